@@ -1,0 +1,107 @@
+import ms, { type StringValue } from 'ms';
+import type { Database, Transaction } from '../../db/client.ts';
+import { type DomainEvent, eventType } from '../../events/index.ts';
+import { effectQueue, type OpenOutcome, type RetryPolicy } from '../../transport/dispatch.ts';
+
+/** What an effect answers: the events that are not done, and why. Nothing, or an empty list: all are done. */
+export type Answer = OpenOutcome[] | undefined;
+
+interface Options {
+  /** Lower case, digits, `_` and `-`; names its receipts, its task queue (`effects.<name>`) and its activity. Never change it. */
+  name: string;
+  /** One line: what it is good for. */
+  description: string;
+  /** Declared event types, or `['*']` for all, those declared later included. */
+  on: string[];
+  /** Tries, their first wait and their longest, and the growth between. Default 20 tries, 1 s growing by 2 up to 10 min. */
+  retry?: { attempts?: number; initial?: StringValue; max?: StringValue; backoff?: number };
+  /** Longest one call may take (default 30 s). A call that takes longer is given up and made again. */
+  timeout?: StringValue;
+  /** Most events a call (default 500). */
+  batch?: number;
+  /** `exclusive`: one call at a time for a workspace. Default `none`: calls run side by side, in any order. */
+  ordering?: 'none' | 'exclusive';
+}
+
+/** What a call to the outside is given beside its events. */
+export interface OutsideCall {
+  db: Database['db'];
+  /** Set when one outside party of the one event is tried again. */
+  target: string | undefined;
+  /** Aborted when the worker stops or the workflow is cancelled. */
+  signal: AbortSignal;
+}
+
+/** An effect that changes our database and nothing else: happens exactly once. */
+export interface DatabaseEffect extends Options {
+  /** Runs in the transaction that holds the receipts: what it writes and the receipts are kept together or not at all. */
+  transact(tx: Transaction, events: DomainEvent[]): Promise<Answer | void>;
+}
+
+/** An effect that calls the outside: happens at least once; calls carry a stable id. */
+export interface OutsideEffect extends Options {
+  /** Receipts are written after it has answered. */
+  perform(events: DomainEvent[], call: OutsideCall): Promise<Answer | void>;
+}
+
+/** A checked effect, with every default filled in. */
+export type Effect = (Pick<DatabaseEffect, 'transact'> | Pick<OutsideEffect, 'perform'>) & {
+  name: string;
+  description: string;
+  on: string[];
+  retry: RetryPolicy;
+  timeout_ms: number;
+  batch: number;
+  ordering: 'none' | 'exclusive';
+  task_queue: string;
+};
+
+/** Declares an effect. @throws TypeError where an option can't be meant */
+export function defineEffect(options: DatabaseEffect | OutsideEffect): Effect {
+  const { name, on, batch = 500, timeout = '30s', ordering = 'none', retry = {}, ...rest } = options;
+  const refuse = (what: string): never => {
+    throw new TypeError(`effect "${name}": ${what}`);
+  };
+  if (!/^[a-z][a-z0-9_-]{0,62}$/.test(name)) refuse('its name wants a lower-case letter, then up to 62 of a-z, 0-9, _ and -');
+  if (on.length === 0) refuse('`on` is empty; list event types, or "*" for all');
+  for (const type of on) if (type !== '*' && !eventType(type)) refuse(`"${type}" is not a declared event type; declare it in src/events/`);
+  if (!Number.isInteger(batch) || batch < 1 || batch > 2000) refuse(`batch ${batch} is not a whole number from 1 to 2000`);
+  const policy: RetryPolicy = {
+    attempts: retry.attempts ?? 20,
+    initial_ms: duration(retry.initial ?? '1s'),
+    max_ms: duration(retry.max ?? '10m'),
+    backoff: retry.backoff ?? 2,
+  };
+  if (!Number.isInteger(policy.attempts) || policy.attempts < 0)
+    refuse(`retry.attempts ${policy.attempts} is not a whole number from 0 (without end)`);
+  if (policy.backoff < 1) refuse(`retry.backoff ${policy.backoff} is below 1`);
+  return Object.freeze({ ...rest, name, on, batch, ordering, retry: policy, timeout_ms: duration(timeout), task_queue: effectQueue(name) });
+
+  function duration(text: StringValue): number {
+    const value = ms(text);
+    return Number.isFinite(value) && value > 0 ? value : refuse(`"${text}" is not a duration such as "30s"`);
+  }
+}
+
+type Which = DomainEvent | { event: DomainEvent; target: string };
+
+const subject = (which: Which) => ('event' in which ? { event_id: which.event.id, target: which.target } : { event_id: which.id });
+
+/** Not this time; try again, after `after_ms` where the other side said so, else as the policy says. */
+export const retry = (which: Which, reason: string, options: { cause?: string; after_ms?: number } = {}): OpenOutcome => ({
+  ...subject(which),
+  state: 'retry',
+  reason,
+  ...options,
+});
+
+/** Nothing is wrong; call again at that moment. */
+export const later = (which: Which, until: Date): OpenOutcome => ({ ...subject(which), state: 'later', until: until.toISOString() });
+
+/** It can't succeed however often it is tried: a dead letter. */
+export const dead = (which: Which, reason: string, options: { cause?: string } = {}): OpenOutcome => ({
+  ...subject(which),
+  state: 'dead',
+  reason,
+  ...options,
+});

@@ -1,0 +1,131 @@
+import { closest } from 'fastest-levenshtein';
+import ipaddr from 'ipaddr.js';
+import ms, { type StringValue } from 'ms';
+import { z } from 'zod';
+
+const duration = (fallback: StringValue) =>
+  z
+    .string()
+    .default(fallback)
+    .transform((text, context) => {
+      const value = ms(text as StringValue);
+      if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value;
+      context.addIssue({ code: 'custom', message: 'wants a duration such as "500ms", "30s", "5m" or "2h"' });
+      return z.NEVER;
+    });
+
+const url = (protocols: string[], example: string) =>
+  z
+    .string()
+    .refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), { message: `wants a URL such as ${example}` });
+
+const whole = (fallback: number, min: number, max: number) =>
+  z
+    .string()
+    .default(String(fallback))
+    .transform(Number)
+    .refine((n) => Number.isInteger(n) && n >= min && n <= max, { message: `wants a whole number from ${min} to ${max}` });
+
+const cidrs = z
+  .string()
+  .default('')
+  .transform((text) => text.split(/[\s,]+/).filter(Boolean))
+  .refine((list) => list.every((entry) => ipaddr.isValidCIDR(entry)), { message: 'wants a list of CIDRs such as "10.0.0.0/8, ::1/128"' });
+
+/** Every setting: its variable, its format, its default. Durations are given as text and read as milliseconds. */
+const schema = z.object({
+  /** Where Postgres (18 or newer) is. */
+  DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user:password@localhost:5432/knockon'),
+  /** Temporal's gRPC address. */
+  TEMPORAL_ADDRESS: z
+    .string()
+    .default('localhost:7233')
+    .refine((text) => /^.+:\d{1,5}$/.test(text), { message: 'wants host:port such as localhost:7233' }),
+  TEMPORAL_NAMESPACE: z.string().default('default'),
+  /** For Temporal Cloud; setting it turns TLS on. */
+  TEMPORAL_API_KEY: z.string().optional(),
+  /** Where people see the Temporal UI; journeys link to it. Empty: no links. */
+  TEMPORAL_UI_URL: url(['http:', 'https:'], 'http://localhost:8233').optional(),
+  /** Set: channel summaries are served from Redis. */
+  REDIS_URL: url(['redis:', 'rediss:'], 'redis://localhost:6379').optional(),
+  /** Unset: nobody is e-mailed. */
+  SMTP_URL: url(['smtp:', 'smtps:'], 'smtp://user:password@mail.example.com:587').optional(),
+  MAIL_FROM: z.string().default('Knock-on <notifications@knockon.example>'),
+  /** The operator's key, 16 characters or more. */
+  KNOCKON_ADMIN_KEY: z.string().min(16, { message: 'wants 16 characters or more' }).optional(),
+  /** Seals webhook secrets and keys the audit chain; 32 characters or more. What was sealed can't be read under another. */
+  KNOCKON_SECRET: z.string().min(32, { message: 'wants 32 characters or more, such as from `openssl rand -base64 32`' }),
+  KNOCKON_HOST: z.string().default('127.0.0.1'),
+  /** 0: any free port. */
+  KNOCKON_PORT: whole(3000, 0, 65_535),
+  /** Private networks that webhooks may reach; none by default. */
+  KNOCKON_WEBHOOK_ALLOW: cidrs,
+  /** Longest wait for an endpoint's answer. */
+  KNOCKON_WEBHOOK_TIMEOUT: duration('10s'),
+  /** Tries of a webhook before it is a dead letter. */
+  KNOCKON_WEBHOOK_ATTEMPTS: whole(12, 1, 100),
+  /** How long a notification may stay unread before it is e-mailed. */
+  KNOCKON_EMAIL_GRACE: duration('5m'),
+  /** Whether the API process dispatches too; `off` where `knockon relay` runs by itself. */
+  KNOCKON_DISPATCHER: z.enum(['on', 'off'], { message: 'wants "on" or "off"' }).default('on'),
+  /** Most events a dispatch. */
+  KNOCKON_DISPATCH_SIZE: whole(500, 1, 2000),
+  /** Calls of one effect that run at once in one worker process. */
+  KNOCKON_CONCURRENCY: whole(8, 1, 1000),
+  /** /readyz fails once an event has waited this long for its dispatch. */
+  KNOCKON_READY_AGE: duration('60s'),
+  /** How long a stopping process lets its work finish. */
+  KNOCKON_SHUTDOWN: duration('30s'),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+});
+
+export type Config = z.output<typeof schema>;
+export type ConfigKey = keyof Config;
+
+/** Thrown when settings are missing, malformed or unknown; the message has a line for each. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+}
+
+/**
+ * Reads the settings from the environment. An empty variable counts as unset.
+ *
+ * @throws ConfigError naming every variable that is wrong: what it got, what it wants, and for an unknown KNOCKON_ variable the near spelling
+ */
+export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== ''));
+  const parsed = schema.safeParse(given);
+  const problems = [...unknownVariables(given)];
+  for (const issue of parsed.error?.issues ?? []) {
+    const name = String(issue.path[0]);
+    problems.push(
+      given[name] === undefined
+        ? `${name} is not set: it ${wants(name, issue.message)}`
+        : `${name} is ${shown(name, given[name])}: it ${issue.message}`,
+    );
+  }
+  if (problems.length > 0 || !parsed.success)
+    throw new ConfigError(`The configuration can't be used:\n${problems.map((p) => `  ${p}`).join('\n')}`);
+  return parsed.data;
+}
+
+/** Variables of ours that are read elsewhere: by `knockon up` and the command line. */
+const elsewhere = ['KNOCKON_HOME', 'KNOCKON_TEMPORAL_CLI', 'KNOCKON_API_URL', 'KNOCKON_API_KEY', 'KNOCKON_CRASH'];
+
+function* unknownVariables(env: Record<string, string | undefined>): Generator<string> {
+  const known = [...Object.keys(schema.shape), ...elsewhere];
+  for (const name of Object.keys(env)) {
+    if (name.startsWith('KNOCKON_') && !known.includes(name))
+      yield `${name} is not a setting of Knock-on; did you mean ${closest(name, known)}?`;
+  }
+}
+
+function shown(name: string, value: string): string {
+  return /SECRET|KEY|URL/.test(name) ? `set to something it can't use (${value.length} characters)` : JSON.stringify(value);
+}
+
+function wants(name: string, message: string): string {
+  if (name === 'DATABASE_URL') return 'wants a URL such as postgres://user:password@localhost:5432/knockon';
+  if (name === 'KNOCKON_SECRET') return 'wants 32 characters or more, such as from `openssl rand -base64 32`';
+  return message;
+}

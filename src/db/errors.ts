@@ -1,0 +1,15 @@
+/** The Postgres or network error code (`23505`, `ECONNREFUSED`, …) somewhere in an error's chain of causes. */
+export function errorCode(error: unknown): string | undefined {
+  for (let e = error; e instanceof Error; e = e.cause) {
+    if ('code' in e && typeof e.code === 'string') return e.code;
+    if (e instanceof AggregateError && e.errors.length > 0) return errorCode(e.errors[0]);
+  }
+  return undefined;
+}
+
+const away = /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|CONNECT|CONNECTION_|08|57P0|53)/;
+
+/** True where the database could not be reached, is starting or stopping, or is out of resources: the same call may pass later. */
+export function isDatabaseAway(error: unknown): boolean {
+  return away.test(errorCode(error) ?? '');
+}

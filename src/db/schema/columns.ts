@@ -1,0 +1,15 @@
+import { sql } from 'drizzle-orm';
+import { customType, timestamp, uuid } from 'drizzle-orm/pg-core';
+
+/** A UUIDv7 primary key, made by Postgres where the application gives none. */
+export const id = () => uuid().primaryKey().default(sql`uuidv7()`);
+
+/** A moment in UTC, read as a Date. */
+export const moment = () => timestamp({ withTimezone: true });
+
+/** When the row was made. */
+export const created = () => moment().notNull().defaultNow();
+
+export const bytea = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => 'bytea' });
+
+export const tsvector = customType<{ data: string }>({ dataType: () => 'tsvector' });

@@ -1,0 +1,93 @@
+import { sql } from 'drizzle-orm';
+import { index, integer, jsonb, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core';
+import { created, id, moment } from './columns.ts';
+
+/** One narrow row an event: which dispatch took it. `dispatch_id` null means nobody has yet. */
+export const outbox = pgTable(
+  'outbox',
+  {
+    event_id: uuid().primaryKey(),
+    workspace_id: uuid().notNull(),
+    channel_id: uuid(),
+    type: text().notNull(),
+    dispatch_id: uuid(),
+  },
+  (t) => [
+    index('outbox_undispatched').on(t.event_id).where(sql`dispatch_id is null`),
+    index('outbox_dispatched').on(t.dispatch_id, t.event_id).where(sql`dispatch_id is not null`),
+  ],
+);
+
+/** What each workflow was started with. `id` is the workflow's id too. */
+export const dispatches = pgTable(
+  'dispatches',
+  {
+    id: uuid().primaryKey(),
+    type: text().notNull(),
+    size: integer().notNull(),
+    /** Names of the subscribers this dispatch is for. */
+    subscribers: text().array().notNull(),
+    claimed_at: created(),
+    /** When the transport took it; null: not yet, or nobody knows (the relay starts it again). */
+    started_at: moment(),
+    /** The workflow's first run. */
+    run_id: text(),
+  },
+  (t) => [index('dispatches_unstarted').on(t.claimed_at).where(sql`started_at is null`)],
+);
+
+/** Who wants which events, on which queue, with which policy: written by the worker that hosts the effect. */
+export const subscribers = pgTable('subscribers', {
+  name: text().primaryKey(),
+  description: text().notNull().default(''),
+  event_types: text().array().notNull(),
+  task_queue: text().notNull(),
+  activity: text().notNull(),
+  ordering: text({ enum: ['none', 'channel', 'exclusive'] })
+    .notNull()
+    .default('none'),
+  /** Most events a call. */
+  batch: integer().notNull(),
+  timeout_ms: integer().notNull(),
+  retry: jsonb().$type<{ attempts: number; initial_ms: number; max_ms: number; backoff: number }>().notNull(),
+  registered_at: created(),
+});
+
+/** The effect has happened for this event: written in the effect's own transaction. */
+export const receipts = pgTable('receipts', { event_id: uuid().notNull(), subscriber: text().notNull(), completed_at: created() }, (t) => [
+  primaryKey({ columns: [t.event_id, t.subscriber] }),
+]);
+
+/** An effect that has been tried and is not done. Gone once there is a receipt. */
+export const attempts = pgTable(
+  'attempts',
+  {
+    event_id: uuid().notNull(),
+    subscriber: text().notNull(),
+    /** Which of several outside parties (a webhook's endpoint, a mail's recipient); '' for the event as a whole. */
+    target: text().notNull().default(''),
+    attempts: integer().notNull(),
+    last_error: text(),
+    /** Set while a durable timer runs. */
+    waiting_until: moment(),
+    updated_at: created(),
+  },
+  (t) => [primaryKey({ columns: [t.event_id, t.subscriber, t.target] })],
+);
+
+/** The effect won't happen by itself. Gone once there is a receipt. */
+export const deadLetters = pgTable(
+  'dead_letters',
+  {
+    id: id(),
+    event_id: uuid().notNull(),
+    subscriber: text().notNull(),
+    target: text().notNull().default(''),
+    dispatch_id: uuid().notNull(),
+    /** A short name that groups alike failures. */
+    cause: text().notNull(),
+    reason: text().notNull(),
+    created_at: created(),
+  },
+  (t) => [unique().on(t.event_id, t.subscriber, t.target), index().on(t.subscriber, t.id)],
+);

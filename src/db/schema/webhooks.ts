@@ -1,0 +1,57 @@
+import { index, integer, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core';
+import { created, id, moment } from './columns.ts';
+import { workspaces } from './workspaces.ts';
+
+export const endpoints = pgTable(
+  'endpoints',
+  {
+    id: id(),
+    workspace_id: uuid()
+      .notNull()
+      .references(() => workspaces.id),
+    url: text().notNull(),
+    /** Declared types, or `*` for all. */
+    event_types: text().array().notNull(),
+    description: text(),
+    /** The signing secret, sealed with KNOCKON_SECRET. */
+    secret: text().notNull(),
+    created_at: created(),
+    updated_at: created(),
+  },
+  (t) => [index().on(t.workspace_id, t.id)],
+);
+
+/** One event for one endpoint: the receipt of that call. */
+export const deliveries = pgTable(
+  'deliveries',
+  {
+    id: id(),
+    workspace_id: uuid().notNull(),
+    endpoint_id: uuid().notNull(),
+    /** Null for an `endpoint.test`. */
+    event_id: uuid(),
+    event_type: text().notNull(),
+    state: text({ enum: ['pending', 'delivered', 'failed'] })
+      .notNull()
+      .default('pending'),
+    created_at: created(),
+    delivered_at: moment(),
+  },
+  (t) => [unique().on(t.event_id, t.endpoint_id), index().on(t.endpoint_id, t.id)],
+);
+
+export const deliveryAttempts = pgTable(
+  'delivery_attempts',
+  {
+    id: id(),
+    delivery_id: uuid().notNull(),
+    attempted_at: created(),
+    /** HTTP status; null where no answer came. */
+    status: integer(),
+    latency_ms: integer().notNull(),
+    error: text(),
+    /** At most 1 KiB of the answer's body. */
+    response_excerpt: text(),
+  },
+  (t) => [index().on(t.delivery_id, t.id)],
+);

@@ -1,0 +1,37 @@
+import { sql } from 'drizzle-orm';
+import { index, integer, pgTable, primaryKey, text, timestamp, uuid } from 'drizzle-orm/pg-core';
+import { bytea, created, id } from './columns.ts';
+
+export const workspaces = pgTable('workspaces', { id: id(), name: text().notNull(), created_at: created() });
+
+/** The key itself is never stored: `hash` is its SHA-256, `prefix` its first characters, to tell keys apart. */
+export const apiKeys = pgTable(
+  'api_keys',
+  {
+    id: id(),
+    workspace_id: uuid()
+      .notNull()
+      .references(() => workspaces.id),
+    name: text().notNull(),
+    prefix: text().notNull(),
+    hash: bytea().notNull().unique(),
+    created_at: created(),
+  },
+  (t) => [index().on(t.workspace_id, t.id)],
+);
+
+/** `response` is the first answer, sealed (it may hold a secret); a message's is kept as the message's id alone. */
+export const idempotencyKeys = pgTable(
+  'idempotency_keys',
+  {
+    /** The nil UUID for calls made with the operator's key. */
+    workspace_id: uuid().notNull(),
+    key: text().notNull(),
+    request_hash: bytea().notNull(),
+    status: integer().notNull(),
+    response: text(),
+    message_id: uuid(),
+    created_at: timestamp({ withTimezone: true }).notNull().default(sql`now()`),
+  },
+  (t) => [primaryKey({ columns: [t.workspace_id, t.key] }), index().on(t.created_at)],
+);

@@ -1,0 +1,4 @@
+import { z } from 'zod';
+import { defineEvent } from './catalogue.ts';
+
+export const channelCreated = defineEvent('channel.created', { payload: z.object({ name: z.string() }) });

@@ -1,0 +1,89 @@
+// The wire: names and JSON shapes that API, workflow worker and effect workers agree on. A worker in another language
+// speaks exactly this. Workflow code may import types from here, and nothing else of ours.
+
+/** How often and how fast an effect is tried again. */
+export interface RetryPolicy {
+  /** Tries in all; 1 means never again, 0 means without end. */
+  attempts: number;
+  /** Before the second try, in ms. */
+  initial_ms: number;
+  /** Longest wait, in ms. */
+  max_ms: number;
+  /** Each wait is the one before times this. */
+  backoff: number;
+}
+
+/** What the workflow needs to know of a subscriber. */
+export interface SubscriberSpec {
+  name: string;
+  task_queue: string;
+  activity: string;
+  /** Most events a call. */
+  batch: number;
+  /** Longest one call may take, in ms. */
+  timeout_ms: number;
+  retry: RetryPolicy;
+}
+
+/** A group of events of one type: the input of a workflow. The events themselves stay in Postgres. */
+export interface Dispatch {
+  /** UUIDv7; the workflow's id too. */
+  id: string;
+  type: string;
+  /** How many events. */
+  size: number;
+  subscribers: SubscriberSpec[];
+}
+
+/** Which of a dispatch's events: a run of them in order of their ids, or these. */
+export type Selection = { offset: number; limit: number } | { ids: string[] };
+
+/** The input of an effect's activity. */
+export interface EffectCall {
+  dispatch_id: string;
+  subscriber: string;
+  events: Selection;
+  /** Set when one outside party of one event is tried again. */
+  target?: string;
+  /** True for a call about a single event: "retry" is then thrown, so that Temporal's own retry policy applies. */
+  alone: boolean;
+}
+
+/**
+ * What an effect answers for an event that is not done. `target` names one of several outside parties (an endpoint, a
+ * recipient); each is retried alone, and the event is called once more when all of them are settled.
+ */
+export type OpenOutcome = { event_id: string; target?: string } & (
+  | { state: 'retry'; reason: string; cause?: string; after_ms?: number }
+  | { state: 'later'; until: string }
+  | { state: 'dead'; reason: string; cause?: string }
+);
+
+/** The answer of an effect's activity: events that are not listed are done. */
+export interface EffectAnswer {
+  done: number;
+  open: OpenOutcome[];
+}
+
+/** The input of the `recordDeadLetters` activity. */
+export interface DeadLetters {
+  dispatch_id: string;
+  subscriber: string;
+  letters: { events: Selection; target?: string; cause: string; reason: string }[];
+}
+
+/** The task queue of the workflows, and of what they need done in the database. */
+export const WORKFLOW_QUEUE = 'workflows';
+
+/** The task queue of an effect. */
+export const effectQueue = (name: string): string => `effects.${name}`;
+
+/** `message.created` → `onMessageCreated`. */
+export const workflowName = (eventType: string): string =>
+  `on${eventType
+    .split(/[._]/)
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+    .join('')}`;
+
+/** `ApplicationFailure.type` of what an activity throws: `retry` may pass later; `poison` fails for reasons of its own each time. */
+export const FAILURE = { retry: 'EffectRetry', poison: 'EffectPoison', failed: 'EffectsFailed' } as const;
