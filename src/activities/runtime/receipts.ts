@@ -1,0 +1,98 @@
+import { type SQL, sql } from 'drizzle-orm';
+import type { Database, Transaction } from '../../db/client.ts';
+import type { DomainEvent } from '../../events/index.ts';
+import type { OpenOutcome, Selection } from '../../transport/dispatch.ts';
+
+type Queryable = Database['db'] | Transaction;
+
+/** Which events of which dispatch, for which subscriber. */
+export interface Claim {
+  dispatch_id: string;
+  subscriber: string;
+  events: Selection;
+}
+
+/** A dispatch's events in the order of their ids never change, so a run of them can be named by numbers. */
+export function chosen({ dispatch_id, events }: Pick<Claim, 'dispatch_id' | 'events'>): SQL {
+  if ('ids' in events) return sql`select event_id from unnest(${sql.param(events.ids)}::uuid[]) as t (event_id)`;
+  return sql`select event_id from outbox where dispatch_id = ${dispatch_id} order by event_id offset ${events.offset} limit ${events.limit}`;
+}
+
+const eventColumns = sql`e.id, e.type, e.version, e.workspace_id, e.channel_id, e.message_id, e.seq::float8 as seq,
+  to_char(e.timestamp at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as timestamp, e.payload`;
+
+/**
+ * Writes the receipts of those events that have none, and returns these events in the order of their channels and seqs.
+ * Another transaction that is writing the same receipts is waited for: of two calls for an event one gets it.
+ */
+export async function claimReceipts(tx: Transaction, claim: Claim): Promise<DomainEvent[]> {
+  const rows = await tx.execute(sql`
+    with chosen as (${chosen(claim)}), fresh as (
+      insert into receipts (event_id, subscriber) select event_id, ${claim.subscriber} from chosen order by event_id
+      on conflict do nothing returning event_id
+    ), revived as (
+      delete from dead_letters d using fresh f where d.event_id = f.event_id and d.subscriber = ${claim.subscriber}
+    )
+    select ${eventColumns} from events e join fresh f on f.event_id = e.id order by e.channel_id, e.seq, e.id`);
+  return rows as unknown as DomainEvent[];
+}
+
+/** Takes back the receipts of events that turned out not to be done. */
+export async function withdrawReceipts(tx: Transaction, subscriber: string, open: OpenOutcome[]): Promise<void> {
+  const ids = open.map((outcome) => outcome.event_id);
+  await tx.execute(sql`delete from receipts where event_id = any(${sql.param(ids)}::uuid[]) and subscriber = ${subscriber}`);
+}
+
+/** The events that have no receipt yet, in the order of their channels and seqs. */
+export async function openEvents(db: Queryable, claim: Claim): Promise<DomainEvent[]> {
+  const rows = await db.execute(sql`
+    with chosen as (${chosen(claim)})
+    select ${eventColumns} from events e join chosen c on c.event_id = e.id
+    where not exists (select from receipts r where r.event_id = e.id and r.subscriber = ${claim.subscriber})
+    order by e.channel_id, e.seq, e.id`);
+  return rows as unknown as DomainEvent[];
+}
+
+/** Writes receipts; the dead letters of these events are answered by them. */
+export async function writeReceipts(db: Queryable, subscriber: string, eventIds: string[]): Promise<void> {
+  if (eventIds.length === 0) return;
+  await db.execute(sql`
+    with done as (select unnest(${sql.param(eventIds)}::uuid[]) as event_id), written as (
+      insert into receipts (event_id, subscriber) select event_id, ${subscriber} from done order by event_id on conflict do nothing
+    )
+    delete from dead_letters d using done where d.event_id = done.event_id and d.subscriber = ${subscriber}`);
+}
+
+/** One outside party of an event is settled: its dead letter, if there was one, is answered. */
+export async function settleTarget(db: Queryable, subscriber: string, eventId: string, target: string): Promise<void> {
+  await db.execute(sql`
+    with answered as (
+      delete from dead_letters where event_id = ${eventId} and subscriber = ${subscriber} and target = ${target}
+    )
+    update attempts set waiting_until = null where event_id = ${eventId} and subscriber = ${subscriber} and target = ${target}`);
+}
+
+/** Notes what is not done and why. A `later` is not a failed attempt: it only says until when. */
+export async function recordAttempts(db: Queryable, subscriber: string, open: OpenOutcome[]): Promise<void> {
+  if (open.length === 0) return;
+  const column = (pick: (outcome: OpenOutcome) => string | number | null) => sql.param(open.map(pick));
+  await db.execute(sql`
+    insert into attempts as a (event_id, subscriber, target, attempts, last_error, waiting_until)
+    select event_id, ${subscriber}, target, failed, reason, until::timestamptz from unnest(
+      ${column((o) => o.event_id)}::uuid[], ${column((o) => o.target ?? '')}::text[], ${column((o) => (o.state === 'later' ? 0 : 1))}::int[],
+      ${column((o) => (o.state === 'later' ? null : o.reason.slice(0, 2000)))}::text[], ${column((o) => (o.state === 'later' ? o.until : null))}::text[]
+    ) as t (event_id, target, failed, reason, until) order by event_id, target
+    on conflict (event_id, subscriber, target) do update set attempts = a.attempts + excluded.attempts,
+      last_error = coalesce(excluded.last_error, a.last_error), waiting_until = excluded.waiting_until, updated_at = now()`);
+}
+
+/** Notes against each event of a call that failed as a whole why it did. */
+export async function recordFailure(db: Queryable, claim: Claim & { target?: string }, reason: string): Promise<void> {
+  await db.execute(sql`
+    insert into attempts as a (event_id, subscriber, target, attempts, last_error)
+    select c.event_id, ${claim.subscriber}, ${claim.target ?? ''}, 1, ${reason.slice(0, 2000)} from (${chosen(claim)}) c
+    where not exists (select from receipts r where r.event_id = c.event_id and r.subscriber = ${claim.subscriber})
+    order by c.event_id
+    on conflict (event_id, subscriber, target) do update set attempts = a.attempts + 1, last_error = excluded.last_error,
+      waiting_until = null, updated_at = now()`);
+}

@@ -1,0 +1,96 @@
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import { crashPoint } from '../../crash-points.ts';
+import type { Database } from '../../db/client.ts';
+import { isDatabaseAway } from '../../db/errors.ts';
+import { type EffectAnswer, type EffectCall, FAILURE, type OpenOutcome } from '../../transport/dispatch.ts';
+import type { DatabaseEffect, Effect, OutsideEffect } from './effect.ts';
+import { holdWorkspaces } from './locks.ts';
+import { claimReceipts, openEvents, recordAttempts, recordFailure, settleTarget, withdrawReceipts, writeReceipts } from './receipts.ts';
+
+type Db = Database['db'];
+
+/** An effect as Temporal calls it: the activity. */
+export function effectActivity(effect: Effect, db: Db): (call: EffectCall) => Promise<EffectAnswer> {
+  return async (call) => {
+    const heart = setInterval(() => Context.current().heartbeat(), 3000);
+    try {
+      return await answer(effect, db, call, Context.current().cancellationSignal);
+    } finally {
+      clearInterval(heart);
+    }
+  };
+}
+
+/**
+ * Calls an effect and keeps the books: receipts for what is done, attempts for what is not.
+ *
+ * @throws ApplicationFailure `EffectRetry` where a single event is to be tried again, so that Temporal's policy decides when;
+ *   `EffectPoison` where the effect threw; `EffectRetry` where the database is away
+ */
+export async function answer(effect: Effect, db: Db, call: EffectCall, signal: AbortSignal): Promise<EffectAnswer> {
+  const { done, open } = await attempt(effect, db, call, signal);
+  const [only] = open;
+  if (call.alone && only?.state === 'retry' && open.length === 1 && only.target === call.target) {
+    throw ApplicationFailure.create({
+      type: FAILURE.retry,
+      message: only.reason,
+      details: [only.cause ?? only.reason],
+      nextRetryDelay: only.after_ms,
+    });
+  }
+  return { done, open };
+}
+
+async function attempt(effect: Effect, db: Db, call: EffectCall, signal: AbortSignal): Promise<EffectAnswer> {
+  try {
+    return await ('transact' in effect ? inTransaction(effect, db, call) : outside(effect, db, call, signal));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (isDatabaseAway(error))
+      throw ApplicationFailure.create({ type: FAILURE.retry, message: `the database is away: ${reason}`, cause: asError(error) });
+    // A group is halved next, so its events have not been tried each for itself.
+    if (call.alone) await recordFailure(db, call, reason).catch(() => {});
+    const cause = error instanceof Error ? error.name : 'error';
+    throw ApplicationFailure.create({ type: FAILURE.poison, message: reason, details: [`${cause}: ${reason}`], cause: asError(error) });
+  }
+}
+
+/** The receipts and what the effect writes are kept together or not at all. */
+async function inTransaction(effect: Effect & Pick<DatabaseEffect, 'transact'>, db: Db, call: EffectCall): Promise<EffectAnswer> {
+  return await db.transaction(async (tx) => {
+    if (effect.ordering === 'exclusive') await holdWorkspaces(tx, call);
+    const events = await claimReceipts(tx, call);
+    if (events.length === 0) return { done: 0, open: [] };
+    const open = (await effect.transact(tx, events)) ?? [];
+    if (open.length > 0) {
+      await withdrawReceipts(tx, effect.name, open);
+      await recordAttempts(tx, effect.name, open);
+    }
+    crashPoint('in-effect');
+    return { done: events.length - countEvents(open), open };
+  });
+}
+
+/** At least once: a crash between the call and its receipt makes the call again, under the same id. */
+async function outside(
+  effect: Effect & Pick<OutsideEffect, 'perform'>,
+  db: Db,
+  call: EffectCall,
+  signal: AbortSignal,
+): Promise<EffectAnswer> {
+  const { target } = call;
+  const events = await openEvents(db, call);
+  if (events.length === 0) return { done: 0, open: [] };
+  const open = (await effect.perform(events, { db, target, signal })) ?? [];
+  crashPoint('in-effect');
+  await recordAttempts(db, effect.name, open);
+  const unsettled = new Set(open.map((outcome) => outcome.event_id));
+  const done = events.filter((event) => !unsettled.has(event.id)).map((event) => event.id);
+  if (target === undefined) await writeReceipts(db, effect.name, done);
+  else for (const id of done) await settleTarget(db, effect.name, id, target);
+  return { done: done.length, open };
+}
+
+const countEvents = (open: OpenOutcome[]) => new Set(open.map((outcome) => outcome.event_id)).size;
+
+const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));

@@ -1,0 +1,131 @@
+import type { Logger } from 'pino';
+import type { Sql } from 'postgres';
+import { crashPoint } from '../crash-points.ts';
+import type { Transport } from '../transport/transport.ts';
+import { type Claimed, claim, markStarted, reclaim } from './claim.ts';
+import { EVENTS_CHANNEL } from './emit.ts';
+import type { Directory } from './subscribers.ts';
+
+export interface DispatcherOptions {
+  sql: Sql;
+  transport: Transport;
+  directory: Directory;
+  /** Most events a dispatch. */
+  size: number;
+  log: Pick<Logger, 'info' | 'warn'>;
+  /** How long nobody need have told it before it looks, in ms (default 1,000). */
+  pollMs?: number;
+  /** Age at which a claim without a start counts as abandoned, in ms (default 15,000). */
+  staleMs?: number;
+}
+
+/**
+ * Takes waiting events out of the outbox and hands them to the transport, one start at a time: what arrives meanwhile
+ * travels together in the next. Keeps nothing in memory but the dispatch in hand; what does not fit waits in Postgres.
+ * Every poll it also starts what a crash has left claimed, its own or another's: that makes it the relay too.
+ */
+export class Dispatcher {
+  readonly #options: Required<DispatcherOptions>;
+  #loop: Promise<void> | undefined;
+  #stopping = false;
+  #woken = false;
+  #wake: () => void = () => {};
+  #sweptAt = 0;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = { pollMs: 1000, staleMs: 15_000, ...options };
+  }
+
+  /** Begins; Postgres and the transport may both be away, it waits for them. */
+  start(): void {
+    this.#loop = this.#run();
+  }
+
+  /** Says that there are events. Costs nothing, may be called for every one of them. */
+  wake(): void {
+    this.#woken = true;
+    this.#wake();
+  }
+
+  /** Ends after the dispatch in hand. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.wake();
+    await this.#loop;
+  }
+
+  async #run(): Promise<void> {
+    const { sql, directory } = this.#options;
+    await this.#persist('listen for events', async () => {
+      await directory.open();
+      await sql.listen(
+        EVENTS_CHANNEL,
+        () => this.wake(),
+        () => this.wake(),
+      );
+    });
+    while (!this.#stopping) {
+      this.#woken = false;
+      await this.#persist('claim events', () => this.#sweep());
+      const claimed = await this.#persist('claim events', () => this.#claim());
+      if (claimed?.length) await this.#handOver(claimed);
+      else await this.#rest();
+    }
+  }
+
+  async #claim(): Promise<Claimed[]> {
+    const { sql, size, directory } = this.#options;
+    if (directory.isEmpty) await directory.reload();
+    if (directory.isEmpty) return [];
+    return await claim(sql, size, directory.names());
+  }
+
+  /** What a crash has left: claimed, never started. */
+  async #sweep(): Promise<void> {
+    const { sql, staleMs, pollMs, log } = this.#options;
+    if (performance.now() - this.#sweptAt < pollMs) return;
+    this.#sweptAt = performance.now();
+    const abandoned = await reclaim(sql, staleMs);
+    if (abandoned.length > 0) log.warn({ dispatches: abandoned.map((d) => d.id) }, 'starting dispatches that were claimed and not started');
+    await this.#handOver(abandoned);
+  }
+
+  async #handOver(claimed: Claimed[]): Promise<void> {
+    const { transport, directory, sql } = this.#options;
+    crashPoint('after-claim');
+    for (const { id, type, size, subscribers, workspace_ids, channel_ids } of claimed) {
+      if (subscribers.length === 0) continue;
+      const dispatch = { id, type, size, subscribers: directory.specs(subscribers) };
+      const runId = await this.#persist('start a workflow', () => transport.start(dispatch, { workspace_ids, channel_ids }));
+      if (runId === undefined) return;
+      crashPoint('after-start');
+      await this.#persist('mark a dispatch', () => markStarted(sql, id, runId));
+    }
+  }
+
+  /** Does it until it is done, ever more slowly up to 5 s; undefined where the dispatcher is stopped first. */
+  async #persist<T>(what: string, action: () => Promise<T>): Promise<T | undefined> {
+    for (let wait = 100; ; wait = Math.min(wait * 2, 5000)) {
+      try {
+        return await action();
+      } catch (error) {
+        if (this.#stopping) return undefined;
+        this.#options.log.warn({ err: error }, `could not ${what}; trying again in ${wait} ms`);
+        await this.#rest(wait, false);
+      }
+    }
+  }
+
+  /** Until the time is up, or (by default) somebody wakes it. */
+  async #rest(forMs = this.#options.pollMs, wakeable = true): Promise<void> {
+    if (this.#stopping || (wakeable && this.#woken)) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, forMs);
+      this.#wake = () => {
+        if (!wakeable && !this.#stopping) return;
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}

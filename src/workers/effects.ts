@@ -1,0 +1,77 @@
+import { type NativeConnection, Worker } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import type { Effect } from '../activities/runtime/effect.ts';
+import { effectActivity } from '../activities/runtime/run-effect.ts';
+import type { Config } from '../config.ts';
+import { connectDatabase, type Database } from '../db/client.ts';
+import { type Registration, register } from '../outbox/subscribers.ts';
+import { createLog, type Running, Started } from './process.ts';
+import { connectWorker, installRuntime } from './temporal.ts';
+
+/** Thrown where `--only` names an effect that this version does not have. */
+export class UnknownEffectError extends Error {
+  override name = 'UnknownEffectError';
+}
+
+/** `knockon worker effects`: hosts effects, each on its own task queue, and registers them as subscribers. */
+export async function start(config: Config, options: { only?: string[] } = {}): Promise<Running> {
+  const log = createLog('worker effects', config.LOG_LEVEL);
+  const started = new Started();
+  const connections = Math.min(2 * config.KNOCKON_CONCURRENCY, 16);
+  const database = started.add(connectDatabase(config.DATABASE_URL, { connections, name: 'knockon worker effects' }), (d) => d.close());
+  const { createEffects } = await import('../activities/index.ts');
+  const { effects, close } = createEffects(config, database);
+  started.add(close, (c) => c());
+  const hosted = select(effects, options.only);
+  installRuntime(log);
+  const connection = started.add(await connectWorker(config, log), (c) => c.close());
+  const { ended } = await hostEffects({ config, database, connection, effects: hosted, log, started });
+  return { stop: () => started.stop(), ended };
+}
+
+function select(effects: Effect[], only: string[] | undefined): Effect[] {
+  if (!only) return effects;
+  const names = effects.map((effect) => effect.name);
+  const unknown = only.filter((name) => !names.includes(name));
+  if (unknown.length > 0) throw new UnknownEffectError(`there is no effect ${unknown.join(', ')}; this version has ${names.join(', ')}`);
+  return effects.filter((effect) => only.includes(effect.name));
+}
+
+interface Hosting {
+  config: Config;
+  database: Database;
+  connection: NativeConnection;
+  effects: Effect[];
+  log: Logger;
+  started: Started;
+}
+
+/** A worker for each effect, then their registration: from then on dispatches are for them too. */
+export async function hostEffects({ config, database, connection, effects, log, started }: Hosting): Promise<{ ended: Promise<void> }> {
+  const workers = await Promise.all(
+    effects.map((effect) =>
+      Worker.create({
+        connection,
+        namespace: config.TEMPORAL_NAMESPACE,
+        taskQueue: effect.task_queue,
+        activities: { [effect.name]: effectActivity(effect, database.db) },
+        shutdownGraceTime: config.KNOCKON_SHUTDOWN,
+        maxConcurrentActivityTaskExecutions: config.KNOCKON_CONCURRENCY,
+        activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
+      }),
+    ),
+  );
+  const ended = Promise.all(workers.map((worker) => worker.run())).then(() => {});
+  started.add(workers, async () => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    await ended;
+  });
+  await register(database.sql, effects.map(registration));
+  log.info({ effects: effects.map((effect) => effect.name) }, 'ready');
+  return { ended };
+}
+
+function registration(effect: Effect): Registration {
+  const { name, description, on, task_queue, ordering, batch, timeout_ms, retry } = effect;
+  return { name, description, event_types: on, task_queue, activity: name, ordering, batch, timeout_ms, retry };
+}

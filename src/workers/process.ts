@@ -1,0 +1,58 @@
+import pino, { type Logger } from 'pino';
+import type { Config } from '../config.ts';
+
+/** What a process has started. */
+export interface Running {
+  /** Where it answers, if it serves. */
+  url?: string;
+  /** Takes no new work, finishes what is under way, closes what it opened. */
+  stop(): Promise<void>;
+  /** Settles when it has ended by itself: rejects where something it can't go on without has failed. */
+  ended?: Promise<void>;
+}
+
+/** The log of a process: one JSON line an entry, on stdout, and never a secret. */
+export function createLog(name: string, level: Config['LOG_LEVEL']): Logger {
+  const redact = ['*.authorization', '*.secret', '*.api_key', 'headers.authorization'];
+  return pino({ name, level, redact, base: { pid: process.pid } });
+}
+
+/**
+ * Runs a process until it is told to stop: the first SIGTERM or SIGINT drains it, the second ends it at once. Tells its
+ * parent, where it has one that listens, when it is ready.
+ */
+export async function runProcess(start: () => Promise<Running>, deadlineMs: number): Promise<void> {
+  let signals = 0;
+  let stop: (() => void) | undefined;
+  const stopped = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  const onSignal = () => {
+    signals += 1;
+    if (signals > 1) process.exit(130);
+    stop?.();
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  const running = await start();
+  process.send?.({ ready: true, url: running.url });
+  await Promise.race([stopped, running.ended ?? stopped]);
+  // What can't be finished in time is done again elsewhere: nothing waits for a process that does not end.
+  setTimeout(() => process.exit(1), deadlineMs + 5000).unref();
+  await running.stop();
+  if (process.connected) process.disconnect();
+}
+
+/** Stops things in the reverse of the order they were started in. */
+export class Started {
+  readonly #stops: (() => Promise<unknown> | unknown)[] = [];
+
+  add<T>(thing: T, stop: (thing: T) => Promise<unknown> | unknown): T {
+    this.#stops.push(() => stop(thing));
+    return thing;
+  }
+
+  async stop(): Promise<void> {
+    for (const stop of this.#stops.reverse()) await stop();
+  }
+}

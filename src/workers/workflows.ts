@@ -1,0 +1,45 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Worker, type WorkerOptions } from '@temporalio/worker';
+import { recordDeadLetters } from '../activities/runtime/dead-letters.ts';
+import type { Config } from '../config.ts';
+import { connectDatabase } from '../db/client.ts';
+import { type DeadLetters, WORKFLOW_QUEUE } from '../transport/dispatch.ts';
+import { createLog, type Running, Started } from './process.ts';
+import { connectWorker, installRuntime } from './temporal.ts';
+
+/** The workflow code: bundled ahead in a build, bundled at start when run from source. */
+export function workflowSource(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
+  const bundle = fileURLToPath(new URL('./workflow-bundle.js', import.meta.url));
+  if (existsSync(bundle)) return { workflowBundle: { codePath: bundle } };
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return { workflowsPath: fileURLToPath(new URL(`../workflows/index.${extension}`, import.meta.url)) };
+}
+
+/** `knockon worker workflows`: runs the workflows, and writes the dead letters they ask for. Knows no effect. */
+export async function start(config: Config): Promise<Running> {
+  const log = createLog('worker workflows', config.LOG_LEVEL);
+  installRuntime(log);
+  const started = new Started();
+  const database = started.add(connectDatabase(config.DATABASE_URL, { connections: 2, name: 'knockon worker workflows' }), (d) =>
+    d.close(),
+  );
+  const connection = started.add(await connectWorker(config, log), (c) => c.close());
+  const worker = await Worker.create({
+    connection,
+    namespace: config.TEMPORAL_NAMESPACE,
+    taskQueue: WORKFLOW_QUEUE,
+    ...workflowSource(),
+    activities: { recordDeadLetters: (letters: DeadLetters) => recordDeadLetters(database.db, letters) },
+    shutdownGraceTime: config.KNOCKON_SHUTDOWN,
+    maxCachedWorkflows: 500,
+    maxConcurrentActivityTaskExecutions: 20,
+  });
+  const run = worker.run();
+  started.add(worker, async (w) => {
+    if (w.getState() === 'RUNNING') w.shutdown();
+    await run;
+  });
+  log.info('ready');
+  return { stop: () => started.stop(), ended: run };
+}

@@ -1,0 +1,77 @@
+import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
+import type { Dispatch, Selection } from '../transport/dispatch.ts';
+
+/** How many events were buried, and why the first of them. */
+export interface Dead {
+  events: number;
+  reason?: string;
+}
+
+export const noneDead: Dead = { events: 0 };
+
+export function sum(dead: Dead[]): Dead {
+  return { events: dead.reduce((n, d) => n + d.events, 0), reason: dead.find((d) => d.reason)?.reason };
+}
+
+export const count = (events: Selection): number => ('ids' in events ? events.ids.length : events.limit);
+
+/** A dispatch in runs of at most `batch` events. */
+export function slices(size: number, batch: number): Selection[] {
+  const runs = Math.ceil(size / batch);
+  return Array.from({ length: runs }, (_, i) => ({ offset: i * batch, limit: Math.min(batch, size - i * batch) }));
+}
+
+export function halves(events: Selection): [Selection, Selection] {
+  const middle = Math.ceil(count(events) / 2);
+  if ('ids' in events) return [{ ids: events.ids.slice(0, middle) }, { ids: events.ids.slice(middle) }];
+  const { offset, limit } = events;
+  return [
+    { offset, limit: middle },
+    { offset: offset + middle, limit: limit - middle },
+  ];
+}
+
+/** Map.groupBy, which Node 20 does not have. */
+export function groupBy<T, K>(items: T[], key: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const group = groups.get(key(item));
+    if (group) group.push(item);
+    else groups.set(key(item), [item]);
+  }
+  return groups;
+}
+
+/** Does it for every item, with at most `limit` under way; the promises come in the items' order. */
+export function withLimit<T, R>(limit: number, items: T[], action: (item: T) => Promise<R>): Promise<R>[] {
+  const lanes: Promise<unknown>[] = [];
+  return items.map((item, i) => {
+    const before = lanes[i % limit] ?? Promise.resolve();
+    const result = before.then(() => action(item));
+    lanes[i % limit] = result;
+    return result;
+  });
+}
+
+/** Why an activity failed for good: a short cause that groups alike failures, and a sentence. */
+export function explainFailure(error: unknown): { cause: string; reason: string } {
+  const root = error instanceof ActivityFailure ? error.cause : error;
+  if (root instanceof TimeoutFailure) return { cause: 'timeout', reason: 'the call took longer than its time limit, or its worker died' };
+  if (root instanceof ApplicationFailure) return { cause: causeOf(root), reason: root.message };
+  const reason = root instanceof Error ? root.message : String(root);
+  return { cause: reason, reason };
+}
+
+function causeOf(failure: ApplicationFailure): string {
+  const [detail] = failure.details ?? [];
+  return typeof detail === 'string' ? detail : failure.message;
+}
+
+/** The workflow's failure, for whoever reads it in the Temporal UI. */
+export function explainDead(dispatch: Dispatch, failed: { name: string; dead: Dead }[]): string {
+  const parts = failed.map(({ name, dead }) => {
+    const events = dispatch.size === 1 ? `the ${dispatch.type} event` : `${dead.events} of ${dispatch.size} ${dispatch.type} events`;
+    return `${name} gave up on ${events}: ${dead.reason ?? 'no reason given'}`;
+  });
+  return `${parts.join('; ')}. Remove the cause, then reset this workflow to its first workflow task: what is done stays done.`;
+}
