@@ -1,0 +1,88 @@
+import { fileURLToPath } from 'node:url';
+import type { WorkflowHandle } from '@temporalio/client';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { uuidv7 } from 'uuidv7';
+import {
+  type DeadLetters,
+  type Dispatch,
+  type EffectAnswer,
+  type EffectCall,
+  effectQueue,
+  type RetryPolicy,
+  WORKFLOW_QUEUE,
+} from '../../src/transport/dispatch.ts';
+import { searchAttributes } from '../../src/transport/search-attributes.ts';
+import { testServerPath } from '../harness/temporal.ts';
+
+/** A stand-in for an effect's worker: what the workflow sees of one. */
+export type FakeEffect = (call: EffectCall) => Promise<EffectAnswer>;
+
+export const retryPolicy: RetryPolicy = { attempts: 5, initial_ms: 1000, max_ms: 600_000, backoff: 2 };
+
+/** The time-skipping server with a workflow worker, and a worker for each fake effect. */
+export class WorkflowBench {
+  readonly letters: DeadLetters[] = [];
+  readonly env: TestWorkflowEnvironment;
+  readonly #bundle: WorkflowBundleWithSourceMap;
+
+  private constructor(env: TestWorkflowEnvironment, bundle: WorkflowBundleWithSourceMap) {
+    this.env = env;
+    this.#bundle = bundle;
+  }
+
+  static async open(): Promise<WorkflowBench> {
+    Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: 'ERROR' } } });
+    const [env, bundle] = await Promise.all([
+      TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path: testServerPath() } } }),
+      bundleWorkflowCode({
+        workflowsPath: fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url)),
+        logger: new DefaultLogger('ERROR'),
+      }),
+    ]);
+    // The time-skipping server can't list them, which ensureSearchAttributes does first.
+    await env.connection.operatorService.addSearchAttributes({ namespace: 'default', searchAttributes });
+    return new WorkflowBench(env, bundle);
+  }
+
+  async close(): Promise<void> {
+    await this.env.teardown();
+  }
+
+  /** Runs the test with these effects hosted, each on its own queue. */
+  async with<T>(effects: Record<string, FakeEffect>, test: () => Promise<T>): Promise<T> {
+    this.letters.length = 0;
+    const { nativeConnection: connection } = this.env;
+    const recordDeadLetters = async (letters: DeadLetters) => void this.letters.push(letters);
+    const workers = await Promise.all([
+      Worker.create({ connection, taskQueue: WORKFLOW_QUEUE, workflowBundle: this.#bundle, activities: { recordDeadLetters } }),
+      ...Object.entries(effects).map(([name, effect]) =>
+        Worker.create({ connection, taskQueue: effectQueue(name), activities: { [name]: effect } }),
+      ),
+    ]);
+    const [first, ...rest] = workers;
+    if (!first) throw new Error('there is always the workflow worker');
+    return await first.runUntil(rest.reduce<() => Promise<T>>((run, worker) => () => worker.runUntil(run()), test)());
+  }
+
+  /** Starts a workflow for a dispatch of `size` events, for the named effects. */
+  async start(
+    names: string[],
+    options: { type?: string; workflow?: string; size?: number; batch?: number; retry?: Partial<RetryPolicy> } = {},
+  ): Promise<WorkflowHandle> {
+    const { type = 'message.created', workflow = 'onMessageCreated', size = 1, batch = 500 } = options;
+    const subscribers = names.map((name) => ({
+      name,
+      task_queue: effectQueue(name),
+      activity: name,
+      batch,
+      timeout_ms: 30_000,
+      retry: { ...retryPolicy, ...options.retry },
+    }));
+    const dispatch: Dispatch = { id: uuidv7(), type, size, subscribers };
+    return await this.env.client.workflow.start(workflow, { taskQueue: WORKFLOW_QUEUE, workflowId: dispatch.id, args: [dispatch] });
+  }
+}
+
+/** An effect that is done with everything at once. */
+export const healthy: FakeEffect = async ({ events }) => ({ done: 'ids' in events ? events.ids.length : events.limit, open: [] });
