@@ -1,0 +1,35 @@
+import type { DomainEvent } from '../../events/index.ts';
+import { dead, defineEffect } from '../runtime/effect.ts';
+import { addCounts, type Count } from './hours.ts';
+
+/**
+ * Counts messages by channel, author and hour. Every event is a delta, and deltas may be added in any order; receipts see to
+ * it that each is added once. An edit changes no count.
+ */
+export const analytics = () =>
+  defineEffect({
+    name: 'analytics',
+    description: 'Counts messages and authors per channel and hour.',
+    on: ['message.created', 'message.deleted'],
+    async transact(tx, events) {
+      const counted = events.filter((event) => event.channel_id !== null);
+      const invalid = counted.filter((event) => Number.isNaN(sentAt(event)));
+      await addCounts(tx, counted.filter((event) => !invalid.includes(event)).map(toCount));
+      return invalid.map((event) =>
+        dead(event, `payload.sent_at ${JSON.stringify(event.payload.sent_at)} is not a time`, { cause: 'bad sent_at' }),
+      );
+    },
+  });
+
+const sentAt = (event: DomainEvent): number => Date.parse(String(event.payload.sent_at));
+
+/** An event carries what it counts: the message may be long gone. */
+function toCount(event: DomainEvent): Count {
+  return {
+    workspace_id: event.workspace_id,
+    channel_id: String(event.channel_id),
+    author: String(event.payload.author),
+    hour: Math.floor(sentAt(event) / 3_600_000),
+    delta: event.type === 'message.deleted' ? -1 : 1,
+  };
+}
