@@ -1,0 +1,91 @@
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import type { Client } from '@temporalio/client';
+import { verifyAudit } from '../activities/audit/verify.ts';
+import { summaryStore } from '../activities/cache/summaries.ts';
+import { isAllowedWebhookUrl, sendTest } from '../activities/webhooks/index.ts';
+import { createApp } from '../api/app.ts';
+import type { Config } from '../config.ts';
+import { connectDatabase, type Database } from '../db/client.ts';
+import { createMessageWriter } from '../messages/create.ts';
+import { readiness } from '../ops/readiness.ts';
+import { EVENTS_CHANNEL } from '../outbox/emit.ts';
+import { createSeal, deriveKey } from '../seal.ts';
+import { taskQueueBacklog } from '../transport/backlog.ts';
+import { createLog, type Running, Started } from './process.ts';
+import { createDispatcher, temporalClient } from './relay.ts';
+
+/** `knockon api`: serves HTTP, and unless KNOCKON_DISPATCHER is off dispatches what it stores. */
+export async function start(config: Config): Promise<Running> {
+  const log = createLog('api', config.LOG_LEVEL);
+  const started = new Started();
+  const database = started.add(connectDatabase(config.DATABASE_URL, { name: 'knockon api' }), (d) => d.close());
+  const client = started.add(temporalClient(config), (c) => c.connection.close());
+  const summaries = started.add(summaryStore(database.db, config.REDIS_URL), (s) => s.close());
+  let wake = () => {
+    database.sql.notify(EVENTS_CHANNEL, '').catch(() => {});
+  };
+  if (config.KNOCKON_DISPATCHER === 'on') {
+    const dispatcher = started.add(createDispatcher(config, database, client, log), (d) => d.stop());
+    dispatcher.start();
+    wake = () => dispatcher.wake();
+  }
+  let draining = false;
+  const app = createApp({
+    database,
+    writer: createMessageWriter({ sql: database.sql, onStored: () => wake() }),
+    ...outside(config, database, client),
+    summaries,
+    readiness: async () => {
+      if (draining) return { ok: false, detail: { problem: 'this process is stopping' } };
+      const { ok, detail } = await readiness(database.sql, config.KNOCKON_READY_AGE);
+      return { ok, detail: { ...detail } };
+    },
+    adminKey: config.KNOCKON_ADMIN_KEY,
+    temporalUi: { url: config.TEMPORAL_UI_URL, namespace: config.TEMPORAL_NAMESPACE },
+    log,
+  });
+  const server = await serve(app.fetch, config);
+  started.add(server, (s) => s.close(config.KNOCKON_SHUTDOWN));
+  log.info({ url: server.url }, 'ready');
+  return {
+    url: server.url,
+    stop: async () => {
+      draining = true;
+      await started.stop();
+    },
+  };
+}
+
+/** What the API has from the effects and from Temporal. */
+function outside(config: Config, database: Database, client: Client) {
+  const seal = createSeal(config.KNOCKON_SECRET);
+  const allow = config.KNOCKON_WEBHOOK_ALLOW;
+  return {
+    seal,
+    verifyAudit: verifyAudit({ db: database.db, key: deriveKey(config.KNOCKON_SECRET, 'audit') }),
+    sendTest: sendTest({ db: database.db, seal, allow, timeoutMs: config.KNOCKON_WEBHOOK_TIMEOUT }),
+    isAllowedWebhookUrl: isAllowedWebhookUrl(allow),
+    backlog: (taskQueue: string) => taskQueueBacklog(client, taskQueue),
+  };
+}
+
+async function serve(fetch: (request: Request) => Response | Promise<Response>, config: Config) {
+  const server = createAdaptorServer({ fetch });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(config.KNOCKON_PORT, config.KNOCKON_HOST, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  const host = config.KNOCKON_HOST.includes(':') ? `[${config.KNOCKON_HOST}]` : config.KNOCKON_HOST;
+  return {
+    url: `http://${host}:${port}`,
+    /** Answers what is under way and takes no more; whoever is not done by then is cut off. */
+    close: (withinMs: number) =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        if ('closeIdleConnections' in server) server.closeIdleConnections();
+        setTimeout(() => 'closeAllConnections' in server && server.closeAllConnections(), withinMs).unref();
+      }),
+  };
+}
