@@ -1,0 +1,74 @@
+import { spawn } from 'node:child_process';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import postgres from 'postgres';
+import type { TestProject } from 'vitest/node';
+import { migrate } from '../src/db/migrate.ts';
+import { freePorts } from '../src/local/ports.ts';
+import { type Postgres, startPostgres } from '../src/local/postgres.ts';
+import { startTemporal, type Temporal } from '../src/local/temporal.ts';
+import { findTemporalCli, findTestServer } from '../src/local/temporal-cli.ts';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** The superuser's URL of the database that hands out numbers; tests get databases of their own. */
+    adminUrl: string;
+    temporalAddress: string;
+    testServerPath: string;
+  }
+}
+
+/** Namespaces made in advance: making one while others work takes seconds. */
+export const namespaces = Array.from({ length: 60 }, (_, i) => `test-${i + 1}`);
+
+/** One real Postgres with a migrated template and one real Temporal dev server for the whole run, both gone when it ends. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const folder = await mkdtemp(join(tmpdir(), 'knockon-test-'));
+  await chmod(folder, 0o755);
+  const [postgresPort, temporalPort] = (await freePorts(2)) as [number, number];
+  const [database, temporal, testServer] = await Promise.all([
+    startDatabase(folder, postgresPort),
+    startDevServer(folder, temporalPort),
+    findTestServer(),
+  ]);
+  const forget = endWithUs(folder, database, temporal);
+  project.provide('adminUrl', database.url('postgres'));
+  project.provide('temporalAddress', temporal.address);
+  project.provide('testServerPath', testServer);
+  return async () => {
+    forget();
+    await Promise.all([database.server.stop(5_000), temporal.stop()]);
+    await rm(folder, { recursive: true, force: true });
+  };
+}
+
+async function startDatabase(folder: string, port: number): Promise<Postgres> {
+  const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' };
+  const server = await startPostgres({
+    data: join(folder, 'postgres'),
+    port,
+    password: 'test',
+    log: join(folder, 'postgres.log'),
+    settings,
+  });
+  const admin = postgres(server.url('postgres'), { max: 1, onnotice: () => {} });
+  await admin`create sequence namespaces`;
+  await admin`create database template_knockon`;
+  await admin.end();
+  await migrate(server.url('template_knockon'));
+  return server;
+}
+
+async function startDevServer(folder: string, port: number): Promise<Temporal> {
+  return startTemporal({ cli: await findTemporalCli(console.log), port, namespaces, log: join(folder, 'temporal.log') });
+}
+
+/** However vitest ends, kill -9 included: a shell that waits for our end of its pipe to close ends the servers. */
+function endWithUs(folder: string, ...servers: { server: { pid: number } }[]): () => void {
+  const pids = servers.map(({ server }) => server.pid).join(' ');
+  const script = 'read _; kill -9 $1; rm -rf "$2"';
+  const watcher = spawn('sh', ['-c', script, 'sh', pids, folder], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+  watcher.unref();
+  return () => watcher.kill('SIGKILL');
+}

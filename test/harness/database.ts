@@ -1,0 +1,30 @@
+import { randomBytes } from 'node:crypto';
+import postgres from 'postgres';
+import { inject } from 'vitest';
+import { connectDatabase, type Database } from '../../src/db/client.ts';
+
+export interface TestDatabase {
+  url: string;
+  database: Database;
+  close(): Promise<void>;
+}
+
+/**
+ * A freshly migrated database that nobody else uses. `close` ends the connections; the database itself goes with the server.
+ *
+ * @param options.connections most connections of its `db` (default 8)
+ */
+export async function freshDatabase(options: { connections?: number } = {}): Promise<TestDatabase> {
+  const adminUrl = inject('adminUrl');
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  const admin = postgres(adminUrl, { max: 1, onnotice: () => {} });
+  try {
+    await admin`select pg_advisory_lock(1)`; // a template serves one at a time
+    await admin`create database ${admin(name)} template template_knockon strategy file_copy`;
+  } finally {
+    await admin.end();
+  }
+  const url = adminUrl.replace(/\/postgres$/, `/${name}`);
+  const database = connectDatabase(url, { name: 'test', ...options });
+  return { url, database, close: () => database.close() };
+}

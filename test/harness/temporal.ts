@@ -1,0 +1,23 @@
+import postgres from 'postgres';
+import { inject } from 'vitest';
+import { namespaces } from '../global-setup.ts';
+
+export interface TestNamespace {
+  address: string;
+  namespace: string;
+}
+
+/** A namespace of the real dev server that no other test uses. */
+export async function freshNamespace(): Promise<TestNamespace> {
+  const admin = postgres(inject('adminUrl'), { max: 1, onnotice: () => {} });
+  const [row] = await admin<{ n: string }[]>`select nextval('namespaces') as n`;
+  await admin.end();
+  const namespace = namespaces[Number(row!.n) - 1];
+  if (!namespace) throw new Error('No namespace is left: raise their number in test/global-setup.ts');
+  return { address: inject('temporalAddress'), namespace };
+}
+
+/** The time-skipping server's program, for `TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path } } })`. */
+export function testServerPath(): string {
+  return inject('testServerPath');
+}
