@@ -35,7 +35,7 @@ async function dropHours(tx: Transaction, rows: Key[]): Promise<void> {
   const column = (pick: (row: Key) => string) => sql.param(rows.map(pick));
   await tx.execute(sql`
     delete from analytics_hours a using unnest(
-      ${column((r) => r.channel_id)}::uuid[], ${column((r) => r.hour)}::timestamptz[], ${column((r) => r.author)}::text[]
+      ${column((r) => r.channel_id)}::uuid[], ${column((r) => r.hour)}::text[], ${column((r) => r.author)}::text[]
     ) as t (channel_id, hour, author)
-    where a.channel_id = t.channel_id and a.hour = t.hour and a.author = t.author`);
+    where a.channel_id = t.channel_id and a.hour = t.hour::timestamptz and a.author = t.author`);
 }

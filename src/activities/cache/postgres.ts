@@ -1,7 +1,8 @@
 import { eq } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import { channelSummaries } from '../../db/schema/cache.ts';
-import { type SummaryStore, toSummary } from './summaries.ts';
+import type { SummaryStore } from './summaries.ts';
+import { toSummary } from './summary.ts';
 
 /** Serves summaries from their rows. The effect writes these, so there is no copy to keep. */
 export function postgresSummaries(db: Database['db']): SummaryStore {

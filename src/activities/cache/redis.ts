@@ -1,7 +1,8 @@
 import { Redis } from 'ioredis';
 import type { Database } from '../../db/client.ts';
 import { postgresSummaries } from './postgres.ts';
-import type { ChannelSummary, SummaryStore } from './summaries.ts';
+import type { SummaryStore } from './summaries.ts';
+import type { ChannelSummary } from './summary.ts';
 
 /** What a copy lives, in seconds: longest that one may be wrong which was written by a transaction that then failed for good. */
 const LIFETIME = 3600;
@@ -32,9 +33,9 @@ export function redisSummaries(options: { url: string; db: Database['db']; onErr
 
   return {
     async put(summaries) {
-      const batch = redis.multi();
+      const batch = redis.pipeline();
       for (const summary of summaries) batch.set(key(summary.channel_id), JSON.stringify(summary), 'EX', LIFETIME);
-      await batch.exec();
+      for (const [error] of (await batch.exec()) ?? []) if (error) throw error;
     },
     async get(channelId) {
       const found = await copy(channelId);

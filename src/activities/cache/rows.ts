@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 import type { Message } from '../../messages/message.ts';
-import { type ChannelSummary, toSummary } from './summaries.ts';
+import { type ChannelSummary, toSummary } from './summary.ts';
 
 /** What an event changes. */
 export interface Delta {

@@ -3,7 +3,7 @@ import type { Transaction } from '../../db/client.ts';
 import type { Indexable } from './texts.ts';
 
 /** Keeps the readings of a text apart, so that no phrase is found across their border. A blank is a lexeme no text has. */
-const gap = sql`' :64'::tsvector`;
+const gap = sql`''' '':64'::tsvector`;
 
 /**
  * Writes the documents, in the order of their ids so that two groups can't wait for each other.
