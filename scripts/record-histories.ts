@@ -1,0 +1,27 @@
+// `npm run record-histories [NAME…]`: runs the scenarios of test/workflows/scenarios.ts and keeps the histories that test/histories/
+// does not have yet. A history that is there stays: it stands for the runs in flight. To replace one, delete its file first.
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { WorkflowBench } from '../test/workflows/bench.ts';
+import { scenarios } from '../test/workflows/scenarios.ts';
+
+const folder = fileURLToPath(new URL('../test/histories/', import.meta.url));
+const wanted = process.argv.slice(2);
+await mkdir(folder, { recursive: true });
+const bench = await WorkflowBench.open();
+for (const [name, { effects, start, during }] of Object.entries(scenarios)) {
+  const file = `${folder}${name}.json`;
+  if (existsSync(file) || (wanted.length > 0 && !wanted.includes(name))) continue;
+  const hosted = effects();
+  await bench.with(hosted, async () => {
+    const handle = await bench.start(Object.keys(hosted), start);
+    await during?.(handle);
+    await handle.result().catch(() => {});
+    await writeFile(file, `${historyToJSON(await handle.fetchHistory())}\n`);
+    console.log(`recorded ${name}`);
+  });
+}
+await bench.close();
+process.exit(0);
