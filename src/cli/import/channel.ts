@@ -1,0 +1,40 @@
+import { type Api, ApiProblem } from '../client.ts';
+import { CommandError } from '../output.ts';
+
+export interface Channel {
+  id: string;
+  name: string;
+}
+
+/** The channel of that name, made where there is none. */
+export async function openChannel(api: Api, name: string): Promise<Channel & { created: boolean }> {
+  try {
+    const { body } = await api.send<Channel>('POST', '/v1/channels', { body: { name } });
+    return { ...body, created: true };
+  } catch (error) {
+    if (!(error instanceof ApiProblem) || error.status !== 409) throw error;
+  }
+  const wanted = name.trim();
+  for await (const channel of api.list<Channel>('/v1/channels')) if (channel.name === wanted) return { ...channel, created: false };
+  throw new CommandError(`The API says that there is a channel ${JSON.stringify(name)}, but its list of channels has none.`);
+}
+
+interface CreatedEvent {
+  payload: { metadata?: { import?: { id?: string } } };
+}
+
+/**
+ * The names of all messages that imports have ever posted into a channel.
+ *
+ * They are read from the event log, not from the messages: idempotency keys are forgotten after a day, a message can be edited
+ * or deleted, and what the log says stays.
+ */
+export async function importedBefore(api: Api, channelId: string): Promise<Set<string>> {
+  const names = new Set<string>();
+  const events = api.list<CreatedEvent>(`/v1/events?type=message.created&channel_id=${channelId}&after_seq=0`);
+  for await (const { payload } of events) {
+    const name = payload.metadata?.import?.id;
+    if (typeof name === 'string') names.add(name);
+  }
+  return names;
+}

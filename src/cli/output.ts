@@ -1,0 +1,101 @@
+import { styleText } from 'node:util';
+import Table from 'cli-table3';
+
+/** Where a command writes. Commands get it as an argument, so that tests can read what they say. */
+export interface Terminal {
+  /** Answers: stdout. */
+  out(text: string): void;
+  /** Errors, notices and progress: stderr. */
+  err(text: string): void;
+  /** Colours and live lines are for people only. */
+  colours: boolean;
+  /** Whether stderr is a terminal: progress bars are drawn there. */
+  live: boolean;
+}
+
+/** Exit codes of the commands, as their help says them. */
+export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+/** An error that is told without a stack: what was wrong, where, and what to do. */
+export class CommandError extends Error {
+  override name = 'CommandError';
+  readonly exitCode: number;
+
+  /** @param exitCode one of EXIT (default 1) */
+  constructor(message: string, exitCode: number = EXIT.failed) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** The process' own terminal. Colours need a TTY and no NO_COLOR. */
+export function processTerminal(): Terminal {
+  return {
+    out: (text) => process.stdout.write(`${text}\n`),
+    err: (text) => process.stderr.write(`${text}\n`),
+    colours: process.stdout.isTTY === true && !process.env.NO_COLOR,
+    live: process.stderr.isTTY === true,
+  };
+}
+
+type Style = Parameters<typeof styleText>[0];
+
+/** The text in a style where the terminal shows colours, else as it is. */
+export function styled(terminal: Terminal, style: Style, text: string): string {
+  // Node 20's styleText asks nobody whether colours are wanted: `colours` has.
+  return terminal.colours ? styleText(style, text) : text;
+}
+
+/** A table with a head line, without boxes, so that it can be cut and piped. Null and undefined are shown as a dash. */
+export function table(terminal: Terminal, head: string[], rows: (string | number | null | undefined)[][], rightFrom = head.length): string {
+  const border = {
+    top: '',
+    'top-mid': '',
+    'top-left': '',
+    'top-right': '',
+    bottom: '',
+    'bottom-mid': '',
+    'bottom-left': '',
+    'bottom-right': '',
+  };
+  const inner = { left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ' };
+  const drawn = new Table({
+    head: head.map((title) => styled(terminal, 'bold', title)),
+    chars: { ...border, ...inner },
+    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
+    colAligns: head.map((_, place) => (place >= rightFrom ? 'right' : 'left')),
+  });
+  drawn.push(...rows.map((row) => row.map((cell) => String(cell ?? '–'))));
+  return drawn
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n');
+}
+
+/** Milliseconds as people say them: `38 ms`, `4.2 s`, `3 min 5 s`. */
+export function duration(milliseconds: number): string {
+  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
+  if (milliseconds < 60_000) return `${(milliseconds / 1000).toFixed(1)} s`;
+  const seconds = Math.round(milliseconds / 1000);
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+}
+
+/**
+ * Wraps a command's action: an error becomes a message on stderr and the exit code; with `--json` the message is JSON.
+ * Only an error nobody foresaw is shown with its stack.
+ */
+export function reported<Args extends unknown[]>(action: (...args: Args) => Promise<void>): (...args: Args) => Promise<void> {
+  return async (...args) => {
+    try {
+      await action(...args);
+    } catch (error) {
+      const known = error instanceof CommandError;
+      const message = known ? error.message : `This should not happen: ${error instanceof Error ? error.stack : error}`;
+      const asJson = args.some((arg) => typeof arg === 'object' && arg !== null && 'json' in arg && arg.json === true);
+      processTerminal().err(asJson ? JSON.stringify({ error: message }) : message);
+      process.exitCode = known ? error.exitCode : EXIT.failed;
+    }
+  };
+}
