@@ -1,0 +1,48 @@
+import { Registry } from 'prom-client';
+import type { ApiDependencies } from './dependencies.ts';
+import { createKeyring } from './keys.ts';
+import { operatorKey, workspaceKey } from './middleware/authenticate.ts';
+import { observe } from './middleware/observe.ts';
+import { onError, onUnrouted } from './middleware/problems.ts';
+import { describeApi } from './openapi.ts';
+import { router } from './router.ts';
+import { analyticsRoutes } from './routes/analytics.ts';
+import { apiKeyRoutes } from './routes/api-keys.ts';
+import { auditRoutes } from './routes/audit.ts';
+import { channelRoutes } from './routes/channels.ts';
+import { deliveryRoutes } from './routes/deliveries.ts';
+import { docsRoutes } from './routes/docs.ts';
+import { endpointRoutes } from './routes/endpoints.ts';
+import { eventRoutes } from './routes/events.ts';
+import { healthRoutes } from './routes/health.ts';
+import { memberRoutes } from './routes/members.ts';
+import { messageEffectRoutes } from './routes/message-effects.ts';
+import { messageRoutes } from './routes/messages.ts';
+import { notificationRoutes } from './routes/notifications.ts';
+import { postMessageRoute } from './routes/post-message.ts';
+import { searchRoutes } from './routes/search.ts';
+import { subscriberRoutes } from './routes/subscribers.ts';
+import { workspaceRoutes } from './routes/workspaces.ts';
+
+/** The HTTP API, ready to be served: `serve({ fetch: createApp(deps).fetch })`. It opens and closes nothing by itself. */
+export function createApp(deps: ApiDependencies) {
+  const registry = deps.metrics ?? new Registry();
+  const keyring = createKeyring(deps.database);
+  const app = router();
+  app.onError(onError(deps.log));
+  app.use(observe(registry));
+  app.route('/', healthRoutes(deps, registry));
+  app.route('/', docsRoutes());
+  app.get('/openapi.json', (c) => c.json(document));
+  // Before the workspaces' keys are asked for: its own routes answer, and go no further.
+  app.use('/v1/workspaces', operatorKey(deps.adminKey));
+  app.route('/', workspaceRoutes(deps));
+  app.use('/v1/*', workspaceKey(keyring));
+  app.route('/', apiKeyRoutes(deps, keyring));
+  const routes = [postMessageRoute, messageRoutes, messageEffectRoutes, channelRoutes, eventRoutes, searchRoutes, notificationRoutes];
+  const more = [memberRoutes, analyticsRoutes, auditRoutes, endpointRoutes, deliveryRoutes, subscriberRoutes];
+  for (const route of [...routes, ...more]) app.route('/', route(deps));
+  const document = describeApi(app);
+  app.notFound(onUnrouted(app));
+  return app;
+}

@@ -1,0 +1,62 @@
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { Database } from '../db/client.ts';
+import type { MessageWriter } from '../messages/create.ts';
+import type { Message } from '../messages/message.ts';
+import type { Seal } from '../seal.ts';
+
+/** A channel's read model, as the `cache` effect keeps it. */
+export interface ChannelSummary {
+  channel_id: string;
+  messages: number;
+  /** The newest message, as `GET /v1/messages/{id}` answers; null in an empty channel. */
+  last_message: Message | null;
+  /** RFC 3339, UTC; null before the first message. */
+  last_activity_at: string | null;
+  authors: number;
+}
+
+/** What checking a workspace's hash chain found. */
+export interface AuditVerdict {
+  valid: boolean;
+  entries: number;
+  /** The newest entry's hash in hex; null for an empty chain. */
+  head: string | null;
+  /** The first place where the chain does not hold; null where it holds. */
+  broken_at: { position: number; reason: string } | null;
+}
+
+/** What came of sending an endpoint its `endpoint.test`. */
+export interface TestDelivery {
+  delivery_id: string;
+  /** Null where no answer came; `error` then says why. */
+  status: number | null;
+  latency_ms: number;
+  error: string | null;
+  response_excerpt: string | null;
+}
+
+/** Everything the API needs from elsewhere; mains wire it. */
+export interface ApiDependencies {
+  database: Database;
+  writer: MessageWriter;
+  /** Seals webhook secrets and stored first answers. */
+  seal: Seal;
+  /** Null for a channel that has no summary yet. */
+  summaries: { get(channelId: string): Promise<ChannelSummary | null> };
+  verifyAudit(workspaceId: string): Promise<AuditVerdict>;
+  /** Sends a signed `endpoint.test` at once. */
+  sendTest(endpointId: string): Promise<TestDelivery>;
+  /** What waits in a task queue; null where Temporal is away. */
+  backlog(taskQueue: string): Promise<{ count: number; age_seconds: number } | null>;
+  readiness(): Promise<{ ok: boolean; detail: Record<string, unknown> }>;
+  /** The operator's key; undefined: nobody is the operator. */
+  adminKey: string | undefined;
+  /** Journeys link into this UI; no links without a `url`. */
+  temporalUi: { url: string | undefined; namespace: string };
+  /** Why a webhook may not go there; null where it may. */
+  isAllowedWebhookUrl(url: string): Promise<string | null>;
+  log: Logger;
+  /** Where HTTP metrics are registered and what /metrics shows; default: a registry of the API's own. */
+  metrics?: Registry;
+}

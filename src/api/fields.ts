@@ -1,0 +1,113 @@
+import { z } from '@hono/zod-openapi';
+
+/** What Postgres can't store in text: NUL, and halves of surrogate pairs. */
+const unstorable = /[\0\p{Cs}]/u;
+const unstorableMessage = 'holds a NUL character or a lone surrogate';
+
+/** Characters as people count them (code points), without building an array for the usual short text. */
+function longerThan(text: string, max: number): boolean {
+  if (text.length <= max) return false;
+  if (text.length > 2 * max) return true;
+  return [...text].length > max;
+}
+
+/** Text of `min` to `max` characters (code points) that can be stored as it is. */
+export const text = (min: number, max: number) =>
+  z
+    .string()
+    .refine((value) => !unstorable.test(value), { message: unstorableMessage })
+    .refine((value) => value.length >= min && !longerThan(value, max), { message: `wants ${min} to ${max} characters` })
+    .openapi({ type: 'string', minLength: min, maxLength: max });
+
+/** A name of 1 to 255 characters on one line; spaces around it are taken off. */
+export const name = z
+  .string()
+  .trim()
+  .pipe(text(1, 255).refine((value) => !/\p{Cc}/u.test(value), { message: 'holds a control character' }))
+  .openapi({ type: 'string', minLength: 1, maxLength: 255 });
+
+/** Who wrote a message: 1 to 255 characters, not only spaces; spaces around it are taken off. */
+export const author = z.string().trim().pipe(text(1, 255)).openapi({ type: 'string', minLength: 1, maxLength: 255 });
+
+/** Any UUID, whatever its version. */
+export const uuid = z.guid({ message: 'wants a UUID' }).openapi({ format: 'uuid', example: '01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70' });
+
+const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
+
+function parseMoment(value: string): Date | null {
+  const [, year, month, day] = rfc3339.exec(value) ?? [];
+  if (!year || Number(day) > new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()) return null;
+  const moment = new Date(value);
+  return moment.getUTCFullYear() >= 1970 && moment.getUTCFullYear() <= 2100 ? moment : null;
+}
+
+/** A moment with its offset, in the years 1970 to 2100 (UTC), read as a Date. */
+export const moment = z
+  .string()
+  .transform((value, context) => {
+    const parsed = parseMoment(value);
+    if (parsed) return parsed;
+    context.addIssue({ code: 'custom', message: 'wants a moment such as 2024-01-15T12:00:00Z, offset included, years 1970 to 2100' });
+    return z.NEVER;
+  })
+  .openapi({ type: 'string', format: 'date-time', example: '2024-01-15T12:00:00.000Z' });
+
+/** A moment in an answer: RFC 3339, UTC, milliseconds. */
+export const timestamp = z.string().openapi({ format: 'date-time', example: '2024-01-15T12:00:00.000Z' });
+
+/** A whole number in a query string. */
+export const whole = (min: number, max: number) =>
+  z
+    .string()
+    .transform((value, context) => {
+      const number = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
+      if (number >= min && number <= max) return number;
+      context.addIssue({ code: 'custom', message: `wants a whole number from ${min} to ${max}` });
+      return z.NEVER;
+    })
+    .openapi({ type: 'integer', minimum: min, maximum: max });
+
+/** A message's place or an event's place in its channel, in a query string. */
+export const seq = whole(0, Number.MAX_SAFE_INTEGER);
+
+/** A declared or foreign event type's name in a query string. */
+export const typeName = z
+  .string()
+  .max(255)
+  .regex(/^[a-z0-9_]+\.[a-z0-9_]+$/, { message: 'wants an event type such as message.created' })
+  .openapi({ example: 'message.created' });
+
+const METADATA_BYTES = 16 * 1024;
+const METADATA_DEPTH = 32;
+
+/** What is wrong somewhere inside a JSON value, or null. Never goes deeper than the limit, so it can't overflow the stack. */
+function flaw(value: unknown, depth: number): string | null {
+  if (typeof value === 'string') return unstorable.test(value) ? unstorableMessage : null;
+  if (typeof value === 'number') return Number.isFinite(value) ? null : 'holds a number too large to be kept';
+  if (typeof value !== 'object' || value === null) return null;
+  if (depth >= METADATA_DEPTH) return `is nested deeper than ${METADATA_DEPTH} levels`;
+  for (const [key, inner] of Object.entries(value)) {
+    const found = (unstorable.test(key) ? unstorableMessage : null) ?? flaw(inner, depth + 1);
+    if (found) return found;
+  }
+  return null;
+}
+
+/** A JSON object of the client's own: up to 16 KiB serialised, up to 32 levels deep. Handed on as it came. */
+export const metadata = z
+  .custom<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), {
+    message: 'wants a JSON object',
+  })
+  .superRefine((value, context) => {
+    const tooLarge = () => Buffer.byteLength(JSON.stringify(value)) > METADATA_BYTES;
+    const message = flaw(value, 0) ?? (tooLarge() ? 'is larger than 16 KiB of JSON' : null);
+    if (message) context.addIssue({ code: 'custom', message });
+  })
+  .openapi({ type: 'object', additionalProperties: true, example: { thread: 'deploys' } });
+
+/** Whom a mention finds: 1 to 64 characters without spaces, and without the @ in front. */
+export const handle = z
+  .string()
+  .regex(/^(?!@)[^\s\p{C}]+$/u, { message: 'wants no spaces, no control characters and no @ in front' })
+  .refine((value) => !longerThan(value, 64), { message: 'wants 1 to 64 characters' })
+  .openapi({ type: 'string', minLength: 1, maxLength: 64, example: 'ada' });

@@ -1,0 +1,41 @@
+import { and, eq, isNull, type SQL } from 'drizzle-orm';
+import type { Database } from '../db/client.ts';
+import { channels, messages } from '../db/schema/messages.ts';
+import { endpoints } from '../db/schema/webhooks.ts';
+import { notFound } from './problem.ts';
+
+/** A row's owner and id; nobody sees what is another workspace's. */
+export interface Which {
+  workspaceId: string;
+  id: string;
+}
+
+/** @throws Problem 404 */
+export async function findChannel({ db }: Database, { workspaceId, id }: Which) {
+  const [row] = await db
+    .select()
+    .from(channels)
+    .where(and(eq(channels.id, id), eq(channels.workspace_id, workspaceId)));
+  if (!row) throw notFound('channel');
+  return row;
+}
+
+/** A message that is not deleted. @throws Problem 404 */
+export async function findMessage({ db }: Database, { workspaceId, id }: Which) {
+  const [row] = await db
+    .select()
+    .from(messages)
+    .where(and(eq(messages.id, id), eq(messages.workspace_id, workspaceId), isNull(messages.deleted_at)));
+  if (!row) throw notFound('message');
+  return row;
+}
+
+export const isEndpoint = ({ workspaceId, id }: Which): SQL | undefined =>
+  and(eq(endpoints.id, id), eq(endpoints.workspace_id, workspaceId));
+
+/** @throws Problem 404 */
+export async function findEndpoint({ db }: Database, which: Which) {
+  const [row] = await db.select().from(endpoints).where(isEndpoint(which));
+  if (!row) throw notFound('endpoint');
+  return row;
+}

@@ -1,0 +1,51 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { eq } from 'drizzle-orm';
+import { LRUCache } from 'lru-cache';
+import type { Database } from '../db/client.ts';
+import { apiKeys } from '../db/schema/workspaces.ts';
+
+/** Whose key it is. */
+export interface Caller {
+  workspaceId: string;
+  keyId: string;
+}
+
+/** How long a process goes on accepting a key that another process has deleted, in ms. */
+const REMEMBERED_MS = 3_000;
+
+export const hashKey = (key: string): Buffer => createHash('sha256').update(key).digest();
+
+/** A new key: 256 random bits behind `kn_`. Only its hash and its first characters are stored. */
+export function newKey(): { key: string; hash: Buffer; prefix: string } {
+  const key = `kn_${randomBytes(32).toString('base64url')}`;
+  return { key, hash: hashKey(key), prefix: key.slice(0, 9) };
+}
+
+/** True where both are the same; takes the same time wherever they differ. */
+export const sameKey = (given: string, wanted: string): boolean => timingSafeEqual(hashKey(given), hashKey(wanted));
+
+/** Tells who calls by the key; remembers it for a few seconds, so that the hot path asks the database once in a while. */
+export interface Keyring {
+  find(key: string): Promise<Caller | undefined>;
+  /** From now on the key with this hash is looked up again. */
+  forget(hash: Buffer): void;
+}
+
+export function createKeyring({ db }: Database): Keyring {
+  const remembered = new LRUCache<string, Caller>({
+    max: 10_000,
+    ttl: REMEMBERED_MS,
+    fetchMethod: async (hash) => {
+      const which = eq(apiKeys.hash, Buffer.from(hash, 'base64'));
+      const [caller] = await db.select({ workspaceId: apiKeys.workspace_id, keyId: apiKeys.id }).from(apiKeys).where(which);
+      return caller;
+    },
+  });
+  return {
+    async find(key) {
+      const hash = hashKey(key).toString('base64');
+      return remembered.get(hash) ?? (await remembered.fetch(hash));
+    },
+    forget: (hash) => void remembered.delete(hash.toString('base64')),
+  };
+}

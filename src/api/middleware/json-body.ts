@@ -1,0 +1,48 @@
+import type { MiddlewareHandler } from 'hono';
+import { Problem } from '../problem.ts';
+
+/** Largest body, in bytes. */
+export const BODY_LIMIT = 256 * 1024;
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+const json = /^application\/(?:[\w.-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i;
+
+/** Reads the body as UTF-8 within the limit: 415, 413 and 400 are decided here, before any schema sees it. */
+export const jsonBody: MiddlewareHandler = async (c, next) => {
+  const { headers } = c.req.raw;
+  if (!json.test(headers.get('content-type') ?? '')) throw new Problem(415, 'Send JSON, with content-type: application/json.');
+  if (headers.get('content-encoding')) throw new Problem(415, 'Send the body without a content-encoding.');
+  const bytes = await read(c.req.raw);
+  try {
+    // Hono awaits what lies here, whatever its type says.
+    c.req.bodyCache.text = Promise.resolve(utf8.decode(bytes)) as unknown as string;
+  } catch {
+    throw new Problem(400, 'The body is not UTF-8, and so not JSON.');
+  }
+  await next();
+};
+
+const tooLarge = () => new Problem(413, `The body is larger than ${BODY_LIMIT / 1024} KiB.`, { headers: { connection: 'close' } });
+
+async function read(request: Request): Promise<ArrayBuffer | Uint8Array> {
+  const length = request.headers.get('content-length');
+  if (Number(length) > BODY_LIMIT) throw tooLarge();
+  try {
+    return length === null ? await readChunks(request) : await request.arrayBuffer();
+  } catch (error) {
+    if (error instanceof Problem) throw error;
+    throw new Problem(400, 'The body ended before it was complete.');
+  }
+}
+
+/** A body that does not say its length is counted while it comes. */
+async function readChunks(request: Request): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.byteLength;
+    if (size > BODY_LIMIT) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,24 @@
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { Env } from './router.ts';
+
+const description = `Post messages; everything that must happen because of them happens afterwards, durably.
+
+- **Keys.** \`Authorization: Bearer <key>\`. A key belongs to one workspace and sees nothing else: what belongs to another workspace is 404.
+- **Errors** are RFC 9457 documents (\`application/problem+json\`). 422 names each field. Fields and query parameters that are not in the schema are refused, so that a misspelt one is not lost in silence.
+- **Lists** answer \`{data, next_cursor}\`; pass \`next_cursor\` as \`cursor\` for the next page. Entries added meanwhile move nothing.
+- **Idempotency-Key** on every POST that creates: sent again within 24 hours, the first answer comes again, with \`Idempotent-Replayed: true\`. A failed request keeps nothing, and its key stays free.
+- **Times** are RFC 3339 with an offset; answers are in UTC. Ids are UUIDv7.`;
+
+/** The OpenAPI 3.1 document of everything that is registered on the app. */
+export function describeApi(app: OpenAPIHono<Env>) {
+  const scheme = { type: 'http', scheme: 'bearer' } as const;
+  app.openAPIRegistry.registerComponent('securitySchemes', 'key', { ...scheme, description: "A workspace's key, `kn_…`." });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'operator', {
+    ...scheme,
+    description: "The operator's key, KNOCKON_ADMIN_KEY.",
+  });
+  return app.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: { title: 'Knock-on', version: '1', description, license: { name: 'MIT' } },
+  });
+}

@@ -1,0 +1,54 @@
+import { z } from '@hono/zod-openapi';
+import { uuid, whole } from './fields.ts';
+
+/** `?limit=`: 1 to 200, default 50. */
+export const limit = whole(1, 200).default(50).openapi({ description: 'Most entries of the answer.', default: 50 });
+
+/**
+ * `?cursor=`: where the last page ended, opaque to clients. It holds the last entry's place in the list's order, so
+ * entries that are added meanwhile move nothing.
+ *
+ * @param position the schema of that place
+ */
+export const cursor = <P extends z.ZodType>(position: P) =>
+  z
+    .string()
+    .max(1024)
+    .transform((value, context) => {
+      const parsed = position.safeParse(decode(value));
+      if (parsed.success) return parsed.data;
+      context.addIssue({ code: 'custom', message: "is no cursor of this list: pass a page's next_cursor as it came" });
+      return z.NEVER;
+    })
+    .optional()
+    .openapi({ type: 'string', description: "The last page's `next_cursor`." });
+
+/** The cursor of a list that is ordered by its entries' ids. */
+export const idCursor = cursor(uuid);
+
+function decode(value: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(value, 'base64url').toString());
+  } catch {
+    return undefined;
+  }
+}
+
+/** A page of a list, as it is answered. */
+export const pageOf = <T extends z.ZodType>(entry: T) =>
+  z.object({ data: z.array(entry), next_cursor: z.string().nullable().openapi({ description: 'Null on the last page.' }) });
+
+/**
+ * Makes a page out of up to `limit + 1` rows: the one too many says that there is more.
+ *
+ * @param position a row's place, as the list's cursor holds it
+ */
+export function toPage<Row, Entry>(rows: Row[], limit: number, show: (row: Row) => Entry, position: (row: Row) => unknown) {
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  const more = rows.length > limit && last !== undefined;
+  return {
+    data: shown.map(show),
+    next_cursor: more ? Buffer.from(JSON.stringify(position(last))).toString('base64url') : null,
+  };
+}

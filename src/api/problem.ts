@@ -1,0 +1,63 @@
+import type { Context } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+
+/** One thing that is wrong with a request: where, and what is wanted there. */
+export interface FieldError {
+  path: string;
+  message: string;
+}
+
+const titles = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  409: 'Conflict',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  422: 'Unprocessable Content',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+} as const;
+
+export type ProblemStatus = keyof typeof titles;
+
+interface Options {
+  /** A short name for programs, the end of the document's `type`. Default: none, `about:blank`. */
+  type?: string;
+  errors?: FieldError[];
+  headers?: Record<string, string>;
+}
+
+/** Thrown anywhere below a route; the client gets it as an RFC 9457 document. */
+export class Problem extends Error {
+  override name = 'Problem';
+  readonly status: ProblemStatus;
+  readonly options: Options;
+
+  constructor(status: ProblemStatus, detail: string, options: Options = {}) {
+    super(detail);
+    this.status = status;
+    this.options = options;
+  }
+}
+
+/** @param what such as "channel"; what belongs to another workspace is "not there" in the same words */
+export const notFound = (what: string) => new Problem(404, `There is no such ${what}.`);
+
+export const conflict = (detail: string) => new Problem(409, detail, { type: 'conflict' });
+
+export function invalid(errors: FieldError[]): Problem {
+  const fields = [...new Set(errors.map((error) => error.path || 'the body'))].slice(0, 10).join(', ');
+  return new Problem(422, `The request does not fit the schema: ${fields}.`, { type: 'validation', errors });
+}
+
+/** The problem as the response of this request. */
+export function answerProblem(c: Context, { status, message, options }: Problem): Response {
+  const type = options.type ? `urn:knockon:problem:${options.type}` : 'about:blank';
+  const document = { type, title: titles[status], status, detail: message, errors: options.errors };
+  return c.body(JSON.stringify(document), status as ContentfulStatusCode, {
+    'content-type': 'application/problem+json',
+    ...options.headers,
+  });
+}

@@ -1,0 +1,112 @@
+import { createRoute, OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi';
+import { jsonBody } from './middleware/json-body.ts';
+import { type FieldError, invalid, notFound } from './problem.ts';
+
+/** What middleware leaves for handlers: whose key it is. */
+export interface Env {
+  Variables: { workspaceId: string; keyId: string };
+}
+
+interface Issue {
+  code?: string;
+  path: PropertyKey[];
+  message: string;
+  keys?: string[];
+}
+
+/** An issue of zod's as field errors; a field that the schema does not have is named itself. */
+function fieldErrors({ code, path, message, keys }: Issue): FieldError[] {
+  const at = path.map(String).join('.');
+  if (code !== 'unrecognized_keys') return [{ path: at, message }];
+  return (keys ?? []).map((key) => ({ path: at ? `${at}.${key}` : key, message: 'is not a known field' }));
+}
+
+/** A router whose requests are checked against their schemas: a malformed id in the path is absent (404), all else is 422. */
+export const router = () =>
+  new OpenAPIHono<Env>({
+    defaultHook: (result) => {
+      if (result.success) return;
+      if (result.target === 'param') throw notFound('resource');
+      throw invalid(result.error.issues.flatMap(fieldErrors));
+    },
+  });
+
+export const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .openapi('Problem', {
+    description: 'An RFC 9457 problem document.',
+    example: {
+      type: 'urn:knockon:problem:validation',
+      title: 'Unprocessable Content',
+      status: 422,
+      detail: 'The request does not fit the schema: text.',
+      errors: [{ path: 'text', message: 'wants 1 to 40000 characters' }],
+    },
+  });
+
+const problems = {
+  400: 'The body is not JSON.',
+  401: 'No key, or a wrong one.',
+  404: "There is no such resource, or it is another workspace's.",
+  409: 'In conflict with what is there, or the same Idempotency-Key is still in flight.',
+  413: 'The body is larger than 256 KiB.',
+  415: 'The body is not JSON by its content type.',
+  422: 'The request does not fit the schema; each field is named. Or the Idempotency-Key was used for another request.',
+  503: 'The database is away; try again after Retry-After seconds.',
+} as const;
+
+function problemsOf(route: RouteConfig, creates: boolean): (keyof typeof problems)[] {
+  const { body, params, query } = route.request ?? {};
+  return [
+    ...(body ? ([400, 413, 415] as const) : []),
+    ...(route.security?.length === 0 ? [] : ([401] as const)),
+    ...(params ? ([404] as const) : []),
+    ...(creates ? ([409] as const) : []),
+    ...(body || query || creates ? ([422] as const) : []),
+    503,
+  ];
+}
+
+const idempotencyKey = {
+  name: 'Idempotency-Key',
+  in: 'header' as const,
+  description: 'Sent again within 24 h with the same body, the first answer comes again, with `Idempotent-Replayed: true`.',
+  schema: { type: 'string' as const, minLength: 1, maxLength: 255 },
+};
+
+/**
+ * Declares an operation: a route, and with it everything that follows from what it takes. A body is read as JSON; the
+ * problems it can answer are documented; the caller's key is asked for unless `security` says otherwise.
+ *
+ * @param creates whether it makes something, and so takes an Idempotency-Key
+ */
+export function operation<P extends string, R extends Omit<RouteConfig, 'path'> & { path: P }>(route: R & { creates?: boolean }) {
+  const { creates = false, ...rest } = route;
+  const documents = problemsOf(route, creates).map((status) => [
+    status,
+    { description: problems[status], content: { 'application/problem+json': { schema: problemSchema } } },
+  ]);
+  const declared = {
+    ...rest,
+    ...(creates && { parameters: [idempotencyKey] }),
+    ...(route.request?.body && { middleware: jsonBody }),
+    security: route.security ?? [{ key: [] }],
+    responses: { ...Object.fromEntries(documents), ...route.responses },
+  };
+  return createRoute(declared) as unknown as ReturnType<typeof createRoute<P, R>>;
+}
+
+/** A JSON answer. */
+export const json = <T extends z.ZodType>(schema: T, description: string) => ({
+  description,
+  content: { 'application/json': { schema } },
+});
+
+/** A JSON body that must be there. */
+export const body = <T extends z.ZodType>(schema: T) => ({ required: true as const, content: { 'application/json': { schema } } });

@@ -1,0 +1,77 @@
+import { z } from '@hono/zod-openapi';
+import { sql } from 'drizzle-orm';
+import { analyticsHours as hours } from '../../db/schema/analytics.ts';
+import type { ApiDependencies } from '../dependencies.ts';
+import { moment, timestamp, uuid, whole } from '../fields.ts';
+import { findChannel } from '../find.ts';
+import { cursor, pageOf, toPage } from '../paging.ts';
+import { json, operation, router } from '../router.ts';
+
+const MOST = 10_000;
+
+const query = z.strictObject({
+  bucket: z.enum(['hour', 'day'], { message: 'wants hour or day' }).default('day').openapi({ description: 'UTC.' }),
+  from: moment.optional().openapi({ type: 'string', description: 'Hours that begin at this moment or later.' }),
+  to: moment.optional().openapi({ type: 'string', description: 'Hours that begin before this moment.' }),
+  channel_id: uuid.optional(),
+  limit: whole(1, MOST).default(MOST).openapi({ description: 'Most buckets of the answer.', default: MOST }),
+  cursor: cursor(z.tuple([z.iso.datetime(), uuid])),
+});
+
+const bucketSchema = z.object({ bucket: timestamp, channel_id: uuid, messages: z.int(), authors: z.int() }).openapi('AnalyticsBucket', {
+  description: "A channel's messages, and how many people wrote them, in an hour or a day (UTC, by `sent_at`).",
+});
+
+const count = operation({
+  method: 'get',
+  path: '/v1/analytics/messages',
+  tags: ['Analytics'],
+  summary: 'Count messages and authors by channel and hour or day, oldest first',
+  request: { query },
+  responses: { 200: json(pageOf(bucketSchema), 'Buckets with a message in them.') },
+});
+
+interface Bucket extends Record<string, unknown> {
+  bucket: string;
+  channel_id: string;
+  messages: number;
+  authors: number;
+}
+
+function countBuckets({ database: { db } }: ApiDependencies, workspaceId: string, given: z.output<typeof query>) {
+  const { bucket, from, to, channel_id, cursor, limit } = given;
+  const start = sql`date_trunc(${bucket}::text, ${hours.hour}, 'UTC')`;
+  return db.execute<Bucket>(sql`
+    select to_char(bucket at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS".000Z"') as bucket, channel_id,
+      sum(messages)::float8 as messages, count(distinct author) filter (where messages > 0)::int as authors
+    from (
+      select ${start} as bucket, ${hours.channel_id} as channel_id, ${hours.author} as author, sum(${hours.messages}) as messages
+      from ${hours}
+      where ${hours.workspace_id} = ${workspaceId}
+        ${channel_id ? sql`and ${hours.channel_id} = ${channel_id}` : sql``}
+        ${from ? sql`and ${hours.hour} >= ${from.toISOString()}` : sql``}
+        ${to ? sql`and ${hours.hour} < ${to.toISOString()}` : sql``}
+      group by 1, 2, 3
+    ) as by_author
+    ${cursor ? sql`where (bucket, channel_id) > (${cursor[0]}::timestamptz, ${cursor[1]}::uuid)` : sql``}
+    group by by_author.bucket, channel_id
+    having sum(messages) > 0
+    order by by_author.bucket, channel_id
+    limit ${limit + 1}`);
+}
+
+/** What the analytics effect has counted. */
+export const analyticsRoutes = (deps: ApiDependencies) =>
+  router().openapi(count, async (c) => {
+    const given = c.req.valid('query');
+    const workspaceId = c.get('workspaceId');
+    const rows = await countBuckets(deps, workspaceId, given);
+    if (rows.length === 0 && given.channel_id) await findChannel(deps.database, { workspaceId, id: given.channel_id });
+    const page = toPage(
+      [...rows],
+      given.limit,
+      (row) => row,
+      (row) => [row.bucket, row.channel_id],
+    );
+    return c.json(page, 200);
+  });

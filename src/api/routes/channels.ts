@@ -1,0 +1,104 @@
+import { z } from '@hono/zod-openapi';
+import { and, desc, eq, lt } from 'drizzle-orm';
+import { errorCode } from '../../db/errors.ts';
+import { channels } from '../../db/schema/messages.ts';
+import { openChannel } from '../../messages/open-channel.ts';
+import type { ApiDependencies } from '../dependencies.ts';
+import { name, timestamp, uuid } from '../fields.ts';
+import { findChannel } from '../find.ts';
+import { once } from '../middleware/idempotency.ts';
+import { idCursor, limit, pageOf, toPage } from '../paging.ts';
+import { conflict } from '../problem.ts';
+import { body, json, operation, router } from '../router.ts';
+import { messageSchema } from './message-schema.ts';
+
+const newChannel = z.strictObject({ name: name.openapi({ example: 'general' }) }).openapi('NewChannel');
+const channel = z.object({ id: uuid, name: z.string(), created_at: timestamp }).openapi('Channel');
+const params = z.object({ id: uuid });
+
+const summarySchema = z
+  .object({
+    channel_id: uuid,
+    messages: z.int(),
+    last_message: messageSchema.nullable(),
+    last_activity_at: timestamp.nullable(),
+    authors: z.int(),
+  })
+  .openapi('ChannelSummary');
+
+const create = operation({
+  method: 'post',
+  path: '/v1/channels',
+  tags: ['Channels'],
+  summary: 'Make a channel',
+  creates: true,
+  request: { body: body(newChannel) },
+  responses: { 201: json(channel, 'The channel. A name that is taken: 409.') },
+});
+
+const list = operation({
+  method: 'get',
+  path: '/v1/channels',
+  tags: ['Channels'],
+  summary: 'List channels, newest first',
+  request: {
+    query: z.strictObject({ name: name.optional().openapi({ description: 'Only the channel of that name.' }), limit, cursor: idCursor }),
+  },
+  responses: { 200: json(pageOf(channel), 'Channels.') },
+});
+
+const read = operation({
+  method: 'get',
+  path: '/v1/channels/{id}',
+  tags: ['Channels'],
+  summary: 'Read a channel',
+  request: { params },
+  responses: { 200: json(channel, 'The channel.') },
+});
+
+const summary = operation({
+  method: 'get',
+  path: '/v1/channels/{id}/summary',
+  tags: ['Channels'],
+  summary: "Read a channel's summary, as the cache effect keeps it",
+  request: { params },
+  responses: { 200: json(summarySchema, 'The summary; it follows the messages within moments.') },
+});
+
+const shown = ({ id, name, created_at }: typeof channels.$inferSelect) => ({ id, name, created_at: created_at.toISOString() });
+
+/** Channels and their summaries. */
+export const channelRoutes = (deps: ApiDependencies) =>
+  router()
+    .openapi(create, async (c) => {
+      const given = c.req.valid('json');
+      const made = await once(c, deps, given, async (tx) =>
+        shown(await openChannel(tx, { workspaceId: c.get('workspaceId'), name: given.name })),
+      ).catch((error) => {
+        throw errorCode(error) === '23505' ? conflict(`There is a channel named "${given.name}" already.`) : error;
+      });
+      return c.json(made, 201);
+    })
+    .openapi(list, async (c) => {
+      const { limit, cursor, name } = c.req.valid('query');
+      const own = eq(channels.workspace_id, c.get('workspaceId'));
+      const rows = await deps.database.db
+        .select()
+        .from(channels)
+        .where(and(own, cursor ? lt(channels.id, cursor) : undefined, name === undefined ? undefined : eq(channels.name, name)))
+        .orderBy(desc(channels.id))
+        .limit(limit + 1);
+      return c.json(
+        toPage(rows, limit, shown, (row) => row.id),
+        200,
+      );
+    })
+    .openapi(read, async (c) => {
+      const row = await findChannel(deps.database, { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id });
+      return c.json(shown(row), 200);
+    })
+    .openapi(summary, async (c) => {
+      const { id } = await findChannel(deps.database, { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id });
+      const empty = { channel_id: id, messages: 0, last_message: null, last_activity_at: null, authors: 0 };
+      return c.json((await deps.summaries.get(id)) ?? empty, 200);
+    });

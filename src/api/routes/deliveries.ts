@@ -1,0 +1,108 @@
+import { z } from '@hono/zod-openapi';
+import { and, asc, desc, eq, inArray, lt } from 'drizzle-orm';
+import type { Database } from '../../db/client.ts';
+import { deliveryAttempts as attempts, deliveries } from '../../db/schema/webhooks.ts';
+import type { ApiDependencies } from '../dependencies.ts';
+import { timestamp, uuid } from '../fields.ts';
+import { findEndpoint } from '../find.ts';
+import { once } from '../middleware/idempotency.ts';
+import { idCursor, limit, pageOf, toPage } from '../paging.ts';
+import { json, operation, router } from '../router.ts';
+
+const state = z.enum(['pending', 'delivered', 'failed'], { message: 'wants pending, delivered or failed' });
+
+const outcome = {
+  status: z.int().nullable().openapi({ description: "The answer's HTTP status; null where none came." }),
+  latency_ms: z.int(),
+  error: z.string().nullable(),
+  response_excerpt: z.string().nullable(),
+};
+
+const delivery = z
+  .object({
+    id: uuid,
+    event_id: uuid.nullable().openapi({ description: 'Null for an `endpoint.test`.' }),
+    event_type: z.string(),
+    state,
+    created_at: timestamp,
+    delivered_at: timestamp.nullable(),
+    attempts: z.array(z.object({ attempted_at: timestamp, ...outcome })).openapi({ description: 'Oldest first.' }),
+  })
+  .openapi('Delivery');
+
+const list = operation({
+  method: 'get',
+  path: '/v1/endpoints/{id}/deliveries',
+  tags: ['Webhooks'],
+  summary: 'List deliveries with their attempts, newest first',
+  request: { params: z.object({ id: uuid }), query: z.strictObject({ state: state.optional(), limit, cursor: idCursor }) },
+  responses: { 200: json(pageOf(delivery), 'Deliveries.') },
+});
+
+const test = operation({
+  method: 'post',
+  path: '/v1/endpoints/{id}/test',
+  tags: ['Webhooks'],
+  summary: 'Send a signed `endpoint.test` now',
+  creates: true,
+  request: { params: z.object({ id: uuid }) },
+  responses: { 200: json(z.object({ delivery_id: uuid, ...outcome }).openapi('TestDelivery'), 'What the endpoint answered.') },
+});
+
+type Attempt = typeof attempts.$inferSelect;
+
+const shownAttempt = ({ id: _, delivery_id: __, attempted_at, ...attempt }: Attempt) => ({
+  attempted_at: attempted_at.toISOString(),
+  ...attempt,
+});
+
+const shown = ({ workspace_id: _, endpoint_id: __, ...row }: typeof deliveries.$inferSelect, tries: Attempt[]) => ({
+  ...row,
+  created_at: row.created_at.toISOString(),
+  delivered_at: row.delivered_at?.toISOString() ?? null,
+  attempts: tries.map(shownAttempt),
+});
+
+async function attemptsOf({ db }: Database, ids: string[]): Promise<Map<string, Attempt[]>> {
+  const found = new Map<string, Attempt[]>(ids.map((id) => [id, []]));
+  if (ids.length === 0) return found;
+  const rows = await db.select().from(attempts).where(inArray(attempts.delivery_id, ids)).orderBy(asc(attempts.id));
+  for (const row of rows) found.get(row.delivery_id)?.push(row);
+  return found;
+}
+
+/** What was sent to an endpoint, and sending it a test. */
+export const deliveryRoutes = (deps: ApiDependencies) =>
+  router()
+    .openapi(list, async (c) => {
+      const { state, limit, cursor } = c.req.valid('query');
+      const { id } = await findEndpoint(deps.database, { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id });
+      const filters = [
+        eq(deliveries.endpoint_id, id),
+        state && eq(deliveries.state, state),
+        cursor ? lt(deliveries.id, cursor) : undefined,
+      ];
+      const rows = await deps.database.db
+        .select()
+        .from(deliveries)
+        .where(and(...filters))
+        .orderBy(desc(deliveries.id))
+        .limit(limit + 1);
+      const tries = await attemptsOf(
+        deps.database,
+        rows.map((row) => row.id),
+      );
+      return c.json(
+        toPage(
+          rows,
+          limit,
+          (row) => shown(row, tries.get(row.id) ?? []),
+          (row) => row.id,
+        ),
+        200,
+      );
+    })
+    .openapi(test, async (c) => {
+      const { id } = await findEndpoint(deps.database, { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id });
+      return c.json(await once(c, deps, null, () => deps.sendTest(id)), 200);
+    });

@@ -1,0 +1,96 @@
+import { z } from '@hono/zod-openapi';
+import { and, asc, desc, eq, gt, lt, type SQL } from 'drizzle-orm';
+import { events } from '../../db/schema/events.ts';
+import type { DomainEvent } from '../../events/index.ts';
+import type { ApiDependencies } from '../dependencies.ts';
+import { seq, timestamp, typeName, uuid } from '../fields.ts';
+import { findChannel } from '../find.ts';
+import { cursor, limit, pageOf, toPage } from '../paging.ts';
+import { invalid, notFound } from '../problem.ts';
+import { json, operation, router } from '../router.ts';
+
+const event = z
+  .object({
+    id: uuid,
+    type: z.string().openapi({ example: 'message.created' }),
+    version: z.int().openapi({ description: "The payload's version." }),
+    workspace_id: uuid,
+    channel_id: uuid.nullable(),
+    message_id: uuid.nullable(),
+    seq: z.int().nullable().openapi({ description: "The event's place in its channel's log; null outside a channel." }),
+    timestamp,
+    payload: z.record(z.string(), z.unknown()),
+  })
+  .openapi('Event');
+
+const query = z.strictObject({
+  type: typeName.optional(),
+  channel_id: uuid.optional(),
+  after_seq: seq.optional().openapi({ type: 'integer', description: 'With channel_id: only events after this place, oldest first.' }),
+  limit,
+  cursor: cursor(z.union([uuid, z.int()])),
+});
+
+const list = operation({
+  method: 'get',
+  path: '/v1/events',
+  tags: ['Events'],
+  summary: 'Read the log, newest first',
+  request: { query },
+  responses: { 200: json(pageOf(event), 'Events.') },
+});
+
+const read = operation({
+  method: 'get',
+  path: '/v1/events/{id}',
+  tags: ['Events'],
+  summary: 'Read an event',
+  request: { params: z.object({ id: uuid }) },
+  responses: { 200: json(event, 'The event.') },
+});
+
+const shown = (row: typeof events.$inferSelect): DomainEvent => ({ ...row, timestamp: row.timestamp.toISOString() });
+
+/** Where the page starts, by `seq` upwards after a given place of a channel, else by id downwards. */
+function start({ after_seq, channel_id, cursor }: z.output<typeof query>): SQL | undefined {
+  if (after_seq === undefined) {
+    if (typeof cursor === 'number') throw invalid([{ path: 'cursor', message: 'belongs to a list with after_seq: pass that too' }]);
+    return cursor ? lt(events.id, cursor) : undefined;
+  }
+  if (!channel_id) throw invalid([{ path: 'after_seq', message: 'wants a channel_id beside it: places are counted per channel' }]);
+  if (typeof cursor === 'string') throw invalid([{ path: 'cursor', message: 'belongs to a list without after_seq' }]);
+  return gt(events.seq, Math.max(after_seq, cursor ?? 0));
+}
+
+/** The log. */
+export const eventRoutes = ({ database }: ApiDependencies) =>
+  router()
+    .openapi(list, async (c) => {
+      const page = c.req.valid('query');
+      const { type, channel_id, after_seq, limit } = page;
+      const workspaceId = c.get('workspaceId');
+      const upwards = after_seq !== undefined;
+      const filters = [
+        eq(events.workspace_id, workspaceId),
+        start(page),
+        type ? eq(events.type, type) : undefined,
+        channel_id ? eq(events.channel_id, channel_id) : undefined,
+      ];
+      const rows = await database.db
+        .select()
+        .from(events)
+        .where(and(...filters))
+        .orderBy(upwards ? asc(events.seq) : desc(events.id))
+        .limit(limit + 1);
+      if (rows.length === 0 && channel_id) await findChannel(database, { workspaceId, id: channel_id });
+      return c.json(
+        toPage(rows, limit, shown, (row) => (upwards ? row.seq : row.id)),
+        200,
+      );
+    })
+    .openapi(read, async (c) => {
+      const which = and(eq(events.id, c.req.valid('param').id), eq(events.workspace_id, c.get('workspaceId')));
+      const [row] = await database.db.select().from(events).where(which);
+      if (!row) throw notFound('event');
+      return c.json(shown(row), 200);
+    });

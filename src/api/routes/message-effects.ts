@@ -1,0 +1,54 @@
+import { z } from '@hono/zod-openapi';
+import { readJourney } from '../../ops/journey.ts';
+import type { ApiDependencies } from '../dependencies.ts';
+import { timestamp, uuid } from '../fields.ts';
+import { notFound } from '../problem.ts';
+import { json, operation, router } from '../router.ts';
+
+const effect = z
+  .object({
+    subscriber: z.string().openapi({ example: 'webhooks' }),
+    state: z.enum(['pending', 'running', 'waiting', 'done', 'failed']).openapi({
+      description: '`pending`: not started; `running`: started, or being tried again; `waiting`: on a timer; `failed`: a dead letter.',
+    }),
+    attempts: z.int(),
+    last_error: z.string().nullable(),
+    completed_at: timestamp.nullable(),
+  })
+  .openapi('EffectState');
+
+const journey = z
+  .object({
+    message_id: uuid,
+    events: z.array(
+      z.object({
+        id: uuid,
+        type: z.string(),
+        timestamp,
+        workflow: z
+          .object({ id: z.string(), run_id: z.string().nullable(), url: z.string().nullable() })
+          .nullable()
+          .openapi({ description: 'The workflow that sees to it, with a link into the Temporal UI; null before its dispatch.' }),
+        effects: z.array(effect),
+      }),
+    ),
+  })
+  .openapi('Journey');
+
+const read = operation({
+  method: 'get',
+  path: '/v1/messages/{id}/effects',
+  tags: ['Messages'],
+  summary: "Read a message's journey: what happened because of it, and what is still to happen",
+  request: { params: z.object({ id: uuid }) },
+  responses: { 200: json(journey, 'The journey; of deleted messages too.') },
+});
+
+/** The journey of a message. */
+export const messageEffectRoutes = ({ database, temporalUi }: ApiDependencies) =>
+  router().openapi(read, async (c) => {
+    const which = { workspaceId: c.get('workspaceId'), messageId: c.req.valid('param').id };
+    const found = await readJourney(database, which, temporalUi);
+    if (!found) throw notFound('message');
+    return c.json(found, 200);
+  });

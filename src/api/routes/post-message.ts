@@ -1,0 +1,53 @@
+import { z } from '@hono/zod-openapi';
+import type { ApiDependencies } from '../dependencies.ts';
+import { author, metadata, moment, text, uuid } from '../fields.ts';
+import { idempotencyOf, keyInFlight, keyMismatch, markReplayed } from '../middleware/idempotency.ts';
+import { notFound } from '../problem.ts';
+import { body, json, operation, router } from '../router.ts';
+import { messageSchema } from './message-schema.ts';
+
+const newMessage = z
+  .strictObject({
+    author: author.openapi({ example: 'ada' }),
+    text: text(1, 40_000).openapi({ example: 'The deploy is through, @grace' }),
+    metadata: metadata.optional(),
+    sent_at: moment.optional().openapi({ type: 'string', description: 'When it was sent, where that was earlier. Default: now.' }),
+  })
+  .openapi('NewMessage');
+
+const post = operation({
+  method: 'post',
+  path: '/v1/channels/{id}/messages',
+  tags: ['Messages'],
+  summary: 'Post a message',
+  description: 'Stores the message and its `message.created` and answers; whatever follows from it happens afterwards.',
+  creates: true,
+  request: { params: z.object({ id: uuid }), body: body(newMessage) },
+  responses: { 201: json(messageSchema.extend({ event_id: uuid }).openapi('PostedMessage'), 'The message.') },
+});
+
+/** The hot path: check, store, answer. The writer joins what arrives at once; Temporal hears of it after the answer. */
+export const postMessageRoute = ({ writer }: ApiDependencies) =>
+  router().openapi(post, async (c) => {
+    const given = c.req.valid('json');
+    const posted = await writer.post({
+      workspaceId: c.get('workspaceId'),
+      channelId: c.req.valid('param').id,
+      author: given.author,
+      text: given.text,
+      metadata: given.metadata ?? {},
+      sentAt: given.sent_at,
+      idempotency: idempotencyOf(c, given),
+    });
+    switch (posted.state) {
+      case 'no_channel':
+        throw notFound('channel');
+      case 'key_mismatch':
+        throw keyMismatch();
+      case 'key_in_flight':
+        throw keyInFlight();
+      case 'replayed':
+        markReplayed(c);
+    }
+    return c.json(posted.message, 201);
+  });

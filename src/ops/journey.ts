@@ -1,0 +1,113 @@
+import { and, asc, eq, inArray } from 'drizzle-orm';
+import type { Database } from '../db/client.ts';
+import { events } from '../db/schema/events.ts';
+import { messages } from '../db/schema/messages.ts';
+import { attempts, deadLetters, dispatches, outbox, receipts, subscribers } from '../db/schema/outbox.ts';
+
+/** What became of one effect of one event. */
+export interface EffectState {
+  subscriber: string;
+  /** `pending`: not started; `running`: started or being tried again; `waiting`: on a durable timer; `failed`: a dead letter. */
+  state: 'pending' | 'running' | 'waiting' | 'done' | 'failed';
+  attempts: number;
+  last_error: string | null;
+  completed_at: string | null;
+}
+
+/** A message's events, and what happened because of them. */
+export interface Journey {
+  message_id: string;
+  events: {
+    id: string;
+    type: string;
+    timestamp: string;
+    /** Null before the event is dispatched. */
+    workflow: { id: string; run_id: string | null; url: string | null } | null;
+    effects: EffectState[];
+  }[];
+}
+
+/** Where people look at workflows; no links without a `url`. */
+export interface TemporalUi {
+  url: string | undefined;
+  namespace: string;
+}
+
+/** Reads a message's journey from Postgres alone; null where the workspace never had such a message. Deleted ones keep theirs. */
+export async function readJourney(
+  { db }: Database,
+  { workspaceId, messageId }: { workspaceId: string; messageId: string },
+  ui: TemporalUi,
+): Promise<Journey | null> {
+  const rows = await db
+    .select({ id: events.id, type: events.type, timestamp: events.timestamp, dispatch: dispatches })
+    .from(messages)
+    .innerJoin(events, eq(events.message_id, messages.id))
+    .leftJoin(outbox, eq(outbox.event_id, events.id))
+    .leftJoin(dispatches, eq(dispatches.id, outbox.dispatch_id))
+    .where(and(eq(messages.id, messageId), eq(messages.workspace_id, workspaceId)))
+    .orderBy(asc(events.id));
+  if (rows.length === 0) return null;
+  const known = await readLedger(
+    db,
+    rows.map((row) => row.id),
+  );
+  return {
+    message_id: messageId,
+    events: rows.map(({ id, type, timestamp, dispatch }) => ({
+      id,
+      type,
+      timestamp: timestamp.toISOString(),
+      workflow: dispatch && { id: dispatch.id, run_id: dispatch.run_id, url: workflowUrl(ui, dispatch) },
+      effects: namesOf(known, id, type, dispatch).map((name) => effectState(known, id, name, dispatch?.started_at != null)),
+    })),
+  };
+}
+
+function workflowUrl({ url, namespace }: TemporalUi, { id, run_id }: Dispatched): string | null {
+  if (!url) return null;
+  const workflow = `${url.replace(/\/+$/, '')}/namespaces/${encodeURIComponent(namespace)}/workflows/${id}`;
+  return run_id ? `${workflow}/${run_id}/history` : workflow;
+}
+
+type Dispatched = typeof dispatches.$inferSelect;
+type Ledger = Awaited<ReturnType<typeof readLedger>>;
+
+/** Everything that is written down about these events' effects. */
+async function readLedger(db: Database['db'], ids: string[]) {
+  const [done, tried, dead, registered] = await Promise.all([
+    db.select().from(receipts).where(inArray(receipts.event_id, ids)),
+    db.select().from(attempts).where(inArray(attempts.event_id, ids)),
+    db.select().from(deadLetters).where(inArray(deadLetters.event_id, ids)),
+    db.select({ name: subscribers.name, event_types: subscribers.event_types }).from(subscribers),
+  ]);
+  return { done, tried, dead, registered };
+}
+
+/** Whose effects an event has: those it was dispatched to, or would be; and whoever was given it afterwards (a backfill). */
+function namesOf(known: Ledger, eventId: string, type: string, dispatch: Dispatched | null): string[] {
+  const wants = known.registered.filter(({ event_types }) => event_types.includes(type) || event_types.includes('*'));
+  const expected = dispatch ? dispatch.subscribers : wants.map(({ name }) => name);
+  const written = [...known.done, ...known.tried, ...known.dead].filter((row) => row.event_id === eventId).map((row) => row.subscriber);
+  return [...new Set([...expected, ...written])].sort();
+}
+
+function effectState({ done, tried, dead }: Ledger, eventId: string, subscriber: string, started: boolean): EffectState {
+  const own = (row: { event_id: string; subscriber: string }) => row.event_id === eventId && row.subscriber === subscriber;
+  const receipt = done.find(own);
+  const tries = tried.filter(own).sort((a, b) => b.updated_at.getTime() - a.updated_at.getTime());
+  const count = Math.max(0, ...tries.map((row) => row.attempts));
+  const completed_at = receipt?.completed_at.toISOString() ?? null;
+  if (receipt) return { subscriber, state: 'done', attempts: Math.max(1, count), last_error: null, completed_at };
+  const letter = dead.find(own);
+  if (letter) return { subscriber, state: 'failed', attempts: Math.max(1, count), last_error: letter.reason, completed_at };
+  const last_error = tries.find((row) => row.last_error !== null)?.last_error ?? null;
+  return { subscriber, state: openState(tries, started), attempts: count, last_error, completed_at };
+}
+
+/** Waiting only where all that is open waits: a party that is tried again is work in progress. */
+function openState(tries: { waiting_until: Date | null }[], started: boolean): EffectState['state'] {
+  const waits = (row: { waiting_until: Date | null }) => row.waiting_until !== null && row.waiting_until.getTime() > Date.now();
+  if (tries.length > 0) return tries.every(waits) ? 'waiting' : 'running';
+  return started ? 'running' : 'pending';
+}
