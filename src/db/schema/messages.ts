@@ -39,7 +39,7 @@ export const messages = pgTable(
     updated_at: moment().notNull(),
     deleted_at: moment(),
   },
-  (t) => [unique().on(t.channel_id, t.seq), index().on(t.channel_id, t.author, t.seq)],
+  (t) => [unique().on(t.channel_id, t.seq), index('messages_speaker').on(t.channel_id, sql`lower(${t.author})`, t.seq)],
 );
 
 export const members = pgTable(

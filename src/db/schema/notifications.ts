@@ -8,6 +8,8 @@ export const notifications = pgTable(
     workspace_id: uuid().notNull(),
     channel_id: uuid().notNull(),
     message_id: uuid().notNull(),
+    /** The event that brought it, and that sees to its e-mail. */
+    event_id: uuid().notNull(),
     recipient: text().notNull(),
     kind: text({ enum: ['mention'] }).notNull(),
     created_at: created(),

@@ -31,6 +31,7 @@ export const deliveries = pgTable(
     /** Null for an `endpoint.test`. */
     event_id: uuid(),
     event_type: text().notNull(),
+    /** `failed`: refused for good. Out of tries it stays `pending`, and a dead letter says so; either can be tried again. */
     state: text({ enum: ['pending', 'delivered', 'failed'] })
       .notNull()
       .default('pending'),
@@ -49,6 +50,7 @@ export const deliveryAttempts = pgTable(
     /** HTTP status; null where no answer came. */
     status: integer(),
     latency_ms: integer().notNull(),
+    /** Why it counts as not delivered: "HTTP 500", or "timeout: …"; null where it was. */
     error: text(),
     /** At most 1 KiB of the answer's body. */
     response_excerpt: text(),

@@ -1,0 +1,58 @@
+import { eq } from 'drizzle-orm';
+import { uuidv7 } from 'uuidv7';
+import type { Database } from '../../db/client.ts';
+import { endpoints } from '../../db/schema/webhooks.ts';
+import type { DomainEvent } from '../../events/index.ts';
+import type { Seal } from '../../seal.ts';
+import { deliver } from './deliver.ts';
+import { errorText, openTest } from './deliveries.ts';
+import { createSender } from './send.ts';
+
+/** How a test event fared. */
+export interface TestResult {
+  delivery_id: string;
+  /** HTTP status; null where no answer came. */
+  status: number | null;
+  latency_ms: number;
+  /** Null where it was delivered. */
+  error: string | null;
+  /** At most 1 KiB of the answer's body. */
+  response_excerpt: string | null;
+}
+
+/**
+ * Sends a signed `endpoint.test` to an endpoint, once and at once, and logs it among its deliveries.
+ *
+ * @throws where there is no such endpoint
+ */
+export function sendTest(deps: {
+  db: Database['db'];
+  seal: Seal;
+  /** CIDRs that may be reached although they are not public. */
+  allow: string[];
+  /** How long the try may take. */
+  timeoutMs: number;
+}): (endpointId: string) => Promise<TestResult> {
+  const send = createSender(deps);
+  return async (endpointId) => {
+    const [endpoint] = await deps.db.select().from(endpoints).where(eq(endpoints.id, endpointId));
+    if (!endpoint) throw new Error(`there is no endpoint ${endpointId}`);
+    const delivery_id = await openTest(deps.db, endpoint);
+    const event = testEvent(endpoint.workspace_id);
+    const { attempt, verdict } = await deliver({ ...deps, send }, { id: delivery_id, event, endpoint });
+    const { status, latencyMs, excerpt } = attempt;
+    return { delivery_id, status, latency_ms: latencyMs, error: errorText(attempt, verdict), response_excerpt: excerpt };
+  };
+}
+
+const testEvent = (workspace_id: string): DomainEvent => ({
+  id: uuidv7(),
+  type: 'endpoint.test',
+  version: 1,
+  workspace_id,
+  channel_id: null,
+  message_id: null,
+  seq: null,
+  timestamp: new Date().toISOString(),
+  payload: {},
+});

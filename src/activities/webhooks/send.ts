@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs';
+import { type Dispatcher, request } from 'undici';
+import type { DomainEvent } from '../../events/index.ts';
+import { type Failure, failureOf } from './failure.ts';
+import { signatureHeaders } from './sign.ts';
+import { addressRule, guardedAgent } from './ssrf.ts';
+import { refuseUrl } from './url.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string };
+
+/** How much of an answer's body is read and kept, in bytes. */
+const EXCERPT = 1024;
+
+/** One try: the answer, or why there was none. */
+export interface Attempt {
+  status: number | null;
+  /** Until the answer's headers, in ms. */
+  latencyMs: number;
+  failure: Failure | null;
+  excerpt: string | null;
+  /** The answer's Retry-After as it came. */
+  retryAfter: string | null;
+}
+
+export interface Letter {
+  url: string;
+  /** `whsec_<base64>`. */
+  secrets: string[];
+  event: DomainEvent;
+}
+
+/** Sends a letter once. Never throws for what the other side does. */
+export type Send = (letter: Letter, signal?: AbortSignal) => Promise<Attempt>;
+
+/**
+ * @param options.allow CIDRs that may be reached although they are not public
+ * @param options.timeoutMs how long one try may take
+ */
+export function createSender(options: { allow: string[]; timeoutMs: number }): Send {
+  const isAllowed = addressRule(options.allow);
+  const dispatcher = guardedAgent(isAllowed, options.timeoutMs);
+  return async (letter, signal) => {
+    const refusal = refuseUrl(letter.url, isAllowed);
+    if (refusal)
+      return unanswered(0, { cause: /address$/.test(refusal) ? 'address refused' : 'URL refused', detail: refusal, final: true });
+    const timeLimit = AbortSignal.timeout(options.timeoutMs);
+    const started = performance.now();
+    try {
+      const stop = signal ? AbortSignal.any([signal, timeLimit]) : timeLimit;
+      return await post(letter, dispatcher, stop, () => Math.round(performance.now() - started));
+    } catch (error) {
+      const failure = signal?.aborted
+        ? { cause: 'interrupted', detail: 'the worker stopped while it waited for the answer' }
+        : failureOf(error, timeLimit, options.timeoutMs);
+      return unanswered(Math.round(performance.now() - started), failure);
+    }
+  };
+}
+
+const unanswered = (latencyMs: number, failure: Failure): Attempt => ({
+  status: null,
+  latencyMs,
+  failure,
+  excerpt: null,
+  retryAfter: null,
+});
+
+async function post({ url, secrets, event }: Letter, dispatcher: Dispatcher, signal: AbortSignal, clock: () => number): Promise<Attempt> {
+  const body = JSON.stringify(event);
+  const headers = {
+    'content-type': 'application/json',
+    'user-agent': `Knock-on/${version}`,
+    ...signatureHeaders(secrets, event.id, new Date(), body),
+  };
+  const answer = await request(url, { dispatcher, method: 'POST', headers, body, signal });
+  const latencyMs = clock();
+  const after = answer.headers['retry-after'];
+  const retryAfter = (Array.isArray(after) ? after[0] : after) ?? null;
+  return { status: answer.statusCode, latencyMs, failure: null, excerpt: await excerptOf(answer.body), retryAfter };
+}
+
+/** The beginning of a body. What breaks off after the status came changes nothing: the answer is the status. */
+async function excerptOf(body: Dispatcher.ResponseData['body']): Promise<string | null> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size >= EXCERPT) break;
+    }
+  } catch {}
+  const text = new TextDecoder().decode(Buffer.concat(chunks).subarray(0, EXCERPT)).replaceAll('\0', '');
+  return text === '' ? null : text;
+}
