@@ -4,13 +4,14 @@ import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { findTestServer } from '../src/local/temporal-cli.ts';
 import { WorkflowBench } from '../test/workflows/bench.ts';
 import { scenarios } from '../test/workflows/scenarios.ts';
 
 const folder = fileURLToPath(new URL('../test/histories/', import.meta.url));
 const wanted = process.argv.slice(2);
 await mkdir(folder, { recursive: true });
-const bench = await WorkflowBench.open();
+const bench = await WorkflowBench.open(await findTestServer());
 for (const [name, { effects, start, during }] of Object.entries(scenarios)) {
   const file = `${folder}${name}.json`;
   if (existsSync(file) || (wanted.length > 0 && !wanted.includes(name))) continue;

@@ -13,7 +13,6 @@ import {
   WORKFLOW_QUEUE,
 } from '../../src/transport/dispatch.ts';
 import { searchAttributes } from '../../src/transport/search-attributes.ts';
-import { testServerPath } from '../harness/temporal.ts';
 
 /** A stand-in for an effect's worker: what the workflow sees of one. */
 export type FakeEffect = (call: EffectCall) => Promise<EffectAnswer>;
@@ -31,10 +30,11 @@ export class WorkflowBench {
     this.#bundle = bundle;
   }
 
-  static async open(): Promise<WorkflowBench> {
+  /** @param server the time-skipping server's program */
+  static async open(server: string): Promise<WorkflowBench> {
     Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: 'ERROR' } } });
     const [env, bundle] = await Promise.all([
-      TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path: testServerPath() } } }),
+      TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path: server } } }),
       bundleWorkflowCode({
         workflowsPath: fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url)),
         logger: new DefaultLogger('ERROR'),

@@ -2,12 +2,13 @@ import { ApplicationFailure } from '@temporalio/activity';
 import { WorkflowFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EffectCall } from '../../src/transport/dispatch.ts';
+import { testServerPath } from '../harness/temporal.ts';
 import { healthy, WorkflowBench } from './bench.ts';
 
 const HOUR = 3_600_000;
 let bench: WorkflowBench;
 beforeAll(async () => {
-  bench = await WorkflowBench.open();
+  bench = await WorkflowBench.open(testServerPath());
 });
 afterAll(() => bench.close());
 
