@@ -17,7 +17,8 @@ export interface StoredMessage {
 export type Trouble =
   | { status: number; headers?: Record<string, string>; detail?: string }
   /** The message is stored, and the connection breaks before the answer. */
-  | 'lost answer';
+  | 'lost answer'
+  | 'none';
 
 /** A small HTTP server that answers as API.md says, for what the commands call. Keeps everything in memory. */
 export interface StandIn {
