@@ -70,7 +70,7 @@ export const scenarios: Record<string, Scenario> = {
   },
   cancelled: {
     effects: () => ({
-      notifications: openOnce(() => [{ event_id: 'e1', state: 'later', until: new Date(Date.now() + 3650 * DAY).toISOString() }]),
+      notifications: openOnce(() => [{ event_id: 'e1', state: 'later', until: new Date(Date.now() + 365 * DAY).toISOString() }]),
     }),
     start: {},
     during: async (handle) => {
