@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import postgres from 'postgres';
 import type { TestProject } from 'vitest/node';
 import { migrate } from '../src/db/migrate.ts';
@@ -45,13 +45,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
 
 async function startDatabase(folder: string, port: number): Promise<Postgres> {
   const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' };
-  const server = await startPostgres({
-    data: join(folder, 'postgres'),
-    port,
-    password: 'test',
-    log: join(folder, 'postgres.log'),
-    settings,
-  });
+  const [data, log] = [join(folder, 'postgres'), join(folder, 'postgres.log')];
+  const server = await startPostgres({ data, elsewhere: basename(folder), port, password: 'test', log, settings });
   const admin = postgres(server.url('postgres'), { max: 1, onnotice: () => {} });
   await admin`create sequence namespaces`;
   await admin`create database template_knockon`;

@@ -19,6 +19,8 @@ export interface BackgroundOptions {
   gid?: number;
   /** How it is asked to end (default SIGTERM). */
   stopSignal?: NodeJS.Signals;
+  /** Told the process id as soon as there is one. */
+  onSpawn?(pid: number): void;
 }
 
 /** @throws where the program can't be started at all; one that starts and ends at once shows in `exited` */
@@ -27,8 +29,9 @@ export async function startInBackground(command: string, args: string[], options
   const { uid, gid } = options;
   const child = spawn(command, args, { detached: true, stdio: ['ignore', log, log], env: options.env ?? process.env, uid, gid });
   closeSync(log);
-  const exited = whenEnded(child);
+  const exited = howItEnds(child);
   await new Promise<void>((resolve, reject) => void child.once('spawn', resolve).once('error', reject));
+  options.onSpawn?.(child.pid!);
   return {
     pid: child.pid!,
     exited,
@@ -36,7 +39,8 @@ export async function startInBackground(command: string, args: string[], options
   };
 }
 
-function whenEnded(child: ChildProcess): Promise<string> {
+/** Settles with how the child ended, or why it could not be started. */
+export function howItEnds(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
     child.once('exit', (code, signal) => resolve(signal ? `signal ${signal}` : `code ${code}`));
     child.once('error', (error) => resolve(error.message));

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { chown, mkdir, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import postgres from 'postgres';
 import { type Background, startInBackground, waitUntilItAnswers } from './background.ts';
@@ -12,9 +12,12 @@ const run = promisify(execFile);
 export interface PostgresOptions {
   /** Folder of the data; made and initialised where it is empty. */
   data: string;
+  /** Name of a folder of its own for the data, used where {@link data} can't be entered by the account that runs Postgres. */
+  elsewhere: string;
   port: number;
   password: string;
   log: string;
+  onSpawn?(pid: number): void;
   /** Server settings by name, on top of {@link modest}. */
   settings?: Record<string, string>;
 }
@@ -51,11 +54,12 @@ const modest: Record<string, string> = {
  */
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
   const programs = await postgresPrograms();
-  const data = await dataFolder(options.data, programs);
+  const data = await dataFolder(options, programs);
   if (!(await stat(join(data, 'PG_VERSION')).catch(() => undefined))) await initialise(programs, data, options.password);
   const settings = Object.entries({ ...modest, ...options.settings }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const server = await startInBackground(programs.postgres, ['-D', data, '-p', String(options.port), ...settings], {
     log: options.log,
+    onSpawn: options.onSpawn,
     env: { ...process.env, LC_ALL: 'C' },
     // SIGINT is Postgres's "fast" stop: SIGTERM would wait for every client to leave.
     stopSignal: 'SIGINT',
@@ -75,11 +79,10 @@ async function ask(url: string): Promise<void> {
   }
 }
 
-/** As asked, or a folder of the same name in {@link commonFolder} where the account that runs Postgres can't enter it. */
-async function dataFolder(wanted: string, programs: PostgresPrograms): Promise<string> {
-  await mkdir(dirname(wanted), { recursive: true });
-  if (!programs.account || (await canEnter(dirname(wanted), programs.account))) return wanted;
-  return join(commonFolder, basename(wanted));
+async function dataFolder({ data, elsewhere }: PostgresOptions, programs: PostgresPrograms): Promise<string> {
+  await mkdir(dirname(data), { recursive: true });
+  if (!programs.account || (await canEnter(dirname(data), programs.account))) return data;
+  return join(commonFolder, elsewhere);
 }
 
 async function initialise(programs: PostgresPrograms, data: string, password: string): Promise<void> {

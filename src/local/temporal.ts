@@ -13,6 +13,7 @@ export interface TemporalOptions {
   /** Made at the start, beside `default`. */
   namespaces?: string[];
   log: string;
+  onSpawn?(pid: number): void;
 }
 
 export interface Temporal {
@@ -47,7 +48,11 @@ const goMemory = { GOMEMLIMIT: '220MiB', GOGC: '60' };
  */
 export async function startTemporal(options: TemporalOptions): Promise<Temporal> {
   const address = `127.0.0.1:${options.port}`;
-  const server = await startInBackground(options.cli, argumentsFor(options), { log: options.log, env: { ...goMemory, ...process.env } });
+  const server = await startInBackground(options.cli, argumentsFor(options), {
+    log: options.log,
+    onSpawn: options.onSpawn,
+    env: { ...goMemory, ...process.env },
+  });
   await waitUntilItAnswers(server, 'Temporal', options.log, () => prepare(address), 60_000);
   return {
     address,

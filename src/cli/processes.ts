@@ -1,0 +1,145 @@
+import type { Command } from 'commander';
+import { type Config, ConfigError, readConfig } from '../config.ts';
+import type { Running } from '../workers/process.ts';
+import { CommandError, EXIT, processTerminal, reported } from './output.ts';
+
+/** `EX_CONFIG` of sysexits.h: settings are missing or malformed; starting again won't help. */
+const badConfig = 78;
+
+const database = ['DATABASE_URL', 'postgres://user:password@host:5432/knockon'];
+const secret = ['KNOCKON_SECRET', '32 characters or more, the same for all processes'];
+const temporal = [
+  ['TEMPORAL_ADDRESS', 'host:port (localhost:7233)'],
+  ['TEMPORAL_NAMESPACE', 'the namespace (default)'],
+  ['TEMPORAL_API_KEY', 'for Temporal Cloud; turns TLS on'],
+];
+const always = [
+  ['KNOCKON_SHUTDOWN', 'how long a stopping process lets its work finish (30s)'],
+  ['LOG_LEVEL', 'fatal, error, warn, info, debug, trace or silent (info)'],
+];
+
+/** The commands that are processes of a deployment: each runs until it is told to stop. */
+export function processCommands(program: Command): void {
+  addProcess(program.command('api'), 'serve HTTP, and dispatch what it stores', {
+    needs: [database, secret],
+    takes: [
+      ['KNOCKON_ADMIN_KEY', "the operator's key, 16 characters or more; unset: no workspace can be made"],
+      ['KNOCKON_HOST, KNOCKON_PORT', 'where it listens (127.0.0.1, 3000)'],
+      ['KNOCKON_DISPATCHER', '"off" where `knockon relay` runs by itself (on)'],
+      ['KNOCKON_READY_AGE', '/readyz fails once an event has waited this long for its dispatch (60s)'],
+      ['REDIS_URL', 'set: channel summaries are read from Redis'],
+      ...temporal,
+    ],
+    start: async (config) => (await import('../workers/api.ts')).start(config),
+  });
+  addProcess(program.command('relay'), 'dispatch stored events in a process of its own; several may run side by side', {
+    needs: [database, secret],
+    takes: [['KNOCKON_DISPATCH_SIZE', 'most events a dispatch (500)'], ...temporal],
+    start: async (config) => (await import('../workers/relay.ts')).start(config),
+  });
+  const worker = program.command('worker').description('run a worker: `worker workflows` or `worker effects`');
+  addProcess(worker.command('workflows'), 'run the workflows that fan out to the effects', {
+    needs: [database, secret],
+    takes: temporal,
+    start: async (config) => (await import('../workers/workflows.ts')).start(config),
+  });
+  const effects = worker.command('effects').option('--only <names>', 'host these effects alone, separated by commas');
+  addProcess(effects, 'host effects, each on its own task queue, and register them', {
+    needs: [database, secret],
+    takes: [
+      ['KNOCKON_CONCURRENCY', 'calls of one effect at once in this process (8)'],
+      ['SMTP_URL, MAIL_FROM', 'where e-mail goes; unset: nobody is e-mailed'],
+      ['KNOCKON_EMAIL_GRACE', 'how long a notification may stay unread before it is e-mailed (5m)'],
+      ['KNOCKON_WEBHOOK_ALLOW', 'private networks that webhooks may reach, as CIDRs (none)'],
+      ['KNOCKON_WEBHOOK_TIMEOUT', "longest wait for an endpoint's answer (10s)"],
+      ['KNOCKON_WEBHOOK_ATTEMPTS', 'tries before a webhook is a dead letter (12)'],
+      ['REDIS_URL', 'set: channel summaries are kept in Redis'],
+      ...temporal,
+    ],
+    start: async (config, options) => (await import('../workers/effects.ts')).start(config, { only: list(options.only) }),
+  });
+  addMigrate(program);
+}
+
+interface ProcessCommand {
+  /** Variables that must be set, and those that may be, each with what it wants. */
+  needs: string[][];
+  takes: string[][];
+  start(config: Config, options: { only?: string }): Promise<Running>;
+}
+
+function addProcess(command: Command, description: string, { needs, takes, start }: ProcessCommand): void {
+  command
+    .description(description)
+    .addHelpText('after', variables(needs, [...takes, ...always]))
+    .addHelpText('after', '\nSIGTERM or Ctrl-C lets running work finish, then stops; a second one stops at once.')
+    .action(async (options: { only?: string }) => {
+      await reported(() => run(start, options))();
+      // What a failed start has opened, and native handles of the SDK, would hold the process open.
+      process.exit(process.exitCode ?? EXIT.done);
+    });
+}
+
+async function run(start: ProcessCommand['start'], options: { only?: string }): Promise<void> {
+  const config = configuration();
+  const { runProcess } = await import('../workers/process.ts');
+  await runProcess(() => start(config, options), config.KNOCKON_SHUTDOWN).catch(explained);
+}
+
+function addMigrate(program: Command): void {
+  program
+    .command('migrate')
+    .description("bring the database to this version's schema; safe to run twice and from several machines at once")
+    .option('--json', 'print one line of JSON')
+    .addHelpText('after', variables([database], []))
+    .action(
+      reported(async ({ json }: { json?: boolean }) => {
+        const url = databaseUrl();
+        const { migrate } = await import('../db/migrate.ts');
+        await migrate(url).catch(explained);
+        processTerminal().out(json ? JSON.stringify({ migrated: true }) : 'The database is up to date.');
+      }),
+    );
+}
+
+function variables(needs: string[][], takes: string[][]): string {
+  const width = Math.max(...[...needs, ...takes].map(([name]) => name!.length));
+  const lines = (rows: string[][]) => rows.map(([name, wants]) => `  ${name!.padEnd(width)}  ${wants}`).join('\n');
+  const rest = takes.length > 0 ? `\n\nIt also reads (defaults in brackets):\n${lines(takes)}` : '';
+  return `\nEnvironment variables it needs:\n${lines(needs)}${rest}`;
+}
+
+function configuration(): Config {
+  try {
+    return readConfig();
+  } catch (error) {
+    if (error instanceof ConfigError) throw new CommandError(error.message, badConfig);
+    throw error;
+  }
+}
+
+/** Migrating needs the database's address and nothing else; a malformed one is told as everywhere. */
+function databaseUrl(): string {
+  try {
+    return readConfig({ DATABASE_URL: process.env.DATABASE_URL, KNOCKON_SECRET: 'not needed to migrate: any will do' }).DATABASE_URL;
+  } catch (error) {
+    if (error instanceof ConfigError) throw new CommandError(error.message, badConfig);
+    throw error;
+  }
+}
+
+/** Tells a failure of what a process needs without a stack. */
+function explained(error: unknown): never {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const { code, name, message } = cause as NodeJS.ErrnoException;
+  if (name === 'UnknownEffectError') throw new CommandError(`--only: ${message}`, EXIT.usage);
+  if (code === 'EADDRINUSE') throw new CommandError(`${message}: something listens there already; set KNOCKON_PORT.`);
+  if (code) throw new CommandError(`Could not start: ${message || code} (${code})`);
+  throw error;
+}
+
+const list = (names: string | undefined) =>
+  names
+    ?.split(',')
+    .map((name) => name.trim())
+    .filter(Boolean);

@@ -1,0 +1,36 @@
+import { type Config, readConfig } from '../config.ts';
+import type { Ports } from './addresses.ts';
+import type { Secrets } from './home.ts';
+
+const loopback = '127.0.0.0/8,::1/128';
+
+/**
+ * The environment of our own processes: the launcher's own, so that `KNOCKON_EMAIL_GRACE=5s npm start` works, then the addresses of what
+ * is brought up here.
+ */
+export function environmentFor(ports: Ports, secrets: Secrets, own: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  return {
+    ...own,
+    KNOCKON_ADMIN_KEY: own.KNOCKON_ADMIN_KEY || secrets.admin_key,
+    KNOCKON_SECRET: own.KNOCKON_SECRET || secrets.secret,
+    KNOCKON_WEBHOOK_ALLOW: own.KNOCKON_WEBHOOK_ALLOW || loopback,
+    KNOCKON_PORT: String(ports.api),
+    DATABASE_URL: `postgres://knockon:${secrets.database_password}@127.0.0.1:${ports.postgres}/knockon`,
+    TEMPORAL_ADDRESS: `127.0.0.1:${ports.temporal}`,
+    TEMPORAL_NAMESPACE: 'default',
+    TEMPORAL_API_KEY: '',
+    TEMPORAL_UI_URL: `http://127.0.0.1:${ports.temporalUi}`,
+    SMTP_URL: `smtp://127.0.0.1:${ports.smtp}`,
+  };
+}
+
+/**
+ * Checks the settings before anything is started.
+ *
+ * @throws ConfigError as every process would
+ */
+export function checkSettings(own: NodeJS.ProcessEnv = process.env): Config {
+  const ports = { api: 3000, temporal: 7233, temporalUi: 8233, postgres: 5432, smtp: 1025, mail: 1080 };
+  const env = environmentFor(ports, { id: '', admin_key: 'a'.repeat(16), secret: 's'.repeat(32), database_password: 'p' }, own);
+  return readConfig({ ...env, KNOCKON_PORT: own.KNOCKON_PORT });
+}

@@ -1,0 +1,58 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+
+/** The folder that keeps everything of one `knockon up`: data, secrets, logs. */
+export interface Home {
+  folder: string;
+  path(...names: string[]): string;
+  /** A log's path. */
+  log(name: string): string;
+}
+
+/** `KNOCKON_HOME`, or `.knockon` in the current folder; made where it is missing. */
+export async function openHome(env: NodeJS.ProcessEnv = process.env): Promise<Home> {
+  const folder = resolve(env.KNOCKON_HOME?.trim() || '.knockon');
+  // As root, Postgres runs under another account that must be able to walk through; the secrets in it are readable by us alone.
+  await mkdir(join(folder, 'logs'), { recursive: true, mode: process.getuid?.() === 0 ? 0o755 : 0o700 });
+  return { folder, path: (...names) => join(folder, ...names), log: (name) => join(folder, 'logs', `${name.replaceAll(' ', '-')}.log`) };
+}
+
+/** Made at the first start and kept: with another secret, what was sealed could not be read. */
+export interface Secrets {
+  id: string;
+  admin_key: string;
+  secret: string;
+  database_password: string;
+}
+
+export async function secretsOf(home: Home): Promise<Secrets> {
+  const kept = await readJson<Secrets>(home.path('secrets.json'));
+  if (kept) return kept;
+  const text = (bytes: number) => randomBytes(bytes).toString('base64url');
+  const made = { id: randomBytes(6).toString('hex'), admin_key: `admin_${text(24)}`, secret: text(36), database_password: text(18) };
+  await writeJson(home.path('secrets.json'), made);
+  return made;
+}
+
+/** The file's content; undefined where there is none. @throws where it is not JSON */
+export async function readJson<T>(path: string): Promise<T | undefined> {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    throw new Error(`${path} is damaged: it is not JSON. Restore it, or delete it if nothing in that folder is needed any more.`);
+  }
+}
+
+/** Writes JSON that we alone can read. Whoever reads sees the old content or the new, never a part. */
+export async function writeJson(path: string, value: unknown): Promise<void> {
+  const draft = `${path}.${process.pid}`;
+  await writeFile(draft, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
+  await rename(draft, path);
+}
+
+export async function removeFile(path: string): Promise<void> {
+  await rm(path, { force: true });
+}

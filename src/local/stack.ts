@@ -1,0 +1,128 @@
+import postgres from 'postgres';
+import { migrate } from '../db/migrate.ts';
+import type { Ports } from './addresses.ts';
+import type { Background } from './background.ts';
+import { startChild } from './child.ts';
+import type { Home, Secrets } from './home.ts';
+import { startMailCatcher } from './mail.ts';
+import { startPostgres } from './postgres.ts';
+import type { ProcessesFile } from './processes-file.ts';
+import type { Progress } from './progress.ts';
+import type { Layer, Services } from './services.ts';
+import { supervise } from './supervise.ts';
+import { startTemporal } from './temporal.ts';
+import { findTemporalCli } from './temporal-cli.ts';
+
+type Tell = (line: string) => void;
+
+/** What is started, as people are told. */
+export const stepTitles = ['PostgreSQL', 'Temporal', 'Mail catcher', 'API', 'Workflow worker', 'Effect worker'] as const;
+
+export interface StackOptions {
+  home: Home;
+  secrets: Secrets;
+  ports: Ports;
+  /** The environment of our own processes, all addresses included. */
+  env: NodeJS.ProcessEnv;
+  services: Services;
+  processes: ProcessesFile;
+  progress: Progress;
+  /** Told of crashes and restarts, as long as it runs. */
+  tell: Tell;
+}
+
+/**
+ * Starts everything: Postgres, Temporal and the mail catcher side by side, then our own processes.
+ *
+ * @returns once all of it answers, with where the API does
+ * @throws the first failure, when everything else has come to an end of its start; what did start is in `services`
+ */
+export async function startStack(options: StackOptions): Promise<{ apiUrl: string }> {
+  await all([startDatabase(options), startDevServer(options), startMail(options)]);
+  const [apiUrl] = await all([
+    startOwn(options, 'API', 'api', ['api']),
+    startOwn(options, 'Workflow worker', 'workers', ['worker', 'workflows']),
+    startOwn(options, 'Effect worker', 'workers', ['worker', 'effects']),
+  ]);
+  return { apiUrl: apiUrl! };
+}
+
+/** Like Promise.all, but nothing is still starting when it throws. */
+async function all<T>(promises: Promise<T>[]): Promise<T[]> {
+  const settled = await Promise.allSettled(promises);
+  return settled.map((outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value;
+  });
+}
+
+interface Service {
+  name: string;
+  layer: Layer;
+  stopSignal?: NodeJS.Signals;
+  start(onSpawn: (pid: number) => void): Promise<Background>;
+}
+
+/** Keeps a process running and its id on disk. */
+async function keep({ services, processes, tell }: StackOptions, { name, layer, stopSignal = 'SIGTERM', start }: Service): Promise<void> {
+  const onSpawn = (pid: number) => void processes.record(name, pid, stopSignal);
+  services.add(layer, await supervise({ name, start: () => start(onSpawn), tell }));
+}
+
+function startDatabase(options: StackOptions): Promise<void> {
+  const { home, secrets, ports } = options;
+  return options.progress.step('PostgreSQL', async (tell) => {
+    let url = '';
+    const start = async (onSpawn: (pid: number) => void) => {
+      const [data, elsewhere, log] = [home.path('postgres'), `postgres-data-${secrets.id}`, home.log('postgres')];
+      const running = await startPostgres({ data, elsewhere, port: ports.postgres, password: secrets.database_password, log, onSpawn });
+      if (running.data !== data) tell(`the account that runs Postgres can't enter ${home.folder}: its data is in ${running.data}`);
+      url = running.url('postgres');
+      return running.server;
+    };
+    await keep(options, { name: 'postgres', layer: 'servers', stopSignal: 'SIGINT', start });
+    tell('migrating');
+    await createDatabase(url);
+    await migrate(options.env.DATABASE_URL!);
+  });
+}
+
+async function createDatabase(url: string): Promise<void> {
+  const client = postgres(url, { max: 1, onnotice: () => {} });
+  try {
+    const [found] = await client`select 1 from pg_database where datname = 'knockon'`;
+    if (!found) await client`create database knockon`;
+  } finally {
+    await client.end();
+  }
+}
+
+function startDevServer(options: StackOptions): Promise<void> {
+  const { home, ports } = options;
+  return options.progress.step('Temporal', async (tell) => {
+    const cli = await findTemporalCli(tell);
+    const settings = { cli, port: ports.temporal, uiPort: ports.temporalUi, file: home.path('temporal.db'), log: home.log('temporal') };
+    const start = async (onSpawn: (pid: number) => void) => (await startTemporal({ ...settings, onSpawn })).server;
+    await keep(options, { name: 'temporal', layer: 'servers', start });
+  });
+}
+
+function startMail({ progress, services, ports }: StackOptions): Promise<void> {
+  return progress.step('Mail catcher', async () => {
+    services.add('servers', await startMailCatcher({ smtpPort: ports.smtp, webPort: ports.mail }));
+  });
+}
+
+function startOwn(options: StackOptions, title: (typeof stepTitles)[number], layer: Layer, args: string[]): Promise<string | undefined> {
+  return options.progress.step(title, async () => {
+    let url: string | undefined;
+    const name = args.join(' ');
+    const start = async (onSpawn: (pid: number) => void) => {
+      const child = await startChild({ args, env: options.env, log: options.home.log(name), onSpawn });
+      url = child.url;
+      return child;
+    };
+    await keep(options, { name, layer, start });
+    return url;
+  });
+}
