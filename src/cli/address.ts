@@ -10,6 +10,8 @@ export interface UpFile {
   admin_key?: string;
   console_url?: string;
   temporal_ui_url?: string;
+  temporal_address?: string;
+  temporal_namespace?: string;
   database_url?: string;
   mail_url?: string;
 }

@@ -5,6 +5,8 @@ import Table from 'cli-table3';
 export interface Terminal {
   /** Answers: stdout. */
   out(text: string): void;
+  /** The same without a line end, for what grows on a line. */
+  write(text: string): void;
   /** Errors, notices and progress: stderr. */
   err(text: string): void;
   /** Colours and live lines are for people only. */
@@ -32,6 +34,7 @@ export class CommandError extends Error {
 export function processTerminal(): Terminal {
   return {
     out: (text) => process.stdout.write(`${text}\n`),
+    write: (text) => process.stdout.write(text),
     err: (text) => process.stderr.write(`${text}\n`),
     colours: process.stdout.isTTY === true && !process.env.NO_COLOR,
     live: process.stderr.isTTY === true,

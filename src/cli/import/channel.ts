@@ -15,7 +15,8 @@ export async function openChannel(api: Api, name: string): Promise<Channel & { c
     if (!(error instanceof ApiProblem) || error.status !== 409) throw error;
   }
   const wanted = name.trim();
-  for await (const channel of api.list<Channel>('/v1/channels')) if (channel.name === wanted) return { ...channel, created: false };
+  const named = api.list<Channel>(`/v1/channels?name=${encodeURIComponent(wanted)}`);
+  for await (const channel of named) if (channel.name === wanted) return { ...channel, created: false };
   throw new CommandError(`The API says that there is a channel ${JSON.stringify(name)}, but its list of channels has none.`);
 }
 
