@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Client } from '@temporalio/client';
+import { auditKey } from '../activities/audit/hash.ts';
 import { verifyAudit } from '../activities/audit/verify.ts';
 import { summaryStore } from '../activities/cache/summaries.ts';
 import { isAllowedWebhookUrl, sendTest } from '../activities/webhooks/index.ts';
@@ -10,7 +11,7 @@ import { connectDatabase, type Database } from '../db/client.ts';
 import { createMessageWriter } from '../messages/create.ts';
 import { readiness } from '../ops/readiness.ts';
 import { EVENTS_CHANNEL } from '../outbox/emit.ts';
-import { createSeal, deriveKey } from '../seal.ts';
+import { createSeal } from '../seal.ts';
 import { taskQueueBacklog } from '../transport/backlog.ts';
 import { createLog, type Running, Started } from './process.ts';
 import { createDispatcher, temporalClient } from './relay.ts';
@@ -63,7 +64,7 @@ function outside(config: Config, database: Database, client: Client) {
   const allow = config.KNOCKON_WEBHOOK_ALLOW;
   return {
     seal,
-    verifyAudit: verifyAudit({ db: database.db, key: deriveKey(config.KNOCKON_SECRET, 'audit') }),
+    verifyAudit: verifyAudit({ db: database.db, key: auditKey(config.KNOCKON_SECRET) }),
     sendTest: sendTest({ db: database.db, seal, allow, timeoutMs: config.KNOCKON_WEBHOOK_TIMEOUT }),
     isAllowedWebhookUrl: isAllowedWebhookUrl(allow),
     backlog: (taskQueue: string) => taskQueueBacklog(client, taskQueue),

@@ -1,5 +1,6 @@
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { createEffects, type EffectSettings } from '../activities/index.ts';
 import type { Effect } from '../activities/runtime/effect.ts';
 import { effectActivity } from '../activities/runtime/run-effect.ts';
 import type { Config } from '../config.ts';
@@ -19,14 +20,26 @@ export async function start(config: Config, options: { only?: string[] } = {}): 
   const started = new Started();
   const connections = Math.min(2 * config.KNOCKON_CONCURRENCY, 16);
   const database = started.add(connectDatabase(config.DATABASE_URL, { connections, name: 'knockon worker effects' }), (d) => d.close());
-  const { createEffects } = await import('../activities/index.ts');
-  const { effects, close } = createEffects(config, database);
+  const { effects, close } = createEffects(effectSettings(config), database);
   started.add(close, (c) => c());
   const hosted = select(effects, options.only);
   installRuntime(log);
   const connection = started.add(await connectWorker(config, log), (c) => c.close());
   const { ended } = await hostEffects({ config, database, connection, effects: hosted, log, started });
   return { stop: () => started.stop(), ended };
+}
+
+function effectSettings(config: Config): EffectSettings {
+  return {
+    secret: config.KNOCKON_SECRET,
+    webhooks: {
+      allow: config.KNOCKON_WEBHOOK_ALLOW,
+      timeoutMs: config.KNOCKON_WEBHOOK_TIMEOUT,
+      attempts: config.KNOCKON_WEBHOOK_ATTEMPTS,
+    },
+    mail: { smtpUrl: config.SMTP_URL, from: config.MAIL_FROM, graceMs: config.KNOCKON_EMAIL_GRACE },
+    redisUrl: config.REDIS_URL,
+  };
 }
 
 function select(effects: Effect[], only: string[] | undefined): Effect[] {

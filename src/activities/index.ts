@@ -1,0 +1,38 @@
+import type { Database } from '../db/client.ts';
+import { createSeal } from '../seal.ts';
+import { analytics } from './analytics/index.ts';
+import { auditKey } from './audit/hash.ts';
+import { audit } from './audit/index.ts';
+import { cache } from './cache/index.ts';
+import { summaryStore } from './cache/summaries.ts';
+import { notifications } from './notifications/index.ts';
+import { createMailer } from './notifications/mailer.ts';
+import type { Effect } from './runtime/effect.ts';
+import { search } from './search/index.ts';
+import { webhooks } from './webhooks/index.ts';
+
+/** What the effects need beside the database. Times in ms. */
+export interface EffectSettings {
+  /** KNOCKON_SECRET. */
+  secret: string;
+  webhooks: { allow: string[]; timeoutMs: number; attempts: number };
+  /** Without `smtpUrl` nobody is e-mailed. */
+  mail: { smtpUrl: string | undefined; from: string; graceMs: number };
+  redisUrl: string | undefined;
+}
+
+/** Every effect of this version. To add one: a folder here, and one line in the list below. */
+export function createEffects(settings: EffectSettings, { db }: Database): { effects: Effect[]; close(): Promise<void> } {
+  const { secret, mail } = settings;
+  const mailer = mail.smtpUrl === undefined ? null : createMailer(mail.smtpUrl, mail.from);
+  const summaries = summaryStore(db, settings.redisUrl);
+  const effects = [
+    webhooks({ seal: createSeal(secret), ...settings.webhooks }),
+    notifications({ mailer, graceMs: mail.graceMs }),
+    search(),
+    analytics(),
+    audit({ key: auditKey(secret) }),
+    cache({ summaries }),
+  ];
+  return { effects, close: async () => void (await Promise.all([mailer?.close(), summaries.close()])) };
+}
