@@ -1,0 +1,105 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { ConfigError } from '../config.ts';
+import type { DemoWorkspace } from '../local/demo-workspace.ts';
+import type { Home } from '../local/home.ts';
+import type { Progress } from '../local/progress.ts';
+import type { UpFile } from '../local/up-file.ts';
+import { CommandError, EXIT, processTerminal, reported, styled, type Terminal } from './output.ts';
+
+/** `knockon up`: everything on this machine, in one terminal. */
+export function upCommand(program: Command): void {
+  program
+    .command('up')
+    .description('bring everything up on this machine: Postgres, Temporal with its UI, a mail catcher, the API and the workers')
+    .option('-p, --port <n>', "the API's port (default: 3000, or the next free one); 0: any free ports for everything", port)
+    .option('--json', 'print a line of JSON for each step, and for the addresses')
+    .addHelpText('after', help)
+    .action(async (options: UpOptions) => {
+      await reported(up)(options);
+      process.exit(process.exitCode ?? EXIT.done);
+    });
+}
+
+const help = `
+Everything listens on 127.0.0.1. Data, secrets and logs are kept in .knockon/, or the folder that KNOCKON_HOME names: with
+another KNOCKON_HOME a second one runs beside the first. Once everything answers, up.json in that folder says where it is.
+Ctrl-C lets running work finish, then stops; a second Ctrl-C stops at once.
+
+Every setting can be given in the environment, such as KNOCKON_EMAIL_GRACE=5s. Here webhooks may reach this machine unless
+KNOCKON_WEBHOOK_ALLOW says otherwise. KNOCKON_TEMPORAL_CLI names a \`temporal\` to use instead of the one that is fetched.`;
+
+interface UpOptions {
+  port?: number;
+  json?: boolean;
+}
+
+function port(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value <= 65_535) return value;
+  throw new InvalidArgumentError('It wants a port from 0 to 65535.');
+}
+
+async function up(options: UpOptions): Promise<void> {
+  const terminal = processTerminal();
+  const [{ launch }, { listenForSignals }] = await Promise.all([import('../local/launch.ts'), import('../local/interruption.ts')]);
+  const interruption = listenForSignals();
+  const progress = await progressFor(terminal, options);
+  const say = (event: string, line: string) => terminal.out(options.json ? JSON.stringify({ [event]: line }) : line);
+  void interruption.first.then((signal) => say('stopping', `Stopping (${signal}): running work is finished first …`));
+  const outcome = await launch({
+    port: options.port,
+    progress,
+    interruption,
+    tell: (line) => (options.json ? say('notice', line) : terminal.err(styled(terminal, 'yellow', `! ${line}`))),
+    onUp: (file, demo, home) => (options.json ? terminal.out(JSON.stringify({ up: file })) : welcome(terminal, file, demo, home)),
+  }).catch(async (error: unknown) => {
+    await progress.end();
+    throw await explained(error);
+  });
+  if (outcome === 'killed') process.exitCode = EXIT.interrupted;
+  say('stopped', outcome === 'killed' ? 'Ended at once.' : 'Stopped. `npm start` continues where this ended.');
+}
+
+async function progressFor(terminal: Terminal, { json }: UpOptions): Promise<Progress> {
+  const { jsonProgress, liveProgress, plainProgress } = await import('../local/progress.ts');
+  if (json) return jsonProgress(terminal.out);
+  if (!terminal.live || process.env.CI) return plainProgress(terminal.out);
+  const { stepTitles } = await import('../local/stack.ts');
+  return liveProgress([...stepTitles], terminal.out);
+}
+
+async function explained(error: unknown): Promise<unknown> {
+  if (error instanceof ConfigError) return new CommandError(error.message, 78);
+  if (!(error instanceof Error)) return error;
+  if (error.name === 'AlreadyRunningError') return new CommandError(`${error.message}.${await whereItIs()}`);
+  return new CommandError(`Could not bring everything up. ${error.message}`);
+}
+
+/** The addresses of the one that runs here, as far as its up.json says. */
+async function whereItIs(): Promise<string> {
+  const { openHome, readJson } = await import('../local/home.ts');
+  const file = await readJson<UpFile>((await openHome()).path('up.json'));
+  if (!file) return ' It is still starting, or stopping.';
+  return `\n  API          ${file.api_url}\n  Temporal UI  ${file.temporal_ui_url}\n  Mail         ${file.mail_url}
+Another KNOCKON_HOME lets a second one run beside it.`;
+}
+
+function welcome(terminal: Terminal, file: UpFile, demo: DemoWorkspace, home: Home): void {
+  const bold = (text: string) => styled(terminal, 'bold', text);
+  terminal.out(`
+${bold('Knock-on is up.')} Webhooks may reach ${process.env.KNOCKON_WEBHOOK_ALLOW || 'this machine (127.0.0.0/8, ::1/128)'}; nothing here is reachable from outside.
+
+  API          ${file.api_url}   docs: ${file.api_url}/docs
+  Temporal UI  ${file.temporal_ui_url}
+  Mail         ${file.mail_url}   what would have been e-mailed
+  Demo key     ${file.api_key}
+  Logs, data   ${home.folder}
+
+Post a message:
+
+  curl ${file.api_url}/v1/channels/${demo.channel_id}/messages \\
+    -H 'Authorization: Bearer ${file.api_key}' -H 'Content-Type: application/json' \\
+    -d '{"author": "grace", "text": "@ada have you seen the moth?"}'
+
+Or watch a conversation and its side effects: ${bold('npm run demo')} in another terminal. Ctrl-C stops.`);
+}
