@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 import type { Indexable } from './texts.ts';
 
-/** Keeps the readings of a text apart, so that no phrase is found across their border. A blank is a lexeme no text has. */
+/** Keeps the two readings of a text apart, so that no phrase is found across their border. A blank is a lexeme no text has. */
 const gap = sql`''' '':64'::tsvector`;
 
 /**
@@ -16,13 +16,13 @@ export async function writeDocuments(tx: Transaction, messages: Indexable[]): Pr
   await tx.execute(sql`
     insert into search_documents as d (message_id, workspace_id, channel_id, author, sent_at, version, document)
     select m.id, m.workspace_id, m.channel_id, m.author, m.sent_at, t.version,
-      case when t.words = '' and t.parts = '' then to_tsvector('english', t.text)
-        else ts_delete(to_tsvector('english', t.text) || ${gap} || to_tsvector('english', t.words) || ${gap} || to_tsvector('english', t.parts), ' ')
+      case when t.parts = '' then to_tsvector('english', t.words)
+        else ts_delete(to_tsvector('english', t.words) || ${gap} || to_tsvector('english', t.parts), ' ')
       end
     from unnest(
-      ${column((m) => m.id)}::uuid[], ${column((m) => m.version)}::int[], ${column((m) => m.reading?.text ?? null)}::text[],
+      ${column((m) => m.id)}::uuid[], ${column((m) => m.version)}::int[],
       ${column((m) => m.reading?.words ?? null)}::text[], ${column((m) => m.reading?.parts ?? null)}::text[]
-    ) as t (id, version, text, words, parts) join messages m on m.id = t.id
+    ) as t (id, version, words, parts) join messages m on m.id = t.id
     order by m.id
     on conflict (message_id) do update set version = excluded.version, document = excluded.document where d.version <= excluded.version`);
 }
