@@ -2,11 +2,12 @@ import { z } from '@hono/zod-openapi';
 import { inArray, sql } from 'drizzle-orm';
 import { messages } from '../../db/schema/messages.ts';
 import { searchDocuments as documents } from '../../db/schema/search.ts';
+import { searchQuery } from '../../db/search-text.ts';
 import { toMessage } from '../../messages/message.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { author, moment, text, uuid } from '../fields.ts';
 import { findChannel } from '../find.ts';
-import { highlighted, MARK } from '../highlight.ts';
+import { highlighted, jointed, MARK } from '../highlight.ts';
 import { cursor, limit, pageOf, toPage } from '../paging.ts';
 import { json, operation, router } from '../router.ts';
 import { messageSchema } from './message-schema.ts';
@@ -51,7 +52,7 @@ interface Found extends Record<string, unknown> {
 function findHits({ database: { db } }: ApiDependencies, workspaceId: string, given: z.output<typeof query>) {
   const { q, channel_id, author, from, to, cursor, limit } = given;
   return db.execute<Found>(sql`
-    with query as (select websearch_to_tsquery('english', ${q}) as terms),
+    with query as (select websearch_to_tsquery('english', ${searchQuery(q)}) as terms),
     page as (
       select ${documents.message_id} as id, ts_rank_cd(${documents.document}, terms)::float8 as rank
       from ${documents}, query
@@ -65,7 +66,7 @@ function findHits({ database: { db } }: ApiDependencies, workspaceId: string, gi
       order by rank desc, id desc
       limit ${limit + 1}
     )
-    select page.id, page.rank, ts_headline('english', translate(${messages.text}, ${MARK.start + MARK.stop}, ''), terms, ${MARK.options}) as highlight
+    select page.id, page.rank, ts_headline('english', ${jointed(messages.text)}, terms, ${MARK.options}) as highlight
     from page join ${messages} on ${messages.id} = page.id, query
     order by page.rank desc, page.id desc`);
 }
