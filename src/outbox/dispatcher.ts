@@ -13,6 +13,12 @@ export interface DispatcherOptions {
   /** Most events a dispatch. */
   size: number;
   log: Pick<Logger, 'info' | 'warn'>;
+  /**
+   * Groups that are not full started one right after the other (default 10), and a second (default 20) once these are used up.
+   * A workflow costs the same whatever it carries, so a steady stream travels better in groups: 50 ms later, and for a fraction.
+   */
+  burst?: number;
+  perSecond?: number;
   /** How long nobody need have told it before it looks, in ms (default 1,000). */
   pollMs?: number;
   /** Age at which a claim without a start counts as abandoned, in ms (default 15,000). */
@@ -31,9 +37,10 @@ export class Dispatcher {
   #woken = false;
   #wake: () => void = () => {};
   #sweptAt = 0;
+  #starts = new Allowance();
 
   constructor(options: DispatcherOptions) {
-    this.#options = { pollMs: 1000, staleMs: 15_000, ...options };
+    this.#options = { pollMs: 1000, staleMs: 15_000, burst: 10, perSecond: 20, ...options };
   }
 
   /** Begins; Postgres and the transport may both be away, it waits for them. */
@@ -65,6 +72,7 @@ export class Dispatcher {
       );
     });
     while (!this.#stopping) {
+      await this.#rest(this.#starts.waitMs(this.#options), false);
       this.#woken = false;
       await this.#persist('claim events', () => this.#sweep());
       const claimed = await this.#persist('claim events', () => this.#claim());
@@ -77,7 +85,10 @@ export class Dispatcher {
     const { sql, size, directory } = this.#options;
     if (directory.isEmpty) await directory.reload();
     if (directory.isEmpty) return [];
-    return await claim(sql, size, directory.names());
+    const claimed = await claim(sql, size, directory.names());
+    const isFull = claimed.reduce((n, group) => n + group.size, 0) >= size;
+    if (!isFull) this.#starts.take(claimed.length);
+    return claimed;
   }
 
   /** What a crash has left: claimed, never started. */
@@ -118,7 +129,7 @@ export class Dispatcher {
 
   /** Until the time is up, or (by default) somebody wakes it. */
   async #rest(forMs = this.#options.pollMs, wakeable = true): Promise<void> {
-    if (this.#stopping || (wakeable && this.#woken)) return;
+    if (forMs <= 0 || this.#stopping || (wakeable && this.#woken)) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, forMs);
       this.#wake = () => {
@@ -127,5 +138,23 @@ export class Dispatcher {
         resolve();
       };
     });
+  }
+}
+
+/** How many starts are allowed just now: so many at once, so many a second. */
+class Allowance {
+  #used = 0;
+  #countedAt = performance.now();
+
+  take(starts: number): void {
+    this.#used += starts;
+  }
+
+  /** How long until one is allowed; 0 or less: now. */
+  waitMs({ burst, perSecond }: { burst: number; perSecond: number }): number {
+    const now = performance.now();
+    this.#used = Math.max(0, this.#used - ((now - this.#countedAt) / 1000) * perSecond);
+    this.#countedAt = now;
+    return ((this.#used - burst + 1) / perSecond) * 1000;
   }
 }

@@ -210,6 +210,26 @@ describe('the dispatcher', () => {
     expect(new Set(taken.map((d) => d.id)).size).toBe(taken.length);
   });
 
+  it('lets a steady stream travel in groups once its burst is used up', async () => {
+    await subscribe(test.database, { name: 'search' });
+    const { transport, taken } = aTransport();
+    const dispatching = dispatcher(transport, { burst: 2, perSecond: 0.001 });
+    for (let i = 1; i <= 2; i++) {
+      await post(1, () => dispatching.wake());
+      await expect.poll(() => taken.length).toBe(i);
+    }
+    await post(5, () => dispatching.wake());
+    expect(taken.map((d) => d.size)).toEqual([1, 1]);
+  });
+
+  it('does not slow down for groups that are full', async () => {
+    await subscribe(test.database, { name: 'search' });
+    await post(50);
+    const { transport, taken } = aTransport();
+    dispatcher(transport, { size: 5, burst: 1, perSecond: 0.001 });
+    await expect.poll(() => taken.map((d) => d.size)).toEqual(Array(10).fill(5));
+  });
+
   it('skips nothing while a transaction is held open and later ones commit', async () => {
     await subscribe(test.database, { name: 'search' });
     const { transport, taken } = aTransport();
