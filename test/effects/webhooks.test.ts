@@ -219,7 +219,7 @@ test('a closed port, a broken connection, a name nobody has and an answer that i
   receiver.answer = (response) => response.destroy();
   const outcomes = await perform([await posted()]);
   expect(outcomes.map((outcome) => outcome.state)).toEqual(Array(4).fill('retry'));
-  const causes = outcomes.map((outcome) => 'cause' in outcome && outcome.cause).sort();
+  const causes = outcomes.map((outcome) => String('cause' in outcome && outcome.cause)).sort();
   expect(causes).toEqual(['TLS', 'connection closed', 'connection refused', 'name not resolved']);
 });
 

@@ -27,7 +27,7 @@ export function judge(attempt: Attempt, url: string, eventType: string): Verdict
 function remark({ status, excerpt }: Attempt): string {
   if (status !== null && status >= 300 && status < 400) return ' (redirects are not followed)';
   const said = excerpt?.replace(/\s+/g, ' ').trim();
-  return said ? `: ${[...said].slice(0, 200).join('')}` : '';
+  return said ? `: ${Array.from(said).slice(0, 200).join('')}` : '';
 }
 
 /** Retry-After as seconds or as a date, in ms from now; undefined where there is none that can be read. */

@@ -1,0 +1,77 @@
+import { sql } from 'drizzle-orm';
+import type { Database } from '../../db/client.ts';
+import type { DomainEvent } from '../../events/index.ts';
+import type { Mail } from './mailer.ts';
+
+/** A notification that is to be e-mailed, now or later. */
+export interface PendingMail {
+  notification_id: string;
+  event_id: string;
+  recipient: string;
+  email: string;
+  display_name: string | null;
+  author: string;
+  channel: string;
+  text: string;
+  /** RFC 3339: when the grace period ends. */
+  due: string;
+  is_due: boolean;
+}
+
+/**
+ * What of these events is still to be e-mailed: notified by them, unread, the message not deleted, not e-mailed before, to a
+ * member with an address who wants it.
+ *
+ * @param graceMs how long after the notification; the database's clock decides
+ * @param recipient only this one's
+ */
+export async function pendingMails(db: Database['db'], events: DomainEvent[], graceMs: number, recipient?: string): Promise<PendingMail[]> {
+  const column = (pick: (event: DomainEvent) => string | null) => sql.param(events.map(pick));
+  const rows = await db.execute(sql`
+    select n.id as notification_id, n.event_id, n.recipient, p.email, p.display_name, m.author, c.name as channel, m.text,
+      to_char((n.created_at + ${graceMs} * interval '1 ms') at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as due,
+      n.created_at + ${graceMs} * interval '1 ms' <= now() as is_due
+    from unnest(${column((e) => e.id)}::uuid[], ${column((e) => e.message_id)}::uuid[]) as e (event_id, message_id)
+      join notifications n on n.message_id = e.message_id and n.event_id = e.event_id
+      join members p on p.workspace_id = n.workspace_id and p.handle = n.recipient
+      join messages m on m.id = n.message_id
+      join channels c on c.id = n.channel_id
+    where n.read_at is null and n.emailed_at is null and m.deleted_at is null and p.email is not null and p.emails = 'mentions'
+      and (${recipient ?? null}::text is null or n.recipient = ${recipient ?? null})
+    order by n.id`);
+  return rows as unknown as PendingMail[];
+}
+
+export async function markEmailed(db: Database['db'], notificationId: string): Promise<void> {
+  await db.execute(sql`update notifications set emailed_at = now() where id = ${notificationId} and emailed_at is null`);
+}
+
+/** Most characters of a message that a mail quotes. */
+const QUOTED = 500;
+
+/** The mail of a notification. Its id is the notification's, so a crash between sending and noting it repeats the same mail. */
+export function compose(pending: PendingMail): Mail {
+  const said = `${oneLine(pending.author)} mentioned you in #${oneLine(pending.channel)}`;
+  const quote = excerpt(pending.text)
+    .split('\n')
+    .map((line) => `> ${line}`);
+  return {
+    to: { name: oneLine(pending.display_name ?? pending.recipient), address: pending.email },
+    subject: said,
+    text: [`${said}:`, '', ...quote, '', 'You get this mail because you had not read it yet.', ''].join('\n'),
+    id: `mention.${pending.notification_id}`,
+  };
+}
+
+const control = /[\p{Cc}\p{Zl}\p{Zp}]+/gu;
+
+/** For headers: whatever could end the line becomes a space. */
+function oneLine(text: string): string {
+  return Array.from(text.replace(control, ' ').trim()).slice(0, 100).join('');
+}
+
+function excerpt(text: string): string {
+  const lines = text.split(/\r\n|[\n\r\u2028\u2029]/u).map((line) => line.replace(control, ' '));
+  const letters = Array.from(lines.join('\n').trim());
+  return letters.length > QUOTED ? `${letters.slice(0, QUOTED).join('')}…` : letters.join('');
+}

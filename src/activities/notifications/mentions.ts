@@ -1,0 +1,72 @@
+/** Whom a text may mean, as far as can be told without knowing anybody. */
+export interface Mention {
+  /** Readings of one name, the likeliest first: `@anna]` and `@anna.lee` may both mean "anna". */
+  readings: string[];
+  /** Taken where nobody known has one of these names; null: then it means nobody. */
+  fallback: string | null;
+}
+
+/** Most mentions of a text that are followed. */
+const MOST = 50;
+
+/** What nicks are made of, on IRC and elsewhere: letters, digits and marks of every script, and these signs. */
+const sign = '_\\-\\[\\]\\\\`^{|}';
+const letter = `[\\p{L}\\p{N}\\p{M}${sign}]`;
+
+/** `@nick`, and not a part of an e-mail address (`a.b@c`, `a@b@c`) or of a path (`/@a`). */
+const at = new RegExp(`(?<![\\p{L}\\p{N}][.+%~${sign}]*|[/@])@(${letter}+(?:\\.${letter}+)*)(?!\\.?${letter}|@)`, 'gu');
+
+/** Up to three words before a colon or a comma; `http://` is not said to anybody. */
+const opening = /^\s*([^\s:,]+(?: [^\s:,]+){0,2}) ?(?::(?!\/\/)|,)/u;
+
+/** Bold, colours and the like, as IRC clients write them: U+0003 with its numbers, and single characters. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it takes out
+const formatting = /\p{Cc}(?<=\u{3})(?:\d{1,2}(?:,\d{1,2})?)?|(?![\n\r\t])\p{Cc}/gu;
+const urls = /\b[a-z][a-z0-9+.-]{0,20}:\/\/\S+|\bwww\.\S+/giu;
+
+/** Finds `@nick` anywhere, and `nick:` or `nick,` at the start: 50 different ones at most, the first of them. */
+export function findMentions(text: string): Mention[] {
+  const plain = text.replace(formatting, '');
+  const found = new Map<string, Mention>();
+  const [, first] = opening.exec(plain) ?? [];
+  if (first) found.set(first, { readings: [first], fallback: null });
+  const prose = plain.replace(urls, ' ');
+  for (const match of prose.matchAll(at)) {
+    if (found.size === MOST) break;
+    const [, written = ''] = match;
+    found.set(`@${written}`, named(written, prose.charAt(match.index - 1)));
+  }
+  return [...found.values()];
+}
+
+function named(written: string, before: string): Mention {
+  const plain = unwrap(sentenceless(written), before);
+  return { readings: readingsOf(written, before), fallback: isLikelyNick(plain) ? plain : null };
+}
+
+/** The name as written, and ever shorter: without a closing sign, without the part after a full stop. */
+function readingsOf(written: string, before: string): string[] {
+  const readings: string[] = [];
+  for (let rest = written; rest !== '' && readings.length < 8; ) {
+    if (rest.length <= 255) readings.push(rest);
+    const closes = '-]}`.'.includes(rest.at(-1) ?? '') || closing[before] === rest.at(-1);
+    rest = closes ? rest.slice(0, -1) : rest.slice(0, Math.max(0, rest.lastIndexOf('.')));
+  }
+  return readings;
+}
+
+/** "@anna.lee" is a name, "@anna.Thanks" a name and the next sentence. */
+const sentenceless = (written: string) => written.replace(/\.(?=\p{Lu}).*$/u, '');
+
+const closing: Record<string, string> = { '[': ']', '{': '}', '`': '`', '|': '|', _: '_', '^': '^' };
+
+/** Takes off a closing sign whose opening one stands before the @, or nowhere. */
+function unwrap(name: string, before: string): string {
+  let rest = name;
+  if (closing[before] !== undefined && rest.endsWith(closing[before])) rest = rest.slice(0, -1);
+  while ((rest.endsWith(']') && !rest.includes('[')) || (rest.endsWith('}') && !rest.includes('{'))) rest = rest.slice(0, -1);
+  return rest;
+}
+
+/** As nicks of IRC are: so that "@5pm" and "@-" mean nobody. */
+const isLikelyNick = (name: string) => name.length <= 64 && /^[^\p{N}-]/u.test(name) && /\p{L}/u.test(name);

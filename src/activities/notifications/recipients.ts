@@ -1,0 +1,76 @@
+import { sql } from 'drizzle-orm';
+import type { Database, Transaction } from '../../db/client.ts';
+import { findMentions, type Mention } from './mentions.ts';
+
+/** A message as its mentions are read. */
+export interface Text {
+  id: string;
+  workspace_id: string;
+  channel_id: string;
+  seq: number;
+  author: string;
+  text: string;
+}
+
+/** A person to notify. */
+export interface Mentioned {
+  message: Text;
+  recipient: string;
+}
+
+/**
+ * Whom messages mention: members of the workspace and those who have spoken in the channel before, in their own spelling
+ * first, then in any; and whoever is `@named`, as written. Nobody by their own message.
+ */
+export async function findRecipients(db: Database['db'] | Transaction, texts: Text[]): Promise<Mentioned[]> {
+  const mentions = texts.flatMap((message) => findMentions(message.text).map((mention) => ({ message, mention })));
+  if (mentions.length === 0) return [];
+  const known = await spellings(db, mentions);
+  const found = new Map<string, Mentioned>();
+  for (const { message, mention } of mentions) {
+    const recipient = meant(message, mention, known);
+    if (recipient !== null && recipient !== message.author) found.set(`${message.id} ${recipient}`, { message, recipient });
+  }
+  return [...found.values()];
+}
+
+type Spelling = { exact: boolean; spelling: string };
+
+/** The first reading that somebody spells exactly so, else the first in any letters, else what is written. */
+function meant(message: Text, { readings, fallback }: Mention, known: Map<string, Spelling>): string | null {
+  const found = readings.flatMap((reading) => known.get(`${message.id} ${reading}`) ?? []);
+  return (found.find(({ exact }) => exact) ?? found[0])?.spelling ?? fallback;
+}
+
+/**
+ * Looks all names up in one query: how somebody known spells them, by message and name. The author counts as known, so that
+ * nobody notifies themselves in other letters.
+ */
+async function spellings(
+  db: Database['db'] | Transaction,
+  mentions: { message: Text; mention: Mention }[],
+): Promise<Map<string, Spelling>> {
+  const asked = mentions.flatMap(({ message, mention }) => mention.readings.map((name) => ({ ...message, name })));
+  const column = (pick: (name: (typeof asked)[number]) => string | number) => sql.param(asked.map(pick));
+  const rows = await db.execute<{ id: string; name: string; exact: boolean; spelling: string }>(sql`
+    with asked as (
+      select *, lower(name) as folded from unnest(
+        ${column((a) => a.id)}::uuid[], ${column((a) => a.workspace_id)}::uuid[], ${column((a) => a.channel_id)}::uuid[],
+        ${column((a) => a.seq)}::bigint[], ${column((a) => a.author)}::text[], ${column((a) => a.name)}::text[]
+      ) as t (id, workspace_id, channel_id, seq, author, name)
+    ), known as (
+      select a.id, a.name,
+        a.name = a.author
+          or exists (select from members m where m.workspace_id = a.workspace_id and m.handle = a.name)
+          or exists (select from messages m where m.channel_id = a.channel_id and lower(m.author) = a.folded and m.author = a.name and m.seq < a.seq)
+          as exact,
+        case when a.folded = lower(a.author) then a.author end as own,
+        (select min(m.handle) from members m where m.workspace_id = a.workspace_id and lower(m.handle) = a.folded) as member,
+        (select m.author from messages m where m.channel_id = a.channel_id and lower(m.author) = a.folded and m.seq < a.seq
+          order by m.seq limit 1) as speaker
+      from asked a
+    )
+    select id, name, exact, case when exact then name else coalesce(own, member, speaker) end as spelling from known
+    where exact or coalesce(own, member, speaker) is not null`);
+  return new Map(rows.map((row) => [`${row.id} ${row.name}`, row]));
+}
