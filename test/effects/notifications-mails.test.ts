@@ -213,5 +213,5 @@ test('an edit that mentions somebody new starts a grace period of their own, and
   expect(await perform(updated)).toMatchObject([{ event_id: updated[0]!.id, state: 'later' }]);
   await anHourPasses();
   await Promise.all([perform([event]), perform(updated)]);
-  expect(server.mails.map((mail) => mail.to[0]).sort()).toEqual(['bob@example.com', 'cid@example.com']);
+  expect(server.mails.map((mail) => String(mail.to[0])).sort()).toEqual(['bob@example.com', 'cid@example.com']);
 });

@@ -150,7 +150,7 @@ test('a test event is sent once, signed, and logged among the deliveries of its 
     select event_id, event_type, state from deliveries where endpoint_id = ${endpoint.id} order by id`);
   expect(rows).toEqual([
     { event_id: null, event_type: 'endpoint.test', state: 'delivered' },
-    { event_id: null, event_type: 'endpoint.test', state: 'pending' },
+    { event_id: null, event_type: 'endpoint.test', state: 'failed' },
   ]);
   receiver.requests.splice(0);
 });

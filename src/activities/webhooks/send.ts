@@ -42,7 +42,7 @@ export function createSender(options: { allow: string[]; timeoutMs: number }): S
   return async (letter, signal) => {
     const refusal = refuseUrl(letter.url, isAllowed);
     if (refusal)
-      return unanswered(0, { cause: /address$/.test(refusal) ? 'address refused' : 'URL refused', detail: refusal, final: true });
+      return unanswered(0, { cause: refusal.endsWith('address') ? 'address refused' : 'URL refused', detail: refusal, final: true });
     const timeLimit = AbortSignal.timeout(options.timeoutMs);
     const started = performance.now();
     try {
