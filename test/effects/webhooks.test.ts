@@ -1,10 +1,12 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { answer } from '../../src/activities/runtime/run-effect.ts';
+import { webhooks } from '../../src/activities/webhooks/index.ts';
 import { endpoints } from '../../src/db/schema/webhooks.ts';
 import type { DomainEvent } from '../../src/events/index.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { type Conversation, startConversation } from './conversation.ts';
-import { perform as performOn, Receiver, seal } from './webhook-receiver.ts';
+import { loopback, perform as performOn, Receiver, seal } from './webhook-receiver.ts';
 
 let fresh: TestDatabase;
 let receiver: Receiver;
@@ -307,4 +309,27 @@ test("a secret sealed under another KNOCKON_SECRET is the worker's fault: tried 
   expect(seal.open((await fresh.database.db.select().from(endpoints).where(sql`workspace_id = ${talk.workspaceId}`))[0]!.secret)).toBe(
     receiver.secret,
   );
+});
+
+test('through the runtime: the receipt is written when the last endpoint has the event, and after it nothing is sent', async () => {
+  await register({ url: receiver.url('/good') });
+  const bad = await register({ url: receiver.url('/bad') });
+  receiver.answer = (response, { path }) => response.writeHead(path === '/bad' ? 503 : 200, { 'retry-after': '3' }).end();
+  const event = await posted();
+  const effect = webhooks({ seal, allow: loopback, timeoutMs: 2000 });
+  const { db } = fresh.database;
+  const call = (target?: string) => {
+    const events = { ids: [event.id] };
+    return answer(effect, db, { dispatch_id: event.id, subscriber: 'webhooks', events, target, alone: true }, new AbortController().signal);
+  };
+  const receipts = () => db.execute(sql`select from receipts where event_id = ${event.id} and subscriber = 'webhooks'`);
+  expect(await call()).toMatchObject({ done: 0, open: [{ target: bad.id, state: 'retry', after_ms: 3000 }] });
+  await expect(call(bad.id)).rejects.toMatchObject({ type: 'EffectRetry', nextRetryDelay: 3000, message: expect.stringContaining('503') });
+  receiver.answer = (response) => response.end();
+  expect(await call(bad.id)).toEqual({ done: 1, open: [] });
+  expect(await receipts()).toHaveLength(0);
+  expect(await call()).toEqual({ done: 1, open: [] });
+  expect(await receipts()).toHaveLength(1);
+  expect(await call()).toEqual({ done: 0, open: [] });
+  expect(receiver.requests.map((request) => request.path).sort((a, b) => a.localeCompare(b))).toEqual(['/bad', '/bad', '/bad', '/good']);
 });
