@@ -34,7 +34,9 @@ export async function runProcess(start: () => Promise<Running>, deadlineMs: numb
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
-  const running = await start();
+  const running = await Promise.race([start(), stopped]);
+  // Told to stop while it waited for Postgres or Temporal: there is nothing to finish.
+  if (!running) process.exit(0);
   process.send?.({ ready: true, url: running.url });
   await Promise.race([stopped, running.ended ?? stopped]);
   // What can't be finished in time is done again elsewhere: nothing waits for a process that does not end.
