@@ -24,6 +24,8 @@ export function connectDatabase(url: string, options: { connections?: number; na
   const common = {
     connect_timeout: 5,
     idle_timeout: 30,
+    // In seconds. The default grows to 20: so long a request would wait before it is told that the database is away.
+    backoff: (failures: number) => Math.min(0.05 * 2 ** failures, 0.5),
     onnotice: () => {},
     connection: { application_name: options.name ?? 'knockon' },
   };

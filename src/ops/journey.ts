@@ -9,6 +9,7 @@ export interface EffectState {
   subscriber: string;
   /** `pending`: not started; `running`: started or being tried again; `waiting`: on a durable timer; `failed`: a dead letter. */
   state: 'pending' | 'running' | 'waiting' | 'done' | 'failed';
+  /** Tries so far, the one that succeeded included. */
   attempts: number;
   last_error: string | null;
   completed_at: string | null;
@@ -96,18 +97,18 @@ function effectState({ done, tried, dead }: Ledger, eventId: string, subscriber:
   const own = (row: { event_id: string; subscriber: string }) => row.event_id === eventId && row.subscriber === subscriber;
   const receipt = done.find(own);
   const tries = tried.filter(own).sort((a, b) => b.updated_at.getTime() - a.updated_at.getTime());
+  // What is written down are the tries that failed; the one that succeeded comes on top.
   const count = Math.max(0, ...tries.map((row) => row.attempts));
   const completed_at = receipt?.completed_at.toISOString() ?? null;
-  if (receipt) return { subscriber, state: 'done', attempts: Math.max(1, count), last_error: null, completed_at };
+  if (receipt) return { subscriber, state: 'done', attempts: count + 1, last_error: null, completed_at };
   const letter = dead.find(own);
   if (letter) return { subscriber, state: 'failed', attempts: Math.max(1, count), last_error: letter.reason, completed_at };
   const last_error = tries.find((row) => row.last_error !== null)?.last_error ?? null;
   return { subscriber, state: openState(tries, started), attempts: count, last_error, completed_at };
 }
 
-/** Waiting only where all that is open waits: a party that is tried again is work in progress. */
+/** Of several outside parties one may be settled already, so the effect waits where any of them does. */
 function openState(tries: { waiting_until: Date | null }[], started: boolean): EffectState['state'] {
-  const waits = (row: { waiting_until: Date | null }) => row.waiting_until !== null && row.waiting_until.getTime() > Date.now();
-  if (tries.length > 0) return tries.every(waits) ? 'waiting' : 'running';
-  return started ? 'running' : 'pending';
+  if (tries.some(({ waiting_until }) => waiting_until && waiting_until.getTime() > Date.now())) return 'waiting';
+  return started || tries.length > 0 ? 'running' : 'pending';
 }
