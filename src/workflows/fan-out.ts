@@ -2,17 +2,19 @@ import { defineSearchAttributeKey } from '@temporalio/common';
 import { ApplicationFailure, CancellationScope, isCancellation, sleep, upsertSearchAttributes } from '@temporalio/workflow';
 import type { Dispatch, OpenOutcome, Selection, SubscriberSpec } from '../transport/dispatch.ts';
 import { bury, callEffect } from './calls.ts';
-import { count, type Dead, explainDead, explainFailure, groupBy, halves, noneDead, slices, sum, withLimit } from './reckoning.ts';
+import { count, type Dead, explainDead, explainFailure, groupBy, halves, noneDead, slices, sum } from './reckoning.ts';
+import { Slots } from './slots.ts';
 
 const failedEffects = defineSearchAttributeKey('FailedEffects', 'KEYWORD_LIST');
 
-/** Events of one subscriber that are retried alone, at once. */
-const ALONE_AT_ONCE = 100;
+/** Calls of all subscribers that are under way at once, in one workflow. */
+const CALLS_AT_ONCE = 1800;
 
 /** One dispatch's way to one subscriber. */
 interface Leg {
   dispatch: Dispatch;
   subscriber: SubscriberSpec;
+  slots: Slots;
 }
 
 /**
@@ -20,7 +22,8 @@ interface Leg {
  * The subscribers don't wait for one another. Fails at the end, when all is settled, where there are dead letters.
  */
 export async function fanOut(dispatch: Dispatch): Promise<void> {
-  const legs = dispatch.subscribers.map((subscriber) => ({ dispatch, subscriber }));
+  const share = Math.max(1, Math.floor(CALLS_AT_ONCE / dispatch.subscribers.length));
+  const legs = dispatch.subscribers.map((subscriber) => ({ dispatch, subscriber, slots: new Slots(share) }));
   const dead = await Promise.all(legs.map(run));
   const failed = legs.flatMap(({ subscriber }, i) => (dead[i]?.events ? [{ name: subscriber.name, dead: dead[i] }] : []));
   if (failed.length === 0) return;
@@ -43,14 +46,15 @@ async function run(leg: Leg): Promise<Dead> {
 
 /** Calls the effect for these events and follows up what it leaves open. A call that fails as a whole is halved until the culprit is alone. */
 async function settle(leg: Leg, events: Selection, options: { target?: string; tried?: number } = {}): Promise<Dead> {
+  let open: OpenOutcome[];
   try {
-    const { open } = await callEffect(leg, events, options);
-    return await followUp(leg, open);
+    ({ open } = await leg.slots.use(() => callEffect(leg, events, options)));
   } catch (error) {
     if (isCancellation(error)) throw error;
     if (count(events) > 1) return sum(await Promise.all(halves(events).map((half) => settle(leg, half))));
     return await bury(leg, events, { ...explainFailure(error), target: options.target });
   }
+  return await followUp(leg, open);
 }
 
 async function followUp(leg: Leg, open: OpenOutcome[]): Promise<Dead> {
@@ -65,12 +69,8 @@ async function followUp(leg: Leg, open: OpenOutcome[]): Promise<Dead> {
   );
   const settled = await Promise.all([
     ...[...later].map(([until, outcomes]) => again(leg, until, { ids: outcomes.map((outcome) => outcome.event_id) })),
-    ...withLimit(
-      ALONE_AT_ONCE,
-      whole.filter((outcome) => outcome.state !== 'later'),
-      (outcome) => alone(leg, outcome),
-    ),
-    ...withLimit(ALONE_AT_ONCE, [...parts], ([id, outcomes]) => eachTarget(leg, id, outcomes)),
+    ...whole.filter((outcome) => outcome.state !== 'later').map((outcome) => alone(leg, outcome)),
+    ...[...parts].map(([id, outcomes]) => eachTarget(leg, id, outcomes)),
   ]);
   return sum(settled);
 }

@@ -42,17 +42,6 @@ export function groupBy<T, K>(items: T[], key: (item: T) => K): Map<K, T[]> {
   return groups;
 }
 
-/** Does it for every item, with at most `limit` under way; the promises come in the items' order. */
-export function withLimit<T, R>(limit: number, items: T[], action: (item: T) => Promise<R>): Promise<R>[] {
-  const lanes: Promise<unknown>[] = [];
-  return items.map((item, i) => {
-    const before = lanes[i % limit] ?? Promise.resolve();
-    const result = before.then(() => action(item));
-    lanes[i % limit] = result;
-    return result;
-  });
-}
-
 /** Why an activity failed for good: a short cause that groups alike failures, and a sentence. */
 export function explainFailure(error: unknown): { cause: string; reason: string } {
   const root = error instanceof ActivityFailure ? error.cause : error;
