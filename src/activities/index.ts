@@ -34,5 +34,9 @@ export function createEffects(settings: EffectSettings, { db }: Database): { eff
     audit({ key: auditKey(secret) }),
     cache({ summaries }),
   ];
-  return { effects, close: async () => void (await Promise.all([mailer?.close(), summaries.close()])) };
+  const close = async () => {
+    mailer?.close();
+    await summaries.close();
+  };
+  return { effects, close };
 }

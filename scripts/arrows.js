@@ -1,0 +1,63 @@
+// Fails where a file in src/ imports what its folder may not: the arrows of ARCHITECTURE.md point one way.
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, relative, resolve } from 'node:path';
+
+/** What each folder may import beside itself. `seal`, `crash-points` and `config` are files of src/ itself. */
+const allowed = {
+  events: [],
+  db: ['events'],
+  outbox: ['db', 'events', 'transport/dispatch', 'transport/transport', 'crash-points'],
+  messages: ['db', 'events', 'outbox/emit', 'crash-points'],
+  transport: ['events'],
+  workflows: ['transport/dispatch'],
+  activities: ['db', 'events', 'transport/dispatch', 'messages/message', 'seal', 'crash-points'],
+  ops: ['db', 'events', 'outbox', 'transport'],
+  api: ['db', 'events', 'messages', 'ops', 'seal'],
+  workers: ['*'],
+  cli: ['*'],
+  local: ['db', 'config', 'transport'],
+  config: [],
+  seal: [],
+  'crash-points': [],
+};
+
+const root = resolve('src');
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+const wrong = files.flatMap((file) => check(file.replaceAll('\\', '/')));
+for (const line of wrong) console.error(line);
+console.log(`${files.length} files, ${wrong.length} imports against the arrows`);
+process.exit(wrong.length === 0 ? 0 : 1);
+
+function check(file) {
+  const text = readFileSync(resolve(root, file), 'utf8');
+  const imports = [
+    ...text.matchAll(/(?:^|\s)(import|export)(\s+type)?[^;'"]*?from\s+['"](\.[^'"]+)['"]|import\(\s*['"](\.[^'"]+)['"]\s*\)/g),
+  ];
+  return imports.flatMap(([, , typeOnly, named, dynamic]) => {
+    const target = relative(root, resolve(root, dirname(file), named ?? dynamic))
+      .replaceAll('\\', '/')
+      .replace(/\.ts$/, '');
+    return target.startsWith('..') ? [] : rulesBroken(file, target, Boolean(typeOnly));
+  });
+}
+
+function rulesBroken(file, target, typeOnly) {
+  const [from, to] = [file.split('/')[0].replace(/\.ts$/, ''), target.split('/')[0]];
+  const may = allowed[from];
+  if (!may) return [`src/${file}: the folder ${from} has no arrows; name them in scripts/arrows.js`];
+  if (from === to) return from === 'activities' ? betweenEffects(file, target) : [];
+  if (may.includes('*') || may.some((rule) => target === rule || target.startsWith(`${rule}/`))) {
+    if (from === 'workflows' && !typeOnly)
+      return [`src/${file} imports ${target}: workflows import types alone, so that nothing else is bundled`];
+    return [];
+  }
+  return [`src/${file} imports ${target}: ${from} may import ${may.join(', ') || 'nothing of ours'}`];
+}
+
+/** Effects never import each other; the list imports them all, and all import the runtime. */
+function betweenEffects(file, target) {
+  const [, own] = file.split('/');
+  const [, other] = target.split('/');
+  const isFine = own === 'index.ts' || other === 'runtime' || other === own;
+  return isFine ? [] : [`src/${file} imports ${target}: effects never import each other`];
+}

@@ -1,0 +1,44 @@
+// `npm run verify`: what CI runs. Every step runs, also after a failure, so that one run tells all; the last line counts the tests.
+import { spawnSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+
+const report = '.vitest-report.json';
+const steps = [
+  ['format and lint', 'biome', 'check', '.'],
+  ['floating promises', 'oxlint', '--type-aware', '--deny-warnings'],
+  ['types', 'tsc', '--noEmit'],
+  ['import arrows', 'node', 'scripts/arrows.js'],
+  ['migrations are up to date', 'node', 'scripts/stale-migrations.js'],
+  ['unused files and dependencies', 'knip'],
+  ['build', 'npm', 'run', '--silent', 'build'],
+  ['tests', 'vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+];
+
+rmSync(report, { force: true });
+const failed = [];
+for (const [name, command, ...args] of steps) {
+  console.log(`\n── ${name}`);
+  const began = performance.now();
+  const { status } = spawnSync(command, args, {
+    stdio: 'inherit',
+    env: { ...process.env, PATH: `node_modules/.bin:${process.env.PATH}` },
+    shell: process.platform === 'win32',
+  });
+  console.log(`   ${status === 0 ? 'ok' : 'FAILED'} in ${((performance.now() - began) / 1000).toFixed(1)} s`);
+  if (status !== 0) failed.push(name);
+}
+
+console.log(failed.length === 0 ? '\nAll steps passed.' : `\nFailed: ${failed.join(', ')}.`);
+console.log(count());
+process.exit(failed.length === 0 ? 0 : 1);
+
+function count() {
+  try {
+    const { numPassedTests, numFailedTests, numTotalTestSuites, numFailedTestSuites } = JSON.parse(readFileSync(report, 'utf8'));
+    // A file that could not be loaded has no failed tests of its own.
+    const broken = numTotalTestSuites > 0 && numFailedTestSuites > 0 && numFailedTests === 0 ? numFailedTestSuites : 0;
+    return `${numPassedTests} passed, ${numFailedTests + broken} failed`;
+  } catch {
+    return '0 passed, 1 failed';
+  }
+}
