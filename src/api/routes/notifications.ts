@@ -13,6 +13,7 @@ const notification = z
     recipient: z.string(),
     message_id: uuid,
     channel_id: uuid,
+    event_id: uuid.openapi({ description: 'The event that made it.' }),
     kind: z.enum(['mention']),
     created_at: timestamp,
     read_at: timestamp.nullable(),

@@ -1,0 +1,75 @@
+import { eq } from 'drizzle-orm';
+import pino from 'pino';
+import { describe, expect, test } from 'vitest';
+import { apiKeys } from '../../src/db/schema/workspaces.ts';
+import { OPERATOR, request, useApi } from './api.ts';
+
+const lines: string[] = [];
+const api = useApi({ log: pino({ level: 'trace' }, { write: (line) => void lines.push(line) }) });
+
+describe('keys', () => {
+  test('carry 256 bits of chance behind kn_, and are shown once', async () => {
+    const { body } = await api.call('POST', '/v1/api_keys', { body: { name: 'spare' } });
+    expect(body.api_key).toMatch(/^kn_[\w-]{43}$/);
+    const { body: list } = await api.call('GET', '/v1/api_keys');
+    expect(list.data[0]).toEqual({ id: body.id, name: 'spare', prefix: body.api_key.slice(0, 9), created_at: body.created_at });
+    expect(JSON.stringify(list)).not.toContain(body.api_key);
+  });
+
+  test('are stored as their hash alone', async () => {
+    const { body } = await api.call('POST', '/v1/api_keys', { body: { name: 'hashed' } });
+    const [row] = await api.database.db.select().from(apiKeys).where(eq(apiKeys.id, body.id));
+    expect(row!.hash).toHaveLength(32);
+    expect(JSON.stringify(row)).not.toContain(body.api_key.slice(9));
+  });
+
+  test('stop working in this process the moment they are deleted, and may delete themselves', async () => {
+    const { body } = await api.call('POST', '/v1/api_keys', { body: {} });
+    expect((await api.call('GET', '/v1/channels', { key: body.api_key })).status).toBe(200);
+    expect((await api.call('DELETE', `/v1/api_keys/${body.id}`, { key: body.api_key })).status).toBe(204);
+    expect((await api.call('GET', '/v1/channels', { key: body.api_key })).status).toBe(401);
+    expect((await api.call('DELETE', `/v1/api_keys/${body.id}`)).status).toBe(404);
+  });
+
+  test('can not all be deleted: the last one stays, with the reason', async () => {
+    const { api_key: key } = await api.workspace();
+    const { body: list } = await api.call('GET', '/v1/api_keys', { key });
+    const answer = await api.call('DELETE', `/v1/api_keys/${list.data[0].id}`, { key });
+    expect(answer).toMatchObject({ status: 409, body: { detail: expect.stringContaining('last key') } });
+    expect((await api.call('GET', '/v1/channels', { key })).status).toBe(200);
+  });
+
+  test('that delete each other at the same moment leave one of them', async () => {
+    const { api_key: first } = await api.workspace();
+    const { body: second } = await api.call('POST', '/v1/api_keys', { key: first, body: {} });
+    const { body: list } = await api.call('GET', '/v1/api_keys', { key: first });
+    const other = list.data.find(({ id }: { id: string }) => id !== second.id).id;
+    const answers = await Promise.all([
+      api.call('DELETE', `/v1/api_keys/${other}`, { key: second.api_key }),
+      api.call('DELETE', `/v1/api_keys/${second.id}`, { key: first }),
+    ]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([204, 409]);
+  });
+
+  test('that another process has deleted are found out within seconds', async () => {
+    const { body } = await api.call('POST', '/v1/api_keys', { body: {} });
+    const elsewhere = api.another();
+    const ask = () => request(elsewhere, 'GET', '/v1/channels', { key: body.api_key });
+    expect((await ask()).status).toBe(200);
+    await api.call('DELETE', `/v1/api_keys/${body.id}`);
+    await expect.poll(async () => (await ask()).status, { timeout: 6_000, interval: 100 }).toBe(401);
+  });
+
+  test('never stand in the log, nor in an answer that refuses them', async () => {
+    const wrong = 'kn_this-key-is-wrong-but-secret-all-the-same';
+    const answers = [
+      await api.call('GET', '/v1/channels', { key: wrong }),
+      await api.call('POST', '/v1/workspaces', { key: wrong, body: {} }),
+      await api.call('GET', '/v1/channels?limit=x'),
+    ];
+    for (const secret of [wrong, OPERATOR, api.key]) {
+      expect(lines.join()).not.toContain(secret);
+      expect(JSON.stringify(answers.map(({ body }) => body))).not.toContain(secret);
+    }
+  });
+});
