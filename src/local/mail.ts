@@ -18,6 +18,12 @@ export async function startMailCatcher({ smtpPort, webPort }: { smtpPort: number
     maxEmails: 500,
     silent: true,
   });
-  await mail.start();
+  const { info } = console;
+  console.info = () => {}; // its page announces itself on our stdout, silent or not
+  try {
+    await mail.start();
+  } finally {
+    console.info = info;
+  }
   return { smtpUrl: `smtp://127.0.0.1:${smtpPort}`, url: `http://127.0.0.1:${webPort}`, stop: () => mail.stop() };
 }

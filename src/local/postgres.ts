@@ -44,6 +44,7 @@ const modest: Record<string, string> = {
   track_io_timing: 'off',
   max_parallel_workers_per_gather: '0',
   io_method: 'sync',
+  max_logical_replication_workers: '0',
   logging_collector: 'off',
 };
 

@@ -1,10 +1,12 @@
 import { open } from 'node:fs/promises';
 import { type Identity, identify, isAlive } from './birth.ts';
 import { type Home, readJson, removeFile, writeJson } from './home.ts';
+import type { Layer } from './services.ts';
 
-/** How a leftover is asked to end: Postgres takes SIGINT for a fast stop. */
 export interface Recorded extends Identity {
   name: string;
+  layer: Layer;
+  /** How it is asked to end: Postgres takes SIGINT for a fast stop. */
   signal: NodeJS.Signals;
 }
 
@@ -16,7 +18,7 @@ interface Content {
 /** What a launcher has running, on disk, so that the next one can end what a kill -9 left behind. */
 export interface ProcessesFile {
   /** Notes a process under its name; a former one of that name is forgotten. */
-  record(name: string, pid: number, signal: NodeJS.Signals): Promise<void>;
+  record(process: Omit<Recorded, 'birth'>): Promise<void>;
   /** Kills all of them, at once and without asking. */
   kill(): Promise<void>;
   remove(): Promise<void>;
@@ -46,9 +48,9 @@ export async function takeHome(home: Home, tell: (line: string) => void): Promis
   // One write at a time: each replaces the whole file.
   let writing = writeJson(path, content);
   return {
-    async record(name, pid, signal) {
-      const recorded = { name, signal, ...(await identify(pid)) };
-      content.processes = [...content.processes.filter((other) => other.name !== name), recorded];
+    async record(process) {
+      const recorded = { ...process, ...(await identify(process.pid)) };
+      content.processes = [...content.processes.filter(({ name }) => name !== process.name), recorded];
       writing = writing.then(() => writeJson(path, content));
       await writing;
     },
@@ -88,15 +90,20 @@ async function exclusively<T>(lock: string, work: () => Promise<T>): Promise<T> 
   }
 }
 
-/** Ends them in the reverse of the order they were started in: who uses the database first, then the database. */
+/** Layer after layer from the top: who uses the database first, then the database. */
 async function endLeftovers(processes: Recorded[], tell: (line: string) => void): Promise<void> {
-  for (const leftover of [...processes].reverse()) {
-    if (!(await isAlive(leftover))) continue;
-    tell(`ending ${leftover.name} of the former run (process ${leftover.pid})`);
-    signalIt(leftover, leftover.signal);
-    if (!(await endedWithin(leftover, leftover.signal === 'SIGINT' ? 20_000 : 3_000))) signalIt(leftover, 'SIGKILL');
-    await endedWithin(leftover, 5_000);
+  for (const layer of ['api', 'workers', 'servers'] satisfies Layer[]) {
+    await Promise.all(processes.filter((leftover) => leftover.layer === layer).map((leftover) => endLeftover(leftover, tell)));
   }
+}
+
+async function endLeftover(leftover: Recorded, tell: (line: string) => void): Promise<void> {
+  if (!(await isAlive(leftover))) return;
+  tell(`ending ${leftover.name} of the former run (process ${leftover.pid})`);
+  signalIt(leftover, leftover.signal);
+  // Effects that are cut off here are done again by Temporal; the database is never cut off in haste.
+  if (!(await endedWithin(leftover, leftover.layer === 'servers' ? 20_000 : 2_000))) signalIt(leftover, 'SIGKILL');
+  await endedWithin(leftover, 5_000);
 }
 
 function signalIt({ pid }: Identity, signal: NodeJS.Signals): void {

@@ -65,7 +65,7 @@ interface Service {
 
 /** Keeps a process running and its id on disk. */
 async function keep({ services, processes, tell }: StackOptions, { name, layer, stopSignal = 'SIGTERM', start }: Service): Promise<void> {
-  const onSpawn = (pid: number) => void processes.record(name, pid, stopSignal);
+  const onSpawn = (pid: number) => void processes.record({ name, pid, layer, signal: stopSignal });
   services.add(layer, await supervise({ name, start: () => start(onSpawn), tell }));
 }
 
