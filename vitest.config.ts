@@ -8,6 +8,8 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // A condition is waited for as long as a busy machine may need; one that holds is seen at once.
+    expect: { poll: { timeout: 20_000 } },
     env: { LOG_LEVEL: 'silent' },
   },
 });
