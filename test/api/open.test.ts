@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest';
+import { request, useApi } from './api.ts';
+
+const api = useApi();
+const get = (path: string, app = api.app) => request(app, 'GET', path);
+
+describe('without a key', () => {
+  test('/healthz says that the process answers', async () => {
+    expect(await get('/healthz')).toMatchObject({ status: 200, body: { ok: true } });
+  });
+
+  test('/readyz is 503 with the detail while events make no progress, or nobody can tell', async () => {
+    expect(await get('/readyz')).toMatchObject({ status: 200, body: { ok: true } });
+    const stuck = { ok: false, detail: { oldest_seconds: 90 } };
+    expect(await get('/readyz', api.another({ readiness: async () => stuck }))).toMatchObject({ status: 503, body: stuck });
+    const broken = api.another({ readiness: async () => Promise.reject(new Error('no connection')) });
+    expect(await get('/readyz', broken)).toMatchObject({ status: 503, body: { ok: false } });
+  });
+
+  test('/metrics counts requests by route and not by id, and folds unknown paths into one', async () => {
+    for (const path of ['/v1/channels/a', '/v1/channels/b', '/nowhere', '/nothing']) await api.call('GET', path);
+    const { body, headers } = await get('/metrics');
+    expect(headers.get('content-type')).toContain('text/plain');
+    expect(body).toMatch(/knockon_http_request_duration_seconds_count\{method="GET",route="\/v1\/channels\/:id",status="404"\} 2/);
+    expect(body).toMatch(/_count\{method="GET",route="unmatched",status="404"\} 2/);
+  });
+
+  test('the documentation page loads nothing from elsewhere, and everything it names is there', async () => {
+    const { status, body, headers } = await get('/docs');
+    expect(status).toBe(200);
+    expect(headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(body).not.toMatch(/https?:\/\//);
+    const named = [...body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path!);
+    expect(named).toHaveLength(4);
+    for (const path of named) expect({ path, status: (await get(path)).status }).toEqual({ path, status: 200 });
+    expect((await get('/docs/start.js')).body).toContain("url: '/openapi.json'");
+    for (const path of ['/docs/package.json', '/docs/%2e%2e/package.json']) expect((await get(path)).status).toBe(404);
+  });
+});
+
+describe('the OpenAPI document', () => {
+  test('is made from the schemas: security, bodies, answers and problem documents', async () => {
+    const { body: document } = await get('/openapi.json');
+    expect(document.openapi).toBe('3.1.0');
+    expect(Object.keys(document.components.securitySchemes)).toEqual(['key', 'operator']);
+    const post = document.paths['/v1/channels/{id}/messages'].post;
+    expect(post.security).toEqual([{ key: [] }]);
+    expect(post.requestBody.content['application/json'].schema.$ref).toBe('#/components/schemas/NewMessage');
+    expect(post.responses['422'].content['application/problem+json'].schema.$ref).toBe('#/components/schemas/Problem');
+    expect(document.components.schemas.NewMessage).toMatchObject({
+      additionalProperties: false,
+      required: ['author', 'text'],
+      properties: { text: { maxLength: 40_000 }, sent_at: { format: 'date-time' }, metadata: { type: 'object' } },
+    });
+  });
+
+  test('says something of every operation, and gives each query parameter a type', async () => {
+    const { body: document } = await get('/openapi.json');
+    for (const [path, methods] of Object.entries<
+      Record<string, { summary?: string; tags?: string[]; parameters?: { name: string; schema: object }[] }>
+    >(document.paths)) {
+      for (const [method, { summary, tags, parameters = [] }] of Object.entries(methods)) {
+        expect({ path, method, summary, tags }).toMatchObject({ summary: expect.any(String), tags: [expect.any(String)] });
+        for (const { name, schema } of parameters) expect({ path, name, schema }).toMatchObject({ schema: { type: expect.any(String) } });
+      }
+    }
+  });
+
+  test('has references that all lead somewhere', async () => {
+    const { body: document } = await get('/openapi.json');
+    const references = [...JSON.stringify(document).matchAll(/"#\/components\/schemas\/(\w+)"/g)].map(([, name]) => name!);
+    expect(references.length).toBeGreaterThan(50);
+    for (const name of references) expect(Object.keys(document.components.schemas)).toContain(name);
+  });
+});
