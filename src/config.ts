@@ -74,6 +74,10 @@ const schema = z.object({
   KNOCKON_CONCURRENCY: whole(8, 1, 1000),
   /** /readyz fails once an event has waited this long for its dispatch. */
   KNOCKON_READY_AGE: duration('60s'),
+  /** A dispatch that was claimed so long ago and not started since is started by whoever finds it (its dispatcher is gone). */
+  KNOCKON_RELAY_AGE: duration('15s'),
+  /** How long a stopping API goes on answering after /readyz has said no, so that load balancers notice before connections are refused. */
+  KNOCKON_DRAIN: duration('1s'),
   /** How long a stopping process lets its work finish. */
   KNOCKON_SHUTDOWN: duration('30s'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),

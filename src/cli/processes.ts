@@ -27,6 +27,8 @@ export function processCommands(program: Command): void {
       ['KNOCKON_HOST, KNOCKON_PORT', 'where it listens (127.0.0.1, 3000)'],
       ['KNOCKON_DISPATCHER', '"off" where `knockon relay` runs by itself (on)'],
       ['KNOCKON_READY_AGE', '/readyz fails once an event has waited this long for its dispatch (60s)'],
+      ['KNOCKON_RELAY_AGE', 'age at which a claim that was not started is taken over (15s)'],
+      ['KNOCKON_DRAIN', 'how long it goes on answering when told to stop, while /readyz says no (1s)'],
       ['REDIS_URL', 'set: channel summaries are read from Redis'],
       ...temporal,
     ],
@@ -34,7 +36,11 @@ export function processCommands(program: Command): void {
   });
   addProcess(program.command('relay'), 'dispatch stored events in a process of its own; several may run side by side', {
     needs: [database, secret],
-    takes: [['KNOCKON_DISPATCH_SIZE', 'most events a dispatch (500)'], ...temporal],
+    takes: [
+      ['KNOCKON_DISPATCH_SIZE', 'most events a dispatch (500)'],
+      ['KNOCKON_RELAY_AGE', 'age at which a claim that was not started is taken over (15s)'],
+      ...temporal,
+    ],
     start: async (config) => (await import('../workers/relay.ts')).start(config),
   });
   const worker = program.command('worker').description('run a worker: `worker workflows` or `worker effects`');

@@ -15,6 +15,8 @@ export function environmentFor(ports: Ports, secrets: Secrets, own: NodeJS.Proce
     KNOCKON_SECRET: own.KNOCKON_SECRET || secrets.secret,
     KNOCKON_WEBHOOK_ALLOW: own.KNOCKON_WEBHOOK_ALLOW || loopback,
     KNOCKON_PORT: String(ports.api),
+    // Nobody balances load here: Ctrl-C need not wait for one to notice.
+    KNOCKON_DRAIN: own.KNOCKON_DRAIN || '0s',
     DATABASE_URL: `postgres://knockon:${secrets.database_password}@127.0.0.1:${ports.postgres}/knockon`,
     TEMPORAL_ADDRESS: `127.0.0.1:${ports.temporal}`,
     TEMPORAL_NAMESPACE: 'default',

@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Client } from '@temporalio/client';
 import { auditKey } from '../activities/audit/hash.ts';
@@ -53,6 +54,7 @@ export async function start(config: Config): Promise<Running> {
     url: server.url,
     stop: async () => {
       draining = true;
+      await wait(config.KNOCKON_DRAIN);
       await started.stop();
     },
   };

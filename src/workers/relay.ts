@@ -19,6 +19,7 @@ export function createDispatcher(config: Config, database: Database, client: Cli
     transport: createTemporalTransport(client),
     directory: new Directory(database.sql),
     size: config.KNOCKON_DISPATCH_SIZE,
+    staleMs: config.KNOCKON_RELAY_AGE,
     log,
   });
 }

@@ -22,7 +22,8 @@ export const loopback = ['127.0.0.0/8', '::1/128'];
 
 /** A real HTTP server that takes webhooks. */
 export class Receiver {
-  readonly secret = `whsec_${randomBytes(32).toString('base64')}`;
+  /** What it verifies with; another where the API made the endpoint. */
+  secret = `whsec_${randomBytes(32).toString('base64')}`;
   readonly requests: Received[] = [];
   /** What it answers; default 200 without a body. */
   answer: (response: ServerResponse, request: Received) => void = (response) => response.end();
