@@ -52,7 +52,11 @@ export function importCommand(program: Command): void {
     .addOption(new Option('--format <layout>', 'layout of the lines (default: found out from the file)').choices(FORMATS))
     .option('--date <yyyy-mm-dd>', "day of the first line, for logs without dates (default: the one in the file's name)", readDate)
     .option('--encoding <label>', 'such as latin1 (default: utf-8, or what a byte order mark says)', readEncoding)
-    .option('--patience <duration>', 'how long to wait for an API that is away or overloaded', readDuration, ms('2m'))
+    .addOption(
+      new Option('--patience <duration>', 'how long to wait for an API that is away or overloaded')
+        .default(ms('2m'), '2m')
+        .argParser(readDuration),
+    )
     .option('--show-skipped', 'name every skipped line on stderr')
     .option('--dry-run', 'read and count, post nothing; needs no API')
     .addHelpText('after', MORE);

@@ -72,6 +72,8 @@ async function answer(state: StandIn, keys: Keys, request: IncomingMessage, resp
     const journey = state.journeys.length > 1 ? state.journeys.shift() : state.journeys[0];
     return void (journey ? json(200, journey) : problem(404, 'There is no such message.'));
   }
+  if (route === 'PATCH /v1/messages/:id') return void json(200, { ...state.messages.find((message) => message.id === id), ...body });
+  if (route === 'DELETE /v1/messages/:id') return void response.writeHead(204).end();
   if (route === 'POST /v1/channels') {
     if (state.channels.some((channel) => channel.name === body.name)) return void problem(409, 'There is a channel of that name.');
     state.channels.push({ id: randomUUID(), name: body.name });

@@ -5,8 +5,8 @@ import { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Summary } from '../../src/cli/import/summary.ts';
 import { type ImportOptions, runImport } from '../../src/cli/import.ts';
-import type { Terminal } from '../../src/cli/output.ts';
 import { type StandIn, startStandIn } from './api-stand-in.ts';
+import { aTerminal } from './terminal.ts';
 
 let api: StandIn;
 let folder: string;
@@ -31,12 +31,10 @@ async function run(text: string, options: Partial<ImportOptions> & { name?: stri
   const { name = 'log-2009-02-23.txt', abort = new AbortController(), ...rest } = options;
   const file = join(folder, name);
   writeFileSync(file, text);
-  const said: string[] = [];
-  const err: string[] = [];
-  const terminal: Terminal = { out: (line) => said.push(line), err: (line) => err.push(line), colours: false, live: false };
+  const terminal = aTerminal();
   const given = { channel: 'general', apiUrl: api.url, apiKey: api.key, patience: 0, json: true, ...rest };
   const exitCode = await runImport(name === '-' ? '-' : file, Readable.from([Buffer.from(text)]), given, terminal, abort.signal);
-  return { exitCode, summary: JSON.parse(said.join('\n')), err };
+  return { exitCode, summary: JSON.parse(terminal.said.join('\n')), err: terminal.complained };
 }
 
 const log = [

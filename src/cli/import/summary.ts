@@ -39,7 +39,11 @@ export function showSummary(terminal: Terminal, summary: Summary): string {
   const rate = dry_run || posted === 0 ? '' : `, ${summary.messages_per_second} messages/s`;
   const reasons = Object.entries(skipped.reasons) as [SkipReason, number][];
   return [
-    styled(terminal, 'bold', `${summary.file}${where}: ${lines} lines in ${duration(summary.seconds * 1000)}${rate}`),
+    styled(
+      terminal,
+      'bold',
+      `${summary.file === '-' ? 'stdin' : summary.file}${where}: ${lines} lines in ${duration(summary.seconds * 1000)}${rate}`,
+    ),
     row(
       posted,
       `${dry_run ? 'would be posted (dry run: nothing was)' : 'posted'}${voices && already_there === 0 ? `, of them ${voices}` : ''}`,
