@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { eq } from 'drizzle-orm';
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../db/client.ts';
@@ -13,7 +13,7 @@ export interface Caller {
 /** How long a process goes on accepting a key that another process has deleted, in ms. */
 const REMEMBERED_MS = 3_000;
 
-export const hashKey = (key: string): Buffer => createHash('sha256').update(key).digest();
+export const hashKey = (key: string): Buffer => hash('sha256', key, 'buffer');
 
 /** A new key: 256 random bits behind `kn_`. Only its hash and its first characters are stored. */
 export function newKey(): { key: string; hash: Buffer; prefix: string } {
@@ -35,17 +35,17 @@ export function createKeyring({ db }: Database): Keyring {
   const remembered = new LRUCache<string, Caller>({
     max: 10_000,
     ttl: REMEMBERED_MS,
-    fetchMethod: async (hash) => {
-      const which = eq(apiKeys.hash, Buffer.from(hash, 'base64'));
+    fetchMethod: async (known) => {
+      const which = eq(apiKeys.hash, Buffer.from(known, 'base64'));
       const [caller] = await db.select({ workspaceId: apiKeys.workspace_id, keyId: apiKeys.id }).from(apiKeys).where(which);
       return caller;
     },
   });
   return {
     async find(key) {
-      const hash = hashKey(key).toString('base64');
-      return remembered.get(hash) ?? (await remembered.fetch(hash));
+      const known = hash('sha256', key, 'base64');
+      return remembered.get(known) ?? (await remembered.fetch(known));
     },
-    forget: (hash) => void remembered.delete(hash.toString('base64')),
+    forget: (forgotten) => void remembered.delete(forgotten.toString('base64')),
   };
 }
