@@ -64,3 +64,9 @@ export async function oldestUndispatched(sql: Sql): Promise<number | null> {
     ))::float8 as age`;
   return row?.age ?? null;
 }
+
+/** Dead letters by subscriber; subscribers without any are left out. */
+export async function deadLetterCounts(sql: Sql): Promise<{ subscriber: string; count: number }[]> {
+  return await sql<{ subscriber: string; count: number }[]>`
+    select subscriber, count(*)::int as count from dead_letters group by subscriber order by subscriber`;
+}

@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Client } from '@temporalio/client';
+import { Registry } from 'prom-client';
 import { auditKey } from '../activities/audit/hash.ts';
 import { verifyAudit } from '../activities/audit/verify.ts';
 import { summaryStore } from '../activities/cache/summaries.ts';
@@ -10,6 +11,7 @@ import { createApp } from '../api/app.ts';
 import type { Config } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import { createMessageWriter } from '../messages/create.ts';
+import { registerLedgerMetrics } from '../ops/metrics.ts';
 import { readiness } from '../ops/readiness.ts';
 import { EVENTS_CHANNEL } from '../outbox/emit.ts';
 import { createSeal } from '../seal.ts';
@@ -32,6 +34,8 @@ export async function start(config: Config): Promise<Running> {
     dispatcher.start();
     wake = () => dispatcher.wake();
   }
+  const metrics = new Registry();
+  registerLedgerMetrics(metrics, database.sql);
   let draining = false;
   const app = createApp({
     database,
@@ -46,6 +50,7 @@ export async function start(config: Config): Promise<Running> {
     adminKey: config.KNOCKON_ADMIN_KEY,
     temporalUi: { url: config.TEMPORAL_UI_URL, namespace: config.TEMPORAL_NAMESPACE },
     log,
+    metrics,
   });
   const server = await serve(app.fetch, config);
   started.add(server, (s) => s.close(config.KNOCKON_SHUTDOWN));
