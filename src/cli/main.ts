@@ -1,12 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { demoCommand } from './demo.ts';
-import { importCommand } from './import.ts';
 import { processCommands } from './processes.ts';
-import { subscribersCommand } from './subscribers.ts';
-import { traceCommand } from './trace.ts';
 import { upCommand } from './up.ts';
-import { verifyCommand } from './verify.ts';
 
 const { version, description } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as Record<string, string>;
 
@@ -26,7 +21,10 @@ Start here: \`npm start\` brings everything up on this machine, \`npm run demo\`
     process.exit(error.exitCode === 0 ? 0 : 2);
   });
 
-const commands = [upCommand, demoCommand, importCommand, traceCommand, subscribersCommand, verifyCommand, processCommands];
-for (const add of commands) add(program);
+for (const add of [upCommand, processCommands]) add(program);
+
+/** Processes run for long, several on one machine: they don't carry what only the user's commands need. */
+const isProcess = ['up', 'api', 'relay', 'worker', 'migrate'].includes(process.argv[2] ?? '');
+if (!isProcess) for (const add of (await import('./user-commands.ts')).userCommands) add(program);
 
 await program.parseAsync();

@@ -32,6 +32,8 @@ export class CommandError extends Error {
 
 /** The process' own terminal. Colours need a TTY and no NO_COLOR. */
 export function processTerminal(): Terminal {
+  // Whoever reads may have seen enough: `knockon demo | head`.
+  if (!process.stdout.listeners('error').includes(endQuietly)) process.stdout.on('error', endQuietly);
   return {
     out: (text) => process.stdout.write(`${text}\n`),
     write: (text) => process.stdout.write(text),
@@ -39,6 +41,11 @@ export function processTerminal(): Terminal {
     colours: process.stdout.isTTY === true && !process.env.NO_COLOR,
     live: process.stderr.isTTY === true,
   };
+}
+
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(EXIT.done);
 }
 
 type Style = Parameters<typeof styleText>[0];
