@@ -3,10 +3,12 @@ import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Background, endChild, howItEnds, tail } from './background.ts';
 
-const command = fileURLToPath(new URL('../../bin/knockon.js', import.meta.url));
+/** The command line beside us: built, or from source as we are (in tests). */
+const source = import.meta.url.endsWith('.ts');
+const command = fileURLToPath(new URL(source ? '../cli/main.ts' : '../cli/main.js', import.meta.url));
 
 /** Small heaps: several processes share a laptop. */
-const modest = ['--max-old-space-size=512', '--max-semi-space-size=8'];
+const modest = ['--max-old-space-size=512', '--max-semi-space-size=8', ...(source ? ['--import', 'tsx'] : [])];
 
 /** A `knockon` process of ours that has said it is ready. */
 export interface Child extends Background {

@@ -10,6 +10,12 @@ const require = createRequire(import.meta.url);
 /** Where a root user's Postgres finds a place that the unprivileged `postgres` user can enter. */
 export const commonFolder = '/var/lib/knockon';
 
+/** Makes {@link commonFolder}, for all to enter whatever our umask says. */
+export async function makeCommonFolder(): Promise<void> {
+  await mkdir(commonFolder, { recursive: true });
+  await chmod(commonFolder, 0o755);
+}
+
 /** The account that runs Postgres where we are root, since Postgres refuses to run as root. */
 export interface Account {
   uid: number;
@@ -93,7 +99,7 @@ async function copyToCommonFolder(native: { folder: string; version: string }): 
   const target = join(commonFolder, `postgres-${native.version}`);
   if (await stat(target).catch(() => undefined)) return target;
   const draft = `${target}.${process.pid}`;
-  await mkdir(commonFolder, { recursive: true, mode: 0o755 });
+  await makeCommonFolder();
   await cp(native.folder, draft, { recursive: true, verbatimSymlinks: true });
   // Another process may have been first: its copy is as good as ours.
   await rename(draft, target).catch(() => rm(draft, { recursive: true, force: true }));

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import postgres from 'postgres';
 import { type Background, startInBackground, waitUntilItAnswers } from './background.ts';
-import { canEnter, commonFolder, type PostgresPrograms, postgresPrograms } from './postgres-programs.ts';
+import { canEnter, commonFolder, makeCommonFolder, type PostgresPrograms, postgresPrograms } from './postgres-programs.ts';
 
 const run = promisify(execFile);
 
@@ -83,13 +83,14 @@ async function ask(url: string): Promise<void> {
 async function dataFolder({ data, elsewhere }: PostgresOptions, programs: PostgresPrograms): Promise<string> {
   await mkdir(dirname(data), { recursive: true });
   if (!programs.account || (await canEnter(dirname(data), programs.account))) return data;
+  await makeCommonFolder();
   return join(commonFolder, elsewhere);
 }
 
 async function initialise(programs: PostgresPrograms, data: string, password: string): Promise<void> {
   // What an interrupted first start left would make initdb refuse the folder.
   await rm(data, { recursive: true, force: true });
-  await mkdir(data, { recursive: true, mode: 0o700 });
+  await mkdir(data, { mode: 0o700 });
   if (programs.account) await chown(data, programs.account.uid, programs.account.gid);
   const passwordFile = join(tmpdir(), `knockon-${process.pid}-${Date.now()}`);
   await writeFile(passwordFile, password, { mode: 0o600 });
@@ -106,6 +107,9 @@ async function initialise(programs: PostgresPrograms, data: string, password: st
   ];
   try {
     await run(programs.initdb, args, { ...programs.account, cwd: '/', env: { ...process.env, LC_ALL: 'C' } });
+  } catch (error) {
+    const { stderr, message } = error as { stderr?: string; message: string };
+    throw new Error(`Postgres could not make its data folder ${data}: ${stderr?.trim() || message}`);
   } finally {
     await unlink(passwordFile).catch(() => {});
   }
