@@ -103,9 +103,9 @@ export class Dispatcher {
 
   async #handOver(claimed: Claimed[]): Promise<void> {
     const { transport, directory, sql } = this.#options;
-    crashPoint('after-claim');
     for (const { id, type, size, subscribers, workspace_ids, channel_ids } of claimed) {
       if (subscribers.length === 0) continue;
+      crashPoint('after-claim');
       const dispatch = { id, type, size, subscribers: directory.specs(subscribers) };
       const runId = await this.#persist('start a workflow', () => transport.start(dispatch, { workspace_ids, channel_ids }));
       if (runId === undefined) return;

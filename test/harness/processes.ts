@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll } from 'vitest';
+import { afterAll, afterEach, beforeAll, vi } from 'vitest';
 import type { Database } from '../../src/db/client.ts';
 import { freshDatabase, type TestDatabase } from './database.ts';
 import { freshNamespace, type TestNamespace } from './temporal.ts';
@@ -128,6 +128,8 @@ export class Deployment {
 /** A deployment for the tests of a file, there once they run; its processes end with them. Logs are shown where a test fails. */
 export function useDeployment(settings: () => Record<string, string> = () => ({})): { current: Deployment } {
   const holder = {} as { current: Deployment };
+  // Processes take their time to start where others are busy.
+  vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
   beforeAll(async () => {
     holder.current = await Deployment.open(settings());
   });

@@ -1,10 +1,10 @@
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { verifyLedger } from '../../src/ops/verify.ts';
 import { undispatched } from '../../src/outbox/ledger.ts';
 import { type Deployment, OPERATOR } from '../harness/processes.ts';
 
 /** How long tests wait for what follows by itself; processes share two cores with the other tests. */
-export const soon = { timeout: 25_000, interval: 50 };
+export const soon = { timeout: 60_000, interval: 50 };
 
 // biome-ignore lint/suspicious/noExplicitAny: tests say what they expect of a body, and fail where it is not there
 export type Answer = { status: number; body: any };
@@ -48,18 +48,9 @@ export class Product {
     return answer.body;
   }
 
-  /** Posts until the API has taken it, whatever happens to it meanwhile. */
+  /** Posts until the API has taken it, whatever happens to it meanwhile; the text is the key. */
   async postPersistently(text: string): Promise<void> {
-    await expect
-      .poll(
-        () =>
-          this.post({ text }, text).then(
-            () => 'taken',
-            (error: unknown) => String(error),
-          ),
-        soon,
-      )
-      .toBe('taken');
+    await vi.waitFor(() => this.post({ text }, text), soon);
   }
 
   /** The states of a message's effects, by subscriber, for its event of that type. */
