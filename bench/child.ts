@@ -1,0 +1,47 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+/** The built command line: what is measured is what ships. */
+export const knockon = fileURLToPath(new URL('../bin/knockon.js', import.meta.url));
+
+/** As `knockon up` starts its own. */
+export const shippedFlags = ['--max-old-space-size=512', '--max-semi-space-size=8'];
+
+export interface ForkOptions {
+  args?: string[];
+  env?: NodeJS.ProcessEnv;
+  flags?: string[];
+}
+
+/** A process of the bench's that says `{ ready: true, url? }` when it can be used. */
+export interface Forked {
+  process: ChildProcess;
+  url: string;
+  stop(): Promise<void>;
+}
+
+/** @throws with what it wrote to stderr where it ends before it is ready */
+export async function forkProcess(path: string, { args = [], env = {}, flags = [] }: ForkOptions): Promise<Forked> {
+  const execArgv = path.endsWith('.ts') ? [...flags, '--import', 'tsx'] : flags;
+  const child = fork(path, args, { execArgv, env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  let said = '';
+  child.stderr?.on('data', (chunk) => {
+    said = (said + chunk).slice(-4000);
+  });
+  const ready = once(child, 'message') as Promise<[{ ready: true; url?: string }]>;
+  const ended = once(child, 'exit').then(() => Promise.reject(new Error(`${path} ended before it was ready.\n${said}`)));
+  const [message] = await Promise.race([ready, ended]);
+  ended.catch(() => {});
+  return { process: child, url: message.url ?? '', stop: () => stop(child) };
+}
+
+/** Asks it to end; after 20 s it is killed. */
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
+  await exited;
+  clearTimeout(timer);
+}
