@@ -10,7 +10,7 @@ tell(`up: ${product.api_url}`);
 const entered: Entered[] = [];
 try {
   for (const contestant of contestants) entered.push({ contestant, entrant: await contestant.enter(product) });
-  const turns = await playRounds(entered, options.extent, tell);
+  const turns = await playRounds(product, entered, options.extent, tell);
   console.log(JSON.stringify(turns));
 } finally {
   for (const { entrant } of entered) await entrant.stop();

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import postgres, { type Sql } from 'postgres';
 import { knockon } from './child.ts';
+import { familyOf, type Process } from './processes.ts';
 
 /** What `up.json` says, as far as it is needed here. */
 interface UpFile {
@@ -20,6 +21,8 @@ interface UpFile {
 export interface Product extends UpFile {
   /** The launcher: everything else is below it. */
   pid: number;
+  /** The launcher and everything it has started, Postgres and Temporal included. */
+  processes(): Promise<Process[]>;
   sql: Sql;
   stop(): Promise<void>;
 }
@@ -43,7 +46,7 @@ export async function bringUp(): Promise<Product> {
       await sql.end({ timeout: 5 });
       await down();
     };
-    return { ...up, pid: launcher.pid!, sql, stop };
+    return { ...up, pid: launcher.pid!, processes: () => familyOf(launcher.pid!), sql, stop };
   } catch (error) {
     await down();
     throw new Error(`${error instanceof Error ? error.message : error}\n${said()}`);

@@ -15,6 +15,8 @@ export interface Contestant {
 /** A contestant that is ready. */
 export interface Entrant {
   url: string;
+  /** The process that answers. */
+  pid: number;
   /** Requests of this shape, ready to be sent in turn. */
   requests(shape: Shape): Promise<Buffer[]>;
   /** Side effects of a message; 0: it has none, or nobody works on them. */

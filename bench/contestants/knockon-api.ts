@@ -22,10 +22,15 @@ export const knockonApi: Contestant = {
     await registerAs(product.sql, sql);
     await makeNamespace(product);
     const adminKey = randomBytes(24).toString('hex');
-    const { url, stop } = await forkProcess(knockon, { args: ['api'], env: environment(product, database, adminKey), flags: shippedFlags });
+    const { url, pid, stop } = await forkProcess(knockon, {
+      args: ['api'],
+      env: environment(product, database, adminKey),
+      flags: shippedFlags,
+    });
     const workspace = await openWorkspace(url, adminKey);
     return {
       url,
+      pid,
       effects: 0,
       requests: (shape) => messageRequests(workspace, shape),
       watch: async () => ({ settled: () => untilDispatched(sql) }),

@@ -13,6 +13,7 @@ export const knockonAll: Contestant = {
       select count(*)::int from subscribers where event_types && array['message.created', '*']`;
     return {
       url: product.api_url,
+      pid: (await product.processes()).find(({ command }) => / api$/.test(command))?.pid ?? product.pid,
       effects: count,
       requests: async (shape) => {
         const requests = await messageRequests(workspace, shape);

@@ -12,9 +12,10 @@ export const naive: Contestant = {
   title: 'naive transaction, no effects',
   async enter(product) {
     const env = { DATABASE_URL: await anotherDatabase(product, 'naive') };
-    const { url, stop } = await forkProcess(fileURLToPath(new URL('./naive-server.ts', import.meta.url)), { env });
+    const { url, pid, stop } = await forkProcess(fileURLToPath(new URL('./naive-server.ts', import.meta.url)), { env });
     return {
       url,
+      pid,
       effects: 0,
       requests: async (shape) => {
         const channels = Array.from({ length: shape }, () => randomUUID());
