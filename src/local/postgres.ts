@@ -36,7 +36,9 @@ export interface Postgres {
 const modest: Record<string, string> = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
-  shared_buffers: '96MB',
+  // Each backend's memory counts the buffers it has touched: small ones keep the sum small.
+  shared_buffers: '32MB',
+  bgwriter_lru_maxpages: '0',
   max_connections: '120',
   jit: 'off',
   wal_compression: 'on',

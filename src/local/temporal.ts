@@ -34,14 +34,14 @@ const retention = '3d';
  */
 const dynamicConfig: Record<string, number | boolean | string> = {
   'history.transferProcessorMaxPollRPS': 2000,
-  'history.hostLevelCacheMaxSize': 2000,
-  'history.cacheTTL': '"10m"',
-  'history.eventsHostLevelCacheMaxSizeBytes': 16 * 1024 * 1024,
+  'history.hostLevelCacheMaxSize': 256,
+  'history.cacheTTL': '"1m"',
+  'history.eventsHostLevelCacheMaxSizeBytes': 4 * 1024 * 1024,
   'history.enableHostLevelEventsCache': true,
 };
 
 /** A soft limit: Go's collector works harder near it instead of letting the heap double between two collections. */
-const goMemory = { GOMEMLIMIT: '220MiB', GOGC: '60' };
+const goMemory = { GOMEMLIMIT: '110MiB', GOGC: '50' };
 
 /**
  * Starts a real Temporal dev server on 127.0.0.1 and waits until it answers.
