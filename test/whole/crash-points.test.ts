@@ -58,15 +58,17 @@ describe('a dispatcher killed', () => {
   });
 });
 
-describe('an effect worker killed in-effect', () => {
-  it('loses nothing, and doubles nothing in the database', async () => {
+describe('effect workers killed in-effect', () => {
+  it('lose nothing, and double nothing in the database', async () => {
     await settled(knockon.current);
     await effects.stop();
-    effects = await knockon.current.start('worker effects', { KNOCKON_CRASH: 'in-effect' });
+    const inDatabase = 'worker effects --only analytics,audit,cache,search';
+    const outside = 'worker effects --only notifications,webhooks';
+    const armed = await Promise.all([inDatabase, outside].map((command) => knockon.current.start(command, { KNOCKON_CRASH: 'in-effect' })));
     await postGroup();
-    expect(await effects.exit()).toEqual({ code: null, signal: 'SIGKILL' });
+    for (const worker of armed) expect(await worker.exit()).toEqual({ code: null, signal: 'SIGKILL' });
     effects = await knockon.current.start('worker effects');
-    // Temporal waits 15 s for the killed worker's heartbeat.
+    // Temporal waits 15 s for a killed worker's heartbeat.
     await settled(knockon.current);
     await expectOnce(knockon.current, acme, posted);
     expect(delivered()).toHaveLength(posted);
