@@ -17,6 +17,9 @@ export function createLog(name: string, level: Config['LOG_LEVEL']): Logger {
   return pino({ name, level, redact, base: { pid: process.pid } });
 }
 
+/** Where Temporal is. Apart from what only workers need: the SDK's native part is 30 MB that API and relay do without. */
+export const temporalOf = (config: Config) => ({ address: config.TEMPORAL_ADDRESS, apiKey: config.TEMPORAL_API_KEY });
+
 /**
  * Runs a process until it is told to stop: the first SIGTERM or SIGINT drains it, the second ends it at once. Tells its
  * parent, where it has one that listens, when it is ready.
