@@ -1,7 +1,10 @@
-import { fork } from 'node:child_process';
+import { execFile, fork } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { type Background, endChild, howItEnds, tail } from './background.ts';
+
+const run = promisify(execFile);
 
 /** The command line beside us: built, or from source as we are (in tests). */
 const source = import.meta.url.endsWith('.ts');
@@ -12,6 +15,19 @@ const modest = ['--max-old-space-size=512', '--max-semi-space-size=8', ...(sourc
 
 /** glibc gives each thread of the SDK's core a heap of its own otherwise, and hardly any memory back. */
 const oneArena = { MALLOC_ARENA_MAX: '2' };
+
+/**
+ * Migrates in a process of its own, so that the launcher doesn't carry for hours what it needs once.
+ *
+ * @throws with what it said
+ */
+export async function migrateInChild(env: NodeJS.ProcessEnv): Promise<void> {
+  await run(process.execPath, [...(source ? ['--import', 'tsx'] : []), command, 'migrate'], { env }).catch(
+    (error: { stderr?: string; message: string }) => {
+      throw new Error(`The database could not be migrated: ${error.stderr?.trim() || error.message}`);
+    },
+  );
+}
 
 /** A `knockon` process of ours that has said it is ready. */
 export interface Child extends Background {

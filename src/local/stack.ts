@@ -1,8 +1,7 @@
 import postgres from 'postgres';
-import { migrate } from '../db/migrate.ts';
 import type { Ports } from './addresses.ts';
 import type { Background } from './background.ts';
-import { startChild } from './child.ts';
+import { migrateInChild, startChild } from './child.ts';
 import type { Home, Secrets } from './home.ts';
 import { startMailCatcher } from './mail.ts';
 import { startPostgres } from './postgres.ts';
@@ -83,7 +82,7 @@ function startDatabase(options: StackOptions): Promise<void> {
     await keep(options, { name: 'postgres', layer: 'servers', stopSignal: 'SIGINT', start });
     tell('migrating');
     await createDatabase(url);
-    await migrate(options.env.DATABASE_URL!);
+    await migrateInChild(options.env);
   });
 }
 

@@ -53,7 +53,8 @@ export async function startTemporal(options: TemporalOptions): Promise<Temporal>
   const server = await startInBackground(options.cli, argumentsFor(options), {
     log: options.log,
     onSpawn: options.onSpawn,
-    env: { ...goMemory, ...process.env },
+    // Without a file all state is in that heap: it must be free to grow.
+    env: { ...(options.file ? goMemory : {}), ...process.env },
   });
   await waitUntilItAnswers(server, 'Temporal', options.log, () => prepare(options.cli, address), 60_000);
   return {
