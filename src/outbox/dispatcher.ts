@@ -14,8 +14,8 @@ export interface DispatcherOptions {
   size: number;
   log: Pick<Logger, 'info' | 'warn'>;
   /**
-   * Groups that are not full started one right after the other (default 10), and a second (default 20) once these are used up.
-   * A workflow costs the same whatever it carries, so a steady stream travels better in groups: 50 ms later, and for a fraction.
+   * Groups that are not full started one right after the other (default 10), and a second (default 10) once these are used up.
+   * A workflow costs the same whatever it carries, so a steady stream travels better in groups: at most 100 ms later, and for a fraction.
    */
   burst?: number;
   perSecond?: number;
@@ -40,7 +40,7 @@ export class Dispatcher {
   #starts = new Allowance();
 
   constructor(options: DispatcherOptions) {
-    this.#options = { pollMs: 1000, staleMs: 15_000, burst: 10, perSecond: 20, ...options };
+    this.#options = { pollMs: 1000, staleMs: 15_000, burst: 10, perSecond: 10, ...options };
   }
 
   /** Begins; Postgres and the transport may both be away, it waits for them. */

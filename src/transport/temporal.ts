@@ -1,4 +1,11 @@
-import { type Client, Connection, type ConnectionOptions, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import {
+  type Client,
+  Connection,
+  type ConnectionOptions,
+  defaultGrpcRetryOptions,
+  makeGrpcRetryInterceptor,
+  WorkflowExecutionAlreadyStartedError,
+} from '@temporalio/client';
 import { defineSearchAttributeKey, type SearchAttributePair, SearchAttributeType } from '@temporalio/common';
 import { type Dispatch, WORKFLOW_QUEUE, workflowName } from './dispatch.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
@@ -16,11 +23,33 @@ export function connectionOptions(temporal: { address: string; apiKey: string | 
   return { address: temporal.address, apiKey: temporal.apiKey, tls: temporal.apiKey !== undefined, connectTimeout: 5000 };
 }
 
-/** A connection that is made at its first use and again whenever it is lost: the process starts though Temporal be down. */
-export const lazyConnection = (temporal: { address: string; apiKey: string | undefined }) => Connection.lazy(connectionOptions(temporal));
+/** Longest a call may take, its repetitions included, in ms. */
+const CALL_TIMEOUT = 10_000;
+
+/**
+ * A connection that is made at its first use and again whenever it is lost: the process starts though Temporal be down. Its calls end
+ * within 10 s.
+ *
+ * The SDK keeps a call's deadline and its namespace's header in an AsyncLocalStorage, and once one is used Node 20 tracks every promise
+ * of the process: that alone made each request to the API a fifth dearer. Here both belong to the connection.
+ */
+export function lazyConnection(temporal: { address: string; apiKey: string | undefined; namespace: string }): Connection {
+  const connection = Connection.lazy({
+    ...connectionOptions(temporal),
+    metadata: { 'temporal-namespace': temporal.namespace },
+    interceptors: [limitCalls, makeGrpcRetryInterceptor(defaultGrpcRetryOptions())],
+  });
+  connection.withMetadata = (_, call) => call();
+  return connection;
+}
+
+type Interceptor = NonNullable<ConnectionOptions['interceptors']>[number];
+
+const limitCalls: Interceptor = (options, next) =>
+  next({ ...options, deadline: options.deadline ?? Date.now() + CALL_TIMEOUT }) as ReturnType<Interceptor>;
 
 /** One workflow a dispatch, its id the dispatch's. */
-export function createTemporalTransport(client: Client, options: { timeoutMs?: number } = {}): Transport {
+export function createTemporalTransport(client: Client): Transport {
   let prepared: Promise<void> | undefined;
   // Asked for once; a failure is forgotten, so that the dispatcher's next try asks again.
   const prepare = () => {
@@ -33,10 +62,8 @@ export function createTemporalTransport(client: Client, options: { timeoutMs?: n
 
   return {
     async start(dispatch, scope) {
-      return await client.withDeadline(Date.now() + (options.timeoutMs ?? 10_000), async () => {
-        await prepare();
-        return await startWorkflow(client, dispatch, scope);
-      });
+      await prepare();
+      return await startWorkflow(client, dispatch, scope);
     },
     close: () => client.connection.close(),
   };

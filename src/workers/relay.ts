@@ -5,12 +5,12 @@ import { connectDatabase, type Database } from '../db/client.ts';
 import { Dispatcher } from '../outbox/dispatcher.ts';
 import { Directory } from '../outbox/subscribers.ts';
 import { createTemporalTransport, lazyConnection } from '../transport/temporal.ts';
-import { createLog, type Running, Started } from './process.ts';
-import { temporalOf } from './temporal.ts';
+import { createLog, type Running, Started, temporalOf } from './process.ts';
 
 /** A client whose connection is made when it is first needed. */
 export function temporalClient(config: Config): Client {
-  return new Client({ connection: lazyConnection(temporalOf(config)), namespace: config.TEMPORAL_NAMESPACE });
+  const namespace = config.TEMPORAL_NAMESPACE;
+  return new Client({ connection: lazyConnection({ ...temporalOf(config), namespace }), namespace });
 }
 
 export function createDispatcher(config: Config, database: Database, client: Client, log: Logger): Dispatcher {
