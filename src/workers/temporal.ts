@@ -2,11 +2,15 @@ import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { connectionOptions } from '../transport/temporal.ts';
+import { temporalOf } from './process.ts';
 
 /** Sends the SDK's own log lines through the process' log. */
 export function installRuntime(log: Logger): void {
   const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
-  const logger = new DefaultLogger('WARN', ({ level, message, meta }) => log[levels[level]](meta ?? {}, message));
+  const logger = new DefaultLogger('WARN', ({ level, message, meta }) => {
+    // Said once an effect at every start, and meant: they have workers apart.
+    if (!message.startsWith('No workflows registered')) log[levels[level]](meta ?? {}, message);
+  });
   // Signals are ours: the process decides what is stopped in which order.
   Runtime.install({ logger, shutdownSignals: [] });
 }
@@ -23,5 +27,3 @@ export async function connectWorker(config: Config, log: Logger): Promise<Native
     }
   }
 }
-
-export const temporalOf = (config: Config) => ({ address: config.TEMPORAL_ADDRESS, apiKey: config.TEMPORAL_API_KEY });
