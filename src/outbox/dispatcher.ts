@@ -4,6 +4,7 @@ import { crashPoint } from '../crash-points.ts';
 import type { Transport } from '../transport/transport.ts';
 import { type Claimed, claim, markStarted, reclaim } from './claim.ts';
 import { EVENTS_CHANNEL } from './emit.ts';
+import { Pace, type PaceOptions } from './pace.ts';
 import type { Directory } from './subscribers.ts';
 
 export interface DispatcherOptions {
@@ -13,12 +14,8 @@ export interface DispatcherOptions {
   /** Most events a dispatch. */
   size: number;
   log: Pick<Logger, 'info' | 'warn'>;
-  /**
-   * Groups that are not full started one right after the other (default 10), and a second (default 10) once these are used up.
-   * A workflow costs the same whatever it carries, so a steady stream travels better in groups: at most 100 ms later, and for a fraction.
-   */
-  burst?: number;
-  perSecond?: number;
+  /** How fast dispatches are started that are not full. */
+  pace?: Partial<PaceOptions>;
   /** How long nobody need have told it before it looks, in ms (default 1,000). */
   pollMs?: number;
   /** Age at which a claim without a start counts as abandoned, in ms (default 15,000). */
@@ -37,10 +34,11 @@ export class Dispatcher {
   #woken = false;
   #wake: () => void = () => {};
   #sweptAt = 0;
-  #starts = new Allowance();
+  readonly #pace: Pace;
 
   constructor(options: DispatcherOptions) {
-    this.#options = { pollMs: 1000, staleMs: 15_000, burst: 10, perSecond: 10, ...options };
+    this.#options = { pollMs: 1000, staleMs: 15_000, pace: {}, ...options };
+    this.#pace = new Pace(this.#options.pace);
   }
 
   /** Begins; Postgres and the transport may both be away, it waits for them. */
@@ -72,7 +70,7 @@ export class Dispatcher {
       );
     });
     while (!this.#stopping) {
-      await this.#rest(this.#starts.waitMs(this.#options), false);
+      await this.#rest(this.#pace.waitMs(), false);
       this.#woken = false;
       await this.#persist('claim events', () => this.#sweep());
       const claimed = await this.#persist('claim events', () => this.#claim());
@@ -86,8 +84,8 @@ export class Dispatcher {
     if (directory.isEmpty) await directory.reload();
     if (directory.isEmpty) return [];
     const claimed = await claim(sql, size, directory.names());
-    const isFull = claimed.reduce((n, group) => n + group.size, 0) >= size;
-    if (!isFull) this.#starts.take(claimed.length);
+    const events = claimed.reduce((n, group) => n + group.size, 0);
+    this.#pace.count(claimed.length, events, size);
     return claimed;
   }
 
@@ -138,23 +136,5 @@ export class Dispatcher {
         resolve();
       };
     });
-  }
-}
-
-/** How many starts are allowed just now: so many at once, so many a second. */
-class Allowance {
-  #used = 0;
-  #countedAt = performance.now();
-
-  take(starts: number): void {
-    this.#used += starts;
-  }
-
-  /** How long until one is allowed; 0 or less: now. */
-  waitMs({ burst, perSecond }: { burst: number; perSecond: number }): number {
-    const now = performance.now();
-    this.#used = Math.max(0, this.#used - ((now - this.#countedAt) / 1000) * perSecond);
-    this.#countedAt = now;
-    return ((this.#used - burst + 1) / perSecond) * 1000;
   }
 }

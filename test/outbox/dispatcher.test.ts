@@ -213,7 +213,7 @@ describe('the dispatcher', () => {
   it('lets a steady stream travel in groups once its burst is used up', async () => {
     await subscribe(test.database, { name: 'search' });
     const { transport, taken } = aTransport();
-    const dispatching = dispatcher(transport, { burst: 2, perSecond: 0.001 });
+    const dispatching = dispatcher(transport, { pace: { lone: { burst: 2, perSecond: 0.001 } } });
     for (let i = 1; i <= 2; i++) {
       await post(1, () => dispatching.wake());
       await expect.poll(() => taken.length).toBe(i);
@@ -226,7 +226,7 @@ describe('the dispatcher', () => {
     await subscribe(test.database, { name: 'search' });
     await post(50);
     const { transport, taken } = aTransport();
-    dispatcher(transport, { size: 5, burst: 1, perSecond: 0.001 });
+    dispatcher(transport, { size: 5, pace: { lone: { burst: 1, perSecond: 0.001 }, groups: { burst: 1, perSecond: 0.001 } } });
     await expect.poll(() => taken.map((d) => d.size)).toEqual(Array(10).fill(5));
   });
 
