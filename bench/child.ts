@@ -16,6 +16,7 @@ export interface ForkOptions {
 
 /** A process of the bench's that says `{ ready: true, url? }` when it can be used. */
 export interface Forked {
+  child: ChildProcess;
   pid: number;
   url: string;
   stop(): Promise<void>;
@@ -33,7 +34,7 @@ export async function forkProcess(path: string, { args = [], env = {}, flags = [
   const ended = once(child, 'exit').then(() => Promise.reject(new Error(`${path} ended before it was ready.\n${said}`)));
   const [message] = await Promise.race([ready, ended]);
   ended.catch(() => {});
-  return { pid: child.pid!, url: message.url ?? '', stop: () => stop(child) };
+  return { child, pid: child.pid!, url: message.url ?? '', stop: () => stop(child) };
 }
 
 /** Asks it to end; after 20 s it is killed. */

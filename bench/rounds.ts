@@ -48,9 +48,7 @@ export async function playRounds(product: Product, entered: Entered[], extent: E
           ...(await takeTurn(product, one.entrant, ready.get(one)!, extent.requests)),
         };
         turns.push(turn);
-        tell(
-          `round ${round + 1}, ${shape} channels, ${contestant.name}: ${Math.round(turn.perSecond)} requests/s ${JSON.stringify(turn.cpu)}`,
-        );
+        tell(`round ${round + 1}, ${shape} channels, ${contestant.name}: ${Math.round(turn.perSecond)} requests/s`);
       }
     }
   }

@@ -1,0 +1,41 @@
+import type { Client } from '@temporalio/client';
+import type { Sql } from 'postgres';
+
+/** The moments of one message's way, in milliseconds since the POST was sent. All clocks are this machine's. */
+export const moments = [
+  'answered (201)',
+  'claimed by the dispatcher',
+  'workflow started',
+  'first workflow task done: six activities scheduled',
+  'last activity taken by a worker',
+  'sixth receipt written',
+  'sixth receipt seen',
+] as const;
+export type Journey = Record<(typeof moments)[number], number>;
+
+/** @param posted when the POST was sent, ms since 1970 @param answered and @param seen ms after that */
+export async function journeyOf(
+  { sql, client }: { sql: Sql; client: Client },
+  eventId: string,
+  times: { posted: number; answered: number; seen: number },
+): Promise<Journey> {
+  const [row] = await sql<[{ id: string; claimed: number; receipt: number }]>`
+    select d.id, extract(epoch from d.claimed_at)::float8 * 1000 as claimed,
+      (select extract(epoch from max(completed_at))::float8 * 1000 from receipts where event_id = ${eventId}) as receipt
+    from outbox o join dispatches d on d.id = o.dispatch_id where o.event_id = ${eventId}`;
+  const { events } = await client.workflow.getHandle(row.id).fetchHistory();
+  const at = (time: { seconds?: unknown; nanos?: number | null } | null | undefined) =>
+    Number(time?.seconds ?? 0) * 1000 + (time?.nanos ?? 0) / 1e6 - times.posted;
+  const started = events?.find((event) => event.workflowExecutionStartedEventAttributes);
+  const scheduled = events?.find((event) => event.activityTaskScheduledEventAttributes);
+  const taken = (events ?? []).filter((event) => event.activityTaskStartedEventAttributes).map((event) => at(event.eventTime));
+  return {
+    'answered (201)': times.answered,
+    'claimed by the dispatcher': row.claimed - times.posted,
+    'workflow started': at(started?.eventTime),
+    'first workflow task done: six activities scheduled': at(scheduled?.eventTime),
+    'last activity taken by a worker': Math.max(...taken),
+    'sixth receipt written': row.receipt - times.posted,
+    'sixth receipt seen': times.seen,
+  };
+}
