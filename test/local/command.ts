@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const program = fileURLToPath(new URL('../../bin/knockon.js', import.meta.url));
 const folder = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface Ended {
@@ -10,7 +10,7 @@ export interface Ended {
   stderr: string;
 }
 
-/** A `knockon` command, run from source. */
+/** A `knockon` command, as it was built. */
 export interface RunningCommand {
   pid: number;
   /** All it has printed so far. */
@@ -23,7 +23,7 @@ export interface RunningCommand {
 /** Starts `knockon` with an environment that has nothing of ours but what is given. */
 export function startKnockon(args: string[], env: NodeJS.ProcessEnv = {}): RunningCommand {
   const own = Object.entries(process.env).filter(([name]) => !/^(KNOCKON_|TEMPORAL_|DATABASE_URL|REDIS_URL|SMTP_URL|LOG_LEVEL)/.test(name));
-  const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], { cwd: folder, env: { ...Object.fromEntries(own), ...env } });
+  const child = spawn(process.execPath, [program, ...args], { cwd: folder, env: { ...Object.fromEntries(own), ...env } });
   const output = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr'] as const) {
     child[stream].setEncoding('utf8').on('data', (text: string) => {

@@ -14,7 +14,7 @@ const run = promisify(execFile);
 const minutes = 60_000;
 
 /** One home whose story is told from the first start to the last stop: each test goes on where the one before ended. */
-describe('knockon up', { timeout: 2 * minutes }, () => {
+describe('knockon up', { timeout: 3 * minutes }, () => {
   let home: string;
   let command: RunningCommand;
   let up: UpFile;
@@ -28,14 +28,14 @@ describe('knockon up', { timeout: 2 * minutes }, () => {
 
   async function start(): Promise<void> {
     command = startKnockon(['up', '--port', '0'], { KNOCKON_HOME: home, KNOCKON_SHUTDOWN: '5s' });
-    await vi.waitFor(() => expect(command.output()).toContain('Ctrl-C stops'), { timeout: minutes, interval: 100 });
+    await vi.waitFor(() => expect(command.output()).toContain('Ctrl-C stops'), { timeout: 2 * minutes, interval: 100 });
     up = (await upFile())!;
   }
 
   beforeAll(async () => {
     home = await mkdtemp(join(tmpdir(), 'knockon-up-'));
     await start();
-  }, 2 * minutes);
+  }, 3 * minutes);
 
   afterAll(async () => {
     command.kill('SIGTERM');
