@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres';
+import type { SubscriberSpec } from '../transport/dispatch.ts';
 import type { DispatchScope } from '../transport/transport.ts';
 
 /** A group of events that has been claimed, and what its workflow is to be started with. */
@@ -6,37 +7,45 @@ export interface Claimed extends DispatchScope {
   id: string;
   type: string;
   size: number;
-  /** Names of the subscribers it is for; empty: nobody listens, there is nothing to start. */
-  subscribers: string[];
+  /** Whom it is for; empty: nobody listens, there is nothing to start. */
+  subscribers: SubscriberSpec[];
 }
 
+/** How to reach the subscribers that a dispatch names, as JSON. */
+const specs = (sql: Sql, names: ReturnType<Sql>) => sql`
+  coalesce((
+    select jsonb_agg(jsonb_build_object('name', s.name, 'task_queue', s.task_queue, 'activity', s.activity, 'batch', s.batch,
+      'timeout_ms', s.timeout_ms, 'retry', s.retry) order by s.name)
+    from subscribers s where s.name = any(${names})
+  ), '[]')`;
+
 /**
- * Claims the events that wait, oldest first, as one dispatch an event type.
+ * Claims the events that wait, oldest first, as one dispatch an event type, for those who are registered for it at this moment:
+ * the same statement reads events and subscribers, so whoever registers before an event is committed gets it. While nobody has
+ * ever registered everything waits.
  *
  * By their state and never by "id greater than the last one seen", so an event whose transaction commits late is not skipped.
  * `skip locked`: several dispatchers take different events and wait for nobody. A crash before the commit leaves the events
  * as they were; one after it leaves a dispatch without `started_at`, which the relay starts: the same workflow id, so never twice.
- *
- * @param names the subscribers of each event type, by type; `*` for the types not listed
  */
-export async function claim(sql: Sql, size: number, names: Record<string, string[]>): Promise<Claimed[]> {
+export async function claim(sql: Sql, size: number): Promise<Claimed[]> {
   return await sql<Claimed[]>`
     with picked as (
       select event_id, type, workspace_id, channel_id from outbox
-      where dispatch_id is null order by event_id limit ${size} for update skip locked
+      where dispatch_id is null and exists (select from subscribers)
+      order by event_id limit ${size} for update skip locked
     ), groups as (
       select uuidv7() as id, type, count(*)::int as size,
-        array(select jsonb_array_elements_text(coalesce(${sql.json(names)}::jsonb -> type, ${sql.json(names)}::jsonb -> '*'))) as subscribers,
+        array(select name from subscribers where event_types && array[picked.type, '*'] order by name) as names,
         array_agg(distinct workspace_id) as workspace_ids,
         coalesce(array_agg(distinct channel_id) filter (where channel_id is not null), '{}') as channel_ids
       from picked group by type
     ), opened as (
-      insert into dispatches (id, type, size, subscribers, started_at)
-      select id, type, size, subscribers, case when subscribers = '{}' then now() end from groups
+      insert into dispatches (id, type, size, subscribers) select id, type, size, names from groups
     ), claimed as (
       update outbox o set dispatch_id = g.id from picked p join groups g using (type) where o.event_id = p.event_id
     )
-    select * from groups`;
+    select id, type, size, workspace_ids, channel_ids, ${specs(sql, sql`groups.names`)} as subscribers from groups`;
 }
 
 /** Claims again what was claimed `staleMs` ago and has not been started since: its dispatcher is gone, or can't say. */
@@ -47,12 +56,12 @@ export async function reclaim(sql: Sql, staleMs: number): Promise<Claimed[]> {
       select id from dispatches where started_at is null and claimed_at < now() - ${staleMs} * interval '1 ms'
       order by claimed_at limit 50 for update skip locked
     )
-    returning d.id, d.type, d.size, d.subscribers,
+    returning d.id, d.type, d.size, ${specs(sql, sql`d.subscribers`)} as subscribers,
       array(select distinct workspace_id from outbox where dispatch_id = d.id) as workspace_ids,
       array(select distinct channel_id from outbox where dispatch_id = d.id and channel_id is not null) as channel_ids`;
 }
 
-/** Notes that the transport has taken a dispatch. */
+/** Notes that a dispatch has been taken, or that there is nobody to take it (`runId` null). */
 export async function markStarted(sql: Sql, id: string, runId: string | null): Promise<void> {
   await sql`update dispatches set started_at = now(), run_id = coalesce(${runId}, run_id) where id = ${id} and started_at is null`;
 }

@@ -5,12 +5,10 @@ import type { Transport } from '../transport/transport.ts';
 import { type Claimed, claim, markStarted, reclaim } from './claim.ts';
 import { EVENTS_CHANNEL } from './emit.ts';
 import { Pace, type PaceOptions } from './pace.ts';
-import type { Directory } from './subscribers.ts';
 
 export interface DispatcherOptions {
   sql: Sql;
   transport: Transport;
-  directory: Directory;
   /** Most events a dispatch. */
   size: number;
   log: Pick<Logger, 'info' | 'warn'>;
@@ -60,15 +58,13 @@ export class Dispatcher {
   }
 
   async #run(): Promise<void> {
-    const { sql, directory } = this.#options;
-    await this.#persist('listen for events', async () => {
-      await directory.open();
-      await sql.listen(
+    const listen = () =>
+      this.#options.sql.listen(
         EVENTS_CHANNEL,
         () => this.wake(),
         () => this.wake(),
       );
-    });
+    await this.#persist('listen for events', listen);
     while (!this.#stopping) {
       await this.#rest(this.#pace.waitMs(), false);
       this.#woken = false;
@@ -80,10 +76,8 @@ export class Dispatcher {
   }
 
   async #claim(): Promise<Claimed[]> {
-    const { sql, size, directory } = this.#options;
-    if (directory.isEmpty) await directory.reload();
-    if (directory.isEmpty) return [];
-    const claimed = await claim(sql, size, directory.names());
+    const { sql, size } = this.#options;
+    const claimed = await claim(sql, size);
     const events = claimed.reduce((n, group) => n + group.size, 0);
     this.#pace.count(claimed.length, events, size);
     return claimed;
@@ -100,12 +94,11 @@ export class Dispatcher {
   }
 
   async #handOver(claimed: Claimed[]): Promise<void> {
-    const { transport, directory, sql } = this.#options;
+    const { transport, sql } = this.#options;
     for (const { id, type, size, subscribers, workspace_ids, channel_ids } of claimed) {
-      if (subscribers.length === 0) continue;
       crashPoint('after-claim');
-      const dispatch = { id, type, size, subscribers: directory.specs(subscribers) };
-      const runId = await this.#persist('start a workflow', () => transport.start(dispatch, { workspace_ids, channel_ids }));
+      const start = () => transport.start({ id, type, size, subscribers }, { workspace_ids, channel_ids });
+      const runId = subscribers.length === 0 ? null : await this.#persist('start a workflow', start);
       if (runId === undefined) return;
       crashPoint('after-start');
       await this.#persist('mark a dispatch', () => markStarted(sql, id, runId));

@@ -3,7 +3,6 @@ import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import { Dispatcher } from '../outbox/dispatcher.ts';
-import { Directory } from '../outbox/subscribers.ts';
 import { createTemporalTransport, lazyConnection } from '../transport/temporal.ts';
 import { createLog, type Running, Started, temporalOf } from './process.ts';
 
@@ -17,7 +16,6 @@ export function createDispatcher(config: Config, database: Database, client: Cli
   return new Dispatcher({
     sql: database.sql,
     transport: createTemporalTransport(client),
-    directory: new Directory(database.sql),
     size: config.KNOCKON_DISPATCH_SIZE,
     staleMs: config.KNOCKON_RELAY_AGE,
     log,

@@ -5,7 +5,6 @@ import { defineEvent } from '../../src/events/index.ts';
 import { claim } from '../../src/outbox/claim.ts';
 import { Dispatcher, type DispatcherOptions } from '../../src/outbox/dispatcher.ts';
 import { emit } from '../../src/outbox/emit.ts';
-import { Directory } from '../../src/outbox/subscribers.ts';
 import type { Dispatch } from '../../src/transport/dispatch.ts';
 import type { Transport } from '../../src/transport/transport.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
@@ -40,11 +39,9 @@ function aTransport(answer: (dispatch: Dispatch) => Promise<string | null> | str
 }
 
 function dispatcher(transport: Transport, options: Partial<DispatcherOptions> = {}): Dispatcher {
-  const directory = new Directory(test.database.sql);
   const made = new Dispatcher({
     sql: test.database.sql,
     transport,
-    directory,
     size: 500,
     log: pino({ level: 'silent' }),
     pollMs: 50,
@@ -143,19 +140,16 @@ describe('the dispatcher', () => {
     expect(await test.database.sql`select type from events`).toEqual([{ type: 'parcel.lost' }]);
   });
 
-  it('takes a subscriber into the next dispatch as soon as it registers', async () => {
+  it('gives a subscriber every event that is committed after it has registered', async () => {
     await subscribe(test.database, { name: 'old' });
     const { transport, taken } = aTransport();
     const dispatching = dispatcher(transport);
     await post(1, () => dispatching.wake());
     await expect.poll(() => taken.length).toBe(1);
-    await subscribe(test.database, { name: 'new' });
-    await expect
-      .poll(async () => {
-        await post(1, () => dispatching.wake());
-        return taken.at(-1)?.subscribers.map((s) => s.name);
-      })
-      .toEqual(['new', 'old']);
+    await subscribe(test.database, { name: 'new', types: ['message.created'] }, { name: 'other', types: ['parcel.lost'] });
+    await post(1, () => dispatching.wake());
+    await expect.poll(() => taken.length).toBe(2);
+    expect(taken.map((dispatch) => dispatch.subscribers.map((subscriber) => subscriber.name))).toEqual([['old'], ['new', 'old']]);
   });
 
   it('goes on by itself when the transport is back', async () => {
@@ -179,7 +173,7 @@ describe('the dispatcher', () => {
   it('starts again, under the same id, what a crashed dispatcher has claimed', async () => {
     await subscribe(test.database, { name: 'search' });
     await post(2);
-    const [claimed] = await claim(test.database.sql, 500, { '*': ['search'] });
+    const [claimed] = await claim(test.database.sql, 500);
     await test.database.sql`update dispatches set claimed_at = now() - interval '1 minute'`;
     const { transport, taken } = aTransport(() => null);
     dispatcher(transport);
@@ -190,7 +184,7 @@ describe('the dispatcher', () => {
   it('leaves to another what that one has just claimed', async () => {
     await subscribe(test.database, { name: 'search' });
     await post(1);
-    await claim(test.database.sql, 500, { '*': ['search'] });
+    await claim(test.database.sql, 500);
     const { transport, taken } = aTransport();
     const dispatching = dispatcher(transport, { staleMs: 60_000 });
     await post(1, () => dispatching.wake());

@@ -9,11 +9,12 @@ import type { DomainEvent } from '../../src/events/index.ts';
 import { claim } from '../../src/outbox/claim.ts';
 import type { EffectCall, Selection } from '../../src/transport/dispatch.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
-import { aChannel, aMessage, aWriter } from '../harness/messaging.ts';
+import { aChannel, aMessage, aWriter, subscribe } from '../harness/messaging.ts';
 
 let test: TestDatabase;
 beforeAll(async () => {
   test = await freshDatabase();
+  await subscribe(test.database, { name: 'x' });
   await test.database.sql`create table happened (effect text, event_id uuid)`;
 });
 afterAll(() => test.close());
@@ -34,7 +35,7 @@ async function aDispatch(n: number) {
   const where = await aChannel(test.database);
   const writer = aWriter(test.database);
   await Promise.all(Array.from({ length: n }, (_, i) => writer.post(aMessage(where, { text: `${i}` }))));
-  const [claimed] = await claim(test.database.sql, 500, { '*': ['x'] });
+  const [claimed] = await claim(test.database.sql, 500);
   if (claimed?.size !== n) throw new Error('the dispatch is not of these messages alone');
   const rows = await test.database.sql`select event_id from outbox where dispatch_id = ${claimed.id} order by event_id`;
   const ids = rows.map((row) => String(row.event_id));
