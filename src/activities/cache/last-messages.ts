@@ -15,11 +15,12 @@ export async function lastMessages(tx: Transaction, held: Held[]): Promise<Map<s
     .select()
     .from(messages)
     .where(
-      sql`${messages.id} in (
+      // An array, so that messages are looked up by their ids whatever the planner thinks of their number.
+      sql`${messages.id} = any(array(
         select (select m.id from messages m where m.channel_id = t.channel_id and m.seq <= t.top_seq and m.deleted_at is null
           order by m.seq desc limit 1)
         from unnest(${sql.param(held.map((h) => h.channel_id))}::uuid[], ${sql.param(held.map((h) => h.top_seq))}::bigint[]) as t (channel_id, top_seq)
-      )`,
+      ))`,
     );
   return new Map(rows.map((row) => [row.channel_id, toMessage(row)]));
 }

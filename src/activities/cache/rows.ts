@@ -45,9 +45,10 @@ export async function addDeltas(tx: Transaction, deltas: Delta[]): Promise<Held[
       on conflict (channel_id, author) do update set messages = a.messages + excluded.messages
       returning channel_id, (new.messages > 0)::int - (coalesce(old.messages, 0) > 0)::int as change
     )
-    select h.channel_id, greatest(h.last_seq, (select max(top_seq) from input i where i.channel_id = h.channel_id))::float8 as top_seq,
-      coalesce((select sum(change) from authors a where a.channel_id = h.channel_id), 0)::int as authors
-    from held h`);
+    select channel_id, greatest(h.last_seq, i.top_seq)::float8 as top_seq, coalesce(a.change, 0)::int as authors
+    from held h
+      join (select channel_id, max(top_seq) as top_seq from input group by channel_id) i using (channel_id)
+      left join (select channel_id, sum(change) as change from authors group by channel_id) a using (channel_id)`);
   return rows as unknown as Held[];
 }
 
