@@ -8,7 +8,8 @@ import { findTestServer } from '../src/local/temporal-cli.ts';
 import { WorkflowBench } from '../test/workflows/bench.ts';
 import { scenarios } from '../test/workflows/scenarios.ts';
 
-const folder = fileURLToPath(new URL('../test/histories/', import.meta.url));
+const root = fileURLToPath(new URL('../', import.meta.url));
+const folder = `${root}test/histories/`;
 const wanted = process.argv.slice(2);
 await mkdir(folder, { recursive: true });
 const bench = await WorkflowBench.open(await findTestServer());
@@ -20,7 +21,9 @@ for (const [name, { effects, start, during }] of Object.entries(scenarios)) {
     const handle = await bench.start(Object.keys(hosted), start);
     await during?.(handle);
     await handle.result().catch(() => {});
-    await writeFile(file, `${historyToJSON(await handle.fetchHistory())}\n`);
+    // Stack traces name the folder it was recorded in, which is nobody's business.
+    const history = historyToJSON(await handle.fetchHistory()).replaceAll(root, '/knockon/');
+    await writeFile(file, `${history}\n`);
     console.log(`recorded ${name}`);
   });
 }
