@@ -18,7 +18,7 @@ else await run(options);
 async function run({ extent, parts, ...options }: Options): Promise<void> {
   tell('bringing everything up');
   const product = await bringUp();
-  process.once('SIGINT', () => void product.stop().finally(() => process.exit(130)));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void product.stop().finally(() => process.exit(130)));
   const before = loadavg()[0]!;
   const results: Results = { taken_at: new Date().toISOString(), machine: { ...describeMachine(), load_average: [] } };
   try {
