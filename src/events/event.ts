@@ -15,6 +15,3 @@ export interface DomainEvent {
   timestamp: string;
   payload: Record<string, unknown>;
 }
-
-/** What travels instead of an event where bodies must stay in Postgres. */
-export type EventRef = Pick<DomainEvent, 'id' | 'type' | 'workspace_id' | 'channel_id'>;
