@@ -38,10 +38,13 @@ const dynamicConfig: Record<string, number | boolean | string> = {
   'history.cacheTTL': '"1m"',
   'history.eventsHostLevelCacheMaxSizeBytes': 4 * 1024 * 1024,
   'history.enableHostLevelEventsCache': true,
+  // Four partitions a queue, forwarding to one another, are for a cluster.
+  'matching.numTaskqueueReadPartitions': 1,
+  'matching.numTaskqueueWritePartitions': 1,
 };
 
 /** A soft limit: Go's collector works harder near it instead of letting the heap double between two collections. */
-const goMemory = { GOMEMLIMIT: '110MiB', GOGC: '50' };
+const goMemory = { GOMEMLIMIT: '256MiB', GOGC: '100' };
 
 /**
  * Starts a real Temporal dev server on 127.0.0.1 and waits until it answers.
