@@ -20,20 +20,42 @@ const specs = (sql: Sql, names: ReturnType<Sql>) => sql`
   ), '[]')`;
 
 /**
- * Claims the events that wait, oldest first, as one dispatch an event type, for those who are registered for it at this moment:
- * the same statement reads events and subscribers, so whoever registers before an event is committed gets it. While nobody has
- * ever registered everything waits.
+ * Claims events that wait, as one dispatch an event type, for those who are registered for it at this moment: the same statement
+ * reads events and subscribers, so whoever registers before an event is committed gets it. While nobody has ever registered
+ * everything waits.
+ *
+ * Half of a group is shared out evenly among the workspaces that wait, the rest of it goes to the oldest: a flood leaves room, and
+ * with more workspaces than places nobody is passed over for ever. `resting` workspaces are left out, and with them the oldest.
  *
  * By their state and never by "id greater than the last one seen", so an event whose transaction commits late is not skipped.
  * `skip locked`: several dispatchers take different events and wait for nobody. A crash before the commit leaves the events
  * as they were; one after it leaves a dispatch without `started_at`, which the relay starts: the same workflow id, so never twice.
  */
-export async function claim(sql: Sql, size: number): Promise<Claimed[]> {
+export async function claim(sql: Sql, size: number, resting: string[] = []): Promise<Claimed[]> {
+  const half = size / 2;
   return await sql<Claimed[]>`
-    with picked as (
-      select event_id, type, workspace_id, channel_id from outbox
-      where dispatch_id is null and exists (select from subscribers)
+    with recursive waiting as (
+      (select workspace_id, 1 as nth from outbox
+        where dispatch_id is null and ${size > 1} and exists (select from subscribers) order by workspace_id limit 1)
+      union all
+      select next.workspace_id, w.nth + 1 from waiting w cross join lateral (
+        select workspace_id from outbox where dispatch_id is null and workspace_id > w.workspace_id order by workspace_id limit 1
+      ) next where w.nth < ${half}::float8
+    ), turns as (
+      select workspace_id from waiting where workspace_id <> all(${resting}::uuid[])
+    ), fair as (
+      select event_id from turns t cross join lateral (
+        select event_id from outbox where dispatch_id is null and workspace_id = t.workspace_id
+        order by event_id limit (select ceil(${half}::float8 / count(*)) from turns) for update skip locked
+      ) share
+    ), oldest as (
+      select event_id from outbox where dispatch_id is null and ${resting.length === 0} and exists (select from subscribers)
       order by event_id limit ${size} for update skip locked
+    ), chosen as (
+      select event_id from (select event_id, 1 as turn from fair union all select event_id, 2 from oldest) as candidates
+      group by event_id order by min(turn), event_id limit ${size}
+    ), picked as (
+      select event_id, type, workspace_id, channel_id from outbox where event_id in (select event_id from chosen) and dispatch_id is null
     ), groups as (
       select uuidv7() as id, type, count(*)::int as size,
         array(select name from subscribers where event_types && array[picked.type, '*'] order by name) as names,

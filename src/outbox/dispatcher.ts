@@ -12,7 +12,7 @@ export interface DispatcherOptions {
   /** Most events a dispatch. */
   size: number;
   log: Pick<Logger, 'info' | 'warn'>;
-  /** How fast dispatches are started that are not full. */
+  /** How long a group that was not full rests. */
   pace?: Partial<PaceOptions>;
   /** How long nobody need have told it before it looks, in ms (default 1,000). */
   pollMs?: number;
@@ -66,20 +66,26 @@ export class Dispatcher {
       );
     await this.#persist('listen for events', listen);
     while (!this.#stopping) {
-      await this.#rest(this.#pace.waitMs(), false);
+      const resting = await this.#turn();
       this.#woken = false;
       await this.#persist('claim events', () => this.#sweep());
-      const claimed = await this.#persist('claim events', () => this.#claim());
+      const claimed = await this.#persist('claim events', () => this.#claim(resting));
       if (claimed?.length) await this.#handOver(claimed);
-      else await this.#rest();
+      else if (resting.length === 0) await this.#rest();
     }
   }
 
-  async #claim(): Promise<Claimed[]> {
+  /** Waits until something may be claimed, and resolves with the workspaces whose events may not. */
+  async #turn(): Promise<string[]> {
+    await this.#rest(this.#pace.anybodyInMs(), false);
+    await this.#rest(this.#pace.everybodyInMs());
+    return this.#pace.resting;
+  }
+
+  async #claim(resting: string[]): Promise<Claimed[]> {
     const { sql, size } = this.#options;
-    const claimed = await claim(sql, size);
-    const events = claimed.reduce((n, group) => n + group.size, 0);
-    this.#pace.count(claimed.length, events, size);
+    const claimed = await claim(sql, size, resting);
+    this.#pace.count(claimed, resting, size);
     return claimed;
   }
 

@@ -1,61 +1,55 @@
-/** So many starts one right after the other, and so many a second once these are used up. */
-export interface Allowance {
-  burst: number;
-  perSecond: number;
+import type { Claimed } from './claim.ts';
+
+export interface PaceOptions {
+  /** Longest rest after a dispatch that was not full, in ms (default 500). */
+  longestMs: number;
+  /** Events at which the rest is half of that (default 10). */
+  halfAt: number;
 }
 
-/** How fast dispatches are started that are not full. */
-export interface PaceOptions {
-  /** Of a single event each: somebody waits for each of them (default 60 at once, then 20 a second). */
-  lone: Allowance;
-  /** Of several events: they come faster than they are started, so let more of them join (default 5 at once, then 10 a second). */
-  groups: Allowance;
-}
+/** How soon it is looked again whether somebody else has something, in ms. */
+const LOOK_AGAIN = 50;
 
 /**
- * When the next dispatch may be started. A workflow costs the same whatever it carries, so a steady stream travels better in
- * groups: up to a tenth of a second later, and for a fraction. Full groups need no pace, they carry all they can.
+ * When the next dispatch may be started, and for whom. A workflow costs the same whatever it carries, so the busier the stream the
+ * longer the rest in which a group gathers: 45 ms after one event, 250 ms after ten, never after a full group. Only the workspaces
+ * of that group rest: what another one stores meanwhile goes at once, so that a flood delays itself and nobody else.
  */
 export class Pace {
-  readonly #lone: Bucket;
-  readonly #groups: Bucket;
+  readonly #options: PaceOptions;
+  #busy: string[] = [];
+  #everybodyAt = 0;
+  #othersAt = 0;
 
-  constructor({ lone = { burst: 60, perSecond: 20 }, groups = { burst: 5, perSecond: 10 } }: Partial<PaceOptions> = {}) {
-    this.#lone = new Bucket(lone);
-    this.#groups = new Bucket(groups);
+  constructor(options: Partial<PaceOptions> = {}) {
+    this.#options = { longestMs: 500, halfAt: 10, ...options };
   }
 
-  /** Counts what has been claimed: `dispatches` of so many events in all, at most `size`. */
-  count(dispatches: number, events: number, size: number): void {
-    if (events >= size) return;
-    if (events > dispatches) this.#groups.take(dispatches);
-    else this.#lone.take(dispatches);
+  /** The workspaces that rest now. */
+  get resting(): string[] {
+    return this.everybodyInMs() > 0 ? this.#busy : [];
   }
 
-  /** How long until the next claim, in ms; 0 or less: now. */
-  waitMs(): number {
-    return Math.max(this.#lone.waitMs(), this.#groups.waitMs());
-  }
-}
-
-class Bucket {
-  #used = 0;
-  #countedAt = performance.now();
-  readonly #allowance: Allowance;
-
-  constructor(allowance: Allowance) {
-    this.#allowance = allowance;
+  /** How long until anything may be claimed, in ms; 0 or less: now. */
+  everybodyInMs(): number {
+    return this.#everybodyAt - performance.now();
   }
 
-  take(starts: number): void {
-    this.#used += starts;
+  /** How long until those that don't rest may be claimed, in ms. */
+  anybodyInMs(): number {
+    return Math.min(this.#everybodyAt, this.#othersAt) - performance.now();
   }
 
-  waitMs(): number {
-    const { burst, perSecond } = this.#allowance;
+  /** Counts what has been claimed; `resting` were left out of it, `size` is the most it could be. */
+  count(claimed: Claimed[], resting: string[], size: number): void {
+    const events = claimed.reduce((n, group) => n + group.size, 0);
     const now = performance.now();
-    this.#used = Math.max(0, this.#used - ((now - this.#countedAt) / 1000) * perSecond);
-    this.#countedAt = now;
-    return ((this.#used - burst + 1) / perSecond) * 1000;
+    const rest = events >= size ? 0 : (this.#options.longestMs * events) / (events + this.#options.halfAt);
+    if (resting.length > 0) {
+      this.#othersAt = now + (events === 0 ? LOOK_AGAIN : rest);
+      return;
+    }
+    this.#everybodyAt = now + rest;
+    this.#busy = [...new Set(claimed.flatMap((group) => group.workspace_ids))];
   }
 }

@@ -52,9 +52,9 @@ function dispatcher(transport: Transport, options: Partial<DispatcherOptions> = 
   return made;
 }
 
-const post = (n: number, onStored?: () => void) => {
+const post = (n: number, onStored?: () => void, to = where) => {
   const writer = aWriter(test.database, onStored);
-  return Promise.all(Array.from({ length: n }, () => writer.post(aMessage(where))));
+  return Promise.all(Array.from({ length: n }, () => writer.post(aMessage(to))));
 };
 const unstarted = async () =>
   Number(
@@ -204,24 +204,50 @@ describe('the dispatcher', () => {
     expect(new Set(taken.map((d) => d.id)).size).toBe(taken.length);
   });
 
-  it('lets a steady stream travel in groups once its burst is used up', async () => {
+  it('lets a stream gather while a group that was not full rests', async () => {
     await subscribe(test.database, { name: 'search' });
     const { transport, taken } = aTransport();
-    const dispatching = dispatcher(transport, { pace: { lone: { burst: 2, perSecond: 0.001 } } });
-    for (let i = 1; i <= 2; i++) {
-      await post(1, () => dispatching.wake());
-      await expect.poll(() => taken.length).toBe(i);
-    }
+    const dispatching = dispatcher(transport, { pace: { longestMs: 3_600_000 } });
+    await post(1, () => dispatching.wake());
+    await expect.poll(() => taken.length).toBe(1);
     await post(5, () => dispatching.wake());
+    const elsewhere = await aChannel(test.database);
+    await post(1, () => dispatching.wake(), elsewhere);
+    await expect.poll(() => taken.length).toBe(2);
     expect(taken.map((d) => d.size)).toEqual([1, 1]);
   });
 
-  it('does not slow down for groups that are full', async () => {
+  it('lets nobody rest for groups that are full', async () => {
     await subscribe(test.database, { name: 'search' });
     await post(50);
     const { transport, taken } = aTransport();
-    dispatcher(transport, { size: 5, pace: { lone: { burst: 1, perSecond: 0.001 }, groups: { burst: 1, perSecond: 0.001 } } });
+    dispatcher(transport, { size: 5, pace: { longestMs: 3_600_000 } });
     await expect.poll(() => taken.map((d) => d.size)).toEqual(Array(10).fill(5));
+  });
+
+  it('shares a group out among the workspaces that wait', async () => {
+    await subscribe(test.database, { name: 'search' });
+    await post(200);
+    const quiet = [];
+    for (let n = 0; n < 8; n++) quiet.push(await aChannel(test.database));
+    for (const one of quiet) await post(3, undefined, one);
+    const [group] = await claim(test.database.sql, 40);
+    const shares = await test.database.sql<{ workspace_id: string; count: number }[]>`
+      select workspace_id, count(*)::int from outbox where dispatch_id = ${group?.id ?? null} group by workspace_id`;
+    expect(group?.size).toBe(40);
+    expect(new Map(shares.map((share) => [share.workspace_id, share.count]))).toEqual(
+      new Map([[where.workspaceId, 16], ...quiet.map(({ workspaceId }): [string, number] => [workspaceId, 3])]),
+    );
+  });
+
+  it('passes no workspace over for ever where there are more of them than places', async () => {
+    await subscribe(test.database, { name: 'search' });
+    const many = [];
+    for (let n = 0; n < 12; n++) many.push(await aChannel(test.database));
+    for (const one of [...many].reverse()) await post(1, undefined, one);
+    const newest = many.at(-1)!.workspaceId;
+    const [group] = await claim(test.database.sql, 4);
+    expect(group?.workspace_ids).toContain(newest);
   });
 
   it('skips nothing while a transaction is held open and later ones commit', async () => {

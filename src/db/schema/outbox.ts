@@ -14,6 +14,7 @@ export const outbox = pgTable(
   },
   (t) => [
     index('outbox_undispatched').on(t.event_id).where(sql`dispatch_id is null`),
+    index('outbox_waiting').on(t.workspace_id, t.event_id).where(sql`dispatch_id is null`),
     index('outbox_dispatched').on(t.dispatch_id, t.event_id).where(sql`dispatch_id is not null`),
   ],
 );

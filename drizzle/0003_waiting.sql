@@ -1,0 +1,1 @@
+CREATE INDEX "outbox_waiting" ON "outbox" USING btree ("workspace_id","event_id") WHERE dispatch_id is null;
