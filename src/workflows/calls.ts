@@ -1,6 +1,7 @@
 import { type ActivityOptions, proxyActivities } from '@temporalio/workflow';
 import type { DeadLetters, Dispatch, EffectAnswer, EffectCall, Selection, SubscriberSpec } from '../transport/dispatch.ts';
-import { count, type Dead } from './reckoning.ts';
+import { count } from '../transport/selection.ts';
+import type { Dead } from './reckoning.ts';
 
 type Leg = { dispatch: Dispatch; subscriber: SubscriberSpec };
 

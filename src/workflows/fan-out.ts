@@ -1,8 +1,9 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { ApplicationFailure, CancellationScope, isCancellation, sleep, upsertSearchAttributes } from '@temporalio/workflow';
 import type { Dispatch, OpenOutcome, Selection, SubscriberSpec } from '../transport/dispatch.ts';
+import { count, halves, slices, sortOut } from '../transport/selection.ts';
 import { bury, callEffect } from './calls.ts';
-import { count, type Dead, explainDead, explainFailure, groupBy, halves, noneDead, slices, sum } from './reckoning.ts';
+import { type Dead, explainDead, explainFailure, noneDead, sum } from './reckoning.ts';
 import { Slots } from './slots.ts';
 
 const failedEffects = defineSearchAttributeKey('FailedEffects', 'KEYWORD_LIST');
@@ -58,19 +59,11 @@ async function settle(leg: Leg, events: Selection, options: { target?: string; t
 }
 
 async function followUp(leg: Leg, open: OpenOutcome[]): Promise<Dead> {
-  const whole = open.filter((outcome) => outcome.target === undefined);
-  const parts = groupBy(
-    open.filter((outcome) => outcome.target !== undefined),
-    (outcome) => outcome.event_id,
-  );
-  const later = groupBy(
-    whole.filter((outcome) => outcome.state === 'later'),
-    (outcome) => outcome.until,
-  );
+  const { later, alone: each, targets } = sortOut(open);
   const settled = await Promise.all([
-    ...[...later].map(([until, outcomes]) => again(leg, until, { ids: outcomes.map((outcome) => outcome.event_id) })),
-    ...whole.filter((outcome) => outcome.state !== 'later').map((outcome) => alone(leg, outcome)),
-    ...[...parts].map(([id, outcomes]) => eachTarget(leg, id, outcomes)),
+    ...[...later].map(([until, ids]) => again(leg, until, { ids })),
+    ...each.map((outcome) => alone(leg, outcome)),
+    ...[...targets].map(([id, outcomes]) => eachTarget(leg, id, outcomes)),
   ]);
   return sum(settled);
 }

@@ -1,5 +1,5 @@
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
-import type { Dispatch, Selection } from '../transport/dispatch.ts';
+import type { Dispatch } from '../transport/dispatch.ts';
 
 /** How many events were buried, and why the first of them. */
 export interface Dead {
@@ -11,35 +11,6 @@ export const noneDead: Dead = { events: 0 };
 
 export function sum(dead: Dead[]): Dead {
   return { events: dead.reduce((n, d) => n + d.events, 0), reason: dead.find((d) => d.reason)?.reason };
-}
-
-export const count = (events: Selection): number => ('ids' in events ? events.ids.length : events.limit);
-
-/** A dispatch in runs of at most `batch` events. */
-export function slices(size: number, batch: number): Selection[] {
-  const runs = Math.ceil(size / batch);
-  return Array.from({ length: runs }, (_, i) => ({ offset: i * batch, limit: Math.min(batch, size - i * batch) }));
-}
-
-export function halves(events: Selection): [Selection, Selection] {
-  const middle = Math.ceil(count(events) / 2);
-  if ('ids' in events) return [{ ids: events.ids.slice(0, middle) }, { ids: events.ids.slice(middle) }];
-  const { offset, limit } = events;
-  return [
-    { offset, limit: middle },
-    { offset: offset + middle, limit: limit - middle },
-  ];
-}
-
-/** Map.groupBy, which Node 20 does not have. */
-export function groupBy<T, K>(items: T[], key: (item: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>();
-  for (const item of items) {
-    const group = groups.get(key(item));
-    if (group) group.push(item);
-    else groups.set(key(item), [item]);
-  }
-  return groups;
 }
 
 /** Why an activity failed for good: a short cause that groups alike failures, and a sentence. */
