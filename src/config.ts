@@ -36,6 +36,8 @@ const cidrs = z
 const schema = z.object({
   /** Where Postgres (18 or newer) is. */
   DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user:password@localhost:5432/knockon'),
+  /** Who sees effects through: `temporal`, or `pg-boss`, which needs no server but Postgres. The same for all processes. */
+  KNOCKON_TRANSPORT: z.enum(['temporal', 'pg-boss'], { message: 'wants "temporal" or "pg-boss"' }).default('temporal'),
   /** Temporal's gRPC address. */
   TEMPORAL_ADDRESS: z
     .string()

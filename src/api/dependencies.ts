@@ -47,13 +47,13 @@ export interface ApiDependencies {
   verifyAudit(workspaceId: string): Promise<AuditVerdict>;
   /** Sends a signed `endpoint.test` at once. */
   sendTest(endpointId: string): Promise<TestDelivery>;
-  /** What waits in a task queue; null where Temporal is away. */
+  /** What waits in a subscriber's queue; null where that can't be found out. */
   backlog(taskQueue: string): Promise<{ count: number; age_seconds: number } | null>;
   readiness(): Promise<{ ok: boolean; detail: Record<string, unknown> }>;
   /** The operator's key; undefined: nobody is the operator. */
   adminKey: string | undefined;
   /** Journeys link into this UI; no links without a `url`. */
-  temporalUi: { url: string | undefined; namespace: string };
+  temporalUi: { url: string | undefined; namespace: string } | null;
   /** Why a webhook may not go there; null where it may. */
   isAllowedWebhookUrl(url: string): Promise<string | null>;
   log: Logger;

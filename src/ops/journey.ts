@@ -22,7 +22,7 @@ export interface Journey {
     id: string;
     type: string;
     timestamp: string;
-    /** Null before the event is dispatched. */
+    /** Null before the event is dispatched, and where another transport than Temporal takes it. */
     workflow: { id: string; run_id: string | null; url: string | null } | null;
     effects: EffectState[];
   }[];
@@ -38,7 +38,7 @@ export interface TemporalUi {
 export async function readJourney(
   { db }: Database,
   { workspaceId, messageId }: { workspaceId: string; messageId: string },
-  ui: TemporalUi,
+  ui: TemporalUi | null,
 ): Promise<Journey | null> {
   const rows = await db
     .select({ id: events.id, type: events.type, timestamp: events.timestamp, dispatch: dispatches })
@@ -59,7 +59,7 @@ export async function readJourney(
       id,
       type,
       timestamp: timestamp.toISOString(),
-      workflow: dispatch && { id: dispatch.id, run_id: dispatch.run_id, url: workflowUrl(ui, dispatch) },
+      workflow: ui && dispatch && { id: dispatch.id, run_id: dispatch.run_id, url: workflowUrl(ui, dispatch) },
       effects: namesOf(known, id, type, dispatch).map((name) => effectState(known, id, name, dispatch?.started_at != null)),
     })),
   };

@@ -17,7 +17,7 @@ export async function readiness(sql: Sql, maxAgeMs: number): Promise<Readiness> 
     const age = await oldestUndispatched(sql);
     const detail = { database: 'ok', oldest_undispatched_seconds: age } as const;
     if (age === null || age * 1000 <= maxAgeMs) return { ok: true, detail };
-    const problem = `the oldest undispatched event has waited ${Math.round(age)} s, more than ${maxAgeMs / 1000} s: is Temporal reachable, is a dispatcher running, has an effect worker registered?`;
+    const problem = `the oldest undispatched event has waited ${Math.round(age)} s, more than ${maxAgeMs / 1000} s: is Temporal reachable (or the transport in its place), is a dispatcher running, has an effect worker registered?`;
     return { ok: false, detail: { ...detail, problem } };
   } catch (error) {
     const problem = `the database does not answer: ${error instanceof Error ? error.message : error}`;

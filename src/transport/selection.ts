@@ -2,6 +2,9 @@
 // the workflow code, so it is part of what runs in flight hold us to.
 import type { OpenOutcome, Selection } from './dispatch.ts';
 
+/** Why a call is given up that never came to its end. */
+export const TIMED_OUT = { cause: 'timeout', reason: 'the call took longer than its time limit, or its worker died' };
+
 export const count = (events: Selection): number => ('ids' in events ? events.ids.length : events.limit);
 
 /** A dispatch in runs of at most `batch` events. */

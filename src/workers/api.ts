@@ -1,7 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createAdaptorServer } from '@hono/node-server';
-import type { Client } from '@temporalio/client';
 import { Registry } from 'prom-client';
 import { auditKey } from '../activities/audit/hash.ts';
 import { verifyAudit } from '../activities/audit/verify.ts';
@@ -15,22 +14,23 @@ import { registerLedgerMetrics } from '../ops/metrics.ts';
 import { readiness } from '../ops/readiness.ts';
 import { EVENTS_CHANNEL } from '../outbox/emit.ts';
 import { createSeal } from '../seal.ts';
-import { taskQueueBacklog } from '../transport/backlog.ts';
 import { createLog, type Running, Started } from './process.ts';
-import { createDispatcher, temporalClient } from './relay.ts';
+import { createDispatcher } from './relay.ts';
+import { chooseTransport } from './transport.ts';
 
 /** `knockon api`: serves HTTP, and unless KNOCKON_DISPATCHER is off dispatches what it stores. */
 export async function start(config: Config): Promise<Running> {
   const log = createLog('api', config.LOG_LEVEL);
   const started = new Started();
   const database = started.add(connectDatabase(config.DATABASE_URL, { name: 'knockon api' }), (d) => d.close());
-  const client = started.add(temporalClient(config), (c) => c.connection.close());
+  const { transport, backlog, temporalUi } = await chooseTransport(config, database, log);
+  started.add(transport, (t) => t.close());
   const summaries = started.add(summaryStore(database.db, config.REDIS_URL), (s) => s.close());
   let wake = () => {
     database.sql.notify(EVENTS_CHANNEL, '').catch(() => {});
   };
   if (config.KNOCKON_DISPATCHER === 'on') {
-    const dispatcher = started.add(createDispatcher(config, database, client, log), (d) => d.stop());
+    const dispatcher = started.add(createDispatcher(config, database, transport, log), (d) => d.stop());
     dispatcher.start();
     wake = () => dispatcher.wake();
   }
@@ -40,7 +40,8 @@ export async function start(config: Config): Promise<Running> {
   const app = createApp({
     database,
     writer: createMessageWriter({ sql: database.sql, onStored: () => wake() }),
-    ...outside(config, database, client),
+    ...outside(config, database),
+    backlog,
     summaries,
     readiness: async () => {
       if (draining) return { ok: false, detail: { problem: 'this process is stopping' } };
@@ -48,7 +49,7 @@ export async function start(config: Config): Promise<Running> {
       return { ok, detail: { ...detail } };
     },
     adminKey: config.KNOCKON_ADMIN_KEY,
-    temporalUi: { url: config.TEMPORAL_UI_URL, namespace: config.TEMPORAL_NAMESPACE },
+    temporalUi,
     log,
     metrics,
   });
@@ -65,8 +66,8 @@ export async function start(config: Config): Promise<Running> {
   };
 }
 
-/** What the API has from the effects and from Temporal. */
-function outside(config: Config, database: Database, client: Client) {
+/** What the API has from the effects. */
+function outside(config: Config, database: Database) {
   const seal = createSeal(config.KNOCKON_SECRET);
   const allow = config.KNOCKON_WEBHOOK_ALLOW;
   return {
@@ -74,7 +75,6 @@ function outside(config: Config, database: Database, client: Client) {
     verifyAudit: verifyAudit({ db: database.db, key: auditKey(config.KNOCKON_SECRET) }),
     sendTest: sendTest({ db: database.db, seal, allow, timeoutMs: config.KNOCKON_WEBHOOK_TIMEOUT }),
     isAllowedWebhookUrl: isAllowedWebhookUrl(allow),
-    backlog: (taskQueue: string) => taskQueueBacklog(client, taskQueue),
   };
 }
 

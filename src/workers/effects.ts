@@ -1,20 +1,17 @@
-import { type NativeConnection, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createEffects, type EffectSettings } from '../activities/index.ts';
 import type { Effect } from '../activities/runtime/effect.ts';
-import { effectActivity } from '../activities/runtime/run-effect.ts';
 import type { Config } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import { type Registration, register } from '../outbox/subscribers.ts';
 import { createLog, type Running, Started } from './process.ts';
-import { connectWorker, installRuntime } from './temporal.ts';
 
 /** Thrown where `--only` names an effect that this version does not have. */
 export class UnknownEffectError extends Error {
   override name = 'UnknownEffectError';
 }
 
-/** `knockon worker effects`: hosts effects, each on its own task queue, and registers them as subscribers. */
+/** `knockon worker effects`: hosts effects, each on its own queue of the transport, and registers them as subscribers. */
 export async function start(config: Config, options: { only?: string[] } = {}): Promise<Running> {
   const log = createLog('worker effects', config.LOG_LEVEL);
   const started = new Started();
@@ -23,9 +20,7 @@ export async function start(config: Config, options: { only?: string[] } = {}): 
   const { effects, close } = createEffects(effectSettings(config), database);
   started.add(close, (c) => c());
   const hosted = select(effects, options.only);
-  installRuntime(log);
-  const connection = started.add(await connectWorker(config, log), (c) => c.close());
-  const { ended } = await hostEffects({ config, database, connection, effects: hosted, log, started });
+  const { ended } = await hostEffects({ config, database, effects: hosted, log, started });
   return { stop: () => started.stop(), ended };
 }
 
@@ -50,35 +45,22 @@ function select(effects: Effect[], only: string[] | undefined): Effect[] {
   return effects.filter((effect) => only.includes(effect.name));
 }
 
-interface Hosting {
+/** What hosting effects takes. */
+export interface Hosting {
   config: Config;
   database: Database;
-  connection: NativeConnection;
   effects: Effect[];
   log: Logger;
+  /** Stops what is begun here. */
   started: Started;
 }
 
-/** A worker for each effect, then their registration: from then on dispatches are for them too. */
-export async function hostEffects({ config, database, connection, effects, log, started }: Hosting): Promise<{ ended: Promise<void> }> {
-  const workers = await Promise.all(
-    effects.map((effect) =>
-      Worker.create({
-        connection,
-        namespace: config.TEMPORAL_NAMESPACE,
-        taskQueue: effect.task_queue,
-        activities: { [effect.name]: effectActivity(effect, database.db) },
-        shutdownGraceTime: config.KNOCKON_SHUTDOWN,
-        maxConcurrentActivityTaskExecutions: config.KNOCKON_CONCURRENCY,
-        activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
-      }),
-    ),
+/** A worker for each effect, then their registration: from then on dispatches are for them too. `ended` rejects where one fails for good. */
+export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<void> }> {
+  const { config, database, effects, log } = hosting;
+  const { ended } = await (config.KNOCKON_TRANSPORT === 'pg-boss' ? await import('./pg-boss.ts') : await import('./temporal.ts')).host(
+    hosting,
   );
-  const ended = Promise.all(workers.map((worker) => worker.run())).then(() => {});
-  started.add(workers, async () => {
-    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-    await ended;
-  });
   await register(database.sql, effects.map(registration));
   log.info({ effects: effects.map((effect) => effect.name) }, 'ready');
   return { ended };

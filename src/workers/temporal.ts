@@ -1,11 +1,17 @@
-import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { effectActivity } from '../activities/runtime/run-effect.ts';
 import type { Config } from '../config.ts';
 import { connectionOptions } from '../transport/temporal.ts';
+import type { Hosting } from './effects.ts';
 import { temporalOf } from './process.ts';
 
-/** Sends the SDK's own log lines through the process' log. */
+let installed = false;
+
+/** Sends the SDK's own log lines through the process' log. Once a process: the SDK has one runtime, and the first log stays. */
 export function installRuntime(log: Logger): void {
+  if (installed) return;
+  installed = true;
   const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
   const logger = new DefaultLogger('WARN', ({ level, message, meta }) => {
     // Said once an effect at every start, and meant: they have workers apart.
@@ -26,4 +32,29 @@ export async function connectWorker(config: Config, log: Logger): Promise<Native
       await new Promise((resolve) => setTimeout(resolve, wait));
     }
   }
+}
+
+/** Hosts effects as activities, a Temporal worker each. */
+export async function host({ config, database, effects, log, started }: Hosting): Promise<{ ended: Promise<void> }> {
+  installRuntime(log);
+  const connection = started.add(await connectWorker(config, log), (c) => c.close());
+  const workers = await Promise.all(
+    effects.map((effect) =>
+      Worker.create({
+        connection,
+        namespace: config.TEMPORAL_NAMESPACE,
+        taskQueue: effect.task_queue,
+        activities: { [effect.name]: effectActivity(effect, database.db) },
+        shutdownGraceTime: config.KNOCKON_SHUTDOWN,
+        maxConcurrentActivityTaskExecutions: config.KNOCKON_CONCURRENCY,
+        activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
+      }),
+    ),
+  );
+  const ended = Promise.all(workers.map((worker) => worker.run())).then(() => {});
+  started.add(workers, async () => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    await ended;
+  });
+  return { ended };
 }

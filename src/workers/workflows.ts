@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { Worker, type WorkerOptions } from '@temporalio/worker';
+import type { Logger } from 'pino';
 import { recordDeadLetters } from '../activities/runtime/dead-letters.ts';
 import type { Config } from '../config.ts';
 import { connectDatabase } from '../db/client.ts';
@@ -20,9 +21,16 @@ export function workflowSource(): Pick<WorkerOptions, 'workflowBundle' | 'workfl
 /** The SDK records a stack for every promise a workflow makes, a quarter of its time at the usual ten frames. */
 const STACK_FRAMES = 3;
 
+/** Ends at once and in peace, so that the same processes may be deployed under every transport. */
+function notNeeded({ KNOCKON_TRANSPORT: transport }: Config, log: Logger): Running {
+  log.warn(`KNOCKON_TRANSPORT is ${transport}: there are no workflows, and effect workers need no workflow worker; ending`);
+  return { stop: async () => {}, ended: Promise.resolve() };
+}
+
 /** `knockon worker workflows`: runs the workflows, and writes the dead letters they ask for. Knows no effect. */
 export async function start(config: Config): Promise<Running> {
   const log = createLog('worker workflows', config.LOG_LEVEL);
+  if (config.KNOCKON_TRANSPORT !== 'temporal') return notNeeded(config, log);
   installRuntime(log);
   setFlagsFromString(`--stack-trace-limit=${STACK_FRAMES}`);
   const started = new Started();

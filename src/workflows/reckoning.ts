@@ -1,5 +1,6 @@
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
 import type { Dispatch } from '../transport/dispatch.ts';
+import { TIMED_OUT } from '../transport/selection.ts';
 
 /** How many events were buried, and why the first of them. */
 export interface Dead {
@@ -16,7 +17,7 @@ export function sum(dead: Dead[]): Dead {
 /** Why an activity failed for good: a short cause that groups alike failures, and a sentence. */
 export function explainFailure(error: unknown): { cause: string; reason: string } {
   const root = error instanceof ActivityFailure ? error.cause : error;
-  if (root instanceof TimeoutFailure) return { cause: 'timeout', reason: 'the call took longer than its time limit, or its worker died' };
+  if (root instanceof TimeoutFailure) return TIMED_OUT;
   if (root instanceof ApplicationFailure) return { cause: causeOf(root), reason: root.message };
   const reason = root instanceof Error ? root.message : String(root);
   return { cause: reason, reason };

@@ -5,7 +5,6 @@ import { readConfig } from '../../src/config.ts';
 import { connectDatabase } from '../../src/db/client.ts';
 import { hostEffects } from '../../src/workers/effects.ts';
 import { createLog, runProcess, Started } from '../../src/workers/process.ts';
-import { connectWorker, installRuntime } from '../../src/workers/temporal.ts';
 
 const greetings = defineEffect({
   name: 'greetings',
@@ -24,9 +23,7 @@ const log = createLog('greetings', config.LOG_LEVEL);
 await runProcess(async () => {
   const started = new Started();
   const database = started.add(connectDatabase(config.DATABASE_URL), (d) => d.close());
-  installRuntime(log);
-  const connection = started.add(await connectWorker(config, log), (c) => c.close());
-  const { ended } = await hostEffects({ config, database, connection, effects: [greetings], log, started });
+  const { ended } = await hostEffects({ config, database, effects: [greetings], log, started });
   return { stop: () => started.stop(), ended };
 }, config.KNOCKON_SHUTDOWN);
 process.exit();

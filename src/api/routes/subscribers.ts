@@ -15,7 +15,10 @@ const subscriber = z
     ordering: z.enum(['none', 'channel', 'exclusive']),
     registered_at: z.string().openapi({ format: 'date-time' }),
     state: z.enum(['active']),
-    backlog: z.int().nullable().openapi({ description: 'Calls that wait in its queue; null where Temporal is away.' }),
+    backlog: z
+      .int()
+      .nullable()
+      .openapi({ description: 'Calls that wait in its queue; null where that can’t be found out (Temporal is away).' }),
     backlog_age_seconds: z.number().nullable(),
     lag_seconds: z.number().openapi({ description: 'Age of the oldest dispatched event it has neither done nor given up.' }),
   })

@@ -1,0 +1,43 @@
+import { PgBoss } from 'pg-boss';
+import type { Logger } from 'pino';
+import { queueOptions } from './jobs.ts';
+
+export interface BossOptions {
+  /** The database: pg-boss keeps its jobs there, in a schema of its own (`pgboss`) that it makes and migrates itself. */
+  url: string;
+  /** Shown as `application_name`. */
+  name: string;
+  log: Pick<Logger, 'warn'>;
+  /** Most connections (default 2). */
+  connections?: number;
+  /** Whether this process looks after jobs whose worker is gone. */
+  supervise: boolean;
+}
+
+/** How often it is looked for jobs whose worker is gone, in seconds. */
+const LOOK_AFTER = 3;
+
+/** pg-boss, not started yet. It polls nothing by itself: workers are ours. */
+export function createBoss({ url, name, log, connections = 2, supervise }: BossOptions): PgBoss {
+  const boss = new PgBoss({
+    connectionString: url,
+    application_name: name,
+    max: connections,
+    connectionTimeoutMillis: 5000,
+    supervise,
+    superviseIntervalSeconds: LOOK_AFTER,
+    monitorIntervalSeconds: LOOK_AFTER,
+    maintenanceIntervalSeconds: 300,
+    schedule: false,
+    registerInstance: false,
+    openTelemetry: { enabled: false },
+  });
+  boss.on('error', (error) => log.warn({ err: error }, 'pg-boss'));
+  boss.on('warning', ({ message, data }) => log.warn({ data }, message));
+  return boss;
+}
+
+/** Makes the queues that are not there yet. */
+export async function ensureQueues(boss: PgBoss, names: string[]): Promise<void> {
+  for (const name of names) await boss.createQueue(name, queueOptions);
+}

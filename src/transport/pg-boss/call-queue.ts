@@ -1,0 +1,31 @@
+import type { Sql } from 'postgres';
+
+/** Tells consumers that a queue has jobs; the payload is its name. */
+const CALLS_CHANNEL = 'knockon_calls';
+
+/** Wakes whoever takes jobs from these queues. */
+export async function tellConsumers(sql: Sql, queues: string[]): Promise<void> {
+  await sql`select pg_notify(${CALLS_CHANNEL}, queue) from unnest(${queues}::text[]) as q (queue)`;
+}
+
+/** The same, as part of a transaction of pg-boss's kind. */
+export const tellConsumersStatement = (queue: string) => ({ text: 'select pg_notify($1, $2)', values: [CALLS_CHANNEL, queue] });
+
+/** Calls with the name of each queue that has got jobs, and with undefined where it can't tell which. */
+export async function listenForCalls(sql: Sql, onCalls: (queue?: string) => void): Promise<void> {
+  await sql.listen(CALLS_CHANNEL, onCalls, () => onCalls());
+}
+
+/** How many calls wait in a queue and the age of the oldest; null where the database does not answer. What is due later does not count. */
+export async function jobBacklog(sql: Sql, queue: string): Promise<{ count: number; age_seconds: number } | null> {
+  const [row] = await sql<{ count: number; age_seconds: number }[]>`
+    select count(*)::int as count, coalesce(extract(epoch from now() - min(start_after)), 0)::float8 as age_seconds
+    from pgboss.job where name = ${queue} and state < 'active' and not blocked and start_after <= now()`.catch(() => []);
+  return row ?? null;
+}
+
+/** Whether a call of the dispatch waits or is under way. */
+export async function hasOpenJobs(sql: Sql, dispatchId: string): Promise<boolean> {
+  const rows = await sql`select from pgboss.job where singleton_key = ${dispatchId} and state < 'completed' limit 1`;
+  return rows.length > 0;
+}

@@ -1,0 +1,132 @@
+import type { Job, PgBoss } from 'pg-boss';
+import type { Logger } from 'pino';
+import type { CallJob } from './jobs.ts';
+import { ClaimLostError } from './see-through.ts';
+
+export interface ConsumerOptions {
+  boss: PgBoss;
+  queue: string;
+  /** Most calls at once. */
+  slots: number;
+  /** Sees a call through; must heed the signal soon. */
+  seeThrough(job: Job<CallJob>, signal: AbortSignal): Promise<void>;
+  log: Pick<Logger, 'info' | 'warn'>;
+  /** How long nobody need have told it before it looks, in ms (default 1,000): the exactness of retries and timers. */
+  pollMs?: number;
+}
+
+interface Held {
+  job: Job<CallJob>;
+  stop: AbortController;
+  done: Promise<void>;
+}
+
+/** How often it is said of the calls under way that they are, in ms. Those of a killed process are silent, and given to others. */
+const HEARTBEAT = 3000;
+
+/** Takes the jobs of one queue, as many as it has slots free. A slow call holds its slot and nothing else. */
+export class Consumer {
+  readonly #options: Required<ConsumerOptions>;
+  readonly #held = new Map<string, Held>();
+  #loop: Promise<void> | undefined;
+  #heart: NodeJS.Timeout | undefined;
+  #stopping = false;
+  #woken = false;
+  #wake: () => void = () => {};
+
+  constructor(options: ConsumerOptions) {
+    this.#options = { pollMs: 1000, ...options };
+  }
+
+  start(): void {
+    this.#loop = this.#run();
+    this.#heart = setInterval(() => void this.#beat(), HEARTBEAT);
+  }
+
+  /** Says that there may be jobs. */
+  wake(): void {
+    this.#woken = true;
+    this.#wake();
+  }
+
+  /** Takes no more, lets calls under way end within that time (ms), and hands back the others. */
+  async stop(withinMs: number): Promise<void> {
+    this.#stopping = true;
+    this.wake();
+    await this.#loop;
+    const late = setTimeout(() => this.#interrupt(), withinMs);
+    await Promise.all([...this.#held.values()].map(({ done }) => done));
+    clearTimeout(late);
+    clearInterval(this.#heart);
+  }
+
+  #interrupt(): void {
+    for (const { stop } of this.#held.values()) stop.abort(new Error('the worker stops'));
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping) {
+      this.#woken = false;
+      const free = this.#options.slots - this.#held.size;
+      const jobs = free > 0 ? await this.#fetch(free) : [];
+      for (const job of jobs) this.#take(job);
+      // Fewer than there was room for: that was all.
+      if (free === 0 || jobs.length < free) await this.#rest();
+    }
+  }
+
+  async #fetch(batchSize: number): Promise<Job<CallJob>[]> {
+    const { boss, queue, log } = this.#options;
+    try {
+      return await boss.fetch<CallJob>(queue, { batchSize });
+    } catch (error) {
+      log.warn({ err: error, queue }, 'could not take jobs');
+      return [];
+    }
+  }
+
+  #take(job: Job<CallJob>): void {
+    const stop = new AbortController();
+    const done = this.#see(job, stop.signal).finally(() => {
+      this.#held.delete(job.id);
+      this.wake();
+    });
+    this.#held.set(job.id, { job, stop, done });
+  }
+
+  /** What could not be written is not lost: the job goes silent, and is given to a worker again. */
+  async #see(job: Job<CallJob>, signal: AbortSignal): Promise<void> {
+    const { seeThrough, log, queue } = this.#options;
+    try {
+      await seeThrough(job, signal);
+    } catch (error) {
+      if (error instanceof ClaimLostError) log.info({ job: job.id, queue }, error.message);
+      else log.warn({ err: error, job: job.id, queue }, 'could not settle a call; it will be made again');
+    }
+  }
+
+  /** A claim that is found to be lost ends its call: another worker makes it. */
+  async #beat(): Promise<void> {
+    const { boss, queue, log } = this.#options;
+    const held = [...this.#held.values()];
+    if (held.length === 0) return;
+    try {
+      const jobs = held.map(({ job }) => job);
+      const { settled } = (await boss.touch(queue, jobs)) as { settled?: string[] };
+      for (const { job, stop } of held) if (settled && !settled.includes(job.id)) stop.abort(new ClaimLostError('claim lost'));
+    } catch (error) {
+      log.warn({ err: error, queue }, 'could not say that calls are under way');
+    }
+  }
+
+  async #rest(): Promise<void> {
+    if (this.#woken || this.#stopping) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, this.#options.pollMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import { ApplicationFailure } from '@temporalio/common';
+import { type DeadLetters, FAILURE, type OpenOutcome, type RetryPolicy } from '../dispatch.ts';
+import { count, halves, sortOut, TIMED_OUT } from '../selection.ts';
+import { type CallJob, NEVER, type NewJob } from './jobs.ts';
+
+/** What is written when a call has come to its end. */
+export interface FollowUp {
+  jobs: NewJob[];
+  letters: DeadLetters['letters'];
+}
+
+/** The call took longer than its subscriber's time limit. */
+export class CallTimeout extends Error {
+  override name = 'CallTimeout';
+}
+
+/** Longest wait before a group is called again because the database was away, in ms. */
+const LONGEST_AWAY = 30_000;
+
+/** What an answer leaves open: called again together, each alone, or each of its targets alone and then the event once more. */
+export function afterAnswer(job: CallJob, open: OpenOutcome[], now = Date.now()): FollowUp {
+  const { later, alone, targets } = sortOut(open);
+  return join([
+    { jobs: [...later].map(([until, ids]) => ({ events: { ids }, tried: 0, at: new Date(until) })), letters: [] },
+    ...alone.map((outcome) => one(job, outcome, now)),
+    ...[...targets].map(([id, outcomes]) => eachTarget(job, id, outcomes, now)),
+  ]);
+}
+
+/** A call that failed as a whole: a group is halved until the culprit is alone, a single event is tried again or buried. */
+export function afterFailure(job: CallJob, error: unknown, now = Date.now()): FollowUp {
+  const failure = error instanceof ApplicationFailure ? error : undefined;
+  if (count(job.events) > 1) {
+    if (failure?.type === FAILURE.retry) return again(job, Math.min(1000 * 2 ** job.tried, LONGEST_AWAY), now);
+    return { jobs: halves(job.events).map((events) => ({ events, tried: 0 })), letters: [] };
+  }
+  const { retry } = job.subscriber;
+  if (isUsedUp(retry, job.tried + 1)) return bury(job, explain(error));
+  const asked = failure?.nextRetryDelay;
+  return again(job, typeof asked === 'number' ? asked : waitBefore(retry, job.tried + 1), now);
+}
+
+/**
+ * Calls that were begun and never ended: their workers died with them.
+ *
+ * @returns undefined where the call is to be made once more, with those tries counted
+ */
+export function afterDeaths(job: CallJob, deaths: number): FollowUp | undefined {
+  if (deaths === 0) return undefined;
+  if (count(job.events) > 1) return afterFailure(job, new CallTimeout());
+  return isUsedUp(job.subscriber.retry, job.tried + deaths) ? bury(job, TIMED_OUT) : undefined;
+}
+
+/** The same call, whose worker must stop before it has ended. */
+export const handBack = ({ events, target, tried, parent }: CallJob): FollowUp => ({
+  jobs: [{ events, target, tried, parent }],
+  letters: [],
+});
+
+/** One event, or one target of it. */
+function one(job: CallJob, outcome: OpenOutcome, now: number, parent?: string): FollowUp {
+  const call = { events: { ids: [outcome.event_id] }, target: outcome.target, parent };
+  if (outcome.state === 'later') return { jobs: [{ ...call, tried: 0, at: new Date(outcome.until) }], letters: [] };
+  const { attempts, initial_ms } = job.subscriber.retry;
+  if (outcome.state === 'dead' || attempts === 1) {
+    const { cause = outcome.reason, reason } = outcome;
+    return { jobs: [], letters: [{ events: call.events, target: outcome.target, cause, reason }] };
+  }
+  return { jobs: [{ ...call, tried: 1, at: new Date(now + (outcome.after_ms ?? initial_ms)) }], letters: [] };
+}
+
+/** A dead target stands for its event; otherwise the event's own job waits until all of them are settled. */
+function eachTarget(job: CallJob, id: string, outcomes: OpenOutcome[], now: number): FollowUp {
+  // A call about one target that is not done with it, or has found another: the event's job waits already.
+  const parent = job.parent ?? randomUUID();
+  const calls = join(outcomes.map((outcome) => one(job, outcome, now, parent)));
+  if (job.parent) return calls;
+  if (calls.letters.length > 0) return { ...calls, jobs: calls.jobs.map((call) => ({ ...call, parent: undefined })) };
+  const waits_for = calls.jobs.map(({ target }) => target ?? '');
+  return { ...calls, jobs: [{ id: parent, events: { ids: [id] }, tried: 0, waits_for, at: NEVER }, ...calls.jobs] };
+}
+
+const again = ({ events, target, tried, parent }: CallJob, waitMs: number, now: number): FollowUp => ({
+  jobs: [{ events, target, parent, tried: tried + 1, at: new Date(now + waitMs) }],
+  letters: [],
+});
+
+const bury = ({ events, target }: CallJob, why: { cause: string; reason: string }): FollowUp => ({
+  jobs: [],
+  letters: [{ events, target, ...why }],
+});
+
+const join = (parts: FollowUp[]): FollowUp => ({
+  jobs: parts.flatMap(({ jobs }) => jobs),
+  letters: parts.flatMap(({ letters }) => letters),
+});
+
+/** 0 attempts: without end. */
+const isUsedUp = ({ attempts }: RetryPolicy, tried: number) => attempts > 0 && tried >= attempts;
+
+const waitBefore = ({ initial_ms, max_ms, backoff }: RetryPolicy, tried: number) =>
+  Math.min(initial_ms * backoff ** (tried - 1), Math.max(initial_ms, max_ms));
+
+function explain(error: unknown): { cause: string; reason: string } {
+  if (error instanceof CallTimeout) return TIMED_OUT;
+  const reason = error instanceof Error ? error.message : String(error);
+  const [detail] = (error instanceof ApplicationFailure && error.details) || [];
+  return { cause: typeof detail === 'string' ? detail : reason, reason };
+}

@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import type { JobInsert } from 'pg-boss';
+import type { Dispatch, Selection, SubscriberSpec } from '../dispatch.ts';
+import { slices } from '../selection.ts';
+
+/** One call of an effect, as a job in its subscriber's queue. */
+export interface CallJob {
+  dispatch_id: string;
+  /** As it was when the events were dispatched, policy included. */
+  subscriber: SubscriberSpec;
+  events: Selection;
+  target?: string;
+  /** How many tries are used up. */
+  tried: number;
+  /** For a call about one target: the job of the event as a whole, which waits for it. */
+  parent?: string;
+  /** For the event as a whole: the targets that are not settled. The job runs when there is none left. */
+  waits_for?: string[];
+}
+
+/** A job that is to be written, and when it may run; unset: at once. */
+export interface NewJob extends Pick<CallJob, 'events' | 'target' | 'tried' | 'parent' | 'waits_for'> {
+  id?: string;
+  at?: Date;
+}
+
+/** A job that waits for others is due at no time that comes by itself. */
+export const NEVER = new Date('9000-01-01T00:00:00Z');
+
+/** In seconds. A backlog, or a retry that is due next month, must not be cleaned away: pg-boss keeps open jobs for two weeks otherwise. */
+const TEN_YEARS = 10 * 365 * 24 * 3600;
+
+/** What each queue gives its jobs. */
+export const queueOptions = {
+  retentionSeconds: TEN_YEARS,
+  // Done jobs are kept so that a dispatch that is started twice finds them there. Later its receipts do.
+  deleteAfterSeconds: 3600,
+  // How often a worker may die with a job: we count ourselves, and bury what is tried too often.
+  retryLimit: 1_000_000,
+  retryDelay: 0,
+  // A worker that is killed is noticed after so long, as under Temporal.
+  heartbeatSeconds: 15,
+};
+
+/** The jobs of a dispatch for one subscriber. Their ids follow from the dispatch's: written again, they are the same jobs. */
+export function firstJobs(dispatch: Dispatch, subscriber: SubscriberSpec): JobInsert<CallJob>[] {
+  return slices(dispatch.size, subscriber.batch).map((events, i) =>
+    asJob({ dispatch_id: dispatch.id, subscriber }, { id: jobId(dispatch.id, subscriber.name, i), events, tried: 0 }),
+  );
+}
+
+export function asJob(leg: Pick<CallJob, 'dispatch_id' | 'subscriber'>, { id, at, ...call }: NewJob): JobInsert<CallJob> {
+  return {
+    id,
+    data: { dispatch_id: leg.dispatch_id, subscriber: leg.subscriber, ...call },
+    startAfter: at,
+    // By which the jobs of a dispatch are found.
+    singletonKey: leg.dispatch_id,
+    // We give a call up at its time limit; this is for a process that can't.
+    expireInSeconds: Math.min(24 * 3600, Math.ceil(leg.subscriber.timeout_ms / 1000) + 60),
+  };
+}
+
+/** A UUID (version 8) that names a slice of a dispatch for a subscriber. */
+function jobId(...parts: (string | number)[]): string {
+  const hex = createHash('sha256').update(parts.join('/')).digest('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join('-');
+}

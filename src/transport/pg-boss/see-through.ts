@@ -1,0 +1,116 @@
+import type { Db, Job, PgBoss } from 'pg-boss';
+import type { DeadLetters, EffectAnswer, EffectCall } from '../dispatch.ts';
+import { count } from '../selection.ts';
+import { tellConsumersStatement } from './call-queue.ts';
+import { afterAnswer, afterDeaths, afterFailure, CallTimeout, type FollowUp, handBack } from './follow-up.ts';
+import { asJob, type CallJob, type NewJob } from './jobs.ts';
+
+/** A transaction, for pg-boss and for dead letters alike. */
+export interface JobTransaction {
+  db: Db;
+  recordDeadLetters(letters: DeadLetters): Promise<void>;
+}
+
+export interface SeeThroughOptions {
+  boss: PgBoss;
+  /** Calls the effect. */
+  call(call: EffectCall, signal: AbortSignal): Promise<EffectAnswer>;
+  inTransaction(run: (tx: JobTransaction) => Promise<void>): Promise<void>;
+}
+
+/** The job has been given to another worker meanwhile: what this one found out is dropped. */
+export class ClaimLostError extends Error {
+  override name = 'ClaimLostError';
+}
+
+/**
+ * Calls the effect for a job and sees to what follows. The job's end, the jobs that follow from it and its dead letters are
+ * written together or not at all, so a crash at any moment leaves the call to be made again, and receipts keep it from happening twice.
+ *
+ * @param signal aborted where the worker must stop: the call is handed back
+ * @throws ClaimLostError, or what kept it from being written
+ */
+export async function seeThrough(options: SeeThroughOptions, job: Job<CallJob>, signal: AbortSignal): Promise<void> {
+  const followUp = afterDeaths(job.data, job.retryCount) ?? (await made(options, job, signal));
+  await options.inTransaction((tx) => settle(options.boss, tx, job, followUp));
+}
+
+async function made({ call }: SeeThroughOptions, job: Job<CallJob>, signal: AbortSignal): Promise<FollowUp> {
+  const data = { ...job.data, tried: job.data.tried + job.retryCount };
+  const { dispatch_id, subscriber, events, target } = data;
+  const alone = count(events) === 1;
+  const effectCall: EffectCall = { dispatch_id, subscriber: subscriber.name, events, target, alone };
+  try {
+    const { open } = await within(subscriber.timeout_ms, signal, (inTime) => call(effectCall, inTime));
+    return afterAnswer(data, open);
+  } catch (error) {
+    return signal.aborted ? handBack(data) : afterFailure(data, error);
+  }
+}
+
+/** @throws CallTimeout when the time is up, or the signal's reason, whether or not the call heeds its signal */
+async function within<T>(ms: number, signal: AbortSignal, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const ended = new AbortController();
+  const stop = () => ended.abort(signal.reason);
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  const timer = setTimeout(() => ended.abort(new CallTimeout()), ms);
+  const given = new Promise<never>((_, reject) => {
+    ended.signal.addEventListener('abort', () => reject(ended.signal.reason), { once: true });
+  });
+  try {
+    return await Promise.race([call(ended.signal), given]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+async function settle(
+  boss: PgBoss,
+  { db, recordDeadLetters }: JobTransaction,
+  job: Job<CallJob>,
+  { jobs, letters }: FollowUp,
+): Promise<void> {
+  const { name: queue, data } = job;
+  const completed = (await boss.complete(queue, job, null, { db })) as { affected?: number };
+  if (completed.affected !== 1) throw new ClaimLostError(`job ${job.id} of ${queue} is another worker's by now`);
+  if (letters.length > 0) await recordDeadLetters({ dispatch_id: data.dispatch_id, subscriber: data.subscriber.name, letters });
+  if (jobs.length > 0) {
+    await boss.insert(
+      queue,
+      jobs.map((one) => asJob(data, one)),
+      { db },
+    );
+  }
+  const released = data.parent !== undefined && (await tellParent(boss, db, job, { jobs, letters }));
+  if (released || jobs.some(isDue)) {
+    const { text, values } = tellConsumersStatement(queue);
+    await db.executeSql(text, values);
+  }
+}
+
+const isDue = ({ at }: NewJob) => at === undefined || at.getTime() <= Date.now();
+
+/**
+ * Strikes a settled target from what the event's own job waits for; the last one lets it run. A dead target stands for its
+ * event: then its job is removed, and the other targets are still seen through.
+ *
+ * @returns whether it may run now
+ */
+async function tellParent(boss: PgBoss, db: Db, { name: queue, data }: Job<CallJob>, { jobs, letters }: FollowUp): Promise<boolean> {
+  const id = String(data.parent);
+  // Two targets may be settled at the same moment: one sees what the other has struck.
+  await db.executeSql('select pg_advisory_xact_lock(hashtextextended($1, 0))', [id]);
+  const parent = await boss.getJobById<CallJob>(queue, id, { db });
+  if (!parent?.data.waits_for) return false;
+  if (letters.length > 0) {
+    await boss.deleteJob(queue, id, { db });
+    return false;
+  }
+  const open = jobs.filter((one) => one.parent === id).map(({ target }) => target ?? '');
+  const waits_for = [...new Set([...parent.data.waits_for.filter((target) => target !== data.target), ...open])];
+  const released = waits_for.length === 0;
+  await boss.update(queue, { ...parent.data, waits_for }, { id, db, ...(released && { startAfter: new Date() }) });
+  return released;
+}

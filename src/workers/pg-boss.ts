@@ -1,0 +1,46 @@
+import { sql } from 'drizzle-orm';
+import { fromDrizzle, type PgBoss } from 'pg-boss';
+import { recordDeadLetters } from '../activities/runtime/dead-letters.ts';
+import type { Effect } from '../activities/runtime/effect.ts';
+import { answer } from '../activities/runtime/run-effect.ts';
+import { createBoss, ensureQueues } from '../transport/pg-boss/boss.ts';
+import { listenForCalls } from '../transport/pg-boss/call-queue.ts';
+import { Consumer } from '../transport/pg-boss/consumer.ts';
+import { type SeeThroughOptions, seeThrough } from '../transport/pg-boss/see-through.ts';
+import type { Hosting } from './effects.ts';
+
+/** Tries to reach Postgres at the start, ever slower up to 30 s: workers and servers may start in any order. */
+const START_ATTEMPTS = 1000;
+
+/** Hosts effects as consumers of pg-boss's queues, one each, and looks after jobs whose worker is gone. */
+export async function host(hosting: Hosting): Promise<{ ended: Promise<void> }> {
+  const { config, database, effects, log, started } = hosting;
+  const boss = createBoss({ url: config.DATABASE_URL, name: 'knockon pg-boss', log, connections: 4, supervise: true });
+  started.add(boss, (b) => b.stop({ graceful: false }));
+  await boss.start({ attempts: START_ATTEMPTS });
+  const queues = effects.map((effect) => effect.task_queue);
+  await ensureQueues(boss, queues);
+  const consumers = new Map(effects.map((effect) => [effect.task_queue, consumerOf(effect, boss, hosting)]));
+  await listenForCalls(database.sql, (queue) => {
+    for (const [name, consumer] of consumers) if (queue === undefined || queue === name) consumer.wake();
+  });
+  for (const consumer of consumers.values()) consumer.start();
+  const ended = new Promise<void>((resolve) => {
+    started.add(consumers, async () => {
+      await Promise.all([...consumers.values()].map((consumer) => consumer.stop(config.KNOCKON_SHUTDOWN)));
+      resolve();
+    });
+  });
+  return { ended };
+}
+
+function consumerOf(effect: Effect, boss: PgBoss, { config, database, log }: Hosting): Consumer {
+  const options: SeeThroughOptions = {
+    boss,
+    call: (call, signal) => answer(effect, database.db, call, signal),
+    inTransaction: (run) =>
+      database.db.transaction((tx) => run({ db: fromDrizzle(tx, sql), recordDeadLetters: (letters) => recordDeadLetters(tx, letters) })),
+  };
+  const slots = config.KNOCKON_CONCURRENCY;
+  return new Consumer({ boss, queue: effect.task_queue, slots, log, seeThrough: (job, signal) => seeThrough(options, job, signal) });
+}

@@ -1,0 +1,46 @@
+import type { Logger } from 'pino';
+import type { Config } from '../config.ts';
+import type { Database } from '../db/client.ts';
+import type { Transport } from '../transport/transport.ts';
+import { temporalOf } from './process.ts';
+
+/** The transport that KNOCKON_TRANSPORT chooses, as API and relay use it. */
+export interface ChosenTransport {
+  transport: Transport;
+  /** How many calls wait in a subscriber's queue; null where it can't be found out. */
+  backlog(taskQueue: string): Promise<{ count: number; age_seconds: number } | null>;
+  /** Where dispatches are seen as workflows; null: they are none. */
+  temporalUi: { url: string | undefined; namespace: string } | null;
+}
+
+/** Connects to nothing yet: that is done when it is first needed, so that a process starts though its servers be away. */
+export async function chooseTransport(config: Config, database: Database, log: Logger): Promise<ChosenTransport> {
+  return config.KNOCKON_TRANSPORT === 'pg-boss' ? await pgBoss(config, database, log) : await temporal(config);
+}
+
+async function temporal(config: Config): Promise<ChosenTransport> {
+  const [{ Client }, { createTemporalTransport, lazyConnection }, { taskQueueBacklog }] = await Promise.all([
+    import('@temporalio/client'),
+    import('../transport/temporal.ts'),
+    import('../transport/backlog.ts'),
+  ]);
+  const namespace = config.TEMPORAL_NAMESPACE;
+  const client = new Client({ connection: lazyConnection({ ...temporalOf(config), namespace }), namespace });
+  return {
+    transport: createTemporalTransport(client),
+    backlog: (taskQueue) => taskQueueBacklog(client, taskQueue),
+    temporalUi: { url: config.TEMPORAL_UI_URL, namespace },
+  };
+}
+
+async function pgBoss(config: Config, { sql }: Database, log: Logger): Promise<ChosenTransport> {
+  const [{ createPgBossTransport }, { jobBacklog }] = await Promise.all([
+    import('../transport/pg-boss.ts'),
+    import('../transport/pg-boss/call-queue.ts'),
+  ]);
+  return {
+    transport: createPgBossTransport({ url: config.DATABASE_URL, name: 'knockon pg-boss', sql, log }),
+    backlog: (taskQueue) => jobBacklog(sql, taskQueue),
+    temporalUi: null,
+  };
+}
