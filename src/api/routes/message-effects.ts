@@ -25,13 +25,10 @@ const journey = z
         id: uuid,
         type: z.string(),
         timestamp,
-        workflow: z
-          .object({ id: z.string(), run_id: z.string().nullable(), url: z.string().nullable() })
-          .nullable()
-          .openapi({
-            description:
-              'The workflow that sees to it, with a link into the Temporal UI; null before its dispatch, and under another transport.',
-          }),
+        workflow: z.object({ id: z.string(), run_id: z.string().nullable(), url: z.string().nullable() }).nullable().openapi({
+          description:
+            'The workflow that sees to it, with a link into the Temporal UI; null before its dispatch, and under another transport.',
+        }),
         effects: z.array(effect),
       }),
     ),
