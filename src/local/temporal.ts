@@ -44,7 +44,7 @@ const dynamicConfig: Record<string, number | boolean | string> = {
 };
 
 /** A soft limit: Go's collector works harder near it instead of letting the heap double between two collections. */
-const goMemory = { GOMEMLIMIT: '256MiB', GOGC: '100' };
+const goMemory = { GOMEMLIMIT: '220MiB', GOGC: '60' };
 
 /**
  * Starts a real Temporal dev server on 127.0.0.1 and waits until it answers.
