@@ -9,9 +9,9 @@ export interface UpFile {
   api_key?: string;
   admin_key?: string;
   console_url?: string;
-  temporal_ui_url?: string;
-  temporal_address?: string;
-  temporal_namespace?: string;
+  temporal_ui_url?: string | null;
+  temporal_address?: string | null;
+  temporal_namespace?: string | null;
   database_url?: string;
   mail_url?: string;
 }

@@ -9,6 +9,7 @@ const badConfig = 78;
 const database = ['DATABASE_URL', 'postgres://user:password@host:5432/knockon'];
 const secret = ['KNOCKON_SECRET', '32 characters or more, the same for all processes'];
 const temporal = [
+  ['KNOCKON_TRANSPORT', '"temporal", or "pg-boss", which needs no server but Postgres; the same for all processes (temporal)'],
   ['TEMPORAL_ADDRESS', 'host:port (localhost:7233)'],
   ['TEMPORAL_NAMESPACE', 'the namespace (default)'],
   ['TEMPORAL_API_KEY', 'for Temporal Cloud; turns TLS on'],

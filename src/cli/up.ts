@@ -25,7 +25,8 @@ Everything listens on 127.0.0.1. Data, secrets and logs are kept in .knockon/, o
 another KNOCKON_HOME a second one runs beside the first. Once everything answers, up.json in that folder says where it is.
 Ctrl-C lets running work finish, then stops; a second Ctrl-C stops at once.
 
-Every setting can be given in the environment, such as KNOCKON_EMAIL_GRACE=5s. Here webhooks may reach this machine unless
+Every setting can be given in the environment, such as KNOCKON_EMAIL_GRACE=5s. With KNOCKON_TRANSPORT=pg-boss neither Temporal nor a
+workflow worker is started: Postgres alone keeps what is under way. Here webhooks may reach this machine unless
 KNOCKON_WEBHOOK_ALLOW says otherwise. KNOCKON_TEMPORAL_CLI names a \`temporal\` to use instead of the one that is fetched.`;
 
 interface UpOptions {
@@ -65,7 +66,7 @@ async function progressFor(terminal: Terminal, { json }: UpOptions): Promise<Pro
   if (json) return jsonProgress(terminal.out);
   if (!terminal.live || process.env.CI) return plainProgress(terminal.out);
   const { stepTitles } = await import('../local/stack.ts');
-  return liveProgress([...stepTitles], terminal.out);
+  return liveProgress(stepTitles(process.env), terminal.out);
 }
 
 async function explained(error: unknown): Promise<unknown> {
@@ -80,17 +81,19 @@ async function whereItIs(): Promise<string> {
   const { openHome, readJson } = await import('../local/home.ts');
   const file = await readJson<UpFile>((await openHome()).path('up.json'));
   if (!file) return ' It is still starting, or stopping.';
-  return `\n  API          ${file.api_url}\n  Temporal UI  ${file.temporal_ui_url}\n  Mail         ${file.mail_url}
+  return `\n  API          ${file.api_url}${temporalUi(file)}\n  Mail         ${file.mail_url}
 Another KNOCKON_HOME lets a second one run beside it.`;
 }
+
+/** Its line, where there is one: under another transport there is no Temporal. */
+const temporalUi = ({ temporal_ui_url: url }: UpFile) => (url ? `\n  Temporal UI  ${url}` : '');
 
 function welcome(terminal: Terminal, file: UpFile, demo: DemoWorkspace, home: Home): void {
   const bold = (text: string) => styled(terminal, 'bold', text);
   terminal.out(`
 ${bold('Knock-on is up.')} Webhooks may reach ${process.env.KNOCKON_WEBHOOK_ALLOW || 'this machine (127.0.0.0/8, ::1/128)'}; nothing here is reachable from outside.
 
-  API          ${file.api_url}   docs: ${file.api_url}/docs
-  Temporal UI  ${file.temporal_ui_url}
+  API          ${file.api_url}   docs: ${file.api_url}/docs${temporalUi(file)}
   Mail         ${file.mail_url}   what would have been e-mailed
   Demo key     ${file.api_key}
   Logs, data   ${home.folder}

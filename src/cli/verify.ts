@@ -5,7 +5,8 @@ import { CommandError, duration, EXIT, processTerminal, reported, styled, type T
 
 const MORE = `
 It reads the database itself (DATABASE_URL, else the up.json of \`knockon up\`) and asks Temporal (TEMPORAL_ADDRESS, else the
-same up.json) whether the workflows of what is open are running. Where Temporal can't be asked, open counts as in flight.
+same up.json) whether the workflows of what is open are running. Where Temporal can't be asked, open counts as in flight. Under
+KNOCKON_TRANSPORT=pg-boss its jobs are looked for instead.
 
   expected   events dispatched to the subscriber
   done       a receipt says that its effect has happened
@@ -39,6 +40,8 @@ export function verifyCommand(program: Command): void {
 export interface LedgerAddress {
   databaseUrl: string;
   temporal: { address: string; namespace: string; apiKey: string | undefined } | null;
+  /** True where pg-boss has what is under way, in the same database. */
+  jobs?: true;
 }
 
 /** Where the ledger is kept. The environment comes before up.json. @throws CommandError */
@@ -49,21 +52,24 @@ export function findLedger(surroundings: Surroundings = {}): LedgerAddress {
   if (!databaseUrl) {
     throw new CommandError('No database is known here: set DATABASE_URL, or start everything here with `npm start`.', EXIT.usage);
   }
+  // `knockon up` names no Temporal where it has started none.
+  if (env.KNOCKON_TRANSPORT === 'pg-boss' || up?.temporal_address === null) return { databaseUrl, temporal: null, jobs: true };
   const address = env.TEMPORAL_ADDRESS ?? up?.temporal_address;
   const namespace = env.TEMPORAL_NAMESPACE ?? up?.temporal_namespace ?? 'default';
   return { databaseUrl, temporal: address ? { address, namespace, apiKey: env.TEMPORAL_API_KEY } : null };
 }
 
-async function readBalance({ databaseUrl, temporal }: LedgerAddress): Promise<Balance> {
-  const [{ default: postgres }, { verifyLedger }, { askTemporal }] = await Promise.all([
+async function readBalance({ databaseUrl, temporal, jobs }: LedgerAddress): Promise<Balance> {
+  const [{ default: postgres }, { verifyLedger }, { askTemporal }, { hasOpenJobs }] = await Promise.all([
     import('postgres'),
     import('../ops/verify.ts'),
     import('./ask-temporal.ts'),
+    import('../transport/pg-boss/call-queue.ts'),
   ]);
   const asked = temporal && (await askTemporal(temporal));
   const sql = postgres(databaseUrl, { max: 1, connect_timeout: 5, onnotice: () => {} });
   try {
-    return await verifyLedger(sql, asked?.isRunning);
+    return await verifyLedger(sql, jobs ? (id) => hasOpenJobs(sql, id) : asked?.isRunning);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;

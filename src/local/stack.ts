@@ -15,7 +15,14 @@ import { findTemporalCli } from './temporal-cli.ts';
 type Tell = (line: string) => void;
 
 /** What is started, as people are told. */
-export const stepTitles = ['PostgreSQL', 'Temporal', 'Mail catcher', 'API', 'Workflow worker', 'Effect worker'] as const;
+const steps = ['PostgreSQL', 'Temporal', 'Mail catcher', 'API', 'Workflow worker', 'Effect worker'] as const;
+
+/** Whether that environment asks for Temporal, or does without it and its workflows. */
+export const hasTemporal = (env: NodeJS.ProcessEnv): boolean => env.KNOCKON_TRANSPORT !== 'pg-boss';
+
+/** The steps of a start, in their order. */
+export const stepTitles = (env: NodeJS.ProcessEnv) =>
+  steps.filter((title) => hasTemporal(env) || (title !== 'Temporal' && title !== 'Workflow worker'));
 
 export interface StackOptions {
   home: Home;
@@ -31,17 +38,19 @@ export interface StackOptions {
 }
 
 /**
- * Starts everything: Postgres, Temporal and the mail catcher side by side, then our own processes.
+ * Starts everything: Postgres, Temporal (unless the environment chooses another transport) and the mail catcher side by side, then
+ * our own processes.
  *
  * @returns once all of it answers, with where the API does
  * @throws the first failure, when everything else has come to an end of its start; what did start is in `services`
  */
 export async function startStack(options: StackOptions): Promise<{ apiUrl: string }> {
-  await all([startDatabase(options), startDevServer(options), startMail(options)]);
+  const temporal = hasTemporal(options.env);
+  await all([startDatabase(options), startMail(options), ...(temporal ? [startDevServer(options)] : [])]);
   const [apiUrl] = await all([
     startOwn(options, 'API', 'api', ['api']),
-    startOwn(options, 'Workflow worker', 'workers', ['worker', 'workflows']),
     startOwn(options, 'Effect worker', 'workers', ['worker', 'effects']),
+    ...(temporal ? [startOwn(options, 'Workflow worker', 'workers', ['worker', 'workflows'])] : []),
   ]);
   return { apiUrl: apiUrl! };
 }
@@ -112,7 +121,7 @@ function startMail({ progress, services, ports }: StackOptions): Promise<void> {
   });
 }
 
-function startOwn(options: StackOptions, title: (typeof stepTitles)[number], layer: Layer, args: string[]): Promise<string | undefined> {
+function startOwn(options: StackOptions, title: (typeof steps)[number], layer: Layer, args: string[]): Promise<string | undefined> {
   return options.progress.step(title, async () => {
     let url: string | undefined;
     const name = args.join(' ');

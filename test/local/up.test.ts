@@ -53,7 +53,7 @@ describe('knockon up', { timeout: 3 * minutes }, () => {
     ]);
     expect(up.pid).toBe(command.pid);
     expect((await stat(join(home, 'up.json'))).mode & 0o777).toBe(0o600);
-    for (const url of [`${up.api_url}/readyz`, up.temporal_ui_url, up.mail_url]) expect(await open(url), url).toBe(200);
+    for (const url of [`${up.api_url}/readyz`, up.temporal_ui_url!, up.mail_url]) expect(await open(url), url).toBe(200);
   });
 
   it('prints a curl that works when pasted, and again', async () => {
