@@ -4,6 +4,7 @@ export * from './cache.ts';
 export * from './events.ts';
 export * from './messages.ts';
 export * from './notifications.ts';
+export * from './ordering.ts';
 export * from './outbox.ts';
 export * from './search.ts';
 export * from './webhooks.ts';

@@ -71,6 +71,8 @@ export const attempts = pgTable(
     last_error: text(),
     /** Set while a durable timer runs. */
     waiting_until: moment(),
+    /** The event that an ordered effect must do first; null where this one was tried, or asked for time, itself. */
+    waits_for: uuid(),
     updated_at: created(),
   },
   (t) => [primaryKey({ columns: [t.event_id, t.subscriber, t.target] })],
