@@ -87,6 +87,12 @@ export class TransportBench {
     return claimed;
   }
 
+  /** As a restart of Postgres does to all who are connected. */
+  async cutConnections(): Promise<void> {
+    const { sql } = this.database;
+    await sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`;
+  }
+
   async receipts(name: string): Promise<string[]> {
     const rows = await this.database.sql`select event_id from receipts where subscriber = ${name} order by event_id`;
     return rows.map((row) => String(row.event_id));

@@ -146,6 +146,41 @@ export function conformance(transport: Config['KNOCKON_TRANSPORT']): void {
     });
   });
 
+  describe('a worker', () => {
+    it('goes on when all its connections to the database are cut', async () => {
+      const effect = aNoter();
+      await bench.host(effect);
+      const before = await bench.post(1);
+      await bench.dispatch();
+      await bench.done(effect.name, before);
+      await bench.cutConnections();
+      const after = await vi.waitFor(() => bench.post(1), soon);
+      await vi.waitFor(() => bench.dispatch(), soon);
+      await bench.done(effect.name, [...before, ...after]);
+      expect(await happened(effect)).toEqual([...before, ...after]);
+    });
+
+    it('that stops leaves to another what it could not end in time', async () => {
+      let calls = 0;
+      const effect = anEffect({
+        async perform(_events: DomainEvent[], { signal }: { signal: AbortSignal }) {
+          calls += 1;
+          if (calls === 1) await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))));
+          return undefined;
+        },
+      });
+      const stop = await bench.host(effect);
+      const events = await bench.post(1);
+      await bench.dispatch();
+      await expect.poll(() => calls, soon).toBe(1);
+      await stop();
+      expect(await bench.receipts(effect.name)).toEqual([]);
+      await bench.host(effect);
+      await bench.done(effect.name, events);
+      expect(calls).toBe(2);
+    });
+  });
+
   describe('an event that is not done', () => {
     it('is tried again under the policy until it is, its tries counted', async () => {
       let calls = 0;

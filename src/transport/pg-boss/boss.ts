@@ -28,6 +28,8 @@ export function createBoss({ url, name, log, connections = 2, supervise }: BossO
     superviseIntervalSeconds: LOOK_AFTER,
     monitorIntervalSeconds: LOOK_AFTER,
     maintenanceIntervalSeconds: 300,
+    // A backlog is what a queue is for: the API and /metrics tell it, not a line in the log every few seconds.
+    warningQueueSize: 1_000_000_000,
     schedule: false,
     registerInstance: false,
     openTelemetry: { enabled: false },
