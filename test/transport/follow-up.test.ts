@@ -1,0 +1,160 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { describe, expect, it } from 'vitest';
+import type { OpenOutcome, RetryPolicy } from '../../src/transport/dispatch.ts';
+import { afterAnswer, afterDeaths, afterFailure, CallTimeout } from '../../src/transport/pg-boss/follow-up.ts';
+import { asJob, type CallJob, firstJobs, NEVER } from '../../src/transport/pg-boss/jobs.ts';
+
+const NOW = Date.parse('2026-01-01T00:00:00Z');
+const inMs = (ms: number) => new Date(NOW + ms);
+
+const policy: RetryPolicy = { attempts: 4, initial_ms: 1000, max_ms: 3000, backoff: 2 };
+const subscriber = {
+  name: 'webhooks',
+  task_queue: 'effects.webhooks',
+  activity: 'webhooks',
+  batch: 100,
+  timeout_ms: 30_000,
+  retry: policy,
+};
+const dispatch = { id: '019b0000-0000-7000-8000-000000000000', type: 'message.created', size: 250, subscribers: [subscriber] };
+
+const aCall = (rest: Partial<CallJob> = {}): CallJob => ({
+  dispatch_id: dispatch.id,
+  subscriber,
+  events: { ids: ['e1'] },
+  tried: 0,
+  ...rest,
+});
+const withPolicy = (retry: Partial<RetryPolicy>) => ({ ...subscriber, retry: { ...policy, ...retry } });
+const busy = (more: object = {}) => ApplicationFailure.create({ type: 'EffectRetry', message: 'busy', details: ['HTTP 503'], ...more });
+const poison = ApplicationFailure.create({ type: 'EffectPoison', message: 'poison' });
+
+describe('a dispatch', () => {
+  it('becomes a job a slice, the same ones whenever it is written', () => {
+    const jobs = firstJobs(dispatch, subscriber);
+    expect(jobs.map(({ data }) => data?.events)).toEqual([
+      { offset: 0, limit: 100 },
+      { offset: 100, limit: 100 },
+      { offset: 200, limit: 50 },
+    ]);
+    expect(firstJobs(dispatch, subscriber)).toEqual(jobs);
+    const others = firstJobs({ ...dispatch, id: dispatch.id.replace(/0$/, '1') }, subscriber);
+    expect(new Set([...jobs, ...others].map(({ id }) => id)).size).toBe(6);
+    for (const { id } of jobs) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/);
+  });
+
+  it('gives its jobs longer than a call may take, and at most the day that pg-boss allows', () => {
+    expect(asJob(aCall(), aCall()).expireInSeconds).toBe(90);
+    expect(asJob(aCall({ subscriber: { ...subscriber, timeout_ms: 90_000_000 } }), aCall()).expireInSeconds).toBe(86_400);
+  });
+});
+
+describe('a single event that fails', () => {
+  it('is tried again after ever longer waits, up to the longest', () => {
+    const waits = [0, 1, 2].map((tried) => afterFailure(aCall({ tried }), busy(), NOW).jobs);
+    expect(waits.map(([job]) => [job?.tried, job?.at])).toEqual([
+      [1, inMs(1000)],
+      [2, inMs(2000)],
+      [3, inMs(3000)],
+    ]);
+  });
+
+  it('waits as long as the other side asks', () => {
+    expect(afterFailure(aCall(), busy({ nextRetryDelay: 7000 }), NOW).jobs).toMatchObject([{ at: inMs(7000) }]);
+  });
+
+  it('is buried when its tries are used up, by what failed last', () => {
+    expect(afterFailure(aCall({ tried: 3 }), busy(), NOW)).toEqual({
+      jobs: [],
+      letters: [{ events: { ids: ['e1'] }, target: undefined, cause: 'HTTP 503', reason: 'busy' }],
+    });
+    expect(afterFailure(aCall({ tried: 3 }), new CallTimeout(), NOW).letters).toMatchObject([{ cause: 'timeout' }]);
+  });
+
+  it('is tried for ever where the policy has no end', () => {
+    expect(afterFailure(aCall({ tried: 5000, subscriber: withPolicy({ attempts: 0 }) }), busy(), NOW).jobs).toHaveLength(1);
+  });
+});
+
+describe('a group that fails as a whole', () => {
+  const group = aCall({ events: { offset: 10, limit: 5 } });
+
+  it('is halved', () => {
+    expect(afterFailure(group, poison, NOW)).toEqual({
+      jobs: [
+        { events: { offset: 10, limit: 3 }, tried: 0 },
+        { events: { offset: 13, limit: 2 }, tried: 0 },
+      ],
+      letters: [],
+    });
+  });
+
+  it('is called again as it is where the database was away, within half a minute however often', () => {
+    expect(afterFailure(group, busy(), NOW).jobs).toMatchObject([{ events: group.events, tried: 1, at: inMs(1000) }]);
+    expect(afterFailure({ ...group, tried: 90 }, busy(), NOW).jobs).toMatchObject([{ at: inMs(30_000) }]);
+  });
+});
+
+describe('a call whose worker died with it', () => {
+  it('is halved where it is a group, so that who kills workers is found', () => {
+    expect(afterDeaths(aCall({ events: { ids: ['a', 'b', 'c'] } }), 1)?.jobs.map(({ events }) => events)).toEqual([
+      { ids: ['a', 'b'] },
+      { ids: ['c'] },
+    ]);
+  });
+
+  it('is made again where it is one event, until its tries are used up', () => {
+    expect(afterDeaths(aCall(), 0)).toBeUndefined();
+    expect(afterDeaths(aCall({ tried: 1 }), 2)).toBeUndefined();
+    expect(afterDeaths(aCall({ tried: 2 }), 2)).toMatchObject({ jobs: [], letters: [{ events: { ids: ['e1'] }, cause: 'timeout' }] });
+  });
+});
+
+describe('an answer that leaves events open', () => {
+  it('calls again together what waits for the same moment', () => {
+    const open: OpenOutcome[] = ['a', 'b', 'c'].map((event_id, i) => ({
+      event_id,
+      state: 'later',
+      until: i < 2 ? '2026-01-02T00:00:00.000Z' : '2026-01-03T00:00:00.000Z',
+    }));
+    expect(afterAnswer(aCall(), open, NOW).jobs).toEqual([
+      { events: { ids: ['a', 'b'] }, tried: 0, at: new Date('2026-01-02') },
+      { events: { ids: ['c'] }, tried: 0, at: new Date('2026-01-03') },
+    ]);
+  });
+
+  it('counts the call that was made, and buries at once what may be tried once', () => {
+    const open: OpenOutcome[] = [{ event_id: 'a', state: 'retry', reason: 'down', after_ms: 10 }];
+    expect(afterAnswer(aCall(), open, NOW).jobs).toMatchObject([{ events: { ids: ['a'] }, tried: 1, at: inMs(10) }]);
+    const once = aCall({ subscriber: withPolicy({ attempts: 1 }) });
+    expect(afterAnswer(once, open, NOW)).toMatchObject({ jobs: [], letters: [{ events: { ids: ['a'] }, cause: 'down', reason: 'down' }] });
+  });
+
+  it('parks the event until each of its targets is settled', () => {
+    const open: OpenOutcome[] = ['x', 'y'].map((target) => ({ event_id: 'a', target, state: 'retry', reason: 'down' }));
+    const [event, ...targets] = afterAnswer(aCall(), open, NOW).jobs;
+    expect(event).toMatchObject({ events: { ids: ['a'] }, waits_for: ['x', 'y'], at: NEVER });
+    expect(targets).toMatchObject([
+      { events: { ids: ['a'] }, target: 'x', parent: event?.id, tried: 1 },
+      { events: { ids: ['a'] }, target: 'y', parent: event?.id, tried: 1 },
+    ]);
+  });
+
+  it('parks nothing for an event of which a target is dead already', () => {
+    const open: OpenOutcome[] = [
+      { event_id: 'a', target: 'x', state: 'dead', reason: 'gone' },
+      { event_id: 'a', target: 'y', state: 'retry', reason: 'down' },
+    ];
+    const { jobs, letters } = afterAnswer(aCall(), open, NOW);
+    expect(letters).toEqual([{ events: { ids: ['a'] }, target: 'x', cause: 'gone', reason: 'gone' }]);
+    expect(jobs).toMatchObject([{ target: 'y', parent: undefined }]);
+  });
+
+  it('keeps to the job that is parked already where a target of it is open still', () => {
+    const call = aCall({ target: 'x', parent: 'p' });
+    const open: OpenOutcome[] = [{ event_id: 'e1', target: 'x', state: 'later', until: '2026-01-02T00:00:00.000Z' }];
+    expect(afterAnswer(call, open, NOW).jobs).toEqual([
+      { events: { ids: ['e1'] }, target: 'x', parent: 'p', tried: 0, at: new Date('2026-01-02') },
+    ]);
+  });
+});
