@@ -7,8 +7,11 @@ export const TIMED_OUT = { cause: 'timeout', reason: 'the call took longer than 
 
 export const count = (events: Selection): number => ('ids' in events ? events.ids.length : events.limit);
 
+/** A run of a dispatch's events in the order of their ids. */
+export type Run = Extract<Selection, { offset: number }>;
+
 /** A dispatch in runs of at most `batch` events. */
-export function slices(size: number, batch: number): Selection[] {
+export function slices(size: number, batch: number): Run[] {
   const runs = Math.ceil(size / batch);
   return Array.from({ length: runs }, (_, i) => ({ offset: i * batch, limit: Math.min(batch, size - i * batch) }));
 }
@@ -21,6 +24,17 @@ export function halves(events: Selection): [Selection, Selection] {
     { offset, limit: middle },
     { offset: offset + middle, limit: limit - middle },
   ];
+}
+
+/** What is left of a dispatch: events by their ids, each once, and whole runs. */
+export interface Rest {
+  ids: string[];
+  runs: Run[];
+}
+
+export function together(selections: Selection[]): Rest {
+  const ids = new Set(selections.flatMap((events) => ('ids' in events ? events.ids : [])));
+  return { ids: [...ids].sort(), runs: selections.filter((events) => 'offset' in events) };
 }
 
 /** Map.groupBy, which Node 20 does not have. */

@@ -1,0 +1,100 @@
+import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
+import type { Dispatch, OpenOutcome, Selection, SubscriberSpec } from '../transport/dispatch.ts';
+import { count, halves, sortOut } from '../transport/selection.ts';
+import { bury, callEffect } from './calls.ts';
+import { type Dead, explainFailure, noneDead, sum } from './reckoning.ts';
+import type { Slots } from './slots.ts';
+
+/** One dispatch's way to one subscriber. */
+export interface Leg {
+  dispatch: Dispatch;
+  subscriber: SubscriberSpec;
+  slots: Slots;
+  /** What is to be seen through by the workflow's next run; unset while this one goes on. */
+  left?: Selection[];
+}
+
+/** Sees these events through to the end. A cancelled workflow leaves a dead letter for what it has not done. */
+export async function settleAll(leg: Leg, selections: Selection[]): Promise<Dead> {
+  try {
+    return sum(await Promise.all(selections.map((events) => settle(leg, events))));
+  } catch (error) {
+    if (isCancellation(error)) {
+      const all = { offset: 0, limit: leg.dispatch.size };
+      await CancellationScope.nonCancellable(() => bury(leg, all, { cause: 'cancelled', reason: 'the workflow was cancelled' }));
+    }
+    throw error;
+  }
+}
+
+/** Calls the effect for these events and follows up what it leaves open. A call that fails as a whole is halved until the culprit is alone. */
+async function settle(leg: Leg, events: Selection, options: { target?: string; tried?: number } = {}): Promise<Dead> {
+  let open: OpenOutcome[];
+  try {
+    ({ open } = await leg.slots.use(() => callEffect(leg, events, options)));
+  } catch (error) {
+    if (isCancellation(error)) return leave(leg, events, error);
+    if (count(events) > 1) return sum(await Promise.all(halves(events).map((half) => settle(leg, half))));
+    return await giveUp(leg, events, { ...explainFailure(error), target: options.target });
+  }
+  return await followUp(leg, open);
+}
+
+async function followUp(leg: Leg, open: OpenOutcome[]): Promise<Dead> {
+  const { later, alone: each, targets } = sortOut(open);
+  const settled = await Promise.all([
+    ...[...later].map(([until, ids]) => again(leg, until, { ids })),
+    ...each.map((outcome) => alone(leg, outcome)),
+    ...[...targets].map(([id, outcomes]) => eachTarget(leg, id, outcomes)),
+  ]);
+  return sum(settled);
+}
+
+/** Waits by a durable timer, then calls again. */
+async function again(leg: Leg, until: string, events: Selection, target?: string): Promise<Dead> {
+  return await after(leg, Math.max(0, Date.parse(until) - Date.now()), events, { target });
+}
+
+/** One event, or one target of it: its retries are Temporal's. */
+async function alone(leg: Leg, outcome: OpenOutcome): Promise<Dead> {
+  const events = { ids: [outcome.event_id] };
+  const { target } = outcome;
+  if (outcome.state === 'later') return await again(leg, outcome.until, events, target);
+  const { attempts, initial_ms } = leg.subscriber.retry;
+  if (outcome.state === 'dead' || attempts === 1) {
+    return await giveUp(leg, events, { cause: outcome.cause ?? outcome.reason, reason: outcome.reason, target });
+  }
+  return await after(leg, outcome.after_ms ?? initial_ms, events, { target, tried: 1 });
+}
+
+/** Each of an event's outside parties alone; once all are settled the event itself, for its receipt. */
+async function eachTarget(leg: Leg, id: string, outcomes: OpenOutcome[]): Promise<Dead> {
+  const dead = sum(await Promise.all(outcomes.map((outcome) => alone(leg, outcome))));
+  if (dead.events > 0) return { ...dead, events: 1 };
+  return sum([noneDead, await settle(leg, { ids: [id] })]);
+}
+
+async function after(leg: Leg, ms: number, events: Selection, options: { target?: string; tried?: number }): Promise<Dead> {
+  try {
+    await sleep(ms);
+  } catch (error) {
+    return leave(leg, events, error);
+  }
+  return await settle(leg, events, options);
+}
+
+/** Gives up on events: dead letters for them. */
+async function giveUp(leg: Leg, events: Selection, why: { cause: string; reason: string; target?: string }): Promise<Dead> {
+  try {
+    return await bury(leg, events, why);
+  } catch (error) {
+    return leave(leg, events, error);
+  }
+}
+
+/** Events that were interrupted belong to the next run, if there is one. */
+function leave(leg: Leg, events: Selection, error: unknown): Dead {
+  if (!leg.left || !isCancellation(error)) throw error;
+  leg.left.push(events);
+  return noneDead;
+}
