@@ -38,9 +38,9 @@ const BATCH = 256;
  * The group commit at ingest: messages that arrive while a statement runs travel together in the next one. One is in flight
  * at a time and nobody waits for a timer, so a lone message goes at once.
  *
- * @param onStored called after each commit: wakes the dispatcher
+ * @param onStored called after each commit with whose messages it stored: wakes the dispatcher
  */
-export function createMessageWriter({ sql, onStored }: { sql: Sql; onStored(): void }): MessageWriter {
+export function createMessageWriter({ sql, onStored }: { sql: Sql; onStored(workspaceIds: string[]): void }): MessageWriter {
   const waiting: Waiting[] = [];
   const keysInFlight = new Set<string>();
   let running = false;
@@ -55,7 +55,7 @@ export function createMessageWriter({ sql, onStored }: { sql: Sql; onStored(): v
     try {
       const seqs = await storeMessages(sql, batch);
       crashPoint('after-commit');
-      if (seqs.size > 0) onStored();
+      if (seqs.size > 0) onStored(batch.map((message) => message.workspaceId));
       for (const message of batch) answer(message, seqs.get(message.id));
     } catch (error) {
       if (batch.length === 1 || isDatabaseAway(error)) for (const message of batch) message.reject(error);

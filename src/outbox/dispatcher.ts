@@ -44,8 +44,9 @@ export class Dispatcher {
     this.#loop = this.#run();
   }
 
-  /** Says that there are events. Costs nothing, may be called for every one of them. */
-  wake(): void {
+  /** Says that there are events (of these workspaces, where that is known). Costs nothing, may be called for every one of them. */
+  wake(workspaceIds?: string[]): void {
+    if (workspaceIds && this.#pace.rest(workspaceIds)) return;
     this.#woken = true;
     this.#wake();
   }

@@ -17,7 +17,7 @@ const LOOK_AGAIN = 50;
  */
 export class Pace {
   readonly #options: PaceOptions;
-  #busy: string[] = [];
+  #busy = new Set<string>();
   #everybodyAt = 0;
   #othersAt = 0;
 
@@ -27,7 +27,12 @@ export class Pace {
 
   /** The workspaces that rest now. */
   get resting(): string[] {
-    return this.everybodyInMs() > 0 ? this.#busy : [];
+    return this.everybodyInMs() > 0 ? [...this.#busy] : [];
+  }
+
+  /** Whether all of these workspaces rest now. */
+  rest(workspaceIds: string[]): boolean {
+    return this.everybodyInMs() > 0 && workspaceIds.every((id) => this.#busy.has(id));
   }
 
   /** How long until anything may be claimed, in ms; 0 or less: now. */
@@ -50,6 +55,6 @@ export class Pace {
       return;
     }
     this.#everybodyAt = now + rest;
-    this.#busy = [...new Set(claimed.flatMap((group) => group.workspace_ids))];
+    this.#busy = new Set(claimed.flatMap((group) => group.workspace_ids));
   }
 }

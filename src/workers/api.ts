@@ -26,20 +26,20 @@ export async function start(config: Config): Promise<Running> {
   const { transport, backlog, temporalUi } = await chooseTransport(config, database, log);
   started.add(transport, (t) => t.close());
   const summaries = started.add(summaryStore(database.db, config.REDIS_URL), (s) => s.close());
-  let wake = () => {
+  let wake: (workspaceIds: string[]) => void = () => {
     database.sql.notify(EVENTS_CHANNEL, '').catch(() => {});
   };
   if (config.KNOCKON_DISPATCHER === 'on') {
     const dispatcher = started.add(createDispatcher(config, database, transport, log), (d) => d.stop());
     dispatcher.start();
-    wake = () => dispatcher.wake();
+    wake = (workspaceIds) => dispatcher.wake(workspaceIds);
   }
   const metrics = new Registry();
   registerLedgerMetrics(metrics, database.sql);
   let draining = false;
   const app = createApp({
     database,
-    writer: createMessageWriter({ sql: database.sql, onStored: () => wake() }),
+    writer: createMessageWriter({ sql: database.sql, onStored: (workspaceIds) => wake(workspaceIds) }),
     ...outside(config, database),
     backlog,
     summaries,
