@@ -2,6 +2,7 @@ import ms, { type StringValue } from 'ms';
 import type { Database, Transaction } from '../../db/client.ts';
 import { type DomainEvent, eventType } from '../../events/index.ts';
 import { effectQueue, type OpenOutcome, type RetryPolicy } from '../../transport/dispatch.ts';
+import type { PoisonPolicy } from './ordering/turns.ts';
 
 /** What an effect answers: the events that are not done, and why. Nothing, or an empty list: all are done. */
 export type Answer = OpenOutcome[] | undefined;
@@ -19,8 +20,16 @@ interface Options {
   timeout?: StringValue;
   /** Most events a call (default 500). */
   batch?: number;
-  /** `exclusive`: one call at a time for a workspace. Default `none`: calls run side by side, in any order. */
-  ordering?: 'none' | 'exclusive';
+  /**
+   * `channel`: each channel's events one after another, in the order of their `seq`, whatever dispatches and workers they come by.
+   * `exclusive`: that, and one call at a time for a workspace. Default `none`: calls run side by side, in any order.
+   */
+  ordering?: 'none' | 'channel' | 'exclusive';
+  /**
+   * What an ordered effect does when an event's tries are used up. `block` (default): its channel's later events wait until that
+   * dead letter is retried or discarded. `park`: the channel goes on without it; retried later it comes out of order.
+   */
+  onPoison?: PoisonPolicy;
 }
 
 /** What a call to the outside is given beside its events. */
@@ -52,13 +61,14 @@ export type Effect = (Pick<DatabaseEffect, 'transact'> | Pick<OutsideEffect, 'pe
   retry: RetryPolicy;
   timeout_ms: number;
   batch: number;
-  ordering: 'none' | 'exclusive';
+  ordering: 'none' | 'channel' | 'exclusive';
+  onPoison: PoisonPolicy;
   task_queue: string;
 };
 
 /** Declares an effect. @throws TypeError where an option can't be meant */
 export function defineEffect(options: DatabaseEffect | OutsideEffect): Effect {
-  const { name, on, batch = 500, timeout = '30s', ordering = 'none', retry = {}, ...rest } = options;
+  const { name, on, batch = 500, timeout = '30s', ordering = 'none', onPoison = 'block', retry = {}, ...rest } = options;
   const refuse = (what: string): never => {
     throw new TypeError(`effect "${name}": ${what}`);
   };
@@ -66,6 +76,7 @@ export function defineEffect(options: DatabaseEffect | OutsideEffect): Effect {
   if (on.length === 0) refuse('`on` is empty; list event types, or "*" for all');
   for (const type of on) if (type !== '*' && !eventType(type)) refuse(`"${type}" is not a declared event type; declare it in src/events/`);
   if (!Number.isInteger(batch) || batch < 1 || batch > 2000) refuse(`batch ${batch} is not a whole number from 1 to 2000`);
+  if (options.onPoison && ordering === 'none') refuse('`onPoison` is for ordered effects; set `ordering` too');
   const policy: RetryPolicy = {
     attempts: retry.attempts ?? 20,
     initial_ms: duration(retry.initial ?? '1s'),
@@ -75,7 +86,17 @@ export function defineEffect(options: DatabaseEffect | OutsideEffect): Effect {
   if (!Number.isInteger(policy.attempts) || policy.attempts < 0)
     refuse(`retry.attempts ${policy.attempts} is not a whole number from 0 (without end)`);
   if (policy.backoff < 1) refuse(`retry.backoff ${policy.backoff} is below 1`);
-  return Object.freeze({ ...rest, name, on, batch, ordering, retry: policy, timeout_ms: duration(timeout), task_queue: effectQueue(name) });
+  return Object.freeze({
+    ...rest,
+    name,
+    on,
+    batch,
+    ordering,
+    onPoison,
+    retry: policy,
+    timeout_ms: duration(timeout),
+    task_queue: effectQueue(name),
+  });
 
   function duration(text: StringValue): number {
     const value = ms(text);

@@ -18,7 +18,8 @@ export function chosen({ dispatch_id, events }: Pick<Claim, 'dispatch_id' | 'eve
   return sql`select event_id from outbox where dispatch_id = ${dispatch_id} order by event_id offset ${events.offset} limit ${events.limit}`;
 }
 
-const eventColumns = sql`e.id, e.type, e.version, e.workspace_id, e.channel_id, e.message_id, e.seq::float8 as seq,
+/** An event as effects get it; of a row `e`. */
+export const eventColumns = sql`e.id, e.type, e.version, e.workspace_id, e.channel_id, e.message_id, e.seq::float8 as seq,
   to_char(e.timestamp at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as timestamp, e.payload`;
 
 /**
@@ -83,7 +84,7 @@ export async function recordAttempts(db: Queryable, subscriber: string, open: Op
       ${column((o) => (o.state === 'later' ? null : o.reason.slice(0, 2000)))}::text[], ${column((o) => (o.state === 'later' ? o.until : null))}::text[]
     ) as t (event_id, target, failed, reason, until) order by event_id, target
     on conflict (event_id, subscriber, target) do update set attempts = a.attempts + excluded.attempts,
-      last_error = coalesce(excluded.last_error, a.last_error), waiting_until = excluded.waiting_until, updated_at = now()`);
+      last_error = coalesce(excluded.last_error, a.last_error), waiting_until = excluded.waiting_until, waits_for = null, updated_at = now()`);
 }
 
 /** Notes against each event of a call that failed as a whole why it did. */
@@ -94,5 +95,5 @@ export async function recordFailure(db: Queryable, claim: Claim & { target?: str
     where not exists (select from receipts r where r.event_id = c.event_id and r.subscriber = ${claim.subscriber})
     order by c.event_id
     on conflict (event_id, subscriber, target) do update set attempts = a.attempts + 1, last_error = excluded.last_error,
-      waiting_until = null, updated_at = now()`);
+      waiting_until = null, waits_for = null, updated_at = now()`);
 }

@@ -4,21 +4,31 @@ import type { Database } from '../../db/client.ts';
 import { isDatabaseAway } from '../../db/errors.ts';
 import { type EffectAnswer, type EffectCall, FAILURE, type OpenOutcome } from '../../transport/dispatch.ts';
 import type { DatabaseEffect, Effect, OutsideEffect } from './effect.ts';
-import { holdWorkspaces } from './locks.ts';
+import { FencedOffError, type Locks, LocksAwayError } from './locks/lock.ts';
+import { postgresLocks } from './locks/postgres.ts';
+import { callInOrder } from './ordering/ordered-call.ts';
 import { claimReceipts, openEvents, recordAttempts, recordFailure, settleTarget, withdrawReceipts, writeReceipts } from './receipts.ts';
 
 type Db = Database['db'];
 
 /** An effect as Temporal calls it: the activity. */
-export function effectActivity(effect: Effect, db: Db): (call: EffectCall) => Promise<EffectAnswer> {
+export function effectActivity(effect: Effect, db: Db, locks: Locks = postgresLocks(db)): (call: EffectCall) => Promise<EffectAnswer> {
   return async (call) => {
     const heart = setInterval(() => Context.current().heartbeat(), 3000);
     try {
-      return await answer(effect, db, call, Context.current().cancellationSignal);
+      const { info, cancellationSignal } = Context.current();
+      return await answer(effect, db, call, cancellationSignal, { locks, attempt: info.attempt });
     } finally {
       clearInterval(heart);
     }
   };
+}
+
+interface Trying {
+  /** Of ordered effects; by default Postgres' own, which exclude each other in every process. */
+  locks?: Locks;
+  /** Which try of this very call it is, from 1 (default): a call that is made again may have killed its worker. */
+  attempt?: number;
 }
 
 /**
@@ -27,8 +37,8 @@ export function effectActivity(effect: Effect, db: Db): (call: EffectCall) => Pr
  * @throws ApplicationFailure `EffectRetry` where a single event is to be tried again, so that Temporal's policy decides when;
  *   `EffectPoison` where the effect threw; `EffectRetry` where the database is away
  */
-export async function answer(effect: Effect, db: Db, call: EffectCall, signal: AbortSignal): Promise<EffectAnswer> {
-  const { done, open } = await attempt(effect, db, call, signal);
+export async function answer(effect: Effect, db: Db, call: EffectCall, signal: AbortSignal, trying: Trying = {}): Promise<EffectAnswer> {
+  const { done, open } = await tried(db, call, () => run(effect, db, call, signal, trying));
   const [only] = open;
   if (call.alone && only?.state === 'retry' && open.length === 1 && only.target === call.target) {
     throw ApplicationFailure.create({
@@ -41,13 +51,21 @@ export async function answer(effect: Effect, db: Db, call: EffectCall, signal: A
   return { done, open };
 }
 
-async function attempt(effect: Effect, db: Db, call: EffectCall, signal: AbortSignal): Promise<EffectAnswer> {
+async function run(effect: Effect, db: Db, call: EffectCall, signal: AbortSignal, trying: Trying): Promise<EffectAnswer> {
+  const { locks = postgresLocks(db), attempt = 1 } = trying;
+  if (effect.ordering !== 'none') return await callInOrder(effect, { db, locks, signal, attempt }, call);
+  return await ('transact' in effect ? inTransaction(effect, db, call) : outside(effect, db, call, signal));
+}
+
+async function tried(db: Db, call: EffectCall, run: () => Promise<EffectAnswer>): Promise<EffectAnswer> {
   try {
-    return await ('transact' in effect ? inTransaction(effect, db, call) : outside(effect, db, call, signal));
+    return await run();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     if (isDatabaseAway(error))
       throw ApplicationFailure.create({ type: FAILURE.retry, message: `the database is away: ${reason}`, cause: asError(error) });
+    if (error instanceof LocksAwayError || error instanceof FencedOffError)
+      throw ApplicationFailure.create({ type: FAILURE.retry, message: reason, cause: error });
     // A group is halved next, so its events have not been tried each for itself.
     if (call.alone) await recordFailure(db, call, reason).catch(() => {});
     const cause = error instanceof Error ? error.name : 'error';
@@ -58,7 +76,6 @@ async function attempt(effect: Effect, db: Db, call: EffectCall, signal: AbortSi
 /** The receipts and what the effect writes are kept together or not at all. */
 async function inTransaction(effect: Effect & Pick<DatabaseEffect, 'transact'>, db: Db, call: EffectCall): Promise<EffectAnswer> {
   return await db.transaction(async (tx) => {
-    if (effect.ordering === 'exclusive') await holdWorkspaces(tx, call);
     const events = await claimReceipts(tx, call);
     if (events.length === 0) return { done: 0, open: [] };
     const open = (await effect.transact(tx, events)) ?? [];

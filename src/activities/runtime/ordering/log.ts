@@ -1,0 +1,107 @@
+import { sql } from 'drizzle-orm';
+import type { Database, Transaction } from '../../../db/client.ts';
+import type { DomainEvent } from '../../../events/index.ts';
+import type { EffectCall } from '../../../transport/dispatch.ts';
+import type { Effect } from '../effect.ts';
+import { chosen, eventColumns } from '../receipts.ts';
+
+type Queryable = Database['db'] | Transaction;
+
+/** An event that a call is for and that is not done. */
+export interface Wanted {
+  id: string;
+  /** What is locked for it: its channel or its workspace. */
+  key: string;
+  /** Null: it has no place in any order. */
+  channel_id: string | null;
+  seq: number | null;
+  /** How long it was last made to wait, in ms; 0 at first. */
+  waited_ms: number;
+  /** It was tried before, so others may wait for it. */
+  tried: boolean;
+  /** Events of its dispatch. */
+  dispatch_size: number;
+}
+
+/** The events of this call that have no receipt. */
+export async function readWanted(db: Queryable, effect: Effect, call: EffectCall): Promise<Wanted[]> {
+  const key = effect.ordering === 'exclusive' ? sql`e.workspace_id` : sql`coalesce(e.channel_id, e.id)`;
+  const rows = await db.execute(sql`
+    with chosen as (${chosen(call)})
+    select e.id, ${key} as key, e.channel_id, e.seq::float8 as seq,
+      coalesce(extract(epoch from a.waiting_until - a.updated_at) * 1000, 0)::float8 as waited_ms,
+      (a.event_id is not null and a.waits_for is null)
+        or exists (select from dead_letters l where l.event_id = e.id and l.subscriber = ${effect.name}) as tried,
+      coalesce((select size from dispatches where id = ${call.dispatch_id}), 1) as dispatch_size
+    from chosen c join events e on e.id = c.event_id
+    left join attempts a on a.event_id = e.id and a.subscriber = ${effect.name} and a.target = ''
+    where not exists (select from receipts r where r.event_id = e.id and r.subscriber = ${effect.name})
+    order by e.channel_id, e.seq, e.id`);
+  return rows as unknown as Wanted[];
+}
+
+/** How far to read a channel's log from the effect's cursor. */
+export interface Stretch {
+  channel_id: string;
+  /** Last `seq`, included. */
+  upto: number;
+  /** Most events. */
+  most: number;
+}
+
+/** An event where it stands in its channel's log, with what stands in its way. */
+export interface Entry extends DomainEvent {
+  /**
+   * `due`: may be done as soon as those before it are. `foreign`: not this effect's. `hindered`: it was tried or asked for time
+   * itself, so its own workflow alone decides when it is tried again. `dead`: it has a dead letter.
+   */
+  place: 'done' | 'foreign' | 'due' | 'hindered' | 'dead';
+  /** Before the cursor, or in no channel: it has no turn. */
+  apart: boolean;
+  /** What is known of why it is hindered or dead. */
+  why: string | null;
+}
+
+/**
+ * Reads channels' logs from the effect's cursors on, in the order of channels and seqs, and those of `mine` that lie apart.
+ * Predecessors are there too that have not reached this effect, or anybody, yet: they are its if it is registered for them.
+ *
+ * @param mine events that are this call's to try, whatever has become of them before
+ */
+export async function readLog(db: Queryable, effect: Effect, stretches: Stretch[], mine: string[]): Promise<Entry[]> {
+  const column = (pick: (stretch: Stretch) => string | number) => sql.param(stretches.map(pick));
+  const ids = sql`${sql.param(mine)}::uuid[]`;
+  const types = sql.param(effect.on);
+  const rows = await db.execute(sql`
+    with asked as (
+      select t.channel_id, t.upto, t.most, coalesce(c.seq, -1) as cursor
+      from unnest(${column((s) => s.channel_id)}::uuid[], ${column((s) => s.upto)}::bigint[], ${column((s) => s.most)}::int[]) as t (channel_id, upto, most)
+      left join cursors c on c.subscriber = ${effect.name} and c.channel_id = t.channel_id
+    ), log as (
+      select e.*, false as apart from asked a cross join lateral (
+        select * from events where channel_id = a.channel_id and seq > a.cursor and seq <= a.upto order by seq limit a.most
+      ) e
+      union all
+      select e.*, true from unnest(${ids}) as m (id) join events e on e.id = m.id left join asked a on a.channel_id = e.channel_id
+      where e.channel_id is null or e.seq is null or e.seq <= a.cursor
+    )
+    select ${eventColumns}, e.apart, coalesce(l.reason, t.last_error) as why, case
+        when r.event_id is not null then 'done'
+        when e.id = any(${ids}) then 'due'
+        when o.event_id is null or not (e.type = any(${types}::text[]) or '*' = any(${types}::text[])) then 'foreign'
+        when o.dispatch_id is not null and not ${effect.name} = any(d.subscribers) then 'foreign'
+        when l.reason is not null then 'dead'
+        when t.event_id is not null and t.waits_for is null then 'hindered'
+        else 'due'
+      end as place
+    from log e
+    left join outbox o on o.event_id = e.id
+    left join dispatches d on d.id = o.dispatch_id
+    left join receipts r on r.event_id = e.id and r.subscriber = ${effect.name}
+    left join attempts t on t.event_id = e.id and t.subscriber = ${effect.name} and t.target = ''
+    left join lateral (
+      select reason from dead_letters where event_id = e.id and subscriber = ${effect.name} order by target limit 1
+    ) l on true
+    order by e.apart desc, e.channel_id, e.seq, e.id`);
+  return rows as unknown as Entry[];
+}

@@ -1,0 +1,194 @@
+import type { Database } from '../../../db/client.ts';
+import type { EffectAnswer, EffectCall, OpenOutcome } from '../../../transport/dispatch.ts';
+import type { Effect } from '../effect.ts';
+import type { Held, LockRequest, Locks } from '../locks/lock.ts';
+import { recordBegun, type Waits } from './books.ts';
+import { readLog, readWanted, type Stretch, type Wanted } from './log.ts';
+import { type Ask, performTurn, type Turn, transactTurn } from './turn.ts';
+import { type Ran, type Reckoned, whoseTurn } from './turns.ts';
+
+/** Locks taken in one statement. Postgres has room for some thousands in all. */
+const KEYS_AT_ONCE = 200;
+
+/** Events read beyond those that are asked for: predecessors that have not been done. */
+const EXTRA = 2000;
+
+/** A busy channel is looked at again after so long, in ms, doubled each time; after `most` a durable timer waits for it, and nobody here. */
+const PAUSE = { first: 10, most: 640 };
+
+/** How long an event waits for the one before it, in ms: each time a fifth longer, so that a workflow can wait for months. */
+const WAIT = { first: 2000, longest: 3_600_000, growth: 1.2 };
+
+interface Dependencies {
+  db: Database['db'];
+  locks: Locks;
+  signal: AbortSignal;
+  /** Which try of this very call it is, from 1. */
+  attempt: number;
+}
+
+/**
+ * Calls an ordered effect: its events, each channel's in the order of its log and after all that is before them, by whoever holds
+ * the channel. What another holds is waited for a moment and then by a timer; so is what stands behind an event that failed.
+ */
+export async function callInOrder(effect: Effect, dependencies: Dependencies, call: EffectCall): Promise<EffectAnswer> {
+  const wanted = await readWanted(dependencies.db, effect, call);
+  const ordered = new OrderedCall(effect, dependencies, call, wanted);
+  await ordered.run();
+  return { done: wanted.length - new Set(ordered.open.map((outcome) => outcome.event_id)).size, open: ordered.open };
+}
+
+class OrderedCall {
+  readonly open: OpenOutcome[] = [];
+  readonly #effect: Effect;
+  readonly #with: Dependencies;
+  readonly #call: EffectCall;
+  readonly #began = Date.now();
+  /** Until when its events are called again that must wait. */
+  readonly #until: Date;
+  /** Somebody may have died of one of these: one at a time then. */
+  readonly #careful: boolean;
+  /** The one that was noted as begun. */
+  #begun: string | undefined;
+  #left: Map<string, Wanted>;
+  /** Channels that stood still because of an event of this call: what waited there follows, by its keys. */
+  readonly #freed = new Map<string, string>();
+
+  constructor(effect: Effect, dependencies: Dependencies, call: EffectCall, wanted: Wanted[]) {
+    this.#effect = effect;
+    this.#with = dependencies;
+    this.#call = call;
+    this.#left = new Map(wanted.map((event) => [event.id, event]));
+    const waited = Math.max(0, ...wanted.map((event) => event.waited_ms));
+    this.#until = new Date(this.#began + Math.min(Math.max(WAIT.first, waited * WAIT.growth), WAIT.longest));
+    this.#careful = call.alone && (dependencies.attempt > 1 || (wanted[0]?.dispatch_size ?? 1) > 1);
+  }
+
+  async run(): Promise<void> {
+    for (let tries = 0, waited = 0; this.#left.size > 0 || this.#freed.size > 0; ) {
+      const busy = await this.#pass();
+      const isOver = Date.now() - this.#began > this.#effect.timeout_ms / 3 || this.#with.signal.aborted;
+      if (isOver || (busy.length > 0 && (this.#left.size === 0 || waited >= PAUSE.most))) break;
+      if (busy.length === 0) continue;
+      const paused = Date.now();
+      await this.#with.locks.freed({ owner: this.#effect.name, keys: busy }, PAUSE.first * 2 ** tries);
+      await this.#lookAgain();
+      waited += Date.now() - paused;
+      tries += 1;
+    }
+    const soon = new Date(Date.now() + WAIT.first / 2).toISOString();
+    for (const event_id of this.#left.keys()) this.open.push({ event_id, target: this.#call.target, state: 'later', until: soon });
+  }
+
+  /** Gives each channel a turn that is free. @returns the keys that were not, where nothing at all could be done */
+  async #pass(): Promise<string[]> {
+    const keys = [...new Set([...[...this.#left.values()].map((event) => event.key), ...this.#freed.values()])].sort();
+    const busy: string[] = [];
+    for (let i = 0; i < keys.length; i += KEYS_AT_ONCE) {
+      const some = keys.slice(i, i + KEYS_AT_ONCE);
+      if (this.#isCareful()) await this.#noteBegun(some);
+      const request = { owner: this.#effect.name, keys: some, ...this.#limits() };
+      const held = await this.#with.locks.hold(request, async (held) => {
+        if (held.keys.length > 0) this.#follow(held.keys, await this.#turn(held));
+        return new Set(held.keys);
+      });
+      busy.push(...some.filter((key) => !held.has(key)));
+    }
+    return busy.length === keys.length ? busy : [];
+  }
+
+  #turn(held: Held): Promise<Turn> {
+    const { db, signal } = this.#with;
+    const keys = new Set(held.keys);
+    const ask = this.#ask(keys);
+    return 'transact' in this.#effect
+      ? transactTurn(held, this.#effect, ask)
+      : performTurn(held, this.#effect, ask, { db, target: this.#call.target, signal });
+  }
+
+  #ask(keys: Set<string>): Ask {
+    const wanted = this.#leftOf(keys);
+    const deadline = this.#began + this.#effect.timeout_ms * 0.9;
+    const most = this.#isCareful() ? 1 : this.#effect.batch;
+    const waits = (reckoned: Reckoned, ran: Ran) => this.#waits(wanted, reckoned, ran);
+    const mine = [...wanted.map((event) => event.id), ...(this.#begun ? [this.#begun] : [])];
+    return { stretches: this.#stretches(keys), mine, most, deadline, idleMs: this.#limits().idleMs, waits };
+  }
+
+  #leftOf(keys: Set<string>): Wanted[] {
+    return [...this.#left.values()].filter((event) => keys.has(event.key));
+  }
+
+  /** Each channel up to its last event of this call; one that was freed to its end. */
+  #stretches(keys: Set<string>): Stretch[] {
+    const upto = new Map<string, { upto: number; most: number }>();
+    for (const { channel_id, seq } of this.#leftOf(keys)) {
+      if (channel_id === null || seq === null) continue;
+      const known = upto.get(channel_id) ?? { upto: seq, most: 0 };
+      upto.set(channel_id, { upto: Math.max(known.upto, seq), most: known.most + 1 });
+    }
+    for (const [channel, key] of this.#freed) if (keys.has(key)) upto.set(channel, { upto: Number.MAX_SAFE_INTEGER, most: 0 });
+    const extra = Math.ceil(EXTRA / Math.max(1, upto.size));
+    return [...upto].map(([channel_id, stretch]) => ({ channel_id, upto: stretch.upto, most: stretch.most + extra }));
+  }
+
+  /** Those that stand behind an event that is not done. */
+  #waits(wanted: Wanted[], { heads }: Reckoned, ran: Ran): Waits[] {
+    const isOpen = new Set(ran.open.map((outcome) => outcome.event_id));
+    return [...heads].flatMap(([channel, head]) => {
+      const behind = wanted.filter(
+        ({ id, channel_id, seq }) => channel_id === channel && (seq ?? 0) > (head.seq ?? 0) && !isOpen.has(id) && id !== head.id,
+      );
+      return behind.length > 0 ? [{ ids: behind.map((event) => event.id), head, until: this.#until }] : [];
+    });
+  }
+
+  /** Takes note of what a turn has settled. */
+  #follow(held: string[], turn: Turn): void {
+    const wanted = this.#leftOf(new Set(held));
+    for (const event of wanted) {
+      if (!turn.settled.has(event.id)) continue;
+      this.#left.delete(event.id);
+      if (event.tried && event.channel_id !== null) this.#freed.set(event.channel_id, event.key);
+    }
+    for (const outcome of turn.open) {
+      if (!wanted.some((event) => event.id === outcome.event_id)) continue;
+      this.#left.delete(outcome.event_id);
+      this.open.push(outcome);
+    }
+    const until = this.#until.toISOString();
+    for (const { ids } of this.#waits([...this.#left.values()], turn, { done: turn.settled, open: turn.open })) {
+      for (const event_id of ids) if (this.#left.delete(event_id)) this.open.push({ event_id, state: 'later', until });
+    }
+    for (const [channel, key] of this.#freed) {
+      const isDry = !turn.moved.has(channel) || turn.heads.has(channel);
+      if (isDry && held.includes(key)) this.#freed.delete(channel);
+    }
+  }
+
+  /** What merely follows an event of this call may be done together: that one has its receipt already. */
+  #isCareful(): boolean {
+    return this.#careful && this.#left.size > 0;
+  }
+
+  /** Before an event is tried that somebody may have died of, so that nobody else tries it. */
+  async #noteBegun(keys: string[]): Promise<void> {
+    this.#begun = undefined;
+    const { mine, stretches } = this.#ask(new Set(keys));
+    const log = await readLog(this.#with.db, this.#effect, stretches, mine);
+    const [next] = whoseTurn(log, this.#effect.onPoison, { most: 1, oneEach: true });
+    this.#begun = next?.id;
+    if (next) await recordBegun(this.#with.db, this.#effect.name, next.id);
+  }
+
+  /** Whoever had the lock may have done it. */
+  async #lookAgain(): Promise<void> {
+    const still = new Set((await readWanted(this.#with.db, this.#effect, this.#call)).map((event) => event.id));
+    this.#left = new Map([...this.#left].filter(([id]) => still.has(id)));
+  }
+
+  #limits(): Pick<LockRequest, 'statementMs' | 'idleMs'> {
+    const { timeout_ms } = this.#effect;
+    return { statementMs: timeout_ms * 0.9, idleMs: 'transact' in this.#effect ? Math.min(timeout_ms, 10_000) : timeout_ms };
+  }
+}

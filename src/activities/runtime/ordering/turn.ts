@@ -1,0 +1,112 @@
+import { crashPoint } from '../../../crash-points.ts';
+import type { Transaction } from '../../../db/client.ts';
+import { isDatabaseAway } from '../../../db/errors.ts';
+import type { DomainEvent } from '../../../events/index.ts';
+import type { OpenOutcome } from '../../../transport/dispatch.ts';
+import type { DatabaseEffect, Effect, OutsideCall, OutsideEffect } from '../effect.ts';
+import type { Held } from '../locks/lock.ts';
+import { recordAttempts, settleTarget } from '../receipts.ts';
+import { recordWaits, settle, type Waits } from './books.ts';
+import { isOutOfTurn, isolate, OutOfTurnError, TimeLimitError } from './isolate.ts';
+import { type Entry, readLog, type Stretch } from './log.ts';
+import { type Ran, type Reckoned, reckon, whoseTurn } from './turns.ts';
+
+/** What a turn is about. */
+export interface Ask {
+  stretches: Stretch[];
+  /** Events that are this call's to try, whatever has become of them before. */
+  mine: string[];
+  /** Most events. */
+  most: number;
+  /** When the effect must have answered, in ms since 1970. */
+  deadline: number;
+  idleMs: number;
+  /** Which of the call's events wait, and until when, once it is known where the channels stand still. */
+  waits(reckoned: Reckoned, ran: Ran): Waits[];
+}
+
+/** What a turn came to. */
+export interface Turn extends Reckoned {
+  /** Events that have their receipt: by this turn, or before it. */
+  settled: Set<string>;
+  open: OpenOutcome[];
+  /** Channels of which something was done. */
+  moved: Set<string | null>;
+}
+
+/** Does the events whose turn it is, in one transaction with their receipts. */
+export async function transactTurn(held: Held, effect: Effect & Pick<DatabaseEffect, 'transact'>, ask: Ask): Promise<Turn> {
+  return await held.transaction(async (tx) => {
+    const log = await readLog(tx, effect, ask.stretches, ask.mine);
+    const turn = whoseTurn(log, effect.onPoison, { most: ask.most, oneEach: false });
+    const ran = await isolate(turn, effect.onPoison, (events) => attempt(tx, effect, ask, events));
+    return await keepBooks(tx, effect, ask, { log, ran, turn });
+  });
+}
+
+async function attempt(tx: Transaction, effect: Effect & Pick<DatabaseEffect, 'transact'>, ask: Ask, events: DomainEvent[]) {
+  let giveUp = () => {};
+  try {
+    return await inTime(ask, () =>
+      tx.transaction(async (savepoint) => {
+        // An effect that goes on after it was given up must not reach a connection that is somebody else's by then.
+        const lease = Proxy.revocable(savepoint, {});
+        giveUp = lease.revoke;
+        const open = (await effect.transact(lease.proxy, events)) ?? [];
+        if (isOutOfTurn(events, open, effect.onPoison)) throw new OutOfTurnError(open);
+        return open;
+      }),
+    );
+  } finally {
+    giveUp();
+  }
+}
+
+/** Calls the outside for the first event of each channel; its receipts are written while the channels are still held. */
+export async function performTurn(held: Held, effect: Effect & Pick<OutsideEffect, 'perform'>, ask: Ask, call: OutsideCall): Promise<Turn> {
+  const read = await held.transaction((tx) => readLog(tx, effect, ask.stretches, ask.mine));
+  // One party of an event is tried again: nobody else's turn.
+  const log = call.target === undefined ? read : read.filter((entry) => ask.mine.includes(entry.id));
+  const turn = whoseTurn(log, effect.onPoison, { most: ask.most, oneEach: true });
+  const ran = await isolate(turn, effect.onPoison, (events) => inTime(ask, async () => (await effect.perform(events, call)) ?? []));
+  return await held.transaction(async (tx) => {
+    if (call.target === undefined) return await keepBooks(tx, effect, ask, { log, ran, turn });
+    for (const id of ran.done) await settleTarget(tx, effect.name, id, call.target);
+    await recordAttempts(tx, effect.name, ran.open);
+    return { settled: ran.done, open: ran.open, moved: new Set(), cursors: new Map(), heads: new Map() };
+  });
+}
+
+async function keepBooks(
+  tx: Transaction,
+  effect: Effect,
+  ask: Ask,
+  { log, ran, turn }: { log: Entry[]; ran: Ran; turn: Entry[] },
+): Promise<Turn> {
+  const reckoned = reckon(log, ran, effect.onPoison);
+  await settle(tx, effect.name, { done: [...ran.done], cursors: reckoned.cursors, once: 'transact' in effect });
+  await recordAttempts(tx, effect.name, ran.open);
+  for (const waits of ask.waits(reckoned, ran)) await recordWaits(tx, effect.name, waits);
+  crashPoint('in-effect');
+  const before = log.filter((entry) => entry.place === 'done').map((entry) => entry.id);
+  return { ...reckoned, open: ran.open, settled: new Set([...before, ...ran.done]), moved: new Set(turn.map((entry) => entry.channel_id)) };
+}
+
+/** Ends an attempt that does not answer, before whoever called gives up: its locks are free then, and the reason is known. */
+async function inTime<T>({ deadline, idleMs }: Ask, attempt: () => Promise<T>): Promise<T> {
+  const began = Date.now();
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new TimeLimitError('the effect did not answer in time')), Math.max(1, deadline - began));
+  });
+  try {
+    return await Promise.race([attempt(), tooLate]);
+  } catch (error) {
+    // The database has ended the transaction of an effect that was not heard of for so long.
+    if (isDatabaseAway(error) && Date.now() - began >= idleMs)
+      throw new TimeLimitError('the effect was busy with other things than the database for too long');
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
