@@ -50,6 +50,8 @@ const schema = z.object({
   TEMPORAL_UI_URL: url(['http:', 'https:'], 'http://localhost:8233').optional(),
   /** Set: channel summaries are served from Redis. */
   REDIS_URL: url(['redis:', 'rediss:'], 'redis://localhost:6379').optional(),
+  /** Where workers lock what ordered effects may do only one at a time. `redis` wants REDIS_URL. All workers want the same. */
+  KNOCKON_LOCKS: z.enum(['postgres', 'redis'], { message: 'wants "postgres" or "redis"' }).default('postgres'),
   /** Unset: nobody is e-mailed. */
   SMTP_URL: url(['smtp:', 'smtps:'], 'smtp://user:password@mail.example.com:587').optional(),
   MAIL_FROM: z.string().default('Knock-on <notifications@knockon.example>'),
@@ -110,6 +112,8 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
         : `${name} is ${shown(name, given[name])}: it ${issue.message}`,
     );
   }
+  if (parsed.data?.KNOCKON_LOCKS === 'redis' && !parsed.data.REDIS_URL)
+    problems.push('KNOCKON_LOCKS is "redis": it wants REDIS_URL to be set');
   if (problems.length > 0 || !parsed.success)
     throw new ConfigError(`The configuration can't be used:\n${problems.map((p) => `  ${p}`).join('\n')}`);
   return parsed.data;

@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import { createEffects, type EffectSettings } from '../activities/index.ts';
 import type { Effect } from '../activities/runtime/effect.ts';
+import type { Locks } from '../activities/runtime/locks/lock.ts';
+import { postgresLocks } from '../activities/runtime/locks/postgres.ts';
 import type { Config } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import { type Registration, register } from '../outbox/subscribers.ts';
@@ -55,15 +57,32 @@ export interface Hosting {
   started: Started;
 }
 
+/** What a transport takes to host effects. */
+export interface Hosted extends Hosting {
+  /** Of the ordered ones. */
+  locks: Locks;
+}
+
 /** A worker for each effect, then their registration: from then on dispatches are for them too. `ended` rejects where one fails for good. */
 export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<void> }> {
-  const { config, database, effects, log } = hosting;
-  const { ended } = await (config.KNOCKON_TRANSPORT === 'pg-boss' ? await import('./pg-boss.ts') : await import('./temporal.ts')).host(
-    hosting,
-  );
+  const { config, database, effects, log, started } = hosting;
+  const locks = started.add(await locksOf(hosting), (l) => l.close());
+  const transport = config.KNOCKON_TRANSPORT === 'pg-boss' ? await import('./pg-boss.ts') : await import('./temporal.ts');
+  const { ended } = await transport.host({ ...hosting, locks });
   await register(database.sql, effects.map(registration));
   log.info({ effects: effects.map((effect) => effect.name) }, 'ready');
   return { ended };
+}
+
+/** Redis' client is loaded by those alone who lock there. */
+async function locksOf({ config, database, log }: Hosting): Promise<Locks> {
+  if (config.KNOCKON_LOCKS === 'postgres' || config.REDIS_URL === undefined) return postgresLocks(database.db);
+  const { redisLocks } = await import('../activities/runtime/locks/redis.ts');
+  return redisLocks({
+    url: config.REDIS_URL,
+    db: database.db,
+    onError: (err) => log.warn({ err }, 'Redis, where the locks are, does not answer'),
+  });
 }
 
 function registration(effect: Effect): Registration {

@@ -7,13 +7,13 @@ import { createBoss, ensureQueues } from '../transport/pg-boss/boss.ts';
 import { listenForCalls } from '../transport/pg-boss/call-queue.ts';
 import { Consumer } from '../transport/pg-boss/consumer.ts';
 import { type SeeThroughOptions, seeThrough } from '../transport/pg-boss/see-through.ts';
-import type { Hosting } from './effects.ts';
+import type { Hosted } from './effects.ts';
 
 /** Tries to reach Postgres at the start, ever slower up to 30 s: workers and servers may start in any order. */
 const START_ATTEMPTS = 1000;
 
 /** Hosts effects as consumers of pg-boss's queues, one each, and looks after jobs whose worker is gone. */
-export async function host(hosting: Hosting): Promise<{ ended: Promise<void> }> {
+export async function host(hosting: Hosted): Promise<{ ended: Promise<void> }> {
   const { config, database, effects, log, started } = hosting;
   const boss = createBoss({ url: config.DATABASE_URL, name: 'knockon pg-boss', log, connections: 4, supervise: true });
   started.add(boss, (b) => b.stop({ graceful: false }));
@@ -34,10 +34,10 @@ export async function host(hosting: Hosting): Promise<{ ended: Promise<void> }> 
   return { ended };
 }
 
-function consumerOf(effect: Effect, boss: PgBoss, { config, database, log }: Hosting): Consumer {
+function consumerOf(effect: Effect, boss: PgBoss, { config, database, locks, log }: Hosted): Consumer {
   const options: SeeThroughOptions = {
     boss,
-    call: (call, signal) => answer(effect, database.db, call, signal),
+    call: (call, signal) => answer(effect, database.db, call, signal, { locks }),
     inTransaction: (run) =>
       database.db.transaction((tx) => run({ db: fromDrizzle(tx, sql), recordDeadLetters: (letters) => recordDeadLetters(tx, letters) })),
   };

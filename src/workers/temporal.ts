@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { effectActivity } from '../activities/runtime/run-effect.ts';
 import type { Config } from '../config.ts';
 import { connectionOptions } from '../transport/temporal.ts';
-import type { Hosting } from './effects.ts';
+import type { Hosted } from './effects.ts';
 import { temporalOf } from './process.ts';
 
 let installed = false;
@@ -35,7 +35,7 @@ export async function connectWorker(config: Config, log: Logger): Promise<Native
 }
 
 /** Hosts effects as activities, a Temporal worker each. */
-export async function host({ config, database, effects, log, started }: Hosting): Promise<{ ended: Promise<void> }> {
+export async function host({ config, database, effects, locks, log, started }: Hosted): Promise<{ ended: Promise<void> }> {
   installRuntime(log);
   const connection = started.add(await connectWorker(config, log), (c) => c.close());
   const workers = await Promise.all(
@@ -44,7 +44,7 @@ export async function host({ config, database, effects, log, started }: Hosting)
         connection,
         namespace: config.TEMPORAL_NAMESPACE,
         taskQueue: effect.task_queue,
-        activities: { [effect.name]: effectActivity(effect, database.db) },
+        activities: { [effect.name]: effectActivity(effect, database.db, locks) },
         shutdownGraceTime: config.KNOCKON_SHUTDOWN,
         maxConcurrentActivityTaskExecutions: config.KNOCKON_CONCURRENCY,
         activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
