@@ -33,8 +33,18 @@ export const dispatches = pgTable(
     started_at: moment(),
     /** The workflow's first run. */
     run_id: text(),
+    /** Subscribers that have not settled every event of it, as the ledger last found; null: it has not looked yet. */
+    open: text().array(),
+    /** When the ledger found every effect done or given up: it need not look again. Null again once a receipt is deleted. */
+    settled_at: moment(),
+    /** How often what was missing of it has been started again. */
+    restarts: integer().notNull().default(0),
+    restarted_at: moment(),
   },
-  (t) => [index('dispatches_unstarted').on(t.claimed_at).where(sql`started_at is null`)],
+  (t) => [
+    index('dispatches_unstarted').on(t.claimed_at).where(sql`started_at is null`),
+    index('dispatches_unsettled').on(t.id).where(sql`settled_at is null`),
+  ],
 );
 
 /** Who wants which events, on which queue, with which policy: written by the worker that hosts the effect. */

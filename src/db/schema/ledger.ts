@@ -1,0 +1,18 @@
+import { bigint, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core';
+import { bytea, created } from './columns.ts';
+
+/** Events that each subscriber has settled (done or given up), since the beginning: history the ledger need not read again. */
+export const settledTotals = pgTable('settled_totals', {
+  subscriber: text().primaryKey(),
+  events: bigint({ mode: 'number' }).notNull(),
+});
+
+/** What the newest background check of the ledger found: one does it, all processes show it. */
+export const ledgerChecks = pgTable('ledger_checks', {
+  name: text().primaryKey(),
+  checked_at: created(),
+  balance: jsonb().notNull(),
+});
+
+/** How far a log has been expired: what is before it may be gone. `mac` is made with KNOCKON_SECRET, so that nobody else can move it. */
+export const expirations = pgTable('expirations', { log: text().primaryKey(), before: uuid().notNull(), mac: bytea().notNull() });
