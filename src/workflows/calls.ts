@@ -5,8 +5,10 @@ import type { Dead } from './reckoning.ts';
 
 type Leg = { dispatch: Dispatch; subscriber: SubscriberSpec };
 
+const WORKER_DIED = 'TemporalTimeout:Heartbeat';
+
 /** Failures that a group is not tried again for as it is: it is halved. */
-const HALVED = ['EffectPoison', 'TemporalTimeout:StartToClose', 'TemporalTimeout:Heartbeat'];
+const HALVED = ['EffectPoison', 'TemporalTimeout:StartToClose', WORKER_DIED];
 
 const ledger = proxyActivities<{ recordDeadLetters(letters: DeadLetters): Promise<void> }>({
   taskQueue: 'workflows',
@@ -38,6 +40,8 @@ function alonePolicy({ retry }: SubscriberSpec, tried: number): ActivityOptions[
     initialInterval: retry.initial_ms,
     maximumInterval: Math.max(retry.initial_ms, retry.max_ms),
     backoffCoefficient: retry.backoff,
+    // Perhaps it is the event that kills workers: the workflow counts these itself.
+    nonRetryableErrorTypes: [WORKER_DIED],
   };
 }
 

@@ -14,6 +14,12 @@ export function sum(dead: Dead[]): Dead {
   return { events: dead.reduce((n, d) => n + d.events, 0), reason: dead.find((d) => d.reason)?.reason };
 }
 
+/** Whether the worker died in the middle of the call (or hung so that it did not answer), and Temporal leaves it to us what to do. */
+export function killsWorkers(error: unknown): boolean {
+  if (!(error instanceof ActivityFailure) || error.retryState !== 'NON_RETRYABLE_FAILURE') return false;
+  return error.cause instanceof TimeoutFailure && error.cause.timeoutType === 'HEARTBEAT';
+}
+
 /** Why an activity failed for good: a short cause that groups alike failures, and a sentence. */
 export function explainFailure(error: unknown): { cause: string; reason: string } {
   const root = error instanceof ActivityFailure ? error.cause : error;

@@ -2,7 +2,7 @@ import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import type { Dispatch, OpenOutcome, Selection, SubscriberSpec } from '../transport/dispatch.ts';
 import { count, halves, sortOut } from '../transport/selection.ts';
 import { bury, callEffect } from './calls.ts';
-import { type Dead, explainFailure, noneDead, sum } from './reckoning.ts';
+import { type Dead, explainFailure, killsWorkers, noneDead, sum } from './reckoning.ts';
 import type { Slots } from './slots.ts';
 
 /** One dispatch's way to one subscriber. */
@@ -13,6 +13,18 @@ export interface Leg {
   /** What is to be seen through by the workflow's next run; unset while this one goes on. */
   left?: Selection[];
 }
+
+/** What a call is about beside its events. */
+interface About {
+  target?: string;
+  /** How many of the policy's attempts are used up. */
+  tried?: number;
+  /** How many workers have died of it. */
+  deaths?: number;
+}
+
+/** Workers that may die of one event before it is given up: the next one would take others' work down with it again. */
+const DEATHS = 3;
 
 /** Sees these events through to the end. A cancelled workflow leaves a dead letter for what it has not done. */
 export async function settleAll(leg: Leg, selections: Selection[]): Promise<Dead> {
@@ -28,14 +40,17 @@ export async function settleAll(leg: Leg, selections: Selection[]): Promise<Dead
 }
 
 /** Calls the effect for these events and follows up what it leaves open. A call that fails as a whole is halved until the culprit is alone. */
-async function settle(leg: Leg, events: Selection, options: { target?: string; tried?: number } = {}): Promise<Dead> {
+async function settle(leg: Leg, events: Selection, about: About = {}): Promise<Dead> {
   let open: OpenOutcome[];
   try {
-    ({ open } = await leg.slots.use(() => callEffect(leg, events, options)));
+    ({ open } = await leg.slots.use(() => callEffect(leg, events, about)));
   } catch (error) {
     if (isCancellation(error)) return leave(leg, events, error);
     if (count(events) > 1) return sum(await Promise.all(halves(events).map((half) => settle(leg, half))));
-    return await giveUp(leg, events, { ...explainFailure(error), target: options.target });
+    const { target, tried = 0, deaths = 1 } = about;
+    if (killsWorkers(error) && deaths < DEATHS && tried + 1 !== leg.subscriber.retry.attempts)
+      return await after(leg, leg.subscriber.retry.initial_ms, events, { target, tried: tried + 1, deaths: deaths + 1 });
+    return await giveUp(leg, events, { ...explainFailure(error), target });
   }
   return await followUp(leg, open);
 }
@@ -74,13 +89,13 @@ async function eachTarget(leg: Leg, id: string, outcomes: OpenOutcome[]): Promis
   return sum([noneDead, await settle(leg, { ids: [id] })]);
 }
 
-async function after(leg: Leg, ms: number, events: Selection, options: { target?: string; tried?: number }): Promise<Dead> {
+async function after(leg: Leg, ms: number, events: Selection, about: About): Promise<Dead> {
   try {
     await sleep(ms);
   } catch (error) {
     return leave(leg, events, error);
   }
-  return await settle(leg, events, options);
+  return await settle(leg, events, about);
 }
 
 /** Gives up on events: dead letters for them. */
