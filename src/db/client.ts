@@ -1,5 +1,6 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
+import { endWhenCut } from './cut.ts';
 import * as schema from './schema/index.ts';
 
 type Drizzle = PostgresJsDatabase<typeof schema>;
@@ -30,8 +31,8 @@ export function connectDatabase(url: string, options: { connections?: number; na
     connection: { application_name: options.name ?? 'knockon' },
   };
   // Two clients: drizzle() changes the parsers of the one it is given.
-  const db = postgres(url, { ...common, max: options.connections ?? 8 });
-  const sql = postgres(url, { ...common, max: 4 });
+  const db = endWhenCut(postgres(url, { ...common, max: options.connections ?? 8 }));
+  const sql = endWhenCut(postgres(url, { ...common, max: 4 }));
   return {
     db: drizzle({ client: db, schema }),
     sql,
