@@ -14,6 +14,18 @@ const duration = (fallback: StringValue) =>
       return z.NEVER;
     });
 
+const durationOrOff = (fallback: StringValue | 'off') =>
+  z
+    .string()
+    .default(fallback)
+    .transform((text, context) => {
+      if (text.trim() === 'off') return null;
+      const value = ms(text as StringValue);
+      if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
+      context.addIssue({ code: 'custom', message: 'wants a duration such as "30s", "5m" or "90d", or "off"' });
+      return z.NEVER;
+    });
+
 const url = (protocols: string[], example: string) =>
   z
     .string()
@@ -32,6 +44,20 @@ const cidrs = z
   .transform((text) => text.split(/[\s,]+/).filter(Boolean))
   .refine((list) => list.every((entry) => ipaddr.isValidCIDR(entry)), { message: 'wants a list of CIDRs such as "10.0.0.0/8, ::1/128"' });
 
+const quota = (fallback: string) =>
+  z
+    .string()
+    .default(fallback)
+    .transform((text, context) => {
+      if (text.trim() === 'off') return null;
+      const [, requests, window] = /^\s*(\d{1,9})\s*\/\s*(\d*\s*[a-z]+)\s*$/.exec(text) ?? [];
+      const seconds = window && ms((/^\d/.test(window) ? window : `1${window}`) as StringValue) / 1000;
+      if (Number(requests) >= 1 && Number.isInteger(seconds) && Number(seconds) >= 1)
+        return { requests: Number(requests), seconds: Number(seconds) };
+      context.addIssue({ code: 'custom', message: 'wants requests and a window in whole seconds such as "600/1m" or "50/s", or "off"' });
+      return z.NEVER;
+    });
+
 /** Every setting: its variable, its format, its default. Durations are given as text and read as milliseconds. */
 const schema = z.object({
   /** Where Postgres (18 or newer) is. */
@@ -48,7 +74,7 @@ const schema = z.object({
   TEMPORAL_API_KEY: z.string().optional(),
   /** Where people see the Temporal UI; journeys link to it. Empty: no links. */
   TEMPORAL_UI_URL: url(['http:', 'https:'], 'http://localhost:8233').optional(),
-  /** Set: channel summaries are served from Redis. */
+  /** Set: channel summaries are served from Redis, and API processes share their limits. */
   REDIS_URL: url(['redis:', 'rediss:'], 'redis://localhost:6379').optional(),
   /** Where workers lock what ordered effects may do only one at a time. `redis` wants REDIS_URL. All workers want the same. */
   KNOCKON_LOCKS: z.enum(['postgres', 'redis'], { message: 'wants "postgres" or "redis"' }).default('postgres'),
@@ -62,6 +88,12 @@ const schema = z.object({
   KNOCKON_HOST: z.string().default('127.0.0.1'),
   /** 0: any free port. */
   KNOCKON_PORT: whole(3000, 0, 65_535),
+  /** Requests a key may make, such as `600/1m`; `off`: any number. By default so many that only a runaway loop meets it. */
+  KNOCKON_RATE_LIMIT: quota('100000/1s'),
+  /** Requests without a valid key from one address (or /64 of IPv6), so that guessing keys is bounded; `off`: any number. */
+  KNOCKON_KEYLESS_LIMIT: quota('1000/1m'),
+  /** Proxies in front of the API, whose X-Forwarded-For says where a request comes from; none by default. */
+  KNOCKON_TRUSTED_PROXIES: cidrs,
   /** Private networks that webhooks may reach; none by default. */
   KNOCKON_WEBHOOK_ALLOW: cidrs,
   /** Longest wait for an endpoint's answer. */
@@ -80,6 +112,14 @@ const schema = z.object({
   KNOCKON_READY_AGE: duration('60s'),
   /** A dispatch that was claimed so long ago and not started since is started by whoever finds it (its dispatcher is gone). */
   KNOCKON_RELAY_AGE: duration('15s'),
+  /** How often the ledger is checked in the background, for /metrics and /readyz; several processes share one check. */
+  KNOCKON_CHECK_EVERY: duration('15s').refine((value) => value >= 100, { message: 'wants 100ms or more' }),
+  /** Missing effects are started again once nobody has started their dispatch for so long; `off`: never. */
+  KNOCKON_HEAL_AGE: durationOrOff('5m'),
+  /** How long events are kept that every subscriber has done, with all that belongs to them; `off`: for ever. */
+  KNOCKON_RETENTION_EVENTS: durationOrOff('off'),
+  /** How long receipts of what is done are kept; without them a replay of an event makes its effects happen again. `off`: as long as events. */
+  KNOCKON_RETENTION_RECEIPTS: durationOrOff('off'),
   /** How long a stopping API goes on answering after /readyz has said no, so that load balancers notice before connections are refused. */
   KNOCKON_DRAIN: duration('1s'),
   /** How long a stopping process lets its work finish. */

@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client';
 import type { ApiDependencies } from './dependencies.ts';
 import { createKeyring } from './keys.ts';
+import { noLimits } from './limits/index.ts';
 import { operatorKey, workspaceKey } from './middleware/authenticate.ts';
 import { observe } from './middleware/observe.ts';
 import { onError, onUnrouted } from './middleware/problems.ts';
@@ -28,6 +29,7 @@ import { workspaceRoutes } from './routes/workspaces.ts';
 export function createApp(deps: ApiDependencies) {
   const registry = deps.metrics ?? new Registry();
   const keyring = createKeyring(deps.database);
+  const limits = deps.limits ?? noLimits;
   const app = router();
   app.onError(onError(deps.log));
   app.use(observe(registry));
@@ -35,9 +37,9 @@ export function createApp(deps: ApiDependencies) {
   app.route('/', docsRoutes());
   app.get('/openapi.json', (c) => c.json(document));
   // Before the workspaces' keys are asked for: its own routes answer, and go no further.
-  app.use('/v1/workspaces', operatorKey(deps.adminKey));
+  app.use('/v1/workspaces', operatorKey(deps.adminKey, limits));
   app.route('/', workspaceRoutes(deps));
-  app.use('/v1/*', workspaceKey(keyring));
+  app.use('/v1/*', workspaceKey(keyring, limits));
   app.route('/', apiKeyRoutes(deps, keyring));
   const routes = [postMessageRoute, messageRoutes, messageEffectRoutes, channelRoutes, eventRoutes, searchRoutes, notificationRoutes];
   const more = [memberRoutes, analyticsRoutes, auditRoutes, endpointRoutes, deliveryRoutes, subscriberRoutes];

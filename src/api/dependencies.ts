@@ -3,7 +3,9 @@ import type { Registry } from 'prom-client';
 import type { Database } from '../db/client.ts';
 import type { MessageWriter } from '../messages/create.ts';
 import type { Message } from '../messages/message.ts';
+import type { Balance } from '../ops/verify.ts';
 import type { Seal } from '../seal.ts';
+import type { Limits } from './limits/index.ts';
 
 /** A channel's read model, as the `cache` effect keeps it. */
 export interface ChannelSummary {
@@ -49,11 +51,15 @@ export interface ApiDependencies {
   sendTest(endpointId: string): Promise<TestDelivery>;
   /** What waits in a subscriber's queue; null where that can't be found out. */
   backlog(taskQueue: string): Promise<{ count: number; age_seconds: number } | null>;
+  /** Checks the ledger now. */
+  verifyLedger(): Promise<Balance>;
   readiness(): Promise<{ ok: boolean; detail: Record<string, unknown> }>;
   /** The operator's key; undefined: nobody is the operator. */
   adminKey: string | undefined;
   /** Journeys link into this UI; no links without a `url`. */
   temporalUi: { url: string | undefined; namespace: string } | null;
+  /** How many requests are let through; default: all. */
+  limits?: Limits;
   /** Why a webhook may not go there; null where it may. */
   isAllowedWebhookUrl(url: string): Promise<string | null>;
   log: Logger;

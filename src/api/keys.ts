@@ -26,7 +26,8 @@ export const sameKey = (given: string, wanted: string): boolean => timingSafeEqu
 
 /** Tells who calls by the key; remembers it for a few seconds, so that the hot path asks the database once in a while. */
 export interface Keyring {
-  find(key: string): Promise<Caller | undefined>;
+  /** @param beforeAsking runs before the database is asked for a key that has not been right before; throws to refuse that */
+  find(key: string, beforeAsking: () => Promise<void>): Promise<Caller | undefined>;
   /** From now on the key with this hash is looked up again. */
   forget(hash: Buffer): void;
 }
@@ -41,11 +42,23 @@ export function createKeyring({ db }: Database): Keyring {
       return caller;
     },
   });
+  const right = new LRUCache<string, true>({ max: 10_000 });
+  async function ask(known: string, beforeAsking: () => Promise<void>): Promise<Caller | undefined> {
+    if (!right.has(known)) await beforeAsking();
+    const caller = await remembered.fetch(known);
+    if (caller) right.set(known, true);
+    else right.delete(known);
+    return caller;
+  }
   return {
-    async find(key) {
+    async find(key, beforeAsking) {
       const known = hash('sha256', key, 'base64');
-      return remembered.get(known) ?? (await remembered.fetch(known));
+      return remembered.get(known) ?? (await ask(known, beforeAsking));
     },
-    forget: (forgotten) => void remembered.delete(forgotten.toString('base64')),
+    forget(forgotten) {
+      const known = forgotten.toString('base64');
+      remembered.delete(known);
+      right.delete(known);
+    },
   };
 }

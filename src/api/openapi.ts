@@ -7,6 +7,7 @@ const description = `Post messages; everything that must happen because of them 
 - **Errors** are RFC 9457 documents (\`application/problem+json\`). 422 names each field. Fields and query parameters that are not in the schema are refused, so that a misspelt one is not lost in silence.
 - **Lists** answer \`{data, next_cursor}\`; pass \`next_cursor\` as \`cursor\` for the next page. Entries added meanwhile move nothing.
 - **Idempotency-Key** on every POST that creates: sent again within 24 hours, the first answer comes again, with \`Idempotent-Replayed: true\`. A failed request keeps nothing, and its key stays free.
+- **Limits.** \`RateLimit-Policy\` and \`RateLimit\` say what is left of the key's quota; beyond it, 429 with \`Retry-After\`.
 - **Times** are RFC 3339 with an offset; answers are in UTC. Ids are UUIDv7.`;
 
 /** The OpenAPI 3.1 document of everything that is registered on the app. */

@@ -16,6 +16,7 @@ const titles = {
   413: 'Content Too Large',
   415: 'Unsupported Media Type',
   422: 'Unprocessable Content',
+  429: 'Too Many Requests',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
 } as const;
@@ -23,8 +24,10 @@ const titles = {
 export type ProblemStatus = keyof typeof titles;
 
 interface Options {
-  /** A short name for programs, the end of the document's `type`. Default: none, `about:blank`. */
+  /** A short name for programs, the end of the document's `type`; or a whole URI. Default: none, `about:blank`. */
   type?: string;
+  /** Further members of the document. */
+  extensions?: Record<string, unknown>;
   errors?: FieldError[];
   headers?: Record<string, string>;
 }
@@ -54,8 +57,9 @@ export function invalid(errors: FieldError[]): Problem {
 
 /** The problem as the response of this request. */
 export function answerProblem(c: Context, { status, message, options }: Problem): Response {
-  const type = options.type ? `urn:knockon:problem:${options.type}` : 'about:blank';
-  const document = { type, title: titles[status], status, detail: message, errors: options.errors };
+  const { type = 'about:blank' } = options;
+  const uri = type.includes(':') ? type : `urn:knockon:problem:${type}`;
+  const document = { type: uri, title: titles[status], status, detail: message, errors: options.errors, ...options.extensions };
   return c.body(JSON.stringify(document), status as ContentfulStatusCode, {
     'content-type': 'application/problem+json',
     ...options.headers,

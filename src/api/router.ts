@@ -58,14 +58,18 @@ const problems = {
   413: 'The body is larger than 256 KiB.',
   415: 'The body is not JSON by its content type.',
   422: 'The request does not fit the schema; each field is named. Or the Idempotency-Key was used for another request.',
+  429: 'The quota of this key, or of requests without a valid key from this address, is used up; try again after Retry-After seconds.',
   503: 'The database is away; try again after Retry-After seconds.',
 } as const;
+
+/** Asked by load balancers and people: without key, and without limit. */
+const isOpen = (route: RouteConfig) => route.security?.length === 0;
 
 function problemsOf(route: RouteConfig, creates: boolean): (keyof typeof problems)[] {
   const { body, params, query } = route.request ?? {};
   return [
     ...(body ? ([400, 413, 415] as const) : []),
-    ...(route.security?.length === 0 ? [] : ([401] as const)),
+    ...(isOpen(route) ? [] : ([401, 429] as const)),
     ...(params ? ([404] as const) : []),
     ...(creates ? ([409] as const) : []),
     ...(body || query || creates ? ([422] as const) : []),
@@ -80,6 +84,28 @@ const idempotencyKey = {
   schema: { type: 'string' as const, minLength: 1, maxLength: 255 },
 };
 
+const seconds = { type: 'integer' as const, minimum: 1 };
+const retryAfter = { 'Retry-After': { description: 'How long to wait, in seconds.', schema: seconds } };
+const rateLimit = {
+  'RateLimit-Policy': {
+    description: 'The quota that this request counts against: `q` requests in `w` seconds. Not there where there is none.',
+    schema: { type: 'string' as const, examples: ['"key";q=600;w=60'] },
+  },
+  RateLimit: {
+    description: 'What is left of it: `r` requests, and a whole quota again in `t` seconds.',
+    schema: { type: 'string' as const, examples: ['"key";r=599;t=60'] },
+  },
+};
+
+function headersOf(status: keyof typeof problems) {
+  return { ...(status === 503 ? {} : rateLimit), ...(status === 429 || status === 503 ? retryAfter : {}) };
+}
+
+const withHeaders = (responses: RouteConfig['responses']): RouteConfig['responses'] =>
+  Object.fromEntries(
+    Object.entries(responses).map(([status, response]) => [status, '$ref' in response ? response : { headers: rateLimit, ...response }]),
+  );
+
 /**
  * Declares an operation: a route, and with it everything that follows from what it takes. A body is read as JSON; the
  * problems it can answer are documented; the caller's key is asked for unless `security` says otherwise.
@@ -90,14 +116,14 @@ export function operation<P extends string, R extends Omit<RouteConfig, 'path'> 
   const { creates = false, ...rest } = route;
   const documents = problemsOf(route, creates).map((status) => [
     status,
-    { description: problems[status], content: { 'application/problem+json': { schema: problemSchema } } },
+    { description: problems[status], headers: headersOf(status), content: { 'application/problem+json': { schema: problemSchema } } },
   ]);
   const declared = {
     ...rest,
     ...(creates && { parameters: [idempotencyKey] }),
     ...(route.request?.body && { middleware: jsonBody }),
     security: route.security ?? [{ key: [] }],
-    responses: { ...Object.fromEntries(documents), ...route.responses },
+    responses: { ...Object.fromEntries(documents), ...(isOpen(route) ? route.responses : withHeaders(route.responses)) },
   };
   return createRoute(declared) as unknown as ReturnType<typeof createRoute<P, R>>;
 }

@@ -1,53 +1,65 @@
 import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createAdaptorServer } from '@hono/node-server';
+import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { auditKey } from '../activities/audit/hash.ts';
 import { verifyAudit } from '../activities/audit/verify.ts';
 import { summaryStore } from '../activities/cache/summaries.ts';
 import { isAllowedWebhookUrl, sendTest } from '../activities/webhooks/index.ts';
 import { createApp } from '../api/app.ts';
+import { createLimits, type Limits } from '../api/limits/index.ts';
 import type { Config } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import { createMessageWriter } from '../messages/create.ts';
+import { LedgerCheck } from '../ops/check.ts';
 import { registerLedgerMetrics } from '../ops/metrics.ts';
 import { readiness } from '../ops/readiness.ts';
+import { verifyLedger } from '../ops/verify.ts';
 import { EVENTS_CHANNEL } from '../outbox/emit.ts';
 import { createSeal } from '../seal.ts';
 import { createLog, type Running, Started } from './process.ts';
 import { createDispatcher } from './relay.ts';
+import { repeat } from './repeat.ts';
 import { chooseTransport } from './transport.ts';
+import { startUpkeep } from './upkeep.ts';
 
 /** `knockon api`: serves HTTP, and unless KNOCKON_DISPATCHER is off dispatches what it stores. */
 export async function start(config: Config): Promise<Running> {
   const log = createLog('api', config.LOG_LEVEL);
   const started = new Started();
   const database = started.add(connectDatabase(config.DATABASE_URL, { name: 'knockon api' }), (d) => d.close());
-  const { transport, backlog, temporalUi } = await chooseTransport(config, database, log);
+  const { transport, recovery, backlog, temporalUi } = await chooseTransport(config, database, log);
   started.add(transport, (t) => t.close());
   const summaries = started.add(summaryStore(database.db, config.REDIS_URL), (s) => s.close());
+  const limits = started.add(apiLimits(config, log), (l) => l.close());
   let wake: (workspaceIds: string[]) => void = () => {
     database.sql.notify(EVENTS_CHANNEL, '').catch(() => {});
   };
   if (config.KNOCKON_DISPATCHER === 'on') {
     const dispatcher = started.add(createDispatcher(config, database, transport, log), (d) => d.stop());
     dispatcher.start();
+    startUpkeep(config, database, recovery, log, started);
     wake = (workspaceIds) => dispatcher.wake(workspaceIds);
   }
   const metrics = new Registry();
-  registerLedgerMetrics(metrics, database.sql);
+  const check = new LedgerCheck({ sql: database.sql, running: recovery.running, everyMs: config.KNOCKON_CHECK_EVERY, log });
+  started.add(repeat('check the ledger', config.KNOCKON_CHECK_EVERY, () => check.run(), log), (loop) => loop.stop());
+  registerLedgerMetrics(metrics, database.sql, () => check.latest);
   let draining = false;
   const app = createApp({
     database,
     writer: createMessageWriter({ sql: database.sql, onStored: (workspaceIds) => wake(workspaceIds) }),
     ...outside(config, database),
     backlog,
+    limits,
     summaries,
     readiness: async () => {
       if (draining) return { ok: false, detail: { problem: 'this process is stopping' } };
-      const { ok, detail } = await readiness(database.sql, config.KNOCKON_READY_AGE);
+      const { ok, detail } = await readiness(database.sql, config.KNOCKON_READY_AGE, check.latest);
       return { ok, detail: { ...detail } };
     },
+    verifyLedger: () => verifyLedger(database.sql, { running: recovery.running }),
     adminKey: config.KNOCKON_ADMIN_KEY,
     temporalUi,
     log,
@@ -77,6 +89,15 @@ function outside(config: Config, database: Database) {
     isAllowedWebhookUrl: isAllowedWebhookUrl(allow),
   };
 }
+
+const apiLimits = (config: Config, log: Logger): Limits =>
+  createLimits({
+    key: config.KNOCKON_RATE_LIMIT,
+    keyless: config.KNOCKON_KEYLESS_LIMIT,
+    redisUrl: config.REDIS_URL,
+    trustedProxies: config.KNOCKON_TRUSTED_PROXIES,
+    log,
+  });
 
 async function serve(fetch: (request: Request) => Response | Promise<Response>, config: Config) {
   const server = createAdaptorServer({ fetch });

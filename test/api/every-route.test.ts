@@ -35,8 +35,27 @@ describe('every route', () => {
 
   test('documents the problems it can answer', () => {
     for (const operation of all) {
-      const wanted = ['401', '503', ...(operation.hasBody ? ['400', '413', '415', '422'] : []), ...(operation.creates ? ['409'] : [])];
+      const wanted = [
+        '401',
+        '429',
+        '503',
+        ...(operation.hasBody ? ['400', '413', '415', '422'] : []),
+        ...(operation.creates ? ['409'] : []),
+      ];
       expect({ [titleOf(operation)]: Object.keys(operation.responses) }).toEqual({ [titleOf(operation)]: expect.arrayContaining(wanted) });
+    }
+  });
+
+  test('documents how it is limited: 429 with Retry-After, and what is left of the quota on every other answer', () => {
+    for (const operation of all) {
+      for (const [status, response] of Object.entries(operation.responses as Record<string, { headers?: object }>)) {
+        const wanted = { 429: ['Retry-After'], 503: ['Retry-After'] }[status] ?? [];
+        const quota = status === '503' ? [] : ['RateLimit', 'RateLimit-Policy'];
+        const headers = Object.keys(response.headers ?? {}).sort();
+        expect({ [`${titleOf(operation)} ${status}`]: headers }).toEqual({
+          [`${titleOf(operation)} ${status}`]: [...quota, ...wanted].sort(),
+        });
+      }
     }
   });
 

@@ -1,8 +1,10 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
-import { type Keyring, sameKey } from '../keys.ts';
+import { type Caller, type Keyring, sameKey } from '../keys.ts';
+import type { Limits } from '../limits/index.ts';
 import { Problem } from '../problem.ts';
 import type { Env } from '../router.ts';
+import { countGuess, countKey } from './rate-limit.ts';
 
 const LONGEST_KEY = 255;
 
@@ -18,28 +20,44 @@ function unauthorized(whose: string): Problem {
   return new Problem(401, `Send ${whose} as Authorization: Bearer <key>.`, { headers: { 'www-authenticate': 'Bearer realm="knockon"' } });
 }
 
-/** Lets a workspace's key pass, and notes whose it is. */
-export function workspaceKey(keyring: Keyring): MiddlewareHandler<Env> {
+/** Lets a workspace's key pass, notes whose it is, and counts the request against its quota. */
+export function workspaceKey(keyring: Keyring, limits: Limits): MiddlewareHandler<Env> {
   return async (c, next) => {
-    const key = bearer(c);
-    const caller = key && (await keyring.find(key));
+    const caller = await whose(c, keyring, limits);
     if (caller) {
       c.set('workspaceId', caller.workspaceId);
       c.set('keyId', caller.keyId);
+      await countKey(c, limits, caller.keyId);
     } else if (!isUnrouted(c)) throw unauthorized("a workspace's key");
     await next();
   };
 }
 
+async function whose(c: Context, keyring: Keyring, limits: Limits): Promise<Caller | undefined> {
+  const key = bearer(c);
+  let forgive: (() => void) | undefined;
+  const count = async () => {
+    forgive = await countGuess(c, limits);
+  };
+  if (!key) await count();
+  const caller = key ? await keyring.find(key, count) : undefined;
+  if (caller) forgive?.();
+  return caller;
+}
+
 /** The calls of the operator belong to no workspace; their idempotency keys are kept under this id. */
 const NOBODY = '00000000-0000-0000-0000-000000000000';
 
-/** Lets the operator's key pass, and no other. */
-export function operatorKey(adminKey: string | undefined): MiddlewareHandler<Env> {
+/** Lets the operator's key pass, and no other. Its requests have a quota like any key's. */
+export function operatorKey(adminKey: string | undefined, limits: Limits): MiddlewareHandler<Env> {
   return async (c, next) => {
+    const forgive = await countGuess(c, limits);
     const key = bearer(c);
-    if (key && adminKey && sameKey(key, adminKey)) c.set('workspaceId', NOBODY);
-    else if (!isUnrouted(c)) throw unauthorized("the operator's key (KNOCKON_ADMIN_KEY)");
+    if (key && adminKey && sameKey(key, adminKey)) {
+      forgive();
+      c.set('workspaceId', NOBODY);
+      await countKey(c, limits, 'operator');
+    } else if (!isUnrouted(c)) throw unauthorized("the operator's key (KNOCKON_ADMIN_KEY)");
     await next();
   };
 }

@@ -1,0 +1,43 @@
+import type { Context } from 'hono';
+import ipaddr from 'ipaddr.js';
+
+type Address = ReturnType<typeof ipaddr.process>;
+
+/** What @hono/node-server hands on beside the request. */
+interface NodeBindings {
+  incoming?: { socket?: { remoteAddress?: string } };
+}
+
+/**
+ * Tells where a request comes from: an IPv4 address, or the /64 of an IPv6 one, which is what one household or server has.
+ * `unknown` where there is no socket.
+ *
+ * @param trusted CIDRs of our own proxies: from them, the last address in X-Forwarded-For that is not one of them counts
+ */
+export function addressReader(trusted: string[]): (c: Context) => string {
+  const ranges = trusted.map((cidr) => ipaddr.parseCIDR(cidr));
+  const isProxy = (ip: Address) => ranges.some((range) => range[0].kind() === ip.kind() && ip.match(range));
+  return (c) => {
+    const socket = parse((c.env as NodeBindings | undefined)?.incoming?.socket?.remoteAddress ?? '');
+    if (!socket) return 'unknown';
+    return named(isProxy(socket) ? (forwarded(c.req.header('x-forwarded-for'), isProxy) ?? socket) : socket);
+  };
+}
+
+const parse = (text: string): Address | undefined => (ipaddr.isValid(text) ? ipaddr.process(text) : undefined);
+
+/** Whoever calls can write what it likes at the front; our proxies add to the end. */
+function forwarded(header: string | undefined, isProxy: (ip: Address) => boolean): Address | undefined {
+  for (const entry of (header ?? '').split(',').reverse()) {
+    const ip = parse(entry.trim());
+    if (!ip) return undefined;
+    if (!isProxy(ip)) return ip;
+  }
+  return undefined;
+}
+
+function named(ip: Address): string {
+  if (ip.kind() === 'ipv4') return ip.toString();
+  const network = ip.toByteArray().fill(0, 8);
+  return `${ipaddr.fromByteArray(network).toString()}/64`;
+}

@@ -1,0 +1,52 @@
+import type { Context } from 'hono';
+import { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { addressReader } from './address.ts';
+import { type Meter, memoryMeter, type Quota } from './meter.ts';
+import { redisMeter } from './redis-meter.ts';
+
+/** What the API lets through. Null: no limit. */
+export interface Limits {
+  /** Requests a key, the operator's included. */
+  key: Meter | null;
+  /** Requests without a valid key, by where they come from: guessing keys is bounded by it. */
+  keyless: Meter | null;
+  addressOf(c: Context): string;
+  close(): Promise<void>;
+}
+
+export const noLimits: Limits = { key: null, keyless: null, addressOf: () => 'unknown', close: async () => {} };
+
+export interface LimitOptions {
+  key: Quota | null;
+  keyless: Quota | null;
+  /** Set: all API processes share the quotas. Otherwise, or while Redis is away, each process counts for itself. */
+  redisUrl?: string;
+  /** CIDRs of proxies in front of the API. */
+  trustedProxies: string[];
+  log: Pick<Logger, 'warn' | 'info'>;
+}
+
+export function createLimits({ key, keyless, redisUrl, trustedProxies, log }: LimitOptions): Limits {
+  const redis = redisUrl === undefined || (key ?? keyless) === null ? null : connect(redisUrl);
+  const meter = (policy: string, quota: Quota | null): Meter | null => {
+    if (!quota) return null;
+    if (!redis) return memoryMeter(quota);
+    const onAway = (error: Error) =>
+      log.warn({ policy, reason: error.message }, 'Redis is away: each API process counts requests for itself');
+    return redisMeter({ redis, policy, quota, onAway, onBack: () => log.info({ policy }, 'Redis counts requests again') });
+  };
+  return {
+    key: meter('key', key),
+    keyless: meter('address', keyless),
+    addressOf: addressReader(trustedProxies),
+    close: async () => redis?.disconnect(),
+  };
+}
+
+function connect(url: string): Redis {
+  const redis = new Redis(url, { connectTimeout: 2000, commandTimeout: 250, maxRetriesPerRequest: 0, connectionName: 'knockon limits' });
+  // The meter says once that it is away; reconnecting goes on by itself.
+  redis.on('error', () => {});
+  return redis;
+}

@@ -1,0 +1,50 @@
+import type { Context } from 'hono';
+import type { Limits } from '../limits/index.ts';
+import type { Meter, Use } from '../limits/meter.ts';
+import { Problem } from '../problem.ts';
+
+/**
+ * Counts a request against its key's quota, and says in `RateLimit-Policy` and `RateLimit` what is left of it.
+ *
+ * @throws Problem 429
+ */
+export async function countKey(c: Context, { key }: Limits, keyId: string): Promise<void> {
+  if (!key) return;
+  const use = key.take(keyId);
+  admit(c, 'key', key, use instanceof Promise ? await use : use);
+}
+
+/**
+ * Counts a request whose key is yet to be found right. Called before it is looked at, so that who is beyond the quota learns
+ * nothing about it any more.
+ *
+ * @returns what to call where the key is right, so that the request does not count
+ * @throws Problem 429
+ */
+export async function countGuess(c: Context, { keyless, addressOf }: Limits): Promise<() => void> {
+  if (!keyless) return () => {};
+  const address = addressOf(c);
+  const use = await keyless.take(address);
+  admit(c, 'address', keyless, use);
+  return () => {
+    void keyless.take(address, -1);
+    c.header('RateLimit-Policy');
+    c.header('RateLimit');
+  };
+}
+
+function admit(c: Context, policy: string, { quota }: Meter, { allowed, remaining, resetMs }: Use): void {
+  const reset = Math.ceil(resetMs / 1000);
+  c.header('RateLimit-Policy', `"${policy}";q=${quota.requests};w=${quota.seconds}`);
+  c.header('RateLimit', `"${policy}";r=${remaining};t=${reset}`);
+  if (!allowed) throw tooMany(policy, quota.requests, quota.seconds, Math.max(1, reset));
+}
+
+function tooMany(policy: string, requests: number, seconds: number, wait: number): Problem {
+  const whose = policy === 'key' ? 'this key' : 'requests from this address without a valid key';
+  return new Problem(429, `The limit of ${whose}, ${requests} in ${seconds} s, is used up; try again in ${wait} s.`, {
+    type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+    extensions: { 'violated-policies': [policy] },
+    headers: { 'retry-after': String(wait) },
+  });
+}
