@@ -1,4 +1,5 @@
-import { index, integer, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core';
+import { sql } from 'drizzle-orm';
+import { doublePrecision, index, integer, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { created, id, moment } from './columns.ts';
 import { workspaces } from './workspaces.ts';
 
@@ -15,8 +16,20 @@ export const endpoints = pgTable(
     description: text(),
     /** The signing secret, sealed with KNOCKON_SECRET. */
     secret: text().notNull(),
+    /** Deliveries a second, all workers together; null: no limit. */
+    max_per_second: doublePrecision(),
     created_at: created(),
     updated_at: created(),
+    /** Under a limit: moments before it are given away to deliveries that are being made … */
+    reserved_until: moment(),
+    /** … and those before it promised to deliveries that wait. */
+    queued_until: moment(),
+    /** Tries in a row that failed. */
+    failures: integer().notNull().default(0),
+    /** Set while so many have failed in a row that only one delivery at a time tries whether it works again … */
+    failing_since: moment(),
+    /** … and that not before this moment. */
+    probe_at: moment(),
   },
   (t) => [index().on(t.workspace_id, t.id)],
 );
@@ -37,8 +50,14 @@ export const deliveries = pgTable(
       .default('pending'),
     created_at: created(),
     delivered_at: moment(),
+    /** When it may be made, where it has to wait for its endpoint's limit. */
+    due_at: moment(),
   },
-  (t) => [unique().on(t.event_id, t.endpoint_id), index().on(t.endpoint_id, t.id)],
+  (t) => [
+    unique().on(t.event_id, t.endpoint_id),
+    index().on(t.endpoint_id, t.id),
+    index('deliveries_waiting_index').on(t.endpoint_id).where(sql`due_at is not null`),
+  ],
 );
 
 export const deliveryAttempts = pgTable(
