@@ -3,6 +3,7 @@ import { crashPoint } from '../../crash-points.ts';
 import type { Database } from '../../db/client.ts';
 import { isDatabaseAway } from '../../db/errors.ts';
 import { type EffectAnswer, type EffectCall, FAILURE, type OpenOutcome } from '../../transport/dispatch.ts';
+import { bounded } from './bounded.ts';
 import type { DatabaseEffect, Effect, OutsideEffect } from './effect.ts';
 import { FencedOffError, type Locks, LocksAwayError } from './locks/lock.ts';
 import { postgresLocks } from './locks/postgres.ts';
@@ -38,7 +39,8 @@ interface Trying {
  *   `EffectPoison` where the effect threw; `EffectRetry` where the database is away
  */
 export async function answer(effect: Effect, db: Db, call: EffectCall, signal: AbortSignal, trying: Trying = {}): Promise<EffectAnswer> {
-  const { done, open } = await tried(db, call, () => run(effect, db, call, signal, trying));
+  const { done, open: all } = await tried(db, call, () => run(effect, db, call, signal, trying));
+  const open = bounded(all);
   const [only] = open;
   if (call.alone && only?.state === 'retry' && open.length === 1 && only.target === call.target) {
     throw ApplicationFailure.create({

@@ -30,7 +30,7 @@ export async function readWanted(db: Queryable, effect: Effect, call: EffectCall
     with chosen as (${chosen(call)})
     select e.id, ${key} as key, e.channel_id, e.seq::float8 as seq,
       coalesce(extract(epoch from a.waiting_until - a.updated_at) * 1000, 0)::float8 as waited_ms,
-      (a.event_id is not null and a.waits_for is null)
+      exists (select from attempts t where t.event_id = e.id and t.subscriber = ${effect.name} and t.waits_for is null)
         or exists (select from dead_letters l where l.event_id = e.id and l.subscriber = ${effect.name}) as tried,
       coalesce((select size from dispatches where id = ${call.dispatch_id}), 1) as dispatch_size
     from chosen c join events e on e.id = c.event_id
@@ -91,14 +91,16 @@ export async function readLog(db: Queryable, effect: Effect, stretches: Stretch[
         when o.event_id is null or not (e.type = any(${types}::text[]) or '*' = any(${types}::text[])) then 'foreign'
         when o.dispatch_id is not null and not ${effect.name} = any(d.subscribers) then 'foreign'
         when l.reason is not null then 'dead'
-        when t.event_id is not null and t.waits_for is null then 'hindered'
+        when t.is_there then 'hindered'
         else 'due'
       end as place
     from log e
     left join outbox o on o.event_id = e.id
     left join dispatches d on d.id = o.dispatch_id
     left join receipts r on r.event_id = e.id and r.subscriber = ${effect.name}
-    left join attempts t on t.event_id = e.id and t.subscriber = ${effect.name} and t.target = ''
+    left join lateral (
+      select last_error, true as is_there from attempts where event_id = e.id and subscriber = ${effect.name} and waits_for is null order by updated_at desc limit 1
+    ) t on true
     left join lateral (
       select reason from dead_letters where event_id = e.id and subscriber = ${effect.name} order by target limit 1
     ) l on true
