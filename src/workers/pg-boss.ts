@@ -6,6 +6,7 @@ import { answer } from '../activities/runtime/run-effect.ts';
 import { createBoss, ensureQueues } from '../transport/pg-boss/boss.ts';
 import { listenForCalls } from '../transport/pg-boss/call-queue.ts';
 import { Consumer } from '../transport/pg-boss/consumer.ts';
+import { Quarantine } from '../transport/pg-boss/quarantine.ts';
 import { type SeeThroughOptions, seeThrough } from '../transport/pg-boss/see-through.ts';
 import type { Hosted } from './effects.ts';
 
@@ -20,7 +21,8 @@ export async function host(hosting: Hosted): Promise<{ ended: Promise<void> }> {
   await boss.start({ attempts: START_ATTEMPTS });
   const queues = effects.map((effect) => effect.task_queue);
   await ensureQueues(boss, queues);
-  const consumers = new Map(effects.map((effect) => [effect.task_queue, consumerOf(effect, boss, hosting)]));
+  const quarantine = new Quarantine();
+  const consumers = new Map(effects.map((effect) => [effect.task_queue, consumerOf(effect, boss, quarantine, hosting)]));
   await listenForCalls(database.sql, (queue) => {
     for (const [name, consumer] of consumers) if (queue === undefined || queue === name) consumer.wake();
   });
@@ -34,10 +36,11 @@ export async function host(hosting: Hosted): Promise<{ ended: Promise<void> }> {
   return { ended };
 }
 
-function consumerOf(effect: Effect, boss: PgBoss, { config, database, locks, log }: Hosted): Consumer {
+function consumerOf(effect: Effect, boss: PgBoss, quarantine: Quarantine, { config, database, locks, log }: Hosted): Consumer {
   const options: SeeThroughOptions = {
     boss,
-    call: (call, signal) => answer(effect, database.db, call, signal, { locks }),
+    call: (call, signal, attempt) => answer(effect, database.db, call, signal, { locks, attempt }),
+    quarantine,
     inTransaction: (run) =>
       database.db.transaction((tx) => run({ db: fromDrizzle(tx, sql), recordDeadLetters: (letters) => recordDeadLetters(tx, letters) })),
   };

@@ -83,18 +83,30 @@ export function conformance(transport: Config['KNOCKON_TRANSPORT']): void {
       expect(await happened(effect)).toEqual([...events, ...marker].sort());
     });
 
+    it.each(['channel', 'exclusive'] as const)(
+      'are seen in the order of their channel by an effect that is ordered: %s',
+      async (ordering) => {
+        const effect = aNoter({ ordering, batch: 5 });
+        const channels = [await aChannel(bench.database), await aChannel(bench.database)];
+        await Promise.all([bench.host(effect), bench.host(effect)]);
+        const events = await manyInOverlappingDispatches(bench, channels);
+        await bench.done(effect.name, events);
+        for (const { channelId } of channels) {
+          const rows = await bench.database.sql`
+          select h.seq from happened h join events e on e.id = h.event_id
+          where h.effect = ${effect.name} and e.channel_id = ${channelId} order by h.id`;
+          expect(rows.map((row) => row.seq)).toEqual(Array.from({ length: events.length / 2 }, (_, i) => i + 1));
+        }
+      },
+    );
+
     it('are recorded once and in one chain by an exclusive effect, whoever of several workers has them', async () => {
       const key = Buffer.alloc(32, 1);
       const where = await aChannel(bench.database);
       await Promise.all([bench.host(audit({ key })), bench.host(audit({ key }))]);
-      for (let round = 0; round < 6; round += 1) {
-        await bench.post(10, where);
-        await editOne(bench, where);
-        // Seven at a time, so that dispatches overlap.
-        while ((await bench.dispatch(7)).length > 0);
-      }
+      const events = await manyInOverlappingDispatches(bench, [where]);
       const verdict = () => verifyAudit({ db: bench.database.db, key })(where.workspaceId);
-      await expect.poll(verdict, soon).toMatchObject({ valid: true, entries: 66 });
+      await expect.poll(verdict, soon).toMatchObject({ valid: true, entries: events.length });
     });
   });
 
@@ -356,6 +368,22 @@ export function conformance(transport: Config['KNOCKON_TRANSPORT']): void {
       expect(calls.filter((target) => target === undefined)).toHaveLength(1);
     });
   });
+}
+
+/** Messages and edits of them in each channel, seven events a dispatch, while those before are under way. @returns the events' ids, in order */
+async function manyInOverlappingDispatches(
+  bench: TransportBench,
+  channels: { workspaceId: string; channelId: string }[],
+): Promise<string[]> {
+  for (let round = 0; round < 4; round += 1) {
+    for (const where of channels) {
+      await bench.post(8, where);
+      await editOne(bench, where);
+    }
+    while ((await bench.dispatch(7)).length > 0);
+  }
+  const ids = channels.map(({ channelId }) => channelId);
+  return (await bench.database.sql`select id from events where channel_id = any(${ids}::uuid[]) order by id`).map((row) => String(row.id));
 }
 
 /** Edits the channel's first message. */

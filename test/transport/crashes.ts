@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Config } from '../../src/config.ts';
@@ -7,6 +8,8 @@ import { type Deployment, type TestProcess, useDeployment } from '../harness/pro
 import { expectOnce, Product, settled, soon } from '../whole/product.ts';
 
 const GROUP = 5;
+
+const deadlyWorker = fileURLToPath(new URL('./deadly-worker.ts', import.meta.url));
 
 /** What every transport must come through: real processes, each killed at one of the moments that src/crash-points.ts names. */
 export function crashes(transport: Config['KNOCKON_TRANSPORT']): void {
@@ -73,12 +76,71 @@ export function crashes(transport: Config['KNOCKON_TRANSPORT']): void {
     });
   });
 
+  describe('an event that kills its worker every time', () => {
+    it('ends as a dead letter, and stops nothing', { timeout: 240_000 }, async () => {
+      await settled(knockon.current);
+      const supervised = await Supervised.start(knockon.current);
+      await acme.postPersistently('deadly');
+      await supervised.died();
+      await acme.postPersistently('harmless');
+      await expect.poll(() => supervised.outcome(), { ...soon, timeout: 200_000 }).toEqual(oneDeadOneDone);
+      await supervised.stop();
+    });
+
+    // Under Temporal the calls of one workflow that a worker has died of are made again at the same moment.
+    it.runIf(transport === 'pg-boss')('takes nobody along who shares its group', { timeout: 240_000 }, async () => {
+      const { sql } = knockon.current.database;
+      const supervised = await Supervised.start(knockon.current);
+      await sql`truncate dead_letters`;
+      await sql`delete from receipts where subscriber = 'deadly'`;
+      await Promise.all(['deadly', 'harmless'].map((text) => acme.post({ text })));
+      await expect.poll(() => supervised.outcome(), { ...soon, timeout: 200_000 }).toEqual(oneDeadOneDone);
+      await supervised.stop();
+    });
+  });
+
   it('stops within its time when told to, with exit code 0', async () => {
     expect(await Promise.all([api.stop(), effects.stop()])).toEqual([
       { code: 0, signal: null },
       { code: 0, signal: null },
     ]);
   });
+}
+
+const oneDeadOneDone = { letters: [{ text: 'deadly', cause: 'timeout' }], done: [{ text: 'harmless' }] };
+
+/** The worker of the deadly effect, started again whenever it is dead. */
+class Supervised {
+  readonly #deployment: Deployment;
+  #worker: TestProcess;
+
+  private constructor(deployment: Deployment, worker: TestProcess) {
+    this.#deployment = deployment;
+    this.#worker = worker;
+  }
+
+  static async start(deployment: Deployment): Promise<Supervised> {
+    return new Supervised(deployment, await deployment.startScript(deadlyWorker));
+  }
+
+  async died(): Promise<void> {
+    expect(await this.#worker.exit()).toEqual({ code: null, signal: 'SIGKILL' });
+  }
+
+  /** What became of its events so far. */
+  async outcome() {
+    if (this.#worker.ended) this.#worker = await this.#deployment.startScript(deadlyWorker);
+    const { sql } = this.#deployment.database;
+    const [letters, done] = await Promise.all([
+      sql`select e.payload->>'text' as text, l.cause from dead_letters l join events e on e.id = l.event_id`,
+      sql`select e.payload->>'text' as text from receipts r join events e on e.id = r.event_id where r.subscriber = 'deadly'`,
+    ]);
+    return { letters: [...letters], done: [...done] };
+  }
+
+  async stop(): Promise<void> {
+    await this.#worker.stop();
+  }
 }
 
 /** Started again, a dispatch is the same workflow. */

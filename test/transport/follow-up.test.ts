@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import type { OpenOutcome, RetryPolicy } from '../../src/transport/dispatch.ts';
-import { afterAnswer, afterDeaths, afterFailure, CallTimeout } from '../../src/transport/pg-boss/follow-up.ts';
+import { afterAnswer, afterDeaths, afterFailure, CallTimeout, putOff } from '../../src/transport/pg-boss/follow-up.ts';
 import { asJob, type CallJob, firstJobs, NEVER } from '../../src/transport/pg-boss/jobs.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
@@ -96,10 +96,10 @@ describe('a group that fails as a whole', () => {
 });
 
 describe('a call whose worker died with it', () => {
-  it('is halved where it is a group, so that who kills workers is found', () => {
-    expect(afterDeaths(aCall({ events: { ids: ['a', 'b', 'c'] } }), 1)?.jobs.map(({ events }) => events)).toEqual([
-      { ids: ['a', 'b'] },
-      { ids: ['c'] },
+  it('is halved where it is a group, so that who kills workers is found, and its halves are suspected', () => {
+    expect(afterDeaths(aCall({ events: { ids: ['a', 'b', 'c'] } }), 1)?.jobs).toEqual([
+      { events: { ids: ['a', 'b'] }, tried: 0, deaths: 0 },
+      { events: { ids: ['c'] }, tried: 0, deaths: 0 },
     ]);
   });
 
@@ -107,6 +107,20 @@ describe('a call whose worker died with it', () => {
     expect(afterDeaths(aCall(), 0)).toBeUndefined();
     expect(afterDeaths(aCall({ tried: 1 }), 2)).toBeUndefined();
     expect(afterDeaths(aCall({ tried: 2 }), 2)).toMatchObject({ jobs: [], letters: [{ events: { ids: ['e1'] }, cause: 'timeout' }] });
+  });
+
+  it('is given up when three have, whatever its tries', () => {
+    const endless = aCall({ subscriber: withPolicy({ attempts: 0 }) });
+    expect(afterDeaths(endless, 2)).toBeUndefined();
+    expect(afterDeaths(endless, 3)?.letters).toMatchObject([{ cause: 'timeout' }]);
+    expect(afterDeaths({ ...endless, deaths: 2 }, 1)?.letters).toMatchObject([{ cause: 'timeout' }]);
+  });
+
+  it('keeps what is counted against it when it is put off', () => {
+    expect(putOff(aCall({ tried: 2, deaths: 1, target: 't', parent: 'p' }), 500, NOW)).toEqual({
+      jobs: [{ events: { ids: ['e1'] }, target: 't', parent: 'p', tried: 2, deaths: 1, at: inMs(500) }],
+      letters: [],
+    });
   });
 });
 

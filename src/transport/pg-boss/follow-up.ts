@@ -41,22 +41,32 @@ export function afterFailure(job: CallJob, error: unknown, now = Date.now()): Fo
   return again(job, typeof asked === 'number' ? asked : waitBefore(retry, job.tried + 1), now);
 }
 
+/** Workers that may die of one event before it is given up, whatever its attempts: the next one would take others' work down with it. */
+const DEATHS = 3;
+
 /**
- * Calls that were begun and never ended: their workers died with them.
+ * A call that was begun and never ended: its workers died with it.
  *
- * @returns undefined where the call is to be made once more, with those tries counted
+ * @param deaths how many of them since the job was written
+ * @returns undefined where the call is to be made once more
  */
 export function afterDeaths(job: CallJob, deaths: number): FollowUp | undefined {
   if (deaths === 0) return undefined;
-  if (count(job.events) > 1) return afterFailure(job, new CallTimeout());
-  return isUsedUp(job.subscriber.retry, job.tried + deaths) ? bury(job, TIMED_OUT) : undefined;
+  if (count(job.events) > 1) return { jobs: halves(job.events).map((events) => ({ events, tried: 0, deaths: 0 })), letters: [] };
+  const isGivenUp = isUsedUp(job.subscriber.retry, job.tried + deaths) || (job.deaths ?? 0) + deaths >= DEATHS;
+  return isGivenUp ? bury(job, TIMED_OUT) : undefined;
 }
 
-/** The same call, whose worker must stop before it has ended. */
-export const handBack = ({ events, target, tried, parent }: CallJob): FollowUp => ({
-  jobs: [{ events, target, tried, parent }],
+/** The same call, which can't be made now. */
+export const putOff = (job: CallJob, waitMs: number, now = Date.now()): FollowUp => ({
+  jobs: [{ ...same(job), at: new Date(now + waitMs) }],
   letters: [],
 });
+
+/** The same call, whose worker must stop before it has ended. */
+export const handBack = (job: CallJob): FollowUp => ({ jobs: [same(job)], letters: [] });
+
+const same = ({ events, target, tried, deaths, parent }: CallJob): NewJob => ({ events, target, tried, deaths, parent });
 
 /** One event, or one target of it. */
 function one(job: CallJob, outcome: OpenOutcome, now: number, parent?: string): FollowUp {

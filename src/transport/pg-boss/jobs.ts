@@ -12,6 +12,8 @@ export interface CallJob {
   target?: string;
   /** How many tries are used up. */
   tried: number;
+  /** How many workers have died with it. 0: with a group that it was part of; unset: there is nothing to suspect it of. */
+  deaths?: number;
   /** For a call about one target: the job of the event as a whole, which waits for it. */
   parent?: string;
   /** For the event as a whole: the targets that are not settled. The job runs when there is none left. */
@@ -19,7 +21,7 @@ export interface CallJob {
 }
 
 /** A job that is to be written, and when it may run; unset: at once. */
-export interface NewJob extends Pick<CallJob, 'events' | 'target' | 'tried' | 'parent' | 'waits_for'> {
+export interface NewJob extends Pick<CallJob, 'events' | 'target' | 'tried' | 'deaths' | 'parent' | 'waits_for'> {
   id?: string;
   at?: Date;
 }
@@ -62,7 +64,7 @@ export function asJob(leg: Pick<CallJob, 'dispatch_id' | 'subscriber'>, { id, at
 }
 
 /** A UUID (version 8) that names a slice of a dispatch for a subscriber. */
-function jobId(...parts: (string | number)[]): string {
+export function jobId(...parts: (string | number)[]): string {
   const hex = createHash('sha256').update(parts.join('/')).digest('hex');
   return [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join('-');
 }

@@ -2,8 +2,9 @@ import type { Db, Job, PgBoss } from 'pg-boss';
 import type { DeadLetters, EffectAnswer, EffectCall } from '../dispatch.ts';
 import { count } from '../selection.ts';
 import { tellConsumersStatement } from './call-queue.ts';
-import { afterAnswer, afterDeaths, afterFailure, CallTimeout, type FollowUp, handBack } from './follow-up.ts';
+import { afterAnswer, afterDeaths, afterFailure, CallTimeout, type FollowUp, handBack, putOff } from './follow-up.ts';
 import { asJob, type CallJob, type NewJob } from './jobs.ts';
+import type { Quarantine } from './quarantine.ts';
 
 /** A transaction, for pg-boss and for dead letters alike. */
 export interface JobTransaction {
@@ -13,8 +14,10 @@ export interface JobTransaction {
 
 export interface SeeThroughOptions {
   boss: PgBoss;
-  /** Calls the effect. */
-  call(call: EffectCall, signal: AbortSignal): Promise<EffectAnswer>;
+  /** Calls the effect. `attempt`: which try of this very call it is, from 1; a call that is made again may have killed its worker. */
+  call(call: EffectCall, signal: AbortSignal, attempt: number): Promise<EffectAnswer>;
+  /** For calls of which a worker may have died; the process has one. */
+  quarantine: Quarantine;
   inTransaction(run: (tx: JobTransaction) => Promise<void>): Promise<void>;
 }
 
@@ -31,20 +34,32 @@ export class ClaimLostError extends Error {
  * @throws ClaimLostError, or what kept it from being written
  */
 export async function seeThrough(options: SeeThroughOptions, job: Job<CallJob>, signal: AbortSignal): Promise<void> {
-  const followUp = afterDeaths(job.data, job.retryCount) ?? (await made(options, job, signal));
+  const followUp = afterDeaths(job.data, job.retryCount) ?? (await carefully(options, job, signal));
   await options.inTransaction((tx) => settle(options.boss, tx, job, followUp));
 }
 
-async function made({ call }: SeeThroughOptions, job: Job<CallJob>, signal: AbortSignal): Promise<FollowUp> {
-  const data = { ...job.data, tried: job.data.tried + job.retryCount };
-  const { dispatch_id, subscriber, events, target } = data;
+/** Two that are suspected are kept apart: one of them is made later, so that nothing of the other is counted against it. */
+async function carefully(options: SeeThroughOptions, job: Job<CallJob>, signal: AbortSignal): Promise<FollowUp> {
+  const deaths = (job.data.deaths ?? 0) + job.retryCount;
+  const call = { ...job.data, tried: job.data.tried + job.retryCount };
+  if (job.data.deaths === undefined && deaths === 0) return await made(options, call, signal, 1);
+  if (!options.quarantine.enter()) return putOff({ ...call, deaths }, 200 + Math.random() * 1300);
+  try {
+    return await made(options, { ...call, deaths }, signal, 1 + deaths);
+  } finally {
+    options.quarantine.leave();
+  }
+}
+
+async function made({ call }: SeeThroughOptions, job: CallJob, signal: AbortSignal, attempt: number): Promise<FollowUp> {
+  const { dispatch_id, subscriber, events, target } = job;
   const alone = count(events) === 1;
   const effectCall: EffectCall = { dispatch_id, subscriber: subscriber.name, events, target, alone };
   try {
-    const { open } = await within(subscriber.timeout_ms, signal, (inTime) => call(effectCall, inTime));
-    return afterAnswer(data, open);
+    const { open } = await within(subscriber.timeout_ms, signal, (inTime) => call(effectCall, inTime, attempt));
+    return afterAnswer(job, open);
   } catch (error) {
-    return signal.aborted ? handBack(data) : afterFailure(data, error);
+    return signal.aborted ? handBack(job) : afterFailure(job, error);
   }
 }
 
