@@ -20,6 +20,7 @@ import { memberRoutes } from './routes/members.ts';
 import { messageEffectRoutes } from './routes/message-effects.ts';
 import { messageRoutes } from './routes/messages.ts';
 import { notificationRoutes } from './routes/notifications.ts';
+import { opsVerifyRoutes } from './routes/ops-verify.ts';
 import { postMessageRoute } from './routes/post-message.ts';
 import { searchRoutes } from './routes/search.ts';
 import { subscriberRoutes } from './routes/subscribers.ts';
@@ -36,9 +37,9 @@ export function createApp(deps: ApiDependencies) {
   app.route('/', healthRoutes(deps, registry));
   app.route('/', docsRoutes());
   app.get('/openapi.json', (c) => c.json(document));
-  // Before the workspaces' keys are asked for: its own routes answer, and go no further.
-  app.use('/v1/workspaces', operatorKey(deps.adminKey, limits));
-  app.route('/', workspaceRoutes(deps));
+  // Before the workspaces' keys are asked for: their own routes answer, and go no further.
+  for (const path of ['/v1/workspaces', '/v1/ops/*']) app.use(path, operatorKey(deps.adminKey, limits));
+  for (const route of [workspaceRoutes, opsVerifyRoutes]) app.route('/', route(deps));
   app.use('/v1/*', workspaceKey(keyring, limits));
   app.route('/', apiKeyRoutes(deps, keyring));
   const routes = [postMessageRoute, messageRoutes, messageEffectRoutes, channelRoutes, eventRoutes, searchRoutes, notificationRoutes];

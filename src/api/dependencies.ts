@@ -3,7 +3,7 @@ import type { Registry } from 'prom-client';
 import type { Database } from '../db/client.ts';
 import type { MessageWriter } from '../messages/create.ts';
 import type { Message } from '../messages/message.ts';
-import type { Balance } from '../ops/verify.ts';
+import type { VerifyOptions } from '../ops/verify.ts';
 import type { Seal } from '../seal.ts';
 import type { Limits } from './limits/index.ts';
 
@@ -51,8 +51,8 @@ export interface ApiDependencies {
   sendTest(endpointId: string): Promise<TestDelivery>;
   /** What waits in a subscriber's queue; null where that can't be found out. */
   backlog(taskQueue: string): Promise<{ count: number; age_seconds: number } | null>;
-  /** Checks the ledger now. */
-  verifyLedger(): Promise<Balance>;
+  /** Which dispatches the transport is at work on; without it all that is open counts as in flight. */
+  running?: VerifyOptions['running'];
   readiness(): Promise<{ ok: boolean; detail: Record<string, unknown> }>;
   /** The operator's key; undefined: nobody is the operator. */
   adminKey: string | undefined;

@@ -1,10 +1,11 @@
-import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import { connectionOptions } from '../transport/temporal.ts';
+import { temporalRecovery } from '../transport/temporal-recovery.ts';
+import type { Recovery } from '../transport/transport.ts';
 
 /** Asks Temporal about workflows. */
 export interface TemporalAnswers {
-  /** Whether the dispatch's workflow is running. Unknown counts as running: what can't be found out is not called lost. */
-  isRunning(dispatchId: string): Promise<boolean>;
+  running: Recovery['running'];
   close(): Promise<void>;
 }
 
@@ -16,15 +17,6 @@ export async function askTemporal(temporal: {
 }): Promise<TemporalAnswers | null> {
   const connection = await Connection.connect(connectionOptions(temporal)).catch(() => null);
   if (!connection) return null;
-  const client = new Client({ connection, namespace: temporal.namespace });
-  return {
-    isRunning: async (dispatchId) => {
-      try {
-        return (await client.workflow.getHandle(dispatchId).describe()).status.name === 'RUNNING';
-      } catch (error) {
-        return !(error instanceof WorkflowNotFoundError);
-      }
-    },
-    close: () => connection.close(),
-  };
+  const { running } = temporalRecovery(new Client({ connection, namespace: temporal.namespace }));
+  return { running, close: () => connection.close() };
 }

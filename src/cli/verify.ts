@@ -5,18 +5,21 @@ import { CommandError, duration, EXIT, processTerminal, reported, styled, type T
 
 const MORE = `
 It reads the database itself (DATABASE_URL, else the up.json of \`knockon up\`) and asks Temporal (TEMPORAL_ADDRESS, else the
-same up.json) whether the workflows of what is open are running. Where Temporal can't be asked, open counts as in flight. Under
-KNOCKON_TRANSPORT=pg-boss its jobs are looked for instead.
+same up.json) whether the workflows of what is open are running. Where Temporal can't be asked, open counts as in flight, and it
+says so. Under KNOCKON_TRANSPORT=pg-boss its jobs are looked for instead.
+
+What was once found settled is not read again, unless a receipt or a dead letter of it was deleted since; --full reads it all.
 
   expected   events dispatched to the subscriber
   done       a receipt says that its effect has happened
   dead       a dead letter says that it won't by itself
   in flight  open, and a workflow is at work on it
-  missing    open, and nothing is at work on it: lost unless somebody acts
+  missing    open, and nothing is at work on it: lost, until the relay (KNOCKON_HEAL_AGE) starts it again
 
 Examples:
   $ knockon verify
-  $ knockon verify --json | jq .undispatched
+  $ knockon verify --json | jq .missing
+  $ knockon verify --full
 
 Exit codes: 0 balanced, nothing is missing; 1 something is missing, or it can't be found out; 2 no database is known.`;
 
@@ -26,10 +29,11 @@ export function verifyCommand(program: Command): void {
     .summary('check the ledger: what was promised against what has happened')
     .description('Checks the ledger: for every subscriber expected − done − dead − in flight must be 0.')
     .option('--json', 'print JSON for programs instead of text for people')
+    .option('--full', 'read the whole history again; takes as long as there is much of it')
     .addHelpText('after', MORE)
     .action(
-      reported(async ({ json }: { json?: boolean }) => {
-        const balance = await readBalance(findLedger());
+      reported(async ({ json, full }: { json?: boolean; full?: boolean }) => {
+        const balance = await readBalance(findLedger(), full);
         const terminal = processTerminal();
         terminal.out(json ? JSON.stringify(balance) : showBalance(terminal, balance));
         process.exitCode = balance.balanced ? EXIT.done : EXIT.failed;
@@ -59,17 +63,17 @@ export function findLedger(surroundings: Surroundings = {}): LedgerAddress {
   return { databaseUrl, temporal: address ? { address, namespace, apiKey: env.TEMPORAL_API_KEY } : null };
 }
 
-async function readBalance({ databaseUrl, temporal, jobs }: LedgerAddress): Promise<Balance> {
-  const [{ default: postgres }, { verifyLedger }, { askTemporal }, { hasOpenJobs }] = await Promise.all([
+async function readBalance({ databaseUrl, temporal, jobs }: LedgerAddress, full?: boolean): Promise<Balance> {
+  const [{ default: postgres }, { verifyLedger }, { askTemporal }, { withOpenJobs }] = await Promise.all([
     import('postgres'),
     import('../ops/verify.ts'),
     import('./ask-temporal.ts'),
-    import('../transport/pg-boss/call-queue.ts'),
+    import('../transport/pg-boss/recovery.ts'),
   ]);
   const asked = temporal && (await askTemporal(temporal));
   const sql = postgres(databaseUrl, { max: 1, connect_timeout: 5, onnotice: () => {} });
   try {
-    return await verifyLedger(sql, jobs ? (id) => hasOpenJobs(sql, id) : asked?.isRunning);
+    return await verifyLedger(sql, { running: jobs ? (dispatches) => withOpenJobs(sql, dispatches) : asked?.running, full });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
@@ -80,9 +84,11 @@ async function readBalance({ databaseUrl, temporal, jobs }: LedgerAddress): Prom
   }
 }
 
-/** The balance as a table, what waits for its dispatch, and the verdict. */
-export function showBalance(terminal: Terminal, { balanced, subscribers, undispatched }: Balance): string {
-  const age = (seconds: number | null) => (seconds === null ? null : duration(seconds * 1000));
+/** Missing effects that people are shown; --json has a hundred. */
+const SHOWN = 10;
+
+/** The balance as a table, what is missing, what waits for its dispatch, and the verdict. */
+export function showBalance(terminal: Terminal, { balanced, subscribers, missing, undispatched, asked }: Balance): string {
   const rows = subscribers.map((s) => [s.name, s.expected, s.done, s.dead, s.in_flight, s.missing, age(s.oldest_seconds)]);
   const books =
     rows.length === 0
@@ -92,12 +98,21 @@ export function showBalance(terminal: Terminal, { balanced, subscribers, undispa
     undispatched.count === 0
       ? 'Every event has been dispatched.'
       : `${undispatched.count} events are committed and not dispatched; the oldest has waited ${age(undispatched.oldest_seconds)}.`;
-  const verdict = balanced
-    ? styled(terminal, 'green', 'Balanced: nothing is missing.')
-    : styled(
-        terminal,
-        'red',
-        'Not balanced: what is missing has no running workflow. Reset its workflow in the Temporal UI; receipts keep it from happening twice.',
-      );
-  return [books, '', waiting, verdict].join('\n');
+  const doubt = asked ? [] : ['What is at work could not be asked: all that is open counts as in flight.'];
+  return [books, '', ...showMissing(terminal, missing), waiting, ...doubt, verdict(terminal, balanced)].join('\n');
+}
+
+const age = (seconds: number | null) => (seconds === null ? null : duration(seconds * 1000));
+
+function showMissing(terminal: Terminal, missing: Balance['missing']): string[] {
+  if (missing.length === 0) return [];
+  const rows = missing.slice(0, SHOWN).map((m) => [m.subscriber, m.type, m.event_id, m.dispatch_id, age(m.age_seconds)]);
+  const more = missing.length > SHOWN ? ['… and more; `knockon verify --json` names a hundred.'] : [];
+  return [table(terminal, ['missing', 'type', 'event', 'dispatch', 'age'], rows), ...more, ''];
+}
+
+function verdict(terminal: Terminal, balanced: boolean): string {
+  if (balanced) return styled(terminal, 'green', 'Balanced: nothing is missing.');
+  const remedy = 'The relay starts it again once it is older than KNOCKON_HEAL_AGE; receipts keep what is done from happening twice.';
+  return styled(terminal, 'red', `Not balanced: nothing is at work on what is missing. ${remedy}`);
 }

@@ -34,33 +34,40 @@ export interface TemporalUi {
   namespace: string;
 }
 
-/** Reads a message's journey from Postgres alone; null where the workspace never had such a message. Deleted ones keep theirs. */
+/**
+ * Reads a message's journey from Postgres alone; null where the workspace never had such a message. Deleted ones keep theirs; what
+ * has expired is left out.
+ */
 export async function readJourney(
   { db }: Database,
   { workspaceId, messageId }: { workspaceId: string; messageId: string },
   ui: TemporalUi | null,
 ): Promise<Journey | null> {
   const rows = await db
-    .select({ id: events.id, type: events.type, timestamp: events.timestamp, dispatch: dispatches })
+    .select({ id: events.id, type: events.type, timestamp: events.timestamp, queued: outbox.event_id, dispatch: dispatches })
     .from(messages)
-    .innerJoin(events, eq(events.message_id, messages.id))
+    .leftJoin(events, eq(events.message_id, messages.id))
     .leftJoin(outbox, eq(outbox.event_id, events.id))
     .leftJoin(dispatches, eq(dispatches.id, outbox.dispatch_id))
     .where(and(eq(messages.id, messageId), eq(messages.workspace_id, workspaceId)))
     .orderBy(asc(events.id));
   if (rows.length === 0) return null;
+  const kept = rows.flatMap(({ id, type, timestamp, queued, dispatch }) =>
+    id && type && timestamp ? [{ id, type, timestamp, queued, dispatch }] : [],
+  );
   const known = await readLedger(
     db,
-    rows.map((row) => row.id),
+    kept.map((row) => row.id),
   );
   return {
     message_id: messageId,
-    events: rows.map(({ id, type, timestamp, dispatch }) => ({
+    events: kept.map(({ id, type, timestamp, queued, dispatch }) => ({
       id,
       type,
       timestamp: timestamp.toISOString(),
       workflow: ui && dispatch && { id: dispatch.id, run_id: dispatch.run_id, url: workflowUrl(ui, dispatch) },
-      effects: namesOf(known, id, type, dispatch).map((name) => effectState(known, id, name, dispatch?.started_at != null)),
+      // Without an outbox row it was done by all, and its receipts have expired.
+      effects: (queued ? namesOf(known, id, type, dispatch) : []).map((name) => effectState(known, id, name, dispatch?.started_at != null)),
     })),
   };
 }

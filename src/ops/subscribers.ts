@@ -1,6 +1,6 @@
 import { asc, sql } from 'drizzle-orm';
 import type { Database } from '../db/client.ts';
-import { attempts, deadLetters, dispatches, outbox, receipts, subscribers } from '../db/schema/outbox.ts';
+import { deadLetters, dispatches, outbox, receipts, subscribers } from '../db/schema/outbox.ts';
 
 /** A subscriber, and how far behind it is. */
 export interface SubscriberState {
@@ -37,27 +37,18 @@ export async function listSubscribers(database: Database): Promise<SubscriberSta
   }));
 }
 
-/** How many of the newest dispatched events are looked at one by one. */
-const WINDOW = 20_000;
-
 /**
- * Each subscriber's lag in seconds. Looks at the newest events, so that a long log costs nothing, and at whatever was
- * tried and is open, however old. Older events that were never tried count as old as the window, so the lag of a
- * subscriber that is far behind is a lower bound. An event's id holds its time.
+ * Each subscriber's lag in seconds. Looks at what the ledger has not found settled, so that a long log costs nothing, and in it
+ * for the first open event of each dispatch. An event's id holds its time.
  */
 async function readLags({ db }: Database): Promise<Map<string, number>> {
   const rows = await db.execute<{ name: string; lag: number }>(sql`
-    with newest as (
-      select event_id, dispatch_id from ${outbox} where dispatch_id is not null order by event_id desc limit ${WINDOW}
-    ), expected as (
-      select event_id, unnest(d.subscribers) as subscriber from newest join ${dispatches} d on d.id = newest.dispatch_id
-      union all
-      select event_id, subscriber from ${attempts}
-    )
-    select subscriber as name, greatest(0, extract(epoch from now() - min(uuid_extract_timestamp(event_id))))::float8 as lag
-    from expected e
-    where not exists (select from ${receipts} r where r.event_id = e.event_id and r.subscriber = e.subscriber)
-      and not exists (select from ${deadLetters} l where l.event_id = e.event_id and l.subscriber = e.subscriber)
-    group by subscriber`);
+    select s.name, greatest(0, extract(epoch from now() - min(uuid_extract_timestamp(oldest.event_id))))::float8 as lag
+    from ${dispatches} d cross join unnest(coalesce(d.open, d.subscribers)) as s (name) cross join lateral (
+      select event_id from ${outbox} o where o.dispatch_id = d.id
+        and not exists (select from ${receipts} r where r.event_id = o.event_id and r.subscriber = s.name)
+        and not exists (select from ${deadLetters} l where l.event_id = o.event_id and l.subscriber = s.name)
+      order by event_id limit 1
+    ) oldest where d.settled_at is null group by s.name`);
   return new Map(rows.map(({ name, lag }) => [name, lag]));
 }

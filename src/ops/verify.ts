@@ -1,39 +1,41 @@
 import type { Sql } from 'postgres';
-import { type Account, accounts, openItems, undispatched } from '../outbox/ledger.ts';
-
-export interface SubscriberBalance extends Omit<Account, 'open'> {
-  /** Open, and its workflow is running. */
-  in_flight: number;
-  /** Open, and nothing is at work on it: lost, unless somebody acts. */
-  missing: number;
-  /** Age of the oldest event that is open. */
-  oldest_seconds: number | null;
-}
+import { type Account, accounts, type MissingEffect, openEffects, undispatched } from '../outbox/ledger.ts';
+import { lostDispatches } from '../outbox/lost.ts';
+import { distrust, settle } from '../outbox/settle.ts';
+import type { Recovery } from '../transport/transport.ts';
 
 export interface Balance {
   /** True where nothing is missing. */
   balanced: boolean;
-  subscribers: SubscriberBalance[];
+  /** The books of each subscriber, since the beginning. */
+  subscribers: Account[];
+  /** What is missing, the oldest of it first, {@link SHOWN} at most. */
+  missing: MissingEffect[];
+  /** Events that are committed and have not reached the transport. */
   undispatched: { count: number; oldest_seconds: number | null };
+  /** False where the transport could not be asked what it is at work on: then all that is open counts as in flight. */
+  asked: boolean;
 }
 
-/**
- * Holds what was promised against what has happened: `expected − done − dead − in flight = missing`, which is 0.
- *
- * @param isRunning whether a dispatch's workflow is running; without it everything open counts as in flight
- */
-export async function verifyLedger(sql: Sql, isRunning: (dispatchId: string) => Promise<boolean> = async () => true): Promise<Balance> {
-  const waiting = await undispatched(sql);
-  const items = await openItems(sql);
-  const running = new Map<string, boolean>();
-  for (const { dispatch_id } of items) if (!running.has(dispatch_id)) running.set(dispatch_id, await isRunning(dispatch_id));
-  // Read after the questions: what was done meanwhile is not missing.
-  const books = await accounts(sql);
-  const subscribers = books.map(({ open, ...account }) => {
-    const own = items.filter((item) => item.name === account.name);
-    const lost = own.filter((item) => !running.get(item.dispatch_id)).reduce((n, item) => n + item.events, 0);
-    const missing = Math.min(lost, open);
-    return { ...account, in_flight: open - missing, missing, oldest_seconds: own[0]?.age_seconds ?? null };
-  });
-  return { balanced: subscribers.every((subscriber) => subscriber.missing === 0), subscribers, undispatched: waiting };
+export interface VerifyOptions {
+  /** Asks the transport; without it all that is open counts as in flight. */
+  running?: Recovery['running'];
+  /** Whether to read the whole history again instead of what has not been found settled. Default: no. */
+  full?: boolean;
+}
+
+/** How many missing effects are named one by one. */
+const SHOWN = 100;
+
+/** Holds what was promised against what has happened: `expected − done − dead − in flight = missing`, which is 0. */
+export async function verifyLedger(sql: Sql, { running, full = false }: VerifyOptions = {}): Promise<Balance> {
+  if (full) await distrust(sql);
+  await settle(sql);
+  const found = running && (await lostDispatches(sql, running).catch(() => null));
+  const lost = (found ?? []).map(({ id }) => id);
+  // Read after the question: what was done meanwhile is not missing.
+  const subscribers = await accounts(sql, lost);
+  const [missing, waiting] = [await openEffects(sql, lost, SHOWN), await undispatched(sql)];
+  const balanced = subscribers.every((subscriber) => subscriber.missing === 0);
+  return { balanced, subscribers, missing, undispatched: waiting, asked: running !== undefined && found !== null };
 }

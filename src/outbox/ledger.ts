@@ -1,47 +1,71 @@
 import type { Sql } from 'postgres';
 
-/** The books of one subscriber, in events. `expected = done + dead + open`. */
+/** The books of one subscriber, in events: `expected − done − dead − in_flight − missing = 0`. */
 export interface Account {
   name: string;
   expected: number;
   done: number;
   dead: number;
-  open: number;
+  /** Open, and something is at work on it. */
+  in_flight: number;
+  /** Open, and nothing is at work on it. */
+  missing: number;
+  /** Age of the oldest event that is open, since its dispatch was claimed. */
+  oldest_seconds: number | null;
 }
 
-/** Events of one dispatch that a subscriber has neither done nor given up. */
-export interface OpenItem {
-  name: string;
+/** Each event that a dispatch has open, once for each subscriber it is open for, with what became of it. Reads no history. */
+const reckoned = (sql: Sql, lost: string[]) => sql`
+  select s.name, d.claimed_at, o.event_id, d.id as dispatch_id, o.type, r.event_id is not null as done,
+    r.event_id is null and l.event_id is not null as dead, d.id = any(${lost}::uuid[]) as lost
+  from dispatches d
+  cross join unnest(coalesce(d.open, d.subscribers)) as s (name)
+  join outbox o on o.dispatch_id = d.id
+  left join receipts r on r.event_id = o.event_id and r.subscriber = s.name
+  left join lateral (select event_id from dead_letters where event_id = o.event_id and subscriber = s.name limit 1) l on true
+  where d.settled_at is null`;
+
+/**
+ * The books of every subscriber. Costs what is open, not what has ever happened: settled dispatches are in the totals.
+ *
+ * @param lost dispatches that nothing is at work on
+ */
+export async function accounts(sql: Sql, lost: string[]): Promise<Account[]> {
+  return await sql<Account[]>`
+    with reckoned as (${reckoned(sql, lost)}), looked_at as (
+      select name, count(*) as expected, count(*) filter (where done) as done, count(*) filter (where dead) as dead,
+        count(*) filter (where not done and not dead and not lost) as in_flight,
+        count(*) filter (where not done and not dead and lost) as missing,
+        extract(epoch from now() - min(claimed_at) filter (where not done and not dead)) as oldest
+      from reckoned group by name
+    ), buried as (
+      select l.subscriber as name, count(distinct l.event_id) as dead from dead_letters l
+      join outbox o on o.event_id = l.event_id join dispatches d on d.id = o.dispatch_id
+      where l.subscriber = any(d.subscribers) and l.subscriber <> all(coalesce(d.open, d.subscribers)) group by l.subscriber
+    ), settled as (select subscriber as name, events from settled_totals)
+    select name, (coalesce(s.events, 0) + coalesce(n.expected, 0))::float8 as expected,
+      (coalesce(s.events, 0) - coalesce(b.dead, 0) + coalesce(n.done, 0))::float8 as done,
+      (coalesce(b.dead, 0) + coalesce(n.dead, 0))::float8 as dead,
+      coalesce(n.in_flight, 0)::float8 as in_flight, coalesce(n.missing, 0)::float8 as missing, n.oldest::float8 as oldest_seconds
+    from settled s full join looked_at n using (name) left join buried b using (name) order by name collate "C"`;
+}
+
+/** An effect that nothing will bring about by itself. */
+export interface MissingEffect {
+  subscriber: string;
+  event_id: string;
+  type: string;
   dispatch_id: string;
-  events: number;
-  /** Since their dispatch was claimed. */
   age_seconds: number;
 }
 
-/** Each dispatched event once for each of its subscribers, with what became of it. */
-const reckoned = (sql: Sql) => sql`
-  select s.name, d.id as dispatch_id, d.claimed_at, r.event_id is not null as done,
-    r.event_id is null and l.event_id is not null as dead
-  from dispatches d
-  cross join unnest(d.subscribers) as s (name)
-  join outbox o on o.dispatch_id = d.id
-  left join receipts r on r.event_id = o.event_id and r.subscriber = s.name
-  left join (select distinct event_id, subscriber from dead_letters) l on l.event_id = o.event_id and l.subscriber = s.name`;
-
-/** What was expected of each subscriber and what it has done. Reads the whole ledger: a check, not for every request. */
-export async function accounts(sql: Sql): Promise<Account[]> {
-  return await sql<Account[]>`
-    select name, count(*)::int as expected, count(*) filter (where done)::int as done, count(*) filter (where dead)::int as dead,
-      count(*) filter (where not done and not dead)::int as open
-    from (${reckoned(sql)}) reckoned group by name order by name`;
-}
-
-/** What is neither done nor dead, a row for each dispatch and subscriber, oldest first. */
-export async function openItems(sql: Sql, limit = 1000): Promise<OpenItem[]> {
-  return await sql<OpenItem[]>`
-    select name, dispatch_id, count(*)::int as events, extract(epoch from now() - min(claimed_at))::float8 as age_seconds
-    from (${reckoned(sql)}) reckoned where not done and not dead
-    group by name, dispatch_id order by min(claimed_at) limit ${limit}`;
+/** The effects that are open in these dispatches, oldest first. */
+export async function openEffects(sql: Sql, dispatches: string[], limit: number): Promise<MissingEffect[]> {
+  if (dispatches.length === 0) return [];
+  return await sql<MissingEffect[]>`
+    select name as subscriber, event_id, type, dispatch_id, extract(epoch from now() - claimed_at)::float8 as age_seconds
+    from (${reckoned(sql, dispatches)}) reckoned where lost and not done and not dead
+    order by dispatch_id, event_id, name limit ${limit}`;
 }
 
 /** Events that are committed and have not reached the transport: how many, and since when. */
@@ -63,10 +87,4 @@ export async function oldestUndispatched(sql: Sql): Promise<number | null> {
       (select claimed_since from (select uuid_extract_timestamp(id) as claimed_since from dispatches where started_at is null order by claimed_at limit 1) d)
     ))::float8 as age`;
   return row?.age ?? null;
-}
-
-/** Dead letters by subscriber; subscribers without any are left out. */
-export async function deadLetterCounts(sql: Sql): Promise<{ subscriber: string; count: number }[]> {
-  return await sql<{ subscriber: string; count: number }[]>`
-    select subscriber, count(*)::int as count from dead_letters group by subscriber order by subscriber`;
 }

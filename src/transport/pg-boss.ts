@@ -4,13 +4,15 @@ import type { Dispatch } from './dispatch.ts';
 import { type BossOptions, createBoss, ensureQueues } from './pg-boss/boss.ts';
 import { tellConsumers } from './pg-boss/call-queue.ts';
 import { firstJobs } from './pg-boss/jobs.ts';
-import type { Transport } from './transport.ts';
+import { pgBossRecovery } from './pg-boss/recovery.ts';
+import type { Recovery, Transport } from './transport.ts';
 
 /** One job a call, in a queue a subscriber. pg-boss is started at the first dispatch, so the process starts though Postgres be away. */
-export function createPgBossTransport(options: Omit<BossOptions, 'supervise'> & { sql: Sql }): Transport {
+export function createPgBossTransport(options: Omit<BossOptions, 'supervise'> & { sql: Sql }): Transport & Recovery {
   const boss = createBoss({ ...options, supervise: false });
   const known = new Set<string>();
   return {
+    ...pgBossRecovery(boss, options.sql),
     async start(dispatch) {
       await boss.start();
       const queues = dispatch.subscribers.map(({ task_queue }) => task_queue);

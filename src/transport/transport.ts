@@ -17,3 +17,26 @@ export interface Transport {
   start(dispatch: Dispatch, scope: DispatchScope): Promise<string | null>;
   close(): Promise<void>;
 }
+
+/** A dispatch, and how often what was missing of it has been started again. */
+export interface DispatchRef {
+  id: string;
+  restarts: number;
+}
+
+/** What a transport knows of dispatches it has taken, and how it is given again what it has lost. */
+export interface Recovery {
+  /**
+   * The ids of those dispatches that something is at work on.
+   *
+   * @throws where the transport can't be asked
+   */
+  running(dispatches: DispatchRef[]): Promise<Set<string>>;
+  /**
+   * Sees these events of a dispatch through once more, and nothing else of it. The same restart twice is one.
+   *
+   * @param missing events' ids by the name of their subscriber; the dispatch's subscribers are these
+   * @param nth which restart of the dispatch it is, from 1
+   */
+  restart(dispatch: Dispatch, missing: Record<string, string[]>, nth: number): Promise<void>;
+}

@@ -15,7 +15,6 @@ import { createMessageWriter } from '../messages/create.ts';
 import { LedgerCheck } from '../ops/check.ts';
 import { registerLedgerMetrics } from '../ops/metrics.ts';
 import { readiness } from '../ops/readiness.ts';
-import { verifyLedger } from '../ops/verify.ts';
 import { EVENTS_CHANNEL } from '../outbox/emit.ts';
 import { createSeal } from '../seal.ts';
 import { createLog, type Running, Started } from './process.ts';
@@ -44,7 +43,10 @@ export async function start(config: Config): Promise<Running> {
   }
   const metrics = new Registry();
   const check = new LedgerCheck({ sql: database.sql, running: recovery.running, everyMs: config.KNOCKON_CHECK_EVERY, log });
-  started.add(repeat('check the ledger', config.KNOCKON_CHECK_EVERY, () => check.run(), log), (loop) => loop.stop());
+  started.add(
+    repeat('check the ledger', config.KNOCKON_CHECK_EVERY, () => check.run(), log),
+    (loop) => loop.stop(),
+  );
   registerLedgerMetrics(metrics, database.sql, () => check.latest);
   let draining = false;
   const app = createApp({
@@ -59,7 +61,7 @@ export async function start(config: Config): Promise<Running> {
       const { ok, detail } = await readiness(database.sql, config.KNOCKON_READY_AGE, check.latest);
       return { ok, detail: { ...detail } };
     },
-    verifyLedger: () => verifyLedger(database.sql, { running: recovery.running }),
+    running: recovery.running,
     adminKey: config.KNOCKON_ADMIN_KEY,
     temporalUi,
     log,

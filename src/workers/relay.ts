@@ -5,6 +5,7 @@ import { Dispatcher } from '../outbox/dispatcher.ts';
 import type { Transport } from '../transport/transport.ts';
 import { createLog, type Running, Started } from './process.ts';
 import { chooseTransport } from './transport.ts';
+import { startUpkeep } from './upkeep.ts';
 
 export function createDispatcher(config: Config, database: Database, transport: Transport, log: Logger): Dispatcher {
   return new Dispatcher({
@@ -16,15 +17,16 @@ export function createDispatcher(config: Config, database: Database, transport: 
   });
 }
 
-/** `knockon relay`: the dispatcher in a process of its own. As many as you like side by side. */
+/** `knockon relay`: the dispatcher in a process of its own, with what is missing and what has expired. As many as you like side by side. */
 export async function start(config: Config): Promise<Running> {
   const log = createLog('relay', config.LOG_LEVEL);
   const started = new Started();
   const database = started.add(connectDatabase(config.DATABASE_URL, { connections: 1, name: 'knockon relay' }), (d) => d.close());
-  const { transport } = await chooseTransport(config, database, log);
+  const { transport, recovery } = await chooseTransport(config, database, log);
   started.add(transport, (t) => t.close());
   const dispatcher = started.add(createDispatcher(config, database, transport, log), (d) => d.stop());
   dispatcher.start();
+  startUpkeep(config, database, recovery, log, started);
   log.info('ready');
   return { stop: () => started.stop() };
 }

@@ -1,12 +1,13 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { Database } from '../db/client.ts';
-import type { Transport } from '../transport/transport.ts';
+import type { Recovery, Transport } from '../transport/transport.ts';
 import { temporalOf } from './process.ts';
 
 /** The transport that KNOCKON_TRANSPORT chooses, as API and relay use it. */
 export interface ChosenTransport {
   transport: Transport;
+  recovery: Recovery;
   /** How many calls wait in a subscriber's queue; null where it can't be found out. */
   backlog(taskQueue: string): Promise<{ count: number; age_seconds: number } | null>;
   /** Where dispatches are seen as workflows; null: they are none. */
@@ -19,15 +20,17 @@ export async function chooseTransport(config: Config, database: Database, log: L
 }
 
 async function temporal(config: Config): Promise<ChosenTransport> {
-  const [{ Client }, { createTemporalTransport, lazyConnection }, { taskQueueBacklog }] = await Promise.all([
+  const [{ Client }, { createTemporalTransport, lazyConnection }, { temporalRecovery }, { taskQueueBacklog }] = await Promise.all([
     import('@temporalio/client'),
     import('../transport/temporal.ts'),
+    import('../transport/temporal-recovery.ts'),
     import('../transport/backlog.ts'),
   ]);
   const namespace = config.TEMPORAL_NAMESPACE;
   const client = new Client({ connection: lazyConnection({ ...temporalOf(config), namespace }), namespace });
   return {
     transport: createTemporalTransport(client),
+    recovery: temporalRecovery(client),
     backlog: (taskQueue) => taskQueueBacklog(client, taskQueue),
     temporalUi: { url: config.TEMPORAL_UI_URL, namespace },
   };
@@ -38,8 +41,10 @@ async function pgBoss(config: Config, { sql }: Database, log: Logger): Promise<C
     import('../transport/pg-boss.ts'),
     import('../transport/pg-boss/call-queue.ts'),
   ]);
+  const transport = createPgBossTransport({ url: config.DATABASE_URL, name: 'knockon pg-boss', sql, log });
   return {
-    transport: createPgBossTransport({ url: config.DATABASE_URL, name: 'knockon pg-boss', sql, log }),
+    transport,
+    recovery: transport,
     backlog: (taskQueue) => jobBacklog(sql, taskQueue),
     temporalUi: null,
   };

@@ -90,9 +90,13 @@ test('the ledger is found in DATABASE_URL, else in up.json with its Temporal', (
 
 test('a balance shows what is missing and what to do', () => {
   const audit = { name: 'audit', expected: 5, done: 3, dead: 0, in_flight: 1, missing: 1, oldest_seconds: 65 };
-  const text = showBalance(aTerminal(), { balanced: false, subscribers: [audit], undispatched: { count: 2, oldest_seconds: 3 } });
+  const missing = [{ subscriber: 'audit', event_id: 'e-1', type: 'message.created', dispatch_id: 'd-1', age_seconds: 65 }];
+  const balance = { balanced: false, subscribers: [audit], missing, undispatched: { count: 2, oldest_seconds: 3 }, asked: false };
+  const text = showBalance(aTerminal(), balance);
   expect(text).toMatch(/audit +5 +3 +0 +1 +1 +1 min 5 s/);
   expect(text).toMatch(/2 events are committed and not dispatched; the oldest has waited 3\.0 s/);
+  expect(text).toMatch(/audit +message\.created +e-1 +d-1 +1 min 5 s/);
+  expect(text).toContain('could not be asked');
   expect(text).toContain('Not balanced');
 });
 

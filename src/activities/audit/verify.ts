@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
 import { asText } from './chains.ts';
 import { checkEntry, type RecordedEntry } from './check.ts';
+import { readExpiry } from './expiry.ts';
 import { genesis } from './hash.ts';
 
 /** What checking a workspace's chain found. */
@@ -25,7 +26,7 @@ interface End {
 const PAGE = 250;
 
 /**
- * Checks a workspace's chain from its first entry to its head, and each entry's event in the log. One snapshot: what is appended
+ * Checks a workspace's chain from its first entry to its head, and each entry's event in the log, unless that has expired. One snapshot: what is appended
  * meanwhile is not looked at. Memory stays the same however long the chain is.
  */
 export function verifyAudit({ db, key }: { db: Database['db']; key: Buffer }) {
@@ -51,12 +52,13 @@ async function readHead(tx: Transaction, workspaceId: string): Promise<End | nul
 }
 
 async function firstBreak(tx: Transaction, key: Buffer, workspaceId: string, head: End | null): Promise<Break> {
+  const expired = await readExpiry(tx, key);
   let end: End = { entries: 0, hash: genesis(key, workspaceId) };
   for (let after = Number.MIN_SAFE_INTEGER; ; after = end.entries) {
     const page = await readPage(tx, workspaceId, after);
     for (const entry of page) {
       const position = end.entries + 1;
-      const reason = checkEntry(key, entry, { position, previous: end.hash });
+      const reason = checkEntry(key, entry, { position, previous: end.hash, expired });
       if (reason) return { position, reason };
       end = { entries: position, hash: entry.hash };
     }

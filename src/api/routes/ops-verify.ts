@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { verifyLedger } from '../../ops/verify.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { uuid } from '../fields.ts';
 import { json, operation, router } from '../router.ts';
@@ -44,5 +45,5 @@ const verify = operation({
 });
 
 /** The operator's check of the ledger, as `knockon verify` does it. */
-export const opsVerifyRoutes = ({ verifyLedger }: ApiDependencies) =>
-  router().openapi(verify, async (c) => c.json(await verifyLedger(), 200));
+export const opsVerifyRoutes = ({ database, running }: ApiDependencies) =>
+  router().openapi(verify, async (c) => c.json(await verifyLedger(database.sql, { running }), 200));

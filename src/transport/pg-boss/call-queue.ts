@@ -23,9 +23,3 @@ export async function jobBacklog(sql: Sql, queue: string): Promise<{ count: numb
     from pgboss.job where name = ${queue} and state < 'active' and not blocked and start_after <= now()`.catch(() => []);
   return row ?? null;
 }
-
-/** Whether a call of the dispatch waits or is under way. */
-export async function hasOpenJobs(sql: Sql, dispatchId: string): Promise<boolean> {
-  const rows = await sql`select from pgboss.job where singleton_key = ${dispatchId} and state < 'completed' limit 1`;
-  return rows.length > 0;
-}

@@ -1,0 +1,41 @@
+import type { PgBoss } from 'pg-boss';
+import type { Sql } from 'postgres';
+import type { Dispatch } from '../dispatch.ts';
+import { slices } from '../selection.ts';
+import type { DispatchRef, Recovery } from '../transport.ts';
+import { ensureQueues } from './boss.ts';
+import { tellConsumers } from './call-queue.ts';
+import { asJob, jobId } from './jobs.ts';
+
+/** Jobs of dispatches: whether there are any to be done, and new ones for what is missing. `boss` is started by whoever restarts. */
+export function pgBossRecovery(boss: PgBoss, sql: Sql): Recovery {
+  return {
+    running: (dispatches) => withOpenJobs(sql, dispatches),
+    async restart(dispatch, missing, nth) {
+      await boss.start();
+      const queues = dispatch.subscribers.map(({ task_queue }) => task_queue);
+      await ensureQueues(boss, queues);
+      await enqueue(boss, dispatch, missing, nth);
+      await tellConsumers(sql, queues);
+    },
+  };
+}
+
+/** Asks the database alone, so that whoever only asks needs no pg-boss. */
+export async function withOpenJobs(sql: Sql, dispatches: DispatchRef[]): Promise<Set<string>> {
+  const ids = dispatches.map(({ id }) => id);
+  const rows = await sql<{ id: string }[]>`
+    select distinct singleton_key as id from pgboss.job where singleton_key = any(${ids}::text[]) and state < 'completed'`;
+  return new Set(rows.map(({ id }) => id));
+}
+
+async function enqueue(boss: PgBoss, dispatch: Dispatch, missing: Record<string, string[]>, nth: number): Promise<void> {
+  for (const subscriber of dispatch.subscribers) {
+    const ids = missing[subscriber.name] ?? [];
+    const jobs = slices(ids.length, subscriber.batch).map(({ offset, limit }, i) => {
+      const id = jobId(dispatch.id, subscriber.name, 'restart', nth, i);
+      return asJob({ dispatch_id: dispatch.id, subscriber }, { id, events: { ids: ids.slice(offset, offset + limit) }, tried: 0 });
+    });
+    await boss.insert(subscriber.task_queue, jobs);
+  }
+}

@@ -1,0 +1,67 @@
+import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import pMap from 'p-map';
+import { type Dispatch, WORKFLOW_QUEUE, workflowName } from './dispatch.ts';
+import type { DispatchRef, Recovery } from './transport.ts';
+
+/** Workflow ids in one question to Temporal's visibility store. */
+const IDS_A_QUERY = 50;
+
+/** The workflow of a dispatch, or of its nth restart. */
+const workflowId = (id: string, restart: number) => (restart === 0 ? id : `${id}.${restart}`);
+
+/** Workflows of dispatches: whether they run, and new ones for what is missing. */
+export function temporalRecovery(client: Client): Recovery {
+  return {
+    running: (dispatches) => running(client, dispatches),
+    restart: (dispatch, missing, nth) => restart(client, dispatch, missing, nth),
+  };
+}
+
+/** A dispatch is seen through by its own workflow, which somebody may have reset, or by its newest restart. */
+async function running(client: Client, dispatches: DispatchRef[]): Promise<Set<string>> {
+  const owners = new Map(dispatches.flatMap(({ id, restarts }) => [0, restarts].map((nth) => [workflowId(id, nth), id] as const)));
+  const ids = [...owners.keys()];
+  const pages = Array.from({ length: Math.ceil(ids.length / IDS_A_QUERY) }, (_, i) => ids.slice(i * IDS_A_QUERY, (i + 1) * IDS_A_QUERY));
+  const listed = (await pMap(pages, (page) => listRunning(client, page), { concurrency: 2 })).flat();
+  const found = new Set(listed.flatMap((id) => owners.get(id) ?? []));
+  // The list lags behind by a moment, so those it does not have are looked at one by one.
+  const doubtful = ids.filter((id) => !found.has(owners.get(id) ?? ''));
+  const confirmed = await pMap(doubtful, async (id) => ((await isRunning(client, id)) ? [owners.get(id) ?? ''] : []), { concurrency: 8 });
+  return new Set([...found, ...confirmed.flat()]);
+}
+
+async function listRunning(client: Client, ids: string[]): Promise<string[]> {
+  const query = `ExecutionStatus = 'Running' AND WorkflowId IN (${ids.map((id) => `'${id}'`).join(', ')})`;
+  const { executions } = await client.workflowService.listWorkflowExecutions({
+    namespace: client.options.namespace,
+    query,
+    pageSize: ids.length,
+  });
+  return executions.flatMap(({ execution }) => execution?.workflowId ?? []);
+}
+
+async function isRunning(client: Client, id: string): Promise<boolean> {
+  try {
+    return (await client.workflow.getHandle(id).describe()).status.name === 'RUNNING';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}
+
+/** A workflow that begins as one that was handed what another had left: with these events alone. */
+async function restart(client: Client, dispatch: Dispatch, missing: Record<string, string[]>, nth: number): Promise<void> {
+  const rest = Object.fromEntries(Object.entries(missing).map(([name, ids]) => [name, { ids, runs: [] }]));
+  try {
+    await client.workflow.start(workflowName(dispatch.type), {
+      taskQueue: WORKFLOW_QUEUE,
+      workflowId: workflowId(dispatch.id, nth),
+      args: [dispatch, { rest, dead: {} }],
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      staticSummary: `${dispatch.type}, what was missing`,
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+}

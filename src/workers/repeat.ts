@@ -1,0 +1,51 @@
+import type { Logger } from 'pino';
+
+export interface Repeated {
+  /** Begins no more, and lets what is under way go on for a moment. */
+  stop(): Promise<void>;
+}
+
+/** How long what is under way is waited for, in ms: it may be asking a server that is away, and can be broken off at any moment. */
+const PATIENCE = 2000;
+
+/**
+ * Does something at once and then again and again. One that takes long is done less often: at most a twentieth of the time. A
+ * failure is logged, and it is tried again next time.
+ */
+export function repeat(
+  what: string,
+  everyMs: number,
+  task: (signal: AbortSignal) => Promise<unknown>,
+  log: Pick<Logger, 'warn'>,
+): Repeated {
+  const stopping = new AbortController();
+  const loop = async () => {
+    while (!stopping.signal.aborted) {
+      const began = performance.now();
+      await task(stopping.signal).catch((error) => {
+        if (!stopping.signal.aborted) log.warn({ err: error }, `could not ${what}; trying again later`);
+      });
+      await rest(Math.max(everyMs, 20 * (performance.now() - began)), stopping.signal);
+    }
+  };
+  const running = loop();
+  return {
+    async stop() {
+      stopping.abort();
+      await Promise.race([running, new Promise((resolve) => void setTimeout(resolve, PATIENCE).unref())]);
+    },
+  };
+}
+
+async function rest(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, Math.min(ms, 2 ** 31 - 1));
+    signal.addEventListener('abort', end, { once: true });
+  });
+}

@@ -1,0 +1,39 @@
+import type { Logger } from 'pino';
+import type { Sql, TransactionSql } from 'postgres';
+import { noteExpiry } from '../activities/audit/expiry.ts';
+import { auditKey } from '../activities/audit/hash.ts';
+import type { Config } from '../config.ts';
+import type { Database } from '../db/client.ts';
+import { heal } from '../outbox/heal.ts';
+import { expire, type Retention } from '../outbox/retention.ts';
+import type { Recovery } from '../transport/transport.ts';
+import type { Started } from './process.ts';
+import { repeat } from './repeat.ts';
+
+/** How often it is looked for what has expired, in ms. */
+const EXPIRY = 60_000;
+
+/** What a relay does beside dispatching: starts missing effects again, and deletes what has expired. Any number of relays may. */
+export function startUpkeep(config: Config, { sql }: Database, recovery: Recovery, log: Logger, started: Started): void {
+  const stop = (loop: { stop(): Promise<void> }) => loop.stop();
+  const ageMs = config.KNOCKON_HEAL_AGE;
+  if (ageMs !== null) {
+    const pass = () => unlessAnother(sql, 'knockon.heal', () => heal({ sql, recovery, ageMs, log }));
+    started.add(repeat('start missing effects again', Math.min(ageMs, config.KNOCKON_CHECK_EVERY), pass, log), stop);
+  }
+  const retention: Retention = { eventsMs: config.KNOCKON_RETENTION_EVENTS, receiptsMs: config.KNOCKON_RETENTION_RECEIPTS };
+  const note = noteExpiry(auditKey(config.KNOCKON_SECRET));
+  const pass = async (signal: AbortSignal) => {
+    const expired = await expire(sql, retention, note, signal);
+    if (Object.values(expired).some((count) => count > 0)) log.info({ expired }, 'deleted what has expired');
+  };
+  started.add(repeat('delete what has expired', EXPIRY, pass, log), stop);
+}
+
+/** Does it unless another process is at it. */
+async function unlessAnother(sql: Sql, lock: string, work: () => Promise<unknown>): Promise<void> {
+  await sql.begin(async (tx: TransactionSql) => {
+    const [row] = await tx`select pg_try_advisory_xact_lock(hashtext(${lock})) as taken`;
+    if (row?.taken) await work();
+  });
+}
