@@ -5,6 +5,7 @@ export * from './events.ts';
 export * from './ledger.ts';
 export * from './messages.ts';
 export * from './notifications.ts';
+export * from './operations.ts';
 export * from './ordering.ts';
 export * from './outbox.ts';
 export * from './search.ts';

@@ -1,0 +1,72 @@
+import { sql } from 'drizzle-orm';
+import { doublePrecision, index, integer, jsonb, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
+import { bytea, created, id, moment } from './columns.ts';
+
+/** People and programs that may operate, each with a key of its own. `viewer` reads, `operator` acts. Only the key's hash is kept. */
+export const operators = pgTable('operators', {
+  id: id(),
+  name: text().notNull().unique(),
+  role: text({ enum: ['viewer', 'operator'] }).notNull(),
+  prefix: text().notNull(),
+  hash: bytea().notNull().unique(),
+  created_at: created(),
+});
+
+/** Who did what, when and why. Written in the transaction of what was done, and never changed. */
+export const operationsLog = pgTable(
+  'operations_log',
+  {
+    id: id(),
+    at: created(),
+    /** An operator's name; `operator` for KNOCKON_ADMIN_KEY, `knockon` for what happens by itself. */
+    by: text().notNull(),
+    verb: text().notNull(),
+    /** What it was done to, such as a subscriber's name or a job's id. */
+    subject: text().notNull(),
+    detail: jsonb().$type<Record<string, unknown>>().notNull().default({}),
+    reason: text(),
+  },
+  (t) => [index().on(t.subject, t.id)],
+);
+
+/**
+ * What operators want of a subscriber's queue. Temporal's configuration follows it and may be lost; this is what it is made
+ * again from. A row stays once there was one, so that what Temporal still has is taken back.
+ */
+export const controls = pgTable('controls', {
+  subscriber: text().primaryKey(),
+  /** Null: not paused. */
+  paused_at: moment(),
+  paused_by: text(),
+  pause_reason: text(),
+  /** When it resumes by itself; null: when somebody says so. */
+  paused_until: moment(),
+  /** Most events a second; null: any number. */
+  per_second: doublePrecision(),
+  limited_by: text(),
+  limited_at: moment(),
+  /** Where no server keeps the limit: from when on the next call is within it. */
+  next_call_at: moment().notNull().default(sql`now()`),
+  changed_at: created(),
+});
+
+/** Processes that host effects or workflows, as they say of themselves every few seconds. */
+export const workers = pgTable('workers', {
+  /** As it is to the transport too: `<pid>@<host>/<kind>`. */
+  identity: text().primaryKey(),
+  kind: text({ enum: ['effects', 'workflows'] }).notNull(),
+  version: text().notNull(),
+  host: text().notNull(),
+  pid: integer().notNull(),
+  /** Each effect it hosts: how many calls it makes at once, and how many are under way. */
+  effects: jsonb().$type<Record<string, { concurrency: number; running: number }>>().notNull().default({}),
+  started_at: created(),
+  seen_at: created(),
+});
+
+/** What workers have got done, in slices of ten seconds; kept for an hour. */
+export const effectRates = pgTable(
+  'effect_rates',
+  { subscriber: text().notNull(), since: moment().notNull(), done: integer().notNull(), failed: integer().notNull() },
+  (t) => [primaryKey({ columns: [t.subscriber, t.since] })],
+);
