@@ -1,0 +1,37 @@
+import type { Sql } from 'postgres';
+import type { Client } from '../traffic/client.ts';
+import type { Accepted, Journal } from '../traffic/journal.ts';
+import type { Receiver } from '../traffic/receiver.ts';
+import type { Workspace } from '../traffic/workspace.ts';
+
+/** What there is to be looked at, once all is quiet. */
+export interface World {
+  sql: Sql;
+  client: Client;
+  journal: Journal;
+  receiver: Receiver;
+  workspaces: Workspace[];
+  /** Of a process of ours. */
+  env: NodeJS.ProcessEnv;
+}
+
+/** What a check has found: a sentence for each thing that is wrong. */
+export interface Finding {
+  /** How many things were looked at. */
+  examined: number;
+  wrong: string[];
+}
+
+/** A promise, and whether it was kept. */
+export interface Check {
+  promise: string;
+  look(world: World): Promise<Finding>;
+}
+
+/** `count` of them, evenly spread. */
+export function sample<T>(list: T[], count: number): T[] {
+  const step = Math.max(1, list.length / count);
+  return Array.from({ length: Math.min(count, list.length) }, (_, i) => list[Math.floor(i * step)]!);
+}
+
+export const living = ({ messages }: Journal): Accepted[] => messages.filter((message) => !message.isDeleted);

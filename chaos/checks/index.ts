@@ -1,0 +1,42 @@
+import { answers } from './answers.ts';
+import type { Check, Finding, World } from './check.ts';
+import { deadLetters, receipts } from './effects.ts';
+import { ledger } from './ledger.ts';
+import { audit, chainOrder, channelOrder } from './order.ts';
+import { analytics, notifications, summaries } from './read-models.ts';
+import { index, searched } from './search.ts';
+import { sequences } from './sequences.ts';
+import { onceEach, stored } from './stored.ts';
+import { deliveries, webhooks } from './webhooks.ts';
+
+const checks: Check[] = [
+  stored,
+  onceEach,
+  sequences,
+  receipts,
+  deadLetters,
+  ledger,
+  analytics,
+  summaries,
+  notifications,
+  index,
+  searched,
+  audit,
+  chainOrder,
+  channelOrder,
+  webhooks,
+  deliveries,
+  answers,
+];
+
+export type Verdict = Finding & { promise: string };
+
+/** Looks at everything, one thing after another. A check that can't be made has failed. */
+export async function lookAtAll(world: World): Promise<Verdict[]> {
+  const verdicts: Verdict[] = [];
+  for (const { promise, look } of checks) {
+    const finding = await look(world).catch((error: Error) => ({ examined: 0, wrong: [`it could not be looked at: ${error.message}`] }));
+    verdicts.push({ promise, ...finding });
+  }
+  return verdicts;
+}

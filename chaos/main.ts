@@ -1,0 +1,40 @@
+// `npm run chaos`: kills everything under load and looks whether anything was lost. See docs/chaos.md.
+import { type Options, readOptions, usage } from './options.ts';
+import { clearStage, setStage } from './parts/stage.ts';
+import { Progress } from './report/progress.ts';
+import { tables } from './report/tables.ts';
+import { run } from './run.ts';
+
+const options = understood(process.argv.slice(2));
+if (options.help) console.log(usage);
+else process.exit(await chaos(options));
+
+/** @returns the exit code: 0 all promises were kept, 1 some were not or it could not be tried */
+async function chaos(options: Options): Promise<number> {
+  const progress = new Progress();
+  const stage = await setStage(options.transport);
+  // What runs is ended by the watchdog, as soon as we are gone.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => void clearStage(stage).finally(() => process.exit(130)));
+  progress.tell(`seed ${options.seed}, ${options.minutes} minutes of kills, ${options.transport}; data and logs are in ${stage.folder}`);
+  try {
+    const outcome = await run(options, stage, progress);
+    console.log(options.json ? JSON.stringify(outcome, null, 2) : tables(outcome));
+    if (outcome.ok && !options.keep) await clearStage(stage);
+    else progress.tell(`data and logs are kept in ${stage.folder}`);
+    return outcome.ok ? 0 : 1;
+  } catch (error) {
+    progress.tell(`it could not be seen through; data and logs are kept in ${stage.folder}`);
+    console.error(error);
+    return 1;
+  }
+}
+
+function understood(args: string[]): Options {
+  try {
+    return readOptions(args);
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n\n${usage}`);
+    process.exit(2);
+  }
+}

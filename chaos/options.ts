@@ -1,0 +1,65 @@
+import { parseArgs } from 'node:util';
+
+export interface Options {
+  /** How long processes are killed. What follows, until every effect has happened, comes on top. */
+  minutes: number;
+  /** Who is killed when, and what is written, follow from it. */
+  seed: number;
+  transport: 'temporal' | 'pg-boss';
+  /** Clients that write side by side. */
+  writers: number;
+  json: boolean;
+  /** Keeps the folder with data and logs, also where all is well. */
+  keep: boolean;
+  help: boolean;
+}
+
+export const usage = `npm run chaos -- [options]
+  --minutes <n>      how long processes are killed under load; may be a fraction (2)
+  --seed <n>         repeats the kills of another run; printed at the start (random)
+  --transport <name> temporal or pg-boss (temporal)
+  --writers <n>      clients that write side by side (12)
+  --json             one JSON document on stdout instead of the tables; progress goes to stderr either way
+  --keep             keep data and logs, also where all is well`;
+
+/** @throws where the arguments can't be meant */
+export function readOptions(args: string[]): Options {
+  const flag = { type: 'boolean', default: false } as const;
+  const text = (fallback: string) => ({ type: 'string', default: fallback }) as const;
+  const { values } = parseArgs({
+    args,
+    options: {
+      minutes: text('2'),
+      seed: text(String(Math.floor(Math.random() * 1_000_000))),
+      transport: text('temporal'),
+      writers: text('12'),
+      json: flag,
+      keep: flag,
+      help: flag,
+    },
+  });
+  const { transport, json, keep, help } = values;
+  if (transport !== 'temporal' && transport !== 'pg-boss')
+    throw new Error(`--transport wants temporal or pg-boss, not ${JSON.stringify(transport)}`);
+  const minutes = number('--minutes', values.minutes, { from: 0.05, to: 24 * 60 });
+  const seed = whole('--seed', values.seed, { from: 0, to: 2 ** 32 - 1 });
+  const writers = whole('--writers', values.writers, { from: 1, to: 500 });
+  return { minutes, seed, transport, writers, json, keep, help };
+}
+
+interface Range {
+  from: number;
+  to: number;
+}
+
+function number(name: string, given: string, { from, to }: Range): number {
+  const value = given.trim() === '' ? Number.NaN : Number(given);
+  if (!(value >= from && value <= to)) throw new Error(`${name} wants a number from ${from} to ${to}, not ${JSON.stringify(given)}`);
+  return value;
+}
+
+function whole(name: string, given: string, range: Range): number {
+  const value = number(name, given, range);
+  if (!Number.isInteger(value)) throw new Error(`${name} wants a whole number, not ${JSON.stringify(given)}`);
+  return value;
+}

@@ -1,0 +1,17 @@
+// A worker of somebody else's, with one effect that is ordered per channel.
+import { readConfig } from '../../src/config.ts';
+import { connectDatabase } from '../../src/db/client.ts';
+import { hostEffects } from '../../src/workers/effects.ts';
+import { createLog, runProcess, Started } from '../../src/workers/process.ts';
+import { sightings } from './effect.ts';
+
+const config = readConfig();
+const log = createLog('order worker', config.LOG_LEVEL);
+
+await runProcess(async () => {
+  const started = new Started();
+  const database = started.add(connectDatabase(config.DATABASE_URL), (d) => d.close());
+  const { ended } = await hostEffects({ config, database, effects: [sightings], log, started });
+  return { stop: () => started.stop(), ended };
+}, config.KNOCKON_SHUTDOWN);
+process.exit();

@@ -1,0 +1,62 @@
+import { fileURLToPath } from 'node:url';
+import { startPostgres } from '../../src/local/postgres.ts';
+import { startTemporal } from '../../src/local/temporal.ts';
+import { findTemporalCli } from '../../src/local/temporal-cli.ts';
+import { type OwnProcess, startOwn } from './own-process.ts';
+import type { Script } from './part.ts';
+import { dataOf, type Stage } from './stage.ts';
+
+const orderWorker = fileURLToPath(new URL('../order/worker.ts', import.meta.url));
+
+/** The servers that ours need. Both keep their state on disk. */
+export async function servers(stage: Stage, tell: (line: string) => void): Promise<Script[]> {
+  const all = [postgres(stage)];
+  if (stage.transport === 'temporal') all.push(temporal(stage, await findTemporalCli(tell)));
+  return all;
+}
+
+/** Two of everything that a deployment may have two of. */
+export function ownProcesses(stage: Stage): Script[] {
+  const worker = (kind: string, n: number) => own(stage, `${kind} worker ${n}`, { args: ['worker', kind] });
+  return [
+    own(stage, 'api 1', { args: ['api'], env: { ...stage.env, KNOCKON_PORT: String(stage.ports.apis[0]) } }),
+    own(stage, 'api 2', { args: ['api'], env: { ...stage.env, KNOCKON_PORT: String(stage.ports.apis[1]) } }),
+    own(stage, 'relay', { args: ['relay'] }),
+    ...(stage.transport === 'temporal' ? [worker('workflows', 1), worker('workflows', 2)] : []),
+    worker('effects', 1),
+    worker('effects', 2),
+    own(stage, 'order worker 1', { path: orderWorker }),
+    own(stage, 'order worker 2', { path: orderWorker }),
+  ];
+}
+
+function postgres(stage: Stage): Script {
+  const { password } = stage;
+  const log = stage.log('postgres');
+  return {
+    name: 'postgres',
+    // An immediate shutdown: nobody is told, nothing is written, the next start recovers from the log.
+    blow: 'SIGQUIT',
+    log,
+    start: async (onSpawn) => {
+      const settings = { max_connections: '250' };
+      return (await startPostgres({ ...dataOf(stage), port: stage.ports.postgres, password, log, settings, onSpawn })).server;
+    },
+  };
+}
+
+function temporal(stage: Stage, cli: string): Script {
+  const log = stage.log('temporal');
+  const file = `${stage.folder}/temporal.db`;
+  return {
+    name: 'temporal',
+    blow: 'SIGKILL',
+    log,
+    start: async (onSpawn) => (await startTemporal({ cli, port: stage.ports.temporal, file, log, onSpawn })).server,
+  };
+}
+
+function own(stage: Stage, name: string, process: Pick<OwnProcess, 'args' | 'path'> & Partial<OwnProcess>): Script {
+  const log = stage.log(name);
+  return { name, blow: 'SIGKILL', log, start: (onSpawn) => startOwn({ env: stage.env, log, ...process }, onSpawn) };
+}

@@ -1,0 +1,134 @@
+import { type Background, tail } from '../../src/local/background.ts';
+import { type Identity, identify, isAlive } from '../../src/local/birth.ts';
+import type { Watchdog } from './watchdog.ts';
+
+/** What is to run, and how it is killed. */
+export interface Script {
+  name: string;
+  /** SIGKILL, except for Postgres: SIGQUIT to its postmaster is an immediate shutdown. */
+  blow: NodeJS.Signals;
+  log: string;
+  /** Resolves once it can be used. @param onSpawn told the process id as soon as there is one */
+  start(onSpawn: (pid: number) => void): Promise<Background>;
+}
+
+/** A pause after a process has ended by itself, in ms. */
+const BREATH = 500;
+
+/** A process that is killed and comes back, again and again. */
+export class Part {
+  readonly name: string;
+  readonly log: string;
+  kills = 0;
+  /** How it ended where nobody had killed it, once it had been ready. */
+  readonly ownEnds: string[] = [];
+  /** Starts that came to nothing without a kill: what it needs was away. */
+  failedStarts = 0;
+  readonly #script: Script;
+  readonly #watchdog: Watchdog;
+  readonly #tell: (line: string) => void;
+  #process: Promise<Identity> | undefined;
+  #pid: number | undefined;
+  #isUp = false;
+  /** Whether it was killed in this life, and how long it then stays down. */
+  #isStruck = false;
+  #downMs = BREATH;
+  #wanted = true;
+  #stopping = false;
+  #running: Background | undefined;
+  #life: Promise<void> | undefined;
+  #onUp: (() => void)[] = [];
+
+  constructor(script: Script, watchdog: Watchdog, tell: (line: string) => void) {
+    this.name = script.name;
+    this.log = script.log;
+    this.#script = script;
+    this.#watchdog = watchdog;
+    this.#tell = tell;
+  }
+
+  /** Until it is up. Begins its life if that has not begun. */
+  async up(): Promise<void> {
+    this.#life ??= this.#live();
+    if (this.#isUp) return;
+    await new Promise<void>((resolve) => this.#onUp.push(resolve));
+  }
+
+  /** Kills it, at whatever it is, its start included. @returns false where it was down */
+  kill(downMs: number): boolean {
+    if (this.#pid === undefined) return false;
+    this.kills += 1;
+    this.#isStruck = true;
+    this.#downMs = downMs;
+    return signal(this.#pid, this.#script.blow);
+  }
+
+  /** Ends it for good, in order. */
+  async stop(): Promise<void> {
+    this.#wanted = false;
+    this.#stopping = true;
+    if (this.#running) await this.#running.stop();
+    else if (this.#pid !== undefined) signal(this.#pid, 'SIGKILL');
+    await this.#life;
+  }
+
+  async #live(): Promise<void> {
+    for (let starts = 0; this.#wanted; starts += 1) {
+      this.#isStruck = false;
+      this.#downMs = BREATH;
+      const began = Date.now();
+      const how = await this.#once(() => starts > 0 && this.#tell(`${this.name} is back after ${seconds(Date.now() - began)}`));
+      if (this.#stopping) return;
+      if (!this.#isStruck) this.#tell(`${this.name} ${how}`);
+      await pause(this.#downMs);
+    }
+  }
+
+  /** One life, from start to end. @returns how it went, for people */
+  async #once(onUp: () => void): Promise<string> {
+    try {
+      this.#running = await this.#script.start((pid) => this.#spawned(pid));
+      this.#isUp = true;
+      onUp();
+      for (const resolve of this.#onUp.splice(0)) resolve();
+      const how = await this.#running.exited;
+      if (!this.#isStruck && !this.#stopping) this.ownEnds.push(`${how}\n${await tail(this.log, 6)}`);
+      return `ended by itself (${how})`;
+    } catch (error) {
+      if (!this.#isStruck) this.failedStarts += 1;
+      await this.#makeSure();
+      return `did not start: ${error instanceof Error ? error.message : error}`;
+    } finally {
+      this.#isUp = false;
+      this.#running = undefined;
+      if (this.#pid !== undefined) this.#watchdog.isGone(this.#pid);
+      this.#pid = undefined;
+    }
+  }
+
+  #spawned(pid: number): void {
+    this.#pid = pid;
+    this.#process = identify(pid);
+    this.#watchdog.isAlive(pid);
+  }
+
+  /** What has not become ready in time may still be there. */
+  async #makeSure(): Promise<void> {
+    const process = await this.#process;
+    if (!process || !(await isAlive(process))) return;
+    signal(process.pid, 'SIGKILL');
+    while (await isAlive(process)) await pause(20);
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, name);
+  } catch {
+    return false;
+  }
+}
+
+const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));

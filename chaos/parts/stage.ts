@@ -1,0 +1,70 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { quietPorts } from './ports.ts';
+
+/** Where everything of a run lies and listens. */
+export interface Stage {
+  folder: string;
+  log(name: string): string;
+  ports: { postgres: number; temporal: number; apis: [number, number] };
+  password: string;
+  /** Of the database that all use. */
+  databaseUrl: string;
+  adminKey: string;
+  apiUrls: [string, string];
+  transport: 'temporal' | 'pg-boss';
+  /** The environment of our own processes, but for an API's port. */
+  env: NodeJS.ProcessEnv;
+}
+
+/** A folder of its own, free ports and secrets. */
+export async function setStage(transport: Stage['transport']): Promise<Stage> {
+  const folder = await mkdtemp(join(tmpdir(), 'knockon-chaos-'));
+  // As root, Postgres runs under another account that must be able to walk through.
+  await chmod(folder, 0o755);
+  await mkdir(join(folder, 'logs'));
+  const [postgres, temporal, one, two] = (await quietPorts(4)) as [number, number, number, number];
+  const password = randomBytes(12).toString('hex');
+  const databaseUrl = `postgres://knockon:${password}@127.0.0.1:${postgres}/knockon`;
+  const adminKey = `admin_${randomBytes(16).toString('hex')}`;
+  return {
+    folder,
+    log: (name) => join(folder, 'logs', `${name.replaceAll(' ', '-')}.log`),
+    ports: { postgres, temporal, apis: [one, two] },
+    password,
+    databaseUrl,
+    adminKey,
+    apiUrls: [`http://127.0.0.1:${one}`, `http://127.0.0.1:${two}`],
+    transport,
+    env: { ...outer(), ...settings({ databaseUrl, temporal, adminKey, transport }) },
+  };
+}
+
+/** What the surroundings say of Knock-on is not meant for this. */
+const outer = () =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(KNOCKON_|TEMPORAL_|REDIS_URL$|SMTP_URL$)/.test(name)));
+
+function settings(at: { databaseUrl: string; temporal: number; adminKey: string; transport: string }): NodeJS.ProcessEnv {
+  return {
+    MALLOC_ARENA_MAX: '2',
+    DATABASE_URL: at.databaseUrl,
+    KNOCKON_TRANSPORT: at.transport,
+    TEMPORAL_ADDRESS: `127.0.0.1:${at.temporal}`,
+    KNOCKON_SECRET: randomBytes(32).toString('hex'),
+    KNOCKON_ADMIN_KEY: at.adminKey,
+    KNOCKON_DRAIN: '0s',
+    KNOCKON_WEBHOOK_ALLOW: '127.0.0.0/8',
+    // What hangs is let go soon, and what a dead dispatcher had claimed is taken over while it may be back: both are to happen often.
+    KNOCKON_WEBHOOK_TIMEOUT: '3s',
+    KNOCKON_RELAY_AGE: '5s',
+    LOG_LEVEL: 'warn',
+  };
+}
+
+export const dataOf = (stage: Stage) => ({ data: join(stage.folder, 'postgres'), elsewhere: basename(stage.folder) });
+
+export async function clearStage(stage: Stage): Promise<void> {
+  await rm(stage.folder, { recursive: true, force: true });
+}

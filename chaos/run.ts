@@ -1,0 +1,111 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import postgres from 'postgres';
+import { migrate } from '../src/db/migrate.ts';
+import type { World } from './checks/check.ts';
+import { lookAtAll } from './checks/index.ts';
+import { kill } from './mischief.ts';
+import type { Options } from './options.ts';
+import { makeSightings } from './order/effect.ts';
+import { ownProcesses, servers } from './parts/company.ts';
+import { Part, type Script } from './parts/part.ts';
+import type { Stage } from './parts/stage.ts';
+import { Watchdog } from './parts/watchdog.ts';
+import { planOf } from './plan.ts';
+import { randomFrom } from './random.ts';
+import { type Outcome, outcomeOf } from './report/outcome.ts';
+import type { Progress } from './report/progress.ts';
+import { settle } from './settle.ts';
+import { Client } from './traffic/client.ts';
+import { Journal } from './traffic/journal.ts';
+import { Receiver } from './traffic/receiver.ts';
+import { openWorkspaces } from './traffic/workspace.ts';
+import { Writer } from './traffic/writer.ts';
+
+/** Everything that is to be ended, however the run ends. */
+interface Cast {
+  parts: Part[];
+  watchdog: Watchdog;
+}
+
+/** Brings everything up, writes and kills for so long, lets it come to rest, and looks at all of it. */
+export async function run(options: Options, stage: Stage, progress: Progress): Promise<Outcome> {
+  const { tell } = progress;
+  const cast: Cast = { parts: [], watchdog: new Watchdog() };
+  const sql = postgres(stage.databaseUrl, { max: 4, onnotice: () => {}, backoff: () => 0.3 });
+  const receiver = await Receiver.start(randomFrom(options.seed + 1));
+  try {
+    await bringUp(stage, cast, tell);
+    const journal = new Journal();
+    const client = new Client(stage.apiUrls, journal);
+    const workspaces = await openWorkspaces(client, receiver, stage.adminKey);
+    const world: World = { sql, client, journal, receiver, workspaces, env: stage.env };
+    await writeAndKill(options, { world, parts: cast.parts, progress });
+    const rest = await settle(sql, tell);
+    tell('at rest: looking at everything');
+    return outcomeOf(options, { world, parts: cast.parts, rest, verdicts: await lookAtAll(world) });
+  } finally {
+    progress.end();
+    receiver.stop();
+    await sql.end({ timeout: 2 });
+    await takeDown(cast);
+  }
+}
+
+async function bringUp(stage: Stage, { parts, watchdog }: Cast, tell: (line: string) => void): Promise<void> {
+  const begin = async (scripts: Script[]) => {
+    const own = scripts.map((script) => new Part(script, watchdog, tell));
+    parts.push(...own);
+    await Promise.all(own.map((part) => part.up()));
+  };
+  tell('bringing everything up');
+  await begin(await servers(stage, tell));
+  await makeDatabase(stage);
+  await begin(ownProcesses(stage));
+}
+
+async function makeDatabase({ databaseUrl }: Stage): Promise<void> {
+  const admin = postgres(databaseUrl.replace(/knockon$/, 'postgres'), { max: 1, onnotice: () => {} });
+  await admin`create database knockon`;
+  await admin.end();
+  await migrate(databaseUrl);
+  const client = postgres(databaseUrl, { max: 1, onnotice: () => {} });
+  await makeSightings(client);
+  await client.end();
+}
+
+interface Scene {
+  world: World;
+  parts: Part[];
+  progress: Progress;
+}
+
+/** The writers go on until the last part is back, and each sees its call through: so all that was asked for was answered. */
+async function writeAndKill(options: Options, { world, parts, progress }: Scene): Promise<void> {
+  const { client, journal, workspaces } = world;
+  const random = (n: number) => randomFrom(options.seed + 1000 * (n + 2));
+  const writers = Array.from(
+    { length: options.writers },
+    (_, n) => new Writer({ client, journal, workspaces, random: random(n), name: `w${n}` }),
+  );
+  progress.watch(journal);
+  const written = Promise.all(writers.map((writer) => writer.write()));
+  written.catch(() => {});
+  await wait(2000);
+  const until = Date.now() + options.minutes * 60_000;
+  const names = parts.map((part) => part.name);
+  await kill(parts, planOf(randomFrom(options.seed), names), until, progress.tell);
+  await wait(Math.max(0, until - Date.now()));
+  progress.tell('no more kills: waiting until all are back');
+  await Promise.all(parts.map((part) => part.up()));
+  for (const writer of writers) writer.stop();
+  await written;
+  progress.end();
+}
+
+/** Ours first, then what they need. */
+async function takeDown({ parts, watchdog }: Cast): Promise<void> {
+  const isServer = (part: Part) => part.name === 'postgres' || part.name === 'temporal';
+  await Promise.all(parts.filter((part) => !isServer(part)).map((part) => part.stop()));
+  await Promise.all(parts.filter(isServer).map((part) => part.stop()));
+  watchdog.dismiss();
+}

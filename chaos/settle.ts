@@ -1,0 +1,47 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Sql } from 'postgres';
+
+/** Longest that everything may take to come to rest, and longest without anything happening. In ms. */
+const LONGEST = 15 * 60_000;
+const STILL = 5 * 60_000;
+
+const LOOK = 1500;
+
+export interface Rest {
+  /** How long it took, in ms. */
+  ms: number;
+  /** What was still open at the end, by who has it to do: empty, unless time ran out. */
+  open: Record<string, number>;
+}
+
+/** Waits until every event is dispatched and every effect has happened or was given up. */
+export async function settle(sql: Sql, tell: (line: string) => void): Promise<Rest> {
+  const began = Date.now();
+  let [changed, before] = [began, ''];
+  for (let looks = 0; ; looks += 1) {
+    const open = await whatIsOpen(sql);
+    const now = JSON.stringify(open);
+    if (now !== before) [changed, before] = [Date.now(), now];
+    const isOver = Date.now() - began > LONGEST || Date.now() - changed > STILL;
+    if (now === '{}' || isOver) return { ms: Date.now() - began, open };
+    if (looks % 4 === 0) tell(`still to come: ${inWords(open)}`);
+    await wait(LOOK);
+  }
+}
+
+/** From events and receipts themselves: what the ledger says is looked at afterwards. */
+async function whatIsOpen(sql: Sql): Promise<Record<string, number>> {
+  const rows = await sql<{ name: string; count: number }[]>`
+    select 'dispatch' as name, count(*)::int from outbox where dispatch_id is null
+    union all
+    select s.name, count(*)::int from events e join subscribers s on s.event_types && array[e.type, '*']
+    where not exists (select from receipts r where r.event_id = e.id and r.subscriber = s.name)
+      and not exists (select from dead_letters d where d.event_id = e.id and d.subscriber = s.name)
+    group by s.name order by name`;
+  return Object.fromEntries(rows.filter(({ count }) => count > 0).map(({ name, count }) => [name, count]));
+}
+
+export const inWords = (open: Record<string, number>) =>
+  Object.entries(open)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ');
