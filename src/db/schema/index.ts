@@ -2,6 +2,7 @@ export * from './analytics.ts';
 export * from './audit.ts';
 export * from './cache.ts';
 export * from './events.ts';
+export * from './jobs.ts';
 export * from './ledger.ts';
 export * from './messages.ts';
 export * from './notifications.ts';

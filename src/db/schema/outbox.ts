@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { index, integer, jsonb, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core';
+import { boolean, index, integer, jsonb, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { created, id, moment } from './columns.ts';
 
 /** One narrow row an event: which dispatch took it. `dispatch_id` null means nobody has yet. */
@@ -40,6 +40,8 @@ export const dispatches = pgTable(
     /** How often what was missing of it has been started again. */
     restarts: integer().notNull().default(0),
     restarted_at: moment(),
+    /** What of it was done before it was claimed is done again. */
+    again: boolean().notNull().default(false),
   },
   (t) => [
     index('dispatches_unstarted').on(t.claimed_at).where(sql`started_at is null`),
@@ -61,7 +63,13 @@ export const subscribers = pgTable('subscribers', {
   batch: integer().notNull(),
   timeout_ms: integer().notNull(),
   retry: jsonb().$type<{ attempts: number; initial_ms: number; max_ms: number; backoff: number }>().notNull(),
+  /** Whether what is done may be done again: without further ado, where somebody insists, or never. */
+  again: text({ enum: ['freely', 'asked', 'never'] })
+    .notNull()
+    .default('never'),
   registered_at: created(),
+  /** When it was first registered: what was dispatched before that was not dispatched to it. */
+  created_at: created(),
 });
 
 /** The effect has happened for this event: written in the effect's own transaction. */
@@ -101,6 +109,8 @@ export const deadLetters = pgTable(
     cause: text().notNull(),
     reason: text().notNull(),
     created_at: created(),
+    /** The dispatch that tries it again; null once that has failed too. */
+    retried_by: uuid(),
   },
   (t) => [unique().on(t.event_id, t.subscriber, t.target), index().on(t.subscriber, t.id)],
 );

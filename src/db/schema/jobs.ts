@@ -1,0 +1,89 @@
+import { sql } from 'drizzle-orm';
+import { boolean, doublePrecision, index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { created, id, moment } from './columns.ts';
+
+/** Long work that somebody asked for. How far it is stands here and nowhere else, so whoever drives it may be killed at any moment. */
+export const jobs = pgTable(
+  'jobs',
+  {
+    id: id(),
+    verb: text({ enum: ['retry', 'reset', 'replay', 'backfill', 'rebuild'] }).notNull(),
+    /** What was asked, as the verb reads it. */
+    input: jsonb().$type<Record<string, unknown>>().notNull(),
+    by: text().notNull(),
+    state: text({ enum: ['running', 'paused', 'done', 'cancelled', 'failed'] })
+      .notNull()
+      .default('running'),
+    /** Null until it has been counted. */
+    total: integer(),
+    done: integer().notNull().default(0),
+    /** Of `done`, what there was nothing to do for. */
+    skipped: integer().notNull().default(0),
+    failed: integer().notNull().default(0),
+    /** Up to where it has been looked; null: from the beginning. */
+    cursor: jsonb().$type<Record<string, unknown>>(),
+    /** True once everything has been looked at; what was begun may still be under way. */
+    exhausted: boolean().notNull().default(false),
+    /** The first of what failed. */
+    failures: jsonb().$type<{ subject: string; reason: string }[]>().notNull().default([]),
+    /** Most a second; null: as fast as it goes. */
+    per_second: doublePrecision(),
+    /** How long it has been at work, without pauses, in ms. */
+    active_ms: doublePrecision().notNull().default(0),
+    /** Why it failed. */
+    error: text(),
+    created_at: created(),
+    /** When somebody was last at it. */
+    driven_at: moment(),
+    finished_at: moment(),
+  },
+  (t) => [index('jobs_open').on(t.id).where(sql`state in ('running', 'paused')`)],
+);
+
+/** What a job takes one by one and can't find again by a cursor, such as workflows to be reset. */
+export const jobItems = pgTable(
+  'job_items',
+  {
+    job_id: uuid()
+      .notNull()
+      .references(() => jobs.id, { onDelete: 'cascade' }),
+    subject: text().notNull(),
+    done_at: moment(),
+  },
+  (t) => [primaryKey({ columns: [t.job_id, t.subject] }), index('job_items_open').on(t.job_id, t.subject).where(sql`done_at is null`)],
+);
+
+/** Dispatches that a job has made, and whether it has counted what became of them. */
+export const jobDispatches = pgTable(
+  'job_dispatches',
+  {
+    dispatch_id: uuid().primaryKey(),
+    job_id: uuid()
+      .notNull()
+      .references(() => jobs.id, { onDelete: 'cascade' }),
+    ended_at: moment(),
+  },
+  (t) => [index('job_dispatches_open').on(t.job_id, t.dispatch_id).where(sql`ended_at is null`)],
+);
+
+/** The events of dispatches that were made for somebody later than the first: an event's first dispatch stands in `outbox`. */
+export const dispatchEvents = pgTable(
+  'dispatch_events',
+  { dispatch_id: uuid().notNull(), event_id: uuid().notNull(), type: text().notNull() },
+  (t) => [primaryKey({ columns: [t.dispatch_id, t.event_id] }), index().on(t.event_id)],
+);
+
+/** Effects that somebody has decided won't happen. Each has a receipt beside it, so that nothing brings it about. */
+export const discards = pgTable(
+  'discards',
+  {
+    event_id: uuid().notNull(),
+    subscriber: text().notNull(),
+    by: text().notNull(),
+    reason: text().notNull(),
+    /** What the dead letter said. */
+    cause: text().notNull(),
+    discarded_at: created(),
+  },
+  (t) => [primaryKey({ columns: [t.event_id, t.subscriber] })],
+);
