@@ -4,6 +4,7 @@ import { createKeyring } from './keys.ts';
 import { noLimits } from './limits/index.ts';
 import { operatorKey, workspaceKey } from './middleware/authenticate.ts';
 import { observe } from './middleware/observe.ts';
+import { operator } from './middleware/operator.ts';
 import { onError, onUnrouted } from './middleware/problems.ts';
 import { describeApi } from './openapi.ts';
 import { router } from './router.ts';
@@ -20,7 +21,7 @@ import { memberRoutes } from './routes/members.ts';
 import { messageEffectRoutes } from './routes/message-effects.ts';
 import { messageRoutes } from './routes/messages.ts';
 import { notificationRoutes } from './routes/notifications.ts';
-import { opsVerifyRoutes } from './routes/ops-verify.ts';
+import { opsRoutes } from './routes/ops/index.ts';
 import { postMessageRoute } from './routes/post-message.ts';
 import { searchRoutes } from './routes/search.ts';
 import { subscriberRoutes } from './routes/subscribers.ts';
@@ -38,8 +39,9 @@ export function createApp(deps: ApiDependencies) {
   app.route('/', docsRoutes());
   app.get('/openapi.json', (c) => c.json(document));
   // Before the workspaces' keys are asked for: their own routes answer, and go no further.
-  for (const path of ['/v1/workspaces', '/v1/ops/*']) app.use(path, operatorKey(deps.adminKey, limits));
-  for (const route of [workspaceRoutes, opsVerifyRoutes]) app.route('/', route(deps));
+  app.use('/v1/workspaces', operatorKey(deps.adminKey, limits));
+  app.use('/v1/ops/*', operator({ database: deps.database, adminKey: deps.adminKey, limits }));
+  for (const route of [workspaceRoutes, opsRoutes]) app.route('/', route(deps));
   app.use('/v1/*', workspaceKey(keyring, limits));
   app.route('/', apiKeyRoutes(deps, keyring));
   const routes = [postMessageRoute, messageRoutes, messageEffectRoutes, channelRoutes, eventRoutes, searchRoutes, notificationRoutes];

@@ -16,7 +16,7 @@ export function describeApi(app: OpenAPIHono<Env>) {
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', { ...scheme, description: "A workspace's key, `kn_…`." });
   app.openAPIRegistry.registerComponent('securitySchemes', 'operator', {
     ...scheme,
-    description: "The operator's key, KNOCKON_ADMIN_KEY.",
+    description: "The operator's key, KNOCKON_ADMIN_KEY; under /v1/ops also an operator's own, made with POST /v1/ops/operators.",
   });
   return app.getOpenAPI31Document({
     openapi: '3.1.0',

@@ -1,10 +1,16 @@
 import { createRoute, OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi';
+import type { Operator } from '../ops/log.ts';
 import { jsonBody } from './middleware/json-body.ts';
 import { type FieldError, invalid, notFound } from './problem.ts';
 
 /** What middleware leaves for handlers: whose key it is. */
 export interface Env {
-  Variables: { workspaceId: string; keyId: string };
+  Variables: {
+    workspaceId: string;
+    keyId: string;
+    /** Under /v1/ops alone; `workspaceId` is then whose idempotency keys are meant. */
+    operator: Operator;
+  };
 }
 
 interface Issue {
@@ -53,6 +59,7 @@ export const problemSchema = z
 const problems = {
   400: 'The body is not JSON.',
   401: 'No key, or a wrong one.',
+  403: "A viewer's key: it may read and nothing else.",
   404: "There is no such resource, or it is another workspace's.",
   409: 'In conflict with what is there, or the same Idempotency-Key is still in flight.',
   413: 'The body is larger than 256 KiB.',
@@ -65,11 +72,15 @@ const problems = {
 /** Asked by load balancers and people: without key, and without limit. */
 const isOpen = (route: RouteConfig) => route.security?.length === 0;
 
+/** What only operators may, and viewers may not. */
+const isForOperators = ({ path, method }: RouteConfig) => path.startsWith('/v1/ops/') && method !== 'get';
+
 function problemsOf(route: RouteConfig, creates: boolean): (keyof typeof problems)[] {
   const { body, params, query } = route.request ?? {};
   return [
     ...(body ? ([400, 413, 415] as const) : []),
     ...(isOpen(route) ? [] : ([401, 429] as const)),
+    ...(isForOperators(route) ? ([403] as const) : []),
     ...(params ? ([404] as const) : []),
     ...(creates ? ([409] as const) : []),
     ...(body || query || creates ? ([422] as const) : []),

@@ -52,6 +52,7 @@ export const bodies: Record<string, unknown> = {
   'PUT /v1/members/{handle}': { email: 'ada@example.com' },
   'POST /v1/endpoints': { url: 'https://example.com/hook', event_types: ['message.created'] },
   'PATCH /v1/endpoints/{id}': { description: 'changed' },
+  'POST /v1/ops/operators': { name: 'ada', role: 'viewer' },
 };
 
 export const titleOf = ({ method, path }: Pick<Operation, 'method' | 'path'>) => `${method} ${path}`;

@@ -8,15 +8,15 @@ import { countGuess, countKey } from './rate-limit.ts';
 
 const LONGEST_KEY = 255;
 
-function bearer(c: Context): string | undefined {
+export function bearer(c: Context): string | undefined {
   const [, key] = /^bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '') ?? [];
   return key && key.length <= LONGEST_KEY ? key : undefined;
 }
 
 /** Only middleware matches the path and method: whoever asks may know that nothing is there. */
-const isUnrouted = (c: Context) => matchedRoutes(c).every((route) => route.method === 'ALL');
+export const isUnrouted = (c: Context) => matchedRoutes(c).every((route) => route.method === 'ALL');
 
-function unauthorized(whose: string): Problem {
+export function unauthorized(whose: string): Problem {
   return new Problem(401, `Send ${whose} as Authorization: Bearer <key>.`, { headers: { 'www-authenticate': 'Bearer realm="knockon"' } });
 }
 
@@ -46,7 +46,7 @@ async function whose(c: Context, keyring: Keyring, limits: Limits): Promise<Call
 }
 
 /** The calls of the operator belong to no workspace; their idempotency keys are kept under this id. */
-const NOBODY = '00000000-0000-0000-0000-000000000000';
+export const NOBODY = '00000000-0000-0000-0000-000000000000';
 
 /** Lets the operator's key pass, and no other. Its requests have a quota like any key's. */
 export function operatorKey(adminKey: string | undefined, limits: Limits): MiddlewareHandler<Env> {

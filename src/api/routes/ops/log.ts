@@ -1,0 +1,54 @@
+import { z } from '@hono/zod-openapi';
+import { readOperationsLog } from '../../../ops/log.ts';
+import type { ApiDependencies } from '../../dependencies.ts';
+import { text, timestamp, uuid } from '../../fields.ts';
+import { idCursor, limit, pageOf, toPage } from '../../paging.ts';
+import { json, operation, router } from '../../router.ts';
+
+const entry = z
+  .object({
+    id: uuid,
+    at: timestamp,
+    by: z.string().openapi({ description: "An operator's name; `operator` for KNOCKON_ADMIN_KEY, `knockon` for what happened by itself." }),
+    verb: z.string().openapi({ example: 'pause' }),
+    subject: z.string().openapi({ description: 'What it was done to.', example: 'search' }),
+    detail: z.record(z.string(), z.unknown()),
+    reason: z.string().nullable(),
+  })
+  .openapi('OperationsLogEntry');
+
+const filter = (description: string) => text(1, 255).optional().openapi({ description });
+
+const list = operation({
+  method: 'get',
+  path: '/v1/ops/log',
+  tags: ['Operations'],
+  summary: 'Who did what, when and why',
+  security: [{ operator: [] }],
+  request: {
+    query: z.strictObject({
+      limit,
+      cursor: idCursor,
+      verb: filter('Only this verb, such as `pause`.'),
+      subject: filter('Only what was done to this.'),
+      by: filter('Only what this operator did.'),
+    }),
+  },
+  responses: { 200: json(pageOf(entry), 'Entries, newest first.') },
+});
+
+/** The log of operations. */
+export const opsLogRoutes = ({ database }: ApiDependencies) =>
+  router().openapi(list, async (c) => {
+    const { limit, cursor, ...filters } = c.req.valid('query');
+    const rows = await readOperationsLog(database, { ...filters, before: cursor, limit: limit + 1 });
+    return c.json(
+      toPage(
+        rows,
+        limit,
+        (row) => row,
+        (row) => row.id,
+      ),
+      200,
+    );
+  });
