@@ -1,5 +1,6 @@
 import type { Database } from '../../src/db/client.ts';
 import { claim, markStarted } from '../../src/outbox/claim.ts';
+import type { Recovery } from '../../src/transport/transport.ts';
 import { aChannel, aMessage, aWriter, subscribe } from '../harness/messaging.ts';
 
 /** Posts messages and dispatches them to these subscribers, with nobody to do them. @returns the dispatches and their events, oldest first */
@@ -26,5 +27,5 @@ export async function buried({ sql }: Database, name: string, dispatch: string, 
 }
 
 /** A transport that is at work on nothing, or on all. */
-export const nothing = async () => new Set<string>();
-export const everything = async (dispatches: { id: string }[]) => new Set(dispatches.map(({ id }) => id));
+export const nothing: Recovery['running'] = async () => new Set();
+export const everything: Recovery['running'] = async (dispatches) => new Set(dispatches.map(({ id }) => id));

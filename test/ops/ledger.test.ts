@@ -98,7 +98,7 @@ describe('the ledger', () => {
     const writer = aWriter(test.database);
     await writer.post(aMessage(await aChannel(test.database)));
     await claim(test.database.sql, 10);
-    const balance = await verifyLedger(test.database.sql, { running: async () => nothing() });
+    const balance = await verifyLedger(test.database.sql, { running: nothing });
     expect(balance).toMatchObject({ subscribers: [{ expected: 2, in_flight: 1, missing: 1 }], undispatched: { count: 1 } });
   });
 
