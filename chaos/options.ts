@@ -8,6 +8,8 @@ export interface Options {
   transport: 'temporal' | 'pg-boss';
   /** Clients that write side by side. */
   writers: number;
+  /** Also stops processes for a while and lets them go on (SIGSTOP, SIGCONT). */
+  freeze: boolean;
   json: boolean;
   /** Keeps the folder with data and logs, also where all is well. */
   keep: boolean;
@@ -19,6 +21,7 @@ export const usage = `npm run chaos -- [options]
   --seed <n>         repeats the kills of another run; printed at the start (random)
   --transport <name> temporal or pg-boss (temporal)
   --writers <n>      clients that write side by side (12)
+  --freeze           also freeze processes for up to 22 s (SIGSTOP) and let them go on
   --json             one JSON document on stdout instead of the tables; progress goes to stderr either way
   --keep             keep data and logs, also where all is well`;
 
@@ -33,18 +36,19 @@ export function readOptions(args: string[]): Options {
       seed: text(String(Math.floor(Math.random() * 1_000_000))),
       transport: text('temporal'),
       writers: text('12'),
+      freeze: flag,
       json: flag,
       keep: flag,
       help: flag,
     },
   });
-  const { transport, json, keep, help } = values;
+  const { transport, freeze, json, keep, help } = values;
   if (transport !== 'temporal' && transport !== 'pg-boss')
     throw new Error(`--transport wants temporal or pg-boss, not ${JSON.stringify(transport)}`);
   const minutes = number('--minutes', values.minutes, { from: 0.05, to: 24 * 60 });
   const seed = whole('--seed', values.seed, { from: 0, to: 2 ** 32 - 1 });
   const writers = whole('--writers', values.writers, { from: 1, to: 500 });
-  return { minutes, seed, transport, writers, json, keep, help };
+  return { minutes, seed, transport, writers, freeze, json, keep, help };
 }
 
 interface Range {

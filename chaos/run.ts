@@ -92,8 +92,12 @@ async function writeAndKill(options: Options, { world, parts, progress }: Scene)
   written.catch(() => {});
   await wait(2000);
   const until = Date.now() + options.minutes * 60_000;
-  const names = parts.map((part) => part.name);
-  await kill(parts, planOf(randomFrom(options.seed), names), until, progress.tell);
+  const plan = planOf(
+    randomFrom(options.seed),
+    parts.map((part) => part.name),
+    options.freeze,
+  );
+  await kill(parts, plan, until, progress.tell);
   await wait(Math.max(0, until - Date.now()));
   progress.tell('no more kills: waiting until all are back');
   await Promise.all(parts.map((part) => part.up()));

@@ -20,6 +20,7 @@ export class Part {
   readonly name: string;
   readonly log: string;
   kills = 0;
+  freezes = 0;
   /** How it ended where nobody had killed it, once it had been ready. */
   readonly ownEnds: string[] = [];
   /** Starts that came to nothing without a kill: what it needs was away. */
@@ -33,6 +34,8 @@ export class Part {
   /** Whether it was killed in this life, and how long it then stays down. */
   #isStruck = false;
   #downMs = BREATH;
+  /** When a frozen one goes on, in ms since 1970. */
+  #frozenUntil = 0;
   #wanted = true;
   #stopping = false;
   #running: Background | undefined;
@@ -47,9 +50,10 @@ export class Part {
     this.#tell = tell;
   }
 
-  /** Until it is up. Begins its life if that has not begun. */
+  /** Until it is up, and not frozen. Begins its life if that has not begun. */
   async up(): Promise<void> {
     this.#life ??= this.#live();
+    await pause(Math.max(0, this.#frozenUntil - Date.now()));
     if (this.#isUp) return;
     await new Promise<void>((resolve) => this.#onUp.push(resolve));
   }
@@ -61,6 +65,18 @@ export class Part {
     this.#isStruck = true;
     this.#downMs = downMs;
     return signal(this.#pid, this.#script.blow);
+  }
+
+  /** Stops its clock for so long (ms), then lets it go on. @returns false where it was down */
+  freeze(forMs: number): boolean {
+    const pid = this.#pid;
+    if (pid === undefined || !signal(pid, 'SIGSTOP')) return false;
+    this.freezes += 1;
+    this.#frozenUntil = Date.now() + forMs;
+    setTimeout(() => {
+      if (this.#pid === pid && signal(pid, 'SIGCONT')) this.#tell(`${this.name} goes on`);
+    }, forMs);
+    return true;
   }
 
   /** Ends it for good, in order. */

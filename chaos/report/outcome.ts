@@ -14,7 +14,7 @@ export interface Outcome {
   traffic: Record<string, number>;
   /** What the clients' calls were answered, by status. */
   answers: Record<string, number>;
-  parts: { name: string; kills: number; failed_starts: number; ended_by_itself: string[] }[];
+  parts: { name: string; kills: number; freezes: number; failed_starts: number; ended_by_itself: string[] }[];
   /** How long all took to come to rest after the last kill. */
   settled_seconds: number;
   still_open: Record<string, number>;
@@ -35,7 +35,13 @@ export function outcomeOf(
     transport,
     traffic: trafficOf(world),
     answers: Object.fromEntries([...world.journal.answers].sort()),
-    parts: parts.map(({ name, kills, failedStarts, ownEnds }) => ({ name, kills, failed_starts: failedStarts, ended_by_itself: ownEnds })),
+    parts: parts.map(({ name, kills, freezes, failedStarts, ownEnds }) => ({
+      name,
+      kills,
+      freezes,
+      failed_starts: failedStarts,
+      ended_by_itself: ownEnds,
+    })),
     settled_seconds: Math.round(rest.ms / 100) / 10,
     still_open: rest.open,
     checks,

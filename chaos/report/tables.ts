@@ -29,11 +29,12 @@ function counted({ traffic, answers, settled_seconds }: Outcome): string {
 
 function killed({ parts }: Outcome): string {
   const table = new Table({
-    head: ['process', 'killed', 'starts in vain', 'ended by itself'],
-    colAligns: ['left', 'right', 'right', 'right'],
+    head: ['process', 'killed', 'frozen', 'starts in vain', 'ended by itself'],
+    colAligns: ['left', 'right', 'right', 'right', 'right'],
     style,
   });
-  for (const { name, kills, failed_starts, ended_by_itself } of parts) table.push([name, kills, failed_starts, ended_by_itself.length]);
+  for (const { name, kills, freezes, failed_starts, ended_by_itself } of parts)
+    table.push([name, kills, freezes, failed_starts, ended_by_itself.length]);
   return table.toString();
 }
 
