@@ -46,7 +46,9 @@ export async function host({ config, database, effects, locks, log, started }: H
         taskQueue: effect.task_queue,
         activities: { [effect.name]: effectActivity(effect, database.db, locks) },
         shutdownGraceTime: config.KNOCKON_SHUTDOWN,
-        maxConcurrentActivityTaskExecutions: config.KNOCKON_CONCURRENCY,
+        maxConcurrentActivityTaskExecutions: effect.concurrency ?? config.KNOCKON_CONCURRENCY,
+        // The server's, for the queue: however many workers there are.
+        maxTaskQueueActivitiesPerSecond: effect.limit?.perSecond,
         activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
       }),
     ),

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
+import type { Effect } from '../../src/activities/runtime/effect.ts';
 import { webhooks } from '../../src/activities/webhooks/index.ts';
 import type { Database } from '../../src/db/client.ts';
 import { endpoints } from '../../src/db/schema/webhooks.ts';
@@ -19,6 +20,13 @@ export interface Received {
 
 export const seal = createSeal('a secret of thirty-two characters');
 export const loopback = ['127.0.0.0/8', '::1/128'];
+
+export interface RegisterOptions {
+  types?: string[];
+  url?: string;
+  secret?: string;
+  maxPerSecond?: number;
+}
 
 /** A real HTTP server that takes webhooks. */
 export class Receiver {
@@ -44,9 +52,10 @@ export class Receiver {
   }
 
   /** Registers an endpoint of that workspace here. */
-  async register({ db }: Database, workspaceId: string, options: { types?: string[]; url?: string; secret?: string } = {}) {
-    const { types = ['*'], url = this.url(), secret = seal.close(this.secret) } = options;
-    const [row] = await db.insert(endpoints).values({ workspace_id: workspaceId, url, event_types: types, secret }).returning();
+  async register({ db }: Database, workspaceId: string, options: RegisterOptions = {}) {
+    const { types = ['*'], url = this.url(), secret = seal.close(this.secret), maxPerSecond: max_per_second } = options;
+    const values = { workspace_id: workspaceId, url, event_types: types, secret, max_per_second };
+    const [row] = await db.insert(endpoints).values(values).returning();
     return row!;
   }
 
@@ -70,10 +79,10 @@ export class Receiver {
 export async function perform(
   { db }: Database,
   events: DomainEvent[],
-  options: { target?: string; signal?: AbortSignal; timeoutMs?: number; allow?: string[]; secret?: string } = {},
+  options: { target?: string; signal?: AbortSignal; timeoutMs?: number; allow?: string[]; secret?: string; effect?: Effect } = {},
 ) {
   const { timeoutMs = 2000, allow = loopback, target, signal = new AbortController().signal } = options;
-  const effect = webhooks({ seal: options.secret ? createSeal(options.secret) : seal, allow, timeoutMs });
+  const { effect = webhooks({ seal: options.secret ? createSeal(options.secret) : seal, allow, timeoutMs }) } = options;
   if (!('perform' in effect)) throw new Error('webhooks call the outside');
   return (await effect.perform(events, { db, target, signal })) ?? [];
 }

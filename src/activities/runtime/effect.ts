@@ -21,6 +21,13 @@ interface Options {
   /** Most events a call (default 500). */
   batch?: number;
   /**
+   * Most calls a second, of all workers together (a call has up to `batch` events: set that to 1 where each event counts). What is beyond
+   * waits in the queue and uses up no tries. Default: no limit. Workers of one effect must agree, or the last to ask decides.
+   */
+  limit?: { perSecond: number };
+  /** Calls at once in one worker process. Default KNOCKON_CONCURRENCY; more for an effect that mostly waits for others. */
+  concurrency?: number;
+  /**
    * `channel`: each channel's events one after another, in the order of their `seq`, whatever dispatches and workers they come by.
    * `exclusive`: that, and one call at a time for a workspace. Default `none`: calls run side by side, in any order.
    */
@@ -64,6 +71,8 @@ export type Effect = (Pick<DatabaseEffect, 'transact'> | Pick<OutsideEffect, 'pe
   ordering: 'none' | 'channel' | 'exclusive';
   onPoison: PoisonPolicy;
   task_queue: string;
+  limit?: { perSecond: number };
+  concurrency?: number;
 };
 
 /** Declares an effect. @throws TypeError where an option can't be meant */
@@ -85,6 +94,11 @@ export function defineEffect(options: DatabaseEffect | OutsideEffect): Effect {
   };
   if (!Number.isInteger(policy.attempts) || policy.attempts < 0)
     refuse(`retry.attempts ${policy.attempts} is not a whole number from 0 (without end)`);
+  const { limit, concurrency } = options;
+  if (limit && !(limit.perSecond > 0 && limit.perSecond <= 100_000))
+    refuse(`limit.perSecond ${limit.perSecond} is not a number above 0, up to 100000`);
+  if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 1000))
+    refuse(`concurrency ${concurrency} is not a whole number from 1 to 1000`);
   if (policy.backoff < 1) refuse(`retry.backoff ${policy.backoff} is below 1`);
   return Object.freeze({
     ...rest,

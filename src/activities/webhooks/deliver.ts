@@ -1,28 +1,26 @@
 import type { Database } from '../../db/client.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import type { Seal } from '../../seal.ts';
-import { recordAttempt } from './deliveries.ts';
+import { recordAttempt, type Try } from './deliveries.ts';
 import type { Attempt, Send } from './send.ts';
 import { judge, type Verdict } from './verdict.ts';
 
-interface Delivery {
+interface Delivery extends Pick<Try, 'circuit' | 'isProbe' | 'isTest'> {
   id: string;
   event: DomainEvent;
-  endpoint: { url: string; secret: string };
-  /** There is no other try after this one. */
-  last?: boolean;
+  endpoint: { id: string; url: string; secret: string };
 }
 
-/** Makes one try and logs it. */
+/** Makes one try and logs it. `probeInMs`: its endpoint is failing, and tried again in so many ms; else null. */
 export async function deliver(
   { db, seal, send, signal }: { db: Database['db']; seal: Seal; send: Send; signal?: AbortSignal },
-  { id, event, endpoint, last }: Delivery,
-): Promise<{ attempt: Attempt; verdict: Verdict }> {
+  { id, event, endpoint, ...bearing }: Delivery,
+): Promise<{ attempt: Attempt; verdict: Verdict; probeInMs: number | null }> {
   const secret = unseal(seal, endpoint.secret);
   const attempt = secret === null ? sealed : await send({ url: endpoint.url, secrets: [secret], event }, signal);
   const verdict = judge(attempt, endpoint.url, event.type);
-  await recordAttempt(db, id, attempt, last && verdict.state === 'retry' ? { ...verdict, state: 'dead' } : verdict);
-  return { attempt, verdict };
+  const probeInMs = await recordAttempt(db, { deliveryId: id, endpointId: endpoint.id, attempt, verdict, ...bearing });
+  return { attempt, verdict, probeInMs };
 }
 
 function unseal(seal: Seal, secret: string): string | null {
@@ -37,7 +35,7 @@ function unseal(seal: Seal, secret: string): string | null {
 const sealed: Attempt = {
   status: null,
   latencyMs: 0,
-  failure: { cause: 'secret unreadable', detail: "the endpoint's secret was sealed under another KNOCKON_SECRET" },
+  failure: { cause: 'secret unreadable', detail: "the endpoint's secret was sealed under another KNOCKON_SECRET", ours: true },
   excerpt: null,
   retryAfter: null,
 };

@@ -1,6 +1,7 @@
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import type { DomainEvent } from '../../events/index.ts';
+import { type CircuitOptions, failedOnceMore, healed } from './circuit.ts';
 import type { Attempt } from './send.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -14,6 +15,14 @@ export interface OpenDelivery {
   url: string;
   /** Sealed. */
   secret: string;
+  /** In ms. */
+  age_ms: number;
+  /** In how many ms it may be made, where it waits for its endpoint's limit; negative: since when. */
+  due_in_ms: number | null;
+  /** Its endpoint's limit. */
+  max_per_second: number | null;
+  /** Its endpoint is failing, and is tried again in so many ms. */
+  probe_in_ms: number | null;
 }
 
 /**
@@ -37,13 +46,16 @@ export async function openDeliveries(db: Db, events: DomainEvent[], endpointId?:
       order by h.event_id, n.id
       -- Another call that opens the same ones is waited for, and its rows are seen, which no snapshot would show.
       on conflict (event_id, endpoint_id) do update set state = deliveries.state
-      returning id, event_id, endpoint_id, state
+      returning id, event_id, endpoint_id, state, created_at, due_at
     ), known as (
-      select id, event_id, endpoint_id, state from opened
+      select id, event_id, endpoint_id, state, created_at, due_at from opened
       union all
-      select d.id, d.event_id, d.endpoint_id, d.state from handled h join deliveries d on d.event_id = h.event_id
+      select d.id, d.event_id, d.endpoint_id, d.state, d.created_at, d.due_at from handled h join deliveries d on d.event_id = h.event_id
     )
-    select k.id, k.event_id, k.endpoint_id, n.url, n.secret
+    select k.id, k.event_id, k.endpoint_id, n.url, n.secret, n.max_per_second,
+      extract(epoch from now() - k.created_at)::float8 * 1000 as age_ms,
+      extract(epoch from k.due_at - now())::float8 * 1000 as due_in_ms,
+      extract(epoch from n.probe_at - now())::float8 * 1000 as probe_in_ms
     from known k join handled h using (event_id) join endpoints n on n.id = k.endpoint_id and n.event_types && array[h.type, '*']
     where k.state <> 'delivered' and (${endpointId ?? null}::text is null or k.endpoint_id::text = ${endpointId ?? null})
     order by h.place, k.endpoint_id`);
@@ -59,16 +71,44 @@ export async function openTest(db: Db, endpoint: { id: string; workspace_id: str
   return String(row.id);
 }
 
-/** Logs a try and what it means for the delivery. What was once delivered stays so. */
-export async function recordAttempt(db: Db, deliveryId: string, attempt: Attempt, verdict: Verdict): Promise<void> {
-  const state = { delivered: 'delivered', retry: 'pending', dead: 'failed' }[verdict.state];
-  await db.execute(sql`
+/** What was tried, and what came of it. */
+export interface Try {
+  deliveryId: string;
+  endpointId: string;
+  attempt: Attempt;
+  verdict: Verdict;
+  circuit: CircuitOptions;
+  /** The endpoint was failing, and this was to see whether it works again. */
+  isProbe?: boolean;
+  /** There is no other try after this one, and its failure is not held against the endpoint: a test. */
+  isTest?: boolean;
+}
+
+/**
+ * Logs a try and what it means for the delivery and its endpoint. What was once delivered stays so.
+ *
+ * @returns where the endpoint is failing, in how many ms it is tried again; else null
+ */
+export async function recordAttempt(db: Db, made: Try): Promise<number | null> {
+  const { deliveryId, attempt, verdict, isTest } = made;
+  const state = { delivered: 'delivered', retry: isTest ? 'failed' : 'pending', dead: 'failed' }[verdict.state];
+  const [row] = await db.execute(sql`
     with logged as (
       insert into delivery_attempts (delivery_id, status, latency_ms, error, response_excerpt)
       values (${deliveryId}, ${attempt.status}, ${attempt.latencyMs}, ${errorText(attempt, verdict)}, ${attempt.excerpt})
-    )
-    update deliveries set state = ${state}, delivered_at = case when ${state} = 'delivered' then now() end
-    where id = ${deliveryId} and state <> 'delivered'`);
+    ), settled as (
+      update deliveries set state = ${state}, due_at = null, delivered_at = case when ${state} = 'delivered' then now() end
+      where id = ${deliveryId} and state <> 'delivered'
+    ), endpoint as (${bearing(made)} returning probe_at)
+    select extract(epoch from probe_at - now())::float8 * 1000 as probe_in_ms from endpoint`);
+  return (row?.probe_in_ms as number | null | undefined) ?? null;
+}
+
+/** What it means for the endpoint. One that refuses for good has answered; a worker's own trouble says nothing. */
+function bearing({ endpointId, attempt, verdict, circuit, isProbe = false, isTest }: Try): SQL {
+  if (verdict.state !== 'retry') return healed(endpointId);
+  if (isTest || attempt.failure?.ours) return sql`update endpoints set failures = failures where false`;
+  return failedOnceMore(endpointId, circuit, isProbe);
 }
 
 /** What stands in the log of tries: the cause, and what is known beyond it. */

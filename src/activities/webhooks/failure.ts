@@ -7,6 +7,8 @@ export interface Failure {
   detail: string;
   /** True where another try can't help. */
   final?: boolean;
+  /** True where it is this worker's trouble, and says nothing of the endpoint. */
+  ours?: boolean;
 }
 
 const causes: [pattern: RegExp, cause: string][] = [

@@ -1,11 +1,13 @@
-import pMap from 'p-map';
 import type { DomainEvent } from '../../events/index.ts';
 import type { Seal } from '../../seal.ts';
-import type { OpenOutcome } from '../../transport/dispatch.ts';
-import { dead, defineEffect, later, type OutsideCall, retry } from '../runtime/effect.ts';
-import { deliver } from './deliver.ts';
+import type { RetryPolicy } from '../../transport/dispatch.ts';
+import { defineEffect } from '../runtime/effect.ts';
+import type { CircuitOptions } from './circuit.ts';
 import { type OpenDelivery, openDeliveries } from './deliveries.ts';
-import { createSender, type Send } from './send.ts';
+import { Lanes } from './lanes.ts';
+import { createSender } from './send.ts';
+import { serve } from './serve.ts';
+import { together } from './together.ts';
 
 export { sendTest, type TestResult } from './send-test.ts';
 export { isAllowedWebhookUrl } from './url.ts';
@@ -19,69 +21,67 @@ export interface WebhookDependencies {
   timeoutMs: number;
   /** Tries of one (event, endpoint) before it is a dead letter (default 12, about three days). */
   attempts?: number;
+  /** When an endpoint that fails is left alone. Default: after 10 failures in a row, at first for 30 s, at most for 15 min. */
+  circuit?: Partial<CircuitOptions>;
 }
 
-/** Endpoints that one call serves side by side, and requests to one of them: a slow one does not hold the others. */
-const ENDPOINTS_AT_ONCE = 8;
-const REQUESTS_AT_ONCE = 4;
+/** Requests that a worker process has under way at once, to one endpoint and in all; and its calls, which mostly wait for answers. */
+const WIDTHS = { endpoint: 8, all: 64, calls: 8 };
+const CALLS = 32;
+
+const CIRCUIT: CircuitOptions = { failures: 10, firstMs: 30_000, longestMs: 15 * 60_000 };
+
+/** What a call needs beside its tries: the books, and turns that it waits for itself. */
+const MARGIN_MS = 10_000;
 
 /**
  * Sends each event to the endpoints of its workspace that want its type. An endpoint is a target: it fails and is retried
  * alone. The row in `deliveries` is its receipt, so a repeated call sends only what has not been delivered.
  */
 export const webhooks = (deps: WebhookDependencies) => {
+  const { seal, timeoutMs } = deps;
   const send = createSender(deps);
-  const timeoutMs = Math.max(60_000, 3 * deps.timeoutMs);
-  return defineEffect({
+  const lanes = new Lanes(WIDTHS);
+  const circuit = { ...CIRCUIT, ...deps.circuit };
+  const callMs = Math.max(60_000, 3 * timeoutMs);
+  const effect = defineEffect({
     name: 'webhooks',
     description: 'Sends events to the endpoints that want them, signed by the Standard Webhooks specification.',
     on: ['*'],
-    batch: 100,
-    timeout: `${timeoutMs}ms`,
+    batch: 500,
+    concurrency: CALLS,
+    timeout: `${callMs}ms`,
     retry: { attempts: deps.attempts ?? 12, initial: '5s', backoff: 3, max: '6h' },
     async perform(events, call) {
       // Slow endpoints must not use up the call's time: what has not been begun by then gets a call of its own.
-      const until = performance.now() + timeoutMs - deps.timeoutMs - 10_000;
+      const until = performance.now() + callMs - timeoutMs - MARGIN_MS;
       const open = await openDeliveries(call.db, events, call.target);
-      const byId = new Map(events.map((event) => [event.id, event]));
-      const outcomes = await pMap(byEndpoint(open), (deliveries) => serve({ deliveries, byId, until, call, send, seal: deps.seal }), {
-        concurrency: ENDPOINTS_AT_ONCE,
-      });
-      return outcomes.flat();
+      if (open.length === 0) return;
+      const serving = { byId: byId(events), until, call, send, seal, lanes, circuit, probeMs: timeoutMs + MARGIN_MS, giveUpMs };
+      const outcomes = await Promise.all(byEndpoint(open).map((deliveries) => serve(serving, deliveries)));
+      return call.target === undefined ? together(outcomes.flat()) : outcomes.flat();
     },
   });
+  const giveUpMs = span(effect.retry);
+  return effect;
 };
 
-interface Serving {
-  deliveries: OpenDelivery[];
-  byId: Map<string, DomainEvent>;
-  until: number;
-  call: OutsideCall;
-  send: Send;
-  seal: Seal;
+/** How long all tries take together, in ms. */
+export function span({ attempts, initial_ms, max_ms, backoff }: RetryPolicy): number {
+  if (attempts === 0) return Number.POSITIVE_INFINITY;
+  let [sum, wait] = [0, initial_ms];
+  for (let i = 1; i < attempts; i++, wait = Math.min(wait * backoff, max_ms)) sum += wait;
+  return sum;
 }
 
-/** Everything of one call that is for one endpoint. */
-async function serve({ deliveries, byId, until, call, send, seal }: Serving): Promise<OpenOutcome[]> {
-  const outcomes = await pMap(
-    deliveries,
-    async (delivery): Promise<OpenOutcome[]> => {
-      const event = byId.get(delivery.event_id);
-      if (!event) return [];
-      const which = { event, target: delivery.endpoint_id };
-      if (call.signal.aborted || performance.now() > until) return [later(which, new Date())];
-      const { verdict } = await deliver({ db: call.db, seal, send, signal: call.signal }, { id: delivery.id, event, endpoint: delivery });
-      if (verdict.state === 'delivered') return [];
-      const { state, cause, reason, after_ms } = verdict;
-      return [state === 'dead' ? dead(which, reason, { cause }) : retry(which, reason, { cause, after_ms })];
-    },
-    { concurrency: REQUESTS_AT_ONCE },
-  );
-  return outcomes.flat();
-}
+const byId = (events: DomainEvent[]) => new Map(events.map((event) => [event.id, event]));
 
 function byEndpoint(open: OpenDelivery[]): OpenDelivery[][] {
   const groups = new Map<string, OpenDelivery[]>();
-  for (const delivery of open) groups.set(delivery.endpoint_id, [...(groups.get(delivery.endpoint_id) ?? []), delivery]);
+  for (const delivery of open) {
+    const group = groups.get(delivery.endpoint_id);
+    if (group) group.push(delivery);
+    else groups.set(delivery.endpoint_id, [delivery]);
+  }
   return [...groups.values()];
 }

@@ -4,6 +4,7 @@ import type { Database } from '../../db/client.ts';
 import { endpoints } from '../../db/schema/webhooks.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import type { Seal } from '../../seal.ts';
+import type { CircuitOptions } from './circuit.ts';
 import { deliver } from './deliver.ts';
 import { errorText, openTest } from './deliveries.ts';
 import { createSender } from './send.ts';
@@ -39,11 +40,13 @@ export function sendTest(deps: {
     if (!endpoint) throw new Error(`there is no endpoint ${endpointId}`);
     const delivery_id = await openTest(deps.db, endpoint);
     const event = testEvent(endpoint.workspace_id);
-    const { attempt, verdict } = await deliver({ ...deps, send }, { id: delivery_id, event, endpoint, last: true });
+    const { attempt, verdict } = await deliver({ ...deps, send }, { id: delivery_id, event, endpoint, circuit: never, isTest: true });
     const { status, latencyMs, excerpt } = attempt;
     return { delivery_id, status, latency_ms: latencyMs, error: errorText(attempt, verdict), response_excerpt: excerpt };
   };
 }
+
+const never: CircuitOptions = { failures: 0, firstMs: 0, longestMs: 0 };
 
 const testEvent = (workspace_id: string): DomainEvent => ({
   id: uuidv7(),

@@ -50,7 +50,7 @@ export function createSender(options: { allow: string[]; timeoutMs: number }): S
       return await post(letter, dispatcher, stop, () => Math.round(performance.now() - started));
     } catch (error) {
       const failure = signal?.aborted
-        ? { cause: 'interrupted', detail: 'the worker stopped while it waited for the answer' }
+        ? { cause: 'interrupted', detail: 'the worker stopped while it waited for the answer', ours: true }
         : failureOf(error, timeLimit, options.timeoutMs);
       return unanswered(Math.round(performance.now() - started), failure);
     }

@@ -1,0 +1,48 @@
+import { type SQL, sql } from 'drizzle-orm';
+import type { Database } from '../../db/client.ts';
+
+/** When an endpoint that fails is left alone. */
+export interface CircuitOptions {
+  /** Failures in a row after which it is; 0: never. */
+  failures: number;
+  /** The first wait before one delivery tries whether it works again, in ms. Then as long as it has been failing so far. */
+  firstMs: number;
+  /** The longest, in ms. */
+  longestMs: number;
+}
+
+/**
+ * Claims to be the one delivery that tries whether a failing endpoint works again.
+ *
+ * @param holdMs how long nobody else does, should this one never come to its end
+ * @returns whether it is; otherwise in how many ms the next may try, null where the endpoint works again
+ */
+export async function claimProbe(db: Database['db'], endpointId: string, holdMs: number): Promise<{ mine: boolean; inMs: number | null }> {
+  const [row] = await db.execute(sql`
+    with mine as (
+      update endpoints set probe_at = now() + make_interval(secs => ${holdMs / 1000}) where id = ${endpointId} and probe_at <= now() returning id
+    )
+    select exists (select from mine) as mine, extract(epoch from probe_at - now())::float8 * 1000 as in_ms from endpoints where id = ${endpointId}`);
+  if (!row) return { mine: false, inMs: null };
+  // Somebody else claimed it in the same moment: the row that is seen here is the one from before.
+  return { mine: row.mine === true, inMs: row.in_ms === null ? null : Math.max(1000, Number(row.in_ms)) };
+}
+
+/** The endpoint works: one success heals it. */
+export const healed = (endpointId: string): SQL => sql`
+  update endpoints set failures = 0, failing_since = null, probe_at = null where id = ${endpointId} and failures > 0`;
+
+/** One more failure. Of a failing endpoint only the probe decides when the next one is: the others were under way before. */
+export function failedOnceMore(endpointId: string, { failures, firstMs, longestMs }: CircuitOptions, isProbe: boolean): SQL {
+  const first = sql`make_interval(secs => ${firstMs / 1000})`;
+  const longest = sql`make_interval(secs => ${longestMs / 1000})`;
+  return sql`
+    update endpoints set failures = failures + 1,
+      failing_since = case when ${failures} > 0 and failures + 1 >= ${failures} then coalesce(failing_since, now()) end,
+      probe_at = case
+        when ${failures} = 0 or failures + 1 < ${failures} then null
+        when probe_at is null then now() + ${first}
+        when ${isProbe} then now() + least(greatest(now() - failing_since, ${first}), ${longest})
+        else probe_at end
+    where id = ${endpointId}`;
+}
