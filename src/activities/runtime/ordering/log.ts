@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../db/client.ts';
 import type { DomainEvent } from '../../../events/index.ts';
 import type { EffectCall } from '../../../transport/dispatch.ts';
@@ -23,19 +23,25 @@ export interface Wanted {
   dispatch_size: number;
 }
 
+/** Per event, by its index: a planner that has never heard of a subscriber would read the whole table instead. */
+const receiptOf = (event: SQL, subscriber: string) =>
+  sql`(select true from receipts where event_id = ${event} and subscriber = ${subscriber} limit 1)`;
+
 /** The events of this call that have no receipt. */
 export async function readWanted(db: Queryable, effect: Effect, call: EffectCall): Promise<Wanted[]> {
   const key = effect.ordering === 'exclusive' ? sql`e.workspace_id` : sql`coalesce(e.channel_id, e.id)`;
   const rows = await db.execute(sql`
     with chosen as (${chosen(call)})
-    select e.id, ${key} as key, e.channel_id, e.seq::float8 as seq,
-      coalesce(extract(epoch from a.waiting_until - a.updated_at) * 1000, 0)::float8 as waited_ms,
-      exists (select from attempts t where t.event_id = e.id and t.subscriber = ${effect.name} and t.waits_for is null)
-        or exists (select from dead_letters l where l.event_id = e.id and l.subscriber = ${effect.name}) as tried,
+    select e.id, ${key} as key, e.channel_id, e.seq::float8 as seq, coalesce(extract(epoch from t.waited) * 1000, 0)::float8 as waited_ms,
+      coalesce(t.tried, false) or l.is_there is not null as tried,
       coalesce((select size from dispatches where id = ${call.dispatch_id}), 1) as dispatch_size
     from chosen c join events e on e.id = c.event_id
-    left join attempts a on a.event_id = e.id and a.subscriber = ${effect.name} and a.target = ''
-    where not exists (select from receipts r where r.event_id = e.id and r.subscriber = ${effect.name})
+    left join lateral (
+      select max(waiting_until - updated_at) filter (where target = '') as waited, bool_or(waits_for is null) as tried
+      from attempts where event_id = e.id and subscriber = ${effect.name}
+    ) t on true
+    left join lateral (select true as is_there from dead_letters where event_id = e.id and subscriber = ${effect.name} limit 1) l on true
+    where ${receiptOf(sql`e.id`, effect.name)} is null
     order by e.channel_id, e.seq, e.id`);
   return rows as unknown as Wanted[];
 }
@@ -68,42 +74,54 @@ export interface Entry extends DomainEvent {
  *
  * @param mine events that are this call's to try, whatever has become of them before
  */
-export async function readLog(db: Queryable, effect: Effect, stretches: Stretch[], mine: string[]): Promise<Entry[]> {
+export async function readLog(
+  db: Queryable,
+  effect: Effect,
+  stretches: Stretch[],
+  mine: Pick<Wanted, 'id' | 'channel_id' | 'seq'>[],
+): Promise<Entry[]> {
   const column = (pick: (stretch: Stretch) => string | number) => sql.param(stretches.map(pick));
-  const ids = sql`${sql.param(mine)}::uuid[]`;
+  const own = (pick: (event: (typeof mine)[number]) => string | number | null) => sql.param(mine.map(pick));
   const types = sql.param(effect.on);
   const rows = await db.execute(sql`
     with asked as (
       select t.channel_id, t.upto, t.most, coalesce(c.seq, -1) as cursor
       from unnest(${column((s) => s.channel_id)}::uuid[], ${column((s) => s.upto)}::bigint[], ${column((s) => s.most)}::int[]) as t (channel_id, upto, most)
       left join cursors c on c.subscriber = ${effect.name} and c.channel_id = t.channel_id
+    ), mine as (
+      select * from unnest(${own((m) => m.id)}::uuid[], ${own((m) => m.channel_id)}::uuid[], ${own((m) => m.seq)}::bigint[]) as t (id, channel_id, seq)
     ), log as (
       select e.*, false as apart from asked a cross join lateral (
         select * from events where channel_id = a.channel_id and seq > a.cursor and seq <= a.upto order by seq limit a.most
       ) e
       union all
-      select e.*, true from unnest(${ids}) as m (id) join events e on e.id = m.id left join asked a on a.channel_id = e.channel_id
-      where e.channel_id is null or e.seq is null or e.seq <= a.cursor
+      select e.*, true from (
+        select m.id from mine m left join asked a on a.channel_id = m.channel_id
+        where m.channel_id is null or m.seq is null or m.seq <= a.cursor offset 0
+      ) apart join events e on e.id = apart.id
     )
-    select ${eventColumns}, e.apart, coalesce(l.reason, t.last_error) as why, case
-        when r.event_id is not null then 'done'
-        when e.id = any(${ids}) then 'due'
-        when o.event_id is null or not (e.type = any(${types}::text[]) or '*' = any(${types}::text[])) then 'foreign'
-        when o.dispatch_id is not null and not ${effect.name} = any(d.subscribers) then 'foreign'
-        when l.reason is not null then 'dead'
-        when t.is_there then 'hindered'
+    select ${eventColumns}, e.apart, coalesce(o.dead, o.tried) as why, case
+        when ${receiptOf(sql`e.id`, effect.name)} then 'done'
+        when m.id is not null then 'due'
+        when o.is_its is not true then 'foreign'
+        when o.dead is not null then 'dead'
+        when o.is_tried then 'hindered'
         else 'due'
       end as place
     from log e
-    left join outbox o on o.event_id = e.id
-    left join dispatches d on d.id = o.dispatch_id
-    left join receipts r on r.event_id = e.id and r.subscriber = ${effect.name}
+    left join mine m on m.id = e.id
     left join lateral (
-      select last_error, true as is_there from attempts where event_id = e.id and subscriber = ${effect.name} and waits_for is null order by updated_at desc limit 1
-    ) t on true
-    left join lateral (
-      select reason from dead_letters where event_id = e.id and subscriber = ${effect.name} order by target limit 1
-    ) l on true
+      select (e.type = any(${types}::text[]) or '*' = any(${types}::text[]))
+          and (o.dispatch_id is null or ${effect.name} = any(d.subscribers)) as is_its,
+        (select reason from dead_letters where event_id = e.id and subscriber = ${effect.name} order by target limit 1) as dead,
+        t.last_error as tried, t.event_id is not null as is_tried
+      from outbox o left join dispatches d on d.id = o.dispatch_id
+      left join lateral (
+        select event_id, last_error from attempts
+        where event_id = e.id and subscriber = ${effect.name} and waits_for is null order by updated_at desc limit 1
+      ) t on true
+      where m.id is null and o.event_id = e.id limit 1
+    ) o on true
     order by e.apart desc, e.channel_id, e.seq, e.id`);
   return rows as unknown as Entry[];
 }

@@ -3,7 +3,7 @@ import type { EffectAnswer, EffectCall, OpenOutcome } from '../../../transport/d
 import type { Effect } from '../effect.ts';
 import type { Held, LockRequest, Locks } from '../locks/lock.ts';
 import { recordBegun, type Waits } from './books.ts';
-import { readLog, readWanted, type Stretch, type Wanted } from './log.ts';
+import { type Entry, readLog, readWanted, type Stretch, type Wanted } from './log.ts';
 import { type Ask, performTurn, type Turn, transactTurn } from './turn.ts';
 import { type Ran, type Reckoned, whoseTurn } from './turns.ts';
 
@@ -49,7 +49,7 @@ class OrderedCall {
   /** Somebody may have died of one of these: one at a time then. */
   readonly #careful: boolean;
   /** The one that was noted as begun. */
-  #begun: string | undefined;
+  #begun: Entry | undefined;
   #left: Map<string, Wanted>;
   /** Channels that stood still because of an event of this call: what waited there follows, by its keys. */
   readonly #freed = new Map<string, string>();
@@ -111,7 +111,7 @@ class OrderedCall {
     const deadline = this.#began + this.#effect.timeout_ms * 0.9;
     const most = this.#isCareful() ? 1 : this.#effect.batch;
     const waits = (reckoned: Reckoned, ran: Ran) => this.#waits(wanted, reckoned, ran);
-    const mine = [...wanted.map((event) => event.id), ...(this.#begun ? [this.#begun] : [])];
+    const mine = this.#begun ? [...wanted, this.#begun] : wanted;
     return { stretches: this.#stretches(keys), mine, most, deadline, idleMs: this.#limits().idleMs, waits };
   }
 
@@ -177,7 +177,7 @@ class OrderedCall {
     const { mine, stretches } = this.#ask(new Set(keys));
     const log = await readLog(this.#with.db, this.#effect, stretches, mine);
     const [next] = whoseTurn(log, this.#effect.onPoison, { most: 1, oneEach: true });
-    this.#begun = next?.id;
+    this.#begun = next;
     if (next) await recordBegun(this.#with.db, this.#effect.name, next.id);
   }
 

@@ -8,14 +8,14 @@ import type { Held } from '../locks/lock.ts';
 import { recordAttempts, settleTarget } from '../receipts.ts';
 import { recordWaits, settle, type Waits } from './books.ts';
 import { isOutOfTurn, isolate, OutOfTurnError, TimeLimitError } from './isolate.ts';
-import { type Entry, readLog, type Stretch } from './log.ts';
+import { type Entry, readLog, type Stretch, type Wanted } from './log.ts';
 import { type Ran, type Reckoned, reckon, whoseTurn } from './turns.ts';
 
 /** What a turn is about. */
 export interface Ask {
   stretches: Stretch[];
   /** Events that are this call's to try, whatever has become of them before. */
-  mine: string[];
+  mine: Pick<Wanted, 'id' | 'channel_id' | 'seq'>[];
   /** Most events. */
   most: number;
   /** When the effect must have answered, in ms since 1970. */
@@ -66,7 +66,7 @@ async function attempt(tx: Transaction, effect: Effect & Pick<DatabaseEffect, 't
 export async function performTurn(held: Held, effect: Effect & Pick<OutsideEffect, 'perform'>, ask: Ask, call: OutsideCall): Promise<Turn> {
   const read = await held.transaction((tx) => readLog(tx, effect, ask.stretches, ask.mine));
   // One party of an event is tried again: nobody else's turn.
-  const log = call.target === undefined ? read : read.filter((entry) => ask.mine.includes(entry.id));
+  const log = call.target === undefined ? read : read.filter((entry) => ask.mine.some((event) => event.id === entry.id));
   const turn = whoseTurn(log, effect.onPoison, { most: ask.most, oneEach: true });
   const ran = await isolate(turn, effect.onPoison, (events) => inTime(ask, async () => (await effect.perform(events, call)) ?? []));
   return await held.transaction(async (tx) => {
