@@ -33,28 +33,45 @@ export interface Surroundings {
   cwd?: string;
 }
 
-const REMEDY = 'Start everything here with `npm start` (in another terminal), or name a running API by --api-url and --api-key.';
+/** Whose key is wanted: where else it comes from, and how it is given. */
+const keys = {
+  workspace: { variable: 'KNOCKON_API_KEY', field: 'api_key', missing: 'There is no key', url: '--api-url', key: '--api-key' },
+  operator: { variable: 'KNOCKON_ADMIN_KEY', field: 'admin_key', missing: "There is no operator's key", url: '--url', key: '--key' },
+} as const;
 
 /**
  * Finds the API: `--api-url` and `--api-key`, then KNOCKON_API_URL and KNOCKON_API_KEY, then `up.json` in KNOCKON_HOME, or
  * else in a `.knockon` folder here or above.
  *
+ * @param whose an operator's key is in KNOCKON_ADMIN_KEY and in `admin_key` of `up.json`
  * @throws CommandError that says what is missing and what to do
  */
-export function findApi(given: { apiUrl?: string; apiKey?: string }, surroundings: Surroundings = {}): ApiAddress {
+export function findApi(
+  given: { apiUrl?: string; apiKey?: string },
+  surroundings: Surroundings = {},
+  whose: keyof typeof keys = 'workspace',
+): ApiAddress {
+  const names = keys[whose];
   const { env = process.env } = surroundings;
   const found = findUpFile(surroundings);
   const url = given.apiUrl ?? env.KNOCKON_API_URL ?? found?.up.api_url;
-  if (!url) throw new CommandError(`No API is known here: there is no up.json in ${found?.searched ?? searched(surroundings)}. ${REMEDY}`);
+  if (!url) throw noApi(found?.searched ?? searched(surroundings), whose);
   if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
     throw new CommandError(`The API's URL ${JSON.stringify(url)} wants to be one such as http://127.0.0.1:3000`, EXIT.usage);
   }
   const own = found?.up.api_url !== undefined && sameOrigin(found.up.api_url, url);
   // A key is sent only to the API it was written down for.
-  const key = given.apiKey ?? env.KNOCKON_API_KEY ?? (own ? found.up.api_key : undefined);
-  if (!key) throw new CommandError(`There is no key for ${url}: give --api-key or set KNOCKON_API_KEY.`, EXIT.usage);
-  const from = given.apiUrl ? '--api-url' : env.KNOCKON_API_URL ? 'KNOCKON_API_URL' : (found?.path ?? '');
+  const key = given.apiKey ?? env[names.variable] ?? (own ? found.up[names.field] : undefined);
+  if (!key) throw new CommandError(`${names.missing} for ${url}: give ${names.key} or set ${names.variable}.`, EXIT.usage);
+  const from = given.apiUrl ? names.url : env.KNOCKON_API_URL ? 'KNOCKON_API_URL' : (found?.path ?? '');
   return { url: url.replace(/\/+$/, ''), key, from, stale: own && !isAlive(found.up.pid), up: own ? found.up : undefined };
+}
+
+function noApi(folder: string, whose: keyof typeof keys): CommandError {
+  const { url, key } = keys[whose];
+  const remedy = `Start everything here with \`npm start\` (in another terminal), or name a running API by ${url} and ${key}.`;
+  const exitCode = whose === 'operator' ? EXIT.unreachable : EXIT.failed;
+  return new CommandError(`No API is known here: there is no up.json in ${folder}. ${remedy}`, exitCode);
 }
 
 /** The `up.json` that applies here, or undefined. @throws CommandError where there is one that can't be read */

@@ -43,6 +43,8 @@ export interface ApiOptions {
   /** Told once an outage begins, with the reason. */
   onWait?(reason: string): void;
   signal?: AbortSignal;
+  /** The exit code where the API can't be reached (default 1). */
+  unreachable?: number;
 }
 
 /** One connection that is kept, one request at a time: what is sent in order is stored in order. */
@@ -54,7 +56,7 @@ export function createApi(address: ApiAddress, options: ApiOptions = {}): Api {
   async function send<T>(method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE', path: string, call: CallOptions = {}): Promise<Answer<T>> {
     const began = Date.now();
     for (let attempt = 0; ; attempt += 1) {
-      const tried = await attemptOnce<T>({ agent, address, method, path, call, signal: options.signal });
+      const tried = await attemptOnce<T>({ agent, address, method, path, call, ...options });
       if ('answer' in tried) return tried.answer;
       if (Date.now() - began >= patience) throw tried.failure;
       if (attempt === 0) options.onWait?.(tried.failure.message);
@@ -86,12 +88,13 @@ interface Attempt {
   path: string;
   call: CallOptions;
   signal?: AbortSignal;
+  unreachable?: number;
 }
 
 type Tried<T> = { answer: Answer<T> } | { failure: CommandError; retryAfter?: number };
 
 /** One try. @returns a failure where another try can help @throws ApiProblem where it can't */
-async function attemptOnce<T>({ agent, address, method, path, call, signal }: Attempt): Promise<Tried<T>> {
+async function attemptOnce<T>({ agent, address, method, path, call, signal, unreachable: exitCode }: Attempt): Promise<Tried<T>> {
   const headers: Record<string, string> = { authorization: `Bearer ${address.key}` };
   if (call.body !== undefined) headers['content-type'] = 'application/json';
   if (call.idempotencyKey) headers['idempotency-key'] = call.idempotencyKey;
@@ -103,7 +106,7 @@ async function attemptOnce<T>({ agent, address, method, path, call, signal }: At
     text = await response.body.text();
   } catch (error) {
     if (signal?.aborted) throw error;
-    return { failure: unreachable(address, error) };
+    return { failure: unreachable(address, error, exitCode) };
   }
   const { statusCode: status } = response;
   if (status < 400) {
@@ -124,9 +127,9 @@ function parse(text: string, address: ApiAddress): unknown {
   }
 }
 
-function unreachable(address: ApiAddress, error: unknown): CommandError {
+function unreachable(address: ApiAddress, error: unknown, exitCode?: number): CommandError {
   const { code, message } = error as NodeJS.ErrnoException;
   const what = `The API at ${address.url} (from ${address.from}) can't be reached: ${code ?? message}.`;
   const gone = 'That up.json is a leftover, what wrote it is gone: run `npm start`.';
-  return new CommandError(`${what} ${address.stale ? gone : 'Is it running? `npm start` starts everything.'}`);
+  return new CommandError(`${what} ${address.stale ? gone : 'Is it running? `npm start` starts everything.'}`, exitCode);
 }

@@ -13,7 +13,7 @@ const program = new Command('knockon')
   .addHelpText(
     'after',
     `
-Exit codes: 0 done, 1 failed, 2 wrong usage, 78 settings missing or malformed, 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the API can't be reached (by a command that operates), 78 settings missing or malformed, 130 interrupted.
 Start here: \`npm start\` brings everything up on this machine, \`npm run demo\` shows a message's journey.`,
   )
   .exitOverride((error) => {

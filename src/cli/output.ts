@@ -16,7 +16,7 @@ export interface Terminal {
 }
 
 /** Exit codes of the commands, as their help says them. */
-export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+export const EXIT = { done: 0, failed: 1, usage: 2, unreachable: 3, interrupted: 130 } as const;
 
 /** An error that is told without a stack: what was wrong, where, and what to do. */
 export class CommandError extends Error {

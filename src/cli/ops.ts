@@ -1,0 +1,75 @@
+import { createInterface } from 'node:readline/promises';
+import type { Command } from 'commander';
+import { type ApiAddress, findApi } from './address.ts';
+import { type Api, createApi } from './client.ts';
+import { CommandError, EXIT, processTerminal, reported, type Terminal } from './output.ts';
+
+/** The options of every command that operates. */
+export interface OpsOptions {
+  url?: string;
+  key?: string;
+  apiUrl?: string;
+  json?: boolean;
+  /** Only where the command asks before it does something. */
+  yes?: boolean;
+}
+
+/** What a command operates with. */
+export interface Ops<O extends OpsOptions = OpsOptions> {
+  /** Calls under /v1/ops, with an operator's key. */
+  api: Api;
+  address: ApiAddress;
+  terminal: Terminal;
+  options: O;
+}
+
+/** For the end of a command's help. */
+export const OPS_EXIT_CODES =
+  "Exit codes: 0 done; 1 refused, or something is wrong; 2 wrong usage; 3 the API can't be reached; 130 interrupted.";
+
+/** Adds `--url`, `--key` and `--json`, and says in the help where else they come from. */
+export function addOpsOptions(command: Command): Command {
+  return command
+    .option('--url <url>', "the API's address (default: KNOCKON_API_URL, else the up.json of `knockon up`)")
+    .option('--key <key>', "an operator's key (default: KNOCKON_ADMIN_KEY, else the same up.json)")
+    .option('--json', 'print JSON for programs instead of text for people');
+}
+
+/** Adds `--yes` too, for what can't be taken back. */
+export const addYes = (command: Command): Command => command.option('-y, --yes', 'do it without asking; needed where nobody can be asked');
+
+/**
+ * Makes a command's action out of what it does: finds the API and the operator's key, reports errors, and ends with the exit
+ * code that `run` gives (default 0).
+ *
+ * @param run gets the command's arguments after what it operates with
+ */
+export function operating<O extends OpsOptions, A extends unknown[]>(run: (ops: Ops<O>, ...args: A) => Promise<number | void>) {
+  return reported(async (...all: [...A, O, Command]) => {
+    const options = all.at(-2) as O;
+    const address = findOperatorsApi(options);
+    const api = createApi(address, { unreachable: EXIT.unreachable });
+    const args = all.slice(0, -2) as A;
+    process.exitCode = (await run({ api, address, terminal: processTerminal(), options }, ...args).finally(() => api.close())) ?? EXIT.done;
+  });
+}
+
+/** The API with an operator's key. @throws CommandError */
+export function findOperatorsApi({ url, key, apiUrl }: OpsOptions): ApiAddress {
+  return findApi({ apiUrl: url ?? apiUrl, apiKey: key }, {}, 'operator');
+}
+
+/**
+ * Asks before something is done that can't be taken back.
+ *
+ * @throws CommandError where the answer is no, or where nobody can be asked and `--yes` is not there
+ */
+export async function confirm({ terminal, options }: Pick<Ops, 'terminal' | 'options'>, question: string): Promise<void> {
+  if (options.yes) return;
+  if (!process.stdin.isTTY || !terminal.live || options.json) {
+    throw new CommandError(`${question} Nobody can be asked here: pass --yes to do it.`, EXIT.usage);
+  }
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await lines.question(`${question} [y/N] `).finally(() => lines.close());
+  if (!/^y(es)?$/i.test(answer.trim())) throw new CommandError('Nothing was done.');
+}
