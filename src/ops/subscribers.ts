@@ -1,6 +1,6 @@
 import { asc, sql } from 'drizzle-orm';
 import type { Database } from '../db/client.ts';
-import { deadLetters, dispatches, outbox, receipts, subscribers } from '../db/schema/outbox.ts';
+import { deadLetters, dispatches, receipts, subscribers } from '../db/schema/outbox.ts';
 
 /** A subscriber, and how far behind it is. */
 export interface SubscriberState {
@@ -45,7 +45,7 @@ async function readLags({ db }: Database): Promise<Map<string, number>> {
   const rows = await db.execute<{ name: string; lag: number }>(sql`
     select s.name, greatest(0, extract(epoch from now() - min(uuid_extract_timestamp(oldest.event_id))))::float8 as lag
     from ${dispatches} d cross join unnest(coalesce(d.open, d.subscribers)) as s (name) cross join lateral (
-      select event_id from ${outbox} o where o.dispatch_id = d.id
+      select event_id from dispatched o where o.dispatch_id = d.id
         and not exists (select from ${receipts} r where r.event_id = o.event_id and r.subscriber = s.name)
         and not exists (select from ${deadLetters} l where l.event_id = o.event_id and l.subscriber = s.name)
       order by event_id limit 1

@@ -20,7 +20,7 @@ const reckoned = (sql: Sql, lost: string[]) => sql`
     r.event_id is null and l.event_id is not null as dead, d.id = any(${lost}::uuid[]) as lost
   from dispatches d
   cross join unnest(coalesce(d.open, d.subscribers)) as s (name)
-  join outbox o on o.dispatch_id = d.id
+  join dispatched o on o.dispatch_id = d.id
   left join receipts r on r.event_id = o.event_id and r.subscriber = s.name
   left join lateral (select event_id from dead_letters where event_id = o.event_id and subscriber = s.name limit 1) l on true
   where d.settled_at is null`;
@@ -40,7 +40,7 @@ export async function accounts(sql: Sql, lost: string[]): Promise<Account[]> {
       from reckoned group by name
     ), buried as (
       select l.subscriber as name, count(distinct l.event_id) as dead from dead_letters l
-      join outbox o on o.event_id = l.event_id join dispatches d on d.id = o.dispatch_id
+      join dispatched o on o.event_id = l.event_id join dispatches d on d.id = o.dispatch_id
       where l.subscriber = any(d.subscribers) and l.subscriber <> all(coalesce(d.open, d.subscribers)) group by l.subscriber
     ), settled as (select subscriber as name, events from settled_totals)
     select name, (coalesce(s.events, 0) + coalesce(n.expected, 0))::float8 as expected,
@@ -73,7 +73,7 @@ export async function undispatched(sql: Sql): Promise<{ count: number; oldest_se
   const [row] = await sql<{ count: number; oldest_seconds: number | null }[]>`
     with waiting as (
       select event_id from outbox where dispatch_id is null
-      union all select o.event_id from dispatches d join outbox o on o.dispatch_id = d.id where d.started_at is null
+      union all select o.event_id from dispatches d join dispatched o on o.dispatch_id = d.id where d.started_at is null
     )
     select count(*)::int as count, extract(epoch from now() - min(uuid_extract_timestamp(event_id)))::float8 as oldest_seconds from waiting`;
   return row ?? { count: 0, oldest_seconds: null };

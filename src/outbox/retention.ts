@@ -80,14 +80,24 @@ async function deleteDispatches(tx: TransactionSql, before: string): Promise<num
   const [row] = await tx<{ count: number }[]>`
     with candidates as (
       select id, size from dispatches d where id < ${before} and settled_at is not null
-        and not exists (select from outbox o join dead_letters l on l.event_id = o.event_id where o.dispatch_id = d.id)
+        and not exists (select from dispatched o join dead_letters l on l.event_id = o.event_id where o.dispatch_id = d.id)
       order by id limit ${BATCH}
     ), old as (
       select id from (select id, sum(size) over (order by id) - size as before_it from candidates) c where before_it < ${BATCH}
     ), taken as (
       delete from outbox where dispatch_id = any(array(select id from old)) returning event_id
+    ), later as (
+      delete from dispatch_events where dispatch_id = any(array(select id from old)) returning event_id
     ), ids as materialized (
-      select array_agg(event_id) as all_of_them from taken
+      -- The receipts of an event go with the last of its dispatches.
+      select array_agg(event_id) as all_of_them from (
+        select event_id from taken where not exists (
+          select from dispatch_events e where e.event_id = taken.event_id and e.dispatch_id <> all(array(select id from old))
+        )
+        union select event_id from later where not exists (
+          select from dispatched o where o.event_id = later.event_id and o.dispatch_id <> all(array(select id from old))
+        )
+      ) gone
     ), done as (
       delete from receipts where event_id = any((select all_of_them from ids)::uuid[])
     ), tried as (
@@ -105,7 +115,8 @@ async function deleteEvents(tx: TransactionSql, after: string, before: string) {
     with old as (
       select id from events where id > ${after} and id < ${before} order by id limit ${BATCH}
     ), free as materialized (
-      select array(select id from old where not exists (select from outbox o where o.event_id = old.id)) as ids
+      select array(select id from old where not exists (select from outbox o where o.event_id = old.id)
+        and not exists (select from dispatch_events e where e.event_id = old.id)) as ids
     ), d as (
       delete from deliveries where event_id = any((select ids from free)::uuid[]) returning id
     ), a as (

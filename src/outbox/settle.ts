@@ -44,7 +44,7 @@ async function settlePage(sql: Sql, after: string): Promise<Page> {
 
 /** Whether subscriber `s.name` has an event of that dispatch neither done nor given up. Ends at the first. */
 const isOpen = (sql: Sql, dispatchId: ReturnType<Sql>) => sql`exists (
-  select from outbox o where o.dispatch_id = ${dispatchId}
+  select from dispatched o where o.dispatch_id = ${dispatchId}
     and not exists (select from receipts r where r.event_id = o.event_id and r.subscriber = s.name)
     and not exists (select from dead_letters l where l.event_id = o.event_id and l.subscriber = s.name))`;
 

@@ -15,15 +15,25 @@ export interface Claim {
 /** A dispatch's events in the order of their ids never change, so a run of them can be named by numbers. */
 export function chosen({ dispatch_id, events }: Pick<Claim, 'dispatch_id' | 'events'>): SQL {
   if ('ids' in events) return sql`select event_id from unnest(${sql.param(events.ids)}::uuid[]) as t (event_id)`;
-  return sql`select event_id from outbox where dispatch_id = ${dispatch_id} order by event_id offset ${events.offset} limit ${events.limit}`;
+  return sql`select event_id from dispatched where dispatch_id = ${dispatch_id} order by event_id offset ${events.offset} limit ${events.limit}`;
 }
+
+/** When a dispatch was claimed that does again what is done; no row for every other. */
+const again = (dispatchId: string) => sql`select claimed_at from dispatches where id = ${dispatchId} and again`;
+
+/** A receipt `r` counts, unless it is older than a dispatch that does again what is done. */
+const counts = (dispatchId: string) => sql`r.completed_at >= coalesce((${again(dispatchId)}), '-infinity')`;
+
+/** Events `c` that are done for this subscriber, as far as this dispatch is concerned. */
+export const isDone = ({ dispatch_id, subscriber }: Pick<Claim, 'dispatch_id' | 'subscriber'>): SQL => sql`exists (
+  select from receipts r where r.event_id = c.event_id and r.subscriber = ${subscriber} and ${counts(dispatch_id)})`;
 
 /** An event as effects get it; of a row `e`. */
 export const eventColumns = sql`e.id, e.type, e.version, e.workspace_id, e.channel_id, e.message_id, e.seq::float8 as seq,
   to_char(e.timestamp at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as timestamp, e.payload`;
 
 /**
- * Writes the receipts of those events that have none, and returns these events in the order of their channels and seqs.
+ * Writes the receipts of those events that have none (or, where the dispatch does them again, an older one), and returns these events in the order of their channels and seqs.
  * Another transaction that is writing the same receipts is waited for: of two calls for an event one gets it.
  */
 export async function claimReceipts(tx: Transaction, claim: Claim): Promise<DomainEvent[]> {
@@ -31,17 +41,30 @@ export async function claimReceipts(tx: Transaction, claim: Claim): Promise<Doma
     with chosen as (${chosen(claim)}), fresh as (
       insert into receipts (event_id, subscriber) select event_id, ${claim.subscriber} from chosen order by event_id
       on conflict do nothing returning event_id
+    ), renewed as (
+      update receipts r set completed_at = now() from (${again(claim.dispatch_id)}) a, chosen c
+      where r.event_id = c.event_id and r.subscriber = ${claim.subscriber} and r.completed_at < a.claimed_at returning r.event_id
+    ), mine as (
+      select event_id from fresh union all select event_id from renewed
     ), revived as (
-      delete from dead_letters d using fresh f where d.event_id = f.event_id and d.subscriber = ${claim.subscriber}
+      delete from dead_letters d using mine f where d.event_id = f.event_id and d.subscriber = ${claim.subscriber}
     )
-    select ${eventColumns} from events e join fresh f on f.event_id = e.id order by e.channel_id, e.seq, e.id`);
+    select ${eventColumns} from events e join mine f on f.event_id = e.id order by e.channel_id, e.seq, e.id`);
   return rows as unknown as DomainEvent[];
 }
 
-/** Takes back the receipts of events that turned out not to be done. */
-export async function withdrawReceipts(tx: Transaction, subscriber: string, open: OpenOutcome[]): Promise<void> {
-  const ids = open.map((outcome) => outcome.event_id);
-  await tx.execute(sql`delete from receipts where event_id = any(${sql.param(ids)}::uuid[]) and subscriber = ${subscriber}`);
+/** Takes back the receipts of events that turned out not to be done; where they are done again, they were done once. */
+export async function withdrawReceipts(
+  tx: Transaction,
+  { dispatch_id, subscriber }: Pick<Claim, 'dispatch_id' | 'subscriber'>,
+  open: OpenOutcome[],
+): Promise<void> {
+  const those = sql`event_id = any(${sql.param(open.map((outcome) => outcome.event_id))}::uuid[]) and subscriber = ${subscriber}`;
+  await tx.execute(sql`
+    with again as (${again(dispatch_id)}), put_back as (
+      update receipts r set completed_at = a.claimed_at - interval '1 ms' from again a where ${those}
+    )
+    delete from receipts where ${those} and not exists (select from again)`);
 }
 
 /** The events that have no receipt yet, in the order of their channels and seqs. */
@@ -49,7 +72,7 @@ export async function openEvents(db: Queryable, claim: Claim): Promise<DomainEve
   const rows = await db.execute(sql`
     with chosen as (${chosen(claim)})
     select ${eventColumns} from events e join chosen c on c.event_id = e.id
-    where not exists (select from receipts r where r.event_id = e.id and r.subscriber = ${claim.subscriber})
+    where not ${isDone(claim)}
     order by e.channel_id, e.seq, e.id`);
   return rows as unknown as DomainEvent[];
 }
@@ -59,7 +82,8 @@ export async function writeReceipts(db: Queryable, subscriber: string, eventIds:
   if (eventIds.length === 0) return;
   await db.execute(sql`
     with done as (select unnest(${sql.param(eventIds)}::uuid[]) as event_id), written as (
-      insert into receipts (event_id, subscriber) select event_id, ${subscriber} from done order by event_id on conflict do nothing
+      insert into receipts (event_id, subscriber) select event_id, ${subscriber} from done order by event_id
+      on conflict (event_id, subscriber) do update set completed_at = excluded.completed_at
     )
     delete from dead_letters d using done where d.event_id = done.event_id and d.subscriber = ${subscriber}`);
 }
@@ -92,7 +116,7 @@ export async function recordFailure(db: Queryable, claim: Claim & { target?: str
   await db.execute(sql`
     insert into attempts as a (event_id, subscriber, target, attempts, last_error)
     select c.event_id, ${claim.subscriber}, ${claim.target ?? ''}, 1, ${reason.slice(0, 2000)} from (${chosen(claim)}) c
-    where not exists (select from receipts r where r.event_id = c.event_id and r.subscriber = ${claim.subscriber})
+    where not ${isDone(claim)}
     order by c.event_id
     on conflict (event_id, subscriber, target) do update set attempts = a.attempts + 1, last_error = excluded.last_error,
       waiting_until = null, waits_for = null, updated_at = now()`);

@@ -82,7 +82,7 @@ async function inTransaction(effect: Effect & Pick<DatabaseEffect, 'transact'>, 
     if (events.length === 0) return { done: 0, open: [] };
     const open = (await effect.transact(tx, events)) ?? [];
     if (open.length > 0) {
-      await withdrawReceipts(tx, effect.name, open);
+      await withdrawReceipts(tx, call, open);
       await recordAttempts(tx, effect.name, open);
     }
     crashPoint('in-effect');
