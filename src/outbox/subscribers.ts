@@ -8,6 +8,8 @@ export interface Registration extends SubscriberSpec {
   /** Event types, or `*` for all. */
   event_types: string[];
   ordering: 'none' | 'channel' | 'exclusive';
+  /** Whether a replay may do again what is done (default `never`). */
+  again?: 'freely' | 'asked' | 'never';
 }
 
 /** Writes the rows of the effects a worker hosts. Every event that is committed from then on is for them too. */
@@ -15,12 +17,13 @@ export async function register(sql: Sql, registrations: Registration[]): Promise
   await sql.begin(async (tx) => {
     for (const r of registrations) {
       await tx`
-        insert into subscribers (name, description, event_types, task_queue, activity, ordering, batch, timeout_ms, retry)
+        insert into subscribers (name, description, event_types, task_queue, activity, ordering, batch, timeout_ms, retry, again)
         values (${r.name}, ${r.description}, ${r.event_types}, ${r.task_queue}, ${r.activity}, ${r.ordering}, ${r.batch},
-          ${r.timeout_ms}, ${sql.json({ ...r.retry })})
+          ${r.timeout_ms}, ${sql.json({ ...r.retry })}, ${r.again ?? 'never'})
         on conflict (name) do update set description = excluded.description, event_types = excluded.event_types,
           task_queue = excluded.task_queue, activity = excluded.activity, ordering = excluded.ordering, batch = excluded.batch,
-          timeout_ms = excluded.timeout_ms, retry = excluded.retry, registered_at = now()`;
+          timeout_ms = excluded.timeout_ms, retry = excluded.retry,
+          again = excluded.again, registered_at = now()`;
     }
     // Events may have waited for the first of them.
     await tx.notify(EVENTS_CHANNEL, '');

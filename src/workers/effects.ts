@@ -33,6 +33,7 @@ function effectSettings(config: Config): EffectSettings {
       allow: config.KNOCKON_WEBHOOK_ALLOW,
       timeoutMs: config.KNOCKON_WEBHOOK_TIMEOUT,
       attempts: config.KNOCKON_WEBHOOK_ATTEMPTS,
+      circuit: { failures: config.KNOCKON_WEBHOOK_FAILURES, firstMs: config.KNOCKON_WEBHOOK_PROBE },
     },
     mail: { smtpUrl: config.SMTP_URL, from: config.MAIL_FROM, graceMs: config.KNOCKON_EMAIL_GRACE },
     redisUrl: config.REDIS_URL,
@@ -86,6 +87,6 @@ async function locksOf({ config, database, log }: Hosting): Promise<Locks> {
 }
 
 function registration(effect: Effect): Registration {
-  const { name, description, on, task_queue, ordering, batch, timeout_ms, retry } = effect;
-  return { name, description, event_types: on, task_queue, activity: name, ordering, batch, timeout_ms, retry };
+  const { name, description, on, task_queue, ordering, batch, timeout_ms, retry, again } = effect;
+  return { name, description, event_types: on, task_queue, activity: name, ordering, batch, timeout_ms, retry, again };
 }

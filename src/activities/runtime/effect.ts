@@ -37,6 +37,12 @@ interface Options {
    * dead letter is retried or discarded. `park`: the channel goes on without it; retried later it comes out of order.
    */
   onPoison?: PoisonPolicy;
+  /**
+   * Whether a replay may do again what is done. `freely`: doing it twice comes to the same, as for a projection that is reckoned anew.
+   * `asked`: where the operator insists (`--force`); the default of what calls the outside. `never`: the default of what changes
+   * our database, which may be counting, and of everything ordered.
+   */
+  again?: 'freely' | 'asked' | 'never';
 }
 
 /** What a call to the outside is given beside its events. */
@@ -70,6 +76,7 @@ export type Effect = (Pick<DatabaseEffect, 'transact'> | Pick<OutsideEffect, 'pe
   batch: number;
   ordering: 'none' | 'channel' | 'exclusive';
   onPoison: PoisonPolicy;
+  again: 'freely' | 'asked' | 'never';
   task_queue: string;
   limit?: { perSecond: number };
   concurrency?: number;
@@ -85,6 +92,7 @@ export function defineEffect(options: DatabaseEffect | OutsideEffect): Effect {
   if (on.length === 0) refuse('`on` is empty; list event types, or "*" for all');
   for (const type of on) if (type !== '*' && !eventType(type)) refuse(`"${type}" is not a declared event type; declare it in src/events/`);
   if (!Number.isInteger(batch) || batch < 1 || batch > 2000) refuse(`batch ${batch} is not a whole number from 1 to 2000`);
+  if (options.again && options.again !== 'never' && ordering !== 'none') refuse('done again it would be out of order; leave `again` out');
   if (options.onPoison && ordering === 'none') refuse('`onPoison` is for ordered effects; set `ordering` too');
   const policy: RetryPolicy = {
     attempts: retry.attempts ?? 20,
@@ -107,6 +115,7 @@ export function defineEffect(options: DatabaseEffect | OutsideEffect): Effect {
     batch,
     ordering,
     onPoison,
+    again: options.again ?? (ordering === 'none' && 'perform' in options ? 'asked' : 'never'),
     retry: policy,
     timeout_ms: duration(timeout),
     task_queue: effectQueue(name),

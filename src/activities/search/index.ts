@@ -13,6 +13,7 @@ export const search = () =>
     on: ['message.created', 'message.updated', 'message.deleted'],
     // 500 messages of the greatest length take Postgres a quarter of a minute.
     timeout: '2m',
+    again: 'freely',
     async transact(tx, events) {
       const ids = new Set(events.flatMap((event) => event.message_id ?? []));
       if (ids.size > 0) await writeDocuments(tx, await loadTexts(tx, [...ids]));
