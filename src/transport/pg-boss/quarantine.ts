@@ -1,18 +1,39 @@
+import { setTimeout as wait } from 'node:timers/promises';
+
+/** How long a suspected call waits so that others, which were taken at the same moment, may be turned away first, in ms. */
+const CALM = 100;
+
 /**
- * One call at a time in a process, of those that a worker may have died of: the next one it kills takes no other of them down with it,
- * so that only the culprit is counted dead time and again.
+ * One call at a time in a process, of those that a worker may have died of: the next worker it kills takes no other of them down with
+ * it, so that only the culprit is counted dead time and again.
  */
 export class Quarantine {
   #taken = false;
+  readonly #turnedAway = new Set<Promise<void>>();
 
-  /** Whether the call may be made now; then `leave` must be called. */
-  enter(): boolean {
-    if (this.#taken) return false;
+  /**
+   * Makes the call if no other is being made, when all that were turned away are written down; else turns it away.
+   *
+   * @param turnAway writes that it is made later
+   */
+  async admit(make: () => Promise<void>, turnAway: () => Promise<void>): Promise<void> {
+    if (this.#taken) return await this.#away(turnAway());
     this.#taken = true;
-    return true;
+    try {
+      await wait(CALM);
+      while (this.#turnedAway.size > 0) await Promise.allSettled(this.#turnedAway);
+      await make();
+    } finally {
+      this.#taken = false;
+    }
   }
 
-  leave(): void {
-    this.#taken = false;
+  async #away(written: Promise<void>): Promise<void> {
+    this.#turnedAway.add(written);
+    try {
+      await written;
+    } finally {
+      this.#turnedAway.delete(written);
+    }
   }
 }

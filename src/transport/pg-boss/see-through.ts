@@ -34,21 +34,15 @@ export class ClaimLostError extends Error {
  * @throws ClaimLostError, or what kept it from being written
  */
 export async function seeThrough(options: SeeThroughOptions, job: Job<CallJob>, signal: AbortSignal): Promise<void> {
-  const followUp = afterDeaths(job.data, job.retryCount) ?? (await carefully(options, job, signal));
-  await options.inTransaction((tx) => settle(options.boss, tx, job, followUp));
-}
-
-/** Two that are suspected are kept apart: one of them is made later, so that nothing of the other is counted against it. */
-async function carefully(options: SeeThroughOptions, job: Job<CallJob>, signal: AbortSignal): Promise<FollowUp> {
+  const write = (followUp: FollowUp) => options.inTransaction((tx) => settle(options.boss, tx, job, followUp));
+  const end = afterDeaths(job.data, job.retryCount);
+  if (end) return await write(end);
   const deaths = (job.data.deaths ?? 0) + job.retryCount;
-  const call = { ...job.data, tried: job.data.tried + job.retryCount };
-  if (job.data.deaths === undefined && deaths === 0) return await made(options, call, signal, 1);
-  if (!options.quarantine.enter()) return putOff({ ...call, deaths }, 200 + Math.random() * 1300);
-  try {
-    return await made(options, { ...call, deaths }, signal, 1 + deaths);
-  } finally {
-    options.quarantine.leave();
-  }
+  if (job.data.deaths === undefined && deaths === 0) return await write(await made(options, job.data, signal, 1));
+  const suspect = { ...job.data, tried: job.data.tried + job.retryCount, deaths };
+  const make = async () => write(await made(options, suspect, signal, 1 + deaths));
+  // Not all at the same moment again.
+  await options.quarantine.admit(make, () => write(putOff(suspect, 200 + Math.random() * 1300)));
 }
 
 async function made({ call }: SeeThroughOptions, job: CallJob, signal: AbortSignal, attempt: number): Promise<FollowUp> {
