@@ -100,6 +100,10 @@ const schema = z.object({
   KNOCKON_WEBHOOK_TIMEOUT: duration('10s'),
   /** Tries of a webhook before it is a dead letter. */
   KNOCKON_WEBHOOK_ATTEMPTS: whole(12, 1, 100),
+  /** Failures in a row after which an endpoint is left alone but for one delivery at a time that tries whether it works again; 0: never. */
+  KNOCKON_WEBHOOK_FAILURES: whole(10, 0, 1000),
+  /** How long it is left alone at first; then as long as it has been failing, up to 15 minutes. */
+  KNOCKON_WEBHOOK_PROBE: duration('30s'),
   /** How long a notification may stay unread before it is e-mailed. */
   KNOCKON_EMAIL_GRACE: duration('5m'),
   /** Whether the API process dispatches too; `off` where `knockon relay` runs by itself. */

@@ -44,6 +44,6 @@ function consumerOf(effect: Effect, boss: PgBoss, quarantine: Quarantine, { conf
     inTransaction: (run) =>
       database.db.transaction((tx) => run({ db: fromDrizzle(tx, sql), recordDeadLetters: (letters) => recordDeadLetters(tx, letters) })),
   };
-  const slots = config.KNOCKON_CONCURRENCY;
+  const slots = effect.concurrency ?? config.KNOCKON_CONCURRENCY;
   return new Consumer({ boss, queue: effect.task_queue, slots, log, seeThrough: (job, signal) => seeThrough(options, job, signal) });
 }

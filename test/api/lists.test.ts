@@ -282,4 +282,29 @@ describe('endpoints', () => {
     const { status, body } = await api.call('POST', `/v1/endpoints/${endpoint.id}/test`);
     expect({ status, body }).toMatchObject({ status: 200, body: { status: 200, latency_ms: 3, error: null, response_excerpt: 'ok' } });
   });
+
+  test('have a limit where one is set, from one in a hundred seconds to 10,000 a second; null takes it away', async () => {
+    const { body: endpoint } = await api.call('POST', '/v1/endpoints', { body: { url, event_types: ['*'], max_per_second: 0.5 } });
+    expect(endpoint).toMatchObject({ max_per_second: 0.5, state: 'active', failures: 0, failing_since: null, next_try_at: null });
+    const patch = (max_per_second: unknown) => api.call('PATCH', `/v1/endpoints/${endpoint.id}`, { body: { max_per_second } });
+    for (const wrong of [0, -1, 0.001, 10_001, '5', true, []]) {
+      const { status, body } = await patch(wrong);
+      expect([wrong, status, body.errors?.[0]?.path]).toEqual([wrong, 422, 'max_per_second']);
+    }
+    expect((await patch(250)).body.max_per_second).toBe(250);
+    expect((await patch(null)).body.max_per_second).toBeNull();
+    expect((await api.call('POST', '/v1/endpoints', { body: { url, event_types: ['*'] } })).body.max_per_second).toBeNull();
+  });
+
+  test('say that they are failing and when they are tried again, until their URL is changed', async () => {
+    const { body: endpoint } = await api.call('POST', '/v1/endpoints', { body: { url, event_types: ['*'] } });
+    await api.database
+      .sql`update endpoints set failures = 12, failing_since = now(), probe_at = now() + interval '30 s' where id = ${endpoint.id}`;
+    const { body } = await api.call('GET', `/v1/endpoints/${endpoint.id}`);
+    expect(body).toMatchObject({ state: 'failing', failures: 12 });
+    expect(Date.parse(body.next_try_at)).toBeGreaterThan(Date.parse(body.failing_since));
+    const patch = (change: object) => api.call('PATCH', `/v1/endpoints/${endpoint.id}`, { body: change });
+    expect((await patch({ description: 'still' })).body.state).toBe('failing');
+    expect((await patch({ url: 'https://example.com/mended' })).body).toMatchObject({ state: 'active', failures: 0, next_try_at: null });
+  });
 });

@@ -1,54 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
-import { and, desc, eq, lt, sql } from 'drizzle-orm';
-import { closest } from 'fastest-levenshtein';
-import { endpoints } from '../../db/schema/webhooks.ts';
-import { eventTypes } from '../../events/index.ts';
+import { and, desc, eq, isNotNull, lt, sql } from 'drizzle-orm';
+import type { Transaction } from '../../db/client.ts';
+import { deliveries, endpoints } from '../../db/schema/webhooks.ts';
 import type { ApiDependencies } from '../dependencies.ts';
-import { text, timestamp, uuid } from '../fields.ts';
-import { findEndpoint, isEndpoint } from '../find.ts';
+import { uuid } from '../fields.ts';
+import { findEndpoint, isEndpoint, type Which } from '../find.ts';
 import { once } from '../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toPage } from '../paging.ts';
 import { invalid, notFound } from '../problem.ts';
 import { body, json, operation, router } from '../router.ts';
-
-const url = text(1, 2048)
-  .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol), { message: 'wants an http: or https: URL' })
-  .refine((value) => !URL.canParse(value) || new URL(value).username + new URL(value).password === '', {
-    message: 'wants a URL without user and password; requests are signed instead',
-  })
-  .openapi({ type: 'string', format: 'uri', example: 'https://example.com/hooks' });
-
-const eventTypeName = z.string().superRefine((value, context) => {
-  if (value === '*' || eventTypes().includes(value)) return;
-  const message = `is no event type; did you mean ${closest(value.slice(0, 100), eventTypes())}? Known are ${eventTypes().join(', ')}, and * for all`;
-  context.addIssue({ code: 'custom', message });
-});
-
-const wanted = z
-  .array(eventTypeName)
-  .min(1, { message: 'wants at least one event type, or "*" for all' })
-  .max(100)
-  .transform((types) => [...new Set(types)])
-  .openapi({ type: 'array', items: { type: 'string' }, minItems: 1, example: ['message.created'] });
-
-const description = text(0, 1000).nullish().openapi({ type: 'string', example: 'The order system' });
-const newEndpoint = z.strictObject({ url, event_types: wanted, description }).openapi('NewEndpoint');
-const change = z
-  .strictObject({ url: url.optional(), event_types: wanted.optional(), description })
-  .refine((given) => Object.keys(given).length > 0, { message: 'wants url, event_types or description' })
-  .openapi('EndpointChange');
-
-const endpoint = z
-  .object({
-    id: uuid,
-    url: z.string(),
-    event_types: z.array(z.string()),
-    description: z.string().nullable(),
-    created_at: timestamp,
-    updated_at: timestamp,
-  })
-  .openapi('Endpoint');
+import { type EndpointRow, endpointChange, endpointSchema, newEndpoint, shown } from './endpoint-schema.ts';
 
 const params = z.object({ id: uuid });
 const secret = z.string().openapi({ description: 'Signs as Standard Webhooks say. Shown this once.', example: 'whsec_…' });
@@ -60,7 +22,7 @@ const create = operation({
   summary: 'Have events posted to a URL',
   creates: true,
   request: { body: body(newEndpoint) },
-  responses: { 201: json(endpoint.extend({ secret }).openapi('EndpointWithSecret'), 'The endpoint; the secret is shown this once.') },
+  responses: { 201: json(endpointSchema.extend({ secret }).openapi('EndpointWithSecret'), 'The endpoint; the secret is shown this once.') },
 });
 
 const list = operation({
@@ -69,7 +31,7 @@ const list = operation({
   tags: ['Webhooks'],
   summary: 'List endpoints, newest first',
   request: { query: z.strictObject({ limit, cursor: idCursor }) },
-  responses: { 200: json(pageOf(endpoint), 'Endpoints, without their secrets.') },
+  responses: { 200: json(pageOf(endpointSchema), 'Endpoints, without their secrets.') },
 });
 
 const read = operation({
@@ -78,7 +40,7 @@ const read = operation({
   tags: ['Webhooks'],
   summary: 'Read an endpoint',
   request: { params },
-  responses: { 200: json(endpoint, 'The endpoint.') },
+  responses: { 200: json(endpointSchema, 'The endpoint.') },
 });
 
 const edit = operation({
@@ -86,8 +48,8 @@ const edit = operation({
   path: '/v1/endpoints/{id}',
   tags: ['Webhooks'],
   summary: 'Change an endpoint',
-  request: { params, body: body(change) },
-  responses: { 200: json(endpoint, 'The endpoint as it is now.') },
+  request: { params, body: body(endpointChange) },
+  responses: { 200: json(endpointSchema, 'The endpoint as it is now.') },
 });
 
 const remove = operation({
@@ -99,11 +61,24 @@ const remove = operation({
   responses: { 204: { description: 'Gone.' } },
 });
 
-const shown = ({ workspace_id: _, secret: __, created_at, updated_at, ...row }: typeof endpoints.$inferSelect) => ({
-  ...row,
-  created_at: created_at.toISOString(),
-  updated_at: updated_at.toISOString(),
-});
+/** Another URL has not failed yet. */
+const healed = { failures: 0, failing_since: null, probe_at: null };
+
+async function applyChange(tx: Transaction, which: Which, given: z.output<typeof endpointChange>): Promise<EndpointRow | undefined> {
+  const isLimited = given.max_per_second !== undefined;
+  const [row] = await tx
+    .update(endpoints)
+    .set({ ...given, ...(given.url && healed), ...(isLimited && { reserved_until: null, queued_until: null }), updated_at: sql`now()` })
+    .where(isEndpoint(which))
+    .returning();
+  // What waits was told its time under the limit before, and is to be given another.
+  if (row && isLimited)
+    await tx
+      .update(deliveries)
+      .set({ due_at: null })
+      .where(and(eq(deliveries.endpoint_id, row.id), isNotNull(deliveries.due_at)));
+  return row;
+}
 
 async function checkUrl(deps: ApiDependencies, url: string): Promise<void> {
   const reason = await deps.isAllowedWebhookUrl(url);
@@ -145,8 +120,7 @@ export const endpointRoutes = (deps: ApiDependencies) =>
       const given = c.req.valid('json');
       const which = { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id };
       if (given.url !== undefined) await checkUrl(deps, given.url);
-      const change = deps.database.db.update(endpoints).set({ ...given, updated_at: sql`now()` });
-      const [row] = await change.where(isEndpoint(which)).returning();
+      const row = await deps.database.db.transaction((tx) => applyChange(tx, which, given));
       if (!row) throw notFound('endpoint');
       return c.json(shown(row), 200);
     })

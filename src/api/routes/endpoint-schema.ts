@@ -1,0 +1,89 @@
+import { z } from '@hono/zod-openapi';
+import { closest } from 'fastest-levenshtein';
+import type { endpoints } from '../../db/schema/webhooks.ts';
+import { eventTypes } from '../../events/index.ts';
+import { text, timestamp, uuid } from '../fields.ts';
+
+const url = text(1, 2048)
+  .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol), { message: 'wants an http: or https: URL' })
+  .refine((value) => !URL.canParse(value) || new URL(value).username + new URL(value).password === '', {
+    message: 'wants a URL without user and password; requests are signed instead',
+  })
+  .openapi({ type: 'string', format: 'uri', example: 'https://example.com/hooks' });
+
+const eventTypeName = z.string().superRefine((value, context) => {
+  if (value === '*' || eventTypes().includes(value)) return;
+  const message = `is no event type; did you mean ${closest(value.slice(0, 100), eventTypes())}? Known are ${eventTypes().join(', ')}, and * for all`;
+  context.addIssue({ code: 'custom', message });
+});
+
+const wanted = z
+  .array(eventTypeName)
+  .min(1, { message: 'wants at least one event type, or "*" for all' })
+  .max(100)
+  .transform((types) => [...new Set(types)])
+  .openapi({ type: 'array', items: { type: 'string' }, minItems: 1, example: ['message.created'] });
+
+const description = text(0, 1000).nullish().openapi({ type: 'string', example: 'The order system' });
+const maxPerSecond = z
+  .number({ message: 'wants a number from 0.01 to 10000, or null for no limit' })
+  .min(0.01)
+  .max(10_000)
+  .nullish()
+  .openapi({
+    type: ['number', 'null'],
+    description: 'Most deliveries a second, all workers together; null: no limit. What is beyond waits, and uses up no tries.',
+    example: 10,
+  });
+export const newEndpoint = z.strictObject({ url, event_types: wanted, description, max_per_second: maxPerSecond }).openapi('NewEndpoint');
+export const endpointChange = z
+  .strictObject({ url: url.optional(), event_types: wanted.optional(), description, max_per_second: maxPerSecond })
+  .refine((given) => Object.keys(given).length > 0, { message: 'wants url, event_types, description or max_per_second' })
+  .openapi('EndpointChange');
+
+export const endpointSchema = z
+  .object({
+    id: uuid,
+    url: z.string(),
+    event_types: z.array(z.string()),
+    description: z.string().nullable(),
+    max_per_second: z.number().nullable(),
+    state: z.enum(['active', 'failing']).openapi({
+      description:
+        '`failing`: so many tries in a row have failed that one delivery at a time tries whether it works again; the others wait.',
+    }),
+    failures: z.int().openapi({ description: 'Tries in a row that have failed.' }),
+    failing_since: timestamp.nullable(),
+    next_try_at: timestamp.nullable().openapi({ description: 'When a failing endpoint is tried again at the earliest.' }),
+    created_at: timestamp,
+    updated_at: timestamp,
+  })
+  .openapi('Endpoint');
+
+export type EndpointRow = typeof endpoints.$inferSelect;
+
+/** An endpoint as clients see it, without its secret. */
+export const shown = ({
+  id,
+  url,
+  event_types,
+  description,
+  max_per_second,
+  failures,
+  failing_since,
+  probe_at,
+  created_at,
+  updated_at,
+}: EndpointRow) => ({
+  id,
+  url,
+  event_types,
+  description,
+  max_per_second,
+  state: failing_since ? ('failing' as const) : ('active' as const),
+  failures,
+  failing_since: failing_since?.toISOString() ?? null,
+  next_try_at: probe_at?.toISOString() ?? null,
+  created_at: created_at.toISOString(),
+  updated_at: updated_at.toISOString(),
+});
