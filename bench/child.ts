@@ -5,9 +5,6 @@ import { fileURLToPath } from 'node:url';
 /** The built command line: what is measured is what ships. */
 export const knockon = fileURLToPath(new URL('../bin/knockon.js', import.meta.url));
 
-/** As `knockon up` starts its own. */
-export const shippedFlags = ['--max-old-space-size=512', '--max-semi-space-size=8'];
-
 export interface ForkOptions {
   args?: string[];
   env?: NodeJS.ProcessEnv;
@@ -20,6 +17,8 @@ export interface Forked {
   pid: number;
   url: string;
   stop(): Promise<void>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
 }
 
 /** @throws with what it wrote to stderr where it ends before it is ready */
@@ -34,15 +33,23 @@ export async function forkProcess(path: string, { args = [], env = {}, flags = [
   const ended = once(child, 'exit').then(() => Promise.reject(new Error(`${path} ended before it was ready.\n${said}`)));
   const [message] = await Promise.race([ready, ended]);
   ended.catch(() => {});
-  return { child, pid: child.pid!, url: message.url ?? '', stop: () => stop(child) };
+  return { child, pid: child.pid!, url: message.url ?? '', stop: () => end(child, 'SIGTERM'), kill: () => end(child, 'SIGKILL') };
 }
 
 /** Asks it to end; after 20 s it is killed. */
-async function stop(child: ChildProcess): Promise<void> {
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');
-  child.kill('SIGTERM');
+  child.kill(signal);
   const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
   await exited;
   clearTimeout(timer);
+}
+
+/** Tells a process something and waits for its answer. @throws where it ends first */
+export async function ask({ child }: Forked, question: object): Promise<void> {
+  const ended = once(child, 'exit').then(() => Promise.reject(new Error('the process ended while it was asked')));
+  ended.catch(() => {});
+  child.send(question);
+  await Promise.race([once(child, 'message'), ended]);
 }

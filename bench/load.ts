@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { Connection } from './connection.ts';
+import { at } from './statistics.ts';
 
 /** What a run of requests came to. */
 export interface Load {
@@ -13,13 +14,14 @@ export interface Load {
 
 export interface LoadOptions {
   connections: number;
+  /** Most requests. */
   amount: number;
   /** No request is begun after so many seconds. */
   seconds: number;
 }
 
 /**
- * Sends `amount` requests, each connection its next one as soon as it has its answer.
+ * Sends requests, each connection its next one as soon as it has its answer.
  *
  * @param requests taken in turn, from the first on when they are used up
  * @throws where an answer is not 201, or a connection is lost: figures of failing requests say nothing
@@ -38,10 +40,10 @@ export async function load(url: string, requests: Buffer[], options: LoadOptions
   const drive = (connection: Connection, done: () => void) => {
     if (sent >= options.amount || performance.now() - began > options.seconds * 1000) return done();
     const request = requests[sent++ % requests.length]!;
-    const at = performance.now();
+    const sentAt = performance.now();
     connection.send(request, (status) => {
       ended = performance.now();
-      latencies[answered++] = ended - at;
+      latencies[answered++] = ended - sentAt;
       if (status !== 201) fail(new Error(`${url} answered ${status}`));
       else drive(connection, done);
     });
@@ -54,7 +56,10 @@ export async function load(url: string, requests: Buffer[], options: LoadOptions
   return summary(latencies.subarray(0, answered).sort(), (ended - began) / 1000);
 }
 
-function summary(sorted: Float64Array, seconds: number): Load {
-  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
-  return { requests: sorted.length, seconds, perSecond: sorted.length / seconds, p50: at(0.5), p99: at(0.99) };
-}
+const summary = (sorted: Float64Array, seconds: number): Load => ({
+  requests: sorted.length,
+  seconds,
+  perSecond: sorted.length / seconds,
+  p50: at(sorted, 0.5),
+  p99: at(sorted, 0.99),
+});

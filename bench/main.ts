@@ -1,49 +1,95 @@
 // `npm run bench`: everything on this machine, in one run. See docs/bench.md.
-import { cpus, loadavg } from 'node:os';
-import { contestants } from './contestants/index.ts';
-import { measureIdle } from './idle/measure.ts';
-import { measureMemory } from './memory.ts';
-import { type Options, readOptions, usage } from './options.ts';
-import { bringUp, type Product } from './product.ts';
-import { type Results, toRows } from './report/results.ts';
+import { cpus, loadavg, totalmem } from 'node:os';
+import type { Contestant } from './contestants/contestant.ts';
+import { contestants, orderedContestants, ours } from './contestants/index.ts';
+import { type Ground, prepareGround } from './ground.ts';
+import { type Options, type Part, readOptions, usage } from './options.ts';
+import { installPeers } from './peers-package.ts';
+import { processesOfBench } from './processes.ts';
+import type { Results } from './report/results.ts';
 import { save } from './report/save.ts';
 import { tables } from './report/tables.ts';
-import { type Entered, playRounds } from './rounds.ts';
+import { type Plan, type Visit, visit } from './visit.ts';
 
-const tell = (line: string) => void process.stderr.write(`${line}\n`);
+const began = performance.now();
+const tell = (line: string) => void process.stderr.write(`${((performance.now() - began) / 1000).toFixed(0).padStart(5)} s  ${line}\n`);
 const options = readOptions(process.argv.slice(2));
 if (options.help) console.log(usage);
 else await run(options);
 
-async function run({ extent, parts, ...options }: Options): Promise<void> {
-  tell('bringing everything up');
-  const product = await bringUp();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void product.stop().finally(() => process.exit(130)));
-  const before = loadavg()[0]!;
-  const results: Results = { taken_at: new Date().toISOString(), machine: { ...describeMachine(), load_average: [] } };
+async function run(options: Options): Promise<void> {
+  await installPeers(tell);
+  const results: Results = { taken_at: new Date().toISOString(), machine: describeMachine(), contestants: [], visits: [], ordered: [] };
+  const ground = await prepareGround();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void giveUp(ground));
   try {
-    // The quiet parts first: later the machine is warm with what the others have left.
-    if (parts.includes('idle')) results.idle = await measureIdle(product, extent.idle);
-    if (parts.includes('memory')) results.memory = await measureMemory(product, extent.memory, tell);
-    if (parts.includes('load')) results.load = toRows(contestants, await takeTurns(product, extent));
+    await measure(ground, options, results);
   } finally {
-    await product.stop();
+    await ground.stop();
   }
-  results.machine.load_average = [before, loadavg()[0]!];
+  results.machine.load_average.push(loadavg()[0]!);
+  results.seconds = Math.round((performance.now() - began) / 1000);
   console.log(options.json ? JSON.stringify(results, null, 2) : tables(results));
   if (options.save) await save(results);
+  if ([...results.visits, ...results.ordered].some(({ failed }) => failed)) process.exitCode = 1;
+}
+
+async function measure(ground: Ground, options: Options, results: Results): Promise<void> {
+  const { extent, shapes } = options;
+  const present = await enroll(contestants, options, results);
+  const ordered = options.parts.includes('ordered') ? await enroll(orderedContestants, options, results) : [];
+  const parts = options.parts.filter((part): part is Part => part !== 'ordered');
+  // What takes long is measured of ourselves alone, unless somebody is named.
+  const long: Part[] = ['sustained', 'growth'];
+  const isForAll = (part: Part) => !long.includes(part);
+  const go = async (who: Contestant[], plan: Plan, into: Visit[]) => {
+    if (plan.parts.length === 0) return;
+    for (const contestant of who) into.push(await visit(ground, contestant, plan, tell));
+  };
+  await go(present, { extent, shapes, parts: parts.filter(isForAll) }, results.visits);
+  for (let round = 1; round < extent.rounds && parts.includes('load'); round += 1) {
+    // Backwards every other time: the neighbour before is another one each time.
+    const who = round % 2 === 1 ? [...present].reverse() : present;
+    await go(who, { extent, shapes, parts: ['load'] }, results.visits);
+  }
+  const patient = options.contestants ? present : present.filter(({ name }) => ours.includes(name));
+  for (const part of long.filter((one) => parts.includes(one))) await go(patient, { extent, shapes, parts: [part] }, results.visits);
+  await go(ordered, { extent, shapes: ['channels', 'one-channel'], parts: ['load'] }, results.ordered);
+}
+
+/** Notes who is there, and who is not and why. */
+async function enroll(all: Contestant[], { contestants: names }: Options, results: Results): Promise<Contestant[]> {
+  const present: Contestant[] = [];
+  for (const contestant of all.filter(({ name }) => names?.includes(name) ?? true)) {
+    const { name, title, effects } = contestant;
+    const absent = await contestant.absent?.();
+    results.contestants.push({ name, title, effects, absent });
+    if (absent) tell(`${name} is left out: ${absent}`);
+    else present.push(contestant);
+  }
+  return present;
 }
 
 function describeMachine() {
-  return { cpus: cpus().length, model: cpus()[0]?.model.trim() ?? 'unknown', node: process.versions.node };
+  const memory = Math.round(totalmem() / 2 ** 30);
+  return {
+    cpus: cpus().length,
+    model: cpus()[0]?.model.trim() ?? 'unknown',
+    memory,
+    node: process.versions.node,
+    load_average: [loadavg()[0]!],
+  };
 }
 
-async function takeTurns(product: Product, extent: Options['extent']) {
-  const entered: Entered[] = [];
-  try {
-    for (const contestant of contestants) entered.push({ contestant, entrant: await contestant.enter(product) });
-    return await playRounds(product, entered, extent, tell);
-  } finally {
-    for (const { entrant } of entered) await entrant.stop();
+/** Nothing of what runs is worth keeping: what a contestant has started is killed, and the ground ends as it should. */
+async function giveUp(ground: Ground): Promise<void> {
+  for (const { pid, command } of await processesOfBench()) {
+    if (/postgres/.test(command)) continue;
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended meanwhile.
+    }
   }
+  await ground.stop().finally(() => process.exit(130));
 }

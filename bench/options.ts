@@ -1,58 +1,103 @@
 import { parseArgs } from 'node:util';
+import { contestants, orderedContestants } from './contestants/index.ts';
+import { type ShapeName, shapeNames } from './shapes.ts';
 
-/** How much is measured. More is steadier; nothing else depends on it. */
+/** How much is measured. More is steadier; nothing else depends on it. Times in seconds. */
 export interface Extent {
+  /** How often every contestant is visited for its turns under load. */
   rounds: number;
-  /** Requests of one contestant in one round. */
-  requests: number;
-  /** Requests before anything is measured, of each contestant in each shape. */
   warmUp: number;
+  /** About what a turn takes, from the first request to the last effect. */
+  turn: number;
   /** Messages posted one at a time for the idle latency. */
   idle: number;
-  /** Messages between the first and the last look at the memory. */
-  memory: number;
+  /** How long everything is left alone before its memory is looked at. */
+  rest: number;
+  /** Load before the API is killed. */
+  crash: number;
+  /** The backlog, and how long the contestant may take to work it off. */
+  catchUp: { messages: number; seconds: number };
+  sustained: number;
+  /** Messages stored at the first and at the second look, and those of a look. */
+  growth: { few: number; many: number; turn: number };
 }
 
-const full: Extent = { rounds: 5, requests: 8000, warmUp: 4000, idle: 30, memory: 50_000 };
-const quick: Extent = { rounds: 2, requests: 3000, warmUp: 1000, idle: 10, memory: 5000 };
+const full: Extent = {
+  rounds: 2,
+  warmUp: 3,
+  turn: 4,
+  idle: 30,
+  rest: 5,
+  crash: 2,
+  catchUp: { messages: 60_000, seconds: 25 },
+  sustained: 60,
+  growth: { few: 1000, many: 100_000, turn: 4000 },
+};
+const quick: Extent = {
+  rounds: 1,
+  warmUp: 0.3,
+  turn: 0.5,
+  idle: 3,
+  rest: 0,
+  crash: 0.5,
+  catchUp: { messages: 300, seconds: 10 },
+  sustained: 2,
+  growth: { few: 200, many: 2000, turn: 300 },
+};
 
-export const CONNECTIONS = 32;
-
-/** A round that takes longer than this (seconds) is cut off: a stuck contestant ends the bench, not the day. */
-export const LONGEST_ROUND = 90;
+/** In the order in which a contestant does them. */
+export const parts = ['idle', 'load', 'memory', 'crash', 'catch-up', 'sustained', 'growth'] as const;
+export type Part = (typeof parts)[number];
 
 export interface Options {
   extent: Extent;
   json: boolean;
-  /** Writes docs/bench.svg and the figures in docs/bench.md. */
+  /** Writes docs/bench.svg, docs/bench.json and the figures in docs/bench.md. */
   save: boolean;
-  /** Parts to run; default all. */
-  parts: Part[];
+  parts: (Part | 'ordered')[];
+  /** Names; undefined: all, but for parts that are too long for all. */
+  contestants: string[] | undefined;
+  shapes: ShapeName[];
 }
 
-const parts = ['load', 'idle', 'memory'] as const;
-export type Part = (typeof parts)[number];
+const allParts = [...parts, 'ordered'] as const;
+const names = [...contestants, ...orderedContestants].map(({ name }) => name);
 
 export const usage = `npm run bench -- [options]
-  --quick         a tenth of everything: is it working, not how fast is it
-  --only <parts>  load, idle, memory; separated by commas
-  --rounds <n>    rounds of the load part
-  --json          one JSON document on stdout instead of the tables
-  --save          write docs/bench.svg and the figures in docs/bench.md`;
+  --quick                 a little of everything: does it work, not how fast is it
+  --only <parts>          ${allParts.join(', ')}; separated by commas
+  --contestants <names>   ${names.join(', ')}
+  --shapes <shapes>       of the load part: ${shapeNames.join(', ')}
+  --rounds <n>            rounds of the load part
+  --json                  one JSON document on stdout instead of the tables
+  --save                  write docs/bench.svg, docs/bench.json and the figures in docs/bench.md`;
 
 /** @throws where the arguments can't be meant */
 export function readOptions(args: string[]): Options & { help: boolean } {
-  const flag = { type: 'boolean', default: false } as const;
+  const [flag, text] = [{ type: 'boolean', default: false } as const, { type: 'string' } as const];
   const { values } = parseArgs({
     args,
-    options: { quick: flag, json: flag, save: flag, help: flag, only: { type: 'string' }, rounds: { type: 'string' } },
+    options: { quick: flag, json: flag, save: flag, help: flag, only: text, rounds: text, contestants: text, shapes: text },
   });
   const base = values.quick ? quick : full;
   const rounds = values.rounds === undefined ? base.rounds : Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) throw new Error('--rounds wants a whole number from 1 to 100');
-  const chosen = values.only?.split(',') ?? [...parts];
-  const isPart = (name: string): name is Part => (parts as readonly string[]).includes(name);
-  const unknown = chosen.filter((name) => !isPart(name));
-  if (unknown.length > 0) throw new Error(`there is no part ${unknown.join(', ')}; there are ${parts.join(', ')}`);
-  return { extent: { ...base, rounds }, json: values.json, save: values.save, help: values.help, parts: chosen.filter(isPart) };
+  return {
+    extent: { ...base, rounds },
+    json: values.json,
+    save: values.save,
+    help: values.help,
+    parts: choose('part', allParts, values.only) ?? [...allParts],
+    contestants: choose('contestant', names, values.contestants),
+    shapes: choose('shape', shapeNames, values.shapes) ?? (values.quick ? ['one-channel', 'channels'] : [...shapeNames]),
+  };
+}
+
+/** Those that are named, in their usual order. */
+function choose<T extends string>(what: string, all: readonly T[], named: string | undefined): T[] | undefined {
+  if (named === undefined) return undefined;
+  const chosen = named.split(',').map((name) => name.trim());
+  const unknown = chosen.filter((name) => !all.some((one) => one === name));
+  if (unknown.length > 0) throw new Error(`there is no ${what} ${unknown.join(', ')}; there are ${all.join(', ')}`);
+  return all.filter((one) => chosen.includes(one));
 }

@@ -11,18 +11,20 @@ interface Listed extends Process {
   parent: number;
 }
 
-/** The process and everything below it. Empty where there is no /proc. */
-export async function familyOf(pid: number): Promise<Process[]> {
+/** Everything the bench has started: the ground, and the contestant whose turn it is. Empty where there is no /proc. */
+export async function processesOfBench(): Promise<Process[]> {
   const all = await listAll();
-  const family = all.filter((process) => process.pid === pid);
-  for (const { pid: parent } of family) family.push(...all.filter((process) => process.parent === parent));
+  // What translates the bench's own TypeScript is nobody's.
+  const below = (parent: number) => all.filter((one) => one.parent === parent && !/esbuild/.test(one.command));
+  const family = below(process.pid);
+  for (const { pid } of family) family.push(...below(pid));
   return family;
 }
 
 async function listAll(): Promise<Listed[]> {
   const names = await readdir('/proc').catch(() => []);
   const listed = await Promise.all(names.filter((name) => /^\d+$/.test(name)).map((name) => describe(Number(name))));
-  return listed.flatMap((process) => process ?? []);
+  return listed.flatMap((one) => one ?? []);
 }
 
 /** Undefined where it has ended meanwhile. */
@@ -55,9 +57,13 @@ async function ticksOf(pid: number): Promise<number> {
   return stat ? stat.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) : 0;
 }
 
-/** Memory of one process in MB. `pss` shares what is shared among those who share it, so only it may be added up. */
-export async function memoryOf({ pid }: Process): Promise<{ pss: number; rss: number }> {
+/** Memory of all of these in MB. What several share is counted once (PSS). */
+export async function memoryOf(processes: Process[]): Promise<number> {
+  const each = await Promise.all(processes.map(({ pid }) => pssOf(pid)));
+  return each.reduce((sum, mb) => sum + mb, 0);
+}
+
+async function pssOf(pid: number): Promise<number> {
   const text = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '');
-  const of = (name: string) => Number(new RegExp(`^${name}: +(\\d+)`, 'm').exec(text)?.[1] ?? 0) / 1024;
-  return { pss: of('Pss'), rss: of('Rss') };
+  return Number(/^Pss: +(\d+)/m.exec(text)?.[1] ?? 0) / 1024;
 }

@@ -8,3 +8,7 @@ export function median(values: number[]): number {
 
 /** The smallest and the largest. */
 export const range = (values: number[]): [number, number] => [Math.min(...values), Math.max(...values)];
+
+/** The value below which that share of them lies. NaN of none. */
+export const at = (sorted: ArrayLike<number>, share: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;

@@ -1,7 +1,12 @@
 import type { Contestant } from './contestant.ts';
-import { knockonAll } from './knockon.ts';
-import { knockonApi } from './knockon-api.ts';
-import { naive } from './naive.ts';
+import { knockonAll, knockonApi } from './knockon.ts';
+import { floor, orderedPeers, peers } from './peers.ts';
 
 /** In the order of the tables; the first is what the others are compared with. */
-export const contestants: Contestant[] = [naive, knockonApi, knockonAll];
+export const contestants: Contestant[] = [floor, ...peers, knockonApi, knockonAll];
+
+/** Those of the ordered part: one at a time within a channel. */
+export const orderedContestants: Contestant[] = [...orderedPeers];
+
+/** Names of those that are measured against themselves alone, where a part takes too long for all. */
+export const ours = ['naive', 'knockon'];

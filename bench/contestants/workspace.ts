@@ -1,32 +1,54 @@
 import pMap from 'p-map';
 import { postRequest } from '../connection.ts';
 import { messages } from '../messages.ts';
-import type { Shape } from './contestant.ts';
 
 /** A workspace of the bench's own, made through the API. */
 export interface Workspace {
   url: string;
   api_key: string;
-  channels(count: number): Promise<string[]>;
+  /** A channel of it, made when it is first asked for. */
+  channel(): Promise<string>;
 }
 
 export async function openWorkspace(url: string, adminKey: string): Promise<Workspace> {
   const { api_key } = await post<{ api_key: string }>(`${url}/v1/workspaces`, adminKey, { name: 'Bench' });
-  const channels = (count: number) => {
-    const names = Array.from({ length: count }, (_, i) => `${count}-${i}`);
-    return pMap(names, async (name) => (await post<{ id: string }>(`${url}/v1/channels`, api_key, { name })).id, { concurrency: 8 });
+  let channel: Promise<string> | undefined;
+  return {
+    url,
+    api_key,
+    channel: () => {
+      channel ??= makeChannel(url, api_key, 'general');
+      return channel;
+    },
   };
-  return { url, api_key, channels };
 }
 
-/** Messages for as many channels as the shape has, spread evenly. */
-export async function messageRequests(workspace: Workspace, shape: Shape): Promise<Buffer[]> {
-  const channels = await workspace.channels(shape);
-  const headers = { authorization: `Bearer ${workspace.api_key}` };
-  return messages(4000).map((message, i) =>
-    postRequest(`${workspace.url}/v1/channels/${channels[i % shape]}/messages`, headers, JSON.stringify(message)),
-  );
+const makeChannel = async (url: string, key: string, name: string) => (await post<{ id: string }>(`${url}/v1/channels`, key, { name })).id;
+
+interface Spread {
+  workspaces: number;
+  channels: number;
 }
+
+/** Messages for as many channels of as many workspaces as the shape has, spread evenly. */
+export async function messageRequests(url: string, adminKey: string, { workspaces, channels }: Spread): Promise<Buffer[]> {
+  const keys = await many(workspaces, async () => (await openWorkspace(url, adminKey)).api_key);
+  const places = await many(channels, async (i) => {
+    const key = keys[i % workspaces]!;
+    return { key, channel: await makeChannel(url, key, `channel ${i}`) };
+  });
+  return messages(4000).map((message, i) => {
+    const { key, channel } = places[i % channels]!;
+    return postRequest(`${url}/v1/channels/${channel}/messages`, { authorization: `Bearer ${key}` }, JSON.stringify(message));
+  });
+}
+
+const many = <T>(count: number, make: (i: number) => Promise<T>) =>
+  pMap(
+    Array.from({ length: count }, (_, i) => i),
+    make,
+    { concurrency: 8 },
+  );
 
 /** @throws with the answer where it is not 201 */
 export async function post<T>(url: string, key: string, body: object): Promise<T> {

@@ -13,12 +13,14 @@ export const moments = [
 ] as const;
 export type Journey = Record<(typeof moments)[number], number>;
 
-/** @param posted when the POST was sent, ms since 1970 @param answered and @param seen ms after that */
-export async function journeyOf(
-  { sql, client }: { sql: Sql; client: Client },
-  eventId: string,
-  times: { posted: number; answered: number; seen: number },
-): Promise<Journey> {
+/** When the POST was sent, ms since 1970, and when it was answered and its sixth effect seen, ms after that. */
+export interface Times {
+  posted: number;
+  answered: number;
+  seen: number;
+}
+
+export async function journeyOf({ sql, client }: { sql: Sql; client: Client }, eventId: string, times: Times): Promise<Journey> {
   const [row] = await sql<[{ id: string; claimed: number; receipt: number }]>`
     select d.id, extract(epoch from d.claimed_at)::float8 * 1000 as claimed,
       (select extract(epoch from max(completed_at))::float8 * 1000 from receipts where event_id = ${eventId}) as receipt

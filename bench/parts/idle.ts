@@ -1,0 +1,48 @@
+import { performance } from 'node:perf_hooks';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Contestant, Entrant } from '../contestants/contestant.ts';
+import { type Journey, moments, type Times } from '../idle/journey.ts';
+import { median } from '../statistics.ts';
+
+/** POST to the sixth effect, in ms, as seen from outside. */
+export interface Idle {
+  median: number;
+  longest: number;
+  runs: number;
+  /** Where the contestant knows the moments of a message's way: their medians. */
+  journey?: Journey;
+}
+
+/** The first ones open connections and compile. */
+const WARM_UP = 5;
+
+/** Posts a message at a time on an idle machine. */
+export async function measureIdle({ effects }: Contestant, entrant: Entrant, runs: number): Promise<Idle> {
+  const taken: number[] = [];
+  const journeys: Journey[] = [];
+  for (let run = -WARM_UP; run < runs; run += 1) {
+    const { message, times } = await postOne(entrant, effects);
+    // Until everybody sleeps again.
+    await wait(150);
+    if (run < 0) continue;
+    taken.push(times.seen);
+    if (entrant.journey) journeys.push(await entrant.journey(message, times));
+  }
+  const idle = { median: median(taken), longest: Math.max(...taken), runs };
+  return journeys.length === 0 ? idle : { ...idle, journey: medians(journeys) };
+}
+
+const medians = (journeys: Journey[]) =>
+  Object.fromEntries(moments.map((moment) => [moment, median(journeys.map((journey) => journey[moment]))])) as Journey;
+
+async function postOne(entrant: Entrant, effects: number): Promise<{ message: string; times: Times }> {
+  const began = performance.now();
+  const posted = performance.timeOrigin + began;
+  const message = await entrant.post();
+  const answered = performance.now() - began;
+  for (; performance.now() - began < 30_000; await wait(1)) {
+    if ((await entrant.happened(message)) < effects) continue;
+    return { message, times: { posted, answered, seen: performance.now() - began } };
+  }
+  throw new Error(`message ${message} has not had its ${effects} effects after 30 s`);
+}

@@ -1,0 +1,37 @@
+import { performance } from 'node:perf_hooks';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Watch } from '../contestants/contestant.ts';
+
+export interface Patience {
+  /** Longest time (ms) without a further effect. */
+  withoutNews: number;
+  /** Longest time (ms) in all (default: no end). */
+  inAll?: number;
+}
+
+/** What was seen last, and when by our own clock (ms). */
+export interface Seen {
+  effects: number;
+  at: number;
+}
+
+/**
+ * Waits until so many effects have happened, or until it is in vain. Counting takes time from those who work: at most a sixth, and so
+ * the moment it tells may be a little late, for everybody alike.
+ */
+export async function untilHappened(
+  watch: Watch,
+  effects: number,
+  { withoutNews, inAll = Number.POSITIVE_INFINITY }: Patience,
+): Promise<Seen> {
+  const began = performance.now();
+  let [most, newsAt] = [-1, began];
+  for (;;) {
+    const asked = performance.now();
+    const seen = await watch.effects();
+    const now = performance.now();
+    if (seen > most) [most, newsAt] = [seen, now];
+    if (seen >= effects || now - newsAt > withoutNews || now - began > inAll) return { effects: seen, at: now };
+    await wait(Math.max(10, 5 * (now - asked)));
+  }
+}

@@ -1,0 +1,6 @@
+// The SDK uses this, which Node has since 22; imported before it.
+Promise.withResolvers ??= function withResolvers() {
+  const deferred = {};
+  deferred.promise = new this((resolve, reject) => Object.assign(deferred, { resolve, reject }));
+  return deferred;
+};
