@@ -8,6 +8,7 @@ import { listenForCalls } from '../transport/pg-boss/call-queue.ts';
 import { Consumer } from '../transport/pg-boss/consumer.ts';
 import { Quarantine } from '../transport/pg-boss/quarantine.ts';
 import { type SeeThroughOptions, seeThrough } from '../transport/pg-boss/see-through.ts';
+import { turnsOf } from '../transport/pg-boss/turns.ts';
 import type { Hosted } from './effects.ts';
 
 /** Tries to reach Postgres at the start, ever slower up to 30 s: workers and servers may start in any order. */
@@ -45,5 +46,15 @@ function consumerOf(effect: Effect, boss: PgBoss, quarantine: Quarantine, { conf
       database.db.transaction((tx) => run({ db: fromDrizzle(tx, sql), recordDeadLetters: (letters) => recordDeadLetters(tx, letters) })),
   };
   const slots = effect.concurrency ?? config.KNOCKON_CONCURRENCY;
-  return new Consumer({ boss, queue: effect.task_queue, slots, log, seeThrough: (job, signal) => seeThrough(options, job, signal) });
+  const turn = effect.limit && turnsOf(database.sql, effect.task_queue, effect.limit.perSecond);
+  return new Consumer({
+    boss,
+    queue: effect.task_queue,
+    slots,
+    log,
+    async seeThrough(job, signal) {
+      await turn?.(signal);
+      await seeThrough(options, job, signal);
+    },
+  });
 }

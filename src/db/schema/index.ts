@@ -9,6 +9,7 @@ export * from './notifications.ts';
 export * from './operations.ts';
 export * from './ordering.ts';
 export * from './outbox.ts';
+export * from './queues.ts';
 export * from './search.ts';
 export * from './webhooks.ts';
 export * from './workspaces.ts';
