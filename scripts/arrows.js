@@ -9,7 +9,7 @@ const allowed = {
   outbox: ['db', 'events', 'transport/dispatch', 'transport/transport', 'crash-points'],
   messages: ['db', 'events', 'outbox/emit', 'crash-points'],
   transport: ['events'],
-  workflows: ['transport/dispatch', 'transport/selection'],
+  workflows: ['transport/dispatch', 'transport/job', 'transport/selection'],
   activities: ['db', 'events', 'transport/dispatch', 'messages/message', 'seal', 'crash-points'],
   ops: ['db', 'events', 'outbox', 'transport'],
   api: ['db', 'events', 'messages', 'ops', 'seal'],

@@ -2,6 +2,8 @@
 import type { Dispatch } from '../transport/dispatch.ts';
 import { fanOut, type HandOver } from './fan-out.ts';
 
+export { runJob } from './jobs.ts';
+
 export async function onMessageCreated(dispatch: Dispatch, before?: HandOver): Promise<void> {
   await fanOut(dispatch, before);
 }

@@ -1,0 +1,106 @@
+import type { Sql } from 'postgres';
+import type { Database } from '../db/client.ts';
+import { jobs } from '../db/schema/jobs.ts';
+import { type JobProgress, type JobVerb, jobWorkflowId } from '../transport/job.ts';
+import { recordOperation } from './log.ts';
+
+type JobState = JobProgress['state'];
+
+/** A job as it is shown. */
+export interface JobView {
+  id: string;
+  verb: JobVerb;
+  input: Record<string, unknown>;
+  by: string;
+  state: JobState;
+  /** Done, what there was nothing to do for included. */
+  done: number;
+  skipped: number;
+  failed: number;
+  /** Null until it has been counted. */
+  total: number | null;
+  per_second: number | null;
+  /** Null while nothing is known, and once it has ended. */
+  eta_seconds: number | null;
+  /** The first 100 that failed, such as a workflow's or an event's id, and why. */
+  failures: { subject: string; reason: string }[];
+  /** Why the job itself failed. */
+  error: string | null;
+  created_at: string;
+  finished_at: string | null;
+  /** Null under a transport that has none. */
+  workflow: { id: string; url: string | null } | null;
+}
+
+/** Where people look at workflows; null: there are none. No links without a `url`. */
+export type WorkflowUi = { url: string | undefined; namespace: string } | null;
+
+const columns = (sql: Sql) => sql`
+  id, verb, input, by, state, done, skipped, failed, total, per_second, failures, error, created_at, finished_at,
+  case when state in ('running', 'paused') and done + failed > 0 and total is not null
+    then greatest(0, total - done - failed) * active_ms / (done + failed) / 1000 end as eta_seconds`;
+
+type Row = Omit<JobView, 'created_at' | 'finished_at' | 'workflow'> & { created_at: Date; finished_at: Date | null };
+
+function shown({ created_at, finished_at, ...row }: Row, ui: WorkflowUi): JobView {
+  const id = jobWorkflowId(row);
+  const url = ui?.url ? `${ui.url.replace(/\/+$/, '')}/namespaces/${encodeURIComponent(ui.namespace)}/workflows/${id}` : null;
+  return {
+    ...row,
+    created_at: created_at.toISOString(),
+    finished_at: finished_at?.toISOString() ?? null,
+    workflow: ui && { id, url },
+  };
+}
+
+/** @returns null where there is no such job */
+export async function readJob(sql: Sql, id: string, ui: WorkflowUi): Promise<JobView | null> {
+  const [row] = await sql<Row[]>`select ${columns(sql)} from jobs where id = ${id}`;
+  return row ? shown(row, ui) : null;
+}
+
+/** Jobs, newest first. */
+export async function listJobs(sql: Sql, { limit, before }: { limit: number; before?: string }, ui: WorkflowUi): Promise<JobView[]> {
+  const rows = await sql<Row[]>`
+    select ${columns(sql)} from jobs where ${before ?? null}::uuid is null or id < ${before ?? null} order by id desc limit ${limit}`;
+  return rows.map((row) => shown(row, ui));
+}
+
+export interface NewJob {
+  verb: JobVerb;
+  input: Record<string, unknown>;
+  by: string;
+  per_second?: number | null;
+}
+
+/** Writes down what is to be done, and who wants it. Whoever drives jobs finds it there. @returns its id */
+export async function createJob(
+  db: Pick<Database['db'], 'insert'>,
+  { verb, input, by, per_second = null }: NewJob,
+  reason?: string,
+): Promise<string> {
+  const [row] = await db.insert(jobs).values({ verb, input, by, per_second }).returning({ id: jobs.id });
+  await recordOperation(db, { by, verb, subject: row!.id, detail: { ...input, ...(per_second && { per_second }) }, reason });
+  return row!.id;
+}
+
+const changes = {
+  pause: { from: ['running'], to: 'paused' },
+  resume: { from: ['paused'], to: 'running' },
+  cancel: { from: ['running', 'paused'], to: 'cancelled' },
+} as const;
+
+export type JobChange = keyof typeof changes;
+
+/**
+ * Pauses, resumes or cancels a job. What it has begun is still seen through.
+ *
+ * @returns whether that was possible; where it was not, it has ended, or is already as it is wanted
+ */
+export async function changeJob({ db, sql }: Database, id: string, change: JobChange, by: string, reason?: string): Promise<boolean> {
+  const { from, to } = changes[change];
+  const changed = await sql`
+    update jobs set state = ${to}, finished_at = case when ${to === 'cancelled'} then now() end where id = ${id} and state = any(${[...from]})`;
+  if (changed.count > 0) await recordOperation(db, { by, verb: `${change} job`, subject: id, reason });
+  return changed.count > 0;
+}

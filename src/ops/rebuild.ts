@@ -1,0 +1,27 @@
+import type { Verb } from './verb.ts';
+
+/** Projections that can be made anew from what is stored. */
+export const REBUILDABLE = ['search', 'analytics', 'cache'] as const;
+
+/** Makes a projection anew beside the one that is read, and swaps them at the end. */
+export const rebuild: Verb = {
+  async count({ rebuilds }, { input }) {
+    return await find(rebuilds, input).count();
+  },
+
+  async step({ sql, rebuilds }, { id, input, cursor }, limit) {
+    const wanted = find(rebuilds, input);
+    const { after, read } = await wanted.fill(typeof cursor?.after === 'string' ? cursor.after : null, limit);
+    if (after === null) await wanted.swap();
+    await sql`
+      update jobs set cursor = ${sql.json({ after: after ?? '' })}, done = done + ${read}, exhausted = ${after === null}
+      where id = ${id} and state = 'running'`;
+    return { begun: read };
+  },
+};
+
+function find<R>(rebuilds: Record<string, R>, input: Record<string, unknown>): R {
+  const found = rebuilds[String(input.subscriber)];
+  if (!found) throw new Error(`${input.subscriber} can't be rebuilt; ${REBUILDABLE.join(', ')} can`);
+  return found;
+}

@@ -1,0 +1,46 @@
+import { deadLetters, type Letters } from './dead-letters.ts';
+import type { Verb } from './verb.ts';
+
+/** Failed workflows that are named, or those that have buried the dead letters that fit. */
+export type ResetInput = Letters | { workflow_ids: string[] };
+
+/**
+ * Resets failed workflows to their first task, by Temporal's own means: each calls its effects again, and receipts leave only what
+ * was not done. Which ones is written down first, so that a job that is broken off goes on where it was.
+ */
+export const resets: Verb = {
+  async count({ sql }, { id, input }) {
+    const subjects =
+      'workflow_ids' in input
+        ? sql`select unnest(${input.workflow_ids as string[]}::text[]) as subject`
+        : sql`select distinct l.dispatch_id::text as subject from dead_letters l join events e on e.id = l.event_id
+            where ${deadLetters(sql, input as Letters)} and l.created_at <= (select created_at from jobs where id = ${id})`;
+    const [row] = await sql<{ n: number }[]>`
+      with written as (
+        insert into job_items (job_id, subject) select ${id}, subject from (${subjects}) s on conflict do nothing
+      )
+      select count(*)::int as n from (${subjects}) s`;
+    return row?.n ?? 0;
+  },
+
+  async step({ sql, resetWorkflow }, { id, by }, limit) {
+    if (!resetWorkflow)
+      throw new Error('there are no workflows to be reset under KNOCKON_TRANSPORT=pg-boss; retry the dead letters instead');
+    const items = await sql<{ subject: string }[]>`
+      select subject from job_items where job_id = ${id} and done_at is null order by subject limit ${Math.min(limit, 5)}`;
+    for (const { subject } of items) {
+      const failure = await resetWorkflow(subject, `reset by ${by}`).then(
+        () => null,
+        (error: Error) => error.message,
+      );
+      await sql`
+        with marked as (update job_items set done_at = now() where job_id = ${id} and subject = ${subject} and done_at is null returning subject)
+        update jobs set done = done + ${failure === null ? 1 : 0}, failed = failed + ${failure === null ? 0 : 1},
+          failures = case when ${failure}::text is not null and jsonb_array_length(failures) < 100
+            then failures || jsonb_build_object('subject', ${subject}::text, 'reason', ${failure}::text) else failures end
+        where id = ${id} and exists (select from marked)`;
+    }
+    if (items.length === 0) await sql`update jobs set exhausted = true where id = ${id}`;
+    return { begun: items.length };
+  },
+};

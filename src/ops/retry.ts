@@ -1,0 +1,39 @@
+import { deadLetters, type Letters } from './dead-letters.ts';
+import type { Redispatched } from './redispatch.ts';
+import { isRetried, type Queries } from './standing.ts';
+import { take, type Verb } from './verb.ts';
+
+/** Letters that a job is for: those that were there when it was made, and that nobody else is trying again. */
+const chosen = (sql: Queries, jobId: string, input: Record<string, unknown>) => sql`
+  dead_letters l join events e on e.id = l.event_id
+  where ${deadLetters(sql, input as Letters)} and not ${isRetried(sql)}
+    and l.created_at <= (select created_at from jobs where id = ${jobId})
+    and exists (select from subscribers s where s.name = l.subscriber)`;
+
+/**
+ * Tries dead letters again, with the subscriber's policy from its beginning. What is done of an event (an endpoint that took it) is
+ * not done again. A letter goes away once its event is done, and is written anew where that fails.
+ */
+export const retry: Verb = {
+  async count({ sql }, { id, input }) {
+    const [row] = await sql<{ events: number }[]>`
+      select count(*)::int as events from (select distinct l.event_id, l.subscriber from ${chosen(sql, id, input)}) of_them`;
+    return row?.events ?? 0;
+  },
+
+  step: (deps, job, limit) =>
+    take(deps, job, async (tx, cursor) => {
+      const rows = await tx<(Redispatched & { id: string })[]>`
+        select l.id, l.event_id, l.subscriber, e.type, e.workspace_id, e.channel_id, 'retry' as purpose
+        from ${chosen(tx, job.id, job.input)} and l.id > ${String(cursor?.after ?? '00000000-0000-0000-0000-000000000000')}
+        order by l.id limit ${limit} for update of l`;
+      // An event with several outside parties may have a letter for each.
+      const events = new Map(rows.map((row) => [`${row.event_id} ${row.subscriber}`, row]));
+      return {
+        send: [...events.values()],
+        skipped: 0,
+        cursor: { after: rows.at(-1)?.id ?? String(cursor?.after ?? '') },
+        exhausted: rows.length < limit,
+      };
+    }),
+};

@@ -1,0 +1,59 @@
+import type { PendingQuery, Row, Sql, TransactionSql } from 'postgres';
+
+/** Where parts of statements are made: in a transaction or out of it. */
+export type Queries = Sql | TransactionSql;
+
+/**
+ * How an event stands with a subscriber: `never` was it dispatched to it; it is `waiting` for its first dispatch; something is at
+ * work on it (`in_flight`); it is `dead`, or `done`. `expired`: it was done, and its receipt is gone.
+ */
+export type Standing = 'never' | 'waiting' | 'in_flight' | 'dead' | 'done' | 'expired';
+
+/** One event and one subscriber that wants its type. */
+export interface Pair {
+  event_id: string;
+  type: string;
+  workspace_id: string;
+  channel_id: string | null;
+  subscriber: string;
+  /** Whether it may be done again. */
+  again: 'freely' | 'asked' | 'never';
+  standing: Standing;
+}
+
+/** A dead letter `l` that somebody is trying again at this moment. */
+export const isRetried = (sql: Queries) => sql`exists (
+  select from job_dispatches jd join jobs j on j.id = jd.job_id
+  where jd.dispatch_id = l.retried_by and jd.ended_at is null and j.state in ('running', 'paused'))`;
+
+/**
+ * Some events, once for each subscriber that wants them, with how they stand. Several subscribers' places in an event's history are
+ * in its first dispatch; what somebody has asked for later is in `dispatch_events`.
+ *
+ * @param events rows of `events`, or some of its columns: id, type, workspace_id, channel_id, timestamp
+ * @param subscriber only this one's
+ */
+export function standings(sql: Queries, events: PendingQuery<Row[]>, subscriber: string | null): PendingQuery<Row[]> {
+  return sql`
+    select e.id as event_id, e.type, e.workspace_id, e.channel_id, s.name as subscriber, s.again, case
+        when l.event_id is not null then case when l.retried then 'in_flight' else 'dead' end
+        when r.event_id is not null then 'done'
+        when later.is_there then 'in_flight'
+        when o.event_id is null then case when e.timestamp < s.created_at then 'never' else 'expired' end
+        when o.dispatch_id is null then 'waiting'
+        when s.name = any(d.subscribers) then 'in_flight'
+        else 'never'
+      end as standing
+    from (${events}) e
+    join subscribers s on (e.type = any(s.event_types) or '*' = any(s.event_types)) and (${subscriber}::text is null or s.name = ${subscriber})
+    left join outbox o on o.event_id = e.id
+    left join dispatches d on d.id = o.dispatch_id
+    left join receipts r on r.event_id = e.id and r.subscriber = s.name
+    left join lateral (
+      select l.event_id, ${isRetried(sql)} as retried from dead_letters l where l.event_id = e.id and l.subscriber = s.name limit 1
+    ) l on true
+    left join lateral (
+      select true as is_there from dispatch_events x join dispatches p on p.id = x.dispatch_id
+      where x.event_id = e.id and s.name = any(p.subscribers) limit 1
+    ) later on true`;
+}

@@ -1,0 +1,36 @@
+// The wire of long work that an operator asks for: what its workflow, its activity and whoever starts it agree on.
+
+export type JobVerb = 'retry' | 'reset' | 'replay' | 'backfill' | 'rebuild';
+
+/** The input of a job's workflow. What is to be done stands in the database. */
+export interface JobRef {
+  id: string;
+  verb: JobVerb;
+}
+
+/** What a stretch of work on a job came to. */
+export interface JobProgress {
+  state: 'running' | 'paused' | 'done' | 'cancelled' | 'failed';
+  done: number;
+  failed: number;
+  /** Null until it has been counted. */
+  total: number | null;
+  error: string | null;
+  /** When it is worth going on, in ms. */
+  wait_ms: number;
+}
+
+/** Sees to it that somebody works on a job. */
+export interface JobDriver {
+  /** Begins, or goes on; the same job twice is one. @throws where the transport can't be reached; it is started later then */
+  start(job: JobRef): Promise<void>;
+  /** Says that a job was paused, resumed or cancelled. */
+  wake(job: JobRef): Promise<void>;
+}
+
+/** The id of a job's workflow. */
+export const jobWorkflowId = ({ id, verb }: JobRef): string => `${verb}.${id}`;
+
+/** The workflow's type, and the signal that wakes it. */
+export const JOB_WORKFLOW = 'runJob';
+export const JOB_SIGNAL = 'changed';
