@@ -1,12 +1,12 @@
 import type { Contestant } from './contestant.ts';
-import { knockonAll, knockonApi } from './knockon.ts';
+import { knockonAll, knockonApi, knockonOrdered } from './knockon.ts';
 import { floor, orderedPeers, peers } from './peers.ts';
 
 /** In the order of the tables; the first is what the others are compared with. */
 export const contestants: Contestant[] = [floor, ...peers, knockonApi, knockonAll];
 
 /** Those of the ordered part: one at a time within a channel. */
-export const orderedContestants: Contestant[] = [...orderedPeers];
+export const orderedContestants: Contestant[] = [...orderedPeers, knockonOrdered];
 
 /** Names of those that are measured against themselves alone, where a part takes too long for all. */
 export const ours = ['naive', 'knockon'];

@@ -2,44 +2,26 @@ import pMap from 'p-map';
 import { postRequest } from '../connection.ts';
 import { messages } from '../messages.ts';
 
-/** A workspace of the bench's own, made through the API. */
-export interface Workspace {
-  url: string;
-  api_key: string;
-  /** A channel of it, made when it is first asked for. */
-  channel(): Promise<string>;
+/** A channel, and a key of its workspace. */
+export interface Place {
+  key: string;
+  channel: string;
 }
 
-export async function openWorkspace(url: string, adminKey: string): Promise<Workspace> {
-  const { api_key } = await post<{ api_key: string }>(`${url}/v1/workspaces`, adminKey, { name: 'Bench' });
-  let channel: Promise<string> | undefined;
-  return {
-    url,
-    api_key,
-    channel: () => {
-      channel ??= makeChannel(url, api_key, 'general');
-      return channel;
-    },
-  };
-}
-
-const makeChannel = async (url: string, key: string, name: string) => (await post<{ id: string }>(`${url}/v1/channels`, key, { name })).id;
-
-interface Spread {
-  workspaces: number;
-  channels: number;
-}
-
-/** Messages for as many channels of as many workspaces as the shape has, spread evenly. */
-export async function messageRequests(url: string, adminKey: string, { workspaces, channels }: Spread): Promise<Buffer[]> {
-  const keys = await many(workspaces, async () => (await openWorkspace(url, adminKey)).api_key);
-  const places = await many(channels, async (i) => {
-    const key = keys[i % workspaces]!;
-    return { key, channel: await makeChannel(url, key, `channel ${i}`) };
+/** Channels of workspaces of the bench's own, made through the API, spread evenly. */
+export async function makePlaces(
+  url: string,
+  adminKey: string,
+  { workspaces, channels }: { workspaces: number; channels: number },
+): Promise<Place[]> {
+  const keys = await many(workspaces, async (i) => {
+    const { api_key } = await post<{ api_key: string }>(`${url}/v1/workspaces`, adminKey, { name: `Bench ${i}` });
+    return api_key;
   });
-  return messages(4000).map((message, i) => {
-    const { key, channel } = places[i % channels]!;
-    return postRequest(`${url}/v1/channels/${channel}/messages`, { authorization: `Bearer ${key}` }, JSON.stringify(message));
+  return await many(channels, async (i) => {
+    const key = keys[i % workspaces]!;
+    const { id } = await post<{ id: string }>(`${url}/v1/channels`, key, { name: `channel ${i}` });
+    return { key, channel: id };
   });
 }
 
@@ -49,6 +31,14 @@ const many = <T>(count: number, make: (i: number) => Promise<T>) =>
     make,
     { concurrency: 8 },
   );
+
+/** Messages for all these places in turn. */
+export function messageRequests(url: string, places: Place[]): Buffer[] {
+  return messages(4000).map((message, i) => {
+    const { key, channel } = places[i % places.length]!;
+    return postRequest(`${url}/v1/channels/${channel}/messages`, { authorization: `Bearer ${key}` }, JSON.stringify(message));
+  });
+}
 
 /** @throws with the answer where it is not 201 */
 export async function post<T>(url: string, key: string, body: object): Promise<T> {

@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import type { Contestant, Entrant } from '../contestants/contestant.ts';
+import { shapes, USUAL } from '../shapes.ts';
 import { lookAtMemory } from './memory.ts';
 import { untilHappened } from './settle.ts';
 
@@ -15,12 +16,14 @@ export interface CatchUp {
   memory: number;
 }
 
-/** A contestant that has just been visited takes in a backlog with its workers stopped; then they are started. */
+/** A contestant takes in a backlog with its workers stopped; then they are started. Their start is part of the time. */
 export async function measureCatchUp(
   { effects, backlog = Number.POSITIVE_INFINITY }: Contestant,
   entrant: Entrant,
   { messages, seconds }: { messages: number; seconds: number },
 ): Promise<CatchUp> {
+  // Whatever channels it needs are there before anything is counted.
+  await entrant.requests(shapes[USUAL]);
   await entrant.stopWorkers();
   const watch = await entrant.watch();
   const waiting = Math.min(messages, backlog);

@@ -1,0 +1,138 @@
+import { Client, Connection } from '@temporalio/client';
+import type { Sql } from 'postgres';
+import { type Forked, forkProcess, knockon } from '../child.ts';
+import { type Journey, journeyOf, type Times } from '../idle/journey.ts';
+import { load } from '../load.ts';
+import { type Shape, shapes } from '../shapes.ts';
+import type { Entrant } from './contestant.ts';
+import type { Servers } from './peer.ts';
+import { makePlaces, messageRequests, type Place, post } from './workspace.ts';
+
+/** As `knockon up` starts its own. */
+const flags = ['--max-old-space-size=512', '--max-semi-space-size=8'];
+
+interface Parts {
+  sql: Sql;
+  temporal: Servers;
+  env: NodeJS.ProcessEnv;
+  effectWorker: string | undefined;
+}
+
+/** Our processes, each under the command's name. */
+export class KnockonEntrant implements Omit<Entrant, 'stop'> {
+  readonly #sql: Sql;
+  readonly #temporal: Servers;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #effectWorker: string | undefined;
+  readonly #running = new Map<string, Forked>();
+  /** Made once, as channels have events and effects of their own. */
+  readonly #places = new Map<Shape, Promise<Place[]>>();
+  #home: Promise<Place[]> | undefined;
+
+  constructor({ sql, temporal, env, effectWorker }: Parts) {
+    this.#sql = sql;
+    this.#temporal = temporal;
+    this.#env = env;
+    this.#effectWorker = effectWorker;
+  }
+
+  get url() {
+    return this.#running.get('api')!.url;
+  }
+
+  get apiPid() {
+    return this.#running.get('api')!.pid;
+  }
+
+  async requests(shape: Shape) {
+    if (!this.#places.has(shape)) this.#places.set(shape, this.#makePlaces(shape));
+    return messageRequests(this.url, await this.#places.get(shape)!);
+  }
+
+  #makePlaces(spread: { workspaces: number; channels: number }) {
+    return makePlaces(this.url, this.#env.KNOCKON_ADMIN_KEY!, spread);
+  }
+
+  async watch() {
+    const sql = this.#sql;
+    const [{ mark }] = await sql<[{ mark: string }]>`select uuidv7() as mark`;
+    const count = async (rows: Promise<{ count: number }[]>) => (await rows)[0]!.count;
+    return {
+      messages: () => count(sql<{ count: number }[]>`select count(*)::int from events where id > ${mark} and type = 'message.created'`),
+      effects: () => count(sql<{ count: number }[]>`select count(*)::int from receipts where event_id > ${mark}`),
+    };
+  }
+
+  async post() {
+    this.#home ??= this.#makePlaces({ workspaces: 1, channels: 1 });
+    const [{ key, channel }] = (await this.#home) as [Place];
+    const message = { author: 'ada', text: 'is anybody there?' };
+    return (await post<{ event_id: string }>(`${this.url}/v1/channels/${channel}/messages`, key, message)).event_id;
+  }
+
+  async happened(event: string) {
+    const [row] = await this.#sql<[{ count: number }]>`select count(*)::int from receipts where event_id = ${event}`;
+    return row.count;
+  }
+
+  async journey(event: string, times: Times): Promise<Journey> {
+    const connection = await Connection.connect({ address: this.#temporal.env.TEMPORAL_ADDRESS });
+    try {
+      return await journeyOf({ sql: this.#sql, client: new Client({ connection }) }, event, times);
+    } finally {
+      await connection.close();
+    }
+  }
+
+  async tidy() {
+    await this.#sql`vacuum analyze`;
+  }
+
+  actions(since: number) {
+    return this.#temporal.actions!(since);
+  }
+
+  killApi() {
+    return this.#running.get('api')!.kill();
+  }
+
+  /** In place of the one that runs. Where it dispatches itself, no relay does beside it. */
+  async startApi(dispatcher: 'on' | 'off' = 'on') {
+    await this.#stop('api', ...(dispatcher === 'on' ? ['relay'] : []));
+    await this.#start(['api'], { KNOCKON_DISPATCHER: dispatcher });
+  }
+
+  /** By its API: it takes in a backlog as fast as others are given one in bulk. */
+  async fill(count: number) {
+    const requests = await this.requests(shapes.channels);
+    await load(this.url, requests, { connections: 32, amount: count, seconds: 600 });
+  }
+
+  /** From then on nobody dispatches either: what is stored waits in the outbox. */
+  async stopWorkers() {
+    await this.#stop('relay', 'worker workflows', 'worker effects');
+    await this.startApi('off');
+  }
+
+  async startWorkers() {
+    const isApiUp = this.#running.has('api');
+    await Promise.all([
+      this.#start(['worker', 'workflows']),
+      this.#start(['worker', 'effects'], {}, this.#effectWorker),
+      ...(isApiUp ? [this.#start(['relay'])] : []),
+    ]);
+  }
+
+  async end() {
+    await this.#stop(...this.#running.keys());
+    await this.#sql.end({ timeout: 1 });
+  }
+
+  async #stop(...names: string[]): Promise<void> {
+    await Promise.all(names.flatMap((name) => this.#running.get(name)?.stop() ?? []));
+  }
+
+  async #start(args: string[], more: NodeJS.ProcessEnv = {}, program = knockon): Promise<void> {
+    this.#running.set(args.join(' '), await forkProcess(program, { args, env: { ...this.#env, ...more }, flags }));
+  }
+}
