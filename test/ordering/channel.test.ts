@@ -51,6 +51,20 @@ describe('an effect ordered by channel', () => {
     expect(await line.seen()).toEqual([1]);
   });
 
+  it('waits for what was emitted before it registered once that is dispatched to it later', async () => {
+    const line = await Line.open(test);
+    const { sql } = test.database;
+    const before = await line.talk.post('before');
+    const [elsewhere] =
+      await sql`insert into dispatches (id, type, size, subscribers) values (uuidv7(), 'message.created', 1, '{others}') returning id`;
+    await sql`update outbox set dispatch_id = ${elsewhere!.id} where event_id = ${before.event_id}`;
+    const [backfill] = await sql`
+      insert into dispatches (id, type, size, subscribers) values (uuidv7(), 'message.created', 1, ${[line.name]}) returning id, size`;
+    await sql`insert into dispatch_events (dispatch_id, event_id, type) values (${backfill!.id}, ${before.event_id}, 'message.created')`;
+    await line.call((await line.posted()).dispatch);
+    expect(await line.seen()).toEqual([1, 2]);
+  });
+
   it('does not get what others in its channel want', async () => {
     const line = await Line.open(test, { on: ['message.created'] });
     const { id } = await line.talk.post('one');
@@ -346,6 +360,33 @@ describe('an ordered effect that calls the outside', () => {
     await line.call(one.dispatch);
     await line.call(two.dispatch);
     expect(given).toEqual(['one', 'onex', 'oney', 'one', 'two']);
+  });
+});
+
+describe('an effect that is exclusive', () => {
+  it('sees each channel in order, and works for a workspace in one place at a time', async () => {
+    let [inside, most] = [0, 0];
+    const line = await Line.open(test, {
+      channels: 4,
+      ordering: 'exclusive',
+      async extra(tx) {
+        inside += 1;
+        most = Math.max(most, inside);
+        await tx.execute('select pg_sleep(0.005)');
+        inside -= 1;
+      },
+    });
+    for (let i = 0; i < 24; i += 1) await line.talk.post(`${i}`, { channel: i % 4 });
+    const [dispatch] = await line.dispatches();
+    const ids = (await test.database.sql`select event_id from outbox where dispatch_id = ${dispatch!.id} order by md5(event_id::text)`).map(
+      (row) => String(row.event_id),
+    );
+    const settle = async (id: string): Promise<void> => {
+      if ((await line.call(dispatch!, [id], { alone: false })).open.length > 0) await settle(id);
+    };
+    await Promise.all(ids.map(settle));
+    expect(most).toBe(1);
+    for (const channel of [0, 1, 2, 3]) expect(await line.seen(channel)).toEqual(upTo(6));
   });
 });
 

@@ -112,7 +112,9 @@ export async function readLog(
     left join mine m on m.id = e.id
     left join lateral (
       select (e.type = any(${types}::text[]) or '*' = any(${types}::text[]))
-          and (o.dispatch_id is null or ${effect.name} = any(d.subscribers)) as is_its,
+          and (o.dispatch_id is null or ${effect.name} = any(d.subscribers) or exists (
+            select from dispatch_events x join dispatches b on b.id = x.dispatch_id where x.event_id = e.id and ${effect.name} = any(b.subscribers)
+          )) as is_its,
         (select reason from dead_letters where event_id = e.id and subscriber = ${effect.name} order by target limit 1) as dead,
         t.last_error as tried, t.event_id is not null as is_tried
       from outbox o left join dispatches d on d.id = o.dispatch_id
