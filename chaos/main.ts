@@ -1,9 +1,12 @@
 // `npm run chaos`: kills everything under load and looks whether anything was lost. See docs/chaos.md.
+
 import { type Options, readOptions, usage } from './options.ts';
 import { clearStage, setStage } from './parts/stage.ts';
+import { randomFrom } from './random.ts';
 import { Progress } from './report/progress.ts';
 import { tables } from './report/tables.ts';
 import { run } from './run.ts';
+import { Mailbox } from './traffic/mailbox.ts';
 
 const options = understood(process.argv.slice(2));
 if (options.help) console.log(usage);
@@ -12,13 +15,14 @@ else process.exit(await chaos(options));
 /** @returns the exit code: 0 all promises were kept, 1 some were not or it could not be tried */
 async function chaos(options: Options): Promise<number> {
   const progress = new Progress();
-  const stage = await setStage(options.transport);
+  const mailbox = await Mailbox.start(randomFrom(options.seed + 2));
+  const stage = await setStage(options.transport, mailbox.url);
   // What runs is ended by the watchdog, as soon as we are gone.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.once(signal, () => void clearStage(stage).finally(() => process.exit(130)));
   progress.tell(`seed ${options.seed}, ${options.minutes} minutes of kills, ${options.transport}; data and logs are in ${stage.folder}`);
   try {
-    const outcome = await run(options, stage, progress);
+    const outcome = await run(options, { stage, mailbox, progress });
     console.log(options.json ? JSON.stringify(outcome, null, 2) : tables(outcome));
     if (outcome.ok && !options.keep) await clearStage(stage);
     else progress.tell(`data and logs are kept in ${stage.folder}`);

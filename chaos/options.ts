@@ -6,6 +6,8 @@ export interface Options {
   /** Who is killed when, and what is written, follow from it. */
   seed: number;
   transport: 'temporal' | 'pg-boss';
+  /** Kills only those whose names begin so; empty: everybody. */
+  only: string[];
   /** Clients that write side by side. */
   writers: number;
   /** Also stops processes for a while and lets them go on (SIGSTOP, SIGCONT). */
@@ -20,6 +22,7 @@ export const usage = `npm run chaos -- [options]
   --minutes <n>      how long processes are killed under load; may be a fraction (2)
   --seed <n>         repeats the kills of another run; printed at the start (random)
   --transport <name> temporal or pg-boss (temporal)
+  --only <names>     kill only those whose names begin so, such as postgres,api; separated by commas (everybody)
   --writers <n>      clients that write side by side (12)
   --freeze           also freeze processes for up to 22 s (SIGSTOP) and let them go on
   --json             one JSON document on stdout instead of the tables; progress goes to stderr either way
@@ -35,6 +38,7 @@ export function readOptions(args: string[]): Options {
       minutes: text('2'),
       seed: text(String(Math.floor(Math.random() * 1_000_000))),
       transport: text('temporal'),
+      only: text(''),
       writers: text('12'),
       freeze: flag,
       json: flag,
@@ -48,7 +52,7 @@ export function readOptions(args: string[]): Options {
   const minutes = number('--minutes', values.minutes, { from: 0.05, to: 24 * 60 });
   const seed = whole('--seed', values.seed, { from: 0, to: 2 ** 32 - 1 });
   const writers = whole('--writers', values.writers, { from: 1, to: 500 });
-  return { minutes, seed, transport, writers, freeze, json, keep, help };
+  return { minutes, seed, transport, only: values.only.split(',').filter(Boolean), writers, freeze, json, keep, help };
 }
 
 interface Range {

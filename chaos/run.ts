@@ -17,6 +17,7 @@ import type { Progress } from './report/progress.ts';
 import { settle } from './settle.ts';
 import { Client } from './traffic/client.ts';
 import { Journal } from './traffic/journal.ts';
+import type { Mailbox } from './traffic/mailbox.ts';
 import { Receiver } from './traffic/receiver.ts';
 import { openWorkspaces } from './traffic/workspace.ts';
 import { Writer } from './traffic/writer.ts';
@@ -27,8 +28,15 @@ interface Cast {
   watchdog: Watchdog;
 }
 
+/** Where it takes place, and who is there beside what is killed. */
+interface Around {
+  stage: Stage;
+  mailbox: Mailbox;
+  progress: Progress;
+}
+
 /** Brings everything up, writes and kills for so long, lets it come to rest, and looks at all of it. */
-export async function run(options: Options, stage: Stage, progress: Progress): Promise<Outcome> {
+export async function run(options: Options, { stage, mailbox, progress }: Around): Promise<Outcome> {
   const { tell } = progress;
   const cast: Cast = { parts: [], watchdog: new Watchdog() };
   const sql = postgres(stage.databaseUrl, { max: 4, onnotice: () => {}, backoff: () => 0.3 });
@@ -38,7 +46,7 @@ export async function run(options: Options, stage: Stage, progress: Progress): P
     const journal = new Journal();
     const client = new Client(stage.apiUrls, journal);
     const workspaces = await openWorkspaces(client, receiver, stage.adminKey);
-    const world: World = { sql, client, journal, receiver, workspaces, env: stage.env };
+    const world: World = { sql, client, journal, receiver, mailbox, workspaces, env: stage.env };
     await writeAndKill(options, { world, parts: cast.parts, progress });
     const rest = await settle(sql, tell);
     tell('at rest: looking at everything');
@@ -46,6 +54,7 @@ export async function run(options: Options, stage: Stage, progress: Progress): P
   } finally {
     progress.end();
     receiver.stop();
+    mailbox.stop();
     await sql.end({ timeout: 2 });
     await takeDown(cast);
   }
@@ -91,14 +100,10 @@ async function writeAndKill(options: Options, { world, parts, progress }: Scene)
   const written = Promise.all(writers.map((writer) => writer.write()));
   written.catch(() => {});
   await wait(2000);
-  const until = Date.now() + options.minutes * 60_000;
-  const plan = planOf(
-    randomFrom(options.seed),
-    parts.map((part) => part.name),
-    options.freeze,
-  );
-  await kill(parts, plan, until, progress.tell);
-  await wait(Math.max(0, until - Date.now()));
+  const { seed, only, minutes, freeze } = options;
+  const victims = parts.filter(({ name }) => only.length === 0 || only.some((beginning) => name.startsWith(beginning)));
+  const names = victims.map(({ name }) => name);
+  await kill(victims, planOf(randomFrom(seed), names, freeze), minutes * 60_000, progress.tell);
   progress.tell('no more kills: waiting until all are back');
   await Promise.all(parts.map((part) => part.up()));
   for (const writer of writers) writer.stop();

@@ -1,6 +1,7 @@
 import type { Sql } from 'postgres';
 import type { Client } from '../traffic/client.ts';
 import type { Accepted, Journal } from '../traffic/journal.ts';
+import type { Mailbox } from '../traffic/mailbox.ts';
 import type { Receiver } from '../traffic/receiver.ts';
 import type { Workspace } from '../traffic/workspace.ts';
 
@@ -10,6 +11,7 @@ export interface World {
   client: Client;
   journal: Journal;
   receiver: Receiver;
+  mailbox: Mailbox;
   workspaces: Workspace[];
   /** Of a process of ours. */
   env: NodeJS.ProcessEnv;

@@ -1,7 +1,9 @@
 import { answers } from './answers.ts';
+import { channels } from './channels.ts';
 import type { Check, Finding, World } from './check.ts';
 import { deadLetters, receipts } from './effects.ts';
 import { ledger } from './ledger.ts';
+import { mails } from './mails.ts';
 import { audit, chainOrder, channelOrder } from './order.ts';
 import { analytics, notifications, summaries } from './read-models.ts';
 import { index, searched } from './search.ts';
@@ -12,6 +14,7 @@ import { deliveries, webhooks } from './webhooks.ts';
 const checks: Check[] = [
   stored,
   onceEach,
+  channels,
   sequences,
   receipts,
   deadLetters,
@@ -19,6 +22,7 @@ const checks: Check[] = [
   analytics,
   summaries,
   notifications,
+  mails,
   index,
   searched,
   audit,

@@ -21,6 +21,7 @@ export class Part {
   readonly log: string;
   kills = 0;
   freezes = 0;
+  isUp = false;
   /** How it ended where nobody had killed it, once it had been ready. */
   readonly ownEnds: string[] = [];
   /** Starts that came to nothing without a kill: what it needs was away. */
@@ -30,7 +31,6 @@ export class Part {
   readonly #tell: (line: string) => void;
   #process: Promise<Identity> | undefined;
   #pid: number | undefined;
-  #isUp = false;
   /** Whether it was killed in this life, and how long it then stays down. */
   #isStruck = false;
   #downMs = BREATH;
@@ -54,7 +54,7 @@ export class Part {
   async up(): Promise<void> {
     this.#life ??= this.#live();
     await pause(Math.max(0, this.#frozenUntil - Date.now()));
-    if (this.#isUp) return;
+    if (this.isUp) return;
     await new Promise<void>((resolve) => this.#onUp.push(resolve));
   }
 
@@ -104,18 +104,19 @@ export class Part {
   async #once(onUp: () => void): Promise<string> {
     try {
       this.#running = await this.#script.start((pid) => this.#spawned(pid));
-      this.#isUp = true;
+      this.isUp = true;
       onUp();
       for (const resolve of this.#onUp.splice(0)) resolve();
-      const how = await this.#running.exited;
-      if (!this.#isStruck && !this.#stopping) this.ownEnds.push(`${how}\n${await tail(this.log, 6)}`);
-      return `ended by itself (${how})`;
+      const how = `ended by itself (${await this.#running.exited})`;
+      if (this.#isStruck || this.#stopping) return how;
+      this.ownEnds.push(`${how}\n${await tail(this.log, 6)}`);
+      return this.ownEnds.at(-1)!;
     } catch (error) {
       if (!this.#isStruck) this.failedStarts += 1;
       await this.#makeSure();
       return `did not start: ${error instanceof Error ? error.message : error}`;
     } finally {
-      this.#isUp = false;
+      this.isUp = false;
       this.#running = undefined;
       if (this.#pid !== undefined) this.#watchdog.isGone(this.#pid);
       this.#pid = undefined;

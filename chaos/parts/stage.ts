@@ -19,8 +19,8 @@ export interface Stage {
   env: NodeJS.ProcessEnv;
 }
 
-/** A folder of its own, free ports and secrets. */
-export async function setStage(transport: Stage['transport']): Promise<Stage> {
+/** A folder of its own, free ports and secrets. @param smtpUrl who takes mails */
+export async function setStage(transport: Stage['transport'], smtpUrl: string): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), 'knockon-chaos-'));
   // As root, Postgres runs under another account that must be able to walk through.
   await chmod(folder, 0o755);
@@ -38,7 +38,7 @@ export async function setStage(transport: Stage['transport']): Promise<Stage> {
     adminKey,
     apiUrls: [`http://127.0.0.1:${one}`, `http://127.0.0.1:${two}`],
     transport,
-    env: { ...outer(), ...settings({ databaseUrl, temporal, adminKey, transport }) },
+    env: { ...outer(), ...settings({ databaseUrl, temporal, adminKey, transport, smtpUrl }) },
   };
 }
 
@@ -46,7 +46,7 @@ export async function setStage(transport: Stage['transport']): Promise<Stage> {
 const outer = () =>
   Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(KNOCKON_|TEMPORAL_|REDIS_URL$|SMTP_URL$)/.test(name)));
 
-function settings(at: { databaseUrl: string; temporal: number; adminKey: string; transport: string }): NodeJS.ProcessEnv {
+function settings(at: { databaseUrl: string; temporal: number; adminKey: string; transport: string; smtpUrl: string }): NodeJS.ProcessEnv {
   return {
     MALLOC_ARENA_MAX: '2',
     DATABASE_URL: at.databaseUrl,
@@ -59,6 +59,9 @@ function settings(at: { databaseUrl: string; temporal: number; adminKey: string;
     // What hangs is let go soon, and what a dead dispatcher had claimed is taken over while it may be back: both are to happen often.
     KNOCKON_WEBHOOK_TIMEOUT: '3s',
     KNOCKON_RELAY_AGE: '5s',
+    SMTP_URL: at.smtpUrl,
+    // Long enough that whoever set the timer may be dead when it goes off.
+    KNOCKON_EMAIL_GRACE: '10s',
     LOG_LEVEL: 'warn',
   };
 }

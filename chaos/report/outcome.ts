@@ -27,7 +27,12 @@ export function outcomeOf(
 ): Outcome {
   const { seed, minutes, transport } = options;
   const unsettled = Object.keys(rest.open).length > 0 ? [`it did not come to rest: ${inWords(rest.open)} are still to come`] : [];
-  const checks = [{ promise: 'after the last kill everything comes to rest by itself', examined: 1, wrong: unsettled }, ...verdicts];
+  const ends = parts.flatMap(({ name, ownEnds }) => ownEnds.map((how) => `${name} ${how}`));
+  const checks = [
+    { promise: 'after the last kill everything comes to rest by itself', examined: 1, wrong: unsettled },
+    { promise: 'nobody ends because others do', examined: parts.length, wrong: ends },
+    ...verdicts,
+  ];
   return {
     ok: checks.every(({ wrong }) => wrong.length === 0),
     seed,
@@ -48,7 +53,7 @@ export function outcomeOf(
   };
 }
 
-function trafficOf({ journal: { messages, edits, deletions, replays }, receiver }: World): Record<string, number> {
+function trafficOf({ journal: { messages, edits, deletions, replays }, receiver, mailbox }: World): Record<string, number> {
   const events = receiver.hooks.flatMap((hook) => [...hook.events.values()]);
   return {
     'messages accepted': messages.length,
@@ -57,5 +62,7 @@ function trafficOf({ journal: { messages, edits, deletions, replays }, receiver 
     'keys repeated': replays,
     'webhooks taken': events.filter(({ taken }) => taken > 0).length,
     'webhooks taken again': events.reduce((sum, { taken }) => sum + Math.max(0, taken - 1), 0),
+    mails: mailbox.mails.size,
+    'mails again': [...mailbox.mails.values()].reduce((sum, times) => sum + times - 1, 0),
   };
 }

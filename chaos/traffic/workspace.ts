@@ -11,6 +11,8 @@ export interface Workspace {
 /** Who writes, and who is mentioned. */
 export const people = ['ada', 'edsger', 'grace', 'linus', 'margaret'] as const;
 
+export const addressOf = (handle: string) => `${handle}@example.com`;
+
 /** Which event types each workspace's endpoints want. */
 const ENDPOINTS: string[][][] = [[['*']], [['message.created'], ['message.updated', 'message.deleted']], [['*']], []];
 
@@ -41,7 +43,7 @@ async function openWorkspace(client: Client, { receiver, adminKey, name, endpoin
     const hook = receiver.open(id, types);
     hook.verifyWith((await create(key, '/v1/endpoints', { url: hook.url, event_types: types })).secret);
   }
-  for (const handle of people) await client.call({ method: 'PUT', path: `/v1/members/${handle}`, key, body: {} });
+  for (const handle of people) await client.call({ method: 'PUT', path: `/v1/members/${handle}`, key, body: { email: addressOf(handle) } });
   const channels: string[] = [];
   for (let n = 1; n <= CHANNELS; n += 1) channels.push((await create(key, '/v1/channels', { name: `channel ${n}` })).id);
   return { id, key, channels };

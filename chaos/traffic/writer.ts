@@ -6,6 +6,9 @@ import { people, type Workspace } from './workspace.ts';
 
 const vocabulary = 'a quick brown fox jumps over the lazy dog while nobody in the whole house is looking at it'.split(' ');
 
+/** How often a writer opens a channel. */
+const NEW_CHANNELS = 0.01;
+
 /** Messages of its own that a writer still edits and deletes. */
 const REMEMBERED = 30;
 
@@ -35,7 +38,8 @@ export class Writer {
     while (!this.#stopping) {
       const dice = random();
       const old = this.#own.length > 0 ? pick(random, this.#own) : undefined;
-      if (!old || dice < 0.7) await this.#post();
+      if (dice < NEW_CHANNELS) await this.#open();
+      else if (!old || dice < 0.7) await this.#post();
       else if (dice < 0.9) await this.#edit(old);
       else await this.#remove(old);
       await wait(random() * 60);
@@ -92,6 +96,18 @@ export class Writer {
   #compare(first: Answer, second: Answer): void {
     const [a, b] = [first, second].map(({ status, body }) => JSON.stringify([status, body]));
     if (a !== b) this.#with.journal.complain(`one key was answered twice, and differently: ${a} and ${b}`);
+  }
+
+  async #open(): Promise<void> {
+    const { journal, workspaces, random, name } = this.#with;
+    const workspace = pick(random, workspaces);
+    this.#texts += 1;
+    const once = `${name}c${this.#texts}`;
+    const answers = await this.#several({ method: 'POST', path: '/v1/channels', key: workspace.key, body: { name: once }, once });
+    for (const answer of answers.slice(1)) this.#compare(answers[0]!, answer);
+    const [{ status, body }] = answers as [Answer];
+    if (status !== 201) return journal.complain(`a channel was answered ${status}: ${JSON.stringify(body)}`);
+    workspace.channels.push(String(body.id));
   }
 
   async #edit(message: Accepted): Promise<void> {

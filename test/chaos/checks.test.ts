@@ -8,6 +8,7 @@ import { webhooks } from '../../chaos/checks/webhooks.ts';
 import { makeSightings } from '../../chaos/order/effect.ts';
 import { Client } from '../../chaos/traffic/client.ts';
 import { type Accepted, Journal } from '../../chaos/traffic/journal.ts';
+import { Mailbox } from '../../chaos/traffic/mailbox.ts';
 import { Receiver } from '../../chaos/traffic/receiver.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { aChannel, aMessage, aWriter, subscribe } from '../harness/messaging.ts';
@@ -38,9 +39,11 @@ beforeEach(async () => {
   // The channel was made without an event of its own, where the log of a channel begins.
   await sql`insert into events (id, type, version, workspace_id, channel_id, seq, timestamp, payload)
     values (uuidv7(), 'channel.created', 1, ${workspaceId}, ${channelId}, 0, now(), '{}')`;
-  world = { sql, journal, receiver, workspaces: [workspace], client: new Client([], journal), env: {} };
+  const mailbox = await Mailbox.start(() => 1);
+  world = { sql, mailbox, journal, receiver, workspaces: [workspace], client: new Client([], journal), env: {} };
   return async () => {
     receiver.stop();
+    mailbox.stop();
     await own.close();
   };
 });
