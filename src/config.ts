@@ -120,6 +120,10 @@ const schema = z.object({
   KNOCKON_CHECK_EVERY: duration('15s').refine((value) => value >= 100, { message: 'wants 100ms or more' }),
   /** Missing effects are started again once nobody has started their dispatch for so long; `off`: never. */
   KNOCKON_HEAL_AGE: durationOrOff('5m'),
+  /** A subscriber that has been paused for so long is told of by /readyz (which does not fail for it), /metrics and the doctor. */
+  KNOCKON_PAUSED_TOO_LONG: duration('1h'),
+  /** What this build calls itself, such as a commit, so that workers of two versions are told apart; default: the package's version. */
+  KNOCKON_VERSION: z.string().max(100).optional(),
   /** How long events are kept that every subscriber has done, with all that belongs to them; `off`: for ever. */
   KNOCKON_RETENTION_EVENTS: durationOrOff('off'),
   /** How long receipts of what is done are kept; without them a replay of an event makes its effects happen again. `off`: as long as events. */

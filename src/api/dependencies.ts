@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client';
 import type { Database } from '../db/client.ts';
 import type { MessageWriter } from '../messages/create.ts';
 import type { Message } from '../messages/message.ts';
+import type { Steering } from '../ops/controls.ts';
 import type { VerifyOptions } from '../ops/verify.ts';
 import type { Seal } from '../seal.ts';
 import type { Limits } from './limits/index.ts';
@@ -51,6 +52,12 @@ export interface ApiDependencies {
   sendTest(endpointId: string): Promise<TestDelivery>;
   /** What waits in a subscriber's queue; null where that can't be found out. */
   backlog(taskQueue: string): Promise<{ count: number; age_seconds: number } | null>;
+  /** The transport's queues, for operators. */
+  queues: Steering['queues'];
+  /** Who works on jobs; null: relays do, by themselves. */
+  driver?: JobDriver | null;
+  /** Resets a workflow to its first task, and resolves with the new run's id. Null: there are no workflows. */
+  resetWorkflow?: ((id: string, reason: string) => Promise<string>) | null;
   /** Which dispatches the transport is at work on; without it all that is open counts as in flight. */
   running?: VerifyOptions['running'];
   readiness(): Promise<{ ok: boolean; detail: Record<string, unknown> }>;

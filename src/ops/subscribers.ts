@@ -1,6 +1,7 @@
 import { asc, sql } from 'drizzle-orm';
 import type { Database } from '../db/client.ts';
 import { deadLetters, dispatches, receipts, subscribers } from '../db/schema/outbox.ts';
+import { readControls } from './controls.ts';
 
 /** A subscriber, and how far behind it is. */
 export interface SubscriberState {
@@ -12,7 +13,7 @@ export interface SubscriberState {
   activity: string;
   ordering: 'none' | 'channel' | 'exclusive';
   registered_at: string;
-  state: 'active';
+  state: 'active' | 'paused' | 'limited';
   /** Age of the oldest dispatched event that it has neither done nor given up; 0 where there is none. */
   lag_seconds: number;
 }
@@ -23,7 +24,7 @@ export async function listSubscribers(database: Database): Promise<SubscriberSta
     .select()
     .from(subscribers)
     .orderBy(asc(sql`${subscribers.name} collate "C"`));
-  const lags = await readLags(database);
+  const [lags, states] = await Promise.all([readLags(database), readStates(database)]);
   return rows.map(({ name, description, event_types, task_queue, activity, ordering, registered_at }) => ({
     name,
     description,
@@ -32,9 +33,15 @@ export async function listSubscribers(database: Database): Promise<SubscriberSta
     activity,
     ordering,
     registered_at: registered_at.toISOString(),
-    state: 'active',
+    state: states.get(name) ?? 'active',
     lag_seconds: lags.get(name) ?? 0,
   }));
+}
+
+/** Of those that operators steer. */
+async function readStates({ sql }: Database): Promise<Map<string, 'paused' | 'limited'>> {
+  const rows = (await readControls(sql)).filter(({ paused_at, per_second }) => paused_at ?? per_second !== null);
+  return new Map(rows.map(({ subscriber, paused_at }) => [subscriber, paused_at ? 'paused' : 'limited']));
 }
 
 /**

@@ -11,12 +11,13 @@ export interface Claimed extends DispatchScope {
   subscribers: SubscriberSpec[];
 }
 
-/** How to reach the subscribers that a dispatch names, as JSON. */
+/** How to reach the subscribers that a dispatch names, as JSON. Calls of a limited one are small, so that its limit is of events. */
 const specs = (sql: Sql, names: ReturnType<Sql>) => sql`
   coalesce((
-    select jsonb_agg(jsonb_build_object('name', s.name, 'task_queue', s.task_queue, 'activity', s.activity, 'batch', s.batch,
+    select jsonb_agg(jsonb_build_object('name', s.name, 'task_queue', s.task_queue, 'activity', s.activity, 'batch',
+      case when c.per_second is null then s.batch else least(s.batch, greatest(1, floor(c.per_second / 100)))::int end,
       'timeout_ms', s.timeout_ms, 'retry', s.retry) order by s.name)
-    from subscribers s where s.name = any(${names})
+    from subscribers s left join controls c on c.subscriber = s.name where s.name = any(${names})
   ), '[]')`;
 
 /**

@@ -17,18 +17,20 @@ import { registerLedgerMetrics } from '../ops/metrics.ts';
 import { readiness } from '../ops/readiness.ts';
 import { EVENTS_CHANNEL } from '../outbox/emit.ts';
 import { createSeal } from '../seal.ts';
+import { startJobs } from './jobs.ts';
 import { createLog, type Running, Started } from './process.ts';
 import { createDispatcher } from './relay.ts';
 import { repeat } from './repeat.ts';
 import { chooseTransport } from './transport.ts';
-import { startUpkeep } from './upkeep.ts';
+import { startControls, startUpkeep } from './upkeep.ts';
 
 /** `knockon api`: serves HTTP, and unless KNOCKON_DISPATCHER is off dispatches what it stores. */
 export async function start(config: Config): Promise<Running> {
   const log = createLog('api', config.LOG_LEVEL);
   const started = new Started();
   const database = started.add(connectDatabase(config.DATABASE_URL, { name: 'knockon api' }), (d) => d.close());
-  const { transport, recovery, backlog, temporalUi } = await chooseTransport(config, database, log);
+  const chosen = await chooseTransport(config, database, log);
+  const { transport, recovery, queues, driver, resetWorkflow, backlog, temporalUi } = chosen;
   started.add(transport, (t) => t.close());
   const summaries = started.add(summaryStore(database.db, config.REDIS_URL), (s) => s.close());
   const limits = started.add(apiLimits(config, log), (l) => l.close());
@@ -39,8 +41,10 @@ export async function start(config: Config): Promise<Running> {
     const dispatcher = started.add(createDispatcher(config, database, transport, log), (d) => d.stop());
     dispatcher.start();
     startUpkeep(config, database, recovery, log, started);
+    startJobs({ config, database, chosen, log, started, driver });
     wake = (workspaceIds) => dispatcher.wake(workspaceIds);
   }
+  startControls({ database, queues, log }, started);
   const metrics = new Registry();
   const check = new LedgerCheck({ sql: database.sql, running: recovery.running, everyMs: config.KNOCKON_CHECK_EVERY, log });
   started.add(
@@ -62,6 +66,9 @@ export async function start(config: Config): Promise<Running> {
       return { ok, detail: { ...detail } };
     },
     running: recovery.running,
+    queues,
+    driver,
+    resetWorkflow,
     adminKey: config.KNOCKON_ADMIN_KEY,
     temporalUi,
     log,

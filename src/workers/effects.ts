@@ -6,6 +6,7 @@ import { postgresLocks } from '../activities/runtime/locks/postgres.ts';
 import type { Config } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import { type Registration, register } from '../outbox/subscribers.ts';
+import { Presence, versionOf } from './presence.ts';
 import { createLog, type Running, Started } from './process.ts';
 
 /** Thrown where `--only` names an effect that this version does not have. */
@@ -62,6 +63,8 @@ export interface Hosting {
 export interface Hosted extends Hosting {
   /** Of the ordered ones. */
   locks: Locks;
+  /** Counts calls. */
+  presence: Presence;
 }
 
 /** A worker for each effect, then their registration: from then on dispatches are for them too. `ended` rejects where one fails for good. */
@@ -69,7 +72,11 @@ export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<vo
   const { config, database, effects, log, started } = hosting;
   const locks = started.add(await locksOf(hosting), (l) => l.close());
   const transport = config.KNOCKON_TRANSPORT === 'pg-boss' ? await import('./pg-boss.ts') : await import('./temporal.ts');
-  const { ended } = await transport.host({ ...hosting, locks });
+  const presence = new Presence({ sql: database.sql, kind: 'effects', version: versionOf(config), log });
+  // Stops after the calls: theirs count too.
+  started.add(presence, (p) => p.stop());
+  const { ended } = await transport.host({ ...hosting, locks, presence });
+  presence.start();
   await register(database.sql, effects.map(registration));
   log.info({ effects: effects.map((effect) => effect.name) }, 'ready');
   return { ended };

@@ -3,9 +3,10 @@ import type { Config } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import { Dispatcher } from '../outbox/dispatcher.ts';
 import type { Transport } from '../transport/transport.ts';
+import { startJobs } from './jobs.ts';
 import { createLog, type Running, Started } from './process.ts';
 import { chooseTransport } from './transport.ts';
-import { startUpkeep } from './upkeep.ts';
+import { startControls, startUpkeep } from './upkeep.ts';
 
 export function createDispatcher(config: Config, database: Database, transport: Transport, log: Logger): Dispatcher {
   return new Dispatcher({
@@ -22,11 +23,14 @@ export async function start(config: Config): Promise<Running> {
   const log = createLog('relay', config.LOG_LEVEL);
   const started = new Started();
   const database = started.add(connectDatabase(config.DATABASE_URL, { connections: 1, name: 'knockon relay' }), (d) => d.close());
-  const { transport, recovery } = await chooseTransport(config, database, log);
+  const chosen = await chooseTransport(config, database, log);
+  const { transport, recovery, queues, driver } = chosen;
   started.add(transport, (t) => t.close());
   const dispatcher = started.add(createDispatcher(config, database, transport, log), (d) => d.stop());
   dispatcher.start();
   startUpkeep(config, database, recovery, log, started);
+  startControls({ database, queues, log }, started);
+  startJobs({ config, database, chosen, log, started, driver });
   log.info('ready');
   return { stop: () => started.stop() };
 }

@@ -2,6 +2,8 @@ import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/wo
 import type { Logger } from 'pino';
 import { effectActivity } from '../activities/runtime/run-effect.ts';
 import type { Config } from '../config.ts';
+import type { EffectAnswer, EffectCall } from '../transport/dispatch.ts';
+import { Quarantine } from '../transport/quarantine.ts';
 import { connectionOptions } from '../transport/temporal.ts';
 import type { Hosted } from './effects.ts';
 import { temporalOf } from './process.ts';
@@ -34,24 +36,45 @@ export async function connectWorker(config: Config, log: Logger): Promise<Native
   }
 }
 
+/** Calls that a worker may have died of are made one at a time, and what is turned away for it comes back within seconds. */
+function setApart(make: (call: EffectCall) => Promise<EffectAnswer>, quarantine: Quarantine): typeof make {
+  return async (call) => {
+    if (!call.suspect) return await make(call);
+    let answer: EffectAnswer = { done: 0, open: [], put_off: new Date(Date.now() + 1000 + Math.random() * 2000).toISOString() };
+    const made = async () => {
+      answer = await make(call);
+    };
+    await quarantine.admit(made, async () => {});
+    return answer;
+  };
+}
+
+/** How long a suspected call waits until what came with it has been turned away, and the server knows, in ms. */
+const CALM = 1000;
+
 /** Hosts effects as activities, a Temporal worker each. */
-export async function host({ config, database, effects, locks, log, started }: Hosted): Promise<{ ended: Promise<void> }> {
+export async function host({ config, database, effects, locks, presence, log, started }: Hosted): Promise<{ ended: Promise<void> }> {
   installRuntime(log);
   const connection = started.add(await connectWorker(config, log), (c) => c.close());
+  const quarantine = new Quarantine(CALM);
   const workers = await Promise.all(
-    effects.map((effect) =>
-      Worker.create({
+    effects.map((effect) => {
+      const concurrency = effect.concurrency ?? config.KNOCKON_CONCURRENCY;
+      return Worker.create({
         connection,
         namespace: config.TEMPORAL_NAMESPACE,
+        identity: presence.identity,
         taskQueue: effect.task_queue,
-        activities: { [effect.name]: effectActivity(effect, database.db, locks) },
+        activities: {
+          [effect.name]: presence.counting(effect.name, concurrency, setApart(effectActivity(effect, database.db, locks), quarantine)),
+        },
         shutdownGraceTime: config.KNOCKON_SHUTDOWN,
-        maxConcurrentActivityTaskExecutions: effect.concurrency ?? config.KNOCKON_CONCURRENCY,
+        maxConcurrentActivityTaskExecutions: concurrency,
         // The server's, for the queue: however many workers there are.
         maxTaskQueueActivitiesPerSecond: effect.limit?.perSecond,
         activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
-      }),
-    ),
+      });
+    }),
   );
   const ended = Promise.all(workers.map((worker) => worker.run())).then(() => {});
   started.add(workers, async () => {

@@ -1,13 +1,22 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { Database } from '../db/client.ts';
+import type { JobDriver } from '../transport/job.ts';
+import type { Queues } from '../transport/queues.ts';
 import type { Recovery, Transport } from '../transport/transport.ts';
 import { temporalOf } from './process.ts';
+
+/** Resets a workflow to its first task. @returns the new run's id @throws ResetError; null: there are no workflows */
+export type ResetWorkflow = ((id: string, reason: string) => Promise<string>) | null;
 
 /** The transport that KNOCKON_TRANSPORT chooses, as API and relay use it. */
 export interface ChosenTransport {
   transport: Transport;
   recovery: Recovery;
+  queues: Queues;
+  /** Who works on jobs; null: relays do. */
+  driver: JobDriver | null;
+  resetWorkflow: ResetWorkflow;
   /** How many calls wait in a subscriber's queue; null where it can't be found out. */
   backlog(taskQueue: string): Promise<{ count: number; age_seconds: number } | null>;
   /** Where dispatches are seen as workflows; null: they are none. */
@@ -20,31 +29,49 @@ export async function chooseTransport(config: Config, database: Database, log: L
 }
 
 async function temporal(config: Config): Promise<ChosenTransport> {
-  const [{ Client }, { createTemporalTransport, lazyConnection }, { temporalRecovery }, { taskQueueBacklog }] = await Promise.all([
+  const [
+    { Client },
+    { createTemporalTransport, lazyConnection },
+    { temporalRecovery },
+    { taskQueueBacklog },
+    { temporalQueues },
+    { temporalJobs },
+    { resetWorkflow },
+  ] = await Promise.all([
     import('@temporalio/client'),
     import('../transport/temporal.ts'),
     import('../transport/temporal-recovery.ts'),
     import('../transport/backlog.ts'),
+    import('../transport/temporal-queues.ts'),
+    import('../transport/temporal-jobs.ts'),
+    import('../transport/temporal-reset.ts'),
   ]);
   const namespace = config.TEMPORAL_NAMESPACE;
   const client = new Client({ connection: lazyConnection({ ...temporalOf(config), namespace }), namespace });
   return {
     transport: createTemporalTransport(client),
     recovery: temporalRecovery(client),
+    queues: temporalQueues(client),
+    driver: temporalJobs(client),
+    resetWorkflow: (id, reason) => resetWorkflow(client, id, reason),
     backlog: (taskQueue) => taskQueueBacklog(client, taskQueue),
     temporalUi: { url: config.TEMPORAL_UI_URL, namespace },
   };
 }
 
 async function pgBoss(config: Config, { sql }: Database, log: Logger): Promise<ChosenTransport> {
-  const [{ createPgBossTransport }, { jobBacklog }] = await Promise.all([
+  const [{ createPgBossTransport }, { jobBacklog }, { pgBossQueues }] = await Promise.all([
     import('../transport/pg-boss.ts'),
     import('../transport/pg-boss/call-queue.ts'),
+    import('../transport/pg-boss/queues.ts'),
   ]);
   const transport = createPgBossTransport({ url: config.DATABASE_URL, name: 'knockon pg-boss', sql, log });
   return {
     transport,
     recovery: transport,
+    queues: pgBossQueues(sql),
+    driver: null,
+    resetWorkflow: null,
     backlog: (taskQueue) => jobBacklog(sql, taskQueue),
     temporalUi: null,
   };

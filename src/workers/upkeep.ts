@@ -4,8 +4,11 @@ import { noteExpiry } from '../activities/audit/expiry.ts';
 import { auditKey } from '../activities/audit/hash.ts';
 import type { Config } from '../config.ts';
 import type { Database } from '../db/client.ts';
+import { keepControls } from '../ops/controls.ts';
+import { forgetWorkers } from '../ops/workers.ts';
 import { heal } from '../outbox/heal.ts';
 import { expire, type Retention } from '../outbox/retention.ts';
+import type { Queues } from '../transport/queues.ts';
 import type { Recovery } from '../transport/transport.ts';
 import type { Started } from './process.ts';
 import { repeat } from './repeat.ts';
@@ -36,4 +39,16 @@ async function unlessAnother(sql: Sql, lock: string, work: () => Promise<unknown
     const [row] = await tx`select pg_try_advisory_xact_lock(hashtext(${lock})) as taken`;
     if (row?.taken) await work();
   });
+}
+
+/** How often queues are compared with what operators want of them, in ms: the exactness of a pause's end. */
+const CONTROLS = 2000;
+
+/** Keeps pauses and limits as operators want them, and ends a pause at its time. API processes and relays do it. */
+export function startControls({ database, queues, log }: { database: Database; queues: Queues; log: Logger }, started: Started): void {
+  const pass = async () => {
+    await keepControls({ database, queues }, log);
+    await forgetWorkers(database.sql);
+  };
+  started.add(repeat('keep queues as operators want them', CONTROLS, pass, log), (loop) => loop.stop());
 }

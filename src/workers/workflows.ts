@@ -1,14 +1,18 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
+import { Context } from '@temporalio/activity';
 import { Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { recordDeadLetters } from '../activities/runtime/dead-letters.ts';
 import type { Config } from '../config.ts';
 import { connectDatabase } from '../db/client.ts';
 import { type DeadLetters, WORKFLOW_QUEUE } from '../transport/dispatch.ts';
+import { Presence, versionOf } from './presence.ts';
+import { jobActivities, jobDependencies } from './jobs.ts';
 import { createLog, type Running, Started } from './process.ts';
 import { connectWorker, installRuntime } from './temporal.ts';
+import { chooseTransport } from './transport.ts';
 
 /** The workflow code: bundled ahead in a build, bundled at start when run from source. */
 export function workflowSource(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
@@ -27,7 +31,7 @@ function notNeeded({ KNOCKON_TRANSPORT: transport }: Config, log: Logger): Runni
   return { stop: async () => {}, ended: Promise.resolve() };
 }
 
-/** `knockon worker workflows`: runs the workflows, and writes the dead letters they ask for. Knows no effect. */
+/** `knockon worker workflows`: runs the workflows, writes the dead letters they ask for, and works on jobs. */
 export async function start(config: Config): Promise<Running> {
   const log = createLog('worker workflows', config.LOG_LEVEL);
   if (config.KNOCKON_TRANSPORT !== 'temporal') return notNeeded(config, log);
@@ -37,13 +41,20 @@ export async function start(config: Config): Promise<Running> {
   const database = started.add(connectDatabase(config.DATABASE_URL, { connections: 2, name: 'knockon worker workflows' }), (d) =>
     d.close(),
   );
+  const presence = started.add(new Presence({ sql: database.sql, kind: 'workflows', version: versionOf(config), log }), (p) => p.stop());
+  const chosen = await chooseTransport(config, database, log);
+  started.add(chosen.transport, (t) => t.close());
   const connection = started.add(await connectWorker(config, log), (c) => c.close());
   const worker = await Worker.create({
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
+    identity: presence.identity,
     taskQueue: WORKFLOW_QUEUE,
     ...workflowSource(),
-    activities: { recordDeadLetters: (letters: DeadLetters) => recordDeadLetters(database.db, letters) },
+    activities: {
+      recordDeadLetters: (letters: DeadLetters) => recordDeadLetters(database.db, letters),
+      ...jobActivities(jobDependencies({ config, database, chosen, log, started }), () => Context.current()),
+    },
     shutdownGraceTime: config.KNOCKON_SHUTDOWN,
     maxCachedWorkflows: 500,
     maxConcurrentActivityTaskExecutions: 20,
@@ -53,6 +64,7 @@ export async function start(config: Config): Promise<Running> {
     if (w.getState() === 'RUNNING') w.shutdown();
     await run;
   });
+  presence.start();
   log.info('ready');
   return { stop: () => started.stop(), ended: run };
 }

@@ -37,6 +37,12 @@ export interface TestApi {
   workspaceId: string;
 }
 
+/** A transport that is away. */
+const away = async () => {
+  throw new Error('the transport is away');
+};
+const noQueues: ApiDependencies['queues'] = { steeredBy: 'server', describe: away, setRate: away, server: async () => null };
+
 function dependencies(database: Database, seal: Seal): ApiDependencies {
   return {
     database,
@@ -52,6 +58,7 @@ function dependencies(database: Database, seal: Seal): ApiDependencies {
       response_excerpt: 'ok',
     }),
     backlog: async () => null,
+    queues: noQueues,
     readiness: async () => ({ ok: true, detail: {} }),
     adminKey: OPERATOR,
     temporalUi: { url: 'http://localhost:8233/', namespace: 'default' },

@@ -175,7 +175,8 @@ describe('every route', () => {
       const valid = bodies[titleOf(operation)] as Record<string, unknown>;
       for (const field of Object.keys(valid)) {
         for (const value of wrong) {
-          if (value === null && ['email', 'description'].includes(field)) continue;
+          if (value === null && ['email', 'description', 'per_second'].includes(field)) continue;
+          if (value === 42 && field === 'per_second') continue;
           const answer = await send(operation, { body: { ...valid, [field]: value } });
           expectProblem(answer, 422, `${titleOf(operation)} ${field}=${JSON.stringify(value).slice(0, 40)}`);
           expect(answer.body.errors.map(({ path }: { path: string }) => path.split('.')[0])).toContain(field);

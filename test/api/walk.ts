@@ -52,6 +52,9 @@ export const bodies: Record<string, unknown> = {
   'PUT /v1/members/{handle}': { email: 'ada@example.com' },
   'POST /v1/endpoints': { url: 'https://example.com/hook', event_types: ['message.created'] },
   'PATCH /v1/endpoints/{id}': { description: 'changed' },
+  'POST /v1/ops/subscribers/{name}/pause': { reason: 'a deploy', until: '2099-01-01T00:00:00Z' },
+  'POST /v1/ops/subscribers/{name}/drain': { reason: 'a deploy', until: '2099-01-01T00:00:00Z' },
+  'PUT /v1/ops/subscribers/{name}/limit': { per_second: 5 },
   'POST /v1/ops/operators': { name: 'ada', role: 'viewer' },
 };
 

@@ -14,7 +14,7 @@ const subscriber = z
     activity: z.string(),
     ordering: z.enum(['none', 'channel', 'exclusive']),
     registered_at: z.string().openapi({ format: 'date-time' }),
-    state: z.enum(['active']),
+    state: z.enum(['active', 'paused', 'limited']),
     backlog: z
       .int()
       .nullable()

@@ -1,0 +1,207 @@
+import { z } from '@hono/zod-openapi';
+import { SubscriberUnknownError } from '../../../ops/controls.ts';
+import { drain } from '../../../ops/drain.ts';
+import { limit as setLimit } from '../../../ops/limit.ts';
+import { pause } from '../../../ops/pause.ts';
+import { resume } from '../../../ops/resume.ts';
+import { scaleAdvice } from '../../../ops/scale.ts';
+import { subscriberStatuses } from '../../../ops/subscriber-status.ts';
+import type { ApiDependencies } from '../../dependencies.ts';
+import { moment, text, timestamp, whole } from '../../fields.ts';
+import { cursor, limit, pageOf, toPage } from '../../paging.ts';
+import { invalid, notFound } from '../../problem.ts';
+import { body, json, operation, router } from '../../router.ts';
+
+const count = (description: string) => z.int().openapi({ description });
+const number = (description: string) => z.number().openapi({ description });
+
+const worker = z
+  .object({
+    identity: z.string().openapi({ example: '4711@host/effects' }),
+    version: z.string().nullable().openapi({ description: 'Null where it does not say: a worker in another language.' }),
+    seen_at: timestamp,
+    concurrency: z.int().nullable().openapi({ description: 'Calls of this subscriber at once.' }),
+    running: z.int().nullable().openapi({ description: 'Those under way when it was last seen.' }),
+  })
+  .openapi('WorkerProcess');
+
+const status = z
+  .object({
+    name: z.string().openapi({ example: 'search' }),
+    description: z.string(),
+    event_types: z.array(z.string()),
+    task_queue: z.string(),
+    state: z.enum(['active', 'paused', 'limited']),
+    backlog: count('Events for it that it has neither done nor given up, without those that wait for a moment of their own.'),
+    backlog_age_seconds: number('Age of the oldest of them; 0 where there is none.'),
+    waiting: count('Events that wait for a moment of their own, such as a mail that gives its reader time.'),
+    queue: z
+      .object({ calls: z.int(), age_seconds: z.number() })
+      .nullable()
+      .openapi({
+        description: 'Calls that wait in its queue, each for up to a batch of events; null where the transport does not answer.',
+      }),
+    rate: number('Events done a second, over the last minute.'),
+    error_rate: number('Of what was tried in the last five minutes, which part failed: 0 to 1.'),
+    workers: count('Worker processes that take its calls.'),
+    versions: z.array(z.string()).openapi({ description: 'The versions they run.' }),
+    processes: z.array(worker),
+    per_second: z.number().nullable().openapi({ description: 'Its limit in events a second.' }),
+    paused: z.object({ by: z.string(), reason: z.string(), at: timestamp, until: timestamp.nullable() }).nullable(),
+    drained: z.boolean().openapi({ description: 'Paused, and no worker is at any call of it.' }),
+    applied: z.boolean().openapi({ description: 'Whether the queue is as was asked; false while the transport does not answer.' }),
+  })
+  .openapi('SubscriberStatus');
+
+const advice = z
+  .object({
+    name: z.string(),
+    backlog: z.int(),
+    arriving: number('Events for it a second, over the last minute.'),
+    rate: number('Events it does a second, over the last minute.'),
+    workers: z.int(),
+    concurrency: count('Calls at once, of all its workers together.'),
+    target_seconds: z.int(),
+    drained_in_seconds: z.number().nullable().openapi({ description: 'At this rate; null: never, or nobody can say.' }),
+    suggested_workers: z.int(),
+    suggested_concurrency: count('Calls at once that each of them wants to make.'),
+    advice: z.string(),
+    command: z.string().nullable().openapi({ description: 'What to run once for each worker that is to be added; null: nothing.' }),
+  })
+  .openapi('ScaleAdvice');
+
+const ops = { tags: ['Operations'], security: [{ operator: [] as string[] }] };
+const name = z
+  .string()
+  .regex(/^[a-z][a-z0-9_-]{0,62}$/)
+  .openapi({ example: 'search' });
+const params = z.object({ name });
+const reason = text(1, 500).openapi({ description: 'Why, for whoever finds it.', example: 'the index is being moved' });
+const until = moment.optional().openapi({ description: 'When it resumes by itself; default: when somebody resumes it.' });
+const answer = { 200: json(status, 'The subscriber as it is now.') };
+
+const list = operation({
+  method: 'get',
+  path: '/v1/ops/subscribers',
+  ...ops,
+  summary: 'How each subscriber is doing',
+  request: { query: z.strictObject({ limit, cursor: cursor(z.string()) }) },
+  responses: { 200: json(pageOf(status), 'Subscribers by name.') },
+});
+
+const read = operation({
+  method: 'get',
+  path: '/v1/ops/subscribers/{name}',
+  ...ops,
+  summary: 'How a subscriber is doing',
+  request: { params },
+  responses: answer,
+});
+
+const scale = operation({
+  method: 'get',
+  path: '/v1/ops/subscribers/{name}/scale',
+  ...ops,
+  summary: 'How many workers a subscriber needs',
+  request: {
+    params,
+    query: z.strictObject({
+      within: whole(1, 86_400).default(300).openapi({ description: 'In how many seconds the backlog is to be done.', default: 300 }),
+    }),
+  },
+  responses: { 200: json(advice, 'What is suggested, and from what.') },
+});
+
+const verb = <V extends 'pause' | 'drain' | 'resume'>(path: V, summary: string) =>
+  ({ method: 'post', path: `/v1/ops/subscribers/{name}/${path}`, ...ops, summary, responses: answer }) as const;
+
+const pauseIt = operation({
+  ...verb('pause', 'Let none of its calls begin; its events wait'),
+  request: { params, body: body(z.strictObject({ reason, until }).openapi('Pause')) },
+});
+
+const drainIt = operation({
+  ...verb('drain', 'Pause, and say when nothing of it runs any more'),
+  request: { params, body: body(z.strictObject({ reason, until }).openapi('Drain')) },
+});
+
+const resumeIt = operation({ ...verb('resume', 'End a pause; what has waited is done'), request: { params } });
+
+const limitIt = operation({
+  method: 'put',
+  path: '/v1/ops/subscribers/{name}/limit',
+  ...ops,
+  summary: 'Limit how many events a second it does',
+  request: {
+    params,
+    body: body(
+      z
+        .strictObject({
+          per_second: z
+            .number()
+            .min(0.001, { message: 'wants 0.001 or more; pause it to let nothing through' })
+            .max(1_000_000)
+            .nullable()
+            .openapi({ description: 'Of all workers together; null: any number.', example: 50 }),
+        })
+        .openapi('Limit'),
+    ),
+  },
+  responses: answer,
+});
+
+/** Subscribers, and what operators do to one of them. */
+export function opsSubscriberRoutes(deps: ApiDependencies) {
+  const steering = { database: deps.database, queues: deps.queues };
+  const show = async (wanted: string) => {
+    const [found] = await subscriberStatuses(steering, wanted);
+    if (!found) throw notFound('subscriber');
+    return found;
+  };
+  /** Does it, and answers with what came of it. */
+  const done = async (wanted: string, act: Promise<boolean>) => {
+    await act.catch((error) => {
+      throw error instanceof SubscriberUnknownError ? notFound('subscriber') : error;
+    });
+    return await show(wanted);
+  };
+  return router()
+    .openapi(list, async (c) => {
+      const { limit, cursor } = c.req.valid('query');
+      const rows = (await subscriberStatuses(steering)).filter((row) => cursor === undefined || row.name > cursor);
+      const page = toPage(
+        rows.slice(0, limit + 1),
+        limit,
+        (row) => row,
+        (row) => row.name,
+      );
+      return c.json(page, 200);
+    })
+    .openapi(read, async (c) => c.json(await show(c.req.valid('param').name), 200))
+    .openapi(scale, async (c) => {
+      const subscriber = await show(c.req.valid('param').name);
+      return c.json(await scaleAdvice(deps.database.sql, subscriber, c.req.valid('query').within), 200);
+    })
+    .openapi(pauseIt, async (c) => {
+      const given = { name: c.req.valid('param').name, by: c.get('operator').name, ...inTheFuture(c.req.valid('json')) };
+      return c.json(await done(given.name, pause(steering, given)), 200);
+    })
+    .openapi(drainIt, async (c) => {
+      const given = { name: c.req.valid('param').name, by: c.get('operator').name, ...inTheFuture(c.req.valid('json')) };
+      return c.json(await done(given.name, drain(steering, given)), 200);
+    })
+    .openapi(resumeIt, async (c) => {
+      const given = { name: c.req.valid('param').name, by: c.get('operator').name };
+      return c.json(await done(given.name, resume(steering, given)), 200);
+    })
+    .openapi(limitIt, async (c) => {
+      const given = { name: c.req.valid('param').name, by: c.get('operator').name, ...c.req.valid('json') };
+      return c.json(await done(given.name, setLimit(steering, given)), 200);
+    });
+}
+
+function inTheFuture<T extends { until?: Date }>(given: T): T {
+  if (given.until && given.until.getTime() <= Date.now())
+    throw invalid([{ path: 'until', message: 'wants a moment that is still to come' }]);
+  return given;
+}

@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import type { Logger } from 'pino';
+import type { Sql } from 'postgres';
+import type { Config } from '../config.ts';
+import type { EffectAnswer } from '../transport/dispatch.ts';
+import { repeat } from './repeat.ts';
+
+/** How often a worker says that it is there and what it has done, in ms. */
+const BEAT = 5000;
+
+/** The version that this process runs, for operators. */
+export function versionOf({ KNOCKON_VERSION }: Pick<Config, 'KNOCKON_VERSION'>): string {
+  if (KNOCKON_VERSION !== undefined) return KNOCKON_VERSION;
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  return version;
+}
+
+/** The name of a worker process, as it is known to the transport and to operators. */
+export const identityOf = (kind: string): string => `${process.pid}@${hostname()}/${kind}`;
+
+interface Tally {
+  concurrency: number;
+  running: number;
+  done: number;
+  failed: number;
+}
+
+export interface PresenceOptions {
+  sql: Sql;
+  kind: 'effects' | 'workflows';
+  version: string;
+  log: Pick<Logger, 'warn'>;
+}
+
+/** Says in Postgres that this worker is there, what it hosts, how much of that is under way, and what got done. */
+export class Presence {
+  readonly identity: string;
+  readonly #options: PresenceOptions;
+  readonly #tallies = new Map<string, Tally>();
+  #beating: { stop(): Promise<void> } | undefined;
+
+  constructor(options: PresenceOptions) {
+    this.#options = options;
+    this.identity = identityOf(options.kind);
+  }
+
+  /** The same calls of an effect, counted. @param concurrency most of them at once */
+  counting<A extends unknown[]>(effect: string, concurrency: number, call: (...args: A) => Promise<EffectAnswer>) {
+    const tally = { concurrency, running: 0, done: 0, failed: 0 };
+    this.#tallies.set(effect, tally);
+    return async (...args: A): Promise<EffectAnswer> => {
+      tally.running += 1;
+      try {
+        const answer = await call(...args);
+        tally.done += answer.done;
+        tally.failed += answer.open.filter(({ state }) => state !== 'later').length;
+        return answer;
+      } catch (error) {
+        tally.failed += 1;
+        throw error;
+      } finally {
+        tally.running -= 1;
+      }
+    };
+  }
+
+  start(): void {
+    this.#beating = repeat('say that this worker is there', BEAT, () => this.#beat(), this.#options.log);
+  }
+
+  /** What got done since the last time is kept; then the worker is gone. */
+  async stop(): Promise<void> {
+    await this.#beating?.stop();
+    const leave = async () => {
+      await this.#beat();
+      await this.#options.sql`delete from workers where identity = ${this.identity}`;
+    };
+    await Promise.race([leave().catch(() => {}), new Promise((resolve) => void setTimeout(resolve, 2000).unref())]);
+  }
+
+  async #beat(): Promise<void> {
+    const { sql, kind, version } = this.#options;
+    const tallies = [...this.#tallies];
+    const effects = Object.fromEntries(tallies.map(([name, { concurrency, running }]) => [name, { concurrency, running }]));
+    await sql`
+      insert into workers (identity, kind, version, host, pid, effects)
+      values (${this.identity}, ${kind}, ${version}, ${hostname()}, ${process.pid}, ${sql.json(effects)})
+      on conflict (identity) do update set seen_at = now(), effects = excluded.effects, version = excluded.version`;
+    for (const [name, tally] of tallies) {
+      const { done, failed } = tally;
+      if (done + failed === 0) continue;
+      await sql`
+        insert into effect_rates (subscriber, since, done, failed)
+        values (${name}, date_bin('10 seconds', now(), timestamptz 'epoch'), ${done}, ${failed})
+        on conflict (subscriber, since) do update set done = effect_rates.done + excluded.done, failed = effect_rates.failed + excluded.failed`;
+      tally.done -= done;
+      tally.failed -= failed;
+    }
+  }
+}
