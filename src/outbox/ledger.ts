@@ -14,14 +14,17 @@ export interface Account {
   oldest_seconds: number | null;
 }
 
+/** The events of dispatch `d`. The fence keeps the planner from reading the outbox from end to end where it expects many. */
+const eventsOf = (sql: Sql) => sql`select event_id, type from dispatched where dispatch_id = d.id offset 0`;
+
 /** Each event that a dispatch has open, once for each subscriber it is open for, with what became of it. Reads no history. */
 const reckoned = (sql: Sql, lost: string[]) => sql`
   select s.name, d.claimed_at, o.event_id, d.id as dispatch_id, o.type, r.event_id is not null as done,
     r.event_id is null and l.event_id is not null as dead, d.id = any(${lost}::uuid[]) as lost
   from dispatches d
   cross join unnest(coalesce(d.open, d.subscribers)) as s (name)
-  join dispatched o on o.dispatch_id = d.id
-  left join receipts r on r.event_id = o.event_id and r.subscriber = s.name
+  cross join lateral (${eventsOf(sql)}) o
+  left join lateral (select event_id from receipts where event_id = o.event_id and subscriber = s.name limit 1) r on true
   left join lateral (select event_id from dead_letters where event_id = o.event_id and subscriber = s.name limit 1) l on true
   where d.settled_at is null`;
 
@@ -40,7 +43,8 @@ export async function accounts(sql: Sql, lost: string[]): Promise<Account[]> {
       from reckoned group by name
     ), buried as (
       select l.subscriber as name, count(distinct l.event_id) as dead from dead_letters l
-      join dispatched o on o.event_id = l.event_id join dispatches d on d.id = o.dispatch_id
+      cross join lateral (select dispatch_id from dispatched where event_id = l.event_id offset 0) o
+      cross join lateral (select subscribers, open from dispatches where id = o.dispatch_id offset 0) d
       where l.subscriber = any(d.subscribers) and l.subscriber <> all(coalesce(d.open, d.subscribers)) group by l.subscriber
     ), settled as (select subscriber as name, events from settled_totals)
     select name, (coalesce(s.events, 0) + coalesce(n.expected, 0))::float8 as expected,
@@ -73,7 +77,7 @@ export async function undispatched(sql: Sql): Promise<{ count: number; oldest_se
   const [row] = await sql<{ count: number; oldest_seconds: number | null }[]>`
     with waiting as (
       select event_id from outbox where dispatch_id is null
-      union all select o.event_id from dispatches d join dispatched o on o.dispatch_id = d.id where d.started_at is null
+      union all select o.event_id from dispatches d cross join lateral (${eventsOf(sql)}) o where d.started_at is null
     )
     select count(*)::int as count, extract(epoch from now() - min(uuid_extract_timestamp(event_id)))::float8 as oldest_seconds from waiting`;
   return row ?? { count: 0, oldest_seconds: null };

@@ -41,82 +41,95 @@ export async function expire(
   const settledMs = Math.min(eventsMs ?? Number.POSITIVE_INFINITY, receiptsMs ?? Number.POSITIVE_INFINITY);
   if (settledMs === Number.POSITIVE_INFINITY) return expired;
   const doneBefore = firstIdAt(Date.now() - settledMs);
-  expired.dispatches = await inBatches(sql, signal, (tx) => deleteDispatches(tx, doneBefore));
+  expired.dispatches = await inBatches(sql, signal, (tx, after) => deleteDispatches(tx, after, doneBefore));
   if (eventsMs === null) return expired;
   const before = firstIdAt(Date.now() - eventsMs);
-  let after = '00000000-0000-0000-0000-000000000000';
-  await inBatches(sql, signal, async (tx) => {
-    if (expired.events === 0) await onEvents(tx, before);
-    const { looked_at, deleted, last } = await deleteEvents(tx, after, before);
-    after = last ?? after;
-    expired.events += deleted;
-    return looked_at;
+  expired.events = await inBatches(sql, signal, async (tx, after) => {
+    await onEvents(tx, before);
+    return await deleteEvents(tx, after, before);
   });
   return expired;
 }
 
 /** Batch after batch until one finds nothing. One process at a time: where another has the lock nothing is found. @returns how many rows */
-async function inBatches(sql: Sql, signal: AbortSignal, batch: (tx: TransactionSql) => Promise<number>): Promise<number> {
+async function inBatches(sql: Sql, signal: AbortSignal, batch: (tx: TransactionSql, after: string) => Promise<Batch>): Promise<number> {
+  let after = firstIdAt(0);
   for (let rows = 0; ; ) {
-    const deleted = await sql.begin(async (tx) => {
+    const { looked_at, deleted, last } = await sql.begin(async (tx) => {
       const [lock] = await tx`select pg_try_advisory_xact_lock(hashtext('knockon.expire')) as taken`;
-      return lock?.taken ? await batch(tx) : 0;
+      return lock?.taken ? await batch(tx, after) : { looked_at: 0, deleted: 0, last: null };
     });
     rows += deleted;
-    if (deleted === 0 || signal.aborted) return rows;
+    after = last ?? after;
+    if (looked_at === 0 || signal.aborted) return rows;
   }
 }
 
-async function deleteKeys(tx: TransactionSql): Promise<number> {
+async function deleteKeys(tx: TransactionSql): Promise<Batch> {
   const { count } = await tx`
     delete from idempotency_keys where ctid = any(array(
       select ctid from idempotency_keys where created_at < now() - interval '24 hours' order by created_at limit ${BATCH} for update skip locked
     ))`;
-  return count;
+  return { looked_at: count, deleted: count, last: null };
 }
 
-/** Dispatches whose effects have all been done, with the outbox rows, receipts and attempts of their events. */
-async function deleteDispatches(tx: TransactionSql, before: string): Promise<number> {
-  const [row] = await tx<{ count: number }[]>`
-    with candidates as (
-      select id, size from dispatches d where id < ${before} and settled_at is not null
-        and not exists (select from dispatched o join dead_letters l on l.event_id = o.event_id where o.dispatch_id = d.id)
-      order by id limit ${BATCH}
-    ), old as (
-      select id from (select id, sum(size) over (order by id) - size as before_it from candidates) c where before_it < ${BATCH}
+/** What a batch looked at and deleted; `last` is where the next one goes on. */
+interface Batch {
+  looked_at: number;
+  deleted: number;
+  last: string | null;
+}
+
+/**
+ * Dispatches whose effects have all been done, with the outbox rows of their events. Receipts and attempts of an event go with the
+ * last of its dispatches. What stays because of a dead letter is passed over, and looked at again next time.
+ */
+async function deleteDispatches(tx: TransactionSql, after: string, before: string): Promise<Batch> {
+  const [row] = await tx<Batch[]>`
+    with page as (
+      select id, settled_at, sum(size) over (order by id) - size as before_it from (
+        select id, size, settled_at from dispatches where id > ${after} and id < ${before} order by id limit ${BATCH}
+      ) d
+    ), looked_at as materialized (
+      select id, settled_at from page where before_it < ${BATCH}
+    ), old as materialized (
+      select array(
+        select l.id from looked_at l where l.settled_at is not null and not exists (
+          select from (select event_id from dispatched where dispatch_id = l.id offset 0) o
+          cross join lateral (select 1 from dead_letters where event_id = o.event_id limit 1) dead
+        )
+      ) as ids
     ), taken as (
-      delete from outbox where dispatch_id = any(array(select id from old)) returning event_id
+      delete from outbox where dispatch_id = any((select ids from old)::uuid[]) returning event_id
     ), later as (
-      delete from dispatch_events where dispatch_id = any(array(select id from old)) returning event_id
-    ), ids as materialized (
-      -- The receipts of an event go with the last of its dispatches.
-      select array_agg(event_id) as all_of_them from (
-        select event_id from taken where not exists (
-          select from dispatch_events e where e.event_id = taken.event_id and e.dispatch_id <> all(array(select id from old))
-        )
-        union select event_id from later where not exists (
-          select from dispatched o where o.event_id = later.event_id and o.dispatch_id <> all(array(select id from old))
-        )
-      ) gone
+      delete from dispatch_events where dispatch_id = any((select ids from old)::uuid[]) returning event_id
+    ), last_of as materialized (
+      select array_agg(event_id) as ids from (select event_id from taken union select event_id from later) e cross join lateral (
+        select count(*) filter (where dispatch_id <> all((select ids from old)::uuid[])) as others from dispatched where event_id = e.event_id
+      ) o where others = 0
     ), done as (
-      delete from receipts where event_id = any((select all_of_them from ids)::uuid[])
+      delete from receipts where event_id = any((select ids from last_of)::uuid[])
     ), tried as (
-      delete from attempts where event_id = any((select all_of_them from ids)::uuid[])
+      delete from attempts where event_id = any((select ids from last_of)::uuid[])
     ), gone as (
-      delete from dispatches where id = any(array(select id from old)) returning id
+      delete from dispatches where id = any((select ids from old)::uuid[]) returning id
     )
-    select count(*)::int as count from gone`;
-  return row?.count ?? 0;
+    select (select count(*) from looked_at)::int as looked_at, (select count(*) from gone)::int as deleted,
+      (select id from looked_at order by id desc limit 1) as last`;
+  return row ?? { looked_at: 0, deleted: 0, last: null };
 }
 
-/** Events that nobody has an outbox row for any more: all who wanted them have done them. Their deliveries go with them. */
-async function deleteEvents(tx: TransactionSql, after: string, before: string) {
-  const [row] = await tx<{ looked_at: number; deleted: number; last: string | null }[]>`
-    with old as (
+/**
+ * Events that no dispatch has and that none waits for: all who wanted them have done them. Their deliveries go with them. Looked up
+ * one by one: a join may read the outbox from end to end.
+ */
+async function deleteEvents(tx: TransactionSql, after: string, before: string): Promise<Batch> {
+  const [row] = await tx<Batch[]>`
+    with old as materialized (
       select id from events where id > ${after} and id < ${before} order by id limit ${BATCH}
     ), free as materialized (
-      select array(select id from old where not exists (select from outbox o where o.event_id = old.id)
-        and not exists (select from dispatch_events e where e.event_id = old.id)) as ids
+      select array(select id from old where (select o.event_id from outbox o where o.event_id = old.id) is null
+        and (select e.event_id from dispatch_events e where e.event_id = old.id limit 1) is null) as ids
     ), d as (
       delete from deliveries where event_id = any((select ids from free)::uuid[]) returning id
     ), a as (

@@ -1,0 +1,58 @@
+import { drizzle } from 'drizzle-orm/postgres-js';
+import postgres from 'postgres';
+import type { Database } from '../../src/db/client.ts';
+import * as schema from '../../src/db/schema/index.ts';
+
+/** What a plan says of one of its steps. */
+interface Step {
+  'Node Type': string;
+  'Relation Name'?: string;
+  Plans?: Step[];
+}
+
+/** A database whose server tells the plan of every statement as it was run, those of functions included. */
+export interface Explained extends Database {
+  /** The statements since the last call that read one of these tables from end to end, each with the table. */
+  scans(tables: string[]): string[];
+}
+
+/** Connects with `auto_explain`, which takes a superuser. */
+export function explained(url: string): Explained {
+  const plans: { sql: string; steps: Step[] }[] = [];
+  const options = {
+    max: 2,
+    onnotice: ({ message }: postgres.Notice) => {
+      const json = /plan:\s*(\{[\s\S]*\})\s*$/.exec(message ?? '')?.[1];
+      if (!json) return;
+      const { 'Query Text': sql, Plan } = JSON.parse(json) as { 'Query Text': string; Plan: Step };
+      plans.push({ sql, steps: flat(Plan) });
+    },
+    connection: {
+      session_preload_libraries: 'auto_explain',
+      // As text: what is falsy is not sent.
+      'auto_explain.log_min_duration': '0',
+      'auto_explain.log_level': 'notice',
+      'auto_explain.log_format': 'json',
+      'auto_explain.log_nested_statements': 'on',
+      // In a stand-still a plan is not shared out among processes.
+      max_parallel_workers_per_gather: '0',
+    },
+  };
+  const [db, sql] = [postgres(url, options), postgres(url, options)];
+  return {
+    db: drizzle({ client: db, schema }),
+    sql,
+    close: async () => void (await Promise.all([db.end(), sql.end()])),
+    scans(tables) {
+      const seen = plans.splice(0);
+      if (seen.length === 0) throw new Error('no plan was told: nothing was run, or auto_explain is not there');
+      const read = (step: Step) => step['Node Type'] === 'Seq Scan' && tables.includes(step['Relation Name'] ?? '');
+      const found = seen.flatMap(({ sql, steps }) =>
+        steps.filter(read).map((step) => `${step['Relation Name']}: ${sql.trim().slice(0, 300)}`),
+      );
+      return [...new Set(found)];
+    },
+  };
+}
+
+const flat = (step: Step): Step[] => [step, ...(step.Plans ?? []).flatMap(flat)];
