@@ -45,6 +45,8 @@ export interface EffectCall {
   events: Selection;
   /** Set when one outside party of one event is tried again. */
   target?: string;
+  /** Set where a worker has died while it was at these events: such calls are made one at a time. */
+  suspect?: boolean;
   /** True for a call about a single event: "retry" is then thrown, so that Temporal's own retry policy applies. */
   alone: boolean;
 }
@@ -63,6 +65,8 @@ export type OpenOutcome = { event_id: string; target?: string } & (
 export interface EffectAnswer {
   done: number;
   open: OpenOutcome[];
+  /** Set where the call was not made at all, and is to be made at that moment. */
+  put_off?: string;
 }
 
 /** The input of the `recordDeadLetters` activity. */

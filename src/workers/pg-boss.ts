@@ -6,9 +6,9 @@ import { answer } from '../activities/runtime/run-effect.ts';
 import { createBoss, ensureQueues } from '../transport/pg-boss/boss.ts';
 import { listenForCalls } from '../transport/pg-boss/call-queue.ts';
 import { Consumer } from '../transport/pg-boss/consumer.ts';
-import { Quarantine } from '../transport/pg-boss/quarantine.ts';
 import { type SeeThroughOptions, seeThrough } from '../transport/pg-boss/see-through.ts';
 import { turnsOf } from '../transport/pg-boss/turns.ts';
+import { Quarantine } from '../transport/quarantine.ts';
 import type { Hosted } from './effects.ts';
 
 /** Tries to reach Postgres at the start, ever slower up to 30 s: workers and servers may start in any order. */

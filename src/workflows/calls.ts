@@ -15,8 +15,17 @@ const ledger = proxyActivities<{ recordDeadLetters(letters: DeadLetters): Promis
   startToCloseTimeout: '30s',
 });
 
-/** One activity call on the subscriber's queue. `tried`: how many of the policy's attempts are used up. */
-export async function callEffect(leg: Leg, events: Selection, options: { target?: string; tried?: number }): Promise<EffectAnswer> {
+/** What a call is about beside its events. */
+export interface About {
+  target?: string;
+  /** How many of the policy's attempts are used up. */
+  tried?: number;
+  /** How many workers have died while they were at it. */
+  deaths?: number;
+}
+
+/** One activity call on the subscriber's queue. */
+export async function callEffect(leg: Leg, events: Selection, about: About): Promise<EffectAnswer> {
   const { dispatch, subscriber } = leg;
   const alone = count(events) === 1;
   const activities = proxyActivities<Record<string, (call: EffectCall) => Promise<EffectAnswer>>>({
@@ -24,10 +33,17 @@ export async function callEffect(leg: Leg, events: Selection, options: { target?
     // Start-to-close alone: the others run on while a queue is paused.
     startToCloseTimeout: subscriber.timeout_ms,
     heartbeatTimeout: '15s',
-    retry: alone ? alonePolicy(subscriber, options.tried ?? 0) : { maximumInterval: '30s', nonRetryableErrorTypes: HALVED },
-    summary: summary(events, options.target),
+    retry: alone ? alonePolicy(subscriber, about.tried ?? 0) : { maximumInterval: '30s', nonRetryableErrorTypes: HALVED },
+    summary: summary(events, about.target),
   });
-  const call = { dispatch_id: dispatch.id, subscriber: subscriber.name, events, target: options.target, alone };
+  const call = {
+    dispatch_id: dispatch.id,
+    subscriber: subscriber.name,
+    events,
+    target: about.target,
+    alone,
+    suspect: about.deaths ? true : undefined,
+  };
   const activity = activities[subscriber.activity];
   if (!activity) throw new Error('proxyActivities gives a function for every name');
   return await activity(call);

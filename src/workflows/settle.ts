@@ -1,7 +1,7 @@
 import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
-import type { Dispatch, OpenOutcome, Selection, SubscriberSpec } from '../transport/dispatch.ts';
+import type { Dispatch, EffectAnswer, OpenOutcome, Selection, SubscriberSpec } from '../transport/dispatch.ts';
 import { count, halves, sortOut } from '../transport/selection.ts';
-import { bury, callEffect } from './calls.ts';
+import { type About, bury, callEffect } from './calls.ts';
 import { type Dead, explainFailure, killsWorkers, noneDead, sum } from './reckoning.ts';
 import type { Slots } from './slots.ts';
 
@@ -12,15 +12,6 @@ export interface Leg {
   slots: Slots;
   /** What is to be seen through by the workflow's next run; unset while this one goes on. */
   left?: Selection[];
-}
-
-/** What a call is about beside its events. */
-interface About {
-  target?: string;
-  /** How many of the policy's attempts are used up. */
-  tried?: number;
-  /** How many workers have died of it. */
-  deaths?: number;
 }
 
 /** Workers that may die of one event before it is given up: the next one would take others' work down with it again. */
@@ -41,24 +32,33 @@ export async function settleAll(leg: Leg, selections: Selection[]): Promise<Dead
 
 /** Calls the effect for these events and follows up what it leaves open. A call that fails as a whole is halved until the culprit is alone. */
 async function settle(leg: Leg, events: Selection, about: About = {}): Promise<Dead> {
-  let open: OpenOutcome[];
+  let answer: EffectAnswer;
   try {
-    ({ open } = await leg.slots.use(() => callEffect(leg, events, about)));
+    answer = await leg.slots.use(() => callEffect(leg, events, about));
   } catch (error) {
     if (isCancellation(error)) return leave(leg, events, error);
-    if (count(events) > 1) return sum(await Promise.all(halves(events).map((half) => settle(leg, half))));
-    const { target, tried = 0, deaths = 1 } = about;
-    if (killsWorkers(error) && deaths < DEATHS && tried + 1 !== leg.subscriber.retry.attempts)
-      return await after(leg, leg.subscriber.retry.initial_ms, events, { target, tried: tried + 1, deaths: deaths + 1 });
-    return await giveUp(leg, events, { ...explainFailure(error), target });
+    return await afterFailure(leg, events, about, error);
   }
-  return await followUp(leg, open);
+  if (answer.put_off !== undefined) return await after(leg, until(answer.put_off), events, about);
+  return await followUp(leg, answer.open);
+}
+
+async function afterFailure(leg: Leg, events: Selection, { target, tried = 0, deaths = 0 }: About, error: unknown): Promise<Dead> {
+  const isDeadly = killsWorkers(error);
+  if (count(events) > 1) {
+    const suspects = isDeadly ? { deaths: 1 } : {};
+    return sum(await Promise.all(halves(events).map((half) => settle(leg, half, suspects))));
+  }
+  const { attempts, initial_ms } = leg.subscriber.retry;
+  if (isDeadly && deaths + 1 < DEATHS && tried + 1 !== attempts)
+    return await after(leg, initial_ms, events, { target, tried: tried + 1, deaths: deaths + 1 });
+  return await giveUp(leg, events, { ...explainFailure(error), target });
 }
 
 async function followUp(leg: Leg, open: OpenOutcome[]): Promise<Dead> {
   const { later, alone: each, targets } = sortOut(open);
   const settled = await Promise.all([
-    ...[...later].map(([until, ids]) => again(leg, until, { ids })),
+    ...[...later].map(([moment, ids]) => again(leg, moment, { ids })),
     ...each.map((outcome) => alone(leg, outcome)),
     ...[...targets].map(([id, outcomes]) => eachTarget(leg, id, outcomes)),
   ]);
@@ -66,9 +66,12 @@ async function followUp(leg: Leg, open: OpenOutcome[]): Promise<Dead> {
 }
 
 /** Waits by a durable timer, then calls again. */
-async function again(leg: Leg, until: string, events: Selection, target?: string): Promise<Dead> {
-  return await after(leg, Math.max(0, Date.parse(until) - Date.now()), events, { target });
+async function again(leg: Leg, moment: string, events: Selection, target?: string): Promise<Dead> {
+  return await after(leg, until(moment), events, { target });
 }
+
+/** How long until a moment, in ms. */
+const until = (moment: string) => Math.max(0, Date.parse(moment) - Date.now());
 
 /** One event, or one target of it: its retries are Temporal's. */
 async function alone(leg: Leg, outcome: OpenOutcome): Promise<Dead> {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Quarantine } from '../../src/transport/pg-boss/quarantine.ts';
+import { Quarantine } from '../../src/transport/quarantine.ts';
 
 it('makes one suspected call at a time, once those it has turned away are written down', async () => {
   const quarantine = new Quarantine();

@@ -1,10 +1,10 @@
 import type { Db, Job, PgBoss } from 'pg-boss';
 import type { DeadLetters, EffectAnswer, EffectCall } from '../dispatch.ts';
+import type { Quarantine } from '../quarantine.ts';
 import { count } from '../selection.ts';
 import { tellConsumersStatement } from './call-queue.ts';
 import { afterAnswer, afterDeaths, afterFailure, CallTimeout, type FollowUp, handBack, putOff } from './follow-up.ts';
 import { asJob, type CallJob, type NewJob } from './jobs.ts';
-import type { Quarantine } from './quarantine.ts';
 
 /** A transaction, for pg-boss and for dead letters alike. */
 export interface JobTransaction {

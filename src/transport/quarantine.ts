@@ -1,15 +1,18 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
-/** How long a suspected call waits so that others, which were taken at the same moment, may be turned away first, in ms. */
-const CALM = 100;
-
 /**
  * One call at a time in a process, of those that a worker may have died of: the next worker it kills takes no other of them down with
  * it, so that only the culprit is counted dead time and again.
  */
 export class Quarantine {
+  readonly #calmMs: number;
   #taken = false;
   readonly #turnedAway = new Set<Promise<void>>();
+
+  /** @param calmMs how long a suspected call waits so that others, which were taken at the same moment, may be turned away first */
+  constructor(calmMs = 100) {
+    this.#calmMs = calmMs;
+  }
 
   /**
    * Makes the call if no other is being made, when all that were turned away are written down; else turns it away.
@@ -20,7 +23,7 @@ export class Quarantine {
     if (this.#taken) return await this.#away(turnAway());
     this.#taken = true;
     try {
-      await wait(CALM);
+      await wait(this.#calmMs);
       while (this.#turnedAway.size > 0) await Promise.allSettled(this.#turnedAway);
       await make();
     } finally {
