@@ -66,5 +66,5 @@ function missingProblem({ missing, oldest_missing_seconds }: LedgerDetail, maxAg
   if (missing === 0) return undefined;
   const age = Math.round(oldest_missing_seconds ?? 0);
   const late = age * 1000 > maxAgeMs ? `, for longer than ${maxAgeMs / 1000} s` : '';
-  return `${missing} effects are missing (nothing is at work on them), the oldest of an event of ${age} s ago${late}: \`knockon verify\` names them, the relay starts them again`;
+  return `${missing} ${missing === 1 ? 'effect is' : 'effects are'} missing (nothing is at work on it), the oldest of an event of ${age} s ago${late}: \`knockon verify\` names them, the relay starts them again`;
 }

@@ -67,6 +67,8 @@ export class TestProcess {
 /** Real `knockon` processes on a database and a Temporal namespace of their own. */
 export class Deployment {
   readonly database: Database;
+  /** Where its database is. */
+  readonly url: string;
   readonly temporal: TestNamespace;
   readonly processes: TestProcess[] = [];
   readonly #own: TestDatabase;
@@ -75,6 +77,7 @@ export class Deployment {
   constructor(own: TestDatabase, temporal: TestNamespace, settings: Record<string, string>) {
     this.#own = own;
     this.database = own.database;
+    this.url = own.url;
     this.temporal = temporal;
     this.#env = {
       PATH: process.env.PATH ?? '',
