@@ -1,5 +1,6 @@
 // The catalogue. To declare an event type: a file for its aggregate here, and one line below.
 export * from './catalogue.ts';
 export * from './channel.ts';
+export * from './effect.ts';
 export * from './event.ts';
 export * from './message.ts';

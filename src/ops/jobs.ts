@@ -1,7 +1,7 @@
 import type { Sql } from 'postgres';
-import type { Database } from '../db/client.ts';
+import type { Database, Transaction } from '../db/client.ts';
 import { jobs } from '../db/schema/jobs.ts';
-import { type JobProgress, type JobVerb, jobWorkflowId } from '../transport/job.ts';
+import { type JobDriver, type JobProgress, type JobRef, type JobVerb, jobWorkflowId, type ResetWorkflow } from '../transport/job.ts';
 import { recordOperation } from './log.ts';
 
 type JobState = JobProgress['state'];
@@ -42,13 +42,14 @@ const columns = (sql: Sql) => sql`
 
 type Row = Omit<JobView, 'created_at' | 'finished_at' | 'workflow'> & { created_at: Date; finished_at: Date | null };
 
-function shown({ created_at, finished_at, ...row }: Row, ui: WorkflowUi): JobView {
+function shown(row: Row, ui: WorkflowUi): JobView {
+  const { verb, input, by, state, done, skipped, failed, total, per_second, eta_seconds, failures, error } = row;
   const id = jobWorkflowId(row);
   const url = ui?.url ? `${ui.url.replace(/\/+$/, '')}/namespaces/${encodeURIComponent(ui.namespace)}/workflows/${id}` : null;
   return {
-    ...row,
-    created_at: created_at.toISOString(),
-    finished_at: finished_at?.toISOString() ?? null,
+    ...{ id: row.id, verb, input, by, state, done, skipped, failed, total, per_second, eta_seconds, failures, error },
+    created_at: row.created_at.toISOString(),
+    finished_at: row.finished_at?.toISOString() ?? null,
     workflow: ui && { id, url },
   };
 }
@@ -57,6 +58,24 @@ function shown({ created_at, finished_at, ...row }: Row, ui: WorkflowUi): JobVie
 export async function readJob(sql: Sql, id: string, ui: WorkflowUi): Promise<JobView | null> {
   const [row] = await sql<Row[]>`select ${columns(sql)} from jobs where id = ${id}`;
   return row ? shown(row, ui) : null;
+}
+
+/** Who works on jobs, and on workflows. */
+export interface JobHands {
+  /** Null: relays do it by themselves. */
+  driver: JobDriver | null;
+  resetWorkflow: ResetWorkflow;
+}
+
+/** Jobs that should be at work and that nobody has driven for so long. */
+export async function openJobs(sql: Sql, quietMs: number): Promise<JobRef[]> {
+  return await sql<JobRef[]>`
+    select id, verb from jobs where state = 'running' and (driven_at is null or driven_at < now() - ${quietMs}::float8 * interval '1 ms') order by id`;
+}
+
+/** Cancels a job whose workflow was cancelled. */
+export async function cancelJob(sql: Sql, id: string): Promise<void> {
+  await sql`update jobs set state = 'cancelled', finished_at = now() where id = ${id} and state in ('running', 'paused')`;
 }
 
 /** Jobs, newest first. */
@@ -73,15 +92,17 @@ export interface NewJob {
   per_second?: number | null;
 }
 
-/** Writes down what is to be done, and who wants it. Whoever drives jobs finds it there. @returns its id */
+/** Writes down what is to be done, and who wants it. Whoever drives jobs finds it there. */
 export async function createJob(
-  db: Pick<Database['db'], 'insert'>,
+  tx: Transaction,
   { verb, input, by, per_second = null }: NewJob,
+  ui: WorkflowUi,
   reason?: string,
-): Promise<string> {
-  const [row] = await db.insert(jobs).values({ verb, input, by, per_second }).returning({ id: jobs.id });
-  await recordOperation(db, { by, verb, subject: row!.id, detail: { ...input, ...(per_second && { per_second }) }, reason });
-  return row!.id;
+): Promise<JobView> {
+  const [row] = await tx.insert(jobs).values({ verb, input, by, per_second }).returning();
+  if (!row) throw new Error('an insert returned no row');
+  await recordOperation(tx, { by, verb, subject: row.id, detail: { ...input, ...(per_second && { per_second }) }, reason });
+  return shown({ ...row, eta_seconds: null }, ui);
 }
 
 const changes = {

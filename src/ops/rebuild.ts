@@ -1,3 +1,4 @@
+import type { Sql } from 'postgres';
 import type { Verb } from './verb.ts';
 
 /** Projections that can be made anew from what is stored. */
@@ -19,6 +20,13 @@ export const rebuild: Verb = {
     return { begun: read };
   },
 };
+
+/** The id of the job that is at it, if there is one. */
+export async function isBeingRebuilt(sql: Sql, subscriber: string): Promise<string | null> {
+  const [row] = await sql<{ id: string }[]>`
+    select id from jobs where verb = 'rebuild' and state in ('running', 'paused') and input ->> 'subscriber' = ${subscriber} limit 1`;
+  return row?.id ?? null;
+}
 
 function find<R>(rebuilds: Record<string, R>, input: Record<string, unknown>): R {
   const found = rebuilds[String(input.subscriber)];

@@ -80,6 +80,15 @@ export interface ReplayPlan {
   webhooks_answered: number;
 }
 
+const number = new Intl.NumberFormat('en');
+
+/** A plan in a sentence. */
+export function explainPlan({ events, subscribers, webhooks_answered }: ReplayPlan, force: boolean): string {
+  const webhooks = `${number.format(webhooks_answered)} webhooks already answered 2xx: ${force ? 'sent again' : 'skipped'}`;
+  const known = `${number.format(events)} events, ${subscribers.length} subscribers`;
+  return webhooks_answered > 0 ? `${known}, ${webhooks}` : known;
+}
+
 interface Counted extends Pick<Pair, 'again'> {
   subscriber: string;
   standing: Standing;

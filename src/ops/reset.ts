@@ -1,4 +1,7 @@
+import type { Database } from '../db/client.ts';
+import { ResetError, type ResetWorkflow } from '../transport/job.ts';
 import { deadLetters, type Letters } from './dead-letters.ts';
+import { recordOperation } from './log.ts';
 import type { Verb } from './verb.ts';
 
 /** Failed workflows that are named, or those that have buried the dead letters that fit. */
@@ -44,3 +47,22 @@ export const resets: Verb = {
     return { begun: items.length };
   },
 };
+
+/** The new run, or why there is none: the workflow is `absent`, or as it is in `conflict` with that. */
+export type ResetAnswer = { runId: string } | { refused: 'absent' | 'conflict'; why: string };
+
+/** Resets one workflow at once, whatever it is about. */
+export async function resetOne(
+  { database, resetWorkflow }: { database: Database; resetWorkflow: NonNullable<ResetWorkflow> },
+  id: string,
+  by: string,
+): Promise<ResetAnswer> {
+  try {
+    const runId = await resetWorkflow(id, `reset by ${by}`);
+    await recordOperation(database.db, { by, verb: 'reset', subject: id, detail: { run_id: runId } });
+    return { runId };
+  } catch (error) {
+    if (error instanceof ResetError) return { refused: error.kind, why: `It can't be reset: ${error.message}.` };
+    throw error;
+  }
+}

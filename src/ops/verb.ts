@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { JSONValue, Sql, TransactionSql } from 'postgres';
-import type { JobProgress, JobVerb } from '../transport/job.ts';
+import type { JobProgress, JobVerb, ResetWorkflow } from '../transport/job.ts';
 import type { Recovery, Transport } from '../transport/transport.ts';
 import { type Redispatched, redispatch, startAll } from './redispatch.ts';
 
@@ -24,8 +24,7 @@ export interface JobDependencies {
   sql: Sql;
   transport: Transport;
   recovery: Recovery;
-  /** Resets a workflow to its first task. @throws with a reason for people. Null: there are no workflows. */
-  resetWorkflow: ((id: string, reason: string) => Promise<unknown>) | null;
+  resetWorkflow: ResetWorkflow;
   /** By subscriber. */
   rebuilds: Record<string, Rebuild>;
   log: Pick<Logger, 'info' | 'warn'>;

@@ -34,3 +34,17 @@ export const jobWorkflowId = ({ id, verb }: JobRef): string => `${verb}.${id}`;
 /** The workflow's type, and the signal that wakes it. */
 export const JOB_WORKFLOW = 'runJob';
 export const JOB_SIGNAL = 'changed';
+
+/** Resets a workflow to its first task. @returns the new run's id @throws ResetError; null: there are no workflows */
+export type ResetWorkflow = ((id: string, reason: string) => Promise<string>) | null;
+
+/** Thrown where a workflow can't be reset; `kind` says whether it is not there, or as it is. */
+export class ResetError extends Error {
+  override name = 'ResetError';
+  readonly kind: 'absent' | 'conflict';
+
+  constructor(kind: ResetError['kind'], message: string) {
+    super(message);
+    this.kind = kind;
+  }
+}

@@ -1,16 +1,6 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { uuidv7 } from 'uuidv7';
-
-/** Thrown where a workflow can't be reset; `kind` says whether it is not there, or as it is. */
-export class ResetError extends Error {
-  override name = 'ResetError';
-  readonly kind: 'absent' | 'conflict';
-
-  constructor(kind: ResetError['kind'], message: string) {
-    super(message);
-    this.kind = kind;
-  }
-}
+import { ResetError } from './job.ts';
 
 /**
  * Resets a workflow that has ended to its first workflow task: a new run calls every effect again.

@@ -1,13 +1,10 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { Database } from '../db/client.ts';
-import type { JobDriver } from '../transport/job.ts';
+import type { JobDriver, ResetWorkflow } from '../transport/job.ts';
 import type { Queues } from '../transport/queues.ts';
 import type { Recovery, Transport } from '../transport/transport.ts';
 import { temporalOf } from './process.ts';
-
-/** Resets a workflow to its first task. @returns the new run's id @throws ResetError; null: there are no workflows */
-export type ResetWorkflow = ((id: string, reason: string) => Promise<string>) | null;
 
 /** The transport that KNOCKON_TRANSPORT chooses, as API and relay use it. */
 export interface ChosenTransport {

@@ -1,0 +1,24 @@
+import { sql } from 'drizzle-orm';
+import type { Database } from '../../db/client.ts';
+import { countedMessages, type Rebuild } from '../runtime/rebuild.ts';
+
+/** Counts every message anew. One transaction, which writers wait for and readers don't: they see the old rows until its end. */
+export function rebuildAnalytics({ db }: Database): Rebuild {
+  const count = async () => {
+    const [row] = await db.execute<{ n: string }>(sql`select count(*) as n from messages`);
+    return Number(row?.n ?? 0);
+  };
+  return {
+    count,
+    fill: async () => ({ after: null, read: await count() }),
+    swap: () =>
+      db.transaction(async (tx) => {
+        await tx.execute(sql`lock table analytics_hours in share row exclusive mode`);
+        await tx.execute(sql`delete from analytics_hours`);
+        await tx.execute(sql`
+          insert into analytics_hours (channel_id, hour, author, workspace_id, messages)
+          select channel_id, to_timestamp(floor(extract(epoch from sent_at) / 3600) * 3600), author, workspace_id, sum(messages)
+          from (${countedMessages('analytics')}) counted group by 1, 2, 3, 4 having sum(messages) <> 0`);
+      }),
+  };
+}

@@ -1,0 +1,48 @@
+import { sql } from 'drizzle-orm';
+import type { Database, Transaction } from '../../db/client.ts';
+import { countedMessages, type Rebuild } from '../runtime/rebuild.ts';
+import { lastMessages } from './last-messages.ts';
+import { type Held, writeSummaries } from './rows.ts';
+import type { SummaryStore } from './summaries.ts';
+
+/** Channels whose summaries are written by one statement. */
+const CHANNELS = 500;
+
+/** Makes every channel's summary anew. One transaction, which writers wait for and readers don't: they see the old rows until its end. */
+export function rebuildCache({ db }: Database, summaries: SummaryStore): Rebuild {
+  const count = async () => {
+    const [row] = await db.execute<{ n: string }>(sql`select count(*) as n from messages`);
+    return Number(row?.n ?? 0);
+  };
+  return {
+    count,
+    fill: async () => ({ after: null, read: await count() }),
+    swap: () =>
+      db.transaction(async (tx) => {
+        await tx.execute(sql`lock table channel_summaries, channel_authors in share row exclusive mode`);
+        const channels = await recount(tx);
+        for (let i = 0; i < channels.length; i += CHANNELS) {
+          const some = channels.slice(i, i + CHANNELS);
+          await summaries.put(await writeSummaries(tx, some, await lastMessages(tx, some)));
+        }
+      }),
+  };
+}
+
+/** Writes the sums anew. @returns every channel, with how many authors it has */
+async function recount(tx: Transaction): Promise<Held[]> {
+  await tx.execute(sql`delete from channel_summaries`);
+  await tx.execute(sql`delete from channel_authors`);
+  await tx.execute(sql`
+    insert into channel_authors (channel_id, author, messages)
+    select channel_id, author, sum(messages) from (${countedMessages('cache')}) counted group by channel_id, author having sum(messages) <> 0`);
+  await tx.execute(sql`
+    insert into channel_summaries (channel_id, workspace_id, messages)
+    select c.id, c.workspace_id, coalesce((select sum(messages) from channel_authors a where a.channel_id = c.id), 0)
+    from channels c where exists (select from messages m where m.channel_id = c.id)`);
+  const rows = await tx.execute(sql`
+    select s.channel_id, c.last_seq::float8 as top_seq,
+      (select count(*) from channel_authors a where a.channel_id = s.channel_id and a.messages > 0)::int as authors
+    from channel_summaries s join channels c on c.id = s.channel_id order by s.channel_id`);
+  return rows as unknown as Held[];
+}

@@ -1,0 +1,80 @@
+import { sql } from 'drizzle-orm';
+import type { Database, Transaction } from '../../db/client.ts';
+import type { Rebuild } from '../runtime/rebuild.ts';
+import { NEXT_DOCUMENTS, writeDocuments } from './documents.ts';
+import { loadTexts } from './texts.ts';
+
+/** Messages that are caught up with by one statement. */
+const BATCH = 500;
+
+const FIRST = '00000000-0000-0000-0000-000000000000';
+
+/** Indexes every message anew, into a table beside the one that is searched; at the end it takes that one's place and its name. */
+export function rebuildSearch({ db }: Database): Rebuild {
+  return {
+    async count() {
+      await db.transaction(prepare);
+      const [row] = await db.execute<{ n: string }>(sql`select count(*) as n from messages`);
+      return Number(row?.n ?? 0);
+    },
+    async fill(after, limit) {
+      if (!(await isThere(db))) return { after: null, read: 0 };
+      return await db.transaction(async (tx) => {
+        const ids = await tx.execute<{ id: string }>(sql`select id from messages where id > ${after ?? FIRST} order by id limit ${limit}`);
+        await index(tx, ids);
+        return { after: ids.length < limit ? null : (ids.at(-1)?.id ?? null), read: ids.length };
+      });
+    },
+    async swap() {
+      if (!(await isThere(db))) return;
+      await db.execute(sql`analyze ${NEXT_DOCUMENTS}`);
+      for (let behind = BATCH; behind === BATCH; ) behind = await db.transaction(catchUp);
+      await db.transaction(async (tx) => {
+        // Writers wait from here on, so that nothing changes any more; readers don't.
+        await tx.execute(sql`lock table search_documents in share row exclusive mode`);
+        for (let behind = BATCH; behind === BATCH; ) behind = await catchUp(tx);
+        await rename(tx);
+      });
+    },
+  };
+}
+
+async function isThere(db: Database['db'] | Transaction): Promise<boolean> {
+  const [row] = await db.execute<{ there: boolean }>(sql`select to_regclass('search_documents_next') is not null as there`);
+  return row?.there === true;
+}
+
+async function prepare(tx: Transaction): Promise<void> {
+  await tx.execute(sql`drop table if exists ${NEXT_DOCUMENTS}`);
+  await tx.execute(sql`create table ${NEXT_DOCUMENTS} (like search_documents including defaults including storage)`);
+  await tx.execute(sql`alter table ${NEXT_DOCUMENTS} add constraint search_documents_next_pkey primary key (message_id)`);
+  await tx.execute(sql`create index search_documents_next_document on ${NEXT_DOCUMENTS} using gin (document)`);
+  await tx.execute(sql`create index search_documents_next_sent_at on ${NEXT_DOCUMENTS} (workspace_id, sent_at)`);
+}
+
+async function index(tx: Transaction, rows: { id: string }[]): Promise<void> {
+  if (rows.length === 0) return;
+  const texts = await loadTexts(
+    tx,
+    rows.map((row) => row.id),
+  );
+  await writeDocuments(tx, texts, NEXT_DOCUMENTS);
+}
+
+/** Indexes what is new or has changed since it was read. @returns how many messages */
+async function catchUp(tx: Transaction): Promise<number> {
+  const behind = await tx.execute<{ id: string }>(sql`
+    select m.id from messages m left join ${NEXT_DOCUMENTS} n on n.message_id = m.id
+    where n.message_id is null or n.version < m.version limit ${BATCH}`);
+  await index(tx, behind);
+  return behind.length;
+}
+
+/** Under the names that migrations know. */
+async function rename(tx: Transaction): Promise<void> {
+  await tx.execute(sql`drop table search_documents`);
+  await tx.execute(sql`alter table ${NEXT_DOCUMENTS} rename to search_documents`);
+  await tx.execute(sql`alter index search_documents_next_pkey rename to search_documents_pkey`);
+  await tx.execute(sql`alter index search_documents_next_document rename to search_documents_document`);
+  await tx.execute(sql`alter index search_documents_next_sent_at rename to search_documents_workspace_id_sent_at_index`);
+}

@@ -1,0 +1,41 @@
+import { z } from '@hono/zod-openapi';
+import { findSubscriber } from '../../../ops/subscriber.ts';
+import type { ApiDependencies } from '../../dependencies.ts';
+import { moment, text } from '../../fields.ts';
+import { notFound } from '../../problem.ts';
+import { body, operation, router } from '../../router.ts';
+import { accepted, begin, perSecond, reason } from './jobs.ts';
+import { PACE } from './replays.ts';
+
+const given = z
+  .strictObject({
+    subscriber: text(1, 255),
+    from: moment.optional().openapi({ description: 'Events of that moment or later; default: from the beginning of the log.' }),
+    per_second: perSecond,
+    reason,
+  })
+  .openapi('Backfill');
+
+const backfill = operation({
+  method: 'post',
+  path: '/v1/ops/backfills',
+  tags: ['Operations'],
+  summary: 'Give a subscriber what happened before it was there',
+  description:
+    'Dispatches to it the events of the log that were dispatched before it was registered; what has happened since comes by itself. ' +
+    'No event is left out between the two, and none comes twice. Ordered subscribers get the old events in order.',
+  security: [{ operator: [] }],
+  creates: true,
+  request: { body: body(given) },
+  responses: accepted,
+});
+
+/** Backfills. */
+export const backfillRoutes = (deps: ApiDependencies) =>
+  router().openapi(backfill, async (c) => {
+    const { subscriber, from, per_second = PACE, reason } = c.req.valid('json');
+    const known = await findSubscriber(deps.database.sql, subscriber);
+    if (!known) throw notFound(`subscriber ${JSON.stringify(subscriber)}`);
+    const input = { subscriber, ...(from && { from: from.toISOString() }), ...(known.ordering !== 'none' && { ordered: true }) };
+    return await begin(c, deps, c.req.valid('json'), { verb: 'backfill', input, per_second }, reason);
+  });

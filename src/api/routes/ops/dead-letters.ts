@@ -1,0 +1,136 @@
+import { z } from '@hono/zod-openapi';
+import { type Letters, listCauses, listDeadLetters } from '../../../ops/dead-letters.ts';
+import { discard } from '../../../ops/discard.ts';
+import type { ApiDependencies } from '../../dependencies.ts';
+import { moment, text, timestamp, typeName, uuid } from '../../fields.ts';
+import { once } from '../../middleware/idempotency.ts';
+import { idCursor, limit, pageOf, toPage } from '../../paging.ts';
+import { body, json, operation, router } from '../../router.ts';
+import { accepted, begin, perSecond, reason } from './jobs.ts';
+
+const filters = {
+  subscriber: text(1, 255).optional(),
+  cause: text(1, 255).optional().openapi({ description: 'Exactly this one.', example: 'HTTP 500' }),
+  from: moment.optional().openapi({ description: 'Given up at that moment or later.' }),
+  to: moment.optional().openapi({ description: 'Given up before that moment.' }),
+  type: typeName.optional(),
+  workspace_id: uuid.optional(),
+  message_id: uuid.optional(),
+};
+
+const some = { ids: z.array(uuid).min(1).max(1000).optional(), filter: z.strictObject(filters).optional() };
+const exactlyOne = (given: { ids?: unknown; filter?: unknown }) => (given.ids === undefined) !== (given.filter === undefined);
+const wantsOne = { path: ['filter'], message: 'wants either ids or a filter; {} is all of them' };
+
+/** Dead letters by their ids, or all that fit a filter; what else is in the body beside them. */
+export const letters = <More extends z.ZodRawShape>(more: More) => z.strictObject({ ...some, ...more }).refine(exactlyOne, wantsOne);
+
+/** As a job keeps it. */
+export const lettersOf = ({ ids, filter }: { ids?: string[]; filter?: Record<string, unknown> }): Letters =>
+  ids ? { ids } : { filter: JSON.parse(JSON.stringify(filter ?? {})) };
+
+const letter = z
+  .object({
+    id: uuid,
+    event_id: uuid,
+    type: z.string(),
+    workspace_id: uuid,
+    channel_id: uuid.nullable(),
+    message_id: uuid.nullable(),
+    subscriber: z.string(),
+    target: z.string().nullable().openapi({ description: 'Which endpoint or recipient; null for the event as a whole.' }),
+    cause: z.string().openapi({ example: 'HTTP 500' }),
+    reason: z.string(),
+    attempts: z.int(),
+    created_at: timestamp,
+    retrying: z.boolean().openapi({ description: 'Whether somebody is trying it again.' }),
+    workflow: z.object({ id: z.string(), url: z.string().nullable() }).nullable(),
+  })
+  .openapi('DeadLetter');
+
+const cause = z
+  .object({
+    subscriber: z.string(),
+    cause: z.string(),
+    count: z.int(),
+    first: timestamp,
+    last: timestamp,
+    example: z.object({ id: uuid, event_id: uuid, message_id: uuid.nullable(), reason: z.string(), dispatch_id: uuid }),
+  })
+  .openapi('DeadLetterCause');
+
+const ops = { tags: ['Operations'], security: [{ operator: [] as string[] }] };
+
+const list = operation({
+  method: 'get',
+  path: '/v1/ops/dead_letters',
+  ...ops,
+  summary: 'List what was given up, newest first',
+  request: { query: z.strictObject({ ...filters, limit, cursor: idCursor }) },
+  responses: { 200: json(pageOf(letter), 'Dead letters.') },
+});
+
+const causes = operation({
+  method: 'get',
+  path: '/v1/ops/dead_letters/causes',
+  ...ops,
+  summary: 'Group what was given up by subscriber and cause',
+  request: { query: z.strictObject(filters) },
+  responses: { 200: json(z.object({ data: z.array(cause) }).openapi('DeadLetterCauses'), 'Causes, the most frequent first, 200 at most.') },
+});
+
+const retry = operation({
+  method: 'post',
+  path: '/v1/ops/dead_letters/retry',
+  ...ops,
+  summary: 'Try dead letters again; what is done of them is not done twice',
+  creates: true,
+  request: { body: body(letters({ per_second: perSecond, reason }).openapi('Retry')) },
+  responses: accepted,
+});
+
+const give = operation({
+  method: 'post',
+  path: '/v1/ops/dead_letters/discard',
+  ...ops,
+  summary: 'Give dead letters up for good; the audit chain keeps who and why',
+  creates: true,
+  request: { body: body(letters({ reason: text(1, 1000) }).openapi('Discard')) },
+  responses: { 200: json(z.object({ discarded: z.int() }).openapi('Discarded'), 'How many effects were given up.') },
+});
+
+function workflowOf(ui: ApiDependencies['temporalUi'], { dispatch_id, restarts }: { dispatch_id: string; restarts: number }) {
+  if (!ui) return null;
+  const id = restarts === 0 ? dispatch_id : `${dispatch_id}.${restarts}`;
+  const url = ui.url && `${ui.url.replace(/\/+$/, '')}/namespaces/${encodeURIComponent(ui.namespace)}/workflows/${id}`;
+  return { id, url: url ?? null };
+}
+
+/** What was given up: looking at it, trying it again, and giving it up for good. */
+export const deadLetterRoutes = (deps: ApiDependencies) =>
+  router()
+    .openapi(list, async (c) => {
+      const { limit, cursor, ...filter } = c.req.valid('query');
+      const rows = await listDeadLetters(deps.database.sql, { filter, limit: limit + 1, before: cursor });
+      const show = ({ dispatch_id, restarts, ...row }: (typeof rows)[number]) => ({
+        ...row,
+        workflow: workflowOf(deps.temporalUi, { dispatch_id, restarts }),
+      });
+      return c.json(
+        toPage(rows, limit, show, (row) => row.id),
+        200,
+      );
+    })
+    .openapi(causes, async (c) => c.json({ data: await listCauses(deps.database.sql, c.req.valid('query')) }, 200))
+    .openapi(retry, (c) => {
+      const given = c.req.valid('json');
+      return begin(c, deps, given, { verb: 'retry', input: { ...lettersOf(given) }, per_second: given.per_second }, given.reason);
+    })
+    .openapi(give, async (c) => {
+      const given = c.req.valid('json');
+      const by = c.get('operator').name;
+      const answer = await once(c, deps, given, async () => ({
+        discarded: await discard(deps.database, lettersOf(given), by, given.reason),
+      }));
+      return c.json(answer, 200);
+    });

@@ -1,0 +1,29 @@
+import { z } from '@hono/zod-openapi';
+import { isBeingRebuilt, REBUILDABLE } from '../../../ops/rebuild.ts';
+import type { ApiDependencies } from '../../dependencies.ts';
+import { conflict } from '../../problem.ts';
+import { body, operation, router } from '../../router.ts';
+import { accepted, begin, perSecond, reason } from './jobs.ts';
+
+const message = `wants one of ${REBUILDABLE.join(', ')}: what they show follows from what is stored`;
+const given = z.strictObject({ subscriber: z.enum(REBUILDABLE, { message }), per_second: perSecond, reason }).openapi('Rebuild');
+
+const rebuild = operation({
+  method: 'post',
+  path: '/v1/ops/rebuilds',
+  tags: ['Operations'],
+  summary: 'Make a projection anew while it is read, and swap at the end',
+  security: [{ operator: [] }],
+  creates: true,
+  request: { body: body(given) },
+  responses: accepted,
+});
+
+/** Rebuilds of projections. */
+export const rebuildRoutes = (deps: ApiDependencies) =>
+  router().openapi(rebuild, async (c) => {
+    const { subscriber, per_second, reason } = c.req.valid('json');
+    const other = await isBeingRebuilt(deps.database.sql, subscriber);
+    if (other) throw conflict(`${subscriber} is being rebuilt already, by job ${other}; cancel that one first.`);
+    return await begin(c, deps, c.req.valid('json'), { verb: 'rebuild', input: { subscriber }, per_second }, reason);
+  });

@@ -1,0 +1,85 @@
+import { z } from '@hono/zod-openapi';
+import { explainPlan, planReplay } from '../../../ops/replay.ts';
+import { findSubscriber } from '../../../ops/subscriber.ts';
+import type { ApiDependencies } from '../../dependencies.ts';
+import { moment, text, typeName, uuid } from '../../fields.ts';
+import { conflict, invalid } from '../../problem.ts';
+import { body, json, operation, router } from '../../router.ts';
+import { accepted, begin, perSecond, reason } from './jobs.ts';
+
+/** Events a second, unless it is said: what lets live traffic keep its latency. */
+export const PACE = 500;
+
+const given = z
+  .strictObject({
+    from: moment.optional().openapi({ description: 'Events of that moment or later.' }),
+    to: moment.optional().openapi({ description: 'Events before that moment; default: now.' }),
+    channel_id: uuid.optional(),
+    type: typeName.optional(),
+    subscriber: text(1, 255).optional().openapi({ description: 'Only its effects, and then also of events it never got.' }),
+    message_id: uuid.optional(),
+    workspace_id: uuid.optional(),
+    dry_run: z.boolean().default(false).openapi({ description: 'Count what would be done, and do nothing.' }),
+    force: z
+      .boolean()
+      .default(false)
+      .openapi({ description: 'Also do again what calls the outside: webhooks that were answered 2xx, under the same webhook-id.' }),
+    per_second: perSecond,
+    reason,
+  })
+  .openapi('Replay');
+
+const plan = z
+  .object({
+    dry_run: z.literal(true),
+    summary: z.string().openapi({ example: '4,212 events, 3 subscribers, 11 webhooks already answered 2xx: skipped' }),
+    events: z.int(),
+    effects: z.int().openapi({ description: 'How many would be brought about.' }),
+    webhooks_answered: z.int().openapi({ description: 'Answered 2xx: skipped, unless `force`.' }),
+    subscribers: z.array(
+      z.object({
+        name: z.string(),
+        again: z
+          .enum(['freely', 'asked', 'never'])
+          .openapi({ description: 'Whether what is done may be done again; `asked`: with `force`.' }),
+        runs: z.int().openapi({ description: 'Effects that would be brought about.' }),
+        retries: z.int().openapi({ description: 'Of these, dead letters.' }),
+        skipped: z.int().openapi({ description: 'Done, and left as it is.' }),
+        in_flight: z.int().openapi({ description: 'Under way, or not dispatched yet: left alone.' }),
+        never: z.int().openapi({ description: 'Never dispatched to it, and left so: a backfill does that.' }),
+      }),
+    ),
+  })
+  .openapi('ReplayPlan');
+
+const replay = operation({
+  method: 'post',
+  path: '/v1/ops/replays',
+  tags: ['Operations'],
+  summary: 'Run effects again for events of the log',
+  description:
+    'What is dead is tried again. What is done is done again where doing it twice comes to the same (search); with `force` also what ' +
+    'calls the outside (webhooks, under the same webhook-id). What counts or is ordered (analytics, cache, audit) never is: rebuild it. ' +
+    'What is under way is left alone.',
+  security: [{ operator: [] }],
+  creates: true,
+  request: { body: body(given) },
+  responses: { 200: json(plan, 'What a replay would do (`dry_run`).'), ...accepted },
+});
+
+/** Replays. */
+export const replayRoutes = (deps: ApiDependencies) =>
+  router().openapi(replay, async (c) => {
+    const { dry_run, per_second = PACE, reason, ...rest } = c.req.valid('json');
+    const input = JSON.parse(JSON.stringify({ ...rest, to: rest.to ?? new Date() }));
+    const subscriber = rest.subscriber === undefined ? null : await findSubscriber(deps.database.sql, rest.subscriber);
+    if (subscriber === undefined) throw invalid([{ path: 'subscriber', message: 'is not registered' }]);
+    if (subscriber && rest.force && subscriber.again === 'never')
+      throw conflict(
+        `${subscriber.name} is never done again, it would count twice or come out of order: rebuild it (search, analytics, cache), or replay without force.`,
+      );
+    if (!dry_run) return await begin(c, deps, c.req.valid('json'), { verb: 'replay', input, per_second }, reason);
+    const planned = await planReplay(deps.database.sql, input);
+    const effects = planned.subscribers.reduce((n, { runs }) => n + runs, 0);
+    return c.json({ dry_run: true as const, summary: explainPlan(planned, rest.force), effects, ...planned }, 200);
+  });

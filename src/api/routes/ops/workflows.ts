@@ -1,0 +1,58 @@
+import { z } from '@hono/zod-openapi';
+import { resetOne } from '../../../ops/reset.ts';
+import type { ApiDependencies } from '../../dependencies.ts';
+import { text } from '../../fields.ts';
+import { conflict, notFound } from '../../problem.ts';
+import { body, json, operation, router } from '../../router.ts';
+import { letters, lettersOf } from './dead-letters.ts';
+import { accepted, begin, perSecond, reason } from './jobs.ts';
+
+const ops = { tags: ['Operations'], security: [{ operator: [] as string[] }] };
+
+/** Resets a second, unless it is said: the server's own batch does 50, beside live traffic. */
+const PACE = 20;
+
+const reset = operation({
+  method: 'post',
+  path: '/v1/ops/workflows/{id}/reset',
+  ...ops,
+  summary: 'Reset a workflow that has ended to its first task; what is done is not done twice',
+  request: { params: z.object({ id: text(1, 255) }) },
+  responses: {
+    200: json(
+      z.object({ id: z.string(), run_id: z.string(), url: z.string().nullable() }).openapi('ResetWorkflow'),
+      'The workflow, with its new run.',
+    ),
+  },
+});
+
+const bulk = operation({
+  method: 'post',
+  path: '/v1/ops/resets',
+  ...ops,
+  summary: 'Reset the workflows that have given up these dead letters',
+  creates: true,
+  request: { body: body(letters({ per_second: perSecond, reason }).openapi('Resets')) },
+  responses: accepted,
+});
+
+/** Temporal's own reset, of one workflow or of many. */
+export const workflowRoutes = (deps: ApiDependencies) =>
+  router()
+    .openapi(reset, async (c) => {
+      const { id } = c.req.valid('param');
+      if (!deps.resetWorkflow) throw noWorkflows();
+      const answer = await resetOne({ database: deps.database, resetWorkflow: deps.resetWorkflow }, id, c.get('operator').name);
+      if ('refused' in answer) throw answer.refused === 'absent' ? notFound('workflow') : conflict(answer.why);
+      const ui = deps.temporalUi;
+      const run = `namespaces/${encodeURIComponent(ui?.namespace ?? 'default')}/workflows/${id}/${answer.runId}/history`;
+      return c.json({ id, run_id: answer.runId, url: ui?.url ? `${ui.url.replace(/\/+$/, '')}/${run}` : null }, 200);
+    })
+    .openapi(bulk, (c) => {
+      const given = c.req.valid('json');
+      if (!deps.resetWorkflow) throw noWorkflows();
+      return begin(c, deps, given, { verb: 'reset', input: { ...lettersOf(given) }, per_second: given.per_second ?? PACE }, given.reason);
+    });
+
+const noWorkflows = () =>
+  conflict('There are no workflows under KNOCKON_TRANSPORT=pg-boss; retry the dead letters instead (POST /v1/ops/dead_letters/retry).');

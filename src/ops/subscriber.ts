@@ -1,0 +1,14 @@
+import type { Sql } from 'postgres';
+
+/** What operations need to know of a subscriber. */
+export interface Known {
+  name: string;
+  again: 'freely' | 'asked' | 'never';
+  ordering: 'none' | 'channel' | 'exclusive';
+}
+
+/** @returns undefined where nobody of that name has registered */
+export async function findSubscriber(sql: Sql, name: string): Promise<Known | undefined> {
+  const [row] = await sql<Known[]>`select name, again, ordering from subscribers where name = ${name}`;
+  return row;
+}

@@ -1,0 +1,103 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { rebuildAnalytics } from '../activities/analytics/rebuild.ts';
+import { rebuildCache } from '../activities/cache/rebuild.ts';
+import { summaryStore } from '../activities/cache/summaries.ts';
+import { rebuildSearch } from '../activities/search/rebuild.ts';
+import type { Config } from '../config.ts';
+import type { Database } from '../db/client.ts';
+import { driveJob } from '../ops/drive.ts';
+import { cancelJob, openJobs } from '../ops/jobs.ts';
+import type { JobDependencies } from '../ops/verb.ts';
+import type { JobDriver, JobProgress, JobRef } from '../transport/job.ts';
+import type { Started } from './process.ts';
+import { repeat } from './repeat.ts';
+import type { ChosenTransport } from './transport.ts';
+
+/** How long one stretch of work on a job takes, in ms: what the histories of jobs grow by. */
+const STRETCH = 20_000;
+
+/** The same where others wait for their turn. */
+const ALONE = 2000;
+
+/** How often it is looked for jobs that nobody drives, in ms: often where there are no workflows to do it. */
+const LOOK = { workflows: 5000, none: 500 };
+
+/** A running job of which nothing was heard for so long, in ms, has lost its workflow. */
+const LOST = 60_000;
+
+interface Wiring {
+  config: Config;
+  database: Database;
+  chosen: Pick<ChosenTransport, 'transport' | 'recovery' | 'resetWorkflow'>;
+  log: Logger;
+  started: Started;
+}
+
+/** What jobs need, of this process. */
+export function jobDependencies({ config, database, chosen, log, started }: Wiring): JobDependencies {
+  const summaries = started.add(summaryStore(database.db, config.REDIS_URL), (s) => s.close());
+  const { transport, recovery, resetWorkflow } = chosen;
+  const rebuilds = { search: rebuildSearch(database), analytics: rebuildAnalytics(database), cache: rebuildCache(database, summaries) };
+  return { sql: database.sql, transport, recovery, resetWorkflow, rebuilds, log };
+}
+
+/** The activities of a job's workflow. `heartbeat` is called every few seconds, `signal` says when to stop. */
+export function jobActivities(deps: JobDependencies, context: () => { heartbeat(): void; cancellationSignal: AbortSignal }) {
+  return {
+    async driveJob(job: JobRef): Promise<JobProgress> {
+      const { heartbeat, cancellationSignal } = context();
+      const heart = setInterval(heartbeat, 3000);
+      try {
+        const progress = await driveJob(deps, job.id, cancellationSignal, STRETCH);
+        // Whoever deletes a job has no more use for it.
+        return progress ?? { state: 'cancelled', done: 0, failed: 0, total: null, error: null, wait_ms: 0 };
+      } finally {
+        clearInterval(heart);
+      }
+    },
+    cancelJob: (job: JobRef) => cancelJob(deps.sql, job.id),
+  };
+}
+
+/**
+ * Sees to it that every job is driven: starts those whose workflow was not started or is no more; where the transport has no
+ * workflows, drives them itself.
+ */
+export function startJobs(wiring: Wiring & { driver: JobDriver | null }): void {
+  const { driver, database, log, started } = wiring;
+  if (!driver) {
+    driveHere(wiring);
+    return;
+  }
+  const pass = async () => {
+    for (const job of await openJobs(database.sql, LOST)) await driver.start(job);
+  };
+  started.add(repeat('start jobs that nobody drives', LOOK.workflows, pass, log), (loop) => loop.stop());
+}
+
+function driveHere(wiring: Wiring): void {
+  const { database, log, started } = wiring;
+  const deps = jobDependencies(wiring);
+  const stopping = new AbortController();
+  const loop = async () => {
+    while (!stopping.signal.aborted) {
+      const pass = openJobs(database.sql, 0).then((open) => Promise.all(open.map((job) => driveAlone(deps, job, stopping.signal))));
+      await pass.catch((error) => log.warn({ err: error }, 'could not drive jobs; trying again later'));
+      await wait(LOOK.none, undefined, { signal: stopping.signal }).catch(() => {});
+    }
+  };
+  const running = loop();
+  started.add(stopping, async (s) => {
+    s.abort();
+    await running;
+  });
+}
+
+/** Unless another process is at it. */
+async function driveAlone(deps: JobDependencies, { id }: JobRef, signal: AbortSignal): Promise<void> {
+  await deps.sql.begin(async (tx) => {
+    const [lock] = await tx`select pg_try_advisory_xact_lock(hashtextextended(${id}, 1)) as taken`;
+    if (lock?.taken) await driveJob(deps, id, signal, ALONE);
+  });
+}
