@@ -4,6 +4,8 @@ import type { Database } from '../db/client.ts';
 import type { MessageWriter } from '../messages/create.ts';
 import type { Message } from '../messages/message.ts';
 import type { Steering } from '../ops/controls.ts';
+import type { Diagnosis } from '../ops/doctor.ts';
+import type { JobHands } from '../ops/jobs.ts';
 import type { VerifyOptions } from '../ops/verify.ts';
 import type { Seal } from '../seal.ts';
 import type { Limits } from './limits/index.ts';
@@ -54,10 +56,12 @@ export interface ApiDependencies {
   backlog(taskQueue: string): Promise<{ count: number; age_seconds: number } | null>;
   /** The transport's queues, for operators. */
   queues: Steering['queues'];
-  /** Who works on jobs; null: relays do, by themselves. */
-  driver?: JobDriver | null;
-  /** Resets a workflow to its first task, and resolves with the new run's id. Null: there are no workflows. */
-  resetWorkflow?: ((id: string, reason: string) => Promise<string>) | null;
+  /** Looks at everything that is known to go wrong. */
+  diagnose(): Promise<Diagnosis>;
+  /** Who works on jobs; default: relays do, by themselves. */
+  driver?: JobHands['driver'];
+  /** Default: there are no workflows. */
+  resetWorkflow?: JobHands['resetWorkflow'];
   /** Which dispatches the transport is at work on; without it all that is open counts as in flight. */
   running?: VerifyOptions['running'];
   readiness(): Promise<{ ok: boolean; detail: Record<string, unknown> }>;

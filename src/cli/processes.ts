@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { type Config, ConfigError, readConfig } from '../config.ts';
 import type { Running } from '../workers/process.ts';
 import { CommandError, EXIT, processTerminal, reported } from './output.ts';
@@ -16,6 +16,7 @@ const temporal = [
 ];
 const always = [
   ['KNOCKON_SHUTDOWN', 'how long a stopping process lets its work finish (30s)'],
+  ['KNOCKON_VERSION', "what this build calls itself, such as a commit (the package's version)"],
   ['LOG_LEVEL', 'fatal, error, warn, info, debug, trace or silent (info)'],
 ];
 
@@ -27,6 +28,7 @@ export function processCommands(program: Command): void {
       ['KNOCKON_ADMIN_KEY', "the operator's key, 16 characters or more; unset: no workspace can be made"],
       ['KNOCKON_HOST, KNOCKON_PORT', 'where it listens (127.0.0.1, 3000)'],
       ['KNOCKON_DISPATCHER', '"off" where `knockon relay` runs by itself (on)'],
+      ['KNOCKON_PAUSED_TOO_LONG', 'how long a subscriber may be paused before /readyz, /metrics and the doctor tell of it (1h)'],
       ['KNOCKON_READY_AGE', '/readyz fails once an event has waited this long for its dispatch (60s)'],
       ['KNOCKON_RELAY_AGE', 'age at which a claim that was not started is taken over (15s)'],
       ['KNOCKON_DRAIN', 'how long it goes on answering when told to stop, while /readyz says no (1s)'],
@@ -50,7 +52,14 @@ export function processCommands(program: Command): void {
     takes: temporal,
     start: async (config) => (await import('../workers/workflows.ts')).start(config),
   });
-  const effects = worker.command('effects').option('--only <names>', 'host these effects alone, separated by commas');
+  const effects = worker
+    .command('effects')
+    .option('--only <names>', 'host these effects alone, separated by commas')
+    .option(
+      '--concurrency <n>',
+      'calls of each effect at once in this process, 1 to 1000 (default: what it says, else KNOCKON_CONCURRENCY)',
+      atOnce,
+    );
   addProcess(effects, 'host effects, each on its own task queue, and register them', {
     needs: [database, secret],
     takes: [
@@ -63,7 +72,8 @@ export function processCommands(program: Command): void {
       ['REDIS_URL', 'set: channel summaries are kept in Redis'],
       ...temporal,
     ],
-    start: async (config, options) => (await import('../workers/effects.ts')).start(config, { only: list(options.only) }),
+    start: async (config, options) =>
+      (await import('../workers/effects.ts')).start(config, { only: list(options.only), concurrency: options.concurrency }),
   });
   addMigrate(program);
 }
@@ -72,7 +82,12 @@ interface ProcessCommand {
   /** Variables that must be set, and those that may be, each with what it wants. */
   needs: string[][];
   takes: string[][];
-  start(config: Config, options: { only?: string }): Promise<Running>;
+  start(config: Config, options: ProcessOptions): Promise<Running>;
+}
+
+interface ProcessOptions {
+  only?: string;
+  concurrency?: number;
 }
 
 function addProcess(command: Command, description: string, { needs, takes, start }: ProcessCommand): void {
@@ -80,14 +95,14 @@ function addProcess(command: Command, description: string, { needs, takes, start
     .description(description)
     .addHelpText('after', variables(needs, [...takes, ...always]))
     .addHelpText('after', '\nSIGTERM or Ctrl-C lets running work finish, then stops; a second one stops at once.')
-    .action(async (options: { only?: string }) => {
+    .action(async (options: ProcessOptions) => {
       await reported(() => run(start, options))();
       // What a failed start has opened, and native handles of the SDK, would hold the process open.
       process.exit(process.exitCode ?? EXIT.done);
     });
 }
 
-async function run(start: ProcessCommand['start'], options: { only?: string }): Promise<void> {
+async function run(start: ProcessCommand['start'], options: ProcessOptions): Promise<void> {
   const config = configuration();
   const { runProcess } = await import('../workers/process.ts');
   await runProcess(() => start(config, options), config.KNOCKON_SHUTDOWN).catch(explained);
@@ -143,6 +158,12 @@ function explained(error: unknown): never {
   if (code === 'EADDRINUSE') throw new CommandError(`${message}: something listens there already; set KNOCKON_PORT.`);
   if (code) throw new CommandError(`Could not start: ${message || code} (${code})`);
   throw error;
+}
+
+function atOnce(text: string): number {
+  const n = Number(text);
+  if (Number.isInteger(n) && n >= 1 && n <= 1000) return n;
+  throw new InvalidArgumentError('It wants a whole number from 1 to 1000.');
 }
 
 const list = (names: string | undefined) =>

@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
+import type { SubscriberStatus } from '../ops/subscriber-status.ts';
 import { findApi } from './address.ts';
 import { type ApiOptions, addApiOptions } from './api-options.ts';
 import { type Api, createApi } from './client.ts';
-import { duration, processTerminal, reported, type Terminal, table } from './output.ts';
+import { findOperatorsApi, type OpsOptions } from './ops.ts';
+import { CommandError, duration, EXIT, processTerminal, reported, styled, type Terminal, table } from './output.ts';
 
-/** A subscriber, as `GET /v1/subscribers` answers it. */
+/** A subscriber, as `GET /v1/subscribers` answers a workspace's key. */
 interface SubscriberView {
   name: string;
   event_types: string[];
@@ -17,35 +19,113 @@ interface SubscriberView {
 }
 
 const MORE = `
-backlog  calls that wait in the subscriber's task queue (– where Temporal does not say)
-lag      age of the oldest dispatched event that it has neither done nor given up
+With an operator's key:
+  state    active, paused (by whom, why and until when is below the table) or limited
+  backlog  events for it that it has neither done nor given up; oldest: the age of the oldest of them
+  waiting  events that wait for a moment of their own, such as a mail that gives its reader time
+  done/s   events done a second, over the last minute
+  errors   of what was tried in the last five minutes, which part failed
+  workers  worker processes that take its calls, and the versions they run
+With a workspace's key alone (--api-key, or no operator's key is known):
+  backlog  calls that wait in the subscriber's task queue (– where Temporal does not say)
+  lag      age of the oldest dispatched event that it has neither done nor given up
 
 Examples:
   $ knockon subscribers
-  $ knockon subscribers --json | jq '.[] | select(.lag_seconds > 60) | .name'
+  $ knockon subscribers --json | jq '.[] | select(.state == "paused") | .name'
 
-Exit codes: 0 shown; 1 the API can't be reached or refuses.`;
+Exit codes: 0 shown; 1 the API refuses, or with a workspace's key can't be reached; 2 wrong usage; 3 the API can't be reached.`;
 
 export function subscribersCommand(program: Command): void {
   const command = program
     .command('subscribers')
-    .summary('show who listens to what, and how far behind they are')
-    .description('Shows who listens to what: each subscriber with its event types, task queue, state, backlog and lag.')
+    .summary('show who listens to what, and how they are doing')
+    .description('Shows who listens to what and how they are doing: state, backlog, what gets done, errors and workers.')
+    .option('--url <url>', 'the same as --api-url')
+    .option('--key <key>', "an operator's key (default: KNOCKON_ADMIN_KEY, else the up.json of `knockon up`)")
     .addHelpText('after', MORE);
   addApiOptions(command).action(
-    reported(async (options: ApiOptions) => {
-      const api = createApi(findApi(options));
-      await showSubscribers(api, processTerminal(), options.json).finally(() => api.close());
+    reported(async (options: ApiOptions & OpsOptions) => {
+      const address = options.apiKey ? undefined : operators(options);
+      const api = createApi(address ?? findApi({ ...options, apiUrl: options.url ?? options.apiUrl }), {
+        unreachable: address && EXIT.unreachable,
+      });
+      const show = address ? showStatuses : showSubscribers;
+      await show(api, processTerminal(), options.json).finally(() => api.close());
     }),
   );
 }
 
-export async function showSubscribers(api: Api, terminal: Terminal, json?: boolean): Promise<void> {
-  const all: SubscriberView[] = [];
-  for await (const subscriber of api.list<SubscriberView>('/v1/subscribers')) all.push(subscriber);
+/** Undefined where no operator's key is known: a workspace's may be. */
+function operators(options: OpsOptions) {
+  try {
+    return findOperatorsApi(options);
+  } catch (error) {
+    if (error instanceof CommandError && !options.key) return undefined;
+    throw error;
+  }
+}
+
+async function listAll<T>(api: Api, path: string): Promise<T[]> {
+  const all: T[] = [];
+  for await (const one of api.list<T>(path)) all.push(one);
+  return all;
+}
+
+const NOBODY = 'Nobody has subscribed yet: a worker registers its effects when it starts (`knockon worker effects`).';
+
+/** What an operator sees. */
+export async function showStatuses(api: Api, terminal: Terminal, json?: boolean): Promise<void> {
+  const all = await listAll<SubscriberStatus>(api, '/v1/ops/subscribers');
   if (json) return terminal.out(JSON.stringify(all));
-  if (all.length === 0)
-    return terminal.out('Nobody has subscribed yet: a worker registers its effects when it starts (`knockon worker effects`).');
+  if (all.length === 0) return terminal.out(NOBODY);
+  const head = ['subscriber', 'state', 'task queue', 'versions', 'workers', 'backlog', 'oldest', 'waiting', 'done/s', 'errors'];
+  terminal.out(
+    table(
+      terminal,
+      head,
+      all.map((s) => rowOf(terminal, s)),
+      4,
+    ),
+  );
+  for (const line of all.flatMap(notes)) terminal.out(`\n${line}`);
+}
+
+function rowOf(terminal: Terminal, s: SubscriberStatus): (string | number)[] {
+  const state = s.state === 'limited' ? `≤ ${s.per_second}/s` : s.state;
+  const colour = s.state === 'active' ? 'green' : 'yellow';
+  const oldest = s.backlog === 0 ? '–' : duration(s.backlog_age_seconds * 1000);
+  const errors = `${(s.error_rate * 100).toFixed(s.error_rate > 0 && s.error_rate < 0.1 ? 1 : 0)} %`;
+  const workers = s.workers === 0 ? styled(terminal, 'red', '0') : s.workers;
+  const versions = s.versions.join(' ') || '–';
+  return [
+    s.name,
+    styled(terminal, colour, state),
+    s.task_queue,
+    versions,
+    workers,
+    s.backlog,
+    oldest,
+    s.waiting,
+    s.rate.toFixed(1),
+    errors,
+  ];
+}
+
+function notes({ name, paused, applied, workers }: SubscriberStatus): string[] {
+  const until = paused?.until ? `until ${paused.until}` : 'until somebody resumes it';
+  return [
+    ...(paused ? [`${name} was paused by ${paused.by} at ${paused.at}, ${until}: ${paused.reason}`] : []),
+    ...(applied ? [] : [`${name}: Temporal does not answer; what was asked holds as soon as it does.`]),
+    ...(workers === 0 ? [`${name} has no worker: its events wait. \`knockon worker effects --only ${name}\` starts one.`] : []),
+  ];
+}
+
+/** What a workspace's key may see. */
+export async function showSubscribers(api: Api, terminal: Terminal, json?: boolean): Promise<void> {
+  const all = await listAll<SubscriberView>(api, '/v1/subscribers');
+  if (json) return terminal.out(JSON.stringify(all));
+  if (all.length === 0) return terminal.out(NOBODY);
   const rows = all.map((s) => [
     s.name,
     s.event_types.join(' '),

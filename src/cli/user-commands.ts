@@ -1,7 +1,11 @@
 import type { Command } from 'commander';
 import { demoCommand } from './demo.ts';
+import { doctorCommand } from './doctor.ts';
+import { drainCommand } from './drain.ts';
 import { importCommand } from './import.ts';
 import { logCommand } from './log.ts';
+import { scaleCommand } from './scale.ts';
+import { limitCommand, pauseCommand, resumeCommand } from './steer.ts';
 import { subscribersCommand } from './subscribers.ts';
 import { traceCommand } from './trace.ts';
 import { verifyCommand } from './verify.ts';
@@ -12,6 +16,12 @@ export const userCommands: ((program: Command) => void)[] = [
   importCommand,
   traceCommand,
   subscribersCommand,
+  pauseCommand,
+  resumeCommand,
+  limitCommand,
+  drainCommand,
+  scaleCommand,
   verifyCommand,
   logCommand,
+  doctorCommand,
 ];

@@ -13,11 +13,15 @@ import type { Config } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import { createMessageWriter } from '../messages/create.ts';
 import { LedgerCheck } from '../ops/check.ts';
+import type { Patient } from '../ops/doctor/finding.ts';
+import { diagnose } from '../ops/doctor.ts';
 import { registerLedgerMetrics } from '../ops/metrics.ts';
+import { forgottenPauses, registerPauseMetrics } from '../ops/paused.ts';
 import { readiness } from '../ops/readiness.ts';
 import { EVENTS_CHANNEL } from '../outbox/emit.ts';
 import { createSeal } from '../seal.ts';
 import { startJobs } from './jobs.ts';
+import { versionOf } from './presence.ts';
 import { createLog, type Running, Started } from './process.ts';
 import { createDispatcher } from './relay.ts';
 import { repeat } from './repeat.ts';
@@ -52,6 +56,7 @@ export async function start(config: Config): Promise<Running> {
     (loop) => loop.stop(),
   );
   registerLedgerMetrics(metrics, database.sql, () => check.latest);
+  registerPauseMetrics(metrics, database.sql, config.KNOCKON_PAUSED_TOO_LONG);
   let draining = false;
   const app = createApp({
     database,
@@ -63,10 +68,13 @@ export async function start(config: Config): Promise<Running> {
     readiness: async () => {
       if (draining) return { ok: false, detail: { problem: 'this process is stopping' } };
       const { ok, detail } = await readiness(database.sql, config.KNOCKON_READY_AGE, check.latest);
-      return { ok, detail: { ...detail } };
+      // Told and not failed for: somebody has meant it, and requests are none the worse.
+      const paused_too_long = await forgottenPauses(database.sql, config.KNOCKON_PAUSED_TOO_LONG).catch(() => []);
+      return { ok, detail: { ...detail, ...(paused_too_long.length > 0 && { paused_too_long }) } };
     },
     running: recovery.running,
     queues,
+    diagnose: () => diagnose(patientOf(config, { database, queues, running: recovery.running })),
     driver,
     resetWorkflow,
     adminKey: config.KNOCKON_ADMIN_KEY,
@@ -85,6 +93,11 @@ export async function start(config: Config): Promise<Running> {
       await started.stop();
     },
   };
+}
+
+function patientOf(config: Config, given: Pick<Patient, 'database' | 'queues' | 'running'>): Patient {
+  const { KNOCKON_READY_AGE: readyAgeMs, KNOCKON_PAUSED_TOO_LONG: pausedTooLongMs } = config;
+  return { ...given, version: versionOf(config), readyAgeMs, pausedTooLongMs };
 }
 
 /** What the API has from the effects. */

@@ -15,14 +15,17 @@ export class UnknownEffectError extends Error {
 }
 
 /** `knockon worker effects`: hosts effects, each on its own queue of the transport, and registers them as subscribers. */
-export async function start(config: Config, options: { only?: string[] } = {}): Promise<Running> {
+export async function start(given: Config, options: { only?: string[]; concurrency?: number } = {}): Promise<Running> {
+  const { only, concurrency } = options;
+  const config = concurrency === undefined ? given : { ...given, KNOCKON_CONCURRENCY: concurrency };
   const log = createLog('worker effects', config.LOG_LEVEL);
   const started = new Started();
   const connections = Math.min(2 * config.KNOCKON_CONCURRENCY, 16);
   const database = started.add(connectDatabase(config.DATABASE_URL, { connections, name: 'knockon worker effects' }), (d) => d.close());
   const { effects, close } = createEffects(effectSettings(config), database);
   started.add(close, (c) => c());
-  const hosted = select(effects, options.only);
+  // What is asked for this process goes before what an effect says of itself.
+  const hosted = select(effects, only).map((effect) => ({ ...effect, concurrency: concurrency ?? effect.concurrency }));
   const { ended } = await hostEffects({ config, database, effects: hosted, log, started });
   return { stop: () => started.stop(), ended };
 }

@@ -59,6 +59,7 @@ function dependencies(database: Database, seal: Seal): ApiDependencies {
     }),
     backlog: async () => null,
     queues: noQueues,
+    diagnose: async () => ({ ok: true, findings: [] }),
     readiness: async () => ({ ok: true, detail: {} }),
     adminKey: OPERATOR,
     temporalUi: { url: 'http://localhost:8233/', namespace: 'default' },

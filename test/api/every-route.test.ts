@@ -284,7 +284,8 @@ describe('every route', () => {
   test('answers 503 with Retry-After while the database is away', async () => {
     const away = connectDatabase('postgres://nobody@127.0.0.1:9/none');
     const app = api.another({ database: away, writer: createMessageWriter({ sql: away.sql, onStored: () => {} }) });
-    for (const operation of all) {
+    // The doctor says so in its answer.
+    for (const operation of all.filter(({ path }) => path !== '/v1/ops/doctor')) {
       const path = fill(operation, { handle: 'ada', name: 'search' });
       const answer = await request(app, operation.method, path, { key: keyFor(operation), body: bodies[titleOf(operation)] });
       expectProblem(answer, 503, titleOf(operation));

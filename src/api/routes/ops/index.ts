@@ -1,12 +1,22 @@
 import type { ApiDependencies } from '../../dependencies.ts';
 import { router } from '../../router.ts';
 import { opsVerifyRoutes } from '../ops-verify.ts';
+import { backfillRoutes } from './backfills.ts';
+import { deadLetterRoutes } from './dead-letters.ts';
+import { doctorRoutes } from './doctor.ts';
+import { jobRoutes } from './jobs.ts';
 import { opsLogRoutes } from './log.ts';
 import { operatorRoutes } from './operators.ts';
+import { rebuildRoutes } from './rebuilds.ts';
+import { replayRoutes } from './replays.ts';
 import { opsSubscriberRoutes } from './subscribers.ts';
+import { workflowRoutes } from './workflows.ts';
+
+const failures = [deadLetterRoutes, workflowRoutes];
+const jobs = [replayRoutes, backfillRoutes, rebuildRoutes, jobRoutes];
 
 /** What operators see and do, a file of routes a noun; who calls is in `c.get('operator')`. A new one is a line here. */
-const all = [opsVerifyRoutes, opsLogRoutes, operatorRoutes, opsSubscriberRoutes];
+const all = [opsVerifyRoutes, opsLogRoutes, operatorRoutes, opsSubscriberRoutes, doctorRoutes, ...failures, ...jobs];
 
 /** Everything under /v1/ops. */
 export function opsRoutes(deps: ApiDependencies) {

@@ -1,0 +1,50 @@
+import { checkClock, checkDatabase, checkDisk, checkMigrations } from './doctor/database.ts';
+import type { Finding, Patient } from './doctor/finding.ts';
+import { checkBacklogs, checkDeadLetters, checkLedger, checkUndispatched } from './doctor/progress.ts';
+import { checkPaused, checkQueues, checkVersions, checkWorkers } from './doctor/subscribers.ts';
+import { checkTemporal } from './doctor/temporal.ts';
+
+/** What the doctor found. */
+export interface Diagnosis {
+  /** Whether every finding is. */
+  ok: boolean;
+  findings: Finding[];
+}
+
+type Check = (patient: Patient) => Promise<Finding[]>;
+
+/** In the order in which somebody would look: what the later ones need is checked by the earlier ones. */
+const checks: [name: string, check: Check][] = [
+  ['database', checkDatabase],
+  ['migrations', checkMigrations],
+  ['clock', checkClock],
+  ['disk', checkDisk],
+  ['temporal', checkTemporal],
+  ['workers', checkWorkers],
+  ['versions', checkVersions],
+  ['queues', checkQueues],
+  ['paused', checkPaused],
+  ['undispatched', checkUndispatched],
+  ['backlog', checkBacklogs],
+  ['dead letters', checkDeadLetters],
+  ['ledger', checkLedger],
+];
+
+/** Looks at everything that is known to go wrong; each finding that is not ok says what to do. Changes nothing, and never throws. */
+export async function diagnose(patient: Patient): Promise<Diagnosis> {
+  const [database] = await examine(patient, checks[0]!);
+  // Nothing of the rest could be found out.
+  const rest = database?.ok ? checks.slice(1) : checks.filter(([name]) => name === 'temporal');
+  const others = await Promise.all(rest.map((check) => examine(patient, check)));
+  const findings = [database!, ...others.flat()];
+  return { ok: findings.every(({ ok }) => ok), findings };
+}
+
+async function examine(patient: Patient, [check, examination]: [string, Check]): Promise<Finding[]> {
+  try {
+    return await examination(patient);
+  } catch (error) {
+    const detail = `could not be checked: ${error instanceof Error ? error.message || error.name : error}`;
+    return [{ check, ok: false, detail, remedy: 'Mend what is found above, then ask again; the log of the API may say more.' }];
+  }
+}

@@ -1,0 +1,65 @@
+import { statfs } from 'node:fs/promises';
+import { compareMigrations } from '../../db/migrations.ts';
+import { type Finding, fine, ill, type Patient } from './finding.ts';
+
+/** The oldest PostgreSQL that has what we use (`uuidv7()`). */
+const OLDEST = 180_000;
+
+export async function checkDatabase({ database: { sql } }: Patient): Promise<Finding[]> {
+  const began = performance.now();
+  const rows = await sql<{ number: number; version: string }[]>`
+    select current_setting('server_version_num')::int as number, current_setting('server_version') as version`.catch(asError);
+  if (rows instanceof Error) {
+    const remedy =
+      'Start Postgres, or correct DATABASE_URL of all processes. Messages are refused with 503 meanwhile; what is stored is safe.';
+    return [ill('database', `Postgres does not answer: ${rows.message}`, remedy)];
+  }
+  const { number = 0, version } = rows[0] ?? {};
+  if (number < OLDEST) return [ill('database', `it is PostgreSQL ${version}`, 'Upgrade it to PostgreSQL 18 or newer.')];
+  return [fine('database', `PostgreSQL ${version} answers in ${Math.round(performance.now() - began)} ms`)];
+}
+
+const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
+
+export async function checkMigrations({ database: { sql } }: Patient): Promise<Finding[]> {
+  const { pending, unknown, applied } = await compareMigrations(sql);
+  if (pending.length > 0) {
+    return [ill('migrations', `not applied: ${pending.join(', ')}`, 'Run `knockon migrate`; it is safe while everything runs.')];
+  }
+  if (unknown > 0) {
+    const detail = `the database has ${unknown} migrations that this version does not know: a newer version has been here`;
+    return [ill('migrations', detail, 'Deploy the newer version of every process, or go on knowingly after a rollback.')];
+  }
+  return [fine('migrations', `all ${applied} are applied`)];
+}
+
+/** Seconds by which the clocks may differ: times of events are Postgres', times of requests the process'. */
+const SKEW = 2;
+
+export async function checkClock({ database: { sql } }: Patient): Promise<Finding[]> {
+  const before = Date.now();
+  const [row] = await sql<{ now: number }[]>`select extract(epoch from clock_timestamp())::float8 * 1000 as now`;
+  const skew = ((row?.now ?? 0) - (before + Date.now()) / 2) / 1000;
+  const detail = `Postgres' clock and this process' differ by ${Math.abs(skew).toFixed(2)} s`;
+  if (Math.abs(skew) <= SKEW) return [fine('clock', detail)];
+  return [ill('clock', detail, 'Let both machines keep their time by NTP: pauses, timers and signatures of webhooks go by it.')];
+}
+
+/** Free space below which Postgres is about to stop. */
+const LEAST = { bytes: 1024 ** 3, part: 0.03 };
+
+/** The disk of Postgres where it is on this machine, else this process' own. */
+export async function checkDisk({ database: { sql } }: Patient): Promise<Finding[]> {
+  const [row] = await sql<{ size: string }[]>`select pg_size_pretty(pg_database_size(current_database())) as size`;
+  const folder = await sql<{ folder: string }[]>`select current_setting('data_directory') as folder`.then(
+    ([found]) => found?.folder,
+    () => undefined,
+  );
+  const theirs = folder && (await statfs(folder).catch(() => undefined));
+  const disk = theirs || (await statfs('.'));
+  const free = disk.bavail * disk.bsize;
+  const whose = theirs ? "Postgres' disk" : "this process' disk (Postgres' own can't be seen from here)";
+  const detail = `${(free / 1024 ** 3).toFixed(1)} GiB are free on ${whose}; the database has ${row?.size}`;
+  if (free >= LEAST.bytes && free >= disk.blocks * disk.bsize * LEAST.part) return [fine('disk', detail)];
+  return [ill('disk', detail, 'Make room, or let events expire with KNOCKON_RETENTION_EVENTS; a full disk stops Postgres.')];
+}

@@ -1,0 +1,49 @@
+import { oldestUndispatched } from '../../outbox/ledger.ts';
+import { subscriberStatuses } from '../subscriber-status.ts';
+import { verifyLedger } from '../verify.ts';
+import { age, type Finding, fine, ill, type Patient } from './finding.ts';
+
+export async function checkUndispatched({ database: { sql }, readyAgeMs }: Patient): Promise<Finding[]> {
+  const oldest = await oldestUndispatched(sql);
+  if (oldest === null) return [fine('undispatched', 'every event has been dispatched')];
+  const detail = `the oldest event that has not been dispatched has waited ${age(oldest)}`;
+  if (oldest * 1000 <= readyAgeMs) return [fine('undispatched', detail)];
+  return [
+    ill(
+      'undispatched',
+      detail,
+      'See that a dispatcher runs (`knockon relay`, or the API with KNOCKON_DISPATCHER=on) and that Temporal answers.',
+    ),
+  ];
+}
+
+/** How old an event may be whose effect nobody has done, though nothing keeps it, in seconds. */
+const LATE = 300;
+
+export async function checkBacklogs(patient: Patient): Promise<Finding[]> {
+  const all = await subscriberStatuses(patient);
+  const late = all.filter((s) => s.state !== 'paused' && s.backlog_age_seconds > LATE);
+  const total = all.reduce((sum, { backlog }) => sum + backlog, 0);
+  if (late.length === 0) return [fine('backlog', `${total} events wait for their effects, none for long`)];
+  const detail = late.map((s) => `${s.name}: ${s.backlog} events, the oldest of ${age(s.backlog_age_seconds)} ago`).join('; ');
+  const remedy = late.map(({ name }) => `\`knockon scale ${name}\``).join(', ');
+  return [ill('backlog', detail, `See whether it is failing (\`knockon subscribers\`, \`knockon failed\`) or too slow: ${remedy}.`)];
+}
+
+export async function checkDeadLetters({ database: { sql } }: Patient): Promise<Finding[]> {
+  const rows = await sql<{ subscriber: string; n: number }[]>`
+    select subscriber, count(*)::int as n from dead_letters group by subscriber order by n desc`;
+  if (rows.length === 0) return [fine('dead letters', 'there are none')];
+  const detail = rows.map(({ subscriber, n }) => `${n} of ${subscriber}`).join(', ');
+  return [
+    ill('dead letters', detail, 'See their causes with `knockon failed`; then `knockon retry` once that is mended, or `knockon discard`.'),
+  ];
+}
+
+export async function checkLedger({ database: { sql }, running }: Patient): Promise<Finding[]> {
+  const { balanced, missing, asked } = await verifyLedger(sql, { running });
+  const doubt = asked ? '' : '; the transport could not be asked what is at work';
+  if (balanced) return [fine('ledger', `balanced: nothing is missing${doubt}`)];
+  const remedy = 'The relay starts them again once they are older than KNOCKON_HEAL_AGE; `knockon verify` names them.';
+  return [ill('ledger', `${missing.length} effects or more are missing: nothing is at work on them`, remedy)];
+}
