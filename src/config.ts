@@ -112,7 +112,7 @@ const schema = z.object({
   KNOCKON_DISPATCH_SIZE: whole(500, 1, 2000),
   /** Calls of one effect that run at once in one worker process. */
   KNOCKON_CONCURRENCY: whole(8, 1, 1000),
-  /** /readyz fails once an event has waited this long for its dispatch. */
+  /** /readyz fails once an event has waited for its dispatch, or an effect has been missing, for so long. */
   KNOCKON_READY_AGE: duration('60s'),
   /** A dispatch that was claimed so long ago and not started since is started by whoever finds it (its dispatcher is gone). */
   KNOCKON_RELAY_AGE: duration('15s'),

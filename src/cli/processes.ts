@@ -14,6 +14,11 @@ const temporal = [
   ['TEMPORAL_NAMESPACE', 'the namespace (default)'],
   ['TEMPORAL_API_KEY', 'for Temporal Cloud; turns TLS on'],
 ];
+const upkeep = [
+  ['KNOCKON_HEAL_AGE', 'age at which missing effects are started again, or "off" (5m)'],
+  ['KNOCKON_RETENTION_EVENTS', 'how long events are kept that all have done, such as 90d, or "off" (off)'],
+  ['KNOCKON_RETENTION_RECEIPTS', 'the same for receipts alone; events that are replayed without happen again (off)'],
+];
 const always = [
   ['KNOCKON_SHUTDOWN', 'how long a stopping process lets its work finish (30s)'],
   ['KNOCKON_VERSION', "what this build calls itself, such as a commit (the package's version)"],
@@ -29,8 +34,10 @@ export function processCommands(program: Command): void {
       ['KNOCKON_HOST, KNOCKON_PORT', 'where it listens (127.0.0.1, 3000)'],
       ['KNOCKON_DISPATCHER', '"off" where `knockon relay` runs by itself (on)'],
       ['KNOCKON_PAUSED_TOO_LONG', 'how long a subscriber may be paused before /readyz, /metrics and the doctor tell of it (1h)'],
-      ['KNOCKON_READY_AGE', '/readyz fails once an event has waited this long for its dispatch (60s)'],
+      ['KNOCKON_READY_AGE', '/readyz fails once an event has waited for its dispatch, or an effect been missing, so long (60s)'],
       ['KNOCKON_RELAY_AGE', 'age at which a claim that was not started is taken over (15s)'],
+      ...upkeep,
+      ['KNOCKON_CHECK_EVERY', 'how often the ledger is checked for /readyz and /metrics (15s)'],
       ['KNOCKON_DRAIN', 'how long it goes on answering when told to stop, while /readyz says no (1s)'],
       ['REDIS_URL', 'set: channel summaries are read from Redis'],
       ...temporal,
@@ -42,6 +49,7 @@ export function processCommands(program: Command): void {
     takes: [
       ['KNOCKON_DISPATCH_SIZE', 'most events a dispatch (500)'],
       ['KNOCKON_RELAY_AGE', 'age at which a claim that was not started is taken over (15s)'],
+      ...upkeep,
       ...temporal,
     ],
     start: async (config) => (await import('../workers/relay.ts')).start(config),

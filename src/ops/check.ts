@@ -6,10 +6,13 @@ import { type Balance, verifyLedger } from './verify.ts';
 export interface CheckOptions {
   sql: Sql;
   running: Recovery['running'];
-  /** How old the last check may be, in ms. One that takes long is made less often: it has a twentieth of the time at most. */
+  /** How old the last check may be, in ms. One that takes long is made less often: it has a twentieth of the time. */
   everyMs: number;
   log: Pick<Logger, 'error' | 'info'>;
 }
+
+/** At least so often a check is made, however long it takes, in ms. */
+const RAREST = 120_000;
 
 /** What a check found, and when. */
 export interface Checked {
@@ -57,7 +60,7 @@ export class LedgerCheck {
     const rows = await sql`
       insert into ledger_checks as c (name, balance) values ('ledger', 'null')
       on conflict (name) do update set checked_at = now()
-        where c.checked_at <= now() - greatest(${everyMs * 0.9}::float8, 20 * coalesce((c.balance->>'took_ms')::float8, 0)) * interval '1 ms'
+        where c.checked_at <= now() - greatest(${everyMs * 0.9}::float8, least(${RAREST}::float8, 20 * coalesce((c.balance->>'took_ms')::float8, 0))) * interval '1 ms'
       returning name`;
     return rows.length > 0;
   }

@@ -8,10 +8,10 @@ export interface Repeated {
 /** How long what is under way is waited for, in ms: it may be asking a server that is away, and can be broken off at any moment. */
 const PATIENCE = 2000;
 
-/**
- * Does something at once and then again and again. One that takes long is done less often: at most a twentieth of the time. A
- * failure is logged, and it is tried again next time.
- */
+/** What takes long is done less often, so that it has a twentieth of the time; but at least so often, in ms. */
+const RAREST = 120_000;
+
+/** Does something at once and then again and again. A failure is logged, and it is tried again next time. */
 export function repeat(
   what: string,
   everyMs: number,
@@ -25,7 +25,7 @@ export function repeat(
       await task(stopping.signal).catch((error) => {
         if (!stopping.signal.aborted) log.warn({ err: error }, `could not ${what}; trying again later`);
       });
-      await rest(Math.max(everyMs, 20 * (performance.now() - began)), stopping.signal);
+      await rest(Math.max(everyMs, Math.min(20 * (performance.now() - began), RAREST)), stopping.signal);
     }
   };
   const running = loop();
