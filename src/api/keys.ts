@@ -26,6 +26,8 @@ export const sameKey = (given: string, wanted: string): boolean => timingSafeEqu
 
 /** Tells who calls by the key; remembers it for a few seconds, so that the hot path asks the database once in a while. */
 export interface Keyring {
+  /** Whose key it is, where that was asked a moment ago. */
+  recall(key: string): Caller | undefined;
   /** @param beforeAsking runs before the database is asked for a key that has not been right before; throws to refuse that */
   find(key: string, beforeAsking: () => Promise<void>): Promise<Caller | undefined>;
   /** From now on the key with this hash is looked up again. */
@@ -51,10 +53,8 @@ export function createKeyring({ db }: Database): Keyring {
     return caller;
   }
   return {
-    async find(key, beforeAsking) {
-      const known = hash('sha256', key, 'base64');
-      return remembered.get(known) ?? (await ask(known, beforeAsking));
-    },
+    recall: (key) => remembered.get(hash('sha256', key, 'base64')),
+    find: (key, beforeAsking) => ask(hash('sha256', key, 'base64'), beforeAsking),
     forget(forgotten) {
       const known = forgotten.toString('base64');
       remembered.delete(known);

@@ -23,18 +23,19 @@ export function unauthorized(whose: string): Problem {
 /** Lets a workspace's key pass, notes whose it is, and counts the request against its quota. */
 export function workspaceKey(keyring: Keyring, limits: Limits): MiddlewareHandler<Env> {
   return async (c, next) => {
-    const caller = await whose(c, keyring, limits);
+    const key = bearer(c);
+    const caller = (key && keyring.recall(key)) || (await whose(c, key, keyring, limits));
     if (caller) {
       c.set('workspaceId', caller.workspaceId);
       c.set('keyId', caller.keyId);
-      await countKey(c, limits, caller.keyId);
+      const counted = countKey(c, limits, caller.keyId);
+      if (counted) await counted;
     } else if (!isUnrouted(c)) throw unauthorized("a workspace's key");
     await next();
   };
 }
 
-async function whose(c: Context, keyring: Keyring, limits: Limits): Promise<Caller | undefined> {
-  const key = bearer(c);
+async function whose(c: Context, key: string | undefined, keyring: Keyring, limits: Limits): Promise<Caller | undefined> {
   let forgive: (() => void) | undefined;
   const count = async () => {
     forgive = await countGuess(c, limits);

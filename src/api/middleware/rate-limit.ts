@@ -4,14 +4,17 @@ import type { Meter, Use } from '../limits/meter.ts';
 import { Problem } from '../problem.ts';
 
 /**
- * Counts a request against its key's quota, and says in `RateLimit-Policy` and `RateLimit` what is left of it.
+ * Counts a request against its key's quota, and says in `RateLimit-Policy` and `RateLimit` what is left of it. On the hot path, so
+ * nothing is awaited where the count is in memory.
  *
  * @throws Problem 429
  */
-export async function countKey(c: Context, { key }: Limits, keyId: string): Promise<void> {
-  if (!key) return;
-  const use = key.take(keyId);
-  admit(c, 'key', key, use instanceof Promise ? await use : use);
+export function countKey(c: Context, { key }: Limits, keyId: string): Promise<void> | undefined {
+  const use = key?.take(keyId);
+  if (!key || !use) return undefined;
+  if (use instanceof Promise) return use.then((counted) => admit(c, 'key', key, counted));
+  admit(c, 'key', key, use);
+  return undefined;
 }
 
 /**
