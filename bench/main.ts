@@ -21,12 +21,20 @@ async function run(options: Options): Promise<void> {
   await installPeers(tell);
   const results: Results = { taken_at: new Date().toISOString(), machine: describeMachine(), contestants: [], visits: [], ordered: [] };
   const ground = await prepareGround();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void giveUp(ground));
+  const interrupted = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      interrupted.abort();
+      void giveUp(ground);
+    });
+  }
   try {
     await measure(ground, options, results);
   } finally {
-    await ground.stop();
+    // What is given up ends itself.
+    if (!interrupted.signal.aborted) await ground.stop();
   }
+  if (interrupted.signal.aborted) return;
   results.machine.load_average.push(loadavg()[0]!);
   results.seconds = Math.round((performance.now() - began) / 1000);
   console.log(options.json ? JSON.stringify(results, null, 2) : tables(results));

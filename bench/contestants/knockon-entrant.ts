@@ -26,7 +26,7 @@ export class KnockonEntrant implements Omit<Entrant, 'stop'> {
   readonly #effectWorker: string | undefined;
   readonly #running = new Map<string, Forked>();
   /** Made once, as channels have events and effects of their own. */
-  readonly #places = new Map<Shape, Promise<Place[]>>();
+  readonly #places = new Map<string, Promise<Place[]>>();
   #home: Promise<Place[]> | undefined;
 
   constructor({ sql, temporal, env, effectWorker }: Parts) {
@@ -44,9 +44,10 @@ export class KnockonEntrant implements Omit<Entrant, 'stop'> {
     return this.#running.get('api')!.pid;
   }
 
-  async requests(shape: Shape) {
-    if (!this.#places.has(shape)) this.#places.set(shape, this.#makePlaces(shape));
-    return messageRequests(this.url, await this.#places.get(shape)!);
+  async requests({ workspaces, channels }: Shape) {
+    const spread = `${channels} in ${workspaces}`;
+    if (!this.#places.has(spread)) this.#places.set(spread, this.#makePlaces({ workspaces, channels }));
+    return messageRequests(this.url, await this.#places.get(spread)!);
   }
 
   #makePlaces(spread: { workspaces: number; channels: number }) {
