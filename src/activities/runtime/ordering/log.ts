@@ -27,12 +27,30 @@ export interface Wanted {
 const receiptOf = (event: SQL, subscriber: string) =>
   sql`(select true from receipts where event_id = ${event} and subscriber = ${subscriber} limit 1)`;
 
-/** The events of this call that have no receipt. */
-export async function readWanted(db: Queryable, effect: Effect, call: EffectCall): Promise<Wanted[]> {
-  const key = effect.ordering === 'exclusive' ? sql`e.workspace_id` : sql`coalesce(e.channel_id, e.id)`;
+/** What is locked for an event `e`. */
+const keyOf = (effect: Effect) => (effect.ordering === 'exclusive' ? sql`e.workspace_id` : sql`coalesce(e.channel_id, e.id)`);
+
+/** Where a call's events are: a channel (null: events that are in none), what is locked for it, how many there, done or not, and the last's `seq`. */
+export interface Place {
+  channel_id: string | null;
+  key: string;
+  events: number;
+  upto: number | null;
+}
+
+export async function readPlaces(db: Queryable, effect: Effect, call: EffectCall): Promise<Place[]> {
   const rows = await db.execute(sql`
     with chosen as (${chosen(call)})
-    select e.id, ${key} as key, e.channel_id, e.seq::float8 as seq, coalesce(extract(epoch from t.waited) * 1000, 0)::float8 as waited_ms,
+    select e.channel_id, ${keyOf(effect)} as key, count(*)::int as events, max(e.seq)::float8 as upto
+    from chosen c join events e on e.id = c.event_id group by 1, 2`);
+  return rows as unknown as Place[];
+}
+
+/** The events of this call that have no receipt. */
+export async function readWanted(db: Queryable, effect: Effect, call: EffectCall): Promise<Wanted[]> {
+  const rows = await db.execute(sql`
+    with chosen as (${chosen(call)})
+    select e.id, ${keyOf(effect)} as key, e.channel_id, e.seq::float8 as seq, coalesce(extract(epoch from t.waited) * 1000, 0)::float8 as waited_ms,
       coalesce(t.tried, false) or l.is_there is not null as tried,
       coalesce((select size from dispatches where id = ${call.dispatch_id}), 1) as dispatch_size
     from chosen c join events e on e.id = c.event_id
@@ -62,68 +80,74 @@ export interface Entry extends DomainEvent {
    * itself, so its own workflow alone decides when it is tried again. `dead`: it has a dead letter.
    */
   place: 'done' | 'foreign' | 'due' | 'hindered' | 'dead';
+  /** This call is for it. */
+  mine: boolean;
+  /** It was tried before, so others may wait for it. */
+  tried: boolean;
   /** Before the cursor, or in no channel: it has no turn. */
   apart: boolean;
   /** What is known of why it is hindered or dead. */
   why: string | null;
 }
 
+/** What a turn reads. */
+export interface Reading {
+  /** What is held. */
+  keys: string[];
+  stretches: Stretch[];
+  /** Ids of events that are this call's to try, whatever has become of them before: rows of `event_id`. */
+  mine: SQL;
+}
+
 /**
  * Reads channels' logs from the effect's cursors on, in the order of channels and seqs, and those of `mine` that lie apart.
  * Predecessors are there too that have not reached this effect, or anybody, yet: they are its if it is registered for them.
- *
- * @param mine events that are this call's to try, whatever has become of them before
  */
-export async function readLog(
-  db: Queryable,
-  effect: Effect,
-  stretches: Stretch[],
-  mine: Pick<Wanted, 'id' | 'channel_id' | 'seq'>[],
-): Promise<Entry[]> {
+export async function readLog(db: Queryable, effect: Effect, { keys, stretches, mine }: Reading): Promise<Entry[]> {
   const column = (pick: (stretch: Stretch) => string | number) => sql.param(stretches.map(pick));
-  const own = (pick: (event: (typeof mine)[number]) => string | number | null) => sql.param(mine.map(pick));
   const types = sql.param(effect.on);
   const rows = await db.execute(sql`
     with asked as (
       select t.channel_id, t.upto, t.most, coalesce(c.seq, -1) as cursor
       from unnest(${column((s) => s.channel_id)}::uuid[], ${column((s) => s.upto)}::bigint[], ${column((s) => s.most)}::int[]) as t (channel_id, upto, most)
       left join cursors c on c.subscriber = ${effect.name} and c.channel_id = t.channel_id
-    ), mine as (
-      select * from unnest(${own((m) => m.id)}::uuid[], ${own((m) => m.channel_id)}::uuid[], ${own((m) => m.seq)}::bigint[]) as t (id, channel_id, seq)
-    ), log as (
-      select e.*, false as apart from asked a cross join lateral (
+    ), mine as materialized (${mine}), line as materialized (
+      select e.* from asked a cross join lateral (
         select * from events where channel_id = a.channel_id and seq > a.cursor and seq <= a.upto order by seq limit a.most
       ) e
+    ), log as (
+      select *, false as apart from line
       union all
-      select e.*, true from (
-        select m.id from mine m left join asked a on a.channel_id = m.channel_id
-        where m.channel_id is null or m.seq is null or m.seq <= a.cursor offset 0
-      ) apart join events e on e.id = apart.id
+      select e.*, true from (select event_id from mine except select id from line) rest
+      join events e on e.id = rest.event_id left join asked a on a.channel_id = e.channel_id
+      where (e.channel_id is null or e.seq is null or e.seq <= a.cursor) and ${keyOf(effect)} = any(${sql.param(keys)}::uuid[])
     )
-    select ${eventColumns}, e.apart, coalesce(o.dead, o.tried) as why, case
+    select ${eventColumns}, e.apart, m.event_id is not null as mine, coalesce(t.is_there, false) as tried, coalesce(o.dead, t.last_error) as why, case
         when ${receiptOf(sql`e.id`, effect.name)} then 'done'
-        when m.id is not null then 'due'
+        when m.event_id is not null then 'due'
         when o.is_its is not true then 'foreign'
         when o.dead is not null then 'dead'
-        when o.is_tried then 'hindered'
+        when t.is_there then 'hindered'
         else 'due'
       end as place
     from log e
-    left join mine m on m.id = e.id
+    left join mine m on m.event_id = e.id
+    left join lateral (
+      select last_error, true as is_there from attempts
+      where event_id = e.id and subscriber = ${effect.name} and waits_for is null order by updated_at desc limit 1
+    ) t on true
     left join lateral (
       select (e.type = any(${types}::text[]) or '*' = any(${types}::text[]))
           and (o.dispatch_id is null or ${effect.name} = any(d.subscribers) or exists (
             select from dispatch_events x join dispatches b on b.id = x.dispatch_id where x.event_id = e.id and ${effect.name} = any(b.subscribers)
           )) as is_its,
-        (select reason from dead_letters where event_id = e.id and subscriber = ${effect.name} order by target limit 1) as dead,
-        t.last_error as tried, t.event_id is not null as is_tried
+        (select reason from dead_letters where event_id = e.id and subscriber = ${effect.name} order by target limit 1) as dead
       from outbox o left join dispatches d on d.id = o.dispatch_id
-      left join lateral (
-        select event_id, last_error from attempts
-        where event_id = e.id and subscriber = ${effect.name} and waits_for is null order by updated_at desc limit 1
-      ) t on true
-      where m.id is null and o.event_id = e.id limit 1
+      where m.event_id is null and o.event_id = e.id limit 1
     ) o on true
     order by e.apart desc, e.channel_id, e.seq, e.id`);
   return rows as unknown as Entry[];
 }
+
+/** These events, as a turn reads them. */
+export const these = (ids: string[]): SQL => sql`select unnest(${sql.param(ids)}::uuid[]) as event_id`;

@@ -1,41 +1,31 @@
-import type { Database } from '../../../db/client.ts';
 import type { EffectAnswer, EffectCall, OpenOutcome } from '../../../transport/dispatch.ts';
 import type { Effect } from '../effect.ts';
-import type { Held, LockRequest, Locks } from '../locks/lock.ts';
+import type { Held } from '../locks/lock.ts';
 import { recordBegun, type Waits } from './books.ts';
-import { type Entry, readLog, readWanted, type Stretch, type Wanted } from './log.ts';
+import { type Entry, readLog, readWanted, type Stretch, these, type Wanted } from './log.ts';
+import { type Dependencies, EXTRA, KEYS_AT_ONCE, limitsOf, PAUSE, tryTogether } from './together.ts';
 import { type Ask, performTurn, type Turn, transactTurn } from './turn.ts';
 import { type Ran, type Reckoned, whoseTurn } from './turns.ts';
 
-/** Locks taken in one statement. Postgres has room for some thousands in all. */
-const KEYS_AT_ONCE = 200;
-
-/** Events read beyond those that are asked for: predecessors that have not been done. */
-const EXTRA = 2000;
-
-/** A busy channel is looked at again after so long, in ms, doubled each time; after `most` a durable timer waits for it, and nobody here. */
-const PAUSE = { first: 10, most: 640 };
-
 /** How long an event waits for the one before it, in ms: each time a fifth longer, so that a workflow can wait for months. */
 const WAIT = { first: 2000, longest: 3_600_000, growth: 1.2 };
-
-interface Dependencies {
-  db: Database['db'];
-  locks: Locks;
-  signal: AbortSignal;
-  /** Which try of this very call it is, from 1. */
-  attempt: number;
-}
 
 /**
  * Calls an ordered effect: its events, each channel's in the order of its log and after all that is before them, by whoever holds
  * the channel. What another holds is waited for a moment and then by a timer; so is what stands behind an event that failed.
  */
 export async function callInOrder(effect: Effect, dependencies: Dependencies, call: EffectCall): Promise<EffectAnswer> {
-  const wanted = await readWanted(dependencies.db, effect, call);
-  const ordered = new OrderedCall(effect, dependencies, call, wanted);
+  const began = Date.now();
+  const together = 'transact' in effect && !call.alone ? await tryTogether(effect, dependencies, call, began) : undefined;
+  if (together?.isAll) return { done: together.done, open: [] };
+  const answered = new Set(together?.open.map((outcome) => outcome.event_id));
+  const wanted = (await readWanted(dependencies.db, effect, call)).filter((event) => !answered.has(event.id));
+  const ordered = new OrderedCall(effect, dependencies, call, { wanted, freed: together?.freed ?? new Map(), began });
+
   await ordered.run();
-  return { done: wanted.length - new Set(ordered.open.map((outcome) => outcome.event_id)).size, open: ordered.open };
+  const open = [...(together?.open ?? []), ...ordered.open];
+  const done = wanted.length - new Set(ordered.open.map((outcome) => outcome.event_id)).size;
+  return { done: (together?.done ?? 0) + done, open };
 }
 
 class OrderedCall {
@@ -43,7 +33,7 @@ class OrderedCall {
   readonly #effect: Effect;
   readonly #with: Dependencies;
   readonly #call: EffectCall;
-  readonly #began = Date.now();
+  readonly #began: number;
   /** Until when its events are called again that must wait. */
   readonly #until: Date;
   /** Somebody may have died of one of these: one at a time then. */
@@ -52,20 +42,28 @@ class OrderedCall {
   #begun: Entry | undefined;
   #left: Map<string, Wanted>;
   /** Channels that stood still because of an event of this call: what waited there follows, by its keys. */
-  readonly #freed = new Map<string, string>();
+  readonly #freed: Map<string, string>;
 
-  constructor(effect: Effect, dependencies: Dependencies, call: EffectCall, wanted: Wanted[]) {
+  constructor(
+    effect: Effect,
+    dependencies: Dependencies,
+    call: EffectCall,
+    { wanted, freed, began }: { wanted: Wanted[]; freed: Map<string, string>; began: number },
+  ) {
+    this.#began = began;
+    this.#freed = freed;
     this.#effect = effect;
     this.#with = dependencies;
     this.#call = call;
     this.#left = new Map(wanted.map((event) => [event.id, event]));
     const waited = Math.max(0, ...wanted.map((event) => event.waited_ms));
-    this.#until = new Date(this.#began + Math.min(Math.max(WAIT.first, waited * WAIT.growth), WAIT.longest));
+    this.#until = new Date(Date.now() + Math.min(Math.max(WAIT.first, waited * WAIT.growth), WAIT.longest));
     this.#careful = call.alone && (dependencies.attempt > 1 || (wanted[0]?.dispatch_size ?? 1) > 1);
   }
 
   async run(): Promise<void> {
-    for (let tries = 0, waited = 0; this.#left.size > 0 || this.#freed.size > 0; ) {
+    // A group has waited already.
+    for (let tries = 0, waited = this.#call.alone ? 0 : PAUSE.most; this.#left.size > 0 || this.#freed.size > 0; ) {
       const busy = await this.#pass();
       const isOver = Date.now() - this.#began > this.#effect.timeout_ms / 3 || this.#with.signal.aborted;
       if (isOver || (busy.length > 0 && (this.#left.size === 0 || waited >= PAUSE.most))) break;
@@ -87,7 +85,7 @@ class OrderedCall {
     for (let i = 0; i < keys.length; i += KEYS_AT_ONCE) {
       const some = keys.slice(i, i + KEYS_AT_ONCE);
       if (this.#isCareful()) await this.#noteBegun(some);
-      const request = { owner: this.#effect.name, keys: some, ...this.#limits() };
+      const request = { owner: this.#effect.name, keys: some, ...limitsOf(this.#effect) };
       const held = await this.#with.locks.hold(request, async (held) => {
         if (held.keys.length > 0) this.#follow(held.keys, await this.#turn(held));
         return new Set(held.keys);
@@ -111,8 +109,9 @@ class OrderedCall {
     const deadline = this.#began + this.#effect.timeout_ms * 0.9;
     const most = this.#isCareful() ? 1 : this.#effect.batch;
     const waits = (reckoned: Reckoned, ran: Ran) => this.#waits(wanted, reckoned, ran);
-    const mine = this.#begun ? [...wanted, this.#begun] : wanted;
-    return { stretches: this.#stretches(keys), mine, most, deadline, idleMs: this.#limits().idleMs, waits };
+    const ids = wanted.map((event) => event.id);
+    const mine = these(this.#begun ? [...ids, this.#begun.id] : ids);
+    return { keys: [...keys], stretches: this.#stretches(keys), mine, most, deadline, idleMs: limitsOf(this.#effect).idleMs, waits };
   }
 
   #leftOf(keys: Set<string>): Wanted[] {
@@ -174,8 +173,7 @@ class OrderedCall {
   /** Before an event is tried that somebody may have died of, so that nobody else tries it. */
   async #noteBegun(keys: string[]): Promise<void> {
     this.#begun = undefined;
-    const { mine, stretches } = this.#ask(new Set(keys));
-    const log = await readLog(this.#with.db, this.#effect, stretches, mine);
+    const log = await readLog(this.#with.db, this.#effect, this.#ask(new Set(keys)));
     const [next] = whoseTurn(log, this.#effect.onPoison, { most: 1, oneEach: true });
     this.#begun = next;
     if (next) await recordBegun(this.#with.db, this.#effect.name, next.id);
@@ -185,10 +183,5 @@ class OrderedCall {
   async #lookAgain(): Promise<void> {
     const still = new Set((await readWanted(this.#with.db, this.#effect, this.#call)).map((event) => event.id));
     this.#left = new Map([...this.#left].filter(([id]) => still.has(id)));
-  }
-
-  #limits(): Pick<LockRequest, 'statementMs' | 'idleMs'> {
-    const { timeout_ms } = this.#effect;
-    return { statementMs: timeout_ms * 0.9, idleMs: 'transact' in this.#effect ? Math.min(timeout_ms, 10_000) : timeout_ms };
   }
 }

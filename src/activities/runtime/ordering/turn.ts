@@ -8,14 +8,11 @@ import type { Held } from '../locks/lock.ts';
 import { recordAttempts, settleTarget } from '../receipts.ts';
 import { recordWaits, settle, type Waits } from './books.ts';
 import { isOutOfTurn, isolate, OutOfTurnError, TimeLimitError } from './isolate.ts';
-import { type Entry, readLog, type Stretch, type Wanted } from './log.ts';
+import { type Entry, type Reading, readLog } from './log.ts';
 import { type Ran, type Reckoned, reckon, whoseTurn } from './turns.ts';
 
 /** What a turn is about. */
-export interface Ask {
-  stretches: Stretch[];
-  /** Events that are this call's to try, whatever has become of them before. */
-  mine: Pick<Wanted, 'id' | 'channel_id' | 'seq'>[];
+export interface Ask extends Reading {
   /** Most events. */
   most: number;
   /** When the effect must have answered, in ms since 1970. */
@@ -29,7 +26,11 @@ export interface Ask {
 export interface Turn extends Reckoned {
   /** Events that have their receipt: by this turn, or before it. */
   settled: Set<string>;
+  /** Of these, the call's own; and whether it was done by this turn. */
+  own: { entry: Entry; isNew: boolean }[];
   open: OpenOutcome[];
+  /** The call's own events that it came across. */
+  mine: Set<string>;
   /** Channels of which something was done. */
   moved: Set<string | null>;
 }
@@ -37,7 +38,7 @@ export interface Turn extends Reckoned {
 /** Does the events whose turn it is, in one transaction with their receipts. */
 export async function transactTurn(held: Held, effect: Effect & Pick<DatabaseEffect, 'transact'>, ask: Ask): Promise<Turn> {
   return await held.transaction(async (tx) => {
-    const log = await readLog(tx, effect, ask.stretches, ask.mine);
+    const log = await readLog(tx, effect, ask);
     const turn = whoseTurn(log, effect.onPoison, { most: ask.most, oneEach: false });
     const ran = await isolate(turn, effect.onPoison, (events) => attempt(tx, effect, ask, events));
     return await keepBooks(tx, effect, ask, { log, ran, turn });
@@ -64,16 +65,24 @@ async function attempt(tx: Transaction, effect: Effect & Pick<DatabaseEffect, 't
 
 /** Calls the outside for the first event of each channel; its receipts are written while the channels are still held. */
 export async function performTurn(held: Held, effect: Effect & Pick<OutsideEffect, 'perform'>, ask: Ask, call: OutsideCall): Promise<Turn> {
-  const read = await held.transaction((tx) => readLog(tx, effect, ask.stretches, ask.mine));
+  const read = await held.transaction((tx) => readLog(tx, effect, ask));
   // One party of an event is tried again: nobody else's turn.
-  const log = call.target === undefined ? read : read.filter((entry) => ask.mine.some((event) => event.id === entry.id));
+  const log = call.target === undefined ? read : read.filter((entry) => entry.mine);
   const turn = whoseTurn(log, effect.onPoison, { most: ask.most, oneEach: true });
   const ran = await isolate(turn, effect.onPoison, (events) => inTime(ask, async () => (await effect.perform(events, call)) ?? []));
   return await held.transaction(async (tx) => {
     if (call.target === undefined) return await keepBooks(tx, effect, ask, { log, ran, turn });
     for (const id of ran.done) await settleTarget(tx, effect.name, id, call.target);
     await recordAttempts(tx, effect.name, ran.open);
-    return { settled: ran.done, open: ran.open, moved: new Set(), cursors: new Map(), heads: new Map() };
+    return {
+      settled: ran.done,
+      own: [],
+      mine: new Set(turn.map((entry) => entry.id)),
+      open: ran.open,
+      moved: new Set(),
+      cursors: new Map(),
+      heads: new Map(),
+    };
   });
 }
 
@@ -88,8 +97,11 @@ async function keepBooks(
   await recordAttempts(tx, effect.name, ran.open);
   for (const waits of ask.waits(reckoned, ran)) await recordWaits(tx, effect.name, waits);
   crashPoint('in-effect');
-  const before = log.filter((entry) => entry.place === 'done').map((entry) => entry.id);
-  return { ...reckoned, open: ran.open, settled: new Set([...before, ...ran.done]), moved: new Set(turn.map((entry) => entry.channel_id)) };
+  const settled = log.filter((entry) => entry.place === 'done' || ran.done.has(entry.id));
+  const own = settled.filter((entry) => entry.mine).map((entry) => ({ entry, isNew: entry.place !== 'done' }));
+  const moved = new Set(turn.map((entry) => entry.channel_id));
+  const mine = new Set(log.filter((entry) => entry.mine).map((entry) => entry.id));
+  return { ...reckoned, open: ran.open, mine, settled: new Set(settled.map((entry) => entry.id)), own, moved };
 }
 
 /** Ends an attempt that does not answer, before whoever called gives up: its locks are free then, and the reason is known. */
