@@ -1,6 +1,7 @@
 import { and, asc, eq, inArray } from 'drizzle-orm';
 import type { Database } from '../db/client.ts';
 import { events } from '../db/schema/events.ts';
+import { discards } from '../db/schema/jobs.ts';
 import { messages } from '../db/schema/messages.ts';
 import { attempts, deadLetters, dispatches, outbox, receipts, subscribers } from '../db/schema/outbox.ts';
 
@@ -83,13 +84,14 @@ type Ledger = Awaited<ReturnType<typeof readLedger>>;
 
 /** Everything that is written down about these events' effects. */
 async function readLedger(db: Database['db'], ids: string[]) {
-  const [done, tried, dead, registered] = await Promise.all([
+  const [done, tried, dead, discarded, registered] = await Promise.all([
     db.select().from(receipts).where(inArray(receipts.event_id, ids)),
     db.select().from(attempts).where(inArray(attempts.event_id, ids)),
     db.select().from(deadLetters).where(inArray(deadLetters.event_id, ids)),
+    db.select().from(discards).where(inArray(discards.event_id, ids)),
     db.select({ name: subscribers.name, event_types: subscribers.event_types }).from(subscribers),
   ]);
-  return { done, tried, dead, registered };
+  return { done, tried, dead, discarded, registered };
 }
 
 /** Whose effects an event has: those it was dispatched to, or would be; and whoever was given it afterwards (a backfill). */
@@ -100,12 +102,15 @@ function namesOf(known: Ledger, eventId: string, type: string, dispatch: Dispatc
   return [...new Set([...expected, ...written])].sort();
 }
 
-function effectState({ done, tried, dead }: Ledger, eventId: string, subscriber: string, started: boolean): EffectState {
+function effectState({ done, tried, dead, discarded }: Ledger, eventId: string, subscriber: string, started: boolean): EffectState {
   const own = (row: { event_id: string; subscriber: string }) => row.event_id === eventId && row.subscriber === subscriber;
   const receipt = done.find(own);
   const tries = tried.filter(own).sort((a, b) => b.updated_at.getTime() - a.updated_at.getTime());
   // What is written down are the tries that failed; the one that succeeded comes on top.
   const count = Math.max(0, ...tries.map((row) => row.attempts));
+  const given = discarded.find(own);
+  if (given)
+    return { subscriber, state: 'failed', attempts: count, last_error: `discarded by ${given.by}: ${given.reason}`, completed_at: null };
   const completed_at = receipt?.completed_at.toISOString() ?? null;
   if (receipt) return { subscriber, state: 'done', attempts: count + 1, last_error: null, completed_at };
   const letter = dead.find(own);
