@@ -10,6 +10,7 @@ import { type SeeThroughOptions, seeThrough } from '../transport/pg-boss/see-thr
 import { turnsOf } from '../transport/pg-boss/turns.ts';
 import { Quarantine } from '../transport/quarantine.ts';
 import type { Hosted } from './effects.ts';
+import { Heed } from './heed.ts';
 
 /** Tries to reach Postgres at the start, ever slower up to 30 s: workers and servers may start in any order. */
 const START_ATTEMPTS = 1000;
@@ -17,13 +18,19 @@ const START_ATTEMPTS = 1000;
 /** Hosts effects as consumers of pg-boss's queues, one each, and looks after jobs whose worker is gone. */
 export async function host(hosting: Hosted): Promise<{ ended: Promise<void> }> {
   const { config, database, effects, log, started } = hosting;
+  const consumers = new Map<string, Consumer>();
+  const wakeAll = () => {
+    for (const consumer of consumers.values()) consumer.wake();
+  };
+  const heed = started.add(new Heed(database.sql, wakeAll), (h) => h.stop());
+  await heed.start(log);
   const boss = createBoss({ url: config.DATABASE_URL, name: 'knockon pg-boss', log, connections: 4, supervise: true });
   started.add(boss, (b) => b.stop({ graceful: false }));
   await boss.start({ attempts: START_ATTEMPTS });
   const queues = effects.map((effect) => effect.task_queue);
   await ensureQueues(boss, queues);
   const quarantine = new Quarantine();
-  const consumers = new Map(effects.map((effect) => [effect.task_queue, consumerOf(effect, boss, quarantine, hosting)]));
+  for (const effect of effects) consumers.set(effect.task_queue, consumerOf(effect, boss, quarantine, heed, hosting));
   await listenForCalls(database.sql, (queue) => {
     for (const [name, consumer] of consumers) if (queue === undefined || queue === name) consumer.wake();
   });
@@ -37,20 +44,24 @@ export async function host(hosting: Hosted): Promise<{ ended: Promise<void> }> {
   return { ended };
 }
 
-function consumerOf(effect: Effect, boss: PgBoss, quarantine: Quarantine, { config, database, locks, log }: Hosted): Consumer {
+function consumerOf(effect: Effect, boss: PgBoss, quarantine: Quarantine, heed: Heed, hosting: Hosted): Consumer {
+  const { config, database, locks, presence, log } = hosting;
+  const slots = effect.concurrency ?? config.KNOCKON_CONCURRENCY;
+  const call = (...[call, signal, attempt]: Parameters<SeeThroughOptions['call']>) =>
+    answer(effect, database.db, call, signal, { locks, attempt });
   const options: SeeThroughOptions = {
     boss,
-    call: (call, signal, attempt) => answer(effect, database.db, call, signal, { locks, attempt }),
+    call: presence.counting(effect.name, slots, call),
     quarantine,
     inTransaction: (run) =>
       database.db.transaction((tx) => run({ db: fromDrizzle(tx, sql), recordDeadLetters: (letters) => recordDeadLetters(tx, letters) })),
   };
-  const slots = effect.concurrency ?? config.KNOCKON_CONCURRENCY;
   const turn = effect.limit && turnsOf(database.sql, effect.task_queue, effect.limit.perSecond);
   return new Consumer({
     boss,
     queue: effect.task_queue,
     slots,
+    admit: (calls, signal) => heed.admit(effect.task_queue, calls, signal),
     log,
     async seeThrough(job, signal) {
       await turn?.(signal);

@@ -1,4 +1,3 @@
-import { sql } from 'drizzle-orm';
 import { doublePrecision, index, integer, jsonb, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
 import { bytea, created, id, moment } from './columns.ts';
 
@@ -45,8 +44,6 @@ export const controls = pgTable('controls', {
   per_second: doublePrecision(),
   limited_by: text(),
   limited_at: moment(),
-  /** Where no server keeps the limit: from when on the next call is within it. */
-  next_call_at: moment().notNull().default(sql`now()`),
   changed_at: created(),
 });
 

@@ -10,6 +10,8 @@ export interface ConsumerOptions {
   slots: number;
   /** Sees a call through; must heed the signal soon. */
   seeThrough(job: Job<CallJob>, signal: AbortSignal): Promise<void>;
+  /** How many of so many calls may be taken now; default: all. */
+  admit?(calls: number, signal: AbortSignal): Promise<number>;
   log: Pick<Logger, 'info' | 'warn'>;
   /** How long nobody need have told it before it looks, in ms (default 1,000): the exactness of retries and timers. */
   pollMs?: number;
@@ -28,6 +30,7 @@ const HEARTBEAT = 3000;
 export class Consumer {
   readonly #options: Required<ConsumerOptions>;
   readonly #held = new Map<string, Held>();
+  readonly #ending = new AbortController();
   #loop: Promise<void> | undefined;
   #heart: NodeJS.Timeout | undefined;
   #stopping = false;
@@ -35,7 +38,7 @@ export class Consumer {
   #wake: () => void = () => {};
 
   constructor(options: ConsumerOptions) {
-    this.#options = { pollMs: 1000, ...options };
+    this.#options = { pollMs: 1000, admit: async (calls) => calls, ...options };
   }
 
   start(): void {
@@ -52,6 +55,7 @@ export class Consumer {
   /** Takes no more, lets calls under way end within that time (ms), and hands back the others. */
   async stop(withinMs: number): Promise<void> {
     this.#stopping = true;
+    this.#ending.abort();
     this.wake();
     await this.#loop;
     const late = setTimeout(() => this.#interrupt(), withinMs);
@@ -68,10 +72,22 @@ export class Consumer {
     while (!this.#stopping) {
       this.#woken = false;
       const free = this.#options.slots - this.#held.size;
-      const jobs = free > 0 ? await this.#fetch(free) : [];
+      const admitted = free > 0 ? await this.#admit(free) : 0;
+      const jobs = admitted > 0 ? await this.#fetch(admitted) : [];
       for (const job of jobs) this.#take(job);
       // Fewer than there was room for: that was all.
-      if (free === 0 || jobs.length < free) await this.#rest();
+      if (admitted === 0 || jobs.length < admitted) await this.#rest();
+    }
+  }
+
+  async #admit(calls: number): Promise<number> {
+    const { admit, queue, log } = this.#options;
+    try {
+      const admitted = await admit(calls, this.#ending.signal);
+      return this.#stopping ? 0 : admitted;
+    } catch (error) {
+      log.warn({ err: error, queue }, 'could not ask how many calls may be made');
+      return 0;
     }
   }
 

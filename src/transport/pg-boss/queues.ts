@@ -1,6 +1,9 @@
 import type { Sql } from 'postgres';
 import type { Queues } from '../queues.ts';
-import { jobBacklog, tellConsumers } from './call-queue.ts';
+import { jobBacklog } from './call-queue.ts';
+
+/** Tells workers that operators want something else of a queue; the payload is its name. */
+export const CONTROLS_CHANNEL = 'knockon_controls';
 
 /** pg-boss's queues. It knows no pause and no limit: workers heed the controls' rows, and are told when one has changed. */
 export function pgBossQueues(sql: Sql): Queues {
@@ -10,7 +13,7 @@ export function pgBossQueues(sql: Sql): Queues {
       const backlog = await jobBacklog(sql, taskQueue);
       return { calls: backlog?.count ?? 0, age_seconds: backlog?.age_seconds ?? 0, rate: null, pollers: [] };
     },
-    setRate: (taskQueue) => tellConsumers(sql, [taskQueue]),
+    setRate: async (taskQueue) => void (await sql.notify(CONTROLS_CHANNEL, taskQueue)),
     server: async () => null,
   };
 }

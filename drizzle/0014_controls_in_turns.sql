@@ -1,0 +1,1 @@
+ALTER TABLE "controls" DROP COLUMN "next_call_at";
