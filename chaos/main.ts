@@ -1,7 +1,9 @@
 // `npm run chaos`: kills everything under load and looks whether anything was lost. See docs/chaos.md.
+import { setTimeout as wait } from 'node:timers/promises';
 
 import { type Options, readOptions, usage } from './options.ts';
-import { clearStage, setStage } from './parts/stage.ts';
+import { clearStage, type Stage, setStage } from './parts/stage.ts';
+import { Watchdog } from './parts/watchdog.ts';
 import { randomFrom } from './random.ts';
 import { Progress } from './report/progress.ts';
 import { tables } from './report/tables.ts';
@@ -17,12 +19,11 @@ async function chaos(options: Options): Promise<number> {
   const progress = new Progress();
   const mailbox = await Mailbox.start(randomFrom(options.seed + 2));
   const stage = await setStage(options.transport, mailbox.url);
-  // What runs is ended by the watchdog, as soon as we are gone.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.once(signal, () => void clearStage(stage).finally(() => process.exit(130)));
+  const watchdog = new Watchdog();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void interrupted(watchdog, stage));
   progress.tell(`seed ${options.seed}, ${options.minutes} minutes of kills, ${options.transport}; data and logs are in ${stage.folder}`);
   try {
-    const outcome = await run(options, { stage, mailbox, progress });
+    const outcome = await run(options, { stage, watchdog, mailbox, progress });
     console.log(options.json ? JSON.stringify(outcome, null, 2) : tables(outcome));
     if (outcome.ok && !options.keep) await clearStage(stage);
     else progress.tell(`data and logs are kept in ${stage.folder}`);
@@ -32,6 +33,14 @@ async function chaos(options: Options): Promise<number> {
     console.error(error);
     return 1;
   }
+}
+
+async function interrupted(watchdog: Watchdog, stage: Stage): Promise<never> {
+  watchdog.bite();
+  // Postgres' processes write until they notice.
+  await wait(1000);
+  await clearStage(stage).catch(() => {});
+  process.exit(130);
 }
 
 function understood(args: string[]): Options {

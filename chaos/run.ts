@@ -9,7 +9,7 @@ import { makeSightings } from './order/effect.ts';
 import { ownProcesses, servers } from './parts/company.ts';
 import { Part, type Script } from './parts/part.ts';
 import type { Stage } from './parts/stage.ts';
-import { Watchdog } from './parts/watchdog.ts';
+import type { Watchdog } from './parts/watchdog.ts';
 import { planOf } from './plan.ts';
 import { randomFrom } from './random.ts';
 import { type Outcome, outcomeOf } from './report/outcome.ts';
@@ -31,14 +31,15 @@ interface Cast {
 /** Where it takes place, and who is there beside what is killed. */
 interface Around {
   stage: Stage;
+  watchdog: Watchdog;
   mailbox: Mailbox;
   progress: Progress;
 }
 
 /** Brings everything up, writes and kills for so long, lets it come to rest, and looks at all of it. */
-export async function run(options: Options, { stage, mailbox, progress }: Around): Promise<Outcome> {
+export async function run(options: Options, { stage, watchdog, mailbox, progress }: Around): Promise<Outcome> {
   const { tell } = progress;
-  const cast: Cast = { parts: [], watchdog: new Watchdog() };
+  const cast: Cast = { parts: [], watchdog };
   const sql = postgres(stage.databaseUrl, { max: 4, onnotice: () => {}, backoff: () => 0.3 });
   const receiver = await Receiver.start(randomFrom(options.seed + 1));
   try {

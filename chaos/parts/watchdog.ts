@@ -26,6 +26,17 @@ export class Watchdog {
     this.#tell();
   }
 
+  /** Ends everybody at once. */
+  bite(): void {
+    for (const pid of this.#pids) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It has ended by itself.
+      }
+    }
+  }
+
   /** Nobody is to be ended any more. */
   dismiss(): void {
     this.#pids.clear();
