@@ -10,14 +10,14 @@ export interface Beat {
   effects: Record<string, { concurrency: number; running: number }>;
   started_at: Date;
   seen_at: Date;
-  /** Heard of within the last twenty seconds. */
+  /** Heard of within the last thirty seconds. */
   alive: boolean;
 }
 
 /** Worker processes of the last day; one that is stopped takes itself off, one that is killed is not alive. */
 export async function readWorkers(sql: Sql): Promise<Beat[]> {
   return await sql<Beat[]>`
-    select identity, kind, version, host, pid, effects, started_at, seen_at, seen_at > now() - interval '20 seconds' as alive
+    select identity, kind, version, host, pid, effects, started_at, seen_at, seen_at > now() - interval '30 seconds' as alive
     from workers where seen_at > now() - interval '1 day' order by identity`;
 }
 

@@ -28,7 +28,7 @@ export class Heed {
   async start(log: Pick<Logger, 'warn'>): Promise<void> {
     await this.#read();
     await this.#sql.listen(CONTROLS_CHANNEL, () => void this.#read().catch(() => {}));
-    this.#loop = repeat('read what operators want of queues', EVERY, () => this.#read(), log);
+    this.#loop = repeat('read what operators want of queues', EVERY, () => this.#read(), log, 5);
   }
 
   async stop(): Promise<void> {

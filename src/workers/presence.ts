@@ -66,7 +66,7 @@ export class Presence {
   }
 
   start(): void {
-    this.#beating = repeat('say that this worker is there', BEAT, () => this.#beat(), this.#options.log);
+    this.#beating = repeat('say that this worker is there', BEAT, () => this.#beat(), this.#options.log, 1);
   }
 
   /** What got done since the last time is kept; then the worker is gone. */

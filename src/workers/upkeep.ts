@@ -50,5 +50,5 @@ export function startControls({ database, queues, log }: { database: Database; q
     await keepControls({ database, queues }, log);
     await forgetWorkers(database.sql);
   };
-  started.add(repeat('keep queues as operators want them', CONTROLS, pass, log), (loop) => loop.stop());
+  started.add(repeat('keep queues as operators want them', CONTROLS, pass, log, 5), (loop) => loop.stop());
 }
