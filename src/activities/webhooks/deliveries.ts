@@ -30,33 +30,41 @@ export interface OpenDelivery {
  * its type; later ones find these, so an endpoint that is made during the retries does not get what came before it. An
  * endpoint that is gone, or wants the type no more, is left out.
  *
+ * `lateral … offset 0` has each event looked up by the index, whatever the planner believes of tables that have grown since it looked.
+ *
  * @param endpointId only this one's
  */
 export async function openDeliveries(db: Db, events: DomainEvent[], endpointId?: string): Promise<OpenDelivery[]> {
   const column = (pick: (event: DomainEvent) => string) => sql.param(events.map(pick));
   const rows = await db.execute(sql`
-    with handled as (
+    with handled as materialized (
       select * from unnest(${column((e) => e.id)}::uuid[], ${column((e) => e.type)}::text[], ${column((e) => e.workspace_id)}::uuid[])
         with ordinality as t (event_id, type, workspace_id, place)
+    ), found as materialized (
+      select d.* from handled h cross join lateral (
+        select d.id, d.event_id, d.endpoint_id, d.state, d.created_at, d.due_at from deliveries d where d.event_id = h.event_id offset 0
+      ) d
     ), opened as (
       insert into deliveries (workspace_id, endpoint_id, event_id, event_type)
       select h.workspace_id, n.id, h.event_id, h.type
-      from handled h join endpoints n on n.workspace_id = h.workspace_id and n.event_types && array[h.type, '*']
-      where not exists (select from deliveries d where d.event_id = h.event_id)
+      from handled h cross join lateral (
+        select n.id from endpoints n where n.workspace_id = h.workspace_id and n.event_types && array[h.type, '*'] offset 0
+      ) n
+      where h.event_id not in (select event_id from found)
       order by h.event_id, n.id
       -- Another call that opens the same ones is waited for, and its rows are seen, which no snapshot would show.
       on conflict (event_id, endpoint_id) do update set state = deliveries.state
       returning id, event_id, endpoint_id, state, created_at, due_at
     ), known as (
-      select id, event_id, endpoint_id, state, created_at, due_at from opened
-      union all
-      select d.id, d.event_id, d.endpoint_id, d.state, d.created_at, d.due_at from handled h join deliveries d on d.event_id = h.event_id
+      select * from opened union all select * from found
     )
     select k.id, k.event_id, k.endpoint_id, n.url, n.secret, n.max_per_second,
       extract(epoch from now() - k.created_at)::float8 * 1000 as age_ms,
       extract(epoch from k.due_at - now())::float8 * 1000 as due_in_ms,
       extract(epoch from n.probe_at - now())::float8 * 1000 as probe_in_ms
-    from known k join handled h using (event_id) join endpoints n on n.id = k.endpoint_id and n.event_types && array[h.type, '*']
+    from known k join handled h using (event_id) cross join lateral (
+      select * from endpoints n where n.id = k.endpoint_id and n.event_types && array[h.type, '*'] offset 0
+    ) n
     where k.state <> 'delivered' and (${endpointId ?? null}::text is null or k.endpoint_id::text = ${endpointId ?? null})
     order by h.place, k.endpoint_id`);
   return rows as unknown as OpenDelivery[];
