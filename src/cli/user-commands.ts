@@ -1,9 +1,14 @@
 import type { Command } from 'commander';
+import { completionCommand } from './completion.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { drainCommand } from './drain.ts';
+import { failedCommand } from './failed.ts';
 import { importCommand } from './import.ts';
+import { jobsCommand } from './jobs.ts';
 import { logCommand } from './log.ts';
+import { backfillCommand, rebuildCommand, replayCommand } from './replay.ts';
+import { discardCommand, resetCommand, retryCommand } from './retry.ts';
 import { scaleCommand } from './scale.ts';
 import { limitCommand, pauseCommand, resumeCommand } from './steer.ts';
 import { subscribersCommand } from './subscribers.ts';
@@ -21,7 +26,16 @@ export const userCommands: ((program: Command) => void)[] = [
   limitCommand,
   drainCommand,
   scaleCommand,
+  failedCommand,
+  retryCommand,
+  discardCommand,
+  resetCommand,
+  replayCommand,
+  backfillCommand,
+  rebuildCommand,
+  jobsCommand,
   verifyCommand,
   logCommand,
   doctorCommand,
+  completionCommand,
 ];

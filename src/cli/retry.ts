@@ -1,0 +1,113 @@
+import type { Command } from 'commander';
+import type { JobView } from '../ops/jobs.ts';
+import { follow } from './follow.ts';
+import { addLetterOptions, chosenLetters, type LetterOptions, paceOf } from './letters.ts';
+import { addOpsOptions, addYes, confirm, OPS_EXIT_CODES, operating } from './ops.ts';
+import { CommandError, EXIT } from './output.ts';
+
+const retryHelp = `
+What is done stays done: receipts and deliveries see to it. What fails again is a dead letter again.
+
+Examples:
+  $ knockon retry --subscriber webhooks --cause "HTTP 500"
+  $ knockon retry 01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70
+  $ knockon retry --all --per-second 50 --json | jq .failed
+
+${OPS_EXIT_CODES}`;
+
+/** Adds the options of commands that begin long work. */
+export const addJobOptions = (command: Command): Command =>
+  command
+    .option('--per-second <n>', 'most a second')
+    .option('--reason <why>', 'why, for the log of operations')
+    .option('-d, --detach', 'begin it, and do not stay until it has ended');
+
+/** `knockon retry`. */
+export function retryCommand(program: Command): void {
+  const command = program
+    .command('retry')
+    .summary('try dead letters again')
+    .description("Tries dead letters again, with their subscriber's policy from its beginning.")
+    .argument('[ids...]', "dead letters' ids, as `knockon failed` shows them")
+    .option('--all', 'all of them')
+    .addHelpText('after', retryHelp);
+  addOpsOptions(addJobOptions(addLetterOptions(command))).action(
+    operating<LetterOptions, [string[]]>(async (ops, ids) => {
+      const { reason } = ops.options;
+      const body = { ...chosenLetters(ids, ops.options), ...paceOf(ops.options), ...(reason && { reason }) };
+      return await follow(ops, (await ops.api.send<JobView>('POST', '/v1/ops/dead_letters/retry', { body })).body);
+    }),
+  );
+}
+
+const discardHelp = `
+Each becomes an event of its workspace, effect.discarded, which its audit chain records. The effect won't happen, and nobody is
+reminded of it any more.
+
+Examples:
+  $ knockon discard --subscriber webhooks --cause "HTTP 410" --reason "the customer has left"
+  $ knockon discard 01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70 --reason "a test" --yes
+
+${OPS_EXIT_CODES}`;
+
+/** `knockon discard`. */
+export function discardCommand(program: Command): void {
+  const command = program
+    .command('discard')
+    .summary('give dead letters up for good')
+    .description('Gives dead letters up for good. It can not be taken back.')
+    .argument('[ids...]', "dead letters' ids, as `knockon failed` shows them")
+    .option('--all', 'all of them')
+    .requiredOption('-r, --reason <why>', 'why, for whoever asks later')
+    .addHelpText('after', discardHelp);
+  addYes(addOpsOptions(addLetterOptions(command))).action(
+    operating<LetterOptions, [string[]]>(async (ops, ids) => {
+      const chosen = chosenLetters(ids, ops.options);
+      const which =
+        ids.length > 0 ? `${ids.length} dead letters` : ops.options.all ? 'all dead letters' : `dead letters (${describe(chosen)})`;
+      await confirm(ops, `Give up ${which} for good?`);
+      const body = { ...chosen, reason: ops.options.reason };
+      const answer = await ops.api.send<{ discarded: number }>('POST', '/v1/ops/dead_letters/discard', { body });
+      ops.terminal.out(ops.options.json ? JSON.stringify(answer.body) : `${answer.body.discarded} effects were given up.`);
+    }),
+  );
+}
+
+const describe = (chosen: object) =>
+  Object.entries('filter' in chosen ? (chosen.filter as object) : {})
+    .map(([name, value]) => `${name} ${JSON.stringify(value)}`)
+    .join(', ');
+
+const resetHelp = `
+By Temporal's own means: a new run of the workflow calls every effect again, and receipts leave only what was not done. One
+workflow at once; many as a job, 20 a second unless told otherwise.
+
+Examples:
+  $ knockon reset 01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70
+  $ knockon reset --subscriber webhooks --from 2h
+
+${OPS_EXIT_CODES}`;
+
+/** `knockon reset`. */
+export function resetCommand(program: Command): void {
+  const command = program
+    .command('reset')
+    .summary('reset failed workflows to their first task')
+    .description('Resets a workflow, or those that have given up these dead letters, to the first workflow task.')
+    .argument('[workflow]', "the workflow's id")
+    .option('--all', 'those of all dead letters')
+    .addHelpText('after', resetHelp);
+  addOpsOptions(addJobOptions(addLetterOptions(command))).action(
+    operating<LetterOptions, [string | undefined]>(async (ops, workflow) => {
+      if (workflow === undefined) {
+        const { reason } = ops.options;
+        const body = { ...chosenLetters([], ops.options), ...paceOf(ops.options), ...(reason && { reason }) };
+        return await follow(ops, (await ops.api.send<JobView>('POST', '/v1/ops/resets', { body })).body);
+      }
+      if (ops.options.all) throw new CommandError('Give a workflow or --all, not both.', EXIT.usage);
+      const path = `/v1/ops/workflows/${encodeURIComponent(workflow)}/reset`;
+      const { body } = await ops.api.send<{ id: string; run_id: string; url: string | null }>('POST', path);
+      ops.terminal.out(ops.options.json ? JSON.stringify(body) : `${body.id} runs again: ${body.url ?? body.run_id}`);
+    }),
+  );
+}
