@@ -23,7 +23,8 @@ export interface Wanted {
   dispatch_size: number;
 }
 
-/** Per event, by its index: a planner that has never heard of a subscriber would read the whole table instead. */
+// `limit 1` in a lateral subquery: by the index, event by event. A planner that has never heard of a subscriber, or was told of the
+// tables when they were empty, would read them as a whole instead.
 const receiptOf = (event: SQL, subscriber: string) =>
   sql`(select true from receipts where event_id = ${event} and subscriber = ${subscriber} limit 1)`;
 
@@ -42,7 +43,7 @@ export async function readPlaces(db: Queryable, effect: Effect, call: EffectCall
   const rows = await db.execute(sql`
     with chosen as (${chosen(call)})
     select e.channel_id, ${keyOf(effect)} as key, count(*)::int as events, max(e.seq)::float8 as upto
-    from chosen c join events e on e.id = c.event_id group by 1, 2`);
+    from chosen c cross join lateral (select * from events where id = c.event_id limit 1) e group by 1, 2`);
   return rows as unknown as Place[];
 }
 
@@ -53,7 +54,7 @@ export async function readWanted(db: Queryable, effect: Effect, call: EffectCall
     select e.id, ${keyOf(effect)} as key, e.channel_id, e.seq::float8 as seq, coalesce(extract(epoch from t.waited) * 1000, 0)::float8 as waited_ms,
       coalesce(t.tried, false) or l.is_there is not null as tried,
       coalesce((select size from dispatches where id = ${call.dispatch_id}), 1) as dispatch_size
-    from chosen c join events e on e.id = c.event_id
+    from chosen c cross join lateral (select * from events where id = c.event_id limit 1) e
     left join lateral (
       select max(waiting_until - updated_at) filter (where target = '') as waited, bool_or(waits_for is null) as tried
       from attempts where event_id = e.id and subscriber = ${effect.name}
@@ -119,7 +120,7 @@ export async function readLog(db: Queryable, effect: Effect, { keys, stretches, 
       select *, false as apart from line
       union all
       select e.*, true from (select event_id from mine except select id from line) rest
-      join events e on e.id = rest.event_id left join asked a on a.channel_id = e.channel_id
+      cross join lateral (select * from events where id = rest.event_id limit 1) e left join asked a on a.channel_id = e.channel_id
       where (e.channel_id is null or e.seq is null or e.seq <= a.cursor) and ${keyOf(effect)} = any(${sql.param(keys)}::uuid[])
     )
     select ${eventColumns}, e.apart, m.event_id is not null as mine, coalesce(t.is_there, false) as tried, coalesce(o.dead, t.last_error) as why, case

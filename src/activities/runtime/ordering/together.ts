@@ -70,8 +70,11 @@ export async function tryTogether(
   return sumUp(effect, places, turns);
 }
 
-/** A busy channel is looked at again after so long, in ms, doubled each time; after `most` a durable timer waits for it, and nobody here. */
-export const PAUSE = { first: 10, most: 640 };
+/**
+ * A busy channel is looked at again after so long, in ms, doubled each time; after `most` a durable timer waits for it, and nobody
+ * here. A group is waited for longer: the holder mostly has one too, and calling five hundred events again costs more.
+ */
+export const PAUSE = { first: 10, most: 640, group: 2000 };
 
 /** Passes over what is left until nothing is, or it was waited for long enough. Whoever holds a key in this process wakes us. */
 async function whileBusy(
@@ -81,7 +84,7 @@ async function whileBusy(
 ): Promise<void> {
   let waited = 0;
   let left = await pass(keys);
-  for (let pause = PAUSE.first; left.length > 0 && waited < PAUSE.most && !signal.aborted; pause *= 2) {
+  for (let pause = PAUSE.first; left.length > 0 && waited < PAUSE.group && !signal.aborted; pause *= 2) {
     const paused = Date.now();
     await locks.freed({ owner, keys: left }, pause);
     waited += Date.now() - paused;
