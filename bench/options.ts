@@ -26,10 +26,10 @@ const full: Extent = {
   rounds: 2,
   warmUp: 3,
   turn: 4,
-  idle: 30,
+  idle: 20,
   rest: 5,
   crash: 2,
-  catchUp: { messages: 60_000, seconds: 25 },
+  catchUp: { messages: 60_000, seconds: 15 },
   sustained: 60,
   growth: { few: 1000, many: 100_000, turn: 4000 },
 };

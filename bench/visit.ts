@@ -82,7 +82,7 @@ const steps: Record<Part, (seen: Visit, step: Step) => Promise<string | undefine
     return `${seen.crash.lost} effects of ${whole(seen.crash.messages)} messages lost`;
   },
   async 'catch-up'(seen, { contestant, entrant, plan }) {
-    if (contestant.effects === 0 || contestant.name === 'inline') return;
+    if (contestant.effects === 0 || contestant.backlog === 0) return;
     seen.catchUp = await measureCatchUp(contestant, entrant, plan.extent.catchUp);
     return `${whole(seen.catchUp.perSecond)} effects/s`;
   },

@@ -8,7 +8,7 @@ export interface Contestant {
   title: string;
   /** Side effects of a message; 0: it has none, or nobody works on them. */
   effects: number;
-  /** Most messages that wait in the catch-up part (default: as many as are asked for); for one that would take hours. */
+  /** Most messages that wait in the catch-up part (default: as many as are asked for); for one that would take hours. 0: none can wait. */
   backlog?: number;
   /** How long (ms) without a further effect until what a crash left counts as lost (default 8,000). */
   patience?: number;

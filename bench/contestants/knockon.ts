@@ -54,7 +54,7 @@ async function enter(ground: Ground, name: string, effectWorker?: string): Promi
     KNOCKON_ADMIN_KEY: adminKey,
     KNOCKON_PORT: '0',
     KNOCKON_DRAIN: '0s',
-    LOG_LEVEL: 'error',
+    LOG_LEVEL: 'info',
   };
   const entrant = new KnockonEntrant({ sql: look(database), temporal, env, effectWorker });
   await entrant.startWorkers();

@@ -9,7 +9,7 @@ export const floor = peer({ name: 'naive', title: 'message + outbox row only (th
 
 /** Each set up as its own documentation says; see bench/peers and docs/bench.md. */
 export const peers: Contestant[] = [
-  peer({ name: 'inline', title: 'effects inline in the handler', effects: 6 }),
+  peer({ name: 'inline', title: 'effects inline in the handler', effects: 6, backlog: 0 }),
   peer({ name: 'pg-boss', title: 'pg-boss, in the transaction', effects: 6 }),
   peer({ name: 'graphile-worker', title: 'graphile-worker, in the transaction', effects: 6 }),
   peer({

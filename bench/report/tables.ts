@@ -51,7 +51,7 @@ function usualTable(results: Results): string {
       return [
         row.title,
         whole(row.requestsPerSecond),
-        `${hundredths(row.ratio)} (${row.ratioRange.map(hundredths).join('–')})`,
+        Number.isNaN(row.ratio) ? '–' : `${hundredths(row.ratio)} (${row.ratioRange.map(hundredths).join('–')})`,
         `${tenths(row.p50)} / ${tenths(row.p99)}`,
         row.effectsPerSecond === null ? '–' : `${whole(row.effectsPerSecond)} (${row.effectsRange.map(whole).join('–')})`,
         times(rows, byEffects, row),
