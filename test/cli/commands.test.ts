@@ -33,7 +33,9 @@ function knockon(args: string[], env: Record<string, string> = {}, input = ''): 
   return Object.assign(ended, { kill: () => void child.kill('SIGKILL') });
 }
 
-test.each(['import', 'trace', 'demo', 'subscribers', 'verify'])('knockon %s --help shows examples and exit codes', async (command) => {
+const shown = ['import', 'trace', 'demo', 'subscribers', 'verify', 'pause', 'resume', 'limit', 'drain', 'scale', 'log', 'doctor'];
+
+test.each(shown)('knockon %s --help shows examples and exit codes', async (command) => {
   const { exitCode, stdout } = await knockon([command, '--help']);
   expect(exitCode).toBe(0);
   expect(stdout).toMatch(/Examples:\n {2}\$ (knockon|npm)/);
