@@ -1,5 +1,6 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
+import { knowArrays } from './arrays.ts';
 import { endWhenCut } from './cut.ts';
 import * as schema from './schema/index.ts';
 
@@ -28,11 +29,13 @@ export function connectDatabase(url: string, options: { connections?: number; na
     // In seconds. The default grows to 20: so long a request would wait before it is told that the database is away.
     backoff: (failures: number) => Math.min(0.05 * 2 ** failures, 0.5),
     onnotice: () => {},
+    // See `knowArrays`.
+    fetch_types: false,
     connection: { application_name: options.name ?? 'knockon' },
   };
   // Two clients: drizzle() changes the parsers of the one it is given.
-  const db = endWhenCut(postgres(url, { ...common, max: options.connections ?? 8 }));
-  const sql = endWhenCut(postgres(url, { ...common, max: 4 }));
+  const db = endWhenCut(knowArrays(postgres(url, { ...common, max: options.connections ?? 8 })));
+  const sql = endWhenCut(knowArrays(postgres(url, { ...common, max: 4 })));
   return {
     db: drizzle({ client: db, schema }),
     sql,
