@@ -58,9 +58,11 @@ export async function resetOne(
   by: string,
 ): Promise<ResetAnswer> {
   try {
-    const runId = await resetWorkflow(id, `reset by ${by}`);
-    await recordOperation(database.db, { by, verb: 'reset', subject: id, detail: { run_id: runId } });
-    return { runId };
+    return await database.db.transaction(async (tx) => {
+      // Written down first: what can't be is not done.
+      await recordOperation(tx, { by, verb: 'reset', subject: id });
+      return { runId: await resetWorkflow(id, `reset by ${by}`) };
+    });
   } catch (error) {
     if (error instanceof ResetError) return { refused: error.kind, why: `It can't be reset: ${error.message}.` };
     throw error;

@@ -5,6 +5,7 @@ import type { ApiDependencies } from '../../src/api/dependencies.ts';
 import type { Database } from '../../src/db/client.ts';
 import { createMessageWriter } from '../../src/messages/create.ts';
 import { createSeal, type Seal } from '../../src/seal.ts';
+import { ResetError } from '../../src/transport/job.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 
 export const OPERATOR = 'the-operators-own-key';
@@ -58,6 +59,9 @@ function dependencies(database: Database, seal: Seal): ApiDependencies {
       response_excerpt: 'ok',
     }),
     backlog: async () => null,
+    resetWorkflow: async (id) => {
+      throw new ResetError('absent', `there is no workflow ${id}`);
+    },
     queues: noQueues,
     diagnose: async () => ({ ok: true, findings: [] }),
     readiness: async () => ({ ok: true, detail: {} }),

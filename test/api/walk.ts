@@ -55,6 +55,12 @@ export const bodies: Record<string, unknown> = {
   'POST /v1/ops/subscribers/{name}/pause': { reason: 'a deploy', until: '2099-01-01T00:00:00Z' },
   'POST /v1/ops/subscribers/{name}/drain': { reason: 'a deploy', until: '2099-01-01T00:00:00Z' },
   'PUT /v1/ops/subscribers/{name}/limit': { per_second: 5 },
+  'POST /v1/ops/dead_letters/retry': { ids: ['01995b0e-0000-7000-8000-000000000000'] },
+  'POST /v1/ops/dead_letters/discard': { ids: ['01995b0e-0000-7000-8000-000000000000'], reason: 'a test' },
+  'POST /v1/ops/resets': { ids: ['01995b0e-0000-7000-8000-000000000000'] },
+  'POST /v1/ops/replays': { type: 'message.created' },
+  'POST /v1/ops/backfills': { subscriber: 'nobody' },
+  'POST /v1/ops/rebuilds': { subscriber: 'search' },
   'POST /v1/ops/operators': { name: 'ada', role: 'viewer' },
 };
 
