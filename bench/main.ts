@@ -5,7 +5,7 @@ import { contestants, orderedContestants, ours } from './contestants/index.ts';
 import { type Ground, prepareGround } from './ground.ts';
 import { type Options, type Part, readOptions, usage } from './options.ts';
 import { installPeers } from './peers-package.ts';
-import { processesOfBench } from './processes.ts';
+import { killContestant } from './processes.ts';
 import type { Results } from './report/results.ts';
 import { save } from './report/save.ts';
 import { tables } from './report/tables.ts';
@@ -24,7 +24,9 @@ async function run(options: Options): Promise<void> {
   const ground = await prepareGround();
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
+    // More than once: a terminal tells everybody, and so do npm and tsx, who then tell us again.
+    process.on(signal, () => {
+      if (interrupted.signal.aborted) return;
       interrupted.abort();
       void giveUp(ground);
     });
@@ -92,15 +94,8 @@ function describeMachine() {
   };
 }
 
-/** Nothing of what runs is worth keeping: what a contestant has started is killed, and the ground ends as it should. */
+/** Nothing of what runs is worth keeping. */
 async function giveUp(ground: Ground): Promise<void> {
-  for (const { pid, command } of await processesOfBench()) {
-    if (/postgres/.test(command)) continue;
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
+  await killContestant();
   await ground.stop().finally(() => process.exit(130));
 }

@@ -21,6 +21,18 @@ export async function processesOfBench(): Promise<Process[]> {
   return family;
 }
 
+/** Kills whatever runs beside Postgres: what a contestant leaves that has failed at its start, or is given up. */
+export async function killContestant(): Promise<void> {
+  for (const { pid, command } of await processesOfBench()) {
+    if (/postgres/.test(command)) continue;
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+}
+
 async function listAll(): Promise<Listed[]> {
   const names = await readdir('/proc').catch(() => []);
   const listed = await Promise.all(names.filter((name) => /^\d+$/.test(name)).map((name) => describe(Number(name))));

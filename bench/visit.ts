@@ -8,6 +8,7 @@ import { type Idle, measureIdle } from './parts/idle.ts';
 import { measureLoad, type ShapedTurn, warmUp } from './parts/load.ts';
 import { type Memory, measureMemory } from './parts/memory.ts';
 import { measureSustained, type Sustained } from './parts/sustained.ts';
+import { killContestant } from './processes.ts';
 import type { ShapeName } from './shapes.ts';
 
 /** What a contestant is to do while its programs run. */
@@ -47,6 +48,7 @@ export async function visit(ground: Ground, contestant: Contestant, plan: Plan, 
     tell(`${contestant.name} FAILED: ${seen.failed}`);
   } finally {
     await entrant?.stop();
+    await killContestant();
   }
   return seen;
 }
