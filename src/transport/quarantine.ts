@@ -15,7 +15,7 @@ export class Quarantine {
   }
 
   /**
-   * Makes the call if no other is being made, when all that were turned away are written down; else turns it away.
+   * Makes the call if no other is being made, when those that were turned away until then are written down; else turns it away.
    *
    * @param turnAway writes that it is made later
    */
@@ -24,7 +24,8 @@ export class Quarantine {
     this.#taken = true;
     try {
       await wait(this.#calmMs);
-      while (this.#turnedAway.size > 0) await Promise.allSettled(this.#turnedAway);
+      // Whoever turns up later is not waited for: where many are suspected, somebody always does.
+      await Promise.allSettled([...this.#turnedAway]);
       await make();
     } finally {
       this.#taken = false;

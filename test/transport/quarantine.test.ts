@@ -34,3 +34,28 @@ it('is free again after a call that failed', async () => {
   await expect(quarantine.admit(fails, never)).rejects.toThrow('could not be settled');
   await quarantine.admit(async () => {}, never);
 });
+
+it('makes its call though others turn up without end, each before the one before it is written down', async () => {
+  const quarantine = new Quarantine();
+  const ALL = 50;
+  const turnedAway: Promise<void>[] = [];
+  const another = () => {
+    if (turnedAway.length === ALL) return;
+    const written = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      another();
+    };
+    turnedAway.push(quarantine.admit(async () => {}, written));
+  };
+  let before = 0;
+  const made = quarantine.admit(
+    async () => {
+      before = turnedAway.length;
+    },
+    async () => {},
+  );
+  another();
+  await made;
+  expect(before).toBeLessThan(ALL);
+  await Promise.all(turnedAway);
+});
