@@ -16,6 +16,9 @@ export const endpoints = pgTable(
     description: text(),
     /** The signing secret, sealed with KNOCKON_SECRET. */
     secret: text().notNull(),
+    /** The one before it, sealed too; it signs as well until … */
+    previous_secret: text(),
+    previous_until: moment(),
     /** Deliveries a second, all workers together; null: no limit. */
     max_per_second: doublePrecision(),
     created_at: created(),
@@ -30,6 +33,8 @@ export const endpoints = pgTable(
     failing_since: moment(),
     /** … and that not before this moment. */
     probe_at: moment(),
+    /** Why the last of them failed. */
+    failing_cause: text(),
   },
   (t) => [index().on(t.workspace_id, t.id)],
 );
