@@ -46,7 +46,7 @@ describe('the walk-through "Add an effect" in CONTRIBUTING.md', () => {
     await run(bin('tsc'), ['-p', 'tsconfig.build.json'], { cwd: checkout });
     const { stdout } = await run(bin('vitest'), ['run', 'test/effects/links.test.ts'], { cwd: checkout });
     expect(stdout).toMatch(/1 passed/);
-  }, 60_000);
+  }, 180_000);
 });
 
 /** Step 3: the line goes before the one that the marker quotes, its import among the others. */
