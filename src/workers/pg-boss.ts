@@ -3,6 +3,7 @@ import { fromDrizzle, type PgBoss } from 'pg-boss';
 import { recordDeadLetters } from '../activities/runtime/dead-letters.ts';
 import type { Effect } from '../activities/runtime/effect.ts';
 import { answer } from '../activities/runtime/run-effect.ts';
+import { isDatabaseAway } from '../db/errors.ts';
 import { createBoss, ensureQueues } from '../transport/pg-boss/boss.ts';
 import { listenForCalls } from '../transport/pg-boss/call-queue.ts';
 import { Consumer } from '../transport/pg-boss/consumer.ts';
@@ -62,6 +63,7 @@ function consumerOf(effect: Effect, boss: PgBoss, quarantine: Quarantine, heed: 
     queue: effect.task_queue,
     slots,
     admit: (calls, signal) => heed.admit(effect.task_queue, calls, signal),
+    isAway: isDatabaseAway,
     log,
     async seeThrough(job, signal) {
       await turn?.(signal);

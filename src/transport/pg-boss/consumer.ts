@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Job, PgBoss } from 'pg-boss';
 import type { Logger } from 'pino';
 import type { CallJob } from './jobs.ts';
@@ -12,6 +13,8 @@ export interface ConsumerOptions {
   seeThrough(job: Job<CallJob>, signal: AbortSignal): Promise<void>;
   /** How many of so many calls may be taken now; default: all. */
   admit?(calls: number, signal: AbortSignal): Promise<number>;
+  /** Whether an error means that the database could not be reached. */
+  isAway(error: unknown): boolean;
   log: Pick<Logger, 'info' | 'warn'>;
   /** How long nobody need have told it before it looks, in ms (default 1,000): the exactness of retries and timers. */
   pollMs?: number;
@@ -25,6 +28,9 @@ interface Held {
 
 /** How often it is said of the calls under way that they are, in ms. Those of a killed process are silent, and given to others. */
 const HEARTBEAT = 3000;
+
+/** Waits before a call that could not be settled is made again, doubled each time, in ms: shorter than others take to miss its heartbeat. */
+const AWAY = { first: 100, most: 1000 };
 
 /** Takes the jobs of one queue, as many as it has slots free. A slow call holds its slot and nothing else. */
 export class Consumer {
@@ -110,14 +116,22 @@ export class Consumer {
     this.#held.set(job.id, { job, stop, done });
   }
 
-  /** What could not be written is not lost: the job goes silent, and is given to a worker again. */
+  /**
+   * What can't be written while the database is away is tried as long as the claim holds: the job would go silent otherwise, and whoever
+   * took it next would believe that its worker had died of it. What else could not be written is not lost: it does go silent.
+   */
   async #see(job: Job<CallJob>, signal: AbortSignal): Promise<void> {
-    const { seeThrough, log, queue } = this.#options;
-    try {
-      await seeThrough(job, signal);
-    } catch (error) {
-      if (error instanceof ClaimLostError) log.info({ job: job.id, queue }, error.message);
-      else log.warn({ err: error, job: job.id, queue }, 'could not settle a call; it will be made again');
+    const { seeThrough, isAway, log, queue } = this.#options;
+    for (let ms = AWAY.first; ; ms = Math.min(2 * ms, AWAY.most)) {
+      try {
+        return await seeThrough(job, signal);
+      } catch (error) {
+        if (error instanceof ClaimLostError) return log.info({ job: job.id, queue }, error.message);
+        log.warn({ err: error, job: job.id, queue }, 'could not settle a call; it will be made again');
+        if (signal.aborted || !isAway(error)) return;
+      }
+      await wait(ms, undefined, { signal }).catch(() => {});
+      await this.#beat();
     }
   }
 
