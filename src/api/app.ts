@@ -23,6 +23,8 @@ import { messageRoutes } from './routes/messages.ts';
 import { notificationRoutes } from './routes/notifications.ts';
 import { opsRoutes } from './routes/ops/index.ts';
 import { postMessageRoute } from './routes/post-message.ts';
+import { redeliverRoutes } from './routes/redeliver.ts';
+import { rotateSecretRoutes } from './routes/rotate-secret.ts';
 import { searchRoutes } from './routes/search.ts';
 import { subscriberRoutes } from './routes/subscribers.ts';
 import { workspaceRoutes } from './routes/workspaces.ts';
@@ -45,7 +47,16 @@ export function createApp(deps: ApiDependencies) {
   app.use('/v1/*', workspaceKey(keyring, limits));
   app.route('/', apiKeyRoutes(deps, keyring));
   const routes = [postMessageRoute, messageRoutes, messageEffectRoutes, channelRoutes, eventRoutes, searchRoutes, notificationRoutes];
-  const more = [memberRoutes, analyticsRoutes, auditRoutes, endpointRoutes, deliveryRoutes, subscriberRoutes];
+  const more = [
+    memberRoutes,
+    analyticsRoutes,
+    auditRoutes,
+    endpointRoutes,
+    deliveryRoutes,
+    redeliverRoutes,
+    rotateSecretRoutes,
+    subscriberRoutes,
+  ];
   for (const route of [...routes, ...more]) app.route('/', route(deps));
   const document = describeApi(app);
   app.notFound(onUnrouted(app));

@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres';
+import { forgiveEndpoints } from './forgive.ts';
 import type { Redispatched } from './redispatch.ts';
 import { cursorOf, type EventFilter, matching, placeOf, scan } from './scan.ts';
 import { type Pair, type Queries, type Standing, standings } from './standing.ts';
@@ -43,8 +44,13 @@ export const replay: Verb = {
         const purpose = purposeOf(pair, input);
         return purpose ? [{ ...pair, purpose }] : [];
       });
-      const resent = send.filter(({ purpose, subscriber }) => purpose === 'again' && subscriber === 'webhooks');
+      const webhooks = send.filter(({ subscriber }) => subscriber === 'webhooks');
+      const resent = webhooks.filter(({ purpose }) => purpose === 'again');
       if (resent.length > 0) await openDeliveries(tx, resent);
+      await forgiveEndpoints(
+        tx,
+        webhooks.map(({ event_id }) => event_id),
+      );
       return {
         send,
         skipped: pairs.length - send.length,

@@ -1,6 +1,8 @@
+import type { Sql } from 'postgres';
 import type { Database } from '../db/client.ts';
 import { ResetError, type ResetWorkflow } from '../transport/job.ts';
 import { deadLetters, type Letters } from './dead-letters.ts';
+import { forgiveEndpoints } from './forgive.ts';
 import { recordOperation } from './log.ts';
 import type { Verb } from './verb.ts';
 
@@ -32,6 +34,7 @@ export const resets: Verb = {
     const items = await sql<{ subject: string }[]>`
       select subject from job_items where job_id = ${id} and done_at is null order by subject limit ${Math.min(limit, 5)}`;
     for (const { subject } of items) {
+      await forgiveThoseOf(sql, subject);
       const failure = await resetWorkflow(subject, `reset by ${by}`).then(
         () => null,
         (error: Error) => error.message,
@@ -48,6 +51,17 @@ export const resets: Verb = {
   },
 };
 
+async function forgiveThoseOf(sql: Sql, workflowId: string): Promise<void> {
+  const [dispatchId = ''] = workflowId.split('.');
+  const rows = await sql<
+    { event_id: string }[]
+  >`select event_id from dead_letters where dispatch_id::text = ${dispatchId} and subscriber = 'webhooks'`;
+  await forgiveEndpoints(
+    sql,
+    rows.map((row) => row.event_id),
+  );
+}
+
 /** The new run, or why there is none: the workflow is `absent`, or as it is in `conflict` with that. */
 export type ResetAnswer = { runId: string } | { refused: 'absent' | 'conflict'; why: string };
 
@@ -58,6 +72,7 @@ export async function resetOne(
   by: string,
 ): Promise<ResetAnswer> {
   try {
+    await forgiveThoseOf(database.sql, id);
     return await database.db.transaction(async (tx) => {
       // Written down first: what can't be is not done.
       await recordOperation(tx, { by, verb: 'reset', subject: id });

@@ -1,4 +1,5 @@
 import { deadLetters, type Letters } from './dead-letters.ts';
+import { forgiveEndpoints } from './forgive.ts';
 import type { Redispatched } from './redispatch.ts';
 import { isRetried, type Queries } from './standing.ts';
 import { take, type Verb } from './verb.ts';
@@ -28,6 +29,10 @@ export const retry: Verb = {
         from ${chosen(tx, job.id, job.input)} and l.id > ${String(cursor?.after ?? '00000000-0000-0000-0000-000000000000')}
         order by l.id limit ${limit} for update of l`;
       // An event with several outside parties may have a letter for each.
+      await forgiveEndpoints(
+        tx,
+        rows.map((row) => row.event_id),
+      );
       const events = new Map(rows.map((row) => [`${row.event_id} ${row.subscriber}`, row]));
       return {
         send: [...events.values()],

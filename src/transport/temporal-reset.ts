@@ -12,7 +12,10 @@ import { ResetError } from './job.ts';
 export async function resetWorkflow(client: Client, workflowId: string, reason: string): Promise<string> {
   const { runId, status } = await latestRun(client, workflowId);
   if (status === 'RUNNING')
-    throw new ResetError('conflict', `the workflow ${workflowId} is running: what it has not done yet it will do by itself`);
+    throw new ResetError(
+      'conflict',
+      `the workflow ${workflowId} is running: what is open it will do by itself; retry its dead letters instead`,
+    );
   const { runId: newRun } = await client.workflowService.resetWorkflowExecution({
     namespace: client.options.namespace,
     workflowExecution: { workflowId, runId },

@@ -6,7 +6,7 @@ import { Registry } from 'prom-client';
 import { auditKey } from '../activities/audit/hash.ts';
 import { verifyAudit } from '../activities/audit/verify.ts';
 import { summaryStore } from '../activities/cache/summaries.ts';
-import { isAllowedWebhookUrl, sendTest } from '../activities/webhooks/index.ts';
+import { isAllowedWebhookUrl, redeliver, sendTest } from '../activities/webhooks/index.ts';
 import { createApp } from '../api/app.ts';
 import { createLimits, type Limits } from '../api/limits/index.ts';
 import type { Config } from '../config.ts';
@@ -108,6 +108,7 @@ function outside(config: Config, database: Database) {
     seal,
     verifyAudit: verifyAudit({ db: database.db, key: auditKey(config.KNOCKON_SECRET) }),
     sendTest: sendTest({ db: database.db, seal, allow, timeoutMs: config.KNOCKON_WEBHOOK_TIMEOUT }),
+    redeliver: redeliver({ db: database.db, seal, allow, timeoutMs: config.KNOCKON_WEBHOOK_TIMEOUT }),
     isAllowedWebhookUrl: isAllowedWebhookUrl(allow),
   };
 }

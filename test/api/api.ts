@@ -58,6 +58,7 @@ function dependencies(database: Database, seal: Seal): ApiDependencies {
       error: null,
       response_excerpt: 'ok',
     }),
+    redeliver: async () => 'no event',
     backlog: async () => null,
     resetWorkflow: async (id) => {
       throw new ResetError('absent', `there is no workflow ${id}`);

@@ -25,13 +25,17 @@ beforeAll(async () => {
     .insert(notifications)
     .values({ ...own, recipient: 'grace', kind: 'mention' })
     .returning();
-  await api.database.db.insert(deliveries).values({ workspace_id: api.workspaceId, endpoint_id: endpoint.id, event_type: 'endpoint.test' });
+  const [delivery] = await api.database.db
+    .insert(deliveries)
+    .values({ workspace_id: api.workspaceId, endpoint_id: endpoint.id, event_type: 'endpoint.test' })
+    .returning();
   owned = {
     channels: channel,
     messages: message.id,
     events: message.event_id,
     api_keys: key.id,
     endpoints: endpoint.id,
+    deliveries: delivery!.id,
     notifications: notification!.id,
     members: 'grace',
   };

@@ -214,7 +214,7 @@ describe('an endpoint that fails constantly', () => {
       expect(outcome).toMatchObject({
         state: 'dead',
         target: id,
-        cause: 'endpoint failing',
+        cause: 'HTTP 500',
         reason: expect.stringContaining('keeps failing'),
       });
     }

@@ -33,11 +33,11 @@ export const healed = (endpointId: string): SQL => sql`
   update endpoints set failures = 0, failing_since = null, probe_at = null where id = ${endpointId} and failures > 0`;
 
 /** One more failure. Of a failing endpoint only the probe decides when the next one is: the others were under way before. */
-export function failedOnceMore(endpointId: string, { failures, firstMs, longestMs }: CircuitOptions, isProbe: boolean): SQL {
+export function failedOnceMore(endpointId: string, cause: string, { failures, firstMs, longestMs }: CircuitOptions, isProbe: boolean): SQL {
   const first = sql`make_interval(secs => ${firstMs / 1000})`;
   const longest = sql`make_interval(secs => ${longestMs / 1000})`;
   return sql`
-    update endpoints set failures = failures + 1,
+    update endpoints set failures = failures + 1, failing_cause = ${cause},
       failing_since = case when ${failures} > 0 and failures + 1 >= ${failures} then coalesce(failing_since, now()) end,
       probe_at = case
         when ${failures} = 0 or failures + 1 < ${failures} then null

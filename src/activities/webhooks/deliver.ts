@@ -8,7 +8,8 @@ import { judge, type Verdict } from './verdict.ts';
 interface Delivery extends Pick<Try, 'circuit' | 'isProbe' | 'isTest'> {
   id: string;
   event: DomainEvent;
-  endpoint: { id: string; url: string; secret: string };
+  /** Secrets are sealed; `previous_secret` only while it signs too. */
+  endpoint: { id: string; url: string; secret: string; previous_secret?: string | null };
 }
 
 /** Makes one try and logs it. `probeInMs`: its endpoint is failing, and tried again in so many ms; else null. */
@@ -17,7 +18,8 @@ export async function deliver(
   { id, event, endpoint, ...bearing }: Delivery,
 ): Promise<{ attempt: Attempt; verdict: Verdict; probeInMs: number | null }> {
   const secret = unseal(seal, endpoint.secret);
-  const attempt = secret === null ? sealed : await send({ url: endpoint.url, secrets: [secret], event }, signal);
+  const previous = endpoint.previous_secret ? [unseal(seal, endpoint.previous_secret)].filter((one) => one !== null) : [];
+  const attempt = secret === null ? sealed : await send({ url: endpoint.url, secrets: [secret, ...previous], event }, signal);
   const verdict = judge(attempt, endpoint.url, event.type);
   const probeInMs = await recordAttempt(db, { deliveryId: id, endpointId: endpoint.id, attempt, verdict, ...bearing });
   return { attempt, verdict, probeInMs };

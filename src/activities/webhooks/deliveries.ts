@@ -15,14 +15,18 @@ export interface OpenDelivery {
   url: string;
   /** Sealed. */
   secret: string;
+  /** The one before it, while that signs too; sealed. */
+  previous_secret: string | null;
   /** In ms. */
   age_ms: number;
   /** In how many ms it may be made, where it waits for its endpoint's limit; negative: since when. */
   due_in_ms: number | null;
   /** Its endpoint's limit. */
   max_per_second: number | null;
-  /** Its endpoint is failing, and is tried again in so many ms. */
+  /** Its endpoint is failing, and is tried again in so many ms … */
   probe_in_ms: number | null;
+  /** … and this is why. */
+  failing_cause: string | null;
 }
 
 /**
@@ -58,7 +62,8 @@ export async function openDeliveries(db: Db, events: DomainEvent[], endpointId?:
     ), known as (
       select * from opened union all select * from found
     )
-    select k.id, k.event_id, k.endpoint_id, n.url, n.secret, n.max_per_second,
+    select k.id, k.event_id, k.endpoint_id, n.url, n.secret, n.max_per_second, n.failing_cause,
+      case when n.previous_until > now() then n.previous_secret end as previous_secret,
       extract(epoch from now() - k.created_at)::float8 * 1000 as age_ms,
       extract(epoch from k.due_at - now())::float8 * 1000 as due_in_ms,
       extract(epoch from n.probe_at - now())::float8 * 1000 as probe_in_ms
@@ -116,7 +121,7 @@ export async function recordAttempt(db: Db, made: Try): Promise<number | null> {
 function bearing({ endpointId, attempt, verdict, circuit, isProbe = false, isTest }: Try): SQL {
   if (verdict.state !== 'retry') return healed(endpointId);
   if (isTest || attempt.failure?.ours) return sql`update endpoints set failures = failures where false`;
-  return failedOnceMore(endpointId, circuit, isProbe);
+  return failedOnceMore(endpointId, verdict.cause, circuit, isProbe);
 }
 
 /** What stands in the log of tries: the cause, and what is known beyond it. */

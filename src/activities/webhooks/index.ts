@@ -9,6 +9,7 @@ import { createSender } from './send.ts';
 import { serve } from './serve.ts';
 import { together } from './together.ts';
 
+export { redeliver } from './redeliver.ts';
 export { sendTest, type TestResult } from './send-test.ts';
 export { isAllowedWebhookUrl } from './url.ts';
 

@@ -9,6 +9,16 @@ import { deliver } from './deliver.ts';
 import { errorText, openTest } from './deliveries.ts';
 import { createSender } from './send.ts';
 
+/** What it takes to send at once, outside of any dispatch. */
+export interface AtOnce {
+  db: Database['db'];
+  seal: Seal;
+  /** CIDRs that may be reached although they are not public. */
+  allow: string[];
+  /** How long the try may take. */
+  timeoutMs: number;
+}
+
 /** How a test event fared. */
 export interface TestResult {
   delivery_id: string;
@@ -26,17 +36,11 @@ export interface TestResult {
  *
  * @throws where there is no such endpoint
  */
-export function sendTest(deps: {
-  db: Database['db'];
-  seal: Seal;
-  /** CIDRs that may be reached although they are not public. */
-  allow: string[];
-  /** How long the try may take. */
-  timeoutMs: number;
-}): (endpointId: string) => Promise<TestResult> {
+export function sendTest(deps: AtOnce): (endpointId: string) => Promise<TestResult> {
   const send = createSender(deps);
   return async (endpointId) => {
-    const [endpoint] = await deps.db.select().from(endpoints).where(eq(endpoints.id, endpointId));
+    const [row] = await deps.db.select().from(endpoints).where(eq(endpoints.id, endpointId));
+    const endpoint = row && current(row);
     if (!endpoint) throw new Error(`there is no endpoint ${endpointId}`);
     const delivery_id = await openTest(deps.db, endpoint);
     const event = testEvent(endpoint.workspace_id);
@@ -46,7 +50,11 @@ export function sendTest(deps: {
   };
 }
 
-const never: CircuitOptions = { failures: 0, firstMs: 0, longestMs: 0 };
+/** An endpoint whose previous secret is there only while it signs too. */
+export const current = <E extends typeof endpoints.$inferSelect>(endpoint: E): E =>
+  endpoint.previous_until && endpoint.previous_until.getTime() > Date.now() ? endpoint : { ...endpoint, previous_secret: null };
+
+export const never: CircuitOptions = { failures: 0, firstMs: 0, longestMs: 0 };
 
 const testEvent = (workspace_id: string): DomainEvent => ({
   id: uuidv7(),

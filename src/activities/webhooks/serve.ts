@@ -104,7 +104,7 @@ class Endpoint {
     if (this.#probeInMs !== null) return this.#waitForProbe(delivery, this.#probeInMs);
     if (call.signal.aborted || performance.now() > until) return waiting(this.#serving, delivery, 0);
     const event = eventOf(this.#serving, delivery);
-    const endpoint = { id: delivery.endpoint_id, url: delivery.url, secret: delivery.secret };
+    const endpoint = { id: delivery.endpoint_id, url: delivery.url, secret: delivery.secret, previous_secret: delivery.previous_secret };
     const tried = await deliver({ db: call.db, seal, send, signal: call.signal }, { id: delivery.id, event, endpoint, circuit, isProbe });
     this.#probeInMs = tried.probeInMs;
     if (tried.verdict.state === 'delivered') return null;
@@ -122,8 +122,10 @@ class Endpoint {
   #waitForProbe(delivery: OpenDelivery, inMs: number): OpenOutcome {
     if (!this.#isTooOld(delivery)) return waiting(this.#serving, delivery, inMs);
     const event = eventOf(this.#serving, delivery);
-    const reason = `${hostOf(delivery.url)} keeps failing, and ${event.type} has waited for it as long as all its tries would have taken`;
-    return dead({ event, target: delivery.endpoint_id }, reason, { cause: 'endpoint failing' });
+    const cause = delivery.failing_cause ?? 'endpoint failing';
+    const reason = `${hostOf(delivery.url)} keeps failing (${cause}), and ${event.type} has waited for it as long as all its tries would have taken`;
+    // The same cause as theirs that were tried: one reason is one cause.
+    return dead({ event, target: delivery.endpoint_id }, reason, { cause });
   }
 }
 

@@ -39,6 +39,9 @@ const list = operation({
   responses: { 200: json(pageOf(delivery), 'Deliveries.') },
 });
 
+/** What came of sending something at once. */
+export const testDelivery = z.object({ delivery_id: uuid, ...outcome }).openapi('TestDelivery');
+
 const test = operation({
   method: 'post',
   path: '/v1/endpoints/{id}/test',
@@ -46,7 +49,7 @@ const test = operation({
   summary: 'Send a signed `endpoint.test` now',
   creates: true,
   request: { params: z.object({ id: uuid }) },
-  responses: { 200: json(z.object({ delivery_id: uuid, ...outcome }).openapi('TestDelivery'), 'What the endpoint answered.') },
+  responses: { 200: json(testDelivery, 'What the endpoint answered.') },
 });
 
 type Attempt = typeof attempts.$inferSelect;

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
 import { and, desc, eq, isNotNull, lt, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
@@ -11,6 +10,7 @@ import { idCursor, limit, pageOf, toPage } from '../paging.ts';
 import { invalid, notFound } from '../problem.ts';
 import { body, json, operation, router } from '../router.ts';
 import { type EndpointRow, endpointChange, endpointSchema, newEndpoint, shown } from './endpoint-schema.ts';
+import { newSecret } from './rotate-secret.ts';
 
 const params = z.object({ id: uuid });
 const secret = z.string().openapi({ description: 'Signs as Standard Webhooks say. Shown this once.', example: 'whsec_…' });
@@ -92,7 +92,7 @@ export const endpointRoutes = (deps: ApiDependencies) =>
       const given = c.req.valid('json');
       await checkUrl(deps, given.url);
       const made = await once(c, deps, given, async (tx) => {
-        const secret = `whsec_${randomBytes(32).toString('base64')}`;
+        const secret = newSecret();
         const row = { ...given, workspace_id: c.get('workspaceId'), secret: deps.seal.close(secret) };
         const [stored] = await tx.insert(endpoints).values(row).returning();
         return { ...shown(stored!), secret };
