@@ -68,7 +68,7 @@ describe('rows that are updated again and again', () => {
   async function stats(): Promise<Record<string, number>> {
     const tables = ['channels', 'settled_totals', 'audit_heads', 'analytics_hours'];
     const rows = await test.database.sql`
-      select relname as name, n_tup_hot_upd::float8 / nullif(n_tup_upd, 0) as share from pg_stat_user_tables where relname = any(${tables})`;
+      select relname as name, n_tup_hot_upd::float8 / nullif(n_tup_upd, 0) as share from pg_stat_user_tables where relname = any(${tables}::text[])`;
     return Object.fromEntries(rows.map(({ name, share }) => [name, share]));
   }
 });
