@@ -35,9 +35,10 @@ export function processTerminal(): Terminal {
   // Whoever reads may have seen enough: `knockon demo | head`.
   if (!process.stdout.listeners('error').includes(endQuietly)) process.stdout.on('error', endQuietly);
   return {
-    out: (text) => process.stdout.write(`${text}\n`),
-    write: (text) => process.stdout.write(text),
-    err: (text) => process.stderr.write(`${text}\n`),
+    // What `write` answers is nobody's result, and would become an exit code.
+    out: (text) => void process.stdout.write(`${text}\n`),
+    write: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(`${text}\n`),
     colours: process.stdout.isTTY === true && !process.env.NO_COLOR,
     live: process.stderr.isTTY === true,
   };
