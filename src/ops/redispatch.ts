@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Sql, TransactionSql } from 'postgres';
-import { type Claimed, markStarted } from '../outbox/claim.ts';
+import { type Claimed, markStarted, specs } from '../outbox/claim.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { Pair } from './standing.ts';
 
@@ -50,11 +50,8 @@ async function open(tx: TransactionSql, jobId: string, events: [Redispatched, ..
     ), marked as (
       update dead_letters l set retried_by = made.id from made where l.event_id = any(${ids}::uuid[]) and l.subscriber = ${subscriber}
     )
-    select made.id, (
-      select jsonb_agg(jsonb_build_object('name', s.name, 'task_queue', s.task_queue, 'activity', s.activity, 'batch', s.batch,
-        'timeout_ms', s.timeout_ms, 'retry', s.retry)) from subscribers s where s.name = ${subscriber}
-    ) as subscribers from made`;
-  if (!made?.subscribers) throw new Error(`there is no subscriber ${subscriber} any more`);
+    select made.id, ${specs(tx, tx`${[subscriber]}::text[]`)} as subscribers from made`;
+  if (!made || made.subscribers.length === 0) throw new Error(`there is no subscriber ${subscriber} any more`);
   return { ...made, type, size: ids.length, ...scope(events) };
 }
 

@@ -1,4 +1,4 @@
-import type { Sql } from 'postgres';
+import type { PendingQuery, Row, Sql, TransactionSql } from 'postgres';
 import type { SubscriberSpec } from '../transport/dispatch.ts';
 import type { DispatchScope } from '../transport/transport.ts';
 
@@ -12,7 +12,7 @@ export interface Claimed extends DispatchScope {
 }
 
 /** How to reach the subscribers that a dispatch names, as JSON. Calls of a limited one are small, so that its limit is of events. */
-const specs = (sql: Sql, names: ReturnType<Sql>) => sql`
+export const specs = (sql: Sql | TransactionSql, names: PendingQuery<Row[]>) => sql`
   coalesce((
     select jsonb_agg(jsonb_build_object('name', s.name, 'task_queue', s.task_queue, 'activity', s.activity, 'batch',
       case when c.per_second is null then s.batch else least(s.batch, greatest(1, floor(c.per_second / 100)))::int end,
