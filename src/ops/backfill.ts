@@ -1,5 +1,6 @@
+import type { Redispatched } from './redispatch.ts';
 import { cursorOf, type EventFilter, FIRST, matching, placeOf, scan } from './scan.ts';
-import { standings } from './standing.ts';
+import { type Pair, standings } from './standing.ts';
 import { take, type Verb } from './verb.ts';
 
 /** What a backfill is asked for. */
@@ -7,15 +8,25 @@ interface BackfillInput {
   subscriber: string;
   /** RFC 3339; default: from the beginning of the log. */
   from?: string;
+  /** Set where the subscriber is ordered: how many events one call takes. */
+  ordered?: number;
 }
 
 /** A statement that claims events lasts less than this, in ms: what is claimed later is claimed for everybody who was registered then. */
 const CLAIMING = 15_000;
 
-const inputOf = (input: Record<string, unknown>): { subscriber: string; filter: EventFilter } => {
-  const { subscriber, from } = input as unknown as BackfillInput;
-  return { subscriber, filter: from ? { from } : {} };
+const inputOf = (input: Record<string, unknown>): { subscriber: string; filter: EventFilter; ordered?: number } => {
+  const { subscriber, from, ordered } = input as unknown as BackfillInput;
+  return { subscriber, filter: from ? { from } : {}, ordered };
 };
+
+/** The first of them that are of one type: one dispatch, and where they are no more than a batch one call, which keeps their order. */
+function oneCall(pairs: Pair[], batch: number): Pair[] {
+  const end = pairs.findIndex(({ type }, place) => place === batch || type !== pairs[0]?.type);
+  return end === -1 ? pairs : pairs.slice(0, end);
+}
+
+const first = (pair: Pair): Redispatched => ({ ...pair, purpose: 'first' });
 
 /**
  * Dispatches to a subscriber what was dispatched before it was registered. What is dispatched since comes by itself, and is not
@@ -32,14 +43,18 @@ export const backfill: Verb = {
 
   step: (deps, job, limit) =>
     take(deps, job, async (tx, cursor) => {
-      const { subscriber, filter } = inputOf(job.input);
+      const { subscriber, filter, ordered } = inputOf(job.input);
       const place = placeOf(cursor);
       const { pairs, last, isLast } = await scan(tx, filter, { subscriber, after: place.after, limit });
       const isUnsure = pairs.some(({ standing }) => standing === 'waiting') && Date.now() - job.created_at.getTime() < CLAIMING;
       const again = place.again ?? (isUnsure ? (place.after ?? FIRST) : undefined);
+      const wanted = pairs.filter(({ standing }) => standing === 'never');
+      const send = ordered === undefined ? wanted : oneCall(wanted, ordered);
+      if (send.length < wanted.length)
+        return { send: send.map(first), skipped: 0, cursor: cursorOf({ after: send.at(-1)?.event_id, again }), exhausted: false };
       const goBack = isLast && again !== undefined;
       return {
-        send: pairs.filter(({ standing }) => standing === 'never').map((pair) => ({ ...pair, purpose: 'first' })),
+        send: send.map(first),
         skipped: 0,
         cursor: goBack ? cursorOf({ after: again }) : cursorOf({ after: last ?? place.after, again }),
         exhausted: isLast && !goBack,

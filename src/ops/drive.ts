@@ -90,7 +90,7 @@ class Drive {
   async #goOn(job: OpenJob): Promise<void> {
     const reckoned = await reckon(this.#deps.sql, job.id);
     if (reckoned.ended > 0) this.#stir();
-    const room = job.input.ordered === true ? reckoned.open === 0 : reckoned.busy < PAGE;
+    const room = typeof job.input.ordered === 'number' ? reckoned.open === 0 : reckoned.busy < PAGE;
     if (!job.exhausted && room && Date.now() >= this.#nextAt) return await this.#take(job);
     if (job.exhausted && reckoned.open === 0) return await finish(this.#deps.sql, job.id);
     await this.#wait(job, reckoned);

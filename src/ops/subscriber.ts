@@ -5,10 +5,12 @@ export interface Known {
   name: string;
   again: 'freely' | 'asked' | 'never';
   ordering: 'none' | 'channel' | 'exclusive';
+  /** Most events a call. */
+  batch: number;
 }
 
 /** @returns undefined where nobody of that name has registered */
 export async function findSubscriber(sql: Sql, name: string): Promise<Known | undefined> {
-  const [row] = await sql<Known[]>`select name, again, ordering from subscribers where name = ${name}`;
+  const [row] = await sql<Known[]>`select name, again, ordering, batch from subscribers where name = ${name}`;
   return row;
 }

@@ -71,6 +71,8 @@ const account = async (name: string) => (await verifyLedger(sql(), { full: true 
 describe('a backfill', () => {
   it('gives a new subscriber all that was before it, while events go on: complete, and nothing twice', async () => {
     await post(300);
+    // What has not been claimed yet would come by itself.
+    await settled();
     const seen = await newcomer('late');
     const live = (async () => {
       for (let i = 0; i < 60; i += 1) await product.acme.post();
@@ -98,6 +100,35 @@ describe('a backfill', () => {
     expect(await account('picky')).toMatchObject({ expected: after?.n, done: after?.n - 1, dead: 1 });
   });
 
+  it('gives an ordered subscriber the old events in order', async () => {
+    const [one, two] = [await product.acme.post({ text: 'a' }), await product.acme.post({ text: 'b' })];
+    for (const text of ['c', 'd']) for (const { id } of [one, two]) await product.acme.call('PATCH', `/v1/messages/${id}`, { text });
+    await product.acme.post({ text: 'e' });
+    await settled();
+    const seen: number[] = [];
+    const effect = defineEffect({
+      name: 'orderly',
+      description: 'Arrives late and minds the order.',
+      on: ['message.created', 'message.updated'],
+      ordering: 'channel',
+      batch: 50,
+      async transact(_, events) {
+        seen.push(...events.map((event) => Number(event.seq)));
+      },
+    });
+    await hostEffects({
+      config: product.config,
+      database: product.own.database,
+      effects: [effect],
+      log: createLog('test', 'silent'),
+      started,
+    });
+    const job = await ended(await begun('backfills', { subscriber: 'orderly' }));
+    expect(job).toMatchObject({ state: 'done', failed: 0, done: job.total });
+    expect(seen).toHaveLength(job.total);
+    expect(seen).toEqual([...seen].sort((a, b) => a - b));
+  });
+
   it('is refused for nobody', async () => {
     expect((await product.ops('POST', 'backfills', { subscriber: 'nobody' })).status).toBe(404);
   });
@@ -111,12 +142,13 @@ describe('a replay', () => {
     const { status, body } = await product.ops('POST', 'replays', { type: 'message.created', dry_run: true });
     expect(status).toBe(200);
     expect(body).toMatchObject({ dry_run: true, events: n, webhooks_answered: n });
-    expect(body.summary).toBe(`${n} events, 8 subscribers, ${n} webhooks already answered 2xx: skipped`);
+    expect(body.summary).toBe(`${n} events, 9 subscribers, ${n} webhooks already answered 2xx: skipped`);
     const by = Object.fromEntries(body.subscribers.map((one: { name: string }) => [one.name, one]));
     expect(by.search).toMatchObject({ again: 'freely', runs: n, skipped: 0 });
     expect(by.webhooks).toMatchObject({ again: 'asked', runs: 0, skipped: n });
     expect(by.audit).toMatchObject({ again: 'never', runs: 0, skipped: n });
     expect(by.picky).toMatchObject({ runs: 1, retries: 1, never: 100 });
+    expect(by.orderly).toMatchObject({ again: 'never', runs: 0, skipped: n });
     expect((await product.ops('GET', 'jobs')).body.data).toHaveLength(jobs);
   });
 

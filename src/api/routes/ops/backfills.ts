@@ -36,6 +36,6 @@ export const backfillRoutes = (deps: ApiDependencies) =>
     const { subscriber, from, per_second = PACE, reason } = c.req.valid('json');
     const known = await findSubscriber(deps.database.sql, subscriber);
     if (!known) throw notFound(`subscriber ${JSON.stringify(subscriber)}`);
-    const input = { subscriber, ...(from && { from: from.toISOString() }), ...(known.ordering !== 'none' && { ordered: true }) };
+    const input = { subscriber, ...(from && { from: from.toISOString() }), ...(known.ordering !== 'none' && { ordered: known.batch }) };
     return await begin(c, deps, c.req.valid('json'), { verb: 'backfill', input, per_second }, reason);
   });
