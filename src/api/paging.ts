@@ -52,3 +52,7 @@ export function toPage<Row, Entry>(rows: Row[], limit: number, show: (row: Row) 
     next_cursor: more ? Buffer.from(JSON.stringify(position(last))).toString('base64url') : null,
   };
 }
+
+/** A page of rows that are shown as they are. */
+export const toPlainPage = <Row>(rows: Row[], limit: number, position: (row: Row) => unknown) =>
+  toPage(rows, limit, (row) => row, position);

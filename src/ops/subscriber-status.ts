@@ -1,6 +1,6 @@
 import type { Sql } from 'postgres';
 import type { Poller, QueueState } from '../transport/queues.ts';
-import type { Steering } from './controls.ts';
+import type { Control, Steering } from './controls.ts';
 import { type Beat, readRates, readWorkers } from './workers.ts';
 
 /** A worker process that takes a subscriber's calls. */
@@ -45,16 +45,10 @@ export interface SubscriberStatus {
   applied: boolean;
 }
 
-interface Row {
+interface Row extends Omit<Control, 'subscriber' | 'calls_per_second'> {
   name: string;
   description: string;
   event_types: string[];
-  task_queue: string;
-  paused_at: Date | null;
-  paused_by: string | null;
-  pause_reason: string | null;
-  paused_until: Date | null;
-  per_second: number | null;
 }
 
 /** What is open, by subscriber: dispatched and neither done nor dead, or about to be dispatched. Costs what is open. */

@@ -46,7 +46,7 @@ export class Dispatcher {
 
   /** Says that there are events (of these workspaces, where that is known). Costs nothing, may be called for every one of them. */
   wake(workspaceIds?: string[]): void {
-    if (workspaceIds && this.#pace.rest(workspaceIds)) return;
+    if (workspaceIds && this.#pace.areResting(workspaceIds)) return;
     this.#woken = true;
     this.#wake();
   }

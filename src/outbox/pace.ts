@@ -31,7 +31,7 @@ export class Pace {
   }
 
   /** Whether all of these workspaces rest now. */
-  rest(workspaceIds: string[]): boolean {
+  areResting(workspaceIds: string[]): boolean {
     return this.everybodyInMs() > 0 && workspaceIds.every((id) => this.#busy.has(id));
   }
 

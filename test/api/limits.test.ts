@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
@@ -8,6 +7,7 @@ import { createLimits, type LimitOptions } from '../../src/api/limits/index.ts';
 import { memoryMeter } from '../../src/api/limits/meter.ts';
 import { readConfig } from '../../src/config.ts';
 import { freePorts } from '../../src/local/ports.ts';
+import { isRedisInstalled, startRedis } from '../harness/redis.ts';
 import { OPERATOR, request, useApi } from './api.ts';
 
 const api = useApi();
@@ -153,25 +153,7 @@ describe('whoever has no valid key', () => {
   });
 });
 
-describe.skipIf(spawnSync('redis-server', ['--version']).status !== 0)('with Redis', () => {
-  async function startRedis(port: number): Promise<ChildProcess> {
-    const child = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', ''], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let said = '';
-    child.stdout.on('data', (chunk) => {
-      said += chunk;
-    });
-    await vi.waitFor(() => expect(said).toMatch(/ready to accept connections/i), { timeout: 10_000 });
-    return child;
-  }
-
-  async function end(child: ChildProcess): Promise<void> {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-  }
-
+describe.skipIf(!isRedisInstalled)('with Redis', () => {
   /** Two API processes, once both count in Redis. */
   async function twoApis(port: number, quota: LimitOptions['key']) {
     const redisUrl = `redis://127.0.0.1:${port}`;
@@ -195,7 +177,7 @@ describe.skipIf(spawnSync('redis-server', ['--version']).status !== 0)('with Red
   test('several API processes share a quota exactly, however many requests come at once', async () => {
     const [port] = (await freePorts(1)) as [number];
     const redis = await startRedis(port);
-    closing.push(() => end(redis));
+    closing.push(() => redis.stop());
     const [one, two] = await twoApis(port, hour(30));
     const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => channels(i % 2 ? one.app : two.app)));
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(30);
@@ -209,9 +191,9 @@ describe.skipIf(spawnSync('redis-server', ['--version']).status !== 0)('with Red
   test('a Redis that goes away leaves each process counting for itself, says so once, and is used again when it is back', async () => {
     const [port] = (await freePorts(1)) as [number];
     let redis = await startRedis(port);
-    closing.push(() => end(redis));
+    closing.push(() => redis.stop());
     const [one, two] = await twoApis(port, hour(2));
-    await end(redis);
+    await redis.stop();
     const statuses = [];
     for (const app of [one.app, one.app, one.app, two.app]) statuses.push((await channels(app)).status);
     expect(statuses).toEqual([200, 200, 429, 200]);

@@ -1,6 +1,3 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { cache } from '../../src/activities/cache/index.ts';
@@ -8,40 +5,12 @@ import { postgresSummaries } from '../../src/activities/cache/postgres.ts';
 import { redisSummaries } from '../../src/activities/cache/redis.ts';
 import type { SummaryStore } from '../../src/activities/cache/summaries.ts';
 import { freshDatabase } from '../harness/database.ts';
+import { isRedisInstalled, startRedis, type TestRedis } from '../harness/redis.ts';
 import { deliver, startConversation } from './conversation.ts';
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-async function startRedis(port: number): Promise<ChildProcess> {
-  const child = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let said = '';
-  child.stdout?.on('data', (chunk) => {
-    said += chunk;
-  });
-  await vi.waitFor(() => expect(said).toMatch(/ready to accept connections/i), { timeout: 10_000 });
-  return child;
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGTERM');
-  await once(child, 'exit');
-}
-
-const installed = spawnSync('redis-server', ['--version']).status === 0;
-
-describe.skipIf(!installed)('summaries in Redis', () => {
+describe.skipIf(!isRedisInstalled)('summaries in Redis', () => {
   let fresh: Awaited<ReturnType<typeof freshDatabase>>;
-  let redis: ChildProcess;
+  let redis: TestRedis;
   let peek: Redis;
   let port: number;
   let summaries: SummaryStore;
@@ -49,8 +18,8 @@ describe.skipIf(!installed)('summaries in Redis', () => {
 
   beforeAll(async () => {
     fresh = await freshDatabase();
-    port = await freePort();
-    redis = await startRedis(port);
+    redis = await startRedis();
+    port = redis.port;
     peek = new Redis(port, '127.0.0.1');
     peek.on('error', () => {});
     summaries = redisSummaries({ url: `redis://127.0.0.1:${port}`, db: fresh.database.db });
@@ -62,7 +31,7 @@ describe.skipIf(!installed)('summaries in Redis', () => {
   afterAll(async () => {
     await summaries?.close();
     peek?.disconnect();
-    if (redis) await stop(redis);
+    await redis?.stop();
     await fresh?.close();
   });
 
@@ -112,7 +81,7 @@ describe.skipIf(!installed)('summaries in Redis', () => {
 
   test('while Redis is away Postgres answers, the effect fails and leaves nothing half done, and both recover', async () => {
     const talk = await talkOnce('before');
-    await stop(redis);
+    await redis.stop();
     try {
       expect(await summaries.get(talk.channelId)).toMatchObject({ messages: 1, last_message: { text: 'before' } });
       await talk.post('meanwhile');
@@ -123,7 +92,7 @@ describe.skipIf(!installed)('summaries in Redis', () => {
       await vi.waitFor(() => deliver(fresh.database, cache({ summaries }), next), { timeout: 10_000 });
       expect(await summaries.get(talk.channelId)).toMatchObject({ messages: 2, last_message: { text: 'meanwhile' } });
     } finally {
-      if (redis.exitCode !== null || redis.signalCode !== null) redis = await startRedis(port);
+      if (!redis.isRunning()) redis = await startRedis(port);
     }
   });
 });

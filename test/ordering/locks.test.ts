@@ -9,7 +9,7 @@ import { FencedOffError } from '../../src/activities/runtime/locks/lock.ts';
 import { postgresLocks } from '../../src/activities/runtime/locks/postgres.ts';
 import { redisLocks } from '../../src/activities/runtime/locks/redis.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
-import { isRedisInstalled, startRedis } from './redis-server.ts';
+import { isRedisInstalled, startRedis } from '../harness/redis.ts';
 
 interface Subject {
   locks: Locks;

@@ -1,16 +1,12 @@
 import { sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
-import { countedMessages, type Rebuild } from '../runtime/rebuild.ts';
+import { countedMessages, countMessages, type Rebuild } from '../runtime/rebuild.ts';
 
 /** Counts every message anew. One transaction, which writers wait for and readers don't: they see the old rows until its end. */
 export function rebuildAnalytics({ db }: Database): Rebuild {
-  const count = async () => {
-    const [row] = await db.execute<{ n: string }>(sql`select count(*) as n from messages`);
-    return Number(row?.n ?? 0);
-  };
   return {
-    count,
-    fill: async () => ({ after: null, read: await count() }),
+    count: () => countMessages(db),
+    fill: async () => ({ after: null, read: await countMessages(db) }),
     swap: () =>
       db.transaction(async (tx) => {
         await tx.execute(sql`lock table analytics_hours in share row exclusive mode`);

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
-import { countedMessages, type Rebuild } from '../runtime/rebuild.ts';
+import { countedMessages, countMessages, type Rebuild } from '../runtime/rebuild.ts';
 import { lastMessages } from './last-messages.ts';
 import { type Held, writeSummaries } from './rows.ts';
 import type { SummaryStore } from './summaries.ts';
@@ -10,13 +10,9 @@ const CHANNELS = 500;
 
 /** Makes every channel's summary anew. One transaction, which writers wait for and readers don't: they see the old rows until its end. */
 export function rebuildCache({ db }: Database, summaries: SummaryStore): Rebuild {
-  const count = async () => {
-    const [row] = await db.execute<{ n: string }>(sql`select count(*) as n from messages`);
-    return Number(row?.n ?? 0);
-  };
   return {
-    count,
-    fill: async () => ({ after: null, read: await count() }),
+    count: () => countMessages(db),
+    fill: async () => ({ after: null, read: await countMessages(db) }),
     swap: () =>
       db.transaction(async (tx) => {
         await tx.execute(sql`lock table channel_summaries, channel_authors in share row exclusive mode`);

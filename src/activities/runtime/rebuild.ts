@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm';
+import type { Database } from '../../db/client.ts';
 
 /** Makes a projection anew beside the one that is read, and takes its place at the end. */
 export interface Rebuild {
@@ -8,6 +9,12 @@ export interface Rebuild {
   fill(after: string | null, limit: number): Promise<{ after: string | null; read: number }>;
   /** Catches up and takes the place of what was read until then, in one transaction. Where that has happened already: nothing. */
   swap(): Promise<void>;
+}
+
+/** All messages there are, the deleted ones too: what a rebuild has to read. */
+export async function countMessages(db: Database['db']): Promise<number> {
+  const [row] = await db.execute<{ n: string }>(sql`select count(*) as n from messages`);
+  return Number(row?.n ?? 0);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
-import type { Rebuild } from '../runtime/rebuild.ts';
+import { countMessages, type Rebuild } from '../runtime/rebuild.ts';
 import { NEXT_DOCUMENTS, writeDocuments } from './documents.ts';
 import { loadTexts } from './texts.ts';
 
@@ -14,8 +14,7 @@ export function rebuildSearch({ db }: Database): Rebuild {
   return {
     async count() {
       await db.transaction(prepare);
-      const [row] = await db.execute<{ n: string }>(sql`select count(*) as n from messages`);
-      return Number(row?.n ?? 0);
+      return await countMessages(db);
     },
     async fill(after, limit) {
       if (!(await isThere(db))) return { after: null, read: 0 };

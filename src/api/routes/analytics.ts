@@ -4,7 +4,7 @@ import { analyticsHours as hours } from '../../db/schema/analytics.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { moment, timestamp, uuid, whole } from '../fields.ts';
 import { findChannel } from '../find.ts';
-import { cursor, pageOf, toPage } from '../paging.ts';
+import { cursor, pageOf, toPlainPage } from '../paging.ts';
 import { json, operation, router } from '../router.ts';
 
 const MOST = 10_000;
@@ -67,11 +67,6 @@ export const analyticsRoutes = (deps: ApiDependencies) =>
     const workspaceId = c.get('workspaceId');
     const rows = await countBuckets(deps, workspaceId, given);
     if (rows.length === 0 && given.channel_id) await findChannel(deps.database, { workspaceId, id: given.channel_id });
-    const page = toPage(
-      [...rows],
-      given.limit,
-      (row) => row,
-      (row) => [row.bucket, row.channel_id],
-    );
+    const page = toPlainPage([...rows], given.limit, (row) => [row.bucket, row.channel_id]);
     return c.json(page, 200);
   });

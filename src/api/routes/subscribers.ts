@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { listSubscribers, type SubscriberState } from '../../ops/subscribers.ts';
 import type { ApiDependencies } from '../dependencies.ts';
-import { cursor, limit, pageOf, toPage } from '../paging.ts';
+import { cursor, limit, pageOf, toPlainPage } from '../paging.ts';
 import { notFound } from '../problem.ts';
 import { json, operation, router } from '../router.ts';
 
@@ -56,12 +56,7 @@ export const subscriberRoutes = (deps: ApiDependencies) =>
     .openapi(list, async (c) => {
       const { limit, cursor } = c.req.valid('query');
       const rows = (await listSubscribers(deps.database)).filter(({ name }) => cursor === undefined || name > cursor);
-      const page = toPage(
-        rows.slice(0, limit + 1),
-        limit,
-        (row) => row,
-        (row) => row.name,
-      );
+      const page = toPlainPage(rows.slice(0, limit + 1), limit, (row) => row.name);
       return c.json({ ...page, data: await Promise.all(page.data.map((row) => withBacklog(deps, row))) }, 200);
     })
     .openapi(read, async (c) => {

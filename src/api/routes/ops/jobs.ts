@@ -4,7 +4,7 @@ import { changeJob, createJob, type JobChange, listJobs, type NewJob, readJob } 
 import type { ApiDependencies } from '../../dependencies.ts';
 import { text, timestamp, uuid } from '../../fields.ts';
 import { once } from '../../middleware/idempotency.ts';
-import { idCursor, limit, pageOf, toPage } from '../../paging.ts';
+import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { conflict, notFound } from '../../problem.ts';
 import { type Env, json, operation, router } from '../../router.ts';
 
@@ -97,12 +97,7 @@ export const jobRoutes = (deps: ApiDependencies) =>
     .openapi(list, async (c) => {
       const { limit, cursor } = c.req.valid('query');
       const rows = await listJobs(deps.database.sql, { limit: limit + 1, before: cursor }, deps.temporalUi);
-      const page = toPage(
-        rows,
-        limit,
-        (row) => row,
-        (row) => row.id,
-      );
+      const page = toPlainPage(rows, limit, (row) => row.id);
       return c.json(page, 200);
     })
     .openapi(read, async (c) => {

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { readOperationsLog } from '../../../ops/log.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { text, timestamp, uuid } from '../../fields.ts';
-import { idCursor, limit, pageOf, toPage } from '../../paging.ts';
+import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { json, operation, router } from '../../router.ts';
 
 const entry = z
@@ -43,12 +43,7 @@ export const opsLogRoutes = ({ database }: ApiDependencies) =>
     const { limit, cursor, ...filters } = c.req.valid('query');
     const rows = await readOperationsLog(database, { ...filters, before: cursor, limit: limit + 1 });
     return c.json(
-      toPage(
-        rows,
-        limit,
-        (row) => row,
-        (row) => row.id,
-      ),
+      toPlainPage(rows, limit, (row) => row.id),
       200,
     );
   });

@@ -4,7 +4,7 @@ import type { ApiDependencies } from '../../dependencies.ts';
 import { name, timestamp, uuid } from '../../fields.ts';
 import { newKey } from '../../keys.ts';
 import { once } from '../../middleware/idempotency.ts';
-import { idCursor, limit, pageOf, toPage } from '../../paging.ts';
+import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { conflict, notFound } from '../../problem.ts';
 import { body, json, operation, router } from '../../router.ts';
 
@@ -71,12 +71,7 @@ export const operatorRoutes = (deps: ApiDependencies) =>
       const { limit, cursor } = c.req.valid('query');
       const rows = await listOperators(deps.database, { limit: limit + 1, before: cursor });
       return c.json(
-        toPage(
-          rows,
-          limit,
-          (row) => row,
-          (row) => row.id,
-        ),
+        toPlainPage(rows, limit, (row) => row.id),
         200,
       );
     })

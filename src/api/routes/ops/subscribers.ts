@@ -8,7 +8,7 @@ import { scaleAdvice } from '../../../ops/scale.ts';
 import { subscriberStatuses } from '../../../ops/subscriber-status.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, timestamp, whole } from '../../fields.ts';
-import { cursor, limit, pageOf, toPage } from '../../paging.ts';
+import { cursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { invalid, notFound } from '../../problem.ts';
 import { body, json, operation, router } from '../../router.ts';
 
@@ -166,12 +166,7 @@ export function opsSubscriberRoutes(deps: ApiDependencies) {
     .openapi(list, async (c) => {
       const { limit, cursor } = c.req.valid('query');
       const rows = (await subscriberStatuses(steering)).filter((row) => cursor === undefined || row.name > cursor);
-      const page = toPage(
-        rows.slice(0, limit + 1),
-        limit,
-        (row) => row,
-        (row) => row.name,
-      );
+      const page = toPlainPage(rows.slice(0, limit + 1), limit, (row) => row.name);
       return c.json(page, 200);
     })
     .openapi(read, async (c) => c.json(await show(c.req.valid('param').name), 200))

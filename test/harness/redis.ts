@@ -5,9 +5,17 @@ import { freePorts } from '../../src/local/ports.ts';
 
 export const isRedisInstalled = spawnSync('redis-server', ['--version']).status === 0;
 
-/** A real Redis that keeps nothing. */
-export async function startRedis(): Promise<{ url: string; stop(): Promise<void> }> {
-  const [port] = await freePorts(1);
+export interface TestRedis {
+  port: number;
+  url: string;
+  isRunning(): boolean;
+  /** Waits until it is gone; it may be gone already. */
+  stop(): Promise<void>;
+}
+
+/** A real Redis that keeps nothing, on a free port unless one is given. */
+export async function startRedis(given?: number): Promise<TestRedis> {
+  const [port] = given ? [given] : ((await freePorts(1)) as [number]);
   const server = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -16,11 +24,13 @@ export async function startRedis(): Promise<{ url: string; stop(): Promise<void>
     said += text;
   });
   await vi.waitFor(() => expect(said).toMatch(/ready to accept connections/i), { timeout: 20_000 });
-  return { url: `redis://127.0.0.1:${port}`, stop: () => end(server) };
+  return { port, url: `redis://127.0.0.1:${port}`, isRunning: () => isRunning(server), stop: () => end(server) };
 }
 
+const isRunning = ({ exitCode, signalCode }: ChildProcess) => exitCode === null && signalCode === null;
+
 async function end(server: ChildProcess): Promise<void> {
-  if (server.exitCode !== null || server.signalCode !== null) return;
+  if (!isRunning(server)) return;
   server.kill('SIGTERM');
   await once(server, 'exit');
 }
