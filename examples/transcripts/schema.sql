@@ -1,4 +1,8 @@
--- What the effect writes. Its worker runs this at each start.
+-- What the effect writes. Its worker runs this at each start, as one transaction.
+
+-- Several start at once, and `if not exists` alone lets two of them create the same table.
+select pg_advisory_xact_lock(hashtext('transcript_lines'));
+
 create table if not exists transcript_lines (
   channel_id uuid not null,
   -- From 1 without gaps, in the order in which things happened in the channel.
