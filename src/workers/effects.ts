@@ -5,9 +5,10 @@ import type { Locks } from '../activities/runtime/locks/lock.ts';
 import { postgresLocks } from '../activities/runtime/locks/postgres.ts';
 import type { Config } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
+import { isDatabaseAway } from '../db/errors.ts';
 import { type Registration, register } from '../outbox/subscribers.ts';
 import { Presence, versionOf } from './presence.ts';
-import { createLog, type Running, Started } from './process.ts';
+import { createLog, patiently, type Running, Started } from './process.ts';
 
 /** Thrown where `--only` names an effect that this version does not have. */
 export class UnknownEffectError extends Error {
@@ -73,6 +74,7 @@ export interface Hosted extends Hosting {
 /** A worker for each effect, then their registration: from then on dispatches are for them too. `ended` rejects where one fails for good. */
 export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<void> }> {
   const { config, database, effects, log, started } = hosting;
+  await patiently('Postgres', async () => await database.sql`select 1`, log, isDatabaseAway);
   const locks = started.add(await locksOf(hosting), (l) => l.close());
   const transport = config.KNOCKON_TRANSPORT === 'pg-boss' ? await import('./pg-boss.ts') : await import('./temporal.ts');
   const presence = new Presence({ sql: database.sql, kind: 'effects', version: versionOf(config), log });
@@ -80,7 +82,7 @@ export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<vo
   started.add(presence, (p) => p.stop());
   const { ended } = await transport.host({ ...hosting, locks, presence });
   presence.start();
-  await register(database.sql, effects.map(registration));
+  await patiently('Postgres', () => register(database.sql, effects.map(registration)), log, isDatabaseAway);
   log.info({ effects: effects.map((effect) => effect.name) }, 'ready');
   return { ended };
 }

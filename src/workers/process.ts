@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import pino, { type Logger } from 'pino';
 import type { Config } from '../config.ts';
 
@@ -46,6 +47,24 @@ export async function runProcess(start: () => Promise<Running>, deadlineMs: numb
   setTimeout(() => process.exit(1), deadlineMs + 5000).unref();
   await running.stop();
   if (process.connected) process.disconnect();
+}
+
+/**
+ * Tries until it has passed, ever slower up to 5 s: processes and servers may start in any order.
+ *
+ * @param server who may not be there yet, for the log
+ * @param isAway tells errors that pass by themselves (default: all do)
+ */
+export async function patiently<T>(server: string, attempt: () => Promise<T>, log: Logger, isAway = (_: unknown) => true): Promise<T> {
+  for (let pause = 250; ; pause = Math.min(pause * 2, 5000)) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isAway(error)) throw error;
+      log.warn({ err: error }, `${server} does not answer; trying again in ${pause} ms`);
+      await wait(pause);
+    }
+  }
 }
 
 /** Stops things in the reverse of the order they were started in. */

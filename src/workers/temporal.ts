@@ -6,7 +6,7 @@ import type { EffectAnswer, EffectCall } from '../transport/dispatch.ts';
 import { Quarantine } from '../transport/quarantine.ts';
 import { connectionOptions } from '../transport/temporal.ts';
 import type { Hosted } from './effects.ts';
-import { temporalOf } from './process.ts';
+import { patiently, temporalOf } from './process.ts';
 
 let installed = false;
 
@@ -23,17 +23,11 @@ export function installRuntime(log: Logger): void {
   Runtime.install({ logger, shutdownSignals: [] });
 }
 
-/** Connects a worker to Temporal, waiting for it as long as it takes: workers and servers may start in any order. */
+/** Connects a worker to Temporal, waiting for it as long as it takes. */
 export async function connectWorker(config: Config, log: Logger): Promise<NativeConnection> {
   const { address, apiKey, tls } = connectionOptions(temporalOf(config));
-  for (let wait = 250; ; wait = Math.min(wait * 2, 5000)) {
-    try {
-      return await NativeConnection.connect({ address, apiKey: typeof apiKey === 'string' ? apiKey : undefined, tls });
-    } catch (error) {
-      log.warn({ err: error }, `Temporal at ${address} does not answer; trying again in ${wait} ms`);
-      await new Promise((resolve) => setTimeout(resolve, wait));
-    }
-  }
+  const connect = () => NativeConnection.connect({ address, apiKey: typeof apiKey === 'string' ? apiKey : undefined, tls });
+  return await patiently(`Temporal at ${address}`, connect, log);
 }
 
 /** Calls that a worker may have died of are made one at a time, and what is turned away for it comes back within seconds. */
