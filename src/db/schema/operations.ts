@@ -1,4 +1,4 @@
-import { doublePrecision, index, integer, jsonb, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
+import { doublePrecision, index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import { bytea, created, id, moment } from './columns.ts';
 
 /** People and programs that may operate, each with a key of its own. `viewer` reads, `operator` acts. Only the key's hash is kept. */
@@ -9,6 +9,15 @@ export const operators = pgTable('operators', {
   prefix: text().notNull(),
   hash: bytea().notNull().unique(),
   created_at: created(),
+});
+
+/** Who is signed in to the console. The browser has the id sealed, so nobody who reads this table can be somebody else. */
+export const sessions = pgTable('sessions', {
+  id: id(),
+  /** Null: whoever has KNOCKON_ADMIN_KEY. An operator who is deleted is signed out. */
+  operator_id: uuid().references(() => operators.id, { onDelete: 'cascade' }),
+  created_at: created(),
+  expires_at: moment().notNull(),
 });
 
 /** Who did what, when and why. Written in the transaction of what was done, and never changed. */
