@@ -1,8 +1,7 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { eq } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../db/client.ts';
-import { apiKeys } from '../db/schema/workspaces.ts';
 
 /** Whose key it is. */
 export interface Caller {
@@ -12,6 +11,12 @@ export interface Caller {
 
 /** How long a process goes on accepting a key that another process has deleted, in ms. */
 const REMEMBERED_MS = 3_000;
+
+/** How often it is asked, in one statement, whether the keys that are in use are still right, in ms. */
+const ASSURED_MS = 1_000;
+
+/** A key that nobody has used for so long is not asked about any more, in ms. */
+const IDLE_MS = 60_000;
 
 export const hashKey = (key: string): Buffer => hash('sha256', key, 'buffer');
 
@@ -34,17 +39,23 @@ export interface Keyring {
   forget(hash: Buffer): void;
 }
 
+/** A caller as it is remembered. */
+interface Known extends Caller {
+  usedAt: number;
+}
+
 export function createKeyring({ db }: Database): Keyring {
-  const remembered = new LRUCache<string, Caller>({
+  const remembered = new LRUCache<string, Known>({
     max: 10_000,
     ttl: REMEMBERED_MS,
     fetchMethod: async (known) => {
-      const which = eq(apiKeys.hash, Buffer.from(known, 'base64'));
-      const [caller] = await db.select({ workspaceId: apiKeys.workspace_id, keyId: apiKeys.id }).from(apiKeys).where(which);
-      return caller;
+      const [caller] = await findCallers(db, [known]);
+      return caller && { ...caller, usedAt: performance.now() };
     },
   });
   const right = new LRUCache<string, true>({ max: 10_000 });
+  let assuredAt = performance.now();
+
   async function ask(known: string, beforeAsking: () => Promise<void>): Promise<Caller | undefined> {
     if (!right.has(known)) await beforeAsking();
     const caller = await remembered.fetch(known);
@@ -52,8 +63,38 @@ export function createKeyring({ db }: Database): Keyring {
     else right.delete(known);
     return caller;
   }
+
+  function recall(known: string): Caller | undefined {
+    const now = performance.now();
+    const caller = remembered.get(known);
+    if (caller) caller.usedAt = now;
+    // Who can't be asked about is forgotten in time, and whoever calls next is told why.
+    if (now - assuredAt > ASSURED_MS) assure(now).catch(() => {});
+    return caller;
+  }
+
+  /** With a thousand keys in use, each looked up by itself every few seconds, every second request would wait for that. */
+  async function assure(now: number): Promise<void> {
+    assuredAt = now;
+    const inUse = [...remembered.entries()].filter(([, { usedAt }]) => now - usedAt < IDLE_MS);
+    const callers = new Map(
+      (
+        await findCallers(
+          db,
+          inUse.map(([known]) => known),
+        )
+      ).map((caller) => [caller.known, caller]),
+    );
+    for (const [known, { usedAt }] of inUse) {
+      const caller = callers.get(known);
+      if (!caller) remembered.delete(known);
+      // What was forgotten meanwhile stays so.
+      else if (remembered.has(known)) remembered.set(known, { ...caller, usedAt });
+    }
+  }
+
   return {
-    recall: (key) => remembered.get(hash('sha256', key, 'base64')),
+    recall: (key) => recall(hash('sha256', key, 'base64')),
     find: (key, beforeAsking) => ask(hash('sha256', key, 'base64'), beforeAsking),
     forget(forgotten) {
       const known = forgotten.toString('base64');
@@ -61,4 +102,12 @@ export function createKeyring({ db }: Database): Keyring {
       right.delete(known);
     },
   };
+}
+
+/** Of these keys, by their hashes in base64, those that there are. */
+async function findCallers(db: Database['db'], known: string[]): Promise<(Caller & { known: string })[]> {
+  const rows = await db.execute(sql`
+    select known, workspace_id as "workspaceId", id as "keyId"
+    from unnest(${sql.param(known)}::text[]) as t (known) join api_keys on hash = decode(known, 'base64')`);
+  return rows as unknown as (Caller & { known: string })[];
 }

@@ -1,6 +1,7 @@
 import { eq } from 'drizzle-orm';
 import pino from 'pino';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { createKeyring } from '../../src/api/keys.ts';
 import { apiKeys } from '../../src/db/schema/workspaces.ts';
 import { OPERATOR, request, useApi } from './api.ts';
 
@@ -58,6 +59,23 @@ describe('keys', () => {
     expect((await ask()).status).toBe(200);
     await api.call('DELETE', `/v1/api_keys/${body.id}`);
     await expect.poll(async () => (await ask()).status, { timeout: 6_000, interval: 100 }).toBe(401);
+  });
+
+  test('in use are asked about together once a second, and a deleted one is found out so', async () => {
+    const keys: { id: string; api_key: string }[] = [];
+    for (let i = 0; i < 20; i += 1) keys.push((await api.call('POST', '/v1/api_keys', { body: {} })).body);
+    const asked = vi.spyOn(api.database.db, 'execute');
+    const keyring = createKeyring(api.database);
+    await Promise.all(keys.map(({ api_key }) => keyring.find(api_key, async () => {})));
+    expect(asked).toHaveBeenCalledTimes(20);
+    const began = performance.now();
+    const recalled = () => keys.filter(({ api_key }) => keyring.recall(api_key)).length;
+    // Longer than a key is remembered by itself.
+    await expect.poll(() => recalled() === 20 && performance.now() - began > 3_500, { timeout: 10_000, interval: 20 }).toBe(true);
+    expect(asked.mock.calls.length).toBeLessThan(20 + 8);
+    await api.call('DELETE', `/v1/api_keys/${keys[0]!.id}`);
+    await expect.poll(recalled, { timeout: 2_500, interval: 20 }).toBe(19);
+    asked.mockRestore();
   });
 
   test('never stand in the log, nor in an answer that refuses them', async () => {
