@@ -13,6 +13,8 @@ const allowed = {
   activities: ['db', 'events', 'transport/dispatch', 'messages/message', 'seal', 'crash-points'],
   ops: ['db', 'events', 'outbox', 'transport'],
   api: ['db', 'events', 'messages', 'ops', 'seal'],
+  // Types alone: what the calls answer.
+  console: ['ops'],
   workers: ['*'],
   cli: ['*'],
   local: ['db', 'config', 'transport'],
@@ -22,7 +24,7 @@ const allowed = {
 };
 
 const root = resolve('src');
-const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => /\.tsx?$/.test(file));
 const wrong = files.flatMap((file) => check(file.replaceAll('\\', '/')));
 for (const line of wrong) console.error(line);
 console.log(`${files.length} files, ${wrong.length} imports against the arrows`);
@@ -36,19 +38,21 @@ function check(file) {
   return imports.flatMap(([, , typeOnly, named, dynamic]) => {
     const target = relative(root, resolve(root, dirname(file), named ?? dynamic))
       .replaceAll('\\', '/')
-      .replace(/\.ts$/, '');
+      .replace(/\.tsx?$/, '');
     return target.startsWith('..') ? [] : rulesBroken(file, target, Boolean(typeOnly));
   });
 }
 
 function rulesBroken(file, target, typeOnly) {
-  const [from, to] = [file.split('/')[0].replace(/\.ts$/, ''), target.split('/')[0]];
+  const [from, to] = [file.split('/')[0].replace(/\.tsx?$/, ''), target.split('/')[0]];
   const may = allowed[from];
   if (!may) return [`src/${file}: the folder ${from} has no arrows; name them in scripts/arrows.js`];
   if (from === to) return from === 'activities' ? betweenEffects(file, target) : [];
   if (may.includes('*') || may.some((rule) => target === rule || target.startsWith(`${rule}/`))) {
     if (from === 'workflows' && !typeOnly && target !== 'transport/selection')
       return [`src/${file} imports ${target}: workflows import types alone (and transport/selection), so that nothing else is bundled`];
+    if (from === 'console' && !typeOnly)
+      return [`src/${file} imports ${target}: the console runs in a browser, and may import types alone`];
     return [];
   }
   return [`src/${file} imports ${target}: ${from} may import ${may.join(', ') || 'nothing of ours'}`];

@@ -7,6 +7,7 @@ const steps = [
   ['format and lint', 'biome', 'check', '.'],
   ['floating promises', 'oxlint', '--type-aware', '--deny-warnings'],
   ['types', 'tsc', '--noEmit'],
+  ['types of the console', 'tsc', '--noEmit', '-p', 'src/console'],
   ['import arrows', 'node', 'scripts/arrows.js'],
   ['migrations are up to date', 'node', 'scripts/stale-migrations.js'],
   ['unused files and dependencies', 'knip'],

@@ -1,4 +1,5 @@
 import { Registry } from 'prom-client';
+import { consoleRoutes } from './console/index.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { createKeyring } from './keys.ts';
 import { noLimits } from './limits/index.ts';
@@ -39,10 +40,11 @@ export function createApp(deps: ApiDependencies) {
   app.use(observe(registry));
   app.route('/', healthRoutes(deps, registry));
   app.route('/', docsRoutes());
+  app.route('/', consoleRoutes({ ...deps, limits }));
   app.get('/openapi.json', (c) => c.json(document));
   // Before the workspaces' keys are asked for: their own routes answer, and go no further.
   app.use('/v1/workspaces', operatorKey(deps.adminKey, limits));
-  app.use('/v1/ops/*', operator({ database: deps.database, adminKey: deps.adminKey, limits }));
+  app.use('/v1/ops/*', operator({ ...deps, limits }));
   for (const route of [workspaceRoutes, opsRoutes]) app.route('/', route(deps));
   app.use('/v1/*', workspaceKey(keyring, limits));
   app.route('/', apiKeyRoutes(deps, keyring));

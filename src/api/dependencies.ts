@@ -6,6 +6,7 @@ import type { Message } from '../messages/message.ts';
 import type { Steering } from '../ops/controls.ts';
 import type { Diagnosis } from '../ops/doctor.ts';
 import type { JobHands } from '../ops/jobs.ts';
+import type { Live } from '../ops/live.ts';
 import type { VerifyOptions } from '../ops/verify.ts';
 import type { Seal } from '../seal.ts';
 import type { Limits } from './limits/index.ts';
@@ -60,6 +61,8 @@ export interface ApiDependencies {
   queues: Steering['queues'];
   /** Looks at everything that is known to go wrong. */
   diagnose(): Promise<Diagnosis>;
+  /** What the console shows live; without it there is no `GET /v1/ops/stream`. */
+  live?: Pick<Live, 'watch'>;
   /** Who works on jobs; default: relays do, by themselves. */
   driver?: JobHands['driver'];
   /** Default: there are no workflows. */

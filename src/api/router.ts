@@ -10,6 +10,10 @@ export interface Env {
     keyId: string;
     /** Under /v1/ops alone; `workspaceId` is then whose idempotency keys are meant. */
     operator: Operator;
+    /** Under /v1/ops alone: the console's session, where no key was sent. */
+    session: { id: string; expires_at: Date } | undefined;
+    /** Under /v1/ops alone: whether who calls would still be let in. @throws where that can't be found out */
+    stillThere(): Promise<boolean>;
   };
 }
 

@@ -52,7 +52,7 @@ interface Row extends Omit<Control, 'subscriber' | 'calls_per_second'> {
 }
 
 /** What is open, by subscriber: dispatched and neither done nor dead, or about to be dispatched. Costs what is open. */
-async function readBacklogs(sql: Sql, names: string[]) {
+export async function readBacklogs(sql: Sql, names: string[]) {
   const rows = await sql<{ name: string; backlog: number; waiting: number; age: number | null }[]>`
     with open as (
       select s.name, o.event_id, exists (

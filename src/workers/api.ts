@@ -15,6 +15,7 @@ import { createMessageWriter } from '../messages/create.ts';
 import { LedgerCheck } from '../ops/check.ts';
 import type { Patient } from '../ops/doctor/finding.ts';
 import { diagnose } from '../ops/doctor.ts';
+import { Live } from '../ops/live.ts';
 import { registerLedgerMetrics } from '../ops/metrics.ts';
 import { forgottenPauses, registerPauseMetrics } from '../ops/paused.ts';
 import { readiness } from '../ops/readiness.ts';
@@ -57,6 +58,7 @@ export async function start(config: Config): Promise<Running> {
   );
   registerLedgerMetrics(metrics, database.sql, () => check.latest);
   registerPauseMetrics(metrics, database.sql, config.KNOCKON_PAUSED_TOO_LONG);
+  const live = new Live({ sql: database.sql, log });
   let draining = false;
   const app = createApp({
     database,
@@ -75,6 +77,7 @@ export async function start(config: Config): Promise<Running> {
     running: recovery.running,
     queues,
     diagnose: () => diagnose(patientOf(config, { database, queues, running: recovery.running })),
+    live,
     driver,
     resetWorkflow,
     adminKey: config.KNOCKON_ADMIN_KEY,
@@ -84,6 +87,8 @@ export async function start(config: Config): Promise<Running> {
   });
   const server = await serve(app.fetch, config);
   started.add(server, (s) => s.close(config.KNOCKON_SHUTDOWN));
+  // Stopped before the server: it would wait for open streams, which never end by themselves.
+  started.add(live, (l) => l.close());
   log.info({ url: server.url }, 'ready');
   return {
     url: server.url,

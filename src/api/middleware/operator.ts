@@ -1,47 +1,82 @@
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import type { Database } from '../../db/client.ts';
+import type { Operator } from '../../ops/log.ts';
 import { findOperator } from '../../ops/operators.ts';
+import { findSession } from '../../ops/sessions.ts';
+import type { Seal } from '../../seal.ts';
 import { hashKey, sameKey } from '../keys.ts';
 import type { Limits } from '../limits/index.ts';
 import { Problem } from '../problem.ts';
 import type { Env } from '../router.ts';
 import { bearer, isUnrouted, NOBODY, unauthorized } from './authenticate.ts';
 import { countGuess, countKey } from './rate-limit.ts';
+import { fingerprint, refuseForgery, sessionToken } from './session.ts';
 
 /** The name of whoever has KNOCKON_ADMIN_KEY. */
 const ADMIN = 'operator';
 
-interface Options {
+/** Signing out is everybody's. */
+const OWN_SESSION = '/v1/ops/session';
+
+/** What tells operators. */
+export interface Recognition {
   database: Database;
+  seal: Seal;
   /** KNOCKON_ADMIN_KEY; undefined: only operators of their own may pass. */
   adminKey: string | undefined;
-  limits: Limits;
+}
+
+/** An operator who calls; the id is whose quota and idempotency keys are meant. */
+export interface Recognised extends Operator {
+  id: string;
+  /** The session, where it is not a key that was sent. */
+  session?: { id: string; expires_at: Date };
 }
 
 /**
- * Lets operators pass: the operator's key, or the key of one of their own. Leaves `operator` ({name, role}) for the handlers.
- * A viewer may read; all else answers 403.
+ * Lets operators pass: the operator's key, the key of one of their own, or the console's cookie. Leaves `operator` ({name, role})
+ * for the handlers. A viewer may read; all else answers 403.
  */
-export function operator(options: Options): MiddlewareHandler<Env> {
+export function operator(options: Recognition & { limits: Limits }): MiddlewareHandler<Env> {
   return async (c, next) => {
     const { limits } = options;
     const forgive = await countGuess(c, limits);
-    const key = bearer(c);
-    const found = key ? await whoseKey(key, options) : undefined;
+    const found = await recognise(c, options);
     if (found) {
       forgive();
       c.set('operator', { name: found.name, role: found.role });
       c.set('workspaceId', found.id);
+      c.set('session', found.session);
+      c.set('stillThere', async () => (await recognise(c, options)) !== undefined);
       await countKey(c, limits, `operator ${found.id}`);
-      if (found.role === 'viewer' && !isRead(c.req.method) && !isUnrouted(c)) throw forbidden(found.name);
+      if (found.session && !isRead(c.req.method)) refuseForgery(c);
+      if (found.role === 'viewer' && !isRead(c.req.method) && !isUnrouted(c) && c.req.path !== OWN_SESSION) throw forbidden(found.name);
     } else if (!isUnrouted(c)) throw unauthorized("an operator's key (KNOCKON_ADMIN_KEY, or one made with POST /v1/ops/operators)");
     await next();
   };
 }
 
-async function whoseKey(key: string, { database, adminKey }: Options) {
-  if (adminKey && sameKey(key, adminKey)) return { id: NOBODY, name: ADMIN, role: 'operator' as const };
+/** Who calls. A key counts before a cookie: whoever sends one means it. */
+async function recognise(c: Context, options: Recognition): Promise<Recognised | undefined> {
+  if (c.req.header('authorization') === undefined) return await bySession(c, options);
+  const key = bearer(c);
+  return key ? await byKey(key, options) : undefined;
+}
+
+/** Whose key it is. */
+export async function byKey(key: string, { database, adminKey }: Recognition): Promise<Recognised | undefined> {
+  if (adminKey && sameKey(key, adminKey)) return { id: NOBODY, name: ADMIN, role: 'operator' };
   return await findOperator(database, hashKey(key));
+}
+
+async function bySession(c: Context, { database, seal, adminKey }: Recognition): Promise<Recognised | undefined> {
+  const token = sessionToken(c, seal);
+  if (!token) return undefined;
+  const session = await findSession(database, token.session);
+  if (!session) return undefined;
+  if (session.operator) return { ...session.operator, session };
+  const isAdmin = adminKey !== undefined && token.admin === fingerprint(adminKey);
+  return isAdmin ? { id: NOBODY, name: ADMIN, role: 'operator', session } : undefined;
 }
 
 const isRead = (method: string) => method === 'GET' || method === 'HEAD' || method === 'OPTIONS';

@@ -9,6 +9,8 @@ import { opsLogRoutes } from './log.ts';
 import { operatorRoutes } from './operators.ts';
 import { rebuildRoutes } from './rebuilds.ts';
 import { replayRoutes } from './replays.ts';
+import { sessionRoutes } from './session.ts';
+import { streamRoutes } from './stream.ts';
 import { opsSubscriberRoutes } from './subscribers.ts';
 import { workflowRoutes } from './workflows.ts';
 
@@ -16,7 +18,17 @@ const failures = [deadLetterRoutes, workflowRoutes];
 const jobs = [replayRoutes, backfillRoutes, rebuildRoutes, jobRoutes];
 
 /** What operators see and do, a file of routes a noun; who calls is in `c.get('operator')`. A new one is a line here. */
-const all = [opsVerifyRoutes, opsLogRoutes, operatorRoutes, opsSubscriberRoutes, doctorRoutes, ...failures, ...jobs];
+const all = [
+  opsVerifyRoutes,
+  opsLogRoutes,
+  operatorRoutes,
+  opsSubscriberRoutes,
+  doctorRoutes,
+  sessionRoutes,
+  streamRoutes,
+  ...failures,
+  ...jobs,
+];
 
 /** Everything under /v1/ops. */
 export function opsRoutes(deps: ApiDependencies) {

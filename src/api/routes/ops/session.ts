@@ -1,0 +1,48 @@
+import { z } from '@hono/zod-openapi';
+import { endSession } from '../../../ops/sessions.ts';
+import type { ApiDependencies } from '../../dependencies.ts';
+import { timestamp } from '../../fields.ts';
+import { takeSession } from '../../middleware/session.ts';
+import { json, operation, router } from '../../router.ts';
+
+const session = z
+  .object({
+    name: z.string(),
+    role: z.enum(['viewer', 'operator']),
+    expires_at: timestamp.nullable().openapi({ description: "When the console's session ends; null where a key was sent." }),
+    temporal_ui: z.string().nullable().openapi({ description: 'Where the workflows are seen.' }),
+  })
+  .openapi('Session');
+
+const ops = { tags: ['Operations'], security: [{ operator: [] as string[] }] };
+
+const read = operation({
+  method: 'get',
+  path: '/v1/ops/session',
+  ...ops,
+  summary: 'Who calls, and what they may do',
+  responses: { 200: json(session, 'The operator.') },
+});
+
+const end = operation({
+  method: 'delete',
+  path: '/v1/ops/session',
+  ...ops,
+  summary: 'Sign out of the console; a key that was sent stays what it is',
+  responses: { 204: { description: 'Signed out.' } },
+});
+
+/** Who is signed in, and signing out. Signing in is below /console, and for browsers alone. */
+export const sessionRoutes = ({ database, temporalUi }: ApiDependencies) =>
+  router()
+    .openapi(read, (c) => {
+      const { name, role } = c.get('operator');
+      const url = temporalUi?.url && `${temporalUi.url.replace(/\/+$/, '')}/namespaces/${encodeURIComponent(temporalUi.namespace)}`;
+      return c.json({ name, role, expires_at: c.get('session')?.expires_at.toISOString() ?? null, temporal_ui: url ?? null }, 200);
+    })
+    .openapi(end, async (c) => {
+      const open = c.get('session');
+      if (open) await endSession(database, open.id);
+      if (open) takeSession(c);
+      return c.body(null, 204);
+    });

@@ -1,0 +1,67 @@
+import type { FunctionComponent } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { CallError } from './calls.ts';
+import { Shell } from './frame.tsx';
+import { listen } from './live.ts';
+import { path } from './location.ts';
+import { OverviewPage } from './pages/overview.tsx';
+import { SubscriberPage } from './pages/subscriber.tsx';
+import { SubscribersPage } from './pages/subscribers.tsx';
+import { Failure } from './parts/states.tsx';
+import { session, whoAmI } from './session.ts';
+import { SignIn } from './sign-in.tsx';
+
+type Page = FunctionComponent<{ of: string }>;
+
+/** Each address and what is shown there; what stands for `:of` is given to the page. */
+const pages: [pattern: RegExp, page: Page][] = [
+  [/^\/$/, OverviewPage],
+  [/^\/subscribers$/, SubscribersPage],
+  [/^\/subscribers\/([^/]+)$/, SubscriberPage],
+];
+
+/** The console: asks who is signed in, then shows what the address says. */
+export function App() {
+  const [error, setError] = useState<CallError | null>(null);
+  const ask = () => whoAmI().then(() => setError(null), setError);
+  useEffect(() => void ask(), []);
+  if (session.value === null) return <SignIn />;
+  if (session.value === undefined) return error ? <Failure error={error} retry={ask} /> : <p class="loading">Loading …</p>;
+  return <SignedIn />;
+}
+
+function SignedIn() {
+  const main = useRef<HTMLElement>(null);
+  const isFirst = useRef(true);
+  useEffect(listen, []);
+  const here = path.value;
+  useEffect(() => {
+    // Whoever does not see the page change is told by where the focus is; the first page is announced by itself.
+    if (isFirst.current) isFirst.current = false;
+    else main.current?.focus({ preventScroll: true });
+    const heading = main.current?.querySelector('h1')?.textContent;
+    document.title = heading ? `${heading} · Knock-on` : 'Knock-on';
+  }, [here]);
+  return (
+    <Shell main={main}>
+      <Shown />
+    </Shell>
+  );
+}
+
+function Shown() {
+  for (const [pattern, Page] of pages) {
+    const found = pattern.exec(path.value);
+    const of = decoded(found?.[1] ?? '');
+    if (found && of !== undefined) return <Page of={of} key={path.value} />;
+  }
+  return <Failure error={new CallError(404, 'The console has no such page. The menu has all of them.')} />;
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,118 @@
+import type { SubscriberStatus } from '../../ops/subscriber-status.ts';
+import { to } from '../location.ts';
+import { Empty, Loaded } from '../parts/states.tsx';
+import { State, When } from '../parts/text.tsx';
+import { useResource } from '../resource.ts';
+import { count, counted, percent, rate, span } from '../say.ts';
+import { Steer } from './steer.tsx';
+
+/** Who does something because of events, how each is doing, and steering it. */
+export function SubscribersPage() {
+  const subscribers = useResource<{ data: SubscriberStatus[] }>('/v1/ops/subscribers?limit=200', 3000);
+  return (
+    <>
+      <h1>Subscribers</h1>
+      <Loaded of={subscribers}>
+        {({ data }) =>
+          data.length === 0 ? (
+            <Empty title="Nobody subscribes yet">
+              Start <code>knockon worker effects</code>: each effect registers itself and is listed here.
+            </Empty>
+          ) : (
+            <table class="list">
+              <thead>
+                <tr>
+                  <th scope="col">Subscriber</th>
+                  <th scope="col">State</th>
+                  <th scope="col" class="number">
+                    Waiting
+                  </th>
+                  <th scope="col" class="number">
+                    Oldest
+                  </th>
+                  <th scope="col" class="number">
+                    Done/s
+                  </th>
+                  <th scope="col" class="number">
+                    Failed
+                  </th>
+                  <th scope="col" class="number">
+                    Workers
+                  </th>
+                  <th scope="col">
+                    <span class="unseen">Actions</span>
+                  </th>
+                </tr>
+              </thead>
+              <tbody>
+                {data.map((subscriber) => (
+                  <Row of={subscriber} onChange={() => void subscribers.reload()} key={subscriber.name} />
+                ))}
+              </tbody>
+            </table>
+          )
+        }
+      </Loaded>
+    </>
+  );
+}
+
+function Row({ of, onChange }: { of: SubscriberStatus; onChange: () => void }) {
+  return (
+    <tr data-subscriber={of.name}>
+      <th scope="row">
+        <a href={to(`/subscribers/${encodeURIComponent(of.name)}`)}>{of.name}</a>
+        <small>{of.description}</small>
+      </th>
+      <td data-label="State">
+        <State is={of.state} />
+        <Why of={of} />
+      </td>
+      <td data-label="Waiting" class="number" data-figure="backlog">
+        {count(of.backlog)}
+        {of.waiting > 0 && (
+          <small title="They wait for a moment of their own, such as a mail that gives its reader time">
+            + {count(of.waiting)} on a timer
+          </small>
+        )}
+      </td>
+      <td data-label="Oldest" class="number">
+        {of.backlog > 0 ? span(of.backlog_age_seconds) : '–'}
+      </td>
+      <td data-label="Done/s" class="number">
+        {rate(of.rate)}
+      </td>
+      <td data-label="Failed" class={`number ${of.error_rate > 0.05 ? 'bad' : ''}`}>
+        {percent(of.error_rate)}
+      </td>
+      <td data-label="Workers" class={`number ${of.workers === 0 ? 'bad' : ''}`}>
+        {count(of.workers)}
+        {of.versions.length > 1 && <small class="bad">{counted(of.versions.length, 'version')}</small>}
+      </td>
+      <td class="last">
+        <Steer of={of} onChange={onChange} />
+      </td>
+    </tr>
+  );
+}
+
+/** Who has paused it, why and until when; what its limit is; whether Temporal has heard of it. */
+export function Why({ of: { paused, per_second, drained, applied } }: { of: SubscriberStatus }) {
+  return (
+    <>
+      {paused && (
+        <small>
+          {drained ? 'Drained. ' : ''}By {paused.by}, <When at={paused.at} />: {paused.reason}
+          {paused.until && (
+            <>
+              {' '}
+              (resumes <When at={paused.until} />)
+            </>
+          )}
+        </small>
+      )}
+      {per_second !== null && <small>{rate(per_second)}/s at most</small>}
+      {!applied && <small class="bad">not applied yet: the transport does not answer</small>}
+    </>
+  );
+}

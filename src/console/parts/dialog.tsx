@@ -1,0 +1,60 @@
+import type { ComponentChildren } from 'preact';
+import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { reasonOf } from '../calls.ts';
+
+interface DialogProps {
+  title: string;
+  /** What the button says that does it. */
+  action: string;
+  /** Whether it can't be undone. */
+  isGrave?: boolean;
+  /** Does it; what it throws is shown and the dialog stays. */
+  onSubmit: (form: FormData) => Promise<unknown>;
+  onClose: () => void;
+  children?: ComponentChildren;
+}
+
+/** Asks before something is done. The browser keeps the focus inside and gives it back; Escape closes. */
+export function Dialog({ title, action, isGrave = false, onSubmit, onClose, children }: DialogProps) {
+  const ref = useRef<HTMLDialogElement>(null);
+  const heading = useId();
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<string | null>(null);
+  useEffect(() => {
+    ref.current?.showModal();
+  }, []);
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
+    if (busy) return;
+    setBusy(true);
+    setProblem(null);
+    try {
+      await onSubmit(new FormData(event.target as HTMLFormElement));
+      onClose();
+    } catch (error) {
+      setProblem(reasonOf(error));
+      setBusy(false);
+    }
+  };
+  return (
+    <dialog ref={ref} aria-labelledby={heading} onClose={onClose}>
+      <form onSubmit={(event) => void submit(event as SubmitEvent)}>
+        <h2 id={heading}>{title}</h2>
+        {children}
+        {problem && (
+          <p class="problem" role="alert">
+            {problem}
+          </p>
+        )}
+        <div class="buttons">
+          <button type="button" onClick={() => ref.current?.close()}>
+            Cancel
+          </button>
+          <button type="submit" class={isGrave ? 'grave' : 'primary'} disabled={busy}>
+            {busy ? 'One moment …' : action}
+          </button>
+        </div>
+      </form>
+    </dialog>
+  );
+}

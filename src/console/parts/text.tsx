@@ -1,0 +1,65 @@
+import { ago, moment, short } from '../say.ts';
+import { session } from '../session.ts';
+
+/** A moment, told by how long ago it was; the whole of it on hovering. */
+export function When({ at }: { at: string }) {
+  return (
+    <time dateTime={at} title={moment(at)}>
+      {ago(at)}
+    </time>
+  );
+}
+
+type Tone = 'good' | 'warn' | 'bad' | 'plain' | 'info';
+
+const tones: Record<string, Tone> = {
+  active: 'good',
+  done: 'good',
+  delivered: 'good',
+  running: 'info',
+  limited: 'info',
+  waiting: 'info',
+  pending: 'plain',
+  cancelled: 'plain',
+  paused: 'warn',
+  failing: 'bad',
+  failed: 'bad',
+};
+
+/** A state in a word; colour is never all that tells it. */
+export function State({ is }: { is: string }) {
+  return <span class={`state ${tones[is] ?? 'plain'}`}>{is}</span>;
+}
+
+/** An id, short; the whole of it on hovering and for copying. */
+export function Id({ of, href }: { of: string; href?: string }) {
+  const shown = <code title={of}>{short(of)}</code>;
+  return href ? (
+    <a href={href} aria-label={of}>
+      {shown}
+    </a>
+  ) : (
+    shown
+  );
+}
+
+/** Into the Temporal UI, where there is one. */
+export function Workflow({ of, label = 'Temporal' }: { of: { url: string | null } | null; label?: string }) {
+  return of?.url ? (
+    <a class="outside" href={of.url} target="_blank" rel="noreferrer">
+      {label}
+    </a>
+  ) : null;
+}
+
+/** A subscriber's queue in the Temporal UI. */
+export function TaskQueue({ name }: { name: string }) {
+  const ui = session.value?.temporal_ui;
+  return ui ? (
+    <a class="outside" href={`${ui}/task-queues/${encodeURIComponent(name)}`} target="_blank" rel="noreferrer">
+      {name}
+    </a>
+  ) : (
+    <code>{name}</code>
+  );
+}

@@ -1,0 +1,79 @@
+import type { Sql } from 'postgres';
+import { oldestUndispatched } from '../outbox/ledger.ts';
+import { readBacklogs } from './subscriber-status.ts';
+import { readRates, readWorkers } from './workers.ts';
+
+/** How a subscriber is doing at a moment. */
+export interface SubscriberSample {
+  name: string;
+  state: 'active' | 'paused' | 'limited';
+  /** Events done a second. */
+  rate: number;
+  /** Of what was tried in the last five minutes, which part failed: 0 to 1. */
+  error_rate: number;
+  backlog: number;
+  backlog_age_seconds: number;
+  /** Worker processes. */
+  workers: number;
+  dead_letters: number;
+}
+
+/** How everything is at a moment. */
+export interface Sample {
+  at: string;
+  messages_per_second: number;
+  /** Age of the oldest event that has not reached the transport; 0 where there is none. */
+  undispatched_seconds: number;
+  /** By name. */
+  subscribers: SubscriberSample[];
+}
+
+/** What each subscriber has got done within the hour, counted at `at` (ms since 1970). Two of them make a rate. */
+export interface Totals {
+  at: number;
+  done: Map<string, number>;
+}
+
+/** Slices that end within the hour are left out, so that none falls out of the count between two readings. */
+export async function readTotals(sql: Sql): Promise<Totals> {
+  const rows = await sql<{ subscriber: string; done: number }[]>`
+    select subscriber, sum(done)::float8 as done from effect_rates where since > now() - interval '50 minutes' group by subscriber`;
+  return { at: Date.now(), done: new Map(rows.map(({ subscriber, done }) => [subscriber, done])) };
+}
+
+/** Over how long messages are counted, in seconds. An id holds its time, so this reads only what is that young. */
+const MESSAGES_OVER = 5;
+
+const readSubscribers = (sql: Sql) => sql<{ name: string; state: SubscriberSample['state']; dead_letters: number }[]>`
+  select s.name, case when c.paused_at is not null then 'paused' when c.per_second is not null then 'limited' else 'active' end as state,
+    (select count(*)::int from dead_letters l where l.subscriber = s.name) as dead_letters
+  from subscribers s left join controls c on c.subscriber = s.name order by s.name collate "C"`;
+
+const readMessages = (sql: Sql) => sql<{ n: number }[]>`
+  select count(*)::int as n from messages where id >= uuidv7(${`-${MESSAGES_OVER} seconds`}::interval)`;
+
+/** Reads how everything is. Postgres alone is asked, so that it is told while the transport is away. @param since rates are since then */
+export async function readSample(sql: Sql, totals: Totals, since: Totals | undefined): Promise<Sample> {
+  const rows = await readSubscribers(sql);
+  const names = rows.map(({ name }) => name);
+  const [[messages], undispatched] = [await readMessages(sql), await oldestUndispatched(sql)];
+  const [backlogs, rates, beats] = [await readBacklogs(sql, names), await readRates(sql), await readWorkers(sql)];
+  return {
+    at: new Date(totals.at).toISOString(),
+    messages_per_second: (messages?.n ?? 0) / MESSAGES_OVER,
+    undispatched_seconds: Math.max(0, undispatched ?? 0),
+    subscribers: rows.map(({ name, state, dead_letters }) => {
+      const { backlog = 0, age = 0 } = backlogs.get(name) ?? {};
+      const { rate = 0, error_rate = 0 } = rates.get(name) ?? {};
+      const workers = beats.filter(({ alive, effects }) => alive && effects[name]).length;
+      const counted = { backlog, backlog_age_seconds: Math.max(0, age ?? 0), workers, dead_letters };
+      return { name, state, rate: since ? rateOf(name, totals, since) : rate, error_rate, ...counted };
+    }),
+  };
+}
+
+/** Never below zero: what is an hour old is counted no longer. */
+function rateOf(name: string, now: Totals, then: Totals): number {
+  const more = (now.done.get(name) ?? 0) - (then.done.get(name) ?? 0);
+  return Math.max(0, more) / Math.max(1, (now.at - then.at) / 1000);
+}
