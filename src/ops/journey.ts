@@ -16,23 +16,36 @@ export interface EffectState {
   completed_at: string | null;
 }
 
+/** An event, and what happened because of it. */
+export interface EventJourney {
+  id: string;
+  type: string;
+  timestamp: string;
+  /** Null before the event is dispatched, and where another transport than Temporal takes it. */
+  workflow: { id: string; run_id: string | null; url: string | null } | null;
+  effects: EffectState[];
+}
+
 /** A message's events, and what happened because of them. */
 export interface Journey {
   message_id: string;
-  events: {
-    id: string;
-    type: string;
-    timestamp: string;
-    /** Null before the event is dispatched, and where another transport than Temporal takes it. */
-    workflow: { id: string; run_id: string | null; url: string | null } | null;
-    effects: EffectState[];
-  }[];
+  events: EventJourney[];
 }
 
 /** Where people look at workflows; no links without a `url`. */
 export interface TemporalUi {
   url: string | undefined;
   namespace: string;
+}
+
+/** An event with its place in the outbox, and its dispatch. */
+export interface Underway {
+  id: string;
+  type: string;
+  timestamp: Date;
+  /** Its id where there is still an outbox row. */
+  queued: string | null;
+  dispatch: typeof dispatches.$inferSelect | null;
 }
 
 /**
@@ -53,24 +66,24 @@ export async function readJourney(
     .where(and(eq(messages.id, messageId), eq(messages.workspace_id, workspaceId)))
     .orderBy(asc(events.id));
   if (rows.length === 0) return null;
-  const kept = rows.flatMap(({ id, type, timestamp, queued, dispatch }) =>
-    id && type && timestamp ? [{ id, type, timestamp, queued, dispatch }] : [],
-  );
+  const kept = rows.flatMap(({ id, type, timestamp, ...rest }) => (id && type && timestamp ? [{ id, type, timestamp, ...rest }] : []));
+  return { message_id: messageId, events: await journeysOf(db, kept, ui) };
+}
+
+/** What happened because of each of these events, in their order. */
+export async function journeysOf(db: Database['db'], rows: Underway[], ui: TemporalUi | null): Promise<EventJourney[]> {
   const known = await readLedger(
     db,
-    kept.map((row) => row.id),
+    rows.map((row) => row.id),
   );
-  return {
-    message_id: messageId,
-    events: kept.map(({ id, type, timestamp, queued, dispatch }) => ({
-      id,
-      type,
-      timestamp: timestamp.toISOString(),
-      workflow: ui && dispatch && { id: dispatch.id, run_id: dispatch.run_id, url: workflowUrl(ui, dispatch) },
-      // Without an outbox row it was done by all, and its receipts have expired.
-      effects: (queued ? namesOf(known, id, type, dispatch) : []).map((name) => effectState(known, id, name, dispatch?.started_at != null)),
-    })),
-  };
+  return rows.map(({ id, type, timestamp, queued, dispatch }) => ({
+    id,
+    type,
+    timestamp: timestamp.toISOString(),
+    workflow: ui && dispatch && { id: dispatch.id, run_id: dispatch.run_id, url: workflowUrl(ui, dispatch) },
+    // Without an outbox row it was done by all, and its receipts have expired.
+    effects: (queued ? namesOf(known, id, type, dispatch) : []).map((name) => effectState(known, id, name, dispatch?.started_at != null)),
+  }));
 }
 
 function workflowUrl({ url, namespace }: TemporalUi, { id, run_id }: Dispatched): string | null {

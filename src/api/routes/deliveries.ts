@@ -18,7 +18,8 @@ const outcome = {
   response_excerpt: z.string().nullable(),
 };
 
-const delivery = z
+/** A delivery, as it is shown. */
+export const deliverySchema = z
   .object({
     id: uuid,
     event_id: uuid.nullable().openapi({ description: 'Null for an `endpoint.test`.' }),
@@ -30,13 +31,15 @@ const delivery = z
   })
   .openapi('Delivery');
 
+export const deliveryQuery = z.strictObject({ state: state.optional(), limit, cursor: idCursor });
+
 const list = operation({
   method: 'get',
   path: '/v1/endpoints/{id}/deliveries',
   tags: ['Webhooks'],
   summary: 'List deliveries with their attempts, newest first',
-  request: { params: z.object({ id: uuid }), query: z.strictObject({ state: state.optional(), limit, cursor: idCursor }) },
-  responses: { 200: json(pageOf(delivery), 'Deliveries.') },
+  request: { params: z.object({ id: uuid }), query: deliveryQuery },
+  responses: { 200: json(pageOf(deliverySchema), 'Deliveries.') },
 });
 
 /** What came of sending something at once. */
@@ -74,36 +77,31 @@ async function attemptsOf({ db }: Database, ids: string[]): Promise<Map<string, 
   return found;
 }
 
+/** A page of what was sent to an endpoint, newest first. */
+export async function listDeliveries(database: Database, endpointId: string, { state, limit, cursor }: z.output<typeof deliveryQuery>) {
+  const which = [
+    eq(deliveries.endpoint_id, endpointId),
+    state && eq(deliveries.state, state),
+    cursor ? lt(deliveries.id, cursor) : undefined,
+  ];
+  const rows = await database.db
+    .select()
+    .from(deliveries)
+    .where(and(...which))
+    .orderBy(desc(deliveries.id))
+    .limit(limit + 1);
+  const ids = rows.map((row) => row.id);
+  const tries = await attemptsOf(database, ids);
+  const show = (row: (typeof rows)[number]) => shown(row, tries.get(row.id) ?? []);
+  return toPage(rows, limit, show, (row) => row.id);
+}
+
 /** What was sent to an endpoint, and sending it a test. */
 export const deliveryRoutes = (deps: ApiDependencies) =>
   router()
     .openapi(list, async (c) => {
-      const { state, limit, cursor } = c.req.valid('query');
       const { id } = await findEndpoint(deps.database, { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id });
-      const filters = [
-        eq(deliveries.endpoint_id, id),
-        state && eq(deliveries.state, state),
-        cursor ? lt(deliveries.id, cursor) : undefined,
-      ];
-      const rows = await deps.database.db
-        .select()
-        .from(deliveries)
-        .where(and(...filters))
-        .orderBy(desc(deliveries.id))
-        .limit(limit + 1);
-      const tries = await attemptsOf(
-        deps.database,
-        rows.map((row) => row.id),
-      );
-      return c.json(
-        toPage(
-          rows,
-          limit,
-          (row) => shown(row, tries.get(row.id) ?? []),
-          (row) => row.id,
-        ),
-        200,
-      );
+      return c.json(await listDeliveries(deps.database, id, c.req.valid('query')), 200);
     })
     .openapi(test, async (c) => {
       const { id } = await findEndpoint(deps.database, { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id });

@@ -5,7 +5,8 @@ import { timestamp, uuid } from '../fields.ts';
 import { notFound } from '../problem.ts';
 import { json, operation, router } from '../router.ts';
 
-const effect = z
+/** What became of one effect, as it is shown. */
+export const effectSchema = z
   .object({
     subscriber: z.string().openapi({ example: 'webhooks' }),
     state: z.enum(['pending', 'running', 'waiting', 'done', 'failed']).openapi({
@@ -17,6 +18,10 @@ const effect = z
   })
   .openapi('EffectState');
 
+export const workflowSchema = z.object({ id: z.string(), run_id: z.string().nullable(), url: z.string().nullable() }).nullable().openapi({
+  description: 'The workflow that sees to it, with a link into the Temporal UI; null before its dispatch, and under another transport.',
+});
+
 const journey = z
   .object({
     message_id: uuid,
@@ -25,11 +30,8 @@ const journey = z
         id: uuid,
         type: z.string(),
         timestamp,
-        workflow: z.object({ id: z.string(), run_id: z.string().nullable(), url: z.string().nullable() }).nullable().openapi({
-          description:
-            'The workflow that sees to it, with a link into the Temporal UI; null before its dispatch, and under another transport.',
-        }),
-        effects: z.array(effect),
+        workflow: workflowSchema,
+        effects: z.array(effectSchema),
       }),
     ),
   })

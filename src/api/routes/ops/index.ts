@@ -4,6 +4,8 @@ import { opsVerifyRoutes } from '../ops-verify.ts';
 import { backfillRoutes } from './backfills.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import { doctorRoutes } from './doctor.ts';
+import { opsEndpointRoutes } from './endpoints.ts';
+import { opsEventRoutes } from './events.ts';
 import { jobRoutes } from './jobs.ts';
 import { opsLogRoutes } from './log.ts';
 import { operatorRoutes } from './operators.ts';
@@ -13,8 +15,10 @@ import { sessionRoutes } from './session.ts';
 import { streamRoutes } from './stream.ts';
 import { opsSubscriberRoutes } from './subscribers.ts';
 import { workflowRoutes } from './workflows.ts';
+import { opsWorkspaceRoutes } from './workspaces.ts';
 
 const failures = [deadLetterRoutes, workflowRoutes];
+const looks = [opsEventRoutes, opsEndpointRoutes, opsWorkspaceRoutes];
 const jobs = [replayRoutes, backfillRoutes, rebuildRoutes, jobRoutes];
 
 /** What operators see and do, a file of routes a noun; who calls is in `c.get('operator')`. A new one is a line here. */
@@ -27,6 +31,7 @@ const all = [
   sessionRoutes,
   streamRoutes,
   ...failures,
+  ...looks,
   ...jobs,
 ];
 

@@ -1,0 +1,29 @@
+import { z } from '@hono/zod-openapi';
+import { listWorkspaces } from '../../../ops/workspaces.ts';
+import type { ApiDependencies } from '../../dependencies.ts';
+import { timestamp, uuid } from '../../fields.ts';
+import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
+import { json, operation, router } from '../../router.ts';
+
+const workspace = z.object({ id: uuid, name: z.string(), created_at: timestamp }).openapi('Workspace');
+
+const list = operation({
+  method: 'get',
+  path: '/v1/ops/workspaces',
+  tags: ['Operations'],
+  summary: 'List workspaces, newest first',
+  security: [{ operator: [] }],
+  request: { query: z.strictObject({ limit, cursor: idCursor }) },
+  responses: { 200: json(pageOf(workspace), 'Workspaces, without their keys.') },
+});
+
+/** Whose things the others are. */
+export const opsWorkspaceRoutes = ({ database }: ApiDependencies) =>
+  router().openapi(list, async (c) => {
+    const { limit, cursor } = c.req.valid('query');
+    const rows = await listWorkspaces(database, { limit: limit + 1, before: cursor });
+    return c.json(
+      toPlainPage(rows, limit, (row) => row.id),
+      200,
+    );
+  });

@@ -1,0 +1,66 @@
+import type { Sql } from 'postgres';
+
+/** Narrows the log down; what is not there narrows nothing. */
+export interface EventFilter {
+  workspace_id?: string;
+  channel_id?: string;
+  message_id?: string;
+  type?: string;
+  /** The workflow that was started with it, now or for a retry: a dispatch's id. */
+  workflow_id?: string;
+  /** Stored at that moment or later. */
+  from?: Date;
+  /** Stored before that moment. */
+  to?: Date;
+}
+
+/** An event of any workspace, without its payload: lists hold no message's text. */
+export interface LoggedEvent {
+  id: string;
+  type: string;
+  version: number;
+  workspace_id: string;
+  workspace_name: string | null;
+  channel_id: string | null;
+  channel_name: string | null;
+  message_id: string | null;
+  /** Its place in its channel; null outside of one. */
+  seq: number | null;
+  timestamp: string;
+}
+
+/** The smallest id of that moment: ids are UUIDv7, and the log is read by them. */
+function idAt(moment: Date): string {
+  const hex = moment.getTime().toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
+}
+
+/** A restarted dispatch's workflow is `<dispatch>.<n>`. @returns null where it is no dispatch's */
+export const dispatchOf = (workflowId: string): string | null =>
+  /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.\d+)?$/i.exec(workflowId)?.[1] ?? null;
+
+/** Events of all workspaces, newest first. */
+export async function listEvents(
+  sql: Sql,
+  { filter, limit, before = null }: { filter: EventFilter; limit: number; before?: string | null },
+): Promise<LoggedEvent[]> {
+  const { workspace_id, channel_id, message_id, type, workflow_id, from, to } = filter;
+  const dispatch = workflow_id === undefined ? null : dispatchOf(workflow_id);
+  if (workflow_id !== undefined && dispatch === null) return [];
+  // Parts that are not asked for are not there, so that each way to ask has its index.
+  const asked = [
+    workspace_id && sql`and e.workspace_id = ${workspace_id}`,
+    channel_id && sql`and e.channel_id = ${channel_id}`,
+    message_id && sql`and e.message_id = ${message_id}`,
+    type && sql`and e.type = ${type}`,
+    dispatch && sql`and e.id in (select event_id from dispatched where dispatch_id = ${dispatch})`,
+    from && sql`and e.id >= ${idAt(from)}::uuid`,
+    to && sql`and e.id < ${idAt(to)}::uuid`,
+    before && sql`and e.id < ${before}::uuid`,
+  ].filter((part) => typeof part === 'object' && part !== null);
+  const rows = await sql<(Omit<LoggedEvent, 'timestamp' | 'seq'> & { timestamp: Date; seq: string | null })[]>`
+    select e.id, e.type, e.version, e.workspace_id, w.name as workspace_name, e.channel_id, c.name as channel_name, e.message_id, e.seq, e.timestamp
+    from (select * from events e where true ${asked} order by e.id desc limit ${limit}) e
+    left join workspaces w on w.id = e.workspace_id left join channels c on c.id = e.channel_id order by e.id desc`;
+  return rows.map(({ timestamp, seq, ...row }) => ({ ...row, seq: seq === null ? null : Number(seq), timestamp: timestamp.toISOString() }));
+}
