@@ -1,12 +1,12 @@
 import type { Contestant } from './contestant.ts';
-import { knockonAll, knockonApi, knockonOrdered } from './knockon.ts';
+import { knockonAll, knockonApi, knockonOrdered, knockonShipped } from './knockon.ts';
 import { floor, orderedPeers, peers } from './peers.ts';
 
 /** In the order of the tables; the first is what the others are compared with. */
-export const contestants: Contestant[] = [floor, ...peers, knockonApi, knockonAll];
+export const contestants: Contestant[] = [floor, ...peers, knockonApi, knockonAll, knockonShipped];
 
 /** Those of the ordered part: one at a time within a channel. */
 export const orderedContestants: Contestant[] = [...orderedPeers, knockonOrdered];
 
 /** Who is measured most: in every shape in every round, and in the parts that take too long for all. */
-export const ours = ['naive', 'knockon'];
+export const ours = ['naive', 'knockon', 'knockon-shipped'];

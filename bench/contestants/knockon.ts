@@ -9,14 +9,25 @@ import { KnockonEntrant } from './knockon-entrant.ts';
 /** As `knockon up` has it for its own. */
 const arena = { MALLOC_ARENA_MAX: '2' };
 
-/** Everything as `npm start` runs it: API with its dispatcher, workflow worker, effect worker with its six effects. */
+/** What a killed API had claimed and not started is taken over after 15 s. */
+const patience = 40_000;
+
+/** API with its dispatcher, workflow worker, and an effect worker with six effects that do what the peers' do. */
 export const knockonAll: Contestant = {
   name: 'knockon',
-  title: 'Knock-on, six effects',
+  title: 'Knock-on',
   effects: 6,
-  // What a killed API had claimed and not started is taken over after 15 s.
-  patience: 40_000,
-  enter: (ground) => enter(ground, 'knockon'),
+  patience,
+  enter: (ground) => enter(ground, 'knockon', 'none'),
+};
+
+/** Everything as `npm start` runs it. Its effects do more than the peers': they index, chain hashes, count, look for mentions. */
+export const knockonShipped: Contestant = {
+  name: 'knockon-shipped',
+  title: 'Knock-on, the six effects it ships',
+  effects: 6,
+  patience,
+  enter: (ground) => enter(ground, 'knockon_shipped'),
 };
 
 /** `knockon api` as it ships, key, checks and dispatcher included, where all workers have been stopped. */
@@ -37,11 +48,14 @@ export const knockonOrdered: Contestant = {
   name: 'knockon-ordered',
   title: "Knock-on, `ordering: 'channel'`",
   effects: 6,
-  enter: (ground) => enter(ground, 'knockon_ordered', fileURLToPath(new URL('../peers/knockon-ordered/worker.js', import.meta.url))),
+  enter: (ground) => enter(ground, 'knockon_ordered', 'channel'),
 };
 
-/** @param effectWorker a program that hosts effects in place of those that ship */
-async function enter(ground: Ground, name: string, effectWorker?: string): Promise<Entrant> {
+/** Hosts six effects that do what the peers' do. */
+const sameJob = fileURLToPath(new URL('../peers/knockon/worker.js', import.meta.url));
+
+/** @param ordering of effects that do what the peers' do, in place of those that ship */
+async function enter(ground: Ground, name: string, ordering?: 'none' | 'channel'): Promise<Entrant> {
   const database = await ground.database(name);
   await migrate(database);
   const temporal = await ourTemporal(ground);
@@ -55,8 +69,9 @@ async function enter(ground: Ground, name: string, effectWorker?: string): Promi
     KNOCKON_PORT: '0',
     KNOCKON_DRAIN: '0s',
     LOG_LEVEL: 'info',
+    ...(ordering && { ORDERING: ordering }),
   };
-  const entrant = new KnockonEntrant({ sql: look(database), temporal, env, effectWorker });
+  const entrant = new KnockonEntrant({ sql: look(database), temporal, env, effectWorker: ordering && sameJob });
   await entrant.startWorkers();
   await entrant.startApi();
   return Object.assign(entrant, {

@@ -47,7 +47,7 @@ export function processCommands(program: Command): void {
   addProcess(program.command('relay'), 'dispatch stored events in a process of its own; several may run side by side', {
     needs: [database, secret],
     takes: [
-      ['KNOCKON_DISPATCH_SIZE', 'most events a dispatch (500)'],
+      ['KNOCKON_DISPATCH_SIZE', 'most events a dispatch (1000)'],
       ['KNOCKON_RELAY_AGE', 'age at which a claim that was not started is taken over (15s)'],
       ...upkeep,
       ...temporal,

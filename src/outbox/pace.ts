@@ -1,9 +1,9 @@
 import type { Claimed } from './claim.ts';
 
 export interface PaceOptions {
-  /** Longest rest after a dispatch that was not full, in ms (default 500). */
+  /** Longest rest after a dispatch that was not full, in ms (default 1,000). */
   longestMs: number;
-  /** Events at which the rest is half of that (default 10). */
+  /** Events at which the rest is half of that (default 40). */
   halfAt: number;
 }
 
@@ -12,8 +12,9 @@ const LOOK_AGAIN = 50;
 
 /**
  * When the next dispatch may be started, and for whom. A workflow costs the same whatever it carries, so the busier the stream the
- * longer the rest in which a group gathers: 45 ms after one event, 250 ms after ten, never after a full group. Only the workspaces
- * of that group rest: what another one stores meanwhile goes at once, so that a flood delays itself and nobody else.
+ * longer the rest in which a group gathers: 24 ms after one event, half a second after forty, never after a full group. Only the
+ * workspaces of that group rest: what another one stores meanwhile goes at once, so that a flood delays itself and nobody else.
+ * Where the stream is many workspaces' the others rest too, by their number: one of a crowd is no bystander.
  */
 export class Pace {
   readonly #options: PaceOptions;
@@ -22,7 +23,7 @@ export class Pace {
   #othersAt = 0;
 
   constructor(options: Partial<PaceOptions> = {}) {
-    this.#options = { longestMs: 500, halfAt: 10, ...options };
+    this.#options = { longestMs: 1000, halfAt: 40, ...options };
   }
 
   /** The workspaces that rest now. */
@@ -49,12 +50,16 @@ export class Pace {
   count(claimed: Claimed[], resting: string[], size: number): void {
     const events = claimed.reduce((n, group) => n + group.size, 0);
     const now = performance.now();
-    const rest = events >= size ? 0 : (this.#options.longestMs * events) / (events + this.#options.halfAt);
     if (resting.length > 0) {
-      this.#othersAt = now + (events === 0 ? LOOK_AGAIN : rest);
+      this.#othersAt = now + (events === 0 ? LOOK_AGAIN : this.#restAfter(events));
       return;
     }
-    this.#everybodyAt = now + rest;
+    this.#everybodyAt = now + (events >= size ? 0 : this.#restAfter(events));
     this.#busy = new Set(claimed.flatMap((group) => group.workspace_ids));
+    this.#othersAt = now + this.#restAfter(Math.max(0, this.#busy.size - 1));
+  }
+
+  #restAfter(many: number): number {
+    return (this.#options.longestMs * many) / (many + this.#options.halfAt);
   }
 }

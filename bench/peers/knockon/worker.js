@@ -1,5 +1,5 @@
-// Knock-on with six effects in order per channel, each the same small insert as the peers', hosted as one's own effects are (see
-// examples/transcripts). From the build, so that no loader's time is counted.
+// Knock-on with six effects, each the same small insert as the peers', hosted as one's own effects are (see examples/transcripts).
+// ORDERING: `channel` or `none`. From the build, so that no loader's time is counted.
 import { sql } from 'drizzle-orm';
 import { defineEffect } from '../../../dist/activities/runtime/effect.js';
 import { readConfig } from '../../../dist/config.js';
@@ -9,12 +9,12 @@ import { createLog, runProcess, Started } from '../../../dist/workers/process.js
 
 const names = ['webhooks', 'notifications', 'search', 'analytics', 'audit', 'cache'];
 
-const ordered = (name) =>
+const effect = (name) =>
   defineEffect({
     name,
-    description: 'A row an event, in order.',
+    description: 'A row an event.',
     on: ['message.created'],
-    ordering: 'channel',
+    ordering: process.env.ORDERING,
     async transact(tx, events) {
       const ids = sql.param(events.map((event) => event.message_id));
       await tx.execute(sql`insert into effect_log (effect, message_id) select ${name}, unnest(${ids}::uuid[])`);
@@ -23,15 +23,15 @@ const ordered = (name) =>
 
 const config = readConfig();
 await runProcess(async () => {
-  const log = createLog('ordered', config.LOG_LEVEL);
+  const log = createLog('effects', config.LOG_LEVEL);
   const started = new Started();
   const connections = Math.min(2 * config.KNOCKON_CONCURRENCY, 16);
-  const database = started.add(connectDatabase(config.DATABASE_URL, { connections, name: 'ordered' }), (d) => d.close());
+  const database = started.add(connectDatabase(config.DATABASE_URL, { connections, name: 'knockon bench' }), (d) => d.close());
   await database.sql`
     create table if not exists effect_log (
       message_id uuid not null, effect text not null, at timestamptz not null default now(), primary key (message_id, effect)
     )`;
-  const { ended } = await hostEffects({ config, database, effects: names.map(ordered), log, started });
+  const { ended } = await hostEffects({ config, database, effects: names.map(effect), log, started });
   return { stop: () => started.stop(), ended };
 }, config.KNOCKON_SHUTDOWN);
 process.exit();
