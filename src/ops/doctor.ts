@@ -1,6 +1,6 @@
-import { checkClock, checkDatabase, checkDisk, checkMigrations } from './doctor/database.ts';
+import { checkClock, checkDatabase, checkDisk, checkMigrations, checkWrites } from './doctor/database.ts';
 import type { Finding, Patient } from './doctor/finding.ts';
-import { checkBacklogs, checkDeadLetters, checkLedger, checkUndispatched } from './doctor/progress.ts';
+import { checkBacklogs, checkDeadLetters, checkEndpoints, checkLedger, checkUndispatched } from './doctor/progress.ts';
 import { checkPaused, checkQueues, checkVersions, checkWorkers } from './doctor/subscribers.ts';
 import { checkTemporal } from './doctor/temporal.ts';
 
@@ -16,6 +16,7 @@ type Check = (patient: Patient) => Promise<Finding[]>;
 /** In the order in which somebody would look: what the later ones need is checked by the earlier ones. */
 const checks: [name: string, check: Check][] = [
   ['database', checkDatabase],
+  ['writes', checkWrites],
   ['migrations', checkMigrations],
   ['clock', checkClock],
   ['disk', checkDisk],
@@ -27,6 +28,7 @@ const checks: [name: string, check: Check][] = [
   ['undispatched', checkUndispatched],
   ['backlog', checkBacklogs],
   ['dead letters', checkDeadLetters],
+  ['endpoints', checkEndpoints],
   ['ledger', checkLedger],
 ];
 

@@ -30,13 +30,38 @@ describe('commands that operate', () => {
     const { exitCode, out } = await knockon('doctor');
     expect(out).toContain('All is well.');
     expect(exitCode).toBe(0);
-    for (const check of ['database', 'migrations', 'clock', 'disk', 'temporal', 'namespace', 'search attributes', 'workers']) {
+    for (const check of ['database', 'writes', 'migrations', 'clock', 'disk', 'temporal', 'namespace', 'search attributes', 'workers']) {
       expect(out).toMatch(new RegExp(`✓ ${check} `));
     }
     const table = await knockon('subscribers');
     expect(table.out).toMatch(/search +active +effects\.search +0\.1\.0 +1 +0 +– +0 +\d+\.\d +0 %/);
     expect(JSON.parse((await knockon('subscribers --json')).out)).toHaveLength(6);
     expect((await knockon('scale search')).out).toContain('nothing is to be changed');
+  });
+
+  it('let the doctor say that nothing can be written, though all can be read', async () => {
+    const { sql } = product.own.database;
+    await sql`create function refuse() returns trigger language plpgsql as $$ begin raise 'No space left on device' using errcode = '53100'; end $$`;
+    await sql`create trigger refuse before insert on operations_log for each statement execute function refuse()`;
+    const { exitCode, out } = await knockon('doctor');
+    await sql`drop function refuse cascade`;
+    expect(out).toMatch(/✗ writes +Postgres takes nothing: No space left on device/);
+    expect(exitCode).toBe(1);
+    expect((await product.ops('GET', 'log')).body.data.filter((entry: { verb: string }) => entry.verb === 'doctor')).toEqual([]);
+  });
+
+  it('let the doctor name endpoints that fail, without taking their trouble for ours', async () => {
+    const { body } = await product.acme.call('POST', '/v1/endpoints', { url: 'https://shop.example/hooks', event_types: ['*'] });
+    await product.own.database
+      .sql`update endpoints set failing_since = now() - interval '3 hours', failing_cause = 'HTTP 500' where id = ${body.id}`;
+    const { findings } = (await product.ops('GET', 'doctor')).body;
+    await product.acme.call('DELETE', `/v1/endpoints/${body.id}`);
+    expect(findings.find((f: { check: string }) => f.check === 'endpoints')).toEqual({
+      check: 'endpoints',
+      ok: true,
+      detail: `1 failing, and left alone: ${body.id} https://shop.example/hooks (HTTP 500, for 3 h)`,
+      remedy: null,
+    });
   });
 
   it('pause, limit, resume and drain, and the log says who did it and why', async () => {

@@ -21,6 +21,22 @@ export async function checkDatabase({ database: { sql } }: Patient): Promise<Fin
 
 const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
 
+/** Writes, and takes it back: a full disk and a standby that was never promoted still answer whoever only reads. */
+export async function checkWrites({ database: { sql } }: Patient): Promise<Finding[]> {
+  const takeBack = new Error('taken back');
+  const failure = await sql
+    .begin(async (tx) => {
+      await tx`insert into operations_log (by, verb, subject) values ('knockon', 'doctor', 'writes')`;
+      throw takeBack;
+    })
+    .catch(asError);
+  if (failure === takeBack) return [fine('writes', 'Postgres takes what is written')];
+  const detail = `Postgres takes nothing: ${failure instanceof Error ? failure.message : failure}`;
+  const remedy =
+    'Make room on its disk (https://www.postgresql.org/docs/current/disk-full.html), or see that it is no standby. Messages are refused with 503 meanwhile; what is stored is safe.';
+  return [ill('writes', detail, remedy)];
+}
+
 export async function checkMigrations({ database: { sql } }: Patient): Promise<Finding[]> {
   const { pending, unknown, applied } = await compareMigrations(sql);
   if (pending.length > 0) {

@@ -40,10 +40,25 @@ export async function checkDeadLetters({ database: { sql } }: Patient): Promise<
   ];
 }
 
+/** Endpoints that are told by name. */
+const TOLD = 3;
+
+/** Webhook endpoints that are left alone because they fail. It is their owners' trouble and nothing is wrong here, so it is told and no more. */
+export async function checkEndpoints({ database: { sql } }: Patient): Promise<Finding[]> {
+  const rows = await sql<{ id: string; url: string; cause: string | null; seconds: number }[]>`
+    select id, url, failing_cause as cause, extract(epoch from now() - failing_since)::float8 as seconds
+    from endpoints where failing_since is not null order by failing_since`;
+  if (rows.length === 0) return [fine('endpoints', 'none is failing')];
+  const told = rows.slice(0, TOLD).map(({ id, url, cause, seconds }) => `${id} ${url} (${cause ?? 'no answer'}, for ${age(seconds)})`);
+  const more = rows.length > TOLD ? `; and ${rows.length - TOLD} more` : '';
+  return [fine('endpoints', `${rows.length} failing, and left alone: ${told.join('; ')}${more}`)];
+}
+
 export async function checkLedger({ database: { sql }, running }: Patient): Promise<Finding[]> {
   const { balanced, missing, asked } = await verifyLedger(sql, { running });
   const doubt = asked ? '' : '; the transport could not be asked what is at work';
   if (balanced) return [fine('ledger', `balanced: nothing is missing${doubt}`)];
   const remedy = 'The relay starts them again once they are older than KNOCKON_HEAL_AGE; `knockon verify` names them.';
-  return [ill('ledger', `${missing.length} effects or more are missing: nothing is at work on them`, remedy)];
+  const what = missing.length === 1 ? '1 effect is' : `${missing.length} effects or more are`;
+  return [ill('ledger', `${what} missing: nothing is at work on it`, remedy)];
 }
