@@ -4,6 +4,14 @@ import { CallError } from './calls.ts';
 import { Shell } from './frame.tsx';
 import { listen } from './live.ts';
 import { path } from './location.ts';
+import { EndpointPage } from './pages/endpoint.tsx';
+import { EndpointsPage } from './pages/endpoints.tsx';
+import { EventsPage } from './pages/events.tsx';
+import { FailedPage } from './pages/failed.tsx';
+import { JobPage } from './pages/job.tsx';
+import { JobsPage } from './pages/jobs.tsx';
+import { JourneyPage } from './pages/journey.tsx';
+import { LogPage } from './pages/log.tsx';
 import { OverviewPage } from './pages/overview.tsx';
 import { SubscriberPage } from './pages/subscriber.tsx';
 import { SubscribersPage } from './pages/subscribers.tsx';
@@ -18,6 +26,15 @@ const pages: [pattern: RegExp, page: Page][] = [
   [/^\/$/, OverviewPage],
   [/^\/subscribers$/, SubscribersPage],
   [/^\/subscribers\/([^/]+)$/, SubscriberPage],
+  [/^\/failed$/, FailedPage],
+  [/^\/jobs$/, JobsPage],
+  [/^\/jobs\/([^/]+)$/, JobPage],
+  [/^\/events$/, EventsPage],
+  [/^\/journey$/, JourneyPage],
+  [/^\/journey\/([^/]+)$/, JourneyPage],
+  [/^\/endpoints$/, EndpointsPage],
+  [/^\/endpoints\/([^/]+)$/, EndpointPage],
+  [/^\/log$/, LogPage],
 ];
 
 /** The console: asks who is signed in, then shows what the address says. */

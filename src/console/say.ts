@@ -6,7 +6,7 @@ const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
 export const count = (n: number): string => whole.format(n);
 
 /** `1 event`, `2,000 events`. */
-export const counted = (n: number, noun: string): string => `${count(n)} ${noun}${n === 1 ? '' : 's'}`;
+export const counted = (n: number, noun: string, several = `${noun}s`): string => `${count(n)} ${n === 1 ? noun : several}`;
 
 /** Something a second. */
 export const rate = (n: number): string => (n > 0 && n < 0.1 ? '<0.1' : n < 10 ? fine.format(n) : whole.format(n));

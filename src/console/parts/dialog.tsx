@@ -8,6 +8,8 @@ interface DialogProps {
   action: string;
   /** Whether it can't be undone. */
   isGrave?: boolean;
+  /** Whether another dialog comes after it. */
+  stays?: boolean;
   /** Does it; what it throws is shown and the dialog stays. */
   onSubmit: (form: FormData) => Promise<unknown>;
   onClose: () => void;
@@ -15,7 +17,7 @@ interface DialogProps {
 }
 
 /** Asks before something is done. The browser keeps the focus inside and gives it back; Escape closes. */
-export function Dialog({ title, action, isGrave = false, onSubmit, onClose, children }: DialogProps) {
+export function Dialog({ title, action, isGrave = false, stays = false, onSubmit, onClose, children }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
   const heading = useId();
   const [busy, setBusy] = useState(false);
@@ -30,7 +32,7 @@ export function Dialog({ title, action, isGrave = false, onSubmit, onClose, chil
     setProblem(null);
     try {
       await onSubmit(new FormData(event.target as HTMLFormElement));
-      onClose();
+      if (!stays) onClose();
     } catch (error) {
       setProblem(reasonOf(error));
       setBusy(false);

@@ -1,0 +1,115 @@
+import { query, to } from '../location.ts';
+import { Choice } from '../parts/fields.tsx';
+import { asked, Filters } from '../parts/filters.tsx';
+import { More } from '../parts/pager.tsx';
+import { Empty, Loaded } from '../parts/states.tsx';
+import { State, When } from '../parts/text.tsx';
+import { usePages } from '../resource.ts';
+import { counted } from '../say.ts';
+import { useWorkspaces, WorkspaceChoice } from './events.tsx';
+
+/** A webhook endpoint, as operators are shown it. */
+export interface Endpoint {
+  id: string;
+  url: string;
+  description: string | null;
+  workspace_id: string;
+  workspace_name: string;
+  event_types: string[];
+  max_per_second: number | null;
+  state: 'active' | 'failing';
+  failures: number;
+  failing_since: string | null;
+  failing_cause: string | null;
+  next_try_at: string | null;
+  created_at: string;
+}
+
+const names = ['workspace_id', 'state'];
+const states: [string, string][] = [
+  ['', 'any'],
+  ['failing', 'failing'],
+  ['active', 'active'],
+];
+
+/** Where webhooks go, and which of these places don't answer. */
+export function EndpointsPage() {
+  const given = query.value;
+  const endpoints = usePages<Endpoint>(asked('/v1/ops/endpoints', given, names), 5000);
+  const workspaces = useWorkspaces();
+  const isNarrow = names.some((name) => given.get(name));
+  return (
+    <>
+      <h1>Endpoints</h1>
+      <Filters names={names} key={given.toString()}>
+        <WorkspaceChoice workspaces={workspaces} value={given.get('workspace_id') ?? undefined} />
+        <Choice label="State" name="state" options={states} value={given.get('state') ?? ''} />
+      </Filters>
+      <Loaded of={endpoints}>
+        {(data) =>
+          data.length > 0 ? (
+            <Table endpoints={data} />
+          ) : (
+            <Empty title={isNarrow ? 'No such endpoint' : 'Nobody has asked for webhooks yet'}>
+              {isNarrow ? 'Nothing fits all of that.' : 'Workspaces make endpoints with POST /v1/endpoints.'}
+            </Empty>
+          )
+        }
+      </Loaded>
+      <More more={endpoints.more} />
+    </>
+  );
+}
+
+function Table({ endpoints }: { endpoints: Endpoint[] }) {
+  return (
+    <table class="list">
+      <thead>
+        <tr>
+          <th scope="col">Endpoint</th>
+          <th scope="col">State</th>
+          <th scope="col">Workspace</th>
+          <th scope="col">Wants</th>
+        </tr>
+      </thead>
+      <tbody>
+        {endpoints.map((endpoint) => (
+          <tr key={endpoint.id}>
+            <th scope="row">
+              <a href={to(`/endpoints/${endpoint.id}`)}>{endpoint.url}</a>
+              {endpoint.description && <small>{endpoint.description}</small>}
+            </th>
+            <td data-label="State">
+              <EndpointState of={endpoint} />
+            </td>
+            <td data-label="Workspace">
+              <a href={to('/events', { workspace_id: endpoint.workspace_id })}>{endpoint.workspace_name}</a>
+            </td>
+            <td data-label="Wants">{endpoint.event_types.map((type) => (type === '*' ? 'every event' : type)).join(', ')}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** Whether it answers; where it does not, since when, why, and when it is tried again. */
+export function EndpointState({ of }: { of: Endpoint }) {
+  return (
+    <>
+      <State is={of.state} />
+      {of.failing_since && (
+        <small>
+          since <When at={of.failing_since} />, {counted(of.failures, 'failure')} in a row
+          {of.failing_cause && `: ${of.failing_cause}`}
+          {of.next_try_at && (
+            <>
+              ; tried again <When at={of.next_try_at} />
+            </>
+          )}
+        </small>
+      )}
+      {of.max_per_second !== null && <small>{of.max_per_second}/s at most</small>}
+    </>
+  );
+}

@@ -1,0 +1,119 @@
+import { useState } from 'preact/hooks';
+import type { Cause } from '../../ops/dead-letters.ts';
+import { query, to } from '../location.ts';
+import { Empty, Loaded } from '../parts/states.tsx';
+import { When } from '../parts/text.tsx';
+import { useResource } from '../resource.ts';
+import { count, counted } from '../say.ts';
+import { mayAct, session } from '../session.ts';
+import { Letters } from './letters.tsx';
+import { SettleDialog, type Settling } from './settle.tsx';
+
+/** What was given up, grouped by who gave it up and why; then the letters of one cause. */
+export function FailedPage() {
+  const subscriber = query.value.get('subscriber') ?? undefined;
+  const cause = query.value.get('cause') ?? undefined;
+  return cause === undefined ? <Causes subscriber={subscriber} /> : <Letters subscriber={subscriber} cause={cause} />;
+}
+
+function Causes({ subscriber }: { subscriber: string | undefined }) {
+  const [settling, setSettling] = useState<Settling | null>(null);
+  const filter: Record<string, string> = subscriber === undefined ? {} : { subscriber };
+  const causes = useResource<{ data: Cause[] }>(`/v1/ops/dead_letters/causes?${new URLSearchParams(filter)}`, 4000);
+  const total = (causes.data?.data ?? []).reduce((n, { count }) => n + count, 0);
+  return (
+    <>
+      <div class="head">
+        <h1>{subscriber === undefined ? 'Failed' : `Failed: ${subscriber}`}</h1>
+        {total > 0 && <Deeds of={{ filter }} what={counted(total, 'dead letter')} ask={setSettling} label="all" />}
+      </div>
+      <p class="muted">
+        Effects that won’t happen by themselves. Trying them again does nothing twice.{' '}
+        {subscriber !== undefined && <a href={to('/failed')}>Show those of all subscribers</a>}
+      </p>
+      <Loaded of={causes}>
+        {({ data }) =>
+          data.length === 0 ? (
+            <Empty title="Nothing has been given up">Whatever fails from now on is listed here once its tries are used up.</Empty>
+          ) : (
+            <CauseTable causes={data} ask={setSettling} />
+          )
+        }
+      </Loaded>
+      {settling && <SettleDialog {...settling} onClose={() => setSettling(null)} onDone={() => void causes.reload()} />}
+    </>
+  );
+}
+
+type Ask = (settling: Settling) => void;
+
+/** Retry, reset, discard: of all, of a cause, of one. A viewer sees none of it. */
+export function Deeds({ of, what, ask, label }: { of: Settling['letters']; what: string; ask: Ask; label: string }) {
+  if (!mayAct.value) return null;
+  const deeds = [['retry', 'Retry'], ...(session.value?.temporal_ui ? [['reset', 'Reset']] : []), ['discard', 'Discard']] as const;
+  return (
+    <div class="actions">
+      {deeds.map(([deed, text]) => (
+        <button
+          type="button"
+          key={deed}
+          aria-label={`${text} ${label}`}
+          onClick={() => ask({ deed: deed as Settling['deed'], letters: of, what })}
+        >
+          {text}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function CauseTable({ causes, ask }: { causes: Cause[]; ask: Ask }) {
+  return (
+    <table class="list">
+      <thead>
+        <tr>
+          <th scope="col">Cause</th>
+          <th scope="col">Subscriber</th>
+          <th scope="col" class="number">
+            Letters
+          </th>
+          <th scope="col">First</th>
+          <th scope="col">Last</th>
+          <th scope="col">
+            <span class="unseen">Actions</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {causes.map((one) => (
+          <tr key={`${one.subscriber} ${one.cause}`} data-cause={one.cause}>
+            <th scope="row">
+              <a href={to('/failed', { subscriber: one.subscriber, cause: one.cause })}>{one.cause}</a>
+              <small>{one.example.reason}</small>
+            </th>
+            <td data-label="Subscriber">
+              <a href={to(`/subscribers/${encodeURIComponent(one.subscriber)}`)}>{one.subscriber}</a>
+            </td>
+            <td data-label="Letters" class="number">
+              {count(one.count)}
+            </td>
+            <td data-label="First">
+              <When at={one.first} />
+            </td>
+            <td data-label="Last">
+              <When at={one.last} />
+            </td>
+            <td class="last">
+              <Deeds
+                of={{ filter: { subscriber: one.subscriber, cause: one.cause } }}
+                what={`${counted(one.count, 'dead letter')} of ${one.subscriber} (${one.cause})`}
+                ask={ask}
+                label={`${one.subscriber}: ${one.cause}`}
+              />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

@@ -1,0 +1,83 @@
+import { useState } from 'preact/hooks';
+import type { JobView } from '../../ops/jobs.ts';
+import { call, reasonOf } from '../calls.ts';
+import { Dialog } from '../parts/dialog.tsx';
+import { tell } from '../parts/toast.tsx';
+import { count, counted, moment, short, span } from '../say.ts';
+import { mayAct } from '../session.ts';
+
+/** A value of what was asked, as people write it. */
+function said(value: unknown): string {
+  if (Array.isArray(value)) return counted(value.length, 'letter');
+  if (typeof value === 'object' && value !== null) return describe(value as Record<string, unknown>) || 'everything';
+  const text = String(value);
+  if (/^\d{4}-\d\d-\d\dT/.test(text)) return moment(text);
+  return /^[0-9a-f-]{36}$/.test(text) ? short(text) : text;
+}
+
+const describe = (input: Record<string, unknown>) =>
+  Object.entries(input)
+    .filter(([, value]) => value !== null && value !== false)
+    .map(([name, value]) => `${name.replaceAll('_', ' ')} ${said(value)}`)
+    .join(', ');
+
+/** What was asked of a job, on one line. */
+export const aboutJob = ({ input }: Pick<JobView, 'input'>): string => describe(input) || 'everything';
+
+/** How far a job is, as a bar and in words. */
+export function Progress({ of: { verb, state, done, failed, skipped, total, eta_seconds } }: { of: JobView }) {
+  const through = done + failed;
+  const parts = [
+    total === null ? 'being counted' : `${count(through)} of ${count(Math.max(total, through))}`,
+    ...(skipped > 0 ? [`${count(skipped)} left as they were`] : []),
+    ...(failed > 0 ? [`${count(failed)} failed`] : []),
+    ...(state === 'running' && eta_seconds !== null ? [`${span(eta_seconds)} left`] : []),
+  ];
+  const isOpen = state === 'running' || state === 'paused';
+  return (
+    <>
+      {(isOpen || state === 'done') && (
+        <progress
+          aria-label={`Progress of the ${verb}`}
+          max={Math.max(1, total ?? 1)}
+          value={state === 'done' ? Math.max(1, total ?? 1) : total === null ? undefined : through}
+        />
+      )}
+      <small>{parts.join(', ')}</small>
+    </>
+  );
+}
+
+/** Holding a job up, letting it go on, cancelling it. A viewer sees none of it. */
+export function JobDeeds({ of, onChange }: { of: JobView; onChange: () => void }) {
+  const [isAsking, setAsking] = useState(false);
+  const isOpen = of.state === 'running' || of.state === 'paused';
+  if (!mayAct.value || !isOpen) return null;
+  const change = async (verb: string) => {
+    await call(`/v1/ops/jobs/${of.id}/${verb}`, { method: 'POST' });
+    onChange();
+  };
+  const flip = of.state === 'running' ? 'pause' : 'resume';
+  const told = (error: unknown) => tell(`The ${of.verb} could not be ${flip}d: ${reasonOf(error)}`, 'bad');
+  return (
+    <div class="actions">
+      <button type="button" aria-label={`${flip} the ${of.verb}`} onClick={() => void change(flip).catch(told)}>
+        {flip === 'pause' ? 'Pause' : 'Resume'}
+      </button>
+      <button type="button" aria-label={`cancel the ${of.verb}`} onClick={() => setAsking(true)}>
+        Cancel
+      </button>
+      {isAsking && (
+        <Dialog
+          title={`Cancel the ${of.verb}?`}
+          action="Cancel it"
+          isGrave
+          onSubmit={() => change('cancel')}
+          onClose={() => setAsking(false)}
+        >
+          <p class="muted">What it has begun is seen through; what it has not begun stays as it is. Another one can be started later.</p>
+        </Dialog>
+      )}
+    </div>
+  );
+}

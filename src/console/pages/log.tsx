@@ -1,0 +1,90 @@
+import type { LogEntry } from '../../ops/log.ts';
+import { query, to } from '../location.ts';
+import { Field } from '../parts/fields.tsx';
+import { asked, Filters } from '../parts/filters.tsx';
+import { More } from '../parts/pager.tsx';
+import { Empty, Loaded } from '../parts/states.tsx';
+import { When } from '../parts/text.tsx';
+import { usePages } from '../resource.ts';
+import { aboutJob } from './job-parts.tsx';
+
+const names = ['verb', 'subject', 'by'];
+const verbs = ['pause', 'resume', 'limit', 'drain', 'retry', 'reset', 'discard', 'replay', 'backfill', 'rebuild'];
+
+/** Who did what, when and why. */
+export function LogPage() {
+  const given = query.value;
+  const entries = usePages<LogEntry>(asked('/v1/ops/log', given, names), 4000);
+  const value = (name: string) => given.get(name) ?? undefined;
+  const isNarrow = names.some((name) => given.get(name));
+  return (
+    <>
+      <h1>Log of operations</h1>
+      <Filters names={names} key={given.toString()}>
+        <Field label="Verb" name="verb" list={verbs} value={value('verb')} />
+        <Field label="Done to" name="subject" value={value('subject')} />
+        <Field label="By" name="by" value={value('by')} />
+      </Filters>
+      <Loaded of={entries}>
+        {(data) =>
+          data.length > 0 ? (
+            <Table entries={data} />
+          ) : (
+            <Empty title={isNarrow ? 'No such entry' : 'Nobody has done anything yet'}>
+              {isNarrow ? 'Nothing fits all of that.' : 'Pauses, replays, discards and the like are kept here, with who did them and why.'}
+            </Empty>
+          )
+        }
+      </Loaded>
+      <More more={entries.more} />
+    </>
+  );
+}
+
+const jobVerbs = new Set(['retry', 'reset', 'replay', 'backfill', 'rebuild', 'pause job', 'resume job', 'cancel job']);
+const isId = (text: string) => /^[0-9a-f-]{36}$/.test(text);
+
+/** What it was done to, with the way to it. */
+function Subject({ of: { verb, subject } }: { of: LogEntry }) {
+  if (jobVerbs.has(verb) && isId(subject))
+    return (
+      <a href={to(`/jobs/${subject}`)} aria-label={`job ${subject}`}>
+        the job
+      </a>
+    );
+  if (['pause', 'resume', 'limit', 'drain'].includes(verb))
+    return <a href={to(`/subscribers/${encodeURIComponent(subject)}`)}>{subject}</a>;
+  return <>{subject}</>;
+}
+
+function Table({ entries }: { entries: LogEntry[] }) {
+  return (
+    <table class="list">
+      <thead>
+        <tr>
+          <th scope="col">What</th>
+          <th scope="col">To</th>
+          <th scope="col">By</th>
+          <th scope="col">When</th>
+          <th scope="col">Why</th>
+        </tr>
+      </thead>
+      <tbody>
+        {entries.map((entry) => (
+          <tr key={entry.id}>
+            <th scope="row">{entry.verb}</th>
+            <td data-label="To">
+              <Subject of={entry} />
+              {Object.keys(entry.detail).length > 0 && <small>{aboutJob({ input: entry.detail })}</small>}
+            </td>
+            <td data-label="By">{entry.by}</td>
+            <td data-label="When">
+              <When at={entry.at} />
+            </td>
+            <td data-label="Why">{entry.reason ?? '–'}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
