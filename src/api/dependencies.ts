@@ -55,8 +55,6 @@ export interface ApiDependencies {
   sendTest(endpointId: string): Promise<TestDelivery>;
   /** Makes a delivery once more, at once; or why it can't be. */
   redeliver(deliveryId: string): Promise<TestDelivery | 'no event' | 'no endpoint'>;
-  /** What waits in a subscriber's queue; null where that can't be found out. */
-  backlog(taskQueue: string): Promise<{ count: number; age_seconds: number } | null>;
   /** The transport's queues, for operators. */
   queues: Steering['queues'];
   /** Looks at everything that is known to go wrong. */

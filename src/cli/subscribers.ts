@@ -13,8 +13,8 @@ interface SubscriberView {
   task_queue: string;
   ordering: string;
   state: string;
-  backlog: number | null;
-  backlog_age_seconds: number | null;
+  backlog: number;
+  backlog_age_seconds: number;
   lag_seconds: number;
 }
 
@@ -27,7 +27,7 @@ With an operator's key:
   errors   of what was tried in the last five minutes, which part failed
   workers  worker processes that take its calls, and the versions they run
 With a workspace's key alone (--api-key, or no operator's key is known):
-  backlog  calls that wait in the subscriber's task queue (– where Temporal does not say)
+  backlog  your workspace's events for it that it has neither done nor given up
   lag      age of the oldest dispatched event that it has neither done nor given up
 
 Examples:

@@ -51,19 +51,26 @@ interface Row extends Omit<Control, 'subscriber' | 'calls_per_second'> {
   event_types: string[];
 }
 
-/** What is open, by subscriber: dispatched and neither done nor dead, or about to be dispatched. Costs what is open. */
-export async function readBacklogs(sql: Sql, names: string[]) {
+/**
+ * What is open, by subscriber: dispatched and neither done nor dead, or about to be dispatched. Costs what is open.
+ *
+ * @param workspaceId only this one's events
+ */
+export async function readBacklogs(sql: Sql, names: string[], workspaceId?: string) {
+  // As subqueries: a planner that was told nothing of how few are open would rather read both tables from end to end.
+  const isTheirs = workspaceId === undefined ? sql`true` : sql`(select workspace_id from events where id = o.event_id) = ${workspaceId}`;
   const rows = await sql<{ name: string; backlog: number; waiting: number; age: number | null }[]>`
     with open as (
       select s.name, o.event_id, exists (
         select from attempts a where a.event_id = o.event_id and a.subscriber = s.name and a.waiting_until > now()) as waits
-      from dispatches d cross join unnest(coalesce(d.open, d.subscribers)) as s (name) join dispatched o on o.dispatch_id = d.id
-      where d.settled_at is null and s.name = any(${names})
+      from dispatches d cross join unnest(coalesce(d.open, d.subscribers)) as s (name)
+      cross join lateral (select event_id from dispatched where dispatch_id = d.id offset 0) o
+      where d.settled_at is null and s.name = any(${names}) and ${isTheirs}
         and not exists (select from receipts r where r.event_id = o.event_id and r.subscriber = s.name)
         and not exists (select from dead_letters l where l.event_id = o.event_id and l.subscriber = s.name)
       union all
       select s.name, o.event_id, false from outbox o join subscribers s on s.event_types && array[o.type, '*']
-      where o.dispatch_id is null and s.name = any(${names})
+      where o.dispatch_id is null and s.name = any(${names}) and ${isTheirs}
     )
     select name, count(*) filter (where not waits)::int as backlog, count(*) filter (where waits)::int as waiting,
       extract(epoch from now() - min(uuid_extract_timestamp(event_id)) filter (where not waits))::float8 as age

@@ -1,9 +1,11 @@
 import { asc, sql } from 'drizzle-orm';
 import type { Database } from '../db/client.ts';
+import { events } from '../db/schema/events.ts';
 import { deadLetters, dispatches, receipts, subscribers } from '../db/schema/outbox.ts';
 import { readControls } from './controls.ts';
+import { readBacklogs } from './subscriber-status.ts';
 
-/** A subscriber, and how far behind it is. */
+/** A subscriber, and how far behind it is with a workspace's events. */
 export interface SubscriberState {
   name: string;
   description: string;
@@ -14,17 +16,26 @@ export interface SubscriberState {
   ordering: 'none' | 'channel' | 'exclusive';
   registered_at: string;
   state: 'active' | 'paused' | 'limited';
+  /** Events that are for it and that it has neither done nor given up; without those that wait for their own time. */
+  backlog: number;
+  /** Age of the oldest of them; 0 where there is none. */
+  backlog_age_seconds: number;
   /** Age of the oldest dispatched event that it has neither done nor given up; 0 where there is none. */
   lag_seconds: number;
 }
 
 /** All subscribers, by name. */
-export async function listSubscribers(database: Database): Promise<SubscriberState[]> {
+export async function listSubscribers(database: Database, workspaceId: string): Promise<SubscriberState[]> {
   const rows = await database.db
     .select()
     .from(subscribers)
     .orderBy(asc(sql`${subscribers.name} collate "C"`));
-  const [lags, states] = await Promise.all([readLags(database), readStates(database)]);
+  const names = rows.map(({ name }) => name);
+  const [backlogs, lags, states] = await Promise.all([
+    readBacklogs(database.sql, names, workspaceId),
+    readLags(database, workspaceId),
+    readStates(database),
+  ]);
   return rows.map(({ name, description, event_types, task_queue, activity, ordering, registered_at }) => ({
     name,
     description,
@@ -34,6 +45,8 @@ export async function listSubscribers(database: Database): Promise<SubscriberSta
     ordering,
     registered_at: registered_at.toISOString(),
     state: states.get(name) ?? 'active',
+    backlog: backlogs.get(name)?.backlog ?? 0,
+    backlog_age_seconds: Math.max(0, backlogs.get(name)?.age ?? 0),
     lag_seconds: lags.get(name) ?? 0,
   }));
 }
@@ -48,11 +61,12 @@ async function readStates({ sql }: Database): Promise<Map<string, 'paused' | 'li
  * Each subscriber's lag in seconds. Looks at what the ledger has not found settled, so that a long log costs nothing, and in it
  * for the first open event of each dispatch. An event's id holds its time.
  */
-async function readLags({ db }: Database): Promise<Map<string, number>> {
+async function readLags({ db }: Database, workspaceId: string): Promise<Map<string, number>> {
   const rows = await db.execute<{ name: string; lag: number }>(sql`
     select s.name, greatest(0, extract(epoch from now() - min(uuid_extract_timestamp(oldest.event_id))))::float8 as lag
     from ${dispatches} d cross join unnest(coalesce(d.open, d.subscribers)) as s (name) cross join lateral (
       select event_id from dispatched o where o.dispatch_id = d.id
+        and exists (select from ${events} e where e.id = o.event_id and e.workspace_id = ${workspaceId})
         and not exists (select from ${receipts} r where r.event_id = o.event_id and r.subscriber = s.name)
         and not exists (select from ${deadLetters} l where l.event_id = o.event_id and l.subscriber = s.name)
       order by event_id limit 1

@@ -35,7 +35,7 @@ export async function start(config: Config): Promise<Running> {
   const started = new Started();
   const database = started.add(connectDatabase(config.DATABASE_URL, { name: 'knockon api' }), (d) => d.close());
   const chosen = await chooseTransport(config, database, log);
-  const { transport, recovery, queues, driver, resetWorkflow, backlog, temporalUi } = chosen;
+  const { transport, recovery, queues, driver, resetWorkflow, temporalUi } = chosen;
   started.add(transport, (t) => t.close());
   const summaries = started.add(summaryStore(database.db, config.REDIS_URL), (s) => s.close());
   const limits = started.add(apiLimits(config, log), (l) => l.close());
@@ -64,7 +64,6 @@ export async function start(config: Config): Promise<Running> {
     database,
     writer: createMessageWriter({ sql: database.sql, onStored: (workspaceIds) => wake(workspaceIds) }),
     ...outside(config, database),
-    backlog,
     limits,
     summaries,
     readiness: async () => {

@@ -14,8 +14,6 @@ export interface ChosenTransport {
   /** Who works on jobs; null: relays do. */
   driver: JobDriver | null;
   resetWorkflow: ResetWorkflow;
-  /** How many calls wait in a subscriber's queue; null where it can't be found out. */
-  backlog(taskQueue: string): Promise<{ count: number; age_seconds: number } | null>;
   /** Where dispatches are seen as workflows; null: they are none. */
   temporalUi: { url: string | undefined; namespace: string } | null;
 }
@@ -30,7 +28,6 @@ async function temporal(config: Config): Promise<ChosenTransport> {
     { Client },
     { createTemporalTransport, lazyConnection },
     { temporalRecovery },
-    { taskQueueBacklog },
     { temporalQueues },
     { temporalJobs },
     { resetWorkflow },
@@ -38,7 +35,6 @@ async function temporal(config: Config): Promise<ChosenTransport> {
     import('@temporalio/client'),
     import('../transport/temporal.ts'),
     import('../transport/temporal-recovery.ts'),
-    import('../transport/backlog.ts'),
     import('../transport/temporal-queues.ts'),
     import('../transport/temporal-jobs.ts'),
     import('../transport/temporal-reset.ts'),
@@ -51,15 +47,13 @@ async function temporal(config: Config): Promise<ChosenTransport> {
     queues: temporalQueues(client),
     driver: temporalJobs(client),
     resetWorkflow: (id, reason) => resetWorkflow(client, id, reason),
-    backlog: (taskQueue) => taskQueueBacklog(client, taskQueue),
     temporalUi: { url: config.TEMPORAL_UI_URL, namespace },
   };
 }
 
 async function pgBoss(config: Config, { sql }: Database, log: Logger): Promise<ChosenTransport> {
-  const [{ createPgBossTransport }, { jobBacklog }, { pgBossQueues }] = await Promise.all([
+  const [{ createPgBossTransport }, { pgBossQueues }] = await Promise.all([
     import('../transport/pg-boss.ts'),
-    import('../transport/pg-boss/call-queue.ts'),
     import('../transport/pg-boss/queues.ts'),
   ]);
   const transport = createPgBossTransport({ url: config.DATABASE_URL, name: 'knockon pg-boss', sql, log });
@@ -69,7 +63,6 @@ async function pgBoss(config: Config, { sql }: Database, log: Logger): Promise<C
     queues: pgBossQueues(sql),
     driver: null,
     resetWorkflow: null,
-    backlog: (taskQueue) => jobBacklog(sql, taskQueue),
     temporalUi: null,
   };
 }

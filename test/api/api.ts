@@ -59,7 +59,6 @@ function dependencies(database: Database, seal: Seal): ApiDependencies {
       response_excerpt: 'ok',
     }),
     redeliver: async () => 'no event',
-    backlog: async () => null,
     resetWorkflow: async (id) => {
       throw new ResetError('absent', `there is no workflow ${id}`);
     },

@@ -88,7 +88,6 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
         log: pino({ level: 'silent' }),
         adminKey: 'the-operators-own-key',
         temporalUi: null,
-        backlog: async () => null,
       } as never);
       const made = await app.request('/v1/workspaces', {
         method: 'POST',

@@ -26,12 +26,12 @@ export function subscribers(kit: Kit): void {
       await stop();
       const events = await kit.bench.post(3);
       await kit.bench.dispatch();
-      const backlog = () => kit.bench.chosen.backlog(effect.task_queue);
-      await expect.poll(backlog, soon).toMatchObject({ count: 1 });
+      const backlog = () => kit.bench.chosen.queues.describe(effect.task_queue);
+      await expect.poll(backlog, soon).toMatchObject({ calls: 1 });
       expect(await kit.happened(effect)).toEqual([]);
       await kit.bench.host(effect);
       await kit.bench.done(effect.name, events);
-      await expect.poll(backlog, soon).toMatchObject({ count: 0 });
+      await expect.poll(backlog, soon).toMatchObject({ calls: 0 });
     });
 
     it('that fails holds up nobody beside it', async () => {
