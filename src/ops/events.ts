@@ -49,6 +49,7 @@ export async function listEvents(
   if (workflow_id !== undefined && dispatch === null) return [];
   // Parts that are not asked for are not there, so that each way to ask has its index.
   const asked = [
+    sql``,
     workspace_id && sql`and e.workspace_id = ${workspace_id}`,
     channel_id && sql`and e.channel_id = ${channel_id}`,
     message_id && sql`and e.message_id = ${message_id}`,

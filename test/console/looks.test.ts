@@ -29,6 +29,7 @@ it('operators read the log of all workspaces, newest first, with whose each even
   expect(data[0]).toMatchObject({ workspace_id: theirs, workspace_name: 'Acme', type: 'message.created', seq: expect.any(Number) });
   expect(JSON.stringify(data)).not.toContain('four');
   expect(next_cursor).toBeNull();
+  expect((await look('events')).data.length).toBeGreaterThanOrEqual(4);
 });
 
 it('the log can be narrowed to a workspace, a channel, a message and a time, and read page by page', async () => {

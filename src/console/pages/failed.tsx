@@ -60,7 +60,7 @@ export function Deeds({ of, what, ask, label }: { of: Settling['letters']; what:
           aria-label={`${text} ${label}`}
           onClick={() => ask({ deed: deed as Settling['deed'], letters: of, what })}
         >
-          {text}
+          {label === 'all' ? `${text} all` : text}
         </button>
       ))}
     </div>

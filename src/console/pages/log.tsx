@@ -48,7 +48,7 @@ const isId = (text: string) => /^[0-9a-f-]{36}$/.test(text);
 function Subject({ of: { verb, subject } }: { of: LogEntry }) {
   if (jobVerbs.has(verb) && isId(subject))
     return (
-      <a href={to(`/jobs/${subject}`)} aria-label={`job ${subject}`}>
+      <a href={to(`/jobs/${subject}`)} aria-label={`the job ${subject}`}>
         the job
       </a>
     );

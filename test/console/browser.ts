@@ -1,0 +1,83 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { delimiter, join } from 'node:path';
+import type { AxeResults } from 'axe-core';
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
+
+const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];
+
+/** A Chromium that is there: CHROME_PATH, else the first on the PATH. */
+function findChromium(): string | undefined {
+  const wanted = process.env.CHROME_PATH;
+  if (wanted) return wanted;
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  return names.flatMap((name) => folders.map((folder) => join(folder, name))).find((path) => existsSync(path));
+}
+
+export const chromiumPath = findChromium();
+
+/** Tests in a real browser; where there is none they are skipped, and it is said how to get one. */
+export function describeInBrowser(name: string, tests: () => void): void {
+  if (!chromiumPath)
+    console.warn(`Skipped, because no chromium is found: ${name}. Install one (Debian: apt-get install chromium) or set CHROME_PATH.`);
+  describe.skipIf(!chromiumPath)(name, tests);
+}
+
+export const launchChromium = (): Promise<Browser> =>
+  chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+
+/** A browser for the tests of a file. Whatever a page complains of, a violated policy above all, fails the test it happened in. */
+export interface TestBrowser {
+  /** A page with cookies of its own. */
+  open(options?: BrowserContextOptions): Promise<Page>;
+}
+
+export function useBrowser(): TestBrowser {
+  let browser: Browser;
+  const contexts: BrowserContext[] = [];
+  const complaints: string[] = [];
+  beforeAll(async () => {
+    browser = await launchChromium();
+  });
+  afterEach(async () => {
+    for (const context of contexts.splice(0)) await context.close();
+    expect(complaints.splice(0)).toEqual([]);
+  });
+  afterAll(() => browser?.close());
+  const open = async (options: BrowserContextOptions = {}) => {
+    const context = await browser.newContext(options);
+    contexts.push(context);
+    context.setDefaultTimeout(20_000);
+    const page = await context.newPage();
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('console', (said) => {
+      // That a call was refused is what some tests are about.
+      if (said.type() === 'error' && !said.text().startsWith('Failed to load resource')) complaints.push(said.text());
+    });
+    return page;
+  };
+  return { open };
+}
+
+/** Signs in as people do. */
+export async function signIn(page: Page, url: string, key: string, place = '/console'): Promise<void> {
+  await page.goto(url + place);
+  await page.getByLabel("Operator's key").fill(key);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('navigation').waitFor();
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What axe-core finds serious or critical on the page as it is, each as rule and place. */
+export async function barriers(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  const { violations } = (await page.evaluate('axe.run()')) as AxeResults;
+  const grave = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+  return grave.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id} at ${target.join(' ')}: ${failureSummary}`));
+}
+
+/** How much wider the page is than its window, in pixels. */
+export const overflow = (page: Page): Promise<number> =>
+  page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
