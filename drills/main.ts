@@ -18,9 +18,9 @@ async function main(args: string[]): Promise<number> {
     else list(options.json);
     return 0;
   } catch (error) {
-    if (!(error instanceof UsageError || error instanceof RefusedError)) throw error;
-    console.error(`${error.message}${error instanceof UsageError ? `\n\n${usage}` : ''}`);
-    return 2;
+    const isKnown = error instanceof UsageError || error instanceof RefusedError;
+    console.error(isKnown ? `${error.message}${error instanceof UsageError ? `\n\n${usage}` : ''}` : error);
+    return isKnown ? 2 : 1;
   }
 }
 
@@ -35,7 +35,8 @@ async function drilled(drill: Drill, options: Options): Promise<number> {
   const interruption = listen();
   const opening = openProduct((line) => tell('notice', { text: line }, line), options.own);
   try {
-    const opened = await opening;
+    const opened = await Promise.race([opening, interruption]);
+    if (opened === 'interrupted') return 130;
     if (drill.stops && !opened.stage.isOwn && !options.yes)
       throw new RefusedError(
         `${drill.name} stops ${drill.stops} of the \`npm start\` that runs here: pass --yes, or --own for a product of its own.`,
