@@ -81,7 +81,7 @@ async function whereItIs(): Promise<string> {
   const { openHome, readJson } = await import('../local/home.ts');
   const file = await readJson<UpFile>((await openHome()).path('up.json'));
   if (!file) return ' It is still starting, or stopping.';
-  return `\n  API          ${file.api_url}${temporalUi(file)}\n  Mail         ${file.mail_url}
+  return `\n  API          ${file.api_url}\n  Console      ${file.console_url}${temporalUi(file)}\n  Mail         ${file.mail_url}
 Another KNOCKON_HOME lets a second one run beside it.`;
 }
 
@@ -93,7 +93,8 @@ function welcome(terminal: Terminal, file: UpFile, demo: DemoWorkspace, home: Ho
   terminal.out(`
 ${bold('Knock-on is up.')} Webhooks may reach ${process.env.KNOCKON_WEBHOOK_ALLOW || 'this machine (127.0.0.0/8, ::1/128)'}; nothing here is reachable from outside.
 
-  API          ${file.api_url}   docs: ${file.api_url}/docs${temporalUi(file)}
+  API          ${file.api_url}   docs: ${file.api_url}/docs
+  Console      ${file.console_url}   sign in with ${file.admin_key}${temporalUi(file)}
   Mail         ${file.mail_url}   what would have been e-mailed
   Demo key     ${file.api_key}
   Logs, data   ${home.folder}

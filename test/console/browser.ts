@@ -1,21 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { delimiter, join } from 'node:path';
 import type { AxeResults } from 'axe-core';
-import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
-
-const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];
-
-/** A Chromium that is there: CHROME_PATH, else the first on the PATH. */
-function findChromium(): string | undefined {
-  const wanted = process.env.CHROME_PATH;
-  if (wanted) return wanted;
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  return names.flatMap((name) => folders.map((folder) => join(folder, name))).find((path) => existsSync(path));
-}
-
-export const chromiumPath = findChromium();
+import { chromiumPath, launchChromium } from './chromium.ts';
 
 /** Tests in a real browser; where there is none they are skipped, and it is said how to get one. */
 export function describeInBrowser(name: string, tests: () => void): void {
@@ -23,9 +11,6 @@ export function describeInBrowser(name: string, tests: () => void): void {
     console.warn(`Skipped, because no chromium is found: ${name}. Install one (Debian: apt-get install chromium) or set CHROME_PATH.`);
   describe.skipIf(!chromiumPath)(name, tests);
 }
-
-export const launchChromium = (): Promise<Browser> =>
-  chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
 
 /** A browser for the tests of a file. Whatever a page complains of, a violated policy above all, fails the test it happened in. */
 export interface TestBrowser {
@@ -58,14 +43,6 @@ export function useBrowser(): TestBrowser {
     return page;
   };
   return { open };
-}
-
-/** Signs in as people do. */
-export async function signIn(page: Page, url: string, key: string, place = '/console'): Promise<void> {
-  await page.goto(url + place);
-  await page.getByLabel("Operator's key").fill(key);
-  await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.getByRole('navigation').waitFor();
 }
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');

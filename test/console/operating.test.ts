@@ -4,7 +4,8 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { OPERATOR, type TestProcess, useDeployment } from '../harness/processes.ts';
 import { Product, soon } from '../whole/product.ts';
-import { describeInBrowser, signIn, useBrowser } from './browser.ts';
+import { describeInBrowser, useBrowser } from './browser.ts';
+import { signIn } from './chromium.ts';
 
 describeInBrowser('operating in the console', () => {
   const deployment = useDeployment(() => ({ KNOCKON_WEBHOOK_ATTEMPTS: '1', KNOCKON_SHUTDOWN: '20s' }));

@@ -2,7 +2,8 @@ import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { OPERATOR, type TestProcess, useDeployment } from '../harness/processes.ts';
 import { Product, soon } from '../whole/product.ts';
-import { barriers, describeInBrowser, overflow, signIn, useBrowser } from './browser.ts';
+import { barriers, describeInBrowser, overflow, useBrowser } from './browser.ts';
+import { signIn } from './chromium.ts';
 
 /** Every page, and what it says where there is nothing. */
 const empty: Record<string, string | RegExp> = {

@@ -1,0 +1,104 @@
+// `npm run screenshots`: brings a product up, gives it something to do and something that fails, and takes docs/console/*.png.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Browser } from 'playwright-core';
+import { chromiumPath, launchChromium, signIn } from '../test/console/chromium.ts';
+
+interface Up {
+  api_url: string;
+  admin_key: string;
+  api_key: string;
+}
+
+/** How long there is traffic before pictures are taken, so that the charts have something to show; in s. */
+const TRAFFIC = 150;
+const folder = 'docs/console';
+
+async function bringUp(): Promise<{ up: Up; stop(): Promise<void> }> {
+  const home = mkdtempSync(join(tmpdir(), 'knockon-screenshots-'));
+  const env = { ...process.env, KNOCKON_HOME: home, KNOCKON_WEBHOOK_ATTEMPTS: '2', KNOCKON_EMAIL_GRACE: '20s' };
+  const child = spawn(process.execPath, ['bin/knockon.js', 'up', '--port', '0', '--json'], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  const file = join(home, 'up.json');
+  while (!existsSync(file)) {
+    if (child.exitCode !== null) throw new Error('`knockon up` has ended');
+    await wait(200);
+  }
+  const stop = async () => {
+    child.kill('SIGTERM');
+    await new Promise((resolve) => child.once('exit', resolve));
+    rmSync(home, { recursive: true, force: true });
+  };
+  return { up: JSON.parse(readFileSync(file, 'utf8')) as Up, stop };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what is asked for here is known to be there
+async function call({ api_url }: Up, key: string, method: string, path: string, body?: unknown): Promise<any> {
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+  const answer = await fetch(api_url + path, { method, headers, body: JSON.stringify(body) });
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+  return await answer.json();
+}
+
+const said = [
+  '@ada have you seen the moth?',
+  'which relay was it?',
+  '@grace panel F, it is taped in the log now',
+  'deploying in five minutes',
+];
+
+/** Posts for a while, in waves; one subscriber is paused meanwhile. @returns a message that failed in part */
+async function traffic(up: Up, endpoints: string[]): Promise<string> {
+  const channels = await Promise.all(['support', 'orders'].map((name) => call(up, up.api_key, 'POST', '/v1/channels', { name })));
+  for (const url of endpoints) await call(up, up.api_key, 'POST', '/v1/endpoints', { url, event_types: ['message.created'] });
+  let last = '';
+  for (let second = 0; second < TRAFFIC; second += 1) {
+    const size = Math.round(14 + 8 * Math.sin(second / 9) + 3 * Math.sin(second / 2));
+    const post = (_: unknown, i: number) =>
+      call(up, up.api_key, 'POST', `/v1/channels/${channels[i % 2].id}/messages`, {
+        author: ['ada', 'grace', 'alan'][i % 3],
+        text: said[i % 4],
+      });
+    const [[first]] = [await Promise.all(Array.from({ length: size }, post)), await wait(1000)];
+    if (second < 20) last = first.id;
+    if (second === TRAFFIC - 40)
+      await call(up, up.admin_key, 'POST', '/v1/ops/subscribers/search/pause', { reason: 'the index is being moved' });
+  }
+  return last;
+}
+
+async function picture(browser: Browser, up: Up, messageId: string, colorScheme: 'light' | 'dark'): Promise<void> {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, colorScheme });
+  await signIn(page, up.api_url, up.admin_key);
+  const places = { overview: '', subscribers: '/subscribers', failed: '/failed', journey: `/journey/${messageId}` };
+  for (const [name, place] of Object.entries(places)) {
+    await page.goto(`${up.api_url}/console${place}`);
+    await page.locator('.loading').first().waitFor({ state: 'hidden' });
+    await wait(name === 'overview' ? 5000 : 1500);
+    await page.screenshot({ path: join(folder, `${name}-${colorScheme}.png`) });
+  }
+  await page.close();
+}
+
+if (!chromiumPath) throw new Error('No chromium is found: install one (Debian: apt-get install chromium), or set CHROME_PATH.');
+mkdirSync(folder, { recursive: true });
+const { up, stop } = await bringUp();
+const receiver = createServer((request, response) => {
+  response.writeHead(request.url === '/archive' ? 204 : 500).end();
+}).listen(0, '127.0.0.1');
+const { port } = receiver.address() as AddressInfo;
+const browser = await launchChromium();
+try {
+  // Somebody has to look: figures are gathered while there is a viewer.
+  await signIn(await browser.newPage(), up.api_url, up.admin_key);
+  const message = await traffic(up, [`http://127.0.0.1:${port}/archive`, `http://127.0.0.1:${port}/orders`]);
+  for (const scheme of ['light', 'dark'] as const) await picture(browser, up, message, scheme);
+} finally {
+  await browser.close();
+  receiver.close();
+  await stop();
+}
