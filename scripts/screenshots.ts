@@ -1,5 +1,6 @@
 // `npm run screenshots`: brings a product up, gives it something to do and something that fails, and takes docs/console/*.png.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -30,7 +31,7 @@ async function bringUp(): Promise<{ up: Up; stop(): Promise<void> }> {
   }
   const stop = async () => {
     child.kill('SIGTERM');
-    await new Promise((resolve) => child.once('exit', resolve));
+    await once(child, 'exit');
     rmSync(home, { recursive: true, force: true });
   };
   return { up: JSON.parse(readFileSync(file, 'utf8')) as Up, stop };
@@ -86,19 +87,20 @@ async function picture(browser: Browser, up: Up, messageId: string, colorScheme:
 
 if (!chromiumPath) throw new Error('No chromium is found: install one (Debian: apt-get install chromium), or set CHROME_PATH.');
 mkdirSync(folder, { recursive: true });
-const { up, stop } = await bringUp();
 const receiver = createServer((request, response) => {
   response.writeHead(request.url === '/archive' ? 204 : 500).end();
 }).listen(0, '127.0.0.1');
+await once(receiver, 'listening');
 const { port } = receiver.address() as AddressInfo;
-const browser = await launchChromium();
+const { up, stop } = await bringUp();
 try {
+  const browser = await launchChromium();
   // Somebody has to look: figures are gathered while there is a viewer.
   await signIn(await browser.newPage(), up.api_url, up.admin_key);
   const message = await traffic(up, [`http://127.0.0.1:${port}/archive`, `http://127.0.0.1:${port}/orders`]);
   for (const scheme of ['light', 'dark'] as const) await picture(browser, up, message, scheme);
-} finally {
   await browser.close();
-  receiver.close();
+} finally {
   await stop();
+  receiver.close();
 }

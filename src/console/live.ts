@@ -15,6 +15,8 @@ const UNSEEN_MS = 60_000;
 const LONGEST_WAIT = 10_000;
 
 let source: EventSource | undefined;
+/** Between {@link listen} and its end, and while the page is seen: nothing that comes late opens a stream again. */
+let isWanted = false;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let failures = 0;
 
@@ -27,6 +29,8 @@ function keep(more: Sample[]): void {
 }
 
 function open(): void {
+  close();
+  if (!isWanted) return;
   source = new EventSource('/v1/ops/stream');
   const told = (event: string, tell: (data: string) => void) =>
     source?.addEventListener(event, (e) => tell((e as MessageEvent<string>).data));
@@ -47,6 +51,7 @@ function open(): void {
 /** Whatever ended it, we ask again ourselves: a browser gives up where the answer was an error. */
 function lost(): void {
   close();
+  if (!isWanted) return;
   connection.value = { state: 'lost' };
   failures += 1;
   timer = setTimeout(again, Math.min(LONGEST_WAIT, 500 * 2 ** failures));
@@ -65,18 +70,26 @@ function close(): void {
 
 /** Listens until it is told to stop, and not while the page has not been seen for a minute. @returns stops */
 export function listen(): () => void {
-  open();
+  const wake = () => {
+    isWanted = true;
+    open();
+  };
+  const sleep = () => {
+    isWanted = false;
+    close();
+  };
   let unseen: ReturnType<typeof setTimeout> | undefined;
   const onSeen = () => {
     clearTimeout(unseen);
-    if (document.hidden) unseen = setTimeout(close, UNSEEN_MS);
-    else if (!source && connection.peek().state !== 'lost') open();
+    if (document.hidden) unseen = setTimeout(sleep, UNSEEN_MS);
+    else if (!isWanted) wake();
   };
   document.addEventListener('visibilitychange', onSeen);
+  wake();
   return () => {
     document.removeEventListener('visibilitychange', onSeen);
     clearTimeout(unseen);
-    close();
+    sleep();
     connection.value = { state: 'connecting' };
   };
 }

@@ -12,6 +12,8 @@ const EVERY = 2000;
 const SHARE = 0.1;
 /** Rates are over that long, in ms: workers say every five seconds what they have got done. */
 const WINDOW = 10_000;
+/** Totals are counted from one moment for that long, in ms. */
+const COUNTED = 30 * 60_000;
 /** How many samples a new viewer gets to begin with: five minutes of them. */
 const KEPT = 150;
 
@@ -27,6 +29,7 @@ export class Live {
   readonly #options: LiveOptions;
   readonly #viewers = new Set<Viewer>();
   readonly #totals: Totals[] = [];
+  #from = 0;
   #samples: Sample[] = [];
   #timer: NodeJS.Timeout | undefined;
   #looking = false;
@@ -79,15 +82,23 @@ export class Live {
 
   async #sample(): Promise<void> {
     const now = Date.now();
-    const totals = await readTotals(this.#options.sql);
-    // What was counted long ago says nothing of now.
+    const totals = await readTotals(this.#options.sql, this.#countedFrom(now));
     while (this.#totals[1] && this.#totals[1].at <= now - WINDOW) this.#totals.shift();
-    const since = this.#totals[0] && this.#totals[0].at > now - 3 * WINDOW ? this.#totals[0] : undefined;
-    if (!since) this.#totals.length = 0;
+    const since = this.#totals[0];
     this.#totals.push(totals);
     const sample = await readSample(this.#options.sql, totals, since);
     const oldest = now - KEPT * EVERY;
     this.#samples = [...this.#samples.filter(({ at }) => Date.parse(at) > oldest), sample].slice(-KEPT);
     this.#tell({ sample });
+  }
+
+  /** One moment for all totals that are compared; another one before what is that old is forgotten, or after a while without viewers. */
+  #countedFrom(now: number): Date {
+    const last = this.#totals.at(-1)?.at ?? 0;
+    if (now - this.#from > COUNTED || now - last > 3 * WINDOW) {
+      this.#from = now - COUNTED / 30;
+      this.#totals.length = 0;
+    }
+    return new Date(this.#from);
   }
 }

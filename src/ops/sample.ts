@@ -28,16 +28,16 @@ export interface Sample {
   subscribers: SubscriberSample[];
 }
 
-/** What each subscriber has got done within the hour, counted at `at` (ms since 1970). Two of them make a rate. */
+/** What each subscriber has got done since a moment, counted at `at` (ms since 1970). Two of them since the same moment make a rate. */
 export interface Totals {
   at: number;
   done: Map<string, number>;
 }
 
-/** Slices that end within the hour are left out, so that none falls out of the count between two readings. */
-export async function readTotals(sql: Sql): Promise<Totals> {
+/** @param from less than an hour ago: what workers have done is kept no longer */
+export async function readTotals(sql: Sql, from: Date): Promise<Totals> {
   const rows = await sql<{ subscriber: string; done: number }[]>`
-    select subscriber, sum(done)::float8 as done from effect_rates where since > now() - interval '50 minutes' group by subscriber`;
+    select subscriber, sum(done)::float8 as done from effect_rates where since >= ${from.toISOString()} group by subscriber`;
   return { at: Date.now(), done: new Map(rows.map(({ subscriber, done }) => [subscriber, done])) };
 }
 
@@ -72,8 +72,7 @@ export async function readSample(sql: Sql, totals: Totals, since: Totals | undef
   };
 }
 
-/** Never below zero: what is an hour old is counted no longer. */
 function rateOf(name: string, now: Totals, then: Totals): number {
   const more = (now.done.get(name) ?? 0) - (then.done.get(name) ?? 0);
-  return Math.max(0, more) / Math.max(1, (now.at - then.at) / 1000);
+  return more / Math.max(1, (now.at - then.at) / 1000);
 }
