@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -8,6 +9,7 @@ import { bringUp, surroundings } from './own.ts';
 import { Stage } from './stage.ts';
 
 const knockon = fileURLToPath(new URL('../../bin/knockon.js', import.meta.url));
+const psql = fileURLToPath(new URL('./psql.ts', import.meta.url));
 
 /** A product to practise on. */
 export interface Opened {
@@ -45,10 +47,19 @@ async function save(file: string, env: NodeJS.ProcessEnv): Promise<string> {
   return file;
 }
 
-/** The variables that the runbook's commands go by; `knockon` itself is put into the folder. */
+/** Puts a command into the folder that runs Node with these arguments, and then its own. */
+async function putCommand(folder: string, name: string, args: string[]): Promise<void> {
+  const words = [process.execPath, ...args].map((word) => `'${word}'`).join(' ');
+  await writeFile(join(folder, name), `#!/bin/sh\nexec ${words} "$@"\n`);
+  await chmod(join(folder, name), 0o755);
+}
+
+const isInstalled = (name: string) => (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, name)));
+
+/** The variables that the runbook's commands go by; `knockon` itself is put into the folder, and what stands in for psql. */
 async function environment(up: UpFile, home: string, folder: string): Promise<Record<string, string>> {
-  await writeFile(join(folder, 'knockon'), `#!/bin/sh\nexec '${process.execPath}' '${knockon}' "$@"\n`);
-  await chmod(join(folder, 'knockon'), 0o755);
+  await putCommand(folder, 'knockon', [knockon]);
+  if (!isInstalled('psql')) await putCommand(folder, 'psql', ['--import', import.meta.resolve('tsx'), psql]);
   const secrets = JSON.parse(await readFile(join(home, 'secrets.json'), 'utf8')) as { secret: string };
   return {
     KNOCKON_HOME: home,
