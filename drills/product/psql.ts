@@ -37,8 +37,11 @@ function table(names: string[], rows: unknown[][]): string {
   return [line(names), names.map((name) => '-'.repeat(name.length + 2)).join('+'), ...rows.map(line), `(${rows.length} rows)`].join('\n');
 }
 
-const cell = (value: unknown) =>
-  value instanceof Date ? value.toISOString() : typeof value === 'boolean' ? String(value)[0] : (value ?? '');
+function cell(value: unknown): unknown {
+  if (value instanceof Date) return value.toISOString();
+  return typeof value === 'boolean' ? String(value)[0] : (value ?? '');
+}
 
-const tag = (command: string, count: number | null) =>
-  [command, command === 'INSERT' && 0, count].filter((part) => part !== false && part !== null).join(' ');
+function tag(command: string, count: number | null): string {
+  return [command, command === 'INSERT' ? 0 : null, count].filter((part) => part !== null).join(' ');
+}
