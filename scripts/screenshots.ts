@@ -17,7 +17,7 @@ interface Up {
 }
 
 /** How long there is traffic before pictures are taken, so that the charts have something to show; in s. */
-const TRAFFIC = 150;
+const TRAFFIC = 180;
 const folder = 'docs/console';
 
 async function bringUp(): Promise<{ up: Up; stop(): Promise<void> }> {
@@ -52,24 +52,35 @@ const said = [
   'deploying in five minutes',
 ];
 
-/** Posts for a while, in waves; one subscriber is paused meanwhile. @returns a message that failed in part */
-async function traffic(up: Up, endpoints: string[]): Promise<string> {
+/** Posts until it is stopped, in waves. @returns stops it */
+async function post(up: Up): Promise<() => Promise<void>> {
   const channels = await Promise.all(['support', 'orders'].map((name) => call(up, up.api_key, 'POST', '/v1/channels', { name })));
+  let isOver = false;
+  const one = (_: unknown, i: number) => {
+    const message = { author: ['ada', 'grace', 'alan'][i % 3], text: said[i % said.length] };
+    return call(up, up.api_key, 'POST', `/v1/channels/${channels[i % 2].id}/messages`, message);
+  };
+  const goOn = async () => {
+    for (let second = 0; !isOver; second += 1) {
+      const size = Math.round(16 + 7 * Math.sin(second / 15) + 3 * Math.sin(second / 3));
+      await Promise.all([wait(1000), ...Array.from({ length: size }, one)]);
+    }
+  };
+  const posting = goOn();
+  return async () => {
+    isOver = true;
+    await posting;
+  };
+}
+
+/** Has endpoints answer, and one subscriber paused for a while, so that there is something to see. @returns a message that failed in part */
+async function trouble(up: Up, endpoints: string[]): Promise<string> {
   for (const url of endpoints) await call(up, up.api_key, 'POST', '/v1/endpoints', { url, event_types: ['message.created'] });
-  let last = '';
-  for (let second = 0; second < TRAFFIC; second += 1) {
-    const size = Math.round(14 + 8 * Math.sin(second / 9) + 3 * Math.sin(second / 2));
-    const post = (_: unknown, i: number) =>
-      call(up, up.api_key, 'POST', `/v1/channels/${channels[i % 2].id}/messages`, {
-        author: ['ada', 'grace', 'alan'][i % 3],
-        text: said[i % 4],
-      });
-    const [[first]] = [await Promise.all(Array.from({ length: size }, post)), await wait(1000)];
-    if (second < 20) last = first.id;
-    if (second === TRAFFIC - 40)
-      await call(up, up.admin_key, 'POST', '/v1/ops/subscribers/search/pause', { reason: 'the index is being moved' });
-  }
-  return last;
+  await wait(0.7 * TRAFFIC * 1000);
+  await call(up, up.admin_key, 'POST', '/v1/ops/subscribers/search/pause', { reason: 'the index is being moved' });
+  await wait(0.3 * TRAFFIC * 1000);
+  const { data } = await call(up, up.admin_key, 'GET', '/v1/ops/dead_letters?cause=HTTP%20500&limit=200');
+  return data.at(-1).message_id;
 }
 
 async function picture(browser: Browser, up: Up, messageId: string, colorScheme: 'light' | 'dark'): Promise<void> {
@@ -87,8 +98,11 @@ async function picture(browser: Browser, up: Up, messageId: string, colorScheme:
 
 if (!chromiumPath) throw new Error('No chromium is found: install one (Debian: apt-get install chromium), or set CHROME_PATH.');
 mkdirSync(folder, { recursive: true });
-const receiver = createServer((request, response) => {
-  response.writeHead(request.url === '/archive' ? 204 : 500).end();
+// One endpoint takes all, the other refuses some for good and fails at some.
+const receiver = createServer(({ url, headers }, response) => {
+  const last = String(headers['webhook-id']).at(-1);
+  const status = url === '/archive' || !last ? 204 : last === '0' ? 500 : last === 'a' && Math.random() < 0.5 ? 410 : 204;
+  response.writeHead(status).end();
 }).listen(0, '127.0.0.1');
 await once(receiver, 'listening');
 const { port } = receiver.address() as AddressInfo;
@@ -97,8 +111,10 @@ try {
   const browser = await launchChromium();
   // Somebody has to look: figures are gathered while there is a viewer.
   await signIn(await browser.newPage(), up.api_url, up.admin_key);
-  const message = await traffic(up, [`http://127.0.0.1:${port}/archive`, `http://127.0.0.1:${port}/orders`]);
+  const stopPosting = await post(up);
+  const message = await trouble(up, [`http://127.0.0.1:${port}/archive`, `http://127.0.0.1:${port}/orders`]);
   for (const scheme of ['light', 'dark'] as const) await picture(browser, up, message, scheme);
+  await stopPosting();
   await browser.close();
 } finally {
   await stop();

@@ -70,7 +70,7 @@ function Deliveries({ of }: { of: InspectedEvent['deliveries'] }) {
   return (
     <>
       <h3>Posted to</h3>
-      <ul class="plain">
+      <ul class="bare">
         {of.map(({ id, endpoint_id, url, state, attempts, status, error }) => (
           <li key={id}>
             <State is={state} /> <a href={to(`/endpoints/${endpoint_id}`)}>{url ?? 'a deleted endpoint'}</a>{' '}

@@ -48,6 +48,11 @@ function Findings({ of: { ok, findings }, causes }: { of: Diagnosis; causes: Cau
   );
 }
 
+/** A text whose `commands` are shown as such. */
+function Commands({ in: text }: { in: string }) {
+  return <>{text.split('`').map((part, i) => (i % 2 === 1 ? <code key={i}>{part}</code> : part))}</>;
+}
+
 /** Where in the console one acts on a finding. */
 const placeOf: Record<string, string> = {
   paused: '/subscribers',
@@ -77,7 +82,11 @@ function Wrong({ of: { check, detail, remedy }, causes }: { of: Finding; causes:
           ))}
         </ul>
       )}
-      {remedy && <p class="muted">{remedy}</p>}
+      {remedy && (
+        <p class="muted">
+          <Commands in={remedy} />
+        </p>
+      )}
       {place && <a href={to(place)}>Show it</a>}
     </>
   );

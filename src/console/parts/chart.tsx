@@ -1,7 +1,6 @@
 import 'uplot/dist/uPlot.min.css';
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
-import { span } from '../say.ts';
 
 /** One line of a chart. */
 export interface Line {
@@ -29,10 +28,19 @@ const LONGEST = 300;
 
 const css = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-const pastOf = (times: number[]): number => Math.min(LONGEST, Math.max(SHORTEST, (times.at(-1) ?? 0) - (times[0] ?? 0)));
+/** Whole minutes, so that the marks are too. */
+function pastOf(times: number[]): number {
+  const known = (times.at(-1) ?? 0) - (times[0] ?? 0);
+  return Math.min(LONGEST, Math.max(SHORTEST, Math.ceil(known / 60) * 60));
+}
 
-/** Four moments, told by how long ago they were. */
-const quarters = (newest: number, past: number) => [1, 0.75, 0.5, 0.25, 0].map((part) => newest - part * past);
+/** How long ago the marks below the chart are, in seconds. */
+const marksOf = (past: number): number[] => {
+  const step = past > SHORTEST ? 60 : 15;
+  return Array.from({ length: past / step + 1 }, (_, i) => past - i * step);
+};
+
+const backThen = (seconds: number) => (seconds === 0 ? 'now' : seconds % 60 === 0 ? `−${seconds / 60} min` : `−${seconds} s`);
 
 function optionsOf({ current }: { current: ChartProps }, width: number): uPlot.Options {
   const { lines, say, least } = current;
@@ -59,8 +67,8 @@ function optionsOf({ current }: { current: ChartProps }, width: number): uPlot.O
         ...axis,
         grid: { show: false },
         size: 24,
-        splits: (plot) => quarters(newest(plot), past(plot)),
-        values: (plot, moments) => moments.map((at) => (at === newest(plot) ? 'now' : `−${span(newest(plot) - at)}`)),
+        splits: (plot) => marksOf(past(plot)).map((seconds) => newest(plot) - seconds),
+        values: (plot) => marksOf(past(plot)).map(backThen),
       },
       { ...axis, size: 48, values: (_, marks) => marks.map(say) },
     ],

@@ -32,7 +32,8 @@ export function Dialog({ title, action, isGrave = false, stays = false, onSubmit
     setProblem(null);
     try {
       await onSubmit(new FormData(event.target as HTMLFormElement));
-      if (!stays) onClose();
+      // Closed as by hand, so that the focus goes back to where it was.
+      if (!stays) ref.current?.close();
     } catch (error) {
       setProblem(reasonOf(error));
       setBusy(false);
