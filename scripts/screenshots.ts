@@ -22,7 +22,7 @@ const folder = 'docs/console';
 
 async function bringUp(): Promise<{ up: Up; stop(): Promise<void> }> {
   const home = mkdtempSync(join(tmpdir(), 'knockon-screenshots-'));
-  const env = { ...process.env, KNOCKON_HOME: home, KNOCKON_WEBHOOK_ATTEMPTS: '2', KNOCKON_EMAIL_GRACE: '20s' };
+  const env = { ...process.env, KNOCKON_HOME: home, KNOCKON_WEBHOOK_ATTEMPTS: '2' };
   const child = spawn(process.execPath, ['bin/knockon.js', 'up', '--port', '0', '--json'], { env, stdio: ['ignore', 'ignore', 'inherit'] });
   const file = join(home, 'up.json');
   while (!existsSync(file)) {
@@ -89,6 +89,7 @@ async function picture(browser: Browser, up: Up, messageId: string, colorScheme:
   const places = { overview: '', subscribers: '/subscribers', failed: '/failed', journey: `/journey/${messageId}` };
   for (const [name, place] of Object.entries(places)) {
     await page.goto(`${up.api_url}/console${place}`);
+    await page.locator('.connection.live').waitFor();
     await page.locator('.loading').first().waitFor({ state: 'hidden' });
     await wait(name === 'overview' ? 5000 : 1500);
     await page.screenshot({ path: join(folder, `${name}-${colorScheme}.png`) });

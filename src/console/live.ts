@@ -36,6 +36,7 @@ function open(): void {
     source?.addEventListener(event, (e) => tell((e as MessageEvent<string>).data));
   told('recent', (data) => {
     failures = 0;
+    connection.value = { state: 'live' };
     keep(JSON.parse(data) as Sample[]);
   });
   told('sample', (data) => {

@@ -77,7 +77,7 @@ function Deliveries({ of }: { of: InspectedEvent['deliveries'] }) {
             <span class="muted">
               {counted(attempts, 'try', 'tries')}
               {status !== null && `, answered ${status}`}
-              {error && state !== 'delivered' && `: ${error}`}
+              {status === null && error && `: ${error}`}
             </span>
           </li>
         ))}
