@@ -8,7 +8,7 @@ import { describeInBrowser, useBrowser } from './browser.ts';
 import { signIn } from './chromium.ts';
 
 describeInBrowser('operating in the console', () => {
-  const deployment = useDeployment(() => ({ KNOCKON_WEBHOOK_ATTEMPTS: '1', KNOCKON_SHUTDOWN: '20s' }));
+  const deployment = useDeployment(() => ({ KNOCKON_WEBHOOK_ATTEMPTS: '1', KNOCKON_SHUTDOWN: '60s' }));
   const browser = useBrowser();
   let api: TestProcess;
   let acme: Product;
@@ -172,7 +172,7 @@ describeInBrowser('operating in the console', () => {
     const { port } = new URL(api.url);
     const began = Date.now();
     expect(await api.stop()).toEqual({ code: 0, signal: null });
-    expect(Date.now() - began).toBeLessThan(15_000);
+    expect(Date.now() - began).toBeLessThan(40_000);
     await page.getByText('The connection to the API is lost').waitFor();
     api = await deployment.current.start('api', { KNOCKON_PORT: port });
     await page.locator('.connection.live').waitFor({ timeout: 30_000 });
