@@ -1,4 +1,5 @@
 import type { ComponentChildren, RefObject } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
 import { reasonOf } from './calls.ts';
 import { connection } from './live.ts';
 import { path, to } from './location.ts';
@@ -30,13 +31,7 @@ export function Shell({ main, children }: { main: RefObject<HTMLElement | null>;
           <span class="mark" aria-hidden="true" />
           Knock-on
         </a>
-        <nav aria-label="Console">
-          {places.map(([place, label]) => (
-            <a href={to(place)} aria-current={isHere(place) ? 'page' : undefined} key={place}>
-              {label}
-            </a>
-          ))}
-        </nav>
+        <Menu />
         <div class="who">
           <Connection />
           <Who />
@@ -48,6 +43,22 @@ export function Shell({ main, children }: { main: RefObject<HTMLElement | null>;
       </main>
       <Toasts />
     </div>
+  );
+}
+
+function Menu() {
+  const menu = useRef<HTMLElement>(null);
+  const here = path.value;
+  // On a phone it is wider than the screen: where we are is to be seen in it.
+  useEffect(() => menu.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }), [here]);
+  return (
+    <nav aria-label="Console" ref={menu}>
+      {places.map(([place, label]) => (
+        <a href={to(place)} aria-current={isHere(place) ? 'page' : undefined} key={place}>
+          {label}
+        </a>
+      ))}
+    </nav>
   );
 }
 

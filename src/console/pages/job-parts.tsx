@@ -18,6 +18,7 @@ function said(value: unknown): string {
 const describe = (input: Record<string, unknown>) =>
   Object.entries(input)
     .filter(([, value]) => value !== null && value !== false)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, value]) => `${name.replaceAll('_', ' ')} ${said(value)}`)
     .join(', ');
 
