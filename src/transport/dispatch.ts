@@ -51,6 +51,9 @@ export interface EffectCall {
   alone: boolean;
 }
 
+/** A heartbeat's details while a suspected call waits for its turn: should the worker die now, this call is not to blame. */
+export type NotBegun = 'not begun';
+
 /**
  * What an effect answers for an event that is not done. `target` names one of several outside parties (an endpoint, a
  * recipient); each is retried alone, and the event is called once more when all of them are settled.

@@ -1,8 +1,10 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { Context } from '@temporalio/activity';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { effectActivity } from '../activities/runtime/run-effect.ts';
 import type { Config } from '../config.ts';
-import type { EffectAnswer, EffectCall } from '../transport/dispatch.ts';
+import type { EffectAnswer, EffectCall, NotBegun } from '../transport/dispatch.ts';
 import { Quarantine } from '../transport/quarantine.ts';
 import { connectionOptions } from '../transport/temporal.ts';
 import type { Hosted } from './effects.ts';
@@ -30,18 +32,28 @@ export async function connectWorker(config: Config, log: Logger): Promise<Native
   return await patiently(`Temporal at ${address}`, connect, log);
 }
 
-/** Calls that a worker may have died of are made one at a time, and what is turned away for it comes back within seconds. */
+/**
+ * Calls that a worker may have died of are made one at a time, and what is turned away for it comes back within seconds. The
+ * server is told when one is begun, so that a worker's death is counted against no call that only waited.
+ */
 function setApart(make: (call: EffectCall) => Promise<EffectAnswer>, quarantine: Quarantine): typeof make {
   return async (call) => {
     if (!call.suspect) return await make(call);
     let answer: EffectAnswer = { done: 0, open: [], put_off: new Date(Date.now() + 1000 + Math.random() * 2000).toISOString() };
+    const context = Context.current();
+    context.heartbeat('not begun' satisfies NotBegun);
     const made = async () => {
+      context.heartbeat();
+      await wait(TOLD);
       answer = await make(call);
     };
     await quarantine.admit(made, async () => {});
     return answer;
   };
 }
+
+/** How long it takes until the server knows of a heartbeat, in ms. */
+const TOLD = 500;
 
 /** How long a suspected call waits until what came with it has been turned away, and the server knows, in ms. */
 const CALM = 1000;
@@ -66,6 +78,8 @@ export async function host({ config, database, effects, locks, presence, log, st
         maxConcurrentActivityTaskExecutions: concurrency,
         // The server's, for the queue: however many workers there are.
         maxTaskQueueActivitiesPerSecond: effect.limit?.perSecond,
+        // By itself the SDK keeps back most of them: 12 s of the 15 after which a worker counts as dead.
+        maxHeartbeatThrottleInterval: TOLD / 2,
         activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
       });
     }),

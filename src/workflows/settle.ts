@@ -2,7 +2,7 @@ import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import type { Dispatch, EffectAnswer, OpenOutcome, Selection, SubscriberSpec } from '../transport/dispatch.ts';
 import { count, halves, sortOut } from '../transport/selection.ts';
 import { type About, bury, callEffect } from './calls.ts';
-import { type Dead, explainFailure, killsWorkers, noneDead, sum } from './reckoning.ts';
+import { type Dead, explainFailure, hadNotBegun, killsWorkers, noneDead, sum } from './reckoning.ts';
 import type { Slots } from './slots.ts';
 
 /** One dispatch's way to one subscriber. */
@@ -45,6 +45,7 @@ async function settle(leg: Leg, events: Selection, about: About = {}): Promise<D
 
 async function afterFailure(leg: Leg, events: Selection, { target, tried = 0, deaths = 0 }: About, error: unknown): Promise<Dead> {
   const isDeadly = killsWorkers(error);
+  if (isDeadly && hadNotBegun(error)) return await after(leg, leg.subscriber.retry.initial_ms, events, { target, tried, deaths });
   if (count(events) > 1) {
     const suspects = isDeadly ? { deaths: 1 } : {};
     return sum(await Promise.all(halves(events).map((half) => settle(leg, half, suspects))));

@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import type { OpenOutcome, RetryPolicy } from '../../src/transport/dispatch.ts';
-import { afterAnswer, afterDeaths, afterFailure, CallTimeout, putOff } from '../../src/transport/pg-boss/follow-up.ts';
+import { afterAnswer, afterDeaths, afterFailure, CallTimeout, deathsOf, putOff } from '../../src/transport/pg-boss/follow-up.ts';
 import { asJob, type CallJob, firstJobs, NEVER } from '../../src/transport/pg-boss/jobs.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
@@ -114,6 +114,15 @@ describe('a call whose worker died with it', () => {
     expect(afterDeaths(endless, 2)).toBeUndefined();
     expect(afterDeaths(endless, 3)?.letters).toMatchObject([{ cause: 'timeout' }]);
     expect(afterDeaths({ ...endless, deaths: 2 }, 1)?.letters).toMatchObject([{ cause: 'timeout' }]);
+  });
+
+  it('counts against a suspected one where it was begun, not where it waited for its turn', () => {
+    expect(deathsOf(aCall(), 0)).toBe(0);
+    expect(deathsOf(aCall(), 1)).toBe(1);
+    expect(deathsOf(aCall(), 7)).toBe(1);
+    expect(deathsOf(aCall({ begun: 2 }), 7)).toBe(3);
+    expect(deathsOf(aCall({ deaths: 1 }), 7)).toBe(0);
+    expect(deathsOf(aCall({ deaths: 1, begun: 1 }), 7)).toBe(1);
   });
 
   it('keeps what is counted against it when it is put off', () => {

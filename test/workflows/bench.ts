@@ -13,6 +13,7 @@ import {
   WORKFLOW_QUEUE,
 } from '../../src/transport/dispatch.ts';
 import { searchAttributes } from '../../src/transport/search-attributes.ts';
+import type { TestNamespace } from '../harness/temporal.ts';
 
 /** A stand-in for an effect's worker: what the workflow sees of one. */
 export type FakeEffect = (call: EffectCall) => Promise<EffectAnswer>;
@@ -32,16 +33,21 @@ export class WorkflowBench {
 
   /** @param server the time-skipping server's program */
   static async open(server: string): Promise<WorkflowBench> {
-    Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: 'ERROR' } } });
+    installLog();
+    const path = { type: 'existing-path', path: server } as const;
     const [env, bundle] = await Promise.all([
-      TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path: server } } }),
-      bundleWorkflowCode({
-        workflowsPath: fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url)),
-        logger: new DefaultLogger('ERROR'),
-      }),
+      TestWorkflowEnvironment.createTimeSkipping({ server: { executable: path } }),
+      bundleWorkflows(),
     ]);
     // The time-skipping server can't list them, which ensureSearchAttributes does first.
     await env.connection.operatorService.addSearchAttributes({ namespace: 'default', searchAttributes });
+    return new WorkflowBench(env, bundle);
+  }
+
+  /** On a server that runs already. Time takes its time there. */
+  static async at(server: TestNamespace): Promise<WorkflowBench> {
+    installLog();
+    const [env, bundle] = await Promise.all([TestWorkflowEnvironment.createFromExistingServer(server), bundleWorkflows()]);
     return new WorkflowBench(env, bundle);
   }
 
@@ -52,12 +58,12 @@ export class WorkflowBench {
   /** Runs the test with these effects hosted, each on its own queue. */
   async with<T>(effects: Record<string, FakeEffect>, test: () => Promise<T>): Promise<T> {
     this.letters.length = 0;
-    const { nativeConnection: connection } = this.env;
+    const where = { connection: this.env.nativeConnection, namespace: this.env.namespace };
     const recordDeadLetters = async (letters: DeadLetters) => void this.letters.push(letters);
     const workers = await Promise.all([
-      Worker.create({ connection, taskQueue: WORKFLOW_QUEUE, workflowBundle: this.#bundle, activities: { recordDeadLetters } }),
+      Worker.create({ ...where, taskQueue: WORKFLOW_QUEUE, workflowBundle: this.#bundle, activities: { recordDeadLetters } }),
       ...Object.entries(effects).map(([name, effect]) =>
-        Worker.create({ connection, taskQueue: effectQueue(name), activities: { [name]: effect } }),
+        Worker.create({ ...where, taskQueue: effectQueue(name), activities: { [name]: effect } }),
       ),
     ]);
     const [first, ...rest] = workers;
@@ -83,6 +89,14 @@ export class WorkflowBench {
     return await this.env.client.workflow.start(workflow, { taskQueue: WORKFLOW_QUEUE, workflowId: dispatch.id, args: [dispatch] });
   }
 }
+
+const installLog = () => Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: 'ERROR' } } });
+
+const bundleWorkflows = () =>
+  bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url)),
+    logger: new DefaultLogger('ERROR'),
+  });
 
 /** An effect that is done with everything at once. */
 export const healthy: FakeEffect = async ({ events }) => ({ done: 'ids' in events ? events.ids.length : events.limit, open: [] });

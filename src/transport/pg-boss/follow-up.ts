@@ -45,6 +45,16 @@ export function afterFailure(job: CallJob, error: unknown, now = Date.now()): Fo
 const DEATHS = 3;
 
 /**
+ * How many workers have died of a call since its job was written. One that is not suspected is begun as soon as it is taken; a
+ * suspected one counts where it was begun, not where it only waited for its turn.
+ *
+ * @param taken how often it was taken by a worker that is gone
+ */
+export function deathsOf({ deaths, begun = 0 }: CallJob, taken: number): number {
+  return begun + (deaths === undefined ? Math.min(taken, 1) : 0);
+}
+
+/**
  * A call that was begun and never ended: its workers died with it.
  *
  * @param deaths how many of them since the job was written

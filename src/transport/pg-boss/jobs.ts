@@ -14,6 +14,8 @@ export interface CallJob {
   tried: number;
   /** How many workers have died with it. 0: with a group that it was part of; unset: there is nothing to suspect it of. */
   deaths?: number;
+  /** How often a worker has begun this suspected call since the job was written. */
+  begun?: number;
   /** For a call about one target: the job of the event as a whole, which waits for it. */
   parent?: string;
   /** For the event as a whole: the targets that are not settled. The job runs when there is none left. */

@@ -3,7 +3,7 @@ import type { DeadLetters, EffectAnswer, EffectCall } from '../dispatch.ts';
 import type { Quarantine } from '../quarantine.ts';
 import { count } from '../selection.ts';
 import { tellConsumersStatement } from './call-queue.ts';
-import { afterAnswer, afterDeaths, afterFailure, CallTimeout, type FollowUp, handBack, putOff } from './follow-up.ts';
+import { afterAnswer, afterDeaths, afterFailure, CallTimeout, deathsOf, type FollowUp, handBack, putOff } from './follow-up.ts';
 import { asJob, type CallJob, type NewJob } from './jobs.ts';
 
 /** A transaction, for pg-boss and for dead letters alike. */
@@ -35,14 +35,29 @@ export class ClaimLostError extends Error {
  */
 export async function seeThrough(options: SeeThroughOptions, job: Job<CallJob>, signal: AbortSignal): Promise<void> {
   const write = (followUp: FollowUp) => options.inTransaction((tx) => settle(options.boss, tx, job, followUp));
-  const end = afterDeaths(job.data, job.retryCount);
+  const died = deathsOf(job.data, job.retryCount);
+  const end = afterDeaths(job.data, died);
   if (end) return await write(end);
-  const deaths = (job.data.deaths ?? 0) + job.retryCount;
+  const deaths = (job.data.deaths ?? 0) + died;
   if (job.data.deaths === undefined && deaths === 0) return await write(await made(options, job.data, signal, 1));
-  const suspect = { ...job.data, tried: job.data.tried + job.retryCount, deaths };
-  const make = async () => write(await made(options, suspect, signal, 1 + deaths));
+  const suspect = { ...job.data, tried: job.data.tried + died, deaths };
+  const make = async () => {
+    await options.inTransaction(({ db }) => noteBegun(db, job));
+    await write(await made(options, suspect, signal, 1 + deaths));
+  };
   // Not all at the same moment again.
   await options.quarantine.admit(make, () => write(putOff(suspect, 200 + Math.random() * 1300)));
+}
+
+/** @throws ClaimLostError where it is another worker's by now */
+async function noteBegun(db: Db, { id, name, data, retryCount }: Job<CallJob>): Promise<void> {
+  // Its own `update` changes no job that is being worked on.
+  const { rows } = await db.executeSql(
+    `update pgboss.job set data = data || jsonb_build_object('begun', $4::int)
+     where name = $1 and id = $2::uuid and state = 'active' and retry_count = $3 returning id`,
+    [name, id, retryCount, (data.begun ?? 0) + 1],
+  );
+  if (rows.length === 0) throw new ClaimLostError(`job ${id} of ${name} is another worker's by now`);
 }
 
 async function made({ call }: SeeThroughOptions, job: CallJob, signal: AbortSignal, attempt: number): Promise<FollowUp> {
