@@ -1,3 +1,4 @@
+import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createAdaptorServer } from '@hono/node-server';
@@ -93,6 +94,7 @@ export async function start(config: Config): Promise<Running> {
     url: server.url,
     stop: async () => {
       draining = true;
+      server.letGo();
       await wait(config.KNOCKON_DRAIN);
       await started.stop();
     },
@@ -127,7 +129,11 @@ const apiLimits = (config: Config, log: Logger): Limits =>
   });
 
 async function serve(fetch: (request: Request) => Response | Promise<Response>, config: Config) {
-  const server = createAdaptorServer({ fetch });
+  const server = createAdaptorServer({ fetch }) as Server;
+  let letsGo = false;
+  server.prependListener('request', (_, response: ServerResponse) => {
+    if (letsGo) response.shouldKeepAlive = false;
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(config.KNOCKON_PORT, config.KNOCKON_HOST, resolve);
@@ -136,12 +142,15 @@ async function serve(fetch: (request: Request) => Response | Promise<Response>, 
   const host = config.KNOCKON_HOST.includes(':') ? `[${config.KNOCKON_HOST}]` : config.KNOCKON_HOST;
   return {
     url: `http://${host}:${port}`,
+    /** From now on each answer ends its connection: who asks on and on over one would otherwise be cut off in the middle at the end. */
+    letGo: () => {
+      letsGo = true;
+    },
     /** Answers what is under way and takes no more; whoever is not done by then is cut off. */
     close: (withinMs: number) =>
       new Promise<void>((resolve) => {
         server.close(() => resolve());
-        if ('closeIdleConnections' in server) server.closeIdleConnections();
-        setTimeout(() => 'closeAllConnections' in server && server.closeAllConnections(), withinMs).unref();
+        setTimeout(() => server.closeAllConnections(), withinMs).unref();
       }),
   };
 }

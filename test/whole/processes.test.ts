@@ -55,6 +55,7 @@ describe('an API that is told to stop', () => {
     await expect.poll(() => taken, soon).toBeGreaterThan(50);
     api.signal('SIGTERM');
     await expect.poll(readyz, soon).toMatchObject({ status: 503, body: { ok: false, detail: { problem: 'this process is stopping' } } });
+    expect((await fetch(`${api.url}/readyz`)).headers.get('connection')).toBe('close');
     const before = taken;
     await expect.poll(() => taken, soon).toBeGreaterThan(before);
     expect(await api.exit()).toEqual({ code: 0, signal: null });
