@@ -3,7 +3,7 @@ import type { Claimed } from './claim.ts';
 export interface PaceOptions {
   /** Longest rest after a dispatch that was not full, in ms (default 1,000). */
   longestMs: number;
-  /** Events at which the rest is half of that (default 40). */
+  /** Events at which the rest is half of that (default 10). */
   halfAt: number;
 }
 
@@ -12,7 +12,7 @@ const LOOK_AGAIN = 50;
 
 /**
  * When the next dispatch may be started, and for whom. A workflow costs the same whatever it carries, so the busier the stream the
- * longer the rest in which a group gathers: 24 ms after one event, half a second after forty, never after a full group. Only the
+ * longer the rest in which a group gathers: 91 ms after one event, half a second after ten, never after a full group. Only the
  * workspaces of that group rest: what another one stores meanwhile goes at once, so that a flood delays itself and nobody else.
  * Where the stream is many workspaces' the others rest too, by their number: one of a crowd is no bystander.
  */
@@ -23,7 +23,7 @@ export class Pace {
   #othersAt = 0;
 
   constructor(options: Partial<PaceOptions> = {}) {
-    this.#options = { longestMs: 1000, halfAt: 40, ...options };
+    this.#options = { longestMs: 1000, halfAt: 10, ...options };
   }
 
   /** The workspaces that rest now. */
