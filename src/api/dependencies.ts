@@ -7,6 +7,7 @@ import type { Steering } from '../ops/controls.ts';
 import type { Diagnosis } from '../ops/doctor.ts';
 import type { JobHands } from '../ops/jobs.ts';
 import type { Live } from '../ops/live.ts';
+import type { TemporalUi } from '../ops/temporal-ui.ts';
 import type { VerifyOptions } from '../ops/verify.ts';
 import type { Seal } from '../seal.ts';
 import type { Limits } from './limits/index.ts';
@@ -71,7 +72,7 @@ export interface ApiDependencies {
   /** The operator's key; undefined: nobody is the operator. */
   adminKey: string | undefined;
   /** Journeys link into this UI; no links without a `url`. */
-  temporalUi: { url: string | undefined; namespace: string } | null;
+  temporalUi: TemporalUi | null;
   /** How many requests are let through; default: all. */
   limits?: Limits;
   /** Why a webhook may not go there; null where it may. */

@@ -5,7 +5,8 @@ import { events } from '../db/schema/events.ts';
 import { channels } from '../db/schema/messages.ts';
 import { dispatches, outbox } from '../db/schema/outbox.ts';
 import { workspaces } from '../db/schema/workspaces.ts';
-import { type EventJourney, journeysOf, type TemporalUi } from './journey.ts';
+import { type EventJourney, journeysOf } from './journey.ts';
+import type { TemporalUi } from './temporal-ui.ts';
 
 /** What was posted to an endpoint because of an event. */
 export interface DeliveryState {

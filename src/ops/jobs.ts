@@ -3,6 +3,7 @@ import type { Database, Transaction } from '../db/client.ts';
 import { jobs } from '../db/schema/jobs.ts';
 import { type JobDriver, type JobProgress, type JobRef, type JobVerb, jobWorkflowId, type ResetWorkflow } from '../transport/job.ts';
 import { recordOperation } from './log.ts';
+import { type TemporalUi, workflowUrl } from './temporal-ui.ts';
 
 type JobState = JobProgress['state'];
 
@@ -32,9 +33,6 @@ export interface JobView {
   workflow: { id: string; url: string | null } | null;
 }
 
-/** Where people look at workflows; null: there are none. No links without a `url`. */
-export type WorkflowUi = { url: string | undefined; namespace: string } | null;
-
 const columns = (sql: Sql) => sql`
   id, verb, input, by, state, done, skipped, failed, total, per_second, failures, error, created_at, finished_at,
   case when state in ('running', 'paused') and done + failed > 0 and total is not null
@@ -42,20 +40,19 @@ const columns = (sql: Sql) => sql`
 
 type Row = Omit<JobView, 'created_at' | 'finished_at' | 'workflow'> & { created_at: Date; finished_at: Date | null };
 
-function shown(row: Row, ui: WorkflowUi): JobView {
+function shown(row: Row, ui: TemporalUi | null): JobView {
   const { verb, input, by, state, done, skipped, failed, total, per_second, eta_seconds, failures, error } = row;
   const id = jobWorkflowId(row);
-  const url = ui?.url ? `${ui.url.replace(/\/+$/, '')}/namespaces/${encodeURIComponent(ui.namespace)}/workflows/${id}` : null;
   return {
     ...{ id: row.id, verb, input, by, state, done, skipped, failed, total, per_second, eta_seconds, failures, error },
     created_at: row.created_at.toISOString(),
     finished_at: row.finished_at?.toISOString() ?? null,
-    workflow: ui && { id, url },
+    workflow: ui && { id, url: workflowUrl(ui, id) },
   };
 }
 
 /** @returns null where there is no such job */
-export async function readJob(sql: Sql, id: string, ui: WorkflowUi): Promise<JobView | null> {
+export async function readJob(sql: Sql, id: string, ui: TemporalUi | null): Promise<JobView | null> {
   const [row] = await sql<Row[]>`select ${columns(sql)} from jobs where id = ${id}`;
   return row ? shown(row, ui) : null;
 }
@@ -79,7 +76,7 @@ export async function cancelJob(sql: Sql, id: string): Promise<void> {
 }
 
 /** Jobs, newest first. */
-export async function listJobs(sql: Sql, { limit, before }: { limit: number; before?: string }, ui: WorkflowUi): Promise<JobView[]> {
+export async function listJobs(sql: Sql, { limit, before }: { limit: number; before?: string }, ui: TemporalUi | null): Promise<JobView[]> {
   const rows = await sql<Row[]>`
     select ${columns(sql)} from jobs where ${before ?? null}::uuid is null or id < ${before ?? null} order by id desc limit ${limit}`;
   return rows.map((row) => shown(row, ui));
@@ -96,7 +93,7 @@ export interface NewJob {
 export async function createJob(
   tx: Transaction,
   { verb, input, by, per_second = null }: NewJob,
-  ui: WorkflowUi,
+  ui: TemporalUi | null,
   reason?: string,
 ): Promise<JobView> {
   const [row] = await tx.insert(jobs).values({ verb, input, by, per_second }).returning();

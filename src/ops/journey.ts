@@ -4,6 +4,7 @@ import { events } from '../db/schema/events.ts';
 import { discards } from '../db/schema/jobs.ts';
 import { messages } from '../db/schema/messages.ts';
 import { attempts, deadLetters, dispatches, outbox, receipts, subscribers } from '../db/schema/outbox.ts';
+import { type TemporalUi, workflowUrl } from './temporal-ui.ts';
 
 /** What became of one effect of one event. */
 export interface EffectState {
@@ -30,12 +31,6 @@ export interface EventJourney {
 export interface Journey {
   message_id: string;
   events: EventJourney[];
-}
-
-/** Where people look at workflows; no links without a `url`. */
-export interface TemporalUi {
-  url: string | undefined;
-  namespace: string;
 }
 
 /** An event with its place in the outbox, and its dispatch. */
@@ -80,16 +75,10 @@ export async function journeysOf(db: Database['db'], rows: Underway[], ui: Tempo
     id,
     type,
     timestamp: timestamp.toISOString(),
-    workflow: ui && dispatch && { id: dispatch.id, run_id: dispatch.run_id, url: workflowUrl(ui, dispatch) },
+    workflow: ui && dispatch && { id: dispatch.id, run_id: dispatch.run_id, url: workflowUrl(ui, dispatch.id, dispatch.run_id) },
     // Without an outbox row it was done by all, and its receipts have expired.
     effects: (queued ? namesOf(known, id, type, dispatch) : []).map((name) => effectState(known, id, name, dispatch?.started_at != null)),
   }));
-}
-
-function workflowUrl({ url, namespace }: TemporalUi, { id, run_id }: Dispatched): string | null {
-  if (!url) return null;
-  const workflow = `${url.replace(/\/+$/, '')}/namespaces/${encodeURIComponent(namespace)}/workflows/${id}`;
-  return run_id ? `${workflow}/${run_id}/history` : workflow;
 }
 
 type Dispatched = typeof dispatches.$inferSelect;

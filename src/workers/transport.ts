@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { Database } from '../db/client.ts';
+import type { TemporalUi } from '../ops/temporal-ui.ts';
 import type { JobDriver, ResetWorkflow } from '../transport/job.ts';
 import type { Queues } from '../transport/queues.ts';
 import type { Recovery, Transport } from '../transport/transport.ts';
@@ -15,7 +16,7 @@ export interface ChosenTransport {
   driver: JobDriver | null;
   resetWorkflow: ResetWorkflow;
   /** Where dispatches are seen as workflows; null: they are none. */
-  temporalUi: { url: string | undefined; namespace: string } | null;
+  temporalUi: TemporalUi | null;
 }
 
 /** Connects to nothing yet: that is done when it is first needed, so that a process starts though its servers be away. */

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { endSession } from '../../../ops/sessions.ts';
+import { namespaceUrl } from '../../../ops/temporal-ui.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { timestamp } from '../../fields.ts';
 import { takeSession } from '../../middleware/session.ts';
@@ -37,8 +38,8 @@ export const sessionRoutes = ({ database, temporalUi }: ApiDependencies) =>
   router()
     .openapi(read, (c) => {
       const { name, role } = c.get('operator');
-      const url = temporalUi?.url && `${temporalUi.url.replace(/\/+$/, '')}/namespaces/${encodeURIComponent(temporalUi.namespace)}`;
-      return c.json({ name, role, expires_at: c.get('session')?.expires_at.toISOString() ?? null, temporal_ui: url ?? null }, 200);
+      const temporal_ui = temporalUi && namespaceUrl(temporalUi);
+      return c.json({ name, role, expires_at: c.get('session')?.expires_at.toISOString() ?? null, temporal_ui }, 200);
     })
     .openapi(end, async (c) => {
       const open = c.get('session');
