@@ -2,11 +2,11 @@ import { useMemo } from 'preact/hooks';
 import type { JobView } from '../../ops/jobs.ts';
 import type { SubscriberStatus } from '../../ops/subscriber-status.ts';
 import { call, deed } from '../calls.ts';
+import { to } from '../location.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { Choice, Field, momentOf, written } from '../parts/fields.tsx';
 import { tell } from '../parts/toast.tsx';
 import { useResource } from '../resource.ts';
-import { Begun } from './settle.tsx';
 
 export interface BeginProps {
   onClose: () => void;
@@ -19,8 +19,17 @@ export function useSubscriberNames(): string[] {
   return (data?.data ?? []).map(({ name }) => name);
 }
 
+/** That long work has begun, and where it is seen. */
+export function Begun({ job }: { job: JobView }) {
+  return (
+    <>
+      The {job.verb} has begun. <a href={to(`/jobs/${job.id}`)}>See how far it is</a>
+    </>
+  );
+}
+
 /** Begins it and says where it is seen. The same dialog begins it once, however often it is sent. */
-async function begin(path: string, body: Record<string, unknown>, once: string, onDone: () => void): Promise<void> {
+export async function begin(path: string, body: Record<string, unknown>, once: string, onDone: () => void): Promise<void> {
   const job = await call<JobView>(path, { method: 'POST', body, once });
   tell(<Begun job={job} />);
   onDone();
@@ -32,17 +41,14 @@ export const common = (form: FormData) => {
   return { ...(pace && { per_second: Number(pace) }), ...(reason && { reason }) };
 };
 
+export function Pace({ hint }: { hint: string }) {
+  return <Field label="At most a second" name="per_second" type="number" min="0.01" step="any" hint={hint} />;
+}
+
 export function Common() {
   return (
     <>
-      <Field
-        label="At most a second"
-        name="per_second"
-        type="number"
-        min="0.01"
-        step="any"
-        hint="Empty: a pace that live traffic does not feel."
-      />
+      <Pace hint="Empty: a pace that live traffic does not feel." />
       <Field label="Reason" name="reason" maxLength={1000} hint="For the log of operations." />
     </>
   );

@@ -1,6 +1,7 @@
 import { query, to } from '../location.ts';
 import { Choice } from '../parts/fields.tsx';
 import { asked, Filters } from '../parts/filters.tsx';
+import { List } from '../parts/list.tsx';
 import { More } from '../parts/pager.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { State, When } from '../parts/text.tsx';
@@ -68,40 +69,30 @@ export function EndpointPage({ of: id }: { of: string }) {
 
 function Table({ deliveries }: { deliveries: Delivery[] }) {
   return (
-    <table class="list">
-      <thead>
-        <tr>
-          <th scope="col">Event</th>
-          <th scope="col">State</th>
-          <th scope="col">Begun</th>
-          <th scope="col">Tries</th>
+    <List heads={['Event', 'State', 'Begun', 'Tries']}>
+      {deliveries.map(({ id, event_id, event_type, state, created_at, attempts }) => (
+        <tr key={id}>
+          <th scope="row">
+            {event_id ? (
+              <a href={to(`/journey/${event_id}`)} aria-label={`${event_type} ${event_id}`}>
+                {event_type}
+              </a>
+            ) : (
+              event_type
+            )}
+          </th>
+          <td data-label="State">
+            <State is={state} />
+          </td>
+          <td data-label="Begun">
+            <When at={created_at} />
+          </td>
+          <td data-label="Tries">
+            <Tries of={attempts} />
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {deliveries.map(({ id, event_id, event_type, state, created_at, attempts }) => (
-          <tr key={id}>
-            <th scope="row">
-              {event_id ? (
-                <a href={to(`/journey/${event_id}`)} aria-label={`${event_type} ${event_id}`}>
-                  {event_type}
-                </a>
-              ) : (
-                event_type
-              )}
-            </th>
-            <td data-label="State">
-              <State is={state} />
-            </td>
-            <td data-label="Begun">
-              <When at={created_at} />
-            </td>
-            <td data-label="Tries">
-              <Tries of={attempts} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </List>
   );
 }
 

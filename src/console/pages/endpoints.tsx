@@ -1,11 +1,12 @@
 import { query, to } from '../location.ts';
 import { Choice } from '../parts/fields.tsx';
 import { asked, Filters } from '../parts/filters.tsx';
+import { List } from '../parts/list.tsx';
 import { More } from '../parts/pager.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { State, When } from '../parts/text.tsx';
 import { usePages } from '../resource.ts';
-import { counted } from '../say.ts';
+import { counted, wanted } from '../say.ts';
 import { useWorkspaces, WorkspaceChoice } from './events.tsx';
 
 /** A webhook endpoint, as operators are shown it. */
@@ -63,33 +64,23 @@ export function EndpointsPage() {
 
 function Table({ endpoints }: { endpoints: Endpoint[] }) {
   return (
-    <table class="list">
-      <thead>
-        <tr>
-          <th scope="col">Endpoint</th>
-          <th scope="col">State</th>
-          <th scope="col">Workspace</th>
-          <th scope="col">Wants</th>
+    <List heads={['Endpoint', 'State', 'Workspace', 'Wants']}>
+      {endpoints.map((endpoint) => (
+        <tr key={endpoint.id}>
+          <th scope="row">
+            <a href={to(`/endpoints/${endpoint.id}`)}>{endpoint.url}</a>
+            {endpoint.description && <small>{endpoint.description}</small>}
+          </th>
+          <td data-label="State">
+            <EndpointState of={endpoint} />
+          </td>
+          <td data-label="Workspace">
+            <a href={to('/events', { workspace_id: endpoint.workspace_id })}>{endpoint.workspace_name}</a>
+          </td>
+          <td data-label="Wants">{wanted(endpoint.event_types)}</td>
         </tr>
-      </thead>
-      <tbody>
-        {endpoints.map((endpoint) => (
-          <tr key={endpoint.id}>
-            <th scope="row">
-              <a href={to(`/endpoints/${endpoint.id}`)}>{endpoint.url}</a>
-              {endpoint.description && <small>{endpoint.description}</small>}
-            </th>
-            <td data-label="State">
-              <EndpointState of={endpoint} />
-            </td>
-            <td data-label="Workspace">
-              <a href={to('/events', { workspace_id: endpoint.workspace_id })}>{endpoint.workspace_name}</a>
-            </td>
-            <td data-label="Wants">{endpoint.event_types.map((type) => (type === '*' ? 'every event' : type)).join(', ')}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </List>
   );
 }
 

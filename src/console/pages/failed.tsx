@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { Cause } from '../../ops/dead-letters.ts';
 import { query, to } from '../location.ts';
+import { List } from '../parts/list.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { When } from '../parts/text.tsx';
 import { useResource } from '../resource.ts';
@@ -69,51 +70,35 @@ export function Deeds({ of, what, ask, label }: { of: Settling['letters']; what:
 
 function CauseTable({ causes, ask }: { causes: Cause[]; ask: Ask }) {
   return (
-    <table class="list">
-      <thead>
-        <tr>
-          <th scope="col">Cause</th>
-          <th scope="col">Subscriber</th>
-          <th scope="col" class="number">
-            Letters
+    <List heads={['Cause', 'Subscriber', ['Letters', 'number'], 'First', 'Last', ['Actions', 'unseen']]}>
+      {causes.map((one) => (
+        <tr key={`${one.subscriber} ${one.cause}`} data-cause={one.cause}>
+          <th scope="row">
+            <a href={to('/failed', { subscriber: one.subscriber, cause: one.cause })}>{one.cause}</a>
+            <small>{one.example.reason}</small>
           </th>
-          <th scope="col">First</th>
-          <th scope="col">Last</th>
-          <th scope="col">
-            <span class="unseen">Actions</span>
-          </th>
+          <td data-label="Subscriber">
+            <a href={to(`/subscribers/${encodeURIComponent(one.subscriber)}`)}>{one.subscriber}</a>
+          </td>
+          <td data-label="Letters" class="number">
+            {count(one.count)}
+          </td>
+          <td data-label="First">
+            <When at={one.first} />
+          </td>
+          <td data-label="Last">
+            <When at={one.last} />
+          </td>
+          <td class="last">
+            <Deeds
+              of={{ filter: { subscriber: one.subscriber, cause: one.cause } }}
+              what={`${counted(one.count, 'dead letter')} of ${one.subscriber} (${one.cause})`}
+              ask={ask}
+              label={`${one.subscriber}: ${one.cause}`}
+            />
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {causes.map((one) => (
-          <tr key={`${one.subscriber} ${one.cause}`} data-cause={one.cause}>
-            <th scope="row">
-              <a href={to('/failed', { subscriber: one.subscriber, cause: one.cause })}>{one.cause}</a>
-              <small>{one.example.reason}</small>
-            </th>
-            <td data-label="Subscriber">
-              <a href={to(`/subscribers/${encodeURIComponent(one.subscriber)}`)}>{one.subscriber}</a>
-            </td>
-            <td data-label="Letters" class="number">
-              {count(one.count)}
-            </td>
-            <td data-label="First">
-              <When at={one.first} />
-            </td>
-            <td data-label="Last">
-              <When at={one.last} />
-            </td>
-            <td class="last">
-              <Deeds
-                of={{ filter: { subscriber: one.subscriber, cause: one.cause } }}
-                what={`${counted(one.count, 'dead letter')} of ${one.subscriber} (${one.cause})`}
-                ask={ask}
-                label={`${one.subscriber}: ${one.cause}`}
-              />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </List>
   );
 }

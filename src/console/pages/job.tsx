@@ -1,5 +1,6 @@
 import type { JobView } from '../../ops/jobs.ts';
 import { to } from '../location.ts';
+import { List } from '../parts/list.tsx';
 import { Loaded } from '../parts/states.tsx';
 import { State, When, Workflow } from '../parts/text.tsx';
 import { useResource } from '../resource.ts';
@@ -70,26 +71,18 @@ function Failures({ of: { failures, failed } }: { of: JobView }) {
   return (
     <>
       <h2>{failed > failures.length ? `The first ${failures.length} of ${failed} that failed` : `${counted(failed, 'failure')}`}</h2>
-      <table class="list">
-        <thead>
-          <tr>
-            <th scope="col">What</th>
-            <th scope="col">Why</th>
+      <List heads={['What', 'Why']}>
+        {failures.map(({ subject, reason }, i) => (
+          <tr key={i}>
+            <th scope="row">
+              <a href={to(`/journey/${encodeURIComponent(subject)}`)}>
+                <code>{subject}</code>
+              </a>
+            </th>
+            <td data-label="Why">{reason}</td>
           </tr>
-        </thead>
-        <tbody>
-          {failures.map(({ subject, reason }, i) => (
-            <tr key={i}>
-              <th scope="row">
-                <a href={to(`/journey/${encodeURIComponent(subject)}`)}>
-                  <code>{subject}</code>
-                </a>
-              </th>
-              <td data-label="Why">{reason}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </List>
     </>
   );
 }

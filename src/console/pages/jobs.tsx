@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { JobView } from '../../ops/jobs.ts';
 import { to } from '../location.ts';
+import { List } from '../parts/list.tsx';
 import { More } from '../parts/pager.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { State, When } from '../parts/text.tsx';
@@ -56,45 +57,30 @@ export function JobsPage() {
 
 function Table({ jobs, onChange }: { jobs: JobView[]; onChange: () => void }) {
   return (
-    <table class="list">
-      <thead>
-        <tr>
-          <th scope="col">Job</th>
-          <th scope="col">State</th>
-          <th scope="col" class="wide">
-            Progress
+    <List heads={['Job', 'State', ['Progress', 'wide'], 'Begun', ['Actions', 'unseen']]}>
+      {jobs.map((job) => (
+        <tr key={job.id} data-job={job.id}>
+          <th scope="row">
+            <a href={to(`/jobs/${job.id}`)} aria-label={`${job.verb} ${job.id}`}>
+              {job.verb}
+            </a>
+            <small>{aboutJob(job)}</small>
           </th>
-          <th scope="col">Begun</th>
-          <th scope="col">
-            <span class="unseen">Actions</span>
-          </th>
+          <td data-label="State">
+            <State is={job.state} />
+          </td>
+          <td data-label="Progress">
+            <Progress of={job} />
+          </td>
+          <td data-label="Begun">
+            <When at={job.created_at} />
+            <small>by {job.by}</small>
+          </td>
+          <td class="last">
+            <JobDeeds of={job} onChange={onChange} />
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {jobs.map((job) => (
-          <tr key={job.id} data-job={job.id}>
-            <th scope="row">
-              <a href={to(`/jobs/${job.id}`)} aria-label={`${job.verb} ${job.id}`}>
-                {job.verb}
-              </a>
-              <small>{aboutJob(job)}</small>
-            </th>
-            <td data-label="State">
-              <State is={job.state} />
-            </td>
-            <td data-label="Progress">
-              <Progress of={job} />
-            </td>
-            <td data-label="Begun">
-              <When at={job.created_at} />
-              <small>by {job.by}</small>
-            </td>
-            <td class="last">
-              <JobDeeds of={job} onChange={onChange} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </List>
   );
 }

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { DeadLetter } from '../../ops/dead-letters.ts';
 import { to } from '../location.ts';
+import { List } from '../parts/list.tsx';
 import { More } from '../parts/pager.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { Id, When, Workflow } from '../parts/text.tsx';
@@ -52,48 +53,32 @@ export function Letters({ subscriber, cause }: { subscriber: string | undefined;
 
 function Table({ letters, ask }: { letters: Letter[]; ask: (settling: Settling) => void }) {
   return (
-    <table class="list">
-      <thead>
-        <tr>
-          <th scope="col">Event</th>
-          <th scope="col">Why</th>
-          <th scope="col" class="number">
-            Tries
+    <List heads={['Event', 'Why', ['Tries', 'number'], 'Given up', 'Workflow', ['Actions', 'unseen']]}>
+      {letters.map((letter) => (
+        <tr key={letter.id}>
+          <th scope="row">
+            <Id of={letter.message_id ?? letter.event_id} href={to(`/journey/${letter.message_id ?? letter.event_id}`)} />
+            <small>{letter.type}</small>
           </th>
-          <th scope="col">Given up</th>
-          <th scope="col">Workflow</th>
-          <th scope="col">
-            <span class="unseen">Actions</span>
-          </th>
+          <td data-label="Why">
+            {letter.reason}
+            {letter.target && <small>{letter.target}</small>}
+            {letter.retrying && <small>being tried again</small>}
+          </td>
+          <td data-label="Tries" class="number">
+            {letter.attempts}
+          </td>
+          <td data-label="Given up">
+            <When at={letter.created_at} />
+          </td>
+          <td data-label="Workflow">
+            <Workflow of={letter.workflow} />
+          </td>
+          <td class="last">
+            <Deeds of={{ ids: [letter.id] }} what={counted(1, 'dead letter')} ask={ask} label={letter.id} />
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {letters.map((letter) => (
-          <tr key={letter.id}>
-            <th scope="row">
-              <Id of={letter.message_id ?? letter.event_id} href={to(`/journey/${letter.message_id ?? letter.event_id}`)} />
-              <small>{letter.type}</small>
-            </th>
-            <td data-label="Why">
-              {letter.reason}
-              {letter.target && <small>{letter.target}</small>}
-              {letter.retrying && <small>being tried again</small>}
-            </td>
-            <td data-label="Tries" class="number">
-              {letter.attempts}
-            </td>
-            <td data-label="Given up">
-              <When at={letter.created_at} />
-            </td>
-            <td data-label="Workflow">
-              <Workflow of={letter.workflow} />
-            </td>
-            <td class="last">
-              <Deeds of={{ ids: [letter.id] }} what={counted(1, 'dead letter')} ask={ask} label={letter.id} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </List>
   );
 }

@@ -2,6 +2,7 @@ import type { LogEntry } from '../../ops/log.ts';
 import { query, to } from '../location.ts';
 import { Field } from '../parts/fields.tsx';
 import { asked, Filters } from '../parts/filters.tsx';
+import { List } from '../parts/list.tsx';
 import { More } from '../parts/pager.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { When } from '../parts/text.tsx';
@@ -59,32 +60,21 @@ function Subject({ of: { verb, subject } }: { of: LogEntry }) {
 
 function Table({ entries }: { entries: LogEntry[] }) {
   return (
-    <table class="list">
-      <thead>
-        <tr>
-          <th scope="col">What</th>
-          <th scope="col">To</th>
-          <th scope="col">By</th>
-          <th scope="col">When</th>
-          <th scope="col">Why</th>
+    <List heads={['What', 'To', 'By', 'When', 'Why']}>
+      {entries.map((entry) => (
+        <tr key={entry.id}>
+          <th scope="row">{entry.verb}</th>
+          <td data-label="To">
+            <Subject of={entry} />
+            {Object.keys(entry.detail).length > 0 && <small>{aboutJob({ input: entry.detail })}</small>}
+          </td>
+          <td data-label="By">{entry.by}</td>
+          <td data-label="When">
+            <When at={entry.at} />
+          </td>
+          <td data-label="Why">{entry.reason ?? '–'}</td>
         </tr>
-      </thead>
-      <tbody>
-        {entries.map((entry) => (
-          <tr key={entry.id}>
-            <th scope="row">{entry.verb}</th>
-            <td data-label="To">
-              <Subject of={entry} />
-              {Object.keys(entry.detail).length > 0 && <small>{aboutJob({ input: entry.detail })}</small>}
-            </td>
-            <td data-label="By">{entry.by}</td>
-            <td data-label="When">
-              <When at={entry.at} />
-            </td>
-            <td data-label="Why">{entry.reason ?? '–'}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </List>
   );
 }

@@ -1,12 +1,10 @@
 import { useMemo, useState } from 'preact/hooks';
-import type { JobView } from '../../ops/jobs.ts';
 import { call, deed } from '../calls.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { Check, Choice, Field, momentOf, written } from '../parts/fields.tsx';
-import { tell } from '../parts/toast.tsx';
+import { List } from '../parts/list.tsx';
 import { count } from '../say.ts';
-import { type BeginProps, Common, common, useSubscriberNames } from './begin.tsx';
-import { Begun } from './settle.tsx';
+import { type BeginProps, begin, Common, common, useSubscriberNames } from './begin.tsx';
 
 /** What a dry run answers. */
 interface Plan {
@@ -33,11 +31,7 @@ export function ReplayDialog({ onClose, onDone }: BeginProps) {
     const plan = await call<Plan>('/v1/ops/replays', { method: 'POST', body: { ...body, dry_run: true } });
     setPlanned({ plan, body });
   };
-  const start = async () => {
-    const job = await call<JobView>('/v1/ops/replays', { method: 'POST', body: planned?.body, once });
-    tell(<Begun job={job} />);
-    onDone();
-  };
+  const start = () => begin('/v1/ops/replays', { ...planned?.body }, once, onDone);
   if (planned)
     return (
       <Dialog title="Start this replay?" action="Start the replay" onSubmit={start} onClose={onClose} key="start">
@@ -88,32 +82,19 @@ function Planned({ of: { summary, subscribers, effects } }: { of: Plan }) {
   return (
     <>
       <p>{summary}</p>
-      <table class="list">
-        <thead>
-          <tr>
-            <th scope="col">Subscriber</th>
-            <th scope="col" class="number">
-              Would run
-            </th>
-            <th scope="col" class="number">
-              Left alone
-            </th>
+      <List heads={['Subscriber', ['Would run', 'number'], ['Left alone', 'number']]}>
+        {subscribers.map(({ name, runs, skipped, in_flight, never }) => (
+          <tr key={name}>
+            <th scope="row">{name}</th>
+            <td data-label="Would run" class="number">
+              {count(runs)}
+            </td>
+            <td data-label="Left alone" class="number">
+              {count(skipped + in_flight + never)}
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          {subscribers.map(({ name, runs, skipped, in_flight, never }) => (
-            <tr key={name}>
-              <th scope="row">{name}</th>
-              <td data-label="Would run" class="number">
-                {count(runs)}
-              </td>
-              <td data-label="Left alone" class="number">
-                {count(skipped + in_flight + never)}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </List>
       {effects === 0 && <p class="muted">Nothing would be done: started, it ends at once.</p>}
     </>
   );

@@ -2,11 +2,11 @@ import { useMemo } from 'preact/hooks';
 import type { LetterFilter } from '../../ops/dead-letters.ts';
 import type { JobView } from '../../ops/jobs.ts';
 import { call, deed as newDeed } from '../calls.ts';
-import { to } from '../location.ts';
 import { Dialog } from '../parts/dialog.tsx';
-import { Field, written } from '../parts/fields.tsx';
+import { Field } from '../parts/fields.tsx';
 import { tell } from '../parts/toast.tsx';
 import { counted } from '../say.ts';
+import { Begun, common, Pace } from './begin.tsx';
 
 /** What is to be done about which dead letters. */
 export interface Settling {
@@ -44,8 +44,7 @@ export function SettleDialog({ deed, letters, what, onClose, onDone }: SettlePro
   const { title, path, told } = words[deed];
   const once = useMemo(newDeed, []);
   const submit = async (form: FormData) => {
-    const [reason, pace] = [written(form, 'reason'), written(form, 'per_second')];
-    const body = { ...letters, ...(reason && { reason }), ...(pace && { per_second: Number(pace) }) };
+    const body = { ...letters, ...common(form) };
     const answer = await call<JobView & { discarded?: number }>(path, { method: 'POST', body, once });
     tell(answer.discarded === undefined ? <Begun job={answer} /> : `${counted(answer.discarded, 'effect')} given up for good.`);
     onDone();
@@ -60,25 +59,7 @@ export function SettleDialog({ deed, letters, what, onClose, onDone }: SettlePro
         maxLength={1000}
         hint={deed === 'discard' ? 'It can’t be undone: say why.' : 'For the log of operations.'}
       />
-      {deed !== 'discard' && (
-        <Field
-          label="At most a second"
-          name="per_second"
-          type="number"
-          min="0.01"
-          step="any"
-          hint="Empty: as fast as live traffic allows."
-        />
-      )}
+      {deed !== 'discard' && <Pace hint="Empty: as fast as live traffic allows." />}
     </Dialog>
-  );
-}
-
-/** That long work has begun, and where it is seen. */
-export function Begun({ job }: { job: JobView }) {
-  return (
-    <>
-      The {job.verb} has begun. <a href={to(`/jobs/${job.id}`)}>See how far it is</a>
-    </>
   );
 }

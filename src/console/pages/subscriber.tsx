@@ -1,9 +1,10 @@
 import type { SubscriberStatus } from '../../ops/subscriber-status.ts';
 import { to } from '../location.ts';
+import { List } from '../parts/list.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { State, TaskQueue, When } from '../parts/text.tsx';
 import { useResource } from '../resource.ts';
-import { count, percent, rate, span } from '../say.ts';
+import { count, percent, rate, span, wanted } from '../say.ts';
 import { Steer } from './steer.tsx';
 import { Why } from './subscribers.tsx';
 
@@ -57,7 +58,7 @@ function Facts({ of }: { of: SubscriberStatus }) {
         {rate(of.rate)} a second over the last minute; {percent(of.error_rate)} of the tries of the last five minutes failed
       </dd>
       <dt>Wants</dt>
-      <dd>{of.event_types.map((type) => (type === '*' ? 'every event' : type)).join(', ')}</dd>
+      <dd>{wanted(of.event_types)}</dd>
       <dt>Given up</dt>
       <dd>
         <a href={to('/failed', { subscriber: of.name })}>Show its dead letters</a>
@@ -74,33 +75,21 @@ function Workers({ of: { processes, name } }: { of: SubscriberStatus }) {
       </Empty>
     );
   return (
-    <table class="list">
-      <thead>
-        <tr>
-          <th scope="col">Process</th>
-          <th scope="col">Version</th>
-          <th scope="col" class="number">
-            Calls under way
+    <List heads={['Process', 'Version', ['Calls under way', 'number'], 'Seen']}>
+      {processes.map(({ identity, version, running, concurrency, seen_at }) => (
+        <tr key={identity}>
+          <th scope="row">
+            <code>{identity}</code>
           </th>
-          <th scope="col">Seen</th>
+          <td data-label="Version">{version ?? 'not said'}</td>
+          <td data-label="Calls under way" class="number">
+            {running === null ? '–' : `${running} of ${concurrency}`}
+          </td>
+          <td data-label="Seen">
+            <When at={seen_at} />
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {processes.map(({ identity, version, running, concurrency, seen_at }) => (
-          <tr key={identity}>
-            <th scope="row">
-              <code>{identity}</code>
-            </th>
-            <td data-label="Version">{version ?? 'not said'}</td>
-            <td data-label="Calls under way" class="number">
-              {running === null ? '–' : `${running} of ${concurrency}`}
-            </td>
-            <td data-label="Seen">
-              <When at={seen_at} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </List>
   );
 }

@@ -1,5 +1,6 @@
 import type { SubscriberStatus } from '../../ops/subscriber-status.ts';
 import { to } from '../location.ts';
+import { List } from '../parts/list.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { State, When } from '../parts/text.tsx';
 import { useResource } from '../resource.ts';
@@ -19,37 +20,22 @@ export function SubscribersPage() {
               Start <code>knockon worker effects</code>: each effect registers itself and is listed here.
             </Empty>
           ) : (
-            <table class="list">
-              <thead>
-                <tr>
-                  <th scope="col">Subscriber</th>
-                  <th scope="col">State</th>
-                  <th scope="col" class="number">
-                    Waiting
-                  </th>
-                  <th scope="col" class="number">
-                    Oldest
-                  </th>
-                  <th scope="col" class="number">
-                    Done/s
-                  </th>
-                  <th scope="col" class="number">
-                    Failed
-                  </th>
-                  <th scope="col" class="number">
-                    Workers
-                  </th>
-                  <th scope="col">
-                    <span class="unseen">Actions</span>
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {data.map((subscriber) => (
-                  <Row of={subscriber} onChange={() => void subscribers.reload()} key={subscriber.name} />
-                ))}
-              </tbody>
-            </table>
+            <List
+              heads={[
+                'Subscriber',
+                'State',
+                ['Waiting', 'number'],
+                ['Oldest', 'number'],
+                ['Done/s', 'number'],
+                ['Failed', 'number'],
+                ['Workers', 'number'],
+                ['Actions', 'unseen'],
+              ]}
+            >
+              {data.map((subscriber) => (
+                <Row of={subscriber} onChange={() => void subscribers.reload()} key={subscriber.name} />
+              ))}
+            </List>
           )
         }
       </Loaded>
