@@ -77,14 +77,8 @@ export function createKeyring({ db }: Database): Keyring {
   async function assure(now: number): Promise<void> {
     assuredAt = now;
     const inUse = [...remembered.entries()].filter(([, { usedAt }]) => now - usedAt < IDLE_MS);
-    const callers = new Map(
-      (
-        await findCallers(
-          db,
-          inUse.map(([known]) => known),
-        )
-      ).map((caller) => [caller.known, caller]),
-    );
+    const hashes = inUse.map(([known]) => known);
+    const callers = new Map((await findCallers(db, hashes)).map((caller) => [caller.known, caller]));
     for (const [known, { usedAt }] of inUse) {
       const caller = callers.get(known);
       if (!caller) remembered.delete(known);

@@ -121,6 +121,9 @@ const withHeaders = (responses: RouteConfig['responses']): RouteConfig['response
     Object.entries(responses).map(([status, response]) => [status, '$ref' in response ? response : { headers: rateLimit, ...response }]),
   );
 
+/** What every call of operators has in common. */
+export const forOperators = { tags: ['Operations'], security: [{ operator: [] as string[] }] };
+
 /**
  * Declares an operation: a route, and with it everything that follows from what it takes. A body is read as JSON; the
  * problems it can answer are documented; the caller's key is asked for unless `security` says otherwise.

@@ -26,6 +26,12 @@ export interface Control {
   calls_per_second: number | null;
 }
 
+/** What a subscriber's control makes of it. */
+export function stateOf({ paused_at, per_second }: Pick<Control, 'paused_at' | 'per_second'>): 'active' | 'paused' | 'limited' {
+  if (paused_at) return 'paused';
+  return per_second === null ? 'active' : 'limited';
+}
+
 /**
  * While a subscriber is limited its calls are of few events, so that a limit is of events and not of groups: below 200 a second
  * each event is a call of its own. `claim` gives new dispatches that size.

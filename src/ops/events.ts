@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres';
+import { firstIdAt } from '../outbox/retention.ts';
 
 /** Narrows the log down; what is not there narrows nothing. */
 export interface EventFilter {
@@ -29,12 +30,6 @@ export interface LoggedEvent {
   timestamp: string;
 }
 
-/** The smallest id of that moment: ids are UUIDv7, and the log is read by them. */
-function idAt(moment: Date): string {
-  const hex = moment.getTime().toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
-}
-
 /** A restarted dispatch's workflow is `<dispatch>.<n>`. @returns null where it is no dispatch's */
 export const dispatchOf = (workflowId: string): string | null =>
   /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.\d+)?$/i.exec(workflowId)?.[1] ?? null;
@@ -55,8 +50,8 @@ export async function listEvents(
     message_id && sql`and e.message_id = ${message_id}`,
     type && sql`and e.type = ${type}`,
     dispatch && sql`and e.id in (select event_id from dispatched where dispatch_id = ${dispatch})`,
-    from && sql`and e.id >= ${idAt(from)}::uuid`,
-    to && sql`and e.id < ${idAt(to)}::uuid`,
+    from && sql`and e.id >= ${firstIdAt(from.getTime())}::uuid`,
+    to && sql`and e.id < ${firstIdAt(to.getTime())}::uuid`,
     before && sql`and e.id < ${before}::uuid`,
   ].filter((part) => typeof part === 'object' && part !== null);
   const rows = await sql<(Omit<LoggedEvent, 'timestamp' | 'seq'> & { timestamp: Date; seq: string | null })[]>`

@@ -5,6 +5,7 @@ import { events } from '../db/schema/events.ts';
 import { channels } from '../db/schema/messages.ts';
 import { dispatches, outbox } from '../db/schema/outbox.ts';
 import { workspaces } from '../db/schema/workspaces.ts';
+import type { LoggedEvent } from './events.ts';
 import { type EventJourney, journeysOf } from './journey.ts';
 import type { TemporalUi } from './temporal-ui.ts';
 
@@ -23,13 +24,7 @@ export interface DeliveryState {
 }
 
 /** An event as an operator sees it: whose it is, what it says, and all that became of it. */
-export interface InspectedEvent extends EventJourney {
-  workspace_id: string;
-  workspace_name: string | null;
-  channel_id: string | null;
-  channel_name: string | null;
-  message_id: string | null;
-  seq: number | null;
+export interface InspectedEvent extends EventJourney, Omit<LoggedEvent, 'version'> {
   payload: Record<string, unknown>;
   /** When its workflow was started; null before. */
   dispatched_at: string | null;

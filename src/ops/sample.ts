@@ -1,5 +1,6 @@
 import type { Sql } from 'postgres';
 import { oldestUndispatched } from '../outbox/ledger.ts';
+import { type Control, stateOf } from './controls.ts';
 import { readBacklogs } from './subscriber-status.ts';
 import { readRates, readWorkers } from './workers.ts';
 
@@ -44,8 +45,8 @@ export async function readTotals(sql: Sql, from: Date): Promise<Totals> {
 /** Over how long messages are counted, in seconds. An id holds its time, so this reads only what is that young. */
 const MESSAGES_OVER = 5;
 
-const readSubscribers = (sql: Sql) => sql<{ name: string; state: SubscriberSample['state']; dead_letters: number }[]>`
-  select s.name, case when c.paused_at is not null then 'paused' when c.per_second is not null then 'limited' else 'active' end as state,
+const readSubscribers = (sql: Sql) => sql<({ name: string; dead_letters: number } & Pick<Control, 'paused_at' | 'per_second'>)[]>`
+  select s.name, c.paused_at, c.per_second,
     (select count(*)::int from dead_letters l where l.subscriber = s.name) as dead_letters
   from subscribers s left join controls c on c.subscriber = s.name order by s.name collate "C"`;
 
@@ -62,12 +63,12 @@ export async function readSample(sql: Sql, totals: Totals, since: Totals | undef
     at: new Date(totals.at).toISOString(),
     messages_per_second: (messages?.n ?? 0) / MESSAGES_OVER,
     undispatched_seconds: Math.max(0, undispatched ?? 0),
-    subscribers: rows.map(({ name, state, dead_letters }) => {
+    subscribers: rows.map(({ name, dead_letters, ...control }) => {
       const { backlog = 0, age = 0 } = backlogs.get(name) ?? {};
       const { rate = 0, error_rate = 0 } = rates.get(name) ?? {};
       const workers = beats.filter(({ alive, effects }) => alive && effects[name]).length;
       const counted = { backlog, backlog_age_seconds: Math.max(0, age ?? 0), workers, dead_letters };
-      return { name, state, rate: since ? rateOf(name, totals, since) : rate, error_rate, ...counted };
+      return { name, state: stateOf(control), rate: since ? rateOf(name, totals, since) : rate, error_rate, ...counted };
     }),
   };
 }

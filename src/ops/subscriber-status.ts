@@ -1,6 +1,6 @@
 import type { Sql } from 'postgres';
 import type { Poller, QueueState } from '../transport/queues.ts';
-import type { Control, Steering } from './controls.ts';
+import { type Control, type Steering, stateOf } from './controls.ts';
 import { type Beat, readRates, readWorkers } from './workers.ts';
 
 /** A worker process that takes a subscriber's calls. */
@@ -103,7 +103,7 @@ export async function subscriberStatuses({ database: { sql }, queues }: Steering
       description: row.description,
       event_types: row.event_types,
       task_queue: row.task_queue,
-      state: row.paused_at ? 'paused' : row.per_second === null ? 'active' : 'limited',
+      state: stateOf(row),
       backlog: backlog?.backlog ?? 0,
       backlog_age_seconds: Math.max(0, backlog?.age ?? 0),
       waiting: backlog?.waiting ?? 0,

@@ -2,7 +2,7 @@ import { asc, sql } from 'drizzle-orm';
 import type { Database } from '../db/client.ts';
 import { events } from '../db/schema/events.ts';
 import { deadLetters, dispatches, receipts, subscribers } from '../db/schema/outbox.ts';
-import { readControls } from './controls.ts';
+import { readControls, stateOf } from './controls.ts';
 import { readBacklogs } from './subscriber-status.ts';
 
 /** A subscriber, and how far behind it is with a workspace's events. */
@@ -52,9 +52,8 @@ export async function listSubscribers(database: Database, workspaceId: string): 
 }
 
 /** Of those that operators steer. */
-async function readStates({ sql }: Database): Promise<Map<string, 'paused' | 'limited'>> {
-  const rows = (await readControls(sql)).filter(({ paused_at, per_second }) => paused_at ?? per_second !== null);
-  return new Map(rows.map(({ subscriber, paused_at }) => [subscriber, paused_at ? 'paused' : 'limited']));
+async function readStates({ sql }: Database): Promise<Map<string, SubscriberState['state']>> {
+  return new Map((await readControls(sql)).map((control) => [control.subscriber, stateOf(control)]));
 }
 
 /**

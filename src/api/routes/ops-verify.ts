@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { verifyLedger } from '../../ops/verify.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { uuid } from '../fields.ts';
-import { json, operation, router } from '../router.ts';
+import { forOperators, json, operation, router } from '../router.ts';
 
 const events = (description: string) => z.int().openapi({ description });
 const age = (description: string) => z.number().nullable().openapi({ description });
@@ -38,9 +38,8 @@ const balance = z
 const verify = operation({
   method: 'get',
   path: '/v1/ops/verify',
-  tags: ['Operations'],
+  ...forOperators,
   summary: 'Check the ledger: what was promised against what has happened',
-  security: [{ operator: [] }],
   responses: { 200: json(balance, 'What was found; an unbalanced ledger is an answer too.') },
 });
 

@@ -3,7 +3,7 @@ import { findSubscriber } from '../../../ops/subscriber.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text } from '../../fields.ts';
 import { notFound } from '../../problem.ts';
-import { body, operation, router } from '../../router.ts';
+import { body, forOperators, operation, router } from '../../router.ts';
 import { accepted, begin, perSecond, reason } from './jobs.ts';
 import { PACE } from './replays.ts';
 
@@ -19,12 +19,11 @@ const given = z
 const backfill = operation({
   method: 'post',
   path: '/v1/ops/backfills',
-  tags: ['Operations'],
+  ...forOperators,
   summary: 'Give a subscriber what happened before it was there',
   description:
     'Dispatches to it the events of the log that were dispatched before it was registered; what has happened since comes by itself. ' +
     'No event is left out between the two, and none comes twice. Ordered subscribers get the old events in order.',
-  security: [{ operator: [] }],
   creates: true,
   request: { body: body(given) },
   responses: accepted,

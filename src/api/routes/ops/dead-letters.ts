@@ -6,7 +6,7 @@ import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, timestamp, typeName, uuid } from '../../fields.ts';
 import { once } from '../../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toPage } from '../../paging.ts';
-import { body, json, operation, router } from '../../router.ts';
+import { body, forOperators, json, operation, router } from '../../router.ts';
 import { accepted, begin, perSecond, reason } from './jobs.ts';
 
 const filters = {
@@ -60,12 +60,10 @@ const cause = z
   })
   .openapi('DeadLetterCause');
 
-const ops = { tags: ['Operations'], security: [{ operator: [] as string[] }] };
-
 const list = operation({
   method: 'get',
   path: '/v1/ops/dead_letters',
-  ...ops,
+  ...forOperators,
   summary: 'List what was given up, newest first',
   request: { query: z.strictObject({ ...filters, limit, cursor: idCursor }) },
   responses: { 200: json(pageOf(letter), 'Dead letters.') },
@@ -74,7 +72,7 @@ const list = operation({
 const causes = operation({
   method: 'get',
   path: '/v1/ops/dead_letters/causes',
-  ...ops,
+  ...forOperators,
   summary: 'Group what was given up by subscriber and cause',
   request: { query: z.strictObject(filters) },
   responses: { 200: json(z.object({ data: z.array(cause) }).openapi('DeadLetterCauses'), 'Causes, the most frequent first, 200 at most.') },
@@ -83,7 +81,7 @@ const causes = operation({
 const retry = operation({
   method: 'post',
   path: '/v1/ops/dead_letters/retry',
-  ...ops,
+  ...forOperators,
   summary: 'Try dead letters again; what is done of them is not done twice',
   creates: true,
   request: { body: body(letters({ per_second: perSecond, reason }).openapi('Retry')) },
@@ -93,7 +91,7 @@ const retry = operation({
 const give = operation({
   method: 'post',
   path: '/v1/ops/dead_letters/discard',
-  ...ops,
+  ...forOperators,
   summary: 'Give dead letters up for good; the audit chain keeps who and why',
   creates: true,
   request: { body: body(letters({ reason: text(1, 1000) }).openapi('Discard')) },

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import type { ApiDependencies } from '../../dependencies.ts';
-import { json, operation, router } from '../../router.ts';
+import { forOperators, json, operation, router } from '../../router.ts';
 
 const finding = z
   .object({
@@ -16,9 +16,8 @@ const diagnosis = z.object({ ok: z.boolean(), findings: z.array(finding) }).open
 const doctor = operation({
   method: 'get',
   path: '/v1/ops/doctor',
-  tags: ['Operations'],
+  ...forOperators,
   summary: 'Look at everything that is known to go wrong, and say what to do',
-  security: [{ operator: [] }],
   responses: { 200: json(diagnosis, 'What was found; that something is wrong is an answer too, and so is that the database is away.') },
 });
 

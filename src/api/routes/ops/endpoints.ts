@@ -4,7 +4,7 @@ import type { ApiDependencies } from '../../dependencies.ts';
 import { uuid } from '../../fields.ts';
 import { idCursor, limit, pageOf, toPage } from '../../paging.ts';
 import { notFound } from '../../problem.ts';
-import { json, operation, router } from '../../router.ts';
+import { forOperators, json, operation, router } from '../../router.ts';
 import { deliveryQuery, deliverySchema, listDeliveries } from '../deliveries.ts';
 import { type EndpointRow, endpointSchema, shown } from '../endpoint-schema.ts';
 
@@ -17,13 +17,12 @@ const endpoint = endpointSchema
   .openapi('OperatedEndpoint');
 
 const state = z.enum(['active', 'failing'], { message: 'wants active or failing' });
-const ops = { tags: ['Operations'], security: [{ operator: [] as string[] }] };
 const params = z.object({ id: uuid });
 
 const list = operation({
   method: 'get',
   path: '/v1/ops/endpoints',
-  ...ops,
+  ...forOperators,
   summary: 'List the webhook endpoints of all workspaces, newest first',
   request: { query: z.strictObject({ workspace_id: uuid.optional(), state: state.optional(), limit, cursor: idCursor }) },
   responses: { 200: json(pageOf(endpoint), 'Endpoints, without their secrets.') },
@@ -32,7 +31,7 @@ const list = operation({
 const read = operation({
   method: 'get',
   path: '/v1/ops/endpoints/{id}',
-  ...ops,
+  ...forOperators,
   summary: 'Read an endpoint of any workspace',
   request: { params },
   responses: { 200: json(endpoint, 'The endpoint.') },
@@ -41,7 +40,7 @@ const read = operation({
 const sent = operation({
   method: 'get',
   path: '/v1/ops/endpoints/{id}/deliveries',
-  ...ops,
+  ...forOperators,
   summary: 'List what was sent to an endpoint, with each try, newest first',
   request: { params, query: deliveryQuery },
   responses: { 200: json(pageOf(deliverySchema), 'Deliveries.') },

@@ -5,7 +5,7 @@ import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, timestamp, typeName, uuid } from '../../fields.ts';
 import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { notFound } from '../../problem.ts';
-import { json, operation, router } from '../../router.ts';
+import { forOperators, json, operation, router } from '../../router.ts';
 import { effectSchema, workflowSchema } from '../message-effects.ts';
 
 const whose = {
@@ -46,12 +46,10 @@ const inspected = z
   })
   .openapi('InspectedEvent');
 
-const ops = { tags: ['Operations'], security: [{ operator: [] as string[] }] };
-
 const list = operation({
   method: 'get',
   path: '/v1/ops/events',
-  ...ops,
+  ...forOperators,
   summary: 'Read the log of all workspaces, newest first',
   request: {
     query: z.strictObject({
@@ -72,7 +70,7 @@ const list = operation({
 const read = operation({
   method: 'get',
   path: '/v1/ops/events/{id}',
-  ...ops,
+  ...forOperators,
   summary: 'Read an event of any workspace, and what became of it',
   request: { params: z.object({ id: uuid }) },
   responses: { 200: json(inspected, 'The event.') },
@@ -81,7 +79,7 @@ const read = operation({
 const journey = operation({
   method: 'get',
   path: '/v1/ops/messages/{id}/effects',
-  ...ops,
+  ...forOperators,
   summary: "Read a message's journey, in whatever workspace it is",
   request: { params: z.object({ id: uuid }) },
   responses: {

@@ -6,7 +6,7 @@ import { text, timestamp, uuid } from '../../fields.ts';
 import { once } from '../../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { conflict, notFound } from '../../problem.ts';
-import { type Env, json, operation, router } from '../../router.ts';
+import { type Env, forOperators, json, operation, router } from '../../router.ts';
 
 export const job = z
   .object({
@@ -50,13 +50,12 @@ export async function begin(c: Context<Env>, deps: ApiDependencies, given: unkno
   return c.json(made, 202);
 }
 
-const ops = { tags: ['Operations'], security: [{ operator: [] as string[] }] };
 const params = z.object({ id: uuid });
 
 const list = operation({
   method: 'get',
   path: '/v1/ops/jobs',
-  ...ops,
+  ...forOperators,
   summary: 'List long work, newest first',
   request: { query: z.strictObject({ limit, cursor: idCursor }) },
   responses: { 200: json(pageOf(job), 'Jobs.') },
@@ -65,7 +64,7 @@ const list = operation({
 const read = operation({
   method: 'get',
   path: '/v1/ops/jobs/{id}',
-  ...ops,
+  ...forOperators,
   summary: 'Read how far a job is',
   request: { params },
   responses: { 200: json(job, 'The job.') },
@@ -75,7 +74,7 @@ const change = (verb: JobChange, summary: string) =>
   operation({
     method: 'post',
     path: `/v1/ops/jobs/{id}/${verb}` as const,
-    ...ops,
+    ...forOperators,
     summary,
     creates: false,
     request: { params },

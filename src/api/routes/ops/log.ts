@@ -3,7 +3,7 @@ import { readOperationsLog } from '../../../ops/log.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { text, timestamp, uuid } from '../../fields.ts';
 import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
-import { json, operation, router } from '../../router.ts';
+import { forOperators, json, operation, router } from '../../router.ts';
 
 const entry = z
   .object({
@@ -22,9 +22,8 @@ const filter = (description: string) => text(1, 255).optional().openapi({ descri
 const list = operation({
   method: 'get',
   path: '/v1/ops/log',
-  tags: ['Operations'],
+  ...forOperators,
   summary: 'Who did what, when and why',
-  security: [{ operator: [] }],
   request: {
     query: z.strictObject({
       limit,

@@ -6,7 +6,7 @@ import { newKey } from '../../keys.ts';
 import { once } from '../../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { conflict, notFound } from '../../problem.ts';
-import { body, json, operation, router } from '../../router.ts';
+import { body, forOperators, json, operation, router } from '../../router.ts';
 
 const role = z.enum(['viewer', 'operator'], { message: 'wants "viewer" (may read) or "operator" (may act)' });
 
@@ -22,12 +22,10 @@ const operator = z
   })
   .openapi('Operator');
 
-const ops = { tags: ['Operations'], security: [{ operator: [] as string[] }] };
-
 const create = operation({
   method: 'post',
   path: '/v1/ops/operators',
-  ...ops,
+  ...forOperators,
   summary: 'Make an operator with a key of its own',
   creates: true,
   request: { body: body(newOperator) },
@@ -39,7 +37,7 @@ const create = operation({
 const list = operation({
   method: 'get',
   path: '/v1/ops/operators',
-  ...ops,
+  ...forOperators,
   summary: 'List operators, newest first',
   request: { query: z.strictObject({ limit, cursor: idCursor }) },
   responses: { 200: json(pageOf(operator), 'Operators, without their keys.') },
@@ -48,7 +46,7 @@ const list = operation({
 const remove = operation({
   method: 'delete',
   path: '/v1/ops/operators/{id}',
-  ...ops,
+  ...forOperators,
   summary: 'Delete an operator; the key stops working at once',
   request: { params: z.object({ id: uuid }) },
   responses: { 204: { description: 'Gone.' } },

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { isBeingRebuilt, REBUILDABLE } from '../../../ops/rebuild.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { conflict } from '../../problem.ts';
-import { body, operation, router } from '../../router.ts';
+import { body, forOperators, operation, router } from '../../router.ts';
 import { accepted, begin, perSecond, reason } from './jobs.ts';
 
 const message = `wants one of ${REBUILDABLE.join(', ')}: what they show follows from what is stored`;
@@ -11,9 +11,8 @@ const given = z.strictObject({ subscriber: z.enum(REBUILDABLE, { message }), per
 const rebuild = operation({
   method: 'post',
   path: '/v1/ops/rebuilds',
-  tags: ['Operations'],
+  ...forOperators,
   summary: 'Make a projection anew while it is read, and swap at the end',
-  security: [{ operator: [] }],
   creates: true,
   request: { body: body(given) },
   responses: accepted,

@@ -4,7 +4,7 @@ import { findSubscriber } from '../../../ops/subscriber.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, typeName, uuid } from '../../fields.ts';
 import { conflict, invalid } from '../../problem.ts';
-import { body, json, operation, router } from '../../router.ts';
+import { body, forOperators, json, operation, router } from '../../router.ts';
 import { accepted, begin, perSecond, reason } from './jobs.ts';
 
 /** Events a second, unless it is said: what lets live traffic keep its latency. */
@@ -55,13 +55,12 @@ const plan = z
 const replay = operation({
   method: 'post',
   path: '/v1/ops/replays',
-  tags: ['Operations'],
+  ...forOperators,
   summary: 'Run effects again for events of the log',
   description:
     'What is dead is tried again. What is done is done again where doing it twice comes to the same (search); with `force` also what ' +
     'calls the outside (webhooks, under the same webhook-id). What counts or is ordered (analytics, cache, audit) never is: rebuild it. ' +
     'What is under way is left alone.',
-  security: [{ operator: [] }],
   creates: true,
   request: { body: body(given) },
   responses: { 200: json(plan, 'What a replay would do (`dry_run`).'), ...accepted },

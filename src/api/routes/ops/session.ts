@@ -4,7 +4,7 @@ import { namespaceUrl } from '../../../ops/temporal-ui.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { timestamp } from '../../fields.ts';
 import { takeSession } from '../../middleware/session.ts';
-import { json, operation, router } from '../../router.ts';
+import { forOperators, json, operation, router } from '../../router.ts';
 
 const session = z
   .object({
@@ -15,12 +15,10 @@ const session = z
   })
   .openapi('Session');
 
-const ops = { tags: ['Operations'], security: [{ operator: [] as string[] }] };
-
 const read = operation({
   method: 'get',
   path: '/v1/ops/session',
-  ...ops,
+  ...forOperators,
   summary: 'Who calls, and what they may do',
   responses: { 200: json(session, 'The operator.') },
 });
@@ -28,7 +26,7 @@ const read = operation({
 const end = operation({
   method: 'delete',
   path: '/v1/ops/session',
-  ...ops,
+  ...forOperators,
   summary: 'Sign out of the console; a key that was sent stays what it is',
   responses: { 204: { description: 'Signed out.' } },
 });

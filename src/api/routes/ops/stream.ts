@@ -2,18 +2,17 @@ import { z } from '@hono/zod-openapi';
 import type { Live, Told } from '../../../ops/live.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { Problem } from '../../problem.ts';
-import { operation, router } from '../../router.ts';
+import { forOperators, operation, router } from '../../router.ts';
 
 const stream = operation({
   method: 'get',
   path: '/v1/ops/stream',
-  tags: ['Operations'],
+  ...forOperators,
   summary: 'Rates, backlogs and lag as they change, as server-sent events',
   description:
     'Begins with the event `recent`: a list of samples, oldest first, as far as somebody has been looking in the last five minutes. Then a ' +
     '`sample` about every two seconds: `{at, messages_per_second, undispatched_seconds, subscribers: [{name, state, rate, error_rate, ' +
     'backlog, backlog_age_seconds, workers, dead_letters}]}`, or `trouble`: `{detail}` where that can not be found out just now.',
-  security: [{ operator: [] }],
   responses: { 200: { description: 'A stream without end.', content: { 'text/event-stream': { schema: z.string() } } } },
 });
 

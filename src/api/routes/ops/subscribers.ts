@@ -10,7 +10,7 @@ import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, timestamp, whole } from '../../fields.ts';
 import { cursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { invalid, notFound } from '../../problem.ts';
-import { body, json, operation, router } from '../../router.ts';
+import { body, forOperators, json, operation, router } from '../../router.ts';
 
 const count = (description: string) => z.int().openapi({ description });
 const number = (description: string) => z.number().openapi({ description });
@@ -67,7 +67,6 @@ const advice = z
   })
   .openapi('ScaleAdvice');
 
-const ops = { tags: ['Operations'], security: [{ operator: [] as string[] }] };
 const name = z
   .string()
   .regex(/^[a-z][a-z0-9_-]{0,62}$/)
@@ -80,7 +79,7 @@ const answer = { 200: json(status, 'The subscriber as it is now.') };
 const list = operation({
   method: 'get',
   path: '/v1/ops/subscribers',
-  ...ops,
+  ...forOperators,
   summary: 'How each subscriber is doing',
   request: { query: z.strictObject({ limit, cursor: cursor(z.string()) }) },
   responses: { 200: json(pageOf(status), 'Subscribers by name.') },
@@ -89,7 +88,7 @@ const list = operation({
 const read = operation({
   method: 'get',
   path: '/v1/ops/subscribers/{name}',
-  ...ops,
+  ...forOperators,
   summary: 'How a subscriber is doing',
   request: { params },
   responses: answer,
@@ -98,7 +97,7 @@ const read = operation({
 const scale = operation({
   method: 'get',
   path: '/v1/ops/subscribers/{name}/scale',
-  ...ops,
+  ...forOperators,
   summary: 'How many workers a subscriber needs',
   request: {
     params,
@@ -110,7 +109,7 @@ const scale = operation({
 });
 
 const verb = <V extends 'pause' | 'drain' | 'resume'>(path: V, summary: string) =>
-  ({ method: 'post', path: `/v1/ops/subscribers/{name}/${path}`, ...ops, summary, responses: answer }) as const;
+  ({ method: 'post', path: `/v1/ops/subscribers/{name}/${path}`, ...forOperators, summary, responses: answer }) as const;
 
 const pauseIt = operation({
   ...verb('pause', 'Let none of its calls begin; its events wait'),
@@ -127,7 +126,7 @@ const resumeIt = operation({ ...verb('resume', 'End a pause; what has waited is 
 const limitIt = operation({
   method: 'put',
   path: '/v1/ops/subscribers/{name}/limit',
-  ...ops,
+  ...forOperators,
   summary: 'Limit how many events a second it does',
   request: {
     params,

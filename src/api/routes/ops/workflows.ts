@@ -4,11 +4,9 @@ import { workflowUrl } from '../../../ops/temporal-ui.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { text } from '../../fields.ts';
 import { conflict, notFound } from '../../problem.ts';
-import { body, json, operation, router } from '../../router.ts';
+import { body, forOperators, json, operation, router } from '../../router.ts';
 import { letters, lettersOf } from './dead-letters.ts';
 import { accepted, begin, perSecond, reason } from './jobs.ts';
-
-const ops = { tags: ['Operations'], security: [{ operator: [] as string[] }] };
 
 /** Resets a second, unless it is said: the server's own batch does 50, beside live traffic. */
 const PACE = 20;
@@ -16,7 +14,7 @@ const PACE = 20;
 const reset = operation({
   method: 'post',
   path: '/v1/ops/workflows/{id}/reset',
-  ...ops,
+  ...forOperators,
   summary: 'Reset a workflow that has ended to its first task; what is done is not done twice',
   request: { params: z.object({ id: text(1, 255) }) },
   responses: {
@@ -30,7 +28,7 @@ const reset = operation({
 const bulk = operation({
   method: 'post',
   path: '/v1/ops/resets',
-  ...ops,
+  ...forOperators,
   summary: 'Reset the workflows that have given up these dead letters',
   creates: true,
   request: { body: body(letters({ per_second: perSecond, reason }).openapi('Resets')) },

@@ -3,16 +3,15 @@ import { listWorkspaces } from '../../../ops/workspaces.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { timestamp, uuid } from '../../fields.ts';
 import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
-import { json, operation, router } from '../../router.ts';
+import { forOperators, json, operation, router } from '../../router.ts';
 
 const workspace = z.object({ id: uuid, name: z.string(), created_at: timestamp }).openapi('Workspace');
 
 const list = operation({
   method: 'get',
   path: '/v1/ops/workspaces',
-  tags: ['Operations'],
+  ...forOperators,
   summary: 'List workspaces, newest first',
-  security: [{ operator: [] }],
   request: { query: z.strictObject({ limit, cursor: idCursor }) },
   responses: { 200: json(pageOf(workspace), 'Workspaces, without their keys.') },
 });
