@@ -30,7 +30,7 @@ export async function type(stage: Stage, command: Command, words: Record<string,
   return { text, output: output(), exit, wrong: whatIsWrong(command, output(), exit) };
 }
 
-/** The same again until it is as on the page, or half a minute has passed: what has just been done shows after a moment. */
+/** The same again until it is as on the page, or 45 s have passed: what has just been done shows after a moment. */
 export async function typeUntilRight(stage: Stage, command: Command, words: Record<string, string>): Promise<Typed> {
   for (const deadline = Date.now() + 45_000; ; await wait(300)) {
     const typed = await type(stage, command, words);
