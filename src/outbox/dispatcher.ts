@@ -4,7 +4,7 @@ import { crashPoint } from '../crash-points.ts';
 import type { Transport } from '../transport/transport.ts';
 import { type Claimed, claim, markStarted, reclaim } from './claim.ts';
 import { EVENTS_CHANNEL } from './emit.ts';
-import { Pace, type PaceOptions } from './pace.ts';
+import { LOOK_AGAIN, Pace, type PaceOptions } from './pace.ts';
 
 export interface DispatcherOptions {
   sql: Sql;
@@ -46,7 +46,7 @@ export class Dispatcher {
 
   /** Says that there are events (of these workspaces, where that is known). Costs nothing, may be called for every one of them. */
   wake(workspaceIds?: string[]): void {
-    if (workspaceIds && this.#pace.areResting(workspaceIds)) return;
+    if (workspaceIds && this.#pace.areResting(workspaceIds)) return this.#pace.hear();
     this.#woken = true;
     this.#wake();
   }
@@ -79,7 +79,8 @@ export class Dispatcher {
   /** Waits until something may be claimed, and resolves with the workspaces whose events may not. */
   async #turn(): Promise<string[]> {
     await this.#rest(this.#pace.anybodyInMs(), false);
-    await this.#rest(this.#pace.everybodyInMs());
+    while (!this.#woken && !this.#stopping && this.#pace.everybodyInMs() > 0)
+      await this.#rest(Math.min(this.#pace.everybodyInMs(), LOOK_AGAIN));
     return this.#pace.resting;
   }
 

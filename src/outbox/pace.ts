@@ -7,20 +7,28 @@ export interface PaceOptions {
   halfAt: number;
 }
 
-/** How soon it is looked again whether somebody else has something, in ms. */
-const LOOK_AGAIN = 50;
+/** How soon it is looked again whether a group has stopped growing, or somebody else has something, in ms. */
+export const LOOK_AGAIN = 50;
+
+/** A stream has ended when nothing has come for so long, in ms, and for so many times what it took from one to the next. */
+const SILENCE = { ms: 40, gaps: 8 };
 
 /**
  * When the next dispatch may be started, and for whom. A workflow costs the same whatever it carries, so the busier the stream the
  * longer the rest in which a group gathers: 91 ms after one event, half a second after ten, never after a full group. Only the
  * workspaces of that group rest: what another one stores meanwhile goes at once, so that a flood delays itself and nobody else.
  * Where the stream is many workspaces' the others rest too, by their number: one of a crowd is no bystander.
+ * A group that has stopped growing rests no longer: the last of a stream do not wait for what does not come.
  */
 export class Pace {
   readonly #options: PaceOptions;
   #busy = new Set<string>();
   #everybodyAt = 0;
   #othersAt = 0;
+  #countedAt = performance.now();
+  /** Between two events of the last group, in ms. */
+  #gap = 0;
+  #heard = { times: 0, lastAt: 0 };
 
   constructor(options: Partial<PaceOptions> = {}) {
     this.#options = { longestMs: 1000, halfAt: 10, ...options };
@@ -36,14 +44,19 @@ export class Pace {
     return this.everybodyInMs() > 0 && workspaceIds.every((id) => this.#busy.has(id));
   }
 
+  /** Counts one more store of workspaces that rest. */
+  hear(): void {
+    this.#heard = { times: this.#heard.times + 1, lastAt: performance.now() };
+  }
+
   /** How long until anything may be claimed, in ms; 0 or less: now. */
   everybodyInMs(): number {
-    return this.#everybodyAt - performance.now();
+    return Math.min(this.#everybodyAt, this.#endOfStream()) - performance.now();
   }
 
   /** How long until those that don't rest may be claimed, in ms. */
   anybodyInMs(): number {
-    return Math.min(this.#everybodyAt, this.#othersAt) - performance.now();
+    return Math.min(this.everybodyInMs(), this.#othersAt - performance.now());
   }
 
   /** Counts what has been claimed; `resting` were left out of it, `size` is the most it could be. */
@@ -57,6 +70,17 @@ export class Pace {
     this.#everybodyAt = now + (events >= size ? 0 : this.#restAfter(events));
     this.#busy = new Set(claimed.flatMap((group) => group.workspace_ids));
     this.#othersAt = now + this.#restAfter(Math.max(0, this.#busy.size - 1));
+    this.#gap = (now - this.#countedAt) / Math.max(1, events);
+    this.#countedAt = now;
+    this.#heard = { times: 0, lastAt: 0 };
+  }
+
+  /** When what was heard in this rest will have been the last of it, unless something else is heard until then. */
+  #endOfStream(): number {
+    const { times, lastAt } = this.#heard;
+    if (times === 0) return Number.POSITIVE_INFINITY;
+    const gap = Math.max(this.#gap, (lastAt - this.#countedAt) / times);
+    return lastAt + Math.max(SILENCE.ms, SILENCE.gaps * gap);
   }
 
   #restAfter(many: number): number {

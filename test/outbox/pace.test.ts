@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Pace } from '../../src/outbox/pace.ts';
 
 /** A group of so many events, of these workspaces. */
@@ -33,5 +33,42 @@ describe('the pace of dispatches', () => {
     pace.count(group(900, crowd), [], 1000);
     expect(pace.anybodyInMs()).toBeGreaterThan(490);
     expect(pace.anybodyInMs()).toBeLessThanOrEqual(500);
+  });
+
+  describe('once a stream has ended', () => {
+    beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
+    afterEach(() => void vi.useRealTimers());
+
+    /** A hundred events in a second, dispatched as one group, and as many stores again while it rests. */
+    function aStream(stores: number): Pace {
+      const pace = new Pace();
+      vi.advanceTimersByTime(1000);
+      pace.count(group(100, ['a']), [], 1000);
+      for (let i = 0; i < stores; i += 1) {
+        vi.advanceTimersByTime(10);
+        pace.hear();
+      }
+      return pace;
+    }
+
+    it('lets its last go after a silence of eight times what lay between two of them', () => {
+      const pace = aStream(20);
+      expect(pace.everybodyInMs()).toBeCloseTo(80);
+      vi.advanceTimersByTime(79);
+      expect(pace.areResting(['a'])).toBe(true);
+      vi.advanceTimersByTime(2);
+      expect(pace.areResting(['a'])).toBe(false);
+      expect(pace.anybodyInMs()).toBeLessThanOrEqual(0);
+    });
+
+    it('goes on resting while it is told of nothing: somebody else may be told', () => {
+      const pace = aStream(0);
+      expect(pace.everybodyInMs()).toBeCloseTo(909, 0);
+    });
+
+    it('never rests longer for it', () => {
+      const pace = aStream(90);
+      expect(pace.everybodyInMs()).toBeCloseTo(9, 0);
+    });
   });
 });
