@@ -46,7 +46,10 @@ export class Dispatcher {
 
   /** Says that there are events (of these workspaces, where that is known). Costs nothing, may be called for every one of them. */
   wake(workspaceIds?: string[]): void {
-    if (workspaceIds && this.#pace.areResting(workspaceIds)) return this.#pace.hear();
+    if (workspaceIds && this.#pace.areResting(workspaceIds)) {
+      this.#pace.hear();
+      return;
+    }
     this.#woken = true;
     this.#wake();
   }
