@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Command } from 'commander';
 import ms, { type StringValue } from 'ms';
+import { counted } from '../ops/counted.ts';
 import type { SubscriberStatus } from '../ops/subscriber-status.ts';
 import { addOpsOptions, OPS_EXIT_CODES, type Ops, type OpsOptions, operating } from './ops.ts';
 import { CommandError, EXIT } from './output.ts';
@@ -58,5 +59,5 @@ async function untilDrained({ api, terminal, options }: Ops, asked: SubscriberSt
 
 function inWords({ drained, processes, backlog }: SubscriberStatus): string {
   const running = processes.reduce((sum, process) => sum + (process.running ?? 0), 0);
-  return drained ? `nothing of it runs, ${backlog} events wait.` : `but ${running} calls are still under way.`;
+  return drained ? `nothing of it runs. Its backlog: ${counted(backlog, 'event')}.` : `with ${counted(running, 'call')} still under way.`;
 }

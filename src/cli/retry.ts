@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { counted } from '../ops/counted.ts';
 import type { JobView } from '../ops/jobs.ts';
 import { follow } from './follow.ts';
 import { addLetterOptions, chosenLetters, type LetterOptions, paceOf } from './letters.ts';
@@ -68,7 +69,7 @@ export function discardCommand(program: Command): void {
       await confirm(ops, `Give up ${which} for good?`);
       const body = { ...chosen, reason: ops.options.reason };
       const answer = await ops.api.send<{ discarded: number }>('POST', '/v1/ops/dead_letters/discard', { body });
-      ops.terminal.out(ops.options.json ? JSON.stringify(answer.body) : `${answer.body.discarded} effects were given up.`);
+      ops.terminal.out(ops.options.json ? JSON.stringify(answer.body) : `Given up: ${counted(answer.body.discarded, 'effect')}.`);
     }),
   );
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import ms, { type StringValue } from 'ms';
+import { counted } from '../ops/counted.ts';
 import type { SubscriberStatus } from '../ops/subscriber-status.ts';
 import { addOpsOptions, OPS_EXIT_CODES, type Ops, type OpsOptions, operating } from './ops.ts';
 import { CommandError, EXIT, styled } from './output.ts';
@@ -48,7 +49,7 @@ export function resumeCommand(program: Command): void {
     operating<OpsOptions, [string]>(async (ops, name) => {
       const status = await ask(ops, 'POST', name, 'resume');
       const held = status.per_second === null ? '' : ` at up to ${status.per_second} events a second`;
-      tell(ops, status, () => `${name} goes on${held}; ${status.backlog} events have waited.`);
+      tell(ops, status, () => `${name} goes on${held}. Its backlog: ${counted(status.backlog, 'event')}.`);
     }),
   );
 }

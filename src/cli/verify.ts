@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { counted } from '../ops/counted.ts';
 import type { Balance } from '../ops/verify.ts';
 import { findUpFile, type Surroundings } from './address.ts';
 import { CommandError, duration, EXIT, processTerminal, reported, styled, type Terminal, table } from './output.ts';
@@ -97,7 +98,7 @@ export function showBalance(terminal: Terminal, { balanced, subscribers, missing
   const waiting =
     undispatched.count === 0
       ? 'Every event has been dispatched.'
-      : `${undispatched.count} events are committed and not dispatched; the oldest has waited ${age(undispatched.oldest_seconds)}.`;
+      : `Committed and not dispatched: ${counted(undispatched.count, 'event')}; the oldest has waited ${age(undispatched.oldest_seconds)}.`;
   const doubt = asked ? [] : ['What is at work could not be asked: all that is open counts as in flight.'];
   return [books, '', ...showMissing(terminal, missing), waiting, ...doubt, verdict(terminal, balanced)].join('\n');
 }

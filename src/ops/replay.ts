@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres';
+import { counted } from './counted.ts';
 import { forgiveEndpoints } from './forgive.ts';
 import type { Redispatched } from './redispatch.ts';
 import { cursorOf, type EventFilter, matching, placeOf, scan } from './scan.ts';
@@ -86,12 +87,10 @@ export interface ReplayPlan {
   webhooks_answered: number;
 }
 
-const number = new Intl.NumberFormat('en');
-
 /** A plan in a sentence. */
 export function explainPlan({ events, subscribers, webhooks_answered }: ReplayPlan, force: boolean): string {
-  const webhooks = `${number.format(webhooks_answered)} webhooks already answered 2xx: ${force ? 'sent again' : 'skipped'}`;
-  const known = `${number.format(events)} events, ${subscribers.length} subscribers`;
+  const webhooks = `${counted(webhooks_answered, 'webhook')} already answered 2xx: ${force ? 'sent again' : 'skipped'}`;
+  const known = `${counted(events, 'event')}, ${counted(subscribers.length, 'subscriber')}`;
   return webhooks_answered > 0 ? `${known}, ${webhooks}` : known;
 }
 

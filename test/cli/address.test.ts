@@ -94,7 +94,7 @@ test('a balance shows what is missing and what to do', () => {
   const balance = { balanced: false, subscribers: [audit], missing, undispatched: { count: 2, oldest_seconds: 3 }, asked: false };
   const text = showBalance(aTerminal(), balance);
   expect(text).toMatch(/audit +5 +3 +0 +1 +1 +1 min 5 s/);
-  expect(text).toMatch(/2 events are committed and not dispatched; the oldest has waited 3\.0 s/);
+  expect(text).toMatch(/Committed and not dispatched: 2 events; the oldest has waited 3\.0 s/);
   expect(text).toMatch(/audit +message\.created +e-1 +d-1 +1 min 5 s/);
   expect(text).toContain('could not be asked');
   expect(text).toContain('Not balanced');

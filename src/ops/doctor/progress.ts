@@ -1,4 +1,5 @@
 import { oldestUndispatched } from '../../outbox/ledger.ts';
+import { counted } from '../counted.ts';
 import { subscriberStatuses } from '../subscriber-status.ts';
 import { verifyLedger } from '../verify.ts';
 import { age, type Finding, fine, ill, type Patient } from './finding.ts';
@@ -24,8 +25,8 @@ export async function checkBacklogs(patient: Patient): Promise<Finding[]> {
   const all = await subscriberStatuses(patient);
   const late = all.filter((s) => s.state !== 'paused' && s.backlog_age_seconds > LATE);
   const total = all.reduce((sum, { backlog }) => sum + backlog, 0);
-  if (late.length === 0) return [fine('backlog', `${total} events wait for their effects, none for long`)];
-  const detail = late.map((s) => `${s.name}: ${s.backlog} events, the oldest of ${age(s.backlog_age_seconds)} ago`).join('; ');
+  if (late.length === 0) return [fine('backlog', `${counted(total, 'event')} on the way to their effects, none for long`)];
+  const detail = late.map((s) => `${s.name}: ${counted(s.backlog, 'event')}, the oldest of ${age(s.backlog_age_seconds)} ago`).join('; ');
   const remedy = late.map(({ name }) => `\`knockon scale ${name}\``).join(', ');
   return [ill('backlog', detail, `See whether it is failing (\`knockon subscribers\`, \`knockon failed\`) or too slow: ${remedy}.`)];
 }
