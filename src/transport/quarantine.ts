@@ -1,5 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
+/** Between the moments for which calls are turned away: at least so long, in ms; and the furthest of them, as another process may be free long before. */
+const APART = 250;
+const FURTHEST = 60_000;
+
 /**
  * One call at a time in a process, of those that a worker may have died of: the next worker it kills takes no other of them down with
  * it, so that only the culprit is counted dead time and again.
@@ -7,21 +11,27 @@ import { setTimeout as wait } from 'node:timers/promises';
 export class Quarantine {
   readonly #calmMs: number;
   #taken = false;
+  /** What the last call took, its wait included, in ms. */
+  #took: number;
+  /** The last moment that somebody was turned away for. */
+  #appointed = 0;
   readonly #turnedAway = new Set<Promise<void>>();
 
   /** @param calmMs how long a suspected call waits so that others, which were taken at the same moment, may be turned away first */
   constructor(calmMs = 100) {
     this.#calmMs = calmMs;
+    this.#took = 2 * calmMs;
   }
 
   /**
    * Makes the call if no other is being made, when those that were turned away until then are written down; else turns it away.
    *
-   * @param turnAway writes that it is made later
+   * @param turnAway writes that it is made later: in so many ms, when those that were turned away before it will have had their turn
    */
-  async admit(make: () => Promise<void>, turnAway: () => Promise<void>): Promise<void> {
-    if (this.#taken) return await this.#away(turnAway());
+  async admit(make: () => Promise<void>, turnAway: (inMs: number) => Promise<void>): Promise<void> {
+    if (this.#taken) return await this.#away(turnAway(this.#appoint()));
     this.#taken = true;
+    const began = performance.now();
     try {
       await wait(this.#calmMs);
       // Whoever turns up later is not waited for: where many are suspected, somebody always does.
@@ -29,7 +39,15 @@ export class Quarantine {
       await make();
     } finally {
       this.#taken = false;
+      this.#took = performance.now() - began;
     }
+  }
+
+  /** The next moment that nobody was turned away for yet: all at once they would be turned away time and again. */
+  #appoint(): number {
+    const now = performance.now();
+    this.#appointed = Math.min(Math.max(this.#appointed, now) + Math.max(APART, this.#took), now + FURTHEST);
+    return this.#appointed - now;
   }
 
   async #away(written: Promise<void>): Promise<void> {

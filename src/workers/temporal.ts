@@ -33,13 +33,13 @@ export async function connectWorker(config: Config, log: Logger): Promise<Native
 }
 
 /**
- * Calls that a worker may have died of are made one at a time, and what is turned away for it comes back within seconds. The
+ * Calls that a worker may have died of are made one at a time, and what is turned away for it comes back in its turn. The
  * server is told when one is begun, so that a worker's death is counted against no call that only waited.
  */
 function setApart(make: (call: EffectCall) => Promise<EffectAnswer>, quarantine: Quarantine): typeof make {
   return async (call) => {
     if (!call.suspect) return await make(call);
-    let answer: EffectAnswer = { done: 0, open: [], put_off: new Date(Date.now() + 1000 + Math.random() * 2000).toISOString() };
+    let answer: EffectAnswer = { done: 0, open: [] };
     const context = Context.current();
     context.heartbeat('not begun' satisfies NotBegun);
     const made = async () => {
@@ -47,7 +47,9 @@ function setApart(make: (call: EffectCall) => Promise<EffectAnswer>, quarantine:
       await wait(TOLD);
       answer = await make(call);
     };
-    await quarantine.admit(made, async () => {});
+    await quarantine.admit(made, async (inMs) => {
+      answer.put_off = new Date(Date.now() + inMs).toISOString();
+    });
     return answer;
   };
 }

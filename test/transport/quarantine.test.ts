@@ -59,3 +59,18 @@ it('makes its call though others turn up without end, each before the one before
   expect(before).toBeLessThan(ALL);
   await Promise.all(turnedAway);
 });
+
+it('turns each away for a moment of its own, as far from the one before as a call takes', async () => {
+  const quarantine = new Quarantine(40);
+  const took = () => new Promise<void>((resolve) => setTimeout(resolve, 300));
+  const never = () => Promise.reject(new Error('nobody else is there'));
+  await quarantine.admit(took, never);
+  const moments: number[] = [];
+  const appointed = async (inMs: number) => void moments.push(inMs);
+  const made = quarantine.admit(took, never);
+  await Promise.all(Array.from({ length: 400 }, () => quarantine.admit(took, appointed)));
+  await made;
+  const gaps = moments.slice(1, 100).map((inMs, i) => inMs - moments[i]!);
+  expect(Math.min(...gaps)).toBeGreaterThan(300);
+  expect(Math.max(...moments)).toBeLessThanOrEqual(60_000);
+});

@@ -45,8 +45,7 @@ export async function seeThrough(options: SeeThroughOptions, job: Job<CallJob>, 
     await options.inTransaction(({ db }) => noteBegun(db, job));
     await write(await made(options, suspect, signal, 1 + deaths));
   };
-  // Not all at the same moment again.
-  await options.quarantine.admit(make, () => write(putOff(suspect, 200 + Math.random() * 1300)));
+  await options.quarantine.admit(make, (inMs) => write(putOff(suspect, inMs)));
 }
 
 /** @throws ClaimLostError where it is another worker's by now */
