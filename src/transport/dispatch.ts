@@ -51,8 +51,8 @@ export interface EffectCall {
   alone: boolean;
 }
 
-/** A heartbeat's details while a suspected call waits for its turn: should the worker die now, this call is not to blame. */
-export type NotBegun = 'not begun';
+/** A heartbeat's details. Should the worker die of a suspected call that has not said that it is begun, that one is not to blame. */
+export type Beat = 'begun' | 'not begun';
 
 /**
  * What an effect answers for an event that is not done. `target` names one of several outside parties (an endpoint, a

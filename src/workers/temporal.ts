@@ -1,10 +1,10 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
+import { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { effectActivity } from '../activities/runtime/run-effect.ts';
 import type { Config } from '../config.ts';
-import type { EffectAnswer, EffectCall, NotBegun } from '../transport/dispatch.ts';
+import type { Beat, EffectAnswer, EffectCall } from '../transport/dispatch.ts';
 import { Quarantine } from '../transport/quarantine.ts';
 import { connectionOptions } from '../transport/temporal.ts';
 import type { Hosted } from './effects.ts';
@@ -32,19 +32,21 @@ export async function connectWorker(config: Config, log: Logger): Promise<Native
   return await patiently(`Temporal at ${address}`, connect, log);
 }
 
+/** Has the server know something of the call that is being made, before anything else happens. */
+type Tell = (beat: Beat) => Promise<void>;
+
 /**
- * Calls that a worker may have died of are made one at a time, and what is turned away for it comes back in its turn. The
- * server is told when one is begun, so that a worker's death is counted against no call that only waited.
+ * Calls that a worker may have died of are made one at a time, and what is turned away for it comes back in its turn. The server
+ * knows when one is begun, so that a worker's death is counted against no call that only waited.
  */
-function setApart(make: (call: EffectCall) => Promise<EffectAnswer>, quarantine: Quarantine): typeof make {
+function setApart(make: (call: EffectCall) => Promise<EffectAnswer>, quarantine: Quarantine, tell: Tell): typeof make {
   return async (call) => {
     if (!call.suspect) return await make(call);
+    // What a try before this one has said is not of this one.
+    if (Context.current().info.attempt > 1) await tell('not begun');
     let answer: EffectAnswer = { done: 0, open: [] };
-    const context = Context.current();
-    context.heartbeat('not begun' satisfies NotBegun);
     const made = async () => {
-      context.heartbeat();
-      await wait(TOLD);
+      await tell('begun');
       answer = await make(call);
     };
     await quarantine.admit(made, async (inMs) => {
@@ -54,17 +56,17 @@ function setApart(make: (call: EffectCall) => Promise<EffectAnswer>, quarantine:
   };
 }
 
-/** How long it takes until the server knows of a heartbeat, in ms. */
-const TOLD = 500;
-
-/** How long a suspected call waits until what came with it has been turned away, and the server knows, in ms. */
-const CALM = 1000;
+/** How long a suspected call waits until what came with it has been turned away, in ms. */
+const CALM = 250;
 
 /** Hosts effects as activities, a Temporal worker each. */
 export async function host({ config, database, effects, locks, presence, log, started }: Hosted): Promise<{ ended: Promise<void> }> {
   installRuntime(log);
   const connection = started.add(await connectWorker(config, log), (c) => c.close());
   const quarantine = new Quarantine(CALM);
+  const { activity } = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
+  // The worker's own heartbeats are sent some time later.
+  const tell: Tell = (beat) => activity.heartbeat(Context.current().info.taskToken, beat);
   const workers = await Promise.all(
     effects.map((effect) => {
       const concurrency = effect.concurrency ?? config.KNOCKON_CONCURRENCY;
@@ -74,14 +76,16 @@ export async function host({ config, database, effects, locks, presence, log, st
         identity: presence.identity,
         taskQueue: effect.task_queue,
         activities: {
-          [effect.name]: presence.counting(effect.name, concurrency, setApart(effectActivity(effect, database.db, locks), quarantine)),
+          [effect.name]: presence.counting(
+            effect.name,
+            concurrency,
+            setApart(effectActivity(effect, database.db, locks), quarantine, tell),
+          ),
         },
         shutdownGraceTime: config.KNOCKON_SHUTDOWN,
         maxConcurrentActivityTaskExecutions: concurrency,
         // The server's, for the queue: however many workers there are.
         maxTaskQueueActivitiesPerSecond: effect.limit?.perSecond,
-        // By itself the SDK keeps back most of them: 12 s of the 15 after which a worker counts as dead.
-        maxHeartbeatThrottleInterval: TOLD / 2,
         activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
       });
     }),

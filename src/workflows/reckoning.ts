@@ -1,5 +1,5 @@
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
-import type { Dispatch, NotBegun } from '../transport/dispatch.ts';
+import type { Dispatch } from '../transport/dispatch.ts';
 import { TIMED_OUT } from '../transport/selection.ts';
 
 /** How many events were buried, and why the first of them. */
@@ -20,10 +20,10 @@ export function killsWorkers(error: unknown): boolean {
   return error.cause instanceof TimeoutFailure && error.cause.timeoutType === 'HEARTBEAT';
 }
 
-/** Whether the worker that died had only taken the call and not begun it. */
-export function hadNotBegun(error: unknown): boolean {
+/** The last that was heard of a call whose worker died. */
+export function lastBeat(error: unknown): unknown {
   const cause = error instanceof ActivityFailure ? error.cause : undefined;
-  return cause instanceof TimeoutFailure && cause.lastHeartbeatDetails === ('not begun' satisfies NotBegun);
+  return cause instanceof TimeoutFailure ? cause.lastHeartbeatDetails : undefined;
 }
 
 /** Why an activity failed for good: a short cause that groups alike failures, and a sentence. */

@@ -1,8 +1,8 @@
-import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
-import type { Dispatch, EffectAnswer, OpenOutcome, Selection, SubscriberSpec } from '../transport/dispatch.ts';
+import { CancellationScope, isCancellation, patched, sleep } from '@temporalio/workflow';
+import type { Beat, Dispatch, EffectAnswer, OpenOutcome, Selection, SubscriberSpec } from '../transport/dispatch.ts';
 import { count, halves, sortOut } from '../transport/selection.ts';
 import { type About, bury, callEffect } from './calls.ts';
-import { type Dead, explainFailure, hadNotBegun, killsWorkers, noneDead, sum } from './reckoning.ts';
+import { type Dead, explainFailure, killsWorkers, lastBeat, noneDead, sum } from './reckoning.ts';
 import type { Slots } from './slots.ts';
 
 /** One dispatch's way to one subscriber. */
@@ -45,7 +45,7 @@ async function settle(leg: Leg, events: Selection, about: About = {}): Promise<D
 
 async function afterFailure(leg: Leg, events: Selection, { target, tried = 0, deaths = 0 }: About, error: unknown): Promise<Dead> {
   const isDeadly = killsWorkers(error);
-  if (isDeadly && hadNotBegun(error)) return await after(leg, leg.subscriber.retry.initial_ms, events, { target, tried, deaths });
+  if (isDeadly && isBystander(error, deaths)) return await after(leg, leg.subscriber.retry.initial_ms, events, { target, tried, deaths });
   if (count(events) > 1) {
     const suspects = isDeadly ? { deaths: 1 } : {};
     return sum(await Promise.all(halves(events).map((half) => settle(leg, half, suspects))));
@@ -54,6 +54,12 @@ async function afterFailure(leg: Leg, events: Selection, { target, tried = 0, de
   if (isDeadly && deaths + 1 < DEATHS && tried + 1 !== attempts)
     return await after(leg, initial_ms, events, { target, tried: tried + 1, deaths: deaths + 1 });
   return await giveUp(leg, events, { ...explainFailure(error), target });
+}
+
+/** Whether the worker had only taken a suspected call. Of others it is not told: they are suspected from then on. */
+function isBystander(error: unknown, deaths: number): boolean {
+  if (patched('begun-is-told')) return deaths > 0 && lastBeat(error) !== ('begun' satisfies Beat);
+  return lastBeat(error) === ('not begun' satisfies Beat);
 }
 
 async function followUp(leg: Leg, open: OpenOutcome[]): Promise<Dead> {

@@ -2,7 +2,7 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import { crashPoint } from '../../crash-points.ts';
 import type { Database } from '../../db/client.ts';
 import { isDatabaseAway } from '../../db/errors.ts';
-import { type EffectAnswer, type EffectCall, FAILURE, type OpenOutcome } from '../../transport/dispatch.ts';
+import { type Beat, type EffectAnswer, type EffectCall, FAILURE, type OpenOutcome } from '../../transport/dispatch.ts';
 import { bounded } from './bounded.ts';
 import type { DatabaseEffect, Effect, OutsideEffect } from './effect.ts';
 import { FencedOffError, type Locks, LocksAwayError } from './locks/lock.ts';
@@ -15,7 +15,7 @@ type Db = Database['db'];
 /** An effect as Temporal calls it: the activity. */
 export function effectActivity(effect: Effect, db: Db, locks: Locks = postgresLocks(db)): (call: EffectCall) => Promise<EffectAnswer> {
   return async (call) => {
-    const heart = setInterval(() => Context.current().heartbeat(), 3000);
+    const heart = setInterval(() => Context.current().heartbeat('begun' satisfies Beat), 3000);
     try {
       const { info, cancellationSignal } = Context.current();
       return await answer(effect, db, call, cancellationSignal, { locks, attempt: info.attempt });
