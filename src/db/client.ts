@@ -2,6 +2,7 @@ import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import { knowArrays } from './arrays.ts';
 import { endWhenCut } from './cut.ts';
+import { prepareRecurring } from './prepared.ts';
 import * as schema from './schema/index.ts';
 
 type Drizzle = PostgresJsDatabase<typeof schema>;
@@ -34,7 +35,8 @@ export function connectDatabase(url: string, options: { connections?: number; na
     connection: { application_name: options.name ?? 'knockon' },
   };
   // Two clients: drizzle() changes the parsers of the one it is given.
-  const db = endWhenCut(knowArrays(postgres(url, { ...common, max: options.connections ?? 8 })));
+  const custom = { ...common, connection: { ...common.connection, plan_cache_mode: 'force_custom_plan' } };
+  const db = endWhenCut(prepareRecurring(knowArrays(postgres(url, { ...custom, max: options.connections ?? 8 }))));
   const sql = endWhenCut(knowArrays(postgres(url, { ...common, max: 4 })));
   return {
     db: drizzle({ client: db, schema }),

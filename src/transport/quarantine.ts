@@ -59,3 +59,22 @@ export class Quarantine {
     }
   }
 }
+
+/**
+ * A process' quarantines: one for effects that change our database, one for those that call the outside. Whoever doesn't answer there
+ * would hold up the others for as long as a call may take.
+ */
+export class Quarantines {
+  readonly #database: Quarantine;
+  readonly #outside: Quarantine;
+
+  constructor(calmMs?: number) {
+    this.#database = new Quarantine(calmMs);
+    this.#outside = new Quarantine(calmMs);
+  }
+
+  /** @param effect has a `transact`, or calls the outside */
+  of(effect: object): Quarantine {
+    return 'transact' in effect ? this.#database : this.#outside;
+  }
+}

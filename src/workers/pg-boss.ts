@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import { fromDrizzle, type PgBoss } from 'pg-boss';
 import { recordDeadLetters } from '../activities/runtime/dead-letters.ts';
 import type { Effect } from '../activities/runtime/effect.ts';
+import { EventReader } from '../activities/runtime/event-reader.ts';
 import { answer } from '../activities/runtime/run-effect.ts';
 import { isDatabaseAway } from '../db/errors.ts';
 import { createBoss, ensureQueues } from '../transport/pg-boss/boss.ts';
@@ -9,7 +10,7 @@ import { listenForCalls } from '../transport/pg-boss/call-queue.ts';
 import { Consumer } from '../transport/pg-boss/consumer.ts';
 import { type SeeThroughOptions, seeThrough } from '../transport/pg-boss/see-through.ts';
 import { turnsOf } from '../transport/pg-boss/turns.ts';
-import { Quarantine } from '../transport/quarantine.ts';
+import { Quarantines } from '../transport/quarantine.ts';
 import type { Hosted } from './effects.ts';
 import { Heed } from './heed.ts';
 
@@ -30,8 +31,8 @@ export async function host(hosting: Hosted): Promise<{ ended: Promise<void> }> {
   await boss.start({ attempts: START_ATTEMPTS });
   const queues = effects.map((effect) => effect.task_queue);
   await ensureQueues(boss, queues);
-  const quarantine = new Quarantine();
-  for (const effect of effects) consumers.set(effect.task_queue, consumerOf(effect, boss, quarantine, heed, hosting));
+  const shared = { boss, heed, quarantines: new Quarantines(), reader: new EventReader(database.db, effects.length) };
+  for (const effect of effects) consumers.set(effect.task_queue, consumerOf(effect, shared, hosting));
   await listenForCalls(database.sql, (queue) => {
     for (const [name, consumer] of consumers) if (queue === undefined || queue === name) consumer.wake();
   });
@@ -45,15 +46,23 @@ export async function host(hosting: Hosted): Promise<{ ended: Promise<void> }> {
   return { ended };
 }
 
-function consumerOf(effect: Effect, boss: PgBoss, quarantine: Quarantine, heed: Heed, hosting: Hosted): Consumer {
+/** What the effects of a process have in common. */
+interface Shared {
+  boss: PgBoss;
+  heed: Heed;
+  quarantines: Quarantines;
+  reader: EventReader;
+}
+
+function consumerOf(effect: Effect, { boss, heed, quarantines, reader }: Shared, hosting: Hosted): Consumer {
   const { config, database, locks, presence, log } = hosting;
   const slots = effect.concurrency ?? config.KNOCKON_CONCURRENCY;
   const call = (...[call, signal, attempt]: Parameters<SeeThroughOptions['call']>) =>
-    answer(effect, database.db, call, signal, { locks, attempt });
+    answer(effect, database.db, call, signal, { locks, reader, attempt });
   const options: SeeThroughOptions = {
     boss,
     call: presence.counting(effect.name, slots, call),
-    quarantine,
+    quarantine: quarantines.of(effect),
     inTransaction: (run) =>
       database.db.transaction((tx) => run({ db: fromDrizzle(tx, sql), recordDeadLetters: (letters) => recordDeadLetters(tx, letters) })),
   };

@@ -2,10 +2,11 @@ import { Context } from '@temporalio/activity';
 import { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { EventReader } from '../activities/runtime/event-reader.ts';
 import { effectActivity } from '../activities/runtime/run-effect.ts';
 import type { Config } from '../config.ts';
 import type { Beat, EffectAnswer, EffectCall } from '../transport/dispatch.ts';
-import { Quarantine } from '../transport/quarantine.ts';
+import { type Quarantine, Quarantines } from '../transport/quarantine.ts';
 import { connectionOptions } from '../transport/temporal.ts';
 import type { Hosted } from './effects.ts';
 import { patiently, temporalOf } from './process.ts';
@@ -63,7 +64,8 @@ const CALM = 250;
 export async function host({ config, database, effects, locks, presence, log, started }: Hosted): Promise<{ ended: Promise<void> }> {
   installRuntime(log);
   const connection = started.add(await connectWorker(config, log), (c) => c.close());
-  const quarantine = new Quarantine(CALM);
+  const shared = { locks, reader: new EventReader(database.db, effects.length) };
+  const quarantines = new Quarantines(CALM);
   const { activity } = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
   // The worker's own heartbeats are sent some time later.
   const tell: Tell = (beat) => activity.heartbeat(Context.current().info.taskToken, beat);
@@ -79,7 +81,7 @@ export async function host({ config, database, effects, locks, presence, log, st
           [effect.name]: presence.counting(
             effect.name,
             concurrency,
-            setApart(effectActivity(effect, database.db, locks), quarantine, tell),
+            setApart(effectActivity(effect, database.db, shared), quarantines.of(effect), tell),
           ),
         },
         shutdownGraceTime: config.KNOCKON_SHUTDOWN,

@@ -56,7 +56,10 @@ export interface OutsideCall {
 
 /** An effect that changes our database and nothing else: happens exactly once. */
 export interface DatabaseEffect extends Options {
-  /** Runs in the transaction that holds the receipts: what it writes and the receipts are kept together or not at all. */
+  /**
+   * Runs in the transaction that holds the receipts: what it writes and the receipts are kept together or not at all. The events are
+   * frozen, as the effects of a process share them.
+   */
   transact(tx: Transaction, events: DomainEvent[]): Promise<Answer | void>;
 }
 

@@ -1,6 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
-import type { DomainEvent } from '../../events/index.ts';
 import type { OpenOutcome, Selection } from '../../transport/dispatch.ts';
 
 type Queryable = Database['db'] | Transaction;
@@ -33,11 +32,11 @@ export const eventColumns = sql`e.id, e.type, e.version, e.workspace_id, e.chann
   to_char(e.timestamp at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as timestamp, e.payload`;
 
 /**
- * Writes the receipts of those events that have none (or, where the dispatch does them again, an older one), and returns these events in the order of their channels and seqs.
+ * Writes the receipts of those events that have none (or, where the dispatch does them again, an older one), and returns the ids of these.
  * Another transaction that is writing the same receipts is waited for: of two calls for an event one gets it.
  */
-export async function claimReceipts(tx: Transaction, claim: Claim): Promise<DomainEvent[]> {
-  const rows = await tx.execute(sql`
+export async function claimReceipts(tx: Transaction, claim: Claim): Promise<Set<string>> {
+  const rows = await tx.execute<{ event_id: string }>(sql`
     with chosen as (${chosen(claim)}), fresh as (
       insert into receipts (event_id, subscriber) select event_id, ${claim.subscriber} from chosen order by event_id
       on conflict do nothing returning event_id
@@ -49,8 +48,8 @@ export async function claimReceipts(tx: Transaction, claim: Claim): Promise<Doma
     ), revived as (
       delete from dead_letters d using mine f where d.event_id = f.event_id and d.subscriber = ${claim.subscriber}
     )
-    select ${eventColumns} from events e join mine f on f.event_id = e.id order by e.channel_id, e.seq, e.id`);
-  return rows as unknown as DomainEvent[];
+    select event_id from mine`);
+  return new Set(rows.map((row) => row.event_id));
 }
 
 /** Takes back the receipts of events that turned out not to be done; where they are done again, they were done once. */
@@ -67,14 +66,10 @@ export async function withdrawReceipts(
     delete from receipts where ${those} and not exists (select from again)`);
 }
 
-/** The events that have no receipt yet, in the order of their channels and seqs. */
-export async function openEvents(db: Queryable, claim: Claim): Promise<DomainEvent[]> {
-  const rows = await db.execute(sql`
-    with chosen as (${chosen(claim)})
-    select ${eventColumns} from events e join chosen c on c.event_id = e.id
-    where not ${isDone(claim)}
-    order by e.channel_id, e.seq, e.id`);
-  return rows as unknown as DomainEvent[];
+/** The ids of the events that have no receipt yet. */
+export async function openEvents(db: Queryable, claim: Claim): Promise<Set<string>> {
+  const rows = await db.execute<{ event_id: string }>(sql`select event_id from (${chosen(claim)}) c where not ${isDone(claim)}`);
+  return new Set(rows.map((row) => row.event_id));
 }
 
 /** Writes receipts; the dead letters of these events are answered by them. */

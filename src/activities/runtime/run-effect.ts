@@ -5,6 +5,7 @@ import { isDatabaseAway } from '../../db/errors.ts';
 import { type Beat, type EffectAnswer, type EffectCall, FAILURE, type OpenOutcome } from '../../transport/dispatch.ts';
 import { bounded } from './bounded.ts';
 import type { DatabaseEffect, Effect, OutsideEffect } from './effect.ts';
+import { EventReader } from './event-reader.ts';
 import { FencedOffError, type Locks, LocksAwayError } from './locks/lock.ts';
 import { postgresLocks } from './locks/postgres.ts';
 import { callInOrder } from './ordering/ordered-call.ts';
@@ -13,12 +14,16 @@ import { claimReceipts, openEvents, recordAttempts, recordFailure, settleTarget,
 type Db = Database['db'];
 
 /** An effect as Temporal calls it: the activity. */
-export function effectActivity(effect: Effect, db: Db, locks: Locks = postgresLocks(db)): (call: EffectCall) => Promise<EffectAnswer> {
+export function effectActivity(
+  effect: Effect,
+  db: Db,
+  shared: Pick<Trying, 'locks' | 'reader'> = {},
+): (call: EffectCall) => Promise<EffectAnswer> {
   return async (call) => {
     const heart = setInterval(() => Context.current().heartbeat('begun' satisfies Beat), 3000);
     try {
       const { info, cancellationSignal } = Context.current();
-      return await answer(effect, db, call, cancellationSignal, { locks, attempt: info.attempt });
+      return await answer(effect, db, call, cancellationSignal, { ...shared, attempt: info.attempt });
     } finally {
       clearInterval(heart);
     }
@@ -28,6 +33,8 @@ export function effectActivity(effect: Effect, db: Db, locks: Locks = postgresLo
 interface Trying {
   /** Of ordered effects; by default Postgres' own, which exclude each other in every process. */
   locks?: Locks;
+  /** Of the effects in this process, so that they read events once. */
+  reader?: EventReader;
   /** Which try of this very call it is, from 1 (default): a call that is made again may have killed its worker. */
   attempt?: number;
 }
@@ -54,9 +61,9 @@ export async function answer(effect: Effect, db: Db, call: EffectCall, signal: A
 }
 
 async function run(effect: Effect, db: Db, call: EffectCall, signal: AbortSignal, trying: Trying): Promise<EffectAnswer> {
-  const { locks = postgresLocks(db), attempt = 1 } = trying;
+  const { locks = postgresLocks(db), reader = new EventReader(db), attempt = 1 } = trying;
   if (effect.ordering !== 'none') return await callInOrder(effect, { db, locks, signal, attempt }, call);
-  return await ('transact' in effect ? inTransaction(effect, db, call) : outside(effect, db, call, signal));
+  return await ('transact' in effect ? inTransaction(effect, db, call, reader) : outside(effect, db, call, { signal, reader }));
 }
 
 async function tried(db: Db, call: EffectCall, run: () => Promise<EffectAnswer>): Promise<EffectAnswer> {
@@ -76,9 +83,17 @@ async function tried(db: Db, call: EffectCall, run: () => Promise<EffectAnswer>)
 }
 
 /** The receipts and what the effect writes are kept together or not at all. */
-async function inTransaction(effect: Effect & Pick<DatabaseEffect, 'transact'>, db: Db, call: EffectCall): Promise<EffectAnswer> {
+async function inTransaction(
+  effect: Effect & Pick<DatabaseEffect, 'transact'>,
+  db: Db,
+  call: EffectCall,
+  reader: EventReader,
+): Promise<EffectAnswer> {
+  // Before the transaction has a connection: where all are taken, it gets one sooner than whoever waits for it here.
+  const reading = reader.read(call);
   return await db.transaction(async (tx) => {
-    const events = await claimReceipts(tx, call);
+    const mine = await claimReceipts(tx, call);
+    const events = (await reading).filter((event) => mine.has(event.id));
     if (events.length === 0) return { done: 0, open: [] };
     const open = (await effect.transact(tx, events)) ?? [];
     if (open.length > 0) {
@@ -95,10 +110,11 @@ async function outside(
   effect: Effect & Pick<OutsideEffect, 'perform'>,
   db: Db,
   call: EffectCall,
-  signal: AbortSignal,
+  { signal, reader }: { signal: AbortSignal; reader: EventReader },
 ): Promise<EffectAnswer> {
   const { target } = call;
-  const events = await openEvents(db, call);
+  const [all, stillOpen] = await Promise.all([reader.read(call), openEvents(db, call)]);
+  const events = all.filter((event) => stillOpen.has(event.id));
   if (events.length === 0) return { done: 0, open: [] };
   const open = (await effect.perform(events, { db, target, signal })) ?? [];
   crashPoint('in-effect');

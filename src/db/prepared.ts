@@ -1,0 +1,43 @@
+import type { Sql, TransactionSql } from 'postgres';
+
+/** Most texts that are prepared in a process' life. Each costs every connection some memory, and texts can vary without end. */
+const MOST = 300;
+
+/**
+ * Has a client prepare what drizzle gives it, from the second time on. Left to itself each statement is parsed anew and takes a round
+ * trip more, for the types of its parameters. Plans are made anew all the same (`plan_cache_mode`): one of when a table was
+ * empty would read it as a whole for ever.
+ */
+export function prepareRecurring(client: Sql): Sql {
+  const seen = new Set<string>();
+  const recurring = new Set<string>();
+
+  function recurs(text: string): boolean {
+    if (recurring.has(text)) return true;
+    if (recurring.size === MOST) return false;
+    if (seen.size === 2 * MOST) seen.clear();
+    if (seen.delete(text)) return Boolean(recurring.add(text));
+    seen.add(text);
+    return false;
+  }
+
+  function preparing<T extends Sql | TransactionSql>(sql: T): T {
+    const unsafe = sql.unsafe as (...args: unknown[]) => unknown;
+    const prepared = (text: string, args: unknown[] = [], options: object = {}) =>
+      unsafe(text, args, args.length > 0 && recurs(text) ? { ...options, prepare: true } : options);
+    return Object.assign(sql, { unsafe: prepared, ...nested(sql, 'begin'), ...nested(sql, 'savepoint') });
+  }
+
+  /** The statements of a transaction come by a client of its own. */
+  function nested(sql: Sql | TransactionSql, name: 'begin' | 'savepoint') {
+    const open = (sql as unknown as Record<string, unknown>)[name];
+    if (typeof open !== 'function') return {};
+    const opened = (...args: unknown[]) => {
+      const work = args.pop() as (tx: TransactionSql) => unknown;
+      return Reflect.apply(open, sql, [...args, (tx: TransactionSql) => work(preparing(tx))]) as unknown;
+    };
+    return { [name]: opened };
+  }
+
+  return preparing(client);
+}
