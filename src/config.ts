@@ -109,7 +109,7 @@ const schema = z.object({
   /** Whether the API process dispatches too; `off` where `knockon relay` runs by itself. */
   KNOCKON_DISPATCHER: z.enum(['on', 'off'], { message: 'wants "on" or "off"' }).default('on'),
   /** Most events a dispatch. */
-  KNOCKON_DISPATCH_SIZE: whole(1000, 1, 2000),
+  KNOCKON_DISPATCH_SIZE: whole(2000, 1, 2000),
   /** Calls of one effect that run at once in one worker process. */
   KNOCKON_CONCURRENCY: whole(8, 1, 1000),
   /** /readyz fails once an event has waited for its dispatch, or an effect has been missing, for so long. */

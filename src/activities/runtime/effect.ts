@@ -18,7 +18,7 @@ interface Options {
   retry?: { attempts?: number; initial?: StringValue; max?: StringValue; backoff?: number };
   /** Longest one call may take (default 30 s). A call that takes longer is given up and made again. */
   timeout?: StringValue;
-  /** Most events a call (default 1000). */
+  /** Most events a call (default 2000, and no more). */
   batch?: number;
   /**
    * Most calls a second, of all workers together (a call has up to `batch` events: set that to 1 where each event counts). What is beyond
@@ -87,7 +87,7 @@ export type Effect = (Pick<DatabaseEffect, 'transact'> | Pick<OutsideEffect, 'pe
 
 /** Declares an effect. @throws TypeError where an option can't be meant */
 export function defineEffect(options: DatabaseEffect | OutsideEffect): Effect {
-  const { name, on, batch = 1000, timeout = '30s', ordering = 'none', onPoison = 'block', retry = {}, ...rest } = options;
+  const { name, on, batch = 2000, timeout = '30s', ordering = 'none', onPoison = 'block', retry = {}, ...rest } = options;
   const refuse = (what: string): never => {
     throw new TypeError(`effect "${name}": ${what}`);
   };
