@@ -32,11 +32,12 @@ export const eventColumns = sql`e.id, e.type, e.version, e.workspace_id, e.chann
   to_char(e.timestamp at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as timestamp, e.payload`;
 
 /**
- * Writes the receipts of those events that have none (or, where the dispatch does them again, an older one), and returns the ids of these.
- * Another transaction that is writing the same receipts is waited for: of two calls for an event one gets it.
+ * Writes the receipts of those events that have none (or, where the dispatch does them again, an older one), and returns the ids of
+ * these; undefined where that is all of them, as it nearly always is. Another transaction that is writing the same receipts is
+ * waited for: of two calls for an event one gets it.
  */
-export async function claimReceipts(tx: Transaction, claim: Claim): Promise<Set<string>> {
-  const rows = await tx.execute<{ event_id: string }>(sql`
+export async function claimReceipts(tx: Transaction, claim: Claim): Promise<Set<string> | undefined> {
+  const [row] = await tx.execute<{ some: string[] | null }>(sql`
     with chosen as (${chosen(claim)}), fresh as (
       insert into receipts (event_id, subscriber) select event_id, ${claim.subscriber} from chosen order by event_id
       on conflict do nothing returning event_id
@@ -48,8 +49,8 @@ export async function claimReceipts(tx: Transaction, claim: Claim): Promise<Set<
     ), revived as (
       delete from dead_letters d using mine f where d.event_id = f.event_id and d.subscriber = ${claim.subscriber}
     )
-    select event_id from mine`);
-  return new Set(rows.map((row) => row.event_id));
+    select case when count(*) < (select count(*) from chosen) then coalesce(array_agg(event_id), '{}') end as some from mine`);
+  return row?.some ? new Set(row.some) : undefined;
 }
 
 /** Takes back the receipts of events that turned out not to be done; where they are done again, they were done once. */

@@ -93,7 +93,7 @@ async function inTransaction(
   const reading = reader.read(call);
   return await db.transaction(async (tx) => {
     const mine = await claimReceipts(tx, call);
-    const events = (await reading).filter((event) => mine.has(event.id));
+    const events = (await reading).filter((event) => mine?.has(event.id) ?? true);
     if (events.length === 0) return { done: 0, open: [] };
     const open = (await effect.transact(tx, events)) ?? [];
     if (open.length > 0) {
