@@ -3,7 +3,7 @@ import { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { EventReader } from '../activities/runtime/event-reader.ts';
-import { effectActivity } from '../activities/runtime/run-effect.ts';
+import { effectActivity, HEARTBEAT } from '../activities/runtime/run-effect.ts';
 import type { Config } from '../config.ts';
 import type { Beat, EffectAnswer, EffectCall } from '../transport/dispatch.ts';
 import { type Quarantine, Quarantines } from '../transport/quarantine.ts';
@@ -88,6 +88,8 @@ export async function host({ config, database, effects, locks, presence, log, st
         maxConcurrentActivityTaskExecutions: concurrency,
         // The server's, for the queue: however many workers there are.
         maxTaskQueueActivitiesPerSecond: effect.limit?.perSecond,
+        // By itself the SDK keeps back most of them: 12 s of the 15 after which a worker counts as dead.
+        maxHeartbeatThrottleInterval: HEARTBEAT,
         activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
       });
     }),

@@ -13,6 +13,9 @@ import { claimReceipts, openEvents, recordAttempts, recordFailure, settleTarget,
 
 type Db = Database['db'];
 
+/** How often it is said of a call that it is under way, in ms. Its worker counts as dead after 15 s of silence. */
+export const HEARTBEAT = 3000;
+
 /** An effect as Temporal calls it: the activity. */
 export function effectActivity(
   effect: Effect,
@@ -20,7 +23,7 @@ export function effectActivity(
   shared: Pick<Trying, 'locks' | 'reader'> = {},
 ): (call: EffectCall) => Promise<EffectAnswer> {
   return async (call) => {
-    const heart = setInterval(() => Context.current().heartbeat('begun' satisfies Beat), 3000);
+    const heart = setInterval(() => Context.current().heartbeat('begun' satisfies Beat), HEARTBEAT);
     try {
       const { info, cancellationSignal } = Context.current();
       return await answer(effect, db, call, cancellationSignal, { ...shared, attempt: info.attempt });
