@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import { bigint, index, jsonb, pgTable, smallint, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { moment } from './columns.ts';
 
@@ -15,5 +16,11 @@ export const events = pgTable(
     timestamp: moment().notNull(),
     payload: jsonb().$type<Record<string, unknown>>().notNull(),
   },
-  (t) => [index().on(t.workspace_id, t.id), unique().on(t.channel_id, t.seq), index().on(t.message_id, t.id)],
+  (t) => [
+    index().on(t.workspace_id, t.id),
+    unique().on(t.channel_id, t.seq),
+    index().on(t.message_id, t.id),
+    // What is rare is found without reading what is common; that has no index more to write.
+    index('events_uncommon').on(t.type, t.id).where(sql`type <> 'message.created'`),
+  ],
 );

@@ -1,0 +1,1 @@
+CREATE INDEX "events_uncommon" ON "events" USING btree ("type","id") WHERE type <> 'message.created';
