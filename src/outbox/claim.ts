@@ -45,18 +45,17 @@ export async function claim(sql: Sql, size: number, resting: string[] = []): Pro
     ), turns as (
       select workspace_id from waiting where workspace_id <> all(${resting}::uuid[])
     ), fair as (
-      select event_id from turns t cross join lateral (
-        select event_id from outbox where dispatch_id is null and workspace_id = t.workspace_id
+      select share.* from turns t cross join lateral (
+        select event_id, type, workspace_id, channel_id from outbox where dispatch_id is null and workspace_id = t.workspace_id
         order by event_id limit (select ceil(${half}::float8 / count(*)) from turns) for update skip locked
       ) share
     ), oldest as (
-      select event_id from outbox where dispatch_id is null and ${resting.length === 0} and exists (select from subscribers)
+      select event_id, type, workspace_id, channel_id from outbox
+      where dispatch_id is null and ${resting.length === 0} and exists (select from subscribers)
       order by event_id limit ${size} for update skip locked
-    ), chosen as (
-      select event_id from (select event_id, 1 as turn from fair union all select event_id, 2 from oldest) as candidates
-      group by event_id order by min(turn), event_id limit ${size}
     ), picked as (
-      select event_id, type, workspace_id, channel_id from outbox where event_id in (select event_id from chosen) and dispatch_id is null
+      select event_id, type, workspace_id, channel_id from (select *, 1 as turn from fair union all select *, 2 from oldest) as candidates
+      group by event_id, type, workspace_id, channel_id order by min(turn), event_id limit ${size}
     ), groups as (
       select uuidv7() as id, type, count(*)::int as size,
         array(select name from subscribers where event_types && array[picked.type, '*'] order by name) as names,
