@@ -67,7 +67,9 @@ describeInBrowser('the pages of the console', () => {
     await signIn(page, api.url, OPERATOR);
     for (const place of places) {
       await visit(page, place);
-      if (place !== '/console/journey') expect(await page.locator('.empty').count(), place).toBe(0);
+      // What is live may still be as it was before there was anything.
+      if (place !== '/console/journey')
+        await expect.poll(() => page.locator('.empty').count(), { message: place, timeout: 10_000 }).toBe(0);
     }
     await visit(page, `/console/journey/${message.id}`);
     await page.getByText('What the event says').click();
