@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import postgres, { type Sql } from 'postgres';
 import type { UpFile } from '../../src/local/up-file.ts';
 import { until } from './until.ts';
@@ -49,7 +50,8 @@ export class Stage {
   async cleanUp(): Promise<void> {
     for (const undo of this.#undo.splice(0).reverse()) {
       try {
-        await undo();
+        // What the product is at may stand in the way for a moment: locks, a restart.
+        await undone(undo, 3);
       } catch (error) {
         this.tell(`could not be undone: ${error instanceof Error ? error.message : error}`);
       }
@@ -89,5 +91,15 @@ export class Stage {
   /** Until that holds. @throws after two minutes, naming what was waited for */
   until(what: string, holds: () => Promise<boolean>): Promise<void> {
     return until(what, holds);
+  }
+}
+
+async function undone(undo: () => unknown, tries: number): Promise<void> {
+  try {
+    await undo();
+  } catch (error) {
+    if (tries === 1) throw error;
+    await wait(1000);
+    await undone(undo, tries - 1);
   }
 }
