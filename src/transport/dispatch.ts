@@ -45,7 +45,7 @@ export interface EffectCall {
   events: Selection;
   /** Set when one outside party of one event is tried again. */
   target?: string;
-  /** Set where a worker has died while it was at these events: such calls are made one at a time. */
+  /** Set where a worker has died while it was at these events: such calls are made one at a time, and say `begun` in a heartbeat first. */
   suspect?: boolean;
   /** True for a call about a single event: "retry" is then thrown, so that Temporal's own retry policy applies. */
   alone: boolean;

@@ -1,7 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
-/** Between the moments for which calls are turned away: at least so long, in ms; and the furthest of them, as another process may be free long before. */
+/** Least time between two moments for which calls are turned away, in ms. */
 const APART = 250;
+
+/** The furthest of these moments, in ms: another process may be free long before. */
 const FURTHEST = 60_000;
 
 /**

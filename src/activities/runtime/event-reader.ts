@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import type { Database, Transaction } from '../../db/client.ts';
+import type { Database } from '../../db/client.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import { type Claim, chosen, eventColumns } from './receipts.ts';
 
@@ -13,12 +13,12 @@ const KEPT = 2000;
  * events share what is read, so they get them frozen; the log never changes.
  */
 export class EventReader {
-  readonly #db: Database['db'] | Transaction;
+  readonly #db: Database['db'];
   readonly #sharers: number;
   readonly #kept = new Map<string, { events: Promise<DomainEvent[]>; left: number }>();
 
   /** @param sharers effects of this process: after so many calls for the same events nobody else is expected */
-  constructor(db: Database['db'] | Transaction, sharers = 1) {
+  constructor(db: Database['db'], sharers = 1) {
     this.#db = db;
     this.#sharers = sharers;
   }
