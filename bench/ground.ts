@@ -16,7 +16,13 @@ export interface Ground {
 }
 
 /** What `npm start` runs with is sized for a laptop's idle hours; here every contestant has a server's memory, and the same. */
-const settings = { shared_buffers: '256MB', max_connections: '300', max_wal_size: '4GB' };
+const settings = {
+  shared_buffers: '256MB',
+  max_connections: '300',
+  max_wal_size: '4GB',
+  // When an effect was there for all to see is asked afterwards, so that nobody's idle machine is kept busy by looking.
+  track_commit_timestamp: 'on',
+};
 
 export async function prepareGround(): Promise<Ground> {
   const home = await mkdtemp(join(tmpdir(), 'knockon-bench-'));
@@ -56,3 +62,6 @@ export async function prepareGround(): Promise<Ground> {
 
 /** A connection of the bench's own to a contestant's database. */
 export const look = (url: string): Sql => postgres(url, { max: 2, onnotice: () => {} });
+
+/** When a row was committed, ms since 1970. */
+export const committed = (sql: Sql) => sql`extract(epoch from pg_xact_commit_timestamp(xmin))::float8 * 1000`;

@@ -30,8 +30,8 @@ export interface Entrant {
   watch(): Promise<Watch>;
   /** Posts one message. @returns with what {@link happened} knows it by */
   post(): Promise<string>;
-  /** How many effects of that message have happened. */
-  happened(message: string): Promise<number>;
+  /** When each effect of that message was committed, ms since 1970; of those that have happened. */
+  happened(message: string): Promise<number[]>;
   /** The moments of that message's way, where they are known. */
   journey?(message: string, times: Times): Promise<Journey>;
   /** `vacuum analyze`, as the server's own would do in time. */

@@ -1,6 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import type { Sql } from 'postgres';
 import { type Forked, forkProcess, knockon } from '../child.ts';
+import { committed } from '../ground.ts';
 import { type Journey, journeyOf, type Times } from '../idle/journey.ts';
 import { load } from '../load.ts';
 import { type Shape, shapes } from '../shapes.ts';
@@ -72,8 +73,8 @@ export class KnockonEntrant implements Omit<Entrant, 'stop'> {
   }
 
   async happened(event: string) {
-    const [row] = await this.#sql<[{ count: number }]>`select count(*)::int from receipts where event_id = ${event}`;
-    return row.count;
+    const rows = await this.#sql<{ at: number }[]>`select ${committed(this.#sql)} as at from receipts where event_id = ${event}`;
+    return rows.map((row) => row.at);
   }
 
   async journey(event: string, times: Times): Promise<Journey> {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Sql } from 'postgres';
 import { ask, type Forked, forkProcess } from '../child.ts';
 import { postRequest } from '../connection.ts';
-import { type Ground, look } from '../ground.ts';
+import { committed, type Ground, look } from '../ground.ts';
 import { messages } from '../messages.ts';
 import type { Contestant, Entrant } from './contestant.ts';
 
@@ -116,8 +116,8 @@ class PeerEntrant implements Omit<Entrant, 'stop'> {
   }
 
   async happened(message: string) {
-    const [row] = await this.#sql<[{ count: number }]>`select count(*)::int from effect_log where message_id = ${message}`;
-    return row.count;
+    const rows = await this.#sql<{ at: number }[]>`select ${committed(this.#sql)} as at from effect_log where message_id = ${message}`;
+    return rows.map((row) => row.at);
   }
 
   async tidy() {
