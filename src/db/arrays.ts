@@ -44,9 +44,14 @@ function parse(text: string, parser: (item: string) => unknown): unknown[] {
   });
 }
 
+const special = /["\\]/;
+
 /** Whoever has written the literal already gives a text. */
 function serialize(given: unknown, serializer: (item: unknown) => unknown): unknown {
   if (!Array.isArray(given)) return given;
-  const quoted = (item: unknown) => `"${String(serializer(item)).replaceAll(/["\\]/g, '\\$&')}"`;
+  const quoted = (item: unknown) => {
+    const text = String(serializer(item));
+    return special.test(text) ? `"${text.replaceAll(/["\\]/g, '\\$&')}"` : `"${text}"`;
+  };
   return `{${given.map((item) => (item === null || item === undefined ? 'null' : quoted(item))).join(',')}}`;
 }

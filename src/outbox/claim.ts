@@ -7,9 +7,14 @@ export interface Claimed extends DispatchScope {
   id: string;
   type: string;
   size: number;
+  /** Its workspaces have so many events in it that others would wait for them: those of the others are a dispatch of their own. */
+  flooding?: boolean;
   /** Whom it is for; empty: nobody listens, there is nothing to start. */
   subscribers: SubscriberSpec[];
 }
+
+/** A workspace with more than this part of a full dispatch floods. */
+const FLOOD = 1 / 20;
 
 /** How to reach the subscribers that a dispatch names, as JSON. Calls of a limited one are small, so that its limit is of events. */
 export const specs = (sql: Sql | TransactionSql, names: PendingQuery<Row[]>) => sql`
@@ -21,12 +26,13 @@ export const specs = (sql: Sql | TransactionSql, names: PendingQuery<Row[]>) => 
   ), '[]')`;
 
 /**
- * Claims events that wait, as one dispatch an event type, for those who are registered for it at this moment: the same statement
+ * Claims events that wait, as a dispatch an event type, for those who are registered for it at this moment: the same statement
  * reads events and subscribers, so whoever registers before an event is committed gets it. While nobody has ever registered
  * everything waits.
  *
  * Half of a group is shared out evenly among the workspaces that wait, the rest of it goes to the oldest: a flood leaves room, and
  * with more workspaces than places nobody is passed over for ever. `resting` workspaces are left out, and with them the oldest.
+ * Workspaces that flood and those that don't travel apart, the latter first: a call of two thousand events takes its time.
  *
  * By their state and never by "id greater than the last one seen", so an event whose transaction commits late is not skipped.
  * `skip locked`: several dispatchers take different events and wait for nobody. A crash before the commit leaves the events
@@ -56,18 +62,21 @@ export async function claim(sql: Sql, size: number, resting: string[] = []): Pro
     ), picked as (
       select event_id, type, workspace_id, channel_id from (select *, 1 as turn from fair union all select *, 2 from oldest) as candidates
       group by event_id, type, workspace_id, channel_id order by min(turn), event_id limit ${size}
+    ), told_apart as (
+      select *, count(*) over (partition by workspace_id) > ${size * FLOOD}::float8 as flooding from picked
     ), groups as (
-      select uuidv7() as id, type, count(*)::int as size,
-        array(select name from subscribers where event_types && array[picked.type, '*'] order by name) as names,
+      select uuidv7() as id, type, flooding, count(*)::int as size,
+        array(select name from subscribers where event_types && array[t.type, '*'] order by name) as names,
         array_agg(distinct workspace_id) as workspace_ids,
         coalesce(array_agg(distinct channel_id) filter (where channel_id is not null), '{}') as channel_ids
-      from picked group by type
+      from told_apart t group by type, flooding
     ), opened as (
       insert into dispatches (id, type, size, subscribers) select id, type, size, names from groups
     ), claimed as (
-      update outbox o set dispatch_id = g.id from picked p join groups g using (type) where o.event_id = p.event_id
+      update outbox o set dispatch_id = g.id from told_apart p join groups g using (type, flooding) where o.event_id = p.event_id
     )
-    select id, type, size, workspace_ids, channel_ids, ${specs(sql, sql`groups.names`)} as subscribers from groups`;
+    select id, type, size, flooding, workspace_ids, channel_ids, ${specs(sql, sql`groups.names`)} as subscribers from groups
+    order by flooding, size`;
 }
 
 /** Claims again what was claimed `staleMs` ago and has not been started since: its dispatcher is gone, or can't say. */

@@ -16,7 +16,8 @@ const SILENCE = { ms: 40, gaps: 8 };
 /**
  * When the next dispatch may be started, and for whom. A workflow costs the same whatever it carries, so the busier the stream the
  * longer the rest in which a group gathers: 91 ms after one event, half a second after ten, never after a full group. Only the
- * workspaces of that group rest: what another one stores meanwhile goes at once, so that a flood delays itself and nobody else.
+ * workspaces of that group rest, and where some flood only those: what another one stores meanwhile goes at once, so that a flood
+ * delays itself and nobody else.
  * Where the stream is many workspaces' the others rest too, by their number: one of a crowd is no bystander.
  * A group that has stopped growing rests no longer: the last of a stream do not wait for what does not come.
  */
@@ -61,15 +62,17 @@ export class Pace {
 
   /** Counts what has been claimed; `resting` were left out of it, `size` is the most it could be. */
   count(claimed: Claimed[], resting: string[], size: number): void {
-    const events = claimed.reduce((n, group) => n + group.size, 0);
+    const events = total(claimed);
     const now = performance.now();
     if (resting.length > 0) {
       this.#othersAt = now + (events === 0 ? LOOK_AGAIN : this.#restAfter(events));
       return;
     }
+    const floods = claimed.filter((group) => group.flooding);
+    const [busy, others] = floods.length > 0 ? [floods, events - total(floods)] : [claimed, 0];
     this.#everybodyAt = now + (events >= size ? 0 : this.#restAfter(events));
-    this.#busy = new Set(claimed.flatMap((group) => group.workspace_ids));
-    this.#othersAt = now + this.#restAfter(Math.max(0, this.#busy.size - 1));
+    this.#busy = new Set(busy.flatMap((group) => group.workspace_ids));
+    this.#othersAt = now + this.#restAfter(Math.max(others, this.#busy.size - 1, 0));
     this.#gap = (now - this.#countedAt) / Math.max(1, events);
     this.#countedAt = now;
     this.#heard = { times: 0, lastAt: 0 };
@@ -87,3 +90,5 @@ export class Pace {
     return (this.#options.longestMs * many) / (many + this.#options.halfAt);
   }
 }
+
+const total = (groups: Claimed[]) => groups.reduce((n, group) => n + group.size, 0);

@@ -240,6 +240,24 @@ describe('the dispatcher', () => {
     );
   });
 
+  it('gives workspaces beside one that floods a dispatch of their own, and starts it first', async () => {
+    await subscribe(test.database, { name: 'search' });
+    await post(30);
+    const quiet = [await aChannel(test.database), await aChannel(test.database)];
+    for (const one of quiet) await post(2, undefined, one);
+    const { transport, taken } = aTransport();
+    dispatcher(transport, { size: 100 });
+    await expect.poll(unstarted).toBe(0);
+    expect(taken.filter(({ type }) => type === 'message.created').map(({ size }) => size)).toEqual([4, 30]);
+  });
+
+  it('keeps a crowd in which nobody floods together', async () => {
+    await subscribe(test.database, { name: 'search' });
+    for (let n = 0; n < 10; n++) await post(4, undefined, await aChannel(test.database));
+    const groups = await claim(test.database.sql, 100);
+    expect(groups.filter(({ type }) => type === 'message.created').map(({ size }) => size)).toEqual([40]);
+  });
+
   it('passes no workspace over for ever where there are more of them than places', async () => {
     await subscribe(test.database, { name: 'search' });
     const many = [];

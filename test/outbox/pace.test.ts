@@ -27,6 +27,15 @@ describe('the pace of dispatches', () => {
     expect(pace.anybodyInMs()).toBeLessThanOrEqual(0);
   });
 
+  it('lets only those rest who flood a group, and the others by their own number', () => {
+    const pace = new Pace({ longestMs: 1000, halfAt: 40 });
+    pace.count([...group(10, ['quiet', 'calm']), ...group(890, ['flooding']).map((g) => ({ ...g, flooding: true }))], [], 1000);
+    expect(pace.resting).toEqual(['flooding']);
+    expect(pace.anybodyInMs()).toBeGreaterThan(190);
+    expect(pace.anybodyInMs()).toBeLessThanOrEqual(200);
+    expect(pace.everybodyInMs()).toBeGreaterThan(900);
+  });
+
   it('lets others rest too where the stream is of a crowd', () => {
     const pace = new Pace({ longestMs: 1000, halfAt: 40 });
     const crowd = Array.from({ length: 41 }, (_, i) => `w${i}`);

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { type SQL, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 import type { DomainEvent } from '../../events/index.ts';
@@ -12,6 +13,11 @@ interface Chain {
 }
 
 type Chains = Map<string, Chain>;
+
+type Link = Entry & { workspace_id: string; previous: Buffer; hash: Buffer };
+
+/** Entries that are reckoned in one go: a whole group would hold up what other effects of the process are at. */
+const SLICE = 100;
 
 /** A moment as events and entries are hashed. */
 export const asText = (moment: SQL) => sql`to_char(${moment} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
@@ -45,8 +51,12 @@ export async function unrecorded(tx: Transaction, events: DomainEvent[]): Promis
 /** Appends an entry for each event, in this order, to its workspace's chain. */
 export async function append(tx: Transaction, key: Buffer, chains: Chains, events: DomainEvent[]): Promise<void> {
   if (events.length === 0) return;
-  const links = events.map((event) => link(key, chains, event));
-  const column = (pick: (entry: (typeof links)[number]) => string | number) => sql.param(links.map(pick));
+  const links: Link[] = [];
+  for (const event of events) {
+    links.push(link(key, chains, event));
+    if (links.length % SLICE === 0) await setImmediate();
+  }
+  const column = (pick: (entry: Link) => string | number) => sql.param(links.map(pick));
   await tx.execute(sql`
     with entries as (
       insert into audit_entries (workspace_id, position, event_id, event_type, recorded_at, digest, previous, hash)
@@ -63,7 +73,7 @@ export async function append(tx: Transaction, key: Buffer, chains: Chains, event
     update audit_heads h set entries = e.position, head = e.hash from ends e where h.workspace_id = e.workspace_id`);
 }
 
-function link(key: Buffer, chains: Chains, event: DomainEvent) {
+function link(key: Buffer, chains: Chains, event: DomainEvent): Link {
   const chain = chains.get(event.workspace_id);
   if (!chain) throw new Error(`the chain of workspace ${event.workspace_id} is not held`);
   const previous = chain.head ?? genesis(key, event.workspace_id);

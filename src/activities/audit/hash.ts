@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac, hash } from 'node:crypto';
 import type { DomainEvent } from '../../events/index.ts';
 import { deriveKey } from '../../seal.ts';
 import { canonicalJson } from './canonical.ts';
@@ -25,7 +25,7 @@ export function genesis(key: Buffer, workspaceId: string): Buffer {
 /** SHA-256 of an event's canonical JSON, all fields. */
 export function digestOf({ id, type, version, workspace_id, channel_id, message_id, seq, timestamp, payload }: DomainEvent): Buffer {
   const event = { id, type, version, workspace_id, channel_id, message_id, seq, timestamp, payload };
-  return createHash('sha256').update(canonicalJson(event)).digest();
+  return hash('sha256', canonicalJson(event), 'buffer');
 }
 
 /** HMAC-SHA-256 of the hash before it, the position, the event's id and type, when it was recorded, and the event's digest. */
