@@ -40,19 +40,22 @@ export const specs = (sql: Sql | TransactionSql, names: PendingQuery<Row[]>) => 
  */
 export async function claim(sql: Sql, size: number, resting: string[] = []): Promise<Claimed[]> {
   const half = size / 2;
+  // `dispatch_id is null`, as only the index by workspaces says it. A planner with the choice, and statistics of when nothing waited, takes
+  // the index by events for the same price, and reads all that wait once for each workspace.
+  const waits = sql`coalesce(dispatch_id, event_id) = event_id`;
   return await sql<Claimed[]>`
     with recursive waiting as (
       (select workspace_id, 1 as nth from outbox
-        where dispatch_id is null and ${size > 1} and exists (select from subscribers) order by workspace_id limit 1)
+        where ${waits} and ${size > 1} and exists (select from subscribers) order by workspace_id limit 1)
       union all
       select next.workspace_id, w.nth + 1 from waiting w cross join lateral (
-        select workspace_id from outbox where dispatch_id is null and workspace_id > w.workspace_id order by workspace_id limit 1
+        select workspace_id from outbox where ${waits} and workspace_id > w.workspace_id order by workspace_id limit 1
       ) next where w.nth < ${half}::float8
     ), turns as (
       select workspace_id from waiting where workspace_id <> all(${resting}::uuid[])
     ), fair as (
       select share.* from turns t cross join lateral (
-        select event_id, type, workspace_id, channel_id from outbox where dispatch_id is null and workspace_id = t.workspace_id
+        select event_id, type, workspace_id, channel_id from outbox where ${waits} and workspace_id = t.workspace_id
         order by event_id limit (select ceil(${half}::float8 / count(*)) from turns) for update skip locked
       ) share
     ), oldest as (

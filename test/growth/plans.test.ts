@@ -125,4 +125,19 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
       const expired = await expire(database.sql, { eventsMs: 5 * day, receiptsMs: null }, async () => {}, stop.signal);
       expect(expired).toEqual({ idempotency_keys: 1000, dispatches: 101, events: 1000 });
     }));
+
+  it('where many workspaces wait, though hardly anybody did when statistics were taken', async () => {
+    await own.database.sql`vacuum analyze outbox`;
+    await own.database.sql`
+      insert into outbox (event_id, workspace_id, type) select uuidv7(), md5((i % 1000)::text)::uuid, 'message.created' from generate_series(1, 20000) i`;
+    const [group] = await claim(database.sql, 2000);
+    expect(group?.size).toBe(2000);
+    // The oldest; those that wait, one workspace after the other, twice; a workspace's own; and each that is claimed.
+    expect(
+      database
+        .indexes()
+        .filter((name) => name.startsWith('outbox'))
+        .sort(),
+    ).toEqual(['outbox_pkey', 'outbox_undispatched', 'outbox_waiting', 'outbox_waiting', 'outbox_waiting']);
+  });
 });

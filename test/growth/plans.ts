@@ -7,6 +7,7 @@ import * as schema from '../../src/db/schema/index.ts';
 interface Step {
   'Node Type': string;
   'Relation Name'?: string;
+  'Index Name'?: string;
   Plans?: Step[];
 }
 
@@ -14,6 +15,8 @@ interface Step {
 export interface Explained extends Database {
   /** The statements since the last call that read one of these tables from end to end, each with the table. */
   scans(tables: string[]): string[];
+  /** The indexes that the statements since the last call went by, each as often as it stands in a plan. */
+  indexes(): string[];
 }
 
 /** Connects with `auto_explain`, which takes a superuser. */
@@ -39,19 +42,22 @@ export function explained(url: string): Explained {
     },
   };
   const [db, sql] = [postgres(url, options), postgres(url, options)];
+  const told = () => {
+    if (plans.length === 0) throw new Error('no plan was told: nothing was run, or auto_explain is not there');
+    return plans.splice(0);
+  };
   return {
     db: drizzle({ client: db, schema }),
     sql,
     close: async () => void (await Promise.all([db.end(), sql.end()])),
     scans(tables) {
-      const seen = plans.splice(0);
-      if (seen.length === 0) throw new Error('no plan was told: nothing was run, or auto_explain is not there');
       const read = (step: Step) => step['Node Type'] === 'Seq Scan' && tables.includes(step['Relation Name'] ?? '');
-      const found = seen.flatMap(({ sql, steps }) =>
+      const found = told().flatMap(({ sql, steps }) =>
         steps.filter(read).map((step) => `${step['Relation Name']}: ${sql.trim().slice(0, 300)}`),
       );
       return [...new Set(found)];
     },
+    indexes: () => told().flatMap(({ steps }) => steps.flatMap((step) => step['Index Name'] ?? [])),
   };
 }
 

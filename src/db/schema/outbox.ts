@@ -14,7 +14,8 @@ export const outbox = pgTable(
   },
   (t) => [
     index('outbox_undispatched').on(t.event_id).where(sql`dispatch_id is null`),
-    index('outbox_waiting').on(t.workspace_id, t.event_id).where(sql`dispatch_id is null`),
+    // The same rows, in words of its own: see `claim`.
+    index('outbox_waiting').on(t.workspace_id, t.event_id).where(sql`coalesce(dispatch_id, event_id) = event_id`),
     index('outbox_dispatched').on(t.dispatch_id, t.event_id).where(sql`dispatch_id is not null`),
   ],
 );
