@@ -1,7 +1,7 @@
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import postgres, { type Sql } from 'postgres';
+import postgres, { type PendingQuery, type Row, type Sql } from 'postgres';
 import { freePorts } from '../src/local/ports.ts';
 import { startPostgres } from '../src/local/postgres.ts';
 
@@ -65,3 +65,9 @@ export const look = (url: string): Sql => postgres(url, { max: 2, onnotice: () =
 
 /** When a row was committed, ms since 1970. */
 export const committed = (sql: Sql) => sql`extract(epoch from pg_xact_commit_timestamp(xmin))::float8 * 1000`;
+
+/** When the last of these rows was, ms since 1970. */
+export async function lastCommitted(sql: Sql, rows: PendingQuery<Row[]>): Promise<number> {
+  const [{ last }] = await sql<[{ last: number | null }]>`select max(${committed(sql)}) as last from ${rows}`;
+  return last ?? Number.NaN;
+}

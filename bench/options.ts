@@ -69,6 +69,7 @@ export const usage = `npm run bench -- [options]
   --contestants <names>   ${names.join(', ')}
   --shapes <shapes>       of the load part: ${shapeNames.join(', ')}
   --rounds <n>            rounds of the load part
+  --minutes <n>           of the sustained part
   --json                  one JSON document on stdout instead of the tables
   --save                  write docs/bench.svg, docs/bench.json and the figures in docs/bench.md`;
 
@@ -77,13 +78,18 @@ export function readOptions(args: string[]): Options & { help: boolean } {
   const [flag, text] = [{ type: 'boolean', default: false } as const, { type: 'string' } as const];
   const { values } = parseArgs({
     args,
-    options: { quick: flag, json: flag, save: flag, help: flag, only: text, rounds: text, contestants: text, shapes: text },
+    options: { quick: flag, json: flag, save: flag, help: flag, only: text, rounds: text, minutes: text, contestants: text, shapes: text },
   });
   const base = values.quick ? quick : full;
-  const rounds = values.rounds === undefined ? base.rounds : Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) throw new Error('--rounds wants a whole number from 1 to 100');
+  const whole = (name: 'rounds' | 'minutes') => {
+    const number = Number(values[name]);
+    if (!Number.isInteger(number) || number < 1 || number > 100) throw new Error(`--${name} wants a whole number from 1 to 100`);
+    return number;
+  };
+  const rounds = values.rounds === undefined ? base.rounds : whole('rounds');
+  const sustained = values.minutes === undefined ? base.sustained : 60 * whole('minutes');
   return {
-    extent: { ...base, rounds },
+    extent: { ...base, rounds, sustained },
     json: values.json,
     save: values.save,
     help: values.help,

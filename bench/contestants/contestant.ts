@@ -52,4 +52,6 @@ export interface Entrant {
 export interface Watch {
   messages(): Promise<number>;
   effects(): Promise<number>;
+  /** When the last of these effects was committed, ms since 1970. */
+  lastEffect(): Promise<number>;
 }

@@ -1,7 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import type { Sql } from 'postgres';
 import { type Forked, forkProcess, knockon } from '../child.ts';
-import { committed } from '../ground.ts';
+import { committed, lastCommitted } from '../ground.ts';
 import { type Journey, journeyOf, type Times } from '../idle/journey.ts';
 import { load } from '../load.ts';
 import { type Shape, shapes } from '../shapes.ts';
@@ -62,6 +62,7 @@ export class KnockonEntrant implements Omit<Entrant, 'stop'> {
     return {
       messages: () => count(sql<{ count: number }[]>`select count(*)::int from events where id > ${mark} and type = 'message.created'`),
       effects: () => count(sql<{ count: number }[]>`select count(*)::int from receipts where event_id > ${mark}`),
+      lastEffect: () => lastCommitted(sql, sql`receipts where event_id > ${mark}`),
     };
   }
 

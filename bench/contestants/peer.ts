@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Sql } from 'postgres';
 import { ask, type Forked, forkProcess } from '../child.ts';
 import { postRequest } from '../connection.ts';
-import { committed, type Ground, look } from '../ground.ts';
+import { committed, type Ground, lastCommitted, look } from '../ground.ts';
 import { messages } from '../messages.ts';
 import type { Contestant, Entrant } from './contestant.ts';
 
@@ -105,6 +105,7 @@ class PeerEntrant implements Omit<Entrant, 'stop'> {
     return {
       messages: () => count(sql<{ count: number }[]>`select count(*)::int from messages where id > ${mark}`),
       effects: () => count(sql<{ count: number }[]>`select count(*)::int from effect_log`),
+      lastEffect: () => lastCommitted(sql, sql`effect_log`),
     };
   }
 
