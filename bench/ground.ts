@@ -64,9 +64,14 @@ export async function prepareGround(): Promise<Ground> {
 export const look = (url: string): Sql => postgres(url, { max: 2, onnotice: () => {} });
 
 /** When a row was committed, ms since 1970. */
-export const committed = (sql: Sql) => sql`extract(epoch from pg_xact_commit_timestamp(xmin))::float8 * 1000`;
+const committed = (sql: Sql) => sql`extract(epoch from pg_xact_commit_timestamp(xmin))::float8 * 1000`;
 
-/** When the last of these rows was, ms since 1970. */
+/** When each of these rows was. */
+export async function commits(sql: Sql, rows: PendingQuery<Row[]>): Promise<number[]> {
+  return (await sql<{ at: number }[]>`select ${committed(sql)} as at from ${rows}`).map((row) => row.at);
+}
+
+/** When the last of these rows was. */
 export async function lastCommitted(sql: Sql, rows: PendingQuery<Row[]>): Promise<number> {
   const [{ last }] = await sql<[{ last: number | null }]>`select max(${committed(sql)}) as last from ${rows}`;
   return last ?? Number.NaN;

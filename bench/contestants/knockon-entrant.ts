@@ -1,7 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import type { Sql } from 'postgres';
 import { type Forked, forkProcess, knockon } from '../child.ts';
-import { committed, lastCommitted } from '../ground.ts';
+import { commits, lastCommitted } from '../ground.ts';
 import { type Journey, journeyOf, type Times } from '../idle/journey.ts';
 import { load } from '../load.ts';
 import { type Shape, shapes } from '../shapes.ts';
@@ -73,9 +73,8 @@ export class KnockonEntrant implements Omit<Entrant, 'stop'> {
     return (await post<{ event_id: string }>(`${this.url}/v1/channels/${channel}/messages`, key, message)).event_id;
   }
 
-  async happened(event: string) {
-    const rows = await this.#sql<{ at: number }[]>`select ${committed(this.#sql)} as at from receipts where event_id = ${event}`;
-    return rows.map((row) => row.at);
+  happened(event: string) {
+    return commits(this.#sql, this.#sql`receipts where event_id = ${event}`);
   }
 
   async journey(event: string, times: Times): Promise<Journey> {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Sql } from 'postgres';
 import { ask, type Forked, forkProcess } from '../child.ts';
 import { postRequest } from '../connection.ts';
-import { committed, type Ground, lastCommitted, look } from '../ground.ts';
+import { commits, type Ground, lastCommitted, look } from '../ground.ts';
 import { messages } from '../messages.ts';
 import type { Contestant, Entrant } from './contestant.ts';
 
@@ -116,9 +116,8 @@ class PeerEntrant implements Omit<Entrant, 'stop'> {
     return ((await answer.json()) as { id: string }).id;
   }
 
-  async happened(message: string) {
-    const rows = await this.#sql<{ at: number }[]>`select ${committed(this.#sql)} as at from effect_log where message_id = ${message}`;
-    return rows.map((row) => row.at);
+  happened(message: string) {
+    return commits(this.#sql, this.#sql`effect_log where message_id = ${message}`);
   }
 
   async tidy() {

@@ -35,7 +35,7 @@ export async function journeyOf({ sql, client }: { sql: Sql; client: Client }, e
     'workflow started': at(started?.eventTime),
     'first workflow task done: six activities scheduled': at(scheduled?.eventTime),
     'last activity taken by a worker': Math.max(...taken),
-    'first receipt committed': times.effects[0] ?? Number.NaN,
-    'sixth receipt committed': times.effects.at(-1) ?? Number.NaN,
+    'first receipt committed': times.effects[0]!,
+    'sixth receipt committed': times.effects.at(-1)!,
   };
 }

@@ -16,8 +16,8 @@ export interface Idle {
 /** The first ones open connections and compile. */
 const WARM_UP = 15;
 
-/** How often it is asked whether a message has had all its effects (ms): they have been committed when they have, and two cores are few. */
-const RARELY = 50;
+/** How often it is asked whether a message has had all its effects, in ms. Rarely: asking takes time from those who work, and when they were committed is told afterwards. */
+const ASK = 50;
 
 /** A contestant that polls is measured less often rather than for minutes (s). */
 const LONGEST = 20;
@@ -45,11 +45,11 @@ const medians = (journeys: Journey[]) =>
 
 async function postOne(entrant: Entrant, effects: number): Promise<{ message: string; times: Times }> {
   const began = performance.now();
-  // Postgres' clock; `performance.timeOrigin` is where it stood when this process began.
+  // The clock that Postgres goes by too; `performance`'s may have drifted from it since this process began.
   const posted = Date.now();
   const message = await entrant.post();
   const answered = performance.now() - began;
-  for (; performance.now() - began < 30_000; await wait(RARELY)) {
+  for (; performance.now() - began < 30_000; await wait(ASK)) {
     const committed = await entrant.happened(message);
     if (committed.length < effects) continue;
     return { message, times: { posted, answered, effects: committed.map((at) => at - posted).sort((a, b) => a - b) } };

@@ -69,10 +69,10 @@ export class Pace {
       return;
     }
     const floods = claimed.filter((group) => group.flooding);
-    const [busy, others] = floods.length > 0 ? [floods, events - total(floods)] : [claimed, 0];
+    const busy = floods.length > 0 ? floods : claimed;
     this.#everybodyAt = now + (events >= size ? 0 : this.#restAfter(events));
     this.#busy = new Set(busy.flatMap((group) => group.workspace_ids));
-    this.#othersAt = now + this.#restAfter(Math.max(others, this.#busy.size - 1, 0));
+    this.#othersAt = now + this.#restAfter(Math.max(events - total(busy), this.#busy.size - 1));
     this.#gap = (now - this.#countedAt) / Math.max(1, events);
     this.#countedAt = now;
     this.#heard = { times: 0, lastAt: 0 };
