@@ -14,9 +14,18 @@ import { type Plan, type Visit, visit } from './visit.ts';
 
 const began = performance.now();
 const tell = (line: string) => void process.stderr.write(`${((performance.now() - began) / 1000).toFixed(0).padStart(5)} s  ${line}\n`);
-const options = readOptions(process.argv.slice(2));
+const options = understood(process.argv.slice(2));
 if (options.help) console.log(usage);
 else await run(options);
+
+function understood(args: string[]): ReturnType<typeof readOptions> {
+  try {
+    return readOptions(args);
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${usage}`);
+    process.exit(2);
+  }
+}
 
 async function run(options: Options): Promise<void> {
   await installPeers(tell);

@@ -16,7 +16,7 @@ export interface Idle {
 /** The first ones open connections and compile. */
 const WARM_UP = 15;
 
-/** How often it is asked whether a message has had all its effects, in ms. Rarely: asking takes time from those who work, and when they were committed is told afterwards. */
+/** How often it is asked whether a message has had all its effects, in ms; rarely, as that takes time from those who work. */
 const ASK = 50;
 
 /** A contestant that polls is measured less often rather than for minutes (s). */
