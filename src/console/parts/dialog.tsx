@@ -22,9 +22,17 @@ export function Dialog({ title, action, isGrave = false, stays = false, onSubmit
   const heading = useId();
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
+  const isGone = useRef(false);
   useEffect(() => {
     ref.current?.showModal();
   }, []);
+  /** The browser gives the focus back. Who asked is told now: the browser's own event may come after the next key. */
+  const close = () => {
+    if (isGone.current) return;
+    isGone.current = true;
+    ref.current?.close();
+    onClose();
+  };
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     if (busy) return;
@@ -32,15 +40,14 @@ export function Dialog({ title, action, isGrave = false, stays = false, onSubmit
     setProblem(null);
     try {
       await onSubmit(new FormData(event.target as HTMLFormElement));
-      // Closed as by hand, so that the focus goes back to where it was.
-      if (!stays) ref.current?.close();
+      if (!stays) close();
     } catch (error) {
       setProblem(reasonOf(error));
       setBusy(false);
     }
   };
   return (
-    <dialog ref={ref} aria-labelledby={heading} onClose={onClose}>
+    <dialog ref={ref} aria-labelledby={heading} onCancel={close} onClose={close}>
       <form onSubmit={(event) => void submit(event as SubmitEvent)}>
         <h2 id={heading}>{title}</h2>
         {children}
@@ -50,7 +57,7 @@ export function Dialog({ title, action, isGrave = false, stays = false, onSubmit
           </p>
         )}
         <div class="buttons">
-          <button type="button" onClick={() => ref.current?.close()}>
+          <button type="button" onClick={close}>
             Cancel
           </button>
           <button type="submit" class={isGrave ? 'grave' : 'primary'} disabled={busy}>
