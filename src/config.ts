@@ -137,6 +137,8 @@ const schema = z.object({
 
 export type Config = z.output<typeof schema>;
 export type ConfigKey = keyof Config;
+/** The variables of all settings. */
+export const settings = Object.keys(schema.shape) as ConfigKey[];
 
 /** Thrown when settings are missing, malformed or unknown; the message has a line for each. */
 export class ConfigError extends Error {
@@ -171,7 +173,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
 const elsewhere = ['KNOCKON_HOME', 'KNOCKON_TEMPORAL_CLI', 'KNOCKON_API_URL', 'KNOCKON_API_KEY', 'KNOCKON_CRASH'];
 
 function* unknownVariables(env: Record<string, string | undefined>): Generator<string> {
-  const known = [...Object.keys(schema.shape), ...elsewhere];
+  const known = [...settings, ...elsewhere];
   for (const name of Object.keys(env)) {
     if (name.startsWith('KNOCKON_') && !known.includes(name))
       yield `${name} is not a setting of Knock-on; did you mean ${closest(name, known)}?`;

@@ -22,10 +22,10 @@ export interface EffectSettings {
 }
 
 /** Every effect of this version. To add one: a folder here, and one line in the list below. */
-export function createEffects(settings: EffectSettings, { db }: Database): { effects: Effect[]; close(): Promise<void> } {
+export async function createEffects(settings: EffectSettings, { db }: Database): Promise<{ effects: Effect[]; close(): Promise<void> }> {
   const { secret, mail } = settings;
   const mailer = mail.smtpUrl === undefined ? null : createMailer(mail.smtpUrl, mail.from);
-  const summaries = summaryStore(db, settings.redisUrl);
+  const summaries = await summaryStore(db, settings.redisUrl);
   const effects = [
     webhooks({ seal: createSeal(secret), ...settings.webhooks }),
     notifications({ mailer, graceMs: mail.graceMs }),

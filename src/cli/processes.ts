@@ -14,10 +14,22 @@ const temporal = [
   ['TEMPORAL_NAMESPACE', 'the namespace (default)'],
   ['TEMPORAL_API_KEY', 'for Temporal Cloud; turns TLS on'],
 ];
-const upkeep = [
+const dispatching = [
+  ['KNOCKON_DISPATCH_SIZE', 'most events a dispatch, up to 2000 (2000)'],
+  ['KNOCKON_RELAY_AGE', 'age at which a claim that was not started is taken over (15s)'],
   ['KNOCKON_HEAL_AGE', 'age at which missing effects are started again, or "off" (5m)'],
   ['KNOCKON_RETENTION_EVENTS', 'how long events are kept that all have done, such as 90d, or "off" (off)'],
   ['KNOCKON_RETENTION_RECEIPTS', 'the same for receipts alone; events that are replayed without happen again (off)'],
+];
+const rebuilding = ['REDIS_URL', 'set: summaries that are rebuilt are put into Redis too'];
+const requests = [
+  ['KNOCKON_RATE_LIMIT', 'requests a key may make, such as 600/1m, or "off" (100000/1s)'],
+  ['KNOCKON_KEYLESS_LIMIT', 'requests without a valid key an address may make, or "off" (1000/1m)'],
+  ['KNOCKON_TRUSTED_PROXIES', 'proxies before it, whose X-Forwarded-For says where requests come from, as CIDRs (none)'],
+];
+const outgoing = [
+  ['KNOCKON_WEBHOOK_ALLOW', 'private networks that webhooks may reach, as CIDRs (none)'],
+  ['KNOCKON_WEBHOOK_TIMEOUT', "longest wait for an endpoint's answer (10s)"],
 ];
 const always = [
   ['KNOCKON_SHUTDOWN', 'how long a stopping process lets its work finish (30s)'],
@@ -35,29 +47,26 @@ export function processCommands(program: Command): void {
       ['KNOCKON_DISPATCHER', '"off" where `knockon relay` runs by itself (on)'],
       ['KNOCKON_PAUSED_TOO_LONG', 'how long a subscriber may be paused before /readyz, /metrics and the doctor tell of it (1h)'],
       ['KNOCKON_READY_AGE', '/readyz fails once an event has waited for its dispatch, or an effect been missing, so long (60s)'],
-      ['KNOCKON_RELAY_AGE', 'age at which a claim that was not started is taken over (15s)'],
-      ...upkeep,
+      ...dispatching,
       ['KNOCKON_CHECK_EVERY', 'how often the ledger is checked for /readyz and /metrics (15s)'],
       ['KNOCKON_DRAIN', 'how long it goes on answering when told to stop, while /readyz says no (1s)'],
-      ['REDIS_URL', 'set: channel summaries are read from Redis'],
+      ...requests,
+      ...outgoing,
+      ['REDIS_URL', 'set: channel summaries are read from Redis, and all API processes share their limits'],
+      ['TEMPORAL_UI_URL', 'where people see the Temporal UI; journeys link to it'],
       ...temporal,
     ],
     start: async (config) => (await import('../workers/api.ts')).start(config),
   });
   addProcess(program.command('relay'), 'dispatch stored events in a process of its own; several may run side by side', {
     needs: [database, secret],
-    takes: [
-      ['KNOCKON_DISPATCH_SIZE', 'most events a dispatch (1000)'],
-      ['KNOCKON_RELAY_AGE', 'age at which a claim that was not started is taken over (15s)'],
-      ...upkeep,
-      ...temporal,
-    ],
+    takes: [...dispatching, rebuilding, ...temporal],
     start: async (config) => (await import('../workers/relay.ts')).start(config),
   });
   const worker = program.command('worker').description('run a worker: `worker workflows` or `worker effects`');
   addProcess(worker.command('workflows'), 'run the workflows that fan out to the effects', {
     needs: [database, secret],
-    takes: temporal,
+    takes: [rebuilding, ...temporal],
     start: async (config) => (await import('../workers/workflows.ts')).start(config),
   });
   const effects = worker
@@ -74,9 +83,11 @@ export function processCommands(program: Command): void {
       ['KNOCKON_CONCURRENCY', 'calls of one effect at once in this process (8)'],
       ['SMTP_URL, MAIL_FROM', 'where e-mail goes; unset: nobody is e-mailed'],
       ['KNOCKON_EMAIL_GRACE', 'how long a notification may stay unread before it is e-mailed (5m)'],
-      ['KNOCKON_WEBHOOK_ALLOW', 'private networks that webhooks may reach, as CIDRs (none)'],
-      ['KNOCKON_WEBHOOK_TIMEOUT', "longest wait for an endpoint's answer (10s)"],
+      ...outgoing,
       ['KNOCKON_WEBHOOK_ATTEMPTS', 'tries before a webhook is a dead letter (12)'],
+      ['KNOCKON_WEBHOOK_FAILURES', 'failures in a row after which an endpoint is left alone but for a try now and then; 0: never (10)'],
+      ['KNOCKON_WEBHOOK_PROBE', 'how long it is left alone at first (30s)'],
+      ['KNOCKON_LOCKS', '"postgres" or "redis": where ordered effects lock; the same for all effect workers (postgres)'],
       ['REDIS_URL', 'set: channel summaries are kept in Redis'],
       ...temporal,
     ],

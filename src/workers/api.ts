@@ -38,8 +38,8 @@ export async function start(config: Config): Promise<Running> {
   const chosen = await chooseTransport(config, database, log);
   const { transport, recovery, queues, driver, resetWorkflow, temporalUi } = chosen;
   started.add(transport, (t) => t.close());
-  const summaries = started.add(summaryStore(database.db, config.REDIS_URL), (s) => s.close());
-  const limits = started.add(apiLimits(config, log), (l) => l.close());
+  const summaries = started.add(await summaryStore(database.db, config.REDIS_URL), (s) => s.close());
+  const limits = started.add(await apiLimits(config, log), (l) => l.close());
   let wake: (workspaceIds: string[]) => void = () => {
     database.sql.notify(EVENTS_CHANNEL, '').catch(() => {});
   };
@@ -47,7 +47,7 @@ export async function start(config: Config): Promise<Running> {
     const dispatcher = started.add(createDispatcher(config, database, transport, log), (d) => d.stop());
     dispatcher.start();
     startUpkeep(config, database, recovery, log, started);
-    startJobs({ config, database, chosen, log, started, driver });
+    await startJobs({ config, database, chosen, log, started, driver });
     wake = (workspaceIds) => dispatcher.wake(workspaceIds);
   }
   startControls({ database, queues, log }, started);
@@ -119,7 +119,7 @@ function outside(config: Config, database: Database) {
   };
 }
 
-const apiLimits = (config: Config, log: Logger): Limits =>
+const apiLimits = (config: Config, log: Logger): Promise<Limits> =>
   createLimits({
     key: config.KNOCKON_RATE_LIMIT,
     keyless: config.KNOCKON_KEYLESS_LIMIT,

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { createEffects, type EffectSettings } from '../activities/index.ts';
+import type { EffectSettings } from '../activities/index.ts';
 import type { Effect } from '../activities/runtime/effect.ts';
 import type { Locks } from '../activities/runtime/locks/lock.ts';
 import { postgresLocks } from '../activities/runtime/locks/postgres.ts';
@@ -23,7 +23,9 @@ export async function start(given: Config, options: { only?: string[]; concurren
   const started = new Started();
   const connections = Math.min(2 * config.KNOCKON_CONCURRENCY, 16);
   const database = started.add(connectDatabase(config.DATABASE_URL, { connections, name: 'knockon worker effects' }), (d) => d.close());
-  const { effects, close } = createEffects(effectSettings(config), database);
+  // Not loaded by those who host effects of their own alone.
+  const { createEffects } = await import('../activities/index.ts');
+  const { effects, close } = await createEffects(effectSettings(config), database);
   started.add(close, (c) => c());
   // What is asked for this process goes before what an effect says of itself.
   const hosted = select(effects, only).map((effect) => ({ ...effect, concurrency: concurrency ?? effect.concurrency }));

@@ -35,8 +35,8 @@ interface Wiring {
 }
 
 /** What jobs need, of this process. */
-export function jobDependencies({ config, database, chosen, log, started }: Wiring): JobDependencies {
-  const summaries = started.add(summaryStore(database.db, config.REDIS_URL), (s) => s.close());
+export async function jobDependencies({ config, database, chosen, log, started }: Wiring): Promise<JobDependencies> {
+  const summaries = started.add(await summaryStore(database.db, config.REDIS_URL), (s) => s.close());
   const { transport, recovery, resetWorkflow } = chosen;
   const rebuilds = { search: rebuildSearch(database), analytics: rebuildAnalytics(database), cache: rebuildCache(database, summaries) };
   return { sql: database.sql, transport, recovery, resetWorkflow, rebuilds, log };
@@ -64,21 +64,18 @@ export function jobActivities(deps: JobDependencies, context: () => { heartbeat(
  * Sees to it that every job is driven: starts those whose workflow was not started or is no more; where the transport has no
  * workflows, drives them itself.
  */
-export function startJobs(wiring: Wiring & { driver: JobDriver | null }): void {
+export async function startJobs(wiring: Wiring & { driver: JobDriver | null }): Promise<void> {
   const { driver, database, log, started } = wiring;
-  if (!driver) {
-    driveHere(wiring);
-    return;
-  }
+  if (!driver) return driveHere(wiring);
   const pass = async () => {
     for (const job of await openJobs(database.sql, LOST)) await driver.start(job);
   };
   started.add(repeat('start jobs that nobody drives', LOOK.workflows, pass, log), (loop) => loop.stop());
 }
 
-function driveHere(wiring: Wiring): void {
+async function driveHere(wiring: Wiring): Promise<void> {
   const { database, log, started } = wiring;
-  const deps = jobDependencies(wiring);
+  const deps = await jobDependencies(wiring);
   const stopping = new AbortController();
   const loop = async () => {
     while (!stopping.signal.aborted) {

@@ -30,7 +30,7 @@ export async function start(config: Config): Promise<Running> {
   dispatcher.start();
   startUpkeep(config, database, recovery, log, started);
   startControls({ database, queues, log }, started);
-  startJobs({ config, database, chosen, log, started, driver });
+  await startJobs({ config, database, chosen, log, started, driver });
   log.info('ready');
   return { stop: () => started.stop() };
 }

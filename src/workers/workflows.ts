@@ -53,7 +53,7 @@ export async function start(config: Config): Promise<Running> {
     ...workflowSource(),
     activities: {
       recordDeadLetters: (letters: DeadLetters) => recordDeadLetters(database.db, letters),
-      ...jobActivities(jobDependencies({ config, database, chosen, log, started }), () => Context.current()),
+      ...jobActivities(await jobDependencies({ config, database, chosen, log, started }), () => Context.current()),
     },
     shutdownGraceTime: config.KNOCKON_SHUTDOWN,
     maxCachedWorkflows: 500,

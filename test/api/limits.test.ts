@@ -18,9 +18,9 @@ afterEach(async () => {
 
 const hour = (requests: number) => ({ requests, seconds: 3600 });
 
-function anApi(options: Partial<LimitOptions>) {
+async function anApi(options: Partial<LimitOptions>) {
   const log = { warn: vi.fn(), info: vi.fn() };
-  const limits = createLimits({ key: null, keyless: null, trustedProxies: [], log, ...options });
+  const limits = await createLimits({ key: null, keyless: null, trustedProxies: [], log, ...options });
   closing.push(limits.close);
   return { app: api.another({ limits }), log };
 }
@@ -29,7 +29,7 @@ const channels = (app: typeof api.app, key: string | null = api.key) => request(
 
 describe('a key', () => {
   test('is told what is left of its quota, in the syntax of the IETF draft', async () => {
-    const { app } = anApi({ key: hour(3) });
+    const { app } = await anApi({ key: hour(3) });
     const { status, headers } = await channels(app);
     expect(status).toBe(200);
     expect(headers.get('ratelimit-policy')).toBe('"key";q=3;w=3600');
@@ -37,7 +37,7 @@ describe('a key', () => {
   });
 
   test('is answered 429 beyond its quota, with Retry-After and the standard problem', async () => {
-    const { app } = anApi({ key: hour(2) });
+    const { app } = await anApi({ key: hour(2) });
     for (const remaining of [1, 0]) expect((await channels(app)).headers.get('ratelimit')).toContain(`;r=${remaining};`);
     const { status, headers, body } = await channels(app);
     expect(status).toBe(429);
@@ -53,14 +53,14 @@ describe('a key', () => {
   });
 
   test('does not use up what another key of the same workspace has', async () => {
-    const { app } = anApi({ key: hour(1) });
+    const { app } = await anApi({ key: hour(1) });
     const second = (await api.call('POST', '/v1/api_keys', { body: { name: 'second' } })).body.api_key;
     expect([(await channels(app)).status, (await channels(app)).status]).toEqual([200, 429]);
     expect((await channels(app, second)).status).toBe(200);
   });
 
   test('is told the same on answers that are problems, and a message beyond the quota is not stored', async () => {
-    const { app } = anApi({ key: hour(2) });
+    const { app } = await anApi({ key: hour(2) });
     const id = await api.channel();
     const post = (body: unknown) => request(app, 'POST', `/v1/channels/${id}/messages`, { key: api.key, body });
     const invalid = await post({ author: 'ada' });
@@ -82,14 +82,14 @@ describe('a key', () => {
   });
 
   test("that is the operator's has a quota too", async () => {
-    const { app } = anApi({ key: hour(1) });
+    const { app } = await anApi({ key: hour(1) });
     const make = () => request(app, 'POST', '/v1/workspaces', { key: OPERATOR, body: { name: 'Acme' } });
     expect([(await make()).status, (await make()).status]).toEqual([201, 429]);
   });
 });
 
 test('health, readiness, metrics and documents are not limited', async () => {
-  const { app } = anApi({ key: hour(1), keyless: hour(1) });
+  const { app } = await anApi({ key: hour(1), keyless: hour(1) });
   for (const path of ['/healthz', '/readyz', '/metrics', '/openapi.json', '/docs']) {
     for (let i = 0; i < 3; i++) expect({ path, status: (await request(app, 'GET', path)).status }).toEqual({ path, status: 200 });
   }
@@ -97,7 +97,7 @@ test('health, readiness, metrics and documents are not limited', async () => {
 
 describe('whoever has no valid key', () => {
   test('may guess so often an hour, and then learns nothing more, not even with the right key', async () => {
-    const { app } = anApi({ keyless: hour(3) });
+    const { app } = await anApi({ keyless: hour(3) });
     const unseen = (await api.workspace()).api_key;
     for (const key of ['kn_wrong', null, 'kn_other']) expect((await channels(app, key)).status).toBe(401);
     for (const key of ['kn_wrong', null, unseen]) {
@@ -110,7 +110,7 @@ describe('whoever has no valid key', () => {
   });
 
   test("can't guess the operator's key either, whichever way the guesses go", async () => {
-    const { app } = anApi({ keyless: hour(3) });
+    const { app } = await anApi({ keyless: hour(3) });
     const make = (key: string) => request(app, 'POST', '/v1/workspaces', { key, body: { name: 'Acme' } });
     expect((await make(OPERATOR)).status).toBe(201);
     expect([(await make('a')).status, (await make('b')).status, (await channels(app, 'c')).status]).toEqual([401, 401, 401]);
@@ -118,7 +118,7 @@ describe('whoever has no valid key', () => {
   });
 
   test('does not lock out keys of the same address that were right before', async () => {
-    const { app } = anApi({ keyless: hour(2) });
+    const { app } = await anApi({ keyless: hour(2) });
     for (let i = 0; i < 5; i++) expect((await channels(app)).status).toBe(200);
     for (let i = 0; i < 4; i++) await channels(app, 'kn_wrong');
     const { status, headers } = await channels(app);
@@ -143,7 +143,7 @@ describe('whoever has no valid key', () => {
   });
 
   test('is counted over a real socket', async () => {
-    const { app } = anApi({ keyless: hour(1) });
+    const { app } = await anApi({ keyless: hour(1) });
     const server = createAdaptorServer({ fetch: app.fetch });
     closing.push(() => server.close());
     await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -157,7 +157,7 @@ describe.skipIf(!isRedisInstalled)('with Redis', () => {
   /** Two API processes, once both count in Redis. */
   async function twoApis(port: number, quota: LimitOptions['key']) {
     const redisUrl = `redis://127.0.0.1:${port}`;
-    const apis = [anApi({ key: quota, redisUrl }), anApi({ key: quota, redisUrl })] as const;
+    const apis = [await anApi({ key: quota, redisUrl }), await anApi({ key: quota, redisUrl })] as const;
     for (const { app, log } of apis) {
       const { api_key } = await api.workspace();
       await vi.waitFor(

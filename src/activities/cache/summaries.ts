@@ -1,6 +1,5 @@
 import type { Database } from '../../db/client.ts';
 import { postgresSummaries } from './postgres.ts';
-import { redisSummaries } from './redis.ts';
 import type { ChannelSummary } from './summary.ts';
 
 /** Where summaries are served from. The truth is the row in `channel_summaries`, whatever else keeps a copy. */
@@ -15,7 +14,12 @@ export interface SummaryStore {
   close(): Promise<void>;
 }
 
-/** Serves summaries from Redis where there is a `redisUrl`, else from Postgres. `onError` is told of lost connections to Redis. */
-export function summaryStore(db: Database['db'], redisUrl?: string, onError?: (error: Error) => void): SummaryStore {
-  return redisUrl === undefined ? postgresSummaries(db) : redisSummaries({ url: redisUrl, db, onError });
+/**
+ * Serves summaries from Redis where there is a `redisUrl`, else from Postgres. `onError` is told of lost connections to Redis,
+ * whose client is loaded where it is used alone.
+ */
+export async function summaryStore(db: Database['db'], redisUrl?: string, onError?: (error: Error) => void): Promise<SummaryStore> {
+  if (redisUrl === undefined) return postgresSummaries(db);
+  const { redisSummaries } = await import('./redis.ts');
+  return redisSummaries({ url: redisUrl, db, onError });
 }

@@ -1,9 +1,7 @@
 import type { Context } from 'hono';
-import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { addressReader } from './address.ts';
 import { type Meter, memoryMeter, type Quota } from './meter.ts';
-import { redisMeter } from './redis-meter.ts';
 
 /** What the API lets through. Null: no limit. */
 export interface Limits {
@@ -27,26 +25,21 @@ export interface LimitOptions {
   log: Pick<Logger, 'warn' | 'info'>;
 }
 
-export function createLimits({ key, keyless, redisUrl, trustedProxies, log }: LimitOptions): Limits {
-  const redis = redisUrl === undefined || (key ?? keyless) === null ? null : connect(redisUrl);
+/** Redis' client is loaded by those alone who count there. */
+export async function createLimits({ key, keyless, redisUrl, trustedProxies, log }: LimitOptions): Promise<Limits> {
+  const isShared = redisUrl !== undefined && (key ?? keyless) !== null;
+  const redis = isShared ? (await import('./redis-meter.ts')).redisMeters(redisUrl) : null;
   const meter = (policy: string, quota: Quota | null): Meter | null => {
     if (!quota) return null;
     if (!redis) return memoryMeter(quota);
     const onAway = (error: Error) =>
       log.warn({ policy, reason: error.message }, 'Redis is away: each API process counts requests for itself');
-    return redisMeter({ redis, policy, quota, onAway, onBack: () => log.info({ policy }, 'Redis counts requests again') });
+    return redis.meter({ policy, quota, onAway, onBack: () => log.info({ policy }, 'Redis counts requests again') });
   };
   return {
     key: meter('key', key),
     keyless: meter('address', keyless),
     addressOf: addressReader(trustedProxies),
-    close: async () => redis?.disconnect(),
+    close: async () => redis?.close(),
   };
-}
-
-function connect(url: string): Redis {
-  const redis = new Redis(url, { connectTimeout: 2000, commandTimeout: 250, maxRetriesPerRequest: 0, connectionName: 'knockon limits' });
-  // The meter says once that it is away; reconnecting goes on by itself.
-  redis.on('error', () => {});
-  return redis;
 }

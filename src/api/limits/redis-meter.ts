@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 import { RateLimiterRedis } from 'rate-limiter-flexible';
 import { type Meter, memoryMeter, type Quota, type Use, useOf } from './meter.ts';
 
@@ -20,11 +20,19 @@ interface Waiting {
   settle(use: Use): void;
 }
 
+/** Meters in one Redis. @param url `redis://…` or `rediss://…` */
+export function redisMeters(url: string): { meter(options: Omit<Options, 'redis'>): Meter; close(): void } {
+  const redis = new Redis(url, { connectTimeout: 2000, commandTimeout: 250, maxRetriesPerRequest: 0, connectionName: 'knockon limits' });
+  // The meter says once that it is away; reconnecting goes on by itself.
+  redis.on('error', () => {});
+  return { meter: (options) => redisMeter({ redis, ...options }), close: () => redis.disconnect() };
+}
+
 /**
  * Counts in Redis, so that all API processes share one quota. What comes while a count of the same name is on its way travels
  * with the next one, so a busy key costs Redis a few commands a millisecond at most. Without Redis each process counts for itself.
  */
-export function redisMeter({ redis, policy, quota, onAway, onBack }: Options): Meter {
+function redisMeter({ redis, policy, quota, onAway, onBack }: Options): Meter {
   const limiter = new RateLimiterRedis({
     storeClient: redis,
     keyPrefix: `knockon:limit:${policy}`,
