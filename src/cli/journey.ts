@@ -15,6 +15,7 @@ export interface EventView {
   id: string;
   type: string;
   timestamp: string;
+  dispatched_at: string | null;
   workflow: { id: string; run_id: string | null; url: string | null } | null;
   effects: EffectView[];
 }
@@ -87,12 +88,13 @@ export function showJourney(terminal: Terminal, journey: JourneyView): string {
 }
 
 function showEvent(terminal: Terminal, event: EventView): string {
-  const { workflow } = event;
-  const where = workflow ? `  workflow ${workflow.url ?? workflow.id}` : '  not dispatched yet';
+  const { workflow, dispatched_at } = event;
+  // Where another transport than Temporal sees to it, there is nothing to follow.
+  const where = workflow ? [`  workflow ${workflow.url ?? workflow.id}`] : dispatched_at ? [] : ['  not dispatched yet'];
   const nobody = event.effects.length === 0 ? ['  nobody subscribes to it'] : [];
   return [
     `${styled(terminal, 'bold', event.type)}  ${event.timestamp}  (event ${event.id})`,
-    where,
+    ...where,
     ...nobody,
     ...byCompletion(event.effects).map((effect) => showEffect(terminal, event, effect)),
   ].join('\n');

@@ -26,8 +26,6 @@ export interface DeliveryState {
 /** An event as an operator sees it: whose it is, what it says, and all that became of it. */
 export interface InspectedEvent extends EventJourney, Omit<LoggedEvent, 'version'> {
   payload: Record<string, unknown>;
-  /** When its workflow was started; null before. */
-  dispatched_at: string | null;
   /** What the `webhooks` effect has posted, one an endpoint. */
   deliveries: DeliveryState[];
 }
@@ -64,7 +62,7 @@ async function inspect({ db, sql }: Database, which: SQL, ui: TemporalUi | null)
       rows.map(({ event }) => event.id),
     ),
   ];
-  return rows.map(({ event, dispatch, workspace, channel }, i) => ({
+  return rows.map(({ event, workspace, channel }, i) => ({
     ...journeys[i]!,
     workspace_id: event.workspace_id,
     workspace_name: workspace,
@@ -73,7 +71,6 @@ async function inspect({ db, sql }: Database, which: SQL, ui: TemporalUi | null)
     message_id: event.message_id,
     seq: event.seq,
     payload: event.payload,
-    dispatched_at: dispatch?.started_at?.toISOString() ?? null,
     deliveries: deliveries.get(event.id) ?? [],
   }));
 }

@@ -22,6 +22,8 @@ export interface EventJourney {
   id: string;
   type: string;
   timestamp: string;
+  /** When it was handed to the transport; null before. */
+  dispatched_at: string | null;
   /** Null before the event is dispatched, and where another transport than Temporal takes it. */
   workflow: { id: string; run_id: string | null; url: string | null } | null;
   effects: EffectState[];
@@ -75,6 +77,7 @@ export async function journeysOf(db: Database['db'], rows: Underway[], ui: Tempo
     id,
     type,
     timestamp: timestamp.toISOString(),
+    dispatched_at: dispatch?.started_at?.toISOString() ?? null,
     workflow: ui && dispatch && { id: dispatch.id, run_id: dispatch.run_id, url: workflowUrl(ui, dispatch.id, dispatch.run_id) },
     // Without an outbox row it was done by all, and its receipts have expired.
     effects: (queued ? namesOf(known, id, type, dispatch) : []).map((name) => effectState(known, id, name, dispatch?.started_at != null)),

@@ -54,6 +54,7 @@ describe("a message's journey", () => {
           id: message.event_id,
           type: 'message.created',
           timestamp: expect.any(String),
+          dispatched_at: null,
           workflow: null,
           effects: ['audit', 'search'].map((name) => ({ subscriber: name, ...pending })),
         },
@@ -70,6 +71,17 @@ describe("a message's journey", () => {
     const app = api.another({ temporalUi: { url: undefined, namespace: 'default' } });
     const { body } = await request(app, 'GET', `/v1/messages/${message.id}/effects`, { key: api.key });
     expect(body.events[0].workflow).toEqual({ id, run_id: 'the-run', url: null });
+  });
+
+  test('says when it was dispatched, also where there is no workflow because another transport sees to it', async () => {
+    const [claimed, started] = [await posted(), await posted()];
+    await dispatch(claimed.event_id, undefined, false);
+    await dispatch(started.event_id);
+    const app = api.another({ temporalUi: null });
+    const read = async ({ id }: { id: string }) =>
+      (await request(app, 'GET', `/v1/messages/${id}/effects`, { key: api.key })).body.events[0];
+    expect(await read(claimed)).toMatchObject({ dispatched_at: null, workflow: null });
+    expect(await read(started)).toMatchObject({ dispatched_at: expect.any(String), workflow: null });
   });
 
   test('is pending while a dispatch is claimed and running once it is started', async () => {

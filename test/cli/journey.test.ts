@@ -34,7 +34,7 @@ const open = (subscriber: string, state: EffectView['state'], rest: Partial<Effe
 });
 const url = 'http://ui/namespaces/default/workflows/w/r/history';
 const journey = (effects: EffectView[], type = 'message.created'): JourneyView => {
-  const event: EventView = { id: 'e', type, timestamp: began, workflow: { id: 'w', run_id: 'r', url }, effects };
+  const event: EventView = { id: 'e', type, timestamp: began, dispatched_at: began, workflow: { id: 'w', run_id: 'r', url }, effects };
   return { message_id: 'm', events: [event] };
 };
 
@@ -54,9 +54,17 @@ test('a journey shows the link to the workflow, and its effects in the order the
 
 test('an event that waits for its dispatch, and one that nobody wants, say so', () => {
   const { message_id, events } = journey([]);
-  const text = showJourney(aTerminal(), { message_id, events: [{ ...events[0]!, workflow: null }] });
+  const text = showJourney(aTerminal(), { message_id, events: [{ ...events[0]!, dispatched_at: null, workflow: null }] });
   expect(text).toContain('not dispatched yet');
   expect(text).toContain('nobody subscribes');
+});
+
+test('an event that another transport than Temporal sees to names no workflow, and is not said to wait', () => {
+  const { message_id, events } = journey([done('search', 5)]);
+  const text = showJourney(aTerminal(), { message_id, events: [{ ...events[0]!, workflow: null }] });
+  expect(text).not.toContain('not dispatched yet');
+  expect(text).not.toContain('workflow');
+  expect(text).toContain('done after 5 ms');
 });
 
 test('following prints each change once and ends when all is done', async () => {

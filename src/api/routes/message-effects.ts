@@ -22,6 +22,8 @@ export const workflowSchema = z.object({ id: z.string(), run_id: z.string().null
   description: 'The workflow that sees to it, with a link into the Temporal UI; null before its dispatch, and under another transport.',
 });
 
+export const dispatchedAt = timestamp.nullable().openapi({ description: 'When it was handed to the transport; null before.' });
+
 const journey = z
   .object({
     message_id: uuid,
@@ -30,6 +32,7 @@ const journey = z
         id: uuid,
         type: z.string(),
         timestamp,
+        dispatched_at: dispatchedAt,
         workflow: workflowSchema,
         effects: z.array(effectSchema),
       }),

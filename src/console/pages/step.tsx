@@ -6,7 +6,7 @@ import { counted, moment, span } from '../say.ts';
 
 const since = (from: string, at: string) => Math.max(0, (Date.parse(at) - Date.parse(from)) / 1000);
 
-/** One event of a journey: whose it is, when its workflow began, and each effect on one scale of time. */
+/** One event of a journey: whose it is, when it was dispatched, and each effect on one scale of time. */
 export function Step({ of }: { of: InspectedEvent }) {
   const { timestamp, dispatched_at, effects, deliveries } = of;
   const ends = effects.flatMap(({ completed_at }) => (completed_at ? [since(timestamp, completed_at)] : []));
@@ -19,7 +19,7 @@ export function Step({ of }: { of: InspectedEvent }) {
       </div>
       <p class="muted">
         <time dateTime={timestamp}>{moment(timestamp)}</time>
-        {dispatched_at ? `, its workflow started ${span(since(timestamp, dispatched_at))} later` : ', not dispatched yet'}
+        {dispatched_at ? `, dispatched ${span(since(timestamp, dispatched_at))} later` : ', not dispatched yet'}
         {of.seq !== null && `, place ${of.seq} in `}
         {of.channel_id && <a href={to('/events', { channel_id: of.channel_id })}>{of.channel_name ?? of.channel_id}</a>}
         {' of '}

@@ -6,7 +6,7 @@ import { moment, text, timestamp, typeName, uuid } from '../../fields.ts';
 import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { notFound } from '../../problem.ts';
 import { forOperators, json, operation, router } from '../../router.ts';
-import { effectSchema, workflowSchema } from '../message-effects.ts';
+import { dispatchedAt, effectSchema, workflowSchema } from '../message-effects.ts';
 
 const whose = {
   workspace_id: uuid,
@@ -39,7 +39,7 @@ const inspected = z
     timestamp,
     ...whose,
     payload: z.record(z.string(), z.unknown()),
-    dispatched_at: timestamp.nullable().openapi({ description: 'When its workflow was started.' }),
+    dispatched_at: dispatchedAt,
     workflow: workflowSchema,
     effects: z.array(effectSchema),
     deliveries: z.array(delivery).openapi({ description: 'What webhooks have posted, one an endpoint.' }),
