@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { CallError, reasonOf } from './calls.ts';
 import { Field, written } from './parts/fields.tsx';
 import { farewell, signIn } from './session.ts';
@@ -8,7 +8,8 @@ export function SignIn() {
   const form = useRef<HTMLFormElement>(null);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
-  useEffect(() => {
+  // Before it is seen: who types at once means it.
+  useLayoutEffect(() => {
     document.title = 'Sign in · Knock-on';
     form.current?.querySelector('input')?.focus();
   }, []);

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { reasonOf } from '../calls.ts';
 
 interface DialogProps {
@@ -23,7 +23,7 @@ export function Dialog({ title, action, isGrave = false, stays = false, onSubmit
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
   const isGone = useRef(false);
-  useEffect(() => {
+  useLayoutEffect(() => {
     ref.current?.showModal();
   }, []);
   /** The browser gives the focus back. Who asked is told now: the browser's own event may come after the next key. */
