@@ -27,6 +27,9 @@ export function connectDatabase(url: string, options: { connections?: number; na
   const common = {
     connect_timeout: 5,
     idle_timeout: 30,
+    // Connections take turns, so that a poll a second keeps all of them from being idle; and a backend's memory only ever grows. An old
+    // one is not replaced before somebody needs it: after a rush few are left.
+    max_lifetime: 45 + Math.round(Math.random() * 30),
     // In seconds. The default grows to 20: so long a request would wait before it is told that the database is away.
     backoff: (failures: number) => Math.min(0.05 * 2 ** failures, 0.5),
     onnotice: () => {},

@@ -9,6 +9,7 @@ import type { Beat, EffectAnswer, EffectCall } from '../transport/dispatch.ts';
 import { type Quarantine, Quarantines } from '../transport/quarantine.ts';
 import { connectionOptions } from '../transport/temporal.ts';
 import type { Hosted } from './effects.ts';
+import { leavingTogether } from './leave-together.ts';
 import { patiently, temporalOf } from './process.ts';
 
 let installed = false;
@@ -66,6 +67,7 @@ export async function host({ config, database, effects, locks, presence, log, st
   const connection = started.add(await connectWorker(config, log), (c) => c.close());
   const shared = { locks, reader: new EventReader(database.db, effects.length) };
   const quarantines = new Quarantines(CALM);
+  const together = leavingTogether();
   const { activity } = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
   // The worker's own heartbeats are sent some time later.
   const tell: Tell = (beat) => activity.heartbeat(Context.current().info.taskToken, beat);
@@ -81,7 +83,7 @@ export async function host({ config, database, effects, locks, presence, log, st
           [effect.name]: presence.counting(
             effect.name,
             concurrency,
-            setApart(effectActivity(effect, database.db, shared), quarantines.of(effect), tell),
+            together(setApart(effectActivity(effect, database.db, shared), quarantines.of(effect), tell)),
           ),
         },
         shutdownGraceTime: config.KNOCKON_SHUTDOWN,
