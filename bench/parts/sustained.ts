@@ -5,7 +5,7 @@ import { type Load, load } from '../load.ts';
 import type { Extent } from '../options.ts';
 import { shapes, USUAL } from '../shapes.ts';
 import { warmUp } from './load.ts';
-import { lookAtMemory } from './memory.ts';
+import { lookAtMemory, type Memory } from './memory.ts';
 import { untilHappened } from './settle.ts';
 
 /** What a contestant does when the load doesn't end. */
@@ -13,8 +13,8 @@ export interface Sustained extends Load {
   effectsPerSecond: number | null;
   /** Effects that were still to come when the last request was answered. */
   behind: number;
-  /** MB (PSS) of everything, looked at ten times, evenly, under load. */
-  memory: number[];
+  /** Looked at ten times, evenly, under load. */
+  memory: Memory[];
 }
 
 const LOOKS = 10;
@@ -37,11 +37,11 @@ export async function measureSustained(contestant: Contestant, entrant: Entrant,
   return { ...result, memory, behind, effectsPerSecond: effects > 0 ? (expected * 1000) / (seen.at - began) : null };
 }
 
-async function lookOften(seconds: number): Promise<number[]> {
-  const seen: number[] = [];
+async function lookOften(seconds: number): Promise<Memory[]> {
+  const seen: Memory[] = [];
   for (let look = 0; look < LOOKS; look += 1) {
     await wait((seconds * 1000) / (LOOKS + 1));
-    seen.push((await lookAtMemory()).all);
+    seen.push(await lookAtMemory());
   }
   return seen;
 }

@@ -7,7 +7,7 @@ import { type Results, type Row, rowsOf, seenBy } from './results.ts';
 /** The results as Markdown. */
 export function tables(results: Results): string {
   const parts = [where(results), usualTable(results), shapesTable(results), catchUpTable(results), orderedTable(results)];
-  parts.push(sustainedTable(results), growthTable(results), journeyTable(results), missing(results));
+  parts.push(sustainedTable(results), sustainedMemoryTable(results), growthTable(results), journeyTable(results), missing(results));
   return parts.filter((part) => part !== '').join('\n\n');
 }
 
@@ -118,11 +118,25 @@ function sustainedTable(results: Results): string {
       const { seconds, perSecond, p50, p99, effectsPerSecond, behind, memory } = seen;
       const effects = effectsPerSecond === null ? ['–', '–'] : [whole(effectsPerSecond), whole(behind)];
       return [
-        [title, whole(seconds), whole(perSecond), `${tenths(p50)} / ${tenths(p99)}`, ...effects, `${memory.map(whole).join(' ')} MB`],
+        [title, whole(seconds), whole(perSecond), `${tenths(p50)} / ${tenths(p99)}`, ...effects, looks(memory.map(({ all }) => all))],
       ];
     }),
   );
 }
+
+function sustainedMemoryTable(results: Results): string {
+  return section(
+    'Sustained: whose memory',
+    ['', 'of it', 'memory, ten looks'],
+    results.contestants.flatMap(({ name, title }) => {
+      const memory = seenBy(results, name, 'sustained')?.memory ?? [];
+      const parts = [...new Set(memory.flatMap((look) => Object.keys(look.parts)))];
+      return parts.map((part) => [title, part, looks(memory.map((look) => look.parts[part] ?? 0))]);
+    }),
+  );
+}
+
+const looks = (memory: number[]) => `${memory.map(whole).join(' ')} MB`;
 
 function growthTable(results: Results): string {
   return section(
