@@ -60,7 +60,8 @@ export type Beat = 'begun' | 'not begun';
  */
 export type OpenOutcome = { event_id: string; target?: string } & (
   | { state: 'retry'; reason: string; cause?: string; after_ms?: number }
-  | { state: 'later'; until: string }
+  /** `in_ms`, counted from the answer, goes before `until`, which is a moment by the worker's clock: clocks of two machines differ. */
+  | { state: 'later'; until: string; in_ms?: number }
   | { state: 'dead'; reason: string; cause?: string }
 );
 
@@ -70,6 +71,8 @@ export interface EffectAnswer {
   open: OpenOutcome[];
   /** Set where the call was not made at all, and is to be made at that moment. */
   put_off?: string;
+  /** The same, counted from the answer; goes before `put_off`. */
+  put_off_ms?: number;
 }
 
 /** The input of the `recordDeadLetters` activity. */

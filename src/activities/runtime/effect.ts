@@ -142,8 +142,14 @@ export const retry = (which: Which, reason: string, options: { cause?: string; a
   ...options,
 });
 
-/** Nothing is wrong; call again at that moment. */
-export const later = (which: Which, until: Date): OpenOutcome => ({ ...subject(which), state: 'later', until: until.toISOString() });
+/** Nothing is wrong; call again at that moment of this machine's clock. */
+export const later = (which: Which, until: Date): OpenOutcome => laterIn(which, until.getTime() - Date.now());
+
+/** Nothing is wrong; call again in so many ms. */
+export const laterIn = (which: Which, ms: number): OpenOutcome => {
+  const in_ms = Math.max(0, Math.ceil(ms));
+  return { ...subject(which), state: 'later', until: new Date(Date.now() + in_ms).toISOString(), in_ms };
+};
 
 /** It can't succeed however often it is tried: a dead letter. */
 export const dead = (which: Which, reason: string, options: { cause?: string } = {}): OpenOutcome => ({

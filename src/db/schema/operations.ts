@@ -68,6 +68,8 @@ export const workers = pgTable('workers', {
   effects: jsonb().$type<Record<string, { concurrency: number; running: number }>>().notNull().default({}),
   started_at: created(),
   seen_at: created(),
+  /** How far its clock is ahead of the database's, in ms; null where it has not said. */
+  clock_ahead_ms: doublePrecision(),
 });
 
 /** What workers have got done, in slices of ten seconds; kept for an hour. */

@@ -35,6 +35,13 @@ export const endpoints = pgTable(
     probe_at: moment(),
     /** Why the last of them failed. */
     failing_cause: text(),
+    /** The endpoint asked (429 or 503 with Retry-After) for no request before this moment. */
+    resting_until: moment(),
+    /** Set while nothing is sent to it; events of that time are recorded as `missed`. */
+    disabled_at: moment(),
+    disabled_reason: text(),
+    /** `endpoint`: its own answer (410). `owner`: PATCH `enabled: false`. */
+    disabled_by: text({ enum: ['endpoint', 'owner'] }),
   },
   (t) => [index().on(t.workspace_id, t.id)],
 );
@@ -49,8 +56,11 @@ export const deliveries = pgTable(
     /** Null for an `endpoint.test`. */
     event_id: uuid(),
     event_type: text().notNull(),
-    /** `failed`: refused for good. Out of tries it stays `pending`, and a dead letter says so; either can be tried again. */
-    state: text({ enum: ['pending', 'delivered', 'failed'] })
+    /**
+     * `failed`: refused for good. Out of tries it stays `pending`, and a dead letter says so; either can be tried again.
+     * `missed`: its endpoint was disabled, so nothing was sent.
+     */
+    state: text({ enum: ['pending', 'delivered', 'failed', 'missed'] })
       .notNull()
       .default('pending'),
     created_at: created(),
