@@ -9,7 +9,7 @@ import { once } from '../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toPage } from '../paging.ts';
 import { json, operation, router } from '../router.ts';
 
-const state = z.enum(['pending', 'delivered', 'failed'], { message: 'wants pending, delivered or failed' });
+const state = z.enum(['pending', 'delivered', 'failed', 'missed'], { message: 'must be pending, delivered, failed or missed' });
 
 const outcome = {
   status: z.int().nullable().openapi({ description: "The answer's HTTP status; null where none came." }),

@@ -13,7 +13,7 @@ interface Delivery {
   id: string;
   event_id: string | null;
   event_type: string;
-  state: 'pending' | 'delivered' | 'failed';
+  state: 'pending' | 'delivered' | 'failed' | 'missed';
   created_at: string;
   attempts: { attempted_at: string; status: number | null; latency_ms: number; error: string | null; response_excerpt: string | null }[];
 }
@@ -23,6 +23,7 @@ const states: [string, string][] = [
   ['pending', 'pending'],
   ['delivered', 'delivered'],
   ['failed', 'failed'],
+  ['missed', 'missed'],
 ];
 
 /** One endpoint, and what was sent to it. */

@@ -33,5 +33,9 @@ export const idempotencyKeys = pgTable(
     message_id: uuid(),
     created_at: timestamp({ withTimezone: true }).notNull().default(sql`now()`),
   },
-  (t) => [primaryKey({ columns: [t.workspace_id, t.key] }), index().on(t.created_at), index().on(t.message_id).where(sql`message_id is not null`)],
+  (t) => [
+    primaryKey({ columns: [t.workspace_id, t.key] }),
+    index().on(t.created_at),
+    index().on(t.message_id).where(sql`message_id is not null`),
+  ],
 );
