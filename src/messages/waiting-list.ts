@@ -12,7 +12,7 @@ const BATCH = { messages: 256, bytes: 1024 ** 2 };
 const MOST_WAITING = { messages: 10_000, bytes: 64 * 1024 ** 2 };
 
 /** Longest that a message may wait for its statement, in ms: what a client waits for in all is that and the statement's time limit. */
-const LONGEST_WAIT = 4000;
+const LONGEST_WAIT = 3000;
 
 /** Messages in the order they came, in limited number, each for a limited time. */
 export class WaitingList {

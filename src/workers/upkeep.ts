@@ -13,6 +13,9 @@ import type { Recovery } from '../transport/transport.ts';
 import type { Started } from './process.ts';
 import { repeat } from './repeat.ts';
 
+/** Longest statement of what a process does beside its work, in ms: the ledger's check may read a long backlog. */
+export const BACKGROUND = 60_000;
+
 /** How often it is looked for what has expired, in ms. */
 const EXPIRY = 60_000;
 

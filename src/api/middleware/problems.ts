@@ -17,6 +17,8 @@ function toProblem(error: Error): Problem {
   const code = errorCode(error) ?? '';
   const later = { headers: { 'retry-after': '5' } };
   if (code === 'POOL_BUSY' || transient.test(code)) return busy(error, later);
+  if (code === '25006')
+    return new Problem(503, 'The database takes no writes; try again in a moment.', { type: 'database-away', ...later });
   if (isDatabaseAway(error)) return new Problem(503, 'The database is away; try again in a moment.', { type: 'database-away', ...later });
   if (code.startsWith('22')) return new Problem(422, 'The database refuses a value of this request.', { type: 'validation' });
   return new Problem(500, 'Something went wrong on our side; it has been logged.');
