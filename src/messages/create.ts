@@ -124,7 +124,7 @@ export function createMessageWriter({ sql, patient = sql, onStored }: Writing): 
 }
 
 /** Whether it was not for one of the messages that a statement failed: the database is away or too slow, or their channel is held. */
-const isForAll = (error: unknown) => isDatabaseAway(error) || /^(57014|55P03)$/.test(errorCode(error) ?? '');
+const isForAll = (error: unknown) => isDatabaseAway(error) || errorCode(error) === '57014';
 
 function rejectAll(batch: Waiting[], error: unknown): void {
   const isHeld = errorCode(error) === '55P03';

@@ -24,7 +24,7 @@ export async function start(given: Config, options: { only?: string[]; concurren
   const connections = Math.min(2 * config.KNOCKON_CONCURRENCY, 16);
   const statementMs = config.KNOCKON_STATEMENT_TIMEOUT;
   // Calls have time to wait for a connection: where many are under way, each has its turn.
-  const limits = { statementMs, waitMs: statementMs };
+  const limits = { statementMs, lockMs: statementMs / 2, waitMs: statementMs };
   const database = started.add(connectDatabase(config.DATABASE_URL, { connections, name: 'knockon worker effects', ...limits }), (d) =>
     d.close(),
   );

@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { connectDatabase, type Database } from '../../src/db/client.ts';
 import { errorCode } from '../../src/db/errors.ts';
 import { PoolBusyError } from '../../src/db/places.ts';
+import { changing } from '../../src/messages/change.ts';
 import { ChannelHeldError, createMessageWriter, type MessageWriter } from '../../src/messages/create.ts';
+import { removeMessage } from '../../src/messages/remove.ts';
 import * as store from '../../src/messages/store.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { aChannel, aMessage, aWriter } from '../harness/messaging.ts';
@@ -67,6 +69,24 @@ describe('a channel that another transaction holds', () => {
       await expect.poll(async () => (await waiting()).length).toBe(1);
     });
     expect(((await Promise.all(own)) as { message: { seq: number } }[]).map(({ message }) => message.seq)).toEqual([1, 2, 3, 4, 5]);
+  });
+});
+
+describe('changes of messages in a channel that another transaction holds', () => {
+  it('leave connections for everybody else, and are told after a while', async () => {
+    const held = await aChannel(test.database);
+    const posted = await Promise.all(Array.from({ length: 24 }, () => post(held)));
+    const ids = posted.map((one) => (one as { message: { id: string } }).message.id);
+    await holding(held, async () => {
+      const change = (id: string) => changing(test.database, (tx) => removeMessage(tx, { workspaceId: held.workspaceId, id }));
+      const changes = ids.map((id) => change(id).catch(errorCode));
+      const began = performance.now();
+      for (let i = 0; i < 10; i += 1) await test.database.db.execute('select 1');
+      // Each waits behind some of the changes' attempts, which are short.
+      expect(performance.now() - began).toBeLessThan(10_000);
+      expect(await Promise.all(changes)).toEqual(Array(24).fill('55P03'));
+    });
+    expect(await changing(test.database, (tx) => removeMessage(tx, { workspaceId: held.workspaceId, id: ids[0]! }))).toBe(true);
   });
 });
 
