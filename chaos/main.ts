@@ -18,10 +18,12 @@ else process.exit(await chaos(options));
 async function chaos(options: Options): Promise<number> {
   const progress = new Progress();
   const mailbox = await Mailbox.start(randomFrom(options.seed + 2));
-  const stage = await setStage(options.transport, mailbox.url);
+  const stage = await setStage(options, mailbox.url);
   const watchdog = new Watchdog();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void interrupted(watchdog, stage));
-  progress.tell(`seed ${options.seed}, ${options.minutes} minutes of kills, ${options.transport}; data and logs are in ${stage.folder}`);
+  progress.tell(
+    `seed ${options.seed}, ${options.minutes} minutes of ${options.mode}, ${options.transport}; data and logs are in ${stage.folder}`,
+  );
   try {
     const outcome = await run(options, { stage, watchdog, mailbox, progress });
     console.log(options.json ? JSON.stringify(outcome, null, 2) : tables(outcome));

@@ -11,7 +11,13 @@ export function tables(outcome: Outcome): string {
   const last = ok
     ? `Nothing was lost, doubled or out of order (seed ${seed}, ${minutes} minutes, ${transport}).`
     : `${broken.length} promises were not kept (seed ${seed}, ${minutes} minutes, ${transport}).`;
-  return [counted(outcome), killed(outcome), promises(outcome), ...broken.map(explained), last].join('\n\n');
+  return [
+    counted(outcome),
+    outcome.troubles ? troubled(outcome.troubles) : killed(outcome),
+    promises(outcome),
+    ...broken.map(explained),
+    last,
+  ].join('\n\n');
 }
 
 function counted({ traffic, answers, settled_seconds }: Outcome): string {
@@ -35,6 +41,18 @@ function killed({ parts }: Outcome): string {
   });
   for (const { name, kills, freezes, failed_starts, ended_by_itself } of parts)
     table.push([name, kills, freezes, failed_starts, ended_by_itself.length]);
+  return table.toString();
+}
+
+function troubled(troubles: NonNullable<Outcome['troubles']>): string {
+  const table = new Table({
+    head: ['trouble', 'lasted', 'a webhook came after', 'ready after'],
+    colAligns: ['left', 'right', 'right', 'right'],
+    style,
+  });
+  const seconds = (n: number | null) => (n === null ? 'over 60 s' : `${n.toFixed(1)} s`);
+  for (const { trouble, seconds: lasted, webhook_after, ready_after } of troubles)
+    table.push([trouble, seconds(lasted), seconds(webhook_after), seconds(ready_after)]);
   return table.toString();
 }
 
