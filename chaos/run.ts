@@ -1,6 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import postgres from 'postgres';
-import { migrate } from '../src/db/migrate.ts';
 import type { World } from './checks/check.ts';
 import { lookAtAll } from './checks/index.ts';
 import { kill } from './mischief.ts';
@@ -8,9 +7,9 @@ import { networkVerdicts } from './network/checks.ts';
 import { ailNetwork } from './network/index.ts';
 import { OURS } from './network/switches.ts';
 import type { Options } from './options.ts';
-import { makeSightings } from './order/effect.ts';
-import { ownProcesses, servers } from './parts/company.ts';
-import { Part, type Script } from './parts/part.ts';
+import { bringUp, type Cast, takeDown } from './parts/cast.ts';
+import { ownProcesses } from './parts/company.ts';
+import type { Part } from './parts/part.ts';
 import { TcpProxy } from './parts/proxy.ts';
 import type { Stage } from './parts/stage.ts';
 import type { Watchdog } from './parts/watchdog.ts';
@@ -26,12 +25,6 @@ import { Promptness } from './traffic/promptness.ts';
 import { Receiver } from './traffic/receiver.ts';
 import { openWorkspaces } from './traffic/workspace.ts';
 import { Writer } from './traffic/writer.ts';
-
-/** Everything that is to be ended, however the run ends. */
-interface Cast {
-  parts: Part[];
-  watchdog: Watchdog;
-}
 
 /** Where it takes place, and who is there beside what is killed. */
 export interface Around {
@@ -49,7 +42,7 @@ export async function run(options: Options, { stage, watchdog, mailbox, progress
   const receiver = await Receiver.start(randomFrom(options.seed + 1));
   const proxy = options.mode === 'network' ? await TcpProxy.start(stage.ports.proxy, stage.ports.postgres) : undefined;
   try {
-    await bringUp(stage, cast, tell);
+    await bringUp(stage, cast, { processes: ownProcesses(stage), tell });
     const journal = new Journal();
     const promptness = new Promptness();
     const client = new Client(stage.apiUrls, journal, promptness.see);
@@ -73,27 +66,8 @@ export async function run(options: Options, { stage, watchdog, mailbox, progress
   }
 }
 
-async function bringUp(stage: Stage, { parts, watchdog }: Cast, tell: (line: string) => void): Promise<void> {
-  const begin = async (scripts: Script[]) => {
-    const own = scripts.map((script) => new Part(script, watchdog, tell));
-    parts.push(...own);
-    await Promise.all(own.map((part) => part.up()));
-  };
-  tell('bringing everything up');
-  await begin(await servers(stage, tell));
-  await makeDatabase(stage);
-  await begin(ownProcesses(stage));
-}
-
-async function makeDatabase({ databaseUrl }: Stage): Promise<void> {
-  const admin = postgres(databaseUrl.replace(/knockon$/, 'postgres'), { max: 1, onnotice: () => {} });
-  await admin`create database knockon`;
-  await admin.end();
-  await migrate(databaseUrl);
-  const client = postgres(databaseUrl, { max: 1, onnotice: () => {} });
-  await makeSightings(client);
-  await client.end();
-}
+/** Longest that the writers' last calls may take, in ms. */
+const LAST = 5 * 60_000;
 
 interface Scene {
   world: World;
@@ -116,9 +90,16 @@ async function writeAmid<T>(options: Options, { world, parts, progress }: Scene,
   const seen = await mischief();
   await Promise.all(parts.map((part) => part.up()));
   for (const writer of writers) writer.stop();
-  await written;
+  await inTime(written, world);
   progress.end();
   return seen;
+}
+
+/** Where no answer comes any more, there is nothing to wait for. */
+async function inTime(written: Promise<unknown>, { client, journal }: World): Promise<void> {
+  const late = setTimeout(() => client.leave(), LAST);
+  await written.catch(({ message }: Error) => journal.complain(`at the end ${message}: no API answered for ${LAST / 60_000} minutes`));
+  clearTimeout(late);
 }
 
 async function killThem({ seed, only, minutes, freeze }: Options, { parts, progress }: Scene): Promise<undefined> {
@@ -126,12 +107,4 @@ async function killThem({ seed, only, minutes, freeze }: Options, { parts, progr
   const names = victims.map(({ name }) => name);
   await kill(victims, planOf(randomFrom(seed), names, freeze), minutes * 60_000, progress.tell);
   progress.tell('no more kills: waiting until all are back');
-}
-
-/** Ours first, then what they need. */
-async function takeDown({ parts, watchdog }: Cast): Promise<void> {
-  const isServer = (part: Part) => part.name === 'postgres' || part.name === 'temporal';
-  await Promise.all(parts.filter((part) => !isServer(part)).map((part) => part.stop()));
-  await Promise.all(parts.filter(isServer).map((part) => part.stop()));
-  watchdog.dismiss();
 }

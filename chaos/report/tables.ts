@@ -56,18 +56,18 @@ function troubled(troubles: NonNullable<Outcome['troubles']>): string {
   return table.toString();
 }
 
-function promises({ checks }: Outcome): string {
+export function promises({ checks }: Pick<Outcome, 'checks'>): string {
   const table = new Table({ head: ['promise', 'looked at', 'wrong'], colAligns: ['left', 'right', 'right'], style });
   for (const { promise, examined, wrong } of checks)
     table.push([promise, number(examined), wrong.length === 0 ? 'none' : number(wrong.length)]);
   return table.toString();
 }
 
-function explained({ promise, wrong }: Outcome['checks'][number]): string {
+export function explained({ promise, wrong }: Outcome['checks'][number]): string {
   const more = wrong.length > SHOWN ? [`  and ${wrong.length - SHOWN} more`] : [];
   return [`Not kept: ${promise}`, ...wrong.slice(0, SHOWN).map((what) => `  ${what}`), ...more].join('\n');
 }
 
-const style = { head: [], border: [], compact: true };
+export const style = { head: [], border: [], compact: true };
 
-const number = (n: number) => n.toLocaleString('en-US');
+export const number = (n: number) => n.toLocaleString('en-US');

@@ -5,10 +5,15 @@ import type { Seen } from './promptness.ts';
 export interface Call {
   method: string;
   path: string;
+  /** Empty: none is sent. */
   key: string;
   body?: unknown;
   /** Its Idempotency-Key. */
   once?: string;
+  /** Further headers. */
+  headers?: Record<string, string>;
+  /** What it is for, where somebody counts. */
+  what?: string;
 }
 
 export interface Answer {
@@ -56,13 +61,14 @@ export class Client {
 
   /** One call at one of the APIs. @returns the answer, or why there is none */
   async once(call: Call): Promise<Omit<Answer, 'repeated' | 'isUnsure'> | 'no answer' | 'no time'> {
-    const { method, path, key, body, once } = call;
+    const { method, path, key, body, once, headers: further } = call;
     const at = Date.now();
     const saw = (status: number | null, hasRetryAfter = false) => this.#see({ call, at, ms: Date.now() - at, status, hasRetryAfter });
     const url = this.#urls[Math.floor(Math.random() * this.#urls.length)]!;
-    const headers: Record<string, string> = { authorization: `Bearer ${key}` };
+    const headers: Record<string, string> = key === '' ? {} : { authorization: `Bearer ${key}` };
     if (body !== undefined) headers['content-type'] = 'application/json';
     if (once !== undefined) headers['idempotency-key'] = once;
+    Object.assign(headers, further);
     const signal = AbortSignal.timeout(PATIENCE);
     try {
       const response = await fetch(url + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal });
