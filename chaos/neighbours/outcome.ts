@@ -3,8 +3,7 @@ import type { Options } from '../options.ts';
 import type { Part } from '../parts/part.ts';
 import { inWords, type Rest } from '../settle.ts';
 import type { Hook } from '../traffic/receiver.ts';
-import type { Bar } from './bars.ts';
-import type { BadReport } from './crew.ts';
+import { type Bar, barsOf, type Course } from './bars.ts';
 import { type Figures, figuresOf } from './figures.ts';
 import type { Phase, What } from './phase.ts';
 
@@ -30,20 +29,16 @@ export interface NeighboursOutcome {
   checks: { promise: string; examined: number; wrong: string[] }[];
 }
 
-interface Course {
-  bars: Bar[];
-  phases: Phase[];
-  hook: Hook;
-  bad: BadReport[];
+interface Told {
+  course: Course;
   parts: Part[];
   rest: Rest;
   verdicts: Verdict[];
 }
 
-export function outcomeOf(
-  { seed, minutes, transport }: Options,
-  { bars, phases, hook, bad, parts, rest, verdicts }: Course,
-): NeighboursOutcome {
+export function outcomeOf({ seed, minutes, transport }: Options, { course, parts, rest, verdicts }: Told): NeighboursOutcome {
+  const { alone, beside, hook, bad } = course;
+  const bars = barsOf(course);
   const unsettled = Object.keys(rest.open).length > 0 ? [`it did not come to rest: ${inWords(rest.open)} are still to come`] : [];
   const ends = parts.flatMap(({ name, ownEnds }) => ownEnds.map((how) => `${name} ${how}`));
   const checks = [
@@ -57,7 +52,7 @@ export function outcomeOf(
     minutes,
     transport,
     bars,
-    good: Object.fromEntries(phases.map((phase) => [phase.name, timesOf(phase, hook)])),
+    good: Object.fromEntries([alone, beside].map((phase) => [phase.name, timesOf(phase, hook)])),
     bad: bad.map(({ name, does, acts, leftOut, answers, slowestMs, late }) => ({
       name,
       does,

@@ -1,10 +1,10 @@
-import { setTimeout as wait } from 'node:timers/promises';
-import postgres, { type Sql } from 'postgres';
+import postgres from 'postgres';
 import type { World } from '../checks/check.ts';
 import { lookAtAll } from '../checks/index.ts';
 import type { Options } from '../options.ts';
 import { bringUp, type Cast, takeDown } from '../parts/cast.ts';
 import { fewProcesses } from '../parts/company.ts';
+import type { Stage } from '../parts/stage.ts';
 import { randomFrom } from '../random.ts';
 import { ReadinessWatch } from '../readiness.ts';
 import type { Around } from '../run.ts';
@@ -13,7 +13,7 @@ import { Client } from '../traffic/client.ts';
 import { Journal } from '../traffic/journal.ts';
 import { Promptness, type Seen } from '../traffic/promptness.ts';
 import { Receiver } from '../traffic/receiver.ts';
-import { barsOf } from './bars.ts';
+import type { Course } from './bars.ts';
 import { checksOf, stillToCome } from './checks.ts';
 import { Crew } from './crew.ts';
 import { Good } from './good.ts';
@@ -26,6 +26,8 @@ const WARM = 5000;
 
 /** Longest that all may take to come to rest afterwards, in ms. */
 const REST = 4 * 60_000;
+/** Longest that the API is waited for while all is looked at, in ms. */
+const LOOKING = 3 * 60_000;
 
 /** Of so many events one is refused at its first call. */
 const REFUSED = 20;
@@ -51,38 +53,23 @@ export async function runNeighbours(
   const cast: Cast = { parts: [], watchdog };
   const sql = postgres(stage.databaseUrl, { max: 4, onnotice: () => {}, connection: { application_name: 'chaos' } });
   const { receiver, refused } = await endpointThatRefusesFew(options.seed);
-  const ready = new ReadinessWatch([stage.apiUrls[0]]);
   let crew: Crew | undefined;
   try {
     await bringUp(stage, cast, { processes: fewProcesses(stage), tell });
-    const [journal, promptness] = [new Journal(), new Promptness()];
-    let see = (_seen: Seen) => {};
-    const client = new Client([stage.apiUrls[0]], journal, (seen) => see(seen));
-    const { workspace, credentials } = await settleGood({ client, receiver, adminKey: stage.adminKey, apiUrl: stage.apiUrls[0] });
+    const { good, workspace, client, journal, promptness } = await moveIn(stage, receiver);
     crew = new Crew(stage, options.only, watchdog, tell);
     await crew.settled();
-    await settle(sql, tell, { look: stillToCome(workspace.id), longestMs: REST });
-    const good = new Good({ client, journal, promptness, workspace, credentials });
-    see = good.see;
-    await good.work('warming up', WARM);
-    ready.start();
-    tell(`alone, for ${ALONE / 1000} s`);
-    const alone = await good.work('alone', ALONE);
-    await seenThrough(sql, workspace.id);
-    tell(`beside the others, for ${options.minutes} minutes`);
-    crew.begin();
-    const beside = await good.work('beside', options.minutes * 60_000);
-    const [bad] = await Promise.all([crew.end(), ready.stop()]);
+    const rest = () => settle(sql, tell, { look: stillToCome(workspace.id), longestMs: REST });
+    await rest();
+    const measured = await measure({ good, crew, url: stage.apiUrls[0], minutes: options.minutes, rest, tell });
     if (good.isWaiting) client.leave();
-    const rest = await settle(sql, tell, { look: stillToCome(workspace.id), longestMs: REST });
+    const atRest = await rest();
     tell('at rest: looking at everything');
     const world: World = { sql, client, journal, receiver, mailbox, workspaces: [workspace], env: stage.env };
-    const verdicts = await lookAtAll(world, checksOf(bad, workspace.id));
-    const hook = receiver.hooks[0]!;
-    const bars = barsOf({ alone, beside, hook, refused, probes: ready.probes, late: promptness.late, bad });
-    return outcomeOf(options, { bars, phases: [alone, beside], hook, bad, parts: cast.parts, rest, verdicts });
+    const verdicts = await inTime(client, lookAtAll(world, checksOf(measured.bad, workspace.id)));
+    const course = { ...measured, hook: receiver.hooks[0]!, refused, late: promptness.late };
+    return outcomeOf(options, { course, parts: cast.parts, rest: atRest, verdicts });
   } finally {
-    await ready.stop();
     crew?.stop();
     receiver.stop();
     mailbox.stop();
@@ -91,9 +78,47 @@ export async function runNeighbours(
   }
 }
 
-/** Until what was refused has come again: it belongs to the time alone. */
-async function seenThrough(sql: Sql, workspaceId: string): Promise<void> {
-  const until = Date.now() + 15_000;
-  const look = stillToCome(workspaceId);
-  while (Date.now() < until && Object.keys(await look(sql)).length > 0) await wait(500);
+/** The good one, with all that is counted of it. */
+async function moveIn({ apiUrls: [apiUrl], adminKey }: Stage, receiver: Receiver) {
+  const [journal, promptness] = [new Journal(), new Promptness()];
+  let see = (_seen: Seen) => {};
+  const client = new Client([apiUrl], journal, (seen) => see(seen));
+  const { workspace, credentials } = await settleGood({ client, receiver, adminKey, apiUrl });
+  const good = new Good({ client, journal, promptness, workspace, credentials });
+  see = good.see;
+  return { good, workspace, client, journal, promptness };
+}
+
+interface Measuring {
+  good: Good;
+  crew: Crew;
+  url: string;
+  minutes: number;
+  /** Until nothing of the good one is still to come. */
+  rest(): Promise<unknown>;
+  tell: (line: string) => void;
+}
+
+async function measure({ good, crew, url, minutes, rest, tell }: Measuring): Promise<Pick<Course, 'alone' | 'beside' | 'probes' | 'bad'>> {
+  const ready = new ReadinessWatch([url]);
+  await good.work('warming up', WARM);
+  ready.start();
+  try {
+    tell(`alone, for ${ALONE / 1000} s`);
+    const alone = await good.work('alone', ALONE);
+    // What was refused comes again: it belongs to the time alone.
+    await rest();
+    tell(`beside the others, for ${minutes} minutes`);
+    crew.begin();
+    const beside = await good.work('beside', minutes * 60_000);
+    return { alone, beside, bad: await crew.end(), probes: ready.probes };
+  } finally {
+    await ready.stop();
+  }
+}
+
+/** Where no answer comes any more, there is nothing to wait for. */
+async function inTime<T>(client: Client, looking: Promise<T>): Promise<T> {
+  const late = setTimeout(() => client.leave(), LOOKING);
+  return await looking.finally(() => clearTimeout(late));
 }

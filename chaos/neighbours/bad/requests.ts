@@ -1,4 +1,6 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import pMap from 'p-map';
+import type { Ground, Tenant } from './ground.ts';
 import { type Bad, together } from './habit.ts';
 
 const LONG_MESSAGES = 300;
@@ -38,24 +40,32 @@ export const audits: Bad = {
   },
 };
 
+/** The delivery of an event to an endpoint, once there is one. @throws where there is none within 30 s */
+async function deliveryTo(endpoint: string, { key }: Tenant, ground: Ground): Promise<string> {
+  for (let n = 0; n < 60; n += 1) {
+    const { data } = await ground.call('GET', `/v1/endpoints/${endpoint}/deliveries`, key);
+    const [first] = (data ?? []) as { id: string }[];
+    if (first) return first.id;
+    await wait(500);
+  }
+  throw new Error('no message was delivered to an endpoint within 30 s');
+}
+
 /** To a healthy endpoint, and to one that takes its time. */
 export const sends: Bad = {
   name: 'sends',
   does: '10 tests and 10 redeliveries at once, every 5 s, every third time to an endpoint that answers after 9 s',
   async settleIn(ground) {
+    const { takes, after } = ground.place.receiver;
     const tenant = await ground.tenant();
-    const endpoint = await ground.endpoint(tenant, ground.place.receiver.takes());
-    const slow = await ground.endpoint(tenant, ground.place.receiver.after(9000));
+    const endpoints = [await ground.endpoint(tenant, takes()), await ground.endpoint(tenant, after(9000))];
     await ground.post(tenant, 'to be sent again');
-    const test = (which: string) => ground.call('POST', `/v1/endpoints/${which}/test`, tenant.key);
-    const again = async (which: string) => {
-      const { data } = await ground.call('GET', `/v1/endpoints/${which}/deliveries?limit=100`, tenant.key);
-      const sent = (data as { id: string; event_id: string | null }[] | undefined)?.find(({ event_id }) => event_id !== null);
-      if (sent) await together(10, () => ground.call('POST', `/v1/deliveries/${sent.id}/redeliver`, tenant.key));
-    };
+    const deliveries = await Promise.all(endpoints.map((endpoint) => deliveryTo(endpoint, tenant, ground)));
     const act = (n: number) => {
-      const which = n % 3 === 2 ? slow : endpoint;
-      return Promise.all([together(10, () => test(which)), again(which)]);
+      const which = n % 3 === 2 ? 1 : 0;
+      const test = () => ground.call('POST', `/v1/endpoints/${endpoints[which]}/test`, tenant.key);
+      const again = () => ground.call('POST', `/v1/deliveries/${deliveries[which]}/redeliver`, tenant.key);
+      return Promise.all([together(10, test), together(10, again)]);
     };
     return [{ everyMs: 5000, atOnce: 3, act }];
   },
