@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { howItEnds } from '../../src/local/background.ts';
+import type { Options } from '../options.ts';
 import type { Stage } from '../parts/stage.ts';
 import type { Watchdog } from '../parts/watchdog.ts';
 
@@ -36,13 +37,13 @@ export class Crew {
   readonly #watchdog: Watchdog;
   readonly #tell: (line: string) => void;
 
-  constructor(stage: Stage, only: string[], watchdog: Watchdog, tell: (line: string) => void) {
+  constructor(stage: Stage, { only, seed }: Pick<Options, 'only' | 'seed'>, watchdog: Watchdog, tell: (line: string) => void) {
     const { adminKey, databaseUrl, apiUrls, env } = stage;
     const place = { apiUrl: apiUrls[0], adminKey, databaseUrl };
     const output = openSync(stage.log('neighbours'), 'a');
     this.#watchdog = watchdog;
     this.#tell = tell;
-    this.#child = fork(script, [JSON.stringify({ place, only })], {
+    this.#child = fork(script, [JSON.stringify({ place, only, seed })], {
       env,
       execArgv: ['--import', 'tsx'],
       stdio: ['ignore', output, output, 'ipc'],

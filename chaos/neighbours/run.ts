@@ -57,7 +57,7 @@ export async function runNeighbours(
   try {
     await bringUp(stage, cast, { processes: fewProcesses(stage), tell });
     const { good, workspace, client, journal, promptness } = await moveIn(stage, receiver);
-    crew = new Crew(stage, options.only, watchdog, tell);
+    crew = new Crew(stage, options, watchdog, tell);
     await crew.settled();
     const rest = () => settle(sql, tell, { look: stillToCome(workspace.id), longestMs: REST });
     await rest();

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Ground } from './ground.ts';
 
 /** What a bad neighbour does, again and again. */
@@ -24,8 +25,12 @@ export interface Done {
   leftOut: number;
 }
 
-/** Does it until it is told to stop, at an even pace, whatever has become of what was begun before; then waits for what is under way. */
-export async function practise({ everyMs, atOnce, act }: Habit, signal: AbortSignal, done: Done): Promise<void> {
+/**
+ * Does it until it is told to stop, at an even pace, whatever has become of what was begun before; then waits for what is under way.
+ *
+ * @param afterMs how long it waits before it begins (default: not at all)
+ */
+export async function practise({ everyMs, atOnce, act }: Habit, signal: AbortSignal, done: Done, afterMs = 0): Promise<void> {
   const open = new Set<Promise<unknown>>();
   const once = () => {
     if (open.size >= atOnce) {
@@ -38,6 +43,8 @@ export async function practise({ everyMs, atOnce, act }: Habit, signal: AbortSig
     done.acts += 1;
     open.add(acting);
   };
+  await wait(afterMs, undefined, { signal }).catch(() => {});
+  if (signal.aborted) return;
   once();
   const timer = setInterval(once, everyMs);
   await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));

@@ -1,4 +1,5 @@
 // The bad neighbours, in a process of their own: what they do must not cost the good one's time.
+import { between, randomFrom } from '../../random.ts';
 import type { Told } from '../crew.ts';
 import { Ground, type Place } from './ground.ts';
 import { type Bad, type Done, type Habit, practise } from './habit.ts';
@@ -12,7 +13,8 @@ interface Settled {
   done: Done;
 }
 
-const { place, only } = JSON.parse(process.argv[2]!) as { place: Omit<Place, 'receiver'>; only: string[] };
+const { place, only, seed } = JSON.parse(process.argv[2]!) as { place: Omit<Place, 'receiver'>; only: string[]; seed: number };
+const random = randomFrom(seed);
 const tell = (told: Told) => new Promise<void>((resolve) => process.send!(told, () => resolve()));
 const heard = (word: string) => new Promise<void>((resolve) => process.on('message', (message) => message === word && resolve()));
 
@@ -33,7 +35,8 @@ for (const { ground } of crowd) ground.begin();
 const over = new AbortController();
 const practising = crowd.map(async ({ habits, done }) => {
   const each = habits.map((): Done => ({ acts: 0, leftOut: 0 }));
-  await Promise.all(habits.map((habit, i) => practise(habit, over.signal, each[i]!)));
+  // Not all in the same moment: that would be a lack of CPU, and nobody's fault.
+  await Promise.all(habits.map((habit, i) => practise(habit, over.signal, each[i]!, between(random, 0, habit.everyMs))));
   for (const { acts, leftOut } of each) {
     done.acts += acts;
     done.leftOut += leftOut;

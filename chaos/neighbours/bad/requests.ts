@@ -17,13 +17,13 @@ const chain = (n: number) => encodeURIComponent(Array.from({ length: 140 }, (_, 
 
 export const searches: Bad = {
   name: 'searches',
-  does: `4 searches at once for 1,000 characters of "or", over ${LONG_MESSAGES} long messages, every 10 s; 8 at once at most`,
+  does: `4 searches at once for 1,000 characters of "or", over ${LONG_MESSAGES} long messages, every 15 s; 8 at once at most`,
   async settleIn(ground) {
     const tenant = await ground.tenant();
     const numbers = Array.from({ length: LONG_MESSAGES }, (_, n) => n);
     await pMap(numbers, (n) => ground.post(tenant, longText(n)), { concurrency: 4 });
     const search = (n: number) => ground.call('GET', `/v1/search?q=${chain(n)}`, tenant.key);
-    return [{ everyMs: 10_000, atOnce: 2, act: (n) => together(4, (i) => search(4 * n + i)) }];
+    return [{ everyMs: 15_000, atOnce: 2, act: (n) => together(4, (i) => search(4 * n + i)) }];
   },
 };
 
