@@ -74,7 +74,7 @@ export const sends: Bad = {
 /** From the address that everybody here has. */
 export const guesses: Bad = {
   name: 'guesses',
-  does: '1,000 wrong keys a minute: workspaces’, an operator’s, and at the sign-in',
+  does: '1,500 wrong keys a minute: workspaces’, an operator’s, and at the sign-in',
   async settleIn(ground) {
     const guess = (n: number) => {
       const key = `ko_guess_${n}_${Math.random().toString(36).slice(2)}`;
@@ -83,7 +83,7 @@ export const guesses: Bad = {
       const headers = { 'knockon-console': '1' };
       return ground.client.once({ method: 'POST', path: '/console/session', key: '', body: { key }, headers });
     };
-    // All within the first third of each minute: what comes after them is what is looked at.
-    return [{ everyMs: 1000, atOnce: 8, act: async (n) => (n % 60 < 20 ? await together(50, (i) => guess(50 * n + i)) : undefined) }];
+    // More than an address may make, early in each minute: what comes after them is what is looked at.
+    return [{ everyMs: 1000, atOnce: 8, act: async (n) => (n % 60 < 25 ? await together(60, (i) => guess(60 * n + i)) : undefined) }];
   },
 };
