@@ -5,8 +5,8 @@ import { Problem } from './problem.ts';
 const STATEMENTS = 2;
 /** Names one statement asks about. */
 const BATCH = 500;
-/** Names that may wait. */
-const WAITING = 10_000;
+/** Names that may wait, and for how long until they are asked about, in ms. */
+const [WAITING, LONGEST] = [10_000, 3000];
 /** How long what was not found is known not to be there, in ms: long enough for a client that repeats a wrong key. */
 const UNKNOWN_MS = 5_000;
 
@@ -14,6 +14,8 @@ interface Asked<T> {
   answer: Promise<T | undefined>;
   settle(found: T | undefined): void;
   fail(error: unknown): void;
+  /** Until it is asked about. */
+  timer?: NodeJS.Timeout;
 }
 
 /**
@@ -21,7 +23,7 @@ interface Asked<T> {
  * statement runs goes into the next one, and what is not there is remembered for 5 s.
  *
  * @param find answers with those of the names that there are
- * @returns a function that rejects as `find` does, and with Problem 503 where 10,000 names wait already
+ * @returns a function that rejects as `find` does, and with Problem 503 where 10,000 names wait already, or one has for 3 s
  */
 export function createLookup<T>(find: (names: string[]) => Promise<Map<string, T>>): (name: string) => Promise<T | undefined> {
   const unknown = new LRUCache<string, true>({ max: 10_000, ttl: UNKNOWN_MS });
@@ -46,24 +48,31 @@ export function createLookup<T>(find: (names: string[]) => Promise<Map<string, T
   function askNext(): void {
     if (running >= STATEMENTS || waiting.size === 0) return;
     const batch = [...waiting].slice(0, BATCH);
-    for (const [name] of batch) waiting.delete(name);
+    for (const [name, { timer }] of batch) {
+      clearTimeout(timer);
+      waiting.delete(name);
+    }
     void ask(batch);
+  }
+
+  function wait(name: string, asked: Asked<T>): void {
+    if (waiting.size >= WAITING) throw tooMany();
+    waiting.set(name, asked);
+    asked.timer = setTimeout(() => waiting.delete(name) && asked.fail(tooMany()), LONGEST);
+    // What arrives in the same turn of the event loop is asked together.
+    setImmediate(askNext);
   }
 
   return async (name) => {
     if (unknown.has(name)) return undefined;
     const asked = waiting.get(name) ?? aQuestion<T>();
-    if (!waiting.has(name)) {
-      if (waiting.size >= WAITING) throw new Problem(503, 'Too many keys are looked up; try again in a moment.', busy);
-      waiting.set(name, asked);
-      // What arrives in the same turn of the event loop is asked together.
-      setImmediate(askNext);
-    }
+    if (!waiting.has(name)) wait(name, asked);
     return await asked.answer;
   };
 }
 
-const busy = { type: 'busy', headers: { 'retry-after': '1' } };
+const tooMany = () =>
+  new Problem(503, 'Too many keys are looked up; try again in a moment.', { type: 'busy', headers: { 'retry-after': '1' } });
 
 function aQuestion<T>(): Asked<T> {
   let [settle, fail] = [(_: T | undefined) => {}, (_: unknown) => {}];
