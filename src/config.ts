@@ -38,6 +38,17 @@ const whole = (fallback: number, min: number, max: number) =>
     .transform(Number)
     .refine((n) => Number.isInteger(n) && n >= min && n <= max, { message: `wants a whole number from ${min} to ${max}` });
 
+const portOrNone = z
+  .string()
+  .optional()
+  .transform((text, context) => {
+    if (text === undefined) return null;
+    const port = Number(text);
+    if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+    context.addIssue({ code: 'custom', message: 'wants a whole number from 0 to 65535' });
+    return z.NEVER;
+  });
+
 const cidrs = z
   .string()
   .default('')
@@ -88,9 +99,14 @@ const schema = z.object({
   KNOCKON_HOST: z.string().default('127.0.0.1'),
   /** 0: any free port. */
   KNOCKON_PORT: whole(3000, 0, 65_535),
+  /**
+   * Set: /healthz, /readyz and /metrics answer on this port too, without a key and whatever the API's own port is busy with. Keep it from
+   * strangers. On the API's port /metrics asks for an operator's key unless KNOCKON_HOST is this machine alone. 0: any free port.
+   */
+  KNOCKON_METRICS_PORT: portOrNone,
   /** Requests a key may make, such as `600/1m`; `off`: any number. By default so many that only a runaway loop meets it. */
   KNOCKON_RATE_LIMIT: quota('100000/1s'),
-  /** Requests without a valid key from one address (or /64 of IPv6), so that guessing keys is bounded; `off`: any number. */
+  /** Requests with a wrong key, or none, from one address (or /64 of IPv6); beyond it they are answered 429. `off`: any number. */
   KNOCKON_KEYLESS_LIMIT: quota('1000/1m'),
   /** Proxies in front of the API, whose X-Forwarded-For says where a request comes from; none by default. */
   KNOCKON_TRUSTED_PROXIES: cidrs,

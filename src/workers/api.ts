@@ -1,15 +1,15 @@
-import type { Server, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
-import { createAdaptorServer } from '@hono/node-server';
+import ipaddr from 'ipaddr.js';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { auditKey } from '../activities/audit/hash.ts';
 import { verifyAudit } from '../activities/audit/verify.ts';
 import { summaryStore } from '../activities/cache/summaries.ts';
 import { isAllowedWebhookUrl, redeliver, sendTest } from '../activities/webhooks/index.ts';
-import { createApp } from '../api/app.ts';
+import { createApp, createHealthApp } from '../api/app.ts';
+import type { ApiDependencies } from '../api/dependencies.ts';
 import { createLimits, type Limits } from '../api/limits/index.ts';
+import { shared } from '../api/shared.ts';
 import type { Config } from '../config.ts';
 import { connectDatabase, type Database, type DatabaseOptions } from '../db/client.ts';
 import { soon } from '../db/soon.ts';
@@ -23,6 +23,7 @@ import { forgottenPauses, registerPauseMetrics } from '../ops/paused.ts';
 import { readiness } from '../ops/readiness.ts';
 import { EVENTS_CHANNEL } from '../outbox/emit.ts';
 import { createSeal } from '../seal.ts';
+import { serve } from './http-server.ts';
 import { startJobs } from './jobs.ts';
 import { versionOf } from './presence.ts';
 import { createLog, type Running, Started } from './process.ts';
@@ -36,6 +37,9 @@ import { BACKGROUND, startControls, startUpkeep } from './upkeep.ts';
  * until a silent connection is given up, less than the 15 s within which every request is answered.
  */
 const REQUESTS = { statementMs: 8000, lockMs: 2000, waitMs: 3000 };
+
+/** How old an answer of /readyz may be, in ms: those who ask at once share one look. */
+const READY_MS = 250;
 
 /** `knockon api`: serves HTTP, and unless KNOCKON_DISPATCHER is off dispatches what it stores. */
 export async function start(config: Config): Promise<Running> {
@@ -71,23 +75,24 @@ export async function start(config: Config): Promise<Running> {
   registerPauseMetrics(metrics, background.sql, config.KNOCKON_PAUSED_TOO_LONG);
   const live = new Live({ sql: background.sql, log });
   let draining = false;
-  const app = createApp({
+  const progress = shared(READY_MS, async () => {
+    // Told and not failed for: somebody has meant it, and requests are none the worse.
+    const paused = soon(forgottenPauses(background.sql, config.KNOCKON_PAUSED_TOO_LONG)).catch(() => []);
+    const { ok, detail } = await readiness(database, config.KNOCKON_READY_AGE, check.latest);
+    const paused_too_long = await paused;
+    return { ok, detail: { ...detail, ...(paused_too_long.length > 0 && { paused_too_long }) } };
+  });
+  const deps: ApiDependencies = {
     database,
     writer: createMessageWriter({ sql: database.sql, patient: patient.sql, onStored: (workspaceIds) => wake(workspaceIds) }),
     ...outside(config, database),
     limits,
     summaries,
-    readiness: async () => {
-      if (draining) return { ok: false, detail: { problem: 'this process is stopping' } };
-      // Told and not failed for: somebody has meant it, and requests are none the worse.
-      const paused = soon(forgottenPauses(background.sql, config.KNOCKON_PAUSED_TOO_LONG)).catch(() => []);
-      const { ok, detail } = await readiness(database, config.KNOCKON_READY_AGE, check.latest);
-      const paused_too_long = await paused;
-      return { ok, detail: { ...detail, ...(paused_too_long.length > 0 && { paused_too_long }) } };
-    },
+    readiness: async () => (draining ? { ok: false, detail: { problem: 'this process is stopping' } } : await progress()),
     running: recovery.running,
     queues,
-    diagnose: () => diagnose(patientOf(config, { database: background, queues, running: recovery.running })),
+    diagnose: () =>
+      diagnose(patientOf(config, { database: background, queues, running: recovery.running, unnamedProxy: limits.proxies.unnamed })),
     live,
     driver,
     resetWorkflow,
@@ -95,8 +100,14 @@ export async function start(config: Config): Promise<Running> {
     temporalUi,
     log,
     metrics,
-  });
-  const server = await serve(app.fetch, config);
+    openMetrics: isLoopback(config.KNOCKON_HOST),
+  };
+  const { KNOCKON_HOST: host, KNOCKON_PORT: port, KNOCKON_METRICS_PORT: metricsPort } = config;
+  if (metricsPort !== null) {
+    const inside = started.add(await serve(createHealthApp(deps).fetch, { host, port: metricsPort }), (s) => s.close(1000));
+    log.info({ url: inside.url }, 'health and metrics are here too, without a key');
+  }
+  const server = await serve(createApp(deps).fetch, { host, port });
   started.add(server, (s) => s.close(config.KNOCKON_SHUTDOWN));
   // Stopped before the server: it would wait for open streams, which never end by themselves.
   started.add(live, (l) => l.close());
@@ -112,10 +123,13 @@ export async function start(config: Config): Promise<Running> {
   };
 }
 
-function patientOf(config: Config, given: Pick<Patient, 'database' | 'queues' | 'running'>): Patient {
+function patientOf(config: Config, given: Pick<Patient, 'database' | 'queues' | 'running' | 'unnamedProxy'>): Patient {
   const { KNOCKON_READY_AGE: readyAgeMs, KNOCKON_PAUSED_TOO_LONG: pausedTooLongMs } = config;
   return { ...given, version: versionOf(config), readyAgeMs, pausedTooLongMs };
 }
+
+/** Whether nobody but this machine reaches what listens there. */
+const isLoopback = (host: string): boolean => host === 'localhost' || (ipaddr.isValid(host) && ipaddr.process(host).range() === 'loopback');
 
 /** What the API has from the effects. */
 function outside(config: Config, database: Database) {
@@ -138,30 +152,3 @@ const apiLimits = (config: Config, log: Logger): Promise<Limits> =>
     trustedProxies: config.KNOCKON_TRUSTED_PROXIES,
     log,
   });
-
-async function serve(fetch: (request: Request) => Response | Promise<Response>, config: Config) {
-  const server = createAdaptorServer({ fetch }) as Server;
-  let letsGo = false;
-  server.prependListener('request', (_, response: ServerResponse) => {
-    if (letsGo) response.shouldKeepAlive = false;
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(config.KNOCKON_PORT, config.KNOCKON_HOST, resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  const host = config.KNOCKON_HOST.includes(':') ? `[${config.KNOCKON_HOST}]` : config.KNOCKON_HOST;
-  return {
-    url: `http://${host}:${port}`,
-    /** From now on each answer ends its connection: who asks on and on over one would otherwise be cut off in the middle at the end. */
-    letGo: () => {
-      letsGo = true;
-    },
-    /** Answers what is under way and takes no more; whoever is not done by then is cut off. */
-    close: (withinMs: number) =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        setTimeout(() => server.closeAllConnections(), withinMs).unref();
-      }),
-  };
-}
