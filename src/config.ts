@@ -98,6 +98,8 @@ const schema = z.object({
   KNOCKON_WEBHOOK_ALLOW: cidrs,
   /** Longest wait for an endpoint's answer. */
   KNOCKON_WEBHOOK_TIMEOUT: duration('10s'),
+  /** Requests to webhooks' endpoints that one worker process has under way at once, shared by workspace, then by endpoint. */
+  KNOCKON_WEBHOOK_CONCURRENCY: whole(256, 1, 10_000),
   /** Tries of a webhook before it is a dead letter. */
   KNOCKON_WEBHOOK_ATTEMPTS: whole(12, 1, 100),
   /** Failures in a row after which an endpoint is left alone but for one delivery at a time that tries whether it works again; 0: never. */

@@ -15,7 +15,7 @@ import { webhooks } from './webhooks/index.ts';
 export interface EffectSettings {
   /** KNOCKON_SECRET. */
   secret: string;
-  webhooks: { allow: string[]; timeoutMs: number; attempts: number; circuit?: { failures: number; firstMs: number } };
+  webhooks: { allow: string[]; timeoutMs: number; concurrency?: number; attempts: number; circuit?: { failures: number; firstMs: number } };
   /** Without `smtpUrl` nobody is e-mailed. */
   mail: { smtpUrl: string | undefined; from: string; graceMs: number };
   redisUrl: string | undefined;

@@ -39,6 +39,7 @@ function effectSettings(config: Config): EffectSettings {
     webhooks: {
       allow: config.KNOCKON_WEBHOOK_ALLOW,
       timeoutMs: config.KNOCKON_WEBHOOK_TIMEOUT,
+      concurrency: config.KNOCKON_WEBHOOK_CONCURRENCY,
       attempts: config.KNOCKON_WEBHOOK_ATTEMPTS,
       circuit: { failures: config.KNOCKON_WEBHOOK_FAILURES, firstMs: config.KNOCKON_WEBHOOK_PROBE },
     },

@@ -303,7 +303,7 @@ test('a worker that stops leaves what it has begun to be tried again and what it
   const outcomes = await perform(events, { signal: stop.signal });
   expect(outcomes).toHaveLength(20);
   expect(outcomes.filter((outcome) => outcome.state === 'retry' && outcome.cause === 'interrupted').length).toBeGreaterThan(0);
-  expect(outcomes.filter((outcome) => outcome.state === 'later')).toHaveLength(12);
+  expect(outcomes.filter((outcome) => outcome.state === 'later')).toHaveLength(19);
 });
 
 test("a secret sealed under another KNOCKON_SECRET is the worker's fault: tried again, and nothing is sent", async () => {
