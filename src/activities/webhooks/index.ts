@@ -6,21 +6,18 @@ import { defineEffect } from '../runtime/effect.ts';
 import type { CircuitOptions } from './circuit.ts';
 import { type OpenDelivery, openDeliveries } from './deliveries.ts';
 import { Places } from './places.ts';
-import { createSender } from './send.ts';
-import { serve } from './serve.ts';
+import { createSender, type SenderOptions } from './send.ts';
+import { type Serving, serve } from './serve.ts';
 import { together } from './together.ts';
+import { Unrecorded } from './unrecorded.ts';
 
 export { redeliver } from './redeliver.ts';
 export { sendTest, type TestResult } from './send-test.ts';
 export { isAllowedWebhookUrl } from './url.ts';
 
-export interface WebhookDependencies {
+export interface WebhookDependencies extends SenderOptions {
   /** Opens the endpoints' secrets. */
   seal: Seal;
-  /** CIDRs that may be reached although they are not public. */
-  allow: string[];
-  /** How long one try may take, in ms. */
-  timeoutMs: number;
   /** Tries of one (event, endpoint) before it is a dead letter (default 12, about three days). */
   attempts?: number;
   /** When an endpoint that fails is left alone. Default: after 10 failures in a row, at first for 30 s, at most for 15 min. */
@@ -54,6 +51,7 @@ export const webhooks = (deps: WebhookDependencies) => {
   const { seal, timeoutMs, concurrency = CONCURRENCY } = deps;
   const send = createSender(deps);
   const places = new Places(concurrency);
+  const unrecorded = new Unrecorded();
   const circuit = { ...CIRCUIT, ...deps.circuit };
   const callMs = Math.max(60_000, 3 * timeoutMs);
   const effect = defineEffect({
@@ -71,12 +69,24 @@ export const webhooks = (deps: WebhookDependencies) => {
       if (open.length === 0) return;
       // Slow endpoints must not use up the call's time: what has not been begun by then gets a call of its own.
       const times = { until: began + callMs - timeoutMs - MARGIN_MS, soon: performance.now() + SOON_MS };
-      const serving = { ...times, byId: byId(events), call, send, seal, places, circuit, probeMs: timeoutMs + MARGIN_MS, giveUpMs };
+      const serving: Serving = {
+        ...times,
+        unrecorded,
+        byId: byId(events),
+        call,
+        send,
+        seal,
+        places,
+        circuit,
+        probeMs: timeoutMs + MARGIN_MS,
+        giveUpMs,
+      };
       // Each request listens to it.
       setMaxListeners(0, call.signal);
       const onlyWaits = setTimeout(() => call.onlyWaits?.(), WORK_MS);
       try {
         const left = await Promise.all(byEndpoint(open).map((deliveries) => serve(serving, deliveries)));
+        if (serving.failure !== undefined) throw serving.failure;
         return together(left.flat(), ({ event_id }) => serving.byId.get(event_id)!, call.target !== undefined);
       } finally {
         clearTimeout(onlyWaits);

@@ -29,6 +29,10 @@ export class Lane {
   servedAt = 0;
   /** Calls that have deliveries for it which are not begun. */
   calls = 0;
+  /** Nothing is sent to it before: it asked for that, or keeps failing. */
+  heldUntil = 0;
+  /** Nothing is sent to it at all, as far as was told last. */
+  isDisabled = false;
   #crowded = new Moments();
   readonly #held = new Moments();
 

@@ -6,11 +6,12 @@ import type { OpenOutcome } from '../../transport/dispatch.ts';
 import { dead, type OutsideCall, retry } from '../runtime/effect.ts';
 import { type CircuitOptions, claimProbe } from './circuit.ts';
 import { deliver } from './deliver.ts';
-import type { OpenDelivery } from './deliveries.ts';
+import type { OpenDelivery, Standing } from './deliveries.ts';
 import type { Lane } from './lane.ts';
 import type { Place, Places } from './places.ts';
 import type { Send } from './send.ts';
 import { type Turn, takeTurns } from './turns.ts';
+import type { Unrecorded } from './unrecorded.ts';
 
 /** What one call of the effect has for all endpoints. */
 export interface Serving {
@@ -28,6 +29,9 @@ export interface Serving {
   probeMs: number;
   /** While its endpoint is failing, a delivery older than this is given up, in ms. */
   giveUpMs: number;
+  unrecorded: Unrecorded;
+  /** What kept something from being recorded; then nothing more is begun. */
+  failure?: unknown;
 }
 
 /** A delivery that was not begun, and the moment (`performance.now()`) at which it is called again. It uses up no try. */
@@ -45,18 +49,26 @@ const AT_ONCE = 8;
 /** Longest wait by one timer, in ms: within it a change of the limit is noticed. */
 const LONGEST_WAIT_MS = 15 * 60_000;
 
-/** Everything of one call that is for one endpoint. */
+/**
+ * Everything of one call that is for one endpoint. Never throws: what fails is noted in `serving`, so that those who are at other requests
+ * come to their end first, and nobody sends what could not be recorded.
+ */
 export async function serve(serving: Serving, deliveries: OpenDelivery[]): Promise<Left[]> {
   const [first] = deliveries;
   if (!first) return [];
   const lane = serving.places.lane(eventOf(serving, first).workspace_id, first.endpoint_id);
   const endpoint = new Endpoint(serving, lane);
-  if (first.probe_in_ms !== null && first.probe_in_ms > 0)
-    return deliveries.map((delivery) => endpoint.hold(delivery, first.probe_in_ms ?? 0));
+  const [restMs, probeMs] = [first.rest_in_ms ?? 0, first.probe_in_ms];
+  endpoint.note({ rest_in_ms: restMs, probe_in_ms: probeMs !== null && probeMs > 0 ? probeMs : null, is_disabled: false });
+  const heldMs = Math.max(restMs, probeMs ?? 0);
+  if (heldMs > 0) return deliveries.map((delivery) => endpoint.hold(delivery, heldMs));
   const enough = serving.places.enter(lane);
   if (!enough) return deliveries.map((delivery) => endpoint.sendAway(delivery));
   try {
-    return await (first.probe_in_ms === null ? endpoint.deliverAll(deliveries) : endpoint.probe(deliveries));
+    return await (probeMs === null ? endpoint.deliverAll(deliveries) : endpoint.probe(deliveries));
+  } catch (error) {
+    serving.failure ??= error;
+    return [];
   } finally {
     enough();
   }
@@ -72,12 +84,18 @@ function eventOf({ byId }: Serving, { event_id }: OpenDelivery): DomainEvent {
 class Endpoint {
   readonly #serving: Serving;
   readonly #lane: Lane;
-  /** Set once it counts as failing: in how many ms it is tried again. */
-  #probeInMs: number | null = null;
 
   constructor(serving: Serving, lane: Lane) {
     this.#serving = serving;
     this.#lane = lane;
+  }
+
+  /** What is known of it from now on, to all calls of this process. */
+  note({ rest_in_ms, probe_in_ms, is_disabled }: Standing): void {
+    // While it is failing only a probe is made: a moment later that may be the next one.
+    const heldMs = Math.max(rest_in_ms ?? 0, probe_in_ms === null ? 0 : Math.max(probe_in_ms, 1000));
+    this.#lane.heldUntil = performance.now() + heldMs;
+    this.#lane.isDisabled = is_disabled;
   }
 
   /** Keeps to the endpoint's limit, if it has one. Stops as soon as the endpoint counts as failing. */
@@ -123,14 +141,26 @@ class Endpoint {
     const ms = inMs - (performance.now() - began);
     if (!given) return { delivery, at: performance.now() + Math.min(Math.max(0, ms), LONGEST_WAIT_MS) };
     if (ms > 1) await wait(ms, undefined, { signal: this.#serving.call.signal }).catch(() => {});
-    if (this.#probeInMs !== null) return this.hold(delivery, this.#probeInMs);
-    const place = await this.#place();
-    if (!place) return this.sendAway(delivery);
+    const place = this.#heldBack(delivery) ? undefined : await this.#place();
+    if (!place) return this.#heldBack(delivery) ?? this.sendAway(delivery);
     try {
-      return await this.#try(delivery, place, false);
+      // It may have begun to fail while this one waited for its place.
+      return this.#heldBack(delivery) ?? (await this.#try(delivery, place, false));
+    } catch (error) {
+      this.#serving.failure ??= error;
+      return null;
     } finally {
       place.leave();
     }
+  }
+
+  /** What is to become of a delivery that must not be made now. */
+  #heldBack(delivery: OpenDelivery): Left | undefined {
+    if (this.#serving.failure !== undefined) return { delivery, at: performance.now() };
+    // The next call finds that it is missed.
+    if (this.#lane.isDisabled) return { delivery, at: performance.now() + 1000 };
+    const heldMs = this.#lane.heldUntil - performance.now();
+    return heldMs > 0 ? this.hold(delivery, heldMs) : undefined;
   }
 
   async #place(): Promise<Place | undefined> {
@@ -139,22 +169,21 @@ class Endpoint {
   }
 
   async #try(delivery: OpenDelivery, place: Place, isProbe: boolean): Promise<Left | null> {
-    const { call, send, seal, circuit } = this.#serving;
-    // It may have begun to fail while this one waited for its place.
-    if (this.#probeInMs !== null) return this.hold(delivery, this.#probeInMs);
+    const { call, send, seal, circuit, unrecorded } = this.#serving;
     const event = eventOf(this.#serving, delivery);
     const endpoint = { id: delivery.endpoint_id, url: delivery.url, secret: delivery.secret, previous_secret: delivery.previous_secret };
     const sending: Send = (letter, signal) => place.send(() => send(letter, signal));
-    const tried = await deliver(
-      { db: call.db, seal, send: sending, signal: call.signal },
+    const { verdict, standing } = await deliver(
+      { db: call.db, seal, send: sending, signal: call.signal, unrecorded },
       { id: delivery.id, event, endpoint, circuit, isProbe },
     );
-    this.#probeInMs = tried.probeInMs;
-    if (tried.verdict.state === 'delivered') return null;
-    const { state, cause, reason, after_ms } = tried.verdict;
+    this.note(standing);
+    if (verdict.state === 'delivered' || verdict.state === 'gone') return null;
+    const { cause, reason } = verdict;
     const which = { event, target: delivery.endpoint_id };
-    const isLast = state === 'dead' || (isProbe && this.#isTooOld(delivery));
-    return isLast ? dead(which, reason, { cause }) : retry(which, reason, { cause, after_ms });
+    const isLast = isProbe && this.#isTooOld(delivery);
+    if (verdict.state === 'retry' && !isLast) return retry(which, reason, { cause, after_ms: verdict.after_ms });
+    return dead(which, reason, { cause });
   }
 
   #isTooOld({ age_ms }: OpenDelivery): boolean {
