@@ -111,7 +111,7 @@ const schema = z.object({
   /** Longest wait for an endpoint's answer. */
   KNOCKON_WEBHOOK_TIMEOUT: duration('10s'),
   /** Requests to webhooks' endpoints that one worker process has under way at once, shared by workspace, then by endpoint. */
-  KNOCKON_WEBHOOK_CONCURRENCY: whole(256, 1, 10_000),
+  KNOCKON_WEBHOOK_CONCURRENCY: whole(512, 1, 10_000),
   /** Name servers for webhooks, such as `10.0.0.53` or `10.0.0.53:5353, 10.0.1.53`; by default those of the machine. */
   KNOCKON_WEBHOOK_NAME_SERVERS: nameServers,
   /** Tries of a webhook before it is a dead letter. */

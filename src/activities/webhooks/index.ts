@@ -22,12 +22,12 @@ export interface WebhookDependencies extends SenderOptions {
   attempts?: number;
   /** When an endpoint that fails is left alone. Default: after 10 failures in a row, at first for 30 s, at most for 15 min. */
   circuit?: Partial<CircuitOptions>;
-  /** Requests that one worker process has under way at once (default 256). */
+  /** Requests that one worker process has under way at once (default 512). */
   concurrency?: number;
 }
 
 /** Requests that a worker process has under way at once, unless it is told otherwise. */
-const CONCURRENCY = 256;
+const CONCURRENCY = 512;
 
 /** Calls that read and write at once; and those that only wait, beside as many as there are requests. */
 const CALLS = { working: 32, waiting: 128 };
@@ -37,7 +37,7 @@ const CIRCUIT: CircuitOptions = { failures: 10, firstMs: 30_000, longestMs: 15 *
 /** What a call needs beside its tries: the books, and turns that it waits for itself. */
 const MARGIN_MS = 10_000;
 
-/** How long a call begins requests to endpoints that are not known to be quick, in ms: the others' answers must not wait for them. */
+/** How long a call begins requests to slow endpoints, in ms: the others' answers must not wait for them. */
 const SOON_MS = 3000;
 
 /** From then on a call counts as one that only waits, in ms. */

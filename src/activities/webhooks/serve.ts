@@ -18,7 +18,7 @@ export interface Serving {
   byId: Map<string, DomainEvent>;
   /** On the clock of `performance.now()`: what has not been begun by then is left to another call. */
   until: number;
-  /** The same for endpoints that are not known to be quick. */
+  /** The same for endpoints that are slow. */
   soon: number;
   call: OutsideCall;
   send: Send;
@@ -165,7 +165,7 @@ class Endpoint {
 
   async #place(): Promise<Place | undefined> {
     const { until, soon, call, places } = this.#serving;
-    return await places.take(this.#lane, this.#lane.pace.now === 'quick' ? until : soon, call.signal);
+    return await places.take(this.#lane, this.#lane.pace.now === 'slow' ? soon : until, call.signal);
   }
 
   async #try(delivery: OpenDelivery, place: Place, isProbe: boolean): Promise<Left | null> {
