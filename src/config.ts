@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { closest } from 'fastest-levenshtein';
 import ipaddr from 'ipaddr.js';
 import ms, { type StringValue } from 'ms';
@@ -54,6 +55,17 @@ const cidrs = z
   .default('')
   .transform((text) => text.split(/[\s,]+/).filter(Boolean))
   .refine((list) => list.every((entry) => ipaddr.isValidCIDR(entry)), { message: 'wants a list of CIDRs such as "10.0.0.0/8, ::1/128"' });
+
+const nameServers = z
+  .string()
+  .default('')
+  .transform((text) => text.split(/[\s,]+/).filter(Boolean))
+  .refine((list) => list.every(isNameServer), { message: 'must be a list of addresses such as "10.0.0.53, [2001:db8::53]:5353"' });
+
+function isNameServer(text: string): boolean {
+  const [, six, four = text, port = '53'] = /^(?:\[(.+)\]|([^:]+))(?::(\d+))?$/.exec(text) ?? [];
+  return isIP(six ?? four) !== 0 && Number(port) >= 1 && Number(port) <= 65_535;
+}
 
 const quota = (fallback: string) =>
   z
@@ -114,6 +126,10 @@ const schema = z.object({
   KNOCKON_WEBHOOK_ALLOW: cidrs,
   /** Longest wait for an endpoint's answer. */
   KNOCKON_WEBHOOK_TIMEOUT: duration('10s'),
+  /** Requests to webhooks' endpoints that one worker process has under way at once, shared by workspace, then by endpoint. */
+  KNOCKON_WEBHOOK_CONCURRENCY: whole(512, 1, 10_000),
+  /** Name servers for webhooks, such as `10.0.0.53` or `10.0.0.53:5353, 10.0.1.53`; by default those of the machine. */
+  KNOCKON_WEBHOOK_NAME_SERVERS: nameServers,
   /** Tries of a webhook before it is a dead letter. */
   KNOCKON_WEBHOOK_ATTEMPTS: whole(12, 1, 100),
   /** Failures in a row after which an endpoint is left alone but for one delivery at a time that tries whether it works again; 0: never. */

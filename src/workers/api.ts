@@ -134,12 +134,13 @@ const isLoopback = (host: string): boolean => host === 'localhost' || (ipaddr.is
 /** What the API has from the effects. */
 function outside(config: Config, database: Database) {
   const seal = createSeal(config.KNOCKON_SECRET);
-  const allow = config.KNOCKON_WEBHOOK_ALLOW;
+  const { KNOCKON_WEBHOOK_ALLOW: allow, KNOCKON_WEBHOOK_TIMEOUT: timeoutMs, KNOCKON_WEBHOOK_NAME_SERVERS: nameServers } = config;
+  const sending = { db: database.db, seal, allow, timeoutMs, nameServers };
   return {
     seal,
     verifyAudit: verifyAudit({ db: database.db, key: auditKey(config.KNOCKON_SECRET) }),
-    sendTest: sendTest({ db: database.db, seal, allow, timeoutMs: config.KNOCKON_WEBHOOK_TIMEOUT }),
-    redeliver: redeliver({ db: database.db, seal, allow, timeoutMs: config.KNOCKON_WEBHOOK_TIMEOUT }),
+    sendTest: sendTest(sending),
+    redeliver: redeliver(sending),
     isAllowedWebhookUrl: isAllowedWebhookUrl(allow),
   };
 }

@@ -44,6 +44,8 @@ function effectSettings(config: Config): EffectSettings {
     webhooks: {
       allow: config.KNOCKON_WEBHOOK_ALLOW,
       timeoutMs: config.KNOCKON_WEBHOOK_TIMEOUT,
+      concurrency: config.KNOCKON_WEBHOOK_CONCURRENCY,
+      nameServers: config.KNOCKON_WEBHOOK_NAME_SERVERS,
       attempts: config.KNOCKON_WEBHOOK_ATTEMPTS,
       circuit: { failures: config.KNOCKON_WEBHOOK_FAILURES, firstMs: config.KNOCKON_WEBHOOK_PROBE },
     },

@@ -27,6 +27,8 @@ interface Options {
   limit?: { perSecond: number };
   /** Calls at once in one worker process. Default KNOCKON_CONCURRENCY; more for an effect that mostly waits for others. */
   concurrency?: number;
+  /** Calls beside these that only wait for the outside (they have said `onlyWaits`). Default none: each call counts until its end. */
+  waiting?: number;
   /**
    * `channel`: each channel's events one after another, in the order of their `seq`, whatever dispatches and workers they come by.
    * `exclusive`: that, and one call at a time for a workspace. Default `none`: calls run side by side, in any order.
@@ -52,6 +54,8 @@ export interface OutsideCall {
   target: string | undefined;
   /** Aborted when the worker stops or the workflow is cancelled. */
   signal: AbortSignal;
+  /** Says that from now on the call does little but wait for the outside: the worker takes another one beside it. */
+  onlyWaits?(): void;
 }
 
 /** An effect that changes our database and nothing else: happens exactly once. */
@@ -83,6 +87,7 @@ export type Effect = (Pick<DatabaseEffect, 'transact'> | Pick<OutsideEffect, 'pe
   task_queue: string;
   limit?: { perSecond: number };
   concurrency?: number;
+  waiting?: number;
 };
 
 /** Declares an effect. @throws TypeError where an option can't be meant */

@@ -2,9 +2,11 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import { crashPoint } from '../../crash-points.ts';
 import type { Database } from '../../db/client.ts';
 import { isDatabaseAway } from '../../db/errors.ts';
+import type { DomainEvent } from '../../events/index.ts';
 import { type Beat, type EffectAnswer, type EffectCall, FAILURE, type OpenOutcome } from '../../transport/dispatch.ts';
 import { bounded } from './bounded.ts';
-import type { DatabaseEffect, Effect, OutsideEffect } from './effect.ts';
+import type { CallSlots } from './call-slots.ts';
+import type { DatabaseEffect, Effect, OutsideCall, OutsideEffect } from './effect.ts';
 import { EventReader } from './event-reader.ts';
 import { FencedOffError, type Locks, LocksAwayError } from './locks/lock.ts';
 import { postgresLocks } from './locks/postgres.ts';
@@ -20,7 +22,7 @@ export const HEARTBEAT = 3000;
 export function effectActivity(
   effect: Effect,
   db: Db,
-  shared: Pick<Trying, 'locks' | 'reader'> = {},
+  shared: Pick<Trying, 'locks' | 'reader' | 'slots'> = {},
 ): (call: EffectCall) => Promise<EffectAnswer> {
   return async (call) => {
     const heart = setInterval(() => Context.current().heartbeat('begun' satisfies Beat), HEARTBEAT);
@@ -40,6 +42,8 @@ interface Trying {
   reader?: EventReader;
   /** Which try of this very call it is, from 1 (default): a call that is made again may have killed its worker. */
   attempt?: number;
+  /** Of this effect's calls in this worker. */
+  slots?: CallSlots;
 }
 
 /**
@@ -64,9 +68,9 @@ export async function answer(effect: Effect, db: Db, call: EffectCall, signal: A
 }
 
 async function run(effect: Effect, db: Db, call: EffectCall, signal: AbortSignal, trying: Trying): Promise<EffectAnswer> {
-  const { locks = postgresLocks(db), reader = new EventReader(db), attempt = 1 } = trying;
+  const { locks = postgresLocks(db), reader = new EventReader(db), attempt = 1, slots } = trying;
   if (effect.ordering !== 'none') return await callInOrder(effect, { db, locks, signal, attempt }, call);
-  return await ('transact' in effect ? inTransaction(effect, db, call, reader) : outside(effect, db, call, { signal, reader }));
+  return await ('transact' in effect ? inTransaction(effect, db, call, reader) : outside(effect, db, call, { signal, reader, slots }));
 }
 
 async function tried(db: Db, call: EffectCall, run: () => Promise<EffectAnswer>): Promise<EffectAnswer> {
@@ -113,13 +117,13 @@ async function outside(
   effect: Effect & Pick<OutsideEffect, 'perform'>,
   db: Db,
   call: EffectCall,
-  { signal, reader }: { signal: AbortSignal; reader: EventReader },
+  { signal, reader, slots }: { signal: AbortSignal; reader: EventReader; slots?: CallSlots },
 ): Promise<EffectAnswer> {
   const { target } = call;
   const [all, stillOpen] = await Promise.all([reader.read(call), openEvents(db, call)]);
   const events = all.filter((event) => stillOpen.has(event.id));
   if (events.length === 0) return { done: 0, open: [] };
-  const open = (await effect.perform(events, { db, target, signal })) ?? [];
+  const open = await performed(effect, events, { db, target, signal }, slots);
   crashPoint('in-effect');
   await recordAttempts(db, effect.name, open);
   const unsettled = new Set(open.map((outcome) => outcome.event_id));
@@ -127,6 +131,24 @@ async function outside(
   if (target === undefined) await writeReceipts(db, effect.name, done);
   else for (const id of done) await settleTarget(db, effect.name, id, target);
   return { done: done.length, open };
+}
+
+/** From when it says that it only waits, until it has answered, the call keeps no other from being begun. */
+async function performed(
+  effect: Pick<OutsideEffect, 'perform'>,
+  events: DomainEvent[],
+  call: Pick<OutsideCall, 'db' | 'target' | 'signal'>,
+  slots?: CallSlots,
+): Promise<OpenOutcome[]> {
+  let worksAgain: (() => void) | undefined;
+  const onlyWaits = () => {
+    worksAgain = worksAgain ?? slots?.waits();
+  };
+  try {
+    return (await effect.perform(events, { ...call, onlyWaits })) ?? [];
+  } finally {
+    worksAgain?.();
+  }
 }
 
 const countEvents = (open: OpenOutcome[]) => new Set(open.map((outcome) => outcome.event_id)).size;
