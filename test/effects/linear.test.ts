@@ -30,16 +30,7 @@ const readers: Record<string, (text: string) => unknown> = {
   'a JSON line': (text) => lines(JSON.stringify({ author: text, text, sent_at: text })),
 };
 
-const mail = {
-  notification_id: 'n',
-  event_id: 'e',
-  recipient: 'bob',
-  email: 'b@example.com',
-  display_name: null,
-  author: 'a',
-  channel: 'c',
-  text: '',
-};
+const mail = { notification_id: 'n', recipient: 'bob', email: 'b@example.com', display_name: null, author: 'a', channel: 'c', text: '' };
 
 /** What is repeated, and what stands before and after it. */
 type Shape = [before: string, piece: string, after: string];

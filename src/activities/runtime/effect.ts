@@ -145,10 +145,16 @@ export const retry = (which: Which, reason: string, options: { cause?: string; a
 /** Nothing is wrong; call again at that moment of this machine's clock. */
 export const later = (which: Which, until: Date): OpenOutcome => laterIn(which, until.getTime() - Date.now());
 
-/** Nothing is wrong; call again in so many ms. */
-export const laterIn = (which: Which, ms: number): OpenOutcome => {
+/** Nothing is wrong with it; call again in so many ms. `reason`: what it waits for, where somebody may ask. */
+export const laterIn = (which: Which, ms: number, reason?: string): OpenOutcome => {
   const in_ms = Math.max(0, Math.ceil(ms));
-  return { ...subject(which), state: 'later', until: new Date(Date.now() + in_ms).toISOString(), in_ms };
+  return {
+    ...subject(which),
+    state: 'later',
+    until: new Date(Date.now() + in_ms).toISOString(),
+    in_ms,
+    ...(reason !== undefined && { reason }),
+  };
 };
 
 /** It can't succeed however often it is tried: a dead letter. */
