@@ -41,7 +41,7 @@ export async function start(config: Config): Promise<Running> {
   const summaries = started.add(await summaryStore(database.db, config.REDIS_URL), (s) => s.close());
   const limits = started.add(await apiLimits(config, log), (l) => l.close());
   let wake: (workspaceIds: string[]) => void = () => {
-    database.sql.notify(EVENTS_CHANNEL, '').catch(() => {});
+    database.sql`select pg_notify(${EVENTS_CHANNEL}, '')`.catch(() => {});
   };
   if (config.KNOCKON_DISPATCHER === 'on') {
     const dispatcher = started.add(createDispatcher(config, database, transport, log), (d) => d.stop());
