@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { and, asc, desc, eq, gt, isNull, lt } from 'drizzle-orm';
 import { messages } from '../../db/schema/messages.ts';
+import { changing } from '../../messages/change.ts';
 import { editMessage } from '../../messages/edit.ts';
 import { toMessage } from '../../messages/message.ts';
 import { removeMessage } from '../../messages/remove.ts';
@@ -101,12 +102,12 @@ export const messageRoutes = (deps: ApiDependencies) =>
     })
     .openapi(edit, async (c) => {
       const which = { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id };
-      const message = await deps.database.db.transaction((tx) => editMessage(tx, which, c.req.valid('json')));
+      const message = await changing(deps.database, (tx) => editMessage(tx, which, c.req.valid('json')));
       if (!message) throw notFound('message');
       return c.json(message, 200);
     })
     .openapi(remove, async (c) => {
       const which = { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id };
-      if (!(await deps.database.db.transaction((tx) => removeMessage(tx, which)))) throw notFound('message');
+      if (!(await changing(deps.database, (tx) => removeMessage(tx, which)))) throw notFound('message');
       return c.body(null, 204);
     });
