@@ -133,27 +133,6 @@ test('a group that read an older text and writes last does not bring it back', a
   expect(await find(talk, 'apple')).toEqual([]);
 });
 
-test('a group that read an older text and writes last does not bring it back', async () => {
-  const talk = await startConversation(fresh.database);
-  const { id } = await talk.post('apple');
-  const { db } = fresh.database;
-  await db.transaction(
-    async (late) => {
-      await late.execute(sql`select 1`);
-      await talk.edit(id, 'pear');
-      await deliver(fresh.database, search(), await talk.events());
-      const { loadTexts } = await import('../../src/activities/search/texts.ts');
-      const { writeDocuments } = await import('../../src/activities/search/documents.ts');
-      const { value: stale = [] } = await loadTexts(late, [id]).next();
-      expect(stale[0]?.version).toBe(1);
-      await db.transaction((tx) => writeDocuments(tx, stale));
-    },
-    { isolationLevel: 'repeatable read' },
-  );
-  expect(await find(talk, 'pear')).toEqual(['pear']);
-  expect(await find(talk, 'apple')).toEqual([]);
-});
-
 test('a deleted message is found by nothing, whichever of its events comes last', async () => {
   const talk = await startConversation(fresh.database);
   const { id } = await talk.post('apple');

@@ -131,8 +131,13 @@ describe('room', () => {
     const room = new Room(4 * MB);
     const first = room.tryTake(3 * MB)!;
     const order: string[] = [];
-    const large = room.take(9 * MB, 10_000).then((release) => (order.push('large'), release!));
-    const next = room.take(MB, 10_000).then((release) => (order.push('next'), release!));
+    const asked = async (name: string, bytes: number) => {
+      const release = await room.take(bytes, 10_000);
+      order.push(name);
+      return release!;
+    };
+    const large = asked('large', 9 * MB);
+    const next = asked('next', MB);
     expect(room.tryTake(MB)).toBeUndefined();
     first();
     const giveBack = await large;

@@ -1,7 +1,6 @@
 import pMap from 'p-map';
 import type { DomainEvent } from '../../events/index.ts';
 import type { OpenOutcome } from '../../transport/dispatch.ts';
-import { groupBy } from '../../transport/selection.ts';
 import { dead, defineEffect, laterIn, type OutsideCall, retry } from '../runtime/effect.ts';
 import { MailError, type Mailer } from './mailer.ts';
 import { compose, markEmailed, type PendingMail, pendingMails, readMail } from './mails.ts';
@@ -86,7 +85,9 @@ function untilDue(one: Mailing): OpenOutcome {
  */
 function together(outcomes: OpenOutcome[], { target }: OutsideCall): OpenOutcome[] {
   if (target !== undefined) return outcomes;
-  return [...groupBy(outcomes, (outcome) => outcome.event_id).values()].flatMap((own) => {
+  const events = new Map<string, OpenOutcome[]>();
+  for (const outcome of outcomes) events.set(outcome.event_id, [...(events.get(outcome.event_id) ?? []), outcome]);
+  return [...events.values()].flatMap((own) => {
     const waits = own.filter((outcome) => outcome.state === 'later').sort((a, b) => (a.in_ms ?? 0) - (b.in_ms ?? 0));
     const [first] = waits;
     return first && waits.length === own.length ? [{ ...first, target: undefined }] : own;

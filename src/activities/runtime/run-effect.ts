@@ -107,7 +107,7 @@ async function inTransaction(
     if (!(error instanceof TooLargeError)) throw error;
     return await pageByPage(effect, call, error.pages, paging, (claim, events) => transact(claim, async () => events));
   } finally {
-    await reading.then(
+    void reading.then(
       ({ release }) => release(),
       () => {},
     );
