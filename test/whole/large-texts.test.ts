@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { useDeployment } from '../harness/processes.ts';
-import { aChannel, aMessage, aWriter } from '../harness/messaging.ts';
-import { settled, six, soon } from './product.ts';
 import { verifyLedger } from '../../src/ops/verify.ts';
+import { aChannel, aMessage, aWriter } from '../harness/messaging.ts';
+import { useDeployment } from '../harness/processes.ts';
+import { settled, six, soon } from './product.ts';
 
 /** Together 48 MB as they are stored, and more in memory, six times over; a worker has 96 MB for everything. */
 const MESSAGES = 300;
@@ -11,7 +11,8 @@ const HEAP_MB = 96;
 const knockon = useDeployment();
 
 /** 160 KB, as large as a message may be. Few words: what is tried is the worker, not the index. */
-const text = (i: number) => `${i} ${Array.from({ length: 39_000 }, (_, n) => String.fromCodePoint(0x1f300 + ((n * 31 + i) % 700))).join('')}`;
+const text = (i: number) =>
+  `${i} ${Array.from({ length: 39_000 }, (_, n) => String.fromCodePoint(0x1f300 + ((n * 31 + i) % 700))).join('')}`;
 
 it('a worker with little memory does all six effects of many of the largest messages, and does not die of it', async () => {
   const deployment = knockon.current;

@@ -58,14 +58,14 @@ export interface OutsideCall {
 export interface DatabaseEffect extends Options {
   /**
    * Runs in the transaction that holds the receipts: what it writes and the receipts are kept together or not at all. The events are
-   * frozen, as the effects of a process share them.
+   * frozen, as the effects of a process share them. Large events come in pages of 2 MB, each in a transaction of its own.
    */
   transact(tx: Transaction, events: DomainEvent[]): Promise<Answer | void>;
 }
 
 /** An effect that calls the outside: happens at least once; calls carry a stable id. */
 export interface OutsideEffect extends Options {
-  /** Receipts are written after it has answered. */
+  /** Receipts are written after it has answered. Large events come in pages of 2 MB, one after another. */
   perform(events: DomainEvent[], call: OutsideCall): Promise<Answer | void>;
 }
 
