@@ -73,7 +73,10 @@ function admit(query: Query, bounds: Bounds): Query {
 
 function send(query: Query, handler: Query['handler'], release: () => void, bounds: Bounds): void {
   // It was cancelled while it waited.
-  if (query.cancelled) return release();
+  if (query.cancelled) {
+    release();
+    return;
+  }
   const { resolve, reject } = query;
   query.resolve = (value) => {
     release();
