@@ -26,7 +26,7 @@ export function effectActivity(
     const heart = setInterval(() => Context.current().heartbeat('begun' satisfies Beat), HEARTBEAT);
     try {
       const { info, cancellationSignal } = Context.current();
-      return await answer(effect, db, call, cancellationSignal, { ...shared, attempt: info.attempt });
+      return await answer(effect, db, call, cancellationSignal, { ...shared, attempt: info.attempt + (call.tried ?? 0) });
     } finally {
       clearInterval(heart);
     }
@@ -45,19 +45,20 @@ interface Trying {
 /**
  * Calls an effect and keeps the books: receipts for what is done, attempts for what is not.
  *
- * @throws ApplicationFailure `EffectRetry` where a single event is to be tried again, so that Temporal's policy decides when;
+ * @throws ApplicationFailure `EffectRetry` where a single event is to be tried again and its caller does not count its tries;
  *   `EffectPoison` where the effect threw; `EffectRetry` where the database is away
  */
 export async function answer(effect: Effect, db: Db, call: EffectCall, signal: AbortSignal, trying: Trying = {}): Promise<EffectAnswer> {
   const { done, open: all } = await tried(db, call, () => run(effect, db, call, signal, trying));
   const open = bounded(all);
   const [only] = open;
-  if (call.alone && only?.state === 'retry' && open.length === 1 && only.target === call.target) {
+  if (call.alone && call.tried === undefined && only?.state === 'retry' && open.length === 1 && only.target === call.target) {
     throw ApplicationFailure.create({
       type: FAILURE.retry,
       message: only.reason,
       details: [only.cause ?? only.reason],
-      nextRetryDelay: only.after_ms,
+      // 0 would have it tried at once, whatever the policy says.
+      nextRetryDelay: only.after_ms || undefined,
     });
   }
   return { done, open };
