@@ -81,9 +81,7 @@ function isBystander(error: unknown, deaths: number): boolean {
 
 async function followUp(leg: Leg, open: OpenOutcome[], about: About): Promise<Dead> {
   // The moment that is waited for; before, each moment that a worker named had a timer of its own.
-  const moment = waitsItself()
-    ? (outcome: Later) => leg.timers.due(dueIn(outcome, Date.now()))
-    : ({ until }: Later) => until;
+  const moment = waitsItself() ? (outcome: Later) => leg.timers.due(dueIn(outcome, Date.now())) : ({ until }: Later) => until;
   const { later, alone: each, targets } = sortOut<string | number>(open, moment);
   const settled = await Promise.all([
     ...[...later].map(([moment, ids]) => again(leg, moment, { ids }, about)),
@@ -128,7 +126,10 @@ async function tryAgain(leg: Leg, events: Selection, about: About, asked?: numbe
 
 /** Each of an event's outside parties alone; once all are settled the event itself, for its receipt. */
 async function eachTarget(leg: Leg, id: string, outcomes: OpenOutcome[], about: About): Promise<Dead> {
-  return await allTargets(leg, id, outcomes.map((outcome) => alone(leg, outcome, about)));
+  const parties = outcomes.map((outcome) => alone(leg, outcome, about));
+  // A call about one of them: whoever waits for it sees to the event.
+  if (about.target !== undefined && waitsItself()) return sum(await Promise.all(parties));
+  return await allTargets(leg, id, parties);
 }
 
 /** @param isBuried a target was dead before this run, and its event is counted */
@@ -148,7 +149,12 @@ async function resume(leg: Leg, { events, due, buried: _, ...standing }: Resumed
 }
 
 async function resumeTargets(leg: Leg, id: string, parties: Resumed[]): Promise<Dead> {
-  return await allTargets(leg, id, parties.map((party) => resume(leg, party)), parties.some(({ buried }) => buried));
+  return await allTargets(
+    leg,
+    id,
+    parties.map((party) => resume(leg, party)),
+    parties.some(({ buried }) => buried),
+  );
 }
 
 async function after(leg: Leg, ms: number, events: Selection, about: About, grain?: number): Promise<Dead> {
