@@ -138,9 +138,9 @@ export const scenarios: Record<string, Scenario> = {
             ids: ['e1', 'e2', 'e3', 'e4'],
             runs: [],
             tries: [
-              { ids: ['e1', 'e3'], places: [], target: 'a', tried: 2, due: 4_000_000_000_000 },
+              { ids: ['e1', 'e3'], places: [], target: 'a', tried: 2, due: Date.now() + 900 * DAY },
               { ids: ['e3'], places: [], target: 'b', tried: 1, buried: true },
-              { ids: ['e2'], places: [], tried: 1, due: 4_000_000_000_000 },
+              { ids: ['e2'], places: [], tried: 1, due: Date.now() + 900 * DAY },
             ],
           },
         },
