@@ -1,7 +1,7 @@
 import { checkClock, checkDatabase, checkDisk, checkMigrations, checkWrites } from './doctor/database.ts';
 import type { Finding, Patient } from './doctor/finding.ts';
 import { checkBacklogs, checkDeadLetters, checkEndpoints, checkLedger, checkUndispatched } from './doctor/progress.ts';
-import { checkPaused, checkQueues, checkVersions, checkWorkers } from './doctor/subscribers.ts';
+import { checkClocks, checkPaused, checkQueues, checkVersions, checkWorkers } from './doctor/subscribers.ts';
 import { checkTemporal } from './doctor/temporal.ts';
 
 /** What the doctor found. */
@@ -22,6 +22,7 @@ const checks: [name: string, check: Check][] = [
   ['disk', checkDisk],
   ['temporal', checkTemporal],
   ['workers', checkWorkers],
+  ['clocks', checkClocks],
   ['versions', checkVersions],
   ['queues', checkQueues],
   ['paused', checkPaused],
