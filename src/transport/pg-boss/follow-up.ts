@@ -77,11 +77,11 @@ export const putOff = (job: CallJob, inMs: number): FollowUp => ({
 /** The same call, whose worker must stop before it has ended. */
 export const handBack = (job: CallJob): FollowUp => ({ jobs: [same(job)], letters: [] });
 
-const same = ({ events, target, tried, deaths, parent }: CallJob): NewJob => ({ events, target, tried, deaths, parent });
+const same = ({ events, target, share, tried, deaths, parent }: CallJob): NewJob => ({ events, target, share, tried, deaths, parent });
 
 /** One event, or one target of it. */
 function one(job: CallJob, outcome: OpenOutcome, now: number, parent?: string): FollowUp {
-  const call = { events: { ids: [outcome.event_id] }, target: outcome.target, parent };
+  const call = { events: { ids: [outcome.event_id] }, target: outcome.target, share: outcome.share ?? job.share, parent };
   const before = triedBefore(job, 1, outcome.target);
   if (outcome.state === 'later') return { jobs: [{ ...call, tried: before, inMs: dueIn(outcome, now) }], letters: [] };
   const { retry } = job.subscriber;
@@ -108,8 +108,8 @@ function eachTarget(job: CallJob, id: string, outcomes: OpenOutcome[], now: numb
   return { ...calls, jobs: [{ id: parent, events: { ids: [id] }, tried: 0, waits_for, inMs: NEVER }, ...calls.jobs] };
 }
 
-const again = ({ events, target, tried, parent }: CallJob, inMs: number): FollowUp => ({
-  jobs: [{ events, target, parent, tried: tried + 1, inMs }],
+const again = ({ events, target, share, tried, parent }: CallJob, inMs: number): FollowUp => ({
+  jobs: [{ events, target, share, parent, tried: tried + 1, inMs }],
   letters: [],
 });
 

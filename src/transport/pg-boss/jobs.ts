@@ -10,6 +10,8 @@ export interface CallJob {
   subscriber: SubscriberSpec;
   events: Selection;
   target?: string;
+  /** Whose it is, where that is known: of one share so many are made at once, of all workers together. */
+  share?: string;
   /** How many tries are used up. */
   tried: number;
   /** How many workers have died with it. 0: with a group that it was part of; unset: there is nothing to suspect it of. */
@@ -23,7 +25,7 @@ export interface CallJob {
 }
 
 /** A job that is to be written. */
-export interface NewJob extends Pick<CallJob, 'events' | 'target' | 'tried' | 'deaths' | 'parent' | 'waits_for'> {
+export interface NewJob extends Pick<CallJob, 'events' | 'target' | 'share' | 'tried' | 'deaths' | 'parent' | 'waits_for'> {
   id?: string;
   /** In how many ms it may run, by Postgres' clock; unset: at once. */
   inMs?: number;
@@ -60,6 +62,7 @@ export function asJob(leg: Pick<CallJob, 'dispatch_id' | 'subscriber'>, { id, in
     id,
     data: { dispatch_id: leg.dispatch_id, subscriber: leg.subscriber, ...call },
     startAfter: inMs === NEVER ? FAR : Number((inMs / 1000).toFixed(3)),
+    group: call.share === undefined ? undefined : { id: call.share },
     // By which the jobs of a dispatch are found.
     singletonKey: leg.dispatch_id,
     // We give a call up at its time limit; this is for a process that can't.
