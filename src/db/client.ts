@@ -17,8 +17,6 @@ export type Transaction = Parameters<Parameters<Drizzle['transaction']>[0]>[0];
 export interface Database {
   db: Drizzle;
   sql: postgres.Sql;
-  /** Closes every connection as soon as no transaction is under way on it. What is asked next gets a new one. */
-  renew(): void;
   /** Waits up to 5 s for running queries, then ends the connections. */
   close(): Promise<void>;
 }
@@ -72,10 +70,8 @@ export function connectDatabase(url: string, options: DatabaseOptions = {}): Dat
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION,
     },
   };
-  const pools: Sockets[] = [];
   const open = (max: number, connection: object = {}) => {
     const sockets = new Sockets(statementMs + ON_ITS_WAY, tlsOf(url));
-    pools.push(sockets);
     const places = new Places({ places: max, waitMs: options.waitMs ?? 5000, mostWaiting: MOST_WAITING });
     const settings = { ...common, max, connection: { ...common.connection, ...connection } };
     // The types of postgres.js don't know its option `socket`.
@@ -88,9 +84,6 @@ export function connectDatabase(url: string, options: DatabaseOptions = {}): Dat
   return {
     db: drizzle({ client: db, schema }),
     sql,
-    renew: () => {
-      for (const sockets of pools) sockets.replaceAll();
-    },
     close: async () => void (await Promise.all([db.end({ timeout: 5 }), sql.end({ timeout: 5 })])),
   };
 }

@@ -1,3 +1,4 @@
+import type { TransactionSql } from 'postgres';
 import type { Redispatched } from './redispatch.ts';
 import { cursorOf, type EventFilter, FIRST, matching, placeOf, scan } from './scan.ts';
 import { type Pair, standings } from './standing.ts';
@@ -26,6 +27,13 @@ function oneCall(pairs: Pair[], batch: number): Pair[] {
   return end === -1 ? pairs : pairs.slice(0, end);
 }
 
+async function isYoung(tx: TransactionSql, moment: Date): Promise<boolean> {
+  const [row] = await tx<
+    { young: boolean }[]
+  >`select ${moment.toISOString()}::timestamptz > now() - ${CLAIMING}::float8 * interval '1 ms' as young`;
+  return row?.young ?? false;
+}
+
 const first = (pair: Pair): Redispatched => ({ ...pair, purpose: 'first' });
 
 /**
@@ -46,7 +54,7 @@ export const backfill: Verb = {
       const { subscriber, filter, ordered } = inputOf(job.input);
       const place = placeOf(cursor);
       const { pairs, last, isLast } = await scan(tx, filter, { subscriber, after: place.after, limit });
-      const isUnsure = pairs.some(({ standing }) => standing === 'waiting') && Date.now() - job.created_at.getTime() < CLAIMING;
+      const isUnsure = pairs.some(({ standing }) => standing === 'waiting') && (await isYoung(tx, job.created_at));
       const again = place.again ?? (isUnsure ? (place.after ?? FIRST) : undefined);
       const wanted = pairs.filter(({ standing }) => standing === 'never');
       const send = ordered === undefined ? wanted : oneCall(wanted, ordered);

@@ -17,6 +17,7 @@ const RAREST = 120_000;
 /** What a check found, and when. */
 export interface Checked {
   balance: Balance;
+  /** By this machine's clock, whoever checked. */
   checked_at: Date;
 }
 
@@ -47,10 +48,10 @@ export class LedgerCheck {
       const found = { balance, took_ms: performance.now() - began };
       await sql`update ledger_checks set checked_at = now(), balance = ${JSON.stringify(found)}::text::jsonb where name = 'ledger'`;
     }
-    const [row] = await sql<{ balance: { balance: Balance } | null; checked_at: Date }[]>`
-      select balance, checked_at from ledger_checks where name = 'ledger'`;
+    const [row] = await sql<{ balance: { balance: Balance } | null; age_ms: number }[]>`
+      select balance, extract(epoch from now() - checked_at)::float8 * 1000 as age_ms from ledger_checks where name = 'ledger'`;
     if (!row?.balance) return;
-    this.#latest = { balance: row.balance.balance, checked_at: row.checked_at };
+    this.#latest = { balance: row.balance.balance, checked_at: new Date(Date.now() - row.age_ms) };
     this.#tell(row.balance.balance);
   }
 

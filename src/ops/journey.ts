@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray } from 'drizzle-orm';
+import { and, asc, eq, getTableColumns, inArray, sql } from 'drizzle-orm';
 import type { Database } from '../db/client.ts';
 import { events } from '../db/schema/events.ts';
 import { discards } from '../db/schema/jobs.ts';
@@ -91,7 +91,10 @@ type Ledger = Awaited<ReturnType<typeof readLedger>>;
 async function readLedger(db: Database['db'], ids: string[]) {
   const [done, tried, dead, discarded, registered] = await Promise.all([
     db.select().from(receipts).where(inArray(receipts.event_id, ids)),
-    db.select().from(attempts).where(inArray(attempts.event_id, ids)),
+    db
+      .select({ ...getTableColumns(attempts), waits: sql<boolean>`coalesce(${attempts.waiting_until} > now(), false)` })
+      .from(attempts)
+      .where(inArray(attempts.event_id, ids)),
     db.select().from(deadLetters).where(inArray(deadLetters.event_id, ids)),
     db.select().from(discards).where(inArray(discards.event_id, ids)),
     db.select({ name: subscribers.name, event_types: subscribers.event_types }).from(subscribers),
@@ -125,7 +128,7 @@ function effectState({ done, tried, dead, discarded }: Ledger, eventId: string, 
 }
 
 /** Of several outside parties one may be settled already, so the effect waits where any of them does. */
-function openState(tries: { waiting_until: Date | null }[], started: boolean): EffectState['state'] {
-  if (tries.some(({ waiting_until }) => waiting_until && waiting_until.getTime() > Date.now())) return 'waiting';
+function openState(tries: { waits: boolean }[], started: boolean): EffectState['state'] {
+  if (tries.some(({ waits }) => waits)) return 'waiting';
   return started || tries.length > 0 ? 'running' : 'pending';
 }

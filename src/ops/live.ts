@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Sql } from 'postgres';
-import { readSample, readTotals, type Sample, type Totals } from './sample.ts';
+import { momentAgo, readSample, readTotals, type Sample, type Totals } from './sample.ts';
 
 /** What a viewer is told: how everything is, why that can't be found out just now, or that this process stops. */
 export type Told = { sample: Sample } | { trouble: string } | { end: true };
@@ -29,7 +29,9 @@ export class Live {
   readonly #options: LiveOptions;
   readonly #viewers = new Set<Viewer>();
   readonly #totals: Totals[] = [];
+  /** Since when is counted: by this machine's clock, and by the database's. */
   #from = 0;
+  #counted = new Date(0);
   #samples: Sample[] = [];
   #timer: NodeJS.Timeout | undefined;
   #looking = false;
@@ -82,7 +84,7 @@ export class Live {
 
   async #sample(): Promise<void> {
     const now = Date.now();
-    const totals = await readTotals(this.#options.sql, this.#countedFrom(now));
+    const totals = await readTotals(this.#options.sql, await this.#countedFrom(now));
     while (this.#totals[1] && this.#totals[1].at <= now - WINDOW) this.#totals.shift();
     const since = this.#totals[0];
     this.#totals.push(totals);
@@ -93,12 +95,13 @@ export class Live {
   }
 
   /** One moment for all totals that are compared; another one before what is that old is forgotten, or after a while without viewers. */
-  #countedFrom(now: number): Date {
+  async #countedFrom(now: number): Promise<Date> {
     const last = this.#totals.at(-1)?.at ?? 0;
     if (now - this.#from > COUNTED || now - last > 3 * WINDOW) {
+      this.#counted = await momentAgo(this.#options.sql, COUNTED / 30);
       this.#from = now - COUNTED / 30;
       this.#totals.length = 0;
     }
-    return new Date(this.#from);
+    return this.#counted;
   }
 }

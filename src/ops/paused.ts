@@ -1,7 +1,6 @@
 import type { Sql } from 'postgres';
 import { Gauge, type Registry } from 'prom-client';
 import { soon } from '../db/soon.ts';
-import { readControls } from './controls.ts';
 
 /** A subscriber that has been paused for longer than somebody may have meant. */
 export interface ForgottenPause {
@@ -12,19 +11,15 @@ export interface ForgottenPause {
   seconds: number;
 }
 
-/** Those that have been paused for more than so long (ms), the longest first. */
+/** Those that have been paused for so long (ms) or longer, by the database's clock, the longest first. */
 export async function forgottenPauses(sql: Sql, thresholdMs: number): Promise<ForgottenPause[]> {
-  return (await readControls(sql))
-    .flatMap(({ subscriber, paused_at, paused_by, pause_reason }) =>
-      paused_at
-        ? [{ name: subscriber, by: paused_by ?? '', reason: pause_reason ?? '', at: paused_at.toISOString(), ...since(paused_at) }]
-        : [],
-    )
-    .filter(({ seconds }) => seconds * 1000 > thresholdMs)
-    .sort((a, b) => b.seconds - a.seconds);
+  const rows = await sql<(Omit<ForgottenPause, 'at'> & { at: Date })[]>`
+    select c.subscriber as name, coalesce(c.paused_by, '') as by, coalesce(c.pause_reason, '') as reason, c.paused_at as at,
+      round(extract(epoch from now() - c.paused_at))::float8 as seconds
+    from controls c join subscribers s on s.name = c.subscriber
+    where now() - c.paused_at >= ${thresholdMs}::float8 * interval '1 ms' order by c.paused_at, c.subscriber`;
+  return rows.map(({ at, ...row }) => ({ ...row, at: at.toISOString() }));
 }
-
-const since = (moment: Date) => ({ seconds: Math.round((Date.now() - moment.getTime()) / 1000) });
 
 /** Registers for how long each paused subscriber has been so, asked at each scrape, and how long that may be. */
 export function registerPauseMetrics(registry: Registry, sql: Sql, thresholdMs: number): void {

@@ -1,5 +1,6 @@
 import { sql as part } from 'drizzle-orm';
 import type { Database } from '../db/client.ts';
+import { errorCode } from '../db/errors.ts';
 import { soon } from '../db/soon.ts';
 import { oldestUndispatched } from '../outbox/ledger.ts';
 import type { Checked } from './check.ts';
@@ -34,32 +35,32 @@ export interface LedgerDetail {
 export async function readiness(database: Database, maxAgeMs: number, checked: Checked | null): Promise<Readiness> {
   const ledger = checked && ledgerDetail(checked);
   try {
-    const { age, isReadOnly } = await soon(look(database));
-    if (isReadOnly) {
-      // A session may be so though its server is not any more.
-      database.renew();
-      const problem = 'the database takes no writes: it is a standby, or default_transaction_read_only is on';
-      return { ok: false, detail: { database: 'read-only', oldest_undispatched_seconds: age, ledger, problem } };
-    }
+    const age = await soon(look(database));
     const problems = [undispatchedProblem(age, maxAgeMs), ...(ledger ? [missingProblem(ledger, maxAgeMs)] : [])].filter(Boolean);
     const detail = { database: 'ok', oldest_undispatched_seconds: age, ledger } as const;
     const late = age !== null && age * 1000 > maxAgeMs;
     const lost = (ledger?.oldest_missing_seconds ?? 0) * 1000 > maxAgeMs;
     return { ok: !late && !lost, detail: problems.length > 0 ? { ...detail, problem: problems.join('; ') } : detail };
   } catch (error) {
-    const problem = `the database does not answer: ${reasonOf(error)}`;
-    return { ok: false, detail: { database: 'away', oldest_undispatched_seconds: null, ledger, problem } };
+    const isReadOnly = errorCode(error) === '25006';
+    const problem = isReadOnly ? READ_ONLY : `the database does not answer: ${reasonOf(error)}`;
+    return { ok: false, detail: { database: isReadOnly ? 'read-only' : 'away', oldest_undispatched_seconds: null, ledger, problem } };
   }
 }
 
-/** By both of the pools that serve requests: a fresh connection would say nothing of theirs. */
-async function look({ db, sql }: Database): Promise<{ age: number | null; isReadOnly: boolean }> {
-  const [age, ...sessions] = await Promise.all([
+const READ_ONLY = 'the database takes no writes: it is a standby, or default_transaction_read_only is on';
+
+/**
+ * The age of the oldest undispatched event, asked by both of the pools that serve requests: a fresh connection would say nothing of
+ * theirs. Asks as who writes does, so that a standby is told, and sessions that stay read-only are replaced.
+ */
+async function look({ db, sql }: Database): Promise<number | null> {
+  const [age] = await Promise.all([
     oldestUndispatched(sql),
-    sql<{ read_only: string }[]>`select current_setting('transaction_read_only') as read_only`,
-    db.execute<{ read_only: string }>(part`select current_setting('transaction_read_only') as read_only`),
+    sql`select from subscribers limit 0 for update`,
+    db.execute(part`select from subscribers limit 0 for update`),
   ]);
-  return { age, isReadOnly: sessions.some(([session]) => session?.read_only === 'on') };
+  return age;
 }
 
 /** Drizzle's own message is the statement; what went wrong is its cause. */

@@ -35,11 +35,17 @@ export interface Totals {
   done: Map<string, number>;
 }
 
-/** @param from less than an hour ago: what workers have done is kept no longer */
+/** @param from less than an hour ago by the database's clock: what workers have done is kept no longer */
 export async function readTotals(sql: Sql, from: Date): Promise<Totals> {
   const rows = await sql<{ subscriber: string; done: number }[]>`
     select subscriber, sum(done)::float8 as done from effect_rates where since >= ${from.toISOString()} group by subscriber`;
   return { at: Date.now(), done: new Map(rows.map(({ subscriber, done }) => [subscriber, done])) };
+}
+
+/** That many ms ago, by the database's clock. */
+export async function momentAgo(sql: Sql, ms: number): Promise<Date> {
+  const [row] = await sql<{ moment: Date }[]>`select now() - ${ms}::float8 * interval '1 ms' as moment`;
+  return row!.moment;
 }
 
 /** Over how long messages are counted, in seconds. An id holds its time, so this reads only what is that young. */

@@ -1,4 +1,4 @@
-import { eq, lt, sql } from 'drizzle-orm';
+import { and, eq, gt, lt, sql } from 'drizzle-orm';
 import type { Database } from '../db/client.ts';
 import { operators, sessions } from '../db/schema/operations.ts';
 import type { Operator } from './log.ts';
@@ -17,15 +17,20 @@ export interface Session {
 /** Begins a session, and forgets those that are over. @param operatorId null: whoever has KNOCKON_ADMIN_KEY */
 export async function openSession({ db }: Database, operatorId: string | null): Promise<{ id: string; expires_at: Date }> {
   await db.delete(sessions).where(lt(sessions.expires_at, sql`now()`));
-  const row = { operator_id: operatorId, expires_at: new Date(Date.now() + SESSION_MS) };
-  const [opened] = await db.insert(sessions).values(row).returning({ id: sessions.id });
-  return { id: opened!.id, expires_at: row.expires_at };
+  // By the database's clock, as whoever looks for it: the next request may reach another machine.
+  const row = { operator_id: operatorId, expires_at: sql`now() + make_interval(secs => ${SESSION_MS / 1000})` };
+  const [opened] = await db.insert(sessions).values(row).returning({ id: sessions.id, expires_at: sessions.expires_at });
+  return opened!;
 }
 
 /** @returns undefined where it has ended, or its operator is deleted */
 export async function findSession({ db }: Database, id: string): Promise<Session | undefined> {
-  const [row] = await db.select().from(sessions).leftJoin(operators, eq(operators.id, sessions.operator_id)).where(eq(sessions.id, id));
-  if (!row || row.sessions.expires_at.getTime() <= Date.now()) return undefined;
+  const [row] = await db
+    .select()
+    .from(sessions)
+    .leftJoin(operators, eq(operators.id, sessions.operator_id))
+    .where(and(eq(sessions.id, id), gt(sessions.expires_at, sql`now()`)));
+  if (!row) return undefined;
   const { operators: found } = row;
   return { id, operator: found && { id: found.id, name: found.name, role: found.role }, expires_at: row.sessions.expires_at };
 }

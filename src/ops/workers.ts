@@ -10,6 +10,8 @@ export interface Beat {
   effects: Record<string, { concurrency: number; running: number }>;
   started_at: Date;
   seen_at: Date;
+  /** How far its clock is ahead of the database's, in ms; null where it has not said. */
+  clock_ahead_ms: number | null;
   /** Heard of within the last thirty seconds. */
   alive: boolean;
 }
@@ -17,7 +19,7 @@ export interface Beat {
 /** Worker processes of the last day; one that is stopped takes itself off, one that is killed is not alive. */
 export async function readWorkers(sql: Sql): Promise<Beat[]> {
   return await sql<Beat[]>`
-    select identity, kind, version, host, pid, effects, started_at, seen_at, seen_at > now() - interval '30 seconds' as alive
+    select identity, kind, version, host, pid, effects, started_at, seen_at, clock_ahead_ms, seen_at > now() - interval '30 seconds' as alive
     from workers where seen_at > now() - interval '1 day' order by identity`;
 }
 

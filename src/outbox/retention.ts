@@ -43,15 +43,22 @@ export async function expire(
   expired.idempotency_keys = await inBatches(sql, signal, deleteKeys);
   const settledMs = Math.min(eventsMs ?? Number.POSITIVE_INFINITY, receiptsMs ?? Number.POSITIVE_INFINITY);
   if (settledMs === Number.POSITIVE_INFINITY) return expired;
-  const doneBefore = firstIdAt(Date.now() - settledMs);
+  const now = await databaseNow(sql);
+  const doneBefore = firstIdAt(now - settledMs);
   expired.dispatches = await inBatches(sql, signal, (tx, after) => deleteDispatches(tx, after, doneBefore));
   if (eventsMs === null) return expired;
-  const before = firstIdAt(Date.now() - eventsMs);
+  const before = firstIdAt(now - eventsMs);
   expired.events = await inBatches(sql, signal, async (tx, after) => {
     await onEvents(tx, before);
     return await deleteEvents(tx, after, before, eventsMs < KEY_MS);
   });
   return expired;
+}
+
+/** What has expired on one machine has on all. @returns ms since 1970 */
+async function databaseNow(sql: Sql): Promise<number> {
+  const [row] = await sql<{ now: number }[]>`select extract(epoch from now())::float8 * 1000 as now`;
+  return row!.now;
 }
 
 /** Batch after batch until one finds nothing. One process at a time: where another has the lock nothing is found. @returns how many rows */

@@ -47,8 +47,13 @@ export interface EffectCall {
   target?: string;
   /** Set where a worker has died while it was at these events: such calls are made one at a time, and say `begun` in a heartbeat first. */
   suspect?: boolean;
-  /** True for a call about a single event: "retry" is then thrown, so that Temporal's own retry policy applies. */
+  /** True for a call about a single event: where `tried` is unset, "retry" is then thrown, so that Temporal's own retry policy applies. */
   alone: boolean;
+  /**
+   * Set for a call about a single event by workflows that count its tries themselves: how many there were. "retry" is then answered, not
+   * thrown: the workflow waits by a timer, which holds nothing, and hears how long the other side asked for, which no failure tells it.
+   */
+  tried?: number;
 }
 
 /** A heartbeat's details. Should the worker die of a suspected call that has not said that it is begun, that one is not to blame. */
@@ -56,9 +61,10 @@ export type Beat = 'begun' | 'not begun';
 
 /**
  * What an effect answers for an event that is not done. `target` names one of several outside parties (an endpoint, a
- * recipient); each is retried alone, and the event is called once more when all of them are settled.
+ * recipient); each is retried alone, and the event is called once more when all of them are settled. `share` says whose it is: what
+ * is followed up is called in turns among these, so that nobody waits for all of another's.
  */
-export type OpenOutcome = { event_id: string; target?: string } & (
+export type OpenOutcome = { event_id: string; target?: string; share?: string } & (
   | { state: 'retry'; reason: string; cause?: string; after_ms?: number }
   /**
    * `in_ms`, counted from the answer, goes before `until`, which is a moment by the worker's clock: clocks of two machines differ.
@@ -72,7 +78,7 @@ export type OpenOutcome = { event_id: string; target?: string } & (
 export interface EffectAnswer {
   done: number;
   open: OpenOutcome[];
-  /** Set where the call was not made at all, and is to be made at that moment. */
+  /** Set where the call was not made at all, and is to be made at that moment. That uses up no try. */
   put_off?: string;
   /** The same, counted from the answer; goes before `put_off`. */
   put_off_ms?: number;

@@ -8,8 +8,8 @@ import { pgBossRecovery } from './pg-boss/recovery.ts';
 import type { Recovery, Transport } from './transport.ts';
 
 /** One job a call, in a queue a subscriber. pg-boss is started at the first dispatch, so the process starts though Postgres be away. */
-export function createPgBossTransport(options: Omit<BossOptions, 'supervise'> & { sql: Sql }): Transport & Recovery {
-  const boss = createBoss({ ...options, supervise: false });
+export function createPgBossTransport(options: BossOptions & { sql: Sql }): Transport & Recovery {
+  const boss = createBoss(options);
   const known = new Set<string>();
   return {
     ...pgBossRecovery(boss, options.sql),

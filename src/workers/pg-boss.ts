@@ -6,14 +6,16 @@ import type { Effect } from '../activities/runtime/effect.ts';
 import { EventReader } from '../activities/runtime/event-reader.ts';
 import { answer } from '../activities/runtime/run-effect.ts';
 import { isDatabaseAway } from '../db/errors.ts';
-import { createBoss, ensureQueues } from '../transport/pg-boss/boss.ts';
+import { createBoss, ensureQueues, LOOK_AFTER } from '../transport/pg-boss/boss.ts';
 import { listenForCalls } from '../transport/pg-boss/call-queue.ts';
 import { Consumer } from '../transport/pg-boss/consumer.ts';
+import { LostJobs } from '../transport/pg-boss/lost-jobs.ts';
 import { type SeeThroughOptions, seeThrough } from '../transport/pg-boss/see-through.ts';
 import { turnsOf } from '../transport/pg-boss/turns.ts';
 import { Quarantines } from '../transport/quarantine.ts';
 import type { Hosted } from './effects.ts';
 import { Heed } from './heed.ts';
+import { repeat } from './repeat.ts';
 
 /** Tries to reach Postgres at the start, ever slower up to 30 s: workers and servers may start in any order. */
 const START_ATTEMPTS = 1000;
@@ -27,9 +29,12 @@ export async function host(hosting: Hosted): Promise<{ ended: Promise<void> }> {
   };
   const heed = started.add(new Heed(database.sql, wakeAll), (h) => h.stop());
   await heed.start(log);
-  const boss = createBoss({ url: config.DATABASE_URL, name: 'knockon pg-boss', log, connections: 4, supervise: true });
+  const boss = createBoss({ url: config.DATABASE_URL, name: 'knockon pg-boss', log, connections: 4 });
   started.add(boss, (b) => b.stop({ graceful: false }));
   await boss.start({ attempts: START_ATTEMPTS });
+  const lost = new LostJobs(boss);
+  const look = () => lost.look(() => database.sql`select 1`);
+  started.add(repeat('look for calls whose worker is gone', LOOK_AFTER * 1000, look, log, 1), (loop) => loop.stop());
   const queues = effects.map((effect) => effect.task_queue);
   await ensureQueues(boss, queues);
   const shared = { boss, heed, quarantines: new Quarantines(), reader: new EventReader(database.db, effects.length) };

@@ -19,6 +19,13 @@ export function versionOf({ KNOCKON_VERSION }: Pick<Config, 'KNOCKON_VERSION'>):
 /** The name of a worker process, as it is known to the transport and to operators. */
 export const identityOf = (kind: string): string => `${process.pid}@${hostname()}/${kind}`;
 
+/** How far this machine's clock is ahead of the database's, in ms, to half of what the question takes. */
+async function clockAhead(sql: Sql): Promise<number> {
+  const asked = Date.now();
+  const [row] = await sql<{ now: number }[]>`select extract(epoch from clock_timestamp())::float8 * 1000 as now`;
+  return Math.round((asked + Date.now()) / 2 - row!.now);
+}
+
 interface Tally {
   concurrency: number;
   running: number;
@@ -83,10 +90,12 @@ export class Presence {
     const { sql, kind, version } = this.#options;
     const tallies = [...this.#tallies];
     const effects = Object.fromEntries(tallies.map(([name, { concurrency, running }]) => [name, { concurrency, running }]));
+    const ahead = await clockAhead(sql);
     await sql`
-      insert into workers (identity, kind, version, host, pid, effects)
-      values (${this.identity}, ${kind}, ${version}, ${hostname()}, ${process.pid}, ${sql.json(effects)})
-      on conflict (identity) do update set seen_at = now(), effects = excluded.effects, version = excluded.version`;
+      insert into workers (identity, kind, version, host, pid, effects, clock_ahead_ms)
+      values (${this.identity}, ${kind}, ${version}, ${hostname()}, ${process.pid}, ${sql.json(effects)}, ${ahead})
+      on conflict (identity) do update
+        set seen_at = now(), effects = excluded.effects, version = excluded.version, clock_ahead_ms = excluded.clock_ahead_ms`;
     for (const [name, tally] of tallies) {
       const { done, failed } = tally;
       if (done + failed === 0) continue;

@@ -53,7 +53,7 @@ function setApart(make: (call: EffectCall) => Promise<EffectAnswer>, quarantine:
       answer = await make(call);
     };
     await quarantine.admit(made, async (inMs) => {
-      answer.put_off = new Date(Date.now() + inMs).toISOString();
+      answer = { done: 0, open: [], put_off: new Date(Date.now() + inMs).toISOString(), put_off_ms: inMs };
     });
     return answer;
   };

@@ -1,7 +1,6 @@
-import { type ActivityOptions, proxyActivities } from '@temporalio/workflow';
+import { type ActivityOptions, CancellationScope, proxyActivities } from '@temporalio/workflow';
 import type { DeadLetters, Dispatch, EffectAnswer, EffectCall, Selection, SubscriberSpec } from '../transport/dispatch.ts';
 import { count } from '../transport/selection.ts';
-import type { Dead } from './reckoning.ts';
 
 type Leg = { dispatch: Dispatch; subscriber: SubscriberSpec };
 
@@ -13,15 +12,21 @@ const HALVED = ['EffectPoison', 'TemporalTimeout:StartToClose', WORKER_DIED];
 const ledger = proxyActivities<{ recordDeadLetters(letters: DeadLetters): Promise<void> }>({
   taskQueue: 'workflows',
   startToCloseTimeout: '30s',
+  // The database may be away: once it is back this follows soon.
+  retry: { maximumInterval: '5s' },
 });
 
 /** What a call is about beside its events. */
 export interface About {
   target?: string;
+  /** Whose it is, where that is known. */
+  share?: string;
   /** How many of the policy's attempts are used up. */
   tried?: number;
   /** How many workers have died while they were at it. */
   deaths?: number;
+  /** It is made once and the workflow waits before it is made again; unset: Temporal repeats it by the policy. */
+  once?: boolean;
 }
 
 /** One activity call on the subscriber's queue. */
@@ -33,7 +38,7 @@ export async function callEffect(leg: Leg, events: Selection, about: About): Pro
     // Start-to-close alone: the others run on while a queue is paused.
     startToCloseTimeout: subscriber.timeout_ms,
     heartbeatTimeout: '15s',
-    retry: alone ? alonePolicy(subscriber, about.tried ?? 0) : { maximumInterval: '30s', nonRetryableErrorTypes: HALVED },
+    retry: alone ? alonePolicy(subscriber, about) : { maximumInterval: '30s', nonRetryableErrorTypes: HALVED },
     summary: summary(events, about.target),
   });
   const call = {
@@ -42,6 +47,7 @@ export async function callEffect(leg: Leg, events: Selection, about: About): Pro
     events,
     target: about.target,
     alone,
+    tried: alone ? (about.tried ?? 0) : undefined,
     suspect: about.deaths ? true : undefined,
   };
   const activity = activities[subscriber.activity];
@@ -49,15 +55,17 @@ export async function callEffect(leg: Leg, events: Selection, about: About): Pro
   return await activity(call);
 }
 
-function alonePolicy({ retry }: SubscriberSpec, tried: number): ActivityOptions['retry'] {
+function alonePolicy({ retry }: SubscriberSpec, { tried = 0, once }: About): ActivityOptions['retry'] {
+  // Perhaps it is the event that kills workers: the workflow counts these itself.
+  const nonRetryableErrorTypes = [WORKER_DIED];
+  if (once) return { maximumAttempts: 1, nonRetryableErrorTypes };
   return {
     // 0 means without end to us and to Temporal alike.
     maximumAttempts: retry.attempts === 0 ? undefined : Math.max(1, retry.attempts - tried),
     initialInterval: retry.initial_ms,
     maximumInterval: Math.max(retry.initial_ms, retry.max_ms),
     backoffCoefficient: retry.backoff,
-    // Perhaps it is the event that kills workers: the workflow counts these itself.
-    nonRetryableErrorTypes: [WORKER_DIED],
+    nonRetryableErrorTypes,
   };
 }
 
@@ -66,12 +74,50 @@ function summary(events: Selection, target: string | undefined): string | undefi
   return count(events) === 1 ? undefined : `${count(events)} events`;
 }
 
+type Letter = DeadLetters['letters'][number];
+
 /** Writes dead letters for those of these events that have no receipt. */
-export async function bury(
-  { dispatch, subscriber }: Leg,
-  events: Selection,
-  why: { cause: string; reason: string; target?: string },
-): Promise<Dead> {
-  await ledger.recordDeadLetters({ dispatch_id: dispatch.id, subscriber: subscriber.name, letters: [{ events, ...why }] });
-  return { events: count(events), reason: why.reason };
+export async function recordDeadLetters({ dispatch, subscriber }: Leg, letters: Letter[]): Promise<void> {
+  await ledger.recordDeadLetters({ dispatch_id: dispatch.id, subscriber: subscriber.name, letters });
+}
+
+/** Letters that one call writes, and characters of a reason that travel. */
+const MOST = { letters: 100, reason: 2000 };
+
+/**
+ * Writes a subscriber's dead letters, one call at a time: what comes up during it goes with the next. However many events are given up
+ * at once, and however long the database is away, that is one pending activity. It is seen through though the run is to end.
+ */
+export class DeadLetterBox {
+  readonly #leg: Leg;
+  #waiting: { letter: Letter; written: () => void; failed: (error: unknown) => void }[] = [];
+  #isWriting = false;
+
+  constructor(leg: Leg) {
+    this.#leg = leg;
+  }
+
+  /** @returns once it is written */
+  async post(letter: Letter): Promise<void> {
+    const posted = new Promise<void>((written, failed) => this.#waiting.push({ letter, written, failed }));
+    if (!this.#isWriting) void this.#write();
+    await posted;
+  }
+
+  async #write(): Promise<void> {
+    this.#isWriting = true;
+    // Whatever else is given up by the same activation goes with it.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, MOST.letters);
+      const letters = batch.map(({ letter }) => ({ ...letter, reason: letter.reason.slice(0, MOST.reason) }));
+      try {
+        await CancellationScope.nonCancellable(() => recordDeadLetters(this.#leg, letters));
+        for (const { written } of batch) written();
+      } catch (error) {
+        for (const { failed } of batch) failed(error);
+      }
+    }
+    this.#isWriting = false;
+  }
 }

@@ -4,14 +4,18 @@ import {
   CancellationScope,
   condition,
   makeContinueAsNewFunc,
+  patched,
+  sleep,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Dispatch } from '../transport/dispatch.ts';
-import { type Rest, slices, together } from '../transport/selection.ts';
+import { type HandOver, handOver, takeOver, wholeDispatch } from './hand-over.ts';
+import { Leg } from './leg.ts';
 import { type Dead, explainDead, noneDead, sum } from './reckoning.ts';
-import { type Leg, settleAll } from './settle.ts';
+import { settleAll } from './settle.ts';
 import { Slots } from './slots.ts';
+import { Timers } from './timers.ts';
 
 const failedEffects = defineSearchAttributeKey('FailedEffects', 'KEYWORD_LIST');
 
@@ -21,11 +25,8 @@ const CALLS_AT_ONCE = 1800;
 /** History events after which a run hands over to the next. Temporal ends one of 51,200; what is under way may still add some 10,000. */
 const EVENTS_A_RUN = 10_000;
 
-/** What a run leaves to the next, by subscriber. */
-export interface HandOver {
-  rest: Record<string, Rest>;
-  dead: Record<string, Dead>;
-}
+/** How long a run that hands over lets the calls come to their end that are under way, in ms: the next would make them once more. */
+const LAST_CALLS = 30_000;
 
 /**
  * Calls every subscriber's activity, and sees each event through: retried alone, waited for, or buried as a dead letter.
@@ -35,30 +36,39 @@ export interface HandOver {
  */
 export async function fanOut(dispatch: Dispatch, before?: HandOver): Promise<void> {
   const share = Math.max(1, Math.floor(CALLS_AT_ONCE / dispatch.subscribers.length));
-  const legs: Leg[] = dispatch.subscribers.map((subscriber) => ({ dispatch, subscriber, slots: new Slots(share) }));
   const scope = new CancellationScope();
+  const timers = new Timers(scope);
+  const legs = dispatch.subscribers.map((subscriber) => new Leg(dispatch, subscriber, { slots: new Slots(share), timers }));
   const settled = scope.run(() => Promise.all(legs.map((leg) => settleAll(leg, begin(leg, before)))));
-  await Promise.race([settled, isLong().then(() => interrupt(legs, scope))]);
+  await Promise.race([settled, isLong().then(() => interrupt(legs, { scope, timers, settled }))]);
   const now = await settled;
   const dead = Object.fromEntries(
     legs.map(({ subscriber: { name } }, i) => [name, sum([before?.dead[name] ?? noneDead, now[i] ?? noneDead])]),
   );
-  const rest = Object.fromEntries(legs.flatMap(({ subscriber: { name }, left = [] }) => (left.length > 0 ? [[name, together(left)]] : [])));
+  const rest = Object.fromEntries(legs.flatMap(({ subscriber: { name }, left }) => (left.length > 0 ? [[name, handOver(left)]] : [])));
   if (Object.keys(rest).length > 0) await makeContinueAsNewFunc<typeof fanOut>()(dispatch, { rest, dead });
   conclude(dispatch, dead);
 }
 
 const isLong = () => CancellationScope.nonCancellable(() => condition(() => workflowInfo().historyLength > EVENTS_A_RUN));
 
-/** All events at first; in a later run what the one before has left, however it was selected. */
+/** All events at first; in a later run what the one before has left. */
 function begin({ dispatch, subscriber: { name, batch } }: Leg, before: HandOver | undefined) {
-  if (!before) return slices(dispatch.size, batch);
-  const { ids = [], runs = [] } = before.rest[name] ?? {};
-  return [...runs, ...slices(ids.length, batch).map(({ offset, limit }) => ({ ids: ids.slice(offset, offset + limit) }))];
+  return before ? takeOver(before.rest[name] ?? {}, batch) : wholeDispatch(dispatch.size, batch);
 }
 
-function interrupt(legs: Leg[], scope: CancellationScope): void {
-  for (const leg of legs) leg.left = [];
+interface Ending {
+  scope: CancellationScope;
+  timers: Timers;
+  settled: Promise<unknown>;
+}
+
+async function interrupt(legs: Leg[], { scope, timers, settled }: Ending): Promise<void> {
+  for (const leg of legs) leg.endRun();
+  if (patched('waits-between-tries')) {
+    timers.cancel();
+    await CancellationScope.nonCancellable(() => Promise.race([settled, sleep(LAST_CALLS)]));
+  }
   scope.cancel();
 }
 

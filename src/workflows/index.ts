@@ -1,6 +1,7 @@
 // What Temporal sees. Every run in flight holds us to this code: read CONTRIBUTING.md, "Changing workflow code", first.
 import type { Dispatch } from '../transport/dispatch.ts';
-import { fanOut, type HandOver } from './fan-out.ts';
+import { fanOut } from './fan-out.ts';
+import type { HandOver } from './hand-over.ts';
 
 export { runJob } from './jobs.ts';
 

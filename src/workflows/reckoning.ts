@@ -14,9 +14,14 @@ export function sum(dead: Dead[]): Dead {
   return { events: dead.reduce((n, d) => n + d.events, 0), reason: dead.find((d) => d.reason)?.reason };
 }
 
-/** Whether the worker died in the middle of the call (or hung so that it did not answer), and Temporal leaves it to us what to do. */
-export function killsWorkers(error: unknown): boolean {
-  if (!(error instanceof ActivityFailure) || error.retryState !== 'NON_RETRYABLE_FAILURE') return false;
+/**
+ * Whether the worker died in the middle of the call (or hung so that it did not answer), and Temporal leaves it to us what to do.
+ *
+ * @param once the call was made once, whatever came of it
+ */
+export function killsWorkers(error: unknown, once = false): boolean {
+  if (!(error instanceof ActivityFailure)) return false;
+  if (!once && error.retryState !== 'NON_RETRYABLE_FAILURE') return false;
   return error.cause instanceof TimeoutFailure && error.cause.timeoutType === 'HEARTBEAT';
 }
 

@@ -1,24 +1,69 @@
+/** Of the calls of one share that are followed up, so many are under way at once: the others' don't queue behind all of them. */
+const A_SHARE = 16;
+
 /**
- * Lets so many calls be under way at once; the others wait in the order they came. Temporal allows a workflow 2,000 pending
- * activities, and a call that is retried for days is pending for days.
+ * Lets so many calls be under way at once: Temporal allows a workflow 2,000 pending activities. The others wait in the order they came,
+ * and those that say whose they are take turns. Whoever waits for a moment to come holds none.
  */
 export class Slots {
   #free: number;
-  readonly #waiting: (() => void)[] = [];
+  readonly #aShare: number;
+  readonly #running = new Map<string, number>();
+  /** By share; whose turn it is next comes first. */
+  readonly #waiting = new Map<string | undefined, (() => void)[]>();
 
-  constructor(free: number) {
+  constructor(free: number, aShare = A_SHARE) {
     this.#free = free;
+    this.#aShare = aShare;
   }
 
-  async use<T>(call: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free -= 1;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  /** @param share whose call it is; undefined: a group's, or it is not known */
+  async use<T>(call: () => Promise<T>, share?: string): Promise<T> {
+    if (this.#free > 0 && this.#mayRun(share)) this.#take(share);
+    else await this.#wait(share);
     try {
       return await call();
     } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#free += 1;
+      this.#giveBack(share);
+    }
+  }
+
+  #mayRun(share: string | undefined): boolean {
+    return share === undefined || (this.#running.get(share) ?? 0) < this.#aShare;
+  }
+
+  #take(share: string | undefined): void {
+    this.#free -= 1;
+    if (share !== undefined) this.#running.set(share, (this.#running.get(share) ?? 0) + 1);
+  }
+
+  async #wait(share: string | undefined): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const others = this.#waiting.get(share);
+      if (others) others.push(resolve);
+      else this.#waiting.set(share, [resolve]);
+    });
+  }
+
+  #giveBack(share: string | undefined): void {
+    this.#free += 1;
+    if (share !== undefined) {
+      const left = (this.#running.get(share) ?? 1) - 1;
+      if (left > 0) this.#running.set(share, left);
+      else this.#running.delete(share);
+    }
+    this.#next();
+  }
+
+  #next(): void {
+    for (const [share, waiting] of this.#waiting) {
+      if (!this.#mayRun(share)) continue;
+      const begin = waiting.shift();
+      this.#waiting.delete(share);
+      if (waiting.length > 0) this.#waiting.set(share, waiting);
+      this.#take(share);
+      begin?.();
+      return;
     }
   }
 }

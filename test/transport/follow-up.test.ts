@@ -5,7 +5,7 @@ import { afterAnswer, afterDeaths, afterFailure, CallTimeout, deathsOf, putOff }
 import { asJob, type CallJob, firstJobs, NEVER } from '../../src/transport/pg-boss/jobs.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
-const inMs = (ms: number) => new Date(NOW + ms);
+const DAY = 86_400_000;
 
 const policy: RetryPolicy = { attempts: 4, initial_ms: 1000, max_ms: 3000, backoff: 2 };
 const subscriber = {
@@ -50,29 +50,27 @@ describe('a dispatch', () => {
 });
 
 describe('a single event that fails', () => {
-  it('is tried again after ever longer waits, up to the longest', () => {
-    const waits = [0, 1, 2].map((tried) => afterFailure(aCall({ tried }), busy(), NOW).jobs);
-    expect(waits.map(([job]) => [job?.tried, job?.at])).toEqual([
-      [1, inMs(1000)],
-      [2, inMs(2000)],
-      [3, inMs(3000)],
+  it('is tried again after ever longer waits, up to the longest, spread by a fifth', () => {
+    const waits = (random: number) => [0, 1, 2].map((tried) => afterFailure(aCall({ tried }), busy(), random).jobs[0]);
+    expect(waits(0.5).map((job) => [job?.tried, job?.inMs])).toEqual([
+      [1, 1000],
+      [2, 2000],
+      [3, 3000],
     ]);
-  });
-
-  it('waits as long as the other side asks', () => {
-    expect(afterFailure(aCall(), busy({ nextRetryDelay: 7000 }), NOW).jobs).toMatchObject([{ at: inMs(7000) }]);
+    expect(waits(0).map((job) => job?.inMs)).toEqual([800, 1600, 2400]);
+    expect(waits(1).map((job) => job?.inMs)).toEqual([1200, 2400, 3600]);
   });
 
   it('is buried when its tries are used up, by what failed last', () => {
-    expect(afterFailure(aCall({ tried: 3 }), busy(), NOW)).toEqual({
+    expect(afterFailure(aCall({ tried: 3 }), busy())).toEqual({
       jobs: [],
       letters: [{ events: { ids: ['e1'] }, target: undefined, cause: 'HTTP 503', reason: 'busy' }],
     });
-    expect(afterFailure(aCall({ tried: 3 }), new CallTimeout(), NOW).letters).toMatchObject([{ cause: 'timeout' }]);
+    expect(afterFailure(aCall({ tried: 3 }), new CallTimeout()).letters).toMatchObject([{ cause: 'timeout' }]);
   });
 
   it('is tried for ever where the policy has no end', () => {
-    expect(afterFailure(aCall({ tried: 5000, subscriber: withPolicy({ attempts: 0 }) }), busy(), NOW).jobs).toHaveLength(1);
+    expect(afterFailure(aCall({ tried: 5000, subscriber: withPolicy({ attempts: 0 }) }), busy()).jobs).toHaveLength(1);
   });
 });
 
@@ -80,7 +78,7 @@ describe('a group that fails as a whole', () => {
   const group = aCall({ events: { offset: 10, limit: 5 } });
 
   it('is halved', () => {
-    expect(afterFailure(group, poison, NOW)).toEqual({
+    expect(afterFailure(group, poison)).toEqual({
       jobs: [
         { events: { offset: 10, limit: 3 }, tried: 0 },
         { events: { offset: 13, limit: 2 }, tried: 0 },
@@ -90,8 +88,8 @@ describe('a group that fails as a whole', () => {
   });
 
   it('is called again as it is where the database was away, within half a minute however often', () => {
-    expect(afterFailure(group, busy(), NOW).jobs).toMatchObject([{ events: group.events, tried: 1, at: inMs(1000) }]);
-    expect(afterFailure({ ...group, tried: 90 }, busy(), NOW).jobs).toMatchObject([{ at: inMs(30_000) }]);
+    expect(afterFailure(group, busy()).jobs).toMatchObject([{ events: group.events, tried: 1, inMs: 1000 }]);
+    expect(afterFailure({ ...group, tried: 90 }, busy()).jobs).toMatchObject([{ inMs: 30_000 }]);
   });
 });
 
@@ -126,8 +124,8 @@ describe('a call whose worker died with it', () => {
   });
 
   it('keeps what is counted against it when it is put off', () => {
-    expect(putOff(aCall({ tried: 2, deaths: 1, target: 't', parent: 'p' }), 500, NOW)).toEqual({
-      jobs: [{ events: { ids: ['e1'] }, target: 't', parent: 'p', tried: 2, deaths: 1, at: inMs(500) }],
+    expect(putOff(aCall({ tried: 2, deaths: 1, target: 't', parent: 'p' }), 500)).toEqual({
+      jobs: [{ events: { ids: ['e1'] }, target: 't', parent: 'p', tried: 2, deaths: 1, inMs: 500 }],
       letters: [],
     });
   });
@@ -141,22 +139,34 @@ describe('an answer that leaves events open', () => {
       until: i < 2 ? '2026-01-02T00:00:00.000Z' : '2026-01-03T00:00:00.000Z',
     }));
     expect(afterAnswer(aCall(), open, NOW).jobs).toEqual([
-      { events: { ids: ['a', 'b'] }, tried: 0, at: new Date('2026-01-02') },
-      { events: { ids: ['c'] }, tried: 0, at: new Date('2026-01-03') },
+      { events: { ids: ['a', 'b'] }, tried: 0, inMs: DAY },
+      { events: { ids: ['c'] }, tried: 0, inMs: 2 * DAY },
     ]);
   });
 
   it('counts the call that was made, and buries at once what may be tried once', () => {
-    const open: OpenOutcome[] = [{ event_id: 'a', state: 'retry', reason: 'down', after_ms: 10 }];
-    expect(afterAnswer(aCall(), open, NOW).jobs).toMatchObject([{ events: { ids: ['a'] }, tried: 1, at: inMs(10) }]);
+    const open: OpenOutcome[] = [{ event_id: 'a', state: 'retry', reason: 'down', after_ms: 7000 }];
+    expect(afterAnswer(aCall(), open, NOW).jobs).toMatchObject([{ events: { ids: ['a'] }, tried: 1, inMs: 7000 }]);
     const once = aCall({ subscriber: withPolicy({ attempts: 1 }) });
     expect(afterAnswer(once, open, NOW)).toMatchObject({ jobs: [], letters: [{ events: { ids: ['a'] }, cause: 'down', reason: 'down' }] });
+  });
+
+  it('never waits less than the policy says, whatever the other side asks for, and counts on', () => {
+    const open: OpenOutcome[] = [{ event_id: 'e1', state: 'retry', reason: 'down', after_ms: 0 }];
+    const [job] = afterAnswer(aCall({ tried: 1 }), open, NOW).jobs;
+    expect(job).toMatchObject({ tried: 2, inMs: expect.toSatisfy((ms: number) => ms >= 1600 && ms <= 2400) });
+    expect(afterAnswer(aCall({ tried: 3 }), open, NOW)).toMatchObject({ jobs: [], letters: [{ events: { ids: ['e1'] } }] });
+  });
+
+  it('goes by how long a wait is, whatever moment its worker took that for', () => {
+    const open: OpenOutcome[] = [{ event_id: 'e1', state: 'later', until: '2026-01-01T00:05:03.000Z', in_ms: 3000 }];
+    expect(afterAnswer(aCall({ tried: 2 }), open, NOW).jobs).toEqual([{ events: { ids: ['e1'] }, tried: 2, inMs: 3000 }]);
   });
 
   it('parks the event until each of its targets is settled', () => {
     const open: OpenOutcome[] = ['x', 'y'].map((target) => ({ event_id: 'a', target, state: 'retry', reason: 'down' }));
     const [event, ...targets] = afterAnswer(aCall(), open, NOW).jobs;
-    expect(event).toMatchObject({ events: { ids: ['a'] }, waits_for: ['x', 'y'], at: NEVER });
+    expect(event).toMatchObject({ events: { ids: ['a'] }, waits_for: ['x', 'y'], inMs: NEVER });
     expect(targets).toMatchObject([
       { events: { ids: ['a'] }, target: 'x', parent: event?.id, tried: 1 },
       { events: { ids: ['a'] }, target: 'y', parent: event?.id, tried: 1 },
@@ -176,8 +186,6 @@ describe('an answer that leaves events open', () => {
   it('keeps to the job that is parked already where a target of it is open still', () => {
     const call = aCall({ target: 'x', parent: 'p' });
     const open: OpenOutcome[] = [{ event_id: 'e1', target: 'x', state: 'later', until: '2026-01-02T00:00:00.000Z' }];
-    expect(afterAnswer(call, open, NOW).jobs).toEqual([
-      { events: { ids: ['e1'] }, target: 'x', parent: 'p', tried: 0, at: new Date('2026-01-02') },
-    ]);
+    expect(afterAnswer(call, open, NOW).jobs).toEqual([{ events: { ids: ['e1'] }, target: 'x', parent: 'p', tried: 0, inMs: DAY }]);
   });
 });

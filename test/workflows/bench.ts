@@ -13,6 +13,7 @@ import {
   WORKFLOW_QUEUE,
 } from '../../src/transport/dispatch.ts';
 import { searchAttributes } from '../../src/transport/search-attributes.ts';
+import type { HandOver } from '../../src/workflows/hand-over.ts';
 import type { TestNamespace } from '../harness/temporal.ts';
 
 /** A stand-in for an effect's worker: what the workflow sees of one. */
@@ -74,7 +75,7 @@ export class WorkflowBench {
   /** Starts a workflow for a dispatch of `size` events, for the named effects. */
   async start(
     names: string[],
-    options: { type?: string; workflow?: string; size?: number; batch?: number; retry?: Partial<RetryPolicy> } = {},
+    options: { type?: string; workflow?: string; size?: number; batch?: number; retry?: Partial<RetryPolicy>; before?: HandOver } = {},
   ): Promise<WorkflowHandle> {
     const { type = 'message.created', workflow = 'onMessageCreated', size = 1, batch = 500 } = options;
     const subscribers = names.map((name) => ({
@@ -86,7 +87,8 @@ export class WorkflowBench {
       retry: { ...retryPolicy, ...options.retry },
     }));
     const dispatch: Dispatch = { id: uuidv7(), type, size, subscribers };
-    return await this.env.client.workflow.start(workflow, { taskQueue: WORKFLOW_QUEUE, workflowId: dispatch.id, args: [dispatch] });
+    const args = options.before ? [dispatch, options.before] : [dispatch];
+    return await this.env.client.workflow.start(workflow, { taskQueue: WORKFLOW_QUEUE, workflowId: dispatch.id, args });
   }
 }
 

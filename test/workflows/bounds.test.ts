@@ -16,18 +16,7 @@ const idsOf = ({ dispatch_id, events }: EffectCall) =>
     ? events.ids
     : Array.from({ length: events.limit }, (_, i) => `${dispatch_id}/${String(events.offset + i).padStart(4, '0')}`);
 
-/** Every event fails for an hour, each for itself; then all succeed. */
-function failingForAnHour(done: Set<string>, outcome: (id: string, now: number) => OpenOutcome): FakeEffect {
-  let first: number | undefined;
-  return async (call) => {
-    const now = await bench.env.currentTimeMs();
-    first ??= now;
-    const ids = idsOf(call);
-    if (now - first < HOUR) return { done: 0, open: ids.map((id) => outcome(id, now)) };
-    for (const id of ids) done.add(id);
-    return { done: ids.length, open: [] };
-  };
-}
+const TARGETS = ['down', 'mended'];
 
 /** The length of each run's history; a run that goes on as a new one ends with its id. */
 async function historyLengths(handle: WorkflowHandle): Promise<number[]> {
@@ -42,19 +31,28 @@ async function historyLengths(handle: WorkflowHandle): Promise<number[]> {
   return lengths;
 }
 
-describe('a dispatch in which every event fails for an hour', () => {
-  it('stays far below the longest history Temporal allows, and loses nothing', async () => {
-    const done = new Set<string>();
-    const later = (id: string, now: number): OpenOutcome => ({
-      event_id: id,
-      state: 'later',
-      // Each at a moment of its own: the worst case for timers.
-      until: new Date(now + 300_000 + (Number(id.slice(-4)) % 500) * 40).toISOString(),
-    });
-    await bench.with({ search: failingForAnHour(done, later) }, async () => {
-      const handle = await bench.start(['search'], { size: 150 });
-      await handle.result();
-      expect(done.size).toBe(150);
+describe('a dispatch in which every event fails time and again', () => {
+  it('stays far below the longest history Temporal allows, and counts tries on from run to run', async () => {
+    const tries = new Map<string, number>();
+    // One target of an event fails to the end, the other succeeds at its third try.
+    const effect: FakeEffect = async (call) => {
+      const open = idsOf(call).flatMap((id) =>
+        (call.target === undefined ? TARGETS : [call.target]).flatMap((target): OpenOutcome[] => {
+          const nth = (tries.get(`${id} ${target}`) ?? 0) + 1;
+          tries.set(`${id} ${target}`, nth);
+          return target === 'mended' && nth >= 3 ? [] : [{ event_id: id, target, state: 'retry', reason: 'down', share: id.slice(-2) }];
+        }),
+      );
+      return { done: 0, open };
+    };
+    await bench.with({ webhooks: effect }, async () => {
+      const handle = await bench.start(['webhooks'], { size: 300, retry: { attempts: 14, initial_ms: 5000, backoff: 3, max_ms: HOUR } });
+      await expect(handle.result()).rejects.toThrow();
+      const counted = (target: string) => new Set([...tries].filter(([key]) => key.endsWith(target)).map(([, n]) => n));
+      expect([counted('down'), counted('mended')]).toEqual([new Set([14]), new Set([3])]);
+      const letters = bench.letters.flatMap((l) => l.letters);
+      expect(letters).toHaveLength(300);
+      expect(new Set(letters.map(({ target }) => target))).toEqual(new Set(['down']));
       const lengths = await historyLengths(handle);
       expect(lengths.length).toBeGreaterThan(1);
       expect(Math.max(...lengths)).toBeLessThan(25_000);

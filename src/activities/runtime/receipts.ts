@@ -93,16 +93,17 @@ export async function settleTarget(db: Queryable, subscriber: string, eventId: s
     update attempts set waiting_until = null where event_id = ${eventId} and subscriber = ${subscriber} and target = ${target}`);
 }
 
-/** Notes what is not done and why. A `later` is not a failed attempt: it only says until when. */
+/** Notes what is not done and why. A `later` is not a failed attempt: it only says until when, by the database's clock. */
 export async function recordAttempts(db: Queryable, subscriber: string, open: OpenOutcome[]): Promise<void> {
   if (open.length === 0) return;
+  const now = Date.now();
   const column = (pick: (outcome: OpenOutcome) => string | number | null) => sql.param(open.map(pick));
   await db.execute(sql`
     insert into attempts as a (event_id, subscriber, target, attempts, last_error, waiting_until)
-    select event_id, ${subscriber}, target, failed, reason, until::timestamptz from unnest(
+    select event_id, ${subscriber}, target, failed, reason, now() + make_interval(secs => in_ms / 1000) from unnest(
       ${column((o) => o.event_id)}::uuid[], ${column((o) => o.target ?? '')}::text[], ${column((o) => (o.state === 'later' ? 0 : 1))}::int[],
-      ${column((o) => o.reason?.slice(0, 2000) ?? null)}::text[], ${column((o) => (o.state === 'later' ? o.until : null))}::text[]
-    ) as t (event_id, target, failed, reason, until) order by event_id, target
+      ${column((o) => o.reason?.slice(0, 2000) ?? null)}::text[], ${column((o) => (o.state === 'later' ? (o.in_ms ?? Math.max(0, Date.parse(o.until) - now)) : null))}::float8[]
+    ) as t (event_id, target, failed, reason, in_ms) order by event_id, target
     on conflict (event_id, subscriber, target) do update set attempts = a.attempts + excluded.attempts,
       last_error = coalesce(excluded.last_error, a.last_error), waiting_until = excluded.waiting_until, waits_for = null, updated_at = now()`);
 }

@@ -1,16 +1,16 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { crashPoint } from '../../crash-points.ts';
 import type { Database, Transaction } from '../../db/client.ts';
-import { isDatabaseAway } from '../../db/errors.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import { type Beat, type EffectAnswer, type EffectCall, FAILURE, type OpenOutcome } from '../../transport/dispatch.ts';
 import { bounded } from './bounded.ts';
 import type { CallSlots } from './call-slots.ts';
 import type { DatabaseEffect, Effect, OutsideCall, OutsideEffect } from './effect.ts';
 import { EventReader } from './event-reader.ts';
-import { FencedOffError, type Locks, LocksAwayError } from './locks/lock.ts';
+import type { Locks } from './locks/lock.ts';
 import { postgresLocks } from './locks/postgres.ts';
 import { callInOrder } from './ordering/ordered-call.ts';
+import { putOff } from './outage.ts';
 import { type Paging, pageByPage, readAtOnce, TooLargeError } from './paged-call.ts';
 import { claimReceipts, openEvents, recordAttempts, recordFailure, settleTarget, withdrawReceipts, writeReceipts } from './receipts.ts';
 
@@ -29,7 +29,7 @@ export function effectActivity(
     const heart = setInterval(() => Context.current().heartbeat('begun' satisfies Beat), HEARTBEAT);
     try {
       const { info, cancellationSignal } = Context.current();
-      return await answer(effect, db, call, cancellationSignal, { ...shared, attempt: info.attempt });
+      return await answer(effect, db, call, cancellationSignal, { ...shared, attempt: info.attempt + (call.tried ?? 0) });
     } finally {
       clearInterval(heart);
     }
@@ -50,19 +50,22 @@ interface Trying {
 /**
  * Calls an effect and keeps the books: receipts for what is done, attempts for what is not.
  *
- * @throws ApplicationFailure `EffectRetry` where a single event is to be tried again, so that Temporal's policy decides when;
- *   `EffectPoison` where the effect threw; `EffectRetry` where the database is away
+ * @throws ApplicationFailure `EffectRetry` where a single event is to be tried again and its caller does not count its tries;
+ *   `EffectPoison` where the effect threw
  */
 export async function answer(effect: Effect, db: Db, call: EffectCall, signal: AbortSignal, trying: Trying = {}): Promise<EffectAnswer> {
-  const { done, open: all } = await tried(db, call, () => run(effect, db, call, signal, trying));
-  const open = bounded(all);
+  const answered = await tried(effect, { db, call, signal }, () => run(effect, db, call, signal, trying));
+  if (answered.put_off !== undefined) return answered;
+  const { done } = answered;
+  const open = bounded(answered.open);
   const [only] = open;
-  if (call.alone && only?.state === 'retry' && open.length === 1 && only.target === call.target) {
+  if (call.alone && call.tried === undefined && only?.state === 'retry' && open.length === 1 && only.target === call.target) {
     throw ApplicationFailure.create({
       type: FAILURE.retry,
       message: only.reason,
       details: [only.cause ?? only.reason],
-      nextRetryDelay: only.after_ms,
+      // 0 would have it tried at once, whatever the policy says.
+      nextRetryDelay: only.after_ms || undefined,
     });
   }
   return { done, open };
@@ -75,15 +78,21 @@ async function run(effect: Effect, db: Db, call: EffectCall, signal: AbortSignal
   return await ('transact' in effect ? inTransaction(effect, db, call, paging) : outside(effect, db, call, paging));
 }
 
-async function tried(db: Db, call: EffectCall, run: () => Promise<EffectAnswer>): Promise<EffectAnswer> {
+/** Longest that a call is held while the database is away, in ms, and the part of its time that it is held at most. */
+const HELD = { atMost: 20_000, part: 0.5 };
+
+async function tried(
+  { timeout_ms }: Effect,
+  { db, call, signal }: { db: Db; call: EffectCall; signal: AbortSignal },
+  run: () => Promise<EffectAnswer>,
+): Promise<EffectAnswer> {
+  const heldUntil = performance.now() + Math.min(HELD.atMost, timeout_ms * HELD.part);
   try {
     return await run();
   } catch (error) {
+    const unmade = await putOff({ error, db, signal, atMostMs: heldUntil - performance.now() });
+    if (unmade) return unmade;
     const reason = error instanceof Error ? error.message : String(error);
-    if (isDatabaseAway(error))
-      throw ApplicationFailure.create({ type: FAILURE.retry, message: `the database is away: ${reason}`, cause: asError(error) });
-    if (error instanceof LocksAwayError || error instanceof FencedOffError)
-      throw ApplicationFailure.create({ type: FAILURE.retry, message: reason, cause: error });
     // A group is halved next, so its events have not been tried each for itself.
     if (call.alone) await recordFailure(db, call, reason).catch(() => {});
     const cause = error instanceof Error ? error.name : 'error';
@@ -168,7 +177,7 @@ async function performAll(
 ): Promise<EffectAnswer> {
   const events = all.filter((event) => stillOpen.has(event.id));
   if (events.length === 0) return { done: 0, open: [] };
-  const open = await performed(effect, events, { db, target, signal }, slots);
+  const open = shared(events, await performed(effect, events, { db, target, signal }, slots));
   crashPoint('in-effect');
   await recordAttempts(db, effect.name, open);
   const unsettled = new Set(open.map((outcome) => outcome.event_id));
@@ -194,6 +203,13 @@ async function performed(
   } finally {
     worksAgain?.();
   }
+}
+
+/** Says whose each outcome is, so that nobody waits for all of another's: by the end of the workspace's id, which is its random part. */
+function shared(events: DomainEvent[], open: OpenOutcome[]): OpenOutcome[] {
+  if (open.length === 0) return open;
+  const shares = new Map(events.map(({ id, workspace_id }) => [id, workspace_id.slice(-8)]));
+  return open.map((outcome) => ({ ...outcome, share: shares.get(outcome.event_id) }));
 }
 
 const countEvents = (open: OpenOutcome[]) => new Set(open.map((outcome) => outcome.event_id)).size;

@@ -18,7 +18,7 @@ export { isAllowedWebhookUrl } from './url.ts';
 export interface WebhookDependencies extends SenderOptions {
   /** Opens the endpoints' secrets. */
   seal: Seal;
-  /** Tries of one (event, endpoint) before it is a dead letter (default 12, about three days). */
+  /** Tries of one (event, endpoint) before it is a dead letter (default 12: the last is made 22.6 h after the first). */
   attempts?: number;
   /** When an endpoint that fails is left alone. Default: after 10 failures in a row, at first for 30 s, at most for 15 min. */
   circuit?: Partial<CircuitOptions>;
@@ -97,7 +97,7 @@ export const webhooks = (deps: WebhookDependencies) => {
   return effect;
 };
 
-/** How long all tries take together, in ms. */
+/** How long all tries take together, in ms: the waits between them, of which each may be a fifth longer or shorter. */
 export function span({ attempts, initial_ms, max_ms, backoff }: RetryPolicy): number {
   if (attempts === 0) return Number.POSITIVE_INFINITY;
   let [sum, wait] = [0, initial_ms];

@@ -1,5 +1,5 @@
 import { WORKFLOW_QUEUE } from '../../transport/dispatch.ts';
-import { readControls } from '../controls.ts';
+import { forgottenPauses } from '../paused.ts';
 import { subscriberStatuses } from '../subscriber-status.ts';
 import { readWorkers } from '../workers.ts';
 import { age, type Finding, fine, ill, type Patient } from './finding.ts';
@@ -30,6 +30,21 @@ async function checkWorkflowWorkers({ database: { sql }, queues }: Patient): Pro
   return ill('workflow workers', 'there is none: dispatches wait', 'Start `knockon worker workflows`; its log says why it ends.');
 }
 
+/** By how much workers' clocks may differ from the database's, in ms. */
+const CLOCKS = 5000;
+
+/** Workers' clocks agree with the database's. Waits are durations, so nothing breaks at once; signatures and logs bear each one's own time. */
+export async function checkClocks({ database: { sql } }: Patient): Promise<Finding[]> {
+  const said = (await readWorkers(sql)).flatMap(({ alive, identity, clock_ahead_ms: ahead }) =>
+    alive && ahead !== null ? [{ identity, ahead }] : [],
+  );
+  const off = said.filter(({ ahead }) => Math.abs(ahead) > CLOCKS);
+  if (off.length === 0) return [fine('clocks', `those of ${said.length} workers agree with Postgres'`)];
+  const told = off.map(({ identity, ahead }) => `${identity} is ${age(Math.abs(ahead) / 1000)} ${ahead > 0 ? 'fast' : 'slow'}`);
+  const remedy = 'Let these machines keep their time by NTP: receivers refuse webhooks whose signature bears another time than theirs.';
+  return [ill('clocks', told.join('; '), remedy)];
+}
+
 /** All run one version. */
 export async function checkVersions({ database: { sql }, version }: Patient): Promise<Finding[]> {
   const beats = (await readWorkers(sql)).filter(({ alive }) => alive);
@@ -55,12 +70,10 @@ export async function checkQueues(patient: Patient): Promise<Finding[]> {
 
 /** Nobody has been forgotten on pause. */
 export async function checkPaused({ database: { sql }, pausedTooLongMs }: Patient): Promise<Finding[]> {
-  const paused = (await readControls(sql)).flatMap(({ subscriber, paused_at, paused_by, pause_reason }) =>
-    paused_at ? [{ subscriber, ms: Date.now() - paused_at.getTime(), why: `by ${paused_by}: ${pause_reason}` }] : [],
-  );
+  const paused = await forgottenPauses(sql, 0);
   if (paused.length === 0) return [fine('paused', 'no subscriber is paused')];
-  const told = paused.map(({ subscriber, ms, why }) => `${subscriber} for ${age(ms / 1000)} (${why})`).join('; ');
-  const late = paused.filter(({ ms }) => ms > pausedTooLongMs);
+  const told = paused.map(({ name, seconds, by, reason }) => `${name} for ${age(seconds)} (by ${by}: ${reason})`).join('; ');
+  const late = paused.filter(({ seconds }) => seconds * 1000 > pausedTooLongMs);
   if (late.length === 0) return [fine('paused', told)];
-  return [ill('paused', told, late.map(({ subscriber }) => `\`knockon resume ${subscriber}\``).join(', '))];
+  return [ill('paused', told, late.map(({ name }) => `\`knockon resume ${name}\``).join(', '))];
 }

@@ -10,21 +10,20 @@ export interface BossOptions {
   log: Pick<Logger, 'warn'>;
   /** Most connections (default 2). */
   connections?: number;
-  /** Whether this process looks after jobs whose worker is gone. */
-  supervise: boolean;
 }
 
 /** How often it is looked for jobs whose worker is gone, in seconds. */
-const LOOK_AFTER = 3;
+export const LOOK_AFTER = 3;
 
 /** pg-boss, not started yet. It polls nothing by itself: workers are ours. */
-export function createBoss({ url, name, log, connections = 2, supervise }: BossOptions): PgBoss {
+export function createBoss({ url, name, log, connections = 2 }: BossOptions): PgBoss {
   const boss = new PgBoss({
     connectionString: url,
     application_name: name,
     max: connections,
     connectionTimeoutMillis: 5000,
-    supervise,
+    // Workers do it when they trust what they see: `lost-jobs.ts`.
+    supervise: false,
     superviseIntervalSeconds: LOOK_AFTER,
     monitorIntervalSeconds: LOOK_AFTER,
     maintenanceIntervalSeconds: 300,

@@ -36,6 +36,9 @@ interface Held {
 /** How often it is said of the calls under way that they are, in ms. Those of a killed process are silent, and given to others. */
 const HEARTBEAT = 3000;
 
+/** Of the calls of one share that are followed up, so many are under way at once, of all workers: the others' don't queue behind all of them. */
+const A_SHARE = 16;
+
 /** Waits before a call that could not be settled is made again, doubled each time, in ms: shorter than others take to miss its heartbeat. */
 const AWAY = { first: 100, most: 1000 };
 
@@ -108,7 +111,7 @@ export class Consumer {
   async #fetch(batchSize: number): Promise<Job<CallJob>[]> {
     const { boss, queue, log } = this.#options;
     try {
-      return await boss.fetch<CallJob>(queue, { batchSize });
+      return await boss.fetch<CallJob>(queue, { batchSize, groupConcurrency: A_SHARE });
     } catch (error) {
       log.warn({ err: error, queue }, 'could not take jobs');
       return [];

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
-import { type DeadLetters, FAILURE, type OpenOutcome, type RetryPolicy } from '../dispatch.ts';
-import { count, halves, sortOut, TIMED_OUT } from '../selection.ts';
+import { type DeadLetters, FAILURE, type OpenOutcome } from '../dispatch.ts';
+import { count, dueIn, grainOf, halves, isUsedUp, roundUp, sortOut, TIMED_OUT, waitBefore } from '../selection.ts';
 import { type CallJob, NEVER, type NewJob } from './jobs.ts';
 
 /** What is written when a call has come to its end. */
@@ -20,25 +20,26 @@ const LONGEST_AWAY = 30_000;
 
 /** What an answer leaves open: called again together, each alone, or each of its targets alone and then the event once more. */
 export function afterAnswer(job: CallJob, open: OpenOutcome[], now = Date.now()): FollowUp {
-  const { later, alone, targets } = sortOut(open);
+  // Only to see which go together: the wait is a duration.
+  const moment = (ms: number) => roundUp(now + ms, grainOf(ms)) - now;
+  const { later, alone, targets } = sortOut(open, (outcome) => moment(dueIn(outcome, now)));
   return join([
-    { jobs: [...later].map(([until, ids]) => ({ events: { ids }, tried: 0, at: new Date(until) })), letters: [] },
+    { jobs: [...later].map(([inMs, ids]) => ({ events: { ids }, tried: triedBefore(job, ids.length), inMs })), letters: [] },
     ...alone.map((outcome) => one(job, outcome, now)),
     ...[...targets].map(([id, outcomes]) => eachTarget(job, id, outcomes, now)),
   ]);
 }
 
 /** A call that failed as a whole: a group is halved until the culprit is alone, a single event is tried again or buried. */
-export function afterFailure(job: CallJob, error: unknown, now = Date.now()): FollowUp {
+export function afterFailure(job: CallJob, error: unknown, random = Math.random()): FollowUp {
   const failure = error instanceof ApplicationFailure ? error : undefined;
   if (count(job.events) > 1) {
-    if (failure?.type === FAILURE.retry) return again(job, Math.min(1000 * 2 ** job.tried, LONGEST_AWAY), now);
+    if (failure?.type === FAILURE.retry) return again(job, Math.min(1000 * 2 ** job.tried, LONGEST_AWAY));
     return { jobs: halves(job.events).map((events) => ({ events, tried: 0 })), letters: [] };
   }
   const { retry } = job.subscriber;
   if (isUsedUp(retry, job.tried + 1)) return bury(job, explain(error));
-  const asked = failure?.nextRetryDelay;
-  return again(job, typeof asked === 'number' ? asked : waitBefore(retry, job.tried + 1), now);
+  return again(job, waitBefore(retry, job.tried + 1, { random }));
 }
 
 /** Workers that may die of one event before it is given up, whatever its attempts: the next one would take others' work down with it. */
@@ -68,27 +69,33 @@ export function afterDeaths(job: CallJob, deaths: number): FollowUp | undefined 
 }
 
 /** The same call, which can't be made now. */
-export const putOff = (job: CallJob, waitMs: number, now = Date.now()): FollowUp => ({
-  jobs: [{ ...same(job), at: new Date(now + waitMs) }],
+export const putOff = (job: CallJob, inMs: number): FollowUp => ({
+  jobs: [{ ...same(job), inMs }],
   letters: [],
 });
 
 /** The same call, whose worker must stop before it has ended. */
 export const handBack = (job: CallJob): FollowUp => ({ jobs: [same(job)], letters: [] });
 
-const same = ({ events, target, tried, deaths, parent }: CallJob): NewJob => ({ events, target, tried, deaths, parent });
+const same = ({ events, target, share, tried, deaths, parent }: CallJob): NewJob => ({ events, target, share, tried, deaths, parent });
 
 /** One event, or one target of it. */
 function one(job: CallJob, outcome: OpenOutcome, now: number, parent?: string): FollowUp {
-  const call = { events: { ids: [outcome.event_id] }, target: outcome.target, parent };
-  if (outcome.state === 'later') return { jobs: [{ ...call, tried: 0, at: new Date(outcome.until) }], letters: [] };
-  const { attempts, initial_ms } = job.subscriber.retry;
-  if (outcome.state === 'dead' || attempts === 1) {
+  const call = { events: { ids: [outcome.event_id] }, target: outcome.target, share: outcome.share ?? job.share, parent };
+  const before = triedBefore(job, 1, outcome.target);
+  if (outcome.state === 'later') return { jobs: [{ ...call, tried: before, inMs: dueIn(outcome, now) }], letters: [] };
+  const { retry } = job.subscriber;
+  if (outcome.state === 'dead' || isUsedUp(retry, before + 1)) {
     const { cause = outcome.reason, reason } = outcome;
     return { jobs: [], letters: [{ events: call.events, target: outcome.target, cause, reason }] };
   }
-  return { jobs: [{ ...call, tried: 1, at: new Date(now + (outcome.after_ms ?? initial_ms)) }], letters: [] };
+  const inMs = waitBefore(retry, before + 1, { asked: outcome.after_ms, random: Math.random() });
+  return { jobs: [{ ...call, tried: before + 1, inMs }], letters: [] };
 }
+
+/** A group's events, and targets that the call was not about, have not been tried before. */
+const triedBefore = (job: CallJob, events: number, target?: string): number =>
+  events === 1 && count(job.events) === 1 && target === job.target ? job.tried : 0;
 
 /** A dead target stands for its event; otherwise the event's own job waits until all of them are settled. */
 function eachTarget(job: CallJob, id: string, outcomes: OpenOutcome[], now: number): FollowUp {
@@ -98,11 +105,11 @@ function eachTarget(job: CallJob, id: string, outcomes: OpenOutcome[], now: numb
   if (job.parent) return calls;
   if (calls.letters.length > 0) return { ...calls, jobs: calls.jobs.map((call) => ({ ...call, parent: undefined })) };
   const waits_for = calls.jobs.map(({ target }) => target ?? '');
-  return { ...calls, jobs: [{ id: parent, events: { ids: [id] }, tried: 0, waits_for, at: NEVER }, ...calls.jobs] };
+  return { ...calls, jobs: [{ id: parent, events: { ids: [id] }, tried: 0, waits_for, inMs: NEVER }, ...calls.jobs] };
 }
 
-const again = ({ events, target, tried, parent }: CallJob, waitMs: number, now: number): FollowUp => ({
-  jobs: [{ events, target, parent, tried: tried + 1, at: new Date(now + waitMs) }],
+const again = ({ events, target, share, tried, parent }: CallJob, inMs: number): FollowUp => ({
+  jobs: [{ events, target, share, parent, tried: tried + 1, inMs }],
   letters: [],
 });
 
@@ -115,12 +122,6 @@ const join = (parts: FollowUp[]): FollowUp => ({
   jobs: parts.flatMap(({ jobs }) => jobs),
   letters: parts.flatMap(({ letters }) => letters),
 });
-
-/** 0 attempts: without end. */
-const isUsedUp = ({ attempts }: RetryPolicy, tried: number) => attempts > 0 && tried >= attempts;
-
-const waitBefore = ({ initial_ms, max_ms, backoff }: RetryPolicy, tried: number) =>
-  Math.min(initial_ms * backoff ** (tried - 1), Math.max(initial_ms, max_ms));
 
 function explain(error: unknown): { cause: string; reason: string } {
   if (error instanceof CallTimeout) return TIMED_OUT;

@@ -10,6 +10,8 @@ export interface CallJob {
   subscriber: SubscriberSpec;
   events: Selection;
   target?: string;
+  /** Whose it is, where that is known: of one share so many are made at once, of all workers together. */
+  share?: string;
   /** How many tries are used up. */
   tried: number;
   /** How many workers have died with it. 0: with a group that it was part of; unset: there is nothing to suspect it of. */
@@ -22,14 +24,16 @@ export interface CallJob {
   waits_for?: string[];
 }
 
-/** A job that is to be written, and when it may run; unset: at once. */
-export interface NewJob extends Pick<CallJob, 'events' | 'target' | 'tried' | 'deaths' | 'parent' | 'waits_for'> {
+/** A job that is to be written. */
+export interface NewJob extends Pick<CallJob, 'events' | 'target' | 'share' | 'tried' | 'deaths' | 'parent' | 'waits_for'> {
   id?: string;
-  at?: Date;
+  /** In how many ms it may run, by Postgres' clock; unset: at once. */
+  inMs?: number;
 }
 
 /** A job that waits for others is due at no time that comes by itself. */
-export const NEVER = new Date('9000-01-01T00:00:00Z');
+export const NEVER = Number.POSITIVE_INFINITY;
+const FAR = new Date('9000-01-01T00:00:00Z');
 
 /** In seconds. A backlog, or a retry that is due next month, must not be cleaned away: pg-boss keeps open jobs for two weeks otherwise. */
 const TEN_YEARS = 10 * 365 * 24 * 3600;
@@ -53,11 +57,12 @@ export function firstJobs(dispatch: Dispatch, subscriber: SubscriberSpec): JobIn
   );
 }
 
-export function asJob(leg: Pick<CallJob, 'dispatch_id' | 'subscriber'>, { id, at, ...call }: NewJob): JobInsert<CallJob> {
+export function asJob(leg: Pick<CallJob, 'dispatch_id' | 'subscriber'>, { id, inMs = 0, ...call }: NewJob): JobInsert<CallJob> {
   return {
     id,
     data: { dispatch_id: leg.dispatch_id, subscriber: leg.subscriber, ...call },
-    startAfter: at,
+    startAfter: inMs === NEVER ? FAR : Number((inMs / 1000).toFixed(3)),
+    group: call.share === undefined ? undefined : { id: call.share },
     // By which the jobs of a dispatch are found.
     singletonKey: leg.dispatch_id,
     // We give a call up at its time limit; this is for a process that can't.

@@ -1,7 +1,7 @@
 import type { Db, Job, PgBoss } from 'pg-boss';
 import type { DeadLetters, EffectAnswer, EffectCall } from '../dispatch.ts';
 import type { Quarantine } from '../quarantine.ts';
-import { count } from '../selection.ts';
+import { count, putOffBy } from '../selection.ts';
 import { tellConsumersStatement } from './call-queue.ts';
 import { afterAnswer, afterDeaths, afterFailure, CallTimeout, deathsOf, type FollowUp, handBack, putOff } from './follow-up.ts';
 import { asJob, type CallJob, type NewJob } from './jobs.ts';
@@ -62,10 +62,11 @@ async function noteBegun(db: Db, { id, name, data, retryCount }: Job<CallJob>): 
 async function made({ call }: SeeThroughOptions, job: CallJob, signal: AbortSignal, attempt: number): Promise<FollowUp> {
   const { dispatch_id, subscriber, events, target } = job;
   const alone = count(events) === 1;
-  const effectCall: EffectCall = { dispatch_id, subscriber: subscriber.name, events, target, alone };
+  const effectCall: EffectCall = { dispatch_id, subscriber: subscriber.name, events, target, alone, tried: alone ? job.tried : undefined };
   try {
-    const { open } = await within(subscriber.timeout_ms, signal, (inTime) => call(effectCall, inTime, attempt));
-    return afterAnswer(job, open);
+    const answer = await within(subscriber.timeout_ms, signal, (inTime) => call(effectCall, inTime, attempt));
+    const inMs = putOffBy(answer, Date.now());
+    return inMs === undefined ? afterAnswer(job, answer.open) : putOff(job, inMs);
   } catch (error) {
     return signal.aborted ? handBack(job) : afterFailure(job, error);
   }
@@ -113,7 +114,7 @@ async function settle(
   }
 }
 
-const isDue = ({ at }: NewJob) => at === undefined || at.getTime() <= Date.now();
+const isDue = ({ inMs = 0 }: NewJob) => inMs <= 0;
 
 /**
  * Strikes a settled target from what the event's own job waits for; the last one lets it run. A dead target stands for its
@@ -134,6 +135,6 @@ async function tellParent(boss: PgBoss, db: Db, { name: queue, data }: Job<CallJ
   const open = jobs.filter((one) => one.parent === id).map(({ target }) => target ?? '');
   const waits_for = [...new Set([...parent.data.waits_for.filter((target) => target !== data.target), ...open])];
   const released = waits_for.length === 0;
-  await boss.update(queue, { ...parent.data, waits_for }, { id, db, ...(released && { startAfter: new Date() }) });
+  await boss.update(queue, { ...parent.data, waits_for }, { id, db, ...(released && { startAfter: 0 }) });
   return released;
 }

@@ -31,19 +31,19 @@ export async function settle(
     throw new FencedOffError('another worker has done some of these events meanwhile: nothing was written');
 }
 
-/** Events that wait until another is done, and since when they are to be called again. */
+/** Events that wait until another is done, and in how many ms they are to be called again. */
 export interface Waits {
   ids: string[];
   head: Head;
-  until: Date;
+  inMs: number;
 }
 
 /** Notes against events which one they wait for; that is no attempt. */
-export async function recordWaits(tx: Transaction, subscriber: string, { ids, head, until }: Waits): Promise<void> {
+export async function recordWaits(tx: Transaction, subscriber: string, { ids, head, inMs }: Waits): Promise<void> {
   const reason = `waits for ${head.type} ${head.id}, before it in its channel, which ${head.why}`.slice(0, 2000);
   await tx.execute(sql`
     insert into attempts as a (event_id, subscriber, target, attempts, last_error, waiting_until, waits_for)
-    select event_id, ${subscriber}, '', 0, ${reason}, ${until.toISOString()}::timestamptz, ${head.id}::uuid
+    select event_id, ${subscriber}, '', 0, ${reason}, now() + make_interval(secs => ${inMs / 1000}), ${head.id}::uuid
     from unnest(${sql.param(ids)}::uuid[]) as t (event_id) order by event_id
     on conflict (event_id, subscriber, target) do update set last_error = excluded.last_error, waiting_until = excluded.waiting_until,
       waits_for = case when a.waits_for is not null then excluded.waits_for end, updated_at = now()`);

@@ -15,7 +15,7 @@ const WAIT = { first: 2000, longest: 3_600_000, growth: 1.2 };
  * the channel. What another holds is waited for a moment and then by a timer; so is what stands behind an event that failed.
  */
 export async function callInOrder(effect: Effect, dependencies: Dependencies, call: EffectCall): Promise<EffectAnswer> {
-  const began = Date.now();
+  const began = performance.now();
   const together = 'transact' in effect && !call.alone ? await tryTogether(effect, dependencies, call, began) : undefined;
   if (together?.isAll) return { done: together.done, open: [] };
   const answered = new Set(together?.open.map((outcome) => outcome.event_id));
@@ -34,8 +34,8 @@ class OrderedCall {
   readonly #with: Dependencies;
   readonly #call: EffectCall;
   readonly #began: number;
-  /** Until when its events are called again that must wait. */
-  readonly #until: Date;
+  /** In how many ms its events are called again that must wait. */
+  readonly #waitMs: number;
   /** Somebody may have died of one of these: one at a time then. */
   readonly #careful: boolean;
   /** The one that was noted as begun. */
@@ -57,7 +57,7 @@ class OrderedCall {
     this.#call = call;
     this.#left = new Map(wanted.map((event) => [event.id, event]));
     const waited = Math.max(0, ...wanted.map((event) => event.waited_ms));
-    this.#until = new Date(Date.now() + Math.min(Math.max(WAIT.first, waited * WAIT.growth), WAIT.longest));
+    this.#waitMs = Math.round(Math.min(Math.max(WAIT.first, waited * WAIT.growth), WAIT.longest));
     this.#careful = call.alone && (dependencies.attempt > 1 || (wanted[0]?.dispatch_size ?? 1) > 1);
   }
 
@@ -65,17 +65,16 @@ class OrderedCall {
     // A group has waited already.
     for (let tries = 0, waited = this.#call.alone ? 0 : PAUSE.most; this.#left.size > 0 || this.#freed.size > 0; ) {
       const busy = await this.#pass();
-      const isOver = Date.now() - this.#began > this.#effect.timeout_ms / 3 || this.#with.signal.aborted;
+      const isOver = performance.now() - this.#began > this.#effect.timeout_ms / 3 || this.#with.signal.aborted;
       if (isOver || (busy.length > 0 && (this.#left.size === 0 || waited >= PAUSE.most))) break;
       if (busy.length === 0) continue;
-      const paused = Date.now();
+      const paused = performance.now();
       await this.#with.locks.freed({ owner: this.#effect.name, keys: busy }, PAUSE.first * 2 ** tries);
       await this.#lookAgain();
-      waited += Date.now() - paused;
+      waited += performance.now() - paused;
       tries += 1;
     }
-    const soon = new Date(Date.now() + WAIT.first / 2).toISOString();
-    for (const event_id of this.#left.keys()) this.open.push({ event_id, target: this.#call.target, state: 'later', until: soon });
+    for (const event_id of this.#left.keys()) this.#callAgain(event_id, WAIT.first / 2, this.#call.target);
   }
 
   /** Gives each channel a turn that is free. @returns the keys that were not, where nothing at all could be done */
@@ -138,7 +137,7 @@ class OrderedCall {
       const behind = wanted.filter(
         ({ id, channel_id, seq }) => channel_id === channel && (seq ?? 0) > (head.seq ?? 0) && !isOpen.has(id) && id !== head.id,
       );
-      return behind.length > 0 ? [{ ids: behind.map((event) => event.id), head, until: this.#until }] : [];
+      return behind.length > 0 ? [{ ids: behind.map((event) => event.id), head, inMs: this.#waitMs }] : [];
     });
   }
 
@@ -155,14 +154,17 @@ class OrderedCall {
       this.#left.delete(outcome.event_id);
       this.open.push(outcome);
     }
-    const until = this.#until.toISOString();
     for (const { ids } of this.#waits([...this.#left.values()], turn, { done: turn.settled, open: turn.open })) {
-      for (const event_id of ids) if (this.#left.delete(event_id)) this.open.push({ event_id, state: 'later', until });
+      for (const event_id of ids) if (this.#left.delete(event_id)) this.#callAgain(event_id, this.#waitMs);
     }
     for (const [channel, key] of this.#freed) {
       const isDry = !turn.moved.has(channel) || turn.heads.has(channel);
       if (isDry && held.includes(key)) this.#freed.delete(channel);
     }
+  }
+
+  #callAgain(event_id: string, in_ms: number, target?: string): void {
+    this.open.push({ event_id, target, state: 'later', until: new Date(Date.now() + in_ms).toISOString(), in_ms });
   }
 
   /** What merely follows an event of this call may be done together: that one has its receipt already. */

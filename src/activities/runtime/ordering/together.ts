@@ -85,9 +85,9 @@ async function whileBusy(
   let waited = 0;
   let left = await pass(keys);
   for (let pause = PAUSE.first; left.length > 0 && waited < PAUSE.group && !signal.aborted; pause *= 2) {
-    const paused = Date.now();
+    const paused = performance.now();
     await locks.freed({ owner, keys: left }, pause);
-    waited += Date.now() - paused;
+    waited += performance.now() - paused;
     left = await pass(left);
   }
 }

@@ -15,7 +15,7 @@ import { type Ran, type Reckoned, reckon, whoseTurn } from './turns.ts';
 export interface Ask extends Reading {
   /** Most events. */
   most: number;
-  /** When the effect must have answered, in ms since 1970. */
+  /** When the effect must have answered, on the clock of `performance.now()`. */
   deadline: number;
   idleMs: number;
   /** Which of the call's events wait, and until when, once it is known where the channels stand still. */
@@ -108,7 +108,7 @@ async function keepBooks(
 
 /** Ends an attempt that does not answer, before whoever called gives up: its locks are free then, and the reason is known. */
 async function inTime<T>({ deadline, idleMs }: Ask, attempt: () => Promise<T>): Promise<T> {
-  const began = Date.now();
+  const began = performance.now();
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new TimeLimitError('the effect did not answer in time')), Math.max(1, deadline - began));
@@ -117,7 +117,7 @@ async function inTime<T>({ deadline, idleMs }: Ask, attempt: () => Promise<T>): 
     return await Promise.race([attempt(), tooLate]);
   } catch (error) {
     // The database has ended the transaction of an effect that was not heard of for so long.
-    if (isDatabaseAway(error) && Date.now() - began >= idleMs)
+    if (isDatabaseAway(error) && performance.now() - began >= idleMs)
       throw new TimeLimitError('the effect was busy with other things than the database for too long');
     throw error;
   } finally {

@@ -1,0 +1,63 @@
+import { isCancellation } from '@temporalio/workflow';
+import type { Dispatch, Selection, SubscriberSpec } from '../transport/dispatch.ts';
+import { count } from '../transport/selection.ts';
+import { type About, DeadLetterBox } from './calls.ts';
+import type { Left } from './hand-over.ts';
+import { type Dead, noneDead } from './reckoning.ts';
+import type { Slots } from './slots.ts';
+import type { Timers } from './timers.ts';
+
+/** One dispatch's way to one subscriber, in one run of its workflow. */
+export class Leg {
+  readonly dispatch: Dispatch;
+  readonly subscriber: SubscriberSpec;
+  readonly slots: Slots;
+  readonly timers: Timers;
+  readonly letters: DeadLetterBox;
+  /** What is to be seen through by the workflow's next run; unset while this one goes on. */
+  #left: Left[] | undefined;
+  /** Of that, the targets of events. */
+  readonly #leftTargets = new Map<string, Left[]>();
+
+  constructor(dispatch: Dispatch, subscriber: SubscriberSpec, { slots, timers }: { slots: Slots; timers: Timers }) {
+    this.dispatch = dispatch;
+    this.subscriber = subscriber;
+    this.slots = slots;
+    this.timers = timers;
+    this.letters = new DeadLetterBox(this);
+  }
+
+  /** From now on what is interrupted, or not begun yet, is left to the next run. */
+  endRun(): void {
+    this.#left ??= [];
+  }
+
+  get isEnding(): boolean {
+    return this.#left !== undefined;
+  }
+
+  get left(): Left[] {
+    return this.#left ?? [];
+  }
+
+  /** Targets of this event that the next run sees through. */
+  leftTargets(eventId: string): Left[] {
+    return this.#leftTargets.get(eventId) ?? [];
+  }
+
+  /** @throws the error where it is no interruption, or there is no next run */
+  interrupted(error: unknown, events: Selection, about: About, due?: number): Dead {
+    if (!this.isEnding || !isCancellation(error)) throw error;
+    return this.leave(events, about, due);
+  }
+
+  leave(events: Selection, { target, share, tried, deaths, once }: About, due?: number): Dead {
+    // Where Temporal counted the tries they begin anew, as they always have.
+    const left: Left = once && count(events) === 1 ? { events, target, share, tried: tried ?? 0, deaths, due } : { events };
+    this.#left?.push(left);
+    if (target !== undefined && 'ids' in events) {
+      for (const id of events.ids) this.#leftTargets.set(id, [...this.leftTargets(id), left]);
+    }
+    return noneDead;
+  }
+}
