@@ -15,6 +15,12 @@ export interface BossOptions {
 /** How often it is looked for jobs whose worker is gone, in seconds. */
 export const LOOK_AFTER = 3;
 
+/**
+ * Of its connections, in ms; pg-boss hands them on to `pg`. A statement that is not answered has its connection thrown away, as in our own
+ * pools, which a firewall that drops would otherwise have it wait for.
+ */
+const LIMITS = { statement_timeout: 20_000, query_timeout: 21_000, keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
+
 /** pg-boss, not started yet. It polls nothing by itself: workers are ours. */
 export function createBoss({ url, name, log, connections = 2 }: BossOptions): PgBoss {
   const boss = new PgBoss({
@@ -22,6 +28,7 @@ export function createBoss({ url, name, log, connections = 2 }: BossOptions): Pg
     application_name: name,
     max: connections,
     connectionTimeoutMillis: 5000,
+    ...LIMITS,
     // Workers do it when they trust what they see: `lost-jobs.ts`.
     supervise: false,
     superviseIntervalSeconds: LOOK_AFTER,
