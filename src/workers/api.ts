@@ -12,6 +12,7 @@ import { createApp } from '../api/app.ts';
 import { createLimits, type Limits } from '../api/limits/index.ts';
 import type { Config } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
+import { createHeavy, type Heavy } from '../db/heavy/heavy.ts';
 import { createMessageWriter } from '../messages/create.ts';
 import { LedgerCheck } from '../ops/check.ts';
 import type { Patient } from '../ops/doctor/finding.ts';
@@ -35,6 +36,9 @@ export async function start(config: Config): Promise<Running> {
   const log = createLog('api', config.LOG_LEVEL);
   const started = new Started();
   const database = started.add(connectDatabase(config.DATABASE_URL, { name: 'knockon api' }), (d) => d.close());
+  const heavy = createHeavy(
+    started.add(connectDatabase(config.DATABASE_URL, { name: 'knockon api heavy', connections: 2 }), (d) => d.close()),
+  );
   const chosen = await chooseTransport(config, database, log);
   const { transport, recovery, queues, driver, resetWorkflow, temporalUi } = chosen;
   started.add(transport, (t) => t.close());
@@ -64,7 +68,8 @@ export async function start(config: Config): Promise<Running> {
   const app = createApp({
     database,
     writer: createMessageWriter({ sql: database.sql, onStored: (workspaceIds) => wake(workspaceIds) }),
-    ...outside(config, database),
+    heavy,
+    ...outside(config, database, heavy),
     limits,
     summaries,
     readiness: async () => {
@@ -107,12 +112,12 @@ function patientOf(config: Config, given: Pick<Patient, 'database' | 'queues' | 
 }
 
 /** What the API has from the effects. */
-function outside(config: Config, database: Database) {
+function outside(config: Config, database: Database, heavy: Heavy) {
   const seal = createSeal(config.KNOCKON_SECRET);
   const allow = config.KNOCKON_WEBHOOK_ALLOW;
   return {
     seal,
-    verifyAudit: verifyAudit({ db: database.db, key: auditKey(config.KNOCKON_SECRET) }),
+    verifyAudit: verifyAudit({ heavy, key: auditKey(config.KNOCKON_SECRET) }),
     sendTest: sendTest({ db: database.db, seal, allow, timeoutMs: config.KNOCKON_WEBHOOK_TIMEOUT }),
     redeliver: redeliver({ db: database.db, seal, allow, timeoutMs: config.KNOCKON_WEBHOOK_TIMEOUT }),
     isAllowedWebhookUrl: isAllowedWebhookUrl(allow),
