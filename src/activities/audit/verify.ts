@@ -34,7 +34,7 @@ const WORTH_KEEPING = 0.2;
 /** A check under way, for how many, and how far it is. */
 interface Run {
   verdict: Promise<AuditVerdict>;
-  progress: { mark: Mark };
+  progress: { mark: Mark; wentOn: boolean; began: number };
   askers: number;
   stop: AbortController;
 }
@@ -54,27 +54,28 @@ export function verifyAudit({ heavy, key, limitMs = LIMIT }: VerifyOptions) {
   function begin(workspaceId: string): Run {
     const stop = new AbortController();
     const read: Read = (statements) => heavy.read({ owner: workspaceId, ...PAGE, signal: stop.signal, byIndex: true }, statements);
-    const [from, began] = [brokenOff.get(workspaceId) ?? beginning(key, workspaceId), performance.now()];
+    const from = brokenOff.get(workspaceId);
     brokenOff.delete(workspaceId);
-    const progress = { mark: from };
+    const progress = { mark: from ?? beginning(key, workspaceId), wentOn: from !== undefined, began: performance.now() };
     const note = (mark: Mark) => {
       progress.mark = mark;
     };
-    const verdict = walk(read, key, workspaceId, from, note);
+    const verdict = walk(read, key, workspaceId, progress.mark, note);
     const run = { verdict, progress, askers: 0, stop };
     runs.set(workspaceId, run);
-    verdict
-      .catch(() => {
-        const wentOn = from.head !== null;
-        if (wentOn || performance.now() - began > WORTH_KEEPING * limitMs) brokenOff.set(workspaceId, progress.mark);
-      })
-      .finally(() => end(workspaceId, run));
+    verdict.then(
+      () => runs.get(workspaceId) === run && runs.delete(workspaceId),
+      () => breakOff(workspaceId, run),
+    );
     return run;
   }
 
-  /** From now on who asks begins a run of their own. */
-  function end(workspaceId: string, run: Run): void {
-    if (runs.get(workspaceId) === run) runs.delete(workspaceId);
+  /** From now on who asks begins a run of their own, which goes on where this one was if that is worth it. */
+  function breakOff(workspaceId: string, run: Run): void {
+    if (runs.get(workspaceId) !== run) return;
+    runs.delete(workspaceId);
+    const { mark, wentOn, began } = run.progress;
+    if (wentOn || performance.now() - began > WORTH_KEEPING * limitMs) brokenOff.set(workspaceId, mark);
   }
 
   return async (workspaceId: string, signal?: AbortSignal): Promise<AuditVerdict | AuditProgress> => {
@@ -86,7 +87,7 @@ export function verifyAudit({ heavy, key, limitMs = LIMIT }: VerifyOptions) {
     } finally {
       run.askers -= 1;
       if (run.askers === 0) {
-        end(workspaceId, run);
+        breakOff(workspaceId, run);
         run.stop.abort(new Error('nobody waits for this check any more'));
       }
     }
