@@ -51,7 +51,7 @@ export async function listEvents(
     type && sql`and e.type = ${type}`,
     // What the index of uncommon types says of itself.
     type && type !== 'message.created' && sql`and e.type <> 'message.created'`,
-    dispatch && sql`and e.id in (select event_id from dispatched where dispatch_id = ${dispatch})`,
+    dispatch && sql`and e.id = any(array(select event_id from dispatched where dispatch_id = ${dispatch}))`,
     from && sql`and e.id >= ${firstIdAt(from.getTime())}::uuid`,
     to && sql`and e.id < ${firstIdAt(to.getTime())}::uuid`,
     before && sql`and e.id < ${before}::uuid`,

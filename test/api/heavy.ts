@@ -55,7 +55,7 @@ export async function aLongChain(database: Database, key: Buffer, workspaceId: s
   for (let i = 0; i < all.length; i += 2000) {
     const some = all.slice(i, i + 2000);
     await deliver(database, effect, some);
-    await sql`insert into receipts (event_id, subscriber) select unnest(${some.map(({ id }) => id)}::uuid[]), 'audit'`;
+    await sql`insert into receipts (event_id, subscriber) select unnest(${some.map(({ id }) => id)}::uuid[]), 'audit' on conflict do nothing`;
   }
 }
 

@@ -32,10 +32,10 @@ export async function pendingMails(db: Database['db'], events: DomainEvent[], gr
       to_char((n.created_at + ${graceMs} * interval '1 ms') at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as due,
       n.created_at + ${graceMs} * interval '1 ms' <= now() as is_due
     from unnest(${column((e) => e.id)}::uuid[], ${column((e) => e.message_id)}::uuid[]) as e (event_id, message_id)
-      join notifications n on n.message_id = e.message_id and n.event_id = e.event_id
-      join members p on p.workspace_id = n.workspace_id and p.handle = n.recipient
-      join messages m on m.id = n.message_id
-      join channels c on c.id = n.channel_id
+      cross join lateral (select * from notifications where message_id = e.message_id and event_id = e.event_id offset 0) n
+      cross join lateral (select * from members where workspace_id = n.workspace_id and handle = n.recipient offset 0) p
+      cross join lateral (select author, text, deleted_at from messages where id = n.message_id offset 0) m
+      cross join lateral (select name from channels where id = n.channel_id offset 0) c
     where n.read_at is null and n.emailed_at is null and m.deleted_at is null and p.email is not null and p.emails = 'mentions'
       and (${recipient ?? null}::text is null or n.recipient = ${recipient ?? null})
     order by n.id`);

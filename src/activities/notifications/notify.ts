@@ -34,9 +34,9 @@ export async function notify(db: Db, events: DomainEvent[]): Promise<DomainEvent
 async function currentMessages(db: Db, eventOf: Map<string, string>): Promise<Current[]> {
   const rows = await db.execute(sql`
     select m.id, m.workspace_id, m.channel_id, m.seq::float8 as seq, m.author, m.text, m.version,
-      exists (select from notifications n where n.message_id = m.id and n.event_id = e.event_id) as notified
+      (select true from notifications n where n.message_id = m.id and n.event_id = e.event_id limit 1) is not null as notified
     from unnest(${sql.param([...eventOf.keys()])}::uuid[], ${sql.param([...eventOf.values()])}::uuid[]) as e (message_id, event_id)
-      join messages m on m.id = e.message_id`);
+      cross join lateral (select * from messages where id = e.message_id offset 0) m`);
   return rows as unknown as Current[];
 }
 
@@ -48,6 +48,8 @@ async function write(db: Db, messages: Current[], mentioned: Mentioned[], eventO
       select m.* from messages m
       join unnest(${column(messages, (m) => m.id)}::uuid[], ${column(messages, (m) => m.version)}::int[]) as r (id, version)
         on m.id = r.id and m.version = r.version
+      -- Once more, so that they are looked up by their ids whatever the planner thinks of their number.
+      where m.id = any(${column(messages, (m) => m.id)}::uuid[])
       order by m.id for share of m
     ), mentioned as (
       select h.workspace_id, h.channel_id, h.id as message_id, t.event_id, t.recipient from unnest(

@@ -49,7 +49,7 @@ export class EventReader {
   async #fetch(which: Which): Promise<DomainEvent[]> {
     const rows = await this.#db.execute(sql`
       with chosen as (${chosen(which)})
-      select ${eventColumns} from chosen c join events e on e.id = c.event_id order by e.channel_id, e.seq, e.id`);
+      select ${eventColumns} from chosen c cross join lateral (select * from events where id = c.event_id offset 0) e order by e.channel_id, e.seq, e.id`);
     return (rows as unknown as DomainEvent[]).map(freeze);
   }
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { audit } from '../../../src/activities/audit/index.ts';
 import { verifyAudit } from '../../../src/activities/audit/verify.ts';
-import { createHeavy } from '../../../src/db/heavy/heavy.ts';
 import type { Transaction } from '../../../src/db/client.ts';
+import { createHeavy } from '../../../src/db/heavy/heavy.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import { editMessage } from '../../../src/messages/edit.ts';
 import { aChannel } from '../../harness/messaging.ts';
