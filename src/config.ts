@@ -112,6 +112,8 @@ const schema = z.object({
   KNOCKON_DISPATCH_SIZE: whole(2000, 1, 2000),
   /** Calls of one effect that run at once in one worker process. */
   KNOCKON_CONCURRENCY: whole(8, 1, 1000),
+  /** Longest one SQL statement of an effect may take; a connection that is silent for longer is taken for dead. More where an effect of yours needs it. */
+  KNOCKON_STATEMENT_TIMEOUT: duration('20s').refine((value) => value >= 1000, { message: 'must be 1s or more' }),
   /** /readyz fails once an event has waited for its dispatch, or an effect has been missing, for so long. */
   KNOCKON_READY_AGE: duration('60s'),
   /** A dispatch that was claimed so long ago and not started since is started by whoever finds it (its dispatcher is gone). */

@@ -11,8 +11,9 @@ import { isAllowedWebhookUrl, redeliver, sendTest } from '../activities/webhooks
 import { createApp } from '../api/app.ts';
 import { createLimits, type Limits } from '../api/limits/index.ts';
 import type { Config } from '../config.ts';
-import { connectDatabase, type Database } from '../db/client.ts';
+import { connectDatabase, type Database, type DatabaseOptions } from '../db/client.ts';
 import { createHeavy, type Heavy } from '../db/heavy/heavy.ts';
+import { soon } from '../db/soon.ts';
 import { createMessageWriter } from '../messages/create.ts';
 import { LedgerCheck } from '../ops/check.ts';
 import type { Patient } from '../ops/doctor/finding.ts';
@@ -29,59 +30,67 @@ import { createLog, type Running, Started } from './process.ts';
 import { createDispatcher } from './relay.ts';
 import { repeat } from './repeat.ts';
 import { chooseTransport } from './transport.ts';
-import { startControls, startUpkeep } from './upkeep.ts';
+import { BACKGROUND, startControls, startUpkeep } from './upkeep.ts';
+
+/**
+ * For what requests ask: longest times of a statement, of its waiting for a lock and for a connection, in ms. Together with the time
+ * until a silent connection is given up, less than the 15 s within which every request is answered.
+ */
+const REQUESTS = { statementMs: 8000, lockMs: 2000, waitMs: 3000 };
 
 /** `knockon api`: serves HTTP, and unless KNOCKON_DISPATCHER is off dispatches what it stores. */
 export async function start(config: Config): Promise<Running> {
   const log = createLog('api', config.LOG_LEVEL);
   const started = new Started();
-  const database = started.add(connectDatabase(config.DATABASE_URL, { name: 'knockon api' }), (d) => d.close());
-  const heavy = createHeavy(
-    started.add(connectDatabase(config.DATABASE_URL, { name: 'knockon api heavy', connections: 2 }), (d) => d.close()),
-  );
-  const chosen = await chooseTransport(config, database, log);
+  const open = (options: DatabaseOptions) => started.add(connectDatabase(config.DATABASE_URL, options), (d) => d.close());
+  const database = open({ name: 'knockon api', ...REQUESTS });
+  const patient = open({ name: 'knockon api, held channels', ...REQUESTS, waitMs: REQUESTS.lockMs });
+  const background = open({ name: 'knockon api, background', connections: 2, statementMs: BACKGROUND });
+  const heavy = createHeavy(open({ name: 'knockon api, heavy', connections: 2, ...REQUESTS }));
+  const chosen = await chooseTransport(config, background, log);
   const { transport, recovery, queues, driver, resetWorkflow, temporalUi } = chosen;
   started.add(transport, (t) => t.close());
   const summaries = started.add(await summaryStore(database.db, config.REDIS_URL), (s) => s.close());
   const limits = started.add(await apiLimits(config, log), (l) => l.close());
   let wake: (workspaceIds: string[]) => void = () => {
-    database.sql.notify(EVENTS_CHANNEL, '').catch(() => {});
+    database.sql`select pg_notify(${EVENTS_CHANNEL}, '')`.catch(() => {});
   };
   if (config.KNOCKON_DISPATCHER === 'on') {
     const dispatcher = started.add(createDispatcher(config, database, transport, log), (d) => d.stop());
     dispatcher.start();
-    startUpkeep(config, database, recovery, log, started);
-    await startJobs({ config, database, chosen, log, started, driver });
+    startUpkeep(config, background, recovery, log, started);
+    await startJobs({ config, database: background, chosen, log, started, driver });
     wake = (workspaceIds) => dispatcher.wake(workspaceIds);
   }
-  startControls({ database, queues, log }, started);
+  startControls({ database: background, queues, log }, started);
   const metrics = new Registry();
-  const check = new LedgerCheck({ sql: database.sql, running: recovery.running, everyMs: config.KNOCKON_CHECK_EVERY, log });
+  const check = new LedgerCheck({ sql: background.sql, running: recovery.running, everyMs: config.KNOCKON_CHECK_EVERY, log });
   started.add(
     repeat('check the ledger', config.KNOCKON_CHECK_EVERY, () => check.run(), log),
     (loop) => loop.stop(),
   );
-  registerLedgerMetrics(metrics, database.sql, () => check.latest);
-  registerPauseMetrics(metrics, database.sql, config.KNOCKON_PAUSED_TOO_LONG);
-  const live = new Live({ sql: database.sql, log });
+  registerLedgerMetrics(metrics, background.sql, () => check.latest);
+  registerPauseMetrics(metrics, background.sql, config.KNOCKON_PAUSED_TOO_LONG);
+  const live = new Live({ sql: background.sql, log });
   let draining = false;
   const app = createApp({
     database,
-    writer: createMessageWriter({ sql: database.sql, onStored: (workspaceIds) => wake(workspaceIds) }),
+    writer: createMessageWriter({ sql: database.sql, patient: patient.sql, onStored: (workspaceIds) => wake(workspaceIds) }),
     heavy,
     ...outside(config, database, heavy),
     limits,
     summaries,
     readiness: async () => {
       if (draining) return { ok: false, detail: { problem: 'this process is stopping' } };
-      const { ok, detail } = await readiness(database.sql, config.KNOCKON_READY_AGE, check.latest);
       // Told and not failed for: somebody has meant it, and requests are none the worse.
-      const paused_too_long = await forgottenPauses(database.sql, config.KNOCKON_PAUSED_TOO_LONG).catch(() => []);
+      const paused = soon(forgottenPauses(background.sql, config.KNOCKON_PAUSED_TOO_LONG)).catch(() => []);
+      const { ok, detail } = await readiness(database, config.KNOCKON_READY_AGE, check.latest);
+      const paused_too_long = await paused;
       return { ok, detail: { ...detail, ...(paused_too_long.length > 0 && { paused_too_long }) } };
     },
     running: recovery.running,
     queues,
-    diagnose: () => diagnose(patientOf(config, { database, queues, running: recovery.running })),
+    diagnose: () => diagnose(patientOf(config, { database: background, queues, running: recovery.running })),
     live,
     driver,
     resetWorkflow,

@@ -308,3 +308,28 @@ describe('endpoints', () => {
     expect((await patch({ url: 'https://example.com/mended' })).body).toMatchObject({ state: 'active', failures: 0, next_try_at: null });
   });
 });
+
+describe('a list of large entries', () => {
+  test('answers a few megabytes at a time, and misses none', async () => {
+    const channel = await api.channel();
+    const metadata = { filler: 'x'.repeat(14_000) };
+    for (let n = 0; n < 120; n += 20)
+      await Promise.all(Array.from({ length: 20 }, (_, i) => api.post(channel, { text: `${n + i} ${'é'.repeat(39_000)}`, metadata })));
+    const orders = [
+      `/v1/channels/${channel}/messages?`,
+      `/v1/channels/${channel}/messages?after_seq=0&`,
+      `/v1/events?channel_id=${channel}&`,
+    ];
+    for (const path of orders) {
+      const seen = new Set<string>();
+      let pages = 0;
+      for (let cursor: string | null = ''; cursor !== null; pages += 1) {
+        const { body } = await api.call('GET', `${path}limit=200${cursor && `&cursor=${cursor}`}`);
+        expect(body.data.length).toBeLessThan(100);
+        for (const { id } of body.data) seen.add(id);
+        cursor = body.next_cursor;
+      }
+      expect([seen.size >= 120, pages > 1]).toEqual([true, true]);
+    }
+  });
+});

@@ -2,7 +2,7 @@ import { sql as part } from 'drizzle-orm';
 import type { TransactionSql } from 'postgres';
 import type { Database } from '../client.ts';
 import { errorCode } from '../errors.ts';
-import { Places, type Room } from './places.ts';
+import { FairPlaces, type Room } from './fair-places.ts';
 
 /** Thrown where heavy work was stopped because it took too long. */
 export class TookTooLongError extends Error {
@@ -53,7 +53,7 @@ const GRACE = 1000;
  * @param database whose `sql` is used, and whose `db` cancels; it should be this one's alone
  */
 export function createHeavy(database: Database, room: Room = ROOM): Heavy {
-  const places = new Places(room);
+  const places = new FairPlaces(room);
 
   /** The place is given back when the work has ended, which may be after its caller was told. */
   async function occupy<T>({ owner, waitMs = WAIT, signal }: Pick<Asked, 'owner' | 'waitMs' | 'signal'>, work: () => Promise<T>) {

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
-import { NoPlaceError, Places } from '../../src/db/heavy/places.ts';
+import { FairPlaces, NoPlaceError } from '../../src/db/heavy/fair-places.ts';
 
 const LONG = { waitMs: 60_000 };
-const places = () => new Places({ places: 4, each: 2, waiting: 3 });
+const places = () => new FairPlaces({ places: 4, each: 2, waiting: 3 });
 
 /** Takes a place and says so when it has it. */
-function taker(from: Places, log: string[]) {
+function taker(from: FairPlaces, log: string[]) {
   return (owner: string, limits: { waitMs: number; signal?: AbortSignal } = LONG) =>
     from.take(owner, limits).then((giveBack) => {
       log.push(owner);
@@ -64,7 +64,7 @@ it('refuses at once beyond those that may wait, and the others when their time i
 });
 
 it('says whether it was the own share that was taken', async () => {
-  const full = new Places({ places: 1, each: 1, waiting: 1 });
+  const full = new FairPlaces({ places: 1, each: 1, waiting: 1 });
   const giveBack = await full.take('a', LONG);
   await expect(full.take('a', { waitMs: 1 })).rejects.toMatchObject({ ownShare: true });
   await expect(full.take('b', { waitMs: 1 })).rejects.toMatchObject({ ownShare: false });
@@ -75,7 +75,7 @@ it('says whether it was the own share that was taken', async () => {
 });
 
 it('lets who leaves go without a place, and takes none for them', async () => {
-  const full = new Places({ places: 1, each: 1, waiting: 5 });
+  const full = new FairPlaces({ places: 1, each: 1, waiting: 5 });
   const giveBack = await full.take('a', LONG);
   const leaving = new AbortController();
   const left = full.take('b', { ...LONG, signal: leaving.signal });

@@ -29,7 +29,7 @@ interface Waiting {
  * Hands out places, fairly by owner: one that is free goes to who has the fewest, and among these in turns. The last free place goes to
  * no owner that has one already, so that whoever comes next rarely waits. Nobody waits without end, and few wait at all.
  */
-export class Places {
+export class FairPlaces {
   readonly #room: Room;
   readonly #atWork = new Map<string, number>();
   /** In the order of their turns: who has been given a place goes to the end. */
