@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import type { TransactionSql } from 'postgres';
+import type { Database } from '../db/client.ts';
 import { NoPlaceError } from '../db/heavy/fair-places.ts';
 import { type Asked, type Heavy, TookTooLongError } from '../db/heavy/heavy.ts';
 import { Problem } from './problem.ts';
@@ -19,6 +20,8 @@ export interface Question {
 /** Longest run of what is a list or a count, in ms. */
 export const LIST_MS = 5_000;
 
+export const LISTING: Question = { what: 'list', limitMs: LIST_MS, advice: 'Narrow it down, or ask again when less is going on.' };
+
 /** How soon it is worth asking again, in seconds. */
 const SOON = { headers: { 'retry-after': '2' } };
 
@@ -30,6 +33,11 @@ const SOON = { headers: { 'retry-after': '2' } };
  */
 export async function heavily<T>(c: Context<Env>, heavy: Heavy, question: Question, work: (sql: TransactionSql) => Promise<T>): Promise<T> {
   return await orProblem(c, question, () => heavy.read({ ...ownership(c), ...question }, work));
+}
+
+/** The same for what asks the database by itself, statement after statement. Each has the time that any statement of a request has. */
+export async function inPlace<T>(c: Context<Env>, heavy: Heavy, question: Question, work: (database: Database) => Promise<T>): Promise<T> {
+  return await orProblem(c, question, () => heavy.run(ownership(c), work));
 }
 
 /** Whose place it takes, and what ends it. */

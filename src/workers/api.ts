@@ -46,7 +46,7 @@ export async function start(config: Config): Promise<Running> {
   const database = open({ name: 'knockon api', ...REQUESTS });
   const patient = open({ name: 'knockon api, held channels', ...REQUESTS, waitMs: REQUESTS.lockMs });
   const background = open({ name: 'knockon api, background', connections: 2, statementMs: BACKGROUND });
-  const heavy = createHeavy(open({ name: 'knockon api, heavy', connections: 2, ...REQUESTS }));
+  const heavy = createHeavy(open({ name: 'knockon api, heavy', connections: 4, ...REQUESTS }));
   const chosen = await chooseTransport(config, background, log);
   const { transport, recovery, queues, driver, resetWorkflow, temporalUi } = chosen;
   started.add(transport, (t) => t.close());

@@ -3,7 +3,7 @@ import { auditKey } from '../../src/activities/audit/hash.ts';
 import { verifyAudit } from '../../src/activities/audit/verify.ts';
 import { connectDatabase, type Database } from '../../src/db/client.ts';
 import { createHeavy, type Heavy } from '../../src/db/heavy/heavy.ts';
-import { useApi } from './api.ts';
+import { OPERATOR, useApi } from './api.ts';
 import { aLongChain, aLongHistory, everyWord, served } from './heavy.ts';
 
 const key = auditKey('a secret that is long enough for a test');
@@ -243,5 +243,39 @@ describe('what a search may be', () => {
     expect(new Set(seen).size).toBe(40);
     expect(seen).toHaveLength(40);
     expect(Math.max(...sizes)).toBeLessThan(3 * 1024 * 1024);
+  });
+});
+
+describe('while all places for expensive requests are taken', () => {
+  const workspace = ['/v1/search?q=deploy', '/v1/audit', '/v1/analytics/messages', '/v1/subscribers', '/v1/subscribers/search'];
+  const operators = ['dead_letters', 'dead_letters/causes', 'events', 'verify', 'subscribers'].map((path) => `/v1/ops/${path}`);
+  let busy: Awaited<ReturnType<typeof served>>;
+  let giveBack: () => void;
+  beforeAll(async () => {
+    const full = createHeavy(own, { places: 1, each: 1, waiting: 0 });
+    const taken = new Promise<void>((resolve) => {
+      giveBack = resolve;
+    });
+    void full.run({ owner: 'somebody' }, () => taken);
+    busy = await served(api.another({ heavy: full }));
+  });
+  afterAll(async () => {
+    giveBack?.();
+    await busy?.close();
+  });
+  const ask = async (path: string) => {
+    const key = path.startsWith('/v1/ops/') ? OPERATOR : good.api_key;
+    const response = await fetch(busy.url + path, { headers: { authorization: `Bearer ${key}` } });
+    return { status: response.status, wait: response.headers.get('retry-after'), body: (await response.json()) as Record<string, unknown> };
+  };
+
+  it.each([...workspace, ...operators])('%s is refused at once, with the reason', async (path) => {
+    const { status, wait, body } = await ask(path);
+    expect({ status, wait, type: body.type }).toEqual({ status: 503, wait: '2', type: 'urn:knockon:problem:busy' });
+    expect(body.detail).toMatch(/^All places for expensive requests are taken/);
+  });
+
+  it.each(['/v1/channels', '/v1/events', '/v1/members', '/v1/ops/jobs'])('%s is answered', async (path) => {
+    expect((await ask(path)).status).toBe(200);
   });
 });

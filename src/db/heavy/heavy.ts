@@ -37,7 +37,7 @@ export interface Heavy {
    * @throws NoPlaceError, TookTooLongError, the signal's reason, or Postgres' error
    */
   read<T>(asked: Asked, work: (sql: TransactionSql) => Promise<T>): Promise<T>;
-  /** Runs something that takes connections by itself, from these, one at a time. @throws NoPlaceError, or what `work` throws */
+  /** Runs something that takes connections by itself, from these. @throws NoPlaceError, or what `work` throws */
   run<T>(asked: Pick<Asked, 'owner' | 'waitMs' | 'signal'>, work: (database: Database) => Promise<T>): Promise<T>;
 }
 
