@@ -103,7 +103,10 @@ export function useApi(changes: Partial<ApiDependencies> = {}): TestApi {
   beforeAll(async () => {
     own = await freshDatabase();
     const seal = createSeal('a secret that is long enough for a test');
-    const another = (more: Partial<ApiDependencies> = {}) => createApp({ ...dependencies(own.database, seal), ...changes, ...more });
+    const another = (more: Partial<ApiDependencies> = {}) => {
+      const given = { ...changes, ...more };
+      return createApp({ ...dependencies(given.database ?? own.database, seal), ...given });
+    };
     const app = another();
     const call = (method: string, path: string, options: CallOptions = {}) => request(app, method, path, { key: api.key, ...options });
     Object.assign(api, { database: own.database, url: own.url, seal, app, another, call });
