@@ -2,7 +2,7 @@ import type { Drill } from '../drill.ts';
 import { Customer } from '../parts/customer.ts';
 
 /** Texts that no message has any more, and words in each. */
-const LEFT_OVER = 20_000;
+const LEFT_OVER = 10_000;
 const WORDS = 300;
 
 /** What search looks through is full of what is long gone, and its index was dropped: every search reads all of that. */

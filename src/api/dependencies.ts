@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Database } from '../db/client.ts';
+import type { Heavy } from '../db/heavy/heavy.ts';
 import type { MessageWriter } from '../messages/create.ts';
 import type { Message } from '../messages/message.ts';
 import type { Steering } from '../ops/controls.ts';
@@ -33,6 +34,12 @@ export interface AuditVerdict {
   broken_at: { position: number; reason: string } | null;
 }
 
+/** How far a check of a chain has come that took too long for one request. */
+export interface AuditProgress {
+  checked: number;
+  entries: number;
+}
+
 /** What came of sending an endpoint its `endpoint.test`. */
 export interface TestDelivery {
   delivery_id: string;
@@ -46,12 +53,15 @@ export interface TestDelivery {
 /** Everything the API needs from elsewhere; mains wire it. */
 export interface ApiDependencies {
   database: Database;
+  /** Where what a caller can make expensive runs: searches, audits, analytics, operators' lists. */
+  heavy: Heavy;
   writer: MessageWriter;
   /** Seals webhook secrets and stored first answers. */
   seal: Seal;
   /** Null for a channel that has no summary yet. */
   summaries: { get(channelId: string): Promise<ChannelSummary | null> };
-  verifyAudit(workspaceId: string): Promise<AuditVerdict>;
+  /** @throws as `Heavy` does */
+  verifyAudit(workspaceId: string, signal?: AbortSignal): Promise<AuditVerdict | AuditProgress>;
   /** Sends a signed `endpoint.test` at once. */
   sendTest(endpointId: string): Promise<TestDelivery>;
   /** Makes a delivery once more, at once; or why it can't be. */

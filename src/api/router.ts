@@ -77,7 +77,7 @@ const problems = {
   415: 'The body is not JSON by its content type.',
   422: 'The request does not fit the schema; each field is named. Or the Idempotency-Key was used for another request.',
   429: 'The quota of this key, or of requests without a valid key from this address, is used up; try again after Retry-After seconds.',
-  503: 'The database is away; try again after Retry-After seconds.',
+  503: 'The database is away or busy, or what was asked takes too long; the detail says which. Try again after Retry-After seconds.',
 } as const;
 
 /** Asked by load balancers and people: without key, and without limit. */

@@ -26,12 +26,24 @@ export function searchText(text: string): SearchText {
  */
 export function searchQuery(typed: string): string {
   const terms: string[] = [];
-  for (const [term] of typed.matchAll(/-?"[^"]*"?|\S+/gu)) {
-    const words = wordsOf(term);
-    if (/^or$/i.test(term)) terms.push('or');
-    else if (words) terms.push(`${term.startsWith('-') ? '-' : ''}"${words}"`);
+  for (const { excluded, words } of termsOf(typed)) {
+    if (words === null) terms.push('or');
+    else if (words.length > 0) terms.push(`${excluded ? '-' : ''}"${words.join(' ')}"`);
   }
   return terms.join(' ');
+}
+
+/** How many words a search has, those of phrases and those that are excluded among them; `node.js` has two, `or` is none. */
+export function wordsIn(typed: string): number {
+  return termsOf(typed).reduce((n, { words }) => n + (words?.length ?? 0), 0);
+}
+
+/** The terms of a search; `words` is null for an `or`. */
+function termsOf(typed: string): { excluded: boolean; words: string[] | null }[] {
+  return Array.from(typed.matchAll(/-?"[^"]*"?|\S+/gu), ([term]) => ({
+    excluded: term.startsWith('-'),
+    words: /^or$/i.test(term) ? null : (term.match(word) ?? []),
+  }));
 }
 
 const wordsOf = (text: string): string => (text.match(word) ?? []).join(' ');

@@ -57,7 +57,7 @@ const moment = (value: string | Date | null) => (value instanceof Date ? value.t
 
 /** Dead letters, newest first. */
 export async function listDeadLetters(
-  sql: Sql,
+  sql: Queries,
   { filter, limit, before = null }: { filter: LetterFilter; limit: number; before?: string | null },
 ): Promise<DeadLetter[]> {
   const rows = await sql<(Omit<DeadLetter, 'created_at'> & { created_at: Date })[]>`
@@ -81,7 +81,7 @@ export interface Cause {
 }
 
 /** Dead letters grouped by subscriber and cause, the most frequent first, 200 at most. */
-export async function listCauses(sql: Sql, filter: LetterFilter): Promise<Cause[]> {
+export async function listCauses(sql: Queries, filter: LetterFilter): Promise<Cause[]> {
   const rows = await sql<(Omit<Cause, 'first' | 'last'> & { first: Date; last: Date })[]>`
     select l.subscriber, l.cause, count(*)::int as count, min(l.created_at) as first, max(l.created_at) as last,
       (array_agg(jsonb_build_object('id', l.id, 'event_id', l.event_id, 'message_id', e.message_id, 'reason', l.reason, 'dispatch_id', l.dispatch_id)

@@ -1,5 +1,5 @@
-import type { Sql } from 'postgres';
 import { firstIdAt } from '../outbox/retention.ts';
+import type { Queries } from './standing.ts';
 
 /** Narrows the log down; what is not there narrows nothing. */
 export interface EventFilter {
@@ -36,7 +36,7 @@ export const dispatchOf = (workflowId: string): string | null =>
 
 /** Events of all workspaces, newest first. */
 export async function listEvents(
-  sql: Sql,
+  sql: Queries,
   { filter, limit, before = null }: { filter: EventFilter; limit: number; before?: string | null },
 ): Promise<LoggedEvent[]> {
   const { workspace_id, channel_id, message_id, type, workflow_id, from, to } = filter;
@@ -51,7 +51,7 @@ export async function listEvents(
     type && sql`and e.type = ${type}`,
     // What the index of uncommon types says of itself.
     type && type !== 'message.created' && sql`and e.type <> 'message.created'`,
-    dispatch && sql`and e.id in (select event_id from dispatched where dispatch_id = ${dispatch})`,
+    dispatch && sql`and e.id = any(array(select event_id from dispatched where dispatch_id = ${dispatch}))`,
     from && sql`and e.id >= ${firstIdAt(from.getTime())}::uuid`,
     to && sql`and e.id < ${firstIdAt(to.getTime())}::uuid`,
     before && sql`and e.id < ${before}::uuid`,

@@ -3,7 +3,6 @@ import type { Sql } from 'postgres';
 import type { Database } from '../db/client.ts';
 import { events } from '../db/schema/events.ts';
 import { channels } from '../db/schema/messages.ts';
-import { dispatches, outbox } from '../db/schema/outbox.ts';
 import { workspaces } from '../db/schema/workspaces.ts';
 import type { LoggedEvent } from './events.ts';
 import { type EventJourney, journeysOf } from './journey.ts';
@@ -42,10 +41,8 @@ const MOST = 200;
 
 async function inspect({ db, sql }: Database, which: SQL, ui: TemporalUi | null): Promise<InspectedEvent[]> {
   const rows = await db
-    .select({ event: events, queued: outbox.event_id, dispatch: dispatches, workspace: workspaces.name, channel: channels.name })
+    .select({ event: events, workspace: workspaces.name, channel: channels.name })
     .from(events)
-    .leftJoin(outbox, eq(outbox.event_id, events.id))
-    .leftJoin(dispatches, eq(dispatches.id, outbox.dispatch_id))
     .leftJoin(workspaces, eq(workspaces.id, events.workspace_id))
     .leftJoin(channels, eq(channels.id, events.channel_id))
     .where(which)
@@ -54,7 +51,7 @@ async function inspect({ db, sql }: Database, which: SQL, ui: TemporalUi | null)
   const [journeys, deliveries] = [
     await journeysOf(
       db,
-      rows.map(({ event, queued, dispatch }) => ({ ...event, queued, dispatch })),
+      rows.map(({ event }) => event),
       ui,
     ),
     await deliveriesOf(

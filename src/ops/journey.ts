@@ -35,15 +35,8 @@ export interface Journey {
   events: EventJourney[];
 }
 
-/** An event with its place in the outbox, and its dispatch. */
-export interface Underway {
-  id: string;
-  type: string;
-  timestamp: Date;
-  /** Its id where there is still an outbox row. */
-  queued: string | null;
-  dispatch: typeof dispatches.$inferSelect | null;
-}
+/** An event whose journey is asked for. */
+type Asked = Pick<typeof events.$inferSelect, 'id' | 'type' | 'timestamp'>;
 
 /**
  * Reads a message's journey from Postgres alone; null where the workspace never had such a message. Deleted ones keep theirs; what
@@ -55,25 +48,26 @@ export async function readJourney(
   ui: TemporalUi | null,
 ): Promise<Journey | null> {
   const rows = await db
-    .select({ id: events.id, type: events.type, timestamp: events.timestamp, queued: outbox.event_id, dispatch: dispatches })
+    .select({ id: events.id, type: events.type, timestamp: events.timestamp })
     .from(messages)
     .leftJoin(events, eq(events.message_id, messages.id))
-    .leftJoin(outbox, eq(outbox.event_id, events.id))
-    .leftJoin(dispatches, eq(dispatches.id, outbox.dispatch_id))
     .where(and(eq(messages.id, messageId), eq(messages.workspace_id, workspaceId)))
     .orderBy(asc(events.id));
   if (rows.length === 0) return null;
-  const kept = rows.flatMap(({ id, type, timestamp, ...rest }) => (id && type && timestamp ? [{ id, type, timestamp, ...rest }] : []));
+  const kept = rows.flatMap(({ id, type, timestamp }) => (id && type && timestamp ? [{ id, type, timestamp }] : []));
   return { message_id: messageId, events: await journeysOf(db, kept, ui) };
 }
 
 /** What happened because of each of these events, in their order. */
-export async function journeysOf(db: Database['db'], rows: Underway[], ui: TemporalUi | null): Promise<EventJourney[]> {
-  const known = await readLedger(
-    db,
-    rows.map((row) => row.id),
-  );
-  return rows.map(({ id, type, timestamp, queued, dispatch }) => ({
+export async function journeysOf(db: Database['db'], rows: Asked[], ui: TemporalUi | null): Promise<EventJourney[]> {
+  const ids = rows.map((row) => row.id);
+  const [known, queue] = await Promise.all([readLedger(db, ids), readQueue(db, ids)]);
+  return rows.map(({ id, type, timestamp }) => journeyOf({ id, type, timestamp }, known, queue.get(id), ui));
+}
+
+function journeyOf({ id, type, timestamp }: Asked, known: Ledger, queued: Queued | undefined, ui: TemporalUi | null): EventJourney {
+  const dispatch = queued?.dispatch ?? null;
+  return {
     id,
     type,
     timestamp: timestamp.toISOString(),
@@ -81,7 +75,25 @@ export async function journeysOf(db: Database['db'], rows: Underway[], ui: Tempo
     workflow: ui && dispatch && { id: dispatch.id, run_id: dispatch.run_id, url: workflowUrl(ui, dispatch.id, dispatch.run_id) },
     // Without an outbox row it was done by all, and its receipts have expired.
     effects: (queued ? namesOf(known, id, type, dispatch) : []).map((name) => effectState(known, id, name, dispatch?.started_at != null)),
-  }));
+  };
+}
+
+interface Queued {
+  event_id: string;
+  dispatch: Dispatched | null;
+}
+
+/**
+ * The outbox rows that are left of these events, with their dispatches. Not joined to the events: a planner that was told nothing of the
+ * tables would read the outbox from end to end.
+ */
+async function readQueue(db: Database['db'], ids: string[]): Promise<Map<string, Queued>> {
+  const rows = await db
+    .select({ event_id: outbox.event_id, dispatch: dispatches })
+    .from(outbox)
+    .leftJoin(dispatches, eq(dispatches.id, outbox.dispatch_id))
+    .where(inArray(outbox.event_id, ids));
+  return new Map(rows.map((row) => [row.event_id, row]));
 }
 
 type Dispatched = typeof dispatches.$inferSelect;

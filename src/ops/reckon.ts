@@ -16,11 +16,14 @@ const fared = (sql: Sql, jobId: string) => sql`
   select jd.dispatch_id, e.event_id, r.event_id is not null as done, r.event_id is null and l.event_id is not null as dead, l.reason,
     r.event_id is null and l.event_id is null and a.event_id is not null as tried
   from job_dispatches jd
-  join dispatches d on d.id = jd.dispatch_id
-  join dispatch_events e on e.dispatch_id = d.id
-  left join receipts r on r.event_id = e.event_id and r.subscriber = d.subscribers[1] and (not d.again or r.completed_at >= d.claimed_at)
+  cross join lateral (select id, subscribers, again, claimed_at from dispatches where id = jd.dispatch_id offset 0) d
+  cross join lateral (select event_id from dispatch_events where dispatch_id = d.id offset 0) e
   left join lateral (
-    select event_id, reason from dead_letters where event_id = e.event_id and subscriber = d.subscribers[1] and created_at >= d.claimed_at limit 1
+    select event_id, completed_at from receipts where event_id = e.event_id and subscriber = d.subscribers[1] offset 0
+  ) r on not d.again or r.completed_at >= d.claimed_at
+  left join lateral (
+    select event_id, reason from (select * from dead_letters where event_id = e.event_id offset 0) l
+    where subscriber = d.subscribers[1] and created_at >= d.claimed_at limit 1
   ) l on true
   left join lateral (
     select event_id from attempts where event_id = e.event_id and subscriber = d.subscribers[1] and updated_at >= d.claimed_at limit 1
@@ -41,7 +44,7 @@ export async function reckon(sql: Sql, jobId: string): Promise<Reckoning> {
  */
 export async function endLost({ sql, recovery }: JobDependencies, jobId: string): Promise<void> {
   const refs = await sql<{ id: string; restarts: number }[]>`
-    select d.id, d.restarts from job_dispatches jd join dispatches d on d.id = jd.dispatch_id
+    select d.id, d.restarts from job_dispatches jd cross join lateral (select * from dispatches where id = jd.dispatch_id offset 0) d
     where jd.job_id = ${jobId} and jd.ended_at is null and d.settled_at is not null and d.started_at < now() - interval '15 s'`;
   if (refs.length === 0) return;
   const alive = await recovery.running(refs);
@@ -60,7 +63,7 @@ async function end(sql: Sql, jobId: string, isOver: ReturnType<Sql>): Promise<Re
       returning d.dispatch_id, d.done, d.failed
     ), named as (
       select jsonb_build_object('subject', event_id, 'reason', coalesce(reason, 'its workflow ended without it')) as failure
-      from fared join ended using (dispatch_id) where not fared.done order by event_id limit ${NAMED}
+      from fared where dispatch_id = any(array(select dispatch_id from ended)) and not fared.done order by event_id limit ${NAMED}
     ), counted as (
       update jobs set done = jobs.done + e.done, failed = jobs.failed + e.failed,
         failures = case when jsonb_array_length(failures) < ${NAMED} then failures || (select coalesce(jsonb_agg(failure), '[]') from named) else failures end

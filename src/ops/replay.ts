@@ -1,4 +1,3 @@
-import type { Sql } from 'postgres';
 import { counted } from './counted.ts';
 import { forgiveEndpoints } from './forgive.ts';
 import type { Redispatched } from './redispatch.ts';
@@ -101,7 +100,7 @@ interface Counted extends Pick<Pair, 'again'> {
 }
 
 /** Counts what a replay would do, and does nothing. */
-export async function planReplay(sql: Sql, input: ReplayInput): Promise<ReplayPlan> {
+export async function planReplay(sql: Queries, input: ReplayInput): Promise<ReplayPlan> {
   const { subscriber, ...filter } = input;
   const counted = await sql<Counted[]>`
     select subscriber, again, standing, count(*)::int as n from (${standings(sql, matching(sql, filter), subscriber ?? null)}) p

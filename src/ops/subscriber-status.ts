@@ -66,8 +66,8 @@ export async function readBacklogs(sql: Sql, names: string[], workspaceId?: stri
       from dispatches d cross join unnest(coalesce(d.open, d.subscribers)) as s (name)
       cross join lateral (select event_id from dispatched where dispatch_id = d.id offset 0) o
       where d.settled_at is null and s.name = any(${names}) and ${isTheirs}
-        and not exists (select from receipts r where r.event_id = o.event_id and r.subscriber = s.name)
-        and not exists (select from dead_letters l where l.event_id = o.event_id and l.subscriber = s.name)
+        and (select true from receipts r where r.event_id = o.event_id and r.subscriber = s.name limit 1) is null
+        and (select true from (select subscriber from dead_letters where event_id = o.event_id offset 0) l where l.subscriber = s.name limit 1) is null
       union all
       select s.name, o.event_id, false from outbox o join subscribers s on s.event_types && array[o.type, '*']
       where o.dispatch_id is null and s.name = any(${names}) and ${isTheirs}

@@ -25,7 +25,9 @@ const reckoned = (sql: Sql, lost: string[]) => sql`
   cross join unnest(coalesce(d.open, d.subscribers)) as s (name)
   cross join lateral (${eventsOf(sql)}) o
   left join lateral (select event_id from receipts where event_id = o.event_id and subscriber = s.name limit 1) r on true
-  left join lateral (select event_id from dead_letters where event_id = o.event_id and subscriber = s.name limit 1) l on true
+  left join lateral (
+    select event_id from (select event_id, subscriber from dead_letters where event_id = o.event_id offset 0) l where subscriber = s.name limit 1
+  ) l on true
   where d.settled_at is null`;
 
 /**

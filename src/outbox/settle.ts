@@ -42,11 +42,14 @@ async function settlePage(sql: Sql, after: string): Promise<Page> {
   return page ?? { looked_at: 0, last: null };
 }
 
-/** Whether subscriber `s.name` has an event of that dispatch neither done nor given up. Ends at the first. */
+/**
+ * Whether subscriber `s.name` has an event of that dispatch neither done nor given up. Ends at the first. Subqueries and fences, so that each
+ * is looked up by its event whatever the planner knows of the tables.
+ */
 const isOpen = (sql: Sql, dispatchId: ReturnType<Sql>) => sql`exists (
-  select from dispatched o where o.dispatch_id = ${dispatchId}
-    and not exists (select from receipts r where r.event_id = o.event_id and r.subscriber = s.name)
-    and not exists (select from dead_letters l where l.event_id = o.event_id and l.subscriber = s.name))`;
+  select from (select event_id from dispatched where dispatch_id = ${dispatchId} offset 0) o
+  where (select true from receipts r where r.event_id = o.event_id and r.subscriber = s.name limit 1) is null
+    and (select true from (select subscriber from dead_letters where event_id = o.event_id offset 0) l where l.subscriber = s.name limit 1) is null)`;
 
 /**
  * Opens again whatever was settled and is not so any more, without trusting that whoever deleted receipts did it by a statement

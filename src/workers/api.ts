@@ -12,6 +12,7 @@ import { createLimits, type Limits } from '../api/limits/index.ts';
 import { shared } from '../api/shared.ts';
 import type { Config } from '../config.ts';
 import { connectDatabase, type Database, type DatabaseOptions } from '../db/client.ts';
+import { createHeavy, type Heavy } from '../db/heavy/heavy.ts';
 import { soon } from '../db/soon.ts';
 import { createMessageWriter } from '../messages/create.ts';
 import { LedgerCheck } from '../ops/check.ts';
@@ -49,6 +50,7 @@ export async function start(config: Config): Promise<Running> {
   const database = open({ name: 'knockon api', ...REQUESTS });
   const patient = open({ name: 'knockon api, held channels', ...REQUESTS, waitMs: REQUESTS.lockMs });
   const background = open({ name: 'knockon api, background', connections: 2, statementMs: BACKGROUND });
+  const heavy = createHeavy(open({ name: 'knockon api, heavy', connections: 4, ...REQUESTS }));
   const chosen = await chooseTransport(config, background, log);
   const { transport, recovery, queues, driver, resetWorkflow, temporalUi } = chosen;
   started.add(transport, (t) => t.close());
@@ -85,7 +87,8 @@ export async function start(config: Config): Promise<Running> {
   const deps: ApiDependencies = {
     database,
     writer: createMessageWriter({ sql: database.sql, patient: patient.sql, onStored: (workspaceIds) => wake(workspaceIds) }),
-    ...outside(config, database),
+    heavy,
+    ...outside(config, database, heavy),
     limits,
     summaries,
     readiness: async () => (draining ? { ok: false, detail: { problem: 'this process is stopping' } } : await progress()),
@@ -132,13 +135,13 @@ function patientOf(config: Config, given: Pick<Patient, 'database' | 'queues' | 
 const isLoopback = (host: string): boolean => host === 'localhost' || (ipaddr.isValid(host) && ipaddr.process(host).range() === 'loopback');
 
 /** What the API has from the effects. */
-function outside(config: Config, database: Database) {
+function outside(config: Config, database: Database, heavy: Heavy) {
   const seal = createSeal(config.KNOCKON_SECRET);
   const { KNOCKON_WEBHOOK_ALLOW: allow, KNOCKON_WEBHOOK_TIMEOUT: timeoutMs, KNOCKON_WEBHOOK_NAME_SERVERS: nameServers } = config;
   const sending = { db: database.db, seal, allow, timeoutMs, nameServers };
   return {
     seal,
-    verifyAudit: verifyAudit({ db: database.db, key: auditKey(config.KNOCKON_SECRET) }),
+    verifyAudit: verifyAudit({ heavy, key: auditKey(config.KNOCKON_SECRET) }),
     sendTest: sendTest(sending),
     redeliver: redeliver(sending),
     isAllowedWebhookUrl: isAllowedWebhookUrl(allow),

@@ -3,6 +3,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { createApp } from '../../src/api/app.ts';
 import type { ApiDependencies } from '../../src/api/dependencies.ts';
 import type { Database } from '../../src/db/client.ts';
+import { createHeavy } from '../../src/db/heavy/heavy.ts';
 import { createMessageWriter } from '../../src/messages/create.ts';
 import { createSeal, type Seal } from '../../src/seal.ts';
 import { ResetError } from '../../src/transport/job.ts';
@@ -23,6 +24,8 @@ export interface CallOptions {
 /** The API on a database of its own, called without a network. */
 export interface TestApi {
   database: Database;
+  /** Where the database is. */
+  url: string;
   seal: Seal;
   app: ReturnType<typeof createApp>;
   /** Another API process on the same database. */
@@ -47,6 +50,7 @@ const noQueues: ApiDependencies['queues'] = { steeredBy: 'server', describe: awa
 function dependencies(database: Database, seal: Seal): ApiDependencies {
   return {
     database,
+    heavy: createHeavy(database),
     seal,
     writer: createMessageWriter({ sql: database.sql, onStored: () => {} }),
     summaries: { get: async () => null },
@@ -99,10 +103,13 @@ export function useApi(changes: Partial<ApiDependencies> = {}): TestApi {
   beforeAll(async () => {
     own = await freshDatabase();
     const seal = createSeal('a secret that is long enough for a test');
-    const another = (more: Partial<ApiDependencies> = {}) => createApp({ ...dependencies(own.database, seal), ...changes, ...more });
+    const another = (more: Partial<ApiDependencies> = {}) => {
+      const given = { ...changes, ...more };
+      return createApp({ ...dependencies(given.database ?? own.database, seal), ...given });
+    };
     const app = another();
     const call = (method: string, path: string, options: CallOptions = {}) => request(app, method, path, { key: api.key, ...options });
-    Object.assign(api, { database: own.database, seal, app, another, call });
+    Object.assign(api, { database: own.database, url: own.url, seal, app, another, call });
     api.workspace = async () => (await call('POST', '/v1/workspaces', { key: OPERATOR, body: { name: 'Acme' } })).body;
     api.channel = async (name = `channel ${++names}`) => (await call('POST', '/v1/channels', { body: { name } })).body.id;
     api.post = (channelId, message = {}, options = {}) =>

@@ -4,6 +4,7 @@ import { canonicalJson } from '../../src/activities/audit/canonical.ts';
 import { auditKey, digestOf } from '../../src/activities/audit/hash.ts';
 import { audit } from '../../src/activities/audit/index.ts';
 import { verifyAudit } from '../../src/activities/audit/verify.ts';
+import { createHeavy } from '../../src/db/heavy/heavy.ts';
 import type { DomainEvent } from '../../src/events/index.ts';
 import { freshDatabase } from '../harness/database.ts';
 import { type Conversation, deliver, startConversation } from './conversation.ts';
@@ -14,10 +15,13 @@ const effect = audit({ key });
 let fresh: Awaited<ReturnType<typeof freshDatabase>>;
 beforeAll(async () => {
   fresh = await freshDatabase();
+  check = verifyAudit({ heavy: createHeavy(fresh.database), key });
 });
 afterAll(() => fresh?.close());
 
-const verify = (workspaceId: string, withKey = key) => verifyAudit({ db: fresh.database.db, key: withKey })(workspaceId);
+let check: ReturnType<typeof verifyAudit>;
+const verify = (workspaceId: string, withKey?: Buffer) =>
+  withKey ? verifyAudit({ heavy: createHeavy(fresh.database), key: withKey })(workspaceId) : check(workspaceId);
 
 /** A workspace whose chain has six entries: its channel and five messages. */
 async function recorded(): Promise<Conversation> {

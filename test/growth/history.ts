@@ -27,7 +27,7 @@ export async function aHistory({ sql }: Database, messages: number): Promise<His
     select id_at(age, n), id_at('40 days', 1 + channel % 20), id_at('40 days', channel), n / 100 + 1, 'author ' || n % 50, 'text ' || n, now() - age, now() - age, now() - age from made`;
   await sql`update channels c set last_seq = m.seq, last_event_seq = m.seq from (select channel_id, max(seq) as seq from messages group by channel_id) m where m.channel_id = c.id`;
   await sql`insert into events (id, type, version, workspace_id, channel_id, message_id, seq, timestamp, payload)
-    select m.id, 'message.created', 1, m.workspace_id, m.channel_id, m.id, m.seq, m.created_at, '{}' from messages m`;
+    select m.id, 'message.created', 1, m.workspace_id, m.channel_id, m.id, m.seq, m.created_at, jsonb_build_object('seq', m.seq, 'author', m.author) from messages m`;
   await sql`insert into dispatches (id, type, size, subscribers, claimed_at, started_at, open, settled_at)
     select id_at(min(age) - interval '1 ms', dispatch), 'message.created', count(*), ${six}, now() - min(age), now() - min(age),
       case when max(n) <= ${messages - 1000} then '{}'::text[] end, case when max(n) <= ${messages - 1000} then now() - min(age) end

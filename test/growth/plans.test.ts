@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defineEffect } from '../../src/activities/runtime/effect.ts';
 import { answer } from '../../src/activities/runtime/run-effect.ts';
 import { createApp } from '../../src/api/app.ts';
+import { createHeavy } from '../../src/db/heavy/heavy.ts';
 import { createMessageWriter } from '../../src/messages/create.ts';
 import { verifyLedger } from '../../src/ops/verify.ts';
 import { claim, markStarted, reclaim } from '../../src/outbox/claim.ts';
@@ -82,6 +83,7 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
     byIndex(async () => {
       const app = createApp({
         database,
+        heavy: createHeavy(database),
         seal: createSeal('a secret that is long enough for a test'),
         writer: createMessageWriter({ sql: database.sql, onStored: () => {} }),
         summaries: { get: async () => null },

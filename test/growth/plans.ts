@@ -8,6 +8,11 @@ interface Step {
   'Node Type': string;
   'Relation Name'?: string;
   'Index Name'?: string;
+  'Actual Rows'?: number;
+  'Actual Loops'?: number;
+  'Rows Removed by Filter'?: number;
+  'Rows Removed by Join Filter'?: number;
+  'Rows Removed by Index Recheck'?: number;
   Plans?: Step[];
 }
 
@@ -17,10 +22,16 @@ export interface Explained extends Database {
   scans(tables: string[]): string[];
   /** The indexes that the statements since the last call went by, each as often as it stands in a plan. */
   indexes(): string[];
+  /** How many rows the statements since the last call went through, all their steps together; the most expensive of them. */
+  rows(): { total: number; worst: string };
 }
 
-/** Connects with `auto_explain`, which takes a superuser. */
-export function explained(url: string): Explained {
+/**
+ * Connects with `auto_explain`, which takes a superuser.
+ *
+ * @param counted whether rows are counted too. Default: no
+ */
+export function explained(url: string, counted = false): Explained {
   const plans: { sql: string; steps: Step[] }[] = [];
   const options = {
     max: 2,
@@ -37,6 +48,7 @@ export function explained(url: string): Explained {
       'auto_explain.log_level': 'notice',
       'auto_explain.log_format': 'json',
       'auto_explain.log_nested_statements': 'on',
+      ...(counted && { 'auto_explain.log_analyze': 'on', 'auto_explain.log_timing': 'off', statement_timeout: 20_000 }),
       // In a stand-still a plan is not shared out among processes.
       max_parallel_workers_per_gather: '0',
     },
@@ -57,8 +69,33 @@ export function explained(url: string): Explained {
       );
       return [...new Set(found)];
     },
+    rows() {
+      const statements = told().map(({ sql, steps }) => ({ sql, steps, n: steps.reduce((n, step) => n + rowsOf(step), 0) }));
+      const worst = statements.reduce((a, b) => (a.n > b.n ? a : b));
+      return {
+        total: statements.reduce((n, statement) => n + statement.n, 0),
+        worst: `${worst.n} rows (${described(worst.steps)}): ${worst.sql.trim().slice(0, 300)}`,
+      };
+    },
     indexes: () => told().flatMap(({ steps }) => steps.flatMap((step) => step['Index Name'] ?? [])),
   };
 }
 
 const flat = (step: Step): Step[] => [step, ...(step.Plans ?? []).flatMap(flat)];
+
+/** The most expensive steps in a few words. */
+const described = (steps: Step[]) =>
+  [...steps]
+    .sort((a, b) => rowsOf(b) - rowsOf(a))
+    .slice(0, 3)
+    .map((step) =>
+      [step['Node Type'], step['Relation Name'], step['Index Name'], `${step['Actual Loops']} times`].filter(Boolean).join(' '),
+    )
+    .join(', ');
+
+/** What a step has gone through, whether it was of use or not. */
+function rowsOf(step: Step): number {
+  const removed = ['Rows Removed by Filter', 'Rows Removed by Join Filter', 'Rows Removed by Index Recheck'] as const;
+  const each = removed.reduce((n, name) => n + (step[name] ?? 0), step['Actual Rows'] ?? 0);
+  return Math.round(each * (step['Actual Loops'] ?? 1));
+}

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { noteExpiry } from '../../src/activities/audit/expiry.ts';
 import { audit } from '../../src/activities/audit/index.ts';
 import { verifyAudit } from '../../src/activities/audit/verify.ts';
+import { createHeavy } from '../../src/db/heavy/heavy.ts';
 import { verifyLedger } from '../../src/ops/verify.ts';
 import { expire, type Retention } from '../../src/outbox/retention.ts';
 import { repeat } from '../../src/workers/repeat.ts';
@@ -144,7 +145,7 @@ describe('retention', () => {
     await (await aCallTo(audit({ key }), test.database))();
     await test.database.sql`update dispatches set started_at = now()`;
     await settle();
-    const verify = () => verifyAudit({ db: test.database.db, key })(workspaceId);
+    const verify = () => verifyAudit({ heavy: createHeavy(test.database), key })(workspaceId);
     await run({ eventsMs: await now() });
     expect(await rows()).toMatchObject({ events: 0 });
     expect(await verify()).toMatchObject({ valid: true, entries: 3 });

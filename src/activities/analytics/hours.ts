@@ -30,12 +30,15 @@ export async function addCounts(tx: Transaction, counts: Count[]): Promise<void>
   if (empty.length > 0) await dropHours(tx, empty);
 }
 
-/** A row at 0 says what no row says. Only rows this transaction holds: looking at others could mean waiting for them. */
+/** A row at 0 says what no row says. Only rows this transaction holds: looking at others could mean waiting for them, and these stay where they are. */
 async function dropHours(tx: Transaction, rows: Key[]): Promise<void> {
   const column = (pick: (row: Key) => string) => sql.param(rows.map(pick));
   await tx.execute(sql`
-    delete from analytics_hours a using unnest(
-      ${column((r) => r.channel_id)}::uuid[], ${column((r) => r.hour)}::text[], ${column((r) => r.author)}::text[]
-    ) as t (channel_id, hour, author)
-    where a.channel_id = t.channel_id and a.hour = t.hour::timestamptz and a.author = t.author`);
+    delete from analytics_hours where ctid = any(array(
+      select a.ctid from unnest(
+        ${column((r) => r.channel_id)}::uuid[], ${column((r) => r.hour)}::text[], ${column((r) => r.author)}::text[]
+      ) as t (channel_id, hour, author) cross join lateral (
+        select ctid from analytics_hours where channel_id = t.channel_id and hour = t.hour::timestamptz and author = t.author offset 0
+      ) a
+    ))`);
 }

@@ -41,9 +41,11 @@ export async function holdChains(tx: Transaction, events: DomainEvent[]): Promis
 /** Those events that no chain has yet: one entry an event, even where receipts were cleared to run the effect again. */
 export async function unrecorded(tx: Transaction, events: DomainEvent[]): Promise<DomainEvent[]> {
   const rows = await tx.execute<{ event_id: string }>(sql`
-    select a.event_id from audit_entries a join unnest(
+    select a.event_id from unnest(
       ${sql.param(events.map((event) => event.workspace_id))}::uuid[], ${sql.param(events.map((event) => event.id))}::uuid[]
-    ) as t (workspace_id, event_id) using (workspace_id, event_id)`);
+    ) as t (workspace_id, event_id) cross join lateral (
+      select event_id from audit_entries where workspace_id = t.workspace_id and event_id = t.event_id offset 0
+    ) a`);
   const recorded = new Set(rows.map((row) => row.event_id));
   return recorded.size === 0 ? events : events.filter((event) => !recorded.has(event.id));
 }

@@ -1,7 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { sql } from 'drizzle-orm';
 import type { TransactionSql } from 'postgres';
-import type { Transaction } from '../../db/client.ts';
 
 /**
  * Notes up to which id events may have been deleted because they are old. Under the chains' key: who can only write the database
@@ -15,10 +13,16 @@ export function noteExpiry(key: Buffer) {
   };
 }
 
-/** Events with a smaller id may be gone; null: none may. */
-export async function readExpiry(tx: Transaction, key: Buffer): Promise<string | null> {
-  const [row] = await tx.execute<{ before: string; mac: Buffer }>(sql`select before, mac from expirations where log = 'events'`);
-  return row && macOf(key, row.before).equals(row.mac) ? row.before : null;
+/** What is noted of expired events; null where nothing is. */
+export interface Expiry {
+  before: string | null;
+  mac: Buffer | null;
+}
+
+/** Events with a smaller id may be gone; null: none may. What was noted under another key counts for nothing. */
+export function expiryOf(key: Buffer, noted: Expiry | undefined): string | null {
+  if (!noted?.before || !noted.mac) return null;
+  return macOf(key, noted.before).equals(noted.mac) ? noted.before : null;
 }
 
 const macOf = (key: Buffer, before: string) => createHmac('sha256', key).update(`events expired before\n${before}\n`).digest();

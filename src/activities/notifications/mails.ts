@@ -33,8 +33,8 @@ export interface MailText {
 
 /** Notifications that are still to be e-mailed: unread, the message not deleted, not e-mailed before, to a member with an address who wants it. */
 const wanted = sql`notifications n
-  join members p on p.workspace_id = n.workspace_id and p.handle = n.recipient
-  join messages m on m.id = n.message_id
+  cross join lateral (select * from members where workspace_id = n.workspace_id and handle = n.recipient offset 0) p
+  cross join lateral (select author, text, deleted_at from messages where id = n.message_id offset 0) m
   where n.read_at is null and n.emailed_at is null and m.deleted_at is null and p.email is not null and p.emails = 'mentions'`;
 
 /**

@@ -44,9 +44,9 @@ async function currentMessages(db: Db, ids: string[], eventOf: Map<string, strin
     select id, workspace_id, channel_id, seq, author, version, notified, bytes, ${fits} as fits, case when ${fits} then text end as text
     from (
       select m.id, m.workspace_id, m.channel_id, m.seq::float8 as seq, m.author, m.text, m.version, octet_length(m.text) as bytes,
-        exists (select from notifications n where n.message_id = m.id and n.event_id = e.event_id) as notified
+        (select true from notifications n where n.message_id = m.id and n.event_id = e.event_id limit 1) is not null as notified
       from unnest(${sql.param(ids)}::uuid[], ${sql.param(ids.map((id) => eventOf.get(id)))}::uuid[]) as e (message_id, event_id)
-        join messages m on m.id = e.message_id
+        cross join lateral (select * from messages where id = e.message_id offset 0) m
     ) m window w as (order by id) order by id`);
   return rows as unknown as Current[];
 }
@@ -59,6 +59,8 @@ async function write(db: Db, messages: Current[], mentioned: Mentioned[], eventO
       select m.* from messages m
       join unnest(${column(messages, (m) => m.id)}::uuid[], ${column(messages, (m) => m.version)}::int[]) as r (id, version)
         on m.id = r.id and m.version = r.version
+      -- Once more, so that they are looked up by their ids whatever the planner thinks of their number.
+      where m.id = any(${column(messages, (m) => m.id)}::uuid[])
       order by m.id for share of m
     ), mentioned as (
       select h.workspace_id, h.channel_id, h.id as message_id, t.event_id, t.recipient from unnest(

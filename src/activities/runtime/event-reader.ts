@@ -98,7 +98,8 @@ export class EventReader {
   async #fetch(which: Which): Promise<EventPage> {
     const rows = await this.#db.execute(sql`
       with chosen as (${chosen(which)}), sized as (
-        select e.*, ${payloadBytes(sql`e.payload`)} as bytes from chosen c join events e on e.id = c.event_id
+        select e.*, ${payloadBytes(sql`e.payload`)} as bytes
+        from chosen c cross join lateral (select * from events where id = c.event_id offset 0) e
       )
       select ${eventColumns}, bytes, fits from (
         select id, type, version, workspace_id, channel_id, message_id, seq, timestamp, bytes, ${fits} as fits,

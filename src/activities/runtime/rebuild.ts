@@ -28,7 +28,7 @@ export const countedMessages = (subscriber: string): SQL => sql`
     case e.type when 'message.created' then -1 else 1 end
   from events e
   where e.type in ('message.created', 'message.deleted') and e.channel_id is not null
-    and not exists (select from receipts r where r.event_id = e.id and r.subscriber = ${subscriber})
+    and (select true from receipts r where r.event_id = e.id and r.subscriber = ${subscriber} limit 1) is null
     -- Without an outbox row it was done by all who were there then, and its receipts have expired.
-    and (exists (select from outbox o where o.event_id = e.id)
+    and ((select true from outbox o where o.event_id = e.id) is not null
       or e.timestamp < (select created_at from subscribers where name = ${subscriber}))`;

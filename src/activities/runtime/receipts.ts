@@ -11,10 +11,14 @@ export interface Claim {
   events: Selection;
 }
 
-/** A dispatch's events in the order of their ids never change, so a run of them can be named by numbers. */
+/**
+ * A dispatch's events in the order of their ids never change, so a run of them can be named by numbers. The fence keeps the planner from
+ * reading all events in that order until it has found these.
+ */
 export function chosen({ dispatch_id, events }: Pick<Claim, 'dispatch_id' | 'events'>): SQL {
   if ('ids' in events) return sql`select event_id from unnest(${sql.param(events.ids)}::uuid[]) as t (event_id)`;
-  return sql`select event_id from dispatched where dispatch_id = ${dispatch_id} order by event_id offset ${events.offset} limit ${events.limit}`;
+  const those = sql`select event_id from dispatched where dispatch_id = ${dispatch_id} offset 0`;
+  return sql`select event_id from (${those}) those order by event_id offset ${events.offset} limit ${events.limit}`;
 }
 
 /** When a dispatch was claimed that does again what is done; no row for every other. */

@@ -29,7 +29,7 @@ export async function writeDocuments(tx: Transaction, messages: Indexable[], tab
     from unnest(
       ${column((m) => m.id)}::uuid[], ${column((m) => m.version)}::int[],
       ${column((m) => m.reading?.words ?? null)}::text[], ${column((m) => m.reading?.parts ?? null)}::text[]
-    ) as t (id, version, words, parts) join messages m on m.id = t.id
+    ) as t (id, version, words, parts) cross join lateral (select * from messages where id = t.id offset 0) m
     order by m.id
     on conflict (message_id) do update set version = excluded.version, document = excluded.document where d.version <= excluded.version`);
 }

@@ -60,8 +60,8 @@ async function index(tx: Transaction, rows: { id: string }[]): Promise<void> {
 /** Indexes what is new or has changed since it was read. @returns how many messages */
 async function catchUp(tx: Transaction): Promise<number> {
   const behind = await tx.execute<{ id: string }>(sql`
-    select m.id from messages m left join ${NEXT_DOCUMENTS} n on n.message_id = m.id
-    where n.message_id is null or n.version < m.version limit ${BATCH}`);
+    select m.id from messages m
+    where coalesce((select n.version from ${NEXT_DOCUMENTS} n where n.message_id = m.id), -1) < m.version limit ${BATCH}`);
   await index(tx, behind);
   return behind.length;
 }

@@ -1,9 +1,12 @@
 import { z } from '@hono/zod-openapi';
 import { sql } from 'drizzle-orm';
+import type { TransactionSql } from 'postgres';
+import { ask } from '../../db/heavy/ask.ts';
 import { analyticsHours as hours } from '../../db/schema/analytics.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { moment, timestamp, uuid, whole } from '../fields.ts';
 import { findChannel } from '../find.ts';
+import { heavily, LIST_MS } from '../heavy.ts';
 import { cursor, pageOf, toPlainPage } from '../paging.ts';
 import { json, operation, router } from '../router.ts';
 
@@ -38,10 +41,12 @@ interface Bucket extends Record<string, unknown> {
   authors: number;
 }
 
-function countBuckets({ database: { db } }: ApiDependencies, workspaceId: string, given: z.output<typeof query>) {
+function countBuckets(tx: TransactionSql, workspaceId: string, given: z.output<typeof query>) {
   const { bucket, from, to, channel_id, cursor, limit } = given;
   const start = sql`date_trunc(${bucket}::text, ${hours.hour}, 'UTC')`;
-  return db.execute<Bucket>(sql`
+  return ask<Bucket>(
+    tx,
+    sql`
     select to_char(bucket at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS".000Z"') as bucket, channel_id,
       sum(messages)::float8 as messages, count(distinct author) filter (where messages > 0)::int as authors
     from (
@@ -57,15 +62,18 @@ function countBuckets({ database: { db } }: ApiDependencies, workspaceId: string
     group by by_author.bucket, channel_id
     having sum(messages) > 0
     order by by_author.bucket, channel_id
-    limit ${limit + 1}`);
+    limit ${limit + 1}`,
+  );
 }
+
+const counting = { what: 'count', limitMs: LIST_MS, advice: 'Narrow it with from, to or channel_id.' };
 
 /** What the analytics effect has counted. */
 export const analyticsRoutes = (deps: ApiDependencies) =>
   router().openapi(count, async (c) => {
     const given = c.req.valid('query');
     const workspaceId = c.get('workspaceId');
-    const rows = await countBuckets(deps, workspaceId, given);
+    const rows = await heavily(c, deps.heavy, counting, (tx) => countBuckets(tx, workspaceId, given));
     if (rows.length === 0 && given.channel_id) await findChannel(deps.database, { workspaceId, id: given.channel_id });
     const page = toPlainPage([...rows], given.limit, (row) => [row.bucket, row.channel_id]);
     return c.json(page, 200);

@@ -1,9 +1,10 @@
 import { z } from '@hono/zod-openapi';
-import { and, asc, desc, eq, gt, lt } from 'drizzle-orm';
-import { auditEntries as entries } from '../../db/schema/audit.ts';
-import type { ApiDependencies } from '../dependencies.ts';
+import type { TransactionSql } from 'postgres';
+import type { ApiDependencies, AuditProgress } from '../dependencies.ts';
 import { seq, timestamp, uuid } from '../fields.ts';
+import { heavily, LIST_MS, orProblem, ownership } from '../heavy.ts';
 import { cursor, limit, pageOf, toPage } from '../paging.ts';
+import { Problem } from '../problem.ts';
 import { json, operation, router } from '../router.ts';
 
 const hash = z.string().openapi({ description: 'Hex.' });
@@ -32,18 +33,18 @@ const verdict = z
   })
   .openapi('AuditVerdict');
 
+const query = z.strictObject({
+  after_position: seq.optional().openapi({ type: 'integer', description: 'Only entries after this position, oldest first.' }),
+  limit,
+  cursor: cursor(z.int()),
+});
+
 const list = operation({
   method: 'get',
   path: '/v1/audit',
   tags: ['Audit'],
   summary: "List the workspace's hash chain, newest first",
-  request: {
-    query: z.strictObject({
-      after_position: seq.optional().openapi({ type: 'integer', description: 'Only entries after this position, oldest first.' }),
-      limit,
-      cursor: cursor(z.int()),
-    }),
-  },
+  request: { query },
   responses: { 200: json(pageOf(entry), 'Entries.') },
 });
 
@@ -53,10 +54,23 @@ const verify = operation({
   acts: true,
   tags: ['Audit'],
   summary: 'Check the whole chain against itself and against the events',
+  description:
+    'Requests that come while a check of the chain is under way share its answer. A chain that takes longer than 10 s answers 503 and ' +
+    'says how far it is: asked again within a minute, the check goes on there.',
   responses: { 200: json(verdict, 'What was found; a broken chain is an answer too.') },
 });
 
-const shown = ({ workspace_id: _, digest, previous, hash, recorded_at, ...row }: typeof entries.$inferSelect) => ({
+interface Entry {
+  position: number;
+  event_id: string;
+  event_type: string;
+  recorded_at: Date;
+  digest: Buffer;
+  previous: Buffer;
+  hash: Buffer;
+}
+
+const shown = ({ digest, previous, hash, recorded_at, ...row }: Entry) => ({
   ...row,
   recorded_at: recorded_at.toISOString(),
   digest: digest.toString('hex'),
@@ -64,24 +78,41 @@ const shown = ({ workspace_id: _, digest, previous, hash, recorded_at, ...row }:
   hash: hash.toString('hex'),
 });
 
+/** Entries from the newest down, or after a given position from the oldest up. */
+function listEntries(sql: TransactionSql, workspaceId: string, { after_position, cursor, limit }: z.output<typeof query>) {
+  const columns = sql`position::float8 as position, event_id, event_type, recorded_at, digest, previous, hash`;
+  if (after_position === undefined) {
+    const before = cursor ?? Number.MAX_SAFE_INTEGER;
+    return sql<Entry[]>`
+      select ${columns} from audit_entries where workspace_id = ${workspaceId} and position < ${before} order by position desc limit ${limit + 1}`;
+  }
+  const after = Math.max(after_position, cursor ?? 0);
+  return sql<Entry[]>`
+    select ${columns} from audit_entries where workspace_id = ${workspaceId} and position > ${after} order by position limit ${limit + 1}`;
+}
+
+const listing = { what: 'list', limitMs: LIST_MS, byIndex: true, advice: 'Ask for fewer entries.' };
+const checking = { what: 'check of the chain', limitMs: LIST_MS, advice: 'Ask again: it goes on where it was.' };
+
+function unfinished({ checked, entries }: AuditProgress): Problem {
+  const detail = `The check takes longer than 10 s: ${checked} of ${entries} entries hold so far. Ask again within a minute, and it goes on there.`;
+  return new Problem(503, detail, { type: 'took-too-long', headers: { 'retry-after': '1' }, extensions: { checked, entries } });
+}
+
 /** The audit chain. */
-export const auditRoutes = ({ database: { db }, verifyAudit }: ApiDependencies) =>
+export const auditRoutes = ({ heavy, verifyAudit }: ApiDependencies) =>
   router()
     .openapi(list, async (c) => {
-      const { after_position, cursor, limit } = c.req.valid('query');
-      const upwards = after_position !== undefined;
-      const down = cursor === undefined ? undefined : lt(entries.position, cursor);
-      const rows = await db
-        .select()
-        .from(entries)
-        .where(
-          and(eq(entries.workspace_id, c.get('workspaceId')), upwards ? gt(entries.position, Math.max(after_position, cursor ?? 0)) : down),
-        )
-        .orderBy(upwards ? asc(entries.position) : desc(entries.position))
-        .limit(limit + 1);
+      const page = c.req.valid('query');
+      const rows = await heavily(c, heavy, listing, (sql) => listEntries(sql, c.get('workspaceId'), page));
       return c.json(
-        toPage(rows, limit, shown, (row) => row.position),
+        toPage(rows, page.limit, shown, (row) => row.position),
         200,
       );
     })
-    .openapi(verify, async (c) => c.json(await verifyAudit(c.get('workspaceId')), 200));
+    .openapi(verify, async (c) => {
+      const { owner, signal } = ownership(c);
+      const found = await orProblem(c, checking, () => verifyAudit(owner, signal));
+      if ('checked' in found) throw unfinished(found);
+      return c.json(found, 200);
+    });

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { and, asc, desc, eq, inArray, lt } from 'drizzle-orm';
+import { and, asc, desc, eq, lt, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import { deliveryAttempts as attempts, deliveries } from '../../db/schema/webhooks.ts';
 import type { ApiDependencies } from '../dependencies.ts';
@@ -72,7 +72,12 @@ const shown = ({ workspace_id: _, endpoint_id: __, ...row }: typeof deliveries.$
 async function attemptsOf({ db }: Database, ids: string[]): Promise<Map<string, Attempt[]>> {
   const found = new Map<string, Attempt[]>(ids.map((id) => [id, []]));
   if (ids.length === 0) return found;
-  const rows = await db.select().from(attempts).where(inArray(attempts.delivery_id, ids)).orderBy(asc(attempts.id));
+  // Each delivery's by the index, and these by their ids, whatever the planner thinks of their number.
+  const those = sql`array(
+    select a.id from unnest(${sql.param(ids)}::uuid[]) as t (id) cross join lateral (
+      select id from delivery_attempts where delivery_id = t.id offset 0
+    ) a)`;
+  const rows = await db.select().from(attempts).where(sql`${attempts.id} = any(${those})`).orderBy(asc(attempts.id));
   for (const row of rows) found.get(row.delivery_id)?.push(row);
   return found;
 }

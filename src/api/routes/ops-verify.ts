@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { verifyLedger } from '../../ops/verify.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { uuid } from '../fields.ts';
+import { inPlace, LISTING } from '../heavy.ts';
 import { forOperators, json, operation, router } from '../router.ts';
 
 const events = (description: string) => z.int().openapi({ description });
@@ -45,5 +46,8 @@ const verify = operation({
 });
 
 /** The operator's check of the ledger, as `knockon verify` does it. */
-export const opsVerifyRoutes = ({ database, running }: ApiDependencies) =>
-  router().openapi(verify, async (c) => c.json(await verifyLedger(database.sql, { running }), 200));
+export const opsVerifyRoutes = ({ heavy, running }: ApiDependencies) =>
+  router().openapi(verify, async (c) => {
+    const balance = await inPlace(c, heavy, LISTING, ({ sql }) => verifyLedger(sql, { running }));
+    return c.json(balance, 200);
+  });

@@ -1,20 +1,21 @@
 import { z } from '@hono/zod-openapi';
-import { inArray, sql } from 'drizzle-orm';
-import { messages } from '../../db/schema/messages.ts';
-import { searchDocuments as documents } from '../../db/schema/search.ts';
-import { searchQuery } from '../../db/search-text.ts';
+import type { TransactionSql } from 'postgres';
+import { wordsIn } from '../../db/search-text.ts';
 import { toMessage } from '../../messages/message.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { author, moment, text, uuid } from '../fields.ts';
 import { findChannel } from '../find.ts';
-import { highlighted, jointed, MARK } from '../highlight.ts';
+import { heavily } from '../heavy.ts';
+import { highlighted } from '../highlight.ts';
 import { cursor, limit, pageOf, toPage } from '../paging.ts';
+import { invalid } from '../problem.ts';
 import { json, operation, router } from '../router.ts';
 import { messageSchema } from './message-schema.ts';
+import { type Found, findHits, readHits, type Search } from './search-statements.ts';
 
 const query = z.strictObject({
   q: text(0, 1000).openapi({
-    description: 'Words, `"an exact phrase"`, `-not`, `or`. Words are compared by their English stems.',
+    description: 'Words, `"an exact phrase"`, `-not`, `or`. Words are compared by their English stems. At most 64 words.',
     example: 'deploy',
   }),
   channel_id: uuid.optional(),
@@ -22,70 +23,73 @@ const query = z.strictObject({
   from: moment.optional().openapi({ type: 'string', description: 'Sent at this moment or later.' }),
   to: moment.optional().openapi({ type: 'string', description: 'Sent before this moment.' }),
   limit,
-  cursor: cursor(z.tuple([z.number(), uuid])),
+  // Without its third part: from a version that ranked all.
+  cursor: cursor(z.union([z.tuple([z.number(), uuid, uuid]), z.tuple([z.number(), uuid])])),
 });
 
 const hit = z
   .object({
     message: messageSchema,
     rank: z.number().openapi({ description: 'How well it fits; only to be compared within one search.' }),
-    highlight: z.string().openapi({ description: 'The places that fit, as HTML: hits in <mark>, all else escaped.' }),
+    highlight: z.string().openapi({
+      description:
+        'The places that fit, as HTML: hits in <mark>, all else escaped. Beyond 200,000 characters a page only the first 1,000 of a message are looked at.',
+    }),
   })
   .openapi('SearchHit');
 
-const search = operation({
+const find = operation({
   method: 'get',
   path: '/v1/search',
   tags: ['Search'],
   summary: 'Search messages, best first',
+  description:
+    'Of the messages that fit, the newest 1,000 (by `sent_at`) are ranked and listed; `from`, `to`, `channel_id` and `author` reach what is ' +
+    'older. Later pages leave out what was posted since the first. A page ends early where its messages are long: go on by its ' +
+    '`next_cursor`. A search that takes longer than 2 s answers 503.',
   request: { query },
   responses: { 200: json(pageOf(hit), 'Hits. A query of nothing but stop words finds nothing.') },
 });
 
-interface Found extends Record<string, unknown> {
-  id: string;
-  rank: number;
-  highlight: string;
+/** Words that a search may have: each costs time in every message that is ranked. */
+const WORDS = 64;
+
+const LIMIT_MS = 2_000;
+
+const searching = {
+  what: 'search',
+  limitMs: LIMIT_MS,
+  advice: 'Search for fewer or rarer words, or in less: narrow it with channel_id, author, from or to.',
+};
+
+type Shown = Found & { rank: number };
+
+/** A page's hits with their messages, and after them what is left for the next page. */
+async function readPage(sql: TransactionSql, given: Search) {
+  const hits = await findHits(sql, given);
+  const found = hits.length === 0 ? [] : await readHits(sql, given.q, hits.slice(0, given.limit));
+  const byId = new Map(found.map((message) => [message.id, message]));
+  const end = 1 + hits.findIndex(({ id }) => id === found.at(-1)?.id);
+  // One that is not among them was deleted just now.
+  const shown = hits.slice(0, end).filter(({ id }) => byId.has(id));
+  return toPage(
+    [...shown, ...hits.slice(end)],
+    shown.length,
+    ({ id, rank }) => show({ ...byId.get(id)!, rank }),
+    ({ rank, id, newest }) => [rank, id, newest],
+  );
 }
 
-/** The page's hits. Only they are highlighted: the inner query ranks, the outer one reads texts. */
-function findHits({ database: { db } }: ApiDependencies, workspaceId: string, given: z.output<typeof query>) {
-  const { q, channel_id, author, from, to, cursor, limit } = given;
-  return db.execute<Found>(sql`
-    with query as (select websearch_to_tsquery('english', ${searchQuery(q)}) as terms),
-    page as (
-      select ${documents.message_id} as id, ts_rank_cd(${documents.document}, terms)::float8 as rank
-      from ${documents}, query
-      where ${documents.workspace_id} = ${workspaceId} and numnode(terms) > 0 and ${documents.document} @@ terms
-        ${channel_id ? sql`and ${documents.channel_id} = ${channel_id}` : sql``}
-        ${author ? sql`and ${documents.author} = ${author}` : sql``}
-        ${from ? sql`and ${documents.sent_at} >= ${from.toISOString()}` : sql``}
-        ${to ? sql`and ${documents.sent_at} < ${to.toISOString()}` : sql``}
-        ${cursor ? sql`and (ts_rank_cd(${documents.document}, terms)::float8, ${documents.message_id}) < (${cursor[0]}::float8, ${cursor[1]}::uuid)` : sql``}
-        and exists (select from ${messages} where ${messages.id} = ${documents.message_id} and ${messages.deleted_at} is null)
-      order by rank desc, id desc
-      limit ${limit + 1}
-    )
-    select page.id, page.rank, ts_headline('english', ${jointed(messages.text)}, terms, ${MARK.options}) as highlight
-    from page join ${messages} on ${messages.id} = page.id, query
-    order by page.rank desc, page.id desc`);
-}
+const show = ({ rank, headline, ...message }: Shown) => ({ message: toMessage(message), rank, highlight: highlighted(headline) });
 
 /** Full-text search over what the search effect has indexed. */
 export const searchRoutes = (deps: ApiDependencies) =>
-  router().openapi(search, async (c) => {
-    const given = c.req.valid('query');
-    const workspaceId = c.get('workspaceId');
-    const hits = await findHits(deps, workspaceId, given);
-    if (hits.length === 0 && given.channel_id) await findChannel(deps.database, { workspaceId, id: given.channel_id });
-    const ids = hits.map((hit) => hit.id);
-    const rows = ids.length === 0 ? [] : await deps.database.db.select().from(messages).where(inArray(messages.id, ids));
-    const byId = new Map(rows.map((row) => [row.id, toMessage(row)]));
-    const page = toPage(
-      hits.filter((hit) => byId.has(hit.id)),
-      given.limit,
-      ({ id, rank, highlight }) => ({ message: byId.get(id)!, rank, highlight: highlighted(highlight) }),
-      ({ id, rank }) => [rank, id],
-    );
+  router().openapi(find, async (c) => {
+    const given = { ...c.req.valid('query'), workspaceId: c.get('workspaceId') };
+    const words = wordsIn(given.q);
+    if (words > WORDS) throw invalid([{ path: 'q', message: `has ${words} words, and a search takes ${WORDS} at most: leave some out` }]);
+    const page = await heavily(c, deps.heavy, searching, (sql) => readPage(sql, given));
+    if (page.data.length === 0 && given.channel_id)
+      await findChannel(deps.database, { workspaceId: given.workspaceId, id: given.channel_id });
     return c.json(page, 200);
   });

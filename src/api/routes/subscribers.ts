@@ -1,9 +1,11 @@
 import { z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 import { listSubscribers } from '../../ops/subscribers.ts';
 import type { ApiDependencies } from '../dependencies.ts';
+import { inPlace, LISTING } from '../heavy.ts';
 import { cursor, limit, pageOf, toPlainPage } from '../paging.ts';
 import { notFound } from '../problem.ts';
-import { json, operation, router } from '../router.ts';
+import { type Env, json, operation, router } from '../router.ts';
 
 const subscriber = z
   .object({
@@ -44,11 +46,12 @@ const read = operation({
 });
 
 /** Subscribers, as their workers registered them. */
-export const subscriberRoutes = (deps: ApiDependencies) =>
-  router()
+export const subscriberRoutes = ({ heavy }: ApiDependencies) => {
+  const readAll = (c: Context<Env>) => inPlace(c, heavy, LISTING, (database) => listSubscribers(database, c.get('workspaceId')));
+  return router()
     .openapi(list, async (c) => {
       const { limit, cursor } = c.req.valid('query');
-      const all = await listSubscribers(deps.database, c.get('workspaceId'));
+      const all = await readAll(c);
       const rows = all.filter(({ name }) => cursor === undefined || name > cursor);
       return c.json(
         toPlainPage(rows.slice(0, limit + 1), limit, (row) => row.name),
@@ -57,7 +60,8 @@ export const subscriberRoutes = (deps: ApiDependencies) =>
     })
     .openapi(read, async (c) => {
       const wanted = c.req.valid('param').name;
-      const found = (await listSubscribers(deps.database, c.get('workspaceId'))).find(({ name }) => name === wanted);
+      const found = (await readAll(c)).find(({ name }) => name === wanted);
       if (!found) throw notFound('subscriber');
       return c.json(found, 200);
     });
+};

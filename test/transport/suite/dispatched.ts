@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { audit } from '../../../src/activities/audit/index.ts';
 import { verifyAudit } from '../../../src/activities/audit/verify.ts';
 import type { Transaction } from '../../../src/db/client.ts';
+import { createHeavy } from '../../../src/db/heavy/heavy.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import { editMessage } from '../../../src/messages/edit.ts';
 import { aChannel } from '../../harness/messaging.ts';
@@ -66,7 +67,7 @@ export function dispatched(kit: Kit): void {
       const where = await aChannel(kit.bench.database);
       await Promise.all([kit.bench.host(audit({ key })), kit.bench.host(audit({ key }))]);
       const events = await manyInOverlappingDispatches(kit.bench, [where]);
-      const verdict = () => verifyAudit({ db: kit.bench.database.db, key })(where.workspaceId);
+      const verdict = () => verifyAudit({ heavy: createHeavy(kit.bench.database), key })(where.workspaceId);
       await expect.poll(verdict, soon).toMatchObject({ valid: true, entries: events.length });
     });
   });

@@ -60,7 +60,9 @@ export async function readWanted(db: Queryable, effect: Effect, call: EffectCall
       select max(waiting_until - updated_at) filter (where target = '') as waited, bool_or(waits_for is null) as tried
       from attempts where event_id = e.id and subscriber = ${effect.name}
     ) t on true
-    left join lateral (select true as is_there from dead_letters where event_id = e.id and subscriber = ${effect.name} limit 1) l on true
+    left join lateral (
+      select true as is_there from (select subscriber from dead_letters where event_id = e.id offset 0) l where subscriber = ${effect.name} limit 1
+    ) l on true
     where ${receiptOf(sql`e.id`, effect.name)} is null
     order by e.channel_id, e.seq, e.id`);
   return rows as unknown as Wanted[];
@@ -153,12 +155,13 @@ export async function readLog(db: Queryable, effect: Effect, { keys, stretches, 
         ) t on true
         left join lateral (
           select (e.type = any(${types}::text[]) or '*' = any(${types}::text[]))
-              and (o.dispatch_id is null or ${effect.name} = any(d.subscribers) or exists (
-                select from dispatch_events x join dispatches b on b.id = x.dispatch_id where x.event_id = e.id and ${effect.name} = any(b.subscribers)
+              and (o.dispatch_id is null or ${effect.name} = any((select subscribers from dispatches where id = o.dispatch_id)::text[]) or exists (
+                select from (select dispatch_id from dispatch_events where event_id = e.id offset 0) x
+                where ${effect.name} = any((select subscribers from dispatches where id = x.dispatch_id)::text[])
               )) as is_its,
-            (select reason from dead_letters where event_id = e.id and subscriber = ${effect.name} order by target limit 1) as dead
-          from outbox o left join dispatches d on d.id = o.dispatch_id
-          where not e.mine and o.event_id = e.id limit 1
+            (select reason from (select * from dead_letters where event_id = e.id offset 0) l
+              where subscriber = ${effect.name} order by target limit 1) as dead
+          from outbox o where not e.mine and o.event_id = e.id limit 1
         ) o on true
         -- So that each event's place is looked up once.
         offset 0

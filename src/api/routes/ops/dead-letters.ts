@@ -4,6 +4,7 @@ import { discard } from '../../../ops/discard.ts';
 import { workflowUrl } from '../../../ops/temporal-ui.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, timestamp, typeName, uuid } from '../../fields.ts';
+import { heavily, LISTING } from '../../heavy.ts';
 import { onceOutside } from '../../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toPage } from '../../paging.ts';
 import { body, forOperators, json, operation, router } from '../../router.ts';
@@ -109,7 +110,7 @@ export const deadLetterRoutes = (deps: ApiDependencies) =>
   router()
     .openapi(list, async (c) => {
       const { limit, cursor, ...filter } = c.req.valid('query');
-      const rows = await listDeadLetters(deps.database.sql, { filter, limit: limit + 1, before: cursor });
+      const rows = await heavily(c, deps.heavy, LISTING, (sql) => listDeadLetters(sql, { filter, limit: limit + 1, before: cursor }));
       const show = ({ dispatch_id, restarts, ...row }: (typeof rows)[number]) => ({
         ...row,
         workflow: workflowOf(deps.temporalUi, { dispatch_id, restarts }),
@@ -119,7 +120,10 @@ export const deadLetterRoutes = (deps: ApiDependencies) =>
         200,
       );
     })
-    .openapi(causes, async (c) => c.json({ data: await listCauses(deps.database.sql, c.req.valid('query')) }, 200))
+    .openapi(causes, async (c) => {
+      const filter = c.req.valid('query');
+      return c.json({ data: await heavily(c, deps.heavy, LISTING, (sql) => listCauses(sql, filter)) }, 200);
+    })
     .openapi(retry, (c) => {
       const given = c.req.valid('json');
       return begin(c, deps, given, { verb: 'retry', input: { ...lettersOf(given) }, per_second: given.per_second }, given.reason);

@@ -3,6 +3,7 @@ import { listEvents } from '../../../ops/events.ts';
 import { inspectEvent, inspectMessage } from '../../../ops/inspect.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, timestamp, typeName, uuid } from '../../fields.ts';
+import { heavily, LISTING } from '../../heavy.ts';
 import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { notFound } from '../../problem.ts';
 import { forOperators, json, operation, router } from '../../router.ts';
@@ -91,11 +92,11 @@ const journey = operation({
 });
 
 /** The log of all workspaces, and what became of what is in it. */
-export const opsEventRoutes = ({ database, temporalUi }: ApiDependencies) =>
+export const opsEventRoutes = ({ database, heavy, temporalUi }: ApiDependencies) =>
   router()
     .openapi(list, async (c) => {
       const { limit, cursor, ...filter } = c.req.valid('query');
-      const rows = await listEvents(database.sql, { filter, limit: limit + 1, before: cursor });
+      const rows = await heavily(c, heavy, LISTING, (sql) => listEvents(sql, { filter, limit: limit + 1, before: cursor }));
       return c.json(
         toPlainPage(rows, limit, (row) => row.id),
         200,

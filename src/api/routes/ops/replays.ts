@@ -3,6 +3,7 @@ import { explainPlan, planReplay } from '../../../ops/replay.ts';
 import { findSubscriber } from '../../../ops/subscriber.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, typeName, uuid } from '../../fields.ts';
+import { heavily } from '../../heavy.ts';
 import { conflict, invalid } from '../../problem.ts';
 import { body, forOperators, json, operation, router } from '../../router.ts';
 import { accepted, begin, perSecond, reason } from './jobs.ts';
@@ -66,6 +67,8 @@ const replay = operation({
   responses: { 200: json(plan, 'What a replay would do (`dry_run`).'), ...accepted },
 });
 
+const PLANNING = { what: 'dry run', limitMs: 8_000, advice: 'Narrow it down with from and to, or replay without a dry run.' };
+
 /** Replays. */
 export const replayRoutes = (deps: ApiDependencies) =>
   router().openapi(replay, async (c) => {
@@ -78,7 +81,7 @@ export const replayRoutes = (deps: ApiDependencies) =>
         `${subscriber.name} is never done again, it would count twice or come out of order: rebuild it (search, analytics, cache), or replay without force.`,
       );
     if (!dry_run) return await begin(c, deps, c.req.valid('json'), { verb: 'replay', input, per_second }, reason);
-    const planned = await planReplay(deps.database.sql, input);
+    const planned = await heavily(c, deps.heavy, PLANNING, (sql) => planReplay(sql, input));
     const effects = planned.subscribers.reduce((n, { runs }) => n + runs, 0);
     return c.json({ dry_run: true as const, summary: explainPlan(planned, rest.force), effects, ...planned }, 200);
   });

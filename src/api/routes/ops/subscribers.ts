@@ -8,6 +8,7 @@ import { scaleAdvice } from '../../../ops/scale.ts';
 import { subscriberStatuses } from '../../../ops/subscriber-status.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, timestamp, whole } from '../../fields.ts';
+import { inPlace, LISTING } from '../../heavy.ts';
 import { cursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { invalid, notFound } from '../../problem.ts';
 import { body, forOperators, json, operation, router } from '../../router.ts';
@@ -164,7 +165,8 @@ export function opsSubscriberRoutes(deps: ApiDependencies) {
   return router()
     .openapi(list, async (c) => {
       const { limit, cursor } = c.req.valid('query');
-      const rows = (await subscriberStatuses(steering)).filter((row) => cursor === undefined || row.name > cursor);
+      const all = await inPlace(c, deps.heavy, LISTING, (database) => subscriberStatuses({ ...steering, database }));
+      const rows = all.filter((row) => cursor === undefined || row.name > cursor);
       const page = toPlainPage(rows.slice(0, limit + 1), limit, (row) => row.name);
       return c.json(page, 200);
     })
