@@ -1,13 +1,14 @@
 // `npm run chaos`: kills everything under load and looks whether anything was lost. See docs/chaos.md.
 import { setTimeout as wait } from 'node:timers/promises';
-
+import { runNeighbours } from './neighbours/run.ts';
+import { neighboursTables } from './neighbours/tables.ts';
 import { type Options, readOptions, usage } from './options.ts';
 import { clearStage, type Stage, setStage } from './parts/stage.ts';
 import { Watchdog } from './parts/watchdog.ts';
 import { randomFrom } from './random.ts';
 import { Progress } from './report/progress.ts';
 import { tables } from './report/tables.ts';
-import { run } from './run.ts';
+import { type Around, run } from './run.ts';
 import { Mailbox } from './traffic/mailbox.ts';
 
 const options = understood(process.argv.slice(2));
@@ -18,13 +19,15 @@ else process.exit(await chaos(options));
 async function chaos(options: Options): Promise<number> {
   const progress = new Progress();
   const mailbox = await Mailbox.start(randomFrom(options.seed + 2));
-  const stage = await setStage(options.transport, mailbox.url);
+  const stage = await setStage(options, mailbox.url);
   const watchdog = new Watchdog();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void interrupted(watchdog, stage));
-  progress.tell(`seed ${options.seed}, ${options.minutes} minutes of kills, ${options.transport}; data and logs are in ${stage.folder}`);
+  progress.tell(
+    `seed ${options.seed}, ${options.minutes} minutes of ${options.mode}, ${options.transport}; data and logs are in ${stage.folder}`,
+  );
   try {
-    const outcome = await run(options, { stage, watchdog, mailbox, progress });
-    console.log(options.json ? JSON.stringify(outcome, null, 2) : tables(outcome));
+    const { outcome, text } = await seen(options, { stage, watchdog, mailbox, progress });
+    console.log(options.json ? JSON.stringify(outcome, null, 2) : text());
     if (outcome.ok && !options.keep) await clearStage(stage);
     else progress.tell(`data and logs are kept in ${stage.folder}`);
     return outcome.ok ? 0 : 1;
@@ -33,6 +36,15 @@ async function chaos(options: Options): Promise<number> {
     console.error(error);
     return 1;
   }
+}
+
+async function seen(options: Options, around: Around): Promise<{ outcome: { ok: boolean }; text: () => string }> {
+  if (options.mode === 'neighbours') {
+    const outcome = await runNeighbours(options, around);
+    return { outcome, text: () => neighboursTables(outcome) };
+  }
+  const outcome = await run(options, around);
+  return { outcome, text: () => tables(outcome) };
 }
 
 async function interrupted(watchdog: Watchdog, stage: Stage): Promise<never> {

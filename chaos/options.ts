@@ -1,12 +1,16 @@
 import { parseArgs } from 'node:util';
 
+/** What is tried: processes are killed, bad neighbours are let loose, or the connections to Postgres are. */
+export type Mode = 'kills' | 'neighbours' | 'network';
+
 export interface Options {
+  mode: Mode;
   /** How long processes are killed. What follows, until every effect has happened, comes on top. */
   minutes: number;
   /** Who is killed when, and what is written, follow from it. */
   seed: number;
   transport: 'temporal' | 'pg-boss';
-  /** Kills only those whose names begin so; empty: everybody. */
+  /** Kills only those whose names begin so, or makes only those troubles, or lets only those neighbours loose; empty: all. */
   only: string[];
   /** Clients that write side by side. */
   writers: number;
@@ -19,10 +23,12 @@ export interface Options {
 }
 
 export const usage = `npm run chaos -- [options]
-  --minutes <n>      how long processes are killed under load; may be a fraction (2)
+  --neighbours       kill nobody: one customer works beside many bad ones
+  --network          kill nobody: freeze, drop and reset the connections to Postgres, make it read-only, stop it
+  --minutes <n>      how long processes are killed under load (or what else is chosen); may be a fraction (2)
   --seed <n>         repeats the kills of another run; printed at the start (random)
   --transport <name> temporal or pg-boss (temporal)
-  --only <names>     kill only those whose names begin so, such as postgres,api; separated by commas (everybody)
+  --only <names>     only processes (or troubles, or bad neighbours) whose names begin so, such as postgres,api (all)
   --writers <n>      clients that write side by side (12)
   --freeze           also freeze processes for up to 22 s (SIGSTOP) and let them go on
   --json             one JSON document on stdout instead of the tables; progress goes to stderr either way
@@ -35,6 +41,8 @@ export function readOptions(args: string[]): Options {
   const { values } = parseArgs({
     args,
     options: {
+      neighbours: flag,
+      network: flag,
       minutes: text('2'),
       seed: text(String(Math.floor(Math.random() * 1_000_000))),
       transport: text('temporal'),
@@ -47,12 +55,20 @@ export function readOptions(args: string[]): Options {
     },
   });
   const { transport, freeze, json, keep, help } = values;
+  const mode = modeOf(values);
+  if (freeze && mode !== 'kills') throw new Error(`--freeze goes with kills, not with --${mode}`);
   if (transport !== 'temporal' && transport !== 'pg-boss')
     throw new Error(`--transport wants temporal or pg-boss, not ${JSON.stringify(transport)}`);
   const minutes = number('--minutes', values.minutes, { from: 0.05, to: 24 * 60 });
   const seed = whole('--seed', values.seed, { from: 0, to: 2 ** 32 - 1 });
   const writers = whole('--writers', values.writers, { from: 1, to: 500 });
-  return { minutes, seed, transport, only: values.only.split(',').filter(Boolean), writers, freeze, json, keep, help };
+  return { mode, minutes, seed, transport, only: values.only.split(',').filter(Boolean), writers, freeze, json, keep, help };
+}
+
+function modeOf({ neighbours, network }: { neighbours: boolean; network: boolean }): Mode {
+  if (neighbours && network) throw new Error('--neighbours and --network are two runs: give one of them');
+  if (network) return 'network';
+  return neighbours ? 'neighbours' : 'kills';
 }
 
 interface Range {

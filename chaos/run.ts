@@ -1,13 +1,16 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import postgres from 'postgres';
-import { migrate } from '../src/db/migrate.ts';
 import type { World } from './checks/check.ts';
 import { lookAtAll } from './checks/index.ts';
 import { kill } from './mischief.ts';
+import { networkVerdicts } from './network/checks.ts';
+import { ailNetwork } from './network/index.ts';
+import { OURS } from './network/switches.ts';
 import type { Options } from './options.ts';
-import { makeSightings } from './order/effect.ts';
-import { ownProcesses, servers } from './parts/company.ts';
-import { Part, type Script } from './parts/part.ts';
+import { bringUp, type Cast, takeDown } from './parts/cast.ts';
+import { ownProcesses } from './parts/company.ts';
+import type { Part } from './parts/part.ts';
+import { TcpProxy } from './parts/proxy.ts';
 import type { Stage } from './parts/stage.ts';
 import type { Watchdog } from './parts/watchdog.ts';
 import { planOf } from './plan.ts';
@@ -18,70 +21,53 @@ import { settle } from './settle.ts';
 import { Client } from './traffic/client.ts';
 import { Journal } from './traffic/journal.ts';
 import type { Mailbox } from './traffic/mailbox.ts';
+import { Promptness } from './traffic/promptness.ts';
 import { Receiver } from './traffic/receiver.ts';
 import { openWorkspaces } from './traffic/workspace.ts';
 import { Writer } from './traffic/writer.ts';
 
-/** Everything that is to be ended, however the run ends. */
-interface Cast {
-  parts: Part[];
-  watchdog: Watchdog;
-}
-
 /** Where it takes place, and who is there beside what is killed. */
-interface Around {
+export interface Around {
   stage: Stage;
   watchdog: Watchdog;
   mailbox: Mailbox;
   progress: Progress;
 }
 
-/** Brings everything up, writes and kills for so long, lets it come to rest, and looks at all of it. */
+/** Brings everything up, writes and kills for so long (or ill-treats the network), lets it come to rest, and looks at all of it. */
 export async function run(options: Options, { stage, watchdog, mailbox, progress }: Around): Promise<Outcome> {
   const { tell } = progress;
   const cast: Cast = { parts: [], watchdog };
-  const sql = postgres(stage.databaseUrl, { max: 4, onnotice: () => {}, backoff: () => 0.3 });
+  const sql = postgres(stage.databaseUrl, { max: 4, onnotice: () => {}, backoff: () => 0.3, connection: { application_name: OURS } });
   const receiver = await Receiver.start(randomFrom(options.seed + 1));
+  const proxy = options.mode === 'network' ? await TcpProxy.start(stage.ports.proxy, stage.ports.postgres) : undefined;
   try {
-    await bringUp(stage, cast, tell);
+    await bringUp(stage, cast, { processes: ownProcesses(stage), tell });
     const journal = new Journal();
-    const client = new Client(stage.apiUrls, journal);
+    const promptness = new Promptness();
+    const client = new Client(stage.apiUrls, journal, promptness.see);
     const workspaces = await openWorkspaces(client, receiver, stage.adminKey);
-    const world: World = { sql, client, journal, receiver, mailbox, workspaces, env: stage.env };
-    await writeAndKill(options, { world, parts: cast.parts, progress });
+    const env = { ...stage.env, DATABASE_URL: stage.databaseUrl };
+    const world: World = { sql, client, journal, receiver, mailbox, workspaces, env };
+    const scene = { world, parts: cast.parts, progress };
+    const ailing = proxy && (() => ailNetwork(options, { stage, watchdog, world, parts: cast.parts, proxy, tell }));
+    const seen = await writeAmid(options, scene, ailing ?? (() => killThem(options, scene)));
     const rest = await settle(sql, tell);
     tell('at rest: looking at everything');
-    return outcomeOf(options, { world, parts: cast.parts, rest, verdicts: await lookAtAll(world) });
+    const verdicts = [...(seen ? networkVerdicts({ ...seen, promptness }) : []), ...(await lookAtAll(world))];
+    return outcomeOf(options, { world, parts: cast.parts, rest, verdicts, past: seen?.past, slowestMs: promptness.slowestMs });
   } finally {
     progress.end();
     receiver.stop();
     mailbox.stop();
     await sql.end({ timeout: 2 });
     await takeDown(cast);
+    proxy?.stop();
   }
 }
 
-async function bringUp(stage: Stage, { parts, watchdog }: Cast, tell: (line: string) => void): Promise<void> {
-  const begin = async (scripts: Script[]) => {
-    const own = scripts.map((script) => new Part(script, watchdog, tell));
-    parts.push(...own);
-    await Promise.all(own.map((part) => part.up()));
-  };
-  tell('bringing everything up');
-  await begin(await servers(stage, tell));
-  await makeDatabase(stage);
-  await begin(ownProcesses(stage));
-}
-
-async function makeDatabase({ databaseUrl }: Stage): Promise<void> {
-  const admin = postgres(databaseUrl.replace(/knockon$/, 'postgres'), { max: 1, onnotice: () => {} });
-  await admin`create database knockon`;
-  await admin.end();
-  await migrate(databaseUrl);
-  const client = postgres(databaseUrl, { max: 1, onnotice: () => {} });
-  await makeSightings(client);
-  await client.end();
-}
+/** Longest that the writers' last calls may take, in ms. */
+const LAST = 5 * 60_000;
 
 interface Scene {
   world: World;
@@ -90,7 +76,7 @@ interface Scene {
 }
 
 /** The writers go on until the last part is back, and each sees its call through: so all that was asked for was answered. */
-async function writeAndKill(options: Options, { world, parts, progress }: Scene): Promise<void> {
+async function writeAmid<T>(options: Options, { world, parts, progress }: Scene, mischief: () => Promise<T>): Promise<T> {
   const { client, journal, workspaces } = world;
   const random = (n: number) => randomFrom(options.seed + 1000 * (n + 2));
   const writers = Array.from(
@@ -101,21 +87,24 @@ async function writeAndKill(options: Options, { world, parts, progress }: Scene)
   const written = Promise.all(writers.map((writer) => writer.write()));
   written.catch(() => {});
   await wait(2000);
-  const { seed, only, minutes, freeze } = options;
+  const seen = await mischief();
+  await Promise.all(parts.map((part) => part.up()));
+  for (const writer of writers) writer.stop();
+  await inTime(written, world);
+  progress.end();
+  return seen;
+}
+
+/** Where no answer comes any more, there is nothing to wait for. */
+async function inTime(written: Promise<unknown>, { client, journal }: World): Promise<void> {
+  const late = setTimeout(() => client.leave(), LAST);
+  await written.catch(({ message }: Error) => journal.complain(`at the end ${message}: no API answered for ${LAST / 60_000} minutes`));
+  clearTimeout(late);
+}
+
+async function killThem({ seed, only, minutes, freeze }: Options, { parts, progress }: Scene): Promise<undefined> {
   const victims = parts.filter(({ name }) => only.length === 0 || only.some((beginning) => name.startsWith(beginning)));
   const names = victims.map(({ name }) => name);
   await kill(victims, planOf(randomFrom(seed), names, freeze), minutes * 60_000, progress.tell);
   progress.tell('no more kills: waiting until all are back');
-  await Promise.all(parts.map((part) => part.up()));
-  for (const writer of writers) writer.stop();
-  await written;
-  progress.end();
-}
-
-/** Ours first, then what they need. */
-async function takeDown({ parts, watchdog }: Cast): Promise<void> {
-  const isServer = (part: Part) => part.name === 'postgres' || part.name === 'temporal';
-  await Promise.all(parts.filter((part) => !isServer(part)).map((part) => part.stop()));
-  await Promise.all(parts.filter(isServer).map((part) => part.stop()));
-  watchdog.dismiss();
 }

@@ -14,15 +14,28 @@ export interface Rest {
   open: Record<string, number>;
 }
 
+type Open = Record<string, number>;
+
+interface Settling {
+  /** What is still to come, by who has it to do (default: everything). */
+  look?: (sql: Sql) => Promise<Open>;
+  /** Longest that is waited, in ms (default 15 min). */
+  longestMs?: number;
+}
+
 /** Waits until every event is dispatched and every effect has happened or was given up. */
-export async function settle(sql: Sql, tell: (line: string) => void): Promise<Rest> {
+export async function settle(
+  sql: Sql,
+  tell: (line: string) => void,
+  { look = whatIsOpen, longestMs = LONGEST }: Settling = {},
+): Promise<Rest> {
   const began = Date.now();
   let [changed, before] = [began, ''];
   for (let looks = 0; ; looks += 1) {
-    const open = await whatIsOpen(sql);
+    const open = await look(sql);
     const now = JSON.stringify(open);
     if (now !== before) [changed, before] = [Date.now(), now];
-    const isOver = Date.now() - began > LONGEST || Date.now() - changed > STILL;
+    const isOver = Date.now() - began > longestMs || Date.now() - changed > STILL;
     if (now === '{}' || isOver) return { ms: Date.now() - began, open };
     if (looks % 4 === 0) tell(`still to come: ${inWords(open)}`);
     await wait(LOOK);
@@ -30,7 +43,7 @@ export async function settle(sql: Sql, tell: (line: string) => void): Promise<Re
 }
 
 /** From events and receipts themselves: what the ledger says is looked at afterwards. */
-async function whatIsOpen(sql: Sql): Promise<Record<string, number>> {
+async function whatIsOpen(sql: Sql): Promise<Open> {
   const rows = await sql<{ name: string; count: number }[]>`
     select 'dispatch' as name, count(*)::int from outbox where dispatch_id is null
     union all
@@ -38,8 +51,12 @@ async function whatIsOpen(sql: Sql): Promise<Record<string, number>> {
     where not exists (select from receipts r where r.event_id = e.id and r.subscriber = s.name)
       and not exists (select from dead_letters d where d.event_id = e.id and d.subscriber = s.name)
     group by s.name order by name`;
-  return Object.fromEntries(rows.filter(({ count }) => count > 0).map(({ name, count }) => [name, count]));
+  return openOf(rows);
 }
+
+/** Those of which there is something still to come. */
+export const openOf = (rows: { name: string; count: number }[]): Open =>
+  Object.fromEntries(rows.filter(({ count }) => count > 0).map(({ name, count }) => [name, count]));
 
 export const inWords = (open: Record<string, number>) =>
   Object.entries(open)

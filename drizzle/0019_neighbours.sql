@@ -1,3 +1,4 @@
+ALTER TABLE "jobs" ADD COLUMN "driven_by" text;--> statement-breakpoint
 ALTER TABLE "workers" ADD COLUMN "clock_ahead_ms" double precision;--> statement-breakpoint
 ALTER TABLE "endpoints" ADD COLUMN "resting_until" timestamp with time zone;--> statement-breakpoint
 ALTER TABLE "endpoints" ADD COLUMN "disabled_at" timestamp with time zone;--> statement-breakpoint

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { closest } from 'fastest-levenshtein';
 import ipaddr from 'ipaddr.js';
 import ms, { type StringValue } from 'ms';
@@ -38,11 +39,33 @@ const whole = (fallback: number, min: number, max: number) =>
     .transform(Number)
     .refine((n) => Number.isInteger(n) && n >= min && n <= max, { message: `wants a whole number from ${min} to ${max}` });
 
+const portOrNone = z
+  .string()
+  .optional()
+  .transform((text, context) => {
+    if (text === undefined) return null;
+    const port = Number(text);
+    if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+    context.addIssue({ code: 'custom', message: 'wants a whole number from 0 to 65535' });
+    return z.NEVER;
+  });
+
 const cidrs = z
   .string()
   .default('')
   .transform((text) => text.split(/[\s,]+/).filter(Boolean))
   .refine((list) => list.every((entry) => ipaddr.isValidCIDR(entry)), { message: 'wants a list of CIDRs such as "10.0.0.0/8, ::1/128"' });
+
+const nameServers = z
+  .string()
+  .default('')
+  .transform((text) => text.split(/[\s,]+/).filter(Boolean))
+  .refine((list) => list.every(isNameServer), { message: 'must be a list of addresses such as "10.0.0.53, [2001:db8::53]:5353"' });
+
+function isNameServer(text: string): boolean {
+  const [, six, four = text, port = '53'] = /^(?:\[(.+)\]|([^:]+))(?::(\d+))?$/.exec(text) ?? [];
+  return isIP(six ?? four) !== 0 && Number(port) >= 1 && Number(port) <= 65_535;
+}
 
 const quota = (fallback: string) =>
   z
@@ -88,9 +111,14 @@ const schema = z.object({
   KNOCKON_HOST: z.string().default('127.0.0.1'),
   /** 0: any free port. */
   KNOCKON_PORT: whole(3000, 0, 65_535),
+  /**
+   * Set: /healthz, /readyz and /metrics answer on this port too, without a key and whatever the API's own port is busy with. Keep it from
+   * strangers. On the API's port /metrics asks for an operator's key unless KNOCKON_HOST is this machine alone. 0: any free port.
+   */
+  KNOCKON_METRICS_PORT: portOrNone,
   /** Requests a key may make, such as `600/1m`; `off`: any number. By default so many that only a runaway loop meets it. */
   KNOCKON_RATE_LIMIT: quota('100000/1s'),
-  /** Requests without a valid key from one address (or /64 of IPv6), so that guessing keys is bounded; `off`: any number. */
+  /** Requests with a wrong key, or none, from one address (or /64 of IPv6); beyond it they are answered 429. `off`: any number. */
   KNOCKON_KEYLESS_LIMIT: quota('1000/1m'),
   /** Proxies in front of the API, whose X-Forwarded-For says where a request comes from; none by default. */
   KNOCKON_TRUSTED_PROXIES: cidrs,
@@ -98,6 +126,10 @@ const schema = z.object({
   KNOCKON_WEBHOOK_ALLOW: cidrs,
   /** Longest wait for an endpoint's answer. */
   KNOCKON_WEBHOOK_TIMEOUT: duration('10s'),
+  /** Requests to webhooks' endpoints that one worker process has under way at once, shared by workspace, then by endpoint. */
+  KNOCKON_WEBHOOK_CONCURRENCY: whole(512, 1, 10_000),
+  /** Name servers for webhooks, such as `10.0.0.53` or `10.0.0.53:5353, 10.0.1.53`; by default those of the machine. */
+  KNOCKON_WEBHOOK_NAME_SERVERS: nameServers,
   /** Tries of a webhook before it is a dead letter. They are 5 s, 15 s, 45 s … 6 h apart, each ± 20 %: the twelfth comes after 22.6 h. */
   KNOCKON_WEBHOOK_ATTEMPTS: whole(12, 1, 100),
   /** Failures in a row after which an endpoint is left alone but for one delivery at a time that tries whether it works again; 0: never. */
@@ -112,6 +144,8 @@ const schema = z.object({
   KNOCKON_DISPATCH_SIZE: whole(2000, 1, 2000),
   /** Calls of one effect that run at once in one worker process. */
   KNOCKON_CONCURRENCY: whole(8, 1, 1000),
+  /** Longest one SQL statement of an effect may take; a connection that is silent for longer is taken for dead. More where an effect of yours needs it. */
+  KNOCKON_STATEMENT_TIMEOUT: duration('20s').refine((value) => value >= 1000, { message: 'must be 1s or more' }),
   /** /readyz fails once an event has waited for its dispatch, or an effect has been missing, for so long. */
   KNOCKON_READY_AGE: duration('60s'),
   /** A dispatch that was claimed so long ago and not started since is started by whoever finds it (its dispatcher is gone). */

@@ -30,6 +30,9 @@ export interface Check {
   look(world: World): Promise<Finding>;
 }
 
+/** The workspaces that are looked at: others may have their own troubles. */
+export const idsOf = (workspaces: Workspace[]): string[] => workspaces.map(({ id }) => id);
+
 /** `count` of them, evenly spread. */
 export function sample<T>(list: T[], count: number): T[] {
   const step = Math.max(1, list.length / count);

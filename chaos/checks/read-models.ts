@@ -1,4 +1,4 @@
-import type { Check } from './check.ts';
+import { type Check, idsOf } from './check.ts';
 
 /** Sums against what a count of the messages gives. */
 export const analytics: Check = {
@@ -41,10 +41,10 @@ export const summaries: Check = {
 /** Members who are mentioned, against notifications. Nobody reads any of them, so none is kept for having been read. */
 export const notifications: Check = {
   promise: 'whoever is mentioned in a living message has one notification of it, and nobody else',
-  async look({ sql, journal }) {
+  async look({ sql, journal, workspaces }) {
     const mentioning = journal.messages.filter((message) => message.mention !== null && !message.isDeleted);
     const rows = await sql<{ message_id: string; recipient: string; count: number }[]>`
-      select message_id, recipient, count(*)::int from notifications group by 1, 2`;
+      select message_id, recipient, count(*)::int from notifications where workspace_id = any(${idsOf(workspaces)}) group by 1, 2`;
     const name = (message: string, recipient: string | null) => `message ${message}, ${recipient}`;
     const expected = new Set(mentioning.map(({ id, mention }) => name(id, mention)));
     const there = new Map(rows.map((row) => [name(row.message_id, row.recipient), row.count]));

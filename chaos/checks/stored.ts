@@ -1,6 +1,5 @@
-import type { Sql } from 'postgres';
 import type { Accepted } from '../traffic/journal.ts';
-import type { Check } from './check.ts';
+import { type Check, idsOf, type World } from './check.ts';
 
 interface Stored {
   id: string;
@@ -14,16 +13,18 @@ interface Stored {
   events: { id: string; type: string; text: string | null }[];
 }
 
-const readStored = (sql: Sql) => sql<Stored[]>`
+const readStored = ({ sql, workspaces }: World) => sql<Stored[]>`
   select m.id, m.channel_id, m.seq::float8 as seq, m.author, m.text, m.version, m.deleted_at is not null as is_deleted,
     array_agg(jsonb_build_object('id', e.id, 'type', e.type, 'text', e.payload -> 'text') order by e.seq) as events
-  from messages m left join events e on e.message_id = m.id group by m.id`;
+  from messages m left join events e on e.message_id = m.id
+  where m.workspace_id = any(${idsOf(workspaces)}) group by m.id`;
 
 /** The messages there are, against those that were answered for. */
 export const stored: Check = {
   promise: 'every accepted message is stored, with its event, as it was last answered for',
-  async look({ sql, journal }) {
-    const rows = new Map((await readStored(sql)).map((row) => [row.id, row]));
+  async look(world) {
+    const { journal } = world;
+    const rows = new Map((await readStored(world)).map((row) => [row.id, row]));
     const wrong = journal.messages.flatMap((message) =>
       [...differences(message, rows.get(message.id))].map((what) => `message ${message.id} ${what}`),
     );
@@ -53,11 +54,11 @@ function* differences(message: Accepted, row: Stored | undefined): Generator<str
 /** A retried request under the same key is the same message. */
 export const onceEach: Check = {
   promise: 'no message is stored that was not accepted, and none twice',
-  async look({ sql, journal }) {
+  async look({ sql, journal, workspaces }) {
     const known = new Set(journal.messages.map(({ id }) => id));
     const rows = await sql<{ id: string; key: string | null }[]>`
-      select m.id, k.key from messages m left join idempotency_keys k on k.message_id = m.id`;
-    const unknown = rows.filter(({ id }) => !known.has(id));
+      select m.id, k.key from messages m left join idempotency_keys k on k.message_id = m.id where m.workspace_id = any(${idsOf(workspaces)})`;
+    const unknown = rows.filter(({ id, key }) => !known.has(id) && !journal.unanswered.has(key ?? ''));
     return {
       examined: rows.length,
       wrong: unknown.map(({ id, key }) => `message ${id} (key ${key}) is stored, and nobody was answered so`),

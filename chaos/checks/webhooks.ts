@@ -1,4 +1,4 @@
-import type { Check } from './check.ts';
+import { type Check, idsOf } from './check.ts';
 
 /** What customers' endpoints have got, against what they want. */
 export const webhooks: Check = {
@@ -13,7 +13,7 @@ export const webhooks: Check = {
       const wanted = new Map(rows.map(({ id, type }) => [id, type]));
       for (const [id, type] of wanted) {
         const event = events.get(id);
-        if (!event?.taken) wrong.push(`${url} never took ${type} ${id}${event ? `, which came ${event.came} times` : ''}`);
+        if (!event?.taken) wrong.push(`${url} never took ${type} ${id}${event ? `, which came ${event.cameAt.length} times` : ''}`);
         else if (event.type !== type) wrong.push(`${url} got ${type} ${id} as ${event.type}`);
       }
       for (const id of events.keys()) if (!wanted.has(id)) wrong.push(`${url} got an event ${id} that nobody has emitted`);
@@ -25,8 +25,9 @@ export const webhooks: Check = {
 /** Our side of it says the same. */
 export const deliveries: Check = {
   promise: 'every delivery is delivered, one an event and endpoint',
-  async look({ sql, receiver }) {
-    const rows = await sql<{ state: string; count: number }[]>`select state, count(*)::int from deliveries group by state`;
+  async look({ sql, receiver, workspaces }) {
+    const rows = await sql<{ state: string; count: number }[]>`
+      select state, count(*)::int from deliveries where workspace_id = any(${idsOf(workspaces)}) group by state`;
     const sum = (wanted: (state: string) => boolean) => rows.filter(({ state }) => wanted(state)).reduce((n, { count }) => n + count, 0);
     const taken = receiver.hooks.reduce((n, { events }) => n + events.size, 0);
     const open = sum((state) => state !== 'delivered');

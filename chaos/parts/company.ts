@@ -30,6 +30,12 @@ export function ownProcesses(stage: Stage): Script[] {
   ];
 }
 
+/** One of each, as on a small machine: who waits for whom shows best. */
+export function fewProcesses(stage: Stage): Script[] {
+  const names = ['api 1', 'workflows worker 1', 'effects worker 1'];
+  return ownProcesses(stage).filter(({ name }) => names.includes(name));
+}
+
 function postgres(stage: Stage): Script {
   const { password } = stage;
   const log = stage.log('postgres');

@@ -50,6 +50,11 @@ export class Part {
     this.#tell = tell;
   }
 
+  /** Its process; undefined while it is down. */
+  get pid(): number | undefined {
+    return this.#pid;
+  }
+
   /** Until it is up, and not frozen. Begins its life if that has not begun. */
   async up(): Promise<void> {
     this.#life ??= this.#live();

@@ -2,15 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import type { Options } from '../options.ts';
 import { quietPorts } from './ports.ts';
 
 /** Where everything of a run lies and listens. */
 export interface Stage {
   folder: string;
   log(name: string): string;
-  ports: { postgres: number; temporal: number; apis: [number, number] };
+  ports: { postgres: number; temporal: number; apis: [number, number]; proxy: number };
   password: string;
-  /** Of the database that all use. */
+  /** Of the database that all use, for what looks on: never by way of the proxy. */
   databaseUrl: string;
   adminKey: string;
   apiUrls: [string, string];
@@ -19,26 +20,35 @@ export interface Stage {
   env: NodeJS.ProcessEnv;
 }
 
-/** A folder of its own, free ports and secrets. @param smtpUrl who takes mails */
-export async function setStage(transport: Stage['transport'], smtpUrl: string): Promise<Stage> {
+/**
+ * A folder of its own, free ports and secrets.
+ *
+ * @param smtpUrl who takes mails
+ */
+export async function setStage({ mode, transport }: Pick<Options, 'mode' | 'transport'>, smtpUrl: string): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), 'knockon-chaos-'));
   // As root, Postgres runs under another account that must be able to walk through.
   await chmod(folder, 0o755);
   await mkdir(join(folder, 'logs'));
-  const [postgres, temporal, one, two] = (await quietPorts(4)) as [number, number, number, number];
+  const [postgres, temporal, one, two, proxy] = (await quietPorts(5)) as [number, number, number, number, number];
   const password = randomBytes(12).toString('hex');
-  const databaseUrl = `postgres://knockon:${password}@127.0.0.1:${postgres}/knockon`;
+  const urlAt = (port: number) => `postgres://knockon:${password}@127.0.0.1:${port}/knockon`;
   const adminKey = `admin_${randomBytes(16).toString('hex')}`;
   return {
     folder,
     log: (name) => join(folder, 'logs', `${name.replaceAll(' ', '-')}.log`),
-    ports: { postgres, temporal, apis: [one, two] },
+    ports: { postgres, temporal, apis: [one, two], proxy },
     password,
-    databaseUrl,
+    databaseUrl: urlAt(postgres),
     adminKey,
     apiUrls: [`http://127.0.0.1:${one}`, `http://127.0.0.1:${two}`],
     transport,
-    env: { ...outer(), ...settings({ databaseUrl, temporal, adminKey, transport, smtpUrl }) },
+    env: {
+      ...outer(),
+      ...settings({ databaseUrl: urlAt(mode === 'network' ? proxy : postgres), temporal, adminKey, transport }),
+      // Neighbours meet what ships: with every setting as it is by default.
+      ...(mode !== 'neighbours' && hasty(smtpUrl)),
+    },
   };
 }
 
@@ -46,7 +56,7 @@ export async function setStage(transport: Stage['transport'], smtpUrl: string): 
 const outer = () =>
   Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(KNOCKON_|TEMPORAL_|REDIS_URL$|SMTP_URL$)/.test(name)));
 
-function settings(at: { databaseUrl: string; temporal: number; adminKey: string; transport: string; smtpUrl: string }): NodeJS.ProcessEnv {
+function settings(at: { databaseUrl: string; temporal: number; adminKey: string; transport: string }): NodeJS.ProcessEnv {
   return {
     MALLOC_ARENA_MAX: '2',
     DATABASE_URL: at.databaseUrl,
@@ -56,15 +66,18 @@ function settings(at: { databaseUrl: string; temporal: number; adminKey: string;
     KNOCKON_ADMIN_KEY: at.adminKey,
     KNOCKON_DRAIN: '0s',
     KNOCKON_WEBHOOK_ALLOW: '127.0.0.0/8',
-    // What hangs is let go soon, and what a dead dispatcher had claimed is taken over while it may be back: both are to happen often.
-    KNOCKON_WEBHOOK_TIMEOUT: '3s',
-    KNOCKON_RELAY_AGE: '5s',
-    SMTP_URL: at.smtpUrl,
-    // Long enough that whoever set the timer may be dead when it goes off.
-    KNOCKON_EMAIL_GRACE: '10s',
     LOG_LEVEL: 'warn',
   };
 }
+
+const hasty = (smtpUrl: string): NodeJS.ProcessEnv => ({
+  // What hangs is let go soon, and what a dead dispatcher had claimed is taken over while it may be back: both are to happen often.
+  KNOCKON_WEBHOOK_TIMEOUT: '3s',
+  KNOCKON_RELAY_AGE: '5s',
+  SMTP_URL: smtpUrl,
+  // Long enough that whoever set the timer may be dead when it goes off.
+  KNOCKON_EMAIL_GRACE: '10s',
+});
 
 export const dataOf = (stage: Stage) => ({ data: join(stage.folder, 'postgres'), elsewhere: basename(stage.folder) });
 

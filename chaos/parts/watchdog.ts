@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
  */
 export class Watchdog {
   readonly #pids = new Set<number>();
+  #hasBitten = false;
   readonly #shell = spawn('sh', ['-c', 'while read -r now; do alive=$now; done; [ -z "$alive" ] || kill -9 $alive'], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
@@ -19,6 +20,7 @@ export class Watchdog {
   isAlive(pid: number): void {
     this.#pids.add(pid);
     this.#tell();
+    if (this.#hasBitten) end(pid);
   }
 
   isGone(pid: number): void {
@@ -26,15 +28,10 @@ export class Watchdog {
     this.#tell();
   }
 
-  /** Ends everybody at once. */
+  /** Ends everybody at once, and whatever is started from now on. */
   bite(): void {
-    for (const pid of this.#pids) {
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch {
-        // It has ended by itself.
-      }
-    }
+    this.#hasBitten = true;
+    for (const pid of this.#pids) end(pid);
   }
 
   /** Nobody is to be ended any more. */
@@ -46,5 +43,13 @@ export class Watchdog {
 
   #tell(): void {
     this.#shell.stdin.write(`${[...this.#pids].join(' ')}\n`);
+  }
+}
+
+function end(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
   }
 }

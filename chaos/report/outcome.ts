@@ -1,5 +1,6 @@
 import type { World } from '../checks/check.ts';
 import type { Verdict } from '../checks/index.ts';
+import type { Past } from '../network/truth.ts';
 import type { Options } from '../options.ts';
 import type { Part } from '../parts/part.ts';
 import { inWords, type Rest } from '../settle.ts';
@@ -15,21 +16,31 @@ export interface Outcome {
   /** What the clients' calls were answered, by status. */
   answers: Record<string, number>;
   parts: { name: string; kills: number; freezes: number; failed_starts: number; ended_by_itself: string[] }[];
+  /** With `--network`: what was wrong for how long, and after how long all was well again; null: not within a minute. */
+  troubles?: { trouble: string; seconds: number; webhook_after: number | null; ready_after: number | null }[];
   /** How long all took to come to rest after the last kill. */
   settled_seconds: number;
   still_open: Record<string, number>;
   checks: { promise: string; examined: number; wrong: string[] }[];
 }
 
-export function outcomeOf(
-  options: Options,
-  { world, parts, rest, verdicts }: { world: World; parts: Part[]; rest: Rest; verdicts: Verdict[] },
-): Outcome {
+interface Course {
+  world: World;
+  parts: Part[];
+  rest: Rest;
+  verdicts: Verdict[];
+  /** The troubles there were, with `--network`. */
+  past: Past[] | undefined;
+  /** The call that took longest. */
+  slowestMs: number;
+}
+
+export function outcomeOf(options: Options, { world, parts, rest, verdicts, past, slowestMs }: Course): Outcome {
   const { seed, minutes, transport } = options;
   const unsettled = Object.keys(rest.open).length > 0 ? [`it did not come to rest: ${inWords(rest.open)} are still to come`] : [];
   const ends = parts.flatMap(({ name, ownEnds }) => ownEnds.map((how) => `${name} ${how}`));
   const checks = [
-    { promise: 'after the last kill everything comes to rest by itself', examined: 1, wrong: unsettled },
+    { promise: 'after the last blow everything comes to rest by itself', examined: 1, wrong: unsettled },
     { promise: 'nobody ends because others do', examined: parts.length, wrong: ends },
     ...verdicts,
   ];
@@ -38,7 +49,7 @@ export function outcomeOf(
     seed,
     minutes,
     transport,
-    traffic: trafficOf(world),
+    traffic: { ...trafficOf(world), 'slowest call, s': inSeconds(slowestMs) },
     answers: Object.fromEntries([...world.journal.answers].sort()),
     parts: parts.map(({ name, kills, freezes, failedStarts, ownEnds }) => ({
       name,
@@ -47,11 +58,21 @@ export function outcomeOf(
       failed_starts: failedStarts,
       ended_by_itself: ownEnds,
     })),
-    settled_seconds: Math.round(rest.ms / 100) / 10,
+    ...(past && { troubles: past.map(told) }),
+    settled_seconds: inSeconds(rest.ms),
     still_open: rest.open,
     checks,
   };
 }
+
+const inSeconds = (ms: number) => Math.round(ms / 100) / 10;
+
+const told = ({ kind, began, ended, movedAfter, readyAfter }: Past) => ({
+  trouble: kind,
+  seconds: inSeconds(ended - began),
+  webhook_after: movedAfter === null ? null : inSeconds(movedAfter),
+  ready_after: readyAfter === null ? null : inSeconds(readyAfter),
+});
 
 function trafficOf({ journal: { messages, edits, deletions, replays }, receiver, mailbox }: World): Record<string, number> {
   const events = receiver.hooks.flatMap((hook) => [...hook.events.values()]);

@@ -11,7 +11,13 @@ export function tables(outcome: Outcome): string {
   const last = ok
     ? `Nothing was lost, doubled or out of order (seed ${seed}, ${minutes} minutes, ${transport}).`
     : `${broken.length} promises were not kept (seed ${seed}, ${minutes} minutes, ${transport}).`;
-  return [counted(outcome), killed(outcome), promises(outcome), ...broken.map(explained), last].join('\n\n');
+  return [
+    counted(outcome),
+    outcome.troubles ? troubled(outcome.troubles) : killed(outcome),
+    promises(outcome),
+    ...broken.map(explained),
+    last,
+  ].join('\n\n');
 }
 
 function counted({ traffic, answers, settled_seconds }: Outcome): string {
@@ -38,18 +44,30 @@ function killed({ parts }: Outcome): string {
   return table.toString();
 }
 
-function promises({ checks }: Outcome): string {
+function troubled(troubles: NonNullable<Outcome['troubles']>): string {
+  const table = new Table({
+    head: ['trouble', 'lasted', 'a webhook came after', 'ready after'],
+    colAligns: ['left', 'right', 'right', 'right'],
+    style,
+  });
+  const seconds = (n: number | null) => (n === null ? 'over 60 s' : `${n.toFixed(1)} s`);
+  for (const { trouble, seconds: lasted, webhook_after, ready_after } of troubles)
+    table.push([trouble, seconds(lasted), seconds(webhook_after), seconds(ready_after)]);
+  return table.toString();
+}
+
+export function promises({ checks }: Pick<Outcome, 'checks'>): string {
   const table = new Table({ head: ['promise', 'looked at', 'wrong'], colAligns: ['left', 'right', 'right'], style });
   for (const { promise, examined, wrong } of checks)
     table.push([promise, number(examined), wrong.length === 0 ? 'none' : number(wrong.length)]);
   return table.toString();
 }
 
-function explained({ promise, wrong }: Outcome['checks'][number]): string {
+export function explained({ promise, wrong }: Outcome['checks'][number]): string {
   const more = wrong.length > SHOWN ? [`  and ${wrong.length - SHOWN} more`] : [];
   return [`Not kept: ${promise}`, ...wrong.slice(0, SHOWN).map((what) => `  ${what}`), ...more].join('\n');
 }
 
-const style = { head: [], border: [], compact: true };
+export const style = { head: [], border: [], compact: true };
 
-const number = (n: number) => n.toLocaleString('en-US');
+export const number = (n: number) => n.toLocaleString('en-US');

@@ -1,13 +1,19 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Journal } from './journal.ts';
+import type { Seen } from './promptness.ts';
 
 export interface Call {
   method: string;
   path: string;
+  /** Empty: none is sent. */
   key: string;
   body?: unknown;
   /** Its Idempotency-Key. */
   once?: string;
+  /** Further headers. */
+  headers?: Record<string, string>;
+  /** What it is for, where somebody counts. */
+  what?: string;
 }
 
 export interface Answer {
@@ -27,11 +33,14 @@ const PATIENCE = 30_000;
 export class Client {
   readonly #urls: readonly string[];
   readonly #journal: Journal;
+  readonly #see: (seen: Seen) => void;
   #gone = false;
 
-  constructor(urls: readonly string[], journal: Journal) {
+  /** @param see told of each call that was answered, or given up */
+  constructor(urls: readonly string[], journal: Journal, see: (seen: Seen) => void = () => {}) {
     this.#urls = urls;
     this.#journal = journal;
+    this.#see = see;
   }
 
   /** Gives up on all calls: nobody is going to answer. */
@@ -51,22 +60,28 @@ export class Client {
   }
 
   /** One call at one of the APIs. @returns the answer, or why there is none */
-  async once({ method, path, key, body, once }: Call): Promise<Omit<Answer, 'repeated' | 'isUnsure'> | 'no answer' | 'no time'> {
+  async once(call: Call): Promise<Omit<Answer, 'repeated' | 'isUnsure'> | 'no answer' | 'no time'> {
+    const { method, path, key, body, once, headers: further } = call;
+    const at = Date.now();
+    const saw = (status: number | null, hasRetryAfter = false) => this.#see({ call, at, ms: Date.now() - at, status, hasRetryAfter });
     const url = this.#urls[Math.floor(Math.random() * this.#urls.length)]!;
-    const headers: Record<string, string> = { authorization: `Bearer ${key}` };
+    const headers: Record<string, string> = key === '' ? {} : { authorization: `Bearer ${key}` };
     if (body !== undefined) headers['content-type'] = 'application/json';
     if (once !== undefined) headers['idempotency-key'] = once;
+    Object.assign(headers, further);
     const signal = AbortSignal.timeout(PATIENCE);
     try {
       const response = await fetch(url + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal });
       const text = await response.text();
       this.#journal.count(String(response.status));
+      saw(response.status, response.headers.has('retry-after'));
       if (response.status === 500) this.#journal.complain(`${method} ${path} was answered 500: ${text}`);
       const replayed = response.headers.get('idempotent-replayed') === 'true';
       return { status: response.status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>), replayed };
     } catch {
       const why = signal.aborted ? 'no time' : 'no answer';
       this.#journal.count(why);
+      saw(null);
       return why;
     }
   }

@@ -30,6 +30,8 @@ export class Journal {
   deletions = 0;
   /** Repeated calls under a key that had been answered already. */
   replays = 0;
+  /** Keys of messages that were given up without an answer: nobody knows what has become of them. */
+  readonly unanswered = new Set<string>();
   readonly answers = new Map<string, number>();
   readonly wrong: string[] = [];
 

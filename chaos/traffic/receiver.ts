@@ -5,15 +5,20 @@ import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { between, type Random } from '../random.ts';
 
-interface Taken {
+export interface Taken {
+  /** The event's. */
+  id: string;
   /** Of the body: the same event looks the same each time. */
   digest: string;
   type: string;
   /** Times it was answered 200. */
   taken: number;
-  /** Times it came. */
-  came: number;
+  /** When it came, each time, in ms since 1970. */
+  cameAt: number[];
 }
+
+/** How an endpoint answers: 200, 500, or not at all. */
+export type Mood = 'takes' | 'refuses' | 'hangs';
 
 /** One endpoint, as its owner sees it. */
 export class Hook {
@@ -37,13 +42,13 @@ export class Hook {
   arrived(body: string, headers: Record<string, string>): Taken {
     const event = this.#webhook!.verify(body, headers) as { id: string; type: string; workspace_id: string };
     const digest = createHash('sha256').update(body).digest('hex');
-    const known = this.events.get(event.id) ?? { digest, type: event.type, taken: 0, came: 0 };
+    const known = this.events.get(event.id) ?? { id: event.id, digest, type: event.type, taken: 0, cameAt: [] };
     if (headers['webhook-id'] !== event.id) throw new Error(`event ${event.id} came under webhook-id ${headers['webhook-id']}`);
     if (known.digest !== digest) throw new Error(`event ${event.id} came with another body than before`);
     if (event.workspace_id !== this.workspaceId) throw new Error(`event ${event.id} is of another workspace`);
     if (!this.types.includes('*') && !this.types.includes(event.type))
       throw new Error(`event ${event.id} is a ${event.type}, which is not wanted`);
-    known.came += 1;
+    known.cameAt.push(Date.now());
     this.events.set(event.id, known);
     return known;
   }
@@ -61,14 +66,17 @@ export class Receiver {
   readonly hooks: Hook[] = [];
   readonly wrong: string[] = [];
   readonly #random: Random;
+  readonly #mood: (event: Taken) => Mood;
   readonly #server = createServer((request, response) => void this.#take(request, response));
 
-  private constructor(random: Random) {
+  private constructor(random: Random, mood: (event: Taken) => Mood) {
     this.#random = random;
+    this.#mood = mood;
   }
 
-  static async start(random: Random): Promise<Receiver> {
-    const receiver = new Receiver(random);
+  /** @param mood how an event is answered that has just come (default: now and then not with 200) */
+  static async start(random: Random, mood: (event: Taken) => Mood = () => moodFrom(random)): Promise<Receiver> {
+    const receiver = new Receiver(random, mood);
     await once(receiver.#server.listen(0, '127.0.0.1'), 'listening');
     return receiver;
   }
@@ -102,10 +110,16 @@ export class Receiver {
   }
 
   #answer(response: ServerResponse, event: Taken): void {
-    const mood = this.#random();
-    if (mood < HANGS) return void setTimeout(() => response.destroy(), between(this.#random, HANG / 2, HANG)).unref();
-    if (mood < HANGS + REFUSES) return void response.writeHead(500).end('not now');
+    const mood = this.#mood(event);
+    if (mood === 'hangs') return void setTimeout(() => response.destroy(), between(this.#random, HANG / 2, HANG)).unref();
+    if (mood === 'refuses') return void response.writeHead(500).end('not now');
     event.taken += 1;
     response.end();
   }
+}
+
+function moodFrom(random: Random): Mood {
+  const dice = random();
+  if (dice < HANGS) return 'hangs';
+  return dice < HANGS + REFUSES ? 'refuses' : 'takes';
 }

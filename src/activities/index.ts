@@ -9,13 +9,13 @@ import { notifications } from './notifications/index.ts';
 import { createMailer } from './notifications/mailer.ts';
 import type { Effect } from './runtime/effect.ts';
 import { search } from './search/index.ts';
-import { webhooks } from './webhooks/index.ts';
+import { type WebhookDependencies, webhooks } from './webhooks/index.ts';
 
 /** What the effects need beside the database. Times in ms. */
 export interface EffectSettings {
   /** KNOCKON_SECRET. */
   secret: string;
-  webhooks: { allow: string[]; timeoutMs: number; attempts: number; circuit?: { failures: number; firstMs: number } };
+  webhooks: Omit<WebhookDependencies, 'seal'>;
   /** Without `smtpUrl` nobody is e-mailed. */
   mail: { smtpUrl: string | undefined; from: string; graceMs: number };
   redisUrl: string | undefined;

@@ -1,11 +1,13 @@
 import { Registry } from 'prom-client';
+import { answerAsset, lazyAsset } from './asset.ts';
 import { consoleRoutes } from './console/index.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { createKeyring } from './keys.ts';
 import { noLimits } from './limits/index.ts';
 import { operatorKey, workspaceKey } from './middleware/authenticate.ts';
+import { guard } from './middleware/guard.ts';
 import { observe } from './middleware/observe.ts';
-import { operator } from './middleware/operator.ts';
+import { operator, operatorLookup } from './middleware/operator.ts';
 import { onError, onUnrouted } from './middleware/problems.ts';
 import { describeApi } from './openapi.ts';
 import { router } from './router.ts';
@@ -35,16 +37,19 @@ export function createApp(deps: ApiDependencies) {
   const registry = deps.metrics ?? new Registry();
   const keyring = createKeyring(deps.database);
   const limits = deps.limits ?? noLimits;
+  const recognition = { ...deps, limits, operatorOf: operatorLookup(deps.database) };
   const app = router();
   app.onError(onError(deps.log));
   app.use(observe(registry));
+  app.use(guard(limits));
+  if (deps.openMetrics === false) app.use('/metrics', operator(recognition));
   app.route('/', healthRoutes(deps, registry));
   app.route('/', docsRoutes());
-  app.route('/', consoleRoutes({ ...deps, limits }));
-  app.get('/openapi.json', (c) => c.json(document));
+  app.route('/', consoleRoutes(recognition));
+  app.get('/openapi.json', async (c) => answerAsset(c, await document()));
   // Before the workspaces' keys are asked for: their own routes answer, and go no further.
   app.use('/v1/workspaces', operatorKey(deps.adminKey, limits));
-  app.use('/v1/ops/*', operator({ ...deps, limits }));
+  app.use('/v1/ops/*', operator(recognition));
   for (const route of [workspaceRoutes, opsRoutes]) app.route('/', route(deps));
   app.use('/v1/*', workspaceKey(keyring, limits));
   app.route('/', apiKeyRoutes(deps, keyring));
@@ -60,7 +65,17 @@ export function createApp(deps: ApiDependencies) {
     subscriberRoutes,
   ];
   for (const route of [...routes, ...more]) app.route('/', route(deps));
-  const document = describeApi(app);
+  const document = lazyAsset('application/json', () => JSON.stringify(describeApi(app)));
+  app.notFound(onUnrouted(app));
+  return app;
+}
+
+/** Health and metrics by themselves, without a key: for a port that only operators reach. */
+export function createHealthApp(deps: Pick<ApiDependencies, 'readiness' | 'log' | 'metrics'>) {
+  const app = router();
+  app.onError(onError(deps.log));
+  app.use(guard(noLimits));
+  app.route('/', healthRoutes(deps, deps.metrics ?? new Registry()));
   app.notFound(onUnrouted(app));
   return app;
 }

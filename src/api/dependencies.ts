@@ -80,4 +80,6 @@ export interface ApiDependencies {
   log: Logger;
   /** Where HTTP metrics are registered and what /metrics shows; default: a registry of the API's own. */
   metrics?: Registry;
+  /** Whether GET /metrics asks for no key; default: true. Where strangers reach the API it must be false. */
+  openMetrics?: boolean;
 }

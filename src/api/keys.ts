@@ -2,6 +2,7 @@ import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../db/client.ts';
+import { createLookup } from './lookup.ts';
 
 /** Whose key it is. */
 export interface Caller {
@@ -26,6 +27,11 @@ export function newKey(): { key: string; hash: Buffer; prefix: string } {
   return { key, hash: hashKey(key), prefix: key.slice(0, 9) };
 }
 
+const form = /^kn_[\w-]{43}$/;
+
+/** Whether it could be a key that `newKey` made: what has another form is wrong without a look. */
+export const hasKeyForm = (key: string): boolean => form.test(key);
+
 /** True where both are the same; takes the same time wherever they differ. */
 export const sameKey = (given: string, wanted: string): boolean => timingSafeEqual(hashKey(given), hashKey(wanted));
 
@@ -33,8 +39,8 @@ export const sameKey = (given: string, wanted: string): boolean => timingSafeEqu
 export interface Keyring {
   /** Whose key it is, where that was asked a moment ago. */
   recall(key: string): Caller | undefined;
-  /** @param beforeAsking runs before the database is asked for a key that has not been right before; throws to refuse that */
-  find(key: string, beforeAsking: () => Promise<void>): Promise<Caller | undefined>;
+  /** Whose key it is; asks the database where the key has a key's form. */
+  find(key: string): Promise<Caller | undefined>;
   /** From now on the key with this hash is looked up again. */
   forget(hash: Buffer): void;
 }
@@ -45,22 +51,15 @@ interface Known extends Caller {
 }
 
 export function createKeyring({ db }: Database): Keyring {
-  const remembered = new LRUCache<string, Known>({
-    max: 10_000,
-    ttl: REMEMBERED_MS,
-    fetchMethod: async (known) => {
-      const [caller] = await findCallers(db, [known]);
-      return caller && { ...caller, usedAt: performance.now() };
-    },
-  });
-  const right = new LRUCache<string, true>({ max: 10_000 });
+  const remembered = new LRUCache<string, Known>({ max: 10_000, ttl: REMEMBERED_MS });
+  // A lookup that began before its key was deleted may end after it.
+  const forgotten = new LRUCache<string, true>({ max: 10_000, ttl: 60_000 });
+  const lookUp = createLookup(async (known) => new Map((await findCallers(db, known)).map((caller) => [caller.known, caller])));
   let assuredAt = performance.now();
 
-  async function ask(known: string, beforeAsking: () => Promise<void>): Promise<Caller | undefined> {
-    if (!right.has(known)) await beforeAsking();
-    const caller = await remembered.fetch(known);
-    if (caller) right.set(known, true);
-    else right.delete(known);
+  async function ask(known: string): Promise<Caller | undefined> {
+    const caller = remembered.get(known) ?? (await lookUp(known));
+    if (caller && !forgotten.has(known)) remembered.set(known, { ...caller, usedAt: performance.now() });
     return caller;
   }
 
@@ -89,11 +88,11 @@ export function createKeyring({ db }: Database): Keyring {
 
   return {
     recall: (key) => recall(hash('sha256', key, 'base64')),
-    find: (key, beforeAsking) => ask(hash('sha256', key, 'base64'), beforeAsking),
-    forget(forgotten) {
-      const known = forgotten.toString('base64');
+    find: async (key) => (hasKeyForm(key) ? await ask(hash('sha256', key, 'base64')) : undefined),
+    forget(keyHash) {
+      const known = keyHash.toString('base64');
       remembered.delete(known);
-      right.delete(known);
+      forgotten.set(known, true);
     },
   };
 }

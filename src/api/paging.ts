@@ -56,3 +56,36 @@ export function toPage<Row, Entry>(rows: Row[], limit: number, show: (row: Row) 
 /** A page of rows that are shown as they are. */
 export const toPlainPage = <Row>(rows: Row[], limit: number, position: (row: Row) => unknown) =>
   toPage(rows, limit, (row) => row, position);
+
+/** Most bytes of texts and payloads that a page holds, unless one entry alone has more: however large entries are, an answer stays small. */
+const PAGE_BYTES = 4 * 1024 ** 2;
+
+/** Entries that are read at first; their size says how many more may be. */
+const FIRST = 25;
+
+/**
+ * Reads the entries of a page, `limit` and one more at most, and fewer where they are large.
+ *
+ * @param read the entries after one (undefined: from the page's beginning), so many at most
+ * @param bytesOf about what an entry takes
+ * @returns the rows, and the limit that `toPage` is to be given with them
+ */
+export async function readBounded<Row>(
+  limit: number,
+  read: (after: Row | undefined, count: number) => Promise<Row[]>,
+  bytesOf: (row: Row) => number,
+): Promise<{ rows: Row[]; limit: number }> {
+  const rows: Row[] = [];
+  let bytes = 0;
+  for (;;) {
+    const average = rows.length === 0 ? PAGE_BYTES / FIRST : Math.max(1, bytes / rows.length);
+    const room = Math.max(1, Math.floor((PAGE_BYTES - bytes) / average));
+    const count = Math.min(limit + 1 - rows.length, room);
+    const more = await read(rows.at(-1), count);
+    rows.push(...more);
+    bytes = rows.reduce((sum, row) => sum + bytesOf(row), 0);
+    if (more.length < count || rows.length > limit) return { rows, limit };
+    // The last one only says that there is more.
+    if (bytes >= PAGE_BYTES && rows.length > 1) return { rows, limit: rows.length - 1 };
+  }
+}

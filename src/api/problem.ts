@@ -51,10 +51,20 @@ export const notFound = (what: string) => new Problem(404, `There is no such ${w
 
 export const conflict = (detail: string) => new Problem(409, detail, { type: 'conflict' });
 
-export function invalid(errors: FieldError[]): Problem {
-  const fields = [...new Set(errors.map((error) => error.path || 'the body'))].slice(0, 10).join(', ');
-  return new Problem(422, `The request does not fit the schema: ${fields}.`, { type: 'validation', errors });
+/** Errors that an answer lists; of more it says how many. */
+export const LISTED = 20;
+/** Longest text of an error that is listed, which may be the client's own. */
+const LONGEST = 200;
+
+/** @param total how many errors there are, where not all are given */
+export function invalid(errors: FieldError[], total = errors.length): Problem {
+  const listed = errors.slice(0, LISTED).map(({ path, message }) => ({ path: cut(path), message: cut(message) }));
+  const fields = [...new Set(listed.map(({ path }) => path || 'the body'))].slice(0, 10).join(', ');
+  const more = total > LISTED ? ` The first ${LISTED} of ${total} errors are listed.` : '';
+  return new Problem(422, `The request does not fit the schema: ${fields}.${more}`, { type: 'validation', errors: listed });
 }
+
+const cut = (text: string) => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
 
 /** The problem as the response of this request. */
 export function answerProblem(c: Context, { status, message, options }: Problem): Response {

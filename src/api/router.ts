@@ -1,7 +1,8 @@
 import { createRoute, OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi';
 import type { Operator } from '../ops/log.ts';
+import { answerHead } from './middleware/guard.ts';
 import { jsonBody } from './middleware/json-body.ts';
-import { type FieldError, invalid, notFound } from './problem.ts';
+import { type FieldError, invalid, LISTED, notFound } from './problem.ts';
 
 /** What middleware leaves for handlers: whose key it is. */
 export interface Env {
@@ -28,7 +29,13 @@ interface Issue {
 function fieldErrors({ code, path, message, keys }: Issue): FieldError[] {
   const at = path.map(String).join('.');
   if (code !== 'unrecognized_keys') return [{ path: at, message }];
-  return (keys ?? []).map((key) => ({ path: at ? `${at}.${key}` : key, message: 'is not a known field' }));
+  return (keys ?? []).slice(0, LISTED).map((key) => ({ path: at ? `${at}.${key}` : key, message: 'is not a known field' }));
+}
+
+/** @throws Problem 422 with the first errors */
+function refuse(issues: Issue[]): never {
+  const total = issues.reduce((sum, { code, keys }) => sum + (code === 'unrecognized_keys' ? (keys?.length ?? 1) : 1), 0);
+  throw invalid(issues.slice(0, LISTED).flatMap(fieldErrors), total);
 }
 
 /** A router whose requests are checked against their schemas: a malformed id in the path is absent (404), all else is 422. */
@@ -37,7 +44,7 @@ export const router = () =>
     defaultHook: (result) => {
       if (result.success) return;
       if (result.target === 'param') throw notFound('resource');
-      throw invalid(result.error.issues.flatMap(fieldErrors));
+      refuse(result.error.issues);
     },
   });
 
@@ -129,9 +136,12 @@ export const forOperators = { tags: ['Operations'], security: [{ operator: [] as
  * problems it can answer are documented; the caller's key is asked for unless `security` says otherwise.
  *
  * @param creates whether it makes something, and so takes an Idempotency-Key
+ * @param acts for a GET that does more than to read (writes, begins something, works for long): HEAD is answered without running it
  */
-export function operation<P extends string, R extends Omit<RouteConfig, 'path'> & { path: P }>(route: R & { creates?: boolean }) {
-  const { creates = false, ...rest } = route;
+export function operation<P extends string, R extends Omit<RouteConfig, 'path'> & { path: P }>(
+  route: R & { creates?: boolean; acts?: boolean },
+) {
+  const { creates = false, acts = false, ...rest } = route;
   const documents = problemsOf(route, creates).map((status) => [
     status,
     { description: problems[status], headers: headersOf(status), content: { 'application/problem+json': { schema: problemSchema } } },
@@ -140,6 +150,7 @@ export function operation<P extends string, R extends Omit<RouteConfig, 'path'> 
     ...rest,
     ...(creates && { parameters: [idempotencyKey] }),
     ...(route.request?.body && { middleware: jsonBody }),
+    ...(acts && { middleware: answerHead }),
     security: route.security ?? [{ key: [] }],
     responses: { ...Object.fromEntries(documents), ...(isOpen(route) ? route.responses : withHeaders(route.responses)) },
   };

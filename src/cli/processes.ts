@@ -24,7 +24,7 @@ const dispatching = [
 const rebuilding = ['REDIS_URL', 'set: summaries that are rebuilt are put into Redis too'];
 const requests = [
   ['KNOCKON_RATE_LIMIT', 'requests a key may make, such as 600/1m, or "off" (100000/1s)'],
-  ['KNOCKON_KEYLESS_LIMIT', 'requests without a valid key an address may make, or "off" (1000/1m)'],
+  ['KNOCKON_KEYLESS_LIMIT', 'requests with a wrong key or none an address may make, or "off" (1000/1m)'],
   ['KNOCKON_TRUSTED_PROXIES', 'proxies before it, whose X-Forwarded-For says where requests come from, as CIDRs (none)'],
 ];
 const outgoing = [
@@ -44,6 +44,7 @@ export function processCommands(program: Command): void {
     takes: [
       ['KNOCKON_ADMIN_KEY', "the operator's key, 16 characters or more; unset: no workspace can be made"],
       ['KNOCKON_HOST, KNOCKON_PORT', 'where it listens (127.0.0.1, 3000)'],
+      ['KNOCKON_METRICS_PORT', 'a port for /healthz, /readyz and /metrics, without a key (none)'],
       ['KNOCKON_DISPATCHER', '"off" where `knockon relay` runs by itself (on)'],
       ['KNOCKON_PAUSED_TOO_LONG', 'how long a subscriber may be paused before /readyz, /metrics and the doctor tell of it (1h)'],
       ['KNOCKON_READY_AGE', '/readyz fails once an event has waited for its dispatch, or an effect been missing, so long (60s)'],

@@ -46,7 +46,7 @@ Each becomes an event of its workspace, effect.discarded, which its audit chain 
 reminded of it any more.
 
 Examples:
-  $ knockon discard --subscriber webhooks --cause "HTTP 410" --reason "the customer has left"
+  $ knockon discard --subscriber webhooks --cause "HTTP 404" --reason "the customer has left"
   $ knockon discard 01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70 --reason "a test" --yes
 
 ${OPS_EXIT_CODES}`;

@@ -46,6 +46,8 @@ function open(): void {
   told('trouble', (data) => {
     connection.value = { state: 'trouble', detail: (JSON.parse(data) as { detail: string }).detail };
   });
+  // A stream lasts five minutes.
+  told('renew', open);
   source.onerror = lost;
 }
 

@@ -2,8 +2,11 @@ import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import { knowArrays } from './arrays.ts';
 import { endWhenCut } from './cut.ts';
+import { limitUse } from './limited.ts';
+import { Places } from './places.ts';
 import { prepareRecurring } from './prepared.ts';
 import * as schema from './schema/index.ts';
+import { Sockets, type Tls } from './sockets.ts';
 
 type Drizzle = PostgresJsDatabase<typeof schema>;
 
@@ -14,19 +17,44 @@ export type Transaction = Parameters<Parameters<Drizzle['transaction']>[0]>[0];
 export interface Database {
   db: Drizzle;
   sql: postgres.Sql;
+  /** Closes every connection as soon as no transaction is under way on it. What is asked next gets a new one. */
+  renew(): void;
   /** Waits up to 5 s for running queries, then ends the connections. */
   close(): Promise<void>;
 }
 
-/**
- * @param url `postgres://user:password@host:port/database`
- * @param options.connections most connections of `db` (default 8); `sql` takes up to 4 beside them
- * @param options.name shown as `application_name` in pg_stat_activity
- */
-export function connectDatabase(url: string, options: { connections?: number; name?: string } = {}): Database {
+export interface DatabaseOptions {
+  /** Most connections of `db` (default 8); `sql` takes up to 4 beside them. */
+  connections?: number;
+  /** Shown as `application_name` in pg_stat_activity. */
+  name?: string;
+  /**
+   * Longest a statement may take, in ms (default 20,000). Postgres ends it then (57014). A connection that is silent for a little longer
+   * is taken for dead.
+   */
+  statementMs?: number;
+  /** Longest a statement may wait for a lock, in ms (default: as long as it may take). */
+  lockMs?: number;
+  /** Longest a statement or transaction may wait for a connection, in ms (default 5,000). */
+  waitMs?: number;
+}
+
+/** How much longer than a statement may take an answer may be on its way, in ms. */
+const ON_ITS_WAY = 1000;
+
+/** A transaction that lies idle for so long, in ms, is ended by Postgres: its holder is gone, or hangs. */
+const IDLE_IN_TRANSACTION = 60_000;
+
+/** Most statements and transactions that wait for a connection of a pool. */
+const MOST_WAITING = 1000;
+
+/** @param url `postgres://user:password@host:port/database` */
+export function connectDatabase(url: string, options: DatabaseOptions = {}): Database {
+  const { connections = 8, name = 'knockon', statementMs = 20_000, lockMs = statementMs } = options;
   const common = {
     connect_timeout: 5,
     idle_timeout: 30,
+    keep_alive: 10,
     // Connections take turns, so that a poll a second keeps all of them from being idle; and a backend's memory only ever grows. An old
     // one is not replaced before somebody needs it: after a rush few are left.
     max_lifetime: 45 + Math.round(Math.random() * 30),
@@ -35,15 +63,42 @@ export function connectDatabase(url: string, options: { connections?: number; na
     onnotice: () => {},
     // See `knowArrays`.
     fetch_types: false,
-    connection: { application_name: options.name ?? 'knockon' },
+    // TLS is begun by `Sockets`.
+    ssl: false,
+    connection: {
+      application_name: name,
+      statement_timeout: statementMs,
+      lock_timeout: lockMs,
+      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION,
+    },
+  };
+  const pools: Sockets[] = [];
+  const open = (max: number, connection: object = {}) => {
+    const sockets = new Sockets(statementMs + ON_ITS_WAY, tlsOf(url));
+    pools.push(sockets);
+    const places = new Places({ places: max, waitMs: options.waitMs ?? 5000, mostWaiting: MOST_WAITING });
+    const settings = { ...common, max, connection: { ...common.connection, ...connection } };
+    // The types of postgres.js don't know its option `socket`.
+    const client = postgres(url, { ...settings, socket: sockets.open.bind(sockets) } as typeof settings);
+    return limitUse(knowArrays(client), { places, onReadOnly: () => sockets.replaceAll() });
   };
   // Two clients: drizzle() changes the parsers of the one it is given.
-  const custom = { ...common, connection: { ...common.connection, plan_cache_mode: 'force_custom_plan' } };
-  const db = endWhenCut(prepareRecurring(knowArrays(postgres(url, { ...custom, max: options.connections ?? 8 }))));
-  const sql = endWhenCut(knowArrays(postgres(url, { ...common, max: 4 })));
+  const db = endWhenCut(prepareRecurring(open(connections, { plan_cache_mode: 'force_custom_plan' })));
+  const sql = endWhenCut(open(4));
   return {
     db: drizzle({ client: db, schema }),
     sql,
+    renew: () => {
+      for (const sockets of pools) sockets.replaceAll();
+    },
     close: async () => void (await Promise.all([db.end({ timeout: 5 }), sql.end({ timeout: 5 })])),
   };
+}
+
+/** What the URL says about TLS, as postgres.js reads it. */
+function tlsOf(url: string): Tls {
+  const [, query = ''] = url.split('?');
+  const asked = new URLSearchParams(query);
+  const mode = asked.get('sslrootcert') === 'system' ? 'verify-full' : (asked.get('sslmode') ?? asked.get('ssl'));
+  return mode === null || mode === 'disable' || mode === 'false' ? false : mode;
 }

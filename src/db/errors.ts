@@ -7,9 +7,13 @@ export function errorCode(error: unknown): string | undefined {
   return undefined;
 }
 
-const away = /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|CONNECT|CONNECTION_|08|57P0|53)/;
+const away =
+  /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|CONNECT|CONNECTION_|POOL_BUSY$|08|57P0|53|25006$|40001$|40P01$|55P03$)/;
 
-/** True where the database could not be reached, is starting or stopping, or is out of resources: the same call may pass later. */
+/**
+ * True where the database could not be reached, is starting or stopping, takes no writes (a standby), or is out of resources, its
+ * connections included, or somebody else is in the way (a lock, a deadlock, a serialization failure): the same call may pass later.
+ */
 export function isDatabaseAway(error: unknown): boolean {
   return away.test(errorCode(error) ?? '');
 }

@@ -1,10 +1,11 @@
-import { timingSafeEqual } from 'node:crypto';
 import type { Sql } from 'postgres';
 import { uuidv7 } from 'uuidv7';
 import { crashPoint } from '../crash-points.ts';
-import { isDatabaseAway } from '../db/errors.ts';
+import { errorCode, isDatabaseAway } from '../db/errors.ts';
+import { explain } from './first-answer.ts';
 import type { Message } from './message.ts';
-import { type Pending, storeMessages } from './store.ts';
+import { type Pending, storeMessages, type WhatIsHeld } from './store.ts';
+import { type Waiting, WaitingList } from './waiting-list.ts';
 
 /** A message as it was posted, checked against the API's schema. */
 export interface NewMessage {
@@ -20,8 +21,11 @@ export interface NewMessage {
 
 export type Posted =
   | { state: 'stored' | 'replayed'; message: Message & { event_id: string } }
-  /** `key_mismatch`: the key was used for another request; `key_in_flight`: for one that has not been answered yet. */
-  | { state: 'no_channel' | 'key_mismatch' | 'key_in_flight' };
+  /**
+   * `key_mismatch`: the key was used for another request; `key_in_flight`: for one that has not been answered yet; `answer_gone`: for
+   * this one, but what its answer was made of is gone.
+   */
+  | { state: 'no_channel' | 'key_mismatch' | 'key_in_flight' | 'answer_gone' };
 
 /** Stores messages with their events. */
 export interface MessageWriter {
@@ -29,39 +33,52 @@ export interface MessageWriter {
   post(message: NewMessage): Promise<Posted>;
 }
 
-type Waiting = Pending & { resolve(posted: Posted): void; reject(error: unknown): void };
-
-/** Most messages one statement stores. */
-const BATCH = 256;
+interface Writing {
+  sql: Sql;
+  /** Connections that may wait for a channel that somebody else holds; default: `sql`. */
+  patient?: Sql;
+  /** Called after each commit with whose messages it stored: wakes the dispatcher. */
+  onStored(workspaceIds: string[]): void;
+}
 
 /**
  * The group commit at ingest: messages that arrive while a statement runs travel together in the next one. One is in flight
- * at a time and nobody waits for a timer, so a lone message goes at once.
- *
- * @param onStored called after each commit with whose messages it stored: wakes the dispatcher
+ * at a time and nobody waits for a timer, so a lone message goes at once. A channel that another transaction holds is left out, and
+ * waited for apart: only its own messages wait.
  */
-export function createMessageWriter({ sql, onStored }: { sql: Sql; onStored(workspaceIds: string[]): void }): MessageWriter {
-  const waiting: Waiting[] = [];
+export function createMessageWriter({ sql, patient = sql, onStored }: Writing): MessageWriter {
+  const waiting = new WaitingList();
+  const heldChannels = new Map<string, WaitingList>();
   const keysInFlight = new Set<string>();
   let running = false;
 
   async function drain(): Promise<void> {
     running = true;
-    while (waiting.length > 0) await store(waiting.splice(0, BATCH));
+    while (waiting.length > 0) await store(waiting.take(), 'left out');
     running = false;
   }
 
-  async function store(batch: Waiting[]): Promise<void> {
+  async function store(batch: Waiting[], whatIsHeld: WhatIsHeld): Promise<void> {
+    if (batch.length === 0) return;
     try {
-      const seqs = await storeMessages(sql, batch);
-      crashPoint('after-commit');
-      if (seqs.size > 0) onStored(batch.map((message) => message.workspaceId));
-      for (const message of batch) answer(message, seqs.get(message.id));
+      const { seqs, held } = await storeMessages(whatIsHeld === 'left out' ? sql : patient, batch, whatIsHeld);
+      for (const message of batch) if (held.has(message.channelId)) waitForChannel(message);
+      announce(
+        batch.filter((message) => !held.has(message.channelId)),
+        seqs,
+      );
     } catch (error) {
-      if (batch.length === 1 || isDatabaseAway(error)) for (const message of batch) message.reject(error);
+      if (batch.length === 1 || isForAll(error)) return rejectAll(batch, error);
       // One of them is bad, and nobody pays for a neighbour.
-      else for (const message of batch) await store([message]);
+      const middle = Math.ceil(batch.length / 2);
+      for (const half of [batch.slice(0, middle), batch.slice(middle)]) await store(half, whatIsHeld);
     }
+  }
+
+  function announce(batch: Waiting[], seqs: Map<string, number>): void {
+    crashPoint('after-commit');
+    if (seqs.size > 0) onStored(batch.map((message) => message.workspaceId));
+    for (const message of batch) answer(message, seqs.get(message.id));
   }
 
   function answer(message: Waiting, seq: number | undefined): void {
@@ -69,15 +86,33 @@ export function createMessageWriter({ sql, onStored }: { sql: Sql; onStored(work
     else explain(sql, message).then(message.resolve, message.reject);
   }
 
+  function waitForChannel(message: Waiting): void {
+    const { channelId } = message;
+    const list = heldChannels.get(channelId) ?? new WaitingList();
+    list.add(message);
+    if (heldChannels.has(channelId)) return;
+    heldChannels.set(channelId, list);
+    void storeOnceFree(channelId, list);
+  }
+
+  async function storeOnceFree(channelId: string, list: WaitingList): Promise<void> {
+    while (list.length > 0) await store(list.take(), 'waited for');
+    heldChannels.delete(channelId);
+  }
+
   return {
     post(message) {
       const key = message.idempotency && `${message.workspaceId} ${message.idempotency.key}`;
       if (key && keysInFlight.has(key)) return Promise.resolve({ state: 'key_in_flight' });
+      const metadataJson = JSON.stringify(message.metadata);
+      const list = heldChannels.get(message.channelId) ?? waiting;
       const posted = new Promise<Posted>((resolve, reject) => {
-        waiting.push({ ...message, id: uuidv7(), eventId: uuidv7(), createdAt: new Date(), resolve, reject });
+        const bytes = message.text.length + metadataJson.length;
+        const pending = { ...message, id: uuidv7(), eventId: uuidv7(), createdAt: new Date(), metadataJson };
+        list.add({ ...pending, bytes, since: performance.now(), resolve, reject });
       });
       // Requests that are being read in this turn of the event loop still join.
-      if (!running) {
+      if (!running && waiting.length > 0) {
         running = true;
         setImmediate(drain);
       }
@@ -88,33 +123,27 @@ export function createMessageWriter({ sql, onStored }: { sql: Sql; onStored(work
   };
 }
 
+/** Whether it was not for one of the messages that a statement failed: the database is away or too slow, or their channel is held. */
+const isForAll = (error: unknown) => isDatabaseAway(error) || errorCode(error) === '57014';
+
+function rejectAll(batch: Waiting[], error: unknown): void {
+  const isHeld = errorCode(error) === '55P03';
+  for (const message of batch) message.reject(isHeld ? new ChannelHeldError(message.channelId) : error);
+}
+
+/** Another transaction holds the channel's row, and has done so for longer than a message waits. */
+export class ChannelHeldError extends Error {
+  override name = 'ChannelHeldError';
+  readonly code = '55P03';
+
+  constructor(channelId: string) {
+    super(`another transaction holds the channel ${channelId}; nothing was stored, try again in a moment`);
+  }
+}
+
 function shown(message: Pending, seq: number): Message & { event_id: string } {
   const created = message.createdAt.toISOString();
   const { id, channelId, author, text, metadata, sentAt, eventId } = message;
   const times = { sent_at: sentAt?.toISOString() ?? created, created_at: created, updated_at: created };
   return { id, channel_id: channelId, seq, author, text, metadata, ...times, event_id: eventId };
-}
-
-/** Why a message was left out: its key was taken, or there is no such channel. */
-async function explain(sql: Sql, { workspaceId, idempotency }: NewMessage): Promise<Posted> {
-  if (!idempotency) return { state: 'no_channel' };
-  const [taken] = await sql<
-    { request_hash: Buffer; id: string; message_id: string; channel_id: string; timestamp: Date; payload: FirstAnswer }[]
-  >`
-    select k.request_hash, e.id, k.message_id, e.channel_id, e.timestamp, e.payload
-    from idempotency_keys k left join events e on e.message_id = k.message_id and e.type = 'message.created'
-    where k.workspace_id = ${workspaceId} and k.key = ${idempotency.key}`;
-  if (!taken) return { state: 'no_channel' };
-  if (!timingSafeEqual(taken.request_hash, idempotency.requestHash)) return { state: 'key_mismatch' };
-  return { state: 'replayed', message: firstAnswer(taken) };
-}
-
-type FirstAnswer = Pick<Message, 'seq' | 'author' | 'text' | 'metadata' | 'sent_at'>;
-
-/** The answer as it was, whatever has become of the message: the log still has it. */
-function firstAnswer(row: { id: string; message_id: string; channel_id: string; timestamp: Date; payload: FirstAnswer }) {
-  const created = row.timestamp.toISOString();
-  const { seq, author, text, metadata, sent_at } = row.payload;
-  const { channel_id, id: event_id, message_id: id } = row;
-  return { id, channel_id, seq, author, text, metadata, sent_at, created_at: created, updated_at: created, event_id };
 }

@@ -6,6 +6,19 @@ export interface Pending extends NewMessage {
   id: string;
   eventId: string;
   createdAt: Date;
+  /** Its metadata as JSON, made once. */
+  metadataJson: string;
+}
+
+/** What happens to messages of a channel that another transaction holds. */
+export type WhatIsHeld = 'left out' | 'waited for';
+
+/** What became of a batch. */
+export interface Stored {
+  /** The `seq` of each message that was stored, by its id. */
+  seqs: Map<string, number>;
+  /** Channels that another transaction holds: nothing of theirs was stored. Empty where they were waited for. */
+  held: Set<string>;
 }
 
 /**
@@ -15,23 +28,24 @@ export interface Pending extends NewMessage {
  * that is what makes `seq` gap-free and in commit order. A message whose channel is gone or whose idempotency key is taken is
  * left out and takes no `seq`.
  *
- * @returns the `seq` of each message stored, by its id
+ * @param whatIsHeld whether a channel that somebody else holds is waited for, at most as long as the connection waits for a lock
+ * @throws Postgres' 55P03 where it waited in vain
  */
-export async function storeMessages(sql: Sql, batch: Pending[]): Promise<Map<string, number>> {
+export async function storeMessages(sql: Sql, batch: Pending[], whatIsHeld: WhatIsHeld = 'left out'): Promise<Stored> {
   const column = <T>(pick: (message: Pending) => T) => batch.map(pick);
-  const rows = await sql<{ id: string; seq: string }[]>`
+  const rows = await sql<{ id: string; seq: string | null }[]>`
     with input as materialized (
       select * from unnest(
         ${column((m) => m.id)}::uuid[], ${column((m) => m.eventId)}::uuid[], ${column((m) => m.workspaceId)}::uuid[],
         ${column((m) => m.channelId)}::uuid[], ${column((m) => m.author)}::text[], ${column((m) => m.text)}::text[],
-        ${column((m) => JSON.stringify(m.metadata))}::text[], ${column((m) => (m.sentAt ?? m.createdAt).toISOString())}::text[],
+        ${column((m) => m.metadataJson)}::text[], ${column((m) => (m.sentAt ?? m.createdAt).toISOString())}::text[],
         ${column((m) => m.createdAt.toISOString())}::text[], ${column((m) => m.idempotency?.key ?? null)}::text[],
         ${column((m) => m.idempotency?.requestHash.toString('hex') ?? null)}::text[]
       ) with ordinality
         as t (id, event_id, workspace_id, channel_id, author, text, metadata, sent_at, created_at, key, request_hash, place)
     ), locked as (
       select c.id, c.workspace_id, c.last_seq, c.last_event_seq from channels c
-      where c.id in (select channel_id from input) order by c.id for no key update
+      where c.id in (select channel_id from input) order by c.id for no key update ${whatIsHeld === 'left out' ? sql`skip locked` : sql``}
     ), keyed as (
       insert into idempotency_keys as k (workspace_id, key, request_hash, status, message_id)
       select i.workspace_id, i.key, decode(i.request_hash, 'hex'), 201, i.id
@@ -62,6 +76,15 @@ export async function storeMessages(sql: Sql, batch: Pending[]): Promise<Map<str
       insert into outbox (event_id, workspace_id, channel_id, type)
       select event_id, workspace_id, channel_id, 'message.created' from accepted
     )
-    select id, seq from stored`;
-  return new Map(rows.map((row) => [row.id, Number(row.seq)]));
+    select id, seq from stored
+    union all
+    select c.id, null from channels c
+    where (select count(*) from locked) < (select count(distinct channel_id) from input)
+      and c.id in (select channel_id from input) and c.id not in (select id from locked)`;
+  const stored: Stored = { seqs: new Map(), held: new Set() };
+  for (const { id, seq } of rows) {
+    if (seq === null) stored.held.add(id);
+    else stored.seqs.set(id, Number(seq));
+  }
+  return stored;
 }

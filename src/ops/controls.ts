@@ -1,6 +1,6 @@
 import { lte, sql as raw } from 'drizzle-orm';
 import type { Logger } from 'pino';
-import type { Sql, TransactionSql } from 'postgres';
+import type { Sql } from 'postgres';
 import type { Database, Transaction } from '../db/client.ts';
 import { controls } from '../db/schema/operations.ts';
 import type { Queues } from '../transport/queues.ts';
@@ -36,7 +36,7 @@ export function stateOf({ paused_at, per_second }: Pick<Control, 'paused_at' | '
  * While a subscriber is limited its calls are of few events, so that a limit is of events and not of groups: below 200 a second
  * each event is a call of its own. `claim` gives new dispatches that size.
  */
-const columns = (sql: Sql | TransactionSql) => sql`
+const columns = (sql: Sql) => sql`
   c.subscriber, s.task_queue, c.paused_at, c.paused_by, c.pause_reason, c.paused_until, c.per_second,
   c.per_second / least(s.batch, greatest(1, floor(c.per_second / 100))) as calls_per_second`;
 
@@ -57,23 +57,33 @@ export class SubscriberUnknownError extends Error {
 }
 
 /**
- * Makes the transport's queue what the control's row says. One at a time, and by the row as it is then, so that of two who steer
- * at once the last one's word holds.
+ * Makes the transport's queue what the control's row says, and looks afterwards whether it still does: of two who steer at once the
+ * last one's word holds. No connection is held while the transport is asked.
  *
  * @returns false where the transport does not answer: `keepControls` does it as soon as it does
  */
-export async function applyControl({ database, queues }: Steering, subscriber: string): Promise<boolean> {
+export async function applyControl({ database: { sql }, queues }: Steering, subscriber: string): Promise<boolean> {
   try {
-    await database.sql.begin(async (tx) => {
-      await tx`select pg_advisory_xact_lock(hashtext('knockon.controls'), hashtext(${subscriber}))`;
-      const [control] = await tx<Control[]>`
-        select ${columns(tx)} from controls c join subscribers s on s.name = c.subscriber where c.subscriber = ${subscriber}`;
-      if (control) await steer(queues, control);
-    });
+    let control = await readControl(sql, subscriber);
+    for (let looked = 0; control && looked < LOOKS; looked += 1) {
+      await steer(queues, control);
+      const now = await readControl(sql, subscriber);
+      if (!now || wantedRate(now) === wantedRate(control)) return true;
+      control = now;
+    }
     return true;
   } catch {
     return false;
   }
+}
+
+/** How often it is begun again because the control has changed meanwhile. What comes later is found by `keepControls`. */
+const LOOKS = 5;
+
+async function readControl(sql: Sql, subscriber: string): Promise<Control | undefined> {
+  const [control] = await sql<Control[]>`
+    select ${columns(sql)} from controls c join subscribers s on s.name = c.subscriber where c.subscriber = ${subscriber}`;
+  return control;
 }
 
 /** Calls a second that the control wants handed out; null: any number. */

@@ -1,6 +1,7 @@
 import { checkClock, checkDatabase, checkDisk, checkMigrations, checkWrites } from './doctor/database.ts';
 import type { Finding, Patient } from './doctor/finding.ts';
 import { checkBacklogs, checkDeadLetters, checkEndpoints, checkLedger, checkUndispatched } from './doctor/progress.ts';
+import { checkProxies } from './doctor/proxies.ts';
 import { checkClocks, checkPaused, checkQueues, checkVersions, checkWorkers } from './doctor/subscribers.ts';
 import { checkTemporal } from './doctor/temporal.ts';
 
@@ -31,6 +32,7 @@ const checks: [name: string, check: Check][] = [
   ['dead letters', checkDeadLetters],
   ['endpoints', checkEndpoints],
   ['ledger', checkLedger],
+  ['proxies', checkProxies],
 ];
 
 /** Looks at everything that is known to go wrong; each finding that is not ok says what to do. Changes nothing, and never throws. */

@@ -5,8 +5,14 @@ import { workspaces } from '../db/schema/workspaces.ts';
 
 export interface EndpointFilter {
   workspace_id?: string;
-  state?: 'active' | 'failing';
+  state?: 'active' | 'failing' | 'disabled';
 }
+
+const inState = {
+  active: () => [isNull(endpoints.failing_since), isNull(endpoints.disabled_at)],
+  failing: () => [isNotNull(endpoints.failing_since), isNull(endpoints.disabled_at)],
+  disabled: () => [isNotNull(endpoints.disabled_at)],
+};
 
 /** Endpoints of all workspaces, newest first, each with its workspace's name. */
 export async function listEndpoints({ db }: Database, given: { filter: EndpointFilter; limit: number; before?: string }) {
@@ -18,8 +24,7 @@ export async function listEndpoints({ db }: Database, given: { filter: EndpointF
     .where(
       and(
         workspace_id ? eq(endpoints.workspace_id, workspace_id) : undefined,
-        state === 'failing' ? isNotNull(endpoints.failing_since) : undefined,
-        state === 'active' ? isNull(endpoints.failing_since) : undefined,
+        ...(state ? inState[state]() : []),
         given.before ? lt(endpoints.id, given.before) : undefined,
       ),
     )

@@ -15,7 +15,7 @@ export interface DeliveryState {
   endpoint_id: string;
   /** Null where the endpoint is deleted. */
   url: string | null;
-  state: 'pending' | 'delivered' | 'failed';
+  state: 'pending' | 'delivered' | 'failed' | 'missed';
   attempts: number;
   /** The last try's HTTP status; null where no answer came, or nothing was tried. */
   status: number | null;

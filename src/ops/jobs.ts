@@ -70,6 +70,22 @@ export async function openJobs(sql: Sql, quietMs: number): Promise<JobRef[]> {
     select id, verb from jobs where state = 'running' and (driven_at is null or driven_at < now() - ${quietMs}::float8 * interval '1 ms') order by id`;
 }
 
+/** How long nobody else drives a job after its driver was last at it, in seconds: it may have been killed. A step rarely takes longer. */
+const LEASE = 10;
+
+/** Claims to drive a job. Two that do nevertheless, because a step took longer, do nothing twice. @param by names the process */
+export async function claimJob(sql: Sql, id: string, by: string): Promise<boolean> {
+  const claimed = await sql`
+    update jobs set driven_by = ${by}, driven_at = now() where id = ${id} and state = 'running'
+      and (driven_by is null or driven_by = ${by} or driven_at is null or driven_at < now() - ${LEASE} * interval '1 s')`;
+  return claimed.count > 0;
+}
+
+/** Lets another process drive it at once. */
+export async function leaveJob(sql: Sql, id: string, by: string): Promise<void> {
+  await sql`update jobs set driven_by = null where id = ${id} and driven_by = ${by}`;
+}
+
 /** Cancels a job whose workflow was cancelled. */
 export async function cancelJob(sql: Sql, id: string): Promise<void> {
   await sql`update jobs set state = 'cancelled', finished_at = now() where id = ${id} and state in ('running', 'paused')`;

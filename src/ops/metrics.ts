@@ -1,5 +1,6 @@
 import type { Sql } from 'postgres';
 import { Gauge, type Registry } from 'prom-client';
+import { soon } from '../db/soon.ts';
 import type { Account } from '../outbox/ledger.ts';
 import { oldestUndispatched } from '../outbox/ledger.ts';
 import type { Checked } from './check.ts';
@@ -30,7 +31,7 @@ export function registerLedgerMetrics(registry: Registry, sql: Sql, latest: () =
     help: 'Age of the oldest event that has not reached the transport; 0 where there is none.',
     registers: [registry],
     async collect() {
-      this.set((await oldestUndispatched(sql).catch(() => Number.NaN)) ?? 0);
+      this.set((await soon(oldestUndispatched(sql)).catch(() => Number.NaN)) ?? 0);
     },
   });
   new Gauge({

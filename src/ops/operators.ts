@@ -1,4 +1,4 @@
-import { desc, eq, lt } from 'drizzle-orm';
+import { desc, eq, lt, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../db/client.ts';
 import { operators } from '../db/schema/operations.ts';
 import { type Operator, recordOperation } from './log.ts';
@@ -23,13 +23,12 @@ const shown = ({ id, name, role, prefix, created_at }: Row): OperatorEntry => ({
   created_at: created_at.toISOString(),
 });
 
-/** Whose key has this hash (SHA-256); undefined where it is nobody's. */
-export async function findOperator({ db }: Database, hash: Buffer): Promise<(Operator & { id: string }) | undefined> {
-  const [row] = await db
-    .select({ id: operators.id, name: operators.name, role: operators.role })
-    .from(operators)
-    .where(eq(operators.hash, hash));
-  return row;
+/** Of these keys, by their hashes (SHA-256, base64), those that are an operator's, and whose. */
+export async function findOperators({ db }: Database, hashes: string[]): Promise<Map<string, Operator & { id: string }>> {
+  const rows = await db.execute<{ asked: string; id: string; name: string; role: Operator['role'] }>(sql`
+    select asked, id, name, role
+    from unnest(${sql.param(hashes)}::text[]) as t (asked) join operators on hash = decode(asked, 'base64')`);
+  return new Map(rows.map(({ asked, ...operator }) => [asked, operator]));
 }
 
 /** @returns undefined where the name is taken */

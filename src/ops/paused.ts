@@ -1,5 +1,6 @@
 import type { Sql } from 'postgres';
 import { Gauge, type Registry } from 'prom-client';
+import { soon } from '../db/soon.ts';
 
 /** A subscriber that has been paused for longer than somebody may have meant. */
 export interface ForgottenPause {
@@ -29,7 +30,7 @@ export function registerPauseMetrics(registry: Registry, sql: Sql, thresholdMs: 
     registers: [registry],
     async collect() {
       this.reset();
-      const paused = await forgottenPauses(sql, 0).catch(() => []);
+      const paused = await soon(forgottenPauses(sql, 0)).catch(() => []);
       for (const { name, seconds } of paused) this.set({ subscriber: name }, seconds);
     },
   });
@@ -39,7 +40,7 @@ export function registerPauseMetrics(registry: Registry, sql: Sql, thresholdMs: 
     registers: [registry],
     async collect() {
       this.set(
-        await forgottenPauses(sql, thresholdMs).then(
+        await soon(forgottenPauses(sql, thresholdMs)).then(
           ({ length }) => length,
           () => Number.NaN,
         ),

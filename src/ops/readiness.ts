@@ -1,4 +1,6 @@
-import type { Sql } from 'postgres';
+import { sql as part } from 'drizzle-orm';
+import type { Database } from '../db/client.ts';
+import { soon } from '../db/soon.ts';
 import { oldestUndispatched } from '../outbox/ledger.ts';
 import type { Checked } from './check.ts';
 
@@ -6,7 +8,7 @@ export interface Readiness {
   ok: boolean;
   /** What was found, and where something is wrong what it is. */
   detail: {
-    database: 'ok' | 'away';
+    database: 'ok' | 'away' | 'read-only';
     oldest_undispatched_seconds: number | null;
     /** What the newest background check of the ledger found; null before the first. */
     ledger: LedgerDetail | null;
@@ -25,23 +27,46 @@ export interface LedgerDetail {
 
 /**
  * Progress, not liveness: a process that answers while its events lie undispatched, or while effects have been lost and nobody
- * brings them about, is not ready. Looks two things up by index; the ledger's figures are the newest check's.
+ * brings them about, is not ready. Looks two things up by index; the ledger's figures are the newest check's. Answers within 1.5 s.
  *
  * @param maxAgeMs how long an event may wait for its dispatch, and how long an effect may be missing
  */
-export async function readiness(sql: Sql, maxAgeMs: number, checked: Checked | null): Promise<Readiness> {
+export async function readiness(database: Database, maxAgeMs: number, checked: Checked | null): Promise<Readiness> {
   const ledger = checked && ledgerDetail(checked);
   try {
-    const age = await oldestUndispatched(sql);
+    const { age, isReadOnly } = await soon(look(database));
+    if (isReadOnly) {
+      // A session may be so though its server is not any more.
+      database.renew();
+      const problem = 'the database takes no writes: it is a standby, or default_transaction_read_only is on';
+      return { ok: false, detail: { database: 'read-only', oldest_undispatched_seconds: age, ledger, problem } };
+    }
     const problems = [undispatchedProblem(age, maxAgeMs), ...(ledger ? [missingProblem(ledger, maxAgeMs)] : [])].filter(Boolean);
     const detail = { database: 'ok', oldest_undispatched_seconds: age, ledger } as const;
     const late = age !== null && age * 1000 > maxAgeMs;
     const lost = (ledger?.oldest_missing_seconds ?? 0) * 1000 > maxAgeMs;
     return { ok: !late && !lost, detail: problems.length > 0 ? { ...detail, problem: problems.join('; ') } : detail };
   } catch (error) {
-    const problem = `the database does not answer: ${error instanceof Error ? error.message : error}`;
+    const problem = `the database does not answer: ${reasonOf(error)}`;
     return { ok: false, detail: { database: 'away', oldest_undispatched_seconds: null, ledger, problem } };
   }
+}
+
+/** By both of the pools that serve requests: a fresh connection would say nothing of theirs. */
+async function look({ db, sql }: Database): Promise<{ age: number | null; isReadOnly: boolean }> {
+  const [age, ...sessions] = await Promise.all([
+    oldestUndispatched(sql),
+    sql<{ read_only: string }[]>`select current_setting('transaction_read_only') as read_only`,
+    db.execute<{ read_only: string }>(part`select current_setting('transaction_read_only') as read_only`),
+  ]);
+  return { age, isReadOnly: sessions.some(([session]) => session?.read_only === 'on') };
+}
+
+/** Drizzle's own message is the statement; what went wrong is its cause. */
+function reasonOf(error: unknown): string {
+  const { cause } = error instanceof Error ? error : {};
+  if (cause instanceof Error) return cause.message;
+  return error instanceof Error ? error.message : String(error);
 }
 
 function ledgerDetail({ balance, checked_at }: Checked): LedgerDetail {

@@ -17,6 +17,9 @@ export interface Expired {
 /** Events, dispatches or keys looked at by one statement: short enough to be in nobody's way. */
 const BATCH = 1000;
 
+/** How long a message's Idempotency-Key answers as it did first, in ms. Its answer is made from the event. */
+const KEY_MS = 24 * 60 * 60 * 1000;
+
 /** The smallest UUIDv7 of a moment: ids before it are older. */
 export const firstIdAt = (ms: number) => {
   const hex = Math.max(0, Math.floor(ms)).toString(16).padStart(12, '0');
@@ -47,7 +50,7 @@ export async function expire(
   const before = firstIdAt(now - eventsMs);
   expired.events = await inBatches(sql, signal, async (tx, after) => {
     await onEvents(tx, before);
-    return await deleteEvents(tx, after, before);
+    return await deleteEvents(tx, after, before, eventsMs < KEY_MS);
   });
   return expired;
 }
@@ -129,13 +132,17 @@ async function deleteDispatches(tx: TransactionSql, after: string, before: strin
 /**
  * Events that no dispatch has and that none waits for: all who wanted them have done them. Their deliveries go with them. Looked up
  * one by one: a join may read the outbox from end to end.
+ *
+ * @param keysNeedThem whether events are deleted while the keys of their messages are still answered for: those stay until then
  */
-async function deleteEvents(tx: TransactionSql, after: string, before: string): Promise<Batch> {
+async function deleteEvents(tx: TransactionSql, after: string, before: string, keysNeedThem: boolean): Promise<Batch> {
   const [row] = await tx<Batch[]>`
     with old as materialized (
-      select id from events where id > ${after} and id < ${before} order by id limit ${BATCH}
+      select id, message_id from events where id > ${after} and id < ${before} order by id limit ${BATCH}
     ), free as materialized (
-      select array(select id from old where (select o.event_id from outbox o where o.event_id = old.id) is null
+      select array(select id from old where not (${keysNeedThem} and exists (
+          select from idempotency_keys k where k.message_id = old.message_id and k.created_at >= now() - interval '24 hours'
+        )) and (select o.event_id from outbox o where o.event_id = old.id) is null
         and (select e.event_id from dispatch_events e where e.event_id = old.id limit 1) is null) as ids
     ), d as (
       delete from deliveries where event_id = any((select ids from free)::uuid[]) returning id

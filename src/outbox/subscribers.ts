@@ -25,7 +25,7 @@ export async function register(sql: Sql, registrations: Registration[]): Promise
           timeout_ms = excluded.timeout_ms, retry = excluded.retry,
           again = excluded.again, registered_at = now()`;
     }
-    // Events may have waited for the first of them.
-    await tx.notify(EVENTS_CHANNEL, '');
+    // Events may have waited for the first of them. Not by `tx.notify`, which takes another connection of the pool.
+    await tx`select pg_notify(${EVENTS_CHANNEL}, '')`;
   });
 }

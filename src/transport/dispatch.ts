@@ -66,8 +66,11 @@ export type Beat = 'begun' | 'not begun';
  */
 export type OpenOutcome = { event_id: string; target?: string; share?: string } & (
   | { state: 'retry'; reason: string; cause?: string; after_ms?: number }
-  /** `in_ms`, counted from the answer, goes before `until`, which is a moment by the worker's clock: clocks of two machines differ. */
-  | { state: 'later'; until: string; in_ms?: number }
+  /**
+   * `in_ms`, counted from the answer, goes before `until`, which is a moment by the worker's clock: clocks of two machines differ.
+   * `reason`: what it waits for, where that is worth knowing.
+   */
+  | { state: 'later'; until: string; in_ms?: number; reason?: string }
   | { state: 'dead'; reason: string; cause?: string }
 );
 

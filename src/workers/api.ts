@@ -1,17 +1,18 @@
-import type { Server, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
-import { createAdaptorServer } from '@hono/node-server';
+import ipaddr from 'ipaddr.js';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { auditKey } from '../activities/audit/hash.ts';
 import { verifyAudit } from '../activities/audit/verify.ts';
 import { summaryStore } from '../activities/cache/summaries.ts';
 import { isAllowedWebhookUrl, redeliver, sendTest } from '../activities/webhooks/index.ts';
-import { createApp } from '../api/app.ts';
+import { createApp, createHealthApp } from '../api/app.ts';
+import type { ApiDependencies } from '../api/dependencies.ts';
 import { createLimits, type Limits } from '../api/limits/index.ts';
+import { shared } from '../api/shared.ts';
 import type { Config } from '../config.ts';
-import { connectDatabase, type Database } from '../db/client.ts';
+import { connectDatabase, type Database, type DatabaseOptions } from '../db/client.ts';
+import { soon } from '../db/soon.ts';
 import { createMessageWriter } from '../messages/create.ts';
 import { LedgerCheck } from '../ops/check.ts';
 import type { Patient } from '../ops/doctor/finding.ts';
@@ -22,61 +23,76 @@ import { forgottenPauses, registerPauseMetrics } from '../ops/paused.ts';
 import { readiness } from '../ops/readiness.ts';
 import { EVENTS_CHANNEL } from '../outbox/emit.ts';
 import { createSeal } from '../seal.ts';
+import { serve } from './http-server.ts';
 import { startJobs } from './jobs.ts';
 import { versionOf } from './presence.ts';
 import { createLog, type Running, Started } from './process.ts';
 import { createDispatcher } from './relay.ts';
 import { repeat } from './repeat.ts';
 import { chooseTransport } from './transport.ts';
-import { startControls, startUpkeep } from './upkeep.ts';
+import { BACKGROUND, startControls, startUpkeep } from './upkeep.ts';
+
+/**
+ * For what requests ask: longest times of a statement, of its waiting for a lock and for a connection, in ms. Together with the time
+ * until a silent connection is given up, less than the 15 s within which every request is answered.
+ */
+const REQUESTS = { statementMs: 8000, lockMs: 2000, waitMs: 3000 };
+
+/** How old an answer of /readyz may be, in ms: those who ask at once share one look. */
+const READY_MS = 250;
 
 /** `knockon api`: serves HTTP, and unless KNOCKON_DISPATCHER is off dispatches what it stores. */
 export async function start(config: Config): Promise<Running> {
   const log = createLog('api', config.LOG_LEVEL);
   const started = new Started();
-  const database = started.add(connectDatabase(config.DATABASE_URL, { name: 'knockon api' }), (d) => d.close());
-  const chosen = await chooseTransport(config, database, log);
+  const open = (options: DatabaseOptions) => started.add(connectDatabase(config.DATABASE_URL, options), (d) => d.close());
+  const database = open({ name: 'knockon api', ...REQUESTS });
+  const patient = open({ name: 'knockon api, held channels', ...REQUESTS, waitMs: REQUESTS.lockMs });
+  const background = open({ name: 'knockon api, background', connections: 2, statementMs: BACKGROUND });
+  const chosen = await chooseTransport(config, background, log);
   const { transport, recovery, queues, driver, resetWorkflow, temporalUi } = chosen;
   started.add(transport, (t) => t.close());
   const summaries = started.add(await summaryStore(database.db, config.REDIS_URL), (s) => s.close());
   const limits = started.add(await apiLimits(config, log), (l) => l.close());
   let wake: (workspaceIds: string[]) => void = () => {
-    database.sql.notify(EVENTS_CHANNEL, '').catch(() => {});
+    database.sql`select pg_notify(${EVENTS_CHANNEL}, '')`.catch(() => {});
   };
   if (config.KNOCKON_DISPATCHER === 'on') {
     const dispatcher = started.add(createDispatcher(config, database, transport, log), (d) => d.stop());
     dispatcher.start();
-    startUpkeep(config, database, recovery, log, started);
-    await startJobs({ config, database, chosen, log, started, driver });
+    startUpkeep(config, background, recovery, log, started);
+    await startJobs({ config, database: background, chosen, log, started, driver });
     wake = (workspaceIds) => dispatcher.wake(workspaceIds);
   }
-  startControls({ database, queues, log }, started);
+  startControls({ database: background, queues, log }, started);
   const metrics = new Registry();
-  const check = new LedgerCheck({ sql: database.sql, running: recovery.running, everyMs: config.KNOCKON_CHECK_EVERY, log });
+  const check = new LedgerCheck({ sql: background.sql, running: recovery.running, everyMs: config.KNOCKON_CHECK_EVERY, log });
   started.add(
     repeat('check the ledger', config.KNOCKON_CHECK_EVERY, () => check.run(), log),
     (loop) => loop.stop(),
   );
-  registerLedgerMetrics(metrics, database.sql, () => check.latest);
-  registerPauseMetrics(metrics, database.sql, config.KNOCKON_PAUSED_TOO_LONG);
-  const live = new Live({ sql: database.sql, log });
+  registerLedgerMetrics(metrics, background.sql, () => check.latest);
+  registerPauseMetrics(metrics, background.sql, config.KNOCKON_PAUSED_TOO_LONG);
+  const live = new Live({ sql: background.sql, log });
   let draining = false;
-  const app = createApp({
+  const progress = shared(READY_MS, async () => {
+    // Told and not failed for: somebody has meant it, and requests are none the worse.
+    const paused = soon(forgottenPauses(background.sql, config.KNOCKON_PAUSED_TOO_LONG)).catch(() => []);
+    const { ok, detail } = await readiness(database, config.KNOCKON_READY_AGE, check.latest);
+    const paused_too_long = await paused;
+    return { ok, detail: { ...detail, ...(paused_too_long.length > 0 && { paused_too_long }) } };
+  });
+  const deps: ApiDependencies = {
     database,
-    writer: createMessageWriter({ sql: database.sql, onStored: (workspaceIds) => wake(workspaceIds) }),
+    writer: createMessageWriter({ sql: database.sql, patient: patient.sql, onStored: (workspaceIds) => wake(workspaceIds) }),
     ...outside(config, database),
     limits,
     summaries,
-    readiness: async () => {
-      if (draining) return { ok: false, detail: { problem: 'this process is stopping' } };
-      const { ok, detail } = await readiness(database.sql, config.KNOCKON_READY_AGE, check.latest);
-      // Told and not failed for: somebody has meant it, and requests are none the worse.
-      const paused_too_long = await forgottenPauses(database.sql, config.KNOCKON_PAUSED_TOO_LONG).catch(() => []);
-      return { ok, detail: { ...detail, ...(paused_too_long.length > 0 && { paused_too_long }) } };
-    },
+    readiness: async () => (draining ? { ok: false, detail: { problem: 'this process is stopping' } } : await progress()),
     running: recovery.running,
     queues,
-    diagnose: () => diagnose(patientOf(config, { database, queues, running: recovery.running })),
+    diagnose: () =>
+      diagnose(patientOf(config, { database: background, queues, running: recovery.running, unnamedProxy: limits.proxies.unnamed })),
     live,
     driver,
     resetWorkflow,
@@ -84,8 +100,14 @@ export async function start(config: Config): Promise<Running> {
     temporalUi,
     log,
     metrics,
-  });
-  const server = await serve(app.fetch, config);
+    openMetrics: isLoopback(config.KNOCKON_HOST),
+  };
+  const { KNOCKON_HOST: host, KNOCKON_PORT: port, KNOCKON_METRICS_PORT: metricsPort } = config;
+  if (metricsPort !== null) {
+    const inside = started.add(await serve(createHealthApp(deps).fetch, { host, port: metricsPort }), (s) => s.close(1000));
+    log.info({ url: inside.url }, 'health and metrics are here too, without a key');
+  }
+  const server = await serve(createApp(deps).fetch, { host, port });
   started.add(server, (s) => s.close(config.KNOCKON_SHUTDOWN));
   // Stopped before the server: it would wait for open streams, which never end by themselves.
   started.add(live, (l) => l.close());
@@ -101,20 +123,24 @@ export async function start(config: Config): Promise<Running> {
   };
 }
 
-function patientOf(config: Config, given: Pick<Patient, 'database' | 'queues' | 'running'>): Patient {
+function patientOf(config: Config, given: Pick<Patient, 'database' | 'queues' | 'running' | 'unnamedProxy'>): Patient {
   const { KNOCKON_READY_AGE: readyAgeMs, KNOCKON_PAUSED_TOO_LONG: pausedTooLongMs } = config;
   return { ...given, version: versionOf(config), readyAgeMs, pausedTooLongMs };
 }
 
+/** Whether nobody but this machine reaches what listens there. */
+const isLoopback = (host: string): boolean => host === 'localhost' || (ipaddr.isValid(host) && ipaddr.process(host).range() === 'loopback');
+
 /** What the API has from the effects. */
 function outside(config: Config, database: Database) {
   const seal = createSeal(config.KNOCKON_SECRET);
-  const allow = config.KNOCKON_WEBHOOK_ALLOW;
+  const { KNOCKON_WEBHOOK_ALLOW: allow, KNOCKON_WEBHOOK_TIMEOUT: timeoutMs, KNOCKON_WEBHOOK_NAME_SERVERS: nameServers } = config;
+  const sending = { db: database.db, seal, allow, timeoutMs, nameServers };
   return {
     seal,
     verifyAudit: verifyAudit({ db: database.db, key: auditKey(config.KNOCKON_SECRET) }),
-    sendTest: sendTest({ db: database.db, seal, allow, timeoutMs: config.KNOCKON_WEBHOOK_TIMEOUT }),
-    redeliver: redeliver({ db: database.db, seal, allow, timeoutMs: config.KNOCKON_WEBHOOK_TIMEOUT }),
+    sendTest: sendTest(sending),
+    redeliver: redeliver(sending),
     isAllowedWebhookUrl: isAllowedWebhookUrl(allow),
   };
 }
@@ -127,30 +153,3 @@ const apiLimits = (config: Config, log: Logger): Promise<Limits> =>
     trustedProxies: config.KNOCKON_TRUSTED_PROXIES,
     log,
   });
-
-async function serve(fetch: (request: Request) => Response | Promise<Response>, config: Config) {
-  const server = createAdaptorServer({ fetch }) as Server;
-  let letsGo = false;
-  server.prependListener('request', (_, response: ServerResponse) => {
-    if (letsGo) response.shouldKeepAlive = false;
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(config.KNOCKON_PORT, config.KNOCKON_HOST, resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  const host = config.KNOCKON_HOST.includes(':') ? `[${config.KNOCKON_HOST}]` : config.KNOCKON_HOST;
-  return {
-    url: `http://${host}:${port}`,
-    /** From now on each answer ends its connection: who asks on and on over one would otherwise be cut off in the middle at the end. */
-    letGo: () => {
-      letsGo = true;
-    },
-    /** Answers what is under way and takes no more; whoever is not done by then is cut off. */
-    close: (withinMs: number) =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        setTimeout(() => server.closeAllConnections(), withinMs).unref();
-      }),
-  };
-}

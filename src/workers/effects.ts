@@ -22,7 +22,12 @@ export async function start(given: Config, options: { only?: string[]; concurren
   const log = createLog('worker effects', config.LOG_LEVEL);
   const started = new Started();
   const connections = Math.min(2 * config.KNOCKON_CONCURRENCY, 16);
-  const database = started.add(connectDatabase(config.DATABASE_URL, { connections, name: 'knockon worker effects' }), (d) => d.close());
+  const statementMs = config.KNOCKON_STATEMENT_TIMEOUT;
+  // Calls have time to wait for a connection: where many are under way, each has its turn.
+  const limits = { statementMs, lockMs: statementMs / 2, waitMs: statementMs };
+  const database = started.add(connectDatabase(config.DATABASE_URL, { connections, name: 'knockon worker effects', ...limits }), (d) =>
+    d.close(),
+  );
   // Not loaded by those who host effects of their own alone.
   const { createEffects } = await import('../activities/index.ts');
   const { effects, close } = await createEffects(effectSettings(config), database);
@@ -39,6 +44,8 @@ function effectSettings(config: Config): EffectSettings {
     webhooks: {
       allow: config.KNOCKON_WEBHOOK_ALLOW,
       timeoutMs: config.KNOCKON_WEBHOOK_TIMEOUT,
+      concurrency: config.KNOCKON_WEBHOOK_CONCURRENCY,
+      nameServers: config.KNOCKON_WEBHOOK_NAME_SERVERS,
       attempts: config.KNOCKON_WEBHOOK_ATTEMPTS,
       circuit: { failures: config.KNOCKON_WEBHOOK_FAILURES, firstMs: config.KNOCKON_WEBHOOK_PROBE },
     },

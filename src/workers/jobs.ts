@@ -1,13 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
+import pMap from 'p-map';
 import type { Logger } from 'pino';
 import { rebuildAnalytics } from '../activities/analytics/rebuild.ts';
 import { rebuildCache } from '../activities/cache/rebuild.ts';
 import { summaryStore } from '../activities/cache/summaries.ts';
 import { rebuildSearch } from '../activities/search/rebuild.ts';
 import type { Config } from '../config.ts';
-import type { Database } from '../db/client.ts';
+import { connectDatabase, type Database } from '../db/client.ts';
 import { driveJob } from '../ops/drive.ts';
-import { cancelJob, openJobs } from '../ops/jobs.ts';
+import { cancelJob, claimJob, leaveJob, openJobs } from '../ops/jobs.ts';
 import type { JobDependencies } from '../ops/verb.ts';
 import type { JobDriver, JobProgress, JobRef } from '../transport/job.ts';
 import type { Started } from './process.ts';
@@ -26,6 +28,9 @@ const LOOK = { workflows: 5000, none: 500 };
 /** A running job of which nothing was heard for so long, in ms, has lost its workflow. */
 const LOST = 60_000;
 
+/** Jobs that a process drives at once, where it does it itself; the others wait for their turn. */
+const AT_ONCE = 4;
+
 interface Wiring {
   config: Config;
   database: Database;
@@ -34,12 +39,19 @@ interface Wiring {
   started: Started;
 }
 
-/** What jobs need, of this process. */
-export async function jobDependencies({ config, database, chosen, log, started }: Wiring): Promise<JobDependencies> {
+/** Longest statements of jobs, in ms: counting a long history, and making an index anew. */
+const STATEMENT = { job: 120_000, rebuild: 15 * 60_000 };
+
+/** What jobs need, of this process. They have connections of their own: what takes long must be in nobody's way. */
+export async function jobDependencies({ config, chosen, log, started }: Wiring): Promise<JobDependencies> {
+  const open = (name: string, statementMs: number) =>
+    started.add(connectDatabase(config.DATABASE_URL, { connections: 3, name, statementMs }), (d) => d.close());
+  const { sql } = open('knockon jobs', STATEMENT.job);
+  const database = open('knockon rebuilds', STATEMENT.rebuild);
   const summaries = started.add(await summaryStore(database.db, config.REDIS_URL), (s) => s.close());
   const { transport, recovery, resetWorkflow } = chosen;
   const rebuilds = { search: rebuildSearch(database), analytics: rebuildAnalytics(database), cache: rebuildCache(database, summaries) };
-  return { sql: database.sql, transport, recovery, resetWorkflow, rebuilds, log };
+  return { sql, transport, recovery, resetWorkflow, rebuilds, log };
 }
 
 /** The activities of a job's workflow. `heartbeat` is called every few seconds, `signal` says when to stop. */
@@ -75,11 +87,13 @@ export async function startJobs(wiring: Wiring & { driver: JobDriver | null }): 
 
 async function driveHere(wiring: Wiring): Promise<void> {
   const { database, log, started } = wiring;
+  const me = randomUUID();
   const deps = await jobDependencies(wiring);
   const stopping = new AbortController();
   const loop = async () => {
     while (!stopping.signal.aborted) {
-      const pass = openJobs(database.sql, 0).then((open) => Promise.all(open.map((job) => driveAlone(deps, job, stopping.signal))));
+      const drive = (job: JobRef) => driveAlone(deps, job, me, stopping.signal);
+      const pass = openJobs(database.sql, 0).then((open) => pMap(open, drive, { concurrency: AT_ONCE }));
       await pass.catch((error) => log.warn({ err: error }, 'could not drive jobs; trying again later'));
       await wait(LOOK.none, undefined, { signal: stopping.signal }).catch(() => {});
     }
@@ -91,10 +105,9 @@ async function driveHere(wiring: Wiring): Promise<void> {
   });
 }
 
-/** Unless another process is at it. */
-async function driveAlone(deps: JobDependencies, { id }: JobRef, signal: AbortSignal): Promise<void> {
-  await deps.sql.begin(async (tx) => {
-    const [lock] = await tx`select pg_try_advisory_xact_lock(hashtextextended(${id}, 1)) as taken`;
-    if (lock?.taken) await driveJob(deps, id, signal, ALONE);
-  });
+/** Unless another process is at it. No connection is held meanwhile: jobs have few, and each step asks for one. */
+async function driveAlone(deps: JobDependencies, { id }: JobRef, me: string, signal: AbortSignal): Promise<void> {
+  if (!(await claimJob(deps.sql, id, me))) return;
+  await driveJob(deps, id, signal, ALONE);
+  if (signal.aborted) await leaveJob(deps.sql, id, me);
 }

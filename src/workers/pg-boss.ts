@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { fromDrizzle, type PgBoss } from 'pg-boss';
+import { CallSlots } from '../activities/runtime/call-slots.ts';
 import { recordDeadLetters } from '../activities/runtime/dead-letters.ts';
 import type { Effect } from '../activities/runtime/effect.ts';
 import { EventReader } from '../activities/runtime/event-reader.ts';
@@ -61,12 +62,12 @@ interface Shared {
 
 function consumerOf(effect: Effect, { boss, heed, quarantines, reader }: Shared, hosting: Hosted): Consumer {
   const { config, database, locks, presence, log } = hosting;
-  const slots = effect.concurrency ?? config.KNOCKON_CONCURRENCY;
+  const slots = new CallSlots(effect.concurrency ?? config.KNOCKON_CONCURRENCY, effect.waiting);
   const call = (...[call, signal, attempt]: Parameters<SeeThroughOptions['call']>) =>
-    answer(effect, database.db, call, signal, { locks, reader, attempt });
+    answer(effect, database.db, call, signal, { locks, reader, attempt, slots });
   const options: SeeThroughOptions = {
     boss,
-    call: presence.counting(effect.name, slots, call),
+    call: presence.counting(effect.name, slots.working, call),
     quarantine: quarantines.of(effect),
     inTransaction: (run) =>
       database.db.transaction((tx) => run({ db: fromDrizzle(tx, sql), recordDeadLetters: (letters) => recordDeadLetters(tx, letters) })),

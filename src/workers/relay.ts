@@ -6,7 +6,10 @@ import type { Transport } from '../transport/transport.ts';
 import { startJobs } from './jobs.ts';
 import { createLog, type Running, Started } from './process.ts';
 import { chooseTransport } from './transport.ts';
-import { startControls, startUpkeep } from './upkeep.ts';
+import { BACKGROUND, startControls, startUpkeep } from './upkeep.ts';
+
+/** Longest statement of a dispatcher, in ms: so soon it notices a connection that is dead. */
+const DISPATCHING = 8000;
 
 export function createDispatcher(config: Config, database: Database, transport: Transport, log: Logger): Dispatcher {
   return new Dispatcher({
@@ -22,15 +25,18 @@ export function createDispatcher(config: Config, database: Database, transport: 
 export async function start(config: Config): Promise<Running> {
   const log = createLog('relay', config.LOG_LEVEL);
   const started = new Started();
-  const database = started.add(connectDatabase(config.DATABASE_URL, { connections: 1, name: 'knockon relay' }), (d) => d.close());
-  const chosen = await chooseTransport(config, database, log);
+  const open = (name: string, statementMs: number) =>
+    started.add(connectDatabase(config.DATABASE_URL, { connections: 1, name, statementMs }), (d) => d.close());
+  const database = open('knockon relay', DISPATCHING);
+  const background = open('knockon relay, background', BACKGROUND);
+  const chosen = await chooseTransport(config, background, log);
   const { transport, recovery, queues, driver } = chosen;
   started.add(transport, (t) => t.close());
   const dispatcher = started.add(createDispatcher(config, database, transport, log), (d) => d.stop());
   dispatcher.start();
-  startUpkeep(config, database, recovery, log, started);
-  startControls({ database, queues, log }, started);
-  await startJobs({ config, database, chosen, log, started, driver });
+  startUpkeep(config, background, recovery, log, started);
+  startControls({ database: background, queues, log }, started);
+  await startJobs({ config, database: background, chosen, log, started, driver });
   log.info('ready');
   return { stop: () => started.stop() };
 }

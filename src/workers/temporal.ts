@@ -1,7 +1,8 @@
 import { Context } from '@temporalio/activity';
 import { Client } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerTuner } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { CallSlots } from '../activities/runtime/call-slots.ts';
 import { EventReader } from '../activities/runtime/event-reader.ts';
 import { effectActivity, HEARTBEAT } from '../activities/runtime/run-effect.ts';
 import type { Config } from '../config.ts';
@@ -58,6 +59,27 @@ function setApart(make: (call: EffectCall) => Promise<EffectAnswer>, quarantine:
   };
 }
 
+/** Has the SDK take a call only while a slot is free. */
+function tunerOf(slots: CallSlots): WorkerTuner {
+  const none = { type: 'fixed-size' as const, numSlots: 1 };
+  return {
+    activityTaskSlotSupplier: {
+      type: 'custom',
+      async reserveSlot(_, signal) {
+        await slots.take(signal);
+        return {};
+      },
+      tryReserveSlot: () => (slots.tryTake() ? {} : null),
+      markSlotUsed() {},
+      releaseSlot: () => slots.release(),
+    },
+    // Asked for by the type, and never used: these workers host no workflows.
+    workflowTaskSlotSupplier: none,
+    localActivityTaskSlotSupplier: none,
+    nexusTaskSlotSupplier: none,
+  };
+}
+
 /** How long a suspected call waits until what came with it has been turned away, in ms. */
 const CALM = 250;
 
@@ -74,6 +96,7 @@ export async function host({ config, database, effects, locks, presence, log, st
   const workers = await Promise.all(
     effects.map((effect) => {
       const concurrency = effect.concurrency ?? config.KNOCKON_CONCURRENCY;
+      const slots = new CallSlots(concurrency, effect.waiting);
       return Worker.create({
         connection,
         namespace: config.TEMPORAL_NAMESPACE,
@@ -83,11 +106,11 @@ export async function host({ config, database, effects, locks, presence, log, st
           [effect.name]: presence.counting(
             effect.name,
             concurrency,
-            together(setApart(effectActivity(effect, database.db, shared), quarantines.of(effect), tell)),
+            together(setApart(effectActivity(effect, database.db, { ...shared, slots }), quarantines.of(effect), tell)),
           ),
         },
         shutdownGraceTime: config.KNOCKON_SHUTDOWN,
-        maxConcurrentActivityTaskExecutions: concurrency,
+        ...(effect.waiting === undefined ? { maxConcurrentActivityTaskExecutions: concurrency } : { tuner: tunerOf(slots) }),
         // The server's, for the queue: however many workers there are.
         maxTaskQueueActivitiesPerSecond: effect.limit?.perSecond,
         // By itself the SDK keeps back most of them: 12 s of the 15 after which a worker counts as dead.

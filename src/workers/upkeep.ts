@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Sql, TransactionSql } from 'postgres';
+import type { Sql } from 'postgres';
 import { noteExpiry } from '../activities/audit/expiry.ts';
 import { auditKey } from '../activities/audit/hash.ts';
 import type { Config } from '../config.ts';
@@ -13,6 +13,9 @@ import type { Recovery } from '../transport/transport.ts';
 import type { Started } from './process.ts';
 import { repeat } from './repeat.ts';
 
+/** Longest statement of what a process does beside its work, in ms: the ledger's check may read a long backlog. */
+export const BACKGROUND = 60_000;
+
 /** How often it is looked for what has expired, in ms. */
 const EXPIRY = 60_000;
 
@@ -21,8 +24,9 @@ export function startUpkeep(config: Config, { sql }: Database, recovery: Recover
   const stop = (loop: { stop(): Promise<void> }) => loop.stop();
   const ageMs = config.KNOCKON_HEAL_AGE;
   if (ageMs !== null) {
-    const pass = () => unlessAnother(sql, 'knockon.heal', () => heal({ sql, recovery, ageMs, log }));
-    started.add(repeat('start missing effects again', Math.min(ageMs, config.KNOCKON_CHECK_EVERY), pass, log), stop);
+    const everyMs = Math.min(ageMs, config.KNOCKON_CHECK_EVERY);
+    const pass = () => unlessAnother(sql, 'heal', everyMs * 0.9, () => heal({ sql, recovery, ageMs, log }));
+    started.add(repeat('start missing effects again', everyMs, pass, log), stop);
   }
   const retention: Retention = { eventsMs: config.KNOCKON_RETENTION_EVENTS, receiptsMs: config.KNOCKON_RETENTION_RECEIPTS };
   const note = noteExpiry(auditKey(config.KNOCKON_SECRET));
@@ -33,12 +37,13 @@ export function startUpkeep(config: Config, { sql }: Database, recovery: Recover
   started.add(repeat('delete what has expired', EXPIRY, pass, log), stop);
 }
 
-/** Does it unless another process is at it. */
-async function unlessAnother(sql: Sql, lock: string, work: () => Promise<unknown>): Promise<void> {
-  await sql.begin(async (tx: TransactionSql) => {
-    const [row] = await tx`select pg_try_advisory_xact_lock(hashtext(${lock})) as taken`;
-    if (row?.taken) await work();
-  });
+/** Does it unless another process has begun it within that time. Holds no connection meanwhile; two at once do nothing twice. */
+async function unlessAnother(sql: Sql, name: string, everyMs: number, work: () => Promise<unknown>): Promise<void> {
+  const begun = await sql`
+    insert into ledger_checks as c (name, balance) values (${name}, 'null')
+    on conflict (name) do update set checked_at = now() where c.checked_at <= now() - ${everyMs}::float8 * interval '1 ms'
+    returning name`;
+  if (begun.length > 0) await work();
 }
 
 /** How often queues are compared with what operators want of them, in ms: the exactness of a pause's end. */

@@ -66,13 +66,13 @@ describe('keys', () => {
     for (let i = 0; i < 20; i += 1) keys.push((await api.call('POST', '/v1/api_keys', { body: {} })).body);
     const asked = vi.spyOn(api.database.db, 'execute');
     const keyring = createKeyring(api.database);
-    await Promise.all(keys.map(({ api_key }) => keyring.find(api_key, async () => {})));
-    expect(asked).toHaveBeenCalledTimes(20);
+    await Promise.all(keys.map(({ api_key }) => keyring.find(api_key)));
+    expect(asked.mock.calls.length).toBeLessThanOrEqual(2);
     const began = performance.now();
     const recalled = () => keys.filter(({ api_key }) => keyring.recall(api_key)).length;
     // Longer than a key is remembered by itself.
     await expect.poll(() => recalled() === 20 && performance.now() - began > 3_500, { timeout: 10_000, interval: 20 }).toBe(true);
-    expect(asked.mock.calls.length).toBeLessThan(20 + 8);
+    expect(asked.mock.calls.length).toBeLessThan(2 + 8);
     await api.call('DELETE', `/v1/api_keys/${keys[0]!.id}`);
     await expect.poll(recalled, { timeout: 2_500, interval: 20 }).toBe(19);
     asked.mockRestore();

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { newKey } from '../../src/api/keys.ts';
 import { addressReader } from '../../src/api/limits/address.ts';
 import { createLimits, type LimitOptions } from '../../src/api/limits/index.ts';
 import { memoryMeter } from '../../src/api/limits/meter.ts';
@@ -96,11 +97,10 @@ test('health, readiness, metrics and documents are not limited', async () => {
 });
 
 describe('whoever has no valid key', () => {
-  test('may guess so often an hour, and then learns nothing more, not even with the right key', async () => {
+  test('may guess so often an hour, and then learns nothing more', async () => {
     const { app } = await anApi({ keyless: hour(3) });
-    const unseen = (await api.workspace()).api_key;
     for (const key of ['kn_wrong', null, 'kn_other']) expect((await channels(app, key)).status).toBe(401);
-    for (const key of ['kn_wrong', null, unseen]) {
+    for (const key of ['kn_wrong', null, newKey().key]) {
       const { status, headers, body } = await channels(app, key);
       expect(status).toBe(429);
       expect(headers.get('ratelimit-policy')).toBe('"address";q=3;w=3600');
@@ -114,7 +114,7 @@ describe('whoever has no valid key', () => {
     const make = (key: string) => request(app, 'POST', '/v1/workspaces', { key, body: { name: 'Acme' } });
     expect((await make(OPERATOR)).status).toBe(201);
     expect([(await make('a')).status, (await make('b')).status, (await channels(app, 'c')).status]).toEqual([401, 401, 401]);
-    expect((await make(OPERATOR)).status).toBe(429);
+    expect((await make('d')).status).toBe(429);
   });
 
   test('does not lock out keys of the same address that were right before', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { auditEntries } from '../../src/db/schema/audit.ts';
 import { notifications } from '../../src/db/schema/notifications.ts';
 import { deliveries, deliveryAttempts } from '../../src/db/schema/webhooks.ts';
-import { useApi } from './api.ts';
+import { OPERATOR, useApi } from './api.ts';
 import { ABSENT } from './walk.ts';
 
 const api = useApi();
@@ -306,5 +306,67 @@ describe('endpoints', () => {
     const patch = (change: object) => api.call('PATCH', `/v1/endpoints/${endpoint.id}`, { body: change });
     expect((await patch({ description: 'still' })).body.state).toBe('failing');
     expect((await patch({ url: 'https://example.com/mended' })).body).toMatchObject({ state: 'active', failures: 0, next_try_at: null });
+  });
+
+  test('are disabled and enabled by their owner: what waits is missed, and what they failed is forgotten', async () => {
+    const { body: endpoint } = await api.call('POST', '/v1/endpoints', { body: { url, event_types: ['*'] } });
+    expect(endpoint).toMatchObject({ state: 'active', disabled: null, resting_until: null });
+    const patch = (change: object) => api.call('PATCH', `/v1/endpoints/${endpoint.id}`, { body: change });
+    for (const wrong of ['yes', 1, null]) {
+      const { status, body } = await patch({ enabled: wrong });
+      expect([status, body.errors?.[0]?.path]).toEqual([422, 'enabled']);
+    }
+    await api.database
+      .sql`update endpoints set failures = 12, failing_since = now(), probe_at = now(), resting_until = now() + interval '1 day' where id = ${endpoint.id}`;
+    const [delivery] = await api.database.sql`insert into deliveries (workspace_id, endpoint_id, event_id, event_type)
+      values (${api.workspaceId}, ${endpoint.id}, uuidv7(), 'message.created') returning id`;
+    const { body: disabled } = await patch({ enabled: false });
+    expect(disabled).toMatchObject({
+      state: 'disabled',
+      disabled: { by: 'owner', at: expect.any(String), reason: expect.stringContaining('owner') },
+    });
+    expect((await patch({ enabled: false })).body.disabled).toEqual(disabled.disabled);
+    expect(await pages(`/v1/endpoints/${endpoint.id}/deliveries?state=missed`)).toMatchObject([{ id: delivery!.id, state: 'missed' }]);
+    const enabled = { state: 'active', disabled: null, failures: 0, failing_since: null, next_try_at: null, resting_until: null };
+    expect((await patch({ enabled: true })).body).toMatchObject(enabled);
+  });
+
+  test('that answered 410 say so, and are listed as disabled to operators', async () => {
+    const { body: endpoint } = await api.call('POST', '/v1/endpoints', { body: { url, event_types: ['*'] } });
+    await api.database
+      .sql`update endpoints set disabled_at = now(), disabled_by = 'endpoint', disabled_reason = 'It answered HTTP 410 (Gone).', failing_since = now()
+      where id = ${endpoint.id}`;
+    const { body } = await api.call('GET', `/v1/endpoints/${endpoint.id}`);
+    expect(body).toMatchObject({ state: 'disabled', disabled: { by: 'endpoint', reason: 'It answered HTTP 410 (Gone).' } });
+    const listed = async (state: string) => {
+      const { body } = await api.call('GET', `/v1/ops/endpoints?state=${state}&limit=200`, { key: OPERATOR });
+      return body.data.map(({ id }: { id: string }) => id).includes(endpoint.id);
+    };
+    expect([await listed('disabled'), await listed('failing'), await listed('active')]).toEqual([true, false, false]);
+  });
+});
+
+describe('a list of large entries', () => {
+  test('answers a few megabytes at a time, and misses none', async () => {
+    const channel = await api.channel();
+    const metadata = { filler: 'x'.repeat(14_000) };
+    for (let n = 0; n < 120; n += 20)
+      await Promise.all(Array.from({ length: 20 }, (_, i) => api.post(channel, { text: `${n + i} ${'é'.repeat(39_000)}`, metadata })));
+    const orders = [
+      `/v1/channels/${channel}/messages?`,
+      `/v1/channels/${channel}/messages?after_seq=0&`,
+      `/v1/events?channel_id=${channel}&`,
+    ];
+    for (const path of orders) {
+      const seen = new Set<string>();
+      let pages = 0;
+      for (let cursor: string | null = ''; cursor !== null; pages += 1) {
+        const { body } = await api.call('GET', `${path}limit=200${cursor && `&cursor=${cursor}`}`);
+        expect(body.data.length).toBeLessThan(100);
+        for (const { id } of body.data) seen.add(id);
+        cursor = body.next_cursor;
+      }
+      expect([seen.size >= 120, pages > 1]).toEqual([true, true]);
+    }
   });
 });

@@ -97,10 +97,10 @@ describe('what chaos looks for', () => {
   it('is found where an endpoint did not take what it wants, or got what nobody has emitted', async () => {
     const hook = world.receiver.open(world.workspaces[0]!.id, ['message.created']);
     for (const { event_id } of world.journal.messages)
-      hook.events.set(event_id, { digest: '', type: 'message.created', taken: 1, came: 1 });
+      hook.events.set(event_id, { id: event_id, digest: '', type: 'message.created', taken: 1, cameAt: [0] });
     expect(await wrongIn(webhooks)).toEqual([]);
     hook.events.get(message(0).event_id)!.taken = 0;
-    hook.events.set('somebody else', { digest: '', type: 'message.created', taken: 1, came: 1 });
+    hook.events.set('somebody else', { id: 'somebody else', digest: '', type: 'message.created', taken: 1, cameAt: [0] });
     expect(await wrongIn(webhooks)).toHaveLength(2);
   });
 });

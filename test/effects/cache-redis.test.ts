@@ -5,6 +5,7 @@ import { postgresSummaries } from '../../src/activities/cache/postgres.ts';
 import { redisSummaries } from '../../src/activities/cache/redis.ts';
 import type { SummaryStore } from '../../src/activities/cache/summaries.ts';
 import { freshDatabase } from '../harness/database.ts';
+import { startProxy } from '../harness/proxy.ts';
 import { isRedisInstalled, startRedis, type TestRedis } from '../harness/redis.ts';
 import { deliver, startConversation } from './conversation.ts';
 
@@ -77,6 +78,27 @@ describe.skipIf(!isRedisInstalled)('summaries in Redis', () => {
       ),
     );
     expect(JSON.parse((await peek.get(key(talk.channelId))) ?? 'null')).toMatchObject({ messages: 200, last_message: { seq: 200 } });
+  });
+
+  test('of a Redis that is silent the first to read waits for a second, the others not at all, and a connection that is dead is made anew', async () => {
+    const talk = await talkOnce('before');
+    const proxy = await startProxy(redis.url);
+    const behind = redisSummaries({ url: proxy.url, db: fresh.database.db });
+    await expect.poll(() => behind.put([]).then(() => behind.get(talk.channelId))).toMatchObject({ messages: 1 });
+    await peek.set(key(talk.channelId), JSON.stringify({ messages: 77 }));
+    await expect.poll(async () => (await behind.get(talk.channelId))?.messages).toBe(77);
+
+    proxy.be('swallowed', 'what is there');
+    const began = performance.now();
+    expect(await behind.get(talk.channelId)).toMatchObject({ messages: 1 });
+    for (let i = 0; i < 20; i += 1) expect(await behind.get(talk.channelId)).toMatchObject({ messages: 1 });
+    await expect(behind.put([])).rejects.toMatchObject({ code: 'CONNECTION_REDIS' });
+    expect(performance.now() - began).toBeLessThan(4000);
+
+    // Nobody mends that connection; another one is open.
+    await expect.poll(async () => (await behind.get(talk.channelId))?.messages, { timeout: 15_000 }).toBe(77);
+    await behind.close();
+    await proxy.stop();
   });
 
   test('while Redis is away Postgres answers, the effect fails and leaves nothing half done, and both recover', async () => {

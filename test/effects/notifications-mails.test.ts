@@ -6,6 +6,7 @@ import type { DomainEvent } from '../../src/events/index.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { type Conversation, startConversation } from './conversation.ts';
 import { MailServer } from './notifications-mail-server.ts';
+import { ScriptedMailServer } from './scripted-mail-server.ts';
 
 const HOUR = 3_600_000;
 let fresh: TestDatabase;
@@ -63,6 +64,7 @@ test('a mention that is still unread when the grace period is over is e-mailed, 
     select to_char((created_at + interval '1 hour') at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as due
     from notifications where message_id = ${event.message_id}`);
   expect(waiting).toHaveProperty('until', rows[0]!.due);
+  expect(waiting).toMatchObject({ in_ms: expect.closeTo(HOUR, -4) });
   expect(server.mails).toEqual([]);
 
   await anHourPasses();
@@ -83,7 +85,8 @@ test('a mention that is still unread when the grace period is over is e-mailed, 
 test('retries do not start the grace period again', async () => {
   await join('bob');
   const event = await posted('@bob');
-  expect(await perform([event])).toEqual(await perform([event]));
+  const [first] = await perform([event]);
+  expect(await perform([event])).toMatchObject([{ state: 'later', until: first?.state === 'later' && first.until }]);
 });
 
 test('in a group events that wait and events without anybody to e-mail are told apart', async () => {
@@ -135,7 +138,7 @@ test('a recipient who is refused for the moment is retried alone, and one who is
     target: 'busy',
     state: 'retry',
     cause: 'SMTP 451',
-    reason: expect.stringContaining('no busy@example.com here'),
+    reason: 'the mail was not taken (451 at RCPT TO)',
   });
   expect(outcomes).toContainEqual(expect.objectContaining({ target: 'gone', state: 'dead', cause: 'SMTP 550' }));
   expect(server.mails.map((mail) => mail.to)).toEqual([['bob@example.com']]);
@@ -170,6 +173,48 @@ test('a refused login is ours to mend, and no fault of the recipient', async () 
   const outcomes = await perform([await posted('@bob')], { graceMs: 0, mailer: stranger });
   expect(outcomes).toMatchObject([{ target: 'bob', state: 'retry', cause: 'SMTP login refused' }]);
   stranger.close();
+  await strict.stop();
+});
+
+test('who is mentioned is notified in the app at once while the mail server is silent', async () => {
+  await join('bob');
+  const silent = await ScriptedMailServer.start();
+  silent.refuse('greeting', 'silence');
+  const patient = createMailer(silent.url, 'a@example.com', { connectMs: 20_000, mailMs: 20_000 });
+  const effect = notifications({ mailer: patient, graceMs: 0 });
+  const call = { db: fresh.database.db, target: undefined, signal: new AbortController().signal };
+  const perform = async (event: DomainEvent) => ('perform' in effect ? await effect.perform([event], call) : undefined);
+  for (let i = 0; i < 20; i += 1) {
+    const event = await posted(`@bob ${i}`);
+    const performed = perform(event);
+    // A few calls wait for the server; none that come after them.
+    if (i >= 3) expect(await performed).toMatchObject([{ event_id: event.id, state: 'later' }]);
+    else performed.catch(() => {});
+  }
+  const rows = await fresh.database.db.execute(sql`select from notifications where workspace_id = ${talk.workspaceId}`);
+  expect(rows.length).toBeGreaterThanOrEqual(17);
+  await silent.stop();
+  patient.close();
+});
+
+test('a mail that waits for the server says why, in words that name nobody', async () => {
+  await join('bob');
+  const strict = await ScriptedMailServer.start();
+  strict.refuse('MAIL FROM', '530 5.7.0 Must issue a STARTTLS command first, bob@example.com');
+  const waiting = createMailer(strict.url, 'a@example.com');
+  const event = await posted('@bob');
+  expect(await perform([event], { graceMs: 0, mailer: waiting })).toMatchObject([
+    { target: 'bob', state: 'retry', cause: 'mail set-up refused' },
+  ]);
+  const [later] = await perform([event], { graceMs: 0, mailer: waiting });
+  expect(later).toMatchObject({
+    event_id: event.id,
+    target: undefined,
+    state: 'later',
+    reason: expect.stringContaining('530 5.7.0 at MAIL FROM'),
+  });
+  expect(JSON.stringify(later)).not.toMatch(/bob|@/);
+  waiting.close();
   await strict.stop();
 });
 

@@ -107,19 +107,28 @@ test('a group that read an older text and writes last does not bring it back', a
   const talk = await startConversation(fresh.database);
   const { id } = await talk.post('apple');
   const { db } = fresh.database;
-  await db.transaction(
+  const { loadTexts } = await import('../../src/activities/search/texts.ts');
+  const { writeDocuments } = await import('../../src/activities/search/documents.ts');
+  let begun = () => {};
+  let changed = () => {};
+  const hasBegun = new Promise<void>((resolve) => (begun = resolve));
+  const hasChanged = new Promise<void>((resolve) => (changed = resolve));
+  const reading = db.transaction(
     async (late) => {
       await late.execute(sql`select 1`);
-      await talk.edit(id, 'pear');
-      await deliver(fresh.database, search(), await talk.events());
-      const { loadTexts } = await import('../../src/activities/search/texts.ts');
-      const { writeDocuments } = await import('../../src/activities/search/documents.ts');
-      const stale = await loadTexts(late, [id]);
-      expect(stale[0]?.version).toBe(1);
-      await db.transaction((tx) => writeDocuments(tx, stale));
+      begun();
+      await hasChanged;
+      return (await loadTexts(late, [id]).next()).value ?? [];
     },
     { isolationLevel: 'repeatable read' },
   );
+  await hasBegun;
+  await talk.edit(id, 'pear');
+  await deliver(fresh.database, search(), await talk.events());
+  changed();
+  const stale = await reading;
+  expect(stale[0]?.version).toBe(1);
+  await db.transaction((tx) => writeDocuments(tx, stale));
   expect(await find(talk, 'pear')).toEqual(['pear']);
   expect(await find(talk, 'apple')).toEqual([]);
 });

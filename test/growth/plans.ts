@@ -49,6 +49,7 @@ export function explained(url: string): Explained {
   return {
     db: drizzle({ client: db, schema }),
     sql,
+    renew: () => {},
     close: async () => void (await Promise.all([db.end(), sql.end()])),
     scans(tables) {
       const read = (step: Step) => step['Node Type'] === 'Seq Scan' && tables.includes(step['Relation Name'] ?? '');

@@ -60,6 +60,29 @@ describe('retention', () => {
     expect(await test.database.sql`select id from deliveries union all select id from delivery_attempts`).toEqual([]);
   });
 
+  it('leaves an event while its Idempotency-Key is answered for, however short events are kept', async () => {
+    const where = await aChannel(test.database);
+    const writer = aWriter(test.database);
+    const keyed = aMessage(where, { idempotency: { key: 'again', requestHash: Buffer.alloc(32, 1) } });
+    const { message: first } = (await writer.post(keyed)) as { message: object };
+    await writer.post(aMessage(where));
+    expect(await run({ eventsMs: await now() })).toMatchObject({ events: 0 });
+    await test.database.sql`delete from outbox`;
+    expect(await run({ eventsMs: await now() })).toMatchObject({ events: 1 });
+    expect(await writer.post(keyed)).toEqual({ state: 'replayed', message: first });
+    await test.database.sql`update idempotency_keys set created_at = now() - interval '25 hours'`;
+    expect(await run({ eventsMs: await now() })).toMatchObject({ idempotency_keys: 1, events: 1 });
+  });
+
+  it('says so where the event of an Idempotency-Key was deleted nevertheless', async () => {
+    const where = await aChannel(test.database);
+    const writer = aWriter(test.database);
+    const keyed = aMessage(where, { idempotency: { key: 'gone', requestHash: Buffer.alloc(32, 1) } });
+    await writer.post(keyed);
+    await test.database.sql`delete from events`;
+    expect(await writer.post(keyed)).toEqual({ state: 'answer_gone' });
+  });
+
   it('keeps the books: what has expired was expected and done', async () => {
     const { events } = await dispatched(test.database, 5, 'search');
     await done(test.database, 'search', events);

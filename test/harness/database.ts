@@ -1,7 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
 import { inject } from 'vitest';
-import { connectDatabase, type Database } from '../../src/db/client.ts';
+import { connectDatabase, type Database, type DatabaseOptions } from '../../src/db/client.ts';
+import { refuseNestedUse } from '../../src/db/nested-use.ts';
+
+// Holding a connection and asking for another is a fault wherever it happens, though only a full pool shows it.
+refuseNestedUse();
 
 export interface TestDatabase {
   url: string;
@@ -12,9 +16,9 @@ export interface TestDatabase {
 /**
  * A freshly migrated database that nobody else uses. `close` ends the connections; the database itself goes with the server.
  *
- * @param options.connections most connections of its `db` (default 8)
+ * @param options as `connectDatabase` takes them
  */
-export async function freshDatabase(options: { connections?: number } = {}): Promise<TestDatabase> {
+export async function freshDatabase(options: DatabaseOptions = {}): Promise<TestDatabase> {
   const adminUrl = inject('adminUrl');
   const name = `test_${randomBytes(6).toString('hex')}`;
   const admin = postgres(adminUrl, { max: 1, onnotice: () => {} });

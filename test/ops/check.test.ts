@@ -20,7 +20,7 @@ async function again(check: LedgerCheck) {
   await test.database.sql`update ledger_checks set checked_at = now() - interval '1 hour'`;
   await check.run();
 }
-const ready = (check: LedgerCheck, maxAgeMs = 60_000) => readiness(test.database.sql, maxAgeMs, check.latest);
+const ready = (check: LedgerCheck, maxAgeMs = 60_000) => readiness(test.database, maxAgeMs, check.latest);
 
 /** Three effects of `search` are open, one of `audit` is. */
 async function halfDone() {

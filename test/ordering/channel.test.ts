@@ -116,12 +116,14 @@ describe('an effect ordered by channel', () => {
     await line.talk.post('held', { channel: 0 });
     await line.talk.post('free', { channel: 1 });
     const [dispatch] = await line.dispatches();
-    await test.database.sql.begin(async (holder) => {
-      await holder`select pg_advisory_xact_lock(hashtextextended(${`knockon ${line.name} ${line.talk.channelIds[0]}`}, 0))`;
-      const { done, open } = await line.call(dispatch!);
-      expect({ done, states: open.map((outcome) => outcome.state) }).toEqual({ done: 1, states: ['later'] });
-      expect([await line.seen(0), await line.seen(1)]).toEqual([[], [1]]);
-    });
+    const lock = `knockon ${line.name} ${line.talk.channelIds[0]}`;
+    const holder = await test.database.sql.reserve();
+    await holder`select pg_advisory_lock(hashtextextended(${lock}, 0))`;
+    const { done, open } = await line.call(dispatch!);
+    expect({ done, states: open.map((outcome) => outcome.state) }).toEqual({ done: 1, states: ['later'] });
+    expect([await line.seen(0), await line.seen(1)]).toEqual([[], [1]]);
+    await holder`select pg_advisory_unlock(hashtextextended(${lock}, 0))`;
+    holder.release();
     await line.call(dispatch!);
     expect(await line.seen(0)).toEqual([1]);
   });

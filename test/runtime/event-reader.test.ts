@@ -27,7 +27,7 @@ function aReader(sharers: number) {
 it('reads events once for all effects of the process that are called with them', async () => {
   const { reader, asked } = aReader(3);
   const read = await Promise.all([reader.read(all), reader.read(all), reader.read(all)]);
-  for (const events of read) expect(events.map(({ payload }) => payload.text)).toEqual(['one', 'two', 'three']);
+  for (const { events } of read) expect(events.map(({ payload }) => payload.text)).toEqual(['one', 'two', 'three']);
   expect(asked()).toBe(1);
 });
 
@@ -39,13 +39,13 @@ it('forgets them once each effect has had them', async () => {
 
 it('keeps apart what is not the same: other events of the dispatch', async () => {
   const { reader } = aReader(2);
-  const [first] = await reader.read(all);
-  expect(await reader.read({ ...all, events: { offset: 1, limit: 1 } })).toHaveLength(1);
-  expect(await reader.read({ ...all, events: { ids: [first!.id] } })).toEqual([first]);
+  const [first] = (await reader.read(all)).events;
+  expect((await reader.read({ ...all, events: { offset: 1, limit: 1 } })).events).toHaveLength(1);
+  expect((await reader.read({ ...all, events: { ids: [first!.id] } })).events).toEqual([first]);
 });
 
 it('lets no effect change what another one gets', async () => {
-  const [event] = await aReader(2).reader.read(all);
+  const [event] = (await aReader(2).reader.read(all)).events;
   expect(() => {
     event!.payload.text = 'changed';
   }).toThrow(TypeError);
@@ -55,5 +55,5 @@ it('asks again after a failure', async () => {
   const { reader } = aReader(6);
   vi.spyOn(test.database.db, 'execute').mockRejectedValueOnce(new Error('connection lost'));
   await expect(reader.read(all)).rejects.toThrow('connection lost');
-  expect(await reader.read(all)).toHaveLength(3);
+  expect((await reader.read(all)).events).toHaveLength(3);
 });

@@ -1,6 +1,7 @@
 import type { Job, PgBoss } from 'pg-boss';
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
+import { CallSlots } from '../../src/activities/runtime/call-slots.ts';
 import { Consumer } from '../../src/transport/pg-boss/consumer.ts';
 import type { CallJob } from '../../src/transport/pg-boss/jobs.ts';
 
@@ -25,7 +26,7 @@ function aConsumer(boss: ReturnType<typeof oneJob>, seeThrough: () => Promise<vo
   return new Consumer({
     boss: boss as unknown as PgBoss,
     queue: 'effects.search',
-    slots: 1,
+    slots: new CallSlots(1),
     admit: async (calls) => calls,
     isAway: (error) => error === away,
     log: pino({ level: 'silent' }),

@@ -13,13 +13,13 @@ export type Answer = { status: number; body: any };
 export class Product {
   readonly workspaceId: string;
   readonly channelId: string;
-  readonly #key: string;
+  readonly key: string;
   /** Where the API is now; another one after a restart. */
   url: string;
 
   private constructor(url: string, key: string, workspaceId: string, channelId: string) {
     this.url = url;
-    this.#key = key;
+    this.key = key;
     this.workspaceId = workspaceId;
     this.channelId = channelId;
   }
@@ -33,7 +33,7 @@ export class Product {
   }
 
   call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
-    return request(this.url, method, path, this.#key, body, headers);
+    return request(this.url, method, path, this.key, body, headers);
   }
 
   async get(path: string): Promise<Answer['body']> {

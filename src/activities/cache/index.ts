@@ -19,7 +19,7 @@ export const cache = ({ summaries }: { summaries: SummaryStore }) =>
       const deltas = events.flatMap(toDelta);
       if (deltas.length === 0) return;
       const held = await addDeltas(tx, deltas);
-      await summaries.put(await writeSummaries(tx, held, await lastMessages(tx, held)));
+      for await (const some of lastMessages(tx, held)) await summaries.put(await writeSummaries(tx, some.held, some.last));
     },
   });
 

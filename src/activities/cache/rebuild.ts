@@ -19,7 +19,7 @@ export function rebuildCache({ db }: Database, summaries: SummaryStore): Rebuild
         const channels = await recount(tx);
         for (let i = 0; i < channels.length; i += CHANNELS) {
           const some = channels.slice(i, i + CHANNELS);
-          await summaries.put(await writeSummaries(tx, some, await lastMessages(tx, some)));
+          for await (const { held, last } of lastMessages(tx, some)) await summaries.put(await writeSummaries(tx, held, last));
         }
       }),
   };

@@ -3,24 +3,42 @@ import type { Database } from '../../db/client.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import type { Mail } from './mailer.ts';
 
+/** Most characters of a message that a mail quotes. */
+const QUOTED = 500;
+
+/** What may stand before a text's first word. */
+const BLANK = ' \t\r\n';
+
 /** A notification that is to be e-mailed, now or later. */
 export interface PendingMail {
   notification_id: string;
   event_id: string;
   recipient: string;
+  /** When the grace period ends: RFC 3339, and from now, in ms; both by the database's clock. */
+  due: string;
+  due_in_ms: number;
+}
+
+/** What a mail is made of. */
+export interface MailText {
+  notification_id: string;
+  recipient: string;
   email: string;
   display_name: string | null;
   author: string;
   channel: string;
+  /** The beginning of the message, longer than what is quoted. */
   text: string;
-  /** RFC 3339: when the grace period ends. */
-  due: string;
-  is_due: boolean;
 }
 
+/** Notifications that are still to be e-mailed: unread, the message not deleted, not e-mailed before, to a member with an address who wants it. */
+const wanted = sql`notifications n
+  join members p on p.workspace_id = n.workspace_id and p.handle = n.recipient
+  join messages m on m.id = n.message_id
+  where n.read_at is null and n.emailed_at is null and m.deleted_at is null and p.email is not null and p.emails = 'mentions'`;
+
 /**
- * What of these events is still to be e-mailed: notified by them, unread, the message not deleted, not e-mailed before, to a
- * member with an address who wants it.
+ * What of these events is still to be e-mailed.
  *
  * @param graceMs how long after the notification; the database's clock decides
  * @param recipient only this one's
@@ -28,29 +46,37 @@ export interface PendingMail {
 export async function pendingMails(db: Database['db'], events: DomainEvent[], graceMs: number, recipient?: string): Promise<PendingMail[]> {
   const column = (pick: (event: DomainEvent) => string | null) => sql.param(events.map(pick));
   const rows = await db.execute(sql`
-    select n.id as notification_id, n.event_id, n.recipient, p.email, p.display_name, m.author, c.name as channel, m.text,
-      to_char((n.created_at + ${graceMs} * interval '1 ms') at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as due,
-      n.created_at + ${graceMs} * interval '1 ms' <= now() as is_due
+    select w.id as notification_id, w.event_id, w.recipient,
+      to_char(w.due at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as due,
+      extract(epoch from w.due - now())::float8 * 1000 as due_in_ms
     from unnest(${column((e) => e.id)}::uuid[], ${column((e) => e.message_id)}::uuid[]) as e (event_id, message_id)
-      join notifications n on n.message_id = e.message_id and n.event_id = e.event_id
-      join members p on p.workspace_id = n.workspace_id and p.handle = n.recipient
-      join messages m on m.id = n.message_id
-      join channels c on c.id = n.channel_id
-    where n.read_at is null and n.emailed_at is null and m.deleted_at is null and p.email is not null and p.emails = 'mentions'
-      and (${recipient ?? null}::text is null or n.recipient = ${recipient ?? null})
-    order by n.id`);
+      cross join lateral (
+        select n.id, n.event_id, n.recipient, n.created_at + ${graceMs} * interval '1 ms' as due from ${wanted}
+          and n.message_id = e.message_id and n.event_id = e.event_id
+          and (${recipient ?? null}::text is null or n.recipient = ${recipient ?? null})
+        offset 0
+      ) w
+    order by w.id`);
   return rows as unknown as PendingMail[];
+}
+
+/** What to write to whom, just before it is sent; null where it is no longer wanted. */
+export async function readMail(db: Database['db'], notificationId: string): Promise<MailText | null> {
+  const [row] = await db.execute(sql`
+    select w.*, c.name as channel from (
+      select n.id as notification_id, n.recipient, n.channel_id, p.email, p.display_name, m.author,
+        left(ltrim(m.text, ${BLANK}), ${4 * QUOTED}) as text
+      from ${wanted} and n.id = ${notificationId}
+    ) w join channels c on c.id = w.channel_id`);
+  return (row as unknown as MailText | undefined) ?? null;
 }
 
 export async function markEmailed(db: Database['db'], notificationId: string): Promise<void> {
   await db.execute(sql`update notifications set emailed_at = now() where id = ${notificationId} and emailed_at is null`);
 }
 
-/** Most characters of a message that a mail quotes. */
-const QUOTED = 500;
-
 /** The mail of a notification. Its id is the notification's, so a crash between sending and noting it repeats the same mail. */
-export function compose(pending: PendingMail): Mail {
+export function compose(pending: MailText): Mail {
   const said = `${oneLine(pending.author)} mentioned you in #${oneLine(pending.channel)}`;
   const quote = excerpt(pending.text)
     .split('\n')

@@ -9,6 +9,9 @@ export interface Mention {
 /** Most mentions of a text that are followed. */
 const MOST = 50;
 
+/** Longest name anybody has, in UTF-16 units. */
+const LONGEST_NAME = 255;
+
 /** What nicks are made of, on IRC and elsewhere: letters, digits and marks of every script, and these signs. */
 const sign = '_\\-\\[\\]\\\\`^{|}';
 const letter = `[\\p{L}\\p{N}\\p{M}${sign}]`;
@@ -26,16 +29,16 @@ const urls = /\b[a-z][a-z0-9+.-]{0,20}:\/\/\S+|\bwww\.\S+/giu;
 /** Finds `@nick` anywhere, and `nick:` or `nick,` at the start: 50 different ones at most, the first of them. */
 export function findMentions(text: string): Mention[] {
   const plain = text.replace(formatting, '');
-  const found = new Map<string, Mention>();
-  const [, first] = opening.exec(plain) ?? [];
-  if (first) found.set(first, { readings: [first], fallback: null });
+  const [, first = ''] = opening.exec(plain) ?? [];
   const prose = plain.replace(urls, ' ');
+  // With what stands before its @, or null for the one at the start. Each is read once, however often it is written.
+  const found = new Map<string, string | null>();
+  if (first !== '' && first.length <= LONGEST_NAME) found.set(first, null);
   for (const match of prose.matchAll(at)) {
     if (found.size === MOST) break;
-    const [, written = ''] = match;
-    found.set(`@${written}`, named(written, prose.charAt(match.index - 1)));
+    found.set(`@${match[1]}`, prose.charAt(match.index - 1));
   }
-  return [...found.values()];
+  return Array.from(found, ([name, before]) => (before === null ? { readings: [name], fallback: null } : named(name.slice(1), before)));
 }
 
 function named(written: string, before: string): Mention {
@@ -46,10 +49,12 @@ function named(written: string, before: string): Mention {
 /** The name as written, and ever shorter: without a closing sign, without the part after a full stop. */
 function readingsOf(written: string, before: string): string[] {
   const readings: string[] = [];
-  for (let rest = written; rest !== '' && readings.length < 8; ) {
-    if (rest.length <= 255) readings.push(rest);
-    const closes = '-]}`.'.includes(rest.at(-1) ?? '') || closing[before] === rest.at(-1);
-    rest = closes ? rest.slice(0, -1) : rest.slice(0, Math.max(0, rest.lastIndexOf('.')));
+  // By its end alone: a copy a sign would need time that grows with the square of a name's length.
+  for (let end = written.length; end > 0 && readings.length < 8; ) {
+    if (end <= LONGEST_NAME) readings.push(written.slice(0, end));
+    const last = written.charAt(end - 1);
+    const closes = '-]}`.'.includes(last) || closing[before] === last;
+    end = closes ? end - 1 : Math.max(0, written.lastIndexOf('.', end - 1));
   }
   return readings;
 }
@@ -61,10 +66,11 @@ const closing: Record<string, string> = { '[': ']', '{': '}', '`': '`', '|': '|'
 
 /** Takes off a closing sign whose opening one stands before the @, or nowhere. */
 function unwrap(name: string, before: string): string {
-  let rest = name;
-  if (closing[before] !== undefined && rest.endsWith(closing[before])) rest = rest.slice(0, -1);
-  while ((rest.endsWith(']') && !rest.includes('[')) || (rest.endsWith('}') && !rest.includes('{'))) rest = rest.slice(0, -1);
-  return rest;
+  let end = name.length;
+  if (closing[before] !== undefined && name.endsWith(closing[before])) end -= 1;
+  const unopened = (name.includes('[') ? '' : ']') + (name.includes('{') ? '' : '}');
+  while (end > 0 && unopened.includes(name.charAt(end - 1))) end -= 1;
+  return name.slice(0, end);
 }
 
 /** As nicks of IRC are: so that "@5pm" and "@-" mean nobody. */

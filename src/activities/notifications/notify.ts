@@ -1,11 +1,12 @@
 import { sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import type { DomainEvent } from '../../events/index.ts';
+import { fits, inPages, type Paged } from '../runtime/pages.ts';
 import { findRecipients, type Mentioned, type Text } from './recipients.ts';
 
 type Db = Database['db'];
 
-interface Current extends Text {
+interface Current extends Text, Paged {
   version: number;
   /** Its event has brought its notifications already. */
   notified: boolean;
@@ -20,23 +21,33 @@ interface Current extends Text {
 export async function notify(db: Db, events: DomainEvent[]): Promise<DomainEvent[]> {
   // Of several edits in a group the last one counts.
   const eventOf = new Map(events.flatMap((event) => (event.message_id ? [[event.message_id, event.id] as const] : [])));
-  const messages = await currentMessages(db, eventOf);
+  const mentioning = new Set<string>();
+  for await (const messages of inPages([...eventOf.keys()], (ids) => currentMessages(db, ids, eventOf)))
+    for (const id of await notifyOf(db, messages, eventOf)) mentioning.add(id);
+  return events.filter((event) => mentioning.has(event.message_id ?? ''));
+}
+
+/** @returns the messages that mention somebody */
+async function notifyOf(db: Db, messages: Current[], eventOf: Map<string, string>): Promise<Set<string>> {
   const fresh = messages.filter((message) => !message.notified);
   const mentioned = await findRecipients(db, fresh);
   const mentioning = new Set(mentioned.map(({ message }) => message.id));
   const concerned = fresh.filter((message) => message.version > 1 || mentioning.has(message.id));
   if (concerned.length > 0) await write(db, concerned, mentioned, eventOf);
   for (const message of messages) if (message.notified) mentioning.add(message.id);
-  return events.filter((event) => mentioning.has(event.message_id ?? ''));
+  return mentioning;
 }
 
 /** The text of a deleted message is empty. */
-async function currentMessages(db: Db, eventOf: Map<string, string>): Promise<Current[]> {
+async function currentMessages(db: Db, ids: string[], eventOf: Map<string, string>): Promise<Current[]> {
   const rows = await db.execute(sql`
-    select m.id, m.workspace_id, m.channel_id, m.seq::float8 as seq, m.author, m.text, m.version,
-      exists (select from notifications n where n.message_id = m.id and n.event_id = e.event_id) as notified
-    from unnest(${sql.param([...eventOf.keys()])}::uuid[], ${sql.param([...eventOf.values()])}::uuid[]) as e (message_id, event_id)
-      join messages m on m.id = e.message_id`);
+    select id, workspace_id, channel_id, seq, author, version, notified, bytes, ${fits} as fits, case when ${fits} then text end as text
+    from (
+      select m.id, m.workspace_id, m.channel_id, m.seq::float8 as seq, m.author, m.text, m.version, octet_length(m.text) as bytes,
+        exists (select from notifications n where n.message_id = m.id and n.event_id = e.event_id) as notified
+      from unnest(${sql.param(ids)}::uuid[], ${sql.param(ids.map((id) => eventOf.get(id)))}::uuid[]) as e (message_id, event_id)
+        join messages m on m.id = e.message_id
+    ) m window w as (order by id) order by id`);
   return rows as unknown as Current[];
 }
 

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
+import { createPauses } from '../runtime/pauses.ts';
 import { findMentions, type Mention } from './mentions.ts';
 
 /** A message as its mentions are read. */
@@ -18,14 +19,23 @@ export interface Mentioned {
   recipient: string;
 }
 
+/** Mentions that one query looks up: a text may have 50, of 8 readings each, and a group two thousand texts. */
+const MENTIONS_AT_ONCE = 1000;
+
 /**
  * Whom messages mention: members of the workspace and those who have spoken in the channel before, in their own spelling
  * first, then in any; and whoever is `@named`, as written. Nobody by their own message.
  */
 export async function findRecipients(db: Database['db'] | Transaction, texts: Text[]): Promise<Mentioned[]> {
-  const mentions = texts.flatMap((message) => findMentions(message.text).map((mention) => ({ message, mention })));
-  if (mentions.length === 0) return [];
-  const known = await spellings(db, mentions);
+  const mentions: { message: Text; mention: Mention }[] = [];
+  const pause = createPauses();
+  for (const message of texts) {
+    for (const mention of findMentions(message.text)) mentions.push({ message, mention });
+    await pause();
+  }
+  const known = new Map<string, Spelling>();
+  for (let i = 0; i < mentions.length; i += MENTIONS_AT_ONCE)
+    for (const [name, spelling] of await spellings(db, mentions.slice(i, i + MENTIONS_AT_ONCE))) known.set(name, spelling);
   const found = new Map<string, Mentioned>();
   for (const { message, mention } of mentions) {
     const recipient = meant(message, mention, known);
@@ -43,7 +53,7 @@ function meant(message: Text, { readings, fallback }: Mention, known: Map<string
 }
 
 /**
- * Looks all names up in one query: how somebody known spells them, by message and name. The author counts as known, so that
+ * Looks names up in one query: how somebody known spells them, by message and name. The author counts as known, so that
  * nobody notifies themselves in other letters.
  */
 async function spellings(

@@ -19,11 +19,12 @@ export function bounded(open: OpenOutcome[]): OpenOutcome[] {
 }
 
 function shortened(outcome: OpenOutcome): OpenOutcome {
-  if (outcome.state === 'later') return outcome;
+  // Why it waits stands in `attempts`.
+  if (outcome.state === 'later') return outcome.reason === undefined ? outcome : { ...outcome, reason: undefined };
   return { ...outcome, reason: outcome.reason.slice(0, REASON), cause: outcome.cause?.slice(0, REASON) };
 }
 
 function asAWhole({ event_id, target, ...outcome }: OpenOutcome): OpenOutcome {
   if (target === undefined) return { event_id, ...outcome };
-  return { event_id, state: 'retry', reason: 'reason' in outcome ? outcome.reason : 'several of its outside parties wait' };
+  return { event_id, state: 'retry', reason: outcome.reason ?? 'several of its outside parties wait' };
 }

@@ -27,6 +27,8 @@ interface Options {
   limit?: { perSecond: number };
   /** Calls at once in one worker process. Default KNOCKON_CONCURRENCY; more for an effect that mostly waits for others. */
   concurrency?: number;
+  /** Calls beside these that only wait for the outside (they have said `onlyWaits`). Default none: each call counts until its end. */
+  waiting?: number;
   /**
    * `channel`: each channel's events one after another, in the order of their `seq`, whatever dispatches and workers they come by.
    * `exclusive`: that, and one call at a time for a workspace. Default `none`: calls run side by side, in any order.
@@ -52,20 +54,22 @@ export interface OutsideCall {
   target: string | undefined;
   /** Aborted when the worker stops or the workflow is cancelled. */
   signal: AbortSignal;
+  /** Says that from now on the call does little but wait for the outside: the worker takes another one beside it. */
+  onlyWaits?(): void;
 }
 
 /** An effect that changes our database and nothing else: happens exactly once. */
 export interface DatabaseEffect extends Options {
   /**
    * Runs in the transaction that holds the receipts: what it writes and the receipts are kept together or not at all. The events are
-   * frozen, as the effects of a process share them.
+   * frozen, as the effects of a process share them. Large events come in pages of 2 MB, each in a transaction of its own.
    */
   transact(tx: Transaction, events: DomainEvent[]): Promise<Answer | void>;
 }
 
 /** An effect that calls the outside: happens at least once; calls carry a stable id. */
 export interface OutsideEffect extends Options {
-  /** Receipts are written after it has answered. */
+  /** Receipts are written after it has answered. Large events come in pages of 2 MB, one after another. */
   perform(events: DomainEvent[], call: OutsideCall): Promise<Answer | void>;
 }
 
@@ -83,6 +87,7 @@ export type Effect = (Pick<DatabaseEffect, 'transact'> | Pick<OutsideEffect, 'pe
   task_queue: string;
   limit?: { perSecond: number };
   concurrency?: number;
+  waiting?: number;
 };
 
 /** Declares an effect. @throws TypeError where an option can't be meant */
@@ -145,10 +150,16 @@ export const retry = (which: Which, reason: string, options: { cause?: string; a
 /** Nothing is wrong; call again at that moment of this machine's clock. */
 export const later = (which: Which, until: Date): OpenOutcome => laterIn(which, until.getTime() - Date.now());
 
-/** Nothing is wrong; call again in so many ms. */
-export const laterIn = (which: Which, ms: number): OpenOutcome => {
+/** Nothing is wrong with it; call again in so many ms. `reason`: what it waits for, where somebody may ask. */
+export const laterIn = (which: Which, ms: number, reason?: string): OpenOutcome => {
   const in_ms = Math.max(0, Math.ceil(ms));
-  return { ...subject(which), state: 'later', until: new Date(Date.now() + in_ms).toISOString(), in_ms };
+  return {
+    ...subject(which),
+    state: 'later',
+    until: new Date(Date.now() + in_ms).toISOString(),
+    in_ms,
+    ...(reason !== undefined && { reason }),
+  };
 };
 
 /** It can't succeed however often it is tried: a dead letter. */

@@ -102,7 +102,7 @@ export async function recordAttempts(db: Queryable, subscriber: string, open: Op
     insert into attempts as a (event_id, subscriber, target, attempts, last_error, waiting_until)
     select event_id, ${subscriber}, target, failed, reason, now() + make_interval(secs => in_ms / 1000) from unnest(
       ${column((o) => o.event_id)}::uuid[], ${column((o) => o.target ?? '')}::text[], ${column((o) => (o.state === 'later' ? 0 : 1))}::int[],
-      ${column((o) => (o.state === 'later' ? null : o.reason.slice(0, 2000)))}::text[], ${column((o) => (o.state === 'later' ? (o.in_ms ?? Math.max(0, Date.parse(o.until) - now)) : null))}::float8[]
+      ${column((o) => o.reason?.slice(0, 2000) ?? null)}::text[], ${column((o) => (o.state === 'later' ? (o.in_ms ?? Math.max(0, Date.parse(o.until) - now)) : null))}::float8[]
     ) as t (event_id, target, failed, reason, in_ms) order by event_id, target
     on conflict (event_id, subscriber, target) do update set attempts = a.attempts + excluded.attempts,
       last_error = coalesce(excluded.last_error, a.last_error), waiting_until = excluded.waiting_until, waits_for = null, updated_at = now()`);

@@ -1,15 +1,17 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { crashPoint } from '../../crash-points.ts';
-import type { Database } from '../../db/client.ts';
+import type { Database, Transaction } from '../../db/client.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import { type Beat, type EffectAnswer, type EffectCall, FAILURE, type OpenOutcome } from '../../transport/dispatch.ts';
 import { bounded } from './bounded.ts';
-import type { DatabaseEffect, Effect, OutsideEffect } from './effect.ts';
+import type { CallSlots } from './call-slots.ts';
+import type { DatabaseEffect, Effect, OutsideCall, OutsideEffect } from './effect.ts';
 import { EventReader } from './event-reader.ts';
 import type { Locks } from './locks/lock.ts';
 import { postgresLocks } from './locks/postgres.ts';
 import { callInOrder } from './ordering/ordered-call.ts';
 import { putOff } from './outage.ts';
+import { type Paging, pageByPage, readAtOnce, TooLargeError } from './paged-call.ts';
 import { claimReceipts, openEvents, recordAttempts, recordFailure, settleTarget, withdrawReceipts, writeReceipts } from './receipts.ts';
 
 type Db = Database['db'];
@@ -21,7 +23,7 @@ export const HEARTBEAT = 3000;
 export function effectActivity(
   effect: Effect,
   db: Db,
-  shared: Pick<Trying, 'locks' | 'reader'> = {},
+  shared: Pick<Trying, 'locks' | 'reader' | 'slots'> = {},
 ): (call: EffectCall) => Promise<EffectAnswer> {
   return async (call) => {
     const heart = setInterval(() => Context.current().heartbeat('begun' satisfies Beat), HEARTBEAT);
@@ -41,6 +43,8 @@ interface Trying {
   reader?: EventReader;
   /** Which try of this very call it is, from 1 (default): a call that is made again may have killed its worker. */
   attempt?: number;
+  /** Of this effect's calls in this worker. */
+  slots?: CallSlots;
 }
 
 /**
@@ -68,9 +72,10 @@ export async function answer(effect: Effect, db: Db, call: EffectCall, signal: A
 }
 
 async function run(effect: Effect, db: Db, call: EffectCall, signal: AbortSignal, trying: Trying): Promise<EffectAnswer> {
-  const { locks = postgresLocks(db), reader = new EventReader(db), attempt = 1 } = trying;
+  const { locks = postgresLocks(db), reader = new EventReader(db), attempt = 1, slots } = trying;
   if (effect.ordering !== 'none') return await callInOrder(effect, { db, locks, signal, attempt }, call);
-  return await ('transact' in effect ? inTransaction(effect, db, call, reader) : outside(effect, db, call, { signal, reader }));
+  const paging = { reader, signal, slots, began: performance.now() };
+  return await ('transact' in effect ? inTransaction(effect, db, call, paging) : outside(effect, db, call, paging));
 }
 
 /** Longest that a call is held while the database is away, in ms, and the part of its time that it is held at most. */
@@ -95,41 +100,84 @@ async function tried(
   }
 }
 
-/** The receipts and what the effect writes are kept together or not at all. */
+/** The receipts and what the effect writes are kept together or not at all: for all events in one transaction, or page by page. */
 async function inTransaction(
   effect: Effect & Pick<DatabaseEffect, 'transact'>,
   db: Db,
   call: EffectCall,
-  reader: EventReader,
+  paging: Paging,
 ): Promise<EffectAnswer> {
   // Before the transaction has a connection: where all are taken, it gets one sooner than whoever waits for it here.
-  const reading = reader.read(call);
-  return await db.transaction(async (tx) => {
-    const mine = await claimReceipts(tx, call);
-    const events = (await reading).filter((event) => mine?.has(event.id) ?? true);
-    if (events.length === 0) return { done: 0, open: [] };
-    const open = (await effect.transact(tx, events)) ?? [];
-    if (open.length > 0) {
-      await withdrawReceipts(tx, call, open);
-      await recordAttempts(tx, effect.name, open);
-    }
-    crashPoint('in-effect');
-    return { done: events.length - countEvents(open), open };
-  });
+  const reading = readAtOnce(effect, call, paging);
+  // Whoever awaits it in the transaction is told.
+  reading.catch(() => {});
+  const transact = (claim: EffectCall, events: () => Promise<DomainEvent[]>) =>
+    db.transaction(async (tx) => await transactAll(tx, effect, claim, events));
+  try {
+    return await transact(call, async () => (await reading).events);
+  } catch (error) {
+    if (!(error instanceof TooLargeError)) throw error;
+    return await pageByPage(effect, call, error.pages, paging, (claim, events) => transact(claim, async () => events));
+  } finally {
+    void reading.then(
+      ({ release }) => release(),
+      () => {},
+    );
+  }
+}
+
+async function transactAll(
+  tx: Transaction,
+  effect: Effect & Pick<DatabaseEffect, 'transact'>,
+  claim: EffectCall,
+  read: () => Promise<DomainEvent[]>,
+): Promise<EffectAnswer> {
+  const mine = await claimReceipts(tx, claim);
+  const events = (await read()).filter((event) => mine?.has(event.id) ?? true);
+  if (events.length === 0) return { done: 0, open: [] };
+  const open = (await effect.transact(tx, events)) ?? [];
+  if (open.length > 0) {
+    await withdrawReceipts(tx, claim, open);
+    await recordAttempts(tx, effect.name, open);
+  }
+  crashPoint('in-effect');
+  return { done: events.length - countEvents(open), open };
 }
 
 /** At least once: a crash between the call and its receipt makes the call again, under the same id. */
-async function outside(
+async function outside(effect: Effect & Pick<OutsideEffect, 'perform'>, db: Db, call: EffectCall, paging: Paging): Promise<EffectAnswer> {
+  const reading = readAtOnce(effect, call, paging);
+  const stillOpen = openEvents(db, call);
+  stillOpen.catch(() => {});
+  const perform = async (events: DomainEvent[]) =>
+    await performAll(effect, db, call, { events, signal: paging.signal, slots: paging.slots, stillOpen: await stillOpen });
+  try {
+    const { events, release } = await reading;
+    return await perform(events).finally(release);
+  } catch (error) {
+    if (!(error instanceof TooLargeError)) throw error;
+    return await pageByPage(effect, call, error.pages, paging, (_, events) => perform(events));
+  }
+}
+
+/** What a call to the outside is made with. */
+interface Performing {
+  events: DomainEvent[];
+  /** The ids of those that have no receipt. */
+  stillOpen: Set<string>;
+  signal: AbortSignal;
+  slots?: CallSlots;
+}
+
+async function performAll(
   effect: Effect & Pick<OutsideEffect, 'perform'>,
   db: Db,
-  call: EffectCall,
-  { signal, reader }: { signal: AbortSignal; reader: EventReader },
+  { target }: EffectCall,
+  { events: all, stillOpen, signal, slots }: Performing,
 ): Promise<EffectAnswer> {
-  const { target } = call;
-  const [all, stillOpen] = await Promise.all([reader.read(call), openEvents(db, call)]);
   const events = all.filter((event) => stillOpen.has(event.id));
   if (events.length === 0) return { done: 0, open: [] };
-  const open = shared(events, (await effect.perform(events, { db, target, signal })) ?? []);
+  const open = shared(events, await performed(effect, events, { db, target, signal }, slots));
   crashPoint('in-effect');
   await recordAttempts(db, effect.name, open);
   const unsettled = new Set(open.map((outcome) => outcome.event_id));
@@ -144,6 +192,24 @@ function shared(events: DomainEvent[], open: OpenOutcome[]): OpenOutcome[] {
   if (open.length === 0) return open;
   const shares = new Map(events.map(({ id, workspace_id }) => [id, workspace_id.slice(-8)]));
   return open.map((outcome) => ({ ...outcome, share: shares.get(outcome.event_id) }));
+}
+
+/** From when it says that it only waits, until it has answered, the call keeps no other from being begun. */
+async function performed(
+  effect: Pick<OutsideEffect, 'perform'>,
+  events: DomainEvent[],
+  call: Pick<OutsideCall, 'db' | 'target' | 'signal'>,
+  slots?: CallSlots,
+): Promise<OpenOutcome[]> {
+  let worksAgain: (() => void) | undefined;
+  const onlyWaits = () => {
+    worksAgain = worksAgain ?? slots?.waits();
+  };
+  try {
+    return (await effect.perform(events, { ...call, onlyWaits })) ?? [];
+  } finally {
+    worksAgain?.();
+  }
 }
 
 const countEvents = (open: OpenOutcome[]) => new Set(open.map((outcome) => outcome.event_id)).size;

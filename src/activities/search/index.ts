@@ -16,6 +16,6 @@ export const search = () =>
     again: 'freely',
     async transact(tx, events) {
       const ids = new Set(events.flatMap((event) => event.message_id ?? []));
-      if (ids.size > 0) await writeDocuments(tx, await loadTexts(tx, [...ids]));
+      if (ids.size > 0) for await (const texts of loadTexts(tx, [...ids])) await writeDocuments(tx, texts);
     },
   });

@@ -53,11 +53,8 @@ async function prepare(tx: Transaction): Promise<void> {
 
 async function index(tx: Transaction, rows: { id: string }[]): Promise<void> {
   if (rows.length === 0) return;
-  const texts = await loadTexts(
-    tx,
-    rows.map((row) => row.id),
-  );
-  await writeDocuments(tx, texts, NEXT_DOCUMENTS);
+  const ids = rows.map((row) => row.id);
+  for await (const texts of loadTexts(tx, ids)) await writeDocuments(tx, texts, NEXT_DOCUMENTS);
 }
 
 /** Indexes what is new or has changed since it was read. @returns how many messages */

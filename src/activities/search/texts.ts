@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
-import { messages } from '../../db/schema/messages.ts';
 import { type SearchText, searchText } from '../../db/search-text.ts';
+import { fits, inPages, type Paged } from '../runtime/pages.ts';
+import { mapInPauses } from '../runtime/pauses.ts';
 
 /** A message's text, ready to be indexed; `reading` is null once the message is deleted. */
 export interface Indexable {
@@ -10,11 +11,23 @@ export interface Indexable {
   reading: SearchText | null;
 }
 
-/** Reads messages as they are now. Those that don't exist are left out. */
-export async function loadTexts(tx: Transaction, ids: string[]): Promise<Indexable[]> {
-  const rows = await tx
-    .select({ id: messages.id, version: messages.version, text: messages.text, deleted_at: messages.deleted_at })
-    .from(messages)
-    .where(sql`${messages.id} = any(${sql.param(ids)}::uuid[])`);
-  return rows.map(({ id, version, text, deleted_at }) => ({ id, version, reading: deleted_at ? null : searchText(text) }));
+interface Row extends Paged {
+  version: number;
+  is_deleted: boolean;
+  text: string;
+}
+
+/** Reads messages as they are now, in the order of their ids, a page of their texts at a time. Those that don't exist are left out. */
+export async function* loadTexts(tx: Transaction, ids: string[]): AsyncGenerator<Indexable[]> {
+  for await (const page of inPages(ids, (some) => read(tx, some)))
+    yield await mapInPauses(page, ({ id, version, is_deleted, text }) => ({ id, version, reading: is_deleted ? null : searchText(text) }));
+}
+
+async function read(tx: Transaction, ids: string[]): Promise<Row[]> {
+  const rows = await tx.execute(sql`
+    select id, version, is_deleted, bytes, ${fits} as fits, case when ${fits} then text end as text
+    from (
+      select id, version, deleted_at is not null as is_deleted, octet_length(text) as bytes, text from messages where id = any(${sql.param(ids)}::uuid[])
+    ) m window w as (order by id) order by id`);
+  return rows as unknown as Row[];
 }

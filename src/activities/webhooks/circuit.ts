@@ -33,7 +33,12 @@ export const healed = (endpointId: string): SQL => sql`
   update endpoints set failures = 0, failing_since = null, probe_at = null where id = ${endpointId} and failures > 0`;
 
 /** One more failure. Of a failing endpoint only the probe decides when the next one is: the others were under way before. */
-export function failedOnceMore(endpointId: string, cause: string, { failures, firstMs, longestMs }: CircuitOptions, isProbe: boolean): SQL {
+export function failedOnceMore(
+  endpointId: string,
+  cause: string,
+  { failures, firstMs, longestMs }: CircuitOptions,
+  { isProbe, restMs }: { isProbe: boolean; restMs: number },
+): SQL {
   const first = sql`make_interval(secs => ${firstMs / 1000})`;
   const longest = sql`make_interval(secs => ${longestMs / 1000})`;
   return sql`
@@ -43,6 +48,21 @@ export function failedOnceMore(endpointId: string, cause: string, { failures, fi
         when ${failures} = 0 or failures + 1 < ${failures} then null
         when probe_at is null then now() + ${first}
         when ${isProbe} then now() + least(greatest(now() - failing_since, ${first}), ${longest})
-        else probe_at end
+        else probe_at end,
+      resting_until = ${restingUntil(restMs)}
     where id = ${endpointId}`;
 }
+
+/** It asks to be left in peace for so long. That is no failure of its: it says how much it can bear. */
+export const rests = (endpointId: string, cause: string, restMs: number): SQL => sql`
+  update endpoints set resting_until = ${restingUntil(restMs)}, failing_cause = ${cause} where id = ${endpointId}`;
+
+/** Several that were under way ask one after the other: the longest rest counts. */
+const restingUntil = (restMs: number): SQL =>
+  restMs > 0 ? sql`greatest(resting_until, now() + make_interval(secs => ${restMs / 1000}))` : sql`resting_until`;
+
+/** It wants no more: nothing is sent to it from now on. @param url where that was said: an address that was changed meanwhile has not said so */
+export const disabledByItself = (endpointId: string, url: string): SQL => sql`
+  update endpoints set disabled_at = now(), disabled_by = 'endpoint', disabled_reason = 'It answered HTTP 410 (Gone).',
+    failures = 0, failing_since = null, probe_at = null, failing_cause = null, resting_until = null
+  where id = ${endpointId} and url = ${url} and disabled_at is null`;

@@ -1,8 +1,9 @@
 import type { Database } from '../../db/client.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import type { Seal } from '../../seal.ts';
-import { recordAttempt, type Try } from './deliveries.ts';
+import { recordAttempt, type Standing, type Try } from './deliveries.ts';
 import type { Attempt, Send } from './send.ts';
+import type { Unrecorded } from './unrecorded.ts';
 import { judge, type Verdict } from './verdict.ts';
 
 interface Delivery extends Pick<Try, 'circuit' | 'isProbe' | 'isTest'> {
@@ -12,17 +13,40 @@ interface Delivery extends Pick<Try, 'circuit' | 'isProbe' | 'isTest'> {
   endpoint: { id: string; url: string; secret: string; previous_secret?: string | null };
 }
 
-/** Makes one try and logs it. `probeInMs`: its endpoint is failing, and tried again in so many ms; else null. */
+/** What it takes to deliver. */
+interface Delivering {
+  db: Database['db'];
+  seal: Seal;
+  send: Send;
+  signal?: AbortSignal;
+  /** Of this process. */
+  unrecorded?: Unrecorded;
+}
+
+/** Makes one try and logs it. One that was made and could not be logged is logged instead of being made once more. */
 export async function deliver(
-  { db, seal, send, signal }: { db: Database['db']; seal: Seal; send: Send; signal?: AbortSignal },
+  { db, seal, send, signal, unrecorded }: Delivering,
   { id, event, endpoint, ...bearing }: Delivery,
-): Promise<{ attempt: Attempt; verdict: Verdict; probeInMs: number | null }> {
+): Promise<{ attempt: Attempt; verdict: Verdict; standing: Standing }> {
+  const made = unrecorded?.of(id) ?? (await attemptTo(seal, send, { event, endpoint }, signal));
+  const verdict = judge(made, endpoint.url, event.type);
+  unrecorded?.keep(id, made);
+  const standing = await recordAttempt(db, {
+    deliveryId: id,
+    endpointId: endpoint.id,
+    url: endpoint.url,
+    attempt: made,
+    verdict,
+    ...bearing,
+  });
+  unrecorded?.forget(id);
+  return { attempt: made, verdict, standing };
+}
+
+async function attemptTo(seal: Seal, send: Send, { event, endpoint }: Pick<Delivery, 'event' | 'endpoint'>, signal?: AbortSignal) {
   const secret = unseal(seal, endpoint.secret);
   const previous = endpoint.previous_secret ? [unseal(seal, endpoint.previous_secret)].filter((one) => one !== null) : [];
-  const attempt = secret === null ? sealed : await send({ url: endpoint.url, secrets: [secret, ...previous], event }, signal);
-  const verdict = judge(attempt, endpoint.url, event.type);
-  const probeInMs = await recordAttempt(db, { deliveryId: id, endpointId: endpoint.id, attempt, verdict, ...bearing });
-  return { attempt, verdict, probeInMs };
+  return secret === null ? sealed : await send({ url: endpoint.url, secrets: [secret, ...previous], event }, signal);
 }
 
 function unseal(seal: Seal, secret: string): string | null {

@@ -1,7 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
+import { missWhatWaits } from '../../db/missed.ts';
 import type { DomainEvent } from '../../events/index.ts';
-import { type CircuitOptions, failedOnceMore, healed } from './circuit.ts';
+import { type CircuitOptions, disabledByItself, failedOnceMore, healed, rests } from './circuit.ts';
 import type { Attempt } from './send.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -27,12 +28,14 @@ export interface OpenDelivery {
   probe_in_ms: number | null;
   /** … and this is why. */
   failing_cause: string | null;
+  /** It asked for no request for so many ms yet; negative: since when it may be asked again. */
+  rest_in_ms: number | null;
 }
 
 /**
  * What is still to be sent of these events. The first call for an event opens a delivery for each endpoint that then wants
  * its type; later ones find these, so an endpoint that is made during the retries does not get what came before it. An
- * endpoint that is gone, or wants the type no more, is left out.
+ * endpoint that is gone, or wants the type no more, is left out. So is one that is disabled: what it does not get is `missed`, for good.
  *
  * `lateral … offset 0` has each event looked up by the index, whatever the planner believes of tables that have grown since it looked.
  *
@@ -49,16 +52,22 @@ export async function openDeliveries(db: Db, events: DomainEvent[], endpointId?:
         select d.id, d.event_id, d.endpoint_id, d.state, d.created_at, d.due_at from deliveries d where d.event_id = h.event_id offset 0
       ) d
     ), opened as (
-      insert into deliveries (workspace_id, endpoint_id, event_id, event_type)
-      select h.workspace_id, n.id, h.event_id, h.type
+      insert into deliveries (workspace_id, endpoint_id, event_id, event_type, state)
+      select h.workspace_id, n.id, h.event_id, h.type, case when n.disabled_at is null then 'pending' else 'missed' end
       from handled h cross join lateral (
-        select n.id from endpoints n where n.workspace_id = h.workspace_id and n.event_types && array[h.type, '*'] offset 0
+        select n.id, n.disabled_at from endpoints n where n.workspace_id = h.workspace_id and n.event_types && array[h.type, '*'] offset 0
       ) n
       where h.event_id not in (select event_id from found)
       order by h.event_id, n.id
       -- Another call that opens the same ones is waited for, and its rows are seen, which no snapshot would show.
       on conflict (event_id, endpoint_id) do update set state = deliveries.state
       returning id, event_id, endpoint_id, state, created_at, due_at
+    ), missed as (
+      update deliveries d set state = 'missed', due_at = null
+      from found f cross join lateral (
+        select n.id from endpoints n where n.id = f.endpoint_id and n.disabled_at is not null offset 0
+      ) n
+      where d.id = f.id and d.state in ('pending', 'failed')
     ), known as (
       select * from opened union all select * from found
     )
@@ -66,11 +75,12 @@ export async function openDeliveries(db: Db, events: DomainEvent[], endpointId?:
       case when n.previous_until > now() then n.previous_secret end as previous_secret,
       extract(epoch from now() - k.created_at)::float8 * 1000 as age_ms,
       extract(epoch from k.due_at - now())::float8 * 1000 as due_in_ms,
-      extract(epoch from n.probe_at - now())::float8 * 1000 as probe_in_ms
+      extract(epoch from n.probe_at - now())::float8 * 1000 as probe_in_ms,
+      extract(epoch from n.resting_until - now())::float8 * 1000 as rest_in_ms
     from known k join handled h using (event_id) cross join lateral (
-      select * from endpoints n where n.id = k.endpoint_id and n.event_types && array[h.type, '*'] offset 0
+      select * from endpoints n where n.id = k.endpoint_id and n.event_types && array[h.type, '*'] and n.disabled_at is null offset 0
     ) n
-    where k.state <> 'delivered' and (${endpointId ?? null}::text is null or k.endpoint_id::text = ${endpointId ?? null})
+    where k.state not in ('delivered', 'missed') and (${endpointId ?? null}::text is null or k.endpoint_id::text = ${endpointId ?? null})
     order by h.place, k.endpoint_id`);
   return rows as unknown as OpenDelivery[];
 }
@@ -88,6 +98,7 @@ export async function openTest(db: Db, endpoint: { id: string; workspace_id: str
 export interface Try {
   deliveryId: string;
   endpointId: string;
+  url: string;
   attempt: Attempt;
   verdict: Verdict;
   circuit: CircuitOptions;
@@ -97,31 +108,47 @@ export interface Try {
   isTest?: boolean;
 }
 
-/**
- * Logs a try and what it means for the delivery and its endpoint. What was once delivered stays so.
- *
- * @returns where the endpoint is failing, in how many ms it is tried again; else null
- */
-export async function recordAttempt(db: Db, made: Try): Promise<number | null> {
-  const { deliveryId, attempt, verdict, isTest } = made;
-  const state = { delivered: 'delivered', retry: isTest ? 'failed' : 'pending', dead: 'failed' }[verdict.state];
+/** How an endpoint stands once a try is recorded. */
+export interface Standing {
+  /** It is failing, and tried again in so many ms; else null. */
+  probe_in_ms: number | null;
+  /** It asked for no request for so many ms. */
+  rest_in_ms: number | null;
+  is_disabled: boolean;
+}
+
+/** Logs a try and what it means for the delivery and its endpoint. What was once delivered stays so. */
+export async function recordAttempt(db: Db, made: Try): Promise<Standing> {
+  const { deliveryId, endpointId, attempt, verdict, isTest } = made;
+  const state = { delivered: 'delivered', retry: isTest ? 'failed' : 'pending', dead: 'failed', gone: 'missed' }[verdict.state];
+  const columns = sql`extract(epoch from probe_at - now())::float8 * 1000 as probe_in_ms,
+    extract(epoch from resting_until - now())::float8 * 1000 as rest_in_ms, disabled_at is not null as is_disabled`;
   const [row] = await db.execute(sql`
     with logged as (
       insert into delivery_attempts (delivery_id, status, latency_ms, error, response_excerpt)
       values (${deliveryId}, ${attempt.status}, ${attempt.latencyMs}, ${errorText(attempt, verdict)}, ${attempt.excerpt})
     ), settled as (
-      update deliveries set state = ${state}, due_at = null, delivered_at = case when ${state} = 'delivered' then now() end
+      update deliveries set due_at = null, delivered_at = case when ${state} = 'delivered' then now() end,
+        -- A test has no event that could be missed; what was missed is so until it is delivered.
+        state = case when ${state} = 'missed' and event_id is null then 'failed' when ${state} = 'failed' and state = 'missed' then state else ${state} end
       where id = ${deliveryId} and state <> 'delivered'
-    ), endpoint as (${bearing(made)} returning probe_at)
-    select extract(epoch from probe_at - now())::float8 * 1000 as probe_in_ms from endpoint`);
-  return (row?.probe_in_ms as number | null | undefined) ?? null;
+    ), changed as (${bearing(made)} returning probe_at, resting_until, disabled_at)
+    select ${columns} from (
+      select * from changed union all
+      select probe_at, resting_until, disabled_at from endpoints where id = ${endpointId} and not exists (select from changed)
+    ) e`);
+  if (verdict.state === 'gone') await missWhatWaits(db, endpointId);
+  return (row as unknown as Standing | undefined) ?? { probe_in_ms: null, rest_in_ms: null, is_disabled: false };
 }
 
 /** What it means for the endpoint. One that refuses for good has answered; a worker's own trouble says nothing. */
-function bearing({ endpointId, attempt, verdict, circuit, isProbe = false, isTest }: Try): SQL {
+function bearing({ endpointId, url, attempt, verdict, circuit, isProbe = false, isTest }: Try): SQL {
+  if (verdict.state === 'gone') return disabledByItself(endpointId, url);
   if (verdict.state !== 'retry') return healed(endpointId);
+  const { cause, after_ms: restMs = 0 } = verdict;
+  if (restMs > 0 && !isProbe) return rests(endpointId, cause, restMs);
   if (isTest || attempt.failure?.ours) return sql`update endpoints set failures = failures where false`;
-  return failedOnceMore(endpointId, verdict.cause, circuit, isProbe);
+  return failedOnceMore(endpointId, cause, circuit, { isProbe, restMs });
 }
 
 /** What stands in the log of tries: the cause, and what is known beyond it. */

@@ -1,48 +1,57 @@
+import { setMaxListeners } from 'node:events';
 import type { DomainEvent } from '../../events/index.ts';
 import type { Seal } from '../../seal.ts';
 import type { RetryPolicy } from '../../transport/dispatch.ts';
 import { defineEffect } from '../runtime/effect.ts';
 import type { CircuitOptions } from './circuit.ts';
 import { type OpenDelivery, openDeliveries } from './deliveries.ts';
-import { Lanes } from './lanes.ts';
-import { createSender } from './send.ts';
-import { serve } from './serve.ts';
+import { Places } from './places.ts';
+import { createSender, type SenderOptions } from './send.ts';
+import { type Serving, serve } from './serve.ts';
 import { together } from './together.ts';
+import { Unrecorded } from './unrecorded.ts';
 
 export { redeliver } from './redeliver.ts';
 export { sendTest, type TestResult } from './send-test.ts';
 export { isAllowedWebhookUrl } from './url.ts';
 
-export interface WebhookDependencies {
+export interface WebhookDependencies extends SenderOptions {
   /** Opens the endpoints' secrets. */
   seal: Seal;
-  /** CIDRs that may be reached although they are not public. */
-  allow: string[];
-  /** How long one try may take, in ms. */
-  timeoutMs: number;
   /** Tries of one (event, endpoint) before it is a dead letter (default 12: the last is made 22.6 h after the first). */
   attempts?: number;
   /** When an endpoint that fails is left alone. Default: after 10 failures in a row, at first for 30 s, at most for 15 min. */
   circuit?: Partial<CircuitOptions>;
+  /** Requests that one worker process has under way at once (default 512). */
+  concurrency?: number;
 }
 
-/** Requests that a worker process has under way at once, to one endpoint and in all; and its calls, which mostly wait for answers. */
-const WIDTHS = { endpoint: 8, all: 64, calls: 8 };
-const CALLS = 32;
+/** Requests that a worker process has under way at once, unless it is told otherwise. */
+const CONCURRENCY = 512;
+
+/** Calls that read and write at once; and those that only wait, beside as many as there are requests. */
+const CALLS = { working: 32, waiting: 128 };
 
 const CIRCUIT: CircuitOptions = { failures: 10, firstMs: 30_000, longestMs: 15 * 60_000 };
 
 /** What a call needs beside its tries: the books, and turns that it waits for itself. */
 const MARGIN_MS = 10_000;
 
+/** How long a call begins requests to slow endpoints, in ms: the others' answers must not wait for them. */
+const SOON_MS = 3000;
+
+/** From then on a call counts as one that only waits, in ms. */
+const WORK_MS = 500;
+
 /**
  * Sends each event to the endpoints of its workspace that want its type. An endpoint is a target: it fails and is retried
  * alone. The row in `deliveries` is its receipt, so a repeated call sends only what has not been delivered.
  */
 export const webhooks = (deps: WebhookDependencies) => {
-  const { seal, timeoutMs } = deps;
+  const { seal, timeoutMs, concurrency = CONCURRENCY } = deps;
   const send = createSender(deps);
-  const lanes = new Lanes(WIDTHS);
+  const places = new Places(concurrency);
+  const unrecorded = new Unrecorded();
   const circuit = { ...CIRCUIT, ...deps.circuit };
   const callMs = Math.max(60_000, 3 * timeoutMs);
   const effect = defineEffect({
@@ -50,17 +59,38 @@ export const webhooks = (deps: WebhookDependencies) => {
     description: 'Sends events to the endpoints that want them, signed by the Standard Webhooks specification.',
     on: ['*'],
     batch: 500,
-    concurrency: CALLS,
+    concurrency: CALLS.working,
+    waiting: concurrency + CALLS.waiting,
     timeout: `${callMs}ms`,
     retry: { attempts: deps.attempts ?? 12, initial: '5s', backoff: 3, max: '6h' },
     async perform(events, call) {
-      // Slow endpoints must not use up the call's time: what has not been begun by then gets a call of its own.
-      const until = performance.now() + callMs - timeoutMs - MARGIN_MS;
+      const began = performance.now();
       const open = await openDeliveries(call.db, events, call.target);
       if (open.length === 0) return;
-      const serving = { byId: byId(events), until, call, send, seal, lanes, circuit, probeMs: timeoutMs + MARGIN_MS, giveUpMs };
-      const outcomes = await Promise.all(byEndpoint(open).map((deliveries) => serve(serving, deliveries)));
-      return call.target === undefined ? together(outcomes.flat()) : outcomes.flat();
+      // Slow endpoints must not use up the call's time: what has not been begun by then gets a call of its own.
+      const times = { until: began + callMs - timeoutMs - MARGIN_MS, soon: performance.now() + SOON_MS };
+      const serving: Serving = {
+        ...times,
+        unrecorded,
+        byId: byId(events),
+        call,
+        send,
+        seal,
+        places,
+        circuit,
+        probeMs: timeoutMs + MARGIN_MS,
+        giveUpMs,
+      };
+      // Each request listens to it.
+      setMaxListeners(0, call.signal);
+      const onlyWaits = setTimeout(() => call.onlyWaits?.(), WORK_MS);
+      try {
+        const left = await Promise.all(byEndpoint(open).map((deliveries) => serve(serving, deliveries)));
+        if (serving.failure !== undefined) throw serving.failure;
+        return together(left.flat(), ({ event_id }) => serving.byId.get(event_id)!, call.target !== undefined);
+      } finally {
+        clearTimeout(onlyWaits);
+      }
     },
   });
   const giveUpMs = span(effect.retry);

@@ -1,5 +1,5 @@
 import { eq, sql } from 'drizzle-orm';
-import { deliveries, endpoints } from '../../db/schema/webhooks.ts';
+import { deliveries } from '../../db/schema/webhooks.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import { eventColumns, settleTarget, writeReceipts } from '../runtime/receipts.ts';
 import { deliver } from './deliver.ts';
@@ -21,11 +21,11 @@ export function redeliver(deps: AtOnce): (deliveryId: string) => Promise<TestRes
   return async (deliveryId) => {
     const [delivery] = await deps.db.select().from(deliveries).where(eq(deliveries.id, deliveryId));
     if (!delivery) throw new Error(`there is no delivery ${deliveryId}`);
-    const [endpoint] = await deps.db.select().from(endpoints).where(eq(endpoints.id, delivery.endpoint_id));
+    const endpoint = await current(deps.db, delivery.endpoint_id);
     if (!endpoint) return 'no endpoint';
     const event = delivery.event_id ? await findEvent(deps.db, delivery.event_id) : undefined;
     if (!event) return 'no event';
-    const made = await deliver({ ...deps, send }, { id: deliveryId, event, endpoint: current(endpoint), circuit: never, isTest: true });
+    const made = await deliver({ ...deps, send }, { id: deliveryId, event, endpoint, circuit: never, isTest: true });
     if (made.verdict.state === 'delivered') await settle(deps.db, event.id, endpoint.id);
     const { status, latencyMs, excerpt } = made.attempt;
     const error = errorText(made.attempt, made.verdict);
@@ -42,7 +42,7 @@ async function findEvent(db: AtOnce['db'], id: string): Promise<DomainEvent | un
 async function settle(db: AtOnce['db'], eventId: string, endpointId: string): Promise<void> {
   await settleTarget(db, 'webhooks', eventId, endpointId);
   const [open] = await db.execute(sql`
-    select 1 from deliveries d where d.event_id = ${eventId} and d.state <> 'delivered'
+    select 1 from deliveries d where d.event_id = ${eventId} and d.state not in ('delivered', 'missed')
     union all select 1 from dead_letters l where l.event_id = ${eventId} and l.subscriber = 'webhooks' and l.target <> '' limit 1`);
   if (!open) await writeReceipts(db, 'webhooks', [eventId]);
 }

@@ -1,4 +1,4 @@
-import { eq } from 'drizzle-orm';
+import { eq, getTableColumns, sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import type { Database } from '../../db/client.ts';
 import { endpoints } from '../../db/schema/webhooks.ts';
@@ -7,16 +7,12 @@ import type { Seal } from '../../seal.ts';
 import type { CircuitOptions } from './circuit.ts';
 import { deliver } from './deliver.ts';
 import { errorText, openTest } from './deliveries.ts';
-import { createSender } from './send.ts';
+import { createSender, type SenderOptions } from './send.ts';
 
 /** What it takes to send at once, outside of any dispatch. */
-export interface AtOnce {
+export interface AtOnce extends SenderOptions {
   db: Database['db'];
   seal: Seal;
-  /** CIDRs that may be reached although they are not public. */
-  allow: string[];
-  /** How long the try may take. */
-  timeoutMs: number;
 }
 
 /** How a test event fared. */
@@ -39,8 +35,7 @@ export interface TestResult {
 export function sendTest(deps: AtOnce): (endpointId: string) => Promise<TestResult> {
   const send = createSender(deps);
   return async (endpointId) => {
-    const [row] = await deps.db.select().from(endpoints).where(eq(endpoints.id, endpointId));
-    const endpoint = row && current(row);
+    const endpoint = await current(deps.db, endpointId);
     if (!endpoint) throw new Error(`there is no endpoint ${endpointId}`);
     const delivery_id = await openTest(deps.db, endpoint);
     const event = testEvent(endpoint.workspace_id);
@@ -50,9 +45,13 @@ export function sendTest(deps: AtOnce): (endpointId: string) => Promise<TestResu
   };
 }
 
-/** An endpoint whose previous secret is there only while it signs too. */
-export const current = <E extends typeof endpoints.$inferSelect>(endpoint: E): E =>
-  endpoint.previous_until && endpoint.previous_until.getTime() > Date.now() ? endpoint : { ...endpoint, previous_secret: null };
+/** An endpoint, whose previous secret is there only while it signs too: the database's clock says so, as it said until when. */
+export async function current(db: AtOnce['db'], endpointId: string): Promise<typeof endpoints.$inferSelect | undefined> {
+  const previous_secret = sql<string | null>`case when ${endpoints.previous_until} > now() then ${endpoints.previous_secret} end`;
+  const columns = { ...getTableColumns(endpoints), previous_secret };
+  const [row] = await db.select(columns).from(endpoints).where(eq(endpoints.id, endpointId));
+  return row;
+}
 
 export const never: CircuitOptions = { failures: 0, firstMs: 0, longestMs: 0 };
 

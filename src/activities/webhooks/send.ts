@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { type Dispatcher, request } from 'undici';
 import type { DomainEvent } from '../../events/index.ts';
 import { type Failure, failureOf } from './failure.ts';
+import { Names } from './names.ts';
 import { signatureHeaders } from './sign.ts';
 import { addressRule, guardedAgent } from './ssrf.ts';
 import { refuseUrl } from './url.ts';
@@ -18,8 +19,10 @@ export interface Attempt {
   latencyMs: number;
   failure: Failure | null;
   excerpt: string | null;
-  /** The answer's Retry-After as it came. */
+  /** The answer's Retry-After as it came … */
   retryAfter: string | null;
+  /** … and its Date. */
+  date?: string | null;
 }
 
 export interface Letter {
@@ -32,13 +35,26 @@ export interface Letter {
 /** Sends a letter once. Never throws for what the other side does. */
 export type Send = (letter: Letter, signal?: AbortSignal) => Promise<Attempt>;
 
-/**
- * @param options.allow CIDRs that may be reached although they are not public
- * @param options.timeoutMs how long one try may take
- */
-export function createSender(options: { allow: string[]; timeoutMs: number }): Send {
+export interface SenderOptions {
+  /** CIDRs that may be reached although they are not public. */
+  allow: string[];
+  /** How long one try may take, in ms. */
+  timeoutMs: number;
+  /** Who is asked for names, as `address` or `address:port`; none: the machine's servers. */
+  nameServers?: string[];
+}
+
+/** How long a name may take to be looked up, in ms; half the try's time where that is less. */
+const NAME_MS = 3000;
+
+/** How long the beginning of an answer's body is waited for once its status has come, in ms. */
+const BODY_MS = 1000;
+
+export function createSender(options: SenderOptions): Send {
+  const { nameServers: servers, timeoutMs } = options;
   const isAllowed = addressRule(options.allow);
-  const dispatcher = guardedAgent(isAllowed, options.timeoutMs);
+  const names = new Names({ servers, timeoutMs: Math.min(NAME_MS, timeoutMs / 2) });
+  const dispatcher = guardedAgent(isAllowed, names, timeoutMs);
   return async (letter, signal) => {
     const refusal = refuseUrl(letter.url, isAllowed);
     if (refusal)
@@ -74,22 +90,29 @@ async function post({ url, secrets, event }: Letter, dispatcher: Dispatcher, sig
   };
   const answer = await request(url, { dispatcher, method: 'POST', headers, body, signal });
   const latencyMs = clock();
-  const after = answer.headers['retry-after'];
-  const retryAfter = (Array.isArray(after) ? after[0] : after) ?? null;
-  return { status: answer.statusCode, latencyMs, failure: null, excerpt: await excerptOf(answer.body), retryAfter };
+  const header = (name: string) => [answer.headers[name]].flat()[0] ?? null;
+  const [retryAfter, date] = [header('retry-after'), header('date')];
+  return { status: answer.statusCode, latencyMs, failure: null, excerpt: await excerptOf(answer.body), retryAfter, date };
 }
 
-/** The beginning of a body. What breaks off after the status came changes nothing: the answer is the status. */
+/**
+ * The beginning of a body, as far as it comes within a second. What breaks off after the status came changes nothing: the answer is the
+ * status.
+ */
 async function excerptOf(body: Dispatcher.ResponseData['body']): Promise<string | null> {
   const chunks: Buffer[] = [];
   let size = 0;
+  const enough = setTimeout(() => body.destroy(), BODY_MS);
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {
       chunks.push(chunk);
       size += chunk.length;
       if (size >= EXCERPT) break;
     }
-  } catch {}
+  } catch {
+  } finally {
+    clearTimeout(enough);
+  }
   const text = new TextDecoder().decode(Buffer.concat(chunks).subarray(0, EXCERPT)).replaceAll('\0', '');
   return text === '' ? null : text;
 }

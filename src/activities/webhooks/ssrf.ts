@@ -1,7 +1,7 @@
-import { lookup as resolve } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { Agent, buildConnector } from 'undici';
+import type { Names } from './names.ts';
 
 /** Thrown instead of connecting: the address is not a public one and nobody has allowed it. */
 export class AddressRefusedError extends Error {
@@ -41,8 +41,8 @@ function isPublic(ip: Address): boolean {
  * An HTTP client that decides on the address it connects to, not on the name: a name that resolves to another address the
  * second time gains nothing. It follows no redirects and knows no proxies.
  */
-export function guardedAgent(isAllowed: AddressRule, timeoutMs: number): Agent {
-  const connect = buildConnector({ timeout: timeoutMs, lookup: guardedLookup(isAllowed) });
+export function guardedAgent(isAllowed: AddressRule, names: Names, timeoutMs: number): Agent {
+  const connect = buildConnector({ timeout: timeoutMs, lookup: guardedLookup(isAllowed, names) });
   return new Agent({
     connect(options, callback) {
       // A literal address is never looked up.
@@ -53,23 +53,19 @@ export function guardedAgent(isAllowed: AddressRule, timeoutMs: number): Agent {
   });
 }
 
-function guardedLookup(isAllowed: AddressRule): LookupFunction {
+function guardedLookup(isAllowed: AddressRule, names: Names): LookupFunction {
   return (hostname, options, callback) => {
-    resolve(hostname, { ...options, all: true }, (error, addresses) => {
-      if (error) return callback(error, '');
-      const reachable = addresses.filter(({ address }) => isAllowed(address));
-      const [first] = reachable;
-      if (!first)
-        return callback(
-          refusal(
-            hostname,
-            addresses.map(({ address }) => address),
-          ),
-          '',
-        );
-      if (options.all) callback(null, reachable);
-      else callback(null, first.address, first.family);
-    });
+    names.resolve(hostname).then(
+      (addresses) => {
+        const reachable = addresses.filter(({ address }) => isAllowed(address));
+        const [first] = reachable;
+        const all = addresses.map(({ address }) => address);
+        if (!first) callback(refusal(hostname, all), '');
+        else if (options.all) callback(null, reachable);
+        else callback(null, first.address, first.family);
+      },
+      (error) => callback(error, ''),
+    );
   };
 }
 

@@ -1,20 +1,38 @@
+import type { DomainEvent } from '../../events/index.ts';
 import type { OpenOutcome } from '../../transport/dispatch.ts';
+import { laterIn } from '../runtime/effect.ts';
+import type { OpenDelivery } from './deliveries.ts';
+import type { Left, Wait } from './serve.ts';
 
 /**
- * An event for which all its endpoints merely wait is answered as a whole, for the first of these moments: events that wait for the
- * same moment then cost one timer and one call together, instead of one each. Where an endpoint is retried each stays for itself,
- * because it must not be called before its time.
+ * What a call answers. An event for which all its endpoints merely wait is answered as a whole, for the first of their moments: events
+ * that wait for the same second then cost one timer and one call together, instead of one each. Where an endpoint is retried each
+ * stays for itself, because it must not be called before its time.
+ *
+ * @param now on the clock of `performance.now()`: waits are counted from the answer
+ * @param isAlone the call is about one endpoint of one event
  */
-export function together(outcomes: OpenOutcome[]): OpenOutcome[] {
-  const events = new Map<string, OpenOutcome[]>();
-  for (const outcome of outcomes) {
-    const own = events.get(outcome.event_id);
-    if (own) own.push(outcome);
-    else events.set(outcome.event_id, [outcome]);
+export function together(
+  left: Left[],
+  eventOf: (delivery: OpenDelivery) => DomainEvent,
+  isAlone = false,
+  now = performance.now(),
+): OpenOutcome[] {
+  const inMs = ({ at }: Wait) => Math.ceil(Math.max(0, at - now) / 1000) * 1000;
+  const each = (one: Left) => (isWait(one) ? laterIn({ event: eventOf(one.delivery), target: one.delivery.endpoint_id }, inMs(one)) : one);
+  const events = new Map<string, Left[]>();
+  for (const one of left) {
+    const id = isWait(one) ? one.delivery.event_id : one.event_id;
+    const own = events.get(id);
+    if (own) own.push(one);
+    else events.set(id, [one]);
   }
-  return [...events].flatMap(([event_id, own]) => {
-    const moments = own.flatMap((outcome) => (outcome.state === 'later' ? [outcome.until] : []));
-    const [first = ''] = moments.sort();
-    return moments.length === own.length ? [{ event_id, state: 'later' as const, until: first }] : own;
+  return [...events.values()].flatMap((own) => {
+    const waits = own.filter(isWait);
+    const [first] = waits;
+    if (isAlone || !first || waits.length < own.length) return own.map(each);
+    return [laterIn(eventOf(first.delivery), Math.min(...waits.map(inMs)))];
   });
 }
+
+const isWait = (one: Left): one is Wait => 'delivery' in one;

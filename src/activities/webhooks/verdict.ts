@@ -1,13 +1,15 @@
+import { askedWait } from './retry-after.ts';
 import type { Attempt } from './send.ts';
 
 /** What a try means for its delivery. */
-export type Verdict = { state: 'delivered' } | { state: 'retry' | 'dead'; cause: string; reason: string; after_ms?: number };
-
-/** Longest wait that an endpoint may ask for. */
-const DAY_MS = 24 * 60 * 60 * 1000;
+export type Verdict =
+  | { state: 'delivered' }
+  /** `after_ms`: the endpoint asks for no request before. */
+  | { state: 'retry'; cause: string; reason: string; after_ms?: number }
+  | { state: 'dead' | 'gone'; cause: string; reason: string };
 
 /**
- * 2xx is delivered. 410 is dead: the receiver says that it wants no more. Whatever else it answers may be mended, so it is
+ * 2xx is delivered. 410 is gone: the receiver says that it wants no more, ever. Whatever else it answers may be mended, so it is
  * tried again; at 429 and 503 when the endpoint says, up to a day. Redirects are not followed and count as a failure.
  */
 export function judge(attempt: Attempt, url: string, eventType: string): Verdict {
@@ -20,20 +22,12 @@ export function judge(attempt: Attempt, url: string, eventType: string): Verdict
   if (status >= 200 && status < 300) return { state: 'delivered' };
   const cause = `HTTP ${status}`;
   const reason = `${host} answered ${status} to ${eventType}${remark(attempt)}`;
-  if (status === 410) return { state: 'dead', cause, reason };
-  return { state: 'retry', cause, reason, after_ms: status === 429 || status === 503 ? wait(attempt.retryAfter) : undefined };
+  if (status === 410) return { state: 'gone', cause, reason };
+  return { state: 'retry', cause, reason, after_ms: status === 429 || status === 503 ? askedWait(attempt) : undefined };
 }
 
 function remark({ status, excerpt }: Attempt): string {
   if (status !== null && status >= 300 && status < 400) return ' (redirects are not followed)';
   const said = excerpt?.replace(/\s+/g, ' ').trim();
   return said ? `: ${Array.from(said).slice(0, 200).join('')}` : '';
-}
-
-/** Retry-After as seconds or as a date, in ms from now; undefined where there is none that can be read. */
-export function wait(retryAfter: string | null, now = Date.now()): number | undefined {
-  if (retryAfter === null) return undefined;
-  const text = retryAfter.trim();
-  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
-  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), DAY_MS);
 }

@@ -1,8 +1,6 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import { Hono } from 'hono';
+import { type Asset, answerAsset, makeAsset } from '../asset.ts';
 import type { Env } from '../router.ts';
 
 /** Where `npm run build` leaves the console; the same from src/ and from dist/. */
@@ -52,65 +50,50 @@ const page = (script: string, style: string) => `<!doctype html>
 const unbuilt =
   'The console is not built: run `npm run build` and start again. Until then the command line does all of it: knockon --help\n';
 
-interface Asset {
-  type: string;
-  body: Buffer<ArrayBuffer>;
-  gzipped: Buffer<ArrayBuffer>;
-  /** Its address; another one when its content is another, so that browsers may keep it. */
-  url: string;
+/** The page, and what it is made of by its address: another one when its content is another, so that browsers may keep it. */
+interface Built {
+  page: Asset;
+  files: Map<string, Asset>;
+  urlOf(name: string): string;
 }
-
-async function load(name: string, type: string): Promise<Asset> {
-  const body = await readFile(new URL(name, folder));
-  const version = createHash('sha256').update(body).digest('base64url').slice(0, 12);
-  return { type, body, gzipped: Buffer.from(await promisify(gzip)(body)), url: `/console/assets/${version}/${name}` };
-}
-
-type Assets = Record<'console.js' | 'console.css', Asset>;
 
 /** Read once, when the first browser comes. */
-function reader(): () => Promise<Assets | null> {
-  let loaded: Promise<Assets | null> | undefined;
-  const read = async (): Promise<Assets | null> => {
-    const [script, style] = await Promise.all([
-      load('console.js', 'text/javascript; charset=utf-8'),
-      load('console.css', 'text/css; charset=utf-8'),
-    ]);
-    return { 'console.js': script, 'console.css': style };
-  };
+async function read(): Promise<Built> {
+  const load = async (name: string, type: string) => [name, await makeAsset(type, await readFile(new URL(name, folder)))] as const;
+  const javascript = load('console.js', 'text/javascript; charset=utf-8');
+  const files = new Map(await Promise.all([javascript, load('console.css', 'text/css; charset=utf-8')]));
+  const urlOf = (name: string) => `/console/assets/${files.get(name)?.hash}/${name}`;
+  const html = page(urlOf('console.js'), urlOf('console.css'));
+  return { page: await makeAsset('text/html; charset=utf-8', html), files, urlOf };
+}
+
+/** @returns null where it is not built; built meanwhile, it is there for the next one */
+function reader(): () => Promise<Built | null> {
+  let built: Promise<Built | null> | undefined;
   return () => {
-    loaded ??= read().catch(() => {
-      // Built meanwhile, it is there for the next one.
-      loaded = undefined;
+    built ??= read().catch(() => {
+      built = undefined;
       return null;
     });
-    return loaded;
+    return built;
   };
 }
 
 /** The page, at every address below /console so that each can be opened by itself, and what it is made of. */
 export function pageRoutes(): Hono<Env> {
   const app = new Hono<Env>();
-  const assets = reader();
+  const built = reader();
   app.get('/console/assets/:version/:name', async (c, next) => {
-    const asset = (await assets())?.[c.req.param('name') as keyof Assets];
+    const [found, name] = [await built(), c.req.param('name')];
+    const asset = found?.files.get(name);
     if (!asset) return await next();
-    const isCurrent = asset.url === c.req.path;
-    const zipped = /\bgzip\b/.test(c.req.header('accept-encoding') ?? '');
-    return c.body(zipped ? asset.gzipped : asset.body, 200, {
-      ...headers,
-      'content-type': asset.type,
-      'cache-control': isCurrent ? 'public, max-age=31536000, immutable' : 'no-store',
-      vary: 'accept-encoding',
-      ...(zipped && { 'content-encoding': 'gzip' }),
-    });
+    const isCurrent = found?.urlOf(name) === c.req.path;
+    return answerAsset(c, asset, { ...headers, 'cache-control': isCurrent ? 'public, max-age=31536000, immutable' : 'no-store' });
   });
   for (const path of ['/console', '/console/*']) {
     app.get(path, async (c) => {
-      const built = await assets();
-      if (!built) return c.text(unbuilt, 503, headers);
-      const html = page(built['console.js'].url, built['console.css'].url);
-      return c.body(html, 200, { ...headers, 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-cache' });
+      const found = await built();
+      return found ? answerAsset(c, found.page, headers) : c.text(unbuilt, 503, headers);
     });
   }
   return app;

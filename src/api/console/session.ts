@@ -5,7 +5,7 @@ import type { Limits } from '../limits/index.ts';
 import { NOBODY } from '../middleware/authenticate.ts';
 import { jsonBody } from '../middleware/json-body.ts';
 import { byKey, type Recognition } from '../middleware/operator.ts';
-import { countGuess } from '../middleware/rate-limit.ts';
+import { countFailure } from '../middleware/rate-limit.ts';
 import { fingerprint, giveSession, refuseForgery } from '../middleware/session.ts';
 import { invalid, Problem } from '../problem.ts';
 import type { Env } from '../router.ts';
@@ -20,11 +20,12 @@ export function sessionRoutes(options: Recognition & { limits: Limits }): Hono<E
     refuseForgery(c);
     const parsed = given.safeParse(await c.req.json().catch(notJson));
     if (!parsed.success) throw invalid([{ path: 'key', message: "wants an operator's key" }]);
-    const forgive = await countGuess(c, limits);
     const key = parsed.data.key.trim();
     const found = await byKey(key, options);
-    if (!found) throw wrongKey();
-    forgive();
+    if (!found) {
+      await countFailure(c, limits);
+      throw wrongKey();
+    }
     const isAdmin = adminKey !== undefined && found.id === NOBODY;
     const { id, expires_at } = await openSession(database, isAdmin ? null : found.id);
     giveSession(c, seal, { session: id, admin: isAdmin ? fingerprint(adminKey) : null });

@@ -15,13 +15,22 @@ interface NodeBindings {
  * @param trusted CIDRs of our own proxies: from them, the last address in X-Forwarded-For that is not one of them counts
  */
 export function addressReader(trusted: string[]): (c: Context) => string {
-  const ranges = trusted.map((cidr) => ipaddr.parseCIDR(cidr));
-  const isProxy = (ip: Address) => ranges.some((range) => range[0].kind() === ip.kind() && ip.match(range));
+  const isProxy = within(trusted);
   return (c) => {
-    const socket = parse((c.env as NodeBindings | undefined)?.incoming?.socket?.remoteAddress ?? '');
+    const socket = peerOf(c);
     if (!socket) return 'unknown';
     return named(isProxy(socket) ? (forwarded(c.req.header('x-forwarded-for'), isProxy) ?? socket) : socket);
   };
+}
+
+/** Who is at the other end of the connection. */
+export const peerOf = (c: Context): Address | undefined =>
+  parse((c.env as NodeBindings | undefined)?.incoming?.socket?.remoteAddress ?? '');
+
+/** Tells whether an address is in one of these CIDRs. */
+export function within(cidrs: string[]): (ip: Address) => boolean {
+  const ranges = cidrs.map((cidr) => ipaddr.parseCIDR(cidr));
+  return (ip) => ranges.some((range) => range[0].kind() === ip.kind() && ip.match(range));
 }
 
 const parse = (text: string): Address | undefined => (ipaddr.isValid(text) ? ipaddr.process(text) : undefined);

@@ -2,6 +2,7 @@ import type { Context } from 'hono';
 import type { Logger } from 'pino';
 import { addressReader } from './address.ts';
 import { type Meter, memoryMeter, type Quota } from './meter.ts';
+import { type ProxyWatch, watchProxies } from './unnamed-proxy.ts';
 
 /** What the API lets through. Null: no limit. */
 export interface Limits {
@@ -10,10 +11,17 @@ export interface Limits {
   /** Requests without a valid key, by where they come from: guessing keys is bounded by it. */
   keyless: Meter | null;
   addressOf(c: Context): string;
+  proxies: ProxyWatch;
   close(): Promise<void>;
 }
 
-export const noLimits: Limits = { key: null, keyless: null, addressOf: () => 'unknown', close: async () => {} };
+export const noLimits: Limits = {
+  key: null,
+  keyless: null,
+  addressOf: () => 'unknown',
+  proxies: { notice: () => {}, unnamed: () => null },
+  close: async () => {},
+};
 
 export interface LimitOptions {
   key: Quota | null;
@@ -40,6 +48,7 @@ export async function createLimits({ key, keyless, redisUrl, trustedProxies, log
     key: meter('key', key),
     keyless: meter('address', keyless),
     addressOf: addressReader(trustedProxies),
+    proxies: watchProxies(trustedProxies, log),
     close: async () => redis?.close(),
   };
 }

@@ -1,10 +1,10 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
-import { type Caller, type Keyring, sameKey } from '../keys.ts';
+import { type Keyring, sameKey } from '../keys.ts';
 import type { Limits } from '../limits/index.ts';
 import { Problem } from '../problem.ts';
 import type { Env } from '../router.ts';
-import { countGuess, countKey } from './rate-limit.ts';
+import { countFailure, countKey } from './rate-limit.ts';
 
 const LONGEST_KEY = 255;
 
@@ -24,26 +24,18 @@ export function unauthorized(whose: string): Problem {
 export function workspaceKey(keyring: Keyring, limits: Limits): MiddlewareHandler<Env> {
   return async (c, next) => {
     const key = bearer(c);
-    const caller = (key && keyring.recall(key)) || (await whose(c, key, keyring, limits));
+    const caller = key && (keyring.recall(key) ?? (await keyring.find(key)));
     if (caller) {
       c.set('workspaceId', caller.workspaceId);
       c.set('keyId', caller.keyId);
       const counted = countKey(c, limits, caller.keyId);
       if (counted) await counted;
-    } else if (!isUnrouted(c)) throw unauthorized("a workspace's key");
+    } else {
+      await countFailure(c, limits);
+      if (!isUnrouted(c)) throw unauthorized("a workspace's key");
+    }
     await next();
   };
-}
-
-async function whose(c: Context, key: string | undefined, keyring: Keyring, limits: Limits): Promise<Caller | undefined> {
-  let forgive: (() => void) | undefined;
-  const count = async () => {
-    forgive = await countGuess(c, limits);
-  };
-  if (!key) await count();
-  const caller = key ? await keyring.find(key, count) : undefined;
-  if (caller) forgive?.();
-  return caller;
 }
 
 /** The calls of the operator belong to no workspace; their idempotency keys are kept under this id. */
@@ -52,13 +44,14 @@ export const NOBODY = '00000000-0000-0000-0000-000000000000';
 /** Lets the operator's key pass, and no other. Its requests have a quota like any key's. */
 export function operatorKey(adminKey: string | undefined, limits: Limits): MiddlewareHandler<Env> {
   return async (c, next) => {
-    const forgive = await countGuess(c, limits);
     const key = bearer(c);
     if (key && adminKey && sameKey(key, adminKey)) {
-      forgive();
       c.set('workspaceId', NOBODY);
       await countKey(c, limits, 'operator');
-    } else if (!isUnrouted(c)) throw unauthorized("the operator's key (KNOCKON_ADMIN_KEY)");
+    } else {
+      await countFailure(c, limits);
+      if (!isUnrouted(c)) throw unauthorized("the operator's key (KNOCKON_ADMIN_KEY)");
+    }
     await next();
   };
 }

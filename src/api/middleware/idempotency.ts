@@ -42,14 +42,14 @@ export const markReplayed = (c: Context) => c.header('Idempotent-Replayed', 'tru
 /**
  * Runs `work` in one transaction together with its idempotency key, if the request has one: what it makes and its answer
  * are kept together or not at all. A replay returns the first answer and runs nothing; a failure keeps nothing, so the
- * key stays free.
+ * key stays free. `work` asks for nothing outside of its transaction: what does belongs into `onceOutside`.
  *
  * @param body the request's body as the schema read it
  * @throws Problem 409 while the first request is in flight, 422 where the key was used for another request
  */
 export async function once<T>(
   c: Context<Env>,
-  { database, seal }: { database: Database; seal: Seal },
+  { database, seal }: Keeping,
   body: unknown,
   work: (tx: Transaction) => Promise<T>,
 ): Promise<T> {
@@ -59,12 +59,8 @@ export async function once<T>(
   const workspaceId = c.get('workspaceId');
   return database.db.transaction(async (tx) => {
     await lockKey(tx, `${workspaceId} ${key}`);
-    const first = await firstAnswer(tx, workspaceId, key);
-    if (first && (!first.request_hash.equals(requestHash) || first.response === null)) throw keyMismatch();
-    if (first?.response) {
-      markReplayed(c);
-      return JSON.parse(seal.open(first.response)) as T;
-    }
+    const first = await findKey(tx, workspaceId, key);
+    if (first) return replay<T>(c, seal, first, requestHash);
     const answer = await work(tx);
     const row = { workspace_id: workspaceId, key, request_hash: requestHash, status: 201, response: seal.close(JSON.stringify(answer)) };
     await keepAnswer(tx, row);
@@ -72,22 +68,82 @@ export async function once<T>(
   });
 }
 
+interface Keeping {
+  database: Database;
+  seal: Seal;
+}
+
+/**
+ * The same for work that no transaction can hold: it calls the outside, or has transactions of its own. The key is claimed before it and
+ * the answer kept after it, and no connection is held between. A process that dies meanwhile leaves the key claimed for two minutes.
+ *
+ * @throws Problem as `once`
+ */
+export async function onceOutside<T>(c: Context<Env>, { database, seal }: Keeping, body: unknown, work: () => Promise<T>): Promise<T> {
+  const idempotency = idempotencyOf(c, body);
+  if (!idempotency) return await work();
+  const { key, requestHash } = idempotency;
+  const workspaceId = c.get('workspaceId');
+  const claimed = { workspace_id: workspaceId, key, request_hash: requestHash, status: IN_FLIGHT, response: null };
+  if (!(await writeKey(database.db, claimed))) {
+    const first = await findKey(database.db, workspaceId, key);
+    if (!first) throw keyInFlight();
+    return replay<T>(c, seal, first, requestHash);
+  }
+  const which = and(isKey(workspaceId, key), eq(idempotencyKeys.status, IN_FLIGHT));
+  try {
+    const answer = await work();
+    const response = seal.close(JSON.stringify(answer));
+    await database.db.update(idempotencyKeys).set({ status: 200, response }).where(which);
+    return answer;
+  } catch (error) {
+    await database.db
+      .delete(idempotencyKeys)
+      .where(which)
+      .catch(() => {});
+    throw error;
+  }
+}
+
+/** The status of a key whose request has not been answered yet. */
+const IN_FLIGHT = 102;
+
+function replay<T>(c: Context, seal: Seal, first: typeof idempotencyKeys.$inferSelect, requestHash: Buffer): T {
+  if (!first.request_hash.equals(requestHash)) throw keyMismatch();
+  if (first.status === IN_FLIGHT) throw keyInFlight();
+  // A message's: its answer is made from the log.
+  if (first.response === null) throw keyMismatch();
+  markReplayed(c);
+  return JSON.parse(seal.open(first.response)) as T;
+}
+
 async function lockKey(tx: Transaction, name: string): Promise<void> {
   const [lock] = await tx.execute(sql`select pg_try_advisory_xact_lock(hashtextextended(${name}, 0)) as taken`);
   if (lock?.taken !== true) throw keyInFlight();
 }
 
-const expired = sql`${idempotencyKeys.created_at} < now() - interval '24 hours'`;
+const isKey = (workspaceId: string, key: string) => and(eq(idempotencyKeys.workspace_id, workspaceId), eq(idempotencyKeys.key, key));
 
-async function firstAnswer(tx: Transaction, workspaceId: string, key: string) {
-  const which = and(eq(idempotencyKeys.workspace_id, workspaceId), eq(idempotencyKeys.key, key), sql`not ${expired}`);
-  const [row] = await tx.select().from(idempotencyKeys).where(which);
+/** Too old to be replayed, or claimed by a request that will not be answered any more. */
+const expired = sql`(${idempotencyKeys.created_at} < now() - interval '24 hours'
+  or ${idempotencyKeys.status} = ${IN_FLIGHT} and ${idempotencyKeys.created_at} < now() - interval '2 minutes')`;
+
+async function findKey(db: Database['db'] | Transaction, workspaceId: string, key: string) {
+  const [row] = await db
+    .select()
+    .from(idempotencyKeys)
+    .where(and(isKey(workspaceId, key), sql`not ${expired}`));
   return row;
 }
 
-/** Takes an expired row over. Finds a fresh one only where a message was posted under this key meanwhile. */
+/** Finds a fresh row only where a message was posted under this key meanwhile. */
 async function keepAnswer(tx: Transaction, row: typeof idempotencyKeys.$inferInsert): Promise<void> {
-  const kept = await tx
+  if (!(await writeKey(tx, row))) throw keyInFlight();
+}
+
+/** Takes an expired row over. @returns false where there is one that is not */
+async function writeKey(db: Database['db'] | Transaction, row: typeof idempotencyKeys.$inferInsert): Promise<boolean> {
+  const kept = await db
     .insert(idempotencyKeys)
     .values(row)
     .onConflictDoUpdate({
@@ -96,5 +152,5 @@ async function keepAnswer(tx: Transaction, row: typeof idempotencyKeys.$inferIns
       setWhere: expired,
     })
     .returning({ key: idempotencyKeys.key });
-  if (kept.length === 0) throw keyInFlight();
+  return kept.length > 0;
 }

@@ -1,5 +1,5 @@
 import type { MiddlewareHandler } from 'hono';
-import { Problem } from '../problem.ts';
+import { invalid, Problem } from '../problem.ts';
 
 /** Largest body, in bytes. */
 export const BODY_LIMIT = 256 * 1024;
@@ -12,7 +12,8 @@ export const jsonBody: MiddlewareHandler = async (c, next) => {
   const { headers } = c.req.raw;
   if (!json.test(headers.get('content-type') ?? '')) throw new Problem(415, 'Send JSON, with content-type: application/json.');
   if (headers.get('content-encoding')) throw new Problem(415, 'Send the body without a content-encoding.');
-  const bytes = await read(c.req.raw);
+  const bytes = new Uint8Array(await read(c.req.raw));
+  if (bytes.length > SHALLOW && isDeep(bytes)) throw invalid([{ path: '', message: `is nested deeper than ${DEEPEST} levels` }]);
   try {
     // Hono awaits what lies here, whatever its type says.
     c.req.bodyCache.text = Promise.resolve(utf8.decode(bytes)) as unknown as string;
@@ -21,6 +22,37 @@ export const jsonBody: MiddlewareHandler = async (c, next) => {
   }
   await next();
 };
+
+/** Deepest nesting of a body. Reading one of a hundred thousand levels holds everybody else up for 50 ms. */
+const DEEPEST = 100;
+/** Shorter bodies can't be nested so deep that it costs anything, in bytes. */
+const SHALLOW = 4096;
+
+const [QUOTE, BACKSLASH] = [0x22, 0x5c];
+const [opening, closing] = [new Set([0x5b, 0x7b]), new Set([0x5d, 0x7d])];
+
+/** Counts brackets outside of strings. What is no JSON may be counted wrong, and is refused anyway. */
+function isDeep(bytes: Uint8Array): boolean {
+  let depth = 0;
+  for (let i = 0; i < bytes.length; i += 1) {
+    const byte = bytes[i]!;
+    if (byte === QUOTE) i = endOfString(bytes, i);
+    else if (opening.has(byte)) depth += 1;
+    else if (closing.has(byte)) depth -= 1;
+    if (depth > DEEPEST) return true;
+  }
+  return false;
+}
+
+/** Where the string ends that begins there; behind the end where it does not. */
+function endOfString(bytes: Uint8Array, from: number): number {
+  for (let at = bytes.indexOf(QUOTE, from + 1); at !== -1; at = bytes.indexOf(QUOTE, at + 1)) {
+    let escapes = 0;
+    while (bytes[at - 1 - escapes] === BACKSLASH) escapes += 1;
+    if (escapes % 2 === 0) return at;
+  }
+  return bytes.length;
+}
 
 const tooLarge = () => new Problem(413, `The body is larger than ${BODY_LIMIT / 1024} KiB.`, { headers: { connection: 'close' } });
 

@@ -1,15 +1,16 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import type { Database } from '../../db/client.ts';
 import type { Operator } from '../../ops/log.ts';
-import { findOperator } from '../../ops/operators.ts';
+import { findOperators } from '../../ops/operators.ts';
 import { findSession } from '../../ops/sessions.ts';
 import type { Seal } from '../../seal.ts';
-import { hashKey, sameKey } from '../keys.ts';
+import { hashKey, hasKeyForm, sameKey } from '../keys.ts';
 import type { Limits } from '../limits/index.ts';
+import { createLookup } from '../lookup.ts';
 import { Problem } from '../problem.ts';
 import type { Env } from '../router.ts';
 import { bearer, isUnrouted, NOBODY, unauthorized } from './authenticate.ts';
-import { countGuess, countKey } from './rate-limit.ts';
+import { countFailure, countKey } from './rate-limit.ts';
 import { fingerprint, refuseForgery, sessionToken } from './session.ts';
 
 /** The name of whoever has KNOCKON_ADMIN_KEY. */
@@ -24,7 +25,12 @@ export interface Recognition {
   seal: Seal;
   /** KNOCKON_ADMIN_KEY; undefined: only operators of their own may pass. */
   adminKey: string | undefined;
+  /** Whose key has this hash (base64); see {@link operatorLookup}. */
+  operatorOf(hash: string): Promise<(Operator & { id: string }) | undefined>;
 }
+
+/** Operators by the hashes of their keys. None is remembered: who is deleted is nobody at once. */
+export const operatorLookup = (database: Database): Recognition['operatorOf'] => createLookup((hashes) => findOperators(database, hashes));
 
 /** An operator who calls; the id is whose quota and idempotency keys are meant. */
 export interface Recognised extends Operator {
@@ -40,10 +46,8 @@ export interface Recognised extends Operator {
 export function operator(options: Recognition & { limits: Limits }): MiddlewareHandler<Env> {
   return async (c, next) => {
     const { limits } = options;
-    const forgive = await countGuess(c, limits);
     const found = await recognise(c, options);
     if (found) {
-      forgive();
       c.set('operator', { name: found.name, role: found.role });
       c.set('workspaceId', found.id);
       c.set('session', found.session);
@@ -51,7 +55,10 @@ export function operator(options: Recognition & { limits: Limits }): MiddlewareH
       await countKey(c, limits, `operator ${found.id}`);
       if (found.session && !isRead(c.req.method)) refuseForgery(c);
       if (found.role === 'viewer' && !isRead(c.req.method) && !isUnrouted(c) && c.req.path !== OWN_SESSION) throw forbidden(found.name);
-    } else if (!isUnrouted(c)) throw unauthorized("an operator's key (KNOCKON_ADMIN_KEY, or one made with POST /v1/ops/operators)");
+    } else {
+      await countFailure(c, limits);
+      if (!isUnrouted(c)) throw unauthorized("an operator's key (KNOCKON_ADMIN_KEY, or one made with POST /v1/ops/operators)");
+    }
     await next();
   };
 }
@@ -63,10 +70,13 @@ async function recognise(c: Context, options: Recognition): Promise<Recognised |
   return key ? await byKey(key, options) : undefined;
 }
 
-/** Whose key it is. */
-export async function byKey(key: string, { database, adminKey }: Recognition): Promise<Recognised | undefined> {
+/** Whose key it is. The operator's own is compared first, in constant time and without the database. */
+export async function byKey(
+  key: string,
+  { operatorOf, adminKey }: Pick<Recognition, 'operatorOf' | 'adminKey'>,
+): Promise<Recognised | undefined> {
   if (adminKey && sameKey(key, adminKey)) return { id: NOBODY, name: ADMIN, role: 'operator' };
-  return await findOperator(database, hashKey(key));
+  return hasKeyForm(key) ? await operatorOf(hashKey(key).toString('base64')) : undefined;
 }
 
 async function bySession(c: Context, { database, seal, adminKey }: Recognition): Promise<Recognised | undefined> {

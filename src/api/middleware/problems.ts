@@ -2,6 +2,7 @@ import type { Context, ErrorHandler, Hono, NotFoundHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { Logger } from 'pino';
 import { errorCode, isDatabaseAway } from '../../db/errors.ts';
+import { ChannelHeldError } from '../../messages/create.ts';
 import { answerProblem, notFound, Problem } from '../problem.ts';
 import type { Env } from '../router.ts';
 
@@ -15,10 +16,17 @@ function toProblem(error: Error): Problem {
   if (error instanceof HTTPException && error.status === 400) return new Problem(400, 'The body is not JSON.');
   const code = errorCode(error) ?? '';
   const later = { headers: { 'retry-after': '5' } };
+  if (code === 'POOL_BUSY' || transient.test(code)) return busy(error, later);
+  if (code === '25006')
+    return new Problem(503, 'The database takes no writes; try again in a moment.', { type: 'database-away', ...later });
   if (isDatabaseAway(error)) return new Problem(503, 'The database is away; try again in a moment.', { type: 'database-away', ...later });
-  if (transient.test(code)) return new Problem(503, 'The database is busy; try again in a moment.', { type: 'database-busy', ...later });
   if (code.startsWith('22')) return new Problem(422, 'The database refuses a value of this request.', { type: 'validation' });
   return new Problem(500, 'Something went wrong on our side; it has been logged.');
+}
+
+function busy(error: Error, later: { headers: Record<string, string> }): Problem {
+  const detail = error instanceof ChannelHeldError ? error.message : 'The database is busy; try again in a moment.';
+  return new Problem(503, detail, { type: 'database-busy', ...later });
 }
 
 /** Turns whatever is thrown into a problem document, and logs what is ours to mend. */

@@ -18,22 +18,13 @@ export function countKey(c: Context, { key }: Limits, keyId: string): Promise<vo
 }
 
 /**
- * Counts a request whose key is yet to be found right. Called before it is looked at, so that who is beyond the quota learns
- * nothing about it any more.
+ * Counts a request whose key was found wrong, or that has none. Right keys are never asked how often others have guessed: many may come
+ * by one address, such as a proxy's.
  *
- * @returns what to call where the key is right, so that the request does not count
- * @throws Problem 429
+ * @throws Problem 429 beyond the address' quota
  */
-export async function countGuess(c: Context, { keyless, addressOf }: Limits): Promise<() => void> {
-  if (!keyless) return () => {};
-  const address = addressOf(c);
-  const use = await keyless.take(address);
-  admit(c, 'address', keyless, use);
-  return () => {
-    void keyless.take(address, -1);
-    c.header('RateLimit-Policy');
-    c.header('RateLimit');
-  };
+export async function countFailure(c: Context, { keyless, addressOf }: Limits): Promise<void> {
+  if (keyless) admit(c, 'address', keyless, await keyless.take(addressOf(c)));
 }
 
 function admit(c: Context, policy: string, { quota }: Meter, { allowed, remaining, resetMs }: Use): void {

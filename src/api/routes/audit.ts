@@ -50,6 +50,7 @@ const list = operation({
 const verify = operation({
   method: 'get',
   path: '/v1/audit/verify',
+  acts: true,
   tags: ['Audit'],
   summary: 'Check the whole chain against itself and against the events',
   responses: { 200: json(verdict, 'What was found; a broken chain is an answer too.') },

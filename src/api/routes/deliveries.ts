@@ -5,7 +5,7 @@ import { deliveryAttempts as attempts, deliveries } from '../../db/schema/webhoo
 import type { ApiDependencies } from '../dependencies.ts';
 import { timestamp, uuid } from '../fields.ts';
 import { findEndpoint } from '../find.ts';
-import { once } from '../middleware/idempotency.ts';
+import { onceOutside } from '../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toPage } from '../paging.ts';
 import { json, operation, router } from '../router.ts';
 
@@ -105,5 +105,5 @@ export const deliveryRoutes = (deps: ApiDependencies) =>
     })
     .openapi(test, async (c) => {
       const { id } = await findEndpoint(deps.database, { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id });
-      return c.json(await once(c, deps, null, () => deps.sendTest(id)), 200);
+      return c.json(await onceOutside(c, deps, null, () => deps.sendTest(id)), 200);
     });

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Hono } from 'hono';
+import { answerAsset, lazyAsset } from '../asset.ts';
 import type { Env } from '../router.ts';
 
 /** Swagger UI's own files, served from where npm put them: the page works without the internet. */
@@ -36,17 +37,16 @@ const start = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLink
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-const pageHeaders = { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy };
-
 /** The documentation page. */
 export function docsRoutes(): Hono<Env> {
   const app = new Hono<Env>();
-  for (const path of ['/docs', '/docs/']) app.get(path, (c) => c.body(page, 200, pageHeaders));
-  app.get('/docs/start.js', (c) => c.body(start, 200, { 'content-type': 'text/javascript; charset=utf-8' }));
+  const html = lazyAsset('text/html; charset=utf-8', () => page);
+  for (const path of ['/docs', '/docs/']) app.get(path, async (c) => answerAsset(c, await html(), { 'content-security-policy': policy }));
+  const script = lazyAsset('text/javascript; charset=utf-8', () => start);
+  app.get('/docs/start.js', async (c) => answerAsset(c, await script()));
   for (const [file, type] of Object.entries(assets)) {
-    app.get(`/docs/${file}`, async (c) =>
-      c.body(new Uint8Array(await readFile(join(folder, file))), 200, { 'content-type': type, 'cache-control': 'public, max-age=3600' }),
-    );
+    const asset = lazyAsset(type, () => readFile(join(folder, file)));
+    app.get(`/docs/${file}`, async (c) => answerAsset(c, await asset(), { 'cache-control': 'public, max-age=3600' }));
   }
   return app;
 }

@@ -35,11 +35,24 @@ const maxPerSecond = z
     description: 'Most deliveries a second, all workers together; null: no limit. What is beyond waits, and uses up no tries.',
     example: 10,
   });
+const enabled = z.boolean({ message: 'must be true or false' }).openapi({
+  description:
+    '`false`: nothing is sent to it, and its deliveries are `missed`. `true`: as if it had never failed, from the next event on.',
+});
 export const newEndpoint = z.strictObject({ url, event_types: wanted, description, max_per_second: maxPerSecond }).openapi('NewEndpoint');
 export const endpointChange = z
-  .strictObject({ url: url.optional(), event_types: wanted.optional(), description, max_per_second: maxPerSecond })
-  .refine((given) => Object.keys(given).length > 0, { message: 'wants url, event_types, description or max_per_second' })
+  .strictObject({
+    url: url.optional(),
+    event_types: wanted.optional(),
+    description,
+    max_per_second: maxPerSecond,
+    enabled: enabled.optional(),
+  })
+  .refine((given) => Object.keys(given).length > 0, { message: 'must have url, event_types, description, max_per_second or enabled' })
   .openapi('EndpointChange');
+
+/** Whether anything is sent to an endpoint. */
+export const endpointState = z.enum(['active', 'failing', 'disabled'], { message: 'must be active, failing or disabled' });
 
 export const endpointSchema = z
   .object({
@@ -48,13 +61,21 @@ export const endpointSchema = z
     event_types: z.array(z.string()),
     description: z.string().nullable(),
     max_per_second: z.number().nullable(),
-    state: z.enum(['active', 'failing']).openapi({
+    state: endpointState.openapi({
       description:
-        '`failing`: so many tries in a row have failed that one delivery at a time tries whether it works again; the others wait.',
+        '`failing`: so many tries in a row have failed that one delivery at a time tries whether it works again; the others wait. ' +
+        '`disabled`: nothing is sent to it until its owner enables it (PATCH `enabled`); deliveries of that time are `missed`.',
     }),
+    disabled: z
+      .object({ reason: z.string(), at: timestamp, by: z.enum(['endpoint', 'owner']) })
+      .nullable()
+      .openapi({ description: 'Why nothing is sent to it. `by: endpoint`: it answered 410 Gone.' }),
     failures: z.int().openapi({ description: 'Tries in a row that have failed.' }),
     failing_since: timestamp.nullable(),
     next_try_at: timestamp.nullable().openapi({ description: 'When a failing endpoint is tried again at the earliest.' }),
+    resting_until: timestamp.nullable().openapi({
+      description: 'The endpoint asked (429 or 503 with Retry-After) for no request before; what is for it waits until then.',
+    }),
     created_at: timestamp,
     updated_at: timestamp,
   })
@@ -63,27 +84,27 @@ export const endpointSchema = z
 export type EndpointRow = typeof endpoints.$inferSelect;
 
 /** An endpoint as clients see it, without its secret. */
-export const shown = ({
-  id,
-  url,
-  event_types,
-  description,
-  max_per_second,
-  failures,
-  failing_since,
-  probe_at,
-  created_at,
-  updated_at,
-}: EndpointRow) => ({
-  id,
-  url,
-  event_types,
-  description,
-  max_per_second,
-  state: failing_since ? ('failing' as const) : ('active' as const),
-  failures,
-  failing_since: failing_since?.toISOString() ?? null,
-  next_try_at: probe_at?.toISOString() ?? null,
-  created_at: created_at.toISOString(),
-  updated_at: updated_at.toISOString(),
+export const shown = (row: EndpointRow) => ({
+  id: row.id,
+  url: row.url,
+  event_types: row.event_types,
+  description: row.description,
+  max_per_second: row.max_per_second,
+  state: stateOf(row),
+  disabled: row.disabled_at && {
+    reason: row.disabled_reason ?? '',
+    at: row.disabled_at.toISOString(),
+    by: row.disabled_by ?? ('owner' as const),
+  },
+  failures: row.failures,
+  failing_since: row.failing_since?.toISOString() ?? null,
+  next_try_at: row.probe_at?.toISOString() ?? null,
+  resting_until: row.resting_until?.toISOString() ?? null,
+  created_at: row.created_at.toISOString(),
+  updated_at: row.updated_at.toISOString(),
 });
+
+function stateOf({ disabled_at, failing_since }: EndpointRow): z.output<typeof endpointState> {
+  if (disabled_at) return 'disabled';
+  return failing_since ? 'failing' : 'active';
+}

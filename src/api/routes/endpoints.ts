@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { and, desc, eq, isNotNull, lt, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
+import { missWhatWaits } from '../../db/missed.ts';
 import { deliveries, endpoints } from '../../db/schema/webhooks.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { uuid } from '../fields.ts';
@@ -47,7 +48,7 @@ const edit = operation({
   method: 'patch',
   path: '/v1/endpoints/{id}',
   tags: ['Webhooks'],
-  summary: 'Change an endpoint',
+  summary: 'Change an endpoint, disable or enable it',
   request: { params, body: body(endpointChange) },
   responses: { 200: json(endpointSchema, 'The endpoint as it is now.') },
 });
@@ -61,16 +62,33 @@ const remove = operation({
   responses: { 204: { description: 'Gone.' } },
 });
 
-/** Another URL has not failed yet. */
-const healed = { failures: 0, failing_since: null, probe_at: null };
+/** Another URL has not failed yet, nor has one that its owner enables. */
+const healed = { failures: 0, failing_since: null, probe_at: null, failing_cause: null, resting_until: null };
+const enabled = { ...healed, disabled_at: null, disabled_reason: null, disabled_by: null };
+/** Why it was disabled before stays. */
+const disabled = {
+  disabled_at: sql`coalesce(${endpoints.disabled_at}, now())`,
+  disabled_reason: sql`coalesce(${endpoints.disabled_reason}, 'Its owner disabled it.')`,
+  disabled_by: sql`coalesce(${endpoints.disabled_by}, 'owner')`,
+};
 
-async function applyChange(tx: Transaction, which: Which, given: z.output<typeof endpointChange>): Promise<EndpointRow | undefined> {
+async function applyChange(tx: Transaction, which: Which, change: z.output<typeof endpointChange>): Promise<EndpointRow | undefined> {
+  const { enabled: isEnabled, ...given } = change;
   const isLimited = given.max_per_second !== undefined;
+  const slots = isLimited && { reserved_until: null, queued_until: null };
   const [row] = await tx
     .update(endpoints)
-    .set({ ...given, ...(given.url && healed), ...(isLimited && { reserved_until: null, queued_until: null }), updated_at: sql`now()` })
+    .set({
+      ...given,
+      ...(given.url && healed),
+      ...slots,
+      ...(isEnabled === true && enabled),
+      ...(isEnabled === false && disabled),
+      updated_at: sql`now()`,
+    })
     .where(isEndpoint(which))
     .returning();
+  if (row && isEnabled === false) await missWhatWaits(tx, row.id);
   // What waits was told its time under the limit before, and is to be given another.
   if (row && isLimited)
     await tx

@@ -5,7 +5,7 @@ import type { DomainEvent } from '../../events/index.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { seq, timestamp, typeName, uuid } from '../fields.ts';
 import { findChannel } from '../find.ts';
-import { cursor, limit, pageOf, toPage } from '../paging.ts';
+import { cursor, limit, pageOf, readBounded, toPage } from '../paging.ts';
 import { invalid, notFound } from '../problem.ts';
 import { json, operation, router } from '../router.ts';
 
@@ -49,7 +49,9 @@ const read = operation({
   responses: { 200: json(event, 'The event.') },
 });
 
-const shown = (row: typeof events.$inferSelect): DomainEvent => ({ ...row, timestamp: row.timestamp.toISOString() });
+type Row = typeof events.$inferSelect;
+
+const shown = (row: Row): DomainEvent => ({ ...row, timestamp: row.timestamp.toISOString() });
 
 /** Where the page starts, by `seq` upwards after a given place of a channel, else by id downwards. */
 function start({ after_seq, channel_id, cursor }: z.output<typeof query>): SQL | undefined {
@@ -67,21 +69,22 @@ export const eventRoutes = ({ database }: ApiDependencies) =>
   router()
     .openapi(list, async (c) => {
       const page = c.req.valid('query');
-      const { type, channel_id, after_seq, limit } = page;
+      const { type, channel_id, after_seq } = page;
       const workspaceId = c.get('workspaceId');
       const upwards = after_seq !== undefined;
       const filters = [
         eq(events.workspace_id, workspaceId),
-        start(page),
         type ? eq(events.type, type) : undefined,
         channel_id ? eq(events.channel_id, channel_id) : undefined,
       ];
-      const rows = await database.db
-        .select()
-        .from(events)
-        .where(and(...filters))
-        .orderBy(upwards ? asc(events.seq) : desc(events.id))
-        .limit(limit + 1);
+      const select = (after: Row | undefined, count: number) =>
+        database.db
+          .select()
+          .from(events)
+          .where(and(...filters, start(after ? { ...page, cursor: upwards ? (after.seq ?? 0) : after.id } : page)))
+          .orderBy(upwards ? asc(events.seq) : desc(events.id))
+          .limit(count);
+      const { rows, limit } = await readBounded(page.limit, select, ({ payload }) => JSON.stringify(payload).length);
       if (rows.length === 0 && channel_id) await findChannel(database, { workspaceId, id: channel_id });
       return c.json(
         toPage(rows, limit, shown, (row) => (upwards ? row.seq : row.id)),

@@ -1,7 +1,10 @@
 import { z } from '@hono/zod-openapi';
+import type { TypedResponse } from 'hono';
 import type { Registry } from 'prom-client';
+import { answerAsset, makeAsset } from '../asset.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { json, operation, router } from '../router.ts';
+import { shared } from '../shared.ts';
 
 const open = { security: [], tags: ['Health'] };
 const readinessSchema = z.object({ ok: z.boolean(), detail: z.record(z.string(), z.unknown()) }).openapi('Readiness');
@@ -27,12 +30,19 @@ const metrics = operation({
   path: '/metrics',
   ...open,
   summary: 'Metrics in the Prometheus text format',
+  description: "Asks for an operator's key where the API can be reached from other machines; KNOCKON_METRICS_PORT is a port that does not.",
   responses: { 200: { description: 'Metrics.', content: { 'text/plain': { schema: z.string() } } } },
 });
 
+type Scraped = Response & TypedResponse<string, 200, 'text'>;
+
+/** How old metrics may be, in ms: those who scrape at once share one collection. */
+const SCRAPED_MS = 1000;
+
 /** What operators and load balancers ask. */
-export const healthRoutes = ({ readiness, log }: ApiDependencies, registry: Registry) =>
-  router()
+export const healthRoutes = ({ readiness, log }: Pick<ApiDependencies, 'readiness' | 'log'>, registry: Registry) => {
+  const scrape = shared(SCRAPED_MS, async () => await makeAsset(registry.contentType, await registry.metrics()));
+  return router()
     .openapi(health, (c) => c.json({ ok: true }, 200))
     .openapi(ready, async (c) => {
       const found = await readiness().catch((error) => {
@@ -41,4 +51,5 @@ export const healthRoutes = ({ readiness, log }: ApiDependencies, registry: Regi
       });
       return c.json(found, found.ok ? 200 : 503);
     })
-    .openapi(metrics, async (c) => c.text(await registry.metrics(), 200, { 'content-type': registry.contentType }));
+    .openapi(metrics, async (c) => answerAsset(c, await scrape()) as Scraped);
+};

@@ -1,13 +1,14 @@
 import { z } from '@hono/zod-openapi';
 import { and, asc, desc, eq, gt, isNull, lt } from 'drizzle-orm';
 import { messages } from '../../db/schema/messages.ts';
+import { changing } from '../../messages/change.ts';
 import { editMessage } from '../../messages/edit.ts';
 import { toMessage } from '../../messages/message.ts';
 import { removeMessage } from '../../messages/remove.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { metadata, seq, text, uuid } from '../fields.ts';
 import { findChannel, findMessage } from '../find.ts';
-import { cursor, limit, pageOf, toPage } from '../paging.ts';
+import { cursor, limit, pageOf, readBounded, toPage } from '../paging.ts';
 import { notFound } from '../problem.ts';
 import { body, json, operation, router } from '../router.ts';
 import { messageSchema } from './message-schema.ts';
@@ -72,8 +73,10 @@ function selectMessages({ database: { db } }: ApiDependencies, channelId: string
     .from(messages)
     .where(and(eq(messages.channel_id, channelId), eq(messages.workspace_id, page.workspaceId), isNull(messages.deleted_at), start))
     .orderBy(upwards ? asc(messages.seq) : desc(messages.seq))
-    .limit(limit + 1);
+    .limit(limit);
 }
+
+const bytesOf = ({ text, metadata }: typeof messages.$inferSelect) => text.length + JSON.stringify(metadata).length;
 
 interface Page {
   workspaceId: string;
@@ -88,10 +91,12 @@ export const messageRoutes = (deps: ApiDependencies) =>
     .openapi(list, async (c) => {
       const which = { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id };
       const page = { ...c.req.valid('query'), workspaceId: which.workspaceId };
-      const rows = await selectMessages(deps, which.id, page);
+      const select = (after: { seq: number } | undefined, limit: number) =>
+        selectMessages(deps, which.id, { ...page, cursor: after?.seq ?? page.cursor, limit });
+      const { rows, limit } = await readBounded(page.limit, select, bytesOf);
       if (rows.length === 0) await findChannel(deps.database, which);
       return c.json(
-        toPage(rows, page.limit, toMessage, (row) => row.seq),
+        toPage(rows, limit, toMessage, (row) => row.seq),
         200,
       );
     })
@@ -101,12 +106,12 @@ export const messageRoutes = (deps: ApiDependencies) =>
     })
     .openapi(edit, async (c) => {
       const which = { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id };
-      const message = await deps.database.db.transaction((tx) => editMessage(tx, which, c.req.valid('json')));
+      const message = await changing(deps.database, (tx) => editMessage(tx, which, c.req.valid('json')));
       if (!message) throw notFound('message');
       return c.json(message, 200);
     })
     .openapi(remove, async (c) => {
       const which = { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id };
-      if (!(await deps.database.db.transaction((tx) => removeMessage(tx, which)))) throw notFound('message');
+      if (!(await changing(deps.database, (tx) => removeMessage(tx, which)))) throw notFound('message');
       return c.body(null, 204);
     });

@@ -38,6 +38,7 @@ const balance = z
 const verify = operation({
   method: 'get',
   path: '/v1/ops/verify',
+  acts: true,
   ...forOperators,
   summary: 'Check the ledger: what was promised against what has happened',
   responses: { 200: json(balance, 'What was found; an unbalanced ledger is an answer too.') },

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import type { ApiDependencies } from '../dependencies.ts';
 import { author, metadata, moment, text, uuid } from '../fields.ts';
 import { idempotencyOf, keyInFlight, keyMismatch, markReplayed } from '../middleware/idempotency.ts';
-import { notFound } from '../problem.ts';
+import { conflict, notFound } from '../problem.ts';
 import { body, json, operation, router } from '../router.ts';
 import { messageSchema } from './message-schema.ts';
 
@@ -46,6 +46,8 @@ export const postMessageRoute = ({ writer }: ApiDependencies) =>
         throw keyMismatch();
       case 'key_in_flight':
         throw keyInFlight();
+      case 'answer_gone':
+        throw conflict('The message of this Idempotency-Key was stored, but its first answer has been deleted since; take a new key.');
       case 'replayed':
         markReplayed(c);
     }

@@ -3,7 +3,7 @@ import { and, eq } from 'drizzle-orm';
 import { deliveries } from '../../db/schema/webhooks.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { uuid } from '../fields.ts';
-import { once } from '../middleware/idempotency.ts';
+import { onceOutside } from '../middleware/idempotency.ts';
 import { conflict, notFound } from '../problem.ts';
 import { json, operation, router } from '../router.ts';
 import { testDelivery } from './deliveries.ts';
@@ -32,7 +32,7 @@ export const redeliverRoutes = (deps: ApiDependencies) =>
       .from(deliveries)
       .where(and(eq(deliveries.id, id), eq(deliveries.workspace_id, c.get('workspaceId'))));
     if (!found) throw notFound('delivery');
-    const answer = await once(c, deps, null, async () => {
+    const answer = await onceOutside(c, deps, null, async () => {
       const made = await deps.redeliver(id);
       if (typeof made === 'string') throw conflict(why[made]);
       return made;

@@ -18,11 +18,13 @@ export interface Endpoint {
   workspace_name: string;
   event_types: string[];
   max_per_second: number | null;
-  state: 'active' | 'failing';
+  state: 'active' | 'failing' | 'disabled';
+  disabled: { reason: string; at: string; by: 'endpoint' | 'owner' } | null;
   failures: number;
   failing_since: string | null;
   failing_cause: string | null;
   next_try_at: string | null;
+  resting_until: string | null;
   created_at: string;
 }
 
@@ -31,6 +33,7 @@ const states: [string, string][] = [
   ['', 'any'],
   ['failing', 'failing'],
   ['active', 'active'],
+  ['disabled', 'disabled'],
 ];
 
 /** Where webhooks go, and which of these places don't answer. */
@@ -84,11 +87,23 @@ function Table({ endpoints }: { endpoints: Endpoint[] }) {
   );
 }
 
+const isAhead = (moment: string | null): moment is string => moment !== null && Date.parse(moment) > Date.now();
+
 /** Whether it answers; where it does not, since when, why, and when it is tried again. */
 export function EndpointState({ of }: { of: Endpoint }) {
   return (
     <>
       <State is={of.state} />
+      {of.disabled && (
+        <small>
+          since <When at={of.disabled.at} />, by {of.disabled.by === 'owner' ? 'its owner' : 'the endpoint'}: {of.disabled.reason}
+        </small>
+      )}
+      {isAhead(of.resting_until) && (
+        <small>
+          asked for a rest until <When at={of.resting_until} />
+        </small>
+      )}
       {of.failing_since && (
         <small>
           since <When at={of.failing_since} />, {counted(of.failures, 'failure')} in a row

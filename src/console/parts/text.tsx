@@ -22,6 +22,8 @@ const tones: Record<string, Tone> = {
   pending: 'plain',
   cancelled: 'plain',
   paused: 'warn',
+  disabled: 'warn',
+  missed: 'warn',
   failing: 'bad',
   failed: 'bad',
 };

@@ -35,6 +35,8 @@ export const jobs = pgTable(
     created_at: created(),
     /** When somebody was last at it. */
     driven_at: moment(),
+    /** Who that was, where there is no workflow: nobody else is, for some seconds. */
+    driven_by: text(),
     finished_at: moment(),
   },
   (t) => [index('jobs_open').on(t.id).where(sql`state in ('running', 'paused')`)],

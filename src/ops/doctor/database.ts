@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { compareMigrations } from '../../db/migrations.ts';
+import { soon } from '../../db/soon.ts';
 import { type Finding, fine, ill, type Patient } from './finding.ts';
 
 /** The oldest PostgreSQL that has what we use (`uuidv7()`). */
@@ -7,8 +8,9 @@ const OLDEST = 180_000;
 
 export async function checkDatabase({ database: { sql } }: Patient): Promise<Finding[]> {
   const began = performance.now();
-  const rows = await sql<{ number: number; version: string }[]>`
-    select current_setting('server_version_num')::int as number, current_setting('server_version') as version`.catch(asError);
+  const asked = sql<{ number: number; version: string }[]>`
+    select current_setting('server_version_num')::int as number, current_setting('server_version') as version`;
+  const rows = await soon(asked).catch(asError);
   if (rows instanceof Error) {
     const remedy =
       'Start Postgres, or correct DATABASE_URL of all processes. Messages are refused with 503 meanwhile; what is stored is safe.';

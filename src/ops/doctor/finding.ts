@@ -20,6 +20,8 @@ export interface Patient extends Steering {
   readyAgeMs: number;
   /** How long a subscriber may be paused, in ms. */
   pausedTooLongMs: number;
+  /** The address of a proxy that forwards requests and is not named in the settings; null where none is known. */
+  unnamedProxy?: () => string | null;
 }
 
 export const fine = (check: string, detail: string): Finding => ({ check, ok: true, detail, remedy: null });

@@ -48,7 +48,7 @@ const TOLD = 3;
 export async function checkEndpoints({ database: { sql } }: Patient): Promise<Finding[]> {
   const rows = await sql<{ id: string; url: string; cause: string | null; seconds: number }[]>`
     select id, url, failing_cause as cause, extract(epoch from now() - failing_since)::float8 as seconds
-    from endpoints where failing_since is not null order by failing_since`;
+    from endpoints where failing_since is not null and disabled_at is null order by failing_since`;
   if (rows.length === 0) return [fine('endpoints', 'none is failing')];
   const told = rows.slice(0, TOLD).map(({ id, url, cause, seconds }) => `${id} ${url} (${cause ?? 'no answer'}, for ${age(seconds)})`);
   const more = rows.length > TOLD ? `; and ${rows.length - TOLD} more` : '';

@@ -4,11 +4,18 @@ import type { Logger } from 'pino';
 import type { CallJob } from './jobs.ts';
 import { ClaimLostError } from './see-through.ts';
 
+/** Says how many calls may be taken, and is told of them. */
+export interface ConsumerSlots {
+  readonly free: number;
+  begin(): void;
+  release(): void;
+  onFree(tell: () => void): void;
+}
+
 export interface ConsumerOptions {
   boss: PgBoss;
   queue: string;
-  /** Most calls at once. */
-  slots: number;
+  slots: ConsumerSlots;
   /** Sees a call through; must heed the signal soon. */
   seeThrough(job: Job<CallJob>, signal: AbortSignal): Promise<void>;
   /** How many of so many calls may be taken now; default: all. */
@@ -51,6 +58,7 @@ export class Consumer {
   }
 
   start(): void {
+    this.#options.slots.onFree(() => this.wake());
     this.#loop = this.#run();
     this.#heart = setInterval(() => void this.#beat(), HEARTBEAT);
   }
@@ -80,7 +88,7 @@ export class Consumer {
   async #run(): Promise<void> {
     while (!this.#stopping) {
       this.#woken = false;
-      const free = this.#options.slots - this.#held.size;
+      const { free } = this.#options.slots;
       const admitted = free > 0 ? await this.#admit(free) : 0;
       const jobs = admitted > 0 ? await this.#fetch(admitted) : [];
       for (const job of jobs) this.#take(job);
@@ -112,9 +120,10 @@ export class Consumer {
 
   #take(job: Job<CallJob>): void {
     const stop = new AbortController();
+    this.#options.slots.begin();
     const done = this.#see(job, stop.signal).finally(() => {
       this.#held.delete(job.id);
-      this.wake();
+      this.#options.slots.release();
     });
     this.#held.set(job.id, { job, stop, done });
   }

@@ -13,7 +13,7 @@ export function pgBossQueues(sql: Sql): Queues {
       const backlog = await jobBacklog(sql, taskQueue);
       return { calls: backlog?.count ?? 0, age_seconds: backlog?.age_seconds ?? 0, rate: null, pollers: [] };
     },
-    setRate: async (taskQueue) => void (await sql.notify(CONTROLS_CHANNEL, taskQueue)),
+    setRate: async (taskQueue) => void (await sql`select pg_notify(${CONTROLS_CHANNEL}, ${taskQueue})`),
     server: async () => null,
   };
 }

@@ -3,6 +3,7 @@ import type { Database, Transaction } from '../../../db/client.ts';
 import type { DomainEvent } from '../../../events/index.ts';
 import type { EffectCall } from '../../../transport/dispatch.ts';
 import type { Effect } from '../effect.ts';
+import { fits, PAGE, payloadBytes, payloadBytesAtLeast } from '../pages.ts';
 import { chosen, eventColumns } from '../receipts.ts';
 
 type Queryable = Database['db'] | Transaction;
@@ -89,6 +90,10 @@ export interface Entry extends DomainEvent {
   apart: boolean;
   /** What is known of why it is hindered or dead. */
   why: string | null;
+  /** About how much its payload is, where it is due; else 0. */
+  bytes: number;
+  /** Whether its payload is here: only where it is due, and all that is due is not much. */
+  is_read: boolean;
 }
 
 /** What a turn reads. */
@@ -100,9 +105,13 @@ export interface Reading {
   mine: SQL;
 }
 
+/** A payload that is stored compressed was at most so many times as large. */
+const SQUEEZED = 100;
+
 /**
  * Reads channels' logs from the effect's cursors on, in the order of channels and seqs, and those of `mine` that lie apart.
  * Predecessors are there too that have not reached this effect, or anybody, yet: they are its if it is registered for them.
+ * Where what is due is much, its payloads are left to `readPayloads`: all of a group's would be more than a process has room for.
  */
 export async function readLog(db: Queryable, effect: Effect, { keys, stretches, mine }: Reading): Promise<Entry[]> {
   const column = (pick: (stretch: Stretch) => string | number) => sql.param(stretches.map(pick));
@@ -124,30 +133,62 @@ export async function readLog(db: Queryable, effect: Effect, { keys, stretches, 
       cross join lateral (select * from events where id = rest.event_id limit 1) e left join asked a on a.channel_id = e.channel_id
       where (e.channel_id is null or e.seq is null or e.seq <= a.cursor) and ${keyOf(effect)} = any(${sql.param(keys)}::uuid[])
     )
-    select ${eventColumns}, e.apart, e.mine, coalesce(t.is_there, false) as tried, coalesce(o.dead, t.last_error) as why, case
-        when ${receiptOf(sql`e.id`, effect.name)} then 'done'
-        when e.mine then 'due'
-        when o.is_its is not true then 'foreign'
-        when o.dead is not null then 'dead'
-        when t.is_there then 'hindered'
-        else 'due'
-      end as place
-    from log e
-    left join lateral (
-      select last_error, true as is_there from attempts
-      where event_id = e.id and subscriber = ${effect.name} and waits_for is null order by updated_at desc limit 1
-    ) t on true
-    left join lateral (
-      select (e.type = any(${types}::text[]) or '*' = any(${types}::text[]))
-          and (o.dispatch_id is null or ${effect.name} = any(d.subscribers) or exists (
-            select from dispatch_events x join dispatches b on b.id = x.dispatch_id where x.event_id = e.id and ${effect.name} = any(b.subscribers)
-          )) as is_its,
-        (select reason from dead_letters where event_id = e.id and subscriber = ${effect.name} order by target limit 1) as dead
-      from outbox o left join dispatches d on d.id = o.dispatch_id
-      where not e.mine and o.event_id = e.id limit 1
-    ) o on true
+    select ${eventColumns}, e.apart, e.mine, e.tried, e.why, e.place, e.bytes, e.is_read from (
+      select p.id, p.type, p.version, p.workspace_id, p.channel_id, p.message_id, p.seq, p.timestamp, p.apart, p.mine, p.tried, p.why, p.place,
+        case when p.place = 'due' then ${payloadBytesAtLeast(sql`p.payload`)} else 0 end as bytes,
+        p.place = 'due' and ${isLittle} as is_read, case when p.place = 'due' and ${isLittle} then p.payload end as payload
+      from (
+        select e.*, coalesce(t.is_there, false) as tried, coalesce(o.dead, t.last_error) as why, case
+            when ${receiptOf(sql`e.id`, effect.name)} then 'done'
+            when e.mine then 'due'
+            when o.is_its is not true then 'foreign'
+            when o.dead is not null then 'dead'
+            when t.is_there then 'hindered'
+            else 'due'
+          end as place
+        from log e
+        left join lateral (
+          select last_error, true as is_there from attempts
+          where event_id = e.id and subscriber = ${effect.name} and waits_for is null order by updated_at desc limit 1
+        ) t on true
+        left join lateral (
+          select (e.type = any(${types}::text[]) or '*' = any(${types}::text[]))
+              and (o.dispatch_id is null or ${effect.name} = any(d.subscribers) or exists (
+                select from dispatch_events x join dispatches b on b.id = x.dispatch_id where x.event_id = e.id and ${effect.name} = any(b.subscribers)
+              )) as is_its,
+            (select reason from dead_letters where event_id = e.id and subscriber = ${effect.name} order by target limit 1) as dead
+          from outbox o left join dispatches d on d.id = o.dispatch_id
+          where not e.mine and o.event_id = e.id limit 1
+        ) o on true
+        -- So that each event's place is looked up once.
+        offset 0
+      ) p
+    ) e
     order by e.apart desc, e.channel_id, e.seq, e.id`);
   return rows as unknown as Entry[];
+}
+
+/** Whether all payloads that are due are a page at most, however they are stored. */
+const isLittle = sql`(sum(case when p.place = 'due'
+  then pg_column_size(p.payload) * case when pg_column_compression(p.payload) is null then 1 else ${SQUEEZED}::int end else 0 end) over () <= ${PAGE})`;
+
+/** Reads the payloads of a turn that are not here: as many of its first events as fit into a page, one at least. The others are left out. */
+export async function readPayloads(db: Queryable, turn: Entry[]): Promise<Entry[]> {
+  if (turn.every((entry) => entry.is_read)) return turn;
+  const rows = await db.execute<{ id: string; payload: DomainEvent['payload'] }>(sql`
+    select id, payload from (
+      select id, place, case when ${fits} then payload end as payload, ${fits} as fits
+      from (
+        select e.id, t.place, e.payload, ${payloadBytes(sql`e.payload`)} as bytes
+        from unnest(${sql.param(turn.map((entry) => entry.id))}::uuid[]) with ordinality as t (id, place)
+          cross join lateral (select * from events where id = t.id limit 1) e
+      ) e window w as (order by place)
+    ) e where fits order by place`);
+  const payloads = new Map(rows.map((row) => [row.id, row.payload]));
+  return turn.flatMap((entry) => {
+    const payload = payloads.get(entry.id);
+    return payload === undefined ? [] : { ...entry, payload, is_read: true };
+  });
 }
 
 /** These events, as a turn reads them. */

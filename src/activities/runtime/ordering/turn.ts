@@ -8,7 +8,7 @@ import type { Held } from '../locks/lock.ts';
 import { recordAttempts, settleTarget } from '../receipts.ts';
 import { recordWaits, settle, type Waits } from './books.ts';
 import { isOutOfTurn, isolate, OutOfTurnError, TimeLimitError } from './isolate.ts';
-import { type Entry, type Reading, readLog } from './log.ts';
+import { type Entry, type Reading, readLog, readPayloads } from './log.ts';
 import { type Ran, type Reckoned, reckon, whoseTurn } from './turns.ts';
 
 /** What a turn is about. */
@@ -39,7 +39,7 @@ export interface Turn extends Reckoned {
 export async function transactTurn(held: Held, effect: Effect & Pick<DatabaseEffect, 'transact'>, ask: Ask): Promise<Turn> {
   return await held.transaction(async (tx) => {
     const log = await readLog(tx, effect, ask);
-    const turn = whoseTurn(log, effect.onPoison, { most: ask.most, oneEach: false });
+    const turn = await readPayloads(tx, whoseTurn(log, effect.onPoison, { most: ask.most, oneEach: false }));
     const ran = await isolate(turn, effect.onPoison, (events) => attempt(tx, effect, ask, events));
     return await keepBooks(tx, effect, ask, { log, ran, turn });
   });
@@ -65,10 +65,12 @@ async function attempt(tx: Transaction, effect: Effect & Pick<DatabaseEffect, 't
 
 /** Calls the outside for the first event of each channel; its receipts are written while the channels are still held. */
 export async function performTurn(held: Held, effect: Effect & Pick<OutsideEffect, 'perform'>, ask: Ask, call: OutsideCall): Promise<Turn> {
-  const read = await held.transaction((tx) => readLog(tx, effect, ask));
-  // One party of an event is tried again: nobody else's turn.
-  const log = call.target === undefined ? read : read.filter((entry) => entry.mine);
-  const turn = whoseTurn(log, effect.onPoison, { most: ask.most, oneEach: true });
+  const { log, turn } = await held.transaction(async (tx) => {
+    const read = await readLog(tx, effect, ask);
+    // One party of an event is tried again: nobody else's turn.
+    const log = call.target === undefined ? read : read.filter((entry) => entry.mine);
+    return { log, turn: await readPayloads(tx, whoseTurn(log, effect.onPoison, { most: ask.most, oneEach: true })) };
+  });
   const ran = await isolate(turn, effect.onPoison, (events) => inTime(ask, async () => (await effect.perform(events, call)) ?? []));
   return await held.transaction(async (tx) => {
     if (call.target === undefined) return await keepBooks(tx, effect, ask, { log, ran, turn });

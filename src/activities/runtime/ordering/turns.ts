@@ -1,4 +1,5 @@
 import type { OpenOutcome } from '../../../transport/dispatch.ts';
+import { PAGE } from '../pages.ts';
 import type { Entry } from './log.ts';
 
 /** What an ordered effect does at an event that can't be done: its channel waits, or goes on without it. */
@@ -17,7 +18,7 @@ export interface Head {
 export const lineOf = (event: { channel_id: string | null; id: string }): string => event.channel_id ?? event.id;
 
 /**
- * The events whose turn it is, in order: of each channel those before the first that must be waited for.
+ * The events whose turn it is, in order: of each channel those before the first that must be waited for, about a page of bytes in all.
  *
  * @param limits.most events in all
  * @param limits.oneEach only the first of each channel: what calls the outside can't take back the second when the first fails
@@ -25,11 +26,16 @@ export const lineOf = (event: { channel_id: string | null; id: string }): string
 export function whoseTurn(log: Entry[], onPoison: PoisonPolicy, limits: { most: number; oneEach: boolean }): Entry[] {
   const stopped = new Set<string>();
   const turn: Entry[] = [];
+  let bytes = 0;
   for (const entry of log) {
     const line = entry.apart ? entry.id : lineOf(entry);
     if (stopped.has(line) || isPassed(entry, onPoison)) continue;
-    if (entry.place === 'due' && turn.length < limits.most) turn.push(entry);
-    if (entry.place !== 'due' || limits.oneEach || turn.length === limits.most) stopped.add(line);
+    const isNext = entry.place === 'due' && turn.length < limits.most && (turn.length === 0 || bytes + entry.bytes <= PAGE);
+    if (isNext) {
+      turn.push(entry);
+      bytes += entry.bytes;
+    }
+    if (!isNext || limits.oneEach || turn.length === limits.most) stopped.add(line);
   }
   return turn;
 }

@@ -4,7 +4,7 @@ import { discard } from '../../../ops/discard.ts';
 import { workflowUrl } from '../../../ops/temporal-ui.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, timestamp, typeName, uuid } from '../../fields.ts';
-import { once } from '../../middleware/idempotency.ts';
+import { onceOutside } from '../../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toPage } from '../../paging.ts';
 import { body, forOperators, json, operation, router } from '../../router.ts';
 import { accepted, begin, perSecond, reason } from './jobs.ts';
@@ -127,7 +127,7 @@ export const deadLetterRoutes = (deps: ApiDependencies) =>
     .openapi(give, async (c) => {
       const given = c.req.valid('json');
       const by = c.get('operator').name;
-      const answer = await once(c, deps, given, async () => ({
+      const answer = await onceOutside(c, deps, given, async () => ({
         discarded: await discard(deps.database, lettersOf(given), by, given.reason),
       }));
       return c.json(answer, 200);

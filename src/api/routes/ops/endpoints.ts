@@ -6,7 +6,7 @@ import { idCursor, limit, pageOf, toPage } from '../../paging.ts';
 import { notFound } from '../../problem.ts';
 import { forOperators, json, operation, router } from '../../router.ts';
 import { deliveryQuery, deliverySchema, listDeliveries } from '../deliveries.ts';
-import { type EndpointRow, endpointSchema, shown } from '../endpoint-schema.ts';
+import { type EndpointRow, endpointSchema, endpointState, shown } from '../endpoint-schema.ts';
 
 const endpoint = endpointSchema
   .extend({
@@ -16,7 +16,6 @@ const endpoint = endpointSchema
   })
   .openapi('OperatedEndpoint');
 
-const state = z.enum(['active', 'failing'], { message: 'wants active or failing' });
 const params = z.object({ id: uuid });
 
 const list = operation({
@@ -24,7 +23,7 @@ const list = operation({
   path: '/v1/ops/endpoints',
   ...forOperators,
   summary: 'List the webhook endpoints of all workspaces, newest first',
-  request: { query: z.strictObject({ workspace_id: uuid.optional(), state: state.optional(), limit, cursor: idCursor }) },
+  request: { query: z.strictObject({ workspace_id: uuid.optional(), state: endpointState.optional(), limit, cursor: idCursor }) },
   responses: { 200: json(pageOf(endpoint), 'Endpoints, without their secrets.') },
 });
 

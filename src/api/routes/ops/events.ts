@@ -25,7 +25,7 @@ const delivery = z.object({
   id: uuid,
   endpoint_id: uuid,
   url: z.string().nullable(),
-  state: z.enum(['pending', 'delivered', 'failed']),
+  state: z.enum(['pending', 'delivered', 'failed', 'missed']),
   attempts: z.int(),
   status: z.int().nullable().openapi({ description: "The last try's HTTP status." }),
   error: z.string().nullable(),

@@ -12,7 +12,8 @@ const stream = operation({
   description:
     'Begins with the event `recent`: a list of samples, oldest first, as far as somebody has been looking in the last five minutes. Then a ' +
     '`sample` about every two seconds: `{at, messages_per_second, undispatched_seconds, subscribers: [{name, state, rate, error_rate, ' +
-    'backlog, backlog_age_seconds, workers, dead_letters}]}`, or `trouble`: `{detail}` where that can not be found out just now.',
+    'backlog, backlog_age_seconds, workers, dead_letters}]}`, or `trouble`: `{detail}` where that can not be found out just now. Ends after ' +
+    'five minutes with the event `renew`: ask again. An operator has 10 at most (429), a process 200 (503).',
   responses: { 200: { description: 'A stream without end.', content: { 'text/event-stream': { schema: z.string() } } } },
 });
 
@@ -22,29 +23,74 @@ const HEARTBEAT = 10_000;
 const RETRY = 1000;
 /** A listener that is so many messages behind gets none until it has caught up: the next sample says it all. */
 const BEHIND = 16;
+/** Heartbeats that a listener may be behind before it is cut off. */
+const PATIENCE = 3;
+/** How long a stream lasts, in ms: a client whose machine is gone can't be told from a quiet one. Who listens comes again. */
+const LASTS = 5 * 60_000;
+/** Streams an operator has at once, and a process. */
+const [EACH, ALL] = [10, 200];
 
 const message = (event: string, data: unknown) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 
 /** What is live. */
-export const streamRoutes = ({ live }: ApiDependencies) =>
-  router().openapi(stream, (c) => {
+export const streamRoutes = ({ live }: ApiDependencies) => {
+  const take = places();
+  return router().openapi(stream, (c) => {
     if (!live) throw new Problem(503, 'This process shows nothing live.', { headers: { 'retry-after': '30' } });
     const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
-    return c.body(streamOf(live, c.get('stillThere')), 200, headers);
+    if (c.req.method === 'HEAD') return c.body(null, 200, headers);
+    const release = take(c.get('workspaceId'));
+    const { outgoing } = (c.env ?? {}) as { outgoing?: { destroy(): void } };
+    const listener = { mayStay: c.get('stillThere'), cutOff: () => outgoing?.destroy(), release };
+    return c.body(streamOf(live, listener), 200, headers);
   });
+};
 
-function streamOf(live: Pick<Live, 'watch'>, mayStay: () => Promise<boolean>): ReadableStream<Uint8Array> {
+/** @returns takes a place for an operator. @throws Problem 429 where it has too many, 503 where all have */
+function places(): (operator: string) => () => void {
+  const taken = new Map<string, number>();
+  let all = 0;
+  const wait = { headers: { 'retry-after': '10' } };
+  return (operator) => {
+    const own = taken.get(operator) ?? 0;
+    if (own >= EACH) throw new Problem(429, `You have ${EACH} streams open, which is the most: close one.`, { type: 'streams', ...wait });
+    if (all >= ALL) throw new Problem(503, `This process has ${ALL} streams open, which is the most.`, { type: 'streams', ...wait });
+    all += 1;
+    taken.set(operator, own + 1);
+    return () => {
+      all -= 1;
+      const left = (taken.get(operator) ?? 1) - 1;
+      if (left > 0) taken.set(operator, left);
+      else taken.delete(operator);
+    };
+  };
+}
+
+interface Listener {
+  mayStay(): Promise<boolean>;
+  /** Ends its connection at once. */
+  cutOff(): void;
+  /** Called once, when the stream has ended. */
+  release(): void;
+}
+
+function streamOf(live: Pick<Live, 'watch'>, { mayStay, cutOff, release }: Listener): ReadableStream<Uint8Array> {
   const text = new TextEncoder();
-  let [isOver, beat, stop] = [false, undefined as NodeJS.Timeout | undefined, () => {}];
+  let [isOver, behind, beat, stop] = [false, 0, undefined as NodeJS.Timeout | undefined, () => {}];
+  let [lasts, isAsking] = [undefined as NodeJS.Timeout | undefined, false];
   const leave = () => {
+    if (isOver) return;
     isOver = true;
     clearInterval(beat);
+    clearTimeout(lasts);
     stop();
+    release();
   };
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        const say = (line: string) => !isOver && (controller.desiredSize ?? 0) > 0 && controller.enqueue(text.encode(line));
+        const isBehind = () => (controller.desiredSize ?? 0) <= 0;
+        const say = (line: string) => !isOver && !isBehind() && controller.enqueue(text.encode(line));
         const end = () => {
           if (isOver) return;
           leave();
@@ -55,15 +101,28 @@ function streamOf(live: Pick<Live, 'watch'>, mayStay: () => Promise<boolean>): R
           else say('sample' in told ? message('sample', told.sample) : message('trouble', { detail: told.trouble }));
         };
         say(`retry: ${RETRY}\n\n`);
+        lasts = setTimeout(() => {
+          say(message('renew', {}));
+          end();
+        }, LASTS);
         beat = setInterval(() => {
+          behind = isBehind() ? behind + 1 : 0;
+          if (behind >= PATIENCE) {
+            end();
+            cutOff();
+          }
           say(': still here\n\n');
+          if (isAsking) return;
+          isAsking = true;
           // While that can't be found out, the stream goes on and says so itself.
           mayStay()
             .then((may) => may || end())
-            .catch(() => {});
+            .catch(() => {})
+            .finally(() => (isAsking = false));
         }, HEARTBEAT);
         const watched = live.watch(tell);
         stop = watched.stop;
+        if (isOver) stop();
         say(message('recent', watched.recent));
       },
       cancel: leave,

@@ -1,0 +1,124 @@
+import postgres from 'postgres';
+import type { World } from '../checks/check.ts';
+import { lookAtAll } from '../checks/index.ts';
+import type { Options } from '../options.ts';
+import { bringUp, type Cast, takeDown } from '../parts/cast.ts';
+import { fewProcesses } from '../parts/company.ts';
+import type { Stage } from '../parts/stage.ts';
+import { randomFrom } from '../random.ts';
+import { ReadinessWatch } from '../readiness.ts';
+import type { Around } from '../run.ts';
+import { settle } from '../settle.ts';
+import { Client } from '../traffic/client.ts';
+import { Journal } from '../traffic/journal.ts';
+import { Promptness, type Seen } from '../traffic/promptness.ts';
+import { Receiver } from '../traffic/receiver.ts';
+import type { Course } from './bars.ts';
+import { checksOf, stillToCome } from './checks.ts';
+import { Crew } from './crew.ts';
+import { Good } from './good.ts';
+import { type NeighboursOutcome, outcomeOf } from './outcome.ts';
+import { settleGood } from './settle-good.ts';
+
+/** How long the good one works alone, in ms; before that for a while to warm up, which counts for nothing. */
+const ALONE = 20_000;
+const WARM = 5000;
+
+/** Longest that all may take to come to rest afterwards, in ms. */
+const REST = 4 * 60_000;
+/** Longest that the API is waited for while all is looked at, in ms. */
+const LOOKING = 3 * 60_000;
+
+/** Of so many events one is refused at its first call. */
+const REFUSED = 20;
+
+/** The good one's endpoint: fast, and now and then it refuses an event once. */
+async function endpointThatRefusesFew(seed: number): Promise<{ receiver: Receiver; refused: Set<string> }> {
+  const [refused, taken] = [new Set<string>(), { first: 0 }];
+  const receiver = await Receiver.start(randomFrom(seed + 1), (event) => {
+    if (event.cameAt.length > 1) return 'takes';
+    taken.first += 1;
+    if (taken.first % REFUSED !== 0) return 'takes';
+    refused.add(event.id);
+    return 'refuses';
+  });
+  return { receiver, refused };
+}
+
+/** One customer works alone, then beside many bad ones: what it has to bear, and whether anything is lost. */
+export async function runNeighbours(
+  options: Options,
+  { stage, watchdog, mailbox, progress: { tell } }: Around,
+): Promise<NeighboursOutcome> {
+  const cast: Cast = { parts: [], watchdog };
+  const sql = postgres(stage.databaseUrl, { max: 4, onnotice: () => {}, connection: { application_name: 'chaos' } });
+  const { receiver, refused } = await endpointThatRefusesFew(options.seed);
+  let crew: Crew | undefined;
+  try {
+    await bringUp(stage, cast, { processes: fewProcesses(stage), tell });
+    const { good, workspace, client, journal, promptness } = await moveIn(stage, receiver);
+    crew = new Crew(stage, options, watchdog, tell);
+    await crew.settled();
+    const rest = () => settle(sql, tell, { look: stillToCome(workspace.id), longestMs: REST });
+    await rest();
+    const measured = await measure({ good, crew, url: stage.apiUrls[0], minutes: options.minutes, rest, tell });
+    if (good.isWaiting) client.leave();
+    const atRest = await rest();
+    tell('at rest: looking at everything');
+    const world: World = { sql, client, journal, receiver, mailbox, workspaces: [workspace], env: stage.env };
+    const verdicts = await inTime(client, lookAtAll(world, checksOf(measured.bad, workspace.id)));
+    const course = { ...measured, hook: receiver.hooks[0]!, refused, late: promptness.late };
+    return outcomeOf(options, { course, parts: cast.parts, rest: atRest, verdicts });
+  } finally {
+    crew?.stop();
+    receiver.stop();
+    mailbox.stop();
+    await sql.end({ timeout: 2 });
+    await takeDown(cast);
+  }
+}
+
+/** The good one, with all that is counted of it. */
+async function moveIn({ apiUrls: [apiUrl], adminKey }: Stage, receiver: Receiver) {
+  const [journal, promptness] = [new Journal(), new Promptness()];
+  let see = (_seen: Seen) => {};
+  const client = new Client([apiUrl], journal, (seen) => see(seen));
+  const { workspace, credentials } = await settleGood({ client, receiver, adminKey, apiUrl });
+  const good = new Good({ client, journal, promptness, workspace, credentials });
+  see = good.see;
+  return { good, workspace, client, journal, promptness };
+}
+
+interface Measuring {
+  good: Good;
+  crew: Crew;
+  url: string;
+  minutes: number;
+  /** Until nothing of the good one is still to come. */
+  rest(): Promise<unknown>;
+  tell: (line: string) => void;
+}
+
+async function measure({ good, crew, url, minutes, rest, tell }: Measuring): Promise<Pick<Course, 'alone' | 'beside' | 'probes' | 'bad'>> {
+  const ready = new ReadinessWatch([url]);
+  await good.work('warming up', WARM);
+  ready.start();
+  try {
+    tell(`alone, for ${ALONE / 1000} s`);
+    const alone = await good.work('alone', ALONE);
+    // What was refused comes again: it belongs to the time alone.
+    await rest();
+    tell(`beside the others, for ${minutes} minutes`);
+    crew.begin();
+    const beside = await good.work('beside', minutes * 60_000);
+    return { alone, beside, bad: await crew.end(), probes: ready.probes };
+  } finally {
+    await ready.stop();
+  }
+}
+
+/** Where no answer comes any more, there is nothing to wait for. */
+async function inTime<T>(client: Client, looking: Promise<T>): Promise<T> {
+  const late = setTimeout(() => client.leave(), LOOKING);
+  return await looking.finally(() => clearTimeout(late));
+}

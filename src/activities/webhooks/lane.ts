@@ -1,0 +1,87 @@
+import { PaceOf } from './pace.ts';
+
+/** A workspace, as far as its requests are concerned. */
+export interface Share {
+  id: string;
+  lanes: number;
+  underWay: number;
+  /** Those to endpoints that are not known to be quick. */
+  unproven: number;
+  /** Calls that wait for its slow endpoints. */
+  slowCalls: number;
+  /** When it was last given a place: the order of those that have equally many. */
+  servedAt: number;
+}
+
+/** The furthest moment that deliveries are sent away to, in ms from now: within it a change is noticed. */
+const FURTHEST_MS = 5 * 60_000;
+
+/** Deliveries a second that come back once an endpoint has rested or was left alone. */
+const AFTER_A_REST = 20;
+
+/** What one process knows of an endpoint: its pace, what is under way, and what waits. Moments are on the clock of `performance.now()`. */
+export class Lane {
+  readonly id: string;
+  readonly share: Share;
+  readonly pace = new PaceOf();
+  readonly waiting: { begin(): void }[] = [];
+  underWay = 0;
+  servedAt = 0;
+  /** Calls that have deliveries for it which are not begun. */
+  calls = 0;
+  /** Nothing is sent to it before: it asked for that, or keeps failing. */
+  heldUntil = 0;
+  /** Nothing is sent to it at all, as far as was told last. */
+  isDisabled = false;
+  #crowded = new Moments();
+  readonly #held = new Moments();
+
+  constructor(id: string, share: Share) {
+    this.id = id;
+    this.share = share;
+  }
+
+  get isIdle(): boolean {
+    return this.underWay === 0 && this.calls === 0 && this.waiting.length === 0;
+  }
+
+  /** A request has ended, whatever came of it. */
+  took(ms: number): void {
+    const before = this.pace.now;
+    this.pace.took(ms);
+    // They were sent away for as long as a slow one takes.
+    if (this.pace.now === 'quick' && before !== 'quick') this.#crowded = new Moments();
+  }
+
+  /**
+   * The moment at which a delivery that could not be begun asks again: when those that were sent away before it will have had their
+   * turn, as far as can be told from how long answers take. So a flood comes back in portions.
+   */
+  appoint(): number {
+    const { usualMs } = this.pace;
+    const everyMs = Math.max(1000, usualMs);
+    const each = Math.round((Math.max(1, this.underWay) * everyMs) / Math.max(20, usualMs));
+    return this.#crowded.next(performance.now() + 1000, everyMs, each);
+  }
+
+  /** The same for one that must not be begun for so long: from then on so many a second, not all at once. */
+  appointAfter(ms: number): number {
+    return this.#held.next(performance.now() + ms, 1000, AFTER_A_REST);
+  }
+}
+
+/** Gives away moments, each to so many. */
+class Moments {
+  #last = 0;
+  #room = 0;
+
+  next(earliest: number, everyMs: number, each: number): number {
+    // Of two that ask one after the other the second one's earliest is a moment later: it is the same moment all the same.
+    if (this.#last < earliest - 1000) [this.#last, this.#room] = [earliest, each];
+    if (this.#room <= 0) [this.#last, this.#room] = [this.#last + everyMs, each];
+    // What is further away comes back with the first.
+    if (this.#last > earliest + FURTHEST_MS) [this.#last, this.#room] = [earliest, each];
+    this.#room -= 1;
+    return Math.max(this.#last, earliest);
+  }
+}

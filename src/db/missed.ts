@@ -1,0 +1,16 @@
+import { sql } from 'drizzle-orm';
+import type { Database, Transaction } from './client.ts';
+
+/**
+ * Of an endpoint that is disabled: what waited for it is missed. Only of the last week, as nothing waits longer. What was given up stays
+ * as it is: its dead letter can be retried once the endpoint is enabled.
+ */
+export async function missWhatWaits(db: Database['db'] | Transaction, endpointId: string): Promise<void> {
+  await db.execute(sql`
+    update deliveries d set state = 'missed', due_at = null from endpoints n
+    where n.id = ${endpointId} and n.disabled_at is not null
+      and d.endpoint_id = n.id and d.id > uuidv7(interval '-7 days') and d.state = 'pending' and d.event_id is not null
+      and not exists (
+        select from dead_letters l where l.event_id = d.event_id and l.subscriber = 'webhooks' and l.target in ('', d.endpoint_id::text)
+      )`);
+}

@@ -1,0 +1,158 @@
+import { once } from 'node:events';
+import { connect, isIP, Socket } from 'node:net';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+
+/** What postgres.js hands to its `socket` option. */
+interface Target {
+  host: string[];
+  port: number[];
+  path: string | false;
+}
+
+/** As postgres.js takes it: false, a mode of libpq, or options of `tls.connect`. */
+export type Tls = boolean | string | object;
+
+interface Watched {
+  /** When something was asked that has not been answered in full, on the clock of `performance.now()`; null: nothing is. */
+  askedAt: number | null;
+  heardAt: number;
+  /** As Postgres has said with its last answer. */
+  isInTransaction: boolean;
+  /** Is to be closed as soon as no transaction is open on it. */
+  isOld: boolean;
+}
+
+/** How often it is looked for silent connections, in ms. */
+const LOOK = 250;
+
+/** ReadyForQuery, with which Postgres ends every answer: its first five bytes, then the state of the transaction. */
+const READY = Buffer.from([0x5a, 0, 0, 0, 5]);
+const IDLE = 0x49;
+
+/** Until a TLS connection is there, in ms. */
+const TLS_TIMEOUT = 5000;
+
+/**
+ * The sockets of one pool. One on which an answer has not come for too long is destroyed, and with it all that have been silent since:
+ * a firewall that drops and a proxy that freezes end no connection, and the kernel notices only after many minutes.
+ */
+export class Sockets {
+  readonly #silentMs: number;
+  readonly #tls: Tls;
+  readonly #watched = new Map<Socket, Watched>();
+  #timer: NodeJS.Timeout | undefined;
+  #nextHost = 0;
+
+  /** @param silentMs longest time until an answer goes on: a little more than a statement may take */
+  constructor(silentMs: number, tls: Tls) {
+    this.#silentMs = silentMs;
+    this.#tls = tls;
+  }
+
+  /** Opens a connection to the next of the hosts. Its failure is told by the socket: postgres.js loses a connection whose socket could not be made. */
+  open(target: Target): Socket | Promise<Socket> {
+    const nth = this.#nextHost++ % target.host.length;
+    const host = target.host[nth] ?? 'localhost';
+    const raw = target.path ? connect(target.path) : connect(target.port[nth] ?? 5432, host);
+    return this.#tls && !target.path ? this.#secure(raw, host) : this.#watch(raw);
+  }
+
+  /** Closes every connection that is open now, each as soon as no transaction is under way on it. */
+  replaceAll(): void {
+    for (const [socket, watched] of this.#watched) {
+      if (watched.askedAt === null && !watched.isInTransaction) socket.destroy();
+      else watched.isOld = true;
+    }
+  }
+
+  #watch<S extends Socket>(socket: S): S {
+    const watched: Watched = { askedAt: performance.now(), heardAt: performance.now(), isInTransaction: false, isOld: false };
+    const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
+    socket.write = (...args: unknown[]) => {
+      watched.askedAt ??= performance.now();
+      return write(...args);
+    };
+    tellErrorWithClose(socket);
+    socket.on('data', (chunk) => this.#hear(socket, watched, chunk as Buffer));
+    socket.once('close', () => this.#forget(socket));
+    this.#watched.set(socket, watched);
+    this.#timer ??= setInterval(() => this.#look(), LOOK).unref();
+    return socket;
+  }
+
+  #hear(socket: Socket, watched: Watched, chunk: Buffer): void {
+    watched.heardAt = performance.now();
+    if (watched.askedAt === null) return;
+    const isAnswered = chunk.length >= 6 && chunk.subarray(-6, -1).equals(READY);
+    watched.askedAt = isAnswered ? null : watched.heardAt;
+    watched.isInTransaction = isAnswered && chunk.at(-1) !== IDLE;
+    if (watched.isOld && isAnswered && !watched.isInTransaction) queueMicrotask(() => socket.destroy());
+  }
+
+  #look(): void {
+    const since = performance.now() - this.#silentMs;
+    for (const { askedAt } of [...this.#watched.values()]) if (askedAt !== null && askedAt < since) this.#destroySilent(askedAt);
+  }
+
+  /** What has been heard of since then is alive; of all else nobody knows. */
+  #destroySilent(since: number): void {
+    for (const [socket, { heardAt }] of this.#watched) {
+      if (heardAt > since) continue;
+      const error = new Error(`Postgres has not answered for ${this.#silentMs / 1000} s: the connection is given up`);
+      socket.destroy(Object.assign(error, { code: 'ETIMEDOUT' }));
+    }
+  }
+
+  #forget(socket: Socket): void {
+    this.#watched.delete(socket);
+    if (this.#watched.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Asks Postgres for TLS, as libpq does. Here and not in postgres.js, so that what is read and written can be seen. */
+  async #secure(raw: Socket, host: string): Promise<Socket> {
+    raw.setTimeout(TLS_TIMEOUT, () => raw.destroy(Object.assign(new Error('no TLS within 5 s'), { code: 'ETIMEDOUT' })));
+    try {
+      raw.write(Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]));
+      const [answer] = (await once(raw, 'data')) as [Buffer];
+      raw.setTimeout(0);
+      if (answer[0] !== 0x53 && this.#tls === 'prefer') return this.#watch(raw);
+      const secured: TLSSocket = connectTls({ socket: raw, servername: isIP(host) ? undefined : host, ...tlsOptions(this.#tls) });
+      await once(secured, 'secureConnect');
+      return this.#watch(secured);
+    } catch (error) {
+      raw.destroy();
+      return failing(error as Error);
+    }
+  }
+}
+
+/**
+ * Has a socket tell of its error when it is closed, and not some time before. What postgres.js 3.4 sends by a connection between the two
+ * is never answered, nor rejected.
+ */
+function tellErrorWithClose(socket: Socket): void {
+  const emit = socket.emit.bind(socket) as (event: string, ...args: unknown[]) => boolean;
+  let error: unknown;
+  socket.emit = (event: string, ...args: unknown[]) => {
+    if (event === 'error') {
+      error ??= args[0];
+      return true;
+    }
+    if (event === 'close' && error) emit('error', error);
+    return emit(event, ...args);
+  };
+}
+
+/** A socket that tells of a failure once somebody listens. */
+function failing(error: Error): Socket {
+  const socket = Object.assign(new Socket(), { write: () => true });
+  setImmediate(() => socket.destroy(error));
+  return socket;
+}
+
+const tlsOptions = (tls: Tls): object => {
+  if (typeof tls === 'object') return tls;
+  return tls === 'require' || tls === 'allow' || tls === 'prefer' ? { rejectUnauthorized: false } : {};
+};
