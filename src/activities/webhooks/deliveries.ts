@@ -63,11 +63,10 @@ export async function openDeliveries(db: Db, events: DomainEvent[], endpointId?:
       on conflict (event_id, endpoint_id) do update set state = deliveries.state
       returning id, event_id, endpoint_id, state, created_at, due_at
     ), missed as (
-      update deliveries d set state = 'missed', due_at = null
-      from found f cross join lateral (
-        select n.id from endpoints n where n.id = f.endpoint_id and n.disabled_at is not null offset 0
-      ) n
-      where d.id = f.id and d.state in ('pending', 'failed')
+      update deliveries set state = 'missed', due_at = null
+      where id = any(array(
+        select f.id from found f where (select n.disabled_at from endpoints n where n.id = f.endpoint_id) is not null
+      )) and state in ('pending', 'failed')
     ), known as (
       select * from opened union all select * from found
     )
