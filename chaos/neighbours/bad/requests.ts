@@ -12,12 +12,12 @@ const longText = (n: number) =>
   Array.from({ length: 10_000 }, (_, i) => words[(i * 7 + n) % words.length])
     .join(' ')
     .slice(0, 40_000);
-/** 1,000 characters. */
-const chain = (n: number) => encodeURIComponent(Array.from({ length: 140 }, (_, i) => words[(i + n * 11) % words.length]).join(' or '));
+/** As many words as a search may have. */
+const chain = (n: number) => encodeURIComponent(Array.from({ length: 64 }, (_, i) => words[(i + n * 11) % words.length]).join(' or '));
 
 export const searches: Bad = {
   name: 'searches',
-  does: `4 searches at once for 1,000 characters of "or", over ${LONG_MESSAGES} long messages, every 15 s; 8 at once at most`,
+  does: `4 searches at once for 64 words and "or" between them, over ${LONG_MESSAGES} long messages, every 15 s; 8 at once at most`,
   async settleIn(ground) {
     const tenant = await ground.tenant();
     const numbers = Array.from({ length: LONG_MESSAGES }, (_, n) => n);
