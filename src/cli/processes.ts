@@ -82,9 +82,11 @@ export function processCommands(program: Command): void {
     needs: [database, secret],
     takes: [
       ['KNOCKON_CONCURRENCY', 'calls of one effect at once in this process (8)'],
+      ['KNOCKON_STATEMENT_TIMEOUT', 'longest SQL statement of an effect; a connection silent for longer is given up (20s)'],
       ['SMTP_URL, MAIL_FROM', 'where e-mail goes; unset: nobody is e-mailed'],
       ['KNOCKON_EMAIL_GRACE', 'how long a notification may stay unread before it is e-mailed (5m)'],
       ...outgoing,
+      ['KNOCKON_WEBHOOK_CONCURRENCY', 'requests to endpoints under way at once, shared by workspace, then by endpoint (512)'],
       ['KNOCKON_WEBHOOK_ATTEMPTS', 'tries before a webhook is a dead letter (12: within 22.6 h)'],
       ['KNOCKON_WEBHOOK_FAILURES', 'failures in a row after which an endpoint is left alone but for a try now and then; 0: never (10)'],
       ['KNOCKON_WEBHOOK_PROBE', 'how long it is left alone at first (30s)'],
