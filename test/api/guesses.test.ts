@@ -80,8 +80,12 @@ describe('whoever has the right to is let in by an address from which 1,000 wron
     const redis = await startRedis();
     closing.push(() => redis.stop());
     const [one, two] = [await anApi({ redisUrl: redis.url }), await anApi({ redisUrl: redis.url })];
-    await guess(one.app, 1000);
-    await vi.waitFor(async () => expect((await channels(two.app, newKey().key)).status).toBe(429));
+    const refused = async () => {
+      // The first are counted by the process itself, until its connection to Redis is there.
+      await guess(one.app, 500);
+      expect((await channels(two.app, newKey().key)).status).toBe(429);
+    };
+    await vi.waitFor(refused, { timeout: 20_000 });
     const own = await anOperator();
     for (const { app } of [one, two]) await expectAllLetIn(app, own);
   });

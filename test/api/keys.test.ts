@@ -45,6 +45,8 @@ describe('keys', () => {
     const { body: second } = await api.call('POST', '/v1/api_keys', { key: first, body: {} });
     const { body: list } = await api.call('GET', '/v1/api_keys', { key: first });
     const other = list.data.find(({ id }: { id: string }) => id !== second.id).id;
+    // Both are known by then: one that is looked up after the other's deletion is a wrong key.
+    expect((await api.call('GET', '/v1/channels', { key: second.api_key })).status).toBe(200);
     const answers = await Promise.all([
       api.call('DELETE', `/v1/api_keys/${other}`, { key: second.api_key }),
       api.call('DELETE', `/v1/api_keys/${second.id}`, { key: first }),

@@ -38,6 +38,7 @@ describe.each(['frozen', 'swallowed'] as const)('while every connection to Postg
       ...Array.from({ length: 20 }, () => acme.call('GET', `/v1/channels/${acme.channelId}/messages`).then(({ status }) => status)),
     ];
     const began = performance.now();
+    await expect.poll(isReady, { timeout: 2500 }).toBe(false);
     for (let i = 0; i < 3; i += 1) {
       const { status, ms } = await timed('/readyz');
       expect(status).toBe(503);
