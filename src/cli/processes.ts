@@ -29,6 +29,7 @@ const requests = [
 ];
 const outgoing = [
   ['KNOCKON_WEBHOOK_ALLOW', 'private networks that webhooks may reach, as CIDRs (none)'],
+  ['KNOCKON_WEBHOOK_NAME_SERVERS', "name servers for webhooks, such as 10.0.0.53; by default the machine's (none)"],
   ['KNOCKON_WEBHOOK_TIMEOUT', "longest wait for an endpoint's answer (10s)"],
 ];
 const always = [
@@ -87,7 +88,7 @@ export function processCommands(program: Command): void {
       ['KNOCKON_EMAIL_GRACE', 'how long a notification may stay unread before it is e-mailed (5m)'],
       ...outgoing,
       ['KNOCKON_WEBHOOK_CONCURRENCY', 'requests to endpoints under way at once, shared by workspace, then by endpoint (512)'],
-      ['KNOCKON_WEBHOOK_ATTEMPTS', 'tries before a webhook is a dead letter (12: within 22.6 h)'],
+      ['KNOCKON_WEBHOOK_ATTEMPTS', 'tries before a webhook is a dead letter; twelve take 22.6 h (12)'],
       ['KNOCKON_WEBHOOK_FAILURES', 'failures in a row after which an endpoint is left alone but for a try now and then; 0: never (10)'],
       ['KNOCKON_WEBHOOK_PROBE', 'how long it is left alone at first (30s)'],
       ['KNOCKON_LOCKS', '"postgres" or "redis": where ordered effects lock; the same for all effect workers (postgres)'],
