@@ -22,7 +22,9 @@ for (const [name, { effects, start, during }] of Object.entries(scenarios)) {
     await during?.(handle);
     await handle.result().catch(() => {});
     // Stack traces name the folder it was recorded in, which is nobody's business.
-    const history = historyToJSON(await handle.fetchHistory()).replaceAll(root, '/knockon/');
+    const history = historyToJSON(await handle.fetchHistory())
+      .replaceAll(root, '/knockon/')
+      .replaceAll(/\/[^\s"(]*\/node_modules\//g, '/knockon/node_modules/');
     await writeFile(file, `${history}\n`);
     console.log(`recorded ${name}`);
   });
