@@ -71,7 +71,7 @@ export function connectDatabase(url: string, options: DatabaseOptions = {}): Dat
     },
   };
   const open = (max: number, connection: object = {}) => {
-    const sockets = new Sockets(statementMs + ON_ITS_WAY, tlsOf(url));
+    const sockets = new Sockets(url, statementMs + ON_ITS_WAY, tlsOf(url));
     const places = new Places({ places: max, waitMs: options.waitMs ?? 5000, mostWaiting: MOST_WAITING });
     const settings = { ...common, max, connection: { ...common.connection, ...connection } };
     // The types of postgres.js don't know its option `socket`.

@@ -32,19 +32,27 @@ const IDLE = 0x49;
 /** Until a TLS connection is there, in ms. */
 const TLS_TIMEOUT = 5000;
 
+/** Pools of this process that have connections, by their database: what one finds out is of use to the others. */
+const pools = new Map<string, Set<Sockets>>();
+
 /**
  * The sockets of one pool. One on which an answer has not come for too long is destroyed, and with it all that have been silent since:
  * a firewall that drops and a proxy that freezes end no connection, and the kernel notices only after many minutes.
  */
 export class Sockets {
+  readonly #database: string;
   readonly #silentMs: number;
   readonly #tls: Tls;
   readonly #watched = new Map<Socket, Watched>();
   #timer: NodeJS.Timeout | undefined;
   #nextHost = 0;
 
-  /** @param silentMs longest time until an answer goes on: a little more than a statement may take */
-  constructor(silentMs: number, tls: Tls) {
+  /**
+   * @param database names it to the other pools of the process
+   * @param silentMs longest time until an answer goes on: a little more than a statement may take
+   */
+  constructor(database: string, silentMs: number, tls: Tls) {
+    this.#database = database;
     this.#silentMs = silentMs;
     this.#tls = tls;
   }
@@ -76,6 +84,7 @@ export class Sockets {
     socket.on('data', (chunk) => this.#hear(socket, watched, chunk as Buffer));
     socket.once('close', () => this.#forget(socket));
     this.#watched.set(socket, watched);
+    pools.set(this.#database, (pools.get(this.#database) ?? new Set()).add(this));
     this.#timer ??= setInterval(() => this.#look(), LOOK).unref();
     return socket;
   }
@@ -101,11 +110,19 @@ export class Sockets {
       const error = new Error(`Postgres has not answered for ${this.#silentMs / 1000} s: the connection is given up`);
       socket.destroy(Object.assign(error, { code: 'ETIMEDOUT' }));
     }
+    for (const others of pools.get(this.#database) ?? []) if (others !== this) others.#distrust(since);
+  }
+
+  /** Another pool's connections were dead: an idle one that was not heard of since is not used again. What is under way may be slow. */
+  #distrust(since: number): void {
+    for (const [socket, { heardAt, askedAt, isInTransaction }] of this.#watched)
+      if (heardAt <= since && askedAt === null && !isInTransaction) socket.destroy();
   }
 
   #forget(socket: Socket): void {
     this.#watched.delete(socket);
     if (this.#watched.size > 0) return;
+    pools.get(this.#database)?.delete(this);
     clearInterval(this.#timer);
     this.#timer = undefined;
   }

@@ -114,6 +114,21 @@ describe.each(['frozen', 'swallowed'] as const)('a connection that is %s', (trou
     await expect.poll(() => codeOf(database.sql`select 1`), { timeout: 1000 }).toBe('done');
   });
 
+  it('has the idle ones of other pools given up too, and what is under way there left alone', async () => {
+    const [one, other] = [
+      connect(proxy.url, { connections: 1, statementMs: 400 }),
+      connect(proxy.url, { connections: 2, statementMs: 20_000 }),
+    ];
+    await Promise.all([one.sql`select 1`, other.sql`select 1`, other.db.execute(sql`select 1`)]);
+    proxy.be(trouble, 'what is there');
+    await codeOf(one.sql`select 1`);
+    const began = performance.now();
+    expect(await other.sql`select 1 as one`).toEqual([{ one: 1 }]);
+    expect(await other.db.execute(sql`select 1 as one`)).toEqual([{ one: 1 }]);
+    expect(performance.now() - began).toBeLessThan(5000);
+    proxy.be('open');
+  });
+
   it('loses no listener', async () => {
     const database = connect(proxy.url, { connections: 1, statementMs: 400 });
     const heard: string[] = [];
