@@ -13,8 +13,6 @@ const steps = [
   ['unused files and dependencies', 'knip'],
   ['build', 'npm', 'run', '--silent', 'build'],
   ['tests', 'vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
-  // By itself: what it measures is how long a customer waits beside others, and tests at the other core would be such others.
-  ['neighbours', 'tsx', 'chaos/main.ts', '--neighbours', '--minutes', '1.6', '--seed', '5'],
 ];
 
 rmSync(report, { force: true });
