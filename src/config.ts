@@ -104,7 +104,7 @@ const schema = z.object({
   /** Unset: nobody is e-mailed. */
   SMTP_URL: url(['smtp:', 'smtps:'], 'smtp://user:password@mail.example.com:587').optional(),
   MAIL_FROM: z.string().default('Knock-on <notifications@knockon.example>'),
-  /** The operator's key, 16 characters or more. */
+  /** The operator's key, 16 characters or more. Make it random, as with `openssl rand -base64 24`: a right key is let in however many wrong ones came before. */
   KNOCKON_ADMIN_KEY: z.string().min(16, { message: 'wants 16 characters or more' }).optional(),
   /** Seals webhook secrets and keys the audit chain; 32 characters or more. What was sealed can't be read under another. */
   KNOCKON_SECRET: z.string().min(32, { message: 'wants 32 characters or more, such as from `openssl rand -base64 32`' }),
