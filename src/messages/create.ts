@@ -41,21 +41,23 @@ interface Writing {
   onStored(workspaceIds: string[]): void;
 }
 
+/** A message of more bytes is large: its statement takes tens of milliseconds where one of small messages takes one. */
+const LARGE = 8 * 1024;
+
 /**
  * The group commit at ingest: messages that arrive while a statement runs travel together in the next one. One is in flight
- * at a time and nobody waits for a timer, so a lone message goes at once. A channel that another transaction holds is left out, and
- * waited for apart: only its own messages wait.
+ * at a time and nobody waits for a timer, so a lone message goes at once. Large messages have statements of their own beside these: no
+ * small one waits for them. A channel that another transaction holds is left out, and waited for apart: only its own messages wait.
  */
 export function createMessageWriter({ sql, patient = sql, onStored }: Writing): MessageWriter {
-  const waiting = new WaitingList();
+  const [small, large] = [new WaitingList(), new WaitingList()];
   const heldChannels = new Map<string, WaitingList>();
   const keysInFlight = new Set<string>();
-  let running = false;
+  const draining = new Set<WaitingList>();
 
-  async function drain(): Promise<void> {
-    running = true;
+  async function drain(waiting: WaitingList): Promise<void> {
     while (waiting.length > 0) await store(waiting.take(), 'left out');
-    running = false;
+    draining.delete(waiting);
   }
 
   async function store(batch: Waiting[], whatIsHeld: WhatIsHeld): Promise<void> {
@@ -105,16 +107,17 @@ export function createMessageWriter({ sql, patient = sql, onStored }: Writing): 
       const key = message.idempotency && `${message.workspaceId} ${message.idempotency.key}`;
       if (key && keysInFlight.has(key)) return Promise.resolve({ state: 'key_in_flight' });
       const metadataJson = JSON.stringify(message.metadata);
+      const bytes = message.text.length + metadataJson.length;
+      const waiting = bytes > LARGE ? large : small;
       const list = heldChannels.get(message.channelId) ?? waiting;
       const posted = new Promise<Posted>((resolve, reject) => {
-        const bytes = message.text.length + metadataJson.length;
         const pending = { ...message, id: uuidv7(), eventId: uuidv7(), createdAt: new Date(), metadataJson };
         list.add({ ...pending, bytes, since: performance.now(), resolve, reject });
       });
       // Requests that are being read in this turn of the event loop still join.
-      if (!running && waiting.length > 0) {
-        running = true;
-        setImmediate(drain);
+      if (!draining.has(waiting) && waiting.length > 0) {
+        draining.add(waiting);
+        setImmediate(drain, waiting);
       }
       if (!key) return posted;
       keysInFlight.add(key);

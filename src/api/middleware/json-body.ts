@@ -1,8 +1,28 @@
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { MiddlewareHandler } from 'hono';
 import { invalid, Problem } from '../problem.ts';
 
 /** Largest body, in bytes. */
 export const BODY_LIMIT = 256 * 1024;
+
+/** A body of more bytes is large: parsing, storing and answering it takes milliseconds. */
+const LARGE = 16 * 1024;
+
+let free: Promise<unknown> = Promise.resolve();
+
+/** Large bodies have half of the process' time: after each of them small ones come in, for as long as it has taken. */
+async function turn(): Promise<void> {
+  const mine = free;
+  free = mine.then(rest);
+  await mine;
+}
+
+/** Until what has its turn now has been worked on, and as long again. */
+async function rest(): Promise<void> {
+  const began = performance.now();
+  await setImmediate();
+  await setTimeout(performance.now() - began);
+}
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 const json = /^application\/(?:[\w.-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i;
@@ -13,6 +33,7 @@ export const jsonBody: MiddlewareHandler = async (c, next) => {
   if (!json.test(headers.get('content-type') ?? '')) throw new Problem(415, 'Send JSON, with content-type: application/json.');
   if (headers.get('content-encoding')) throw new Problem(415, 'Send the body without a content-encoding.');
   const bytes = new Uint8Array(await read(c.req.raw));
+  if (bytes.length > LARGE) await turn();
   if (bytes.length > SHALLOW && isDeep(bytes)) throw invalid([{ path: '', message: `is nested deeper than ${DEEPEST} levels` }]);
   try {
     // Hono awaits what lies here, whatever its type says.
