@@ -109,8 +109,10 @@ export class Dispatcher {
     for (const { id, type, size, subscribers, workspace_ids, channel_ids } of claimed) {
       crashPoint('after-claim');
       const start = () => transport.start({ id, type, size, subscribers }, { workspace_ids, channel_ids });
+      const began = performance.now();
       const runId = subscribers.length === 0 ? null : await this.#persist('start a workflow', start);
       if (runId === undefined) return;
+      this.#pace.took(performance.now() - began);
       crashPoint('after-start');
       await this.#persist('mark a dispatch', () => markStarted(sql, id, runId));
     }

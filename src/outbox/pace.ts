@@ -13,6 +13,9 @@ export const LOOK_AGAIN = 50;
 /** A stream has ended when nothing has come for so long, in ms, and for so many times what it took from one to the next. */
 const SILENCE = { ms: 40, gaps: 8 };
 
+/** Between two starts there are so many times what a start has taken lately, up to the longest rest: a busy server gets fewer and larger groups. */
+const STARTS = 5;
+
 /**
  * When the next dispatch may be started, and for whom. A workflow costs the same whatever it carries, so the busier the stream the
  * longer the rest in which a group gathers: 91 ms after one event, half a second after ten, never after a full group. Only the
@@ -30,6 +33,10 @@ export class Pace {
   /** Between two events of the last group, in ms. */
   #gap = 0;
   #heard = { times: 0, lastAt: 0 };
+  /** How long a start has taken lately, in ms; of those after which nobody need rest none counts. */
+  #startMs = 0;
+  #notBefore = 0;
+  #isFull = false;
 
   constructor(options: Partial<PaceOptions> = {}) {
     this.#options = { longestMs: 1000, halfAt: 10, ...options };
@@ -37,12 +44,12 @@ export class Pace {
 
   /** The workspaces that rest now. */
   get resting(): string[] {
-    return this.everybodyInMs() > 0 ? [...this.#busy] : [];
+    return this.#isResting ? [...this.#busy] : [];
   }
 
   /** Whether all of these workspaces rest now. */
   areResting(workspaceIds: string[]): boolean {
-    return this.everybodyInMs() > 0 && workspaceIds.every((id) => this.#busy.has(id));
+    return this.#isResting && workspaceIds.every((id) => this.#busy.has(id));
   }
 
   /** Counts one more store of workspaces that rest. */
@@ -52,30 +59,46 @@ export class Pace {
 
   /** How long until anything may be claimed, in ms; 0 or less: now. */
   everybodyInMs(): number {
-    return Math.min(this.#everybodyAt, this.#endOfStream()) - performance.now();
+    return Math.max(this.#notBefore, this.#restsUntil) - performance.now();
   }
 
   /** How long until those that don't rest may be claimed, in ms. */
   anybodyInMs(): number {
-    return Math.min(this.everybodyInMs(), this.#othersAt - performance.now());
+    return Math.max(this.#notBefore - performance.now(), Math.min(this.everybodyInMs(), this.#othersAt - performance.now()));
+  }
+
+  /** A start took so long, in ms. */
+  took(ms: number): void {
+    this.#startMs = (this.#startMs + ms) / 2;
+    if (this.#isFull) return;
+    this.#notBefore = performance.now() + Math.min(STARTS * this.#startMs, this.#options.longestMs / 2);
   }
 
   /** Counts what has been claimed; `resting` were left out of it, `size` is the most it could be. */
   count(claimed: Claimed[], resting: string[], size: number): void {
     const events = total(claimed);
     const now = performance.now();
+    this.#isFull = events >= size;
     if (resting.length > 0) {
       this.#othersAt = now + (events === 0 ? LOOK_AGAIN : this.#restAfter(events));
       return;
     }
     const floods = claimed.filter((group) => group.flooding);
     const busy = floods.length > 0 ? floods : claimed;
-    this.#everybodyAt = now + (events >= size ? 0 : this.#restAfter(events));
+    this.#everybodyAt = now + (this.#isFull ? 0 : this.#restAfter(events));
     this.#busy = new Set(busy.flatMap((group) => group.workspace_ids));
     this.#othersAt = now + this.#restAfter(Math.max(events - total(busy), this.#busy.size - 1));
     this.#gap = (now - this.#countedAt) / Math.max(1, events);
     this.#countedAt = now;
     this.#heard = { times: 0, lastAt: 0 };
+  }
+
+  get #isResting(): boolean {
+    return this.#restsUntil > performance.now();
+  }
+
+  get #restsUntil(): number {
+    return Math.min(this.#everybodyAt, this.#endOfStream());
   }
 
   /** When what was heard in this rest will have been the last of it, unless something else is heard until then. */

@@ -44,6 +44,31 @@ describe('the pace of dispatches', () => {
     expect(pace.anybodyInMs()).toBeLessThanOrEqual(500);
   });
 
+  describe('while a start takes long', () => {
+    beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
+    afterEach(() => void vi.useRealTimers());
+
+    it('waits in proportion before the next one, for whomever that is, and half of the longest rest at most', () => {
+      const pace = new Pace({ longestMs: 1000 });
+      pace.count(group(1, ['a']), [], 1000);
+      pace.took(60);
+      expect(pace.anybodyInMs()).toBe(150);
+      expect(pace.areResting(['a'])).toBe(true);
+      vi.advanceTimersByTime(150);
+      expect(pace.anybodyInMs()).toBeLessThanOrEqual(0);
+      expect(pace.resting).toEqual([]);
+      pace.took(5000);
+      expect(pace.anybodyInMs()).toBe(500);
+    });
+
+    it('goes on at once after a full group', () => {
+      const pace = new Pace();
+      pace.count(group(1000, ['a']), [], 1000);
+      pace.took(5000);
+      expect(pace.anybodyInMs()).toBeLessThanOrEqual(0);
+    });
+  });
+
   describe('once a stream has ended', () => {
     beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
     afterEach(() => void vi.useRealTimers());
