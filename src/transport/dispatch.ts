@@ -45,6 +45,8 @@ export interface EffectCall {
   events: Selection;
   /** Set when one outside party of one event is tried again. */
   target?: string;
+  /** Set, instead of `target`, when several outside parties of one event are tried again: each is answered for. Only where the worker takes them. */
+  targets?: string[];
   /** Set where a worker has died while it was at these events: such calls are made one at a time, and say `begun` in a heartbeat first. */
   suspect?: boolean;
   /** True for a call about a single event: where `tried` is unset, "retry" is then thrown, so that Temporal's own retry policy applies. */
@@ -68,9 +70,9 @@ export type OpenOutcome = { event_id: string; target?: string; share?: string } 
   | { state: 'retry'; reason: string; cause?: string; after_ms?: number }
   /**
    * `in_ms`, counted from the answer, goes before `until`, which is a moment by the worker's clock: clocks of two machines differ.
-   * `reason`: what it waits for, where that is worth knowing.
+   * `reason`: what it waits for, where that is worth knowing. `apart`: it is called again with others of its `share` alone.
    */
-  | { state: 'later'; until: string; in_ms?: number; reason?: string }
+  | { state: 'later'; until: string; in_ms?: number; reason?: string; apart?: true }
   | { state: 'dead'; reason: string; cause?: string }
 );
 
@@ -78,6 +80,8 @@ export type OpenOutcome = { event_id: string; target?: string; share?: string } 
 export interface EffectAnswer {
   done: number;
   open: OpenOutcome[];
+  /** Set where targets are open and the worker takes calls for several of them (`targets`): they are made where that is due. */
+  takes_targets?: true;
   /** Set where the call was not made at all, and is to be made at that moment. That uses up no try. */
   put_off?: string;
   /** The same, counted from the answer; goes before `put_off`. */

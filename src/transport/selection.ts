@@ -45,12 +45,23 @@ export interface LeftOpen<Moment> {
   alone: OpenOutcome[];
   /** Events with several outside parties: each of these is followed up alone, then the event once more. */
   targets: Map<string, OpenOutcome[]>;
+  /** Those that are followed up apart from the others, by whose they are. */
+  apart: OpenOutcome[][];
 }
 
 export type Later = Extract<OpenOutcome, { state: 'later' }>;
 
 /** @param momentOf what events have in common that are called again together */
 export function sortOut<Moment>(open: OpenOutcome[], momentOf: (outcome: Later) => Moment): LeftOpen<Moment> {
+  const parted = groupBy(open.filter(isApart), ({ share }) => share);
+  if (parted.size > 0)
+    return {
+      ...sortOut(
+        open.filter((outcome) => !isApart(outcome)),
+        momentOf,
+      ),
+      apart: [...parted.values()].map(rejoined),
+    };
   const whole = open.filter((outcome) => outcome.target === undefined);
   const waiting = groupBy(
     whole.filter((outcome) => outcome.state === 'later'),
@@ -63,8 +74,13 @@ export function sortOut<Moment>(open: OpenOutcome[], momentOf: (outcome: Later) 
       open.filter((outcome) => outcome.target !== undefined),
       (outcome) => outcome.event_id,
     ),
+    apart: [],
   };
 }
+
+const isApart = (outcome: OpenOutcome): outcome is Later => outcome.state === 'later' && outcome.apart === true;
+
+const rejoined = (outcomes: Later[]): Later[] => outcomes.map((outcome) => ({ ...outcome, apart: undefined }));
 
 /** In how many ms a `later` is due. A moment is by the clock of the machine that named it, so a duration goes before it. */
 export const dueIn = ({ in_ms, until }: Later, now: number): number => Math.max(0, in_ms ?? Date.parse(until) - now);

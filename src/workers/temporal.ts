@@ -115,7 +115,7 @@ export async function host({ config, database, effects, locks, presence, log, st
         maxTaskQueueActivitiesPerSecond: effect.limit?.perSecond,
         // By itself the SDK keeps back most of them: 12 s of the 15 after which a worker counts as dead.
         maxHeartbeatThrottleInterval: HEARTBEAT,
-        activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
+        activityTaskPollerBehavior: { type: 'autoscaling', minimum: 2, initial: 2, maximum: 20 },
       });
     }),
   );

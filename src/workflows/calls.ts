@@ -19,6 +19,10 @@ const ledger = proxyActivities<{ recordDeadLetters(letters: DeadLetters): Promis
 /** What a call is about beside its events. */
 export interface About {
   target?: string;
+  /** Several of the event's, instead of `target`. */
+  targets?: string[];
+  /** It may share a call with others of the event. */
+  together?: boolean;
   /** Whose it is, where that is known. */
   share?: string;
   /** How many of the policy's attempts are used up. */
@@ -39,13 +43,14 @@ export async function callEffect(leg: Leg, events: Selection, about: About): Pro
     startToCloseTimeout: subscriber.timeout_ms,
     heartbeatTimeout: '15s',
     retry: alone ? alonePolicy(subscriber, about) : { maximumInterval: '30s', nonRetryableErrorTypes: HALVED },
-    summary: summary(events, about.target),
+    summary: summary(events, about),
   });
   const call = {
     dispatch_id: dispatch.id,
     subscriber: subscriber.name,
     events,
     target: about.target,
+    targets: about.targets,
     alone,
     tried: alone ? (about.tried ?? 0) : undefined,
     suspect: about.deaths ? true : undefined,
@@ -69,7 +74,8 @@ function alonePolicy({ retry }: SubscriberSpec, { tried = 0, once }: About): Act
   };
 }
 
-function summary(events: Selection, target: string | undefined): string | undefined {
+function summary(events: Selection, { target, targets }: About): string | undefined {
+  if (targets) return `for ${targets.length} targets`;
   if (target !== undefined) return `for ${target}`;
   return count(events) === 1 ? undefined : `${count(events)} events`;
 }

@@ -1,10 +1,11 @@
 import { isCancellation } from '@temporalio/workflow';
-import type { Dispatch, Selection, SubscriberSpec } from '../transport/dispatch.ts';
+import type { Dispatch, EffectAnswer, Selection, SubscriberSpec } from '../transport/dispatch.ts';
 import { count } from '../transport/selection.ts';
-import { type About, DeadLetterBox } from './calls.ts';
+import { type About, callEffect, DeadLetterBox } from './calls.ts';
 import type { Left } from './hand-over.ts';
 import { type Dead, noneDead } from './reckoning.ts';
 import type { Slots } from './slots.ts';
+import { TargetCalls } from './target-calls.ts';
 import type { Timers } from './timers.ts';
 
 /** One dispatch's way to one subscriber, in one run of its workflow. */
@@ -14,6 +15,7 @@ export class Leg {
   readonly slots: Slots;
   readonly timers: Timers;
   readonly letters: DeadLetterBox;
+  readonly targets: TargetCalls;
   /** What is to be seen through by the workflow's next run; unset while this one goes on. */
   #left: Left[] | undefined;
   /** Of that, the targets of events. */
@@ -25,6 +27,12 @@ export class Leg {
     this.slots = slots;
     this.timers = timers;
     this.letters = new DeadLetterBox(this);
+    this.targets = new TargetCalls(this);
+  }
+
+  /** Calls the effect once there is a slot for it. @returns undefined where the run ended before */
+  async call(events: Selection, about: About): Promise<EffectAnswer | undefined> {
+    return await this.slots.use(async () => (this.isEnding ? undefined : await callEffect(this, events, about)), about.share);
   }
 
   /** From now on what is interrupted, or not begun yet, is left to the next run. */

@@ -1,10 +1,11 @@
 import { CancellationScope, isCancellation, patched, sleep } from '@temporalio/workflow';
 import type { Beat, EffectAnswer, OpenOutcome, Selection } from '../transport/dispatch.ts';
 import { count, dueIn, halves, isUsedUp, type Later, ownWait, putOffBy, sortOut, waitBefore } from '../transport/selection.ts';
-import { type About, callEffect, recordDeadLetters } from './calls.ts';
+import { type About, recordDeadLetters } from './calls.ts';
 import type { Resumed, Task } from './hand-over.ts';
 import type { Leg } from './leg.ts';
 import { type Dead, explainFailure, killsWorkers, lastBeat, noneDead, sum } from './reckoning.ts';
+import { FailedTogetherError } from './target-calls.ts';
 import { coarseGrainOf } from './timers.ts';
 
 /** Workers that may die of one event before it is given up: the next one would take others' work down with it again. */
@@ -44,17 +45,30 @@ async function settle(leg: Leg, events: Selection, about: About = {}): Promise<D
   if (leg.isEnding) return leg.leave(events, about);
   let answer: EffectAnswer | undefined;
   try {
-    // Where the run ends while it waits for its slot, it is not made.
-    answer = await leg.slots.use(async () => (leg.isEnding ? undefined : await callEffect(leg, events, about)), about.share);
+    answer = await call(leg, events, about);
   } catch (error) {
     if (isCancellation(error)) return leg.interrupted(error, events, about);
+    if (error instanceof FailedTogetherError) return await settle(leg, events, asSuspect(about, error));
     return await afterFailure(leg, events, about, error);
   }
   if (!answer) return leg.leave(events, about);
   const putOff = putOffBy(answer, Date.now());
   if (putOff !== undefined) return await after(leg, putOff, events, about, PUT_OFF_GRAIN);
-  return answer.open.length === 0 ? noneDead : await followUp(leg, answer.open, about);
+  return answer.open.length === 0 ? noneDead : await followUp(leg, answer, about);
 }
+
+async function call(leg: Leg, events: Selection, about: About): Promise<EffectAnswer | undefined> {
+  const { target, together } = about;
+  if (target === undefined || !together || !('ids' in events)) return await leg.call(events, about);
+  return await leg.targets.call(events.ids[0] ?? '', { ...about, target });
+}
+
+/** A call for several targets that fails says nothing of each of them: each is called alone from then on, and has used up no try. */
+const asSuspect = (about: About, { cause }: FailedTogetherError): About => ({
+  ...about,
+  together: undefined,
+  ...(killsWorkers(cause, true) && { deaths: 1 }),
+});
 
 /** Calls that are put off are meant to come one after another, in ms. */
 const PUT_OFF_GRAIN = 100;
@@ -79,11 +93,14 @@ function isBystander(error: unknown, deaths: number): boolean {
   return lastBeat(error) === ('not begun' satisfies Beat);
 }
 
-async function followUp(leg: Leg, open: OpenOutcome[], about: About): Promise<Dead> {
+async function followUp(leg: Leg, answer: EffectAnswer, call: About): Promise<Dead> {
+  const { open, takes_targets } = answer;
+  const about = { ...call, together: takes_targets };
   // The moment that is waited for; before, each moment that a worker named had a timer of its own.
   const moment = waitsItself() ? (outcome: Later) => leg.timers.due(dueIn(outcome, Date.now())) : ({ until }: Later) => until;
-  const { later, alone: each, targets } = sortOut<string | number>(open, moment);
+  const { later, alone: each, targets, apart } = sortOut<string | number>(open, moment);
   const settled = await Promise.all([
+    ...apart.map((some) => followUp(leg, { ...answer, open: some }, call)),
     ...[...later].map(([moment, ids]) => again(leg, moment, { ids }, about)),
     ...each.map((outcome) => alone(leg, outcome, about)),
     ...[...targets].map(([id, outcomes]) => eachTarget(leg, id, outcomes, about)),
@@ -106,7 +123,7 @@ async function alone(leg: Leg, outcome: OpenOutcome, call: About): Promise<Dead>
   const once = waitsItself();
   // A group's events, and targets that the call was not about, have not been tried before.
   const before = once && target === call.target ? (call.tried ?? 0) : 0;
-  const about = { target, share: once ? (share ?? call.share) : undefined, once };
+  const about = { target, share: once ? (share ?? call.share) : undefined, once, together: once && call.together };
   if (outcome.state === 'later') return await after(leg, dueIn(outcome, Date.now()), events, once ? { ...about, tried: before } : about);
   if (outcome.state === 'dead' || isUsedUp(leg.subscriber.retry, before + 1)) {
     return await giveUp(leg, events, { cause: outcome.cause ?? outcome.reason, reason: outcome.reason, target }, about);

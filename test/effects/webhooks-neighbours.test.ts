@@ -74,6 +74,22 @@ describe('a quick endpoint', () => {
     await drained(call);
   });
 
+  test('keeps nobody waiting who travels with slow ones of other workspaces: these are called again apart', async () => {
+    const effect = process();
+    const quick = await workspace(2, '/quick');
+    await perform(effect, quick.events.slice(0, 1));
+    const slow = await workspaces(3, 2, '/slow');
+    const all = [...slow.flatMap(({ events }) => events), ...quick.events];
+    if (!('perform' in effect)) throw new Error('webhooks call the outside');
+    const call = { db: fresh.database.db, target: undefined, signal: new AbortController().signal };
+    const open = (await effect.perform(all, { ...call, parts: true })) ?? [];
+    expect(requestsAt('/quick')).toBe(2);
+    expect(requestsAt('/slow')).toBe(0);
+    expect(open.map(({ event_id }) => event_id).sort()).toEqual(slow.flatMap(({ events }) => events.map(({ id }) => id)).sort());
+    for (const outcome of open) expect(outcome).toMatchObject({ state: 'later', in_ms: 0, apart: true });
+    expect(await drained(perform(effect, slow[0]!.events))).toEqual([]);
+  });
+
   test('is served although its own workspace has 200 endpoints that do not answer', async () => {
     const effect = process();
     const { talk, events } = await workspace(3, '/quick');

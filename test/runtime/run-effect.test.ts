@@ -7,7 +7,7 @@ import { answer } from '../../src/activities/runtime/run-effect.ts';
 import type { Transaction } from '../../src/db/client.ts';
 import type { DomainEvent } from '../../src/events/index.ts';
 import { claim } from '../../src/outbox/claim.ts';
-import type { EffectCall, Selection } from '../../src/transport/dispatch.ts';
+import type { EffectCall, OpenOutcome, Selection } from '../../src/transport/dispatch.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { aChannel, aMessage, aWriter, subscribe } from '../harness/messaging.ts';
 
@@ -30,11 +30,11 @@ const noting = (name: string) => async (tx: Transaction, events: DomainEvent[]) 
 const happened = async (name: string) =>
   (await test.database.sql`select event_id from happened where effect = ${name}`).map((row) => row.event_id);
 
-/** A dispatch of `n` messages, and how to call an effect for it. */
-async function aDispatch(n: number) {
-  const where = await aChannel(test.database);
+/** A dispatch of `n` messages of so many workspaces, and how to call an effect for it. */
+async function aDispatch(n: number, workspaces = 1) {
+  const channels = await Promise.all(Array.from({ length: workspaces }, () => aChannel(test.database)));
   const writer = aWriter(test.database);
-  await Promise.all(Array.from({ length: n }, (_, i) => writer.post(aMessage(where, { text: `${i}` }))));
+  await Promise.all(Array.from({ length: n }, (_, i) => writer.post(aMessage(channels[i % workspaces]!, { text: `${i}` }))));
   const [claimed] = await claim(test.database.sql, 500);
   if (claimed?.size !== n) throw new Error('the dispatch is not of these messages alone');
   const rows = await test.database.sql`select event_id from outbox where dispatch_id = ${claimed.id} order by event_id`;
@@ -215,6 +215,89 @@ describe('an effect that calls the outside', () => {
     await call(effect, { ids }, { alone: true, target: 'b' });
     expect(await call(effect, { ids }, { alone: true })).toEqual({ done: 1, open: [] });
     expect(await receipts(effect.name)).toEqual(ids);
+  });
+});
+
+describe('a call for several targets of an event', () => {
+  const shown = (open: OpenOutcome[]) => open.map(({ target, state }) => [target, state]);
+
+  it('calls an effect that knows nothing of that for each of them, and what one throws is a try of its own', async () => {
+    const { call, ids } = await aDispatch(1);
+    const effect = defineEffect({
+      name: named(),
+      description: '',
+      on: ['message.created'],
+      async perform([event], { target }) {
+        if (target === 'b') throw new Error('b broke');
+        return target === 'c' ? [retry({ event: event!, target }, 'c is down')] : undefined;
+      },
+    });
+    const { open } = await call(effect, { ids }, { alone: true, tried: 1, targets: ['a', 'b', 'c'] });
+    expect(shown(open)).toEqual([
+      ['b', 'retry'],
+      ['c', 'retry'],
+    ]);
+    expect(open[0]).toMatchObject({ reason: 'b broke', cause: 'Error: b broke' });
+    expect(await receipts(effect.name)).toEqual([]);
+  });
+
+  it('calls one that takes several once, and answers the dead letters of those that are done', async () => {
+    const { call, ids } = await aDispatch(1);
+    const asked: unknown[] = [];
+    const effect = defineEffect({
+      name: named(),
+      description: '',
+      on: ['message.created'],
+      manyTargets: true,
+      async perform([event], { target, targets }) {
+        asked.push([target, targets]);
+        return [retry({ event: event!, target: 'b' }, 'b is down')];
+      },
+    });
+    for (const target of ['a', 'b'])
+      await test.database.sql`insert into dead_letters (event_id, subscriber, target, dispatch_id, cause, reason)
+        select ${ids[0]!}, ${effect.name}, ${target}, dispatch_id, 'x', 'x' from dispatched where event_id = ${ids[0]!}`;
+    expect(shown((await call(effect, { ids }, { alone: true, tried: 1, targets: ['a', 'b'] })).open)).toEqual([['b', 'retry']]);
+    expect(asked).toEqual([[undefined, ['a', 'b']]]);
+    expect(await test.database.sql`select target from dead_letters where subscriber = ${effect.name}`).toEqual([{ target: 'b' }]);
+  });
+
+  it('gives an ordered effect one of them, and the others again at once', async () => {
+    const { call, ids } = await aDispatch(1);
+    const asked: unknown[] = [];
+    const effect = defineEffect({
+      name: named(),
+      description: '',
+      on: ['message.created'],
+      ordering: 'channel',
+      async perform(_, { target }) {
+        asked.push(target);
+      },
+    });
+    const { open } = await call(effect, { ids }, { alone: true, tried: 1, targets: ['a', 'b'] });
+    expect(asked).toEqual(['a']);
+    expect(open).toMatchObject([{ event_id: ids[0], target: 'b', state: 'later', in_ms: 0 }]);
+  });
+
+  it('parts events of several workspaces at their first call, and those of one never', async () => {
+    const parted: unknown[] = [];
+    const effect = defineEffect({
+      name: named(),
+      description: '',
+      on: ['message.created'],
+      async perform(_, { parts }) {
+        parted.push(parts);
+      },
+    });
+    for (const workspaces of [1, 2]) {
+      const { call, ids } = await aDispatch(2, workspaces);
+      await call(effect, { offset: 0, limit: 1 });
+      await test.database.sql`delete from receipts where subscriber = ${effect.name}`;
+      await call(effect, { offset: 0, limit: 2 });
+      await test.database.sql`delete from receipts where subscriber = ${effect.name}`;
+      await call(effect, { ids });
+    }
+    expect(parted).toEqual([false, false, false, false, true, false]);
   });
 });
 

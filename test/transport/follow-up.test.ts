@@ -144,6 +144,16 @@ describe('an answer that leaves events open', () => {
     ]);
   });
 
+  it('calls again apart what each workspace is to be called again for apart', () => {
+    const later = { state: 'later', until: '2026-01-01T00:00:00.000Z', in_ms: 0, apart: true } as const;
+    const open: OpenOutcome[] = [
+      { event_id: 'a', share: 'w1', ...later },
+      { event_id: 'b', share: 'w2', ...later },
+      { event_id: 'c', share: 'w1', ...later },
+    ];
+    expect(afterAnswer(aCall(), open, NOW).jobs.map(({ events }) => events)).toEqual([{ ids: ['a', 'c'] }, { ids: ['b'] }]);
+  });
+
   it('counts the call that was made, and buries at once what may be tried once', () => {
     const open: OpenOutcome[] = [{ event_id: 'a', state: 'retry', reason: 'down', after_ms: 7000 }];
     expect(afterAnswer(aCall(), open, NOW).jobs).toMatchObject([{ events: { ids: ['a'] }, tried: 1, inMs: 7000 }]);

@@ -103,6 +103,72 @@ describe('an event that fails', () => {
   });
 });
 
+describe('the targets of an event', () => {
+  const names = Array.from({ length: 40 }, (_, i) => `t${i}`);
+  const open = (targets: string[]) => targets.map((target) => down('e1', { target, after_ms: 30_000, share: 'w1' }));
+
+  it('share calls where the worker takes several of them, and each counts its own tries', async () => {
+    const calls: EffectCall[] = [];
+    const effect: FakeEffect = async (call) => {
+      calls.push(call);
+      const failing = call.targets?.filter((target) => target === 't7') ?? (call.target === 't7' ? ['t7'] : []);
+      if (calls.length === 1) return { done: 0, open: open(names), takes_targets: true };
+      return { done: 0, open: open(failing), takes_targets: true };
+    };
+    await bench.with({ webhooks: effect }, async () => {
+      await expect(
+        (await bench.start(['webhooks'], { size: 2, batch: 1, retry: { ...webhooksPolicy, attempts: 3 } })).result(),
+      ).rejects.toThrow();
+    });
+    const together = calls.filter(({ targets }) => targets);
+    expect(together).toHaveLength(3);
+    expect(together.flatMap(({ targets }) => targets).sort()).toEqual([...names].sort());
+    expect(Math.max(...together.map(({ targets }) => targets!.length))).toBe(16);
+    expect(calls.filter(({ target }) => target === 't7').map(({ tried }) => tried)).toEqual([2]);
+    expect(bench.letters.flatMap(({ letters }) => letters.map(({ target }) => target))).toEqual(['t7']);
+  });
+
+  it('are called alone after a call for several has failed as a whole, which uses up no try', async () => {
+    const calls: EffectCall[] = [];
+    const effect: FakeEffect = async (call) => {
+      calls.push(call);
+      if (call.targets) throw ApplicationFailure.create({ type: 'EffectPoison', message: 'broken', nonRetryable: true });
+      if (calls.length === 1) return { done: 0, open: open(['a', 'b']), takes_targets: true };
+      return { done: 1, open: [] };
+    };
+    await bench.with({ webhooks: effect }, async () => {
+      await (await bench.start(['webhooks'], { retry: { ...webhooksPolicy, attempts: 2 } })).result();
+    });
+    const [first, together, ...alone] = calls.map(({ target, targets, tried }) => `${targets ?? target} ${tried}`);
+    expect([first, together, ...alone.sort()]).toEqual(['undefined 0', 'a,b 1', 'a 1', 'b 1', 'undefined 0']);
+    expect(bench.letters).toEqual([]);
+  });
+});
+
+describe('events that are to be called again apart', () => {
+  it('are called again at once, those of each share together', async () => {
+    const calls: EffectCall[] = [];
+    const apart = (event_id: string, share: string): OpenOutcome => ({
+      event_id,
+      share,
+      state: 'later',
+      until: new Date().toISOString(),
+      in_ms: 0,
+      apart: true,
+    });
+    const effect: FakeEffect = async (call) => {
+      calls.push(call);
+      if (calls.length > 1) return { done: 1, open: [] };
+      return { done: 1, open: [apart('e1', 'w1'), apart('e2', 'w2'), apart('e3', 'w1')] };
+    };
+    await bench.with({ webhooks: effect }, async () => {
+      await (await bench.start(['webhooks'], { size: 4 })).result();
+    });
+    const again = calls.slice(1).map(({ events }) => ('ids' in events ? events.ids.join() : events));
+    expect(again.sort()).toEqual(['e1,e3', 'e2']);
+  });
+});
+
 describe('while 301 targets of one workspace fail', () => {
   const OTHERS = 100;
 

@@ -27,6 +27,8 @@ interface Options {
   limit?: { perSecond: number };
   /** Calls at once in one worker process. Default KNOCKON_CONCURRENCY; more for an effect that mostly waits for others. */
   concurrency?: number;
+  /** Takes several targets of one event in a call, `targets` of what it is given. Default: a call has one of them. */
+  manyTargets?: boolean;
   /** Calls beside these that only wait for the outside (they have said `onlyWaits`). Default none: each call counts until its end. */
   waiting?: number;
   /**
@@ -52,10 +54,14 @@ export interface OutsideCall {
   db: Database['db'];
   /** Set when one outside party of the one event is tried again. */
   target: string | undefined;
+  /** Set, instead of `target`, when several of them are: only where the effect has `manyTargets`. */
+  targets?: string[];
   /** Aborted when the worker stops or the workflow is cancelled. */
   signal: AbortSignal;
   /** Says that from now on the call does little but wait for the outside: the worker takes another one beside it. */
   onlyWaits?(): void;
+  /** Set where the events are several workspaces': what is answered with {@link apart} is called again with others of its workspace alone. */
+  parts?: boolean;
 }
 
 /** An effect that changes our database and nothing else: happens exactly once. */
@@ -87,6 +93,7 @@ export type Effect = (Pick<DatabaseEffect, 'transact'> | Pick<OutsideEffect, 'pe
   task_queue: string;
   limit?: { perSecond: number };
   concurrency?: number;
+  manyTargets?: boolean;
   waiting?: number;
 };
 
@@ -161,6 +168,15 @@ export const laterIn = (which: Which, ms: number, reason?: string): OpenOutcome 
     ...(reason !== undefined && { reason }),
   };
 };
+
+/** Nothing is wrong with it, but others must not wait for it: call again at once, with others of its workspace alone. Where a call `parts`. */
+export const apart = (event: DomainEvent): OpenOutcome => ({
+  event_id: event.id,
+  state: 'later',
+  until: new Date().toISOString(),
+  in_ms: 0,
+  apart: true,
+});
 
 /** It can't succeed however often it is tried: a dead letter. */
 export const dead = (which: Which, reason: string, options: { cause?: string } = {}): OpenOutcome => ({

@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
+import { lazily } from '../../db/lazily.ts';
 import type { OpenOutcome, Selection } from '../../transport/dispatch.ts';
 
 type Queryable = Database['db'] | Transaction;
@@ -88,23 +89,28 @@ export async function writeReceipts(db: Queryable, subscriber: string, eventIds:
     delete from dead_letters d using done where d.event_id = done.event_id and d.subscriber = ${subscriber}`);
 }
 
-/** One outside party of an event is settled: its dead letter, if there was one, is answered. */
-export async function settleTarget(db: Queryable, subscriber: string, eventId: string, target: string): Promise<void> {
+/** Outside parties of an event are settled: the dead letter of each, if there was one, is answered. */
+export async function settleTargets(db: Queryable, subscriber: string, eventId: string, targets: string[]): Promise<void> {
+  if (targets.length === 0) return;
+  const those = sql`event_id = ${eventId} and subscriber = ${subscriber} and target = any(${sql.param(targets)}::text[])`;
   await db.execute(sql`
-    with answered as (
-      delete from dead_letters where event_id = ${eventId} and subscriber = ${subscriber} and target = ${target}
-    )
-    update attempts set waiting_until = null where event_id = ${eventId} and subscriber = ${subscriber} and target = ${target}`);
+    with answered as (delete from dead_letters where ${those})
+    update attempts set waiting_until = null where ${those}`);
 }
 
-/** Notes what is not done and why. A `later` is not a failed attempt: it only says until when, by the database's clock. */
-export async function recordAttempts(db: Queryable, subscriber: string, open: OpenOutcome[]): Promise<void> {
+/**
+ * Notes what is not done and why. A `later` is not a failed attempt: it only says until when, by the database's clock.
+ *
+ * @param how `lazily`: it is not waited until it is on the disk. Outside of a transaction only: its other writes would not be waited for either
+ */
+export async function recordAttempts(db: Queryable, subscriber: string, open: OpenOutcome[], how?: 'lazily'): Promise<void> {
   if (open.length === 0) return;
   const now = Date.now();
   const column = (pick: (outcome: OpenOutcome) => string | number | null) => sql.param(open.map(pick));
   await db.execute(sql`
+    ${how === 'lazily' ? sql`with lazy as materialized (${lazily})` : sql``}
     insert into attempts as a (event_id, subscriber, target, attempts, last_error, waiting_until)
-    select event_id, ${subscriber}, target, failed, reason, now() + make_interval(secs => in_ms / 1000) from unnest(
+    select event_id, ${subscriber}, target, failed, reason, now() + make_interval(secs => in_ms / 1000) from ${how === 'lazily' ? sql`lazy cross join` : sql``} unnest(
       ${column((o) => o.event_id)}::uuid[], ${column((o) => o.target ?? '')}::text[], ${column((o) => (o.state === 'later' ? 0 : 1))}::int[],
       ${column((o) => o.reason?.slice(0, 2000) ?? null)}::text[], ${column((o) => (o.state === 'later' ? (o.in_ms ?? Math.max(0, Date.parse(o.until) - now)) : null))}::float8[]
     ) as t (event_id, target, failed, reason, in_ms) order by event_id, target

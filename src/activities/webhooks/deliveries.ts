@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
+import { lazily } from '../../db/lazily.ts';
 import { missWhatWaits } from '../../db/missed.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import { type CircuitOptions, disabledByItself, failedOnceMore, healed, rests } from './circuit.ts';
@@ -39,10 +40,11 @@ export interface OpenDelivery {
  *
  * `lateral … offset 0` has each event looked up by the index, whatever the planner believes of tables that have grown since it looked.
  *
- * @param endpointId only this one's
+ * @param endpointIds only these ones'
  */
-export async function openDeliveries(db: Db, events: DomainEvent[], endpointId?: string): Promise<OpenDelivery[]> {
+export async function openDeliveries(db: Db, events: DomainEvent[], endpointIds?: string[]): Promise<OpenDelivery[]> {
   const column = (pick: (event: DomainEvent) => string) => sql.param(events.map(pick));
+  const only = sql.param(endpointIds ?? null);
   const rows = await db.execute(sql`
     with handled as materialized (
       select * from unnest(${column((e) => e.id)}::uuid[], ${column((e) => e.type)}::text[], ${column((e) => e.workspace_id)}::uuid[])
@@ -79,7 +81,7 @@ export async function openDeliveries(db: Db, events: DomainEvent[], endpointId?:
     from known k join handled h using (event_id) cross join lateral (
       select * from endpoints n where n.id = k.endpoint_id and n.event_types && array[h.type, '*'] and n.disabled_at is null offset 0
     ) n
-    where k.state not in ('delivered', 'missed') and (${endpointId ?? null}::text is null or k.endpoint_id::text = ${endpointId ?? null})
+    where k.state not in ('delivered', 'missed') and (${only}::text[] is null or k.endpoint_id::text = any(${only}::text[]))
     order by h.place, k.endpoint_id`);
   return rows as unknown as OpenDelivery[];
 }
@@ -116,16 +118,20 @@ export interface Standing {
   is_disabled: boolean;
 }
 
-/** Logs a try and what it means for the delivery and its endpoint. What was once delivered stays so. */
+/**
+ * Logs a try and what it means for the delivery and its endpoint. What was once delivered stays so. That one has failed and is made again
+ * need not be on the disk at once.
+ */
 export async function recordAttempt(db: Db, made: Try): Promise<Standing> {
   const { deliveryId, endpointId, attempt, verdict, isTest } = made;
   const state = { delivered: 'delivered', retry: isTest ? 'failed' : 'pending', dead: 'failed', gone: 'missed' }[verdict.state];
   const columns = sql`extract(epoch from probe_at - now())::float8 * 1000 as probe_in_ms,
     extract(epoch from resting_until - now())::float8 * 1000 as rest_in_ms, disabled_at is not null as is_disabled`;
   const [row] = await db.execute(sql`
-    with logged as (
+    with ${verdict.state === 'retry' ? sql`lazy as materialized (${lazily}), ` : sql``}logged as (
       insert into delivery_attempts (delivery_id, status, latency_ms, error, response_excerpt)
-      values (${deliveryId}, ${attempt.status}, ${attempt.latencyMs}, ${errorText(attempt, verdict)}, ${attempt.excerpt})
+      select ${deliveryId}::uuid, ${attempt.status}::int, ${attempt.latencyMs}::int, ${errorText(attempt, verdict)}::text, ${attempt.excerpt}::text
+      ${verdict.state === 'retry' ? sql`from lazy` : sql``}
     ), settled as (
       update deliveries set due_at = null, delivered_at = case when ${state} = 'delivered' then now() end,
         -- A test has no event that could be missed; what was missed is so until it is delivered.

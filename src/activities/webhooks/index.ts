@@ -60,12 +60,14 @@ export const webhooks = (deps: WebhookDependencies) => {
     on: ['*'],
     batch: 500,
     concurrency: CALLS.working,
+    manyTargets: true,
     waiting: concurrency + CALLS.waiting,
     timeout: `${callMs}ms`,
     retry: { attempts: deps.attempts ?? 12, initial: '5s', backoff: 3, max: '6h' },
     async perform(events, call) {
       const began = performance.now();
-      const open = await openDeliveries(call.db, events, call.target);
+      const targets = call.targets ?? (call.target === undefined ? undefined : [call.target]);
+      const open = await openDeliveries(call.db, events, targets);
       if (open.length === 0) return;
       // Slow endpoints must not use up the call's time: what has not been begun by then gets a call of its own.
       const times = { until: began + callMs - timeoutMs - MARGIN_MS, soon: performance.now() + SOON_MS };
@@ -87,7 +89,7 @@ export const webhooks = (deps: WebhookDependencies) => {
       try {
         const left = await Promise.all(byEndpoint(open).map((deliveries) => serve(serving, deliveries)));
         if (serving.failure !== undefined) throw serving.failure;
-        return together(left.flat(), ({ event_id }) => serving.byId.get(event_id)!, call.target !== undefined);
+        return together(left.flat(), ({ event_id }) => serving.byId.get(event_id)!, targets !== undefined);
       } finally {
         clearTimeout(onlyWaits);
       }

@@ -1,7 +1,7 @@
 import { eq, sql } from 'drizzle-orm';
 import { deliveries } from '../../db/schema/webhooks.ts';
 import type { DomainEvent } from '../../events/index.ts';
-import { eventColumns, settleTarget, writeReceipts } from '../runtime/receipts.ts';
+import { eventColumns, settleTargets, writeReceipts } from '../runtime/receipts.ts';
 import { deliver } from './deliver.ts';
 import { errorText } from './deliveries.ts';
 import { createSender } from './send.ts';
@@ -40,7 +40,7 @@ async function findEvent(db: AtOnce['db'], id: string): Promise<DomainEvent | un
 
 /** The event is done once all its endpoints have it. One that is still being tried keeps it open. */
 async function settle(db: AtOnce['db'], eventId: string, endpointId: string): Promise<void> {
-  await settleTarget(db, 'webhooks', eventId, endpointId);
+  await settleTargets(db, 'webhooks', eventId, [endpointId]);
   const [open] = await db.execute(sql`
     select 1 from deliveries d where d.event_id = ${eventId} and d.state not in ('delivered', 'missed')
     union all select 1 from dead_letters l where l.event_id = ${eventId} and l.subscriber = 'webhooks' and l.target <> '' limit 1`);

@@ -38,6 +38,8 @@ export interface Serving {
 export interface Wait {
   delivery: OpenDelivery;
   at: number;
+  /** Its endpoint is slow, or not known yet: nobody else's call is to wait for it. */
+  apart?: boolean;
 }
 
 /** What a call leaves open. */
@@ -61,6 +63,9 @@ export async function serve(serving: Serving, deliveries: OpenDelivery[]): Promi
   const [restMs, probeMs] = [first.rest_in_ms ?? 0, first.probe_in_ms];
   endpoint.note({ rest_in_ms: restMs, probe_in_ms: probeMs !== null && probeMs > 0 ? probeMs : null, is_disabled: false });
   const heldMs = Math.max(restMs, probeMs ?? 0);
+  if (heldMs <= 0 && serving.call.parts && lane.pace.now !== 'quick') {
+    return deliveries.map((delivery) => ({ delivery, at: performance.now(), apart: true }));
+  }
   if (heldMs > 0) return deliveries.map((delivery) => endpoint.hold(delivery, heldMs));
   const enough = serving.places.enter(lane);
   if (!enough) return deliveries.map((delivery) => endpoint.sendAway(delivery));

@@ -1,6 +1,6 @@
 import type { DomainEvent } from '../../events/index.ts';
 import type { OpenOutcome } from '../../transport/dispatch.ts';
-import { laterIn } from '../runtime/effect.ts';
+import { apart, laterIn } from '../runtime/effect.ts';
 import type { OpenDelivery } from './deliveries.ts';
 import type { Left, Wait } from './serve.ts';
 
@@ -10,7 +10,7 @@ import type { Left, Wait } from './serve.ts';
  * stays for itself, because it must not be called before its time.
  *
  * @param now on the clock of `performance.now()`: waits are counted from the answer
- * @param isAlone the call is about one endpoint of one event
+ * @param isAlone the call is about some endpoints of one event
  */
 export function together(
   left: Left[],
@@ -31,7 +31,8 @@ export function together(
     const waits = own.filter(isWait);
     const [first] = waits;
     if (isAlone || !first || waits.length < own.length) return own.map(each);
-    return [laterIn(eventOf(first.delivery), Math.min(...waits.map(inMs)))];
+    const event = eventOf(first.delivery);
+    return [waits.some((wait) => wait.apart) ? apart(event) : laterIn(event, Math.min(...waits.map(inMs)))];
   });
 }
 

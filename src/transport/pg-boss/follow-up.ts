@@ -22,8 +22,9 @@ const LONGEST_AWAY = 30_000;
 export function afterAnswer(job: CallJob, open: OpenOutcome[], now = Date.now()): FollowUp {
   // Only to see which go together: the wait is a duration.
   const moment = (ms: number) => roundUp(now + ms, grainOf(ms)) - now;
-  const { later, alone, targets } = sortOut(open, (outcome) => moment(dueIn(outcome, now)));
+  const { later, alone, targets, apart } = sortOut(open, (outcome) => moment(dueIn(outcome, now)));
   return join([
+    ...apart.map((some) => afterAnswer(job, some, now)),
     { jobs: [...later].map(([inMs, ids]) => ({ events: { ids }, tried: triedBefore(job, ids.length), inMs })), letters: [] },
     ...alone.map((outcome) => one(job, outcome, now)),
     ...[...targets].map(([id, outcomes]) => eachTarget(job, id, outcomes, now)),

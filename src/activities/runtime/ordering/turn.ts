@@ -5,7 +5,7 @@ import type { DomainEvent } from '../../../events/index.ts';
 import type { OpenOutcome } from '../../../transport/dispatch.ts';
 import type { DatabaseEffect, Effect, OutsideCall, OutsideEffect } from '../effect.ts';
 import type { Held } from '../locks/lock.ts';
-import { recordAttempts, settleTarget } from '../receipts.ts';
+import { recordAttempts, settleTargets } from '../receipts.ts';
 import { recordWaits, settle, type Waits } from './books.ts';
 import { isOutOfTurn, isolate, OutOfTurnError, TimeLimitError } from './isolate.ts';
 import { type Entry, type Reading, readLog, readPayloads } from './log.ts';
@@ -74,7 +74,7 @@ export async function performTurn(held: Held, effect: Effect & Pick<OutsideEffec
   const ran = await isolate(turn, effect.onPoison, (events) => inTime(ask, async () => (await effect.perform(events, call)) ?? []));
   return await held.transaction(async (tx) => {
     if (call.target === undefined) return await keepBooks(tx, effect, ask, { log, ran, turn });
-    for (const id of ran.done) await settleTarget(tx, effect.name, id, call.target);
+    for (const id of ran.done) await settleTargets(tx, effect.name, id, [call.target]);
     await recordAttempts(tx, effect.name, ran.open);
     return {
       settled: ran.done,
