@@ -13,7 +13,7 @@ export const LOOK_AGAIN = 50;
 /** A stream has ended when nothing has come for so long, in ms, and for so many times what it took from one to the next. */
 const SILENCE = { ms: 40, gaps: 8 };
 
-/** Between two starts there are so many times what a start has taken lately, up to the longest rest: a busy server gets fewer and larger groups. */
+/** Between two starts there are so many times what a start has taken lately, half of the longest rest at most: a busy server gets fewer and larger groups. */
 const STARTS = 5;
 
 /**
