@@ -58,8 +58,9 @@ async function settle(leg: Leg, events: Selection, about: About = {}): Promise<D
 }
 
 async function call(leg: Leg, events: Selection, about: About): Promise<EffectAnswer | undefined> {
-  const { target, together } = about;
-  if (target === undefined || !together || !('ids' in events)) return await leg.call(events, about);
+  const { target, together, deaths } = about;
+  // A suspected one is called alone: the others must not die with it.
+  if (target === undefined || !together || deaths || !('ids' in events)) return await leg.call(events, about);
   return await leg.targets.call(events.ids[0] ?? '', { ...about, target });
 }
 
