@@ -173,17 +173,23 @@ describe('checks of an audit chain', () => {
         body: (await response.json()) as Record<string, unknown>,
       };
     };
-    const progress: number[] = [];
-    let answer = await ask();
-    for (; answer.status === 503; answer = await ask()) {
-      expect(answer).toMatchObject({ wait: '1', body: { type: 'urn:knockon:problem:took-too-long' } });
-      progress.push(Number(answer.body.checked));
-    }
+    /** Asks again as long as the answer is that it takes too long, and returns the last answer and how far each run got. */
+    const askToTheEnd = async () => {
+      const progress: number[] = [];
+      let answer = await ask();
+      for (; answer.status === 503; answer = await ask()) {
+        expect(answer).toMatchObject({ wait: '1', body: { type: 'urn:knockon:problem:took-too-long' } });
+        progress.push(Number(answer.body.checked));
+      }
+      return { answer, progress };
+    };
+    const { answer, progress } = await askToTheEnd();
     expect(progress.length).toBeGreaterThan(1);
     expect(progress).toEqual([...progress].sort((a, b) => a - b));
     expect(answer.body).toMatchObject({ valid: true, entries: CHAIN + 1 });
     await api.database.sql`update audit_entries set event_type = 'note.changed' where workspace_id = ${bad.id} and position = 2`;
-    expect((await ask()).body).toMatchObject({ valid: false, broken_at: { position: 2 } });
+    // On a busy machine even the first page can take longer than the 50 ms.
+    expect((await askToTheEnd()).answer.body).toMatchObject({ valid: false, broken_at: { position: 2 } });
     await api.database.sql`update audit_entries set event_type = 'note.added' where workspace_id = ${bad.id} and position = 2`;
     await hasty.close();
   });
