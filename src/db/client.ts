@@ -70,16 +70,16 @@ export function connectDatabase(url: string, options: DatabaseOptions = {}): Dat
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION,
     },
   };
-  const open = (max: number, connection: object = {}) => {
+  const open = (max: number) => {
     const sockets = new Sockets(url, statementMs + ON_ITS_WAY, tlsOf(url));
     const places = new Places({ places: max, waitMs: options.waitMs ?? 5000, mostWaiting: MOST_WAITING });
-    const settings = { ...common, max, connection: { ...common.connection, ...connection } };
+    const settings = { ...common, max };
     // The types of postgres.js don't know its option `socket`.
     const client = postgres(url, { ...settings, socket: sockets.open.bind(sockets) } as typeof settings);
     return limitUse(knowArrays(client), { places, onReadOnly: () => sockets.replaceAll() });
   };
   // Two clients: drizzle() changes the parsers of the one it is given.
-  const db = endWhenCut(prepareRecurring(open(connections, { plan_cache_mode: 'force_custom_plan' })));
+  const db = endWhenCut(prepareRecurring(open(connections)));
   const sql = endWhenCut(open(4));
   return {
     db: drizzle({ client: db, schema }),

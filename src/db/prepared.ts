@@ -5,8 +5,8 @@ const MOST = 300;
 
 /**
  * Has a client prepare what drizzle gives it, from the second time on. Left to itself each statement is parsed anew and takes a round
- * trip more, for the types of its parameters. Plans are made anew all the same (`plan_cache_mode`): one of when a table was
- * empty would read it as a whole for ever.
+ * trip more, for the types of its parameters. From the sixth time on Postgres may keep its plan too, for as long as the
+ * connection lives: so no plan may depend on how full a table was (test/growth).
  */
 export function prepareRecurring(client: Sql): Sql {
   const seen = new Set<string>();

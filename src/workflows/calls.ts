@@ -33,6 +33,9 @@ export interface About {
   once?: boolean;
 }
 
+/** Where a queue has a backlog, first calls go before those that follow up: what fails again and again delays nothing that is new. */
+const FOLLOW_UP = { priorityKey: 4 };
+
 /** One activity call on the subscriber's queue. */
 export async function callEffect(leg: Leg, events: Selection, about: About): Promise<EffectAnswer> {
   const { dispatch, subscriber } = leg;
@@ -44,6 +47,7 @@ export async function callEffect(leg: Leg, events: Selection, about: About): Pro
     heartbeatTimeout: '15s',
     retry: alone ? alonePolicy(subscriber, about) : { maximumInterval: '30s', nonRetryableErrorTypes: HALVED },
     summary: summary(events, about),
+    ...(about.once && { priority: FOLLOW_UP }),
   });
   const call = {
     dispatch_id: dispatch.id,

@@ -299,6 +299,22 @@ describe('a call for several targets of an event', () => {
     }
     expect(parted).toEqual([false, false, false, false, true, false]);
   });
+
+  it('parts those of one workspace too where the answer is for others as well: a page, or what is left', async () => {
+    let parted: unknown;
+    const effect = defineEffect({
+      name: named(),
+      description: '',
+      on: ['message.created'],
+      async perform(_, { parts }) {
+        parted = parts;
+      },
+    });
+    const { call, ids } = await aDispatch(2, 2);
+    await test.database.sql`insert into receipts (event_id, subscriber) values (${ids[0]!}, ${effect.name})`;
+    await call(effect);
+    expect(parted).toBe(true);
+  });
 });
 
 describe('an effect that is declared wrongly', () => {

@@ -60,7 +60,7 @@ export interface OutsideCall {
   signal: AbortSignal;
   /** Says that from now on the call does little but wait for the outside: the worker takes another one beside it. */
   onlyWaits?(): void;
-  /** Set where the events are several workspaces': what is answered with {@link apart} is called again with others of its workspace alone. */
+  /** Set where the events are several workspaces': what is answered with {@link apart} is called again with others of its share alone. */
   parts?: boolean;
 }
 
@@ -169,13 +169,18 @@ export const laterIn = (which: Which, ms: number, reason?: string): OpenOutcome 
   };
 };
 
-/** Nothing is wrong with it, but others must not wait for it: call again at once, with others of its workspace alone. Where a call `parts`. */
-export const apart = (event: DomainEvent): OpenOutcome => ({
+/**
+ * Nothing is wrong with it, but others must not wait for it: call again at once, with others of its `share` alone. Where a call `parts`.
+ *
+ * @param share who may wait for each other (default: its workspace)
+ */
+export const apart = (event: DomainEvent, share?: string): OpenOutcome => ({
   event_id: event.id,
   state: 'later',
   until: new Date().toISOString(),
   in_ms: 0,
   apart: true,
+  ...(share !== undefined && { share }),
 });
 
 /** It can't succeed however often it is tried: a dead letter. */

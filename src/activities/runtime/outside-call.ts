@@ -3,6 +3,7 @@ import type { Database } from '../../db/client.ts';
 import { isDatabaseAway } from '../../db/errors.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import type { EffectAnswer, EffectCall, OpenOutcome } from '../../transport/dispatch.ts';
+import { count } from '../../transport/selection.ts';
 import type { CallSlots } from './call-slots.ts';
 import type { Effect, OutsideEffect } from './effect.ts';
 import { type Paging, pageByPage, readAtOnce, TooLargeError } from './paged-call.ts';
@@ -111,7 +112,7 @@ function saidOnce(slots?: CallSlots): { say(): void; end(): void } {
 function shared(events: DomainEvent[], open: OpenOutcome[]): OpenOutcome[] {
   if (open.length === 0) return open;
   const shares = new Map(events.map((event) => [event.id, shareOf(event)]));
-  return open.map((outcome) => ({ ...outcome, share: shares.get(outcome.event_id) }));
+  return open.map((outcome) => ({ ...outcome, share: outcome.share ?? shares.get(outcome.event_id) }));
 }
 
 /** Those of an event's targets of which nothing is left open. */
@@ -121,8 +122,12 @@ function settledOf(targets: string[], eventId: string, open: OpenOutcome[]): str
   return targets.filter((target) => !own.some((outcome) => outcome.target === target));
 }
 
-/** At the first call alone: events that are called again by their ids are one workspace's, or have been parted before. */
-const mayPart = ({ events }: EffectCall, read: DomainEvent[]): boolean => 'offset' in events && new Set(read.map(shareOf)).size > 1;
+/**
+ * At the first call alone: events that are called again by their ids are one workspace's, or have been parted before. Those of a page may
+ * be one workspace's while others wait for the same answer.
+ */
+const mayPart = ({ events }: EffectCall, read: DomainEvent[]): boolean =>
+  'offset' in events && (read.length < count(events) || new Set(read.map(shareOf)).size > 1);
 
 const shareOf = ({ workspace_id }: DomainEvent) => workspace_id.slice(-8);
 

@@ -16,8 +16,11 @@ export interface Share {
 /** The furthest moment that deliveries are sent away to, in ms from now: within it a change is noticed. */
 const FURTHEST_MS = 5 * 60_000;
 
-/** Deliveries a second that come back once an endpoint has rested or was left alone. */
-const AFTER_A_REST = 20;
+/**
+ * Deliveries that come back once an endpoint has rested or was left alone, every two seconds. The first tell whether it works again:
+ * each portion is twice the one before it, so that all that waits for an endpoint which goes on failing doesn't ask at once.
+ */
+const AFTER_A_REST = { everyMs: 2000, first: 2, most: 40 };
 
 /** What one process knows of an endpoint: its pace, what is under way, and what waits. Moments are on the clock of `performance.now()`. */
 export class Lane {
@@ -61,27 +64,39 @@ export class Lane {
     const { usualMs } = this.pace;
     const everyMs = Math.max(1000, usualMs);
     const each = Math.round((Math.max(1, this.underWay) * everyMs) / Math.max(20, usualMs));
-    return this.#crowded.next(performance.now() + 1000, everyMs, each);
+    return this.#crowded.next(performance.now() + 1000, { everyMs, first: each, most: each });
   }
 
-  /** The same for one that must not be begun for so long: from then on so many a second, not all at once. */
+  /** The same for one that must not be begun for so long: from then on in portions, not all at once. */
   appointAfter(ms: number): number {
-    return this.#held.next(performance.now() + ms, 1000, AFTER_A_REST);
+    return this.#held.next(performance.now() + ms, AFTER_A_REST);
   }
 }
 
-/** Gives away moments, each to so many. */
+/** How many get the first moment, and how many a later one at most; in between twice as many as the one before it. */
+interface Portions {
+  everyMs: number;
+  first: number;
+  most: number;
+}
+
+/** Gives away moments, each to a portion. */
 class Moments {
   #last = 0;
+  #portion = 0;
   #room = 0;
 
-  next(earliest: number, everyMs: number, each: number): number {
+  next(earliest: number, { everyMs, first, most }: Portions): number {
     // Of two that ask one after the other the second one's earliest is a moment later: it is the same moment all the same.
-    if (this.#last < earliest - 1000) [this.#last, this.#room] = [earliest, each];
-    if (this.#room <= 0) [this.#last, this.#room] = [this.#last + everyMs, each];
+    if (this.#last < earliest - 1000) this.#give(earliest, first);
+    if (this.#room <= 0) this.#give(this.#last + everyMs, Math.min(2 * this.#portion, most));
     // What is further away comes back with the first.
-    if (this.#last > earliest + FURTHEST_MS) [this.#last, this.#room] = [earliest, each];
+    if (this.#last > earliest + FURTHEST_MS) this.#give(earliest, first);
     this.#room -= 1;
     return Math.max(this.#last, earliest);
+  }
+
+  #give(moment: number, portion: number): void {
+    [this.#last, this.#portion, this.#room] = [moment, portion, portion];
   }
 }

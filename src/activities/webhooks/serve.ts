@@ -8,6 +8,7 @@ import { type CircuitOptions, claimProbe } from './circuit.ts';
 import { deliver } from './deliver.ts';
 import type { OpenDelivery, Standing } from './deliveries.ts';
 import type { Lane } from './lane.ts';
+import { type PaceOf, SLOW_MS } from './pace.ts';
 import type { Place, Places } from './places.ts';
 import type { Send } from './send.ts';
 import { type Turn, takeTurns } from './turns.ts';
@@ -38,8 +39,8 @@ export interface Serving {
 export interface Wait {
   delivery: OpenDelivery;
   at: number;
-  /** Its endpoint is slow, or not known yet: nobody else's call is to wait for it. */
-  apart?: boolean;
+  /** Nobody else's call is to wait for it: its endpoint is slow, or not known yet. One that takes seconds may wait for others that do. */
+  apart?: 'of its workspace' | 'of those that take seconds';
 }
 
 /** What a call leaves open. */
@@ -63,9 +64,8 @@ export async function serve(serving: Serving, deliveries: OpenDelivery[]): Promi
   const [restMs, probeMs] = [first.rest_in_ms ?? 0, first.probe_in_ms];
   endpoint.note({ rest_in_ms: restMs, probe_in_ms: probeMs !== null && probeMs > 0 ? probeMs : null, is_disabled: false });
   const heldMs = Math.max(restMs, probeMs ?? 0);
-  if (heldMs <= 0 && serving.call.parts && lane.pace.now !== 'quick') {
-    return deliveries.map((delivery) => ({ delivery, at: performance.now(), apart: true }));
-  }
+  const apart = serving.call.parts && heldMs <= 0 ? apartFor(lane.pace) : undefined;
+  if (apart) return deliveries.map((delivery) => ({ delivery, at: performance.now(), apart }));
   if (heldMs > 0) return deliveries.map((delivery) => endpoint.hold(delivery, heldMs));
   const enough = serving.places.enter(lane);
   if (!enough) return deliveries.map((delivery) => endpoint.sendAway(delivery));
@@ -77,6 +77,15 @@ export async function serve(serving: Serving, deliveries: OpenDelivery[]): Promi
   } finally {
     enough();
   }
+}
+
+/** From then on an endpoint takes seconds, in ms. */
+const SECONDS_MS = 3 * SLOW_MS;
+
+/** One late answer makes no slow endpoint here: perhaps this process was late itself, and a call more would make that worse. */
+function apartFor({ now, usualMs }: PaceOf): Wait['apart'] {
+  if (now !== 'unknown' && usualMs > SECONDS_MS) return 'of those that take seconds';
+  return now === 'unknown' || usualMs > SLOW_MS ? 'of its workspace' : undefined;
 }
 
 function eventOf({ byId }: Serving, { event_id }: OpenDelivery): DomainEvent {

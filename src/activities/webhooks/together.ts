@@ -4,6 +4,9 @@ import { apart, laterIn } from '../runtime/effect.ts';
 import type { OpenDelivery } from './deliveries.ts';
 import type { Left, Wait } from './serve.ts';
 
+/** The share of all events whose endpoints take seconds. */
+const SLOW = 'slow';
+
 /**
  * What a call answers. An event for which all its endpoints merely wait is answered as a whole, for the first of their moments: events
  * that wait for the same second then cost one timer and one call together, instead of one each. Where an endpoint is retried each
@@ -32,8 +35,11 @@ export function together(
     const [first] = waits;
     if (isAlone || !first || waits.length < own.length) return own.map(each);
     const event = eventOf(first.delivery);
-    return [waits.some((wait) => wait.apart) ? apart(event) : laterIn(event, Math.min(...waits.map(inMs)))];
+    return [waits.some((wait) => wait.apart) ? apart(event, shareOf(waits)) : laterIn(event, Math.min(...waits.map(inMs)))];
   });
 }
+
+/** Those that take seconds wait for each other: a call for each workspace would cost almost as much as a dispatch. */
+const shareOf = (waits: Wait[]) => (waits.some((wait) => wait.apart === 'of its workspace') ? undefined : SLOW);
 
 const isWait = (one: Left): one is Wait => 'delivery' in one;

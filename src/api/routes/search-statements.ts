@@ -52,7 +52,7 @@ export async function findHits(
         and (select deleted_at is null from messages where id = d.message_id)
       order by d.sent_at desc, d.message_id desc limit ${RANKED}
     ), ranked as (
-      select message_id as id, ts_rank_cd(document, ${terms})::float8 as rank from fitting
+      select message_id as id, ts_rank(document, ${terms})::float8 as rank from fitting
     )
     select id, rank, (select message_id from fitting order by message_id desc limit 1) as newest from ranked
     ${rank === undefined ? sql`` : sql`where (rank, id) < (${rank}::float8, ${id ?? null}::uuid)`}
