@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { giveWay } from '../../src/local/give-way.ts';
 import { startPostgres } from '../../src/local/postgres.ts';
 import { startTemporal } from '../../src/local/temporal.ts';
 import { findTemporalCli } from '../../src/local/temporal-cli.ts';
@@ -58,11 +59,22 @@ function temporal(stage: Stage, cli: string): Script {
     name: 'temporal',
     blow: 'SIGKILL',
     log,
-    start: async (onSpawn) => (await startTemporal({ cli, port: stage.ports.temporal, file, log, onSpawn })).server,
+    start: async (onSpawn) => (await startTemporal({ cli, port: stage.ports.temporal, file, log, onSpawn: givingWay(onSpawn) })).server,
   };
 }
 
 function own(stage: Stage, name: string, process: Pick<OwnProcess, 'args' | 'path'> & Partial<OwnProcess>): Script {
   const log = stage.log(name);
-  return { name, blow: 'SIGKILL', log, start: (onSpawn) => startOwn({ env: stage.env, log, ...process }, onSpawn) };
+  const spawned = process.args?.[0] === 'worker' ? givingWay : (onSpawn: OnSpawn) => onSpawn;
+  return { name, blow: 'SIGKILL', log, start: (onSpawn) => startOwn({ env: stage.env, log, ...process }, spawned(onSpawn)) };
+}
+
+type OnSpawn = (pid: number) => void;
+
+/** As `knockon up` starts them. */
+function givingWay(onSpawn: OnSpawn): OnSpawn {
+  return (pid) => {
+    onSpawn(pid);
+    giveWay(pid);
+  };
 }

@@ -2,6 +2,7 @@ import postgres from 'postgres';
 import type { Ports } from './addresses.ts';
 import type { Background } from './background.ts';
 import { migrateInChild, startChild } from './child.ts';
+import { giveWay } from './give-way.ts';
 import type { Home, Secrets } from './home.ts';
 import { startMailCatcher } from './mail.ts';
 import { startPostgres } from './postgres.ts';
@@ -68,12 +69,18 @@ interface Service {
   name: string;
   layer: Layer;
   stopSignal?: NodeJS.Signals;
+  /** The API and what it needs go first. */
+  givesWay?: boolean;
   start(onSpawn: (pid: number) => void): Promise<Background>;
 }
 
 /** Keeps a process running and its id on disk. */
-async function keep({ services, processes, tell }: StackOptions, { name, layer, stopSignal = 'SIGTERM', start }: Service): Promise<void> {
-  const onSpawn = (pid: number) => void processes.record({ name, pid, layer, signal: stopSignal });
+async function keep({ services, processes, tell }: StackOptions, service: Service): Promise<void> {
+  const { name, layer, stopSignal = 'SIGTERM', givesWay = false, start } = service;
+  const onSpawn = (pid: number) => {
+    void processes.record({ name, pid, layer, signal: stopSignal });
+    if (givesWay) giveWay(pid);
+  };
   services.add(layer, await supervise({ name, start: () => start(onSpawn), tell }));
 }
 
@@ -111,7 +118,7 @@ function startDevServer(options: StackOptions): Promise<void> {
     const cli = await findTemporalCli(tell);
     const settings = { cli, port: ports.temporal, uiPort: ports.temporalUi, file: home.path('temporal.db'), log: home.log('temporal') };
     const start = async (onSpawn: (pid: number) => void) => (await startTemporal({ ...settings, onSpawn })).server;
-    await keep(options, { name: 'temporal', layer: 'servers', start });
+    await keep(options, { name: 'temporal', layer: 'servers', givesWay: true, start });
   });
 }
 
@@ -130,7 +137,7 @@ function startOwn(options: StackOptions, title: (typeof steps)[number], layer: L
       url = child.url;
       return child;
     };
-    await keep(options, { name, layer, start });
+    await keep(options, { name, layer, givesWay: layer === 'workers', start });
     return url;
   });
 }

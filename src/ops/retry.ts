@@ -4,12 +4,15 @@ import type { Redispatched } from './redispatch.ts';
 import { isRetried, type Queries } from './standing.ts';
 import { take, type Verb } from './verb.ts';
 
-/** Letters that a job is for: those that were there when it was made, and that nobody else is trying again. */
+/**
+ * Letters that a job is for: those that were there when it was made, and that nobody else is trying again. `lateral … offset 0` has each
+ * letter's event looked up by the index, whatever the planner believes.
+ */
 const chosen = (sql: Queries, jobId: string, input: Record<string, unknown>) => sql`
-  dead_letters l join events e on e.id = l.event_id
+  dead_letters l cross join lateral (select * from events where id = l.event_id offset 0) e
   where ${deadLetters(sql, input as Letters)} and not ${isRetried(sql)}
     and l.created_at <= (select created_at from jobs where id = ${jobId})
-    and exists (select from subscribers s where s.name = l.subscriber)`;
+    and l.subscriber = any(array(select name from subscribers))`;
 
 /**
  * Tries dead letters again, with the subscriber's policy from its beginning. What is done of an event (an endpoint that took it) is

@@ -4,7 +4,7 @@ import type { About } from './calls.ts';
 import type { Leg } from './leg.ts';
 
 /** Most targets a call. One that hangs keeps the others of its call waiting. */
-const A_CALL = 16;
+const A_CALL = 32;
 
 /** A call for several targets failed as a whole: each of them must be called alone. */
 export class FailedTogetherError extends Error {

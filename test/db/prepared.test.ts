@@ -32,12 +32,12 @@ describe('a statement that drizzle makes', () => {
     expect(await prepared()).toContain('select $1::int + $2::int as sum');
   });
 
-  it('is planned anew each time', async () => {
+  it('is planned anew five times, then its plan is kept where that promises to be as good', async () => {
     for (let i = 0; i < 10; i += 1) await one.db.execute(sql`select ${i}::int as i`);
     const [plans] = await one.db.execute(
       `select generic_plans::int, custom_plans::int from pg_prepared_statements where statement like '%as i'`,
     );
-    expect(plans).toEqual({ generic_plans: 0, custom_plans: 9 });
+    expect(plans).toEqual({ generic_plans: 4, custom_plans: 5 });
   });
 
   it('is left as it is where texts vary without end', async () => {

@@ -1,5 +1,7 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type WebhookDependencies, webhooks } from '../../src/activities/webhooks/index.ts';
+import { SLOW_MS } from '../../src/activities/webhooks/pace.ts';
 import type { DomainEvent } from '../../src/events/index.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { type Conversation, startConversation } from './conversation.ts';
@@ -88,6 +90,39 @@ describe('a quick endpoint', () => {
     expect(open.map(({ event_id }) => event_id).sort()).toEqual(slow.flatMap(({ events }) => events.map(({ id }) => id)).sort());
     for (const outcome of open) expect(outcome).toMatchObject({ state: 'later', in_ms: 0, apart: true });
     expect(await drained(perform(effect, slow[0]!.events))).toEqual([]);
+  });
+
+  test('waits for no slow one that is at its first request still', async () => {
+    const effect = process();
+    const quick = await workspace(2, '/quick');
+    await perform(effect, quick.events.slice(0, 1));
+    const slow = await workspace(2, '/slow');
+    const first = perform(effect, slow.events.slice(0, 1));
+    await vi.waitFor(() => expect(held).toHaveLength(1), soon);
+    // From then on it is slow, though nothing is known of its answers.
+    await wait(SLOW_MS + 100);
+    const call = { db: fresh.database.db, target: undefined, signal: new AbortController().signal };
+    if (!('perform' in effect)) throw new Error('webhooks call the outside');
+    const open = (await effect.perform([slow.events[1]!, quick.events[1]!], { ...call, parts: true })) ?? [];
+    expect(open).toMatchObject([{ event_id: slow.events[1]!.id, state: 'later', apart: true }]);
+    await drained(first);
+  });
+
+  test('keeps nobody waiting where many take seconds: these are called again together', async () => {
+    const effect = process();
+    const slow = await workspaces(3, 2, '/slow');
+    const answering = setTimeout(letGo, 3 * SLOW_MS + 500);
+    await Promise.all(slow.map(({ events }) => perform(effect, events.slice(0, 1))));
+    clearTimeout(answering);
+    const call = { db: fresh.database.db, target: undefined, signal: new AbortController().signal };
+    if (!('perform' in effect)) throw new Error('webhooks call the outside');
+    const open =
+      (await effect.perform(
+        slow.map(({ events }) => events[1]!),
+        { ...call, parts: true },
+      )) ?? [];
+    expect(open).toHaveLength(3);
+    expect(new Set(open.map(({ share }) => share))).toEqual(new Set(['slow']));
   });
 
   test('is served although its own workspace has 200 endpoints that do not answer', async () => {

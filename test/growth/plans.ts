@@ -30,8 +30,9 @@ export interface Explained extends Database {
  * Connects with `auto_explain`, which takes a superuser.
  *
  * @param counted whether rows are counted too. Default: no
+ * @param kept whether plans are made without what is asked for, as those that a connection keeps. Default: no
  */
-export function explained(url: string, counted = false): Explained {
+export function explained(url: string, { counted = false, kept = false } = {}): Explained {
   const plans: { sql: string; steps: Step[] }[] = [];
   const options = {
     max: 2,
@@ -49,6 +50,7 @@ export function explained(url: string, counted = false): Explained {
       'auto_explain.log_format': 'json',
       'auto_explain.log_nested_statements': 'on',
       ...(counted && { 'auto_explain.log_analyze': 'on', 'auto_explain.log_timing': 'off', statement_timeout: 20_000 }),
+      ...(kept && { plan_cache_mode: 'force_generic_plan' }),
       // In a stand-still a plan is not shared out among processes.
       max_parallel_workers_per_gather: '0',
     },

@@ -53,7 +53,17 @@ const DAY = 24 * 3_600_000;
 type Transact = (tx: unknown, events: unknown[]) => Promise<unknown>;
 const OPERATOR = 'the-operators-own-key';
 
-describe.each<Statistics>(['absent', 'of empty tables', 'of a few rows'])('with statistics %s', (statistics) => {
+/** A connection keeps a statement's plan after some runs: such a plan knows nothing of what is asked for. */
+type Plans = 'kept' | 'made anew';
+
+describe.each<[Statistics, Plans]>([
+  ['absent', 'kept'],
+  ['of empty tables', 'kept'],
+  ['of a few rows', 'kept'],
+  ['absent', 'made anew'],
+  ['of empty tables', 'made anew'],
+  ['of a few rows', 'made anew'],
+])('with statistics %s and plans %s', (statistics, plans) => {
   let own: TestDatabase;
   let database: Explained;
   let history: History;
@@ -73,7 +83,7 @@ describe.each<Statistics>(['absent', 'of empty tables', 'of a few rows'])('with 
     );
     await own.database.sql`update outbox set dispatch_id = null where event_id in (select id from events order by id desc limit 3000)`;
     await forget(own.database, statistics);
-    database = explained(own.url, true);
+    database = explained(own.url, { counted: true, kept: plans === 'kept' });
     app = createApp({
       database,
       heavy: createHeavy(database),

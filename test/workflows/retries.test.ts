@@ -104,7 +104,7 @@ describe('an event that fails', () => {
 });
 
 describe('the targets of an event', () => {
-  const names = Array.from({ length: 40 }, (_, i) => `t${i}`);
+  const names = Array.from({ length: 80 }, (_, i) => `t${i}`);
   const open = (targets: string[]) => targets.map((target) => down('e1', { target, after_ms: 30_000, share: 'w1' }));
 
   it('share calls where the worker takes several of them, and each counts its own tries', async () => {
@@ -123,7 +123,7 @@ describe('the targets of an event', () => {
     const together = calls.filter(({ targets }) => targets);
     expect(together).toHaveLength(3);
     expect(together.flatMap(({ targets }) => targets).sort()).toEqual([...names].sort());
-    expect(Math.max(...together.map(({ targets }) => targets!.length))).toBe(16);
+    expect(Math.max(...together.map(({ targets }) => targets!.length))).toBe(32);
     expect(calls.filter(({ target }) => target === 't7').map(({ tried }) => tried)).toEqual([2]);
     expect(bench.letters.flatMap(({ letters }) => letters.map(({ target }) => target))).toEqual(['t7']);
   });

@@ -17,10 +17,11 @@ export interface Share {
 const FURTHEST_MS = 5 * 60_000;
 
 /**
- * Deliveries that come back once an endpoint has rested or was left alone, every two seconds. The first tell whether it works again:
- * each portion is twice the one before it, so that all that waits for an endpoint which goes on failing doesn't ask at once.
+ * Deliveries that come back once an endpoint has rested or was left alone: in portions, a twelfth of that time apart, 2.5 s at most.
+ * The first tell whether it works again: each portion is twice the one before it, so that all that waits for an endpoint which goes on
+ * failing doesn't ask at once.
  */
-const AFTER_A_REST = { everyMs: 2000, first: 2, most: 40 };
+const AFTER_A_REST = { part: 1 / 12, atMostMs: 2500, first: 2, most: 100 };
 
 /** What one process knows of an endpoint: its pace, what is under way, and what waits. Moments are on the clock of `performance.now()`. */
 export class Lane {
@@ -69,7 +70,8 @@ export class Lane {
 
   /** The same for one that must not be begun for so long: from then on in portions, not all at once. */
   appointAfter(ms: number): number {
-    return this.#held.next(performance.now() + ms, AFTER_A_REST);
+    const { part, atMostMs, ...portions } = AFTER_A_REST;
+    return this.#held.next(performance.now() + ms, { everyMs: Math.min(part * ms, atMostMs), ...portions });
   }
 }
 
@@ -89,7 +91,7 @@ class Moments {
   next(earliest: number, { everyMs, first, most }: Portions): number {
     // Of two that ask one after the other the second one's earliest is a moment later: it is the same moment all the same.
     if (this.#last < earliest - 1000) this.#give(earliest, first);
-    if (this.#room <= 0) this.#give(this.#last + everyMs, Math.min(2 * this.#portion, most));
+    if (this.#room <= 0) this.#give(this.#last + everyMs, Math.max(first, Math.min(2 * this.#portion, most)));
     // What is further away comes back with the first.
     if (this.#last > earliest + FURTHEST_MS) this.#give(earliest, first);
     this.#room -= 1;

@@ -11,13 +11,14 @@ const MOST = 40;
 /** What this process knows of an endpoint's answers. One slow answer makes it slow, and it takes several quick ones to be quick again. */
 export class PaceOf {
   #owed = 0;
-  #known = false;
-  /** How long its answers take, in ms; the latest count most. */
+  /** Whether it has answered yet. */
+  isKnown = false;
+  /** How long its answers take, in ms; the latest count most. A guess as long as it has given none. */
   usualMs = 100;
 
   get now(): Pace {
     if (this.#owed > 0) return 'slow';
-    return this.#known ? 'quick' : 'unknown';
+    return this.isKnown ? 'quick' : 'unknown';
   }
 
   /** A request has been under way for SLOW_MS. */
@@ -27,8 +28,8 @@ export class PaceOf {
 
   /** A request has ended, whatever came of it. */
   took(ms: number): void {
-    this.usualMs = this.#known ? 0.7 * this.usualMs + 0.3 * ms : ms;
-    this.#known = true;
+    this.usualMs = this.isKnown ? 0.7 * this.usualMs + 0.3 * ms : ms;
+    this.isKnown = true;
     if (ms < SLOW_MS) this.#owed = Math.max(0, this.#owed - 1);
   }
 }

@@ -83,9 +83,9 @@ export async function serve(serving: Serving, deliveries: OpenDelivery[]): Promi
 const SECONDS_MS = 3 * SLOW_MS;
 
 /** One late answer makes no slow endpoint here: perhaps this process was late itself, and a call more would make that worse. */
-function apartFor({ now, usualMs }: PaceOf): Wait['apart'] {
-  if (now !== 'unknown' && usualMs > SECONDS_MS) return 'of those that take seconds';
-  return now === 'unknown' || usualMs > SLOW_MS ? 'of its workspace' : undefined;
+function apartFor({ isKnown, usualMs }: PaceOf): Wait['apart'] {
+  if (isKnown && usualMs > SECONDS_MS) return 'of those that take seconds';
+  return !isKnown || usualMs > SLOW_MS ? 'of its workspace' : undefined;
 }
 
 function eventOf({ byId }: Serving, { event_id }: OpenDelivery): DomainEvent {

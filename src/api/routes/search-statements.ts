@@ -64,7 +64,7 @@ export async function findHits(
 const PAGE_BYTES = 2 * 1024 * 1024;
 
 /** Characters of a page that are highlighted, and of each message beyond that. */
-const HIGHLIGHTED = 200_000;
+const HIGHLIGHTED = 100_000;
 const BEYOND = 1000;
 
 /** A hit's message, with its headline (see `highlighted`). */

@@ -33,7 +33,7 @@ const hit = z
     rank: z.number().openapi({ description: 'How well it fits; only to be compared within one search.' }),
     highlight: z.string().openapi({
       description:
-        'The places that fit, as HTML: hits in <mark>, all else escaped. Beyond 200,000 characters a page only the first 1,000 of a message are looked at.',
+        'The places that fit, as HTML: hits in <mark>, all else escaped. Beyond 100,000 characters a page only the first 1,000 of a message are looked at.',
     }),
   })
   .openapi('SearchHit');
