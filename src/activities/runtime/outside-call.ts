@@ -3,7 +3,6 @@ import type { Database } from '../../db/client.ts';
 import { isDatabaseAway } from '../../db/errors.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import type { EffectAnswer, EffectCall, OpenOutcome } from '../../transport/dispatch.ts';
-import { count } from '../../transport/selection.ts';
 import type { CallSlots } from './call-slots.ts';
 import type { Effect, OutsideEffect } from './effect.ts';
 import { type Paging, pageByPage, readAtOnce, TooLargeError } from './paged-call.ts';
@@ -127,7 +126,7 @@ function settledOf(targets: string[], eventId: string, open: OpenOutcome[]): str
  * be one workspace's while others wait for the same answer.
  */
 const mayPart = ({ events }: EffectCall, read: DomainEvent[]): boolean =>
-  'offset' in events && (read.length < count(events) || new Set(read.map(shareOf)).size > 1);
+  'offset' in events && (read.length < events.limit || new Set(read.map(shareOf)).size > 1);
 
 const shareOf = ({ workspace_id }: DomainEvent) => workspace_id.slice(-8);
 
