@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 
-/** A third of the processor time of those that don't give way, where there is too little for all. */
-const NICE = 5;
+/** A sixth of the processor time of those that don't give way, where there is too little for all. */
+const NICE = 8;
 
 /**
  * Lets others go first: a request must not wait for the effects of those before it. Where the machine has time for all nothing changes.
