@@ -179,13 +179,28 @@ export class ConfigError extends Error {
   override name = 'ConfigError';
 }
 
+/** What Kubernetes, and Docker's links, put into the environment for each service beside: of one called `knockon-api` `KNOCKON_API_PORT=tcp://10.0.0.7:80`. */
+const serviceLink = /_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/;
+const serviceAddress = /^(tcp|udp|sctp):\/\//;
+
+/** The variables that somebody has set: without empty ones, and without those that tell of services beside, whatever these are called. */
+export function variablesOf(env: NodeJS.ProcessEnv): Record<string, string> {
+  const isSet = (entry: [string, string | undefined]): entry is [string, string] => entry[1] !== undefined && entry[1].trim() !== '';
+  const isLink = ([name, value]: [string, string]) => serviceLink.test(name) || (name.endsWith('_PORT') && serviceAddress.test(value));
+  return Object.fromEntries(
+    Object.entries(env)
+      .filter(isSet)
+      .filter((entry) => !isLink(entry)),
+  );
+}
+
 /**
  * Reads the settings from the environment. An empty variable counts as unset.
  *
  * @throws ConfigError naming every variable that is wrong: what it got, what it wants, and for an unknown KNOCKON_ variable the near spelling
  */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== ''));
+  const given = variablesOf(env);
   const parsed = schema.safeParse(given);
   const problems = [...unknownVariables(given)];
   for (const issue of parsed.error?.issues ?? []) {

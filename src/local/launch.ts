@@ -1,3 +1,4 @@
+import { variablesOf } from '../config.ts';
 import { choosePorts } from './addresses.ts';
 import { type DemoWorkspace, demoWorkspace } from './demo-workspace.ts';
 import { checkSettings, environmentFor } from './environment.ts';
@@ -65,7 +66,10 @@ async function bringUp(options: LaunchOptions, { home, processes, services }: Pa
   options.onUp(up, demo, home);
 }
 
-const portOfEnvironment = () => (process.env.KNOCKON_PORT ? Number(process.env.KNOCKON_PORT) : undefined);
+function portOfEnvironment(): number | undefined {
+  const { KNOCKON_PORT: port } = variablesOf(process.env);
+  return port === undefined ? undefined : Number(port);
+}
 
 const untilSignal = (options: LaunchOptions) => async () => void (await options.interruption.first);
 

@@ -43,6 +43,36 @@ describe('the help of the processes', () => {
   });
 });
 
+/** What Kubernetes puts into each container of a namespace with these services. */
+const besides = (service: string, port = 80) => ({
+  [`${service}_SERVICE_HOST`]: '10.96.14.7',
+  [`${service}_SERVICE_PORT`]: `${port}`,
+  [`${service}_SERVICE_PORT_HTTP`]: `${port}`,
+  [`${service}_PORT`]: `tcp://10.96.14.7:${port}`,
+  [`${service}_PORT_${port}_TCP`]: `tcp://10.96.14.7:${port}`,
+  [`${service}_PORT_${port}_TCP_PROTO`]: 'tcp',
+  [`${service}_PORT_${port}_TCP_PORT`]: `${port}`,
+  [`${service}_PORT_${port}_TCP_ADDR`]: '10.96.14.7',
+});
+
+describe('an environment in which Kubernetes tells of services beside', () => {
+  const services = {
+    ...besides('KNOCKON'),
+    ...besides('KNOCKON_API'),
+    ...besides('KNOCKON_METRICS', 9464),
+    ...besides('KNOCKON_WORKER_EFFECTS'),
+  };
+
+  test('is read as without them, whatever the services are called', () => {
+    expect(readConfig({ ...required, ...services })).toEqual(readConfig(required));
+  });
+
+  test('still has settings that are wrong told, those whose names are like a service among them', () => {
+    expect(() => readConfig({ ...required, ...services, KNOCKON_PORT: '80tcp' })).toThrow('KNOCKON_PORT is "80tcp"');
+    expect(() => readConfig({ ...required, ...services, KNOCKON_PROT: '80' })).toThrow('did you mean KNOCKON_PORT?');
+  });
+});
+
 /** The packages among these that a module brings along when it is loaded. */
 async function brought(module: string, packages: string[]): Promise<string[]> {
   const script = `import(${JSON.stringify(source(module))}).then(() => console.log(JSON.stringify(Object.keys(require.cache))))`;
