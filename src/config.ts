@@ -116,6 +116,8 @@ const schema = z.object({
    * strangers. On the API's port /metrics asks for an operator's key unless KNOCKON_HOST is this machine alone. 0: any free port.
    */
   KNOCKON_METRICS_PORT: portOrNone,
+  /** How long a connection may rest between two requests: longer than a load balancer in front keeps it (60 s is usual), or requests meet its end. */
+  KNOCKON_KEEP_ALIVE: duration('65s').refine((value) => value >= 1000, { message: 'must be 1s or more' }),
   /** Requests a key may make, such as `600/1m`; `off`: any number. By default so many that only a runaway loop meets it. */
   KNOCKON_RATE_LIMIT: quota('100000/1s'),
   /** Requests with a wrong key, or none, from one address (or /64 of IPv6); beyond it they are answered 429. `off`: any number. */
@@ -124,6 +126,8 @@ const schema = z.object({
   KNOCKON_TRUSTED_PROXIES: cidrs,
   /** Private networks that webhooks may reach; none by default. */
   KNOCKON_WEBHOOK_ALLOW: cidrs,
+  /** Networks that webhooks may not reach, though public or allowed: addresses of your own that nobody outside should ask. */
+  KNOCKON_WEBHOOK_DENY: cidrs,
   /** Longest wait for an endpoint's answer. */
   KNOCKON_WEBHOOK_TIMEOUT: duration('10s'),
   /** Requests to webhooks' endpoints that one worker process has under way at once, shared by workspace, then by endpoint. */
@@ -166,7 +170,11 @@ const schema = z.object({
   KNOCKON_DRAIN: duration('1s'),
   /** How long a stopping process lets its work finish. */
   KNOCKON_SHUTDOWN: duration('30s'),
-  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+      message: 'must be "fatal", "error", "warn", "info", "debug", "trace" or "silent"',
+    })
+    .default('info'),
 });
 
 export type Config = z.output<typeof schema>;

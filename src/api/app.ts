@@ -6,6 +6,7 @@ import { createKeyring } from './keys.ts';
 import { noLimits } from './limits/index.ts';
 import { operatorKey, workspaceKey } from './middleware/authenticate.ts';
 import { guard } from './middleware/guard.ts';
+import { notKept } from './middleware/not-kept.ts';
 import { observe } from './middleware/observe.ts';
 import { operator, operatorLookup } from './middleware/operator.ts';
 import { onError, onUnrouted } from './middleware/problems.ts';
@@ -42,6 +43,7 @@ export function createApp(deps: ApiDependencies) {
   app.onError(onError(deps.log));
   app.use(observe(registry));
   app.use(guard(limits));
+  app.use('/v1/*', notKept);
   if (deps.openMetrics === false) app.use('/metrics', operator(recognition));
   app.route('/', healthRoutes(deps, registry));
   app.route('/', docsRoutes());

@@ -29,6 +29,7 @@ const requests = [
 ];
 const outgoing = [
   ['KNOCKON_WEBHOOK_ALLOW', 'private networks that webhooks may reach, as CIDRs (none)'],
+  ['KNOCKON_WEBHOOK_DENY', 'networks that webhooks may not reach, though public or allowed, as CIDRs (none)'],
   ['KNOCKON_WEBHOOK_NAME_SERVERS', "name servers for webhooks, such as 10.0.0.53; by default the machine's (none)"],
   ['KNOCKON_WEBHOOK_TIMEOUT', "longest wait for an endpoint's answer (10s)"],
 ];
@@ -45,6 +46,7 @@ export function processCommands(program: Command): void {
     takes: [
       ['KNOCKON_ADMIN_KEY', "the operator's key, 16 characters or more; unset: no workspace can be made"],
       ['KNOCKON_HOST, KNOCKON_PORT', 'where it listens (127.0.0.1, 3000)'],
+      ['KNOCKON_KEEP_ALIVE', 'how long a connection may rest between two requests; longer than in the load balancer (65s)'],
       ['KNOCKON_METRICS_PORT', 'a port for /healthz, /readyz and /metrics, without a key (none)'],
       ['KNOCKON_DISPATCHER', '"off" where `knockon relay` runs by itself (on)'],
       ['KNOCKON_PAUSED_TOO_LONG', 'how long a subscriber may be paused before /readyz, /metrics and the doctor tell of it (1h)'],

@@ -102,6 +102,10 @@ export const endOf = ({ paused }: SubscriberStatus): string => (paused?.until ? 
 
 /** A moment, or a time from now. @returns RFC 3339, UTC @throws CommandError */
 export function momentOf(text: string): string {
+  if (/^\s*\d+(\.\d+)?\s*$/.test(text)) {
+    const number = text.trim();
+    throw new CommandError(`--until ${number}: ${number} what? It must have a unit, such as ${number}m or ${number}h`, EXIT.usage);
+  }
   const fromNow = /^\d/.test(text) && !text.includes('-') ? ms(text.trim() as StringValue) : undefined;
   const at = typeof fromNow === 'number' && Number.isFinite(fromNow) ? Date.now() + fromNow : Date.parse(text);
   if (Number.isNaN(at) || (fromNow === undefined && !/T.*(Z|[+-]\d\d:\d\d)$/.test(text))) {

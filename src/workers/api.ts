@@ -24,6 +24,7 @@ import { forgottenPauses, registerPauseMetrics } from '../ops/paused.ts';
 import { readiness } from '../ops/readiness.ts';
 import { EVENTS_CHANNEL } from '../outbox/emit.ts';
 import { createSeal } from '../seal.ts';
+import { timeLimits } from './connections.ts';
 import { serve } from './http-server.ts';
 import { startJobs } from './jobs.ts';
 import { versionOf } from './presence.ts';
@@ -106,11 +107,12 @@ export async function start(config: Config): Promise<Running> {
     openMetrics: isLoopback(config.KNOCKON_HOST),
   };
   const { KNOCKON_HOST: host, KNOCKON_PORT: port, KNOCKON_METRICS_PORT: metricsPort } = config;
+  const times = { ...timeLimits, keepAliveTimeout: config.KNOCKON_KEEP_ALIVE };
   if (metricsPort !== null) {
-    const inside = started.add(await serve(createHealthApp(deps).fetch, { host, port: metricsPort }), (s) => s.close(1000));
+    const inside = started.add(await serve(createHealthApp(deps).fetch, { host, port: metricsPort }, times), (s) => s.close(1000));
     log.info({ url: inside.url }, 'health and metrics are here too, without a key');
   }
-  const server = await serve(createApp(deps).fetch, { host, port });
+  const server = await serve(createApp(deps).fetch, { host, port }, times);
   started.add(server, (s) => s.close(config.KNOCKON_SHUTDOWN));
   // Stopped before the server: it would wait for open streams, which never end by themselves.
   started.add(live, (l) => l.close());
@@ -137,14 +139,15 @@ const isLoopback = (host: string): boolean => host === 'localhost' || (ipaddr.is
 /** What the API has from the effects. */
 function outside(config: Config, database: Database, heavy: Heavy) {
   const seal = createSeal(config.KNOCKON_SECRET);
-  const { KNOCKON_WEBHOOK_ALLOW: allow, KNOCKON_WEBHOOK_TIMEOUT: timeoutMs, KNOCKON_WEBHOOK_NAME_SERVERS: nameServers } = config;
-  const sending = { db: database.db, seal, allow, timeoutMs, nameServers };
+  const { KNOCKON_WEBHOOK_TIMEOUT: timeoutMs, KNOCKON_WEBHOOK_NAME_SERVERS: nameServers } = config;
+  const networks = { allow: config.KNOCKON_WEBHOOK_ALLOW, deny: config.KNOCKON_WEBHOOK_DENY };
+  const sending = { db: database.db, seal, ...networks, timeoutMs, nameServers };
   return {
     seal,
     verifyAudit: verifyAudit({ heavy, key: auditKey(config.KNOCKON_SECRET) }),
     sendTest: sendTest(sending),
     redeliver: redeliver(sending),
-    isAllowedWebhookUrl: isAllowedWebhookUrl(allow),
+    isAllowedWebhookUrl: isAllowedWebhookUrl(networks),
   };
 }
 

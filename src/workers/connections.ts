@@ -10,8 +10,12 @@ const LOOK_MS = 5000;
 /** What is told to who finds every connection at work. */
 const FULL = 'HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
 
-/** Times in ms: a client has 10 s for its headers (also for its first byte), and 30 s for its whole request; then it is answered 408. */
+/**
+ * Times in ms: a client has 10 s for its headers (also for its first byte), and 30 s for its whole request; then it is answered 408. Both
+ * begin with the first byte, so between two requests a connection rests for `keepAliveTimeout`.
+ */
 export const timeLimits: ServerOptions = {
+  keepAliveTimeout: 65_000,
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   connectionsCheckingInterval: 1000,

@@ -43,6 +43,7 @@ function effectSettings(config: Config): EffectSettings {
     secret: config.KNOCKON_SECRET,
     webhooks: {
       allow: config.KNOCKON_WEBHOOK_ALLOW,
+      deny: config.KNOCKON_WEBHOOK_DENY,
       timeoutMs: config.KNOCKON_WEBHOOK_TIMEOUT,
       concurrency: config.KNOCKON_WEBHOOK_CONCURRENCY,
       nameServers: config.KNOCKON_WEBHOOK_NAME_SERVERS,

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { boundConnections, timeLimits } from '../../src/workers/connections.ts';
 import { type Serving, serve } from '../../src/workers/http-server.ts';
@@ -8,7 +9,7 @@ import { useApi } from './api.ts';
 
 const api = useApi();
 /** As they are, in a fifth of the time. */
-const quick = { ...timeLimits, headersTimeout: 2000, requestTimeout: 6000, connectionsCheckingInterval: 200 };
+const quick = { ...timeLimits, keepAliveTimeout: 6000, headersTimeout: 2000, requestTimeout: 6000, connectionsCheckingInterval: 200 };
 let serving: Serving;
 let port: number;
 const sockets: Socket[] = [];
@@ -59,6 +60,21 @@ describe('what a connection may take', { timeout: 60_000 }, () => {
     expect((await fetch(`${serving.url}/healthz`)).status).toBe(200);
     expect(timeLimits).toMatchObject({ headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 1000 });
     await expect.poll(() => silent.filter(({ lasted }) => lasted === undefined).length, { timeout: 15_000, interval: 200 }).toBe(0);
+  });
+
+  test('between two requests it rests as long as load balancers let it, however little time headers have', async () => {
+    expect(timeLimits.keepAliveTimeout).toBe(65_000);
+    const line = await dial();
+    const answers = () => line.heard.split('HTTP/1.1 200 OK').length - 1;
+    for (const asked of [1, 2]) {
+      line.socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+      await expect.poll(answers).toBe(asked);
+      // Longer than headers may take; the second time nothing follows.
+      if (asked === 1) await wait(quick.headersTimeout + 2 * quick.connectionsCheckingInterval);
+    }
+    const rested = performance.now();
+    await expect.poll(() => line.lasted, { timeout: 15_000 }).toBeDefined();
+    expect(performance.now() - rested).toBeGreaterThan(quick.keepAliveTimeout - 500);
   });
 
   test('headers that come a letter a second are given up, and so are endless ones', async () => {

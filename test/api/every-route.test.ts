@@ -46,6 +46,19 @@ describe('every route', () => {
     }
   });
 
+  test('is kept by no cache and taken for nothing else, whatever it answers, and whoever asks', async () => {
+    for (const operation of all) {
+      for (const key of [keyFor(operation), 'ko_wrong']) {
+        const { headers, status } = await send(operation, { key });
+        expect({ [`${titleOf(operation)} ${status}`]: [headers.get('cache-control'), headers.get('x-content-type-options')] }).toEqual({
+          [`${titleOf(operation)} ${status}`]: ['no-store', 'nosniff'],
+        });
+      }
+    }
+    const { status, headers } = await request(api.app, 'GET', '/v1/nowhere');
+    expect([status, headers.get('cache-control'), headers.get('x-content-type-options')]).toEqual([404, 'no-store', 'nosniff']);
+  });
+
   test('documents how it is limited: 429 with Retry-After, and what is left of the quota on every other answer', () => {
     for (const operation of all) {
       for (const [status, response] of Object.entries(operation.responses as Record<string, { headers?: object }>)) {

@@ -33,7 +33,10 @@ describe('without a key', () => {
     const named = [...body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path!);
     expect(named).toHaveLength(4);
     for (const path of named) expect({ path, status: (await get(path)).status }).toEqual({ path, status: 200 });
-    expect((await get('/docs/start.js')).body).toContain("url: '/openapi.json'");
+    const start = (await get('/docs/start.js')).body;
+    expect(start).toContain("url: '/openapi.json'");
+    // A key that was typed there must not lie in the browser for the next one who sits down.
+    expect(start).toContain('persistAuthorization: false');
     for (const path of ['/docs/package.json', '/docs/%2e%2e/package.json']) expect((await get(path)).status).toBe(404);
   });
 });

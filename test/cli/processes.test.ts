@@ -43,6 +43,10 @@ describe('the help of the processes', () => {
   });
 });
 
+test('a log level that does not exist is told in our words, with those that do', () => {
+  expect(() => readConfig({ ...required, LOG_LEVEL: 'verbose' })).toThrow(/LOG_LEVEL is "verbose": it must be "fatal", .* or "silent"/);
+});
+
 /** What Kubernetes puts into each container of a namespace with these services. */
 const besides = (service: string, port = 80) => ({
   [`${service}_SERVICE_HOST`]: '10.96.14.7',

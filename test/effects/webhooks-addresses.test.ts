@@ -24,7 +24,7 @@ afterAll(async () => {
 
 const literals = `
   127.0.0.1 127.1 2130706433 0x7f000001 0x7f.1 0177.0.0.1 127.0.0.1. 0.0.0.0 0 10.0.0.8 172.31.0.1 192.168.1.1 100.64.0.1
-  169.254.169.254 192.0.2.1 198.18.0.1 224.0.0.1 255.255.255.255 [::1] [::] [::7f00:1] [::127.0.0.1] [::ffff:127.0.0.1]
+  169.254.169.254 168.63.129.16 192.0.2.1 198.18.0.1 224.0.0.1 255.255.255.255 [::1] [::] [::7f00:1] [::127.0.0.1] [::ffff:127.0.0.1]
   [::ffff:10.0.0.1] [::ffff:a9fe:a9fe] [64:ff9b::7f00:1] [64:ff9b::10.0.0.1] [64:ff9b:1::1] [2002:7f00:1::] [2001:0:1::1]
   [fc00::1] [fd12::1] [fe80::1] [fec0::1] [ff02::1] [2001:db8::1] [100::1] [5f00::1] [4000::1]`;
 
@@ -32,7 +32,7 @@ test.each(literals.trim().split(/\s+/))(
   '%s is refused when an endpoint is stored, and again when something is sent to it',
   async (host) => {
     const url = `http://${host}:${receiver.port}/hook`;
-    expect(await isAllowedWebhookUrl([])(url)).toMatch(/is not a public address/);
+    expect(await isAllowedWebhookUrl({ allow: [] })(url)).toMatch(/neither a private nor a denied address/);
     const send = createSender({ allow: [], timeoutMs: 1000 });
     const attempt = await send({ url, secrets: [receiver.secret], event: testEvent });
     expect(attempt.failure).toMatchObject({ cause: 'address refused', final: true });
@@ -53,7 +53,7 @@ const testEvent = {
 };
 
 test('a name that resolves to a private address is stored, and refused when something is sent to it: dead, and never tried', async () => {
-  expect(await isAllowedWebhookUrl([])('http://localhost/hook')).toBeNull();
+  expect(await isAllowedWebhookUrl({ allow: [] })('http://localhost/hook')).toBeNull();
   const talk = await startConversation(fresh.database);
   const { id } = await receiver.register(fresh.database, talk.workspaceId, { url: `http://localhost:${receiver.port}/hook` });
   const events = await talk.events();
@@ -69,20 +69,32 @@ test('an allowed network is reached by its addresses, however they are written',
   const send = createSender({ allow: ['127.0.0.0/8'], timeoutMs: 1000 });
   for (const host of ['127.0.0.1', '2130706433', '[::ffff:127.0.0.1]', 'localhost']) {
     const url = `http://${host}:${receiver.port}/hook`;
-    expect(await isAllowedWebhookUrl(['127.0.0.0/8'])(url)).toBeNull();
+    expect(await isAllowedWebhookUrl({ allow: ['127.0.0.0/8'] })(url)).toBeNull();
     expect(await send({ url, secrets: [receiver.secret], event: testEvent })).toMatchObject({ status: 200, failure: null });
   }
   expect(receiver.requests.splice(0)).toHaveLength(4);
 });
 
 test.each(['8.8.8.8', '1.1.1.1', '2606:4700:4700::1111', '64:ff9b::808:808', '::ffff:8.8.8.8'])('%s is a public address', (address) => {
-  expect(addressRule([])(address)).toBe(true);
+  expect(addressRule({ allow: [] })(address)).toBe(true);
 });
 
 test('an allowed network is no wider than it says', () => {
-  const rule = addressRule(['10.1.0.0/16', 'fd00:1::/32']);
+  const rule = addressRule({ allow: ['10.1.0.0/16', 'fd00:1::/32'] });
   const verdicts = ['10.1.2.3', '10.2.0.1', 'fd00:1::9', 'fd00:2::9', '::ffff:10.1.2.3', 'not an address'].map(rule);
   expect(verdicts).toEqual([true, false, true, false, true, false]);
+});
+
+test('what a cloud answers at a public address is refused unless it is allowed, in each spelling of it', () => {
+  const spellings = ['168.63.129.16', '::ffff:168.63.129.16', '64:ff9b::a83f:8110'];
+  expect(spellings.map(addressRule({ allow: [] }))).toEqual([false, false, false]);
+  expect(spellings.map(addressRule({ allow: ['168.63.129.16/32'] }))).toEqual([true, true, true]);
+});
+
+test('a denied network is refused, though public or allowed', () => {
+  const rule = addressRule({ allow: ['10.0.0.0/8'], deny: ['203.0.114.0/24', '10.0.7.0/24', '2606:4700::/32'] });
+  const verdicts = ['203.0.114.9', '203.0.115.9', '10.0.7.1', '10.0.8.1', '2606:4700:4700::1111', '::ffff:10.0.7.1'].map(rule);
+  expect(verdicts).toEqual([false, true, false, true, false, false]);
 });
 
 test.each([
@@ -94,7 +106,7 @@ test.each([
   ['https://user:pass@example.com/', 'must not hold a user name or a password'],
   ['https://user@example.com/', 'must not hold a user name or a password'],
 ])('the URL %j %s', async (url, reason) => {
-  expect(await isAllowedWebhookUrl([])(url)).toBe(reason);
+  expect(await isAllowedWebhookUrl({ allow: [] })(url)).toBe(reason);
 });
 
 test('a URL that can never work is dead even where it got past the API', async () => {

@@ -107,7 +107,10 @@ describe('commands that operate', () => {
     expect((await knockon('pause search')).exitCode).toBe(2);
     expect((await knockon('limit search fast')).exitCode).toBe(2);
     expect((await knockon('pause search --reason x --until yesterday')).exitCode).toBe(2);
+    expect(await knockon('pause search --reason x --until 5')).toMatchObject({ exitCode: 2, err: expect.stringContaining('5 what?') });
     expect(await knockon('resume nobody')).toMatchObject({ exitCode: 1, err: expect.stringContaining('no such subscriber') });
+    for (const command of ['resume serch', 'limit serch 5', 'pause serch --reason x', 'scale serch'])
+      expect(await knockon(command)).toMatchObject({ exitCode: 1, err: expect.stringContaining('did you mean search?') });
     const away = { KNOCKON_API_URL: 'http://127.0.0.1:9' };
     expect((await knockon('resume search', away)).exitCode).toBe(3);
     expect(await knockon('doctor', away)).toMatchObject({ exitCode: 3, out: expect.stringContaining('✗ api') });

@@ -4,7 +4,7 @@ import type { DomainEvent } from '../../events/index.ts';
 import { type Failure, failureOf } from './failure.ts';
 import { Names } from './names.ts';
 import { signatureHeaders } from './sign.ts';
-import { addressRule, guardedAgent } from './ssrf.ts';
+import { addressRule, guardedAgent, type Networks } from './ssrf.ts';
 import { refuseUrl } from './url.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string };
@@ -35,9 +35,7 @@ export interface Letter {
 /** Sends a letter once. Never throws for what the other side does. */
 export type Send = (letter: Letter, signal?: AbortSignal) => Promise<Attempt>;
 
-export interface SenderOptions {
-  /** CIDRs that may be reached although they are not public. */
-  allow: string[];
+export interface SenderOptions extends Networks {
   /** How long one try may take, in ms. */
   timeoutMs: number;
   /** Who is asked for names, as `address` or `address:port`; none: the machine's servers. */
@@ -52,7 +50,7 @@ const BODY_MS = 1000;
 
 export function createSender(options: SenderOptions): Send {
   const { nameServers: servers, timeoutMs } = options;
-  const isAllowed = addressRule(options.allow);
+  const isAllowed = addressRule(options);
   const names = new Names({ servers, timeoutMs: Math.min(NAME_MS, timeoutMs / 2) });
   const dispatcher = guardedAgent(isAllowed, names, timeoutMs);
   return async (letter, signal) => {

@@ -14,17 +14,35 @@ export type AddressRule = (address: string) => boolean;
 const nat64 = ipaddr.parseCIDR('64:ff9b::/96');
 const globalUnicast = ipaddr.parseCIDR('2000::/3');
 
-/** @param allow CIDRs that may be reached although they are not public */
-export function addressRule(allow: string[]): AddressRule {
-  const allowed = allow.map((cidr) => ipaddr.parseCIDR(cidr));
+/** Public by their numbers, and answered by the cloud that a machine is in: Azure's 168.63.129.16 gives away its secrets. */
+const CLOUDS = ['168.63.129.16/32'];
+
+/** Networks, as CIDRs. */
+export interface Networks {
+  /** May be reached although they are not public. */
+  allow: string[];
+  /** May not be reached although they are public, or allowed. Default: none. */
+  deny?: string[];
+}
+
+/** Decides by the address that a packet ends at. */
+export function addressRule({ allow, deny = [] }: Networks): AddressRule {
+  const [allowed, denied, clouds] = [networks(allow), networks(deny), networks(CLOUDS)];
   return (address) => {
     if (isIP(address) === 0) return false;
     const ip = reached(address);
-    return isPublic(ip) || allowed.some((range) => range[0].kind() === ip.kind() && ip.match(range));
+    if (denied(ip)) return false;
+    return allowed(ip) || (isPublic(ip) && !clouds(ip));
   };
 }
 
 type Address = ReturnType<typeof ipaddr.process>;
+
+/** Whether an address is in one of these. */
+function networks(cidrs: string[]): (ip: Address) => boolean {
+  const ranges = cidrs.map((cidr) => ipaddr.parseCIDR(cidr));
+  return (ip) => ranges.some((range) => range[0].kind() === ip.kind() && ip.match(range));
+}
 
 /** The address a packet ends at: the IPv4 one inside an IPv4-mapped address, or inside one that a NAT64 gateway translates. */
 function reached(address: string): Address {
@@ -71,5 +89,7 @@ function guardedLookup(isAllowed: AddressRule, names: Names): LookupFunction {
 
 function refusal(host: string, addresses: string[]): AddressRefusedError {
   const what = addresses.length === 1 && addresses[0] === host ? host : `${host} (${addresses.join(', ')})`;
-  return new AddressRefusedError(`${what} is not a public address, and KNOCKON_WEBHOOK_ALLOW does not have it`);
+  return new AddressRefusedError(
+    `${what} is a private address that KNOCKON_WEBHOOK_ALLOW does not have, or one that KNOCKON_WEBHOOK_DENY has`,
+  );
 }

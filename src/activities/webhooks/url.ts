@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { type AddressRule, addressRule } from './ssrf.ts';
+import { type AddressRule, addressRule, type Networks } from './ssrf.ts';
 
 /** Why this text can't be a webhook's URL, whatever its host resolves to; or null. */
 export function refuseUrl(text: string, isAllowed: AddressRule): string | null {
@@ -8,7 +8,7 @@ export function refuseUrl(text: string, isAllowed: AddressRule): string | null {
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'wants http: or https:';
   if (url.username !== '' || url.password !== '') return 'must not hold a user name or a password';
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  if (isIP(host) !== 0 && !isAllowed(host)) return `must not point to ${host}, which is not a public address`;
+  if (isIP(host) !== 0 && !isAllowed(host)) return `must not point to ${host}: webhooks may reach neither a private nor a denied address`;
   return null;
 }
 
@@ -16,10 +16,9 @@ export function refuseUrl(text: string, isAllowed: AddressRule): string | null {
  * Checks a URL before it is stored as an endpoint's: its scheme, credentials, and the address where it is a literal one. A
  * name is let pass here, because it may resolve to something else tomorrow; it is decided on at each connection.
  *
- * @param allow CIDRs that webhooks may reach although they are not public
  * @returns the reason for a refusal, or null
  */
-export function isAllowedWebhookUrl(allow: string[]): (url: string) => Promise<string | null> {
-  const rule = addressRule(allow);
+export function isAllowedWebhookUrl(networks: Networks): (url: string) => Promise<string | null> {
+  const rule = addressRule(networks);
   return (url) => Promise.resolve(refuseUrl(url, rule));
 }
