@@ -11,8 +11,8 @@ const LOOK_MS = 5000;
 const FULL = 'HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
 
 /**
- * Times in ms: a client has 10 s for its headers (also for its first byte), and 30 s for its whole request; then it is answered 408. Both
- * begin with the first byte, so between two requests a connection rests for `keepAliveTimeout`.
+ * Times in ms: a client has 10 s for its headers (also for its first byte), and 30 s for its whole request; then it is answered 408.
+ * Between two requests neither counts: there a connection rests for `keepAliveTimeout`.
  */
 export const timeLimits: ServerOptions = {
   keepAliveTimeout: 65_000,

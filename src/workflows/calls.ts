@@ -36,6 +36,9 @@ export interface About {
 /** Where a queue has a backlog, first calls go before those that follow up: what fails again and again delays nothing that is new. */
 const FOLLOW_UP = { priorityKey: 4 };
 
+/** A first call names its events by their place, and nothing was tried before it: so does one for a single event that is made `once`. */
+const followsUp = (events: Selection, { tried }: About): boolean => 'ids' in events || tried !== undefined;
+
 /** One activity call on the subscriber's queue. */
 export async function callEffect(leg: Leg, events: Selection, about: About): Promise<EffectAnswer> {
   const { dispatch, subscriber } = leg;
@@ -47,7 +50,7 @@ export async function callEffect(leg: Leg, events: Selection, about: About): Pro
     heartbeatTimeout: '15s',
     retry: alone ? alonePolicy(subscriber, about) : { maximumInterval: '30s', nonRetryableErrorTypes: HALVED },
     summary: summary(events, about),
-    ...(about.once && { priority: FOLLOW_UP }),
+    ...(about.once && followsUp(events, about) && { priority: FOLLOW_UP }),
   });
   const call = {
     dispatch_id: dispatch.id,
