@@ -177,9 +177,11 @@ function databaseUrl(): string {
 
 /** Tells a failure of what a process needs without a stack. */
 function explained(error: unknown): never {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const { name: ours } = error as Error;
+  const cause = error instanceof Error && error.cause instanceof Error && ours !== 'MigrationError' ? error.cause : error;
   const { code, name, message } = cause as NodeJS.ErrnoException;
   if (name === 'UnknownEffectError') throw new CommandError(`--only: ${message}`, EXIT.usage);
+  if (name === 'MigrationError' || name === 'UnsupportedPostgresError') throw new CommandError(message);
   if (code === 'EADDRINUSE') throw new CommandError(`${message}: something listens there already; set KNOCKON_PORT.`);
   if (code) throw new CommandError(`Could not start: ${message || code} (${code})`);
   throw error;

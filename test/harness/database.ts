@@ -19,16 +19,23 @@ export interface TestDatabase {
  * @param options as `connectDatabase` takes them
  */
 export async function freshDatabase(options: DatabaseOptions = {}): Promise<TestDatabase> {
+  const url = await createDatabase('template_knockon');
+  const database = connectDatabase(url, { name: 'test', ...options });
+  return { url, database, close: () => database.close() };
+}
+
+/** The URL of a database that has nothing yet, not even our tables. */
+export const emptyDatabase = () => createDatabase('template0');
+
+async function createDatabase(template: string): Promise<string> {
   const adminUrl = inject('adminUrl');
   const name = `test_${randomBytes(6).toString('hex')}`;
   const admin = postgres(adminUrl, { max: 1, onnotice: () => {} });
   try {
     await admin`select pg_advisory_lock(1)`; // a template serves one at a time
-    await admin`create database ${admin(name)} template template_knockon strategy file_copy`;
+    await admin`create database ${admin(name)} template ${admin(template)} strategy file_copy`;
   } finally {
     await admin.end();
   }
-  const url = adminUrl.replace(/\/postgres$/, `/${name}`);
-  const database = connectDatabase(url, { name: 'test', ...options });
-  return { url, database, close: () => database.close() };
+  return adminUrl.replace(/\/postgres$/, `/${name}`);
 }

@@ -1,24 +1,20 @@
 import { statfs } from 'node:fs/promises';
-import { compareMigrations } from '../../db/migrations.ts';
+import { compareMigrations, missingObjects } from '../../db/migrations.ts';
+import { serverVersion, UnsupportedPostgresError } from '../../db/server-version.ts';
 import { soon } from '../../db/soon.ts';
 import { type Finding, fine, ill, type Patient } from './finding.ts';
 
-/** The oldest PostgreSQL that has what we use (`uuidv7()`). */
-const OLDEST = 180_000;
-
 export async function checkDatabase({ database: { sql } }: Patient): Promise<Finding[]> {
   const began = performance.now();
-  const asked = sql<{ number: number; version: string }[]>`
-    select current_setting('server_version_num')::int as number, current_setting('server_version') as version`;
-  const rows = await soon(asked).catch(asError);
-  if (rows instanceof Error) {
+  const version = await soon(serverVersion(sql)).catch(asError);
+  if (version instanceof UnsupportedPostgresError) return [ill('database', version.message, 'Upgrade the server, then migrate.')];
+  if (version instanceof Error) {
     const remedy =
       'Start Postgres, or correct DATABASE_URL of all processes. Messages are refused with 503 meanwhile; what is stored is safe.';
-    return [ill('database', `Postgres does not answer: ${rows.message}`, remedy)];
+    return [ill('database', `Postgres does not answer: ${version.message}`, remedy)];
   }
-  const { number = 0, version } = rows[0] ?? {};
-  if (number < OLDEST) return [ill('database', `it is PostgreSQL ${version}`, 'Upgrade it to PostgreSQL 18 or newer.')];
-  return [fine('database', `PostgreSQL ${version} answers in ${Math.round(performance.now() - began)} ms`)];
+  const name = `PostgreSQL ${Math.floor(version / 10_000)}.${version % 10_000}`;
+  return [fine('database', `${name} answers in ${Math.round(performance.now() - began)} ms`)];
 }
 
 const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
@@ -40,9 +36,18 @@ export async function checkWrites({ database: { sql } }: Patient): Promise<Findi
 }
 
 export async function checkMigrations({ database: { sql } }: Patient): Promise<Finding[]> {
-  const { pending, unknown, applied } = await compareMigrations(sql);
+  const { pending, changed, unknown, applied } = await compareMigrations(sql);
   if (pending.length > 0) {
     return [ill('migrations', `not applied: ${pending.join(', ')}`, 'Run `knockon migrate`; it is safe while everything runs.')];
+  }
+  if (changed.length > 0) {
+    const detail = `the database has had ${changed.join(', ')} in another form than this version's`;
+    return [ill('migrations', detail, 'Deploy the build that made this database, or one whose drizzle/ has the same files.')];
+  }
+  const missing = unknown > 0 ? [] : await missingObjects(sql);
+  if (missing.length > 0) {
+    const detail = `all ${applied} are applied, and yet the database lacks ${missing.join(', ')}`;
+    return [ill('migrations', detail, 'Somebody has removed it: restore it from a backup, or with the statements in drizzle/.')];
   }
   if (unknown > 0) {
     const detail = `the database has ${unknown} migrations that this version does not know: a newer version has been here`;
