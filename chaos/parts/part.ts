@@ -15,6 +15,9 @@ export interface Script {
 /** A pause after a process has ended by itself, in ms. */
 const BREATH = 500;
 
+/** Starts in a row that may come to nothing before it was ever up: more, and it can't be started at all. */
+const FIRST_STARTS = 5;
+
 /** A process that is killed and comes back, again and again. */
 export class Part {
   readonly name: string;
@@ -40,7 +43,8 @@ export class Part {
   #stopping = false;
   #running: Background | undefined;
   #life: Promise<void> | undefined;
-  #onUp: (() => void)[] = [];
+  #wasUp = false;
+  #onUp: { resolve: () => void; reject: (error: Error) => void }[] = [];
 
   constructor(script: Script, watchdog: Watchdog, tell: (line: string) => void) {
     this.name = script.name;
@@ -55,12 +59,12 @@ export class Part {
     return this.#pid;
   }
 
-  /** Until it is up, and not frozen. Begins its life if that has not begun. */
+  /** Until it is up, and not frozen. Begins its life if that has not begun. @throws where it can't be started at all */
   async up(): Promise<void> {
     this.#life ??= this.#live();
     await pause(Math.max(0, this.#frozenUntil - Date.now()));
     if (this.isUp) return;
-    await new Promise<void>((resolve) => this.#onUp.push(resolve));
+    await new Promise<void>((resolve, reject) => this.#onUp.push({ resolve, reject }));
   }
 
   /** Kills it, at whatever it is, its start included. @returns false where it was down */
@@ -101,8 +105,16 @@ export class Part {
       const how = await this.#once(() => starts > 0 && this.#tell(`${this.name} is back after ${seconds(Date.now() - began)}`));
       if (this.#stopping) return;
       if (!this.#isStruck) this.#tell(`${this.name} ${how}`);
+      if (!this.#wasUp && this.failedStarts >= FIRST_STARTS) return this.#giveUp(how);
       await pause(this.#downMs);
     }
+  }
+
+  /** Nobody waits for what never was up, and can't be started. */
+  #giveUp(how: string): void {
+    this.#wanted = false;
+    const error = new Error(`${this.name} ${how}`);
+    for (const { reject } of this.#onUp.splice(0)) reject(error);
   }
 
   /** One life, from start to end. @returns how it went, for people */
@@ -110,8 +122,9 @@ export class Part {
     try {
       this.#running = await this.#script.start((pid) => this.#spawned(pid));
       this.isUp = true;
+      this.#wasUp = true;
       onUp();
-      for (const resolve of this.#onUp.splice(0)) resolve();
+      for (const { resolve } of this.#onUp.splice(0)) resolve();
       const how = `ended by itself (${await this.#running.exited})`;
       if (this.#isStruck || this.#stopping) return how;
       this.ownEnds.push(`${how}\n${await tail(this.log, 6)}`);
