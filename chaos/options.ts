@@ -14,6 +14,8 @@ export interface Options {
   only: string[];
   /** Clients that write side by side. */
   writers: number;
+  /** How many times as long as allowed the good customer may wait beside its neighbours. */
+  slack: number;
   /** Also stops processes for a while and lets them go on (SIGSTOP, SIGCONT). */
   freeze: boolean;
   json: boolean;
@@ -30,6 +32,7 @@ export const usage = `npm run chaos -- [options]
   --transport <name> temporal or pg-boss (temporal)
   --only <names>     only processes (or troubles, or bad neighbours) whose names begin so, such as postgres,api (all)
   --writers <n>      clients that write side by side (12)
+  --slack <n>        with --neighbours: n times as long is allowed as else, for machines that do other things too (1)
   --freeze           also freeze processes for up to 22 s (SIGSTOP) and let them go on
   --json             one JSON document on stdout instead of the tables; progress goes to stderr either way
   --keep             keep data and logs, also where all is well`;
@@ -48,6 +51,7 @@ export function readOptions(args: string[]): Options {
       transport: text('temporal'),
       only: text(''),
       writers: text('12'),
+      slack: text('1'),
       freeze: flag,
       json: flag,
       keep: flag,
@@ -58,11 +62,13 @@ export function readOptions(args: string[]): Options {
   const mode = modeOf(values);
   if (freeze && mode !== 'kills') throw new Error(`--freeze goes with kills, not with --${mode}`);
   if (transport !== 'temporal' && transport !== 'pg-boss')
-    throw new Error(`--transport wants temporal or pg-boss, not ${JSON.stringify(transport)}`);
+    throw new Error(`--transport must be temporal or pg-boss, not ${JSON.stringify(transport)}`);
   const minutes = number('--minutes', values.minutes, { from: 0.05, to: 24 * 60 });
   const seed = whole('--seed', values.seed, { from: 0, to: 2 ** 32 - 1 });
   const writers = whole('--writers', values.writers, { from: 1, to: 500 });
-  return { mode, minutes, seed, transport, only: values.only.split(',').filter(Boolean), writers, freeze, json, keep, help };
+  const slack = number('--slack', values.slack, { from: 1, to: 100 });
+  if (slack !== 1 && mode !== 'neighbours') throw new Error('--slack goes with --neighbours only');
+  return { mode, minutes, seed, transport, only: values.only.split(',').filter(Boolean), writers, slack, freeze, json, keep, help };
 }
 
 function modeOf({ neighbours, network }: { neighbours: boolean; network: boolean }): Mode {
@@ -78,12 +84,12 @@ interface Range {
 
 function number(name: string, given: string, { from, to }: Range): number {
   const value = given.trim() === '' ? Number.NaN : Number(given);
-  if (!(value >= from && value <= to)) throw new Error(`${name} wants a number from ${from} to ${to}, not ${JSON.stringify(given)}`);
+  if (!(value >= from && value <= to)) throw new Error(`${name} must be a number from ${from} to ${to}, not ${JSON.stringify(given)}`);
   return value;
 }
 
 function whole(name: string, given: string, range: Range): number {
   const value = number(name, given, range);
-  if (!Number.isInteger(value)) throw new Error(`${name} wants a whole number, not ${JSON.stringify(given)}`);
+  if (!Number.isInteger(value)) throw new Error(`${name} must be a whole number, not ${JSON.stringify(given)}`);
   return value;
 }

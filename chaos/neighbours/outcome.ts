@@ -13,6 +13,7 @@ export interface NeighboursOutcome {
   seed: number;
   minutes: number;
   transport: string;
+  slack: number;
   bars: Bar[];
   /** The good one's times in ms, by the time (`alone`, `beside`) and what it did. */
   good: Record<string, Record<string, Figures>>;
@@ -36,9 +37,9 @@ interface Told {
   verdicts: Verdict[];
 }
 
-export function outcomeOf({ seed, minutes, transport }: Options, { course, parts, rest, verdicts }: Told): NeighboursOutcome {
+export function outcomeOf({ seed, minutes, transport, slack }: Options, { course, parts, rest, verdicts }: Told): NeighboursOutcome {
   const { alone, beside, hook, bad } = course;
-  const bars = barsOf(course);
+  const bars = barsOf(course, slack);
   const unsettled = Object.keys(rest.open).length > 0 ? [`it did not come to rest: ${inWords(rest.open)} are still to come`] : [];
   const ends = parts.flatMap(({ name, ownEnds }) => ownEnds.map((how) => `${name} ${how}`));
   const checks = [
@@ -51,6 +52,7 @@ export function outcomeOf({ seed, minutes, transport }: Options, { course, parts
     seed,
     minutes,
     transport,
+    slack,
     bars,
     good: Object.fromEntries([alone, beside].map((phase) => [phase.name, timesOf(phase, hook)])),
     bad: bad.map(({ name, does, acts, leftOut, answers, slowestMs, late }) => ({

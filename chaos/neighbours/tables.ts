@@ -5,9 +5,9 @@ import type { NeighboursOutcome } from './outcome.ts';
 
 /** The outcome for people. */
 export function neighboursTables(outcome: NeighboursOutcome): string {
-  const { ok, bars, checks, seed, minutes, transport } = outcome;
+  const { ok, bars, checks, seed, minutes, transport, slack } = outcome;
   const [low, broken] = [bars.filter(({ kept }) => !kept), checks.filter(({ wrong }) => wrong.length > 0)];
-  const run = `(seed ${seed}, ${minutes} minutes, ${transport})`;
+  const run = `(seed ${seed}, ${minutes} minutes, ${transport}${slack === 1 ? '' : `, ${slack} times as long allowed`})`;
   const last = ok
     ? `Nobody waited for somebody else, and nothing was lost ${run}.`
     : `${low.length} bars and ${broken.length} promises were not kept ${run}.`;

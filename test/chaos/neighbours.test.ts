@@ -44,6 +44,16 @@ describe('the bars of the good one', () => {
     expect(broken()).toEqual([]);
   });
 
+  it('allow twice as long where a slack of 2 is asked for, and none of what must never be', () => {
+    saw(course.beside, 'post', 199);
+    saw(course.beside, 'read', 10, 401);
+    expect(
+      barsOf(course, 2)
+        .filter(({ kept }) => !kept)
+        .map(({ bar }) => bar),
+    ).toEqual(['valid credentials refused']);
+  });
+
   it('are broken by a webhook that never comes, and by one that is late again', () => {
     course.hook.events.delete('beside 3');
     came('beside 0', [1050, 20_000]);

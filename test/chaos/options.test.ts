@@ -11,5 +11,7 @@ describe('the options of a chaos run', () => {
   it('are refused where they contradict each other', () => {
     expect(() => readOptions(['--neighbours', '--network'])).toThrow('give one of them');
     expect(() => readOptions(['--network', '--freeze'])).toThrow('--freeze goes with kills, not with --network');
+    expect(() => readOptions(['--slack', '2'])).toThrow('--slack goes with --neighbours only');
+    expect(readOptions(['--neighbours', '--slack', '2']).slack).toBe(2);
   });
 });
