@@ -108,12 +108,14 @@ const schema = z.object({
   KNOCKON_ADMIN_KEY: z.string().min(16, { message: 'wants 16 characters or more' }).optional(),
   /** Seals webhook secrets and keys the audit chain; 32 characters or more. What was sealed can't be read under another. */
   KNOCKON_SECRET: z.string().min(32, { message: 'wants 32 characters or more, such as from `openssl rand -base64 32`' }),
+  /** Where the API listens, and each process with its KNOCKON_METRICS_PORT. */
   KNOCKON_HOST: z.string().default('127.0.0.1'),
-  /** 0: any free port. */
+  /** The API's. 0: any free port. */
   KNOCKON_PORT: whole(3000, 0, 65_535),
   /**
-   * Set: /healthz, /readyz and /metrics answer on this port too, without a key and whatever the API's own port is busy with. Keep it from
-   * strangers. On the API's port /metrics asks for an operator's key unless KNOCKON_HOST is this machine alone. 0: any free port.
+   * Set: the process answers /healthz, /readyz and /metrics on this port, without a key and whatever the API's own port is busy with. Keep
+   * it from strangers. Processes of one machine need one each. On the API's own port /metrics asks for an operator's key unless
+   * KNOCKON_HOST is this machine alone. 0: any free port; the log says which.
    */
   KNOCKON_METRICS_PORT: portOrNone,
   /** How long a connection may rest between two requests: longer than a load balancer in front keeps it (60 s is usual), or requests meet its end. */

@@ -71,13 +71,3 @@ export function createApp(deps: ApiDependencies) {
   app.notFound(onUnrouted(app));
   return app;
 }
-
-/** Health and metrics by themselves, without a key: for a port that only operators reach. */
-export function createHealthApp(deps: Pick<ApiDependencies, 'readiness' | 'log' | 'metrics'>) {
-  const app = router();
-  app.onError(onError(deps.log));
-  app.use(guard(noLimits));
-  app.route('/', healthRoutes(deps, deps.metrics ?? new Registry()));
-  app.notFound(onUnrouted(app));
-  return app;
-}

@@ -34,6 +34,9 @@ const outgoing = [
   ['KNOCKON_WEBHOOK_TIMEOUT', "longest wait for an endpoint's answer (10s)"],
 ];
 const always = [
+  ['KNOCKON_HOST', 'the address it listens on (127.0.0.1)'],
+  ['KNOCKON_KEEP_ALIVE', 'how long a connection may rest between two requests; longer than in the load balancer (65s)'],
+  ['KNOCKON_METRICS_PORT', 'a port for /healthz, /readyz and /metrics, without a key; 0: any free one, the log says which (none)'],
   ['KNOCKON_SHUTDOWN', 'how long a stopping process lets its work finish (30s)'],
   ['KNOCKON_VERSION', "what this build calls itself, such as a commit (the package's version)"],
   ['LOG_LEVEL', 'fatal, error, warn, info, debug, trace or silent (info)'],
@@ -45,9 +48,7 @@ export function processCommands(program: Command): void {
     needs: [database, secret],
     takes: [
       ['KNOCKON_ADMIN_KEY', "the operator's key, 16 characters or more; unset: no workspace can be made"],
-      ['KNOCKON_HOST, KNOCKON_PORT', 'where it listens (127.0.0.1, 3000)'],
-      ['KNOCKON_KEEP_ALIVE', 'how long a connection may rest between two requests; longer than in the load balancer (65s)'],
-      ['KNOCKON_METRICS_PORT', 'a port for /healthz, /readyz and /metrics, without a key (none)'],
+      ['KNOCKON_PORT', 'the port it listens on (3000)'],
       ['KNOCKON_DISPATCHER', '"off" where `knockon relay` runs by itself (on)'],
       ['KNOCKON_PAUSED_TOO_LONG', 'how long a subscriber may be paused before /readyz, /metrics and the doctor tell of it (1h)'],
       ['KNOCKON_READY_AGE', '/readyz fails once an event has waited for its dispatch, or an effect been missing, so long (60s)'],
@@ -130,7 +131,7 @@ function addProcess(command: Command, description: string, { needs, takes, start
 async function run(start: ProcessCommand['start'], options: ProcessOptions): Promise<void> {
   const config = configuration();
   const { runProcess } = await import('../workers/process.ts');
-  await runProcess(() => start(config, options), config.KNOCKON_SHUTDOWN).catch(explained);
+  await runProcess(() => start(config, options), config.KNOCKON_SHUTDOWN).catch((error) => explained(error, config));
 }
 
 function addMigrate(program: Command): void {
@@ -143,7 +144,7 @@ function addMigrate(program: Command): void {
       reported(async ({ json }: { json?: boolean }) => {
         const url = databaseUrl();
         const { migrate } = await import('../db/migrate.ts');
-        await migrate(url).catch(explained);
+        await migrate(url).catch((error) => explained(error));
         processTerminal().out(json ? JSON.stringify({ migrated: true }) : 'The database is up to date.');
       }),
     );
@@ -176,13 +177,14 @@ function databaseUrl(): string {
 }
 
 /** Tells a failure of what a process needs without a stack. */
-function explained(error: unknown): never {
+function explained(error: unknown, config?: Config): never {
   const { name: ours } = error as Error;
   const cause = error instanceof Error && error.cause instanceof Error && ours !== 'MigrationError' ? error.cause : error;
-  const { code, name, message } = cause as NodeJS.ErrnoException;
+  const { code, name, message, port } = cause as NodeJS.ErrnoException & { port?: number };
+  const setting = port !== undefined && port === config?.KNOCKON_METRICS_PORT ? 'KNOCKON_METRICS_PORT' : 'KNOCKON_PORT';
   if (name === 'UnknownEffectError') throw new CommandError(`--only: ${message}`, EXIT.usage);
   if (name === 'MigrationError' || name === 'UnsupportedPostgresError') throw new CommandError(message);
-  if (code === 'EADDRINUSE') throw new CommandError(`${message}: something listens there already; set KNOCKON_PORT.`);
+  if (code === 'EADDRINUSE') throw new CommandError(`${message}: something listens there already; set ${setting}.`);
   if (code) throw new CommandError(`Could not start: ${message || code} (${code})`);
   throw error;
 }

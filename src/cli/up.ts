@@ -25,7 +25,8 @@ Everything listens on 127.0.0.1. Data, secrets and logs are kept in .knockon/, o
 another KNOCKON_HOME a second one runs beside the first. Once everything answers, up.json in that folder says where it is.
 Ctrl-C lets running work finish, then stops; a second Ctrl-C stops at once.
 
-Every setting can be given in the environment, such as KNOCKON_EMAIL_GRACE=5s. With KNOCKON_TRANSPORT=pg-boss neither Temporal nor a
+Every setting can be given in the environment, such as KNOCKON_EMAIL_GRACE=5s. KNOCKON_METRICS_PORT is the API's port for health and
+metrics; the workers take the next free ones. With KNOCKON_TRANSPORT=pg-boss neither Temporal nor a
 workflow worker is started: Postgres alone keeps what is under way. Here webhooks may reach this machine unless
 KNOCKON_WEBHOOK_ALLOW says otherwise. KNOCKON_TEMPORAL_CLI names a \`temporal\` to use instead of the one that is fetched.`;
 
@@ -96,6 +97,9 @@ ${bold('Knock-on is up.')} Webhooks may reach ${process.env.KNOCKON_WEBHOOK_ALLO
   API          ${file.api_url}   docs: ${file.api_url}/docs
   Console      ${file.console_url}   sign in with ${file.admin_key}${temporalUi(file)}
   Mail         ${file.mail_url}   what would have been e-mailed
+  Metrics      ${Object.entries(file.health_urls)
+    .map(([name, url]) => `${url}/metrics ${name}`)
+    .join(', ')}
   Demo key     ${file.api_key}
   Logs, data   ${home.folder}
 

@@ -1,7 +1,10 @@
 import { freePorts, isFree } from './ports.ts';
 
 /** Where everything listens when nothing is in the way. */
-const usual = { api: 3000, temporal: 7233, temporalUi: 8233, postgres: 54_329, smtp: 1025, mail: 1080 };
+export const usual = {
+  ...{ api: 3000, temporal: 7233, temporalUi: 8233, postgres: 54_329, smtp: 1025, mail: 1080 },
+  ...{ apiHealth: 9464, effectsHealth: 9465, workflowsHealth: 9466 },
+};
 
 export type Ports = typeof usual;
 
@@ -12,32 +15,36 @@ const spoken: Record<keyof Ports, string> = {
   postgres: 'Postgres',
   smtp: 'SMTP',
   mail: 'the mail page',
+  apiHealth: "the API's metrics",
+  effectsHealth: "the effect worker's metrics",
+  workflowsHealth: "the workflow worker's metrics",
 };
 
 /**
  * Chooses the ports: the usual ones, the next free one for each that is taken, or any free ones.
  *
- * @param wanted the API's port; 0: any free port for everything
+ * @param wanted others than the usual ones. 0: any free one; for the API: any free ones for everything
  * @param tell told of each that is another than the usual one
  */
-export async function choosePorts(wanted: number | undefined, tell: (line: string) => void): Promise<Ports> {
+export async function choosePorts(wanted: Partial<Ports>, tell: (line: string) => void): Promise<Ports> {
   const names = Object.keys(usual) as (keyof Ports)[];
-  if (wanted === 0) {
+  if (wanted.api === 0) {
     const free = await freePorts(names.length);
     return Object.fromEntries(names.map((name, i) => [name, free[i]])) as Ports;
   }
   const chosen: Partial<Ports> = {};
   for (const name of names) {
-    const first = name === 'api' ? (wanted ?? usual.api) : usual[name];
+    const first = wanted[name] ?? usual[name];
     const port = await nextFree(first, Object.values(chosen));
-    if (port !== first) tell(`port ${first} is taken: ${spoken[name]} listens on ${port}`);
+    if (port !== first && first !== 0)
+      tell(`port ${first} is taken: ${spoken[name]} ${name.endsWith('Health') ? 'are at' : 'listens on'} ${port}`);
     chosen[name] = port;
   }
   return chosen as Ports;
 }
 
 async function nextFree(first: number, chosen: number[]): Promise<number> {
-  for (let port = first; port < Math.min(first + 100, 65_536); port += 1) {
+  for (let port = first; first > 0 && port < Math.min(first + 100, 65_536); port += 1) {
     if (!chosen.includes(port) && (await isFree(port))) return port;
   }
   return (await freePorts(1))[0]!;

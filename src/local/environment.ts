@@ -1,5 +1,5 @@
 import { type Config, readConfig } from '../config.ts';
-import type { Ports } from './addresses.ts';
+import { type Ports, usual } from './addresses.ts';
 import type { Secrets } from './home.ts';
 
 const loopback = '127.0.0.0/8,::1/128';
@@ -32,7 +32,6 @@ export function environmentFor(ports: Ports, secrets: Secrets, own: NodeJS.Proce
  * @throws ConfigError as every process would
  */
 export function checkSettings(own: NodeJS.ProcessEnv = process.env): Config {
-  const ports = { api: 3000, temporal: 7233, temporalUi: 8233, postgres: 5432, smtp: 1025, mail: 1080 };
-  const env = environmentFor(ports, { id: '', admin_key: 'a'.repeat(16), secret: 's'.repeat(32), database_password: 'p' }, own);
+  const env = environmentFor(usual, { id: '', admin_key: 'a'.repeat(16), secret: 's'.repeat(32), database_password: 'p' }, own);
   return readConfig({ ...env, KNOCKON_PORT: own.KNOCKON_PORT });
 }

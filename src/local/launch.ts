@@ -1,5 +1,5 @@
 import { variablesOf } from '../config.ts';
-import { choosePorts } from './addresses.ts';
+import { choosePorts, type Ports } from './addresses.ts';
 import { type DemoWorkspace, demoWorkspace } from './demo-workspace.ts';
 import { checkSettings, environmentFor } from './environment.ts';
 import { type Home, openHome, removeFile, secretsOf, writeJson } from './home.ts';
@@ -53,22 +53,27 @@ async function bringUp(options: LaunchOptions, { home, processes, services }: Pa
   await removeFile(home.path('up.json'));
   await setLongLogsAside(home);
   const secrets = await secretsOf(home);
-  const ports = await choosePorts(options.port ?? portOfEnvironment(), (line) => progress.notice(line));
+  const ports = await choosePorts(wantedPorts(options.port), (line) => progress.notice(line));
   const env = environmentFor(ports, secrets);
   const stopTelling = await tellErrors(home, tell);
   services.add('servers', { stop: async () => stopTelling() });
   const { apiUrl } = await startStack({ home, secrets, ports, env, services, processes, progress, tell });
   const demo = await demoWorkspace(home, apiUrl, env.KNOCKON_ADMIN_KEY!);
-  const up = describeUp(apiUrl, `http://127.0.0.1:${ports.mail}`, env, demo);
+  const up = describeUp(apiUrl, ports, env, demo);
   await progress.end();
   if (options.interruption.received()) return;
   await writeJson(home.path('up.json'), up);
   options.onUp(up, demo, home);
 }
 
-function portOfEnvironment(): number | undefined {
-  const { KNOCKON_PORT: port } = variablesOf(process.env);
-  return port === undefined ? undefined : Number(port);
+/** The API's port, where one is given; and its port for health and metrics, which those of the workers follow. */
+function wantedPorts(port: number | undefined): Partial<Ports> {
+  const { KNOCKON_PORT, KNOCKON_METRICS_PORT } = variablesOf(process.env);
+  const api = port ?? (KNOCKON_PORT === undefined ? undefined : Number(KNOCKON_PORT));
+  if (KNOCKON_METRICS_PORT === undefined) return { api };
+  const apiHealth = Number(KNOCKON_METRICS_PORT);
+  const next = (n: number) => (apiHealth === 0 ? 0 : apiHealth + n);
+  return { api, apiHealth, effectsHealth: next(1), workflowsHealth: next(2) };
 }
 
 const untilSignal = (options: LaunchOptions) => async () => void (await options.interruption.first);

@@ -49,9 +49,11 @@ export async function startStack(options: StackOptions): Promise<{ apiUrl: strin
   const temporal = hasTemporal(options.env);
   await all([startDatabase(options), startMail(options), ...(temporal ? [startDevServer(options)] : [])]);
   const [apiUrl] = await all([
-    startOwn(options, 'API', 'api', ['api']),
-    startOwn(options, 'Effect worker', 'workers', ['worker', 'effects']),
-    ...(temporal ? [startOwn(options, 'Workflow worker', 'workers', ['worker', 'workflows'])] : []),
+    startOwn(options, { title: 'API', layer: 'api', args: ['api'], health: 'apiHealth' }),
+    startOwn(options, { title: 'Effect worker', layer: 'workers', args: ['worker', 'effects'], health: 'effectsHealth' }),
+    ...(temporal
+      ? [startOwn(options, { title: 'Workflow worker', layer: 'workers', args: ['worker', 'workflows'], health: 'workflowsHealth' })]
+      : []),
   ]);
   return { apiUrl: apiUrl! };
 }
@@ -128,12 +130,21 @@ function startMail({ progress, services, ports }: StackOptions): Promise<void> {
   });
 }
 
-function startOwn(options: StackOptions, title: (typeof steps)[number], layer: Layer, args: string[]): Promise<string | undefined> {
+interface Own {
+  title: (typeof steps)[number];
+  layer: Layer;
+  args: string[];
+  /** Whose port is its KNOCKON_METRICS_PORT: they run on one machine. */
+  health: keyof Ports;
+}
+
+function startOwn(options: StackOptions, { title, layer, args, health }: Own): Promise<string | undefined> {
+  const env = { ...options.env, KNOCKON_METRICS_PORT: String(options.ports[health]) };
   return options.progress.step(title, async () => {
     let url: string | undefined;
     const name = args.join(' ');
     const start = async (onSpawn: (pid: number) => void) => {
-      const child = await startChild({ args, env: options.env, log: options.home.log(name), onSpawn });
+      const child = await startChild({ args, env, log: options.home.log(name), onSpawn });
       url = child.url;
       return child;
     };

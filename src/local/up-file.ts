@@ -1,3 +1,4 @@
+import type { Ports } from './addresses.ts';
 import type { DemoWorkspace } from './demo-workspace.ts';
 import { hasTemporal } from './stack.ts';
 
@@ -13,13 +14,16 @@ export interface UpFile {
   database_url: string;
   smtp_url: string;
   mail_url: string;
+  /** Where each process answers /healthz, /readyz and /metrics, by the command that starts it. */
+  health_urls: Record<string, string>;
   admin_key: string;
   workspace_id: string;
   api_key: string;
 }
 
-export function describeUp(apiUrl: string, mailUrl: string, env: NodeJS.ProcessEnv, demo: DemoWorkspace): UpFile {
+export function describeUp(apiUrl: string, ports: Ports, env: NodeJS.ProcessEnv, demo: DemoWorkspace): UpFile {
   const temporal = hasTemporal(env);
+  const at = (port: number) => `http://127.0.0.1:${port}`;
   return {
     pid: process.pid,
     api_url: apiUrl,
@@ -29,7 +33,12 @@ export function describeUp(apiUrl: string, mailUrl: string, env: NodeJS.ProcessE
     temporal_namespace: temporal ? env.TEMPORAL_NAMESPACE! : null,
     database_url: env.DATABASE_URL!,
     smtp_url: env.SMTP_URL!,
-    mail_url: mailUrl,
+    mail_url: at(ports.mail),
+    health_urls: {
+      api: at(ports.apiHealth),
+      'worker effects': at(ports.effectsHealth),
+      ...(temporal && { 'worker workflows': at(ports.workflowsHealth) }),
+    },
     admin_key: env.KNOCKON_ADMIN_KEY!,
     workspace_id: demo.workspace_id,
     api_key: demo.api_key,

@@ -6,7 +6,7 @@ import { auditKey } from '../activities/audit/hash.ts';
 import { verifyAudit } from '../activities/audit/verify.ts';
 import { summaryStore } from '../activities/cache/summaries.ts';
 import { isAllowedWebhookUrl, redeliver, sendTest } from '../activities/webhooks/index.ts';
-import { createApp, createHealthApp } from '../api/app.ts';
+import { createApp } from '../api/app.ts';
 import type { ApiDependencies } from '../api/dependencies.ts';
 import { createLimits, type Limits } from '../api/limits/index.ts';
 import { shared } from '../api/shared.ts';
@@ -25,6 +25,7 @@ import { readiness } from '../ops/readiness.ts';
 import { EVENTS_CHANNEL } from '../outbox/emit.ts';
 import { createSeal } from '../seal.ts';
 import { timeLimits } from './connections.ts';
+import { serveHealth } from './health.ts';
 import { serve } from './http-server.ts';
 import { startJobs } from './jobs.ts';
 import { versionOf } from './presence.ts';
@@ -106,12 +107,9 @@ export async function start(config: Config): Promise<Running> {
     metrics,
     openMetrics: isLoopback(config.KNOCKON_HOST),
   };
-  const { KNOCKON_HOST: host, KNOCKON_PORT: port, KNOCKON_METRICS_PORT: metricsPort } = config;
+  await serveHealth({ metrics, readiness: deps.readiness }, { config, log, started });
+  const { KNOCKON_HOST: host, KNOCKON_PORT: port } = config;
   const times = { ...timeLimits, keepAliveTimeout: config.KNOCKON_KEEP_ALIVE };
-  if (metricsPort !== null) {
-    const inside = started.add(await serve(createHealthApp(deps).fetch, { host, port: metricsPort }, times), (s) => s.close(1000));
-    log.info({ url: inside.url }, 'health and metrics are here too, without a key');
-  }
   const server = await serve(createApp(deps).fetch, { host, port }, times);
   started.add(server, (s) => s.close(config.KNOCKON_SHUTDOWN));
   // Stopped before the server: it would wait for open streams, which never end by themselves.

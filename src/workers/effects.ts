@@ -7,6 +7,7 @@ import type { Config } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import { isDatabaseAway } from '../db/errors.ts';
 import { type Registration, register } from '../outbox/subscribers.ts';
+import { type Health, startHealth } from './health.ts';
 import { Presence, versionOf } from './presence.ts';
 import { createLog, patiently, type Running, Started } from './process.ts';
 
@@ -79,20 +80,25 @@ export interface Hosted extends Hosting {
   locks: Locks;
   /** Counts calls. */
   presence: Presence;
+  /** Told what the transport needs. */
+  health: Health;
 }
 
 /** A worker for each effect, then their registration: from then on dispatches are for them too. `ended` rejects where one fails for good. */
 export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<void> }> {
   const { config, database, effects, log, started } = hosting;
+  const health = await startHealth(hosting);
   await patiently('Postgres', async () => await database.sql`select 1`, log, isDatabaseAway);
   const locks = started.add(await locksOf(hosting), (l) => l.close());
   const transport = config.KNOCKON_TRANSPORT === 'pg-boss' ? await import('./pg-boss.ts') : await import('./temporal.ts');
   const presence = new Presence({ sql: database.sql, kind: 'effects', version: versionOf(config), log });
   // Stops after the calls: theirs count too.
   started.add(presence, (p) => p.stop());
-  const { ended } = await transport.host({ ...hosting, locks, presence });
+  const { ended } = await transport.host({ ...hosting, locks, presence, health });
   presence.start();
   await patiently('Postgres', () => register(database.sql, effects.map(registration)), log, isDatabaseAway);
+  started.add(health, (h) => h.is('stopping'));
+  health.is('started');
   log.info({ effects: effects.map((effect) => effect.name) }, 'ready');
   return { ended };
 }

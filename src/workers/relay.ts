@@ -1,8 +1,10 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
+import { readiness } from '../ops/readiness.ts';
 import { Dispatcher } from '../outbox/dispatcher.ts';
 import type { Transport } from '../transport/transport.ts';
+import { startHealth, transportAnswers } from './health.ts';
 import { startJobs } from './jobs.ts';
 import { createLog, type Running, Started } from './process.ts';
 import { chooseTransport } from './transport.ts';
@@ -27,16 +29,22 @@ export async function start(config: Config): Promise<Running> {
   const started = new Started();
   const open = (name: string, statementMs: number) =>
     started.add(connectDatabase(config.DATABASE_URL, { connections: 1, name, statementMs }), (d) => d.close());
+  const health = await startHealth({ config, log, started }, (own) => ({
+    progress: async () => (await readiness(own, config.KNOCKON_READY_AGE, null)).detail.problem ?? null,
+  }));
   const database = open('knockon relay', DISPATCHING);
   const background = open('knockon relay, background', BACKGROUND);
   const chosen = await chooseTransport(config, background, log);
   const { transport, recovery, queues, driver } = chosen;
   started.add(transport, (t) => t.close());
+  health.check('transport', transportAnswers(queues));
   const dispatcher = started.add(createDispatcher(config, database, transport, log), (d) => d.stop());
   dispatcher.start();
   startUpkeep(config, background, recovery, log, started);
   startControls({ database: background, queues, log }, started);
   await startJobs({ config, database: background, chosen, log, started, driver });
+  started.add(health, (h) => h.is('stopping'));
+  health.is('started');
   log.info('ready');
   return { stop: () => started.stop() };
 }

@@ -10,6 +10,7 @@ import type { Beat, EffectAnswer, EffectCall } from '../transport/dispatch.ts';
 import { type Quarantine, Quarantines } from '../transport/quarantine.ts';
 import { connectionOptions } from '../transport/temporal.ts';
 import type { Hosted } from './effects.ts';
+import type { Check } from './health.ts';
 import { leavingTogether } from './leave-together.ts';
 import { patiently, temporalOf } from './process.ts';
 
@@ -34,6 +35,14 @@ export async function connectWorker(config: Config, log: Logger): Promise<Native
   const connect = () => NativeConnection.connect({ address, apiKey: typeof apiKey === 'string' ? apiKey : undefined, tls });
   return await patiently(`Temporal at ${address}`, connect, log);
 }
+
+/** The SDK still asks the server for work, for each of these. */
+export const workerPolls =
+  (workers: Worker[]): Check =>
+  async () => {
+    const idle = workers.filter((worker) => worker.getState() !== 'RUNNING');
+    return idle.length > 0 ? `no calls are taken from ${idle.map(({ options }) => options.taskQueue).join(', ')}` : null;
+  };
 
 /** Has the server know something of the call that is being made, before anything else happens. */
 type Tell = (beat: Beat) => Promise<void>;
@@ -84,9 +93,22 @@ function tunerOf(slots: CallSlots): WorkerTuner {
 const CALM = 250;
 
 /** Hosts effects as activities, a Temporal worker each. */
-export async function host({ config, database, effects, locks, presence, log, started }: Hosted): Promise<{ ended: Promise<void> }> {
+export async function host({
+  config,
+  database,
+  effects,
+  locks,
+  presence,
+  health,
+  log,
+  started,
+}: Hosted): Promise<{ ended: Promise<void> }> {
   installRuntime(log);
   const connection = started.add(await connectWorker(config, log), (c) => c.close());
+  health.check('transport', async () => {
+    await connection.workflowService.describeNamespace({ namespace: config.TEMPORAL_NAMESPACE });
+    return null;
+  });
   const shared = { locks, reader: new EventReader(database.db, effects.length) };
   const quarantines = new Quarantines(CALM);
   const together = leavingTogether();
@@ -120,6 +142,7 @@ export async function host({ config, database, effects, locks, presence, log, st
     }),
   );
   const ended = Promise.all(workers.map((worker) => worker.run())).then(() => {});
+  health.check('worker', workerPolls(workers));
   started.add(workers, async () => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
     await ended;

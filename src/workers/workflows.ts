@@ -8,10 +8,11 @@ import { recordDeadLetters } from '../activities/runtime/dead-letters.ts';
 import type { Config } from '../config.ts';
 import { connectDatabase } from '../db/client.ts';
 import { type DeadLetters, WORKFLOW_QUEUE } from '../transport/dispatch.ts';
+import { startHealth, transportAnswers } from './health.ts';
 import { jobActivities, jobDependencies } from './jobs.ts';
 import { Presence, versionOf } from './presence.ts';
 import { createLog, type Running, Started } from './process.ts';
-import { connectWorker, installRuntime } from './temporal.ts';
+import { connectWorker, installRuntime, workerPolls } from './temporal.ts';
 import { chooseTransport } from './transport.ts';
 
 /** The workflow code: bundled ahead in a build, bundled at start when run from source. */
@@ -38,12 +39,14 @@ export async function start(config: Config): Promise<Running> {
   installRuntime(log);
   setFlagsFromString(`--stack-trace-limit=${STACK_FRAMES}`);
   const started = new Started();
+  const health = await startHealth({ config, log, started });
   const database = started.add(connectDatabase(config.DATABASE_URL, { connections: 2, name: 'knockon worker workflows' }), (d) =>
     d.close(),
   );
   const presence = started.add(new Presence({ sql: database.sql, kind: 'workflows', version: versionOf(config), log }), (p) => p.stop());
   const chosen = await chooseTransport(config, database, log);
   started.add(chosen.transport, (t) => t.close());
+  health.check('transport', transportAnswers(chosen.queues));
   const connection = started.add(await connectWorker(config, log), (c) => c.close());
   const worker = await Worker.create({
     connection,
@@ -65,6 +68,9 @@ export async function start(config: Config): Promise<Running> {
     await run;
   });
   presence.start();
+  health.check('worker', workerPolls([worker]));
+  started.add(health, (h) => h.is('stopping'));
+  health.is('started');
   log.info('ready');
   return { stop: () => started.stop(), ended: run };
 }

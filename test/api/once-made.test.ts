@@ -1,7 +1,7 @@
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { Gauge, Registry } from 'prom-client';
 import { describe, expect, test, vi } from 'vitest';
-import { createHealthApp } from '../../src/api/app.ts';
+import { createHealthApp } from '../../src/api/health-app.ts';
 import * as documents from '../../src/api/openapi.ts';
 import { shared } from '../../src/api/shared.ts';
 import { OPERATOR, request, useApi } from './api.ts';

@@ -49,11 +49,20 @@ describe('knockon up', { timeout: 3 * minutes }, () => {
   it('writes up.json, for its owner alone, with the addresses and keys of everything', async () => {
     expect(Object.keys(up)).toEqual([
       ...['pid', 'api_url', 'console_url', 'temporal_ui_url', 'temporal_address', 'temporal_namespace', 'database_url'],
-      ...['smtp_url', 'mail_url', 'admin_key', 'workspace_id', 'api_key'],
+      ...['smtp_url', 'mail_url', 'health_urls', 'admin_key', 'workspace_id', 'api_key'],
     ]);
     expect(up.pid).toBe(command.pid);
     expect((await stat(join(home, 'up.json'))).mode & 0o777).toBe(0o600);
     for (const url of [`${up.api_url}/readyz`, up.temporal_ui_url!, up.mail_url]) expect(await open(url), url).toBe(200);
+  });
+
+  it('has a port for the health and metrics of each process, and prints them', async () => {
+    expect(Object.keys(up.health_urls)).toEqual(['api', 'worker effects', 'worker workflows']);
+    for (const url of Object.values(up.health_urls)) {
+      for (const path of ['/healthz', '/readyz', '/metrics'])
+        expect([url, path, (await fetch(url + path)).status]).toEqual([url, path, 200]);
+      expect(command.output()).toContain(`${url}/metrics`);
+    }
   });
 
   it('prints a curl that works when pasted, and again', async () => {

@@ -1,22 +1,111 @@
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePorts } from '../../src/local/ports.ts';
-import { OPERATOR, useDeployment } from '../harness/processes.ts';
+import { OPERATOR, type TestProcess, useDeployment } from '../harness/processes.ts';
+import { startProxy, type TestProxy } from '../harness/proxy.ts';
 
-const deployment = useDeployment(() => ({ KNOCKON_TRANSPORT: 'pg-boss' }));
+const soon = { timeout: 30_000, interval: 100 };
 
-it('an API that other machines reach asks for a key on /metrics, and has a port for them that asks for none', async () => {
-  const [port] = (await freePorts(1)) as [number];
-  const api = await deployment.current.start('api', { KNOCKON_HOST: '0.0.0.0', KNOCKON_METRICS_PORT: String(port) });
-  const status = async (url: string, headers: Record<string, string> = {}) => (await fetch(url, { headers })).status;
-  expect(await status(`${api.url}/metrics`)).toBe(401);
-  expect(await status(`${api.url}/metrics`, { authorization: `Bearer ${OPERATOR}` })).toBe(200);
-  const inside = `http://127.0.0.1:${port}`;
-  for (const path of ['/metrics', '/healthz', '/readyz']) expect(await status(inside + path)).toBe(200);
-  expect(await status(`${inside}/v1/channels`)).toBe(404);
-  expect((await api.stop()).code).toBe(0);
+async function open(url: string, headers: Record<string, string> = {}) {
+  const response = await fetch(url, { headers });
+  const text = await response.text();
+  return { status: response.status, text, body: text.startsWith('{') ? JSON.parse(text) : null };
+}
+
+describe('with pg-boss', () => {
+  const deployment = useDeployment(() => ({ KNOCKON_TRANSPORT: 'pg-boss' }));
+
+  it('an API that other machines reach asks for a key on /metrics, and has a port for them that asks for none', async () => {
+    const [port] = (await freePorts(1)) as [number];
+    const api = await deployment.current.start('api', { KNOCKON_HOST: '0.0.0.0', KNOCKON_METRICS_PORT: String(port) });
+    expect((await open(`${api.url}/metrics`)).status).toBe(401);
+    expect((await open(`${api.url}/metrics`, { authorization: `Bearer ${OPERATOR}` })).status).toBe(200);
+    const inside = `http://127.0.0.1:${port}`;
+    for (const path of ['/metrics', '/healthz', '/readyz']) expect((await open(inside + path)).status).toBe(200);
+    expect((await open(`${inside}/v1/channels`)).status).toBe(404);
+    expect((await api.stop()).code).toBe(0);
+  });
+
+  it('an API on this machine alone asks for none', async () => {
+    const api = await deployment.current.start('api');
+    expect((await open(`${api.url}/metrics`)).status).toBe(200);
+  });
+
+  it('a port that is taken is told with the setting that names it', async () => {
+    const [port] = (await freePorts(1)) as [number];
+    await deployment.current.start('worker effects', { KNOCKON_METRICS_PORT: String(port) });
+    const second = deployment.current.start('worker effects', { KNOCKON_METRICS_PORT: String(port) });
+    await expect(second).rejects.toThrow(/EADDRINUSE.*set KNOCKON_METRICS_PORT/);
+  });
 });
 
-it('an API on this machine alone asks for none', async () => {
-  const api = await deployment.current.start('api');
-  expect((await fetch(`${api.url}/metrics`)).status).toBe(200);
+describe('each process', () => {
+  const deployment = useDeployment();
+  const urls: Record<string, string> = {};
+  let postgres: TestProxy;
+  let temporal: TestProxy;
+  let processes: TestProcess[];
+
+  beforeAll(async () => {
+    const { url, temporal: server } = deployment.current;
+    postgres = await startProxy(url);
+    temporal = await startProxy(`tcp://${server.address}`);
+    const commands = ['relay', 'worker workflows', 'worker effects'];
+    const ports = await freePorts(commands.length);
+    processes = await Promise.all(
+      commands.map((command, i) => {
+        urls[command] = `http://127.0.0.1:${ports[i]}`;
+        const reach = { DATABASE_URL: postgres.url, TEMPORAL_ADDRESS: new URL(temporal.url).host };
+        return deployment.current.start(command, { ...reach, KNOCKON_METRICS_PORT: String(ports[i]) });
+      }),
+    );
+  });
+  afterAll(() => Promise.all([postgres?.stop(), temporal?.stop()]));
+
+  const readiness = () => Promise.all(Object.values(urls).map(async (url) => (await open(`${url}/readyz`)).status));
+  const problems = () => Promise.all(Object.values(urls).map(async (url) => (await open(`${url}/readyz`)).body?.detail?.problem ?? ''));
+
+  it('answers health and metrics on a port of its own', async () => {
+    for (const url of Object.values(urls)) {
+      expect(await open(`${url}/healthz`)).toMatchObject({ status: 200, body: { ok: true } });
+      expect(await open(`${url}/metrics`)).toMatchObject({ status: 200 });
+      expect((await open(`${url}/v1/channels`)).status).toBe(404);
+    }
+    await expect.poll(readiness, soon).toEqual([200, 200, 200]);
+  });
+
+  it.each([
+    ['Postgres', () => postgres, /^database: no answer within 1.5 s/],
+    ['Temporal', () => temporal, /transport: /],
+  ])('says within 2 s that it is not ready where %s does not answer, and that it is alive', async (_, proxy, problem) => {
+    proxy().be('frozen');
+    await expect.poll(readiness, soon).toEqual([503, 503, 503]);
+    const began = performance.now();
+    for (const said of await problems()) expect(said).toMatch(problem);
+    // Twice what is promised: the machine is busy with other tests.
+    expect(performance.now() - began).toBeLessThan(4000);
+    for (const url of Object.values(urls)) expect((await open(`${url}/healthz`)).status).toBe(200);
+    proxy().be('open');
+    await expect.poll(readiness, soon).toEqual([200, 200, 200]);
+  });
+
+  it.each([
+    ['worker effects', { DATABASE_URL: 'postgres://127.0.0.1:1/nowhere' }, /^this process is starting; database: .*ECONNREFUSED/],
+    ['worker workflows', { TEMPORAL_ADDRESS: '127.0.0.1:1' }, /^this process is starting; transport: /],
+  ])('%s answers while it waits for a server, and says that it is starting', async (command, settings, problem) => {
+    const [port] = (await freePorts(1)) as [number];
+    const ready = deployment.current.start(command, { ...settings, KNOCKON_METRICS_PORT: String(port) });
+    const ended = ready.catch((error: Error) => error.message);
+    const url = `http://127.0.0.1:${port}`;
+    await expect.poll(async () => (await open(`${url}/healthz`).catch(() => null))?.status, soon).toBe(200);
+    await expect.poll(async () => (await open(`${url}/readyz`)).body?.detail.problem, soon).toMatch(problem);
+    expect((await open(`${url}/readyz`)).status).toBe(503);
+    await deployment.current.processes.at(-1)!.kill();
+    expect(await ended).toContain('before it was ready');
+  });
+
+  it('ends in peace, and its port with it', async () => {
+    expect((await Promise.all(processes.map((process) => process.stop()))).map(({ code }) => code)).toEqual([0, 0, 0]);
+    const gone = Object.values(urls).map((url) => open(`${url}/healthz`).catch(() => 'gone'));
+    expect(await Promise.all(gone)).toEqual(['gone', 'gone', 'gone']);
+  });
 });
