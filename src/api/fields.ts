@@ -93,7 +93,10 @@ function flaw(value: unknown, depth: number): string | null {
   return null;
 }
 
-/** A JSON object of the client's own: up to 16 KiB serialised, up to 32 levels deep. Handed on as it came. */
+/**
+ * A JSON object of the client's own: up to 16 KiB serialised, up to 32 levels deep. Handed on as it came, but for how numbers are written
+ * (`1.0` is `1`, `-0` is `0`), and of a key that comes twice the last. Numbers that would become others never get here (see `jsonBody`).
+ */
 export const metadata = z
   .custom<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), {
     message: 'wants a JSON object',
@@ -103,7 +106,13 @@ export const metadata = z
     const message = flaw(value, 0) ?? (tooLarge() ? 'is larger than 16 KiB of JSON' : null);
     if (message) context.addIssue({ code: 'custom', message });
   })
-  .openapi({ type: 'object', additionalProperties: true, example: { thread: 'deploys' } });
+  .openapi({
+    type: 'object',
+    additionalProperties: true,
+    description:
+      'A JSON object of your own, up to 16 KiB and 32 levels deep; handed on as it came. Numbers that JSON readers would round (integers beyond 2^53, more than 17 digits) are refused: send them as strings.',
+    example: { thread: 'deploys' },
+  });
 
 /** Whom a mention finds: 1 to 64 characters without spaces, and without the @ in front. */
 export const handle = z

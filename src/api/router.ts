@@ -86,7 +86,9 @@ const isOpen = (route: RouteConfig) => route.security?.length === 0;
 /** What only operators may, and viewers may not. */
 const isForOperators = ({ path, method }: RouteConfig) => path.startsWith('/v1/ops/') && method !== 'get';
 
-function problemsOf(route: RouteConfig, creates: boolean): (keyof typeof problems)[] {
+type ProblemStatus = keyof typeof problems;
+
+function problemsOf(route: RouteConfig, creates: boolean, refuses: ProblemStatus[]): ProblemStatus[] {
   const { body, params, query } = route.request ?? {};
   return [
     ...(body ? ([400, 413, 415] as const) : []),
@@ -95,6 +97,7 @@ function problemsOf(route: RouteConfig, creates: boolean): (keyof typeof problem
     ...(params ? ([404] as const) : []),
     ...(creates ? ([409] as const) : []),
     ...(body || query || creates ? ([422] as const) : []),
+    ...refuses,
     503,
   ];
 }
@@ -119,7 +122,7 @@ const rateLimit = {
   },
 };
 
-function headersOf(status: keyof typeof problems) {
+function headersOf(status: ProblemStatus) {
   return { ...(status === 503 ? {} : rateLimit), ...(status === 429 || status === 503 ? retryAfter : {}) };
 }
 
@@ -135,14 +138,16 @@ export const forOperators = { tags: ['Operations'], security: [{ operator: [] as
  * Declares an operation: a route, and with it everything that follows from what it takes. A body is read as JSON; the
  * problems it can answer are documented; the caller's key is asked for unless `security` says otherwise.
  *
+ * @param operationId its name in generated clients: a contract, like its path
  * @param creates whether it makes something, and so takes an Idempotency-Key
+ * @param refuses the problems that do not follow from what it takes
  * @param acts for a GET that does more than to read (writes, begins something, works for long): HEAD is answered without running it
  */
 export function operation<P extends string, R extends Omit<RouteConfig, 'path'> & { path: P }>(
-  route: R & { creates?: boolean; acts?: boolean },
+  route: R & { operationId: string; creates?: boolean; refuses?: ProblemStatus[]; acts?: boolean },
 ) {
-  const { creates = false, acts = false, ...rest } = route;
-  const documents = problemsOf(route, creates).map((status) => [
+  const { creates = false, refuses = [], acts = false, ...rest } = route;
+  const documents = problemsOf(route, creates, refuses).map((status) => [
     status,
     { description: problems[status], headers: headersOf(status), content: { 'application/problem+json': { schema: problemSchema } } },
   ]);

@@ -33,6 +33,11 @@ describe('every route', () => {
     expect(withBody().map(titleOf).sort()).toEqual(Object.keys(bodies).sort());
   });
 
+  test('has a name of its own, by which generated clients call it', () => {
+    expect(Object.fromEntries(all.map((operation) => [operation.operationId, titleOf(operation)]))).toMatchSnapshot();
+    expect(new Set(all.map(({ operationId }) => operationId)).size).toBe(all.length);
+  });
+
   test('documents the problems it can answer', () => {
     for (const operation of all) {
       const wanted = [

@@ -69,6 +69,25 @@ describe('the OpenAPI document', () => {
     }
   });
 
+  test('tells the answers that do not follow from what a request takes, and what may be null', async () => {
+    const { body: document } = await get('/openapi.json');
+    const wanted: [string, string, string][] = [
+      ['/v1/events', 'get', '404'],
+      ['/v1/search', 'get', '404'],
+      ['/v1/analytics/messages', 'get', '404'],
+      ['/v1/ops/backfills', 'post', '404'],
+      ['/v1/api_keys/{id}', 'delete', '409'],
+      ...['pause', 'resume', 'cancel'].map((verb): [string, string, string] => [`/v1/ops/jobs/{id}/${verb}`, 'post', '409']),
+      ['/v1/ops/workflows/{id}/reset', 'post', '409'],
+    ];
+    for (const [path, method, status] of wanted)
+      expect([path, Object.keys(document.paths[path][method].responses[status].content)]).toEqual([path, ['application/problem+json']]);
+    const { ChannelSummary, NewEndpoint, EndpointChange, MemberSettings } = document.components.schemas;
+    expect(ChannelSummary.properties.last_message).toEqual({ anyOf: [{ $ref: '#/components/schemas/Message' }, { type: 'null' }] });
+    for (const { properties } of [NewEndpoint, EndpointChange]) expect(properties.description.type).toEqual(['string', 'null']);
+    expect(MemberSettings.properties.display_name.type).toEqual(['string', 'null']);
+  });
+
   test('has references that all lead somewhere', async () => {
     const { body: document } = await get('/openapi.json');
     const references = [...JSON.stringify(document).matchAll(/"#\/components\/schemas\/(\w+)"/g)].map(([, name]) => name!);

@@ -8,6 +8,7 @@ interface Parameter {
 
 /** One operation of the OpenAPI document. */
 export interface Operation {
+  operationId: string;
   method: string;
   path: string;
   operator: boolean;
@@ -23,6 +24,7 @@ export async function operations(app: ReturnType<typeof createApp>): Promise<Ope
   const document = (await (await app.request('/openapi.json')).json()) as { paths: Record<string, Record<string, Declared>> };
   return Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, declared]) => ({
+      operationId: declared.operationId ?? '',
       method: method.toUpperCase(),
       path,
       operator: declared.security?.some((scheme) => 'operator' in scheme) ?? false,
@@ -36,6 +38,7 @@ export async function operations(app: ReturnType<typeof createApp>): Promise<Ope
 }
 
 interface Declared {
+  operationId?: string;
   security?: Record<string, unknown>[];
   requestBody?: unknown;
   parameters?: Parameter[];

@@ -125,6 +125,13 @@ describe('JSON lines', () => {
     expect((await read(JSON.stringify(object), { format: 'jsonl' })).map(short)).toEqual([expected]);
   });
 
+  test.each([
+    ['{"author":"ada","text":"hi","metadata":{"id":9007199254740993}}', 'inexact'],
+    ['{"author":"ada","text":"hi","metadata":{"id":"9007199254740993"},"timestamp":1705320000.000000001}', 'ada|hi|2024-01-15T12:00:00Z'],
+  ])('skips metadata with numbers that would be rounded, and nothing else: %s', async (line, expected) => {
+    expect((await read(line, { format: 'jsonl' })).map(short)).toEqual([expected]);
+  });
+
   test('takes 40,000 characters outside the BMP', async () => {
     const [line] = await read(JSON.stringify({ author: 'ada', text: '😀'.repeat(40_000) }));
     expect(line).toHaveProperty('message');

@@ -1,5 +1,6 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { MiddlewareHandler } from 'hono';
+import { inexactNumbers, whyInexact } from '../../messages/inexact-numbers.ts';
 import { invalid, Problem } from '../problem.ts';
 
 /** Largest body, in bytes. */
@@ -35,14 +36,21 @@ export const jsonBody: MiddlewareHandler = async (c, next) => {
   const bytes = new Uint8Array(await read(c.req.raw));
   if (bytes.length > LARGE) await turn();
   if (bytes.length > SHALLOW && isDeep(bytes)) throw invalid([{ path: '', message: `is nested deeper than ${DEEPEST} levels` }]);
+  const text = decode(bytes);
+  // Hono awaits what lies here, whatever its type says.
+  c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
+  const inexact = inexactNumbers(text);
+  if (inexact.length > 0) throw invalid(inexact.map((number) => ({ path: number.path, message: whyInexact(number) })));
+  await next();
+};
+
+function decode(bytes: Uint8Array): string {
   try {
-    // Hono awaits what lies here, whatever its type says.
-    c.req.bodyCache.text = Promise.resolve(utf8.decode(bytes)) as unknown as string;
+    return utf8.decode(bytes);
   } catch {
     throw new Problem(400, 'The body is not UTF-8, and so not JSON.');
   }
-  await next();
-};
+}
 
 /** Deepest nesting of a body. Reading one of a hundred thousand levels holds everybody else up for 50 ms. */
 const DEEPEST = 100;

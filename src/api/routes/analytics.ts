@@ -28,8 +28,10 @@ const bucketSchema = z.object({ bucket: timestamp, channel_id: uuid, messages: z
 const count = operation({
   method: 'get',
   path: '/v1/analytics/messages',
+  operationId: 'countMessages',
   tags: ['Analytics'],
   summary: 'Count messages and authors by channel and hour or day, oldest first',
+  refuses: [404],
   request: { query },
   responses: { 200: json(pageOf(bucketSchema), 'Buckets with a message in them.') },
 });

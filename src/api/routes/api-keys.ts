@@ -25,6 +25,7 @@ const apiKey = z
 const create = operation({
   method: 'post',
   path: '/v1/api_keys',
+  operationId: 'createApiKey',
   tags: ['Keys'],
   summary: 'Make another key for the workspace',
   creates: true,
@@ -35,6 +36,7 @@ const create = operation({
 const list = operation({
   method: 'get',
   path: '/v1/api_keys',
+  operationId: 'listApiKeys',
   tags: ['Keys'],
   summary: "List the workspace's keys, newest first",
   request: { query: z.strictObject({ limit, cursor: idCursor }) },
@@ -44,10 +46,12 @@ const list = operation({
 const remove = operation({
   method: 'delete',
   path: '/v1/api_keys/{id}',
+  operationId: 'deleteApiKey',
   tags: ['Keys'],
   summary: 'Delete a key; it stops working at once',
   request: { params: z.object({ id: uuid }) },
-  responses: { 204: { description: 'Gone.' }, 409: { description: "It is the workspace's last key." } },
+  refuses: [409],
+  responses: { 204: { description: "Gone. The workspace's last key can't be: 409." } },
 });
 
 const shown = ({ id, name, prefix, created_at }: typeof apiKeys.$inferSelect) => ({

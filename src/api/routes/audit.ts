@@ -42,6 +42,7 @@ const query = z.strictObject({
 const list = operation({
   method: 'get',
   path: '/v1/audit',
+  operationId: 'listAuditEntries',
   tags: ['Audit'],
   summary: "List the workspace's hash chain, newest first",
   request: { query },
@@ -51,6 +52,7 @@ const list = operation({
 const verify = operation({
   method: 'get',
   path: '/v1/audit/verify',
+  operationId: 'verifyAudit',
   acts: true,
   tags: ['Audit'],
   summary: 'Check the whole chain against itself and against the events',

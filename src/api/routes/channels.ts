@@ -20,7 +20,7 @@ const summarySchema = z
   .object({
     channel_id: uuid,
     messages: z.int(),
-    last_message: messageSchema.nullable(),
+    last_message: z.union([messageSchema, z.null()]),
     last_activity_at: timestamp.nullable(),
     authors: z.int(),
   })
@@ -29,6 +29,7 @@ const summarySchema = z
 const create = operation({
   method: 'post',
   path: '/v1/channels',
+  operationId: 'createChannel',
   tags: ['Channels'],
   summary: 'Make a channel',
   creates: true,
@@ -39,6 +40,7 @@ const create = operation({
 const list = operation({
   method: 'get',
   path: '/v1/channels',
+  operationId: 'listChannels',
   tags: ['Channels'],
   summary: 'List channels, newest first',
   request: {
@@ -50,6 +52,7 @@ const list = operation({
 const read = operation({
   method: 'get',
   path: '/v1/channels/{id}',
+  operationId: 'getChannel',
   tags: ['Channels'],
   summary: 'Read a channel',
   request: { params },
@@ -59,6 +62,7 @@ const read = operation({
 const summary = operation({
   method: 'get',
   path: '/v1/channels/{id}/summary',
+  operationId: 'getChannelSummary',
   tags: ['Channels'],
   summary: "Read a channel's summary, as the cache effect keeps it",
   request: { params },

@@ -36,6 +36,7 @@ export const deliveryQuery = z.strictObject({ state: state.optional(), limit, cu
 const list = operation({
   method: 'get',
   path: '/v1/endpoints/{id}/deliveries',
+  operationId: 'listDeliveries',
   tags: ['Webhooks'],
   summary: 'List deliveries with their attempts, newest first',
   request: { params: z.object({ id: uuid }), query: deliveryQuery },
@@ -48,6 +49,7 @@ export const testDelivery = z.object({ delivery_id: uuid, ...outcome }).openapi(
 const test = operation({
   method: 'post',
   path: '/v1/endpoints/{id}/test',
+  operationId: 'testEndpoint',
   tags: ['Webhooks'],
   summary: 'Send a signed `endpoint.test` now',
   creates: true,

@@ -22,9 +22,17 @@ const wanted = z
   .min(1, { message: 'wants at least one event type, or "*" for all' })
   .max(100)
   .transform((types) => [...new Set(types)])
-  .openapi({ type: 'array', items: { type: 'string' }, minItems: 1, example: ['message.created'] });
+  .openapi({
+    type: 'array',
+    items: { type: 'string', enum: [...eventTypes(), '*'] },
+    minItems: 1,
+    maxItems: 100,
+    example: ['message.created'],
+  });
 
-const description = text(0, 1000).nullish().openapi({ type: 'string', example: 'The order system' });
+const description = text(0, 1000)
+  .nullish()
+  .openapi({ type: ['string', 'null'], example: 'The order system' });
 const maxPerSecond = z
   .number({ message: 'wants a number from 0.01 to 10000, or null for no limit' })
   .min(0.01)
@@ -49,7 +57,7 @@ export const endpointChange = z
     enabled: enabled.optional(),
   })
   .refine((given) => Object.keys(given).length > 0, { message: 'must have url, event_types, description, max_per_second or enabled' })
-  .openapi('EndpointChange');
+  .openapi('EndpointChange', { minProperties: 1 });
 
 /** Whether anything is sent to an endpoint. */
 export const endpointState = z.enum(['active', 'failing', 'disabled'], { message: 'must be active, failing or disabled' });

@@ -19,6 +19,7 @@ const secret = z.string().openapi({ description: 'Signs as Standard Webhooks say
 const create = operation({
   method: 'post',
   path: '/v1/endpoints',
+  operationId: 'createEndpoint',
   tags: ['Webhooks'],
   summary: 'Have events posted to a URL',
   creates: true,
@@ -29,6 +30,7 @@ const create = operation({
 const list = operation({
   method: 'get',
   path: '/v1/endpoints',
+  operationId: 'listEndpoints',
   tags: ['Webhooks'],
   summary: 'List endpoints, newest first',
   request: { query: z.strictObject({ limit, cursor: idCursor }) },
@@ -38,6 +40,7 @@ const list = operation({
 const read = operation({
   method: 'get',
   path: '/v1/endpoints/{id}',
+  operationId: 'getEndpoint',
   tags: ['Webhooks'],
   summary: 'Read an endpoint',
   request: { params },
@@ -47,6 +50,7 @@ const read = operation({
 const edit = operation({
   method: 'patch',
   path: '/v1/endpoints/{id}',
+  operationId: 'changeEndpoint',
   tags: ['Webhooks'],
   summary: 'Change an endpoint, disable or enable it',
   request: { params, body: body(endpointChange) },
@@ -56,6 +60,7 @@ const edit = operation({
 const remove = operation({
   method: 'delete',
   path: '/v1/endpoints/{id}',
+  operationId: 'deleteEndpoint',
   tags: ['Webhooks'],
   summary: 'Delete an endpoint; nothing is posted to it any more',
   request: { params },

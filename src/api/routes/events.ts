@@ -34,8 +34,10 @@ const query = z.strictObject({
 const list = operation({
   method: 'get',
   path: '/v1/events',
+  operationId: 'listEvents',
   tags: ['Events'],
   summary: 'Read the log, newest first',
+  refuses: [404],
   request: { query },
   responses: { 200: json(pageOf(event), 'Events.') },
 });
@@ -43,6 +45,7 @@ const list = operation({
 const read = operation({
   method: 'get',
   path: '/v1/events/{id}',
+  operationId: 'getEvent',
   tags: ['Events'],
   summary: 'Read an event',
   request: { params: z.object({ id: uuid }) },

@@ -12,6 +12,7 @@ const readinessSchema = z.object({ ok: z.boolean(), detail: z.record(z.string(),
 const health = operation({
   method: 'get',
   path: '/healthz',
+  operationId: 'getHealth',
   ...open,
   summary: 'Whether the process answers',
   responses: { 200: json(z.object({ ok: z.boolean() }), 'It does.') },
@@ -20,6 +21,7 @@ const health = operation({
 const ready = operation({
   method: 'get',
   path: '/readyz',
+  operationId: 'getReadiness',
   ...open,
   summary: 'Whether events make progress, and so requests should come here',
   responses: { 200: json(readinessSchema, 'Ready.'), 503: json(readinessSchema, 'Not ready; `detail` says why.') },
@@ -28,9 +30,11 @@ const ready = operation({
 const metrics = operation({
   method: 'get',
   path: '/metrics',
+  operationId: 'getMetrics',
   ...open,
   summary: 'Metrics in the Prometheus text format',
   description: "Asks for an operator's key where the API can be reached from other machines; KNOCKON_METRICS_PORT is a port that does not.",
+  refuses: [401, 429],
   responses: { 200: { description: 'Metrics.', content: { 'text/plain': { schema: z.string() } } } },
 });
 

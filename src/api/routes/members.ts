@@ -10,7 +10,7 @@ import { body, json, operation, router } from '../router.ts';
 const settings = z
   .strictObject({
     email: z.email({ message: 'wants an e-mail address' }).max(254).nullish().openapi({ example: 'ada@example.com' }),
-    display_name: name.nullish().openapi({ type: 'string', example: 'Ada Lovelace' }),
+    display_name: name.nullish().openapi({ type: ['string', 'null'], example: 'Ada Lovelace' }),
     emails: z.enum(['mentions', 'none']).default('mentions').openapi({ description: '`none`: no mail, only in-app notifications.' }),
   })
   .openapi('MemberSettings');
@@ -32,6 +32,7 @@ const params = z.object({ handle: z.string().openapi({ example: 'ada' }) });
 const put = operation({
   method: 'put',
   path: '/v1/members/{handle}',
+  operationId: 'putMember',
   tags: ['Members'],
   summary: 'Say who is behind a handle; what is left out is reset',
   request: { params, body: body(settings) },
@@ -41,6 +42,7 @@ const put = operation({
 const read = operation({
   method: 'get',
   path: '/v1/members/{handle}',
+  operationId: 'getMember',
   tags: ['Members'],
   summary: 'Read a member',
   request: { params },
@@ -50,6 +52,7 @@ const read = operation({
 const remove = operation({
   method: 'delete',
   path: '/v1/members/{handle}',
+  operationId: 'deleteMember',
   tags: ['Members'],
   summary: 'Forget a member; nobody is mailed any more',
   request: { params },
@@ -59,6 +62,7 @@ const remove = operation({
 const list = operation({
   method: 'get',
   path: '/v1/members',
+  operationId: 'listMembers',
   tags: ['Members'],
   summary: 'List members by handle',
   request: { query: z.strictObject({ limit, cursor: cursor(handle) }) },

@@ -43,6 +43,7 @@ const journey = z
 const read = operation({
   method: 'get',
   path: '/v1/messages/{id}/effects',
+  operationId: 'getMessageEffects',
   tags: ['Messages'],
   summary: "Read a message's journey: what happened because of it, and what is still to happen",
   request: { params: z.object({ id: uuid }) },

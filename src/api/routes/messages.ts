@@ -18,11 +18,12 @@ const params = z.object({ id: uuid });
 const change = z
   .strictObject({ text: text(1, 40_000).optional(), metadata: metadata.optional() })
   .refine((given) => given.text !== undefined || given.metadata !== undefined, { message: 'wants text, metadata or both' })
-  .openapi('MessageChange', { description: '`text`, `metadata` or both; `metadata` is replaced as a whole.' });
+  .openapi('MessageChange', { minProperties: 1, description: '`text`, `metadata` or both; `metadata` is replaced as a whole.' });
 
 const list = operation({
   method: 'get',
   path: '/v1/channels/{id}/messages',
+  operationId: 'listMessages',
   tags: ['Messages'],
   summary: 'List messages, newest first',
   request: {
@@ -39,6 +40,7 @@ const list = operation({
 const read = operation({
   method: 'get',
   path: '/v1/messages/{id}',
+  operationId: 'getMessage',
   tags: ['Messages'],
   summary: 'Read a message',
   request: { params },
@@ -48,6 +50,7 @@ const read = operation({
 const edit = operation({
   method: 'patch',
   path: '/v1/messages/{id}',
+  operationId: 'editMessage',
   tags: ['Messages'],
   summary: 'Edit a message; emits `message.updated`',
   request: { params, body: body(change) },
@@ -57,6 +60,7 @@ const edit = operation({
 const remove = operation({
   method: 'delete',
   path: '/v1/messages/{id}',
+  operationId: 'deleteMessage',
   tags: ['Messages'],
   summary: 'Delete a message; emits `message.deleted`',
   request: { params },

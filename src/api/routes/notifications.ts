@@ -24,6 +24,7 @@ const notification = z
 const list = operation({
   method: 'get',
   path: '/v1/notifications',
+  operationId: 'listNotifications',
   tags: ['Notifications'],
   summary: "List a recipient's notifications, newest first",
   request: {
@@ -46,6 +47,7 @@ const list = operation({
 const read = operation({
   method: 'post',
   path: '/v1/notifications/{id}/read',
+  operationId: 'readNotification',
   tags: ['Notifications'],
   summary: 'Mark a notification as read; it is not mailed any more',
   request: { params: z.object({ id: uuid }) },

@@ -39,6 +39,7 @@ const balance = z
 const verify = operation({
   method: 'get',
   path: '/v1/ops/verify',
+  operationId: 'verifyLedger',
   acts: true,
   ...forOperators,
   summary: 'Check the ledger: what was promised against what has happened',

@@ -18,6 +18,7 @@ const newMessage = z
 const post = operation({
   method: 'post',
   path: '/v1/channels/{id}/messages',
+  operationId: 'postMessage',
   tags: ['Messages'],
   summary: 'Post a message',
   description: 'Stores the message and its `message.created` and answers; whatever follows from it happens afterwards.',

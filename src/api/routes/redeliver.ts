@@ -11,6 +11,7 @@ import { testDelivery } from './deliveries.ts';
 const redeliver = operation({
   method: 'post',
   path: '/v1/deliveries/{id}/redeliver',
+  operationId: 'redeliver',
   tags: ['Webhooks'],
   summary: 'Send a delivery once more, now, under the same webhook-id',
   creates: true,

@@ -26,6 +26,7 @@ const rotated = z
 const rotate = operation({
   method: 'post',
   path: '/v1/endpoints/{id}/rotate_secret',
+  operationId: 'rotateSecret',
   tags: ['Webhooks'],
   summary: 'Replace the signing secret; the old one signs too for 24 hours',
   creates: true,

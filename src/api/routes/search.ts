@@ -41,8 +41,10 @@ const hit = z
 const find = operation({
   method: 'get',
   path: '/v1/search',
+  operationId: 'searchMessages',
   tags: ['Search'],
   summary: 'Search messages, best first',
+  refuses: [404],
   description:
     'Of the messages that fit, the newest 1,000 (by `sent_at`) are ranked and listed; `from`, `to`, `channel_id` and `author` reach what is ' +
     'older. Later pages leave out what was posted since the first. A page ends early where its messages are long: go on by its ' +

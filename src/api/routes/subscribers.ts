@@ -30,6 +30,7 @@ const subscriber = z
 const list = operation({
   method: 'get',
   path: '/v1/subscribers',
+  operationId: 'listSubscribers',
   tags: ['Subscribers'],
   summary: 'Who listens to what',
   request: { query: z.strictObject({ limit, cursor: cursor(z.string()) }) },
@@ -39,6 +40,7 @@ const list = operation({
 const read = operation({
   method: 'get',
   path: '/v1/subscribers/{name}',
+  operationId: 'getSubscriber',
   tags: ['Subscribers'],
   summary: 'Read a subscriber',
   request: { params: z.object({ name: z.string().openapi({ example: 'search' }) }) },

@@ -15,6 +15,7 @@ const workspaceWithKey = z
 const create = operation({
   method: 'post',
   path: '/v1/workspaces',
+  operationId: 'createWorkspace',
   tags: ['Workspaces'],
   summary: 'Make a workspace and its first key',
   creates: true,

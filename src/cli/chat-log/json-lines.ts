@@ -1,3 +1,4 @@
+import { inexactNumbers } from '../../messages/inexact-numbers.ts';
 import { clean, type Parsed, toMessage } from './message.ts';
 
 /** A JSON object a line: `{author, text, sent_at?, metadata?}`; `timestamp` is taken for `sent_at`. Other fields are left out. */
@@ -6,6 +7,7 @@ export function jsonLinesLayout(): (line: string) => Parsed {
     if (line.trim() === '') return { skip: 'blank' };
     const object = parseObject(line);
     if (!object) return { skip: 'bad_json' };
+    if (inexactNumbers(line).some(({ path }) => path.startsWith('metadata.'))) return { skip: 'inexact' };
     const { author, text } = object;
     const metadata = object.metadata ?? {};
     if (typeof author !== 'string') return { skip: 'no_author' };

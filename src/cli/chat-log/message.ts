@@ -19,6 +19,7 @@ export const SKIP_REASONS = {
   bad_time: 'a date or time that does not exist',
   bad_json: 'not a JSON object',
   bad_metadata: 'metadata that is not an object',
+  inexact: "a number that can't be kept exactly; write it as a string",
   too_long: 'a text of more than 40,000 characters',
   refused: 'refused by the API',
 } as const;

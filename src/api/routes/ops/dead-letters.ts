@@ -25,7 +25,11 @@ const exactlyOne = (given: { ids?: unknown; filter?: unknown }) => (given.ids ==
 const wantsOne = { path: ['filter'], message: 'wants either ids or a filter; {} is all of them' };
 
 /** Dead letters by their ids, or all that fit a filter; what else is in the body beside them. */
-export const letters = <More extends z.ZodRawShape>(more: More) => z.strictObject({ ...some, ...more }).refine(exactlyOne, wantsOne);
+export const letters = <More extends z.ZodRawShape>(more: More) =>
+  z
+    .strictObject({ ...some, ...more })
+    .refine(exactlyOne, wantsOne)
+    .openapi({ oneOf: [{ required: ['ids'] }, { required: ['filter'] }] });
 
 /** As a job keeps it. */
 export const lettersOf = ({ ids, filter }: { ids?: string[]; filter?: Record<string, unknown> }): Letters =>
@@ -64,6 +68,7 @@ const cause = z
 const list = operation({
   method: 'get',
   path: '/v1/ops/dead_letters',
+  operationId: 'listDeadLetters',
   ...forOperators,
   summary: 'List what was given up, newest first',
   request: { query: z.strictObject({ ...filters, limit, cursor: idCursor }) },
@@ -73,6 +78,7 @@ const list = operation({
 const causes = operation({
   method: 'get',
   path: '/v1/ops/dead_letters/causes',
+  operationId: 'listDeadLetterCauses',
   ...forOperators,
   summary: 'Group what was given up by subscriber and cause',
   request: { query: z.strictObject(filters) },
@@ -82,6 +88,7 @@ const causes = operation({
 const retry = operation({
   method: 'post',
   path: '/v1/ops/dead_letters/retry',
+  operationId: 'retryDeadLetters',
   ...forOperators,
   summary: 'Try dead letters again; what is done of them is not done twice',
   creates: true,
@@ -92,6 +99,7 @@ const retry = operation({
 const give = operation({
   method: 'post',
   path: '/v1/ops/dead_letters/discard',
+  operationId: 'discardDeadLetters',
   ...forOperators,
   summary: 'Give dead letters up for good; the audit chain keeps who and why',
   creates: true,

@@ -16,6 +16,7 @@ const diagnosis = z.object({ ok: z.boolean(), findings: z.array(finding) }).open
 const doctor = operation({
   method: 'get',
   path: '/v1/ops/doctor',
+  operationId: 'runDoctor',
   acts: true,
   ...forOperators,
   summary: 'Look at everything that is known to go wrong, and say what to do',

@@ -21,6 +21,7 @@ const params = z.object({ id: uuid });
 const list = operation({
   method: 'get',
   path: '/v1/ops/endpoints',
+  operationId: 'opsListEndpoints',
   ...forOperators,
   summary: 'List the webhook endpoints of all workspaces, newest first',
   request: { query: z.strictObject({ workspace_id: uuid.optional(), state: endpointState.optional(), limit, cursor: idCursor }) },
@@ -30,6 +31,7 @@ const list = operation({
 const read = operation({
   method: 'get',
   path: '/v1/ops/endpoints/{id}',
+  operationId: 'opsGetEndpoint',
   ...forOperators,
   summary: 'Read an endpoint of any workspace',
   request: { params },
@@ -39,6 +41,7 @@ const read = operation({
 const sent = operation({
   method: 'get',
   path: '/v1/ops/endpoints/{id}/deliveries',
+  operationId: 'opsListDeliveries',
   ...forOperators,
   summary: 'List what was sent to an endpoint, with each try, newest first',
   request: { params, query: deliveryQuery },

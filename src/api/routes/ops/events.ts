@@ -50,6 +50,7 @@ const inspected = z
 const list = operation({
   method: 'get',
   path: '/v1/ops/events',
+  operationId: 'opsListEvents',
   ...forOperators,
   summary: 'Read the log of all workspaces, newest first',
   request: {
@@ -71,6 +72,7 @@ const list = operation({
 const read = operation({
   method: 'get',
   path: '/v1/ops/events/{id}',
+  operationId: 'opsGetEvent',
   ...forOperators,
   summary: 'Read an event of any workspace, and what became of it',
   request: { params: z.object({ id: uuid }) },
@@ -80,6 +82,7 @@ const read = operation({
 const journey = operation({
   method: 'get',
   path: '/v1/ops/messages/{id}/effects',
+  operationId: 'opsGetMessageEffects',
   ...forOperators,
   summary: "Read a message's journey, in whatever workspace it is",
   request: { params: z.object({ id: uuid }) },

@@ -55,6 +55,7 @@ const params = z.object({ id: uuid });
 const list = operation({
   method: 'get',
   path: '/v1/ops/jobs',
+  operationId: 'listJobs',
   ...forOperators,
   summary: 'List long work, newest first',
   request: { query: z.strictObject({ limit, cursor: idCursor }) },
@@ -64,6 +65,7 @@ const list = operation({
 const read = operation({
   method: 'get',
   path: '/v1/ops/jobs/{id}',
+  operationId: 'getJob',
   ...forOperators,
   summary: 'Read how far a job is',
   request: { params },
@@ -74,9 +76,10 @@ const change = (verb: JobChange, summary: string) =>
   operation({
     method: 'post',
     path: `/v1/ops/jobs/{id}/${verb}` as const,
+    operationId: `${verb}Job`,
     ...forOperators,
     summary,
-    creates: false,
+    refuses: [409],
     request: { params },
     responses: { 200: json(job, 'The job as it is now.') },
   });

@@ -22,6 +22,7 @@ const filter = (description: string) => text(1, 255).optional().openapi({ descri
 const list = operation({
   method: 'get',
   path: '/v1/ops/log',
+  operationId: 'listOperationsLog',
   ...forOperators,
   summary: 'Who did what, when and why',
   request: {

@@ -25,6 +25,7 @@ const operator = z
 const create = operation({
   method: 'post',
   path: '/v1/ops/operators',
+  operationId: 'createOperator',
   ...forOperators,
   summary: 'Make an operator with a key of its own',
   creates: true,
@@ -37,6 +38,7 @@ const create = operation({
 const list = operation({
   method: 'get',
   path: '/v1/ops/operators',
+  operationId: 'listOperators',
   ...forOperators,
   summary: 'List operators, newest first',
   request: { query: z.strictObject({ limit, cursor: idCursor }) },
@@ -46,6 +48,7 @@ const list = operation({
 const remove = operation({
   method: 'delete',
   path: '/v1/ops/operators/{id}',
+  operationId: 'deleteOperator',
   ...forOperators,
   summary: 'Delete an operator; the key stops working at once',
   request: { params: z.object({ id: uuid }) },

@@ -11,6 +11,7 @@ const given = z.strictObject({ subscriber: z.enum(REBUILDABLE, { message }), per
 const rebuild = operation({
   method: 'post',
   path: '/v1/ops/rebuilds',
+  operationId: 'createRebuild',
   ...forOperators,
   summary: 'Make a projection anew while it is read, and swap at the end',
   creates: true,

@@ -56,6 +56,7 @@ const plan = z
 const replay = operation({
   method: 'post',
   path: '/v1/ops/replays',
+  operationId: 'createReplay',
   ...forOperators,
   summary: 'Run effects again for events of the log',
   description:

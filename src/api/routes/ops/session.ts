@@ -18,6 +18,7 @@ const session = z
 const read = operation({
   method: 'get',
   path: '/v1/ops/session',
+  operationId: 'getSession',
   ...forOperators,
   summary: 'Who calls, and what they may do',
   responses: { 200: json(session, 'The operator.') },
@@ -26,6 +27,7 @@ const read = operation({
 const end = operation({
   method: 'delete',
   path: '/v1/ops/session',
+  operationId: 'endSession',
   ...forOperators,
   summary: 'Sign out of the console; a key that was sent stays what it is',
   responses: { 204: { description: 'Signed out.' } },

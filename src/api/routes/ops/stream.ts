@@ -7,6 +7,7 @@ import { forOperators, operation, router } from '../../router.ts';
 const stream = operation({
   method: 'get',
   path: '/v1/ops/stream',
+  operationId: 'streamSamples',
   ...forOperators,
   summary: 'Rates, backlogs and lag as they change, as server-sent events',
   description:

@@ -81,6 +81,7 @@ const answer = { 200: json(status, 'The subscriber as it is now.') };
 const list = operation({
   method: 'get',
   path: '/v1/ops/subscribers',
+  operationId: 'opsListSubscribers',
   ...forOperators,
   summary: 'How each subscriber is doing',
   request: { query: z.strictObject({ limit, cursor: cursor(z.string()) }) },
@@ -90,6 +91,7 @@ const list = operation({
 const read = operation({
   method: 'get',
   path: '/v1/ops/subscribers/{name}',
+  operationId: 'opsGetSubscriber',
   ...forOperators,
   summary: 'How a subscriber is doing',
   request: { params },
@@ -99,6 +101,7 @@ const read = operation({
 const scale = operation({
   method: 'get',
   path: '/v1/ops/subscribers/{name}/scale',
+  operationId: 'adviseSubscriberScale',
   ...forOperators,
   summary: 'How many workers a subscriber needs',
   request: {
@@ -111,7 +114,14 @@ const scale = operation({
 });
 
 const verb = <V extends 'pause' | 'drain' | 'resume'>(path: V, summary: string) =>
-  ({ method: 'post', path: `/v1/ops/subscribers/{name}/${path}`, ...forOperators, summary, responses: answer }) as const;
+  ({
+    method: 'post',
+    path: `/v1/ops/subscribers/{name}/${path}`,
+    operationId: `${path}Subscriber`,
+    ...forOperators,
+    summary,
+    responses: answer,
+  }) as const;
 
 const pauseIt = operation({
   ...verb('pause', 'Let none of its calls begin; its events wait'),
@@ -128,6 +138,7 @@ const resumeIt = operation({ ...verb('resume', 'End a pause; what has waited is 
 const limitIt = operation({
   method: 'put',
   path: '/v1/ops/subscribers/{name}/limit',
+  operationId: 'limitSubscriber',
   ...forOperators,
   summary: 'Limit how many events a second it does',
   request: {

@@ -14,8 +14,10 @@ const PACE = 20;
 const reset = operation({
   method: 'post',
   path: '/v1/ops/workflows/{id}/reset',
+  operationId: 'resetWorkflow',
   ...forOperators,
   summary: 'Reset a workflow that has ended to its first task; what is done is not done twice',
+  refuses: [409],
   request: { params: z.object({ id: text(1, 255) }) },
   responses: {
     200: json(
@@ -28,6 +30,7 @@ const reset = operation({
 const bulk = operation({
   method: 'post',
   path: '/v1/ops/resets',
+  operationId: 'createReset',
   ...forOperators,
   summary: 'Reset the workflows that have given up these dead letters',
   creates: true,

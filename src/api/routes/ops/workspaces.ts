@@ -10,6 +10,7 @@ const workspace = z.object({ id: uuid, name: z.string(), created_at: timestamp }
 const list = operation({
   method: 'get',
   path: '/v1/ops/workspaces',
+  operationId: 'listWorkspaces',
   ...forOperators,
   summary: 'List workspaces, newest first',
   request: { query: z.strictObject({ limit, cursor: idCursor }) },

@@ -1,0 +1,68 @@
+/** A number that is not kept as it was written, and where in the JSON text it stands. */
+export interface InexactNumber {
+  /** Keys and indices with dots between, such as `metadata.ids.0`. */
+  path: string;
+  literal: string;
+}
+
+/** Sixteen digits in a row, or an exponent: shorter numbers are always kept. Words and ids may look like it. */
+const suspicious = /[\d.]{16}|\d[eE]/;
+
+/** Most that are told. */
+const MOST = 100;
+
+/** What a JSON text is made of, but for its words (`true`) and the space between. */
+const token = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|[{}[\],]/g;
+
+/**
+ * The numbers of a JSON text that doubles can't hold as they are written (integers beyond 2^53, more than 17 digits, too large, too small):
+ * JavaScript, and most who read JSON, would make other numbers of them without a word. None where the text is no JSON.
+ */
+export function inexactNumbers(text: string): InexactNumber[] {
+  if (!suspicious.test(text)) return [];
+  const numbers: InexactNumber[] = [];
+  /** Where the token stands: an index in a list; in an object a key as it is written, null before there is one. */
+  const path: (string | number | null)[] = [];
+  for (const [found] of text.matchAll(token)) {
+    const here = path.at(-1);
+    if (found === '{') path.push(null);
+    else if (found === '[') path.push(0);
+    else if (found === '}' || found === ']') path.pop();
+    else if (found === ',') path[path.length - 1] = typeof here === 'number' ? here + 1 : null;
+    else if (found.startsWith('"')) path[path.length - 1] = here ?? found;
+    else if (!isKept(found)) numbers.push({ path: path.join('\n'), literal: found });
+    if (numbers.length === MOST) break;
+  }
+  return numbers.length > 0 && isJson(text) ? numbers.map((number) => ({ ...number, path: spoken(number.path) })) : [];
+}
+
+/** No raw line break is in a JSON string, so they part the path. */
+const spoken = (path: string): string =>
+  path
+    .split('\n')
+    .map((step) => (step.startsWith('"') ? JSON.parse(step) : step))
+    .join('.');
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What a person is told. */
+export const whyInexact = ({ literal }: InexactNumber): string =>
+  `is ${literal.length > 40 ? `${literal.slice(0, 40)}…` : literal}, which can't be kept exactly as a number: send it as a string`;
+
+const isKept = (literal: string): boolean => decimal(literal) === decimal(String(Number(literal)));
+
+/** A number's digits and its exponent, the same for `1.50`, `1.5e0` and `15E-1`. */
+function decimal(literal: string): string {
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(literal) ?? [];
+  const digits = (whole + fraction).replace(/^0+/, '');
+  const significant = digits.replace(/0+$/, '');
+  if (significant === '') return whole === '' ? 'none' : '0';
+  return `${sign}${significant}e${Number(exponent) - fraction.length + digits.length - significant.length}`;
+}
