@@ -17,7 +17,7 @@ interface Up {
 }
 
 /** How long there is traffic before pictures are taken, so that the charts have something to show; in s. */
-const TRAFFIC = 180;
+const TRAFFIC = 240;
 const folder = 'docs/console';
 
 async function bringUp(): Promise<{ up: Up; stop(): Promise<void> }> {
@@ -73,26 +73,35 @@ async function post(up: Up): Promise<() => Promise<void>> {
   };
 }
 
-/** Has endpoints answer, and one subscriber paused for a while, so that there is something to see. @returns a message that failed in part */
-async function trouble(up: Up, endpoints: string[]): Promise<string> {
-  for (const url of endpoints) await call(up, up.api_key, 'POST', '/v1/endpoints', { url, event_types: ['message.created'] });
+/** Has endpoints answer, and one subscriber paused for a while, so that there is something to see. @returns what failed in part */
+async function trouble(up: Up, urls: string[]): Promise<{ message: string; endpoint: string }> {
+  let endpoint = '';
+  for (const url of urls) endpoint = (await call(up, up.api_key, 'POST', '/v1/endpoints', { url, event_types: ['message.created'] })).id;
   await wait(0.7 * TRAFFIC * 1000);
   await call(up, up.admin_key, 'POST', '/v1/ops/subscribers/search/pause', { reason: 'the index is being moved' });
   await wait(0.3 * TRAFFIC * 1000);
   const { data } = await call(up, up.admin_key, 'GET', '/v1/ops/dead_letters?cause=HTTP%20500&limit=200');
-  return data.at(-1).message_id;
+  return { message: data.at(-1).message_id, endpoint };
 }
 
-async function picture(browser: Browser, up: Up, messageId: string, colorScheme: 'light' | 'dark'): Promise<void> {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, colorScheme });
+interface Taken {
+  colorScheme: 'light' | 'dark';
+  /** The window's, in pixels. */
+  size: { width: number; height: number };
+  /** What follows the picture's name. */
+  suffix: string;
+  places: Record<string, string>;
+}
+
+async function take(browser: Browser, up: Up, { colorScheme, size, suffix, places }: Taken): Promise<void> {
+  const page = await browser.newPage({ viewport: size, colorScheme });
   await signIn(page, up.api_url, up.admin_key);
-  const places = { overview: '', subscribers: '/subscribers', failed: '/failed', journey: `/journey/${messageId}` };
   for (const [name, place] of Object.entries(places)) {
     await page.goto(`${up.api_url}/console${place}`);
     await page.locator('.connection.live').waitFor();
     await page.locator('.loading').first().waitFor({ state: 'hidden' });
     await wait(name === 'overview' ? 5000 : 1500);
-    await page.screenshot({ path: join(folder, `${name}-${colorScheme}.png`) });
+    await page.screenshot({ path: join(folder, `${name}${suffix}-${colorScheme}.png`) });
   }
   await page.close();
 }
@@ -110,11 +119,14 @@ const { port } = receiver.address() as AddressInfo;
 const { up, stop } = await bringUp();
 try {
   const browser = await launchChromium();
-  // Somebody has to look: figures are gathered while there is a viewer.
-  await signIn(await browser.newPage(), up.api_url, up.admin_key);
   const stopPosting = await post(up);
-  const message = await trouble(up, [`http://127.0.0.1:${port}/archive`, `http://127.0.0.1:${port}/orders`]);
-  for (const scheme of ['light', 'dark'] as const) await picture(browser, up, message, scheme);
+  const { message, endpoint } = await trouble(up, [`http://127.0.0.1:${port}/archive`, `http://127.0.0.1:${port}/orders`]);
+  const some = { overview: '?past=15m', journey: `/journey/${message}` };
+  const rest = { subscribers: '/subscribers', failed: '/failed', events: '/events', endpoint: `/endpoints/${endpoint}` };
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await take(browser, up, { colorScheme, size: { width: 1280, height: 1100 }, suffix: '', places: { ...some, ...rest } });
+    await take(browser, up, { colorScheme, size: { width: 390, height: 844 }, suffix: '-phone', places: some });
+  }
   await stopPosting();
   await browser.close();
 } finally {

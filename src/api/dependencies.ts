@@ -6,6 +6,7 @@ import type { MessageWriter } from '../messages/create.ts';
 import type { Message } from '../messages/message.ts';
 import type { Steering } from '../ops/controls.ts';
 import type { Diagnosis } from '../ops/doctor.ts';
+import type { SeeCalls } from '../ops/inspect-effects.ts';
 import type { JobHands } from '../ops/jobs.ts';
 import type { Live } from '../ops/live.ts';
 import type { TemporalUi } from '../ops/temporal-ui.ts';
@@ -68,6 +69,8 @@ export interface ApiDependencies {
   redeliver(deliveryId: string): Promise<TestDelivery | 'no event' | 'no endpoint'>;
   /** The transport's queues, for operators. */
   queues: Steering['queues'];
+  /** What the transport knows of calls; without it nothing is told of them. */
+  seeCalls?: SeeCalls;
   /** Looks at everything that is known to go wrong. */
   diagnose(): Promise<Diagnosis>;
   /** What the console shows live; without it there is no `GET /v1/ops/stream`. */

@@ -20,7 +20,8 @@ interface SubscriberView {
 
 const MORE = `
 With an operator's key:
-  state    active, paused (by whom, why and until when is below the table) or limited
+  state    active, paused (by whom, why and until when is below the table) or limited; red where it has no worker or half of its
+           tries fail, and in --json there is \`health\` for that: ok, degraded (5 % fail), failing (50 %) or down (no worker)
   backlog  events for it that it has neither done nor given up; oldest: the age of the oldest of them
   waiting  events that wait for a moment of their own, such as a mail that gives its reader time
   done/s   events done a second, over the last minute
@@ -93,7 +94,8 @@ export async function showStatuses(api: Api, terminal: Terminal, json?: boolean)
 
 function rowOf(terminal: Terminal, s: SubscriberStatus): (string | number)[] {
   const state = s.state === 'limited' ? `≤ ${s.per_second}/s` : s.state;
-  const colour = s.state === 'active' ? 'green' : 'yellow';
+  // Nothing is green that does not work; what is wrong is told in the columns of errors and workers.
+  const colour = s.health === 'ok' ? (s.state === 'active' ? 'green' : 'yellow') : s.health === 'degraded' ? 'yellow' : 'red';
   const oldest = s.backlog === 0 ? '–' : duration(s.backlog_age_seconds * 1000);
   const errors = `${(s.error_rate * 100).toFixed(s.error_rate > 0 && s.error_rate < 0.1 ? 1 : 0)} %`;
   const workers = s.workers === 0 ? styled(terminal, 'red', '0') : s.workers;

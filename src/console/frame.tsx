@@ -1,21 +1,12 @@
 import type { ComponentChildren, RefObject } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { reasonOf } from './calls.ts';
+import { GO_TO_KEYS, Keyboard, opened } from './keyboard.tsx';
 import { connection } from './live.ts';
 import { path, to } from './location.ts';
 import { Toasts, tell } from './parts/toast.tsx';
+import { places } from './places.ts';
 import { session, signOut } from './session.ts';
-
-const places: [place: string, label: string][] = [
-  ['/', 'Overview'],
-  ['/subscribers', 'Subscribers'],
-  ['/failed', 'Failed'],
-  ['/jobs', 'Jobs'],
-  ['/events', 'Events'],
-  ['/journey', 'Journey'],
-  ['/endpoints', 'Endpoints'],
-  ['/log', 'Log'],
-];
 
 const isHere = (place: string) => (place === '/' ? path.value === '/' : path.value === place || path.value.startsWith(`${place}/`));
 
@@ -42,6 +33,7 @@ export function Shell({ main, children }: { main: RefObject<HTMLElement | null>;
         {children}
       </main>
       <Toasts />
+      <Keyboard />
     </div>
   );
 }
@@ -91,6 +83,18 @@ function Who() {
           Temporal
         </a>
       )}
+      <button type="button" class="keys-button" onClick={() => (opened.value = 'go to')}>
+        Go to <kbd>{GO_TO_KEYS}</kbd>
+      </button>
+      <button
+        type="button"
+        class="quiet"
+        aria-label="Keys of the keyboard"
+        title="Keys of the keyboard"
+        onClick={() => (opened.value = 'help')}
+      >
+        ?
+      </button>
       <span class="name">
         {who.name}
         {who.role === 'viewer' && <span class="muted"> (viewer)</span>}

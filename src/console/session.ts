@@ -1,5 +1,5 @@
 import { computed, effect, signal } from '@preact/signals';
-import { CallError, call, refused } from './calls.ts';
+import { call, refused } from './calls.ts';
 
 /** Who is signed in. */
 export interface Session {
@@ -17,14 +17,16 @@ export const farewell = signal<string | null>(null);
 /** Whether who is signed in may change anything; a viewer sees no button that does. */
 export const mayAct = computed(() => session.value?.role === 'operator');
 
-/** Asks who is signed in; while the API does not answer that stays as it was. @throws CallError unless it is that nobody is */
+/** Asks who is signed in; while the API does not answer that stays as it was. @throws CallError */
 export async function whoAmI(): Promise<void> {
-  try {
-    session.value = await call<Session>('/v1/ops/session');
-  } catch (error) {
-    if (!(error instanceof CallError) || error.status !== 401) throw error;
-    session.value = null;
-  }
+  const found = await call<Session | undefined>('/v1/ops/session?optional=true');
+  if (found) session.value = found;
+  else end();
+}
+
+function end(): void {
+  if (session.peek()) farewell.value = 'Your session has ended. Sign in again to go on where you were.';
+  session.value = null;
 }
 
 export async function signIn(key: string): Promise<void> {
@@ -39,7 +41,5 @@ export async function signOut(): Promise<void> {
 }
 
 effect(() => {
-  if (refused.value === 0 || !session.peek()) return;
-  farewell.value = 'Your session has ended. Sign in again to go on where you were.';
-  session.value = null;
+  if (refused.value > 0) end();
 });

@@ -1,10 +1,13 @@
-import { asc, eq, type SQL } from 'drizzle-orm';
-import type { Sql } from 'postgres';
+import { asc, eq, getTableColumns, inArray, type SQL } from 'drizzle-orm';
 import type { Database } from '../db/client.ts';
 import { events } from '../db/schema/events.ts';
 import { channels } from '../db/schema/messages.ts';
+import { deliveries as deliveryTable, endpoints } from '../db/schema/webhooks.ts';
 import { workspaces } from '../db/schema/workspaces.ts';
+import { groupBy } from '../transport/selection.ts';
+import { type DeliveryTry, deliveryState, triesOf } from './deliveries.ts';
 import type { LoggedEvent } from './events.ts';
+import { type InspectedEffect, inspectEffects, type SeeCalls } from './inspect-effects.ts';
 import { type EventJourney, journeysOf } from './journey.ts';
 import type { TemporalUi } from './temporal-ui.ts';
 
@@ -20,26 +23,35 @@ export interface DeliveryState {
   status: number | null;
   error: string | null;
   delivered_at: string | null;
+  /** The newest, oldest first. */
+  tries: DeliveryTry[];
 }
 
 /** An event as an operator sees it: whose it is, what it says, and all that became of it. */
-export interface InspectedEvent extends EventJourney, Omit<LoggedEvent, 'version'> {
+export interface InspectedEvent extends Omit<EventJourney, 'effects'>, Omit<LoggedEvent, 'version'> {
+  effects: InspectedEffect[];
   payload: Record<string, unknown>;
   /** What the `webhooks` effect has posted, one an endpoint. */
   deliveries: DeliveryState[];
 }
 
+/** Whom it is asked: Postgres, and the transport for the calls it has made. */
+export interface Inspecting {
+  database: Database;
+  ui: TemporalUi | null;
+  seeCalls: SeeCalls | undefined;
+}
+
 /** The journeys of a message's events, in whatever workspace it is, oldest first. Nothing where there is no such message. */
-export const inspectMessage = (database: Database, id: string, ui: TemporalUi | null) => inspect(database, eq(events.message_id, id), ui);
+export const inspectMessage = (inspecting: Inspecting, id: string) => inspect(inspecting, eq(events.message_id, id));
 
 /** @returns undefined where there is no such event */
-export const inspectEvent = async (database: Database, id: string, ui: TemporalUi | null) =>
-  (await inspect(database, eq(events.id, id), ui))[0];
+export const inspectEvent = async (inspecting: Inspecting, id: string) => (await inspect(inspecting, eq(events.id, id)))[0];
 
 /** Most events of one message that are shown: it may have been edited ever so often. */
 const MOST = 200;
 
-async function inspect({ db, sql }: Database, which: SQL, ui: TemporalUi | null): Promise<InspectedEvent[]> {
+async function inspect({ database: { db }, ui, seeCalls }: Inspecting, which: SQL): Promise<InspectedEvent[]> {
   const rows = await db
     .select({ event: events, workspace: workspaces.name, channel: channels.name })
     .from(events)
@@ -48,17 +60,10 @@ async function inspect({ db, sql }: Database, which: SQL, ui: TemporalUi | null)
     .where(which)
     .orderBy(asc(events.id))
     .limit(MOST);
-  const [journeys, deliveries] = [
-    await journeysOf(
-      db,
-      rows.map(({ event }) => event),
-      ui,
-    ),
-    await deliveriesOf(
-      sql,
-      rows.map(({ event }) => event.id),
-    ),
-  ];
+  const found = rows.map(({ event }) => event);
+  const ids = found.map(({ id }) => id);
+  const journeys = await inspectEffects(db, await journeysOf(db, found, ui), seeCalls);
+  const deliveries = await deliveriesOf(db, ids);
   return rows.map(({ event, workspace, channel }, i) => ({
     ...journeys[i]!,
     workspace_id: event.workspace_id,
@@ -72,15 +77,26 @@ async function inspect({ db, sql }: Database, which: SQL, ui: TemporalUi | null)
   }));
 }
 
-async function deliveriesOf(sql: Sql, ids: string[]): Promise<Map<string, DeliveryState[]>> {
-  const rows = await sql<(Omit<DeliveryState, 'delivered_at'> & { event_id: string; delivered_at: Date | null })[]>`
-    select d.event_id, d.id, d.endpoint_id, p.url, d.state, d.delivered_at, coalesce(a.n, 0)::int as attempts, last.status, last.error
-    from deliveries d left join endpoints p on p.id = d.endpoint_id
-    left join lateral (select count(*) as n from delivery_attempts where delivery_id = d.id) a on true
-    left join lateral (select status, error from delivery_attempts where delivery_id = d.id order by id desc limit 1) last on true
-    where d.event_id = any(${ids}::uuid[]) order by d.id`;
-  const found = new Map<string, DeliveryState[]>();
-  for (const { event_id, delivered_at, ...row } of rows)
-    found.set(event_id, [...(found.get(event_id) ?? []), { ...row, delivered_at: delivered_at?.toISOString() ?? null }]);
-  return found;
+/** Most tries of one delivery that are shown. */
+const MOST_TRIES = 20;
+
+async function deliveriesOf(db: Database['db'], ids: string[]): Promise<Map<string | null, DeliveryState[]>> {
+  const rows = await db
+    .select({ ...getTableColumns(deliveryTable), url: endpoints.url, state: deliveryState })
+    .from(deliveryTable)
+    .leftJoin(endpoints, eq(endpoints.id, deliveryTable.endpoint_id))
+    .where(inArray(deliveryTable.event_id, ids))
+    .orderBy(asc(deliveryTable.id));
+  const tries = await triesOf(
+    { db },
+    rows.map(({ id }) => id),
+  );
+  const shown = ({ id, endpoint_id, url, state, delivered_at }: (typeof rows)[number]): DeliveryState => {
+    const own = tries.get(id) ?? [];
+    const { status = null, error = null } = own.at(-1) ?? {};
+    const given = { id, endpoint_id, url, state, attempts: own.length, status, error };
+    return { ...given, delivered_at: delivered_at?.toISOString() ?? null, tries: own.slice(-MOST_TRIES) };
+  };
+  const grouped = groupBy(rows, ({ event_id }) => event_id);
+  return new Map([...grouped].map(([id, some]) => [id, some.map(shown)]));
 }

@@ -14,7 +14,13 @@ export interface EffectState {
   /** Tries so far, the one that succeeded included. */
   attempts: number;
   last_error: string | null;
+  /** When it was last tried; null where no try has failed. */
+  tried_at: string | null;
+  /** When it is tried again, the next of several outside parties; null where nothing waits. */
+  waiting_until: string | null;
   completed_at: string | null;
+  /** `failed` because an operator has decided that it won't happen. */
+  discarded: boolean;
 }
 
 /** An event, and what happened because of it. */
@@ -128,15 +134,24 @@ function effectState({ done, tried, dead, discarded }: Ledger, eventId: string, 
   const tries = tried.filter(own).sort((a, b) => b.updated_at.getTime() - a.updated_at.getTime());
   // What is written down are the tries that failed; the one that succeeded comes on top.
   const count = Math.max(0, ...tries.map((row) => row.attempts));
+  const tried_at = tries.find(({ attempts }) => attempts > 0)?.updated_at.toISOString() ?? null;
+  const settled = { subscriber, tried_at, waiting_until: null, completed_at: null, discarded: false };
   const given = discarded.find(own);
-  if (given)
-    return { subscriber, state: 'failed', attempts: count, last_error: `discarded by ${given.by}: ${given.reason}`, completed_at: null };
-  const completed_at = receipt?.completed_at.toISOString() ?? null;
-  if (receipt) return { subscriber, state: 'done', attempts: count + 1, last_error: null, completed_at };
+  if (given) {
+    const last_error = `discarded by ${given.by}: ${given.reason}`;
+    return { ...settled, state: 'failed', attempts: count, last_error, discarded: true };
+  }
+  if (receipt)
+    return { ...settled, state: 'done', attempts: count + 1, last_error: null, completed_at: receipt.completed_at.toISOString() };
   const letter = dead.find(own);
-  if (letter) return { subscriber, state: 'failed', attempts: Math.max(1, count), last_error: letter.reason, completed_at };
+  if (letter) return { ...settled, state: 'failed', attempts: Math.max(1, count), last_error: letter.reason };
   const last_error = tries.find((row) => row.last_error !== null)?.last_error ?? null;
-  return { subscriber, state: openState(tries, started), attempts: count, last_error, completed_at };
+  return { ...settled, state: openState(tries, started), attempts: count, last_error, waiting_until: nextOf(tries) };
+}
+
+function nextOf(tries: { waits: boolean; waiting_until: Date | null }[]): string | null {
+  const moments = tries.flatMap(({ waits, waiting_until }) => (waits && waiting_until ? [waiting_until.getTime()] : []));
+  return moments.length > 0 ? new Date(Math.min(...moments)).toISOString() : null;
 }
 
 /** Of several outside parties one may be settled already, so the effect waits where any of them does. */

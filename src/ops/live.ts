@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Sql } from 'postgres';
-import { momentAgo, readSample, readTotals, type Sample, type Totals } from './sample.ts';
+import type { Sample } from './sample.ts';
+import { Sampler } from './sampler.ts';
 
 /** What a viewer is told: how everything is, why that can't be found out just now, or that this process stops. */
 export type Told = { sample: Sample } | { trouble: string } | { end: true };
@@ -12,8 +13,6 @@ const EVERY = 2000;
 const SHARE = 0.1;
 /** Rates are over that long, in ms: workers say every five seconds what they have got done. */
 const WINDOW = 10_000;
-/** Totals are counted from one moment for that long, in ms. */
-const COUNTED = 30 * 60_000;
 /** How many samples a new viewer gets to begin with: five minutes of them. */
 const KEPT = 150;
 
@@ -28,10 +27,7 @@ export interface LiveOptions {
 export class Live {
   readonly #options: LiveOptions;
   readonly #viewers = new Set<Viewer>();
-  readonly #totals: Totals[] = [];
-  /** Since when is counted: by this machine's clock, and by the database's. */
-  #from = 0;
-  #counted = new Date(0);
+  readonly #sampler: Sampler;
   #samples: Sample[] = [];
   #timer: NodeJS.Timeout | undefined;
   #looking = false;
@@ -39,6 +35,7 @@ export class Live {
 
   constructor(options: LiveOptions) {
     this.#options = options;
+    this.#sampler = new Sampler(options.sql, WINDOW);
   }
 
   /** Tells the viewer from now on. @returns the last five minutes, as far as somebody has been looking, and how to stop being told */
@@ -83,25 +80,9 @@ export class Live {
   }
 
   async #sample(): Promise<void> {
-    const now = Date.now();
-    const totals = await readTotals(this.#options.sql, await this.#countedFrom(now));
-    while (this.#totals[1] && this.#totals[1].at <= now - WINDOW) this.#totals.shift();
-    const since = this.#totals[0];
-    this.#totals.push(totals);
-    const sample = await readSample(this.#options.sql, totals, since);
-    const oldest = now - KEPT * EVERY;
+    const sample = await this.#sampler.look();
+    const oldest = Date.now() - KEPT * EVERY;
     this.#samples = [...this.#samples.filter(({ at }) => Date.parse(at) > oldest), sample].slice(-KEPT);
     this.#tell({ sample });
-  }
-
-  /** One moment for all totals that are compared; another one before what is that old is forgotten, or after a while without viewers. */
-  async #countedFrom(now: number): Promise<Date> {
-    const last = this.#totals.at(-1)?.at ?? 0;
-    if (now - this.#from > COUNTED || now - last > 3 * WINDOW) {
-      this.#counted = await momentAgo(this.#options.sql, COUNTED / 30);
-      this.#from = now - COUNTED / 30;
-      this.#totals.length = 0;
-    }
-    return this.#counted;
   }
 }

@@ -21,6 +21,8 @@ export interface SubscriberStatus {
   event_types: string[];
   task_queue: string;
   state: 'active' | 'paused' | 'limited';
+  /** How it is doing, whatever operators want of it. */
+  health: Health;
   /** Events that are for it and that it has neither done nor given up; without those that wait for their own time. */
   backlog: number;
   /** Age of the oldest of them; 0 where there is none. */
@@ -43,6 +45,18 @@ export interface SubscriberStatus {
   drained: boolean;
   /** Whether the queue is as the control says; false while the transport does not answer. */
   applied: boolean;
+}
+
+/** `down`: no worker takes its calls. `failing`: half of what is tried fails, or more. `degraded`: a part of it that is worth a look. */
+export type Health = 'ok' | 'degraded' | 'failing' | 'down';
+
+/** From which part of tries that fail on a subscriber is failing, and from which it is degraded. */
+const [FAILING, DEGRADED] = [0.5, 0.05];
+
+function healthOf(workers: number, errorRate: number): Health {
+  if (workers === 0) return 'down';
+  if (errorRate >= FAILING) return 'failing';
+  return errorRate >= DEGRADED ? 'degraded' : 'ok';
 }
 
 interface Row extends Omit<Control, 'subscriber' | 'calls_per_second'> {
@@ -104,6 +118,7 @@ export async function subscriberStatuses({ database: { sql }, queues }: Steering
       event_types: row.event_types,
       task_queue: row.task_queue,
       state: stateOf(row),
+      health: healthOf(processes.length, error_rate),
       backlog: backlog?.backlog ?? 0,
       backlog_age_seconds: Math.max(0, backlog?.age ?? 0),
       waiting: backlog?.waiting ?? 0,

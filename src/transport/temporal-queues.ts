@@ -20,7 +20,7 @@ export function temporalQueues(client: Client): Queues {
 }
 
 /** Not by `client.withDeadline`: see `lazyConnection`. */
-async function soon<T>(work: Promise<T>): Promise<T> {
+export async function soon<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`Temporal did not answer within ${PATIENCE / 1000} s`)), PATIENCE);

@@ -1,4 +1,4 @@
-import type { Dispatch } from './dispatch.ts';
+import type { Dispatch, Selection } from './dispatch.ts';
 
 /** What the dispatcher knows of a claimed group beside its dispatch: for the search attributes of its workflow. */
 export interface DispatchScope {
@@ -40,3 +40,27 @@ export interface Recovery {
    */
   restart(dispatch: Dispatch, missing: Record<string, string[]>, nth: number): Promise<void>;
 }
+
+/** One call of an effect, as the transport saw it. */
+export interface SeenCall {
+  subscriber: string;
+  /** Which of its dispatch's events. */
+  events: Selection;
+  /** Which try of this call. */
+  attempt: number;
+  /** When it came into its queue; RFC 3339. */
+  scheduled_at: string;
+  /** When a worker took it; null before. */
+  started_at: string | null;
+  /** Null while it is under way. */
+  ended_at: string | null;
+  /** Why it failed as a whole. */
+  failure: string | null;
+}
+
+/**
+ * The calls that a workflow has made, oldest first, as far as that is still known; nothing where there is no such workflow.
+ *
+ * @throws where the transport can't be asked
+ */
+export type SeeCalls = (workflowId: string) => Promise<SeenCall[]>;

@@ -54,7 +54,7 @@ export async function start(config: Config): Promise<Running> {
   const background = open({ name: 'knockon api, background', connections: 2, statementMs: BACKGROUND });
   const heavy = createHeavy(open({ name: 'knockon api, heavy', connections: 4, ...REQUESTS }));
   const chosen = await chooseTransport(config, background, log);
-  const { transport, recovery, queues, driver, resetWorkflow, temporalUi } = chosen;
+  const { transport, recovery, queues, seeCalls, driver, resetWorkflow, temporalUi } = chosen;
   started.add(transport, (t) => t.close());
   const summaries = started.add(await summaryStore(database.db, config.REDIS_URL), (s) => s.close());
   const limits = started.add(await apiLimits(config, log), (l) => l.close());
@@ -96,6 +96,7 @@ export async function start(config: Config): Promise<Running> {
     readiness: async () => (draining ? { ok: false, detail: { problem: 'this process is stopping' } } : await progress()),
     running: recovery.running,
     queues,
+    seeCalls,
     diagnose: () =>
       diagnose(patientOf(config, { database: background, queues, running: recovery.running, unnamedProxy: limits.proxies.unnamed })),
     live,

@@ -4,7 +4,7 @@ import type { Database } from '../db/client.ts';
 import type { TemporalUi } from '../ops/temporal-ui.ts';
 import type { JobDriver, ResetWorkflow } from '../transport/job.ts';
 import type { Queues } from '../transport/queues.ts';
-import type { Recovery, Transport } from '../transport/transport.ts';
+import type { Recovery, SeeCalls, Transport } from '../transport/transport.ts';
 import { temporalOf } from './process.ts';
 
 /** The transport that KNOCKON_TRANSPORT chooses, as API and relay use it. */
@@ -12,6 +12,8 @@ export interface ChosenTransport {
   transport: Transport;
   recovery: Recovery;
   queues: Queues;
+  /** What is known of the calls of a dispatch. */
+  seeCalls: SeeCalls;
   /** Who works on jobs; null: relays do. */
   driver: JobDriver | null;
   resetWorkflow: ResetWorkflow;
@@ -30,6 +32,7 @@ async function temporal(config: Config): Promise<ChosenTransport> {
     { createTemporalTransport, lazyConnection },
     { temporalRecovery },
     { temporalQueues },
+    { temporalCalls },
     { temporalJobs },
     { resetWorkflow },
   ] = await Promise.all([
@@ -37,6 +40,7 @@ async function temporal(config: Config): Promise<ChosenTransport> {
     import('../transport/temporal.ts'),
     import('../transport/temporal-recovery.ts'),
     import('../transport/temporal-queues.ts'),
+    import('../transport/temporal-calls.ts'),
     import('../transport/temporal-jobs.ts'),
     import('../transport/temporal-reset.ts'),
   ]);
@@ -46,6 +50,7 @@ async function temporal(config: Config): Promise<ChosenTransport> {
     transport: createTemporalTransport(client),
     recovery: temporalRecovery(client),
     queues: temporalQueues(client),
+    seeCalls: temporalCalls(client),
     driver: temporalJobs(client),
     resetWorkflow: (id, reason) => resetWorkflow(client, id, reason),
     temporalUi: { url: config.TEMPORAL_UI_URL, namespace },
@@ -53,15 +58,17 @@ async function temporal(config: Config): Promise<ChosenTransport> {
 }
 
 async function pgBoss(config: Config, { sql }: Database, log: Logger): Promise<ChosenTransport> {
-  const [{ createPgBossTransport }, { pgBossQueues }] = await Promise.all([
+  const [{ createPgBossTransport }, { pgBossQueues }, { pgBossCalls }] = await Promise.all([
     import('../transport/pg-boss.ts'),
     import('../transport/pg-boss/queues.ts'),
+    import('../transport/pg-boss/calls.ts'),
   ]);
   const transport = createPgBossTransport({ url: config.DATABASE_URL, name: 'knockon pg-boss', sql, log });
   return {
     transport,
     recovery: transport,
     queues: pgBossQueues(sql),
+    seeCalls: pgBossCalls(sql),
     driver: null,
     resetWorkflow: null,
     temporalUi: null,

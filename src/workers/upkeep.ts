@@ -5,6 +5,8 @@ import { auditKey } from '../activities/audit/hash.ts';
 import type { Config } from '../config.ts';
 import type { Database } from '../db/client.ts';
 import { keepControls } from '../ops/controls.ts';
+import { keepSample, LOOK_EVERY } from '../ops/history.ts';
+import { Sampler } from '../ops/sampler.ts';
 import { forgetWorkers } from '../ops/workers.ts';
 import { heal } from '../outbox/heal.ts';
 import { expire, type Retention } from '../outbox/retention.ts';
@@ -19,7 +21,10 @@ export const BACKGROUND = 60_000;
 /** How often it is looked for what has expired, in ms. */
 const EXPIRY = 60_000;
 
-/** What a relay does beside dispatching: starts missing effects again, and deletes what has expired. Any number of relays may. */
+/**
+ * What a relay does beside dispatching: starts missing effects again, keeps how everything was, and deletes what has expired. Any number
+ * of relays may.
+ */
 export function startUpkeep(config: Config, { sql }: Database, recovery: Recovery, log: Logger, started: Started): void {
   const stop = (loop: { stop(): Promise<void> }) => loop.stop();
   const ageMs = config.KNOCKON_HEAL_AGE;
@@ -28,6 +33,9 @@ export function startUpkeep(config: Config, { sql }: Database, recovery: Recover
     const pass = () => unlessAnother(sql, 'heal', everyMs * 0.9, () => heal({ sql, recovery, ageMs, log }));
     started.add(repeat('start missing effects again', everyMs, pass, log), stop);
   }
+  const sampler = new Sampler(sql, LOOK_EVERY);
+  const look = () => unlessAnother(sql, 'sample', LOOK_EVERY * 0.9, async () => await keepSample(sql, await sampler.look()));
+  started.add(repeat('keep how everything is', LOOK_EVERY, look, log), stop);
   const retention: Retention = { eventsMs: config.KNOCKON_RETENTION_EVENTS, receiptsMs: config.KNOCKON_RETENTION_RECEIPTS };
   const note = noteExpiry(auditKey(config.KNOCKON_SECRET));
   const pass = async (signal: AbortSignal) => {

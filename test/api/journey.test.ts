@@ -46,7 +46,8 @@ const states = async (id: string) => {
 describe("a message's journey", () => {
   test('before its dispatch has the effects of whoever is registered, all pending, and no workflow', async () => {
     const message = await posted();
-    const pending = { state: 'pending', attempts: 0, last_error: null, completed_at: null };
+    const open = { tried_at: null, waiting_until: null, completed_at: null, discarded: false };
+    const pending = { state: 'pending', attempts: 0, last_error: null, ...open };
     expect(await journey(message.id)).toEqual({
       message_id: message.id,
       events: [
@@ -110,7 +111,10 @@ describe("a message's journey", () => {
       state: 'running',
       attempts: 2,
       last_error: 'was away',
+      tried_at: expect.any(String),
+      waiting_until: null,
       completed_at: null,
+      discarded: false,
     });
     for (const name of ['audit', 'search']) await api.database.db.insert(receipts).values({ ...own, subscriber: name });
     const { effects } = (await journey(message.id)).events[0];
@@ -131,6 +135,9 @@ describe("a message's journey", () => {
       { ...row, subscriber: 'search', target: 'grace', waiting_until: null },
     ]);
     expect(await states(message.id)).toEqual({ audit: 'running', search: 'waiting' });
+    const [audit, search] = (await journey(message.id)).events[0].effects;
+    expect([audit.waiting_until, audit.tried_at]).toEqual([null, null]);
+    expect(Date.parse(search.waiting_until)).toBeGreaterThan(Date.now());
   });
 
   test('has failed where there is a dead letter, with its reason', async () => {
@@ -144,7 +151,10 @@ describe("a message's journey", () => {
       state: 'failed',
       attempts: 20,
       last_error: 'the index refused it',
+      tried_at: expect.any(String),
+      waiting_until: null,
       completed_at: null,
+      discarded: false,
     });
   });
 

@@ -16,12 +16,15 @@ export function describeInBrowser(name: string, tests: () => void): void {
 export interface TestBrowser {
   /** A page with cookies of its own. */
   open(options?: BrowserContextOptions): Promise<Page>;
+  /** What pages have said of calls that were refused, since it was last asked. */
+  refusals(): string[];
 }
 
 export function useBrowser(): TestBrowser {
   let browser: Browser;
   const contexts: BrowserContext[] = [];
   const complaints: string[] = [];
+  const refused: string[] = [];
   beforeAll(async () => {
     browser = await launchChromium();
   });
@@ -38,11 +41,13 @@ export function useBrowser(): TestBrowser {
     page.on('pageerror', (error) => complaints.push(error.message));
     page.on('console', (said) => {
       // That a call was refused is what some tests are about.
-      if (said.type() === 'error' && !said.text().startsWith('Failed to load resource')) complaints.push(said.text());
+      if (said.type() !== 'error') return;
+      if (said.text().startsWith('Failed to load resource')) refused.push(`${said.text()} ${said.location().url}`);
+      else complaints.push(said.text());
     });
     return page;
   };
-  return { open };
+  return { open, refusals: () => refused.splice(0) };
 }
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');

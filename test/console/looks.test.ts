@@ -73,6 +73,7 @@ it('operators see a message’s journey and an event with all that became of it,
     {
       ...{ id: made!.id, endpoint_id: endpoint, url: 'https://example.com/hook', state: 'pending' },
       ...{ attempts: 1, status: 500, error: 'HTTP 500', delivered_at: null },
+      tries: [{ attempted_at: expect.any(String), status: 500, latency_ms: 3, error: 'HTTP 500', response_excerpt: null }],
     },
   ]);
   expect((await look(`endpoints/${endpoint}/deliveries`)).data).toMatchObject([{ id: made!.id, attempts: [{ status: 500 }] }]);
@@ -87,6 +88,146 @@ it('operators see the endpoints of all workspaces, and which of them fail, witho
   expect((await look('endpoints?state=active')).data).toEqual([]);
   expect((await look(`endpoints/${endpoint}`)).url).toBe('https://example.com/hook');
   expect((await look('workspaces')).data.map(({ id }: { id: string }) => id)).toEqual([theirs, ours]);
+});
+
+it('a delivery that was given up is failed and not pending, to operators and to its workspace, until somebody tries it again', async () => {
+  const posted = (await api.post(channel, { text: 'five' })).body;
+  const own = (await api.call('POST', '/v1/endpoints', { body: { url: 'https://example.com/own', event_types: ['*'] } })).body.id;
+  const { sql } = api.database;
+  const delivery = { workspace_id: ours, endpoint_id: own, event_id: posted.event_id, event_type: 'message.created' };
+  await sql`insert into deliveries ${sql(delivery)}`;
+  const shown = async () => {
+    const [event, ops, theirs] = [
+      await look(`events/${posted.event_id}`),
+      await look(`endpoints/${own}/deliveries`),
+      (await api.call('GET', `/v1/endpoints/${own}/deliveries`)).body,
+    ];
+    return [event.deliveries[0].state, ops.data[0].state, theirs.data[0].state];
+  };
+  const all = (state: string) => [state, state, state];
+  expect(await shown()).toEqual(all('pending'));
+  const letter = { event_id: posted.event_id, subscriber: 'webhooks', dispatch_id: ABSENT, cause: 'HTTP 500', reason: 'it answered 500' };
+  for (const target of [own, '']) {
+    await sql`insert into dead_letters ${sql({ ...letter, target })}`;
+    expect(await shown()).toEqual(all('failed'));
+    expect((await look(`endpoints/${own}/deliveries?state=failed`)).data).toHaveLength(1);
+    expect((await look(`endpoints/${own}/deliveries?state=pending`)).data).toHaveLength(0);
+    await sql`delete from dead_letters where event_id = ${posted.event_id}`;
+  }
+  // Somebody else's endpoint has been given up; this one is still to come.
+  await sql`insert into dead_letters ${sql({ ...letter, target: endpoint })}`;
+  expect(await shown()).toEqual(all('pending'));
+  await sql`delete from dead_letters where event_id = ${posted.event_id}`;
+  const [job] = await sql<{ id: string }[]>`insert into jobs (verb, input, by) values ('retry', '{}', 'ada') returning id`;
+  await sql`insert into job_dispatches (dispatch_id, job_id) values (${ABSENT}, ${job!.id})`;
+  await sql`insert into dead_letters ${sql({ ...letter, target: own, retried_by: ABSENT })}`;
+  expect(await shown()).toEqual(all('pending'));
+  await sql`delete from job_dispatches`;
+  expect(await shown()).toEqual(all('failed'));
+  await sql`delete from dead_letters where event_id = ${posted.event_id}`;
+  await sql`insert into discards ${sql({ event_id: posted.event_id, subscriber: 'webhooks', by: 'ada', reason: 'old', cause: 'HTTP 500' })}`;
+  expect(await shown()).toEqual(all('failed'));
+  await sql`delete from discards`;
+});
+
+it('each event of the log says what became of it, and the log can be narrowed to those that failed', async () => {
+  const { sql } = api.database;
+  const posted = [];
+  for (const text of ['done', 'failed', 'discarded', 'open']) posted.push((await api.post(channel, { text })).body.event_id);
+  const [done, failed, discarded, open] = posted;
+  const names = ['audit', 'search'];
+  const spec = { task_queue: 'q', activity: 'a', batch: 1, timeout_ms: 1, retry: '{}' };
+  for (const name of names) await sql`insert into subscribers ${sql({ name, event_types: ['*'], ...spec })}`;
+  const receipt = (event_id: string, subscriber: string) => sql`insert into receipts ${sql({ event_id, subscriber })}`;
+  for (const name of names) await receipt(done, name);
+  for (const event_id of [failed, discarded]) await receipt(event_id, 'audit');
+  await sql`insert into dead_letters ${sql({ event_id: failed, subscriber: 'search', dispatch_id: ABSENT, cause: 'x', reason: 'y' })}`;
+  await sql`insert into discards ${sql({ event_id: discarded, subscriber: 'search', by: 'ada', reason: 'old', cause: 'x' })}`;
+  const outcomes = Object.fromEntries(
+    (await look('events?limit=4')).data.map(({ id, outcome }: { id: string; outcome: object }) => [id, outcome]),
+  );
+  const none = { done: 0, failed: 0, discarded: 0, open: 0 };
+  expect(outcomes).toEqual({
+    [done]: { ...none, done: 2 },
+    [failed]: { ...none, done: 1, failed: 1 },
+    [discarded]: { ...none, done: 1, discarded: 1 },
+    [open]: { ...none, open: 2 },
+  });
+  const ids = async (query: string) => (await look(`events?${query}`)).data.map(({ id }: { id: string }) => id);
+  expect(await ids('outcome=failed')).toEqual([failed]);
+  expect(await ids(`outcome=failed&workspace_id=${theirs}`)).toEqual([]);
+  await sql`insert into dead_letters ${sql({ event_id: open, subscriber: 'search', dispatch_id: ABSENT, cause: 'x', reason: 'y' })}`;
+  await sql`insert into dead_letters ${sql({ event_id: open, subscriber: 'audit', dispatch_id: ABSENT, cause: 'x', reason: 'y' })}`;
+  const first = await look('events?outcome=failed&limit=1');
+  expect([first.data[0].id, await ids(`outcome=failed&limit=1&cursor=${first.next_cursor}`)]).toEqual([open, [failed]]);
+  expect((await api.call('GET', '/v1/ops/events?outcome=perhaps', { key: OPERATOR })).status).toBe(422);
+  for (const table of ['dead_letters', 'discards', 'receipts', 'subscribers']) await sql`delete from ${sql(table)}`;
+});
+
+it('one look finds whatever has an id: an event, a message, a workflow; and nothing where nothing has it', async () => {
+  const posted = (await api.post(channel, { text: 'six' })).body;
+  for (const id of [posted.id, posted.event_id])
+    expect((await look(`events?about=${id}`)).data.map((event: { id: string }) => event.id)).toEqual([posted.event_id]);
+  for (const id of [ABSENT, 'no-id-at-all']) expect((await look(`events?about=${id}`)).data).toEqual([]);
+});
+
+it('an event tells the calls that it was in, and how long it was in a queue and at work, where the transport knows', async () => {
+  const { sql } = api.database;
+  const [one, two] = [
+    (await api.post(channel, { text: 'seven' })).body.event_id,
+    (await api.post(channel, { text: 'eight' })).body.event_id,
+  ];
+  const [made] = await sql<{ id: string }[]>`
+    insert into dispatches (id, type, size, subscribers, started_at) values (uuidv7(), 'message.created', 2, '{search}', now()) returning id`;
+  await sql`update outbox set dispatch_id = ${made!.id} where event_id in (${one}, ${two})`;
+  const at = (ms: number) => new Date(1_700_000_000_000 + ms).toISOString();
+  const group = { subscriber: 'search', events: { offset: 0, limit: 2 }, attempt: 1, scheduled_at: at(0), started_at: at(40) };
+  const alone = { subscriber: 'search', events: { ids: [two] }, attempt: 2, scheduled_at: at(100), started_at: at(110) };
+  const known = [
+    { ...group, ended_at: at(60), failure: null },
+    { ...alone, ended_at: null, failure: null },
+    { ...group, events: { offset: 2, limit: 2 }, ended_at: at(60), failure: null },
+  ];
+  const seeCalls = async (id: string) => {
+    if (id !== made!.id) throw new Error('away');
+    return known;
+  };
+  const calls = async (id: string, app = api.another({ seeCalls })) =>
+    (await request(app, 'GET', `/v1/ops/events/${id}`, { key: OPERATOR })).body.effects[0].calls;
+  const shown = { attempt: 1, events: 2, scheduled_at: at(0), started_at: at(40), ended_at: at(60), failure: null };
+  expect(await calls(one)).toEqual([shown]);
+  expect(await calls(two)).toEqual([
+    shown,
+    { attempt: 2, events: 1, scheduled_at: at(100), started_at: at(110), ended_at: null, failure: null },
+  ]);
+  const away = async () => await Promise.reject(new Error('away'));
+  expect(await calls(one, api.another({ seeCalls: away }))).toBeNull();
+  expect(await calls(one, api.app)).toBeNull();
+  await sql`update outbox set dispatch_id = null where dispatch_id = ${made!.id}`;
+});
+
+it('a subscriber without workers, or whose tries fail, is not well, whatever operators want of it', async () => {
+  const { sql } = api.database;
+  const spec = { event_types: ['*'], task_queue: 'effects.search', activity: 'search', batch: 1, timeout_ms: 1, retry: '{}' };
+  await sql`insert into subscribers ${sql({ name: 'search', ...spec })}`;
+  const seen = async () => {
+    const { state, health } = await look('subscribers/search');
+    return [state, health];
+  };
+  expect(await seen()).toEqual(['active', 'down']);
+  const beat = { identity: '1@here/effects', kind: 'effects', version: '1', host: 'here', pid: 1 };
+  await sql`insert into workers ${sql({ ...beat, effects: sql.json({ search: { concurrency: 1, running: 0 } }) as never })}`;
+  expect(await seen()).toEqual(['active', 'ok']);
+  for (const [done, failed, health] of [
+    [97, 3, 'ok'],
+    [90, 10, 'degraded'],
+    [5, 95, 'failing'],
+  ] as const) {
+    await sql`delete from effect_rates`;
+    await sql`insert into effect_rates (subscriber, since, done, failed) values ('search', now(), ${done}, ${failed})`;
+    expect(await seen()).toEqual(['active', health]);
+  }
+  for (const table of ['effect_rates', 'workers', 'subscribers']) await sql`delete from ${sql(table)}`;
 });
 
 it('what is not there answers 404', async () => {

@@ -29,14 +29,17 @@ describeInBrowser('the pages of the console', () => {
     await expect.poll(() => page.locator('main .loading').count()).toBe(0);
   };
 
-  it('say in words that there is nothing yet, and what would be there', async () => {
+  it('say in words that there is nothing yet, and what would be there; and no call of theirs is refused', async () => {
     api = await deployment.current.start('api');
     const page = await browser.open();
+    await page.goto(`${api.url}/console`);
+    await page.getByLabel("Operator's key").waitFor();
     await signIn(page, api.url, OPERATOR);
     for (const [place, words] of Object.entries(empty)) {
       await visit(page, place);
       await page.getByText(words).waitFor();
     }
+    expect(browser.refusals()).toEqual([]);
   });
 
   it('show what there is', async () => {
@@ -71,9 +74,84 @@ describeInBrowser('the pages of the console', () => {
       if (place !== '/console/journey')
         await expect.poll(() => page.locator('.empty').count(), { message: place, timeout: 10_000 }).toBe(0);
     }
+    await visit(page, `/console/journey/${message.event_id}`);
+    expect(browser.refusals()).toEqual([]);
     await visit(page, `/console/journey/${message.id}`);
+    const webhooks = page.locator('[data-effect="webhooks"]');
+    await webhooks.getByRole('button', { name: 'Retry webhooks' }).waitFor();
+    expect(await page.locator('[data-effect="search"]').textContent()).toMatch(/queued .+, ran .+, 1 try/);
+    await page.getByText('Posted to').waitFor();
+    expect(await page.locator('.bare .state').first().textContent()).toBe('failed');
     await page.getByText('What the event says').click();
     expect(await page.locator('pre').textContent()).toContain('a <b>bold</b> message');
+  });
+
+  it('show each subscriber’s past in a row of its own, on round scales and at round moments, and whichever past is asked for', async () => {
+    const page = await browser.open();
+    await signIn(page, api.url, OPERATOR);
+    await page.getByText('The last 3 h', { exact: true }).waitFor();
+    const waiting = page.getByRole('figure', { name: 'Waiting' });
+    await waiting.getByRole('img').first().waitFor();
+    for (const name of ['analytics', 'audit', 'cache', 'notifications', 'search', 'webhooks'])
+      expect(await waiting.getByRole('img', { name: new RegExp(`^${name}: `) }).count()).toBe(1);
+    const scales = await page.locator('.rows .scale').allTextContents();
+    expect(scales.length).toBeGreaterThan(20);
+    for (const scale of scales) expect(scale).toMatch(/^(([1-6]|8|10)(0|,000)*|(5|10|20|50|100)%|(1|2|5|10|20|30|60) (s|min|h))0$/);
+    expect(await waiting.locator('.marks').textContent()).toMatch(/^(\d\d:00){2,4}$/);
+    await page.getByRole('link', { name: '7 d' }).click();
+    await page.getByText('The last 7 d', { exact: true }).waitFor();
+    expect(await waiting.locator('.marks').textContent()).toMatch(/^((Mon|Tue|Wed|Thu|Fri|Sat|Sun)){6,8}$/);
+    expect(new URL(page.url()).search).toBe('?past=7d');
+    await expect.poll(async () => await waiting.locator('path.line').first().getAttribute('d')).toMatch(/^M/);
+  });
+
+  it('can be gone to and searched by keys, which ? shows', async () => {
+    const page = await browser.open();
+    await signIn(page, api.url, OPERATOR);
+    await page.getByRole('heading', { name: 'Overview' }).waitFor();
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keyboard' }).getByText('Ctrl K').waitFor();
+    expect(await barriers(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'hidden' });
+    await page.keyboard.press('Control+k');
+    await page.getByRole('combobox', { name: 'A page, a subscriber, or an id' }).waitFor();
+    await page.keyboard.type('sear');
+    await page.getByRole('option', { name: 'search subscriber' }).waitFor();
+    expect(await barriers(page)).toEqual([]);
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Failed: search' }).waitFor();
+    await page.keyboard.press('/');
+    await page.getByRole('heading', { name: 'Journey' }).waitFor();
+    const focused = () => page.evaluate<string>('document.activeElement?.labels?.[0]?.textContent ?? ""');
+    await expect.poll(focused).toContain('Id of a message');
+    await page.keyboard.type('/?');
+    expect(await page.getByLabel('Id of a message').inputValue()).toBe('/?');
+    await visit(page, '/console/log');
+    await page.keyboard.press('/');
+    await expect.poll(focused).toBe('Verb');
+  });
+
+  it('keep the way to Temporal on a phone', async () => {
+    const page = await browser.open({ viewport: { width: 390, height: 740 } });
+    await signIn(page, api.url, OPERATOR);
+    await page.getByRole('banner').getByRole('link', { name: 'Temporal' }).waitFor();
+    expect(await overflow(page)).toBe(0);
+  });
+
+  it('list each event with what became of it, and those that failed alone', async () => {
+    const page = await browser.open();
+    await signIn(page, api.url, OPERATOR);
+    await visit(page, '/console/events');
+    await page.getByLabel('Outcome').selectOption('failed');
+    await page.getByRole('button', { name: 'Show' }).click();
+    await expect.poll(() => page.locator('tbody .state').allTextContents()).toEqual(expect.arrayContaining(['failed']));
+    await expect.poll(async () => new Set(await page.locator('tbody .state').allTextContents())).toEqual(new Set(['failed']));
+    await page
+      .getByText(/\d of \d effects done, 1 failed/)
+      .first()
+      .waitFor();
   });
 
   it.each(['light', 'dark'] as const)('have nothing in the way of anybody, in %s, and fit on a phone', async (colorScheme) => {

@@ -235,6 +235,7 @@ describe.each<[Statistics, Plans]>([
     ['events of a channel from a place', () => `/v1/events?channel_id=${history.channelId}&after_seq=10`],
     ['notifications', () => '/v1/notifications?recipient=author%207'],
     ['deliveries', () => `/v1/endpoints/${history.workspaceId}/deliveries`],
+    ['deliveries that failed', () => `/v1/endpoints/${history.workspaceId}/deliveries?state=failed`],
     ['channels', () => '/v1/channels'],
     ['members', () => '/v1/members'],
     ['a journey', () => `/v1/messages/${history.messageId}/effects`],
@@ -245,6 +246,10 @@ describe.each<[Statistics, Plans]>([
   it.each([
     ['the log', () => '/v1/ops/events'],
     ['the log of a workspace', () => `/v1/ops/events?workspace_id=${history.workspaceId}`],
+    ['the log of what failed', () => '/v1/ops/events?outcome=failed'],
+    ['the log of what failed of a workspace', () => `/v1/ops/events?outcome=failed&workspace_id=${history.workspaceId}`],
+    ['whatever has an id', () => `/v1/ops/events?about=${history.messageId}`],
+    ['the past', () => '/v1/ops/history?past=7d'],
     ['the log of a workflow', () => `/v1/ops/events?workflow_id=${history.dispatchId}`],
     ['an event', () => `/v1/ops/events/${history.eventId}`],
     ['a message’s events', () => `/v1/ops/messages/${history.messageId}/effects`],

@@ -19,6 +19,10 @@ const ADMIN = 'operator';
 /** Signing out is everybody's. */
 const OWN_SESSION = '/v1/ops/session';
 
+/** Whether it is only asked if somebody is signed in: browsers tell a 401 as an error, and a page asks on each visit. */
+const isQuestion = (c: Context) =>
+  c.req.path === OWN_SESSION && c.req.method === 'GET' && c.req.query('optional') === 'true' && !c.req.header('authorization');
+
 /** What tells operators. */
 export interface Recognition {
   database: Database;
@@ -57,6 +61,7 @@ export function operator(options: Recognition & { limits: Limits }): MiddlewareH
       if (found.role === 'viewer' && !isRead(c.req.method) && !isUnrouted(c) && c.req.path !== OWN_SESSION) throw forbidden(found.name);
     } else {
       await countFailure(c, limits);
+      if (isQuestion(c)) return c.body(null, 204);
       if (!isUnrouted(c)) throw unauthorized("an operator's key (KNOCKON_ADMIN_KEY, or one made with POST /v1/ops/operators)");
     }
     await next();

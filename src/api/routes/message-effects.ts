@@ -14,7 +14,10 @@ export const effectSchema = z
     }),
     attempts: z.int(),
     last_error: z.string().nullable(),
+    tried_at: timestamp.nullable().openapi({ description: 'When a try last failed; null where none has.' }),
+    waiting_until: timestamp.nullable().openapi({ description: 'When it is tried again; null where it waits for no moment.' }),
     completed_at: timestamp.nullable(),
+    discarded: z.boolean().openapi({ description: '`failed` because an operator has decided that it will not happen.' }),
   })
   .openapi('EffectState');
 

@@ -42,13 +42,13 @@ export const common = (form: FormData) => {
 };
 
 export function Pace({ hint }: { hint: string }) {
-  return <Field label="At most a second" name="per_second" type="number" min="0.01" step="any" hint={hint} />;
+  return <Field label="Limit, in effects a second" name="per_second" type="number" min="0.01" step="any" hint={hint} />;
 }
 
 export function Common() {
   return (
     <>
-      <Pace hint="Empty: a pace that live traffic does not feel." />
+      <Pace hint="Empty: at a pace that live traffic does not feel." />
       <Field label="Reason" name="reason" maxLength={1000} hint="For the log of operations." />
     </>
   );

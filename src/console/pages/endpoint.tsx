@@ -1,3 +1,4 @@
+import type { DeliveryTry } from '../../ops/deliveries.ts';
 import { query, to } from '../location.ts';
 import { Choice } from '../parts/fields.tsx';
 import { asked, Filters } from '../parts/filters.tsx';
@@ -6,7 +7,9 @@ import { More } from '../parts/pager.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { State, When } from '../parts/text.tsx';
 import { usePages, useResource } from '../resource.ts';
-import { counted } from '../say.ts';
+import { counted, wanted } from '../say.ts';
+import { answered, Tries } from './deliveries.tsx';
+import { EndpointActions } from './endpoint-actions.tsx';
 import { type Endpoint, EndpointState } from './endpoints.tsx';
 
 interface Delivery {
@@ -15,7 +18,7 @@ interface Delivery {
   event_type: string;
   state: 'pending' | 'delivered' | 'failed' | 'missed';
   created_at: string;
-  attempts: { attempted_at: string; status: number | null; latency_ms: number; error: string | null; response_excerpt: string | null }[];
+  attempts: DeliveryTry[];
 }
 
 const states: [string, string][] = [
@@ -40,13 +43,18 @@ export function EndpointPage({ of: id }: { of: string }) {
       <Loaded of={endpoint}>
         {(of) => (
           <>
-            <p>
-              <EndpointState of={of} />
-            </p>
+            <div class="head">
+              <div>
+                <EndpointState of={of} />
+              </div>
+              {of.answers && <EndpointActions of={of} onChange={() => void Promise.all([endpoint.reload(), deliveries.reload()])} />}
+            </div>
             <p class="muted">
-              Of <a href={to('/events', { workspace_id: of.workspace_id })}>{of.workspace_name}</a>, since <When at={of.created_at} />.{' '}
-              {of.description}
+              Of <a href={to('/events', { workspace_id: of.workspace_id })}>{of.workspace_name}</a>, since <When at={of.created_at} />. It
+              wants {wanted(of.event_types)}. {of.description}
             </p>
+            <Facts of={of} />
+            <Answers of={of} />
             <h2>Deliveries</h2>
             <Filters names={['state']} key={query.value.toString()}>
               <Choice label="State" name="state" options={states} value={query.value.get('state') ?? ''} />
@@ -64,6 +72,57 @@ export function EndpointPage({ of: id }: { of: string }) {
           </>
         )}
       </Loaded>
+    </>
+  );
+}
+
+function Facts({ of: { waiting, given_up } }: { of: Endpoint }) {
+  if (!waiting) return null;
+  return (
+    <dl class="facts">
+      <dt>Waiting</dt>
+      <dd>
+        {counted(waiting.count, 'event')} still to be sent to it
+        {waiting.oldest_at && (
+          <>
+            , the oldest of <When at={waiting.oldest_at} />
+          </>
+        )}
+      </dd>
+      <dt>Given up</dt>
+      <dd>
+        {counted(given_up ?? 0, 'event')}
+        {(given_up ?? 0) > 0 && (
+          <>
+            {' '}
+            (<a href={to('/failed', { subscriber: 'webhooks' })}>all dead letters of webhooks</a>)
+          </>
+        )}
+      </dd>
+    </dl>
+  );
+}
+
+/** What it answered lately. */
+function Answers({ of: { answers } }: { of: Endpoint }) {
+  if (!answers || answers.length === 0) return null;
+  return (
+    <>
+      <h2>Last answers</h2>
+      <List heads={['Answer', 'When', 'Event', 'Beginning of the answer']}>
+        {answers.map((one) => (
+          <tr key={`${one.delivery_id} ${one.attempted_at}`}>
+            <th scope="row">
+              <State is={one.error === null ? 'delivered' : 'failed'} /> {answered(one)}
+            </th>
+            <td data-label="When">
+              <When at={one.attempted_at} />
+            </td>
+            <td data-label="Event">{one.event_type}</td>
+            <td data-label="Beginning of the answer">{one.response_excerpt ? <code>{one.response_excerpt.slice(0, 200)}</code> : '–'}</td>
+          </tr>
+        ))}
+      </List>
     </>
   );
 }
@@ -94,25 +153,5 @@ function Table({ deliveries }: { deliveries: Delivery[] }) {
         </tr>
       ))}
     </List>
-  );
-}
-
-function Tries({ of }: { of: Delivery['attempts'] }) {
-  const last = of.at(-1);
-  if (!last) return <>none yet</>;
-  return (
-    <details>
-      <summary>
-        {counted(of.length, 'try', 'tries')}, the last: {last.error ?? last.status} in {last.latency_ms} ms
-      </summary>
-      <ol class="tries">
-        {of.map((attempt, i) => (
-          <li key={i}>
-            <When at={attempt.attempted_at} />: {attempt.error ?? attempt.status} in {attempt.latency_ms} ms
-            {attempt.response_excerpt && <pre>{attempt.response_excerpt}</pre>}
-          </li>
-        ))}
-      </ol>
-    </details>
   );
 }

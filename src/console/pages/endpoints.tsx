@@ -1,3 +1,4 @@
+import type { DeliveryTry } from '../../ops/deliveries.ts';
 import { query, to } from '../location.ts';
 import { Choice } from '../parts/fields.tsx';
 import { asked, Filters } from '../parts/filters.tsx';
@@ -19,13 +20,17 @@ export interface Endpoint {
   event_types: string[];
   max_per_second: number | null;
   state: 'active' | 'failing' | 'disabled';
-  disabled: { reason: string; at: string; by: 'endpoint' | 'owner' } | null;
+  disabled: { reason: string; at: string; by: 'endpoint' | 'owner' | 'operator' } | null;
   failures: number;
   failing_since: string | null;
   failing_cause: string | null;
   next_try_at: string | null;
   resting_until: string | null;
   created_at: string;
+  /** Where it was asked for alone: what waits for it, what was given up, and its last answers, newest first. */
+  waiting?: { count: number; oldest_at: string | null };
+  given_up?: number;
+  answers?: (DeliveryTry & { delivery_id: string; event_type: string })[];
 }
 
 const names = ['workspace_id', 'state'];
@@ -87,6 +92,8 @@ function Table({ endpoints }: { endpoints: Endpoint[] }) {
   );
 }
 
+const disabledBy = { endpoint: 'the endpoint itself', owner: 'its owner', operator: 'an operator' };
+
 const isAhead = (moment: string | null): moment is string => moment !== null && Date.parse(moment) > Date.now();
 
 /** Whether it answers; where it does not, since when, why, and when it is tried again. */
@@ -96,7 +103,7 @@ export function EndpointState({ of }: { of: Endpoint }) {
       <State is={of.state} />
       {of.disabled && (
         <small>
-          since <When at={of.disabled.at} />, by {of.disabled.by === 'owner' ? 'its owner' : 'the endpoint'}: {of.disabled.reason}
+          since <When at={of.disabled.at} />, by {disabledBy[of.disabled.by]}: {of.disabled.reason}
         </small>
       )}
       {isAhead(of.resting_until) && (

@@ -1,12 +1,12 @@
-import type { LoggedEvent } from '../../ops/events.ts';
+import type { ListedEvent, Outcome } from '../../ops/events.ts';
 import { to } from '../location.ts';
 import { List } from '../parts/list.tsx';
-import { Id, When } from '../parts/text.tsx';
+import { Id, State, When } from '../parts/text.tsx';
 
-/** Events, each with the way to what became of it and to its neighbours. */
-export function EventTable({ events }: { events: LoggedEvent[] }) {
+/** Events, each with what became of it, the way to the whole of that, and to its neighbours. */
+export function EventTable({ events }: { events: ListedEvent[] }) {
   return (
-    <List heads={['Event', 'When', 'Workspace', 'Channel', ['Place', 'number'], 'Message']}>
+    <List heads={['Event', 'Outcome', 'When', 'Workspace', 'Channel', ['Place', 'number'], 'Message']}>
       {events.map((event) => (
         <tr key={event.id}>
           <th scope="row">
@@ -14,6 +14,9 @@ export function EventTable({ events }: { events: LoggedEvent[] }) {
               {event.type}
             </a>
           </th>
+          <td data-label="Outcome">
+            <Became of={event.outcome} />
+          </td>
           <td data-label="When">
             <When at={event.timestamp} />
           </td>
@@ -23,12 +26,29 @@ export function EventTable({ events }: { events: LoggedEvent[] }) {
           <td data-label="Channel">
             {event.channel_id ? <a href={to('/events', { channel_id: event.channel_id })}>{event.channel_name ?? 'a deleted one'}</a> : '–'}
           </td>
-          <td data-label="Place" class="number">
+          <td data-label="Place" class="number" title="Its place in its channel’s log">
             {event.seq ?? '–'}
           </td>
           <td data-label="Message">{event.message_id ? <Id of={event.message_id} href={to(`/journey/${event.message_id}`)} /> : '–'}</td>
         </tr>
       ))}
     </List>
+  );
+}
+
+/** The worst of its effects in a word, and how many are how. */
+function Became({ of }: { of: Outcome | null }) {
+  if (of === null) return <span title="No subscriber wants it, or what was done of it has expired">–</span>;
+  const { done, failed, discarded, open } = of;
+  const total = done + failed + discarded + open;
+  const others = [failed > 0 && `${failed} failed`, open > 0 && `${open} open`, discarded > 0 && `${discarded} discarded`].filter(Boolean);
+  return (
+    <>
+      <State
+        is={failed > 0 ? 'failed' : open > 0 ? 'open' : discarded > 0 ? 'discarded' : 'done'}
+        tone={failed === 0 && open > 0 ? 'info' : undefined}
+      />
+      <small>{[`${done} of ${total} effects done`, ...others].join(', ')}</small>
+    </>
   );
 }

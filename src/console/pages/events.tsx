@@ -1,4 +1,4 @@
-import type { LoggedEvent } from '../../ops/events.ts';
+import type { ListedEvent } from '../../ops/events.ts';
 import type { SubscriberStatus } from '../../ops/subscriber-status.ts';
 import { query } from '../location.ts';
 import { Choice, Field } from '../parts/fields.tsx';
@@ -8,12 +8,17 @@ import { Empty, Loaded } from '../parts/states.tsx';
 import { usePages, useResource } from '../resource.ts';
 import { EventTable } from './event-table.tsx';
 
-const names = ['workspace_id', 'type', 'channel_id', 'from', 'to', 'message_id'];
+const names = ['outcome', 'workspace_id', 'type', 'channel_id', 'from', 'to', 'message_id'];
+
+const outcomes: [string, string][] = [
+  ['', 'any'],
+  ['failed', 'failed only'],
+];
 
 /** The log of all workspaces, to be searched through. */
 export function EventsPage() {
   const given = query.value;
-  const events = usePages<LoggedEvent>(asked('/v1/ops/events', given, names), 4000);
+  const events = usePages<ListedEvent>(asked('/v1/ops/events', given, names), 4000);
   const isNarrow = names.some((name) => given.get(name));
   return (
     <>
@@ -24,7 +29,9 @@ export function EventsPage() {
           data.length > 0 ? (
             <EventTable events={data} />
           ) : isNarrow ? (
-            <Empty title="No such event">Nothing in the log fits all of that. Leave something out.</Empty>
+            <Empty title={given.get('outcome') ? 'No such event has failed' : 'No such event'}>
+              Nothing in the log fits all of that. Leave something out.
+            </Empty>
           ) : (
             <Empty title="The log is empty">The first message that is posted is the first event here.</Empty>
           )
@@ -46,6 +53,7 @@ function EventFilters() {
   types.delete('*');
   return (
     <Filters names={names}>
+      <Choice label="Outcome" name="outcome" options={outcomes} value={value('outcome')} />
       <WorkspaceChoice workspaces={workspaces} value={value('workspace_id')} />
       <Field label="Type" name="type" list={[...types].sort()} value={value('type')} />
       <Field label="Channel’s id" name="channel_id" value={value('channel_id')} />

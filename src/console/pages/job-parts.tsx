@@ -28,13 +28,17 @@ export const aboutJob = ({ input }: Pick<JobView, 'input'>): string => describe(
 /** How far a job is, as a bar and in words. */
 export function Progress({ of: { verb, state, done, failed, skipped, total, eta_seconds } }: { of: JobView }) {
   const through = done + failed;
-  const parts = [
-    total === null ? 'being counted' : `${count(through)} of ${count(Math.max(total, through))}`,
-    ...(skipped > 0 ? [`${count(skipped)} left as they were`] : []),
-    ...(failed > 0 ? [`${count(failed)} failed`] : []),
-    ...(state === 'running' && eta_seconds !== null ? [`${span(eta_seconds)} left`] : []),
-  ];
   const isOpen = state === 'running' || state === 'paused';
+  const left = Math.max(0, (total ?? 0) - through);
+  // What is not through adds up with the rest to the total: nobody has to reckon why it is not all.
+  const parts = [
+    ...(skipped > 0 || failed > 0 ? [`${count(done - skipped)} done`] : []),
+    ...(skipped > 0 ? [`${count(skipped)} there was nothing to do for`] : []),
+    ...(failed > 0 ? [`${count(failed)} failed`] : []),
+    ...(left > 0 ? [`${count(left)} ${isOpen ? 'to go' : state === 'done' ? 'settled meanwhile by others' : 'not begun'}`] : []),
+  ];
+  const words = total === null ? 'being counted' : `${count(through)} of ${count(Math.max(total, through))}`;
+  const time = state === 'running' && eta_seconds !== null ? `, about ${span(eta_seconds)} left` : '';
   return (
     <>
       {(isOpen || state === 'done') && (
@@ -44,7 +48,11 @@ export function Progress({ of: { verb, state, done, failed, skipped, total, eta_
           value={state === 'done' ? Math.max(1, total ?? 1) : total === null ? undefined : through}
         />
       )}
-      <small>{parts.join(', ')}</small>
+      <small>
+        {words}
+        {parts.length > 0 && `: ${parts.join(', ')}`}
+        {time}
+      </small>
     </>
   );
 }

@@ -44,7 +44,7 @@ function Facts({ of }: { of: JobView }) {
       <dt>What</dt>
       <dd>
         {aboutJob(of)}
-        {of.per_second !== null && `; ${rate(of.per_second)} a second at most`}
+        {of.per_second !== null && `; at most ${rate(of.per_second)} effects a second`}
       </dd>
       <dt>Begun</dt>
       <dd>

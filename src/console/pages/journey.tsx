@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { LoggedEvent } from '../../ops/events.ts';
+import type { ListedEvent } from '../../ops/events.ts';
 import type { InspectedEvent } from '../../ops/inspect.ts';
 import { CallError, call } from '../calls.ts';
 import { go, to } from '../location.ts';
@@ -9,7 +9,7 @@ import { EventTable } from './event-table.tsx';
 import { Step } from './step.tsx';
 
 /** What an id led to. */
-type Found = { events: InspectedEvent[] } | { several: LoggedEvent[] };
+type Found = { events: InspectedEvent[] } | { several: ListedEvent[] };
 
 /** How often a journey that goes on is looked at again, in ms. */
 const EVERY = 2000;
@@ -49,26 +49,18 @@ function Lookup({ id }: { id: string }) {
   );
 }
 
-const isAbsent = (error: unknown) => error instanceof CallError && error.status === 404;
-
-/** A message, else an event, else a workflow. @throws CallError 404 where it is nothing of these */
+/** A message, an event, or a workflow: whatever has the id. @throws CallError 404 where nothing has it */
 async function find(id: string): Promise<Found> {
-  const part = encodeURIComponent(id);
-  const message = await call<{ events: InspectedEvent[] }>(`/v1/ops/messages/${part}/effects`).catch(ignoreAbsent);
-  if (message) return message;
-  const event = await call<InspectedEvent>(`/v1/ops/events/${part}`).catch(ignoreAbsent);
-  if (event) return { events: [event] };
-  const { data } = await call<{ data: LoggedEvent[] }>(`/v1/ops/events?workflow_id=${part}&limit=200`);
-  if (data.length === 0) throw new CallError(404, 'No message, no event and no workflow of ours has this id, or it has expired.');
-  return data.length > 1 ? { several: data } : { events: [await call<InspectedEvent>(`/v1/ops/events/${data[0]!.id}`)] };
+  const { data } = await call<{ data: ListedEvent[] }>(`/v1/ops/events?about=${encodeURIComponent(id)}&limit=200`);
+  const [first] = data;
+  if (!first) throw new CallError(404, 'No message, no event and no workflow of ours has this id, or it has expired.');
+  if (data.every((event) => event.message_id === id)) return await call<{ events: InspectedEvent[] }>(`/v1/ops/messages/${id}/effects`);
+  return data.length > 1 ? { several: data } : { events: [await call<InspectedEvent>(`/v1/ops/events/${first.id}`)] };
 }
 
-function ignoreAbsent(error: unknown): undefined {
-  if (!isAbsent(error)) throw error;
-}
-
+/** What is given up may be being tried again. */
 const goesOn = (found: Found) =>
-  'events' in found && found.events.some(({ effects }) => effects.some(({ state }) => state !== 'done' && state !== 'failed'));
+  'events' in found && found.events.some(({ effects }) => effects.some(({ state, discarded }) => state !== 'done' && !discarded));
 
 function Journey({ id }: { id: string }) {
   const [found, setFound] = useState<Found | null>(null);
@@ -97,7 +89,7 @@ function Journey({ id }: { id: string }) {
   return (
     <>
       {found.events.map((event) => (
-        <Step of={event} key={event.id} />
+        <Step of={event} onChange={() => void look()} key={event.id} />
       ))}
     </>
   );

@@ -62,7 +62,17 @@ function Table({ letters, ask }: { letters: Letter[]; ask: (settling: Settling) 
           </th>
           <td data-label="Why">
             {letter.reason}
-            {letter.target && <small>{letter.target}</small>}
+            {letter.target && (
+              <small>
+                {letter.subscriber === 'webhooks' ? (
+                  <>
+                    endpoint <Id of={letter.target} href={to(`/endpoints/${letter.target}`)} />
+                  </>
+                ) : (
+                  <Id of={letter.target} />
+                )}
+              </small>
+            )}
             {letter.retrying && <small>being tried again</small>}
           </td>
           <td data-label="Tries" class="number">

@@ -1,10 +1,9 @@
-import { useMemo } from 'preact/hooks';
 import type { Sample, SubscriberSample } from '../../ops/sample.ts';
 import { samples } from '../live.ts';
 import { to } from '../location.ts';
-import { Chart, type Line } from '../parts/chart.tsx';
 import { Empty } from '../parts/states.tsx';
 import { count, rate, span } from '../say.ts';
+import { Charts } from './charts.tsx';
 import { Trouble } from './trouble.tsx';
 
 /** How everything is, at a glance: what is wrong, then the figures, then how they came to be so. */
@@ -31,57 +30,41 @@ function Figures({ of }: { of: Sample }) {
   const dead = sum((subscriber) => subscriber.dead_letters);
   return (
     <dl class="figures">
-      <Figure name="Messages a second" value={rate(of.messages_per_second)} />
-      <Figure name="Effects a second" value={rate(sum((subscriber) => subscriber.rate))} />
-      <Figure name="Waiting" value={count(sum((subscriber) => subscriber.backlog))} href={to('/subscribers')} />
-      <Figure name="Longest wait" value={span(oldest)} />
-      <Figure name="Given up" value={count(dead)} href={to('/failed')} tone={dead > 0 ? 'bad' : undefined} />
+      <Figure name="Messages a second" value={rate(of.messages_per_second)} about="stored, over the last 5 s" />
+      <Figure name="Effects a second" value={rate(sum(({ rate }) => rate))} about="done, over the last 10 s" />
+      <Figure
+        name="Waiting"
+        value={count(sum(({ backlog }) => backlog))}
+        about="effects that are due, neither done nor given up"
+        href={to('/subscribers')}
+      />
+      <Figure name="Longest wait" value={span(oldest)} about="age of the oldest of these" />
+      <Figure
+        name="Given up"
+        value={count(dead)}
+        about="dead letters, an endpoint or recipient each"
+        href={to('/failed')}
+        tone={dead > 0 ? 'bad' : undefined}
+      />
     </dl>
   );
 }
 
-function Figure({ name, value, href, tone }: { name: string; value: string; href?: string; tone?: string }) {
+interface FigureProps {
+  name: string;
+  value: string;
+  /** What is counted. */
+  about: string;
+  href?: string;
+  tone?: string;
+}
+
+function Figure({ name, value, about, href, tone }: FigureProps) {
   return (
     <div class="figure">
       <dt>{name}</dt>
       <dd class={tone}>{href ? <a href={href}>{value}</a> : value}</dd>
-    </div>
-  );
-}
-
-/** Each subscriber's line in a colour that stays its own. */
-function linesOf(all: Sample[], figure: (subscriber: SubscriberSample) => number): Line[] {
-  const names = [...new Set(all.flatMap(({ subscribers }) => subscribers.map(({ name }) => name)))].sort();
-  return names.map((label, i) => ({
-    label,
-    colour: 1 + (i % 7),
-    values: all.map(({ subscribers }) => {
-      const found = subscribers.find(({ name }) => name === label);
-      return found ? figure(found) : null;
-    }),
-  }));
-}
-
-function Charts() {
-  const all = samples.value;
-  const { times, rates, backlogs, ages } = useMemo(
-    () => ({
-      times: all.map(({ at }) => Date.parse(at) / 1000),
-      rates: linesOf(all, (subscriber) => subscriber.rate),
-      backlogs: linesOf(all, (subscriber) => subscriber.backlog),
-      ages: linesOf(all, (subscriber) => subscriber.backlog_age_seconds),
-    }),
-    [all],
-  );
-  const messages = useMemo(
-    () => [{ label: 'messages', colour: 0, values: all.map((sample) => sample.messages_per_second) }, ...rates],
-    [all, rates],
-  );
-  return (
-    <div class="charts">
-      <Chart title="Done a second" times={times} lines={messages} say={rate} least={1} />
-      <Chart title="Waiting events" times={times} lines={backlogs} say={count} least={10} />
-      <Chart title="Longest wait" times={times} lines={ages} say={span} least={5} />
+      <dd class="about">{about}</dd>
     </div>
   );
 }

@@ -83,14 +83,24 @@ function Planned({ of: { summary, subscribers, effects } }: { of: Plan }) {
     <>
       <p>{summary}</p>
       <List heads={['Subscriber', ['Would run', 'number'], ['Left alone', 'number']]}>
-        {subscribers.map(({ name, runs, skipped, in_flight, never }) => (
+        {subscribers.map(({ name, runs, retries, skipped, in_flight, never }) => (
           <tr key={name}>
             <th scope="row">{name}</th>
             <td data-label="Would run" class="number">
               {count(runs)}
+              {retries > 0 && <small>{count(retries)} of them dead letters</small>}
             </td>
             <td data-label="Left alone" class="number">
               {count(skipped + in_flight + never)}
+              <small>
+                {[
+                  skipped > 0 && `${count(skipped)} done and not to be repeated`,
+                  in_flight > 0 && `${count(in_flight)} under way`,
+                  never > 0 && `${count(never)} never dispatched to it`,
+                ]
+                  .filter(Boolean)
+                  .join(', ')}
+              </small>
             </td>
           </tr>
         ))}

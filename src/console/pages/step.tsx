@@ -1,16 +1,20 @@
+import { useState } from 'preact/hooks';
 import type { InspectedEvent } from '../../ops/inspect.ts';
-import type { EffectState } from '../../ops/journey.ts';
 import { to } from '../location.ts';
-import { Id, State, Workflow } from '../parts/text.tsx';
-import { counted, moment, span } from '../say.ts';
+import { Id, Workflow } from '../parts/text.tsx';
+import { moment, span } from '../say.ts';
+import { Deliveries } from './deliveries.tsx';
+import { SettleDialog, type Settling } from './settle.tsx';
+import { Track } from './track.tsx';
 
 const since = (from: string, at: string) => Math.max(0, (Date.parse(at) - Date.parse(from)) / 1000);
 
 /** One event of a journey: whose it is, when it was dispatched, and each effect on one scale of time. */
-export function Step({ of }: { of: InspectedEvent }) {
+export function Step({ of, onChange }: { of: InspectedEvent; onChange: () => void }) {
+  const [settling, setSettling] = useState<Settling | null>(null);
   const { timestamp, dispatched_at, effects, deliveries } = of;
-  const ends = effects.flatMap(({ completed_at }) => (completed_at ? [since(timestamp, completed_at)] : []));
-  const longest = Math.max(0.001, ...ends);
+  const ends = effects.flatMap(({ completed_at, calls }) => [completed_at, ...(calls ?? []).map(({ ended_at }) => ended_at)]);
+  const longest = Math.max(0.001, ...ends.flatMap((end) => (end ? [since(timestamp, end)] : [])));
   return (
     <section class="step" aria-label={of.type}>
       <div class="head">
@@ -26,9 +30,17 @@ export function Step({ of }: { of: InspectedEvent }) {
         <a href={to('/events', { workspace_id: of.workspace_id })}>{of.workspace_name ?? of.workspace_id}</a>
       </p>
       {effects.length === 0 ? (
-        <p class="muted">Nobody wants such events, or what was done of it has expired.</p>
+        <p class="muted">No subscriber wants such events, or what was done of it has expired.</p>
       ) : (
-        effects.map((effect) => <Track of={effect} from={timestamp} longest={longest} key={effect.subscriber} />)
+        <>
+          {effects.map((effect) => (
+            <Track of={effect} from={timestamp} longest={longest} ask={setSettling} key={effect.subscriber} />
+          ))}
+          <p class="key muted">
+            From when the event was stored to {span(longest)} later: <i class="queued" /> in a queue, <i class="did" /> at work and done,{' '}
+            <i class="undone" /> at work and not done, <i class="broke" /> failed.
+          </p>
+        </>
       )}
       {deliveries.length > 0 && <Deliveries of={deliveries} />}
       <details>
@@ -43,45 +55,7 @@ export function Step({ of }: { of: InspectedEvent }) {
         </p>
         <pre>{JSON.stringify(of.payload, null, 2)}</pre>
       </details>
+      {settling && <SettleDialog {...settling} onClose={() => setSettling(null)} onDone={onChange} />}
     </section>
-  );
-}
-
-function Track({ of, from, longest }: { of: EffectState; from: string; longest: number }) {
-  const { subscriber, state, attempts, last_error, completed_at } = of;
-  const end = completed_at ? since(from, completed_at) : longest;
-  const tries = attempts > 0 ? counted(attempts, 'try', 'tries') : 'not tried yet';
-  return (
-    <div class="track" data-effect={subscriber} data-state={state}>
-      <a href={to(`/subscribers/${encodeURIComponent(subscriber)}`)}>{subscriber}</a>
-      <span>
-        <State is={state} />
-      </span>
-      <span class="rail" aria-hidden="true">
-        <i class={state} style={{ width: `${Math.min(100, (100 * end) / longest)}%` }} />
-      </span>
-      <span class="told">{completed_at ? `after ${span(end)}, ${tries}` : tries}</span>
-      {last_error && <span class="error">{last_error}</span>}
-    </div>
-  );
-}
-
-function Deliveries({ of }: { of: InspectedEvent['deliveries'] }) {
-  return (
-    <>
-      <h3>Posted to</h3>
-      <ul class="bare">
-        {of.map(({ id, endpoint_id, url, state, attempts, status, error }) => (
-          <li key={id}>
-            <State is={state} /> <a href={to(`/endpoints/${endpoint_id}`)}>{url ?? 'a deleted endpoint'}</a>{' '}
-            <span class="muted">
-              {counted(attempts, 'try', 'tries')}
-              {status !== null && `, answered ${status}`}
-              {status === null && error && `: ${error}`}
-            </span>
-          </li>
-        ))}
-      </ul>
-    </>
   );
 }

@@ -2,11 +2,11 @@ import type { SubscriberStatus } from '../../ops/subscriber-status.ts';
 import { to } from '../location.ts';
 import { List } from '../parts/list.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
-import { State, TaskQueue, When } from '../parts/text.tsx';
+import { TaskQueue, When } from '../parts/text.tsx';
 import { useResource } from '../resource.ts';
-import { count, percent, rate, span, wanted } from '../say.ts';
+import { count, counted, percent, rate, span, wanted } from '../say.ts';
 import { Steer } from './steer.tsx';
-import { Why } from './subscribers.tsx';
+import { SubscriberState, Why } from './subscribers.tsx';
 
 /** One subscriber: all that is known of it, and the processes that do its work. */
 export function SubscriberPage({ of: name }: { of: string }) {
@@ -38,19 +38,22 @@ function Facts({ of }: { of: SubscriberStatus }) {
     <dl class="facts">
       <dt>State</dt>
       <dd>
-        <State is={of.state} />
+        <SubscriberState of={of} />
         <Why of={of} />
       </dd>
       <dt>Waiting</dt>
       <dd>
-        {count(of.backlog)} events{of.backlog > 0 && `, the oldest for ${span(of.backlog_age_seconds)}`}
-        {of.waiting > 0 && `; ${count(of.waiting)} more on a timer of their own`}
+        {counted(of.backlog, 'event')}
+        {of.backlog > 0 && `, the oldest for ${span(of.backlog_age_seconds)}`}
+        {of.waiting > 0 && <small>{count(of.waiting)} more wait for a moment of their own, and are not late</small>}
       </dd>
       <dt>Queue</dt>
       <dd>
         <TaskQueue name={of.task_queue} />
         <small>
-          {of.queue ? `${count(of.queue.calls)} calls wait in it, each for up to a batch of events` : 'The transport does not answer.'}
+          {of.queue
+            ? `${counted(of.queue.calls, 'call')} in it that no worker has taken; a call is for up to a batch of events`
+            : 'The transport does not answer.'}
         </small>
       </dd>
       <dt>Done</dt>

@@ -27,7 +27,7 @@ export function SubscribersPage() {
                 ['Waiting', 'number'],
                 ['Oldest', 'number'],
                 ['Done/s', 'number'],
-                ['Failed', 'number'],
+                ['Failed tries', 'number'],
                 ['Workers', 'number'],
                 ['Actions', 'unseen'],
               ]}
@@ -51,7 +51,7 @@ function Row({ of, onChange }: { of: SubscriberStatus; onChange: () => void }) {
         <small>{of.description}</small>
       </th>
       <td data-label="State">
-        <State is={of.state} />
+        <SubscriberState of={of} />
         <Why of={of} />
       </td>
       <td data-label="Waiting" class="number" data-figure="backlog">
@@ -68,7 +68,7 @@ function Row({ of, onChange }: { of: SubscriberStatus; onChange: () => void }) {
       <td data-label="Done/s" class="number">
         {rate(of.rate)}
       </td>
-      <td data-label="Failed" class={`number ${of.error_rate > 0.05 ? 'bad' : ''}`}>
+      <td data-label="Failed tries" class={`number ${of.error_rate > 0.05 ? 'bad' : ''}`}>
         {percent(of.error_rate)}
       </td>
       <td data-label="Workers" class={`number ${of.workers === 0 ? 'bad' : ''}`}>
@@ -82,10 +82,24 @@ function Row({ of, onChange }: { of: SubscriberStatus; onChange: () => void }) {
   );
 }
 
-/** Who has paused it, why and until when; what its limit is; whether Temporal has heard of it. */
-export function Why({ of: { paused, per_second, drained, applied } }: { of: SubscriberStatus }) {
+/** What operators want of it, and how it is doing where that is not well: nothing is green that does not work. */
+export function SubscriberState({ of: { state, health } }: { of: SubscriberStatus }) {
+  const isMeant = health === 'ok' ? true : state !== 'active';
+  return (
+    <span class="states">
+      {isMeant && <State is={state} />}
+      {health === 'down' && <State is="no workers" tone={state === 'paused' ? 'plain' : 'bad'} />}
+      {(health === 'failing' || health === 'degraded') && <State is={health} />}
+    </span>
+  );
+}
+
+/** Why it does not do well, who has paused it, why and until when; what its limit is; whether Temporal has heard of it. */
+export function Why({ of: { paused, per_second, drained, applied, health, error_rate } }: { of: SubscriberStatus }) {
   return (
     <>
+      {health === 'down' && <small>its events wait until a worker takes them</small>}
+      {(health === 'failing' || health === 'degraded') && <small>{percent(error_rate)} of the tries of the last 5 minutes failed</small>}
       {paused && (
         <small>
           {drained ? 'Drained. ' : ''}By {paused.by}, <When at={paused.at} />: {paused.reason}

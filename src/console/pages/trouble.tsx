@@ -1,10 +1,11 @@
 import type { Cause } from '../../ops/dead-letters.ts';
 import type { Finding } from '../../ops/doctor/finding.ts';
 import type { Diagnosis } from '../../ops/doctor.ts';
+import { samples } from '../live.ts';
 import { to } from '../location.ts';
 import { Loaded } from '../parts/states.tsx';
 import { useResource } from '../resource.ts';
-import { counted } from '../say.ts';
+import { counted, percent } from '../say.ts';
 
 /** What is wrong now, each with what to do about it; and what has been looked at where nothing is. */
 export function Trouble() {
@@ -17,9 +18,23 @@ export function Trouble() {
   );
 }
 
-function Findings({ of: { ok, findings }, causes }: { of: Diagnosis; causes: Cause[] }) {
-  const wrong = findings.filter((finding) => !finding.ok);
-  if (ok)
+/** From which part of its tries on a subscriber is failing, as the API's `health` has it. */
+const FAILING = 0.5;
+
+/** Subscribers that fail now: what the doctor finds are dead letters, which come later. */
+function useFailing(): Finding[] {
+  const newest = samples.value.at(-1)?.subscribers ?? [];
+  return newest.flatMap(({ name, error_rate }) => {
+    const detail = `${percent(error_rate)} of what ${name} tried in the last five minutes failed`;
+    return error_rate >= FAILING
+      ? [{ check: 'failing', ok: false, detail, remedy: 'It tries again by itself; events say why it fails.' }]
+      : [];
+  });
+}
+
+function Findings({ of: { findings }, causes }: { of: Diagnosis; causes: Cause[] }) {
+  const wrong = [...findings.filter((finding) => !finding.ok), ...useFailing()];
+  if (wrong.length === 0)
     return (
       <details class="well">
         <summary>
@@ -60,6 +75,7 @@ const placeOf: Record<string, string> = {
   versions: '/subscribers',
   queues: '/subscribers',
   backlog: '/subscribers',
+  failing: '/subscribers',
   'dead letters': '/failed',
 };
 

@@ -1,122 +1,121 @@
-import 'uplot/dist/uPlot.min.css';
-import { useEffect, useRef } from 'preact/hooks';
-import uPlot from 'uplot';
+import { useMemo } from 'preact/hooks';
+import { marksOf, type Past, topOf, type Unit } from './scale.ts';
 
-/** One line of a chart. */
+/** One row of a chart. */
 export interface Line {
   label: string;
-  /** Which of the stylesheet's eight colours; 0 is for what is not a subscriber. */
-  colour: number;
+  /** A value for each of the chart's times; null where it is not known. */
   values: (number | null)[];
 }
 
 interface ChartProps {
   title: string;
-  /** Moments of the values, in seconds since 1970. */
+  /** What is shown, in a sentence. */
+  about: string;
+  /** Moments of the values, oldest first, in ms since 1970. */
   times: number[];
+  past: Past;
   lines: Line[];
-  /** A value as it is written, with its unit. */
+  unit: Unit;
+  /** A value as it is written. */
   say: (value: number) => string;
-  /** What the highest mark is at least, so that nothing looks like much. */
+  /** The least that the top of a scale is, so that nothing looks like much. */
   least: number;
+  /** The place among the times that is pointed at, or null. */
+  at: number | null;
+  onPoint: (at: number | null) => void;
 }
 
-const HEIGHT = 170;
-/** How much of the past is shown, in seconds: as much as is known, within these. */
-const SHORTEST = 60;
-const LONGEST = 300;
-
-const css = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-
-/** Whole minutes, so that the marks are too. */
-function pastOf(times: number[]): number {
-  const known = (times.at(-1) ?? 0) - (times[0] ?? 0);
-  return Math.min(LONGEST, Math.max(SHORTEST, Math.ceil(known / 60) * 60));
-}
-
-/** How long ago the marks below the chart are, in seconds. */
-const marksOf = (past: number): number[] => {
-  const step = past > SHORTEST ? 60 : 15;
-  return Array.from({ length: past / step + 1 }, (_, i) => past - i * step);
-};
-
-const backThen = (seconds: number) => (seconds === 0 ? 'now' : seconds % 60 === 0 ? `−${seconds / 60} min` : `−${seconds} s`);
-
-function optionsOf({ current }: { current: ChartProps }, width: number): uPlot.Options {
-  const { lines, say, least } = current;
-  const axis = {
-    stroke: css('--muted'),
-    grid: { stroke: css('--line'), width: 1 },
-    ticks: { show: false },
-    font: '11px system-ui, sans-serif',
+/** Rows one below another on one scale of time, so that none lies on another; each has its own scale from 0, whose top is written. */
+export function Chart({ title, about, times, past, lines, unit, say, least, at, onPoint }: ChartProps) {
+  const [from = 0, to = 0] = [times[0], times.at(-1)];
+  const marks = useMemo(() => marksOf(from, to, past), [from, to, past]);
+  const left = (moment: number) => `${(100 * (moment - from)) / Math.max(1, to - from)}%`;
+  const point = (event: PointerEvent) => {
+    const area = (event.currentTarget as Element).getBoundingClientRect();
+    const part = (event.clientX - area.left) / Math.max(1, area.width);
+    onPoint(Math.min(times.length - 1, Math.max(0, Math.round(part * (times.length - 1)))));
   };
-  const newest = (plot: uPlot) => plot.data[0].at(-1) ?? 0;
-  const past = (plot: uPlot) => pastOf(plot.data[0] as number[]);
-  return {
-    width,
-    height: HEIGHT,
-    legend: { show: false },
-    cursor: { show: false },
-    padding: [10, 18, 0, 0],
-    scales: {
-      x: { time: true, range: (plot) => [newest(plot) - past(plot), newest(plot)] },
-      y: { range: (_, __, highest) => [0, Math.max(least, (highest ?? 0) * 1.1)] },
-    },
-    axes: [
-      {
-        ...axis,
-        grid: { show: false },
-        size: 24,
-        splits: (plot) => marksOf(past(plot)).map((seconds) => newest(plot) - seconds),
-        values: (plot) => marksOf(past(plot)).map(backThen),
-      },
-      { ...axis, size: 48, values: (_, marks) => marks.map(say) },
-    ],
-    series: [{}, ...lines.map(({ label, colour }) => ({ label, stroke: css(`--series-${colour}`), width: 1.75, points: { show: false } }))],
-  };
-}
-
-/** Lines of the last five minutes. What they end at is written beside their names, so that nobody has to see them. */
-export function Chart(props: ChartProps) {
-  const { title, times, lines, say } = props;
-  const holder = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot | undefined>(undefined);
-  const latest = useRef(props);
-  latest.current = props;
-  const names = lines.map(({ label }) => label).join();
-  useEffect(() => {
-    const make = () => {
-      plot.current?.destroy();
-      const width = Math.max(200, holder.current?.clientWidth ?? 0);
-      plot.current = new uPlot(optionsOf(latest, width), dataOf(latest.current), holder.current!);
-    };
-    make();
-    const resized = new ResizeObserver(() =>
-      plot.current?.setSize({ width: Math.max(200, holder.current?.clientWidth ?? 0), height: HEIGHT }),
-    );
-    resized.observe(holder.current!);
-    const dark = window.matchMedia('(prefers-color-scheme: dark)');
-    dark.addEventListener('change', make);
-    return () => {
-      resized.disconnect();
-      dark.removeEventListener('change', make);
-      plot.current?.destroy();
-    };
-  }, [names]);
-  useEffect(() => plot.current?.setData(dataOf({ times, lines })), [times, lines]);
   return (
     <figure class="chart">
-      <figcaption>{title}</figcaption>
-      <div ref={holder} class="plot" aria-hidden="true" />
-      <ul class="legend">
-        {lines.map(({ label, colour, values }) => (
-          <li key={label} class={`series-${colour}`}>
-            {label} <b>{say(values.at(-1) ?? 0)}</b>
-          </li>
+      <figcaption>
+        {title} <small>{about}</small>
+      </figcaption>
+      <div class="rows">
+        {lines.map((line) => (
+          <Row of={line} {...{ unit, say, least, at, marks, left, point }} leave={() => onPoint(null)} key={line.label} />
         ))}
-      </ul>
+        <div class="times" aria-hidden="true">
+          <div class="marks">
+            {marks.map(([moment, label]) => (
+              <span style={{ left: left(moment) }} key={moment}>
+                {label}
+              </span>
+            ))}
+          </div>
+        </div>
+      </div>
     </figure>
   );
 }
 
-const dataOf = ({ times, lines }: Pick<ChartProps, 'times' | 'lines'>): uPlot.AlignedData => [times, ...lines.map(({ values }) => values)];
+interface RowProps extends Pick<ChartProps, 'unit' | 'say' | 'least' | 'at'> {
+  of: Line;
+  marks: [at: number, label: string][];
+  left: (moment: number) => string;
+  point: (event: PointerEvent) => void;
+  leave: () => void;
+}
+
+/** How high a row's drawing is, in units of its own. */
+const HEIGHT = 100;
+
+function Row({ of: { label, values }, unit, say, least, at, marks, left, point, leave }: RowProps) {
+  const { line, area, top, highest } = useMemo(() => {
+    const most = Math.max(0, ...values.map((value) => value ?? 0));
+    return { ...drawn(values, topOf(most, unit, least)), top: topOf(most, unit, least), highest: most };
+  }, [values, unit, least]);
+  const newest = values.findLast((value) => value !== null) ?? null;
+  const shown = at === null ? newest : (values[at] ?? null);
+  const told = `${label}: ${newest === null ? 'nothing is known' : `${say(newest)} now, ${say(highest)} at most in the time shown`}`;
+  return (
+    <div class="row" role="img" aria-label={told}>
+      <span class="label" title={label}>
+        {label}
+      </span>
+      <span class="scale">
+        <span>{say(top)}</span>
+        <span>0</span>
+      </span>
+      <span class="plot" onPointerMove={point} onPointerLeave={leave}>
+        {marks.map(([moment]) => (
+          <i class="mark-line" style={{ left: left(moment) }} key={moment} />
+        ))}
+        <svg viewBox={`0 0 ${Math.max(1, values.length - 1)} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
+          <path class="area" d={area} />
+          <path class="line" d={line} />
+        </svg>
+        {at !== null && <i class="pointed" style={{ left: `${(100 * at) / Math.max(1, values.length - 1)}%` }} />}
+      </span>
+      <b class="value">{shown === null ? '–' : say(shown)}</b>
+    </div>
+  );
+}
+
+/** Its line, and what is below it; where nothing is known there is neither. */
+function drawn(values: (number | null)[], top: number): { line: string; area: string } {
+  const runs: [from: number, heights: number[]][] = [];
+  values.forEach((value, i) => {
+    if (value === null) return;
+    const run = runs.at(-1);
+    const height = Math.round(HEIGHT * (1 - value / top) * 10) / 10;
+    if (run && run[0] + run[1].length === i) run[1].push(height);
+    else runs.push([i, [height]]);
+  });
+  const pathOf = ([from, heights]: [number, number[]]) => heights.map((height, i) => `${from + i},${height}`).join('L');
+  return {
+    // A point by itself is a line without length, which its round ends make a dot.
+    line: runs.map((run) => `M${pathOf(run)}h0`).join(''),
+    area: runs.map((run) => `M${run[0]},${HEIGHT}L${pathOf(run)}L${run[0] + run[1].length - 1},${HEIGHT}Z`).join(''),
+  };
+}

@@ -23,19 +23,26 @@ const tones: Record<string, Tone> = {
   cancelled: 'plain',
   paused: 'warn',
   disabled: 'warn',
+  degraded: 'warn',
+  discarded: 'plain',
+  'no workers': 'bad',
   missed: 'warn',
   failing: 'bad',
   failed: 'bad',
 };
 
 /** A state in a word; colour is never all that tells it. */
-export function State({ is }: { is: string }) {
-  return <span class={`state ${tones[is] ?? 'plain'}`}>{is}</span>;
+export function State({ is, tone }: { is: string; tone?: Tone }) {
+  return <span class={`state ${tone ?? tones[is] ?? 'plain'}`}>{is}</span>;
 }
 
-/** An id, short; the whole of it on hovering and for copying. */
+/** An id, short and on one line; the whole of it on hovering. */
 export function Id({ of, href }: { of: string; href?: string }) {
-  const shown = <code title={of}>{short(of)}</code>;
+  const shown = (
+    <code class="id" title={of}>
+      {short(of)}
+    </code>
+  );
   return href ? (
     <a href={href} aria-label={of}>
       {shown}

@@ -78,3 +78,30 @@ export const effectRates = pgTable(
   { subscriber: text().notNull(), since: moment().notNull(), done: integer().notNull(), failed: integer().notNull() },
   (t) => [primaryKey({ columns: [t.subscriber, t.since] })],
 );
+
+/**
+ * How everything was, for the console's charts: at three resolutions, each kept for so long that the rows stay few. One process writes
+ * them. The row without a subscriber is of messages: how many a second, and the age of the oldest event that was not dispatched.
+ */
+export const samples = pgTable(
+  'samples',
+  {
+    /** The resolution: how many seconds a row stands for. */
+    every: integer().notNull(),
+    /** When these seconds begin. */
+    at: moment().notNull(),
+    /** `''`: messages. */
+    subscriber: text().notNull(),
+    /** How many looks are in it. */
+    looks: integer().notNull(),
+    /** Done a second; the mean of the looks. */
+    rate: doublePrecision().notNull(),
+    /** Of what was tried, which part failed: 0 to 1; the mean. */
+    error_rate: doublePrecision().notNull(),
+    /** The most of the looks, so that no peak is lost; so below. */
+    backlog: integer().notNull(),
+    backlog_age_seconds: doublePrecision().notNull(),
+    dead_letters: integer().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.every, t.at, t.subscriber] })],
+);

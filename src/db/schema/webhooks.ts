@@ -57,7 +57,7 @@ export const deliveries = pgTable(
     event_id: uuid(),
     event_type: text().notNull(),
     /**
-     * `failed`: refused for good. Out of tries it stays `pending`, and a dead letter says so; either can be tried again.
+     * `failed`: refused for good. Out of tries it stays `pending`, and its dead letter says so (`ops/deliveries` shows it as failed); either can be tried again.
      * `missed`: its endpoint was disabled, so nothing was sent.
      */
     state: text({ enum: ['pending', 'delivered', 'failed', 'missed'] })

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { listEvents } from '../../../ops/events.ts';
+import { listEvents, outcomesOf } from '../../../ops/events.ts';
 import { inspectEvent, inspectMessage } from '../../../ops/inspect.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, timestamp, typeName, uuid } from '../../fields.ts';
@@ -7,6 +7,7 @@ import { heavily, LISTING } from '../../heavy.ts';
 import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { notFound } from '../../problem.ts';
 import { forOperators, json, operation, router } from '../../router.ts';
+import { deliveryTry } from '../deliveries.ts';
 import { dispatchedAt, effectSchema, workflowSchema } from '../message-effects.ts';
 
 const whose = {
@@ -18,8 +19,13 @@ const whose = {
   seq: z.int().nullable().openapi({ description: "The event's place in its channel's log; null outside a channel." }),
 };
 
+const outcome = z
+  .object({ done: z.int(), failed: z.int(), discarded: z.int(), open: z.int() })
+  .nullable()
+  .openapi({ description: 'How many of its effects are how; null where no subscriber wants it, or what was done of it has expired.' });
+
 const logged = z
-  .object({ id: uuid, type: z.string().openapi({ example: 'message.created' }), version: z.int(), timestamp, ...whose })
+  .object({ id: uuid, type: z.string().openapi({ example: 'message.created' }), version: z.int(), timestamp, ...whose, outcome })
   .openapi('LoggedEvent');
 
 const delivery = z.object({
@@ -31,7 +37,38 @@ const delivery = z.object({
   status: z.int().nullable().openapi({ description: "The last try's HTTP status." }),
   error: z.string().nullable(),
   delivered_at: timestamp.nullable(),
+  tries: z.array(deliveryTry).openapi({ description: 'The newest 20, oldest first, with what was answered.' }),
 });
+
+const inspectedEffect = effectSchema
+  .extend({
+    targets: z
+      .array(
+        z.object({
+          target: z.string().nullable().openapi({ description: 'Which endpoint or recipient; null for the event as a whole.' }),
+          attempts: z.int().openapi({ description: 'Tries that failed.' }),
+          last_error: z.string().nullable(),
+          tried_at: timestamp,
+          waiting_until: timestamp.nullable(),
+        }),
+      )
+      .openapi({ description: 'What is open, one an outside party.' }),
+    letters: z.array(z.object({ id: uuid, target: z.string().nullable(), cause: z.string(), reason: z.string(), created_at: timestamp })),
+    calls: z
+      .array(
+        z.object({
+          attempt: z.int(),
+          events: z.int().openapi({ description: 'Events in the same call.' }),
+          scheduled_at: timestamp.openapi({ description: 'When it came into its queue.' }),
+          started_at: timestamp.nullable().openapi({ description: 'When a worker took it; null before.' }),
+          ended_at: timestamp.nullable().openapi({ description: 'Null while it is under way.' }),
+          failure: z.string().nullable().openapi({ description: 'Why it failed as a whole.' }),
+        }),
+      )
+      .nullable()
+      .openapi({ description: 'Calls in which the event was, oldest first; null where the transport does not know any more.' }),
+  })
+  .openapi('InspectedEffect');
 
 const inspected = z
   .object({
@@ -42,7 +79,7 @@ const inspected = z
     payload: z.record(z.string(), z.unknown()),
     dispatched_at: dispatchedAt,
     workflow: workflowSchema,
-    effects: z.array(effectSchema),
+    effects: z.array(inspectedEffect),
     deliveries: z.array(delivery).openapi({ description: 'What webhooks have posted, one an endpoint.' }),
   })
   .openapi('InspectedEvent');
@@ -60,6 +97,11 @@ const list = operation({
       message_id: uuid.optional(),
       type: typeName.optional(),
       workflow_id: text(1, 255).optional().openapi({ description: 'Events that this workflow was started with.' }),
+      about: text(1, 255).optional().openapi({ description: 'Events that have this id, or whose message or workflow has it.' }),
+      outcome: z
+        .enum(['failed'], { message: 'must be failed' })
+        .optional()
+        .openapi({ description: '`failed`: an effect of it was given up, and that has been neither mended nor discarded.' }),
       from: moment.optional().openapi({ description: 'Stored at that moment or later.' }),
       to: moment.optional().openapi({ description: 'Stored before that moment.' }),
       limit,
@@ -95,24 +137,25 @@ const journey = operation({
 });
 
 /** The log of all workspaces, and what became of what is in it. */
-export const opsEventRoutes = ({ database, heavy, temporalUi }: ApiDependencies) =>
-  router()
+export function opsEventRoutes({ database, heavy, temporalUi, seeCalls }: ApiDependencies) {
+  const inspecting = { database, ui: temporalUi, seeCalls };
+  return router()
     .openapi(list, async (c) => {
       const { limit, cursor, ...filter } = c.req.valid('query');
       const rows = await heavily(c, heavy, LISTING, (sql) => listEvents(sql, { filter, limit: limit + 1, before: cursor }));
-      return c.json(
-        toPlainPage(rows, limit, (row) => row.id),
-        200,
-      );
+      const page = toPlainPage(rows, limit, (row) => row.id);
+      const outcomes = await outcomesOf(database.db, page.data);
+      return c.json({ ...page, data: page.data.map((event, i) => ({ ...event, outcome: outcomes[i] ?? null })) }, 200);
     })
     .openapi(read, async (c) => {
-      const found = await inspectEvent(database, c.req.valid('param').id, temporalUi);
+      const found = await inspectEvent(inspecting, c.req.valid('param').id);
       if (!found) throw notFound('event');
       return c.json(found, 200);
     })
     .openapi(journey, async (c) => {
       const { id } = c.req.valid('param');
-      const events = await inspectMessage(database, id, temporalUi);
+      const events = await inspectMessage(inspecting, id);
       if (events.length === 0) throw notFound('message');
       return c.json({ message_id: id, events }, 200);
     });
+}

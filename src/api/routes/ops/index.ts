@@ -6,6 +6,7 @@ import { deadLetterRoutes } from './dead-letters.ts';
 import { doctorRoutes } from './doctor.ts';
 import { opsEndpointRoutes } from './endpoints.ts';
 import { opsEventRoutes } from './events.ts';
+import { historyRoutes } from './history.ts';
 import { jobRoutes } from './jobs.ts';
 import { opsLogRoutes } from './log.ts';
 import { operatorRoutes } from './operators.ts';
@@ -30,6 +31,7 @@ const all = [
   doctorRoutes,
   sessionRoutes,
   streamRoutes,
+  historyRoutes,
   ...failures,
   ...looks,
   ...jobs,

@@ -21,7 +21,17 @@ const read = operation({
   operationId: 'getSession',
   ...forOperators,
   summary: 'Who calls, and what they may do',
-  responses: { 200: json(session, 'The operator.') },
+  request: {
+    query: z.strictObject({
+      optional: z.enum(['true', 'false'], { message: 'must be true or false' }).optional().openapi({
+        description: '`true`: where no key is sent and nobody is signed in, the answer is 204 and not 401. Default: false.',
+      }),
+    }),
+  },
+  responses: {
+    200: json(session, 'The operator.'),
+    204: { description: 'Nobody is signed in, and `optional` is true.' },
+  },
 });
 
 const end = operation({

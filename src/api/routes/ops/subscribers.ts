@@ -33,7 +33,11 @@ const status = z
     description: z.string(),
     event_types: z.array(z.string()),
     task_queue: z.string(),
-    state: z.enum(['active', 'paused', 'limited']),
+    state: z.enum(['active', 'paused', 'limited']).openapi({ description: 'What operators want of it.' }),
+    health: z.enum(['ok', 'degraded', 'failing', 'down']).openapi({
+      description:
+        'How it is doing. `down`: no worker takes its calls; `failing`: half of the tries of the last five minutes failed, or more; `degraded`: 5 % or more.',
+    }),
     backlog: count('Events for it that it has neither done nor given up, without those that wait for a moment of their own.'),
     backlog_age_seconds: number('Age of the oldest of them; 0 where there is none.'),
     waiting: count('Events that wait for a moment of their own, such as a mail that gives its reader time.'),

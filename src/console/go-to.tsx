@@ -1,0 +1,98 @@
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { go, to } from './location.ts';
+import { useSubscriberNames } from './pages/begin.tsx';
+import { places } from './places.ts';
+
+interface Place {
+  label: string;
+  kind: string;
+  href: string;
+}
+
+/** An id of ours, or a restarted workflow's. */
+const isId = (text: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.\d+)?$/i.test(text);
+
+/** Most places that are offered at once. */
+const MOST = 10;
+
+function placesFor(text: string, names: string[]): Place[] {
+  const wanted = text.trim().toLowerCase();
+  const all: Place[] = [
+    ...places.map(([place, label]) => ({ label, kind: 'page', href: to(place) })),
+    ...names.map((name) => ({ label: name, kind: 'subscriber', href: to(`/subscribers/${encodeURIComponent(name)}`) })),
+    ...names.map((name) => ({ label: `${name}: dead letters`, kind: 'failed', href: to('/failed', { subscriber: name }) })),
+    { label: 'Events that failed', kind: 'events', href: to('/events', { outcome: 'failed' }) },
+  ];
+  const fit = all.filter(({ label }) => label.toLowerCase().includes(wanted));
+  // What begins so comes first; the rest stays in the menu's order.
+  const sorted = [...fit].sort(
+    (a, b) => Number(b.label.toLowerCase().startsWith(wanted)) - Number(a.label.toLowerCase().startsWith(wanted)),
+  );
+  const byId: Place[] = isId(text.trim())
+    ? [
+        { label: text.trim(), kind: 'journey', href: to(`/journey/${text.trim()}`) },
+        { label: text.trim(), kind: 'endpoint', href: to(`/endpoints/${text.trim()}`) },
+        { label: text.trim(), kind: 'job', href: to(`/jobs/${text.trim()}`) },
+      ]
+    : [];
+  return [...byId, ...sorted].slice(0, MOST);
+}
+
+/** Goes to whatever is named: a page, a subscriber, an id. Arrows choose, Enter goes. */
+export function GoTo({ onClose }: { onClose: () => void }) {
+  const ref = useRef<HTMLDialogElement>(null);
+  const [text, setText] = useState('');
+  const [chosen, setChosen] = useState(0);
+  const found = placesFor(text, useSubscriberNames());
+  const at = Math.min(chosen, Math.max(0, found.length - 1));
+  useLayoutEffect(() => ref.current?.showModal(), []);
+  const leave = (href: string) => {
+    ref.current?.close();
+    go(href);
+  };
+  const move = (event: KeyboardEvent) => {
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (by === undefined || found.length === 0) return;
+    event.preventDefault();
+    setChosen((at + by + found.length) % found.length);
+  };
+  const submit = (event: Event) => {
+    event.preventDefault();
+    const place = found[at];
+    if (place) leave(place.href);
+  };
+  return (
+    <dialog ref={ref} class="go-to" aria-label="Go to" onClose={onClose}>
+      <form onSubmit={submit}>
+        <input
+          type="text"
+          role="combobox"
+          aria-label="A page, a subscriber, or an id"
+          aria-expanded="true"
+          aria-controls="places"
+          aria-activedescendant={found[at] && `place-${at}`}
+          aria-autocomplete="list"
+          placeholder="A page, a subscriber, or an id"
+          autoComplete="off"
+          spellcheck={false}
+          value={text}
+          onInput={(event) => {
+            setText(event.currentTarget.value);
+            setChosen(0);
+          }}
+          onKeyDown={move}
+        />
+        <div role="listbox" id="places" aria-label="Places">
+          {found.map(({ label, kind, href }, i) => (
+            // biome-ignore lint/a11y/useFocusableInteractive: the field keeps the focus, and says which is chosen
+            // biome-ignore lint/a11y/useKeyWithClickEvents: the field takes the keys
+            <div role="option" id={`place-${i}`} aria-selected={i === at} onClick={() => leave(href)} key={href}>
+              <span>{label}</span> <small>{kind}</small>
+            </div>
+          ))}
+        </div>
+        {found.length === 0 && <p class="muted">Nothing is named so. An id is taken whole.</p>}
+      </form>
+    </dialog>
+  );
+}

@@ -1,0 +1,11 @@
+/** The pages of the menu. */
+export const places: [place: string, label: string][] = [
+  ['/', 'Overview'],
+  ['/subscribers', 'Subscribers'],
+  ['/failed', 'Failed'],
+  ['/jobs', 'Jobs'],
+  ['/events', 'Events'],
+  ['/journey', 'Journey'],
+  ['/endpoints', 'Endpoints'],
+  ['/log', 'Log'],
+];
