@@ -30,7 +30,6 @@ export const floodingWorkspace: Drill = {
     stage.afterwards(async () => {
       isOver = true;
       await Promise.all(floods);
-      await stage.sql`drop table if exists taken_keys`;
     });
     await stage.until('that much was posted', async () => sent > 500);
     return {

@@ -52,7 +52,8 @@ export function createApp(deps: ApiDependencies) {
   // Before the workspaces' keys are asked for: their own routes answer, and go no further.
   app.use('/v1/workspaces', operatorKey(deps.adminKey, limits));
   app.use('/v1/ops/*', operator(recognition));
-  for (const route of [workspaceRoutes, opsRoutes]) app.route('/', route(deps));
+  app.route('/', workspaceRoutes(deps));
+  app.route('/', opsRoutes(deps, keyring));
   app.use('/v1/*', workspaceKey(keyring, limits));
   app.route('/', apiKeyRoutes(deps, keyring));
   const routes = [postMessageRoute, messageRoutes, messageEffectRoutes, channelRoutes, eventRoutes, searchRoutes, notificationRoutes];

@@ -1,8 +1,9 @@
 import { and, eq, isNull, type SQL } from 'drizzle-orm';
+import { closest } from 'fastest-levenshtein';
 import type { Database } from '../db/client.ts';
 import { channels, messages } from '../db/schema/messages.ts';
 import { endpoints } from '../db/schema/webhooks.ts';
-import { notFound } from './problem.ts';
+import { notFound, Problem } from './problem.ts';
 
 /** A row's owner and id; nobody sees what is another workspace's. */
 export interface Which {
@@ -38,4 +39,12 @@ export async function findEndpoint({ db }: Database, which: Which) {
   const [row] = await db.select().from(endpoints).where(isEndpoint(which));
   if (!row) throw notFound('endpoint');
   return row;
+}
+
+/** What to answer where there is no subscriber of that name: 404, with the nearest name and those that there are. */
+export async function noSuchSubscriber({ sql }: Database, wanted: string): Promise<Problem> {
+  const rows = await sql<{ name: string }[]>`select name from subscribers order by name limit 500`;
+  const names = rows.map((row) => row.name);
+  if (names.length === 0) return new Problem(404, 'There is no such subscriber: no worker has registered one yet.');
+  return new Problem(404, `There is no such subscriber; did you mean ${closest(wanted, names)}? Known are ${names.join(', ')}.`);
 }

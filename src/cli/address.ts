@@ -33,17 +33,17 @@ export interface Surroundings {
   cwd?: string;
 }
 
-/** Whose key is wanted: where else it comes from, and how it is given. */
+/** Whose key is wanted, and where else it comes from. */
 const keys = {
-  workspace: { variable: 'KNOCKON_API_KEY', field: 'api_key', missing: 'There is no key', url: '--api-url', key: '--api-key' },
-  operator: { variable: 'KNOCKON_ADMIN_KEY', field: 'admin_key', missing: "There is no operator's key", url: '--url', key: '--key' },
+  workspace: { variable: 'KNOCKON_API_KEY', field: 'api_key', missing: 'There is no key' },
+  operator: { variable: 'KNOCKON_ADMIN_KEY', field: 'admin_key', missing: "There is no operator's key" },
 } as const;
 
 /**
  * Finds the API: `--api-url` and `--api-key`, then KNOCKON_API_URL and KNOCKON_API_KEY, then `up.json` in KNOCKON_HOME, or
  * else in a `.knockon` folder here or above.
  *
- * @param whose an operator's key is in KNOCKON_ADMIN_KEY and in `admin_key` of `up.json`
+ * @param whose an operator's key is in KNOCKON_ADMIN_KEY, in `admin_key` of `up.json`, or else in KNOCKON_API_KEY
  * @throws CommandError that says what is missing and what to do
  */
 export function findApi(
@@ -57,19 +57,18 @@ export function findApi(
   const url = given.apiUrl ?? env.KNOCKON_API_URL ?? found?.up.api_url;
   if (!url) throw noApi(found?.searched ?? searched(surroundings), whose);
   if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
-    throw new CommandError(`The API's URL ${JSON.stringify(url)} wants to be one such as http://127.0.0.1:3000`, EXIT.usage);
+    throw new CommandError(`The API's URL ${JSON.stringify(url)} must be one such as http://127.0.0.1:3000`, EXIT.usage);
   }
   const own = found?.up.api_url !== undefined && sameOrigin(found.up.api_url, url);
   // A key is sent only to the API it was written down for.
-  const key = given.apiKey ?? env[names.variable] ?? (own ? found.up[names.field] : undefined);
-  if (!key) throw new CommandError(`${names.missing} for ${url}: give ${names.key} or set ${names.variable}.`, EXIT.usage);
-  const from = given.apiUrl ? names.url : env.KNOCKON_API_URL ? 'KNOCKON_API_URL' : (found?.path ?? '');
+  const key = given.apiKey ?? env[names.variable] ?? (own ? found.up[names.field] : undefined) ?? env.KNOCKON_API_KEY;
+  if (!key) throw new CommandError(`${names.missing} for ${url}: give --api-key or set ${names.variable}.`, EXIT.usage);
+  const from = given.apiUrl ? '--api-url' : env.KNOCKON_API_URL ? 'KNOCKON_API_URL' : (found?.path ?? '');
   return { url: url.replace(/\/+$/, ''), key, from, stale: own && !isAlive(found.up.pid), up: own ? found.up : undefined };
 }
 
 function noApi(folder: string, whose: keyof typeof keys): CommandError {
-  const { url, key } = keys[whose];
-  const remedy = `Start everything here with \`npm start\` (in another terminal), or name a running API by ${url} and ${key}.`;
+  const remedy = 'Start everything here with `npm start` (in another terminal), or name a running API by --api-url and --api-key.';
   const exitCode = whose === 'operator' ? EXIT.unreachable : EXIT.failed;
   return new CommandError(`No API is known here: there is no up.json in ${folder}. ${remedy}`, exitCode);
 }

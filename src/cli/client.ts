@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import type { ApiAddress } from './address.ts';
-import { CommandError } from './output.ts';
+import { CommandError, EXIT } from './output.ts';
 import { explainProblem, readRetryAfter } from './problem.ts';
 
 /** An answer of the API that is not an error. */
@@ -18,7 +18,7 @@ export class ApiProblem extends CommandError {
   readonly status: number;
 
   constructor(status: number, message: string) {
-    super(message);
+    super(message, status === 422 ? EXIT.usage : EXIT.failed);
     this.status = status;
   }
 }

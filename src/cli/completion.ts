@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { closest } from 'fastest-levenshtein';
 import { CommandError, EXIT, processTerminal, reported } from './output.ts';
 
 const MORE = `
@@ -20,7 +21,11 @@ export function completionCommand(program: Command): void {
     .action(
       reported(async (shell: string) => {
         const script = { bash, zsh, fish }[shell];
-        if (!script) throw new CommandError(`There is no completion for ${shell}: bash, zsh and fish are known.`, EXIT.usage);
+        if (!script)
+          throw new CommandError(
+            `There is no completion for ${shell}; did you mean ${closest(shell, ['bash', 'zsh', 'fish'])}?`,
+            EXIT.usage,
+          );
         processTerminal().out(script(words(program)));
       }),
     );

@@ -3,14 +3,16 @@ import { type ApiAddress, findApi } from './address.ts';
 import { type ApiOptions, addApiOptions } from './api-options.ts';
 import { type Api, ApiProblem, createApi } from './client.ts';
 import { readConversation, type Scene } from './demo/conversation.ts';
+import { openShop, type Shop } from './demo/shop.ts';
 import { type Arrival, watchEvent } from './demo/watch.ts';
 import { whatNext } from './demo/what-next.ts';
 import { openChannel } from './import/channel.ts';
-import { CommandError, processTerminal, reported, styled, type Terminal } from './output.ts';
+import { CommandError, endOnInterrupt, processTerminal, reported, styled, type Terminal } from './output.ts';
 
 const MORE = `
 Start everything in one terminal with \`npm start\`, then run this in another. It posts eight messages into a channel of the demo
-workspace, edits one, deletes one, and shows each effect when it has happened, in milliseconds since the request was sent.
+workspace, edits one, deletes one, and shows each effect when it has happened, in milliseconds since the request was sent. Meanwhile
+it is a customer too: an endpoint of the workspace, here on this machine, which refuses one webhook and gets it again after 5 s.
 
 Examples:
   $ npm run demo
@@ -52,11 +54,20 @@ interface PostedMessage {
 
 /** Plays the conversation, one message after the other. */
 export async function runDemo(stage: Stage): Promise<void> {
-  const { api, terminal, json } = stage;
+  const { api, address } = stage;
   await expectSubscribers(api);
+  // Only an API on this machine reaches this process.
+  const shop = address.up ? await openShop(api) : null;
+  endOnInterrupt(shop?.close);
+  await playAll(stage, shop).finally(shop?.close);
+}
+
+async function playAll(stage: Stage, shop: Shop | null): Promise<void> {
+  const { api, terminal, json } = stage;
   const channel = await openChannel(api, stage.channel);
   if (!json)
     terminal.out(`Posting into ${styled(terminal, 'bold', channel.name)} at ${stage.address.url}. Times count from the request.\n`);
+  if (!json && shop) terminal.out(`Webhooks go to ${shop.url}, which refuses the third one at first.\n`);
   if (stage.address.up?.mail_url) await giveAddress(api);
   const arrivals: Arrival[] = [];
   const posted: { id: string; scene: Scene }[] = [];

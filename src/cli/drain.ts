@@ -38,7 +38,7 @@ export function drainCommand(program: Command): void {
 async function drain(ops: Ops<DrainOptions>, name: string): Promise<number> {
   const { reason, until, wait: patience } = ops.options;
   const longest = ms(patience as StringValue);
-  if (!Number.isFinite(longest)) throw new CommandError(`--wait ${JSON.stringify(patience)} wants a time such as 30s or 2m`, EXIT.usage);
+  if (!Number.isFinite(longest)) throw new CommandError(`--wait ${JSON.stringify(patience)} must be a time such as 30s or 2m`, EXIT.usage);
   const given = { reason, ...(until && { until: momentOf(until) }) };
   const status = await untilDrained(ops, await ask(ops, 'POST', name, 'drain', given), longest);
   tell(ops, status, () => `${name} is paused${endOf(status)}, ${inWords(status)} \`knockon resume ${name}\` ends it.`);

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import type { Cause } from '../ops/dead-letters.ts';
 import { addLetterOptions, filterOf, type LetterOptions } from './letters.ts';
-import { addOpsOptions, OPS_EXIT_CODES, type Ops, operating } from './ops.ts';
-import { CommandError, EXIT, table } from './output.ts';
+import { addOpsOptions, limitOption, OPS_EXIT_CODES, type Ops, operating } from './ops.ts';
+import { table } from './output.ts';
 
 interface FailedOptions extends LetterOptions {
   causes?: boolean;
-  limit: string;
+  limit: number;
 }
 
 /** A dead letter, as `GET /v1/ops/dead_letters` answers it. */
@@ -40,20 +40,21 @@ export function failedCommand(program: Command): void {
       'Shows dead letters, newest first: effects that will not happen by themselves any more. With --causes grouped by subscriber and cause.',
     )
     .option('--causes', 'group them')
-    .option('-n, --limit <n>', 'most dead letters, 1 to 10000', '50')
+    .addOption(limitOption('dead letters', 50))
     .addHelpText('after', MORE);
   addOpsOptions(addLetterOptions(command)).action(
     operating<FailedOptions, []>((ops) => (ops.options.causes ? showCauses(ops) : showLetters(ops))),
   );
 }
 
-const query = (options: LetterOptions) => {
-  const filter = new URLSearchParams(filterOf(options));
+const query = async (ops: Ops<LetterOptions>) => {
+  const filter = new URLSearchParams(await filterOf(ops));
   return filter.size > 0 ? `?${filter}` : '';
 };
 
-async function showCauses({ api, terminal, options }: Ops<FailedOptions>): Promise<void> {
-  const { data } = await api.get<{ data: Cause[] }>(`/v1/ops/dead_letters/causes${query(options)}`);
+async function showCauses(ops: Ops<FailedOptions>): Promise<void> {
+  const { api, terminal, options } = ops;
+  const { data } = await api.get<{ data: Cause[] }>(`/v1/ops/dead_letters/causes${await query(ops)}`);
   if (options.json) return terminal.out(JSON.stringify(data));
   if (data.length === 0) return terminal.out('Nothing has been given up.');
   const rows = data.map((one) => [
@@ -69,12 +70,11 @@ async function showCauses({ api, terminal, options }: Ops<FailedOptions>): Promi
   terminal.out(`\nOnce the cause is gone: knockon retry --subscriber ${subscriber} --cause ${JSON.stringify(cause)}`);
 }
 
-async function showLetters({ api, terminal, options }: Ops<FailedOptions>): Promise<void> {
-  const most = Number(options.limit);
-  if (!Number.isInteger(most) || most < 1 || most > 10_000)
-    throw new CommandError('--limit wants a whole number from 1 to 10000', EXIT.usage);
+async function showLetters(ops: Ops<FailedOptions>): Promise<void> {
+  const { api, terminal, options } = ops;
   const letters: LetterView[] = [];
-  for await (const letter of api.list<LetterView>(`/v1/ops/dead_letters${query(options)}`)) if (letters.push(letter) >= most) break;
+  for await (const letter of api.list<LetterView>(`/v1/ops/dead_letters${await query(ops)}`))
+    if (letters.push(letter) >= options.limit) break;
   if (options.json) return terminal.out(JSON.stringify(letters));
   if (letters.length === 0) return terminal.out('Nothing has been given up.');
   const rows = letters.map((l) => [

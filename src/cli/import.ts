@@ -123,19 +123,19 @@ function openLog(file: string): Readable {
 
 function readDate(text: string): string {
   if (moment(text, 0, 0, 0)) return text;
-  throw new InvalidArgumentError('It wants a day as yyyy-mm-dd, such as 2009-02-23.');
+  throw new InvalidArgumentError('It must be a day as yyyy-mm-dd, such as 2009-02-23.');
 }
 
 function readEncoding(label: string): string {
   try {
     return new TextDecoder(label).encoding;
   } catch {
-    throw new InvalidArgumentError('It wants an encoding such as utf-8, latin1 or utf-16le.');
+    throw new InvalidArgumentError('It must be an encoding such as utf-8, latin1 or utf-16le.');
   }
 }
 
 function readDuration(text: string): number {
   const value = ms(text as StringValue);
   if (typeof value === 'number' && value >= 0) return value;
-  throw new InvalidArgumentError('It wants a duration such as 30s or 5m.');
+  throw new InvalidArgumentError('It must be a duration such as 30s or 5m.');
 }

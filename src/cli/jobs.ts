@@ -1,11 +1,12 @@
 import { type Command, Option } from 'commander';
 import type { JobView } from '../ops/jobs.ts';
 import { explain, follow } from './follow.ts';
-import { addOpsOptions, OPS_EXIT_CODES, type Ops, type OpsOptions, operating } from './ops.ts';
+import { idFrom } from './ids.ts';
+import { addOpsOptions, limitOption, OPS_EXIT_CODES, type Ops, type OpsOptions, operating } from './ops.ts';
 import { CommandError, duration, EXIT, table } from './output.ts';
 
 interface JobsOptions extends OpsOptions {
-  limit: string;
+  limit: number;
   follow?: boolean;
   pause?: boolean;
   resume?: boolean;
@@ -29,8 +30,8 @@ export function jobsCommand(program: Command): void {
     .command('jobs')
     .summary('show long work (retries, resets, replays, backfills, rebuilds), and hold it up')
     .description('Shows long work, newest first; with an id one job, which can be followed, paused, resumed and cancelled.')
-    .argument('[id]', "a job's id")
-    .option('-n, --limit <n>', 'most jobs, 1 to 10000', '20')
+    .argument('[id]', "a job's id", idFrom('`knockon jobs` shows them.'))
+    .addOption(limitOption('jobs', 20))
     .option('-f, --follow', 'stay until it has ended')
     .addOption(new Option('--pause', 'hold it up').conflicts(['resume', 'cancel']))
     .addOption(new Option('--resume', 'let it go on').conflicts(['pause', 'cancel']))
@@ -43,11 +44,8 @@ export function jobsCommand(program: Command): void {
 
 async function showJobs({ api, terminal, options }: Ops<JobsOptions>): Promise<void> {
   if (options.pause || options.resume || options.cancel) throw new CommandError('Which job? Give its id.', EXIT.usage);
-  const most = Number(options.limit);
-  if (!Number.isInteger(most) || most < 1 || most > 10_000)
-    throw new CommandError('--limit wants a whole number from 1 to 10000', EXIT.usage);
   const jobs: JobView[] = [];
-  for await (const job of api.list<JobView>('/v1/ops/jobs')) if (jobs.push(job) >= most) break;
+  for await (const job of api.list<JobView>('/v1/ops/jobs')) if (jobs.push(job) >= options.limit) break;
   if (options.json) return terminal.out(JSON.stringify(jobs));
   if (jobs.length === 0) return terminal.out('Nobody has asked for long work yet.');
   const rows = jobs.map((job) => [

@@ -1,7 +1,11 @@
 import type { Command } from 'commander';
+import { closest } from 'fastest-levenshtein';
+import type { Cause } from '../ops/dead-letters.ts';
+import { idFrom } from './ids.ts';
 import { momentIn } from './moment.ts';
-import type { OpsOptions } from './ops.ts';
+import type { Ops, OpsOptions } from './ops.ts';
 import { CommandError, EXIT } from './output.ts';
+import { workspaceId } from './workspace.ts';
 
 /** Which dead letters: the options of every command that is about some of them. */
 export interface LetterOptions extends OpsOptions {
@@ -26,40 +30,58 @@ export function addLetterOptions(command: Command): Command {
     .option('--from <when>', 'given up at that moment or later: 2024-01-15T12:00:00Z, or 2h for two hours ago')
     .option('--to <when>', 'given up before that moment')
     .option('--type <type>', 'only of events of this type')
-    .option('--workspace <id>', "only of this workspace's events")
-    .option('--message <id>', 'only of this message');
+    .option('--workspace <name>', "only of this workspace's events: its name or id")
+    .option('--message <id>', 'only of this message', idFrom('`knockon failed` shows messages.'));
 }
 
-/** The filter as the API takes it. @throws CommandError */
-export function filterOf({ subscriber, cause, from, to, type, workspace, message }: LetterOptions): Record<string, string> {
-  const given = {
-    ...{ subscriber, cause, type, workspace_id: workspace, message_id: message },
+/** The filter as the API takes it. A name that nothing has is told with the nearest. @throws CommandError */
+export async function filterOf({ api, options }: Pick<Ops<LetterOptions>, 'api' | 'options'>): Promise<Record<string, string>> {
+  const { subscriber, cause, from, to, type, workspace, message } = options;
+  const moments = {
     from: from === undefined ? undefined : momentIn('--from', from),
     to: to === undefined ? undefined : momentIn('--to', to),
   };
+  // Answers with the nearest name where there is none of that name.
+  if (subscriber !== undefined) await api.get(`/v1/ops/subscribers/${encodeURIComponent(subscriber)}`);
+  const workspace_id = workspace === undefined ? undefined : await workspaceId(api, workspace);
+  if (cause !== undefined) await expectCause({ api }, cause, subscriber);
+  const given = { subscriber, cause, type, workspace_id, message_id: message, ...moments };
   return Object.fromEntries(Object.entries(given).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
+/** Where nothing was given up there is nothing to be mistaken about. @throws CommandError */
+async function expectCause({ api }: Pick<Ops, 'api'>, cause: string, subscriber: string | undefined): Promise<void> {
+  const path = `/v1/ops/dead_letters/causes${subscriber === undefined ? '' : `?${new URLSearchParams({ subscriber })}`}`;
+  const { data } = await api.get<{ data: Cause[] }>(path);
+  const causes = [...new Set(data.map((one) => one.cause))];
+  if (causes.length === 0 || causes.includes(cause)) return;
+  throw new CommandError(
+    `No dead letter has the cause ${JSON.stringify(cause)}; did you mean ${JSON.stringify(closest(cause, causes))}? \`knockon failed --causes\` lists them.`,
+  );
+}
+
 /** Ids, a filter, or `--all`: never everything by accident. @throws CommandError */
-export function chosenLetters(ids: string[], options: LetterOptions): { ids: string[] } | { filter: Record<string, string> } {
-  const filter = filterOf(options);
-  if (ids.length > 0) {
-    if (Object.keys(filter).length > 0 || options.all) throw new CommandError('Give ids or a filter, not both.', EXIT.usage);
-    return { ids };
-  }
-  if (Object.keys(filter).length === 0 && !options.all) {
+export async function chosenLetters(
+  ids: string[],
+  { api, options }: Pick<Ops<LetterOptions>, 'api' | 'options'>,
+): Promise<{ ids: string[] } | { filter: Record<string, string> }> {
+  const { subscriber, cause, from, to, type, workspace, message, all } = options;
+  const isNarrow = [subscriber, cause, from, to, type, workspace, message].some((given) => given !== undefined);
+  if (ids.length > 0 && (isNarrow || all)) throw new CommandError('Give ids or a filter, not both.', EXIT.usage);
+  if (ids.length > 0) return { ids };
+  if (!isNarrow && !all) {
     throw new CommandError(
       'Which ones? Give ids, narrow them down (such as --subscriber webhooks --cause "HTTP 500"), or say --all.',
       EXIT.usage,
     );
   }
-  return { filter };
+  return { filter: await filterOf({ api, options }) };
 }
 
 /** `--per-second` as a number. @throws CommandError */
 export function paceOf({ perSecond }: { perSecond?: string }): { per_second?: number } {
   if (perSecond === undefined) return {};
   const pace = Number(perSecond);
-  if (!(pace > 0)) throw new CommandError(`--per-second ${JSON.stringify(perSecond)} wants a number above 0`, EXIT.usage);
+  if (!(pace > 0)) throw new CommandError(`--per-second ${JSON.stringify(perSecond)} must be a number above 0`, EXIT.usage);
   return { per_second: pace };
 }

@@ -13,6 +13,6 @@ export function momentIn(option: string, text: string): string {
   if (typeof ago === 'number' && Number.isFinite(ago)) return new Date(Date.now() - ago).toISOString();
   const isKnown = /^\d{4}-\d\d-\d\d(T.*(Z|[+-]\d\d:\d\d))?$/.test(text);
   if (isKnown && !Number.isNaN(Date.parse(text))) return new Date(text).toISOString();
-  const wants = 'a moment with its offset such as 2024-01-15T12:00:00Z, a day such as 2024-01-15 (UTC), or how long ago such as 2h';
-  throw new CommandError(`${option} ${JSON.stringify(text)} wants ${wants}`, EXIT.usage);
+  const wanted = 'a moment with its offset such as 2024-01-15T12:00:00Z, a day such as 2024-01-15 (UTC), or how long ago such as 2h';
+  throw new CommandError(`${option} ${JSON.stringify(text)} must be ${wanted}`, EXIT.usage);
 }

@@ -1,18 +1,19 @@
 import { createInterface } from 'node:readline/promises';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type ApiAddress, findApi } from './address.ts';
+import { type ApiOptions, addOptions } from './api-options.ts';
 import { type Api, createApi } from './client.ts';
-import { CommandError, EXIT, processTerminal, reported, type Terminal } from './output.ts';
+import { CommandError, EXIT, endOnInterrupt, processTerminal, reported, type Terminal } from './output.ts';
 
 /** The options of every command that operates. */
-export interface OpsOptions {
-  url?: string;
-  key?: string;
-  apiUrl?: string;
-  json?: boolean;
+export interface OpsOptions extends ApiOptions {
   /** Only where the command asks before it does something. */
   yes?: boolean;
 }
+
+/** Adds `--api-url`, `--api-key` and `--json` to a command that operates. */
+export const addOpsOptions = (command: Command): Command =>
+  addOptions(command, "an operator's key (default: KNOCKON_ADMIN_KEY, else the same up.json, else KNOCKON_API_KEY)");
 
 /** What a command operates with. */
 export interface Ops<O extends OpsOptions = OpsOptions> {
@@ -27,13 +28,13 @@ export interface Ops<O extends OpsOptions = OpsOptions> {
 export const OPS_EXIT_CODES =
   "Exit codes: 0 done; 1 refused, or something is wrong; 2 wrong usage; 3 the API can't be reached; 130 interrupted.";
 
-/** Adds `--url`, `--key` and `--json`, and says in the help where else they come from. */
-export function addOpsOptions(command: Command): Command {
-  return command
-    .option('--url <url>', "the API's address (default: KNOCKON_API_URL, else the up.json of `knockon up`)")
-    .option('--key <key>', "an operator's key (default: KNOCKON_ADMIN_KEY, else the same up.json)")
-    .option('--json', 'print JSON for programs instead of text for people');
-}
+/** `--limit`, for a command that lists. @param what they are */
+export const limitOption = (what: string, usual: number): Option =>
+  new Option('-n, --limit <n>', `most ${what}, 1 to 10000`).default(usual).argParser((text) => {
+    const most = Number(text);
+    if (Number.isInteger(most) && most >= 1 && most <= 10_000) return most;
+    throw new InvalidArgumentError('It must be a whole number from 1 to 10000.');
+  });
 
 /** Adds `--yes` too, for what can't be taken back. */
 export const addYes = (command: Command): Command => command.option('-y, --yes', 'do it without asking; needed where nobody can be asked');
@@ -47,16 +48,12 @@ export const addYes = (command: Command): Command => command.option('-y, --yes',
 export function operating<O extends OpsOptions, A extends unknown[]>(run: (ops: Ops<O>, ...args: A) => Promise<number | void>) {
   return reported(async (...all: [...A, O, Command]) => {
     const options = all.at(-2) as O;
-    const address = findOperatorsApi(options);
+    const address = findApi(options, {}, 'operator');
     const api = createApi(address, { unreachable: EXIT.unreachable });
+    endOnInterrupt();
     const args = all.slice(0, -2) as A;
     process.exitCode = (await run({ api, address, terminal: processTerminal(), options }, ...args).finally(() => api.close())) ?? EXIT.done;
   });
-}
-
-/** The API with an operator's key. @throws CommandError */
-export function findOperatorsApi({ url, key, apiUrl }: OpsOptions): ApiAddress {
-  return findApi({ apiUrl: url ?? apiUrl, apiKey: key }, {}, 'operator');
 }
 
 /**

@@ -16,7 +16,7 @@ export interface Terminal {
 }
 
 /** Exit codes of the commands, as their help says them. */
-export const EXIT = { done: 0, failed: 1, usage: 2, unreachable: 3, interrupted: 130 } as const;
+export const EXIT = { done: 0, failed: 1, usage: 2, unreachable: 3, interrupted: 130, terminated: 143 } as const;
 
 /** An error that is told without a stack: what was wrong, where, and what to do. */
 export class CommandError extends Error {
@@ -32,8 +32,7 @@ export class CommandError extends Error {
 
 /** The process' own terminal. Colours need a TTY and no NO_COLOR. */
 export function processTerminal(): Terminal {
-  // Whoever reads may have seen enough: `knockon demo | head`.
-  if (!process.stdout.listeners('error').includes(endQuietly)) process.stdout.on('error', endQuietly);
+  endWithReader();
   return {
     // What `write` answers is nobody's result, and would become an exit code.
     out: (text) => void process.stdout.write(`${text}\n`),
@@ -44,10 +43,43 @@ export function processTerminal(): Terminal {
   };
 }
 
+/** Whoever reads may have seen enough (`knockon --help | head`): then it ends, and says nothing. */
+export function endWithReader(): void {
+  for (const stream of [process.stdout, process.stderr])
+    if (!stream.listeners('error').includes(endQuietly)) stream.on('error', endQuietly);
+}
+
 function endQuietly(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error;
-  process.exit(EXIT.done);
+  process.exit(process.exitCode ?? EXIT.done);
 }
+
+/**
+ * Ctrl-C ends a command that waits or watches: at once, with the cursor where it was. What the API has begun goes on.
+ *
+ * @param cleanUp is waited for; a second Ctrl-C does not
+ */
+export function endOnInterrupt(cleanUp = async () => {}): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    if (interrupted[signal]) process.off(signal, interrupted[signal]);
+    interrupted[signal] = () => {
+      if (process.stderr.isTTY) process.stderr.write(SHOW_CURSOR);
+      const end = () => process.exit(signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated);
+      process.once(signal, end);
+      void cleanUp().then(end, end);
+    };
+    process.once(signal, interrupted[signal]);
+  }
+}
+
+/** What listens now. */
+const interrupted: { SIGINT?: () => void; SIGTERM?: () => void } = {};
+
+const SHOW_CURSOR = '\u001b[?25h\n';
+
+/** A notice on stderr, for people in yellow. */
+export const warn = (terminal: Terminal, text: string): void =>
+  terminal.err(terminal.live && !process.env.NO_COLOR ? styleText('yellow', text) : text);
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -93,6 +125,9 @@ export function duration(milliseconds: number): string {
   return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
 }
 
+/** Whether programs read what is said. Asked of the words that were typed: where those are wrong there are no options. */
+export const wantsJson = (words = process.argv): boolean => words.includes('--json');
+
 /**
  * Wraps a command's action: an error becomes a message on stderr and the exit code; with `--json` the message is JSON.
  * Only an error nobody foresaw is shown with its stack.
@@ -104,8 +139,7 @@ export function reported<Args extends unknown[]>(action: (...args: Args) => Prom
     } catch (error) {
       const known = error instanceof CommandError;
       const message = known ? error.message : `This should not happen: ${error instanceof Error ? error.stack : error}`;
-      const asJson = args.some((arg) => typeof arg === 'object' && arg !== null && 'json' in arg && arg.json === true);
-      processTerminal().err(asJson ? JSON.stringify({ error: message }) : message);
+      processTerminal().err(wantsJson() ? JSON.stringify({ error: message }) : message);
       process.exitCode = known ? error.exitCode : EXIT.failed;
     }
   };

@@ -14,7 +14,7 @@ export function explainProblem(status: number, text: string, call: string, addre
   const fields = (problem.errors ?? []).map((error) => `\n  ${error.path || 'body'}: ${error.message}`).join('');
   const remedy =
     status === 401
-      ? ` The key for ${address.url} is not a valid one: check ${call.includes('/v1/ops/') ? '--key or KNOCKON_ADMIN_KEY' : '--api-key or KNOCKON_API_KEY'}.`
+      ? ` The key for ${address.url} is not a valid one: check --api-key or ${call.includes('/v1/ops/') ? 'KNOCKON_ADMIN_KEY' : 'KNOCKON_API_KEY'}.`
       : '';
   return `${problem.detail ?? problem.title ?? `The API answered ${status}.`}${fields}${remedy} (${call}: ${status})`;
 }

@@ -192,7 +192,7 @@ function explained(error: unknown, config?: Config): never {
 function atOnce(text: string): number {
   const n = Number(text);
   if (Number.isInteger(n) && n >= 1 && n <= 1000) return n;
-  throw new InvalidArgumentError('It wants a whole number from 1 to 1000.');
+  throw new InvalidArgumentError('It must be a whole number from 1 to 1000.');
 }
 
 const list = (names: string | undefined) =>

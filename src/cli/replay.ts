@@ -2,11 +2,13 @@ import type { Command } from 'commander';
 import type { JobView } from '../ops/jobs.ts';
 import type { ReplayPlan } from '../ops/replay.ts';
 import { follow } from './follow.ts';
+import { idFrom } from './ids.ts';
 import { paceOf } from './letters.ts';
 import { momentIn } from './moment.ts';
 import { addOpsOptions, addYes, confirm, OPS_EXIT_CODES, type Ops, type OpsOptions, operating } from './ops.ts';
 import { CommandError, EXIT, type Terminal, table } from './output.ts';
 import { addJobOptions } from './retry.ts';
+import { workspaceId } from './workspace.ts';
 
 interface JobOptions extends OpsOptions {
   perSecond?: string;
@@ -47,11 +49,11 @@ export function replayCommand(program: Command): void {
     .description('Runs effects again for events of the log. First it shows what it would do, and asks.')
     .option('--from <when>', 'events of that moment or later: 2024-01-15T12:00:00Z, or 2h for two hours ago')
     .option('--to <when>', 'events before that moment (default: now)')
-    .option('--channel <id>', 'only of this channel')
+    .option('--channel <id>', 'only of this channel', idFrom('`GET /v1/channels` shows channels.'))
     .option('--type <type>', 'only of this type')
     .option('-s, --subscriber <name>', 'only for this subscriber, and then also what was never dispatched to it')
-    .option('--message <id>', 'only of this message')
-    .option('--workspace <id>', 'only of this workspace')
+    .option('--message <id>', 'only of this message', idFrom('`knockon failed` shows messages.'))
+    .option('--workspace <name>', 'only of this workspace: its name or id')
     .option('--dry-run', 'show what it would do, and do nothing')
     .option('--force', 'also do again what calls the outside')
     .addHelpText('after', replayHelp);
@@ -61,8 +63,11 @@ export function replayCommand(program: Command): void {
 async function replay(ops: Ops<ReplayOptions>): Promise<number> {
   const { api, terminal, options } = ops;
   const { channel, type, subscriber, message, workspace, force, reason } = options;
+  // Answers with the nearest name where there is none of that name.
+  if (subscriber !== undefined) await api.get(`/v1/ops/subscribers/${encodeURIComponent(subscriber)}`);
+  const workspace_id = workspace === undefined ? undefined : await workspaceId(api, workspace);
   const body = {
-    ...{ channel_id: channel, type, subscriber, message_id: message, workspace_id: workspace, force, reason, ...paceOf(options) },
+    ...{ channel_id: channel, type, subscriber, message_id: message, workspace_id, force, reason, ...paceOf(options) },
     from: options.from === undefined ? undefined : momentIn('--from', options.from),
     to: options.to === undefined ? undefined : momentIn('--to', options.to),
   };
@@ -136,7 +141,7 @@ export function rebuildCommand(program: Command): void {
     .addHelpText('after', rebuildHelp);
   addOpsOptions(addJobOptions(command)).action(
     operating<JobOptions, [string]>(async (ops, subscriber) => {
-      if (subscriber === '') throw new CommandError('<name> wants search, analytics or cache', EXIT.usage);
+      if (subscriber === '') throw new CommandError('<name> must be search, analytics or cache', EXIT.usage);
       const body = { subscriber, ...paceOf(ops.options), reason: ops.options.reason };
       return await follow(ops, (await ops.api.send<JobView>('POST', '/v1/ops/rebuilds', { body })).body);
     }),

@@ -2,9 +2,13 @@ import type { Command } from 'commander';
 import { counted } from '../ops/counted.ts';
 import type { JobView } from '../ops/jobs.ts';
 import { follow } from './follow.ts';
+import { idsFrom } from './ids.ts';
 import { addLetterOptions, chosenLetters, type LetterOptions, paceOf } from './letters.ts';
 import { addOpsOptions, addYes, confirm, OPS_EXIT_CODES, operating } from './ops.ts';
 import { CommandError, EXIT } from './output.ts';
+
+/** Where a dead letter's id is to be found. */
+const SHOWN = '`knockon failed` shows dead letters, each with its id.';
 
 const retryHelp = `
 What is done stays done: receipts and deliveries see to it. What fails again is a dead letter again.
@@ -29,13 +33,13 @@ export function retryCommand(program: Command): void {
     .command('retry')
     .summary('try dead letters again')
     .description("Tries dead letters again, with their subscriber's policy from its beginning.")
-    .argument('[ids...]', "dead letters' ids, as `knockon failed` shows them")
+    .argument('[ids...]', "dead letters' ids, as `knockon failed` shows them", idsFrom(SHOWN))
     .option('--all', 'all of them')
     .addHelpText('after', retryHelp);
   addOpsOptions(addJobOptions(addLetterOptions(command))).action(
     operating<LetterOptions, [string[]]>(async (ops, ids) => {
       const { reason } = ops.options;
-      const body = { ...chosenLetters(ids, ops.options), ...paceOf(ops.options), ...(reason && { reason }) };
+      const body = { ...(await chosenLetters(ids, ops)), ...paceOf(ops.options), ...(reason && { reason }) };
       return await follow(ops, (await ops.api.send<JobView>('POST', '/v1/ops/dead_letters/retry', { body })).body);
     }),
   );
@@ -57,13 +61,13 @@ export function discardCommand(program: Command): void {
     .command('discard')
     .summary('give dead letters up for good')
     .description('Gives dead letters up for good. It can not be taken back.')
-    .argument('[ids...]', "dead letters' ids, as `knockon failed` shows them")
+    .argument('[ids...]', "dead letters' ids, as `knockon failed` shows them", idsFrom(SHOWN))
     .option('--all', 'all of them')
     .requiredOption('-r, --reason <why>', 'why, for whoever asks later')
     .addHelpText('after', discardHelp);
   addYes(addOpsOptions(addLetterOptions(command))).action(
     operating<LetterOptions, [string[]]>(async (ops, ids) => {
-      const chosen = chosenLetters(ids, ops.options);
+      const chosen = await chosenLetters(ids, ops);
       const which =
         ids.length > 0 ? `${ids.length} dead letters` : ops.options.all ? 'all dead letters' : `dead letters (${describe(chosen)})`;
       await confirm(ops, `Give up ${which} for good?`);
@@ -102,7 +106,7 @@ export function resetCommand(program: Command): void {
     operating<LetterOptions, [string | undefined]>(async (ops, workflow) => {
       if (workflow === undefined) {
         const { reason } = ops.options;
-        const body = { ...chosenLetters([], ops.options), ...paceOf(ops.options), ...(reason && { reason }) };
+        const body = { ...(await chosenLetters([], ops)), ...paceOf(ops.options), ...(reason && { reason }) };
         return await follow(ops, (await ops.api.send<JobView>('POST', '/v1/ops/resets', { body })).body);
       }
       if (ops.options.all) throw new CommandError('Give a workflow or --all, not both.', EXIT.usage);

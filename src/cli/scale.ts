@@ -32,7 +32,7 @@ export function scaleCommand(program: Command): void {
 
 async function scale({ api, terminal, options }: Ops<ScaleOptions>, name: string): Promise<void> {
   const within = Math.round(ms(options.within as StringValue) / 1000);
-  if (!(within >= 1 && within <= 86_400)) throw new CommandError('--within wants a time from 1s to 24h, such as 5m', EXIT.usage);
+  if (!(within >= 1 && within <= 86_400)) throw new CommandError('--within must be a time from 1s to 24h, such as 5m', EXIT.usage);
   const advice = await api.get<ScaleAdvice>(`/v1/ops/subscribers/${encodeURIComponent(name)}/scale?within=${within}`);
   if (options.json) return terminal.out(JSON.stringify(advice));
   const { backlog, arriving, rate, workers, concurrency, drained_in_seconds } = advice;

@@ -3,7 +3,7 @@ import ms, { type StringValue } from 'ms';
 import { counted } from '../ops/counted.ts';
 import type { SubscriberStatus } from '../ops/subscriber-status.ts';
 import { addOpsOptions, OPS_EXIT_CODES, type Ops, type OpsOptions, operating } from './ops.ts';
-import { CommandError, EXIT, styled } from './output.ts';
+import { CommandError, EXIT, warn } from './output.ts';
 
 interface PauseOptions extends OpsOptions {
   reason: string;
@@ -69,7 +69,7 @@ export function limitCommand(program: Command): void {
     operating<OpsOptions, [string, string]>(async (ops, name, wanted) => {
       const per_second = wanted === 'off' ? null : Number(wanted);
       if (per_second !== null && !(per_second > 0)) {
-        throw new CommandError('<per-second> wants a number above 0, or off; `knockon pause` lets nothing through', EXIT.usage);
+        throw new CommandError('<per-second> must be a number above 0, or off; `knockon pause` lets nothing through', EXIT.usage);
       }
       const status = await ask(ops, 'PUT', name, 'limit', { per_second });
       tell(ops, status, () => (per_second === null ? `${name} has no limit.` : `${name} does up to ${per_second} events a second.`));
@@ -93,8 +93,7 @@ export async function ask(ops: Ops, method: 'POST' | 'PUT', name: string, verb: 
 /** What was done, and where it has not reached Temporal that it hasn't. */
 export function tell({ terminal, options }: Ops, status: SubscriberStatus, words: () => string): void {
   terminal.out(options.json ? JSON.stringify(status) : words());
-  if (!options.json && !status.applied)
-    terminal.err(styled(terminal, 'yellow', 'Temporal does not answer: this holds as soon as it does.'));
+  if (!options.json && !status.applied) warn(terminal, 'Temporal does not answer: this holds as soon as it does.');
 }
 
 /** How a pause ends, in words. */
@@ -110,7 +109,7 @@ export function momentOf(text: string): string {
   const at = typeof fromNow === 'number' && Number.isFinite(fromNow) ? Date.now() + fromNow : Date.parse(text);
   if (Number.isNaN(at) || (fromNow === undefined && !/T.*(Z|[+-]\d\d:\d\d)$/.test(text))) {
     throw new CommandError(
-      `--until ${JSON.stringify(text)} wants a moment with its offset such as 2024-01-15T12:00:00Z, or from now such as 30m`,
+      `--until ${JSON.stringify(text)} must be a moment with its offset such as 2024-01-15T12:00:00Z, or from now such as 30m`,
       EXIT.usage,
     );
   }

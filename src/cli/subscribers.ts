@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import type { SubscriberStatus } from '../ops/subscriber-status.ts';
 import { findApi } from './address.ts';
-import { type ApiOptions, addApiOptions } from './api-options.ts';
-import { type Api, createApi } from './client.ts';
-import { findOperatorsApi, type OpsOptions } from './ops.ts';
-import { CommandError, duration, EXIT, processTerminal, reported, styled, type Terminal, table } from './output.ts';
+import type { ApiOptions } from './api-options.ts';
+import { type Api, ApiProblem, createApi } from './client.ts';
+import { addOpsOptions } from './ops.ts';
+import { duration, EXIT, endOnInterrupt, processTerminal, reported, styled, type Terminal, table } from './output.ts';
 
 /** A subscriber, as `GET /v1/subscribers` answers a workspace's key. */
 interface SubscriberView {
@@ -27,7 +27,7 @@ With an operator's key:
   done/s   events done a second, over the last minute
   errors   of what was tried in the last five minutes, which part failed
   workers  worker processes that take its calls, and the versions they run
-With a workspace's key alone (--api-key, or no operator's key is known):
+With a workspace's key (--api-key, or KNOCKON_API_KEY where no operator's key is known):
   backlog  your workspace's events for it that it has neither done nor given up
   lag      age of the oldest dispatched event that it has neither done nor given up
 
@@ -35,36 +35,35 @@ Examples:
   $ knockon subscribers
   $ knockon subscribers --json | jq '.[] | select(.state == "paused") | .name'
 
-Exit codes: 0 shown; 1 the API refuses, or with a workspace's key can't be reached; 2 wrong usage; 3 the API can't be reached.`;
+Exit codes: 0 shown; 1 the API refuses; 2 wrong usage; 3 the API can't be reached.`;
 
 export function subscribersCommand(program: Command): void {
   const command = program
     .command('subscribers')
     .summary('show who listens to what, and how they are doing')
     .description('Shows who listens to what and how they are doing: state, backlog, what gets done, errors and workers.')
-    .option('--url <url>', 'the same as --api-url')
-    .option('--key <key>', "an operator's key (default: KNOCKON_ADMIN_KEY, else the up.json of `knockon up`)")
     .addHelpText('after', MORE);
-  addApiOptions(command).action(
-    reported(async (options: ApiOptions & OpsOptions) => {
-      const address = options.apiKey ? undefined : operators(options);
-      const api = createApi(address ?? findApi({ ...options, apiUrl: options.url ?? options.apiUrl }), {
-        unreachable: address && EXIT.unreachable,
-      });
-      const show = address ? showStatuses : showSubscribers;
-      await show(api, processTerminal(), options.json).finally(() => api.close());
+  addOpsOptions(command).action(
+    reported(async (options: ApiOptions) => {
+      const address = findApi(options, {}, 'operator');
+      const api = createApi(address, { unreachable: EXIT.unreachable });
+      endOnInterrupt();
+      await showEither(api, processTerminal(), options, address.key).finally(() => api.close());
     }),
   );
 }
 
-/** Undefined where no operator's key is known: a workspace's may be. */
-function operators(options: OpsOptions) {
-  try {
-    return findOperatorsApi(options);
-  } catch (error) {
-    if (error instanceof CommandError && !options.key) return undefined;
-    throw error;
-  }
+/** `--api-key` and KNOCKON_API_KEY may be an operator's key or a workspace's: who has the latter sees less. */
+async function showEither(
+  api: Api,
+  terminal: Terminal,
+  { apiKey = process.env.KNOCKON_API_KEY, json }: ApiOptions,
+  key: string,
+): Promise<void> {
+  await showStatuses(api, terminal, json).catch(async (error) => {
+    if (!(error instanceof ApiProblem && error.status === 401) || key !== apiKey) throw error;
+    await showSubscribers(api, terminal, json);
+  });
 }
 
 async function listAll<T>(api: Api, path: string): Promise<T[]> {

@@ -2,8 +2,9 @@ import type { Command } from 'commander';
 import { findApi } from './address.ts';
 import { type ApiOptions, addApiOptions } from './api-options.ts';
 import { type Api, createApi } from './client.ts';
+import { idFrom } from './ids.ts';
 import { followJourney, isSettled, type JourneyView, readJourney, showEffect, showJourney } from './journey.ts';
-import { EXIT, processTerminal, reported, type Terminal } from './output.ts';
+import { EXIT, endOnInterrupt, processTerminal, reported, type Terminal } from './output.ts';
 
 const MORE = `
 States: pending (not dispatched yet), running (started, or being tried again), waiting (on a durable timer), done, failed (a
@@ -27,11 +28,12 @@ export function traceCommand(program: Command): void {
     .description(
       "Shows a message's journey: each of its events with the link to its workflow, and each effect with its state, attempts and time since the event. Deleted messages keep theirs.",
     )
-    .argument('<message>', "the message's id")
+    .argument('<message>', "the message's id", idFrom('Whoever posted the message was told it.'))
     .option('-f, --follow', 'stay until every effect is done or has failed')
     .addHelpText('after', MORE);
   addApiOptions(command).action(
     reported(async (messageId: string, options: ApiOptions & { follow?: boolean }) => {
+      endOnInterrupt();
       const api = createApi(findApi(options), { patience: options.follow ? PATIENCE : 0 });
       const show = options.follow ? follow : once;
       process.exitCode = await show(api, messageId, processTerminal(), options.json).finally(() => api.close());

@@ -4,7 +4,7 @@ import type { DemoWorkspace } from '../local/demo-workspace.ts';
 import type { Home } from '../local/home.ts';
 import type { Progress } from '../local/progress.ts';
 import type { UpFile } from '../local/up-file.ts';
-import { CommandError, EXIT, processTerminal, reported, styled, type Terminal } from './output.ts';
+import { CommandError, EXIT, processTerminal, reported, styled, type Terminal, warn } from './output.ts';
 
 /** `knockon up`: everything on this machine, in one terminal. */
 export function upCommand(program: Command): void {
@@ -38,7 +38,7 @@ interface UpOptions {
 function port(text: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value <= 65_535) return value;
-  throw new InvalidArgumentError('It wants a port from 0 to 65535.');
+  throw new InvalidArgumentError('It must be a port from 0 to 65535.');
 }
 
 async function up(options: UpOptions): Promise<void> {
@@ -52,7 +52,7 @@ async function up(options: UpOptions): Promise<void> {
     port: options.port,
     progress,
     interruption,
-    tell: (line) => (options.json ? say('notice', line) : terminal.err(styled(terminal, 'yellow', `! ${line}`))),
+    tell: (line) => (options.json ? say('notice', line) : warn(terminal, `! ${line}`)),
     onUp: (file, demo, home) => (options.json ? terminal.out(JSON.stringify({ up: file })) : welcome(terminal, file, demo, home)),
   }).catch(async (error: unknown) => {
     await progress.end();

@@ -1,6 +1,7 @@
 import { and, desc, eq, lt } from 'drizzle-orm';
 import type { Database } from '../db/client.ts';
 import { operationsLog } from '../db/schema/operations.ts';
+import type { VERBS } from './verbs.ts';
 
 /** Who operates: an operator's name and what they may do. */
 export interface Operator {
@@ -15,9 +16,8 @@ export const BY_ITSELF = 'knockon';
 /** What was done, by whom, to what and why. */
 export interface Operation {
   by: string;
-  /** One word, such as `pause`, `replay` or `discard`. */
-  verb: string;
-  /** What it was done to: a subscriber's name, a job's or a workflow's id, an operator's name. */
+  verb: (typeof VERBS)[number];
+  /** What it was done to: a subscriber's name, an operator's name, the id of a job, a workflow, an endpoint or a key. */
   subject: string;
   /** What else is worth knowing, as JSON; never a secret and never a message's text. */
   detail?: Record<string, unknown>;

@@ -1,3 +1,4 @@
+import { closest } from 'fastest-levenshtein';
 import type { Logger } from 'pino';
 import type { EffectSettings } from '../activities/index.ts';
 import type { Effect } from '../activities/runtime/effect.ts';
@@ -60,7 +61,10 @@ function select(effects: Effect[], only: string[] | undefined): Effect[] {
   if (!only) return effects;
   const names = effects.map((effect) => effect.name);
   const unknown = only.filter((name) => !names.includes(name));
-  if (unknown.length > 0) throw new UnknownEffectError(`there is no effect ${unknown.join(', ')}; this version has ${names.join(', ')}`);
+  if (unknown.length > 0) {
+    const near = unknown.map((one) => closest(one, names)).join(', ');
+    throw new UnknownEffectError(`there is no effect ${unknown.join(', ')}; did you mean ${near}? This version has ${names.join(', ')}`);
+  }
   return effects.filter((effect) => only.includes(effect.name));
 }
 

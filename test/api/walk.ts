@@ -45,6 +45,9 @@ interface Declared {
   responses: Record<string, unknown>;
 }
 
+/** An id that nothing has. */
+export const ABSENT = '01995b0e-0000-7000-8000-000000000000';
+
 /** Bodies that each operation takes, so that nothing else is wrong with a request. */
 export const bodies: Record<string, unknown> = {
   'POST /v1/workspaces': { name: 'Acme' },
@@ -64,6 +67,10 @@ export const bodies: Record<string, unknown> = {
   'POST /v1/ops/replays': { type: 'message.created' },
   'POST /v1/ops/backfills': { subscriber: 'nobody' },
   'POST /v1/ops/rebuilds': { subscriber: 'search' },
+  'PUT /v1/ops/endpoints/{id}/limit': { per_second: 5 },
+  'POST /v1/ops/endpoints/{id}/disable': { reason: 'a test' },
+  'POST /v1/ops/keys': { workspace_id: ABSENT, name: 'spare' },
+  'POST /v1/ops/keys/revoke': { ids: [ABSENT], reason: 'a test' },
   'POST /v1/ops/operators': { name: 'ada', role: 'viewer' },
 };
 
@@ -75,6 +82,3 @@ export function fill({ path, parameters }: Operation, values: Record<string, str
   const query = parameters.filter((p) => p.in === 'query' && p.required).map((p) => `${p.name}=anything`);
   return query.length > 0 ? `${filled}?${query.join('&')}` : filled;
 }
-
-/** An id that nothing has. */
-export const ABSENT = '01995b0e-0000-7000-8000-000000000000';

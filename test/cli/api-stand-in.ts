@@ -32,6 +32,8 @@ export interface StandIn {
   /** Answers of `GET /v1/messages/{id}/effects`, the last one again and again. */
   journeys: unknown[];
   subscribers: unknown[];
+  /** Answers by `METHOD path`, of what is not kept here. */
+  answers: Record<string, unknown>;
   /** As after a day: idempotency keys are gone. */
   forgetKeys(): void;
   close(): Promise<void>;
@@ -40,7 +42,7 @@ export interface StandIn {
 export async function startStandIn(): Promise<StandIn> {
   const keys = new Map<string, { body: string; message: StoredMessage }>();
   const state: StandIn = {
-    ...{ url: '', key: 'kn_test', messages: [], channels: [], requests: [], troubles: [], journeys: [], subscribers: [] },
+    ...{ url: '', key: 'kn_test', messages: [], channels: [], requests: [], troubles: [], journeys: [], subscribers: [], answers: {} },
     forgetKeys: () => keys.clear(),
     close: () => new Promise((resolve) => server.close(() => resolve()).closeAllConnections()),
   };
@@ -64,6 +66,8 @@ async function answer(state: StandIn, keys: Keys, request: IncomingMessage, resp
   if (request.headers.authorization !== `Bearer ${state.key}`) return void problem(401, 'The key is not valid.');
   const body = text === '' ? {} : JSON.parse(text);
   const route = `${request.method} ${url.pathname.replace(/[0-9a-f-]{36}/, ':id')}`;
+  const prepared = state.answers[`${request.method} ${url.pathname}`];
+  if (prepared) return void json(200, prepared);
   const id = /[0-9a-f-]{36}/.exec(url.pathname)?.[0] ?? '';
   if (route === 'GET /v1/channels') return void json(200, page(state.channels, url));
   if (route === 'GET /v1/subscribers') return void json(200, page(state.subscribers, url));

@@ -137,6 +137,41 @@ test('the demo posts, edits and deletes, and shows what each has caused', async 
   expect(text).toMatch(/knockon trace [0-9a-f-]{36}/);
 });
 
+test('the demo is a customer too, whose server refuses one webhook, and names the console', async () => {
+  const terminal = aTerminal();
+  standIn.subscribers = [{ name: 'webhooks' }];
+  standIn.answers = {
+    'GET /v1/endpoints': { data: [{ id: 'left-behind', description: 'The server of `knockon demo`' }], next_cursor: null },
+    'DELETE /v1/endpoints/left-behind': {},
+    'POST /v1/endpoints': { id: 'own' },
+    'DELETE /v1/endpoints/own': {},
+    'GET /v1/members/grace': {},
+  };
+  standIn.journeys = [journey([open('webhooks', 'running', { attempts: 1, last_error: 'HTTP 503' })]), journey([done('webhooks', 9)])];
+  const up = { console_url: 'http://127.0.0.1:3000/console', mail_url: 'http://127.0.0.1:8025' };
+  const statuses: number[] = [];
+  const out = terminal.out;
+  // Posts webhooks once the demo has said where to; the endpoint is gone when it has ended.
+  terminal.out = (text) => {
+    out(text);
+    const url = /Webhooks go to (\S+),/.exec(text)?.[1];
+    if (url) sending = send(url, statuses);
+  };
+  let sending: Promise<void> | undefined;
+  const demo = runDemo({ api, address: { ...address(), up }, channel: 'demo', terminal, json: false });
+  await expect.poll(() => sending !== undefined, { timeout: 10_000 }).toBe(true);
+  await Promise.all([demo, sending]);
+  expect(statuses).toEqual([200, 200, 503, 200, 200]);
+  const text = terminal.said.join('\n');
+  expect(text).toContain('webhooks is tried again: HTTP 503');
+  expect(text).toContain('the console           http://127.0.0.1:3000/console');
+  expect(standIn.requests).toEqual(expect.arrayContaining(['DELETE /v1/endpoints/left-behind', 'DELETE /v1/endpoints/own']));
+});
+
+async function send(url: string, statuses: number[]): Promise<void> {
+  for (const id of ['a', 'b', 'c', 'c', 'd']) statuses.push((await fetch(url, { method: 'POST', headers: { 'webhook-id': id } })).status);
+}
+
 test('the demo as JSON prints a line for each request', async () => {
   const terminal = aTerminal();
   standIn.subscribers = [{ name: 'audit' }];

@@ -105,6 +105,26 @@ describe('an endpoint with a limit', () => {
     expect(later(outcomes)).toHaveLength(40 - receiver.requests.length);
   });
 
+  test('of requests at once gets no more of them from a process, however quick it is', async () => {
+    const { id } = await register();
+    let [now, most] = [0, 0];
+    receiver.answer = (response) => {
+      now += 1;
+      most = Math.max(most, now);
+      setTimeout(() => {
+        now -= 1;
+        response.end();
+      }, 20);
+    };
+    const worker = process();
+    await perform(worker, await posted(20));
+    expect(most).toBeGreaterThan(2);
+    await fresh.database.sql`update endpoints set max_concurrency = 2 where id = ${id}`;
+    most = 0;
+    expect(await perform(worker, await posted(20))).toEqual([]);
+    expect(most).toBe(2);
+  });
+
   test('may have one in ten seconds', async () => {
     await register({ maxPerSecond: 0.1 });
     const events = await posted(3);

@@ -1,24 +1,15 @@
-import { spawn } from 'node:child_process';
-import { tmpdir } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { type Ended, typed } from '../cli/in-process.ts';
+import { Receiver } from '../effects/webhook-receiver.ts';
 import { OPERATOR } from '../harness/processes.ts';
 import { soon } from '../whole/product.ts';
 import { useProduct } from './running.ts';
 
-const product = useProduct({ KNOCKON_PAUSED_TOO_LONG: '1ms' });
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const tsx = import.meta.resolve('tsx');
-
-/** The command as a process of its own, with the operator's key. */
-async function knockon(line: string, env: Record<string, string> = {}): Promise<{ exitCode: number | null; out: string; err: string }> {
-  const given = { PATH: process.env.PATH, KNOCKON_API_URL: product.url, KNOCKON_ADMIN_KEY: OPERATOR, ...env };
-  const args = [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
-  const child = spawn(process.execPath, ['--import', tsx, main, ...args], { cwd: tmpdir(), env: given, stdio: ['ignore', 'pipe', 'pipe'] });
-  const said = { out: '', err: '' };
-  child.stdout.on('data', (chunk) => (said.out += chunk));
-  child.stderr.on('data', (chunk) => (said.err += chunk));
-  return await new Promise((resolve) => child.once('close', (exitCode) => resolve({ exitCode, ...said })));
+const product = useProduct({ KNOCKON_PAUSED_TOO_LONG: '1ms', KNOCKON_WEBHOOK_ALLOW: '127.0.0.0/8' });
+/** A command line, with the operator's key. */
+async function knockon(line: string, env: Record<string, string> = {}): Promise<Ended> {
+  const words = [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
+  return await typed(words, { KNOCKON_API_URL: product.url, KNOCKON_ADMIN_KEY: OPERATOR, ...env });
 }
 
 describe('commands that operate', () => {
@@ -70,8 +61,8 @@ describe('commands that operate', () => {
     expect(paused.out).toMatch(/search +paused/);
     expect(paused.out).toContain('search was paused by operator');
     expect(paused.out).toContain('the index is being moved');
-    const ill = await knockon('doctor');
-    expect(ill).toMatchObject({ exitCode: 1, out: expect.stringContaining('`knockon resume search`') });
+    const ill = { exitCode: 1, out: expect.stringContaining('`knockon resume search`') };
+    await expect.poll(() => knockon('doctor'), soon).toMatchObject(ill);
     const ready = await (await fetch(`${product.url}/readyz`)).json();
     expect(ready).toMatchObject({ ok: true, detail: { paused_too_long: [{ name: 'search', by: 'operator' }] } });
     const metrics = await (await fetch(`${product.url}/metrics`)).text();
@@ -89,6 +80,60 @@ describe('commands that operate', () => {
       { verb: 'resume', subject: 'search' },
       { verb: 'pause', by: 'operator', reason: 'the index is being moved' },
     ]);
+  });
+
+  it('show, limit, disable, enable and try the endpoints of customers, by id, URL or host', async () => {
+    const receiver = await Receiver.start();
+    try {
+      receiver.answer = (response) => response.writeHead(503, { 'retry-after': '3600' }).end('not now');
+      const url = receiver.url();
+      const { body } = await product.acme.call('POST', '/v1/endpoints', { url, event_types: ['message.created'] });
+      receiver.secret = body.secret;
+      const at = new URL(url).host;
+      const message = await product.acme.post();
+      await expect.poll(async () => (await knockon(`endpoints show ${body.id}`)).out, soon).toMatch(/rests until +2/);
+      expect((await knockon('endpoints')).out).toMatch(new RegExp(`resting +${url} +Acme +HTTP 503, until`));
+      const shown = await knockon(`endpoints show ${url}`);
+      expect(shown.out).toMatch(/waiting +1 event, the oldest for/);
+      expect(shown.out).toMatch(/message\.created +503 .*HTTP 503 +not now/);
+      expect((await knockon(`endpoints limit ${at} 50 --concurrency 2 --json`)).out).toMatch(/"max_per_second":50,"max_concurrency":2/);
+      expect((await knockon(`endpoints limit ${at} off --concurrency off`)).out).toContain('no limit');
+      expect(await knockon(`endpoints limit ${at}`)).toMatchObject({ exitCode: 2, err: expect.stringContaining('--concurrency') });
+      expect(await knockon(`endpoints try ${at}`)).toMatchObject({ exitCode: 1, out: expect.stringContaining('HTTP 503') });
+      receiver.answer = (response) => response.end('thank you');
+      expect(await knockon(`endpoints try ${at}`)).toMatchObject({
+        exitCode: 0,
+        out: expect.stringContaining('1 event delivered; nothing waits'),
+      });
+      expect((await product.acme.states(message.id)).webhooks).toBe('done');
+      expect((await knockon(`endpoints disable ${at} --reason "gone"`)).out).toContain('is disabled');
+      expect((await knockon('endpoints --state disabled')).out).toMatch(/disabled .*by an operator: gone/);
+      expect((await knockon(`endpoints enable ${at}`)).out).toContain('gets what happens from now on');
+      const typo = at.replace('127', '172');
+      for (const command of [`show ${typo}`, `list --host ${typo}`])
+        expect(await knockon(`endpoints ${command}`)).toMatchObject({ exitCode: 1, err: expect.stringContaining(`did you mean ${at}?`) });
+      await product.acme.call('DELETE', `/v1/endpoints/${body.id}`);
+    } finally {
+      await receiver.stop();
+    }
+  });
+
+  it('list, make and take away the keys of customers', async () => {
+    const made = await knockon(`keys create --workspace ${product.acme.workspaceId} --name spare`);
+    expect(made).toMatchObject({
+      exitCode: 0,
+      out: expect.stringMatching(/^kn_[\w-]{43}\n$/),
+      err: expect.stringContaining('shown this once'),
+    });
+    const listed = await knockon('keys --workspace Acme');
+    expect(listed.out).toContain(made.out.slice(0, 9));
+    expect(listed.out).not.toContain(made.out.trim());
+    const [{ id }] = JSON.parse((await knockon('keys --workspace Acme --json')).out);
+    expect(await knockon(`keys revoke ${id}`)).toMatchObject({ exitCode: 2, err: expect.stringContaining('--yes') });
+    expect(await knockon('keys revoke --workspace Acme --yes')).toMatchObject({ exitCode: 2, err: expect.stringContaining('--all') });
+    expect(await knockon(`keys revoke ${id} --yes --reason "a test"`)).toMatchObject({ exitCode: 0, out: 'Revoked: 1 key of Acme.\n' });
+    expect(await knockon(`keys revoke ${id} --yes`)).toMatchObject({ exitCode: 1, err: expect.stringContaining('no such key') });
+    expect((await knockon('log --verb "revoke key"')).out).toMatch(/operator +revoke key +\S+ +a test/);
   });
 
   it('of a viewer are refused where they change something, by a sentence', async () => {
@@ -109,8 +154,12 @@ describe('commands that operate', () => {
     expect((await knockon('pause search --reason x --until yesterday')).exitCode).toBe(2);
     expect(await knockon('pause search --reason x --until 5')).toMatchObject({ exitCode: 2, err: expect.stringContaining('5 what?') });
     expect(await knockon('resume nobody')).toMatchObject({ exitCode: 1, err: expect.stringContaining('no such subscriber') });
-    for (const command of ['resume serch', 'limit serch 5', 'pause serch --reason x', 'scale serch'])
+    const named = ['resume serch', 'limit serch 5', 'pause serch --reason x', 'scale serch', 'drain serch', 'failed -s serch'];
+    for (const command of [...named, 'retry -s serch', 'replay -s serch --dry-run', 'backfill serch'])
       expect(await knockon(command)).toMatchObject({ exitCode: 1, err: expect.stringContaining('did you mean search?') });
+    expect(await knockon('rebuild serch')).toMatchObject({ exitCode: 2, err: expect.stringContaining('search, analytics, cache') });
+    for (const command of ['failed --workspace Acne', 'keys --workspace Acne', 'replay --workspace Acne --dry-run'])
+      expect(await knockon(command)).toMatchObject({ exitCode: 1, err: expect.stringContaining('did you mean "Acme"?') });
     const away = { KNOCKON_API_URL: 'http://127.0.0.1:9' };
     expect((await knockon('resume search', away)).exitCode).toBe(3);
     expect(await knockon('doctor', away)).toMatchObject({ exitCode: 3, out: expect.stringContaining('✗ api') });

@@ -25,6 +25,8 @@ export interface OpenDelivery {
   due_in_ms: number | null;
   /** Its endpoint's limit. */
   max_per_second: number | null;
+  /** Most requests to it at once from this process; null: as many as to any. */
+  max_concurrency: number | null;
   /** Its endpoint is failing, and is tried again in so many ms … */
   probe_in_ms: number | null;
   /** … and this is why. */
@@ -72,7 +74,7 @@ export async function openDeliveries(db: Db, events: DomainEvent[], endpointIds?
     ), known as (
       select * from opened union all select * from found
     )
-    select k.id, k.event_id, k.endpoint_id, n.url, n.secret, n.max_per_second, n.failing_cause,
+    select k.id, k.event_id, k.endpoint_id, n.url, n.secret, n.max_per_second, n.max_concurrency, n.failing_cause,
       case when n.previous_until > now() then n.previous_secret end as previous_secret,
       extract(epoch from now() - k.created_at)::float8 * 1000 as age_ms,
       extract(epoch from k.due_at - now())::float8 * 1000 as due_in_ms,
@@ -124,7 +126,8 @@ export interface Standing {
  */
 export async function recordAttempt(db: Db, made: Try): Promise<Standing> {
   const { deliveryId, endpointId, attempt, verdict, isTest } = made;
-  const state = { delivered: 'delivered', retry: isTest ? 'failed' : 'pending', dead: 'failed', gone: 'missed' }[verdict.state];
+  const state = { delivered: 'delivered', retry: 'pending', dead: 'failed', gone: 'missed' }[verdict.state];
+  const isAside = verdict.state === 'retry' && isTest === true;
   const columns = sql`extract(epoch from probe_at - now())::float8 * 1000 as probe_in_ms,
     extract(epoch from resting_until - now())::float8 * 1000 as rest_in_ms, disabled_at is not null as is_disabled`;
   const [row] = await db.execute(sql`
@@ -134,8 +137,9 @@ export async function recordAttempt(db: Db, made: Try): Promise<Standing> {
       ${verdict.state === 'retry' ? sql`from lazy` : sql``}
     ), settled as (
       update deliveries set due_at = null, delivered_at = case when ${state} = 'delivered' then now() end,
-        -- A test has no event that could be missed; what was missed is so until it is delivered.
-        state = case when ${state} = 'missed' and event_id is null then 'failed' when ${state} = 'failed' and state = 'missed' then state else ${state} end
+        -- A test has no event that could be missed; what was missed is so until it is delivered. A try aside leaves an event to its own tries.
+        state = case when ${isAside} then case when event_id is null then 'failed' else state end
+          when ${state} = 'missed' and event_id is null then 'failed' when ${state} = 'failed' and state = 'missed' then state else ${state} end
       where id = ${deliveryId} and state <> 'delivered'
     ), changed as (${bearing(made)} returning probe_at, resting_until, disabled_at)
     select ${columns} from (

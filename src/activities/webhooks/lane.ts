@@ -23,6 +23,9 @@ const FURTHEST_MS = 5 * 60_000;
  */
 const AFTER_A_REST = { part: 1 / 12, atMostMs: 2500, first: 2, most: 100 };
 
+/** Requests to one endpoint at once. */
+const WIDTH = 8;
+
 /** What one process knows of an endpoint: its pace, what is under way, and what waits. Moments are on the clock of `performance.now()`. */
 export class Lane {
   readonly id: string;
@@ -37,12 +40,23 @@ export class Lane {
   heldUntil = 0;
   /** Nothing is sent to it at all, as far as was told last. */
   isDisabled = false;
+  #width = WIDTH;
   #crowded = new Moments();
   readonly #held = new Moments();
 
   constructor(id: string, share: Share) {
     this.id = id;
     this.share = share;
+  }
+
+  /** Requests to it at once; while it is not known how quick it is, one. */
+  get width(): number {
+    return this.pace.now === 'unknown' ? 1 : this.#width;
+  }
+
+  /** @param most as its owner or an operator says; null: as many as to any */
+  limitTo(most: number | null): void {
+    this.#width = Math.min(WIDTH, most ?? WIDTH);
   }
 
   get isIdle(): boolean {

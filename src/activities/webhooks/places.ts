@@ -1,9 +1,6 @@
 import { Lane, type Share } from './lane.ts';
 import { type Pace, SLOW_MS } from './pace.ts';
 
-/** Requests to one endpoint at once; while it is not known how quick it is, one. */
-const WIDTH = 8;
-
 /** Calls that may wait for one endpoint, for the slow ones of a workspace, and for slow ones in all: each holds its events. */
 const CALLS = { endpoint: 8, workspace: 16, all: 256 };
 
@@ -157,8 +154,8 @@ export class Places {
     return unknown + slow < this.#part(3 / 4) && (pace === 'unknown' || slow < this.#part(1 / 2));
   }
 
-  #mayHaveOne({ pace, underWay, share }: Lane, which: Pace): boolean {
-    if (pace.now !== which || underWay >= (which === 'unknown' ? 1 : WIDTH)) return false;
+  #mayHaveOne({ pace, underWay, width, share }: Lane, which: Pace): boolean {
+    if (pace.now !== which || underWay >= width) return false;
     return which === 'quick' || share.unproven < this.#part(1 / 4);
   }
 

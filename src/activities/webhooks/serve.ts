@@ -60,6 +60,7 @@ export async function serve(serving: Serving, deliveries: OpenDelivery[]): Promi
   const [first] = deliveries;
   if (!first) return [];
   const lane = serving.places.lane(eventOf(serving, first).workspace_id, first.endpoint_id);
+  lane.limitTo(first.max_concurrency);
   const endpoint = new Endpoint(serving, lane);
   const [restMs, probeMs] = [first.rest_in_ms ?? 0, first.probe_in_ms];
   endpoint.note({ rest_in_ms: restMs, probe_in_ms: probeMs !== null && probeMs > 0 ? probeMs : null, is_disabled: false });

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { closest } from 'fastest-levenshtein';
-import type { endpoints } from '../../db/schema/webhooks.ts';
+import type { EndpointRow } from '../../db/change-endpoint.ts';
 import { eventTypes } from '../../events/index.ts';
 import { text, timestamp, uuid } from '../fields.ts';
 
@@ -33,7 +33,7 @@ const wanted = z
 const description = text(0, 1000)
   .nullish()
   .openapi({ type: ['string', 'null'], example: 'The order system' });
-const maxPerSecond = z
+export const maxPerSecond = z
   .number({ message: 'wants a number from 0.01 to 10000, or null for no limit' })
   .min(0.01)
   .max(10_000)
@@ -43,20 +43,37 @@ const maxPerSecond = z
     description: 'Most deliveries a second, all workers together; null: no limit. What is beyond waits, and uses up no tries.',
     example: 10,
   });
+/** As many as a worker process ever makes to one endpoint. */
+const MOST_AT_ONCE = 8;
+const atOnce = `must be a whole number from 1 to ${MOST_AT_ONCE}, or null for ${MOST_AT_ONCE}`;
+export const maxConcurrency = z
+  .int({ message: atOnce })
+  .min(1, { message: atOnce })
+  .max(MOST_AT_ONCE, { message: atOnce })
+  .nullish()
+  .openapi({
+    type: ['integer', 'null'],
+    description: `Most requests at once from each worker process; null: ${MOST_AT_ONCE}.`,
+    example: 2,
+  });
 const enabled = z.boolean({ message: 'must be true or false' }).openapi({
   description:
-    '`false`: nothing is sent to it, and its deliveries are `missed`. `true`: as if it had never failed, from the next event on.',
+    '`false`: nothing is sent to it, and its deliveries are `missed`. `true`: as if it had never failed, from the next event on; ' +
+    '409 where an operator has disabled it.',
 });
-export const newEndpoint = z.strictObject({ url, event_types: wanted, description, max_per_second: maxPerSecond }).openapi('NewEndpoint');
+const limits = { max_per_second: maxPerSecond, max_concurrency: maxConcurrency };
+export const newEndpoint = z.strictObject({ url, event_types: wanted, description, ...limits }).openapi('NewEndpoint');
 export const endpointChange = z
   .strictObject({
     url: url.optional(),
     event_types: wanted.optional(),
     description,
-    max_per_second: maxPerSecond,
+    ...limits,
     enabled: enabled.optional(),
   })
-  .refine((given) => Object.keys(given).length > 0, { message: 'must have url, event_types, description, max_per_second or enabled' })
+  .refine((given) => Object.keys(given).length > 0, {
+    message: 'must have url, event_types, description, max_per_second, max_concurrency or enabled',
+  })
   .openapi('EndpointChange', { minProperties: 1 });
 
 /** Whether anything is sent to an endpoint. */
@@ -69,15 +86,18 @@ export const endpointSchema = z
     event_types: z.array(z.string()),
     description: z.string().nullable(),
     max_per_second: z.number().nullable(),
+    max_concurrency: z.int().nullable(),
     state: endpointState.openapi({
       description:
         '`failing`: so many tries in a row have failed that one delivery at a time tries whether it works again; the others wait. ' +
-        '`disabled`: nothing is sent to it until its owner enables it (PATCH `enabled`); deliveries of that time are `missed`.',
+        '`disabled`: nothing is sent to it until its owner enables it (PATCH `enabled`), or an operator does; deliveries of that time are `missed`.',
     }),
     disabled: z
-      .object({ reason: z.string(), at: timestamp, by: z.enum(['endpoint', 'owner']) })
+      .object({ reason: z.string(), at: timestamp, by: z.enum(['endpoint', 'owner', 'operator']) })
       .nullable()
-      .openapi({ description: 'Why nothing is sent to it. `by: endpoint`: it answered 410 Gone.' }),
+      .openapi({
+        description: 'Why nothing is sent to it. `by: endpoint`: it answered 410 Gone. `by: operator`: only an operator enables it again.',
+      }),
     failures: z.int().openapi({ description: 'Tries in a row that have failed.' }),
     failing_since: timestamp.nullable(),
     next_try_at: timestamp.nullable().openapi({ description: 'When a failing endpoint is tried again at the earliest.' }),
@@ -89,8 +109,6 @@ export const endpointSchema = z
   })
   .openapi('Endpoint');
 
-export type EndpointRow = typeof endpoints.$inferSelect;
-
 /** An endpoint as clients see it, without its secret. */
 export const shown = (row: EndpointRow) => ({
   id: row.id,
@@ -98,6 +116,7 @@ export const shown = (row: EndpointRow) => ({
   event_types: row.event_types,
   description: row.description,
   max_per_second: row.max_per_second,
+  max_concurrency: row.max_concurrency,
   state: stateOf(row),
   disabled: row.disabled_at && {
     reason: row.disabled_reason ?? '',

@@ -1,16 +1,16 @@
 import { z } from '@hono/zod-openapi';
-import { and, desc, eq, isNotNull, lt, sql } from 'drizzle-orm';
+import { and, desc, eq, lt } from 'drizzle-orm';
+import { changeEndpoint, type EndpointChange, type EndpointRow } from '../../db/change-endpoint.ts';
 import type { Transaction } from '../../db/client.ts';
-import { missWhatWaits } from '../../db/missed.ts';
-import { deliveries, endpoints } from '../../db/schema/webhooks.ts';
+import { endpoints } from '../../db/schema/webhooks.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { uuid } from '../fields.ts';
 import { findEndpoint, isEndpoint, type Which } from '../find.ts';
 import { once } from '../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toPage } from '../paging.ts';
-import { invalid, notFound } from '../problem.ts';
+import { conflict, invalid, notFound } from '../problem.ts';
 import { body, json, operation, router } from '../router.ts';
-import { type EndpointRow, endpointChange, endpointSchema, newEndpoint, shown } from './endpoint-schema.ts';
+import { endpointChange, endpointSchema, newEndpoint, shown } from './endpoint-schema.ts';
 import { newSecret } from './rotate-secret.ts';
 
 const params = z.object({ id: uuid });
@@ -54,6 +54,7 @@ const edit = operation({
   tags: ['Webhooks'],
   summary: 'Change an endpoint, disable or enable it',
   request: { params, body: body(endpointChange) },
+  refuses: [409],
   responses: { 200: json(endpointSchema, 'The endpoint as it is now.') },
 });
 
@@ -67,39 +68,17 @@ const remove = operation({
   responses: { 204: { description: 'Gone.' } },
 });
 
-/** Another URL has not failed yet, nor has one that its owner enables. */
-const healed = { failures: 0, failing_since: null, probe_at: null, failing_cause: null, resting_until: null };
-const enabled = { ...healed, disabled_at: null, disabled_reason: null, disabled_by: null };
-/** Why it was disabled before stays. */
-const disabled = {
-  disabled_at: sql`coalesce(${endpoints.disabled_at}, now())`,
-  disabled_reason: sql`coalesce(${endpoints.disabled_reason}, 'Its owner disabled it.')`,
-  disabled_by: sql`coalesce(${endpoints.disabled_by}, 'owner')`,
-};
-
-async function applyChange(tx: Transaction, which: Which, change: z.output<typeof endpointChange>): Promise<EndpointRow | undefined> {
-  const { enabled: isEnabled, ...given } = change;
-  const isLimited = given.max_per_second !== undefined;
-  const slots = isLimited && { reserved_until: null, queued_until: null };
-  const [row] = await tx
-    .update(endpoints)
-    .set({
-      ...given,
-      ...(given.url && healed),
-      ...slots,
-      ...(isEnabled === true && enabled),
-      ...(isEnabled === false && disabled),
-      updated_at: sql`now()`,
-    })
+/** What an operator has disabled its owner can't enable. @throws Problem 409 */
+async function applyChange(tx: Transaction, which: Which, change: EndpointChange): Promise<EndpointRow> {
+  const [found] = await tx
+    .select({ by: endpoints.disabled_by, why: endpoints.disabled_reason })
+    .from(endpoints)
     .where(isEndpoint(which))
-    .returning();
-  if (row && isEnabled === false) await missWhatWaits(tx, row.id);
-  // What waits was told its time under the limit before, and is to be given another.
-  if (row && isLimited)
-    await tx
-      .update(deliveries)
-      .set({ due_at: null })
-      .where(and(eq(deliveries.endpoint_id, row.id), isNotNull(deliveries.due_at)));
+    .for('update');
+  if (change.enabled && found?.by === 'operator')
+    throw conflict(`An operator has disabled this endpoint (${found.why}): ask them to enable it.`);
+  const row = await changeEndpoint(tx, isEndpoint(which), change, { by: 'owner', reason: 'Its owner disabled it.' });
+  if (!row) throw notFound('endpoint');
   return row;
 }
 
@@ -144,7 +123,6 @@ export const endpointRoutes = (deps: ApiDependencies) =>
       const which = { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id };
       if (given.url !== undefined) await checkUrl(deps, given.url);
       const row = await deps.database.db.transaction((tx) => applyChange(tx, which, given));
-      if (!row) throw notFound('endpoint');
       return c.json(shown(row), 200);
     })
     .openapi(remove, async (c) => {

@@ -29,10 +29,15 @@ const AT_MOST = 15_000;
 /** Prints each effect of an event when it has come to its end, and returns all of them. A durable timer is not waited for. */
 export async function watchEvent({ api, terminal, messageId, type, began, answered }: Watch): Promise<Arrival> {
   const shown = new Set<string>();
+  const refused = new Set<string>();
   let event: EventView | undefined;
   terminal?.out(`  ${duration(answered).padStart(7)}  ${styled(terminal, 'gray', 'answered')}`);
   for await (const journey of followJourney(api, messageId, { until: isAtRest, every: 10, atMost: AT_MOST })) {
     event = journey.events.findLast((candidate) => candidate.type === type);
+    for (const effect of event?.effects.filter((one) => isRetried(one) && !refused.has(one.subscriber)) ?? []) {
+      refused.add(effect.subscriber);
+      terminal?.out(`        ↻  ${styled(terminal, 'yellow', effect.subscriber)} is tried again: ${effect.last_error}`);
+    }
     const fresh = event?.effects.filter((effect) => isAtRest(effect) && !shown.has(effect.subscriber)) ?? [];
     for (const effect of fresh.toSorted((a, b) => end(a) - end(b))) {
       shown.add(effect.subscriber);
@@ -45,6 +50,8 @@ export async function watchEvent({ api, terminal, messageId, type, began, answer
   terminal?.out(url ? `           ${styled(terminal, 'gray', url)}\n` : '');
   return { type, answered_ms: answered, workflow_url: url, effects: effects.map((effect) => summary(effect, began)) };
 }
+
+const isRetried = ({ state, last_error }: EffectView) => state === 'running' && last_error !== null;
 
 const end = ({ completed_at }: EffectView) => (completed_at ? Date.parse(completed_at) : Number.MAX_SAFE_INTEGER);
 

@@ -18,6 +18,7 @@ export function whatNext(
     `Half of the messages were answered within ${bold(`${answered} ms`)}, and their last effect had happened after ${bold(`${last} ms`)}.`,
     '',
     bold('Look at it from outside:'),
+    ...(up?.console_url ? [`  the console           ${up.console_url}   sign in with the key that \`npm start\` shows`] : []),
     ...(up?.temporal_ui_url ? [`  every workflow        ${up.temporal_ui_url}`] : []),
     ...(up?.mail_url ? [`  e-mail caught         ${up.mail_url}`] : []),
     `  the API               ${url}/docs`,

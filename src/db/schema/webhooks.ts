@@ -21,6 +21,8 @@ export const endpoints = pgTable(
     previous_until: moment(),
     /** Deliveries a second, all workers together; null: no limit. */
     max_per_second: doublePrecision(),
+    /** Requests at once from each worker process; null: as many as to any. */
+    max_concurrency: integer(),
     created_at: created(),
     updated_at: created(),
     /** Under a limit: moments before it are given away to deliveries that are being made … */
@@ -40,8 +42,8 @@ export const endpoints = pgTable(
     /** Set while nothing is sent to it; events of that time are recorded as `missed`. */
     disabled_at: moment(),
     disabled_reason: text(),
-    /** `endpoint`: its own answer (410). `owner`: PATCH `enabled: false`. */
-    disabled_by: text({ enum: ['endpoint', 'owner'] }),
+    /** `endpoint`: its own answer (410). `owner`: PATCH `enabled: false`. `operator`: only an operator enables it again. */
+    disabled_by: text({ enum: ['endpoint', 'owner', 'operator'] }),
   },
   (t) => [index().on(t.workspace_id, t.id)],
 );

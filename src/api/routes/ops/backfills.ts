@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { findSubscriber } from '../../../ops/subscriber.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text } from '../../fields.ts';
-import { notFound } from '../../problem.ts';
+import { noSuchSubscriber } from '../../find.ts';
 import { body, forOperators, operation, router } from '../../router.ts';
 import { accepted, begin, perSecond, reason } from './jobs.ts';
 import { PACE } from './replays.ts';
@@ -36,7 +36,7 @@ export const backfillRoutes = (deps: ApiDependencies) =>
   router().openapi(backfill, async (c) => {
     const { subscriber, from, per_second = PACE, reason } = c.req.valid('json');
     const known = await findSubscriber(deps.database.sql, subscriber);
-    if (!known) throw notFound(`subscriber ${JSON.stringify(subscriber)}`);
+    if (!known) throw await noSuchSubscriber(deps.database, subscriber);
     const input = { subscriber, ...(from && { from: from.toISOString() }), ...(known.ordering !== 'none' && { ordered: known.batch }) };
     return await begin(c, deps, c.req.valid('json'), { verb: 'backfill', input, per_second }, reason);
   });

@@ -1,12 +1,24 @@
 import { z } from '@hono/zod-openapi';
-import { listEndpoints, readEndpoint } from '../../../ops/endpoints.ts';
+import type { Context } from 'hono';
+import type { EndpointRow } from '../../../db/change-endpoint.ts';
+import {
+  controlEndpoint,
+  type EndpointControl,
+  endpointProgress,
+  listEndpoints,
+  readEndpoint,
+  tryEndpoint,
+} from '../../../ops/endpoints.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
-import { uuid } from '../../fields.ts';
+import { text, timestamp, uuid } from '../../fields.ts';
+import { inPlace, LISTING } from '../../heavy.ts';
+import { onceOutside } from '../../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toPage } from '../../paging.ts';
-import { notFound } from '../../problem.ts';
-import { forOperators, json, operation, router } from '../../router.ts';
+import { conflict, notFound } from '../../problem.ts';
+import { body, type Env, forOperators, json, operation, router } from '../../router.ts';
 import { deliveryQuery, deliverySchema, listDeliveries } from '../deliveries.ts';
-import { type EndpointRow, endpointSchema, endpointState, shown } from '../endpoint-schema.ts';
+import { endpointSchema, endpointState, maxConcurrency, maxPerSecond, shown } from '../endpoint-schema.ts';
+import { reason } from './jobs.ts';
 
 const endpoint = endpointSchema
   .extend({
@@ -16,7 +28,36 @@ const endpoint = endpointSchema
   })
   .openapi('OperatedEndpoint');
 
+const answer = {
+  status: z.int().nullable().openapi({ description: 'Null where no answer came.' }),
+  latency_ms: z.int(),
+  error: z.string().nullable().openapi({ description: 'Why it counts as not delivered; null where it was.' }),
+};
+
+const inFull = endpoint
+  .extend({
+    waiting: z
+      .object({ count: z.int(), oldest_at: timestamp.nullable() })
+      .openapi({ description: 'Events that are still to be sent to it.' }),
+    given_up: z.int().openapi({ description: 'Events that were given up: its dead letters.' }),
+    answers: z
+      .array(
+        z.object({
+          attempted_at: timestamp,
+          delivery_id: uuid,
+          event_type: z.string(),
+          ...answer,
+          response_excerpt: z.string().nullable(),
+        }),
+      )
+      .openapi({ description: 'What it answered lately, newest first; ten at most.' }),
+  })
+  .openapi('OperatedEndpointInFull');
+
 const params = z.object({ id: uuid });
+
+const host = text(1, 255).optional().openapi({ description: 'Of its URL, with or without the port.', example: 'example.com' });
+const filters = { workspace_id: uuid.optional(), state: endpointState.optional(), host };
 
 const list = operation({
   method: 'get',
@@ -24,7 +65,7 @@ const list = operation({
   operationId: 'opsListEndpoints',
   ...forOperators,
   summary: 'List the webhook endpoints of all workspaces, newest first',
-  request: { query: z.strictObject({ workspace_id: uuid.optional(), state: endpointState.optional(), limit, cursor: idCursor }) },
+  request: { query: z.strictObject({ ...filters, limit, cursor: idCursor }) },
   responses: { 200: json(pageOf(endpoint), 'Endpoints, without their secrets.') },
 });
 
@@ -33,9 +74,75 @@ const read = operation({
   path: '/v1/ops/endpoints/{id}',
   operationId: 'opsGetEndpoint',
   ...forOperators,
-  summary: 'Read an endpoint of any workspace',
+  summary: 'Read an endpoint of any workspace: how it is, why and since when, what it answered, and what waits for it',
   request: { params },
-  responses: { 200: json(endpoint, 'The endpoint.') },
+  responses: { 200: json(inFull, 'The endpoint.') },
+});
+
+const now = { 200: json(inFull, 'The endpoint as it is now.') };
+
+const limitIt = operation({
+  operationId: 'limitEndpoint',
+  method: 'put',
+  path: '/v1/ops/endpoints/{id}/limit',
+  ...forOperators,
+  summary: 'Limit how many deliveries a second it gets, and how many at once',
+  request: {
+    params,
+    body: body(
+      z
+        .strictObject({ per_second: maxPerSecond, concurrency: maxConcurrency, reason })
+        .refine(({ per_second, concurrency }) => per_second !== undefined || concurrency !== undefined, {
+          path: ['per_second'],
+          message: 'must be there, or concurrency',
+        })
+        .openapi('EndpointLimit', {
+          anyOf: [{ required: ['per_second'] }, { required: ['concurrency'] }],
+          description: 'The same limits as its owner sets; what is not there stays as it is.',
+        }),
+    ),
+  },
+  responses: now,
+});
+
+const disableIt = operation({
+  operationId: 'disableEndpoint',
+  method: 'post',
+  path: '/v1/ops/endpoints/{id}/disable',
+  ...forOperators,
+  summary: 'Send nothing to it any more; its owner sees why, and cannot enable it',
+  request: { params, body: body(z.strictObject({ reason: text(1, 500) }).openapi('EndpointDisabling')) },
+  responses: now,
+});
+
+const enableIt = operation({
+  operationId: 'enableEndpoint',
+  method: 'post',
+  path: '/v1/ops/endpoints/{id}/enable',
+  ...forOperators,
+  summary: 'Send to it again, as if it had never failed; what it missed stays so',
+  request: { params },
+  responses: now,
+});
+
+const tried = z
+  .object({
+    tried: z.int(),
+    delivered: z.int(),
+    answer: z.object(answer).nullable().openapi({ description: 'Its last answer; null where nothing waited.' }),
+    endpoint: inFull,
+  })
+  .openapi('TriedEndpoint');
+
+const tryIt = operation({
+  operationId: 'tryEndpoint',
+  method: 'post',
+  path: '/v1/ops/endpoints/{id}/try',
+  ...forOperators,
+  summary: 'End its rest at once, and send it what waits, the oldest first, as long as it takes it: 5 s and 100 deliveries at most',
+  creates: true,
+  request: { params },
+  responses: { 200: json(tried, 'What came of it. Where nothing waited, the next event is sent at once.') },
 });
 
 const sent = operation({
@@ -55,25 +162,59 @@ const operated = ({ endpoint, workspace }: { endpoint: EndpointRow; workspace: s
   failing_cause: endpoint.failing_cause,
 });
 
-/** Webhook endpoints of all workspaces, to be looked at. */
-export function opsEndpointRoutes({ database }: ApiDependencies) {
+/** Webhook endpoints of all workspaces, and what operators do to one of them. */
+export function opsEndpointRoutes(deps: ApiDependencies) {
+  const { database, heavy } = deps;
   const find = async (id: string) => {
     const found = await readEndpoint(database, id);
     if (!found) throw notFound('endpoint');
     return found;
   };
+  const show = async (c: Context<Env>, id: string) => {
+    const found = await find(id);
+    return { ...operated(found), ...(await inPlace(c, heavy, LISTING, (own) => endpointProgress(own, id))) };
+  };
+  const controlled = async (c: Context<Env>, given: Omit<EndpointControl, 'by'>) => {
+    if (!(await controlEndpoint(database, { ...given, by: c.get('operator').name }))) throw notFound('endpoint');
+    return await show(c, given.id);
+  };
   return router()
     .openapi(list, async (c) => {
       const { limit, cursor, ...filter } = c.req.valid('query');
-      const rows = await listEndpoints(database, { filter, limit: limit + 1, before: cursor });
+      const rows = await inPlace(c, heavy, LISTING, (own) => listEndpoints(own, { filter, limit: limit + 1, before: cursor }));
       return c.json(
         toPage(rows, limit, operated, (row) => row.endpoint.id),
         200,
       );
     })
-    .openapi(read, async (c) => c.json(operated(await find(c.req.valid('param').id)), 200))
+    .openapi(read, async (c) => c.json(await show(c, c.req.valid('param').id), 200))
     .openapi(sent, async (c) => {
       const { endpoint } = await find(c.req.valid('param').id);
       return c.json(await listDeliveries(database, endpoint.id, c.req.valid('query')), 200);
+    })
+    .openapi(limitIt, async (c) => {
+      const { per_second, concurrency, reason } = c.req.valid('json');
+      const change = { max_per_second: per_second, max_concurrency: concurrency };
+      return c.json(await controlled(c, { id: c.req.valid('param').id, verb: 'limit endpoint', change, reason }), 200);
+    })
+    .openapi(disableIt, async (c) => {
+      const { reason } = c.req.valid('json');
+      return c.json(
+        await controlled(c, { id: c.req.valid('param').id, verb: 'disable endpoint', change: { enabled: false }, reason }),
+        200,
+      );
+    })
+    .openapi(enableIt, async (c) =>
+      c.json(await controlled(c, { id: c.req.valid('param').id, verb: 'enable endpoint', change: { enabled: true } }), 200),
+    )
+    .openapi(tryIt, async (c) => {
+      const { id } = c.req.valid('param');
+      await find(id);
+      const came = await onceOutside(c, deps, null, async () => {
+        const so = await tryEndpoint(database, deps.redeliver, { id, by: c.get('operator').name });
+        if (!so) throw conflict('The endpoint is disabled, so nothing is sent to it: enable it first.');
+        return so;
+      });
+      return c.json({ ...came, endpoint: await show(c, id) }, 200);
     });
 }

@@ -1,4 +1,5 @@
 import type { ApiDependencies } from '../../dependencies.ts';
+import type { Keyring } from '../../keys.ts';
 import { router } from '../../router.ts';
 import { opsVerifyRoutes } from '../ops-verify.ts';
 import { backfillRoutes } from './backfills.ts';
@@ -8,6 +9,7 @@ import { opsEndpointRoutes } from './endpoints.ts';
 import { opsEventRoutes } from './events.ts';
 import { historyRoutes } from './history.ts';
 import { jobRoutes } from './jobs.ts';
+import { opsKeyRoutes } from './keys.ts';
 import { opsLogRoutes } from './log.ts';
 import { operatorRoutes } from './operators.ts';
 import { rebuildRoutes } from './rebuilds.ts';
@@ -19,7 +21,8 @@ import { workflowRoutes } from './workflows.ts';
 import { opsWorkspaceRoutes } from './workspaces.ts';
 
 const failures = [deadLetterRoutes, workflowRoutes];
-const looks = [opsEventRoutes, opsEndpointRoutes, opsWorkspaceRoutes];
+const looks = [opsEventRoutes, opsWorkspaceRoutes];
+const customers = [opsEndpointRoutes, opsKeyRoutes];
 const jobs = [replayRoutes, backfillRoutes, rebuildRoutes, jobRoutes];
 
 /** What operators see and do, a file of routes a noun; who calls is in `c.get('operator')`. A new one is a line here. */
@@ -34,12 +37,13 @@ const all = [
   historyRoutes,
   ...failures,
   ...looks,
+  ...customers,
   ...jobs,
 ];
 
 /** Everything under /v1/ops. */
-export function opsRoutes(deps: ApiDependencies) {
+export function opsRoutes(deps: ApiDependencies, keyring: Keyring) {
   const routes = router();
-  for (const some of all) routes.route('/', some(deps));
+  for (const some of all) routes.route('/', some(deps, keyring));
   return routes;
 }

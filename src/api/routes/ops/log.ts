@@ -1,5 +1,7 @@
 import { z } from '@hono/zod-openapi';
+import { closest } from 'fastest-levenshtein';
 import { readOperationsLog } from '../../../ops/log.ts';
+import { VERBS } from '../../../ops/verbs.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { text, timestamp, uuid } from '../../fields.ts';
 import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
@@ -19,6 +21,16 @@ const entry = z
 
 const filter = (description: string) => text(1, 255).optional().openapi({ description });
 
+const verb = z
+  .string()
+  .superRefine((value, context) => {
+    if ((VERBS as readonly string[]).includes(value)) return;
+    const message = `is no verb of the log; did you mean ${closest(value.slice(0, 100), VERBS)}? Known are ${VERBS.join(', ')}`;
+    context.addIssue({ code: 'custom', message });
+  })
+  .optional()
+  .openapi({ description: 'Only this verb.', enum: VERBS });
+
 const list = operation({
   method: 'get',
   path: '/v1/ops/log',
@@ -29,7 +41,7 @@ const list = operation({
     query: z.strictObject({
       limit,
       cursor: idCursor,
-      verb: filter('Only this verb, such as `pause`.'),
+      verb,
       subject: filter('Only what was done to this.'),
       by: filter('Only what this operator did.'),
     }),

@@ -3,6 +3,7 @@ import { explainPlan, planReplay } from '../../../ops/replay.ts';
 import { findSubscriber } from '../../../ops/subscriber.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, typeName, uuid } from '../../fields.ts';
+import { noSuchSubscriber } from '../../find.ts';
 import { heavily } from '../../heavy.ts';
 import { conflict, invalid } from '../../problem.ts';
 import { body, forOperators, json, operation, router } from '../../router.ts';
@@ -76,7 +77,10 @@ export const replayRoutes = (deps: ApiDependencies) =>
     const { dry_run, per_second = PACE, reason, ...rest } = c.req.valid('json');
     const input = JSON.parse(JSON.stringify({ ...rest, to: rest.to ?? new Date() }));
     const subscriber = rest.subscriber === undefined ? null : await findSubscriber(deps.database.sql, rest.subscriber);
-    if (subscriber === undefined) throw invalid([{ path: 'subscriber', message: 'is not registered' }]);
+    if (subscriber === undefined) {
+      const { message } = await noSuchSubscriber(deps.database, rest.subscriber!);
+      throw invalid([{ path: 'subscriber', message }]);
+    }
     if (subscriber && rest.force && subscriber.again === 'never')
       throw conflict(
         `${subscriber.name} is never done again, it would count twice or come out of order: rebuild it (search, analytics, cache), or replay without force.`,

@@ -1,5 +1,4 @@
 import { z } from '@hono/zod-openapi';
-import { closest } from 'fastest-levenshtein';
 import { SubscriberUnknownError } from '../../../ops/controls.ts';
 import { drain } from '../../../ops/drain.ts';
 import { limit as setLimit } from '../../../ops/limit.ts';
@@ -9,9 +8,10 @@ import { scaleAdvice } from '../../../ops/scale.ts';
 import { subscriberStatuses } from '../../../ops/subscriber-status.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, timestamp, whole } from '../../fields.ts';
+import { noSuchSubscriber } from '../../find.ts';
 import { inPlace, LISTING } from '../../heavy.ts';
 import { cursor, limit, pageOf, toPlainPage } from '../../paging.ts';
-import { invalid, Problem } from '../../problem.ts';
+import { invalid } from '../../problem.ts';
 import { body, forOperators, json, operation, router } from '../../router.ts';
 
 const count = (description: string) => z.int().openapi({ description });
@@ -171,12 +171,7 @@ export function opsSubscriberRoutes(deps: ApiDependencies) {
     if (!found) throw await unknown(wanted);
     return found;
   };
-  const unknown = async (wanted: string) => {
-    const rows = await deps.database.sql<{ name: string }[]>`select name from subscribers order by name limit 500`;
-    const names = rows.map((row) => row.name);
-    if (names.length === 0) return new Problem(404, 'There is no such subscriber: no worker has registered one yet.');
-    return new Problem(404, `There is no such subscriber; did you mean ${closest(wanted, names)}? Known are ${names.join(', ')}.`);
-  };
+  const unknown = (wanted: string) => noSuchSubscriber(deps.database, wanted);
   /** Does it, and answers with what came of it. */
   const done = async (wanted: string, act: Promise<boolean>) => {
     await act.catch(async (error) => {

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { listWorkspaces } from '../../../ops/workspaces.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
-import { timestamp, uuid } from '../../fields.ts';
+import { text, timestamp, uuid } from '../../fields.ts';
 import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { forOperators, json, operation, router } from '../../router.ts';
 
@@ -13,15 +13,21 @@ const list = operation({
   operationId: 'listWorkspaces',
   ...forOperators,
   summary: 'List workspaces, newest first',
-  request: { query: z.strictObject({ limit, cursor: idCursor }) },
+  request: {
+    query: z.strictObject({
+      name: text(1, 255).optional().openapi({ description: 'Only of exactly this name.' }),
+      limit,
+      cursor: idCursor,
+    }),
+  },
   responses: { 200: json(pageOf(workspace), 'Workspaces, without their keys.') },
 });
 
 /** Whose things the others are. */
 export const opsWorkspaceRoutes = ({ database }: ApiDependencies) =>
   router().openapi(list, async (c) => {
-    const { limit, cursor } = c.req.valid('query');
-    const rows = await listWorkspaces(database, { limit: limit + 1, before: cursor });
+    const { limit, cursor, name } = c.req.valid('query');
+    const rows = await listWorkspaces(database, { name, limit: limit + 1, before: cursor });
     return c.json(
       toPlainPage(rows, limit, (row) => row.id),
       200,

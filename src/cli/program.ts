@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { wantsJson } from './output.ts';
+import { processCommands } from './processes.ts';
+import { upCommand } from './up.ts';
+
+const { version, description } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as Record<string, string>;
+
+const MORE = `
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the API can't be reached (by a command that operates), 78 settings missing or malformed, 130 interrupted.
+Start here: \`npm start\` brings everything up on this machine, \`npm run demo\` shows a message's journey.`;
+
+/** Wrong usage, as programs want it: one line, and no hint beside it. */
+const forPrograms = {
+  writeErr: () => {},
+  outputError: (text: string) => void process.stderr.write(`${JSON.stringify({ error: text.trim().replace(/^error: /, '') })}\n`),
+};
+
+/**
+ * The command line.
+ *
+ * @param words what was typed
+ * @param exit ends the process: with 2 on wrong usage, where commander would end with 1, as a command does that failed
+ */
+export async function createProgram(words: string[], exit: (code: number) => never): Promise<Command> {
+  const program = new Command('knockon')
+    .description(description!)
+    .version(version!, '-V, --version', 'print the version')
+    .configureOutput(wantsJson(words) ? forPrograms : {})
+    .showSuggestionAfterError()
+    .showHelpAfterError('(add --help for what there is)')
+    .addHelpText('after', MORE)
+    .exitOverride((error) => exit(error.exitCode === 0 ? 0 : 2));
+  program.commandsGroup('Start:');
+  upCommand(program);
+  program.commandsGroup('Processes of a deployment:');
+  processCommands(program);
+  // Processes run for long, several on one machine: they don't carry what only the user's commands need.
+  const isProcess = ['up', 'api', 'relay', 'worker', 'migrate'].includes(words[0] ?? '');
+  if (!isProcess) (await import('./user-commands.ts')).userCommands(program);
+  return program;
+}
