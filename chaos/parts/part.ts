@@ -32,7 +32,7 @@ export class Part {
   readonly #script: Script;
   readonly #watchdog: Watchdog;
   readonly #tell: (line: string) => void;
-  #process: Promise<Identity> | undefined;
+  #process: Identity | undefined;
   #pid: number | undefined;
   /** Whether it was killed in this life, and how long it then stays down. */
   #isStruck = false;
@@ -149,10 +149,9 @@ export class Part {
 
   /** What has not become ready in time may still be there. */
   async #makeSure(): Promise<void> {
-    const process = await this.#process;
-    if (!process || !(await isAlive(process))) return;
-    signal(process.pid, 'SIGKILL');
-    while (await isAlive(process)) await pause(20);
+    if (!this.#process || !isAlive(this.#process)) return;
+    signal(this.#process.pid, 'SIGKILL');
+    while (isAlive(this.#process)) await pause(20);
   }
 }
 

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { birthOf } from '../local/birth.ts';
 import { CommandError, EXIT } from './output.ts';
 
 /** What `knockon up` writes once everything answers. Fields of an older or newer version may be missing. */
@@ -64,7 +65,7 @@ export function findApi(
   const key = given.apiKey ?? env[names.variable] ?? (own ? found.up[names.field] : undefined) ?? env.KNOCKON_API_KEY;
   if (!key) throw new CommandError(`${names.missing} for ${url}: give --api-key or set ${names.variable}.`, EXIT.usage);
   const from = given.apiUrl ? '--api-url' : env.KNOCKON_API_URL ? 'KNOCKON_API_URL' : (found?.path ?? '');
-  return { url: url.replace(/\/+$/, ''), key, from, stale: own && !isAlive(found.up.pid), up: own ? found.up : undefined };
+  return { url: url.replace(/\/+$/, ''), key, from, stale: own && !isRunning(found.up), up: own ? found.up : undefined };
 }
 
 function noApi(folder: string, whose: keyof typeof keys): CommandError {
@@ -106,14 +107,9 @@ function readUpFile(path: string): UpFile {
   }
 }
 
-function isAlive(pid: number | undefined): boolean {
-  if (!pid) return true;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+/** Whether the process that wrote it is there. */
+export function isRunning({ pid }: UpFile): boolean {
+  return !pid || birthOf(pid) !== undefined;
 }
 
 function sameOrigin(one: string, other: string): boolean {

@@ -49,9 +49,16 @@ export function endWithReader(): void {
     if (!stream.listeners('error').includes(endQuietly)) stream.on('error', endQuietly);
 }
 
+let whenReaderLeaves: () => void = () => process.exit(process.exitCode ?? EXIT.done);
+
+/** What else a command does when nobody reads any more, once or more often. */
+export function onReaderLeaving(act: () => void): void {
+  whenReaderLeaves = act;
+}
+
 function endQuietly(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(process.exitCode ?? EXIT.done);
+  if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+  whenReaderLeaves();
 }
 
 /**

@@ -4,7 +4,7 @@ import type { DemoWorkspace } from '../local/demo-workspace.ts';
 import type { Home } from '../local/home.ts';
 import type { Progress } from '../local/progress.ts';
 import type { UpFile } from '../local/up-file.ts';
-import { CommandError, EXIT, processTerminal, reported, styled, type Terminal, warn } from './output.ts';
+import { CommandError, EXIT, onReaderLeaving, processTerminal, reported, styled, type Terminal, warn } from './output.ts';
 
 /** `knockon up`: everything on this machine, in one terminal. */
 export function upCommand(program: Command): void {
@@ -21,9 +21,11 @@ export function upCommand(program: Command): void {
 }
 
 const help = `
-Everything listens on 127.0.0.1. Data, secrets and logs are kept in .knockon/, or the folder that KNOCKON_HOME names: with
-another KNOCKON_HOME a second one runs beside the first. Once everything answers, up.json in that folder says where it is.
-Ctrl-C lets running work finish, then stops; a second Ctrl-C stops at once.
+Everything listens on 127.0.0.1. Data, secrets and logs are kept in .knockon/, or the folder that KNOCKON_HOME names, for you alone:
+with another KNOCKON_HOME a second one runs beside the first. As root, Postgres runs as another account, with its data in
+/var/lib/knockon. Once everything answers, up.json in that folder says where it is.
+Ctrl-C lets running work finish, then stops; a second Ctrl-C stops at once. However this process ends, kill -9 included, what it
+has started ends too, and it can be started again at once.
 
 Every setting can be given in the environment, such as KNOCKON_EMAIL_GRACE=5s. KNOCKON_METRICS_PORT is the API's port for health and
 metrics; the workers take the next free ones. With KNOCKON_TRANSPORT=pg-boss neither Temporal nor a
@@ -42,12 +44,13 @@ function port(text: string): number {
 }
 
 async function up(options: UpOptions): Promise<void> {
+  const [{ launch }, { listenForInterruption }] = await Promise.all([import('../local/launch.ts'), import('../local/interruption.ts')]);
+  const interruption = listenForInterruption();
+  onReaderLeaving(() => interruption.interrupt('nobody reads the output'));
   const terminal = processTerminal();
-  const [{ launch }, { listenForSignals }] = await Promise.all([import('../local/launch.ts'), import('../local/interruption.ts')]);
-  const interruption = listenForSignals();
   const progress = await progressFor(terminal, options);
   const say = (event: string, line: string) => terminal.out(options.json ? JSON.stringify({ [event]: line }) : line);
-  void interruption.first.then((signal) => say('stopping', `Stopping (${signal}): running work is finished first …`));
+  void interruption.first.then((why) => say('stopping', `Stopping (${why}): running work is finished first …`));
   const outcome = await launch({
     port: options.port,
     progress,

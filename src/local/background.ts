@@ -19,7 +19,7 @@ export interface BackgroundOptions {
   gid?: number;
   /** How it is asked to end (default SIGTERM). */
   stopSignal?: NodeJS.Signals;
-  /** Told the process id as soon as there is one. */
+  /** Told the process id at once: should we be killed a moment later, it must be known. */
   onSpawn?(pid: number): void;
 }
 
@@ -29,9 +29,9 @@ export async function startInBackground(command: string, args: string[], options
   const { uid, gid } = options;
   const child = spawn(command, args, { detached: true, stdio: ['ignore', log, log], env: options.env ?? process.env, uid, gid });
   closeSync(log);
+  if (child.pid) options.onSpawn?.(child.pid);
   const exited = howItEnds(child);
   await new Promise<void>((resolve, reject) => void child.once('spawn', resolve).once('error', reject));
-  options.onSpawn?.(child.pid!);
   return {
     pid: child.pid!,
     exited,
@@ -61,7 +61,7 @@ export async function endChild(child: ChildProcess, signal: NodeJS.Signals, dead
 /**
  * Waits until `answers` resolves, trying every 30 ms.
  *
- * @throws with the end of the log where the server ends or the deadline (ms) passes first
+ * @throws with the end of the log where the server ends or the deadline (ms) passes first; then nothing of it is left running
  */
 export async function waitUntilItAnswers(
   server: Background,
@@ -82,7 +82,10 @@ export async function waitUntilItAnswers(
     );
     if (failure === undefined && !ended) return;
     if (ended) throw new Error(`${what} ended with ${ended} while starting.\n${await tail(log)}`);
-    if (Date.now() > deadline) throw new Error(`${what} didn't answer within ${deadlineMs / 1000} s (${failure}).\n${await tail(log)}`);
+    if (Date.now() > deadline) {
+      await server.stop(5_000);
+      throw new Error(`${what} didn't answer within ${deadlineMs / 1000} s (${failure}).\n${await tail(log)}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 30));
   }
 }

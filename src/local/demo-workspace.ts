@@ -22,7 +22,7 @@ export async function demoWorkspace(home: Home, apiUrl: string, adminKey: string
   const ada = { email: 'ada@example.com', display_name: 'Ada', emails: 'mentions' };
   await call(apiUrl, workspace.api_key, 'PUT', '/v1/members/ada', ada);
   const made = { workspace_id: workspace.id, api_key: workspace.api_key, channel_id: channel.id };
-  await writeJson(home.path('demo.json'), made);
+  writeJson(home.path('demo.json'), made);
   return made;
 }
 

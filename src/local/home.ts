@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { renameSync, writeFileSync } from 'node:fs';
+import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 /** The folder that keeps everything of one `knockon up`: data, secrets, logs. */
@@ -10,11 +11,16 @@ export interface Home {
   log(name: string): string;
 }
 
-/** `KNOCKON_HOME`, or `.knockon` in the current folder; made where it is missing. */
+/** What we put into a home. */
+const own = /^(secrets|demo|up|environment|processes)\.json(\.\d+)?$|^(logs|lock|postgres|temporal\.db.*)$/;
+
+/** `KNOCKON_HOME`, or `.knockon` in the current folder; made where it is missing, and closed to all but us. */
 export async function openHome(env: NodeJS.ProcessEnv = process.env): Promise<Home> {
   const folder = resolve(env.KNOCKON_HOME?.trim() || '.knockon');
-  // As root, Postgres runs under another account that must be able to walk through; the secrets in it are readable by us alone.
-  await mkdir(join(folder, 'logs'), { recursive: true, mode: process.getuid?.() === 0 ? 0o755 : 0o700 });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  // A folder that keeps other things too may be open to others for a reason. What we put there is closed all the same.
+  if ((await readdir(folder)).every((name) => own.test(name))) await chmod(folder, 0o700);
+  await mkdir(join(folder, 'logs'), { recursive: true, mode: 0o700 });
   return { folder, path: (...names) => join(folder, ...names), log: (name) => join(folder, 'logs', `${name.replaceAll(' ', '-')}.log`) };
 }
 
@@ -31,7 +37,7 @@ export async function secretsOf(home: Home): Promise<Secrets> {
   if (kept) return kept;
   const text = (bytes: number) => randomBytes(bytes).toString('base64url');
   const made = { id: randomBytes(6).toString('hex'), admin_key: `admin_${text(24)}`, secret: text(36), database_password: text(18) };
-  await writeJson(home.path('secrets.json'), made);
+  writeJson(home.path('secrets.json'), made);
   return made;
 }
 
@@ -46,11 +52,11 @@ export async function readJson<T>(path: string): Promise<T | undefined> {
   }
 }
 
-/** Writes JSON that we alone can read. Whoever reads sees the old content or the new, never a part. */
-export async function writeJson(path: string, value: unknown): Promise<void> {
+/** Writes JSON that we alone can read, before it returns. Whoever reads sees the old content or the new, never a part. */
+export function writeJson(path: string, value: unknown): void {
   const draft = `${path}.${process.pid}`;
-  await writeFile(draft, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
-  await rename(draft, path);
+  writeFileSync(draft, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
+  renameSync(draft, path);
 }
 
 export async function removeFile(path: string): Promise<void> {

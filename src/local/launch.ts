@@ -1,7 +1,8 @@
-import { variablesOf } from '../config.ts';
+import { settings, variablesOf } from '../config.ts';
 import { choosePorts, type Ports } from './addresses.ts';
 import { type DemoWorkspace, demoWorkspace } from './demo-workspace.ts';
 import { checkSettings, environmentFor } from './environment.ts';
+import { startGuard } from './guard.ts';
 import { type Home, openHome, removeFile, secretsOf, writeJson } from './home.ts';
 import type { Interruption } from './interruption.ts';
 import { setLongLogsAside, tellErrors } from './logs.ts';
@@ -30,14 +31,18 @@ export interface LaunchOptions {
  */
 export async function launch(options: LaunchOptions): Promise<'stopped' | 'killed'> {
   const config = checkSettings();
+  // Whatever we start writes for us alone.
+  process.umask(0o077);
   const home = await openHome();
   const processes = await takeHome(home, (line) => options.progress.notice(line));
+  const dismissGuard = startGuard(home);
   const services = createServices();
   const up = bringUp(options, { home, processes, services });
   const failure = await Promise.race([up.then(untilSignal(options), (error: unknown) => ({ error })), interrupted(options, up)]);
   const down = takeDown({ home, processes, services }, config.KNOCKON_SHUTDOWN + 5_000);
   const killed = options.interruption.second.then(() => processes.kill()).then(() => 'killed' as const);
   const outcome = await Promise.race([down.then(() => 'stopped' as const), killed]);
+  if (outcome === 'stopped') dismissGuard();
   if (failure) throw failure.error;
   return outcome;
 }
@@ -50,7 +55,7 @@ interface Parts {
 
 async function bringUp(options: LaunchOptions, { home, processes, services }: Parts): Promise<void> {
   const { progress, tell } = options;
-  await removeFile(home.path('up.json'));
+  await forgetAddresses(home);
   await setLongLogsAside(home);
   const secrets = await secretsOf(home);
   const ports = await choosePorts(wantedPorts(options.port), (line) => progress.notice(line));
@@ -62,7 +67,8 @@ async function bringUp(options: LaunchOptions, { home, processes, services }: Pa
   const up = describeUp(apiUrl, ports, env, demo);
   await progress.end();
   if (options.interruption.received()) return;
-  await writeJson(home.path('up.json'), up);
+  writeJson(home.path('environment.json'), Object.fromEntries(settings.flatMap((name) => (env[name] ? [[name, env[name]]] : []))));
+  writeJson(home.path('up.json'), up);
   options.onUp(up, demo, home);
 }
 
@@ -87,7 +93,11 @@ async function interrupted({ interruption, progress }: LaunchOptions, up: Promis
 }
 
 async function takeDown({ home, processes, services }: Parts, deadlineMs: number): Promise<void> {
-  await removeFile(home.path('up.json'));
+  await forgetAddresses(home);
   await services.stop(deadlineMs);
   await processes.remove();
+}
+
+async function forgetAddresses(home: Home): Promise<void> {
+  for (const name of ['up.json', 'environment.json']) await removeFile(home.path(name));
 }

@@ -1,21 +1,12 @@
-import { execFile } from 'node:child_process';
-import { chown, mkdir, rm, stat, unlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { setTimeout as wait } from 'node:timers/promises';
 import postgres from 'postgres';
 import { type Background, startInBackground, waitUntilItAnswers } from './background.ts';
-import { canEnter, commonFolder, makeCommonFolder, type PostgresPrograms, postgresPrograms } from './postgres-programs.ts';
+import { type DataOptions, dataFolder } from './postgres-data.ts';
+import { type PostgresPrograms, postgresPrograms } from './postgres-programs.ts';
+import { freeOfPostmaster } from './postmaster.ts';
 
-const run = promisify(execFile);
-
-export interface PostgresOptions {
-  /** Folder of the data; made and initialised where it is empty. */
-  data: string;
-  /** Name of a folder of its own for the data, used where {@link data} can't be entered by the account that runs Postgres. */
-  elsewhere: string;
+export interface PostgresOptions extends DataOptions {
   port: number;
-  password: string;
   log: string;
   onSpawn?(pid: number): void;
   /** Server settings by name, on top of {@link modest}. */
@@ -50,17 +41,36 @@ const modest: Record<string, string> = {
   logging_collector: 'off',
 };
 
+/** How long the processes of a Postgres that was killed may take to notice, in milliseconds. */
+const patience = 20_000;
+
 /**
- * Starts a real Postgres 18 on 127.0.0.1 and waits until it answers.
+ * Starts a real Postgres 18 on 127.0.0.1 and waits until it answers. What a former one on that folder has left is ended first.
  *
  * @throws with the end of its log where it doesn't start
  */
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
   const programs = await postgresPrograms();
   const data = await dataFolder(options, programs);
-  if (!(await stat(join(data, 'PG_VERSION')).catch(() => undefined))) await initialise(programs, data, options.password);
+  const url = (database: string) => `postgres://knockon:${options.password}@127.0.0.1:${options.port}/${database}`;
+  for (const deadline = Date.now() + patience; ; await wait(100)) {
+    await freeOfPostmaster(data);
+    const server = await spawnPostgres(options, programs, data);
+    try {
+      await waitUntilItAnswers(server, 'Postgres', options.log, () => ask(url('postgres')), 60_000);
+      return { url, server, data, stop: () => server.stop(20_000) };
+    } catch (error) {
+      if (Date.now() > deadline || !isStillInUse(error)) throw error;
+    }
+  }
+}
+
+/** The backends of a postmaster that was killed hold its memory until they notice. */
+const isStillInUse = (error: unknown) => error instanceof Error && /shared memory block .* is still in use/.test(error.message);
+
+function spawnPostgres(options: PostgresOptions, programs: PostgresPrograms, data: string): Promise<Background> {
   const settings = Object.entries({ ...modest, ...options.settings }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const server = await startInBackground(programs.postgres, ['-D', data, '-p', String(options.port), ...settings], {
+  return startInBackground(programs.postgres, ['-D', data, '-p', String(options.port), ...settings], {
     log: options.log,
     onSpawn: options.onSpawn,
     env: { ...process.env, LC_ALL: 'C' },
@@ -68,9 +78,6 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     stopSignal: 'SIGINT',
     ...programs.account,
   });
-  const url = (database: string) => `postgres://knockon:${options.password}@127.0.0.1:${options.port}/${database}`;
-  await waitUntilItAnswers(server, 'Postgres', options.log, () => ask(url('postgres')), 60_000);
-  return { url, server, data, stop: () => server.stop(20_000) };
 }
 
 async function ask(url: string): Promise<void> {
@@ -79,40 +86,5 @@ async function ask(url: string): Promise<void> {
     await client`select 1`;
   } finally {
     await client.end({ timeout: 1 });
-  }
-}
-
-async function dataFolder({ data, elsewhere }: PostgresOptions, programs: PostgresPrograms): Promise<string> {
-  await mkdir(dirname(data), { recursive: true });
-  if (!programs.account || (await canEnter(dirname(data), programs.account))) return data;
-  await makeCommonFolder();
-  return join(commonFolder, elsewhere);
-}
-
-async function initialise(programs: PostgresPrograms, data: string, password: string): Promise<void> {
-  // What an interrupted first start left would make initdb refuse the folder.
-  await rm(data, { recursive: true, force: true });
-  await mkdir(data, { mode: 0o700 });
-  if (programs.account) await chown(data, programs.account.uid, programs.account.gid);
-  const passwordFile = join(tmpdir(), `knockon-${process.pid}-${Date.now()}`);
-  await writeFile(passwordFile, password, { mode: 0o600 });
-  if (programs.account) await chown(passwordFile, programs.account.uid, programs.account.gid);
-  // The built-in locale is the same on every machine and needs none installed.
-  const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
-  const args = [
-    `--pgdata=${data}`,
-    '--username=knockon',
-    '--auth=scram-sha-256',
-    `--pwfile=${passwordFile}`,
-    '--no-instructions',
-    ...locale,
-  ];
-  try {
-    await run(programs.initdb, args, { ...programs.account, cwd: '/', env: { ...process.env, LC_ALL: 'C' } });
-  } catch (error) {
-    const { stderr, message } = error as { stderr?: string; message: string };
-    throw new Error(`Postgres could not make its data folder ${data}: ${stderr?.trim() || message}`);
-  } finally {
-    await unlink(passwordFile).catch(() => {});
   }
 }

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { type Identity, identify, isAlive } from './birth.ts';
+import { endedWithin, type Identity, identify, isAlive } from './birth.ts';
 import { type Home, readJson, removeFile, writeJson } from './home.ts';
 import type { Layer } from './services.ts';
 
@@ -15,12 +15,13 @@ interface Content {
   processes: Recorded[];
 }
 
-/** What a launcher has running, on disk, so that the next one can end what a kill -9 left behind. */
+/** What a launcher has running, on disk, so that what a kill -9 leaves behind can be ended. */
 export interface ProcessesFile {
-  /** Notes a process under its name; a former one of that name is forgotten. */
-  record(process: Omit<Recorded, 'birth'>): Promise<void>;
+  /** Notes a process under its name, at once: a launcher may be killed a moment later. A former one of that name is forgotten. */
+  record(process: Omit<Recorded, 'birth'>): void;
   /** Kills all of them, at once and without asking. */
-  kill(): Promise<void>;
+  kill(): void;
+  /** Ends what still runs of them, then removes the file. */
   remove(): Promise<void>;
 }
 
@@ -41,34 +42,40 @@ export class AlreadyRunningError extends Error {
  * @throws AlreadyRunningError where the former launcher is alive
  */
 export async function takeHome(home: Home, tell: (line: string) => void): Promise<ProcessesFile> {
-  const path = home.path('processes.json');
+  const path = processesPath(home);
   const content = await exclusively(home.path('lock'), () => claim(path));
-  await endLeftovers(content.processes, tell);
+  await endAll(content.processes, tell);
   content.processes = [];
-  // One write at a time: each replaces the whole file.
-  let writing = writeJson(path, content);
+  writeJson(path, content);
   return {
-    async record(process) {
-      const recorded = { ...process, ...(await identify(process.pid)) };
+    record(process) {
+      const recorded = { ...process, ...identify(process.pid) };
       content.processes = [...content.processes.filter(({ name }) => name !== process.name), recorded];
-      writing = writing.then(() => writeJson(path, content));
-      await writing;
+      writeJson(path, content);
     },
-    async kill() {
-      await Promise.all(content.processes.map(async (one) => (await isAlive(one)) && signalIt(one, 'SIGKILL')));
+    kill() {
+      for (const one of content.processes) if (isAlive(one)) signalIt(one, 'SIGKILL');
     },
     async remove() {
-      await writing;
+      await endAll(content.processes);
       await removeFile(path);
     },
   };
 }
 
+export const processesPath = (home: Home): string => home.path('processes.json');
+
+/** Ends what a launcher that is gone has left. Does nothing where it is alive, or another has taken its place, which does so itself. */
+export async function endLeftovers(path: string): Promise<void> {
+  const content = await readJson<Content>(path);
+  if (content && !isAlive(content.launcher)) await endAll(content.processes);
+}
+
 async function claim(path: string): Promise<Content> {
   const former = await readJson<Content>(path);
-  if (former && (await isAlive(former.launcher))) throw new AlreadyRunningError(former.launcher.pid);
-  const content: Content = { launcher: await identify(process.pid), processes: former?.processes ?? [] };
-  await writeJson(path, content);
+  if (former && isAlive(former.launcher)) throw new AlreadyRunningError(former.launcher.pid);
+  const content: Content = { launcher: identify(process.pid), processes: former?.processes ?? [] };
+  writeJson(path, content);
   return content;
 }
 
@@ -91,14 +98,14 @@ async function exclusively<T>(lock: string, work: () => Promise<T>): Promise<T> 
 }
 
 /** Layer after layer from the top: who uses the database first, then the database. */
-async function endLeftovers(processes: Recorded[], tell: (line: string) => void): Promise<void> {
+async function endAll(processes: Recorded[], tell: (line: string) => void = () => {}): Promise<void> {
   for (const layer of ['api', 'workers', 'servers'] satisfies Layer[]) {
     await Promise.all(processes.filter((leftover) => leftover.layer === layer).map((leftover) => endLeftover(leftover, tell)));
   }
 }
 
 async function endLeftover(leftover: Recorded, tell: (line: string) => void): Promise<void> {
-  if (!(await isAlive(leftover))) return;
+  if (!isAlive(leftover)) return;
   tell(`ending ${leftover.name} of the former run (process ${leftover.pid})`);
   signalIt(leftover, leftover.signal);
   // Effects that are cut off here are done again by Temporal; the database is never cut off in haste.
@@ -112,12 +119,4 @@ function signalIt({ pid }: Identity, signal: NodeJS.Signals): void {
   } catch {
     // It has just ended.
   }
-}
-
-async function endedWithin(identity: Identity, deadlineMs: number): Promise<boolean> {
-  for (const deadline = Date.now() + deadlineMs; Date.now() < deadline; ) {
-    if (!(await isAlive(identity))) return true;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  return false;
 }

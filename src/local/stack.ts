@@ -80,7 +80,7 @@ interface Service {
 async function keep({ services, processes, tell }: StackOptions, service: Service): Promise<void> {
   const { name, layer, stopSignal = 'SIGTERM', givesWay = false, start } = service;
   const onSpawn = (pid: number) => {
-    void processes.record({ name, pid, layer, signal: stopSignal });
+    processes.record({ name, pid, layer, signal: stopSignal });
     if (givesWay) giveWay(pid);
   };
   services.add(layer, await supervise({ name, start: () => start(onSpawn), tell }));

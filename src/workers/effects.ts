@@ -40,7 +40,8 @@ export async function start(given: Config, options: { only?: string[]; concurren
   return { stop: () => started.stop(), ended };
 }
 
-function effectSettings(config: Config): EffectSettings {
+/** What effects need, of the settings. */
+export function effectSettings(config: Config): EffectSettings {
   return {
     secret: config.KNOCKON_SECRET,
     webhooks: {

@@ -23,7 +23,7 @@ export const temporalOf = (config: Config) => ({ address: config.TEMPORAL_ADDRES
 
 /**
  * Runs a process until it is told to stop: the first SIGTERM or SIGINT drains it, the second ends it at once. Tells its
- * parent, where it has one that listens, when it is ready.
+ * parent, where it has one that listens, when it is ready; a parent that is gone has told it to stop.
  */
 export async function runProcess(start: () => Promise<Running>, deadlineMs: number): Promise<void> {
   let signals = 0;
@@ -38,6 +38,8 @@ export async function runProcess(start: () => Promise<Running>, deadlineMs: numb
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
+  process.on('disconnect', () => stop?.());
+  if (process.connected === false) stop?.();
   const running = await Promise.race([start(), stopped]);
   // Told to stop while it waited for Postgres or Temporal: there is nothing to finish.
   if (!running) process.exit(0);

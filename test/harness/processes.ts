@@ -51,6 +51,11 @@ export class TestProcess {
     return this.ended!;
   }
 
+  /** As our own death does: the channel to its parent closes. */
+  leaveAlone(): void {
+    this.#child.disconnect();
+  }
+
   /** SIGTERM, and how it ended. */
   stop() {
     this.signal('SIGTERM');

@@ -16,6 +16,8 @@ export interface RunningCommand {
   /** All it has printed so far. */
   output(): string;
   ended: Promise<Ended>;
+  /** As a closed terminal, or `| head`: what it writes from now on goes nowhere. */
+  closeOutput(): void;
   /** Does nothing where it has ended. */
   kill(signal: NodeJS.Signals): void;
 }
@@ -31,7 +33,8 @@ export function startKnockon(args: string[], env: NodeJS.ProcessEnv = {}): Runni
     });
   }
   const ended = new Promise<Ended>((resolve) => child.once('close', (code) => resolve({ code, ...output })));
-  return { pid: child.pid!, output: () => output.stdout + output.stderr, ended, kill: (signal) => void child.kill(signal) };
+  const closeOutput = () => [child.stdout, child.stderr].forEach((stream) => void stream.destroy());
+  return { pid: child.pid!, output: () => output.stdout + output.stderr, ended, closeOutput, kill: (signal) => void child.kill(signal) };
 }
 
 export const knockon = (args: string[], env?: NodeJS.ProcessEnv) => startKnockon(args, env).ended;

@@ -46,12 +46,12 @@ describe('the home', () => {
   it('ends what a killed launcher left, and never a process that has only inherited the number', async () => {
     const home = await newHome();
     const [left, innocent] = [spawn('sleep', ['60']), spawn('sleep', ['60'])];
-    const leftover = { ...(await identify(left.pid!)), name: 'worker', layer: 'workers', signal: 'SIGTERM' };
+    const leftover = { ...identify(left.pid!), name: 'worker', layer: 'workers', signal: 'SIGTERM' };
     const recycled = { ...leftover, pid: innocent.pid!, birth: 'long ago', name: 'api', layer: 'api' };
     const launcher = { pid: process.pid, birth: 'long ago' };
     await writeFile(home.path('processes.json'), JSON.stringify({ launcher, processes: [leftover, recycled] }));
     await takeHome(home, () => {});
-    expect(await isAlive(leftover)).toBe(false);
+    expect(isAlive(leftover)).toBe(false);
     expect(innocent.exitCode).toBeNull();
     innocent.kill();
   });
@@ -59,7 +59,7 @@ describe('the home', () => {
   it('forgets a process that was replaced', async () => {
     const home = await newHome();
     const file = await takeHome(home, () => {});
-    for (const pid of [process.pid, process.ppid]) await file.record({ name: 'api', pid, layer: 'api', signal: 'SIGTERM' });
+    for (const pid of [process.pid, process.ppid]) file.record({ name: 'api', pid, layer: 'api', signal: 'SIGTERM' });
     const kept = JSON.parse(await readFile(home.path('processes.json'), 'utf8')) as { processes: { pid: number }[] };
     expect(kept.processes.map(({ pid }) => pid)).toEqual([process.ppid]);
   });

@@ -2,9 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type Identity, isAlive } from '../../src/local/birth.ts';
 import { readJson, type Secrets } from '../../src/local/home.ts';
 import { commonFolder } from '../../src/local/postgres-programs.ts';
 import type { UpFile } from '../../src/local/up-file.ts';
+import { effectNames } from '../harness/effect-names.ts';
 import { knockon, type RunningCommand, startKnockon } from './command.ts';
 
 const minutes = 60_000;
@@ -45,10 +47,10 @@ describe('knockon up with KNOCKON_TRANSPORT=pg-boss', { timeout: 3 * minutes }, 
     const journey = async () =>
       (await call(`/v1/messages/${id}/effects`)) as { events: { workflow: null; effects: { state: string }[] }[] };
     const states = async () => (await journey()).events.flatMap(({ effects }) => effects.map(({ state }) => state));
-    await expect.poll(states, { timeout: minutes }).toEqual(Array(6).fill('done'));
+    await expect.poll(states, { timeout: minutes }).toEqual(effectNames.map(() => 'done'));
     expect((await journey()).events.map(({ workflow }) => workflow)).toEqual([null]);
     const { data } = (await call('/v1/subscribers')) as { data: { name: string; backlog: number }[] };
-    expect(data.map(({ backlog }) => backlog)).toEqual(Array(6).fill(0));
+    expect(data.map(({ backlog }) => backlog)).toEqual(effectNames.map(() => 0));
   });
 
   it('has a ledger that is balanced', async () => {
@@ -56,10 +58,17 @@ describe('knockon up with KNOCKON_TRANSPORT=pg-boss', { timeout: 3 * minutes }, 
     expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 0, balanced: true });
   });
 
-  it('says that no workflow worker is needed, and lets one end in peace', async () => {
-    const env = { DATABASE_URL: up.database_url, KNOCKON_SECRET: 's'.repeat(32), KNOCKON_TRANSPORT: 'pg-boss' };
-    const { code, stdout } = await knockon(['worker', 'workflows'], env);
+  it('is found by a process that is given no database, which says so: here a worker that is not needed, and ends in peace', async () => {
+    const { code, stdout, stderr } = await knockon(['worker', 'workflows'], { KNOCKON_HOME: home });
     expect(code).toBe(0);
+    expect(stderr).toContain(`using what \`npm start\` runs here (${join(home, 'up.json')})`);
     expect(stdout).toContain('need no workflow worker');
+  });
+
+  it('leaves no process when it is killed -9', async () => {
+    const { processes } = (await readJson<{ processes: (Identity & { name: string })[] }>(join(home, 'processes.json')))!;
+    command.kill('SIGKILL');
+    await command.ended;
+    await expect.poll(() => processes.filter(isAlive).map(({ name }) => name), { timeout: minutes }).toEqual([]);
   });
 });

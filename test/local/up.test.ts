@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -34,6 +34,7 @@ describe('knockon up', { timeout: 3 * minutes }, () => {
 
   beforeAll(async () => {
     home = await mkdtemp(join(tmpdir(), 'knockon-up-'));
+    await chmod(home, 0o755);
     await start();
   }, 3 * minutes);
 
@@ -91,13 +92,13 @@ describe('knockon up', { timeout: 3 * minutes }, () => {
     expect(command.output()).toContain('worker effects ended (signal SIGKILL)');
   });
 
-  it('starts after a kill -9 of the launcher: ends what was left, keeps data and demo key', async () => {
+  it.each(['the launcher', 'everything'])('starts again at once after a kill -9 of %s, keeping data and demo key', async (killed) => {
     const [former, left] = [up, await processes()];
-    process.kill(command.pid, 'SIGKILL');
-    await command.ended;
     expect(left).toHaveLength(5);
+    for (const { pid } of killed === 'everything' ? left : []) process.kill(pid, 'SIGKILL');
+    process.kill(command.pid, 'SIGKILL');
     await start();
-    expect(await Promise.all(left.map(isAlive))).toEqual([false, false, false, false, false]);
+    expect(left.filter(isAlive)).toEqual([]);
     expect(up).toMatchObject({ api_key: former.api_key, workspace_id: former.workspace_id, admin_key: former.admin_key });
     expect(((await get('/v1/search?q=moth')) as { data: unknown[] }).data).toHaveLength(2);
   });
@@ -107,17 +108,23 @@ describe('knockon up', { timeout: 3 * minutes }, () => {
     process.kill(command.pid, 'SIGINT');
     const { code, stdout } = await command.ended;
     expect({ code, stopped: stdout.includes('Stopped.') }).toEqual({ code: 0, stopped: true });
-    expect(await Promise.all(running.map(isAlive))).toEqual([false, false, false, false, false]);
+    expect(running.filter(isAlive)).toEqual([]);
     expect(await upFile()).toBeUndefined();
     expect(await readFile(join(home, 'logs', 'postgres.log'), 'utf8')).toContain('database system is shut down');
   });
 
-  it('stops half-way through its start when told to', async () => {
+  it.each(['it is told to', 'nobody reads what it says any more'])('stops half-way through its start when %s', async (why) => {
     command = startKnockon(['up', '--port', '0'], { KNOCKON_HOME: home });
     await expect.poll(command.output, { timeout: minutes, interval: 20 }).toContain('PostgreSQL');
     const running = await processes();
-    process.kill(command.pid, 'SIGTERM');
+    if (why === 'it is told to') process.kill(command.pid, 'SIGTERM');
+    else command.closeOutput();
     expect((await command.ended).code).toBe(0);
-    expect(await Promise.all(running.map(isAlive))).not.toContain(true);
+    expect(running.filter(isAlive)).toEqual([]);
+  });
+
+  it('keeps all that it writes to its owner', async () => {
+    const { stdout } = await run('find', [home, '-perm', '/077']);
+    expect(stdout).toBe('');
   });
 });

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Receiver } from '../effects/webhook-receiver.ts';
+import { effectNames } from '../harness/effect-names.ts';
 import { type TestProcess, useDeployment } from '../harness/processes.ts';
 import { all, expectOnce, Product, settled, soon } from './product.ts';
 
@@ -109,7 +110,7 @@ describe('an effect worker', () => {
     const searching = await knockon.current.start('worker effects --only search');
     const { id } = await post();
     await expect.poll(() => acme.states(id), soon).toEqual({ ...all('running'), search: 'done' });
-    const others = await knockon.current.start('worker effects --only analytics,audit,cache,notifications,webhooks');
+    const others = await knockon.current.start(`worker effects --only ${effectNames.filter((name) => name !== 'search').join(',')}`);
     await expect.poll(() => acme.states(id), soon).toEqual(all('done'));
     await Promise.all([searching.stop(), others.stop()]);
   });
@@ -142,6 +143,12 @@ describe('an effect worker', () => {
     }, soon);
     // It would have waited 30 s for the webhook.
     expect(performance.now() - began).toBeLessThan(10_000);
+  });
+
+  it('stops as if told to when the process that has started it is gone', async () => {
+    effects = await knockon.current.start('worker effects');
+    effects.leaveAlone();
+    expect(await effects.exit()).toEqual({ code: 0, signal: null });
   });
 });
 
