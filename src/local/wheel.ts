@@ -16,12 +16,12 @@ export interface ProgramWheel {
 }
 
 /** Programs we fetched: `$XDG_CACHE_HOME/knockon` or `~/.cache/knockon`. */
-export function cacheFolder(): string {
+function cacheFolder(): string {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'knockon');
 }
 
 /** Where the wheel's program lies once it is installed. */
-export function cachedProgram(wheel: ProgramWheel): string {
+function cachedProgram(wheel: ProgramWheel): string {
   return join(cacheFolder(), `${wheel.program}-${wheel.version}${process.platform === 'win32' ? '.exe' : ''}`);
 }
 
@@ -53,7 +53,7 @@ export async function installFromWheel(wheel: ProgramWheel): Promise<string> {
 }
 
 /** Moves an unpacked program into the cache. */
-export async function placeInCache(program: string, wheel: ProgramWheel): Promise<string> {
+async function placeInCache(program: string, wheel: ProgramWheel): Promise<string> {
   await chmod(program, 0o755);
   await mkdir(cacheFolder(), { recursive: true });
   await rename(program, cachedProgram(wheel));

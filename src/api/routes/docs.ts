@@ -1,12 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { Hono } from 'hono';
 import { answerAsset, lazyAsset } from '../asset.ts';
 import type { Env } from '../router.ts';
 
-/** Swagger UI's own files, served from where npm put them: the page works without the internet. */
-const folder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
+/** Where `npm run build` leaves Swagger UI's own files; the same from src/ and from dist/. The page works without the internet. */
+const folder = new URL('../../../dist/docs/', import.meta.url);
 
 const assets: Record<string, string> = {
   'swagger-ui.css': 'text/css; charset=utf-8',
@@ -45,7 +43,7 @@ export function docsRoutes(): Hono<Env> {
   const script = lazyAsset('text/javascript; charset=utf-8', () => start);
   app.get('/docs/start.js', async (c) => answerAsset(c, await script()));
   for (const [file, type] of Object.entries(assets)) {
-    const asset = lazyAsset(type, () => readFile(join(folder, file)));
+    const asset = lazyAsset(type, () => readFile(new URL(file, folder)));
     app.get(`/docs/${file}`, async (c) => answerAsset(c, await asset(), { 'cache-control': 'public, max-age=3600' }));
   }
   return app;
