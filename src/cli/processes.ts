@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Config, ConfigError, readConfig } from '../config.ts';
 import type { Running } from '../workers/process.ts';
+import { environmentHere } from './local-stack.ts';
 import { CommandError, EXIT, processTerminal, reported } from './output.ts';
 
 /** `EX_CONFIG` of sysexits.h: settings are missing or malformed; starting again won't help. */
@@ -154,22 +155,24 @@ function variables(needs: string[][], takes: string[][]): string {
   const width = Math.max(...[...needs, ...takes].map(([name]) => name!.length));
   const lines = (rows: string[][]) => rows.map(([name, wants]) => `  ${name!.padEnd(width)}  ${wants}`).join('\n');
   const rest = takes.length > 0 ? `\n\nIt also reads (defaults in brackets):\n${lines(takes)}` : '';
-  return `\nEnvironment variables it needs:\n${lines(needs)}${rest}`;
+  return `\nEnvironment variables it needs:\n${lines(needs)}\nWithout DATABASE_URL, where \`npm start\` runs here or in a folder above, all of them are taken from there.${rest}`;
 }
 
 function configuration(): Config {
   try {
-    return readConfig();
+    return readConfig(surroundings());
   } catch (error) {
     if (error instanceof ConfigError) throw new CommandError(error.message, badConfig);
     throw error;
   }
 }
 
+const surroundings = () => environmentHere(processTerminal().err);
+
 /** Migrating needs the database's address and nothing else; a malformed one is told as everywhere. */
 function databaseUrl(): string {
   try {
-    return readConfig({ DATABASE_URL: process.env.DATABASE_URL, KNOCKON_SECRET: 'not needed to migrate: any will do' }).DATABASE_URL;
+    return readConfig({ DATABASE_URL: surroundings().DATABASE_URL, KNOCKON_SECRET: 'not needed to migrate: any will do' }).DATABASE_URL;
   } catch (error) {
     if (error instanceof ConfigError) throw new CommandError(error.message, badConfig);
     throw error;

@@ -34,8 +34,8 @@ export function verifyCommand(program: Command): void {
     .addHelpText('after', MORE)
     .action(
       reported(async ({ json, full }: { json?: boolean; full?: boolean }) => {
-        const balance = await readBalance(findLedger(), full);
         const terminal = processTerminal();
+        const balance = await readBalance(findLedger({}, json ? undefined : terminal.err), full);
         terminal.out(json ? JSON.stringify(balance) : showBalance(terminal, balance));
         process.exitCode = balance.balanced ? EXIT.done : EXIT.failed;
       }),
@@ -50,9 +50,11 @@ export interface LedgerAddress {
 }
 
 /** Where the ledger is kept. The environment comes before up.json. @throws CommandError */
-export function findLedger(surroundings: Surroundings = {}): LedgerAddress {
+export function findLedger(surroundings: Surroundings = {}, tell: (line: string) => void = () => {}): LedgerAddress {
   const { env = process.env } = surroundings;
-  const up = env.DATABASE_URL ? undefined : findUpFile(surroundings)?.up;
+  const found = env.DATABASE_URL ? undefined : findUpFile(surroundings);
+  const up = found?.up;
+  if (found) tell(`DATABASE_URL is not set: using what \`npm start\` runs here (${found.path}).`);
   const databaseUrl = env.DATABASE_URL ?? up?.database_url;
   if (!databaseUrl) {
     throw new CommandError('No database is known here: set DATABASE_URL, or start everything here with `npm start`.', EXIT.usage);

@@ -2,14 +2,14 @@ import type { Logger } from 'pino';
 import type { Sql } from 'postgres';
 import { type Control, readControls } from '../ops/controls.ts';
 import { CONTROLS_CHANNEL } from '../transport/pg-boss/queues.ts';
-import { turnsOf } from '../transport/pg-boss/turns.ts';
+import { turnsOf } from '../transport/turns.ts';
 import { repeat } from './repeat.ts';
 
 /** How often the controls are read though nobody has told that they have changed, in ms. */
 const EVERY = 2000;
 
-/** Most of a limit that is taken at once, as a part of a second: so much later may come what arrives alone. */
-const SHARE = 0.25;
+/** Most of a limit that is taken at once, as a part of a second: no more than what comes after a rest is held up, or a second has too many. */
+const SHARE = 0.1;
 
 /** Heeds what operators want of queues, where no server does: asked before calls are taken. */
 export class Heed {

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerTuner } from '@temporalio/worker';
@@ -9,6 +10,7 @@ import type { Config } from '../config.ts';
 import type { Beat, EffectAnswer, EffectCall } from '../transport/dispatch.ts';
 import { type Quarantine, Quarantines } from '../transport/quarantine.ts';
 import { connectionOptions } from '../transport/temporal.ts';
+import { takeTurn } from '../transport/turns.ts';
 import type { Hosted } from './effects.ts';
 import type { Check } from './health.ts';
 import { leavingTogether } from './leave-together.ts';
@@ -68,6 +70,22 @@ function setApart(make: (call: EffectCall) => Promise<EffectAnswer>, quarantine:
   };
 }
 
+/** Longest that a call waits for its turn while it is held, in ms: its worker counts as dead after 15 s of silence. */
+const HELD_FOR_TURN = 5000;
+
+/**
+ * Has each call of a limited effect begin at its turn. Temporal's limiter, which keeps the rest in the queue, lets a second's worth and
+ * more through at once. A turn that is far away is waited for by the workflow.
+ */
+function inTurn(make: (call: EffectCall) => Promise<EffectAnswer>, turn: () => Promise<number>, longestMs: number): typeof make {
+  return async (call) => {
+    const inMs = Math.ceil(await turn());
+    if (inMs > longestMs) return { done: 0, open: [], put_off: new Date(Date.now() + inMs).toISOString(), put_off_ms: inMs };
+    if (inMs > 0) await wait(inMs, undefined, { signal: Context.current().cancellationSignal }).catch(() => {});
+    return await make(call);
+  };
+}
+
 /** Has the SDK take a call only while a slot is free. */
 function tunerOf(slots: CallSlots): WorkerTuner {
   const none = { type: 'fixed-size' as const, numSlots: 1 };
@@ -119,17 +137,17 @@ export async function host({
     effects.map((effect) => {
       const concurrency = effect.concurrency ?? config.KNOCKON_CONCURRENCY;
       const slots = new CallSlots(concurrency, effect.waiting);
+      const { limit, task_queue: queue, timeout_ms } = effect;
+      const make = effectActivity(effect, database.db, { ...shared, slots });
+      const turn = limit && (() => takeTurn(database.sql, queue, limit.perSecond));
+      const limited = turn ? inTurn(make, turn, Math.min(HELD_FOR_TURN, timeout_ms / 2)) : make;
       return Worker.create({
         connection,
         namespace: config.TEMPORAL_NAMESPACE,
         identity: presence.identity,
         taskQueue: effect.task_queue,
         activities: {
-          [effect.name]: presence.counting(
-            effect.name,
-            concurrency,
-            together(setApart(effectActivity(effect, database.db, { ...shared, slots }), quarantines.of(effect), tell)),
-          ),
+          [effect.name]: presence.counting(effect.name, concurrency, together(setApart(limited, quarantines.of(effect), tell))),
         },
         shutdownGraceTime: config.KNOCKON_SHUTDOWN,
         ...(effect.waiting === undefined ? { maxConcurrentActivityTaskExecutions: concurrency } : { tuner: tunerOf(slots) }),

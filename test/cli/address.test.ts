@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { findApi } from '../../src/cli/address.ts';
 import { createApi } from '../../src/cli/client.ts';
+import { environmentHere } from '../../src/cli/local-stack.ts';
 import { duration, table } from '../../src/cli/output.ts';
 import { findLedger, showBalance } from '../../src/cli/verify.ts';
 import { aTerminal } from './terminal.ts';
@@ -86,6 +87,23 @@ test('the ledger is found in DATABASE_URL, else in up.json with its Temporal', (
   });
   expect(findLedger({ cwd, env: { DATABASE_URL: 'postgres://env' } })).toEqual({ databaseUrl: 'postgres://env', temporal: null });
   expect(() => findLedger({ cwd: tmpdir(), env: {} })).toThrow('DATABASE_URL');
+});
+
+test('a process without DATABASE_URL runs with what `npm start` gives to its own, but for ports and what is set; and says so', () => {
+  writeUp('.knockon');
+  const settings = { DATABASE_URL: 'postgres://up', KNOCKON_SECRET: 'of up', KNOCKON_EMAIL_GRACE: '5s', KNOCKON_PORT: '3000' };
+  writeFileSync(join(cwd, '.knockon', 'environment.json'), JSON.stringify(settings));
+  const told: string[] = [];
+  const here = (env: NodeJS.ProcessEnv) => environmentHere((line) => told.push(line), { cwd, env });
+  expect(here({ DATABASE_URL: '', KNOCKON_EMAIL_GRACE: '1m', HOME: '/' })).toEqual({
+    ...{ DATABASE_URL: 'postgres://up', KNOCKON_SECRET: 'of up' },
+    ...{ KNOCKON_EMAIL_GRACE: '1m', HOME: '/' },
+  });
+  expect(told).toEqual([expect.stringContaining(join(cwd, '.knockon', 'up.json'))]);
+  expect(here({ DATABASE_URL: 'postgres://own' })).toEqual({ DATABASE_URL: 'postgres://own' });
+  writeUp('.knockon', { ...up, pid: 2 ** 22 + 1 });
+  expect(here({})).toEqual({});
+  expect(told).toHaveLength(1);
 });
 
 test('a balance shows what is missing and what to do', () => {

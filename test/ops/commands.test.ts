@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Ended, typed } from '../cli/in-process.ts';
 import { Receiver } from '../effects/webhook-receiver.ts';
+import { effectNames } from '../harness/effect-names.ts';
 import { OPERATOR } from '../harness/processes.ts';
 import { soon } from '../whole/product.ts';
 import { useProduct } from './running.ts';
@@ -26,7 +27,8 @@ describe('commands that operate', () => {
     }
     const table = await knockon('subscribers');
     expect(table.out).toMatch(/search +active +effects\.search +0\.1\.0 +1 +0 +– +0 +\d+\.\d +0 %/);
-    expect(JSON.parse((await knockon('subscribers --json')).out)).toHaveLength(6);
+    const listed = JSON.parse((await knockon('subscribers --json')).out) as { name: string }[];
+    expect(listed.map(({ name }) => name).sort()).toEqual(effectNames);
     expect((await knockon('scale search')).out).toContain('nothing is to be changed');
   });
 

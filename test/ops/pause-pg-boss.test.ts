@@ -1,9 +1,10 @@
 import { expect, it } from 'vitest';
-import { six, soon } from '../whole/product.ts';
+import { effectNames } from '../harness/effect-names.ts';
+import { soon } from '../whole/product.ts';
 import { useProduct } from './running.ts';
 
 const product = useProduct({ KNOCKON_TRANSPORT: 'pg-boss' });
-const others = six.filter((name) => name !== 'search');
+const others = effectNames.filter((name) => name !== 'search');
 
 const status = async (name: string) => (await product.ops('GET', `subscribers/${name}`)).body;
 

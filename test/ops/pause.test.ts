@@ -3,11 +3,12 @@ import { expect, it } from 'vitest';
 import { keepControls } from '../../src/ops/controls.ts';
 import { verifyLedger } from '../../src/ops/verify.ts';
 import { chooseTransport } from '../../src/workers/transport.ts';
-import { six, soon } from '../whole/product.ts';
+import { effectNames } from '../harness/effect-names.ts';
+import { soon } from '../whole/product.ts';
 import { useProduct } from './running.ts';
 
 const product = useProduct();
-const others = six.filter((name) => name !== 'search');
+const others = effectNames.filter((name) => name !== 'search');
 const sql = () => product.own.database.sql;
 const log = pino({ level: 'silent' });
 

@@ -28,6 +28,12 @@ describe.each(['temporal', 'pg-boss'] as const)("an effect's limit, on %s", (tra
     return row!.seconds;
   }
 
+  async function inTheFirstSecond(name: string): Promise<number> {
+    const [row] = await bench.database.sql`
+      select count(*)::int as n from calls where effect = ${name} and at < (select min(at) from calls where effect = ${name}) + interval '1 s'`;
+    return row!.n;
+  }
+
   test('holds for all its workers together, and for no other effect', async () => {
     const stops = [await bench.host(limited('slow', 5), limited('free')), await bench.host(limited('slow', 5))];
     const events = await bench.post(25);
@@ -35,8 +41,8 @@ describe.each(['temporal', 'pg-boss'] as const)("an effect's limit, on %s", (tra
     await bench.done('free', events);
     expect(await bench.receipts('slow')).not.toHaveLength(25);
     await bench.done('slow', events);
-    // Temporal's limiter lets some pass before it has taken hold.
-    expect(await took('slow')).toBeGreaterThan(25 / 5 / 2);
+    expect(await inTheFirstSecond('slow')).toBeLessThanOrEqual(5);
+    expect(await took('slow')).toBeGreaterThan(24 / 5 - 0.1);
     const [tries] = await bench.database.sql`select count(*)::int as n from attempts where subscriber = 'slow'`;
     expect(tries).toEqual({ n: 0 });
     for (const stop of stops) await stop();

@@ -1,6 +1,7 @@
 import { expect, vi } from 'vitest';
 import { verifyLedger } from '../../src/ops/verify.ts';
 import { undispatched } from '../../src/outbox/ledger.ts';
+import { effectNames } from '../harness/effect-names.ts';
 import { type Deployment, OPERATOR } from '../harness/processes.ts';
 
 /** How long tests wait for what follows by itself; processes share two cores with the other tests. */
@@ -84,16 +85,14 @@ export async function settled({ database }: Deployment): Promise<void> {
   await expect.poll(async () => (await verifyLedger(database.sql)).subscribers.filter((s) => s.in_flight > 0), soon).toEqual([]);
 }
 
-export const six = ['analytics', 'audit', 'cache', 'notifications', 'search', 'webhooks'];
-
-export const all = (state: string) => Object.fromEntries(six.map((name) => [name, state]));
+export const all = (state: string) => Object.fromEntries(effectNames.map((name) => [name, state]));
 
 /** Each effect has happened for each event, and what the database holds of it was written once. */
 export async function expectOnce(deployment: Deployment, product: Product, messages: number): Promise<void> {
   const { sql } = deployment.database;
   const { balanced, subscribers, undispatched } = await verifyLedger(sql, { running: async () => new Set() });
   expect({ balanced, undispatched: undispatched.count }).toEqual({ balanced: true, undispatched: 0 });
-  expect(subscribers.map(({ name }) => name)).toEqual(six);
+  expect(subscribers.map(({ name }) => name)).toEqual(effectNames);
   for (const { name, expected, done, dead } of subscribers) expect({ name, done, dead }).toEqual({ name, done: expected, dead: 0 });
   const [count] = await sql`select (select count(*)::int from events) as events, (select count(*)::int from messages) as messages`;
   expect(count?.messages).toBe(messages);
