@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { newKey } from '../../src/api/keys.ts';
 import { addressReader } from '../../src/api/limits/address.ts';
 import { createLimits, type LimitOptions } from '../../src/api/limits/index.ts';
-import { memoryMeter } from '../../src/api/limits/meter.ts';
+import { memoryMeter, type Use } from '../../src/api/limits/meter.ts';
 import { readConfig } from '../../src/config.ts';
 import { freePorts } from '../../src/local/ports.ts';
 import { isRedisInstalled, startRedis } from '../harness/redis.ts';
@@ -80,6 +80,19 @@ describe('a key', () => {
     expect(meter.take('a')).toEqual({ allowed: false, remaining: 0, resetMs: 1000 });
     now = 60_000;
     expect(meter.take('a')).toMatchObject({ allowed: true });
+  });
+
+  test("has its quota once in its first window, whenever others' windows began", () => {
+    let now = 0;
+    const meter = memoryMeter({ requests: 5, seconds: 1 }, () => now);
+    const allowed = (name: string) => Array.from({ length: 12 }, () => meter.take(name) as Use).filter((use) => use.allowed).length;
+    expect(allowed('early')).toBe(5);
+    now = 900;
+    expect(allowed('late')).toBe(5);
+    now = 1050;
+    expect({ early: allowed('early'), late: allowed('late') }).toEqual({ early: 5, late: 0 });
+    now = 1900;
+    expect(allowed('late')).toBe(5);
   });
 
   test("that is the operator's has a quota too", async () => {

@@ -21,25 +21,34 @@ export interface Meter {
   take(name: string, points?: number): Use | Promise<Use>;
 }
 
-/** Names that one window tells apart; all beyond share one count, so that a flood of addresses can't fill the memory. */
+/** Names that are told apart in one window; all beyond share one count, so that a flood of addresses can't fill the memory. */
 const NAMES = 100_000;
 
-/** Counts in this process. All names have the same window: no timers, and what a window held goes with it. */
+/**
+ * Counts in this process. A name's window begins with its first request. No timers: counts are kept in two generations, and the older one
+ * goes once all its windows are over.
+ */
 export function memoryMeter(quota: Quota, now: () => number = () => performance.now()): Meter {
-  const counts = new Map<string, number>();
-  let ends = 0;
+  const window = quota.seconds * 1000;
+  let current = new Map<string, { count: number; ends: number }>();
+  let former = current;
+  let turns = now() + window;
   return {
     quota,
     take(given, points = 1) {
       const at = now();
-      if (at >= ends) {
-        counts.clear();
-        ends = at + quota.seconds * 1000;
+      if (at >= turns) {
+        former = at >= turns + window ? new Map() : current;
+        current = new Map();
+        turns = at + window;
       }
-      const name = counts.size < NAMES || counts.has(given) ? given : 'others';
-      const count = (counts.get(name) ?? 0) + points;
-      counts.set(name, count);
-      return useOf(quota, count, ends - at);
+      const find = (name: string) => current.get(name) ?? former.get(name);
+      const name = find(given) || current.size < NAMES ? given : 'others';
+      const found = find(name);
+      const use = found && found.ends > at ? found : { count: 0, ends: at + window };
+      use.count += points;
+      current.set(name, use);
+      return useOf(quota, use.count, use.ends - at);
     },
   };
 }
