@@ -6,11 +6,15 @@ interface Package {
   engines?: { node?: string };
 }
 
-/** The oldest Node that we run on, as `engines` says. */
-const oldest = 20.19;
+/** The oldest Node that we run on, as `engines` says: 20.19. */
+const oldest = 20_019;
 
-/** What begins a range that {@link oldest} is not in. */
-const isNewer = (range: string) => range.split('||').every((part) => Number(/^\s*[>^~=]*\s*(\d+(?:\.\d+)?)/.exec(part)?.[1] ?? 0) > oldest);
+/** Whether each part of a range begins above {@link oldest}. */
+const isNewer = (range: string) =>
+  range.split('||').every((part) => {
+    const [, major = 0, minor = 0] = /^\s*[>^~=]*\s*(\d+)(?:\.(\d+))?/.exec(part) ?? [];
+    return Number(major) * 1000 + Number(minor) > oldest;
+  });
 
 it.each(['', 'bench/'])('npm ci in ./%s installs nothing that reports home, and warns of no engine', async (folder) => {
   const lock = JSON.parse(await readFile(new URL(`../../${folder}package-lock.json`, import.meta.url), 'utf8')) as {
