@@ -21,7 +21,7 @@ export function EventTable({ events }: { events: ListedEvent[] }) {
             <When at={event.timestamp} />
           </td>
           <td data-label="Workspace">
-            <a href={to('/events', { workspace_id: event.workspace_id })}>{event.workspace_name ?? event.workspace_id}</a>
+            <a href={to('/events', { workspace_id: event.workspace_id })}>{event.workspace_name ?? <Id of={event.workspace_id} />}</a>
           </td>
           <td data-label="Channel">
             {event.channel_id ? <a href={to('/events', { channel_id: event.channel_id })}>{event.channel_name ?? 'a deleted one'}</a> : '–'}

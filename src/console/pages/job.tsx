@@ -2,7 +2,7 @@ import type { JobView } from '../../ops/jobs.ts';
 import { to } from '../location.ts';
 import { List } from '../parts/list.tsx';
 import { Loaded } from '../parts/states.tsx';
-import { State, When, Workflow } from '../parts/text.tsx';
+import { Id, State, When, Workflow } from '../parts/text.tsx';
 import { useResource } from '../resource.ts';
 import { counted, rate } from '../say.ts';
 import { aboutJob, JobDeeds, Progress } from './job-parts.tsx';
@@ -59,7 +59,7 @@ function Facts({ of }: { of: JobView }) {
         <>
           <dt>Workflow</dt>
           <dd>
-            <Workflow of={of.workflow} label={of.workflow.id} />
+            <Workflow of={of.workflow} label="Open in Temporal" />
           </dd>
         </>
       )}
@@ -75,9 +75,7 @@ function Failures({ of: { failures, failed } }: { of: JobView }) {
         {failures.map(({ subject, reason }, i) => (
           <tr key={i}>
             <th scope="row">
-              <a href={to(`/journey/${encodeURIComponent(subject)}`)}>
-                <code>{subject}</code>
-              </a>
+              <Id of={subject} href={to(`/journey/${encodeURIComponent(subject)}`)} />
             </th>
             <td data-label="Why">{reason}</td>
           </tr>

@@ -5,7 +5,7 @@ import { asked, Filters } from '../parts/filters.tsx';
 import { List } from '../parts/list.tsx';
 import { More } from '../parts/pager.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
-import { When } from '../parts/text.tsx';
+import { Id, When } from '../parts/text.tsx';
 import { usePages } from '../resource.ts';
 import { aboutJob } from './job-parts.tsx';
 
@@ -55,7 +55,7 @@ function Subject({ of: { verb, subject } }: { of: LogEntry }) {
     );
   if (['pause', 'resume', 'limit', 'drain'].includes(verb))
     return <a href={to(`/subscribers/${encodeURIComponent(subject)}`)}>{subject}</a>;
-  return <>{subject}</>;
+  return isId(subject) ? <Id of={subject} /> : <span>{subject}</span>;
 }
 
 function Table({ entries }: { entries: LogEntry[] }) {

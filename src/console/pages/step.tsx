@@ -25,9 +25,9 @@ export function Step({ of, onChange }: { of: InspectedEvent; onChange: () => voi
         <time dateTime={timestamp}>{moment(timestamp)}</time>
         {dispatched_at ? `, dispatched ${span(since(timestamp, dispatched_at))} later` : ', not dispatched yet'}
         {of.seq !== null && `, place ${of.seq} in `}
-        {of.channel_id && <a href={to('/events', { channel_id: of.channel_id })}>{of.channel_name ?? of.channel_id}</a>}
+        {of.channel_id && <a href={to('/events', { channel_id: of.channel_id })}>{of.channel_name ?? <Id of={of.channel_id} />}</a>}
         {' of '}
-        <a href={to('/events', { workspace_id: of.workspace_id })}>{of.workspace_name ?? of.workspace_id}</a>
+        <a href={to('/events', { workspace_id: of.workspace_id })}>{of.workspace_name ?? <Id of={of.workspace_id} />}</a>
       </p>
       {effects.length === 0 ? (
         <p class="muted">No subscriber wants such events, or what was done of it has expired.</p>

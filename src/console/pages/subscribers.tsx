@@ -20,22 +20,28 @@ export function SubscribersPage() {
               Start <code>knockon worker effects</code>: each effect registers itself and is listed here.
             </Empty>
           ) : (
-            <List
-              heads={[
-                'Subscriber',
-                'State',
-                ['Waiting', 'number'],
-                ['Oldest', 'number'],
-                ['Done/s', 'number'],
-                ['Failed tries', 'number'],
-                ['Workers', 'number'],
-                ['Actions', 'unseen'],
-              ]}
-            >
-              {data.map((subscriber) => (
-                <Row of={subscriber} onChange={() => void subscribers.reload()} key={subscriber.name} />
-              ))}
-            </List>
+            <>
+              <List
+                heads={[
+                  'Subscriber',
+                  'State',
+                  ['Waiting', 'number'],
+                  ['Oldest', 'number'],
+                  ['Done/s', 'number'],
+                  ['Failed tries', 'number'],
+                  ['Workers', 'number'],
+                  ['Actions', 'unseen'],
+                ]}
+              >
+                {data.map((subscriber) => (
+                  <Row of={subscriber} onChange={() => void subscribers.reload()} key={subscriber.name} />
+                ))}
+              </List>
+              <p class="muted note">
+                Waiting: events that are due, and neither done nor given up. Oldest: the age of the oldest of them. Done/s: events a second,
+                over the last minute. Failed tries: their part in those of the last five minutes.
+              </p>
+            </>
           )
         }
       </Loaded>
