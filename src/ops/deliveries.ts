@@ -6,7 +6,7 @@ import { deliveryAttempts, deliveries as table } from '../db/schema/webhooks.ts'
 const WEBHOOKS = 'webhooks';
 
 /** Whether somebody tries the dead letter `l` again at this moment. */
-const isRetried = sql`coalesce((
+export const isRetried = sql<boolean>`coalesce((
   select (select state from jobs where id = jd.job_id) in ('running', 'paused') from job_dispatches jd
   where jd.dispatch_id = l.retried_by and jd.ended_at is null limit 1), false)`;
 

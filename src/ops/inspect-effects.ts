@@ -1,7 +1,9 @@
 import { asc, eq, inArray, sql } from 'drizzle-orm';
+import { alias } from 'drizzle-orm/pg-core';
 import type { Database } from '../db/client.ts';
 import { attempts, deadLetters, dispatches } from '../db/schema/outbox.ts';
 import type { SeeCalls, SeenCall } from '../transport/transport.ts';
+import { isRetried } from './deliveries.ts';
 import type { EffectState } from './journey.ts';
 
 export type { SeeCalls };
@@ -25,6 +27,8 @@ export interface EffectLetter {
   cause: string;
   reason: string;
   created_at: string;
+  /** Somebody tries it again at this moment. */
+  retrying: boolean;
 }
 
 /** One call in which the event was, as the transport saw it. */
@@ -49,6 +53,8 @@ export interface InspectedEffect extends EffectState {
   calls: EventCall[] | null;
 }
 
+const l = alias(deadLetters, 'l');
+
 interface Key {
   event_id: string;
   subscriber: string;
@@ -68,7 +74,7 @@ export async function inspectEffects<E extends { id: string; effects: EffectStat
       .from(attempts)
       .where(inArray(attempts.event_id, ids))
       .orderBy(asc(attempts.target)),
-    db.select().from(deadLetters).where(inArray(deadLetters.event_id, ids)).orderBy(asc(deadLetters.id)),
+    db.select({ row: l, retrying: isRetried }).from(l).where(inArray(l.event_id, ids)).orderBy(asc(l.id)),
     seeCalls ? callsOf(db, ids, seeCalls) : new Map<string, (EventCall & Pick<SeenCall, 'subscriber'>)[]>(),
   ]);
   return events.map((event) => ({
@@ -79,7 +85,7 @@ export async function inspectEffects<E extends { id: string; effects: EffectStat
       return {
         ...effect,
         targets: isOpen ? open.filter(({ row }) => own(row)).map(shownTarget) : [],
-        letters: letters.filter(own).map(shownLetter),
+        letters: letters.filter(({ row }) => own(row)).map(shownLetter),
         calls: seen.get(event.id)?.flatMap(({ subscriber, ...call }) => (subscriber === effect.subscriber ? [call] : [])) ?? null,
       };
     }),
@@ -94,12 +100,13 @@ const shownTarget = ({ row, waits }: { row: typeof attempts.$inferSelect; waits:
   waiting_until: waits ? (row.waiting_until?.toISOString() ?? null) : null,
 });
 
-const shownLetter = ({ id, target, cause, reason, created_at }: typeof deadLetters.$inferSelect): EffectLetter => ({
-  id,
-  target: target || null,
-  cause,
-  reason,
-  created_at: created_at.toISOString(),
+const shownLetter = ({ row, retrying }: { row: typeof deadLetters.$inferSelect; retrying: boolean }): EffectLetter => ({
+  id: row.id,
+  target: row.target || null,
+  cause: row.cause,
+  reason: row.reason,
+  created_at: row.created_at.toISOString(),
+  retrying,
 });
 
 /** Workflows that are asked about one journey: a message that was edited often has many, and the newest tell most. */

@@ -121,9 +121,12 @@ it('a delivery that was given up is failed and not pending, to operators and to 
   const [job] = await sql<{ id: string }[]>`insert into jobs (verb, input, by) values ('retry', '{}', 'ada') returning id`;
   await sql`insert into job_dispatches (dispatch_id, job_id) values (${ABSENT}, ${job!.id})`;
   await sql`insert into dead_letters ${sql({ ...letter, target: own, retried_by: ABSENT })}`;
+  const letters = async () => (await look(`events/${posted.event_id}`)).effects[0].letters;
   expect(await shown()).toEqual(all('pending'));
+  expect(await letters()).toMatchObject([{ target: own, cause: 'HTTP 500', reason: 'it answered 500', retrying: true }]);
   await sql`delete from job_dispatches`;
   expect(await shown()).toEqual(all('failed'));
+  expect(await letters()).toMatchObject([{ target: own, retrying: false }]);
   await sql`delete from dead_letters where event_id = ${posted.event_id}`;
   await sql`insert into discards ${sql({ event_id: posted.event_id, subscriber: 'webhooks', by: 'ada', reason: 'old', cause: 'HTTP 500' })}`;
   expect(await shown()).toEqual(all('failed'));

@@ -44,10 +44,7 @@ function Became({ of }: { of: Outcome | null }) {
   const others = [failed > 0 && `${failed} failed`, open > 0 && `${open} open`, discarded > 0 && `${discarded} discarded`].filter(Boolean);
   return (
     <>
-      <State
-        is={failed > 0 ? 'failed' : open > 0 ? 'open' : discarded > 0 ? 'discarded' : 'done'}
-        tone={failed === 0 && open > 0 ? 'info' : undefined}
-      />
+      <State is={failed > 0 ? 'failed' : open > 0 ? 'open' : discarded > 0 ? 'discarded' : 'done'} />
       <small>{[`${done} of ${total} effects done`, ...others].join(', ')}</small>
     </>
   );

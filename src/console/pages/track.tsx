@@ -19,12 +19,13 @@ interface TrackProps {
 /** An effect of an event: its state, its time in the queue and at work, what is open with whom, and trying it again. */
 export function Track({ of, from, longest, ask }: TrackProps) {
   const { subscriber, state, last_error, waiting_until, letters, discarded } = of;
+  const isRetried = letters.length > 0 && letters.every(({ retrying }) => retrying);
   const what = `${counted(letters.length, 'dead letter')} of ${subscriber}`;
   return (
     <div class="track" data-effect={subscriber} data-state={state}>
       <a href={to(`/subscribers/${encodeURIComponent(subscriber)}`)}>{subscriber}</a>
       <span>
-        <State is={discarded ? 'discarded' : state} />
+        <State is={discarded ? 'discarded' : isRetried ? 'retrying' : state} />
       </span>
       <Rail of={of} from={from} longest={longest} />
       <span class="told">{told(of, from)}</span>
@@ -36,7 +37,7 @@ export function Track({ of, from, longest, ask }: TrackProps) {
       )}
       <Targets of={of} />
       <Calls of={of.calls} from={from} />
-      {letters.length > 0 && (
+      {letters.length > 0 && !isRetried && (
         <div class="beside">
           <Deeds of={{ ids: letters.map(({ id }) => id) }} what={what} ask={ask} label={subscriber} />
         </div>

@@ -19,6 +19,8 @@ const tones: Record<string, Tone> = {
   running: 'info',
   limited: 'info',
   waiting: 'info',
+  open: 'info',
+  retrying: 'info',
   pending: 'plain',
   cancelled: 'plain',
   paused: 'warn',

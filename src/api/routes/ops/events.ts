@@ -53,7 +53,16 @@ const inspectedEffect = effectSchema
         }),
       )
       .openapi({ description: 'What is open, one an outside party.' }),
-    letters: z.array(z.object({ id: uuid, target: z.string().nullable(), cause: z.string(), reason: z.string(), created_at: timestamp })),
+    letters: z.array(
+      z.object({
+        id: uuid,
+        target: z.string().nullable(),
+        cause: z.string(),
+        reason: z.string(),
+        created_at: timestamp,
+        retrying: z.boolean(),
+      }),
+    ),
     calls: z
       .array(
         z.object({
