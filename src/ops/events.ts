@@ -100,12 +100,19 @@ export async function listEvents(
   ].filter((part) => typeof part === 'object' && part !== null);
   const rows = await sql<(Omit<LoggedEvent, 'timestamp' | 'seq'> & { timestamp: Date; seq: string | null })[]>`
     select e.id, e.type, e.version, e.workspace_id, w.name as workspace_name, e.channel_id, c.name as channel_name, e.message_id, e.seq, e.timestamp
-    from (select e.* from ${outcome ? failed(sql, before) : sql`events e`} where true ${asked} order by ${outcome ? sql`l.event_id` : sql`e.id`} desc limit ${limit}) e
+    from (select e.* from ${outcome ? failed(sql, before) : sql`events e`} where true ${asked} ${outcome ? sql`` : sql`order by e.id desc`} limit ${limit}) e
     left join workspaces w on w.id = e.workspace_id left join channels c on c.id = e.channel_id order by e.id desc`;
   return rows.map(({ timestamp, seq, ...row }) => ({ ...row, seq: seq === null ? null : Number(seq), timestamp: timestamp.toISOString() }));
 }
 
-/** Events `e` that have dead letters, newest first: one by one by their index, so that no more is read than is shown. */
+/**
+ * Events `e` that have dead letters, newest first: from one to the next by their index, so that no more is read than is shown, whatever
+ * the planner thinks of their number.
+ */
 const failed = (sql: Queries, before: string | null) => sql`
-  (select distinct event_id from dead_letters where ${before}::uuid is null or event_id < ${before} order by event_id desc offset 0) l
-  cross join lateral (select * from events where id = l.event_id offset 0) e`;
+  (with recursive f as (
+    (select event_id from dead_letters where event_id < coalesce(${before}::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') order by event_id desc limit 1)
+    union all
+    select (select event_id from dead_letters d where d.event_id < f.event_id order by event_id desc limit 1) from f where f.event_id is not null
+  ) select event_id from f where event_id is not null) f
+  cross join lateral (select * from events where id = f.event_id offset 0) e`;
