@@ -2,6 +2,7 @@ import type { FunctionComponent } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { CallError } from './calls.ts';
 import { Shell } from './frame.tsx';
+import { focusPage } from './keyboard.tsx';
 import { listen } from './live.ts';
 import { path } from './location.ts';
 import { EndpointPage } from './pages/endpoint.tsx';
@@ -53,9 +54,9 @@ function SignedIn() {
   useEffect(listen, []);
   const here = path.value;
   useEffect(() => {
-    // Whoever does not see the page change is told by where the focus is; the first page is announced by itself.
+    // The first page is announced by itself.
     if (isFirst.current) isFirst.current = false;
-    else main.current?.focus({ preventScroll: true });
+    else focusPage(main.current);
     const heading = main.current?.querySelector('h1')?.textContent;
     document.title = heading ? `${heading} · Knock-on` : 'Knock-on';
   }, [here]);

@@ -23,14 +23,25 @@ const keys: [keys: string[], what: string][] = [
 const isTyping = (target: EventTarget | null) =>
   target instanceof HTMLElement && (target.isContentEditable || target.matches('input, select, textarea'));
 
+const searchField = () => document.querySelector<HTMLElement>('main search input, main search select');
+
+/** Set while a page is gone to for its search. */
+let isSearch = false;
+
 function search(): void {
-  const field = document.querySelector<HTMLElement>('main search input, main search select');
+  const field = searchField();
+  field?.focus();
+  if (field) return;
+  isSearch = true;
+  go(to('/journey'));
+}
+
+/** Where the focus is once another page is there: at its beginning, so that who does not see it change is told, or in its search. */
+export function focusPage(main: HTMLElement | null): void {
+  const field = isSearch ? searchField() : null;
+  isSearch = false;
   if (field) field.focus();
-  else {
-    go(to('/journey'));
-    // Once the page is there.
-    setTimeout(() => document.querySelector<HTMLElement>('main search input')?.focus());
-  }
+  else main?.focus({ preventScroll: true });
 }
 
 function pressed(event: KeyboardEvent): void {

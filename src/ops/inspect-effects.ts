@@ -1,7 +1,8 @@
-import { asc, eq, inArray, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
+import { among } from '../db/among.ts';
 import type { Database } from '../db/client.ts';
-import { attempts, deadLetters, dispatches } from '../db/schema/outbox.ts';
+import { attempts, deadLetters } from '../db/schema/outbox.ts';
 import type { SeeCalls, SeenCall } from '../transport/transport.ts';
 import { isRetried } from './deliveries.ts';
 import type { EffectState } from './journey.ts';
@@ -72,9 +73,8 @@ export async function inspectEffects<E extends { id: string; effects: EffectStat
     db
       .select({ row: attempts, waits: sql<boolean>`coalesce(${attempts.waiting_until} > now(), false)` })
       .from(attempts)
-      .where(inArray(attempts.event_id, ids))
-      .orderBy(asc(attempts.target)),
-    db.select({ row: l, retrying: isRetried }).from(l).where(inArray(l.event_id, ids)).orderBy(asc(l.id)),
+      .where(among(attempts.event_id, ids)),
+    db.select({ row: l, retrying: isRetried }).from(l).where(among(l.event_id, ids)),
     seeCalls ? callsOf(db, ids, seeCalls) : new Map<string, (EventCall & Pick<SeenCall, 'subscriber'>)[]>(),
   ]);
   return events.map((event) => ({
@@ -84,13 +84,23 @@ export async function inspectEffects<E extends { id: string; effects: EffectStat
       const isOpen = effect.state !== 'done';
       return {
         ...effect,
-        targets: isOpen ? open.filter(({ row }) => own(row)).map(shownTarget) : [],
-        letters: letters.filter(({ row }) => own(row)).map(shownLetter),
+        targets: isOpen
+          ? open
+              .filter(({ row }) => own(row))
+              .map(shownTarget)
+              .sort(byTarget)
+          : [],
+        letters: letters
+          .filter(({ row }) => own(row))
+          .map(shownLetter)
+          .sort(byTarget),
         calls: seen.get(event.id)?.flatMap(({ subscriber, ...call }) => (subscriber === effect.subscriber ? [call] : [])) ?? null,
       };
     }),
   }));
 }
+
+const byTarget = (a: { target: string | null }, b: { target: string | null }) => ((a.target ?? '') < (b.target ?? '') ? -1 : 1);
 
 const shownTarget = ({ row, waits }: { row: typeof attempts.$inferSelect; waits: boolean }): TargetState => ({
   target: row.target || null,
@@ -115,10 +125,11 @@ const MOST_ASKED = 5;
 /** The calls in which each of these events was, oldest first. An event whose workflow can't be asked is left out. */
 async function callsOf(db: Database['db'], ids: string[], seeCalls: SeeCalls) {
   const places = (await db.execute(sql`
-    select d.event_id, d.dispatch_id, ${dispatches.restarts} as restarts,
-      (select count(*)::int from (select event_id from dispatched where dispatch_id = d.dispatch_id offset 0) o where o.event_id < d.event_id) as place
-    from (select event_id, dispatch_id from dispatched where event_id = any(${sql.param(ids)}::uuid[])) d
-    join dispatches on ${eq(dispatches.id, sql`d.dispatch_id`)} order by d.dispatch_id desc`)) as unknown as Place[];
+    select t.id as event_id, d.dispatch_id, coalesce((select restarts from dispatches where id = d.dispatch_id), 0) as restarts,
+      (select count(*)::int from (select event_id from dispatched where dispatch_id = d.dispatch_id offset 0) o where o.event_id < t.id) as place
+    from unnest(${sql.param(ids)}::uuid[]) as t (id)
+    cross join lateral (select dispatch_id from dispatched where event_id = t.id offset 0) d`)) as unknown as Place[];
+  places.sort((a, b) => (a.dispatch_id > b.dispatch_id ? -1 : 1));
   const workflows = [...new Set(places.flatMap(workflowsOf))].slice(0, MOST_ASKED);
   const seen = await Promise.all(workflows.map(async (id) => [id, await seeCalls(id).catch(() => null)] as const));
   const calls = new Map(seen.flatMap(([id, known]) => (known ? [[id, known]] : [])));

@@ -1,4 +1,5 @@
-import { and, asc, eq, getTableColumns, inArray, sql } from 'drizzle-orm';
+import { and, asc, eq, getTableColumns, sql } from 'drizzle-orm';
+import { among } from '../db/among.ts';
 import type { Database } from '../db/client.ts';
 import { events } from '../db/schema/events.ts';
 import { discards } from '../db/schema/jobs.ts';
@@ -90,16 +91,18 @@ interface Queued {
 }
 
 /**
- * The outbox rows that are left of these events, with their dispatches. Not joined to the events: a planner that was told nothing of the
- * tables would read the outbox from end to end.
+ * The outbox rows that are left of these events, with their dispatches. Not joined: a planner that was told nothing of the tables would
+ * read one of them from end to end.
  */
 async function readQueue(db: Database['db'], ids: string[]): Promise<Map<string, Queued>> {
   const rows = await db
-    .select({ event_id: outbox.event_id, dispatch: dispatches })
+    .select({ event_id: outbox.event_id, dispatch_id: outbox.dispatch_id })
     .from(outbox)
-    .leftJoin(dispatches, eq(dispatches.id, outbox.dispatch_id))
-    .where(inArray(outbox.event_id, ids));
-  return new Map(rows.map((row) => [row.event_id, row]));
+    .where(among(outbox.event_id, ids));
+  const taken = [...new Set(rows.flatMap(({ dispatch_id }) => dispatch_id ?? []))];
+  const found = taken.length > 0 ? await db.select().from(dispatches).where(among(dispatches.id, taken)) : [];
+  const byId = new Map(found.map((dispatch) => [dispatch.id, dispatch]));
+  return new Map(rows.map(({ event_id, dispatch_id }) => [event_id, { event_id, dispatch: byId.get(dispatch_id ?? '') ?? null }]));
 }
 
 type Dispatched = typeof dispatches.$inferSelect;
@@ -108,13 +111,13 @@ type Ledger = Awaited<ReturnType<typeof readLedger>>;
 /** Everything that is written down about these events' effects. */
 async function readLedger(db: Database['db'], ids: string[]) {
   const [done, tried, dead, discarded, registered] = await Promise.all([
-    db.select().from(receipts).where(inArray(receipts.event_id, ids)),
+    db.select().from(receipts).where(among(receipts.event_id, ids)),
     db
       .select({ ...getTableColumns(attempts), waits: sql<boolean>`coalesce(${attempts.waiting_until} > now(), false)` })
       .from(attempts)
-      .where(inArray(attempts.event_id, ids)),
-    db.select().from(deadLetters).where(inArray(deadLetters.event_id, ids)),
-    db.select().from(discards).where(inArray(discards.event_id, ids)),
+      .where(among(attempts.event_id, ids)),
+    db.select().from(deadLetters).where(among(deadLetters.event_id, ids)),
+    db.select().from(discards).where(among(discards.event_id, ids)),
     db.select({ name: subscribers.name, event_types: subscribers.event_types }).from(subscribers),
   ]);
   return { done, tried, dead, discarded, registered };
