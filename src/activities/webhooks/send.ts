@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Dispatcher, request } from 'undici';
 import type { DomainEvent } from '../../events/index.ts';
+import { excerptOf } from './excerpt.ts';
 import { type Failure, failureOf } from './failure.ts';
 import { Names } from './names.ts';
 import { signatureHeaders } from './sign.ts';
@@ -8,9 +9,6 @@ import { addressRule, guardedAgent, type Networks } from './ssrf.ts';
 import { refuseUrl } from './url.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string };
-
-/** How much of an answer's body is read and kept, in bytes. */
-const EXCERPT = 1024;
 
 /** One try: the answer, or why there was none. */
 export interface Attempt {
@@ -44,9 +42,6 @@ export interface SenderOptions extends Networks {
 
 /** How long a name may take to be looked up, in ms; half the try's time where that is less. */
 const NAME_MS = 3000;
-
-/** How long the beginning of an answer's body is waited for once its status has come, in ms. */
-const BODY_MS = 1000;
 
 export function createSender(options: SenderOptions): Send {
   const { nameServers: servers, timeoutMs } = options;
@@ -90,27 +85,5 @@ async function post({ url, secrets, event }: Letter, dispatcher: Dispatcher, sig
   const latencyMs = clock();
   const header = (name: string) => [answer.headers[name]].flat()[0] ?? null;
   const [retryAfter, date] = [header('retry-after'), header('date')];
-  return { status: answer.statusCode, latencyMs, failure: null, excerpt: await excerptOf(answer.body), retryAfter, date };
-}
-
-/**
- * The beginning of a body, as far as it comes within a second. What breaks off after the status came changes nothing: the answer is the
- * status.
- */
-async function excerptOf(body: Dispatcher.ResponseData['body']): Promise<string | null> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  const enough = setTimeout(() => body.destroy(), BODY_MS);
-  try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      chunks.push(chunk);
-      size += chunk.length;
-      if (size >= EXCERPT) break;
-    }
-  } catch {
-  } finally {
-    clearTimeout(enough);
-  }
-  const text = new TextDecoder().decode(Buffer.concat(chunks).subarray(0, EXCERPT)).replaceAll('\0', '');
-  return text === '' ? null : text;
+  return { status: answer.statusCode, latencyMs, failure: null, excerpt: await excerptOf(answer), retryAfter, date };
 }
