@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { invisibleIn } from './invisible.ts';
 
 /** What Postgres can't store in text: NUL, and halves of surrogate pairs. */
 const unstorable = /[\0\p{Cs}]/u;
@@ -19,15 +20,26 @@ export const text = (min: number, max: number) =>
     .refine((value) => value.length >= min && !longerThan(value, max), { message: `wants ${min} to ${max} characters` })
     .openapi({ type: 'string', minLength: min, maxLength: max });
 
-/** A name of 1 to 255 characters on one line; spaces around it are taken off. */
+const NAME = 'Without control characters, invisible ones and marks that override the direction of text.';
+
+/**
+ * A name of 1 to 255 characters on one line; spaces around it are taken off. What nobody sees, or what turns the text around it, is refused:
+ * two names that look alike would be two people. Emoji, and what scripts need between their letters, is fine.
+ */
 export const name = z
   .string()
   .trim()
-  .pipe(text(1, 255).refine((value) => !/\p{Cc}/u.test(value), { message: 'holds a control character' }))
-  .openapi({ type: 'string', minLength: 1, maxLength: 255 });
+  .pipe(
+    text(1, 255).superRefine((value, context) => {
+      const found = invisibleIn(value);
+      if (found)
+        context.addIssue({ code: 'custom', message: `holds ${found}, a control character or one that can't be seen: leave it out` });
+    }),
+  )
+  .openapi({ type: 'string', minLength: 1, maxLength: 255, description: NAME });
 
-/** Who wrote a message: 1 to 255 characters, not only spaces; spaces around it are taken off. */
-export const author = z.string().trim().pipe(text(1, 255)).openapi({ type: 'string', minLength: 1, maxLength: 255 });
+/** Who wrote a message: a name. */
+export const author = name;
 
 /** Any UUID, whatever its version. */
 export const uuid = z.guid({ message: 'wants a UUID' }).openapi({ format: 'uuid', example: '01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70' });

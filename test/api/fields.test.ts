@@ -119,6 +119,55 @@ test('names and authors lose the spaces around them, and are something afterward
   expect(name.safeParse('two\nlines').success).toBe(false);
 });
 
+describe('a name or an author', () => {
+  const people = [
+    '👩‍👩‍👧',
+    '👨🏽‍💻 Ada',
+    '🏴󠁧󠁢󠁥󠁮󠁧󠁿',
+    '❤️',
+    '1️⃣ first',
+    '🏳️‍🌈',
+    'علی‌رضا',
+    'محمد',
+    'משה',
+    'משה\u200f (admin)',
+    'ශ්‍රී',
+    '葛\u{e0100}城',
+    'Zoë',
+    "O'Brien",
+  ];
+
+  test('may be in any script, with emoji of several parts and what scripts need between letters', () => {
+    for (const given of people) for (const schema of [name, author]) expect([given, schema.safeParse(given).data]).toEqual([given, given]);
+  });
+
+  test('holds nothing that can not be seen or turns the text around it, and the answer says what', async () => {
+    const hidden = [
+      '\u0000',
+      '\u001b',
+      '\n',
+      '\u007f',
+      '\u00ad',
+      '\u061c',
+      '\u200b',
+      '\u200d',
+      '\u200e',
+      '\u202e',
+      '\u2028',
+      '\u2060',
+      '\u2066',
+      '\u3164',
+      '\ufe0f',
+      '\ufeff',
+      '\u{e0041}',
+    ];
+    for (const character of hidden)
+      for (const schema of [name, author]) expect([character, schema.safeParse(`ad${character}a`).success]).toEqual([character, false]);
+    const answer = await api.post(await api.channel(), { author: 'ada\u202egro.elpmaxe' });
+    expect(answer).toMatchObject({ status: 422, body: { errors: [{ path: 'author', message: expect.stringContaining('U+202E') }] } });
+  });
+});
+
 test('a handle has 1 to 64 characters, no spaces, no control characters and no @ in front', () => {
   for (const good of ['ada', 'Ada_L', 'a@b', 'ädä', '日本', '|away|', 'x'.repeat(64)]) expect(handle.safeParse(good).success).toBe(true);
   for (const bad of ['', '@ada', 'a b', 'a\tb', 'a\u200bb', 'x'.repeat(65), '\0']) expect(handle.safeParse(bad).success).toBe(false);

@@ -37,6 +37,8 @@ describe('"[hh:mm] <nick> text"', () => {
     ['[07:35] <@op> an operator', `op|an operator|${day}07:35:00Z`],
     ['[07:35] <ada> a > b <c>', `ada|a > b <c>|${day}07:35:00Z`],
     ['[07:35] <ada> NUL\0 and \u0002bold\u0002', `ada|NUL and \u0002bold\u0002|${day}07:35:00Z`],
+    // Bridges put such a character into nicks, so that nobody is highlighted; the API refuses it.
+    ['[07:35] <a\u200bda\u202e> \u200bas it is', `ada|\u200bas it is|${day}07:35:00Z`],
     ['[07:35]  * ada waves', `ada|waves|${day}07:35:00Z|action`],
     ['[07:35] -bot- news', `bot|news|${day}07:35:00Z|notice`],
     ['[07:35] <ada> ', 'empty'],

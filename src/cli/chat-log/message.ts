@@ -1,3 +1,5 @@
+import { withoutInvisible } from '../../api/invisible.ts';
+
 /** One message of a chat log, cleaned and within the API's limits where the reader can tell. */
 export interface ChatMessage {
   author: string;
@@ -39,7 +41,7 @@ export function clean(text: string): string {
 
 /** Puts a message together, or says why it can't be one. */
 export function toMessage(message: ChatMessage): Parsed {
-  const author = clean(message.author).trim();
+  const author = withoutInvisible(clean(message.author)).trim();
   const text = clean(message.text);
   if (author === '') return { skip: 'no_author' };
   if (text.trim() === '') return { skip: 'empty' };
