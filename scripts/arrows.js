@@ -2,17 +2,17 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 
-/** What each folder may import beside itself. `seal`, `crash-points` and `config` are files of src/ itself. */
+/** What each folder may import beside itself. `seal`, `crash-points`, `safe-error` and `config` are files of src/ itself. */
 const allowed = {
   events: [],
-  db: ['events'],
+  db: ['events', 'safe-error'],
   outbox: ['db', 'events', 'transport/dispatch', 'transport/transport', 'crash-points'],
   messages: ['db', 'events', 'outbox/emit', 'crash-points'],
-  transport: ['events'],
+  transport: ['events', 'safe-error'],
   workflows: ['transport/dispatch', 'transport/job', 'transport/selection'],
-  activities: ['db', 'events', 'transport/dispatch', 'messages/message', 'seal', 'crash-points'],
-  ops: ['db', 'events', 'outbox', 'transport'],
-  api: ['db', 'events', 'messages', 'ops', 'seal'],
+  activities: ['db', 'events', 'transport/dispatch', 'messages/message', 'seal', 'crash-points', 'safe-error'],
+  ops: ['db', 'events', 'outbox', 'transport', 'safe-error'],
+  api: ['db', 'events', 'messages', 'ops', 'seal', 'safe-error'],
   // Types alone: what the calls answer.
   console: ['ops'],
   workers: ['*'],
@@ -21,6 +21,7 @@ const allowed = {
   config: [],
   seal: [],
   'crash-points': [],
+  'safe-error': [],
 };
 
 const root = resolve('src');

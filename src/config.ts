@@ -67,7 +67,7 @@ function isNameServer(text: string): boolean {
   return isIP(six ?? four) !== 0 && Number(port) >= 1 && Number(port) <= 65_535;
 }
 
-const quota = (fallback: string) =>
+const quota = (fallback: string, what = 'requests', such = '"600/1m" or "50/s"') =>
   z
     .string()
     .default(fallback)
@@ -77,7 +77,7 @@ const quota = (fallback: string) =>
       const seconds = window && ms((/^\d/.test(window) ? window : `1${window}`) as StringValue) / 1000;
       if (Number(requests) >= 1 && Number.isInteger(seconds) && Number(seconds) >= 1)
         return { requests: Number(requests), seconds: Number(seconds) };
-      context.addIssue({ code: 'custom', message: 'wants requests and a window in whole seconds such as "600/1m" or "50/s", or "off"' });
+      context.addIssue({ code: 'custom', message: `wants ${what} and a window in whole seconds such as ${such}, or "off"` });
       return z.NEVER;
     });
 
@@ -144,6 +144,8 @@ const schema = z.object({
   KNOCKON_WEBHOOK_PROBE: duration('30s'),
   /** How long a notification may stay unread before it is e-mailed. */
   KNOCKON_EMAIL_GRACE: duration('5m'),
+  /** E-mails a workspace may have sent in a window, such as `500/1h`; what is over it stays a notification in the app that says so. `off`: any number. */
+  KNOCKON_EMAIL_QUOTA: quota('500/1h', 'e-mails', '"500/1h"'),
   /** Whether the API process dispatches too; `off` where `knockon relay` runs by itself. */
   KNOCKON_DISPATCHER: z.enum(['on', 'off'], { message: 'wants "on" or "off"' }).default('on'),
   /** Most events a dispatch. */

@@ -17,7 +17,7 @@ export interface EffectSettings {
   secret: string;
   webhooks: Omit<WebhookDependencies, 'seal'>;
   /** Without `smtpUrl` nobody is e-mailed. */
-  mail: { smtpUrl: string | undefined; from: string; graceMs: number };
+  mail: { smtpUrl: string | undefined; from: string; graceMs: number; quota?: { mails: number; seconds: number } | null };
   redisUrl: string | undefined;
 }
 
@@ -28,7 +28,7 @@ export async function createEffects(settings: EffectSettings, { db }: Database):
   const summaries = await summaryStore(db, settings.redisUrl);
   const effects = [
     webhooks({ seal: createSeal(secret), ...settings.webhooks }),
-    notifications({ mailer, graceMs: mail.graceMs }),
+    notifications({ mailer, graceMs: mail.graceMs, quota: mail.quota }),
     search(),
     analytics(),
     audit({ key: auditKey(secret) }),

@@ -10,6 +10,7 @@ import { notKept } from './middleware/not-kept.ts';
 import { observe } from './middleware/observe.ts';
 import { operator, operatorLookup } from './middleware/operator.ts';
 import { onError, onUnrouted } from './middleware/problems.ts';
+import { requestId } from './middleware/request-id.ts';
 import { describeApi } from './openapi.ts';
 import { router } from './router.ts';
 import { analyticsRoutes } from './routes/analytics.ts';
@@ -41,6 +42,7 @@ export function createApp(deps: ApiDependencies) {
   const recognition = { ...deps, limits, operatorOf: operatorLookup(deps.database) };
   const app = router();
   app.onError(onError(deps.log));
+  app.use(requestId);
   app.use(observe(registry));
   app.use(guard(limits));
   app.use('/v1/*', notKept);

@@ -9,6 +9,9 @@ export interface Env {
   Variables: {
     workspaceId: string;
     keyId: string;
+    requestId: string;
+    /** Where the client traces. */
+    traceId: string | undefined;
     /** Under /v1/ops alone; `workspaceId` is then whose idempotency keys are meant. */
     operator: Operator;
     /** Under /v1/ops alone: the console's session, where no key was sent. */

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Config, ConfigError, readConfig } from '../config.ts';
+import { safeReason } from '../safe-error.ts';
 import type { Running } from '../workers/process.ts';
 import { environmentHere } from './local-stack.ts';
 import { CommandError, EXIT, processTerminal, reported } from './output.ts';
@@ -90,6 +91,7 @@ export function processCommands(program: Command): void {
       ['KNOCKON_STATEMENT_TIMEOUT', 'longest SQL statement of an effect; a connection silent for longer is given up (20s)'],
       ['SMTP_URL, MAIL_FROM', 'where e-mail goes; unset: nobody is e-mailed'],
       ['KNOCKON_EMAIL_GRACE', 'how long a notification may stay unread before it is e-mailed (5m)'],
+      ['KNOCKON_EMAIL_QUOTA', 'e-mails a workspace may have sent, such as 500/1h, or "off"; others stay in the app (500/1h)'],
       ...outgoing,
       ['KNOCKON_WEBHOOK_CONCURRENCY', 'requests to endpoints under way at once, shared by workspace, then by endpoint (512)'],
       ['KNOCKON_WEBHOOK_ATTEMPTS', 'tries before a webhook is a dead letter; twelve take 22.6 h (12)'],
@@ -131,8 +133,9 @@ function addProcess(command: Command, description: string, { needs, takes, start
 
 async function run(start: ProcessCommand['start'], options: ProcessOptions): Promise<void> {
   const config = configuration();
-  const { runProcess } = await import('../workers/process.ts');
-  await runProcess(() => start(config, options), config.KNOCKON_SHUTDOWN).catch((error) => explained(error, config));
+  const { createLog, runProcess } = await import('../workers/process.ts');
+  const log = createLog('knockon', config.LOG_LEVEL);
+  await runProcess(() => start(config, options), config.KNOCKON_SHUTDOWN, log).catch((error) => explained(error, config));
 }
 
 function addMigrate(program: Command): void {
@@ -188,7 +191,7 @@ function explained(error: unknown, config?: Config): never {
   if (name === 'UnknownEffectError') throw new CommandError(`--only: ${message}`, EXIT.usage);
   if (name === 'MigrationError' || name === 'UnsupportedPostgresError') throw new CommandError(message);
   if (code === 'EADDRINUSE') throw new CommandError(`${message}: something listens there already; set ${setting}.`);
-  if (code) throw new CommandError(`Could not start: ${message || code} (${code})`);
+  if (code) throw new CommandError(`Could not start: ${safeReason(cause)} (${code})`);
   throw error;
 }
 

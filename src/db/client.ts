@@ -7,6 +7,9 @@ import { Places } from './places.ts';
 import { prepareRecurring } from './prepared.ts';
 import * as schema from './schema/index.ts';
 import { Sockets, type Tls } from './sockets.ts';
+import { throwWithoutParameters } from './statement-error.ts';
+
+throwWithoutParameters();
 
 type Drizzle = PostgresJsDatabase<typeof schema>;
 

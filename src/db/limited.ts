@@ -1,4 +1,5 @@
 import type { Sql, TransactionSql } from 'postgres';
+import { withoutValues } from '../safe-error.ts';
 import { errorCode } from './errors.ts';
 import { insideTransaction, nestedUse } from './nested-use.ts';
 import type { Places } from './places.ts';
@@ -41,7 +42,7 @@ export function limitUse(client: Sql, bounds: Bounds): Sql {
         return await begin(...args, (tx: TransactionSql) => insideTransaction(() => work(tx)));
       } catch (error) {
         tellReadOnly(error, bounds);
-        throw error;
+        throw withoutValues(error);
       } finally {
         release();
       }
@@ -85,7 +86,7 @@ function send(query: Query, handler: Query['handler'], release: () => void, boun
   query.reject = (error) => {
     release();
     tellReadOnly(error, bounds);
-    reject(error);
+    reject(withoutValues(error));
   };
   handler(query);
 }

@@ -49,14 +49,14 @@ async function tellNew(log: string, from: number, tell: (line: string) => void):
   return size;
 }
 
-/** pino's level of an error. */
-const errorLevel = 50;
+/** The levels of errors. */
+const errors = ['error', 'fatal'];
 
 function firstError(text: string): string | undefined {
   for (const line of text.split('\n')) {
     try {
-      const entry = JSON.parse(line) as { level?: number; msg?: string; err?: { message?: string } };
-      if ((entry.level ?? 0) >= errorLevel) return [entry.msg, entry.err?.message].filter(Boolean).join(': ');
+      const entry = JSON.parse(line) as { level?: string; msg?: string; err?: { message?: string } };
+      if (errors.includes(entry.level ?? '')) return [entry.msg, entry.err?.message].filter(Boolean).join(': ');
     } catch {
       // Not an entry of ours, or the half of one.
     }

@@ -1,3 +1,4 @@
+import { safeReason } from '../safe-error.ts';
 import { checkClock, checkDatabase, checkDisk, checkMigrations, checkWrites } from './doctor/database.ts';
 import type { Finding, Patient } from './doctor/finding.ts';
 import { checkBacklogs, checkDeadLetters, checkEndpoints, checkLedger, checkUndispatched } from './doctor/progress.ts';
@@ -49,7 +50,7 @@ async function examine(patient: Patient, [check, examination]: [string, Check]):
   try {
     return await examination(patient);
   } catch (error) {
-    const detail = `could not be checked: ${error instanceof Error ? error.message || error.name : error}`;
+    const detail = `could not be checked: ${safeReason(error)}`;
     return [{ check, ok: false, detail, remedy: 'Mend what is found above, then ask again; the log of the API may say more.' }];
   }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Sql } from 'postgres';
+import { safeReason } from '../safe-error.ts';
 import type { JobProgress, JobVerb } from '../transport/job.ts';
 import { backfill } from './backfill.ts';
 import { rebuild } from './rebuild.ts';
@@ -80,9 +81,8 @@ class Drive {
       this.#failures = 0;
     } catch (error) {
       this.#failures += 1;
-      const reason = error instanceof Error ? error.message : String(error);
       this.#deps.log.warn({ err: error, job: job.id }, 'a step of a job failed');
-      if (this.#failures >= 5) await fail(this.#deps.sql, job.id, reason);
+      if (this.#failures >= 5) await fail(this.#deps.sql, job.id, safeReason(error));
       else await this.#rest(500 * 2 ** this.#failures);
     }
   }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Sql } from 'postgres';
+import { safeReason } from '../safe-error.ts';
 import type { Sample } from './sample.ts';
 import { Sampler } from './sampler.ts';
 
@@ -69,8 +70,8 @@ export class Live {
   async #look(): Promise<void> {
     this.#looking = true;
     const began = performance.now();
-    await this.#sample().catch((error: Error) => {
-      this.#options.log.warn({ reason: error.message }, 'could not look at how everything is');
+    await this.#sample().catch((error: unknown) => {
+      this.#options.log.warn({ reason: safeReason(error) }, 'could not look at how everything is');
       this.#tell({ trouble: 'The database does not answer.' });
     });
     this.#looking = false;

@@ -3,6 +3,7 @@ import type { Database } from '../db/client.ts';
 import { errorCode } from '../db/errors.ts';
 import { soon } from '../db/soon.ts';
 import { oldestUndispatched } from '../outbox/ledger.ts';
+import { safeReason } from '../safe-error.ts';
 import type { Checked } from './check.ts';
 
 export interface Readiness {
@@ -43,7 +44,7 @@ export async function readiness(database: Database, maxAgeMs: number, checked: C
     return { ok: !late && !lost, detail: problems.length > 0 ? { ...detail, problem: problems.join('; ') } : detail };
   } catch (error) {
     const isReadOnly = errorCode(error) === '25006';
-    const problem = isReadOnly ? READ_ONLY : `the database does not answer: ${reasonOf(error)}`;
+    const problem = isReadOnly ? READ_ONLY : `the database does not answer: ${safeReason(error)}`;
     return { ok: false, detail: { database: isReadOnly ? 'read-only' : 'away', oldest_undispatched_seconds: null, ledger, problem } };
   }
 }
@@ -61,13 +62,6 @@ async function look({ db, sql }: Database): Promise<number | null> {
     db.execute(part`select from subscribers limit 0 for update`),
   ]);
   return age;
-}
-
-/** Drizzle's own message is the statement; what went wrong is its cause. */
-function reasonOf(error: unknown): string {
-  const { cause } = error instanceof Error ? error : {};
-  if (cause instanceof Error) return cause.message;
-  return error instanceof Error ? error.message : String(error);
 }
 
 function ledgerDetail({ balance, checked_at }: Checked): LedgerDetail {

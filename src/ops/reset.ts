@@ -6,6 +6,9 @@ import { forgiveEndpoints } from './forgive.ts';
 import { recordOperation } from './log.ts';
 import type { Verb } from './verb.ts';
 
+/** Stands in histories, so it names nobody. */
+const REASON = 'reset by an operator; `knockon log` says by whom';
+
 /** Failed workflows that are named, or those that have buried the dead letters that fit. */
 export type ResetInput = Letters | { workflow_ids: string[] };
 
@@ -28,14 +31,14 @@ export const resets: Verb = {
     return row?.n ?? 0;
   },
 
-  async step({ sql, resetWorkflow }, { id, by }, limit) {
+  async step({ sql, resetWorkflow }, { id }, limit) {
     if (!resetWorkflow)
       throw new Error('there are no workflows to be reset under KNOCKON_TRANSPORT=pg-boss; retry the dead letters instead');
     const items = await sql<{ subject: string }[]>`
       select subject from job_items where job_id = ${id} and done_at is null order by subject limit ${Math.min(limit, 5)}`;
     for (const { subject } of items) {
       await forgiveThoseOf(sql, subject);
-      const failure = await resetWorkflow(subject, `reset by ${by}`).then(
+      const failure = await resetWorkflow(subject, REASON).then(
         () => null,
         (error: Error) => error.message,
       );
@@ -76,7 +79,7 @@ export async function resetOne(
     return await database.db.transaction(async (tx) => {
       // Written down first: what can't be is not done.
       await recordOperation(tx, { by, verb: 'reset', subject: id });
-      return { runId: await resetWorkflow(id, `reset by ${by}`) };
+      return { runId: await resetWorkflow(id, REASON) };
     });
   } catch (error) {
     if (error instanceof ResetError) return { refused: error.kind, why: `It can't be reset: ${error.message}.` };

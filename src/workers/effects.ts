@@ -1,6 +1,7 @@
 import { closest } from 'fastest-levenshtein';
 import type { Logger } from 'pino';
 import type { EffectSettings } from '../activities/index.ts';
+import type { TellAttempt } from '../activities/runtime/attempt-report.ts';
 import type { Effect } from '../activities/runtime/effect.ts';
 import type { Locks } from '../activities/runtime/locks/lock.ts';
 import { postgresLocks } from '../activities/runtime/locks/postgres.ts';
@@ -11,6 +12,7 @@ import { type Registration, register } from '../outbox/subscribers.ts';
 import { type Health, startHealth } from './health.ts';
 import { Presence, versionOf } from './presence.ts';
 import { createLog, patiently, type Running, Started } from './process.ts';
+import { SparingLog } from './sparing-log.ts';
 
 /** Thrown where `--only` names an effect that this version does not have. */
 export class UnknownEffectError extends Error {
@@ -53,10 +55,12 @@ export function effectSettings(config: Config): EffectSettings {
       attempts: config.KNOCKON_WEBHOOK_ATTEMPTS,
       circuit: { failures: config.KNOCKON_WEBHOOK_FAILURES, firstMs: config.KNOCKON_WEBHOOK_PROBE },
     },
-    mail: { smtpUrl: config.SMTP_URL, from: config.MAIL_FROM, graceMs: config.KNOCKON_EMAIL_GRACE },
+    mail: { smtpUrl: config.SMTP_URL, from: config.MAIL_FROM, graceMs: config.KNOCKON_EMAIL_GRACE, quota: mailQuota(config) },
     redisUrl: config.REDIS_URL,
   };
 }
+
+const mailQuota = ({ KNOCKON_EMAIL_QUOTA: quota }: Config) => quota && { mails: quota.requests, seconds: quota.seconds };
 
 function select(effects: Effect[], only: string[] | undefined): Effect[] {
   if (!only) return effects;
@@ -87,6 +91,12 @@ export interface Hosted extends Hosting {
   presence: Presence;
   /** Told what the transport needs. */
   health: Health;
+}
+
+/** Tells the process' log of attempts that are not done: a line each, up to a number. */
+export function tellingAttempts({ log, started }: Pick<Hosted, 'log' | 'started'>): TellAttempt {
+  const sparing = started.add(new SparingLog(log), (s) => s.close());
+  return ({ subscriber, ...report }) => sparing.warn({ subscriber }, report, 'an effect is not done');
 }
 
 /** A worker for each effect, then their registration: from then on dispatches are for them too. `ended` rejects where one fails for good. */

@@ -4,6 +4,7 @@ import type { ApiDependencies } from '../api/dependencies.ts';
 import type { Config } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import { NotSoonError, soon } from '../db/soon.ts';
+import { safeReason } from '../safe-error.ts';
 import type { Queues } from '../transport/queues.ts';
 import type { Started } from './process.ts';
 
@@ -41,7 +42,7 @@ async function problemOf(check: Check): Promise<string | null> {
     return await soon(check());
   } catch (error) {
     if (error instanceof NotSoonError) return 'no answer within 1.5 s';
-    return error instanceof Error ? error.message : String(error);
+    return safeReason(error);
   }
 }
 

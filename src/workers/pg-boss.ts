@@ -1,11 +1,13 @@
 import { sql } from 'drizzle-orm';
 import { fromDrizzle, type PgBoss } from 'pg-boss';
+import type { TellAttempt } from '../activities/runtime/attempt-report.ts';
 import { CallSlots } from '../activities/runtime/call-slots.ts';
 import { recordDeadLetters } from '../activities/runtime/dead-letters.ts';
 import type { Effect } from '../activities/runtime/effect.ts';
 import { EventReader } from '../activities/runtime/event-reader.ts';
 import { answer } from '../activities/runtime/run-effect.ts';
 import { isDatabaseAway } from '../db/errors.ts';
+import type { DeadLetters } from '../transport/dispatch.ts';
 import { createBoss, ensureQueues, LOOK_AFTER } from '../transport/pg-boss/boss.ts';
 import { listenForCalls } from '../transport/pg-boss/call-queue.ts';
 import { Consumer } from '../transport/pg-boss/consumer.ts';
@@ -13,9 +15,10 @@ import { LostJobs } from '../transport/pg-boss/lost-jobs.ts';
 import { type SeeThroughOptions, seeThrough } from '../transport/pg-boss/see-through.ts';
 import { Quarantines } from '../transport/quarantine.ts';
 import { turnsOf } from '../transport/turns.ts';
-import type { Hosted } from './effects.ts';
+import { type Hosted, tellingAttempts } from './effects.ts';
 import { Heed } from './heed.ts';
 import { repeat } from './repeat.ts';
+import { SparingLog, tellingLetters } from './sparing-log.ts';
 
 /** Tries to reach Postgres at the start, ever slower up to 30 s: workers and servers may start in any order. */
 const START_ATTEMPTS = 1000;
@@ -37,7 +40,9 @@ export async function host(hosting: Hosted): Promise<{ ended: Promise<void> }> {
   started.add(repeat('look for calls whose worker is gone', LOOK_AFTER * 1000, look, log, 1), (loop) => loop.stop());
   const queues = effects.map((effect) => effect.task_queue);
   await ensureQueues(boss, queues);
-  const shared = { boss, heed, quarantines: new Quarantines(), reader: new EventReader(database.db, effects.length) };
+  const tell = tellingAttempts(hosting);
+  const tellLetters = tellingLetters(started.add(new SparingLog(log), (s) => s.close()));
+  const shared = { tell, tellLetters, boss, heed, quarantines: new Quarantines(), reader: new EventReader(database.db, effects.length) };
   for (const effect of effects) consumers.set(effect.task_queue, consumerOf(effect, shared, hosting));
   await listenForCalls(database.sql, (queue) => {
     for (const [name, consumer] of consumers) if (queue === undefined || queue === name) consumer.wake();
@@ -54,23 +59,27 @@ export async function host(hosting: Hosted): Promise<{ ended: Promise<void> }> {
 
 /** What the effects of a process have in common. */
 interface Shared {
+  tell: TellAttempt;
+  tellLetters(letters: DeadLetters): void;
   boss: PgBoss;
   heed: Heed;
   quarantines: Quarantines;
   reader: EventReader;
 }
 
-function consumerOf(effect: Effect, { boss, heed, quarantines, reader }: Shared, hosting: Hosted): Consumer {
+function consumerOf(effect: Effect, { tell, tellLetters, boss, heed, quarantines, reader }: Shared, hosting: Hosted): Consumer {
   const { config, database, locks, presence, log } = hosting;
   const slots = new CallSlots(effect.concurrency ?? config.KNOCKON_CONCURRENCY, effect.waiting);
   const call = (...[call, signal, attempt]: Parameters<SeeThroughOptions['call']>) =>
-    answer(effect, database.db, call, signal, { locks, reader, attempt, slots });
+    answer(effect, database.db, call, signal, { locks, reader, attempt, slots, tell });
   const options: SeeThroughOptions = {
     boss,
     call: presence.counting(effect.name, slots.working, call),
     quarantine: quarantines.of(effect),
     inTransaction: (run) =>
-      database.db.transaction((tx) => run({ db: fromDrizzle(tx, sql), recordDeadLetters: (letters) => recordDeadLetters(tx, letters) })),
+      database.db.transaction((tx) =>
+        run({ db: fromDrizzle(tx, sql), recordDeadLetters: (letters) => recordDeadLetters(tx, letters).then(() => tellLetters(letters)) }),
+      ),
   };
   const turn = effect.limit && turnsOf(database.sql, effect.task_queue, effect.limit.perSecond);
   return new Consumer({

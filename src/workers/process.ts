@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import pino, { type Logger } from 'pino';
+import pino, { type DestinationStream, type Logger } from 'pino';
 import type { Config } from '../config.ts';
+import { isError, safeError } from '../safe-error.ts';
 
 /** What a process has started. */
 export interface Running {
@@ -12,10 +13,25 @@ export interface Running {
   ended?: Promise<void>;
 }
 
-/** The log of a process: one JSON line an entry, on stdout, and never a secret. */
-export function createLog(name: string, level: Config['LOG_LEVEL']): Logger {
+/** The log of a process: one JSON line an entry, on stdout, and never a secret. Errors are told without values ({@link safeError}). */
+export function createLog(name: string, level: Config['LOG_LEVEL'], to: DestinationStream = pino.destination(1)): Logger {
   const redact = ['*.authorization', '*.secret', '*.api_key', 'headers.authorization'];
-  return pino({ name, level, redact, base: { pid: process.pid } });
+  const error = (value: unknown) => (isError(value) ? safeError(value) : value);
+  const shape = {
+    base: { pid: process.pid },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (word: string) => ({ level: word }) },
+  };
+  return pino({ name, level, redact, ...shape, serializers: { err: error, error } }, to);
+}
+
+/** An error that nobody caught ends the process once that has told it. Node itself would print all that is in it, people's texts too. */
+function onLastError(tell: (error: unknown) => void): void {
+  for (const event of ['uncaughtException', 'unhandledRejection'])
+    process.on(event, (error: unknown) => {
+      tell(error);
+      process.exit(1);
+    });
 }
 
 /** Where Temporal is. Apart from what only workers need: the SDK's native part is 30 MB that API and relay do without. */
@@ -24,8 +40,11 @@ export const temporalOf = (config: Config) => ({ address: config.TEMPORAL_ADDRES
 /**
  * Runs a process until it is told to stop: the first SIGTERM or SIGINT drains it, the second ends it at once. Tells its
  * parent, where it has one that listens, when it is ready; a parent that is gone has told it to stop.
+ *
+ * @param log is told of what nobody caught
  */
-export async function runProcess(start: () => Promise<Running>, deadlineMs: number): Promise<void> {
+export async function runProcess(start: () => Promise<Running>, deadlineMs: number, log = createLog('knockon', 'info')): Promise<void> {
+  onLastError((err) => log.fatal({ err }, 'an error that nobody caught ends the process'));
   let signals = 0;
   let stop: (() => void) | undefined;
   const stopped = new Promise<void>((resolve) => {

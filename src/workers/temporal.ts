@@ -7,14 +7,17 @@ import { CallSlots } from '../activities/runtime/call-slots.ts';
 import { EventReader } from '../activities/runtime/event-reader.ts';
 import { effectActivity, HEARTBEAT } from '../activities/runtime/run-effect.ts';
 import type { Config } from '../config.ts';
+import { safeReason } from '../safe-error.ts';
 import type { Beat, EffectAnswer, EffectCall } from '../transport/dispatch.ts';
 import { type Quarantine, Quarantines } from '../transport/quarantine.ts';
 import { connectionOptions } from '../transport/temporal.ts';
 import { takeTurn } from '../transport/turns.ts';
-import type { Hosted } from './effects.ts';
+import { type Hosted, tellingAttempts } from './effects.ts';
 import type { Check } from './health.ts';
 import { leavingTogether } from './leave-together.ts';
 import { patiently, temporalOf } from './process.ts';
+import { safeFailures } from './safe-failures.ts';
+import { SparingLog } from './sparing-log.ts';
 
 let installed = false;
 
@@ -22,10 +25,15 @@ let installed = false;
 export function installRuntime(log: Logger): void {
   if (installed) return;
   installed = true;
+  const sparing = new SparingLog(log);
   const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
   const logger = new DefaultLogger('WARN', ({ level, message, meta }) => {
     // Said once an effect at every start, and meant: they have workers apart.
-    if (!message.startsWith('No workflows registered')) log[levels[level]](meta ?? {}, message);
+    if (message.startsWith('No workflows registered')) return;
+    // Of effects' attempts the worker tells itself, and more.
+    if (message === 'Activity failed' && String(meta?.taskQueue).startsWith('effects.')) return;
+    if (message !== 'Workflow failed') log[levels[level]](meta ?? {}, message);
+    else sparing.warn({ workflow: String(meta?.workflowType) }, { ...meta, cause: safeReason(meta?.error) }, message);
   });
   // Signals are ours: the process decides what is stopped in which order.
   Runtime.install({ logger, shutdownSignals: [] });
@@ -111,23 +119,15 @@ function tunerOf(slots: CallSlots): WorkerTuner {
 const CALM = 250;
 
 /** Hosts effects as activities, a Temporal worker each. */
-export async function host({
-  config,
-  database,
-  effects,
-  locks,
-  presence,
-  health,
-  log,
-  started,
-}: Hosted): Promise<{ ended: Promise<void> }> {
+export async function host(hosted: Hosted): Promise<{ ended: Promise<void> }> {
+  const { config, database, effects, locks, presence, health, log, started } = hosted;
   installRuntime(log);
   const connection = started.add(await connectWorker(config, log), (c) => c.close());
   health.check('transport', async () => {
     await connection.workflowService.describeNamespace({ namespace: config.TEMPORAL_NAMESPACE });
     return null;
   });
-  const shared = { locks, reader: new EventReader(database.db, effects.length) };
+  const shared = { locks, reader: new EventReader(database.db, effects.length), tell: tellingAttempts(hosted) };
   const quarantines = new Quarantines(CALM);
   const together = leavingTogether();
   const { activity } = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
@@ -149,6 +149,7 @@ export async function host({
         activities: {
           [effect.name]: presence.counting(effect.name, concurrency, together(setApart(limited, quarantines.of(effect), tell))),
         },
+        interceptors: { activity: safeFailures },
         shutdownGraceTime: config.KNOCKON_SHUTDOWN,
         ...(effect.waiting === undefined ? { maxConcurrentActivityTaskExecutions: concurrency } : { tuner: tunerOf(slots) }),
         // The server's, for the queue: however many workers there are.

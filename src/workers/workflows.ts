@@ -12,6 +12,8 @@ import { startHealth, transportAnswers } from './health.ts';
 import { jobActivities, jobDependencies } from './jobs.ts';
 import { Presence, versionOf } from './presence.ts';
 import { createLog, type Running, Started } from './process.ts';
+import { safeFailures } from './safe-failures.ts';
+import { SparingLog, tellingLetters } from './sparing-log.ts';
 import { connectWorker, installRuntime, workerPolls } from './temporal.ts';
 import { chooseTransport } from './transport.ts';
 
@@ -43,6 +45,7 @@ export async function start(config: Config): Promise<Running> {
   const database = started.add(connectDatabase(config.DATABASE_URL, { connections: 2, name: 'knockon worker workflows' }), (d) =>
     d.close(),
   );
+  const tellLetters = tellingLetters(started.add(new SparingLog(log), (s) => s.close()));
   const presence = started.add(new Presence({ sql: database.sql, kind: 'workflows', version: versionOf(config), log }), (p) => p.stop());
   const chosen = await chooseTransport(config, database, log);
   started.add(chosen.transport, (t) => t.close());
@@ -55,9 +58,13 @@ export async function start(config: Config): Promise<Running> {
     taskQueue: WORKFLOW_QUEUE,
     ...workflowSource(),
     activities: {
-      recordDeadLetters: (letters: DeadLetters) => recordDeadLetters(database.db, letters),
+      async recordDeadLetters(letters: DeadLetters) {
+        await recordDeadLetters(database.db, letters);
+        tellLetters(letters);
+      },
       ...jobActivities(await jobDependencies({ config, database, chosen, log, started }), () => Context.current()),
     },
+    interceptors: { activity: safeFailures },
     shutdownGraceTime: config.KNOCKON_SHUTDOWN,
     maxCachedWorkflows: 500,
     maxConcurrentActivityTaskExecutions: 20,

@@ -28,8 +28,12 @@ afterEach(async () => {
   await server.stop();
 });
 
-async function perform(events: DomainEvent[], options: { graceMs?: number; target?: string; mailer?: Mailer | null } = {}) {
-  const effect = notifications({ mailer: options.mailer === undefined ? mailer : options.mailer, graceMs: options.graceMs ?? HOUR });
+async function perform(
+  events: DomainEvent[],
+  options: { graceMs?: number; target?: string; mailer?: Mailer | null; quota?: { mails: number; seconds: number } } = {},
+) {
+  const { graceMs = HOUR, quota } = options;
+  const effect = notifications({ mailer: options.mailer === undefined ? mailer : options.mailer, graceMs, quota });
   if (!('perform' in effect)) throw new Error('notifications call the outside');
   const wanted = events.filter((event) => effect.on.includes(event.type));
   const call = { db: fresh.database.db, target: options.target, signal: new AbortController().signal };
@@ -38,6 +42,13 @@ async function perform(events: DomainEvent[], options: { graceMs?: number; targe
 
 const join = (handle: string, rest: Partial<typeof members.$inferInsert> = {}) =>
   fresh.database.db.insert(members).values({ workspace_id: talk.workspaceId, handle, email: `${handle}@example.com`, ...rest });
+
+/** Whom an outcome is about: the notification, not the handle. */
+async function targetOf(recipient: string): Promise<string> {
+  const where = sql`workspace_id = ${talk.workspaceId} and recipient = ${recipient}`;
+  const [row] = await fresh.database.db.execute<{ id: string }>(sql`select id from notifications where ${where} order by id desc limit 1`);
+  return row!.id;
+}
 
 /** Posts it and returns its event. */
 async function posted(text: string, author = 'ada'): Promise<DomainEvent> {
@@ -135,16 +146,16 @@ test('a recipient who is refused for the moment is retried alone, and one who is
   expect(outcomes).toHaveLength(2);
   expect(outcomes).toContainEqual({
     event_id: event.id,
-    target: 'busy',
+    target: await targetOf('busy'),
     state: 'retry',
     cause: 'SMTP 451',
     reason: 'the mail was not taken (451 at RCPT TO)',
   });
-  expect(outcomes).toContainEqual(expect.objectContaining({ target: 'gone', state: 'dead', cause: 'SMTP 550' }));
+  expect(outcomes).toContainEqual(expect.objectContaining({ target: await targetOf('gone'), state: 'dead', cause: 'SMTP 550' }));
   expect(server.mails.map((mail) => mail.to)).toEqual([['bob@example.com']]);
 
   server.refuse = () => undefined;
-  expect(await perform([event], { graceMs: 0, target: 'busy' })).toEqual([]);
+  expect(await perform([event], { graceMs: 0, target: await targetOf('busy') })).toEqual([]);
   expect(server.mails.map((mail) => mail.to[0])).toEqual(['bob@example.com', 'busy@example.com']);
   expect(await perform([event], { graceMs: 0 })).toEqual([]);
   expect(server.mails.map((mail) => mail.to[0])).toEqual(['bob@example.com', 'busy@example.com', 'gone@example.com']);
@@ -155,10 +166,10 @@ test('a mail server that is away is tried again', async () => {
   const event = await posted('@bob');
   const away = createMailer('smtp://127.0.0.1:1', 'a@example.com');
   expect(await perform([event], { graceMs: 0, mailer: away })).toMatchObject([
-    { target: 'bob', state: 'retry', cause: 'SMTP unreachable' },
+    { target: await targetOf('bob'), state: 'retry', cause: 'SMTP unreachable' },
   ]);
   away.close();
-  expect(await perform([event], { graceMs: 0, target: 'bob' })).toEqual([]);
+  expect(await perform([event], { graceMs: 0, target: await targetOf('bob') })).toEqual([]);
   expect(server.mails).toHaveLength(1);
 });
 
@@ -171,7 +182,7 @@ test('a refused login is ours to mend, and no fault of the recipient', async () 
   });
   const stranger = createMailer(strict.url.replace('//', '//user:wrong@'), 'a@example.com');
   const outcomes = await perform([await posted('@bob')], { graceMs: 0, mailer: stranger });
-  expect(outcomes).toMatchObject([{ target: 'bob', state: 'retry', cause: 'SMTP login refused' }]);
+  expect(outcomes).toMatchObject([{ target: await targetOf('bob'), state: 'retry', cause: 'SMTP login refused' }]);
   stranger.close();
   await strict.stop();
 });
@@ -204,7 +215,7 @@ test('a mail that waits for the server says why, in words that name nobody', asy
   const waiting = createMailer(strict.url, 'a@example.com');
   const event = await posted('@bob');
   expect(await perform([event], { graceMs: 0, mailer: waiting })).toMatchObject([
-    { target: 'bob', state: 'retry', cause: 'mail set-up refused' },
+    { target: await targetOf('bob'), state: 'retry', cause: 'mail set-up refused' },
   ]);
   const [later] = await perform([event], { graceMs: 0, mailer: waiting });
   expect(later).toMatchObject({
@@ -259,4 +270,49 @@ test('an edit that mentions somebody new starts a grace period of their own, and
   await anHourPasses();
   await Promise.all([perform([event]), perform(updated)]);
   expect(server.mails.map((mail) => String(mail.to[0])).sort()).toEqual(['bob@example.com', 'cid@example.com']);
+});
+
+const overQuota = async () => {
+  const rows = await fresh.database.db.execute<{ recipient: string; over: boolean; mailed: boolean }>(sql`
+    select recipient, email_over_quota_at is not null as over, emailed_at is not null as mailed from notifications
+    where workspace_id = ${talk.workspaceId} order by recipient`);
+  return Object.fromEntries(rows.map(({ recipient, over, mailed }) => [recipient, over ? 'over' : mailed ? 'mailed' : 'open']));
+};
+
+test("of a message for many people as many mails are sent as the workspace's quota has, and the others are noted as over it", async () => {
+  const people = Array.from({ length: 8 }, (_, i) => `p${i}`);
+  for (const handle of people) await join(handle);
+  const quota = { mails: 3, seconds: 3600 };
+  const event = await posted(people.map((handle) => `@${handle}`).join(' '));
+  const outcomes = await Promise.all([perform([event], { graceMs: 0, quota }), perform([event], { graceMs: 0, quota })]);
+  expect(outcomes.flat()).toEqual([]);
+  expect(new Set(server.mails.map((mail) => mail.to[0])).size).toBe(3);
+  const states = Object.values(await overQuota()).sort();
+  expect(states).toEqual([...Array(3).fill('mailed'), ...Array(5).fill('over')]);
+  // Once it is noted it stays so, whatever the quota is later.
+  expect(await perform([event], { graceMs: 0, quota: { mails: 100, seconds: 3600 } })).toEqual([]);
+  expect(Object.values(await overQuota()).sort()).toEqual(states);
+});
+
+test("a quota is a workspace's own, begins anew when its time is over, and counts a mail once however often it is tried", async () => {
+  for (const handle of ['bob', 'eve']) await join(handle);
+  const quota = { mails: 1, seconds: 3600 };
+  server.refuse = () => 451;
+  const event = await posted('@bob');
+  for (let i = 0; i < 3; i++) expect(await perform([event], { graceMs: 0, quota })).toMatchObject([{ state: 'retry' }]);
+  server.refuse = () => undefined;
+  expect(await perform([event], { graceMs: 0, quota })).toEqual([]);
+  expect(await overQuota()).toEqual({ bob: 'mailed' });
+  await perform([await posted('@eve')], { graceMs: 0, quota });
+  expect(await overQuota()).toEqual({ bob: 'mailed', eve: 'over' });
+  const first = talk;
+  talk = await startConversation(fresh.database);
+  await join('bob');
+  await perform([await posted('@bob')], { graceMs: 0, quota });
+  expect(await overQuota()).toEqual({ bob: 'mailed' });
+  talk = first;
+  await fresh.database.db.execute(sql`update mail_quotas set began_at = began_at - interval '1 hour'`);
+  await join('zoe');
+  await perform([await posted('@zoe')], { graceMs: 0, quota });
+  expect(await overQuota()).toEqual({ bob: 'mailed', eve: 'over', zoe: 'mailed' });
 });

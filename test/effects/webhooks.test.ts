@@ -81,7 +81,7 @@ test('a failing endpoint is retried alone, under the same webhook-id, while the 
   receiver.answer = (response, { path }) =>
     response.writeHead(path === '/bad' ? 500 : 204).end(path === '/bad' ? 'disk\n full' : undefined);
   const event = await posted();
-  expect(await perform([event])).toEqual([
+  expect(await perform([event])).toMatchObject([
     {
       event_id: event.id,
       target: bad.id,
@@ -193,7 +193,7 @@ test('an endpoint that does not answer in time is tried again, and its neighbour
   receiver.answer = (response, { path }) => void (path === '/quick' && response.end());
   const events = [await posted(), await posted(), await posted()];
   const outcomes = await perform(events, { timeoutMs: 300 });
-  expect(outcomes.map(({ target, ...rest }) => ({ target, ...rest }))).toEqual(
+  expect(outcomes).toMatchObject(
     events.map((event) => ({
       event_id: event.id,
       target: slow.id,

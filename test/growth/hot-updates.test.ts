@@ -37,7 +37,7 @@ const often: Record<string, string[]> = {
   settled_totals: ['events'],
   ledger_checks: ['checked_at', 'balance'],
   messages: ['text', 'metadata', 'version', 'updated_at', 'deleted_at'],
-  notifications: ['read_at', 'emailed_at'],
+  notifications: ['read_at', 'emailed_at', 'email_counted_at', 'email_over_quota_at'],
 };
 
 describe('rows that are updated again and again', () => {

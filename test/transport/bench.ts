@@ -1,18 +1,21 @@
-import { pino } from 'pino';
+import { Client, Connection } from '@temporalio/client';
 import { expect } from 'vitest';
 import type { Effect } from '../../src/activities/runtime/effect.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { claim, markStarted } from '../../src/outbox/claim.ts';
 import type { Dispatch } from '../../src/transport/dispatch.ts';
 import { hostEffects } from '../../src/workers/effects.ts';
-import { type Running, Started } from '../../src/workers/process.ts';
+import { createLog, type Running, Started } from '../../src/workers/process.ts';
 import { type ChosenTransport, chooseTransport } from '../../src/workers/transport.ts';
 import { start as startWorkflows } from '../../src/workers/workflows.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { aChannel, aMessage, aWriter } from '../harness/messaging.ts';
 import { freshNamespace } from '../harness/temporal.ts';
 
-const log = pino({ level: 'silent' });
+const lines: string[] = [];
+/** What the workers of this file's benches have logged. */
+export const logged = (): string => lines.join('');
+const log = createLog('bench', 'info', { write: (line) => void lines.push(line) });
 
 /** How long tests wait for what follows by itself. */
 export const soon = { timeout: 30_000, interval: 50 };
@@ -85,6 +88,18 @@ export class TransportBench {
       await markStarted(this.database.sql, id, runId);
     }
     return claimed;
+  }
+
+  /** What Temporal has kept of a dispatch. */
+  async history(dispatchId: string): Promise<unknown> {
+    const { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace } = this.#config;
+    const connection = await Connection.connect({ address });
+    try {
+      const handle = new Client({ connection, namespace }).workflow.getHandle(dispatchId);
+      return [await handle.fetchHistory(), await handle.describe()];
+    } finally {
+      await connection.close();
+    }
   }
 
   /** As a restart of Postgres does to all who are connected. */

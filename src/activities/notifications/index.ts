@@ -3,7 +3,7 @@ import type { DomainEvent } from '../../events/index.ts';
 import type { OpenOutcome } from '../../transport/dispatch.ts';
 import { dead, defineEffect, laterIn, type OutsideCall, retry } from '../runtime/effect.ts';
 import { MailError, type Mailer } from './mailer.ts';
-import { compose, markEmailed, type PendingMail, pendingMails, readMail } from './mails.ts';
+import { compose, isWithinQuota, type MailQuota, markEmailed, type PendingMail, pendingMails, readMail } from './mails.ts';
 import { notify } from './notify.ts';
 
 export { createMailer, type Mailer } from './mailer.ts';
@@ -13,6 +13,8 @@ export interface NotificationDependencies {
   mailer: Pick<Mailer, 'send'> | null;
   /** How long a notification may stay unread before it is e-mailed, in ms from when it was made. Retries don't start it again. */
   graceMs: number;
+  /** E-mails a workspace; default: any number. */
+  quota?: MailQuota | null;
 }
 
 /** What one call spends on sending, in ms. Mails it has not begun by then get calls of their own. */
@@ -40,7 +42,7 @@ export const notifications = (deps: NotificationDependencies) => {
       const mentioning = call.target === undefined ? await notify(call.db, events) : events;
       if (!deps.mailer || mentioning.length === 0) return [];
       const pending = await pendingMails(call.db, mentioning, deps.graceMs, call.target);
-      const post = { call, mailer: deps.mailer, until: performance.now() + SENDING };
+      const post = { call, mailer: deps.mailer, quota: deps.quota ?? null, until: performance.now() + SENDING };
       const byId = new Map(mentioning.map((event) => [event.id, event]));
       const mails = pending.flatMap((mail) => ({ mail, event: byId.get(mail.event_id) ?? [] }) as Mailing | []);
       const due = mails.filter(({ mail }) => mail.due_in_ms <= 0);
@@ -66,17 +68,25 @@ interface Mailing {
 interface Post {
   call: OutsideCall;
   mailer: Pick<Mailer, 'send'>;
+  quota: MailQuota | null;
   until: number;
 }
 
-const targetOf = ({ mail, event }: Mailing) => ({ event, target: mail.recipient });
+/** By the notification: a handle is a person's, and targets stand in histories. */
+const targetOf = ({ mail, event }: Mailing) => ({ event, target: mail.notification_id });
 
 /** Uses up no try. In whole seconds: what waits for the same one is called again together. */
 const waiting = (one: Mailing, ms: number, reason?: string): OpenOutcome => laterIn(targetOf(one), Math.ceil(ms / 1000) * 1000, reason);
 
 /** `until` is said by the database's clock, as it stands there; how long that is, it says too. */
 function untilDue(one: Mailing): OpenOutcome {
-  return { event_id: one.event.id, target: one.mail.recipient, state: 'later', until: one.mail.due, in_ms: Math.ceil(one.mail.due_in_ms) };
+  return {
+    event_id: one.event.id,
+    target: one.mail.notification_id,
+    state: 'later',
+    until: one.mail.due,
+    in_ms: Math.ceil(one.mail.due_in_ms),
+  };
 }
 
 /**
@@ -95,11 +105,13 @@ function together(outcomes: OpenOutcome[], { target }: OutsideCall): OpenOutcome
 }
 
 /** Sends one mail, then notes it: a crash in between sends it once more, under the same Message-ID. */
-async function send(one: Mailing, { call, mailer, until }: Post): Promise<OpenOutcome[]> {
+async function send(one: Mailing, { call, mailer, quota, until }: Post): Promise<OpenOutcome[]> {
   if (call.signal.aborted || performance.now() > until) return [waiting(one, 0)];
   const text = await readMail(call.db, one.mail.notification_id);
   // Read meanwhile, or withdrawn.
   if (!text) return [];
+  // It stays a notification in the app, which says so.
+  if (quota && !(await isWithinQuota(call.db, one.mail.notification_id, quota))) return [];
   try {
     await mailer.send(compose(text), call.signal);
   } catch (error) {

@@ -13,7 +13,6 @@ const BLANK = ' \t\r\n';
 export interface PendingMail {
   notification_id: string;
   event_id: string;
-  recipient: string;
   /** When the grace period ends: RFC 3339, and from now, in ms; both by the database's clock. */
   due: string;
   due_in_ms: number;
@@ -31,29 +30,34 @@ export interface MailText {
   text: string;
 }
 
-/** Notifications that are still to be e-mailed: unread, the message not deleted, not e-mailed before, to a member with an address who wants it. */
+/** Notifications that are still to be e-mailed: unread, the message not deleted, not e-mailed before, within the quota, to a member with an address who wants it. */
 const wanted = sql`notifications n
   cross join lateral (select * from members where workspace_id = n.workspace_id and handle = n.recipient offset 0) p
   cross join lateral (select author, text, deleted_at from messages where id = n.message_id offset 0) m
-  where n.read_at is null and n.emailed_at is null and m.deleted_at is null and p.email is not null and p.emails = 'mentions'`;
+  where n.read_at is null and n.emailed_at is null and n.email_over_quota_at is null and m.deleted_at is null and p.email is not null and p.emails = 'mentions'`;
 
 /**
  * What of these events is still to be e-mailed.
  *
  * @param graceMs how long after the notification; the database's clock decides
- * @param recipient only this one's
+ * @param notificationId this one alone
  */
-export async function pendingMails(db: Database['db'], events: DomainEvent[], graceMs: number, recipient?: string): Promise<PendingMail[]> {
+export async function pendingMails(
+  db: Database['db'],
+  events: DomainEvent[],
+  graceMs: number,
+  notificationId?: string,
+): Promise<PendingMail[]> {
   const column = (pick: (event: DomainEvent) => string | null) => sql.param(events.map(pick));
   const rows = await db.execute(sql`
-    select w.id as notification_id, w.event_id, w.recipient,
+    select w.id as notification_id, w.event_id,
       to_char(w.due at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as due,
       extract(epoch from w.due - now())::float8 * 1000 as due_in_ms
     from unnest(${column((e) => e.id)}::uuid[], ${column((e) => e.message_id)}::uuid[]) as e (event_id, message_id)
       cross join lateral (
-        select n.id, n.event_id, n.recipient, n.created_at + ${graceMs} * interval '1 ms' as due from ${wanted}
+        select n.id, n.event_id, n.created_at + ${graceMs} * interval '1 ms' as due from ${wanted}
           and n.message_id = e.message_id and n.event_id = e.event_id
-          and (${recipient ?? null}::text is null or n.recipient = ${recipient ?? null})
+          and (${notificationId ?? null}::text is null or n.id::text = ${notificationId ?? null})
         offset 0
       ) w
     order by w.id`);
@@ -69,6 +73,37 @@ export async function readMail(db: Database['db'], notificationId: string): Prom
       from ${wanted} and n.id = ${notificationId}
     ) w join channels c on c.id = w.channel_id`);
   return (row as unknown as MailText | undefined) ?? null;
+}
+
+/** How many e-mails a workspace may have sent, and in which time. */
+export interface MailQuota {
+  mails: number;
+  seconds: number;
+}
+
+/**
+ * Counts an e-mail against its workspace's quota, once, however often it is tried. One that is over the quota is noted, and is not sent.
+ *
+ * @returns whether it may be sent
+ */
+export async function isWithinQuota(db: Database['db'], notificationId: string, { mails, seconds }: MailQuota): Promise<boolean> {
+  const [row] = await db.execute<{ is_within: boolean }>(sql`
+    with one as (
+      -- As it is once another call that was at it has ended.
+      select id, workspace_id, email_counted_at, email_over_quota_at from notifications where id = ${notificationId} for update
+    ), counted as (
+      insert into mail_quotas as q (workspace_id, began_at, mails) select workspace_id, now(), 1 from one where email_counted_at is null
+      on conflict (workspace_id) do update set
+        began_at = case when q.began_at <= now() - make_interval(secs => ${seconds}) then now() else q.began_at end,
+        -- Beyond the quota they are not counted on.
+        mails = case when q.began_at <= now() - make_interval(secs => ${seconds}) then 1 else least(q.mails, ${mails}) + 1 end
+      returning mails <= ${mails} as is_within
+    ), noted as (
+      update notifications n set email_counted_at = now(), email_over_quota_at = case when c.is_within then null else now() end
+      from one, counted c where n.id = one.id returning c.is_within
+    )
+    select coalesce((select is_within from noted), email_over_quota_at is null) as is_within from one`);
+  return row?.is_within ?? false;
 }
 
 export async function markEmailed(db: Database['db'], notificationId: string): Promise<void> {

@@ -1,4 +1,5 @@
 import type { OpenOutcome } from '../../transport/dispatch.ts';
+import type { Open } from './effect.ts';
 
 /** Characters of a reason that travel; the whole of it stands in `attempts`. */
 const REASON = 200;
@@ -10,7 +11,7 @@ const MOST = 4000;
  * What of these outcomes fits into an answer, whatever the effect says. Where events have too many outside parties that are not
  * done, each of these events is tried again for itself, and answers for its own.
  */
-export function bounded(open: OpenOutcome[]): OpenOutcome[] {
+export function bounded(open: Open[]): OpenOutcome[] {
   const short = open.map(shortened);
   if (short.length <= MOST) return short;
   const events = new Map<string, OpenOutcome>();
@@ -18,10 +19,10 @@ export function bounded(open: OpenOutcome[]): OpenOutcome[] {
   return [...events.values()];
 }
 
-function shortened(outcome: OpenOutcome): OpenOutcome {
+function shortened({ short, host: _, ms: __, ...outcome }: Open): OpenOutcome {
   // Why it waits stands in `attempts`.
   if (outcome.state === 'later') return outcome.reason === undefined ? outcome : { ...outcome, reason: undefined };
-  return { ...outcome, reason: outcome.reason.slice(0, REASON), cause: outcome.cause?.slice(0, REASON) };
+  return { ...outcome, reason: (short ?? outcome.reason).slice(0, REASON), cause: outcome.cause?.slice(0, REASON) };
 }
 
 function asAWhole({ event_id, target, ...outcome }: OpenOutcome): OpenOutcome {

@@ -4,8 +4,23 @@ import { type DomainEvent, eventType } from '../../events/index.ts';
 import { effectQueue, type OpenOutcome, type RetryPolicy } from '../../transport/dispatch.ts';
 import type { PoisonPolicy } from './ordering/turns.ts';
 
+/** An outcome with what is told of it here, in Postgres and in the worker's log, and travels into no history. */
+export type Open = OpenOutcome & Aside;
+
+interface Aside {
+  /**
+   * The beginning of the reason, for histories; the rest of it is in `last_error` and in the dead letter alone. For what the other side has
+   * said, which may be anything. Default: the whole of it.
+   */
+  short?: string;
+  /** Who was asked, as `host:port`. */
+  host?: string;
+  /** How long that took, in ms. Default: as long as the call. */
+  ms?: number;
+}
+
 /** What an effect answers: the events that are not done, and why. Nothing, or an empty list: all are done. */
-export type Answer = OpenOutcome[] | undefined;
+export type Answer = Open[] | undefined;
 
 interface Options {
   /** Lower case, digits, `_` and `-`; names its receipts, its task queue (`effects.<name>`) and its activity. Never change it. */
@@ -146,8 +161,11 @@ type Which = DomainEvent | { event: DomainEvent; target: string };
 
 const subject = (which: Which) => ('event' in which ? { event_id: which.event.id, target: which.target } : { event_id: which.id });
 
-/** Not this time; try again, after `after_ms` where the other side said so, else as the policy says. */
-export const retry = (which: Which, reason: string, options: { cause?: string; after_ms?: number } = {}): OpenOutcome => ({
+/**
+ * Not this time; try again, after `after_ms` where the other side said so, else as the policy says. Reason and cause stand in Temporal's
+ * histories: no text, name or address of anybody's in them, unless `short` says what goes there.
+ */
+export const retry = (which: Which, reason: string, options: Aside & { cause?: string; after_ms?: number } = {}): Open => ({
   ...subject(which),
   state: 'retry',
   reason,
@@ -183,8 +201,8 @@ export const apart = (event: DomainEvent, share?: string): OpenOutcome => ({
   ...(share !== undefined && { share }),
 });
 
-/** It can't succeed however often it is tried: a dead letter. */
-export const dead = (which: Which, reason: string, options: { cause?: string } = {}): OpenOutcome => ({
+/** It can't succeed however often it is tried: a dead letter. Reason and cause as for {@link retry}. */
+export const dead = (which: Which, reason: string, options: Aside & { cause?: string } = {}): Open => ({
   ...subject(which),
   state: 'dead',
   reason,

@@ -4,7 +4,8 @@ import { isDatabaseAway } from '../../db/errors.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import type { EffectAnswer, EffectCall, OpenOutcome } from '../../transport/dispatch.ts';
 import type { CallSlots } from './call-slots.ts';
-import type { Effect, OutsideEffect } from './effect.ts';
+import type { Effect, Open, OutsideEffect } from './effect.ts';
+import { explain } from './explain.ts';
 import { type Paging, pageByPage, readAtOnce, TooLargeError } from './paged-call.ts';
 import { openEvents, recordAttempts, recordFailure, settleTargets, writeReceipts } from './receipts.ts';
 
@@ -108,7 +109,7 @@ function saidOnce(slots?: CallSlots): { say(): void; end(): void } {
 }
 
 /** Says whose each outcome is, so that nobody waits for all of another's: by the end of the workspace's id, which is its random part. */
-function shared(events: DomainEvent[], open: OpenOutcome[]): OpenOutcome[] {
+function shared(events: DomainEvent[], open: Open[]): Open[] {
   if (open.length === 0) return open;
   const shares = new Map(events.map((event) => [event.id, shareOf(event)]));
   return open.map((outcome) => ({ ...outcome, share: outcome.share ?? shares.get(outcome.event_id) }));
@@ -147,9 +148,3 @@ export async function oneTarget(call: EffectCall, run: (call: EffectCall) => Pro
 /** Whatever is said of the event was said of this target. */
 const of = (target: string, open: OpenOutcome[]): OpenOutcome[] =>
   open.map((outcome) => ({ ...outcome, target: outcome.target ?? target }));
-
-/** Why a call failed: a short cause that groups alike failures, and a sentence. */
-export function explain(error: unknown): { cause: string; reason: string } {
-  const reason = error instanceof Error ? error.message : String(error);
-  return { cause: `${error instanceof Error ? error.name : 'error'}: ${reason}`, reason };
-}

@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
 import { lazily } from '../../db/lazily.ts';
 import type { OpenOutcome, Selection } from '../../transport/dispatch.ts';
+import type { Open } from './effect.ts';
 
 type Queryable = Database['db'] | Transaction;
 
@@ -103,10 +104,10 @@ export async function settleTargets(db: Queryable, subscriber: string, eventId: 
  *
  * @param how `lazily`: it is not waited until it is on the disk. Outside of a transaction only: its other writes would not be waited for either
  */
-export async function recordAttempts(db: Queryable, subscriber: string, open: OpenOutcome[], how?: 'lazily'): Promise<void> {
+export async function recordAttempts(db: Queryable, subscriber: string, open: Open[], how?: 'lazily'): Promise<void> {
   if (open.length === 0) return;
   const now = Date.now();
-  const column = (pick: (outcome: OpenOutcome) => string | number | null) => sql.param(open.map(pick));
+  const column = (pick: (outcome: Open) => string | number | null) => sql.param(open.map(pick));
   await db.execute(sql`
     ${how === 'lazily' ? sql`with lazy as materialized (${lazily})` : sql``}
     insert into attempts as a (event_id, subscriber, target, attempts, last_error, waiting_until)
@@ -118,13 +119,15 @@ export async function recordAttempts(db: Queryable, subscriber: string, open: Op
       last_error = coalesce(excluded.last_error, a.last_error), waiting_until = excluded.waiting_until, waits_for = null, updated_at = now()`);
 }
 
-/** Notes against each event of a call that failed as a whole why it did. */
-export async function recordFailure(db: Queryable, claim: Claim & { target?: string }, reason: string): Promise<void> {
-  await db.execute(sql`
+/** Notes against each event of a call that failed as a whole why it did. @returns their ids */
+export async function recordFailure(db: Queryable, claim: Claim & { target?: string }, reason: string): Promise<string[]> {
+  const rows = await db.execute<{ event_id: string }>(sql`
     insert into attempts as a (event_id, subscriber, target, attempts, last_error)
     select c.event_id, ${claim.subscriber}, ${claim.target ?? ''}, 1, ${reason.slice(0, 2000)} from (${chosen(claim)}) c
     where not ${isDone(claim)}
     order by c.event_id
     on conflict (event_id, subscriber, target) do update set attempts = a.attempts + 1, last_error = excluded.last_error,
-      waiting_until = null, waits_for = null, updated_at = now()`);
+      waiting_until = null, waits_for = null, updated_at = now()
+    returning a.event_id`);
+  return rows.map((row) => row.event_id);
 }

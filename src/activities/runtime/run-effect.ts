@@ -2,16 +2,19 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import { crashPoint } from '../../crash-points.ts';
 import type { Database, Transaction } from '../../db/client.ts';
 import type { DomainEvent } from '../../events/index.ts';
+import { asSafeError } from '../../safe-error.ts';
 import { type Beat, type EffectAnswer, type EffectCall, FAILURE, type OpenOutcome } from '../../transport/dispatch.ts';
+import { CallReport, type TellAttempt } from './attempt-report.ts';
 import { bounded } from './bounded.ts';
 import type { CallSlots } from './call-slots.ts';
 import type { DatabaseEffect, Effect } from './effect.ts';
 import { EventReader } from './event-reader.ts';
+import { explain } from './explain.ts';
 import type { Locks } from './locks/lock.ts';
 import { postgresLocks } from './locks/postgres.ts';
 import { callInOrder } from './ordering/ordered-call.ts';
 import { putOff } from './outage.ts';
-import { explain, oneTarget, outside } from './outside-call.ts';
+import { oneTarget, outside } from './outside-call.ts';
 import { type Paging, pageByPage, readAtOnce, TooLargeError } from './paged-call.ts';
 import { claimReceipts, recordAttempts, recordFailure, withdrawReceipts } from './receipts.ts';
 
@@ -21,11 +24,7 @@ type Db = Database['db'];
 export const HEARTBEAT = 3000;
 
 /** An effect as Temporal calls it: the activity. */
-export function effectActivity(
-  effect: Effect,
-  db: Db,
-  shared: Pick<Trying, 'locks' | 'reader' | 'slots'> = {},
-): (call: EffectCall) => Promise<EffectAnswer> {
+export function effectActivity(effect: Effect, db: Db, shared: Omit<Trying, 'attempt'> = {}): (call: EffectCall) => Promise<EffectAnswer> {
   return async (call) => {
     const heart = setInterval(() => Context.current().heartbeat('begun' satisfies Beat), HEARTBEAT);
     try {
@@ -46,6 +45,8 @@ interface Trying {
   attempt?: number;
   /** Of this effect's calls in this worker. */
   slots?: CallSlots;
+  /** Told of each attempt that is not done. */
+  tell?: TellAttempt;
 }
 
 /**
@@ -55,9 +56,11 @@ interface Trying {
  *   `EffectPoison` where the effect threw
  */
 export async function answer(effect: Effect, db: Db, call: EffectCall, signal: AbortSignal, trying: Trying = {}): Promise<EffectAnswer> {
-  const answered = await tried(effect, { db, call, signal }, () => run(effect, db, call, signal, trying));
+  const report = new CallReport(call, trying);
+  const answered = await tried(effect, { db, call, signal, report }, () => run(effect, db, call, signal, trying));
   if (answered.put_off !== undefined) return answered;
   const { done } = answered;
+  report.outcomes(answered.open);
   const open = bounded(answered.open);
   const [only] = open;
   if (call.alone && call.tried === undefined && only?.state === 'retry' && open.length === 1 && only.target === call.target) {
@@ -84,19 +87,22 @@ const HELD = { atMost: 20_000, part: 0.5 };
 
 async function tried(
   { timeout_ms }: Effect,
-  { db, call, signal }: { db: Db; call: EffectCall; signal: AbortSignal },
+  { db, call, signal, report }: { db: Db; call: EffectCall; signal: AbortSignal; report: CallReport },
   run: () => Promise<EffectAnswer>,
 ): Promise<EffectAnswer> {
   const heldUntil = performance.now() + Math.min(HELD.atMost, timeout_ms * HELD.part);
   try {
     return await run();
   } catch (error) {
-    const unmade = await putOff({ error, db, signal, atMostMs: heldUntil - performance.now() });
-    if (unmade) return unmade;
     const { cause, reason } = explain(error);
+    const unmade = await putOff({ error, db, signal, atMostMs: heldUntil - performance.now() });
+    // What a worker that stops has broken off is nobody's trouble.
+    if (unmade && !signal.aborted) report.whole('put off', cause, error);
+    if (unmade) return unmade;
     // A group is halved next, so its events have not been tried each for itself.
-    if (call.alone) await recordFailure(db, call, reason).catch(() => {});
-    throw ApplicationFailure.create({ type: FAILURE.poison, message: reason, details: [cause], cause: asError(error) });
+    const [event] = call.alone ? await recordFailure(db, call, reason).catch(() => []) : [];
+    report.whole('failed', cause, error, event);
+    throw ApplicationFailure.create({ type: FAILURE.poison, message: reason, details: [cause], cause: asSafeError(error) });
   }
 }
 
@@ -145,5 +151,3 @@ async function transactAll(
 }
 
 const countEvents = (open: OpenOutcome[]) => new Set(open.map((outcome) => outcome.event_id)).size;
-
-const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));

@@ -188,17 +188,18 @@ class Endpoint {
     const event = eventOf(this.#serving, delivery);
     const endpoint = { id: delivery.endpoint_id, url: delivery.url, secret: delivery.secret, previous_secret: delivery.previous_secret };
     const sending: Send = (letter, signal) => place.send(() => send(letter, signal));
-    const { verdict, standing } = await deliver(
+    const { attempt, verdict, standing } = await deliver(
       { db: call.db, seal, send: sending, signal: call.signal, unrecorded },
       { id: delivery.id, event, endpoint, circuit, isProbe },
     );
     this.note(standing);
     if (verdict.state === 'delivered' || verdict.state === 'gone') return null;
-    const { cause, reason } = verdict;
+    const { cause, reason, short, host } = verdict;
+    const aside = { short, host, ms: attempt.latencyMs };
     const which = { event, target: delivery.endpoint_id };
     const isLast = isProbe && this.#isTooOld(delivery);
-    if (verdict.state === 'retry' && !isLast) return retry(which, reason, { cause, after_ms: verdict.after_ms });
-    return dead(which, reason, { cause });
+    if (verdict.state === 'retry' && !isLast) return retry(which, reason, { cause, after_ms: verdict.after_ms, ...aside });
+    return dead(which, reason, { cause, ...aside });
   }
 
   #isTooOld({ age_ms }: OpenDelivery): boolean {

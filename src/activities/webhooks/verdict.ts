@@ -5,8 +5,16 @@ import type { Attempt } from './send.ts';
 export type Verdict =
   | { state: 'delivered' }
   /** `after_ms`: the endpoint asks for no request before. */
-  | { state: 'retry'; cause: string; reason: string; after_ms?: number }
-  | { state: 'dead' | 'gone'; cause: string; reason: string };
+  | ({ state: 'retry'; after_ms?: number } & Why)
+  | ({ state: 'dead' | 'gone' } & Why);
+
+/** What the endpoint itself has said is in the reason, and in nothing that goes into histories. */
+interface Why {
+  cause: string;
+  reason: string;
+  short: string;
+  host: string;
+}
 
 /**
  * 2xx is delivered. 410 is gone: the receiver says that it wants no more, ever. Whatever else it answers may be mended, so it is
@@ -17,17 +25,19 @@ export function judge(attempt: Attempt, url: string, eventType: string): Verdict
   const { status, failure } = attempt;
   if (failure || status === null) {
     const { cause, detail, final } = failure ?? { cause: 'no answer', detail: '' };
-    return { state: final ? 'dead' : 'retry', cause, reason: `${host} could not be given ${eventType}: ${cause} (${detail})` };
+    const short = `${host} could not be given ${eventType}: ${cause}`;
+    return { state: final ? 'dead' : 'retry', cause, reason: `${short} (${detail})`, short, host };
   }
   if (status >= 200 && status < 300) return { state: 'delivered' };
   const cause = `HTTP ${status}`;
-  const reason = `${host} answered ${status} to ${eventType}${remark(attempt)}`;
-  if (status === 410) return { state: 'gone', cause, reason };
-  return { state: 'retry', cause, reason, after_ms: status === 429 || status === 503 ? askedWait(attempt) : undefined };
+  const isRedirect = status >= 300 && status < 400;
+  const short = `${host} answered ${status} to ${eventType}${isRedirect ? ' (redirects are not followed)' : ''}`;
+  const why = { cause, reason: `${short}${said(attempt)}`, short, host };
+  if (status === 410) return { state: 'gone', ...why };
+  return { state: 'retry', ...why, after_ms: status === 429 || status === 503 ? askedWait(attempt) : undefined };
 }
 
-function remark({ status, excerpt }: Attempt): string {
-  if (status !== null && status >= 300 && status < 400) return ' (redirects are not followed)';
+function said({ excerpt }: Attempt): string {
   const said = excerpt?.replace(/\s+/g, ' ').trim();
   return said ? `: ${Array.from(said).slice(0, 200).join('')}` : '';
 }

@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import type { Logger } from 'pino';
+import { requestOf } from '../middleware/request-id.ts';
 import { peerOf, within } from './address.ts';
 
 /** How long a proxy is remembered that has forwarded something, in ms. */
@@ -30,7 +31,10 @@ export function watchProxies(trusted: string[], log: Pick<Logger, 'warn'>): Prox
       if (isNear) seen = { address: peer.toString(), at: performance.now() };
       if (warned.has(isNear)) return;
       warned.add(isNear);
-      log.warn(isNear ? { proxy: peer.toString() } : {}, `X-Forwarded-For comes from an address that is not trusted. ${advice}`);
+      log.warn(
+        { ...requestOf(c), ...(isNear && { proxy: peer.toString() }) },
+        `X-Forwarded-For comes from an address that is not trusted. ${advice}`,
+      );
     },
     unnamed: () => (seen && performance.now() - seen.at < REMEMBERED_MS ? seen.address : null),
   };

@@ -1,10 +1,13 @@
 import type { Context, ErrorHandler, Hono, NotFoundHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
+import { matchedRoutes } from 'hono/route';
 import type { Logger } from 'pino';
 import { errorCode, isDatabaseAway } from '../../db/errors.ts';
 import { ChannelHeldError } from '../../messages/create.ts';
+import { safeReason } from '../../safe-error.ts';
 import { answerProblem, notFound, Problem } from '../problem.ts';
 import type { Env } from '../router.ts';
+import { requestOf } from './request-id.ts';
 
 /** Serialization failures, deadlocks, lock and statement timeouts: the same request may pass in a moment. */
 const transient = /^(40001|40P01|55P03|57014)$/;
@@ -33,11 +36,17 @@ function busy(error: Error, later: { headers: Record<string, string> }): Problem
 export function onError(log: Logger): ErrorHandler<Env> {
   return (error, c) => {
     const problem = toProblem(error);
-    const where = { method: c.req.method, path: c.req.path, status: problem.status };
+    const where = { ...requestOf(c), method: c.req.method, path: pathOf(c), status: problem.status };
     if (problem.status === 500) log.error({ ...where, err: error }, 'a request failed');
-    else if (problem.status === 503) log.warn({ ...where, code: errorCode(error), reason: error.message.split('\n')[0] }, problem.message);
+    else if (problem.status === 503) log.warn({ ...where, code: errorCode(error), reason: safeReason(error) }, problem.message);
     return answerProblem(c, problem);
   };
+}
+
+/** The path; where that holds somebody's handle, or what no route knows, the route. */
+function pathOf(c: Context): string {
+  const { path = '', method } = matchedRoutes(c).at(-1) ?? {};
+  return method === 'ALL' || path.includes(':handle') ? path : c.req.path;
 }
 
 /** `/v1/channels/:id` as a pattern of paths. */

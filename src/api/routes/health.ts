@@ -3,6 +3,7 @@ import type { TypedResponse } from 'hono';
 import type { Registry } from 'prom-client';
 import { answerAsset, makeAsset } from '../asset.ts';
 import type { ApiDependencies } from '../dependencies.ts';
+import { requestOf } from '../middleware/request-id.ts';
 import { json, operation, router } from '../router.ts';
 import { shared } from '../shared.ts';
 
@@ -50,7 +51,7 @@ export const healthRoutes = ({ readiness, log }: Pick<ApiDependencies, 'readines
     .openapi(health, (c) => c.json({ ok: true }, 200))
     .openapi(ready, async (c) => {
       const found = await readiness().catch((error) => {
-        log.warn({ err: error }, 'readiness could not be told');
+        log.warn({ ...requestOf(c), err: error }, 'readiness could not be told');
         return { ok: false, detail: { error: 'readiness could not be told; the log says why' } };
       });
       return c.json(found, found.ok ? 200 : 503);

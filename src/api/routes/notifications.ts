@@ -18,6 +18,9 @@ const notification = z
     created_at: timestamp,
     read_at: timestamp.nullable(),
     emailed_at: timestamp.nullable().openapi({ description: 'When it was mailed; only what stays unread is.' }),
+    email_over_quota_at: timestamp
+      .nullable()
+      .openapi({ description: "When its mail was found to be over the workspace's quota (KNOCKON_EMAIL_QUOTA): it is not sent." }),
   })
   .openapi('Notification');
 
@@ -54,11 +57,12 @@ const read = operation({
   responses: { 200: json(notification, 'The notification. Read twice, the first moment stays.') },
 });
 
-const shown = ({ workspace_id: _, ...row }: typeof notifications.$inferSelect) => ({
+const shown = ({ workspace_id: _, email_counted_at: __, ...row }: typeof notifications.$inferSelect) => ({
   ...row,
   created_at: row.created_at.toISOString(),
   read_at: row.read_at?.toISOString() ?? null,
   emailed_at: row.emailed_at?.toISOString() ?? null,
+  email_over_quota_at: row.email_over_quota_at?.toISOString() ?? null,
 });
 
 /** In-app notifications, as the notifications effect makes them. */

@@ -1,4 +1,4 @@
-import { index, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core';
+import { index, integer, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { created, id, moment } from './columns.ts';
 
 export const notifications = pgTable(
@@ -15,6 +15,16 @@ export const notifications = pgTable(
     created_at: created(),
     read_at: moment(),
     emailed_at: moment(),
+    /** When its e-mail was counted against the workspace's quota, and when it was found to be over it: then it is not sent. */
+    email_counted_at: moment(),
+    email_over_quota_at: moment(),
   },
   (t) => [unique().on(t.message_id, t.recipient, t.kind), index().on(t.workspace_id, t.recipient, t.id)],
 );
+
+/** How many e-mails of a workspace's have been counted in the quota's window. */
+export const mailQuotas = pgTable('mail_quotas', {
+  workspace_id: uuid().primaryKey(),
+  began_at: moment().notNull(),
+  mails: integer().notNull(),
+});

@@ -2,6 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { compareMigrations, missingObjects } from '../../db/migrations.ts';
 import { serverVersion, UnsupportedPostgresError } from '../../db/server-version.ts';
 import { soon } from '../../db/soon.ts';
+import { safeReason } from '../../safe-error.ts';
 import { type Finding, fine, ill, type Patient } from './finding.ts';
 
 export async function checkDatabase({ database: { sql } }: Patient): Promise<Finding[]> {
@@ -11,7 +12,7 @@ export async function checkDatabase({ database: { sql } }: Patient): Promise<Fin
   if (version instanceof Error) {
     const remedy =
       'Start Postgres, or correct DATABASE_URL of all processes. Messages are refused with 503 meanwhile; what is stored is safe.';
-    return [ill('database', `Postgres does not answer: ${version.message}`, remedy)];
+    return [ill('database', `Postgres does not answer: ${safeReason(version)}`, remedy)];
   }
   const name = `PostgreSQL ${Math.floor(version / 10_000)}.${version % 10_000}`;
   return [fine('database', `${name} answers in ${Math.round(performance.now() - began)} ms`)];
@@ -29,7 +30,7 @@ export async function checkWrites({ database: { sql } }: Patient): Promise<Findi
     })
     .catch(asError);
   if (failure === takeBack) return [fine('writes', 'Postgres takes what is written')];
-  const detail = `Postgres takes nothing: ${failure instanceof Error ? failure.message : failure}`;
+  const detail = `Postgres takes nothing: ${safeReason(failure)}`;
   const remedy =
     'Make room on its disk (https://www.postgresql.org/docs/current/disk-full.html), or see that it is no standby. Messages are refused with 503 meanwhile; what is stored is safe.';
   return [ill('writes', detail, remedy)];

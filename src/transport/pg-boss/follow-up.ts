@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
+import { safeReason } from '../../safe-error.ts';
 import { type DeadLetters, FAILURE, type OpenOutcome } from '../dispatch.ts';
 import { count, dueIn, grainOf, halves, isUsedUp, roundUp, sortOut, TIMED_OUT, waitBefore } from '../selection.ts';
 import { type CallJob, NEVER, type NewJob } from './jobs.ts';
@@ -126,7 +127,8 @@ const join = (parts: FollowUp[]): FollowUp => ({
 
 function explain(error: unknown): { cause: string; reason: string } {
   if (error instanceof CallTimeout) return TIMED_OUT;
-  const reason = error instanceof Error ? error.message : String(error);
+  // Made by the effect's runtime.
+  const reason = error instanceof ApplicationFailure ? error.message : safeReason(error);
   const [detail] = (error instanceof ApplicationFailure && error.details) || [];
   return { cause: typeof detail === 'string' ? detail : reason, reason };
 }

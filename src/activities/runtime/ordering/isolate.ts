@@ -1,6 +1,7 @@
 import { isDatabaseAway } from '../../../db/errors.ts';
 import type { DomainEvent } from '../../../events/index.ts';
 import type { OpenOutcome } from '../../../transport/dispatch.ts';
+import { explain } from '../explain.ts';
 import { FencedOffError, LocksAwayError } from '../locks/lock.ts';
 import { lineOf, type PoisonPolicy, type Ran, stops } from './turns.ts';
 
@@ -93,8 +94,4 @@ const isNobodysFault = (error: unknown) =>
 
 const both = (a: Ran, b: Ran): Ran => ({ done: new Set([...a.done, ...b.done]), open: [...a.open, ...b.open] });
 
-function threw(event: DomainEvent, error: unknown): OpenOutcome {
-  const reason = error instanceof Error ? error.message : String(error);
-  const cause = `${error instanceof Error ? error.name : 'error'}: ${reason}`;
-  return { event_id: event.id, state: 'retry', reason, cause };
-}
+const threw = (event: DomainEvent, error: unknown): OpenOutcome => ({ event_id: event.id, state: 'retry', ...explain(error) });

@@ -44,7 +44,7 @@ const letter = z
     channel_id: uuid.nullable(),
     message_id: uuid.nullable(),
     subscriber: z.string(),
-    target: z.string().nullable().openapi({ description: 'Which endpoint or recipient; null for the event as a whole.' }),
+    target: z.string().nullable().openapi({ description: 'The id of an endpoint or of a notification; null for the event as a whole.' }),
     cause: z.string().openapi({ example: 'HTTP 500' }),
     reason: z.string(),
     attempts: z.int(),

@@ -4,6 +4,7 @@ import { changeJob, createJob, type JobChange, listJobs, type NewJob, readJob } 
 import type { ApiDependencies } from '../../dependencies.ts';
 import { text, timestamp, uuid } from '../../fields.ts';
 import { once } from '../../middleware/idempotency.ts';
+import { requestOf } from '../../middleware/request-id.ts';
 import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { conflict, notFound } from '../../problem.ts';
 import { type Env, forOperators, json, operation, router } from '../../router.ts';
@@ -46,7 +47,9 @@ export async function begin(c: Context<Env>, deps: ApiDependencies, given: unkno
   const by = c.get('operator').name;
   const made = await once(c, deps, given, (tx) => createJob(tx, { ...job, by }, deps.temporalUi, why));
   // Where the transport is away, a relay begins it later.
-  await deps.driver?.start(made).catch((err) => deps.log.warn({ err, job: made.id }, 'could not start a job; a relay will'));
+  await deps.driver
+    ?.start(made)
+    .catch((err) => deps.log.warn({ ...requestOf(c), err, job: made.id }, 'could not start a job; a relay will'));
   return c.json(made, 202);
 }
 
@@ -89,7 +92,9 @@ async function changed(c: Context<Env>, deps: ApiDependencies, id: string, verb:
   const found = await readJob(deps.database.sql, id, deps.temporalUi);
   if (!found) throw notFound('job');
   if (!isChanged) throw conflict(`The job is ${found.state}: it can't be ${verb === 'cancel' ? 'cancelled' : `${verb}d`}.`);
-  await deps.driver?.wake(found).catch((err) => deps.log.warn({ err, job: id }, 'could not wake a job; it looks itself in a while'));
+  await deps.driver
+    ?.wake(found)
+    .catch((err) => deps.log.warn({ ...requestOf(c), err, job: id }, 'could not wake a job; it looks itself in a while'));
   return c.json(found, 200);
 }
 
