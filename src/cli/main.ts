@@ -1,5 +1,7 @@
-import { endWithReader } from './output.ts';
+import { endWithReader, tellUnforeseen } from './output.ts';
 import { createProgram } from './program.ts';
 
 endWithReader();
+// Processes tell their own logs.
+if (!['api', 'relay', 'worker'].includes(process.argv[2] ?? '')) tellUnforeseen();
 await (await createProgram(process.argv.slice(2), process.exit)).parseAsync();

@@ -1,5 +1,7 @@
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
+import { safeError } from '../safe-error.ts';
+import { visible } from './visible.ts';
 
 /** Where a command writes. Commands get it as an argument, so that tests can read what they say. */
 export interface Terminal {
@@ -30,15 +32,16 @@ export class CommandError extends Error {
   }
 }
 
-/** The process' own terminal. Colours need a TTY and no NO_COLOR. */
+/** The process' own terminal. Colours need a TTY and no NO_COLOR. What else a terminal would obey is shown instead. */
 export function processTerminal(): Terminal {
   endWithReader();
+  const colours = process.stdout.isTTY === true && !process.env.NO_COLOR;
   return {
     // What `write` answers is nobody's result, and would become an exit code.
-    out: (text) => void process.stdout.write(`${text}\n`),
-    write: (text) => void process.stdout.write(text),
-    err: (text) => void process.stderr.write(`${text}\n`),
-    colours: process.stdout.isTTY === true && !process.env.NO_COLOR,
+    out: (text) => void process.stdout.write(`${visible(text, colours)}\n`),
+    write: (text) => void process.stdout.write(visible(text, colours)),
+    err: (text) => void process.stderr.write(`${visible(text, colours)}\n`),
+    colours,
     live: process.stderr.isTTY === true,
   };
 }
@@ -115,7 +118,7 @@ export function table(terminal: Terminal, head: string[], rows: (string | number
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
     colAligns: head.map((_, place) => (place >= rightFrom ? 'right' : 'left')),
   });
-  drawn.push(...rows.map((row) => row.map((cell) => String(cell ?? '–'))));
+  drawn.push(...rows.map((row) => row.map((cell) => visible(String(cell ?? '–'), terminal.colours))));
   return drawn
     .toString()
     .split('\n')
@@ -135,6 +138,21 @@ export function duration(milliseconds: number): string {
 /** Whether programs read what is said. Asked of the words that were typed: where those are wrong there are no options. */
 export const wantsJson = (words = process.argv): boolean => words.includes('--json');
 
+/** What is told of an error that nobody foresaw: where it happened, and nothing of the values it is about. */
+export function unforeseen(error: unknown): string {
+  const { name, message, stack } = safeError(error);
+  return [`This should not happen: ${name}: ${message}`, stack].filter(Boolean).join('\n');
+}
+
+/** From now on an error that nobody caught is told so, and ends the process. Node itself would print all that is in it. */
+export function tellUnforeseen(): void {
+  for (const event of ['uncaughtException', 'unhandledRejection'])
+    process.on(event, (error: unknown) => {
+      processTerminal().err(unforeseen(error));
+      process.exit(EXIT.failed);
+    });
+}
+
 /**
  * Wraps a command's action: an error becomes a message on stderr and the exit code; with `--json` the message is JSON.
  * Only an error nobody foresaw is shown with its stack.
@@ -145,7 +163,7 @@ export function reported<Args extends unknown[]>(action: (...args: Args) => Prom
       await action(...args);
     } catch (error) {
       const known = error instanceof CommandError;
-      const message = known ? error.message : `This should not happen: ${error instanceof Error ? error.stack : error}`;
+      const message = known ? error.message : unforeseen(error);
       processTerminal().err(wantsJson() ? JSON.stringify({ error: message }) : message);
       process.exitCode = known ? error.exitCode : EXIT.failed;
     }

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { wantsJson } from './output.ts';
 import { processCommands } from './processes.ts';
 import { upCommand } from './up.ts';
+import { visible } from './visible.ts';
 
 const { version, description } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as Record<string, string>;
 
@@ -16,6 +17,12 @@ const forPrograms = {
   outputError: (text: string) => void process.stderr.write(`${JSON.stringify({ error: text.trim().replace(/^error: /, '') })}\n`),
 };
 
+/** An argument may come from elsewhere: it is told and not obeyed. */
+const forPeople = {
+  writeOut: (text: string) => void process.stdout.write(visible(text, true)),
+  writeErr: (text: string) => void process.stderr.write(visible(text, true)),
+};
+
 /**
  * The command line.
  *
@@ -26,7 +33,7 @@ export async function createProgram(words: string[], exit: (code: number) => nev
   const program = new Command('knockon')
     .description(description!)
     .version(version!, '-V, --version', 'print the version')
-    .configureOutput(wantsJson(words) ? forPrograms : {})
+    .configureOutput(wantsJson(words) ? forPrograms : forPeople)
     .showSuggestionAfterError()
     .showHelpAfterError('(add --help for what there is)')
     .addHelpText('after', MORE)
