@@ -10,7 +10,7 @@ import { usePages, useResource } from '../resource.ts';
 import { counted, wanted } from '../say.ts';
 import { answered, Tries } from './deliveries.tsx';
 import { EndpointActions } from './endpoint-actions.tsx';
-import { type Endpoint, EndpointState } from './endpoints.tsx';
+import { type EndpointInFull, EndpointState } from './endpoints.tsx';
 
 interface Delivery {
   id: string;
@@ -32,7 +32,7 @@ const states: [string, string][] = [
 /** One endpoint, and what was sent to it. */
 export function EndpointPage({ of: id }: { of: string }) {
   const path = `/v1/ops/endpoints/${encodeURIComponent(id)}`;
-  const endpoint = useResource<Endpoint>(path, 5000);
+  const endpoint = useResource<EndpointInFull>(path, 5000);
   const deliveries = usePages<Delivery>(asked(`${path}/deliveries`, query.value, ['state']), 5000);
   return (
     <>
@@ -47,7 +47,7 @@ export function EndpointPage({ of: id }: { of: string }) {
               <div>
                 <EndpointState of={of} />
               </div>
-              {of.answers && <EndpointActions of={of} onChange={() => void Promise.all([endpoint.reload(), deliveries.reload()])} />}
+              <EndpointActions of={of} onChange={() => void Promise.all([endpoint.reload(), deliveries.reload()])} />
             </div>
             <p class="muted">
               Of <a href={to('/events', { workspace_id: of.workspace_id })}>{of.workspace_name}</a>, since <When at={of.created_at} />. It
@@ -76,8 +76,7 @@ export function EndpointPage({ of: id }: { of: string }) {
   );
 }
 
-function Facts({ of: { waiting, given_up } }: { of: Endpoint }) {
-  if (!waiting) return null;
+function Facts({ of: { waiting, given_up } }: { of: EndpointInFull }) {
   return (
     <dl class="facts">
       <dt>Waiting</dt>
@@ -91,8 +90,8 @@ function Facts({ of: { waiting, given_up } }: { of: Endpoint }) {
       </dd>
       <dt>Given up</dt>
       <dd>
-        {counted(given_up ?? 0, 'event')}
-        {(given_up ?? 0) > 0 && (
+        {counted(given_up, 'event')}
+        {given_up > 0 && (
           <>
             {' '}
             (<a href={to('/failed', { subscriber: 'webhooks' })}>all dead letters of webhooks</a>)
@@ -104,8 +103,8 @@ function Facts({ of: { waiting, given_up } }: { of: Endpoint }) {
 }
 
 /** What it answered lately. */
-function Answers({ of: { answers } }: { of: Endpoint }) {
-  if (!answers || answers.length === 0) return null;
+function Answers({ of: { answers } }: { of: EndpointInFull }) {
+  if (answers.length === 0) return null;
   return (
     <>
       <h2>Last answers</h2>

@@ -27,10 +27,15 @@ export interface Endpoint {
   next_try_at: string | null;
   resting_until: string | null;
   created_at: string;
-  /** Where it was asked for alone: what waits for it, what was given up, and its last answers, newest first. */
-  waiting?: { count: number; oldest_at: string | null };
-  given_up?: number;
-  answers?: (DeliveryTry & { delivery_id: string; event_type: string })[];
+}
+
+/** As it is shown by itself. */
+export interface EndpointInFull extends Endpoint {
+  /** Events still to be sent to it. */
+  waiting: { count: number; oldest_at: string | null };
+  given_up: number;
+  /** Its last ones, newest first. */
+  answers: (DeliveryTry & { delivery_id: string; event_type: string })[];
 }
 
 const names = ['workspace_id', 'state'];

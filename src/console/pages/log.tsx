@@ -10,7 +10,10 @@ import { usePages } from '../resource.ts';
 import { aboutJob } from './job-parts.tsx';
 
 const names = ['verb', 'subject', 'by'];
-const verbs = ['pause', 'resume', 'limit', 'drain', 'retry', 'reset', 'discard', 'replay', 'backfill', 'rebuild'];
+const verbs = [
+  ...['pause', 'resume', 'limit', 'drain', 'retry', 'reset', 'discard', 'replay', 'backfill', 'rebuild'],
+  ...['limit endpoint', 'enable endpoint', 'disable endpoint', 'try endpoint', 'create key', 'revoke key'],
+];
 
 /** Who did what, when and why. */
 export function LogPage() {
@@ -55,6 +58,7 @@ function Subject({ of: { verb, subject } }: { of: LogEntry }) {
     );
   if (['pause', 'resume', 'limit', 'drain'].includes(verb))
     return <a href={to(`/subscribers/${encodeURIComponent(subject)}`)}>{subject}</a>;
+  if (verb.endsWith(' endpoint') && isId(subject)) return <Id of={subject} href={to(`/endpoints/${subject}`)} />;
   return isId(subject) ? <Id of={subject} /> : <span>{subject}</span>;
 }
 
