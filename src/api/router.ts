@@ -23,22 +23,52 @@ export interface Env {
 
 interface Issue {
   code?: string;
+  expected?: string;
+  values?: unknown[];
   path: PropertyKey[];
   message: string;
   keys?: string[];
 }
 
+/** What lies there in what was sent. */
+const valueAt = (data: unknown, path: PropertyKey[]): unknown =>
+  path.reduce((value, key) => (typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined), data);
+
+/** Kinds of values, as people call them. */
+const kinds: Record<string, string> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a JSON object',
+  record: 'a JSON object',
+};
+
+/** What is wrong, in our words where the schema has none of its own. */
+function messageOf({ code, expected, values, path, message }: Issue, data: unknown): string {
+  // Of a field that is there or not, the schema has its own words.
+  if (code !== 'custom' && valueAt(data, path) === undefined) return 'is missing';
+  if (!message.startsWith('Invalid ')) return message;
+  if (code === 'invalid_type') return `must be ${kinds[expected ?? ''] ?? expected}`;
+  return code === 'invalid_value' ? `must be ${(values ?? []).join(' or ')}` : message;
+}
+
 /** An issue of zod's as field errors; a field that the schema does not have is named itself. */
-function fieldErrors({ code, path, message, keys }: Issue): FieldError[] {
+function fieldErrors(issue: Issue, data: unknown): FieldError[] {
+  const { code, path, keys } = issue;
   const at = path.map(String).join('.');
-  if (code !== 'unrecognized_keys') return [{ path: at, message }];
+  if (code !== 'unrecognized_keys') return [{ path: at, message: messageOf(issue, data) }];
   return (keys ?? []).slice(0, LISTED).map((key) => ({ path: at ? `${at}.${key}` : key, message: 'is not a known field' }));
 }
 
 /** @throws Problem 422 with the first errors */
-function refuse(issues: Issue[]): never {
+function refuse(issues: Issue[], data: unknown): never {
   const total = issues.reduce((sum, { code, keys }) => sum + (code === 'unrecognized_keys' ? (keys?.length ?? 1) : 1), 0);
-  throw invalid(issues.slice(0, LISTED).flatMap(fieldErrors), total);
+  throw invalid(
+    issues.slice(0, LISTED).flatMap((issue) => fieldErrors(issue, data)),
+    total,
+  );
 }
 
 /** A router whose requests are checked against their schemas: a malformed id in the path is absent (404), all else is 422. */
@@ -47,7 +77,8 @@ export const router = () =>
     defaultHook: (result) => {
       if (result.success) return;
       if (result.target === 'param') throw notFound('resource');
-      refuse(result.error.issues);
+      // The validator says what it was given beside what its types tell.
+      refuse(result.error.issues, (result as { data?: unknown }).data);
     },
   });
 

@@ -65,6 +65,17 @@ interface Row extends Omit<Control, 'subscriber' | 'calls_per_second'> {
   event_types: string[];
 }
 
+interface Backlog {
+  name: string;
+  backlog: number;
+  waiting: number;
+  /** Of the backlog, what has failed before. */
+  retrying: number;
+  age: number | null;
+  /** Age of the oldest that has not been tried. */
+  untried_age: number | null;
+}
+
 /**
  * What is open, by subscriber: dispatched and neither done nor dead, or about to be dispatched. Costs what is open.
  *
@@ -73,21 +84,24 @@ interface Row extends Omit<Control, 'subscriber' | 'calls_per_second'> {
 export async function readBacklogs(sql: Sql, names: string[], workspaceId?: string) {
   // As subqueries: a planner that was told nothing of how few are open would rather read both tables from end to end.
   const isTheirs = workspaceId === undefined ? sql`true` : sql`(select workspace_id from events where id = o.event_id) = ${workspaceId}`;
-  const rows = await sql<{ name: string; backlog: number; waiting: number; age: number | null }[]>`
+  const rows = await sql<Backlog[]>`
     with open as (
       select s.name, o.event_id, exists (
-        select from attempts a where a.event_id = o.event_id and a.subscriber = s.name and a.waiting_until > now()) as waits
+        select from attempts a where a.event_id = o.event_id and a.subscriber = s.name and a.waiting_until > now()) as waits,
+        exists (select from attempts a where a.event_id = o.event_id and a.subscriber = s.name) as tried
       from dispatches d cross join unnest(coalesce(d.open, d.subscribers)) as s (name)
       cross join lateral (select event_id from dispatched where dispatch_id = d.id offset 0) o
       where d.settled_at is null and s.name = any(${names}) and ${isTheirs}
         and (select true from receipts r where r.event_id = o.event_id and r.subscriber = s.name limit 1) is null
         and (select true from (select subscriber from dead_letters where event_id = o.event_id offset 0) l where l.subscriber = s.name limit 1) is null
       union all
-      select s.name, o.event_id, false from outbox o join subscribers s on s.event_types && array[o.type, '*']
+      select s.name, o.event_id, false, false from outbox o join subscribers s on s.event_types && array[o.type, '*']
       where o.dispatch_id is null and s.name = any(${names}) and ${isTheirs}
     )
     select name, count(*) filter (where not waits)::int as backlog, count(*) filter (where waits)::int as waiting,
-      extract(epoch from now() - min(uuid_extract_timestamp(event_id)) filter (where not waits))::float8 as age
+      count(*) filter (where tried and not waits)::int as retrying,
+      extract(epoch from now() - min(uuid_extract_timestamp(event_id)) filter (where not waits))::float8 as age,
+      extract(epoch from now() - min(uuid_extract_timestamp(event_id)) filter (where not tried))::float8 as untried_age
     from open group by name`;
   return new Map(rows.map((row) => [row.name, row]));
 }

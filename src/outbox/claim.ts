@@ -7,6 +7,8 @@ export interface Claimed extends DispatchScope {
   id: string;
   type: string;
   size: number;
+  /** Unset where it was claimed before, and not started. */
+  oldest_event_id?: string;
   /** Its workspaces have so many events in it that others would wait for them: those of the others are a dispatch of their own. */
   flooding?: boolean;
   /** Whom it is for; empty: nobody listens, there is nothing to start. */
@@ -69,6 +71,7 @@ export async function claim(sql: Sql, size: number, resting: string[] = []): Pro
       select *, count(*) over (partition by workspace_id) > ${size * FLOOD}::float8 as flooding from picked
     ), groups as (
       select uuidv7() as id, type, flooding, count(*)::int as size,
+        (array_agg(event_id order by event_id))[1] as oldest_event_id,
         array(select name from subscribers where event_types && array[t.type, '*'] order by name) as names,
         array_agg(distinct workspace_id) as workspace_ids,
         coalesce(array_agg(distinct channel_id) filter (where channel_id is not null), '{}') as channel_ids
@@ -78,7 +81,7 @@ export async function claim(sql: Sql, size: number, resting: string[] = []): Pro
     ), claimed as (
       update outbox o set dispatch_id = g.id from told_apart p join groups g using (type, flooding) where o.event_id = p.event_id
     )
-    select id, type, size, flooding, workspace_ids, channel_ids, ${specs(sql, sql`groups.names`)} as subscribers from groups
+    select id, type, size, oldest_event_id, flooding, workspace_ids, channel_ids, ${specs(sql, sql`groups.names`)} as subscribers from groups
     order by flooding, size`;
 }
 

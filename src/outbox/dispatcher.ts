@@ -16,6 +16,8 @@ export interface DispatcherOptions {
   pace?: Partial<PaceOptions>;
   /** How long nobody need have told it before it looks, in ms (default 1,000). */
   pollMs?: number;
+  /** Told of each dispatch that the transport has taken, and for how long it had been claimed, in ms. */
+  onDispatched?(dispatch: Claimed, heldMs: number): void;
   /** Age at which a claim without a start counts as abandoned, in ms (default 15,000). */
   staleMs?: number;
 }
@@ -35,7 +37,7 @@ export class Dispatcher {
   readonly #pace: Pace;
 
   constructor(options: DispatcherOptions) {
-    this.#options = { pollMs: 1000, staleMs: 15_000, pace: {}, ...options };
+    this.#options = { pollMs: 1000, staleMs: 15_000, pace: {}, onDispatched() {}, ...options };
     this.#pace = new Pace(this.#options.pace);
   }
 
@@ -105,14 +107,17 @@ export class Dispatcher {
   }
 
   async #handOver(claimed: Claimed[]): Promise<void> {
-    const { transport, sql } = this.#options;
-    for (const { id, type, size, subscribers, workspace_ids, channel_ids } of claimed) {
+    const { transport, sql, onDispatched } = this.#options;
+    const claimedAt = performance.now();
+    for (const dispatch of claimed) {
+      const { id, type, size, subscribers, workspace_ids, channel_ids } = dispatch;
       crashPoint('after-claim');
       const start = () => transport.start({ id, type, size, subscribers }, { workspace_ids, channel_ids });
       const began = performance.now();
       const runId = subscribers.length === 0 ? null : await this.#persist('start a workflow', start);
       if (runId === undefined) return;
       this.#pace.took(performance.now() - began);
+      onDispatched(dispatch, performance.now() - claimedAt);
       crashPoint('after-start');
       await this.#persist('mark a dispatch', () => markStarted(sql, id, runId));
     }

@@ -19,7 +19,7 @@ import { LedgerCheck } from '../ops/check.ts';
 import type { Patient } from '../ops/doctor/finding.ts';
 import { diagnose } from '../ops/doctor.ts';
 import { Live } from '../ops/live.ts';
-import { registerLedgerMetrics } from '../ops/metrics.ts';
+import { readStandings, registerBacklogMetrics, registerLedgerMetrics } from '../ops/metrics.ts';
 import { forgottenPauses, registerPauseMetrics } from '../ops/paused.ts';
 import { readiness } from '../ops/readiness.ts';
 import { EVENTS_CHANNEL } from '../outbox/emit.ts';
@@ -28,6 +28,7 @@ import { timeLimits } from './connections.ts';
 import { serveHealth } from './health.ts';
 import { serve } from './http-server.ts';
 import { startJobs } from './jobs.ts';
+import { registerProcessMetrics } from './metrics.ts';
 import { versionOf } from './presence.ts';
 import { createLog, type Running, Started } from './process.ts';
 import { createDispatcher } from './relay.ts';
@@ -48,6 +49,8 @@ const READY_MS = 250;
 export async function start(config: Config): Promise<Running> {
   const log = createLog('api', config.LOG_LEVEL);
   const started = new Started();
+  const metrics = new Registry();
+  registerProcessMetrics(metrics, config);
   const open = (options: DatabaseOptions) => started.add(connectDatabase(config.DATABASE_URL, options), (d) => d.close());
   const database = open({ name: 'knockon api', ...REQUESTS });
   const patient = open({ name: 'knockon api, held channels', ...REQUESTS, waitMs: REQUESTS.lockMs });
@@ -62,14 +65,13 @@ export async function start(config: Config): Promise<Running> {
     database.sql`select pg_notify(${EVENTS_CHANNEL}, '')`.catch(() => {});
   };
   if (config.KNOCKON_DISPATCHER === 'on') {
-    const dispatcher = started.add(createDispatcher(config, database, transport, log), (d) => d.stop());
+    const dispatcher = started.add(createDispatcher({ config, database, transport, metrics, log }), (d) => d.stop());
     dispatcher.start();
     startUpkeep(config, background, recovery, log, started);
     await startJobs({ config, database: background, chosen, log, started, driver });
     wake = (workspaceIds) => dispatcher.wake(workspaceIds);
   }
   startControls({ database: background, queues, log }, started);
-  const metrics = new Registry();
   const check = new LedgerCheck({ sql: background.sql, running: recovery.running, everyMs: config.KNOCKON_CHECK_EVERY, log });
   started.add(
     repeat('check the ledger', config.KNOCKON_CHECK_EVERY, () => check.run(), log),
@@ -77,6 +79,11 @@ export async function start(config: Config): Promise<Running> {
   );
   registerLedgerMetrics(metrics, background.sql, () => check.latest);
   registerPauseMetrics(metrics, background.sql, config.KNOCKON_PAUSED_TOO_LONG);
+  // Counts what is open: as often as the ledger is checked, however often it is asked for.
+  registerBacklogMetrics(
+    metrics,
+    shared(config.KNOCKON_CHECK_EVERY, () => readStandings(background.sql)),
+  );
   const live = new Live({ sql: background.sql, log });
   let draining = false;
   const progress = shared(READY_MS, async () => {

@@ -10,6 +10,7 @@ import { connectDatabase, type Database } from '../db/client.ts';
 import { isDatabaseAway } from '../db/errors.ts';
 import { type Registration, register } from '../outbox/subscribers.ts';
 import { type Health, startHealth } from './health.ts';
+import { EffectMetrics } from './metrics.ts';
 import { Presence, versionOf } from './presence.ts';
 import { createLog, patiently, type Running, Started } from './process.ts';
 import { SparingLog } from './sparing-log.ts';
@@ -91,6 +92,8 @@ export interface Hosted extends Hosting {
   presence: Presence;
   /** Told what the transport needs. */
   health: Health;
+  /** Measures calls. */
+  metrics: EffectMetrics;
 }
 
 /** Tells the process' log of attempts that are not done: a line each, up to a number. */
@@ -109,7 +112,7 @@ export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<vo
   const presence = new Presence({ sql: database.sql, kind: 'effects', version: versionOf(config), log });
   // Stops after the calls: theirs count too.
   started.add(presence, (p) => p.stop());
-  const { ended } = await transport.host({ ...hosting, locks, presence, health });
+  const { ended } = await transport.host({ ...hosting, locks, presence, health, metrics: new EffectMetrics(health.metrics) });
   presence.start();
   await patiently('Postgres', () => register(database.sql, effects.map(registration)), log, isDatabaseAway);
   started.add(health, (h) => h.is('stopping'));

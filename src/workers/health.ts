@@ -6,6 +6,7 @@ import { connectDatabase, type Database } from '../db/client.ts';
 import { NotSoonError, soon } from '../db/soon.ts';
 import { safeReason } from '../safe-error.ts';
 import type { Queues } from '../transport/queues.ts';
+import { registerProcessMetrics } from './metrics.ts';
 import type { Started } from './process.ts';
 
 /** What is wrong with something that a process needs; null where nothing is. May throw instead. */
@@ -72,6 +73,7 @@ export async function startHealth(serving: Serving, looks: (database: Database) 
   const settings = { name: 'knockon health', connections: 1, statementMs: 1500 };
   const database = started.add(connectDatabase(config.DATABASE_URL, settings), (d) => d.close());
   const health = new Health();
+  registerProcessMetrics(health.metrics, config);
   health.check('database', async () => {
     await database.sql`select 1`;
     return null;

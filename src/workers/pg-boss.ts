@@ -68,13 +68,13 @@ interface Shared {
 }
 
 function consumerOf(effect: Effect, { tell, tellLetters, boss, heed, quarantines, reader }: Shared, hosting: Hosted): Consumer {
-  const { config, database, locks, presence, log } = hosting;
+  const { config, database, locks, presence, metrics, log } = hosting;
   const slots = new CallSlots(effect.concurrency ?? config.KNOCKON_CONCURRENCY, effect.waiting);
   const call = (...[call, signal, attempt]: Parameters<SeeThroughOptions['call']>) =>
     answer(effect, database.db, call, signal, { locks, reader, attempt, slots, tell });
   const options: SeeThroughOptions = {
     boss,
-    call: presence.counting(effect.name, slots.working, call),
+    call: presence.counting(effect.name, slots.working, metrics.measured(effect.name, call)),
     quarantine: quarantines.of(effect),
     inTransaction: (run) =>
       database.db.transaction((tx) =>

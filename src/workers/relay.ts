@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
 import type { Config } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import { readiness } from '../ops/readiness.ts';
@@ -6,6 +7,7 @@ import { Dispatcher } from '../outbox/dispatcher.ts';
 import type { Transport } from '../transport/transport.ts';
 import { startHealth, transportAnswers } from './health.ts';
 import { startJobs } from './jobs.ts';
+import { dispatchDelays } from './metrics.ts';
 import { createLog, type Running, Started } from './process.ts';
 import { chooseTransport } from './transport.ts';
 import { BACKGROUND, startControls, startUpkeep } from './upkeep.ts';
@@ -13,12 +15,21 @@ import { BACKGROUND, startControls, startUpkeep } from './upkeep.ts';
 /** Longest statement of a dispatcher, in ms: so soon it notices a connection that is dead. */
 const DISPATCHING = 8000;
 
-export function createDispatcher(config: Config, database: Database, transport: Transport, log: Logger): Dispatcher {
+interface Dispatching {
+  config: Config;
+  database: Database;
+  transport: Transport;
+  metrics: Registry;
+  log: Logger;
+}
+
+export function createDispatcher({ config, database, transport, metrics, log }: Dispatching): Dispatcher {
   return new Dispatcher({
     sql: database.sql,
     transport,
     size: config.KNOCKON_DISPATCH_SIZE,
     staleMs: config.KNOCKON_RELAY_AGE,
+    onDispatched: dispatchDelays(metrics),
     log,
   });
 }
@@ -38,7 +49,7 @@ export async function start(config: Config): Promise<Running> {
   const { transport, recovery, queues, driver } = chosen;
   started.add(transport, (t) => t.close());
   health.check('transport', transportAnswers(queues));
-  const dispatcher = started.add(createDispatcher(config, database, transport, log), (d) => d.stop());
+  const dispatcher = started.add(createDispatcher({ config, database, transport, metrics: health.metrics, log }), (d) => d.stop());
   dispatcher.start();
   startUpkeep(config, background, recovery, log, started);
   startControls({ database: background, queues, log }, started);

@@ -120,7 +120,7 @@ const CALM = 250;
 
 /** Hosts effects as activities, a Temporal worker each. */
 export async function host(hosted: Hosted): Promise<{ ended: Promise<void> }> {
-  const { config, database, effects, locks, presence, health, log, started } = hosted;
+  const { config, database, effects, locks, presence, health, metrics, log, started } = hosted;
   installRuntime(log);
   const connection = started.add(await connectWorker(config, log), (c) => c.close());
   health.check('transport', async () => {
@@ -147,7 +147,11 @@ export async function host(hosted: Hosted): Promise<{ ended: Promise<void> }> {
         identity: presence.identity,
         taskQueue: effect.task_queue,
         activities: {
-          [effect.name]: presence.counting(effect.name, concurrency, together(setApart(limited, quarantines.of(effect), tell))),
+          [effect.name]: presence.counting(
+            effect.name,
+            concurrency,
+            metrics.measured(effect.name, together(setApart(limited, quarantines.of(effect), tell))),
+          ),
         },
         interceptors: { activity: safeFailures },
         shutdownGraceTime: config.KNOCKON_SHUTDOWN,

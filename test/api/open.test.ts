@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { request, useApi } from './api.ts';
+import { OPERATOR, request, useApi } from './api.ts';
 
 const api = useApi();
 const get = (path: string, app = api.app) => request(app, 'GET', path);
@@ -23,6 +23,19 @@ describe('without a key', () => {
     expect(headers.get('content-type')).toContain('text/plain');
     expect(body).toMatch(/knockon_http_request_duration_seconds_count\{method="GET",route="\/v1\/channels\/:id",status="404"\} 2/);
     expect(body).toMatch(/_count\{method="GET",route="unmatched",status="404"\} 2/);
+  });
+
+  test('/metrics knows the routes of operators and of the operator too, whatever middleware matches beside them', async () => {
+    await request(api.app, 'GET', '/v1/ops/subscribers/search', { key: OPERATOR });
+    await request(api.app, 'POST', '/v1/workspaces', { key: OPERATOR, body: { name: 'Acme' } });
+    await request(api.app, 'GET', '/v1/ops/log');
+    const { body } = await get('/metrics');
+    for (const [method, route, status] of [
+      ['GET', '/v1/ops/subscribers/:name', 404],
+      ['POST', '/v1/workspaces', 201],
+      ['GET', '/v1/ops/log', 401],
+    ])
+      expect(body).toContain(`knockon_http_request_duration_seconds_count{method="${method}",route="${route}",status="${status}"} 1`);
   });
 
   test('the documentation page loads nothing from elsewhere, and everything it names is there', async () => {

@@ -1,7 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePorts } from '../../src/local/ports.ts';
 import { OPERATOR, type TestProcess, useDeployment } from '../harness/processes.ts';
 import { startProxy, type TestProxy } from '../harness/proxy.ts';
+import { all, Product } from './product.ts';
 
 const soon = { timeout: 30_000, interval: 100 };
 
@@ -9,6 +11,30 @@ async function open(url: string, headers: Record<string, string> = {}) {
   const response = await fetch(url, { headers });
   const text = await response.text();
   return { status: response.status, text, body: text.startsWith('{') ? JSON.parse(text) : null };
+}
+
+/** The value of a series, by its name and labels as they stand there. */
+const seriesIn = (text: string, series: string): number =>
+  Number(
+    text
+      .split('\n')
+      .find((line) => line.startsWith(`${series} `))
+      ?.split(' ')[1],
+  );
+
+/** What `promtool check metrics` asks for: help for each, counters end in _total and nothing else does, base units. */
+function expectConventions(text: string): void {
+  const types = new Map([...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name!, type!]));
+  const ours = [...types].filter(([name]) => name.startsWith('knockon_'));
+  expect(ours.length).toBeGreaterThan(3);
+  for (const [name, type] of ours) {
+    expect(text).toMatch(new RegExp(`^# HELP ${name} [A-Z1].+\\.$`, 'm'));
+    expect([name, name.endsWith('_total')]).toEqual([name, type === 'counter']);
+    expect(name).toMatch(/^[a-z0-9_]+$/);
+    expect(name).not.toMatch(/_(ms|milliseconds|minutes|kb|count|sum|bucket)$/);
+  }
+  // Names of subscribers and routes, and never an id.
+  expect(text).not.toMatch(/^[^#].*[0-9a-f]{8}-[0-9a-f]{4}-/m);
 }
 
 describe('with pg-boss', () => {
@@ -28,6 +54,43 @@ describe('with pg-boss', () => {
   it('an API on this machine alone asks for none', async () => {
     const api = await deployment.current.start('api');
     expect((await open(`${api.url}/metrics`)).status).toBe(200);
+  });
+
+  it('the metrics of all processes tell what happened, in the conventions of Prometheus', async () => {
+    const [apiPort, workerPort] = (await freePorts(2)) as [number, number];
+    const [api] = await Promise.all([
+      deployment.current.start('api', { KNOCKON_METRICS_PORT: `${apiPort}`, KNOCKON_CHECK_EVERY: '200ms' }),
+      deployment.current.start('worker effects', { KNOCKON_METRICS_PORT: `${workerPort}` }),
+    ]);
+    const product = await Product.at(api.url);
+    const { id } = await product.post();
+    await expect.poll(() => product.states(id), soon).toEqual(all('done'));
+    const scrape = async (port: number) => (await open(`http://127.0.0.1:${port}/metrics`)).text;
+    const worker = await scrape(workerPort);
+    for (const subscriber of ['search', 'audit']) {
+      expect(seriesIn(worker, `knockon_effects_total{subscriber="${subscriber}",outcome="done"}`)).toBeGreaterThan(0);
+      expect(seriesIn(worker, `knockon_attempt_duration_seconds_count{subscriber="${subscriber}",outcome="done"}`)).toBeGreaterThan(0);
+      expect(seriesIn(worker, `knockon_effect_delay_seconds_count{subscriber="${subscriber}"}`)).toBeGreaterThan(0);
+    }
+    await expect
+      .poll(async () => {
+        const text = await scrape(apiPort);
+        const gauges = ['untried_age_seconds', 'backlog_events', 'retrying_events', 'waiting_events', 'subscriber_paused'];
+        return gauges.map((name) => seriesIn(text, `knockon_${name}{subscriber="search"}`));
+      }, soon)
+      .toEqual([0, 0, 0, 0, 0]);
+    const served = await scrape(apiPort);
+    expect(seriesIn(served, 'knockon_dispatch_delay_seconds_count')).toBeGreaterThan(0);
+    for (const text of [worker, served]) {
+      expect(text).toMatch(/^knockon_build_info\{version="[^"]+",commit="[^"]+",node="v\d+\.[^"]+"\} 1$/m);
+      for (const name of ['process_cpu_seconds_total', 'process_resident_memory_bytes', 'nodejs_heap_size_used_bytes'])
+        expect(text).toMatch(new RegExp(`^${name} `, 'm'));
+      expectConventions(text);
+    }
+    const page = await readFile(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
+    const told = [...page.matchAll(/^\| `(knockon_\w+)/gm)].map(([, name]) => name);
+    const there = [worker, served].flatMap((text) => [...text.matchAll(/^# TYPE (knockon_\S+)/gm)].map(([, name]) => name));
+    expect([...new Set(told)].sort()).toEqual([...new Set(there)].sort());
   });
 
   it('a port that is taken is told with the setting that names it', async () => {

@@ -36,6 +36,7 @@ export const jsonBody: MiddlewareHandler = async (c, next) => {
   const bytes = new Uint8Array(await read(c.req.raw));
   if (bytes.length > LARGE) await turn();
   if (bytes.length > SHALLOW && isDeep(bytes)) throw invalid([{ path: '', message: `is nested deeper than ${DEEPEST} levels` }]);
+  if (bytes.length === 0) throw new Problem(400, 'The body is missing: send a JSON object.');
   const text = decode(bytes);
   // Hono awaits what lies here, whatever its type says.
   c.req.bodyCache.text = Promise.resolve(text) as unknown as string;

@@ -4,8 +4,8 @@ import { Histogram, type Registry } from 'prom-client';
 
 /** The pattern of the route that answered, so that ids don't multiply the series; everything unknown is one. */
 function routeOf(c: Context): string {
-  const route = matchedRoutes(c).at(-1);
-  return route && route.method !== 'ALL' ? route.path : 'unmatched';
+  // Middleware may match as well, before it and behind.
+  return matchedRoutes(c).findLast(({ method }) => method !== 'ALL')?.path ?? 'unmatched';
 }
 
 /** Counts requests and measures how long they took, by method, route and status. */
