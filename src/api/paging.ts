@@ -9,8 +9,9 @@ export const limit = whole(1, 200).default(50).openapi({ description: 'Most entr
  * entries that are added meanwhile move nothing.
  *
  * @param position the schema of that place
+ * @param shape how OpenAPI tells what one looks like
  */
-export const cursor = <P extends z.ZodType>(position: P) =>
+export const cursor = <P extends z.ZodType>(position: P, shape: { format?: string; pattern?: string } = { pattern: '^[A-Za-z0-9_-]+$' }) =>
   z
     .string()
     .max(1024)
@@ -21,12 +22,27 @@ export const cursor = <P extends z.ZodType>(position: P) =>
       return z.NEVER;
     })
     .optional()
-    .openapi({ type: 'string', description: "The last page's `next_cursor`." });
+    .openapi({ type: 'string', ...shape, description: "The last page's `next_cursor`." });
 
 /** The cursor of a list that is ordered by its entries' ids. */
-export const idCursor = cursor(uuid);
+export const idCursor = cursor(uuid, { format: 'uuid' });
+
+/** The cursor of a list that is ordered by its entries' places. */
+export const seqCursor = cursor(z.int(), { pattern: '^[0-9]{1,15}$' });
+
+const isId = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
+const isSeq = /^\d{1,15}$/;
+
+/** An id or a place is its own cursor; anything else is JSON, which in base64 looks like neither. */
+function encode(position: unknown): string {
+  if (typeof position === 'number' && isSeq.test(String(position))) return String(position);
+  if (typeof position === 'string' && isId.test(position)) return position;
+  return Buffer.from(JSON.stringify(position)).toString('base64url');
+}
 
 function decode(value: string): unknown {
+  if (isId.test(value)) return value;
+  if (isSeq.test(value)) return Number(value);
   try {
     return JSON.parse(Buffer.from(value, 'base64url').toString());
   } catch {
@@ -49,7 +65,7 @@ export function toPage<Row, Entry>(rows: Row[], limit: number, show: (row: Row) 
   const more = rows.length > limit && last !== undefined;
   return {
     data: shown.map(show),
-    next_cursor: more ? Buffer.from(JSON.stringify(position(last))).toString('base64url') : null,
+    next_cursor: more ? encode(position(last)) : null,
   };
 }
 

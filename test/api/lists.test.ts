@@ -370,3 +370,21 @@ describe('a list of large entries', () => {
     }
   });
 });
+
+describe('a cursor', () => {
+  test('is the id or the place of the last entry itself, where the list goes by it', async () => {
+    const channel = await channelWith(3);
+    const messages = await api.call('GET', `/v1/channels/${channel}/messages?limit=2`);
+    expect(messages.body.next_cursor).toBe('2');
+    await api.channel();
+    const channels = await api.call('GET', '/v1/channels?limit=1');
+    expect(channels.body.next_cursor).toBe(channels.body.data[0].id);
+  });
+
+  test('leads on where a handle looks like a place or an id', async () => {
+    const handles = ['1', '22', '333', ABSENT, 'ada'];
+    for (const handle of handles) await api.call('PUT', `/v1/members/${handle}`, { body: {} });
+    const found = (await pages('/v1/members?limit=1')).map(({ handle }) => handle);
+    expect(found.filter((handle) => handles.includes(String(handle))).sort()).toEqual([...handles].sort());
+  });
+});

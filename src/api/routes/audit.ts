@@ -3,7 +3,7 @@ import type { TransactionSql } from 'postgres';
 import type { ApiDependencies, AuditProgress } from '../dependencies.ts';
 import { seq, timestamp, uuid } from '../fields.ts';
 import { heavily, LIST_MS, orProblem, ownership } from '../heavy.ts';
-import { cursor, limit, pageOf, toPage } from '../paging.ts';
+import { limit, pageOf, seqCursor, toPage } from '../paging.ts';
 import { Problem } from '../problem.ts';
 import { json, operation, router } from '../router.ts';
 
@@ -36,7 +36,7 @@ const verdict = z
 const query = z.strictObject({
   after_position: seq.optional().openapi({ type: 'integer', description: 'Only entries after this position, oldest first.' }),
   limit,
-  cursor: cursor(z.int()),
+  cursor: seqCursor,
 });
 
 const list = operation({

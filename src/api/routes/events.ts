@@ -28,7 +28,7 @@ const query = z.strictObject({
   channel_id: uuid.optional(),
   after_seq: seq.optional().openapi({ type: 'integer', description: 'With channel_id: only events after this place, oldest first.' }),
   limit,
-  cursor: cursor(z.union([uuid, z.int()])),
+  cursor: cursor(z.union([uuid, z.int()]), { pattern: '^([0-9]{1,15}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$' }),
 });
 
 const list = operation({

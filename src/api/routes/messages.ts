@@ -8,7 +8,7 @@ import { removeMessage } from '../../messages/remove.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { metadata, seq, text, uuid } from '../fields.ts';
 import { findChannel, findMessage } from '../find.ts';
-import { cursor, limit, pageOf, readBounded, toPage } from '../paging.ts';
+import { limit, pageOf, readBounded, seqCursor, toPage } from '../paging.ts';
 import { notFound } from '../problem.ts';
 import { body, json, operation, router } from '../router.ts';
 import { messageSchema } from './message-schema.ts';
@@ -31,7 +31,7 @@ const list = operation({
     query: z.strictObject({
       after_seq: seq.optional().openapi({ type: 'integer', description: 'Only messages after this place, oldest first.' }),
       limit,
-      cursor: cursor(z.int()),
+      cursor: seqCursor,
     }),
   },
   responses: { 200: json(pageOf(messageSchema), 'Messages; deleted ones are left out.') },
