@@ -26,10 +26,11 @@ describe('without a key', () => {
   });
 
   test('/metrics knows the routes of operators and of the operator too, whatever middleware matches beside them', async () => {
-    await request(api.app, 'GET', '/v1/ops/subscribers/search', { key: OPERATOR });
-    await request(api.app, 'POST', '/v1/workspaces', { key: OPERATOR, body: { name: 'Acme' } });
-    await request(api.app, 'GET', '/v1/ops/log');
-    const { body } = await get('/metrics');
+    const app = api.another();
+    await request(app, 'GET', '/v1/ops/subscribers/search', { key: OPERATOR });
+    await request(app, 'POST', '/v1/workspaces', { key: OPERATOR, body: { name: 'Acme' } });
+    await request(app, 'GET', '/v1/ops/log');
+    const { body } = await get('/metrics', app);
     for (const [method, route, status] of [
       ['GET', '/v1/ops/subscribers/:name', 404],
       ['POST', '/v1/workspaces', 201],
