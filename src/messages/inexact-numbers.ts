@@ -19,7 +19,8 @@ const token = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|[{}[\],]/g;
  * JavaScript, and most who read JSON, would make other numbers of them without a word. None where the text is no JSON.
  */
 export function inexactNumbers(text: string): InexactNumber[] {
-  if (!suspicious.test(text)) return [];
+  // What is no JSON could have a string without an end, which each of its quotes would look for.
+  if (!suspicious.test(text) || !isJson(text)) return [];
   const numbers: InexactNumber[] = [];
   /** Where the token stands: an index in a list; in an object a key as it is written, null before there is one. */
   const path: (string | number | null)[] = [];
@@ -33,7 +34,7 @@ export function inexactNumbers(text: string): InexactNumber[] {
     else if (!isKept(found)) numbers.push({ path: path.join('\n'), literal: found });
     if (numbers.length === MOST) break;
   }
-  return numbers.length > 0 && isJson(text) ? numbers.map((number) => ({ ...number, path: spoken(number.path) })) : [];
+  return numbers.map((number) => ({ ...number, path: spoken(number.path) }));
 }
 
 /** No raw line break is in a JSON string, so they part the path. */
@@ -62,7 +63,14 @@ const isKept = (literal: string): boolean => decimal(literal) === decimal(String
 function decimal(literal: string): string {
   const [, sign = '', whole = '', fraction = '', exponent = '0'] = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(literal) ?? [];
   const digits = (whole + fraction).replace(/^0+/, '');
-  const significant = digits.replace(/0+$/, '');
+  const significant = withoutEnd(digits);
   if (significant === '') return whole === '' ? 'none' : '0';
   return `${sign}${significant}e${Number(exponent) - fraction.length + digits.length - significant.length}`;
+}
+
+/** Without the zeros at its end. A regular expression would begin anew at each zero there is. */
+function withoutEnd(digits: string): string {
+  let end = digits.length;
+  while (digits[end - 1] === '0') end -= 1;
+  return digits.slice(0, end);
 }

@@ -40,6 +40,19 @@ describe('numbers of a JSON text', () => {
     expect(paths(`[[],{},[[${big}]], ${big}]`)).toEqual(['2.0.0', '3']);
   });
 
+  test.each([
+    ['zeros between two digits', `[1${'0'.repeat(250_000)}1]`, 1],
+    ['zeros before a digit', `[0.${'0'.repeat(250_000)}1]`, 1],
+    ['a string without an end', `["${'\\"'.repeat(125_000)}9e9`, 0],
+    ['many strings', `[${Array(30_000).fill('"9e9"').join(',')}]`, 0],
+    ['deep lists under a long key', `{"${'k'.repeat(200_000)}":[${Array(2000).fill('9007199254740993').join(',')}]}`, 100],
+  ])('are found in time that grows with the text and no faster: %s', (_, text, found) => {
+    const began = performance.now();
+    expect(inexactNumbers(text).length).toBe(found);
+    // Quadratic it would be minutes.
+    expect(performance.now() - began).toBeLessThan(3000);
+  });
+
   test('are none in what is no JSON', () => {
     for (const text of ['{"a":9007199254740993', '{"\\x":9007199254740993}', '00009007199254740993', '-', '1e'])
       expect(paths(text)).toEqual([]);
