@@ -9,6 +9,7 @@ const description = `Post messages; everything that must happen because of them 
 - **Idempotency-Key** on every POST that creates: sent again within 24 hours, the first answer comes again, with \`Idempotent-Replayed: true\`. A failed request keeps nothing, and its key stays free.
 - **Limits.** \`RateLimit-Policy\` and \`RateLimit\` say what is left of the key's quota; beyond it, 429 with \`Retry-After\`.
 - **X-Request-Id** is in every answer: yours, if you sent one of up to 128 of \`A-Z a-z 0-9 . _ : / + = -\`, else the id of your trace (\`traceparent\`), else a new one. The log's lines of the request have it as \`request_id\`.
+- **Numbers** that JSON readers would round (integers beyond 2^53, more than 17 digits, 1e400) are 422, wherever they stand: send them as strings. Of a key that comes twice the last one counts.
 - **Times** are RFC 3339 with an offset; answers are in UTC. Ids are UUIDv7.`;
 
 /** The OpenAPI 3.1 document of everything that is registered on the app. */
