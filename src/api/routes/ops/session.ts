@@ -20,6 +20,8 @@ const read = operation({
   path: '/v1/ops/session',
   operationId: 'getSession',
   ...forOperators,
+  // With `optional` nobody need be.
+  security: [...forOperators.security, {}],
   summary: 'Who calls, and what they may do',
   request: {
     query: z.strictObject({
