@@ -1,12 +1,12 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import { knowArrays } from './arrays.ts';
 import { endWhenCut } from './cut.ts';
 import { limitUse } from './limited.ts';
+import { openClient } from './open.ts';
 import { Places } from './places.ts';
 import { prepareRecurring } from './prepared.ts';
 import * as schema from './schema/index.ts';
-import { Sockets, type Tls } from './sockets.ts';
 import { throwWithoutParameters } from './statement-error.ts';
 
 throwWithoutParameters();
@@ -49,7 +49,7 @@ const IDLE_IN_TRANSACTION = 60_000;
 /** Most statements and transactions that wait for a connection of a pool. */
 const MOST_WAITING = 1000;
 
-/** @param url `postgres://user:password@host:port/database` */
+/** @param url `postgres://user:password@host:port/database`, or with several hosts (`@one:5432,two:5432/`) */
 export function connectDatabase(url: string, options: DatabaseOptions = {}): Database {
   const { connections = 8, name = 'knockon', statementMs = 20_000, lockMs = statementMs } = options;
   const common = {
@@ -64,8 +64,6 @@ export function connectDatabase(url: string, options: DatabaseOptions = {}): Dat
     onnotice: () => {},
     // See `knowArrays`.
     fetch_types: false,
-    // TLS is begun by `Sockets`.
-    ssl: false,
     connection: {
       application_name: name,
       statement_timeout: statementMs,
@@ -74,11 +72,8 @@ export function connectDatabase(url: string, options: DatabaseOptions = {}): Dat
     },
   };
   const open = (max: number) => {
-    const sockets = new Sockets(url, statementMs + ON_ITS_WAY, tlsOf(url));
     const places = new Places({ places: max, waitMs: options.waitMs ?? 5000, mostWaiting: MOST_WAITING });
-    const settings = { ...common, max };
-    // The types of postgres.js don't know its option `socket`.
-    const client = postgres(url, { ...settings, socket: sockets.open.bind(sockets) } as typeof settings);
+    const { client, sockets } = openClient(url, { ...common, max }, statementMs + ON_ITS_WAY);
     return limitUse(knowArrays(client), { places, onReadOnly: () => sockets.replaceAll() });
   };
   // Two clients: drizzle() changes the parsers of the one it is given.
@@ -89,12 +84,4 @@ export function connectDatabase(url: string, options: DatabaseOptions = {}): Dat
     sql,
     close: async () => void (await Promise.all([db.end({ timeout: 5 }), sql.end({ timeout: 5 })])),
   };
-}
-
-/** What the URL says about TLS, as postgres.js reads it. */
-function tlsOf(url: string): Tls {
-  const [, query = ''] = url.split('?');
-  const asked = new URLSearchParams(query);
-  const mode = asked.get('sslrootcert') === 'system' ? 'verify-full' : (asked.get('sslmode') ?? asked.get('ssl'));
-  return mode === null || mode === 'disable' || mode === 'false' ? false : mode;
 }

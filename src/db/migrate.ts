@@ -1,8 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import postgres, { type Sql, type TransactionSql } from 'postgres';
+import type { Sql, TransactionSql } from 'postgres';
 import { endWhenCut } from './cut.ts';
 import { errorCode } from './errors.ts';
 import { compareMigrations, type Migrations, missingObjects, ownMigrations } from './migrations.ts';
+import { openClient } from './open.ts';
 import { foundations, JOURNAL, OWN_SCHEMA } from './own-schema.ts';
 import { serverVersion } from './server-version.ts';
 
@@ -29,7 +30,7 @@ export interface MigrateOptions {
 export async function migrate(url: string, { turnMs = 60_000, lockMs = 2000, tries = 20 }: MigrateOptions = {}): Promise<void> {
   // Nothing of a session: a pooler may be in between.
   const connection = { application_name: 'knockon migrate' };
-  const client = postgres(url, { max: 1, connect_timeout: 10, prepare: false, fetch_types: false, onnotice: () => {}, connection });
+  const { client } = openClient(url, { max: 1, connect_timeout: 10, prepare: false, fetch_types: false, onnotice: () => {}, connection });
   const sql = endWhenCut(client);
   try {
     const version = await serverVersion(sql);

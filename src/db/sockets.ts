@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { connect, isIP, Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
+import type { Host } from '../database-url.ts';
+import { Hosts } from './hosts.ts';
 
 /** What postgres.js hands to its `socket` option. */
 interface Target {
@@ -20,6 +22,7 @@ interface Watched {
   isInTransaction: boolean;
   /** Is to be closed as soon as no transaction is open on it. */
   isOld: boolean;
+  host: Host;
 }
 
 /** How often it is looked for silent connections, in ms. */
@@ -41,40 +44,52 @@ const pools = new Map<string, Set<Sockets>>();
  */
 export class Sockets {
   readonly #database: string;
+  readonly #hosts: Hosts;
   readonly #silentMs: number;
   readonly #tls: Tls;
   readonly #watched = new Map<Socket, Watched>();
   #timer: NodeJS.Timeout | undefined;
-  #nextHost = 0;
 
   /**
-   * @param database names it to the other pools of the process
+   * @param database its URL, by which the pools of the process know each other
    * @param silentMs longest time until an answer goes on: a little more than a statement may take
    */
   constructor(database: string, silentMs: number, tls: Tls) {
     this.#database = database;
+    this.#hosts = Hosts.of(database);
     this.#silentMs = silentMs;
     this.#tls = tls;
   }
 
-  /** Opens a connection to the next of the hosts. Its failure is told by the socket: postgres.js loses a connection whose socket could not be made. */
+  /** Opens a connection. Its failure is told by the socket: postgres.js loses a connection whose socket could not be made. */
   open(target: Target): Socket | Promise<Socket> {
-    const nth = this.#nextHost++ % target.host.length;
-    const host = target.host[nth] ?? 'localhost';
-    const raw = target.path ? connect(target.path) : connect(target.port[nth] ?? 5432, host);
-    return this.#tls && !target.path ? this.#secure(raw, host) : this.#watch(raw);
+    if (this.#hosts.areSeveral) return this.#openAny();
+    const host = { name: target.host[0] ?? 'localhost', port: target.port[0] ?? 5432 };
+    const raw = target.path ? connect(target.path) : connect(host.port, host.name);
+    return this.#tls && !target.path ? this.#secure(raw, host) : this.#watch(raw, host);
+  }
+
+  async #openAny(): Promise<Socket> {
+    try {
+      const { socket, host } = await this.#hosts.connect();
+      return this.#tls ? await this.#secure(socket, host) : this.#watch(socket, host);
+    } catch (error) {
+      return failing(error as Error);
+    }
   }
 
   /** Closes every connection that is open now, each as soon as no transaction is under way on it. */
   replaceAll(): void {
     for (const [socket, watched] of this.#watched) {
+      this.#hosts.moveOn(watched.host);
       if (watched.askedAt === null && !watched.isInTransaction) socket.destroy();
       else watched.isOld = true;
     }
   }
 
-  #watch<S extends Socket>(socket: S): S {
-    const watched: Watched = { askedAt: performance.now(), heardAt: performance.now(), isInTransaction: false, isOld: false };
+  #watch<S extends Socket>(socket: S, host: Host): S {
+    const now = performance.now();
+    const watched: Watched = { askedAt: now, heardAt: now, isInTransaction: false, isOld: false, host };
     const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
     socket.write = (...args: unknown[]) => {
       watched.askedAt ??= performance.now();
@@ -128,16 +143,16 @@ export class Sockets {
   }
 
   /** Asks Postgres for TLS, as libpq does. Here and not in postgres.js, so that what is read and written can be seen. */
-  async #secure(raw: Socket, host: string): Promise<Socket> {
+  async #secure(raw: Socket, host: Host): Promise<Socket> {
     raw.setTimeout(TLS_TIMEOUT, () => raw.destroy(Object.assign(new Error('no TLS within 5 s'), { code: 'ETIMEDOUT' })));
     try {
       raw.write(Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]));
       const [answer] = (await once(raw, 'data')) as [Buffer];
       raw.setTimeout(0);
-      if (answer[0] !== 0x53 && this.#tls === 'prefer') return this.#watch(raw);
-      const secured: TLSSocket = connectTls({ socket: raw, servername: isIP(host) ? undefined : host, ...tlsOptions(this.#tls) });
+      if (answer[0] !== 0x53 && this.#tls === 'prefer') return this.#watch(raw, host);
+      const secured: TLSSocket = connectTls({ socket: raw, servername: isIP(host.name) ? undefined : host.name, ...tlsOptions(this.#tls) });
       await once(secured, 'secureConnect');
-      return this.#watch(secured);
+      return this.#watch(secured, host);
     } catch (error) {
       raw.destroy();
       return failing(error as Error);

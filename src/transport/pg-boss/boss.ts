@@ -1,5 +1,6 @@
 import { PgBoss } from 'pg-boss';
 import type { Logger } from 'pino';
+import { HostSocket, Hosts } from '../../db/hosts.ts';
 import { queueOptions } from './jobs.ts';
 
 export interface BossOptions {
@@ -23,8 +24,10 @@ const LIMITS = { statement_timeout: 20_000, query_timeout: 21_000, keepAlive: tr
 
 /** pg-boss, not started yet. It polls nothing by itself: workers are ours. */
 export function createBoss({ url, name, log, connections = 2 }: BossOptions): PgBoss {
+  const hosts = Hosts.of(url);
   const boss = new PgBoss({
-    connectionString: url,
+    connectionString: hosts.url,
+    ...(hosts.areSeveral && { stream: () => new HostSocket(hosts) }),
     application_name: name,
     max: connections,
     connectionTimeoutMillis: 5000,

@@ -1,0 +1,29 @@
+/** One of the hosts in a database's URL. */
+export interface Host {
+  name: string;
+  port: number;
+}
+
+/** A database's URL with several hosts, as libpq takes it: scheme and user, hosts, the rest. */
+const parts = /^(postgres(?:ql)?:\/\/(?:[^/?#]*@)?)([^/?#@]*)(.*)$/;
+
+/** Whether it is `postgres://user:password@host:5432/database`, with one host or several (`@one:5432,two:5433/`). */
+export function isDatabaseUrl(text: string): boolean {
+  const [, before, hosts, rest] = parts.exec(text) ?? [];
+  const each = hosts?.split(',') ?? [];
+  return each.length > 0 && each.every((host) => (host !== '' || each.length === 1) && URL.canParse(`${before}${host}${rest}`));
+}
+
+/** The hosts that a database's URL names, in its order. */
+export function hostsOf(url: string): Host[] {
+  const hosts = parts.exec(url)?.[2]?.split(',') ?? [];
+  return hosts.map((host) => {
+    const { hostname, port } = new URL(`postgres://${host}/`);
+    return { name: hostname.replace(/^\[(.*)\]$/, '$1'), port: port === '' ? 5432 : Number(port) };
+  });
+}
+
+/** The same URL with this host alone, for what knows of one. */
+export function withHost(url: string, { name, port }: Host): string {
+  return url.replace(parts, (_, before, __, rest) => `${before}${name.includes(':') ? `[${name}]` : name}:${port}${rest}`);
+}
