@@ -2,13 +2,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 
-/** What each folder may import beside itself. `seal`, `crash-points`, `safe-error` and `config` are files of src/ itself. */
+/** What each folder may import beside itself. `seal`, `crash-points`, `safe-error`, `config`, `temporal-settings` and `database-url` are files of src/ itself. */
 const allowed = {
   events: [],
-  db: ['events', 'safe-error'],
+  db: ['events', 'safe-error', 'database-url'],
   outbox: ['db', 'events', 'transport/dispatch', 'transport/transport', 'crash-points'],
   messages: ['db', 'events', 'outbox/emit', 'crash-points'],
-  transport: ['events', 'safe-error'],
+  transport: ['events', 'safe-error', 'db/hosts'],
   workflows: ['transport/dispatch', 'transport/job', 'transport/selection'],
   activities: ['db', 'events', 'transport/dispatch', 'messages/message', 'seal', 'crash-points', 'safe-error'],
   ops: ['db', 'events', 'outbox', 'transport', 'safe-error'],
@@ -18,7 +18,9 @@ const allowed = {
   workers: ['*'],
   cli: ['*'],
   local: ['db', 'config', 'transport'],
-  config: [],
+  config: ['temporal-settings', 'database-url'],
+  'temporal-settings': [],
+  'database-url': [],
   seal: [],
   'crash-points': [],
   'safe-error': [],

@@ -3,6 +3,8 @@ import { closest } from 'fastest-levenshtein';
 import ipaddr from 'ipaddr.js';
 import ms, { type StringValue } from 'ms';
 import { z } from 'zod';
+import { isDatabaseUrl } from './database-url.ts';
+import { isTemporals, readTemporal, type TemporalSettings } from './temporal-settings.ts';
 
 const duration = (fallback: StringValue) =>
   z
@@ -83,18 +85,33 @@ const quota = (fallback: string, what = 'requests', such = '"600/1m" or "50/s"')
 
 /** Every setting: its variable, its format, its default. Durations are given as text and read as milliseconds. */
 const schema = z.object({
-  /** Where Postgres (18 or newer) is. */
-  DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user:password@localhost:5432/knockon'),
+  /** Where Postgres (18 or newer) is. Of several hosts (`@one:5432,two:5432/`) the first is used that takes connections, and writes. */
+  DATABASE_URL: z.string().refine(isDatabaseUrl, { message: 'wants a URL such as postgres://user:password@localhost:5432/knockon' }),
   /** Who sees effects through: `temporal`, or `pg-boss`, which needs no server but Postgres. The same for all processes. */
   KNOCKON_TRANSPORT: z.enum(['temporal', 'pg-boss'], { message: 'wants "temporal" or "pg-boss"' }).default('temporal'),
-  /** Temporal's gRPC address. */
-  TEMPORAL_ADDRESS: z
-    .string()
-    .default('localhost:7233')
-    .refine((text) => /^.+:\d{1,5}$/.test(text), { message: 'wants host:port such as localhost:7233' }),
-  TEMPORAL_NAMESPACE: z.string().default('default'),
+  // How Temporal is reached: `readTemporal` makes one of these and of the profile.
+  /** Temporal's gRPC address; default localhost:7233. */
+  TEMPORAL_ADDRESS: z.string().optional(),
+  /** Default: `default`. */
+  TEMPORAL_NAMESPACE: z.string().optional(),
   /** For Temporal Cloud; setting it turns TLS on. */
   TEMPORAL_API_KEY: z.string().optional(),
+  /** `true` or `false`. On by itself where an API key or something else of TLS is set. */
+  TEMPORAL_TLS: z.string().optional(),
+  /** A client's certificate and its key (mTLS), each a file or what would be in it. */
+  TEMPORAL_TLS_CLIENT_CERT_PATH: z.string().optional(),
+  TEMPORAL_TLS_CLIENT_CERT_DATA: z.string().optional(),
+  TEMPORAL_TLS_CLIENT_KEY_PATH: z.string().optional(),
+  TEMPORAL_TLS_CLIENT_KEY_DATA: z.string().optional(),
+  /** Who has signed the server's certificate, where the system does not know them. */
+  TEMPORAL_TLS_SERVER_CA_CERT_PATH: z.string().optional(),
+  TEMPORAL_TLS_SERVER_CA_CERT_DATA: z.string().optional(),
+  /** The name that the server's certificate bears, where it is another than the address. */
+  TEMPORAL_TLS_SERVER_NAME: z.string().optional(),
+  /** The file of profiles that Temporal's own commands use (`temporal config`); /dev/null: none. What is set here goes before it. */
+  TEMPORAL_CONFIG_FILE: z.string().optional(),
+  /** Which of its profiles. */
+  TEMPORAL_PROFILE: z.string().optional(),
   /** Where people see the Temporal UI; journeys link to it. Empty: no links. */
   TEMPORAL_UI_URL: url(['http:', 'https:'], 'http://localhost:8233').optional(),
   /** Set: channel summaries are served from Redis, and API processes share their limits. */
@@ -181,10 +198,19 @@ const schema = z.object({
     .default('info'),
 });
 
-export type Config = z.output<typeof schema>;
-export type ConfigKey = keyof Config;
+type Settings = z.output<typeof schema>;
+
+type Temporal = TemporalSettings & { address: string; namespace: string };
+
+export type Config = Settings & {
+  /** What the TEMPORAL_ variables and the profile come to. */
+  temporal: Temporal;
+  TEMPORAL_ADDRESS: string;
+  TEMPORAL_NAMESPACE: string;
+};
+
 /** The variables of all settings. */
-export const settings = Object.keys(schema.shape) as ConfigKey[];
+export const settings = Object.keys(schema.shape) as (keyof Settings)[];
 
 /** Thrown when settings are missing, malformed or unknown; the message has a line for each. */
 export class ConfigError extends Error {
@@ -209,7 +235,7 @@ export function variablesOf(env: NodeJS.ProcessEnv): Record<string, string> {
 /**
  * Reads the settings from the environment. An empty variable counts as unset.
  *
- * @throws ConfigError naming every variable that is wrong: what it got, what it wants, and for an unknown KNOCKON_ variable the near spelling
+ * @throws ConfigError naming every variable that is wrong: what it got, what it wants, and for an unknown KNOCKON_ or TEMPORAL_ variable the near spelling
  */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const given = variablesOf(env);
@@ -225,9 +251,23 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   }
   if (parsed.data?.KNOCKON_LOCKS === 'redis' && !parsed.data.REDIS_URL)
     problems.push('KNOCKON_LOCKS is "redis": it wants REDIS_URL to be set');
+  const temporal = temporalOf(given, problems);
   if (problems.length > 0 || !parsed.success)
     throw new ConfigError(`The configuration can't be used:\n${problems.map((p) => `  ${p}`).join('\n')}`);
-  return parsed.data;
+  return { ...parsed.data, temporal, TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: temporal.namespace };
+}
+
+function temporalOf(given: Record<string, string>, problems: string[]): Temporal {
+  const byDefault = { address: 'localhost:7233', namespace: 'default' };
+  if (given.KNOCKON_TRANSPORT === 'pg-boss') return byDefault;
+  try {
+    const { address = byDefault.address, namespace = byDefault.namespace, ...how } = readTemporal(given);
+    return { ...how, address, namespace };
+  } catch (error) {
+    // A parser's message goes on with the lines that it stumbled over, keys among them.
+    problems.push(String(error instanceof Error ? error.message : error).split('\n')[0]!);
+    return byDefault;
+  }
 }
 
 /** Variables of ours that are read elsewhere: by `knockon up` and the command line. */
@@ -236,7 +276,7 @@ const elsewhere = ['KNOCKON_HOME', 'KNOCKON_TEMPORAL_CLI', 'KNOCKON_API_URL', 'K
 function* unknownVariables(env: Record<string, string | undefined>): Generator<string> {
   const known = [...settings, ...elsewhere];
   for (const name of Object.keys(env)) {
-    if (name.startsWith('KNOCKON_') && !known.includes(name))
+    if (/^(KNOCKON|TEMPORAL)_/.test(name) && !known.includes(name) && !isTemporals(name))
       yield `${name} is not a setting of Knock-on; did you mean ${closest(name, known)}?`;
   }
 }

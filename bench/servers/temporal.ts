@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { devNull } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { startInBackground, waitUntilItAnswers } from '../../src/local/background.ts';
@@ -41,7 +42,8 @@ export async function defaultTemporal(ground: Ground): Promise<Servers> {
 }
 
 const serve = (address: string, stop: () => Promise<void>): Servers => ({
-  env: { TEMPORAL_ADDRESS: address },
+  // Whatever profile somebody has at home.
+  env: { TEMPORAL_ADDRESS: address, TEMPORAL_CONFIG_FILE: devNull },
   actions: (since) => countActions(address, since),
   stop,
 });

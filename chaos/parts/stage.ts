@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { devNull, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Options } from '../options.ts';
 import { quietPorts } from './ports.ts';
@@ -62,6 +62,7 @@ function settings(at: { databaseUrl: string; temporal: number; adminKey: string;
     DATABASE_URL: at.databaseUrl,
     KNOCKON_TRANSPORT: at.transport,
     TEMPORAL_ADDRESS: `127.0.0.1:${at.temporal}`,
+    TEMPORAL_CONFIG_FILE: devNull,
     KNOCKON_SECRET: randomBytes(32).toString('hex'),
     KNOCKON_ADMIN_KEY: at.adminKey,
     KNOCKON_DRAIN: '0s',

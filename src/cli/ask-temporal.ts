@@ -1,6 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
-import { connectionOptions } from '../transport/temporal.ts';
-import { temporalRecovery } from '../transport/temporal-recovery.ts';
+import { connectionOptions, type TemporalServer } from '../transport/temporal.ts';
+import { running } from '../transport/temporal-recovery.ts';
 import type { Recovery } from '../transport/transport.ts';
 
 /** Asks Temporal about workflows. */
@@ -10,13 +10,9 @@ export interface TemporalAnswers {
 }
 
 /** @returns null where Temporal can't be reached within five seconds */
-export async function askTemporal(temporal: {
-  address: string;
-  namespace: string;
-  apiKey: string | undefined;
-}): Promise<TemporalAnswers | null> {
+export async function askTemporal(temporal: TemporalServer): Promise<TemporalAnswers | null> {
   const connection = await Connection.connect(connectionOptions(temporal)).catch(() => null);
   if (!connection) return null;
-  const { running } = temporalRecovery(new Client({ connection, namespace: temporal.namespace }));
-  return { running, close: () => connection.close() };
+  const client = new Client({ connection, namespace: temporal.namespace });
+  return { running: (dispatches) => running(client, dispatches), close: () => connection.close() };
 }

@@ -8,13 +8,20 @@ import { CommandError, EXIT, processTerminal, reported } from './output.ts';
 /** `EX_CONFIG` of sysexits.h: settings are missing or malformed; starting again won't help. */
 const badConfig = 78;
 
-const database = ['DATABASE_URL', 'postgres://user:password@host:5432/knockon'];
+const database = ['DATABASE_URL', 'postgres://user:password@host:5432/knockon, or with several hosts: @one:5432,two:5432/'];
 const secret = ['KNOCKON_SECRET', '32 characters or more, the same for all processes'];
 const temporal = [
   ['KNOCKON_TRANSPORT', '"temporal", or "pg-boss", which needs no server but Postgres; the same for all processes (temporal)'],
   ['TEMPORAL_ADDRESS', 'host:port (localhost:7233)'],
   ['TEMPORAL_NAMESPACE', 'the namespace (default)'],
   ['TEMPORAL_API_KEY', 'for Temporal Cloud; turns TLS on'],
+  ['TEMPORAL_TLS', '"true" or "false"; on by itself where a key or something of TLS is set'],
+  ['TEMPORAL_TLS_CLIENT_CERT_PATH, TEMPORAL_TLS_CLIENT_CERT_DATA', "a client's certificate for mTLS, as a file or as it is"],
+  ['TEMPORAL_TLS_CLIENT_KEY_PATH, TEMPORAL_TLS_CLIENT_KEY_DATA', 'its key'],
+  ['TEMPORAL_TLS_SERVER_CA_CERT_PATH, TEMPORAL_TLS_SERVER_CA_CERT_DATA', "who has signed the server's, where the system does not know"],
+  ['TEMPORAL_TLS_SERVER_NAME', "the name in the server's certificate, where it is not the address's"],
+  ['TEMPORAL_CONFIG_FILE', "the file of Temporal's profiles, or /dev/null; unset: where Temporal's own commands keep it"],
+  ['TEMPORAL_PROFILE', 'which of its profiles; unset: the one called default'],
 ];
 const dispatching = [
   ['KNOCKON_DISPATCH_SIZE', 'most events a dispatch, up to 2000 (2000)'],

@@ -1,12 +1,15 @@
 import type { Command } from 'commander';
+import { variablesOf } from '../config.ts';
 import { counted } from '../ops/counted.ts';
 import type { Balance } from '../ops/verify.ts';
-import { findUpFile, type Surroundings } from './address.ts';
+import { readTemporal } from '../temporal-settings.ts';
+import type { TemporalServer } from '../transport/temporal.ts';
+import { findUpFile, type Surroundings, type UpFile } from './address.ts';
 import { CommandError, duration, EXIT, processTerminal, reported, styled, type Terminal, table } from './output.ts';
 
 const MORE = `
-It reads the database itself (DATABASE_URL, else the up.json of \`knockon up\`) and asks Temporal (TEMPORAL_ADDRESS, else the
-same up.json) whether the workflows of what is open are running. Where Temporal can't be asked, open counts as in flight, and it
+It reads the database itself (DATABASE_URL, else the up.json of \`knockon up\`) and asks Temporal (TEMPORAL_ADDRESS or a profile of
+temporal.toml, else the same up.json) whether the workflows of what is open are running. Where Temporal can't be asked, open counts as in flight, and it
 says so. Under KNOCKON_TRANSPORT=pg-boss its jobs are looked for instead.
 
 What was once found settled is not read again, unless a receipt or a dead letter of it was deleted since; --full reads it all.
@@ -44,7 +47,7 @@ export function verifyCommand(program: Command): void {
 
 export interface LedgerAddress {
   databaseUrl: string;
-  temporal: { address: string; namespace: string; apiKey: string | undefined } | null;
+  temporal: TemporalServer | null;
   /** True where pg-boss has what is under way, in the same database. */
   jobs?: true;
 }
@@ -61,20 +64,31 @@ export function findLedger(surroundings: Surroundings = {}, tell: (line: string)
   }
   // `knockon up` names no Temporal where it has started none.
   if (env.KNOCKON_TRANSPORT === 'pg-boss' || up?.temporal_address === null) return { databaseUrl, temporal: null, jobs: true };
-  const address = env.TEMPORAL_ADDRESS ?? up?.temporal_address;
-  const namespace = env.TEMPORAL_NAMESPACE ?? up?.temporal_namespace ?? 'default';
-  return { databaseUrl, temporal: address ? { address, namespace, apiKey: env.TEMPORAL_API_KEY } : null };
+  return { databaseUrl, temporal: findTemporal(env, up) };
+}
+
+/** Of what `knockon up` has started, it alone says where it is; no profile of the user's. */
+function findTemporal(env: NodeJS.ProcessEnv, up: UpFile | undefined): TemporalServer | null {
+  const given = variablesOf(env);
+  if (up?.temporal_address && !given.TEMPORAL_ADDRESS)
+    return { address: up.temporal_address, namespace: up.temporal_namespace ?? 'default' };
+  try {
+    const { address, namespace = 'default', ...how } = readTemporal(given);
+    return address ? { ...how, address, namespace } : null;
+  } catch (error) {
+    throw new CommandError(error instanceof Error ? error.message.split('\n')[0]! : String(error), EXIT.usage);
+  }
 }
 
 async function readBalance({ databaseUrl, temporal, jobs }: LedgerAddress, full?: boolean): Promise<Balance> {
-  const [{ default: postgres }, { verifyLedger }, { askTemporal }, { withOpenJobs }] = await Promise.all([
-    import('postgres'),
+  const [{ openClient }, { verifyLedger }, { askTemporal }, { withOpenJobs }] = await Promise.all([
+    import('../db/open.ts'),
     import('../ops/verify.ts'),
     import('./ask-temporal.ts'),
     import('../transport/pg-boss/recovery.ts'),
   ]);
   const asked = temporal && (await askTemporal(temporal));
-  const sql = postgres(databaseUrl, { max: 1, connect_timeout: 5, onnotice: () => {} });
+  const { client: sql } = openClient(databaseUrl, { max: 1, connect_timeout: 5, onnotice: () => {} });
   try {
     return await verifyLedger(sql, { running: jobs ? (dispatches) => withOpenJobs(sql, dispatches) : asked?.running, full });
   } catch (error) {

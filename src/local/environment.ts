@@ -1,3 +1,4 @@
+import { devNull } from 'node:os';
 import { type Config, readConfig } from '../config.ts';
 import { type Ports, usual } from './addresses.ts';
 import type { Secrets } from './home.ts';
@@ -9,8 +10,10 @@ const loopback = '127.0.0.0/8,::1/128';
  * is brought up here.
  */
 export function environmentFor(ports: Ports, secrets: Secrets, own: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  // What reaches another Temporal does not reach this one.
+  const others = Object.entries(own).filter(([name]) => !name.startsWith('TEMPORAL_'));
   return {
-    ...own,
+    ...Object.fromEntries(others),
     KNOCKON_ADMIN_KEY: own.KNOCKON_ADMIN_KEY || secrets.admin_key,
     KNOCKON_SECRET: own.KNOCKON_SECRET || secrets.secret,
     KNOCKON_WEBHOOK_ALLOW: own.KNOCKON_WEBHOOK_ALLOW || loopback,
@@ -20,7 +23,7 @@ export function environmentFor(ports: Ports, secrets: Secrets, own: NodeJS.Proce
     DATABASE_URL: `postgres://knockon:${secrets.database_password}@127.0.0.1:${ports.postgres}/knockon`,
     TEMPORAL_ADDRESS: `127.0.0.1:${ports.temporal}`,
     TEMPORAL_NAMESPACE: 'default',
-    TEMPORAL_API_KEY: '',
+    TEMPORAL_CONFIG_FILE: devNull,
     TEMPORAL_UI_URL: `http://127.0.0.1:${ports.temporalUi}`,
     SMTP_URL: `smtp://127.0.0.1:${ports.smtp}`,
   };

@@ -22,8 +22,8 @@ export interface ServerState {
   away: string | null;
   /** Null where the namespace is there. */
   namespace: string | null;
-  /** Null where all search attributes are there. */
-  searchAttributes: string | null;
+  /** Null where all search attributes are there; undefined where we may not ask. */
+  searchAttributes: string | null | undefined;
 }
 
 /** A transport's queues, seen and steered from outside. */

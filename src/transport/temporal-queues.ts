@@ -1,8 +1,9 @@
 import type { Client, Connection } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { WORKFLOW_QUEUE } from './dispatch.ts';
+import { CODE, codeOf } from './grpc.ts';
 import type { QueueState, Queues, ServerState } from './queues.ts';
-import { searchAttributes } from './search-attributes.ts';
+import { searchAttributes, typeNames } from './search-attributes.ts';
 
 const { TASK_QUEUE_TYPE_ACTIVITY, TASK_QUEUE_TYPE_WORKFLOW } = proto.temporal.api.enums.v1.TaskQueueType;
 
@@ -71,21 +72,27 @@ async function serverState(client: Client): Promise<ServerState> {
   } catch (error) {
     return { away: reasonOf(error), namespace: null, searchAttributes: null };
   }
-  const found = await problemOf(client.workflowService.describeNamespace({ namespace }));
+  const found = await soon(client.workflowService.describeNamespace({ namespace })).then(
+    () => null,
+    (error) => (codeOf(error) === CODE.notFound ? `there is no namespace "${namespace}"` : reasonOf(error)),
+  );
   const { operatorService } = client.connection as Connection;
   const attributes =
-    found ?? (await problemOf(operatorService.listSearchAttributes({ namespace }), ({ customAttributes }) => missing(customAttributes)));
+    found ??
+    (await soon(operatorService.listSearchAttributes({ namespace })).then(
+      ({ customAttributes }) => missing(customAttributes),
+      (error) => (CODE.refused.includes(codeOf(error) ?? 0) ? undefined : reasonOf(error)),
+    ));
   return { away: null, namespace: found, searchAttributes: attributes };
 }
 
-/** Null where the call succeeds and nothing is wrong with what it gives. */
-async function problemOf<T>(call: Promise<T>, wrong: (answer: T) => string | null = () => null): Promise<string | null> {
-  return await soon(call).then(wrong, reasonOf);
-}
-
+/** Which of ours are not there as they must be: what somebody who makes them has to know. */
 function missing(there: Record<string, unknown> | null | undefined): string | null {
-  const absent = Object.keys(searchAttributes).filter((name) => !(name in (there ?? {})));
-  return absent.length > 0 ? `${absent.join(', ')} not registered` : null;
+  const wrong = Object.entries(searchAttributes).filter(([name, type]) => there?.[name] !== type);
+  const told = wrong.map(([name, type]) =>
+    name in (there ?? {}) ? `${name} is there and is no ${typeNames[type]}` : `${name} (${typeNames[type]})`,
+  );
+  return told.length > 0 ? `not registered: ${told.join(', ')}` : null;
 }
 
 const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

@@ -1,6 +1,8 @@
 import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import type { SearchAttributePair } from '@temporalio/common';
 import pMap from 'p-map';
 import { type Dispatch, WORKFLOW_QUEUE, workflowName } from './dispatch.ts';
+import { attributesOf, type SearchAttributes } from './search-attributes.ts';
 import type { DispatchRef, Recovery } from './transport.ts';
 
 /** Workflow ids in one question to Temporal's visibility store. */
@@ -10,15 +12,16 @@ const IDS_A_QUERY = 50;
 const workflowId = (id: string, restart: number) => (restart === 0 ? id : `${id}.${restart}`);
 
 /** Workflows of dispatches: whether they run, and new ones for what is missing. */
-export function temporalRecovery(client: Client): Recovery {
+export function temporalRecovery(client: Client, attributes: SearchAttributes): Recovery {
   return {
     running: (dispatches) => running(client, dispatches),
-    restart: (dispatch, missing, nth) => restart(client, dispatch, missing, nth),
+    restart: (dispatch, missing, nth) =>
+      attributes.startWith(attributesOf(dispatch.type), (pairs) => restart(client, dispatch, missing, nth, pairs)),
   };
 }
 
 /** A dispatch is seen through by its own workflow, which somebody may have reset, or by its newest restart. */
-async function running(client: Client, dispatches: DispatchRef[]): Promise<Set<string>> {
+export async function running(client: Client, dispatches: DispatchRef[]): Promise<Set<string>> {
   const owners = new Map(dispatches.flatMap(({ id, restarts }) => [0, restarts].map((nth) => [workflowId(id, nth), id] as const)));
   const ids = [...owners.keys()];
   const pages = Array.from({ length: Math.ceil(ids.length / IDS_A_QUERY) }, (_, i) => ids.slice(i * IDS_A_QUERY, (i + 1) * IDS_A_QUERY));
@@ -50,7 +53,13 @@ async function isRunning(client: Client, id: string): Promise<boolean> {
 }
 
 /** A workflow that begins as one that was handed what another had left: with these events alone. */
-async function restart(client: Client, dispatch: Dispatch, missing: Record<string, string[]>, nth: number): Promise<void> {
+async function restart(
+  client: Client,
+  dispatch: Dispatch,
+  missing: Record<string, string[]>,
+  nth: number,
+  typedSearchAttributes: SearchAttributePair[],
+): Promise<void> {
   const rest = Object.fromEntries(Object.entries(missing).map(([name, ids]) => [name, { ids, runs: [] }]));
   try {
     await client.workflow.start(workflowName(dispatch.type), {
@@ -60,6 +69,7 @@ async function restart(client: Client, dispatch: Dispatch, missing: Record<strin
       workflowIdConflictPolicy: 'USE_EXISTING',
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       staticSummary: `${dispatch.type}, what was missing`,
+      typedSearchAttributes,
     });
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;

@@ -6,21 +6,23 @@ import {
   makeGrpcRetryInterceptor,
   WorkflowExecutionAlreadyStartedError,
 } from '@temporalio/client';
-import { defineSearchAttributeKey, type SearchAttributePair, SearchAttributeType } from '@temporalio/common';
+import type { SearchAttributePair } from '@temporalio/common';
 import { type Dispatch, WORKFLOW_QUEUE, workflowName } from './dispatch.ts';
-import { ensureSearchAttributes } from './search-attributes.ts';
-import type { DispatchScope, Transport } from './transport.ts';
+import { CODE, codeOf } from './grpc.ts';
+import { attributesOf, type SearchAttributes } from './search-attributes.ts';
+import type { Transport } from './transport.ts';
 
-const eventType = defineSearchAttributeKey('EventType', SearchAttributeType.KEYWORD);
-const workspaceId = defineSearchAttributeKey('WorkspaceId', SearchAttributeType.KEYWORD_LIST);
-const channelId = defineSearchAttributeKey('ChannelId', SearchAttributeType.KEYWORD_LIST);
+/** Where Temporal is and how it is reached, in the SDK's own words. */
+export interface TemporalServer extends Pick<ConnectionOptions, 'apiKey' | 'tls'> {
+  address: string;
+  namespace: string;
+  /** Headers of each call. */
+  metadata?: Record<string, string | Buffer>;
+}
 
-/** A search attribute's value may have 2 KB; a UUID in a list takes 39 bytes. What does not fit is found through the outbox. */
-const LIST_LIMIT = 48;
-
-/** How to reach Temporal. `apiKey` turns TLS on. */
-export function connectionOptions(temporal: { address: string; apiKey: string | undefined }): ConnectionOptions {
-  return { address: temporal.address, apiKey: temporal.apiKey, tls: temporal.apiKey !== undefined, connectTimeout: 5000 };
+/** How to reach Temporal. */
+export function connectionOptions({ address, apiKey, tls, metadata }: TemporalServer): ConnectionOptions {
+  return { address, apiKey, tls, metadata, connectTimeout: 5000 };
 }
 
 /** Longest a call may take, its repetitions included, in ms. */
@@ -33,10 +35,10 @@ const CALL_TIMEOUT = 10_000;
  * The SDK keeps a call's deadline and its namespace's header in an AsyncLocalStorage, and once one is used Node 20 tracks every promise
  * of the process: that alone made each request to the API a fifth dearer. Here both belong to the connection.
  */
-export function lazyConnection(temporal: { address: string; apiKey: string | undefined; namespace: string }): Connection {
+export function lazyConnection(temporal: TemporalServer): Connection {
   const connection = Connection.lazy({
     ...connectionOptions(temporal),
-    metadata: { 'temporal-namespace': temporal.namespace },
+    metadata: { ...temporal.metadata, 'temporal-namespace': temporal.namespace },
     interceptors: [limitCalls, makeGrpcRetryInterceptor(defaultGrpcRetryOptions())],
   });
   connection.withMetadata = (_, call) => call();
@@ -49,27 +51,21 @@ const limitCalls: Interceptor = (options, next) =>
   next({ ...options, deadline: options.deadline ?? Date.now() + CALL_TIMEOUT }) as ReturnType<Interceptor>;
 
 /** One workflow a dispatch, its id the dispatch's. */
-export function createTemporalTransport(client: Client): Transport {
-  let prepared: Promise<void> | undefined;
-  // Asked for once; a failure is forgotten, so that the dispatcher's next try asks again.
-  const prepare = () => {
-    prepared ??= ensureSearchAttributes(client).catch((error) => {
-      prepared = undefined;
-      throw error;
-    });
-    return prepared;
-  };
-
+export function createTemporalTransport(client: Client, attributes: SearchAttributes): Transport {
   return {
     async start(dispatch, scope) {
-      await prepare();
-      return await startWorkflow(client, dispatch, scope);
+      try {
+        return await attributes.startWith(attributesOf(dispatch.type, scope), (pairs) => startWorkflow(client, dispatch, pairs));
+      } catch (error) {
+        if (codeOf(error) !== CODE.notFound) throw error;
+        throw new Error(`Temporal has no namespace ${client.options.namespace}: make it, or correct TEMPORAL_NAMESPACE`, { cause: error });
+      }
     },
     close: () => client.connection.close(),
   };
 }
 
-async function startWorkflow(client: Client, dispatch: Dispatch, scope: DispatchScope): Promise<string | null> {
+async function startWorkflow(client: Client, dispatch: Dispatch, typedSearchAttributes: SearchAttributePair[]): Promise<string | null> {
   try {
     const handle = await client.workflow.start(workflowName(dispatch.type), {
       taskQueue: WORKFLOW_QUEUE,
@@ -78,20 +74,11 @@ async function startWorkflow(client: Client, dispatch: Dispatch, scope: Dispatch
       workflowIdConflictPolicy: 'USE_EXISTING',
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       staticSummary: dispatch.size === 1 ? dispatch.type : `${dispatch.type} × ${dispatch.size}`,
-      typedSearchAttributes: searchAttributes(dispatch, scope),
+      typedSearchAttributes,
     });
     return handle.firstExecutionRunId;
   } catch (error) {
     if (error instanceof WorkflowExecutionAlreadyStartedError) return null;
     throw error;
   }
-}
-
-function searchAttributes(dispatch: Dispatch, scope: DispatchScope): SearchAttributePair[] {
-  const pairs: SearchAttributePair[] = [
-    { key: eventType, value: dispatch.type },
-    { key: workspaceId, value: scope.workspace_ids.slice(0, LIST_LIMIT) },
-  ];
-  if (scope.channel_ids.length > 0) pairs.push({ key: channelId, value: scope.channel_ids.slice(0, LIST_LIMIT) });
-  return pairs;
 }

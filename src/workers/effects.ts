@@ -106,7 +106,7 @@ export function tellingAttempts({ log, started }: Pick<Hosted, 'log' | 'started'
 export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<void> }> {
   const { config, database, effects, log, started } = hosting;
   const health = await startHealth(hosting);
-  await patiently('Postgres', async () => await database.sql`select 1`, log, isDatabaseAway);
+  await patiently('Postgres does not answer', async () => await database.sql`select 1`, log, isDatabaseAway);
   const locks = started.add(await locksOf(hosting), (l) => l.close());
   const transport = config.KNOCKON_TRANSPORT === 'pg-boss' ? await import('./pg-boss.ts') : await import('./temporal.ts');
   const presence = new Presence({ sql: database.sql, kind: 'effects', version: versionOf(config), log });
@@ -114,7 +114,7 @@ export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<vo
   started.add(presence, (p) => p.stop());
   const { ended } = await transport.host({ ...hosting, locks, presence, health, metrics: new EffectMetrics(health.metrics) });
   presence.start();
-  await patiently('Postgres', () => register(database.sql, effects.map(registration)), log, isDatabaseAway);
+  await patiently('Postgres does not answer', () => register(database.sql, effects.map(registration)), log, isDatabaseAway);
   started.add(health, (h) => h.is('stopping'));
   health.is('started');
   log.info({ effects: effects.map((effect) => effect.name) }, 'ready');

@@ -34,9 +34,6 @@ function onLastError(tell: (error: unknown) => void): void {
     });
 }
 
-/** Where Temporal is. Apart from what only workers need: the SDK's native part is 30 MB that API and relay do without. */
-export const temporalOf = (config: Config) => ({ address: config.TEMPORAL_ADDRESS, apiKey: config.TEMPORAL_API_KEY });
-
 /**
  * Runs a process until it is told to stop: the first SIGTERM or SIGINT drains it, the second ends it at once. Tells its
  * parent, where it has one that listens, when it is ready; a parent that is gone has told it to stop.
@@ -73,16 +70,21 @@ export async function runProcess(start: () => Promise<Running>, deadlineMs: numb
 /**
  * Tries until it has passed, ever slower up to 5 s: processes and servers may start in any order.
  *
- * @param server who may not be there yet, for the log
+ * @param trouble what is the matter meanwhile, for the log
  * @param isAway tells errors that pass by themselves (default: all do)
  */
-export async function patiently<T>(server: string, attempt: () => Promise<T>, log: Logger, isAway = (_: unknown) => true): Promise<T> {
+export async function patiently<T>(
+  trouble: string | ((error: unknown) => string),
+  attempt: () => Promise<T>,
+  log: Logger,
+  isAway = (_: unknown) => true,
+): Promise<T> {
   for (let pause = 250; ; pause = Math.min(pause * 2, 5000)) {
     try {
       return await attempt();
     } catch (error) {
       if (!isAway(error)) throw error;
-      log.warn({ err: error }, `${server} does not answer; trying again in ${pause} ms`);
+      log.warn({ err: error }, `${typeof trouble === 'string' ? trouble : trouble(error)}; trying again in ${pause} ms`);
       await wait(pause);
     }
   }

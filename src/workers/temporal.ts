@@ -9,13 +9,13 @@ import { effectActivity, HEARTBEAT } from '../activities/runtime/run-effect.ts';
 import type { Config } from '../config.ts';
 import { safeReason } from '../safe-error.ts';
 import type { Beat, EffectAnswer, EffectCall } from '../transport/dispatch.ts';
+import { CODE, codeOf } from '../transport/grpc.ts';
 import { type Quarantine, Quarantines } from '../transport/quarantine.ts';
-import { connectionOptions } from '../transport/temporal.ts';
 import { takeTurn } from '../transport/turns.ts';
 import { type Hosted, tellingAttempts } from './effects.ts';
 import type { Check } from './health.ts';
 import { leavingTogether } from './leave-together.ts';
-import { patiently, temporalOf } from './process.ts';
+import { patiently } from './process.ts';
 import { safeFailures } from './safe-failures.ts';
 import { SparingLog } from './sparing-log.ts';
 
@@ -39,11 +39,26 @@ export function installRuntime(log: Logger): void {
   Runtime.install({ logger, shutdownSignals: [] });
 }
 
-/** Connects a worker to Temporal, waiting for it as long as it takes. */
+/** Connects a worker to Temporal, waiting for it, and for its namespace, as long as it takes. */
 export async function connectWorker(config: Config, log: Logger): Promise<NativeConnection> {
-  const { address, apiKey, tls } = connectionOptions(temporalOf(config));
-  const connect = () => NativeConnection.connect({ address, apiKey: typeof apiKey === 'string' ? apiKey : undefined, tls });
-  return await patiently(`Temporal at ${address}`, connect, log);
+  const { namespace, ...options } = config.temporal;
+  const { address } = options;
+  const connect = async () => {
+    const connection = await NativeConnection.connect(options);
+    try {
+      await connection.workflowService.describeNamespace({ namespace });
+    } catch (error) {
+      if (CODE.refused.includes(codeOf(error) ?? 0)) return connection;
+      await connection.close();
+      throw error;
+    }
+    return connection;
+  };
+  const trouble = (error: unknown) =>
+    codeOf(error) === CODE.notFound
+      ? `Temporal at ${address} has no namespace "${namespace}": make it, or correct TEMPORAL_NAMESPACE`
+      : `Temporal at ${address} does not answer`;
+  return await patiently(trouble, connect, log);
 }
 
 /** The SDK still asks the server for work, for each of these. */
@@ -124,13 +139,13 @@ export async function host(hosted: Hosted): Promise<{ ended: Promise<void> }> {
   installRuntime(log);
   const connection = started.add(await connectWorker(config, log), (c) => c.close());
   health.check('transport', async () => {
-    await connection.workflowService.describeNamespace({ namespace: config.TEMPORAL_NAMESPACE });
+    await connection.workflowService.describeNamespace({ namespace: config.temporal.namespace });
     return null;
   });
   const shared = { locks, reader: new EventReader(database.db, effects.length), tell: tellingAttempts(hosted) };
   const quarantines = new Quarantines(CALM);
   const together = leavingTogether();
-  const { activity } = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
+  const { activity } = new Client({ connection, namespace: config.temporal.namespace });
   // The worker's own heartbeats are sent some time later.
   const tell: Tell = (beat) => activity.heartbeat(Context.current().info.taskToken, beat);
   const workers = await Promise.all(
@@ -143,7 +158,7 @@ export async function host(hosted: Hosted): Promise<{ ended: Promise<void> }> {
       const limited = turn ? inTurn(make, turn, Math.min(HELD_FOR_TURN, timeout_ms / 2)) : make;
       return Worker.create({
         connection,
-        namespace: config.TEMPORAL_NAMESPACE,
+        namespace: config.temporal.namespace,
         identity: presence.identity,
         taskQueue: effect.task_queue,
         activities: {

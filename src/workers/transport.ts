@@ -5,7 +5,6 @@ import type { TemporalUi } from '../ops/temporal-ui.ts';
 import type { JobDriver, ResetWorkflow } from '../transport/job.ts';
 import type { Queues } from '../transport/queues.ts';
 import type { Recovery, SeeCalls, Transport } from '../transport/transport.ts';
-import { temporalOf } from './process.ts';
 
 /** The transport that KNOCKON_TRANSPORT chooses, as API and relay use it. */
 export interface ChosenTransport {
@@ -23,13 +22,14 @@ export interface ChosenTransport {
 
 /** Connects to nothing yet: that is done when it is first needed, so that a process starts though its servers be away. */
 export async function chooseTransport(config: Config, database: Database, log: Logger): Promise<ChosenTransport> {
-  return config.KNOCKON_TRANSPORT === 'pg-boss' ? await pgBoss(config, database, log) : await temporal(config);
+  return config.KNOCKON_TRANSPORT === 'pg-boss' ? await pgBoss(config, database, log) : await temporal(config, log);
 }
 
-async function temporal(config: Config): Promise<ChosenTransport> {
+async function temporal(config: Config, log: Logger): Promise<ChosenTransport> {
   const [
     { Client },
     { createTemporalTransport, lazyConnection },
+    { SearchAttributes },
     { temporalRecovery },
     { temporalQueues },
     { temporalCalls },
@@ -38,17 +38,19 @@ async function temporal(config: Config): Promise<ChosenTransport> {
   ] = await Promise.all([
     import('@temporalio/client'),
     import('../transport/temporal.ts'),
+    import('../transport/search-attributes.ts'),
     import('../transport/temporal-recovery.ts'),
     import('../transport/temporal-queues.ts'),
     import('../transport/temporal-calls.ts'),
     import('../transport/temporal-jobs.ts'),
     import('../transport/temporal-reset.ts'),
   ]);
-  const namespace = config.TEMPORAL_NAMESPACE;
-  const client = new Client({ connection: lazyConnection({ ...temporalOf(config), namespace }), namespace });
+  const { namespace } = config.temporal;
+  const client = new Client({ connection: lazyConnection(config.temporal), namespace });
+  const attributes = new SearchAttributes(client, log);
   return {
-    transport: createTemporalTransport(client),
-    recovery: temporalRecovery(client),
+    transport: createTemporalTransport(client, attributes),
+    recovery: temporalRecovery(client, attributes),
     queues: temporalQueues(client),
     seeCalls: temporalCalls(client),
     driver: temporalJobs(client),

@@ -53,7 +53,7 @@ export async function start(config: Config): Promise<Running> {
   const connection = started.add(await connectWorker(config, log), (c) => c.close());
   const worker = await Worker.create({
     connection,
-    namespace: config.TEMPORAL_NAMESPACE,
+    namespace: config.temporal.namespace,
     identity: presence.identity,
     taskQueue: WORKFLOW_QUEUE,
     ...workflowSource(),

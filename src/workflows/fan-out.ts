@@ -17,6 +17,7 @@ import { settleAll } from './settle.ts';
 import { Slots } from './slots.ts';
 import { Timers } from './timers.ts';
 
+const eventType = defineSearchAttributeKey('EventType', 'KEYWORD');
 const failedEffects = defineSearchAttributeKey('FailedEffects', 'KEYWORD_LIST');
 
 /** Calls of all subscribers that are under way at once, in one workflow; Temporal allows 2,000. */
@@ -72,9 +73,12 @@ async function interrupt(legs: Leg[], { scope, timers, settled }: Ending): Promi
   scope.cancel();
 }
 
+/** Where the namespace does not take our search attributes it was started without; to set one would keep it from ending for ever. */
+const hasAttributes = () => !patched('attributes-as-at-start') || workflowInfo().typedSearchAttributes.get(eventType) !== undefined;
+
 function conclude(dispatch: Dispatch, dead: Record<string, Dead>): void {
   const failed = Object.entries(dead).flatMap(([name, those]) => (those.events > 0 ? [{ name, dead: those }] : []));
   if (failed.length === 0) return;
-  upsertSearchAttributes([{ key: failedEffects, value: failed.map(({ name }) => name) }]);
+  if (hasAttributes()) upsertSearchAttributes([{ key: failedEffects, value: failed.map(({ name }) => name) }]);
   throw ApplicationFailure.create({ type: 'EffectsFailed', nonRetryable: true, message: explainDead(dispatch, failed) });
 }

@@ -132,7 +132,7 @@ describe('an endpoint that answered 500 for 200 messages', () => {
     expect(answer).toMatchObject({ status: 200, body: { id: letter.workflow.id, run_id: expect.any(String) } });
     await expect.poll(causes, soon).toEqual([]);
     expect((await product.ops('POST', 'workflows/nobody/reset')).status).toBe(404);
-    const { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace } = product.config;
+    const { address, namespace } = product.config.temporal;
     const client = new Client({ connection: await Connection.connect({ address }), namespace });
     await client.workflow.start('onNothing', { taskQueue: 'nobody', workflowId: 'waits for ever' });
     expect((await product.ops('POST', `workflows/${encodeURIComponent('waits for ever')}/reset`)).status).toBe(409);

@@ -10,7 +10,7 @@ import { type ChosenTransport, chooseTransport } from '../../src/workers/transpo
 import { start as startWorkflows } from '../../src/workers/workflows.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { aChannel, aMessage, aWriter } from '../harness/messaging.ts';
-import { freshNamespace } from '../harness/temporal.ts';
+import { freshNamespace, type TestNamespace } from '../harness/temporal.ts';
 
 const lines: string[] = [];
 /** What the workers of this file's benches have logged. */
@@ -24,6 +24,7 @@ export const soon = { timeout: 30_000, interval: 50 };
 export class TransportBench {
   readonly database: TestDatabase['database'];
   readonly chosen: ChosenTransport;
+  readonly temporal: TestNamespace;
   readonly #own: TestDatabase;
   readonly #config: Config;
   readonly #workflows: Running;
@@ -32,6 +33,7 @@ export class TransportBench {
   private constructor(own: TestDatabase, config: Config, chosen: ChosenTransport, workflows: Running) {
     this.#own = own;
     this.database = own.database;
+    this.temporal = config.temporal;
     this.#config = config;
     this.chosen = chosen;
     this.#workflows = workflows;

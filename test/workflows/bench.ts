@@ -12,7 +12,7 @@ import {
   type RetryPolicy,
   WORKFLOW_QUEUE,
 } from '../../src/transport/dispatch.ts';
-import { searchAttributes } from '../../src/transport/search-attributes.ts';
+import { attributesOf, searchAttributes } from '../../src/transport/search-attributes.ts';
 import type { HandOver } from '../../src/workflows/hand-over.ts';
 import type { TestNamespace } from '../harness/temporal.ts';
 
@@ -40,7 +40,7 @@ export class WorkflowBench {
       TestWorkflowEnvironment.createTimeSkipping({ server: { executable: path } }),
       bundleWorkflows(),
     ]);
-    // The time-skipping server can't list them, which ensureSearchAttributes does first.
+    // The time-skipping server can't list them, which `SearchAttributes` does first.
     await env.connection.operatorService.addSearchAttributes({ namespace: 'default', searchAttributes });
     return new WorkflowBench(env, bundle);
   }
@@ -49,6 +49,7 @@ export class WorkflowBench {
   static async at(server: TestNamespace): Promise<WorkflowBench> {
     installLog();
     const [env, bundle] = await Promise.all([TestWorkflowEnvironment.createFromExistingServer(server), bundleWorkflows()]);
+    await env.connection.operatorService.addSearchAttributes({ namespace: server.namespace, searchAttributes });
     return new WorkflowBench(env, bundle);
   }
 
@@ -75,7 +76,16 @@ export class WorkflowBench {
   /** Starts a workflow for a dispatch of `size` events, for the named effects. */
   async start(
     names: string[],
-    options: { type?: string; workflow?: string; size?: number; batch?: number; retry?: Partial<RetryPolicy>; before?: HandOver } = {},
+    options: {
+      type?: string;
+      workflow?: string;
+      size?: number;
+      batch?: number;
+      retry?: Partial<RetryPolicy>;
+      before?: HandOver;
+      /** False: as where the namespace does not take ours. */
+      attributes?: boolean;
+    } = {},
   ): Promise<WorkflowHandle> {
     const { type = 'message.created', workflow = 'onMessageCreated', size = 1, batch = 500 } = options;
     const subscribers = names.map((name) => ({
@@ -88,7 +98,13 @@ export class WorkflowBench {
     }));
     const dispatch: Dispatch = { id: uuidv7(), type, size, subscribers };
     const args = options.before ? [dispatch, options.before] : [dispatch];
-    return await this.env.client.workflow.start(workflow, { taskQueue: WORKFLOW_QUEUE, workflowId: dispatch.id, args });
+    const typedSearchAttributes = options.attributes === false ? [] : attributesOf(type);
+    return await this.env.client.workflow.start(workflow, {
+      taskQueue: WORKFLOW_QUEUE,
+      workflowId: dispatch.id,
+      args,
+      typedSearchAttributes,
+    });
   }
 }
 

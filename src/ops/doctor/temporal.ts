@@ -10,17 +10,24 @@ export async function checkTemporal({ queues }: Patient): Promise<Finding[]> {
       'Start Temporal, or correct TEMPORAL_ADDRESS of all processes. Messages are taken meanwhile, and their effects follow by themselves.';
     return [ill('temporal', `it does not answer: ${away}`, remedy)];
   }
-  return [
-    fine('temporal', 'it answers'),
+  const isThere =
     namespace === null
       ? fine('namespace', 'it is there')
-      : ill('namespace', namespace, 'Make it with `temporal operator namespace create`, or correct TEMPORAL_NAMESPACE of all processes.'),
-    searchAttributes === null
-      ? fine('search attributes', 'all are registered')
       : ill(
-          'search attributes',
-          searchAttributes,
-          'They are registered at the first dispatch; post a message, or use `temporal operator search-attribute create`.',
-        ),
-  ];
+          'namespace',
+          namespace,
+          'Make it with `temporal operator namespace create`, or correct TEMPORAL_NAMESPACE of all processes. They wait for it and go on by themselves.',
+        );
+  return [fine('temporal', 'it answers'), isThere, attributes(searchAttributes)];
+}
+
+function attributes(wrong: string | null | undefined): Finding {
+  const check = 'search attributes';
+  if (wrong === undefined) return fine(check, 'this key may not list them; workflows are started without those that are not there');
+  if (wrong === null) return fine(check, 'all are registered');
+  return ill(
+    check,
+    wrong,
+    'They are registered at the next dispatch, where that is allowed. Where it is not, make each with `temporal operator search-attribute create --name NAME --type TYPE`. Effects happen all the same; only their workflows are not found by these.',
+  );
 }
