@@ -83,12 +83,24 @@ const quota = (fallback: string, what = 'requests', such = '"600/1m" or "50/s"')
       return z.NEVER;
     });
 
+/** What names of queues and workflows begin with where the deployment has none. */
+const notDeployments = ['effects', 'workflows', 'retry', 'reset', 'replay', 'backfill', 'rebuild', 'retire'];
+
 /** Every setting: its variable, its format, its default. Durations are given as text and read as milliseconds. */
 const schema = z.object({
   /** Where Postgres (18 or newer) is. Of several hosts (`@one:5432,two:5432/`) the first is used that takes connections, and writes. */
   DATABASE_URL: z.string().refine(isDatabaseUrl, { message: 'wants a URL such as postgres://user:password@localhost:5432/knockon' }),
   /** Who sees effects through: `temporal`, or `pg-boss`, which needs no server but Postgres. The same for all processes. */
   KNOCKON_TRANSPORT: z.enum(['temporal', 'pg-boss'], { message: 'wants "temporal" or "pg-boss"' }).default('temporal'),
+  /**
+   * Tells deployments apart that share a Temporal namespace, or a Redis: it and a dot go before the names of task queues and workflows, and
+   * before keys in Redis. The same for all processes. Changing it is like changing the transport: what is under way stays where it is.
+   */
+  KNOCKON_DEPLOYMENT: z
+    .string()
+    .regex(/^[a-z][a-z0-9_-]{0,31}$/, { message: 'must be a lower-case letter, then up to 31 of a-z, 0-9, _ and -' })
+    .refine((name) => !notDeployments.includes(name), { message: `must not be one of ${notDeployments.join(', ')}: other names begin so` })
+    .optional(),
   // How Temporal is reached: `readTemporal` makes one of these and of the profile.
   /** Temporal's gRPC address; default localhost:7233. */
   TEMPORAL_ADDRESS: z.string().optional(),
@@ -254,7 +266,8 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const temporal = temporalOf(given, problems);
   if (problems.length > 0 || !parsed.success)
     throw new ConfigError(`The configuration can't be used:\n${problems.map((p) => `  ${p}`).join('\n')}`);
-  return { ...parsed.data, temporal, TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: temporal.namespace };
+  const REDIS_URL = keyedBy(parsed.data.KNOCKON_DEPLOYMENT, parsed.data.REDIS_URL);
+  return { ...parsed.data, REDIS_URL, temporal, TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: temporal.namespace };
 }
 
 function temporalOf(given: Record<string, string>, problems: string[]): Temporal {
@@ -268,6 +281,14 @@ function temporalOf(given: Record<string, string>, problems: string[]): Temporal
     problems.push(String(error instanceof Error ? error.message : error).split('\n')[0]!);
     return byDefault;
   }
+}
+
+/** The client reads it from there, for whoever uses Redis. */
+function keyedBy(deployment: string | undefined, redisUrl: string | undefined): string | undefined {
+  if (deployment === undefined || redisUrl === undefined) return redisUrl;
+  const url = new URL(redisUrl);
+  url.searchParams.set('keyPrefix', `${deployment}.`);
+  return url.href;
 }
 
 /** Variables of ours that are read elsewhere: by `knockon up` and the command line. */

@@ -69,6 +69,7 @@ async function environment(up: UpFile, home: string, folder: string): Promise<Re
     DATABASE_URL: up.database_url,
     SMTP_URL: up.smtp_url,
     KNOCKON_WEBHOOK_ALLOW: '127.0.0.0/8,::1/128',
+    ...(up.deployment && { KNOCKON_DEPLOYMENT: up.deployment }),
     ...(up.temporal_address
       ? { TEMPORAL_ADDRESS: up.temporal_address, TEMPORAL_NAMESPACE: up.temporal_namespace ?? 'default' }
       : { KNOCKON_TRANSPORT: 'pg-boss' }),

@@ -13,6 +13,7 @@ export interface UpFile {
   temporal_ui_url?: string | null;
   temporal_address?: string | null;
   temporal_namespace?: string | null;
+  deployment?: string;
   database_url?: string;
   mail_url?: string;
 }

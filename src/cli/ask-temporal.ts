@@ -1,4 +1,5 @@
 import { Client, Connection } from '@temporalio/client';
+import { namingOf } from '../transport/naming.ts';
 import { connectionOptions, type TemporalServer } from '../transport/temporal.ts';
 import { running } from '../transport/temporal-recovery.ts';
 import type { Recovery } from '../transport/transport.ts';
@@ -10,9 +11,9 @@ export interface TemporalAnswers {
 }
 
 /** @returns null where Temporal can't be reached within five seconds */
-export async function askTemporal(temporal: TemporalServer): Promise<TemporalAnswers | null> {
+export async function askTemporal(temporal: TemporalServer, deployment?: string): Promise<TemporalAnswers | null> {
   const connection = await Connection.connect(connectionOptions(temporal)).catch(() => null);
   if (!connection) return null;
   const client = new Client({ connection, namespace: temporal.namespace });
-  return { running: (dispatches) => running(client, dispatches), close: () => connection.close() };
+  return { running: (dispatches) => running({ client, naming: namingOf(deployment) }, dispatches), close: () => connection.close() };
 }

@@ -14,6 +14,7 @@ const temporal = [
   ['KNOCKON_TRANSPORT', '"temporal", or "pg-boss", which needs no server but Postgres; the same for all processes (temporal)'],
   ['TEMPORAL_ADDRESS', 'host:port (localhost:7233)'],
   ['TEMPORAL_NAMESPACE', 'the namespace (default)'],
+  ['KNOCKON_DEPLOYMENT', 'goes before the names of queues, workflows and keys in Redis, where deployments share these (none)'],
   ['TEMPORAL_API_KEY', 'for Temporal Cloud; turns TLS on'],
   ['TEMPORAL_TLS', '"true" or "false"; on by itself where a key or something of TLS is set'],
   ['TEMPORAL_TLS_CLIENT_CERT_PATH, TEMPORAL_TLS_CLIENT_CERT_DATA', "a client's certificate for mTLS, as a file or as it is"],

@@ -20,8 +20,9 @@ interface SubscriberView {
 
 const MORE = `
 With an operator's key:
-  state    active, paused (by whom, why and until when is below the table) or limited; red where it has no worker or half of its
-           tries fail, and in --json there is \`health\` for that: ok, degraded (5 % fail), failing (50 %) or down (no worker)
+  state    active, paused (by whom, why and until when is below the table), limited, or retired (nothing new is for it); red where it
+           has no worker or half of its tries fail, and in --json there is \`health\` for that: ok, degraded (5 % fail), failing (50 %)
+           or down (no worker)
   backlog  events for it that it has neither done nor given up; oldest: the age of the oldest of them
   waiting  events that wait for a moment of their own, such as a mail that gives its reader time
   done/s   events done a second, over the last minute
@@ -97,7 +98,7 @@ function rowOf(terminal: Terminal, s: SubscriberStatus): (string | number)[] {
   const colour = s.health === 'ok' ? (s.state === 'active' ? 'green' : 'yellow') : s.health === 'degraded' ? 'yellow' : 'red';
   const oldest = s.backlog === 0 ? '–' : duration(s.backlog_age_seconds * 1000);
   const errors = `${(s.error_rate * 100).toFixed(s.error_rate > 0 && s.error_rate < 0.1 ? 1 : 0)} %`;
-  const workers = s.workers === 0 ? styled(terminal, 'red', '0') : s.workers;
+  const workers = s.workers === 0 && !s.retired ? styled(terminal, 'red', '0') : s.workers;
   const versions = s.versions.join(' ') || '–';
   return [
     s.name,
@@ -113,13 +114,20 @@ function rowOf(terminal: Terminal, s: SubscriberStatus): (string | number)[] {
   ];
 }
 
-function notes({ name, paused, applied, workers }: SubscriberStatus): string[] {
+function notes({ name, paused, applied, workers, retired }: SubscriberStatus): string[] {
+  if (retired) return [`${name} was retired by ${retired.by} at ${retired.at}: nothing new is for it.${wayOf(retired)}`];
   const until = paused?.until ? `until ${paused.until}` : 'until somebody resumes it';
   return [
     ...(paused ? [`${name} was paused by ${paused.by} at ${paused.at}, ${until}: ${paused.reason}`] : []),
     ...(applied ? [] : [`${name}: Temporal does not answer; what was asked holds as soon as it does.`]),
     ...(workers === 0 ? [`${name} has no worker: its events wait. \`knockon worker effects --only ${name}\` starts one.`] : []),
   ];
+}
+
+function wayOf({ open, handed_to, job_id }: NonNullable<SubscriberStatus['retired']>): string {
+  if (open === 'finish') return ' What is open its workers finish.';
+  const what = open === 'discard' ? 'is given up' : `is handed to ${handed_to}`;
+  return ` What was open ${what}: \`knockon jobs ${job_id}\`.`;
 }
 
 /** What a workspace's key may see. */

@@ -10,6 +10,7 @@ import { jobsCommand } from './jobs.ts';
 import { keysCommand } from './keys.ts';
 import { logCommand } from './log.ts';
 import { backfillCommand, rebuildCommand, replayCommand } from './replay.ts';
+import { retireCommand } from './retire.ts';
 import { discardCommand, resetCommand, retryCommand } from './retry.ts';
 import { scaleCommand } from './scale.ts';
 import { limitCommand, pauseCommand, resumeCommand } from './steer.ts';
@@ -21,7 +22,7 @@ import { verifyCommand } from './verify.ts';
 const groups: Record<string, ((program: Command) => void)[]> = {
   Try: [demoCommand, importCommand],
   Look: [doctorCommand, subscribersCommand, failedCommand, traceCommand, verifyCommand, jobsCommand, logCommand],
-  'Steer subscribers': [pauseCommand, resumeCommand, limitCommand, drainCommand, scaleCommand],
+  'Steer subscribers': [pauseCommand, resumeCommand, limitCommand, drainCommand, scaleCommand, retireCommand],
   'Do it again, or give it up': [retryCommand, resetCommand, discardCommand, replayCommand, backfillCommand, rebuildCommand],
   'Look after customers': [endpointsCommand, keysCommand],
   'Set up': [completionCommand],

@@ -48,6 +48,8 @@ export function verifyCommand(program: Command): void {
 export interface LedgerAddress {
   databaseUrl: string;
   temporal: TemporalServer | null;
+  /** KNOCKON_DEPLOYMENT, where that is set. */
+  deployment?: string;
   /** True where pg-boss has what is under way, in the same database. */
   jobs?: true;
 }
@@ -64,7 +66,8 @@ export function findLedger(surroundings: Surroundings = {}, tell: (line: string)
   }
   // `knockon up` names no Temporal where it has started none.
   if (env.KNOCKON_TRANSPORT === 'pg-boss' || up?.temporal_address === null) return { databaseUrl, temporal: null, jobs: true };
-  return { databaseUrl, temporal: findTemporal(env, up) };
+  const deployment = env.KNOCKON_DEPLOYMENT || up?.deployment;
+  return { databaseUrl, temporal: findTemporal(env, up), ...(deployment && { deployment }) };
 }
 
 /** Of what `knockon up` has started, it alone says where it is; no profile of the user's. */
@@ -80,14 +83,14 @@ function findTemporal(env: NodeJS.ProcessEnv, up: UpFile | undefined): TemporalS
   }
 }
 
-async function readBalance({ databaseUrl, temporal, jobs }: LedgerAddress, full?: boolean): Promise<Balance> {
+async function readBalance({ databaseUrl, temporal, deployment, jobs }: LedgerAddress, full?: boolean): Promise<Balance> {
   const [{ openClient }, { verifyLedger }, { askTemporal }, { withOpenJobs }] = await Promise.all([
     import('../db/open.ts'),
     import('../ops/verify.ts'),
     import('./ask-temporal.ts'),
     import('../transport/pg-boss/recovery.ts'),
   ]);
-  const asked = temporal && (await askTemporal(temporal));
+  const asked = temporal && (await askTemporal(temporal, deployment));
   const { client: sql } = openClient(databaseUrl, { max: 1, connect_timeout: 5, onnotice: () => {} });
   try {
     return await verifyLedger(sql, { running: jobs ? (dispatches) => withOpenJobs(sql, dispatches) : asked?.running, full });

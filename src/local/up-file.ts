@@ -11,6 +11,8 @@ export interface UpFile {
   temporal_ui_url: string | null;
   temporal_address: string | null;
   temporal_namespace: string | null;
+  /** KNOCKON_DEPLOYMENT, where that is set. */
+  deployment?: string;
   database_url: string;
   smtp_url: string;
   mail_url: string;
@@ -31,6 +33,7 @@ export function describeUp(apiUrl: string, ports: Ports, env: NodeJS.ProcessEnv,
     temporal_ui_url: temporal ? env.TEMPORAL_UI_URL! : null,
     temporal_address: temporal ? env.TEMPORAL_ADDRESS! : null,
     temporal_namespace: temporal ? env.TEMPORAL_NAMESPACE! : null,
+    ...(env.KNOCKON_DEPLOYMENT && { deployment: env.KNOCKON_DEPLOYMENT }),
     database_url: env.DATABASE_URL!,
     smtp_url: env.SMTP_URL!,
     mail_url: at(ports.mail),

@@ -16,6 +16,7 @@ export interface Steering {
 export interface Control {
   subscriber: string;
   task_queue: string;
+  retired_at: Date | null;
   paused_at: Date | null;
   paused_by: string | null;
   pause_reason: string | null;
@@ -26,8 +27,14 @@ export interface Control {
   calls_per_second: number | null;
 }
 
+/** `retired`: nothing new is for it. */
+export type SubscriberCondition = 'active' | 'paused' | 'limited' | 'retired';
+
+type Steered = Pick<Control, 'paused_at' | 'per_second'> & { retired_at?: Date | null };
+
 /** What a subscriber's control makes of it. */
-export function stateOf({ paused_at, per_second }: Pick<Control, 'paused_at' | 'per_second'>): 'active' | 'paused' | 'limited' {
+export function stateOf({ paused_at, per_second, retired_at }: Steered): SubscriberCondition {
+  if (retired_at) return 'retired';
   if (paused_at) return 'paused';
   return per_second === null ? 'active' : 'limited';
 }
@@ -37,7 +44,7 @@ export function stateOf({ paused_at, per_second }: Pick<Control, 'paused_at' | '
  * each event is a call of its own. `claim` gives new dispatches that size.
  */
 const columns = (sql: Sql) => sql`
-  c.subscriber, s.task_queue, c.paused_at, c.paused_by, c.pause_reason, c.paused_until, c.per_second,
+  c.subscriber, s.task_queue, s.retired_at, c.paused_at, c.paused_by, c.pause_reason, c.paused_until, c.per_second,
   c.per_second / least(s.batch, greatest(1, floor(c.per_second / 100))) as calls_per_second`;
 
 /** The controls of all subscribers that have, or had, one. */

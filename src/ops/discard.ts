@@ -1,5 +1,5 @@
-import { sql as part, type SQL } from 'drizzle-orm';
-import type { Database } from '../db/client.ts';
+import { sql as part } from 'drizzle-orm';
+import type { Database, Transaction } from '../db/client.ts';
 import { emit } from '../outbox/emit.ts';
 import { deadLetters, type Letters } from './dead-letters.ts';
 import { recordOperation } from './log.ts';
@@ -8,7 +8,8 @@ import { isRetried } from './standing.ts';
 /** Effects that are given up in one transaction. */
 const BATCH = 200;
 
-interface Given {
+/** An effect that is given up. */
+export interface Given {
   event_id: string;
   subscriber: string;
   cause: string;
@@ -35,24 +36,35 @@ async function discardSome({ sql, db }: Database, letters: Letters, by: string, 
     where ${deadLetters(sql, letters)} and not ${isRetried(sql)} group by l.event_id, l.subscriber, e.workspace_id limit ${BATCH}`;
   if (chosen.length === 0) return 0;
   await db.transaction(async (tx) => {
-    for (const { event_id, subscriber, cause, workspace_id } of chosen)
-      await emit(tx, { type: 'effect.discarded', workspaceId: workspace_id, payload: { event_id, subscriber, cause, by, reason } });
-    await tx.execute(close(chosen, by, reason));
+    await tellDiscards(tx, chosen, by, reason);
+    await closeEffects(tx, chosen, by, reason);
   });
   return chosen.length;
 }
 
-function close(given: Given[], by: string, reason: string): SQL {
+/** Each is an event of its workspace. */
+export async function tellDiscards(tx: Transaction, given: Given[], by: string, reason: string): Promise<void> {
+  for (const { event_id, subscriber, cause, workspace_id } of given)
+    await emit(tx, { type: 'effect.discarded', workspaceId: workspace_id, payload: { event_id, subscriber, cause, by, reason } });
+}
+
+/** Closes effects that won't happen, by a receipt. @returns those that had none: the others have happened meanwhile */
+export async function closeEffects(tx: Transaction, given: Given[], by: string, reason: string): Promise<Given[]> {
   const column = (pick: (one: Given) => string) => part.param(given.map(pick));
-  return part`
+  const closed = await tx.execute<{ event_id: string; subscriber: string }>(part`
     with given as (
       select * from unnest(${column((g) => g.event_id)}::uuid[], ${column((g) => g.subscriber)}::text[], ${column((g) => g.cause)}::text[])
         as t (event_id, subscriber, cause)
-    ), noted as (
-      insert into discards (event_id, subscriber, by, reason, cause) select event_id, subscriber, ${by}, ${reason}, cause from given
-      on conflict do nothing
     ), closed as (
       insert into receipts (event_id, subscriber) select event_id, subscriber from given order by event_id on conflict do nothing
+      returning event_id, subscriber
+    ), noted as (
+      insert into discards (event_id, subscriber, by, reason, cause)
+      select event_id, subscriber, ${by}, ${reason}, cause from given join closed using (event_id, subscriber) on conflict do nothing
+    ), answered as (
+      delete from dead_letters l using given g where l.event_id = g.event_id and l.subscriber = g.subscriber
     )
-    delete from dead_letters l using given g where l.event_id = g.event_id and l.subscriber = g.subscriber`;
+    select event_id, subscriber from closed`);
+  const isClosed = new Set(closed.map(({ event_id, subscriber }) => `${event_id} ${subscriber}`));
+  return given.filter(({ event_id, subscriber }) => isClosed.has(`${event_id} ${subscriber}`));
 }

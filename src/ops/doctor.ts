@@ -3,7 +3,7 @@ import { checkClock, checkDatabase, checkDisk, checkMigrations, checkWrites } fr
 import type { Finding, Patient } from './doctor/finding.ts';
 import { checkBacklogs, checkDeadLetters, checkEndpoints, checkLedger, checkUndispatched } from './doctor/progress.ts';
 import { checkProxies } from './doctor/proxies.ts';
-import { checkClocks, checkPaused, checkQueues, checkVersions, checkWorkers } from './doctor/subscribers.ts';
+import { checkClocks, checkPaused, checkQueues, checkStrangers, checkVersions, checkWorkers } from './doctor/subscribers.ts';
 import { checkTemporal } from './doctor/temporal.ts';
 
 /** What the doctor found. */
@@ -24,6 +24,7 @@ const checks: [name: string, check: Check][] = [
   ['disk', checkDisk],
   ['temporal', checkTemporal],
   ['workers', checkWorkers],
+  ['strangers', checkStrangers],
   ['clocks', checkClocks],
   ['versions', checkVersions],
   ['queues', checkQueues],

@@ -3,6 +3,7 @@ import type { Sql } from 'postgres';
 import { safeReason } from '../safe-error.ts';
 import type { JobProgress, JobVerb } from '../transport/job.ts';
 import { backfill } from './backfill.ts';
+import { letGo } from './let-go.ts';
 import { rebuild } from './rebuild.ts';
 import { endLost, type Reckoning, reckon } from './reckon.ts';
 import { replay } from './replay.ts';
@@ -10,7 +11,7 @@ import { resets } from './reset.ts';
 import { retry } from './retry.ts';
 import type { JobDependencies, OpenJob, Verb } from './verb.ts';
 
-const verbs: Record<JobVerb, Verb> = { retry, reset: resets, replay, backfill, rebuild };
+const verbs: Record<JobVerb, Verb> = { retry, reset: resets, replay, backfill, rebuild, retire: letGo };
 
 /** Most that is begun at once; of a paced job half of what a second may have. */
 const PAGE = 250;

@@ -68,9 +68,9 @@ export async function outcomesOf(db: Database['db'], events: LoggedEvent[]): Pro
   });
 }
 
-/** A restarted dispatch's workflow is `<dispatch>.<n>`. @returns null where it is no dispatch's */
+/** A dispatch's workflow is `<dispatch>`, restarted `<dispatch>.<n>`; either after a deployment's name. @returns null where it is no dispatch's */
 export const dispatchOf = (workflowId: string): string | null =>
-  /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.\d+)?$/i.exec(workflowId)?.[1] ?? null;
+  /^(?:[a-z][a-z0-9_-]*\.)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.\d+)?$/i.exec(workflowId)?.[1] ?? null;
 
 /** Events of all workspaces, newest first. */
 export async function listEvents(

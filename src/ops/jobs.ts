@@ -3,7 +3,7 @@ import type { Database, Transaction } from '../db/client.ts';
 import { jobs } from '../db/schema/jobs.ts';
 import { type JobDriver, type JobProgress, type JobRef, type JobVerb, jobWorkflowId, type ResetWorkflow } from '../transport/job.ts';
 import { recordOperation } from './log.ts';
-import { type TemporalUi, workflowUrl } from './temporal-ui.ts';
+import { type TemporalUi, workflowLink } from './temporal-ui.ts';
 
 type JobState = JobProgress['state'];
 
@@ -42,12 +42,11 @@ type Row = Omit<JobView, 'created_at' | 'finished_at' | 'workflow'> & { created_
 
 function shown(row: Row, ui: TemporalUi | null): JobView {
   const { verb, input, by, state, done, skipped, failed, total, per_second, eta_seconds, failures, error } = row;
-  const id = jobWorkflowId(row);
   return {
     ...{ id: row.id, verb, input, by, state, done, skipped, failed, total, per_second, eta_seconds, failures, error },
     created_at: row.created_at.toISOString(),
     finished_at: row.finished_at?.toISOString() ?? null,
-    workflow: ui && { id, url: workflowUrl(ui, id) },
+    workflow: ui && workflowLink(ui, jobWorkflowId(row)),
   };
 }
 
@@ -86,9 +85,10 @@ export async function leaveJob(sql: Sql, id: string, by: string): Promise<void> 
   await sql`update jobs set driven_by = null where id = ${id} and driven_by = ${by}`;
 }
 
-/** Cancels a job whose workflow was cancelled. */
-export async function cancelJob(sql: Sql, id: string): Promise<void> {
+/** Cancels a job whose workflow was cancelled; one that has ended stays as it is. @returns false where there is no such job */
+export async function cancelJob(sql: Sql, id: string): Promise<boolean> {
   await sql`update jobs set state = 'cancelled', finished_at = now() where id = ${id} and state in ('running', 'paused')`;
+  return (await sql`select from jobs where id = ${id}`).length > 0;
 }
 
 /** Jobs, newest first. */

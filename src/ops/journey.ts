@@ -5,7 +5,7 @@ import { events } from '../db/schema/events.ts';
 import { discards } from '../db/schema/jobs.ts';
 import { messages } from '../db/schema/messages.ts';
 import { attempts, deadLetters, dispatches, outbox, receipts, subscribers } from '../db/schema/outbox.ts';
-import { type TemporalUi, workflowUrl } from './temporal-ui.ts';
+import { type TemporalUi, workflowLink } from './temporal-ui.ts';
 
 /** What became of one effect of one event. */
 export interface EffectState {
@@ -79,7 +79,7 @@ function journeyOf({ id, type, timestamp }: Asked, known: Ledger, queued: Queued
     type,
     timestamp: timestamp.toISOString(),
     dispatched_at: dispatch?.started_at?.toISOString() ?? null,
-    workflow: ui && dispatch && { id: dispatch.id, run_id: dispatch.run_id, url: workflowUrl(ui, dispatch.id, dispatch.run_id) },
+    workflow: ui && dispatch && { ...workflowLink(ui, dispatch.id, dispatch.run_id), run_id: dispatch.run_id },
     // Without an outbox row it was done by all, and its receipts have expired.
     effects: (queued ? namesOf(known, id, type, dispatch) : []).map((name) => effectState(known, id, name, dispatch?.started_at != null)),
   };

@@ -16,7 +16,7 @@ export async function forgottenPauses(sql: Sql, thresholdMs: number): Promise<Fo
   const rows = await sql<(Omit<ForgottenPause, 'at'> & { at: Date })[]>`
     select c.subscriber as name, coalesce(c.paused_by, '') as by, coalesce(c.pause_reason, '') as reason, c.paused_at as at,
       round(extract(epoch from now() - c.paused_at))::float8 as seconds
-    from controls c join subscribers s on s.name = c.subscriber
+    from controls c join subscribers s on s.name = c.subscriber and s.retired_at is null
     where now() - c.paused_at >= ${thresholdMs}::float8 * interval '1 ms' order by c.paused_at, c.subscriber`;
   return rows.map(({ at, ...row }) => ({ ...row, at: at.toISOString() }));
 }

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Sql, TransactionSql } from 'postgres';
-import { type Claimed, markStarted, specs } from '../outbox/claim.ts';
+import { type Claimed, handedOver, markStarted, origin, specs } from '../outbox/claim.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { Pair } from './standing.ts';
 
@@ -38,7 +38,7 @@ function groups(events: Redispatched[]): [Redispatched, ...Redispatched[]][] {
 async function open(tx: TransactionSql, jobId: string, events: [Redispatched, ...Redispatched[]]): Promise<Claimed> {
   const [{ type, subscriber, purpose }] = events;
   const ids = events.map((event) => event.event_id);
-  const [made] = await tx<Pick<Claimed, 'id' | 'subscribers'>[]>`
+  const [made] = await tx<Pick<Claimed, 'id' | 'subscribers' | 'origin'>[]>`
     with made as (
       insert into dispatches (id, type, size, subscribers, again, settled_at)
       values (uuidv7(), ${type}, ${ids.length}, ${[subscriber]}, ${purpose === 'again'}, case when ${purpose !== 'first'} then now() end)
@@ -50,7 +50,7 @@ async function open(tx: TransactionSql, jobId: string, events: [Redispatched, ..
     ), marked as (
       update dead_letters l set retried_by = made.id from made where l.event_id = any(${ids}::uuid[]) and l.subscriber = ${subscriber}
     )
-    select made.id, ${specs(tx, tx`${[subscriber]}::text[]`)} as subscribers from made`;
+    select made.id, ${origin(tx)} as origin, ${specs(tx, tx`${[subscriber]}::text[]`)} as subscribers from made`;
   if (!made || made.subscribers.length === 0) throw new Error(`there is no subscriber ${subscriber} any more`);
   return { ...made, type, size: ids.length, ...scope(events) };
 }
@@ -65,11 +65,11 @@ export async function startAll(
   { sql, transport, log }: { sql: Sql; transport: Transport; log: Pick<Logger, 'warn'> },
   claimed: Claimed[],
 ): Promise<void> {
-  for (const { id, type, size, subscribers, workspace_ids, channel_ids } of claimed) {
+  for (const group of claimed) {
     try {
-      await markStarted(sql, id, await transport.start({ id, type, size, subscribers }, { workspace_ids, channel_ids }));
+      await markStarted(sql, group.id, await transport.start(...handedOver(group)));
     } catch (error) {
-      log.warn({ err: error, dispatch: id }, 'could not start a dispatch; the relay will');
+      log.warn({ err: error, dispatch: group.id }, 'could not start a dispatch; the relay will');
     }
   }
 }

@@ -30,7 +30,7 @@ export const replay: Verb = {
     const { subscriber, ...filter } = input as ReplayInput;
     const [row] = await sql<{ n: number }[]>`
       select count(*)::int as n from (${matching(sql, filter)}) e
-      join subscribers s on (e.type = any(s.event_types) or '*' = any(s.event_types))
+      join subscribers s on (e.type = any(s.event_types) or '*' = any(s.event_types)) and s.retired_at is null
         and (${subscriber ?? null}::text is null or s.name = ${subscriber ?? null})`;
     return row?.n ?? 0;
   },

@@ -2,6 +2,7 @@ import type { Sql } from 'postgres';
 import type { Database } from '../db/client.ts';
 import { ResetError, type ResetWorkflow } from '../transport/job.ts';
 import { deadLetters, type Letters } from './dead-letters.ts';
+import { dispatchOf } from './events.ts';
 import { forgiveEndpoints } from './forgive.ts';
 import { recordOperation } from './log.ts';
 import type { Verb } from './verb.ts';
@@ -55,7 +56,7 @@ export const resets: Verb = {
 };
 
 async function forgiveThoseOf(sql: Sql, workflowId: string): Promise<void> {
-  const [dispatchId = ''] = workflowId.split('.');
+  const dispatchId = dispatchOf(workflowId) ?? '';
   const rows = await sql<
     { event_id: string }[]
   >`select event_id from dead_letters where dispatch_id::text = ${dispatchId} and subscriber = 'webhooks'`;

@@ -12,7 +12,7 @@ const chosen = (sql: Queries, jobId: string, input: Record<string, unknown>) => 
   dead_letters l cross join lateral (select * from events where id = l.event_id offset 0) e
   where ${deadLetters(sql, input as Letters)} and not ${isRetried(sql)}
     and l.created_at <= (select created_at from jobs where id = ${jobId})
-    and l.subscriber = any(array(select name from subscribers))`;
+    and l.subscriber = any(array(select name from subscribers where retired_at is null))`;
 
 /**
  * Tries dead letters again, with the subscriber's policy from its beginning. What is done of an event (an endpoint that took it) is

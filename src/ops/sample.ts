@@ -1,13 +1,13 @@
 import type { Sql } from 'postgres';
 import { oldestUndispatched } from '../outbox/ledger.ts';
-import { type Control, stateOf } from './controls.ts';
+import { type Control, type SubscriberCondition, stateOf } from './controls.ts';
 import { readBacklogs } from './subscriber-status.ts';
 import { readRates, readWorkers } from './workers.ts';
 
 /** How a subscriber is doing at a moment. */
 export interface SubscriberSample {
   name: string;
-  state: 'active' | 'paused' | 'limited';
+  state: SubscriberCondition;
   /** Events done a second. */
   rate: number;
   /** Of what was tried in the last five minutes, which part failed: 0 to 1. */
@@ -51,8 +51,10 @@ export async function momentAgo(sql: Sql, ms: number): Promise<Date> {
 /** Over how long messages are counted, in seconds. An id holds its time, so this reads only what is that young. */
 const MESSAGES_OVER = 5;
 
-const readSubscribers = (sql: Sql) => sql<({ name: string; dead_letters: number } & Pick<Control, 'paused_at' | 'per_second'>)[]>`
-  select s.name, c.paused_at, c.per_second,
+const readSubscribers = (sql: Sql) => sql<
+  ({ name: string; dead_letters: number } & Pick<Control, 'paused_at' | 'per_second' | 'retired_at'>)[]
+>`
+  select s.name, s.retired_at, c.paused_at, c.per_second,
     (select count(*)::int from dead_letters l where l.subscriber = s.name) as dead_letters
   from subscribers s left join controls c on c.subscriber = s.name order by s.name collate "C"`;
 

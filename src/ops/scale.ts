@@ -61,6 +61,8 @@ function inWords(s: SubscriberStatus, f: Found): { advice: string; command: stri
   const command = `knockon worker effects --only ${s.name} --concurrency ${f.suggested_concurrency}`;
   if (s.state === 'paused')
     return { advice: 'It is paused: resume it first; more workers change nothing.', command: `knockon resume ${s.name}` };
+  if (s.retired && s.backlog + s.waiting === 0)
+    return { advice: 'It is retired, and nothing of it is open: it needs none.', command: null };
   if (s.workers === 0) return { advice: 'No worker takes its calls: start one.', command };
   if (s.backlog === 0) return { advice: 'It keeps up: nothing is to be changed.', command: null };
   if (s.state === 'limited') {

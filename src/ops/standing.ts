@@ -30,7 +30,7 @@ export const isRetried = (sql: Queries) => sql`(l.retried_by is not null and coa
   from job_dispatches jd where jd.dispatch_id = l.retried_by and jd.ended_at is null limit 1), false))`;
 
 /**
- * Some events, once for each subscriber that wants them, with how they stand. Several subscribers' places in an event's history are
+ * Some events, once for each subscriber that wants them and is not retired, with how they stand. Several subscribers' places in an event's history are
  * in its first dispatch; what somebody has asked for later is in `dispatch_events`.
  *
  * @param events rows of `events`, or some of its columns: id, type, workspace_id, channel_id, timestamp
@@ -48,7 +48,7 @@ export function standings(sql: Queries, events: PendingQuery<Row[]>, subscriber:
         else 'never'
       end as standing
     from (${events}) e
-    join subscribers s on (e.type = any(s.event_types) or '*' = any(s.event_types)) and (${subscriber}::text is null or s.name = ${subscriber})
+    join subscribers s on (e.type = any(s.event_types) or '*' = any(s.event_types)) and s.retired_at is null and (${subscriber}::text is null or s.name = ${subscriber})
     left join lateral (select event_id, dispatch_id from outbox where event_id = e.id offset 0) o on true
     left join lateral (select subscribers from dispatches where id = o.dispatch_id offset 0) d on true
     left join lateral (select event_id from receipts where event_id = e.id and subscriber = s.name offset 0) r on true

@@ -1,7 +1,7 @@
 import type { Sql } from 'postgres';
 import type { Poller, QueueState } from '../transport/queues.ts';
-import { type Control, type Steering, stateOf } from './controls.ts';
-import { type Beat, readRates, readWorkers } from './workers.ts';
+import { type Control, type Steering, type SubscriberCondition, stateOf } from './controls.ts';
+import { type Beat, markIn, readRates, readWorkers } from './workers.ts';
 
 /** A worker process that takes a subscriber's calls. */
 export interface WorkerState {
@@ -14,13 +14,24 @@ export interface WorkerState {
   running: number | null;
 }
 
+/** What a subscriber was retired with. */
+export interface Retirement {
+  by: string;
+  at: string;
+  open: 'finish' | 'discard' | 'hand-to';
+  /** Whose work what was open is instead. */
+  handed_to: string | null;
+  /** The job that sees to what was open; null where its workers finish it. */
+  job_id: string | null;
+}
+
 /** A subscriber as its operator sees it. */
 export interface SubscriberStatus {
   name: string;
   description: string;
   event_types: string[];
   task_queue: string;
-  state: 'active' | 'paused' | 'limited';
+  state: SubscriberCondition;
   /** How it is doing, whatever operators want of it. */
   health: Health;
   /** Events that are for it and that it has neither done nor given up; without those that wait for their own time. */
@@ -43,23 +54,25 @@ export interface SubscriberStatus {
   paused: { by: string; reason: string; at: string; until: string | null } | null;
   /** Paused, and no worker is at any call of it. */
   drained: boolean;
+  /** Since when nothing new is for it, who said so, and what becomes of what was open; null: it is not retired. */
+  retired: Retirement | null;
   /** Whether the queue is as the control says; false while the transport does not answer. */
   applied: boolean;
 }
 
-/** `down`: no worker takes its calls. `failing`: half of what is tried fails, or more. `degraded`: a part of it that is worth a look. */
+/** `down`: no worker takes its calls; of a retired subscriber none need. `failing`: half of what is tried fails, or more. `degraded`: a part of it that is worth a look. */
 export type Health = 'ok' | 'degraded' | 'failing' | 'down';
 
 /** From which part of tries that fail on a subscriber is failing, and from which it is degraded. */
 const [FAILING, DEGRADED] = [0.5, 0.05];
 
-function healthOf(workers: number, errorRate: number): Health {
-  if (workers === 0) return 'down';
+function healthOf(workers: number, errorRate: number, isRetired: boolean): Health {
+  if (workers === 0 && !isRetired) return 'down';
   if (errorRate >= FAILING) return 'failing';
   return errorRate >= DEGRADED ? 'degraded' : 'ok';
 }
 
-interface Row extends Omit<Control, 'subscriber' | 'calls_per_second'> {
+interface Row extends Omit<Control, 'subscriber' | 'calls_per_second'>, RetiredRow {
   name: string;
   description: string;
   event_types: string[];
@@ -95,7 +108,7 @@ export async function readBacklogs(sql: Sql, names: string[], workspaceId?: stri
         and (select true from receipts r where r.event_id = o.event_id and r.subscriber = s.name limit 1) is null
         and (select true from (select subscriber from dead_letters where event_id = o.event_id offset 0) l where l.subscriber = s.name limit 1) is null
       union all
-      select s.name, o.event_id, false, false from outbox o join subscribers s on s.event_types && array[o.type, '*']
+      select s.name, o.event_id, false, false from outbox o join subscribers s on s.event_types && array[o.type, '*'] and s.retired_at is null
       where o.dispatch_id is null and s.name = any(${names}) and ${isTheirs}
     )
     select name, count(*) filter (where not waits)::int as backlog, count(*) filter (where waits)::int as waiting,
@@ -106,8 +119,23 @@ export async function readBacklogs(sql: Sql, names: string[], workspaceId?: stri
   return new Map(rows.map((row) => [row.name, row]));
 }
 
+interface RetiredRow {
+  retired_at: Date | null;
+  retired_by: string | null;
+  retired_open: Retirement['open'] | null;
+  handed_to: string | null;
+  retire_job: string | null;
+}
+
+function retirementOf(row: RetiredRow): Retirement | null {
+  const { retired_at, retired_by, retired_open, handed_to, retire_job } = row;
+  if (retired_at === null) return null;
+  return { by: retired_by ?? '', at: retired_at.toISOString(), open: retired_open ?? 'finish', handed_to, job_id: retire_job };
+}
+
 const readRows = (sql: Sql, name?: string) => sql<Row[]>`
-  select s.name, s.description, s.event_types, s.task_queue, c.paused_at, c.paused_by, c.pause_reason, c.paused_until, c.per_second
+  select s.name, s.description, s.event_types, s.task_queue, c.paused_at, c.paused_by, c.pause_reason, c.paused_until, c.per_second,
+    s.retired_at, s.retired_by, s.retired_open, s.handed_to, s.retire_job
   from subscribers s left join controls c on c.subscriber = s.name
   where ${name === undefined ? sql`true` : sql`s.name = ${name}`} order by s.name collate "C"`;
 
@@ -132,7 +160,7 @@ export async function subscriberStatuses({ database: { sql }, queues }: Steering
       event_types: row.event_types,
       task_queue: row.task_queue,
       state: stateOf(row),
-      health: healthOf(processes.length, error_rate),
+      health: healthOf(processes.length, error_rate, row.retired_at !== null),
       backlog: backlog?.backlog ?? 0,
       backlog_age_seconds: Math.max(0, backlog?.age ?? 0),
       waiting: backlog?.waiting ?? 0,
@@ -143,6 +171,7 @@ export async function subscriberStatuses({ database: { sql }, queues }: Steering
       versions: [...new Set(processes.flatMap(({ version }) => version ?? []))].sort(),
       processes,
       ...steeredAs(row, state, queues.steeredBy),
+      retired: retirementOf(row),
       drained: row.paused_at !== null && isDrained(row.name, row.paused_at, beats),
     };
   });
@@ -159,12 +188,11 @@ function steeredAs(row: Row, state: QueueState | null, steeredBy: 'server' | 'wo
   };
 }
 
-/** Ours say so in Postgres; those in other languages are known by their asking the queue. */
+/** Ours say so in Postgres, until they say good-bye; those in other languages are known by their asking the queue. */
 function workersOf(name: string, beats: Beat[], pollers: Poller[]): WorkerState[] {
   const known = new Set(beats.map(({ identity }) => identity));
   const ours = beats.filter(({ alive, effects }) => alive && effects[name]);
-  const isFresh = ({ seen_at }: Poller) => Date.now() - seen_at.getTime() < POLL;
-  const others = pollers.filter((poller) => isFresh(poller) && !known.has(poller.identity) && !isOurs(poller.identity));
+  const others = pollers.filter((poller) => isFresh(poller) && !known.has(poller.identity) && markIn(poller.identity) === null);
   return [
     ...ours.map(({ identity, version, seen_at, effects }) => ({ identity, version, seen_at: seen_at.toISOString(), ...effects[name]! })),
     ...others.map(({ identity, seen_at }) => ({
@@ -177,11 +205,10 @@ function workersOf(name: string, beats: Beat[], pollers: Poller[]): WorkerState[
   ];
 }
 
-/** An idle worker asks its queue again after a minute, in ms; one that is late by half of that is gone. */
+/** An idle worker asks its queue again after a minute, in ms; one that is late by half of that is gone. Temporal remembers it for five minutes. */
 const POLL = 90_000;
 
-/** One of ours that has said good-bye; Temporal remembers who has asked for five minutes. */
-const isOurs = (identity: string) => /^\d+@.+\/(effects|workflows)$/.test(identity);
+export const isFresh = ({ seen_at }: Poller): boolean => Date.now() - seen_at.getTime() < POLL;
 
 /** Every worker has been seen since, a moment after the pause, and is at no call. */
 function isDrained(name: string, pausedAt: Date, beats: Beat[]): boolean {

@@ -9,8 +9,8 @@ export interface Known {
   batch: number;
 }
 
-/** @returns undefined where nobody of that name has registered */
+/** @returns undefined where nobody of that name has registered, or it is retired */
 export async function findSubscriber(sql: Sql, name: string): Promise<Known | undefined> {
-  const [row] = await sql<Known[]>`select name, again, ordering, batch from subscribers where name = ${name}`;
+  const [row] = await sql<Known[]>`select name, again, ordering, batch from subscribers where name = ${name} and retired_at is null`;
   return row;
 }

@@ -1,7 +1,7 @@
 import { asc, sql } from 'drizzle-orm';
 import type { Database } from '../db/client.ts';
 import { subscribers } from '../db/schema/outbox.ts';
-import { readControls, stateOf } from './controls.ts';
+import { readControls, type SubscriberCondition, stateOf } from './controls.ts';
 import { readBacklogs } from './subscriber-status.ts';
 
 /** A subscriber, and how far behind it is with a workspace's events. */
@@ -14,7 +14,7 @@ export interface SubscriberState {
   activity: string;
   ordering: 'none' | 'channel' | 'exclusive';
   registered_at: string;
-  state: 'active' | 'paused' | 'limited';
+  state: SubscriberCondition;
   /** Events that are for it and that it has neither done nor given up; without those that wait for their own time. */
   backlog: number;
   /** Age of the oldest of them; 0 where there is none. */
@@ -35,7 +35,7 @@ export async function listSubscribers(database: Database, workspaceId: string): 
     readLags(database, workspaceId),
     readStates(database),
   ]);
-  return rows.map(({ name, description, event_types, task_queue, activity, ordering, registered_at }) => ({
+  return rows.map(({ name, description, event_types, task_queue, activity, ordering, registered_at, retired_at }) => ({
     name,
     description,
     event_types,
@@ -43,7 +43,7 @@ export async function listSubscribers(database: Database, workspaceId: string): 
     activity,
     ordering,
     registered_at: registered_at.toISOString(),
-    state: states.get(name) ?? 'active',
+    state: retired_at ? 'retired' : (states.get(name) ?? 'active'),
     backlog: backlogs.get(name)?.backlog ?? 0,
     backlog_age_seconds: Math.max(0, backlogs.get(name)?.age ?? 0),
     lag_seconds: lags.get(name) ?? 0,

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { JSONValue, Sql, TransactionSql } from 'postgres';
+import type { Database } from '../db/client.ts';
 import type { JobProgress, JobVerb, ResetWorkflow } from '../transport/job.ts';
 import type { Recovery, Transport } from '../transport/transport.ts';
 import { type Redispatched, redispatch, startAll } from './redispatch.ts';
@@ -22,6 +23,8 @@ export interface Rebuild {
 /** What jobs need from elsewhere. */
 export interface JobDependencies {
   sql: Sql;
+  /** The same connections. */
+  db: Database['db'];
   transport: Transport;
   recovery: Recovery;
   resetWorkflow: ResetWorkflow;

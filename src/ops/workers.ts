@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres';
+import { errorCode } from '../db/errors.ts';
 
 /** A worker process, as it has last said of itself. */
 export interface Beat {
@@ -15,6 +16,27 @@ export interface Beat {
   /** Heard of within the last thirty seconds. */
   alive: boolean;
 }
+
+/**
+ * Eight digits that tell this database from every other, copies of it included. Workers bear them in their names, so that strangers are
+ * known on a queue that is shared.
+ */
+export async function readMark(sql: Sql): Promise<string> {
+  const mark = async (cluster: ReturnType<Sql>) => {
+    const [row] = await sql<{ mark: string }[]>`
+      select left(md5(concat_ws(' ', id, ${cluster}, (select oid from pg_database where datname = current_database()))), 8) as mark from deployment`;
+    if (!row) throw new Error('The table `deployment` is empty: run `insert into deployment default values`.');
+    return row.mark;
+  };
+  return await mark(sql`(select system_identifier from pg_control_system())`).catch((error) => {
+    // Not every role may ask for it.
+    if (errorCode(error) === '42501') return mark(sql`''`);
+    throw error;
+  });
+}
+
+/** The mark in an identity of a worker of ours, or of another deployment; null: it is another program. */
+export const markIn = (identity: string): string | null => /^\d+@.+\.([0-9a-f]{8})\/(?:effects|workflows)$/.exec(identity)?.[1] ?? null;
 
 /** Worker processes of the last day; one that is stopped takes itself off, one that is killed is not alive. */
 export async function readWorkers(sql: Sql): Promise<Beat[]> {

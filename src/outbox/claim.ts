@@ -1,5 +1,5 @@
 import type { PendingQuery, Row, Sql, TransactionSql } from 'postgres';
-import type { SubscriberSpec } from '../transport/dispatch.ts';
+import type { Dispatch, SubscriberSpec } from '../transport/dispatch.ts';
 import type { DispatchScope } from '../transport/transport.ts';
 
 /** A group of events that has been claimed, and what its workflow is to be started with. */
@@ -11,6 +11,8 @@ export interface Claimed extends DispatchScope {
   oldest_event_id?: string;
   /** Its workspaces have so many events in it that others would wait for them: those of the others are a dispatch of their own. */
   flooding?: boolean;
+  /** Of whose database it is. */
+  origin?: string;
   /** Whom it is for; empty: nobody listens, there is nothing to start. */
   subscribers: SubscriberSpec[];
 }
@@ -18,13 +20,23 @@ export interface Claimed extends DispatchScope {
 /** A workspace with more than this part of a full dispatch floods. */
 const FLOOD = 1 / 20;
 
-/** How to reach the subscribers that a dispatch names, as JSON. Calls of a limited one are small, so that its limit is of events. */
+/** Whose dispatches these are. */
+export const origin = (sql: Sql | TransactionSql) => sql`(select id from deployment)`;
+
+/** What travels of a claimed group, and what is told of it beside. */
+export const handedOver = ({ id, type, size, subscribers, origin, workspace_ids, channel_ids }: Claimed): [Dispatch, DispatchScope] => [
+  { id, type, size, subscribers, origin },
+  { workspace_ids, channel_ids },
+];
+
+/** How to reach the subscribers that a dispatch names, as JSON. Calls of a limited one are small, so that its limit is of events. What a retired one has open is nobody's, unless it finishes it. */
 export const specs = (sql: Sql | TransactionSql, names: PendingQuery<Row[]>) => sql`
   coalesce((
     select jsonb_agg(jsonb_build_object('name', s.name, 'task_queue', s.task_queue, 'activity', s.activity, 'batch',
       case when c.per_second is null then s.batch else least(s.batch, greatest(1, floor(c.per_second / 100)))::int end,
       'timeout_ms', s.timeout_ms, 'retry', s.retry) order by s.name)
-    from subscribers s left join controls c on c.subscriber = s.name where s.name = any(${names})
+    from subscribers s left join controls c on c.subscriber = s.name
+    where s.name = any(${names}) and coalesce(s.retired_open, 'finish') = 'finish'
   ), '[]')`;
 
 /**
@@ -72,7 +84,7 @@ export async function claim(sql: Sql, size: number, resting: string[] = []): Pro
     ), groups as (
       select uuidv7() as id, type, flooding, count(*)::int as size,
         (array_agg(event_id order by event_id))[1] as oldest_event_id,
-        array(select name from subscribers where event_types && array[t.type, '*'] order by name) as names,
+        array(select name from subscribers where event_types && array[t.type, '*'] and retired_at is null order by name) as names,
         array_agg(distinct workspace_id) as workspace_ids,
         coalesce(array_agg(distinct channel_id) filter (where channel_id is not null), '{}') as channel_ids
       from told_apart t group by type, flooding
@@ -81,7 +93,8 @@ export async function claim(sql: Sql, size: number, resting: string[] = []): Pro
     ), claimed as (
       update outbox o set dispatch_id = g.id from told_apart p join groups g using (type, flooding) where o.event_id = p.event_id
     )
-    select id, type, size, oldest_event_id, flooding, workspace_ids, channel_ids, ${specs(sql, sql`groups.names`)} as subscribers from groups
+    select id, type, size, oldest_event_id, flooding, workspace_ids, channel_ids, ${origin(sql)} as origin,
+      ${specs(sql, sql`groups.names`)} as subscribers from groups
     order by flooding, size`;
 }
 
@@ -93,7 +106,7 @@ export async function reclaim(sql: Sql, staleMs: number): Promise<Claimed[]> {
       select id from dispatches where started_at is null and claimed_at < now() - ${staleMs} * interval '1 ms'
       order by claimed_at limit 50 for update skip locked
     )
-    returning d.id, d.type, d.size, ${specs(sql, sql`d.subscribers`)} as subscribers,
+    returning d.id, d.type, d.size, ${origin(sql)} as origin, ${specs(sql, sql`d.subscribers`)} as subscribers,
       array(select distinct workspace_id from outbox where dispatch_id = d.id) as workspace_ids,
       array(select distinct channel_id from outbox where dispatch_id = d.id and channel_id is not null) as channel_ids`;
 }

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Sql } from 'postgres';
 import { crashPoint } from '../crash-points.ts';
 import type { Transport } from '../transport/transport.ts';
-import { type Claimed, claim, markStarted, reclaim } from './claim.ts';
+import { type Claimed, claim, handedOver, markStarted, reclaim } from './claim.ts';
 import { EVENTS_CHANNEL } from './emit.ts';
 import { LOOK_AGAIN, Pace, type PaceOptions } from './pace.ts';
 
@@ -109,15 +109,15 @@ export class Dispatcher {
   async #handOver(claimed: Claimed[]): Promise<void> {
     const { transport, sql, onDispatched } = this.#options;
     const claimedAt = performance.now();
-    for (const dispatch of claimed) {
-      const { id, type, size, subscribers, workspace_ids, channel_ids } = dispatch;
+    for (const group of claimed) {
       crashPoint('after-claim');
-      const start = () => transport.start({ id, type, size, subscribers }, { workspace_ids, channel_ids });
+      const { id, subscribers } = group;
+      const start = () => transport.start(...handedOver(group));
       const began = performance.now();
       const runId = subscribers.length === 0 ? null : await this.#persist('start a workflow', start);
       if (runId === undefined) return;
       this.#pace.took(performance.now() - began);
-      onDispatched(dispatch, performance.now() - claimedAt);
+      onDispatched(group, performance.now() - claimedAt);
       crashPoint('after-start');
       await this.#persist('mark a dispatch', () => markStarted(sql, id, runId));
     }

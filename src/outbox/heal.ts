@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import type { Sql } from 'postgres';
-import type { SubscriberSpec } from '../transport/dispatch.ts';
+import type { Dispatch } from '../transport/dispatch.ts';
 import type { DispatchRef, Recovery } from '../transport/transport.ts';
-import { specs } from './claim.ts';
+import { origin, specs } from './claim.ts';
 import { type MissingEffect, openEffects } from './ledger.ts';
 import { lostDispatches } from './lost.ts';
 import { settle } from './settle.ts';
@@ -35,8 +35,8 @@ export async function heal({ sql, recovery, ageMs, log }: HealOptions): Promise<
 async function restart(sql: Sql, recovery: Recovery, { id, restarts }: DispatchRef, log: HealOptions['log']): Promise<number> {
   const missing = await openEffects(sql, [id], 1_000_000);
   const names = [...new Set(missing.map((effect) => effect.subscriber))];
-  const [dispatch] = await sql<{ type: string; size: number; subscribers: SubscriberSpec[] }[]>`
-    select d.type, d.size, ${specs(sql, sql`${names}::text[]`)} as subscribers from dispatches d where d.id = ${id}`;
+  const [dispatch] = await sql<Pick<Dispatch, 'type' | 'size' | 'origin' | 'subscribers'>[]>`
+    select d.type, d.size, ${origin(sql)} as origin, ${specs(sql, sql`${names}::text[]`)} as subscribers from dispatches d where d.id = ${id}`;
   // Those that have been removed since can't be called: their effects stay missing, and the ledger says so.
   if (!dispatch || dispatch.subscribers.length === 0) return 0;
   const events = Object.fromEntries(dispatch.subscribers.map(({ name }) => [name, eventsOf(missing, name)]));

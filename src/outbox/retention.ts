@@ -123,6 +123,9 @@ async function deleteDispatches(tx: TransactionSql, after: string, before: strin
       delete from attempts where event_id = any((select ids from last_of)::uuid[])
     ), gone as (
       delete from dispatches where id = any((select ids from old)::uuid[]) returning id
+    ), noted as (
+      -- By which a late call of one of them is told from one of a dispatch that never was here.
+      update deployment set expired_before = ${before} where coalesce(expired_before < ${before}, true) and exists (select from gone)
     )
     select (select count(*) from looked_at)::int as looked_at, (select count(*) from gone)::int as deleted,
       (select id from looked_at order by id desc limit 1) as last`;

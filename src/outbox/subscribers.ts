@@ -12,9 +12,13 @@ export interface Registration extends SubscriberSpec {
   again?: 'freely' | 'asked' | 'never';
 }
 
-/** Writes the rows of the effects a worker hosts. Every event that is committed from then on is for them too. */
-export async function register(sql: Sql, registrations: Registration[]): Promise<void> {
-  await sql.begin(async (tx) => {
+/**
+ * Writes the rows of the effects a worker hosts. Every event that is committed from then on is for them too, unless they are retired.
+ *
+ * @returns the names of those that are
+ */
+export async function register(sql: Sql, registrations: Registration[]): Promise<string[]> {
+  return await sql.begin(async (tx) => {
     for (const r of registrations) {
       await tx`
         insert into subscribers (name, description, event_types, task_queue, activity, ordering, batch, timeout_ms, retry, again)
@@ -27,5 +31,10 @@ export async function register(sql: Sql, registrations: Registration[]): Promise
     }
     // Events may have waited for the first of them. Not by `tx.notify`, which takes another connection of the pool.
     await tx`select pg_notify(${EVENTS_CHANNEL}, '')`;
+    const names = registrations.map(({ name }) => name);
+    const retired = await tx<
+      { name: string }[]
+    >`select name from subscribers where name = any(${names}) and retired_at is not null order by name`;
+    return retired.map(({ name }) => name);
   });
 }

@@ -33,6 +33,8 @@ export interface Dispatch {
   /** How many events. */
   size: number;
   subscribers: SubscriberSpec[];
+  /** Of whose database it is: `deployment.id`. Its calls say so too. */
+  origin?: string;
 }
 
 /** Which of a dispatch's events: a run of them in order of their ids, or these. */
@@ -41,6 +43,8 @@ export type Selection = { offset: number; limit: number } | { ids: string[] };
 /** The input of an effect's activity. */
 export interface EffectCall {
   dispatch_id: string;
+  /** The dispatch's. A worker whose database is another does nothing, and answers nothing. */
+  origin?: string;
   subscriber: string;
   events: Selection;
   /** Set when one outside party of one event is tried again. */
@@ -91,6 +95,7 @@ export interface EffectAnswer {
 /** The input of the `recordDeadLetters` activity. */
 export interface DeadLetters {
   dispatch_id: string;
+  origin?: string;
   subscriber: string;
   letters: { events: Selection; target?: string; cause: string; reason: string }[];
 }
@@ -107,6 +112,15 @@ export const workflowName = (eventType: string): string =>
     .split(/[._]/)
     .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
     .join('')}`;
+
+/**
+ * The type of the failure where a call names a dispatch that the worker's database does not know. The call is made again, and uses up no
+ * try: the worker that it is for may take it then.
+ */
+export const UNKNOWN_DISPATCH = 'UnknownDispatchError';
+
+/** The signal that tells a dispatch's workflow to leave off one of its subscribers, by its name: nothing of it is waited for any more. */
+export const DROP_SIGNAL = 'drop';
 
 /** `ApplicationFailure.type` of what an activity throws: `retry` may pass later; `poison` fails for reasons of its own each time. */
 export const FAILURE = { retry: 'EffectRetry', poison: 'EffectPoison', failed: 'EffectsFailed' } as const;

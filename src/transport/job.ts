@@ -1,6 +1,6 @@
 // The wire of long work that an operator asks for: what its workflow, its activity and whoever starts it agree on.
 
-export type JobVerb = 'retry' | 'reset' | 'replay' | 'backfill' | 'rebuild';
+export type JobVerb = 'retry' | 'reset' | 'replay' | 'backfill' | 'rebuild' | 'retire';
 
 /** The input of a job's workflow. What is to be done stands in the database. */
 export interface JobRef {

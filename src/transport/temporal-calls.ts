@@ -2,6 +2,7 @@ import { type Client, isGrpcServiceError } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import proto, { type temporal } from '@temporalio/proto';
 import type { EffectCall } from './dispatch.ts';
+import { namingOf } from './naming.ts';
 import { soon } from './temporal-queues.ts';
 import type { SeeCalls, SeenCall } from './transport.ts';
 
@@ -17,9 +18,9 @@ const STARTED = proto.temporal.api.enums.v1.PendingActivityState.PENDING_ACTIVIT
 
 /** The calls of effects in a workflow's history. */
 export const temporalCalls =
-  (client: Client): SeeCalls =>
+  (client: Client, naming = namingOf(undefined)): SeeCalls =>
   async (workflowId) =>
-    soon(callsOf(client, workflowId));
+    soon(callsOf(client, naming.of(naming.own(workflowId) ?? workflowId)));
 
 /** A call that is not ended stands in the history as if nobody had taken it; whether a worker has is told apart. */
 async function callsOf(client: Client, workflowId: string): Promise<SeenCall[]> {

@@ -1,14 +1,14 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import { WORKFLOW_QUEUE } from './dispatch.ts';
 import { JOB_SIGNAL, JOB_WORKFLOW, type JobDriver, jobWorkflowId } from './job.ts';
+import { namingOf } from './naming.ts';
 
 /** A workflow a job. */
-export function temporalJobs(client: Client): JobDriver {
+export function temporalJobs(client: Client, naming = namingOf(undefined)): JobDriver {
   return {
     async start(job) {
       await client.workflow.start(JOB_WORKFLOW, {
-        taskQueue: WORKFLOW_QUEUE,
-        workflowId: jobWorkflowId(job),
+        taskQueue: naming.workflowQueue,
+        workflowId: naming.of(jobWorkflowId(job)),
         args: [job],
         workflowIdConflictPolicy: 'USE_EXISTING',
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',
@@ -17,7 +17,7 @@ export function temporalJobs(client: Client): JobDriver {
     },
     async wake(job) {
       try {
-        await client.workflow.getHandle(jobWorkflowId(job)).signal(JOB_SIGNAL);
+        await client.workflow.getHandle(naming.of(jobWorkflowId(job))).signal(JOB_SIGNAL);
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw error;
       }

@@ -1,7 +1,7 @@
 import type { Client, Connection } from '@temporalio/client';
 import proto from '@temporalio/proto';
-import { WORKFLOW_QUEUE } from './dispatch.ts';
 import { CODE, codeOf } from './grpc.ts';
+import { namingOf } from './naming.ts';
 import type { QueueState, Queues, ServerState } from './queues.ts';
 import { searchAttributes, typeNames } from './search-attributes.ts';
 
@@ -11,10 +11,12 @@ const { TASK_QUEUE_TYPE_ACTIVITY, TASK_QUEUE_TYPE_WORKFLOW } = proto.temporal.ap
 const PATIENCE = 2000;
 
 /** Temporal's queues. A limit is the server's own configuration of the queue, so it holds for every worker in every language. */
-export function temporalQueues(client: Client): Queues {
+export function temporalQueues(client: Client, { workflowQueue } = namingOf(undefined)): Queues {
   return {
     steeredBy: 'server',
-    describe: (taskQueue) => soon(describe(client, taskQueue)),
+    workflowQueue,
+    describe: (taskQueue) =>
+      soon(describe(client, taskQueue, taskQueue === workflowQueue ? TASK_QUEUE_TYPE_WORKFLOW : TASK_QUEUE_TYPE_ACTIVITY)),
     setRate: (taskQueue, perSecond, by) => setRate(client, taskQueue, perSecond, by),
     server: () => serverState(client),
   };
@@ -30,11 +32,11 @@ export async function soon<T>(work: Promise<T>): Promise<T> {
   return await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
-async function describe(client: Client, taskQueue: string): Promise<QueueState> {
+async function describe(client: Client, taskQueue: string, taskQueueType: number): Promise<QueueState> {
   const { stats, config, pollers } = await client.workflowService.describeTaskQueue({
     namespace: client.options.namespace,
     taskQueue: { name: taskQueue },
-    taskQueueType: taskQueue === WORKFLOW_QUEUE ? TASK_QUEUE_TYPE_WORKFLOW : TASK_QUEUE_TYPE_ACTIVITY,
+    taskQueueType,
     reportStats: true,
     reportConfig: true,
   });

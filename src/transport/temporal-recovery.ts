@@ -1,28 +1,38 @@
 import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import type { SearchAttributePair } from '@temporalio/common';
 import pMap from 'p-map';
-import { type Dispatch, WORKFLOW_QUEUE, workflowName } from './dispatch.ts';
+import { type Dispatch, DROP_SIGNAL, workflowName } from './dispatch.ts';
+import { type Naming, namingOf } from './naming.ts';
 import { attributesOf, type SearchAttributes } from './search-attributes.ts';
 import type { DispatchRef, Recovery } from './transport.ts';
 
 /** Workflow ids in one question to Temporal's visibility store. */
 const IDS_A_QUERY = 50;
 
+interface Where {
+  client: Client;
+  naming: Naming;
+}
+
 /** The workflow of a dispatch, or of its nth restart. */
-const workflowId = (id: string, restart: number) => (restart === 0 ? id : `${id}.${restart}`);
+const workflowId = ({ naming }: Where, id: string, restart: number) => naming.of(restart === 0 ? id : `${id}.${restart}`);
 
 /** Workflows of dispatches: whether they run, and new ones for what is missing. */
-export function temporalRecovery(client: Client, attributes: SearchAttributes): Recovery {
+/** @param naming of the deployment; by default it has no name */
+export function temporalRecovery(client: Client, attributes: SearchAttributes, naming = namingOf(undefined)): Recovery {
+  const where = { client, naming };
   return {
-    running: (dispatches) => running(client, dispatches),
+    running: (dispatches) => running(where, dispatches),
     restart: (dispatch, missing, nth) =>
-      attributes.startWith(attributesOf(dispatch.type), (pairs) => restart(client, dispatch, missing, nth, pairs)),
+      attributes.startWith(attributesOf(dispatch.type), (pairs) => restart(where, dispatch, missing, nth, pairs)),
+    drop: (dispatches, { name }) => drop(where, dispatches, name),
   };
 }
 
 /** A dispatch is seen through by its own workflow, which somebody may have reset, or by its newest restart. */
-export async function running(client: Client, dispatches: DispatchRef[]): Promise<Set<string>> {
-  const owners = new Map(dispatches.flatMap(({ id, restarts }) => [0, restarts].map((nth) => [workflowId(id, nth), id] as const)));
+export async function running(where: Where, dispatches: DispatchRef[]): Promise<Set<string>> {
+  const owners = new Map(dispatches.flatMap(({ id, restarts }) => [0, restarts].map((nth) => [workflowId(where, id, nth), id] as const)));
+  const { client } = where;
   const ids = [...owners.keys()];
   const pages = Array.from({ length: Math.ceil(ids.length / IDS_A_QUERY) }, (_, i) => ids.slice(i * IDS_A_QUERY, (i + 1) * IDS_A_QUERY));
   const listed = (await pMap(pages, (page) => listRunning(client, page), { concurrency: 2 })).flat();
@@ -52,9 +62,22 @@ async function isRunning(client: Client, id: string): Promise<boolean> {
   }
 }
 
+/** Whatever runs of these: their first workflows, which somebody may have reset, and their newest restarts. */
+async function drop(where: Where, dispatches: DispatchRef[], subscriber: string): Promise<void> {
+  const ids = dispatches.flatMap(({ id, restarts }) => [...new Set([0, restarts])].map((nth) => workflowId(where, id, nth)));
+  const signal = async (id: string) => {
+    try {
+      await where.client.workflow.getHandle(id).signal(DROP_SIGNAL, subscriber);
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+    }
+  };
+  await pMap(ids, signal, { concurrency: 8 });
+}
+
 /** A workflow that begins as one that was handed what another had left: with these events alone. */
 async function restart(
-  client: Client,
+  where: Where,
   dispatch: Dispatch,
   missing: Record<string, string[]>,
   nth: number,
@@ -62,9 +85,9 @@ async function restart(
 ): Promise<void> {
   const rest = Object.fromEntries(Object.entries(missing).map(([name, ids]) => [name, { ids, runs: [] }]));
   try {
-    await client.workflow.start(workflowName(dispatch.type), {
-      taskQueue: WORKFLOW_QUEUE,
-      workflowId: workflowId(dispatch.id, nth),
+    await where.client.workflow.start(workflowName(dispatch.type), {
+      taskQueue: where.naming.workflowQueue,
+      workflowId: workflowId(where, dispatch.id, nth),
       args: [dispatch, { rest, dead: {} }],
       workflowIdConflictPolicy: 'USE_EXISTING',
       workflowIdReusePolicy: 'REJECT_DUPLICATE',

@@ -1,15 +1,20 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { uuidv7 } from 'uuidv7';
 import { ResetError } from './job.ts';
+import { namingOf } from './naming.ts';
 
 /**
  * Resets a workflow that has ended to its first workflow task: a new run calls every effect again.
  *
+ * @param id the workflow's in Temporal, or without the deployment's name
  * @param reason shown in Temporal's UI
  * @returns the new run's id
  * @throws ResetError
  */
-export async function resetWorkflow(client: Client, workflowId: string, reason: string): Promise<string> {
+export async function resetWorkflow(client: Client, id: string, reason: string, naming = namingOf(undefined)): Promise<string> {
+  const own = naming.own(id);
+  if (own === null) throw absent(id);
+  const workflowId = naming.of(own);
   const { runId, status } = await latestRun(client, workflowId);
   if (status === 'RUNNING')
     throw new ResetError(
@@ -32,9 +37,12 @@ async function latestRun(client: Client, workflowId: string): Promise<{ runId: s
     return { runId, status: status.name };
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
-    throw new ResetError('absent', `there is no workflow ${workflowId}, or none any more: retry its dead letters instead`);
+    throw absent(workflowId);
   }
 }
+
+const absent = (id: string) =>
+  new ResetError('absent', `there is no workflow ${id} of this deployment, or none any more: retry its dead letters instead`);
 
 async function firstTask(client: Client, workflowId: string, runId: string) {
   const { history } = await client.workflowService.getWorkflowExecutionHistory({

@@ -7,8 +7,9 @@ import {
   WorkflowExecutionAlreadyStartedError,
 } from '@temporalio/client';
 import type { SearchAttributePair } from '@temporalio/common';
-import { type Dispatch, WORKFLOW_QUEUE, workflowName } from './dispatch.ts';
+import { type Dispatch, workflowName } from './dispatch.ts';
 import { CODE, codeOf } from './grpc.ts';
+import { type Naming, namingOf } from './naming.ts';
 import { attributesOf, type SearchAttributes } from './search-attributes.ts';
 import type { Transport } from './transport.ts';
 
@@ -50,12 +51,14 @@ type Interceptor = NonNullable<ConnectionOptions['interceptors']>[number];
 const limitCalls: Interceptor = (options, next) =>
   next({ ...options, deadline: options.deadline ?? Date.now() + CALL_TIMEOUT }) as ReturnType<Interceptor>;
 
-/** One workflow a dispatch, its id the dispatch's. */
-export function createTemporalTransport(client: Client, attributes: SearchAttributes): Transport {
+/** One workflow a dispatch, its id the dispatch's. @param naming of the deployment; by default it has no name */
+export function createTemporalTransport(client: Client, attributes: SearchAttributes, naming = namingOf(undefined)): Transport {
   return {
     async start(dispatch, scope) {
       try {
-        return await attributes.startWith(attributesOf(dispatch.type, scope), (pairs) => startWorkflow(client, dispatch, pairs));
+        return await attributes.startWith(attributesOf(dispatch.type, scope), (pairs) =>
+          startWorkflow({ client, naming }, dispatch, pairs),
+        );
       } catch (error) {
         if (codeOf(error) !== CODE.notFound) throw error;
         throw new Error(`Temporal has no namespace ${client.options.namespace}: make it, or correct TEMPORAL_NAMESPACE`, { cause: error });
@@ -65,11 +68,17 @@ export function createTemporalTransport(client: Client, attributes: SearchAttrib
   };
 }
 
-async function startWorkflow(client: Client, dispatch: Dispatch, typedSearchAttributes: SearchAttributePair[]): Promise<string | null> {
+type Where = { client: Client; naming: Naming };
+
+async function startWorkflow(
+  { client, naming }: Where,
+  dispatch: Dispatch,
+  typedSearchAttributes: SearchAttributePair[],
+): Promise<string | null> {
   try {
     const handle = await client.workflow.start(workflowName(dispatch.type), {
-      taskQueue: WORKFLOW_QUEUE,
-      workflowId: dispatch.id,
+      taskQueue: naming.workflowQueue,
+      workflowId: naming.of(dispatch.id),
       args: [dispatch],
       workflowIdConflictPolicy: 'USE_EXISTING',
       workflowIdReusePolicy: 'REJECT_DUPLICATE',

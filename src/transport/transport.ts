@@ -1,4 +1,4 @@
-import type { Dispatch, Selection } from './dispatch.ts';
+import type { Dispatch, Selection, SubscriberSpec } from './dispatch.ts';
 
 /** What the dispatcher knows of a claimed group beside its dispatch: for the search attributes of its workflow. */
 export interface DispatchScope {
@@ -39,6 +39,12 @@ export interface Recovery {
    * @param nth which restart of the dispatch it is, from 1
    */
   restart(dispatch: Dispatch, missing: Record<string, string[]>, nth: number): Promise<void>;
+  /**
+   * Has nobody be at work any more on what a subscriber has open in these dispatches; the others' is seen through. Twice is once.
+   *
+   * @throws where the transport can't be reached
+   */
+  drop(dispatches: DispatchRef[], subscriber: Pick<SubscriberSpec, 'name' | 'task_queue'>): Promise<void>;
 }
 
 /** One call of an effect, as the transport saw it. */

@@ -8,7 +8,9 @@ import { postgresLocks } from '../activities/runtime/locks/postgres.ts';
 import type { Config } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import { isDatabaseAway } from '../db/errors.ts';
+import { readMark } from '../ops/workers.ts';
 import { type Registration, register } from '../outbox/subscribers.ts';
+import { namingOf } from '../transport/naming.ts';
 import { type Health, startHealth } from './health.ts';
 import { EffectMetrics } from './metrics.ts';
 import { Presence, versionOf } from './presence.ts';
@@ -104,17 +106,21 @@ export function tellingAttempts({ log, started }: Pick<Hosted, 'log' | 'started'
 
 /** A worker for each effect, then their registration: from then on dispatches are for them too. `ended` rejects where one fails for good. */
 export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<void> }> {
-  const { config, database, effects, log, started } = hosting;
+  const { config, database, log, started } = hosting;
   const health = await startHealth(hosting);
-  await patiently('Postgres does not answer', async () => await database.sql`select 1`, log, isDatabaseAway);
+  const naming = namingOf(config.KNOCKON_DEPLOYMENT);
+  const effects = hosting.effects.map((effect) => ({ ...effect, task_queue: naming.of(effect.task_queue) }));
+  const mark = await patiently('Postgres does not answer', () => readMark(database.sql), log, isDatabaseAway);
   const locks = started.add(await locksOf(hosting), (l) => l.close());
   const transport = config.KNOCKON_TRANSPORT === 'pg-boss' ? await import('./pg-boss.ts') : await import('./temporal.ts');
-  const presence = new Presence({ sql: database.sql, kind: 'effects', version: versionOf(config), log });
+  const presence = new Presence({ sql: database.sql, mark, kind: 'effects', version: versionOf(config), log });
   // Stops after the calls: theirs count too.
   started.add(presence, (p) => p.stop());
-  const { ended } = await transport.host({ ...hosting, locks, presence, health, metrics: new EffectMetrics(health.metrics) });
+  const { ended } = await transport.host({ ...hosting, effects, locks, presence, health, metrics: new EffectMetrics(health.metrics) });
   presence.start();
-  await patiently('Postgres does not answer', () => register(database.sql, effects.map(registration)), log, isDatabaseAway);
+  const retired = await patiently('Postgres does not answer', () => register(database.sql, effects.map(registration)), log, isDatabaseAway);
+  if (retired.length > 0)
+    log.warn({ effects: retired }, 'these are retired: no new event is for them; `knockon retire NAME --undo` takes that back');
   started.add(health, (h) => h.is('stopping'));
   health.is('started');
   log.info({ effects: effects.map((effect) => effect.name) }, 'ready');
@@ -132,7 +138,8 @@ async function locksOf({ config, database, log }: Hosting): Promise<Locks> {
   });
 }
 
-function registration(effect: Effect): Registration {
+/** An effect's row. */
+export function registration(effect: Effect): Registration {
   const { name, description, on, task_queue, ordering, batch, timeout_ms, retry, again } = effect;
   return { name, description, event_types: on, task_queue, activity: name, ordering, batch, timeout_ms, retry, again };
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
+import { ApplicationFailure } from '@temporalio/common';
 import pMap from 'p-map';
 import type { Logger } from 'pino';
 import { rebuildAnalytics } from '../activities/analytics/rebuild.ts';
@@ -46,12 +47,12 @@ const STATEMENT = { job: 120_000, rebuild: 15 * 60_000 };
 export async function jobDependencies({ config, chosen, log, started }: Wiring): Promise<JobDependencies> {
   const open = (name: string, statementMs: number) =>
     started.add(connectDatabase(config.DATABASE_URL, { connections: 3, name, statementMs }), (d) => d.close());
-  const { sql } = open('knockon jobs', STATEMENT.job);
+  const { sql, db } = open('knockon jobs', STATEMENT.job);
   const database = open('knockon rebuilds', STATEMENT.rebuild);
   const summaries = started.add(await summaryStore(database.db, config.REDIS_URL), (s) => s.close());
   const { transport, recovery, resetWorkflow } = chosen;
   const rebuilds = { search: rebuildSearch(database), analytics: rebuildAnalytics(database), cache: rebuildCache(database, summaries) };
-  return { sql, transport, recovery, resetWorkflow, rebuilds, log };
+  return { sql, db, transport, recovery, resetWorkflow, rebuilds, log };
 }
 
 /** The activities of a job's workflow. `heartbeat` is called every few seconds, `signal` says when to stop. */
@@ -62,14 +63,22 @@ export function jobActivities(deps: JobDependencies, context: () => { heartbeat(
       const heart = setInterval(heartbeat, 3000);
       try {
         const progress = await driveJob(deps, job.id, cancellationSignal, STRETCH);
-        // Whoever deletes a job has no more use for it.
-        return progress ?? { state: 'cancelled', done: 0, failed: 0, total: null, error: null, wait_ms: 0 };
+        return progress ?? unknownJob(job);
       } finally {
         clearInterval(heart);
       }
     },
-    cancelJob: (job: JobRef) => cancelJob(deps.sql, job.id),
+    async cancelJob(job: JobRef): Promise<void> {
+      if (!(await cancelJob(deps.sql, job.id))) unknownJob(job);
+    },
   };
+}
+
+/** Temporal makes the call again, until a worker takes it that knows the job. @throws always */
+function unknownJob({ id, verb }: JobRef): never {
+  const why = `The ${verb} ${id} is not in this worker's database. Nothing was done. Either another deployment uses the same Temporal namespace`;
+  const message = `${why} (set KNOCKON_DEPLOYMENT of one of the two), or the job was deleted (then terminate this workflow).`;
+  throw ApplicationFailure.create({ type: 'UnknownJobError', message });
 }
 
 /**

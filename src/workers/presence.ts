@@ -16,8 +16,8 @@ export function versionOf({ KNOCKON_VERSION }: Pick<Config, 'KNOCKON_VERSION'>):
   return version;
 }
 
-/** The name of a worker process, as it is known to the transport and to operators. */
-export const identityOf = (kind: string): string => `${process.pid}@${hostname()}/${kind}`;
+/** The name of a worker process, as it is known to the transport and to operators: it says whose it is, which others see on a queue that is shared. */
+const identityOf = (kind: string, mark: string): string => `${process.pid}@${hostname()}.${mark}/${kind}`;
 
 /** How far this machine's clock is ahead of the database's, in ms, to half of what the question takes. */
 async function clockAhead(sql: Sql): Promise<number> {
@@ -35,6 +35,8 @@ interface Tally {
 
 export interface PresenceOptions {
   sql: Sql;
+  /** Of its database: `readMark`. */
+  mark: string;
   kind: 'effects' | 'workflows';
   version: string;
   log: Pick<Logger, 'warn'>;
@@ -49,7 +51,7 @@ export class Presence {
 
   constructor(options: PresenceOptions) {
     this.#options = options;
-    this.identity = identityOf(options.kind);
+    this.identity = identityOf(options.kind, options.mark);
   }
 
   /** The same calls of an effect, counted. @param concurrency most of them at once */

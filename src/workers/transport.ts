@@ -3,6 +3,7 @@ import type { Config } from '../config.ts';
 import type { Database } from '../db/client.ts';
 import type { TemporalUi } from '../ops/temporal-ui.ts';
 import type { JobDriver, ResetWorkflow } from '../transport/job.ts';
+import { namingOf } from '../transport/naming.ts';
 import type { Queues } from '../transport/queues.ts';
 import type { Recovery, SeeCalls, Transport } from '../transport/transport.ts';
 
@@ -46,16 +47,17 @@ async function temporal(config: Config, log: Logger): Promise<ChosenTransport> {
     import('../transport/temporal-reset.ts'),
   ]);
   const { namespace } = config.temporal;
+  const naming = namingOf(config.KNOCKON_DEPLOYMENT);
   const client = new Client({ connection: lazyConnection(config.temporal), namespace });
   const attributes = new SearchAttributes(client, log);
   return {
-    transport: createTemporalTransport(client, attributes),
-    recovery: temporalRecovery(client, attributes),
-    queues: temporalQueues(client),
-    seeCalls: temporalCalls(client),
-    driver: temporalJobs(client),
-    resetWorkflow: (id, reason) => resetWorkflow(client, id, reason),
-    temporalUi: { url: config.TEMPORAL_UI_URL, namespace },
+    transport: createTemporalTransport(client, attributes, naming),
+    recovery: temporalRecovery(client, attributes, naming),
+    queues: temporalQueues(client, naming),
+    seeCalls: temporalCalls(client, naming),
+    driver: temporalJobs(client, naming),
+    resetWorkflow: (id, reason) => resetWorkflow(client, id, reason, naming),
+    temporalUi: { url: config.TEMPORAL_UI_URL, namespace, naming },
   };
 }
 

@@ -7,11 +7,13 @@ import type { Logger } from 'pino';
 import { recordDeadLetters } from '../activities/runtime/dead-letters.ts';
 import type { Config } from '../config.ts';
 import { connectDatabase } from '../db/client.ts';
-import { type DeadLetters, WORKFLOW_QUEUE } from '../transport/dispatch.ts';
+import { readMark } from '../ops/workers.ts';
+import type { DeadLetters } from '../transport/dispatch.ts';
+import { namingOf } from '../transport/naming.ts';
 import { startHealth, transportAnswers } from './health.ts';
 import { jobActivities, jobDependencies } from './jobs.ts';
 import { Presence, versionOf } from './presence.ts';
-import { createLog, type Running, Started } from './process.ts';
+import { createLog, patiently, type Running, Started } from './process.ts';
 import { safeFailures } from './safe-failures.ts';
 import { SparingLog, tellingLetters } from './sparing-log.ts';
 import { connectWorker, installRuntime, workerPolls } from './temporal.ts';
@@ -46,7 +48,9 @@ export async function start(config: Config): Promise<Running> {
     d.close(),
   );
   const tellLetters = tellingLetters(started.add(new SparingLog(log), (s) => s.close()));
-  const presence = started.add(new Presence({ sql: database.sql, kind: 'workflows', version: versionOf(config), log }), (p) => p.stop());
+  const mark = await patiently('Postgres does not answer', () => readMark(database.sql), log);
+  const presence = new Presence({ sql: database.sql, mark, kind: 'workflows', version: versionOf(config), log });
+  started.add(presence, (p) => p.stop());
   const chosen = await chooseTransport(config, database, log);
   started.add(chosen.transport, (t) => t.close());
   health.check('transport', transportAnswers(chosen.queues));
@@ -55,7 +59,7 @@ export async function start(config: Config): Promise<Running> {
     connection,
     namespace: config.temporal.namespace,
     identity: presence.identity,
-    taskQueue: WORKFLOW_QUEUE,
+    taskQueue: namingOf(config.KNOCKON_DEPLOYMENT).workflowQueue,
     ...workflowSource(),
     activities: {
       async recordDeadLetters(letters: DeadLetters) {

@@ -9,8 +9,8 @@ const WORKER_DIED = 'TemporalTimeout:Heartbeat';
 /** Failures that a group is not tried again for as it is: it is halved. */
 const HALVED = ['EffectPoison', 'TemporalTimeout:StartToClose', WORKER_DIED];
 
+/** On the workflow's own queue. */
 const ledger = proxyActivities<{ recordDeadLetters(letters: DeadLetters): Promise<void> }>({
-  taskQueue: 'workflows',
   startToCloseTimeout: '30s',
   // The database may be away: once it is back this follows soon.
   retry: { maximumInterval: '5s' },
@@ -54,6 +54,7 @@ export async function callEffect(leg: Leg, events: Selection, about: About): Pro
   });
   const call = {
     dispatch_id: dispatch.id,
+    origin: dispatch.origin,
     subscriber: subscriber.name,
     events,
     target: about.target,
@@ -91,7 +92,7 @@ type Letter = DeadLetters['letters'][number];
 
 /** Writes dead letters for those of these events that have no receipt. */
 export async function recordDeadLetters({ dispatch, subscriber }: Leg, letters: Letter[]): Promise<void> {
-  await ledger.recordDeadLetters({ dispatch_id: dispatch.id, subscriber: subscriber.name, letters });
+  await ledger.recordDeadLetters({ dispatch_id: dispatch.id, origin: dispatch.origin, subscriber: subscriber.name, letters });
 }
 
 /** Letters that one call writes, and characters of a reason that travel. */

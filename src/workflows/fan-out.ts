@@ -3,8 +3,10 @@ import {
   ApplicationFailure,
   CancellationScope,
   condition,
+  defineSignal,
   makeContinueAsNewFunc,
   patched,
+  setHandler,
   sleep,
   upsertSearchAttributes,
   workflowInfo,
@@ -16,6 +18,8 @@ import { type Dead, explainDead, noneDead, sum } from './reckoning.ts';
 import { settleAll } from './settle.ts';
 import { Slots } from './slots.ts';
 import { Timers } from './timers.ts';
+
+const drop = defineSignal<[name: string]>('drop');
 
 const eventType = defineSearchAttributeKey('EventType', 'KEYWORD');
 const failedEffects = defineSearchAttributeKey('FailedEffects', 'KEYWORD_LIST');
@@ -31,7 +35,7 @@ const LAST_CALLS = 30_000;
 
 /**
  * Calls every subscriber's activity, and sees each event through: retried alone, waited for, or buried as a dead letter.
- * The subscribers don't wait for one another. Fails at the end, when all is settled, where there are dead letters.
+ * The subscribers don't wait for one another, and one that is dropped by a signal leaves the others alone. Fails at the end, when all is settled, where there are dead letters.
  *
  * A run whose history grows long interrupts its waits and goes on as a new run with what is not settled.
  */
@@ -40,7 +44,8 @@ export async function fanOut(dispatch: Dispatch, before?: HandOver): Promise<voi
   const scope = new CancellationScope();
   const timers = new Timers(scope);
   const legs = dispatch.subscribers.map((subscriber) => new Leg(dispatch, subscriber, { slots: new Slots(share), timers }));
-  const settled = scope.run(() => Promise.all(legs.map((leg) => settleAll(leg, begin(leg, before)))));
+  setHandler(drop, (name) => legs.find(({ subscriber }) => subscriber.name === name)?.drop());
+  const settled = scope.run(() => Promise.all(legs.map((leg) => leg.unlessDropped(() => settleAll(leg, begin(leg, before))))));
   await Promise.race([settled, isLong().then(() => interrupt(legs, { scope, timers, settled }))]);
   const now = await settled;
   const dead = Object.fromEntries(

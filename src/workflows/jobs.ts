@@ -11,8 +11,8 @@ import {
 } from '@temporalio/workflow';
 import type { JobProgress, JobRef } from '../transport/job.ts';
 
+/** On the workflow's own queue. */
 const { driveJob, cancelJob } = proxyActivities<{ driveJob(job: JobRef): Promise<JobProgress>; cancelJob(job: JobRef): Promise<void> }>({
-  taskQueue: 'workflows',
   startToCloseTimeout: '5m',
   heartbeatTimeout: '15s',
   retry: { maximumInterval: '10s' },

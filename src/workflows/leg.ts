@@ -20,6 +20,8 @@ export class Leg {
   #left: Left[] | undefined;
   /** Of that, the targets of events. */
   readonly #leftTargets = new Map<string, Left[]>();
+  #isDropped = false;
+  #leaveOff: () => void = () => {};
 
   constructor(dispatch: Dispatch, subscriber: SubscriberSpec, { slots, timers }: { slots: Slots; timers: Timers }) {
     this.dispatch = dispatch;
@@ -35,13 +37,32 @@ export class Leg {
     return await this.slots.use(async () => (this.isEnding ? undefined : await callEffect(this, events, about)), about.share);
   }
 
+  /** Its subscriber is waited for no more, and nothing is begun. A call that is under way goes with the run's end. */
+  drop(): void {
+    this.#isDropped = true;
+    this.#left &&= [];
+    this.#leaveOff();
+  }
+
+  /** Sees to it, until it is dropped: nothing is dead then. */
+  async unlessDropped(seeTo: () => Promise<Dead>): Promise<Dead> {
+    const dropped = new Promise<Dead>((resolve) => {
+      this.#leaveOff = () => resolve(noneDead);
+    });
+    return this.#isDropped ? noneDead : await Promise.race([dropped, seeTo()]);
+  }
+
   /** From now on what is interrupted, or not begun yet, is left to the next run. */
   endRun(): void {
     this.#left ??= [];
   }
 
   get isEnding(): boolean {
-    return this.#left !== undefined;
+    return this.#isDropped || this.#left !== undefined;
+  }
+
+  get isDropped(): boolean {
+    return this.#isDropped;
   }
 
   get left(): Left[] {
@@ -62,7 +83,7 @@ export class Leg {
   leave(events: Selection, { target, share, tried, deaths, once }: About, due?: number): Dead {
     // Where Temporal counted the tries they begin anew, as they always have.
     const left: Left = once && count(events) === 1 ? { events, target, share, tried: tried ?? 0, deaths, due } : { events };
-    this.#left?.push(left);
+    if (!this.#isDropped) this.#left?.push(left);
     if (target !== undefined && 'ids' in events) {
       for (const id of events.ids) this.#leftTargets.set(id, [...this.leftTargets(id), left]);
     }

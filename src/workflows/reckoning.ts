@@ -25,6 +25,12 @@ export function killsWorkers(error: unknown, once = false): boolean {
   return error.cause instanceof TimeoutFailure && error.cause.timeoutType === 'HEARTBEAT';
 }
 
+/** Whether a worker took the call whose database does not know the dispatch: another deployment's. It says nothing of the events. */
+export function isUnknown(error: unknown): boolean {
+  const cause = error instanceof ActivityFailure ? error.cause : undefined;
+  return cause instanceof ApplicationFailure && cause.type === 'UnknownDispatchError';
+}
+
 /** The last that was heard of a call whose worker died. */
 export function lastBeat(error: unknown): unknown {
   const cause = error instanceof ActivityFailure ? error.cause : undefined;

@@ -4,7 +4,7 @@ import { count, dueIn, halves, isUsedUp, type Later, ownWait, putOffBy, sortOut,
 import { type About, recordDeadLetters } from './calls.ts';
 import type { Resumed, Task } from './hand-over.ts';
 import type { Leg } from './leg.ts';
-import { type Dead, explainFailure, killsWorkers, lastBeat, noneDead, sum } from './reckoning.ts';
+import { type Dead, explainFailure, isUnknown, killsWorkers, lastBeat, noneDead, sum } from './reckoning.ts';
 import { FailedTogetherError } from './target-calls.ts';
 import { coarseGrainOf } from './timers.ts';
 
@@ -27,7 +27,7 @@ export async function settleAll(leg: Leg, { fresh, tried, targets }: Task): Prom
     ]);
     return sum(settled);
   } catch (error) {
-    if (isCancellation(error)) {
+    if (isCancellation(error) && !leg.isDropped) {
       const all = { offset: 0, limit: leg.dispatch.size };
       const why = { cause: 'cancelled', reason: 'the workflow was cancelled' };
       await CancellationScope.nonCancellable(() => recordDeadLetters(leg, [{ events: all, ...why }]));
@@ -74,7 +74,12 @@ const asSuspect = (about: About, { cause }: FailedTogetherError): About => ({
 /** Calls that are put off are meant to come one after another, in ms. */
 const PUT_OFF_GRAIN = 100;
 
+/** How long a call waits that a stranger has taken, in ms. */
+const STRANGER = 5000;
+
 async function afterFailure(leg: Leg, events: Selection, about: About, error: unknown): Promise<Dead> {
+  // Histories before this have no such failure.
+  if (isUnknown(error)) return await after(leg, STRANGER, events, about);
   const { target, tried = 0, deaths = 0, once } = about;
   const isDeadly = killsWorkers(error, once);
   const { retry } = leg.subscriber;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { machineTime } from '../../src/activities/runtime/effect.ts';
 import { search } from '../../src/activities/search/index.ts';
 import { analyticsHours } from '../../src/db/schema/analytics.ts';
 import { events as eventRows } from '../../src/db/schema/events.ts';
@@ -15,6 +16,7 @@ async function index(): Promise<void> {
     await effect.transact(
       tx,
       rows.map((row) => ({ ...row, timestamp: row.timestamp.toISOString() })),
+      machineTime,
     );
   });
 }

@@ -60,6 +60,7 @@ export const bodies: Record<string, unknown> = {
   'PATCH /v1/endpoints/{id}': { description: 'changed' },
   'POST /v1/ops/subscribers/{name}/pause': { reason: 'a deploy', until: '2099-01-01T00:00:00Z' },
   'POST /v1/ops/subscribers/{name}/drain': { reason: 'a deploy', until: '2099-01-01T00:00:00Z' },
+  'POST /v1/ops/subscribers/{name}/retire': { open: 'finish', reason: 'it is renamed' },
   'PUT /v1/ops/subscribers/{name}/limit': { per_second: 5 },
   'POST /v1/ops/dead_letters/retry': { ids: ['01995b0e-0000-7000-8000-000000000000'] },
   'POST /v1/ops/dead_letters/discard': { ids: ['01995b0e-0000-7000-8000-000000000000'], reason: 'a test' },

@@ -46,6 +46,7 @@ describe('the walk-through "Add an effect" in CONTRIBUTING.md', () => {
     await write(/file: (src\/activities\/links\/index\.ts)/);
     await addLine();
     await write(/file: (test\/effects\/links\.test\.ts)/);
+    await write(/file: (test\/effects\/reminders\.test\.ts)/);
     const type = (command: string, ...args: string[]) => run(command, args, { cwd: checkout }).catch(explain);
     await type('npm', 'run', '--silent', 'format');
     // What `npm run verify` does, without the tests that have nothing to do with the list of effects.
@@ -56,7 +57,7 @@ describe('the walk-through "Add an effect" in CONTRIBUTING.md', () => {
     await type('node', 'scripts/stale-migrations.js');
     await type(bin('knip'));
     await type(bin('tsc'), '-p', 'tsconfig.build.json');
-    await type(bin('vitest'), 'run', 'test/effects/links.test.ts', 'test/whole/path.test.ts');
+    await type(bin('vitest'), 'run', 'test/effects/links.test.ts', 'test/effects/reminders.test.ts', 'test/whole/path.test.ts');
   }, 480_000);
 });
 

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import type { Effect } from '../../src/activities/runtime/effect.ts';
+import { type Effect, machineTime } from '../../src/activities/runtime/effect.ts';
 import type { Database } from '../../src/db/client.ts';
 import { workspaces } from '../../src/db/schema/workspaces.ts';
 import type { DomainEvent } from '../../src/events/index.ts';
@@ -46,5 +46,5 @@ export async function startConversation({ db, sql: client }: Database, options: 
 export async function deliver(database: Database, effect: Effect, events: DomainEvent[]) {
   if (!('transact' in effect)) throw new Error(`${effect.name} changes more than the database`);
   const wanted = events.filter((event) => effect.on.includes('*') || effect.on.includes(event.type));
-  return await database.db.transaction((tx) => effect.transact(tx, wanted));
+  return await database.db.transaction((tx) => effect.transact(tx, wanted, machineTime));
 }

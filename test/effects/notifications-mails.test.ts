@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createMailer, type Mailer, notifications } from '../../src/activities/notifications/index.ts';
+import { machineTime } from '../../src/activities/runtime/effect.ts';
 import { members } from '../../src/db/schema/messages.ts';
 import type { DomainEvent } from '../../src/events/index.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
@@ -36,7 +37,7 @@ async function perform(
   const effect = notifications({ mailer: options.mailer === undefined ? mailer : options.mailer, graceMs, quota });
   if (!('perform' in effect)) throw new Error('notifications call the outside');
   const wanted = events.filter((event) => effect.on.includes(event.type));
-  const call = { db: fresh.database.db, target: options.target, signal: new AbortController().signal };
+  const call = { ...machineTime, db: fresh.database.db, target: options.target, signal: new AbortController().signal };
   return (await effect.perform(wanted, call)) ?? [];
 }
 
@@ -193,7 +194,7 @@ test('who is mentioned is notified in the app at once while the mail server is s
   silent.refuse('greeting', 'silence');
   const patient = createMailer(silent.url, 'a@example.com', { connectMs: 20_000, mailMs: 20_000 });
   const effect = notifications({ mailer: patient, graceMs: 0 });
-  const call = { db: fresh.database.db, target: undefined, signal: new AbortController().signal };
+  const call = { ...machineTime, db: fresh.database.db, target: undefined, signal: new AbortController().signal };
   const perform = async (event: DomainEvent) => ('perform' in effect ? await effect.perform([event], call) : undefined);
   for (let i = 0; i < 20; i += 1) {
     const event = await posted(`@bob ${i}`);

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { notifications } from '../../src/activities/notifications/index.ts';
+import { machineTime } from '../../src/activities/runtime/effect.ts';
 import { members } from '../../src/db/schema/messages.ts';
 import type { DomainEvent } from '../../src/events/index.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
@@ -22,7 +23,7 @@ const effect = notifications({ mailer: null, graceMs: 0 });
 async function perform(events: DomainEvent[]) {
   if (!('perform' in effect)) throw new Error('notifications call the outside');
   const wanted = events.filter((event) => effect.on.includes(event.type));
-  return await effect.perform(wanted, { db: fresh.database.db, target: undefined, signal: new AbortController().signal });
+  return await effect.perform(wanted, { ...machineTime, db: fresh.database.db, target: undefined, signal: new AbortController().signal });
 }
 
 const join = (handle: string) => fresh.database.db.insert(members).values({ workspace_id: talk.workspaceId, handle });

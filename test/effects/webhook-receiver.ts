@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
-import type { Effect } from '../../src/activities/runtime/effect.ts';
+import { type Effect, machineTime } from '../../src/activities/runtime/effect.ts';
 import { webhooks } from '../../src/activities/webhooks/index.ts';
 import type { Database } from '../../src/db/client.ts';
 import { endpoints } from '../../src/db/schema/webhooks.ts';
@@ -84,5 +84,5 @@ export async function perform(
   const { timeoutMs = 2000, allow = loopback, target, signal = new AbortController().signal } = options;
   const { effect = webhooks({ seal: options.secret ? createSeal(options.secret) : seal, allow, timeoutMs }) } = options;
   if (!('perform' in effect)) throw new Error('webhooks call the outside');
-  return (await effect.perform(events, { db, target, signal })) ?? [];
+  return (await effect.perform(events, { ...machineTime, db, target, signal })) ?? [];
 }

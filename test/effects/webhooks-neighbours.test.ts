@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { machineTime } from '../../src/activities/runtime/effect.ts';
 import { type WebhookDependencies, webhooks } from '../../src/activities/webhooks/index.ts';
 import { SLOW_MS } from '../../src/activities/webhooks/pace.ts';
 import type { DomainEvent } from '../../src/events/index.ts';
@@ -83,7 +84,7 @@ describe('a quick endpoint', () => {
     const slow = await workspaces(3, 2, '/slow');
     const all = [...slow.flatMap(({ events }) => events), ...quick.events];
     if (!('perform' in effect)) throw new Error('webhooks call the outside');
-    const call = { db: fresh.database.db, target: undefined, signal: new AbortController().signal };
+    const call = { ...machineTime, db: fresh.database.db, target: undefined, signal: new AbortController().signal };
     const open = (await effect.perform(all, { ...call, parts: true })) ?? [];
     expect(requestsAt('/quick')).toBe(2);
     expect(requestsAt('/slow')).toBe(0);
@@ -101,7 +102,7 @@ describe('a quick endpoint', () => {
     await vi.waitFor(() => expect(held).toHaveLength(1), soon);
     // From then on it is slow, though nothing is known of its answers.
     await wait(SLOW_MS + 100);
-    const call = { db: fresh.database.db, target: undefined, signal: new AbortController().signal };
+    const call = { ...machineTime, db: fresh.database.db, target: undefined, signal: new AbortController().signal };
     if (!('perform' in effect)) throw new Error('webhooks call the outside');
     const open = (await effect.perform([slow.events[1]!, quick.events[1]!], { ...call, parts: true })) ?? [];
     expect(open).toMatchObject([{ event_id: slow.events[1]!.id, state: 'later', apart: true }]);
@@ -114,7 +115,7 @@ describe('a quick endpoint', () => {
     const answering = setTimeout(letGo, 3 * SLOW_MS + 500);
     await Promise.all(slow.map(({ events }) => perform(effect, events.slice(0, 1))));
     clearTimeout(answering);
-    const call = { db: fresh.database.db, target: undefined, signal: new AbortController().signal };
+    const call = { ...machineTime, db: fresh.database.db, target: undefined, signal: new AbortController().signal };
     if (!('perform' in effect)) throw new Error('webhooks call the outside');
     const open =
       (await effect.perform(

@@ -75,7 +75,7 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
       expect(subscribers.find((s) => s.name === 'webhooks')).toMatchObject({ in_flight: 1003, missing: 0 });
       await verifyLedger(database.sql, { running: nothing });
       await oldestUndispatched(database.sql);
-      const recovery = { running: nothing, restart: async () => {} };
+      const recovery = { running: nothing, restart: async () => {}, drop: async () => {} };
       await heal({ sql: database.sql, recovery, ageMs: 0, log: pino({ level: 'silent' }) });
     }));
 

@@ -37,7 +37,7 @@ export async function callOps(url: string, method: string, path: string, body?: 
 }
 
 /** Starts it for the tests of a file; its fields are there once they run. */
-export function useProduct(settings: NodeJS.ProcessEnv = {}): RunningProduct {
+export function useProduct(settings: NodeJS.ProcessEnv | (() => NodeJS.ProcessEnv) = {}): RunningProduct {
   const product = { running: [] as Running[] } as unknown as RunningProduct;
   vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
   beforeAll(async () => {
@@ -49,7 +49,7 @@ export function useProduct(settings: NodeJS.ProcessEnv = {}): RunningProduct {
       KNOCKON_SECRET: 'a secret of thirty-two characters',
       KNOCKON_ADMIN_KEY: OPERATOR,
       ...{ KNOCKON_PORT: '0', KNOCKON_DRAIN: '0s', KNOCKON_SHUTDOWN: '1s', LOG_LEVEL: 'silent' },
-      ...settings,
+      ...(typeof settings === 'function' ? settings() : settings),
     });
     const effects = async (only?: string[]) => {
       const worker = await startEffects(config, { only });

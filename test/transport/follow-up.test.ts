@@ -77,6 +77,13 @@ describe('a single event that fails', () => {
 describe('a group that fails as a whole', () => {
   const group = aCall({ events: { offset: 10, limit: 5 } });
 
+  it('is called again as it is where its dispatch is unknown: that is no try', () => {
+    const unknown = ApplicationFailure.create({ type: 'UnknownDispatchError', message: 'not here' });
+    const job = aCall({ events: { offset: 0, limit: 5 }, tried: 3 });
+    expect(afterFailure(job, unknown)).toMatchObject({ jobs: [{ events: job.events, tried: 3, inMs: 5000 }], letters: [] });
+    expect(afterFailure(aCall({ tried: 3 }), unknown)).toMatchObject({ jobs: [{ tried: 3, inMs: 5000 }], letters: [] });
+  });
+
   it('is halved', () => {
     expect(afterFailure(group, poison)).toEqual({
       jobs: [

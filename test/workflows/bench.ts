@@ -27,6 +27,8 @@ export class WorkflowBench {
   readonly env: TestWorkflowEnvironment;
   readonly #bundle: WorkflowBundleWithSourceMap;
 
+  readonly #noteLetters = async (letters: DeadLetters): Promise<void> => void this.letters.push(letters);
+
   private constructor(env: TestWorkflowEnvironment, bundle: WorkflowBundleWithSourceMap) {
     this.env = env;
     this.#bundle = bundle;
@@ -57,11 +59,10 @@ export class WorkflowBench {
     await this.env.teardown();
   }
 
-  /** Runs the test with these effects hosted, each on its own queue. */
-  async with<T>(effects: Record<string, FakeEffect>, test: () => Promise<T>): Promise<T> {
+  /** Runs the test with these effects hosted, each on its own queue. @param recordDeadLetters default: they are in `letters` */
+  async with<T>(effects: Record<string, FakeEffect>, test: () => Promise<T>, recordDeadLetters = this.#noteLetters): Promise<T> {
     this.letters.length = 0;
     const where = { connection: this.env.nativeConnection, namespace: this.env.namespace };
-    const recordDeadLetters = async (letters: DeadLetters) => void this.letters.push(letters);
     const workers = await Promise.all([
       Worker.create({ ...where, taskQueue: WORKFLOW_QUEUE, workflowBundle: this.#bundle, activities: { recordDeadLetters } }),
       ...Object.entries(effects).map(([name, effect]) =>

@@ -222,4 +222,57 @@ describe('the fan-out', () => {
       ]);
     });
   });
+
+  it('leaves off a subscriber that it is told to drop, and sees the others through', async () => {
+    const waiting = async () => ({
+      done: 0,
+      open: [
+        {
+          event_id: 'e1',
+          state: 'later' as const,
+          until: '2100-01-01T00:00:00Z',
+          in_ms: 24 * HOUR,
+        },
+      ],
+    });
+    let isDue = false;
+    const sibling = async (call: EffectCall) => {
+      if (isDue) return await healthy(call);
+      return { done: 0, open: [{ event_id: 'e1', state: 'later' as const, until: '2100-01-01T00:00:00Z', in_ms: 1500 }] };
+    };
+    await bench.with({ retired: waiting, sibling }, async () => {
+      // Nobody takes the calls of one of them: time is not skipped meanwhile.
+      const handle = await bench.start(['retired', 'unhosted', 'sibling']);
+      await expect
+        .poll(async () => (await handle.fetchHistory()).events?.filter((e) => e.timerStartedEventAttributes).length, { timeout: 10_000 })
+        .toBe(2);
+      isDue = true;
+      await handle.signal('drop', 'retired');
+      await handle.signal('drop', 'unhosted');
+      await handle.signal('drop', 'nobody of that name');
+      await handle.result();
+      expect(bench.letters).toEqual([]);
+    });
+  });
+
+  it.each([
+    ['the one event of a dispatch', 1, 4],
+    ['a group', 3, 2],
+    ['an event that is called alone', 2, 4],
+  ])('makes a call again that a stranger has refused, and uses up no try: %s', async (_, size, times) => {
+    let refusals = 0;
+    const refusing = async (call: EffectCall) => {
+      if (size === 2 && !call.alone)
+        return { done: 0, open: ['e1', 'e2'].map((event_id) => ({ event_id, state: 'retry' as const, reason: 'busy' })) };
+      refusals += 1;
+      if (refusals <= times) throw ApplicationFailure.create({ type: 'UnknownDispatchError', message: 'not here' });
+      return await healthy(call);
+    };
+    await bench.with({ search: refusing }, async () => {
+      const handle = await bench.start(['search'], { size, retry: { attempts: 3 } });
+      await handle.result();
+      expect(refusals).toBeGreaterThan(times);
+      expect(bench.letters).toEqual([]);
+    });
+  });
 });

@@ -64,8 +64,17 @@ interface Options {
   again?: 'freely' | 'asked' | 'never';
 }
 
+/** What every call is given beside its events. */
+export interface Call {
+  /**
+   * What time it is: this machine's clock. Ask it, and not `new Date()`: where a test skips time it is the time that was skipped to. Nothing
+   * else is to be reckoned from it than {@link later}: the clocks of two machines differ.
+   */
+  now(): Date;
+}
+
 /** What a call to the outside is given beside its events. */
-export interface OutsideCall {
+export interface OutsideCall extends Call {
   db: Database['db'];
   /** Set when one outside party of the one event is tried again. */
   target: string | undefined;
@@ -85,7 +94,7 @@ export interface DatabaseEffect extends Options {
    * Runs in the transaction that holds the receipts: what it writes and the receipts are kept together or not at all. The events are
    * frozen, as the effects of a process share them. Large events come in pages of 2 MB, each in a transaction of its own.
    */
-  transact(tx: Transaction, events: DomainEvent[]): Promise<Answer | void>;
+  transact(tx: Transaction, events: DomainEvent[], call: Call): Promise<Answer | void>;
 }
 
 /** An effect that calls the outside: happens at least once; calls carry a stable id. */
@@ -172,8 +181,19 @@ export const retry = (which: Which, reason: string, options: Aside & { cause?: s
   ...options,
 });
 
-/** Nothing is wrong; call again at that moment of this machine's clock. */
-export const later = (which: Which, until: Date): OpenOutcome => laterIn(which, until.getTime() - Date.now());
+/** Nothing is wrong; call again at that moment by the call's `now()`. */
+export const later = (which: Which, until: Date): OpenOutcome => ({ ...subject(which), state: 'later', until: until.toISOString() });
+
+/** Moments as waits, counted from now: what another machine's clock says of them doesn't matter then. */
+export const asWaits = (open: Open[], { now }: Call): Open[] =>
+  open.map((outcome) =>
+    outcome.state === 'later' && outcome.in_ms === undefined
+      ? { ...outcome, in_ms: Math.max(0, Math.ceil(Date.parse(outcome.until) - now().getTime())) }
+      : outcome,
+  );
+
+/** This machine's clock. */
+export const machineTime: Call = { now: () => new Date() };
 
 /** Nothing is wrong with it; call again in so many ms. `reason`: what it waits for, where somebody may ask. */
 export const laterIn = (which: Which, ms: number, reason?: string): OpenOutcome => {

@@ -4,7 +4,7 @@ import { isDatabaseAway } from '../../db/errors.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import type { EffectAnswer, EffectCall, OpenOutcome } from '../../transport/dispatch.ts';
 import type { CallSlots } from './call-slots.ts';
-import type { Effect, Open, OutsideEffect } from './effect.ts';
+import { asWaits, type Call, type Effect, type Open, type OutsideEffect } from './effect.ts';
 import { explain } from './explain.ts';
 import { type Paging, pageByPage, readAtOnce, TooLargeError } from './paged-call.ts';
 import { openEvents, recordAttempts, recordFailure, settleTargets, writeReceipts } from './receipts.ts';
@@ -23,7 +23,8 @@ export async function outside(
   stillOpen.catch(() => {});
   const perform = async (events: DomainEvent[]) => {
     const waiting = saidOnce(paging.slots);
-    const performing = { events, signal: paging.signal, onlyWaits: waiting.say, stillOpen: await stillOpen };
+    const { signal, told } = paging;
+    const performing = { ...told, events, signal, onlyWaits: waiting.say, stillOpen: await stillOpen };
     try {
       if (call.targets && !effect.manyTargets) return await performEach(effect, db, call, call.targets, performing);
       return await performAll(effect, db, call, performing);
@@ -47,6 +48,7 @@ interface Performing {
   stillOpen: Set<string>;
   signal: AbortSignal;
   onlyWaits(): void;
+  now: Call['now'];
 }
 
 /** Each target for itself: what one of them throws is a try of its own. */
@@ -80,13 +82,13 @@ async function performAll(
   effect: Effect & Pick<OutsideEffect, 'perform'>,
   db: Db,
   call: EffectCall,
-  { events: all, stillOpen, signal, onlyWaits }: Performing,
+  { events: all, stillOpen, signal, onlyWaits, now }: Performing,
 ): Promise<EffectAnswer> {
   const events = all.filter((event) => stillOpen.has(event.id));
   if (events.length === 0) return { done: 0, open: [] };
   const { target, targets } = call;
-  const told = { db, target, targets, signal, onlyWaits, parts: mayPart(call, events) };
-  const open = shared(events, (await effect.perform(events, told)) ?? []);
+  const told = { db, target, targets, signal, onlyWaits, now, parts: mayPart(call, events) };
+  const open = asWaits(shared(events, (await effect.perform(events, told)) ?? []), told);
   crashPoint('in-effect');
   await recordAttempts(db, effect.name, open, 'lazily');
   const unsettled = new Set(open.map((outcome) => outcome.event_id));

@@ -1,7 +1,7 @@
 import type { DomainEvent } from '../../events/index.ts';
 import type { EffectAnswer, EffectCall, OpenOutcome } from '../../transport/dispatch.ts';
 import type { CallSlots } from './call-slots.ts';
-import type { Effect } from './effect.ts';
+import type { Call, Effect } from './effect.ts';
 import type { EventReader } from './event-reader.ts';
 import { type PagePlan, planPages } from './pages.ts';
 
@@ -13,6 +13,8 @@ export interface Paging {
   slots?: CallSlots;
   /** On the clock of `performance.now()`. */
   began: number;
+  /** What the effect is told of the call. */
+  told: Call;
 }
 
 /** How long a call waits for room, holding a slot and nothing else, and after how long what had none is called again, in ms. */

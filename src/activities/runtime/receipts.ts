@@ -9,16 +9,19 @@ type Queryable = Database['db'] | Transaction;
 /** Which events of which dispatch, for which subscriber. */
 export interface Claim {
   dispatch_id: string;
+  origin?: string;
   subscriber: string;
   events: Selection;
 }
 
 /**
  * A dispatch's events in the order of their ids never change, so a run of them can be named by numbers. The fence keeps the planner from
- * reading all events in that order until it has found these.
+ * reading all events in that order until it has found these. None where the dispatch is not here: what has expired was done, whatever
+ * is left of its events, and a stranger's events are not ours.
  */
 export function chosen({ dispatch_id, events }: Pick<Claim, 'dispatch_id' | 'events'>): SQL {
-  if ('ids' in events) return sql`select event_id from unnest(${sql.param(events.ids)}::uuid[]) as t (event_id)`;
+  if ('ids' in events)
+    return sql`select event_id from unnest(${sql.param(events.ids)}::uuid[]) as t (event_id) where exists (select from dispatches where id = ${dispatch_id})`;
   const those = sql`select event_id from dispatched where dispatch_id = ${dispatch_id} offset 0`;
   return sql`select event_id from (${those}) those order by event_id offset ${events.offset} limit ${events.limit}`;
 }

@@ -7,9 +7,10 @@ import { type Beat, type EffectAnswer, type EffectCall, FAILURE, type OpenOutcom
 import { CallReport, type TellAttempt } from './attempt-report.ts';
 import { bounded } from './bounded.ts';
 import type { CallSlots } from './call-slots.ts';
-import type { DatabaseEffect, Effect } from './effect.ts';
+import { asWaits, type Call, type DatabaseEffect, type Effect, machineTime } from './effect.ts';
 import { EventReader } from './event-reader.ts';
 import { explain } from './explain.ts';
+import { assureKnown, isUnknownDispatch } from './known-dispatch.ts';
 import type { Locks } from './locks/lock.ts';
 import { postgresLocks } from './locks/postgres.ts';
 import { callInOrder } from './ordering/ordered-call.ts';
@@ -47,17 +48,19 @@ interface Trying {
   slots?: CallSlots;
   /** Told of each attempt that is not done. */
   tell?: TellAttempt;
+  /** What effects take for the time; default: this machine's. */
+  now?: Call['now'];
 }
 
 /**
  * Calls an effect and keeps the books: receipts for what is done, attempts for what is not.
  *
  * @throws ApplicationFailure `EffectRetry` where a single event is to be tried again and its caller does not count its tries;
- *   `EffectPoison` where the effect threw
+ *   `EffectPoison` where the effect threw; `UnknownDispatchError` where the call is of a dispatch that is not in this database
  */
 export async function answer(effect: Effect, db: Db, call: EffectCall, signal: AbortSignal, trying: Trying = {}): Promise<EffectAnswer> {
   const report = new CallReport(call, trying);
-  const answered = await tried(effect, { db, call, signal, report }, () => run(effect, db, call, signal, trying));
+  const answered = await tried(effect, { db, call, signal, report }, () => runKnown(effect, db, call, signal, trying));
   if (answered.put_off !== undefined) return answered;
   const { done } = answered;
   report.outcomes(answered.open);
@@ -75,10 +78,19 @@ export async function answer(effect: Effect, db: Db, call: EffectCall, signal: A
   return open.some(({ target }) => target !== undefined) ? { done, open, takes_targets: true } : { done, open };
 }
 
+/** Where there was something to do the dispatch is known, so that is not asked. */
+async function runKnown(...what: Parameters<typeof run>): Promise<EffectAnswer> {
+  const answered = await run(...what);
+  const [, db, call] = what;
+  if (answered.done === 0 && answered.open.length === 0) await assureKnown(db, call);
+  return answered;
+}
+
 async function run(effect: Effect, db: Db, call: EffectCall, signal: AbortSignal, trying: Trying): Promise<EffectAnswer> {
-  const { locks = postgresLocks(db), reader = new EventReader(db), attempt = 1, slots } = trying;
-  if (effect.ordering !== 'none') return await oneTarget(call, (one) => callInOrder(effect, { db, locks, signal, attempt }, one));
-  const paging = { reader, signal, slots, began: performance.now() };
+  const { locks = postgresLocks(db), reader = new EventReader(db), attempt = 1, slots, now = machineTime.now } = trying;
+  const told = { now };
+  if (effect.ordering !== 'none') return await oneTarget(call, (one) => callInOrder(effect, { db, locks, signal, attempt, told }, one));
+  const paging = { reader, signal, slots, began: performance.now(), told };
   return await ('transact' in effect ? inTransaction(effect, db, call, paging) : outside(effect, db, call, paging));
 }
 
@@ -94,6 +106,7 @@ async function tried(
   try {
     return await run();
   } catch (error) {
+    if (isUnknownDispatch(error)) throw error;
     const { cause, reason } = explain(error);
     const unmade = await putOff({ error, db, signal, atMostMs: heldUntil - performance.now() });
     // What a worker that stops has broken off is nobody's trouble.
@@ -118,7 +131,7 @@ async function inTransaction(
   // Whoever awaits it in the transaction is told.
   reading.catch(() => {});
   const transact = (claim: EffectCall, events: () => Promise<DomainEvent[]>) =>
-    db.transaction(async (tx) => await transactAll(tx, effect, claim, events));
+    db.transaction(async (tx) => await transactAll({ tx, told: paging.told }, effect, claim, events));
   try {
     return await transact(call, async () => (await reading).events);
   } catch (error) {
@@ -133,7 +146,7 @@ async function inTransaction(
 }
 
 async function transactAll(
-  tx: Transaction,
+  { tx, told }: { tx: Transaction; told: Call },
   effect: Effect & Pick<DatabaseEffect, 'transact'>,
   claim: EffectCall,
   read: () => Promise<DomainEvent[]>,
@@ -141,7 +154,7 @@ async function transactAll(
   const mine = await claimReceipts(tx, claim);
   const events = (await read()).filter((event) => mine?.has(event.id) ?? true);
   if (events.length === 0) return { done: 0, open: [] };
-  const open = (await effect.transact(tx, events)) ?? [];
+  const open = asWaits((await effect.transact(tx, events, told)) ?? [], told);
   if (open.length > 0) {
     await withdrawReceipts(tx, claim, open);
     await recordAttempts(tx, effect.name, open);

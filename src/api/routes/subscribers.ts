@@ -16,7 +16,7 @@ const subscriber = z
     activity: z.string(),
     ordering: z.enum(['none', 'channel', 'exclusive']),
     registered_at: z.string().openapi({ format: 'date-time' }),
-    state: z.enum(['active', 'paused', 'limited']),
+    state: z.enum(['active', 'paused', 'limited', 'retired']),
     backlog: z.int().openapi({
       description: 'Events of this workspace that it has neither done nor given up; without those that wait for their own time.',
     }),

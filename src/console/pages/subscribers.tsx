@@ -77,7 +77,7 @@ function Row({ of, onChange }: { of: SubscriberStatus; onChange: () => void }) {
       <td data-label="Failed tries" class={`number ${of.error_rate > 0.05 ? 'bad' : ''}`}>
         {percent(of.error_rate)}
       </td>
-      <td data-label="Workers" class={`number ${of.workers === 0 ? 'bad' : ''}`}>
+      <td data-label="Workers" class={`number ${of.workers === 0 && !of.retired ? 'bad' : ''}`}>
         {count(of.workers)}
         {of.versions.length > 1 && <small class="bad">{counted(of.versions.length, 'version')}</small>}
       </td>
@@ -101,11 +101,17 @@ export function SubscriberState({ of: { state, health } }: { of: SubscriberStatu
 }
 
 /** Why it does not do well, who has paused it, why and until when; what its limit is; whether Temporal has heard of it. */
-export function Why({ of: { paused, per_second, drained, applied, health, error_rate } }: { of: SubscriberStatus }) {
+export function Why({ of: { paused, per_second, drained, applied, health, error_rate, retired } }: { of: SubscriberStatus }) {
   return (
     <>
       {health === 'down' && <small>its events wait until a worker takes them</small>}
       {(health === 'failing' || health === 'degraded') && <small>{percent(error_rate)} of the tries of the last 5 minutes failed</small>}
+      {retired && (
+        <small>
+          By {retired.by}, <When at={retired.at} />. What was open: {retired.open}
+          {retired.handed_to && ` ${retired.handed_to}`}
+        </small>
+      )}
       {paused && (
         <small>
           {drained ? 'Drained. ' : ''}By {paused.by}, <When at={paused.at} />: {paused.reason}

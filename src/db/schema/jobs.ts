@@ -7,7 +7,7 @@ export const jobs = pgTable(
   'jobs',
   {
     id: id(),
-    verb: text({ enum: ['retry', 'reset', 'replay', 'backfill', 'rebuild'] }).notNull(),
+    verb: text({ enum: ['retry', 'reset', 'replay', 'backfill', 'rebuild', 'retire'] }).notNull(),
     /** What was asked, as the verb reads it. */
     input: jsonb().$type<Record<string, unknown>>().notNull(),
     by: text().notNull(),

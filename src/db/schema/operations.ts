@@ -58,7 +58,7 @@ export const controls = pgTable('controls', {
 
 /** Processes that host effects or workflows, as they say of themselves every few seconds. */
 export const workers = pgTable('workers', {
-  /** As it is to the transport too: `<pid>@<host>/<kind>`. */
+  /** As it is to the transport too: `<pid>@<host>.<mark>/<kind>`, where eight digits tell its database from others. */
   identity: text().primaryKey(),
   kind: text({ enum: ['effects', 'workflows'] }).notNull(),
   version: text().notNull(),

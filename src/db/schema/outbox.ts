@@ -71,6 +71,15 @@ export const subscribers = pgTable('subscribers', {
   registered_at: created(),
   /** When it was first registered: what was dispatched before that was not dispatched to it. */
   created_at: created(),
+  /** Since when nothing new is for it; null: it is not retired. A worker that registers it changes nothing of that. */
+  retired_at: moment(),
+  retired_by: text(),
+  /** What becomes of what was open then. */
+  retired_open: text({ enum: ['finish', 'discard', 'hand-to'] }),
+  /** Whose work that is instead, where it is handed over. */
+  handed_to: text(),
+  /** The job that sees to what was open; null where its workers finish it. */
+  retire_job: uuid(),
 });
 
 /** The effect has happened for this event: written in the effect's own transaction. */

@@ -27,7 +27,9 @@ export async function checkBacklogs(patient: Patient): Promise<Finding[]> {
   const total = all.reduce((sum, { backlog }) => sum + backlog, 0);
   if (late.length === 0) return [fine('backlog', `${counted(total, 'event')} on the way to their effects, none for long`)];
   const detail = late.map((s) => `${s.name}: ${counted(s.backlog, 'event')}, the oldest of ${age(s.backlog_age_seconds)} ago`).join('; ');
-  const remedy = late.map(({ name }) => `\`knockon scale ${name}\``).join(', ');
+  const remedy = late
+    .map(({ name, retired }) => (retired ? `\`knockon retire ${name} --open discard\`` : `\`knockon scale ${name}\``))
+    .join(', ');
   return [ill('backlog', detail, `See whether it is failing (\`knockon subscribers\`, \`knockon failed\`) or too slow: ${remedy}.`)];
 }
 

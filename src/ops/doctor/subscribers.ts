@@ -1,13 +1,14 @@
-import { WORKFLOW_QUEUE } from '../../transport/dispatch.ts';
+import pMap from 'p-map';
 import { forgottenPauses } from '../paused.ts';
-import { subscriberStatuses } from '../subscriber-status.ts';
-import { readWorkers } from '../workers.ts';
+import { isFresh, subscriberStatuses } from '../subscriber-status.ts';
+import { markIn, readMark, readWorkers } from '../workers.ts';
 import { age, type Finding, fine, ill, type Patient } from './finding.ts';
 
 /** Somebody takes the calls of every subscriber, and under Temporal the workflows. */
 export async function checkWorkers(patient: Patient): Promise<Finding[]> {
-  const all = await subscriberStatuses(patient);
-  if (all.length === 0) return [ill('workers', 'no effect has ever registered: events wait', 'Start `knockon worker effects`.')];
+  const registered = await subscriberStatuses(patient);
+  const all = registered.filter(({ retired }) => !retired);
+  if (registered.length === 0) return [ill('workers', 'no effect has ever registered: events wait', 'Start `knockon worker effects`.')];
   const alone = all.filter(({ workers }) => workers === 0).map(({ name }) => name);
   const effects =
     alone.length === 0
@@ -17,17 +18,52 @@ export async function checkWorkers(patient: Patient): Promise<Finding[]> {
           `nobody takes the calls of ${alone.join(', ')}: its events wait`,
           `Start \`knockon worker effects --only ${alone.join(',')}\`; its log says why it ends.`,
         );
-  return patient.queues.steeredBy === 'server' ? [effects, await checkWorkflowWorkers(patient)] : [effects];
+  const { workflowQueue } = patient.queues;
+  return workflowQueue === undefined ? [effects] : [effects, await checkWorkflowWorkers(patient, workflowQueue)];
 }
 
-async function checkWorkflowWorkers({ database: { sql }, queues }: Patient): Promise<Finding> {
+async function checkWorkflowWorkers({ database: { sql }, queues }: Patient, workflowQueue: string): Promise<Finding> {
   const beats = (await readWorkers(sql)).filter(({ kind, alive }) => kind === 'workflows' && alive);
   const pollers =
-    beats.length > 0
-      ? []
-      : (await queues.describe(WORKFLOW_QUEUE)).pollers.filter(({ seen_at }) => Date.now() - seen_at.getTime() < 20_000);
+    beats.length > 0 ? [] : (await queues.describe(workflowQueue)).pollers.filter(({ seen_at }) => Date.now() - seen_at.getTime() < 20_000);
   if (beats.length + pollers.length > 0) return fine('workflow workers', `${beats.length || pollers.length} at work`);
   return ill('workflow workers', 'there is none: dispatches wait', 'Start `knockon worker workflows`; its log says why it ends.');
+}
+
+/** Strangers that are told by name. */
+const TOLD = 5;
+
+/**
+ * Nobody else takes calls from our queues: a worker of another deployment, which has another database, or whoever takes the calls of
+ * workers of ours without being one.
+ */
+export async function checkStrangers({ database: { sql }, queues }: Patient): Promise<Finding[]> {
+  const { workflowQueue } = queues;
+  if (workflowQueue === undefined) return [];
+  const [ours, beats, effects] = await Promise.all([
+    readMark(sql),
+    readWorkers(sql),
+    sql<{ name: string; task_queue: string }[]>`select name, task_queue from subscribers order by name`,
+  ]);
+  const isHosted = (name: string) => beats.some(({ alive, effects }) => alive && effects[name]);
+  const among = async (queue: string, onlyOurs: boolean) => {
+    const { pollers } = await queues.describe(queue);
+    return pollers
+      .filter(isFresh)
+      .filter(({ identity }) => (markIn(identity) ?? (onlyOurs ? null : ours)) !== ours)
+      .map(({ identity }) => `${identity} on ${queue}`);
+  };
+  const asked = [[workflowQueue, true] as const, ...effects.map(({ name, task_queue }) => [task_queue, isHosted(name)] as const)];
+  const found = (await pMap(asked, ([queue, onlyOurs]) => among(queue, onlyOurs), { concurrency: 4 })).flat();
+  if (found.length === 0) return [fine('strangers', 'nobody else takes calls from our queues')];
+  const more = found.length > TOLD ? `; and ${found.length - TOLD} more` : '';
+  return [
+    ill(
+      'strangers',
+      `workers that are not this deployment's take calls from its queues: ${found.slice(0, TOLD).join('; ')}${more}`,
+      "Stop them, set KNOCKON_DEPLOYMENT of one of the two deployments, or give it a TEMPORAL_NAMESPACE of its own. Each refuses what is the other's, so calls come late.",
+    ),
+  ];
 }
 
 /** By how much workers' clocks may differ from the database's, in ms. */
@@ -62,7 +98,7 @@ export async function checkVersions({ database: { sql }, version }: Patient): Pr
 
 /** Queues are as operators asked. */
 export async function checkQueues(patient: Patient): Promise<Finding[]> {
-  const wrong = (await subscriberStatuses(patient)).filter(({ applied }) => !applied).map(({ name }) => name);
+  const wrong = (await subscriberStatuses(patient)).filter(({ applied, retired }) => !applied && !retired).map(({ name }) => name);
   if (wrong.length === 0) return [fine('queues', 'all are as was asked')];
   const remedy = 'It is put right within seconds once Temporal answers; if not, look at the log of the API and at TEMPORAL_ADDRESS.';
   return [ill('queues', `the queue of ${wrong.join(', ')} is not as was asked`, remedy)];

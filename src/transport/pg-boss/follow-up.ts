@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
 import { safeReason } from '../../safe-error.ts';
-import { type DeadLetters, FAILURE, type OpenOutcome } from '../dispatch.ts';
+import { type DeadLetters, FAILURE, type OpenOutcome, UNKNOWN_DISPATCH } from '../dispatch.ts';
 import { count, dueIn, grainOf, halves, isUsedUp, roundUp, sortOut, TIMED_OUT, waitBefore } from '../selection.ts';
 import { type CallJob, NEVER, type NewJob } from './jobs.ts';
 
@@ -19,6 +19,9 @@ export class CallTimeout extends Error {
 /** Longest wait before a group is called again because the database was away, in ms. */
 const LONGEST_AWAY = 30_000;
 
+/** How long a call waits whose dispatch the database does not know, in ms. */
+const UNKNOWN_AGAIN = 5000;
+
 /** What an answer leaves open: called again together, each alone, or each of its targets alone and then the event once more. */
 export function afterAnswer(job: CallJob, open: OpenOutcome[], now = Date.now()): FollowUp {
   // Only to see which go together: the wait is a duration.
@@ -35,6 +38,7 @@ export function afterAnswer(job: CallJob, open: OpenOutcome[], now = Date.now())
 /** A call that failed as a whole: a group is halved until the culprit is alone, a single event is tried again or buried. */
 export function afterFailure(job: CallJob, error: unknown, random = Math.random()): FollowUp {
   const failure = error instanceof ApplicationFailure ? error : undefined;
+  if (failure?.type === UNKNOWN_DISPATCH) return putOff(job, UNKNOWN_AGAIN);
   if (count(job.events) > 1) {
     if (failure?.type === FAILURE.retry) return again(job, Math.min(1000 * 2 ** job.tried, LONGEST_AWAY));
     return { jobs: halves(job.events).map((events) => ({ events, tried: 0 })), letters: [] };

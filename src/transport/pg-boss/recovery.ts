@@ -18,6 +18,12 @@ export function pgBossRecovery(boss: PgBoss, sql: Sql): Recovery {
       await enqueue(boss, dispatch, missing, nth);
       await tellConsumers(sql, queues);
     },
+    // What a worker is at it may end; what follows from that finds nothing to do.
+    async drop(dispatches, { task_queue }) {
+      await sql`
+        delete from pgboss.job
+        where name = ${task_queue} and singleton_key = any(${dispatches.map(({ id }) => id)}::text[]) and state < 'active'`;
+    },
   };
 }
 

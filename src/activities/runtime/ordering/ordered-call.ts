@@ -95,12 +95,12 @@ class OrderedCall {
   }
 
   #turn(held: Held): Promise<Turn> {
-    const { db, signal } = this.#with;
+    const { db, signal, told } = this.#with;
     const keys = new Set(held.keys);
     const ask = this.#ask(keys);
     return 'transact' in this.#effect
       ? transactTurn(held, this.#effect, ask)
-      : performTurn(held, this.#effect, ask, { db, target: this.#call.target, signal });
+      : performTurn(held, this.#effect, ask, { ...told, db, target: this.#call.target, signal });
   }
 
   #ask(keys: Set<string>): Ask {
@@ -110,7 +110,8 @@ class OrderedCall {
     const waits = (reckoned: Reckoned, ran: Ran) => this.#waits(wanted, reckoned, ran);
     const ids = wanted.map((event) => event.id);
     const mine = these(this.#begun ? [...ids, this.#begun.id] : ids);
-    return { keys: [...keys], stretches: this.#stretches(keys), mine, most, deadline, idleMs: limitsOf(this.#effect).idleMs, waits };
+    const { idleMs } = limitsOf(this.#effect);
+    return { keys: [...keys], stretches: this.#stretches(keys), mine, most, deadline, idleMs, waits, told: this.#with.told };
   }
 
   #leftOf(keys: Set<string>): Wanted[] {

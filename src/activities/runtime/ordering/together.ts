@@ -1,6 +1,6 @@
 import type { Database } from '../../../db/client.ts';
 import type { EffectCall, OpenOutcome } from '../../../transport/dispatch.ts';
-import type { DatabaseEffect, Effect } from '../effect.ts';
+import type { Call, DatabaseEffect, Effect } from '../effect.ts';
 import type { LockRequest, Locks } from '../locks/lock.ts';
 import { chosen } from '../receipts.ts';
 import { type Place, readPlaces, type Stretch } from './log.ts';
@@ -19,6 +19,8 @@ export interface Dependencies {
   signal: AbortSignal;
   /** Which try of this very call it is, from 1. */
   attempt: number;
+  /** What the effect is told of the call. */
+  told: Call;
 }
 
 /** How long statements may take and transactions lie idle. An effect that changes our database has no reason to be idle. */
@@ -44,7 +46,7 @@ export interface Together {
  */
 export async function tryTogether(
   effect: Effect & Pick<DatabaseEffect, 'transact'>,
-  { db, locks, signal }: Dependencies,
+  { db, locks, signal, told }: Dependencies,
   call: EffectCall,
   began: number,
 ): Promise<Together> {
@@ -58,7 +60,16 @@ export async function tryTogether(
       await locks.hold({ owner: effect.name, keys: keys.slice(i, i + KEYS_AT_ONCE), ...limits }, async (got) => {
         if (got.keys.length === 0) return;
         const stretches = stretchesOf(places, new Set(got.keys));
-        const ask = { keys: got.keys, stretches, mine: chosen(call), most: effect.batch, deadline, idleMs: limits.idleMs, waits: () => [] };
+        const ask = {
+          keys: got.keys,
+          stretches,
+          mine: chosen(call),
+          most: effect.batch,
+          deadline,
+          idleMs: limits.idleMs,
+          waits: () => [],
+          told,
+        };
         turns.push(await transactTurn(got, effect, ask));
         for (const key of got.keys) held.add(key);
       });

@@ -3,7 +3,7 @@ import type { Transaction } from '../../../db/client.ts';
 import { isDatabaseAway } from '../../../db/errors.ts';
 import type { DomainEvent } from '../../../events/index.ts';
 import type { OpenOutcome } from '../../../transport/dispatch.ts';
-import type { DatabaseEffect, Effect, OutsideCall, OutsideEffect } from '../effect.ts';
+import { asWaits, type Call, type DatabaseEffect, type Effect, type OutsideCall, type OutsideEffect } from '../effect.ts';
 import type { Held } from '../locks/lock.ts';
 import { recordAttempts, settleTargets } from '../receipts.ts';
 import { recordWaits, settle, type Waits } from './books.ts';
@@ -18,6 +18,8 @@ export interface Ask extends Reading {
   /** When the effect must have answered, on the clock of `performance.now()`. */
   deadline: number;
   idleMs: number;
+  /** What the effect is told of the call. */
+  told: Call;
   /** Which of the call's events wait, and until when, once it is known where the channels stand still. */
   waits(reckoned: Reckoned, ran: Ran): Waits[];
 }
@@ -53,7 +55,7 @@ async function attempt(tx: Transaction, effect: Effect & Pick<DatabaseEffect, 't
         // An effect that goes on after it was given up must not reach a connection that is somebody else's by then.
         const lease = Proxy.revocable(savepoint, {});
         giveUp = lease.revoke;
-        const open = (await effect.transact(lease.proxy, events)) ?? [];
+        const open = asWaits((await effect.transact(lease.proxy, events, ask.told)) ?? [], ask.told);
         if (isOutOfTurn(events, open, effect.onPoison)) throw new OutOfTurnError(open);
         return open;
       }),
@@ -71,7 +73,9 @@ export async function performTurn(held: Held, effect: Effect & Pick<OutsideEffec
     const log = call.target === undefined ? read : read.filter((entry) => entry.mine);
     return { log, turn: await readPayloads(tx, whoseTurn(log, effect.onPoison, { most: ask.most, oneEach: true })) };
   });
-  const ran = await isolate(turn, effect.onPoison, (events) => inTime(ask, async () => (await effect.perform(events, call)) ?? []));
+  const ran = await isolate(turn, effect.onPoison, (events) =>
+    inTime(ask, async () => asWaits((await effect.perform(events, call)) ?? [], call)),
+  );
   return await held.transaction(async (tx) => {
     if (call.target === undefined) return await keepBooks(tx, effect, ask, { log, ran, turn });
     for (const id of ran.done) await settleTargets(tx, effect.name, id, [call.target]);

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { type Letters, listCauses, listDeadLetters } from '../../../ops/dead-letters.ts';
 import { discard } from '../../../ops/discard.ts';
-import { workflowUrl } from '../../../ops/temporal-ui.ts';
+import { workflowLink } from '../../../ops/temporal-ui.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, timestamp, typeName, uuid } from '../../fields.ts';
 import { heavily, LISTING } from '../../heavy.ts';
@@ -108,9 +108,7 @@ const give = operation({
 });
 
 function workflowOf(ui: ApiDependencies['temporalUi'], { dispatch_id, restarts }: { dispatch_id: string; restarts: number }) {
-  if (!ui) return null;
-  const id = restarts === 0 ? dispatch_id : `${dispatch_id}.${restarts}`;
-  return { id, url: workflowUrl(ui, id) };
+  return ui && workflowLink(ui, restarts === 0 ? dispatch_id : `${dispatch_id}.${restarts}`);
 }
 
 /** What was given up: looking at it, trying it again, and giving it up for good. */

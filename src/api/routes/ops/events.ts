@@ -105,7 +105,9 @@ const list = operation({
       channel_id: uuid.optional(),
       message_id: uuid.optional(),
       type: typeName.optional(),
-      workflow_id: text(1, 255).optional().openapi({ description: 'Events that this workflow was started with.' }),
+      workflow_id: text(1, 255).optional().openapi({
+        description: "Events that this workflow was started with: its id in Temporal, or without KNOCKON_DEPLOYMENT's prefix.",
+      }),
       about: text(1, 255).optional().openapi({ description: 'Events that have this id, or whose message or workflow has it.' }),
       outcome: z
         .enum(['failed'], { message: 'must be failed' })

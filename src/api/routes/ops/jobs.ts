@@ -12,7 +12,7 @@ import { type Env, forOperators, json, operation, router } from '../../router.ts
 export const job = z
   .object({
     id: uuid,
-    verb: z.enum(['retry', 'reset', 'replay', 'backfill', 'rebuild']),
+    verb: z.enum(['retry', 'reset', 'replay', 'backfill', 'rebuild', 'retire']),
     input: z.record(z.string(), z.unknown()).openapi({ description: 'What was asked.' }),
     by: z.string(),
     state: z.enum(['running', 'paused', 'done', 'cancelled', 'failed']),

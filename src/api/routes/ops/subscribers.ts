@@ -4,6 +4,7 @@ import { drain } from '../../../ops/drain.ts';
 import { limit as setLimit } from '../../../ops/limit.ts';
 import { pause } from '../../../ops/pause.ts';
 import { resume } from '../../../ops/resume.ts';
+import { HandOverError, reinstate, retire } from '../../../ops/retire.ts';
 import { scaleAdvice } from '../../../ops/scale.ts';
 import { subscriberStatuses } from '../../../ops/subscriber-status.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
@@ -14,12 +15,18 @@ import { cursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { invalid } from '../../problem.ts';
 import { body, forOperators, json, operation, router } from '../../router.ts';
 
+/** What becomes of what a retired subscriber has open. */
+const openWays = ['finish', 'discard', 'hand-to'] as const;
+
 const count = (description: string) => z.int().openapi({ description });
 const number = (description: string) => z.number().openapi({ description });
 
 const worker = z
   .object({
-    identity: z.string().openapi({ example: '4711@host/effects' }),
+    identity: z.string().openapi({
+      example: '4711@host.5d0c8a31/effects',
+      description: 'Process, host, eight digits that tell its deployment from others, and kind.',
+    }),
     version: z.string().nullable().openapi({ description: 'Null where it does not say: a worker in another language.' }),
     seen_at: timestamp,
     concurrency: z.int().nullable().openapi({ description: 'Calls of this subscriber at once.' }),
@@ -33,7 +40,7 @@ const status = z
     description: z.string(),
     event_types: z.array(z.string()),
     task_queue: z.string(),
-    state: z.enum(['active', 'paused', 'limited']).openapi({ description: 'What operators want of it.' }),
+    state: z.enum(['active', 'paused', 'limited', 'retired']).openapi({ description: 'What operators want of it.' }),
     health: z.enum(['ok', 'degraded', 'failing', 'down']).openapi({
       description:
         'How it is doing. `down`: no worker takes its calls; `failing`: half of the tries of the last five minutes failed, or more; `degraded`: 5 % or more.',
@@ -51,6 +58,16 @@ const status = z
     processes: z.array(worker),
     per_second: z.number().nullable().openapi({ description: 'Its limit in events a second.' }),
     paused: z.object({ by: z.string(), reason: z.string(), at: timestamp, until: timestamp.nullable() }).nullable(),
+    retired: z
+      .object({
+        by: z.string(),
+        at: timestamp,
+        open: z.enum(openWays).openapi({ description: 'What becomes of what was open.' }),
+        handed_to: z.string().nullable(),
+        job_id: z.string().nullable().openapi({ description: 'The job that sees to what was open; null where its workers finish it.' }),
+      })
+      .nullable()
+      .openapi({ description: 'Set where nothing new is for it.' }),
     drained: z.boolean().openapi({ description: 'Paused, and no worker is at any call of it.' }),
     applied: z.boolean().openapi({ description: 'Whether the queue is as was asked; false while the transport does not answer.' }),
   })
@@ -163,6 +180,44 @@ const limitIt = operation({
   responses: answer,
 });
 
+const retireIt = operation({
+  method: 'post',
+  path: '/v1/ops/subscribers/{name}/retire',
+  operationId: 'retireSubscriber',
+  ...forOperators,
+  summary: 'Retire a subscriber: nothing new is for it; the others are left alone',
+  description:
+    'What is open is finished by its workers, given up for good, or handed to another subscriber. Dead letters are open too, unless it is finished. ' +
+    'The same once more changes nothing; another way may be asked for later.',
+  request: {
+    params,
+    body: body(
+      z
+        .strictObject({
+          open: z.enum(openWays, { message: 'must be finish, discard or hand-to' }).default('finish'),
+          hand_to: name.optional().openapi({ description: 'With `hand-to`: whose work what is open is from then on.', example: 'links-2' }),
+          reason: text(1, 1000).optional().openapi({ description: 'For the log of operations, and for what is given up.' }),
+        })
+        .refine(({ open, hand_to }) => (open === 'hand-to') === (hand_to !== undefined), {
+          path: ['hand_to'],
+          message: 'belongs to open "hand-to", and to that alone',
+        })
+        .openapi('Retire'),
+    ),
+  },
+  responses: answer,
+});
+
+const reinstateIt = operation({
+  method: 'delete',
+  path: '/v1/ops/subscribers/{name}/retire',
+  operationId: 'reinstateSubscriber',
+  ...forOperators,
+  summary: 'Take a retirement back; a backfill brings what was missed',
+  request: { params },
+  responses: answer,
+});
+
 /** Subscribers, and what operators do to one of them. */
 export function opsSubscriberRoutes(deps: ApiDependencies) {
   const steering = { database: deps.database, queues: deps.queues };
@@ -172,8 +227,9 @@ export function opsSubscriberRoutes(deps: ApiDependencies) {
     return found;
   };
   const unknown = (wanted: string) => noSuchSubscriber(deps.database, wanted);
+  const isKnown = async (wanted: string) => (await deps.database.sql`select from subscribers where name = ${wanted}`).length > 0;
   /** Does it, and answers with what came of it. */
-  const done = async (wanted: string, act: Promise<boolean>) => {
+  const done = async (wanted: string, act: Promise<unknown>) => {
     await act.catch(async (error) => {
       throw error instanceof SubscriberUnknownError ? await unknown(wanted) : error;
     });
@@ -207,6 +263,20 @@ export function opsSubscriberRoutes(deps: ApiDependencies) {
     .openapi(limitIt, async (c) => {
       const given = { name: c.req.valid('param').name, by: c.get('operator').name, ...c.req.valid('json') };
       return c.json(await done(given.name, setLimit(steering, given)), 200);
+    })
+    .openapi(retireIt, async (c) => {
+      const { hand_to: handTo, ...given } = c.req.valid('json');
+      const { name } = c.req.valid('param');
+      const retired = retire(deps.database, { ...given, name, handTo, by: c.get('operator').name }).catch(async (error) => {
+        if (error instanceof HandOverError) throw invalid([{ path: 'hand_to', message: error.message }]);
+        const isHeir = error instanceof SubscriberUnknownError && handTo !== undefined && (await isKnown(name));
+        throw isHeir ? invalid([{ path: 'hand_to', message: (await unknown(handTo)).message }]) : error;
+      });
+      return c.json(await done(name, retired), 200);
+    })
+    .openapi(reinstateIt, async (c) => {
+      const given = { name: c.req.valid('param').name, by: c.get('operator').name };
+      return c.json(await done(given.name, reinstate(deps.database, given)), 200);
     });
 }
 

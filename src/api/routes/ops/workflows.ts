@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { resetOne } from '../../../ops/reset.ts';
-import { workflowUrl } from '../../../ops/temporal-ui.ts';
+import { workflowLink } from '../../../ops/temporal-ui.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { text } from '../../fields.ts';
 import { conflict, notFound } from '../../problem.ts';
@@ -47,7 +47,7 @@ export const workflowRoutes = (deps: ApiDependencies) =>
       const answer = await resetOne({ database: deps.database, resetWorkflow: deps.resetWorkflow }, id, c.get('operator').name);
       if ('refused' in answer) throw answer.refused === 'absent' ? notFound('workflow') : conflict(answer.why);
       const ui = deps.temporalUi;
-      return c.json({ id, run_id: answer.runId, url: ui && workflowUrl(ui, id, answer.runId) }, 200);
+      return c.json({ ...(ui ? workflowLink(ui, id, answer.runId) : { id, url: null }), run_id: answer.runId }, 200);
     })
     .openapi(bulk, (c) => {
       const given = c.req.valid('json');
