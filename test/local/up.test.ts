@@ -61,7 +61,7 @@ describe('knockon up', { timeout: 3 * minutes }, () => {
     expect(Object.keys(up.health_urls)).toEqual(['api', 'worker effects', 'worker workflows']);
     for (const url of Object.values(up.health_urls)) {
       for (const path of ['/healthz', '/readyz', '/metrics'])
-        expect([url, path, (await fetch(url + path)).status]).toEqual([url, path, 200]);
+        await expect.poll(async () => [url, path, (await fetch(url + path)).status], { timeout: minutes }).toEqual([url, path, 200]);
       expect(command.output()).toContain(`${url}/metrics`);
     }
   });
@@ -88,7 +88,7 @@ describe('knockon up', { timeout: 3 * minutes }, () => {
   it('starts a worker again that was killed, and says so', async () => {
     const worker = (await processes()).find(({ name }) => name === 'worker effects')!;
     process.kill(worker.pid, 'SIGKILL');
-    await expect.poll(command.output, { timeout: 30_000 }).toContain('worker effects runs again');
+    await expect.poll(command.output, { timeout: 2 * minutes }).toContain('worker effects runs again');
     expect(command.output()).toContain('worker effects ended (signal SIGKILL)');
   });
 
