@@ -113,6 +113,26 @@ describeInBrowser('operating in the console', () => {
     await page.getByText('message.created').first().waitFor();
   });
 
+  it('an endpoint shows what it answered, and is limited, disabled, enabled and tried', async () => {
+    const page = await opened('/console/endpoints');
+    await page.getByRole('link', { name: /\/hook$/ }).click();
+    await page.getByRole('heading', { name: 'Last answers' }).waitFor();
+    await page.getByText('HTTP 500 in').first().waitFor();
+    await page.getByRole('button', { name: 'Limit' }).click();
+    await page.getByLabel('Deliveries a second').fill('20');
+    await page.getByRole('button', { name: 'Set the limit' }).click();
+    await page.getByText('20/s at most', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Disable' }).click();
+    await page.getByLabel('Reason').fill('it is being moved');
+    await page.getByRole('button', { name: 'Disable it' }).click();
+    await page.getByText('by an operator: it is being moved').waitFor();
+    await page.getByRole('button', { name: 'Enable' }).click();
+    await page.getByRole('button', { name: 'Try now' }).click();
+    await page.getByText('Nothing waits for it').waitFor();
+    await page.getByRole('navigation').getByRole('link', { name: 'Log' }).click();
+    await page.getByRole('row', { name: 'disable endpoint' }).getByText('it is being moved').waitFor();
+  });
+
   it('a replay is counted first, then runs to its end', async () => {
     const page = await opened('/console/jobs');
     await page.getByRole('button', { name: 'Replay' }).click();
