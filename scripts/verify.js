@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 
 const report = '.vitest-report.json';
-const otherReport = '.vitest-report-other-node.json';
+const otherReports = { node: '.vitest-report-other-node.json', postgres: '.vitest-report-older-postgres.json' };
 const reporting = (file) => ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
 const steps = [
   ['format and lint', 'biome', 'check', '.'],
@@ -15,10 +15,18 @@ const steps = [
   ['unused files and dependencies', 'knip'],
   ['build', 'npm', 'run', '--silent', 'build'],
   ['tests', 'vitest', 'run', ...reporting(report)],
-  ['a part of the tests, on the other Node', 'node', 'scripts/other-node.js', ...reporting(otherReport)],
+  [
+    'a part of the tests, on Postgres 15, 16 and 17',
+    'vitest',
+    'run',
+    '--config',
+    'vitest.older-postgres.config.ts',
+    ...reporting(otherReports.postgres),
+  ],
+  ['a part of the tests, on the other Node', 'node', 'scripts/other-node.js', ...reporting(otherReports.node)],
 ];
 
-for (const file of [report, otherReport]) rmSync(file, { force: true });
+for (const file of [report, ...Object.values(otherReports)]) rmSync(file, { force: true });
 const failed = [];
 for (const [name, command, ...args] of steps) {
   console.log(`\n── ${name}`);
@@ -39,7 +47,7 @@ process.exit(failed.length === 0 ? 0 : 1);
 function count() {
   try {
     // Elsewhere than on linux-x64 the other Node is not tried.
-    const counts = [report, ...[otherReport].filter((file) => existsSync(file))].map(countOf);
+    const counts = [report, otherReports.postgres, ...[otherReports.node].filter((file) => existsSync(file))].map(countOf);
     const sum = (of) => counts.map(of).reduce((a, b) => a + b);
     return `${sum(({ passed }) => passed)} passed, ${sum(({ failed }) => failed)} failed`;
   } catch {

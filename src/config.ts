@@ -88,8 +88,13 @@ const notDeployments = ['effects', 'workflows', 'retry', 'reset', 'replay', 'bac
 
 /** Every setting: its variable, its format, its default. Durations are given as text and read as milliseconds. */
 const schema = z.object({
-  /** Where Postgres (18 or newer) is. Of several hosts (`@one:5432,two:5432/`) the first is used that takes connections, and writes. */
+  /** Where Postgres (15 to 18) is, or a pooler before it such as pgbouncer, in whichever mode. Of several hosts (`@one:5432,two:5432/`) the first is used that takes connections, and writes. */
   DATABASE_URL: z.string().refine(isDatabaseUrl, { message: 'wants a URL such as postgres://user:password@localhost:5432/knockon' }),
+  /** The way to the same database around a pooler, for LISTEN and migrations. Without it what is new is looked for every second. */
+  KNOCKON_DATABASE_DIRECT_URL: z
+    .string()
+    .refine(isDatabaseUrl, { message: 'wants a URL such as postgres://user:password@localhost:5432/knockon' })
+    .optional(),
   /** Who sees effects through: `temporal`, or `pg-boss`, which needs no server but Postgres. The same for all processes. */
   KNOCKON_TRANSPORT: z.enum(['temporal', 'pg-boss'], { message: 'wants "temporal" or "pg-boss"' }).default('temporal'),
   /**

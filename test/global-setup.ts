@@ -44,16 +44,20 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
 }
 
-async function startDatabase(folder: string, port: number, onSpawn: (pid: number) => void): Promise<Postgres> {
+/** @param programs of an older Postgres */
+export async function startDatabase(folder: string, port: number, onSpawn: (pid: number) => void, programs?: string): Promise<Postgres> {
   const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' };
   const [data, log] = [join(folder, 'postgres'), join(folder, 'postgres.log')];
-  const server = await startPostgres({ data, elsewhere: basename(folder), port, password: 'test', log, settings, onSpawn });
+  const server = await startPostgres({ data, elsewhere: basename(folder), port, password: 'test', log, settings, onSpawn, programs });
   const admin = postgres(server.url('postgres'), { max: 1, onnotice: () => {} });
   await admin`create sequence namespaces`;
   await admin`create database template_knockon`;
+  // Another name than our schema's: what is found only by the search path of a role called knockon must not pass.
+  await admin`create role tester superuser login password 'test'`;
   await admin.end();
-  await migrate(server.url('template_knockon'));
-  return server;
+  const url = (database: string) => server.url(database).replace('//knockon:', '//tester:');
+  await migrate(url('template_knockon'));
+  return { ...server, url };
 }
 
 async function startDevServer(folder: string, port: number, onSpawn: (pid: number) => void): Promise<Temporal> {
@@ -64,7 +68,7 @@ async function startDevServer(folder: string, port: number, onSpawn: (pid: numbe
  * However vitest ends, kill -9 included: a shell that waits for our end of its pipe to close ends all that this run has started, which is
  * known by a variable of its environment; elsewhere than on Linux the servers alone.
  */
-function endWithUs(folder: string): { andThese(pid: number): void; forget(): void } {
+export function endWithUs(folder: string): { andThese(pid: number): void; forget(): void } {
   const run = basename(folder);
   const watcher = spawn('sh', ['-c', ending, 'sh', run, folder], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
   watcher.unref();

@@ -11,7 +11,10 @@ const log = createLog('transcripts', config.LOG_LEVEL);
 
 await runProcess(async () => {
   const started = new Started();
-  const database = started.add(connectDatabase(config.DATABASE_URL, { name: 'transcripts' }), (d) => d.close());
+  const database = started.add(
+    connectDatabase(config.DATABASE_URL, { name: 'transcripts', directUrl: config.KNOCKON_DATABASE_DIRECT_URL }),
+    (d) => d.close(),
+  );
   await database.sql.unsafe(readFileSync(new URL('./schema.sql', import.meta.url), 'utf8'));
   const { ended } = await hostEffects({ config, database, effects: [transcripts], log, started });
   return { stop: () => started.stop(), ended };

@@ -9,6 +9,7 @@ import { CommandError, EXIT, processTerminal, reported } from './output.ts';
 const badConfig = 78;
 
 const database = ['DATABASE_URL', 'postgres://user:password@host:5432/knockon, or with several hosts: @one:5432,two:5432/'];
+const direct = ['KNOCKON_DATABASE_DIRECT_URL', 'where DATABASE_URL is a pooler: a way around it, for LISTEN and migrations (none)'];
 const secret = ['KNOCKON_SECRET', '32 characters or more, the same for all processes'];
 const temporal = [
   ['KNOCKON_TRANSPORT', '"temporal", or "pg-boss", which needs no server but Postgres; the same for all processes (temporal)'],
@@ -44,6 +45,7 @@ const outgoing = [
   ['KNOCKON_WEBHOOK_TIMEOUT', "longest wait for an endpoint's answer (10s)"],
 ];
 const always = [
+  direct,
   ['KNOCKON_HOST', 'the address it listens on (127.0.0.1)'],
   ['KNOCKON_KEEP_ALIVE', 'how long a connection may rest between two requests; longer than in the load balancer (65s)'],
   ['KNOCKON_METRICS_PORT', 'a port for /healthz, /readyz and /metrics, without a key; 0: any free one, the log says which (none)'],
@@ -141,9 +143,17 @@ function addProcess(command: Command, description: string, { needs, takes, start
 
 async function run(start: ProcessCommand['start'], options: ProcessOptions): Promise<void> {
   const config = configuration();
-  const { createLog, runProcess } = await import('../workers/process.ts');
+  const [{ createLog, runProcess }, { refuseOldPostgres }] = await Promise.all([
+    import('../workers/process.ts'),
+    import('../db/client.ts'),
+  ]);
   const log = createLog('knockon', config.LOG_LEVEL);
-  await runProcess(() => start(config, options), config.KNOCKON_SHUTDOWN, log).catch((error) => explained(error, config));
+  const looking = new AbortController();
+  const refused = refuseOldPostgres(config.DATABASE_URL, looking.signal);
+  const running = runProcess(() => start(config, options), config.KNOCKON_SHUTDOWN, log);
+  await Promise.race([running, refused.then(() => running)])
+    .finally(() => looking.abort())
+    .catch((error) => explained(error, config));
 }
 
 function addMigrate(program: Command): void {
@@ -151,7 +161,7 @@ function addMigrate(program: Command): void {
     .command('migrate')
     .description("bring the database to this version's schema; safe to run twice and from several machines at once")
     .option('--json', 'print one line of JSON')
-    .addHelpText('after', variables([database], []))
+    .addHelpText('after', variables([database], [direct]))
     .action(
       reported(async ({ json }: { json?: boolean }) => {
         const url = databaseUrl();
@@ -183,7 +193,9 @@ const surroundings = () => environmentHere(processTerminal().err);
 /** Migrating needs the database's address and nothing else; a malformed one is told as everywhere. */
 function databaseUrl(): string {
   try {
-    return readConfig({ DATABASE_URL: surroundings().DATABASE_URL, KNOCKON_SECRET: 'not needed to migrate: any will do' }).DATABASE_URL;
+    const { DATABASE_URL, KNOCKON_DATABASE_DIRECT_URL } = surroundings();
+    const config = readConfig({ DATABASE_URL, KNOCKON_DATABASE_DIRECT_URL, KNOCKON_SECRET: 'not needed to migrate: any will do' });
+    return config.KNOCKON_DATABASE_DIRECT_URL ?? config.DATABASE_URL;
   } catch (error) {
     if (error instanceof ConfigError) throw new CommandError(error.message, badConfig);
     throw error;

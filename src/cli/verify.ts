@@ -91,7 +91,7 @@ async function readBalance({ databaseUrl, temporal, deployment, jobs }: LedgerAd
     import('../transport/pg-boss/recovery.ts'),
   ]);
   const asked = temporal && (await askTemporal(temporal, deployment));
-  const { client: sql } = openClient(databaseUrl, { max: 1, connect_timeout: 5, onnotice: () => {} });
+  const { client: sql } = openClient(databaseUrl, { max: 1, connect_timeout: 5, prepare: false, onnotice: () => {} });
   try {
     return await verifyLedger(sql, { running: jobs ? (dispatches) => withOpenJobs(sql, dispatches) : asked?.running, full });
   } catch (error) {

@@ -1,6 +1,8 @@
 import type { Sql, TransactionSql } from 'postgres';
 
 type Work = (tx: TransactionSql) => unknown;
+/** `begin` of postgres.js: the work is its last argument. */
+export type Begin = (...args: unknown[]) => Promise<unknown>;
 interface Fate {
   isOver: boolean;
 }
@@ -14,8 +16,12 @@ const GRACE = 2000;
  * connection by then (porsager/postgres #1208 and #1216). The same holds for what is done in a transaction after its end.
  */
 export function endWhenCut(client: Sql): Sql {
-  const begin = client.begin.bind(client) as (...args: unknown[]) => Promise<unknown>;
-  const guarded = async (...args: unknown[]) => {
+  return Object.assign(client, { begin: untilCut(client.begin.bind(client) as Begin) });
+}
+
+/** The same for whoever begins transactions by this. */
+export function untilCut(begin: Begin): Begin {
+  return async (...args) => {
     const work = args.pop() as Work;
     const fate: Fate = { isOver: false };
     try {
@@ -24,7 +30,6 @@ export function endWhenCut(client: Sql): Sql {
       fate.isOver = true;
     }
   };
-  return Object.assign(client, { begin: guarded });
 }
 
 /** Where the connection is lost the work never settles, so that nothing more is written; the transaction as a whole has failed. */

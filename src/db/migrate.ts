@@ -5,7 +5,7 @@ import { errorCode } from './errors.ts';
 import { compareMigrations, type Migrations, missingObjects, ownMigrations } from './migrations.ts';
 import { openClient } from './open.ts';
 import { foundations, JOURNAL, OWN_SCHEMA } from './own-schema.ts';
-import { serverVersion } from './server-version.ts';
+import { askServer } from './server.ts';
 
 /** Thrown where the database can't be brought to this version's schema: says why, and what to do. It is as it was before. */
 export class MigrationError extends Error {
@@ -30,10 +30,11 @@ export interface MigrateOptions {
 export async function migrate(url: string, { turnMs = 60_000, lockMs = 2000, tries = 20 }: MigrateOptions = {}): Promise<void> {
   // Nothing of a session: a pooler may be in between.
   const connection = { application_name: 'knockon migrate' };
-  const { client } = openClient(url, { max: 1, connect_timeout: 10, prepare: false, fetch_types: false, onnotice: () => {}, connection });
+  const { client } = openClient(url, { max: 1, connect_timeout: 10, fetch_types: false, onnotice: () => {}, connection });
   const sql = endWhenCut(client);
   try {
-    const version = await serverVersion(sql);
+    const { version, prepares } = await askServer(sql);
+    client.options.prepare = prepares;
     for (let left = tries; ; left--) {
       try {
         return void (await sql.begin((tx) => bringUp(tx, version, { turnMs, lockMs })));

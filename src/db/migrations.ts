@@ -45,6 +45,7 @@ export function expectedObjects(): { kind: string; of: string | null; name: stri
     { kind: 'view', of: null, name: 'dispatched' },
     { kind: 'trigger', of: 'receipts', name: 'receipts_deleted' },
     { kind: 'trigger', of: 'dead_letters', name: 'dead_letters_deleted' },
+    ...['uuidv7', 'uuid_time', 'uuid_at'].map((name) => ({ kind: 'function', of: OWN_SCHEMA, name })),
   ];
 }
 
@@ -62,6 +63,7 @@ export async function missingObjects(sql: Sql | TransactionSql): Promise<string[
         where t.relnamespace = to_regnamespace('public') and t.relname = e.of and c.relname = e.name and i.indisvalid)
       when 'constraint' then exists (select from pg_constraint c join pg_class t on t.oid = c.conrelid
         where t.relnamespace = to_regnamespace('public') and t.relname = e.of and c.conname = e.name)
+      when 'function' then exists (select from pg_proc where pronamespace = to_regnamespace(e.of) and proname = e.name)
       else exists (select from pg_trigger g join pg_class t on t.oid = g.tgrelid
         where t.relnamespace = to_regnamespace('public') and t.relname = e.of and g.tgname = e.name and g.tgenabled <> 'D')
     end

@@ -21,6 +21,7 @@ export function environmentFor(ports: Ports, secrets: Secrets, own: NodeJS.Proce
     // Nobody balances load here: Ctrl-C need not wait for one to notice.
     KNOCKON_DRAIN: own.KNOCKON_DRAIN || '0s',
     DATABASE_URL: `postgres://knockon:${secrets.database_password}@127.0.0.1:${ports.postgres}/knockon`,
+    KNOCKON_DATABASE_DIRECT_URL: '',
     TEMPORAL_ADDRESS: `127.0.0.1:${ports.temporal}`,
     TEMPORAL_NAMESPACE: 'default',
     TEMPORAL_CONFIG_FILE: devNull,

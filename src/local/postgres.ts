@@ -11,6 +11,8 @@ export interface PostgresOptions extends DataOptions {
   onSpawn?(pid: number): void;
   /** Server settings by name, on top of {@link modest}. */
   settings?: Record<string, string>;
+  /** The npm package of the programs (default: that of Postgres 18). */
+  programs?: string;
 }
 
 export interface Postgres {
@@ -36,21 +38,23 @@ const modest: Record<string, string> = {
   max_wal_size: '512MB',
   track_io_timing: 'off',
   max_parallel_workers_per_gather: '0',
-  io_method: 'sync',
   max_logical_replication_workers: '0',
   logging_collector: 'off',
 };
+
+/** What older ones don't know. */
+const settingsOf18: Record<string, string> = { io_method: 'sync' };
 
 /** How long the processes of a Postgres that was killed may take to notice, in milliseconds. */
 const patience = 20_000;
 
 /**
- * Starts a real Postgres 18 on 127.0.0.1 and waits until it answers. What a former one on that folder has left is ended first.
+ * Starts a real Postgres on 127.0.0.1 and waits until it answers. What a former one on that folder has left is ended first.
  *
  * @throws with the end of its log where it doesn't start
  */
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
-  const programs = await postgresPrograms();
+  const programs = await postgresPrograms(options.programs);
   const data = await dataFolder(options, programs);
   const url = (database: string) => `postgres://knockon:${options.password}@127.0.0.1:${options.port}/${database}`;
   for (const deadline = Date.now() + patience; ; await wait(100)) {
@@ -69,7 +73,8 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
 const isStillInUse = (error: unknown) => error instanceof Error && /shared memory block .* is still in use/.test(error.message);
 
 function spawnPostgres(options: PostgresOptions, programs: PostgresPrograms, data: string): Promise<Background> {
-  const settings = Object.entries({ ...modest, ...options.settings }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const known = programs.major < 18 ? modest : { ...modest, ...settingsOf18 };
+  const settings = Object.entries({ ...known, ...options.settings }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   return startInBackground(programs.postgres, ['-D', data, '-p', String(options.port), ...settings], {
     log: options.log,
     onSpawn: options.onSpawn,

@@ -101,7 +101,7 @@ export async function endpointProgress({ db }: Database, id: string): Promise<En
 /** Deliveries that somebody still tries: those that were given up have a dead letter. */
 const waiting = (id: string) => sql`
   select d.* from deliveries d
-  where d.endpoint_id = ${id} and d.id > uuidv7(interval '-7 days') and d.state = 'pending' and d.event_id is not null
+  where d.endpoint_id = ${id} and d.id > knockon.uuid_at(now() - interval '7 days') and d.state = 'pending' and d.event_id is not null
     and not exists (
       select from dead_letters l where l.event_id = d.event_id and l.subscriber = 'webhooks' and l.target in ('', d.endpoint_id::text)
     )`;

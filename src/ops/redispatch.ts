@@ -41,7 +41,7 @@ async function open(tx: TransactionSql, jobId: string, events: [Redispatched, ..
   const [made] = await tx<Pick<Claimed, 'id' | 'subscribers' | 'origin'>[]>`
     with made as (
       insert into dispatches (id, type, size, subscribers, again, settled_at)
-      values (uuidv7(), ${type}, ${ids.length}, ${[subscriber]}, ${purpose === 'again'}, case when ${purpose !== 'first'} then now() end)
+      values (knockon.uuidv7(), ${type}, ${ids.length}, ${[subscriber]}, ${purpose === 'again'}, case when ${purpose !== 'first'} then now() end)
       returning id
     ), named as (
       insert into dispatch_events (dispatch_id, event_id, type) select made.id, t.id, ${type} from made, unnest(${ids}::uuid[]) as t (id)

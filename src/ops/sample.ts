@@ -59,7 +59,7 @@ const readSubscribers = (sql: Sql) => sql<
   from subscribers s left join controls c on c.subscriber = s.name order by s.name collate "C"`;
 
 const readMessages = (sql: Sql) => sql<{ n: number }[]>`
-  select count(*)::int as n from messages where id >= uuidv7(${`-${MESSAGES_OVER} seconds`}::interval)`;
+  select count(*)::int as n from messages where id >= knockon.uuid_at(now() - ${MESSAGES_OVER} * interval '1 s')`;
 
 /** Reads how everything is. Postgres alone is asked, so that it is told while the transport is away. @param since rates are since then */
 export async function readSample(sql: Sql, totals: Totals, since: Totals | undefined): Promise<Sample> {

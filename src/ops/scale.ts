@@ -79,6 +79,6 @@ function inWords(s: SubscriberStatus, f: Found): { advice: string; command: stri
 async function arrivalRate(sql: Sql, types: string[]): Promise<number> {
   const [row] = await sql<{ n: number }[]>`
     select count(*)::float8 as n from outbox
-    where event_id > uuidv7(interval '-1 minute') and ${types.includes('*') ? sql`true` : sql`type = any(${types})`}`;
+    where event_id > knockon.uuid_at(now() - interval '1 minute') and ${types.includes('*') ? sql`true` : sql`type = any(${types})`}`;
   return (row?.n ?? 0) / 60;
 }

@@ -113,8 +113,8 @@ export async function readBacklogs(sql: Sql, names: string[], workspaceId?: stri
     )
     select name, count(*) filter (where not waits)::int as backlog, count(*) filter (where waits)::int as waiting,
       count(*) filter (where tried and not waits)::int as retrying,
-      extract(epoch from now() - min(uuid_extract_timestamp(event_id)) filter (where not waits))::float8 as age,
-      extract(epoch from now() - min(uuid_extract_timestamp(event_id)) filter (where not tried))::float8 as untried_age
+      extract(epoch from now() - min(knockon.uuid_time(event_id)) filter (where not waits))::float8 as age,
+      extract(epoch from now() - min(knockon.uuid_time(event_id)) filter (where not tried))::float8 as untried_age
     from open group by name`;
   return new Map(rows.map((row) => [row.name, row]));
 }

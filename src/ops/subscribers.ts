@@ -61,7 +61,7 @@ async function readStates({ sql }: Database): Promise<Map<string, SubscriberStat
  */
 async function readLags({ db }: Database, workspaceId: string): Promise<Map<string, number>> {
   const rows = await db.execute<{ name: string; lag: number }>(sql`
-    select s.name, greatest(0, extract(epoch from now() - min(uuid_extract_timestamp(oldest.event_id))))::float8 as lag
+    select s.name, greatest(0, extract(epoch from now() - min(knockon.uuid_time(oldest.event_id))))::float8 as lag
     from dispatches d cross join unnest(coalesce(d.open, d.subscribers)) as s (name) cross join lateral (
       select event_id from (select event_id from dispatched where dispatch_id = d.id offset 0) o
       where (select workspace_id from events where id = o.event_id) = ${workspaceId}

@@ -82,7 +82,7 @@ export async function claim(sql: Sql, size: number, resting: string[] = []): Pro
     ), told_apart as (
       select *, count(*) over (partition by workspace_id) > ${size * FLOOD}::float8 as flooding from picked
     ), groups as (
-      select uuidv7() as id, type, flooding, count(*)::int as size,
+      select knockon.uuidv7() as id, type, flooding, count(*)::int as size,
         (array_agg(event_id order by event_id))[1] as oldest_event_id,
         array(select name from subscribers where event_types && array[t.type, '*'] and retired_at is null order by name) as names,
         array_agg(distinct workspace_id) as workspace_ids,

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Sql } from 'postgres';
 import { crashPoint } from '../crash-points.ts';
+import { type Listen, NO_LISTENING } from '../db/client.ts';
 import type { Transport } from '../transport/transport.ts';
 import { type Claimed, claim, handedOver, markStarted, reclaim } from './claim.ts';
 import { EVENTS_CHANNEL } from './emit.ts';
@@ -8,6 +9,7 @@ import { LOOK_AGAIN, Pace, type PaceOptions } from './pace.ts';
 
 export interface DispatcherOptions {
   sql: Sql;
+  listen: Listen;
   transport: Transport;
   /** Most events a dispatch. */
   size: number;
@@ -64,13 +66,9 @@ export class Dispatcher {
   }
 
   async #run(): Promise<void> {
-    const listen = () =>
-      this.#options.sql.listen(
-        EVENTS_CHANNEL,
-        () => this.wake(),
-        () => this.wake(),
-      );
-    await this.#persist('listen for events', listen);
+    const { listen, log } = this.#options;
+    const isTold = await this.#persist('listen for events', () => listen(EVENTS_CHANNEL, () => this.wake()));
+    if (isTold === false) log.warn(NO_LISTENING);
     while (!this.#stopping) {
       const resting = await this.#turn();
       this.#woken = false;

@@ -81,7 +81,7 @@ export async function undispatched(sql: Sql): Promise<{ count: number; oldest_se
       select event_id from outbox where dispatch_id is null
       union all select o.event_id from dispatches d cross join lateral (${eventsOf(sql)}) o where d.started_at is null
     )
-    select count(*)::int as count, extract(epoch from now() - min(uuid_extract_timestamp(event_id)))::float8 as oldest_seconds from waiting`;
+    select count(*)::int as count, extract(epoch from now() - min(knockon.uuid_time(event_id)))::float8 as oldest_seconds from waiting`;
   return row ?? { count: 0, oldest_seconds: null };
 }
 
@@ -89,8 +89,8 @@ export async function undispatched(sql: Sql): Promise<{ count: number; oldest_se
 export async function oldestUndispatched(sql: Sql): Promise<number | null> {
   const [row] = await sql<{ age: number | null }[]>`
     select extract(epoch from now() - least(
-      (select uuid_extract_timestamp(event_id) from outbox where dispatch_id is null order by event_id limit 1),
-      (select claimed_since from (select uuid_extract_timestamp(id) as claimed_since from dispatches where started_at is null order by claimed_at limit 1) d)
+      (select knockon.uuid_time(event_id) from outbox where dispatch_id is null order by event_id limit 1),
+      (select claimed_since from (select knockon.uuid_time(id) as claimed_since from dispatches where started_at is null order by claimed_at limit 1) d)
     ))::float8 as age`;
   return row?.age ?? null;
 }

@@ -52,7 +52,7 @@ export async function start(config: Config): Promise<Running> {
   const metrics = new Registry();
   registerProcessMetrics(metrics, config);
   const open = (options: DatabaseOptions) => started.add(connectDatabase(config.DATABASE_URL, options), (d) => d.close());
-  const database = open({ name: 'knockon api', ...REQUESTS });
+  const database = open({ name: 'knockon api', directUrl: config.KNOCKON_DATABASE_DIRECT_URL, ...REQUESTS });
   const patient = open({ name: 'knockon api, held channels', ...REQUESTS, waitMs: REQUESTS.lockMs });
   const background = open({ name: 'knockon api, background', connections: 2, statementMs: BACKGROUND });
   const heavy = createHeavy(open({ name: 'knockon api, heavy', connections: 4, ...REQUESTS }));

@@ -32,8 +32,10 @@ export async function start(given: Config, options: { only?: string[]; concurren
   const statementMs = config.KNOCKON_STATEMENT_TIMEOUT;
   // Calls have time to wait for a connection: where many are under way, each has its turn.
   const limits = { statementMs, lockMs: statementMs / 2, waitMs: statementMs };
-  const database = started.add(connectDatabase(config.DATABASE_URL, { connections, name: 'knockon worker effects', ...limits }), (d) =>
-    d.close(),
+  const { KNOCKON_DATABASE_DIRECT_URL: directUrl } = config;
+  const database = started.add(
+    connectDatabase(config.DATABASE_URL, { directUrl, connections, name: 'knockon worker effects', ...limits }),
+    (d) => d.close(),
   );
   // Not loaded by those who host effects of their own alone.
   const { createEffects } = await import('../activities/index.ts');

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Sql } from 'postgres';
+import { type Database, type Listen, NO_LISTENING } from '../db/client.ts';
 import { type Control, readControls } from '../ops/controls.ts';
 import { CONTROLS_CHANNEL } from '../transport/pg-boss/queues.ts';
 import { turnsOf } from '../transport/turns.ts';
@@ -14,20 +15,23 @@ const SHARE = 0.1;
 /** Heeds what operators want of queues, where no server does: asked before calls are taken. */
 export class Heed {
   readonly #sql: Sql;
+  readonly #listen: Listen;
   readonly #onChange: () => void;
   #controls = new Map<string, Control>();
   #loop: { stop(): Promise<void> } | undefined;
 
   /** @param onChange told whenever the controls have been read and are not as they were */
-  constructor(sql: Sql, onChange: () => void) {
+  constructor({ sql, listen }: Pick<Database, 'sql' | 'listen'>, onChange: () => void) {
     this.#sql = sql;
+    this.#listen = listen;
     this.#onChange = onChange;
   }
 
   /** Reads the controls, and from then on whenever somebody says so. */
   async start(log: Pick<Logger, 'warn'>): Promise<void> {
     await this.#read();
-    await this.#sql.listen(CONTROLS_CHANNEL, () => void this.#read().catch(() => {}));
+    const isTold = await this.#listen(CONTROLS_CHANNEL, () => void this.#read().catch(() => {}));
+    if (!isTold) log.warn(NO_LISTENING);
     this.#loop = repeat('read what operators want of queues', EVERY, () => this.#read(), log, 5);
   }
 

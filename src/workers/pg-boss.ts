@@ -30,7 +30,7 @@ export async function host(hosting: Hosted): Promise<{ ended: Promise<void> }> {
   const wakeAll = () => {
     for (const consumer of consumers.values()) consumer.wake();
   };
-  const heed = started.add(new Heed(database.sql, wakeAll), (h) => h.stop());
+  const heed = started.add(new Heed(database, wakeAll), (h) => h.stop());
   await heed.start(log);
   const boss = createBoss({ url: config.DATABASE_URL, name: 'knockon pg-boss', log, connections: 4 });
   started.add(boss, (b) => b.stop({ graceful: false }));
@@ -44,7 +44,7 @@ export async function host(hosting: Hosted): Promise<{ ended: Promise<void> }> {
   const tellLetters = tellingLetters(started.add(new SparingLog(log), (s) => s.close()));
   const shared = { tell, tellLetters, boss, heed, quarantines: new Quarantines(), reader: new EventReader(database.db, effects.length) };
   for (const effect of effects) consumers.set(effect.task_queue, consumerOf(effect, shared, hosting));
-  await listenForCalls(database.sql, (queue) => {
+  await listenForCalls(database.listen, (queue) => {
     for (const [name, consumer] of consumers) if (queue === undefined || queue === name) consumer.wake();
   });
   for (const consumer of consumers.values()) consumer.start();

@@ -26,6 +26,7 @@ interface Dispatching {
 export function createDispatcher({ config, database, transport, metrics, log }: Dispatching): Dispatcher {
   return new Dispatcher({
     sql: database.sql,
+    listen: database.listen,
     transport,
     size: config.KNOCKON_DISPATCH_SIZE,
     staleMs: config.KNOCKON_RELAY_AGE,
@@ -38,8 +39,9 @@ export function createDispatcher({ config, database, transport, metrics, log }: 
 export async function start(config: Config): Promise<Running> {
   const log = createLog('relay', config.LOG_LEVEL);
   const started = new Started();
+  const { KNOCKON_DATABASE_DIRECT_URL: directUrl } = config;
   const open = (name: string, statementMs: number) =>
-    started.add(connectDatabase(config.DATABASE_URL, { connections: 1, name, statementMs }), (d) => d.close());
+    started.add(connectDatabase(config.DATABASE_URL, { directUrl, connections: 1, name, statementMs }), (d) => d.close());
   const health = await startHealth({ config, log, started }, (own) => ({
     progress: async () => (await readiness(own, config.KNOCKON_READY_AGE, null)).detail.problem ?? null,
   }));

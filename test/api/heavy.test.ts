@@ -219,7 +219,7 @@ describe('what a search may be', () => {
     await api.database.sql`
       with stored as (
         insert into messages (id, workspace_id, channel_id, seq, author, text, sent_at, created_at, updated_at)
-        select uuidv7(), ${many.id}, ${many.channel}, n, 'ada', 'apple' || repeat(' apple', n % 7), now() - n * interval '1 s', now(), now()
+        select knockon.uuidv7(), ${many.id}, ${many.channel}, n, 'ada', 'apple' || repeat(' apple', n % 7), now() - n * interval '1 s', now(), now()
         from generate_series(1, 1100) n returning *
       )
       insert into search_documents (message_id, workspace_id, channel_id, author, sent_at, version, document)
@@ -242,7 +242,7 @@ describe('what a search may be', () => {
     await api.database.sql`
       with stored as (
         insert into messages (id, workspace_id, channel_id, seq, author, text, sent_at, created_at, updated_at)
-        select uuidv7(), ${wordy.id}, ${wordy.channel}, n, 'ada', 'pear ' || repeat(chr(28450), 39000), now(), now(), now()
+        select knockon.uuidv7(), ${wordy.id}, ${wordy.channel}, n, 'ada', 'pear ' || repeat(chr(28450), 39000), now(), now(), now()
         from generate_series(1, 40) n returning *
       )
       insert into search_documents (message_id, workspace_id, channel_id, author, sent_at, version, document)

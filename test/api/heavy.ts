@@ -28,7 +28,7 @@ export async function aLongHistory({ sql }: Database, { workspaceId, channelId }
       select text, to_tsvector('english', text) as document from longest
     ), stored as (
       insert into messages (id, workspace_id, channel_id, seq, author, text, sent_at, created_at, updated_at)
-      select uuidv7(), ${workspaceId}, ${channelId}, 100000 + n, 'mallory', text, now(), now(), now()
+      select knockon.uuidv7(), ${workspaceId}, ${channelId}, 100000 + n, 'mallory', text, now(), now(), now()
       from indexed, generate_series(1, ${messages}::int) n returning id
     )
     insert into search_documents (message_id, workspace_id, channel_id, author, sent_at, version, document)

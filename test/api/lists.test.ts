@@ -319,7 +319,7 @@ describe('endpoints', () => {
     await api.database
       .sql`update endpoints set failures = 12, failing_since = now(), probe_at = now(), resting_until = now() + interval '1 day' where id = ${endpoint.id}`;
     const [delivery] = await api.database.sql`insert into deliveries (workspace_id, endpoint_id, event_id, event_type)
-      values (${api.workspaceId}, ${endpoint.id}, uuidv7(), 'message.created') returning id`;
+      values (${api.workspaceId}, ${endpoint.id}, knockon.uuidv7(), 'message.created') returning id`;
     const { body: disabled } = await patch({ enabled: false });
     expect(disabled).toMatchObject({
       state: 'disabled',

@@ -38,7 +38,7 @@ beforeEach(async () => {
   }
   // The channel was made without an event of its own, where the log of a channel begins.
   await sql`insert into events (id, type, version, workspace_id, channel_id, seq, timestamp, payload)
-    values (uuidv7(), 'channel.created', 1, ${workspaceId}, ${channelId}, 0, now(), '{}')`;
+    values (knockon.uuidv7(), 'channel.created', 1, ${workspaceId}, ${channelId}, 0, now(), '{}')`;
   const mailbox = await Mailbox.start(() => 1);
   world = { sql, mailbox, journal, receiver, workspaces: [workspace], client: new Client([], journal), env: {} };
   return async () => {
@@ -77,7 +77,7 @@ describe('what chaos looks for', () => {
     const { event_id } = message(2);
     await world.sql`delete from receipts where event_id = ${event_id}`;
     expect(await wrongIn(receipts)).toEqual(['sightings has not happened for 1 events']);
-    await world.sql`insert into dead_letters (event_id, subscriber, dispatch_id, cause, reason) values (${event_id}, 'sightings', uuidv7(), 'HTTP 500', '')`;
+    await world.sql`insert into dead_letters (event_id, subscriber, dispatch_id, cause, reason) values (${event_id}, 'sightings', knockon.uuidv7(), 'HTTP 500', '')`;
     expect(await wrongIn(deadLetters)).toHaveLength(1);
   });
 

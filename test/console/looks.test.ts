@@ -50,7 +50,7 @@ it('the log can be narrowed to a workspace, a channel, a message and a time, and
 it('a workflow’s id leads to the events it was started with, that of a restarted one too', async () => {
   const [row] = await api.database.sql<{ event_id: string }[]>`select event_id from outbox where type = 'message.created' limit 1`;
   const [made] = await api.database.sql<{ id: string }[]>`
-    insert into dispatches (id, type, size, subscribers) values (uuidv7(), 'message.created', 1, '{search}') returning id`;
+    insert into dispatches (id, type, size, subscribers) values (knockon.uuidv7(), 'message.created', 1, '{search}') returning id`;
   await api.database.sql`update outbox set dispatch_id = ${made!.id} where event_id = ${row!.event_id}`;
   for (const workflow of [made!.id, `${made!.id}.2`])
     expect((await look(`events?workflow_id=${workflow}`)).data.map((event: { id: string }) => event.id)).toEqual([row!.event_id]);

@@ -132,7 +132,7 @@ describe.each(['frozen', 'swallowed'] as const)('a connection that is %s', (trou
   it('loses no listener', async () => {
     const database = connect(proxy.url, { connections: 1, statementMs: 400 });
     const heard: string[] = [];
-    await database.sql.listen('limits', (text) => heard.push(text));
+    await database.listen('limits', (text) => text && heard.push(text));
     proxy.be(trouble, 'what is there');
     await codeOf(database.sql`select 1`);
     proxy.be('open');

@@ -56,8 +56,8 @@ test('events of every type are recorded, with whatever JSON they carry', async (
   const deep = `${'['.repeat(5000)}1${']'.repeat(5000)}`;
   await fresh.database.db.execute(sql`
     insert into events (id, type, version, workspace_id, timestamp, payload) values
-      (uuidv7(), 'note.added', 2, ${talk.workspaceId}, '2024-01-15T12:00:00.007Z', '{"10": 1, "9": 1e21, "__proto__": {"b": null, "a": -0.5}, "é": []}'),
-      (uuidv7(), 'note.added', 1, ${talk.workspaceId}, now(), jsonb_build_object('deep', ${deep}::jsonb))`);
+      (knockon.uuidv7(), 'note.added', 2, ${talk.workspaceId}, '2024-01-15T12:00:00.007Z', '{"10": 1, "9": 1e21, "__proto__": {"b": null, "a": -0.5}, "é": []}'),
+      (knockon.uuidv7(), 'note.added', 1, ${talk.workspaceId}, now(), jsonb_build_object('deep', ${deep}::jsonb))`);
   await deliver(fresh.database, effect, await talk.events());
   expect(await verify(talk.workspaceId)).toMatchObject({ valid: true, entries: 6, broken_at: null });
 });
@@ -148,7 +148,7 @@ describe('tampering breaks the chain, and the first broken place is named', () =
       'an entry that points to another event',
       3,
       /changed after it was recorded/,
-      [sql`update audit_entries set event_id = uuidv7() where ${entry(3)}`],
+      [sql`update audit_entries set event_id = knockon.uuidv7() where ${entry(3)}`],
     ],
     [
       'an entry of which the link was changed',
@@ -190,7 +190,7 @@ describe('tampering breaks the chain, and the first broken place is named', () =
       [
         sql`update audit_entries set position = position + 1000 where ${mine} and position >= 3`,
         sql`update audit_entries set position = position - 999 where ${mine} and position >= 1000`,
-        sql`insert into audit_entries select workspace_id, 3, uuidv7(), event_type, recorded_at, digest, hash, sha256('x') from audit_entries where ${entry(2)}`,
+        sql`insert into audit_entries select workspace_id, 3, knockon.uuidv7(), event_type, recorded_at, digest, hash, sha256('x') from audit_entries where ${entry(2)}`,
       ],
     ],
     [
@@ -198,7 +198,7 @@ describe('tampering breaks the chain, and the first broken place is named', () =
       1,
       /before the chain's beginning/,
       [
-        sql`insert into audit_entries select workspace_id, 0, uuidv7(), event_type, recorded_at, digest, previous, hash from audit_entries where ${entry(1)}`,
+        sql`insert into audit_entries select workspace_id, 0, knockon.uuidv7(), event_type, recorded_at, digest, previous, hash from audit_entries where ${entry(1)}`,
       ],
     ],
     [
@@ -206,7 +206,7 @@ describe('tampering breaks the chain, and the first broken place is named', () =
       7,
       /not recorded by Knock-on/,
       [
-        sql`insert into audit_entries select workspace_id, 7, uuidv7(), event_type, recorded_at, digest, hash, sha256('x') from audit_entries where ${entry(6)}`,
+        sql`insert into audit_entries select workspace_id, 7, knockon.uuidv7(), event_type, recorded_at, digest, hash, sha256('x') from audit_entries where ${entry(6)}`,
         sql`update audit_heads set entries = 7, head = sha256('x') where ${mine}`,
       ],
     ],
@@ -238,13 +238,13 @@ describe('tampering breaks the chain, and the first broken place is named', () =
       'an event of which the message was changed',
       3,
       /changed in the log/,
-      [sql`update events set message_id = uuidv7() where ${eventAt(3)}`],
+      [sql`update events set message_id = knockon.uuidv7() where ${eventAt(3)}`],
     ],
     [
       'an event that was moved to another workspace',
       3,
       /changed in the log/,
-      [sql`update events set workspace_id = uuidv7() where ${eventAt(3)}`],
+      [sql`update events set workspace_id = knockon.uuidv7() where ${eventAt(3)}`],
     ],
     ['an event that was removed', 3, /gone from the log/, [sql`delete from events where ${eventAt(3)}`]],
     [

@@ -28,7 +28,7 @@ export async function everythingBeside({ sql }: Database, { workspaceId }: Histo
   await sql`insert into cursors (subscriber, channel_id, seq) select 'webhooks', id, 0 from channels`;
   const [job] = await sql<{ id: string }[]>`insert into jobs (verb, input, by) values ('replay', '{}', 'test') returning id`;
   await sql`create table again as select id, (row_number() over (order by id) - 1) / 100 as nth from events where seq % 2 = 0`;
-  await sql`with made as (select nth, uuidv7() as id, count(*) as n from again group by nth), opened as (
+  await sql`with made as (select nth, knockon.uuidv7() as id, count(*) as n from again group by nth), opened as (
       insert into dispatches (id, type, size, subscribers, again, started_at, settled_at) select id, 'message.created', n, '{search}', true, now(), now() from made
     ), named as (insert into job_dispatches (dispatch_id, job_id) select id, ${job!.id} from made)
     insert into dispatch_events (dispatch_id, event_id, type) select made.id, again.id, 'message.created' from made join again using (nth)`;

@@ -131,7 +131,7 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
   it('where many workspaces wait, though hardly anybody did when statistics were taken', async () => {
     await own.database.sql`vacuum analyze outbox`;
     await own.database.sql`
-      insert into outbox (event_id, workspace_id, type) select uuidv7(), md5((i % 1000)::text)::uuid, 'message.created' from generate_series(1, 20000) i`;
+      insert into outbox (event_id, workspace_id, type) select knockon.uuidv7(), md5((i % 1000)::text)::uuid, 'message.created' from generate_series(1, 20000) i`;
     const [group] = await claim(database.sql, 2000);
     expect(group?.size).toBe(2000);
     // The oldest; those that wait, one workspace after the other, twice; a workspace's own; and each that is claimed.

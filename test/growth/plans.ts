@@ -63,6 +63,7 @@ export function explained(url: string, { counted = false, kept = false } = {}): 
   return {
     db: drizzle({ client: db, schema }),
     sql,
+    listen: async () => false,
     close: async () => void (await Promise.all([db.end(), sql.end()])),
     scans(tables) {
       const read = (step: Step) => step['Node Type'] === 'Seq Scan' && tables.includes(step['Relation Name'] ?? '');

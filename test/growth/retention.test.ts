@@ -43,7 +43,7 @@ describe('retention', () => {
     await settle();
     await test.database.sql`
       insert into idempotency_keys (workspace_id, key, request_hash, status, created_at)
-      select uuidv7(), 'key ' || n, 'hash', 201, now() - n * interval '1 minute' from generate_series(1, 4000) n`;
+      select knockon.uuidv7(), 'key ' || n, 'hash', 201, now() - n * interval '1 minute' from generate_series(1, 4000) n`;
     expect(await run({})).toEqual({ idempotency_keys: 4000 - 1439, dispatches: 0, events: 0 });
     expect(await run({})).toEqual({ idempotency_keys: 0, dispatches: 0, events: 0 });
     expect(await rows()).toMatchObject({ events: 3, receipts: 3 });
@@ -53,7 +53,7 @@ describe('retention', () => {
     const { events } = await dispatched(test.database, 30, 'search', 'webhooks');
     for (const name of ['search', 'webhooks']) await done(test.database, name, events);
     const [delivery] = await test.database.sql`
-      insert into deliveries (workspace_id, endpoint_id, event_id, event_type) values (uuidv7(), uuidv7(), ${events[0]!}, 'message.created') returning id`;
+      insert into deliveries (workspace_id, endpoint_id, event_id, event_type) values (knockon.uuidv7(), knockon.uuidv7(), ${events[0]!}, 'message.created') returning id`;
     await test.database.sql`insert into delivery_attempts (delivery_id, latency_ms) values (${delivery!.id}, 1)`;
     await settle();
     expect(await run({ eventsMs: await now() })).toMatchObject({ dispatches: 1, events: 30 });
@@ -120,7 +120,7 @@ describe('retention', () => {
     const { events } = await dispatched(test.database, 3, 'search');
     await done(test.database, 'search', events);
     const [late] = await test.database.sql`
-      insert into dispatches (id, type, size, subscribers, started_at) values (uuidv7(), 'message.created', 1, '{late}', now()) returning id`;
+      insert into dispatches (id, type, size, subscribers, started_at) values (knockon.uuidv7(), 'message.created', 1, '{late}', now()) returning id`;
     await test.database
       .sql`insert into dispatch_events (dispatch_id, event_id, type) values (${late!.id}, ${events[1]!}, 'message.created')`;
     await settle();

@@ -56,10 +56,10 @@ describe('an effect ordered by channel', () => {
     const { sql } = test.database;
     const before = await line.talk.post('before');
     const [elsewhere] =
-      await sql`insert into dispatches (id, type, size, subscribers) values (uuidv7(), 'message.created', 1, '{others}') returning id`;
+      await sql`insert into dispatches (id, type, size, subscribers) values (knockon.uuidv7(), 'message.created', 1, '{others}') returning id`;
     await sql`update outbox set dispatch_id = ${elsewhere!.id} where event_id = ${before.event_id}`;
     const [backfill] = await sql`
-      insert into dispatches (id, type, size, subscribers) values (uuidv7(), 'message.created', 1, ${[line.name]}) returning id, size`;
+      insert into dispatches (id, type, size, subscribers) values (knockon.uuidv7(), 'message.created', 1, ${[line.name]}) returning id, size`;
     await sql`insert into dispatch_events (dispatch_id, event_id, type) values (${backfill!.id}, ${before.event_id}, 'message.created')`;
     await line.call((await line.posted()).dispatch);
     expect(await line.seen()).toEqual([1, 2]);

@@ -41,6 +41,7 @@ function aTransport(answer: (dispatch: Dispatch) => Promise<string | null> | str
 function dispatcher(transport: Transport, options: Partial<DispatcherOptions> = {}): Dispatcher {
   const made = new Dispatcher({
     sql: test.database.sql,
+    listen: test.database.listen,
     transport,
     size: 500,
     log: pino({ level: 'silent' }),

@@ -43,12 +43,15 @@ export async function addDeltas(tx: Transaction, deltas: Delta[]): Promise<Held[
       insert into channel_authors as a (channel_id, author, messages)
       select channel_id, author, messages from input join held using (channel_id) where messages <> 0 order by channel_id, author
       on conflict (channel_id, author) do update set messages = a.messages + excluded.messages
-      returning channel_id, (new.messages > 0)::int - (coalesce(old.messages, 0) > 0)::int as change
+      returning channel_id, author, messages
     )
     select channel_id, greatest(h.last_seq, i.top_seq)::float8 as top_seq, coalesce(a.change, 0)::int as authors
     from held h
       join (select channel_id, max(top_seq) as top_seq from input group by channel_id) i using (channel_id)
-      left join (select channel_id, sum(change) as change from authors group by channel_id) a using (channel_id)`);
+      left join (
+        select a.channel_id, sum((a.messages > 0)::int - (a.messages - i.messages > 0)::int) as change
+        from authors a join input i on i.channel_id = a.channel_id and i.author = a.author group by a.channel_id
+      ) a using (channel_id)`);
   return rows as unknown as Held[];
 }
 

@@ -51,27 +51,26 @@ interface Reserved {
 
 async function reserve(db: Database['db'], endpointId: string, due: number, fresh: number): Promise<Reserved | undefined> {
   const [row] = await db.execute(sql`
-    update endpoints e set (reserved_until, queued_until) = (
-      select
-        case when given > 0 then free + make_interval(secs => given / e.max_per_second) else e.reserved_until end,
+    with held as (
+      select id, max_per_second, reserved_until, queued_until, greatest(reserved_until, now()) as free from endpoints
+      where id = ${endpointId} and max_per_second is not null for no key update
+    ), roomy as (
+      select *, greatest(0, ceil(extract(epoch from now() - free + ${`${AHEAD} s`}::interval)::float8 * max_per_second))::int as room from held
+    ), shared as (
+      select *, least(${due}::int, room) + case when queued_until > now() then 0 else least(${fresh}::int, room - least(${due}::int, room)) end as given
+      from roomy
+    ), reckoned as (
+      select *, case when given > 0 then free + make_interval(secs => given / max_per_second) else reserved_until end as reserved,
         case when given < ${due + fresh}::int
-          then greatest(e.queued_until, free + make_interval(secs => given / e.max_per_second))
-            + make_interval(secs => (${due + fresh}::int - given) / e.max_per_second)
-          else e.queued_until end
-      from (
-        select free, least(${due}::int, room) + case when e.queued_until > now() then 0 else least(${fresh}::int, room - least(${due}::int, room)) end as given
-        from (
-          select free, greatest(0, ceil(extract(epoch from now() - free + ${`${AHEAD} s`}::interval)::float8 * e.max_per_second))::int as room
-          from (select greatest(e.reserved_until, now()) as free) f
-        ) r
-      ) g
-    ) where e.id = ${endpointId} and e.max_per_second is not null
-    returning
-      case when old.reserved_until is not distinct from new.reserved_until then 0
-        else round(extract(epoch from new.reserved_until - greatest(old.reserved_until, now()))::float8 * new.max_per_second) end::int as given,
-      extract(epoch from greatest(old.reserved_until, now()) - now())::float8 * 1000 as first_ms,
-      extract(epoch from greatest(old.queued_until, new.reserved_until, now()) - now())::float8 * 1000 as promised_ms,
-      1000 / new.max_per_second as gap_ms`);
+          then greatest(queued_until, free + make_interval(secs => given / max_per_second))
+            + make_interval(secs => (${due + fresh}::int - given) / max_per_second)
+          else queued_until end as queued
+      from shared
+    )
+    update endpoints e set reserved_until = r.reserved, queued_until = r.queued from reckoned r where e.id = r.id
+    returning r.given, extract(epoch from r.free - now())::float8 * 1000 as first_ms,
+      extract(epoch from greatest(r.queued_until, r.reserved, now()) - now())::float8 * 1000 as promised_ms,
+      1000 / r.max_per_second as gap_ms`);
   return row as unknown as Reserved | undefined;
 }
 

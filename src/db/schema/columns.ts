@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { customType, timestamp, uuid } from 'drizzle-orm/pg-core';
 
 /** A UUIDv7 primary key, made by Postgres where the application gives none. */
-export const id = () => uuid().primaryKey().default(sql`uuidv7()`);
+export const id = () => uuid().primaryKey().default(sql`knockon.uuidv7()`);
 
 /** A moment in UTC, read as a Date. */
 export const moment = () => timestamp({ withTimezone: true });

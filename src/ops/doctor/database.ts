@@ -1,21 +1,21 @@
 import { statfs } from 'node:fs/promises';
 import { compareMigrations, missingObjects } from '../../db/migrations.ts';
-import { serverVersion, UnsupportedPostgresError } from '../../db/server-version.ts';
+import { askServer, UnsupportedPostgresError } from '../../db/server.ts';
 import { soon } from '../../db/soon.ts';
 import { safeReason } from '../../safe-error.ts';
 import { type Finding, fine, ill, type Patient } from './finding.ts';
 
 export async function checkDatabase({ database: { sql } }: Patient): Promise<Finding[]> {
   const began = performance.now();
-  const version = await soon(serverVersion(sql)).catch(asError);
-  if (version instanceof UnsupportedPostgresError) return [ill('database', version.message, 'Upgrade the server, then migrate.')];
-  if (version instanceof Error) {
+  const server = await soon(askServer(sql)).catch(asError);
+  if (server instanceof UnsupportedPostgresError) return [ill('database', server.message, 'Upgrade the server, then migrate.')];
+  if (server instanceof Error) {
     const remedy =
       'Start Postgres, or correct DATABASE_URL of all processes. Messages are refused with 503 meanwhile; what is stored is safe.';
-    return [ill('database', `Postgres does not answer: ${safeReason(version)}`, remedy)];
+    return [ill('database', `Postgres does not answer: ${safeReason(server)}`, remedy)];
   }
-  const name = `PostgreSQL ${Math.floor(version / 10_000)}.${version % 10_000}`;
-  return [fine('database', `${name} answers in ${Math.round(performance.now() - began)} ms`)];
+  const name = `PostgreSQL ${Math.floor(server.version / 10_000)}.${server.version % 10_000}`;
+  return [fine('database', `${name} answers in ${Math.round(performance.now() - began)} ms${server.pooled ? ', by way of a pooler' : ''}`)];
 }
 
 const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));

@@ -20,7 +20,20 @@ export const LOOK_AFTER = 3;
  * Of its connections, in ms; pg-boss hands them on to `pg`. A statement that is not answered has its connection thrown away, as in our own
  * pools, which a firewall that drops would otherwise have it wait for.
  */
-const LIMITS = { statement_timeout: 20_000, query_timeout: 21_000, keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
+const LIMITS = { query_timeout: 21_000, keepAlive: true, keepAliveInitialDelayMillis: 10_000, verify: limitStatements };
+
+/**
+ * Has Postgres end a statement after 20 s. Not said at the beginning of the connection, as a pooler refuses that; nor by way of one, where
+ * it would hold for the sessions of others: it shows by the process that it names, which is not the one that answers.
+ */
+function limitStatements(
+  client: { processID: number; query(text: string, values: unknown[], done: (error?: Error) => void): void },
+  done: (error?: Error) => void,
+) {
+  client.query(`select set_config('statement_timeout', '20000', false) where pg_backend_pid() = $1`, [client.processID], (error) =>
+    done(error),
+  );
+}
 
 /** pg-boss, not started yet. It polls nothing by itself: workers are ours. */
 export function createBoss({ url, name, log, connections = 2 }: BossOptions): PgBoss {

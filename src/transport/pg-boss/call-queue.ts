@@ -12,8 +12,11 @@ export async function tellConsumers(sql: Sql, queues: string[]): Promise<void> {
 export const tellConsumersStatement = (queue: string) => ({ text: 'select pg_notify($1, $2)', values: [CALLS_CHANNEL, queue] });
 
 /** Calls with the name of each queue that has got jobs, and with undefined where it can't tell which. */
-export async function listenForCalls(sql: Sql, onCalls: (queue?: string) => void): Promise<void> {
-  await sql.listen(CALLS_CHANNEL, onCalls, () => onCalls());
+export async function listenForCalls(
+  listen: (channel: string, onNotify: (queue?: string) => void) => Promise<boolean>,
+  onCalls: (queue?: string) => void,
+): Promise<void> {
+  await listen(CALLS_CHANNEL, onCalls);
 }
 
 /** How many calls wait in a queue and the age of the oldest; null where the database does not answer. What is due later does not count. */
