@@ -100,6 +100,17 @@ export interface DeadLetters {
   letters: { events: Selection; target?: string; cause: string; reason: string }[];
 }
 
+/** A dispatch's dead letters that nobody has settled, and whose they are, in order. */
+export interface OpenLetters {
+  open: number;
+  effects: string[];
+}
+
+/** The workflow that shows them, its signal, and its id. */
+export const LETTERS_WORKFLOW = 'showLetters';
+export const LETTERS_SIGNAL = 'changed';
+export const lettersWorkflowId = (dispatchId: string): string => `letters.${dispatchId}`;
+
 /** The task queue of the workflows, and of what they need done in the database. */
 export const WORKFLOW_QUEUE = 'workflows';
 

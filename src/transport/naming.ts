@@ -11,7 +11,7 @@ export interface Naming {
 
 /** A dispatch's or a job's workflow of a deployment that has a name: its name, then theirs. */
 const strangers =
-  /^(?!(?:retry|reset|replay|backfill|rebuild|retire)\.)[a-z][a-z0-9_-]*\.(?:[a-z]+\.)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:\.\d+)?$/i;
+  /^(?!(?:retry|reset|replay|backfill|rebuild|retire|letters)\.)[a-z][a-z0-9_-]*\.(?:[a-z]+\.)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:\.\d+)?$/i;
 
 /** @param deployment KNOCKON_DEPLOYMENT: it and a dot go before every name; unset: names are as they are */
 export function namingOf(deployment: string | undefined): Naming {

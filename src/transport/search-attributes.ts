@@ -2,18 +2,31 @@ import type { Client, Connection } from '@temporalio/client';
 import { defineSearchAttributeKey, type SearchAttributePair, SearchAttributeType } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import type { Logger } from 'pino';
+import type { OpenLetters } from './dispatch.ts';
 import { CODE, codeOf } from './grpc.ts';
 
-const { INDEXED_VALUE_TYPE_KEYWORD: KEYWORD, INDEXED_VALUE_TYPE_KEYWORD_LIST: KEYWORD_LIST } = proto.temporal.api.enums.v1.IndexedValueType;
+const {
+  INDEXED_VALUE_TYPE_KEYWORD: KEYWORD,
+  INDEXED_VALUE_TYPE_KEYWORD_LIST: KEYWORD_LIST,
+  INDEXED_VALUE_TYPE_INT: INT,
+} = proto.temporal.api.enums.v1.IndexedValueType;
 
-/** By what dispatches are found in Temporal. `FailedEffects` is set by the workflow, the others at its start. */
-export const searchAttributes = { EventType: KEYWORD, WorkspaceId: KEYWORD_LIST, ChannelId: KEYWORD_LIST, FailedEffects: KEYWORD_LIST };
+/** By what dispatches are found in Temporal. `FailedEffects` and `OpenLetters` are set by the workflow, the others at its start. */
+export const searchAttributes = {
+  EventType: KEYWORD,
+  WorkspaceId: KEYWORD_LIST,
+  ChannelId: KEYWORD_LIST,
+  FailedEffects: KEYWORD_LIST,
+  OpenLetters: INT,
+};
 
 /** Their types as people write them, for the command that makes one. */
-export const typeNames: Record<number, string> = { [KEYWORD]: 'Keyword', [KEYWORD_LIST]: 'KeywordList' };
+export const typeNames: Record<number, string> = { [KEYWORD]: 'Keyword', [KEYWORD_LIST]: 'KeywordList', [INT]: 'Int' };
 
 const eventType = defineSearchAttributeKey('EventType', SearchAttributeType.KEYWORD);
 const workspaceId = defineSearchAttributeKey('WorkspaceId', SearchAttributeType.KEYWORD_LIST);
+const failedEffects = defineSearchAttributeKey('FailedEffects', SearchAttributeType.KEYWORD_LIST);
+export const openLetters = defineSearchAttributeKey('OpenLetters', SearchAttributeType.INT);
 const channelId = defineSearchAttributeKey('ChannelId', SearchAttributeType.KEYWORD_LIST);
 
 /** A search attribute's value may have 2 KB; a UUID in a list takes 39 bytes. What does not fit is found through the outbox. */
@@ -22,8 +35,19 @@ const LIST_LIMIT = 48;
 /** What a dispatch's workflow is found by; its scope is known where the dispatch has just been claimed. */
 export function attributesOf(type: string, scope?: { workspace_ids: string[]; channel_ids: string[] }): SearchAttributePair[] {
   const list = (key: typeof workspaceId, ids: string[] = []) => (ids.length > 0 ? [{ key, value: ids.slice(0, LIST_LIMIT) }] : []);
-  return [{ key: eventType, value: type }, ...list(workspaceId, scope?.workspace_ids), ...list(channelId, scope?.channel_ids)];
+  // By `OpenLetters` the workflow sees that the namespace takes our attributes.
+  const own: SearchAttributePair[] = [
+    { key: eventType, value: type },
+    { key: openLetters, value: 0 },
+  ];
+  return [...own, ...list(workspaceId, scope?.workspace_ids), ...list(channelId, scope?.channel_ids)];
 }
+
+/** What the workflow that shows a dispatch's open letters is found by. */
+export const attributesOfLetters = ({ open, effects }: OpenLetters): SearchAttributePair[] => [
+  { key: openLetters, value: open },
+  { key: failedEffects, value: effects },
+];
 
 /** How long workflows are started without search attributes once they were refused, in ms; then they are asked for again. */
 const WITHOUT = 60_000;

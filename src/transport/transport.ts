@@ -1,4 +1,4 @@
-import type { Dispatch, Selection, SubscriberSpec } from './dispatch.ts';
+import type { Dispatch, OpenLetters, Selection, SubscriberSpec } from './dispatch.ts';
 
 /** What the dispatcher knows of a claimed group beside its dispatch: for the search attributes of its workflow. */
 export interface DispatchScope {
@@ -70,3 +70,13 @@ export interface SeenCall {
  * @throws where the transport can't be asked
  */
 export type SeeCalls = (workflowId: string) => Promise<SeenCall[]>;
+
+/** Where people who look at the transport see which dispatches have dead letters that nobody has settled. */
+export interface LetterBoard {
+  /**
+   * Shows these, and no others.
+   *
+   * @param open by the dispatch's id
+   */
+  show(open: Map<string, OpenLetters>): Promise<void>;
+}

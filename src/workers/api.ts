@@ -67,7 +67,7 @@ export async function start(config: Config): Promise<Running> {
   if (config.KNOCKON_DISPATCHER === 'on') {
     const dispatcher = started.add(createDispatcher({ config, database, transport, metrics, log }), (d) => d.stop());
     dispatcher.start();
-    startUpkeep(config, background, recovery, log, started);
+    startUpkeep(config, background, chosen, log, started);
     await startJobs({ config, database: background, chosen, log, started, driver });
     wake = (workspaceIds) => dispatcher.wake(workspaceIds);
   }

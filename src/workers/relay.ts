@@ -48,12 +48,12 @@ export async function start(config: Config): Promise<Running> {
   const database = open('knockon relay', DISPATCHING);
   const background = open('knockon relay, background', BACKGROUND);
   const chosen = await chooseTransport(config, background, log);
-  const { transport, recovery, queues, driver } = chosen;
+  const { transport, queues, driver } = chosen;
   started.add(transport, (t) => t.close());
   health.check('transport', transportAnswers(queues));
   const dispatcher = started.add(createDispatcher({ config, database, transport, metrics: health.metrics, log }), (d) => d.stop());
   dispatcher.start();
-  startUpkeep(config, background, recovery, log, started);
+  startUpkeep(config, background, chosen, log, started);
   startControls({ database: background, queues, log }, started);
   await startJobs({ config, database: background, chosen, log, started, driver });
   started.add(health, (h) => h.is('stopping'));

@@ -5,7 +5,7 @@ import type { TemporalUi } from '../ops/temporal-ui.ts';
 import type { JobDriver, ResetWorkflow } from '../transport/job.ts';
 import { namingOf } from '../transport/naming.ts';
 import type { Queues } from '../transport/queues.ts';
-import type { Recovery, SeeCalls, Transport } from '../transport/transport.ts';
+import type { LetterBoard, Recovery, SeeCalls, Transport } from '../transport/transport.ts';
 
 /** The transport that KNOCKON_TRANSPORT chooses, as API and relay use it. */
 export interface ChosenTransport {
@@ -17,6 +17,8 @@ export interface ChosenTransport {
   /** Who works on jobs; null: relays do. */
   driver: JobDriver | null;
   resetWorkflow: ResetWorkflow;
+  /** Where open letters are shown; null: where the jobs are, in Postgres. */
+  letters: LetterBoard | null;
   /** Where dispatches are seen as workflows; null: they are none. */
   temporalUi: TemporalUi | null;
 }
@@ -36,6 +38,7 @@ async function temporal(config: Config, log: Logger): Promise<ChosenTransport> {
     { temporalCalls },
     { temporalJobs },
     { resetWorkflow },
+    { temporalLetters },
   ] = await Promise.all([
     import('@temporalio/client'),
     import('../transport/temporal.ts'),
@@ -45,6 +48,7 @@ async function temporal(config: Config, log: Logger): Promise<ChosenTransport> {
     import('../transport/temporal-calls.ts'),
     import('../transport/temporal-jobs.ts'),
     import('../transport/temporal-reset.ts'),
+    import('../transport/temporal-letters.ts'),
   ]);
   const { namespace } = config.temporal;
   const naming = namingOf(config.KNOCKON_DEPLOYMENT);
@@ -56,6 +60,7 @@ async function temporal(config: Config, log: Logger): Promise<ChosenTransport> {
     queues: temporalQueues(client, naming),
     seeCalls: temporalCalls(client, naming),
     driver: temporalJobs(client, naming),
+    letters: temporalLetters(client, attributes, naming),
     resetWorkflow: (id, reason) => resetWorkflow(client, id, reason, naming),
     temporalUi: { url: config.TEMPORAL_UI_URL, namespace, naming },
   };
@@ -75,6 +80,7 @@ async function pgBoss(config: Config, { sql }: Database, log: Logger): Promise<C
     seeCalls: pgBossCalls(sql),
     driver: null,
     resetWorkflow: null,
+    letters: null,
     temporalUi: null,
   };
 }

@@ -6,14 +6,15 @@ import type { Config } from '../config.ts';
 import type { Database } from '../db/client.ts';
 import { keepControls } from '../ops/controls.ts';
 import { keepSample, LOOK_EVERY } from '../ops/history.ts';
+import { lettersKept } from '../ops/letter-board.ts';
 import { Sampler } from '../ops/sampler.ts';
 import { forgetWorkers } from '../ops/workers.ts';
 import { heal } from '../outbox/heal.ts';
 import { expire, type Retention } from '../outbox/retention.ts';
 import type { Queues } from '../transport/queues.ts';
-import type { Recovery } from '../transport/transport.ts';
 import type { Started } from './process.ts';
 import { repeat } from './repeat.ts';
+import type { ChosenTransport } from './transport.ts';
 
 /** Longest statement of what a process does beside its work, in ms: the ledger's check may read a long backlog. */
 export const BACKGROUND = 60_000;
@@ -21,11 +22,16 @@ export const BACKGROUND = 60_000;
 /** How often it is looked for what has expired, in ms. */
 const EXPIRY = 60_000;
 
+/** How often it is looked which dispatches have open letters, in ms. */
+const LETTERS = 5000;
+
+type Doing = Pick<ChosenTransport, 'recovery' | 'letters'>;
+
 /**
- * What a relay does beside dispatching: starts missing effects again, keeps how everything was, and deletes what has expired. Any number
- * of relays may.
+ * What a relay does beside dispatching: starts missing effects again, keeps how everything was, shows open letters, and deletes what has
+ * expired. Any number of relays may.
  */
-export function startUpkeep(config: Config, { sql }: Database, recovery: Recovery, log: Logger, started: Started): void {
+export function startUpkeep(config: Config, { sql }: Database, { recovery, letters }: Doing, log: Logger, started: Started): void {
   const stop = (loop: { stop(): Promise<void> }) => loop.stop();
   const ageMs = config.KNOCKON_HEAL_AGE;
   if (ageMs !== null) {
@@ -36,6 +42,11 @@ export function startUpkeep(config: Config, { sql }: Database, recovery: Recover
   const sampler = new Sampler(sql, LOOK_EVERY);
   const look = () => unlessAnother(sql, 'sample', LOOK_EVERY * 0.9, async () => await keepSample(sql, await sampler.look()));
   started.add(repeat('keep how everything is', LOOK_EVERY, look, log), stop);
+  if (letters) {
+    const keep = lettersKept(sql, letters);
+    const show = () => unlessAnother(sql, 'letters', LETTERS * 0.9, keep);
+    started.add(repeat('show open letters', LETTERS, show, log), stop);
+  }
   const retention: Retention = { eventsMs: config.KNOCKON_RETENTION_EVENTS, receiptsMs: config.KNOCKON_RETENTION_RECEIPTS };
   const note = noteExpiry(auditKey(config.KNOCKON_SECRET));
   const pass = async (signal: AbortSignal) => {

@@ -1,6 +1,7 @@
 import { type ActivityOptions, CancellationScope, proxyActivities } from '@temporalio/workflow';
 import type { DeadLetters, Dispatch, EffectAnswer, EffectCall, Selection, SubscriberSpec } from '../transport/dispatch.ts';
 import { count } from '../transport/selection.ts';
+import { tellLetters } from './letters.ts';
 
 type Leg = { dispatch: Dispatch; subscriber: SubscriberSpec };
 
@@ -127,6 +128,10 @@ export class DeadLetterBox {
       const letters = batch.map(({ letter }) => ({ ...letter, reason: letter.reason.slice(0, MOST.reason) }));
       try {
         await CancellationScope.nonCancellable(() => recordDeadLetters(this.#leg, letters));
+        tellLetters(
+          this.#leg.subscriber.name,
+          batch.reduce((sum, { letter }) => sum + count(letter.events), 0),
+        );
         for (const { written } of batch) written();
       } catch (error) {
         for (const { failed } of batch) failed(error);

@@ -1,4 +1,3 @@
-import { defineSearchAttributeKey } from '@temporalio/common';
 import {
   ApplicationFailure,
   CancellationScope,
@@ -8,21 +7,18 @@ import {
   patched,
   setHandler,
   sleep,
-  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Dispatch } from '../transport/dispatch.ts';
 import { type HandOver, handOver, takeOver, wholeDispatch } from './hand-over.ts';
 import { Leg } from './leg.ts';
+import { concludeLetters } from './letters.ts';
 import { type Dead, explainDead, noneDead, sum } from './reckoning.ts';
 import { settleAll } from './settle.ts';
 import { Slots } from './slots.ts';
 import { Timers } from './timers.ts';
 
 const drop = defineSignal<[name: string]>('drop');
-
-const eventType = defineSearchAttributeKey('EventType', 'KEYWORD');
-const failedEffects = defineSearchAttributeKey('FailedEffects', 'KEYWORD_LIST');
 
 /** Calls of all subscribers that are under way at once, in one workflow; Temporal allows 2,000. */
 const CALLS_AT_ONCE = 1800;
@@ -78,12 +74,9 @@ async function interrupt(legs: Leg[], { scope, timers, settled }: Ending): Promi
   scope.cancel();
 }
 
-/** Where the namespace does not take our search attributes it was started without; to set one would keep it from ending for ever. */
-const hasAttributes = () => !patched('attributes-as-at-start') || workflowInfo().typedSearchAttributes.get(eventType) !== undefined;
-
 function conclude(dispatch: Dispatch, dead: Record<string, Dead>): void {
   const failed = Object.entries(dead).flatMap(([name, those]) => (those.events > 0 ? [{ name, dead: those }] : []));
   if (failed.length === 0) return;
-  if (hasAttributes()) upsertSearchAttributes([{ key: failedEffects, value: failed.map(({ name }) => name) }]);
+  concludeLetters(failed.map(({ name }) => name));
   throw ApplicationFailure.create({ type: 'EffectsFailed', nonRetryable: true, message: explainDead(dispatch, failed) });
 }

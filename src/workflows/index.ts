@@ -4,6 +4,7 @@ import { fanOut } from './fan-out.ts';
 import type { HandOver } from './hand-over.ts';
 
 export { runJob } from './jobs.ts';
+export { showLetters } from './letters.ts';
 
 export async function onMessageCreated(dispatch: Dispatch, before?: HandOver): Promise<void> {
   await fanOut(dispatch, before);

@@ -4,6 +4,7 @@ import { count, dueIn, halves, isUsedUp, type Later, ownWait, putOffBy, sortOut,
 import { type About, recordDeadLetters } from './calls.ts';
 import type { Resumed, Task } from './hand-over.ts';
 import type { Leg } from './leg.ts';
+import { tellLetters } from './letters.ts';
 import { type Dead, explainFailure, isUnknown, killsWorkers, lastBeat, noneDead, sum } from './reckoning.ts';
 import { FailedTogetherError } from './target-calls.ts';
 import { coarseGrainOf } from './timers.ts';
@@ -31,6 +32,8 @@ export async function settleAll(leg: Leg, { fresh, tried, targets }: Task): Prom
       const all = { offset: 0, limit: leg.dispatch.size };
       const why = { cause: 'cancelled', reason: 'the workflow was cancelled' };
       await CancellationScope.nonCancellable(() => recordDeadLetters(leg, [{ events: all, ...why }]));
+      // How many of them were not done, it does not know.
+      tellLetters(leg.subscriber.name, 0);
     }
     throw error;
   }

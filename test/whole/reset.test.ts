@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findTemporalCli } from '../../src/local/temporal-cli.ts';
 import { Receiver } from '../effects/webhook-receiver.ts';
 import { useDeployment } from '../harness/processes.ts';
+import { callOps } from '../ops/running.ts';
 import { all, Product, soon } from './product.ts';
 
 // One try, and no circuit: what the endpoint refuses is dead at once.
@@ -76,6 +77,35 @@ async function recovers(reset: (workflow: WorkflowExecutionInfo) => Promise<void
   // Refused once, taken once.
   expect(receiver.requests.filter(({ event }) => event.id === message.event_id)).toHaveLength(2);
 }
+
+describe('open dead letters', () => {
+  const open = async () => {
+    const found: [string, unknown, unknown][] = [];
+    for await (const { workflowId, searchAttributes } of client.workflow.list({
+      query: 'ExecutionStatus = "Running" AND OpenLetters > 0 AND FailedEffects = "webhooks"',
+    }))
+      found.push([workflowId, searchAttributes.OpenLetters, searchAttributes.FailedEffects]);
+    return found;
+  };
+  const settle = async (verb: 'retry' | 'discard', messageId: string) => {
+    const { status } = await callOps(acme.url, 'POST', `dead_letters/${verb}`, { filter: { message_id: messageId }, reason: 'a test' });
+    expect(status).toBeLessThan(300);
+  };
+
+  it('are found in Temporal until they are settled, however that is, though the workflows that wrote them stay Failed', async () => {
+    const [one, other] = [await aFailedWorkflow(), await aFailedWorkflow()];
+    const shown = ({ found }: typeof one) => [`letters.${found.workflowId}`, [1], ['webhooks']];
+    await expect.poll(open, soon).toEqual(expect.arrayContaining([shown(one), shown(other)]));
+    expect(await open()).toHaveLength(2);
+
+    receiver.answer = (response) => response.end();
+    await settle('retry', one.message.id);
+    await expect.poll(open, soon).toEqual([shown(other)]);
+    await settle('discard', other.message.id);
+    await expect.poll(open, soon).toEqual([]);
+    for (const { found } of [one, other]) expect((await client.workflow.getHandle(found.workflowId).describe()).status.name).toBe('FAILED');
+  });
+});
 
 describe('a workflow with a dead letter', () => {
   it('ends Failed, with a message that a person understands', async () => {

@@ -79,6 +79,21 @@ export const scenarios: Record<string, Scenario> = {
     start: {},
   },
   'a-dead-letter-beside-health': { effects: () => ({ webhooks: recovering(99), search: healthy }), start: { retry: { attempts: 3 } } },
+  'letters-told-while-another-waits': {
+    effects: () => ({
+      webhooks: recovering(99),
+      notifications: openOnce(() => [{ event_id: 'e1', state: 'later', until: new Date(0).toISOString(), in_ms: 60_000 }]),
+    }),
+    start: { retry: { attempts: 2 } },
+  },
+  'cancelled-with-letters-told': {
+    effects: () => ({
+      webhooks: async () => ({ done: 0, open: [{ event_id: 'e1', state: 'dead', reason: 'gone' }] }),
+      notifications: openOnce(() => [{ event_id: 'e1', state: 'later', until: new Date(0).toISOString(), in_ms: DAY }]),
+    }),
+    start: {},
+    during: cancelledOnceItWaits,
+  },
   'halved-to-the-culprit': {
     effects: () => ({
       search: async (call) => {
