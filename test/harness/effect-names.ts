@@ -10,3 +10,9 @@ await close();
 
 /** The effects that this version has, in the order of their names. Whatever counts them counts these. */
 export const effectNames = effects.map(({ name }) => name).sort();
+
+/** Those that want events of a type. */
+export const effectsOf = (type: string): string[] => {
+  const wanting = effects.filter(({ on }) => on.includes('*') || on.includes(type));
+  return wanting.map(({ name }) => name).sort();
+};

@@ -6,7 +6,7 @@ import { type Identity, isAlive } from '../../src/local/birth.ts';
 import { readJson, type Secrets } from '../../src/local/home.ts';
 import { commonFolder } from '../../src/local/postgres-programs.ts';
 import type { UpFile } from '../../src/local/up-file.ts';
-import { effectNames } from '../harness/effect-names.ts';
+import { effectNames, effectsOf } from '../harness/effect-names.ts';
 import { knockon, type RunningCommand, startKnockon } from './command.ts';
 
 const minutes = 60_000;
@@ -47,7 +47,7 @@ describe('knockon up with KNOCKON_TRANSPORT=pg-boss', { timeout: 3 * minutes }, 
     const journey = async () =>
       (await call(`/v1/messages/${id}/effects`)) as { events: { workflow: null; effects: { state: string }[] }[] };
     const states = async () => (await journey()).events.flatMap(({ effects }) => effects.map(({ state }) => state));
-    await expect.poll(states, { timeout: minutes }).toEqual(effectNames.map(() => 'done'));
+    await expect.poll(states, { timeout: minutes }).toEqual(effectsOf('message.created').map(() => 'done'));
     expect((await journey()).events.map(({ workflow }) => workflow)).toEqual([null]);
     const { data } = (await call('/v1/subscribers')) as { data: { name: string; backlog: number }[] };
     expect(data.map(({ backlog }) => backlog)).toEqual(effectNames.map(() => 0));

@@ -4,7 +4,7 @@ import { defineEvent } from '../../src/events/index.ts';
 import { emit } from '../../src/outbox/emit.ts';
 import { MailServer } from '../effects/notifications-mail-server.ts';
 import { Receiver } from '../effects/webhook-receiver.ts';
-import { effectNames } from '../harness/effect-names.ts';
+import { effectsOf } from '../harness/effect-names.ts';
 import { useDeployment } from '../harness/processes.ts';
 import { all, Product, settled, soon } from './product.ts';
 
@@ -70,7 +70,7 @@ describe('a message that is posted', () => {
     const { namespace } = knockon.current.temporal;
     expect(workflow.url).toBe(`http://localhost:8233/namespaces/${namespace}/workflows/${workflow.id}/${workflow.run_id}/history`);
     expect(effects.map((effect: { subscriber: string; attempts: number }) => [effect.subscriber, effect.attempts])).toEqual(
-      effectNames.map((name) => [name, 1]),
+      effectsOf('message.created').map((name) => [name, 1]),
     );
   });
 
@@ -91,7 +91,7 @@ describe('a message that is posted', () => {
     expect(await notificationsOf('margaret')).toHaveLength(1);
     expect((await acme.call('DELETE', `/v1/messages/${id}`)).status).toBe(204);
     await expect.poll(() => acme.states(id), soon).toEqual(all('done'));
-    await expect.poll(() => acme.states(id, 'message.deleted'), soon).toEqual(all('done'));
+    await expect.poll(() => acme.states(id, 'message.deleted'), soon).toEqual(all('done', 'message.deleted'));
     expect(mailsTo('margaret')).toEqual([]);
     expect(await notificationsOf('margaret')).toEqual([]);
   });

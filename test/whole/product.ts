@@ -1,7 +1,7 @@
 import { expect, vi } from 'vitest';
 import { verifyLedger } from '../../src/ops/verify.ts';
 import { undispatched } from '../../src/outbox/ledger.ts';
-import { effectNames } from '../harness/effect-names.ts';
+import { effectNames, effectsOf } from '../harness/effect-names.ts';
 import { type Deployment, OPERATOR } from '../harness/processes.ts';
 
 /** How long tests wait for what follows by itself; processes share two cores with the other tests. */
@@ -85,7 +85,8 @@ export async function settled({ database }: Deployment): Promise<void> {
   await expect.poll(async () => (await verifyLedger(database.sql)).subscribers.filter((s) => s.in_flight > 0), soon).toEqual([]);
 }
 
-export const all = (state: string) => Object.fromEntries(effectNames.map((name) => [name, state]));
+/** The same state of each effect that wants events of a type. */
+export const all = (state: string, type = 'message.created') => Object.fromEntries(effectsOf(type).map((name) => [name, state]));
 
 /** Each effect has happened for each event, and what the database holds of it was written once. */
 export async function expectOnce(deployment: Deployment, product: Product, messages: number): Promise<void> {
