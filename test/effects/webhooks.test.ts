@@ -336,6 +336,7 @@ test('through the runtime: the receipt is written when the last endpoint has the
   const event = await posted();
   const effect = webhooks({ seal, allow: loopback, timeoutMs: 2000 });
   const { db } = fresh.database;
+  await db.execute(sql`insert into dispatches (id, type, size, subscribers) values (${event.id}, 'message.created', 1, '{webhooks}')`);
   const call = (target?: string) => {
     const events = { ids: [event.id] };
     return answer(effect, db, { dispatch_id: event.id, subscriber: 'webhooks', events, target, alone: true }, new AbortController().signal);
