@@ -108,10 +108,10 @@ async function take(browser: Browser, up: Up, { colorScheme, size, suffix, place
 
 if (!chromiumPath) throw new Error('No chromium is found: install one (Debian: apt-get install chromium), or set CHROME_PATH.');
 mkdirSync(folder, { recursive: true });
-// One endpoint takes all, the other refuses some for good and fails at some.
+// One endpoint takes all, the other refuses some for good and fails at some. (410 would disable it.)
 const receiver = createServer(({ url, headers }, response) => {
   const last = String(headers['webhook-id']).at(-1);
-  const status = url === '/archive' || !last ? 204 : last === '0' ? 500 : last === 'a' && Math.random() < 0.5 ? 410 : 204;
+  const status = url === '/archive' || !last ? 204 : last === '0' ? 500 : last === 'a' && Math.random() < 0.5 ? 422 : 204;
   response.writeHead(status).end();
 }).listen(0, '127.0.0.1');
 await once(receiver, 'listening');
