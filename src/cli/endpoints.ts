@@ -1,34 +1,12 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { closest } from 'fastest-levenshtein';
 import { counted } from '../ops/counted.ts';
-import type { EndpointProgress, Tried } from '../ops/endpoints.ts';
+import type { EndpointEntry, EndpointInFull, Tried } from '../ops/endpoints.ts';
 import { defaultVerb } from './default-verb.ts';
 import { isId } from './ids.ts';
 import { addOpsOptions, limitOption, OPS_EXIT_CODES, type Ops, type OpsOptions, operating } from './ops.ts';
 import { CommandError, duration, EXIT, styled, type Terminal, table } from './output.ts';
 import { workspaceId } from './workspace.ts';
-
-/** An endpoint, as `GET /v1/ops/endpoints` answers it. */
-interface Endpoint {
-  id: string;
-  url: string;
-  description: string | null;
-  workspace_id: string;
-  workspace_name: string;
-  event_types: string[];
-  state: 'active' | 'failing' | 'disabled';
-  disabled: { reason: string; at: string; by: 'endpoint' | 'owner' | 'operator' } | null;
-  failures: number;
-  failing_since: string | null;
-  failing_cause: string | null;
-  next_try_at: string | null;
-  resting_until: string | null;
-  max_per_second: number | null;
-  max_concurrency: number | null;
-}
-
-/** The same in full, as `GET /v1/ops/endpoints/{id}` answers it. */
-type EndpointInFull = Endpoint & EndpointProgress;
 
 interface ListOptions extends OpsOptions {
   workspace?: string;
@@ -116,8 +94,8 @@ async function listEndpoints(ops: Ops<ListOptions>): Promise<void> {
   const { workspace, state, host, limit } = options;
   const query = new URLSearchParams(Object.entries({ state, host }).filter((entry): entry is [string, string] => entry[1] !== undefined));
   if (workspace !== undefined) query.set('workspace_id', await workspaceId(api, workspace));
-  const found: Endpoint[] = [];
-  for await (const one of api.list<Endpoint>(`/v1/ops/endpoints?${query}`)) if (found.push(one) >= limit) break;
+  const found: EndpointEntry[] = [];
+  for await (const one of api.list<EndpointEntry>(`/v1/ops/endpoints?${query}`)) if (found.push(one) >= limit) break;
   if (found.length === 0 && host !== undefined) throw await unknown(ops, host);
   if (options.json) return terminal.out(JSON.stringify(found));
   if (found.length === 0) return terminal.out(query.size > 0 ? 'There is no such endpoint.' : 'No workspace has made an endpoint yet.');
@@ -126,13 +104,13 @@ async function listEndpoints(ops: Ops<ListOptions>): Promise<void> {
 }
 
 const colours = { active: 'green', failing: 'red', disabled: 'yellow' } as const;
-const stateOf = (terminal: Terminal, { state, resting_until }: Endpoint): string =>
+const stateOf = (terminal: Terminal, { state, resting_until }: EndpointEntry): string =>
   isAhead(resting_until) && state === 'active' ? styled(terminal, 'yellow', 'resting') : styled(terminal, colours[state], state);
 
 const isAhead = (moment: string | null): moment is string => moment !== null && Date.parse(moment) > Date.now();
 
 /** Why nothing, or little, is sent to it; null where all is well. */
-function whyOf({ disabled, failing_since, failing_cause, failures, resting_until }: Endpoint): string | null {
+function whyOf({ disabled, failing_since, failing_cause, failures, resting_until }: EndpointEntry): string | null {
   if (disabled)
     return `by ${disabled.by === 'endpoint' ? 'its own answer' : `its ${disabled.by}`.replace('its operator', 'an operator')}: ${disabled.reason}`;
   const cause = failing_cause ?? 'no answer';
@@ -140,7 +118,7 @@ function whyOf({ disabled, failing_since, failing_cause, failures, resting_until
   return isAhead(resting_until) ? `${cause}, until ${resting_until}` : null;
 }
 
-function limitsOf({ max_per_second, max_concurrency }: Endpoint): string | null {
+function limitsOf({ max_per_second, max_concurrency }: EndpointEntry): string | null {
   const limits = [max_per_second !== null && `${max_per_second}/s`, max_concurrency !== null && `${max_concurrency} at once`];
   return limits.filter(Boolean).join(', ') || null;
 }
@@ -217,8 +195,9 @@ async function idOf(ops: Ops, named: string): Promise<string> {
   if (isId(named)) return named;
   const host = URL.canParse(named) && named.includes('//') ? new URL(named).host : named.replace(/^[^/]*\/\//, '').split('/')[0]!;
   if (host === '') throw new CommandError('Which endpoint? Give its id, its URL or its host.', EXIT.usage);
-  const found: Endpoint[] = [];
-  for await (const one of ops.api.list<Endpoint>(`/v1/ops/endpoints?${new URLSearchParams({ host })}`)) if (found.push(one) >= MOST) break;
+  const found: EndpointEntry[] = [];
+  for await (const one of ops.api.list<EndpointEntry>(`/v1/ops/endpoints?${new URLSearchParams({ host })}`))
+    if (found.push(one) >= MOST) break;
   const exact = found.filter(({ url }) => url === named);
   const [one, ...others] = exact.length > 0 ? exact : found;
   if (!one) throw await unknown(ops, host);
@@ -232,7 +211,7 @@ const MOST = 1000;
 
 async function unknown({ api }: Ops, host: string): Promise<CommandError> {
   const hosts = new Set<string>();
-  for await (const { url } of api.list<Endpoint>('/v1/ops/endpoints'))
+  for await (const { url } of api.list<EndpointEntry>('/v1/ops/endpoints'))
     if (hosts.add(URL.canParse(url) ? new URL(url).host : url).size >= MOST) break;
   const near = hosts.size > 0 ? `; did you mean ${closest(host, [...hosts])}?` : ': no workspace has made an endpoint yet.';
   return new CommandError(`There is no endpoint at ${host}${near}`);

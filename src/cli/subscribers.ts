@@ -92,10 +92,12 @@ export async function showStatuses(api: Api, terminal: Terminal, json?: boolean)
   for (const line of all.flatMap(notes)) terminal.out(`\n${line}`);
 }
 
+const colours = { ok: 'green', degraded: 'yellow', failing: 'red', down: 'red' } as const;
+
 function rowOf(terminal: Terminal, s: SubscriberStatus): (string | number)[] {
   const state = s.state === 'limited' ? `≤ ${s.per_second}/s` : s.state;
   // Nothing is green that does not work; what is wrong is told in the columns of errors and workers.
-  const colour = s.health === 'ok' ? (s.state === 'active' ? 'green' : 'yellow') : s.health === 'degraded' ? 'yellow' : 'red';
+  const colour = s.health === 'ok' && s.state !== 'active' ? 'yellow' : colours[s.health];
   const oldest = s.backlog === 0 ? '–' : duration(s.backlog_age_seconds * 1000);
   const errors = `${(s.error_rate * 100).toFixed(s.error_rate > 0 && s.error_rate < 0.1 ? 1 : 0)} %`;
   const workers = s.workers === 0 && !s.retired ? styled(terminal, 'red', '0') : s.workers;

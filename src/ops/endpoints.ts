@@ -3,6 +3,7 @@ import { changeEndpoint, type EndpointChange, type EndpointRow } from '../db/cha
 import type { Database } from '../db/client.ts';
 import { endpoints } from '../db/schema/webhooks.ts';
 import { workspaces } from '../db/schema/workspaces.ts';
+import type { DeliveryTry } from './deliveries.ts';
 import { recordOperation } from './log.ts';
 
 export interface EndpointFilter {
@@ -52,6 +53,29 @@ export async function readEndpoint({ db }: Database, id: string) {
   return row;
 }
 
+/** A customer's endpoint, as operators are shown it. */
+export interface EndpointEntry {
+  id: string;
+  url: string;
+  description: string | null;
+  workspace_id: string;
+  workspace_name: string;
+  event_types: string[];
+  state: 'active' | 'failing' | 'disabled';
+  disabled: { reason: string; at: string; by: 'endpoint' | 'owner' | 'operator' } | null;
+  failures: number;
+  failing_since: string | null;
+  failing_cause: string | null;
+  next_try_at: string | null;
+  resting_until: string | null;
+  max_per_second: number | null;
+  max_concurrency: number | null;
+  created_at: string;
+}
+
+/** The same by itself. */
+export type EndpointInFull = EndpointEntry & EndpointProgress;
+
 /** An endpoint's newest answers, and what has not got there. */
 export interface EndpointProgress {
   /** Events that are still to be sent to it. */
@@ -62,14 +86,9 @@ export interface EndpointProgress {
   answers: EndpointAnswer[];
 }
 
-export interface EndpointAnswer {
-  attempted_at: string;
+export interface EndpointAnswer extends DeliveryTry {
   delivery_id: string;
   event_type: string;
-  status: number | null;
-  latency_ms: number;
-  error: string | null;
-  response_excerpt: string | null;
 }
 
 const ANSWERS = 10;

@@ -7,7 +7,7 @@ import type { Checked } from './check.ts';
 import { readBacklogs } from './subscriber-status.ts';
 
 /** What the newest check says of each subscriber. */
-const gauges: { name: string; help: string; of(account: Account): number }[] = [
+const gauges: SubscriberGauge<Account>[] = [
   {
     name: 'knockon_missing',
     help: 'Effects that are neither done nor given up and that nothing is at work on, by subscriber; 0 where all is well.',
@@ -48,15 +48,27 @@ export function registerLedgerMetrics(registry: Registry, sql: Sql, latest: () =
       this.set(checked ? (Date.now() - checked.checked_at.getTime()) / 1000 : Number.NaN);
     },
   });
-  for (const { name, help, of } of gauges) {
+  registerBySubscriber(registry, gauges, async () => latest()?.balance.subscribers ?? []);
+}
+
+/** A gauge of each subscriber. */
+interface SubscriberGauge<T> {
+  name: string;
+  help: string;
+  of(subscriber: T): number;
+}
+
+/** Registers gauges that are read at each scrape, a series a subscriber. */
+function registerBySubscriber<T extends { name: string }>(registry: Registry, all: SubscriberGauge<T>[], read: () => Promise<T[]>): void {
+  for (const { name, help, of } of all) {
     new Gauge({
       name,
       help,
       labelNames: ['subscriber'],
       registers: [registry],
-      collect() {
+      async collect() {
         this.reset();
-        for (const account of latest()?.balance.subscribers ?? []) this.set({ subscriber: account.name }, of(account));
+        for (const subscriber of await read()) this.set({ subscriber: subscriber.name }, of(subscriber));
       },
     });
   }
@@ -84,7 +96,7 @@ export async function readStandings(sql: Sql): Promise<Standing[]> {
   });
 }
 
-const standings: { name: string; help: string; of(standing: Standing): number }[] = [
+const standings: SubscriberGauge<Standing>[] = [
   {
     name: 'knockon_untried_age_seconds',
     help: 'Age of the oldest event that a subscriber has not tried yet; 0 where there is none. To alert on, unless knockon_subscriber_paused is 1: what waits for a retry or on purpose is not in it.',
@@ -114,16 +126,5 @@ const standings: { name: string; help: string; of(standing: Standing): number }[
 
 /** Registers what waits, apart from what is meant to wait. Where Postgres does not say, the series are missing. */
 export function registerBacklogMetrics(registry: Registry, read: () => Promise<Standing[]>): void {
-  for (const { name, help, of } of standings) {
-    new Gauge({
-      name,
-      help,
-      labelNames: ['subscriber'],
-      registers: [registry],
-      async collect() {
-        this.reset();
-        for (const standing of await soon(read()).catch(() => [])) this.set({ subscriber: standing.name }, of(standing));
-      },
-    });
-  }
+  registerBySubscriber(registry, standings, () => soon(read()).catch(() => []));
 }

@@ -1,19 +1,19 @@
 import { useMemo, useState } from 'preact/hooks';
+import type { EndpointEntry } from '../../ops/endpoints.ts';
 import { call, deed, reasonOf } from '../calls.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { Field, written } from '../parts/fields.tsx';
 import { tell } from '../parts/toast.tsx';
 import { counted } from '../say.ts';
 import { mayAct } from '../session.ts';
-import type { Endpoint } from './endpoints.tsx';
 
 interface ActionsProps {
-  of: Endpoint;
+  of: EndpointEntry;
   /** Called once something has changed. */
   onChange: () => void;
 }
 
-const pathOf = ({ id }: Endpoint, verb: string) => `/v1/ops/endpoints/${encodeURIComponent(id)}/${verb}`;
+const pathOf = ({ id }: EndpointEntry, verb: string) => `/v1/ops/endpoints/${encodeURIComponent(id)}/${verb}`;
 
 /** What trying it came to. */
 interface Tried {

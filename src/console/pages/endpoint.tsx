@@ -1,4 +1,5 @@
 import type { DeliveryTry } from '../../ops/deliveries.ts';
+import type { EndpointInFull } from '../../ops/endpoints.ts';
 import { query, to } from '../location.ts';
 import { Choice } from '../parts/fields.tsx';
 import { asked, Filters } from '../parts/filters.tsx';
@@ -10,7 +11,7 @@ import { usePages, useResource } from '../resource.ts';
 import { counted, wanted } from '../say.ts';
 import { answered, Tries } from './deliveries.tsx';
 import { EndpointActions } from './endpoint-actions.tsx';
-import { type EndpointInFull, EndpointState } from './endpoints.tsx';
+import { EndpointState } from './endpoints.tsx';
 
 interface Delivery {
   id: string;

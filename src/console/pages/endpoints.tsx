@@ -1,4 +1,4 @@
-import type { DeliveryTry } from '../../ops/deliveries.ts';
+import type { EndpointEntry } from '../../ops/endpoints.ts';
 import { query, to } from '../location.ts';
 import { Choice } from '../parts/fields.tsx';
 import { asked, Filters } from '../parts/filters.tsx';
@@ -9,34 +9,6 @@ import { State, When } from '../parts/text.tsx';
 import { usePages } from '../resource.ts';
 import { counted, wanted } from '../say.ts';
 import { useWorkspaces, WorkspaceChoice } from './events.tsx';
-
-/** A webhook endpoint, as operators are shown it. */
-export interface Endpoint {
-  id: string;
-  url: string;
-  description: string | null;
-  workspace_id: string;
-  workspace_name: string;
-  event_types: string[];
-  max_per_second: number | null;
-  state: 'active' | 'failing' | 'disabled';
-  disabled: { reason: string; at: string; by: 'endpoint' | 'owner' | 'operator' } | null;
-  failures: number;
-  failing_since: string | null;
-  failing_cause: string | null;
-  next_try_at: string | null;
-  resting_until: string | null;
-  created_at: string;
-}
-
-/** As it is shown by itself. */
-export interface EndpointInFull extends Endpoint {
-  /** Events still to be sent to it. */
-  waiting: { count: number; oldest_at: string | null };
-  given_up: number;
-  /** Its last ones, newest first. */
-  answers: (DeliveryTry & { delivery_id: string; event_type: string })[];
-}
 
 const names = ['workspace_id', 'state'];
 const states: [string, string][] = [
@@ -49,7 +21,7 @@ const states: [string, string][] = [
 /** Where webhooks go, and which of these places don't answer. */
 export function EndpointsPage() {
   const given = query.value;
-  const endpoints = usePages<Endpoint>(asked('/v1/ops/endpoints', given, names), 5000);
+  const endpoints = usePages<EndpointEntry>(asked('/v1/ops/endpoints', given, names), 5000);
   const workspaces = useWorkspaces();
   const isNarrow = names.some((name) => given.get(name));
   return (
@@ -75,7 +47,7 @@ export function EndpointsPage() {
   );
 }
 
-function Table({ endpoints }: { endpoints: Endpoint[] }) {
+function Table({ endpoints }: { endpoints: EndpointEntry[] }) {
   return (
     <List heads={['Endpoint', 'State', 'Workspace', 'Wants']}>
       {endpoints.map((endpoint) => (
@@ -102,7 +74,7 @@ const disabledBy = { endpoint: 'the endpoint itself', owner: 'its owner', operat
 const isAhead = (moment: string | null): moment is string => moment !== null && Date.parse(moment) > Date.now();
 
 /** Whether it answers; where it does not, since when, why, and when it is tried again. */
-export function EndpointState({ of }: { of: Endpoint }) {
+export function EndpointState({ of }: { of: EndpointEntry }) {
   return (
     <>
       <State is={of.state} />
