@@ -9,7 +9,7 @@ const allowed = {
   outbox: ['db', 'events', 'transport/dispatch', 'transport/transport', 'crash-points'],
   messages: ['db', 'events', 'outbox/emit', 'crash-points'],
   transport: ['events', 'safe-error', 'db/hosts'],
-  workflows: ['transport/dispatch', 'transport/job', 'transport/selection'],
+  workflows: ['transport/dispatch', 'transport/operation', 'transport/selection'],
   activities: ['db', 'events', 'transport/dispatch', 'messages/message', 'seal', 'crash-points', 'safe-error'],
   ops: ['db', 'events', 'outbox', 'transport', 'safe-error'],
   api: ['db', 'events', 'messages', 'ops', 'seal', 'safe-error'],

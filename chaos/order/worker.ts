@@ -2,14 +2,14 @@
 import { readConfig } from '../../src/config.ts';
 import { connectDatabase } from '../../src/db/client.ts';
 import { hostEffects } from '../../src/workers/effects.ts';
-import { createLog, runProcess, Started } from '../../src/workers/process.ts';
+import { createLog, runProcess, ShutdownStack } from '../../src/workers/process/process.ts';
 import { sightings } from './effect.ts';
 
 const config = readConfig();
 const log = createLog('order worker', config.LOG_LEVEL);
 
 await runProcess(async () => {
-  const started = new Started();
+  const started = new ShutdownStack();
   const database = started.add(connectDatabase(config.DATABASE_URL), (d) => d.close());
   const { ended } = await hostEffects({ config, database, effects: [sightings], log, started });
   return { stop: () => started.stop(), ended };

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { findUpFile } from '../../src/cli/address.ts';
+import { findUpFile } from '../../src/cli/api/find-api.ts';
 import type { UpFile } from '../../src/local/up-file.ts';
 
 /** Thrown where a drill may not be held; says why and what to do. */

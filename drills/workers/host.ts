@@ -2,14 +2,14 @@ import type { Effect } from '../../src/activities/runtime/effect.ts';
 import { readConfig } from '../../src/config.ts';
 import { connectDatabase } from '../../src/db/client.ts';
 import { hostEffects } from '../../src/workers/effects.ts';
-import { createLog, runProcess, Started } from '../../src/workers/process.ts';
+import { createLog, runProcess, ShutdownStack } from '../../src/workers/process/process.ts';
 
 /** The whole of a worker process that hosts one effect. */
 export async function host(effect: Effect): Promise<never> {
   const config = readConfig();
   const log = createLog('drill', config.LOG_LEVEL);
   await runProcess(async () => {
-    const started = new Started();
+    const started = new ShutdownStack();
     const database = started.add(connectDatabase(config.DATABASE_URL), (d) => d.close());
     const { ended } = await hostEffects({ config, database, effects: [effect], log, started });
     return { stop: () => started.stop(), ended };

@@ -3,14 +3,14 @@ import { readFileSync } from 'node:fs';
 import { readConfig } from '../../src/config.ts';
 import { connectDatabase } from '../../src/db/client.ts';
 import { hostEffects } from '../../src/workers/effects.ts';
-import { createLog, runProcess, Started } from '../../src/workers/process.ts';
+import { createLog, runProcess, ShutdownStack } from '../../src/workers/process/process.ts';
 import { transcripts } from './effect.ts';
 
 const config = readConfig(process.env.DATABASE_URL ? process.env : besideNpmStart());
 const log = createLog('transcripts', config.LOG_LEVEL);
 
 await runProcess(async () => {
-  const started = new Started();
+  const started = new ShutdownStack();
   const database = started.add(
     connectDatabase(config.DATABASE_URL, { name: 'transcripts', directUrl: config.KNOCKON_DATABASE_DIRECT_URL }),
     (d) => d.close(),

@@ -4,13 +4,13 @@ import type { Database } from '../db/client.ts';
 import type { Heavy } from '../db/heavy/heavy.ts';
 import type { MessageWriter } from '../messages/create.ts';
 import type { Message } from '../messages/message.ts';
-import type { Steering } from '../ops/controls.ts';
-import type { Diagnosis } from '../ops/doctor.ts';
-import type { SeeCalls } from '../ops/inspect-effects.ts';
-import type { JobHands } from '../ops/jobs.ts';
-import type { Live } from '../ops/live.ts';
-import type { TemporalUi } from '../ops/temporal-ui.ts';
-import type { VerifyOptions } from '../ops/verify.ts';
+import type { Steering } from '../ops/controls/controls.ts';
+import type { Diagnosis } from '../ops/doctor/diagnose.ts';
+import type { SeeCalls } from '../ops/inspect/effects.ts';
+import type { TemporalUi } from '../ops/inspect/temporal-ui.ts';
+import type { OperationHosts } from '../ops/operations/operations.ts';
+import type { Live } from '../ops/status/live.ts';
+import type { VerifyOptions } from '../ops/status/verify.ts';
 import type { Seal } from '../seal.ts';
 import type { Limits } from './limits/index.ts';
 
@@ -76,9 +76,9 @@ export interface ApiDependencies {
   /** What the console shows live; without it there is no `GET /v1/ops/stream`. */
   live?: Pick<Live, 'watch'>;
   /** Who works on jobs; default: relays do, by themselves. */
-  driver?: JobHands['driver'];
+  driver?: OperationHosts['driver'];
   /** Default: there are no workflows. */
-  resetWorkflow?: JobHands['resetWorkflow'];
+  resetWorkflow?: OperationHosts['resetWorkflow'];
   /** Which dispatches the transport is at work on; without it all that is open counts as in flight. */
   running?: VerifyOptions['running'];
   readiness(): Promise<{ ok: boolean; detail: Record<string, unknown> }>;

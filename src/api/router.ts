@@ -1,5 +1,5 @@
 import { createRoute, OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi';
-import type { Operator } from '../ops/log.ts';
+import type { Operator } from '../ops/access/action-log.ts';
 import { answerHead } from './middleware/guard.ts';
 import { jsonBody } from './middleware/json-body.ts';
 import { type FieldError, invalid, LISTED, notFound } from './problem.ts';

@@ -1,5 +1,5 @@
-import { endWithReader, tellUnforeseen } from './output.ts';
 import { createProgram } from './program.ts';
+import { endWithReader, tellUnforeseen } from './terminal/output.ts';
 
 endWithReader();
 // Processes tell their own logs.

@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Config, ConfigError, readConfig } from '../config.ts';
 import { safeReason } from '../safe-error.ts';
-import type { Running } from '../workers/process.ts';
-import { environmentHere } from './local-stack.ts';
-import { CommandError, EXIT, processTerminal, reported } from './output.ts';
+import type { Running } from '../workers/process/process.ts';
+import { environmentHere } from './api/local-stack.ts';
+import { CommandError, EXIT, processTerminal, reported } from './terminal/output.ts';
 
 /** `EX_CONFIG` of sysexits.h: settings are missing or malformed; starting again won't help. */
 const badConfig = 78;
@@ -144,7 +144,7 @@ function addProcess(command: Command, description: string, { needs, takes, start
 async function run(start: ProcessCommand['start'], options: ProcessOptions): Promise<void> {
   const config = configuration();
   const [{ createLog, runProcess }, { refuseOldPostgres }] = await Promise.all([
-    import('../workers/process.ts'),
+    import('../workers/process/process.ts'),
     import('../db/client.ts'),
   ]);
   const log = createLog('knockon', config.LOG_LEVEL);

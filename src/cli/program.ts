@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { wantsJson } from './output.ts';
 import { processCommands } from './processes.ts';
+import { wantsJson } from './terminal/output.ts';
+import { visible } from './terminal/visible.ts';
 import { upCommand } from './up.ts';
-import { visible } from './visible.ts';
 
 const { version, description } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as Record<string, string>;
 

@@ -4,7 +4,7 @@ import type { DemoWorkspace } from '../local/demo-workspace.ts';
 import type { Home } from '../local/home.ts';
 import type { Progress } from '../local/progress.ts';
 import type { UpFile } from '../local/up-file.ts';
-import { CommandError, EXIT, onReaderLeaving, processTerminal, reported, styled, type Terminal, warn } from './output.ts';
+import { CommandError, EXIT, onReaderLeaving, processTerminal, reported, styled, type Terminal, warn } from './terminal/output.ts';
 
 /** `knockon up`: everything on this machine, in one terminal. */
 export function upCommand(program: Command): void {

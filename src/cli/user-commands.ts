@@ -1,27 +1,27 @@
 import type { Command } from 'commander';
-import { completionCommand } from './completion.ts';
-import { demoCommand } from './demo.ts';
-import { doctorCommand } from './doctor.ts';
-import { drainCommand } from './drain.ts';
-import { endpointsCommand } from './endpoints.ts';
-import { failedCommand } from './failed.ts';
-import { importCommand } from './import.ts';
-import { jobsCommand } from './jobs.ts';
-import { keysCommand } from './keys.ts';
-import { logCommand } from './log.ts';
-import { backfillCommand, rebuildCommand, replayCommand } from './replay.ts';
-import { retireCommand } from './retire.ts';
-import { discardCommand, resetCommand, retryCommand } from './retry.ts';
-import { scaleCommand } from './scale.ts';
-import { limitCommand, pauseCommand, resumeCommand } from './steer.ts';
-import { subscribersCommand } from './subscribers.ts';
-import { traceCommand } from './trace.ts';
-import { verifyCommand } from './verify.ts';
+import { demoCommand } from './demo/demo.ts';
+import { importCommand } from './import/import.ts';
+import { doctorCommand } from './operate/doctor.ts';
+import { drainCommand } from './operate/drain.ts';
+import { endpointsCommand } from './operate/endpoints.ts';
+import { failedCommand } from './operate/failed.ts';
+import { keysCommand } from './operate/keys.ts';
+import { logCommand } from './operate/log.ts';
+import { operationsCommand } from './operate/operations.ts';
+import { limitCommand, pauseCommand, resumeCommand } from './operate/pause-resume-limit.ts';
+import { backfillCommand, rebuildCommand, replayCommand } from './operate/replay.ts';
+import { retireCommand } from './operate/retire.ts';
+import { discardCommand, resetCommand, retryCommand } from './operate/retry.ts';
+import { scaleCommand } from './operate/scale.ts';
+import { subscribersCommand } from './operate/subscribers.ts';
+import { verifyCommand } from './operate/verify.ts';
+import { completionCommand } from './terminal/completion.ts';
+import { traceCommand } from './trace/trace.ts';
 
 /** The commands that talk to a running API, as the help groups them; a new one is a name here. */
 const groups: Record<string, ((program: Command) => void)[]> = {
   Try: [demoCommand, importCommand],
-  Look: [doctorCommand, subscribersCommand, failedCommand, traceCommand, verifyCommand, jobsCommand, logCommand],
+  Look: [doctorCommand, subscribersCommand, failedCommand, traceCommand, verifyCommand, operationsCommand, logCommand],
   'Steer subscribers': [pauseCommand, resumeCommand, limitCommand, drainCommand, scaleCommand, retireCommand],
   'Do it again, or give it up': [retryCommand, resetCommand, discardCommand, replayCommand, backfillCommand, rebuildCommand],
   'Look after customers': [endpointsCommand, keysCommand],

@@ -1,5 +1,5 @@
 import { signal } from '@preact/signals';
-import type { Sample } from '../ops/sample.ts';
+import type { Sample } from '../ops/status/sample.ts';
 import { whoAmI } from './session.ts';
 
 /** The last five minutes, oldest first. */

@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import type postgres from 'postgres';
+import { abortOnDisconnect } from './abort-on-disconnect.ts';
 import { knowArrays } from './arrays.ts';
-import { endWhenCut } from './cut.ts';
 import { limitUse } from './limited.ts';
 import { openClient } from './open.ts';
 import { Places } from './places.ts';
@@ -112,8 +112,8 @@ export function connectDatabase(url: string, options: DatabaseOptions = {}): Dat
     return limitUse(knowArrays(opened), { places, onReadOnly: () => sockets.replaceAll(), meet: async () => settle(await meet(at)) });
   };
   // Two clients: drizzle() changes the parsers of the one it is given.
-  const db = endWhenCut(prepareRecurring(open(connections)));
-  const sql = endWhenCut(open(4));
+  const db = abortOnDisconnect(prepareRecurring(open(connections)));
+  const sql = abortOnDisconnect(open(4));
   const direct = options.directUrl ?? url;
   const listening = direct === url ? sql : open(1, direct);
   const clients = new Set([db, sql, listening]);

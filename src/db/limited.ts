@@ -1,6 +1,6 @@
 import type { Sql, TransactionSql } from 'postgres';
 import { withoutValues } from '../safe-error.ts';
-import { type Begin, untilCut } from './cut.ts';
+import { type Begin, untilDisconnected } from './abort-on-disconnect.ts';
 import { errorCode } from './errors.ts';
 import { insideTransaction, nestedUse } from './nested-use.ts';
 import type { Places } from './places.ts';
@@ -41,7 +41,7 @@ interface Use extends Bounds {
 export function limitUse(client: Sql, bounds: Bounds): Sql {
   const begin = client.begin.bind(client) as Begin;
   const unsafe = client.unsafe.bind(client) as unknown as (...args: unknown[]) => Query;
-  const use: Use = { ...bounds, begin: untilCut(begin), isMet: false, prelude: undefined };
+  const use: Use = { ...bounds, begin: untilDisconnected(begin), isMet: false, prelude: undefined };
   Object.assign(client, {
     // The statement that opens a transaction comes by here too; its place is the transaction's.
     unsafe: (text: string, args?: unknown[], options?: { onexecute?: unknown }) => {

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Sql, TransactionSql } from 'postgres';
-import { endWhenCut } from './cut.ts';
+import { abortOnDisconnect } from './abort-on-disconnect.ts';
 import { errorCode } from './errors.ts';
 import { compareMigrations, type Migrations, missingObjects, ownMigrations } from './migrations.ts';
 import { openClient } from './open.ts';
@@ -31,7 +31,7 @@ export async function migrate(url: string, { turnMs = 60_000, lockMs = 2000, tri
   // Nothing of a session: a pooler may be in between.
   const connection = { application_name: 'knockon migrate' };
   const { client } = openClient(url, { max: 1, connect_timeout: 10, fetch_types: false, onnotice: () => {}, connection });
-  const sql = endWhenCut(client);
+  const sql = abortOnDisconnect(client);
   try {
     const { version, prepares } = await askServer(sql);
     client.options.prepare = prepares;

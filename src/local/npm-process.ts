@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type Identity, identify, isAlive } from './birth.ts';
+import { type Identity, identify, isAlive } from './process-identity.ts';
 
 const EVERY_MS = 1000;
 

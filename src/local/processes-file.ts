@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
-import { endedWithin, type Identity, identify, isAlive } from './birth.ts';
 import { type Home, readJson, removeFile, writeJson } from './home.ts';
+import { endedWithin, type Identity, identify, isAlive } from './process-identity.ts';
 import type { Layer } from './services.ts';
 
 export interface Recorded extends Identity {

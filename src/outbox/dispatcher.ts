@@ -3,9 +3,9 @@ import type { Sql } from 'postgres';
 import { crashPoint } from '../crash-points.ts';
 import { type Listen, NO_LISTENING } from '../db/client.ts';
 import type { Transport } from '../transport/transport.ts';
+import { LOOK_AGAIN, BatchLinger, type BatchLingerOptions } from './batch-linger.ts';
 import { type Claimed, claim, handedOver, markStarted, reclaim } from './claim.ts';
 import { EVENTS_CHANNEL } from './emit.ts';
-import { LOOK_AGAIN, Pace, type PaceOptions } from './pace.ts';
 
 export interface DispatcherOptions {
   sql: Sql;
@@ -15,7 +15,7 @@ export interface DispatcherOptions {
   size: number;
   log: Pick<Logger, 'info' | 'warn'>;
   /** How long a group that was not full rests. */
-  pace?: Partial<PaceOptions>;
+  pace?: Partial<BatchLingerOptions>;
   /** How long nobody need have told it before it looks, in ms (default 1,000). */
   pollMs?: number;
   /** Told of each dispatch that the transport has taken, and for how long it had been claimed, in ms. */
@@ -36,11 +36,11 @@ export class Dispatcher {
   #woken = false;
   #wake: () => void = () => {};
   #sweptAt = 0;
-  readonly #pace: Pace;
+  readonly #pace: BatchLinger;
 
   constructor(options: DispatcherOptions) {
     this.#options = { pollMs: 1000, staleMs: 15_000, pace: {}, onDispatched() {}, ...options };
-    this.#pace = new Pace(this.#options.pace);
+    this.#pace = new BatchLinger(this.#options.pace);
   }
 
   /** Begins; Postgres and the transport may both be away, it waits for them. */

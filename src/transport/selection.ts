@@ -52,11 +52,11 @@ export interface LeftOpen<Moment> {
 export type Later = Extract<OpenOutcome, { state: 'later' }>;
 
 /** @param momentOf what events have in common that are called again together */
-export function sortOut<Moment>(open: OpenOutcome[], momentOf: (outcome: Later) => Moment): LeftOpen<Moment> {
+export function partitionOutcomes<Moment>(open: OpenOutcome[], momentOf: (outcome: Later) => Moment): LeftOpen<Moment> {
   const parted = groupBy(open.filter(isApart), ({ share }) => share);
   if (parted.size > 0)
     return {
-      ...sortOut(
+      ...partitionOutcomes(
         open.filter((outcome) => !isApart(outcome)),
         momentOf,
       ),

@@ -15,26 +15,26 @@ import { connectDatabase, type Database, type DatabaseOptions } from '../db/clie
 import { createHeavy, type Heavy } from '../db/heavy/heavy.ts';
 import { soon } from '../db/soon.ts';
 import { createMessageWriter } from '../messages/create.ts';
-import { LedgerCheck } from '../ops/check.ts';
-import type { Patient } from '../ops/doctor/finding.ts';
-import { diagnose } from '../ops/doctor.ts';
-import { Live } from '../ops/live.ts';
-import { readStandings, registerBacklogMetrics, registerLedgerMetrics } from '../ops/metrics.ts';
-import { forgottenPauses, registerPauseMetrics } from '../ops/paused.ts';
-import { readiness } from '../ops/readiness.ts';
+import { stalePauses, registerPauseMetrics } from '../ops/controls/stale-pauses.ts';
+import { diagnose } from '../ops/doctor/diagnose.ts';
+import type { DoctorContext } from '../ops/doctor/finding.ts';
+import { LedgerCheck } from '../ops/status/ledger-check.ts';
+import { Live } from '../ops/status/live.ts';
+import { readSubscriberBacklogs, registerBacklogMetrics, registerLedgerMetrics } from '../ops/status/metrics.ts';
+import { readiness } from '../ops/status/readiness.ts';
 import { EVENTS_CHANNEL } from '../outbox/emit.ts';
 import { createSeal } from '../seal.ts';
-import { timeLimits } from './connections.ts';
-import { serveHealth } from './health.ts';
-import { serve } from './http-server.ts';
-import { startJobs } from './jobs.ts';
-import { registerProcessMetrics } from './metrics.ts';
+import { BACKGROUND, startControls, startMaintenance } from './maintenance.ts';
+import { startOperations } from './operations.ts';
 import { versionOf } from './presence.ts';
-import { createLog, type Running, Started } from './process.ts';
+import { timeLimits } from './process/connections.ts';
+import { serveHealth } from './process/health.ts';
+import { serve } from './process/http-server.ts';
+import { registerProcessMetrics } from './process/metrics.ts';
+import { createLog, type Running, ShutdownStack } from './process/process.ts';
+import { repeat } from './process/repeat.ts';
 import { createDispatcher } from './relay.ts';
-import { repeat } from './repeat.ts';
 import { chooseTransport } from './transport.ts';
-import { BACKGROUND, startControls, startUpkeep } from './upkeep.ts';
 
 /**
  * For what requests ask: longest times of a statement, of its waiting for a lock and for a connection, in ms. Together with the time
@@ -48,7 +48,7 @@ const READY_MS = 250;
 /** `knockon api`: serves HTTP, and unless KNOCKON_DISPATCHER is off dispatches what it stores. */
 export async function start(config: Config): Promise<Running> {
   const log = createLog('api', config.LOG_LEVEL);
-  const started = new Started();
+  const started = new ShutdownStack();
   const metrics = new Registry();
   registerProcessMetrics(metrics, config);
   const open = (options: DatabaseOptions) => started.add(connectDatabase(config.DATABASE_URL, options), (d) => d.close());
@@ -67,8 +67,8 @@ export async function start(config: Config): Promise<Running> {
   if (config.KNOCKON_DISPATCHER === 'on') {
     const dispatcher = started.add(createDispatcher({ config, database, transport, metrics, log }), (d) => d.stop());
     dispatcher.start();
-    startUpkeep(config, background, chosen, log, started);
-    await startJobs({ config, database: background, chosen, log, started, driver });
+    startMaintenance(config, background, chosen, log, started);
+    await startOperations({ config, database: background, chosen, log, started, driver });
     wake = (workspaceIds) => dispatcher.wake(workspaceIds);
   }
   startControls({ database: background, queues, log }, started);
@@ -82,13 +82,13 @@ export async function start(config: Config): Promise<Running> {
   // Counts what is open: as often as the ledger is checked, however often it is asked for.
   registerBacklogMetrics(
     metrics,
-    shared(config.KNOCKON_CHECK_EVERY, () => readStandings(background.sql)),
+    shared(config.KNOCKON_CHECK_EVERY, () => readSubscriberBacklogs(background.sql)),
   );
   const live = new Live({ sql: background.sql, log });
   let draining = false;
   const progress = shared(READY_MS, async () => {
     // Told and not failed for: somebody has meant it, and requests are none the worse.
-    const paused = soon(forgottenPauses(background.sql, config.KNOCKON_PAUSED_TOO_LONG)).catch(() => []);
+    const paused = soon(stalePauses(background.sql, config.KNOCKON_PAUSED_TOO_LONG)).catch(() => []);
     const { ok, detail } = await readiness(database, config.KNOCKON_READY_AGE, check.latest);
     const paused_too_long = await paused;
     return { ok, detail: { ...detail, ...(paused_too_long.length > 0 && { paused_too_long }) } };
@@ -134,7 +134,7 @@ export async function start(config: Config): Promise<Running> {
   };
 }
 
-function patientOf(config: Config, given: Pick<Patient, 'database' | 'queues' | 'running' | 'unnamedProxy'>): Patient {
+function patientOf(config: Config, given: Pick<DoctorContext, 'database' | 'queues' | 'running' | 'unnamedProxy'>): DoctorContext {
   const { KNOCKON_READY_AGE: readyAgeMs, KNOCKON_PAUSED_TOO_LONG: pausedTooLongMs } = config;
   return { ...given, version: versionOf(config), readyAgeMs, pausedTooLongMs };
 }

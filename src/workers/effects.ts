@@ -8,14 +8,14 @@ import { postgresLocks } from '../activities/runtime/locks/postgres.ts';
 import type { Config } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import { isDatabaseAway } from '../db/errors.ts';
-import { readMark } from '../ops/workers.ts';
+import { readMark } from '../ops/status/workers.ts';
 import { type Registration, register } from '../outbox/subscribers.ts';
 import { namingOf } from '../transport/naming.ts';
-import { type Health, startHealth } from './health.ts';
-import { EffectMetrics } from './metrics.ts';
 import { Presence, versionOf } from './presence.ts';
-import { createLog, patiently, type Running, Started } from './process.ts';
-import { SparingLog } from './sparing-log.ts';
+import { type Health, startHealth } from './process/health.ts';
+import { LimitedLog } from './process/limited-log.ts';
+import { EffectMetrics } from './process/metrics.ts';
+import { createLog, retryUntilAvailable, type Running, ShutdownStack } from './process/process.ts';
 
 /** Thrown where `--only` names an effect that this version does not have. */
 export class UnknownEffectError extends Error {
@@ -27,7 +27,7 @@ export async function start(given: Config, options: { only?: string[]; concurren
   const { only, concurrency } = options;
   const config = concurrency === undefined ? given : { ...given, KNOCKON_CONCURRENCY: concurrency };
   const log = createLog('worker effects', config.LOG_LEVEL);
-  const started = new Started();
+  const started = new ShutdownStack();
   const connections = Math.min(2 * config.KNOCKON_CONCURRENCY, 16);
   const statementMs = config.KNOCKON_STATEMENT_TIMEOUT;
   // Calls have time to wait for a connection: where many are under way, each has its turn.
@@ -85,7 +85,7 @@ export interface Hosting {
   effects: Effect[];
   log: Logger;
   /** Stops what is begun here. */
-  started: Started;
+  started: ShutdownStack;
 }
 
 /** What a transport takes to host effects. */
@@ -102,7 +102,7 @@ export interface Hosted extends Hosting {
 
 /** Tells the process' log of attempts that are not done: a line each, up to a number. */
 export function tellingAttempts({ log, started }: Pick<Hosted, 'log' | 'started'>): TellAttempt {
-  const sparing = started.add(new SparingLog(log), (s) => s.close());
+  const sparing = started.add(new LimitedLog(log), (s) => s.close());
   return ({ subscriber, ...report }) => sparing.warn({ subscriber }, report, 'an effect is not done');
 }
 
@@ -112,7 +112,7 @@ export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<vo
   const health = await startHealth(hosting);
   const naming = namingOf(config.KNOCKON_DEPLOYMENT);
   const effects = hosting.effects.map((effect) => ({ ...effect, task_queue: naming.of(effect.task_queue) }));
-  const mark = await patiently('Postgres does not answer', () => readMark(database.sql), log, isDatabaseAway);
+  const mark = await retryUntilAvailable('Postgres does not answer', () => readMark(database.sql), log, isDatabaseAway);
   const locks = started.add(await locksOf(hosting), (l) => l.close());
   const transport = config.KNOCKON_TRANSPORT === 'pg-boss' ? await import('./pg-boss.ts') : await import('./temporal.ts');
   const presence = new Presence({ sql: database.sql, mark, kind: 'effects', version: versionOf(config), log });
@@ -120,7 +120,7 @@ export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<vo
   started.add(presence, (p) => p.stop());
   const { ended } = await transport.host({ ...hosting, effects, locks, presence, health, metrics: new EffectMetrics(health.metrics) });
   presence.start();
-  const retired = await patiently('Postgres does not answer', () => register(database.sql, effects.map(registration)), log, isDatabaseAway);
+  const retired = await retryUntilAvailable('Postgres does not answer', () => register(database.sql, effects.map(registration)), log, isDatabaseAway);
   if (retired.length > 0)
     log.warn({ effects: retired }, 'these are retired: no new event is for them; `knockon retire NAME --undo` takes that back');
   started.add(health, (h) => h.is('stopping'));

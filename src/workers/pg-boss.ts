@@ -9,16 +9,16 @@ import { answer } from '../activities/runtime/run-effect.ts';
 import { isDatabaseAway } from '../db/errors.ts';
 import type { DeadLetters } from '../transport/dispatch.ts';
 import { createBoss, ensureQueues, LOOK_AFTER } from '../transport/pg-boss/boss.ts';
-import { listenForCalls } from '../transport/pg-boss/call-queue.ts';
 import { Consumer } from '../transport/pg-boss/consumer.ts';
 import { LostJobs } from '../transport/pg-boss/lost-jobs.ts';
-import { type SeeThroughOptions, seeThrough } from '../transport/pg-boss/see-through.ts';
+import { listenForCalls } from '../transport/pg-boss/notifications.ts';
+import { type ProcessJobOptions, processJob } from '../transport/pg-boss/process-job.ts';
+import { rateSlotsOf } from '../transport/pg-boss/rate-limit.ts';
 import { Quarantines } from '../transport/quarantine.ts';
-import { turnsOf } from '../transport/turns.ts';
+import { ControlWatcher } from './control-watcher.ts';
 import { type Hosted, tellingAttempts } from './effects.ts';
-import { Heed } from './heed.ts';
-import { repeat } from './repeat.ts';
-import { SparingLog, tellingLetters } from './sparing-log.ts';
+import { LimitedLog, tellingLetters } from './process/limited-log.ts';
+import { repeat } from './process/repeat.ts';
 
 /** Tries to reach Postgres at the start, ever slower up to 30 s: workers and servers may start in any order. */
 const START_ATTEMPTS = 1000;
@@ -30,7 +30,7 @@ export async function host(hosting: Hosted): Promise<{ ended: Promise<void> }> {
   const wakeAll = () => {
     for (const consumer of consumers.values()) consumer.wake();
   };
-  const heed = started.add(new Heed(database, wakeAll), (h) => h.stop());
+  const heed = started.add(new ControlWatcher(database, wakeAll), (h) => h.stop());
   await heed.start(log);
   const boss = createBoss({ url: config.DATABASE_URL, name: 'knockon pg-boss', log, connections: 4 });
   started.add(boss, (b) => b.stop({ graceful: false }));
@@ -41,7 +41,7 @@ export async function host(hosting: Hosted): Promise<{ ended: Promise<void> }> {
   const queues = effects.map((effect) => effect.task_queue);
   await ensureQueues(boss, queues);
   const tell = tellingAttempts(hosting);
-  const tellLetters = tellingLetters(started.add(new SparingLog(log), (s) => s.close()));
+  const tellLetters = tellingLetters(started.add(new LimitedLog(log), (s) => s.close()));
   const shared = { tell, tellLetters, boss, heed, quarantines: new Quarantines(), reader: new EventReader(database.db, effects.length) };
   for (const effect of effects) consumers.set(effect.task_queue, consumerOf(effect, shared, hosting));
   await listenForCalls(database.listen, (queue) => {
@@ -62,7 +62,7 @@ interface Shared {
   tell: TellAttempt;
   tellLetters(letters: DeadLetters): void;
   boss: PgBoss;
-  heed: Heed;
+  heed: ControlWatcher;
   quarantines: Quarantines;
   reader: EventReader;
 }
@@ -70,9 +70,9 @@ interface Shared {
 function consumerOf(effect: Effect, { tell, tellLetters, boss, heed, quarantines, reader }: Shared, hosting: Hosted): Consumer {
   const { config, database, locks, presence, metrics, log } = hosting;
   const slots = new CallSlots(effect.concurrency ?? config.KNOCKON_CONCURRENCY, effect.waiting);
-  const call = (...[call, signal, attempt]: Parameters<SeeThroughOptions['call']>) =>
+  const call = (...[call, signal, attempt]: Parameters<ProcessJobOptions['call']>) =>
     answer(effect, database.db, call, signal, { locks, reader, attempt, slots, tell });
-  const options: SeeThroughOptions = {
+  const options: ProcessJobOptions = {
     boss,
     call: presence.counting(effect.name, slots.working, metrics.measured(effect.name, call)),
     quarantine: quarantines.of(effect),
@@ -81,7 +81,7 @@ function consumerOf(effect: Effect, { tell, tellLetters, boss, heed, quarantines
         run({ db: fromDrizzle(tx, sql), recordDeadLetters: (letters) => recordDeadLetters(tx, letters).then(() => tellLetters(letters)) }),
       ),
   };
-  const turn = effect.limit && turnsOf(database.sql, effect.task_queue, effect.limit.perSecond);
+  const turn = effect.limit && rateSlotsOf(database.sql, effect.task_queue, effect.limit.perSecond);
   return new Consumer({
     boss,
     queue: effect.task_queue,
@@ -91,7 +91,7 @@ function consumerOf(effect: Effect, { tell, tellLetters, boss, heed, quarantines
     log,
     async seeThrough(job, signal) {
       await turn?.(signal);
-      await seeThrough(options, job, signal);
+      await processJob(options, job, signal);
     },
   });
 }

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Sql } from 'postgres';
 import type { Config } from '../config.ts';
 import type { EffectAnswer } from '../transport/dispatch.ts';
-import { repeat } from './repeat.ts';
+import { repeat } from './process/repeat.ts';
 
 /** How often a worker says that it is there and what it has done, in ms. */
 const BEAT = 5000;

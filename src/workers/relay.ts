@@ -2,15 +2,15 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Config } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
-import { readiness } from '../ops/readiness.ts';
+import { readiness } from '../ops/status/readiness.ts';
 import { Dispatcher } from '../outbox/dispatcher.ts';
 import type { Transport } from '../transport/transport.ts';
-import { startHealth, transportAnswers } from './health.ts';
-import { startJobs } from './jobs.ts';
-import { dispatchDelays } from './metrics.ts';
-import { createLog, type Running, Started } from './process.ts';
+import { BACKGROUND, startControls, startMaintenance } from './maintenance.ts';
+import { startOperations } from './operations.ts';
+import { startHealth, transportAnswers } from './process/health.ts';
+import { dispatchDelays } from './process/metrics.ts';
+import { createLog, type Running, ShutdownStack } from './process/process.ts';
 import { chooseTransport } from './transport.ts';
-import { BACKGROUND, startControls, startUpkeep } from './upkeep.ts';
 
 /** Longest statement of a dispatcher, in ms: so soon it notices a connection that is dead. */
 const DISPATCHING = 8000;
@@ -38,7 +38,7 @@ export function createDispatcher({ config, database, transport, metrics, log }: 
 /** `knockon relay`: the dispatcher in a process of its own, with what is missing and what has expired. As many as you like side by side. */
 export async function start(config: Config): Promise<Running> {
   const log = createLog('relay', config.LOG_LEVEL);
-  const started = new Started();
+  const started = new ShutdownStack();
   const { KNOCKON_DATABASE_DIRECT_URL: directUrl } = config;
   const open = (name: string, statementMs: number) =>
     started.add(connectDatabase(config.DATABASE_URL, { directUrl, connections: 1, name, statementMs }), (d) => d.close());
@@ -53,9 +53,9 @@ export async function start(config: Config): Promise<Running> {
   health.check('transport', transportAnswers(queues));
   const dispatcher = started.add(createDispatcher({ config, database, transport, metrics: health.metrics, log }), (d) => d.stop());
   dispatcher.start();
-  startUpkeep(config, background, chosen, log, started);
+  startMaintenance(config, background, chosen, log, started);
   startControls({ database: background, queues, log }, started);
-  await startJobs({ config, database: background, chosen, log, started, driver });
+  await startOperations({ config, database: background, chosen, log, started, driver });
   started.add(health, (h) => h.is('stopping'));
   health.is('started');
   log.info('ready');

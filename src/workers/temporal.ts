@@ -9,15 +9,15 @@ import { effectActivity, HEARTBEAT } from '../activities/runtime/run-effect.ts';
 import type { Config } from '../config.ts';
 import { safeReason } from '../safe-error.ts';
 import type { Beat, EffectAnswer, EffectCall } from '../transport/dispatch.ts';
-import { CODE, codeOf } from '../transport/grpc.ts';
+import { takeRateSlot } from '../transport/pg-boss/rate-limit.ts';
 import { type Quarantine, Quarantines } from '../transport/quarantine.ts';
-import { takeTurn } from '../transport/turns.ts';
+import { CODE, codeOf } from '../transport/temporal/grpc.ts';
+import { coalescingCompletions } from './coalesce-completions.ts';
 import { type Hosted, tellingAttempts } from './effects.ts';
-import type { Check } from './health.ts';
-import { leavingTogether } from './leave-together.ts';
-import { patiently } from './process.ts';
-import { safeFailures } from './safe-failures.ts';
-import { SparingLog } from './sparing-log.ts';
+import type { Check } from './process/health.ts';
+import { LimitedLog } from './process/limited-log.ts';
+import { retryUntilAvailable } from './process/process.ts';
+import { safeFailures } from './process/safe-failures.ts';
 
 let installed = false;
 
@@ -25,7 +25,7 @@ let installed = false;
 export function installRuntime(log: Logger): void {
   if (installed) return;
   installed = true;
-  const sparing = new SparingLog(log);
+  const sparing = new LimitedLog(log);
   const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
   const logger = new DefaultLogger('WARN', ({ level, message, meta }) => {
     // Said once an effect at every start, and meant: they have workers apart.
@@ -58,7 +58,7 @@ export async function connectWorker(config: Config, log: Logger): Promise<Native
     codeOf(error) === CODE.notFound
       ? `Temporal at ${address} has no namespace "${namespace}": make it, or correct TEMPORAL_NAMESPACE`
       : `Temporal at ${address} does not answer`;
-  return await patiently(trouble, connect, log);
+  return await retryUntilAvailable(trouble, connect, log);
 }
 
 /** The SDK still asks the server for work, for each of these. */
@@ -144,7 +144,7 @@ export async function host(hosted: Hosted): Promise<{ ended: Promise<void> }> {
   });
   const shared = { locks, reader: new EventReader(database.db, effects.length), tell: tellingAttempts(hosted) };
   const quarantines = new Quarantines(CALM);
-  const together = leavingTogether();
+  const together = coalescingCompletions();
   const { activity } = new Client({ connection, namespace: config.temporal.namespace });
   // The worker's own heartbeats are sent some time later.
   const tell: Tell = (beat) => activity.heartbeat(Context.current().info.taskToken, beat);
@@ -154,7 +154,7 @@ export async function host(hosted: Hosted): Promise<{ ended: Promise<void> }> {
       const slots = new CallSlots(concurrency, effect.waiting);
       const { limit, task_queue: queue, timeout_ms } = effect;
       const make = effectActivity(effect, database.db, { ...shared, slots });
-      const turn = limit && (() => takeTurn(database.sql, queue, limit.perSecond));
+      const turn = limit && (() => takeRateSlot(database.sql, queue, limit.perSecond));
       const limited = turn ? inTurn(make, turn, Math.min(HELD_FOR_TURN, timeout_ms / 2)) : make;
       return Worker.create({
         connection,

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { Database } from '../db/client.ts';
-import type { TemporalUi } from '../ops/temporal-ui.ts';
-import type { JobDriver, ResetWorkflow } from '../transport/job.ts';
+import type { TemporalUi } from '../ops/inspect/temporal-ui.ts';
 import { namingOf } from '../transport/naming.ts';
+import type { OperationDriver, ResetWorkflow } from '../transport/operation.ts';
 import type { Queues } from '../transport/queues.ts';
 import type { LetterBoard, Recovery, SeeCalls, Transport } from '../transport/transport.ts';
 
@@ -15,7 +15,7 @@ export interface ChosenTransport {
   /** What is known of the calls of a dispatch. */
   seeCalls: SeeCalls;
   /** Who works on jobs; null: relays do. */
-  driver: JobDriver | null;
+  driver: OperationDriver | null;
   resetWorkflow: ResetWorkflow;
   /** Where open letters are shown; null: where the jobs are, in Postgres. */
   letters: LetterBoard | null;
@@ -36,19 +36,19 @@ async function temporal(config: Config, log: Logger): Promise<ChosenTransport> {
     { temporalRecovery },
     { temporalQueues },
     { temporalCalls },
-    { temporalJobs },
+    { temporalOperations },
     { resetWorkflow },
-    { temporalLetters },
+    { temporalOpenLetters },
   ] = await Promise.all([
     import('@temporalio/client'),
-    import('../transport/temporal.ts'),
-    import('../transport/search-attributes.ts'),
-    import('../transport/temporal-recovery.ts'),
-    import('../transport/temporal-queues.ts'),
-    import('../transport/temporal-calls.ts'),
-    import('../transport/temporal-jobs.ts'),
-    import('../transport/temporal-reset.ts'),
-    import('../transport/temporal-letters.ts'),
+    import('../transport/temporal/transport.ts'),
+    import('../transport/temporal/search-attributes.ts'),
+    import('../transport/temporal/recovery.ts'),
+    import('../transport/temporal/queues.ts'),
+    import('../transport/temporal/calls.ts'),
+    import('../transport/temporal/operations.ts'),
+    import('../transport/temporal/reset.ts'),
+    import('../transport/temporal/dead-letters.ts'),
   ]);
   const { namespace } = config.temporal;
   const naming = namingOf(config.KNOCKON_DEPLOYMENT);
@@ -59,8 +59,8 @@ async function temporal(config: Config, log: Logger): Promise<ChosenTransport> {
     recovery: temporalRecovery(client, attributes, naming),
     queues: temporalQueues(client, naming),
     seeCalls: temporalCalls(client, naming),
-    driver: temporalJobs(client, naming),
-    letters: temporalLetters(client, attributes, naming),
+    driver: temporalOperations(client, naming),
+    letters: temporalOpenLetters(client, attributes, naming),
     resetWorkflow: (id, reason) => resetWorkflow(client, id, reason, naming),
     temporalUi: { url: config.TEMPORAL_UI_URL, namespace, naming },
   };
@@ -68,7 +68,7 @@ async function temporal(config: Config, log: Logger): Promise<ChosenTransport> {
 
 async function pgBoss(config: Config, { sql }: Database, log: Logger): Promise<ChosenTransport> {
   const [{ createPgBossTransport }, { pgBossQueues }, { pgBossCalls }] = await Promise.all([
-    import('../transport/pg-boss.ts'),
+    import('../transport/pg-boss/transport.ts'),
     import('../transport/pg-boss/queues.ts'),
     import('../transport/pg-boss/calls.ts'),
   ]);

@@ -7,15 +7,15 @@ import type { Logger } from 'pino';
 import { recordDeadLetters } from '../activities/runtime/dead-letters.ts';
 import type { Config } from '../config.ts';
 import { connectDatabase } from '../db/client.ts';
-import { readMark } from '../ops/workers.ts';
+import { readMark } from '../ops/status/workers.ts';
 import type { DeadLetters } from '../transport/dispatch.ts';
 import { namingOf } from '../transport/naming.ts';
-import { startHealth, transportAnswers } from './health.ts';
-import { jobActivities, jobDependencies } from './jobs.ts';
+import { operationActivities, operationDependencies } from './operations.ts';
 import { Presence, versionOf } from './presence.ts';
-import { createLog, patiently, type Running, Started } from './process.ts';
-import { safeFailures } from './safe-failures.ts';
-import { SparingLog, tellingLetters } from './sparing-log.ts';
+import { startHealth, transportAnswers } from './process/health.ts';
+import { LimitedLog, tellingLetters } from './process/limited-log.ts';
+import { createLog, retryUntilAvailable, type Running, ShutdownStack } from './process/process.ts';
+import { safeFailures } from './process/safe-failures.ts';
 import { connectWorker, installRuntime, workerPolls } from './temporal.ts';
 import { chooseTransport } from './transport.ts';
 
@@ -42,13 +42,13 @@ export async function start(config: Config): Promise<Running> {
   if (config.KNOCKON_TRANSPORT !== 'temporal') return notNeeded(config, log);
   installRuntime(log);
   setFlagsFromString(`--stack-trace-limit=${STACK_FRAMES}`);
-  const started = new Started();
+  const started = new ShutdownStack();
   const health = await startHealth({ config, log, started });
   const database = started.add(connectDatabase(config.DATABASE_URL, { connections: 2, name: 'knockon worker workflows' }), (d) =>
     d.close(),
   );
-  const tellLetters = tellingLetters(started.add(new SparingLog(log), (s) => s.close()));
-  const mark = await patiently('Postgres does not answer', () => readMark(database.sql), log);
+  const tellLetters = tellingLetters(started.add(new LimitedLog(log), (s) => s.close()));
+  const mark = await retryUntilAvailable('Postgres does not answer', () => readMark(database.sql), log);
   const presence = new Presence({ sql: database.sql, mark, kind: 'workflows', version: versionOf(config), log });
   started.add(presence, (p) => p.stop());
   const chosen = await chooseTransport(config, database, log);
@@ -66,7 +66,7 @@ export async function start(config: Config): Promise<Running> {
         await recordDeadLetters(database.db, letters);
         tellLetters(letters);
       },
-      ...jobActivities(await jobDependencies({ config, database, chosen, log, started }), () => Context.current()),
+      ...operationActivities(await operationDependencies({ config, database, chosen, log, started }), () => Context.current()),
     },
     interceptors: { activity: safeFailures },
     shutdownGraceTime: config.KNOCKON_SHUTDOWN,

@@ -1,7 +1,7 @@
 import { type ActivityOptions, CancellationScope, proxyActivities } from '@temporalio/workflow';
 import type { DeadLetters, Dispatch, EffectAnswer, EffectCall, Selection, SubscriberSpec } from '../transport/dispatch.ts';
 import { count } from '../transport/selection.ts';
-import { tellLetters } from './letters.ts';
+import { tellLetters } from './dead-letters.ts';
 
 type Leg = { dispatch: Dispatch; subscriber: SubscriberSpec };
 

@@ -10,9 +10,9 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Dispatch } from '../transport/dispatch.ts';
+import { concludeLetters } from './dead-letters.ts';
 import { type HandOver, handOver, takeOver, wholeDispatch } from './hand-over.ts';
 import { Leg } from './leg.ts';
-import { concludeLetters } from './letters.ts';
 import { type Dead, explainDead, noneDead, sum } from './reckoning.ts';
 import { settleAll } from './settle.ts';
 import { Slots } from './slots.ts';

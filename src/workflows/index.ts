@@ -3,8 +3,8 @@ import type { Dispatch } from '../transport/dispatch.ts';
 import { fanOut } from './fan-out.ts';
 import type { HandOver } from './hand-over.ts';
 
-export { runJob } from './jobs.ts';
-export { showLetters } from './letters.ts';
+export { showLetters } from './dead-letters.ts';
+export { runOperation } from './operations.ts';
 
 export async function onMessageCreated(dispatch: Dispatch, before?: HandOver): Promise<void> {
   await fanOut(dispatch, before);

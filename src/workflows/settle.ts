@@ -1,10 +1,10 @@
 import { CancellationScope, isCancellation, patched, sleep } from '@temporalio/workflow';
 import type { Beat, EffectAnswer, OpenOutcome, Selection } from '../transport/dispatch.ts';
-import { count, dueIn, halves, isUsedUp, type Later, ownWait, putOffBy, sortOut, waitBefore } from '../transport/selection.ts';
+import { count, dueIn, halves, isUsedUp, type Later, ownWait, putOffBy, partitionOutcomes, waitBefore } from '../transport/selection.ts';
 import { type About, recordDeadLetters } from './calls.ts';
+import { tellLetters } from './dead-letters.ts';
 import type { Resumed, Task } from './hand-over.ts';
 import type { Leg } from './leg.ts';
-import { tellLetters } from './letters.ts';
 import { type Dead, explainFailure, isUnknown, killsWorkers, lastBeat, noneDead, sum } from './reckoning.ts';
 import { FailedTogetherError } from './target-calls.ts';
 import { coarseGrainOf } from './timers.ts';
@@ -107,7 +107,7 @@ async function followUp(leg: Leg, answer: EffectAnswer, call: About): Promise<De
   const about = { ...call, together: takes_targets };
   // The moment that is waited for; before, each moment that a worker named had a timer of its own.
   const moment = waitsItself() ? (outcome: Later) => leg.timers.due(dueIn(outcome, Date.now())) : ({ until }: Later) => until;
-  const { later, alone: each, targets, apart } = sortOut<string | number>(open, moment);
+  const { later, alone: each, targets, apart } = partitionOutcomes<string | number>(open, moment);
   const settled = await Promise.all([
     ...apart.map((some) => followUp(leg, { ...answer, open: some }, call)),
     ...[...later].map(([moment, ids]) => again(leg, moment, { ids }, about)),

@@ -6,7 +6,7 @@ import type { Database } from '../../src/db/client.ts';
 import { createHeavy } from '../../src/db/heavy/heavy.ts';
 import { createMessageWriter } from '../../src/messages/create.ts';
 import { createSeal, type Seal } from '../../src/seal.ts';
-import { ResetError } from '../../src/transport/job.ts';
+import { ResetError } from '../../src/transport/operation.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 
 export const OPERATOR = 'the-operators-own-key';

@@ -3,8 +3,8 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { boundConnections, timeLimits } from '../../src/workers/connections.ts';
-import { type Serving, serve } from '../../src/workers/http-server.ts';
+import { boundConnections, timeLimits } from '../../src/workers/process/connections.ts';
+import { type Serving, serve } from '../../src/workers/process/http-server.ts';
 import { useApi } from './api.ts';
 
 const api = useApi();

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createKeyring, newKey } from '../../src/api/keys.ts';
 import { createLimits, type LimitOptions } from '../../src/api/limits/index.ts';
 import { createLookup } from '../../src/api/lookup.ts';
-import type { Patient } from '../../src/ops/doctor/finding.ts';
+import type { DoctorContext } from '../../src/ops/doctor/finding.ts';
 import { checkProxies } from '../../src/ops/doctor/proxies.ts';
 import { isRedisInstalled, startRedis } from '../harness/redis.ts';
 import { OPERATOR, request, type TestApi, useApi } from './api.ts';
@@ -144,7 +144,7 @@ describe('a proxy that KNOCKON_TRUSTED_PROXIES does not name', () => {
     return { ...made, forward: () => fetch(url, { headers: { 'x-forwarded-for': '192.0.2.7' } }) };
   }
 
-  const found = (unnamedProxy: () => string | null) => checkProxies({ unnamedProxy } as Patient);
+  const found = (unnamedProxy: () => string | null) => checkProxies({ unnamedProxy } as DoctorContext);
 
   test('is warned of once, and told of by the doctor', async () => {
     const { forward, log, limits } = await served({});

@@ -2,11 +2,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { findApi } from '../../src/cli/address.ts';
-import { createApi } from '../../src/cli/client.ts';
-import { environmentHere } from '../../src/cli/local-stack.ts';
-import { duration, table } from '../../src/cli/output.ts';
-import { findLedger, showBalance } from '../../src/cli/verify.ts';
+import { createApi } from '../../src/cli/api/client.ts';
+import { findApi } from '../../src/cli/api/find-api.ts';
+import { environmentHere } from '../../src/cli/api/local-stack.ts';
+import { findLedger, showBalance } from '../../src/cli/operate/verify.ts';
+import { duration, table } from '../../src/cli/terminal/output.ts';
 import { aTerminal } from './terminal.ts';
 
 let cwd: string;

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type ImportOptions, runImport } from '../../src/cli/import/import.ts';
 import type { Summary } from '../../src/cli/import/summary.ts';
-import { type ImportOptions, runImport } from '../../src/cli/import.ts';
 import { type StandIn, startStandIn } from './api-stand-in.ts';
 import { aTerminal } from './terminal.ts';
 

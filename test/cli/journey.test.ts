@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Api, createApi } from '../../src/cli/client.ts';
-import { runDemo } from '../../src/cli/demo.ts';
-import type { EffectView, EventView, JourneyView } from '../../src/cli/journey.ts';
-import { showJourney } from '../../src/cli/journey.ts';
-import { showSubscribers } from '../../src/cli/subscribers.ts';
-import { follow } from '../../src/cli/trace.ts';
+import { type Api, createApi } from '../../src/cli/api/client.ts';
+import { runDemo } from '../../src/cli/demo/demo.ts';
+import { showSubscribers } from '../../src/cli/operate/subscribers.ts';
+import type { EffectView, EventView, JourneyView } from '../../src/cli/trace/journey.ts';
+import { showJourney } from '../../src/cli/trace/journey.ts';
+import { follow } from '../../src/cli/trace/trace.ts';
 import { type StandIn, startStandIn } from './api-stand-in.ts';
 import { aTerminal } from './terminal.ts';
 

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runImport } from '../../src/cli/import/import.ts';
 import type { Summary } from '../../src/cli/import/summary.ts';
-import { runImport } from '../../src/cli/import.ts';
 import { readConfig } from '../../src/config.ts';
-import { verifyLedger } from '../../src/ops/verify.ts';
+import { verifyLedger } from '../../src/ops/status/verify.ts';
 import { start } from '../../src/workers/api.ts';
-import type { Running } from '../../src/workers/process.ts';
+import type { Running } from '../../src/workers/process/process.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { aTerminal } from './terminal.ts';
 

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findLedger } from '../../src/cli/verify.ts';
+import { findLedger } from '../../src/cli/operate/verify.ts';
 import { readConfig } from '../../src/config.ts';
 import { environmentFor } from '../../src/local/environment.ts';
-import { lazyConnection } from '../../src/transport/temporal.ts';
+import { lazyConnection } from '../../src/transport/temporal/transport.ts';
 import { connectWorker } from '../../src/workers/temporal.ts';
 
 const required = { DATABASE_URL: 'postgres://localhost/knockon', KNOCKON_SECRET: 'x'.repeat(32) };

@@ -1,4 +1,4 @@
-import type { Terminal } from '../../src/cli/output.ts';
+import type { Terminal } from '../../src/cli/terminal/output.ts';
 
 /** A terminal that remembers what was written to it. */
 export function aTerminal(): Terminal & { said: string[]; complained: string[] } {

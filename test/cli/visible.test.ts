@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { processTerminal, table } from '../../src/cli/output.ts';
-import { visible } from '../../src/cli/visible.ts';
+import { processTerminal, table } from '../../src/cli/terminal/output.ts';
+import { visible } from '../../src/cli/terminal/visible.ts';
 import { aTerminal } from './terminal.ts';
 
 const RED = '\u001b[31m';
@@ -61,7 +61,7 @@ describe('what the command line prints', () => {
 describe('an error that nobody caught', () => {
   test.each(['throw error', 'Promise.reject(error)'])('by `%s` ends a process with a line that holds no values', async (how) => {
     const source = (path: string) => new URL(`../../src/${path}`, import.meta.url).href;
-    const script = `import(${JSON.stringify(source('workers/process.ts'))}).then(async ({ runProcess }) => {
+    const script = `import(${JSON.stringify(source('workers/process/process.ts'))}).then(async ({ runProcess }) => {
       const error = Object.assign(new Error('no "canary"'), { query: 'canary', params: ['canary'] });
       await runProcess(async () => {
         setTimeout(() => { ${how}; }, 10);

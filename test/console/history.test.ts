@@ -1,6 +1,6 @@
 import { beforeEach, expect, it } from 'vitest';
-import { keepSample } from '../../src/ops/history.ts';
-import type { Sample } from '../../src/ops/sample.ts';
+import { keepSample } from '../../src/ops/status/history.ts';
+import type { Sample } from '../../src/ops/status/sample.ts';
 import { OPERATOR, useApi } from '../api/api.ts';
 
 const api = useApi();

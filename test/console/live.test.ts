@@ -1,7 +1,7 @@
 import pino from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Live, type Told } from '../../src/ops/live.ts';
-import type { Sample } from '../../src/ops/sample.ts';
+import { Live, type Told } from '../../src/ops/status/live.ts';
+import type { Sample } from '../../src/ops/status/sample.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { aChannel, aMessage, aWriter, subscribe } from '../harness/messaging.ts';
 

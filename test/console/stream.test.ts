@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
 import { afterEach, expect, it, vi } from 'vitest';
-import type { Told } from '../../src/ops/live.ts';
-import type { Sample } from '../../src/ops/sample.ts';
-import { serve } from '../../src/workers/http-server.ts';
+import type { Told } from '../../src/ops/status/live.ts';
+import type { Sample } from '../../src/ops/status/sample.ts';
+import { serve } from '../../src/workers/process/http-server.ts';
 import { OPERATOR, request, useApi } from '../api/api.ts';
 
 const api = useApi();

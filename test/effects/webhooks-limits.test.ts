@@ -3,8 +3,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import type { Effect } from '../../src/activities/runtime/effect.ts';
 import type { OpenDelivery } from '../../src/activities/webhooks/deliveries.ts';
 import { span, type WebhookDependencies, webhooks } from '../../src/activities/webhooks/index.ts';
+import { mergeWaits } from '../../src/activities/webhooks/merge-waits.ts';
 import type { Left } from '../../src/activities/webhooks/serve.ts';
-import { together } from '../../src/activities/webhooks/together.ts';
 import type { DomainEvent } from '../../src/events/index.ts';
 import type { OpenOutcome } from '../../src/transport/dispatch.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
@@ -154,7 +154,7 @@ describe('an endpoint with a limit', () => {
     });
     const failed: OpenOutcome = { event_id: 'b', target: 'y', state: 'retry', reason: 'no' };
     const left = [waits('a', 'x', 11_500), waits('b', 'x', 12_000), failed, waits('a', 'y', 10_400)];
-    expect(together(left, ({ event_id }) => events.get(event_id)!, false, 10_000)).toMatchObject([
+    expect(mergeWaits(left, ({ event_id }) => events.get(event_id)!, false, 10_000)).toMatchObject([
       { event_id: 'a', state: 'later', in_ms: 1000 },
       { event_id: 'b', target: 'x', state: 'later', in_ms: 2000 },
       failed,

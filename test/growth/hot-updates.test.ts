@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { analytics } from '../../src/activities/analytics/index.ts';
 import { audit } from '../../src/activities/audit/index.ts';
 import type { Effect } from '../../src/activities/runtime/effect.ts';
-import { verifyLedger } from '../../src/ops/verify.ts';
+import { verifyLedger } from '../../src/ops/status/verify.ts';
 import { markStarted } from '../../src/outbox/claim.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { aCallTo } from '../harness/effects.ts';

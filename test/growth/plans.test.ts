@@ -5,10 +5,10 @@ import { answer } from '../../src/activities/runtime/run-effect.ts';
 import { createApp } from '../../src/api/app.ts';
 import { createHeavy } from '../../src/db/heavy/heavy.ts';
 import { createMessageWriter } from '../../src/messages/create.ts';
-import { verifyLedger } from '../../src/ops/verify.ts';
+import { verifyLedger } from '../../src/ops/status/verify.ts';
 import { claim, markStarted, reclaim } from '../../src/outbox/claim.ts';
-import { heal } from '../../src/outbox/heal.ts';
 import { oldestUndispatched } from '../../src/outbox/ledger.ts';
+import { restartOrphans } from '../../src/outbox/restart-orphans.ts';
 import { expire } from '../../src/outbox/retention.ts';
 import { createSeal } from '../../src/seal.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
@@ -76,7 +76,7 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
       await verifyLedger(database.sql, { running: nothing });
       await oldestUndispatched(database.sql);
       const recovery = { running: nothing, restart: async () => {}, drop: async () => {} };
-      await heal({ sql: database.sql, recovery, ageMs: 0, log: pino({ level: 'silent' }) });
+      await restartOrphans({ sql: database.sql, recovery, ageMs: 0, log: pino({ level: 'silent' }) });
     }));
 
   it('where the API reads', () =>

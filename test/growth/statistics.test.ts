@@ -12,7 +12,7 @@ import { notify } from '../../src/activities/notifications/notify.ts';
 import { recordDeadLetters } from '../../src/activities/runtime/dead-letters.ts';
 import { retry as again, defineEffect } from '../../src/activities/runtime/effect.ts';
 import { EventReader } from '../../src/activities/runtime/event-reader.ts';
-import { readLog, readPlaces, readWanted, these } from '../../src/activities/runtime/ordering/log.ts';
+import { readLog, readPlaces, readWanted, these } from '../../src/activities/runtime/ordering/channel-log.ts';
 import {
   claimReceipts,
   openEvents,
@@ -27,14 +27,14 @@ import { openDeliveries } from '../../src/activities/webhooks/deliveries.ts';
 import { createApp } from '../../src/api/app.ts';
 import { createHeavy } from '../../src/db/heavy/heavy.ts';
 import { createMessageWriter } from '../../src/messages/create.ts';
-import { backfill } from '../../src/ops/backfill.ts';
-import { discard } from '../../src/ops/discard.ts';
-import { endLost, reckon } from '../../src/ops/reckon.ts';
-import { planReplay, replay } from '../../src/ops/replay.ts';
-import { resets } from '../../src/ops/reset.ts';
-import { retry } from '../../src/ops/retry.ts';
-import { readSample, readTotals } from '../../src/ops/sample.ts';
-import { verifyLedger } from '../../src/ops/verify.ts';
+import { backfill } from '../../src/ops/operations/backfill.ts';
+import { discard } from '../../src/ops/operations/discard.ts';
+import { failOrphans, readProgress } from '../../src/ops/operations/progress.ts';
+import { planReplay, replay } from '../../src/ops/operations/replay.ts';
+import { resets } from '../../src/ops/operations/reset.ts';
+import { retry } from '../../src/ops/operations/retry.ts';
+import { readSample, readTotals } from '../../src/ops/status/sample.ts';
+import { verifyLedger } from '../../src/ops/status/verify.ts';
 import { claim, reclaim } from '../../src/outbox/claim.ts';
 import { expire } from '../../src/outbox/retention.ts';
 import { createSeal } from '../../src/seal.ts';
@@ -283,8 +283,8 @@ describe.each<[Statistics, Plans]>([
     ['counts what to replay', async () => replay.count(deps(), (await job('replay', {}))[0] as never)],
     ['counts what to backfill', async () => backfill.count(deps(), (await job('backfill', { subscriber: 'newcomer' }))[0] as never)],
     ['counts what to reset', async () => resets.count(deps(), (await job('reset', { filter: {} }))[0] as never)],
-    ['counts what a job has done', () => reckon(database.sql, beside.jobId)],
-    ['ends what a job has lost', () => endLost({ sql: database.sql, recovery: { running: nothing } } as never, beside.jobId)],
+    ['counts what a job has done', () => readProgress(database.sql, beside.jobId)],
+    ['ends what a job has lost', () => failOrphans({ sql: database.sql, recovery: { running: nothing } } as never, beside.jobId)],
     [
       'rebuilds the search',
       async () => {

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { choosePorts } from '../../src/local/addresses.ts';
 import type { Background } from '../../src/local/background.ts';
-import { identify, isAlive } from '../../src/local/birth.ts';
 import { openHome, secretsOf } from '../../src/local/home.ts';
 import { freePorts } from '../../src/local/ports.ts';
+import { identify, isAlive } from '../../src/local/process-identity.ts';
 import { takeHome } from '../../src/local/processes-file.ts';
 import { supervise } from '../../src/local/supervise.ts';
 

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type Identity, isAlive } from '../../src/local/birth.ts';
 import { readJson, type Secrets } from '../../src/local/home.ts';
 import { commonFolder } from '../../src/local/postgres-programs.ts';
+import { type Identity, isAlive } from '../../src/local/process-identity.ts';
 import type { UpFile } from '../../src/local/up-file.ts';
 import { knockon, type RunningCommand, startKnockon } from './command.ts';
 

@@ -1,9 +1,9 @@
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { LedgerCheck } from '../../src/ops/check.ts';
-import { registerLedgerMetrics } from '../../src/ops/metrics.ts';
-import { readiness } from '../../src/ops/readiness.ts';
+import { LedgerCheck } from '../../src/ops/status/ledger-check.ts';
+import { registerLedgerMetrics } from '../../src/ops/status/metrics.ts';
+import { readiness } from '../../src/ops/status/readiness.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { dispatched, done, everything, nothing } from './books.ts';
 

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Balance } from '../../src/ops/verify.ts';
+import type { Balance } from '../../src/ops/status/verify.ts';
 import { OPERATOR, useDeployment } from '../harness/processes.ts';
 import { Product, settled, soon } from '../whole/product.ts';
 

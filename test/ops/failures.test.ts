@@ -1,6 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { verifyLedger } from '../../src/ops/verify.ts';
+import { verifyLedger } from '../../src/ops/status/verify.ts';
 import { Receiver } from '../effects/webhook-receiver.ts';
 import { soon } from '../whole/product.ts';
 import { useProduct } from './running.ts';

@@ -5,9 +5,9 @@ import { dead, defineEffect, type Effect, later } from '../../src/activities/run
 import type { Config } from '../../src/config.ts';
 import type { Transaction } from '../../src/db/client.ts';
 import type { DomainEvent } from '../../src/events/index.ts';
-import { verifyLedger } from '../../src/ops/verify.ts';
+import { verifyLedger } from '../../src/ops/status/verify.ts';
 import { claim, markStarted } from '../../src/outbox/claim.ts';
-import { heal } from '../../src/outbox/heal.ts';
+import { restartOrphans } from '../../src/outbox/restart-orphans.ts';
 import { soon, TransportBench } from '../transport/bench.ts';
 
 const log = pino({ level: 'silent' });
@@ -41,7 +41,7 @@ export function healing(transport: Config['KNOCKON_TRANSPORT']): void {
   };
   const happened = async ({ name }: Effect) =>
     (await bench.database.sql`select event_id from happened where effect = ${name} order by event_id`).map((row) => String(row.event_id));
-  const healed = () => heal({ sql: bench.database.sql, recovery: bench.chosen.recovery, ageMs: 0, log });
+  const healed = () => restartOrphans({ sql: bench.database.sql, recovery: bench.chosen.recovery, ageMs: 0, log });
   const books = async ({ name }: Effect) =>
     (await verifyLedger(bench.database.sql, { running: bench.chosen.recovery.running })).subscribers.find((s) => s.name === name);
   /** Claimed and marked as started, but the transport knows nothing of it: it has lost it. */
@@ -108,10 +108,10 @@ export function healing(transport: Config['KNOCKON_TRANSPORT']): void {
       await bench.host(effect);
       await bench.post(1);
       await lose();
-      expect(await heal({ sql: bench.database.sql, recovery: bench.chosen.recovery, ageMs: 60_000, log })).toBe(0);
+      expect(await restartOrphans({ sql: bench.database.sql, recovery: bench.chosen.recovery, ageMs: 60_000, log })).toBe(0);
       await bench.database.sql`update dispatches set claimed_at = now() - interval '61 s' where settled_at is null`;
-      expect(await heal({ sql: bench.database.sql, recovery: bench.chosen.recovery, ageMs: 60_000, log })).toBe(1);
-      expect(await heal({ sql: bench.database.sql, recovery: bench.chosen.recovery, ageMs: 60_000, log })).toBe(0);
+      expect(await restartOrphans({ sql: bench.database.sql, recovery: bench.chosen.recovery, ageMs: 60_000, log })).toBe(1);
+      expect(await restartOrphans({ sql: bench.database.sql, recovery: bench.chosen.recovery, ageMs: 60_000, log })).toBe(0);
     });
   });
 }

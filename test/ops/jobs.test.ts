@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defineEffect, retry } from '../../src/activities/runtime/effect.ts';
-import { verifyLedger } from '../../src/ops/verify.ts';
+import { verifyLedger } from '../../src/ops/status/verify.ts';
 import { hostEffects } from '../../src/workers/effects.ts';
-import { createLog, Started } from '../../src/workers/process.ts';
+import { createLog, ShutdownStack } from '../../src/workers/process/process.ts';
 import { Receiver } from '../effects/webhook-receiver.ts';
 import { all, soon } from '../whole/product.ts';
 import { useProduct } from './running.ts';
@@ -10,7 +10,7 @@ import { useProduct } from './running.ts';
 const product = useProduct({ KNOCKON_WEBHOOK_ALLOW: '127.0.0.0/8', KNOCKON_WEBHOOK_FAILURES: '0' });
 const sql = () => product.own.database.sql;
 let receiver: Receiver;
-const started = new Started();
+const started = new ShutdownStack();
 
 beforeAll(async () => {
   receiver = await Receiver.start();

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { verifyLedger } from '../../src/ops/verify.ts';
+import { verifyLedger } from '../../src/ops/status/verify.ts';
 import { claim } from '../../src/outbox/claim.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { aChannel, aMessage, aWriter } from '../harness/messaging.ts';

@@ -1,7 +1,7 @@
 import pino from 'pino';
 import { expect, it } from 'vitest';
-import { keepControls } from '../../src/ops/controls.ts';
-import { verifyLedger } from '../../src/ops/verify.ts';
+import { keepControls } from '../../src/ops/controls/controls.ts';
+import { verifyLedger } from '../../src/ops/status/verify.ts';
 import { chooseTransport } from '../../src/workers/transport.ts';
 import { effectNames } from '../harness/effect-names.ts';
 import { soon } from '../whole/product.ts';

@@ -1,9 +1,9 @@
 import { Client, Connection } from '@temporalio/client';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { defineEffect, retry } from '../../src/activities/runtime/effect.ts';
-import { verifyLedger } from '../../src/ops/verify.ts';
+import { verifyLedger } from '../../src/ops/status/verify.ts';
 import { hostEffects } from '../../src/workers/effects.ts';
-import { createLog, type Running, Started } from '../../src/workers/process.ts';
+import { createLog, type Running, ShutdownStack } from '../../src/workers/process/process.ts';
 import { soon } from '../whole/product.ts';
 import { type RunningProduct, useProduct } from './running.ts';
 
@@ -29,7 +29,7 @@ const anEffect = (name: string) =>
   });
 
 async function host({ config, own }: RunningProduct, ...names: string[]): Promise<Running> {
-  const started = new Started();
+  const started = new ShutdownStack();
   const log = createLog('test', 'silent');
   await hostEffects({ config, database: own.database, effects: names.map(anEffect), log, started });
   return { stop: () => started.stop() };

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, vi } from 'vitest';
 import { type Config, readConfig } from '../../src/config.ts';
 import { start as startApi } from '../../src/workers/api.ts';
 import { start as startEffects } from '../../src/workers/effects.ts';
-import type { Running } from '../../src/workers/process.ts';
+import type { Running } from '../../src/workers/process/process.ts';
 import { start as startWorkflows } from '../../src/workers/workflows.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { OPERATOR } from '../harness/processes.ts';

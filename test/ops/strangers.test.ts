@@ -1,8 +1,8 @@
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { verifyLedger } from '../../src/ops/verify.ts';
+import { verifyLedger } from '../../src/ops/status/verify.ts';
 import { start as startEffects } from '../../src/workers/effects.ts';
-import type { Running } from '../../src/workers/process.ts';
+import type { Running } from '../../src/workers/process/process.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { soon } from '../whole/product.ts';
 import { type RunningProduct, useProduct } from './running.ts';

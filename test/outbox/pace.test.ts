@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Pace } from '../../src/outbox/pace.ts';
+import { BatchLinger } from '../../src/outbox/batch-linger.ts';
 
 /** A group of so many events, of these workspaces. */
 const group = (size: number, workspace_ids: string[]) => [
@@ -11,7 +11,7 @@ describe('the pace of dispatches', () => {
   afterEach(() => void vi.useRealTimers());
 
   it('lets the workspaces of a group rest the longer the larger it was, and nobody after a full one', () => {
-    const pace = new Pace({ longestMs: 1000, halfAt: 40 });
+    const pace = new BatchLinger({ longestMs: 1000, halfAt: 40 });
     pace.count(group(10, ['a']), [], 1000);
     expect(pace.everybodyInMs()).toBeGreaterThan(190);
     expect(pace.everybodyInMs()).toBeLessThanOrEqual(200);
@@ -23,7 +23,7 @@ describe('the pace of dispatches', () => {
   });
 
   it('lets others go at once while one workspace floods', () => {
-    const pace = new Pace();
+    const pace = new BatchLinger();
     pace.count(group(900, ['flooding']), [], 1000);
     expect(pace.areResting(['flooding'])).toBe(true);
     expect(pace.areResting(['flooding', 'quiet'])).toBe(false);
@@ -31,7 +31,7 @@ describe('the pace of dispatches', () => {
   });
 
   it('lets only those rest who flood a group, and the others by their own number', () => {
-    const pace = new Pace({ longestMs: 1000, halfAt: 40 });
+    const pace = new BatchLinger({ longestMs: 1000, halfAt: 40 });
     pace.count([...group(10, ['quiet', 'calm']), ...group(890, ['flooding']).map((g) => ({ ...g, flooding: true }))], [], 1000);
     expect(pace.resting).toEqual(['flooding']);
     expect(pace.anybodyInMs()).toBeGreaterThan(190);
@@ -40,7 +40,7 @@ describe('the pace of dispatches', () => {
   });
 
   it('lets others rest too where the stream is of a crowd', () => {
-    const pace = new Pace({ longestMs: 1000, halfAt: 40 });
+    const pace = new BatchLinger({ longestMs: 1000, halfAt: 40 });
     const crowd = Array.from({ length: 41 }, (_, i) => `w${i}`);
     pace.count(group(900, crowd), [], 1000);
     expect(pace.anybodyInMs()).toBeGreaterThan(490);
@@ -49,7 +49,7 @@ describe('the pace of dispatches', () => {
 
   describe('while a start takes long', () => {
     it('waits in proportion before the next one, for whomever that is, and half of the longest rest at most', () => {
-      const pace = new Pace({ longestMs: 1000 });
+      const pace = new BatchLinger({ longestMs: 1000 });
       pace.count(group(1, ['a']), [], 1000);
       pace.took(60);
       expect(pace.anybodyInMs()).toBe(150);
@@ -62,7 +62,7 @@ describe('the pace of dispatches', () => {
     });
 
     it('goes on at once after a full group', () => {
-      const pace = new Pace();
+      const pace = new BatchLinger();
       pace.count(group(1000, ['a']), [], 1000);
       pace.took(5000);
       expect(pace.anybodyInMs()).toBeLessThanOrEqual(0);
@@ -71,8 +71,8 @@ describe('the pace of dispatches', () => {
 
   describe('once a stream has ended', () => {
     /** A hundred events in a second, dispatched as one group, and as many stores again while it rests. */
-    function aStream(stores: number): Pace {
-      const pace = new Pace();
+    function aStream(stores: number): BatchLinger {
+      const pace = new BatchLinger();
       vi.advanceTimersByTime(1000);
       pace.count(group(100, ['a']), [], 1000);
       for (let i = 0; i < stores; i += 1) {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { EffectCall } from '../../src/transport/dispatch.ts';
-import { leavingTogether } from '../../src/workers/leave-together.ts';
+import { coalescingCompletions } from '../../src/workers/coalesce-completions.ts';
 
 const call = (dispatch_id: string): EffectCall => ({ dispatch_id, subscriber: 'x', events: { offset: 0, limit: 1 }, alone: true });
 
@@ -20,7 +20,7 @@ async function hasLeft(answer: Promise<unknown>): Promise<boolean> {
 }
 
 it('keeps the answer to a call until the last call of its dispatch is done', async () => {
-  const together = leavingTogether(60_000);
+  const together = coalescingCompletions(60_000);
   const [search, audit] = [effect(), effect()];
   const answers = [together(search.make)(call('a')), together(audit.make)(call('a'))];
 
@@ -32,7 +32,7 @@ it('keeps the answer to a call until the last call of its dispatch is done', asy
 });
 
 it('lets a failure leave with the others, as the failure it is', async () => {
-  const together = leavingTogether(60_000);
+  const together = coalescingCompletions(60_000);
   const [search, audit] = [effect(), effect()];
   const answers = [together(search.make)(call('a')), together(audit.make)(call('a'))];
 
@@ -45,7 +45,7 @@ it('lets a failure leave with the others, as the failure it is', async () => {
 });
 
 it('waits for no other dispatch', async () => {
-  const together = leavingTogether(60_000);
+  const together = coalescingCompletions(60_000);
   const [mine, other] = [effect(), effect()];
   const answer = together(mine.make)(call('a'));
   const others = together(other.make)(call('b'));
@@ -57,7 +57,7 @@ it('waits for no other dispatch', async () => {
 });
 
 it('does not wait for long for an effect that is slow', async () => {
-  const together = leavingTogether(5);
+  const together = coalescingCompletions(5);
   const [search, webhooks] = [effect(), effect()];
   const answers = [together(search.make)(call('a')), together(webhooks.make)(call('a'))];
 
@@ -70,7 +70,7 @@ it('does not wait for long for an effect that is slow', async () => {
 });
 
 it('keeps nothing for a dispatch that comes again later', async () => {
-  const together = leavingTogether(60_000);
+  const together = coalescingCompletions(60_000);
   for (const _ of [1, 2]) {
     const only = effect();
     const answer = together(only.make)(call('a'));

@@ -3,8 +3,8 @@ import { runInNewContext } from 'node:vm';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { asSafeError, safeError, safeReason, withoutValues } from '../../src/safe-error.ts';
-import { createLog } from '../../src/workers/process.ts';
-import { SparingLog } from '../../src/workers/sparing-log.ts';
+import { LimitedLog } from '../../src/workers/process/limited-log.ts';
+import { createLog } from '../../src/workers/process/process.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 
 /** As postgres.js makes them. */
@@ -134,7 +134,7 @@ describe('the log', () => {
   });
 
   test('of a thousand lines of a kind has the first, and how many were left out for which cause', () => {
-    const sparing = new SparingLog(log);
+    const sparing = new LimitedLog(log);
     for (let i = 0; i < 1000; i++) sparing.warn({ subscriber: 'webhooks' }, { cause: i % 4 ? 'HTTP 500' : 'timeout' }, 'not done');
     sparing.warn({ subscriber: 'search' }, { cause: 'other' }, 'not done');
     sparing.close();

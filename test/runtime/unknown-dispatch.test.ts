@@ -4,7 +4,7 @@ import { noteExpiry } from '../../src/activities/audit/expiry.ts';
 import { recordDeadLetters } from '../../src/activities/runtime/dead-letters.ts';
 import { defineEffect, type Effect } from '../../src/activities/runtime/effect.ts';
 import { answer } from '../../src/activities/runtime/run-effect.ts';
-import { verifyLedger } from '../../src/ops/verify.ts';
+import { verifyLedger } from '../../src/ops/status/verify.ts';
 import { expire } from '../../src/outbox/retention.ts';
 import type { EffectCall } from '../../src/transport/dispatch.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';

@@ -5,7 +5,7 @@ import { type Config, readConfig } from '../../src/config.ts';
 import { claim, markStarted } from '../../src/outbox/claim.ts';
 import type { Dispatch } from '../../src/transport/dispatch.ts';
 import { hostEffects } from '../../src/workers/effects.ts';
-import { createLog, type Running, Started } from '../../src/workers/process.ts';
+import { createLog, type Running, ShutdownStack } from '../../src/workers/process/process.ts';
 import { type ChosenTransport, chooseTransport } from '../../src/workers/transport.ts';
 import { start as startWorkflows } from '../../src/workers/workflows.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
@@ -28,7 +28,7 @@ export class TransportBench {
   readonly #own: TestDatabase;
   readonly #config: Config;
   readonly #workflows: Running;
-  readonly #hosts = new Set<Started>();
+  readonly #hosts = new Set<ShutdownStack>();
 
   private constructor(own: TestDatabase, config: Config, chosen: ChosenTransport, workflows: Running) {
     this.#own = own;
@@ -56,7 +56,7 @@ export class TransportBench {
 
   /** Hosts effects, as `knockon worker effects` does. @returns how to stop them */
   async host(...effects: Effect[]): Promise<() => Promise<void>> {
-    const started = new Started();
+    const started = new ShutdownStack();
     this.#hosts.add(started);
     const { database } = this;
     const { ended } = await hostEffects({ config: this.#config, database, effects, log, started });

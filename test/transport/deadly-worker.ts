@@ -3,7 +3,7 @@ import { defineEffect } from '../../src/activities/runtime/effect.ts';
 import { readConfig } from '../../src/config.ts';
 import { connectDatabase } from '../../src/db/client.ts';
 import { hostEffects } from '../../src/workers/effects.ts';
-import { createLog, runProcess, Started } from '../../src/workers/process.ts';
+import { createLog, runProcess, ShutdownStack } from '../../src/workers/process/process.ts';
 
 const deadly = defineEffect({
   name: 'deadly',
@@ -19,7 +19,7 @@ const deadly = defineEffect({
 
 const config = readConfig();
 await runProcess(async () => {
-  const started = new Started();
+  const started = new ShutdownStack();
   const database = started.add(connectDatabase(config.DATABASE_URL), (d) => d.close());
   const { ended } = await hostEffects({ config, database, effects: [deadly], log: createLog('deadly', config.LOG_LEVEL), started });
   return { stop: () => started.stop(), ended };

@@ -1,8 +1,8 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import type { OpenOutcome, RetryPolicy } from '../../src/transport/dispatch.ts';
-import { afterAnswer, afterDeaths, afterFailure, CallTimeout, deathsOf, putOff } from '../../src/transport/pg-boss/follow-up.ts';
 import { asJob, type CallJob, firstJobs, NEVER } from '../../src/transport/pg-boss/jobs.ts';
+import { afterAnswer, afterDeaths, afterFailure, CallTimeout, deathsOf, putOff } from '../../src/transport/pg-boss/next-jobs.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 const DAY = 86_400_000;

@@ -4,7 +4,7 @@ import { createEffects } from '../../src/activities/index.ts';
 import { defineEffect, type Effect } from '../../src/activities/runtime/effect.ts';
 import type { Transaction } from '../../src/db/client.ts';
 import { members } from '../../src/db/schema/index.ts';
-import { readJourney } from '../../src/ops/journey.ts';
+import { readJourney } from '../../src/ops/inspect/journey.ts';
 import { ScriptedMailServer } from '../effects/scripted-mail-server.ts';
 import { loopback, Receiver } from '../effects/webhook-receiver.ts';
 import { aChannel, aMessage, aWriter } from '../harness/messaging.ts';

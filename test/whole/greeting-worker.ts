@@ -4,7 +4,7 @@ import { defineEffect } from '../../src/activities/runtime/effect.ts';
 import { readConfig } from '../../src/config.ts';
 import { connectDatabase } from '../../src/db/client.ts';
 import { hostEffects } from '../../src/workers/effects.ts';
-import { createLog, runProcess, Started } from '../../src/workers/process.ts';
+import { createLog, runProcess, ShutdownStack } from '../../src/workers/process/process.ts';
 
 const greetings = defineEffect({
   name: 'greetings',
@@ -21,7 +21,7 @@ const config = readConfig();
 const log = createLog('greetings', config.LOG_LEVEL);
 
 await runProcess(async () => {
-  const started = new Started();
+  const started = new ShutdownStack();
   const database = started.add(connectDatabase(config.DATABASE_URL), (d) => d.close());
   const { ended } = await hostEffects({ config, database, effects: [greetings], log, started });
   return { stop: () => started.stop(), ended };

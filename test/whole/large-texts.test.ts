@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { verifyLedger } from '../../src/ops/verify.ts';
+import { verifyLedger } from '../../src/ops/status/verify.ts';
 import { effectNames } from '../harness/effect-names.ts';
 import { aChannel, aMessage, aWriter } from '../harness/messaging.ts';
 import { useDeployment } from '../harness/processes.ts';

@@ -1,5 +1,5 @@
 import { expect, vi } from 'vitest';
-import { verifyLedger } from '../../src/ops/verify.ts';
+import { verifyLedger } from '../../src/ops/status/verify.ts';
 import { undispatched } from '../../src/outbox/ledger.ts';
 import { effectNames, effectsOf } from '../harness/effect-names.ts';
 import { type Deployment, OPERATOR } from '../harness/processes.ts';

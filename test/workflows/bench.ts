@@ -12,7 +12,7 @@ import {
   type RetryPolicy,
   WORKFLOW_QUEUE,
 } from '../../src/transport/dispatch.ts';
-import { attributesOf, searchAttributes } from '../../src/transport/search-attributes.ts';
+import { attributesOf, searchAttributes } from '../../src/transport/temporal/search-attributes.ts';
 import type { HandOver } from '../../src/workflows/hand-over.ts';
 import type { TestNamespace } from '../harness/temporal.ts';
 

@@ -2,7 +2,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LETTERS_SIGNAL, LETTERS_WORKFLOW, type OpenLetters, WORKFLOW_QUEUE } from '../../src/transport/dispatch.ts';
-import { attributesOfLetters } from '../../src/transport/search-attributes.ts';
+import { attributesOfLetters } from '../../src/transport/temporal/search-attributes.ts';
 import { testServerPath } from '../harness/temporal.ts';
 import { type FakeEffect, healthy, WorkflowBench } from './bench.ts';
 

@@ -5,7 +5,7 @@ import { defineEffect } from '../../../dist/activities/runtime/effect.js';
 import { readConfig } from '../../../dist/config.js';
 import { connectDatabase } from '../../../dist/db/client.js';
 import { hostEffects } from '../../../dist/workers/effects.js';
-import { createLog, runProcess, Started } from '../../../dist/workers/process.js';
+import { createLog, runProcess, Started } from '../../../dist/workers/process/process.js';
 
 const names = ['webhooks', 'notifications', 'search', 'analytics', 'audit', 'cache'];
 

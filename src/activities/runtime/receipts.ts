@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
+import { asynchronousCommit } from '../../db/asynchronous-commit.ts';
 import type { Database, Transaction } from '../../db/client.ts';
-import { lazily } from '../../db/lazily.ts';
 import type { OpenOutcome, Selection } from '../../transport/dispatch.ts';
 import type { Open } from './effect.ts';
 
@@ -112,7 +112,7 @@ export async function recordAttempts(db: Queryable, subscriber: string, open: Op
   const now = Date.now();
   const column = (pick: (outcome: Open) => string | number | null) => sql.param(open.map(pick));
   await db.execute(sql`
-    ${how === 'lazily' ? sql`with lazy as materialized (${lazily})` : sql``}
+    ${how === 'lazily' ? sql`with lazy as materialized (${asynchronousCommit})` : sql``}
     insert into attempts as a (event_id, subscriber, target, attempts, last_error, waiting_until)
     select event_id, ${subscriber}, target, failed, reason, now() + make_interval(secs => in_ms / 1000) from ${how === 'lazily' ? sql`lazy cross join` : sql``} unnest(
       ${column((o) => o.event_id)}::uuid[], ${column((o) => o.target ?? '')}::text[], ${column((o) => (o.state === 'later' ? 0 : 1))}::int[],

@@ -5,7 +5,6 @@ import type { DomainEvent } from '../../events/index.ts';
 import { asSafeError } from '../../safe-error.ts';
 import { type Beat, type EffectAnswer, type EffectCall, FAILURE, type OpenOutcome } from '../../transport/dispatch.ts';
 import { CallReport, type TellAttempt } from './attempt-report.ts';
-import { bounded } from './bounded.ts';
 import type { CallSlots } from './call-slots.ts';
 import { asWaits, type Call, type DatabaseEffect, type Effect, machineTime } from './effect.ts';
 import { EventReader } from './event-reader.ts';
@@ -18,6 +17,7 @@ import { putOff } from './outage.ts';
 import { oneTarget, outside } from './outside-call.ts';
 import { type Paging, pageByPage, readAtOnce, TooLargeError } from './paged-call.ts';
 import { claimReceipts, recordAttempts, recordFailure, withdrawReceipts } from './receipts.ts';
+import { truncateOutcomes } from './truncate-outcomes.ts';
 
 type Db = Database['db'];
 
@@ -64,7 +64,7 @@ export async function answer(effect: Effect, db: Db, call: EffectCall, signal: A
   if (answered.put_off !== undefined) return answered;
   const { done } = answered;
   report.outcomes(answered.open);
-  const open = bounded(answered.open);
+  const open = truncateOutcomes(answered.open);
   const [only] = open;
   if (call.alone && call.tried === undefined && only?.state === 'retry' && open.length === 1 && only.target === call.target) {
     throw ApplicationFailure.create({

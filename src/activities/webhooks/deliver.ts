@@ -1,10 +1,10 @@
 import type { Database } from '../../db/client.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import type { Seal } from '../../seal.ts';
-import { recordAttempt, type Standing, type Try } from './deliveries.ts';
-import type { Attempt, Send } from './send.ts';
+import { classifyResponse, type ResponseClass } from './classify-response.ts';
+import { recordAttempt, type EndpointHealth, type Try } from './deliveries.ts';
+import type { HttpAttempt, Send } from './send.ts';
 import type { Unrecorded } from './unrecorded.ts';
-import { judge, type Verdict } from './verdict.ts';
 
 interface Delivery extends Pick<Try, 'circuit' | 'isProbe' | 'isTest'> {
   id: string;
@@ -27,9 +27,9 @@ interface Delivering {
 export async function deliver(
   { db, seal, send, signal, unrecorded }: Delivering,
   { id, event, endpoint, ...bearing }: Delivery,
-): Promise<{ attempt: Attempt; verdict: Verdict; standing: Standing }> {
+): Promise<{ attempt: HttpAttempt; verdict: ResponseClass; standing: EndpointHealth }> {
   const made = unrecorded?.of(id) ?? (await attemptTo(seal, send, { event, endpoint }, signal));
-  const verdict = judge(made, endpoint.url, event.type);
+  const verdict = classifyResponse(made, endpoint.url, event.type);
   unrecorded?.keep(id, made);
   const standing = await recordAttempt(db, {
     deliveryId: id,
@@ -58,7 +58,7 @@ function unseal(seal: Seal, secret: string): string | null {
 }
 
 /** Worth another try: it is the worker's KNOCKON_SECRET that is wrong, and that can be mended. */
-const sealed: Attempt = {
+const sealed: HttpAttempt = {
   status: null,
   latencyMs: 0,
   failure: { cause: 'secret unreadable', detail: "the endpoint's secret was sealed under another KNOCKON_SECRET", ours: true },

@@ -1,11 +1,11 @@
 import { type SQL, sql } from 'drizzle-orm';
+import { asynchronousCommit } from '../../db/asynchronous-commit.ts';
 import type { Database } from '../../db/client.ts';
-import { lazily } from '../../db/lazily.ts';
 import { missWhatWaits } from '../../db/missed.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import { type CircuitOptions, disabledByItself, failedOnceMore, healed, rests } from './circuit.ts';
-import type { Attempt } from './send.ts';
-import type { Verdict } from './verdict.ts';
+import type { ResponseClass } from './classify-response.ts';
+import type { HttpAttempt } from './send.ts';
 
 type Db = Database['db'];
 
@@ -102,8 +102,8 @@ export interface Try {
   deliveryId: string;
   endpointId: string;
   url: string;
-  attempt: Attempt;
-  verdict: Verdict;
+  attempt: HttpAttempt;
+  verdict: ResponseClass;
   circuit: CircuitOptions;
   /** The endpoint was failing, and this was to see whether it works again. */
   isProbe?: boolean;
@@ -112,7 +112,7 @@ export interface Try {
 }
 
 /** How an endpoint stands once a try is recorded. */
-export interface Standing {
+export interface EndpointHealth {
   /** It is failing, and tried again in so many ms; else null. */
   probe_in_ms: number | null;
   /** It asked for no request for so many ms. */
@@ -124,14 +124,14 @@ export interface Standing {
  * Logs a try and what it means for the delivery and its endpoint. What was once delivered stays so. That one has failed and is made again
  * need not be on the disk at once.
  */
-export async function recordAttempt(db: Db, made: Try): Promise<Standing> {
+export async function recordAttempt(db: Db, made: Try): Promise<EndpointHealth> {
   const { deliveryId, endpointId, attempt, verdict, isTest } = made;
   const state = { delivered: 'delivered', retry: 'pending', dead: 'failed', gone: 'missed' }[verdict.state];
   const isAside = verdict.state === 'retry' && isTest === true;
   const columns = sql`extract(epoch from probe_at - now())::float8 * 1000 as probe_in_ms,
     extract(epoch from resting_until - now())::float8 * 1000 as rest_in_ms, disabled_at is not null as is_disabled`;
   const [row] = await db.execute(sql`
-    with ${verdict.state === 'retry' ? sql`lazy as materialized (${lazily}), ` : sql``}logged as (
+    with ${verdict.state === 'retry' ? sql`lazy as materialized (${asynchronousCommit}), ` : sql``}logged as (
       insert into delivery_attempts (delivery_id, status, latency_ms, error, response_excerpt)
       select ${deliveryId}::uuid, ${attempt.status}::int, ${attempt.latencyMs}::int, ${errorText(attempt, verdict)}::text, ${attempt.excerpt}::text
       ${verdict.state === 'retry' ? sql`from lazy` : sql``}
@@ -147,7 +147,7 @@ export async function recordAttempt(db: Db, made: Try): Promise<Standing> {
       select probe_at, resting_until, disabled_at from endpoints where id = ${endpointId} and not exists (select from changed)
     ) e`);
   if (verdict.state === 'gone') await missWhatWaits(db, endpointId);
-  return (row as unknown as Standing | undefined) ?? { probe_in_ms: null, rest_in_ms: null, is_disabled: false };
+  return (row as unknown as EndpointHealth | undefined) ?? { probe_in_ms: null, rest_in_ms: null, is_disabled: false };
 }
 
 /** What it means for the endpoint. One that refuses for good has answered; a worker's own trouble says nothing. */
@@ -161,7 +161,7 @@ function bearing({ endpointId, url, attempt, verdict, circuit, isProbe = false, 
 }
 
 /** What stands in the log of tries: the cause, and what is known beyond it. */
-export function errorText({ failure }: Attempt, verdict: Verdict): string | null {
+export function errorText({ failure }: HttpAttempt, verdict: ResponseClass): string | null {
   if (verdict.state === 'delivered') return null;
   return failure ? `${failure.cause}: ${failure.detail}`.replaceAll('\0', '') : verdict.cause;
 }

@@ -5,10 +5,10 @@ import type { RetryPolicy } from '../../transport/dispatch.ts';
 import { defineEffect } from '../runtime/effect.ts';
 import type { CircuitOptions } from './circuit.ts';
 import { type OpenDelivery, openDeliveries } from './deliveries.ts';
+import { mergeWaits } from './merge-waits.ts';
 import { Places } from './places.ts';
 import { createSender, type SenderOptions } from './send.ts';
 import { type Serving, serve } from './serve.ts';
-import { together } from './together.ts';
 import { Unrecorded } from './unrecorded.ts';
 
 export { redeliver } from './redeliver.ts';
@@ -89,7 +89,7 @@ export const webhooks = (deps: WebhookDependencies) => {
       try {
         const left = await Promise.all(byEndpoint(open).map((deliveries) => serve(serving, deliveries)));
         if (serving.failure !== undefined) throw serving.failure;
-        return together(left.flat(), ({ event_id }) => serving.byId.get(event_id)!, targets !== undefined);
+        return mergeWaits(left.flat(), ({ event_id }) => serving.byId.get(event_id)!, targets !== undefined);
       } finally {
         clearTimeout(onlyWaits);
       }

@@ -11,7 +11,7 @@ import { refuseUrl } from './url.ts';
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string };
 
 /** One try: the answer, or why there was none. */
-export interface Attempt {
+export interface HttpAttempt {
   status: number | null;
   /** Until the answer's headers, in ms. */
   latencyMs: number;
@@ -23,7 +23,7 @@ export interface Attempt {
   date?: string | null;
 }
 
-export interface Letter {
+export interface WebhookRequest {
   url: string;
   /** `whsec_<base64>`. */
   secrets: string[];
@@ -31,7 +31,7 @@ export interface Letter {
 }
 
 /** Sends a letter once. Never throws for what the other side does. */
-export type Send = (letter: Letter, signal?: AbortSignal) => Promise<Attempt>;
+export type Send = (letter: WebhookRequest, signal?: AbortSignal) => Promise<HttpAttempt>;
 
 export interface SenderOptions extends Networks {
   /** How long one try may take, in ms. */
@@ -66,7 +66,7 @@ export function createSender(options: SenderOptions): Send {
   };
 }
 
-const unanswered = (latencyMs: number, failure: Failure): Attempt => ({
+const unanswered = (latencyMs: number, failure: Failure): HttpAttempt => ({
   status: null,
   latencyMs,
   failure,
@@ -74,7 +74,7 @@ const unanswered = (latencyMs: number, failure: Failure): Attempt => ({
   retryAfter: null,
 });
 
-async function post({ url, secrets, event }: Letter, dispatcher: Dispatcher, signal: AbortSignal, clock: () => number): Promise<Attempt> {
+async function post({ url, secrets, event }: WebhookRequest, dispatcher: Dispatcher, signal: AbortSignal, clock: () => number): Promise<HttpAttempt> {
   const body = JSON.stringify(event);
   const headers = {
     'content-type': 'application/json',

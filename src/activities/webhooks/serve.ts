@@ -6,12 +6,12 @@ import type { OpenOutcome } from '../../transport/dispatch.ts';
 import { dead, type OutsideCall, retry } from '../runtime/effect.ts';
 import { type CircuitOptions, claimProbe } from './circuit.ts';
 import { deliver } from './deliver.ts';
-import type { OpenDelivery, Standing } from './deliveries.ts';
+import type { OpenDelivery, EndpointHealth } from './deliveries.ts';
 import type { Lane } from './lane.ts';
 import { type PaceOf, SLOW_MS } from './pace.ts';
 import type { Place, Places } from './places.ts';
+import { type RateSlot, takeRateSlots } from './rate-limit.ts';
 import type { Send } from './send.ts';
-import { type Turn, takeTurns } from './turns.ts';
 import type { Unrecorded } from './unrecorded.ts';
 
 /** What one call of the effect has for all endpoints. */
@@ -106,7 +106,7 @@ class Endpoint {
   }
 
   /** What is known of it from now on, to all calls of this process. */
-  note({ rest_in_ms, probe_in_ms, is_disabled }: Standing): void {
+  note({ rest_in_ms, probe_in_ms, is_disabled }: EndpointHealth): void {
     // While it is failing only a probe is made: a moment later that may be the next one.
     const heldMs = Math.max(rest_in_ms ?? 0, probe_in_ms === null ? 0 : Math.max(probe_in_ms, 1000));
     this.#lane.heldUntil = performance.now() + heldMs;
@@ -116,7 +116,7 @@ class Endpoint {
   /** Keeps to the endpoint's limit, if it has one. Stops as soon as the endpoint counts as failing. */
   async deliverAll(deliveries: OpenDelivery[]): Promise<Left[]> {
     const isLimited = deliveries.some(({ max_per_second }) => max_per_second !== null);
-    const turns = isLimited ? await takeTurns(this.#serving.call.db, deliveries) : deliveries.map(atOnce);
+    const turns = isLimited ? await takeRateSlots(this.#serving.call.db, deliveries) : deliveries.map(atOnce);
     const began = performance.now();
     return await pMap(turns, (turn) => this.#turn(turn, began), { concurrency: AT_ONCE }).then(present);
   }
@@ -152,7 +152,7 @@ class Endpoint {
     return dead({ event, target: delivery.endpoint_id }, reason, { cause });
   }
 
-  async #turn({ delivery, inMs, given }: Turn, began: number): Promise<Left | null> {
+  async #turn({ delivery, inMs, given }: RateSlot, began: number): Promise<Left | null> {
     const ms = inMs - (performance.now() - began);
     if (!given) return { delivery, at: performance.now() + Math.min(Math.max(0, ms), LONGEST_WAIT_MS) };
     if (ms > 1) await wait(ms, undefined, { signal: this.#serving.call.signal }).catch(() => {});
@@ -207,7 +207,7 @@ class Endpoint {
   }
 }
 
-const atOnce = (delivery: OpenDelivery): Turn => ({ delivery, inMs: 0, given: true });
+const atOnce = (delivery: OpenDelivery): RateSlot => ({ delivery, inMs: 0, given: true });
 
 const present = (outcomes: (Left | null)[]): Left[] => outcomes.filter((outcome) => outcome !== null);
 

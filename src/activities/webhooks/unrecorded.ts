@@ -1,4 +1,4 @@
-import type { Attempt } from './send.ts';
+import type { HttpAttempt } from './send.ts';
 
 /** Tries that are kept, and for how long, in ms: calls are made again within minutes once the database is back. */
 const MOST = 10_000;
@@ -9,14 +9,14 @@ const KEPT_MS = 30 * 60_000;
  * as it is by the same process.
  */
 export class Unrecorded {
-  readonly #made = new Map<string, { attempt: Attempt; until: number }>();
+  readonly #made = new Map<string, { attempt: HttpAttempt; until: number }>();
 
-  of(deliveryId: string): Attempt | undefined {
+  of(deliveryId: string): HttpAttempt | undefined {
     const kept = this.#made.get(deliveryId);
     return kept && kept.until > performance.now() ? kept.attempt : undefined;
   }
 
-  keep(deliveryId: string, attempt: Attempt): void {
+  keep(deliveryId: string, attempt: HttpAttempt): void {
     // Where there was no answer it may as well be tried again.
     if (attempt.status === null) return;
     this.#made.delete(deliveryId);

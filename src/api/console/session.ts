@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
-import { openSession } from '../../ops/sessions.ts';
+import { openSession } from '../../ops/access/sessions.ts';
 import type { Limits } from '../limits/index.ts';
 import { NOBODY } from '../middleware/authenticate.ts';
 import { jsonBody } from '../middleware/json-body.ts';

@@ -1,8 +1,8 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import type { Database } from '../../db/client.ts';
-import type { Operator } from '../../ops/log.ts';
-import { findOperators } from '../../ops/operators.ts';
-import { findSession } from '../../ops/sessions.ts';
+import type { Operator } from '../../ops/access/action-log.ts';
+import { findOperators } from '../../ops/access/operators.ts';
+import { findSession } from '../../ops/access/sessions.ts';
 import type { Seal } from '../../seal.ts';
 import { hashKey, hasKeyForm, sameKey } from '../keys.ts';
 import type { Limits } from '../limits/index.ts';

@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import { z } from 'zod';
-import { SESSION_MS } from '../../ops/sessions.ts';
+import { SESSION_MS } from '../../ops/access/sessions.ts';
 import type { Seal } from '../../seal.ts';
 import { hashKey } from '../keys.ts';
 import { Problem } from '../problem.ts';

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { and, desc, eq, getTableColumns, lt } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import { deliveries } from '../../db/schema/webhooks.ts';
-import { type DeliveryTry, deliveryState, isInState, triesOf } from '../../ops/deliveries.ts';
+import { type DeliveryTry, deliveryState, isInState, triesOf } from '../../ops/inspect/deliveries.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { timestamp, uuid } from '../fields.ts';
 import { findEndpoint } from '../find.ts';

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { readJourney } from '../../ops/journey.ts';
+import { readJourney } from '../../ops/inspect/journey.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { timestamp, uuid } from '../fields.ts';
 import { notFound } from '../problem.ts';

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { verifyLedger } from '../../ops/verify.ts';
+import { verifyLedger } from '../../ops/status/verify.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { uuid } from '../fields.ts';
 import { inPlace, LISTING } from '../heavy.ts';

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { listSubscribers } from '../../ops/subscribers.ts';
+import { listSubscribers } from '../../ops/status/list-subscribers.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { inPlace, LISTING } from '../heavy.ts';
 import { cursor, limit, pageOf, toPlainPage } from '../paging.ts';

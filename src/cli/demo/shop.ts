@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Api, ApiProblem } from '../client.ts';
+import { type Api, ApiProblem } from '../api/client.ts';
 
 /** Somebody who has messages sent to a server of theirs, on this machine. */
 export interface Shop {

@@ -1,6 +1,6 @@
-import type { Api } from '../client.ts';
-import { type EffectView, type EventView, followJourney, isAtRest } from '../journey.ts';
-import { duration, styled, type Terminal } from '../output.ts';
+import type { Api } from '../api/client.ts';
+import { duration, styled, type Terminal } from '../terminal/output.ts';
+import { type EffectView, type EventView, followJourney, isAtRest } from '../trace/journey.ts';
 
 /** What happened because of one request, in milliseconds since it was sent. */
 export interface Arrival {

@@ -1,5 +1,5 @@
-import type { ApiAddress } from '../address.ts';
-import { styled, type Terminal } from '../output.ts';
+import type { ApiAddress } from '../api/find-api.ts';
+import { styled, type Terminal } from '../terminal/output.ts';
 import type { Arrival } from './watch.ts';
 
 /** How fast it was, and what to look at now. */

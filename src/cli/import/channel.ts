@@ -1,5 +1,5 @@
-import { type Api, ApiProblem } from '../client.ts';
-import { CommandError } from '../output.ts';
+import { type Api, ApiProblem } from '../api/client.ts';
+import { CommandError } from '../terminal/output.ts';
 
 export interface Channel {
   id: string;

@@ -1,6 +1,6 @@
 import { SingleBar } from 'cli-progress';
 import type { LogLine } from '../chat-log/read.ts';
-import type { Terminal } from '../output.ts';
+import type { Terminal } from '../terminal/output.ts';
 import type { Tally } from './run.ts';
 
 /** A bar that fills as the file is read. */

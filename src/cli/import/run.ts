@@ -1,6 +1,6 @@
+import { type Api, ApiProblem } from '../api/client.ts';
 import type { ChatMessage, SkipReason } from '../chat-log/message.ts';
 import type { LogLine } from '../chat-log/read.ts';
-import { type Api, ApiProblem } from '../client.ts';
 import { importedBefore, openChannel } from './channel.ts';
 import { createIdentities, idempotencyKey } from './identity.ts';
 

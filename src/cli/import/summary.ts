@@ -1,6 +1,6 @@
 import { SKIP_REASONS, type SkipReason } from '../chat-log/message.ts';
 import type { Format } from '../chat-log/read.ts';
-import { duration, styled, type Terminal } from '../output.ts';
+import { duration, styled, type Terminal } from '../terminal/output.ts';
 import type { Tally } from './run.ts';
 
 /** What `--json` prints. */

@@ -1,6 +1,6 @@
 import { useMemo } from 'preact/hooks';
-import type { JobView } from '../../ops/jobs.ts';
-import type { SubscriberStatus } from '../../ops/subscriber-status.ts';
+import type { OperationView } from '../../ops/operations/operations.ts';
+import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
 import { call, deed } from '../calls.ts';
 import { to } from '../location.ts';
 import { Dialog } from '../parts/dialog.tsx';
@@ -20,7 +20,7 @@ export function useSubscriberNames(): string[] {
 }
 
 /** That long work has begun, and where it is seen. */
-export function Begun({ job }: { job: JobView }) {
+export function Begun({ job }: { job: OperationView }) {
   return (
     <>
       The {job.verb} has begun. <a href={to(`/jobs/${job.id}`)}>See how far it is</a>
@@ -30,7 +30,7 @@ export function Begun({ job }: { job: JobView }) {
 
 /** Begins it and says where it is seen. The same dialog begins it once, however often it is sent. */
 export async function begin(path: string, body: Record<string, unknown>, once: string, onDone: () => void): Promise<void> {
-  const job = await call<JobView>(path, { method: 'POST', body, once });
+  const job = await call<OperationView>(path, { method: 'POST', body, once });
   tell(<Begun job={job} />);
   onDone();
 }

@@ -1,13 +1,13 @@
 import { useMemo, useState } from 'preact/hooks';
-import type { History, SubscriberHistory } from '../../ops/history.ts';
-import type { Sample, SubscriberSample } from '../../ops/sample.ts';
+import type { History, SubscriberHistory } from '../../ops/status/history.ts';
+import type { Sample, SubscriberSample } from '../../ops/status/sample.ts';
+import { count, moment, percent, rate, span } from '../format.ts';
 import { samples } from '../live.ts';
 import { query, to } from '../location.ts';
 import { Chart, type Line } from '../parts/chart.tsx';
 import { type Past, pasts } from '../parts/scale.ts';
 import { Loaded } from '../parts/states.tsx';
 import { useResource } from '../resource.ts';
-import { count, moment, percent, rate, span } from '../say.ts';
 
 const DEFAULT: Past = '3h';
 

@@ -1,8 +1,8 @@
-import type { DeliveryTry } from '../../ops/deliveries.ts';
-import type { InspectedEvent } from '../../ops/inspect.ts';
+import type { DeliveryTry } from '../../ops/inspect/deliveries.ts';
+import type { InspectedEvent } from '../../ops/inspect/inspect.ts';
+import { counted } from '../format.ts';
 import { to } from '../location.ts';
 import { State, When } from '../parts/text.tsx';
-import { counted } from '../say.ts';
 
 /** Where an event was posted to, each with what was answered. */
 export function Deliveries({ of }: { of: InspectedEvent['deliveries'] }) {

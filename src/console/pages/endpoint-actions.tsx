@@ -1,10 +1,10 @@
 import { useMemo, useState } from 'preact/hooks';
-import type { EndpointEntry } from '../../ops/endpoints.ts';
+import type { EndpointEntry } from '../../ops/inspect/endpoints.ts';
 import { call, deed, reasonOf } from '../calls.ts';
+import { counted } from '../format.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { Field, written } from '../parts/fields.tsx';
 import { tell } from '../parts/toast.tsx';
-import { counted } from '../say.ts';
 import { mayAct } from '../session.ts';
 
 interface ActionsProps {

@@ -1,5 +1,6 @@
-import type { DeliveryTry } from '../../ops/deliveries.ts';
-import type { EndpointInFull } from '../../ops/endpoints.ts';
+import type { DeliveryTry } from '../../ops/inspect/deliveries.ts';
+import type { EndpointInFull } from '../../ops/inspect/endpoints.ts';
+import { counted, wanted } from '../format.ts';
 import { query, to } from '../location.ts';
 import { Choice } from '../parts/fields.tsx';
 import { asked, Filters } from '../parts/filters.tsx';
@@ -8,7 +9,6 @@ import { More } from '../parts/pager.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { State, When } from '../parts/text.tsx';
 import { usePages, useResource } from '../resource.ts';
-import { counted, wanted } from '../say.ts';
 import { answered, Tries } from './deliveries.tsx';
 import { EndpointActions } from './endpoint-actions.tsx';
 import { EndpointState } from './endpoints.tsx';

@@ -1,4 +1,5 @@
-import type { EndpointEntry } from '../../ops/endpoints.ts';
+import type { EndpointEntry } from '../../ops/inspect/endpoints.ts';
+import { counted, wanted } from '../format.ts';
 import { query, to } from '../location.ts';
 import { Choice } from '../parts/fields.tsx';
 import { asked, Filters } from '../parts/filters.tsx';
@@ -7,7 +8,6 @@ import { More } from '../parts/pager.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { State, When } from '../parts/text.tsx';
 import { usePages } from '../resource.ts';
-import { counted, wanted } from '../say.ts';
 import { useWorkspaces, WorkspaceChoice } from './events.tsx';
 
 const names = ['workspace_id', 'state'];

@@ -1,4 +1,4 @@
-import type { ListedEvent, Outcome } from '../../ops/events.ts';
+import type { ListedEvent, Outcome } from '../../ops/inspect/events.ts';
 import { to } from '../location.ts';
 import { List } from '../parts/list.tsx';
 import { Id, State, When } from '../parts/text.tsx';

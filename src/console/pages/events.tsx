@@ -1,5 +1,5 @@
-import type { ListedEvent } from '../../ops/events.ts';
-import type { SubscriberStatus } from '../../ops/subscriber-status.ts';
+import type { ListedEvent } from '../../ops/inspect/events.ts';
+import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
 import { query } from '../location.ts';
 import { Choice, Field } from '../parts/fields.tsx';
 import { asked, Filters } from '../parts/filters.tsx';

@@ -1,14 +1,14 @@
 import { useState } from 'preact/hooks';
-import type { Cause } from '../../ops/dead-letters.ts';
+import type { Cause } from '../../ops/inspect/dead-letters.ts';
+import { count, counted } from '../format.ts';
 import { query, to } from '../location.ts';
 import { List } from '../parts/list.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { When } from '../parts/text.tsx';
 import { useResource } from '../resource.ts';
-import { count, counted } from '../say.ts';
 import { mayAct, session } from '../session.ts';
-import { Letters } from './letters.tsx';
-import { SettleDialog, type Settling } from './settle.tsx';
+import { SettleDialog, type Settling } from './dead-letter-dialog.tsx';
+import { Letters } from './dead-letters.tsx';
 
 /** What was given up, grouped by who gave it up and why; then the letters of one cause. */
 export function FailedPage() {

@@ -1,12 +1,12 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { ListedEvent } from '../../ops/events.ts';
-import type { InspectedEvent } from '../../ops/inspect.ts';
+import type { ListedEvent } from '../../ops/inspect/events.ts';
+import type { InspectedEvent } from '../../ops/inspect/inspect.ts';
 import { CallError, call } from '../calls.ts';
 import { go, to } from '../location.ts';
 import { Field, written } from '../parts/fields.tsx';
 import { Empty, Failure } from '../parts/states.tsx';
 import { EventTable } from './event-table.tsx';
-import { Step } from './step.tsx';
+import { Step } from './journey-event.tsx';
 
 /** What an id led to. */
 type Found = { events: InspectedEvent[] } | { several: ListedEvent[] };

@@ -1,4 +1,4 @@
-import type { LogEntry } from '../../ops/log.ts';
+import type { LogEntry } from '../../ops/access/action-log.ts';
 import { query, to } from '../location.ts';
 import { Field } from '../parts/fields.tsx';
 import { asked, Filters } from '../parts/filters.tsx';
@@ -7,7 +7,7 @@ import { More } from '../parts/pager.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { Id, When } from '../parts/text.tsx';
 import { usePages } from '../resource.ts';
-import { aboutJob } from './job-parts.tsx';
+import { aboutJob } from './operation-parts.tsx';
 
 const names = ['verb', 'subject', 'by'];
 const verbs = [

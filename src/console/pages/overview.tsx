@@ -1,10 +1,10 @@
-import type { Sample, SubscriberSample } from '../../ops/sample.ts';
+import type { Sample, SubscriberSample } from '../../ops/status/sample.ts';
+import { count, rate, span } from '../format.ts';
 import { samples } from '../live.ts';
 import { to } from '../location.ts';
 import { Empty } from '../parts/states.tsx';
-import { count, rate, span } from '../say.ts';
 import { Charts } from './charts.tsx';
-import { Trouble } from './trouble.tsx';
+import { Trouble } from './findings.tsx';
 
 /** How everything is, at a glance: what is wrong, then the figures, then how they came to be so. */
 export function OverviewPage() {

@@ -1,9 +1,9 @@
 import { useMemo, useState } from 'preact/hooks';
 import { call, deed } from '../calls.ts';
+import { count } from '../format.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { Check, Choice, Field, momentOf, written } from '../parts/fields.tsx';
 import { List } from '../parts/list.tsx';
-import { count } from '../say.ts';
 import { type BeginProps, begin, Common, common, useSubscriberNames } from './begin.tsx';
 
 /** What a dry run answers. */

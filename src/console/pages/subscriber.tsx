@@ -1,11 +1,11 @@
-import type { SubscriberStatus } from '../../ops/subscriber-status.ts';
+import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
+import { count, counted, percent, rate, span, wanted } from '../format.ts';
 import { to } from '../location.ts';
 import { List } from '../parts/list.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { TaskQueue, When } from '../parts/text.tsx';
 import { useResource } from '../resource.ts';
-import { count, counted, percent, rate, span, wanted } from '../say.ts';
-import { Steer } from './steer.tsx';
+import { Steer } from './controls-dialog.tsx';
 import { SubscriberState, Why } from './subscribers.tsx';
 
 /** One subscriber: all that is known of it, and the processes that do its work. */

@@ -1,11 +1,11 @@
-import type { SubscriberStatus } from '../../ops/subscriber-status.ts';
+import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
+import { count, counted, percent, rate, span } from '../format.ts';
 import { to } from '../location.ts';
 import { List } from '../parts/list.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { State, When } from '../parts/text.tsx';
 import { useResource } from '../resource.ts';
-import { count, counted, percent, rate, span } from '../say.ts';
-import { Steer } from './steer.tsx';
+import { Steer } from './controls-dialog.tsx';
 
 /** Who does something because of events, how each is doing, and steering it. */
 export function SubscribersPage() {

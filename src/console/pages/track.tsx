@@ -1,9 +1,9 @@
-import type { EventCall, InspectedEffect, TargetState } from '../../ops/inspect-effects.ts';
+import type { EventCall, InspectedEffect, TargetState } from '../../ops/inspect/effects.ts';
+import { counted, moment, span } from '../format.ts';
 import { to } from '../location.ts';
 import { Id, State, When } from '../parts/text.tsx';
-import { counted, moment, span } from '../say.ts';
+import type { Settling } from './dead-letter-dialog.tsx';
 import { Deeds } from './failed.tsx';
-import type { Settling } from './settle.tsx';
 
 const since = (from: string, at: string) => Math.max(0, (Date.parse(at) - Date.parse(from)) / 1000);
 

@@ -1,4 +1,4 @@
-import { ago, moment, short } from '../say.ts';
+import { ago, moment, short } from '../format.ts';
 import { session } from '../session.ts';
 
 /** A moment, told by how long ago it was; the whole of it on hovering. */

@@ -1,107 +1,91 @@
-import { doublePrecision, index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
-import { bytea, created, id, moment } from './columns.ts';
+import { sql } from 'drizzle-orm';
+import { boolean, doublePrecision, index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { created, id, moment } from './columns.ts';
 
-/** People and programs that may operate, each with a key of its own. `viewer` reads, `operator` acts. Only the key's hash is kept. */
-export const operators = pgTable('operators', {
-  id: id(),
-  name: text().notNull().unique(),
-  role: text({ enum: ['viewer', 'operator'] }).notNull(),
-  prefix: text().notNull(),
-  hash: bytea().notNull().unique(),
-  created_at: created(),
-});
-
-/** Who is signed in to the console. The browser has the id sealed, so nobody who reads this table can be somebody else. */
-export const sessions = pgTable('sessions', {
-  id: id(),
-  /** Null: whoever has KNOCKON_ADMIN_KEY. An operator who is deleted is signed out. */
-  operator_id: uuid().references(() => operators.id, { onDelete: 'cascade' }),
-  created_at: created(),
-  expires_at: moment().notNull(),
-});
-
-/** Who did what, when and why. Written in the transaction of what was done, and never changed. */
-export const operationsLog = pgTable(
-  'operations_log',
+/** Long work that somebody asked for. How far it is stands here and nowhere else, so whoever drives it may be killed at any moment. */
+export const operations = pgTable(
+  'jobs',
   {
     id: id(),
-    at: created(),
-    /** An operator's name; `operator` for KNOCKON_ADMIN_KEY, `knockon` for what happens by itself. */
+    verb: text({ enum: ['retry', 'reset', 'replay', 'backfill', 'rebuild', 'retire'] }).notNull(),
+    /** What was asked, as the verb reads it. */
+    input: jsonb().$type<Record<string, unknown>>().notNull(),
     by: text().notNull(),
-    verb: text().notNull(),
-    /** What it was done to, such as a subscriber's name or a job's id. */
-    subject: text().notNull(),
-    detail: jsonb().$type<Record<string, unknown>>().notNull().default({}),
-    reason: text(),
+    state: text({ enum: ['running', 'paused', 'done', 'cancelled', 'failed'] })
+      .notNull()
+      .default('running'),
+    /** Null until it has been counted. */
+    total: integer(),
+    done: integer().notNull().default(0),
+    /** Of `done`, what there was nothing to do for. */
+    skipped: integer().notNull().default(0),
+    failed: integer().notNull().default(0),
+    /** Up to where it has been looked; null: from the beginning. */
+    cursor: jsonb().$type<Record<string, unknown>>(),
+    /** True once everything has been looked at; what was begun may still be under way. */
+    exhausted: boolean().notNull().default(false),
+    /** The first of what failed. */
+    failures: jsonb().$type<{ subject: string; reason: string }[]>().notNull().default([]),
+    /** Most a second; null: as fast as it goes. */
+    per_second: doublePrecision(),
+    /** How long it has been at work, without pauses, in ms. */
+    active_ms: doublePrecision().notNull().default(0),
+    /** Why it failed. */
+    error: text(),
+    created_at: created(),
+    /** When somebody was last at it. */
+    driven_at: moment(),
+    /** Who that was, where there is no workflow: nobody else is, for some seconds. */
+    driven_by: text(),
+    finished_at: moment(),
   },
-  (t) => [index().on(t.subject, t.id)],
+  (t) => [index('jobs_open').on(t.id).where(sql`state in ('running', 'paused')`)],
 );
 
-/**
- * What operators want of a subscriber's queue. Temporal's configuration follows it and may be lost; this is what it is made
- * again from. A row stays once there was one, so that what Temporal still has is taken back.
- */
-export const controls = pgTable('controls', {
-  subscriber: text().primaryKey(),
-  /** Null: not paused. */
-  paused_at: moment(),
-  paused_by: text(),
-  pause_reason: text(),
-  /** When it resumes by itself; null: when somebody says so. */
-  paused_until: moment(),
-  /** Most events a second; null: any number. */
-  per_second: doublePrecision(),
-  limited_by: text(),
-  limited_at: moment(),
-  changed_at: created(),
-});
-
-/** Processes that host effects or workflows, as they say of themselves every few seconds. */
-export const workers = pgTable('workers', {
-  /** As it is to the transport too: `<pid>@<host>.<mark>/<kind>`, where eight digits tell its database from others. */
-  identity: text().primaryKey(),
-  kind: text({ enum: ['effects', 'workflows'] }).notNull(),
-  version: text().notNull(),
-  host: text().notNull(),
-  pid: integer().notNull(),
-  /** Each effect it hosts: how many calls it makes at once, and how many are under way. */
-  effects: jsonb().$type<Record<string, { concurrency: number; running: number }>>().notNull().default({}),
-  started_at: created(),
-  seen_at: created(),
-  /** How far its clock is ahead of the database's, in ms; null where it has not said. */
-  clock_ahead_ms: doublePrecision(),
-});
-
-/** What workers have got done, in slices of ten seconds; kept for an hour. */
-export const effectRates = pgTable(
-  'effect_rates',
-  { subscriber: text().notNull(), since: moment().notNull(), done: integer().notNull(), failed: integer().notNull() },
-  (t) => [primaryKey({ columns: [t.subscriber, t.since] })],
-);
-
-/**
- * How everything was, for the console's charts: at three resolutions, each kept for so long that the rows stay few. One process writes
- * them. The row without a subscriber is of messages: how many a second, and the age of the oldest event that was not dispatched.
- */
-export const samples = pgTable(
-  'samples',
+/** What a job takes one by one and can't find again by a cursor, such as workflows to be reset. */
+export const operationItems = pgTable(
+  'job_items',
   {
-    /** The resolution: how many seconds a row stands for. */
-    every: integer().notNull(),
-    /** When these seconds begin. */
-    at: moment().notNull(),
-    /** `''`: messages. */
-    subscriber: text().notNull(),
-    /** How many looks are in it. */
-    looks: integer().notNull(),
-    /** Done a second; the mean of the looks. */
-    rate: doublePrecision().notNull(),
-    /** Of what was tried, which part failed: 0 to 1; the mean. */
-    error_rate: doublePrecision().notNull(),
-    /** The most of the looks, so that no peak is lost; so below. */
-    backlog: integer().notNull(),
-    backlog_age_seconds: doublePrecision().notNull(),
-    dead_letters: integer().notNull(),
+    job_id: uuid()
+      .notNull()
+      .references(() => operations.id, { onDelete: 'cascade' }),
+    subject: text().notNull(),
+    done_at: moment(),
   },
-  (t) => [primaryKey({ columns: [t.every, t.at, t.subscriber] })],
+  (t) => [primaryKey({ columns: [t.job_id, t.subject] }), index('job_items_open').on(t.job_id, t.subject).where(sql`done_at is null`)],
+);
+
+/** Dispatches that a job has made, and whether it has counted what became of them. */
+export const operationDispatches = pgTable(
+  'job_dispatches',
+  {
+    dispatch_id: uuid().primaryKey(),
+    job_id: uuid()
+      .notNull()
+      .references(() => operations.id, { onDelete: 'cascade' }),
+    ended_at: moment(),
+  },
+  (t) => [index('job_dispatches_open').on(t.job_id, t.dispatch_id).where(sql`ended_at is null`)],
+);
+
+/** The events of dispatches that were made for somebody later than the first: an event's first dispatch stands in `outbox`. */
+export const dispatchEvents = pgTable(
+  'dispatch_events',
+  { dispatch_id: uuid().notNull(), event_id: uuid().notNull(), type: text().notNull() },
+  (t) => [primaryKey({ columns: [t.dispatch_id, t.event_id] }), index().on(t.event_id)],
+);
+
+/** Effects that somebody has decided won't happen. Each has a receipt beside it, so that nothing brings it about. */
+export const discards = pgTable(
+  'discards',
+  {
+    event_id: uuid().notNull(),
+    subscriber: text().notNull(),
+    by: text().notNull(),
+    reason: text().notNull(),
+    /** What the dead letter said. */
+    cause: text().notNull(),
+    discarded_at: created(),
+  },
+  (t) => [primaryKey({ columns: [t.event_id, t.subscriber] })],
 );

@@ -3,25 +3,25 @@ import { compareMigrations, missingObjects } from '../../db/migrations.ts';
 import { askServer, UnsupportedPostgresError } from '../../db/server.ts';
 import { soon } from '../../db/soon.ts';
 import { safeReason } from '../../safe-error.ts';
-import { type Finding, fine, ill, type Patient } from './finding.ts';
+import { type Finding, pass, fail, type DoctorContext } from './finding.ts';
 
-export async function checkDatabase({ database: { sql } }: Patient): Promise<Finding[]> {
+export async function checkDatabase({ database: { sql } }: DoctorContext): Promise<Finding[]> {
   const began = performance.now();
   const server = await soon(askServer(sql)).catch(asError);
-  if (server instanceof UnsupportedPostgresError) return [ill('database', server.message, 'Upgrade the server, then migrate.')];
+  if (server instanceof UnsupportedPostgresError) return [fail('database', server.message, 'Upgrade the server, then migrate.')];
   if (server instanceof Error) {
     const remedy =
       'Start Postgres, or correct DATABASE_URL of all processes. Messages are refused with 503 meanwhile; what is stored is safe.';
-    return [ill('database', `Postgres does not answer: ${safeReason(server)}`, remedy)];
+    return [fail('database', `Postgres does not answer: ${safeReason(server)}`, remedy)];
   }
   const name = `PostgreSQL ${Math.floor(server.version / 10_000)}.${server.version % 10_000}`;
-  return [fine('database', `${name} answers in ${Math.round(performance.now() - began)} ms${server.pooled ? ', by way of a pooler' : ''}`)];
+  return [pass('database', `${name} answers in ${Math.round(performance.now() - began)} ms${server.pooled ? ', by way of a pooler' : ''}`)];
 }
 
 const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
 
 /** Writes, and takes it back: a full disk and a standby that was never promoted still answer whoever only reads. */
-export async function checkWrites({ database: { sql } }: Patient): Promise<Finding[]> {
+export async function checkWrites({ database: { sql } }: DoctorContext): Promise<Finding[]> {
   const takeBack = new Error('taken back');
   const failure = await sql
     .begin(async (tx) => {
@@ -29,51 +29,51 @@ export async function checkWrites({ database: { sql } }: Patient): Promise<Findi
       throw takeBack;
     })
     .catch(asError);
-  if (failure === takeBack) return [fine('writes', 'Postgres takes what is written')];
+  if (failure === takeBack) return [pass('writes', 'Postgres takes what is written')];
   const detail = `Postgres takes nothing: ${safeReason(failure)}`;
   const remedy =
     'Make room on its disk (https://www.postgresql.org/docs/current/disk-full.html), or see that it is no standby. Messages are refused with 503 meanwhile; what is stored is safe.';
-  return [ill('writes', detail, remedy)];
+  return [fail('writes', detail, remedy)];
 }
 
-export async function checkMigrations({ database: { sql } }: Patient): Promise<Finding[]> {
+export async function checkMigrations({ database: { sql } }: DoctorContext): Promise<Finding[]> {
   const { pending, changed, unknown, applied } = await compareMigrations(sql);
   if (pending.length > 0) {
-    return [ill('migrations', `not applied: ${pending.join(', ')}`, 'Run `knockon migrate`; it is safe while everything runs.')];
+    return [fail('migrations', `not applied: ${pending.join(', ')}`, 'Run `knockon migrate`; it is safe while everything runs.')];
   }
   if (changed.length > 0) {
     const detail = `the database has had ${changed.join(', ')} in another form than this version's`;
-    return [ill('migrations', detail, 'Deploy the build that made this database, or one whose drizzle/ has the same files.')];
+    return [fail('migrations', detail, 'Deploy the build that made this database, or one whose drizzle/ has the same files.')];
   }
   const missing = unknown > 0 ? [] : await missingObjects(sql);
   if (missing.length > 0) {
     const detail = `all ${applied} are applied, and yet the database lacks ${missing.join(', ')}`;
-    return [ill('migrations', detail, 'Somebody has removed it: restore it from a backup, or with the statements in drizzle/.')];
+    return [fail('migrations', detail, 'Somebody has removed it: restore it from a backup, or with the statements in drizzle/.')];
   }
   if (unknown > 0) {
     const detail = `the database has ${unknown} migrations that this version does not know: a newer version has been here`;
-    return [ill('migrations', detail, 'Deploy the newer version of every process, or go on knowingly after a rollback.')];
+    return [fail('migrations', detail, 'Deploy the newer version of every process, or go on knowingly after a rollback.')];
   }
-  return [fine('migrations', `all ${applied} are applied`)];
+  return [pass('migrations', `all ${applied} are applied`)];
 }
 
 /** Seconds by which the clocks may differ: times of events are Postgres', times of requests the process'. */
 const SKEW = 2;
 
-export async function checkClock({ database: { sql } }: Patient): Promise<Finding[]> {
+export async function checkClock({ database: { sql } }: DoctorContext): Promise<Finding[]> {
   const before = Date.now();
   const [row] = await sql<{ now: number }[]>`select extract(epoch from clock_timestamp())::float8 * 1000 as now`;
   const skew = ((row?.now ?? 0) - (before + Date.now()) / 2) / 1000;
   const detail = `Postgres' clock and this process' differ by ${Math.abs(skew).toFixed(2)} s`;
-  if (Math.abs(skew) <= SKEW) return [fine('clock', detail)];
-  return [ill('clock', detail, 'Let both machines keep their time by NTP: pauses, timers and signatures of webhooks go by it.')];
+  if (Math.abs(skew) <= SKEW) return [pass('clock', detail)];
+  return [fail('clock', detail, 'Let both machines keep their time by NTP: pauses, timers and signatures of webhooks go by it.')];
 }
 
 /** Free space below which Postgres is about to stop. */
 const LEAST = { bytes: 1024 ** 3, part: 0.03 };
 
 /** The disk of Postgres where it is on this machine, else this process' own. */
-export async function checkDisk({ database: { sql } }: Patient): Promise<Finding[]> {
+export async function checkDisk({ database: { sql } }: DoctorContext): Promise<Finding[]> {
   const [row] = await sql<{ size: string }[]>`select pg_size_pretty(pg_database_size(current_database())) as size`;
   const folder = await sql<{ folder: string }[]>`select current_setting('data_directory') as folder`.then(
     ([found]) => found?.folder,
@@ -84,6 +84,6 @@ export async function checkDisk({ database: { sql } }: Patient): Promise<Finding
   const free = disk.bavail * disk.bsize;
   const whose = theirs ? "Postgres' disk" : "this process' disk (Postgres' own can't be seen from here)";
   const detail = `${(free / 1024 ** 3).toFixed(1)} GiB are free on ${whose}; the database has ${row?.size}`;
-  if (free >= LEAST.bytes && free >= disk.blocks * disk.bsize * LEAST.part) return [fine('disk', detail)];
-  return [ill('disk', detail, 'Make room, or let events expire with KNOCKON_RETENTION_EVENTS; a full disk stops Postgres.')];
+  if (free >= LEAST.bytes && free >= disk.blocks * disk.bsize * LEAST.part) return [pass('disk', detail)];
+  return [fail('disk', detail, 'Make room, or let events expire with KNOCKON_RETENTION_EVENTS; a full disk stops Postgres.')];
 }

@@ -1,5 +1,5 @@
-import type { Steering } from '../controls.ts';
-import type { VerifyOptions } from '../verify.ts';
+import type { Steering } from '../controls/controls.ts';
+import type { VerifyOptions } from '../status/verify.ts';
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -12,7 +12,7 @@ export interface Finding {
 }
 
 /** What the doctor looks at, and what is taken for ill. */
-export interface Patient extends Steering {
+export interface DoctorContext extends Steering {
   running: VerifyOptions['running'];
   /** The version of the process that asks. */
   version: string;
@@ -24,9 +24,9 @@ export interface Patient extends Steering {
   unnamedProxy?: () => string | null;
 }
 
-export const fine = (check: string, detail: string): Finding => ({ check, ok: true, detail, remedy: null });
+export const pass = (check: string, detail: string): Finding => ({ check, ok: true, detail, remedy: null });
 
-export const ill = (check: string, detail: string, remedy: string): Finding => ({ check, ok: false, detail, remedy });
+export const fail = (check: string, detail: string, remedy: string): Finding => ({ check, ok: false, detail, remedy });
 
 /** A time in words: `40 s`, `12 min`, `3 h`. */
 export function age(seconds: number): string {

@@ -1,16 +1,16 @@
 import { oldestUndispatched } from '../../outbox/ledger.ts';
-import { counted } from '../counted.ts';
-import { subscriberStatuses } from '../subscriber-status.ts';
-import { verifyLedger } from '../verify.ts';
-import { age, type Finding, fine, ill, type Patient } from './finding.ts';
+import { counted } from '../operations/counted.ts';
+import { subscriberStatuses } from '../status/subscriber-status.ts';
+import { verifyLedger } from '../status/verify.ts';
+import { age, type Finding, pass, fail, type DoctorContext } from './finding.ts';
 
-export async function checkUndispatched({ database: { sql }, readyAgeMs }: Patient): Promise<Finding[]> {
+export async function checkUndispatched({ database: { sql }, readyAgeMs }: DoctorContext): Promise<Finding[]> {
   const oldest = await oldestUndispatched(sql);
-  if (oldest === null) return [fine('undispatched', 'every event has been dispatched')];
+  if (oldest === null) return [pass('undispatched', 'every event has been dispatched')];
   const detail = `the oldest event that has not been dispatched has waited ${age(oldest)}`;
-  if (oldest * 1000 <= readyAgeMs) return [fine('undispatched', detail)];
+  if (oldest * 1000 <= readyAgeMs) return [pass('undispatched', detail)];
   return [
-    ill(
+    fail(
       'undispatched',
       detail,
       'See that a dispatcher runs (`knockon relay`, or the API with KNOCKON_DISPATCHER=on) and that Temporal answers.',
@@ -21,25 +21,25 @@ export async function checkUndispatched({ database: { sql }, readyAgeMs }: Patie
 /** How old an event may be whose effect nobody has done, though nothing keeps it, in seconds. */
 const LATE = 300;
 
-export async function checkBacklogs(patient: Patient): Promise<Finding[]> {
+export async function checkBacklogs(patient: DoctorContext): Promise<Finding[]> {
   const all = await subscriberStatuses(patient);
   const late = all.filter((s) => s.state !== 'paused' && s.backlog_age_seconds > LATE);
   const total = all.reduce((sum, { backlog }) => sum + backlog, 0);
-  if (late.length === 0) return [fine('backlog', `${counted(total, 'event')} on the way to their effects, none for long`)];
+  if (late.length === 0) return [pass('backlog', `${counted(total, 'event')} on the way to their effects, none for long`)];
   const detail = late.map((s) => `${s.name}: ${counted(s.backlog, 'event')}, the oldest of ${age(s.backlog_age_seconds)} ago`).join('; ');
   const remedy = late
     .map(({ name, retired }) => (retired ? `\`knockon retire ${name} --open discard\`` : `\`knockon scale ${name}\``))
     .join(', ');
-  return [ill('backlog', detail, `See whether it is failing (\`knockon subscribers\`, \`knockon failed\`) or too slow: ${remedy}.`)];
+  return [fail('backlog', detail, `See whether it is failing (\`knockon subscribers\`, \`knockon failed\`) or too slow: ${remedy}.`)];
 }
 
-export async function checkDeadLetters({ database: { sql } }: Patient): Promise<Finding[]> {
+export async function checkDeadLetters({ database: { sql } }: DoctorContext): Promise<Finding[]> {
   const rows = await sql<{ subscriber: string; n: number }[]>`
     select subscriber, count(*)::int as n from dead_letters group by subscriber order by n desc`;
-  if (rows.length === 0) return [fine('dead letters', 'there are none')];
+  if (rows.length === 0) return [pass('dead letters', 'there are none')];
   const detail = rows.map(({ subscriber, n }) => `${n} of ${subscriber}`).join(', ');
   return [
-    ill('dead letters', detail, 'See their causes with `knockon failed`; then `knockon retry` once that is mended, or `knockon discard`.'),
+    fail('dead letters', detail, 'See their causes with `knockon failed`; then `knockon retry` once that is mended, or `knockon discard`.'),
   ];
 }
 
@@ -47,21 +47,21 @@ export async function checkDeadLetters({ database: { sql } }: Patient): Promise<
 const TOLD = 3;
 
 /** Webhook endpoints that are left alone because they fail. It is their owners' trouble and nothing is wrong here, so it is told and no more. */
-export async function checkEndpoints({ database: { sql } }: Patient): Promise<Finding[]> {
+export async function checkEndpoints({ database: { sql } }: DoctorContext): Promise<Finding[]> {
   const rows = await sql<{ id: string; url: string; cause: string | null; seconds: number }[]>`
     select id, url, failing_cause as cause, extract(epoch from now() - failing_since)::float8 as seconds
     from endpoints where failing_since is not null and disabled_at is null order by failing_since`;
-  if (rows.length === 0) return [fine('endpoints', 'none is failing')];
+  if (rows.length === 0) return [pass('endpoints', 'none is failing')];
   const told = rows.slice(0, TOLD).map(({ id, url, cause, seconds }) => `${id} ${url} (${cause ?? 'no answer'}, for ${age(seconds)})`);
   const more = rows.length > TOLD ? `; and ${rows.length - TOLD} more` : '';
-  return [fine('endpoints', `${rows.length} failing, and left alone: ${told.join('; ')}${more}`)];
+  return [pass('endpoints', `${rows.length} failing, and left alone: ${told.join('; ')}${more}`)];
 }
 
-export async function checkLedger({ database: { sql }, running }: Patient): Promise<Finding[]> {
+export async function checkLedger({ database: { sql }, running }: DoctorContext): Promise<Finding[]> {
   const { balanced, missing, asked } = await verifyLedger(sql, { running });
   const doubt = asked ? '' : '; the transport could not be asked what is at work';
-  if (balanced) return [fine('ledger', `balanced: nothing is missing${doubt}`)];
+  if (balanced) return [pass('ledger', `balanced: nothing is missing${doubt}`)];
   const remedy = 'The relay starts them again once they are older than KNOCKON_HEAL_AGE; `knockon verify` names them.';
   const what = missing.length === 1 ? '1 effect is' : `${missing.length} effects or more are`;
-  return [ill('ledger', `${what} missing: nothing is at work on it`, remedy)];
+  return [fail('ledger', `${what} missing: nothing is at work on it`, remedy)];
 }

@@ -1,9 +1,9 @@
-import { type Finding, ill, type Patient } from './finding.ts';
+import { type Finding, fail, type DoctorContext } from './finding.ts';
 
 /** Says nothing where nobody has forwarded anything: then there is no proxy, or it is named. */
-export async function checkProxies({ unnamedProxy }: Patient): Promise<Finding[]> {
+export async function checkProxies({ unnamedProxy }: DoctorContext): Promise<Finding[]> {
   const address = unnamedProxy?.() ?? null;
   if (address === null) return [];
   const detail = `requests come through a proxy at ${address}, which KNOCKON_TRUSTED_PROXIES does not name`;
-  return [ill('proxies', detail, "Name it there as a CIDR: until then all who come through it have one address' quota of failed keys.")];
+  return [fail('proxies', detail, "Name it there as a CIDR: until then all who come through it have one address' quota of failed keys.")];
 }

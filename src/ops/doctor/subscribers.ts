@@ -1,19 +1,19 @@
 import pMap from 'p-map';
-import { forgottenPauses } from '../paused.ts';
-import { isFresh, subscriberStatuses } from '../subscriber-status.ts';
-import { markIn, readMark, readWorkers } from '../workers.ts';
-import { age, type Finding, fine, ill, type Patient } from './finding.ts';
+import { stalePauses } from '../controls/stale-pauses.ts';
+import { isFresh, subscriberStatuses } from '../status/subscriber-status.ts';
+import { markIn, readMark, readWorkers } from '../status/workers.ts';
+import { age, type Finding, pass, fail, type DoctorContext } from './finding.ts';
 
 /** Somebody takes the calls of every subscriber, and under Temporal the workflows. */
-export async function checkWorkers(patient: Patient): Promise<Finding[]> {
+export async function checkWorkers(patient: DoctorContext): Promise<Finding[]> {
   const registered = await subscriberStatuses(patient);
   const all = registered.filter(({ retired }) => !retired);
-  if (registered.length === 0) return [ill('workers', 'no effect has ever registered: events wait', 'Start `knockon worker effects`.')];
+  if (registered.length === 0) return [fail('workers', 'no effect has ever registered: events wait', 'Start `knockon worker effects`.')];
   const alone = all.filter(({ workers }) => workers === 0).map(({ name }) => name);
   const effects =
     alone.length === 0
-      ? fine('workers', `every one of ${all.length} subscribers has a worker`)
-      : ill(
+      ? pass('workers', `every one of ${all.length} subscribers has a worker`)
+      : fail(
           'workers',
           `nobody takes the calls of ${alone.join(', ')}: its events wait`,
           `Start \`knockon worker effects --only ${alone.join(',')}\`; its log says why it ends.`,
@@ -22,12 +22,12 @@ export async function checkWorkers(patient: Patient): Promise<Finding[]> {
   return workflowQueue === undefined ? [effects] : [effects, await checkWorkflowWorkers(patient, workflowQueue)];
 }
 
-async function checkWorkflowWorkers({ database: { sql }, queues }: Patient, workflowQueue: string): Promise<Finding> {
+async function checkWorkflowWorkers({ database: { sql }, queues }: DoctorContext, workflowQueue: string): Promise<Finding> {
   const beats = (await readWorkers(sql)).filter(({ kind, alive }) => kind === 'workflows' && alive);
   const pollers =
     beats.length > 0 ? [] : (await queues.describe(workflowQueue)).pollers.filter(({ seen_at }) => Date.now() - seen_at.getTime() < 20_000);
-  if (beats.length + pollers.length > 0) return fine('workflow workers', `${beats.length || pollers.length} at work`);
-  return ill('workflow workers', 'there is none: dispatches wait', 'Start `knockon worker workflows`; its log says why it ends.');
+  if (beats.length + pollers.length > 0) return pass('workflow workers', `${beats.length || pollers.length} at work`);
+  return fail('workflow workers', 'there is none: dispatches wait', 'Start `knockon worker workflows`; its log says why it ends.');
 }
 
 /** Strangers that are told by name. */
@@ -37,7 +37,7 @@ const TOLD = 5;
  * Nobody else takes calls from our queues: a worker of another deployment, which has another database, or whoever takes the calls of
  * workers of ours without being one.
  */
-export async function checkStrangers({ database: { sql }, queues }: Patient): Promise<Finding[]> {
+export async function checkStrangers({ database: { sql }, queues }: DoctorContext): Promise<Finding[]> {
   const { workflowQueue } = queues;
   if (workflowQueue === undefined) return [];
   const [ours, beats, effects] = await Promise.all([
@@ -55,10 +55,10 @@ export async function checkStrangers({ database: { sql }, queues }: Patient): Pr
   };
   const asked = [[workflowQueue, true] as const, ...effects.map(({ name, task_queue }) => [task_queue, isHosted(name)] as const)];
   const found = (await pMap(asked, ([queue, onlyOurs]) => among(queue, onlyOurs), { concurrency: 4 })).flat();
-  if (found.length === 0) return [fine('strangers', 'nobody else takes calls from our queues')];
+  if (found.length === 0) return [pass('strangers', 'nobody else takes calls from our queues')];
   const more = found.length > TOLD ? `; and ${found.length - TOLD} more` : '';
   return [
-    ill(
+    fail(
       'strangers',
       `workers that are not this deployment's take calls from its queues: ${found.slice(0, TOLD).join('; ')}${more}`,
       "Stop them, set KNOCKON_DEPLOYMENT of one of the two deployments, or give it a TEMPORAL_NAMESPACE of its own. Each refuses what is the other's, so calls come late.",
@@ -70,25 +70,25 @@ export async function checkStrangers({ database: { sql }, queues }: Patient): Pr
 const CLOCKS = 5000;
 
 /** Workers' clocks agree with the database's. Waits are durations, so nothing breaks at once; signatures and logs bear each one's own time. */
-export async function checkClocks({ database: { sql } }: Patient): Promise<Finding[]> {
+export async function checkClocks({ database: { sql } }: DoctorContext): Promise<Finding[]> {
   const said = (await readWorkers(sql)).flatMap(({ alive, identity, clock_ahead_ms: ahead }) =>
     alive && ahead !== null ? [{ identity, ahead }] : [],
   );
   const off = said.filter(({ ahead }) => Math.abs(ahead) > CLOCKS);
-  if (off.length === 0) return [fine('clocks', `those of ${said.length} workers agree with Postgres'`)];
+  if (off.length === 0) return [pass('clocks', `those of ${said.length} workers agree with Postgres'`)];
   const told = off.map(({ identity, ahead }) => `${identity} is ${age(Math.abs(ahead) / 1000)} ${ahead > 0 ? 'fast' : 'slow'}`);
   const remedy = 'Let these machines keep their time by NTP: receivers refuse webhooks whose signature bears another time than theirs.';
-  return [ill('clocks', told.join('; '), remedy)];
+  return [fail('clocks', told.join('; '), remedy)];
 }
 
 /** All run one version. */
-export async function checkVersions({ database: { sql }, version }: Patient): Promise<Finding[]> {
+export async function checkVersions({ database: { sql }, version }: DoctorContext): Promise<Finding[]> {
   const beats = (await readWorkers(sql)).filter(({ alive }) => alive);
   const versions = [...new Set([version, ...beats.map((beat) => beat.version)])].sort();
-  if (versions.length === 1) return [fine('versions', `API and ${beats.length} workers run ${version}`)];
+  if (versions.length === 1) return [pass('versions', `API and ${beats.length} workers run ${version}`)];
   const others = beats.filter((beat) => beat.version !== version).map((beat) => `${beat.identity} (${beat.version})`);
   return [
-    ill(
+    fail(
       'versions',
       `the API runs ${version}, beside ${others.slice(0, 5).join(', ')}`,
       'Finish the deployment, or roll it back: restart what runs the other version.',
@@ -97,19 +97,19 @@ export async function checkVersions({ database: { sql }, version }: Patient): Pr
 }
 
 /** Queues are as operators asked. */
-export async function checkQueues(patient: Patient): Promise<Finding[]> {
+export async function checkQueues(patient: DoctorContext): Promise<Finding[]> {
   const wrong = (await subscriberStatuses(patient)).filter(({ applied, retired }) => !applied && !retired).map(({ name }) => name);
-  if (wrong.length === 0) return [fine('queues', 'all are as was asked')];
+  if (wrong.length === 0) return [pass('queues', 'all are as was asked')];
   const remedy = 'It is put right within seconds once Temporal answers; if not, look at the log of the API and at TEMPORAL_ADDRESS.';
-  return [ill('queues', `the queue of ${wrong.join(', ')} is not as was asked`, remedy)];
+  return [fail('queues', `the queue of ${wrong.join(', ')} is not as was asked`, remedy)];
 }
 
 /** Nobody has been forgotten on pause. */
-export async function checkPaused({ database: { sql }, pausedTooLongMs }: Patient): Promise<Finding[]> {
-  const paused = await forgottenPauses(sql, 0);
-  if (paused.length === 0) return [fine('paused', 'no subscriber is paused')];
+export async function checkPaused({ database: { sql }, pausedTooLongMs }: DoctorContext): Promise<Finding[]> {
+  const paused = await stalePauses(sql, 0);
+  if (paused.length === 0) return [pass('paused', 'no subscriber is paused')];
   const told = paused.map(({ name, seconds, by, reason }) => `${name} for ${age(seconds)} (by ${by}: ${reason})`).join('; ');
   const late = paused.filter(({ seconds }) => seconds * 1000 > pausedTooLongMs);
-  if (late.length === 0) return [fine('paused', told)];
-  return [ill('paused', told, late.map(({ name }) => `\`knockon resume ${name}\``).join(', '))];
+  if (late.length === 0) return [pass('paused', told)];
+  return [fail('paused', told, late.map(({ name }) => `\`knockon resume ${name}\``).join(', '))];
 }

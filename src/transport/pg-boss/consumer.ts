@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Job, PgBoss } from 'pg-boss';
 import type { Logger } from 'pino';
 import type { CallJob } from './jobs.ts';
-import { ClaimLostError } from './see-through.ts';
+import { ClaimLostError } from './process-job.ts';
 
 /** Says how many calls may be taken, and is told of them. */
 export interface ConsumerSlots {

@@ -1,6 +1,6 @@
 import type { Sql } from 'postgres';
 import type { Queues } from '../queues.ts';
-import { jobBacklog } from './call-queue.ts';
+import { jobBacklog } from './notifications.ts';
 
 /** Tells workers that operators want something else of a queue; the payload is its name. */
 export const CONTROLS_CHANNEL = 'knockon_controls';

@@ -4,8 +4,8 @@ import type { Dispatch } from '../dispatch.ts';
 import { slices } from '../selection.ts';
 import type { DispatchRef, Recovery } from '../transport.ts';
 import { ensureQueues } from './boss.ts';
-import { tellConsumers } from './call-queue.ts';
 import { asJob, jobId } from './jobs.ts';
+import { tellConsumers } from './notifications.ts';
 
 /** Jobs of dispatches: whether there are any to be done, and new ones for what is missing. `boss` is started by whoever restarts. */
 export function pgBossRecovery(boss: PgBoss, sql: Sql): Recovery {

@@ -3,7 +3,7 @@ import type { DomainEvent } from '../../../events/index.ts';
 import type { OpenOutcome } from '../../../transport/dispatch.ts';
 import { explain } from '../explain.ts';
 import { FencedOffError, LocksAwayError } from '../locks/lock.ts';
-import { lineOf, type PoisonPolicy, type Ran, stops } from './turns.ts';
+import { lineOf, type PoisonPolicy, type Ran, stops } from './plan-turn.ts';
 
 /** Thrown where an effect has not answered in its time; which event is to blame is not known. */
 export class TimeLimitError extends Error {

@@ -1,11 +1,11 @@
 import type { EffectAnswer, EffectCall, OpenOutcome } from '../../../transport/dispatch.ts';
 import type { Effect } from '../effect.ts';
 import type { Held } from '../locks/lock.ts';
-import { recordBegun, type Waits } from './books.ts';
-import { type Entry, readLog, readWanted, type Stretch, these, type Wanted } from './log.ts';
-import { type Dependencies, EXTRA, KEYS_AT_ONCE, limitsOf, PAUSE, tryTogether } from './together.ts';
-import { type Ask, performTurn, type Turn, transactTurn } from './turn.ts';
-import { type Ran, type Reckoned, whoseTurn } from './turns.ts';
+import { type Entry, readLog, readWanted, type Stretch, these, type Wanted } from './channel-log.ts';
+import { type Dependencies, EXTRA, KEYS_AT_ONCE, limitsOf, PAUSE, tryFastPath } from './fast-path.ts';
+import { type Ran, type AdvancedCursors, eligibleEvents } from './plan-turn.ts';
+import { type Ask, performTurn, type Turn, transactTurn } from './run-turn.ts';
+import { recordBegun, type Waits } from './store.ts';
 
 /** How long an event waits for the one before it, in ms: each time a fifth longer, so that a workflow can wait for months. */
 const WAIT = { first: 2000, longest: 3_600_000, growth: 1.2 };
@@ -16,7 +16,7 @@ const WAIT = { first: 2000, longest: 3_600_000, growth: 1.2 };
  */
 export async function callInOrder(effect: Effect, dependencies: Dependencies, call: EffectCall): Promise<EffectAnswer> {
   const began = performance.now();
-  const together = 'transact' in effect && !call.alone ? await tryTogether(effect, dependencies, call, began) : undefined;
+  const together = 'transact' in effect && !call.alone ? await tryFastPath(effect, dependencies, call, began) : undefined;
   if (together?.isAll) return { done: together.done, open: [] };
   const answered = new Set(together?.open.map((outcome) => outcome.event_id));
   const wanted = (await readWanted(dependencies.db, effect, call)).filter((event) => !answered.has(event.id));
@@ -107,7 +107,7 @@ class OrderedCall {
     const wanted = this.#leftOf(keys);
     const deadline = this.#began + this.#effect.timeout_ms * 0.9;
     const most = this.#isCareful() ? 1 : this.#effect.batch;
-    const waits = (reckoned: Reckoned, ran: Ran) => this.#waits(wanted, reckoned, ran);
+    const waits = (reckoned: AdvancedCursors, ran: Ran) => this.#waits(wanted, reckoned, ran);
     const ids = wanted.map((event) => event.id);
     const mine = these(this.#begun ? [...ids, this.#begun.id] : ids);
     const { idleMs } = limitsOf(this.#effect);
@@ -132,7 +132,7 @@ class OrderedCall {
   }
 
   /** Those that stand behind an event that is not done. */
-  #waits(wanted: Wanted[], { heads }: Reckoned, ran: Ran): Waits[] {
+  #waits(wanted: Wanted[], { heads }: AdvancedCursors, ran: Ran): Waits[] {
     const isOpen = new Set(ran.open.map((outcome) => outcome.event_id));
     return [...heads].flatMap(([channel, head]) => {
       const behind = wanted.filter(
@@ -177,7 +177,7 @@ class OrderedCall {
   async #noteBegun(keys: string[]): Promise<void> {
     this.#begun = undefined;
     const log = await readLog(this.#with.db, this.#effect, this.#ask(new Set(keys)));
-    const [next] = whoseTurn(log, this.#effect.onPoison, { most: 1, oneEach: true });
+    const [next] = eligibleEvents(log, this.#effect.onPoison, { most: 1, oneEach: true });
     this.#begun = next;
     if (next) await recordBegun(this.#with.db, this.#effect.name, next.id);
   }

@@ -1,14 +1,14 @@
 import { z } from '@hono/zod-openapi';
-import { type Letters, listCauses, listDeadLetters } from '../../../ops/dead-letters.ts';
-import { discard } from '../../../ops/discard.ts';
-import { workflowLink } from '../../../ops/temporal-ui.ts';
+import { type DeadLetterPage, listCauses, listDeadLetters } from '../../../ops/inspect/dead-letters.ts';
+import { workflowLink } from '../../../ops/inspect/temporal-ui.ts';
+import { discard } from '../../../ops/operations/discard.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, timestamp, typeName, uuid } from '../../fields.ts';
 import { heavily, LISTING } from '../../heavy.ts';
 import { onceOutside } from '../../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toPage } from '../../paging.ts';
 import { body, forOperators, json, operation, router } from '../../router.ts';
-import { accepted, begin, perSecond, reason } from './jobs.ts';
+import { accepted, begin, perSecond, reason } from './operations.ts';
 
 const filters = {
   subscriber: text(1, 255).optional(),
@@ -32,7 +32,7 @@ export const letters = <More extends z.ZodRawShape>(more: More) =>
     .openapi({ oneOf: [{ required: ['ids'] }, { required: ['filter'] }] });
 
 /** As a job keeps it. */
-export const lettersOf = ({ ids, filter }: { ids?: string[]; filter?: Record<string, unknown> }): Letters =>
+export const lettersOf = ({ ids, filter }: { ids?: string[]; filter?: Record<string, unknown> }): DeadLetterPage =>
   ids ? { ids } : { filter: JSON.parse(JSON.stringify(filter ?? {})) };
 
 const letter = z

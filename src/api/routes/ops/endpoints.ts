@@ -8,7 +8,7 @@ import {
   listEndpoints,
   readEndpoint,
   tryEndpoint,
-} from '../../../ops/endpoints.ts';
+} from '../../../ops/inspect/endpoints.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { text, timestamp, uuid } from '../../fields.ts';
 import { inPlace, LISTING } from '../../heavy.ts';
@@ -18,7 +18,7 @@ import { conflict, notFound } from '../../problem.ts';
 import { body, type Env, forOperators, json, operation, router } from '../../router.ts';
 import { deliveryQuery, deliverySchema, listDeliveries } from '../deliveries.ts';
 import { endpointSchema, endpointState, maxConcurrency, maxPerSecond, shown } from '../endpoint-schema.ts';
-import { reason } from './jobs.ts';
+import { reason } from './operations.ts';
 
 const endpoint = endpointSchema
   .extend({

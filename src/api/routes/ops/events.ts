@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
-import { listEvents, outcomesOf } from '../../../ops/events.ts';
-import { inspectEvent, inspectMessage } from '../../../ops/inspect.ts';
+import { listEvents, outcomesOf } from '../../../ops/inspect/events.ts';
+import { inspectEvent, inspectMessage } from '../../../ops/inspect/inspect.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, timestamp, typeName, uuid } from '../../fields.ts';
 import { heavily, LISTING } from '../../heavy.ts';

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { pasts, readHistory } from '../../../ops/history.ts';
+import { pasts, readHistory } from '../../../ops/status/history.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { timestamp } from '../../fields.ts';
 import { forOperators, json, operation, router } from '../../router.ts';

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { createKey, listKeys, revokeKeys } from '../../../ops/keys.ts';
+import { createKey, listKeys, revokeKeys } from '../../../ops/access/keys.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { name, timestamp, uuid } from '../../fields.ts';
 import { type Keyring, newKey } from '../../keys.ts';
@@ -7,7 +7,7 @@ import { once } from '../../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { notFound } from '../../problem.ts';
 import { body, forOperators, json, operation, router } from '../../router.ts';
-import { reason } from './jobs.ts';
+import { reason } from './operations.ts';
 
 const key = z
   .object({

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { closest } from 'fastest-levenshtein';
-import { readOperationsLog } from '../../../ops/log.ts';
-import { VERBS } from '../../../ops/verbs.ts';
+import { readActionLog } from '../../../ops/access/action-log.ts';
+import { ACTIONS } from '../../../ops/access/actions.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { text, timestamp, uuid } from '../../fields.ts';
 import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
@@ -24,12 +24,12 @@ const filter = (description: string) => text(1, 255).optional().openapi({ descri
 const verb = z
   .string()
   .superRefine((value, context) => {
-    if ((VERBS as readonly string[]).includes(value)) return;
-    const message = `is no verb of the log; did you mean ${closest(value.slice(0, 100), VERBS)}? Known are ${VERBS.join(', ')}`;
+    if ((ACTIONS as readonly string[]).includes(value)) return;
+    const message = `is no verb of the log; did you mean ${closest(value.slice(0, 100), ACTIONS)}? Known are ${ACTIONS.join(', ')}`;
     context.addIssue({ code: 'custom', message });
   })
   .optional()
-  .openapi({ description: 'Only this verb.', enum: VERBS });
+  .openapi({ description: 'Only this verb.', enum: ACTIONS });
 
 const list = operation({
   method: 'get',
@@ -53,7 +53,7 @@ const list = operation({
 export const opsLogRoutes = ({ database }: ApiDependencies) =>
   router().openapi(list, async (c) => {
     const { limit, cursor, ...filters } = c.req.valid('query');
-    const rows = await readOperationsLog(database, { ...filters, before: cursor, limit: limit + 1 });
+    const rows = await readActionLog(database, { ...filters, before: cursor, limit: limit + 1 });
     return c.json(
       toPlainPage(rows, limit, (row) => row.id),
       200,

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { addOperator, listOperators, removeOperator } from '../../../ops/operators.ts';
+import { addOperator, listOperators, removeOperator } from '../../../ops/access/operators.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { name, timestamp, uuid } from '../../fields.ts';
 import { newKey } from '../../keys.ts';

@@ -1,9 +1,9 @@
 import { z } from '@hono/zod-openapi';
-import { isBeingRebuilt, REBUILDABLE } from '../../../ops/rebuild.ts';
+import { isBeingRebuilt, REBUILDABLE } from '../../../ops/operations/rebuild.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { conflict } from '../../problem.ts';
 import { body, forOperators, operation, router } from '../../router.ts';
-import { accepted, begin, perSecond, reason } from './jobs.ts';
+import { accepted, begin, perSecond, reason } from './operations.ts';
 
 const message = `wants one of ${REBUILDABLE.join(', ')}: what they show follows from what is stored`;
 const given = z.strictObject({ subscriber: z.enum(REBUILDABLE, { message }), per_second: perSecond, reason }).openapi('Rebuild');

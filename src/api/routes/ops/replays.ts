@@ -1,13 +1,13 @@
 import { z } from '@hono/zod-openapi';
-import { explainPlan, planReplay } from '../../../ops/replay.ts';
-import { findSubscriber } from '../../../ops/subscriber.ts';
+import { findSubscriber } from '../../../ops/controls/find-subscriber.ts';
+import { explainPlan, planReplay } from '../../../ops/operations/replay.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, typeName, uuid } from '../../fields.ts';
 import { noSuchSubscriber } from '../../find.ts';
 import { heavily } from '../../heavy.ts';
 import { conflict, invalid } from '../../problem.ts';
 import { body, forOperators, json, operation, router } from '../../router.ts';
-import { accepted, begin, perSecond, reason } from './jobs.ts';
+import { accepted, begin, perSecond, reason } from './operations.ts';
 
 /** Events a second, unless it is said: what lets live traffic keep its latency. */
 export const PACE = 500;

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
-import { endSession } from '../../../ops/sessions.ts';
-import { namespaceUrl } from '../../../ops/temporal-ui.ts';
+import { endSession } from '../../../ops/access/sessions.ts';
+import { namespaceUrl } from '../../../ops/inspect/temporal-ui.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { timestamp } from '../../fields.ts';
 import { takeSession } from '../../middleware/session.ts';

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import type { Live, Told } from '../../../ops/live.ts';
+import type { Live, Told } from '../../../ops/status/live.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { Problem } from '../../problem.ts';
 import { forOperators, operation, router } from '../../router.ts';

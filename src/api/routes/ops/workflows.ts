@@ -1,12 +1,12 @@
 import { z } from '@hono/zod-openapi';
-import { resetOne } from '../../../ops/reset.ts';
-import { workflowLink } from '../../../ops/temporal-ui.ts';
+import { workflowLink } from '../../../ops/inspect/temporal-ui.ts';
+import { resetOne } from '../../../ops/operations/reset.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { text } from '../../fields.ts';
 import { conflict, notFound } from '../../problem.ts';
 import { body, forOperators, json, operation, router } from '../../router.ts';
 import { letters, lettersOf } from './dead-letters.ts';
-import { accepted, begin, perSecond, reason } from './jobs.ts';
+import { accepted, begin, perSecond, reason } from './operations.ts';
 
 /** Resets a second, unless it is said: the server's own batch does 50, beside live traffic. */
 const PACE = 20;

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { listWorkspaces } from '../../../ops/workspaces.ts';
+import { listWorkspaces } from '../../../ops/access/workspaces.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { text, timestamp, uuid } from '../../fields.ts';
 import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';

@@ -1,0 +1,118 @@
+import type { Command } from 'commander';
+import { counted } from '../../ops/operations/counted.ts';
+import type { OperationView } from '../../ops/operations/operations.ts';
+import { idsFrom } from '../terminal/ids.ts';
+import { CommandError, EXIT } from '../terminal/output.ts';
+import { follow } from '../trace/follow.ts';
+import { addDeadLetterOptions, chosenDeadLetters, type DeadLetterOptions, paceOf } from './dead-letter-filter.ts';
+import { addOpsOptions, addYes, confirm, OPS_EXIT_CODES, operating } from './ops.ts';
+
+/** Where a dead letter's id is to be found. */
+const SHOWN = '`knockon failed` shows dead letters, each with its id.';
+
+const retryHelp = `
+What is done stays done: receipts and deliveries see to it. What fails again is a dead letter again.
+
+Examples:
+  $ knockon retry --subscriber webhooks --cause "HTTP 500"
+  $ knockon retry 01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70
+  $ knockon retry --all --per-second 50 --json | jq .failed
+
+${OPS_EXIT_CODES}`;
+
+/** Adds the options of commands that begin long work. */
+export const addOperationOptions = (command: Command): Command =>
+  command
+    .option('--per-second <n>', 'most a second')
+    .option('--reason <why>', 'why, for the log of operations')
+    .option('-d, --detach', 'begin it, and do not stay until it has ended');
+
+/** `knockon retry`. */
+export function retryCommand(program: Command): void {
+  const command = program
+    .command('retry')
+    .summary('try dead letters again')
+    .description("Tries dead letters again, with their subscriber's policy from its beginning.")
+    .argument('[ids...]', "dead letters' ids, as `knockon failed` shows them", idsFrom(SHOWN))
+    .option('--all', 'all of them')
+    .addHelpText('after', retryHelp);
+  addOpsOptions(addOperationOptions(addDeadLetterOptions(command))).action(
+    operating<DeadLetterOptions, [string[]]>(async (ops, ids) => {
+      const { reason } = ops.options;
+      const body = { ...(await chosenDeadLetters(ids, ops)), ...paceOf(ops.options), ...(reason && { reason }) };
+      return await follow(ops, (await ops.api.send<OperationView>('POST', '/v1/ops/dead_letters/retry', { body })).body);
+    }),
+  );
+}
+
+const discardHelp = `
+Each becomes an event of its workspace, effect.discarded, which its audit chain records. The effect won't happen, and nobody is
+reminded of it any more.
+
+Examples:
+  $ knockon discard --subscriber webhooks --cause "HTTP 404" --reason "the customer has left"
+  $ knockon discard 01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70 --reason "a test" --yes
+
+${OPS_EXIT_CODES}`;
+
+/** `knockon discard`. */
+export function discardCommand(program: Command): void {
+  const command = program
+    .command('discard')
+    .summary('give dead letters up for good')
+    .description('Gives dead letters up for good. It can not be taken back.')
+    .argument('[ids...]', "dead letters' ids, as `knockon failed` shows them", idsFrom(SHOWN))
+    .option('--all', 'all of them')
+    .requiredOption('-r, --reason <why>', 'why, for whoever asks later')
+    .addHelpText('after', discardHelp);
+  addYes(addOpsOptions(addDeadLetterOptions(command))).action(
+    operating<DeadLetterOptions, [string[]]>(async (ops, ids) => {
+      const chosen = await chosenDeadLetters(ids, ops);
+      const which =
+        ids.length > 0 ? `${ids.length} dead letters` : ops.options.all ? 'all dead letters' : `dead letters (${describe(chosen)})`;
+      await confirm(ops, `Give up ${which} for good?`);
+      const body = { ...chosen, reason: ops.options.reason };
+      const answer = await ops.api.send<{ discarded: number }>('POST', '/v1/ops/dead_letters/discard', { body });
+      ops.terminal.out(ops.options.json ? JSON.stringify(answer.body) : `Given up: ${counted(answer.body.discarded, 'effect')}.`);
+    }),
+  );
+}
+
+const describe = (chosen: object) =>
+  Object.entries('filter' in chosen ? (chosen.filter as object) : {})
+    .map(([name, value]) => `${name} ${JSON.stringify(value)}`)
+    .join(', ');
+
+const resetHelp = `
+By Temporal's own means: a new run of the workflow calls every effect again, and receipts leave only what was not done. One
+workflow at once; many as a job, 20 a second unless told otherwise.
+
+Examples:
+  $ knockon reset 01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70
+  $ knockon reset --subscriber webhooks --from 2h
+
+${OPS_EXIT_CODES}`;
+
+/** `knockon reset`. */
+export function resetCommand(program: Command): void {
+  const command = program
+    .command('reset')
+    .summary('reset failed workflows to their first task')
+    .description('Resets a workflow, or those that have given up these dead letters, to the first workflow task.')
+    .argument('[workflow]', "the workflow's id, with KNOCKON_DEPLOYMENT's prefix or without")
+    .option('--all', 'those of all dead letters')
+    .addHelpText('after', resetHelp);
+  addOpsOptions(addOperationOptions(addDeadLetterOptions(command))).action(
+    operating<DeadLetterOptions, [string | undefined]>(async (ops, workflow) => {
+      if (workflow === undefined) {
+        const { reason } = ops.options;
+        const body = { ...(await chosenDeadLetters([], ops)), ...paceOf(ops.options), ...(reason && { reason }) };
+        return await follow(ops, (await ops.api.send<OperationView>('POST', '/v1/ops/resets', { body })).body);
+      }
+      if (ops.options.all) throw new CommandError('Give a workflow or --all, not both.', EXIT.usage);
+      const path = `/v1/ops/workflows/${encodeURIComponent(workflow)}/reset`;
+      const { body } = await ops.api.send<{ id: string; run_id: string; url: string | null }>('POST', path);
+      ops.terminal.out(ops.options.json ? JSON.stringify(body) : `${body.id} runs again: ${body.url ?? body.run_id}`);
+    }),
+  );
+}

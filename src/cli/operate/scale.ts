@@ -1,0 +1,44 @@
+import type { Command } from 'commander';
+import ms, { type StringValue } from 'ms';
+import type { ScaleAdvice } from '../../ops/status/scale.ts';
+import { CommandError, duration, EXIT, table } from '../terminal/output.ts';
+import { addOpsOptions, OPS_EXIT_CODES, type Ops, type OpsOptions, operating } from './ops.ts';
+
+interface ScaleOptions extends OpsOptions {
+  within: string;
+}
+
+const MORE = `
+It changes nothing: scaling is starting and stopping workers, \`knockon worker effects --only NAME --concurrency N\`.
+
+Examples:
+  $ knockon scale search
+  $ knockon scale webhooks --within 1m
+  $ knockon scale search --json | jq -r .command
+
+${OPS_EXIT_CODES}`;
+
+/** `knockon scale NAME`: how many workers a subscriber needs. */
+export function scaleCommand(program: Command): void {
+  const command = program
+    .command('scale')
+    .summary('suggest how many workers a subscriber needs')
+    .description('Suggests how many workers a subscriber needs, from its backlog, what arrives and what its workers get done.')
+    .argument('<name>', 'the subscriber')
+    .option('--within <time>', 'in which time the backlog is to be done', '5m')
+    .addHelpText('after', MORE);
+  addOpsOptions(command).action(operating<ScaleOptions, [string]>(scale));
+}
+
+async function scale({ api, terminal, options }: Ops<ScaleOptions>, name: string): Promise<void> {
+  const within = Math.round(ms(options.within as StringValue) / 1000);
+  if (!(within >= 1 && within <= 86_400)) throw new CommandError('--within must be a time from 1s to 24h, such as 5m', EXIT.usage);
+  const advice = await api.get<ScaleAdvice>(`/v1/ops/subscribers/${encodeURIComponent(name)}/scale?within=${within}`);
+  if (options.json) return terminal.out(JSON.stringify(advice));
+  const { backlog, arriving, rate, workers, concurrency, drained_in_seconds } = advice;
+  const through = drained_in_seconds === null ? 'never' : duration(drained_in_seconds * 1000);
+  const row = [backlog, arriving.toFixed(1), rate.toFixed(1), workers, concurrency, through];
+  terminal.out(table(terminal, ['backlog', 'arriving/s', 'done/s', 'workers', 'calls at once', 'through in'], [row], 0));
+  terminal.out(`\n${advice.advice}`);
+  if (advice.command) terminal.out(`  $ ${advice.command}`);
+}

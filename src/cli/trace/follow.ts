@@ -1,0 +1,67 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { SingleBar } from 'cli-progress';
+import type { OperationView } from '../../ops/operations/operations.ts';
+import type { Ops, OpsOptions } from '../operate/ops.ts';
+import { duration, EXIT, styled, type Terminal } from '../terminal/output.ts';
+
+/** How often a job is looked at, in ms. */
+const LOOK = 400;
+
+/**
+ * Stays until a job has ended, with a bar on a terminal, and says how it ended. With `detach` it says where to look, and leaves.
+ *
+ * @returns the exit code: 1 where some of it failed, or where it was not done
+ */
+export async function follow(ops: Ops<OpsOptions & { detach?: boolean }>, job: OperationView): Promise<number> {
+  const { api, terminal, options } = ops;
+  if (options.detach) {
+    terminal.out(options.json ? JSON.stringify(job) : `${begun(job)}\n\`knockon jobs ${job.id}\` shows how far it is.`);
+    return EXIT.done;
+  }
+  if (!options.json && terminal.live) terminal.err(`${begun(job)} Ctrl-C leaves it running.`);
+  const bar = options.json ? noBar : createBar(terminal);
+  let last = job;
+  for (; last.state === 'running'; last = await api.get<OperationView>(`/v1/ops/jobs/${job.id}`)) {
+    bar.show(last);
+    await wait(LOOK);
+  }
+  bar.show(last);
+  bar.stop();
+  terminal.out(options.json ? JSON.stringify(last) : explain(terminal, last));
+  return last.state === 'done' && last.failed === 0 ? EXIT.done : EXIT.failed;
+}
+
+const begun = ({ verb, id, workflow }: OperationView) => `The ${verb} is job ${id}.${workflow?.url ? ` ${workflow.url}` : ''}`;
+
+const noBar = { show: (_: OperationView) => {}, stop: () => {} };
+
+function createBar(terminal: Terminal): typeof noBar {
+  if (!terminal.live) return noBar;
+  const format = '{bar} {percentage}%  {value} of {total}, {failed} failed  {left}';
+  const bar = new SingleBar({ format, barsize: 24, hideCursor: true, clearOnComplete: true, fps: 10 });
+  bar.start(1, 0, { failed: 0, left: 'counting' });
+  return {
+    show: ({ total, done, failed, eta_seconds }) => {
+      if (total !== null) bar.setTotal(total);
+      bar.update(done + failed, { failed, left: eta_seconds === null ? '' : `${duration(eta_seconds * 1000)} left` });
+    },
+    stop: () => bar.stop(),
+  };
+}
+
+/** How a job stands, in words. */
+export function explain(
+  terminal: Terminal,
+  { verb, id, state, total, done, skipped, failed, failures, error, eta_seconds, workflow }: OperationView,
+): string {
+  const colour = state === 'failed' || failed > 0 ? 'red' : state === 'done' ? 'green' : 'yellow';
+  const aside = [skipped > 0 && `${skipped} of them needed nothing`, failed > 0 && `${failed} failed`].filter(Boolean).join(', ');
+  const figures = `${done} of ${total ?? '?'} done${aside ? `, ${aside}` : ''}`;
+  const eta = eta_seconds === null ? '' : `; ${duration(eta_seconds * 1000)} left`;
+  const lines = [`${verb} ${id}: ${styled(terminal, colour, state)}, ${figures}${eta}.`];
+  if (error) lines.push(`It failed: ${error}`);
+  for (const { subject, reason } of failures.slice(0, 5)) lines.push(`  ${subject}: ${reason}`);
+  if (failed > Math.min(5, failures.length)) lines.push(`  … ${failed - Math.min(5, failures.length)} more; --json names a hundred.`);
+  if (workflow?.url) lines.push(workflow.url);
+  return lines.join('\n');
+}

@@ -1,0 +1,71 @@
+import type { Command } from 'commander';
+import { type Api, createApi } from '../api/client.ts';
+import { findApi } from '../api/find-api.ts';
+import { type ApiOptions, addApiOptions } from '../api/options.ts';
+import { idFrom } from '../terminal/ids.ts';
+import { EXIT, endOnInterrupt, processTerminal, reported, type Terminal } from '../terminal/output.ts';
+import { followJourney, isSettled, type JourneyView, readJourney, showEffect, showJourney } from './journey.ts';
+
+const MORE = `
+States: pending (not dispatched yet), running (started, or being tried again), waiting (on a durable timer), done, failed (a
+dead letter: it won't happen by itself any more).
+
+Examples:
+  $ knockon trace 01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70
+  $ knockon trace 01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70 --follow
+  $ knockon trace 01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70 --json | jq '.events[].effects[] | select(.state != "done")'
+
+With --follow --json there is a line of JSON each time something has changed; the last one is the end.
+Exit codes: 0 shown; 1 no such message or the API can't be reached, and with --follow also where an effect has failed; 130 interrupted.`;
+
+/** How long a followed journey waits for an API that is away: long enough for a restart. */
+const PATIENCE = 30_000;
+
+export function traceCommand(program: Command): void {
+  const command = program
+    .command('trace')
+    .summary("show a message's journey: its events and what happened because of them")
+    .description(
+      "Shows a message's journey: each of its events with the link to its workflow, and each effect with its state, attempts and time since the event. Deleted messages keep theirs.",
+    )
+    .argument('<message>', "the message's id", idFrom('Whoever posted the message was told it.'))
+    .option('-f, --follow', 'stay until every effect is done or has failed')
+    .addHelpText('after', MORE);
+  addApiOptions(command).action(
+    reported(async (messageId: string, options: ApiOptions & { follow?: boolean }) => {
+      endOnInterrupt();
+      const api = createApi(findApi(options), { patience: options.follow ? PATIENCE : 0 });
+      const show = options.follow ? follow : once;
+      process.exitCode = await show(api, messageId, processTerminal(), options.json).finally(() => api.close());
+    }),
+  );
+}
+
+async function once(api: Api, messageId: string, terminal: Terminal, json?: boolean): Promise<number> {
+  const journey = await readJourney(api, messageId);
+  terminal.out(json ? JSON.stringify(journey) : showJourney(terminal, journey));
+  return EXIT.done;
+}
+
+/** Prints what is known, then each change, until all is settled. @returns the exit code */
+export async function follow(api: Api, messageId: string, terminal: Terminal, json?: boolean): Promise<number> {
+  let last: JourneyView | undefined;
+  for await (const journey of followJourney(api, messageId, { until: isSettled })) {
+    if (json) terminal.out(JSON.stringify(journey));
+    else if (!last) terminal.out(`${showJourney(terminal, journey)}\n`);
+    else for (const line of changes(terminal, last, journey)) terminal.out(line);
+    last = journey;
+  }
+  const failed = last?.events.flatMap((event) => event.effects).filter((effect) => effect.state === 'failed') ?? [];
+  if (!json) terminal.out(failed.length === 0 ? 'Everything is done.' : `${failed.length} failed, the rest is done.`);
+  return failed.length === 0 ? EXIT.done : EXIT.failed;
+}
+
+function* changes(terminal: Terminal, before: JourneyView, now: JourneyView): Generator<string> {
+  const known = new Set(before.events.flatMap((event) => event.effects.map((effect) => JSON.stringify([event.id, effect]))));
+  for (const event of now.events) {
+    for (const effect of event.effects) {
+      if (!known.has(JSON.stringify([event.id, effect]))) yield `${event.type}${showEffect(terminal, event, effect)}`;
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import { useMemo } from 'preact/hooks';
+import type { DeadLetterFilter } from '../../ops/inspect/dead-letters.ts';
+import type { OperationView } from '../../ops/operations/operations.ts';
+import { call, deed as newDeed } from '../calls.ts';
+import { counted } from '../format.ts';
+import { Dialog } from '../parts/dialog.tsx';
+import { Field } from '../parts/fields.tsx';
+import { tell } from '../parts/toast.tsx';
+import { Begun, common, Pace } from './begin.tsx';
+
+/** What is to be done about which dead letters. */
+export interface Settling {
+  deed: 'retry' | 'reset' | 'discard';
+  letters: { ids: string[] } | { filter: DeadLetterFilter };
+  /** In words: `200 dead letters of webhooks (HTTP 500)`. */
+  what: string;
+}
+
+const words = {
+  retry: {
+    title: 'Retry',
+    path: '/v1/ops/dead_letters/retry',
+    told: 'Each is tried again, with its tries counted anew. What is done is not done twice.',
+  },
+  reset: {
+    title: 'Reset',
+    path: '/v1/ops/resets',
+    told: 'Temporal’s own reset of the workflows that gave them up. What is done is not done twice.',
+  },
+  discard: {
+    title: 'Discard',
+    path: '/v1/ops/dead_letters/discard',
+    told: 'They will never happen. The audit chain keeps who decided that, and why.',
+  },
+};
+
+interface SettleProps extends Settling {
+  onClose: () => void;
+  onDone: () => void;
+}
+
+/** Asks before dead letters are tried again or given up for good. */
+export function SettleDialog({ deed, letters, what, onClose, onDone }: SettleProps) {
+  const { title, path, told } = words[deed];
+  const once = useMemo(newDeed, []);
+  const submit = async (form: FormData) => {
+    const body = { ...letters, ...common(form) };
+    const answer = await call<OperationView & { discarded?: number }>(path, { method: 'POST', body, once });
+    tell(answer.discarded === undefined ? <Begun job={answer} /> : `${counted(answer.discarded, 'effect')} given up for good.`);
+    onDone();
+  };
+  return (
+    <Dialog title={`${title} ${what}?`} action={title} isGrave={deed === 'discard'} onSubmit={submit} onClose={onClose}>
+      <p class="muted">{told}</p>
+      <Field
+        label="Reason"
+        name="reason"
+        required={deed === 'discard'}
+        maxLength={1000}
+        hint={deed === 'discard' ? 'It can’t be undone: say why.' : 'For the log of operations.'}
+      />
+      {deed !== 'discard' && <Pace hint="Empty: as fast as live traffic allows." />}
+    </Dialog>
+  );
+}

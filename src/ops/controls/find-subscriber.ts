@@ -1,0 +1,16 @@
+import type { Sql } from 'postgres';
+
+/** What operations need to know of a subscriber. */
+export interface KnownSubscriber {
+  name: string;
+  again: 'freely' | 'asked' | 'never';
+  ordering: 'none' | 'channel' | 'exclusive';
+  /** Most events a call. */
+  batch: number;
+}
+
+/** @returns undefined where nobody of that name has registered, or it is retired */
+export async function findSubscriber(sql: Sql, name: string): Promise<KnownSubscriber | undefined> {
+  const [row] = await sql<KnownSubscriber[]>`select name, again, ordering, batch from subscribers where name = ${name} and retired_at is null`;
+  return row;
+}

@@ -1,0 +1,57 @@
+import { safeReason } from '../../safe-error.ts';
+import { checkClock, checkDatabase, checkDisk, checkMigrations, checkWrites } from './database.ts';
+import type { Finding, DoctorContext } from './finding.ts';
+import { checkBacklogs, checkDeadLetters, checkEndpoints, checkLedger, checkUndispatched } from './progress.ts';
+import { checkProxies } from './proxies.ts';
+import { checkClocks, checkPaused, checkQueues, checkStrangers, checkVersions, checkWorkers } from './subscribers.ts';
+import { checkTemporal } from './temporal.ts';
+
+/** What the doctor found. */
+export interface Diagnosis {
+  /** Whether every finding is. */
+  ok: boolean;
+  findings: Finding[];
+}
+
+type Check = (patient: DoctorContext) => Promise<Finding[]>;
+
+/** In the order in which somebody would look: what the later ones need is checked by the earlier ones. */
+const checks: [name: string, check: Check][] = [
+  ['database', checkDatabase],
+  ['writes', checkWrites],
+  ['migrations', checkMigrations],
+  ['clock', checkClock],
+  ['disk', checkDisk],
+  ['temporal', checkTemporal],
+  ['workers', checkWorkers],
+  ['strangers', checkStrangers],
+  ['clocks', checkClocks],
+  ['versions', checkVersions],
+  ['queues', checkQueues],
+  ['paused', checkPaused],
+  ['undispatched', checkUndispatched],
+  ['backlog', checkBacklogs],
+  ['dead letters', checkDeadLetters],
+  ['endpoints', checkEndpoints],
+  ['ledger', checkLedger],
+  ['proxies', checkProxies],
+];
+
+/** Looks at everything that is known to go wrong; each finding that is not ok says what to do. Changes nothing, and never throws. */
+export async function diagnose(patient: DoctorContext): Promise<Diagnosis> {
+  const [database] = await examine(patient, checks[0]!);
+  // Nothing of the rest could be found out.
+  const rest = database?.ok ? checks.slice(1) : checks.filter(([name]) => name === 'temporal');
+  const others = await Promise.all(rest.map((check) => examine(patient, check)));
+  const findings = [database!, ...others.flat()];
+  return { ok: findings.every(({ ok }) => ok), findings };
+}
+
+async function examine(patient: DoctorContext, [check, examination]: [string, Check]): Promise<Finding[]> {
+  try {
+    return await examination(patient);
+  } catch (error) {
+    const detail = `could not be checked: ${safeReason(error)}`;
+    return [{ check, ok: false, detail, remedy: 'Mend what is found above, then ask again; the log of the API may say more.' }];
+  }
+}

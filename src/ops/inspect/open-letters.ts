@@ -1,0 +1,22 @@
+import type { Sql } from 'postgres';
+import type { OpenLetters } from '../../transport/dispatch.ts';
+import type { LetterBoard } from '../../transport/transport.ts';
+
+/** Most dispatches that are shown, those with the oldest letters first. */
+const MOST = 5000;
+
+/** Where there are no letters it is looked so often whether some are shown all the same, in ms: another process may have shown them. */
+const QUIET = 60_000;
+
+/** Shows which dispatches have open letters, however they came to be and were settled. */
+export function showOpenLetters(sql: Sql, board: LetterBoard): () => Promise<void> {
+  let quietUntil = 0;
+  return async () => {
+    const rows = await sql<(OpenLetters & { dispatch_id: string })[]>`
+      select dispatch_id, count(*)::int as open, array_agg(distinct subscriber order by subscriber) as effects
+      from dead_letters group by dispatch_id order by min(id::text) limit ${MOST}`;
+    if (rows.length === 0 && performance.now() < quietUntil) return;
+    await board.show(new Map(rows.map(({ dispatch_id, ...letters }) => [dispatch_id, letters])));
+    quietUntil = rows.length === 0 ? performance.now() + QUIET : 0;
+  };
+}

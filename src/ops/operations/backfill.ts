@@ -1,0 +1,72 @@
+import type { TransactionSql } from 'postgres';
+import { type EventEffect, effectStatuses } from '../status/effect-status.ts';
+import { dispatchPage, type OperationHandler } from './handler.ts';
+import type { Redispatched } from './redispatch.ts';
+import { cursorOf, type EventFilter, FIRST, matching, placeOf, scan } from './scan.ts';
+
+/** What a backfill is asked for. */
+interface BackfillInput {
+  subscriber: string;
+  /** RFC 3339; default: from the beginning of the log. */
+  from?: string;
+  /** Set where the subscriber is ordered: how many events one call takes. */
+  ordered?: number;
+}
+
+/** A statement that claims events lasts less than this, in ms: what is claimed later is claimed for everybody who was registered then. */
+const CLAIMING = 15_000;
+
+const inputOf = (input: Record<string, unknown>): { subscriber: string; filter: EventFilter; ordered?: number } => {
+  const { subscriber, from, ordered } = input as unknown as BackfillInput;
+  return { subscriber, filter: from ? { from } : {}, ordered };
+};
+
+/** The first of them that are of one type: one dispatch, and where they are no more than a batch one call, which keeps their order. */
+function oneCall(pairs: EventEffect[], batch: number): EventEffect[] {
+  const end = pairs.findIndex(({ type }, place) => place === batch || type !== pairs[0]?.type);
+  return end === -1 ? pairs : pairs.slice(0, end);
+}
+
+async function isYoung(tx: TransactionSql, moment: Date): Promise<boolean> {
+  const [row] = await tx<
+    { young: boolean }[]
+  >`select ${moment.toISOString()}::timestamptz > now() - ${CLAIMING}::float8 * interval '1 ms' as young`;
+  return row?.young ?? false;
+}
+
+const first = (pair: EventEffect): Redispatched => ({ ...pair, purpose: 'first' });
+
+/**
+ * Dispatches to a subscriber what was dispatched before it was registered. What is dispatched since comes by itself, and is not
+ * taken: no double. An event that waits for its first dispatch while it is looked at may be in the hands of a dispatcher who does not
+ * know the subscriber yet, so it is looked at once more: no gap.
+ */
+export const backfill: OperationHandler = {
+  async count({ sql }, { input }) {
+    const { subscriber, filter } = inputOf(input);
+    const [row] = await sql<{ n: number }[]>`
+      select count(*)::int as n from (${effectStatuses(sql, matching(sql, filter), subscriber)}) p where standing = 'never'`;
+    return row?.n ?? 0;
+  },
+
+  step: (deps, job, limit) =>
+    dispatchPage(deps, job, async (tx, cursor) => {
+      const { subscriber, filter, ordered } = inputOf(job.input);
+      const place = placeOf(cursor);
+      const { pairs, last, isLast } = await scan(tx, filter, { subscriber, after: place.after, limit });
+      const isUnsure = pairs.some(({ standing }) => standing === 'waiting') && (await isYoung(tx, job.created_at));
+      const again = place.again ?? (isUnsure ? (place.after ?? FIRST) : undefined);
+      const wanted = pairs.filter(({ standing }) => standing === 'never');
+      const send = ordered === undefined ? wanted : oneCall(wanted, ordered);
+      if (send.length < wanted.length)
+        return { send: send.map(first), skipped: 0, cursor: cursorOf({ after: send.at(-1)?.event_id, again }), exhausted: false };
+      const goBack = isLast && again !== undefined;
+      return {
+        send: send.map(first),
+        skipped: 0,
+        cursor: goBack ? cursorOf({ after: again }) : cursorOf({ after: last ?? place.after, again }),
+        exhausted: isLast && !goBack,
+        pause: goBack,
+      };
+    }),
+};

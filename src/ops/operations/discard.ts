@@ -1,0 +1,70 @@
+import { sql as part } from 'drizzle-orm';
+import type { Database, Transaction } from '../../db/client.ts';
+import { emit } from '../../outbox/emit.ts';
+import { recordAction } from '../access/action-log.ts';
+import { deadLetters, type DeadLetterPage } from '../inspect/dead-letters.ts';
+import { isRetried } from '../status/effect-status.ts';
+
+/** Effects that are given up in one transaction. */
+const BATCH = 200;
+
+/** An effect that is given up. */
+export interface Given {
+  event_id: string;
+  subscriber: string;
+  cause: string;
+  workspace_id: string;
+}
+
+/**
+ * Gives up on the effects of these dead letters for good: a receipt closes them, so that nothing brings them about, and `discards`
+ * says that it was a decision. Each is an event of its workspace (`effect.discarded`), and so part of its audit chain. What
+ * somebody is trying again at this moment is left alone.
+ *
+ * @returns how many effects
+ */
+export async function discard(database: Database, letters: DeadLetterPage, by: string, reason: string): Promise<number> {
+  let total = 0;
+  for (let given = BATCH; given === BATCH; total += given) given = await discardSome(database, letters, by, reason);
+  await recordAction(database.db, { by, verb: 'discard', subject: `${total} effects`, detail: { ...letters, effects: total }, reason });
+  return total;
+}
+
+async function discardSome({ sql, db }: Database, letters: DeadLetterPage, by: string, reason: string): Promise<number> {
+  const chosen = await sql<Given[]>`
+    select l.event_id, l.subscriber, min(l.cause) as cause, e.workspace_id from dead_letters l join events e on e.id = l.event_id
+    where ${deadLetters(sql, letters)} and not ${isRetried(sql)} group by l.event_id, l.subscriber, e.workspace_id limit ${BATCH}`;
+  if (chosen.length === 0) return 0;
+  await db.transaction(async (tx) => {
+    await tellDiscards(tx, chosen, by, reason);
+    await closeEffects(tx, chosen, by, reason);
+  });
+  return chosen.length;
+}
+
+/** Each is an event of its workspace. */
+export async function tellDiscards(tx: Transaction, given: Given[], by: string, reason: string): Promise<void> {
+  for (const { event_id, subscriber, cause, workspace_id } of given)
+    await emit(tx, { type: 'effect.discarded', workspaceId: workspace_id, payload: { event_id, subscriber, cause, by, reason } });
+}
+
+/** Closes effects that won't happen, by a receipt. @returns those that had none: the others have happened meanwhile */
+export async function closeEffects(tx: Transaction, given: Given[], by: string, reason: string): Promise<Given[]> {
+  const column = (pick: (one: Given) => string) => part.param(given.map(pick));
+  const closed = await tx.execute<{ event_id: string; subscriber: string }>(part`
+    with given as (
+      select * from unnest(${column((g) => g.event_id)}::uuid[], ${column((g) => g.subscriber)}::text[], ${column((g) => g.cause)}::text[])
+        as t (event_id, subscriber, cause)
+    ), closed as (
+      insert into receipts (event_id, subscriber) select event_id, subscriber from given order by event_id on conflict do nothing
+      returning event_id, subscriber
+    ), noted as (
+      insert into discards (event_id, subscriber, by, reason, cause)
+      select event_id, subscriber, ${by}, ${reason}, cause from given join closed using (event_id, subscriber) on conflict do nothing
+    ), answered as (
+      delete from dead_letters l using given g where l.event_id = g.event_id and l.subscriber = g.subscriber
+    )
+    select event_id, subscriber from closed`);
+  const isClosed = new Set(closed.map(({ event_id, subscriber }) => `${event_id} ${subscriber}`));
+  return given.filter(({ event_id, subscriber }) => isClosed.has(`${event_id} ${subscriber}`));
+}

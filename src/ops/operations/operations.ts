@@ -1,0 +1,147 @@
+import type { Sql } from 'postgres';
+import type { Database, Transaction } from '../../db/client.ts';
+import { operations } from '../../db/schema/operations.ts';
+import {
+  type OperationDriver,
+  type OperationProgress,
+  type OperationRef,
+  type OperationVerb,
+  operationWorkflowId,
+  type ResetWorkflow,
+} from '../../transport/operation.ts';
+import { recordAction } from '../access/action-log.ts';
+import { type TemporalUi, workflowLink } from '../inspect/temporal-ui.ts';
+
+type JobState = OperationProgress['state'];
+
+/** A job as it is shown. */
+export interface OperationView {
+  id: string;
+  verb: OperationVerb;
+  input: Record<string, unknown>;
+  by: string;
+  state: JobState;
+  /** Done, what there was nothing to do for included. */
+  done: number;
+  skipped: number;
+  failed: number;
+  /** Null until it has been counted. */
+  total: number | null;
+  per_second: number | null;
+  /** Null while nothing is known, and once it has ended. */
+  eta_seconds: number | null;
+  /** The first 100 that failed, such as a workflow's or an event's id, and why. */
+  failures: { subject: string; reason: string }[];
+  /** Why the job itself failed. */
+  error: string | null;
+  created_at: string;
+  finished_at: string | null;
+  /** Null under a transport that has none. */
+  workflow: { id: string; url: string | null } | null;
+}
+
+const columns = (sql: Sql) => sql`
+  id, verb, input, by, state, done, skipped, failed, total, per_second, failures, error, created_at, finished_at,
+  case when state in ('running', 'paused') and done + failed > 0 and total is not null
+    then greatest(0, total - done - failed) * active_ms / (done + failed) / 1000 end as eta_seconds`;
+
+type Row = Omit<OperationView, 'created_at' | 'finished_at' | 'workflow'> & { created_at: Date; finished_at: Date | null };
+
+function shown(row: Row, ui: TemporalUi | null): OperationView {
+  const { verb, input, by, state, done, skipped, failed, total, per_second, eta_seconds, failures, error } = row;
+  return {
+    ...{ id: row.id, verb, input, by, state, done, skipped, failed, total, per_second, eta_seconds, failures, error },
+    created_at: row.created_at.toISOString(),
+    finished_at: row.finished_at?.toISOString() ?? null,
+    workflow: ui && workflowLink(ui, operationWorkflowId(row)),
+  };
+}
+
+/** @returns null where there is no such job */
+export async function readOperation(sql: Sql, id: string, ui: TemporalUi | null): Promise<OperationView | null> {
+  const [row] = await sql<Row[]>`select ${columns(sql)} from jobs where id = ${id}`;
+  return row ? shown(row, ui) : null;
+}
+
+/** Who works on jobs, and on workflows. */
+export interface OperationHosts {
+  /** Null: relays do it by themselves. */
+  driver: OperationDriver | null;
+  resetWorkflow: ResetWorkflow;
+}
+
+/** Jobs that should be at work and that nobody has driven for so long. */
+export async function openOperations(sql: Sql, quietMs: number): Promise<OperationRef[]> {
+  return await sql<OperationRef[]>`
+    select id, verb from jobs where state = 'running' and (driven_at is null or driven_at < now() - ${quietMs}::float8 * interval '1 ms') order by id`;
+}
+
+/** How long nobody else drives a job after its driver was last at it, in seconds: it may have been killed. A step rarely takes longer. */
+const LEASE = 10;
+
+/** Claims to drive a job. Two that do nevertheless, because a step took longer, do nothing twice. @param by names the process */
+export async function claimOperation(sql: Sql, id: string, by: string): Promise<boolean> {
+  const claimed = await sql`
+    update jobs set driven_by = ${by}, driven_at = now() where id = ${id} and state = 'running'
+      and (driven_by is null or driven_by = ${by} or driven_at is null or driven_at < now() - ${LEASE} * interval '1 s')`;
+  return claimed.count > 0;
+}
+
+/** Lets another process drive it at once. */
+export async function releaseOperation(sql: Sql, id: string, by: string): Promise<void> {
+  await sql`update jobs set driven_by = null where id = ${id} and driven_by = ${by}`;
+}
+
+/** Cancels a job whose workflow was cancelled; one that has ended stays as it is. @returns false where there is no such job */
+export async function cancelOperation(sql: Sql, id: string): Promise<boolean> {
+  await sql`update jobs set state = 'cancelled', finished_at = now() where id = ${id} and state in ('running', 'paused')`;
+  return (await sql`select from jobs where id = ${id}`).length > 0;
+}
+
+/** Jobs, newest first. */
+export async function listOperations(sql: Sql, { limit, before }: { limit: number; before?: string }, ui: TemporalUi | null): Promise<OperationView[]> {
+  const rows = await sql<Row[]>`
+    select ${columns(sql)} from jobs where ${before ?? null}::uuid is null or id < ${before ?? null} order by id desc limit ${limit}`;
+  return rows.map((row) => shown(row, ui));
+}
+
+export interface NewOperation {
+  verb: OperationVerb;
+  input: Record<string, unknown>;
+  by: string;
+  per_second?: number | null;
+}
+
+/** Writes down what is to be done, and who wants it. Whoever drives jobs finds it there. */
+export async function createOperation(
+  tx: Transaction,
+  { verb, input, by, per_second = null }: NewOperation,
+  ui: TemporalUi | null,
+  reason?: string,
+): Promise<OperationView> {
+  const [row] = await tx.insert(operations).values({ verb, input, by, per_second }).returning();
+  if (!row) throw new Error('an insert returned no row');
+  await recordAction(tx, { by, verb, subject: row.id, detail: { ...input, ...(per_second && { per_second }) }, reason });
+  return shown({ ...row, eta_seconds: null }, ui);
+}
+
+const changes = {
+  pause: { from: ['running'], to: 'paused' },
+  resume: { from: ['paused'], to: 'running' },
+  cancel: { from: ['running', 'paused'], to: 'cancelled' },
+} as const;
+
+export type OperationChange = keyof typeof changes;
+
+/**
+ * Pauses, resumes or cancels a job. What it has begun is still seen through.
+ *
+ * @returns whether that was possible; where it was not, it has ended, or is already as it is wanted
+ */
+export async function changeOperation({ db, sql }: Database, id: string, change: OperationChange, by: string, reason?: string): Promise<boolean> {
+  const { from, to } = changes[change];
+  const changed = await sql`
+    update jobs set state = ${to}, finished_at = case when ${to === 'cancelled'} then now() end where id = ${id} and state = any(${[...from]})`;
+  if (changed.count > 0) await recordAction(db, { by, verb: `${change} job`, subject: id, reason });
+  return changed.count > 0;
+}

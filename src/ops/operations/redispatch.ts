@@ -1,0 +1,75 @@
+import type { Logger } from 'pino';
+import type { Sql, TransactionSql } from 'postgres';
+import { type Claimed, handedOver, markStarted, origin, specs } from '../../outbox/claim.ts';
+import type { Transport } from '../../transport/transport.ts';
+import type { EventEffect } from '../status/effect-status.ts';
+
+/**
+ * Why events are dispatched once more. `first`: to a subscriber that they never were dispatched to, so the ledger expects it from now
+ * on. `retry`: they are dead there. `again`: they are done there, and are done again. The ledger has the latter two already.
+ */
+export type Purpose = 'first' | 'retry' | 'again';
+
+export type Redispatched = Pick<EventEffect, 'event_id' | 'type' | 'workspace_id' | 'channel_id' | 'subscriber'> & { purpose: Purpose };
+
+/**
+ * Makes dispatches for events that have had one: a group for each subscriber, type and purpose. They become workflows like any other;
+ * what a crash leaves unstarted is started by the relay.
+ *
+ * @returns what is to be started once the transaction is committed
+ */
+export async function redispatch(tx: TransactionSql, jobId: string, events: Redispatched[]): Promise<Claimed[]> {
+  const claimed: Claimed[] = [];
+  for (const group of groups(events)) claimed.push(await open(tx, jobId, group));
+  return claimed;
+}
+
+function groups(events: Redispatched[]): [Redispatched, ...Redispatched[]][] {
+  const found = new Map<string, [Redispatched, ...Redispatched[]]>();
+  for (const event of events) {
+    const key = `${event.subscriber} ${event.type} ${event.purpose}`;
+    const group = found.get(key);
+    if (group) group.push(event);
+    else found.set(key, [event]);
+  }
+  return [...found.values()];
+}
+
+async function open(tx: TransactionSql, jobId: string, events: [Redispatched, ...Redispatched[]]): Promise<Claimed> {
+  const [{ type, subscriber, purpose }] = events;
+  const ids = events.map((event) => event.event_id);
+  const [made] = await tx<Pick<Claimed, 'id' | 'subscribers' | 'origin'>[]>`
+    with made as (
+      insert into dispatches (id, type, size, subscribers, again, settled_at)
+      values (knockon.uuidv7(), ${type}, ${ids.length}, ${[subscriber]}, ${purpose === 'again'}, case when ${purpose !== 'first'} then now() end)
+      returning id
+    ), named as (
+      insert into dispatch_events (dispatch_id, event_id, type) select made.id, t.id, ${type} from made, unnest(${ids}::uuid[]) as t (id)
+    ), kept as (
+      insert into job_dispatches (dispatch_id, job_id) select id, ${jobId} from made
+    ), marked as (
+      update dead_letters l set retried_by = made.id from made where l.event_id = any(${ids}::uuid[]) and l.subscriber = ${subscriber}
+    )
+    select made.id, ${origin(tx)} as origin, ${specs(tx, tx`${[subscriber]}::text[]`)} as subscribers from made`;
+  if (!made || made.subscribers.length === 0) throw new Error(`there is no subscriber ${subscriber} any more`);
+  return { ...made, type, size: ids.length, ...scope(events) };
+}
+
+const scope = (events: Redispatched[]) => ({
+  workspace_ids: [...new Set(events.map((event) => event.workspace_id))],
+  channel_ids: [...new Set(events.flatMap((event) => event.channel_id ?? []))],
+});
+
+/** Starts them. What can't be started now is left to the relay. */
+export async function startAll(
+  { sql, transport, log }: { sql: Sql; transport: Transport; log: Pick<Logger, 'warn'> },
+  claimed: Claimed[],
+): Promise<void> {
+  for (const group of claimed) {
+    try {
+      await markStarted(sql, group.id, await transport.start(...handedOver(group)));
+    } catch (error) {
+      log.warn({ err: error, dispatch: group.id }, 'could not start a dispatch; the relay will');
+    }
+  }
+}

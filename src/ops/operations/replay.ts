@@ -1,0 +1,141 @@
+import { type EventEffect, type Queries, type EffectStatus, effectStatuses } from '../status/effect-status.ts';
+import { counted } from './counted.ts';
+import { dispatchPage, type OperationHandler } from './handler.ts';
+import type { Redispatched } from './redispatch.ts';
+import { resetCircuits } from './reset-circuits.ts';
+import { cursorOf, type EventFilter, matching, placeOf, scan } from './scan.ts';
+
+/** What a replay is asked for. */
+export interface ReplayInput extends EventFilter {
+  /** Only this one's effects, and then also where the events were never dispatched to it. */
+  subscriber?: string;
+  /** Does again also what calls the outside: webhooks that were answered 2xx are sent once more, under the same id. */
+  force?: boolean;
+}
+
+/** What a replay does about an event and a subscriber; null: nothing. */
+function purposeOf({ standing, again }: EventEffect, { subscriber, force }: ReplayInput): Redispatched['purpose'] | null {
+  if (standing === 'dead') return 'retry';
+  if (standing === 'never') return subscriber === undefined ? null : 'first';
+  if (standing !== 'done' && standing !== 'expired') return null;
+  return again === 'freely' || (again === 'asked' && force) ? 'again' : null;
+}
+
+/**
+ * Runs effects again for events of the log. What is dead is tried again; what is done is done again where that comes to the same
+ * (`again: 'freely'`), and where the operator insists also what calls the outside. What counts, and what is ordered, never is.
+ */
+export const replay: OperationHandler = {
+  async count({ sql }, { input }) {
+    const { subscriber, ...filter } = input as ReplayInput;
+    const [row] = await sql<{ n: number }[]>`
+      select count(*)::int as n from (${matching(sql, filter)}) e
+      join subscribers s on (e.type = any(s.event_types) or '*' = any(s.event_types)) and s.retired_at is null
+        and (${subscriber ?? null}::text is null or s.name = ${subscriber ?? null})`;
+    return row?.n ?? 0;
+  },
+
+  step: (deps, job, limit) =>
+    dispatchPage(deps, job, async (tx, cursor) => {
+      const input = job.input as ReplayInput;
+      const place = placeOf(cursor);
+      const { pairs, last, isLast } = await scan(tx, input, { subscriber: input.subscriber ?? null, after: place.after, limit });
+      const send = pairs.flatMap((pair) => {
+        const purpose = purposeOf(pair, input);
+        return purpose ? [{ ...pair, purpose }] : [];
+      });
+      const webhooks = send.filter(({ subscriber }) => subscriber === 'webhooks');
+      const resent = webhooks.filter(({ purpose }) => purpose === 'again');
+      if (resent.length > 0) await openDeliveries(tx, resent);
+      await resetCircuits(
+        tx,
+        webhooks.map(({ event_id }) => event_id),
+      );
+      return {
+        send,
+        skipped: pairs.length - send.length,
+        cursor: cursorOf({ after: last ?? place.after }),
+        exhausted: isLast,
+      };
+    }),
+};
+
+/** A delivery is the receipt of one webhook: only one that is open is sent. */
+async function openDeliveries(tx: Queries, events: { event_id: string }[]): Promise<void> {
+  await tx`update deliveries set state = 'pending' where event_id = any(${events.map((event) => event.event_id)}::uuid[])`;
+}
+
+/** What a replay would do. */
+export interface ReplayPlan {
+  events: number;
+  subscribers: {
+    name: string;
+    /** Effects that it would bring about: again, once more, or for the first time. */
+    runs: number;
+    /** Of these, dead letters that it would try again. */
+    retries: number;
+    /** Done, and left as it is. */
+    skipped: number;
+    /** Under way, or not dispatched yet: left alone. */
+    in_flight: number;
+    /** Never dispatched to it, and left so: a backfill's work. */
+    never: number;
+    again: EventEffect['again'];
+  }[];
+  /** Webhooks that were answered 2xx: skipped, or sent again where the operator insists. */
+  webhooks_answered: number;
+}
+
+/** A plan in a sentence. */
+export function explainPlan({ events, subscribers, webhooks_answered }: ReplayPlan, force: boolean): string {
+  const webhooks = `${counted(webhooks_answered, 'webhook')} already answered 2xx: ${force ? 'sent again' : 'skipped'}`;
+  const known = `${counted(events, 'event')}, ${counted(subscribers.length, 'subscriber')}`;
+  return webhooks_answered > 0 ? `${known}, ${webhooks}` : known;
+}
+
+interface Counted extends Pick<EventEffect, 'again'> {
+  subscriber: string;
+  standing: EffectStatus;
+  n: number;
+}
+
+/** Counts what a replay would do, and does nothing. */
+export async function planReplay(sql: Queries, input: ReplayInput): Promise<ReplayPlan> {
+  const { subscriber, ...filter } = input;
+  const counted = await sql<Counted[]>`
+    select subscriber, again, standing, count(*)::int as n from (${effectStatuses(sql, matching(sql, filter), subscriber ?? null)}) p
+    group by subscriber, again, standing order by subscriber collate "C"`;
+  const [row] = await sql<{ events: number; answered: number }[]>`
+    with found as materialized (${matching(sql, filter)})
+    select (select count(*) from found)::int as events,
+      (select count(*) from deliveries d where d.state = 'delivered' and d.event_id in (select id from found))::int as answered`;
+  const names = [...new Set(counted.map((count) => count.subscriber))];
+  const isAsked = subscriber === undefined || subscriber === 'webhooks';
+  return {
+    events: row?.events ?? 0,
+    subscribers: names.map((name) =>
+      account(
+        name,
+        counted.filter((count) => count.subscriber === name),
+        input,
+      ),
+    ),
+    webhooks_answered: isAsked ? (row?.answered ?? 0) : 0,
+  };
+}
+
+function account(name: string, counts: Counted[], input: ReplayInput): ReplayPlan['subscribers'][number] {
+  const sum = (pick: (count: Counted) => boolean) => counts.filter(pick).reduce((n, count) => n + count.n, 0);
+  const runs = (count: Counted) => purposeOf({ ...nobody, ...count }, input) !== null;
+  return {
+    name,
+    again: counts[0]?.again ?? 'never',
+    runs: sum(runs),
+    retries: sum(({ standing }) => standing === 'dead'),
+    skipped: sum((count) => !runs(count) && (count.standing === 'done' || count.standing === 'expired')),
+    in_flight: sum(({ standing }) => standing === 'in_flight' || standing === 'waiting'),
+    never: sum((count) => !runs(count) && count.standing === 'never'),
+  };
+}
+
+const nobody = { event_id: '', type: '', workspace_id: '', channel_id: null };

@@ -1,0 +1,89 @@
+import type { Sql } from 'postgres';
+import type { Database } from '../../db/client.ts';
+import { ResetError, type ResetWorkflow } from '../../transport/operation.ts';
+import { recordAction } from '../access/action-log.ts';
+import { deadLetters, type DeadLetterPage } from '../inspect/dead-letters.ts';
+import { dispatchOf } from '../inspect/events.ts';
+import type { OperationHandler } from './handler.ts';
+import { resetCircuits } from './reset-circuits.ts';
+
+/** Stands in histories, so it names nobody. */
+const REASON = 'reset by an operator; `knockon log` says by whom';
+
+/** Failed workflows that are named, or those that have buried the dead letters that fit. */
+export type ResetInput = DeadLetterPage | { workflow_ids: string[] };
+
+/**
+ * Resets failed workflows to their first task, by Temporal's own means: each calls its effects again, and receipts leave only what
+ * was not done. Which ones is written down first, so that a job that is broken off goes on where it was.
+ */
+export const resets: OperationHandler = {
+  async count({ sql }, { id, input }) {
+    const subjects =
+      'workflow_ids' in input
+        ? sql`select unnest(${input.workflow_ids as string[]}::text[]) as subject`
+        : sql`select distinct l.dispatch_id::text as subject from dead_letters l join events e on e.id = l.event_id
+            where ${deadLetters(sql, input as DeadLetterPage)} and l.created_at <= (select created_at from jobs where id = ${id})`;
+    const [row] = await sql<{ n: number }[]>`
+      with written as (
+        insert into job_items (job_id, subject) select ${id}, subject from (${subjects}) s on conflict do nothing
+      )
+      select count(*)::int as n from (${subjects}) s`;
+    return row?.n ?? 0;
+  },
+
+  async step({ sql, resetWorkflow }, { id }, limit) {
+    if (!resetWorkflow)
+      throw new Error('there are no workflows to be reset under KNOCKON_TRANSPORT=pg-boss; retry the dead letters instead');
+    const items = await sql<{ subject: string }[]>`
+      select subject from job_items where job_id = ${id} and done_at is null order by subject limit ${Math.min(limit, 5)}`;
+    for (const { subject } of items) {
+      await forgiveThoseOf(sql, subject);
+      const failure = await resetWorkflow(subject, REASON).then(
+        () => null,
+        (error: Error) => error.message,
+      );
+      await sql`
+        with marked as (update job_items set done_at = now() where job_id = ${id} and subject = ${subject} and done_at is null returning subject)
+        update jobs set done = done + ${failure === null ? 1 : 0}, failed = failed + ${failure === null ? 0 : 1},
+          failures = case when ${failure}::text is not null and jsonb_array_length(failures) < 100
+            then failures || jsonb_build_object('subject', ${subject}::text, 'reason', ${failure}::text) else failures end
+        where id = ${id} and exists (select from marked)`;
+    }
+    if (items.length === 0) await sql`update jobs set exhausted = true where id = ${id}`;
+    return { begun: items.length };
+  },
+};
+
+async function forgiveThoseOf(sql: Sql, workflowId: string): Promise<void> {
+  const dispatchId = dispatchOf(workflowId) ?? '';
+  const rows = await sql<
+    { event_id: string }[]
+  >`select event_id from dead_letters where dispatch_id::text = ${dispatchId} and subscriber = 'webhooks'`;
+  await resetCircuits(
+    sql,
+    rows.map((row) => row.event_id),
+  );
+}
+
+/** The new run, or why there is none: the workflow is `absent`, or as it is in `conflict` with that. */
+export type ResetAnswer = { runId: string } | { refused: 'absent' | 'conflict'; why: string };
+
+/** Resets one workflow at once, whatever it is about. */
+export async function resetOne(
+  { database, resetWorkflow }: { database: Database; resetWorkflow: NonNullable<ResetWorkflow> },
+  id: string,
+  by: string,
+): Promise<ResetAnswer> {
+  try {
+    await forgiveThoseOf(database.sql, id);
+    return await database.db.transaction(async (tx) => {
+      // Written down first: what can't be is not done.
+      await recordAction(tx, { by, verb: 'reset', subject: id });
+      return { runId: await resetWorkflow(id, REASON) };
+    });
+  } catch (error) {
+    if (error instanceof ResetError) return { refused: error.kind, why: `It can't be reset: ${error.message}.` };
+    throw error;
+  }
+}

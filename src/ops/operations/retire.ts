@@ -1,0 +1,119 @@
+import type { Sql } from 'postgres';
+import type { DispatchRef } from '../../transport/transport.ts';
+import { effectStatuses } from '../status/effect-status.ts';
+import { closeEffects, tellDiscards } from './discard.ts';
+import type { OperationDependencies, OpenOperation, Step, OperationHandler } from './handler.ts';
+import { redispatch, startAll } from './redispatch.ts';
+
+/** What a retirement is asked for. */
+interface RetireInput {
+  subscriber: string;
+  open: 'discard' | 'hand-to';
+  hand_to?: string;
+  reason?: string;
+}
+
+/** Effects that are let go in one transaction. */
+const BATCH = 200;
+
+/** A statement that claims events lasts less than this, in ms: what is claimed later is for nobody who was retired before. */
+const CLAIMING = 10_000;
+
+interface Open {
+  event_id: string;
+  workspace_id: string;
+  dispatches: DispatchRef[];
+}
+
+/** What of a subscriber is neither done nor let go, dead letters included; `d` and `l` are in the hands of the transport. */
+const openEffects = (sql: Sql, name: string) => sql`
+  select o.event_id, d.id as dispatch_id, d.restarts, d.started_at from dispatches d
+  cross join lateral (select event_id from dispatched where dispatch_id = d.id offset 0) o
+  where d.settled_at is null and ${name} = any(coalesce(d.open, d.subscribers))
+    and (select true from receipts r where r.event_id = o.event_id and r.subscriber = ${name} limit 1) is null
+  union
+  select l.event_id, d.id, d.restarts, d.started_at from dead_letters l
+  cross join lateral (select * from dispatches where id in (l.dispatch_id, l.retried_by) offset 0) d
+  where l.subscriber = ${name}`;
+
+/**
+ * Lets go what a retired subscriber has open: it is given up for good, or becomes another's work. Workflows and jobs leave it off first,
+ * so that nobody waits for it; their other subscribers are seen through. Receipts keep it from happening, should a worker be at it.
+ */
+export const retire: OperationHandler = {
+  async count({ sql }, { input }) {
+    const { subscriber } = input as unknown as RetireInput;
+    const [row] = await sql<{ n: number }[]>`select count(distinct event_id)::int as n from (${openEffects(sql, subscriber)}) o`;
+    return row?.n ?? 0;
+  },
+
+  async step(deps, job, limit) {
+    const { subscriber } = job.input as unknown as RetireInput;
+    const [row] = await deps.sql<{ task_queue: string; is_young: boolean }[]>`
+      select task_queue, now() - greatest(retired_at, ${job.created_at.toISOString()}::timestamptz) < ${CLAIMING}::float8 * interval '1 ms' as is_young
+      from subscribers where name = ${subscriber} and retire_job = ${job.id}`;
+    // Somebody has taken it back, or asked for another way.
+    if (!row) return await exhausted(deps.sql, job);
+    const found = await startedOnes(deps.sql, subscriber, Math.min(limit, BATCH));
+    const refs = found.length > 0 ? found.flatMap(({ dispatches }) => dispatches) : await ofJobs(deps.sql, subscriber);
+    try {
+      if (refs.length > 0) await deps.recovery.drop(refs, { name: subscriber, task_queue: row.task_queue });
+    } catch (error) {
+      deps.log.warn({ err: error, job: job.id }, 'could not tell workflows that a subscriber is retired; trying again');
+      return { begun: 0, pause: true };
+    }
+    if (found.length > 0) return await letGoOf(deps, job, found);
+    const isLeft = row.is_young || (await retire.count(deps, job)) > 0;
+    return isLeft ? { begun: 0, pause: true } : await exhausted(deps.sql, job);
+  },
+};
+
+/** Those whose workflow is there: what is started later is let go later. */
+async function startedOnes(sql: Sql, name: string, limit: number): Promise<Open[]> {
+  return await sql<Open[]>`
+    select o.event_id, e.workspace_id, o.dispatches from (
+      select event_id, jsonb_agg(jsonb_build_object('id', dispatch_id, 'restarts', restarts)) as dispatches
+      from (${openEffects(sql, name)}) o group by event_id having bool_and(started_at is not null) order by event_id limit ${limit}
+    ) o cross join lateral (select workspace_id from events where id = o.event_id limit 1) e order by o.event_id`;
+}
+
+/** What jobs have under way for it, such as a replay, though it is done. */
+async function ofJobs(sql: Sql, name: string): Promise<DispatchRef[]> {
+  return await sql<DispatchRef[]>`
+    select d.id, d.restarts from job_dispatches jd cross join lateral (select * from dispatches where id = jd.dispatch_id offset 0) d
+    where jd.ended_at is null and ${name} = any(d.subscribers)`;
+}
+
+async function letGoOf(deps: OperationDependencies, job: OpenOperation, found: Open[]): Promise<Step> {
+  const { subscriber, open, hand_to, reason } = job.input as unknown as RetireInput;
+  const ids = found.map(({ event_id }) => event_id);
+  const sent = open === 'hand-to' ? await handOver(deps, job, ids, hand_to ?? '') : 0;
+  const cause = open === 'hand-to' ? `handed to ${hand_to}` : 'retired';
+  const why = [open === 'hand-to' ? cause : undefined, reason ?? `${subscriber} was retired`].filter(Boolean).join(': ');
+  const given = found.map(({ event_id, workspace_id }) => ({ event_id, workspace_id, subscriber, cause }));
+  await deps.db.transaction(async (tx) => {
+    const closed = await closeEffects(tx, given, job.by, why);
+    if (open === 'discard') await tellDiscards(tx, closed, job.by, why);
+  });
+  await deps.sql`update jobs set done = done + ${found.length - sent} where id = ${job.id}`;
+  return { begun: found.length };
+}
+
+/** Dispatches to the other what it was not given itself. A crash before the first one is closed finds it given. @returns how many */
+async function handOver(deps: OperationDependencies, { id }: OpenOperation, events: string[], heir: string): Promise<number> {
+  const claimed = await deps.sql.begin(async (tx) => {
+    await tx`select pg_advisory_xact_lock(hashtext('knockon.redispatch'))`;
+    const those = tx`select id, type, workspace_id, channel_id, timestamp from events where id = any(${events}::uuid[]) order by id`;
+    const pairs = await tx<Parameters<typeof redispatch>[2]>`
+      select event_id, type, workspace_id, channel_id, subscriber, 'first' as purpose
+      from (${effectStatuses(tx, those, heir)}) p where standing = 'never' order by event_id`;
+    return await redispatch(tx, id, pairs);
+  });
+  await startAll(deps, claimed);
+  return claimed.reduce((n, { size }) => n + size, 0);
+}
+
+async function exhausted(sql: Sql, { id }: OpenOperation): Promise<Step> {
+  await sql`update jobs set exhausted = true where id = ${id}`;
+  return { begun: 0 };
+}

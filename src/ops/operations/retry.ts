@@ -1,0 +1,47 @@
+import { deadLetters, type DeadLetterPage } from '../inspect/dead-letters.ts';
+import { isRetried, type Queries } from '../status/effect-status.ts';
+import { dispatchPage, type OperationHandler } from './handler.ts';
+import type { Redispatched } from './redispatch.ts';
+import { resetCircuits } from './reset-circuits.ts';
+
+/**
+ * Letters that a job is for: those that were there when it was made, and that nobody else is trying again. `lateral … offset 0` has each
+ * letter's event looked up by the index, whatever the planner believes.
+ */
+const chosen = (sql: Queries, jobId: string, input: Record<string, unknown>) => sql`
+  dead_letters l cross join lateral (select * from events where id = l.event_id offset 0) e
+  where ${deadLetters(sql, input as DeadLetterPage)} and not ${isRetried(sql)}
+    and l.created_at <= (select created_at from jobs where id = ${jobId})
+    and l.subscriber = any(array(select name from subscribers where retired_at is null))`;
+
+/**
+ * Tries dead letters again, with the subscriber's policy from its beginning. What is done of an event (an endpoint that took it) is
+ * not done again. A letter goes away once its event is done, and is written anew where that fails.
+ */
+export const retry: OperationHandler = {
+  async count({ sql }, { id, input }) {
+    const [row] = await sql<{ events: number }[]>`
+      select count(*)::int as events from (select distinct l.event_id, l.subscriber from ${chosen(sql, id, input)}) of_them`;
+    return row?.events ?? 0;
+  },
+
+  step: (deps, job, limit) =>
+    dispatchPage(deps, job, async (tx, cursor) => {
+      const rows = await tx<(Redispatched & { id: string })[]>`
+        select l.id, l.event_id, l.subscriber, e.type, e.workspace_id, e.channel_id, 'retry' as purpose
+        from ${chosen(tx, job.id, job.input)} and l.id > ${String(cursor?.after ?? '00000000-0000-0000-0000-000000000000')}
+        order by l.id limit ${limit} for update of l`;
+      // An event with several outside parties may have a letter for each.
+      await resetCircuits(
+        tx,
+        rows.map((row) => row.event_id),
+      );
+      const events = new Map(rows.map((row) => [`${row.event_id} ${row.subscriber}`, row]));
+      return {
+        send: [...events.values()],
+        skipped: 0,
+        cursor: { after: rows.at(-1)?.id ?? String(cursor?.after ?? '') },
+        exhausted: rows.length < limit,
+      };
+    }),
+};

@@ -1,0 +1,71 @@
+import type { JSONValue, TransactionSql } from 'postgres';
+import { firstIdAt } from '../../outbox/retention.ts';
+import { type EventEffect, type Queries, effectStatuses } from '../status/effect-status.ts';
+
+/** Which events of the log; what is not there narrows nothing. Moments are RFC 3339. */
+export interface EventFilter {
+  /** Emitted at that moment or later. */
+  from?: string;
+  /** Emitted before that moment. */
+  to?: string;
+  channel_id?: string;
+  type?: string;
+  message_id?: string;
+  workspace_id?: string;
+}
+
+/** An event's id holds its time, but the clock is read a moment apart for the two, and on several machines. */
+const MARGIN = 60_000;
+
+export const FIRST = '00000000-0000-0000-0000-000000000000';
+const LAST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+/** Rows of events that fit, in the order of their ids, found by the narrowest index there is. */
+export function matching(
+  sql: Queries,
+  { from, to, channel_id, type, message_id, workspace_id }: EventFilter,
+  after = FIRST,
+  limit?: number,
+) {
+  const [least, most] = [from ? firstIdAt(Date.parse(from) - MARGIN) : FIRST, to ? firstIdAt(Date.parse(to) + MARGIN) : LAST];
+  return sql`
+    select id, type, workspace_id, channel_id, timestamp from events
+    where id > ${after} and id >= ${least} and id <= ${most}
+    ${from ? sql`and timestamp >= ${from}::timestamptz` : sql``} ${to ? sql`and timestamp < ${to}::timestamptz` : sql``}
+    ${channel_id ? sql`and channel_id = ${channel_id}` : sql``} ${type ? sql`and type = ${type}` : sql``}
+    ${message_id ? sql`and message_id = ${message_id}` : sql``} ${workspace_id ? sql`and workspace_id = ${workspace_id}` : sql``}
+    order by id ${limit === undefined ? sql`` : sql`limit ${limit}`}`;
+}
+
+/** A stretch of the log with how each event stands with each subscriber that wants it. */
+export interface Stretch {
+  pairs: EventEffect[];
+  /** The last event that was looked at. */
+  last: string | null;
+  /** There were fewer than asked for. */
+  isLast: boolean;
+}
+
+/** Reads on in the log after an event. */
+export async function scan(
+  tx: TransactionSql,
+  filter: EventFilter,
+  { subscriber, after, limit }: { subscriber: string | null; after: string | undefined; limit: number },
+): Promise<Stretch> {
+  const [row] = await tx<{ pairs: EventEffect[] | null; last: string | null; looked_at: number }[]>`
+    with stretch as materialized (${matching(tx, filter, after, limit)})
+    select (select jsonb_agg(p order by p.event_id, p.subscriber) from (${effectStatuses(tx, tx`select * from stretch`, subscriber)}) p) as pairs,
+      (select id from stretch order by id desc limit 1) as last, (select count(*) from stretch)::int as looked_at`;
+  return { pairs: row?.pairs ?? [], last: row?.last ?? null, isLast: (row?.looked_at ?? 0) < limit };
+}
+
+/** The place of a scan, as a job keeps it. */
+export const placeOf = (cursor: Record<string, unknown> | null) => ({
+  after: typeof cursor?.after === 'string' ? cursor.after : undefined,
+  /** From where to look once more at the end, because something could not be told yet. */
+  again: typeof cursor?.again === 'string' ? cursor.again : undefined,
+});
+
+/** The cursor without what is not there. */
+export const cursorOf = (place: { after: string | undefined; again?: string | undefined }): { [key: string]: JSONValue } =>
+  Object.fromEntries(Object.entries(place).filter(([, value]) => value !== undefined)) as Record<string, string>;

@@ -1,0 +1,217 @@
+import type { Sql } from 'postgres';
+import type { Poller, QueueState } from '../../transport/queues.ts';
+import { type Control, type Steering, type SubscriberCondition, stateOf } from '../controls/controls.ts';
+import { type Beat, markIn, readRates, readWorkers } from './workers.ts';
+
+/** A worker process that takes a subscriber's calls. */
+export interface WorkerState {
+  identity: string;
+  /** Null where it does not say: a worker in another language. */
+  version: string | null;
+  seen_at: string;
+  /** Calls at once, and those under way when it was last seen; null where it does not say. */
+  concurrency: number | null;
+  running: number | null;
+}
+
+/** What a subscriber was retired with. */
+export interface Retirement {
+  by: string;
+  at: string;
+  open: 'finish' | 'discard' | 'hand-to';
+  /** Whose work what was open is instead. */
+  handed_to: string | null;
+  /** The job that sees to what was open; null where its workers finish it. */
+  job_id: string | null;
+}
+
+/** A subscriber as its operator sees it. */
+export interface SubscriberStatus {
+  name: string;
+  description: string;
+  event_types: string[];
+  task_queue: string;
+  state: SubscriberCondition;
+  /** How it is doing, whatever operators want of it. */
+  health: Health;
+  /** Events that are for it and that it has neither done nor given up; without those that wait for their own time. */
+  backlog: number;
+  /** Age of the oldest of them; 0 where there is none. */
+  backlog_age_seconds: number;
+  /** Events that wait for a moment of their own, such as a mail that gives its reader time. */
+  waiting: number;
+  /** Calls that wait in its queue; a call is for up to a batch of events. Null where the transport does not answer. */
+  queue: { calls: number; age_seconds: number } | null;
+  /** Events done a second, over the last minute. */
+  rate: number;
+  /** Of what was tried in the last five minutes, which part failed: 0 to 1. */
+  error_rate: number;
+  /** How many worker processes take its calls. */
+  workers: number;
+  versions: string[];
+  processes: WorkerState[];
+  per_second: number | null;
+  paused: { by: string; reason: string; at: string; until: string | null } | null;
+  /** Paused, and no worker is at any call of it. */
+  drained: boolean;
+  /** Since when nothing new is for it, who said so, and what becomes of what was open; null: it is not retired. */
+  retired: Retirement | null;
+  /** Whether the queue is as the control says; false while the transport does not answer. */
+  applied: boolean;
+}
+
+/** `down`: no worker takes its calls; of a retired subscriber none need. `failing`: half of what is tried fails, or more. `degraded`: a part of it that is worth a look. */
+export type Health = 'ok' | 'degraded' | 'failing' | 'down';
+
+/** From which part of tries that fail on a subscriber is failing, and from which it is degraded. */
+const [FAILING, DEGRADED] = [0.5, 0.05];
+
+function healthOf(workers: number, errorRate: number, isRetired: boolean): Health {
+  if (workers === 0 && !isRetired) return 'down';
+  if (errorRate >= FAILING) return 'failing';
+  return errorRate >= DEGRADED ? 'degraded' : 'ok';
+}
+
+interface Row extends Omit<Control, 'subscriber' | 'calls_per_second'>, RetiredRow {
+  name: string;
+  description: string;
+  event_types: string[];
+}
+
+interface Backlog {
+  name: string;
+  backlog: number;
+  waiting: number;
+  /** Of the backlog, what has failed before. */
+  retrying: number;
+  age: number | null;
+  /** Age of the oldest that has not been tried. */
+  untried_age: number | null;
+}
+
+/**
+ * What is open, by subscriber: dispatched and neither done nor dead, or about to be dispatched. Costs what is open.
+ *
+ * @param workspaceId only this one's events
+ */
+export async function readBacklogs(sql: Sql, names: string[], workspaceId?: string) {
+  // As subqueries: a planner that was told nothing of how few are open would rather read both tables from end to end.
+  const isTheirs = workspaceId === undefined ? sql`true` : sql`(select workspace_id from events where id = o.event_id) = ${workspaceId}`;
+  const rows = await sql<Backlog[]>`
+    with open as (
+      select s.name, o.event_id, exists (
+        select from attempts a where a.event_id = o.event_id and a.subscriber = s.name and a.waiting_until > now()) as waits,
+        exists (select from attempts a where a.event_id = o.event_id and a.subscriber = s.name) as tried
+      from dispatches d cross join unnest(coalesce(d.open, d.subscribers)) as s (name)
+      cross join lateral (select event_id from dispatched where dispatch_id = d.id offset 0) o
+      where d.settled_at is null and s.name = any(${names}) and ${isTheirs}
+        and (select true from receipts r where r.event_id = o.event_id and r.subscriber = s.name limit 1) is null
+        and (select true from (select subscriber from dead_letters where event_id = o.event_id offset 0) l where l.subscriber = s.name limit 1) is null
+      union all
+      select s.name, o.event_id, false, false from outbox o join subscribers s on s.event_types && array[o.type, '*'] and s.retired_at is null
+      where o.dispatch_id is null and s.name = any(${names}) and ${isTheirs}
+    )
+    select name, count(*) filter (where not waits)::int as backlog, count(*) filter (where waits)::int as waiting,
+      count(*) filter (where tried and not waits)::int as retrying,
+      extract(epoch from now() - min(knockon.uuid_time(event_id)) filter (where not waits))::float8 as age,
+      extract(epoch from now() - min(knockon.uuid_time(event_id)) filter (where not tried))::float8 as untried_age
+    from open group by name`;
+  return new Map(rows.map((row) => [row.name, row]));
+}
+
+interface RetiredRow {
+  retired_at: Date | null;
+  retired_by: string | null;
+  retired_open: Retirement['open'] | null;
+  handed_to: string | null;
+  retire_job: string | null;
+}
+
+function retirementOf(row: RetiredRow): Retirement | null {
+  const { retired_at, retired_by, retired_open, handed_to, retire_job } = row;
+  if (retired_at === null) return null;
+  return { by: retired_by ?? '', at: retired_at.toISOString(), open: retired_open ?? 'finish', handed_to, job_id: retire_job };
+}
+
+const readRows = (sql: Sql, name?: string) => sql<Row[]>`
+  select s.name, s.description, s.event_types, s.task_queue, c.paused_at, c.paused_by, c.pause_reason, c.paused_until, c.per_second,
+    s.retired_at, s.retired_by, s.retired_open, s.handed_to, s.retire_job
+  from subscribers s left join controls c on c.subscriber = s.name
+  where ${name === undefined ? sql`true` : sql`s.name = ${name}`} order by s.name collate "C"`;
+
+/** Every subscriber, or the one of that name, by name. Postgres answers most of it, so that it is told while Temporal is away. */
+export async function subscriberStatuses({ database: { sql }, queues }: Steering, name?: string): Promise<SubscriberStatus[]> {
+  const rows = await readRows(sql, name);
+  const names = rows.map((row) => row.name);
+  const [backlogs, rates, beats, states] = await Promise.all([
+    readBacklogs(sql, names),
+    readRates(sql),
+    readWorkers(sql),
+    Promise.all(rows.map(({ task_queue }) => queues.describe(task_queue).catch(() => null))),
+  ]);
+  return rows.map((row, i) => {
+    const state = states[i] ?? null;
+    const processes = workersOf(row.name, beats, state?.pollers ?? []);
+    const backlog = backlogs.get(row.name);
+    const { rate = 0, error_rate = 0 } = rates.get(row.name) ?? {};
+    return {
+      name: row.name,
+      description: row.description,
+      event_types: row.event_types,
+      task_queue: row.task_queue,
+      state: stateOf(row),
+      health: healthOf(processes.length, error_rate, row.retired_at !== null),
+      backlog: backlog?.backlog ?? 0,
+      backlog_age_seconds: Math.max(0, backlog?.age ?? 0),
+      waiting: backlog?.waiting ?? 0,
+      queue: state && { calls: state.calls, age_seconds: state.age_seconds },
+      rate,
+      error_rate,
+      workers: processes.length,
+      versions: [...new Set(processes.flatMap(({ version }) => version ?? []))].sort(),
+      processes,
+      ...steeredAs(row, state, queues.steeredBy),
+      retired: retirementOf(row),
+      drained: row.paused_at !== null && isDrained(row.name, row.paused_at, beats),
+    };
+  });
+}
+
+function steeredAs(row: Row, state: QueueState | null, steeredBy: 'server' | 'workers') {
+  const { paused_at, paused_by, pause_reason, paused_until, per_second } = row;
+  const until = paused_until?.toISOString() ?? null;
+  const wanted = paused_at ? (state?.rate ?? null) === 0 : (state?.rate ?? null) !== 0 && (per_second === null) === (state?.rate == null);
+  return {
+    per_second,
+    paused: paused_at && { by: paused_by ?? '', reason: pause_reason ?? '', at: paused_at.toISOString(), until },
+    applied: steeredBy === 'workers' || (state !== null && wanted),
+  };
+}
+
+/** Ours say so in Postgres, until they say good-bye; those in other languages are known by their asking the queue. */
+function workersOf(name: string, beats: Beat[], pollers: Poller[]): WorkerState[] {
+  const known = new Set(beats.map(({ identity }) => identity));
+  const ours = beats.filter(({ alive, effects }) => alive && effects[name]);
+  const others = pollers.filter((poller) => isFresh(poller) && !known.has(poller.identity) && markIn(poller.identity) === null);
+  return [
+    ...ours.map(({ identity, version, seen_at, effects }) => ({ identity, version, seen_at: seen_at.toISOString(), ...effects[name]! })),
+    ...others.map(({ identity, seen_at }) => ({
+      identity,
+      version: null,
+      seen_at: seen_at.toISOString(),
+      concurrency: null,
+      running: null,
+    })),
+  ];
+}
+
+/** An idle worker asks its queue again after a minute, in ms; one that is late by half of that is gone. Temporal remembers it for five minutes. */
+const POLL = 90_000;
+
+export const isFresh = ({ seen_at }: Poller): boolean => Date.now() - seen_at.getTime() < POLL;
+
+/** Every worker has been seen since, a moment after the pause, and is at no call. */
+function isDrained(name: string, pausedAt: Date, beats: Beat[]): boolean {
+  const hosts = beats.filter(({ alive, effects }) => alive && effects[name]);
+  return hosts.every(({ seen_at, effects }) => seen_at.getTime() > pausedAt.getTime() + 1000 && effects[name]?.running === 0);
+}

@@ -1,0 +1,41 @@
+import type { Sql } from 'postgres';
+import { type Account, accounts, type MissingEffect, openEffects, undispatched } from '../../outbox/ledger.ts';
+import { reopenUnsettled, markSettled } from '../../outbox/mark-settled.ts';
+import { findOrphans } from '../../outbox/orphans.ts';
+import type { Recovery } from '../../transport/transport.ts';
+
+export interface Balance {
+  /** True where nothing is missing. */
+  balanced: boolean;
+  /** The books of each subscriber, since the beginning. */
+  subscribers: Account[];
+  /** What is missing, the oldest of it first, {@link SHOWN} at most. */
+  missing: MissingEffect[];
+  /** Events that are committed and have not reached the transport. */
+  undispatched: { count: number; oldest_seconds: number | null };
+  /** False where the transport could not be asked what it is at work on: then all that is open counts as in flight. */
+  asked: boolean;
+}
+
+export interface VerifyOptions {
+  /** Asks the transport; without it all that is open counts as in flight. */
+  running?: Recovery['running'];
+  /** Whether to read the whole history again instead of what has not been found settled. Default: no. */
+  full?: boolean;
+}
+
+/** How many missing effects are named one by one. */
+const SHOWN = 100;
+
+/** Holds what was promised against what has happened: `expected − done − dead − in flight = missing`, which is 0. */
+export async function verifyLedger(sql: Sql, { running, full = false }: VerifyOptions = {}): Promise<Balance> {
+  if (full) await reopenUnsettled(sql);
+  await markSettled(sql);
+  const found = running && (await findOrphans(sql, running).catch(() => null));
+  const lost = (found ?? []).map(({ id }) => id);
+  // Read after the question: what was done meanwhile is not missing.
+  const subscribers = await accounts(sql, lost);
+  const [missing, waiting] = [await openEffects(sql, lost, SHOWN), await undispatched(sql)];
+  const balanced = subscribers.every((subscriber) => subscriber.missing === 0);
+  return { balanced, subscribers, missing, undispatched: waiting, asked: running !== undefined && found !== null };
+}

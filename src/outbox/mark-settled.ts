@@ -1,0 +1,83 @@
+import type { Sql } from 'postgres';
+
+/** Dispatches looked at by one statement. */
+const PAGE = 200;
+
+interface Page {
+  looked_at: number;
+  last: string | null;
+}
+
+/**
+ * Marks what is settled: the subscribers of each dispatch that have done or given up all of its events. The ledger does not look
+ * at them again, so a check costs what is open and not what has ever happened; `settled_totals` keeps the sums.
+ *
+ * Several may do this at once: they take different dispatches. A receipt that is deleted later opens its dispatch again (a trigger).
+ */
+export async function markSettled(sql: Sql): Promise<void> {
+  let after = '00000000-0000-0000-0000-000000000000';
+  for (;;) {
+    const { looked_at, last } = await settlePage(sql, after);
+    if (looked_at < PAGE || last === null) return;
+    after = last;
+  }
+}
+
+async function settlePage(sql: Sql, after: string): Promise<Page> {
+  const [page] = await sql<Page[]>`
+    with page as (
+      select id, size, coalesce(open, subscribers) as open from dispatches
+      where settled_at is null and started_at is not null and id > ${after} order by id limit ${PAGE} for update skip locked
+    ), found as (
+      select id, size, open, array(select s.name from unnest(page.open) as s (name) where ${isOpen(sql, sql`page.id`)}) as still from page
+    ), marked as (
+      update dispatches d set open = f.still, settled_at = case when f.still = '{}' then now() end
+      from found f where d.id = f.id and (f.still = '{}' or cardinality(f.still) < cardinality(f.open))
+    ), counted as (
+      insert into settled_totals as t (subscriber, events)
+      select s.name, sum(f.size) from found f cross join unnest(f.open) as s (name) where s.name <> all(f.still) group by s.name order by s.name
+      on conflict (subscriber) do update set events = t.events + excluded.events
+    )
+    select count(*)::int as looked_at, (select id from page order by id desc limit 1) as last from page`;
+  return page ?? { looked_at: 0, last: null };
+}
+
+/**
+ * Whether subscriber `s.name` has an event of that dispatch neither done nor given up. Ends at the first. Subqueries and fences, so that each
+ * is looked up by its event whatever the planner knows of the tables.
+ */
+const isOpen = (sql: Sql, dispatchId: ReturnType<Sql>) => sql`exists (
+  select from (select event_id from dispatched where dispatch_id = ${dispatchId} offset 0) o
+  where (select true from receipts r where r.event_id = o.event_id and r.subscriber = s.name limit 1) is null
+    and (select true from (select subscriber from dead_letters where event_id = o.event_id offset 0) l where l.subscriber = s.name limit 1) is null)`;
+
+/**
+ * Opens again whatever was settled and is not so any more, without trusting that whoever deleted receipts did it by a statement
+ * that the trigger saw. Reads the whole history.
+ */
+export async function reopenUnsettled(sql: Sql): Promise<void> {
+  let after = '00000000-0000-0000-0000-000000000000';
+  for (;;) {
+    const { looked_at, last } = await reopenPage(sql, after);
+    if (looked_at < PAGE || last === null) return;
+    after = last;
+  }
+}
+
+async function reopenPage(sql: Sql, after: string): Promise<Page> {
+  const [page] = await sql<Page[]>`
+    with page as (
+      select id, size, subscribers, open from dispatches where open is not null and id > ${after} order by id limit ${PAGE} for update skip locked
+    ), found as (
+      select id, size, open, array(
+        select s.name from unnest(page.subscribers) as s (name) where s.name <> all(page.open) and ${isOpen(sql, sql`page.id`)}
+      ) as torn from page
+    ), reopened as (
+      update dispatches d set open = d.open || f.torn, settled_at = null from found f where d.id = f.id and f.torn <> '{}'
+    ), discounted as (
+      update settled_totals t set events = t.events - n.events
+      from (select s.name, sum(f.size) as events from found f cross join unnest(f.torn) as s (name) group by s.name) n where t.subscriber = n.name
+    )
+    select count(*)::int as looked_at, (select id from page order by id desc limit 1) as last from page`;
+  return page ?? { looked_at: 0, last: null };
+}

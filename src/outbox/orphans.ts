@@ -1,0 +1,33 @@
+import type { Sql } from 'postgres';
+import type { DispatchRef, Recovery } from '../transport/transport.ts';
+
+/** Dispatches that are asked about at once. */
+const PAGE = 1000;
+
+/**
+ * Started dispatches that are not settled and that nothing is at work on, oldest first. What is open in them when it is read
+ * afterwards is missing.
+ *
+ * @param running asks the transport
+ * @param quietMs only those that nobody has claimed or started again for so long
+ * @throws where the transport can't be asked
+ */
+export async function findOrphans(sql: Sql, running: Recovery['running'], quietMs = 0): Promise<DispatchRef[]> {
+  const lost: DispatchRef[] = [];
+  let after = '00000000-0000-0000-0000-000000000000';
+  for (;;) {
+    const page = await openDispatches(sql, after, quietMs);
+    if (page.length === 0) return lost;
+    const alive = await running(page);
+    lost.push(...page.filter(({ id }) => !alive.has(id)));
+    after = page.at(-1)?.id ?? after;
+  }
+}
+
+async function openDispatches(sql: Sql, after: string, quietMs: number): Promise<DispatchRef[]> {
+  return await sql<DispatchRef[]>`
+    select id, restarts from dispatches
+    where settled_at is null and started_at is not null and id > ${after}
+      and greatest(claimed_at, restarted_at) <= now() - ${quietMs}::float8 * interval '1 ms'
+    order by id limit ${PAGE}`;
+}

@@ -1,0 +1,50 @@
+// The wire of long work that an operator asks for: what its workflow, its activity and whoever starts it agree on.
+
+export type OperationVerb = 'retry' | 'reset' | 'replay' | 'backfill' | 'rebuild' | 'retire';
+
+/** The input of a job's workflow. What is to be done stands in the database. */
+export interface OperationRef {
+  id: string;
+  verb: OperationVerb;
+}
+
+/** What a stretch of work on a job came to. */
+export interface OperationProgress {
+  state: 'running' | 'paused' | 'done' | 'cancelled' | 'failed';
+  done: number;
+  failed: number;
+  /** Null until it has been counted. */
+  total: number | null;
+  error: string | null;
+  /** When it is worth going on, in ms. */
+  wait_ms: number;
+}
+
+/** Sees to it that somebody works on a job. */
+export interface OperationDriver {
+  /** Begins, or goes on; the same job twice is one. @throws where the transport can't be reached; it is started later then */
+  start(job: OperationRef): Promise<void>;
+  /** Says that a job was paused, resumed or cancelled. */
+  wake(job: OperationRef): Promise<void>;
+}
+
+/** The id of a job's workflow. */
+export const operationWorkflowId = ({ id, verb }: OperationRef): string => `${verb}.${id}`;
+
+/** The workflow's type, and the signal that wakes it. */
+export const OPERATION_WORKFLOW = 'runJob';
+export const OPERATION_SIGNAL = 'changed';
+
+/** Resets a workflow to its first task. @returns the new run's id @throws ResetError; null: there are no workflows */
+export type ResetWorkflow = ((id: string, reason: string) => Promise<string>) | null;
+
+/** Thrown where a workflow can't be reset; `kind` says whether it is not there, or as it is. */
+export class ResetError extends Error {
+  override name = 'ResetError';
+  readonly kind: 'absent' | 'conflict';
+
+  constructor(kind: ResetError['kind'], message: string) {
+    super(message);
+    this.kind = kind;
+  }
+}

@@ -1,0 +1,78 @@
+import type { Logger } from 'pino';
+import type { Sql } from 'postgres';
+import { noteExpiry } from '../activities/audit/expiry.ts';
+import { auditKey } from '../activities/audit/hash.ts';
+import type { Config } from '../config.ts';
+import type { Database } from '../db/client.ts';
+import { keepControls } from '../ops/controls/controls.ts';
+import { showOpenLetters } from '../ops/inspect/open-letters.ts';
+import { keepSample, LOOK_EVERY } from '../ops/status/history.ts';
+import { Sampler } from '../ops/status/sampler.ts';
+import { forgetWorkers } from '../ops/status/workers.ts';
+import { restartOrphans } from '../outbox/restart-orphans.ts';
+import { expire, type Retention } from '../outbox/retention.ts';
+import type { Queues } from '../transport/queues.ts';
+import type { ShutdownStack } from './process/process.ts';
+import { repeat } from './process/repeat.ts';
+import type { ChosenTransport } from './transport.ts';
+
+/** Longest statement of what a process does beside its work, in ms: the ledger's check may read a long backlog. */
+export const BACKGROUND = 60_000;
+
+/** How often it is looked for what has expired, in ms. */
+const EXPIRY = 60_000;
+
+/** How often it is looked which dispatches have open letters, in ms. */
+const LETTERS = 5000;
+
+type Doing = Pick<ChosenTransport, 'recovery' | 'letters'>;
+
+/**
+ * What a relay does beside dispatching: starts missing effects again, keeps how everything was, shows open letters, and deletes what has
+ * expired. Any number of relays may.
+ */
+export function startMaintenance(config: Config, { sql }: Database, { recovery, letters }: Doing, log: Logger, started: ShutdownStack): void {
+  const stop = (loop: { stop(): Promise<void> }) => loop.stop();
+  const ageMs = config.KNOCKON_HEAL_AGE;
+  if (ageMs !== null) {
+    const everyMs = Math.min(ageMs, config.KNOCKON_CHECK_EVERY);
+    const pass = () => unlessAnother(sql, 'heal', everyMs * 0.9, () => restartOrphans({ sql, recovery, ageMs, log }));
+    started.add(repeat('start missing effects again', everyMs, pass, log), stop);
+  }
+  const sampler = new Sampler(sql, LOOK_EVERY);
+  const look = () => unlessAnother(sql, 'sample', LOOK_EVERY * 0.9, async () => await keepSample(sql, await sampler.look()));
+  started.add(repeat('keep how everything is', LOOK_EVERY, look, log), stop);
+  if (letters) {
+    const keep = showOpenLetters(sql, letters);
+    const show = () => unlessAnother(sql, 'letters', LETTERS * 0.9, keep);
+    started.add(repeat('show open letters', LETTERS, show, log), stop);
+  }
+  const retention: Retention = { eventsMs: config.KNOCKON_RETENTION_EVENTS, receiptsMs: config.KNOCKON_RETENTION_RECEIPTS };
+  const note = noteExpiry(auditKey(config.KNOCKON_SECRET));
+  const pass = async (signal: AbortSignal) => {
+    const expired = await expire(sql, retention, note, signal);
+    if (Object.values(expired).some((count) => count > 0)) log.info({ expired }, 'deleted what has expired');
+  };
+  started.add(repeat('delete what has expired', EXPIRY, pass, log), stop);
+}
+
+/** Does it unless another process has begun it within that time. Holds no connection meanwhile; two at once do nothing twice. */
+async function unlessAnother(sql: Sql, name: string, everyMs: number, work: () => Promise<unknown>): Promise<void> {
+  const begun = await sql`
+    insert into ledger_checks as c (name, balance) values (${name}, 'null')
+    on conflict (name) do update set checked_at = now() where c.checked_at <= now() - ${everyMs}::float8 * interval '1 ms'
+    returning name`;
+  if (begun.length > 0) await work();
+}
+
+/** How often queues are compared with what operators want of them, in ms: the exactness of a pause's end. */
+const CONTROLS = 2000;
+
+/** Keeps pauses and limits as operators want them, and ends a pause at its time. API processes and relays do it. */
+export function startControls({ database, queues, log }: { database: Database; queues: Queues; log: Logger }, started: ShutdownStack): void {
+  const pass = async () => {
+    await keepControls({ database, queues }, log);
+    await forgetWorkers(database.sql);
+  };
+  started.add(repeat('keep queues as operators want them', CONTROLS, pass, log, 5), (loop) => loop.stop());
+}
