@@ -75,7 +75,7 @@ export interface ApiDependencies {
   diagnose(): Promise<Diagnosis>;
   /** What the console shows live; without it there is no `GET /v1/ops/stream`. */
   live?: Pick<Live, 'watch'>;
-  /** Who works on jobs; default: relays do, by themselves. */
+  /** Who works on operations; default: relays do, by themselves. */
   driver?: OperationHosts['driver'];
   /** Default: there are no workflows. */
   resetWorkflow?: OperationHosts['resetWorkflow'];

@@ -11,8 +11,8 @@ import { EventsPage } from './pages/events.tsx';
 import { FailedPage } from './pages/failed.tsx';
 import { JourneyPage } from './pages/journey.tsx';
 import { LogPage } from './pages/log.tsx';
-import { JobPage } from './pages/operation.tsx';
-import { JobsPage } from './pages/operations.tsx';
+import { OperationPage } from './pages/operation.tsx';
+import { OperationsPage } from './pages/operations.tsx';
 import { OverviewPage } from './pages/overview.tsx';
 import { SubscriberPage } from './pages/subscriber.tsx';
 import { SubscribersPage } from './pages/subscribers.tsx';
@@ -28,8 +28,8 @@ const pages: [pattern: RegExp, page: Page][] = [
   [/^\/subscribers$/, SubscribersPage],
   [/^\/subscribers\/([^/]+)$/, SubscriberPage],
   [/^\/failed$/, FailedPage],
-  [/^\/jobs$/, JobsPage],
-  [/^\/jobs\/([^/]+)$/, JobPage],
+  [/^\/operations$/, OperationsPage],
+  [/^\/operations\/([^/]+)$/, OperationPage],
   [/^\/events$/, EventsPage],
   [/^\/journey$/, JourneyPage],
   [/^\/journey\/([^/]+)$/, JourneyPage],

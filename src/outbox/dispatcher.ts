@@ -3,7 +3,7 @@ import type { Sql } from 'postgres';
 import { crashPoint } from '../crash-points.ts';
 import { type Listen, NO_LISTENING } from '../db/client.ts';
 import type { Transport } from '../transport/transport.ts';
-import { LOOK_AGAIN, BatchLinger, type BatchLingerOptions } from './batch-linger.ts';
+import { BatchLinger, type BatchLingerOptions, LOOK_AGAIN } from './batch-linger.ts';
 import { type Claimed, claim, handedOver, markStarted, reclaim } from './claim.ts';
 import { EVENTS_CHANNEL } from './emit.ts';
 

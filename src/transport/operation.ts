@@ -2,13 +2,13 @@
 
 export type OperationVerb = 'retry' | 'reset' | 'replay' | 'backfill' | 'rebuild' | 'retire';
 
-/** The input of a job's workflow. What is to be done stands in the database. */
+/** The input of an operation's workflow. What is to be done stands in the database. */
 export interface OperationRef {
   id: string;
   verb: OperationVerb;
 }
 
-/** What a stretch of work on a job came to. */
+/** What a stretch of work on an operation came to. */
 export interface OperationProgress {
   state: 'running' | 'paused' | 'done' | 'cancelled' | 'failed';
   done: number;
@@ -20,19 +20,19 @@ export interface OperationProgress {
   wait_ms: number;
 }
 
-/** Sees to it that somebody works on a job. */
+/** Sees to it that somebody works on an operation. */
 export interface OperationDriver {
-  /** Begins, or goes on; the same job twice is one. @throws where the transport can't be reached; it is started later then */
-  start(job: OperationRef): Promise<void>;
-  /** Says that a job was paused, resumed or cancelled. */
-  wake(job: OperationRef): Promise<void>;
+  /** Begins, or goes on; the same operation twice is one. @throws where the transport can't be reached; it is started later then */
+  start(operation: OperationRef): Promise<void>;
+  /** Says that an operation was paused, resumed or cancelled. */
+  wake(operation: OperationRef): Promise<void>;
 }
 
-/** The id of a job's workflow. */
+/** The id of an operation's workflow. */
 export const operationWorkflowId = ({ id, verb }: OperationRef): string => `${verb}.${id}`;
 
 /** The workflow's type, and the signal that wakes it. */
-export const OPERATION_WORKFLOW = 'runJob';
+export const OPERATION_WORKFLOW = 'runOperation';
 export const OPERATION_SIGNAL = 'changed';
 
 /** Resets a workflow to its first task. @returns the new run's id @throws ResetError; null: there are no workflows */

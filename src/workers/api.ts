@@ -15,7 +15,7 @@ import { connectDatabase, type Database, type DatabaseOptions } from '../db/clie
 import { createHeavy, type Heavy } from '../db/heavy/heavy.ts';
 import { soon } from '../db/soon.ts';
 import { createMessageWriter } from '../messages/create.ts';
-import { stalePauses, registerPauseMetrics } from '../ops/controls/stale-pauses.ts';
+import { registerPauseMetrics, stalePauses } from '../ops/controls/stale-pauses.ts';
 import { diagnose } from '../ops/doctor/diagnose.ts';
 import type { DoctorContext } from '../ops/doctor/finding.ts';
 import { LedgerCheck } from '../ops/status/ledger-check.ts';

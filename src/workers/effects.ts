@@ -15,7 +15,7 @@ import { Presence, versionOf } from './presence.ts';
 import { type Health, startHealth } from './process/health.ts';
 import { LimitedLog } from './process/limited-log.ts';
 import { EffectMetrics } from './process/metrics.ts';
-import { createLog, retryUntilAvailable, type Running, ShutdownStack } from './process/process.ts';
+import { createLog, type Running, retryUntilAvailable, ShutdownStack } from './process/process.ts';
 
 /** Thrown where `--only` names an effect that this version does not have. */
 export class UnknownEffectError extends Error {
@@ -120,7 +120,12 @@ export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<vo
   started.add(presence, (p) => p.stop());
   const { ended } = await transport.host({ ...hosting, effects, locks, presence, health, metrics: new EffectMetrics(health.metrics) });
   presence.start();
-  const retired = await retryUntilAvailable('Postgres does not answer', () => register(database.sql, effects.map(registration)), log, isDatabaseAway);
+  const retired = await retryUntilAvailable(
+    'Postgres does not answer',
+    () => register(database.sql, effects.map(registration)),
+    log,
+    isDatabaseAway,
+  );
   if (retired.length > 0)
     log.warn({ effects: retired }, 'these are retired: no new event is for them; `knockon retire NAME --undo` takes that back');
   started.add(health, (h) => h.is('stopping'));

@@ -31,7 +31,13 @@ type Doing = Pick<ChosenTransport, 'recovery' | 'letters'>;
  * What a relay does beside dispatching: starts missing effects again, keeps how everything was, shows open letters, and deletes what has
  * expired. Any number of relays may.
  */
-export function startMaintenance(config: Config, { sql }: Database, { recovery, letters }: Doing, log: Logger, started: ShutdownStack): void {
+export function startMaintenance(
+  config: Config,
+  { sql }: Database,
+  { recovery, letters }: Doing,
+  log: Logger,
+  started: ShutdownStack,
+): void {
   const stop = (loop: { stop(): Promise<void> }) => loop.stop();
   const ageMs = config.KNOCKON_HEAL_AGE;
   if (ageMs !== null) {
@@ -69,7 +75,10 @@ async function unlessAnother(sql: Sql, name: string, everyMs: number, work: () =
 const CONTROLS = 2000;
 
 /** Keeps pauses and limits as operators want them, and ends a pause at its time. API processes and relays do it. */
-export function startControls({ database, queues, log }: { database: Database; queues: Queues; log: Logger }, started: ShutdownStack): void {
+export function startControls(
+  { database, queues, log }: { database: Database; queues: Queues; log: Logger },
+  started: ShutdownStack,
+): void {
   const pass = async () => {
     await keepControls({ database, queues }, log);
     await forgetWorkers(database.sql);

@@ -10,26 +10,26 @@ import { rebuildSearch } from '../activities/search/rebuild.ts';
 import type { Config } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import type { OperationDependencies } from '../ops/operations/handler.ts';
-import { cancelOperation, claimOperation, releaseOperation, openOperations } from '../ops/operations/operations.ts';
+import { cancelOperation, claimOperation, openOperations, releaseOperation } from '../ops/operations/operations.ts';
 import { runOperation } from '../ops/operations/runner.ts';
 import type { OperationDriver, OperationProgress, OperationRef } from '../transport/operation.ts';
 import type { ShutdownStack } from './process/process.ts';
 import { repeat } from './process/repeat.ts';
 import type { ChosenTransport } from './transport.ts';
 
-/** How long one stretch of work on a job takes, in ms: what the histories of jobs grow by. */
+/** How long one stretch of work on an operation takes, in ms: what the histories of operations grow by. */
 const STRETCH = 20_000;
 
 /** The same where others wait for their turn. */
 const ALONE = 2000;
 
-/** How often it is looked for jobs that nobody drives, in ms: often where there are no workflows to do it. */
+/** How often it is looked for operations that nobody drives, in ms: often where there are no workflows to do it. */
 const LOOK = { workflows: 5000, none: 500 };
 
-/** A running job of which nothing was heard for so long, in ms, has lost its workflow. */
+/** A running operation of which nothing was heard for so long, in ms, has lost its workflow. */
 const LOST = 60_000;
 
-/** Jobs that a process drives at once, where it does it itself; the others wait for their turn. */
+/** Operations that a process drives at once, where it does it itself; the others wait for their turn. */
 const AT_ONCE = 4;
 
 interface Wiring {
@@ -40,14 +40,14 @@ interface Wiring {
   started: ShutdownStack;
 }
 
-/** Longest statements of jobs, in ms: counting a long history, and making an index anew. */
-const STATEMENT = { job: 120_000, rebuild: 15 * 60_000 };
+/** Longest statements of operations, in ms: counting a long history, and making an index anew. */
+const STATEMENT = { operation: 120_000, rebuild: 15 * 60_000 };
 
-/** What jobs need, of this process. They have connections of their own: what takes long must be in nobody's way. */
+/** What operations need, of this process. They have connections of their own: what takes long must be in nobody's way. */
 export async function operationDependencies({ config, chosen, log, started }: Wiring): Promise<OperationDependencies> {
   const open = (name: string, statementMs: number) =>
     started.add(connectDatabase(config.DATABASE_URL, { connections: 3, name, statementMs }), (d) => d.close());
-  const { sql, db } = open('knockon jobs', STATEMENT.job);
+  const { sql, db } = open('knockon operations', STATEMENT.operation);
   const database = open('knockon rebuilds', STATEMENT.rebuild);
   const summaries = started.add(await summaryStore(database.db, config.REDIS_URL), (s) => s.close());
   const { transport, recovery, resetWorkflow } = chosen;
@@ -55,43 +55,43 @@ export async function operationDependencies({ config, chosen, log, started }: Wi
   return { sql, db, transport, recovery, resetWorkflow, rebuilds, log };
 }
 
-/** The activities of a job's workflow. `heartbeat` is called every few seconds, `signal` says when to stop. */
+/** The activities of an operation's workflow. `heartbeat` is called every few seconds, `signal` says when to stop. */
 export function operationActivities(deps: OperationDependencies, context: () => { heartbeat(): void; cancellationSignal: AbortSignal }) {
   return {
-    async driveJob(job: OperationRef): Promise<OperationProgress> {
+    async driveOperation(operation: OperationRef): Promise<OperationProgress> {
       const { heartbeat, cancellationSignal } = context();
       const heart = setInterval(heartbeat, 3000);
       try {
-        const progress = await runOperation(deps, job.id, cancellationSignal, STRETCH);
-        return progress ?? unknownJob(job);
+        const progress = await runOperation(deps, operation.id, cancellationSignal, STRETCH);
+        return progress ?? unknownOperation(operation);
       } finally {
         clearInterval(heart);
       }
     },
-    async cancelJob(job: OperationRef): Promise<void> {
-      if (!(await cancelOperation(deps.sql, job.id))) unknownJob(job);
+    async cancelOperation(operation: OperationRef): Promise<void> {
+      if (!(await cancelOperation(deps.sql, operation.id))) unknownOperation(operation);
     },
   };
 }
 
-/** Temporal makes the call again, until a worker takes it that knows the job. @throws always */
-function unknownJob({ id, verb }: OperationRef): never {
+/** Temporal makes the call again, until a worker takes it that knows the operation. @throws always */
+function unknownOperation({ id, verb }: OperationRef): never {
   const why = `The ${verb} ${id} is not in this worker's database. Nothing was done. Either another deployment uses the same Temporal namespace`;
-  const message = `${why} (set KNOCKON_DEPLOYMENT of one of the two), or the job was deleted (then terminate this workflow).`;
-  throw ApplicationFailure.create({ type: 'UnknownJobError', message });
+  const message = `${why} (set KNOCKON_DEPLOYMENT of one of the two), or the operation was deleted (then terminate this workflow).`;
+  throw ApplicationFailure.create({ type: 'UnknownOperationError', message });
 }
 
 /**
- * Sees to it that every job is driven: starts those whose workflow was not started or is no more; where the transport has no
+ * Sees to it that every operation is driven: starts those whose workflow was not started or is no more; where the transport has no
  * workflows, drives them itself.
  */
 export async function startOperations(wiring: Wiring & { driver: OperationDriver | null }): Promise<void> {
   const { driver, database, log, started } = wiring;
   if (!driver) return driveHere(wiring);
   const pass = async () => {
-    for (const job of await openOperations(database.sql, LOST)) await driver.start(job);
+    for (const operation of await openOperations(database.sql, LOST)) await driver.start(operation);
   };
-  started.add(repeat('start jobs that nobody drives', LOOK.workflows, pass, log), (loop) => loop.stop());
+  started.add(repeat('start operations that nobody drives', LOOK.workflows, pass, log), (loop) => loop.stop());
 }
 
 async function driveHere(wiring: Wiring): Promise<void> {
@@ -101,9 +101,9 @@ async function driveHere(wiring: Wiring): Promise<void> {
   const stopping = new AbortController();
   const loop = async () => {
     while (!stopping.signal.aborted) {
-      const drive = (job: OperationRef) => driveAlone(deps, job, me, stopping.signal);
+      const drive = (operation: OperationRef) => driveAlone(deps, operation, me, stopping.signal);
       const pass = openOperations(database.sql, 0).then((open) => pMap(open, drive, { concurrency: AT_ONCE }));
-      await pass.catch((error) => log.warn({ err: error }, 'could not drive jobs; trying again later'));
+      await pass.catch((error) => log.warn({ err: error }, 'could not drive operations; trying again later'));
       await wait(LOOK.none, undefined, { signal: stopping.signal }).catch(() => {});
     }
   };
@@ -114,7 +114,7 @@ async function driveHere(wiring: Wiring): Promise<void> {
   });
 }
 
-/** Unless another process is at it. No connection is held meanwhile: jobs have few, and each step asks for one. */
+/** Unless another process is at it. No connection is held meanwhile: operations have few, and each step asks for one. */
 async function driveAlone(deps: OperationDependencies, { id }: OperationRef, me: string, signal: AbortSignal): Promise<void> {
   if (!(await claimOperation(deps.sql, id, me))) return;
   await runOperation(deps, id, signal, ALONE);

@@ -14,7 +14,7 @@ import { operationActivities, operationDependencies } from './operations.ts';
 import { Presence, versionOf } from './presence.ts';
 import { startHealth, transportAnswers } from './process/health.ts';
 import { LimitedLog, tellingLetters } from './process/limited-log.ts';
-import { createLog, retryUntilAvailable, type Running, ShutdownStack } from './process/process.ts';
+import { createLog, type Running, retryUntilAvailable, ShutdownStack } from './process/process.ts';
 import { safeFailures } from './process/safe-failures.ts';
 import { connectWorker, installRuntime, workerPolls } from './temporal.ts';
 import { chooseTransport } from './transport.ts';

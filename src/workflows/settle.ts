@@ -1,6 +1,6 @@
 import { CancellationScope, isCancellation, patched, sleep } from '@temporalio/workflow';
 import type { Beat, EffectAnswer, OpenOutcome, Selection } from '../transport/dispatch.ts';
-import { count, dueIn, halves, isUsedUp, type Later, ownWait, putOffBy, partitionOutcomes, waitBefore } from '../transport/selection.ts';
+import { count, dueIn, halves, isUsedUp, type Later, ownWait, partitionOutcomes, putOffBy, waitBefore } from '../transport/selection.ts';
 import { type About, recordDeadLetters } from './calls.ts';
 import { tellLetters } from './dead-letters.ts';
 import type { Resumed, Task } from './hand-over.ts';

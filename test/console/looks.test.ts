@@ -118,13 +118,13 @@ it('a delivery that was given up is failed and not pending, to operators and to 
   await sql`insert into dead_letters ${sql({ ...letter, target: endpoint })}`;
   expect(await shown()).toEqual(all('pending'));
   await sql`delete from dead_letters where event_id = ${posted.event_id}`;
-  const [job] = await sql<{ id: string }[]>`insert into jobs (verb, input, by) values ('retry', '{}', 'ada') returning id`;
-  await sql`insert into job_dispatches (dispatch_id, job_id) values (${ABSENT}, ${job!.id})`;
+  const [job] = await sql<{ id: string }[]>`insert into operations (verb, input, by) values ('retry', '{}', 'ada') returning id`;
+  await sql`insert into operation_dispatches (dispatch_id, operation_id) values (${ABSENT}, ${job!.id})`;
   await sql`insert into dead_letters ${sql({ ...letter, target: own, retried_by: ABSENT })}`;
   const letters = async () => (await look(`events/${posted.event_id}`)).effects[0].letters;
   expect(await shown()).toEqual(all('pending'));
   expect(await letters()).toMatchObject([{ target: own, cause: 'HTTP 500', reason: 'it answered 500', retrying: true }]);
-  await sql`delete from job_dispatches`;
+  await sql`delete from operation_dispatches`;
   expect(await shown()).toEqual(all('failed'));
   expect(await letters()).toMatchObject([{ target: own, retrying: false }]);
   await sql`delete from dead_letters where event_id = ${posted.event_id}`;

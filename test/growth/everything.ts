@@ -26,11 +26,11 @@ export async function everythingBeside({ sql }: Database, { workspaceId }: Histo
   await sql`insert into channel_authors (channel_id, author, messages) select channel_id, author, count(*) from messages group by 1, 2`;
   await sql`insert into channel_summaries (channel_id, workspace_id, messages) select channel_id, workspace_id, count(*) from messages group by 1, 2`;
   await sql`insert into cursors (subscriber, channel_id, seq) select 'webhooks', id, 0 from channels`;
-  const [job] = await sql<{ id: string }[]>`insert into jobs (verb, input, by) values ('replay', '{}', 'test') returning id`;
+  const [job] = await sql<{ id: string }[]>`insert into operations (verb, input, by) values ('replay', '{}', 'test') returning id`;
   await sql`create table again as select id, (row_number() over (order by id) - 1) / 100 as nth from events where seq % 2 = 0`;
   await sql`with made as (select nth, knockon.uuidv7() as id, count(*) as n from again group by nth), opened as (
       insert into dispatches (id, type, size, subscribers, again, started_at, settled_at) select id, 'message.created', n, '{search}', true, now(), now() from made
-    ), named as (insert into job_dispatches (dispatch_id, job_id) select id, ${job!.id} from made)
+    ), named as (insert into operation_dispatches (dispatch_id, operation_id) select id, ${job!.id} from made)
     insert into dispatch_events (dispatch_id, event_id, type) select made.id, again.id, 'message.created' from made join again using (nth)`;
   return { endpointId: workspaceId, jobId: job!.id };
 }

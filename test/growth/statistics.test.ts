@@ -130,7 +130,8 @@ describe.each<[Statistics, Plans]>([
   const effect = defineEffect({ name: 'newcomer', description: '', on: ['*'], ordering: 'channel', transact: async () => [] });
   const inTransaction = (work: (tx: never) => Promise<unknown>) => database.db.transaction((tx) => work(tx as never));
   const job = (verb: string, input: object) =>
-    own.database.sql`insert into jobs (verb, input, by) values (${verb}, ${own.database.sql.json(input as never)}, 'test') returning *`;
+    own.database
+      .sql`insert into operations (verb, input, by) values (${verb}, ${own.database.sql.json(input as never)}, 'test') returning *`;
   const deps = () =>
     ({
       sql: database.sql,

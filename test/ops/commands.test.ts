@@ -35,7 +35,7 @@ describe('commands that operate', () => {
   it('let the doctor say that nothing can be written, though all can be read', async () => {
     const { sql } = product.own.database;
     await sql`create function refuse() returns trigger language plpgsql as $$ begin raise 'No space left on device' using errcode = '53100'; end $$`;
-    await sql`create trigger refuse before insert on operations_log for each statement execute function refuse()`;
+    await sql`create trigger refuse before insert on action_log for each statement execute function refuse()`;
     const { exitCode, out } = await knockon('doctor');
     await sql`drop function refuse cascade`;
     expect(out).toMatch(/✗ writes +Postgres takes nothing: No space left on device/);

@@ -76,7 +76,7 @@ describe.each(Object.entries(products))('a subscriber that is retired, under %s'
   it('is given nothing new, and nobody misses it or its workers', async () => {
     const gone = name('gone');
     await (await host(product, gone)).stop();
-    expect(await retire(gone)).toMatchObject({ status: 200, body: { state: 'retired', retired: { open: 'finish', job_id: null } } });
+    expect(await retire(gone)).toMatchObject({ status: 200, body: { state: 'retired', retired: { open: 'finish', operation_id: null } } });
     const { id } = await product.acme.post();
     await expect.poll(async () => (await product.acme.states(id))[sibling], soon).toBe('done');
     expect(await product.acme.states(id)).not.toHaveProperty(gone);
@@ -101,7 +101,7 @@ describe.each(Object.entries(products))('a subscriber that is retired, under %s'
     const dropped = name('dropped');
     const [message] = await withOpen(dropped);
     const { body } = await retire(dropped, { open: 'discard', reason: 'nobody reads it' });
-    expect(await ended(body.retired.job_id)).toMatchObject({ state: 'done', total: 3, done: 3, failed: 0 });
+    expect(await ended(body.retired.operation_id)).toMatchObject({ state: 'done', total: 3, done: 3, failed: 0 });
     expect(await account(dropped)).toMatchObject({ done: 3, dead: 0, in_flight: 0, missing: 0 });
     expect(await account(sibling)).toMatchObject({ in_flight: 3, dead: 0, missing: 0 });
     await siblingIsDone();
@@ -126,7 +126,7 @@ describe.each(Object.entries(products))('a subscriber that is retired, under %s'
     const shared = await product.acme.post();
     await expect.poll(async () => (await account(old))?.in_flight, soon).toBe(4);
     const { body } = await retire(old, { open: 'hand-to', hand_to: heir });
-    expect(await ended(body.retired.job_id)).toMatchObject({ state: 'done', total: 4, done: 4, failed: 0 });
+    expect(await ended(body.retired.operation_id)).toMatchObject({ state: 'done', total: 4, done: 4, failed: 0 });
     expect(await account(old)).toMatchObject({ done: 4, in_flight: 0, missing: 0 });
     expect(await account(heir)).toMatchObject({ done: 4, in_flight: 0, missing: 0 });
     expect(new Set(given[heir]).size).toBe(4);
@@ -143,7 +143,7 @@ describe.each(Object.entries(products))('a subscriber that is retired, under %s'
     await retire(once, { reason: 'second' });
     const { body } = await retire(once, { open: 'discard' });
     expect((await retire(once, { open: 'discard' })).body.retired).toEqual(body.retired);
-    await ended(body.retired.job_id);
+    await ended(body.retired.operation_id);
     const { data } = (await ops('GET', `log?subject=${once}`)).body;
     expect(data.map(({ verb, detail }: { verb: string; detail: { open: string } }) => `${verb} ${detail.open}`)).toEqual([
       'retire discard',

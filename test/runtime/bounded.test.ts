@@ -5,7 +5,11 @@ import type { OpenOutcome } from '../../src/transport/dispatch.ts';
 const failed = (event_id: string, target?: string): OpenOutcome => ({ event_id, target, state: 'retry', reason: 'x'.repeat(5000) });
 
 it('carries every outcome of a usual answer, with the beginning of its reason', () => {
-  const answer = truncateOutcomes([failed('a', 'one'), failed('a', 'two'), { event_id: 'b', state: 'later', until: '2030-01-01T00:00:00.000Z' }]);
+  const answer = truncateOutcomes([
+    failed('a', 'one'),
+    failed('a', 'two'),
+    { event_id: 'b', state: 'later', until: '2030-01-01T00:00:00.000Z' },
+  ]);
   expect(answer.map(({ event_id, target, state }) => [event_id, target, state])).toEqual([
     ['a', 'one', 'retry'],
     ['a', 'two', 'retry'],

@@ -2,7 +2,7 @@ import type { Database } from '../../db/client.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import type { Seal } from '../../seal.ts';
 import { classifyResponse, type ResponseClass } from './classify-response.ts';
-import { recordAttempt, type EndpointHealth, type Try } from './deliveries.ts';
+import { type EndpointHealth, recordAttempt, type Try } from './deliveries.ts';
 import type { HttpAttempt, Send } from './send.ts';
 import type { Unrecorded } from './unrecorded.ts';
 

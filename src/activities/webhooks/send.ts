@@ -74,7 +74,12 @@ const unanswered = (latencyMs: number, failure: Failure): HttpAttempt => ({
   retryAfter: null,
 });
 
-async function post({ url, secrets, event }: WebhookRequest, dispatcher: Dispatcher, signal: AbortSignal, clock: () => number): Promise<HttpAttempt> {
+async function post(
+  { url, secrets, event }: WebhookRequest,
+  dispatcher: Dispatcher,
+  signal: AbortSignal,
+  clock: () => number,
+): Promise<HttpAttempt> {
   const body = JSON.stringify(event);
   const headers = {
     'content-type': 'application/json',

@@ -6,7 +6,7 @@ import type { OpenOutcome } from '../../transport/dispatch.ts';
 import { dead, type OutsideCall, retry } from '../runtime/effect.ts';
 import { type CircuitOptions, claimProbe } from './circuit.ts';
 import { deliver } from './deliver.ts';
-import type { OpenDelivery, EndpointHealth } from './deliveries.ts';
+import type { EndpointHealth, OpenDelivery } from './deliveries.ts';
 import type { Lane } from './lane.ts';
 import { type PaceOf, SLOW_MS } from './pace.ts';
 import type { Place, Places } from './places.ts';

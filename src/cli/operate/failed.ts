@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Cause } from '../../ops/inspect/dead-letters.ts';
 import { table } from '../terminal/output.ts';
-import { addDeadLetterOptions, filterOf, type DeadLetterOptions } from './dead-letter-filter.ts';
+import { addDeadLetterOptions, type DeadLetterOptions, filterOf } from './dead-letter-filter.ts';
 import { addOpsOptions, limitOption, OPS_EXIT_CODES, type Ops, operating } from './ops.ts';
 
 interface FailedOptions extends DeadLetterOptions {

@@ -10,13 +10,13 @@ import { paceOf } from './dead-letter-filter.ts';
 import { addOpsOptions, addYes, confirm, OPS_EXIT_CODES, type Ops, type OpsOptions, operating } from './ops.ts';
 import { addOperationOptions } from './retry.ts';
 
-interface JobOptions extends OpsOptions {
+interface OperationOptions extends OpsOptions {
   perSecond?: string;
   reason?: string;
   detach?: boolean;
 }
 
-interface ReplayOptions extends JobOptions {
+interface ReplayOptions extends OperationOptions {
   from?: string;
   to?: string;
   channel?: string;
@@ -100,7 +100,7 @@ Examples:
 
 ${OPS_EXIT_CODES}`;
 
-interface BackfillOptions extends JobOptions {
+interface BackfillOptions extends OperationOptions {
   from?: string;
 }
 
@@ -140,7 +140,7 @@ export function rebuildCommand(program: Command): void {
     .argument('<name>', 'search, analytics or cache')
     .addHelpText('after', rebuildHelp);
   addOpsOptions(addOperationOptions(command)).action(
-    operating<JobOptions, [string]>(async (ops, subscriber) => {
+    operating<OperationOptions, [string]>(async (ops, subscriber) => {
       if (subscriber === '') throw new CommandError('<name> must be search, analytics or cache', EXIT.usage);
       const body = { subscriber, ...paceOf(ops.options), reason: ops.options.reason };
       return await follow(ops, (await ops.api.send<OperationView>('POST', '/v1/ops/rebuilds', { body })).body);

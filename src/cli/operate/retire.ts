@@ -63,14 +63,14 @@ async function retire(ops: Ops<RetireOptions>, name: string): Promise<number> {
   const canAsk = process.stdin.isTTY && terminal.live && !options.json;
   if (way.open === 'discard' && canAsk) await confirm(ops, `Give up for good what ${name} has open?`);
   const { body } = await api.send<SubscriberStatus>('POST', path, { body: { ...way, ...(options.reason && { reason: options.reason }) } });
-  const job = body.retired?.job_id;
-  if (options.json && (!job || options.detach)) terminal.out(JSON.stringify(body));
-  else if (!job)
+  const operation = body.retired?.operation_id;
+  if (options.json && (!operation || options.detach)) terminal.out(JSON.stringify(body));
+  else if (!operation)
     terminal.out(
       `${name} is retired: nothing new is for it. Open: ${counted(body.backlog + body.waiting, 'event')}, which its workers finish.`,
     );
-  if (!job) return EXIT.done;
-  const begun = await api.get<OperationView>(`/v1/ops/jobs/${job}`);
+  if (!operation) return EXIT.done;
+  const begun = await api.get<OperationView>(`/v1/ops/operations/${operation}`);
   if (!options.json) terminal.out(`${name} is retired: nothing new is for it.`);
   if (options.json && options.detach) return EXIT.done;
   if (!options.json) return await follow(ops, begun);

@@ -85,7 +85,7 @@ const describe = (chosen: object) =>
 
 const resetHelp = `
 By Temporal's own means: a new run of the workflow calls every effect again, and receipts leave only what was not done. One
-workflow at once; many as a job, 20 a second unless told otherwise.
+workflow at once; many as an operation, 20 a second unless told otherwise.
 
 Examples:
   $ knockon reset 01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70

@@ -126,10 +126,10 @@ function notes({ name, paused, applied, workers, retired }: SubscriberStatus): s
   ];
 }
 
-function wayOf({ open, handed_to, job_id }: NonNullable<SubscriberStatus['retired']>): string {
+function wayOf({ open, handed_to, operation_id }: NonNullable<SubscriberStatus['retired']>): string {
   if (open === 'finish') return ' What is open its workers finish.';
   const what = open === 'discard' ? 'is given up' : `is handed to ${handed_to}`;
-  return ` What was open ${what}: \`knockon jobs ${job_id}\`.`;
+  return ` What was open ${what}: \`knockon operations ${operation_id}\`.`;
 }
 
 /** What a workspace's key may see. */

@@ -10,7 +10,7 @@ import { CommandError, duration, EXIT, processTerminal, reported, styled, type T
 const MORE = `
 It reads the database itself (DATABASE_URL, else the up.json of \`knockon up\`) and asks Temporal (TEMPORAL_ADDRESS or a profile of
 temporal.toml, else the same up.json) whether the workflows of what is open are running. Where Temporal can't be asked, open counts as in flight, and it
-says so. Under KNOCKON_TRANSPORT=pg-boss its jobs are looked for instead.
+says so. Under KNOCKON_TRANSPORT=pg-boss its operations are looked for instead.
 
 What was once found settled is not read again, unless a receipt or a dead letter of it was deleted since; --full reads it all.
 
@@ -51,7 +51,7 @@ export interface LedgerAddress {
   /** KNOCKON_DEPLOYMENT, where that is set. */
   deployment?: string;
   /** True where pg-boss has what is under way, in the same database. */
-  jobs?: true;
+  operations?: true;
 }
 
 /** Where the ledger is kept. The environment comes before up.json. @throws CommandError */
@@ -65,7 +65,7 @@ export function findLedger(surroundings: Surroundings = {}, tell: (line: string)
     throw new CommandError('No database is known here: set DATABASE_URL, or start everything here with `npm start`.', EXIT.usage);
   }
   // `knockon up` names no Temporal where it has started none.
-  if (env.KNOCKON_TRANSPORT === 'pg-boss' || up?.temporal_address === null) return { databaseUrl, temporal: null, jobs: true };
+  if (env.KNOCKON_TRANSPORT === 'pg-boss' || up?.temporal_address === null) return { databaseUrl, temporal: null, operations: true };
   const deployment = env.KNOCKON_DEPLOYMENT || up?.deployment;
   return { databaseUrl, temporal: findTemporal(env, up), ...(deployment && { deployment }) };
 }
@@ -83,7 +83,7 @@ function findTemporal(env: NodeJS.ProcessEnv, up: UpFile | undefined): TemporalS
   }
 }
 
-async function readBalance({ databaseUrl, temporal, deployment, jobs }: LedgerAddress, full?: boolean): Promise<Balance> {
+async function readBalance({ databaseUrl, temporal, deployment, operations }: LedgerAddress, full?: boolean): Promise<Balance> {
   const [{ openClient }, { verifyLedger }, { askTemporal }, { withOpenJobs }] = await Promise.all([
     import('../../db/open.ts'),
     import('../../ops/status/verify.ts'),
@@ -93,7 +93,7 @@ async function readBalance({ databaseUrl, temporal, deployment, jobs }: LedgerAd
   const asked = temporal && (await askTemporal(temporal, deployment));
   const { client: sql } = openClient(databaseUrl, { max: 1, connect_timeout: 5, prepare: false, onnotice: () => {} });
   try {
-    return await verifyLedger(sql, { running: jobs ? (dispatches) => withOpenJobs(sql, dispatches) : asked?.running, full });
+    return await verifyLedger(sql, { running: operations ? (dispatches) => withOpenJobs(sql, dispatches) : asked?.running, full });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;

@@ -4,24 +4,26 @@ import type { OperationView } from '../../ops/operations/operations.ts';
 import type { Ops, OpsOptions } from '../operate/ops.ts';
 import { duration, EXIT, styled, type Terminal } from '../terminal/output.ts';
 
-/** How often a job is looked at, in ms. */
+/** How often an operation is looked at, in ms. */
 const LOOK = 400;
 
 /**
- * Stays until a job has ended, with a bar on a terminal, and says how it ended. With `detach` it says where to look, and leaves.
+ * Stays until an operation has ended, with a bar on a terminal, and says how it ended. With `detach` it says where to look, and leaves.
  *
  * @returns the exit code: 1 where some of it failed, or where it was not done
  */
-export async function follow(ops: Ops<OpsOptions & { detach?: boolean }>, job: OperationView): Promise<number> {
+export async function follow(ops: Ops<OpsOptions & { detach?: boolean }>, operation: OperationView): Promise<number> {
   const { api, terminal, options } = ops;
   if (options.detach) {
-    terminal.out(options.json ? JSON.stringify(job) : `${begun(job)}\n\`knockon jobs ${job.id}\` shows how far it is.`);
+    terminal.out(
+      options.json ? JSON.stringify(operation) : `${begun(operation)}\n\`knockon operations ${operation.id}\` shows how far it is.`,
+    );
     return EXIT.done;
   }
-  if (!options.json && terminal.live) terminal.err(`${begun(job)} Ctrl-C leaves it running.`);
+  if (!options.json && terminal.live) terminal.err(`${begun(operation)} Ctrl-C leaves it running.`);
   const bar = options.json ? noBar : createBar(terminal);
-  let last = job;
-  for (; last.state === 'running'; last = await api.get<OperationView>(`/v1/ops/jobs/${job.id}`)) {
+  let last = operation;
+  for (; last.state === 'running'; last = await api.get<OperationView>(`/v1/ops/operations/${operation.id}`)) {
     bar.show(last);
     await wait(LOOK);
   }
@@ -31,7 +33,7 @@ export async function follow(ops: Ops<OpsOptions & { detach?: boolean }>, job: O
   return last.state === 'done' && last.failed === 0 ? EXIT.done : EXIT.failed;
 }
 
-const begun = ({ verb, id, workflow }: OperationView) => `The ${verb} is job ${id}.${workflow?.url ? ` ${workflow.url}` : ''}`;
+const begun = ({ verb, id, workflow }: OperationView) => `The ${verb} is operation ${id}.${workflow?.url ? ` ${workflow.url}` : ''}`;
 
 const noBar = { show: (_: OperationView) => {}, stop: () => {} };
 
@@ -49,7 +51,7 @@ function createBar(terminal: Terminal): typeof noBar {
   };
 }
 
-/** How a job stands, in words. */
+/** How an operation stands, in words. */
 export function explain(
   terminal: Terminal,
   { verb, id, state, total, done, skipped, failed, failures, error, eta_seconds, workflow }: OperationView,

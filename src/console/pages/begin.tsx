@@ -20,22 +20,22 @@ export function useSubscriberNames(): string[] {
 }
 
 /** That long work has begun, and where it is seen. */
-export function Begun({ job }: { job: OperationView }) {
+export function Begun({ operation }: { operation: OperationView }) {
   return (
     <>
-      The {job.verb} has begun. <a href={to(`/jobs/${job.id}`)}>See how far it is</a>
+      The {operation.verb} has begun. <a href={to(`/operations/${operation.id}`)}>See how far it is</a>
     </>
   );
 }
 
 /** Begins it and says where it is seen. The same dialog begins it once, however often it is sent. */
 export async function begin(path: string, body: Record<string, unknown>, once: string, onDone: () => void): Promise<void> {
-  const job = await call<OperationView>(path, { method: 'POST', body, once });
-  tell(<Begun job={job} />);
+  const operation = await call<OperationView>(path, { method: 'POST', body, once });
+  tell(<Begun operation={operation} />);
   onDone();
 }
 
-/** What every job may be told: how fast, and why. */
+/** What every operation may be told: how fast, and why. */
 export const common = (form: FormData) => {
   const [pace, reason] = [written(form, 'per_second'), written(form, 'reason')];
   return { ...(pace && { per_second: Number(pace) }), ...(reason && { reason }) };

@@ -46,7 +46,7 @@ export function SettleDialog({ deed, letters, what, onClose, onDone }: SettlePro
   const submit = async (form: FormData) => {
     const body = { ...letters, ...common(form) };
     const answer = await call<OperationView & { discarded?: number }>(path, { method: 'POST', body, once });
-    tell(answer.discarded === undefined ? <Begun job={answer} /> : `${counted(answer.discarded, 'effect')} given up for good.`);
+    tell(answer.discarded === undefined ? <Begun operation={answer} /> : `${counted(answer.discarded, 'effect')} given up for good.`);
     onDone();
   };
   return (

@@ -7,7 +7,7 @@ import { More } from '../parts/pager.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { Id, When } from '../parts/text.tsx';
 import { usePages } from '../resource.ts';
-import { aboutJob } from './operation-parts.tsx';
+import { aboutOperation } from './operation-parts.tsx';
 
 const names = ['verb', 'subject', 'by'];
 const verbs = [
@@ -45,15 +45,24 @@ export function LogPage() {
   );
 }
 
-const jobVerbs = new Set(['retry', 'reset', 'replay', 'backfill', 'rebuild', 'pause job', 'resume job', 'cancel job']);
+const operationVerbs = new Set([
+  'retry',
+  'reset',
+  'replay',
+  'backfill',
+  'rebuild',
+  'pause operation',
+  'resume operation',
+  'cancel operation',
+]);
 const isId = (text: string) => /^[0-9a-f-]{36}$/.test(text);
 
 /** What it was done to, with the way to it. */
 function Subject({ of: { verb, subject } }: { of: LogEntry }) {
-  if (jobVerbs.has(verb) && isId(subject))
+  if (operationVerbs.has(verb) && isId(subject))
     return (
-      <a href={to(`/jobs/${subject}`)} aria-label={`the job ${subject}`}>
-        the job
+      <a href={to(`/operations/${subject}`)} aria-label={`the operation ${subject}`}>
+        the operation
       </a>
     );
   if (['pause', 'resume', 'limit', 'drain'].includes(verb))
@@ -70,7 +79,7 @@ function Table({ entries }: { entries: LogEntry[] }) {
           <th scope="row">{entry.verb}</th>
           <td data-label="To">
             <Subject of={entry} />
-            {Object.keys(entry.detail).length > 0 && <small>{aboutJob({ input: entry.detail })}</small>}
+            {Object.keys(entry.detail).length > 0 && <small>{aboutOperation({ input: entry.detail })}</small>}
           </td>
           <td data-label="By">{entry.by}</td>
           <td data-label="When">

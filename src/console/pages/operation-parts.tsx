@@ -22,10 +22,10 @@ const describe = (input: Record<string, unknown>) =>
     .map(([name, value]) => `${name.replaceAll('_', ' ')} ${said(value)}`)
     .join(', ');
 
-/** What was asked of a job, on one line. */
-export const aboutJob = ({ input }: Pick<OperationView, 'input'>): string => describe(input) || 'everything';
+/** What was asked of an operation, on one line. */
+export const aboutOperation = ({ input }: Pick<OperationView, 'input'>): string => describe(input) || 'everything';
 
-/** How far a job is, as a bar and in words. */
+/** How far an operation is, as a bar and in words. */
 export function Progress({ of: { verb, state, done, failed, skipped, total, eta_seconds } }: { of: OperationView }) {
   const through = done + failed;
   const isOpen = state === 'running' || state === 'paused';
@@ -57,13 +57,13 @@ export function Progress({ of: { verb, state, done, failed, skipped, total, eta_
   );
 }
 
-/** Holding a job up, letting it go on, cancelling it. A viewer sees none of it. */
-export function JobDeeds({ of, onChange }: { of: OperationView; onChange: () => void }) {
+/** Holding an operation up, letting it go on, cancelling it. A viewer sees none of it. */
+export function OperationDeeds({ of, onChange }: { of: OperationView; onChange: () => void }) {
   const [isAsking, setAsking] = useState(false);
   const isOpen = of.state === 'running' || of.state === 'paused';
   if (!mayAct.value || !isOpen) return null;
   const change = async (verb: string) => {
-    await call(`/v1/ops/jobs/${of.id}/${verb}`, { method: 'POST' });
+    await call(`/v1/ops/operations/${of.id}/${verb}`, { method: 'POST' });
     onChange();
   };
   const flip = of.state === 'running' ? 'pause' : 'resume';

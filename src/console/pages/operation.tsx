@@ -5,21 +5,21 @@ import { List } from '../parts/list.tsx';
 import { Loaded } from '../parts/states.tsx';
 import { Id, State, When, Workflow } from '../parts/text.tsx';
 import { useResource } from '../resource.ts';
-import { aboutJob, JobDeeds, Progress } from './operation-parts.tsx';
+import { aboutOperation, OperationDeeds, Progress } from './operation-parts.tsx';
 
-/** One job: what was asked, how far it is, and what of it failed. */
-export function JobPage({ of: id }: { of: string }) {
-  const job = useResource<OperationView>(`/v1/ops/jobs/${encodeURIComponent(id)}`, 1500);
+/** One operation: what was asked, how far it is, and what of it failed. */
+export function OperationPage({ of: id }: { of: string }) {
+  const operation = useResource<OperationView>(`/v1/ops/operations/${encodeURIComponent(id)}`, 1500);
   return (
     <>
       <p class="crumbs">
-        <a href={to('/jobs')}>Jobs</a>
+        <a href={to('/operations')}>Operations</a>
       </p>
-      <h1>{job.data ? `The ${job.data.verb}` : 'Job'}</h1>
-      <Loaded of={job}>
+      <h1>{operation.data ? `The ${operation.data.verb}` : 'Operation'}</h1>
+      <Loaded of={operation}>
         {(of) => (
           <>
-            <JobDeeds of={of} onChange={() => void job.reload()} />
+            <OperationDeeds of={of} onChange={() => void operation.reload()} />
             <Facts of={of} />
             {of.failures.length > 0 && <Failures of={of} />}
           </>
@@ -43,7 +43,7 @@ function Facts({ of }: { of: OperationView }) {
       </dd>
       <dt>What</dt>
       <dd>
-        {aboutJob(of)}
+        {aboutOperation(of)}
         {of.per_second !== null && `; at most ${rate(of.per_second)} effects a second`}
       </dd>
       <dt>Begun</dt>

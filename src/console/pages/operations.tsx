@@ -8,20 +8,20 @@ import { State, When } from '../parts/text.tsx';
 import { usePages } from '../resource.ts';
 import { mayAct } from '../session.ts';
 import { BackfillDialog, RebuildDialog } from './begin.tsx';
-import { aboutJob, JobDeeds, Progress } from './operation-parts.tsx';
+import { aboutOperation, OperationDeeds, Progress } from './operation-parts.tsx';
 import { ReplayDialog } from './replay.tsx';
 
 type Asks = 'replay' | 'backfill' | 'rebuild';
 
 /** Long work: replays, backfills, rebuilds, retries and resets, how far each is, and beginning one. */
-export function JobsPage() {
+export function OperationsPage() {
   const [asks, setAsks] = useState<Asks | null>(null);
-  const jobs = usePages<OperationView>('/v1/ops/jobs', 1500);
-  const shown = { onClose: () => setAsks(null), onDone: () => void jobs.reload() };
+  const operations = usePages<OperationView>('/v1/ops/operations', 1500);
+  const shown = { onClose: () => setAsks(null), onDone: () => void operations.reload() };
   return (
     <>
       <div class="head">
-        <h1>Jobs</h1>
+        <h1>Operations</h1>
         {mayAct.value && (
           <div class="actions">
             <button type="button" onClick={() => setAsks('replay')}>
@@ -36,18 +36,18 @@ export function JobsPage() {
           </div>
         )}
       </div>
-      <Loaded of={jobs}>
+      <Loaded of={operations}>
         {(data) =>
           data.length === 0 ? (
             <Empty title="No long work yet">
               Replays, backfills, rebuilds, retries and resets are listed here while they run and afterwards.
             </Empty>
           ) : (
-            <Table jobs={data} onChange={() => void jobs.reload()} />
+            <Table operations={data} onChange={() => void operations.reload()} />
           )
         }
       </Loaded>
-      <More more={jobs.more} />
+      <More more={operations.more} />
       {asks === 'replay' && <ReplayDialog {...shown} />}
       {asks === 'backfill' && <BackfillDialog {...shown} />}
       {asks === 'rebuild' && <RebuildDialog {...shown} />}
@@ -55,29 +55,29 @@ export function JobsPage() {
   );
 }
 
-function Table({ jobs, onChange }: { jobs: OperationView[]; onChange: () => void }) {
+function Table({ operations, onChange }: { operations: OperationView[]; onChange: () => void }) {
   return (
-    <List heads={['Job', 'State', ['Progress', 'wide'], 'Begun', ['Actions', 'unseen']]}>
-      {jobs.map((job) => (
-        <tr key={job.id} data-job={job.id}>
+    <List heads={['Operation', 'State', ['Progress', 'wide'], 'Begun', ['Actions', 'unseen']]}>
+      {operations.map((operation) => (
+        <tr key={operation.id} data-operation={operation.id}>
           <th scope="row">
-            <a href={to(`/jobs/${job.id}`)} aria-label={`${job.verb} ${job.id}`}>
-              {job.verb}
+            <a href={to(`/operations/${operation.id}`)} aria-label={`${operation.verb} ${operation.id}`}>
+              {operation.verb}
             </a>
-            <small>{aboutJob(job)}</small>
+            <small>{aboutOperation(operation)}</small>
           </th>
           <td data-label="State">
-            <State is={job.state} />
+            <State is={operation.state} />
           </td>
           <td data-label="Progress">
-            <Progress of={job} />
+            <Progress of={operation} />
           </td>
           <td data-label="Begun">
-            <When at={job.created_at} />
-            <small>by {job.by}</small>
+            <When at={operation.created_at} />
+            <small>by {operation.by}</small>
           </td>
           <td class="last">
-            <JobDeeds of={job} onChange={onChange} />
+            <OperationDeeds of={operation} onChange={onChange} />
           </td>
         </tr>
       ))}

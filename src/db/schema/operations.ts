@@ -4,7 +4,7 @@ import { created, id, moment } from './columns.ts';
 
 /** Long work that somebody asked for. How far it is stands here and nowhere else, so whoever drives it may be killed at any moment. */
 export const operations = pgTable(
-  'jobs',
+  'operations',
   {
     id: id(),
     verb: text({ enum: ['retry', 'reset', 'replay', 'backfill', 'rebuild', 'retire'] }).notNull(),
@@ -42,30 +42,33 @@ export const operations = pgTable(
   (t) => [index('jobs_open').on(t.id).where(sql`state in ('running', 'paused')`)],
 );
 
-/** What a job takes one by one and can't find again by a cursor, such as workflows to be reset. */
+/** What an operation takes one by one and can't find again by a cursor, such as workflows to be reset. */
 export const operationItems = pgTable(
-  'job_items',
+  'operation_items',
   {
-    job_id: uuid()
+    operation_id: uuid()
       .notNull()
       .references(() => operations.id, { onDelete: 'cascade' }),
     subject: text().notNull(),
     done_at: moment(),
   },
-  (t) => [primaryKey({ columns: [t.job_id, t.subject] }), index('job_items_open').on(t.job_id, t.subject).where(sql`done_at is null`)],
+  (t) => [
+    primaryKey({ columns: [t.operation_id, t.subject] }),
+    index('operation_items_open').on(t.operation_id, t.subject).where(sql`done_at is null`),
+  ],
 );
 
-/** Dispatches that a job has made, and whether it has counted what became of them. */
+/** Dispatches that an operation has made, and whether it has counted what became of them. */
 export const operationDispatches = pgTable(
-  'job_dispatches',
+  'operation_dispatches',
   {
     dispatch_id: uuid().primaryKey(),
-    job_id: uuid()
+    operation_id: uuid()
       .notNull()
       .references(() => operations.id, { onDelete: 'cascade' }),
     ended_at: moment(),
   },
-  (t) => [index('job_dispatches_open').on(t.job_id, t.dispatch_id).where(sql`ended_at is null`)],
+  (t) => [index('operation_dispatches_open').on(t.operation_id, t.dispatch_id).where(sql`ended_at is null`)],
 );
 
 /** The events of dispatches that were made for somebody later than the first: an event's first dispatch stands in `outbox`. */

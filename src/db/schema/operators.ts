@@ -22,7 +22,7 @@ export const sessions = pgTable('sessions', {
 
 /** Who did what, when and why. Written in the transaction of what was done, and never changed. */
 export const actions = pgTable(
-  'operations_log',
+  'action_log',
   {
     id: id(),
     at: created(),

@@ -79,7 +79,7 @@ export const subscribers = pgTable('subscribers', {
   /** Whose work that is instead, where it is handed over. */
   handed_to: text(),
   /** The job that sees to what was open; null where its workers finish it. */
-  retire_job: uuid(),
+  retire_operation: uuid(),
 });
 
 /** The effect has happened for this event: written in the effect's own transaction. */

@@ -17,7 +17,7 @@ export const BY_ITSELF = 'knockon';
 export interface Action {
   by: string;
   verb: (typeof ACTIONS)[number];
-  /** What it was done to: a subscriber's name, an operator's name, the id of a job, a workflow, an endpoint or a key. */
+  /** What it was done to: a subscriber's name, an operator's name, the id of an operation, a workflow, an endpoint or a key. */
   subject: string;
   /** What else is worth knowing, as JSON; never a secret and never a message's text. */
   detail?: Record<string, unknown>;
@@ -36,10 +36,7 @@ export interface LogEntry {
 }
 
 /** Writes it down. Given the transaction of what was done, both are kept or neither. @returns the entry's id */
-export async function recordAction(
-  db: Pick<Database['db'], 'insert'>,
-  { detail = {}, reason = null, ...rest }: Action,
-): Promise<string> {
+export async function recordAction(db: Pick<Database['db'], 'insert'>, { detail = {}, reason = null, ...rest }: Action): Promise<string> {
   const [row] = await db
     .insert(actions)
     .values({ ...rest, detail, reason })

@@ -1,6 +1,6 @@
 /** What the log of operations calls what was done. */
 export const ACTIONS = [
   ...(['pause', 'resume', 'limit', 'drain', 'retry', 'reset', 'replay', 'backfill', 'rebuild', 'discard', 'retire', 'reinstate'] as const),
-  ...(['pause job', 'resume job', 'cancel job', 'add operator', 'remove operator'] as const),
+  ...(['pause operation', 'resume operation', 'cancel operation', 'add operator', 'remove operator'] as const),
   ...(['limit endpoint', 'enable endpoint', 'disable endpoint', 'try endpoint', 'create key', 'revoke key'] as const),
 ];

@@ -33,18 +33,18 @@ export async function retire({ db }: Database, { name, by, open, handTo, reason 
     if (!known) throw new SubscriberUnknownError(name);
     const heir = open === 'hand-to' ? await heirOf(tx, known, handTo ?? '') : null;
     const isSame = known.retired_at !== null && known.retired_open === open && known.handed_to === heir;
-    if (isSame && (open === 'finish' || (await isAtIt(tx, known.retire_job)))) return;
-    const job = open === 'finish' ? null : await makeJob(tx, { name, by, open, heir, reason });
+    if (isSame && (open === 'finish' || (await isAtIt(tx, known.retire_operation)))) return;
+    const operation = open === 'finish' ? null : await makeOperation(tx, { name, by, open, heir, reason });
     const retired_at = known.retired_at ? sql`${subscribers.retired_at}` : sql`now()`;
     await tx
       .update(subscribers)
-      .set({ retired_at, retired_by: by, retired_open: open, handed_to: heir, retire_job: job })
+      .set({ retired_at, retired_by: by, retired_open: open, handed_to: heir, retire_operation: operation })
       .where(eq(subscribers.name, name));
     await recordAction(tx, {
       by,
       verb: 'retire',
       subject: name,
-      detail: { open, ...(heir && { hand_to: heir }), ...(job && { job }) },
+      detail: { open, ...(heir && { hand_to: heir }), ...(operation && { operation }) },
       reason,
     });
   });
@@ -56,7 +56,14 @@ export async function reinstate({ db }: Database, { name, by }: { name: string; 
     const [known] = await tx.select().from(subscribers).where(eq(subscribers.name, name)).for('update');
     if (!known) throw new SubscriberUnknownError(name);
     if (known.retired_at === null) return;
-    const back = { retired_at: null, retired_by: null, retired_open: null, handed_to: null, retire_job: null, created_at: sql`now()` };
+    const back = {
+      retired_at: null,
+      retired_by: null,
+      retired_open: null,
+      handed_to: null,
+      retire_operation: null,
+      created_at: sql`now()`,
+    };
     await tx.update(subscribers).set(back).where(eq(subscribers.name, name));
     await recordAction(tx, { by, verb: 'reinstate', subject: name });
   });
@@ -75,13 +82,13 @@ async function heirOf(tx: Transaction, retiring: typeof subscribers.$inferSelect
   return name;
 }
 
-async function isAtIt(tx: Transaction, job: string | null): Promise<boolean> {
-  if (job === null) return false;
-  const [found] = await tx.select({ state: operations.state }).from(operations).where(eq(operations.id, job));
+async function isAtIt(tx: Transaction, operation: string | null): Promise<boolean> {
+  if (operation === null) return false;
+  const [found] = await tx.select({ state: operations.state }).from(operations).where(eq(operations.id, operation));
   return found !== undefined && found.state !== 'cancelled' && found.state !== 'failed';
 }
 
-async function makeJob(tx: Transaction, asked: { name: string; by: string; open: string; heir: string | null; reason?: string }) {
+async function makeOperation(tx: Transaction, asked: { name: string; by: string; open: string; heir: string | null; reason?: string }) {
   const { name, by, open, heir, reason } = asked;
   const input = { subscriber: name, open, ...(heir && { hand_to: heir }), ...(reason && { reason }) };
   const [row] = await tx.insert(operations).values({ verb: 'retire', input, by }).returning({ id: operations.id });

@@ -3,7 +3,7 @@ import { compareMigrations, missingObjects } from '../../db/migrations.ts';
 import { askServer, UnsupportedPostgresError } from '../../db/server.ts';
 import { soon } from '../../db/soon.ts';
 import { safeReason } from '../../safe-error.ts';
-import { type Finding, pass, fail, type DoctorContext } from './finding.ts';
+import { type DoctorContext, type Finding, fail, pass } from './finding.ts';
 
 export async function checkDatabase({ database: { sql } }: DoctorContext): Promise<Finding[]> {
   const began = performance.now();
@@ -25,7 +25,7 @@ export async function checkWrites({ database: { sql } }: DoctorContext): Promise
   const takeBack = new Error('taken back');
   const failure = await sql
     .begin(async (tx) => {
-      await tx`insert into operations_log (by, verb, subject) values ('knockon', 'doctor', 'writes')`;
+      await tx`insert into action_log (by, verb, subject) values ('knockon', 'doctor', 'writes')`;
       throw takeBack;
     })
     .catch(asError);

@@ -1,6 +1,6 @@
 import { safeReason } from '../../safe-error.ts';
 import { checkClock, checkDatabase, checkDisk, checkMigrations, checkWrites } from './database.ts';
-import type { Finding, DoctorContext } from './finding.ts';
+import type { DoctorContext, Finding } from './finding.ts';
 import { checkBacklogs, checkDeadLetters, checkEndpoints, checkLedger, checkUndispatched } from './progress.ts';
 import { checkProxies } from './proxies.ts';
 import { checkClocks, checkPaused, checkQueues, checkStrangers, checkVersions, checkWorkers } from './subscribers.ts';

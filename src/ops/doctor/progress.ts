@@ -2,7 +2,7 @@ import { oldestUndispatched } from '../../outbox/ledger.ts';
 import { counted } from '../operations/counted.ts';
 import { subscriberStatuses } from '../status/subscriber-status.ts';
 import { verifyLedger } from '../status/verify.ts';
-import { age, type Finding, pass, fail, type DoctorContext } from './finding.ts';
+import { age, type DoctorContext, type Finding, fail, pass } from './finding.ts';
 
 export async function checkUndispatched({ database: { sql }, readyAgeMs }: DoctorContext): Promise<Finding[]> {
   const oldest = await oldestUndispatched(sql);

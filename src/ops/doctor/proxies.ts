@@ -1,4 +1,4 @@
-import { type Finding, fail, type DoctorContext } from './finding.ts';
+import { type DoctorContext, type Finding, fail } from './finding.ts';
 
 /** Says nothing where nobody has forwarded anything: then there is no proxy, or it is named. */
 export async function checkProxies({ unnamedProxy }: DoctorContext): Promise<Finding[]> {

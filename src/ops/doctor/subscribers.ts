@@ -2,7 +2,7 @@ import pMap from 'p-map';
 import { stalePauses } from '../controls/stale-pauses.ts';
 import { isFresh, subscriberStatuses } from '../status/subscriber-status.ts';
 import { markIn, readMark, readWorkers } from '../status/workers.ts';
-import { age, type Finding, pass, fail, type DoctorContext } from './finding.ts';
+import { age, type DoctorContext, type Finding, fail, pass } from './finding.ts';
 
 /** Somebody takes the calls of every subscriber, and under Temporal the workflows. */
 export async function checkWorkers(patient: DoctorContext): Promise<Finding[]> {

@@ -1,4 +1,4 @@
-import { type Finding, pass, fail, type DoctorContext } from './finding.ts';
+import { type DoctorContext, type Finding, fail, pass } from './finding.ts';
 
 /** The server, the namespace and the search attributes, each a finding of its own. */
 export async function checkTemporal({ queues }: DoctorContext): Promise<Finding[]> {

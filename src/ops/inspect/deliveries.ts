@@ -7,7 +7,7 @@ const WEBHOOKS = 'webhooks';
 
 /** Whether somebody tries the dead letter `l` again at this moment. */
 export const isRetried = sql<boolean>`coalesce((
-  select (select state from jobs where id = jd.job_id) in ('running', 'paused') from job_dispatches jd
+  select (select state from operations where id = jd.operation_id) in ('running', 'paused') from operation_dispatches jd
   where jd.dispatch_id = l.retried_by and jd.ended_at is null limit 1), false)`;
 
 /** A delivery is given up: it has a dead letter, of its own or with its whole event, or somebody has decided that it won't happen. */

@@ -49,12 +49,12 @@ export const backfill: OperationHandler = {
     return row?.n ?? 0;
   },
 
-  step: (deps, job, limit) =>
-    dispatchPage(deps, job, async (tx, cursor) => {
-      const { subscriber, filter, ordered } = inputOf(job.input);
+  step: (deps, operation, limit) =>
+    dispatchPage(deps, operation, async (tx, cursor) => {
+      const { subscriber, filter, ordered } = inputOf(operation.input);
       const place = placeOf(cursor);
       const { pairs, last, isLast } = await scan(tx, filter, { subscriber, after: place.after, limit });
-      const isUnsure = pairs.some(({ standing }) => standing === 'waiting') && (await isYoung(tx, job.created_at));
+      const isUnsure = pairs.some(({ standing }) => standing === 'waiting') && (await isYoung(tx, operation.created_at));
       const again = place.again ?? (isUnsure ? (place.after ?? FIRST) : undefined);
       const wanted = pairs.filter(({ standing }) => standing === 'never');
       const send = ordered === undefined ? wanted : oneCall(wanted, ordered);

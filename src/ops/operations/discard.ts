@@ -2,7 +2,7 @@ import { sql as part } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
 import { emit } from '../../outbox/emit.ts';
 import { recordAction } from '../access/action-log.ts';
-import { deadLetters, type DeadLetterPage } from '../inspect/dead-letters.ts';
+import { type DeadLetterPage, deadLetters } from '../inspect/dead-letters.ts';
 import { isRetried } from '../status/effect-status.ts';
 
 /** Effects that are given up in one transaction. */

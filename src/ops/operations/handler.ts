@@ -20,7 +20,7 @@ export interface Rebuild {
   swap(): Promise<void>;
 }
 
-/** What jobs need from elsewhere. */
+/** What operations need from elsewhere. */
 export interface OperationDependencies {
   sql: Sql;
   /** The same connections. */
@@ -33,7 +33,7 @@ export interface OperationDependencies {
   log: Pick<Logger, 'info' | 'warn'>;
 }
 
-/** A job as its verb gets it. */
+/** An operation as its verb gets it. */
 export interface OpenOperation {
   id: string;
   verb: OperationVerb;
@@ -53,9 +53,9 @@ export interface OpenOperation {
 /** Long work of one kind, done bit by bit. */
 export interface OperationHandler {
   /** How much there is to do. Before anything else; may be called again where its answer got lost. */
-  count(deps: OperationDependencies, job: OpenOperation): Promise<number>;
+  count(deps: OperationDependencies, operation: OpenOperation): Promise<number>;
   /** Does some of it, `limit` at most, and writes down with it how far it has come. */
-  step(deps: OperationDependencies, job: OpenOperation, limit: number): Promise<Step>;
+  step(deps: OperationDependencies, operation: OpenOperation, limit: number): Promise<Step>;
 }
 
 export interface Step {
@@ -65,7 +65,7 @@ export interface Step {
   pause?: boolean;
 }
 
-/** A bit of a job whose work is dispatched. */
+/** A bit of an operation whose work is dispatched. */
 export interface OperationPage {
   send: Redispatched[];
   /** What was looked at and needs nothing. */
@@ -77,8 +77,8 @@ export interface OperationPage {
 }
 
 /**
- * Takes the next page and dispatches it: the dispatches and the job's place are written together, so a crash neither leaves a page
- * out nor takes it twice. One page at a time, of all jobs together: what one has taken the next one sees.
+ * Takes the next page and dispatches it: the dispatches and the operation's place are written together, so a crash neither leaves a page
+ * out nor takes it twice. One page at a time, of all operations together: what one has taken the next one sees.
  */
 export async function dispatchPage(
   deps: OperationDependencies,
@@ -88,14 +88,14 @@ export async function dispatchPage(
   let pause: boolean | undefined;
   const claimed = await deps.sql.begin(async (tx) => {
     await tx`select pg_advisory_xact_lock(hashtext('knockon.redispatch'))`;
-    const [job] = await tx<{ cursor: Record<string, unknown> | null }[]>`
-      select cursor from jobs where id = ${id} and state = 'running' and not exhausted for update`;
-    if (!job) return [];
-    const { send, skipped, cursor, exhausted, ...rest } = await page(tx, job.cursor);
+    const [operation] = await tx<{ cursor: Record<string, unknown> | null }[]>`
+      select cursor from operations where id = ${id} and state = 'running' and not exhausted for update`;
+    if (!operation) return [];
+    const { send, skipped, cursor, exhausted, ...rest } = await page(tx, operation.cursor);
     pause = rest.pause;
     const made = await redispatch(tx, id, send);
     await tx`
-      update jobs set cursor = ${tx.json(cursor)}, done = done + ${skipped}, skipped = skipped + ${skipped}, exhausted = ${exhausted}
+      update operations set cursor = ${tx.json(cursor)}, done = done + ${skipped}, skipped = skipped + ${skipped}, exhausted = ${exhausted}
       where id = ${id}`;
     return made;
   });

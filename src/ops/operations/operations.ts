@@ -12,15 +12,15 @@ import {
 import { recordAction } from '../access/action-log.ts';
 import { type TemporalUi, workflowLink } from '../inspect/temporal-ui.ts';
 
-type JobState = OperationProgress['state'];
+type OperationState = OperationProgress['state'];
 
-/** A job as it is shown. */
+/** An operation as it is shown. */
 export interface OperationView {
   id: string;
   verb: OperationVerb;
   input: Record<string, unknown>;
   by: string;
-  state: JobState;
+  state: OperationState;
   /** Done, what there was nothing to do for included. */
   done: number;
   skipped: number;
@@ -32,7 +32,7 @@ export interface OperationView {
   eta_seconds: number | null;
   /** The first 100 that failed, such as a workflow's or an event's id, and why. */
   failures: { subject: string; reason: string }[];
-  /** Why the job itself failed. */
+  /** Why the operation itself failed. */
   error: string | null;
   created_at: string;
   finished_at: string | null;
@@ -57,51 +57,55 @@ function shown(row: Row, ui: TemporalUi | null): OperationView {
   };
 }
 
-/** @returns null where there is no such job */
+/** @returns null where there is no such operation */
 export async function readOperation(sql: Sql, id: string, ui: TemporalUi | null): Promise<OperationView | null> {
-  const [row] = await sql<Row[]>`select ${columns(sql)} from jobs where id = ${id}`;
+  const [row] = await sql<Row[]>`select ${columns(sql)} from operations where id = ${id}`;
   return row ? shown(row, ui) : null;
 }
 
-/** Who works on jobs, and on workflows. */
+/** Who works on operations, and on workflows. */
 export interface OperationHosts {
   /** Null: relays do it by themselves. */
   driver: OperationDriver | null;
   resetWorkflow: ResetWorkflow;
 }
 
-/** Jobs that should be at work and that nobody has driven for so long. */
+/** Operations that should be at work and that nobody has driven for so long. */
 export async function openOperations(sql: Sql, quietMs: number): Promise<OperationRef[]> {
   return await sql<OperationRef[]>`
-    select id, verb from jobs where state = 'running' and (driven_at is null or driven_at < now() - ${quietMs}::float8 * interval '1 ms') order by id`;
+    select id, verb from operations where state = 'running' and (driven_at is null or driven_at < now() - ${quietMs}::float8 * interval '1 ms') order by id`;
 }
 
-/** How long nobody else drives a job after its driver was last at it, in seconds: it may have been killed. A step rarely takes longer. */
+/** How long nobody else drives an operation after its driver was last at it, in seconds: it may have been killed. A step rarely takes longer. */
 const LEASE = 10;
 
-/** Claims to drive a job. Two that do nevertheless, because a step took longer, do nothing twice. @param by names the process */
+/** Claims to drive an operation. Two that do nevertheless, because a step took longer, do nothing twice. @param by names the process */
 export async function claimOperation(sql: Sql, id: string, by: string): Promise<boolean> {
   const claimed = await sql`
-    update jobs set driven_by = ${by}, driven_at = now() where id = ${id} and state = 'running'
+    update operations set driven_by = ${by}, driven_at = now() where id = ${id} and state = 'running'
       and (driven_by is null or driven_by = ${by} or driven_at is null or driven_at < now() - ${LEASE} * interval '1 s')`;
   return claimed.count > 0;
 }
 
 /** Lets another process drive it at once. */
 export async function releaseOperation(sql: Sql, id: string, by: string): Promise<void> {
-  await sql`update jobs set driven_by = null where id = ${id} and driven_by = ${by}`;
+  await sql`update operations set driven_by = null where id = ${id} and driven_by = ${by}`;
 }
 
-/** Cancels a job whose workflow was cancelled; one that has ended stays as it is. @returns false where there is no such job */
+/** Cancels an operation whose workflow was cancelled; one that has ended stays as it is. @returns false where there is no such operation */
 export async function cancelOperation(sql: Sql, id: string): Promise<boolean> {
-  await sql`update jobs set state = 'cancelled', finished_at = now() where id = ${id} and state in ('running', 'paused')`;
-  return (await sql`select from jobs where id = ${id}`).length > 0;
+  await sql`update operations set state = 'cancelled', finished_at = now() where id = ${id} and state in ('running', 'paused')`;
+  return (await sql`select from operations where id = ${id}`).length > 0;
 }
 
-/** Jobs, newest first. */
-export async function listOperations(sql: Sql, { limit, before }: { limit: number; before?: string }, ui: TemporalUi | null): Promise<OperationView[]> {
+/** Operations, newest first. */
+export async function listOperations(
+  sql: Sql,
+  { limit, before }: { limit: number; before?: string },
+  ui: TemporalUi | null,
+): Promise<OperationView[]> {
   const rows = await sql<Row[]>`
-    select ${columns(sql)} from jobs where ${before ?? null}::uuid is null or id < ${before ?? null} order by id desc limit ${limit}`;
+    select ${columns(sql)} from operations where ${before ?? null}::uuid is null or id < ${before ?? null} order by id desc limit ${limit}`;
   return rows.map((row) => shown(row, ui));
 }
 
@@ -112,7 +116,7 @@ export interface NewOperation {
   per_second?: number | null;
 }
 
-/** Writes down what is to be done, and who wants it. Whoever drives jobs finds it there. */
+/** Writes down what is to be done, and who wants it. Whoever drives operations finds it there. */
 export async function createOperation(
   tx: Transaction,
   { verb, input, by, per_second = null }: NewOperation,
@@ -134,14 +138,20 @@ const changes = {
 export type OperationChange = keyof typeof changes;
 
 /**
- * Pauses, resumes or cancels a job. What it has begun is still seen through.
+ * Pauses, resumes or cancels an operation. What it has begun is still seen through.
  *
  * @returns whether that was possible; where it was not, it has ended, or is already as it is wanted
  */
-export async function changeOperation({ db, sql }: Database, id: string, change: OperationChange, by: string, reason?: string): Promise<boolean> {
+export async function changeOperation(
+  { db, sql }: Database,
+  id: string,
+  change: OperationChange,
+  by: string,
+  reason?: string,
+): Promise<boolean> {
   const { from, to } = changes[change];
   const changed = await sql`
-    update jobs set state = ${to}, finished_at = case when ${to === 'cancelled'} then now() end where id = ${id} and state = any(${[...from]})`;
-  if (changed.count > 0) await recordAction(db, { by, verb: `${change} job`, subject: id, reason });
+    update operations set state = ${to}, finished_at = case when ${to === 'cancelled'} then now() end where id = ${id} and state = any(${[...from]})`;
+  if (changed.count > 0) await recordAction(db, { by, verb: `${change} operation`, subject: id, reason });
   return changed.count > 0;
 }

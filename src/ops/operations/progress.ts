@@ -1,7 +1,7 @@
 import type { Sql } from 'postgres';
 import type { OperationDependencies } from './handler.ts';
 
-/** What has become of the dispatches of a job that it has not counted yet, in events. */
+/** What has become of the dispatches of an operation that it has not counted yet, in events. */
 export interface DispatchProgress {
   /** Dispatches that have ended since it was last asked. */
   ended: number;
@@ -11,11 +11,11 @@ export interface DispatchProgress {
   busy: number;
 }
 
-/** How each event of a job's open dispatches has fared since it was dispatched there. */
-const fared = (sql: Sql, jobId: string) => sql`
+/** How each event of an operation's open dispatches has fared since it was dispatched there. */
+const fared = (sql: Sql, operationId: string) => sql`
   select jd.dispatch_id, e.event_id, r.event_id is not null as done, r.event_id is null and l.event_id is not null as dead, l.reason,
     r.event_id is null and l.event_id is null and a.event_id is not null as tried
-  from job_dispatches jd
+  from operation_dispatches jd
   cross join lateral (select id, subscribers, again, claimed_at from dispatches where id = jd.dispatch_id offset 0) d
   cross join lateral (select event_id from dispatch_events where dispatch_id = d.id offset 0) e
   left join lateral (
@@ -28,47 +28,47 @@ const fared = (sql: Sql, jobId: string) => sql`
   left join lateral (
     select event_id from attempts where event_id = e.event_id and subscriber = d.subscribers[1] and updated_at >= d.claimed_at limit 1
   ) a on true
-  where jd.job_id = ${jobId} and jd.ended_at is null`;
+  where jd.operation_id = ${operationId} and jd.ended_at is null`;
 
-/** Most failures that a job names. */
+/** Most failures that an operation names. */
 const NAMED = 100;
 
-/** Counts what has ended, and adds it to the job's figures. */
-export async function readProgress(sql: Sql, jobId: string): Promise<DispatchProgress> {
-  return await end(sql, jobId, sql`not bool_or(not done and not dead)`);
+/** Counts what has ended, and adds it to the operation's figures. */
+export async function readProgress(sql: Sql, operationId: string): Promise<DispatchProgress> {
+  return await end(sql, operationId, sql`not bool_or(not done and not dead)`);
 }
 
 /**
  * Counts as failed what is open in dispatches that nothing is at work on: their workflow was terminated, or is lost. What the ledger
  * expects is left to the relay, which starts it again.
  */
-export async function failOrphans({ sql, recovery }: OperationDependencies, jobId: string): Promise<void> {
+export async function failOrphans({ sql, recovery }: OperationDependencies, operationId: string): Promise<void> {
   const refs = await sql<{ id: string; restarts: number }[]>`
-    select d.id, d.restarts from job_dispatches jd cross join lateral (select * from dispatches where id = jd.dispatch_id offset 0) d
-    where jd.job_id = ${jobId} and jd.ended_at is null and d.settled_at is not null and d.started_at < now() - interval '15 s'`;
+    select d.id, d.restarts from operation_dispatches jd cross join lateral (select * from dispatches where id = jd.dispatch_id offset 0) d
+    where jd.operation_id = ${operationId} and jd.ended_at is null and d.settled_at is not null and d.started_at < now() - interval '15 s'`;
   if (refs.length === 0) return;
   const alive = await recovery.running(refs);
   const lost = refs.flatMap(({ id }) => (alive.has(id) ? [] : [id]));
-  if (lost.length > 0) await end(sql, jobId, sql`dispatch_id = any(${lost}::uuid[])`);
+  if (lost.length > 0) await end(sql, operationId, sql`dispatch_id = any(${lost}::uuid[])`);
 }
 
-async function end(sql: Sql, jobId: string, isOver: ReturnType<Sql>): Promise<DispatchProgress> {
+async function end(sql: Sql, operationId: string, isOver: ReturnType<Sql>): Promise<DispatchProgress> {
   const [row] = await sql<DispatchProgress[]>`
-    with fared as (${fared(sql, jobId)}), dispatched as (
+    with fared as (${fared(sql, operationId)}), dispatched as (
       select dispatch_id, ${isOver} as over, count(*) filter (where done) as done, count(*) filter (where not done) as failed,
         count(*) filter (where not done and not dead) as open, count(*) filter (where not done and not dead and not tried) as busy
       from fared group by dispatch_id
     ), ended as (
-      update job_dispatches jd set ended_at = now() from dispatched d where jd.dispatch_id = d.dispatch_id and d.over and jd.ended_at is null
+      update operation_dispatches jd set ended_at = now() from dispatched d where jd.dispatch_id = d.dispatch_id and d.over and jd.ended_at is null
       returning d.dispatch_id, d.done, d.failed
     ), named as (
       select jsonb_build_object('subject', event_id, 'reason', coalesce(reason, 'its workflow ended without it')) as failure
       from fared where dispatch_id = any(array(select dispatch_id from ended)) and not fared.done order by event_id limit ${NAMED}
     ), counted as (
-      update jobs set done = jobs.done + e.done, failed = jobs.failed + e.failed,
+      update operations set done = operations.done + e.done, failed = operations.failed + e.failed,
         failures = case when jsonb_array_length(failures) < ${NAMED} then failures || (select coalesce(jsonb_agg(failure), '[]') from named) else failures end
       from (select coalesce(sum(done), 0)::int as done, coalesce(sum(failed), 0)::int as failed from ended) e
-      where id = ${jobId} and exists (select from ended)
+      where id = ${operationId} and exists (select from ended)
     )
     select (select count(*) from ended)::int as ended, coalesce(sum(open) filter (where not over), 0)::int as open,
       coalesce(sum(busy) filter (where not over), 0)::int as busy from dispatched`;

@@ -15,16 +15,16 @@ export const rebuild: OperationHandler = {
     const { after, read } = await wanted.fill(typeof cursor?.after === 'string' ? cursor.after : null, limit);
     if (after === null) await wanted.swap();
     await sql`
-      update jobs set cursor = ${sql.json({ after: after ?? '' })}, done = done + ${read}, exhausted = ${after === null}
+      update operations set cursor = ${sql.json({ after: after ?? '' })}, done = done + ${read}, exhausted = ${after === null}
       where id = ${id} and state = 'running'`;
     return { begun: read };
   },
 };
 
-/** The id of the job that is at it, if there is one. */
+/** The id of the operation that is at it, if there is one. */
 export async function isBeingRebuilt(sql: Sql, subscriber: string): Promise<string | null> {
   const [row] = await sql<{ id: string }[]>`
-    select id from jobs where verb = 'rebuild' and state in ('running', 'paused') and input ->> 'subscriber' = ${subscriber} limit 1`;
+    select id from operations where verb = 'rebuild' and state in ('running', 'paused') and input ->> 'subscriber' = ${subscriber} limit 1`;
   return row?.id ?? null;
 }
 

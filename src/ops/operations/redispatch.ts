@@ -18,9 +18,9 @@ export type Redispatched = Pick<EventEffect, 'event_id' | 'type' | 'workspace_id
  *
  * @returns what is to be started once the transaction is committed
  */
-export async function redispatch(tx: TransactionSql, jobId: string, events: Redispatched[]): Promise<Claimed[]> {
+export async function redispatch(tx: TransactionSql, operationId: string, events: Redispatched[]): Promise<Claimed[]> {
   const claimed: Claimed[] = [];
-  for (const group of groups(events)) claimed.push(await open(tx, jobId, group));
+  for (const group of groups(events)) claimed.push(await open(tx, operationId, group));
   return claimed;
 }
 
@@ -35,7 +35,7 @@ function groups(events: Redispatched[]): [Redispatched, ...Redispatched[]][] {
   return [...found.values()];
 }
 
-async function open(tx: TransactionSql, jobId: string, events: [Redispatched, ...Redispatched[]]): Promise<Claimed> {
+async function open(tx: TransactionSql, operationId: string, events: [Redispatched, ...Redispatched[]]): Promise<Claimed> {
   const [{ type, subscriber, purpose }] = events;
   const ids = events.map((event) => event.event_id);
   const [made] = await tx<Pick<Claimed, 'id' | 'subscribers' | 'origin'>[]>`
@@ -46,7 +46,7 @@ async function open(tx: TransactionSql, jobId: string, events: [Redispatched, ..
     ), named as (
       insert into dispatch_events (dispatch_id, event_id, type) select made.id, t.id, ${type} from made, unnest(${ids}::uuid[]) as t (id)
     ), kept as (
-      insert into job_dispatches (dispatch_id, job_id) select id, ${jobId} from made
+      insert into operation_dispatches (dispatch_id, operation_id) select id, ${operationId} from made
     ), marked as (
       update dead_letters l set retried_by = made.id from made where l.event_id = any(${ids}::uuid[]) and l.subscriber = ${subscriber}
     )

@@ -1,4 +1,4 @@
-import { type EventEffect, type Queries, type EffectStatus, effectStatuses } from '../status/effect-status.ts';
+import { type EffectStatus, type EventEffect, effectStatuses, type Queries } from '../status/effect-status.ts';
 import { counted } from './counted.ts';
 import { dispatchPage, type OperationHandler } from './handler.ts';
 import type { Redispatched } from './redispatch.ts';
@@ -35,9 +35,9 @@ export const replay: OperationHandler = {
     return row?.n ?? 0;
   },
 
-  step: (deps, job, limit) =>
-    dispatchPage(deps, job, async (tx, cursor) => {
-      const input = job.input as ReplayInput;
+  step: (deps, operation, limit) =>
+    dispatchPage(deps, operation, async (tx, cursor) => {
+      const input = operation.input as ReplayInput;
       const place = placeOf(cursor);
       const { pairs, last, isLast } = await scan(tx, input, { subscriber: input.subscriber ?? null, after: place.after, limit });
       const send = pairs.flatMap((pair) => {

@@ -2,7 +2,7 @@ import type { Sql } from 'postgres';
 import type { Database } from '../../db/client.ts';
 import { ResetError, type ResetWorkflow } from '../../transport/operation.ts';
 import { recordAction } from '../access/action-log.ts';
-import { deadLetters, type DeadLetterPage } from '../inspect/dead-letters.ts';
+import { type DeadLetterPage, deadLetters } from '../inspect/dead-letters.ts';
 import { dispatchOf } from '../inspect/events.ts';
 import type { OperationHandler } from './handler.ts';
 import { resetCircuits } from './reset-circuits.ts';
@@ -15,7 +15,7 @@ export type ResetInput = DeadLetterPage | { workflow_ids: string[] };
 
 /**
  * Resets failed workflows to their first task, by Temporal's own means: each calls its effects again, and receipts leave only what
- * was not done. Which ones is written down first, so that a job that is broken off goes on where it was.
+ * was not done. Which ones is written down first, so that an operation that is broken off goes on where it was.
  */
 export const resets: OperationHandler = {
   async count({ sql }, { id, input }) {
@@ -23,10 +23,10 @@ export const resets: OperationHandler = {
       'workflow_ids' in input
         ? sql`select unnest(${input.workflow_ids as string[]}::text[]) as subject`
         : sql`select distinct l.dispatch_id::text as subject from dead_letters l join events e on e.id = l.event_id
-            where ${deadLetters(sql, input as DeadLetterPage)} and l.created_at <= (select created_at from jobs where id = ${id})`;
+            where ${deadLetters(sql, input as DeadLetterPage)} and l.created_at <= (select created_at from operations where id = ${id})`;
     const [row] = await sql<{ n: number }[]>`
       with written as (
-        insert into job_items (job_id, subject) select ${id}, subject from (${subjects}) s on conflict do nothing
+        insert into operation_items (operation_id, subject) select ${id}, subject from (${subjects}) s on conflict do nothing
       )
       select count(*)::int as n from (${subjects}) s`;
     return row?.n ?? 0;
@@ -36,7 +36,7 @@ export const resets: OperationHandler = {
     if (!resetWorkflow)
       throw new Error('there are no workflows to be reset under KNOCKON_TRANSPORT=pg-boss; retry the dead letters instead');
     const items = await sql<{ subject: string }[]>`
-      select subject from job_items where job_id = ${id} and done_at is null order by subject limit ${Math.min(limit, 5)}`;
+      select subject from operation_items where operation_id = ${id} and done_at is null order by subject limit ${Math.min(limit, 5)}`;
     for (const { subject } of items) {
       await forgiveThoseOf(sql, subject);
       const failure = await resetWorkflow(subject, REASON).then(
@@ -44,13 +44,13 @@ export const resets: OperationHandler = {
         (error: Error) => error.message,
       );
       await sql`
-        with marked as (update job_items set done_at = now() where job_id = ${id} and subject = ${subject} and done_at is null returning subject)
-        update jobs set done = done + ${failure === null ? 1 : 0}, failed = failed + ${failure === null ? 0 : 1},
+        with marked as (update operation_items set done_at = now() where operation_id = ${id} and subject = ${subject} and done_at is null returning subject)
+        update operations set done = done + ${failure === null ? 1 : 0}, failed = failed + ${failure === null ? 0 : 1},
           failures = case when ${failure}::text is not null and jsonb_array_length(failures) < 100
             then failures || jsonb_build_object('subject', ${subject}::text, 'reason', ${failure}::text) else failures end
         where id = ${id} and exists (select from marked)`;
     }
-    if (items.length === 0) await sql`update jobs set exhausted = true where id = ${id}`;
+    if (items.length === 0) await sql`update operations set exhausted = true where id = ${id}`;
     return { begun: items.length };
   },
 };

@@ -2,7 +2,7 @@ import type { Sql } from 'postgres';
 import type { DispatchRef } from '../../transport/transport.ts';
 import { effectStatuses } from '../status/effect-status.ts';
 import { closeEffects, tellDiscards } from './discard.ts';
-import type { OperationDependencies, OpenOperation, Step, OperationHandler } from './handler.ts';
+import type { OpenOperation, OperationDependencies, OperationHandler, Step } from './handler.ts';
 import { redispatch, startAll } from './redispatch.ts';
 
 /** What a retirement is asked for. */
@@ -37,7 +37,7 @@ const openEffects = (sql: Sql, name: string) => sql`
   where l.subscriber = ${name}`;
 
 /**
- * Lets go what a retired subscriber has open: it is given up for good, or becomes another's work. Workflows and jobs leave it off first,
+ * Lets go what a retired subscriber has open: it is given up for good, or becomes another's work. Workflows and operations leave it off first,
  * so that nobody waits for it; their other subscribers are seen through. Receipts keep it from happening, should a worker be at it.
  */
 export const retire: OperationHandler = {
@@ -47,24 +47,24 @@ export const retire: OperationHandler = {
     return row?.n ?? 0;
   },
 
-  async step(deps, job, limit) {
-    const { subscriber } = job.input as unknown as RetireInput;
+  async step(deps, operation, limit) {
+    const { subscriber } = operation.input as unknown as RetireInput;
     const [row] = await deps.sql<{ task_queue: string; is_young: boolean }[]>`
-      select task_queue, now() - greatest(retired_at, ${job.created_at.toISOString()}::timestamptz) < ${CLAIMING}::float8 * interval '1 ms' as is_young
-      from subscribers where name = ${subscriber} and retire_job = ${job.id}`;
+      select task_queue, now() - greatest(retired_at, ${operation.created_at.toISOString()}::timestamptz) < ${CLAIMING}::float8 * interval '1 ms' as is_young
+      from subscribers where name = ${subscriber} and retire_operation = ${operation.id}`;
     // Somebody has taken it back, or asked for another way.
-    if (!row) return await exhausted(deps.sql, job);
+    if (!row) return await exhausted(deps.sql, operation);
     const found = await startedOnes(deps.sql, subscriber, Math.min(limit, BATCH));
-    const refs = found.length > 0 ? found.flatMap(({ dispatches }) => dispatches) : await ofJobs(deps.sql, subscriber);
+    const refs = found.length > 0 ? found.flatMap(({ dispatches }) => dispatches) : await ofOperations(deps.sql, subscriber);
     try {
       if (refs.length > 0) await deps.recovery.drop(refs, { name: subscriber, task_queue: row.task_queue });
     } catch (error) {
-      deps.log.warn({ err: error, job: job.id }, 'could not tell workflows that a subscriber is retired; trying again');
+      deps.log.warn({ err: error, operation: operation.id }, 'could not tell workflows that a subscriber is retired; trying again');
       return { begun: 0, pause: true };
     }
-    if (found.length > 0) return await letGoOf(deps, job, found);
-    const isLeft = row.is_young || (await retire.count(deps, job)) > 0;
-    return isLeft ? { begun: 0, pause: true } : await exhausted(deps.sql, job);
+    if (found.length > 0) return await letGoOf(deps, operation, found);
+    const isLeft = row.is_young || (await retire.count(deps, operation)) > 0;
+    return isLeft ? { begun: 0, pause: true } : await exhausted(deps.sql, operation);
   },
 };
 
@@ -77,25 +77,25 @@ async function startedOnes(sql: Sql, name: string, limit: number): Promise<Open[
     ) o cross join lateral (select workspace_id from events where id = o.event_id limit 1) e order by o.event_id`;
 }
 
-/** What jobs have under way for it, such as a replay, though it is done. */
-async function ofJobs(sql: Sql, name: string): Promise<DispatchRef[]> {
+/** What operations have under way for it, such as a replay, though it is done. */
+async function ofOperations(sql: Sql, name: string): Promise<DispatchRef[]> {
   return await sql<DispatchRef[]>`
-    select d.id, d.restarts from job_dispatches jd cross join lateral (select * from dispatches where id = jd.dispatch_id offset 0) d
+    select d.id, d.restarts from operation_dispatches jd cross join lateral (select * from dispatches where id = jd.dispatch_id offset 0) d
     where jd.ended_at is null and ${name} = any(d.subscribers)`;
 }
 
-async function letGoOf(deps: OperationDependencies, job: OpenOperation, found: Open[]): Promise<Step> {
-  const { subscriber, open, hand_to, reason } = job.input as unknown as RetireInput;
+async function letGoOf(deps: OperationDependencies, operation: OpenOperation, found: Open[]): Promise<Step> {
+  const { subscriber, open, hand_to, reason } = operation.input as unknown as RetireInput;
   const ids = found.map(({ event_id }) => event_id);
-  const sent = open === 'hand-to' ? await handOver(deps, job, ids, hand_to ?? '') : 0;
+  const sent = open === 'hand-to' ? await handOver(deps, operation, ids, hand_to ?? '') : 0;
   const cause = open === 'hand-to' ? `handed to ${hand_to}` : 'retired';
   const why = [open === 'hand-to' ? cause : undefined, reason ?? `${subscriber} was retired`].filter(Boolean).join(': ');
   const given = found.map(({ event_id, workspace_id }) => ({ event_id, workspace_id, subscriber, cause }));
   await deps.db.transaction(async (tx) => {
-    const closed = await closeEffects(tx, given, job.by, why);
-    if (open === 'discard') await tellDiscards(tx, closed, job.by, why);
+    const closed = await closeEffects(tx, given, operation.by, why);
+    if (open === 'discard') await tellDiscards(tx, closed, operation.by, why);
   });
-  await deps.sql`update jobs set done = done + ${found.length - sent} where id = ${job.id}`;
+  await deps.sql`update operations set done = done + ${found.length - sent} where id = ${operation.id}`;
   return { begun: found.length };
 }
 
@@ -114,6 +114,6 @@ async function handOver(deps: OperationDependencies, { id }: OpenOperation, even
 }
 
 async function exhausted(sql: Sql, { id }: OpenOperation): Promise<Step> {
-  await sql`update jobs set exhausted = true where id = ${id}`;
+  await sql`update operations set exhausted = true where id = ${id}`;
   return { begun: 0 };
 }

@@ -1,17 +1,17 @@
-import { deadLetters, type DeadLetterPage } from '../inspect/dead-letters.ts';
+import { type DeadLetterPage, deadLetters } from '../inspect/dead-letters.ts';
 import { isRetried, type Queries } from '../status/effect-status.ts';
 import { dispatchPage, type OperationHandler } from './handler.ts';
 import type { Redispatched } from './redispatch.ts';
 import { resetCircuits } from './reset-circuits.ts';
 
 /**
- * Letters that a job is for: those that were there when it was made, and that nobody else is trying again. `lateral … offset 0` has each
+ * Letters that an operation is for: those that were there when it was made, and that nobody else is trying again. `lateral … offset 0` has each
  * letter's event looked up by the index, whatever the planner believes.
  */
-const chosen = (sql: Queries, jobId: string, input: Record<string, unknown>) => sql`
+const chosen = (sql: Queries, operationId: string, input: Record<string, unknown>) => sql`
   dead_letters l cross join lateral (select * from events where id = l.event_id offset 0) e
   where ${deadLetters(sql, input as DeadLetterPage)} and not ${isRetried(sql)}
-    and l.created_at <= (select created_at from jobs where id = ${jobId})
+    and l.created_at <= (select created_at from operations where id = ${operationId})
     and l.subscriber = any(array(select name from subscribers where retired_at is null))`;
 
 /**
@@ -25,11 +25,11 @@ export const retry: OperationHandler = {
     return row?.events ?? 0;
   },
 
-  step: (deps, job, limit) =>
-    dispatchPage(deps, job, async (tx, cursor) => {
+  step: (deps, operation, limit) =>
+    dispatchPage(deps, operation, async (tx, cursor) => {
       const rows = await tx<(Redispatched & { id: string })[]>`
         select l.id, l.event_id, l.subscriber, e.type, e.workspace_id, e.channel_id, 'retry' as purpose
-        from ${chosen(tx, job.id, job.input)} and l.id > ${String(cursor?.after ?? '00000000-0000-0000-0000-000000000000')}
+        from ${chosen(tx, operation.id, operation.input)} and l.id > ${String(cursor?.after ?? '00000000-0000-0000-0000-000000000000')}
         order by l.id limit ${limit} for update of l`;
       // An event with several outside parties may have a letter for each.
       await resetCircuits(

@@ -3,8 +3,8 @@ import type { Sql } from 'postgres';
 import { safeReason } from '../../safe-error.ts';
 import type { OperationProgress, OperationVerb } from '../../transport/operation.ts';
 import { backfill } from './backfill.ts';
-import type { OperationDependencies, OpenOperation, OperationHandler } from './handler.ts';
-import { failOrphans, type DispatchProgress, readProgress } from './progress.ts';
+import type { OpenOperation, OperationDependencies, OperationHandler } from './handler.ts';
+import { type DispatchProgress, failOrphans, readProgress } from './progress.ts';
 import { rebuild } from './rebuild.ts';
 import { replay } from './replay.ts';
 import { resets } from './reset.ts';
@@ -13,31 +13,36 @@ import { retry } from './retry.ts';
 
 const verbs: Record<OperationVerb, OperationHandler> = { retry, reset: resets, replay, backfill, rebuild, retire: retire };
 
-/** Most that is begun at once; of a paced job half of what a second may have. */
+/** Most that is begun at once; of a paced operation half of what a second may have. */
 const PAGE = 250;
 
 /** How long it is waited for what is under way, in ms: ever longer while nothing happens. */
 const IDLE = { first: 25, longest: 1000 };
 
-/** A job of which nothing has been heard for so long, in ms, asks the transport whether anything is still at work on it. */
+/** An operation of which nothing has been heard for so long, in ms, asks the transport whether anything is still at work on it. */
 const QUIET = 30_000;
 
 /**
- * Works on a job until it has ended, is paused, or the time is up. Everything it knows is in the database: whoever drives it may be
+ * Works on an operation until it has ended, is paused, or the time is up. Everything it knows is in the database: whoever drives it may be
  * killed at any moment, and two at once do nothing twice.
  *
  * @param forMs how long it may take, in ms
- * @returns null where there is no such job
+ * @returns null where there is no such operation
  * @throws where Postgres is away
  */
-export async function runOperation(deps: OperationDependencies, id: string, signal: AbortSignal, forMs: number): Promise<OperationProgress | null> {
+export async function runOperation(
+  deps: OperationDependencies,
+  id: string,
+  signal: AbortSignal,
+  forMs: number,
+): Promise<OperationProgress | null> {
   const until = Date.now() + forMs;
   const drive = new Drive(deps, signal);
   for (;;) {
-    const job = await begin(deps.sql, id);
-    if (!job) return null;
-    if (job.state !== 'running' || signal.aborted || Date.now() > until || drive.isResting) return shown(job, drive.waitMs);
-    await drive.step(job);
+    const operation = await begin(deps.sql, id);
+    if (!operation) return null;
+    if (operation.state !== 'running' || signal.aborted || Date.now() > until || drive.isResting) return shown(operation, drive.waitMs);
+    await drive.step(operation);
   }
 }
 
@@ -50,13 +55,13 @@ const shown = ({ state, done, failed, total, error }: OpenOperation, waitMs: num
   wait_ms: state === 'paused' ? 3_600_000 : waitMs,
 });
 
-/** Reads the job, and counts the time since it was last read as time at work, unless it was long. */
+/** Reads the operation, and counts the time since it was last read as time at work, unless it was long. */
 async function begin(sql: Sql, id: string): Promise<OpenOperation | undefined> {
-  const [job] = await sql<OpenOperation[]>`
-    update jobs set driven_at = now(),
+  const [operation] = await sql<OpenOperation[]>`
+    update operations set driven_at = now(),
       active_ms = active_ms + case when state = 'running' and driven_at > now() - interval '10 s' then extract(epoch from now() - driven_at) * 1000 else 0 end
     where id = ${id} returning *`;
-  return job;
+  return operation;
 }
 
 class Drive {
@@ -75,45 +80,45 @@ class Drive {
     this.#signal = signal;
   }
 
-  async step(job: OpenOperation): Promise<void> {
+  async step(operation: OpenOperation): Promise<void> {
     try {
-      if (job.total === null) await count(this.#deps, job);
-      else await this.#goOn(job);
+      if (operation.total === null) await count(this.#deps, operation);
+      else await this.#goOn(operation);
       this.#failures = 0;
     } catch (error) {
       this.#failures += 1;
-      this.#deps.log.warn({ err: error, job: job.id }, 'a step of a job failed');
-      if (this.#failures >= 5) await fail(this.#deps.sql, job.id, safeReason(error));
+      this.#deps.log.warn({ err: error, operation: operation.id }, 'a step of an operation failed');
+      if (this.#failures >= 5) await fail(this.#deps.sql, operation.id, safeReason(error));
       else await this.#rest(500 * 2 ** this.#failures);
     }
   }
 
-  async #goOn(job: OpenOperation): Promise<void> {
-    const reckoned = await readProgress(this.#deps.sql, job.id);
+  async #goOn(operation: OpenOperation): Promise<void> {
+    const reckoned = await readProgress(this.#deps.sql, operation.id);
     if (reckoned.ended > 0) this.#stir();
-    const room = typeof job.input.ordered === 'number' ? reckoned.open === 0 : reckoned.busy < PAGE;
-    if (!job.exhausted && room && Date.now() >= this.#nextAt) return await this.#take(job);
-    if (job.exhausted && reckoned.open === 0) return await finish(this.#deps.sql, job.id);
-    await this.#wait(job, reckoned);
+    const room = typeof operation.input.ordered === 'number' ? reckoned.open === 0 : reckoned.busy < PAGE;
+    if (!operation.exhausted && room && Date.now() >= this.#nextAt) return await this.#take(operation);
+    if (operation.exhausted && reckoned.open === 0) return await finish(this.#deps.sql, operation.id);
+    await this.#wait(operation, reckoned);
   }
 
-  async #take(job: OpenOperation): Promise<void> {
-    const { per_second } = job;
+  async #take(operation: OpenOperation): Promise<void> {
+    const { per_second } = operation;
     const limit = per_second === null ? PAGE : Math.min(PAGE, Math.max(1, Math.floor(per_second / 2)));
-    const { begun, pause } = await verbs[job.verb].step(this.#deps, job, limit);
+    const { begun, pause } = await verbs[operation.verb].step(this.#deps, operation, limit);
     if (pause) await this.#rest(300);
     if (per_second !== null) this.#nextAt = Math.max(Date.now(), this.#nextAt) + (begun / per_second) * 1000;
     this.#stir();
   }
 
-  async #wait(job: OpenOperation, { open, busy }: DispatchProgress): Promise<void> {
+  async #wait(operation: OpenOperation, { open, busy }: DispatchProgress): Promise<void> {
     if (Date.now() - this.#changedAt > QUIET) {
-      await failOrphans(this.#deps, job.id);
+      await failOrphans(this.#deps, operation.id);
       this.#changedAt = Date.now();
     }
-    this.isResting = job.exhausted && open > 0 && busy === 0 && this.#idle >= IDLE.longest;
+    this.isResting = operation.exhausted && open > 0 && busy === 0 && this.#idle >= IDLE.longest;
     this.waitMs = this.isResting ? 5000 : 0;
-    await this.#rest(Math.min(this.#idle, Math.max(5, job.exhausted ? IDLE.longest : this.#nextAt - Date.now())));
+    await this.#rest(Math.min(this.#idle, Math.max(5, operation.exhausted ? IDLE.longest : this.#nextAt - Date.now())));
     this.#idle = Math.min(this.#idle * 2, IDLE.longest);
   }
 
@@ -127,16 +132,16 @@ class Drive {
   }
 }
 
-async function count(deps: OperationDependencies, job: OpenOperation): Promise<void> {
-  const total = await verbs[job.verb].count(deps, job);
-  await deps.sql`update jobs set total = ${total} where id = ${job.id}`;
+async function count(deps: OperationDependencies, operation: OpenOperation): Promise<void> {
+  const total = await verbs[operation.verb].count(deps, operation);
+  await deps.sql`update operations set total = ${total} where id = ${operation.id}`;
 }
 
 /** What was skipped as already done is in `done`; a total that was counted while others were at work may be off by some. */
 async function finish(sql: Sql, id: string): Promise<void> {
-  await sql`update jobs set state = 'done', total = done + failed, finished_at = now() where id = ${id} and state = 'running'`;
+  await sql`update operations set state = 'done', total = done + failed, finished_at = now() where id = ${id} and state = 'running'`;
 }
 
 async function fail(sql: Sql, id: string, reason: string): Promise<void> {
-  await sql`update jobs set state = 'failed', error = ${reason}, finished_at = now() where id = ${id} and state = 'running'`;
+  await sql`update operations set state = 'failed', error = ${reason}, finished_at = now() where id = ${id} and state = 'running'`;
 }

@@ -1,6 +1,6 @@
 import type { JSONValue, TransactionSql } from 'postgres';
 import { firstIdAt } from '../../outbox/retention.ts';
-import { type EventEffect, type Queries, effectStatuses } from '../status/effect-status.ts';
+import { type EventEffect, effectStatuses, type Queries } from '../status/effect-status.ts';
 
 /** Which events of the log; what is not there narrows nothing. Moments are RFC 3339. */
 export interface EventFilter {
@@ -59,7 +59,7 @@ export async function scan(
   return { pairs: row?.pairs ?? [], last: row?.last ?? null, isLast: (row?.looked_at ?? 0) < limit };
 }
 
-/** The place of a scan, as a job keeps it. */
+/** The place of a scan, as an operation keeps it. */
 export const placeOf = (cursor: Record<string, unknown> | null) => ({
   after: typeof cursor?.after === 'string' ? cursor.after : undefined,
   /** From where to look once more at the end, because something could not be told yet. */

@@ -26,8 +26,8 @@ export interface EventEffect {
  * index, where a planner that was told nothing of the tables would compare each letter with each of the dispatches.
  */
 export const isRetried = (sql: Queries) => sql`(l.retried_by is not null and coalesce((
-  select (select state from jobs where id = jd.job_id) in ('running', 'paused')
-  from job_dispatches jd where jd.dispatch_id = l.retried_by and jd.ended_at is null limit 1), false))`;
+  select (select state from operations where id = jd.operation_id) in ('running', 'paused')
+  from operation_dispatches jd where jd.dispatch_id = l.retried_by and jd.ended_at is null limit 1), false))`;
 
 /**
  * Some events, once for each subscriber that wants them and is not retired, with how they stand. Several subscribers' places in an event's history are

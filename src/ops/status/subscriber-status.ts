@@ -21,8 +21,8 @@ export interface Retirement {
   open: 'finish' | 'discard' | 'hand-to';
   /** Whose work what was open is instead. */
   handed_to: string | null;
-  /** The job that sees to what was open; null where its workers finish it. */
-  job_id: string | null;
+  /** The operation that sees to what was open; null where its workers finish it. */
+  operation_id: string | null;
 }
 
 /** A subscriber as its operator sees it. */
@@ -124,18 +124,18 @@ interface RetiredRow {
   retired_by: string | null;
   retired_open: Retirement['open'] | null;
   handed_to: string | null;
-  retire_job: string | null;
+  retire_operation: string | null;
 }
 
 function retirementOf(row: RetiredRow): Retirement | null {
-  const { retired_at, retired_by, retired_open, handed_to, retire_job } = row;
+  const { retired_at, retired_by, retired_open, handed_to, retire_operation } = row;
   if (retired_at === null) return null;
-  return { by: retired_by ?? '', at: retired_at.toISOString(), open: retired_open ?? 'finish', handed_to, job_id: retire_job };
+  return { by: retired_by ?? '', at: retired_at.toISOString(), open: retired_open ?? 'finish', handed_to, operation_id: retire_operation };
 }
 
 const readRows = (sql: Sql, name?: string) => sql<Row[]>`
   select s.name, s.description, s.event_types, s.task_queue, c.paused_at, c.paused_by, c.pause_reason, c.paused_until, c.per_second,
-    s.retired_at, s.retired_by, s.retired_open, s.handed_to, s.retire_job
+    s.retired_at, s.retired_by, s.retired_open, s.handed_to, s.retire_operation
   from subscribers s left join controls c on c.subscriber = s.name
   where ${name === undefined ? sql`true` : sql`s.name = ${name}`} order by s.name collate "C"`;
 

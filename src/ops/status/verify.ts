@@ -1,6 +1,6 @@
 import type { Sql } from 'postgres';
 import { type Account, accounts, type MissingEffect, openEffects, undispatched } from '../../outbox/ledger.ts';
-import { reopenUnsettled, markSettled } from '../../outbox/mark-settled.ts';
+import { markSettled, reopenUnsettled } from '../../outbox/mark-settled.ts';
 import { findOrphans } from '../../outbox/orphans.ts';
 import type { Recovery } from '../../transport/transport.ts';
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
 import { safeReason } from '../../safe-error.ts';
 import { type DeadLetters, FAILURE, type OpenOutcome, UNKNOWN_DISPATCH } from '../dispatch.ts';
-import { count, dueIn, grainOf, halves, isUsedUp, roundUp, partitionOutcomes, TIMED_OUT, waitBefore } from '../selection.ts';
+import { count, dueIn, grainOf, halves, isUsedUp, partitionOutcomes, roundUp, TIMED_OUT, waitBefore } from '../selection.ts';
 import { type CallJob, NEVER, type NewJob } from './jobs.ts';
 
 /** What is written when a call has come to its end. */

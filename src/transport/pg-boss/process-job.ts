@@ -3,7 +3,7 @@ import type { DeadLetters, EffectAnswer, EffectCall } from '../dispatch.ts';
 import type { Quarantine } from '../quarantine.ts';
 import { count, putOffBy } from '../selection.ts';
 import { asJob, type CallJob, type NewJob } from './jobs.ts';
-import { afterAnswer, afterDeaths, afterFailure, CallTimeout, deathsOf, type NextJobs, handBack, putOff } from './next-jobs.ts';
+import { afterAnswer, afterDeaths, afterFailure, CallTimeout, deathsOf, handBack, type NextJobs, putOff } from './next-jobs.ts';
 import { tellConsumersStatement } from './notifications.ts';
 
 /** A transaction, for pg-boss and for dead letters alike. */

@@ -2,22 +2,22 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { namingOf } from '../naming.ts';
 import { OPERATION_SIGNAL, OPERATION_WORKFLOW, type OperationDriver, operationWorkflowId } from '../operation.ts';
 
-/** A workflow a job. */
+/** A workflow an operation. */
 export function temporalOperations(client: Client, naming = namingOf(undefined)): OperationDriver {
   return {
-    async start(job) {
+    async start(operation) {
       await client.workflow.start(OPERATION_WORKFLOW, {
         taskQueue: naming.workflowQueue,
-        workflowId: naming.of(operationWorkflowId(job)),
-        args: [job],
+        workflowId: naming.of(operationWorkflowId(operation)),
+        args: [operation],
         workflowIdConflictPolicy: 'USE_EXISTING',
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-        staticSummary: job.verb,
+        staticSummary: operation.verb,
       });
     },
-    async wake(job) {
+    async wake(operation) {
       try {
-        await client.workflow.getHandle(naming.of(operationWorkflowId(job))).signal(OPERATION_SIGNAL);
+        await client.workflow.getHandle(naming.of(operationWorkflowId(operation))).signal(OPERATION_SIGNAL);
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw error;
       }

@@ -3,7 +3,7 @@ import type { Effect } from '../effect.ts';
 import type { Held } from '../locks/lock.ts';
 import { type Entry, readLog, readWanted, type Stretch, these, type Wanted } from './channel-log.ts';
 import { type Dependencies, EXTRA, KEYS_AT_ONCE, limitsOf, PAUSE, tryFastPath } from './fast-path.ts';
-import { type Ran, type AdvancedCursors, eligibleEvents } from './plan-turn.ts';
+import { type AdvancedCursors, eligibleEvents, type Ran } from './plan-turn.ts';
 import { type Ask, performTurn, type Turn, transactTurn } from './run-turn.ts';
 import { recordBegun, type Waits } from './store.ts';
 

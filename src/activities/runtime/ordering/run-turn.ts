@@ -8,8 +8,8 @@ import type { Held } from '../locks/lock.ts';
 import { recordAttempts, settleTargets } from '../receipts.ts';
 import { type Entry, type Reading, readLog, readPayloads } from './channel-log.ts';
 import { isOutOfTurn, isolate, OutOfTurnError, TimeLimitError } from './isolate.ts';
-import { type Ran, type AdvancedCursors, advanceCursors, eligibleEvents } from './plan-turn.ts';
-import { recordWaits, commitTurn, type Waits } from './store.ts';
+import { type AdvancedCursors, advanceCursors, eligibleEvents, type Ran } from './plan-turn.ts';
+import { commitTurn, recordWaits, type Waits } from './store.ts';
 
 /** What a turn is about. */
 export interface Ask extends Reading {

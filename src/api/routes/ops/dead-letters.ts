@@ -31,7 +31,7 @@ export const letters = <More extends z.ZodRawShape>(more: More) =>
     .refine(exactlyOne, wantsOne)
     .openapi({ oneOf: [{ required: ['ids'] }, { required: ['filter'] }] });
 
-/** As a job keeps it. */
+/** As an operation keeps it. */
 export const lettersOf = ({ ids, filter }: { ids?: string[]; filter?: Record<string, unknown> }): DeadLetterPage =>
   ids ? { ids } : { filter: JSON.parse(JSON.stringify(filter ?? {})) };
 

@@ -10,7 +10,7 @@ import { opsEventRoutes } from './events.ts';
 import { historyRoutes } from './history.ts';
 import { opsKeyRoutes } from './keys.ts';
 import { opsLogRoutes } from './log.ts';
-import { jobRoutes } from './operations.ts';
+import { operationRoutes } from './operations.ts';
 import { operatorRoutes } from './operators.ts';
 import { rebuildRoutes } from './rebuilds.ts';
 import { replayRoutes } from './replays.ts';
@@ -23,7 +23,7 @@ import { opsWorkspaceRoutes } from './workspaces.ts';
 const failures = [deadLetterRoutes, workflowRoutes];
 const looks = [opsEventRoutes, opsWorkspaceRoutes];
 const customers = [opsEndpointRoutes, opsKeyRoutes];
-const jobs = [replayRoutes, backfillRoutes, rebuildRoutes, jobRoutes];
+const operations = [replayRoutes, backfillRoutes, rebuildRoutes, operationRoutes];
 
 /** What operators see and do, a file of routes a noun; who calls is in `c.get('operator')`. A new one is a line here. */
 const all = [
@@ -38,7 +38,7 @@ const all = [
   ...failures,
   ...looks,
   ...customers,
-  ...jobs,
+  ...operations,
 ];
 
 /** Everything under /v1/ops. */

@@ -1,6 +1,13 @@
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { changeOperation, createOperation, type OperationChange, listOperations, type NewOperation, readOperation } from '../../../ops/operations/operations.ts';
+import {
+  changeOperation,
+  createOperation,
+  listOperations,
+  type NewOperation,
+  type OperationChange,
+  readOperation,
+} from '../../../ops/operations/operations.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { text, timestamp, uuid } from '../../fields.ts';
 import { once } from '../../middleware/idempotency.ts';
@@ -9,7 +16,7 @@ import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { conflict, notFound } from '../../problem.ts';
 import { type Env, forOperators, json, operation, router } from '../../router.ts';
 
-export const job = z
+export const operationSchema = z
   .object({
     id: uuid,
     verb: z.enum(['retry', 'reset', 'replay', 'backfill', 'rebuild', 'retire']),
@@ -31,10 +38,10 @@ export const job = z
       .nullable()
       .openapi({ description: 'Null under a transport that has no workflows.' }),
   })
-  .openapi('Job');
+  .openapi('Operation');
 
-/** How operations are declared that begin a job. */
-export const accepted = { 202: json(job, 'The job; read how far it is at /v1/ops/jobs/{id}.') };
+/** How operations are declared that begin an operation. */
+export const accepted = { 202: json(operationSchema, 'The operation; read how far it is at /v1/ops/operations/{id}.') };
 
 /** How fast: `per_second` of a body. */
 export const perSecond = z.number().positive().max(100_000).optional().openapi({ description: 'Most a second.', example: 200 });
@@ -42,78 +49,86 @@ export const perSecond = z.number().positive().max(100_000).optional().openapi({
 /** Why, for the log of operations. */
 export const reason = text(1, 1000).optional().openapi({ description: 'For the log of operations.' });
 
-/** Makes a job and answers it; whoever works on jobs is told. The same Idempotency-Key is the same job. */
-export async function begin(c: Context<Env>, deps: ApiDependencies, given: unknown, job: Omit<NewOperation, 'by'>, why?: string) {
+/** Makes an operation and answers it; whoever works on operations is told. The same Idempotency-Key is the same operation. */
+export async function begin(c: Context<Env>, deps: ApiDependencies, given: unknown, operation: Omit<NewOperation, 'by'>, why?: string) {
   const by = c.get('operator').name;
-  const made = await once(c, deps, given, (tx) => createOperation(tx, { ...job, by }, deps.temporalUi, why));
+  const made = await once(c, deps, given, (tx) => createOperation(tx, { ...operation, by }, deps.temporalUi, why));
   // Where the transport is away, a relay begins it later.
   await deps.driver
     ?.start(made)
-    .catch((err) => deps.log.warn({ ...requestOf(c), err, job: made.id }, 'could not start a job; a relay will'));
+    .catch((err) => deps.log.warn({ ...requestOf(c), err, operation: made.id }, 'could not start an operation; a relay will'));
   return c.json(made, 202);
 }
 
 const params = z.object({ id: uuid });
 
-const list = operation({
-  method: 'get',
-  path: '/v1/ops/jobs',
-  operationId: 'listJobs',
-  ...forOperators,
-  summary: 'List long work, newest first',
-  request: { query: z.strictObject({ limit, cursor: idCursor }) },
-  responses: { 200: json(pageOf(job), 'Jobs.') },
-});
+/** Where operations are read and changed. `/v1/ops/jobs` is what the address was called before. */
+const addresses = [
+  { path: '/v1/ops/operations', noun: 'Operation', deprecated: false },
+  { path: '/v1/ops/jobs', noun: 'Job', deprecated: true },
+] as const;
+type Address = (typeof addresses)[number];
 
-const read = operation({
-  method: 'get',
-  path: '/v1/ops/jobs/{id}',
-  operationId: 'getJob',
-  ...forOperators,
-  summary: 'Read how far a job is',
-  request: { params },
-  responses: { 200: json(job, 'The job.') },
-});
-
-const change = (verb: OperationChange, summary: string) =>
+const list = ({ path, noun, deprecated }: Address) =>
   operation({
-    method: 'post',
-    path: `/v1/ops/jobs/{id}/${verb}` as const,
-    operationId: `${verb}Job`,
-    ...forOperators,
+    ...{ method: 'get', path, operationId: `list${noun}s`, deprecated, ...forOperators },
+    summary: 'List operations, newest first',
+    request: { query: z.strictObject({ limit, cursor: idCursor }) },
+    responses: { 200: json(pageOf(operationSchema), 'Operations.') },
+  });
+
+const read = ({ path, noun, deprecated }: Address) =>
+  operation({
+    ...{ method: 'get', path: `${path}/{id}`, operationId: `get${noun}`, deprecated, ...forOperators },
+    summary: 'Read how far an operation is',
+    request: { params },
+    responses: { 200: json(operationSchema, 'The operation.') },
+  });
+
+const change = ({ path, noun, deprecated }: Address, verb: OperationChange, summary: string) =>
+  operation({
+    ...{ method: 'post', path: `${path}/{id}/${verb}`, operationId: `${verb}${noun}`, deprecated, ...forOperators },
     summary,
     refuses: [409],
     request: { params },
-    responses: { 200: json(job, 'The job as it is now.') },
+    responses: { 200: json(operationSchema, 'The operation as it is now.') },
   });
 
 async function changed(c: Context<Env>, deps: ApiDependencies, id: string, verb: OperationChange) {
   const isChanged = await changeOperation(deps.database, id, verb, c.get('operator').name);
   const found = await readOperation(deps.database.sql, id, deps.temporalUi);
-  if (!found) throw notFound('job');
-  if (!isChanged) throw conflict(`The job is ${found.state}: it can't be ${verb === 'cancel' ? 'cancelled' : `${verb}d`}.`);
+  if (!found) throw notFound('operation');
+  if (!isChanged) throw conflict(`The operation is ${found.state}: it can't be ${verb === 'cancel' ? 'cancelled' : `${verb}d`}.`);
   await deps.driver
     ?.wake(found)
-    .catch((err) => deps.log.warn({ ...requestOf(c), err, job: id }, 'could not wake a job; it looks itself in a while'));
+    .catch((err) => deps.log.warn({ ...requestOf(c), err, operation: id }, 'could not wake an operation; it looks itself in a while'));
   return c.json(found, 200);
 }
 
-/** Long work: how far it is, and holding it up. */
-export const jobRoutes = (deps: ApiDependencies) =>
-  router()
-    .openapi(list, async (c) => {
-      const { limit, cursor } = c.req.valid('query');
-      const rows = await listOperations(deps.database.sql, { limit: limit + 1, before: cursor }, deps.temporalUi);
-      const page = toPlainPage(rows, limit, (row) => row.id);
-      return c.json(page, 200);
-    })
-    .openapi(read, async (c) => {
-      const found = await readOperation(deps.database.sql, c.req.valid('param').id, deps.temporalUi);
-      if (!found) throw notFound('job');
-      return c.json(found, 200);
-    })
-    .openapi(change('pause', 'Hold a job up; what it has begun is seen through'), (c) => changed(c, deps, c.req.valid('param').id, 'pause'))
-    .openapi(change('resume', 'Let a paused job go on'), (c) => changed(c, deps, c.req.valid('param').id, 'resume'))
-    .openapi(change('cancel', 'Cancel a job; what it has begun is seen through'), (c) =>
-      changed(c, deps, c.req.valid('param').id, 'cancel'),
-    );
+/** Operations: how far they are; pausing, resuming and cancelling them. */
+export const operationRoutes = (deps: ApiDependencies) => {
+  const routes = router();
+  for (const address of addresses)
+    routes
+      .openapi(list(address), async (c) => {
+        const { limit, cursor } = c.req.valid('query');
+        const rows = await listOperations(deps.database.sql, { limit: limit + 1, before: cursor }, deps.temporalUi);
+        return c.json(
+          toPlainPage(rows, limit, (row) => row.id),
+          200,
+        );
+      })
+      .openapi(read(address), async (c) => {
+        const found = await readOperation(deps.database.sql, c.req.valid('param').id, deps.temporalUi);
+        if (!found) throw notFound('operation');
+        return c.json(found, 200);
+      })
+      .openapi(change(address, 'pause', 'Pause an operation; what it has begun is finished'), (c) =>
+        changed(c, deps, c.req.valid('param').id, 'pause'),
+      )
+      .openapi(change(address, 'resume', 'Resume a paused operation'), (c) => changed(c, deps, c.req.valid('param').id, 'resume'))
+      .openapi(change(address, 'cancel', 'Cancel an operation; what it has begun is finished'), (c) =>
+        changed(c, deps, c.req.valid('param').id, 'cancel'),
+      );
+  return routes;
+};

@@ -24,6 +24,6 @@ export const rebuildRoutes = (deps: ApiDependencies) =>
   router().openapi(rebuild, async (c) => {
     const { subscriber, per_second, reason } = c.req.valid('json');
     const other = await isBeingRebuilt(deps.database.sql, subscriber);
-    if (other) throw conflict(`${subscriber} is being rebuilt already, by job ${other}; cancel that one first.`);
+    if (other) throw conflict(`${subscriber} is being rebuilt already, by operation ${other}; cancel that one first.`);
     return await begin(c, deps, c.req.valid('json'), { verb: 'rebuild', input: { subscriber }, per_second }, reason);
   });

@@ -64,7 +64,10 @@ const status = z
         at: timestamp,
         open: z.enum(openWays).openapi({ description: 'What becomes of what was open.' }),
         handed_to: z.string().nullable(),
-        job_id: z.string().nullable().openapi({ description: 'The job that sees to what was open; null where its workers finish it.' }),
+        operation_id: z
+          .string()
+          .nullable()
+          .openapi({ description: 'The operation that sees to what was open; null where its workers finish it.' }),
       })
       .nullable()
       .openapi({ description: 'Set where nothing new is for it.' }),
