@@ -83,7 +83,7 @@ export function readOptions(args: string[]): Options & { help: boolean } {
   const base = values.quick ? quick : full;
   const whole = (name: 'rounds' | 'minutes') => {
     const number = Number(values[name]);
-    if (!Number.isInteger(number) || number < 1 || number > 100) throw new Error(`--${name} wants a whole number from 1 to 100`);
+    if (!Number.isInteger(number) || number < 1 || number > 100) throw new Error(`--${name} must be a whole number from 1 to 100`);
     return number;
   };
   const rounds = values.rounds === undefined ? base.rounds : whole('rounds');

@@ -13,7 +13,7 @@ const duration = (fallback: StringValue) =>
     .transform((text, context) => {
       const value = ms(text as StringValue);
       if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value;
-      context.addIssue({ code: 'custom', message: 'wants a duration such as "500ms", "30s", "5m" or "2h"' });
+      context.addIssue({ code: 'custom', message: 'must be a duration such as "500ms", "30s", "5m" or "2h"' });
       return z.NEVER;
     });
 
@@ -25,21 +25,21 @@ const durationOrOff = (fallback: StringValue | 'off') =>
       if (text.trim() === 'off') return null;
       const value = ms(text as StringValue);
       if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
-      context.addIssue({ code: 'custom', message: 'wants a duration such as "30s", "5m" or "90d", or "off"' });
+      context.addIssue({ code: 'custom', message: 'must be a duration such as "30s", "5m" or "90d", or "off"' });
       return z.NEVER;
     });
 
 const url = (protocols: string[], example: string) =>
   z
     .string()
-    .refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), { message: `wants a URL such as ${example}` });
+    .refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), { message: `must be a URL such as ${example}` });
 
 const whole = (fallback: number, min: number, max: number) =>
   z
     .string()
     .default(String(fallback))
     .transform(Number)
-    .refine((n) => Number.isInteger(n) && n >= min && n <= max, { message: `wants a whole number from ${min} to ${max}` });
+    .refine((n) => Number.isInteger(n) && n >= min && n <= max, { message: `must be a whole number from ${min} to ${max}` });
 
 const portOrNone = z
   .string()
@@ -48,7 +48,7 @@ const portOrNone = z
     if (text === undefined) return null;
     const port = Number(text);
     if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
-    context.addIssue({ code: 'custom', message: 'wants a whole number from 0 to 65535' });
+    context.addIssue({ code: 'custom', message: 'must be a whole number from 0 to 65535' });
     return z.NEVER;
   });
 
@@ -56,7 +56,7 @@ const cidrs = z
   .string()
   .default('')
   .transform((text) => text.split(/[\s,]+/).filter(Boolean))
-  .refine((list) => list.every((entry) => ipaddr.isValidCIDR(entry)), { message: 'wants a list of CIDRs such as "10.0.0.0/8, ::1/128"' });
+  .refine((list) => list.every((entry) => ipaddr.isValidCIDR(entry)), { message: 'must be a list of CIDRs such as "10.0.0.0/8, ::1/128"' });
 
 const nameServers = z
   .string()
@@ -79,7 +79,7 @@ const quota = (fallback: string, what = 'requests', such = '"600/1m" or "50/s"')
       const seconds = window && ms((/^\d/.test(window) ? window : `1${window}`) as StringValue) / 1000;
       if (Number(requests) >= 1 && Number.isInteger(seconds) && Number(seconds) >= 1)
         return { requests: Number(requests), seconds: Number(seconds) };
-      context.addIssue({ code: 'custom', message: `wants ${what} and a window in whole seconds such as ${such}, or "off"` });
+      context.addIssue({ code: 'custom', message: `must be ${what} and a window in whole seconds such as ${such}, or "off"` });
       return z.NEVER;
     });
 
@@ -89,14 +89,14 @@ const notDeployments = ['effects', 'workflows', 'retry', 'reset', 'replay', 'bac
 /** Every setting: its variable, its format, its default. Durations are given as text and read as milliseconds. */
 const schema = z.object({
   /** Where Postgres (15 to 18) is, or a pooler before it such as pgbouncer, in whichever mode. Of several hosts (`@one:5432,two:5432/`) the first is used that takes connections, and writes. */
-  DATABASE_URL: z.string().refine(isDatabaseUrl, { message: 'wants a URL such as postgres://user:password@localhost:5432/knockon' }),
+  DATABASE_URL: z.string().refine(isDatabaseUrl, { message: 'must be a URL such as postgres://user:password@localhost:5432/knockon' }),
   /** The way to the same database around a pooler, for LISTEN and migrations. Without it what is new is looked for every second. */
   KNOCKON_DATABASE_DIRECT_URL: z
     .string()
-    .refine(isDatabaseUrl, { message: 'wants a URL such as postgres://user:password@localhost:5432/knockon' })
+    .refine(isDatabaseUrl, { message: 'must be a URL such as postgres://user:password@localhost:5432/knockon' })
     .optional(),
   /** Who sees effects through: `temporal`, or `pg-boss`, which needs no server but Postgres. The same for all processes. */
-  KNOCKON_TRANSPORT: z.enum(['temporal', 'pg-boss'], { message: 'wants "temporal" or "pg-boss"' }).default('temporal'),
+  KNOCKON_TRANSPORT: z.enum(['temporal', 'pg-boss'], { message: 'must be "temporal" or "pg-boss"' }).default('temporal'),
   /**
    * Tells deployments apart that share a Temporal namespace, or a Redis: it and a dot go before the names of task queues and workflows, and
    * before keys in Redis. The same for all processes. Changing it is like changing the transport: what is under way stays where it is.
@@ -133,15 +133,15 @@ const schema = z.object({
   TEMPORAL_UI_URL: url(['http:', 'https:'], 'http://localhost:8233').optional(),
   /** Set: channel summaries are served from Redis, and API processes share their limits. */
   REDIS_URL: url(['redis:', 'rediss:'], 'redis://localhost:6379').optional(),
-  /** Where workers lock what ordered effects may do only one at a time. `redis` wants REDIS_URL. All workers want the same. */
-  KNOCKON_LOCKS: z.enum(['postgres', 'redis'], { message: 'wants "postgres" or "redis"' }).default('postgres'),
+  /** Where workers lock what ordered effects may do only one at a time. `redis` needs REDIS_URL. All workers must have the same. */
+  KNOCKON_LOCKS: z.enum(['postgres', 'redis'], { message: 'must be "postgres" or "redis"' }).default('postgres'),
   /** Unset: nobody is e-mailed. */
   SMTP_URL: url(['smtp:', 'smtps:'], 'smtp://user:password@mail.example.com:587').optional(),
   MAIL_FROM: z.string().default('Knock-on <notifications@knockon.example>'),
   /** The operator's key, 16 characters or more. Make it random, as with `openssl rand -base64 24`: a right key is let in however many wrong ones came before. */
-  KNOCKON_ADMIN_KEY: z.string().min(16, { message: 'wants 16 characters or more' }).optional(),
+  KNOCKON_ADMIN_KEY: z.string().min(16, { message: 'must have 16 characters or more' }).optional(),
   /** Seals webhook secrets and keys the audit chain; 32 characters or more. What was sealed can't be read under another. */
-  KNOCKON_SECRET: z.string().min(32, { message: 'wants 32 characters or more, such as from `openssl rand -base64 32`' }),
+  KNOCKON_SECRET: z.string().min(32, { message: 'must have 32 characters or more, such as from `openssl rand -base64 32`' }),
   /** Where the API listens, and each process with its KNOCKON_METRICS_PORT. */
   KNOCKON_HOST: z.string().default('127.0.0.1'),
   /** The API's. 0: any free port. */
@@ -181,7 +181,7 @@ const schema = z.object({
   /** E-mails a workspace may have sent in a window, such as `500/1h`; what is over it stays a notification in the app that says so. `off`: any number. */
   KNOCKON_EMAIL_QUOTA: quota('500/1h', 'e-mails', '"500/1h"'),
   /** Whether the API process dispatches too; `off` where `knockon relay` runs by itself. */
-  KNOCKON_DISPATCHER: z.enum(['on', 'off'], { message: 'wants "on" or "off"' }).default('on'),
+  KNOCKON_DISPATCHER: z.enum(['on', 'off'], { message: 'must be "on" or "off"' }).default('on'),
   /** Most events a dispatch. */
   KNOCKON_DISPATCH_SIZE: whole(2000, 1, 2000),
   /** Calls of one effect that run at once in one worker process. */
@@ -252,7 +252,7 @@ export function variablesOf(env: NodeJS.ProcessEnv): Record<string, string> {
 /**
  * Reads the settings from the environment. An empty variable counts as unset.
  *
- * @throws ConfigError naming every variable that is wrong: what it got, what it wants, and for an unknown KNOCKON_ or TEMPORAL_ variable the near spelling
+ * @throws ConfigError naming every variable that is wrong: what it got, what it must be, and for an unknown KNOCKON_ or TEMPORAL_ variable the near spelling
  */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const given = variablesOf(env);
@@ -262,12 +262,12 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     const name = String(issue.path[0]);
     problems.push(
       given[name] === undefined
-        ? `${name} is not set: it ${wants(name, issue.message)}`
+        ? `${name} is not set: it ${requirement(name, issue.message)}`
         : `${name} is ${shown(name, given[name])}: it ${issue.message}`,
     );
   }
   if (parsed.data?.KNOCKON_LOCKS === 'redis' && !parsed.data.REDIS_URL)
-    problems.push('KNOCKON_LOCKS is "redis": it wants REDIS_URL to be set');
+    problems.push('KNOCKON_LOCKS is "redis": REDIS_URL must be set too');
   const temporal = temporalOf(given, problems);
   if (problems.length > 0 || !parsed.success)
     throw new ConfigError(`The configuration can't be used:\n${problems.map((p) => `  ${p}`).join('\n')}`);
@@ -311,8 +311,8 @@ function shown(name: string, value: string): string {
   return /SECRET|KEY|URL/.test(name) ? `set to something it can't use (${value.length} characters)` : JSON.stringify(value);
 }
 
-function wants(name: string, message: string): string {
-  if (name === 'DATABASE_URL') return 'wants a URL such as postgres://user:password@localhost:5432/knockon';
-  if (name === 'KNOCKON_SECRET') return 'wants 32 characters or more, such as from `openssl rand -base64 32`';
+function requirement(name: string, message: string): string {
+  if (name === 'DATABASE_URL') return 'must be a URL such as postgres://user:password@localhost:5432/knockon';
+  if (name === 'KNOCKON_SECRET') return 'must have 32 characters or more, such as from `openssl rand -base64 32`';
   return message;
 }

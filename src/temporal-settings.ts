@@ -27,7 +27,7 @@ export function readTemporal(env: Record<string, string>): TemporalSettings {
   const { address, apiKey, tls, metadata } = connectionOptions;
   if (address !== undefined && !/^[^/]+:\d{1,5}$/.test(address))
     throw new Error(
-      `TEMPORAL_ADDRESS${env.TEMPORAL_ADDRESS ? '' : ' of the profile'} is ${JSON.stringify(address)}: it wants host:port such as localhost:7233`,
+      `TEMPORAL_ADDRESS${env.TEMPORAL_ADDRESS ? '' : ' of the profile'} is ${JSON.stringify(address)}: it must be host:port such as localhost:7233`,
     );
   return { address, namespace, apiKey, tls, metadata };
 }

@@ -17,7 +17,7 @@ export const text = (min: number, max: number) =>
   z
     .string()
     .refine((value) => !unstorable.test(value), { message: unstorableMessage })
-    .refine((value) => value.length >= min && !longerThan(value, max), { message: `wants ${min} to ${max} characters` })
+    .refine((value) => value.length >= min && !longerThan(value, max), { message: `must have ${min} to ${max} characters` })
     .openapi({ type: 'string', minLength: min, maxLength: max });
 
 const NAME = 'Without control characters, invisible ones and marks that override the direction of text.';
@@ -42,7 +42,7 @@ export const name = z
 export const author = name;
 
 /** Any UUID, whatever its version. */
-export const uuid = z.guid({ message: 'wants a UUID' }).openapi({ format: 'uuid', example: '01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70' });
+export const uuid = z.guid({ message: 'must be a UUID' }).openapi({ format: 'uuid', example: '01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70' });
 
 const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
 
@@ -59,7 +59,7 @@ export const moment = z
   .transform((value, context) => {
     const parsed = parseMoment(value);
     if (parsed) return parsed;
-    context.addIssue({ code: 'custom', message: 'wants a moment such as 2024-01-15T12:00:00Z, offset included, years 1970 to 2100' });
+    context.addIssue({ code: 'custom', message: 'must be a moment such as 2024-01-15T12:00:00Z, offset included, years 1970 to 2100' });
     return z.NEVER;
   })
   .openapi({ type: 'string', format: 'date-time', example: '2024-01-15T12:00:00.000Z' });
@@ -74,7 +74,7 @@ export const whole = (min: number, max: number) =>
     .transform((value, context) => {
       const number = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
       if (number >= min && number <= max) return number;
-      context.addIssue({ code: 'custom', message: `wants a whole number from ${min} to ${max}` });
+      context.addIssue({ code: 'custom', message: `must be a whole number from ${min} to ${max}` });
       return z.NEVER;
     })
     .openapi({ type: 'integer', minimum: min, maximum: max });
@@ -86,7 +86,7 @@ export const seq = whole(0, Number.MAX_SAFE_INTEGER);
 export const typeName = z
   .string()
   .max(255)
-  .regex(/^[a-z0-9_]+\.[a-z0-9_]+$/, { message: 'wants an event type such as message.created' })
+  .regex(/^[a-z0-9_]+\.[a-z0-9_]+$/, { message: 'must be an event type such as message.created' })
   .openapi({ example: 'message.created' });
 
 const METADATA_BYTES = 16 * 1024;
@@ -111,7 +111,7 @@ function flaw(value: unknown, depth: number): string | null {
  */
 export const metadata = z
   .custom<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), {
-    message: 'wants a JSON object',
+    message: 'must be a JSON object',
   })
   .superRefine((value, context) => {
     const tooLarge = () => Buffer.byteLength(JSON.stringify(value)) > METADATA_BYTES;
@@ -129,6 +129,6 @@ export const metadata = z
 /** Whom a mention finds: 1 to 64 characters without spaces, and without the @ in front. */
 export const handle = z
   .string()
-  .regex(/^(?!@)[^\s\p{C}]+$/u, { message: 'wants no spaces, no control characters and no @ in front' })
-  .refine((value) => !longerThan(value, 64), { message: 'wants 1 to 64 characters' })
+  .regex(/^(?!@)[^\s\p{C}]+$/u, { message: 'must have no spaces, no control characters and no @ in front' })
+  .refine((value) => !longerThan(value, 64), { message: 'must have 1 to 64 characters' })
   .openapi({ type: 'string', minLength: 1, maxLength: 64, example: 'ada' });

@@ -97,7 +97,7 @@ export const problemSchema = z
       title: 'Unprocessable Content',
       status: 422,
       detail: 'The request does not fit the schema: text.',
-      errors: [{ path: 'text', message: 'wants 1 to 40000 characters' }],
+      errors: [{ path: 'text', message: 'must have 1 to 40000 characters' }],
     },
   });
 

@@ -118,7 +118,7 @@ export function processCommands(program: Command): void {
 }
 
 interface ProcessCommand {
-  /** Variables that must be set, and those that may be, each with what it wants. */
+  /** Variables that must be set, and those that may be, each with what it must be. */
   needs: string[][];
   takes: string[][];
   start(config: Config, options: ProcessOptions): Promise<Running>;

@@ -54,7 +54,7 @@ function errorOf(status: number, text: string): CallError {
   }
 }
 
-/** What went wrong, as a sentence; a field that is wrong is said with what it wants. */
+/** What went wrong, as a sentence; a field that is wrong is named, with what it must be. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof CallError)) return error instanceof Error ? error.message : String(error);
   const fields = error.fields.map(({ path, message }) => `${path} ${message}`);

@@ -34,7 +34,7 @@ describe('what is missing is said to be so', () => {
   test('a field within a field', async () => {
     const body = { filter: { workspace_id: null }, reason: 'a test' };
     const answer = await request(api.app, 'POST', '/v1/ops/dead_letters/discard', { key: OPERATOR, body });
-    expect(errorsOf(answer.body)).toEqual({ 'filter.workspace_id': 'wants a UUID' });
+    expect(errorsOf(answer.body)).toEqual({ 'filter.workspace_id': 'must be a UUID' });
   });
 
   test('the body', async () => {
@@ -46,7 +46,7 @@ describe('what is missing is said to be so', () => {
 test('what is of another kind is told which it must be', async () => {
   const path = `/v1/channels/${await api.channel()}/messages`;
   const wrong = await api.call('POST', path, { body: { author: 5, text: null, metadata: [] } });
-  expect(errorsOf(wrong.body)).toEqual({ author: 'must be text', text: 'must be text', metadata: 'wants a JSON object' });
+  expect(errorsOf(wrong.body)).toEqual({ author: 'must be text', text: 'must be text', metadata: 'must be a JSON object' });
   for (const body of ['null', '[]', '7', '"text"'])
     expect(errorsOf((await api.call('POST', path, { body })).body)).toEqual({ '': 'must be a JSON object' });
   const member = await api.call('PUT', '/v1/members/ada', { body: { emails: 'sometimes' } });

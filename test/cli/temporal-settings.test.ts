@@ -84,7 +84,7 @@ describe('how Temporal is reached', () => {
     [{ TEMPORAL_ADRESS: 'x:1' }, 'TEMPORAL_ADRESS is not a setting of Knock-on; did you mean TEMPORAL_ADDRESS?'],
     [{ TEMPORAL_TLS_SERVERNAME: 'x' }, 'did you mean TEMPORAL_TLS_SERVER_NAME?'],
     [{ TEMPORAL_NAMESPCE: 'x' }, 'did you mean TEMPORAL_NAMESPACE?'],
-    [{ TEMPORAL_ADDRESS: 'http://temporal:7233' }, 'TEMPORAL_ADDRESS is "http://temporal:7233": it wants host:port'],
+    [{ TEMPORAL_ADDRESS: 'http://temporal:7233' }, 'TEMPORAL_ADDRESS is "http://temporal:7233": it must be host:port'],
     [{ TEMPORAL_TLS: 'yes' }, 'TEMPORAL_TLS is "yes": it must be "true" or "false"'],
     [{ TEMPORAL_TLS_CLIENT_CERT_DATA: 'x' }, 'TEMPORAL_TLS_CLIENT_CERT_DATA is set without its key'],
     [{ TEMPORAL_TLS_CLIENT_KEY_DATA: 'x' }, 'TEMPORAL_TLS_CLIENT_KEY_DATA is set without its certificate'],

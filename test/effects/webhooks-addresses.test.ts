@@ -100,9 +100,9 @@ test('a denied network is refused, though public or allowed', () => {
 test.each([
   ['nonsense', 'is not a URL'],
   ['', 'is not a URL'],
-  ['ftp://example.com/', 'wants http: or https:'],
-  ['file:///etc/passwd', 'wants http: or https:'],
-  ['javascript:alert(1)', 'wants http: or https:'],
+  ['ftp://example.com/', 'must be http: or https:'],
+  ['file:///etc/passwd', 'must be http: or https:'],
+  ['javascript:alert(1)', 'must be http: or https:'],
   ['https://user:pass@example.com/', 'must not hold a user name or a password'],
   ['https://user@example.com/', 'must not hold a user name or a password'],
 ])('the URL %j %s', async (url, reason) => {

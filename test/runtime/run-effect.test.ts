@@ -320,7 +320,7 @@ describe('a call for several targets of an event', () => {
 describe('an effect that is declared wrongly', () => {
   const right = { name: 'fine', description: '', on: ['message.created'], transact: async () => {} };
   it.each([
-    [{ name: 'Not Fine' }, 'its name wants'],
+    [{ name: 'Not Fine' }, 'its name must be'],
     [{ on: [] }, '`on` is empty'],
     [{ on: ['message.vanished'] }, 'not a declared event type'],
     [{ batch: 0 }, 'batch 0'],

@@ -127,7 +127,7 @@ export function defineEffect(options: DatabaseEffect | OutsideEffect): Effect {
   const refuse = (what: string): never => {
     throw new TypeError(`effect "${name}": ${what}`);
   };
-  if (!/^[a-z][a-z0-9_-]{0,62}$/.test(name)) refuse('its name wants a lower-case letter, then up to 62 of a-z, 0-9, _ and -');
+  if (!/^[a-z][a-z0-9_-]{0,62}$/.test(name)) refuse('its name must be a lower-case letter, then up to 62 of a-z, 0-9, _ and -');
   if (on.length === 0) refuse('`on` is empty; list event types, or "*" for all');
   for (const type of on) if (type !== '*' && !eventType(type)) refuse(`"${type}" is not a declared event type; declare it in src/events/`);
   if (!Number.isInteger(batch) || batch < 1 || batch > 2000) refuse(`batch ${batch} is not a whole number from 1 to 2000`);

@@ -5,7 +5,7 @@ import { type AddressRule, addressRule, type Networks } from './ssrf.ts';
 export function refuseUrl(text: string, isAllowed: AddressRule): string | null {
   if (!URL.canParse(text)) return 'is not a URL';
   const url = new URL(text);
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'wants http: or https:';
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'must be http: or https:';
   if (url.username !== '' || url.password !== '') return 'must not hold a user name or a password';
   const host = url.hostname.replace(/^\[|\]$/g, '');
   if (isIP(host) !== 0 && !isAllowed(host)) return `must not point to ${host}: webhooks may reach neither a private nor a denied address`;

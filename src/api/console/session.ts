@@ -19,7 +19,7 @@ export function sessionRoutes(options: Recognition & { limits: Limits }): Hono<E
   app.post('/console/session', jsonBody, async (c) => {
     refuseForgery(c);
     const parsed = given.safeParse(await c.req.json().catch(notJson));
-    if (!parsed.success) throw invalid([{ path: 'key', message: "wants an operator's key" }]);
+    if (!parsed.success) throw invalid([{ path: 'key', message: "must be an operator's key" }]);
     const key = parsed.data.key.trim();
     const found = await byKey(key, options);
     if (!found) {

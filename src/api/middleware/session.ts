@@ -63,7 +63,7 @@ const HEADER = 'knockon-console';
 export function refuseForgery(c: Context): void {
   const from = c.req.header('sec-fetch-site');
   if (c.req.header(HEADER) !== undefined && (from === undefined || from === 'same-origin')) return;
-  throw new Problem(403, `With the console's cookie, what changes something wants the header ${HEADER}: 1, from the console's own page.`, {
+  throw new Problem(403, `With the console's cookie, what changes something needs the header ${HEADER}: 1, from the console's own page.`, {
     type: 'forgery',
   });
 }

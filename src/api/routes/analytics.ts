@@ -13,7 +13,7 @@ import { json, operation, router } from '../router.ts';
 const MOST = 10_000;
 
 const query = z.strictObject({
-  bucket: z.enum(['hour', 'day'], { message: 'wants hour or day' }).default('day').openapi({ description: 'UTC.' }),
+  bucket: z.enum(['hour', 'day'], { message: 'must be hour or day' }).default('day').openapi({ description: 'UTC.' }),
   from: moment.optional().openapi({ type: 'string', description: 'Hours that begin at this moment or later.' }),
   to: moment.optional().openapi({ type: 'string', description: 'Hours that begin before this moment.' }),
   channel_id: uuid.optional(),

@@ -5,9 +5,9 @@ import { eventTypes } from '../../events/index.ts';
 import { text, timestamp, uuid } from '../fields.ts';
 
 const url = text(1, 2048)
-  .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol), { message: 'wants an http: or https: URL' })
+  .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol), { message: 'must be an http: or https: URL' })
   .refine((value) => !URL.canParse(value) || new URL(value).username + new URL(value).password === '', {
-    message: 'wants a URL without user and password; requests are signed instead',
+    message: 'must be a URL without user and password; requests are signed instead',
   })
   .openapi({ type: 'string', format: 'uri', example: 'https://example.com/hooks' });
 
@@ -19,7 +19,7 @@ const eventTypeName = z.string().superRefine((value, context) => {
 
 const wanted = z
   .array(eventTypeName)
-  .min(1, { message: 'wants at least one event type, or "*" for all' })
+  .min(1, { message: 'must have at least one event type, or "*" for all' })
   .max(100)
   .transform((types) => [...new Set(types)])
   .openapi({
@@ -34,7 +34,7 @@ const description = text(0, 1000)
   .nullish()
   .openapi({ type: ['string', 'null'], example: 'The order system' });
 export const maxPerSecond = z
-  .number({ message: 'wants a number from 0.01 to 10000, or null for no limit' })
+  .number({ message: 'must be a number from 0.01 to 10000, or null for no limit' })
   .min(0.01)
   .max(10_000)
   .nullish()

@@ -62,7 +62,7 @@ function start({ after_seq, channel_id, cursor }: z.output<typeof query>): SQL |
     if (typeof cursor === 'number') throw invalid([{ path: 'cursor', message: 'belongs to a list with after_seq: pass that too' }]);
     return cursor ? lt(events.id, cursor) : undefined;
   }
-  if (!channel_id) throw invalid([{ path: 'after_seq', message: 'wants a channel_id beside it: places are counted per channel' }]);
+  if (!channel_id) throw invalid([{ path: 'after_seq', message: 'needs channel_id too: places are counted in each channel' }]);
   if (typeof cursor === 'string') throw invalid([{ path: 'cursor', message: 'belongs to a list without after_seq' }]);
   return gt(events.seq, Math.max(after_seq, cursor ?? 0));
 }

@@ -9,7 +9,7 @@ import { body, json, operation, router } from '../router.ts';
 
 const settings = z
   .strictObject({
-    email: z.email({ message: 'wants an e-mail address' }).max(254).nullish().openapi({ example: 'ada@example.com' }),
+    email: z.email({ message: 'must be an e-mail address' }).max(254).nullish().openapi({ example: 'ada@example.com' }),
     display_name: name.nullish().openapi({ type: ['string', 'null'], example: 'Ada Lovelace' }),
     emails: z.enum(['mentions', 'none']).default('mentions').openapi({ description: '`none`: no mail, only in-app notifications.' }),
   })

@@ -17,7 +17,7 @@ const params = z.object({ id: uuid });
 
 const change = z
   .strictObject({ text: text(1, 40_000).optional(), metadata: metadata.optional() })
-  .refine((given) => given.text !== undefined || given.metadata !== undefined, { message: 'wants text, metadata or both' })
+  .refine((given) => given.text !== undefined || given.metadata !== undefined, { message: 'must have text, metadata or both' })
   .openapi('MessageChange', { minProperties: 1, description: '`text`, `metadata` or both; `metadata` is replaced as a whole.' });
 
 const list = operation({

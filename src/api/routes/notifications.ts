@@ -34,7 +34,7 @@ const list = operation({
     query: z.strictObject({
       recipient: text(1, 255).openapi({ example: 'ada' }),
       unread: z
-        .stringbool({ truthy: ['true'], falsy: ['false'], error: 'wants true or false' })
+        .stringbool({ truthy: ['true'], falsy: ['false'], error: 'must be true or false' })
         .optional()
         .openapi({
           type: 'boolean',

@@ -66,7 +66,7 @@ function layout(format: Format, { name, date }: ReadOptions): (line: string) => 
       `${shown(name)} has times without dates ("[hh:mm] <nick> text"), and its name has no date: give the day of its first line, such as --date 2009-02-23`,
     );
   }
-  if (!moment(first, 0, 0, 0)) throw new ChatLogError(`--date ${first} is not a day: it wants yyyy-mm-dd such as 2009-02-23`);
+  if (!moment(first, 0, 0, 0)) throw new ChatLogError(`--date ${first} is not a day: it must be yyyy-mm-dd such as 2009-02-23`);
   return ircLayout(first);
 }
 

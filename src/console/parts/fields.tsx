@@ -18,7 +18,7 @@ interface FieldProps {
   autoComplete?: string;
 }
 
-/** A field with its label, and what it wants. */
+/** A field with its label, and what it must be. */
 export function Field({ label, hint, list, value, type = 'text', ...rest }: FieldProps) {
   const id = useId();
   return (

@@ -39,7 +39,7 @@ export const operations = pgTable(
     driven_by: text(),
     finished_at: moment(),
   },
-  (t) => [index('jobs_open').on(t.id).where(sql`state in ('running', 'paused')`)],
+  (t) => [index('operations_open').on(t.id).where(sql`state in ('running', 'paused')`)],
 );
 
 /** What an operation takes one by one and can't find again by a cursor, such as workflows to be reset. */

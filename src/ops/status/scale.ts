@@ -72,7 +72,7 @@ function inWords(s: SubscriberStatus, f: Found): { advice: string; command: stri
     return { advice: `Its workers get it done within ${f.seconds} s: nothing is to be changed.`, command: null };
   const guess = f.isBusy ? '' : ` (a guess: it has done nothing in the last minute that could be measured)`;
   const each = `${f.suggested_workers} ${f.suggested_workers === 1 ? 'worker' : 'workers'} of ${f.suggested_concurrency} calls at once`;
-  return { advice: `To be through in ${f.seconds} s it wants ${each}; now they make ${f.concurrency} in all${guess}.`, command };
+  return { advice: `To be through in ${f.seconds} s it needs ${each}; now they make ${f.concurrency} in all${guess}.`, command };
 }
 
 /** Events of these types a second, over the last minute. An event's id holds its time, so it is a range of the key. */

@@ -22,13 +22,13 @@ const filters = {
 
 const some = { ids: z.array(uuid).min(1).max(1000).optional(), filter: z.strictObject(filters).optional() };
 const exactlyOne = (given: { ids?: unknown; filter?: unknown }) => (given.ids === undefined) !== (given.filter === undefined);
-const wantsOne = { path: ['filter'], message: 'wants either ids or a filter; {} is all of them' };
+const eitherOr = { path: ['filter'], message: 'must be given, or ids instead; {} means all of them' };
 
 /** Dead letters by their ids, or all that fit a filter; what else is in the body beside them. */
 export const letters = <More extends z.ZodRawShape>(more: More) =>
   z
     .strictObject({ ...some, ...more })
-    .refine(exactlyOne, wantsOne)
+    .refine(exactlyOne, eitherOr)
     .openapi({ oneOf: [{ required: ['ids'] }, { required: ['filter'] }] });
 
 /** As an operation keeps it. */

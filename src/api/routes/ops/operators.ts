@@ -8,7 +8,7 @@ import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { conflict, notFound } from '../../problem.ts';
 import { body, forOperators, json, operation, router } from '../../router.ts';
 
-const role = z.enum(['viewer', 'operator'], { message: 'wants "viewer" (may read) or "operator" (may act)' });
+const role = z.enum(['viewer', 'operator'], { message: 'must be "viewer" (may read) or "operator" (may act)' });
 
 const newOperator = z.strictObject({ name: name.openapi({ example: 'ada' }), role }).openapi('NewOperator');
 

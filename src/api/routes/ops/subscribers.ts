@@ -172,7 +172,7 @@ const limitIt = operation({
         .strictObject({
           per_second: z
             .number()
-            .min(0.001, { message: 'wants 0.001 or more; pause it to let nothing through' })
+            .min(0.001, { message: 'must be 0.001 or more; pause it to let nothing through' })
             .max(1_000_000)
             .nullable()
             .openapi({ description: 'Of all workers together; null: any number.', example: 50 }),
@@ -285,6 +285,6 @@ export function opsSubscriberRoutes(deps: ApiDependencies) {
 
 function inTheFuture<T extends { until?: Date }>(given: T): T {
   if (given.until && given.until.getTime() <= Date.now())
-    throw invalid([{ path: 'until', message: 'wants a moment that is still to come' }]);
+    throw invalid([{ path: 'until', message: 'must be a moment that is still to come' }]);
   return given;
 }

@@ -1,1 +1,0 @@
-CREATE INDEX "outbox_waiting" ON "outbox" USING btree ("workspace_id","event_id") WHERE dispatch_id is null;

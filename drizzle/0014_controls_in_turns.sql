@@ -1,1 +1,0 @@
-ALTER TABLE "controls" DROP COLUMN "next_call_at";

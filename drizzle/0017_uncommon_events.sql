@@ -1,1 +1,0 @@
-CREATE INDEX "events_uncommon" ON "events" USING btree ("type","id") WHERE type <> 'message.created';

@@ -1,1 +1,0 @@
-ALTER TABLE "endpoints" ADD COLUMN "max_concurrency" integer;
