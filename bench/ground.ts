@@ -37,8 +37,8 @@ export async function prepareGround(): Promise<Ground> {
     log: join(home, 'postgres.log'),
     settings,
   });
-  const sql = postgres(running.url('postgres'), { max: 1, onnotice: () => {} });
-  const drop = async (name: string) => void (await sql.unsafe(`drop database if exists ${name} with (force)`));
+  const pg = postgres(running.url('postgres'), { max: 1, onnotice: () => {} });
+  const drop = async (name: string) => void (await pg.unsafe(`drop database if exists ${name} with (force)`));
   return {
     async folder(name) {
       const path = join(home, name);
@@ -48,12 +48,12 @@ export async function prepareGround(): Promise<Ground> {
     },
     async database(name) {
       await drop(name);
-      await sql.unsafe(`create database ${name}`);
+      await pg.unsafe(`create database ${name}`);
       return running.url(name);
     },
     drop,
     async stop() {
-      await sql.end({ timeout: 5 });
+      await pg.end({ timeout: 5 });
       await running.stop();
       for (const path of [home, running.data]) await rm(path, { recursive: true, force: true });
     },
@@ -64,15 +64,15 @@ export async function prepareGround(): Promise<Ground> {
 export const look = (url: string): Sql => postgres(url, { max: 2, onnotice: () => {} });
 
 /** When a row was committed, ms since 1970. */
-const committed = (sql: Sql) => sql`extract(epoch from pg_xact_commit_timestamp(xmin))::float8 * 1000`;
+const committed = (pg: Sql) => pg`extract(epoch from pg_xact_commit_timestamp(xmin))::float8 * 1000`;
 
 /** When each of these rows was. */
-export async function commits(sql: Sql, rows: PendingQuery<Row[]>): Promise<number[]> {
-  return (await sql<{ at: number }[]>`select ${committed(sql)} as at from ${rows}`).map((row) => row.at);
+export async function commits(pg: Sql, rows: PendingQuery<Row[]>): Promise<number[]> {
+  return (await pg<{ at: number }[]>`select ${committed(pg)} as at from ${rows}`).map((row) => row.at);
 }
 
 /** When the last of these rows was. */
-export async function lastCommitted(sql: Sql, rows: PendingQuery<Row[]>): Promise<number> {
-  const [{ last }] = await sql<[{ last: number | null }]>`select max(${committed(sql)}) as last from ${rows}`;
+export async function lastCommitted(pg: Sql, rows: PendingQuery<Row[]>): Promise<number> {
+  const [{ last }] = await pg<[{ last: number | null }]>`select max(${committed(pg)}) as last from ${rows}`;
   return last ?? Number.NaN;
 }

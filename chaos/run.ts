@@ -38,7 +38,7 @@ export interface Around {
 export async function run(options: Options, { stage, watchdog, mailbox, progress }: Around): Promise<Outcome> {
   const { tell } = progress;
   const cast: Cast = { parts: [], watchdog };
-  const sql = postgres(stage.databaseUrl, { max: 4, onnotice: () => {}, backoff: () => 0.3, connection: { application_name: OURS } });
+  const pg = postgres(stage.databaseUrl, { max: 4, onnotice: () => {}, backoff: () => 0.3, connection: { application_name: OURS } });
   const receiver = await Receiver.start(randomFrom(options.seed + 1));
   const proxy = options.mode === 'network' ? await TcpProxy.start(stage.ports.proxy, stage.ports.postgres) : undefined;
   try {
@@ -48,11 +48,11 @@ export async function run(options: Options, { stage, watchdog, mailbox, progress
     const client = new Client(stage.apiUrls, journal, promptness.see);
     const workspaces = await openWorkspaces(client, receiver, stage.adminKey);
     const env = { ...stage.env, DATABASE_URL: stage.databaseUrl };
-    const world: World = { sql, client, journal, receiver, mailbox, workspaces, env };
+    const world: World = { pg, client, journal, receiver, mailbox, workspaces, env };
     const scene = { world, parts: cast.parts, progress };
     const ailing = proxy && (() => ailNetwork(options, { stage, watchdog, world, parts: cast.parts, proxy, tell }));
     const seen = await writeAmid(options, scene, ailing ?? (() => killThem(options, scene)));
-    const rest = await settle(sql, tell);
+    const rest = await settle(pg, tell);
     tell('at rest: looking at everything');
     const verdicts = [...(seen ? networkVerdicts({ ...seen, promptness }) : []), ...(await lookAtAll(world))];
     return outcomeOf(options, { world, parts: cast.parts, rest, verdicts, past: seen?.past, slowestMs: promptness.slowestMs });
@@ -60,7 +60,7 @@ export async function run(options: Options, { stage, watchdog, mailbox, progress
     progress.end();
     receiver.stop();
     mailbox.stop();
-    await sql.end({ timeout: 2 });
+    await pg.end({ timeout: 2 });
     await takeDown(cast);
     proxy?.stop();
   }

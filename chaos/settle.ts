@@ -18,21 +18,21 @@ type Open = Record<string, number>;
 
 interface Settling {
   /** What is still to come, by who has it to do (default: everything). */
-  look?: (sql: Sql) => Promise<Open>;
+  look?: (pg: Sql) => Promise<Open>;
   /** Longest that is waited, in ms (default 15 min). */
   longestMs?: number;
 }
 
 /** Waits until every event is dispatched and every effect has happened or was given up. */
 export async function settle(
-  sql: Sql,
+  pg: Sql,
   tell: (line: string) => void,
   { look = whatIsOpen, longestMs = LONGEST }: Settling = {},
 ): Promise<Rest> {
   const began = Date.now();
   let [changed, before] = [began, ''];
   for (let looks = 0; ; looks += 1) {
-    const open = await look(sql);
+    const open = await look(pg);
     const now = JSON.stringify(open);
     if (now !== before) [changed, before] = [Date.now(), now];
     const isOver = Date.now() - began > longestMs || Date.now() - changed > STILL;
@@ -43,8 +43,8 @@ export async function settle(
 }
 
 /** From events and receipts themselves: what the ledger says is looked at afterwards. */
-async function whatIsOpen(sql: Sql): Promise<Open> {
-  const rows = await sql<{ name: string; count: number }[]>`
+async function whatIsOpen(pg: Sql): Promise<Open> {
+  const rows = await pg<{ name: string; count: number }[]>`
     select 'dispatch' as name, count(*)::int from outbox where dispatch_id is null
     union all
     select s.name, count(*)::int from events e join subscribers s on s.event_types && array[e.type, '*']

@@ -13,7 +13,7 @@ import { makePlaces, messageRequests, type Place, post } from './workspace.ts';
 const flags = ['--max-old-space-size=512', '--max-semi-space-size=8'];
 
 interface Parts {
-  sql: Sql;
+  pg: Sql;
   temporal: Servers;
   env: NodeJS.ProcessEnv;
   effectWorker: string | undefined;
@@ -21,7 +21,7 @@ interface Parts {
 
 /** Our processes, each under the command's name. */
 export class KnockonEntrant implements Omit<Entrant, 'stop'> {
-  readonly #sql: Sql;
+  readonly #pg: Sql;
   readonly #temporal: Servers;
   readonly #env: NodeJS.ProcessEnv;
   readonly #effectWorker: string | undefined;
@@ -30,8 +30,8 @@ export class KnockonEntrant implements Omit<Entrant, 'stop'> {
   readonly #places = new Map<string, Promise<Place[]>>();
   #home: Promise<Place[]> | undefined;
 
-  constructor({ sql, temporal, env, effectWorker }: Parts) {
-    this.#sql = sql;
+  constructor({ pg, temporal, env, effectWorker }: Parts) {
+    this.#pg = pg;
     this.#temporal = temporal;
     this.#env = env;
     this.#effectWorker = effectWorker;
@@ -56,13 +56,13 @@ export class KnockonEntrant implements Omit<Entrant, 'stop'> {
   }
 
   async watch() {
-    const sql = this.#sql;
-    const [{ mark }] = await sql<[{ mark: string }]>`select uuidv7() as mark`;
+    const pg = this.#pg;
+    const [{ mark }] = await pg<[{ mark: string }]>`select uuidv7() as mark`;
     const count = async (rows: Promise<{ count: number }[]>) => (await rows)[0]!.count;
     return {
-      messages: () => count(sql<{ count: number }[]>`select count(*)::int from events where id > ${mark} and type = 'message.created'`),
-      effects: () => count(sql<{ count: number }[]>`select count(*)::int from receipts where event_id > ${mark}`),
-      lastEffect: () => lastCommitted(sql, sql`receipts where event_id > ${mark}`),
+      messages: () => count(pg<{ count: number }[]>`select count(*)::int from events where id > ${mark} and type = 'message.created'`),
+      effects: () => count(pg<{ count: number }[]>`select count(*)::int from receipts where event_id > ${mark}`),
+      lastEffect: () => lastCommitted(pg, pg`receipts where event_id > ${mark}`),
     };
   }
 
@@ -74,20 +74,20 @@ export class KnockonEntrant implements Omit<Entrant, 'stop'> {
   }
 
   happened(event: string) {
-    return commits(this.#sql, this.#sql`receipts where event_id = ${event}`);
+    return commits(this.#pg, this.#pg`receipts where event_id = ${event}`);
   }
 
   async journey(event: string, times: Times): Promise<Journey> {
     const connection = await Connection.connect({ address: this.#temporal.env.TEMPORAL_ADDRESS });
     try {
-      return await journeyOf({ sql: this.#sql, client: new Client({ connection }) }, event, times);
+      return await journeyOf({ pg: this.#pg, client: new Client({ connection }) }, event, times);
     } finally {
       await connection.close();
     }
   }
 
   async tidy() {
-    await this.#sql`vacuum analyze`;
+    await this.#pg`vacuum analyze`;
   }
 
   actions(since: number) {
@@ -127,7 +127,7 @@ export class KnockonEntrant implements Omit<Entrant, 'stop'> {
 
   async end() {
     await this.#stop(...this.#running.keys());
-    await this.#sql.end({ timeout: 1 });
+    await this.#pg.end({ timeout: 1 });
   }
 
   async #stop(...names: string[]): Promise<void> {

@@ -71,7 +71,7 @@ async function enter(ground: Ground, name: string, ordering?: 'none' | 'channel'
     LOG_LEVEL: 'info',
     ...(ordering && { ORDERING: ordering }),
   };
-  const entrant = new KnockonEntrant({ sql: look(database), temporal, env, effectWorker: ordering && sameJob });
+  const entrant = new KnockonEntrant({ pg: look(database), temporal, env, effectWorker: ordering && sameJob });
   await entrant.startWorkers();
   await entrant.startApi();
   return Object.assign(entrant, {

@@ -33,11 +33,11 @@ export function peer({ folder, env = {}, servers: startServers, ...rest }: Peer)
     async enter(ground) {
       const name = rest.name.replaceAll('-', '_');
       const database = await ground.database(name);
-      const sql = look(database);
-      await makeTables(sql);
+      const pg = look(database);
+      await makeTables(pg);
       const servers = await startServers?.(ground);
       const start = (path: string) => forkProcess(path, { env: { DATABASE_URL: database, ...env, ...servers?.env } });
-      const entrant = new PeerEntrant(sql, start, { api: program('api'), worker: program('worker') });
+      const entrant = new PeerEntrant(pg, start, { api: program('api'), worker: program('worker') });
       await entrant.startWorkers();
       await servers?.introduce?.();
       await entrant.startApi();
@@ -51,8 +51,8 @@ export function peer({ folder, env = {}, servers: startServers, ...rest }: Peer)
   };
 }
 
-async function makeTables(sql: Sql): Promise<void> {
-  await sql.unsafe(`
+async function makeTables(pg: Sql): Promise<void> {
+  await pg.unsafe(`
     create table messages (
       id uuid primary key default uuidv7(), workspace_id uuid not null, channel_id uuid not null, author text not null,
       text text not null, created_at timestamptz not null default now()
@@ -67,14 +67,14 @@ async function makeTables(sql: Sql): Promise<void> {
 }
 
 class PeerEntrant implements Omit<Entrant, 'stop'> {
-  readonly #sql: Sql;
+  readonly #pg: Sql;
   readonly #start: (path: string) => Promise<Forked>;
   readonly #programs: { api: string; worker: string };
   #api: Forked | undefined;
   #worker: Forked | undefined;
 
-  constructor(sql: Sql, start: (path: string) => Promise<Forked>, programs: { api: string; worker: string }) {
-    this.#sql = sql;
+  constructor(pg: Sql, start: (path: string) => Promise<Forked>, programs: { api: string; worker: string }) {
+    this.#pg = pg;
     this.#start = start;
     this.#programs = programs;
   }
@@ -98,14 +98,14 @@ class PeerEntrant implements Omit<Entrant, 'stop'> {
 
   /** The log of effects is emptied, so that counting it costs the same for everybody at any time. */
   async watch() {
-    const sql = this.#sql;
-    await sql`truncate effect_log`;
-    const [{ mark }] = await sql<[{ mark: string }]>`select uuidv7() as mark`;
+    const pg = this.#pg;
+    await pg`truncate effect_log`;
+    const [{ mark }] = await pg<[{ mark: string }]>`select uuidv7() as mark`;
     const count = async (rows: Promise<{ count: number }[]>) => (await rows)[0]!.count;
     return {
-      messages: () => count(sql<{ count: number }[]>`select count(*)::int from messages where id > ${mark}`),
-      effects: () => count(sql<{ count: number }[]>`select count(*)::int from effect_log`),
-      lastEffect: () => lastCommitted(sql, sql`effect_log`),
+      messages: () => count(pg<{ count: number }[]>`select count(*)::int from messages where id > ${mark}`),
+      effects: () => count(pg<{ count: number }[]>`select count(*)::int from effect_log`),
+      lastEffect: () => lastCommitted(pg, pg`effect_log`),
     };
   }
 
@@ -117,11 +117,11 @@ class PeerEntrant implements Omit<Entrant, 'stop'> {
   }
 
   happened(message: string) {
-    return commits(this.#sql, this.#sql`effect_log where message_id = ${message}`);
+    return commits(this.#pg, this.#pg`effect_log where message_id = ${message}`);
   }
 
   async tidy() {
-    await this.#sql`vacuum analyze`;
+    await this.#pg`vacuum analyze`;
   }
 
   killApi() {
@@ -147,6 +147,6 @@ class PeerEntrant implements Omit<Entrant, 'stop'> {
   async end() {
     await this.#api?.stop();
     await this.stopWorkers();
-    await this.#sql.end({ timeout: 1 });
+    await this.#pg.end({ timeout: 1 });
   }
 }

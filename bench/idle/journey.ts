@@ -20,8 +20,8 @@ export interface Times {
   effects: number[];
 }
 
-export async function journeyOf({ sql, client }: { sql: Sql; client: Client }, eventId: string, times: Times): Promise<Journey> {
-  const [row] = await sql<[{ id: string; claimed: number }]>`
+export async function journeyOf({ pg, client }: { pg: Sql; client: Client }, eventId: string, times: Times): Promise<Journey> {
+  const [row] = await pg<[{ id: string; claimed: number }]>`
     select d.id, extract(epoch from d.claimed_at)::float8 * 1000 as claimed from outbox o join dispatches d on d.id = o.dispatch_id where o.event_id = ${eventId}`;
   const { events } = await client.workflow.getHandle(row.id).fetchHistory();
   const at = (time: { seconds?: unknown; nanos?: number | null } | null | undefined) =>

@@ -3,9 +3,9 @@ import { type Check, idsOf } from './check.ts';
 /** Channels are made under a key too, by the transaction that any creating call uses. */
 export const channels: Check = {
   promise: 'every accepted channel is there once, with its event, and no other',
-  async look({ sql, workspaces }) {
+  async look({ pg, workspaces }) {
     const accepted = new Set(workspaces.flatMap((workspace) => workspace.channels));
-    const rows = await sql<{ id: string; events: number }[]>`
+    const rows = await pg<{ id: string; events: number }[]>`
       select c.id, count(e.id)::int as events from channels c
       left join events e on e.channel_id = c.id and e.type = 'channel.created' and e.seq = 0
       where c.workspace_id = any(${idsOf(workspaces)}) group by c.id`;

@@ -7,7 +7,7 @@ import type { Workspace } from '../traffic/workspace.ts';
 
 /** What there is to be looked at, once all is quiet. */
 export interface World {
-  sql: Sql;
+  pg: Sql;
   client: Client;
   journal: Journal;
   receiver: Receiver;

@@ -3,9 +3,9 @@ import { type Check, idsOf } from './check.ts';
 /** Receipts against what they have to be, worked out anew from events and subscribers. */
 export const receipts: Check = {
   promise: 'every effect has happened for every event it is for, and none for another',
-  async look({ sql, workspaces }) {
+  async look({ pg, workspaces }) {
     const ids = idsOf(workspaces);
-    const rows = await sql<{ subscriber: string; expected: number; missing: number; surplus: number }[]>`
+    const rows = await pg<{ subscriber: string; expected: number; missing: number; surplus: number }[]>`
       with promised as (
         select e.id as event_id, s.name as subscriber from events e join subscribers s on s.event_types && array[e.type, '*']
         where e.workspace_id = any(${ids})
@@ -26,8 +26,8 @@ export const receipts: Check = {
 
 export const deadLetters: Check = {
   promise: 'nothing was given up: there are no dead letters',
-  async look({ sql, workspaces }) {
-    const rows = await sql<{ subscriber: string; cause: string; count: number; reason: string; event_id: string }[]>`
+  async look({ pg, workspaces }) {
+    const rows = await pg<{ subscriber: string; cause: string; count: number; reason: string; event_id: string }[]>`
       select subscriber, cause, count(*)::int, min(reason) as reason, min(event_id::text) as event_id
       from dead_letters d left join events e on e.id = d.event_id where e.id is null or e.workspace_id = any(${idsOf(workspaces)})
       group by subscriber, cause order by 1, 2`;

@@ -3,12 +3,12 @@ import type { Check } from './check.ts';
 /** Each workspace's hash chain, as the API verifies it. */
 export const audit: Check = {
   promise: 'every audit chain is valid and has one entry an event',
-  async look({ sql, client, workspaces }) {
+  async look({ pg, client, workspaces }) {
     const wrong: string[] = [];
     let examined = 0;
     for (const { id, key } of workspaces) {
       const { body } = await client.call({ method: 'GET', path: '/v1/audit/verify', key });
-      const [row] = await sql<{ events: number }[]>`select count(*)::int as events from events where workspace_id = ${id}`;
+      const [row] = await pg<{ events: number }[]>`select count(*)::int as events from events where workspace_id = ${id}`;
       examined += row?.events ?? 0;
       if (body.valid !== true) wrong.push(`the chain of workspace ${id} does not hold: ${JSON.stringify(body.broken_at)}`);
       if (body.entries !== row?.events) wrong.push(`the chain of workspace ${id} has ${body.entries} entries for ${row?.events} events`);
@@ -28,14 +28,14 @@ interface Step {
 /** `exclusive` keeps each channel's order too. */
 export const chainOrder: Check = {
   promise: "the audit chain has each channel's events in their order",
-  async look({ sql }) {
-    const rows = await sql<Step[]>`
+  async look({ pg }) {
+    const rows = await pg<Step[]>`
       with steps as (
         select e.channel_id, a.event_id, e.seq::float8 as seq, lag(e.seq) over (partition by e.channel_id order by a.position)::float8 as before
         from audit_entries a join events e on e.id = a.event_id where e.channel_id is not null
       )
       select * from steps where before >= seq`;
-    const [count] = await sql<{ n: number }[]>`select count(*)::int as n from audit_entries`;
+    const [count] = await pg<{ n: number }[]>`select count(*)::int as n from audit_entries`;
     return { examined: count?.n ?? 0, wrong: rows.map(outOfOrder) };
   },
 };
@@ -43,16 +43,16 @@ export const chainOrder: Check = {
 /** What an effect that is ordered by channel has seen: it hides nothing that it sees twice. */
 export const channelOrder: Check = {
   promise: "an ordered effect saw every channel's events once each, in their order",
-  async look({ sql }) {
-    const disorder = await sql<Step[]>`
+  async look({ pg }) {
+    const disorder = await pg<Step[]>`
       with steps as (
         select channel_id, event_id, seq::float8 as seq, lag(seq) over (partition by channel_id order by place)::float8 as before from sightings
       )
       select * from steps where before >= seq`;
-    const counts = await sql<{ id: string; times: number }[]>`
+    const counts = await pg<{ id: string; times: number }[]>`
       select e.id, count(s.place)::int as times from events e left join sightings s on s.event_id = e.id
       where e.type like 'message.%' group by e.id having count(s.place) <> 1`;
-    const [all] = await sql<{ n: number }[]>`select count(*)::int as n from sightings`;
+    const [all] = await pg<{ n: number }[]>`select count(*)::int as n from sightings`;
     return {
       examined: all?.n ?? 0,
       wrong: [...disorder.map(outOfOrder), ...counts.map(({ id, times }) => `event ${id} was seen ${times} times`)],

@@ -3,8 +3,8 @@ import { type Check, idsOf } from './check.ts';
 /** Sums against what a count of the messages gives. */
 export const analytics: Check = {
   promise: 'analytics count every living message once: by channel, hour and author',
-  async look({ sql }) {
-    const rows = await sql<{ channel_id: string; hour: Date; author: string; there: number; told: number }[]>`
+  async look({ pg }) {
+    const rows = await pg<{ channel_id: string; hour: Date; author: string; there: number; told: number }[]>`
       with there as (
         select channel_id, date_trunc('hour', sent_at, 'UTC') as hour, author, count(*)::int as messages
         from messages where deleted_at is null group by 1, 2, 3
@@ -22,8 +22,8 @@ export const analytics: Check = {
 /** Each channel's summary against its messages. */
 export const summaries: Check = {
   promise: "every channel's summary says how many messages and authors there are, and which is the last message",
-  async look({ sql }) {
-    const rows = await sql<{ id: string; there: Record<string, unknown>; told: Record<string, unknown> | null }[]>`
+  async look({ pg }) {
+    const rows = await pg<{ id: string; there: Record<string, unknown>; told: Record<string, unknown> | null }[]>`
       select c.id,
         jsonb_build_object('messages', count(m.id), 'authors', count(distinct m.author),
           'last', (array_agg(m.id order by m.seq desc))[1], 'text', (array_agg(m.text order by m.seq desc))[1]) as there,
@@ -41,9 +41,9 @@ export const summaries: Check = {
 /** Members who are mentioned, against notifications. Nobody reads any of them, so none is kept for having been read. */
 export const notifications: Check = {
   promise: 'whoever is mentioned in a living message has one notification of it, and nobody else',
-  async look({ sql, journal, workspaces }) {
+  async look({ pg, journal, workspaces }) {
     const mentioning = journal.messages.filter((message) => message.mention !== null && !message.isDeleted);
-    const rows = await sql<{ message_id: string; recipient: string; count: number }[]>`
+    const rows = await pg<{ message_id: string; recipient: string; count: number }[]>`
       select message_id, recipient, count(*)::int from notifications where workspace_id = any(${idsOf(workspaces)}) group by 1, 2`;
     const name = (message: string, recipient: string | null) => `message ${message}, ${recipient}`;
     const expected = new Set(mentioning.map(({ id, mention }) => name(id, mention)));

@@ -5,9 +5,9 @@ import { type Check, living, sample, type World } from './check.ts';
 /** The index against the messages: as new as they are, and empty where they are gone. */
 export const index: Check = {
   promise: 'the search index has every message as it is now, and nothing of those that are deleted',
-  async look({ sql, journal }) {
+  async look({ pg, journal }) {
     const sure = living(journal).filter(({ isUnsure }) => !isUnsure);
-    const rows = await sql<{ id: string; why: string }[]>`
+    const rows = await pg<{ id: string; why: string }[]>`
       select m.id, case when d.message_id is null then 'is not in the index' when d.version <> m.version then 'is in the index with an older text'
         when m.deleted_at is not null then 'is deleted, and its text is in the index' else 'is not found by its word' end as why
       from messages m left join search_documents d on d.message_id = m.id

@@ -12,8 +12,8 @@ interface Counted {
 /** Both counters of each channel: the one of its messages, and the one of its events. */
 export const sequences: Check = {
   promise: "messages' and events' seq of every channel are without gaps",
-  async look({ sql }) {
-    const rows = await sql<Counted[]>`
+  async look({ pg }) {
+    const rows = await pg<Counted[]>`
       select c.id as channel_id, 'messages' as what, count(m.id)::int as count, min(m.seq)::float8 as first, max(m.seq)::float8 as last, c.last_seq::float8 as told
       from channels c left join messages m on m.channel_id = c.id group by c.id
       union all

@@ -13,7 +13,7 @@ interface Stored {
   events: { id: string; type: string; text: string | null }[];
 }
 
-const readStored = ({ sql, workspaces }: World) => sql<Stored[]>`
+const readStored = ({ pg, workspaces }: World) => pg<Stored[]>`
   select m.id, m.channel_id, m.seq::float8 as seq, m.author, m.text, m.version, m.deleted_at is not null as is_deleted,
     array_agg(jsonb_build_object('id', e.id, 'type', e.type, 'text', e.payload -> 'text') order by e.seq) as events
   from messages m left join events e on e.message_id = m.id
@@ -54,9 +54,9 @@ function* differences(message: Accepted, row: Stored | undefined): Generator<str
 /** A retried request under the same key is the same message. */
 export const onceEach: Check = {
   promise: 'no message is stored that was not accepted, and none twice',
-  async look({ sql, journal, workspaces }) {
+  async look({ pg, journal, workspaces }) {
     const known = new Set(journal.messages.map(({ id }) => id));
-    const rows = await sql<{ id: string; key: string | null }[]>`
+    const rows = await pg<{ id: string; key: string | null }[]>`
       select m.id, k.key from messages m left join idempotency_keys k on k.message_id = m.id where m.workspace_id = any(${idsOf(workspaces)})`;
     const unknown = rows.filter(({ id, key }) => !known.has(id) && !journal.unanswered.has(key ?? ''));
     return {

@@ -3,11 +3,11 @@ import { type Check, idsOf } from './check.ts';
 /** What customers' endpoints have got, against what they want. */
 export const webhooks: Check = {
   promise: 'every endpoint took every event it wants at least once, signed, and none that is unknown',
-  async look({ sql, receiver }) {
+  async look({ pg, receiver }) {
     const wrong = [...receiver.wrong];
     let examined = 0;
     for (const { url, workspaceId, types, events } of receiver.hooks) {
-      const rows = await sql<{ id: string; type: string }[]>`
+      const rows = await pg<{ id: string; type: string }[]>`
         select id, type from events where workspace_id = ${workspaceId} and (type = any(${types}) or ${types.includes('*')})`;
       examined += rows.length;
       const wanted = new Map(rows.map(({ id, type }) => [id, type]));
@@ -25,8 +25,8 @@ export const webhooks: Check = {
 /** Our side of it says the same. */
 export const deliveries: Check = {
   promise: 'every delivery is delivered, one an event and endpoint',
-  async look({ sql, receiver, workspaces }) {
-    const rows = await sql<{ state: string; count: number }[]>`
+  async look({ pg, receiver, workspaces }) {
+    const rows = await pg<{ state: string; count: number }[]>`
       select state, count(*)::int from deliveries where workspace_id = any(${idsOf(workspaces)}) group by state`;
     const sum = (wanted: (state: string) => boolean) => rows.filter(({ state }) => wanted(state)).reduce((n, { count }) => n + count, 0);
     const taken = receiver.hooks.reduce((n, { events }) => n + events.size, 0);

@@ -37,12 +37,12 @@ export const checksOf = (bad: BadReport[], good: string): Check[] => [
 
 const ofTheOthers = (bad: BadReport[], good: string): Check => ({
   promise: "the others' messages are all there, and every effect of theirs has happened but what their endpoints don't take",
-  async look({ sql }) {
+  async look({ pg }) {
     const accepted = bad.flatMap((one) => one.accepted);
-    const gone = await sql<{ id: string }[]>`
+    const gone = await pg<{ id: string }[]>`
       select a.id from unnest(${accepted}::uuid[]) as a (id)
       where not exists (select from messages m join events e on e.message_id = m.id and e.type = 'message.created' where m.id = a.id)`;
-    const given = await sql<{ subscriber: string; cause: string; count: number }[]>`
+    const given = await pg<{ subscriber: string; cause: string; count: number }[]>`
       select d.subscriber, d.cause, count(*)::int from dead_letters d join events e on e.id = d.event_id
       where d.subscriber <> 'webhooks' and e.workspace_id <> ${good} group by 1, 2`;
     return {
@@ -56,9 +56,9 @@ const ofTheOthers = (bad: BadReport[], good: string): Check => ({
 });
 
 /** What is still to come: webhooks of the good one alone, for those of the others may never be taken. */
-export const stillToCome = (good: string) => async (sql: Sql) =>
+export const stillToCome = (good: string) => async (pg: Sql) =>
   openOf(
-    await sql<{ name: string; count: number }[]>`
+    await pg<{ name: string; count: number }[]>`
     select 'dispatch' as name, count(*)::int from outbox where dispatch_id is null
     union all
     select s.name, count(*)::int from events e join subscribers s on s.event_types && array[e.type, '*']

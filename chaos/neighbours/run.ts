@@ -51,7 +51,7 @@ export async function runNeighbours(
   { stage, watchdog, mailbox, progress: { tell } }: Around,
 ): Promise<NeighboursOutcome> {
   const cast: Cast = { parts: [], watchdog };
-  const sql = postgres(stage.databaseUrl, { max: 4, onnotice: () => {}, connection: { application_name: 'chaos' } });
+  const pg = postgres(stage.databaseUrl, { max: 4, onnotice: () => {}, connection: { application_name: 'chaos' } });
   const { receiver, refused } = await endpointThatRefusesFew(options.seed);
   let crew: Crew | undefined;
   try {
@@ -59,13 +59,13 @@ export async function runNeighbours(
     const { good, workspace, client, journal, promptness } = await moveIn(stage, receiver);
     crew = new Crew(stage, options, watchdog, tell);
     await crew.settled();
-    const rest = () => settle(sql, tell, { look: stillToCome(workspace.id), longestMs: REST });
+    const rest = () => settle(pg, tell, { look: stillToCome(workspace.id), longestMs: REST });
     await rest();
     const measured = await measure({ good, crew, url: stage.apiUrls[0], minutes: options.minutes, rest, tell });
     if (good.isWaiting) client.leave();
     const atRest = await rest();
     tell('at rest: looking at everything');
-    const world: World = { sql, client, journal, receiver, mailbox, workspaces: [workspace], env: stage.env };
+    const world: World = { pg, client, journal, receiver, mailbox, workspaces: [workspace], env: stage.env };
     const verdicts = await inTime(client, lookAtAll(world, checksOf(measured.bad, workspace.id)));
     const course = { ...measured, hook: receiver.hooks[0]!, refused, late: promptness.late };
     return outcomeOf(options, { course, parts: cast.parts, rest: atRest, verdicts });
@@ -73,7 +73,7 @@ export async function runNeighbours(
     crew?.stop();
     receiver.stop();
     mailbox.stop();
-    await sql.end({ timeout: 2 });
+    await pg.end({ timeout: 2 });
     await takeDown(cast);
   }
 }

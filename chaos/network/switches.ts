@@ -24,39 +24,39 @@ interface Hands {
 /** @param hands what the troubles are made with */
 export function switchesOf({ proxy, adminUrl, stopPostgres, continuePostgres }: Hands): Switches {
   // Whatever the server is told, this one may write.
-  const sql = postgres(adminUrl, { max: 1, connection: { application_name: OURS, default_transaction_read_only: false } });
+  const pg = postgres(adminUrl, { max: 1, connection: { application_name: OURS, default_transaction_read_only: false } });
   const clear = () => proxy.set('clear');
   const all: Record<Kind, { begin(): unknown; end(): unknown }> = {
     frozen: { begin: () => proxy.set('frozen'), end: clear },
     dropped: { begin: () => proxy.set('dropped'), end: clear },
     forgotten: { begin: () => proxy.set('forgotten'), end: clear },
     reset: { begin: () => proxy.set('reset'), end: clear },
-    'read-only': { begin: () => readOnly(sql), end: () => writable(sql) },
-    failover: { begin: () => failOver(sql), end: () => sql`alter database knockon reset default_transaction_read_only` },
+    'read-only': { begin: () => readOnly(pg), end: () => writable(pg) },
+    failover: { begin: () => failOver(pg), end: () => pg`alter database knockon reset default_transaction_read_only` },
     stopped: { begin: stopPostgres, end: continuePostgres },
   };
   return {
     begin: async (kind) => void (await all[kind].begin()),
     end: async (kind) => void (await all[kind].end()),
-    close: () => sql.end({ timeout: 2 }),
+    close: () => pg.end({ timeout: 2 }),
   };
 }
 
 /** Sessions that are open are read-only too. */
-async function readOnly(sql: Sql): Promise<void> {
-  await sql`alter system set default_transaction_read_only = on`;
-  await sql`select pg_reload_conf()`;
+async function readOnly(pg: Sql): Promise<void> {
+  await pg`alter system set default_transaction_read_only = on`;
+  await pg`select pg_reload_conf()`;
 }
 
-async function writable(sql: Sql): Promise<void> {
-  await sql`alter system reset default_transaction_read_only`;
-  await sql`select pg_reload_conf()`;
+async function writable(pg: Sql): Promise<void> {
+  await pg`alter system reset default_transaction_read_only`;
+  await pg`select pg_reload_conf()`;
 }
 
 /** All sessions end. Those that are opened from now on are read-only, and stay so after the others may write again. */
-async function failOver(sql: Sql): Promise<void> {
-  await sql`alter database knockon set default_transaction_read_only = on`;
-  await sql`
+async function failOver(pg: Sql): Promise<void> {
+  await pg`alter database knockon set default_transaction_read_only = on`;
+  await pg`
     select pg_terminate_backend(pid) from pg_stat_activity
     where datname = 'knockon' and backend_type = 'client backend' and application_name <> ${OURS}`;
 }

@@ -18,17 +18,17 @@ async function main(args: string[]): Promise<void> {
 
 /** What psql would show of these statements, but for the widths of its columns. @throws Postgres' error */
 export async function run(url: string, statements: string[]): Promise<string> {
-  const sql = postgres(url, { max: 1, onnotice: () => {}, connect_timeout: 5 });
+  const pg = postgres(url, { max: 1, onnotice: () => {}, connect_timeout: 5 });
   try {
     const shown: string[] = [];
     for (const statement of statements) {
-      const rows = await sql.unsafe(statement).values();
+      const rows = await pg.unsafe(statement).values();
       const names = rows.columns?.map(({ name }) => name) ?? [];
       shown.push(names.length > 0 ? table(names, rows) : tag(rows.command, rows.count));
     }
     return shown.join('\n');
   } finally {
-    await sql.end({ timeout: 2 });
+    await pg.end({ timeout: 2 });
   }
 }
 

@@ -26,7 +26,7 @@ export class Stage {
   readonly isOwn: boolean;
   readonly env: NodeJS.ProcessEnv;
   readonly tell: (line: string) => void;
-  readonly sql: Sql;
+  readonly pg: Sql;
   readonly #undo: (() => unknown)[] = [];
   #isClosed = false;
 
@@ -36,7 +36,7 @@ export class Stage {
     this.isOwn = isOwn;
     this.env = env;
     this.tell = tell;
-    this.sql = postgres(up.database_url, { max: 4, onnotice: () => {}, connect_timeout: 5 });
+    this.pg = postgres(up.database_url, { max: 4, onnotice: () => {}, connect_timeout: 5 });
   }
 
   /** Undoes something when the drill ends, however it ends; what was done last is undone first. */
@@ -61,7 +61,7 @@ export class Stage {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.cleanUp();
-    await this.sql.end({ timeout: 2 });
+    await this.pg.end({ timeout: 2 });
   }
 
   /** A call of the API, with the operator's key unless another is given. */

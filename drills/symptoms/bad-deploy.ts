@@ -10,15 +10,13 @@ export const badDeploy: Drill = {
   summary: 'a new version of one effect that fails at what the old one does',
   complaint: '"Since this evening about half of what we write can\'t be found." It is every customer who says so.',
   async begin(stage) {
-    const { sql } = stage;
+    const { pg } = stage;
     const customer = await Customer.at(stage, 'all of them');
     stage.afterwards(() => stage.call('POST', '/v1/ops/dead_letters/retry', { filter: { subscriber: 'search', cause: CAUSE } }));
     stage.afterwards(() => stage.call('POST', '/v1/ops/subscribers/search/resume'));
     const worker = await startScript(stage, new URL('../workers/bad-search.ts', import.meta.url), { KNOCKON_VERSION: '9.9.9' });
     const letters = async () => {
-      const [row] = await sql<
-        { n: number }[]
-      >`select count(*)::int as n from dead_letters where subscriber = 'search' and cause = ${CAUSE}`;
+      const [row] = await pg<{ n: number }[]>`select count(*)::int as n from dead_letters where subscriber = 'search' and cause = ${CAUSE}`;
       return row?.n ?? 0;
     };
     await stage.until('that some of it is given up', async () => {

@@ -7,20 +7,20 @@ export const missingEffect: Drill = {
   summary: 'an effect that has not happened, and that nothing is at work on',
   complaint: '"One message can\'t be found. All the others can."',
   async begin(stage) {
-    const { sql } = stage;
+    const { pg } = stage;
     const customer = await Customer.at(stage, 'a thorough reader');
     const messages = await customer.postMany(5, (n) => `chapter ${n}`);
     const { id, event_id } = messages[2];
-    const receipt = () => sql`select from receipts where event_id = ${event_id} and subscriber = 'search'`;
+    const receipt = () => pg`select from receipts where event_id = ${event_id} and subscriber = 'search'`;
     await stage.until('that search has done it', async () => (await receipt()).length === 1);
     await stage.until('that its workflow has ended', async () => {
-      const [row] = await sql`select from dispatches d join outbox o on o.dispatch_id = d.id
+      const [row] = await pg`select from dispatches d join outbox o on o.dispatch_id = d.id
         where o.event_id = ${event_id} and (select count(*) from receipts r where r.event_id = o.event_id) >= cardinality(d.subscribers)`;
       return row !== undefined;
     });
-    await sql`delete from search_documents where message_id = ${id}`;
-    await sql`delete from receipts where event_id = ${event_id} and subscriber = 'search'`;
-    const [dispatch] = await sql<{ id: string }[]>`select dispatch_id as id from outbox where event_id = ${event_id}`;
+    await pg`delete from search_documents where message_id = ${id}`;
+    await pg`delete from receipts where event_id = ${event_id} and subscriber = 'search'`;
+    const [dispatch] = await pg<{ id: string }[]>`select dispatch_id as id from outbox where event_id = ${event_id}`;
     stage.env.KNOCKON_API_KEY = customer.key;
     return {
       words: { MESSAGE_ID: id, WORKFLOW_ID: dispatch!.id },

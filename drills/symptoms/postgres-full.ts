@@ -16,16 +16,16 @@ export const postgresFull: Drill = {
   complaint: '"Nobody can write any more: every message is refused." It is every customer who says so.',
   stops: 'all writing to the database',
   async begin(stage) {
-    const { sql } = stage;
+    const { pg } = stage;
     const customer = await Customer.at(stage, 'everybody');
     stage.afterwards(async () => {
-      await sql`drop function if exists drill_full() cascade`;
-      await sql`drop table if exists messages_copy_of_last_spring`;
+      await pg`drop function if exists drill_full() cascade`;
+      await pg`drop table if exists messages_copy_of_last_spring`;
     });
     await setQuota(stage);
-    await sql`create unlogged table messages_copy_of_last_spring (text text)`;
-    await sql`alter table messages_copy_of_last_spring alter column text set storage plain`;
-    await sql`insert into messages_copy_of_last_spring select repeat('a', 8000) from generate_series(1, ${COPY * 128})`;
+    await pg`create unlogged table messages_copy_of_last_spring (text text)`;
+    await pg`alter table messages_copy_of_last_spring alter column text set storage plain`;
+    await pg`insert into messages_copy_of_last_spring select repeat('a', 8000) from generate_series(1, ${COPY * 128})`;
     const post = () =>
       stage.call('POST', `/v1/channels/${customer.channelId}/messages`, { author: 'ada', text: 'is it me?' }, customer.key);
     await stage.until('that messages are refused', async () => (await post()).status === 503);
@@ -41,8 +41,8 @@ export const postgresFull: Drill = {
   },
 };
 
-async function setQuota({ sql }: Stage): Promise<void> {
-  await sql.unsafe(`
+async function setQuota({ pg }: Stage): Promise<void> {
+  await pg.unsafe(`
     do $$ declare quota bigint := pg_database_size(current_database()) + ${ROOM}::bigint * 1024 * 1024; t text; begin
       execute format('create or replace function drill_full() returns trigger language plpgsql as %L', format('begin
         if pg_database_size(current_database()) > %s then

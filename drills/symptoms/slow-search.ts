@@ -11,19 +11,19 @@ export const slowSearch: Drill = {
   summary: 'a search that reads far more than there is, and without an index',
   complaint: '"Searching takes longer each day. It finds what it should, in the end."',
   async begin(stage) {
-    const { sql } = stage;
+    const { pg } = stage;
     const customer = await Customer.at(stage, 'an archive');
     const messages = 20;
     await customer.postMany(messages, (n) => `the harbour at night, picture ${n}`);
     const find = () => customer.ask('GET', '/v1/search?q=harbour');
     await stage.until('that search has them', async () => (await find()).data.length === messages);
     stage.afterwards(async () => {
-      await sql`delete from search_documents d where d.author = 'drill' and not exists (select from messages m where m.id = d.message_id)`;
-      await sql`create index if not exists search_documents_document on search_documents using gin (document)`;
+      await pg`delete from search_documents d where d.author = 'drill' and not exists (select from messages m where m.id = d.message_id)`;
+      await pg`create index if not exists search_documents_document on search_documents using gin (document)`;
     });
     stage.tell(`leaving ${LEFT_OVER} texts behind …`);
-    await sql`drop index if exists search_documents_document`;
-    await sql`
+    await pg`drop index if exists search_documents_document`;
+    await pg`
       insert into search_documents (message_id, workspace_id, channel_id, author, sent_at, version, document)
       select uuidv7(), ${customer.workspaceId}, ${customer.channelId}, 'drill', now(), 1, text
       from generate_series(1, ${LEFT_OVER}), (
@@ -33,7 +33,7 @@ export const slowSearch: Drill = {
       words: {},
       async remains() {
         if ((await find()).data.length < messages) return 'what is there can not be found';
-        const [now] = await sql<{ index: boolean; left: boolean }[]>`
+        const [now] = await pg<{ index: boolean; left: boolean }[]>`
           select to_regclass('search_documents_document') is not null as index,
             exists (select from search_documents where author = 'drill') as left`;
         if (now?.left) return 'search reads texts that no message has';

@@ -15,7 +15,7 @@ export const webhooksLate: Drill = {
     const endpoint = await customer.subscribe(await openReceiver(stage, ({ response }) => answer(response, gateway() ? 200 : 429)));
     const messages = 30;
     await customer.postMany(messages, (n) => `order ${n}`);
-    const row = async () => (await stage.sql`select failing_since, max_per_second from endpoints where id = ${endpoint}`)[0];
+    const row = async () => (await stage.pg`select failing_since, max_per_second from endpoints where id = ${endpoint}`)[0];
     await stage.until('that the endpoint is left alone', async () => (await row())?.failing_since != null);
     return {
       words: { ENDPOINT_ID: endpoint },

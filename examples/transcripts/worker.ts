@@ -15,7 +15,7 @@ await runProcess(async () => {
     connectDatabase(config.DATABASE_URL, { name: 'transcripts', directUrl: config.KNOCKON_DATABASE_DIRECT_URL }),
     (d) => d.close(),
   );
-  await database.sql.unsafe(readFileSync(new URL('./schema.sql', import.meta.url), 'utf8'));
+  await database.pg.unsafe(readFileSync(new URL('./schema.sql', import.meta.url), 'utf8'));
   const { ended } = await hostEffects({ config, database, effects: [transcripts], log, started });
   return { stop: () => started.stop(), ended };
 }, config.KNOCKON_SHUTDOWN);

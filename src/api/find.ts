@@ -42,8 +42,8 @@ export async function findEndpoint({ db }: Database, which: Which) {
 }
 
 /** What to answer where there is no subscriber of that name: 404, with the nearest name and those that there are. */
-export async function noSuchSubscriber({ sql }: Database, wanted: string): Promise<Problem> {
-  const rows = await sql<{ name: string }[]>`select name from subscribers order by name limit 500`;
+export async function noSuchSubscriber({ pg }: Database, wanted: string): Promise<Problem> {
+  const rows = await pg<{ name: string }[]>`select name from subscribers order by name limit 500`;
   const names = rows.map((row) => row.name);
   if (names.length === 0) return new Problem(404, 'There is no such subscriber: no worker has registered one yet.');
   return new Problem(404, `There is no such subscriber; did you mean ${closest(wanted, names)}? Known are ${names.join(', ')}.`);

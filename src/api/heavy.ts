@@ -31,7 +31,7 @@ const SOON = { headers: { 'retry-after': '2' } };
  *
  * @throws Problem 503 where there is no place, or it takes too long
  */
-export async function heavily<T>(c: Context<Env>, heavy: Heavy, question: Question, work: (sql: TransactionSql) => Promise<T>): Promise<T> {
+export async function heavily<T>(c: Context<Env>, heavy: Heavy, question: Question, work: (pg: TransactionSql) => Promise<T>): Promise<T> {
   return await orProblem(c, question, () => heavy.read({ ...ownership(c), ...question }, work));
 }
 

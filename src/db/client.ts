@@ -18,10 +18,10 @@ type Drizzle = PostgresJsDatabase<typeof schema>;
 /** A transaction, as `database.db.transaction` hands it out. */
 export type Transaction = Parameters<Parameters<Drizzle['transaction']>[0]>[0];
 
-/** Postgres twice: `db` (drizzle) for what is read and edited, `sql` (prepared statements) for what every event passes. */
+/** Postgres twice: `db` (drizzle) for what is read and edited, `pg` (prepared statements) for what every event passes. */
 export interface Database {
   db: Drizzle;
-  sql: postgres.Sql;
+  pg: postgres.Sql;
   listen: Listen;
   /** Waits up to 5 s for running queries, then ends the connections. */
   close(): Promise<void>;
@@ -37,7 +37,7 @@ export type Listen = (channel: string, onNotify: (payload?: string) => void) => 
 export interface DatabaseOptions {
   /** A URL by which no pooler is in between, for listening (default: the database's own). */
   directUrl?: string;
-  /** Most connections of `db` (default 8); `sql` takes up to 4 beside them. */
+  /** Most connections of `db` (default 8); `pg` takes up to 4 beside them. */
   connections?: number;
   /** Shown as `application_name` in pg_stat_activity. */
   name?: string;
@@ -113,13 +113,13 @@ export function connectDatabase(url: string, options: DatabaseOptions = {}): Dat
   };
   // Two clients: drizzle() changes the parsers of the one it is given.
   const db = abortOnDisconnect(prepareRecurring(open(connections)));
-  const sql = abortOnDisconnect(open(4));
+  const pg = abortOnDisconnect(open(4));
   const direct = options.directUrl ?? url;
-  const listening = direct === url ? sql : open(1, direct);
-  const clients = new Set([db, sql, listening]);
+  const listening = direct === url ? pg : open(1, direct);
+  const clients = new Set([db, pg, listening]);
   return {
     db: drizzle({ client: db, schema }),
-    sql,
+    pg,
     async listen(channel, onNotify) {
       if ((await meet(direct)).pooled) return false;
       await listening.listen(channel, onNotify, () => onNotify());
@@ -135,10 +135,10 @@ export function connectDatabase(url: string, options: DatabaseOptions = {}): Dat
  * @throws UnsupportedPostgresError
  */
 export async function refuseOldPostgres(url: string, signal: AbortSignal): Promise<void> {
-  const { sql, close } = connectDatabase(url, { connections: 1, name: 'knockon, looking at the version' });
+  const { pg, close } = connectDatabase(url, { connections: 1, name: 'knockon, looking at the version' });
   try {
     while (!signal.aborted) {
-      const error = await sql`select 1`.then(
+      const error = await pg`select 1`.then(
         () => undefined,
         (failed) => failed as Error,
       );

@@ -107,7 +107,7 @@ export class Hosts {
     (await reach(host)).destroy();
     const isRight = suits[wanted ?? ''];
     if (!isRight) return;
-    const sql = postgres(withHost(this.url, host), {
+    const pg = postgres(withHost(this.url, host), {
       max: 1,
       connect_timeout: PATIENCE / 1000,
       fetch_types: false,
@@ -115,11 +115,11 @@ export class Hosts {
       onnotice: () => {},
     });
     try {
-      const [found] = await sql<{ isStandby: boolean; isReadOnly: boolean }[]>`
+      const [found] = await pg<{ isStandby: boolean; isReadOnly: boolean }[]>`
         select pg_is_in_recovery() as "isStandby", current_setting('transaction_read_only') = 'on' as "isReadOnly"`;
       if (found && isRight(found)) return;
     } finally {
-      await sql.end({ timeout: 1 });
+      await pg.end({ timeout: 1 });
     }
     const error = new Error(`Postgres at ${host.name}:${host.port} is not as target_session_attrs=${wanted} asks`);
     throw Object.assign(error, { code: 'CONNECTION_UNSUITABLE' });

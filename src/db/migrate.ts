@@ -31,21 +31,21 @@ export async function migrate(url: string, { turnMs = 60_000, lockMs = 2000, tri
   // Nothing of a session: a pooler may be in between.
   const connection = { application_name: 'knockon migrate' };
   const { client } = openClient(url, { max: 1, connect_timeout: 10, fetch_types: false, onnotice: () => {}, connection });
-  const sql = abortOnDisconnect(client);
+  const pg = abortOnDisconnect(client);
   try {
-    const { version, prepares } = await askServer(sql);
+    const { version, prepares } = await askServer(pg);
     client.options.prepare = prepares;
     for (let left = tries; ; left--) {
       try {
-        return void (await sql.begin((tx) => bringUp(tx, version, { turnMs, lockMs })));
+        return void (await pg.begin((tx) => bringUp(tx, version, { turnMs, lockMs })));
       } catch (error) {
         if (errorCode(error) !== '55P03') throw error;
-        if (left <= 1) throw await lockedOut(sql, error);
+        if (left <= 1) throw await lockedOut(pg, error);
         await wait(1000);
       }
     }
   } finally {
-    await sql.end({ timeout: 5 });
+    await pg.end({ timeout: 5 });
   }
 }
 
@@ -136,8 +136,8 @@ function failed(tag: string, error: unknown): never {
   throw new MigrationError(`The migration ${tag} failed: ${message} (${code}). Nothing was changed.${hints[code] ?? ''}`);
 }
 
-async function lockedOut(sql: Sql, cause: unknown): Promise<MigrationError> {
-  const [oldest] = await sql<{ who: string }[]>`
+async function lockedOut(pg: Sql, cause: unknown): Promise<MigrationError> {
+  const [oldest] = await pg<{ who: string }[]>`
     select concat_ws(', ', 'process ' || pid, nullif(application_name, ''), state, 'for ' || round(extract(epoch from now() - xact_start)) || ' s') as who
     from pg_stat_activity where datname = current_database() and xact_start is not null and pid <> pg_backend_pid() order by xact_start limit 1`;
   const who = oldest ? ` The oldest transaction is that of ${oldest.who}.` : '';

@@ -19,7 +19,7 @@ export interface Migration {
 export function ownMigrations(): Migration[] {
   const { entries } = JSON.parse(read('meta/_journal.json')) as { entries: { tag: string }[] };
   return entries.map(({ tag }) => {
-    const text = read(`${tag}.sql`);
+    const text = read(`${tag}.pg`);
     return { tag, hash: createHash('sha256').update(text).digest('hex'), statements: text.split('--> statement-breakpoint') };
   });
 }
@@ -50,10 +50,10 @@ export function expectedObjects(): { kind: string; of: string | null; name: stri
 }
 
 /** What must exist in the database of this version, and does not, such as `column endpoints.disabled_at`. */
-export async function missingObjects(sql: Sql | TransactionSql): Promise<string[]> {
-  const rows = await sql<{ missing: string }[]>`
+export async function missingObjects(pg: Sql | TransactionSql): Promise<string[]> {
+  const rows = await pg<{ missing: string }[]>`
     select concat(e.kind, ' ', e.of || '.', e.name) as missing
-    from jsonb_to_recordset(${sql.json(expectedObjects())}) as e (kind text, of text, name text)
+    from jsonb_to_recordset(${pg.json(expectedObjects())}) as e (kind text, of text, name text)
     where not case e.kind
       when 'table' then exists (select from pg_class where relnamespace = to_regnamespace('public') and relname = e.name and relkind in ('r', 'p'))
       when 'view' then exists (select from pg_class where relnamespace = to_regnamespace('public') and relname = e.name and relkind = 'v')
@@ -85,9 +85,9 @@ export interface Migrations {
 }
 
 /** @throws where the database does not answer */
-export async function compareMigrations(sql: Sql | TransactionSql): Promise<Migrations> {
+export async function compareMigrations(pg: Sql | TransactionSql): Promise<Migrations> {
   const own = ownMigrations();
-  const applied = await appliedMigrations(sql);
+  const applied = await appliedMigrations(pg);
   const hashes = new Map(applied.map(({ tag, hash }) => [tag, hash]));
   return {
     pending: own.filter(({ tag }) => !hashes.has(tag)).map(({ tag }) => tag),
@@ -98,15 +98,15 @@ export async function compareMigrations(sql: Sql | TransactionSql): Promise<Migr
 }
 
 /** What the journal says; where there is none yet, what drizzle's says of our migrations. */
-async function appliedMigrations(sql: Sql | TransactionSql): Promise<Pick<Migration, 'tag' | 'hash'>[]> {
-  const [has] = await sql<{ journal: boolean; drizzles: boolean }[]>`
+async function appliedMigrations(pg: Sql | TransactionSql): Promise<Pick<Migration, 'tag' | 'hash'>[]> {
+  const [has] = await pg<{ journal: boolean; drizzles: boolean }[]>`
     select bool_or(n.nspname = ${OWN_SCHEMA} and c.relname = ${JOURNAL}) as journal,
       bool_or(n.nspname = 'drizzle' and c.relname = '__drizzle_migrations' and has_schema_privilege(n.oid, 'usage')
         and has_table_privilege(c.oid, 'select')) as drizzles
     from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r'`;
-  if (has?.journal) return await sql<Migration[]>`select tag, hash from ${sql(OWN_SCHEMA)}.${sql(JOURNAL)}`;
+  if (has?.journal) return await pg<Migration[]>`select tag, hash from ${pg(OWN_SCHEMA)}.${pg(JOURNAL)}`;
   if (!has?.drizzles) return [];
   // Another application of this database may keep its own rows there.
-  const hashes = new Set((await sql<{ hash: string }[]>`select hash from drizzle.__drizzle_migrations`).map(({ hash }) => hash));
+  const hashes = new Set((await pg<{ hash: string }[]>`select hash from drizzle.__drizzle_migrations`).map(({ hash }) => hash));
   return ownMigrations().filter(({ hash }) => hashes.has(hash));
 }

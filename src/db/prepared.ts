@@ -21,20 +21,20 @@ export function prepareRecurring(client: Sql): Sql {
     return false;
   }
 
-  function preparing<T extends Sql | TransactionSql>(sql: T): T {
-    const unsafe = sql.unsafe as (...args: unknown[]) => unknown;
+  function preparing<T extends Sql | TransactionSql>(pg: T): T {
+    const unsafe = pg.unsafe as (...args: unknown[]) => unknown;
     const prepared = (text: string, args: unknown[] = [], options: object = {}) =>
       unsafe(text, args, args.length > 0 && recurs(text) ? { ...options, prepare: true } : options);
-    return Object.assign(sql, { unsafe: prepared, ...nested(sql, 'begin'), ...nested(sql, 'savepoint') });
+    return Object.assign(pg, { unsafe: prepared, ...nested(pg, 'begin'), ...nested(pg, 'savepoint') });
   }
 
   /** The statements of a transaction come by a client of its own. */
-  function nested(sql: Sql | TransactionSql, name: 'begin' | 'savepoint') {
-    const open = (sql as unknown as Record<string, unknown>)[name];
+  function nested(pg: Sql | TransactionSql, name: 'begin' | 'savepoint') {
+    const open = (pg as unknown as Record<string, unknown>)[name];
     if (typeof open !== 'function') return {};
     const opened = (...args: unknown[]) => {
       const work = args.pop() as (tx: TransactionSql) => unknown;
-      return Reflect.apply(open, sql, [...args, (tx: TransactionSql) => work(preparing(tx))]) as unknown;
+      return Reflect.apply(open, pg, [...args, (tx: TransactionSql) => work(preparing(tx))]) as unknown;
     };
     return { [name]: opened };
   }

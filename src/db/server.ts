@@ -24,8 +24,8 @@ export interface Server {
  *
  * @throws UnsupportedPostgresError
  */
-export async function askServer(sql: Sql): Promise<Server> {
-  const asked = await sql<{ number: number; version: string; pid: number; prepared: string | null }[]>`
+export async function askServer(pg: Sql): Promise<Server> {
+  const asked = await pg<{ number: number; version: string; pid: number; prepared: string | null }[]>`
     select current_setting('server_version_num')::int as number, current_setting('server_version') as version, pg_backend_pid() as pid,
       (select string_agg(name, ' ') from pg_prepared_statements) as prepared`;
   const { number = 0, version = 'unknown', pid, prepared } = asked[0] ?? {};

@@ -34,8 +34,8 @@ export interface MessageWriter {
 }
 
 interface Writing {
-  sql: Sql;
-  /** Connections that may wait for a channel that somebody else holds; default: `sql`. */
+  pg: Sql;
+  /** Connections that may wait for a channel that somebody else holds; default: `pg`. */
   patient?: Sql;
   /** Called after each commit with whose messages it stored: wakes the dispatcher. */
   onStored(workspaceIds: string[]): void;
@@ -49,7 +49,7 @@ const LARGE = 8 * 1024;
  * at a time and nobody waits for a timer, so a lone message goes at once. Large messages have statements of their own beside these: no
  * small one waits for them. A channel that another transaction holds is left out, and waited for apart: only its own messages wait.
  */
-export function createMessageWriter({ sql, patient = sql, onStored }: Writing): MessageWriter {
+export function createMessageWriter({ pg, patient = pg, onStored }: Writing): MessageWriter {
   const [small, large] = [new WaitingList(), new WaitingList()];
   const heldChannels = new Map<string, WaitingList>();
   const keysInFlight = new Set<string>();
@@ -63,7 +63,7 @@ export function createMessageWriter({ sql, patient = sql, onStored }: Writing): 
   async function store(batch: Waiting[], whatIsHeld: WhatIsHeld): Promise<void> {
     if (batch.length === 0) return;
     try {
-      const { seqs, held } = await storeMessages(whatIsHeld === 'left out' ? sql : patient, batch, whatIsHeld);
+      const { seqs, held } = await storeMessages(whatIsHeld === 'left out' ? pg : patient, batch, whatIsHeld);
       for (const message of batch) if (held.has(message.channelId)) waitForChannel(message);
       announce(
         batch.filter((message) => !held.has(message.channelId)),
@@ -85,7 +85,7 @@ export function createMessageWriter({ sql, patient = sql, onStored }: Writing): 
 
   function answer(message: Waiting, seq: number | undefined): void {
     if (seq !== undefined) message.resolve({ state: 'stored', message: shown(message, seq) });
-    else explain(sql, message).then(message.resolve, message.reject);
+    else explain(pg, message).then(message.resolve, message.reject);
   }
 
   function waitForChannel(message: Waiting): void {

@@ -4,9 +4,9 @@ import type { NewMessage, Posted } from './create.ts';
 import type { Message } from './message.ts';
 
 /** Why a message was left out: its key was taken, or there is no such channel. */
-export async function explain(sql: Sql, { workspaceId, idempotency }: NewMessage): Promise<Posted> {
+export async function explain(pg: Sql, { workspaceId, idempotency }: NewMessage): Promise<Posted> {
   if (!idempotency) return { state: 'no_channel' };
-  const [taken] = await sql<(Omit<Logged, 'id'> & { request_hash: Buffer; id: string | null })[]>`
+  const [taken] = await pg<(Omit<Logged, 'id'> & { request_hash: Buffer; id: string | null })[]>`
     select k.request_hash, e.id, k.message_id, e.channel_id, e.timestamp, e.payload
     from idempotency_keys k left join events e on e.message_id = k.message_id and e.type = 'message.created'
     where k.workspace_id = ${workspaceId} and k.key = ${idempotency.key}`;

@@ -31,9 +31,9 @@ export interface Stored {
  * @param whatIsHeld whether a channel that somebody else holds is waited for, at most as long as the connection waits for a lock
  * @throws Postgres' 55P03 where it waited in vain
  */
-export async function storeMessages(sql: Sql, batch: Pending[], whatIsHeld: WhatIsHeld = 'left out'): Promise<Stored> {
+export async function storeMessages(pg: Sql, batch: Pending[], whatIsHeld: WhatIsHeld = 'left out'): Promise<Stored> {
   const column = <T>(pick: (message: Pending) => T) => batch.map(pick);
-  const rows = await sql<{ id: string; seq: string | null }[]>`
+  const rows = await pg<{ id: string; seq: string | null }[]>`
     with input as materialized (
       select * from unnest(
         ${column((m) => m.id)}::uuid[], ${column((m) => m.eventId)}::uuid[], ${column((m) => m.workspaceId)}::uuid[],
@@ -45,7 +45,7 @@ export async function storeMessages(sql: Sql, batch: Pending[], whatIsHeld: What
         as t (id, event_id, workspace_id, channel_id, author, text, metadata, sent_at, created_at, key, request_hash, place)
     ), locked as (
       select c.id, c.workspace_id, c.last_seq, c.last_event_seq from channels c
-      where c.id in (select channel_id from input) order by c.id for no key update ${whatIsHeld === 'left out' ? sql`skip locked` : sql``}
+      where c.id in (select channel_id from input) order by c.id for no key update ${whatIsHeld === 'left out' ? pg`skip locked` : pg``}
     ), keyed as (
       insert into idempotency_keys as k (workspace_id, key, request_hash, status, message_id)
       select i.workspace_id, i.key, decode(i.request_hash, 'hex'), 201, i.id

@@ -21,7 +21,7 @@ export interface Claimed extends DispatchScope {
 const FLOOD = 1 / 20;
 
 /** Whose dispatches these are. */
-export const origin = (sql: Sql | TransactionSql) => sql`(select id from deployment)`;
+export const origin = (pg: Sql | TransactionSql) => pg`(select id from deployment)`;
 
 /** What travels of a claimed group, and what is told of it beside. */
 export const handedOver = ({ id, type, size, subscribers, origin, workspace_ids, channel_ids }: Claimed): [Dispatch, DispatchScope] => [
@@ -30,7 +30,7 @@ export const handedOver = ({ id, type, size, subscribers, origin, workspace_ids,
 ];
 
 /** How to reach the subscribers that a dispatch names, as JSON. Calls of a limited one are small, so that its limit is of events. What a retired one has open is nobody's, unless it finishes it. */
-export const specs = (sql: Sql | TransactionSql, names: PendingQuery<Row[]>) => sql`
+export const specs = (pg: Sql | TransactionSql, names: PendingQuery<Row[]>) => pg`
   coalesce((
     select jsonb_agg(jsonb_build_object('name', s.name, 'task_queue', s.task_queue, 'activity', s.activity, 'batch',
       case when c.per_second is null then s.batch else least(s.batch, greatest(1, floor(c.per_second / 100)))::int end,
@@ -52,12 +52,12 @@ export const specs = (sql: Sql | TransactionSql, names: PendingQuery<Row[]>) => 
  * `skip locked`: several dispatchers take different events and wait for nobody. A crash before the commit leaves the events
  * as they were; one after it leaves a dispatch without `started_at`, which the relay starts: the same workflow id, so never twice.
  */
-export async function claim(sql: Sql, size: number, resting: string[] = []): Promise<Claimed[]> {
+export async function claim(pg: Sql, size: number, resting: string[] = []): Promise<Claimed[]> {
   const half = size / 2;
   // `dispatch_id is null`, as only the index by workspaces says it. A planner with the choice, and statistics of when nothing waited, takes
   // the index by events for the same price, and reads all that wait once for each workspace.
-  const waits = sql`coalesce(dispatch_id, event_id) = event_id`;
-  return await sql<Claimed[]>`
+  const waits = pg`coalesce(dispatch_id, event_id) = event_id`;
+  return await pg<Claimed[]>`
     with recursive waiting as (
       (select workspace_id, 1 as nth from outbox
         where ${waits} and ${size > 1} and exists (select from subscribers) order by workspace_id limit 1)
@@ -93,25 +93,25 @@ export async function claim(sql: Sql, size: number, resting: string[] = []): Pro
     ), claimed as (
       update outbox o set dispatch_id = g.id from told_apart p join groups g using (type, flooding) where o.event_id = p.event_id
     )
-    select id, type, size, oldest_event_id, flooding, workspace_ids, channel_ids, ${origin(sql)} as origin,
-      ${specs(sql, sql`groups.names`)} as subscribers from groups
+    select id, type, size, oldest_event_id, flooding, workspace_ids, channel_ids, ${origin(pg)} as origin,
+      ${specs(pg, pg`groups.names`)} as subscribers from groups
     order by flooding, size`;
 }
 
 /** Claims again what was claimed `staleMs` ago and has not been started since: its dispatcher is gone, or can't say. */
-export async function reclaim(sql: Sql, staleMs: number): Promise<Claimed[]> {
-  return await sql<Claimed[]>`
+export async function reclaim(pg: Sql, staleMs: number): Promise<Claimed[]> {
+  return await pg<Claimed[]>`
     update dispatches d set claimed_at = now()
     where d.id in (
       select id from dispatches where started_at is null and claimed_at < now() - ${staleMs} * interval '1 ms'
       order by claimed_at limit 50 for update skip locked
     )
-    returning d.id, d.type, d.size, ${origin(sql)} as origin, ${specs(sql, sql`d.subscribers`)} as subscribers,
+    returning d.id, d.type, d.size, ${origin(pg)} as origin, ${specs(pg, pg`d.subscribers`)} as subscribers,
       array(select distinct workspace_id from outbox where dispatch_id = d.id) as workspace_ids,
       array(select distinct channel_id from outbox where dispatch_id = d.id and channel_id is not null) as channel_ids`;
 }
 
 /** Notes that a dispatch has been taken, or that there is nobody to take it (`runId` null). */
-export async function markStarted(sql: Sql, id: string, runId: string | null): Promise<void> {
-  await sql`update dispatches set started_at = now(), run_id = coalesce(${runId}, run_id) where id = ${id} and started_at is null`;
+export async function markStarted(pg: Sql, id: string, runId: string | null): Promise<void> {
+  await pg`update dispatches set started_at = now(), run_id = coalesce(${runId}, run_id) where id = ${id} and started_at is null`;
 }

@@ -8,7 +8,7 @@ import { type Claimed, claim, handedOver, markStarted, reclaim } from './claim.t
 import { EVENTS_CHANNEL } from './emit.ts';
 
 export interface DispatcherOptions {
-  sql: Sql;
+  pg: Sql;
   listen: Listen;
   transport: Transport;
   /** Most events a dispatch. */
@@ -88,24 +88,24 @@ export class Dispatcher {
   }
 
   async #claim(resting: string[]): Promise<Claimed[]> {
-    const { sql, size } = this.#options;
-    const claimed = await claim(sql, size, resting);
+    const { pg, size } = this.#options;
+    const claimed = await claim(pg, size, resting);
     this.#pace.count(claimed, resting, size);
     return claimed;
   }
 
   /** What a crash has left: claimed, never started. */
   async #sweep(): Promise<void> {
-    const { sql, staleMs, pollMs, log } = this.#options;
+    const { pg, staleMs, pollMs, log } = this.#options;
     if (performance.now() - this.#sweptAt < pollMs) return;
     this.#sweptAt = performance.now();
-    const abandoned = await reclaim(sql, staleMs);
+    const abandoned = await reclaim(pg, staleMs);
     if (abandoned.length > 0) log.warn({ dispatches: abandoned.map((d) => d.id) }, 'starting dispatches that were claimed and not started');
     await this.#handOver(abandoned);
   }
 
   async #handOver(claimed: Claimed[]): Promise<void> {
-    const { transport, sql, onDispatched } = this.#options;
+    const { transport, pg, onDispatched } = this.#options;
     const claimedAt = performance.now();
     for (const group of claimed) {
       crashPoint('after-claim');
@@ -117,7 +117,7 @@ export class Dispatcher {
       this.#pace.took(performance.now() - began);
       onDispatched(group, performance.now() - claimedAt);
       crashPoint('after-start');
-      await this.#persist('mark a dispatch', () => markStarted(sql, id, runId));
+      await this.#persist('mark a dispatch', () => markStarted(pg, id, runId));
     }
   }
 

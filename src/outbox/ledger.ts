@@ -15,15 +15,15 @@ export interface Account {
 }
 
 /** The events of dispatch `d`. The fence keeps the planner from reading the outbox from end to end where it expects many. */
-const eventsOf = (sql: Sql) => sql`select event_id, type from dispatched where dispatch_id = d.id offset 0`;
+const eventsOf = (pg: Sql) => pg`select event_id, type from dispatched where dispatch_id = d.id offset 0`;
 
 /** Each event that a dispatch has open, once for each subscriber it is open for, with what became of it. Reads no history. */
-const reckoned = (sql: Sql, lost: string[]) => sql`
+const reckoned = (pg: Sql, lost: string[]) => pg`
   select s.name, d.claimed_at, o.event_id, d.id as dispatch_id, o.type, r.event_id is not null as done,
     r.event_id is null and l.event_id is not null as dead, d.id = any(${lost}::uuid[]) as lost
   from dispatches d
   cross join unnest(coalesce(d.open, d.subscribers)) as s (name)
-  cross join lateral (${eventsOf(sql)}) o
+  cross join lateral (${eventsOf(pg)}) o
   left join lateral (select event_id from receipts where event_id = o.event_id and subscriber = s.name limit 1) r on true
   left join lateral (
     select event_id from (select event_id, subscriber from dead_letters where event_id = o.event_id offset 0) l where subscriber = s.name limit 1
@@ -35,9 +35,9 @@ const reckoned = (sql: Sql, lost: string[]) => sql`
  *
  * @param lost dispatches that nothing is at work on
  */
-export async function accounts(sql: Sql, lost: string[]): Promise<Account[]> {
-  return await sql<Account[]>`
-    with reckoned as (${reckoned(sql, lost)}), looked_at as (
+export async function accounts(pg: Sql, lost: string[]): Promise<Account[]> {
+  return await pg<Account[]>`
+    with reckoned as (${reckoned(pg, lost)}), looked_at as (
       select name, count(*) as expected, count(*) filter (where done) as done, count(*) filter (where dead) as dead,
         count(*) filter (where not done and not dead and not lost) as in_flight,
         count(*) filter (where not done and not dead and lost) as missing,
@@ -66,28 +66,28 @@ export interface MissingEffect {
 }
 
 /** The effects that are open in these dispatches, oldest first. */
-export async function openEffects(sql: Sql, dispatches: string[], limit: number): Promise<MissingEffect[]> {
+export async function openEffects(pg: Sql, dispatches: string[], limit: number): Promise<MissingEffect[]> {
   if (dispatches.length === 0) return [];
-  return await sql<MissingEffect[]>`
+  return await pg<MissingEffect[]>`
     select name as subscriber, event_id, type, dispatch_id, extract(epoch from now() - claimed_at)::float8 as age_seconds
-    from (${reckoned(sql, dispatches)}) reckoned where lost and not done and not dead
+    from (${reckoned(pg, dispatches)}) reckoned where lost and not done and not dead
     order by dispatch_id, event_id, name limit ${limit}`;
 }
 
 /** Events that are committed and have not reached the transport: how many, and since when. */
-export async function undispatched(sql: Sql): Promise<{ count: number; oldest_seconds: number | null }> {
-  const [row] = await sql<{ count: number; oldest_seconds: number | null }[]>`
+export async function undispatched(pg: Sql): Promise<{ count: number; oldest_seconds: number | null }> {
+  const [row] = await pg<{ count: number; oldest_seconds: number | null }[]>`
     with waiting as (
       select event_id from outbox where dispatch_id is null
-      union all select o.event_id from dispatches d cross join lateral (${eventsOf(sql)}) o where d.started_at is null
+      union all select o.event_id from dispatches d cross join lateral (${eventsOf(pg)}) o where d.started_at is null
     )
     select count(*)::int as count, extract(epoch from now() - min(knockon.uuid_time(event_id)))::float8 as oldest_seconds from waiting`;
   return row ?? { count: 0, oldest_seconds: null };
 }
 
 /** The age in seconds of the oldest event that has not reached the transport; null where there is none. Two index look-ups. */
-export async function oldestUndispatched(sql: Sql): Promise<number | null> {
-  const [row] = await sql<{ age: number | null }[]>`
+export async function oldestUndispatched(pg: Sql): Promise<number | null> {
+  const [row] = await pg<{ age: number | null }[]>`
     select extract(epoch from now() - least(
       (select knockon.uuid_time(event_id) from outbox where dispatch_id is null order by event_id limit 1),
       (select claimed_since from (select knockon.uuid_time(id) as claimed_since from dispatches where started_at is null order by claimed_at limit 1) d)

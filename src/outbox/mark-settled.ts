@@ -14,22 +14,22 @@ interface Page {
  *
  * Several may do this at once: they take different dispatches. A receipt that is deleted later opens its dispatch again (a trigger).
  */
-export async function markSettled(sql: Sql): Promise<void> {
+export async function markSettled(pg: Sql): Promise<void> {
   let after = '00000000-0000-0000-0000-000000000000';
   for (;;) {
-    const { looked_at, last } = await settlePage(sql, after);
+    const { looked_at, last } = await settlePage(pg, after);
     if (looked_at < PAGE || last === null) return;
     after = last;
   }
 }
 
-async function settlePage(sql: Sql, after: string): Promise<Page> {
-  const [page] = await sql<Page[]>`
+async function settlePage(pg: Sql, after: string): Promise<Page> {
+  const [page] = await pg<Page[]>`
     with page as (
       select id, size, coalesce(open, subscribers) as open from dispatches
       where settled_at is null and started_at is not null and id > ${after} order by id limit ${PAGE} for update skip locked
     ), found as (
-      select id, size, open, array(select s.name from unnest(page.open) as s (name) where ${isOpen(sql, sql`page.id`)}) as still from page
+      select id, size, open, array(select s.name from unnest(page.open) as s (name) where ${isOpen(pg, pg`page.id`)}) as still from page
     ), marked as (
       update dispatches d set open = f.still, settled_at = case when f.still = '{}' then now() end
       from found f where d.id = f.id and (f.still = '{}' or cardinality(f.still) < cardinality(f.open))
@@ -46,7 +46,7 @@ async function settlePage(sql: Sql, after: string): Promise<Page> {
  * Whether subscriber `s.name` has an event of that dispatch neither done nor given up. Ends at the first. Subqueries and fences, so that each
  * is looked up by its event whatever the planner knows of the tables.
  */
-const isOpen = (sql: Sql, dispatchId: ReturnType<Sql>) => sql`exists (
+const isOpen = (pg: Sql, dispatchId: ReturnType<Sql>) => pg`exists (
   select from (select event_id from dispatched where dispatch_id = ${dispatchId} offset 0) o
   where (select true from receipts r where r.event_id = o.event_id and r.subscriber = s.name limit 1) is null
     and (select true from (select subscriber from dead_letters where event_id = o.event_id offset 0) l where l.subscriber = s.name limit 1) is null)`;
@@ -55,22 +55,22 @@ const isOpen = (sql: Sql, dispatchId: ReturnType<Sql>) => sql`exists (
  * Opens again whatever was settled and is not so any more, without trusting that whoever deleted receipts did it by a statement
  * that the trigger saw. Reads the whole history.
  */
-export async function reopenUnsettled(sql: Sql): Promise<void> {
+export async function reopenUnsettled(pg: Sql): Promise<void> {
   let after = '00000000-0000-0000-0000-000000000000';
   for (;;) {
-    const { looked_at, last } = await reopenPage(sql, after);
+    const { looked_at, last } = await reopenPage(pg, after);
     if (looked_at < PAGE || last === null) return;
     after = last;
   }
 }
 
-async function reopenPage(sql: Sql, after: string): Promise<Page> {
-  const [page] = await sql<Page[]>`
+async function reopenPage(pg: Sql, after: string): Promise<Page> {
+  const [page] = await pg<Page[]>`
     with page as (
       select id, size, subscribers, open from dispatches where open is not null and id > ${after} order by id limit ${PAGE} for update skip locked
     ), found as (
       select id, size, open, array(
-        select s.name from unnest(page.subscribers) as s (name) where s.name <> all(page.open) and ${isOpen(sql, sql`page.id`)}
+        select s.name from unnest(page.subscribers) as s (name) where s.name <> all(page.open) and ${isOpen(pg, pg`page.id`)}
       ) as torn from page
     ), reopened as (
       update dispatches d set open = d.open || f.torn, settled_at = null from found f where d.id = f.id and f.torn <> '{}'

@@ -12,11 +12,11 @@ const PAGE = 1000;
  * @param quietMs only those that nobody has claimed or started again for so long
  * @throws where the transport can't be asked
  */
-export async function findOrphans(sql: Sql, running: Recovery['running'], quietMs = 0): Promise<DispatchRef[]> {
+export async function findOrphans(pg: Sql, running: Recovery['running'], quietMs = 0): Promise<DispatchRef[]> {
   const lost: DispatchRef[] = [];
   let after = '00000000-0000-0000-0000-000000000000';
   for (;;) {
-    const page = await openDispatches(sql, after, quietMs);
+    const page = await openDispatches(pg, after, quietMs);
     if (page.length === 0) return lost;
     const alive = await running(page);
     lost.push(...page.filter(({ id }) => !alive.has(id)));
@@ -24,8 +24,8 @@ export async function findOrphans(sql: Sql, running: Recovery['running'], quietM
   }
 }
 
-async function openDispatches(sql: Sql, after: string, quietMs: number): Promise<DispatchRef[]> {
-  return await sql<DispatchRef[]>`
+async function openDispatches(pg: Sql, after: string, quietMs: number): Promise<DispatchRef[]> {
+  return await pg<DispatchRef[]>`
     select id, restarts from dispatches
     where settled_at is null and started_at is not null and id > ${after}
       and greatest(claimed_at, restarted_at) <= now() - ${quietMs}::float8 * interval '1 ms'

@@ -8,7 +8,7 @@ import { markSettled } from './mark-settled.ts';
 import { findOrphans } from './orphans.ts';
 
 export interface RestartOptions {
-  sql: Sql;
+  pg: Sql;
   recovery: Recovery;
   /** A dispatch is left alone until nobody has started it, or anything of it, for so long, in ms. */
   ageMs: number;
@@ -25,23 +25,23 @@ export interface RestartOptions {
  * @returns how many effects were started again
  * @throws where Postgres or the transport is away
  */
-export async function restartOrphans({ sql, recovery, ageMs, log }: RestartOptions): Promise<number> {
-  await markSettled(sql);
+export async function restartOrphans({ pg, recovery, ageMs, log }: RestartOptions): Promise<number> {
+  await markSettled(pg);
   let healed = 0;
-  for (const dispatch of await findOrphans(sql, recovery.running, ageMs)) healed += await restart(sql, recovery, dispatch, log);
+  for (const dispatch of await findOrphans(pg, recovery.running, ageMs)) healed += await restart(pg, recovery, dispatch, log);
   return healed;
 }
 
-async function restart(sql: Sql, recovery: Recovery, { id, restarts }: DispatchRef, log: RestartOptions['log']): Promise<number> {
-  const missing = await openEffects(sql, [id], 1_000_000);
+async function restart(pg: Sql, recovery: Recovery, { id, restarts }: DispatchRef, log: RestartOptions['log']): Promise<number> {
+  const missing = await openEffects(pg, [id], 1_000_000);
   const names = [...new Set(missing.map((effect) => effect.subscriber))];
-  const [dispatch] = await sql<Pick<Dispatch, 'type' | 'size' | 'origin' | 'subscribers'>[]>`
-    select d.type, d.size, ${origin(sql)} as origin, ${specs(sql, sql`${names}::text[]`)} as subscribers from dispatches d where d.id = ${id}`;
+  const [dispatch] = await pg<Pick<Dispatch, 'type' | 'size' | 'origin' | 'subscribers'>[]>`
+    select d.type, d.size, ${origin(pg)} as origin, ${specs(pg, pg`${names}::text[]`)} as subscribers from dispatches d where d.id = ${id}`;
   // Those that have been removed since can't be called: their effects stay missing, and the ledger says so.
   if (!dispatch || dispatch.subscribers.length === 0) return 0;
   const events = Object.fromEntries(dispatch.subscribers.map(({ name }) => [name, eventsOf(missing, name)]));
   await recovery.restart({ id, ...dispatch }, events, restarts + 1);
-  await sql`update dispatches set restarts = ${restarts + 1}, restarted_at = now() where id = ${id} and restarts = ${restarts}`;
+  await pg`update dispatches set restarts = ${restarts + 1}, restarted_at = now() where id = ${id} and restarts = ${restarts}`;
   const counts = Object.fromEntries(Object.entries(events).map(([name, ids]) => [name, ids.length]));
   log.warn({ dispatch: id, restart: restarts + 1, effects: counts }, 'starting effects again that were missing');
   return Object.values(counts).reduce((n, count) => n + count, 0);

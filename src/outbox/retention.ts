@@ -34,21 +34,21 @@ export const firstIdAt = (ms: number) => {
  * @param signal ends it after the batch in hand
  */
 export async function expire(
-  sql: Sql,
+  pg: Sql,
   { eventsMs, receiptsMs }: Retention,
   onEvents: (tx: TransactionSql, before: string) => Promise<void>,
   signal: AbortSignal,
 ): Promise<Expired> {
   const expired: Expired = { idempotency_keys: 0, dispatches: 0, events: 0 };
-  expired.idempotency_keys = await inBatches(sql, signal, deleteKeys);
+  expired.idempotency_keys = await inBatches(pg, signal, deleteKeys);
   const settledMs = Math.min(eventsMs ?? Number.POSITIVE_INFINITY, receiptsMs ?? Number.POSITIVE_INFINITY);
   if (settledMs === Number.POSITIVE_INFINITY) return expired;
-  const now = await databaseNow(sql);
+  const now = await databaseNow(pg);
   const doneBefore = firstIdAt(now - settledMs);
-  expired.dispatches = await inBatches(sql, signal, (tx, after) => deleteDispatches(tx, after, doneBefore));
+  expired.dispatches = await inBatches(pg, signal, (tx, after) => deleteDispatches(tx, after, doneBefore));
   if (eventsMs === null) return expired;
   const before = firstIdAt(now - eventsMs);
-  expired.events = await inBatches(sql, signal, async (tx, after) => {
+  expired.events = await inBatches(pg, signal, async (tx, after) => {
     await onEvents(tx, before);
     return await deleteEvents(tx, after, before, eventsMs < KEY_MS);
   });
@@ -56,16 +56,16 @@ export async function expire(
 }
 
 /** What has expired on one machine has on all. @returns ms since 1970 */
-async function databaseNow(sql: Sql): Promise<number> {
-  const [row] = await sql<{ now: number }[]>`select extract(epoch from now())::float8 * 1000 as now`;
+async function databaseNow(pg: Sql): Promise<number> {
+  const [row] = await pg<{ now: number }[]>`select extract(epoch from now())::float8 * 1000 as now`;
   return row!.now;
 }
 
 /** Batch after batch until one finds nothing. One process at a time: where another has the lock nothing is found. @returns how many rows */
-async function inBatches(sql: Sql, signal: AbortSignal, batch: (tx: TransactionSql, after: string) => Promise<Batch>): Promise<number> {
+async function inBatches(pg: Sql, signal: AbortSignal, batch: (tx: TransactionSql, after: string) => Promise<Batch>): Promise<number> {
   let after = firstIdAt(0);
   for (let rows = 0; ; ) {
-    const { looked_at, deleted, last } = await sql.begin(async (tx) => {
+    const { looked_at, deleted, last } = await pg.begin(async (tx) => {
       const [lock] = await tx`select pg_try_advisory_xact_lock(hashtext('knockon.expire')) as taken`;
       return lock?.taken ? await batch(tx, after) : { looked_at: 0, deleted: 0, last: null };
     });

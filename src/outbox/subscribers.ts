@@ -17,13 +17,13 @@ export interface Registration extends SubscriberSpec {
  *
  * @returns the names of those that are
  */
-export async function register(sql: Sql, registrations: Registration[]): Promise<string[]> {
-  return await sql.begin(async (tx) => {
+export async function register(pg: Sql, registrations: Registration[]): Promise<string[]> {
+  return await pg.begin(async (tx) => {
     for (const r of registrations) {
       await tx`
         insert into subscribers (name, description, event_types, task_queue, activity, ordering, batch, timeout_ms, retry, again)
         values (${r.name}, ${r.description}, ${r.event_types}, ${r.task_queue}, ${r.activity}, ${r.ordering}, ${r.batch},
-          ${r.timeout_ms}, ${sql.json({ ...r.retry })}, ${r.again ?? 'never'})
+          ${r.timeout_ms}, ${pg.json({ ...r.retry })}, ${r.again ?? 'never'})
         on conflict (name) do update set description = excluded.description, event_types = excluded.event_types,
           task_queue = excluded.task_queue, activity = excluded.activity, ordering = excluded.ordering, batch = excluded.batch,
           timeout_ms = excluded.timeout_ms, retry = excluded.retry,

@@ -62,7 +62,7 @@ export async function start(config: Config): Promise<Running> {
   const summaries = started.add(await summaryStore(database.db, config.REDIS_URL), (s) => s.close());
   const limits = started.add(await apiLimits(config, log), (l) => l.close());
   let wake: (workspaceIds: string[]) => void = () => {
-    database.sql`select pg_notify(${EVENTS_CHANNEL}, '')`.catch(() => {});
+    database.pg`select pg_notify(${EVENTS_CHANNEL}, '')`.catch(() => {});
   };
   if (config.KNOCKON_DISPATCHER === 'on') {
     const dispatcher = started.add(createDispatcher({ config, database, transport, metrics, log }), (d) => d.stop());
@@ -72,30 +72,30 @@ export async function start(config: Config): Promise<Running> {
     wake = (workspaceIds) => dispatcher.wake(workspaceIds);
   }
   startControls({ database: background, queues, log }, started);
-  const check = new LedgerCheck({ sql: background.sql, running: recovery.running, everyMs: config.KNOCKON_CHECK_EVERY, log });
+  const check = new LedgerCheck({ pg: background.pg, running: recovery.running, everyMs: config.KNOCKON_CHECK_EVERY, log });
   started.add(
     repeat('check the ledger', config.KNOCKON_CHECK_EVERY, () => check.run(), log),
     (loop) => loop.stop(),
   );
-  registerLedgerMetrics(metrics, background.sql, () => check.latest);
-  registerPauseMetrics(metrics, background.sql, config.KNOCKON_PAUSED_TOO_LONG);
+  registerLedgerMetrics(metrics, background.pg, () => check.latest);
+  registerPauseMetrics(metrics, background.pg, config.KNOCKON_PAUSED_TOO_LONG);
   // Counts what is open: as often as the ledger is checked, however often it is asked for.
   registerBacklogMetrics(
     metrics,
-    shared(config.KNOCKON_CHECK_EVERY, () => readSubscriberBacklogs(background.sql)),
+    shared(config.KNOCKON_CHECK_EVERY, () => readSubscriberBacklogs(background.pg)),
   );
-  const live = new Live({ sql: background.sql, log });
+  const live = new Live({ pg: background.pg, log });
   let draining = false;
   const progress = shared(READY_MS, async () => {
     // Told and not failed for: somebody has meant it, and requests are none the worse.
-    const paused = soon(stalePauses(background.sql, config.KNOCKON_PAUSED_TOO_LONG)).catch(() => []);
+    const paused = soon(stalePauses(background.pg, config.KNOCKON_PAUSED_TOO_LONG)).catch(() => []);
     const { ok, detail } = await readiness(database, config.KNOCKON_READY_AGE, check.latest);
     const paused_too_long = await paused;
     return { ok, detail: { ...detail, ...(paused_too_long.length > 0 && { paused_too_long }) } };
   });
   const deps: ApiDependencies = {
     database,
-    writer: createMessageWriter({ sql: database.sql, patient: patient.sql, onStored: (workspaceIds) => wake(workspaceIds) }),
+    writer: createMessageWriter({ pg: database.pg, patient: patient.pg, onStored: (workspaceIds) => wake(workspaceIds) }),
     heavy,
     ...outside(config, database, heavy),
     limits,

@@ -14,15 +14,15 @@ const SHARE = 0.1;
 
 /** Heeds what operators want of queues, where no server does: asked before calls are taken. */
 export class ControlWatcher {
-  readonly #sql: Sql;
+  readonly #pg: Sql;
   readonly #listen: Listen;
   readonly #onChange: () => void;
   #controls = new Map<string, Control>();
   #loop: { stop(): Promise<void> } | undefined;
 
   /** @param onChange told whenever the controls have been read and are not as they were */
-  constructor({ sql, listen }: Pick<Database, 'sql' | 'listen'>, onChange: () => void) {
-    this.#sql = sql;
+  constructor({ pg, listen }: Pick<Database, 'pg' | 'listen'>, onChange: () => void) {
+    this.#pg = pg;
     this.#listen = listen;
     this.#onChange = onChange;
   }
@@ -46,13 +46,13 @@ export class ControlWatcher {
     const perSecond = control?.calls_per_second ?? null;
     if (perSecond === null) return calls;
     const taken = Math.max(1, Math.min(calls, Math.floor(perSecond * SHARE)));
-    await rateSlotsOf(this.#sql, queue, perSecond / taken)(signal);
+    await rateSlotsOf(this.#pg, queue, perSecond / taken)(signal);
     return this.#controls.get(queue)?.paused_at ? 0 : taken;
   }
 
   async #read(): Promise<void> {
     const before = JSON.stringify([...this.#controls]);
-    this.#controls = new Map((await readControls(this.#sql)).map((control) => [control.task_queue, control]));
+    this.#controls = new Map((await readControls(this.#pg)).map((control) => [control.task_queue, control]));
     if (JSON.stringify([...this.#controls]) !== before) this.#onChange();
   }
 }

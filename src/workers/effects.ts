@@ -112,17 +112,17 @@ export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<vo
   const health = await startHealth(hosting);
   const naming = namingOf(config.KNOCKON_DEPLOYMENT);
   const effects = hosting.effects.map((effect) => ({ ...effect, task_queue: naming.of(effect.task_queue) }));
-  const mark = await retryUntilAvailable('Postgres does not answer', () => readMark(database.sql), log, isDatabaseAway);
+  const mark = await retryUntilAvailable('Postgres does not answer', () => readMark(database.pg), log, isDatabaseAway);
   const locks = started.add(await locksOf(hosting), (l) => l.close());
   const transport = config.KNOCKON_TRANSPORT === 'pg-boss' ? await import('./pg-boss.ts') : await import('./temporal.ts');
-  const presence = new Presence({ sql: database.sql, mark, kind: 'effects', version: versionOf(config), log });
+  const presence = new Presence({ pg: database.pg, mark, kind: 'effects', version: versionOf(config), log });
   // Stops after the calls: theirs count too.
   started.add(presence, (p) => p.stop());
   const { ended } = await transport.host({ ...hosting, effects, locks, presence, health, metrics: new EffectMetrics(health.metrics) });
   presence.start();
   const retired = await retryUntilAvailable(
     'Postgres does not answer',
-    () => register(database.sql, effects.map(registration)),
+    () => register(database.pg, effects.map(registration)),
     log,
     isDatabaseAway,
   );

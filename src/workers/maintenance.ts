@@ -33,7 +33,7 @@ type Doing = Pick<ChosenTransport, 'recovery' | 'letters'>;
  */
 export function startMaintenance(
   config: Config,
-  { sql }: Database,
+  { pg }: Database,
   { recovery, letters }: Doing,
   log: Logger,
   started: ShutdownStack,
@@ -42,29 +42,29 @@ export function startMaintenance(
   const ageMs = config.KNOCKON_HEAL_AGE;
   if (ageMs !== null) {
     const everyMs = Math.min(ageMs, config.KNOCKON_CHECK_EVERY);
-    const pass = () => unlessAnother(sql, 'heal', everyMs * 0.9, () => restartOrphans({ sql, recovery, ageMs, log }));
+    const pass = () => unlessAnother(pg, 'heal', everyMs * 0.9, () => restartOrphans({ pg, recovery, ageMs, log }));
     started.add(repeat('start missing effects again', everyMs, pass, log), stop);
   }
-  const sampler = new Sampler(sql, LOOK_EVERY);
-  const look = () => unlessAnother(sql, 'sample', LOOK_EVERY * 0.9, async () => await keepSample(sql, await sampler.look()));
+  const sampler = new Sampler(pg, LOOK_EVERY);
+  const look = () => unlessAnother(pg, 'sample', LOOK_EVERY * 0.9, async () => await keepSample(pg, await sampler.look()));
   started.add(repeat('keep how everything is', LOOK_EVERY, look, log), stop);
   if (letters) {
-    const keep = showOpenLetters(sql, letters);
-    const show = () => unlessAnother(sql, 'letters', LETTERS * 0.9, keep);
+    const keep = showOpenLetters(pg, letters);
+    const show = () => unlessAnother(pg, 'letters', LETTERS * 0.9, keep);
     started.add(repeat('show open letters', LETTERS, show, log), stop);
   }
   const retention: Retention = { eventsMs: config.KNOCKON_RETENTION_EVENTS, receiptsMs: config.KNOCKON_RETENTION_RECEIPTS };
   const note = noteExpiry(auditKey(config.KNOCKON_SECRET));
   const pass = async (signal: AbortSignal) => {
-    const expired = await expire(sql, retention, note, signal);
+    const expired = await expire(pg, retention, note, signal);
     if (Object.values(expired).some((count) => count > 0)) log.info({ expired }, 'deleted what has expired');
   };
   started.add(repeat('delete what has expired', EXPIRY, pass, log), stop);
 }
 
 /** Does it unless another process has begun it within that time. Holds no connection meanwhile; two at once do nothing twice. */
-async function unlessAnother(sql: Sql, name: string, everyMs: number, work: () => Promise<unknown>): Promise<void> {
-  const begun = await sql`
+async function unlessAnother(pg: Sql, name: string, everyMs: number, work: () => Promise<unknown>): Promise<void> {
+  const begun = await pg`
     insert into ledger_checks as c (name, balance) values (${name}, 'null')
     on conflict (name) do update set checked_at = now() where c.checked_at <= now() - ${everyMs}::float8 * interval '1 ms'
     returning name`;
@@ -81,7 +81,7 @@ export function startControls(
 ): void {
   const pass = async () => {
     await keepControls({ database, queues }, log);
-    await forgetWorkers(database.sql);
+    await forgetWorkers(database.pg);
   };
   started.add(repeat('keep queues as operators want them', CONTROLS, pass, log, 5), (loop) => loop.stop());
 }

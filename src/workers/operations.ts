@@ -47,12 +47,12 @@ const STATEMENT = { operation: 120_000, rebuild: 15 * 60_000 };
 export async function operationDependencies({ config, chosen, log, started }: Wiring): Promise<OperationDependencies> {
   const open = (name: string, statementMs: number) =>
     started.add(connectDatabase(config.DATABASE_URL, { connections: 3, name, statementMs }), (d) => d.close());
-  const { sql, db } = open('knockon operations', STATEMENT.operation);
+  const { pg, db } = open('knockon operations', STATEMENT.operation);
   const database = open('knockon rebuilds', STATEMENT.rebuild);
   const summaries = started.add(await summaryStore(database.db, config.REDIS_URL), (s) => s.close());
   const { transport, recovery, resetWorkflow } = chosen;
   const rebuilds = { search: rebuildSearch(database), analytics: rebuildAnalytics(database), cache: rebuildCache(database, summaries) };
-  return { sql, db, transport, recovery, resetWorkflow, rebuilds, log };
+  return { pg, db, transport, recovery, resetWorkflow, rebuilds, log };
 }
 
 /** The activities of an operation's workflow. `heartbeat` is called every few seconds, `signal` says when to stop. */
@@ -69,7 +69,7 @@ export function operationActivities(deps: OperationDependencies, context: () => 
       }
     },
     async cancelOperation(operation: OperationRef): Promise<void> {
-      if (!(await cancelOperation(deps.sql, operation.id))) unknownOperation(operation);
+      if (!(await cancelOperation(deps.pg, operation.id))) unknownOperation(operation);
     },
   };
 }
@@ -89,7 +89,7 @@ export async function startOperations(wiring: Wiring & { driver: OperationDriver
   const { driver, database, log, started } = wiring;
   if (!driver) return driveHere(wiring);
   const pass = async () => {
-    for (const operation of await openOperations(database.sql, LOST)) await driver.start(operation);
+    for (const operation of await openOperations(database.pg, LOST)) await driver.start(operation);
   };
   started.add(repeat('start operations that nobody drives', LOOK.workflows, pass, log), (loop) => loop.stop());
 }
@@ -102,7 +102,7 @@ async function driveHere(wiring: Wiring): Promise<void> {
   const loop = async () => {
     while (!stopping.signal.aborted) {
       const drive = (operation: OperationRef) => driveAlone(deps, operation, me, stopping.signal);
-      const pass = openOperations(database.sql, 0).then((open) => pMap(open, drive, { concurrency: AT_ONCE }));
+      const pass = openOperations(database.pg, 0).then((open) => pMap(open, drive, { concurrency: AT_ONCE }));
       await pass.catch((error) => log.warn({ err: error }, 'could not drive operations; trying again later'));
       await wait(LOOK.none, undefined, { signal: stopping.signal }).catch(() => {});
     }
@@ -116,7 +116,7 @@ async function driveHere(wiring: Wiring): Promise<void> {
 
 /** Unless another process is at it. No connection is held meanwhile: operations have few, and each step asks for one. */
 async function driveAlone(deps: OperationDependencies, { id }: OperationRef, me: string, signal: AbortSignal): Promise<void> {
-  if (!(await claimOperation(deps.sql, id, me))) return;
+  if (!(await claimOperation(deps.pg, id, me))) return;
   await runOperation(deps, id, signal, ALONE);
-  if (signal.aborted) await releaseOperation(deps.sql, id, me);
+  if (signal.aborted) await releaseOperation(deps.pg, id, me);
 }

@@ -36,7 +36,7 @@ export async function host(hosting: Hosted): Promise<{ ended: Promise<void> }> {
   started.add(boss, (b) => b.stop({ graceful: false }));
   await boss.start({ attempts: START_ATTEMPTS });
   const lost = new LostJobs(boss);
-  const look = () => lost.look(() => database.sql`select 1`);
+  const look = () => lost.look(() => database.pg`select 1`);
   started.add(repeat('look for calls whose worker is gone', LOOK_AFTER * 1000, look, log, 1), (loop) => loop.stop());
   const queues = effects.map((effect) => effect.task_queue);
   await ensureQueues(boss, queues);
@@ -81,7 +81,7 @@ function consumerOf(effect: Effect, { tell, tellLetters, boss, heed, quarantines
         run({ db: fromDrizzle(tx, sql), recordDeadLetters: (letters) => recordDeadLetters(tx, letters).then(() => tellLetters(letters)) }),
       ),
   };
-  const turn = effect.limit && rateSlotsOf(database.sql, effect.task_queue, effect.limit.perSecond);
+  const turn = effect.limit && rateSlotsOf(database.pg, effect.task_queue, effect.limit.perSecond);
   return new Consumer({
     boss,
     queue: effect.task_queue,

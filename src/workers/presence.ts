@@ -20,9 +20,9 @@ export function versionOf({ KNOCKON_VERSION }: Pick<Config, 'KNOCKON_VERSION'>):
 const identityOf = (kind: string, mark: string): string => `${process.pid}@${hostname()}.${mark}/${kind}`;
 
 /** How far this machine's clock is ahead of the database's, in ms, to half of what the question takes. */
-async function clockAhead(sql: Sql): Promise<number> {
+async function clockAhead(pg: Sql): Promise<number> {
   const asked = Date.now();
-  const [row] = await sql<{ now: number }[]>`select extract(epoch from clock_timestamp())::float8 * 1000 as now`;
+  const [row] = await pg<{ now: number }[]>`select extract(epoch from clock_timestamp())::float8 * 1000 as now`;
   return Math.round((asked + Date.now()) / 2 - row!.now);
 }
 
@@ -34,7 +34,7 @@ interface Tally {
 }
 
 export interface PresenceOptions {
-  sql: Sql;
+  pg: Sql;
   /** Of its database: `readMark`. */
   mark: string;
   kind: 'effects' | 'workflows';
@@ -83,25 +83,25 @@ export class Presence {
     await this.#beating?.stop();
     const leave = async () => {
       await this.#beat();
-      await this.#options.sql`delete from workers where identity = ${this.identity}`;
+      await this.#options.pg`delete from workers where identity = ${this.identity}`;
     };
     await Promise.race([leave().catch(() => {}), new Promise((resolve) => void setTimeout(resolve, 2000).unref())]);
   }
 
   async #beat(): Promise<void> {
-    const { sql, kind, version } = this.#options;
+    const { pg, kind, version } = this.#options;
     const tallies = [...this.#tallies];
     const effects = Object.fromEntries(tallies.map(([name, { concurrency, running }]) => [name, { concurrency, running }]));
-    const ahead = await clockAhead(sql);
-    await sql`
+    const ahead = await clockAhead(pg);
+    await pg`
       insert into workers (identity, kind, version, host, pid, effects, clock_ahead_ms)
-      values (${this.identity}, ${kind}, ${version}, ${hostname()}, ${process.pid}, ${sql.json(effects)}, ${ahead})
+      values (${this.identity}, ${kind}, ${version}, ${hostname()}, ${process.pid}, ${pg.json(effects)}, ${ahead})
       on conflict (identity) do update
         set seen_at = now(), effects = excluded.effects, version = excluded.version, clock_ahead_ms = excluded.clock_ahead_ms`;
     for (const [name, tally] of tallies) {
       const { done, failed } = tally;
       if (done + failed === 0) continue;
-      await sql`
+      await pg`
         insert into effect_rates (subscriber, since, done, failed)
         values (${name}, date_bin('10 seconds', now(), timestamptz 'epoch'), ${done}, ${failed})
         on conflict (subscriber, since) do update set done = effect_rates.done + excluded.done, failed = effect_rates.failed + excluded.failed`;

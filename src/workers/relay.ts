@@ -25,7 +25,7 @@ interface Dispatching {
 
 export function createDispatcher({ config, database, transport, metrics, log }: Dispatching): Dispatcher {
   return new Dispatcher({
-    sql: database.sql,
+    pg: database.pg,
     listen: database.listen,
     transport,
     size: config.KNOCKON_DISPATCH_SIZE,

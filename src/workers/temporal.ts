@@ -154,7 +154,7 @@ export async function host(hosted: Hosted): Promise<{ ended: Promise<void> }> {
       const slots = new CallSlots(concurrency, effect.waiting);
       const { limit, task_queue: queue, timeout_ms } = effect;
       const make = effectActivity(effect, database.db, { ...shared, slots });
-      const turn = limit && (() => takeRateSlot(database.sql, queue, limit.perSecond));
+      const turn = limit && (() => takeRateSlot(database.pg, queue, limit.perSecond));
       const limited = turn ? inTurn(make, turn, Math.min(HELD_FOR_TURN, timeout_ms / 2)) : make;
       return Worker.create({
         connection,

@@ -66,18 +66,18 @@ async function temporal(config: Config, log: Logger): Promise<ChosenTransport> {
   };
 }
 
-async function pgBoss(config: Config, { sql }: Database, log: Logger): Promise<ChosenTransport> {
+async function pgBoss(config: Config, { pg }: Database, log: Logger): Promise<ChosenTransport> {
   const [{ createPgBossTransport }, { pgBossQueues }, { pgBossCalls }] = await Promise.all([
     import('../transport/pg-boss/transport.ts'),
     import('../transport/pg-boss/queues.ts'),
     import('../transport/pg-boss/calls.ts'),
   ]);
-  const transport = createPgBossTransport({ url: config.DATABASE_URL, name: 'knockon pg-boss', sql, log });
+  const transport = createPgBossTransport({ url: config.DATABASE_URL, name: 'knockon pg-boss', pg, log });
   return {
     transport,
     recovery: transport,
-    queues: pgBossQueues(sql),
-    seeCalls: pgBossCalls(sql),
+    queues: pgBossQueues(pg),
+    seeCalls: pgBossCalls(pg),
     driver: null,
     resetWorkflow: null,
     letters: null,

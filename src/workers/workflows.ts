@@ -48,8 +48,8 @@ export async function start(config: Config): Promise<Running> {
     d.close(),
   );
   const tellLetters = tellingLetters(started.add(new LimitedLog(log), (s) => s.close()));
-  const mark = await retryUntilAvailable('Postgres does not answer', () => readMark(database.sql), log);
-  const presence = new Presence({ sql: database.sql, mark, kind: 'workflows', version: versionOf(config), log });
+  const mark = await retryUntilAvailable('Postgres does not answer', () => readMark(database.pg), log);
+  const presence = new Presence({ pg: database.pg, mark, kind: 'workflows', version: versionOf(config), log });
   started.add(presence, (p) => p.stop());
   const chosen = await chooseTransport(config, database, log);
   started.add(chosen.transport, (t) => t.close());

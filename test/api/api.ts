@@ -52,7 +52,7 @@ function dependencies(database: Database, seal: Seal): ApiDependencies {
     database,
     heavy: createHeavy(database),
     seal,
-    writer: createMessageWriter({ sql: database.sql, onStored: () => {} }),
+    writer: createMessageWriter({ pg: database.pg, onStored: () => {} }),
     summaries: { get: async () => null },
     verifyAudit: async () => ({ valid: true, entries: 0, head: null, broken_at: null }),
     sendTest: async () => ({

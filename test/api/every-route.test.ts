@@ -303,7 +303,7 @@ describe('every route', () => {
 
   test('answers 503 with Retry-After while the database is away', async () => {
     const away = connectDatabase('postgres://nobody@127.0.0.1:9/none');
-    const app = api.another({ database: away, writer: createMessageWriter({ sql: away.sql, onStored: () => {} }) });
+    const app = api.another({ database: away, writer: createMessageWriter({ pg: away.pg, onStored: () => {} }) });
     // The doctor says so in its answer; who has the operator's key is known without it.
     for (const operation of all.filter(({ path }) => !['/v1/ops/doctor', '/v1/ops/session'].includes(path))) {
       const path = fill(operation, { handle: 'ada', name: 'search' });

@@ -7,7 +7,7 @@ const api = useApi();
 
 /** The API on a database where nothing can be written, with fakes that tell what was begun. */
 function watched() {
-  const { host, port, database, user, pass } = api.database.sql.options;
+  const { host, port, database, user, pass } = api.database.pg.options;
   const [readOnly, live] = [
     connectDatabase(`postgres://${user}:${pass}@${host[0]}:${port[0]}/${database}?default_transaction_read_only=on`),
     { watch: vi.fn(() => ({ recent: [], stop: () => {} })) },
@@ -19,7 +19,7 @@ function watched() {
 
 test('HEAD of no route writes anything or begins anything', async () => {
   const { app, readOnly, begun } = watched();
-  await expect(readOnly.sql`create table proof (of text)`).rejects.toThrow('read-only');
+  await expect(readOnly.pg`create table proof (of text)`).rejects.toThrow('read-only');
   const all = (await operations(api.app)).filter(({ method }) => method === 'GET');
   expect(all.map(titleOf)).toContain('GET /v1/ops/stream');
   const paths = [...all.map((operation) => fill(operation)), '/openapi.json', '/docs', '/docs/swagger-ui.css', '/console/x'];

@@ -33,7 +33,7 @@ async function aWorkspace(): Promise<Workspace> {
 /** Posts a text and has it found, without its effect's worker. */
 async function indexed({ id, api_key, channel }: Workspace, text: string): Promise<string> {
   const posted = await api.post(channel, { text }, { key: api_key });
-  await api.database.sql`
+  await api.database.pg`
     insert into search_documents (message_id, workspace_id, channel_id, author, sent_at, version, document)
     select id, ${id}, channel_id, author, sent_at, 1, to_tsvector('english', text) from messages where id = ${posted.body.id}`;
   return posted.body.id;
@@ -73,7 +73,7 @@ const expensive = () => `/v1/search?q=${encodeURIComponent(everyWord(' '))}`;
 
 /** What runs on the connections for heavy work. */
 const atWork = async () =>
-  (await api.database.sql`select pid from pg_stat_activity where application_name = ${NAME} and state <> 'idle' and query like '%ts_rank%'`)
+  (await api.database.pg`select pid from pg_stat_activity where application_name = ${NAME} and state <> 'idle' and query like '%ts_rank%'`)
     .length;
 
 /** How long the others wait while something runs: the slowest of their requests and of their searches, in ms. */
@@ -166,11 +166,11 @@ describe('checks of an audit chain', () => {
     leaving.abort();
     expect(await Promise.all(left)).toEqual(['AbortError', 'AbortError']);
     const begun = pages;
-    await api.database.sql`update audit_entries set event_type = 'note.changed' where workspace_id = ${bad.id} and position = 2`;
+    await api.database.pg`update audit_entries set event_type = 'note.changed' where workspace_id = ${bad.id} and position = 2`;
     expect((await get('/v1/audit/verify', bad)).body).toMatchObject({ valid: false, broken_at: { position: 2 } });
     // One page, which breaks, the count, and at most one that was under way.
     expect(pages - begun).toBeLessThanOrEqual(3);
-    await api.database.sql`update audit_entries set event_type = 'note.added' where workspace_id = ${bad.id} and position = 2`;
+    await api.database.pg`update audit_entries set event_type = 'note.added' where workspace_id = ${bad.id} and position = 2`;
   });
 
   it('that take too long say how far they are, go on there, and find afterwards what was tampered with before that', async () => {
@@ -197,10 +197,10 @@ describe('checks of an audit chain', () => {
     expect(progress.length).toBeGreaterThan(1);
     expect(progress).toEqual([...progress].sort((a, b) => a - b));
     expect(answer.body).toMatchObject({ valid: true, entries: CHAIN + 1 });
-    await api.database.sql`update audit_entries set event_type = 'note.changed' where workspace_id = ${bad.id} and position = 2`;
+    await api.database.pg`update audit_entries set event_type = 'note.changed' where workspace_id = ${bad.id} and position = 2`;
     // On a busy machine even the first page can take longer than the 50 ms.
     expect((await askToTheEnd()).answer.body).toMatchObject({ valid: false, broken_at: { position: 2 } });
-    await api.database.sql`update audit_entries set event_type = 'note.added' where workspace_id = ${bad.id} and position = 2`;
+    await api.database.pg`update audit_entries set event_type = 'note.added' where workspace_id = ${bad.id} and position = 2`;
     await hasty.close();
   });
 });
@@ -216,7 +216,7 @@ describe('what a search may be', () => {
 
   it('lists each of the newest thousand that fit once, whatever is posted between its pages', async () => {
     const many = await aWorkspace();
-    await api.database.sql`
+    await api.database.pg`
       with stored as (
         insert into messages (id, workspace_id, channel_id, seq, author, text, sent_at, created_at, updated_at)
         select knockon.uuidv7(), ${many.id}, ${many.channel}, n, 'ada', 'apple' || repeat(' apple', n % 7), now() - n * interval '1 s', now(), now()
@@ -224,7 +224,7 @@ describe('what a search may be', () => {
       )
       insert into search_documents (message_id, workspace_id, channel_id, author, sent_at, version, document)
       select id, workspace_id, channel_id, author, sent_at, 1, to_tsvector('english', text) from stored`;
-    await api.database.sql`update channels set last_seq = 2000 where id = ${many.channel}`;
+    await api.database.pg`update channels set last_seq = 2000 where id = ${many.channel}`;
     const seen: { message: { id: string; seq: number }; rank: number }[] = [];
     for (let cursor = ''; ; ) {
       const { body } = await get(`/v1/search?q=apple&limit=150${cursor}`, many);
@@ -239,7 +239,7 @@ describe('what a search may be', () => {
 
   it('has pages that end early where messages are long, and go on where they ended', async () => {
     const wordy = await aWorkspace();
-    await api.database.sql`
+    await api.database.pg`
       with stored as (
         insert into messages (id, workspace_id, channel_id, seq, author, text, sent_at, created_at, updated_at)
         select knockon.uuidv7(), ${wordy.id}, ${wordy.channel}, n, 'ada', 'pear ' || repeat(chr(28450), 39000), now(), now(), now()

@@ -19,9 +19,9 @@ const wordAt = (i: number) => `w${i.toString(36).padStart(2, '0')}`;
 export const everyWord = (between: ' ' | ' or '): string => Array.from({ length: 64 }, (_, i) => wordAt(i % WORDS)).join(between);
 
 /** So many messages of 40,000 characters, of 160 different words, indexed for the search. */
-export async function aLongHistory({ sql }: Database, { workspaceId, channelId }: Where, messages: number): Promise<void> {
+export async function aLongHistory({ pg }: Database, { workspaceId, channelId }: Where, messages: number): Promise<void> {
   const words = Array.from({ length: WORDS }, (_, i) => wordAt(i));
-  await sql`
+  await pg`
     with longest as materialized (
       select string_agg((${words}::text[])[1 + (i * 7) % ${WORDS}::int], ' ') as text from generate_series(1, 10000) i
     ), indexed as materialized (
@@ -37,13 +37,13 @@ export async function aLongHistory({ sql }: Database, { workspaceId, channelId }
 
 /** So many events of no channel, each with its entry in the workspace's hash chain. */
 export async function aLongChain(database: Database, key: Buffer, workspaceId: string, entries: number): Promise<void> {
-  const { sql } = database;
-  await sql`
+  const { pg } = database;
+  await pg`
     insert into events (id, type, version, workspace_id, timestamp, payload)
     select uuidv7(n * interval '1 ms' - interval '1 day'), 'note.added', 1, ${workspaceId}, date_trunc('milliseconds', now()), jsonb_build_object('text', repeat('note ' || n || ' ', 20))
     from generate_series(1, ${entries}::int) n`;
   const effect = audit({ key });
-  const all = await sql<DomainEvent[]>`
+  const all = await pg<DomainEvent[]>`
     select id, type, version, workspace_id, channel_id, message_id, seq::float8 as seq,
       to_char(timestamp at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as timestamp, payload
     from events e where workspace_id = ${workspaceId}
@@ -51,7 +51,7 @@ export async function aLongChain(database: Database, key: Buffer, workspaceId: s
   for (let i = 0; i < all.length; i += 2000) {
     const some = all.slice(i, i + 2000);
     await deliver(database, effect, some);
-    await sql`insert into receipts (event_id, subscriber) select unnest(${some.map(({ id }) => id)}::uuid[]), 'audit' on conflict do nothing`;
+    await pg`insert into receipts (event_id, subscriber) select unnest(${some.map(({ id }) => id)}::uuid[]), 'audit' on conflict do nothing`;
   }
 }
 

@@ -27,7 +27,7 @@ const statuses = async (answers: ReturnType<typeof call>[]) => (await Promise.al
 /** A delivery that can be made once more. */
 async function aDelivery(): Promise<string> {
   const posted = await api.post(await api.channel());
-  const [row] = await api.database.sql`
+  const [row] = await api.database.pg`
     insert into deliveries (workspace_id, endpoint_id, event_id, event_type)
     values (${api.workspaceId}, ${endpoint}, ${posted.body.event_id}, 'message.created') returning id`;
   return row!.id;
@@ -53,7 +53,7 @@ describe('requests that call the outside, more of them at once than there are co
     receiver.requests.length = 0;
     const asked = tests(20, (n) => ({ 'idempotency-key': `slow ${n}` }));
     await expect.poll(() => receiver.requests.length).toBe(20);
-    const [open] = await api.database.sql`select count(*)::int as n from pg_stat_activity where state = 'idle in transaction'
+    const [open] = await api.database.pg`select count(*)::int as n from pg_stat_activity where state = 'idle in transaction'
       and datname = current_database()`;
     expect(open).toEqual({ n: 0 });
     expect((await call('GET', '/v1/channels')).status).toBe(200);
@@ -93,7 +93,7 @@ describe('an Idempotency-Key of a request that calls the outside', () => {
     const made = receiver.requests.length;
     await api.database.db.update(idempotencyKeys).set({ status: 102, response: null });
     expect((await send('died')).status).toBe(409);
-    await api.database.sql`update idempotency_keys set created_at = now() - interval '121 seconds' where key = 'died'`;
+    await api.database.pg`update idempotency_keys set created_at = now() - interval '121 seconds' where key = 'died'`;
     expect((await send('died')).status).toBe(200);
     expect(receiver.requests.length).toBe(made + 1);
   });

@@ -235,7 +235,8 @@ describe('KNOCKON_RATE_LIMIT', () => {
     [undefined, { requests: 100_000, seconds: 1 }],
   ])('reads %j', (text, quota) => expect(config(text).KNOCKON_RATE_LIMIT).toEqual(quota));
 
-  test.each(['600', '0/1m', '600/', '600/500ms', '-1/s', '1.5/s', 'on', '600/1 fortnight'])('refuses %j, and says what it must be', (text) =>
-    expect(() => config(text)).toThrow(`KNOCKON_RATE_LIMIT is ${JSON.stringify(text)}: it must be requests and a window`),
+  test.each(['600', '0/1m', '600/', '600/500ms', '-1/s', '1.5/s', 'on', '600/1 fortnight'])(
+    'refuses %j, and says what it must be',
+    (text) => expect(() => config(text)).toThrow(`KNOCKON_RATE_LIMIT is ${JSON.stringify(text)}: it must be requests and a window`),
   );
 });

@@ -299,7 +299,7 @@ describe('endpoints', () => {
   test('say that they are failing and when they are tried again, until their URL is changed', async () => {
     const { body: endpoint } = await api.call('POST', '/v1/endpoints', { body: { url, event_types: ['*'] } });
     await api.database
-      .sql`update endpoints set failures = 12, failing_since = now(), probe_at = now() + interval '30 s' where id = ${endpoint.id}`;
+      .pg`update endpoints set failures = 12, failing_since = now(), probe_at = now() + interval '30 s' where id = ${endpoint.id}`;
     const { body } = await api.call('GET', `/v1/endpoints/${endpoint.id}`);
     expect(body).toMatchObject({ state: 'failing', failures: 12 });
     expect(Date.parse(body.next_try_at)).toBeGreaterThan(Date.parse(body.failing_since));
@@ -317,8 +317,8 @@ describe('endpoints', () => {
       expect([status, body.errors?.[0]?.path]).toEqual([422, 'enabled']);
     }
     await api.database
-      .sql`update endpoints set failures = 12, failing_since = now(), probe_at = now(), resting_until = now() + interval '1 day' where id = ${endpoint.id}`;
-    const [delivery] = await api.database.sql`insert into deliveries (workspace_id, endpoint_id, event_id, event_type)
+      .pg`update endpoints set failures = 12, failing_since = now(), probe_at = now(), resting_until = now() + interval '1 day' where id = ${endpoint.id}`;
+    const [delivery] = await api.database.pg`insert into deliveries (workspace_id, endpoint_id, event_id, event_type)
       values (${api.workspaceId}, ${endpoint.id}, knockon.uuidv7(), 'message.created') returning id`;
     const { body: disabled } = await patch({ enabled: false });
     expect(disabled).toMatchObject({
@@ -334,7 +334,7 @@ describe('endpoints', () => {
   test('that answered 410 say so, and are listed as disabled to operators', async () => {
     const { body: endpoint } = await api.call('POST', '/v1/endpoints', { body: { url, event_types: ['*'] } });
     await api.database
-      .sql`update endpoints set disabled_at = now(), disabled_by = 'endpoint', disabled_reason = 'It answered HTTP 410 (Gone).', failing_since = now()
+      .pg`update endpoints set disabled_at = now(), disabled_by = 'endpoint', disabled_reason = 'It answered HTTP 410 (Gone).', failing_since = now()
       where id = ${endpoint.id}`;
     const { body } = await api.call('GET', `/v1/endpoints/${endpoint.id}`);
     expect(body).toMatchObject({ state: 'disabled', disabled: { by: 'endpoint', reason: 'It answered HTTP 410 (Gone).' } });

@@ -19,10 +19,10 @@ let world: World;
 /** Three messages in a channel, seen in order by an effect, and a receipt of each. */
 beforeEach(async () => {
   own = await freshDatabase();
-  const { sql } = own.database;
+  const { pg } = own.database;
   const journal = new Journal();
   const receiver = await Receiver.start(() => 1);
-  await makeSightings(sql);
+  await makeSightings(pg);
   await subscribe(own.database, { name: 'sightings', types: ['message.created'] });
   const { workspaceId, channelId } = await aChannel(own.database);
   const workspace = { id: workspaceId, key: '', channels: [channelId] };
@@ -33,14 +33,14 @@ beforeEach(async () => {
     const { id, event_id, seq, text, author } = posted.message;
     const state = { mention: null, former: [], edits: 0, isDeleted: false, isUnsure: false };
     journal.messages.push({ id, event_id, seq, channel_id: channelId, workspace, author, text, word, ...state });
-    await sql`insert into receipts (event_id, subscriber) values (${event_id}, 'sightings')`;
-    await sql`insert into sightings (channel_id, event_id, seq) values (${channelId}, ${event_id}, ${seq})`;
+    await pg`insert into receipts (event_id, subscriber) values (${event_id}, 'sightings')`;
+    await pg`insert into sightings (channel_id, event_id, seq) values (${channelId}, ${event_id}, ${seq})`;
   }
   // The channel was made without an event of its own, where the log of a channel begins.
-  await sql`insert into events (id, type, version, workspace_id, channel_id, seq, timestamp, payload)
+  await pg`insert into events (id, type, version, workspace_id, channel_id, seq, timestamp, payload)
     values (knockon.uuidv7(), 'channel.created', 1, ${workspaceId}, ${channelId}, 0, now(), '{}')`;
   const mailbox = await Mailbox.start(() => 1);
-  world = { sql, mailbox, journal, receiver, workspaces: [workspace], client: new Client([], journal), env: {} };
+  world = { pg, mailbox, journal, receiver, workspaces: [workspace], client: new Client([], journal), env: {} };
   return async () => {
     receiver.stop();
     mailbox.stop();
@@ -58,7 +58,7 @@ describe('what chaos looks for', () => {
   });
 
   it('is found where an accepted message is gone', async () => {
-    await world.sql`delete from messages where id = ${message(1).id}`;
+    await world.pg`delete from messages where id = ${message(1).id}`;
     expect(await wrongIn(stored)).toEqual([`message ${message(1).id} was answered for and is not there`]);
     expect(await wrongIn(sequences)).toHaveLength(1);
   });
@@ -75,18 +75,18 @@ describe('what chaos looks for', () => {
 
   it('is found where an effect has not happened, or was given up', async () => {
     const { event_id } = message(2);
-    await world.sql`delete from receipts where event_id = ${event_id}`;
+    await world.pg`delete from receipts where event_id = ${event_id}`;
     expect(await wrongIn(receipts)).toEqual(['sightings has not happened for 1 events']);
-    await world.sql`insert into dead_letters (event_id, subscriber, dispatch_id, cause, reason) values (${event_id}, 'sightings', knockon.uuidv7(), 'HTTP 500', '')`;
+    await world.pg`insert into dead_letters (event_id, subscriber, dispatch_id, cause, reason) values (${event_id}, 'sightings', knockon.uuidv7(), 'HTTP 500', '')`;
     expect(await wrongIn(deadLetters)).toHaveLength(1);
   });
 
   it('is found where an ordered effect saw an event twice, out of order, or not at all', async () => {
     const again = ({ channel_id, event_id, seq }: Accepted) =>
-      world.sql`insert into sightings (channel_id, event_id, seq) values (${channel_id}, ${event_id}, ${seq})`;
+      world.pg`insert into sightings (channel_id, event_id, seq) values (${channel_id}, ${event_id}, ${seq})`;
     await again(message(2));
     expect(await wrongIn(channelOrder)).toHaveLength(2);
-    await world.sql`delete from sightings where event_id = ${message(0).event_id}`;
+    await world.pg`delete from sightings where event_id = ${message(0).event_id}`;
     expect(await wrongIn(channelOrder)).toHaveLength(3);
     await again(message(0));
     expect(await wrongIn(channelOrder)).toEqual(

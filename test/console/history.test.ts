@@ -4,7 +4,7 @@ import type { Sample } from '../../src/ops/status/sample.ts';
 import { OPERATOR, useApi } from '../api/api.ts';
 
 const api = useApi();
-beforeEach(() => api.database.sql`delete from samples`);
+beforeEach(() => api.database.pg`delete from samples`);
 
 const subscriber = { state: 'active', rate: 3, error_rate: 0, backlog_age_seconds: 1.5, workers: 1, dead_letters: 0 } as const;
 const aSample = (backlog: number, rate = 3): Sample => ({
@@ -17,10 +17,10 @@ const aSample = (backlog: number, rate = 3): Sample => ({
 const read = async (past = '') => (await api.call('GET', `/v1/ops/history${past && `?past=${past}`}`, { key: OPERATOR })).body;
 
 /** As if what was kept had been kept so long before. */
-const age = (interval: string) => api.database.sql`update samples set at = at - ${interval}::interval`;
+const age = (interval: string) => api.database.pg`update samples set at = at - ${interval}::interval`;
 
 it('shows the last three hours unless another past is asked for, with a place for each step, also where nobody has looked', async () => {
-  await keepSample(api.database.sql, aSample(5));
+  await keepSample(api.database.pg, aSample(5));
   const history = await read();
   expect(history.every_seconds).toBe(30);
   expect(history.times).toHaveLength(360);
@@ -41,7 +41,7 @@ it('keeps the peak of a backlog and the mean of a rate where looks are put toget
     [900, 2],
     [7, 6],
   ] as const)
-    await keepSample(api.database.sql, aSample(backlog, rate));
+    await keepSample(api.database.pg, aSample(backlog, rate));
   const { subscribers } = await read('7d');
   expect([subscribers[0].backlog.findLast((v: unknown) => v !== null), subscribers[0].rate.findLast((v: unknown) => v !== null)]).toEqual([
     900, 3,
@@ -49,12 +49,12 @@ it('keeps the peak of a backlog and the mean of a rate where looks are put toget
 });
 
 it('keeps the past for seven days, coarser with age, and no more rows than that', async () => {
-  const { sql } = api.database;
+  const { pg } = api.database;
   const resolutions = async () =>
-    (await sql<{ every: number }[]>`select distinct every from samples where at < now() - interval '30 minutes' order by 1`).map(
+    (await pg<{ every: number }[]>`select distinct every from samples where at < now() - interval '30 minutes' order by 1`).map(
       ({ every }) => every,
     );
-  await keepSample(sql, aSample(5));
+  await keepSample(pg, aSample(5));
   for (const [older, kept] of [
     ['2 hours', [10, 60, 600]],
     ['20 hours', [60, 600]],
@@ -62,15 +62,15 @@ it('keeps the past for seven days, coarser with age, and no more rows than that'
     ['1 day', []],
   ] as const) {
     await age(older);
-    await keepSample(sql, aSample(5));
+    await keepSample(pg, aSample(5));
     expect(await resolutions()).toEqual(kept);
-    await sql`delete from samples where at > now() - interval '30 minutes'`;
+    await pg`delete from samples where at > now() - interval '30 minutes'`;
   }
   // A week of looks, as they would be.
-  await sql`insert into samples (every, at, subscriber, looks, rate, error_rate, backlog, backlog_age_seconds, dead_letters)
+  await pg`insert into samples (every, at, subscriber, looks, rate, error_rate, backlog, backlog_age_seconds, dead_letters)
     select k.every, date_bin(make_interval(secs => k.every), at, 'epoch'), 'search', 1, 1, 0, 1, 1, 0
     from (values (10), (60), (600)) k (every), generate_series(now() - interval '9 days', now(), make_interval(secs => k.every)) at`;
-  await keepSample(sql, aSample(5));
-  const [row] = await sql<{ n: number }[]>`select count(*)::int as n from samples where subscriber = 'search'`;
+  await keepSample(pg, aSample(5));
+  const [row] = await pg<{ n: number }[]>`select count(*)::int as n from samples where subscriber = 'search'`;
   expect(row!.n).toBeLessThanOrEqual(1080 + 1440 + 1008 + 3);
 });

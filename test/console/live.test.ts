@@ -16,14 +16,14 @@ afterAll(() => own?.close());
 
 /** The database, which counts how often the rates' totals are asked for: once each time that it is looked. */
 const counted = () =>
-  new Proxy(own.database.sql, {
-    apply(sql, self, args: [TemplateStringsArray]) {
+  new Proxy(own.database.pg, {
+    apply(pg, self, args: [TemplateStringsArray]) {
       if (args[0].join?.('').includes('sum(done)::float8 as done from')) asked += 1;
-      return Reflect.apply(sql, self, args);
+      return Reflect.apply(pg, self, args);
     },
   });
 
-const aLive = () => new Live({ sql: counted(), log: pino({ level: 'silent' }), everyMs: 20 });
+const aLive = () => new Live({ pg: counted(), log: pino({ level: 'silent' }), everyMs: 20 });
 
 function aViewer() {
   const told: Told[] = [];
@@ -42,7 +42,7 @@ it('looks once for all viewers, and not at all where there is none', async () =>
   one.stop();
   two.stop();
   const [before, seen] = [asked, first.told.length];
-  await own.database.sql`select pg_sleep(0.2)`;
+  await own.database.pg`select pg_sleep(0.2)`;
   expect(asked).toBeLessThanOrEqual(before + 1);
   expect(first.told).toHaveLength(seen);
   const third = aViewer();
@@ -74,7 +74,7 @@ it('makes a rate of what workers say they have done', async () => {
   const { viewer, samples } = aViewer();
   live.watch(viewer);
   await expect.poll(() => samples().length).toBeGreaterThan(0);
-  await own.database.sql`insert into effect_rates (subscriber, since, done, failed) values ('search', now(), 50, 50)`;
+  await own.database.pg`insert into effect_rates (subscriber, since, done, failed) values ('search', now(), 50, 50)`;
   await expect.poll(() => samples().at(-1)?.subscribers[1]?.rate).toBeGreaterThan(0);
   expect(samples().at(-1)?.subscribers[1]?.error_rate).toBe(0.5);
   live.close();
@@ -82,8 +82,8 @@ it('makes a rate of what workers say they have done', async () => {
 
 it('says that it can’t look while the database is away, and ends its streams when it is closed', async () => {
   const { viewer, told } = aViewer();
-  const sql = new Proxy(own.database.sql, { apply: () => Promise.reject(new Error('away')) });
-  const live = new Live({ sql, log: pino({ level: 'silent' }), everyMs: 20 });
+  const pg = new Proxy(own.database.pg, { apply: () => Promise.reject(new Error('away')) });
+  const live = new Live({ pg, log: pino({ level: 'silent' }), everyMs: 20 });
   live.watch(viewer);
   await expect.poll(() => told).toContainEqual({ trouble: 'The database does not answer.' });
   live.close();

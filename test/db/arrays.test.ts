@@ -14,12 +14,12 @@ afterAll(() => own?.close());
 
 describe('arrays, whose types nobody asks the server for', () => {
   it('come back as they were sent, whatever texts they hold', async () => {
-    const { sql } = own.database;
+    const { pg } = own.database;
     const text = fc.string({ unit: 'grapheme' });
     const texts = fc.array(fc.option(fc.oneof(text, fc.constantFrom('', 'NULL', 'null', '"', '\\', '{a,b}', ' ', '\n'))));
     await fc.assert(
       fc.asyncProperty(texts, async (sent) => {
-        const [row] = await sql`select ${sent}::text[] as came, array(select unnest(${sent}::text[])) as unnested`;
+        const [row] = await pg`select ${sent}::text[] as came, array(select unnest(${sent}::text[])) as unnested`;
         expect(row).toEqual({ came: sent, unnested: sent });
       }),
       { numRuns: 60 },
@@ -27,10 +27,10 @@ describe('arrays, whose types nobody asks the server for', () => {
   });
 
   it('are of numbers, booleans, moments, ids, bytes and JSON too', async () => {
-    const { sql } = own.database;
+    const { pg } = own.database;
     const id = '01890a5d-ac96-774b-bcce-b302099a8057';
     const [row] =
-      await sql`select ${[1, 2]}::int[] as ints, ${[1.5, null]}::float8[] as floats, ${['9007199254740993']}::bigint[] as bigints,
+      await pg`select ${[1, 2]}::int[] as ints, ${[1.5, null]}::float8[] as floats, ${['9007199254740993']}::bigint[] as bigints,
       ${[id]}::uuid[] as ids, array[true, false] as flags, array[timestamptz '2024-01-15T12:00:00Z'] as moments, array['\\x00ff'::bytea] as bytes,
       array['{"a":["\\""]}'::jsonb] as documents, '{}'::uuid[] as none`;
     expect(row).toEqual({
@@ -83,7 +83,7 @@ describe('a connection that is lost when it has just been made, to a server that
     process.on('unhandledRejection', note);
     const database = connectDatabase(proxy.url, { connections: 1 });
     const ask = () =>
-      database.sql`select array[1] as one`.then(
+      database.pg`select array[1] as one`.then(
         ([row]) => row?.one,
         (error) => (isDatabaseAway(error) ? 'away' : error),
       );

@@ -8,7 +8,7 @@ let cut: Database;
 beforeAll(async () => {
   test = await freshDatabase();
   cut = connectDatabase(test.url, { connections: 1, name: 'to be cut' });
-  await test.database.sql`create table written (by text)`;
+  await test.database.pg`create table written (by text)`;
 });
 afterAll(async () => {
   await cut?.close();
@@ -16,8 +16,8 @@ afterAll(async () => {
 });
 
 const kill = async () =>
-  void (await test.database.sql`select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'to be cut'`);
-const written = async () => (await test.database.sql`select by from written order by by`).map((row) => row.by);
+  void (await test.database.pg`select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'to be cut'`);
+const written = async () => (await test.database.pg`select by from written order by by`).map((row) => row.by);
 const isRefused = (error: unknown) => (isDatabaseAway(error) ? 'away' : String(error));
 
 describe('a transaction whose connection is cut (porsager/postgres #1208, #1216)', () => {
@@ -36,7 +36,7 @@ describe('a transaction whose connection is cut (porsager/postgres #1208, #1216)
     await expect
       .poll(
         async () =>
-          (await test.database.sql`select 1 from pg_stat_activity where application_name = 'to be cut' and state = 'idle in transaction'`)
+          (await test.database.pg`select 1 from pg_stat_activity where application_name = 'to be cut' and state = 'idle in transaction'`)
             .length,
       )
       .toBe(1);
@@ -55,7 +55,7 @@ describe('a transaction whose connection is cut (porsager/postgres #1208, #1216)
     await expect
       .poll(
         async () =>
-          (await test.database.sql`select 1 from pg_stat_activity where application_name = 'to be cut' and wait_event = 'PgSleep'`).length,
+          (await test.database.pg`select 1 from pg_stat_activity where application_name = 'to be cut' and wait_event = 'PgSleep'`).length,
       )
       .toBe(1);
     await kill();

@@ -65,10 +65,10 @@ describe('where the first of two hosts is dead', () => {
 
   test('the other one is used: by pools, for listening, for migrations, by a single client and by pg-boss', async () => {
     const database = pools();
-    expect(await database.sql`select 1 as one`).toEqual([{ one: 1 }]);
+    expect(await database.pg`select 1 as one`).toEqual([{ one: 1 }]);
     const heard: string[] = [];
-    await database.sql.listen('hosts', (said) => heard.push(said));
-    await database.sql.notify('hosts', 'hello');
+    await database.pg.listen('hosts', (said) => heard.push(said));
+    await database.pg.notify('hosts', 'hello');
     await expect.poll(() => heard).toEqual(['hello']);
     await migrate(url);
     const { client } = openClient(url, { max: 1 });
@@ -83,7 +83,7 @@ describe('where the first of two hosts is dead', () => {
 
   test('and then the other too, it is told at once', async () => {
     const database = pools(url.replace(/@[^/]+/, `@${DEAD},127.0.0.1:2`));
-    const error = await database.sql`select 1`.catch((e: unknown) => e);
+    const error = await database.pg`select 1`.catch((e: unknown) => e);
     expect([isDatabaseAway(error), String(error)]).toEqual([true, expect.stringContaining('ECONNREFUSED')]);
   });
 
@@ -91,10 +91,10 @@ describe('where the first of two hosts is dead', () => {
     const database = pools(
       `${url.replace(/@([^/]+)/, `@$1,${hostsOf(own.url).map(({ name, port }) => `${name}:${port}`)}`)}?target_session_attrs=standby`,
     );
-    const error = await database.sql`select 1`.catch((e: unknown) => e);
+    const error = await database.pg`select 1`.catch((e: unknown) => e);
     expect([isDatabaseAway(error), String(error)]).toEqual([true, expect.stringContaining('target_session_attrs=standby')]);
     const writing = pools(`${url}?target_session_attrs=read-write`);
-    expect(await writing.sql`select 1 as one`).toEqual([{ one: 1 }]);
+    expect(await writing.pg`select 1 as one`).toEqual([{ one: 1 }]);
   });
 });
 
@@ -103,7 +103,7 @@ test('a host that dies is left for the other', async () => {
   const proxy = await startProxy(own.url);
   const [host] = hostsOf(proxy.url);
   const database = connectDatabase(own.url.replace('@', `@${host!.name}:${host!.port},`), { connections: 1 });
-  const asked = () => database.sql`select inet_client_port() as port`.then(([row]) => row!.port as number);
+  const asked = () => database.pg`select inet_client_port() as port`.then(([row]) => row!.port as number);
   await asked();
   await proxy.stop();
   await expect

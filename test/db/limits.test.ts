@@ -50,7 +50,7 @@ describe('a place in a pool', () => {
 
 describe('a statement', () => {
   it('ends at its time limit, and the connection serves the next one', async () => {
-    const { db, sql: raw } = connect(test.url, { statementMs: 300 });
+    const { db, pg: raw } = connect(test.url, { statementMs: 300 });
     expect(await codeOf(db.execute(sql`select pg_sleep(5)`))).toBe('57014');
     expect(await codeOf(raw`select pg_sleep(5)`)).toBe('57014');
     expect(await codeOf(db.transaction((tx) => tx.execute(sql`select pg_sleep(5)`)))).toBe('57014');
@@ -58,9 +58,9 @@ describe('a statement', () => {
   });
 
   it('waits for a lock no longer than it may', async () => {
-    const { sql: raw } = connect(test.url, { lockMs: 200 });
-    await test.database.sql`create table locked (id int)`;
-    await test.database.sql.begin(async (tx) => {
+    const { pg: raw } = connect(test.url, { lockMs: 200 });
+    await test.database.pg`create table locked (id int)`;
+    await test.database.pg.begin(async (tx) => {
       await tx`lock table locked`;
       expect(errorCode(await withoutContext(() => raw`select * from locked`))).toBe('55P03');
     });
@@ -78,22 +78,22 @@ describe('a statement', () => {
   it('is refused inside a transaction where that is looked after', async () => {
     const nested = { cause: expect.objectContaining({ name: 'NestedUseError' }) };
     await expect(test.database.db.transaction(() => test.database.db.execute(sql`select 1`))).rejects.toMatchObject(nested);
-    await expect(test.database.sql.begin(() => test.database.sql`select 1`)).rejects.toThrow(/inside a transaction/);
+    await expect(test.database.pg.begin(() => test.database.pg`select 1`)).rejects.toThrow(/inside a transaction/);
   });
 });
 
 describe.each(['frozen', 'swallowed'] as const)('a connection that is %s', (trouble) => {
   it('is given up in time, and another one serves', async () => {
     const database = connect(proxy.url, { connections: 2, statementMs: 400 });
-    await Promise.all([database.db.execute(sql`select 1`), database.db.execute(sql`select 1`), database.sql`select 1`]);
+    await Promise.all([database.db.execute(sql`select 1`), database.db.execute(sql`select 1`), database.pg`select 1`]);
     proxy.be(trouble, 'what is there');
     const began = performance.now();
-    const failed = [database.db.execute(sql`select 1`), database.sql`select 1`, database.db.transaction((tx) => tx.execute(sql`select 1`))];
+    const failed = [database.db.execute(sql`select 1`), database.pg`select 1`, database.db.transaction((tx) => tx.execute(sql`select 1`))];
     const codes = await Promise.all(failed.map(codeOf));
     for (const code of codes) expect(['ETIMEDOUT', 'CONNECTION_CLOSED']).toContain(code);
     expect(performance.now() - began).toBeLessThan(4000);
     await expect.poll(() => codeOf(database.db.execute(sql`select 1 as one`)), { timeout: 1000 }).toBe('done');
-    await expect.poll(() => codeOf(database.sql`select 1 as one`), { timeout: 1000 }).toBe('done');
+    await expect.poll(() => codeOf(database.pg`select 1 as one`), { timeout: 1000 }).toBe('done');
     proxy.be('open');
   });
 
@@ -106,12 +106,12 @@ describe.each(['frozen', 'swallowed'] as const)('a connection that is %s', (trou
     });
     expect(isDatabaseAway(await ended.catch((error) => error))).toBe(true);
     proxy.be('open');
-    await database.sql`select 1`;
+    await database.pg`select 1`;
     proxy.be(trouble, 'what is there', 20_000);
-    const cut = await database.sql`select repeat('x', 1000) from generate_series(1, 1000)`.catch((error) => error);
+    const cut = await database.pg`select repeat('x', 1000) from generate_series(1, 1000)`.catch((error) => error);
     expect(isDatabaseAway(cut)).toBe(true);
     proxy.be('open');
-    await expect.poll(() => codeOf(database.sql`select 1`), { timeout: 1000 }).toBe('done');
+    await expect.poll(() => codeOf(database.pg`select 1`), { timeout: 1000 }).toBe('done');
   });
 
   it('has the idle ones of other pools given up too, and what is under way there left alone', async () => {
@@ -119,11 +119,11 @@ describe.each(['frozen', 'swallowed'] as const)('a connection that is %s', (trou
       connect(proxy.url, { connections: 1, statementMs: 400 }),
       connect(proxy.url, { connections: 2, statementMs: 20_000 }),
     ];
-    await Promise.all([one.sql`select 1`, other.sql`select 1`, other.db.execute(sql`select 1`)]);
+    await Promise.all([one.pg`select 1`, other.pg`select 1`, other.db.execute(sql`select 1`)]);
     proxy.be(trouble, 'what is there');
-    await codeOf(one.sql`select 1`);
+    await codeOf(one.pg`select 1`);
     const began = performance.now();
-    expect(await other.sql`select 1 as one`).toEqual([{ one: 1 }]);
+    expect(await other.pg`select 1 as one`).toEqual([{ one: 1 }]);
     expect(await other.db.execute(sql`select 1 as one`)).toEqual([{ one: 1 }]);
     expect(performance.now() - began).toBeLessThan(5000);
     proxy.be('open');
@@ -134,11 +134,11 @@ describe.each(['frozen', 'swallowed'] as const)('a connection that is %s', (trou
     const heard: string[] = [];
     await database.listen('limits', (text) => text && heard.push(text));
     proxy.be(trouble, 'what is there');
-    await codeOf(database.sql`select 1`);
+    await codeOf(database.pg`select 1`);
     proxy.be('open');
     await expect
       .poll(async () => {
-        await test.database.sql`select pg_notify('limits', 'again')`;
+        await test.database.pg`select pg_notify('limits', 'again')`;
         return heard.length;
       })
       .toBeGreaterThan(0);
@@ -147,13 +147,13 @@ describe.each(['frozen', 'swallowed'] as const)('a connection that is %s', (trou
 
 it('goes on by new connections once a database takes writes again', async () => {
   const name = new URL(test.url).pathname.slice(1);
-  await test.database.sql`create table written (n int)`;
+  await test.database.pg`create table written (n int)`;
   const readOnly = (on: boolean) =>
-    test.database.sql.unsafe(`alter database ${name} set default_transaction_read_only = ${on ? 'on' : 'off'}`);
+    test.database.pg.unsafe(`alter database ${name} set default_transaction_read_only = ${on ? 'on' : 'off'}`);
   await readOnly(true);
   const database = connect(test.url, { connections: 2 });
   const write = () => codeOf(database.db.execute(sql`insert into written values (1)`));
-  const writeRaw = () => codeOf(database.sql`insert into written values (1)`);
+  const writeRaw = () => codeOf(database.pg`insert into written values (1)`);
   expect([await write(), await writeRaw()]).toEqual(['25006', '25006']);
   await readOnly(false);
   await expect.poll(write, { timeout: 5000 }).toBe('done');
@@ -161,8 +161,8 @@ it('goes on by new connections once a database takes writes again', async () => 
 });
 
 it('speaks TLS where the URL asks for it, and goes on in the clear where it only prefers it', async () => {
-  expect(await codeOf(connect(`${test.url}?sslmode=require`, {}).sql`select 1`)).not.toBe('done');
-  expect(await codeOf(connect(`${test.url}?sslmode=prefer`, {}).sql`select 1`)).toBe('done');
+  expect(await codeOf(connect(`${test.url}?sslmode=require`, {}).pg`select 1`)).not.toBe('done');
+  expect(await codeOf(connect(`${test.url}?sslmode=prefer`, {}).pg`select 1`)).toBe('done');
 });
 
 /** Out of the transaction's context, as another request would be. */

@@ -12,14 +12,14 @@ import { removeMessage } from '../../src/messages/remove.ts';
 /** A workspace with channels that people talk in, through the product's own write side. */
 export type Conversation = Awaited<ReturnType<typeof startConversation>>;
 
-export async function startConversation({ db, sql: client }: Database, options: { channels?: number } = {}) {
+export async function startConversation({ db, pg: client }: Database, options: { channels?: number } = {}) {
   const [workspace] = await db.insert(workspaces).values({ name: 'test' }).returning();
   const workspaceId = workspace!.id;
   const channelIds: string[] = [];
   for (let i = 0; i < (options.channels ?? 1); i++) {
     channelIds.push((await db.transaction((tx) => openChannel(tx, { workspaceId, name: `channel ${i}` }))).id);
   }
-  const writer = createMessageWriter({ sql: client, onStored: () => {} });
+  const writer = createMessageWriter({ pg: client, onStored: () => {} });
   return {
     workspaceId,
     channelIds,

@@ -23,7 +23,7 @@ async function posted(...texts: string[]) {
   for (const text of texts) await writer.post(aMessage(where, { text }));
   return where;
 }
-const receipts = async (name: string) => (await test.database.sql`select from receipts where subscriber = ${name}`).length;
+const receipts = async (name: string) => (await test.database.pg`select from receipts where subscriber = ${name}`).length;
 
 describe('an effect that waits for a moment', () => {
   /** Reminds of a message a day after it was posted. */
@@ -77,7 +77,7 @@ describe('a whole fan-out', () => {
     expect(await fanOut.run()).toEqual([expect.stringContaining('broken gave up on the message.created event: HTTP 500')]);
     expect(tries).toHaveLength(3);
     expect(await receipts('counting')).toBe(1);
-    expect(await test.database.sql`select subscriber, reason from dead_letters`).toMatchObject([
+    expect(await test.database.pg`select subscriber, reason from dead_letters`).toMatchObject([
       { subscriber: 'broken', reason: 'HTTP 500' },
     ]);
   });

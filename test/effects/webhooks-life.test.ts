@@ -31,9 +31,9 @@ const perform = (effect: Effect, events: DomainEvent[], target?: string) => perf
 const answering = (status: number, headers = {}) => {
   receiver.answer = (response) => response.writeHead(status, headers).end();
 };
-const endpoint = async (id: string) => (await fresh.database.sql`select * from endpoints where id = ${id}`)[0]!;
+const endpoint = async (id: string) => (await fresh.database.pg`select * from endpoints where id = ${id}`)[0]!;
 const states = async (id: string) =>
-  (await fresh.database.sql`select state from deliveries where endpoint_id = ${id} order by id`).map(({ state }) => state);
+  (await fresh.database.pg`select state from deliveries where endpoint_id = ${id} order by id`).map(({ state }) => state);
 const atOnce = () => ({ db: fresh.database.db, seal, allow: loopback, timeoutMs: 2000 });
 
 async function posted(count: number): Promise<DomainEvent[]> {
@@ -64,14 +64,14 @@ describe('an endpoint that answers 410', () => {
     expect(receiver.requests).toHaveLength(asked);
     expect(await states(id)).toEqual(Array(33).fill('missed'));
     const tried = await fresh.database
-      .sql`select a.error from delivery_attempts a join deliveries d on d.id = a.delivery_id where d.event_id = any(${events.map((e) => e.id)}::uuid[])`;
+      .pg`select a.error from delivery_attempts a join deliveries d on d.id = a.delivery_id where d.event_id = any(${events.map((e) => e.id)}::uuid[])`;
     expect(tried.every(({ error }) => error === 'HTTP 410')).toBe(true);
   });
 
   test('as the answer to a probe, or to a test of its owner, is disabled as well', async () => {
     const { id } = await register();
     await fresh.database
-      .sql`update endpoints set failures = 10, failing_since = now() - interval '1 minute', probe_at = now() where id = ${id}`;
+      .pg`update endpoints set failures = 10, failing_since = now() - interval '1 minute', probe_at = now() where id = ${id}`;
     answering(410);
     expect(await perform(process(), await posted(1))).toEqual([]);
     expect(await endpoint(id)).toMatchObject({ disabled_by: 'endpoint', failing_since: null, probe_at: null });
@@ -89,7 +89,7 @@ describe('an endpoint that answers 410', () => {
     };
     const call = perform(process(), await posted(1));
     await vi.waitFor(() => expect(receiver.requests).toHaveLength(1), { timeout: 20_000 });
-    await fresh.database.sql`update endpoints set url = ${receiver.url('/new')} where id = ${id}`;
+    await fresh.database.pg`update endpoints set url = ${receiver.url('/new')} where id = ${id}`;
     answer();
     await call;
     expect(await endpoint(id)).toMatchObject({ disabled_at: null });
@@ -100,7 +100,7 @@ describe('an endpoint that answers 410', () => {
     answering(410);
     await perform(process(), await posted(1));
     answering(200);
-    const [missed] = await fresh.database.sql`select id from deliveries where endpoint_id = ${id}`;
+    const [missed] = await fresh.database.pg`select id from deliveries where endpoint_id = ${id}`;
     expect(await redeliver(atOnce())(missed!.id)).toMatchObject({ status: 200, error: null });
     expect(await states(id)).toEqual(['delivered']);
     expect(await sendTest(atOnce())(id)).toMatchObject({ status: 200 });
@@ -135,7 +135,7 @@ describe('an endpoint that asks for a rest', () => {
     expect(portions.length).toBeGreaterThanOrEqual(5);
     expect(portions[0]).toBeLessThanOrEqual(4);
     expect(Math.max(...waits) - Math.min(...waits)).toBeLessThanOrEqual(30_000);
-    await fresh.database.sql`update endpoints set resting_until = now()`;
+    await fresh.database.pg`update endpoints set resting_until = now()`;
     answering(200);
     expect(await perform(effect, await posted(1))).toEqual([]);
   });
@@ -162,10 +162,10 @@ describe('while the database can not be written', () => {
     // Places that were not given back would be missed afterwards.
     const effect = process({ concurrency: 2 });
     const events = await posted(20);
-    await fresh.database.sql.unsafe(
+    await fresh.database.pg.unsafe(
       "create function refuse() returns trigger language plpgsql as $$ begin raise exception using errcode = '57P01'; end $$",
     );
-    await fresh.database.sql.unsafe('create trigger refuse before insert on delivery_attempts execute function refuse()');
+    await fresh.database.pg.unsafe('create trigger refuse before insert on delivery_attempts execute function refuse()');
     try {
       await expect(perform(effect, events)).rejects.toThrow();
       const made = receiver.requests.length;
@@ -175,7 +175,7 @@ describe('while the database can not be written', () => {
       await expect(perform(effect, events)).rejects.toThrow();
       expect(receiver.requests.length).toBeLessThanOrEqual(8);
     } finally {
-      await fresh.database.sql.unsafe('drop trigger refuse on delivery_attempts');
+      await fresh.database.pg.unsafe('drop trigger refuse on delivery_attempts');
     }
     expect(await perform(effect, events)).toEqual([]);
     expect(receiver.requests.map(({ event }) => event.id).sort()).toEqual(events.map(({ id }) => id).sort());

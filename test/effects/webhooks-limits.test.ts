@@ -36,10 +36,10 @@ async function posted(count: number): Promise<DomainEvent[]> {
   return (await talk.events()).filter((event) => ids.has(event.id));
 }
 
-const endpoint = async (id: string) => (await fresh.database.sql`select * from endpoints where id = ${id}`)[0]!;
+const endpoint = async (id: string) => (await fresh.database.pg`select * from endpoints where id = ${id}`)[0]!;
 const later = (outcomes: OpenOutcome[]) => outcomes.flatMap((outcome) => (outcome.state === 'later' ? [outcome] : []));
 const idsOf = (outcomes: OpenOutcome[]) => new Set(outcomes.map((outcome) => outcome.event_id));
-const tries = async () => Number((await fresh.database.sql`select count(*) from delivery_attempts`)[0]!.count);
+const tries = async () => Number((await fresh.database.pg`select count(*) from delivery_attempts`)[0]!.count);
 
 /** As if so many seconds had passed for the endpoints and what waits for them. */
 async function pass(seconds: number): Promise<void> {
@@ -119,7 +119,7 @@ describe('an endpoint with a limit', () => {
     const worker = process();
     await perform(worker, await posted(20));
     expect(most).toBeGreaterThan(2);
-    await fresh.database.sql`update endpoints set max_concurrency = 2 where id = ${id}`;
+    await fresh.database.pg`update endpoints set max_concurrency = 2 where id = ${id}`;
     most = 0;
     expect(await perform(worker, await posted(20))).toEqual([]);
     expect(most).toBe(2);
@@ -199,7 +199,7 @@ describe('an endpoint that fails constantly', () => {
       expect(receiver.requests.length - before).toBe(1);
       expect(outcomes.filter(({ state }) => state === 'retry')).toHaveLength(1);
       const [row] = await fresh.database
-        .sql`select extract(epoch from probe_at - now()) as wait from endpoints where workspace_id = ${talk.workspaceId}`;
+        .pg`select extract(epoch from probe_at - now()) as wait from endpoints where workspace_id = ${talk.workspaceId}`;
       expect(Math.abs(Number(row!.wait) - next)).toBeLessThan(8);
     }
   });

@@ -17,7 +17,7 @@ afterAll(() => test?.close());
 
 /** Columns that an index holds, or that decide whether a row is in it: to change one is to write to every index of its table. */
 async function indexedColumns(table: string): Promise<string[]> {
-  const rows = await test.database.sql`
+  const rows = await test.database.pg`
     select distinct a.attname as name from pg_index i join pg_attribute a on a.attrelid = i.indrelid
     where i.indrelid = ${table}::regclass and (a.attnum = any(i.indkey)
       or pg_get_expr(i.indpred, i.indrelid) ~ ('\\m' || a.attname || '\\M') or pg_get_expr(i.indexprs, i.indrelid) ~ ('\\m' || a.attname || '\\M'))`;
@@ -53,10 +53,10 @@ describe('rows that are updated again and again', () => {
     for (let round = 0; round < 40; round += 1) {
       await writer.post(aMessage(where, { author: `author ${round % 3}` }));
       for (const effect of effects.slice(round % 2, (round % 2) + 1)) await (await aCallTo(effect, test.database))();
-      for (const { id } of await test.database.sql`select id from dispatches where started_at is null`) {
-        await markStarted(test.database.sql, String(id), 'run');
+      for (const { id } of await test.database.pg`select id from dispatches where started_at is null`) {
+        await markStarted(test.database.pg, String(id), 'run');
       }
-      await verifyLedger(test.database.sql, { running: everything });
+      await verifyLedger(test.database.pg, { running: everything });
     }
     const nearlyAll = expect.toSatisfy((share: number) => share > 0.8);
     await expect
@@ -67,7 +67,7 @@ describe('rows that are updated again and again', () => {
   /** The share of updates that touched no index; statistics come late, and all at once. */
   async function stats(): Promise<Record<string, number>> {
     const tables = ['channels', 'settled_totals', 'audit_heads', 'analytics_hours'];
-    const rows = await test.database.sql`
+    const rows = await test.database.pg`
       select relname as name, n_tup_hot_upd::float8 / nullif(n_tup_upd, 0) as share from pg_stat_user_tables where relname = any(${tables}::text[])`;
     return Object.fromEntries(rows.map(({ name, share }) => [name, share]));
   }

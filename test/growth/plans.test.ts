@@ -46,17 +46,17 @@ const effect = (run: 'transact' | 'perform') =>
 describe(`with ${MESSAGES} messages in the log no statement reads a big table from end to end`, () => {
   it('where a message is posted', () =>
     byIndex(async () => {
-      const writer = createMessageWriter({ sql: database.sql, onStored: () => {} });
+      const writer = createMessageWriter({ pg: database.pg, onStored: () => {} });
       const idempotency = { key: 'k', requestHash: Buffer.from('h') };
       await Promise.all([writer.post(aMessage(history)), writer.post(aMessage(history, { idempotency })), writer.post(aMessage(history))]);
     }));
 
   it('where events are claimed, started, and claimed again', () =>
     byIndex(async () => {
-      const [group] = await claim(database.sql, 500);
+      const [group] = await claim(database.pg, 500);
       expect(group).toMatchObject({ size: 3 });
-      await markStarted(database.sql, group!.id, 'run');
-      await reclaim(database.sql, 15_000);
+      await markStarted(database.pg, group!.id, 'run');
+      await reclaim(database.pg, 15_000);
     }));
 
   it.each(['transact', 'perform'] as const)('where an effect is called that has %s', (run) =>
@@ -71,12 +71,12 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
 
   it('where the ledger is checked, by the relay, the API or on the command line', () =>
     byIndex(async () => {
-      const { subscribers } = await verifyLedger(database.sql, { running: everything });
+      const { subscribers } = await verifyLedger(database.pg, { running: everything });
       expect(subscribers.find((s) => s.name === 'webhooks')).toMatchObject({ in_flight: 1003, missing: 0 });
-      await verifyLedger(database.sql, { running: nothing });
-      await oldestUndispatched(database.sql);
+      await verifyLedger(database.pg, { running: nothing });
+      await oldestUndispatched(database.pg);
       const recovery = { running: nothing, restart: async () => {}, drop: async () => {} };
-      await restartOrphans({ sql: database.sql, recovery, ageMs: 0, log: pino({ level: 'silent' }) });
+      await restartOrphans({ pg: database.pg, recovery, ageMs: 0, log: pino({ level: 'silent' }) });
     }));
 
   it('where the API reads', () =>
@@ -85,7 +85,7 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
         database,
         heavy: createHeavy(database),
         seal: createSeal('a secret that is long enough for a test'),
-        writer: createMessageWriter({ sql: database.sql, onStored: () => {} }),
+        writer: createMessageWriter({ pg: database.pg, onStored: () => {} }),
         summaries: { get: async () => null },
         log: pino({ level: 'silent' }),
         adminKey: 'the-operators-own-key',
@@ -97,7 +97,7 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
         body: JSON.stringify({ name: 'reader' }),
       });
       const { id, api_key } = (await made.json()) as { id: string; api_key: string };
-      await own.database.sql`update api_keys set workspace_id = ${history.workspaceId} where workspace_id = ${id}`;
+      await own.database.pg`update api_keys set workspace_id = ${history.workspaceId} where workspace_id = ${id}`;
       const paths = [
         `/v1/channels/${history.channelId}/messages`,
         `/v1/channels/${history.channelId}/messages?after_seq=100`,
@@ -124,15 +124,15 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
       const day = 24 * 3_600_000;
       // After the first batch of each: all of it would take its time, and be a table from end to end.
       stop.abort();
-      const expired = await expire(database.sql, { eventsMs: 5 * day, receiptsMs: null }, async () => {}, stop.signal);
+      const expired = await expire(database.pg, { eventsMs: 5 * day, receiptsMs: null }, async () => {}, stop.signal);
       expect(expired).toEqual({ idempotency_keys: 1000, dispatches: 101, events: 1000 });
     }));
 
   it('where many workspaces wait, though hardly anybody did when statistics were taken', async () => {
-    await own.database.sql`vacuum analyze outbox`;
-    await own.database.sql`
+    await own.database.pg`vacuum analyze outbox`;
+    await own.database.pg`
       insert into outbox (event_id, workspace_id, type) select knockon.uuidv7(), md5((i % 1000)::text)::uuid, 'message.created' from generate_series(1, 20000) i`;
-    const [group] = await claim(database.sql, 2000);
+    const [group] = await claim(database.pg, 2000);
     expect(group?.size).toBe(2000);
     // The oldest; those that wait, one workspace after the other, twice; a workspace's own; and each that is claimed.
     expect(

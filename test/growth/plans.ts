@@ -33,14 +33,14 @@ export interface Explained extends Database {
  * @param kept whether plans are made without what is asked for, as those that a connection keeps. Default: no
  */
 export function explained(url: string, { counted = false, kept = false } = {}): Explained {
-  const plans: { sql: string; steps: Step[] }[] = [];
+  const plans: { pg: string; steps: Step[] }[] = [];
   const options = {
     max: 2,
     onnotice: ({ message }: postgres.Notice) => {
       const json = /plan:\s*(\{[\s\S]*\})\s*$/.exec(message ?? '')?.[1];
       if (!json) return;
-      const { 'Query Text': sql, Plan } = JSON.parse(json) as { 'Query Text': string; Plan: Step };
-      plans.push({ sql, steps: flat(Plan) });
+      const { 'Query Text': pg, Plan } = JSON.parse(json) as { 'Query Text': string; Plan: Step };
+      plans.push({ pg, steps: flat(Plan) });
     },
     connection: {
       session_preload_libraries: 'auto_explain',
@@ -55,29 +55,29 @@ export function explained(url: string, { counted = false, kept = false } = {}): 
       max_parallel_workers_per_gather: '0',
     },
   };
-  const [db, sql] = [postgres(url, options), postgres(url, options)];
+  const [db, pg] = [postgres(url, options), postgres(url, options)];
   const told = () => {
     if (plans.length === 0) throw new Error('no plan was told: nothing was run, or auto_explain is not there');
     return plans.splice(0);
   };
   return {
     db: drizzle({ client: db, schema }),
-    sql,
+    pg,
     listen: async () => false,
-    close: async () => void (await Promise.all([db.end(), sql.end()])),
+    close: async () => void (await Promise.all([db.end(), pg.end()])),
     scans(tables) {
       const read = (step: Step) => step['Node Type'] === 'Seq Scan' && tables.includes(step['Relation Name'] ?? '');
-      const found = told().flatMap(({ sql, steps }) =>
-        steps.filter(read).map((step) => `${step['Relation Name']}: ${sql.trim().slice(0, 300)}`),
+      const found = told().flatMap(({ pg, steps }) =>
+        steps.filter(read).map((step) => `${step['Relation Name']}: ${pg.trim().slice(0, 300)}`),
       );
       return [...new Set(found)];
     },
     rows() {
-      const statements = told().map(({ sql, steps }) => ({ sql, steps, n: steps.reduce((n, step) => n + rowsOf(step), 0) }));
+      const statements = told().map(({ pg, steps }) => ({ pg, steps, n: steps.reduce((n, step) => n + rowsOf(step), 0) }));
       const worst = statements.reduce((a, b) => (a.n > b.n ? a : b));
       return {
         total: statements.reduce((n, statement) => n + statement.n, 0),
-        worst: `${worst.n} rows (${described(worst.steps)}): ${worst.sql.trim().slice(0, 300)}`,
+        worst: `${worst.n} rows (${described(worst.steps)}): ${worst.pg.trim().slice(0, 300)}`,
       };
     },
     indexes: () => told().flatMap(({ steps }) => steps.flatMap((step) => step['Index Name'] ?? [])),

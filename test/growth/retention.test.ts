@@ -20,16 +20,16 @@ beforeEach(async () => {
 afterEach(() => test.close());
 
 const run = (retention: Partial<Retention>) =>
-  expire(test.database.sql, { eventsMs: null, receiptsMs: null, ...retention }, noteExpiry(key), new AbortController().signal);
+  expire(test.database.pg, { eventsMs: null, receiptsMs: null, ...retention }, noteExpiry(key), new AbortController().signal);
 /** So short that all there is has expired, as soon as the next millisecond has come. */
 const now = async () => {
   const began = Date.now();
   await expect.poll(() => Date.now(), { interval: 1 }).toBeGreaterThan(began);
   return 0.001;
 };
-const settle = () => verifyLedger(test.database.sql, { running: nothing });
+const settle = () => verifyLedger(test.database.pg, { running: nothing });
 const rows = async () => {
-  const [counts] = await test.database.sql`
+  const [counts] = await test.database.pg`
     select (select count(*)::int from events) as events, (select count(*)::int from outbox) as outbox,
       (select count(*)::int from dispatches) as dispatches, (select count(*)::int from receipts) as receipts,
       (select count(*)::int from messages) as messages`;
@@ -41,7 +41,7 @@ describe('retention', () => {
     const { events } = await dispatched(test.database, 3, 'search');
     await done(test.database, 'search', events);
     await settle();
-    await test.database.sql`
+    await test.database.pg`
       insert into idempotency_keys (workspace_id, key, request_hash, status, created_at)
       select knockon.uuidv7(), 'key ' || n, 'hash', 201, now() - n * interval '1 minute' from generate_series(1, 4000) n`;
     expect(await run({})).toEqual({ idempotency_keys: 4000 - 1439, dispatches: 0, events: 0 });
@@ -52,13 +52,13 @@ describe('retention', () => {
   it('deletes events that all have done, with all that belongs to them; the product keeps its messages', async () => {
     const { events } = await dispatched(test.database, 30, 'search', 'webhooks');
     for (const name of ['search', 'webhooks']) await done(test.database, name, events);
-    const [delivery] = await test.database.sql`
+    const [delivery] = await test.database.pg`
       insert into deliveries (workspace_id, endpoint_id, event_id, event_type) values (knockon.uuidv7(), knockon.uuidv7(), ${events[0]!}, 'message.created') returning id`;
-    await test.database.sql`insert into delivery_attempts (delivery_id, latency_ms) values (${delivery!.id}, 1)`;
+    await test.database.pg`insert into delivery_attempts (delivery_id, latency_ms) values (${delivery!.id}, 1)`;
     await settle();
     expect(await run({ eventsMs: await now() })).toMatchObject({ dispatches: 1, events: 30 });
     expect(await rows()).toEqual({ events: 0, outbox: 0, dispatches: 0, receipts: 0, messages: 30 });
-    expect(await test.database.sql`select id from deliveries union all select id from delivery_attempts`).toEqual([]);
+    expect(await test.database.pg`select id from deliveries union all select id from delivery_attempts`).toEqual([]);
   });
 
   it('leaves an event while its Idempotency-Key is answered for, however short events are kept', async () => {
@@ -68,10 +68,10 @@ describe('retention', () => {
     const { message: first } = (await writer.post(keyed)) as { message: object };
     await writer.post(aMessage(where));
     expect(await run({ eventsMs: await now() })).toMatchObject({ events: 0 });
-    await test.database.sql`delete from outbox`;
+    await test.database.pg`delete from outbox`;
     expect(await run({ eventsMs: await now() })).toMatchObject({ events: 1 });
     expect(await writer.post(keyed)).toEqual({ state: 'replayed', message: first });
-    await test.database.sql`update idempotency_keys set created_at = now() - interval '25 hours'`;
+    await test.database.pg`update idempotency_keys set created_at = now() - interval '25 hours'`;
     expect(await run({ eventsMs: await now() })).toMatchObject({ idempotency_keys: 1, events: 1 });
   });
 
@@ -80,7 +80,7 @@ describe('retention', () => {
     const writer = aWriter(test.database);
     const keyed = aMessage(where, { idempotency: { key: 'gone', requestHash: Buffer.alloc(32, 1) } });
     await writer.post(keyed);
-    await test.database.sql`delete from events`;
+    await test.database.pg`delete from events`;
     expect(await writer.post(keyed)).toEqual({ state: 'answer_gone' });
   });
 
@@ -119,10 +119,10 @@ describe('retention', () => {
   it('waits for the last dispatch of an event: a backfill that is under way keeps it', async () => {
     const { events } = await dispatched(test.database, 3, 'search');
     await done(test.database, 'search', events);
-    const [late] = await test.database.sql`
+    const [late] = await test.database.pg`
       insert into dispatches (id, type, size, subscribers, started_at) values (knockon.uuidv7(), 'message.created', 1, '{late}', now()) returning id`;
     await test.database
-      .sql`insert into dispatch_events (dispatch_id, event_id, type) values (${late!.id}, ${events[1]!}, 'message.created')`;
+      .pg`insert into dispatch_events (dispatch_id, event_id, type) values (${late!.id}, ${events[1]!}, 'message.created')`;
     await settle();
     expect(await run({ eventsMs: await now() })).toMatchObject({ dispatches: 1, events: 2 });
     expect(await rows()).toMatchObject({ events: 1, receipts: 1, dispatches: 1 });
@@ -143,13 +143,13 @@ describe('retention', () => {
     const writer = aWriter(test.database);
     for (const text of ['one', 'two', 'three']) await writer.post(aMessage({ workspaceId, channelId }, { text }));
     await (await aCallTo(audit({ key }), test.database))();
-    await test.database.sql`update dispatches set started_at = now()`;
+    await test.database.pg`update dispatches set started_at = now()`;
     await settle();
     const verify = () => verifyAudit({ heavy: createHeavy(test.database), key })(workspaceId);
     await run({ eventsMs: await now() });
     expect(await rows()).toMatchObject({ events: 0 });
     expect(await verify()).toMatchObject({ valid: true, entries: 3 });
-    await test.database.sql`update expirations set before = 'ffffffff-ffff-7fff-bfff-ffffffffffff'`;
+    await test.database.pg`update expirations set before = 'ffffffff-ffff-7fff-bfff-ffffffffffff'`;
     expect(await verify()).toMatchObject({ valid: false, broken_at: { position: 1, reason: expect.stringMatching(/gone from the log/) } });
   });
 

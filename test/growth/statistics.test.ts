@@ -81,14 +81,14 @@ describe.each<[Statistics, Plans]>([
       own.database,
       ...['analytics', 'audit', 'cache', 'notifications', 'search', 'webhooks', 'newcomer'].map((name) => ({ name })),
     );
-    await own.database.sql`update outbox set dispatch_id = null where event_id in (select id from events order by id desc limit 3000)`;
+    await own.database.pg`update outbox set dispatch_id = null where event_id in (select id from events order by id desc limit 3000)`;
     await forget(own.database, statistics);
     database = explained(own.url, { counted: true, kept: plans === 'kept' });
     app = createApp({
       database,
       heavy: createHeavy(database),
       seal: createSeal('a secret that is long enough for a test'),
-      writer: createMessageWriter({ sql: database.sql, onStored: () => {} }),
+      writer: createMessageWriter({ pg: database.pg, onStored: () => {} }),
       summaries: { get: async () => null },
       log: pino({ level: 'silent' }),
       adminKey: OPERATOR,
@@ -102,13 +102,13 @@ describe.each<[Statistics, Plans]>([
       body: JSON.stringify({ name: 'reader' }),
     });
     keys = (await made.json()) as { api_key: string };
-    await own.database.sql`update api_keys set workspace_id = ${history.workspaceId} where workspace_id <> ${history.workspaceId}`;
+    await own.database.pg`update api_keys set workspace_id = ${history.workspaceId} where workspace_id <> ${history.workspaceId}`;
     // 500 events in one call: as large as most effects take.
     const big = '0199aaaa-0000-7000-8000-000000000001';
     await own.database
-      .sql`insert into dispatches (id, type, size, subscribers, started_at) values (${big}, 'message.created', 500, '{webhooks,newcomer}', now())`;
+      .pg`insert into dispatches (id, type, size, subscribers, started_at) values (${big}, 'message.created', 500, '{webhooks,newcomer}', now())`;
     await own.database
-      .sql`update outbox set dispatch_id = ${big} where event_id in (select id from events order by id offset 5000 limit 500)`;
+      .pg`update outbox set dispatch_id = ${big} where event_id in (select id from events order by id offset 5000 limit 500)`;
     call = { dispatch_id: big, subscriber: 'newcomer', events: { offset: 0, limit: 500 }, alone: false };
     // What a connection asks once.
     await get('/v1/audit')();
@@ -130,11 +130,10 @@ describe.each<[Statistics, Plans]>([
   const effect = defineEffect({ name: 'newcomer', description: '', on: ['*'], ordering: 'channel', transact: async () => [] });
   const inTransaction = (work: (tx: never) => Promise<unknown>) => database.db.transaction((tx) => work(tx as never));
   const job = (verb: string, input: object) =>
-    own.database
-      .sql`insert into operations (verb, input, by) values (${verb}, ${own.database.sql.json(input as never)}, 'test') returning *`;
+    own.database.pg`insert into operations (verb, input, by) values (${verb}, ${own.database.pg.json(input as never)}, 'test') returning *`;
   const deps = () =>
     ({
-      sql: database.sql,
+      pg: database.pg,
       transport: { start: async () => 'run' },
       recovery: { running: everything, restart: async () => {} },
       rebuilds: {},
@@ -276,22 +275,22 @@ describe.each<[Statistics, Plans]>([
     ['shows operators the subscribers', () => get('/v1/ops/subscribers', true)()],
     ['shows causes', () => get('/v1/ops/dead_letters/causes', true)()],
     ['shows the ledger', () => get('/v1/ops/verify', true)()],
-    ['shows what is live', async () => readSample(database.sql, await readTotals(database.sql, new Date()), undefined)],
-    ['checks the ledger, in full', async () => verifyLedger(database.sql, { running: nothing, full: true })],
-    ['plans a replay', () => planReplay(database.sql, { force: true })],
-    ['plans a replay for a subscriber', () => planReplay(database.sql, { subscriber: 'newcomer' })],
+    ['shows what is live', async () => readSample(database.pg, await readTotals(database.pg, new Date()), undefined)],
+    ['checks the ledger, in full', async () => verifyLedger(database.pg, { running: nothing, full: true })],
+    ['plans a replay', () => planReplay(database.pg, { force: true })],
+    ['plans a replay for a subscriber', () => planReplay(database.pg, { subscriber: 'newcomer' })],
     ['counts what to retry', async () => retry.count(deps(), (await job('retry', { filter: {} }))[0] as never)],
     ['counts what to replay', async () => replay.count(deps(), (await job('replay', {}))[0] as never)],
     ['counts what to backfill', async () => backfill.count(deps(), (await job('backfill', { subscriber: 'newcomer' }))[0] as never)],
     ['counts what to reset', async () => resets.count(deps(), (await job('reset', { filter: {} }))[0] as never)],
-    ['counts what a job has done', () => readProgress(database.sql, beside.jobId)],
-    ['ends what a job has lost', () => failOrphans({ sql: database.sql, recovery: { running: nothing } } as never, beside.jobId)],
+    ['counts what a job has done', () => readProgress(database.pg, beside.jobId)],
+    ['ends what a job has lost', () => failOrphans({ pg: database.pg, recovery: { running: nothing } } as never, beside.jobId)],
     [
       'rebuilds the search',
       async () => {
         const rebuild = rebuildSearch({ db: database.db } as never);
         await rebuild.count();
-        await own.database.sql`alter table search_documents_next set (autovacuum_enabled = off)`;
+        await own.database.pg`alter table search_documents_next set (autovacuum_enabled = off)`;
         for (let after: string | null = null; ; ) {
           const filled = await rebuild.fill(after, 500);
           after = filled.after;
@@ -304,7 +303,7 @@ describe.each<[Statistics, Plans]>([
     ['rebuilds the cache', () => rebuildCache({ db: database.db } as never, { put: async () => {} } as never).swap()],
     [
       'lets expire',
-      async () => expire(database.sql, { eventsMs: 20 * DAY, receiptsMs: 15 * DAY }, async () => {}, new AbortController().signal),
+      async () => expire(database.pg, { eventsMs: 20 * DAY, receiptsMs: 15 * DAY }, async () => {}, new AbortController().signal),
     ],
   ])(
     'it %s in time by what there is',
@@ -322,17 +321,17 @@ describe.each<[Statistics, Plans]>([
       async () =>
         discard(
           database,
-          { ids: (await own.database.sql<{ id: string }[]>`select id from dead_letters order by id limit 100`).map(({ id }) => id) },
+          { ids: (await own.database.pg<{ id: string }[]>`select id from dead_letters order by id limit 100`).map(({ id }) => id) },
           'test',
           'test',
         ),
     ],
-    ['claims', () => claim(database.sql, 500)],
-    ['claims again', () => reclaim(database.sql, 0)],
+    ['claims', () => claim(database.pg, 500)],
+    ['claims again', () => reclaim(database.pg, 0)],
     [
       'stores messages',
       async () => {
-        const writer = createMessageWriter({ sql: database.sql, onStored: () => {} });
+        const writer = createMessageWriter({ pg: database.pg, onStored: () => {} });
         await Promise.all(
           Array.from({ length: 200 }, (_, i) =>
             writer.post(aMessage(history, { idempotency: { key: `k${i}`, requestHash: Buffer.from('h') } })),

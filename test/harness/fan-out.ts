@@ -29,8 +29,8 @@ export class FanOut {
 
   /** Registers the effects: what is stored from then on is for them. Only one at a time for a database. */
   static async open({ database, url }: Pick<TestDatabase, 'database' | 'url'>, effects: Effect[]): Promise<FanOut> {
-    await giveItsOwnTime(database.sql);
-    const [bench] = await Promise.all([WorkflowBench.open(testServerPath()), register(database.sql, effects.map(registration))]);
+    await giveItsOwnTime(database.pg);
+    const [bench] = await Promise.all([WorkflowBench.open(testServerPath()), register(database.pg, effects.map(registration))]);
     // Sessions that are there already keep the time that everybody has.
     return new FanOut(connectDatabase(url, { name: 'fan-out' }), effects, bench);
   }
@@ -46,14 +46,14 @@ export class FanOut {
    * @returns of each workflow that has given something up its failure: what, and why
    */
   async run(): Promise<string[]> {
-    const { sql, db } = this.#database;
+    const { pg, db } = this.#database;
     const { workflow } = this.#bench.env.client;
     const effects = Object.fromEntries(this.#effects.map((effect) => [effect.name, this.#timed(effect)]));
     const seeThrough = async () => {
       const failures: string[] = [];
-      for (let claimed = await claim(sql, 2000); claimed.length > 0; claimed = await claim(sql, 2000)) {
+      for (let claimed = await claim(pg, 2000); claimed.length > 0; claimed = await claim(pg, 2000)) {
         const started = claimed.filter(({ subscribers }) => subscribers.length > 0);
-        for (const group of claimed) await markStarted(sql, group.id, null);
+        for (const group of claimed) await markStarted(pg, group.id, null);
         // Without search attributes, which the time-skipping server can't be asked for.
         const start = async ([dispatch]: ReturnType<typeof handedOver>) =>
           await workflow.start(workflowName(dispatch.type), { taskQueue: WORKFLOW_QUEUE, workflowId: dispatch.id, args: [dispatch] });
@@ -75,7 +75,7 @@ export class FanOut {
   #timed(effect: Effect): ReturnType<typeof effectActivity> {
     return async (call) => {
       const [began, time] = [performance.now(), await this.now()];
-      await this.#database.sql`update clock.ahead set ms = ${time.getTime() - Date.now()}`;
+      await this.#database.pg`update clock.ahead set ms = ${time.getTime() - Date.now()}`;
       const now = () => new Date(time.getTime() + performance.now() - began);
       return await effectActivity(effect, this.#database.db, { now })(call);
     };
@@ -83,12 +83,12 @@ export class FanOut {
 }
 
 /** From then on `now()` is a function of ours in new sessions, also where it is a column's default. */
-async function giveItsOwnTime(sql: Sql): Promise<void> {
-  await sql.unsafe(`
+async function giveItsOwnTime(pg: Sql): Promise<void> {
+  await pg.unsafe(`
     create schema clock;
     create table clock.ahead (ms float8 not null);
     insert into clock.ahead values (0);
-    create function clock.now() returns timestamptz language sql stable as
+    create function clock.now() returns timestamptz language pg stable as
       'select pg_catalog.now() + ms * interval ''1 ms'' from clock.ahead';
     do $$ declare c record; begin
       for c in select table_name, column_name from information_schema.columns where table_schema = 'public' and column_default = 'now()' loop

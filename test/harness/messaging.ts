@@ -17,7 +17,7 @@ export async function aChannel(database: Database): Promise<{ workspaceId: strin
 
 /** A writer whose messages need no more than what differs. */
 export function aWriter(database: Database, onStored: () => void = () => {}): MessageWriter {
-  return createMessageWriter({ sql: database.sql, onStored });
+  return createMessageWriter({ pg: database.pg, onStored });
 }
 
 export const aMessage = (where: { workspaceId: string; channelId: string }, rest: Partial<NewMessage> = {}): NewMessage => ({
@@ -32,7 +32,7 @@ export const aMessage = (where: { workspaceId: string; channelId: string }, rest
 export async function subscribe(database: Database, ...wanted: { name: string; types?: string[] }[]): Promise<void> {
   const retry = { attempts: 3, initial_ms: 1000, max_ms: 10_000, backoff: 2 };
   await register(
-    database.sql,
+    database.pg,
     wanted.map(({ name, types = ['*'] }) => ({
       name,
       description: '',

@@ -14,7 +14,7 @@ afterAll(() => test.close());
 
 const hash = (byte: number) => Buffer.alloc(32, byte);
 const seqs = async (channelId: string) =>
-  (await test.database.sql`select seq from messages where channel_id = ${channelId} order by seq`).map((row) => Number(row.seq));
+  (await test.database.pg`select seq from messages where channel_id = ${channelId} order by seq`).map((row) => Number(row.seq));
 
 describe('posting a message', () => {
   it('stores the message, its event and its place in the outbox together', async () => {
@@ -24,7 +24,7 @@ describe('posting a message', () => {
     );
     if (posted.state !== 'stored') throw new Error(posted.state);
     const { message } = posted;
-    const [event] = await test.database.sql`select * from events where id = ${message.event_id}`;
+    const [event] = await test.database.pg`select * from events where id = ${message.event_id}`;
     expect(event).toMatchObject({ type: 'message.created', message_id: message.id, seq: '1', workspace_id: where.workspaceId });
     expect(event?.payload).toEqual({
       seq: 1,
@@ -33,7 +33,7 @@ describe('posting a message', () => {
       metadata: { a: [1, null, 'é'] },
       sent_at: message.sent_at,
     });
-    const [queued] = await test.database.sql`select * from outbox where event_id = ${message.event_id}`;
+    const [queued] = await test.database.pg`select * from outbox where event_id = ${message.event_id}`;
     expect(queued).toMatchObject({ dispatch_id: null, type: 'message.created' });
   });
 
@@ -129,7 +129,7 @@ describe('an idempotency key', () => {
     const where = await aChannel(test.database);
     const writer = aWriter(test.database);
     await writer.post(aMessage(where, keyed('k', 1)));
-    await test.database.sql`update idempotency_keys set created_at = now() - interval '25 hours' where workspace_id = ${where.workspaceId}`;
+    await test.database.pg`update idempotency_keys set created_at = now() - interval '25 hours' where workspace_id = ${where.workspaceId}`;
     expect((await writer.post(aMessage(where, keyed('k', 2)))).state).toBe('stored');
   });
 
@@ -153,7 +153,7 @@ describe('editing and deleting', () => {
     expect(edited).toMatchObject({ seq: 1, text: 'better', author: 'anna' });
     expect(await test.database.db.transaction((tx) => removeMessage(tx, which))).toBe(true);
     await writer.post(aMessage(where));
-    const log = await test.database.sql`select type, seq, payload from events where channel_id = ${where.channelId} order by seq`;
+    const log = await test.database.pg`select type, seq, payload from events where channel_id = ${where.channelId} order by seq`;
     expect(log.map((e) => [e.type, Number(e.seq)])).toEqual([
       ['message.created', 1],
       ['message.updated', 2],
@@ -162,7 +162,7 @@ describe('editing and deleting', () => {
     ]);
     expect(log[2]?.payload).not.toHaveProperty('text');
     expect(await seqs(where.channelId)).toEqual([1, 2]);
-    const [tombstone] = await test.database.sql`select text, metadata from messages where id = ${which.id}`;
+    const [tombstone] = await test.database.pg`select text, metadata from messages where id = ${which.id}`;
     expect(tombstone).toEqual({ text: '', metadata: {} });
   });
 
@@ -180,7 +180,7 @@ describe('two processes that store for the same channels', () => {
     const batch = (order: typeof places) =>
       order.map((where) => ({ ...aMessage(where), id: uuidv7(), eventId: uuidv7(), createdAt: new Date(), metadataJson: '{}' }));
     const rounds = Array.from({ length: 30 }, (_, i) =>
-      storeMessages(test.database.sql, batch(i % 2 ? places : [...places].reverse()), i % 3 ? 'left out' : 'waited for'),
+      storeMessages(test.database.pg, batch(i % 2 ? places : [...places].reverse()), i % 3 ? 'left out' : 'waited for'),
     );
     await expect(Promise.all(rounds)).resolves.toHaveLength(30);
   });

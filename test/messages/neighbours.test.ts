@@ -21,7 +21,7 @@ beforeAll(async () => {
   test = await freshDatabase();
   psql = postgres(test.url, { max: 1 });
   patient = connectDatabase(test.url, { lockMs: 1500 });
-  writer = createMessageWriter({ sql: test.database.sql, patient: patient.sql, onStored: () => {} });
+  writer = createMessageWriter({ pg: test.database.pg, patient: patient.pg, onStored: () => {} });
 });
 afterAll(async () => {
   vi.restoreAllMocks();
@@ -65,7 +65,7 @@ describe('a channel that another transaction holds', () => {
     let own: Promise<unknown>[] = [];
     await holding(held, async () => {
       own = Array.from({ length: 5 }, () => post(held));
-      const waiting = () => test.database.sql`select 1 from pg_stat_activity where wait_event_type = 'Lock'`;
+      const waiting = () => test.database.pg`select 1 from pg_stat_activity where wait_event_type = 'Lock'`;
       await expect.poll(async () => (await waiting()).length).toBe(1);
     });
     expect(((await Promise.all(own)) as { message: { seq: number } }[]).map(({ message }) => message.seq)).toEqual([1, 2, 3, 4, 5]);
@@ -97,9 +97,9 @@ describe('one statement', () => {
   it('carries 192 KB of texts at most, or one message', async () => {
     const where = await aChannel(test.database);
     const sizes: number[] = [];
-    vi.spyOn(store, 'storeMessages').mockImplementation((sql, batch, held) => {
+    vi.spyOn(store, 'storeMessages').mockImplementation((pg, batch, held) => {
       sizes.push(batch.reduce((sum, { text, metadataJson }) => sum + text.length + metadataJson.length, 0));
-      return original(sql, batch, held);
+      return original(pg, batch, held);
     });
     await Promise.all(Array.from({ length: 30 }, () => post(where, { text: 'y'.repeat(36_000) })));
     expect(Math.max(...sizes)).toBeLessThanOrEqual(192 * 1024);
@@ -112,9 +112,9 @@ describe('one statement', () => {
     const held = new Promise<void>((resolve) => {
       letGo = resolve;
     });
-    vi.spyOn(store, 'storeMessages').mockImplementation(async (sql, batch, whatIsHeld) => {
+    vi.spyOn(store, 'storeMessages').mockImplementation(async (pg, batch, whatIsHeld) => {
       if (batch.some(({ channelId }) => channelId === large.channelId)) await held;
-      return await original(sql, batch, whatIsHeld);
+      return await original(pg, batch, whatIsHeld);
     });
     const slow = post(large, { text: 'y'.repeat(36_000) });
     expect((await post(small)).state).toBe('stored');
@@ -129,10 +129,10 @@ describe('one statement', () => {
     const held = new Promise<void>((resolve) => {
       letGo = resolve;
     });
-    vi.spyOn(store, 'storeMessages').mockImplementation(async (sql, batch, whatIsHeld) => {
+    vi.spyOn(store, 'storeMessages').mockImplementation(async (pg, batch, whatIsHeld) => {
       batches.push(batch.map(({ workspaceId }) => workspaceId));
       if (batches.length === 1) await held;
-      return await original(sql, batch, whatIsHeld);
+      return await original(pg, batch, whatIsHeld);
     });
     const first = post(flood);
     await vi.waitFor(() => expect(batches).toHaveLength(1));

@@ -9,19 +9,19 @@ export async function dispatched(database: Database, count: number, ...names: st
   const where = await aChannel(database);
   const writer = aWriter(database);
   await Promise.all(Array.from({ length: count }, () => writer.post(aMessage(where))));
-  const dispatches = await claim(database.sql, 2000);
-  for (const { id } of dispatches) await markStarted(database.sql, id, 'run');
-  const rows = await database.sql`select event_id from outbox where dispatch_id = any(${dispatches.map(({ id }) => id)}) order by event_id`;
+  const dispatches = await claim(database.pg, 2000);
+  for (const { id } of dispatches) await markStarted(database.pg, id, 'run');
+  const rows = await database.pg`select event_id from outbox where dispatch_id = any(${dispatches.map(({ id }) => id)}) order by event_id`;
   return { dispatches: dispatches.map(({ id }) => id), events: rows.map(({ event_id }) => String(event_id)), ...where };
 }
 
 /** Receipts, as an effect writes them. */
-export async function done({ sql }: Database, name: string, events: string[]): Promise<void> {
-  await sql`insert into receipts (event_id, subscriber) select id, ${name} from unnest(${events}::uuid[]) as t (id)`;
+export async function done({ pg }: Database, name: string, events: string[]): Promise<void> {
+  await pg`insert into receipts (event_id, subscriber) select id, ${name} from unnest(${events}::uuid[]) as t (id)`;
 }
 
-export async function buried({ sql }: Database, name: string, dispatch: string, events: string[]): Promise<void> {
-  await sql`
+export async function buried({ pg }: Database, name: string, dispatch: string, events: string[]): Promise<void> {
+  await pg`
     insert into dead_letters (event_id, subscriber, target, dispatch_id, cause, reason)
     select id, ${name}, target, ${dispatch}, 'cause', 'reason' from unnest(${events}::uuid[]) as t (id) cross join unnest(array['a', 'b']) as x (target)`;
 }

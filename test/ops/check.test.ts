@@ -14,10 +14,10 @@ beforeEach(async () => {
 });
 afterEach(() => test.close());
 
-const aCheck = (running = nothing, everyMs = 0) => new LedgerCheck({ sql: test.database.sql, running, everyMs, log });
+const aCheck = (running = nothing, everyMs = 0) => new LedgerCheck({ pg: test.database.pg, running, everyMs, log });
 /** A later check: its time has come, whatever time the one before took. */
 async function again(check: LedgerCheck) {
-  await test.database.sql`update ledger_checks set checked_at = now() - interval '1 hour'`;
+  await test.database.pg`update ledger_checks set checked_at = now() - interval '1 hour'`;
   await check.run();
 }
 const ready = (check: LedgerCheck, maxAgeMs = 60_000) => readiness(test.database, maxAgeMs, check.latest);
@@ -36,7 +36,7 @@ describe('the background check', () => {
     const check = aCheck();
     await check.run();
     const registry = new Registry();
-    registerLedgerMetrics(registry, test.database.sql, () => check.latest);
+    registerLedgerMetrics(registry, test.database.pg, () => check.latest);
     const text = await registry.metrics();
     expect(text).toMatch(/^knockon_missing\{subscriber="search"\} 3$/m);
     expect(text).toMatch(/^knockon_missing\{subscriber="audit"\} 1$/m);
@@ -55,7 +55,7 @@ describe('the background check', () => {
     const young = await ready(check);
     expect(young).toMatchObject({ ok: true, detail: { ledger: { missing: 4, in_flight: 0, dead: 0 } } });
     expect(young.detail.problem).toMatch(/4 effects are missing/);
-    await test.database.sql`update dispatches set claimed_at = now() - interval '61 s'`;
+    await test.database.pg`update dispatches set claimed_at = now() - interval '61 s'`;
     await again(check);
     const old = await ready(check);
     expect(old).toMatchObject({ ok: false, detail: { database: 'ok' } });
@@ -64,7 +64,7 @@ describe('the background check', () => {
 
   it('calls a deployment ready whose effects are only slow', async () => {
     await halfDone();
-    await test.database.sql`update dispatches set claimed_at = now() - interval '1 day'`;
+    await test.database.pg`update dispatches set claimed_at = now() - interval '1 day'`;
     const check = aCheck(everything);
     await check.run();
     expect(await ready(check)).toMatchObject({ ok: true, detail: { ledger: { missing: 0, in_flight: 4 } } });

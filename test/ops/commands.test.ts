@@ -33,11 +33,11 @@ describe('commands that operate', () => {
   });
 
   it('let the doctor say that nothing can be written, though all can be read', async () => {
-    const { sql } = product.own.database;
-    await sql`create function refuse() returns trigger language plpgsql as $$ begin raise 'No space left on device' using errcode = '53100'; end $$`;
-    await sql`create trigger refuse before insert on action_log for each statement execute function refuse()`;
+    const { pg } = product.own.database;
+    await pg`create function refuse() returns trigger language plpgsql as $$ begin raise 'No space left on device' using errcode = '53100'; end $$`;
+    await pg`create trigger refuse before insert on action_log for each statement execute function refuse()`;
     const { exitCode, out } = await knockon('doctor');
-    await sql`drop function refuse cascade`;
+    await pg`drop function refuse cascade`;
     expect(out).toMatch(/✗ writes +Postgres takes nothing: No space left on device/);
     expect(exitCode).toBe(1);
     expect((await product.ops('GET', 'log')).body.data.filter((entry: { verb: string }) => entry.verb === 'doctor')).toEqual([]);
@@ -46,7 +46,7 @@ describe('commands that operate', () => {
   it('let the doctor name endpoints that fail, without taking their trouble for ours', async () => {
     const { body } = await product.acme.call('POST', '/v1/endpoints', { url: 'https://shop.example/hooks', event_types: ['*'] });
     await product.own.database
-      .sql`update endpoints set failing_since = now() - interval '3 hours', failing_cause = 'HTTP 500' where id = ${body.id}`;
+      .pg`update endpoints set failing_since = now() - interval '3 hours', failing_cause = 'HTTP 500' where id = ${body.id}`;
     const { findings } = (await product.ops('GET', 'doctor')).body;
     await product.acme.call('DELETE', `/v1/endpoints/${body.id}`);
     expect(findings.find((f: { check: string }) => f.check === 'endpoints')).toEqual({

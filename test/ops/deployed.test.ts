@@ -31,11 +31,11 @@ const open = async (path: string, key?: string) => {
   const text = await response.text();
   return { status: response.status, text, body: text.startsWith('{') ? JSON.parse(text) : null };
 };
-const documents = () => knockon.current.database.sql`select message_id from search_documents`;
+const documents = () => knockon.current.database.pg`select message_id from search_documents`;
 
 describe('an effect that is lost, in a deployment', () => {
   it('is found by everybody who looks, and brought about by the relay, while nothing else happens twice', async () => {
-    const { sql } = knockon.current.database;
+    const { pg } = knockon.current.database;
     const messages = [];
     for (let n = 0; n < 3; n += 1) messages.push(await acme.post({ author: 'ada', text: `message ${n}` }));
     await settled(knockon.current);
@@ -43,8 +43,8 @@ describe('an effect that is lost, in a deployment', () => {
     expect((await verify('--json')).stdout).toContain('"balanced":true');
 
     const { id, event_id } = messages[1]!;
-    await sql`delete from search_documents where message_id = ${id}`;
-    await sql`delete from receipts where subscriber = 'search' and event_id = ${event_id}`;
+    await pg`delete from search_documents where message_id = ${id}`;
+    await pg`delete from receipts where subscriber = 'search' and event_id = ${event_id}`;
 
     const text = await verify();
     expect(text).toMatchObject({ code: 1, stdout: expect.stringContaining('Not balanced') });

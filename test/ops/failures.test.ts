@@ -6,7 +6,7 @@ import { soon } from '../whole/product.ts';
 import { useProduct } from './running.ts';
 
 const product = useProduct({ KNOCKON_WEBHOOK_ATTEMPTS: '1', KNOCKON_WEBHOOK_ALLOW: '127.0.0.0/8' });
-const sql = () => product.own.database.sql;
+const pg = () => product.own.database.pg;
 let receiver: Receiver;
 
 beforeAll(async () => {
@@ -35,14 +35,14 @@ async function deadLetters(n: number): Promise<void> {
 const causes = async () => (await product.ops('GET', 'dead_letters/causes')).body.data;
 
 const books = async () => {
-  const { subscribers } = await verifyLedger(sql());
+  const { subscribers } = await verifyLedger(pg());
   const sum = (pick: 'dead' | 'in_flight' | 'missing') => subscribers.reduce((n, one) => n + one[pick], 0);
   return { dead: sum('dead'), in_flight: sum('in_flight'), missing: sum('missing') };
 };
 
 /** What is written down that a second time would change. */
 const written = async () => {
-  const [row] = await sql()`
+  const [row] = await pg()`
     select (select count(*)::int from audit_entries) as audit, (select sum(messages)::int from analytics_hours) as analytics,
       (select sum(messages)::int from channel_summaries) as cache, (select count(*)::int from receipts where subscriber <> 'webhooks') as receipts`;
   return row;

@@ -19,7 +19,7 @@ export function healing(transport: Config['KNOCKON_TRANSPORT']): void {
   let bench: TransportBench;
   beforeAll(async () => {
     bench = await TransportBench.open(transport);
-    await bench.database.sql`create table happened (effect text, event_id uuid)`;
+    await bench.database.pg`create table happened (effect text, event_id uuid)`;
   });
   afterEach(() => bench.clear());
   afterAll(() => bench?.close());
@@ -40,13 +40,13 @@ export function healing(transport: Config['KNOCKON_TRANSPORT']): void {
     });
   };
   const happened = async ({ name }: Effect) =>
-    (await bench.database.sql`select event_id from happened where effect = ${name} order by event_id`).map((row) => String(row.event_id));
-  const healed = () => restartOrphans({ sql: bench.database.sql, recovery: bench.chosen.recovery, ageMs: 0, log });
+    (await bench.database.pg`select event_id from happened where effect = ${name} order by event_id`).map((row) => String(row.event_id));
+  const healed = () => restartOrphans({ pg: bench.database.pg, recovery: bench.chosen.recovery, ageMs: 0, log });
   const books = async ({ name }: Effect) =>
-    (await verifyLedger(bench.database.sql, { running: bench.chosen.recovery.running })).subscribers.find((s) => s.name === name);
+    (await verifyLedger(bench.database.pg, { running: bench.chosen.recovery.running })).subscribers.find((s) => s.name === name);
   /** Claimed and marked as started, but the transport knows nothing of it: it has lost it. */
   const lose = async () => {
-    for (const { id } of await claim(bench.database.sql, 2000)) await markStarted(bench.database.sql, id, 'lost');
+    for (const { id } of await claim(bench.database.pg, 2000)) await markStarted(bench.database.pg, id, 'lost');
   };
 
   describe('what is missing', () => {
@@ -57,8 +57,8 @@ export function healing(transport: Config['KNOCKON_TRANSPORT']): void {
       await bench.dispatch();
       for (const effect of [one, other]) await bench.done(effect.name, events);
       await expect.poll(() => books(one), soon).toMatchObject({ expected: 5, done: 5, in_flight: 0, missing: 0 });
-      await bench.database.sql`delete from happened where effect = ${one.name} and event_id = any(${events.slice(1, 3)}::uuid[])`;
-      await bench.database.sql`delete from receipts where subscriber = ${one.name} and event_id = any(${events.slice(1, 3)}::uuid[])`;
+      await bench.database.pg`delete from happened where effect = ${one.name} and event_id = any(${events.slice(1, 3)}::uuid[])`;
+      await bench.database.pg`delete from receipts where subscriber = ${one.name} and event_id = any(${events.slice(1, 3)}::uuid[])`;
       // Its workflow may be a moment from its end.
       await expect.poll(() => books(one), soon).toMatchObject({ expected: 5, done: 3, in_flight: 0, missing: 2 });
       expect(await healed()).toBe(2);
@@ -77,7 +77,7 @@ export function healing(transport: Config['KNOCKON_TRANSPORT']): void {
       await Promise.all([healed(), healed(), healed()]);
       await bench.done(effect.name, events);
       expect(await happened(effect)).toEqual(events);
-      const [dispatch] = await bench.database.sql`select restarts from dispatches order by id desc limit 1`;
+      const [dispatch] = await bench.database.pg`select restarts from dispatches order by id desc limit 1`;
       expect(dispatch).toEqual({ restarts: 1 });
     });
 
@@ -86,7 +86,7 @@ export function healing(transport: Config['KNOCKON_TRANSPORT']): void {
       await bench.host(effect);
       const events = await bench.post(2);
       await lose();
-      await bench.database.sql`update dispatches set restarts = 3, restarted_at = now() where settled_at is null`;
+      await bench.database.pg`update dispatches set restarts = 3, restarted_at = now() where settled_at is null`;
       await healed();
       await bench.done(effect.name, events);
       expect(await happened(effect)).toEqual(events);
@@ -108,10 +108,10 @@ export function healing(transport: Config['KNOCKON_TRANSPORT']): void {
       await bench.host(effect);
       await bench.post(1);
       await lose();
-      expect(await restartOrphans({ sql: bench.database.sql, recovery: bench.chosen.recovery, ageMs: 60_000, log })).toBe(0);
-      await bench.database.sql`update dispatches set claimed_at = now() - interval '61 s' where settled_at is null`;
-      expect(await restartOrphans({ sql: bench.database.sql, recovery: bench.chosen.recovery, ageMs: 60_000, log })).toBe(1);
-      expect(await restartOrphans({ sql: bench.database.sql, recovery: bench.chosen.recovery, ageMs: 60_000, log })).toBe(0);
+      expect(await restartOrphans({ pg: bench.database.pg, recovery: bench.chosen.recovery, ageMs: 60_000, log })).toBe(0);
+      await bench.database.pg`update dispatches set claimed_at = now() - interval '61 s' where settled_at is null`;
+      expect(await restartOrphans({ pg: bench.database.pg, recovery: bench.chosen.recovery, ageMs: 60_000, log })).toBe(1);
+      expect(await restartOrphans({ pg: bench.database.pg, recovery: bench.chosen.recovery, ageMs: 60_000, log })).toBe(0);
     });
   });
 }

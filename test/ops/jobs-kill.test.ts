@@ -11,7 +11,7 @@ it('a replay whose worker is killed in the middle goes on, and ends with the sam
   const acme = await Product.at(api!.url);
   for (let i = 0; i < 10; i += 1) await Promise.all(Array.from({ length: 40 }, () => acme.post()));
   await settled(current);
-  const { sql } = current.database;
+  const { pg } = current.database;
   const input = { type: 'message.created', subscriber: 'search', per_second: 100 };
   const { body } = await callOps(api!.url, 'POST', 'replays', input);
   const read = async () => (await callOps(api!.url, 'GET', `jobs/${body.id}`)).body;
@@ -24,7 +24,7 @@ it('a replay whose worker is killed in the middle goes on, and ends with the sam
   await expect.poll(async () => (await read()).state, { ...soon, timeout: 100_000 }).toBe('done');
   expect(await read()).toMatchObject({ total: 400, done: 400, skipped: 0, failed: 0 });
   // Each event was dispatched once more, and once.
-  const [row] = await sql`
+  const [row] = await pg`
     select count(*)::int as events, count(distinct e.event_id)::int as different from operation_dispatches j join dispatch_events e using (dispatch_id)`;
   expect(row).toEqual({ events: 400, different: 400 });
 });

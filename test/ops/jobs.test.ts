@@ -8,7 +8,7 @@ import { all, soon } from '../whole/product.ts';
 import { useProduct } from './running.ts';
 
 const product = useProduct({ KNOCKON_WEBHOOK_ALLOW: '127.0.0.0/8', KNOCKON_WEBHOOK_FAILURES: '0' });
-const sql = () => product.own.database.sql;
+const pg = () => product.own.database.pg;
 let receiver: Receiver;
 const started = new ShutdownStack();
 
@@ -29,7 +29,7 @@ async function post(n: number): Promise<void> {
 async function settled(): Promise<void> {
   await expect
     .poll(async () => {
-      const { subscribers, undispatched } = await verifyLedger(sql());
+      const { subscribers, undispatched } = await verifyLedger(pg());
       return undispatched.count + subscribers.reduce((n, one) => n + one.in_flight, 0);
     }, soon)
     .toBe(0);
@@ -66,7 +66,7 @@ async function newcomer(name: string, options: { fails?(seq: number): boolean } 
   return seen;
 }
 
-const account = async (name: string) => (await verifyLedger(sql(), { full: true })).subscribers.find((one) => one.name === name);
+const account = async (name: string) => (await verifyLedger(pg(), { full: true })).subscribers.find((one) => one.name === name);
 
 describe('a backfill', () => {
   it('gives a new subscriber all that was before it, while events go on: complete, and nothing twice', async () => {
@@ -82,7 +82,7 @@ describe('a backfill', () => {
     await live;
     expect(job).toMatchObject({ verb: 'backfill', state: 'done', total: 300, done: 300, failed: 0 });
     await settled();
-    const [count] = await sql()`select count(*)::int as n from messages`;
+    const [count] = await pg()`select count(*)::int as n from messages`;
     expect(seen.size).toBe(count?.n);
     expect([...seen.values()].every((times) => times === 1)).toBe(true);
     expect(await account('late')).toMatchObject({ expected: count?.n, done: count?.n, dead: 0, in_flight: 0, missing: 0 });
@@ -91,8 +91,8 @@ describe('a backfill', () => {
   });
 
   it('begins where it is told, and names what fails', async () => {
-    const [row] = await sql()`select timestamp from events where type = 'message.created' order by id offset 100 limit 1`;
-    const [after] = await sql()`select count(*)::int as n from events where type = 'message.created' and timestamp >= ${row?.timestamp}`;
+    const [row] = await pg()`select timestamp from events where type = 'message.created' order by id offset 100 limit 1`;
+    const [after] = await pg()`select count(*)::int as n from events where type = 'message.created' and timestamp >= ${row?.timestamp}`;
     const seen = await newcomer('picky', { fails: (seq) => seq === 200 });
     const job = await ended(await begun('backfills', { subscriber: 'picky', from: row?.timestamp.toISOString() }));
     expect(job).toMatchObject({ state: 'done', total: after?.n, done: after?.n - 1, failed: 1, failures: [{ reason: 'not this one' }] });
@@ -137,7 +137,7 @@ describe('a backfill', () => {
 describe('a replay', () => {
   it('says first what it would do, and does nothing', async () => {
     await settled();
-    const [{ n }] = (await sql()`select count(*)::int as n from events where type = 'message.created'`) as unknown as [{ n: number }];
+    const [{ n }] = (await pg()`select count(*)::int as n from events where type = 'message.created'`) as unknown as [{ n: number }];
     const jobs = (await product.ops('GET', 'jobs')).body.data.length;
     const { status, body } = await product.ops('POST', 'replays', { type: 'message.created', dry_run: true });
     expect(status).toBe(200);
@@ -154,19 +154,19 @@ describe('a replay', () => {
 
   it('reckons anew what may be, and does nothing else twice', async () => {
     receiver.requests.length = 0;
-    await sql()`update search_documents set document = null`;
+    await pg()`update search_documents set document = null`;
     const counted = async () =>
-      (await sql()`select (select count(*)::int from audit_entries) as audit, (select sum(messages)::int from analytics_hours) as n`)[0];
+      (await pg()`select (select count(*)::int from audit_entries) as audit, (select sum(messages)::int from analytics_hours) as n`)[0];
     const before = await counted();
     const job = await ended(await begun('replays', { channel_id: product.acme.channelId, type: 'message.created' }));
     expect(job).toMatchObject({ verb: 'replay', state: 'done', failed: 1 });
     expect(job.done + job.failed).toBe(job.total);
     expect(receiver.requests).toEqual([]);
     expect(await counted()).toEqual(before);
-    const [row] = await sql()`select count(*)::int as n from search_documents where document is null`;
+    const [row] = await pg()`select count(*)::int as n from search_documents where document is null`;
     expect(row?.n).toBe(0);
     await settled();
-    expect((await verifyLedger(sql(), { full: true, running: async () => new Set() })).balanced).toBe(true);
+    expect((await verifyLedger(pg(), { full: true, running: async () => new Set() })).balanced).toBe(true);
   });
 
   it('sends webhooks once more where the operator insists, under the same id', async () => {
@@ -203,7 +203,7 @@ describe('a job', () => {
 
 describe('a rebuild', () => {
   const sums = async () => {
-    const [row] = await sql()`
+    const [row] = await pg()`
       select (select jsonb_agg(h order by channel_id, hour, author) from analytics_hours h) as analytics,
         (select jsonb_agg(c order by channel_id) from channel_summaries c) as cache, (select jsonb_agg(a order by author) from channel_authors a) as authors,
         (select jsonb_agg(jsonb_build_array(message_id, version, document is null) order by message_id) from search_documents) as search`;
@@ -215,9 +215,9 @@ describe('a rebuild', () => {
     await product.acme.call('DELETE', `/v1/messages/${doomed.id}`);
     await settled();
     const right = await sums();
-    await sql()`update analytics_hours set messages = messages + 7`;
-    await sql()`update channel_summaries set messages = 3, last_message = null`;
-    await sql()`delete from search_documents where version = 1`;
+    await pg()`update analytics_hours set messages = messages + 7`;
+    await pg()`update channel_summaries set messages = 3, last_message = null`;
+    await pg()`delete from search_documents where version = 1`;
     for (const subscriber of ['search', 'analytics', 'cache']) {
       const job = await ended(await begun('rebuilds', { subscriber }));
       expect(job).toMatchObject({ verb: 'rebuild', state: 'done', failed: 0 });
@@ -229,11 +229,11 @@ describe('a rebuild', () => {
     for (const id of jobs) expect((await ended(id)).state).toBe('done');
     await writing;
     await settled();
-    const [count] = await sql()`select count(*)::int as n from messages where deleted_at is null`;
+    const [count] = await pg()`select count(*)::int as n from messages where deleted_at is null`;
     const { data } = await product.acme.get('/v1/analytics/messages?bucket=day');
     expect(data.reduce((n: number, bucket: { messages: number }) => n + bucket.messages, 0)).toBe(count?.n);
     expect(await product.acme.get(`/v1/channels/${product.acme.channelId}/summary`)).toMatchObject({ messages: count?.n });
-    const [found] = await sql()`select count(*)::int as n from search_documents where document is not null`;
+    const [found] = await pg()`select count(*)::int as n from search_documents where document is not null`;
     expect(found?.n).toBe(count?.n);
   });
 

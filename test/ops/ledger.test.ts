@@ -12,11 +12,11 @@ beforeEach(async () => {
 afterEach(() => test.close());
 
 const books = async (running = nothing, full = false) => {
-  const { subscribers, balanced } = await verifyLedger(test.database.sql, { running, full });
+  const { subscribers, balanced } = await verifyLedger(test.database.pg, { running, full });
   for (const s of subscribers) expect(s.expected - s.done - s.dead - s.in_flight - s.missing, s.name).toBe(0);
   return { balanced, ...Object.fromEntries(subscribers.map((s) => [s.name, [s.expected, s.done, s.dead, s.in_flight, s.missing]])) };
 };
-const settledDispatches = async () => (await test.database.sql`select 1 from dispatches where settled_at is not null`).length;
+const settledDispatches = async () => (await test.database.pg`select 1 from dispatches where settled_at is not null`).length;
 
 describe('the ledger', () => {
   it('is balanced while a transport is at work on what is open, and misses it once it is not', async () => {
@@ -30,8 +30,8 @@ describe('the ledger', () => {
   it('names what is missing, and how old it is', async () => {
     const { dispatches, events } = await dispatched(test.database, 2, 'search');
     await done(test.database, 'search', events.slice(0, 1));
-    await test.database.sql`update dispatches set claimed_at = now() - interval '1 hour'`;
-    const { missing, subscribers } = await verifyLedger(test.database.sql, { running: nothing });
+    await test.database.pg`update dispatches set claimed_at = now() - interval '1 hour'`;
+    const { missing, subscribers } = await verifyLedger(test.database.pg, { running: nothing });
     const age_seconds = expect.closeTo(3600, -2);
     expect(missing).toEqual([
       { subscriber: 'search', event_id: events[1], type: 'message.created', dispatch_id: dispatches[0], age_seconds },
@@ -48,7 +48,7 @@ describe('the ledger', () => {
     expect(await books(everything)).toEqual({ balanced: true, search: [7, 4, 0, 3, 0], audit: [7, 4, 0, 3, 0] });
     await done(test.database, 'search', second.events);
     expect(await books(everything)).toEqual({ balanced: true, search: [7, 7, 0, 0, 0], audit: [7, 4, 0, 3, 0] });
-    const [half] = await test.database.sql`select open from dispatches where settled_at is null`;
+    const [half] = await test.database.pg`select open from dispatches where settled_at is null`;
     expect(half?.open).toEqual(['audit']);
   });
 
@@ -56,7 +56,7 @@ describe('the ledger', () => {
     const { events } = await dispatched(test.database, 3, 'search', 'audit');
     for (const name of ['search', 'audit']) await done(test.database, name, events);
     expect(await books()).toMatchObject({ balanced: true });
-    await test.database.sql`delete from receipts where subscriber = 'search' and event_id = ${events[1]!}`;
+    await test.database.pg`delete from receipts where subscriber = 'search' and event_id = ${events[1]!}`;
     expect(await books()).toEqual({ balanced: false, search: [3, 2, 0, 0, 1], audit: [3, 3, 0, 0, 0] });
     await done(test.database, 'search', [events[1]!]);
     expect(await books()).toEqual({ balanced: true, search: [3, 3, 0, 0, 0], audit: [3, 3, 0, 0, 0] });
@@ -66,8 +66,8 @@ describe('the ledger', () => {
     const { events } = await dispatched(test.database, 3, 'search');
     await done(test.database, 'search', events);
     await books();
-    await test.database.sql`alter table receipts disable trigger all`;
-    await test.database.sql`delete from receipts where event_id = ${events[0]!}`;
+    await test.database.pg`alter table receipts disable trigger all`;
+    await test.database.pg`delete from receipts where event_id = ${events[0]!}`;
     expect(await books()).toMatchObject({ balanced: true });
     expect(await books(nothing, true)).toEqual({ balanced: false, search: [3, 2, 0, 0, 1] });
   });
@@ -87,9 +87,9 @@ describe('the ledger', () => {
     await buried(test.database, 'webhooks', dispatches[0]!, events);
     expect(await books()).toEqual({ balanced: true, webhooks: [2, 0, 2, 0, 0] });
     await done(test.database, 'webhooks', events.slice(0, 1));
-    await test.database.sql`delete from dead_letters where event_id = ${events[0]!}`;
+    await test.database.pg`delete from dead_letters where event_id = ${events[0]!}`;
     expect(await books()).toEqual({ balanced: true, webhooks: [2, 1, 1, 0, 0] });
-    await test.database.sql`delete from dead_letters where event_id = ${events[1]!}`;
+    await test.database.pg`delete from dead_letters where event_id = ${events[1]!}`;
     expect(await books()).toEqual({ balanced: false, webhooks: [2, 1, 0, 0, 1] });
   });
 
@@ -97,23 +97,23 @@ describe('the ledger', () => {
     await dispatched(test.database, 1, 'search');
     const writer = aWriter(test.database);
     await writer.post(aMessage(await aChannel(test.database)));
-    await claim(test.database.sql, 10);
-    const balance = await verifyLedger(test.database.sql, { running: nothing });
+    await claim(test.database.pg, 10);
+    const balance = await verifyLedger(test.database.pg, { running: nothing });
     expect(balance).toMatchObject({ subscribers: [{ expected: 2, in_flight: 1, missing: 1 }], undispatched: { count: 1 } });
   });
 
   it('says so where the transport can not be asked, and calls nothing lost', async () => {
     await dispatched(test.database, 1, 'search');
     const away = async () => Promise.reject(new Error('away'));
-    expect(await verifyLedger(test.database.sql, { running: away })).toMatchObject({ balanced: true, asked: false });
+    expect(await verifyLedger(test.database.pg, { running: away })).toMatchObject({ balanced: true, asked: false });
   });
 
   it('keeps the sums right when several check at once', async () => {
     const { events } = await dispatched(test.database, 50, 'search', 'audit');
     for (const name of ['search', 'audit']) await done(test.database, name, events);
-    await Promise.all(Array.from({ length: 8 }, () => verifyLedger(test.database.sql, { running: nothing })));
+    await Promise.all(Array.from({ length: 8 }, () => verifyLedger(test.database.pg, { running: nothing })));
     await Promise.all(
-      events.slice(0, 10).map((id) => test.database.sql`delete from receipts where event_id = ${id} and subscriber = 'audit'`),
+      events.slice(0, 10).map((id) => test.database.pg`delete from receipts where event_id = ${id} and subscriber = 'audit'`),
     );
     expect(await books()).toEqual({ balanced: false, search: [50, 50, 0, 0, 0], audit: [50, 40, 0, 0, 10] });
   });

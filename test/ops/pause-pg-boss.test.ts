@@ -9,7 +9,7 @@ const others = effectNames.filter((name) => name !== 'search');
 const status = async (name: string) => (await product.ops('GET', `subscribers/${name}`)).body;
 
 async function receipts(subscriber: string): Promise<number> {
-  const [row] = await product.own.database.sql`select count(*)::int as n from receipts where subscriber = ${subscriber}`;
+  const [row] = await product.own.database.pg`select count(*)::int as n from receipts where subscriber = ${subscriber}`;
   return row?.n;
 }
 

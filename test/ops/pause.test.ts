@@ -9,13 +9,13 @@ import { useProduct } from './running.ts';
 
 const product = useProduct();
 const others = effectNames.filter((name) => name !== 'search');
-const sql = () => product.own.database.sql;
+const pg = () => product.own.database.pg;
 const log = pino({ level: 'silent' });
 
 const status = async (name: string) => (await product.ops('GET', `subscribers/${name}`)).body;
 
 async function receipts(subscriber: string): Promise<number> {
-  const [row] = await sql()`select count(*)::int as n from receipts where subscriber = ${subscriber}`;
+  const [row] = await pg()`select count(*)::int as n from receipts where subscriber = ${subscriber}`;
   return row?.n;
 }
 
@@ -47,7 +47,7 @@ it('a paused subscriber keeps its backlog under load, the others do their part, 
   expect((await product.ops('POST', 'subscribers/search/resume')).body).toMatchObject({ state: 'active', paused: null, applied: true });
   await expect.poll(() => receipts('search'), soon).toBe(1000);
   expect(await status('search')).toMatchObject({ backlog: 0, backlog_age_seconds: 0 });
-  expect((await verifyLedger(sql(), { running: async () => new Set() })).balanced).toBe(true);
+  expect((await verifyLedger(pg(), { running: async () => new Set() })).balanced).toBe(true);
   await expect.poll(async () => (await status('search')).rate, soon).toBeGreaterThan(1);
 });
 
@@ -98,9 +98,9 @@ it('a drained subscriber says so once nothing of it runs, and its worker can go'
 
 it('more workers of one effect are seen, with the versions they run', async () => {
   expect((await status('search')).processes).toMatchObject([{ version: '0.1.0', running: 0 }]);
-  await sql()`insert into workers (identity, kind, version, host, pid, effects)
-    values ('1@elsewhere/effects', 'effects', '0.2.0', 'elsewhere', 1, ${sql().json({ search: { concurrency: 50, running: 3 } })})`;
+  await pg()`insert into workers (identity, kind, version, host, pid, effects)
+    values ('1@elsewhere/effects', 'effects', '0.2.0', 'elsewhere', 1, ${pg().json({ search: { concurrency: 50, running: 3 } })})`;
   expect(await status('search')).toMatchObject({ workers: 2, versions: ['0.1.0', '0.2.0'] });
-  await sql()`update workers set seen_at = now() - interval '1 minute' where host = 'elsewhere'`;
+  await pg()`update workers set seen_at = now() - interval '1 minute' where host = 'elsewhere'`;
   expect(await status('search')).toMatchObject({ workers: 1 });
 });

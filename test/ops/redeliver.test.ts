@@ -35,7 +35,7 @@ it('a delivery that was given up is made once more; taken, its dead letter is an
   expect(await newest()).toMatchObject({ id, state: 'delivered', attempts: [{ status: 500 }, { status: 500 }, { status: 200 }] });
   expect(receiver.requests.map(({ headers }) => headers['webhook-id'])).toEqual([message.event_id, message.event_id, message.event_id]);
   await expect
-    .poll(async () => (await verifyLedger(product.own.database.sql)).subscribers.find((s) => s.name === 'webhooks'), soon)
+    .poll(async () => (await verifyLedger(product.own.database.pg)).subscribers.find((s) => s.name === 'webhooks'), soon)
     .toMatchObject({ dead: 0, in_flight: 0 });
   expect((await product.acme.call('POST', `/v1/endpoints/${endpointId}/test`)).status).toBe(200);
   expect((await product.acme.call('POST', `/v1/deliveries/${(await newest()).id}/redeliver`)).status).toBe(409);
@@ -52,7 +52,7 @@ it('both secrets sign for a day after the secret was replaced', async () => {
   const sent = receiver.requests.at(-1);
   for (const secret of [old, body.secret])
     expect(() => new Webhook(secret).verify(sent!.body, sent!.headers as Record<string, string>)).not.toThrow();
-  await product.own.database.sql`update endpoints set previous_until = now()`;
+  await product.own.database.pg`update endpoints set previous_until = now()`;
   receiver.secret = body.secret;
   const later = await product.acme.post();
   await expect.poll(() => product.acme.states(later.id), soon).toEqual(all('done'));

@@ -49,7 +49,7 @@ describe.each(Object.entries(products))('a subscriber that is retired, under %s'
   const retire = (which: string, body: object = {}) => ops('POST', `subscribers/${which}/retire`, body);
   const read = async (which: string) => (await ops('GET', `subscribers/${which}`)).body;
   const account = async (which: string) => {
-    const { subscribers } = await verifyLedger(product.own.database.sql);
+    const { subscribers } = await verifyLedger(product.own.database.pg);
     return subscribers.find((one) => one.name === which);
   };
   const ended = async (id: string) => {
@@ -105,15 +105,15 @@ describe.each(Object.entries(products))('a subscriber that is retired, under %s'
     expect(await account(dropped)).toMatchObject({ done: 3, dead: 0, in_flight: 0, missing: 0 });
     expect(await account(sibling)).toMatchObject({ in_flight: 3, dead: 0, missing: 0 });
     await siblingIsDone();
-    const discarded = await product.own.database.sql`select by, reason, cause from discards where subscriber = ${dropped}`;
+    const discarded = await product.own.database.pg`select by, reason, cause from discards where subscriber = ${dropped}`;
     expect([...discarded]).toEqual(Array(3).fill({ by: 'operator', reason: 'nobody reads it', cause: 'retired' }));
-    const told = await product.own.database.sql`select from events where type = 'effect.discarded' and payload->>'subscriber' = ${dropped}`;
+    const told = await product.own.database.pg`select from events where type = 'effect.discarded' and payload->>'subscriber' = ${dropped}`;
     expect(told.length).toBe(3);
     if (transport === 'temporal') {
       const { events } = await product.acme.get(`/v1/messages/${message}/effects`);
       await expect.poll(() => statusOf(product, events[0].workflow.id), soon).toBe('COMPLETED');
     } else {
-      const jobs = await product.own.database.sql`select from pgboss.job where name = ${`effects.${dropped}`} and state < 'completed'`;
+      const jobs = await product.own.database.pg`select from pgboss.job where name = ${`effects.${dropped}`} and state < 'completed'`;
       expect(jobs.length).toBe(0);
     }
   });
@@ -201,5 +201,5 @@ it('does not take its siblings along where somebody cancels its workflow in Temp
   await expect.poll(async () => (await states())['t-cancelled'], soon).toBe('failed');
   isWaiting.delete('t-sibling');
   await expect.poll(async () => (await states())['t-sibling'], soon).toBe('done');
-  expect((await product.own.database.sql`select subscriber from dead_letters`).map((row) => row.subscriber)).toEqual(['t-cancelled']);
+  expect((await product.own.database.pg`select subscriber from dead_letters`).map((row) => row.subscriber)).toEqual(['t-cancelled']);
 });

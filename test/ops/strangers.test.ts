@@ -14,7 +14,7 @@ const eu = useProduct(() => ({
   TEMPORAL_UI_URL: 'http://ui',
 }));
 
-const ledger = async ({ own }: RunningProduct) => await verifyLedger(own.database.sql);
+const ledger = async ({ own }: RunningProduct) => await verifyLedger(own.database.pg);
 const post = (product: RunningProduct, n: number) => Promise.all(Array.from({ length: n }, () => product.acme.post()));
 const strangers = async (product: RunningProduct) => {
   const { body } = await product.ops('GET', 'doctor');
@@ -31,7 +31,7 @@ async function allDone(product: RunningProduct, events: number): Promise<void> {
     return undispatched.count > 0 ? [...behind, `${undispatched.count} undispatched`] : behind;
   };
   await expect.poll(open, soon).toEqual([]);
-  const [row] = await product.own.database.sql`
+  const [row] = await product.own.database.pg`
     select count(*)::int as n from receipts r join events e on e.id = r.event_id where r.subscriber = 'search' and e.type = 'message.created'`;
   expect(row!.n).toBe(events);
 }
@@ -116,13 +116,13 @@ describe('two deployments that share their queues', () => {
     await nameless.effects();
     await post(nameless, 11);
     await allDone(nameless, 24);
-    expect((await nameless.own.database.sql`select from dead_letters`).length).toBe(0);
+    expect((await nameless.own.database.pg`select from dead_letters`).length).toBe(0);
   });
 
   it('are told of by the doctor, who names the strangers and says what to do', async () => {
     const finding = await strangers(nameless);
     expect(finding).toMatchObject({ ok: false, remedy: expect.stringContaining('KNOCKON_DEPLOYMENT') });
-    const [row] = await other.database.sql`select identity from workers`;
+    const [row] = await other.database.pg`select identity from workers`;
     expect(finding.detail).toContain(`${row!.identity} on effects.`);
   });
 });

@@ -36,7 +36,7 @@ describe('an effect ordered by channel', () => {
     await line.talk.post('two');
     const [claimed] = await line.dispatches(1);
     const { message } = { message: await line.talk.post('three') };
-    const [row] = await test.database.sql`select event_id from outbox where dispatch_id = ${claimed!.id}`;
+    const [row] = await test.database.pg`select event_id from outbox where dispatch_id = ${claimed!.id}`;
     expect(row?.event_id).not.toBe(message.event_id);
     await line.call({ id: claimed!.id, size: 1 }, [message.event_id]);
     expect(await line.seen()).toEqual([1, 2, 3]);
@@ -53,14 +53,14 @@ describe('an effect ordered by channel', () => {
 
   it('waits for what was emitted before it registered once that is dispatched to it later', async () => {
     const line = await Line.open(test);
-    const { sql } = test.database;
+    const { pg } = test.database;
     const before = await line.talk.post('before');
     const [elsewhere] =
-      await sql`insert into dispatches (id, type, size, subscribers) values (knockon.uuidv7(), 'message.created', 1, '{others}') returning id`;
-    await sql`update outbox set dispatch_id = ${elsewhere!.id} where event_id = ${before.event_id}`;
-    const [backfill] = await sql`
+      await pg`insert into dispatches (id, type, size, subscribers) values (knockon.uuidv7(), 'message.created', 1, '{others}') returning id`;
+    await pg`update outbox set dispatch_id = ${elsewhere!.id} where event_id = ${before.event_id}`;
+    const [backfill] = await pg`
       insert into dispatches (id, type, size, subscribers) values (knockon.uuidv7(), 'message.created', 1, ${[line.name]}) returning id, size`;
-    await sql`insert into dispatch_events (dispatch_id, event_id, type) values (${backfill!.id}, ${before.event_id}, 'message.created')`;
+    await pg`insert into dispatch_events (dispatch_id, event_id, type) values (${backfill!.id}, ${before.event_id}, 'message.created')`;
     await line.call((await line.posted()).dispatch);
     expect(await line.seen()).toEqual([1, 2]);
   });
@@ -83,7 +83,7 @@ describe('an effect ordered by channel', () => {
     }
     const calls: { dispatch: { id: string; size: number }; ids: string[] }[] = [];
     for (const dispatch of await line.dispatches()) {
-      const rows = await test.database.sql`select event_id from outbox where dispatch_id = ${dispatch.id} order by md5(event_id::text)`;
+      const rows = await test.database.pg`select event_id from outbox where dispatch_id = ${dispatch.id} order by md5(event_id::text)`;
       for (let i = 0; i < rows.length; i += 7) calls.push({ dispatch, ids: rows.slice(i, i + 7).map((row) => String(row.event_id)) });
     }
     const settle = async ({ dispatch, ids }: (typeof calls)[number]): Promise<void> => {
@@ -92,7 +92,7 @@ describe('an effect ordered by channel', () => {
     };
     await Promise.all(calls.map(settle));
     for (const channel of [0, 1, 2]) {
-      const log = await test.database.sql`
+      const log = await test.database.pg`
         select seq::int from events where channel_id = ${line.talk.channelIds[channel]!} and seq > 0 order by seq`;
       expect(await line.seen(channel)).toEqual(log.map((row) => row.seq));
     }
@@ -117,7 +117,7 @@ describe('an effect ordered by channel', () => {
     await line.talk.post('free', { channel: 1 });
     const [dispatch] = await line.dispatches();
     const lock = `knockon ${line.name} ${line.talk.channelIds[0]}`;
-    const holder = await test.database.sql.reserve();
+    const holder = await test.database.pg.reserve();
     await holder`select pg_advisory_lock(hashtextextended(${lock}, 0))`;
     const { done, open } = await line.call(dispatch!);
     expect({ done, states: open.map((outcome) => outcome.state) }).toEqual({ done: 1, states: ['later'] });
@@ -132,10 +132,10 @@ describe('an effect ordered by channel', () => {
     const line = await Line.open(test, { batch: 10 });
     for (const i of upTo(35)) await line.talk.post(`${i}`);
     const dispatches = await line.dispatches();
-    const [last] = await test.database.sql`select id from events where channel_id = ${line.talk.channelId} order by seq desc limit 1`;
+    const [last] = await test.database.pg`select id from events where channel_id = ${line.talk.channelId} order by seq desc limit 1`;
     expect(await line.call(dispatches[0]!, [String(last!.id)])).toEqual({ done: 1, open: [] });
     expect(await line.seen()).toEqual(upTo(35));
-    const [cursor] = await test.database.sql`select seq::int from cursors where subscriber = ${line.name}`;
+    const [cursor] = await test.database.pg`select seq::int from cursors where subscriber = ${line.name}`;
     expect(cursor?.seq).toBe(35);
   });
 });
@@ -226,7 +226,7 @@ describe('an event that fails', () => {
     state.isMended = true;
     await line.call(bad.dispatch);
     expect(await line.seen()).toEqual([1, 2]);
-    expect(await test.database.sql`select 1 from dead_letters where subscriber = ${line.name}`).toEqual([]);
+    expect(await test.database.pg`select 1 from dead_letters where subscriber = ${line.name}`).toEqual([]);
   });
 
   it('blocks its channel as a dead letter until it is discarded', async () => {
@@ -282,7 +282,7 @@ describe('an event that fails', () => {
     const { dispatch } = await line.posted();
     await expect(line.call(dispatch)).rejects.toMatchObject({ type: 'EffectPoison', message: 'the effect did not answer in time' });
     const locks = await test.database
-      .sql`select 1 from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`;
+      .pg`select 1 from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`;
     expect(locks).toEqual([]);
   });
 
@@ -379,7 +379,7 @@ describe('an effect that is exclusive', () => {
     });
     for (let i = 0; i < 24; i += 1) await line.talk.post(`${i}`, { channel: i % 4 });
     const [dispatch] = await line.dispatches();
-    const ids = (await test.database.sql`select event_id from outbox where dispatch_id = ${dispatch!.id} order by md5(event_id::text)`).map(
+    const ids = (await test.database.pg`select event_id from outbox where dispatch_id = ${dispatch!.id} order by md5(event_id::text)`).map(
       (row) => String(row.event_id),
     );
     const settle = async (id: string): Promise<void> => {

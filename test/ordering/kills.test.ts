@@ -36,7 +36,7 @@ async function talk(channel: string, name: string, messages: number, said: () =>
 
 describe('the example that is ordered per channel, with several workers that are killed', () => {
   it('sees posts, edits and deletions of each channel in the order of its log, each once', { timeout: 300_000 }, async () => {
-    const { sql } = knockon.current.database;
+    const { pg } = knockon.current.database;
     let said = 0;
     const talking = Promise.all(
       channels.flatMap((channel) => ['ada', 'bob'].map((name) => talk(channel, name, MESSAGES, () => (said += 1)))),
@@ -50,14 +50,14 @@ describe('the example that is ordered per channel, with several workers that are
     await settled(knockon.current);
 
     for (const channel of channels) {
-      const log = await sql`select message_id, type from events where channel_id = ${channel} and message_id is not null order by seq`;
-      const lines = await sql`select message_id, kind, line::int from transcript_lines where channel_id = ${channel} order by line`;
+      const log = await pg`select message_id, type from events where channel_id = ${channel} and message_id is not null order by seq`;
+      const lines = await pg`select message_id, kind, line::int from transcript_lines where channel_id = ${channel} order by line`;
       expect(log.length).toBe(2 * (MESSAGES + MESSAGES + MESSAGES / 3));
       expect(lines.map((row) => [row.line, row.message_id, row.kind])).toEqual(
         log.map((row, i) => [i + 1, row.message_id, kinds[row.type]]),
       );
     }
-    const leaks = await sql`
+    const leaks = await pg`
       select 1 from transcript_lines t where text <> '' and exists (
         select from transcript_lines w where w.message_id = t.message_id and w.kind = 'withdrew')`;
     expect(leaks).toEqual([]);

@@ -36,7 +36,7 @@ export class Line {
     const { channels, extra, ...rest } = options;
     names += 1;
     const name = `line-${names}`;
-    const { sql: client } = test.database;
+    const { pg: client } = test.database;
     await client`create table if not exists seen (effect text, place bigserial, channel_id uuid, seq int, event_id uuid, unique (effect, event_id))`;
     const talk = await startConversation(test.database, { channels });
     const transact = async (tx: Transaction, events: DomainEvent[]) => {
@@ -56,7 +56,7 @@ export class Line {
 
   /** Claims what waits, a dispatch an event type. */
   dispatches(size = 2000) {
-    return claim(this.#test.database.sql, size);
+    return claim(this.#test.database.pg, size);
   }
 
   /** Posts a message and claims it alone. */
@@ -79,18 +79,18 @@ export class Line {
 
   /** The `seq`s it has seen of a channel, in the order it saw them. */
   async seen(channel = 0): Promise<number[]> {
-    const rows = await this.#test.database.sql`
+    const rows = await this.#test.database.pg`
       select seq from seen where effect = ${this.name} and channel_id = ${this.talk.channelIds[channel]!} order by place`;
     return rows.map((row) => row.seq);
   }
 
   async receipts(): Promise<number> {
-    const [row] = await this.#test.database.sql`select count(*)::int as n from receipts where subscriber = ${this.name}`;
+    const [row] = await this.#test.database.pg`select count(*)::int as n from receipts where subscriber = ${this.name}`;
     return row?.n;
   }
 
   async attempt(eventId: string) {
-    const [row] = await this.#test.database.sql`select * from attempts where subscriber = ${this.name} and event_id = ${eventId}`;
+    const [row] = await this.#test.database.pg`select * from attempts where subscriber = ${this.name} and event_id = ${eventId}`;
     return row;
   }
 
@@ -101,7 +101,7 @@ export class Line {
 
   /** Forgets a dead letter and lets the event count as done, as discarding does. */
   async discard(id: string): Promise<void> {
-    await this.#test.database.sql`insert into receipts (event_id, subscriber) values (${id}, ${this.name})`;
-    await this.#test.database.sql`delete from dead_letters where event_id = ${id} and subscriber = ${this.name}`;
+    await this.#test.database.pg`insert into receipts (event_id, subscriber) values (${id}, ${this.name})`;
+    await this.#test.database.pg`delete from dead_letters where event_id = ${id} and subscriber = ${this.name}`;
   }
 }

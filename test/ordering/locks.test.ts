@@ -20,7 +20,7 @@ interface Subject {
   close(): Promise<void>;
 }
 
-const overPostgres = async ({ database: { db, sql: admin } }: TestDatabase): Promise<Subject> => ({
+const overPostgres = async ({ database: { db, pg: admin } }: TestDatabase): Promise<Subject> => ({
   locks: postgresLocks(db),
   redisUrl: '',
   async cut() {
@@ -58,7 +58,7 @@ function holdsAll(open: (test: TestDatabase) => Promise<Subject>): void {
   beforeAll(async () => {
     test = await freshDatabase();
     subject = await open(test);
-    await test.database.sql`create table written (by text)`;
+    await test.database.pg`create table written (by text)`;
   });
   afterAll(async () => {
     await subject?.close();
@@ -69,7 +69,7 @@ function holdsAll(open: (test: TestDatabase) => Promise<Subject>): void {
     subject.locks.hold({ owner, keys, statementMs: 10_000, idleMs: 10_000 }, work);
   const free = (owner: string, keys: string[]) => hold(owner, keys, async (held) => held.keys);
   const write = (held: Held, by: string) => held.transaction((tx) => tx.execute(sql`insert into written values (${by})`));
-  const written = async () => (await test.database.sql`select by from written`).map((row) => row.by);
+  const written = async () => (await test.database.pg`select by from written`).map((row) => row.by);
 
   /** Holds keys until it is told to end. */
   async function holding(owner: string, keys: string[]) {

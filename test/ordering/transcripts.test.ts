@@ -9,12 +9,12 @@ it('lets workers of the transcripts start at the same moment, on a database that
   const fresh = await freshDatabase();
   const workers = Array.from({ length: 8 }, () => postgres(fresh.url, { max: 1, onnotice: () => {} }));
   try {
-    await Promise.all(workers.map((sql) => sql`select 1`));
-    await Promise.all(workers.map((sql) => sql.unsafe(schema)));
-    const [found] = await fresh.database.sql`select count(*)::int as count from transcript_lines`;
+    await Promise.all(workers.map((pg) => pg`select 1`));
+    await Promise.all(workers.map((pg) => pg.unsafe(schema)));
+    const [found] = await fresh.database.pg`select count(*)::int as count from transcript_lines`;
     expect(found).toEqual({ count: 0 });
   } finally {
-    await Promise.all(workers.map((sql) => sql.end()));
+    await Promise.all(workers.map((pg) => pg.end()));
     await fresh.close();
   }
 });

@@ -40,7 +40,7 @@ function aTransport(answer: (dispatch: Dispatch) => Promise<string | null> | str
 
 function dispatcher(transport: Transport, options: Partial<DispatcherOptions> = {}): Dispatcher {
   const made = new Dispatcher({
-    sql: test.database.sql,
+    pg: test.database.pg,
     listen: test.database.listen,
     transport,
     size: 500,
@@ -59,7 +59,7 @@ const post = (n: number, onStored?: () => void, to = where) => {
 };
 const unstarted = async () =>
   Number(
-    (await test.database.sql`select count(*) from outbox o left join dispatches d on d.id = o.dispatch_id where d.started_at is null`)[0]
+    (await test.database.pg`select count(*) from outbox o left join dispatches d on d.id = o.dispatch_id where d.started_at is null`)[0]
       ?.count,
   );
 
@@ -71,7 +71,7 @@ describe('the dispatcher', () => {
     await post(1, () => dispatching.wake());
     await expect.poll(unstarted).toBe(0);
     expect(taken).toMatchObject([{ type: 'message.created', size: 1, subscribers: [{ name: 'search', task_queue: 'effects.search' }] }]);
-    const [row] = await test.database.sql`select id, run_id, subscribers from dispatches`;
+    const [row] = await test.database.pg`select id, run_id, subscribers from dispatches`;
     expect(row).toEqual({ id: taken[0]?.id, run_id: `run of ${taken[0]?.id}`, subscribers: ['search'] });
   });
 
@@ -87,7 +87,7 @@ describe('the dispatcher', () => {
     });
     dispatcher(transport);
     await post(1);
-    await expect.poll(async () => (await test.database.sql`select 1 from dispatches`).length).toBe(1);
+    await expect.poll(async () => (await test.database.pg`select 1 from dispatches`).length).toBe(1);
     await post(40);
     release();
     await expect.poll(unstarted).toBe(0);
@@ -124,7 +124,7 @@ describe('the dispatcher', () => {
     const { transport, taken } = aTransport();
     dispatcher(transport);
     await expect
-      .poll(async () => (await test.database.sql`select 1 from pg_stat_activity where query like 'listen%knockon_events%'`).length)
+      .poll(async () => (await test.database.pg`select 1 from pg_stat_activity where query like 'listen%knockon_events%'`).length)
       .toBeGreaterThan(0);
     expect(taken).toEqual([]);
     await subscribe(test.database, { name: 'late' });
@@ -138,7 +138,7 @@ describe('the dispatcher', () => {
     dispatcher(transport);
     await expect.poll(unstarted).toBe(0);
     expect(taken).toEqual([]);
-    expect(await test.database.sql`select type from events`).toEqual([{ type: 'parcel.lost' }]);
+    expect(await test.database.pg`select type from events`).toEqual([{ type: 'parcel.lost' }]);
   });
 
   it('gives a subscriber every event that is committed after it has registered', async () => {
@@ -174,8 +174,8 @@ describe('the dispatcher', () => {
   it('starts again, under the same id, what a crashed dispatcher has claimed', async () => {
     await subscribe(test.database, { name: 'search' });
     await post(2);
-    const [claimed] = await claim(test.database.sql, 500);
-    await test.database.sql`update dispatches set claimed_at = now() - interval '1 minute'`;
+    const [claimed] = await claim(test.database.pg, 500);
+    await test.database.pg`update dispatches set claimed_at = now() - interval '1 minute'`;
     const { transport, taken } = aTransport(() => null);
     dispatcher(transport);
     await expect.poll(unstarted).toBe(0);
@@ -185,7 +185,7 @@ describe('the dispatcher', () => {
   it('leaves to another what that one has just claimed', async () => {
     await subscribe(test.database, { name: 'search' });
     await post(1);
-    await claim(test.database.sql, 500);
+    await claim(test.database.pg, 500);
     const { transport, taken } = aTransport();
     const dispatching = dispatcher(transport, { staleMs: 60_000 });
     await post(1, () => dispatching.wake());
@@ -232,8 +232,8 @@ describe('the dispatcher', () => {
     const quiet = [];
     for (let n = 0; n < 8; n++) quiet.push(await aChannel(test.database));
     for (const one of quiet) await post(3, undefined, one);
-    const [group] = await claim(test.database.sql, 40);
-    const shares = await test.database.sql<{ workspace_id: string; count: number }[]>`
+    const [group] = await claim(test.database.pg, 40);
+    const shares = await test.database.pg<{ workspace_id: string; count: number }[]>`
       select workspace_id, count(*)::int from outbox where dispatch_id = ${group?.id ?? null} group by workspace_id`;
     expect(group?.size).toBe(40);
     expect(new Map(shares.map((share) => [share.workspace_id, share.count]))).toEqual(
@@ -255,7 +255,7 @@ describe('the dispatcher', () => {
   it('keeps a crowd in which nobody floods together', async () => {
     await subscribe(test.database, { name: 'search' });
     for (let n = 0; n < 10; n++) await post(4, undefined, await aChannel(test.database));
-    const groups = await claim(test.database.sql, 100);
+    const groups = await claim(test.database.pg, 100);
     expect(groups.filter(({ type }) => type === 'message.created').map(({ size }) => size)).toEqual([40]);
   });
 
@@ -265,7 +265,7 @@ describe('the dispatcher', () => {
     for (let n = 0; n < 12; n++) many.push(await aChannel(test.database));
     for (const one of [...many].reverse()) await post(1, undefined, one);
     const newest = many.at(-1)!.workspaceId;
-    const [group] = await claim(test.database.sql, 4);
+    const [group] = await claim(test.database.pg, 4);
     expect(group?.workspace_ids).toContain(newest);
   });
 

@@ -13,7 +13,7 @@ beforeAll(async () => {
   test = await freshDatabase();
 });
 afterAll(() => test.close());
-const eventsOf = (workspaceId: string) => test.database.sql`select * from events where workspace_id = ${workspaceId} order by id`;
+const eventsOf = (workspaceId: string) => test.database.pg`select * from events where workspace_id = ${workspaceId} order by id`;
 
 describe('emit', () => {
   it('writes an event of any declared type in the caller’s transaction', async () => {

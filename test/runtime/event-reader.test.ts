@@ -12,7 +12,7 @@ beforeAll(async () => {
   const where = await aChannel(test.database);
   const writer = aWriter(test.database);
   for (const text of ['one', 'two', 'three']) await writer.post(aMessage(where, { text }));
-  const dispatches = await claim(test.database.sql, 10);
+  const dispatches = await claim(test.database.pg, 10);
   all = { dispatch_id: dispatches.find(({ type }) => type === 'message.created')!.id, events: { offset: 0, limit: 3 } };
 });
 afterAll(() => test?.close());

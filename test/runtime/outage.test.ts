@@ -13,7 +13,7 @@ beforeAll(async () => {
   test = await freshDatabase();
   await subscribe(test.database, { name: 'x' });
   await aWriter(test.database).post(aMessage(await aChannel(test.database)));
-  const [claimed] = await claim(test.database.sql, 500);
+  const [claimed] = await claim(test.database.pg, 500);
   call = { dispatch_id: claimed!.id, subscriber: 'x', events: { offset: 0, limit: 1 }, alone: true };
 });
 afterAll(() => test.close());
@@ -32,7 +32,7 @@ it.each([
   expect(answered).toMatchObject({ done: 0, open: [], put_off: expect.any(String) });
   expect(answered.put_off_ms).toBeGreaterThan(0);
   expect(answered.put_off_ms).toBeLessThanOrEqual(2000);
-  expect(await test.database.sql`select from attempts`).toHaveLength(0);
+  expect(await test.database.pg`select from attempts`).toHaveLength(0);
 });
 
 it('puts a call off that ends because its worker stops', async () => {
@@ -41,11 +41,11 @@ it('puts a call off that ends because its worker stops', async () => {
 });
 
 it('holds a call while Postgres is read-only, and lets it go as soon as that is over', async () => {
-  const { sql } = test.database;
-  const [row] = await sql<{ name: string }[]>`select current_database() as name`;
+  const { pg } = test.database;
+  const [row] = await pg<{ name: string }[]>`select current_database() as name`;
   const readOnly = async (how: string) => {
-    await sql.begin('read write', (tx) => tx.unsafe(`alter database "${row!.name}" ${how}`));
-    await sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`;
+    await pg.begin('read write', (tx) => tx.unsafe(`alter database "${row!.name}" ${how}`));
+    await pg`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`;
   };
   await readOnly('set default_transaction_read_only = on');
   let isHeld = true;

@@ -25,8 +25,8 @@ beforeAll(async () => {
   const channels = [await aChannel(test.database), await aChannel(test.database)];
   const writer = aWriter(test.database);
   for (let i = 0; i < LARGE; i += 1) await writer.post(aMessage(channels[i % 2]!, { text: `${texts[i % 2]!.slice(0, 79_000)}${i}` }));
-  await test.database.sql`update outbox set workspace_id = ${channels[0]!.workspaceId}`;
-  const [claimed] = await claim(test.database.sql, 500);
+  await test.database.pg`update outbox set workspace_id = ${channels[0]!.workspaceId}`;
+  const [claimed] = await claim(test.database.pg, 500);
   if (claimed?.size !== LARGE) throw new Error('the dispatch is not of these messages alone');
   dispatchId = claimed.id;
 });
@@ -58,7 +58,7 @@ function anEffect(kind: Partial<Effect> & { perform?: true }, work: (events: Dom
 }
 
 const bytes = (events: DomainEvent[]) => events.reduce((n, event) => n + Buffer.byteLength(JSON.stringify(event.payload)), 0);
-const receipts = async (name: string) => (await test.database.sql`select event_id from receipts where subscriber = ${name}`).length;
+const receipts = async (name: string) => (await test.database.pg`select event_id from receipts where subscriber = ${name}`).length;
 
 describe.each([
   ['that changes the database', {}],

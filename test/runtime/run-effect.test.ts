@@ -15,7 +15,7 @@ let test: TestDatabase;
 beforeAll(async () => {
   test = await freshDatabase();
   await subscribe(test.database, { name: 'x' });
-  await test.database.sql`create table happened (effect text, event_id uuid)`;
+  await test.database.pg`create table happened (effect text, event_id uuid)`;
 });
 afterAll(() => test.close());
 
@@ -28,16 +28,16 @@ const noting = (name: string) => async (tx: Transaction, events: DomainEvent[]) 
   for (const event of events) await tx.execute(sql`insert into happened values (${name}, ${event.id})`);
 };
 const happened = async (name: string) =>
-  (await test.database.sql`select event_id from happened where effect = ${name}`).map((row) => row.event_id);
+  (await test.database.pg`select event_id from happened where effect = ${name}`).map((row) => row.event_id);
 
 /** A dispatch of `n` messages of so many workspaces, and how to call an effect for it. */
 async function aDispatch(n: number, workspaces = 1) {
   const channels = await Promise.all(Array.from({ length: workspaces }, () => aChannel(test.database)));
   const writer = aWriter(test.database);
   await Promise.all(Array.from({ length: n }, (_, i) => writer.post(aMessage(channels[i % workspaces]!, { text: `${i}` }))));
-  const [claimed] = await claim(test.database.sql, 500);
+  const [claimed] = await claim(test.database.pg, 500);
   if (claimed?.size !== n) throw new Error('the dispatch is not of these messages alone');
-  const rows = await test.database.sql`select event_id from outbox where dispatch_id = ${claimed.id} order by event_id`;
+  const rows = await test.database.pg`select event_id from outbox where dispatch_id = ${claimed.id} order by event_id`;
   const ids = rows.map((row) => String(row.event_id));
   const call = (effect: Effect, events: Selection = { offset: 0, limit: n }, rest: Partial<EffectCall> = {}) =>
     answer(
@@ -49,8 +49,8 @@ async function aDispatch(n: number, workspaces = 1) {
   return { id: claimed.id, ids, call };
 }
 const receipts = async (name: string) =>
-  (await test.database.sql`select event_id from receipts where subscriber = ${name}`).map((row) => row.event_id);
-const attempts = (name: string) => test.database.sql`
+  (await test.database.pg`select event_id from receipts where subscriber = ${name}`).map((row) => row.event_id);
+const attempts = (name: string) => test.database.pg`
   select event_id, target, attempts, last_error, waiting_until from attempts where subscriber = ${name} order by event_id, target`;
 
 describe('an effect that changes the database', () => {
@@ -148,13 +148,13 @@ describe('an effect that changes the database', () => {
     const letters = { dispatch_id: id, subscriber: name, letters: [{ events: { offset: 0, limit: 2 }, cause: 'x', reason: 'y' }] };
     await recordDeadLetters(test.database.db, letters);
     await recordDeadLetters(test.database.db, letters);
-    expect(await test.database.sql`select cause, reason from dead_letters where subscriber = ${name}`).toEqual(
+    expect(await test.database.pg`select cause, reason from dead_letters where subscriber = ${name}`).toEqual(
       Array(2).fill({ cause: 'x', reason: 'y' }),
     );
     await call(define(async () => {}, name));
-    expect(await test.database.sql`select 1 from dead_letters where subscriber = ${name}`).toEqual([]);
+    expect(await test.database.pg`select 1 from dead_letters where subscriber = ${name}`).toEqual([]);
     await recordDeadLetters(test.database.db, letters);
-    expect(await test.database.sql`select 1 from dead_letters where subscriber = ${name}`).toEqual([]);
+    expect(await test.database.pg`select 1 from dead_letters where subscriber = ${name}`).toEqual([]);
   });
 
   it('runs one call at a time for a workspace where it is exclusive', async () => {
@@ -255,11 +255,11 @@ describe('a call for several targets of an event', () => {
       },
     });
     for (const target of ['a', 'b'])
-      await test.database.sql`insert into dead_letters (event_id, subscriber, target, dispatch_id, cause, reason)
+      await test.database.pg`insert into dead_letters (event_id, subscriber, target, dispatch_id, cause, reason)
         select ${ids[0]!}, ${effect.name}, ${target}, dispatch_id, 'x', 'x' from dispatched where event_id = ${ids[0]!}`;
     expect(shown((await call(effect, { ids }, { alone: true, tried: 1, targets: ['a', 'b'] })).open)).toEqual([['b', 'retry']]);
     expect(asked).toEqual([[undefined, ['a', 'b']]]);
-    expect(await test.database.sql`select target from dead_letters where subscriber = ${effect.name}`).toEqual([{ target: 'b' }]);
+    expect(await test.database.pg`select target from dead_letters where subscriber = ${effect.name}`).toEqual([{ target: 'b' }]);
   });
 
   it('gives an ordered effect one of them, and the others again at once', async () => {
@@ -292,9 +292,9 @@ describe('a call for several targets of an event', () => {
     for (const workspaces of [1, 2]) {
       const { call, ids } = await aDispatch(2, workspaces);
       await call(effect, { offset: 0, limit: 1 });
-      await test.database.sql`delete from receipts where subscriber = ${effect.name}`;
+      await test.database.pg`delete from receipts where subscriber = ${effect.name}`;
       await call(effect, { offset: 0, limit: 2 });
-      await test.database.sql`delete from receipts where subscriber = ${effect.name}`;
+      await test.database.pg`delete from receipts where subscriber = ${effect.name}`;
       await call(effect, { ids });
     }
     expect(parted).toEqual([false, false, false, false, true, false]);
@@ -311,7 +311,7 @@ describe('a call for several targets of an event', () => {
       },
     });
     const { call, ids } = await aDispatch(2, 2);
-    await test.database.sql`insert into receipts (event_id, subscriber) values (${ids[0]!}, ${effect.name})`;
+    await test.database.pg`insert into receipts (event_id, subscriber) values (${ids[0]!}, ${effect.name})`;
     await call(effect);
     expect(parted).toBe(true);
   });

@@ -93,13 +93,13 @@ describe('a statement that fails', () => {
   afterAll(() => fresh.close());
 
   test('throws nothing that holds its parameters, by drizzle or without, in a transaction or not', async () => {
-    const { db, sql } = fresh.database;
+    const { db, pg } = fresh.database;
     const { sql: part } = await import('drizzle-orm');
     const failing = [
       () => db.execute(part`select ${'canary'}::text::uuid`),
       () => db.transaction((tx) => tx.execute(part`select ${'canary'}::text::uuid`)),
-      () => sql`select ${'canary'}::text::uuid`,
-      () => sql.begin((tx) => tx`select ${'canary'}::text::uuid`),
+      () => pg`select ${'canary'}::text::uuid`,
+      () => pg.begin((tx) => tx`select ${'canary'}::text::uuid`),
     ];
     for (const fail of failing) {
       const error = await Promise.resolve(fail()).then(

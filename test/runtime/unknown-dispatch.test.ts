@@ -37,7 +37,7 @@ const callOf = (dispatch_id: string, rest: Partial<EffectCall> = {}): EffectCall
   ...rest,
 });
 const make = (effect: Effect, call: EffectCall) => answer(effect, test.database.db, call, new AbortController().signal);
-const origin = async () => (await test.database.sql<{ id: string }[]>`select id from deployment`)[0]!.id;
+const origin = async () => (await test.database.pg<{ id: string }[]>`select id from deployment`)[0]!.id;
 
 /** Two events that are done, and have expired but for their rows in the log. */
 async function anExpiredDispatch(effect: Effect) {
@@ -46,11 +46,11 @@ async function anExpiredDispatch(effect: Effect) {
     events,
   } = await dispatched(test.database, 2, 'search');
   await make(effect, callOf(id));
-  await verifyLedger(test.database.sql, { running: nothing });
+  await verifyLedger(test.database.pg, { running: nothing });
   const began = Date.now();
   await expect.poll(() => Date.now(), { interval: 1 }).toBeGreaterThan(began);
   const expired = await expire(
-    test.database.sql,
+    test.database.pg,
     { eventsMs: null, receiptsMs: 0.001 },
     noteExpiry(Buffer.alloc(32)),
     new AbortController().signal,
@@ -102,7 +102,7 @@ describe('dead letters of a dispatch that is not here', () => {
     const write = (rest: object) => recordDeadLetters(test.database.db, { dispatch_id: uuidv7(), subscriber: 'search', letters, ...rest });
     await expect(write({})).rejects.toThrow(/not in this worker's database/);
     await expect(write({ origin: uuidv7() })).rejects.toThrow(/another deployment's/);
-    expect((await test.database.sql`select from dead_letters`).length).toBe(0);
+    expect((await test.database.pg`select from dead_letters`).length).toBe(0);
   });
 
   it('are no error where all of it is done', async () => {
@@ -114,6 +114,6 @@ describe('dead letters of a dispatch that is not here', () => {
     await make(effect, callOf(id));
     const letters = [{ events: { ids: events }, cause: 'HTTP 500', reason: 'HTTP 500' }];
     await recordDeadLetters(test.database.db, { dispatch_id: id, subscriber: 'search', letters });
-    expect((await test.database.sql`select from dead_letters`).length).toBe(0);
+    expect((await test.database.pg`select from dead_letters`).length).toBe(0);
   });
 });

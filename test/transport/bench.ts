@@ -71,7 +71,7 @@ export class TransportBench {
   async clear(): Promise<void> {
     await Promise.all([...this.#hosts].map((host) => host.stop()));
     this.#hosts.clear();
-    await this.database.sql`truncate subscribers, outbox`;
+    await this.database.pg`truncate subscribers, outbox`;
   }
 
   /** Posts messages, in a channel of their own unless told otherwise. @returns their events' ids, in order */
@@ -84,10 +84,10 @@ export class TransportBench {
 
   /** Claims what waits and starts it, as the dispatcher does. @returns the dispatches */
   async dispatch(size = 2000): Promise<Dispatch[]> {
-    const claimed = await claim(this.database.sql, size);
+    const claimed = await claim(this.database.pg, size);
     for (const { id, type, size, subscribers, workspace_ids, channel_ids } of claimed) {
       const runId = await this.chosen.transport.start({ id, type, size, subscribers }, { workspace_ids, channel_ids });
-      await markStarted(this.database.sql, id, runId);
+      await markStarted(this.database.pg, id, runId);
     }
     return claimed;
   }
@@ -106,12 +106,12 @@ export class TransportBench {
 
   /** As a restart of Postgres does to all who are connected. */
   async cutConnections(): Promise<void> {
-    const { sql } = this.database;
-    await sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`;
+    const { pg } = this.database;
+    await pg`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`;
   }
 
   async receipts(name: string): Promise<string[]> {
-    const rows = await this.database.sql`select event_id from receipts where subscriber = ${name} order by event_id`;
+    const rows = await this.database.pg`select event_id from receipts where subscriber = ${name} order by event_id`;
     return rows.map((row) => String(row.event_id));
   }
 
@@ -120,7 +120,7 @@ export class TransportBench {
   }
 
   letters(name: string) {
-    return this.database.sql<{ event_id: string; target: string; cause: string; reason: string }[]>`
+    return this.database.pg<{ event_id: string; target: string; cause: string; reason: string }[]>`
       select event_id, target, cause, reason from dead_letters where subscriber = ${name} order by event_id, target`;
   }
 

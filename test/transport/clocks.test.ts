@@ -40,7 +40,7 @@ describe.each(['temporal', 'pg-boss'] as const)('on %s', (transport) => {
       const { body } = await acme.call('POST', '/v1/endpoints', endpoint);
       for (let i = 0; i < 6; i++) await acme.postPersistently(`message ${i} to one whose clock is ${word}`);
       const delivered = async () => {
-        const [row] = await knockon.current.database.sql<{ n: number }[]>`
+        const [row] = await knockon.current.database.pg<{ n: number }[]>`
         select count(*)::int as n from deliveries where endpoint_id = ${body.id} and state = 'delivered'`;
         return row!.n;
       };

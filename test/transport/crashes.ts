@@ -116,10 +116,10 @@ class Supervised {
   /** What became of its events so far. */
   async outcome() {
     if (this.#worker.ended) this.#worker = await this.#deployment.startScript(deadlyWorker);
-    const { sql } = this.#deployment.database;
+    const { pg } = this.#deployment.database;
     const [letters, done] = await Promise.all([
-      sql`select e.payload->>'text' as text, l.cause from dead_letters l join events e on e.id = l.event_id`,
-      sql`select e.payload->>'text' as text from receipts r join events e on e.id = r.event_id where r.subscriber = 'deadly'`,
+      pg`select e.payload->>'text' as text, l.cause from dead_letters l join events e on e.id = l.event_id`,
+      pg`select e.payload->>'text' as text from receipts r join events e on e.id = r.event_id where r.subscriber = 'deadly'`,
     ]);
     return { letters: [...letters], done: [...done] };
   }
@@ -132,7 +132,7 @@ class Supervised {
 /** Started again, a dispatch is the same workflow. */
 async function expectOneWorkflowEach({ temporal, database }: Deployment): Promise<void> {
   const client = new Client({ connection: await Connection.connect({ address: temporal.address }), namespace: temporal.namespace });
-  const [dispatches] = await database.sql`select count(*)::int as n from dispatches where subscribers <> '{}'`;
+  const [dispatches] = await database.pg`select count(*)::int as n from dispatches where subscribers <> '{}'`;
   await expect.poll(async () => (await client.workflow.count()).count, soon).toBe(dispatches?.n);
   await client.connection.close();
 }

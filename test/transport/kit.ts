@@ -28,7 +28,7 @@ export class Kit {
 
   async use(bench: TransportBench): Promise<void> {
     this.#bench = bench;
-    await bench.database.sql`create table happened (id bigint generated always as identity, effect text, event_id uuid, seq int)`;
+    await bench.database.pg`create table happened (id bigint generated always as identity, effect text, event_id uuid, seq int)`;
   }
 
   async close(): Promise<void> {
@@ -49,7 +49,7 @@ export class Kit {
   }
 
   async happened({ name }: Effect): Promise<string[]> {
-    const rows = await this.bench.database.sql`select event_id from happened where effect = ${name} order by event_id`;
+    const rows = await this.bench.database.pg`select event_id from happened where effect = ${name} order by event_id`;
     return rows.map((row) => String(row.event_id));
   }
 }

@@ -7,7 +7,7 @@ describe.each(['temporal', 'pg-boss'] as const)("an effect's limit, on %s", (tra
   let bench: TransportBench;
   beforeAll(async () => {
     bench = await TransportBench.open(transport);
-    await bench.database.sql`create table calls (effect text, at timestamptz default clock_timestamp())`;
+    await bench.database.pg`create table calls (effect text, at timestamptz default clock_timestamp())`;
   }, 60_000);
   afterAll(() => bench?.close());
 
@@ -24,7 +24,7 @@ describe.each(['temporal', 'pg-boss'] as const)("an effect's limit, on %s", (tra
   /** Seconds from the first call to the last. */
   async function took(name: string): Promise<number> {
     const [row] = await bench.database
-      .sql`select extract(epoch from max(at) - min(at))::float8 as seconds from calls where effect = ${name}`;
+      .pg`select extract(epoch from max(at) - min(at))::float8 as seconds from calls where effect = ${name}`;
     return row!.seconds;
   }
 
@@ -37,7 +37,7 @@ describe.each(['temporal', 'pg-boss'] as const)("an effect's limit, on %s", (tra
     await bench.done('slow', events);
     // Evenly apart, but for what a busy machine holds up: Temporal's own limiter would let half of them through at once.
     expect(await took('slow')).toBeGreaterThan(24 / 5 - 1.5);
-    const [tries] = await bench.database.sql`select count(*)::int as n from attempts where subscriber = 'slow'`;
+    const [tries] = await bench.database.pg`select count(*)::int as n from attempts where subscriber = 'slow'`;
     expect(tries).toEqual({ n: 0 });
     for (const stop of stops) await stop();
   }, 90_000);

@@ -59,14 +59,14 @@ describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
     if (!('message' in posted)) throw new Error('it was not stored');
     const [dispatch] = await bench.dispatch();
     const { id: messageId, event_id } = posted.message;
-    const letters = () => bench.database.sql`select distinct subscriber from dead_letters where event_id = ${event_id}`;
+    const letters = () => bench.database.pg`select distinct subscriber from dead_letters where event_id = ${event_id}`;
     await expect.poll(async () => (await letters()).length, soon).toBe(givenUp);
     return { messageId, dispatchId: dispatch!.id };
   }
 
   /** Everything that the transport has kept of a dispatch. */
   async function travelled(dispatchId: string): Promise<string> {
-    if (transport === 'pg-boss') return JSON.stringify(await bench.database.sql`select * from pgboss.job`);
+    if (transport === 'pg-boss') return JSON.stringify(await bench.database.pg`select * from pgboss.job`);
     // Payloads are in Base64.
     return JSON.stringify(await bench.history(dispatchId), (key, value) =>
       key === 'data' && typeof value === 'string' ? Buffer.from(value, 'base64').toString() : value,
@@ -74,7 +74,7 @@ describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
   }
 
   test('are in no history, no log and no failure, whatever statement of whatever effect fails', async () => {
-    const { sql: pg } = bench.database;
+    const { pg } = bench.database;
     await pg`create function raise_it() returns trigger language plpgsql as $$ begin raise exception 'not this one: %', new::text || ' of a canary'; end $$`;
     await pg`create function cast_it() returns trigger language plpgsql as $$ begin perform ('a "canary" ' || new::text)::int; return new; end $$`;
     for (const [, table, how] of broken) {
@@ -112,7 +112,7 @@ describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
       /^127\.0\.0\.1:\d+ answered 500 to message\.created: no canary-answer, canary@example\.com$/,
     );
     expect(effects.notifications?.last_error).toMatch(/550 5\.1\.1 at RCPT TO/);
-    const [letter] = await bench.database.sql`select target, cause from dead_letters where subscriber = 'notifications' and target <> ''`;
+    const [letter] = await bench.database.pg`select target, cause from dead_letters where subscriber = 'notifications' and target <> ''`;
     expect(letter).toEqual({ target: expect.stringMatching(/^[0-9a-f-]{36}$/), cause: 'SMTP 550' });
     const history = await travelled(dispatchId);
     if (transport === 'temporal') expect(history).toContain('answered 500 to message.created');

@@ -7,7 +7,7 @@ it.each([0.5, 1, 3, 5, 10, 19, 50])('of %s turns a second no second has more, th
   const { database, close } = await freshDatabase();
   const turns: number[] = [];
   // In a transaction time stands still: all come at the same moment.
-  await database.sql.begin(async (tx) => {
+  await database.pg.begin(async (tx) => {
     while ((turns.at(-1) ?? 0) < 2500) turns.push(await takeRateSlot(tx as unknown as Sql, 'queue', perSecond));
   });
   const most = Math.max(1, perSecond);

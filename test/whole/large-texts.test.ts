@@ -23,10 +23,10 @@ it('a worker with little memory does every effect of many of the largest message
   for (let i = 0; i < MESSAGES; i += 1) await writer.post(aMessage(where, { text: text(i) }));
   await Promise.all([deployment.start('relay'), deployment.start('worker workflows')]);
   await expect
-    .poll(async () => (await verifyLedger(deployment.database.sql)).subscribers.map(({ name }) => name), soon)
+    .poll(async () => (await verifyLedger(deployment.database.pg)).subscribers.map(({ name }) => name), soon)
     .toEqual(effectNames);
   await settled(deployment);
-  const { subscribers } = await verifyLedger(deployment.database.sql, { running: async () => new Set() });
+  const { subscribers } = await verifyLedger(deployment.database.pg, { running: async () => new Set() });
   for (const { name, done, dead } of subscribers) expect({ name, done, dead }).toEqual({ name, done: MESSAGES, dead: 0 });
   expect(worker.ended).toBeUndefined();
 });

@@ -12,10 +12,10 @@ let acme: Product;
 beforeAll(async () => {
   untouched = await Promise.all(['api', 'worker workflows', 'worker effects'].map((command) => knockon.current.start(command)));
   acme = await Product.at(untouched[0]!.url);
-  await knockon.current.database.sql`create table greetings (message_id uuid primary key, text text not null)`;
+  await knockon.current.database.pg`create table greetings (message_id uuid primary key, text text not null)`;
 });
 
-const greetings = async () => (await knockon.current.database.sql`select message_id, text from greetings`).map((row) => ({ ...row }));
+const greetings = async () => (await knockon.current.database.pg`select message_id, text from greetings`).map((row) => ({ ...row }));
 
 describe('a new effect, deployed in a process of its own', () => {
   it('gets the events from then on, while API and workflow worker run on untouched', async () => {

@@ -131,24 +131,24 @@ describe("an event of a user's own type, emitted in a transaction of their own",
   it('reaches webhooks and the audit chain through a workflow that its worker has never heard of', async () => {
     await settled(knockon.current);
     const { entries } = await acme.get('/v1/audit/verify');
-    const { db, sql } = knockon.current.database;
+    const { db, pg } = knockon.current.database;
     const event = await db.transaction((tx) => emit(tx, { type: 'invoice.paid', workspaceId: acme.workspaceId, payload: { amount: 42 } }));
     await settled(knockon.current);
     expect(receiver.requests.map((request) => request.event)).toContainEqual(
       expect.objectContaining({ id: event.id, payload: { amount: 42 } }),
     );
     expect(await acme.get('/v1/audit/verify')).toMatchObject({ valid: true, entries: entries + 1 });
-    const done = await sql`select subscriber from receipts where event_id = ${event.id} order by subscriber`;
+    const done = await pg`select subscriber from receipts where event_id = ${event.id} order by subscriber`;
     expect(done.map((row) => row.subscriber)).toEqual(['audit', 'webhooks']);
   });
 
   it('leaves nothing behind where that transaction is rolled back', async () => {
-    const { db, sql } = knockon.current.database;
+    const { db, pg } = knockon.current.database;
     const broken = db.transaction(async (tx) => {
       await emit(tx, { type: 'invoice.paid', workspaceId: acme.workspaceId, payload: { amount: 1 } });
       throw new Error('the customer changed their mind');
     });
     await expect(broken).rejects.toThrow('changed their mind');
-    expect(await sql`select from events where payload ->> 'amount' = '1'`).toEqual([]);
+    expect(await pg`select from events where payload ->> 'amount' = '1'`).toEqual([]);
   });
 });

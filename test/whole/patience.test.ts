@@ -28,8 +28,8 @@ it.each(['temporal', 'pg-boss'])('an effect worker that is started before Postgr
   const server = await postgresAt(port);
   try {
     await ready;
-    const { sql } = knockon.current.database;
-    expect(await sql`select count(*)::int as count from subscribers`).toEqual([{ count: 6 }]);
+    const { pg } = knockon.current.database;
+    expect(await pg`select count(*)::int as count from subscribers`).toEqual([{ count: 6 }]);
   } finally {
     await worker?.stop();
     server.close();

@@ -37,7 +37,7 @@ describe.runIf(isPgbouncerInstalled)('a deployment behind a pooler in transactio
         Array.from({ length: 20 }, (_, n) => acme.post({ author: 'ada', text: `The zeppelin has landed, no. ${n}` })),
       );
       expect(posted.every(({ id }) => id)).toBe(true);
-      const receipts = () => knockon.database.sql`select from receipts`;
+      const receipts = () => knockon.database.pg`select from receipts`;
       // The channel and its messages, for those who want them.
       await expect.poll(async () => (await acme.get('/v1/audit/verify')).entries, soon).toBe(21);
       await expect.poll(async () => (await acme.get('/v1/search?q=zeppelins&limit=50')).data.length, soon).toBe(20);

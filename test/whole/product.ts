@@ -81,8 +81,8 @@ async function request(
 
 /** Until every event is dispatched and each of its effects done or given up. */
 export async function settled({ database }: Deployment): Promise<void> {
-  await expect.poll(() => undispatched(database.sql), soon).toMatchObject({ count: 0 });
-  await expect.poll(async () => (await verifyLedger(database.sql)).subscribers.filter((s) => s.in_flight > 0), soon).toEqual([]);
+  await expect.poll(() => undispatched(database.pg), soon).toMatchObject({ count: 0 });
+  await expect.poll(async () => (await verifyLedger(database.pg)).subscribers.filter((s) => s.in_flight > 0), soon).toEqual([]);
 }
 
 /** The same state of each effect that wants events of a type. */
@@ -90,17 +90,17 @@ export const all = (state: string, type = 'message.created') => Object.fromEntri
 
 /** Each effect has happened for each event, and what the database holds of it was written once. */
 export async function expectOnce(deployment: Deployment, product: Product, messages: number): Promise<void> {
-  const { sql } = deployment.database;
-  const { balanced, subscribers, undispatched } = await verifyLedger(sql, { running: async () => new Set() });
+  const { pg } = deployment.database;
+  const { balanced, subscribers, undispatched } = await verifyLedger(pg, { running: async () => new Set() });
   expect({ balanced, undispatched: undispatched.count }).toEqual({ balanced: true, undispatched: 0 });
   expect(subscribers.map(({ name }) => name)).toEqual(effectNames);
   for (const { name, expected, done, dead } of subscribers) expect({ name, done, dead }).toEqual({ name, done: expected, dead: 0 });
-  const [count] = await sql`select (select count(*)::int from events) as events, (select count(*)::int from messages) as messages`;
+  const [count] = await pg`select (select count(*)::int from events) as events, (select count(*)::int from messages) as messages`;
   expect(count?.messages).toBe(messages);
   expect(await product.get('/v1/audit/verify')).toMatchObject({ valid: true, entries: count?.events, broken_at: null });
   const { data } = await product.get('/v1/analytics/messages?bucket=day');
   expect(data.reduce((n: number, bucket: { messages: number }) => n + bucket.messages, 0)).toBe(messages);
   expect(await product.get(`/v1/channels/${product.channelId}/summary`)).toMatchObject({ messages });
-  const [found] = await sql`select count(*)::int as documents from search_documents`;
+  const [found] = await pg`select count(*)::int as documents from search_documents`;
   expect(found?.documents).toBe(messages);
 }

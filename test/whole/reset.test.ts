@@ -49,8 +49,8 @@ async function aFailedWorkflow(): Promise<{ message: { id: string; event_id: str
 
 /** Everything that is written down about the message's effects, except webhooks'. */
 async function written(eventId: string) {
-  const { sql } = knockon.current.database;
-  const [row] = await sql`
+  const { pg } = knockon.current.database;
+  const [row] = await pg`
     select (select jsonb_agg(r order by subscriber) from receipts r where event_id = ${eventId} and subscriber <> 'webhooks') as receipts,
       (select jsonb_agg(a order by position) from audit_entries a) as audit, (select jsonb_agg(h) from analytics_hours h) as analytics,
       (select jsonb_agg(s) from channel_summaries s) as summaries, (select jsonb_agg(d order by message_id) from search_documents d) as search`;
@@ -60,8 +60,8 @@ async function written(eventId: string) {
 /** Resets a failed workflow once its cause is gone, and checks what that changes and what it doesn't. */
 async function recovers(reset: (workflow: WorkflowExecutionInfo) => Promise<void>): Promise<void> {
   const { message, found } = await aFailedWorkflow();
-  const { sql } = knockon.current.database;
-  const letters = () => sql`select subscriber, cause, reason from dead_letters where event_id = ${message.event_id}`;
+  const { pg } = knockon.current.database;
+  const letters = () => pg`select subscriber, cause, reason from dead_letters where event_id = ${message.event_id}`;
   expect(await letters()).toMatchObject([{ subscriber: 'webhooks', cause: 'HTTP 500' }]);
   const before = await written(message.event_id);
 
@@ -72,7 +72,7 @@ async function recovers(reset: (workflow: WorkflowExecutionInfo) => Promise<void
   expect(await acme.states(message.id)).toEqual(all('done'));
   expect(await letters()).toEqual([]);
   expect(await written(message.event_id)).toEqual(before);
-  const deliveries = await sql`select state from deliveries where event_id = ${message.event_id}`;
+  const deliveries = await pg`select state from deliveries where event_id = ${message.event_id}`;
   expect(deliveries).toEqual([{ state: 'delivered' }]);
   // Refused once, taken once.
   expect(receiver.requests.filter(({ event }) => event.id === message.event_id)).toHaveLength(2);

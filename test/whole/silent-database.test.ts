@@ -69,8 +69,8 @@ describe('while Postgres takes no writes', () => {
     const { database } = knockon.current;
     const name = new URL(knockon.current.url).pathname.slice(1);
     const readOnly = async (on: boolean) => {
-      await database.sql.unsafe(`alter database ${name} set default_transaction_read_only = ${on ? 'on' : 'off'}`);
-      if (on) await database.sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'knockon api%'`;
+      await database.pg.unsafe(`alter database ${name} set default_transaction_read_only = ${on ? 'on' : 'off'}`);
+      if (on) await database.pg`select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'knockon api%'`;
     };
     await readOnly(true);
     await expect.poll(isReady).toBe(false);

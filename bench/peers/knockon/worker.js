@@ -27,7 +27,7 @@ await runProcess(async () => {
   const started = new Started();
   const connections = Math.min(2 * config.KNOCKON_CONCURRENCY, 16);
   const database = started.add(connectDatabase(config.DATABASE_URL, { connections, name: 'knockon bench' }), (d) => d.close());
-  await database.sql`
+  await database.pg`
     create table if not exists effect_log (
       message_id uuid not null, effect text not null, at timestamptz not null default now(), primary key (message_id, effect)
     )`;

@@ -12,12 +12,12 @@ export const lock: Bad = {
   async settleIn(ground) {
     const tenant = await ground.tenant();
     const hold = async (_n: number, signal: AbortSignal) => {
-      const sql = postgres(ground.place.databaseUrl, { max: 1, connection: { application_name: 'psql' } });
-      await sql.begin(async (tx) => {
+      const pg = postgres(ground.place.databaseUrl, { max: 1, connection: { application_name: 'psql' } });
+      await pg.begin(async (tx) => {
         await tx`select 1 from channels where id = ${tenant.channel} for update`;
         await wait(HELD_MS, undefined, { signal }).catch(() => {});
       });
-      await sql.end({ timeout: 1 });
+      await pg.end({ timeout: 1 });
     };
     return [
       { everyMs: HELD_MS + 2000, atOnce: 1, act: hold },

@@ -39,8 +39,8 @@ type Row = Expiry & { head_entries: number | null; head_hash: Buffer | null; loo
  * Reads on in a chain after a position. `lateral … offset 0` has each event looked up by the index, whatever the planner believes of
  * tables that have just grown.
  */
-export async function readChain(sql: TransactionSql, key: Buffer, workspaceId: string, after: number): Promise<ChainPage> {
-  const rows = await sql<Row[]>`
+export async function readChain(pg: TransactionSql, key: Buffer, workspaceId: string, after: number): Promise<ChainPage> {
+  const rows = await pg<Row[]>`
     with page as materialized (
       select * from audit_entries where workspace_id = ${workspaceId} and position > ${after} order by position limit ${ENTRIES}
     ), beside as (
@@ -72,8 +72,8 @@ export interface LogPage {
 }
 
 /** Reads on in a workspace's log after an event; `last` is null at its end. Subqueries, so that each is looked up by the index. */
-export async function readLog(sql: TransactionSql, workspaceId: string, after: DomainEvent['id']): Promise<LogPage> {
-  const [row] = await sql<LogPage[]>`
+export async function readLog(pg: TransactionSql, workspaceId: string, after: DomainEvent['id']): Promise<LogPage> {
+  const [row] = await pg<LogPage[]>`
     with page as materialized (
       select id from events where workspace_id = ${workspaceId} and id > ${after} order by id limit ${EVENTS}
     ), torn as (
@@ -85,7 +85,7 @@ export async function readLog(sql: TransactionSql, workspaceId: string, after: D
 }
 
 /** How many entries there are. */
-export async function countEntries(sql: TransactionSql, workspaceId: string): Promise<number> {
-  const [row] = await sql<{ n: number }[]>`select count(*)::float8 as n from audit_entries where workspace_id = ${workspaceId}`;
+export async function countEntries(pg: TransactionSql, workspaceId: string): Promise<number> {
+  const [row] = await pg<{ n: number }[]>`select count(*)::float8 as n from audit_entries where workspace_id = ${workspaceId}`;
   return row?.n ?? 0;
 }

@@ -28,7 +28,7 @@ export interface Mark {
 }
 
 /** Runs one page's statements. */
-export type Read = <T>(statements: (sql: TransactionSql) => Promise<T>) => Promise<T>;
+export type Read = <T>(statements: (pg: TransactionSql) => Promise<T>) => Promise<T>;
 
 const FIRST = '00000000-0000-0000-0000-000000000000';
 
@@ -51,7 +51,7 @@ export async function walk(read: Read, key: Buffer, workspaceId: string, from: M
   let mark = from;
   while (mark.log === null) {
     const { end } = mark;
-    const page = await read((sql) => readChain(sql, key, workspaceId, end.entries === 0 ? Number.MIN_SAFE_INTEGER : end.entries));
+    const page = await read((pg) => readChain(pg, key, workspaceId, end.entries === 0 ? Number.MIN_SAFE_INTEGER : end.entries));
     const checked = await checkPage(key, end, page);
     const broken = checked.broken ?? (page.isLast ? checkEnd(checked.end, page.head) : null);
     if (broken) return await verdict(read, workspaceId, page.head, broken);
@@ -67,7 +67,7 @@ export async function walk(read: Read, key: Buffer, workspaceId: string, from: M
   return { valid: true, entries: mark.end.entries, head: hex(mark.head), broken_at: null };
 }
 
-const nextInLog = (read: Read, workspaceId: string, after: string): Promise<LogPage> => read((sql) => readLog(sql, workspaceId, after));
+const nextInLog = (read: Read, workspaceId: string, after: string): Promise<LogPage> => read((pg) => readLog(pg, workspaceId, after));
 
 async function checkPage(key: Buffer, from: End, { entries, expired }: ChainPage): Promise<{ end: End; broken: Break }> {
   let end = from;
@@ -85,7 +85,7 @@ async function checkPage(key: Buffer, from: End, { entries, expired }: ChainPage
 const isLarge = ({ event }: RecordedEntry) => String(event?.payload.text ?? '').length > 5000;
 
 async function verdict(read: Read, workspaceId: string, head: End | null, broken_at: Break): Promise<AuditVerdict> {
-  const entries = await read((sql) => countEntries(sql, workspaceId));
+  const entries = await read((pg) => countEntries(pg, workspaceId));
   return { valid: false, entries, head: hex(head), broken_at };
 }
 

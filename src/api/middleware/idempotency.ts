@@ -11,7 +11,8 @@ import type { Env } from '../router.ts';
 export function idempotencyOf(c: Context, body: unknown): { key: string; requestHash: Buffer } | undefined {
   const key = c.req.header('idempotency-key');
   if (key === undefined) return undefined;
-  if (!/^[\x20-\x7e]{1,255}$/.test(key)) throw invalid([{ path: 'Idempotency-Key', message: 'must have 1 to 255 visible ASCII characters' }]);
+  if (!/^[\x20-\x7e]{1,255}$/.test(key))
+    throw invalid([{ path: 'Idempotency-Key', message: 'must have 1 to 255 visible ASCII characters' }]);
   const request = `${c.req.method} ${c.req.path}\n${canonical(body)}`;
   return { key, requestHash: createHash('sha256').update(request).digest() };
 }

@@ -81,15 +81,15 @@ const shown = ({ digest, previous, hash, recorded_at, ...row }: Entry) => ({
 });
 
 /** Entries from the newest down, or after a given position from the oldest up. */
-function listEntries(sql: TransactionSql, workspaceId: string, { after_position, cursor, limit }: z.output<typeof query>) {
-  const columns = sql`position::float8 as position, event_id, event_type, recorded_at, digest, previous, hash`;
+function listEntries(pg: TransactionSql, workspaceId: string, { after_position, cursor, limit }: z.output<typeof query>) {
+  const columns = pg`position::float8 as position, event_id, event_type, recorded_at, digest, previous, hash`;
   if (after_position === undefined) {
     const before = cursor ?? Number.MAX_SAFE_INTEGER;
-    return sql<Entry[]>`
+    return pg<Entry[]>`
       select ${columns} from audit_entries where workspace_id = ${workspaceId} and position < ${before} order by position desc limit ${limit + 1}`;
   }
   const after = Math.max(after_position, cursor ?? 0);
-  return sql<Entry[]>`
+  return pg<Entry[]>`
     select ${columns} from audit_entries where workspace_id = ${workspaceId} and position > ${after} order by position limit ${limit + 1}`;
 }
 
@@ -106,7 +106,7 @@ export const auditRoutes = ({ heavy, verifyAudit }: ApiDependencies) =>
   router()
     .openapi(list, async (c) => {
       const page = c.req.valid('query');
-      const rows = await heavily(c, heavy, listing, (sql) => listEntries(sql, c.get('workspaceId'), page));
+      const rows = await heavily(c, heavy, listing, (pg) => listEntries(pg, c.get('workspaceId'), page));
       return c.json(
         toPage(rows, page.limit, shown, (row) => row.position),
         200,

@@ -49,6 +49,6 @@ const verify = operation({
 /** The operator's check of the ledger, as `knockon verify` does it. */
 export const opsVerifyRoutes = ({ heavy, running }: ApiDependencies) =>
   router().openapi(verify, async (c) => {
-    const balance = await inPlace(c, heavy, LISTING, ({ sql }) => verifyLedger(sql, { running }));
+    const balance = await inPlace(c, heavy, LISTING, ({ pg }) => verifyLedger(pg, { running }));
     return c.json(balance, 200);
   });

@@ -67,9 +67,9 @@ const searching = {
 type Shown = Found & { rank: number };
 
 /** A page's hits with their messages, and after them what is left for the next page. */
-async function readPage(sql: TransactionSql, given: Search) {
-  const hits = await findHits(sql, given);
-  const found = hits.length === 0 ? [] : await readHits(sql, given.q, hits.slice(0, given.limit));
+async function readPage(pg: TransactionSql, given: Search) {
+  const hits = await findHits(pg, given);
+  const found = hits.length === 0 ? [] : await readHits(pg, given.q, hits.slice(0, given.limit));
   const byId = new Map(found.map((message) => [message.id, message]));
   const end = 1 + hits.findIndex(({ id }) => id === found.at(-1)?.id);
   // One that is not among them was deleted just now.
@@ -90,7 +90,7 @@ export const searchRoutes = (deps: ApiDependencies) =>
     const given = { ...c.req.valid('query'), workspaceId: c.get('workspaceId') };
     const words = wordsIn(given.q);
     if (words > WORDS) throw invalid([{ path: 'q', message: `has ${words} words, and a search takes ${WORDS} at most: leave some out` }]);
-    const page = await heavily(c, deps.heavy, searching, (sql) => readPage(sql, given));
+    const page = await heavily(c, deps.heavy, searching, (pg) => readPage(pg, given));
     if (page.data.length === 0 && given.channel_id)
       await findChannel(deps.database, { workspaceId: given.workspaceId, id: given.channel_id });
     return c.json(page, 200);

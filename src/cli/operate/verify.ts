@@ -91,16 +91,16 @@ async function readBalance({ databaseUrl, temporal, deployment, operations }: Le
     import('../../transport/pg-boss/recovery.ts'),
   ]);
   const asked = temporal && (await askTemporal(temporal, deployment));
-  const { client: sql } = openClient(databaseUrl, { max: 1, connect_timeout: 5, prepare: false, onnotice: () => {} });
+  const { client: pg } = openClient(databaseUrl, { max: 1, connect_timeout: 5, prepare: false, onnotice: () => {} });
   try {
-    return await verifyLedger(sql, { running: operations ? (dispatches) => withOpenJobs(sql, dispatches) : asked?.running, full });
+    return await verifyLedger(pg, { running: operations ? (dispatches) => withOpenJobs(pg, dispatches) : asked?.running, full });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
     const known = code === '42P01' ? 'it has no schema of Knock-on: run `knockon migrate`' : message || code;
     throw new CommandError(`The database can't be read: ${known}. Is it the one in DATABASE_URL or up.json, and is it running?`);
   } finally {
-    await Promise.all([sql.end({ timeout: 2 }), asked?.close()]);
+    await Promise.all([pg.end({ timeout: 2 }), asked?.close()]);
   }
 }
 

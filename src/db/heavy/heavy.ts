@@ -36,7 +36,7 @@ export interface Heavy {
    *
    * @throws NoPlaceError, TookTooLongError, the signal's reason, or Postgres' error
    */
-  read<T>(asked: Asked, work: (sql: TransactionSql) => Promise<T>): Promise<T>;
+  read<T>(asked: Asked, work: (pg: TransactionSql) => Promise<T>): Promise<T>;
   /** Runs something that takes connections by itself, from these. @throws NoPlaceError, or what `work` throws */
   run<T>(asked: Pick<Asked, 'owner' | 'waitMs' | 'signal'>, work: (database: Database) => Promise<T>): Promise<T>;
 }
@@ -115,18 +115,18 @@ class Limit {
 }
 
 /** Postgres itself ends it a second after the limit, also where this process is gone and can't cancel any more. */
-async function inTransaction<T>(database: Database, asked: Asked, limit: Limit, work: (sql: TransactionSql) => Promise<T>): Promise<T> {
+async function inTransaction<T>(database: Database, asked: Asked, limit: Limit, work: (pg: TransactionSql) => Promise<T>): Promise<T> {
   let pid: number | undefined;
   let cancelled: Promise<unknown> | undefined;
   limit.begin(() => {
     if (pid !== undefined) cancelled = database.db.execute(part`select pg_cancel_backend(${pid}::int)`).catch(() => {});
   });
   try {
-    return (await database.sql.begin('read only', async (sql) => {
-      pid = await prepare(sql, asked);
+    return (await database.pg.begin('read only', async (pg) => {
+      pid = await prepare(pg, asked);
       try {
         if (limit.why) throw limit.why;
-        return await work(sql);
+        return await work(pg);
       } finally {
         // It must hit this transaction, and not whatever has the connection next.
         await cancelled;
@@ -138,8 +138,8 @@ async function inTransaction<T>(database: Database, asked: Asked, limit: Limit, 
   }
 }
 
-async function prepare(sql: TransactionSql, { limitMs, byIndex = false }: Asked): Promise<number> {
-  const [row] = await sql<{ pid: number }[]>`
+async function prepare(pg: TransactionSql, { limitMs, byIndex = false }: Asked): Promise<number> {
+  const [row] = await pg<{ pid: number }[]>`
     select pg_backend_pid() as pid, set_config('statement_timeout', ${String(limitMs + GRACE)}, true),
       set_config('plan_cache_mode', 'force_custom_plan', true),
       (select count(set_config(name, 'off', true)) from unnest(array['enable_bitmapscan', 'enable_seqscan', 'enable_sort']) as t (name)

@@ -48,8 +48,8 @@ const columns = (sql: Sql) => sql`
   c.per_second / least(s.batch, greatest(1, floor(c.per_second / 100))) as calls_per_second`;
 
 /** The controls of all subscribers that have, or had, one. */
-export async function readControls(sql: Sql): Promise<Control[]> {
-  return await sql<Control[]>`select ${columns(sql)} from controls c join subscribers s on s.name = c.subscriber order by c.subscriber`;
+export async function readControls(pg: Sql): Promise<Control[]> {
+  return await pg<Control[]>`select ${columns(pg)} from controls c join subscribers s on s.name = c.subscriber order by c.subscriber`;
 }
 
 /** @throws SubscriberUnknownError */
@@ -69,12 +69,12 @@ export class SubscriberUnknownError extends Error {
  *
  * @returns false where the transport does not answer: `keepControls` does it as soon as it does
  */
-export async function applyControl({ database: { sql }, queues }: Steering, subscriber: string): Promise<boolean> {
+export async function applyControl({ database: { pg }, queues }: Steering, subscriber: string): Promise<boolean> {
   try {
-    let control = await readControl(sql, subscriber);
+    let control = await readControl(pg, subscriber);
     for (let looked = 0; control && looked < LOOKS; looked += 1) {
       await steer(queues, control);
-      const now = await readControl(sql, subscriber);
+      const now = await readControl(pg, subscriber);
       if (!now || wantedRate(now) === wantedRate(control)) return true;
       control = now;
     }
@@ -87,9 +87,9 @@ export async function applyControl({ database: { sql }, queues }: Steering, subs
 /** How often it is begun again because the control has changed meanwhile. What comes later is found by `keepControls`. */
 const LOOKS = 5;
 
-async function readControl(sql: Sql, subscriber: string): Promise<Control | undefined> {
-  const [control] = await sql<Control[]>`
-    select ${columns(sql)} from controls c join subscribers s on s.name = c.subscriber where c.subscriber = ${subscriber}`;
+async function readControl(pg: Sql, subscriber: string): Promise<Control | undefined> {
+  const [control] = await pg<Control[]>`
+    select ${columns(pg)} from controls c join subscribers s on s.name = c.subscriber where c.subscriber = ${subscriber}`;
   return control;
 }
 
@@ -112,7 +112,7 @@ export async function keepControls(steering: Steering, log: Pick<Logger, 'info' 
     await applyControl(steering, name);
   }
   if (queues.steeredBy === 'workers') return;
-  for (const control of await readControls(database.sql)) {
+  for (const control of await readControls(database.pg)) {
     const { rate } = await queues.describe(control.task_queue);
     if (isSame(rate, wantedRate(control))) continue;
     const applied = await applyControl(steering, control.subscriber);

@@ -10,8 +10,8 @@ export interface KnownSubscriber {
 }
 
 /** @returns undefined where nobody of that name has registered, or it is retired */
-export async function findSubscriber(sql: Sql, name: string): Promise<KnownSubscriber | undefined> {
-  const [row] = await sql<
+export async function findSubscriber(pg: Sql, name: string): Promise<KnownSubscriber | undefined> {
+  const [row] = await pg<
     KnownSubscriber[]
   >`select name, again, ordering, batch from subscribers where name = ${name} and retired_at is null`;
   return row;

@@ -12,8 +12,8 @@ export interface StalePause {
 }
 
 /** Those that have been paused for so long (ms) or longer, by the database's clock, the longest first. */
-export async function stalePauses(sql: Sql, thresholdMs: number): Promise<StalePause[]> {
-  const rows = await sql<(Omit<StalePause, 'at'> & { at: Date })[]>`
+export async function stalePauses(pg: Sql, thresholdMs: number): Promise<StalePause[]> {
+  const rows = await pg<(Omit<StalePause, 'at'> & { at: Date })[]>`
     select c.subscriber as name, coalesce(c.paused_by, '') as by, coalesce(c.pause_reason, '') as reason, c.paused_at as at,
       round(extract(epoch from now() - c.paused_at))::float8 as seconds
     from controls c join subscribers s on s.name = c.subscriber and s.retired_at is null
@@ -22,7 +22,7 @@ export async function stalePauses(sql: Sql, thresholdMs: number): Promise<StaleP
 }
 
 /** Registers for how long each paused subscriber has been so, asked at each scrape, and how long that may be. */
-export function registerPauseMetrics(registry: Registry, sql: Sql, thresholdMs: number): void {
+export function registerPauseMetrics(registry: Registry, pg: Sql, thresholdMs: number): void {
   new Gauge({
     name: 'knockon_paused_seconds',
     help: 'For how long a subscriber has been paused, by subscriber; those that are not paused are not there.',
@@ -30,7 +30,7 @@ export function registerPauseMetrics(registry: Registry, sql: Sql, thresholdMs: 
     registers: [registry],
     async collect() {
       this.reset();
-      const paused = await soon(stalePauses(sql, 0)).catch(() => []);
+      const paused = await soon(stalePauses(pg, 0)).catch(() => []);
       for (const { name, seconds } of paused) this.set({ subscriber: name }, seconds);
     },
   });
@@ -40,7 +40,7 @@ export function registerPauseMetrics(registry: Registry, sql: Sql, thresholdMs: 
     registers: [registry],
     async collect() {
       this.set(
-        await soon(stalePauses(sql, thresholdMs)).then(
+        await soon(stalePauses(pg, thresholdMs)).then(
           ({ length }) => length,
           () => Number.NaN,
         ),

@@ -5,9 +5,9 @@ import { soon } from '../../db/soon.ts';
 import { safeReason } from '../../safe-error.ts';
 import { type DoctorContext, type Finding, fail, pass } from './finding.ts';
 
-export async function checkDatabase({ database: { sql } }: DoctorContext): Promise<Finding[]> {
+export async function checkDatabase({ database: { pg } }: DoctorContext): Promise<Finding[]> {
   const began = performance.now();
-  const server = await soon(askServer(sql)).catch(asError);
+  const server = await soon(askServer(pg)).catch(asError);
   if (server instanceof UnsupportedPostgresError) return [fail('database', server.message, 'Upgrade the server, then migrate.')];
   if (server instanceof Error) {
     const remedy =
@@ -21,9 +21,9 @@ export async function checkDatabase({ database: { sql } }: DoctorContext): Promi
 const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
 
 /** Writes, and takes it back: a full disk and a standby that was never promoted still answer whoever only reads. */
-export async function checkWrites({ database: { sql } }: DoctorContext): Promise<Finding[]> {
+export async function checkWrites({ database: { pg } }: DoctorContext): Promise<Finding[]> {
   const takeBack = new Error('taken back');
-  const failure = await sql
+  const failure = await pg
     .begin(async (tx) => {
       await tx`insert into action_log (by, verb, subject) values ('knockon', 'doctor', 'writes')`;
       throw takeBack;
@@ -36,8 +36,8 @@ export async function checkWrites({ database: { sql } }: DoctorContext): Promise
   return [fail('writes', detail, remedy)];
 }
 
-export async function checkMigrations({ database: { sql } }: DoctorContext): Promise<Finding[]> {
-  const { pending, changed, unknown, applied } = await compareMigrations(sql);
+export async function checkMigrations({ database: { pg } }: DoctorContext): Promise<Finding[]> {
+  const { pending, changed, unknown, applied } = await compareMigrations(pg);
   if (pending.length > 0) {
     return [fail('migrations', `not applied: ${pending.join(', ')}`, 'Run `knockon migrate`; it is safe while everything runs.')];
   }
@@ -45,7 +45,7 @@ export async function checkMigrations({ database: { sql } }: DoctorContext): Pro
     const detail = `the database has had ${changed.join(', ')} in another form than this version's`;
     return [fail('migrations', detail, 'Deploy the build that made this database, or one whose drizzle/ has the same files.')];
   }
-  const missing = unknown > 0 ? [] : await missingObjects(sql);
+  const missing = unknown > 0 ? [] : await missingObjects(pg);
   if (missing.length > 0) {
     const detail = `all ${applied} are applied, and yet the database lacks ${missing.join(', ')}`;
     return [fail('migrations', detail, 'Somebody has removed it: restore it from a backup, or with the statements in drizzle/.')];
@@ -60,9 +60,9 @@ export async function checkMigrations({ database: { sql } }: DoctorContext): Pro
 /** Seconds by which the clocks may differ: times of events are Postgres', times of requests the process'. */
 const SKEW = 2;
 
-export async function checkClock({ database: { sql } }: DoctorContext): Promise<Finding[]> {
+export async function checkClock({ database: { pg } }: DoctorContext): Promise<Finding[]> {
   const before = Date.now();
-  const [row] = await sql<{ now: number }[]>`select extract(epoch from clock_timestamp())::float8 * 1000 as now`;
+  const [row] = await pg<{ now: number }[]>`select extract(epoch from clock_timestamp())::float8 * 1000 as now`;
   const skew = ((row?.now ?? 0) - (before + Date.now()) / 2) / 1000;
   const detail = `Postgres' clock and this process' differ by ${Math.abs(skew).toFixed(2)} s`;
   if (Math.abs(skew) <= SKEW) return [pass('clock', detail)];
@@ -73,9 +73,9 @@ export async function checkClock({ database: { sql } }: DoctorContext): Promise<
 const LEAST = { bytes: 1024 ** 3, part: 0.03 };
 
 /** The disk of Postgres where it is on this machine, else this process' own. */
-export async function checkDisk({ database: { sql } }: DoctorContext): Promise<Finding[]> {
-  const [row] = await sql<{ size: string }[]>`select pg_size_pretty(pg_database_size(current_database())) as size`;
-  const folder = await sql<{ folder: string }[]>`select current_setting('data_directory') as folder`.then(
+export async function checkDisk({ database: { pg } }: DoctorContext): Promise<Finding[]> {
+  const [row] = await pg<{ size: string }[]>`select pg_size_pretty(pg_database_size(current_database())) as size`;
+  const folder = await pg<{ folder: string }[]>`select current_setting('data_directory') as folder`.then(
     ([found]) => found?.folder,
     () => undefined,
   );

@@ -4,8 +4,8 @@ import { subscriberStatuses } from '../status/subscriber-status.ts';
 import { verifyLedger } from '../status/verify.ts';
 import { age, type DoctorContext, type Finding, fail, pass } from './finding.ts';
 
-export async function checkUndispatched({ database: { sql }, readyAgeMs }: DoctorContext): Promise<Finding[]> {
-  const oldest = await oldestUndispatched(sql);
+export async function checkUndispatched({ database: { pg }, readyAgeMs }: DoctorContext): Promise<Finding[]> {
+  const oldest = await oldestUndispatched(pg);
   if (oldest === null) return [pass('undispatched', 'every event has been dispatched')];
   const detail = `the oldest event that has not been dispatched has waited ${age(oldest)}`;
   if (oldest * 1000 <= readyAgeMs) return [pass('undispatched', detail)];
@@ -33,8 +33,8 @@ export async function checkBacklogs(patient: DoctorContext): Promise<Finding[]> 
   return [fail('backlog', detail, `See whether it is failing (\`knockon subscribers\`, \`knockon failed\`) or too slow: ${remedy}.`)];
 }
 
-export async function checkDeadLetters({ database: { sql } }: DoctorContext): Promise<Finding[]> {
-  const rows = await sql<{ subscriber: string; n: number }[]>`
+export async function checkDeadLetters({ database: { pg } }: DoctorContext): Promise<Finding[]> {
+  const rows = await pg<{ subscriber: string; n: number }[]>`
     select subscriber, count(*)::int as n from dead_letters group by subscriber order by n desc`;
   if (rows.length === 0) return [pass('dead letters', 'there are none')];
   const detail = rows.map(({ subscriber, n }) => `${n} of ${subscriber}`).join(', ');
@@ -47,8 +47,8 @@ export async function checkDeadLetters({ database: { sql } }: DoctorContext): Pr
 const TOLD = 3;
 
 /** Webhook endpoints that are left alone because they fail. It is their owners' trouble and nothing is wrong here, so it is told and no more. */
-export async function checkEndpoints({ database: { sql } }: DoctorContext): Promise<Finding[]> {
-  const rows = await sql<{ id: string; url: string; cause: string | null; seconds: number }[]>`
+export async function checkEndpoints({ database: { pg } }: DoctorContext): Promise<Finding[]> {
+  const rows = await pg<{ id: string; url: string; cause: string | null; seconds: number }[]>`
     select id, url, failing_cause as cause, extract(epoch from now() - failing_since)::float8 as seconds
     from endpoints where failing_since is not null and disabled_at is null order by failing_since`;
   if (rows.length === 0) return [pass('endpoints', 'none is failing')];
@@ -57,8 +57,8 @@ export async function checkEndpoints({ database: { sql } }: DoctorContext): Prom
   return [pass('endpoints', `${rows.length} failing, and left alone: ${told.join('; ')}${more}`)];
 }
 
-export async function checkLedger({ database: { sql }, running }: DoctorContext): Promise<Finding[]> {
-  const { balanced, missing, asked } = await verifyLedger(sql, { running });
+export async function checkLedger({ database: { pg }, running }: DoctorContext): Promise<Finding[]> {
+  const { balanced, missing, asked } = await verifyLedger(pg, { running });
   const doubt = asked ? '' : '; the transport could not be asked what is at work';
   if (balanced) return [pass('ledger', `balanced: nothing is missing${doubt}`)];
   const remedy = 'The relay starts them again once they are older than KNOCKON_HEAL_AGE; `knockon verify` names them.';

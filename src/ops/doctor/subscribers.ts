@@ -22,8 +22,8 @@ export async function checkWorkers(patient: DoctorContext): Promise<Finding[]> {
   return workflowQueue === undefined ? [effects] : [effects, await checkWorkflowWorkers(patient, workflowQueue)];
 }
 
-async function checkWorkflowWorkers({ database: { sql }, queues }: DoctorContext, workflowQueue: string): Promise<Finding> {
-  const beats = (await readWorkers(sql)).filter(({ kind, alive }) => kind === 'workflows' && alive);
+async function checkWorkflowWorkers({ database: { pg }, queues }: DoctorContext, workflowQueue: string): Promise<Finding> {
+  const beats = (await readWorkers(pg)).filter(({ kind, alive }) => kind === 'workflows' && alive);
   const pollers =
     beats.length > 0 ? [] : (await queues.describe(workflowQueue)).pollers.filter(({ seen_at }) => Date.now() - seen_at.getTime() < 20_000);
   if (beats.length + pollers.length > 0) return pass('workflow workers', `${beats.length || pollers.length} at work`);
@@ -37,13 +37,13 @@ const TOLD = 5;
  * Nobody else takes calls from our queues: a worker of another deployment, which has another database, or whoever takes the calls of
  * workers of ours without being one.
  */
-export async function checkStrangers({ database: { sql }, queues }: DoctorContext): Promise<Finding[]> {
+export async function checkStrangers({ database: { pg }, queues }: DoctorContext): Promise<Finding[]> {
   const { workflowQueue } = queues;
   if (workflowQueue === undefined) return [];
   const [ours, beats, effects] = await Promise.all([
-    readMark(sql),
-    readWorkers(sql),
-    sql<{ name: string; task_queue: string }[]>`select name, task_queue from subscribers order by name`,
+    readMark(pg),
+    readWorkers(pg),
+    pg<{ name: string; task_queue: string }[]>`select name, task_queue from subscribers order by name`,
   ]);
   const isHosted = (name: string) => beats.some(({ alive, effects }) => alive && effects[name]);
   const among = async (queue: string, onlyOurs: boolean) => {
@@ -70,8 +70,8 @@ export async function checkStrangers({ database: { sql }, queues }: DoctorContex
 const CLOCKS = 5000;
 
 /** Workers' clocks agree with the database's. Waits are durations, so nothing breaks at once; signatures and logs bear each one's own time. */
-export async function checkClocks({ database: { sql } }: DoctorContext): Promise<Finding[]> {
-  const said = (await readWorkers(sql)).flatMap(({ alive, identity, clock_ahead_ms: ahead }) =>
+export async function checkClocks({ database: { pg } }: DoctorContext): Promise<Finding[]> {
+  const said = (await readWorkers(pg)).flatMap(({ alive, identity, clock_ahead_ms: ahead }) =>
     alive && ahead !== null ? [{ identity, ahead }] : [],
   );
   const off = said.filter(({ ahead }) => Math.abs(ahead) > CLOCKS);
@@ -82,8 +82,8 @@ export async function checkClocks({ database: { sql } }: DoctorContext): Promise
 }
 
 /** All run one version. */
-export async function checkVersions({ database: { sql }, version }: DoctorContext): Promise<Finding[]> {
-  const beats = (await readWorkers(sql)).filter(({ alive }) => alive);
+export async function checkVersions({ database: { pg }, version }: DoctorContext): Promise<Finding[]> {
+  const beats = (await readWorkers(pg)).filter(({ alive }) => alive);
   const versions = [...new Set([version, ...beats.map((beat) => beat.version)])].sort();
   if (versions.length === 1) return [pass('versions', `API and ${beats.length} workers run ${version}`)];
   const others = beats.filter((beat) => beat.version !== version).map((beat) => `${beat.identity} (${beat.version})`);
@@ -105,8 +105,8 @@ export async function checkQueues(patient: DoctorContext): Promise<Finding[]> {
 }
 
 /** Nobody has been forgotten on pause. */
-export async function checkPaused({ database: { sql }, pausedTooLongMs }: DoctorContext): Promise<Finding[]> {
-  const paused = await stalePauses(sql, 0);
+export async function checkPaused({ database: { pg }, pausedTooLongMs }: DoctorContext): Promise<Finding[]> {
+  const paused = await stalePauses(pg, 0);
   if (paused.length === 0) return [pass('paused', 'no subscriber is paused')];
   const told = paused.map(({ name, seconds, by, reason }) => `${name} for ${age(seconds)} (by ${by}: ${reason})`).join('; ');
   const late = paused.filter(({ seconds }) => seconds * 1000 > pausedTooLongMs);

@@ -43,10 +43,10 @@ export interface DeadLetter {
 }
 
 /** The condition of a row `l` of dead_letters and its event `e`. */
-export function deadLetters(sql: Queries, letters: DeadLetterPage): PendingQuery<Row[]> {
-  if ('ids' in letters) return sql`l.id = any(${letters.ids}::uuid[])`;
+export function deadLetters(pg: Queries, letters: DeadLetterPage): PendingQuery<Row[]> {
+  if ('ids' in letters) return pg`l.id = any(${letters.ids}::uuid[])`;
   const { subscriber = null, cause = null, from = null, to = null, type = null, workspace_id = null, message_id = null } = letters.filter;
-  return sql`
+  return pg`
     (${subscriber}::text is null or l.subscriber = ${subscriber}) and (${cause}::text is null or l.cause = ${cause})
     and (${moment(from)}::timestamptz is null or l.created_at >= ${moment(from)}) and (${moment(to)}::timestamptz is null or l.created_at < ${moment(to)})
     and (${type}::text is null or e.type = ${type}) and (${workspace_id}::uuid is null or e.workspace_id = ${workspace_id})
@@ -57,15 +57,15 @@ const moment = (value: string | Date | null) => (value instanceof Date ? value.t
 
 /** Dead letters, newest first. */
 export async function listDeadLetters(
-  sql: Queries,
+  pg: Queries,
   { filter, limit, before = null }: { filter: DeadLetterFilter; limit: number; before?: string | null },
 ): Promise<DeadLetter[]> {
-  const rows = await sql<(Omit<DeadLetter, 'created_at'> & { created_at: Date })[]>`
+  const rows = await pg<(Omit<DeadLetter, 'created_at'> & { created_at: Date })[]>`
     select l.id, l.event_id, e.type, e.workspace_id, e.channel_id, e.message_id, l.subscriber, nullif(l.target, '') as target, l.cause, l.reason,
       coalesce((select max(attempts) from attempts a where a.event_id = l.event_id and a.subscriber = l.subscriber and a.target = l.target), 0) as attempts,
-      l.created_at, ${isRetried(sql)} as retrying, l.dispatch_id, coalesce((select restarts from dispatches d where d.id = l.dispatch_id), 0) as restarts
+      l.created_at, ${isRetried(pg)} as retrying, l.dispatch_id, coalesce((select restarts from dispatches d where d.id = l.dispatch_id), 0) as restarts
     from dead_letters l join events e on e.id = l.event_id
-    where ${deadLetters(sql, { filter })} and (${before}::uuid is null or l.id < ${before}) order by l.id desc limit ${limit}`;
+    where ${deadLetters(pg, { filter })} and (${before}::uuid is null or l.id < ${before}) order by l.id desc limit ${limit}`;
   return rows.map(({ created_at, ...row }) => ({ ...row, created_at: created_at.toISOString() }));
 }
 
@@ -81,19 +81,19 @@ export interface Cause {
 }
 
 /** Dead letters grouped by subscriber and cause, the most frequent first, 200 at most. */
-export async function listCauses(sql: Queries, filter: DeadLetterFilter): Promise<Cause[]> {
-  const rows = await sql<(Omit<Cause, 'first' | 'last'> & { first: Date; last: Date })[]>`
+export async function listCauses(pg: Queries, filter: DeadLetterFilter): Promise<Cause[]> {
+  const rows = await pg<(Omit<Cause, 'first' | 'last'> & { first: Date; last: Date })[]>`
     select l.subscriber, l.cause, count(*)::int as count, min(l.created_at) as first, max(l.created_at) as last,
       (array_agg(jsonb_build_object('id', l.id, 'event_id', l.event_id, 'message_id', e.message_id, 'reason', l.reason, 'dispatch_id', l.dispatch_id)
         order by l.id desc))[1] as example
-    from dead_letters l join events e on e.id = l.event_id where ${deadLetters(sql, { filter })}
+    from dead_letters l join events e on e.id = l.event_id where ${deadLetters(pg, { filter })}
     group by l.subscriber, l.cause order by count(*) desc, l.subscriber, l.cause limit 200`;
   return rows.map(({ first, last, ...row }) => ({ ...row, first: first.toISOString(), last: last.toISOString() }));
 }
 
 /** How many letters these are. */
-export async function countDeadLetters(sql: Sql, letters: DeadLetterPage): Promise<number> {
-  const [row] = await sql<{ n: number }[]>`
-    select count(*)::int as n from dead_letters l join events e on e.id = l.event_id where ${deadLetters(sql, letters)}`;
+export async function countDeadLetters(pg: Sql, letters: DeadLetterPage): Promise<number> {
+  const [row] = await pg<{ n: number }[]>`
+    select count(*)::int as n from dead_letters l join events e on e.id = l.event_id where ${deadLetters(pg, letters)}`;
   return row?.n ?? 0;
 }

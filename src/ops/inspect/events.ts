@@ -74,7 +74,7 @@ export const dispatchOf = (workflowId: string): string | null =>
 
 /** Events of all workspaces, newest first. */
 export async function listEvents(
-  sql: Queries,
+  pg: Queries,
   { filter, limit, before = null }: { filter: EventFilter; limit: number; before?: string | null },
 ): Promise<LoggedEvent[]> {
   const { workspace_id, channel_id, message_id, type, workflow_id, about, outcome, from, to } = filter;
@@ -82,25 +82,25 @@ export async function listEvents(
   if (dispatch === null || named === null) return [];
   // Parts that are not asked for are not there, so that each way to ask has its index.
   const asked = [
-    sql``,
-    workspace_id && sql`and e.workspace_id = ${workspace_id}`,
-    channel_id && sql`and e.channel_id = ${channel_id}`,
-    message_id && sql`and e.message_id = ${message_id}`,
-    type && sql`and e.type = ${type}`,
+    pg``,
+    workspace_id && pg`and e.workspace_id = ${workspace_id}`,
+    channel_id && pg`and e.channel_id = ${channel_id}`,
+    message_id && pg`and e.message_id = ${message_id}`,
+    type && pg`and e.type = ${type}`,
     // What the index of uncommon types says of itself.
-    type && type !== 'message.created' && sql`and e.type <> 'message.created'`,
-    dispatch && sql`and e.id = any(array(select event_id from dispatched where dispatch_id = ${dispatch}))`,
+    type && type !== 'message.created' && pg`and e.type <> 'message.created'`,
+    dispatch && pg`and e.id = any(array(select event_id from dispatched where dispatch_id = ${dispatch}))`,
     named &&
-      sql`and e.id = any(array(
+      pg`and e.id = any(array(
         select id from events where id = ${named} union all select id from events where message_id = ${named}
         union all select event_id from dispatched where dispatch_id = ${named}))`,
-    from && sql`and e.id >= ${firstIdAt(from.getTime())}::uuid`,
-    to && sql`and e.id < ${firstIdAt(to.getTime())}::uuid`,
-    before && sql`and e.id < ${before}::uuid`,
+    from && pg`and e.id >= ${firstIdAt(from.getTime())}::uuid`,
+    to && pg`and e.id < ${firstIdAt(to.getTime())}::uuid`,
+    before && pg`and e.id < ${before}::uuid`,
   ].filter((part) => typeof part === 'object' && part !== null);
-  const rows = await sql<(Omit<LoggedEvent, 'timestamp' | 'seq'> & { timestamp: Date; seq: string | null })[]>`
+  const rows = await pg<(Omit<LoggedEvent, 'timestamp' | 'seq'> & { timestamp: Date; seq: string | null })[]>`
     select e.id, e.type, e.version, e.workspace_id, w.name as workspace_name, e.channel_id, c.name as channel_name, e.message_id, e.seq, e.timestamp
-    from (select e.* from ${outcome ? failed(sql, before) : sql`events e`} where true ${asked} ${outcome ? sql`` : sql`order by e.id desc`} limit ${limit}) e
+    from (select e.* from ${outcome ? failed(pg, before) : pg`events e`} where true ${asked} ${outcome ? pg`` : pg`order by e.id desc`} limit ${limit}) e
     left join workspaces w on w.id = e.workspace_id left join channels c on c.id = e.channel_id order by e.id desc`;
   return rows.map(({ timestamp, seq, ...row }) => ({ ...row, seq: seq === null ? null : Number(seq), timestamp: timestamp.toISOString() }));
 }
@@ -109,7 +109,7 @@ export async function listEvents(
  * Events `e` that have dead letters, newest first: from one to the next by their index, so that no more is read than is shown, whatever
  * the planner thinks of their number.
  */
-const failed = (sql: Queries, before: string | null) => sql`
+const failed = (pg: Queries, before: string | null) => pg`
   (with recursive f as (
     (select event_id from dead_letters where event_id < coalesce(${before}::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') order by event_id desc limit 1)
     union all

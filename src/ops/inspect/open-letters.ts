@@ -9,10 +9,10 @@ const MOST = 5000;
 const QUIET = 60_000;
 
 /** Shows which dispatches have open letters, however they came to be and were settled. */
-export function showOpenLetters(sql: Sql, board: LetterBoard): () => Promise<void> {
+export function showOpenLetters(pg: Sql, board: LetterBoard): () => Promise<void> {
   let quietUntil = 0;
   return async () => {
-    const rows = await sql<(OpenLetters & { dispatch_id: string })[]>`
+    const rows = await pg<(OpenLetters & { dispatch_id: string })[]>`
       select dispatch_id, count(*)::int as open, array_agg(distinct subscriber order by subscriber) as effects
       from dead_letters group by dispatch_id order by min(id::text) limit ${MOST}`;
     if (rows.length === 0 && performance.now() < quietUntil) return;

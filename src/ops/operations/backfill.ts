@@ -42,10 +42,10 @@ const first = (pair: EventEffect): Redispatched => ({ ...pair, purpose: 'first' 
  * know the subscriber yet, so it is looked at once more: no gap.
  */
 export const backfill: OperationHandler = {
-  async count({ sql }, { input }) {
+  async count({ pg }, { input }) {
     const { subscriber, filter } = inputOf(input);
-    const [row] = await sql<{ n: number }[]>`
-      select count(*)::int as n from (${effectStatuses(sql, matching(sql, filter), subscriber)}) p where standing = 'never'`;
+    const [row] = await pg<{ n: number }[]>`
+      select count(*)::int as n from (${effectStatuses(pg, matching(pg, filter), subscriber)}) p where standing = 'never'`;
     return row?.n ?? 0;
   },
 

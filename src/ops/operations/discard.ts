@@ -30,10 +30,10 @@ export async function discard(database: Database, letters: DeadLetterPage, by: s
   return total;
 }
 
-async function discardSome({ sql, db }: Database, letters: DeadLetterPage, by: string, reason: string): Promise<number> {
-  const chosen = await sql<Given[]>`
+async function discardSome({ pg, db }: Database, letters: DeadLetterPage, by: string, reason: string): Promise<number> {
+  const chosen = await pg<Given[]>`
     select l.event_id, l.subscriber, min(l.cause) as cause, e.workspace_id from dead_letters l join events e on e.id = l.event_id
-    where ${deadLetters(sql, letters)} and not ${isRetried(sql)} group by l.event_id, l.subscriber, e.workspace_id limit ${BATCH}`;
+    where ${deadLetters(pg, letters)} and not ${isRetried(pg)} group by l.event_id, l.subscriber, e.workspace_id limit ${BATCH}`;
   if (chosen.length === 0) return 0;
   await db.transaction(async (tx) => {
     await tellDiscards(tx, chosen, by, reason);

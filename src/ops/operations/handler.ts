@@ -22,7 +22,7 @@ export interface Rebuild {
 
 /** What operations need from elsewhere. */
 export interface OperationDependencies {
-  sql: Sql;
+  pg: Sql;
   /** The same connections. */
   db: Database['db'];
   transport: Transport;
@@ -86,7 +86,7 @@ export async function dispatchPage(
   page: (tx: TransactionSql, cursor: Record<string, unknown> | null) => Promise<OperationPage>,
 ): Promise<Step> {
   let pause: boolean | undefined;
-  const claimed = await deps.sql.begin(async (tx) => {
+  const claimed = await deps.pg.begin(async (tx) => {
     await tx`select pg_advisory_xact_lock(hashtext('knockon.redispatch'))`;
     const [operation] = await tx<{ cursor: Record<string, unknown> | null }[]>`
       select cursor from operations where id = ${id} and state = 'running' and not exhausted for update`;

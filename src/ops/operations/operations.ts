@@ -40,7 +40,7 @@ export interface OperationView {
   workflow: { id: string; url: string | null } | null;
 }
 
-const columns = (sql: Sql) => sql`
+const columns = (pg: Sql) => pg`
   id, verb, input, by, state, done, skipped, failed, total, per_second, failures, error, created_at, finished_at,
   case when state in ('running', 'paused') and done + failed > 0 and total is not null
     then greatest(0, total - done - failed) * active_ms / (done + failed) / 1000 end as eta_seconds`;
@@ -58,8 +58,8 @@ function shown(row: Row, ui: TemporalUi | null): OperationView {
 }
 
 /** @returns null where there is no such operation */
-export async function readOperation(sql: Sql, id: string, ui: TemporalUi | null): Promise<OperationView | null> {
-  const [row] = await sql<Row[]>`select ${columns(sql)} from operations where id = ${id}`;
+export async function readOperation(pg: Sql, id: string, ui: TemporalUi | null): Promise<OperationView | null> {
+  const [row] = await pg<Row[]>`select ${columns(pg)} from operations where id = ${id}`;
   return row ? shown(row, ui) : null;
 }
 
@@ -71,8 +71,8 @@ export interface OperationHosts {
 }
 
 /** Operations that should be at work and that nobody has driven for so long. */
-export async function openOperations(sql: Sql, quietMs: number): Promise<OperationRef[]> {
-  return await sql<OperationRef[]>`
+export async function openOperations(pg: Sql, quietMs: number): Promise<OperationRef[]> {
+  return await pg<OperationRef[]>`
     select id, verb from operations where state = 'running' and (driven_at is null or driven_at < now() - ${quietMs}::float8 * interval '1 ms') order by id`;
 }
 
@@ -80,32 +80,32 @@ export async function openOperations(sql: Sql, quietMs: number): Promise<Operati
 const LEASE = 10;
 
 /** Claims to drive an operation. Two that do nevertheless, because a step took longer, do nothing twice. @param by names the process */
-export async function claimOperation(sql: Sql, id: string, by: string): Promise<boolean> {
-  const claimed = await sql`
+export async function claimOperation(pg: Sql, id: string, by: string): Promise<boolean> {
+  const claimed = await pg`
     update operations set driven_by = ${by}, driven_at = now() where id = ${id} and state = 'running'
       and (driven_by is null or driven_by = ${by} or driven_at is null or driven_at < now() - ${LEASE} * interval '1 s')`;
   return claimed.count > 0;
 }
 
 /** Lets another process drive it at once. */
-export async function releaseOperation(sql: Sql, id: string, by: string): Promise<void> {
-  await sql`update operations set driven_by = null where id = ${id} and driven_by = ${by}`;
+export async function releaseOperation(pg: Sql, id: string, by: string): Promise<void> {
+  await pg`update operations set driven_by = null where id = ${id} and driven_by = ${by}`;
 }
 
 /** Cancels an operation whose workflow was cancelled; one that has ended stays as it is. @returns false where there is no such operation */
-export async function cancelOperation(sql: Sql, id: string): Promise<boolean> {
-  await sql`update operations set state = 'cancelled', finished_at = now() where id = ${id} and state in ('running', 'paused')`;
-  return (await sql`select from operations where id = ${id}`).length > 0;
+export async function cancelOperation(pg: Sql, id: string): Promise<boolean> {
+  await pg`update operations set state = 'cancelled', finished_at = now() where id = ${id} and state in ('running', 'paused')`;
+  return (await pg`select from operations where id = ${id}`).length > 0;
 }
 
 /** Operations, newest first. */
 export async function listOperations(
-  sql: Sql,
+  pg: Sql,
   { limit, before }: { limit: number; before?: string },
   ui: TemporalUi | null,
 ): Promise<OperationView[]> {
-  const rows = await sql<Row[]>`
-    select ${columns(sql)} from operations where ${before ?? null}::uuid is null or id < ${before ?? null} order by id desc limit ${limit}`;
+  const rows = await pg<Row[]>`
+    select ${columns(pg)} from operations where ${before ?? null}::uuid is null or id < ${before ?? null} order by id desc limit ${limit}`;
   return rows.map((row) => shown(row, ui));
 }
 
@@ -143,14 +143,14 @@ export type OperationChange = keyof typeof changes;
  * @returns whether that was possible; where it was not, it has ended, or is already as it is wanted
  */
 export async function changeOperation(
-  { db, sql }: Database,
+  { db, pg }: Database,
   id: string,
   change: OperationChange,
   by: string,
   reason?: string,
 ): Promise<boolean> {
   const { from, to } = changes[change];
-  const changed = await sql`
+  const changed = await pg`
     update operations set state = ${to}, finished_at = case when ${to === 'cancelled'} then now() end where id = ${id} and state = any(${[...from]})`;
   if (changed.count > 0) await recordAction(db, { by, verb: `${change} operation`, subject: id, reason });
   return changed.count > 0;

@@ -12,7 +12,7 @@ export interface DispatchProgress {
 }
 
 /** How each event of an operation's open dispatches has fared since it was dispatched there. */
-const fared = (sql: Sql, operationId: string) => sql`
+const fared = (pg: Sql, operationId: string) => pg`
   select jd.dispatch_id, e.event_id, r.event_id is not null as done, r.event_id is null and l.event_id is not null as dead, l.reason,
     r.event_id is null and l.event_id is null and a.event_id is not null as tried
   from operation_dispatches jd
@@ -34,27 +34,27 @@ const fared = (sql: Sql, operationId: string) => sql`
 const NAMED = 100;
 
 /** Counts what has ended, and adds it to the operation's figures. */
-export async function readProgress(sql: Sql, operationId: string): Promise<DispatchProgress> {
-  return await end(sql, operationId, sql`not bool_or(not done and not dead)`);
+export async function readProgress(pg: Sql, operationId: string): Promise<DispatchProgress> {
+  return await end(pg, operationId, pg`not bool_or(not done and not dead)`);
 }
 
 /**
  * Counts as failed what is open in dispatches that nothing is at work on: their workflow was terminated, or is lost. What the ledger
  * expects is left to the relay, which starts it again.
  */
-export async function failOrphans({ sql, recovery }: OperationDependencies, operationId: string): Promise<void> {
-  const refs = await sql<{ id: string; restarts: number }[]>`
+export async function failOrphans({ pg, recovery }: OperationDependencies, operationId: string): Promise<void> {
+  const refs = await pg<{ id: string; restarts: number }[]>`
     select d.id, d.restarts from operation_dispatches jd cross join lateral (select * from dispatches where id = jd.dispatch_id offset 0) d
     where jd.operation_id = ${operationId} and jd.ended_at is null and d.settled_at is not null and d.started_at < now() - interval '15 s'`;
   if (refs.length === 0) return;
   const alive = await recovery.running(refs);
   const lost = refs.flatMap(({ id }) => (alive.has(id) ? [] : [id]));
-  if (lost.length > 0) await end(sql, operationId, sql`dispatch_id = any(${lost}::uuid[])`);
+  if (lost.length > 0) await end(pg, operationId, pg`dispatch_id = any(${lost}::uuid[])`);
 }
 
-async function end(sql: Sql, operationId: string, isOver: ReturnType<Sql>): Promise<DispatchProgress> {
-  const [row] = await sql<DispatchProgress[]>`
-    with fared as (${fared(sql, operationId)}), dispatched as (
+async function end(pg: Sql, operationId: string, isOver: ReturnType<Sql>): Promise<DispatchProgress> {
+  const [row] = await pg<DispatchProgress[]>`
+    with fared as (${fared(pg, operationId)}), dispatched as (
       select dispatch_id, ${isOver} as over, count(*) filter (where done) as done, count(*) filter (where not done) as failed,
         count(*) filter (where not done and not dead) as open, count(*) filter (where not done and not dead and not tried) as busy
       from fared group by dispatch_id

@@ -10,20 +10,20 @@ export const rebuild: OperationHandler = {
     return await find(rebuilds, input).count();
   },
 
-  async step({ sql, rebuilds }, { id, input, cursor }, limit) {
+  async step({ pg, rebuilds }, { id, input, cursor }, limit) {
     const wanted = find(rebuilds, input);
     const { after, read } = await wanted.fill(typeof cursor?.after === 'string' ? cursor.after : null, limit);
     if (after === null) await wanted.swap();
-    await sql`
-      update operations set cursor = ${sql.json({ after: after ?? '' })}, done = done + ${read}, exhausted = ${after === null}
+    await pg`
+      update operations set cursor = ${pg.json({ after: after ?? '' })}, done = done + ${read}, exhausted = ${after === null}
       where id = ${id} and state = 'running'`;
     return { begun: read };
   },
 };
 
 /** The id of the operation that is at it, if there is one. */
-export async function isBeingRebuilt(sql: Sql, subscriber: string): Promise<string | null> {
-  const [row] = await sql<{ id: string }[]>`
+export async function isBeingRebuilt(pg: Sql, subscriber: string): Promise<string | null> {
+  const [row] = await pg<{ id: string }[]>`
     select id from operations where verb = 'rebuild' and state in ('running', 'paused') and input ->> 'subscriber' = ${subscriber} limit 1`;
   return row?.id ?? null;
 }

@@ -62,12 +62,12 @@ const scope = (events: Redispatched[]) => ({
 
 /** Starts them. What can't be started now is left to the relay. */
 export async function startAll(
-  { sql, transport, log }: { sql: Sql; transport: Transport; log: Pick<Logger, 'warn'> },
+  { pg, transport, log }: { pg: Sql; transport: Transport; log: Pick<Logger, 'warn'> },
   claimed: Claimed[],
 ): Promise<void> {
   for (const group of claimed) {
     try {
-      await markStarted(sql, group.id, await transport.start(...handedOver(group)));
+      await markStarted(pg, group.id, await transport.start(...handedOver(group)));
     } catch (error) {
       log.warn({ err: error, dispatch: group.id }, 'could not start a dispatch; the relay will');
     }

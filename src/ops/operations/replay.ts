@@ -26,10 +26,10 @@ function purposeOf({ standing, again }: EventEffect, { subscriber, force }: Repl
  * (`again: 'freely'`), and where the operator insists also what calls the outside. What counts, and what is ordered, never is.
  */
 export const replay: OperationHandler = {
-  async count({ sql }, { input }) {
+  async count({ pg }, { input }) {
     const { subscriber, ...filter } = input as ReplayInput;
-    const [row] = await sql<{ n: number }[]>`
-      select count(*)::int as n from (${matching(sql, filter)}) e
+    const [row] = await pg<{ n: number }[]>`
+      select count(*)::int as n from (${matching(pg, filter)}) e
       join subscribers s on (e.type = any(s.event_types) or '*' = any(s.event_types)) and s.retired_at is null
         and (${subscriber ?? null}::text is null or s.name = ${subscriber ?? null})`;
     return row?.n ?? 0;
@@ -100,13 +100,13 @@ interface Counted extends Pick<EventEffect, 'again'> {
 }
 
 /** Counts what a replay would do, and does nothing. */
-export async function planReplay(sql: Queries, input: ReplayInput): Promise<ReplayPlan> {
+export async function planReplay(pg: Queries, input: ReplayInput): Promise<ReplayPlan> {
   const { subscriber, ...filter } = input;
-  const counted = await sql<Counted[]>`
-    select subscriber, again, standing, count(*)::int as n from (${effectStatuses(sql, matching(sql, filter), subscriber ?? null)}) p
+  const counted = await pg<Counted[]>`
+    select subscriber, again, standing, count(*)::int as n from (${effectStatuses(pg, matching(pg, filter), subscriber ?? null)}) p
     group by subscriber, again, standing order by subscriber collate "C"`;
-  const [row] = await sql<{ events: number; answered: number }[]>`
-    with found as materialized (${matching(sql, filter)})
+  const [row] = await pg<{ events: number; answered: number }[]>`
+    with found as materialized (${matching(pg, filter)})
     select (select count(*) from found)::int as events,
       (select count(*) from deliveries d where d.state = 'delivered' and d.event_id in (select id from found))::int as answered`;
   const names = [...new Set(counted.map((count) => count.subscriber))];

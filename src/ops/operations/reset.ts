@@ -18,13 +18,13 @@ export type ResetInput = DeadLetterPage | { workflow_ids: string[] };
  * was not done. Which ones is written down first, so that an operation that is broken off goes on where it was.
  */
 export const resets: OperationHandler = {
-  async count({ sql }, { id, input }) {
+  async count({ pg }, { id, input }) {
     const subjects =
       'workflow_ids' in input
-        ? sql`select unnest(${input.workflow_ids as string[]}::text[]) as subject`
-        : sql`select distinct l.dispatch_id::text as subject from dead_letters l join events e on e.id = l.event_id
-            where ${deadLetters(sql, input as DeadLetterPage)} and l.created_at <= (select created_at from operations where id = ${id})`;
-    const [row] = await sql<{ n: number }[]>`
+        ? pg`select unnest(${input.workflow_ids as string[]}::text[]) as subject`
+        : pg`select distinct l.dispatch_id::text as subject from dead_letters l join events e on e.id = l.event_id
+            where ${deadLetters(pg, input as DeadLetterPage)} and l.created_at <= (select created_at from operations where id = ${id})`;
+    const [row] = await pg<{ n: number }[]>`
       with written as (
         insert into operation_items (operation_id, subject) select ${id}, subject from (${subjects}) s on conflict do nothing
       )
@@ -32,36 +32,36 @@ export const resets: OperationHandler = {
     return row?.n ?? 0;
   },
 
-  async step({ sql, resetWorkflow }, { id }, limit) {
+  async step({ pg, resetWorkflow }, { id }, limit) {
     if (!resetWorkflow)
       throw new Error('there are no workflows to be reset under KNOCKON_TRANSPORT=pg-boss; retry the dead letters instead');
-    const items = await sql<{ subject: string }[]>`
+    const items = await pg<{ subject: string }[]>`
       select subject from operation_items where operation_id = ${id} and done_at is null order by subject limit ${Math.min(limit, 5)}`;
     for (const { subject } of items) {
-      await forgiveThoseOf(sql, subject);
+      await forgiveThoseOf(pg, subject);
       const failure = await resetWorkflow(subject, REASON).then(
         () => null,
         (error: Error) => error.message,
       );
-      await sql`
+      await pg`
         with marked as (update operation_items set done_at = now() where operation_id = ${id} and subject = ${subject} and done_at is null returning subject)
         update operations set done = done + ${failure === null ? 1 : 0}, failed = failed + ${failure === null ? 0 : 1},
           failures = case when ${failure}::text is not null and jsonb_array_length(failures) < 100
             then failures || jsonb_build_object('subject', ${subject}::text, 'reason', ${failure}::text) else failures end
         where id = ${id} and exists (select from marked)`;
     }
-    if (items.length === 0) await sql`update operations set exhausted = true where id = ${id}`;
+    if (items.length === 0) await pg`update operations set exhausted = true where id = ${id}`;
     return { begun: items.length };
   },
 };
 
-async function forgiveThoseOf(sql: Sql, workflowId: string): Promise<void> {
+async function forgiveThoseOf(pg: Sql, workflowId: string): Promise<void> {
   const dispatchId = dispatchOf(workflowId) ?? '';
-  const rows = await sql<
+  const rows = await pg<
     { event_id: string }[]
   >`select event_id from dead_letters where dispatch_id::text = ${dispatchId} and subscriber = 'webhooks'`;
   await resetCircuits(
-    sql,
+    pg,
     rows.map((row) => row.event_id),
   );
 }
@@ -76,7 +76,7 @@ export async function resetOne(
   by: string,
 ): Promise<ResetAnswer> {
   try {
-    await forgiveThoseOf(database.sql, id);
+    await forgiveThoseOf(database.pg, id);
     return await database.db.transaction(async (tx) => {
       // Written down first: what can't be is not done.
       await recordAction(tx, { by, verb: 'reset', subject: id });

@@ -26,7 +26,7 @@ interface Open {
 }
 
 /** What of a subscriber is neither done nor let go, dead letters included; `d` and `l` are in the hands of the transport. */
-const openEffects = (sql: Sql, name: string) => sql`
+const openEffects = (pg: Sql, name: string) => pg`
   select o.event_id, d.id as dispatch_id, d.restarts, d.started_at from dispatches d
   cross join lateral (select event_id from dispatched where dispatch_id = d.id offset 0) o
   where d.settled_at is null and ${name} = any(coalesce(d.open, d.subscribers))
@@ -41,21 +41,21 @@ const openEffects = (sql: Sql, name: string) => sql`
  * so that nobody waits for it; their other subscribers are seen through. Receipts keep it from happening, should a worker be at it.
  */
 export const retire: OperationHandler = {
-  async count({ sql }, { input }) {
+  async count({ pg }, { input }) {
     const { subscriber } = input as unknown as RetireInput;
-    const [row] = await sql<{ n: number }[]>`select count(distinct event_id)::int as n from (${openEffects(sql, subscriber)}) o`;
+    const [row] = await pg<{ n: number }[]>`select count(distinct event_id)::int as n from (${openEffects(pg, subscriber)}) o`;
     return row?.n ?? 0;
   },
 
   async step(deps, operation, limit) {
     const { subscriber } = operation.input as unknown as RetireInput;
-    const [row] = await deps.sql<{ task_queue: string; is_young: boolean }[]>`
+    const [row] = await deps.pg<{ task_queue: string; is_young: boolean }[]>`
       select task_queue, now() - greatest(retired_at, ${operation.created_at.toISOString()}::timestamptz) < ${CLAIMING}::float8 * interval '1 ms' as is_young
       from subscribers where name = ${subscriber} and retire_operation = ${operation.id}`;
     // Somebody has taken it back, or asked for another way.
-    if (!row) return await exhausted(deps.sql, operation);
-    const found = await startedOnes(deps.sql, subscriber, Math.min(limit, BATCH));
-    const refs = found.length > 0 ? found.flatMap(({ dispatches }) => dispatches) : await ofOperations(deps.sql, subscriber);
+    if (!row) return await exhausted(deps.pg, operation);
+    const found = await startedOnes(deps.pg, subscriber, Math.min(limit, BATCH));
+    const refs = found.length > 0 ? found.flatMap(({ dispatches }) => dispatches) : await ofOperations(deps.pg, subscriber);
     try {
       if (refs.length > 0) await deps.recovery.drop(refs, { name: subscriber, task_queue: row.task_queue });
     } catch (error) {
@@ -64,22 +64,22 @@ export const retire: OperationHandler = {
     }
     if (found.length > 0) return await letGoOf(deps, operation, found);
     const isLeft = row.is_young || (await retire.count(deps, operation)) > 0;
-    return isLeft ? { begun: 0, pause: true } : await exhausted(deps.sql, operation);
+    return isLeft ? { begun: 0, pause: true } : await exhausted(deps.pg, operation);
   },
 };
 
 /** Those whose workflow is there: what is started later is let go later. */
-async function startedOnes(sql: Sql, name: string, limit: number): Promise<Open[]> {
-  return await sql<Open[]>`
+async function startedOnes(pg: Sql, name: string, limit: number): Promise<Open[]> {
+  return await pg<Open[]>`
     select o.event_id, e.workspace_id, o.dispatches from (
       select event_id, jsonb_agg(jsonb_build_object('id', dispatch_id, 'restarts', restarts)) as dispatches
-      from (${openEffects(sql, name)}) o group by event_id having bool_and(started_at is not null) order by event_id limit ${limit}
+      from (${openEffects(pg, name)}) o group by event_id having bool_and(started_at is not null) order by event_id limit ${limit}
     ) o cross join lateral (select workspace_id from events where id = o.event_id limit 1) e order by o.event_id`;
 }
 
 /** What operations have under way for it, such as a replay, though it is done. */
-async function ofOperations(sql: Sql, name: string): Promise<DispatchRef[]> {
-  return await sql<DispatchRef[]>`
+async function ofOperations(pg: Sql, name: string): Promise<DispatchRef[]> {
+  return await pg<DispatchRef[]>`
     select d.id, d.restarts from operation_dispatches jd cross join lateral (select * from dispatches where id = jd.dispatch_id offset 0) d
     where jd.ended_at is null and ${name} = any(d.subscribers)`;
 }
@@ -95,13 +95,13 @@ async function letGoOf(deps: OperationDependencies, operation: OpenOperation, fo
     const closed = await closeEffects(tx, given, operation.by, why);
     if (open === 'discard') await tellDiscards(tx, closed, operation.by, why);
   });
-  await deps.sql`update operations set done = done + ${found.length - sent} where id = ${operation.id}`;
+  await deps.pg`update operations set done = done + ${found.length - sent} where id = ${operation.id}`;
   return { begun: found.length };
 }
 
 /** Dispatches to the other what it was not given itself. A crash before the first one is closed finds it given. @returns how many */
 async function handOver(deps: OperationDependencies, { id }: OpenOperation, events: string[], heir: string): Promise<number> {
-  const claimed = await deps.sql.begin(async (tx) => {
+  const claimed = await deps.pg.begin(async (tx) => {
     await tx`select pg_advisory_xact_lock(hashtext('knockon.redispatch'))`;
     const those = tx`select id, type, workspace_id, channel_id, timestamp from events where id = any(${events}::uuid[]) order by id`;
     const pairs = await tx<Parameters<typeof redispatch>[2]>`
@@ -113,7 +113,7 @@ async function handOver(deps: OperationDependencies, { id }: OpenOperation, even
   return claimed.reduce((n, { size }) => n + size, 0);
 }
 
-async function exhausted(sql: Sql, { id }: OpenOperation): Promise<Step> {
-  await sql`update operations set exhausted = true where id = ${id}`;
+async function exhausted(pg: Sql, { id }: OpenOperation): Promise<Step> {
+  await pg`update operations set exhausted = true where id = ${id}`;
   return { begun: 0 };
 }

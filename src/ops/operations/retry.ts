@@ -8,9 +8,9 @@ import { resetCircuits } from './reset-circuits.ts';
  * Letters that an operation is for: those that were there when it was made, and that nobody else is trying again. `lateral … offset 0` has each
  * letter's event looked up by the index, whatever the planner believes.
  */
-const chosen = (sql: Queries, operationId: string, input: Record<string, unknown>) => sql`
+const chosen = (pg: Queries, operationId: string, input: Record<string, unknown>) => pg`
   dead_letters l cross join lateral (select * from events where id = l.event_id offset 0) e
-  where ${deadLetters(sql, input as DeadLetterPage)} and not ${isRetried(sql)}
+  where ${deadLetters(pg, input as DeadLetterPage)} and not ${isRetried(pg)}
     and l.created_at <= (select created_at from operations where id = ${operationId})
     and l.subscriber = any(array(select name from subscribers where retired_at is null))`;
 
@@ -19,9 +19,9 @@ const chosen = (sql: Queries, operationId: string, input: Record<string, unknown
  * not done again. A letter goes away once its event is done, and is written anew where that fails.
  */
 export const retry: OperationHandler = {
-  async count({ sql }, { id, input }) {
-    const [row] = await sql<{ events: number }[]>`
-      select count(*)::int as events from (select distinct l.event_id, l.subscriber from ${chosen(sql, id, input)}) of_them`;
+  async count({ pg }, { id, input }) {
+    const [row] = await pg<{ events: number }[]>`
+      select count(*)::int as events from (select distinct l.event_id, l.subscriber from ${chosen(pg, id, input)}) of_them`;
     return row?.events ?? 0;
   },
 

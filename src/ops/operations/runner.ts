@@ -39,7 +39,7 @@ export async function runOperation(
   const until = Date.now() + forMs;
   const drive = new Drive(deps, signal);
   for (;;) {
-    const operation = await begin(deps.sql, id);
+    const operation = await begin(deps.pg, id);
     if (!operation) return null;
     if (operation.state !== 'running' || signal.aborted || Date.now() > until || drive.isResting) return shown(operation, drive.waitMs);
     await drive.step(operation);
@@ -56,8 +56,8 @@ const shown = ({ state, done, failed, total, error }: OpenOperation, waitMs: num
 });
 
 /** Reads the operation, and counts the time since it was last read as time at work, unless it was long. */
-async function begin(sql: Sql, id: string): Promise<OpenOperation | undefined> {
-  const [operation] = await sql<OpenOperation[]>`
+async function begin(pg: Sql, id: string): Promise<OpenOperation | undefined> {
+  const [operation] = await pg<OpenOperation[]>`
     update operations set driven_at = now(),
       active_ms = active_ms + case when state = 'running' and driven_at > now() - interval '10 s' then extract(epoch from now() - driven_at) * 1000 else 0 end
     where id = ${id} returning *`;
@@ -88,17 +88,17 @@ class Drive {
     } catch (error) {
       this.#failures += 1;
       this.#deps.log.warn({ err: error, operation: operation.id }, 'a step of an operation failed');
-      if (this.#failures >= 5) await fail(this.#deps.sql, operation.id, safeReason(error));
+      if (this.#failures >= 5) await fail(this.#deps.pg, operation.id, safeReason(error));
       else await this.#rest(500 * 2 ** this.#failures);
     }
   }
 
   async #goOn(operation: OpenOperation): Promise<void> {
-    const reckoned = await readProgress(this.#deps.sql, operation.id);
+    const reckoned = await readProgress(this.#deps.pg, operation.id);
     if (reckoned.ended > 0) this.#stir();
     const room = typeof operation.input.ordered === 'number' ? reckoned.open === 0 : reckoned.busy < PAGE;
     if (!operation.exhausted && room && Date.now() >= this.#nextAt) return await this.#take(operation);
-    if (operation.exhausted && reckoned.open === 0) return await finish(this.#deps.sql, operation.id);
+    if (operation.exhausted && reckoned.open === 0) return await finish(this.#deps.pg, operation.id);
     await this.#wait(operation, reckoned);
   }
 
@@ -134,14 +134,14 @@ class Drive {
 
 async function count(deps: OperationDependencies, operation: OpenOperation): Promise<void> {
   const total = await verbs[operation.verb].count(deps, operation);
-  await deps.sql`update operations set total = ${total} where id = ${operation.id}`;
+  await deps.pg`update operations set total = ${total} where id = ${operation.id}`;
 }
 
 /** What was skipped as already done is in `done`; a total that was counted while others were at work may be off by some. */
-async function finish(sql: Sql, id: string): Promise<void> {
-  await sql`update operations set state = 'done', total = done + failed, finished_at = now() where id = ${id} and state = 'running'`;
+async function finish(pg: Sql, id: string): Promise<void> {
+  await pg`update operations set state = 'done', total = done + failed, finished_at = now() where id = ${id} and state = 'running'`;
 }
 
-async function fail(sql: Sql, id: string, reason: string): Promise<void> {
-  await sql`update operations set state = 'failed', error = ${reason}, finished_at = now() where id = ${id} and state = 'running'`;
+async function fail(pg: Sql, id: string, reason: string): Promise<void> {
+  await pg`update operations set state = 'failed', error = ${reason}, finished_at = now() where id = ${id} and state = 'running'`;
 }

@@ -22,19 +22,19 @@ const LAST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 /** Rows of events that fit, in the order of their ids, found by the narrowest index there is. */
 export function matching(
-  sql: Queries,
+  pg: Queries,
   { from, to, channel_id, type, message_id, workspace_id }: EventFilter,
   after = FIRST,
   limit?: number,
 ) {
   const [least, most] = [from ? firstIdAt(Date.parse(from) - MARGIN) : FIRST, to ? firstIdAt(Date.parse(to) + MARGIN) : LAST];
-  return sql`
+  return pg`
     select id, type, workspace_id, channel_id, timestamp from events
     where id > ${after} and id >= ${least} and id <= ${most}
-    ${from ? sql`and timestamp >= ${from}::timestamptz` : sql``} ${to ? sql`and timestamp < ${to}::timestamptz` : sql``}
-    ${channel_id ? sql`and channel_id = ${channel_id}` : sql``} ${type ? sql`and type = ${type}` : sql``}
-    ${message_id ? sql`and message_id = ${message_id}` : sql``} ${workspace_id ? sql`and workspace_id = ${workspace_id}` : sql``}
-    order by id ${limit === undefined ? sql`` : sql`limit ${limit}`}`;
+    ${from ? pg`and timestamp >= ${from}::timestamptz` : pg``} ${to ? pg`and timestamp < ${to}::timestamptz` : pg``}
+    ${channel_id ? pg`and channel_id = ${channel_id}` : pg``} ${type ? pg`and type = ${type}` : pg``}
+    ${message_id ? pg`and message_id = ${message_id}` : pg``} ${workspace_id ? pg`and workspace_id = ${workspace_id}` : pg``}
+    order by id ${limit === undefined ? pg`` : pg`limit ${limit}`}`;
 }
 
 /** A stretch of the log with how each event stands with each subscriber that wants it. */

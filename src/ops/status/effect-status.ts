@@ -25,7 +25,7 @@ export interface EventEffect {
  * A dead letter `l` that somebody is trying again at this moment. A subquery that gives a value, as everywhere here: it is looked up by the
  * index, where a planner that was told nothing of the tables would compare each letter with each of the dispatches.
  */
-export const isRetried = (sql: Queries) => sql`(l.retried_by is not null and coalesce((
+export const isRetried = (pg: Queries) => pg`(l.retried_by is not null and coalesce((
   select (select state from operations where id = jd.operation_id) in ('running', 'paused')
   from operation_dispatches jd where jd.dispatch_id = l.retried_by and jd.ended_at is null limit 1), false))`;
 
@@ -36,8 +36,8 @@ export const isRetried = (sql: Queries) => sql`(l.retried_by is not null and coa
  * @param events rows of `events`, or some of its columns: id, type, workspace_id, channel_id, timestamp
  * @param subscriber only this one's
  */
-export function effectStatuses(sql: Queries, events: PendingQuery<Row[]>, subscriber: string | null): PendingQuery<Row[]> {
-  return sql`
+export function effectStatuses(pg: Queries, events: PendingQuery<Row[]>, subscriber: string | null): PendingQuery<Row[]> {
+  return pg`
     select e.id as event_id, e.type, e.workspace_id, e.channel_id, s.name as subscriber, s.again, case
         when l.event_id is not null then case when l.retried then 'in_flight' else 'dead' end
         when r.event_id is not null then 'done'
@@ -53,7 +53,7 @@ export function effectStatuses(sql: Queries, events: PendingQuery<Row[]>, subscr
     left join lateral (select subscribers from dispatches where id = o.dispatch_id offset 0) d on true
     left join lateral (select event_id from receipts where event_id = e.id and subscriber = s.name offset 0) r on true
     left join lateral (
-      select l.event_id, ${isRetried(sql)} as retried from (select * from dead_letters where event_id = e.id offset 0) l
+      select l.event_id, ${isRetried(pg)} as retried from (select * from dead_letters where event_id = e.id offset 0) l
       where l.subscriber = s.name limit 1
     ) l on true
     left join lateral (

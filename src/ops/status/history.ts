@@ -22,11 +22,11 @@ export const pasts = {
 export type Past = keyof typeof pasts;
 
 /** Writes a look down at each resolution, by the database's clock, and deletes what has become too old. */
-export async function keepSample(sql: Sql, sample: Sample): Promise<void> {
+export async function keepSample(pg: Sql, sample: Sample): Promise<void> {
   const messages = { name: '', rate: sample.messages_per_second, error_rate: 0, backlog: 0, dead_letters: 0 };
   const all = [{ ...messages, backlog_age_seconds: sample.undispatched_seconds }, ...sample.subscribers];
   const column = <T>(pick: (one: (typeof all)[number]) => T) => all.map(pick);
-  await sql`
+  await pg`
     insert into samples as s (every, at, subscriber, looks, rate, error_rate, backlog, backlog_age_seconds, dead_letters)
     select k.every, date_bin(make_interval(secs => k.every), now(), 'epoch'), t.* from unnest(${kept.map(({ every }) => every)}::int[]) as k (every)
     cross join (select name, 1, rate, error_rate, backlog, age, dead from unnest(
@@ -37,12 +37,12 @@ export async function keepSample(sql: Sql, sample: Sample): Promise<void> {
       rate = (s.rate * s.looks + excluded.rate) / (s.looks + 1), error_rate = (s.error_rate * s.looks + excluded.error_rate) / (s.looks + 1),
       backlog = greatest(s.backlog, excluded.backlog), dead_letters = greatest(s.dead_letters, excluded.dead_letters),
       backlog_age_seconds = greatest(s.backlog_age_seconds, excluded.backlog_age_seconds)`;
-  await forgetSamples(sql);
+  await forgetSamples(pg);
 }
 
-async function forgetSamples(sql: Sql): Promise<void> {
+async function forgetSamples(pg: Sql): Promise<void> {
   for (const { every, forMs } of kept)
-    await sql`delete from samples where every = ${every} and at < now() - ${forMs}::float8 * interval '1 ms'`;
+    await pg`delete from samples where every = ${every} and at < now() - ${forMs}::float8 * interval '1 ms'`;
 }
 
 /** A subscriber's past; each list has a value for each of the times, null where nobody has looked. */
@@ -80,11 +80,11 @@ interface Point {
 }
 
 /** The past that was kept, with a point for each step of time, also for those of which nothing is known. */
-export async function readHistory(sql: Sql, past: Past): Promise<History> {
+export async function readHistory(pg: Sql, past: Past): Promise<History> {
   const { span, every, point } = pasts[past];
-  const bin = sql`make_interval(secs => ${point})`;
-  const [bounds] = await sql<{ newest: Date }[]>`select date_bin(${bin}, now(), 'epoch') as newest`;
-  const rows = await sql<Point[]>`
+  const bin = pg`make_interval(secs => ${point})`;
+  const [bounds] = await pg<{ newest: Date }[]>`select date_bin(${bin}, now(), 'epoch') as newest`;
+  const rows = await pg<Point[]>`
     select date_bin(${bin}, at, 'epoch') as at, subscriber, (sum(rate * looks) / sum(looks))::float8 as rate, max(backlog) as backlog,
       (sum(error_rate * looks) / sum(looks))::float8 as error_rate, max(backlog_age_seconds) as backlog_age_seconds, max(dead_letters) as dead_letters
     from samples where every = ${every} and at > now() - make_interval(secs => ${span}) group by 1, 2`;

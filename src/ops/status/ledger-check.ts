@@ -4,7 +4,7 @@ import type { Recovery } from '../../transport/transport.ts';
 import { type Balance, verifyLedger } from './verify.ts';
 
 export interface CheckOptions {
-  sql: Sql;
+  pg: Sql;
   running: Recovery['running'];
   /** How old the last check may be, in ms. One that takes long is made less often: it has a twentieth of the time. */
   everyMs: number;
@@ -41,14 +41,14 @@ export class LedgerCheck {
 
   /** Checks, if it is time, or reads what another process has found. @throws where Postgres is away */
   async run(): Promise<void> {
-    const { sql, running } = this.#options;
+    const { pg, running } = this.#options;
     if (await this.#isDue()) {
       const began = performance.now();
-      const balance = await verifyLedger(sql, { running });
+      const balance = await verifyLedger(pg, { running });
       const found = { balance, took_ms: performance.now() - began };
-      await sql`update ledger_checks set checked_at = now(), balance = ${JSON.stringify(found)}::text::jsonb where name = 'ledger'`;
+      await pg`update ledger_checks set checked_at = now(), balance = ${JSON.stringify(found)}::text::jsonb where name = 'ledger'`;
     }
-    const [row] = await sql<{ balance: { balance: Balance } | null; age_ms: number }[]>`
+    const [row] = await pg<{ balance: { balance: Balance } | null; age_ms: number }[]>`
       select balance, extract(epoch from now() - checked_at)::float8 * 1000 as age_ms from ledger_checks where name = 'ledger'`;
     if (!row?.balance) return;
     this.#latest = { balance: row.balance.balance, checked_at: new Date(Date.now() - row.age_ms) };
@@ -57,8 +57,8 @@ export class LedgerCheck {
 
   /** Of several processes that ask at once one is told so: it has moved the time of the last check. */
   async #isDue(): Promise<boolean> {
-    const { sql, everyMs } = this.#options;
-    const rows = await sql`
+    const { pg, everyMs } = this.#options;
+    const rows = await pg`
       insert into ledger_checks as c (name, balance) values ('ledger', 'null')
       on conflict (name) do update set checked_at = now()
         where c.checked_at <= now() - greatest(${everyMs * 0.9}::float8, least(${RAREST}::float8, 20 * coalesce((c.balance->>'took_ms')::float8, 0))) * interval '1 ms'

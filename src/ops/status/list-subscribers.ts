@@ -31,7 +31,7 @@ export async function listSubscribers(database: Database, workspaceId: string): 
     .orderBy(asc(sql`${subscribers.name} collate "C"`));
   const names = rows.map(({ name }) => name);
   const [backlogs, lags, states] = await Promise.all([
-    readBacklogs(database.sql, names, workspaceId),
+    readBacklogs(database.pg, names, workspaceId),
     readLags(database, workspaceId),
     readStates(database),
   ]);
@@ -51,8 +51,8 @@ export async function listSubscribers(database: Database, workspaceId: string): 
 }
 
 /** Of those that operators steer. */
-async function readStates({ sql }: Database): Promise<Map<string, SubscriberState['state']>> {
-  return new Map((await readControls(sql)).map((control) => [control.subscriber, stateOf(control)]));
+async function readStates({ pg }: Database): Promise<Map<string, SubscriberState['state']>> {
+  return new Map((await readControls(pg)).map((control) => [control.subscriber, stateOf(control)]));
 }
 
 /**

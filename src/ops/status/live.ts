@@ -18,7 +18,7 @@ const WINDOW = 10_000;
 const KEPT = 150;
 
 export interface LiveOptions {
-  sql: Sql;
+  pg: Sql;
   log: Pick<Logger, 'warn'>;
   /** Default: 2000 ms. */
   everyMs?: number;
@@ -36,7 +36,7 @@ export class Live {
 
   constructor(options: LiveOptions) {
     this.#options = options;
-    this.#sampler = new Sampler(options.sql, WINDOW);
+    this.#sampler = new Sampler(options.pg, WINDOW);
   }
 
   /** Tells the viewer from now on. @returns the last five minutes, as far as somebody has been looking, and how to stop being told */

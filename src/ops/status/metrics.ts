@@ -30,13 +30,13 @@ const gauges: SubscriberGauge<Account>[] = [
  * Registers what an operator watches. The oldest undispatched event is asked of Postgres at each scrape (two index look-ups); the
  * ledger's figures are those of the newest background check. Where Postgres is away the first is missing and the others stay.
  */
-export function registerLedgerMetrics(registry: Registry, sql: Sql, latest: () => Checked | null): void {
+export function registerLedgerMetrics(registry: Registry, pg: Sql, latest: () => Checked | null): void {
   new Gauge({
     name: 'knockon_oldest_undispatched_seconds',
     help: 'Age of the oldest event that has not reached the transport; 0 where there is none.',
     registers: [registry],
     async collect() {
-      this.set((await soon(oldestUndispatched(sql)).catch(() => Number.NaN)) ?? 0);
+      this.set((await soon(oldestUndispatched(pg)).catch(() => Number.NaN)) ?? 0);
     },
   });
   new Gauge({
@@ -85,11 +85,11 @@ export interface SubscriberBacklog {
 }
 
 /** How all subscribers stand. Costs what is open. */
-export async function readSubscriberBacklogs(sql: Sql): Promise<SubscriberBacklog[]> {
-  const rows = await sql<{ name: string; paused: boolean }[]>`
+export async function readSubscriberBacklogs(pg: Sql): Promise<SubscriberBacklog[]> {
+  const rows = await pg<{ name: string; paused: boolean }[]>`
     select s.name, c.paused_at is not null as paused from subscribers s left join controls c on c.subscriber = s.name order by s.name`;
   const names = rows.map(({ name }) => name);
-  const backlogs = await readBacklogs(sql, names);
+  const backlogs = await readBacklogs(pg, names);
   return rows.map(({ name, paused }) => {
     const { backlog = 0, retrying = 0, waiting = 0, untried_age } = backlogs.get(name) ?? {};
     return { name, paused, backlog, retrying, waiting, untried_seconds: Math.max(0, untried_age ?? 0) };

@@ -55,10 +55,10 @@ const READ_ONLY = 'the database takes no writes: it is a standby, or default_tra
  * The age of the oldest undispatched event, asked by both of the pools that serve requests: a fresh connection would say nothing of
  * theirs. Asks as who writes does, so that a standby is told, and sessions that stay read-only are replaced.
  */
-async function look({ db, sql }: Database): Promise<number | null> {
+async function look({ db, pg }: Database): Promise<number | null> {
   const [age] = await Promise.all([
-    oldestUndispatched(sql),
-    sql`select from subscribers limit 0 for update`,
+    oldestUndispatched(pg),
+    pg`select from subscribers limit 0 for update`,
     db.execute(part`select from subscribers limit 0 for update`),
   ]);
   return age;

@@ -36,37 +36,37 @@ export interface Totals {
 }
 
 /** @param from less than an hour ago by the database's clock: what workers have done is kept no longer */
-export async function readTotals(sql: Sql, from: Date): Promise<Totals> {
-  const rows = await sql<{ subscriber: string; done: number }[]>`
+export async function readTotals(pg: Sql, from: Date): Promise<Totals> {
+  const rows = await pg<{ subscriber: string; done: number }[]>`
     select subscriber, sum(done)::float8 as done from effect_rates where since >= ${from.toISOString()} group by subscriber`;
   return { at: Date.now(), done: new Map(rows.map(({ subscriber, done }) => [subscriber, done])) };
 }
 
 /** That many ms ago, by the database's clock. */
-export async function momentAgo(sql: Sql, ms: number): Promise<Date> {
-  const [row] = await sql<{ moment: Date }[]>`select now() - ${ms}::float8 * interval '1 ms' as moment`;
+export async function momentAgo(pg: Sql, ms: number): Promise<Date> {
+  const [row] = await pg<{ moment: Date }[]>`select now() - ${ms}::float8 * interval '1 ms' as moment`;
   return row!.moment;
 }
 
 /** Over how long messages are counted, in seconds. An id holds its time, so this reads only what is that young. */
 const MESSAGES_OVER = 5;
 
-const readSubscribers = (sql: Sql) => sql<
+const readSubscribers = (pg: Sql) => pg<
   ({ name: string; dead_letters: number } & Pick<Control, 'paused_at' | 'per_second' | 'retired_at'>)[]
 >`
   select s.name, s.retired_at, c.paused_at, c.per_second,
     (select count(*)::int from dead_letters l where l.subscriber = s.name) as dead_letters
   from subscribers s left join controls c on c.subscriber = s.name order by s.name collate "C"`;
 
-const readMessages = (sql: Sql) => sql<{ n: number }[]>`
+const readMessages = (pg: Sql) => pg<{ n: number }[]>`
   select count(*)::int as n from messages where id >= knockon.uuid_at(now() - ${MESSAGES_OVER} * interval '1 s')`;
 
 /** Reads how everything is. Postgres alone is asked, so that it is told while the transport is away. @param since rates are since then */
-export async function readSample(sql: Sql, totals: Totals, since: Totals | undefined): Promise<Sample> {
-  const rows = await readSubscribers(sql);
+export async function readSample(pg: Sql, totals: Totals, since: Totals | undefined): Promise<Sample> {
+  const rows = await readSubscribers(pg);
   const names = rows.map(({ name }) => name);
-  const [[messages], undispatched] = [await readMessages(sql), await oldestUndispatched(sql)];
-  const [backlogs, rates, beats] = [await readBacklogs(sql, names), await readRates(sql), await readWorkers(sql)];
+  const [[messages], undispatched] = [await readMessages(pg), await oldestUndispatched(pg)];
+  const [backlogs, rates, beats] = [await readBacklogs(pg, names), await readRates(pg), await readWorkers(pg)];
   return {
     at: new Date(totals.at).toISOString(),
     messages_per_second: (messages?.n ?? 0) / MESSAGES_OVER,

@@ -6,7 +6,7 @@ const COUNTED = 30 * 60_000;
 
 /** Looks at how everything is, again and again: what was done between two looks makes the rates. */
 export class Sampler {
-  readonly #sql: Sql;
+  readonly #pg: Sql;
   readonly #windowMs: number;
   readonly #totals: Totals[] = [];
   /** Since when is counted: by this machine's clock, and by the database's. */
@@ -14,25 +14,25 @@ export class Sampler {
   #counted = new Date(0);
 
   /** @param windowMs over how long rates are, in ms */
-  constructor(sql: Sql, windowMs: number) {
-    this.#sql = sql;
+  constructor(pg: Sql, windowMs: number) {
+    this.#pg = pg;
     this.#windowMs = windowMs;
   }
 
   async look(): Promise<Sample> {
     const now = Date.now();
-    const totals = await readTotals(this.#sql, await this.#countedFrom(now));
+    const totals = await readTotals(this.#pg, await this.#countedFrom(now));
     while (this.#totals[1] && this.#totals[1].at <= now - this.#windowMs) this.#totals.shift();
     const since = this.#totals[0];
     this.#totals.push(totals);
-    return await readSample(this.#sql, totals, since);
+    return await readSample(this.#pg, totals, since);
   }
 
   /** One moment for all totals that are compared; another one before what is that old is forgotten, or where nobody has looked for a while. */
   async #countedFrom(now: number): Promise<Date> {
     const last = this.#totals.at(-1)?.at ?? 0;
     if (now - this.#from > COUNTED || now - last > 3 * this.#windowMs) {
-      this.#counted = await momentAgo(this.#sql, COUNTED / 30);
+      this.#counted = await momentAgo(this.#pg, COUNTED / 30);
       this.#from = now - COUNTED / 30;
       this.#totals.length = 0;
     }

@@ -31,9 +31,9 @@ const UNKNOWN_RATE = 5;
  * Suggests how many workers do the backlog within `seconds` and keep up with what arrives. What one call at a time gets done is
  * taken from the last minute, where there was more to do than was done; else it is a guess, and the advice says so.
  */
-export async function scaleAdvice(sql: Sql, subscriber: SubscriberStatus, seconds: number): Promise<ScaleAdvice> {
+export async function scaleAdvice(pg: Sql, subscriber: SubscriberStatus, seconds: number): Promise<ScaleAdvice> {
   const { name, backlog, rate, workers, processes, event_types } = subscriber;
-  const arriving = await arrivalRate(sql, event_types);
+  const arriving = await arrivalRate(pg, event_types);
   const concurrency = processes.reduce((sum, process) => sum + (process.concurrency ?? 1), 0);
   const isBusy = backlog > 0 && rate > 0 && concurrency > 0;
   const each = isBusy ? rate / concurrency : UNKNOWN_RATE;
@@ -76,9 +76,9 @@ function inWords(s: SubscriberStatus, f: Found): { advice: string; command: stri
 }
 
 /** Events of these types a second, over the last minute. An event's id holds its time, so it is a range of the key. */
-async function arrivalRate(sql: Sql, types: string[]): Promise<number> {
-  const [row] = await sql<{ n: number }[]>`
+async function arrivalRate(pg: Sql, types: string[]): Promise<number> {
+  const [row] = await pg<{ n: number }[]>`
     select count(*)::float8 as n from outbox
-    where event_id > knockon.uuid_at(now() - interval '1 minute') and ${types.includes('*') ? sql`true` : sql`type = any(${types})`}`;
+    where event_id > knockon.uuid_at(now() - interval '1 minute') and ${types.includes('*') ? pg`true` : pg`type = any(${types})`}`;
   return (row?.n ?? 0) / 60;
 }

@@ -94,10 +94,10 @@ interface Backlog {
  *
  * @param workspaceId only this one's events
  */
-export async function readBacklogs(sql: Sql, names: string[], workspaceId?: string) {
+export async function readBacklogs(pg: Sql, names: string[], workspaceId?: string) {
   // As subqueries: a planner that was told nothing of how few are open would rather read both tables from end to end.
-  const isTheirs = workspaceId === undefined ? sql`true` : sql`(select workspace_id from events where id = o.event_id) = ${workspaceId}`;
-  const rows = await sql<Backlog[]>`
+  const isTheirs = workspaceId === undefined ? pg`true` : pg`(select workspace_id from events where id = o.event_id) = ${workspaceId}`;
+  const rows = await pg<Backlog[]>`
     with open as (
       select s.name, o.event_id, exists (
         select from attempts a where a.event_id = o.event_id and a.subscriber = s.name and a.waiting_until > now()) as waits,
@@ -133,20 +133,20 @@ function retirementOf(row: RetiredRow): Retirement | null {
   return { by: retired_by ?? '', at: retired_at.toISOString(), open: retired_open ?? 'finish', handed_to, operation_id: retire_operation };
 }
 
-const readRows = (sql: Sql, name?: string) => sql<Row[]>`
+const readRows = (pg: Sql, name?: string) => pg<Row[]>`
   select s.name, s.description, s.event_types, s.task_queue, c.paused_at, c.paused_by, c.pause_reason, c.paused_until, c.per_second,
     s.retired_at, s.retired_by, s.retired_open, s.handed_to, s.retire_operation
   from subscribers s left join controls c on c.subscriber = s.name
-  where ${name === undefined ? sql`true` : sql`s.name = ${name}`} order by s.name collate "C"`;
+  where ${name === undefined ? pg`true` : pg`s.name = ${name}`} order by s.name collate "C"`;
 
 /** Every subscriber, or the one of that name, by name. Postgres answers most of it, so that it is told while Temporal is away. */
-export async function subscriberStatuses({ database: { sql }, queues }: Steering, name?: string): Promise<SubscriberStatus[]> {
-  const rows = await readRows(sql, name);
+export async function subscriberStatuses({ database: { pg }, queues }: Steering, name?: string): Promise<SubscriberStatus[]> {
+  const rows = await readRows(pg, name);
   const names = rows.map((row) => row.name);
   const [backlogs, rates, beats, states] = await Promise.all([
-    readBacklogs(sql, names),
-    readRates(sql),
-    readWorkers(sql),
+    readBacklogs(pg, names),
+    readRates(pg),
+    readWorkers(pg),
     Promise.all(rows.map(({ task_queue }) => queues.describe(task_queue).catch(() => null))),
   ]);
   return rows.map((row, i) => {

@@ -28,14 +28,14 @@ export interface VerifyOptions {
 const SHOWN = 100;
 
 /** Holds what was promised against what has happened: `expected − done − dead − in flight = missing`, which is 0. */
-export async function verifyLedger(sql: Sql, { running, full = false }: VerifyOptions = {}): Promise<Balance> {
-  if (full) await reopenUnsettled(sql);
-  await markSettled(sql);
-  const found = running && (await findOrphans(sql, running).catch(() => null));
+export async function verifyLedger(pg: Sql, { running, full = false }: VerifyOptions = {}): Promise<Balance> {
+  if (full) await reopenUnsettled(pg);
+  await markSettled(pg);
+  const found = running && (await findOrphans(pg, running).catch(() => null));
   const lost = (found ?? []).map(({ id }) => id);
   // Read after the question: what was done meanwhile is not missing.
-  const subscribers = await accounts(sql, lost);
-  const [missing, waiting] = [await openEffects(sql, lost, SHOWN), await undispatched(sql)];
+  const subscribers = await accounts(pg, lost);
+  const [missing, waiting] = [await openEffects(pg, lost, SHOWN), await undispatched(pg)];
   const balanced = subscribers.every((subscriber) => subscriber.missing === 0);
   return { balanced, subscribers, missing, undispatched: waiting, asked: running !== undefined && found !== null };
 }

@@ -21,16 +21,16 @@ export interface Beat {
  * Eight digits that tell this database from every other, copies of it included. Workers bear them in their names, so that strangers are
  * known on a queue that is shared.
  */
-export async function readMark(sql: Sql): Promise<string> {
+export async function readMark(pg: Sql): Promise<string> {
   const mark = async (cluster: ReturnType<Sql>) => {
-    const [row] = await sql<{ mark: string }[]>`
+    const [row] = await pg<{ mark: string }[]>`
       select left(md5(concat_ws(' ', id, ${cluster}, (select oid from pg_database where datname = current_database()))), 8) as mark from deployment`;
     if (!row) throw new Error('The table `deployment` is empty: run `insert into deployment default values`.');
     return row.mark;
   };
-  return await mark(sql`(select system_identifier from pg_control_system())`).catch((error) => {
+  return await mark(pg`(select system_identifier from pg_control_system())`).catch((error) => {
     // Not every role may ask for it.
-    if (errorCode(error) === '42501') return mark(sql`''`);
+    if (errorCode(error) === '42501') return mark(pg`''`);
     throw error;
   });
 }
@@ -39,15 +39,15 @@ export async function readMark(sql: Sql): Promise<string> {
 export const markIn = (identity: string): string | null => /^\d+@.+\.([0-9a-f]{8})\/(?:effects|workflows)$/.exec(identity)?.[1] ?? null;
 
 /** Worker processes of the last day; one that is stopped takes itself off, one that is killed is not alive. */
-export async function readWorkers(sql: Sql): Promise<Beat[]> {
-  return await sql<Beat[]>`
+export async function readWorkers(pg: Sql): Promise<Beat[]> {
+  return await pg<Beat[]>`
     select identity, kind, version, host, pid, effects, started_at, seen_at, clock_ahead_ms, seen_at > now() - interval '30 seconds' as alive
     from workers where seen_at > now() - interval '1 day' order by identity`;
 }
 
 /** Of each subscriber: events done a second over the last minute, and which part of what was tried in five minutes failed. */
-export async function readRates(sql: Sql): Promise<Map<string, { rate: number; error_rate: number }>> {
-  const rows = await sql<{ subscriber: string; rate: number; error_rate: number }[]>`
+export async function readRates(pg: Sql): Promise<Map<string, { rate: number; error_rate: number }>> {
+  const rows = await pg<{ subscriber: string; rate: number; error_rate: number }[]>`
     select subscriber, coalesce(sum(done) filter (where since > now() - interval '1 minute'), 0)::float8 / 60 as rate,
       coalesce(sum(failed)::float8 / nullif(sum(done + failed), 0), 0)::float8 as error_rate
     from effect_rates where since > now() - interval '5 minutes' group by subscriber`;
@@ -55,7 +55,7 @@ export async function readRates(sql: Sql): Promise<Map<string, { rate: number; e
 }
 
 /** Lets go of what no longer counts: workers of yesterday, and rates of more than an hour ago. */
-export async function forgetWorkers(sql: Sql): Promise<void> {
-  await sql`delete from workers where seen_at < now() - interval '1 day'`;
-  await sql`delete from effect_rates where since < now() - interval '1 hour'`;
+export async function forgetWorkers(pg: Sql): Promise<void> {
+  await pg`delete from workers where seen_at < now() - interval '1 day'`;
+  await pg`delete from effect_rates where since < now() - interval '1 hour'`;
 }

@@ -10,10 +10,10 @@ interface Row extends Omit<SeenCall, 'scheduled_at' | 'started_at' | 'ended_at' 
 
 /** The calls of a dispatch, as its jobs tell; they are kept for an hour after they are done. One that waits for others is due at no time. */
 export const pgBossCalls =
-  (sql: Sql): SeeCalls =>
+  (pg: Sql): SeeCalls =>
   async (workflowId) => {
     const [dispatchId] = workflowId.split('.');
-    const rows = await sql<Row[]>`
+    const rows = await pg<Row[]>`
       select data->'subscriber'->>'name' as subscriber, data->'events' as events, coalesce((data->>'tried')::int, 0) + 1 as attempt,
         greatest(created_on, start_after) as scheduled_at, started_on as started_at, completed_on as ended_at, state::text as state
       from pgboss.job where singleton_key = ${dispatchId ?? ''} and start_after < now() + interval '1 year' order by scheduled_at limit 1000`;

@@ -4,8 +4,8 @@ import type { Sql } from 'postgres';
 const CALLS_CHANNEL = 'knockon_calls';
 
 /** Wakes whoever takes jobs from these queues. */
-export async function tellConsumers(sql: Sql, queues: string[]): Promise<void> {
-  await sql`select pg_notify(${CALLS_CHANNEL}, queue) from unnest(${queues}::text[]) as q (queue)`;
+export async function tellConsumers(pg: Sql, queues: string[]): Promise<void> {
+  await pg`select pg_notify(${CALLS_CHANNEL}, queue) from unnest(${queues}::text[]) as q (queue)`;
 }
 
 /** The same, as part of a transaction of pg-boss's kind. */
@@ -20,8 +20,8 @@ export async function listenForCalls(
 }
 
 /** How many calls wait in a queue and the age of the oldest; null where the database does not answer. What is due later does not count. */
-export async function jobBacklog(sql: Sql, queue: string): Promise<{ count: number; age_seconds: number } | null> {
-  const [row] = await sql<{ count: number; age_seconds: number }[]>`
+export async function jobBacklog(pg: Sql, queue: string): Promise<{ count: number; age_seconds: number } | null> {
+  const [row] = await pg<{ count: number; age_seconds: number }[]>`
     select count(*)::int as count, coalesce(extract(epoch from now() - min(start_after)), 0)::float8 as age_seconds
     from pgboss.job where name = ${queue} and state < 'active' and not blocked and start_after <= now()`.catch(() => []);
   return row ?? null;

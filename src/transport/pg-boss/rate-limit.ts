@@ -10,10 +10,10 @@ const AFTER_REST = 0.1;
  *
  * @returns how far away it is, in ms
  */
-export async function takeRateSlot(sql: Sql, queue: string, perSecond: number): Promise<number> {
+export async function takeRateSlot(pg: Sql, queue: string, perSecond: number): Promise<number> {
   const gap = 1 / perSecond;
-  const afterRest = sql`now() + make_interval(secs => ${gap + AFTER_REST})`;
-  const [row] = await sql<{ in_ms: number }[]>`
+  const afterRest = pg`now() + make_interval(secs => ${gap + AFTER_REST})`;
+  const [row] = await pg<{ in_ms: number }[]>`
     insert into queue_turns as t (task_queue, reserved_until) values (${queue}, ${afterRest})
     on conflict (task_queue) do update
       set reserved_until = case when t.reserved_until <= now() then ${afterRest} else t.reserved_until + make_interval(secs => ${gap}) end
@@ -23,9 +23,9 @@ export async function takeRateSlot(sql: Sql, queue: string, perSecond: number): 
 }
 
 /** Has each call of a queue wait for its turn, which holds one of its own worker's slots for this queue, and nothing else. */
-export function rateSlotsOf(sql: Sql, queue: string, perSecond: number): (signal: AbortSignal) => Promise<void> {
+export function rateSlotsOf(pg: Sql, queue: string, perSecond: number): (signal: AbortSignal) => Promise<void> {
   return async (signal) => {
-    const ms = await takeRateSlot(sql, queue, perSecond);
+    const ms = await takeRateSlot(pg, queue, perSecond);
     if (ms > 0) await wait(ms, undefined, { signal }).catch(() => {});
   };
 }

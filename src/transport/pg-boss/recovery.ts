@@ -8,19 +8,19 @@ import { asJob, jobId } from './jobs.ts';
 import { tellConsumers } from './notifications.ts';
 
 /** Jobs of dispatches: whether there are any to be done, and new ones for what is missing. `boss` is started by whoever restarts. */
-export function pgBossRecovery(boss: PgBoss, sql: Sql): Recovery {
+export function pgBossRecovery(boss: PgBoss, pg: Sql): Recovery {
   return {
-    running: (dispatches) => withOpenJobs(sql, dispatches),
+    running: (dispatches) => withOpenJobs(pg, dispatches),
     async restart(dispatch, missing, nth) {
       await boss.start();
       const queues = dispatch.subscribers.map(({ task_queue }) => task_queue);
       await ensureQueues(boss, queues);
       await enqueue(boss, dispatch, missing, nth);
-      await tellConsumers(sql, queues);
+      await tellConsumers(pg, queues);
     },
     // What a worker is at it may end; what follows from that finds nothing to do.
     async drop(dispatches, { task_queue }) {
-      await sql`
+      await pg`
         delete from pgboss.job
         where name = ${task_queue} and singleton_key = any(${dispatches.map(({ id }) => id)}::text[]) and state < 'active'`;
     },
@@ -28,9 +28,9 @@ export function pgBossRecovery(boss: PgBoss, sql: Sql): Recovery {
 }
 
 /** Asks the database alone, so that whoever only asks needs no pg-boss. */
-export async function withOpenJobs(sql: Sql, dispatches: DispatchRef[]): Promise<Set<string>> {
+export async function withOpenJobs(pg: Sql, dispatches: DispatchRef[]): Promise<Set<string>> {
   const ids = dispatches.map(({ id }) => id);
-  const rows = await sql<{ id: string }[]>`
+  const rows = await pg<{ id: string }[]>`
     select distinct singleton_key as id from pgboss.job where singleton_key = any(${ids}::text[]) and state < 'completed'`;
   return new Set(rows.map(({ id }) => id));
 }

@@ -8,11 +8,11 @@ import { tellConsumers } from './notifications.ts';
 import { pgBossRecovery } from './recovery.ts';
 
 /** One job a call, in a queue a subscriber. pg-boss is started at the first dispatch, so the process starts though Postgres be away. */
-export function createPgBossTransport(options: BossOptions & { sql: Sql }): Transport & Recovery {
+export function createPgBossTransport(options: BossOptions & { pg: Sql }): Transport & Recovery {
   const boss = createBoss(options);
   const known = new Set<string>();
   return {
-    ...pgBossRecovery(boss, options.sql),
+    ...pgBossRecovery(boss, options.pg),
     async start(dispatch) {
       await boss.start();
       const queues = dispatch.subscribers.map(({ task_queue }) => task_queue);
@@ -20,7 +20,7 @@ export function createPgBossTransport(options: BossOptions & { sql: Sql }): Tran
       await ensureQueues(boss, fresh);
       for (const queue of fresh) known.add(queue);
       await enqueue(boss, dispatch);
-      await tellConsumers(options.sql, queues);
+      await tellConsumers(options.pg, queues);
       return null;
     },
     close: () => boss.stop({ graceful: false }),

@@ -75,7 +75,7 @@ export async function startHealth(serving: Serving, looks: (database: Database) 
   const health = new Health();
   registerProcessMetrics(health.metrics, config);
   health.check('database', async () => {
-    await database.sql`select 1`;
+    await database.pg`select 1`;
     return null;
   });
   for (const [name, look] of Object.entries(looks(database))) health.check(name, look);

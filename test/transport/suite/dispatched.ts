@@ -54,7 +54,7 @@ export function dispatched(kit: Kit): void {
         const events = await manyInOverlappingDispatches(kit.bench, channels);
         await kit.bench.done(effect.name, events);
         for (const { channelId } of channels) {
-          const rows = await kit.bench.database.sql`
+          const rows = await kit.bench.database.pg`
           select h.seq from happened h join events e on e.id = h.event_id
           where h.effect = ${effect.name} and e.channel_id = ${channelId} order by h.id`;
           expect(rows.map((row) => row.seq)).toEqual(Array.from({ length: events.length / 2 }, (_, i) => i + 1));
@@ -86,12 +86,12 @@ async function manyInOverlappingDispatches(
     while ((await bench.dispatch(7)).length > 0);
   }
   const ids = channels.map(({ channelId }) => channelId);
-  return (await bench.database.sql`select id from events where channel_id = any(${ids}::uuid[]) order by id`).map((row) => String(row.id));
+  return (await bench.database.pg`select id from events where channel_id = any(${ids}::uuid[]) order by id`).map((row) => String(row.id));
 }
 
 /** Edits the channel's first message. */
 async function editOne(bench: TransportBench, { workspaceId, channelId }: { workspaceId: string; channelId: string }): Promise<void> {
-  const { db, sql: query } = bench.database;
+  const { db, pg: query } = bench.database;
   const [message] = await query`select id from messages where channel_id = ${channelId} order by seq limit 1`;
   await db.transaction((tx) => editMessage(tx, { workspaceId, id: String(message!.id) }, { text: 'edited' }));
 }

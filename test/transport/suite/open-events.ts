@@ -21,7 +21,7 @@ export function openEvents(kit: Kit): void {
       await kit.bench.dispatch();
       await kit.bench.done(effect.name, events);
       expect(calls).toBe(3);
-      expect(await kit.bench.database.sql`select attempts, last_error from attempts where subscriber = ${effect.name}`).toEqual([
+      expect(await kit.bench.database.pg`select attempts, last_error from attempts where subscriber = ${effect.name}`).toEqual([
         { attempts: 2, last_error: 'busy, try 2' },
       ]);
       expect(await kit.bench.letters(effect.name)).toEqual([]);

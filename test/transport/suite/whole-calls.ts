@@ -42,7 +42,7 @@ export function wholeCalls(kit: Kit): void {
       await kit.bench.done(effect.name, events);
       expect(calls).toEqual([size, size, size, size]);
       expect(await kit.bench.letters(effect.name)).toEqual([]);
-      expect(await kit.bench.database.sql`select from attempts where subscriber = ${effect.name}`).toHaveLength(0);
+      expect(await kit.bench.database.pg`select from attempts where subscriber = ${effect.name}`).toHaveLength(0);
     });
 
     it('is given up at its time limit, and made again', async () => {

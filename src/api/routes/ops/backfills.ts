@@ -35,7 +35,7 @@ const backfill = operation({
 export const backfillRoutes = (deps: ApiDependencies) =>
   router().openapi(backfill, async (c) => {
     const { subscriber, from, per_second = PACE, reason } = c.req.valid('json');
-    const known = await findSubscriber(deps.database.sql, subscriber);
+    const known = await findSubscriber(deps.database.pg, subscriber);
     if (!known) throw await noSuchSubscriber(deps.database, subscriber);
     const input = { subscriber, ...(from && { from: from.toISOString() }), ...(known.ordering !== 'none' && { ordered: known.batch }) };
     return await begin(c, deps, c.req.valid('json'), { verb: 'backfill', input, per_second }, reason);

@@ -116,7 +116,7 @@ export const deadLetterRoutes = (deps: ApiDependencies) =>
   router()
     .openapi(list, async (c) => {
       const { limit, cursor, ...filter } = c.req.valid('query');
-      const rows = await heavily(c, deps.heavy, LISTING, (sql) => listDeadLetters(sql, { filter, limit: limit + 1, before: cursor }));
+      const rows = await heavily(c, deps.heavy, LISTING, (pg) => listDeadLetters(pg, { filter, limit: limit + 1, before: cursor }));
       const show = ({ dispatch_id, restarts, ...row }: (typeof rows)[number]) => ({
         ...row,
         workflow: workflowOf(deps.temporalUi, { dispatch_id, restarts }),
@@ -128,7 +128,7 @@ export const deadLetterRoutes = (deps: ApiDependencies) =>
     })
     .openapi(causes, async (c) => {
       const filter = c.req.valid('query');
-      return c.json({ data: await heavily(c, deps.heavy, LISTING, (sql) => listCauses(sql, filter)) }, 200);
+      return c.json({ data: await heavily(c, deps.heavy, LISTING, (pg) => listCauses(pg, filter)) }, 200);
     })
     .openapi(retry, (c) => {
       const given = c.req.valid('json');

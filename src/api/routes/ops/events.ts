@@ -153,7 +153,7 @@ export function opsEventRoutes({ database, heavy, temporalUi, seeCalls }: ApiDep
   return router()
     .openapi(list, async (c) => {
       const { limit, cursor, ...filter } = c.req.valid('query');
-      const rows = await heavily(c, heavy, LISTING, (sql) => listEvents(sql, { filter, limit: limit + 1, before: cursor }));
+      const rows = await heavily(c, heavy, LISTING, (pg) => listEvents(pg, { filter, limit: limit + 1, before: cursor }));
       const page = toPlainPage(rows, limit, (row) => row.id);
       const outcomes = await outcomesOf(database.db, page.data);
       return c.json({ ...page, data: page.data.map((event, i) => ({ ...event, outcome: outcomes[i] ?? null })) }, 200);

@@ -96,7 +96,7 @@ const change = ({ path, noun, deprecated }: Address, verb: OperationChange, summ
 
 async function changed(c: Context<Env>, deps: ApiDependencies, id: string, verb: OperationChange) {
   const isChanged = await changeOperation(deps.database, id, verb, c.get('operator').name);
-  const found = await readOperation(deps.database.sql, id, deps.temporalUi);
+  const found = await readOperation(deps.database.pg, id, deps.temporalUi);
   if (!found) throw notFound('operation');
   if (!isChanged) throw conflict(`The operation is ${found.state}: it can't be ${verb === 'cancel' ? 'cancelled' : `${verb}d`}.`);
   await deps.driver
@@ -112,14 +112,14 @@ export const operationRoutes = (deps: ApiDependencies) => {
     routes
       .openapi(list(address), async (c) => {
         const { limit, cursor } = c.req.valid('query');
-        const rows = await listOperations(deps.database.sql, { limit: limit + 1, before: cursor }, deps.temporalUi);
+        const rows = await listOperations(deps.database.pg, { limit: limit + 1, before: cursor }, deps.temporalUi);
         return c.json(
           toPlainPage(rows, limit, (row) => row.id),
           200,
         );
       })
       .openapi(read(address), async (c) => {
-        const found = await readOperation(deps.database.sql, c.req.valid('param').id, deps.temporalUi);
+        const found = await readOperation(deps.database.pg, c.req.valid('param').id, deps.temporalUi);
         if (!found) throw notFound('operation');
         return c.json(found, 200);
       })

@@ -23,7 +23,7 @@ const rebuild = operation({
 export const rebuildRoutes = (deps: ApiDependencies) =>
   router().openapi(rebuild, async (c) => {
     const { subscriber, per_second, reason } = c.req.valid('json');
-    const other = await isBeingRebuilt(deps.database.sql, subscriber);
+    const other = await isBeingRebuilt(deps.database.pg, subscriber);
     if (other) throw conflict(`${subscriber} is being rebuilt already, by operation ${other}; cancel that one first.`);
     return await begin(c, deps, c.req.valid('json'), { verb: 'rebuild', input: { subscriber }, per_second }, reason);
   });

@@ -76,7 +76,7 @@ export const replayRoutes = (deps: ApiDependencies) =>
   router().openapi(replay, async (c) => {
     const { dry_run, per_second = PACE, reason, ...rest } = c.req.valid('json');
     const input = JSON.parse(JSON.stringify({ ...rest, to: rest.to ?? new Date() }));
-    const subscriber = rest.subscriber === undefined ? null : await findSubscriber(deps.database.sql, rest.subscriber);
+    const subscriber = rest.subscriber === undefined ? null : await findSubscriber(deps.database.pg, rest.subscriber);
     if (subscriber === undefined) {
       const { message } = await noSuchSubscriber(deps.database, rest.subscriber!);
       throw invalid([{ path: 'subscriber', message }]);
@@ -86,7 +86,7 @@ export const replayRoutes = (deps: ApiDependencies) =>
         `${subscriber.name} is never done again, it would count twice or come out of order: rebuild it (search, analytics, cache), or replay without force.`,
       );
     if (!dry_run) return await begin(c, deps, c.req.valid('json'), { verb: 'replay', input, per_second }, reason);
-    const planned = await heavily(c, deps.heavy, PLANNING, (sql) => planReplay(sql, input));
+    const planned = await heavily(c, deps.heavy, PLANNING, (pg) => planReplay(pg, input));
     const effects = planned.subscribers.reduce((n, { runs }) => n + runs, 0);
     return c.json({ dry_run: true as const, summary: explainPlan(planned, rest.force), effects, ...planned }, 200);
   });

@@ -230,7 +230,7 @@ export function opsSubscriberRoutes(deps: ApiDependencies) {
     return found;
   };
   const unknown = (wanted: string) => noSuchSubscriber(deps.database, wanted);
-  const isKnown = async (wanted: string) => (await deps.database.sql`select from subscribers where name = ${wanted}`).length > 0;
+  const isKnown = async (wanted: string) => (await deps.database.pg`select from subscribers where name = ${wanted}`).length > 0;
   /** Does it, and answers with what came of it. */
   const done = async (wanted: string, act: Promise<unknown>) => {
     await act.catch(async (error) => {
@@ -249,7 +249,7 @@ export function opsSubscriberRoutes(deps: ApiDependencies) {
     .openapi(read, async (c) => c.json(await show(c.req.valid('param').name), 200))
     .openapi(scale, async (c) => {
       const subscriber = await show(c.req.valid('param').name);
-      return c.json(await scaleAdvice(deps.database.sql, subscriber, c.req.valid('query').within), 200);
+      return c.json(await scaleAdvice(deps.database.pg, subscriber, c.req.valid('query').within), 200);
     })
     .openapi(pauseIt, async (c) => {
       const given = { name: c.req.valid('param').name, by: c.get('operator').name, ...inTheFuture(c.req.valid('json')) };
