@@ -1,4 +1,4 @@
-import { sql as part } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import type { TransactionSql } from 'postgres';
 import type { Database } from '../client.ts';
 import { errorCode } from '../errors.ts';
@@ -119,7 +119,7 @@ async function inTransaction<T>(database: Database, asked: Asked, limit: Limit, 
   let pid: number | undefined;
   let cancelled: Promise<unknown> | undefined;
   limit.begin(() => {
-    if (pid !== undefined) cancelled = database.db.execute(part`select pg_cancel_backend(${pid}::int)`).catch(() => {});
+    if (pid !== undefined) cancelled = database.db.execute(sql`select pg_cancel_backend(${pid}::int)`).catch(() => {});
   });
   try {
     return (await database.pg.begin('read only', async (pg) => {

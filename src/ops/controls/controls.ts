@@ -1,4 +1,4 @@
-import { lte, sql as raw } from 'drizzle-orm';
+import { lte, sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import type { Sql } from 'postgres';
 import type { Database, Transaction } from '../../db/client.ts';
@@ -43,7 +43,7 @@ export function stateOf({ paused_at, per_second, retired_at }: Steered): Subscri
  * While a subscriber is limited its calls are of few events, so that a limit is of events and not of groups: below 200 a second
  * each event is a call of its own. `claim` gives new dispatches that size.
  */
-const columns = (sql: Sql) => sql`
+const columns = (pg: Sql) => pg`
   c.subscriber, s.task_queue, s.retired_at, c.paused_at, c.paused_by, c.pause_reason, c.paused_until, c.per_second,
   c.per_second / least(s.batch, greatest(1, floor(c.per_second / 100))) as calls_per_second`;
 
@@ -127,11 +127,11 @@ const isSame = (one: number | null, other: number | null) =>
 /** Of several processes that look at once one gets each name. */
 async function resumeDue({ db }: Database): Promise<string[]> {
   return await db.transaction(async (tx) => {
-    const cleared = { paused_at: null, paused_by: null, pause_reason: null, paused_until: null, changed_at: raw`now()` };
+    const cleared = { paused_at: null, paused_by: null, pause_reason: null, paused_until: null, changed_at: sql`now()` };
     const due = await tx
       .update(controls)
       .set(cleared)
-      .where(lte(controls.paused_until, raw`now()`))
+      .where(lte(controls.paused_until, sql`now()`))
       .returning({ name: controls.subscriber });
     for (const { name } of due) {
       await recordAction(tx, { by: BY_ITSELF, verb: 'resume', subject: name, reason: 'it was paused until this time' });

@@ -1,4 +1,4 @@
-import { sql as part } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
 import { emit } from '../../outbox/emit.ts';
 import { recordAction } from '../access/action-log.ts';
@@ -50,8 +50,8 @@ export async function tellDiscards(tx: Transaction, given: Given[], by: string, 
 
 /** Closes effects that won't happen, by a receipt. @returns those that had none: the others have happened meanwhile */
 export async function closeEffects(tx: Transaction, given: Given[], by: string, reason: string): Promise<Given[]> {
-  const column = (pick: (one: Given) => string) => part.param(given.map(pick));
-  const closed = await tx.execute<{ event_id: string; subscriber: string }>(part`
+  const column = (pick: (one: Given) => string) => sql.param(given.map(pick));
+  const closed = await tx.execute<{ event_id: string; subscriber: string }>(sql`
     with given as (
       select * from unnest(${column((g) => g.event_id)}::uuid[], ${column((g) => g.subscriber)}::text[], ${column((g) => g.cause)}::text[])
         as t (event_id, subscriber, cause)

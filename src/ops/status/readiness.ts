@@ -1,4 +1,4 @@
-import { sql as part } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import { errorCode } from '../../db/errors.ts';
 import { soon } from '../../db/soon.ts';
@@ -59,7 +59,7 @@ async function look({ db, pg }: Database): Promise<number | null> {
   const [age] = await Promise.all([
     oldestUndispatched(pg),
     pg`select from subscribers limit 0 for update`,
-    db.execute(part`select from subscribers limit 0 for update`),
+    db.execute(sql`select from subscribers limit 0 for update`),
   ]);
   return age;
 }
