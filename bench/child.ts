@@ -22,18 +22,33 @@ export interface Forked {
 }
 
 /** @throws with what it wrote to stderr where it ends before it is ready */
-export async function forkProcess(path: string, { args = [], env = {}, flags = [] }: ForkOptions): Promise<Forked> {
+export async function forkProcess(
+  path: string,
+  { args = [], env = {}, flags = [] }: ForkOptions,
+): Promise<Forked> {
   const execArgv = path.endsWith('.ts') ? [...flags, '--import', 'tsx'] : flags;
-  const child = fork(path, args, { execArgv, env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  const child = fork(path, args, {
+    execArgv,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
   let said = '';
   child.stderr?.on('data', (chunk) => {
     said = (said + chunk).slice(-4000);
   });
   const ready = once(child, 'message') as Promise<[{ ready: true; url?: string }]>;
-  const ended = once(child, 'exit').then(() => Promise.reject(new Error(`${path} ended before it was ready.\n${said}`)));
+  const ended = once(child, 'exit').then(() =>
+    Promise.reject(new Error(`${path} ended before it was ready.\n${said}`)),
+  );
   const [message] = await Promise.race([ready, ended]);
   ended.catch(() => {});
-  return { child, pid: child.pid!, url: message.url ?? '', stop: () => end(child, 'SIGTERM'), kill: () => end(child, 'SIGKILL') };
+  return {
+    child,
+    pid: child.pid!,
+    url: message.url ?? '',
+    stop: () => end(child, 'SIGTERM'),
+    kill: () => end(child, 'SIGKILL'),
+  };
 }
 
 /** Asks it to end; after 20 s it is killed. */
@@ -48,7 +63,9 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
 
 /** Tells a process something and waits for its answer. @throws where it ends first */
 export async function ask({ child }: Forked, question: object): Promise<void> {
-  const ended = once(child, 'exit').then(() => Promise.reject(new Error('the process ended while it was asked')));
+  const ended = once(child, 'exit').then(() =>
+    Promise.reject(new Error('the process ended while it was asked')),
+  );
   ended.catch(() => {});
   child.send(question);
   await Promise.race([once(child, 'message'), ended]);

@@ -1,8 +1,9 @@
 import { connect, type Socket } from 'node:net';
 
 /**
- * One keep-alive connection that sends bytes and reads an answer's status. A whole HTTP client would take more of the machine's
- * two cores than the servers it is to measure; answers without a content-length are refused.
+ * One keep-alive connection that sends bytes and reads an answer's status. A whole HTTP client
+ * would take more of the machine's two cores than the servers it is to measure; answers without a
+ * content-length are refused.
  */
 export class Connection {
   readonly #socket: Socket;
@@ -23,7 +24,9 @@ export class Connection {
   static async open(url: string, failed: (error: Error) => void): Promise<Connection> {
     const { hostname, port } = new URL(url);
     const socket = connect(Number(port), hostname);
-    await new Promise<void>((resolve, reject) => void socket.once('connect', resolve).once('error', reject));
+    await new Promise<void>(
+      (resolve, reject) => void socket.once('connect', resolve).once('error', reject),
+    );
     return new Connection(socket, failed);
   }
 
@@ -45,7 +48,8 @@ export class Connection {
     if (end < 0) return;
     const head = received.toString('latin1', 0, end);
     const [, length] = /\r\ncontent-length: *(\d+)/i.exec(head) ?? [];
-    if (length === undefined) this.#failed(new Error(`an answer without a content-length:\n${head}`));
+    if (length === undefined)
+      this.#failed(new Error(`an answer without a content-length:\n${head}`));
     if (!(received.length >= end + 4 + Number(length))) return;
     this.#received = undefined;
     this.#answered?.(Number(head.slice(9, 12)));
@@ -55,7 +59,12 @@ export class Connection {
 /** A POST with a JSON body, ready to be sent. */
 export function postRequest(url: string, headers: Record<string, string>, body: string): Buffer {
   const { host, pathname } = new URL(url);
-  const all = { host, 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)), ...headers };
+  const all = {
+    host,
+    'content-type': 'application/json',
+    'content-length': String(Buffer.byteLength(body)),
+    ...headers,
+  };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
   return Buffer.from(`POST ${pathname} HTTP/1.1\r\n${lines.join('')}\r\n${body}`);
 }

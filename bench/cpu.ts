@@ -1,6 +1,8 @@
 import { cpuSeconds, type Process, processesOfBench } from './processes.ts';
 
-/** CPU milliseconds a request. What a busy machine takes away makes everything slower, but not this. */
+/**
+ * CPU milliseconds a request. What a busy machine takes away makes everything slower, but not this.
+ */
 export interface Cpu {
   server: number;
   postgres: number;

@@ -15,12 +15,16 @@ export interface Ground {
   stop(): Promise<void>;
 }
 
-/** What `npm start` runs with is sized for a laptop's idle hours; here every contestant has a server's memory, and the same. */
+/**
+ * What `npm start` runs with is sized for a laptop's idle hours; here every contestant has a
+ * server's memory, and the same.
+ */
 const settings = {
   shared_buffers: '256MB',
   max_connections: '300',
   max_wal_size: '4GB',
-  // When an effect was there for all to see is asked afterwards, so that nobody's idle machine is kept busy by looking.
+  // When an effect was there for all to see is asked afterwards, so that nobody's idle machine is
+  // kept busy by looking.
   track_commit_timestamp: 'on',
 };
 
@@ -38,7 +42,8 @@ export async function prepareGround(): Promise<Ground> {
     settings,
   });
   const pg = postgres(running.url('postgres'), { max: 1, onnotice: () => {} });
-  const drop = async (name: string) => void (await pg.unsafe(`drop database if exists ${name} with (force)`));
+  const drop = async (name: string) =>
+    void (await pg.unsafe(`drop database if exists ${name} with (force)`));
   return {
     async folder(name) {
       const path = join(home, name);
@@ -64,15 +69,20 @@ export async function prepareGround(): Promise<Ground> {
 export const look = (url: string): Sql => postgres(url, { max: 2, onnotice: () => {} });
 
 /** When a row was committed, ms since 1970. */
-const committed = (pg: Sql) => pg`extract(epoch from pg_xact_commit_timestamp(xmin))::float8 * 1000`;
+const committed = (pg: Sql) =>
+  pg`extract(epoch from pg_xact_commit_timestamp(xmin))::float8 * 1000`;
 
 /** When each of these rows was. */
 export async function commits(pg: Sql, rows: PendingQuery<Row[]>): Promise<number[]> {
-  return (await pg<{ at: number }[]>`select ${committed(pg)} as at from ${rows}`).map((row) => row.at);
+  return (await pg<{ at: number }[]>`select ${committed(pg)} as at from ${rows}`).map(
+    (row) => row.at,
+  );
 }
 
 /** When the last of these rows was. */
 export async function lastCommitted(pg: Sql, rows: PendingQuery<Row[]>): Promise<number> {
-  const [{ last }] = await pg<[{ last: number | null }]>`select max(${committed(pg)}) as last from ${rows}`;
+  const [{ last }] = await pg<
+    [{ last: number | null }]
+  >`select max(${committed(pg)}) as last from ${rows}`;
   return last ?? Number.NaN;
 }

@@ -24,7 +24,8 @@ export interface LoadOptions {
  * Sends requests, each connection its next one as soon as it has its answer.
  *
  * @param requests taken in turn, from the first on when they are used up
- * @throws where an answer is not 201, or a connection is lost: figures of failing requests say nothing
+ * @throws where an answer is not 201, or a connection is lost: figures of failing requests say
+ * nothing
  */
 export async function load(url: string, requests: Buffer[], options: LoadOptions): Promise<Load> {
   const latencies = new Float64Array(options.amount);
@@ -32,7 +33,9 @@ export async function load(url: string, requests: Buffer[], options: LoadOptions
   const failed = new Promise<never>((_, reject) => {
     fail = reject;
   });
-  const connections = await Promise.all(Array.from({ length: options.connections }, () => Connection.open(url, (error) => fail(error))));
+  const connections = await Promise.all(
+    Array.from({ length: options.connections }, () => Connection.open(url, (error) => fail(error))),
+  );
   let [sent, answered] = [0, 0];
   const began = performance.now();
   let ended = began;
@@ -49,7 +52,9 @@ export async function load(url: string, requests: Buffer[], options: LoadOptions
     });
   };
 
-  const driven = Promise.all(connections.map((connection) => new Promise<void>((resolve) => drive(connection, resolve))));
+  const driven = Promise.all(
+    connections.map((connection) => new Promise<void>((resolve) => drive(connection, resolve))),
+  );
   await Promise.race([driven, failed]).finally(() => {
     for (const connection of connections) connection.close();
   });

@@ -13,7 +13,10 @@ import { USUAL } from './shapes.ts';
 import { type Plan, type Visit, visit } from './visit.ts';
 
 const began = performance.now();
-const tell = (line: string) => void process.stderr.write(`${((performance.now() - began) / 1000).toFixed(0).padStart(5)} s  ${line}\n`);
+const tell = (line: string) =>
+  void process.stderr.write(
+    `${((performance.now() - began) / 1000).toFixed(0).padStart(5)} s  ${line}\n`,
+  );
 const options = understood(process.argv.slice(2));
 if (options.help) console.log(usage);
 else await run(options);
@@ -29,7 +32,13 @@ function understood(args: string[]): ReturnType<typeof readOptions> {
 
 async function run(options: Options): Promise<void> {
   await installPeers(tell);
-  const results: Results = { taken_at: new Date().toISOString(), machine: describeMachine(), contestants: [], visits: [], ordered: [] };
+  const results: Results = {
+    taken_at: new Date().toISOString(),
+    machine: describeMachine(),
+    contestants: [],
+    visits: [],
+    ordered: [],
+  };
   const ground = await prepareGround();
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -57,7 +66,9 @@ async function run(options: Options): Promise<void> {
 async function measure(ground: Ground, options: Options, results: Results): Promise<void> {
   const { extent, shapes } = options;
   const present = await enroll(contestants, options, results);
-  const ordered = options.parts.includes('ordered') ? await enroll(orderedContestants, options, results) : [];
+  const ordered = options.parts.includes('ordered')
+    ? await enroll(orderedContestants, options, results)
+    : [];
   const parts = options.parts.filter((part): part is Part => part !== 'ordered');
   // What takes long is measured of ourselves alone, unless somebody is named.
   const long: Part[] = ['sustained', 'growth'];
@@ -72,15 +83,29 @@ async function measure(ground: Ground, options: Options, results: Results): Prom
     // Backwards every other time: the neighbour before is another one each time.
     const who = round % 2 === 1 ? [...present].reverse() : present;
     // The peers' other shapes are seen once: they hardly differ, and a run must end.
-    for (const one of who) await go([one], { extent, shapes: ours.includes(one.name) ? shapes : usual, parts: ['load'] }, results.visits);
+    for (const one of who)
+      await go(
+        [one],
+        { extent, shapes: ours.includes(one.name) ? shapes : usual, parts: ['load'] },
+        results.visits,
+      );
   }
   const patient = options.contestants ? present : present.filter(({ name }) => ours.includes(name));
-  for (const part of long.filter((one) => parts.includes(one))) await go(patient, { extent, shapes, parts: [part] }, results.visits);
-  await go(ordered, { extent, shapes: ['channels', 'one-channel'], parts: ['load'] }, results.ordered);
+  for (const part of long.filter((one) => parts.includes(one)))
+    await go(patient, { extent, shapes, parts: [part] }, results.visits);
+  await go(
+    ordered,
+    { extent, shapes: ['channels', 'one-channel'], parts: ['load'] },
+    results.ordered,
+  );
 }
 
 /** Notes who is there, and who is not and why. */
-async function enroll(all: Contestant[], { contestants: names }: Options, results: Results): Promise<Contestant[]> {
+async function enroll(
+  all: Contestant[],
+  { contestants: names }: Options,
+  results: Results,
+): Promise<Contestant[]> {
   const present: Contestant[] = [];
   for (const contestant of all.filter(({ name }) => names?.includes(name) ?? true)) {
     const { name, title, effects } = contestant;

@@ -4,9 +4,12 @@ export interface Posted {
   text: string;
 }
 
-const words = `the deploy is through we saw errors on staging after merge can you look at logs it works for me now thanks
+const words =
+  `the deploy is through we saw errors on staging after merge can you look at logs it works for me now thanks
   retry payment webhook invoice customer refund coupon subscription api key rate limit timeout docs example node python test live
-  mode checkout session intent card declined network release branch review please update version today tomorrow meeting`.split(/\s+/);
+  mode checkout session intent card declined network release branch review please update version today tomorrow meeting`.split(
+    /\s+/,
+  );
 
 /** The same numbers in every run. */
 function numbers(seed: number): (below: number) => number {

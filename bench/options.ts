@@ -46,7 +46,15 @@ const quick: Extent = {
 };
 
 /** In the order in which a contestant does them. */
-export const parts = ['idle', 'load', 'memory', 'crash', 'catch-up', 'sustained', 'growth'] as const;
+export const parts = [
+  'idle',
+  'load',
+  'memory',
+  'crash',
+  'catch-up',
+  'sustained',
+  'growth',
+] as const;
 export type Part = (typeof parts)[number];
 
 export interface Options {
@@ -78,12 +86,23 @@ export function readOptions(args: string[]): Options & { help: boolean } {
   const [flag, text] = [{ type: 'boolean', default: false } as const, { type: 'string' } as const];
   const { values } = parseArgs({
     args,
-    options: { quick: flag, json: flag, save: flag, help: flag, only: text, rounds: text, minutes: text, contestants: text, shapes: text },
+    options: {
+      quick: flag,
+      json: flag,
+      save: flag,
+      help: flag,
+      only: text,
+      rounds: text,
+      minutes: text,
+      contestants: text,
+      shapes: text,
+    },
   });
   const base = values.quick ? quick : full;
   const whole = (name: 'rounds' | 'minutes') => {
     const number = Number(values[name]);
-    if (!Number.isInteger(number) || number < 1 || number > 100) throw new Error(`--${name} must be a whole number from 1 to 100`);
+    if (!Number.isInteger(number) || number < 1 || number > 100)
+      throw new Error(`--${name} must be a whole number from 1 to 100`);
     return number;
   };
   const rounds = values.rounds === undefined ? base.rounds : whole('rounds');
@@ -95,15 +114,22 @@ export function readOptions(args: string[]): Options & { help: boolean } {
     help: values.help,
     parts: choose('part', allParts, values.only) ?? [...allParts],
     contestants: choose('contestant', names, values.contestants),
-    shapes: choose('shape', shapeNames, values.shapes) ?? (values.quick ? ['one-channel', 'channels'] : [...shapeNames]),
+    shapes:
+      choose('shape', shapeNames, values.shapes) ??
+      (values.quick ? ['one-channel', 'channels'] : [...shapeNames]),
   };
 }
 
 /** Those that are named, in their usual order. */
-function choose<T extends string>(what: string, all: readonly T[], named: string | undefined): T[] | undefined {
+function choose<T extends string>(
+  what: string,
+  all: readonly T[],
+  named: string | undefined,
+): T[] | undefined {
   if (named === undefined) return undefined;
   const chosen = named.split(',').map((name) => name.trim());
   const unknown = chosen.filter((name) => !all.some((one) => one === name));
-  if (unknown.length > 0) throw new Error(`there is no ${what} ${unknown.join(', ')}; there are ${all.join(', ')}`);
+  if (unknown.length > 0)
+    throw new Error(`there is no ${what} ${unknown.join(', ')}; there are ${all.join(', ')}`);
   return all.filter((one) => chosen.includes(one));
 }

@@ -11,17 +11,24 @@ interface Listed extends Process {
   parent: number;
 }
 
-/** Everything the bench has started: the ground, and the contestant whose turn it is. Empty where there is no /proc. */
+/**
+ * Everything the bench has started: the ground, and the contestant whose turn it is. Empty where
+ * there is no /proc.
+ */
 export async function processesOfBench(): Promise<Process[]> {
   const all = await listAll();
   // What translates the bench's own TypeScript is nobody's.
-  const below = (parent: number) => all.filter((one) => one.parent === parent && !/esbuild/.test(one.command));
+  const below = (parent: number) =>
+    all.filter((one) => one.parent === parent && !/esbuild/.test(one.command));
   const family = below(process.pid);
   for (const { pid } of family) family.push(...below(pid));
   return family;
 }
 
-/** Kills whatever runs beside Postgres: what a contestant leaves that has failed at its start, or is given up. */
+/**
+ * Kills whatever runs beside Postgres: what a contestant leaves that has failed at its start, or is
+ * given up.
+ */
 export async function killContestant(): Promise<void> {
   for (const { pid, command } of await processesOfBench()) {
     if (/postgres/.test(command)) continue;
@@ -35,7 +42,9 @@ export async function killContestant(): Promise<void> {
 
 async function listAll(): Promise<Listed[]> {
   const names = await readdir('/proc').catch(() => []);
-  const listed = await Promise.all(names.filter((name) => /^\d+$/.test(name)).map((name) => describe(Number(name))));
+  const listed = await Promise.all(
+    names.filter((name) => /^\d+$/.test(name)).map((name) => describe(Number(name))),
+  );
   return listed.flatMap((one) => one ?? []);
 }
 
@@ -58,7 +67,10 @@ async function statOf(pid: number): Promise<string[]> {
 /** Linux counts in hundredths of a second. */
 const TICKS_PER_SECOND = 100;
 
-/** CPU seconds used so far by these processes and by their children that have ended; one that is gone counts 0. */
+/**
+ * CPU seconds used so far by these processes and by their children that have ended; one that is
+ * gone counts 0.
+ */
 export async function cpuSeconds(processes: Process[]): Promise<number> {
   const used = await Promise.all(processes.map(({ pid }) => ticksOf(pid)));
   return used.reduce((sum, ticks) => sum + ticks, 0) / TICKS_PER_SECOND;

@@ -32,8 +32,16 @@ export interface Visit {
   failed?: string;
 }
 
-/** Starts a contestant, lets it do the parts of the plan, and stops it: only one runs at a time, with the machine to itself. */
-export async function visit(ground: Ground, contestant: Contestant, plan: Plan, tell: (line: string) => void): Promise<Visit> {
+/**
+ * Starts a contestant, lets it do the parts of the plan, and stops it: only one runs at a time,
+ * with the machine to itself.
+ */
+export async function visit(
+  ground: Ground,
+  contestant: Contestant,
+  plan: Plan,
+  tell: (line: string) => void,
+): Promise<Visit> {
   const seen: Visit = { contestant: contestant.name, turns: [] };
   let entrant: Entrant | undefined;
   try {
@@ -41,7 +49,10 @@ export async function visit(ground: Ground, contestant: Contestant, plan: Plan, 
     for (const part of plan.parts) {
       const began = performance.now();
       const said = await steps[part](seen, { contestant, entrant, plan });
-      if (said) tell(`${contestant.name}, ${part}: ${said} (${((performance.now() - began) / 1000).toFixed(1)} s)`);
+      if (said)
+        tell(
+          `${contestant.name}, ${part}: ${said} (${((performance.now() - began) / 1000).toFixed(1)} s)`,
+        );
     }
   } catch (error) {
     seen.failed = error instanceof Error ? error.message : String(error);
@@ -61,7 +72,10 @@ interface Step {
 
 const whole = (n: number) => Math.round(n).toLocaleString('en');
 
-/** Each puts down what it has seen, and says it in a few words; undefined: it is not for this contestant. */
+/**
+ * Each puts down what it has seen, and says it in a few words; undefined: it is not for this
+ * contestant.
+ */
 const steps: Record<Part, (seen: Visit, step: Step) => Promise<string | undefined>> = {
   async idle(seen, { contestant, entrant, plan }) {
     if (contestant.effects === 0) return;
@@ -69,8 +83,15 @@ const steps: Record<Part, (seen: Visit, step: Step) => Promise<string | undefine
     return `${seen.idle.median.toFixed(1)} ms`;
   },
   async load(seen, { contestant, entrant, plan }) {
-    seen.turns = await measureLoad(contestant, entrant, { extent: plan.extent, chosen: plan.shapes });
-    return seen.turns.map((turn) => `${whole(turn.perSecond)} req/s, ${whole(turn.effectsPerSecond ?? 0)} effects/s`).join('; ');
+    seen.turns = await measureLoad(contestant, entrant, {
+      extent: plan.extent,
+      chosen: plan.shapes,
+    });
+    return seen.turns
+      .map(
+        (turn) => `${whole(turn.perSecond)} req/s, ${whole(turn.effectsPerSecond ?? 0)} effects/s`,
+      )
+      .join('; ');
   },
   async memory(seen, { contestant, entrant, plan }) {
     if (seen.turns.length === 0) await warmUp(contestant, entrant, plan.extent);
@@ -94,6 +115,8 @@ const steps: Record<Part, (seen: Visit, step: Step) => Promise<string | undefine
   },
   async growth(seen, { contestant, entrant, plan }) {
     seen.growth = await measureGrowth(contestant, entrant, plan.extent);
-    return seen.growth.map(({ stored, cpu }) => `${whole(stored)} stored: ${cpu.toFixed(2)} CPU ms a message`).join('; ');
+    return seen.growth
+      .map(({ stored, cpu }) => `${whole(stored)} stored: ${cpu.toFixed(2)} CPU ms a message`)
+      .join('; ');
   },
 };

@@ -1,4 +1,5 @@
-// `npm run chaos`: kills everything under load and looks whether anything was lost. See docs/chaos.md.
+// `npm run chaos`: kills everything under load and looks whether anything was lost. See
+// docs/chaos.md.
 import { setTimeout as wait } from 'node:timers/promises';
 import { runNeighbours } from './neighbours/run.ts';
 import { neighboursTables } from './neighbours/tables.ts';
@@ -21,7 +22,8 @@ async function chaos(options: Options): Promise<number> {
   const mailbox = await Mailbox.start(randomFrom(options.seed + 2));
   const stage = await setStage(options, mailbox.url);
   const watchdog = new Watchdog();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void interrupted(watchdog, stage));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => void interrupted(watchdog, stage));
   progress.tell(
     `seed ${options.seed}, ${options.minutes} minutes of ${options.mode}, ${options.transport}; data and logs are in ${stage.folder}`,
   );
@@ -38,7 +40,10 @@ async function chaos(options: Options): Promise<number> {
   }
 }
 
-async function seen(options: Options, around: Around): Promise<{ outcome: { ok: boolean }; text: () => string }> {
+async function seen(
+  options: Options,
+  around: Around,
+): Promise<{ outcome: { ok: boolean }; text: () => string }> {
   if (options.mode === 'neighbours') {
     const outcome = await runNeighbours(options, around);
     return { outcome, text: () => neighboursTables(outcome) };

@@ -2,10 +2,16 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Part } from './parts/part.ts';
 import type { Strike } from './plan.ts';
 
-/** Parts that may be down at once, whoever they are. On a slow machine nobody would ever be up otherwise. */
+/**
+ * Parts that may be down at once, whoever they are. On a slow machine nobody would ever be up
+ * otherwise.
+ */
 const DOWN_AT_ONCE = 4;
 
-/** Nobody is left out, however short the time and slow the machine, unless it takes so many times as long. */
+/**
+ * Nobody is left out, however short the time and slow the machine, unless it takes so many times as
+ * long.
+ */
 const PATIENCE = 4;
 
 /**
@@ -13,22 +19,34 @@ const PATIENCE = 4;
  *
  * @param forMs how long at least
  */
-export async function kill(parts: Part[], plan: Iterator<Strike, never>, forMs: number, tell: (line: string) => void): Promise<void> {
+export async function kill(
+  parts: Part[],
+  plan: Iterator<Strike, never>,
+  forMs: number,
+  tell: (line: string) => void,
+): Promise<void> {
   const began = Date.now();
   const isOver = () => {
     const passed = Date.now() - began;
-    return passed > PATIENCE * forMs || (passed > forMs && parts.every(({ kills, freezes }) => kills + freezes > 0));
+    return (
+      passed > PATIENCE * forMs ||
+      (passed > forMs && parts.every(({ kills, freezes }) => kills + freezes > 0))
+    );
   };
   while (!isOver()) {
     const strike = plan.next().value;
     await wait(strike.afterMs);
     while (parts.filter((part) => !part.isUp).length >= DOWN_AT_ONCE) await wait(100);
-    if (!isOver()) for (const name of strike.victims) tell(hit(parts.find((part) => part.name === name)!, strike));
+    if (!isOver())
+      for (const name of strike.victims)
+        tell(hit(parts.find((part) => part.name === name)!, strike));
   }
 }
 
 function hit(victim: Part, { freezes, downMs }: Strike): string {
   const isHit = freezes ? victim.freeze(downMs) : victim.kill(downMs);
   if (!isHit) return `${victim.name} was down already`;
-  return freezes ? `freeze ${victim.name} for ${(downMs / 1000).toFixed(1)} s` : `kill -9 ${victim.name}`;
+  return freezes
+    ? `freeze ${victim.name} for ${(downMs / 1000).toFixed(1)} s`
+    : `kill -9 ${victim.name}`;
 }

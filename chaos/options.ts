@@ -1,6 +1,9 @@
 import { parseArgs } from 'node:util';
 
-/** What is tried: processes are killed, bad neighbours are let loose, or the connections to Postgres are. */
+/**
+ * What is tried: processes are killed, bad neighbours are let loose, or the connections to Postgres
+ * are.
+ */
 export type Mode = 'kills' | 'neighbours' | 'network';
 
 export interface Options {
@@ -10,7 +13,10 @@ export interface Options {
   /** Who is killed when, and what is written, follow from it. */
   seed: number;
   transport: 'temporal' | 'pg-boss';
-  /** Kills only those whose names begin so, or makes only those troubles, or lets only those neighbours loose; empty: all. */
+  /**
+   * Kills only those whose names begin so, or makes only those troubles, or lets only those
+   * neighbours loose; empty: all.
+   */
   only: string[];
   /** Clients that write side by side. */
   writers: number;
@@ -68,11 +74,24 @@ export function readOptions(args: string[]): Options {
   const writers = whole('--writers', values.writers, { from: 1, to: 500 });
   const slack = number('--slack', values.slack, { from: 1, to: 100 });
   if (slack !== 1 && mode !== 'neighbours') throw new Error('--slack goes with --neighbours only');
-  return { mode, minutes, seed, transport, only: values.only.split(',').filter(Boolean), writers, slack, freeze, json, keep, help };
+  return {
+    mode,
+    minutes,
+    seed,
+    transport,
+    only: values.only.split(',').filter(Boolean),
+    writers,
+    slack,
+    freeze,
+    json,
+    keep,
+    help,
+  };
 }
 
 function modeOf({ neighbours, network }: { neighbours: boolean; network: boolean }): Mode {
-  if (neighbours && network) throw new Error('--neighbours and --network are two runs: give one of them');
+  if (neighbours && network)
+    throw new Error('--neighbours and --network are two runs: give one of them');
   if (network) return 'network';
   return neighbours ? 'neighbours' : 'kills';
 }
@@ -84,12 +103,14 @@ interface Range {
 
 function number(name: string, given: string, { from, to }: Range): number {
   const value = given.trim() === '' ? Number.NaN : Number(given);
-  if (!(value >= from && value <= to)) throw new Error(`${name} must be a number from ${from} to ${to}, not ${JSON.stringify(given)}`);
+  if (!(value >= from && value <= to))
+    throw new Error(`${name} must be a number from ${from} to ${to}, not ${JSON.stringify(given)}`);
   return value;
 }
 
 function whole(name: string, given: string, range: Range): number {
   const value = number(name, given, range);
-  if (!Number.isInteger(value)) throw new Error(`${name} must be a whole number, not ${JSON.stringify(given)}`);
+  if (!Number.isInteger(value))
+    throw new Error(`${name} must be a whole number, not ${JSON.stringify(given)}`);
   return value;
 }

@@ -6,7 +6,10 @@ export interface Strike {
   victims: string[];
   /** How long it stays down, or frozen. */
   downMs: number;
-  /** Frozen (SIGSTOP) instead of killed: it goes on later as if nothing had happened, and meanwhile others have its work. */
+  /**
+   * Frozen (SIGSTOP) instead of killed: it goes on later as if nothing had happened, and meanwhile
+   * others have its work.
+   */
   freezes: boolean;
 }
 
@@ -20,18 +23,28 @@ const FREEZES = 0.3;
 const FROZEN = { from: 2000, to: 22_000 };
 
 /**
- * Who is killed when, without end: everybody's turn comes once before anybody's comes again. It follows from the random numbers alone.
+ * Who is killed when, without end: everybody's turn comes once before anybody's comes again. It
+ * follows from the random numbers alone.
  *
  * @param freezing whether some are frozen instead (default: none)
  */
-export function* planOf(random: Random, names: readonly string[], freezing = false): Generator<Strike, never> {
+export function* planOf(
+  random: Random,
+  names: readonly string[],
+  freezing = false,
+): Generator<Strike, never> {
   for (;;) {
     const order = shuffled(random, names);
     while (order.length > 0) {
       const victims = order.splice(0, random() < DOUBLE ? 2 : 1);
       const [afterMs, downMs] = [between(random, 800, 4500), between(random, 0, 3000)];
       const freezes = freezing && random() < FREEZES;
-      yield { afterMs, victims, freezes, downMs: freezes ? between(random, FROZEN.from, FROZEN.to) : downMs };
+      yield {
+        afterMs,
+        victims,
+        freezes,
+        downMs: freezes ? between(random, FROZEN.from, FROZEN.to) : downMs,
+      };
     }
   }
 }

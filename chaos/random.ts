@@ -12,10 +12,12 @@ export function randomFrom(seed: number): Random {
   };
 }
 
-export const between = (random: Random, from: number, to: number): number => from + random() * (to - from);
+export const between = (random: Random, from: number, to: number): number =>
+  from + random() * (to - from);
 
 /** One of the list, which is not empty. */
-export const pick = <T>(random: Random, list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
+export const pick = <T>(random: Random, list: readonly T[]): T =>
+  list[Math.floor(random() * list.length)]!;
 
 /** The same things in another order. */
 export function shuffled<T>(random: Random, list: readonly T[]): T[] {

@@ -15,7 +15,9 @@ const PATIENCE = 20_000;
 /** Within so long /readyz has to answer: 2 s, and what a busy machine needs to say so. */
 export const READY_WITHIN = 2500;
 
-/** Asks every API every half second whether it is ready, whatever became of the questions before. */
+/**
+ * Asks every API every half second whether it is ready, whatever became of the questions before.
+ */
 export class ReadinessWatch {
   readonly probes: Probe[] = [];
   readonly #urls: readonly string[];
@@ -38,9 +40,15 @@ export class ReadinessWatch {
     await Promise.all(this.#open);
   }
 
-  /** Whether all said at their last answer that they are ready. @param since ms since 1970: older answers don't count */
+  /**
+   * Whether all said at their last answer that they are ready. @param since ms since 1970: older
+   * answers don't count
+   */
   isReady(since: number): boolean {
-    return this.#urls.every((url) => this.probes.findLast((probe) => probe.url === url && probe.at >= since)?.status === 200);
+    return this.#urls.every(
+      (url) =>
+        this.probes.findLast((probe) => probe.url === url && probe.at >= since)?.status === 200,
+    );
   }
 
   #ask(url: string): void {

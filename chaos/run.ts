@@ -34,13 +34,27 @@ export interface Around {
   progress: Progress;
 }
 
-/** Brings everything up, writes and kills for so long (or ill-treats the network), lets it come to rest, and looks at all of it. */
-export async function run(options: Options, { stage, watchdog, mailbox, progress }: Around): Promise<Outcome> {
+/**
+ * Brings everything up, writes and kills for so long (or ill-treats the network), lets it come to
+ * rest, and looks at all of it.
+ */
+export async function run(
+  options: Options,
+  { stage, watchdog, mailbox, progress }: Around,
+): Promise<Outcome> {
   const { tell } = progress;
   const cast: Cast = { parts: [], watchdog };
-  const pg = postgres(stage.databaseUrl, { max: 4, onnotice: () => {}, backoff: () => 0.3, connection: { application_name: OURS } });
+  const pg = postgres(stage.databaseUrl, {
+    max: 4,
+    onnotice: () => {},
+    backoff: () => 0.3,
+    connection: { application_name: OURS },
+  });
   const receiver = await Receiver.start(randomFrom(options.seed + 1));
-  const proxy = options.mode === 'network' ? await TcpProxy.start(stage.ports.proxy, stage.ports.postgres) : undefined;
+  const proxy =
+    options.mode === 'network'
+      ? await TcpProxy.start(stage.ports.proxy, stage.ports.postgres)
+      : undefined;
   try {
     await bringUp(stage, cast, { processes: ownProcesses(stage), tell });
     const journal = new Journal();
@@ -50,12 +64,24 @@ export async function run(options: Options, { stage, watchdog, mailbox, progress
     const env = { ...stage.env, DATABASE_URL: stage.databaseUrl };
     const world: World = { pg, client, journal, receiver, mailbox, workspaces, env };
     const scene = { world, parts: cast.parts, progress };
-    const ailing = proxy && (() => ailNetwork(options, { stage, watchdog, world, parts: cast.parts, proxy, tell }));
+    const ailing =
+      proxy &&
+      (() => ailNetwork(options, { stage, watchdog, world, parts: cast.parts, proxy, tell }));
     const seen = await writeAmid(options, scene, ailing ?? (() => killThem(options, scene)));
     const rest = await settle(pg, tell);
     tell('at rest: looking at everything');
-    const verdicts = [...(seen ? networkVerdicts({ ...seen, promptness }) : []), ...(await lookAtAll(world))];
-    return outcomeOf(options, { world, parts: cast.parts, rest, verdicts, past: seen?.past, slowestMs: promptness.slowestMs });
+    const verdicts = [
+      ...(seen ? networkVerdicts({ ...seen, promptness }) : []),
+      ...(await lookAtAll(world)),
+    ];
+    return outcomeOf(options, {
+      world,
+      parts: cast.parts,
+      rest,
+      verdicts,
+      past: seen?.past,
+      slowestMs: promptness.slowestMs,
+    });
   } finally {
     progress.end();
     receiver.stop();
@@ -75,8 +101,15 @@ interface Scene {
   progress: Progress;
 }
 
-/** The writers go on until the last part is back, and each sees its call through: so all that was asked for was answered. */
-async function writeAmid<T>(options: Options, { world, parts, progress }: Scene, mischief: () => Promise<T>): Promise<T> {
+/**
+ * The writers go on until the last part is back, and each sees its call through: so all that was
+ * asked for was answered.
+ */
+async function writeAmid<T>(
+  options: Options,
+  { world, parts, progress }: Scene,
+  mischief: () => Promise<T>,
+): Promise<T> {
   const { client, journal, workspaces } = world;
   const random = (n: number) => randomFrom(options.seed + 1000 * (n + 2));
   const writers = Array.from(
@@ -98,12 +131,19 @@ async function writeAmid<T>(options: Options, { world, parts, progress }: Scene,
 /** Where no answer comes any more, there is nothing to wait for. */
 async function inTime(written: Promise<unknown>, { client, journal }: World): Promise<void> {
   const late = setTimeout(() => client.leave(), LAST);
-  await written.catch(({ message }: Error) => journal.complain(`at the end ${message}: no API answered for ${LAST / 60_000} minutes`));
+  await written.catch(({ message }: Error) =>
+    journal.complain(`at the end ${message}: no API answered for ${LAST / 60_000} minutes`),
+  );
   clearTimeout(late);
 }
 
-async function killThem({ seed, only, minutes, freeze }: Options, { parts, progress }: Scene): Promise<undefined> {
-  const victims = parts.filter(({ name }) => only.length === 0 || only.some((beginning) => name.startsWith(beginning)));
+async function killThem(
+  { seed, only, minutes, freeze }: Options,
+  { parts, progress }: Scene,
+): Promise<undefined> {
+  const victims = parts.filter(
+    ({ name }) => only.length === 0 || only.some((beginning) => name.startsWith(beginning)),
+  );
   const names = victims.map(({ name }) => name);
   await kill(victims, planOf(randomFrom(seed), names, freeze), minutes * 60_000, progress.tell);
   progress.tell('no more kills: waiting until all are back');

@@ -1,7 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Sql } from 'postgres';
 
-/** Longest that everything may take to come to rest, and longest without anything happening. In ms. */
+/**
+ * Longest that everything may take to come to rest, and longest without anything happening. In ms.
+ */
 const LONGEST = 15 * 60_000;
 const STILL = 5 * 60_000;
 

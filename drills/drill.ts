@@ -8,9 +8,15 @@ export interface Drill {
   summary: string;
   /** What people say who suffer from it. Never says why. */
   complaint: string;
-  /** What of the product it stops or holds up for everybody; a running one is asked for with `--yes` before. */
+  /**
+   * What of the product it stops or holds up for everybody; a running one is asked for with `--yes`
+   * before.
+   */
   stops?: string;
-  /** Produces the symptom, and returns once it can be seen. What it does is undone by `stage.afterwards`. */
+  /**
+   * Produces the symptom, and returns once it can be seen. What it does is undone by
+   * `stage.afterwards`.
+   */
   begin(stage: Stage): Promise<Scene>;
 }
 

@@ -1,4 +1,5 @@
-// `npm run drill`: produces what goes wrong, so that its cure can be practised. See docs/runbook.md.
+// `npm run drill`: produces what goes wrong, so that its cure can be practised. See
+// docs/runbook.md.
 import type { Drill } from './drill.ts';
 import { drills } from './index.ts';
 import { type Options, readOptions, UsageError, usage } from './options.ts';
@@ -19,7 +20,9 @@ async function main(args: string[]): Promise<number> {
     return 0;
   } catch (error) {
     const isKnown = error instanceof UsageError || error instanceof RefusedError;
-    console.error(isKnown ? `${error.message}${error instanceof UsageError ? `\n\n${usage}` : ''}` : error);
+    console.error(
+      isKnown ? `${error.message}${error instanceof UsageError ? `\n\n${usage}` : ''}` : error,
+    );
     return isKnown ? 2 : 1;
   }
 }
@@ -41,7 +44,10 @@ async function drilled(drill: Drill, options: Options): Promise<number> {
       throw new RefusedError(
         `${drill.name} stops ${drill.stops} of the \`npm start\` that runs here: pass --yes, or --own for a product of its own.`,
       );
-    const outcome = await Promise.race([practise(drill, opened, { tell, cure: options.cure }), interruption]);
+    const outcome = await Promise.race([
+      practise(drill, opened, { tell, cure: options.cure }),
+      interruption,
+    ]);
     if (outcome === 'interrupted') return 130;
     return outcome.cured ? 0 : 1;
   } finally {

@@ -32,9 +32,18 @@ export class UsageError extends Error {
 /** @throws UsageError */
 export function readOptions(args: string[]): Options {
   const flag = { type: 'boolean', default: false } as const;
-  const options = { cure: flag, json: flag, yes: { ...flag, short: 'y' }, own: flag, help: { ...flag, short: 'h' } } as const;
-  const { values, positionals } = parsed(() => parseArgs({ args, options, allowPositionals: true }));
-  if (positionals.length > 1) throw new UsageError(`one drill at a time, not ${positionals.join(' and ')}`);
+  const options = {
+    cure: flag,
+    json: flag,
+    yes: { ...flag, short: 'y' },
+    own: flag,
+    help: { ...flag, short: 'h' },
+  } as const;
+  const { values, positionals } = parsed(() =>
+    parseArgs({ args, options, allowPositionals: true }),
+  );
+  if (positionals.length > 1)
+    throw new UsageError(`one drill at a time, not ${positionals.join(' and ')}`);
   const [name] = positionals;
   return { ...values, drill: name === undefined ? undefined : drillOf(name) };
 }
@@ -51,5 +60,7 @@ function drillOf(name: string): Drill {
   const found = drills.find((drill) => drill.name === name);
   if (found) return found;
   const names = drills.map((drill) => drill.name);
-  throw new UsageError(`there is no drill "${name}"; did you mean ${closest(name, names)}? There are ${names.join(', ')}.`);
+  throw new UsageError(
+    `there is no drill "${name}"; did you mean ${closest(name, names)}? There are ${names.join(', ')}.`,
+  );
 }

@@ -6,7 +6,9 @@ import type { Opened } from './product/open.ts';
 import type { Stage } from './product/stage.ts';
 import type { Teller } from './teller.ts';
 
-/** How often it is looked whether it is cured, and how often somebody who waits hears of it, in ms. */
+/**
+ * How often it is looked whether it is cured, and how often somebody who waits hears of it, in ms.
+ */
 const LOOK = 1000;
 const REMIND = 30_000;
 
@@ -18,7 +20,10 @@ export interface Outcome {
   seconds: number;
 }
 
-/** Produces the symptom, tells what people say, and stays until it is cured: by whoever practises, or with `cure` by the runbook. */
+/**
+ * Produces the symptom, tells what people say, and stays until it is cured: by whoever practises,
+ * or with `cure` by the runbook.
+ */
 export async function practise(
   drill: Drill,
   { stage, saveEnvironment }: Opened,
@@ -27,11 +32,19 @@ export async function practise(
   tell('preparing', { drill: drill.name }, `Producing it: ${drill.name} …`);
   const scene = await drill.begin(stage);
   const [envFile, began] = [await saveEnvironment(), Date.now()];
-  tell('complaint', { drill: drill.name, complaint: drill.complaint, env_file: envFile }, briefing(drill, envFile));
+  tell(
+    'complaint',
+    { drill: drill.name, complaint: drill.complaint, env_file: envFile },
+    briefing(drill, envFile),
+  );
   if (cure) await cureAsWritten(drill, stage, scene, tell);
   const cured = await isCured(scene, tell, cure ? PATIENCE : Number.POSITIVE_INFINITY);
   const seconds = Math.round((Date.now() - began) / 100) / 10;
-  tell('outcome', { cured, seconds }, cured ? `Cured, after ${seconds} s.` : `Not cured: ${await scene.remains()}.`);
+  tell(
+    'outcome',
+    { cured, seconds },
+    cured ? `Cured, after ${seconds} s.` : `Not cured: ${await scene.remains()}.`,
+  );
   return { cured, seconds };
 }
 
@@ -47,7 +60,12 @@ and go on as docs/runbook.md says, "Start here". It is looked every second wheth
 `;
 
 /** Types the commands under "Cure", as the page has them. */
-async function cureAsWritten(drill: Drill, stage: Stage, scene: Scene, tell: Teller): Promise<void> {
+async function cureAsWritten(
+  drill: Drill,
+  stage: Stage,
+  scene: Scene,
+  tell: Teller,
+): Promise<void> {
   const section = readRunbook().find((one) => one.drill === drill.name);
   if (!section) throw new Error(`the runbook has no section for ${drill.name}`);
   for (const command of section.commands.cure) {
@@ -64,6 +82,10 @@ async function isCured(scene: Scene, tell: Teller, patience: number): Promise<bo
     if (Date.now() - began > patience) return false;
     if (Date.now() - told < REMIND) continue;
     told = Date.now();
-    tell('waiting', { seconds: Math.round((told - began) / 1000) }, `Not cured yet, after ${Math.round((told - began) / 1000)} s.`);
+    tell(
+      'waiting',
+      { seconds: Math.round((told - began) / 1000) },
+      `Not cured yet, after ${Math.round((told - began) / 1000)} s.`,
+    );
   }
 }

@@ -1,8 +1,12 @@
-// Fails where a file in src/ imports what its folder may not: the arrows of ARCHITECTURE.md point one way.
+// Fails where a file in src/ imports what its folder may not: the arrows of ARCHITECTURE.md point
+// one way.
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 
-/** What each folder may import beside itself. `seal`, `crash-points`, `safe-error`, `config`, `temporal-settings` and `database-url` are files of src/ itself. */
+/**
+ * What each folder may import beside itself. `seal`, `crash-points`, `safe-error`, `config`,
+ * `temporal-settings` and `database-url` are files of src/ itself.
+ */
 const allowed = {
   events: [],
   db: ['events', 'safe-error', 'database-url'],
@@ -10,7 +14,15 @@ const allowed = {
   messages: ['db', 'events', 'outbox/emit', 'crash-points'],
   transport: ['events', 'safe-error', 'db/hosts'],
   workflows: ['transport/dispatch', 'transport/operation', 'transport/selection'],
-  activities: ['db', 'events', 'transport/dispatch', 'messages/message', 'seal', 'crash-points', 'safe-error'],
+  activities: [
+    'db',
+    'events',
+    'transport/dispatch',
+    'messages/message',
+    'seal',
+    'crash-points',
+    'safe-error',
+  ],
   ops: ['db', 'events', 'outbox', 'transport', 'safe-error'],
   api: ['db', 'events', 'messages', 'ops', 'seal', 'safe-error'],
   // Types alone: what the calls answer.
@@ -27,7 +39,9 @@ const allowed = {
 };
 
 const root = resolve('src');
-const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => /\.tsx?$/.test(file));
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) =>
+  /\.tsx?$/.test(file),
+);
 const wrong = files.flatMap((file) => check(file.replaceAll('\\', '/')));
 for (const line of wrong) console.error(line);
 console.log(`${files.length} files, ${wrong.length} imports against the arrows`);
@@ -36,7 +50,9 @@ process.exit(wrong.length === 0 ? 0 : 1);
 function check(file) {
   const text = readFileSync(resolve(root, file), 'utf8');
   const imports = [
-    ...text.matchAll(/(?:^|\s)(import|export)(\s+type)?[^;'"]*?from\s+['"](\.[^'"]+)['"]|import\(\s*['"](\.[^'"]+)['"]\s*\)/g),
+    ...text.matchAll(
+      /(?:^|\s)(import|export)(\s+type)?[^;'"]*?from\s+['"](\.[^'"]+)['"]|import\(\s*['"](\.[^'"]+)['"]\s*\)/g,
+    ),
   ];
   return imports.flatMap(([, , typeOnly, named, dynamic]) => {
     const target = relative(root, resolve(root, dirname(file), named ?? dynamic))
@@ -49,16 +65,23 @@ function check(file) {
 function rulesBroken(file, target, typeOnly) {
   const [from, to] = [file.split('/')[0].replace(/\.tsx?$/, ''), target.split('/')[0]];
   const may = allowed[from];
-  if (!may) return [`src/${file}: the folder ${from} has no arrows; name them in scripts/arrows.js`];
+  if (!may)
+    return [`src/${file}: the folder ${from} has no arrows; name them in scripts/arrows.js`];
   if (from === to) return from === 'activities' ? betweenEffects(file, target) : [];
   if (may.includes('*') || may.some((rule) => target === rule || target.startsWith(`${rule}/`))) {
     if (from === 'workflows' && !typeOnly && target !== 'transport/selection')
-      return [`src/${file} imports ${target}: workflows import types alone (and transport/selection), so that nothing else is bundled`];
+      return [
+        `src/${file} imports ${target}: workflows import types alone (and transport/selection), so that nothing else is bundled`,
+      ];
     if (from === 'console' && !typeOnly)
-      return [`src/${file} imports ${target}: the console runs in a browser, and may import types alone`];
+      return [
+        `src/${file} imports ${target}: the console runs in a browser, and may import types alone`,
+      ];
     return [];
   }
-  return [`src/${file} imports ${target}: ${from} may import ${may.join(', ') || 'nothing of ours'}`];
+  return [
+    `src/${file} imports ${target}: ${from} may import ${may.join(', ') || 'nothing of ours'}`,
+  ];
 }
 
 /** Effects never import each other; the list imports them all, and all import the runtime. */

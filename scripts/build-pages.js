@@ -1,5 +1,6 @@
-// Makes the console out of src/console: one script and one stylesheet, which is all that it needs from anywhere. And puts Swagger UI's
-// files beside it, for /docs: whoever runs Knock-on needs no package of theirs, nor what that brings.
+// Makes the console out of src/console: one script and one stylesheet, which is all that it needs
+// from anywhere. And puts Swagger UI's files beside it, for /docs: whoever runs Knock-on needs no
+// package of theirs, nor what that brings.
 import { cpSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -7,7 +8,8 @@ import { build } from 'esbuild';
 
 const swagger = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
 mkdirSync('dist/docs', { recursive: true });
-for (const file of ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png']) cpSync(join(swagger, file), join('dist/docs', file));
+for (const file of ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png'])
+  cpSync(join(swagger, file), join('dist/docs', file));
 
 await build({
   entryPoints: { console: 'src/console/main.tsx' },

@@ -1,4 +1,5 @@
-// Part of `npm run build`: notes of which commit the build is, for `knockon_build_info`. Where there is no git, KNOCKON_COMMIT may say.
+// Part of `npm run build`: notes of which commit the build is, for `knockon_build_info`. Where
+// there is no git, KNOCKON_COMMIT may say.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 

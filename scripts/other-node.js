@@ -1,11 +1,23 @@
-// Runs a part of the suite on the other Node that we stand by: the oldest, or the one of the images. Its program comes from npm, with the
-// checksum in .ci/node-*/package-lock.json. The part: what is quick, each process' start, and one message from the post to its last effect.
+// Runs a part of the suite on the other Node that we stand by: the oldest, or the one of the
+// images. Its program comes from npm, with the checksum in .ci/node-*/package-lock.json. The part:
+// what is quick, each process' start, and one message from the post to its last effect.
 import { spawnSync } from 'node:child_process';
 
 const other = Number(process.versions.node.split('.')[0]) >= 24 ? 20 : 24;
 const parts = [
-  ...['test/events', 'test/runtime/bounded.test.ts', 'test/cli/chat-log.test.ts', 'test/cli/processes.test.ts', 'test/local/parts.test.ts'],
-  ...['test/workflows/replay.test.ts', 'test/local/up-pg-boss.test.ts', 'test/whole/metrics-port.test.ts', 'test/whole/path.test.ts'],
+  ...[
+    'test/events',
+    'test/runtime/bounded.test.ts',
+    'test/cli/chat-log.test.ts',
+    'test/cli/processes.test.ts',
+    'test/local/parts.test.ts',
+  ],
+  ...[
+    'test/workflows/replay.test.ts',
+    'test/local/up-pg-boss.test.ts',
+    'test/whole/metrics-port.test.ts',
+    'test/whole/path.test.ts',
+  ],
 ];
 
 function run(command, ...args) {

@@ -1,4 +1,5 @@
-// `npm run screenshots`: brings a product up, gives it something to do and something that fails, and takes docs/console/*.png.
+// `npm run screenshots`: brings a product up, gives it something to do and something that fails,
+// and takes docs/console/*.png.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -16,14 +17,20 @@ interface Up {
   api_key: string;
 }
 
-/** How long there is traffic before pictures are taken, so that the charts have something to show; in s. */
+/**
+ * How long there is traffic before pictures are taken, so that the charts have something to show;
+ * in s.
+ */
 const TRAFFIC = 240;
 const folder = 'docs/console';
 
 async function bringUp(): Promise<{ up: Up; stop(): Promise<void> }> {
   const home = mkdtempSync(join(tmpdir(), 'knockon-screenshots-'));
   const env = { ...process.env, KNOCKON_HOME: home, KNOCKON_WEBHOOK_ATTEMPTS: '2' };
-  const child = spawn(process.execPath, ['bin/knockon.js', 'up', '--port', '0', '--json'], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(process.execPath, ['bin/knockon.js', 'up', '--port', '0', '--json'], {
+    env,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   const file = join(home, 'up.json');
   while (!existsSync(file)) {
     if (child.exitCode !== null) throw new Error('`knockon up` has ended');
@@ -38,7 +45,13 @@ async function bringUp(): Promise<{ up: Up; stop(): Promise<void> }> {
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: what is asked for here is known to be there
-async function call({ api_url }: Up, key: string, method: string, path: string, body?: unknown): Promise<any> {
+async function call(
+  { api_url }: Up,
+  key: string,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<any> {
   const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
   const answer = await fetch(api_url + path, { method, headers, body: JSON.stringify(body) });
   if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
@@ -54,7 +67,9 @@ const said = [
 
 /** Posts until it is stopped, in waves. @returns stops it */
 async function post(up: Up): Promise<() => Promise<void>> {
-  const channels = await Promise.all(['support', 'orders'].map((name) => call(up, up.api_key, 'POST', '/v1/channels', { name })));
+  const channels = await Promise.all(
+    ['support', 'orders'].map((name) => call(up, up.api_key, 'POST', '/v1/channels', { name })),
+  );
   let isOver = false;
   const one = (_: unknown, i: number) => {
     const message = { author: ['ada', 'grace', 'alan'][i % 3], text: said[i % said.length] };
@@ -73,14 +88,27 @@ async function post(up: Up): Promise<() => Promise<void>> {
   };
 }
 
-/** Has endpoints answer, and one subscriber paused for a while, so that there is something to see. @returns what failed in part */
+/**
+ * Has endpoints answer, and one subscriber paused for a while, so that there is something to see.
+ * @returns what failed in part
+ */
 async function trouble(up: Up, urls: string[]): Promise<{ message: string; endpoint: string }> {
   let endpoint = '';
-  for (const url of urls) endpoint = (await call(up, up.api_key, 'POST', '/v1/endpoints', { url, event_types: ['message.created'] })).id;
+  for (const url of urls)
+    endpoint = (
+      await call(up, up.api_key, 'POST', '/v1/endpoints', { url, event_types: ['message.created'] })
+    ).id;
   await wait(0.7 * TRAFFIC * 1000);
-  await call(up, up.admin_key, 'POST', '/v1/ops/subscribers/search/pause', { reason: 'the index is being moved' });
+  await call(up, up.admin_key, 'POST', '/v1/ops/subscribers/search/pause', {
+    reason: 'the index is being moved',
+  });
   await wait(0.3 * TRAFFIC * 1000);
-  const { data } = await call(up, up.admin_key, 'GET', '/v1/ops/dead_letters?cause=HTTP%20500&limit=200');
+  const { data } = await call(
+    up,
+    up.admin_key,
+    'GET',
+    '/v1/ops/dead_letters?cause=HTTP%20500&limit=200',
+  );
   return { message: data.at(-1).message_id, endpoint };
 }
 
@@ -93,7 +121,11 @@ interface Taken {
   places: Record<string, string>;
 }
 
-async function take(browser: Browser, up: Up, { colorScheme, size, suffix, places }: Taken): Promise<void> {
+async function take(
+  browser: Browser,
+  up: Up,
+  { colorScheme, size, suffix, places }: Taken,
+): Promise<void> {
   const page = await browser.newPage({ viewport: size, colorScheme });
   await signIn(page, up.api_url, up.admin_key);
   for (const [name, place] of Object.entries(places)) {
@@ -106,12 +138,23 @@ async function take(browser: Browser, up: Up, { colorScheme, size, suffix, place
   await page.close();
 }
 
-if (!chromiumPath) throw new Error('No chromium is found: install one (Debian: apt-get install chromium), or set CHROME_PATH.');
+if (!chromiumPath)
+  throw new Error(
+    'No chromium is found: install one (Debian: apt-get install chromium), or set CHROME_PATH.',
+  );
 mkdirSync(folder, { recursive: true });
-// One endpoint takes all, the other refuses some for good and fails at some. (410 would disable it.)
+// One endpoint takes all, the other refuses some for good and fails at some. (410 would disable
+// it.)
 const receiver = createServer(({ url, headers }, response) => {
   const last = String(headers['webhook-id']).at(-1);
-  const status = url === '/archive' || !last ? 204 : last === '0' ? 500 : last === 'a' && Math.random() < 0.5 ? 422 : 204;
+  const status =
+    url === '/archive' || !last
+      ? 204
+      : last === '0'
+        ? 500
+        : last === 'a' && Math.random() < 0.5
+          ? 422
+          : 204;
   response.writeHead(status).end();
 }).listen(0, '127.0.0.1');
 await once(receiver, 'listening');
@@ -120,12 +163,30 @@ const { up, stop } = await bringUp();
 try {
   const browser = await launchChromium();
   const stopPosting = await post(up);
-  const { message, endpoint } = await trouble(up, [`http://127.0.0.1:${port}/archive`, `http://127.0.0.1:${port}/orders`]);
+  const { message, endpoint } = await trouble(up, [
+    `http://127.0.0.1:${port}/archive`,
+    `http://127.0.0.1:${port}/orders`,
+  ]);
   const some = { overview: '?past=15m', journey: `/journey/${message}` };
-  const rest = { subscribers: '/subscribers', failed: '/failed', events: '/events', endpoint: `/endpoints/${endpoint}` };
+  const rest = {
+    subscribers: '/subscribers',
+    failed: '/failed',
+    events: '/events',
+    endpoint: `/endpoints/${endpoint}`,
+  };
   for (const colorScheme of ['light', 'dark'] as const) {
-    await take(browser, up, { colorScheme, size: { width: 1280, height: 1100 }, suffix: '', places: { ...some, ...rest } });
-    await take(browser, up, { colorScheme, size: { width: 390, height: 844 }, suffix: '-phone', places: some });
+    await take(browser, up, {
+      colorScheme,
+      size: { width: 1280, height: 1100 },
+      suffix: '',
+      places: { ...some, ...rest },
+    });
+    await take(browser, up, {
+      colorScheme,
+      size: { width: 390, height: 844 },
+      suffix: '-phone',
+      places: some,
+    });
   }
   await stopPosting();
   await browser.close();

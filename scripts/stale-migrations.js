@@ -8,10 +8,23 @@ const folder = mkdtempSync(join(tmpdir(), 'knockon-migrations-'));
 try {
   cpSync('drizzle', folder, { recursive: true });
   const before = readdirSync(folder).length;
-  const args = ['generate', '--dialect', 'postgresql', '--schema', './src/db/schema/index.ts', '--out', folder];
-  const said = execFileSync('node_modules/.bin/drizzle-kit', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const args = [
+    'generate',
+    '--dialect',
+    'postgresql',
+    '--schema',
+    './src/db/schema/index.ts',
+    '--out',
+    folder,
+  ];
+  const said = execFileSync('node_modules/.bin/drizzle-kit', args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   if (readdirSync(folder).length !== before) {
-    console.error(`src/db/schema/ has changes that no migration makes; run: npx drizzle-kit generate --name what_for\n${said}`);
+    console.error(
+      `src/db/schema/ has changes that no migration makes; run: npx drizzle-kit generate --name what_for\n${said}`,
+    );
     process.exitCode = 1;
   }
 } finally {

@@ -1,9 +1,13 @@
-// `npm run verify`: what CI runs. Every step runs, also after a failure, so that one run tells all; the last line counts the tests.
+// `npm run verify`: what CI runs. Every step runs, also after a failure, so that one run tells all;
+// the last line counts the tests.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 
 const report = '.vitest-report.json';
-const otherReports = { node: '.vitest-report-other-node.json', postgres: '.vitest-report-older-postgres.json' };
+const otherReports = {
+  node: '.vitest-report-other-node.json',
+  postgres: '.vitest-report-older-postgres.json',
+};
 const reporting = (file) => ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
 const steps = [
   ['format and lint', 'biome', 'check', '.'],
@@ -23,7 +27,12 @@ const steps = [
     'vitest.older-postgres.config.ts',
     ...reporting(otherReports.postgres),
   ],
-  ['a part of the tests, on the other Node', 'node', 'scripts/other-node.js', ...reporting(otherReports.node)],
+  [
+    'a part of the tests, on the other Node',
+    'node',
+    'scripts/other-node.js',
+    ...reporting(otherReports.node),
+  ],
 ];
 
 for (const file of [report, ...Object.values(otherReports)]) rmSync(file, { force: true });
@@ -36,7 +45,9 @@ for (const [name, command, ...args] of steps) {
     env: { ...process.env, PATH: `node_modules/.bin:${process.env.PATH}` },
     shell: process.platform === 'win32',
   });
-  console.log(`   ${status === 0 ? 'ok' : 'FAILED'} in ${((performance.now() - began) / 1000).toFixed(1)} s`);
+  console.log(
+    `   ${status === 0 ? 'ok' : 'FAILED'} in ${((performance.now() - began) / 1000).toFixed(1)} s`,
+  );
   if (status !== 0) failed.push(name);
 }
 
@@ -47,7 +58,11 @@ process.exit(failed.length === 0 ? 0 : 1);
 function count() {
   try {
     // Elsewhere than on linux-x64 the other Node is not tried.
-    const counts = [report, otherReports.postgres, ...[otherReports.node].filter((file) => existsSync(file))].map(countOf);
+    const counts = [
+      report,
+      otherReports.postgres,
+      ...[otherReports.node].filter((file) => existsSync(file)),
+    ].map(countOf);
     const sum = (of) => counts.map(of).reduce((a, b) => a + b);
     return `${sum(({ passed }) => passed)} passed, ${sum(({ failed }) => failed)} failed`;
   } catch {
@@ -56,8 +71,13 @@ function count() {
 }
 
 function countOf(file) {
-  const { numPassedTests, numFailedTests, numTotalTestSuites, numFailedTestSuites } = JSON.parse(readFileSync(file, 'utf8'));
+  const { numPassedTests, numFailedTests, numTotalTestSuites, numFailedTestSuites } = JSON.parse(
+    readFileSync(file, 'utf8'),
+  );
   // A file that could not be loaded has no failed tests of its own.
-  const broken = numTotalTestSuites > 0 && numFailedTestSuites > 0 && numFailedTests === 0 ? numFailedTestSuites : 0;
+  const broken =
+    numTotalTestSuites > 0 && numFailedTestSuites > 0 && numFailedTests === 0
+      ? numFailedTestSuites
+      : 0;
   return { passed: numPassedTests, failed: numFailedTests + broken };
 }

@@ -1,4 +1,7 @@
-/** The moments at which a crash must lose and double nothing. Tests arm one by KNOCKON_CRASH; the process then dies there as by kill -9. */
+/**
+ * The moments at which a crash must lose and double nothing. Tests arm one by KNOCKON_CRASH; the
+ * process then dies there as by kill -9.
+ */
 export type CrashPoint =
   /** Messages and events are committed, nobody has been told. */
   | 'after-commit'

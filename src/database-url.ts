@@ -7,11 +7,19 @@ export interface Host {
 /** A database's URL with several hosts, as libpq takes it: scheme and user, hosts, the rest. */
 const parts = /^(postgres(?:ql)?:\/\/(?:[^/?#]*@)?)([^/?#@]*)(.*)$/;
 
-/** Whether it is `postgres://user:password@host:5432/database`, with one host or several (`@one:5432,two:5433/`). */
+/**
+ * Whether it is `postgres://user:password@host:5432/database`, with one host or several
+ * (`@one:5432,two:5433/`).
+ */
 export function isDatabaseUrl(text: string): boolean {
   const [, before, hosts, rest] = parts.exec(text) ?? [];
   const each = hosts?.split(',') ?? [];
-  return each.length > 0 && each.every((host) => (host !== '' || each.length === 1) && URL.canParse(`${before}${host}${rest}`));
+  return (
+    each.length > 0 &&
+    each.every(
+      (host) => (host !== '' || each.length === 1) && URL.canParse(`${before}${host}${rest}`),
+    )
+  );
 }
 
 /** The hosts that a database's URL names, in its order. */
@@ -25,5 +33,8 @@ export function hostsOf(url: string): Host[] {
 
 /** The same URL with this host alone, for what knows of one. */
 export function withHost(url: string, { name, port }: Host): string {
-  return url.replace(parts, (_, before, __, rest) => `${before}${name.includes(':') ? `[${name}]` : name}:${port}${rest}`);
+  return url.replace(
+    parts,
+    (_, before, __, rest) => `${before}${name.includes(':') ? `[${name}]` : name}:${port}${rest}`,
+  );
 }

@@ -1,8 +1,9 @@
 import { types } from 'node:util';
 
 /**
- * What may be told of an error: to a log, to Temporal's histories, to whoever reads `last_error`. Statements' parameters, and the values
- * that Postgres repeats in its messages, are people's texts, names and addresses. They stay where they are.
+ * What may be told of an error: to a log, to Temporal's histories, to whoever reads `last_error`.
+ * Statements' parameters, and the values that Postgres repeats in its messages, are people's texts,
+ * names and addresses. They stay where they are.
  */
 
 /** An error as it is logged. */
@@ -35,7 +36,14 @@ interface ServerError extends Error {
 }
 
 /** Members of a server's error that name parts of the schema, and hold no values. */
-const OF_SCHEMA = ['severity', 'schema_name', 'table_name', 'column_name', 'data_type_name', 'constraint_name'];
+const OF_SCHEMA = [
+  'severity',
+  'schema_name',
+  'table_name',
+  'column_name',
+  'data_type_name',
+  'constraint_name',
+];
 
 /** Classes of SQLSTATE whose messages tell of the server and its resources alone. */
 const OF_SERVER = /^(08|25|40|53|54|55|57|58)/;
@@ -45,12 +53,16 @@ const OF_NAMES = /^(0A|0B|23|26|28|2B|2D|34|3B|3D|3F|42|XX)/;
 const OF_VALUES = /^(22|42601)/;
 
 /** Also one of the workflows' sandbox, whose errors are of a class of their own. */
-export const isError = (value: unknown): value is Error => value instanceof Error || types.isNativeError(value);
+export const isError = (value: unknown): value is Error =>
+  value instanceof Error || types.isNativeError(value);
 
 const isServers = (error: unknown): error is ServerError =>
   isError(error) && 'severity' in error && 'code' in error && typeof error.code === 'string';
 
-/** A message of Postgres' without values. What a function raises is its author's text: Postgres' own log has it. */
+/**
+ * A message of Postgres' without values. What a function raises is its author's text: Postgres' own
+ * log has it.
+ */
 function serversMessage({ code, message, where = '', routine }: ServerError): string {
   const isRaised = routine === 'exec_stmt_raise';
   if (OF_SERVER.test(code)) return isRaised ? withoutQuotes(message) : message;
@@ -64,8 +76,8 @@ function serversMessage({ code, message, where = '', routine }: ServerError): st
 }
 
 /**
- * The text without what may be somebody's: quotations, addresses, the paths of URLs, keys. On one line. What is between the first quote and
- * the last goes, since what is quoted may hold quotes.
+ * The text without what may be somebody's: quotations, addresses, the paths of URLs, keys. On one
+ * line. What is between the first quote and the last goes, since what is quoted may hold quotes.
  */
 function scrub(text: string): string {
   const plain = text
@@ -95,24 +107,37 @@ function line(text: string): string {
 const isSystems = (error: Error) => 'syscall' in error && 'errno' in error;
 
 function messageOf(error: unknown): string {
-  if (!isError(error)) return typeof error === 'string' ? line(scrub(error)) : `something was thrown that is no error: ${typeof error}`;
+  if (!isError(error))
+    return typeof error === 'string'
+      ? line(scrub(error))
+      : `something was thrown that is no error: ${typeof error}`;
   if (safe in error) return error.message;
   if (isServers(error)) return `${line(serversMessage(error))} (SQLSTATE ${codeOf(error)})`;
   if (isStatement(error)) return messageOf(error.cause);
   const [first] = error instanceof AggregateError ? error.errors : [];
   if (error.message === '' && isError(first)) return messageOf(first);
-  return line(isSystems(error) ? error.message : scrub(error.message)) || codeOf(error) || nameOf(error);
+  return (
+    line(isSystems(error) ? error.message : scrub(error.message)) || codeOf(error) || nameOf(error)
+  );
 }
 
-/** A wrapper that says nothing of its own: drizzle's, whose message is the statement with its parameters, or ours. */
+/**
+ * A wrapper that says nothing of its own: drizzle's, whose message is the statement with its
+ * parameters, or ours.
+ */
 const isStatement = (error: Error): boolean =>
-  isError(error.cause) && (error.name === 'StatementError' || ('query' in error && 'params' in error));
+  isError(error.cause) &&
+  (error.name === 'StatementError' || ('query' in error && 'params' in error));
 
 const nameOf = (error: Error): string =>
-  [error.name, error.constructor?.name].find((one) => typeof one === 'string' && /^[\w$.-]{1,60}$/.test(one)) ?? 'Error';
+  [error.name, error.constructor?.name].find(
+    (one) => typeof one === 'string' && /^[\w$.-]{1,60}$/.test(one),
+  ) ?? 'Error';
 
 function codeOf(error: Error): string | undefined {
-  return 'code' in error && typeof error.code === 'string' && /^[\w.-]{1,60}$/.test(error.code) ? error.code : undefined;
+  return 'code' in error && typeof error.code === 'string' && /^[\w.-]{1,60}$/.test(error.code)
+    ? error.code
+    : undefined;
 }
 
 const frame = /^\s+at .{1,300}(?::\d+:\d+\)?|\(<anonymous>\)|\bnative\)?)$/;
@@ -127,7 +152,10 @@ function framesOf({ stack = '', message }: Error): string[] {
     .slice(0, FRAMES);
 }
 
-/** What went wrong, in a line: `duplicate key value violates unique constraint "members_pkey" (SQLSTATE 23505)`. */
+/**
+ * What went wrong, in a line: `duplicate key value violates unique constraint "members_pkey"
+ * (SQLSTATE 23505)`.
+ */
 export const safeReason = (error: unknown): string => messageOf(error);
 
 /** Everything that may be told of an error. */
@@ -151,8 +179,8 @@ export function asSafeError(error: unknown): Error {
 }
 
 /**
- * An error of Postgres' without the values that it repeats and without the parameters of its statement: what a client of the database
- * throws. Every other error as it is.
+ * An error of Postgres' without the values that it repeats and without the parameters of its
+ * statement: what a client of the database throws. Every other error as it is.
  */
 export function withoutValues(error: unknown): unknown {
   if (!isServers(error) || safe in error) return error;
@@ -167,5 +195,8 @@ function made({ name, message, code, stack, cause }: SafeError, prototype: objec
     [safe]: hidden(true),
     stack: hidden([`${name}: ${message}`, stack].filter(Boolean).join('\n')),
   });
-  return Object.setPrototypeOf(Object.assign(error, { name }, code !== undefined && { code }), prototype) as Error;
+  return Object.setPrototypeOf(
+    Object.assign(error, { name }, code !== undefined && { code }),
+    prototype,
+  ) as Error;
 }

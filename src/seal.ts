@@ -1,6 +1,9 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 
-/** Encrypts what must be read again but not be read in the database: AES-256-GCM under a key derived from KNOCKON_SECRET. */
+/**
+ * Encrypts what must be read again but not be read in the database: AES-256-GCM under a key derived
+ * from KNOCKON_SECRET.
+ */
 export interface Seal {
   close(plain: string): string;
   /** @throws where the text was sealed under another secret, or changed */
@@ -25,7 +28,9 @@ export function createSeal(secret: string): Seal {
       const bytes = Buffer.from(sealed, 'base64');
       const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12));
       decipher.setAuthTag(bytes.subarray(12, 28));
-      return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8');
+      return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString(
+        'utf8',
+      );
     },
   };
 }

@@ -5,7 +5,10 @@ import type { TestProject } from 'vitest/node';
 import { freePorts } from '../src/local/ports.ts';
 import { endWithUs, startDatabase } from './global-setup.ts';
 
-/** An older Postgres alone, that of the project's name (such as `postgres-15`), for tests that need no other server. */
+/**
+ * An older Postgres alone, that of the project's name (such as `postgres-15`), for tests that need
+ * no other server.
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), `knockon-${project.name}-`));
   await chmod(folder, 0o755);

@@ -8,9 +8,14 @@ export interface Contestant {
   title: string;
   /** Side effects of a message; 0: it has none, or nobody works on them. */
   effects: number;
-  /** Most messages that wait in the catch-up part (default: as many as are asked for); for one that would take hours. 0: none can wait. */
+  /**
+   * Most messages that wait in the catch-up part (default: as many as are asked for); for one that
+   * would take hours. 0: none can wait.
+   */
   backlog?: number;
-  /** How long (ms) without a further effect until what a crash left counts as lost (default 8,000). */
+  /**
+   * How long (ms) without a further effect until what a crash left counts as lost (default 8,000).
+   */
   patience?: number;
   /** Why it can't take part on this machine, or undefined. */
   absent?(): Promise<string | undefined>;
@@ -43,7 +48,10 @@ export interface Entrant {
   fill(messages: number): Promise<void>;
   stopWorkers(): Promise<void>;
   startWorkers(): Promise<void>;
-  /** Temporal actions of everything that was started since that moment (ms since 1970); where there is no Temporal, none. */
+  /**
+   * Temporal actions of everything that was started since that moment (ms since 1970); where there
+   * is no Temporal, none.
+   */
   actions?(since: number): Promise<number>;
   stop(): Promise<void>;
 }

@@ -8,5 +8,7 @@ export const contestants: Contestant[] = [floor, ...peers, knockonApi, knockonAl
 /** Those of the ordered part: one at a time within a channel. */
 export const orderedContestants: Contestant[] = [...orderedPeers, knockonOrdered];
 
-/** Who is measured most: in every shape in every round, and in the parts that take too long for all. */
+/**
+ * Who is measured most: in every shape in every round, and in the parts that take too long for all.
+ */
 export const ours = ['naive', 'knockon', 'knockon-shipped'];

@@ -47,7 +47,8 @@ export class KnockonEntrant implements Omit<Entrant, 'stop'> {
 
   async requests({ workspaces, channels }: Shape) {
     const spread = `${channels} in ${workspaces}`;
-    if (!this.#places.has(spread)) this.#places.set(spread, this.#makePlaces({ workspaces, channels }));
+    if (!this.#places.has(spread))
+      this.#places.set(spread, this.#makePlaces({ workspaces, channels }));
     return messageRequests(this.url, await this.#places.get(spread)!);
   }
 
@@ -60,8 +61,14 @@ export class KnockonEntrant implements Omit<Entrant, 'stop'> {
     const [{ mark }] = await pg<[{ mark: string }]>`select uuidv7() as mark`;
     const count = async (rows: Promise<{ count: number }[]>) => (await rows)[0]!.count;
     return {
-      messages: () => count(pg<{ count: number }[]>`select count(*)::int from events where id > ${mark} and type = 'message.created'`),
-      effects: () => count(pg<{ count: number }[]>`select count(*)::int from receipts where event_id > ${mark}`),
+      messages: () =>
+        count(
+          pg<
+            { count: number }[]
+          >`select count(*)::int from events where id > ${mark} and type = 'message.created'`,
+        ),
+      effects: () =>
+        count(pg<{ count: number }[]>`select count(*)::int from receipts where event_id > ${mark}`),
       lastEffect: () => lastCommitted(pg, pg`receipts where event_id > ${mark}`),
     };
   }
@@ -70,7 +77,9 @@ export class KnockonEntrant implements Omit<Entrant, 'stop'> {
     this.#home ??= this.#makePlaces({ workspaces: 1, channels: 1 });
     const [{ key, channel }] = (await this.#home) as [Place];
     const message = { author: 'ada', text: 'is anybody there?' };
-    return (await post<{ event_id: string }>(`${this.url}/v1/channels/${channel}/messages`, key, message)).event_id;
+    return (
+      await post<{ event_id: string }>(`${this.url}/v1/channels/${channel}/messages`, key, message)
+    ).event_id;
   }
 
   happened(event: string) {
@@ -135,6 +144,9 @@ export class KnockonEntrant implements Omit<Entrant, 'stop'> {
   }
 
   async #start(args: string[], more: NodeJS.ProcessEnv = {}, program = knockon): Promise<void> {
-    this.#running.set(args.join(' '), await forkProcess(program, { args, env: { ...this.#env, ...more }, flags }));
+    this.#running.set(
+      args.join(' '),
+      await forkProcess(program, { args, env: { ...this.#env, ...more }, flags }),
+    );
   }
 }

@@ -12,7 +12,10 @@ const arena = { MALLOC_ARENA_MAX: '2' };
 /** What a killed API had claimed and not started is taken over after 15 s. */
 const patience = 40_000;
 
-/** API with its dispatcher, workflow worker, and an effect worker with six effects that do what the peers' do. */
+/**
+ * API with its dispatcher, workflow worker, and an effect worker with six effects that do what the
+ * peers' do.
+ */
 export const knockonAll: Contestant = {
   name: 'knockon',
   title: 'Knock-on',
@@ -21,7 +24,10 @@ export const knockonAll: Contestant = {
   enter: (ground) => enter(ground, 'knockon', 'none'),
 };
 
-/** Everything as `npm start` runs it. Its effects do more than the peers': they index, chain hashes, count, look for mentions. */
+/**
+ * Everything as `npm start` runs it. Its effects do more than the peers': they index, chain hashes,
+ * count, look for mentions.
+ */
 export const knockonShipped: Contestant = {
   name: 'knockon-shipped',
   title: 'Knock-on, the six effects it ships',
@@ -30,7 +36,10 @@ export const knockonShipped: Contestant = {
   enter: (ground) => enter(ground, 'knockon_shipped'),
 };
 
-/** `knockon api` as it ships, key, checks and dispatcher included, where all workers have been stopped. */
+/**
+ * `knockon api` as it ships, key, checks and dispatcher included, where all workers have been
+ * stopped.
+ */
 export const knockonApi: Contestant = {
   name: 'knockon-api',
   title: 'Knock-on, workers stopped',
@@ -55,7 +64,11 @@ export const knockonOrdered: Contestant = {
 const sameJob = fileURLToPath(new URL('../peers/knockon/worker.js', import.meta.url));
 
 /** @param ordering of effects that do what the peers' do, in place of those that ship */
-async function enter(ground: Ground, name: string, ordering?: 'none' | 'channel'): Promise<Entrant> {
+async function enter(
+  ground: Ground,
+  name: string,
+  ordering?: 'none' | 'channel',
+): Promise<Entrant> {
   const database = await ground.database(name);
   await migrate(database);
   const temporal = await ourTemporal(ground);
@@ -71,7 +84,12 @@ async function enter(ground: Ground, name: string, ordering?: 'none' | 'channel'
     LOG_LEVEL: 'info',
     ...(ordering && { ORDERING: ordering }),
   };
-  const entrant = new KnockonEntrant({ pg: look(database), temporal, env, effectWorker: ordering && sameJob });
+  const entrant = new KnockonEntrant({
+    pg: look(database),
+    temporal,
+    env,
+    effectWorker: ordering && sameJob,
+  });
   await entrant.startWorkers();
   await entrant.startApi();
   return Object.assign(entrant, {

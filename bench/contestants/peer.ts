@@ -27,7 +27,8 @@ export interface Peer extends Omit<Contestant, 'enter'> {
 }
 
 export function peer({ folder, env = {}, servers: startServers, ...rest }: Peer): Contestant {
-  const program = (name: string) => fileURLToPath(new URL(`../peers/${folder ?? rest.name}/${name}.js`, import.meta.url));
+  const program = (name: string) =>
+    fileURLToPath(new URL(`../peers/${folder ?? rest.name}/${name}.js`, import.meta.url));
   return {
     ...rest,
     async enter(ground) {
@@ -36,8 +37,12 @@ export function peer({ folder, env = {}, servers: startServers, ...rest }: Peer)
       const pg = look(database);
       await makeTables(pg);
       const servers = await startServers?.(ground);
-      const start = (path: string) => forkProcess(path, { env: { DATABASE_URL: database, ...env, ...servers?.env } });
-      const entrant = new PeerEntrant(pg, start, { api: program('api'), worker: program('worker') });
+      const start = (path: string) =>
+        forkProcess(path, { env: { DATABASE_URL: database, ...env, ...servers?.env } });
+      const entrant = new PeerEntrant(pg, start, {
+        api: program('api'),
+        worker: program('worker'),
+      });
       await entrant.startWorkers();
       await servers?.introduce?.();
       await entrant.startApi();
@@ -73,7 +78,11 @@ class PeerEntrant implements Omit<Entrant, 'stop'> {
   #api: Forked | undefined;
   #worker: Forked | undefined;
 
-  constructor(pg: Sql, start: (path: string) => Promise<Forked>, programs: { api: string; worker: string }) {
+  constructor(
+    pg: Sql,
+    start: (path: string) => Promise<Forked>,
+    programs: { api: string; worker: string },
+  ) {
     this.#pg = pg;
     this.#start = start;
     this.#programs = programs;
@@ -96,23 +105,34 @@ class PeerEntrant implements Omit<Entrant, 'stop'> {
     });
   }
 
-  /** The log of effects is emptied, so that counting it costs the same for everybody at any time. */
+  /**
+   * The log of effects is emptied, so that counting it costs the same for everybody at any time.
+   */
   async watch() {
     const pg = this.#pg;
     await pg`truncate effect_log`;
     const [{ mark }] = await pg<[{ mark: string }]>`select uuidv7() as mark`;
     const count = async (rows: Promise<{ count: number }[]>) => (await rows)[0]!.count;
     return {
-      messages: () => count(pg<{ count: number }[]>`select count(*)::int from messages where id > ${mark}`),
+      messages: () =>
+        count(pg<{ count: number }[]>`select count(*)::int from messages where id > ${mark}`),
       effects: () => count(pg<{ count: number }[]>`select count(*)::int from effect_log`),
       lastEffect: () => lastCommitted(pg, pg`effect_log`),
     };
   }
 
   async post() {
-    const body = JSON.stringify({ author: 'ada', text: 'is anybody there?', workspace_id: randomUUID() });
+    const body = JSON.stringify({
+      author: 'ada',
+      text: 'is anybody there?',
+      workspace_id: randomUUID(),
+    });
     const headers = { 'content-type': 'application/json' };
-    const answer = await fetch(`${this.url}/channels/${randomUUID()}/messages`, { method: 'POST', headers, body });
+    const answer = await fetch(`${this.url}/channels/${randomUUID()}/messages`, {
+      method: 'POST',
+      headers,
+      body,
+    });
     return ((await answer.json()) as { id: string }).id;
   }
 

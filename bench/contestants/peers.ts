@@ -5,7 +5,11 @@ import { defaultTemporal, ourTemporal } from '../servers/temporal.ts';
 import type { Contestant } from './contestant.ts';
 import { peer } from './peer.ts';
 
-export const floor = peer({ name: 'naive', title: 'message + outbox row only (the floor)', effects: 0 });
+export const floor = peer({
+  name: 'naive',
+  title: 'message + outbox row only (the floor)',
+  effects: 0,
+});
 
 /** Each set up as its own documentation says; see bench/peers and docs/bench.md. */
 export const peers: Contestant[] = [
@@ -16,12 +20,29 @@ export const peers: Contestant[] = [
     name: 'bullmq',
     title: 'BullMQ on Redis (AOF), after commit',
     effects: 6,
-    absent: async () => ((await isOnPath('redis-server')) ? undefined : 'there is no redis-server on the PATH'),
+    absent: async () =>
+      (await isOnPath('redis-server')) ? undefined : 'there is no redis-server on the PATH',
     servers: startRedis,
   }),
-  peer({ name: 'dbos', title: 'DBOS, a workflow of six steps, in the transaction, for latency', effects: 6, env: { POLL_MS: '10' } }),
-  peer({ name: 'dbos-polling', title: 'the same, polling each second', folder: 'dbos', effects: 6, env: { POLL_MS: '1000' } }),
-  peer({ name: 'restate', title: 'Restate, a handler with six runs, after commit', effects: 6, servers: startRestate }),
+  peer({
+    name: 'dbos',
+    title: 'DBOS, a workflow of six steps, in the transaction, for latency',
+    effects: 6,
+    env: { POLL_MS: '10' },
+  }),
+  peer({
+    name: 'dbos-polling',
+    title: 'the same, polling each second',
+    folder: 'dbos',
+    effects: 6,
+    env: { POLL_MS: '1000' },
+  }),
+  peer({
+    name: 'restate',
+    title: 'Restate, a handler with six runs, after commit',
+    effects: 6,
+    servers: startRestate,
+  }),
   peer({
     name: 'temporal',
     title: 'Temporal, a workflow a message, defaults',
@@ -43,7 +64,13 @@ const ORDERED = { ORDERED: '1' };
 
 /** One after the other within a channel. */
 export const orderedPeers: Contestant[] = [
-  peer({ name: 'dbos-ordered', title: 'DBOS, a partition a channel', folder: 'dbos', effects: 6, env: { ...ORDERED, POLL_MS: '10' } }),
+  peer({
+    name: 'dbos-ordered',
+    title: 'DBOS, a partition a channel',
+    folder: 'dbos',
+    effects: 6,
+    env: { ...ORDERED, POLL_MS: '10' },
+  }),
   peer({
     name: 'restate-ordered',
     title: 'Restate, a virtual object a channel',

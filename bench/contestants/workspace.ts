@@ -15,7 +15,9 @@ export async function makePlaces(
   { workspaces, channels }: { workspaces: number; channels: number },
 ): Promise<Place[]> {
   const keys = await many(workspaces, async (i) => {
-    const { api_key } = await post<{ api_key: string }>(`${url}/v1/workspaces`, adminKey, { name: `Bench ${i}` });
+    const { api_key } = await post<{ api_key: string }>(`${url}/v1/workspaces`, adminKey, {
+      name: `Bench ${i}`,
+    });
     return api_key;
   });
   return await many(channels, async (i) => {
@@ -36,7 +38,11 @@ const many = <T>(count: number, make: (i: number) => Promise<T>) =>
 export function messageRequests(url: string, places: Place[]): Buffer[] {
   return messages(4000).map((message, i) => {
     const { key, channel } = places[i % places.length]!;
-    return postRequest(`${url}/v1/channels/${channel}/messages`, { authorization: `Bearer ${key}` }, JSON.stringify(message));
+    return postRequest(
+      `${url}/v1/channels/${channel}/messages`,
+      { authorization: `Bearer ${key}` },
+      JSON.stringify(message),
+    );
   });
 }
 

@@ -16,7 +16,10 @@ export interface CatchUp {
   memory: number;
 }
 
-/** A contestant takes in a backlog with its workers stopped; then they are started. Their start is part of the time. */
+/**
+ * A contestant takes in a backlog with its workers stopped; then they are started. Their start is
+ * part of the time.
+ */
 export async function measureCatchUp(
   { effects, backlog = Number.POSITIVE_INFINITY }: Contestant,
   entrant: Entrant,
@@ -31,8 +34,17 @@ export async function measureCatchUp(
   await entrant.tidy();
   const began = performance.now();
   await entrant.startWorkers();
-  const seen = await untilHappened(watch, waiting * effects, { withoutNews: 30_000, inAll: seconds * 1000 });
+  const seen = await untilHappened(watch, waiting * effects, {
+    withoutNews: 30_000,
+    inAll: seconds * 1000,
+  });
   const took = (seen.at - began) / 1000;
   const { all } = await lookAtMemory();
-  return { messages: waiting, effects: seen.effects, seconds: took, perSecond: seen.effects / took, memory: all };
+  return {
+    messages: waiting,
+    effects: seen.effects,
+    seconds: took,
+    perSecond: seen.effects / took,
+    memory: all,
+  };
 }

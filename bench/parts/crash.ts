@@ -11,12 +11,21 @@ export interface Crash {
   lost: number;
 }
 
-/** Kills the API (SIGKILL) after so many seconds of load, starts it again and waits for what is still to come. */
-export async function measureCrash({ effects, patience = 8000 }: Contestant, entrant: Entrant, seconds: number): Promise<Crash> {
+/**
+ * Kills the API (SIGKILL) after so many seconds of load, starts it again and waits for what is
+ * still to come.
+ */
+export async function measureCrash(
+  { effects, patience = 8000 }: Contestant,
+  entrant: Entrant,
+  seconds: number,
+): Promise<Crash> {
   const { connections } = shapes[USUAL];
   const requests = await entrant.requests(shapes[USUAL]);
   const watch = await entrant.watch();
-  const underWay = load(entrant.url, requests, { connections, amount: 200_000, seconds: 60 }).catch((error: Error) => error);
+  const underWay = load(entrant.url, requests, { connections, amount: 200_000, seconds: 60 }).catch(
+    (error: Error) => error,
+  );
   await wait(seconds * 1000);
   await entrant.killApi();
   // That ends every connection, and so the load.

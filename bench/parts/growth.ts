@@ -13,8 +13,15 @@ export interface Growth {
   cpu: number;
 }
 
-/** The same turn twice, with few messages stored and with many; before each all programs are started anew and warmed up alike. */
-export async function measureGrowth(contestant: Contestant, entrant: Entrant, { growth }: Extent): Promise<Growth[]> {
+/**
+ * The same turn twice, with few messages stored and with many; before each all programs are started
+ * anew and warmed up alike.
+ */
+export async function measureGrowth(
+  contestant: Contestant,
+  entrant: Entrant,
+  { growth }: Extent,
+): Promise<Growth[]> {
   const { connections } = shapes[USUAL];
   const turn = async (amount: number) => {
     const requests = await entrant.requests(shapes[USUAL]);

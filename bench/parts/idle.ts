@@ -16,19 +16,30 @@ export interface Idle {
 /** The first ones open connections and compile. */
 const WARM_UP = 15;
 
-/** How often it is asked whether a message has had all its effects, in ms; rarely, as that takes time from those who work. */
+/**
+ * How often it is asked whether a message has had all its effects, in ms; rarely, as that takes
+ * time from those who work.
+ */
 const ASK = 50;
 
 /** A contestant that polls is measured less often rather than for minutes (s). */
 const LONGEST = 20;
 
 /** Posts a message at a time on an idle machine. */
-export async function measureIdle({ effects }: Contestant, entrant: Entrant, runs: number): Promise<Idle> {
+export async function measureIdle(
+  { effects }: Contestant,
+  entrant: Entrant,
+  runs: number,
+): Promise<Idle> {
   const taken: number[] = [];
   const journeys: Journey[] = [];
   const began = performance.now();
   const isLate = () => performance.now() - began > LONGEST * 1000;
-  for (let run = -Math.min(WARM_UP, runs); run < runs && !(isLate() && taken.length >= 5); run += 1) {
+  for (
+    let run = -Math.min(WARM_UP, runs);
+    run < runs && !(isLate() && taken.length >= 5);
+    run += 1
+  ) {
     const { message, times } = await postOne(entrant, effects);
     // Until everybody sleeps again.
     await wait(150);
@@ -41,18 +52,31 @@ export async function measureIdle({ effects }: Contestant, entrant: Entrant, run
 }
 
 const medians = (journeys: Journey[]) =>
-  Object.fromEntries(moments.map((moment) => [moment, median(journeys.map((journey) => journey[moment]))])) as Journey;
+  Object.fromEntries(
+    moments.map((moment) => [moment, median(journeys.map((journey) => journey[moment]))]),
+  ) as Journey;
 
-async function postOne(entrant: Entrant, effects: number): Promise<{ message: string; times: Times }> {
+async function postOne(
+  entrant: Entrant,
+  effects: number,
+): Promise<{ message: string; times: Times }> {
   const began = performance.now();
-  // The clock that Postgres goes by too; `performance`'s may have drifted from it since this process began.
+  // The clock that Postgres goes by too; `performance`'s may have drifted from it since this
+  // process began.
   const posted = Date.now();
   const message = await entrant.post();
   const answered = performance.now() - began;
   for (; performance.now() - began < 30_000; await wait(ASK)) {
     const committed = await entrant.happened(message);
     if (committed.length < effects) continue;
-    return { message, times: { posted, answered, effects: committed.map((at) => at - posted).sort((a, b) => a - b) } };
+    return {
+      message,
+      times: {
+        posted,
+        answered,
+        effects: committed.map((at) => at - posted).sort((a, b) => a - b),
+      },
+    };
   }
   throw new Error(`message ${message} has not had its ${effects} effects after 30 s`);
 }

@@ -27,5 +27,9 @@ function partOf({ command }: Process): string {
   if (/server start-dev/.test(command)) return 'Temporal';
   if (/redis-server/.test(command)) return 'Redis';
   if (/restate-server/.test(command)) return 'Restate';
-  return /knockon\.js (worker \w+|\w+)/.exec(command)?.[1] ?? /\/(api|worker)\.js/.exec(command)?.[1] ?? 'other';
+  return (
+    /knockon\.js (worker \w+|\w+)/.exec(command)?.[1] ??
+    /\/(api|worker)\.js/.exec(command)?.[1] ??
+    'other'
+  );
 }

@@ -16,8 +16,8 @@ export interface Seen {
 }
 
 /**
- * Waits until so many effects have happened, or until it is in vain. Counting takes time from those who work, at most a sixth: that
- * they have all happened is seen late, so Postgres is asked when.
+ * Waits until so many effects have happened, or until it is in vain. Counting takes time from those
+ * who work, at most a sixth: that they have all happened is seen late, so Postgres is asked when.
  */
 export async function untilHappened(
   watch: Watch,
@@ -31,7 +31,8 @@ export async function untilHappened(
     const seen = await watch.effects();
     const now = performance.now();
     if (seen > most) [most, newsAt] = [seen, now];
-    if (seen >= effects) return { effects: seen, at: now - (Date.now() - (await watch.lastEffect())) };
+    if (seen >= effects)
+      return { effects: seen, at: now - (Date.now() - (await watch.lastEffect())) };
     if (now - newsAt > withoutNews || now - began > inAll) return { effects: seen, at: now };
     await wait(Math.max(10, 5 * (now - asked)));
   }

@@ -19,7 +19,11 @@ export interface Sustained extends Load {
 
 const LOOKS = 10;
 
-export async function measureSustained(contestant: Contestant, entrant: Entrant, extent: Extent): Promise<Sustained> {
+export async function measureSustained(
+  contestant: Contestant,
+  entrant: Entrant,
+  extent: Extent,
+): Promise<Sustained> {
   const { effects } = contestant;
   await warmUp(contestant, entrant, extent);
   const requests = await entrant.requests(shapes[USUAL]);
@@ -27,14 +31,24 @@ export async function measureSustained(contestant: Contestant, entrant: Entrant,
   const began = performance.now();
   const seconds = extent.sustained;
   const [result, memory] = await Promise.all([
-    load(entrant.url, requests, { connections: shapes[USUAL].connections, amount: 20_000 * seconds, seconds }),
+    load(entrant.url, requests, {
+      connections: shapes[USUAL].connections,
+      amount: 20_000 * seconds,
+      seconds,
+    }),
     lookOften(seconds),
   ]);
   const expected = result.requests * effects;
   const behind = effects > 0 ? expected - (await watch.effects()) : 0;
   const seen = await untilHappened(watch, expected, { withoutNews: 60_000 });
-  if (effects > 0 && seen.effects !== expected) throw new Error(`${expected} effects were to happen, ${seen.effects} have`);
-  return { ...result, memory, behind, effectsPerSecond: effects > 0 ? (expected * 1000) / (seen.at - began) : null };
+  if (effects > 0 && seen.effects !== expected)
+    throw new Error(`${expected} effects were to happen, ${seen.effects} have`);
+  return {
+    ...result,
+    memory,
+    behind,
+    effectsPerSecond: effects > 0 ? (expected * 1000) / (seen.at - began) : null,
+  };
 }
 
 async function lookOften(seconds: number): Promise<Memory[]> {

@@ -18,7 +18,10 @@ export interface TurnOptions {
   connections: number;
   /** Most requests. */
   amount: number;
-  /** No request is begun after so many seconds (default 90: a stuck contestant ends its visit, not the day). */
+  /**
+   * No request is begun after so many seconds (default 90: a stuck contestant ends its visit, not
+   * the day).
+   */
   seconds?: number;
 }
 
@@ -26,18 +29,33 @@ export interface TurnOptions {
 const IN_VAIN = 45_000;
 
 /** @throws where effects are missing: figures of a contestant that loses some say nothing */
-export async function takeTurn({ effects }: Contestant, entrant: Entrant, requests: Buffer[], options: TurnOptions): Promise<Turn> {
+export async function takeTurn(
+  { effects }: Contestant,
+  entrant: Entrant,
+  requests: Buffer[],
+  options: TurnOptions,
+): Promise<Turn> {
   const cpu = await cpuMeter(entrant.apiPid);
   const watch = await entrant.watch();
   const since = Date.now();
   const began = performance.now();
   const result = await load(entrant.url, requests, { seconds: 90, ...options });
   const expected = result.requests * effects;
-  const seen = effects > 0 ? await untilHappened(watch, expected, { withoutNews: IN_VAIN }) : { at: performance.now(), effects: 0 };
-  if (seen.effects !== expected) throw new Error(`${expected} effects were to happen, ${seen.effects} have`);
+  const seen =
+    effects > 0
+      ? await untilHappened(watch, expected, { withoutNews: IN_VAIN })
+      : { at: performance.now(), effects: 0 };
+  if (seen.effects !== expected)
+    throw new Error(`${expected} effects were to happen, ${seen.effects} have`);
   const used = await cpu(result.requests);
-  const actions = entrant.actions && effects > 0 ? (await entrant.actions(since)) / result.requests : null;
-  return { ...result, cpu: used, actions, effectsPerSecond: effects > 0 ? (expected * 1000) / (seen.at - began) : null };
+  const actions =
+    entrant.actions && effects > 0 ? (await entrant.actions(since)) / result.requests : null;
+  return {
+    ...result,
+    cpu: used,
+    actions,
+    effectsPerSecond: effects > 0 ? (expected * 1000) / (seen.at - began) : null,
+  };
 }
 
 /** Messages a second, their effects included. */

@@ -1,5 +1,6 @@
-// The API of a peer: the same for all of them but for what it does with a message. Plain JavaScript, like all programs of the peers:
-// they run as node runs them, without a loader whose memory and time would be counted with theirs.
+// The API of a peer: the same for all of them but for what it does with a message. Plain
+// JavaScript, like all programs of the peers: they run as node runs them, without a loader whose
+// memory and time would be counted with theirs.
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import { sql } from './store.js';
@@ -8,7 +9,8 @@ import { sql } from './store.js';
  * Serves `POST /channels/:id/messages`, asks for no key and checks nothing.
  *
  * @param peer.store stores a message and sees to its effects; resolves with the row
- * @param peer.fill given ids of messages that are stored: lets their effects wait, as fast as the peer can; none: there are no effects
+ * @param peer.fill given ids of messages that are stored: lets their effects wait, as fast as the
+ * peer can; none: there are no effects
  * @param peer.close ends what the peer has opened
  */
 export function serveMessages({ store, fill, close }) {
@@ -21,7 +23,10 @@ export function serveMessages({ store, fill, close }) {
   const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, ({ port }) => {
     process.send?.({ ready: true, url: `http://127.0.0.1:${port}` });
   });
-  process.on('message', ({ fill: count }) => void storeMany(count, fill).then(() => process.send?.({ filled: count })));
+  process.on(
+    'message',
+    ({ fill: count }) => void storeMany(count, fill).then(() => process.send?.({ filled: count })),
+  );
   process.once('SIGTERM', async () => {
     server.close();
     await close?.();

@@ -1,7 +1,10 @@
 // What every peer stores: a message, and a small row for each of its six effects.
 import postgres from 'postgres';
 
-export const sql = postgres(process.env.DATABASE_URL, { max: Number(process.env.POOL ?? 16), onnotice: () => {} });
+export const sql = postgres(process.env.DATABASE_URL, {
+  max: Number(process.env.POOL ?? 16),
+  onnotice: () => {},
+});
 
 /** The side effects of a message. */
 export const effects = ['webhooks', 'notifications', 'search', 'analytics', 'audit', 'cache'];
@@ -14,7 +17,10 @@ export async function insertMessage(tx, { workspace_id, channel_id, author, text
   return row;
 }
 
-/** One effect of one message. A second time changes nothing, as must be where a queue delivers at least once. */
+/**
+ * One effect of one message. A second time changes nothing, as must be where a queue delivers at
+ * least once.
+ */
 export const happen = (effect, messageId) =>
   sql`insert into effect_log (effect, message_id) values (${effect}, ${messageId}) on conflict do nothing`;
 

@@ -5,7 +5,10 @@ import { type Results, type Row, rowsOf } from './results.ts';
 const [WIDTH, LEFT, BAR, GAP] = [860, 400, 20, 7];
 const [theirs, own] = ['#8a8f98', '#1d9a6c'];
 
-/** Effects/s and requests/s in the usual shape as bars, as an SVG that reads on light and on dark pages. */
+/**
+ * Effects/s and requests/s in the usual shape as bars, as an SVG that reads on light and on dark
+ * pages.
+ */
 export function picture(results: Results): string {
   const rows = rowsOf(results, results.visits, USUAL);
   const body: string[] = [];
@@ -13,7 +16,9 @@ export function picture(results: Results): string {
   const chart = (title: string, pick: (row: Row) => number | null) => {
     body.push(text(16, y, title, 'font-weight="600" font-size="15"'));
     y += 14;
-    const shown = rows.flatMap((row) => ({ row, value: pick(row) ?? 0 })).filter(({ value }) => value > 0);
+    const shown = rows
+      .flatMap((row) => ({ row, value: pick(row) ?? 0 }))
+      .filter(({ value }) => value > 0);
     const most = Math.max(...shown.map(({ value }) => value));
     for (const { row, value } of shown) {
       body.push(bar(row, value, { y, width: ((WIDTH - LEFT - 90) * value) / most }));
@@ -29,7 +34,11 @@ ${body.join('\n')}
 `;
 }
 
-function bar({ contestant, title }: Row, value: number, { y, width }: { y: number; width: number }): string {
+function bar(
+  { contestant, title }: Row,
+  value: number,
+  { y, width }: { y: number; width: number },
+): string {
   const colour = contestant.startsWith('knockon') ? own : theirs;
   return [
     text(16, y + 15, title),

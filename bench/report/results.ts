@@ -29,7 +29,10 @@ export interface Row {
   contestant: string;
   title: string;
   requestsPerSecond: number;
-  /** Requests/s beside the floor's of the same round: the median, the smallest and the largest. NaN without a floor. */
+  /**
+   * Requests/s beside the floor's of the same round: the median, the smallest and the largest. NaN
+   * without a floor.
+   */
   ratio: number;
   ratioRange: [number, number];
   p50: number;
@@ -44,13 +47,17 @@ export interface Row {
 /** The contestants that have been measured in that shape, in their order. */
 export function rowsOf({ contestants }: Results, visits: Visit[], shape: ShapeName): Row[] {
   const turnsOf = (name: string) =>
-    visits.filter(({ contestant }) => contestant === name).flatMap(({ turns }) => turns.filter((turn) => turn.shape === shape));
+    visits
+      .filter(({ contestant }) => contestant === name)
+      .flatMap(({ turns }) => turns.filter((turn) => turn.shape === shape));
   const floor = turnsOf('naive');
   return contestants.flatMap(({ name, title }) => {
     const turns = turnsOf(name);
     if (turns.length === 0) return [];
     const middle = (pick: (turn: (typeof turns)[number]) => number) => median(turns.map(pick));
-    const ratios = turns.map(({ perSecond }, round) => perSecond / (floor[round]?.perSecond ?? Number.NaN));
+    const ratios = turns.map(
+      ({ perSecond }, round) => perSecond / (floor[round]?.perSecond ?? Number.NaN),
+    );
     const effects = turns.map((turn) => turn.effectsPerSecond ?? 0);
     const part = (name: keyof Cpu) => middle(({ cpu }) => cpu[name]);
     return {

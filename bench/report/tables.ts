@@ -6,8 +6,20 @@ import { type Results, type Row, rowsOf, seenBy } from './results.ts';
 
 /** The results as Markdown. */
 export function tables(results: Results): string {
-  const parts = [where(results), usualTable(results), shapesTable(results), catchUpTable(results), orderedTable(results)];
-  parts.push(sustainedTable(results), sustainedMemoryTable(results), growthTable(results), journeyTable(results), missing(results));
+  const parts = [
+    where(results),
+    usualTable(results),
+    shapesTable(results),
+    catchUpTable(results),
+    orderedTable(results),
+  ];
+  parts.push(
+    sustainedTable(results),
+    sustainedMemoryTable(results),
+    growthTable(results),
+    journeyTable(results),
+    missing(results),
+  );
   return parts.filter((part) => part !== '').join('\n\n');
 }
 
@@ -43,7 +55,9 @@ function usualTable(results: Results): string {
       'memory',
     ].concat(['CPU ms a message: API + Postgres + others', 'Temporal actions a message']),
     rows.map((row) => {
-      const [idle, crash, memory] = (['idle', 'crash', 'memory'] as const).map((part) => seenBy(results, row.contestant, part)) as [
+      const [idle, crash, memory] = (['idle', 'crash', 'memory'] as const).map((part) =>
+        seenBy(results, row.contestant, part),
+      ) as [
         ReturnType<typeof seenBy<'idle'>>,
         ReturnType<typeof seenBy<'crash'>>,
         ReturnType<typeof seenBy<'memory'>>,
@@ -51,9 +65,13 @@ function usualTable(results: Results): string {
       return [
         row.title,
         whole(row.requestsPerSecond),
-        Number.isNaN(row.ratio) ? '–' : `${hundredths(row.ratio)} (${row.ratioRange.map(hundredths).join('–')})`,
+        Number.isNaN(row.ratio)
+          ? '–'
+          : `${hundredths(row.ratio)} (${row.ratioRange.map(hundredths).join('–')})`,
         `${tenths(row.p50)} / ${tenths(row.p99)}`,
-        row.effectsPerSecond === null ? '–' : `${whole(row.effectsPerSecond)} (${row.effectsRange.map(whole).join('–')})`,
+        row.effectsPerSecond === null
+          ? '–'
+          : `${whole(row.effectsPerSecond)} (${row.effectsRange.map(whole).join('–')})`,
         times(rows, byEffects, row),
         idle ? ms(idle.median) : '–',
         crash ? String(crash.lost) : '–',
@@ -67,16 +85,25 @@ function usualTable(results: Results): string {
 
 /** Requests/s and effects/s in each shape, a column each. */
 function shapesTable(results: Results): string {
-  const measured = shapeNames.map((name) => ({ name, rows: rowsOf(results, results.visits, name) })).filter(({ rows }) => rows.length > 0);
+  const measured = shapeNames
+    .map((name) => ({ name, rows: rowsOf(results, results.visits, name) }))
+    .filter(({ rows }) => rows.length > 0);
   if (measured.length < 2) return '';
   const cell = (row: Row | undefined) =>
-    row ? `${whole(row.requestsPerSecond)} · ${row.effectsPerSecond === null ? '–' : whole(row.effectsPerSecond)}` : '–';
+    row
+      ? `${whole(row.requestsPerSecond)} · ${row.effectsPerSecond === null ? '–' : whole(row.effectsPerSecond)}`
+      : '–';
   return section(
     'Shapes: requests/s · effects/s',
     ['', ...measured.map(({ name }) => shapes[name].title)],
     results.contestants
-      .filter(({ name }) => measured.some(({ rows }) => rows.some(({ contestant }) => contestant === name)))
-      .map(({ name, title }) => [title, ...measured.map(({ rows }) => cell(rows.find(({ contestant }) => contestant === name)))]),
+      .filter(({ name }) =>
+        measured.some(({ rows }) => rows.some(({ contestant }) => contestant === name)),
+      )
+      .map(({ name, title }) => [
+        title,
+        ...measured.map(({ rows }) => cell(rows.find(({ contestant }) => contestant === name))),
+      ]),
   );
 }
 
@@ -90,18 +117,32 @@ function catchUpTable(results: Results): string {
       if (!seen) return [];
       const { messages, effects, seconds, perSecond, memory } = seen;
       const times = ours ? `${tenths(ours.perSecond / perSecond)} ×` : '–';
-      return [[title, whole(messages), whole(effects), `${tenths(seconds)} s`, whole(perSecond), times, mb(memory)]];
+      return [
+        [
+          title,
+          whole(messages),
+          whole(effects),
+          `${tenths(seconds)} s`,
+          whole(perSecond),
+          times,
+          mb(memory),
+        ],
+      ];
     }),
   );
 }
 
 function orderedTable(results: Results): string {
-  const [many, one] = [rowsOf(results, results.ordered, 'channels'), rowsOf(results, results.ordered, 'one-channel')];
+  const [many, one] = [
+    rowsOf(results, results.ordered, 'channels'),
+    rowsOf(results, results.ordered, 'one-channel'),
+  ];
   return section(
     'In order within each channel: effects/s',
     ['', '1,000 channels', 'one channel', 'one beside many'],
     many.map((row) => {
-      const hot = one.find(({ contestant }) => contestant === row.contestant)?.effectsPerSecond ?? Number.NaN;
+      const hot =
+        one.find(({ contestant }) => contestant === row.contestant)?.effectsPerSecond ?? Number.NaN;
       const effects = row.effectsPerSecond ?? Number.NaN;
       return [row.title, whole(effects), whole(hot), hundredths(hot / effects)];
     }),
@@ -111,14 +152,30 @@ function orderedTable(results: Results): string {
 function sustainedTable(results: Results): string {
   return section(
     'Sustained',
-    ['', 'seconds', 'requests/s', 'p50 / p99 ms', 'effects/s', 'effects behind at the end', 'memory, ten looks'],
+    [
+      '',
+      'seconds',
+      'requests/s',
+      'p50 / p99 ms',
+      'effects/s',
+      'effects behind at the end',
+      'memory, ten looks',
+    ],
     results.contestants.flatMap(({ name, title }) => {
       const seen = seenBy(results, name, 'sustained');
       if (!seen) return [];
       const { seconds, perSecond, p50, p99, effectsPerSecond, behind, memory } = seen;
-      const effects = effectsPerSecond === null ? ['–', '–'] : [whole(effectsPerSecond), whole(behind)];
+      const effects =
+        effectsPerSecond === null ? ['–', '–'] : [whole(effectsPerSecond), whole(behind)];
       return [
-        [title, whole(seconds), whole(perSecond), `${tenths(p50)} / ${tenths(p99)}`, ...effects, looks(memory.map(({ all }) => all))],
+        [
+          title,
+          whole(seconds),
+          whole(perSecond),
+          `${tenths(p50)} / ${tenths(p99)}`,
+          ...effects,
+          looks(memory.map(({ all }) => all)),
+        ],
       ];
     }),
   );
@@ -146,7 +203,14 @@ function growthTable(results: Results): string {
       const seen = seenBy(results, name, 'growth') ?? [];
       return seen.map(({ stored, requestsPerSecond, effectsPerSecond, cpu }) => {
         const effects = effectsPerSecond === null ? '–' : whole(effectsPerSecond);
-        return [title, whole(stored), whole(requestsPerSecond), effects, hundredths(cpu), `${hundredths(cpu / seen[0]!.cpu)} ×`];
+        return [
+          title,
+          whole(stored),
+          whole(requestsPerSecond),
+          effects,
+          hundredths(cpu),
+          `${hundredths(cpu / seen[0]!.cpu)} ×`,
+        ];
       });
     }),
   );
@@ -166,7 +230,9 @@ function journeyTable(results: Results): string {
 
 /** Who is not in the tables, or not in all of them. */
 function missing({ contestants, visits, ordered }: Results): string {
-  const absent = contestants.flatMap(({ title, absent: why }) => (why ? [`- ${title}: left out: ${why}.`] : []));
+  const absent = contestants.flatMap(({ title, absent: why }) =>
+    why ? [`- ${title}: left out: ${why}.`] : [],
+  );
   const titleOf = (name: string) => contestants.find((one) => one.name === name)?.title ?? name;
   const failed = [...visits, ...ordered].flatMap(({ contestant, failed: why }) =>
     why ? [`- ${titleOf(contestant)}: failed: ${why.split('\n')[0]}`] : [],

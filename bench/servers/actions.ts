@@ -1,13 +1,17 @@
 import { Client, Connection } from '@temporalio/client';
 import pMap from 'p-map';
 
-/** A workflow's history is read for this many at most; of more, evenly picked ones speak for the rest. */
+/**
+ * A workflow's history is read for this many at most; of more, evenly picked ones speak for the
+ * rest.
+ */
 const MOST = 400;
 
 /**
- * Temporal actions of the workflows started since `since` (ms since 1970), counted in their histories as Temporal Cloud's price list
- * does: a workflow's start, each attempt of an activity, a timer, a signal or update, a change of search attributes, a marker (local
- * activity, patch), a continue-as-new, two a child workflow. Heartbeats leave no event and are not counted.
+ * Temporal actions of the workflows started since `since` (ms since 1970), counted in their
+ * histories as Temporal Cloud's price list does: a workflow's start, each attempt of an activity, a
+ * timer, a signal or update, a change of search attributes, a marker (local activity, patch), a
+ * continue-as-new, two a child workflow. Heartbeats leave no event and are not counted.
  */
 export async function countActions(address: string, since: number): Promise<number> {
   const connection = await Connection.connect({ address });
@@ -18,10 +22,16 @@ export async function countActions(address: string, since: number): Promise<numb
     for await (const { workflowId } of workflow.list({ query })) ids.push(workflowId);
     const every = Math.max(1, Math.ceil(ids.length / MOST));
     const picked = ids.filter((_, i) => i % every === 0);
-    const counts = await pMap(picked, async (id) => actionsOf((await workflow.getHandle(id).fetchHistory()).events ?? []), {
-      concurrency: 8,
-    });
-    return (counts.reduce((sum, count) => sum + count, 0) * ids.length) / Math.max(1, picked.length);
+    const counts = await pMap(
+      picked,
+      async (id) => actionsOf((await workflow.getHandle(id).fetchHistory()).events ?? []),
+      {
+        concurrency: 8,
+      },
+    );
+    return (
+      (counts.reduce((sum, count) => sum + count, 0) * ids.length) / Math.max(1, picked.length)
+    );
   } finally {
     await connection.close();
   }
@@ -44,6 +54,7 @@ const prices: Partial<Record<keyof HistoryEvent, number>> = {
 function actionsOf(events: HistoryEvent[]): number {
   const priced = Object.entries(prices) as [keyof HistoryEvent, number][];
   const attempts = (event: HistoryEvent) => event.activityTaskStartedEventAttributes?.attempt ?? 0;
-  const price = (event: HistoryEvent) => priced.reduce((sum, [name, actions]) => sum + (event[name] ? actions : 0), 0);
+  const price = (event: HistoryEvent) =>
+    priced.reduce((sum, [name, actions]) => sum + (event[name] ? actions : 0), 0);
   return events.reduce((sum, event) => sum + attempts(event) + price(event), 0);
 }

@@ -16,11 +16,19 @@ const run = promisify(execFile);
 export async function ourTemporal(ground: Ground): Promise<Servers> {
   const folder = await ground.folder('temporal');
   const [cli, [port]] = await Promise.all([findTemporalCli(() => {}), freePorts(1)]);
-  const { address, stop } = await startTemporal({ cli, port: port!, file: join(folder, 'temporal.db'), log: join(folder, 'log') });
+  const { address, stop } = await startTemporal({
+    cli,
+    port: port!,
+    file: join(folder, 'temporal.db'),
+    log: join(folder, 'log'),
+  });
   return serve(address, stop);
 }
 
-/** The dev server with every setting at its default, but for a file that keeps what it has taken, in SQLite's faster mode. */
+/**
+ * The dev server with every setting at its default, but for a file that keeps what it has taken, in
+ * SQLite's faster mode.
+ */
 export async function defaultTemporal(ground: Ground): Promise<Servers> {
   const folder = await ground.folder('temporal');
   const [cli, [port]] = await Promise.all([findTemporalCli(() => {}), freePorts(1)]);
@@ -34,9 +42,21 @@ export async function defaultTemporal(ground: Ground): Promise<Servers> {
     '--sqlite-pragma',
     'synchronous=normal',
   ];
-  const args = ['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--headless', '--log-level', 'error', ...kept];
+  const args = [
+    'server',
+    'start-dev',
+    '--ip',
+    '127.0.0.1',
+    '--port',
+    String(port),
+    '--headless',
+    '--log-level',
+    'error',
+    ...kept,
+  ];
   const server = await startInBackground(cli, args, { log });
-  const isUp = () => run(cli, ['operator', 'namespace', 'describe', '--namespace', 'default', '--address', address]);
+  const isUp = () =>
+    run(cli, ['operator', 'namespace', 'describe', '--namespace', 'default', '--address', address]);
   await waitUntilItAnswers(server, 'Temporal', log, isUp, 60_000);
   return serve(address, () => server.stop());
 }

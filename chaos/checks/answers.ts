@@ -4,6 +4,9 @@ import type { Check } from './check.ts';
 export const answers: Check = {
   promise: 'no request was answered 500, none wrongly, and each repeated key gave its first answer',
   async look({ journal }) {
-    return { examined: [...journal.answers.values()].reduce((sum, count) => sum + count, 0), wrong: journal.wrong };
+    return {
+      examined: [...journal.answers.values()].reduce((sum, count) => sum + count, 0),
+      wrong: journal.wrong,
+    };
   },
 };

@@ -10,8 +10,11 @@ export const channels: Check = {
       left join events e on e.channel_id = c.id and e.type = 'channel.created' and e.seq = 0
       where c.workspace_id = any(${idsOf(workspaces)}) group by c.id`;
     const there = new Map(rows.map(({ id, events }) => [id, events]));
-    const wrong = [...accepted].filter((id) => there.get(id) !== 1).map((id) => `channel ${id} is not there with one event of its own`);
-    for (const id of there.keys()) if (!accepted.has(id)) wrong.push(`channel ${id} is there, and nobody was answered so`);
+    const wrong = [...accepted]
+      .filter((id) => there.get(id) !== 1)
+      .map((id) => `channel ${id} is not there with one event of its own`);
+    for (const id of there.keys())
+      if (!accepted.has(id)) wrong.push(`channel ${id} is there, and nobody was answered so`);
     return { examined: accepted.size, wrong };
   },
 };

@@ -36,7 +36,11 @@ export const idsOf = (workspaces: Workspace[]): string[] => workspaces.map(({ id
 /** `count` of them, evenly spread. */
 export function sample<T>(list: T[], count: number): T[] {
   const step = Math.max(1, list.length / count);
-  return Array.from({ length: Math.min(count, list.length) }, (_, i) => list[Math.floor(i * step)]!);
+  return Array.from(
+    { length: Math.min(count, list.length) },
+    (_, i) => list[Math.floor(i * step)]!,
+  );
 }
 
-export const living = ({ messages }: Journal): Accepted[] => messages.filter((message) => !message.isDeleted);
+export const living = ({ messages }: Journal): Accepted[] =>
+  messages.filter((message) => !message.isDeleted);

@@ -5,7 +5,9 @@ export const receipts: Check = {
   promise: 'every effect has happened for every event it is for, and none for another',
   async look({ pg, workspaces }) {
     const ids = idsOf(workspaces);
-    const rows = await pg<{ subscriber: string; expected: number; missing: number; surplus: number }[]>`
+    const rows = await pg<
+      { subscriber: string; expected: number; missing: number; surplus: number }[]
+    >`
       with promised as (
         select e.id as event_id, s.name as subscriber from events e join subscribers s on s.event_types && array[e.type, '*']
         where e.workspace_id = any(${ids})
@@ -18,7 +20,9 @@ export const receipts: Check = {
       from promised p full join had r using (event_id, subscriber) group by 1 order by 1`;
     const wrong = rows.flatMap(({ subscriber, missing, surplus }) => [
       ...(missing > 0 ? [`${subscriber} has not happened for ${missing} events`] : []),
-      ...(surplus > 0 ? [`${subscriber} has receipts for ${surplus} events that it is not for`] : []),
+      ...(surplus > 0
+        ? [`${subscriber} has receipts for ${surplus} events that it is not for`]
+        : []),
     ]);
     return { examined: rows.reduce((sum, { expected }) => sum + expected, 0), wrong };
   },
@@ -27,13 +31,18 @@ export const receipts: Check = {
 export const deadLetters: Check = {
   promise: 'nothing was given up: there are no dead letters',
   async look({ pg, workspaces }) {
-    const rows = await pg<{ subscriber: string; cause: string; count: number; reason: string; event_id: string }[]>`
+    const rows = await pg<
+      { subscriber: string; cause: string; count: number; reason: string; event_id: string }[]
+    >`
       select subscriber, cause, count(*)::int, min(reason) as reason, min(event_id::text) as event_id
       from dead_letters d left join events e on e.id = d.event_id where e.id is null or e.workspace_id = any(${idsOf(workspaces)})
       group by subscriber, cause order by 1, 2`;
     return {
       examined: rows.reduce((sum, { count }) => sum + count, 0),
-      wrong: rows.map((r) => `${r.subscriber} gave up on ${r.count} events, such as ${r.event_id}: ${r.cause} (${r.reason})`),
+      wrong: rows.map(
+        (r) =>
+          `${r.subscriber} gave up on ${r.count} events, such as ${r.event_id}: ${r.cause} (${r.reason})`,
+      ),
     };
   },
 };

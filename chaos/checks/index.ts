@@ -35,11 +35,17 @@ const checks: Check[] = [
 
 export type Verdict = Finding & { promise: string };
 
-/** Looks at everything (or at what is given), one thing after another. A check that can't be made has failed. */
+/**
+ * Looks at everything (or at what is given), one thing after another. A check that can't be made
+ * has failed.
+ */
 export async function lookAtAll(world: World, these: Check[] = checks): Promise<Verdict[]> {
   const verdicts: Verdict[] = [];
   for (const { promise, look } of these) {
-    const finding = await look(world).catch((error: Error) => ({ examined: 0, wrong: [`it could not be looked at: ${error.message}`] }));
+    const finding = await look(world).catch((error: Error) => ({
+      examined: 0,
+      wrong: [`it could not be looked at: ${error.message}`],
+    }));
     verdicts.push({ promise, ...finding });
   }
   return verdicts;

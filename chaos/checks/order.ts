@@ -8,10 +8,16 @@ export const audit: Check = {
     let examined = 0;
     for (const { id, key } of workspaces) {
       const { body } = await client.call({ method: 'GET', path: '/v1/audit/verify', key });
-      const [row] = await pg<{ events: number }[]>`select count(*)::int as events from events where workspace_id = ${id}`;
+      const [row] = await pg<
+        { events: number }[]
+      >`select count(*)::int as events from events where workspace_id = ${id}`;
       examined += row?.events ?? 0;
-      if (body.valid !== true) wrong.push(`the chain of workspace ${id} does not hold: ${JSON.stringify(body.broken_at)}`);
-      if (body.entries !== row?.events) wrong.push(`the chain of workspace ${id} has ${body.entries} entries for ${row?.events} events`);
+      if (body.valid !== true)
+        wrong.push(`the chain of workspace ${id} does not hold: ${JSON.stringify(body.broken_at)}`);
+      if (body.entries !== row?.events)
+        wrong.push(
+          `the chain of workspace ${id} has ${body.entries} entries for ${row?.events} events`,
+        );
     }
     return { examined, wrong };
   },
@@ -55,7 +61,10 @@ export const channelOrder: Check = {
     const [all] = await pg<{ n: number }[]>`select count(*)::int as n from sightings`;
     return {
       examined: all?.n ?? 0,
-      wrong: [...disorder.map(outOfOrder), ...counts.map(({ id, times }) => `event ${id} was seen ${times} times`)],
+      wrong: [
+        ...disorder.map(outOfOrder),
+        ...counts.map(({ id, times }) => `event ${id} was seen ${times} times`),
+      ],
     };
   },
 };

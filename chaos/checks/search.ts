@@ -14,7 +14,10 @@ export const index: Check = {
       left join unnest(${sure.map(({ id }) => id)}::uuid[], ${sure.map(({ word }) => word)}::text[]) as w (id, word) on w.id = m.id
       where d.version is distinct from m.version or (d.document is null) <> (m.deleted_at is not null)
         or (w.word is not null and not d.document @@ plainto_tsquery('english', w.word))`;
-    return { examined: journal.messages.length, wrong: rows.map(({ id, why }) => `message ${id} ${why}`) };
+    return {
+      examined: journal.messages.length,
+      wrong: rows.map(({ id, why }) => `message ${id} ${why}`),
+    };
   },
 };
 
@@ -23,7 +26,8 @@ const SEARCHES = 60;
 
 /** As a user sees it. */
 export const searched: Check = {
-  promise: 'GET /v1/search finds messages by their words, and not by those of former texts or deleted messages',
+  promise:
+    'GET /v1/search finds messages by their words, and not by those of former texts or deleted messages',
   async look(world) {
     const { messages } = world.journal;
     const sure = messages.filter(({ isUnsure }) => !isUnsure);
@@ -48,9 +52,18 @@ export const searched: Check = {
   },
 };
 
-async function ask({ client }: World, { message, word, hits }: { message: Accepted; word: string; hits: string[] }): Promise<string[]> {
-  const { status, body } = await client.call({ method: 'GET', path: `/v1/search?q=${word}`, key: message.workspace.key });
+async function ask(
+  { client }: World,
+  { message, word, hits }: { message: Accepted; word: string; hits: string[] },
+): Promise<string[]> {
+  const { status, body } = await client.call({
+    method: 'GET',
+    path: `/v1/search?q=${word}`,
+    key: message.workspace.key,
+  });
   const found = ((body.data ?? []) as { message: { id: string } }[]).map((hit) => hit.message.id);
   if (status === 200 && JSON.stringify(found) === JSON.stringify(hits)) return [];
-  return [`search for ${word} was answered ${status} with ${found.join(', ') || 'nothing'} instead of ${hits.join(', ') || 'nothing'}`];
+  return [
+    `search for ${word} was answered ${status} with ${found.join(', ') || 'nothing'} instead of ${hits.join(', ') || 'nothing'}`,
+  ];
 }

@@ -21,11 +21,16 @@ export const sequences: Check = {
       from channels c left join events e on e.channel_id = c.id group by c.id`;
     const wrong = rows.filter(({ what, count, first, last, told }) => {
       const start = what === 'events' ? 0 : 1;
-      return count > 0 ? first !== start || last !== start + count - 1 || last !== told : told !== start - 1;
+      return count > 0
+        ? first !== start || last !== start + count - 1 || last !== told
+        : told !== start - 1;
     });
     return {
       examined: rows.length,
-      wrong: wrong.map((r) => `channel ${r.channel_id}: ${r.count} ${r.what} from ${r.first} to ${r.last}, and its counter says ${r.told}`),
+      wrong: wrong.map(
+        (r) =>
+          `channel ${r.channel_id}: ${r.count} ${r.what} from ${r.first} to ${r.last}, and its counter says ${r.told}`,
+      ),
     };
   },
 };

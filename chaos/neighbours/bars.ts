@@ -16,10 +16,16 @@ export interface Bar {
   such_as: string[];
 }
 
-/** What it may take anyway, in ms. A retry is due after 5 s, give or take a fifth, and has a webhook's time on top. */
+/**
+ * What it may take anyway, in ms. A retry is due after 5 s, give or take a fifth, and has a
+ * webhook's time on top.
+ */
 const ANYWAY = { post: 100, webhook: 2000, retry: 8000, search: 1000 };
 
-/** Times as long as alone that its POST may take; and all else, which matters where a machine is so slow that alone is slow too. */
+/**
+ * Times as long as alone that its POST may take; and all else, which matters where a machine is so
+ * slow that alone is slow too.
+ */
 const TIMES = 3;
 const SLOWER = 1.5;
 
@@ -36,12 +42,16 @@ export interface Course {
 }
 
 /** Every bar, kept or not. @param slack factor on every time that is allowed */
-export function barsOf({ alone, beside, hook, refused, probes, late, bad }: Course, slack = 1): Bar[] {
+export function barsOf(
+  { alone, beside, hook, refused, probes, late, bad }: Course,
+  slack = 1,
+): Bar[] {
   const p99 = (times: number[]) => percentile(times, 0.99);
   const most = (times: number[]) => percentile(times, 1);
   const both = (pick: (phase: Phase) => number | null) => [pick(alone), pick(beside)] as const;
   const all = (pick: (phase: Phase) => string[]) => counted(pick(alone), pick(beside));
-  const unready = (phase: Phase) => probes.filter(({ at }) => at >= phase.began && at <= phase.ended).flatMap(unreadiness);
+  const unready = (phase: Phase) =>
+    probes.filter(({ at }) => at >= phase.began && at <= phase.ended).flatMap(unreadiness);
   return [
     timed(
       'its POST, p99',
@@ -66,7 +76,10 @@ export function barsOf({ alone, beside, hook, refused, probes, late, bad }: Cour
     { bar: 'valid credentials refused', ...all((phase) => phase.refused()) },
     { bar: 'its calls that were not served', ...all((phase) => phase.unserved()) },
     { bar: '/readyz other than 200, or later than 2 s', ...all(unready) },
-    { bar: 'calls of anybody without an answer within 15 s', ...counted([], [...late, ...bad.flatMap(lateOnes)]) },
+    {
+      bar: 'calls of anybody without an answer within 15 s',
+      ...counted([], [...late, ...bad.flatMap(lateOnes)]),
+    },
     {
       bar: 'calls of the others that were answered 500',
       ...counted(
@@ -83,9 +96,20 @@ interface Allowed {
   times: number;
 }
 
-function timed(bar: string, [alone, beside]: readonly [number | null, number | null], { anyway, times }: Allowed): Bar {
+function timed(
+  bar: string,
+  [alone, beside]: readonly [number | null, number | null],
+  { anyway, times }: Allowed,
+): Bar {
   const most = Math.max(anyway, Math.round(times * (finite(alone) ?? 0)));
-  return { bar, alone: finite(alone), beside: finite(beside), most, kept: beside !== null && beside <= most, such_as: [] };
+  return {
+    bar,
+    alone: finite(alone),
+    beside: finite(beside),
+    most,
+    kept: beside !== null && beside <= most,
+    such_as: [],
+  };
 }
 
 const finite = (ms: number | null) => (ms === null || !Number.isFinite(ms) ? null : Math.round(ms));

@@ -13,7 +13,10 @@ import { deliveries, webhooks } from '../checks/webhooks.ts';
 import { openOf } from '../settle.ts';
 import type { BadReport } from './crew.ts';
 
-/** What must hold after a time beside bad neighbours: everything for the good one; for the others all but their own endpoints' part. */
+/**
+ * What must hold after a time beside bad neighbours: everything for the good one; for the others
+ * all but their own endpoints' part.
+ */
 export const checksOf = (bad: BadReport[], good: string): Check[] => [
   stored,
   onceEach,
@@ -36,7 +39,8 @@ export const checksOf = (bad: BadReport[], good: string): Check[] => [
 ];
 
 const ofTheOthers = (bad: BadReport[], good: string): Check => ({
-  promise: "the others' messages are all there, and every effect of theirs has happened but what their endpoints don't take",
+  promise:
+    "the others' messages are all there, and every effect of theirs has happened but what their endpoints don't take",
   async look({ pg }) {
     const accepted = bad.flatMap((one) => one.accepted);
     const gone = await pg<{ id: string }[]>`
@@ -49,13 +53,18 @@ const ofTheOthers = (bad: BadReport[], good: string): Check => ({
       examined: accepted.length,
       wrong: [
         ...gone.map(({ id }) => `message ${id} was answered for and is not there`),
-        ...given.map(({ subscriber, cause, count }) => `${subscriber} gave up on ${count} events: ${cause}`),
+        ...given.map(
+          ({ subscriber, cause, count }) => `${subscriber} gave up on ${count} events: ${cause}`,
+        ),
       ],
     };
   },
 });
 
-/** What is still to come: webhooks of the good one alone, for those of the others may never be taken. */
+/**
+ * What is still to come: webhooks of the good one alone, for those of the others may never be
+ * taken.
+ */
 export const stillToCome = (good: string) => async (pg: Sql) =>
   openOf(
     await pg<{ name: string; count: number }[]>`

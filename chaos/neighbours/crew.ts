@@ -37,7 +37,12 @@ export class Crew {
   readonly #watchdog: Watchdog;
   readonly #tell: (line: string) => void;
 
-  constructor(stage: Stage, { only, seed }: Pick<Options, 'only' | 'seed'>, watchdog: Watchdog, tell: (line: string) => void) {
+  constructor(
+    stage: Stage,
+    { only, seed }: Pick<Options, 'only' | 'seed'>,
+    watchdog: Watchdog,
+    tell: (line: string) => void,
+  ) {
     const { adminKey, databaseUrl, apiUrls, env } = stage;
     const place = { apiUrl: apiUrls[0], adminKey, databaseUrl };
     const output = openSync(stage.log('neighbours'), 'a');
@@ -78,10 +83,15 @@ export class Crew {
 
   /** What `pick` makes of the first thing said that it takes. */
   async #hear<T>(pick: (told: Told) => T | undefined): Promise<T> {
-    const ended = howItEnds(this.#child).then((how) => Promise.reject(new Error(`the bad neighbours ended (${how}): their log says why`)));
+    const ended = howItEnds(this.#child).then((how) =>
+      Promise.reject(new Error(`the bad neighbours ended (${how}): their log says why`)),
+    );
     let late: NodeJS.Timeout | undefined;
     const heard = new Promise<T>((resolve, reject) => {
-      late = setTimeout(() => reject(new Error(`the bad neighbours said nothing for ${PATIENCE / 1000} s`)), PATIENCE);
+      late = setTimeout(
+        () => reject(new Error(`the bad neighbours said nothing for ${PATIENCE / 1000} s`)),
+        PATIENCE,
+      );
       this.#child.on('message', (told: Told) => {
         const picked = pick(told);
         if (picked !== undefined) resolve(picked);

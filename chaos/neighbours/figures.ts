@@ -6,7 +6,9 @@ export interface Figures {
   max: number | null;
 }
 
-/** The smallest of the times that so large a part of them does not exceed. @param part from 0 to 1 */
+/**
+ * The smallest of the times that so large a part of them does not exceed. @param part from 0 to 1
+ */
 export function percentile(times: readonly number[], part: number): number | null {
   const sorted = [...times].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)] ?? null;

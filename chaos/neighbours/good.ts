@@ -54,7 +54,9 @@ export class Good {
     const phase = new Phase(name);
     this.#phase = phase;
     phase.began = Date.now();
-    const timers = (Object.keys(EVERY) as What[]).map((what) => setInterval(() => this.#do(what, phase), EVERY[what]));
+    const timers = (Object.keys(EVERY) as What[]).map((what) =>
+      setInterval(() => this.#do(what, phase), EVERY[what]),
+    );
     await wait(forMs);
     for (const timer of timers) clearInterval(timer);
     await Promise.race([Promise.all(this.#open), wait(LAST, undefined, { ref: false })]);
@@ -81,9 +83,16 @@ export class Good {
 
   async #post(n: number, phase: Phase): Promise<void> {
     const { client, journal, workspace } = this.#with;
-    const [channel_id, author, word] = [workspace.channels[n % workspace.channels.length]!, people[n % people.length]!, `good${n}`];
+    const [channel_id, author, word] = [
+      workspace.channels[n % workspace.channels.length]!,
+      people[n % people.length]!,
+      `good${n}`,
+    ];
     const text = `${word} is at work beside others`;
-    const message = await post({ client, journal }, { workspace, channel_id, author, text, word, what: 'post' });
+    const message = await post(
+      { client, journal },
+      { workspace, channel_id, author, text, word, what: 'post' },
+    );
     if (message) phase.answered.set(message.event_id, Date.now());
   }
 
@@ -108,7 +117,11 @@ export class Good {
       // Each is used once: this process has not seen it before.
       'fresh key': { path: '/v1/channels', key: credentials.freshKeys.pop() ?? workspace.key },
       operator: { path: '/v1/ops/subscribers', key: credentials.adminKey },
-      session: { path: '/v1/ops/session', key: '', headers: { cookie: credentials.cookie, 'knockon-console': '1' } },
+      session: {
+        path: '/v1/ops/session',
+        key: '',
+        headers: { cookie: credentials.cookie, 'knockon-console': '1' },
+      },
       'sign-in': {
         method: 'POST',
         path: '/console/session',

@@ -37,10 +37,16 @@ interface Told {
   verdicts: Verdict[];
 }
 
-export function outcomeOf({ seed, minutes, transport, slack }: Options, { course, parts, rest, verdicts }: Told): NeighboursOutcome {
+export function outcomeOf(
+  { seed, minutes, transport, slack }: Options,
+  { course, parts, rest, verdicts }: Told,
+): NeighboursOutcome {
   const { alone, beside, hook, bad } = course;
   const bars = barsOf(course, slack);
-  const unsettled = Object.keys(rest.open).length > 0 ? [`it did not come to rest: ${inWords(rest.open)} are still to come`] : [];
+  const unsettled =
+    Object.keys(rest.open).length > 0
+      ? [`it did not come to rest: ${inWords(rest.open)} are still to come`]
+      : [];
   const ends = parts.flatMap(({ name, ownEnds }) => ownEnds.map((how) => `${name} ${how}`));
   const checks = [
     { promise: 'afterwards everything comes to rest by itself', examined: 1, wrong: unsettled },
@@ -69,7 +75,15 @@ export function outcomeOf({ seed, minutes, transport, slack }: Options, { course
   };
 }
 
-const activities: What[] = ['post', 'search', 'read', 'fresh key', 'operator', 'session', 'sign-in'];
+const activities: What[] = [
+  'post',
+  'search',
+  'read',
+  'fresh key',
+  'operator',
+  'session',
+  'sign-in',
+];
 
 function timesOf(phase: Phase, hook: Hook): Record<string, Figures> {
   const calls = activities.map((what) => [what, figuresOf(phase.times(what))] as const);

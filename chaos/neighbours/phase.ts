@@ -27,10 +27,15 @@ export class Phase {
 
   /** From the answer to the endpoint's first call. Infinity: it was never called. */
   webhooks({ events }: Hook): number[] {
-    return [...this.answered].map(([id, at]) => Math.max(0, (events.get(id)?.cameAt[0] ?? Number.POSITIVE_INFINITY) - at));
+    return [...this.answered].map(([id, at]) =>
+      Math.max(0, (events.get(id)?.cameAt[0] ?? Number.POSITIVE_INFINITY) - at),
+    );
   }
 
-  /** From a refused call to the next one of the same event. @param refused those that the endpoint refused once */
+  /**
+   * From a refused call to the next one of the same event. @param refused those that the endpoint
+   * refused once
+   */
   retries({ events }: Hook, refused: ReadonlySet<string>): number[] {
     return [...this.answered.keys()]
       .filter((id) => refused.has(id))
@@ -40,15 +45,26 @@ export class Phase {
       });
   }
 
-  /** Calls with credentials that hold, and were refused for whose they are or how many there have been. */
+  /**
+   * Calls with credentials that hold, and were refused for whose they are or how many there have
+   * been.
+   */
   refused(): string[] {
-    return this.seen.filter(({ status }) => status !== null && [401, 403, 429].includes(status)).map(told);
+    return this.seen
+      .filter(({ status }) => status !== null && [401, 403, 429].includes(status))
+      .map(told);
   }
 
   /** Calls that had no answer, or one that serves nobody. */
   unserved(): string[] {
-    const failed = this.seen.filter(({ status }) => status === null || (status >= 400 && ![401, 403, 429].includes(status))).map(told);
-    return this.leftOut > 0 ? [...failed, `${this.leftOut} calls were not made: too many had no answer`] : failed;
+    const failed = this.seen
+      .filter(
+        ({ status }) => status === null || (status >= 400 && ![401, 403, 429].includes(status)),
+      )
+      .map(told);
+    return this.leftOut > 0
+      ? [...failed, `${this.leftOut} calls were not made: too many had no answer`]
+      : failed;
   }
 }
 

@@ -20,7 +20,10 @@ import { Good } from './good.ts';
 import { type NeighboursOutcome, outcomeOf } from './outcome.ts';
 import { settleGood } from './settle-good.ts';
 
-/** How long the good one works alone, in ms; before that for a while to warm up, which counts for nothing. */
+/**
+ * How long the good one works alone, in ms; before that for a while to warm up, which counts for
+ * nothing.
+ */
 const ALONE = 20_000;
 const WARM = 5000;
 
@@ -33,7 +36,9 @@ const LOOKING = 3 * 60_000;
 const REFUSED = 20;
 
 /** The good one's endpoint: fast, and now and then it refuses an event once. */
-async function endpointThatRefusesFew(seed: number): Promise<{ receiver: Receiver; refused: Set<string> }> {
+async function endpointThatRefusesFew(
+  seed: number,
+): Promise<{ receiver: Receiver; refused: Set<string> }> {
   const [refused, taken] = [new Set<string>(), { first: 0 }];
   const receiver = await Receiver.start(randomFrom(seed + 1), (event) => {
     if (event.cameAt.length > 1) return 'takes';
@@ -45,13 +50,20 @@ async function endpointThatRefusesFew(seed: number): Promise<{ receiver: Receive
   return { receiver, refused };
 }
 
-/** One customer works alone, then beside many bad ones: what it has to bear, and whether anything is lost. */
+/**
+ * One customer works alone, then beside many bad ones: what it has to bear, and whether anything is
+ * lost.
+ */
 export async function runNeighbours(
   options: Options,
   { stage, watchdog, mailbox, progress: { tell } }: Around,
 ): Promise<NeighboursOutcome> {
   const cast: Cast = { parts: [], watchdog };
-  const pg = postgres(stage.databaseUrl, { max: 4, onnotice: () => {}, connection: { application_name: 'chaos' } });
+  const pg = postgres(stage.databaseUrl, {
+    max: 4,
+    onnotice: () => {},
+    connection: { application_name: 'chaos' },
+  });
   const { receiver, refused } = await endpointThatRefusesFew(options.seed);
   let crew: Crew | undefined;
   try {
@@ -61,11 +73,26 @@ export async function runNeighbours(
     await crew.settled();
     const rest = () => settle(pg, tell, { look: stillToCome(workspace.id), longestMs: REST });
     await rest();
-    const measured = await measure({ good, crew, url: stage.apiUrls[0], minutes: options.minutes, rest, tell });
+    const measured = await measure({
+      good,
+      crew,
+      url: stage.apiUrls[0],
+      minutes: options.minutes,
+      rest,
+      tell,
+    });
     if (good.isWaiting) client.leave();
     const atRest = await rest();
     tell('at rest: looking at everything');
-    const world: World = { pg, client, journal, receiver, mailbox, workspaces: [workspace], env: stage.env };
+    const world: World = {
+      pg,
+      client,
+      journal,
+      receiver,
+      mailbox,
+      workspaces: [workspace],
+      env: stage.env,
+    };
     const verdicts = await inTime(client, lookAtAll(world, checksOf(measured.bad, workspace.id)));
     const course = { ...measured, hook: receiver.hooks[0]!, refused, late: promptness.late };
     return outcomeOf(options, { course, parts: cast.parts, rest: atRest, verdicts });
@@ -99,7 +126,14 @@ interface Measuring {
   tell: (line: string) => void;
 }
 
-async function measure({ good, crew, url, minutes, rest, tell }: Measuring): Promise<Pick<Course, 'alone' | 'beside' | 'probes' | 'bad'>> {
+async function measure({
+  good,
+  crew,
+  url,
+  minutes,
+  rest,
+  tell,
+}: Measuring): Promise<Pick<Course, 'alone' | 'beside' | 'probes' | 'bad'>> {
   const ready = new ReadinessWatch([url]);
   await good.work('warming up', WARM);
   ready.start();

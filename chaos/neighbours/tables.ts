@@ -6,13 +6,26 @@ import type { NeighboursOutcome } from './outcome.ts';
 /** The outcome for people. */
 export function neighboursTables(outcome: NeighboursOutcome): string {
   const { ok, bars, checks, seed, minutes, transport, slack } = outcome;
-  const [low, broken] = [bars.filter(({ kept }) => !kept), checks.filter(({ wrong }) => wrong.length > 0)];
+  const [low, broken] = [
+    bars.filter(({ kept }) => !kept),
+    checks.filter(({ wrong }) => wrong.length > 0),
+  ];
   const run = `(seed ${seed}, ${minutes} minutes, ${transport}${slack === 1 ? '' : `, ${slack} times as long allowed`})`;
   const last = ok
     ? `Nobody waited for somebody else, and nothing was lost ${run}.`
     : `${low.length} bars and ${broken.length} promises were not kept ${run}.`;
-  const reasons = [...low.filter(({ such_as }) => such_as.length > 0).map(suchAs), ...broken.map(explained)];
-  return [neighbours(outcome), work(outcome), promises(outcome), measured(bars), ...reasons, last].join('\n\n');
+  const reasons = [
+    ...low.filter(({ such_as }) => such_as.length > 0).map(suchAs),
+    ...broken.map(explained),
+  ];
+  return [
+    neighbours(outcome),
+    work(outcome),
+    promises(outcome),
+    measured(bars),
+    ...reasons,
+    last,
+  ].join('\n\n');
 }
 
 function neighbours({ bad }: NeighboursOutcome): string {
@@ -23,7 +36,15 @@ function neighbours({ bad }: NeighboursOutcome): string {
   });
   for (const { name, does, acts, left_out, answers, slowest_seconds, late } of bad) {
     const statuses = Object.entries(answers).map(([how, count]) => `${how}: ${number(count)}`);
-    table.push([name, does, number(acts), number(left_out), statuses.join('  '), `${slowest_seconds} s`, number(late)]);
+    table.push([
+      name,
+      does,
+      number(acts),
+      number(left_out),
+      statuses.join('  '),
+      `${slowest_seconds} s`,
+      number(late),
+    ]);
   }
   return table.toString();
 }
@@ -51,6 +72,8 @@ function measured(bars: Bar[]): string {
   return table.toString();
 }
 
-const suchAs = ({ bar, such_as }: Bar) => [`Not kept: ${bar}`, ...such_as.map((what) => `  ${what}`)].join('\n');
+const suchAs = ({ bar, such_as }: Bar) =>
+  [`Not kept: ${bar}`, ...such_as.map((what) => `  ${what}`)].join('\n');
 
-const time = (ms: number | null) => (ms === null || !Number.isFinite(ms) ? 'never' : number(Math.round(ms)));
+const time = (ms: number | null) =>
+  ms === null || !Number.isFinite(ms) ? 'never' : number(Math.round(ms));

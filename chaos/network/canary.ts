@@ -19,8 +19,16 @@ export class Canary {
     const hook = receiver.hooks.find(({ types }) => types.includes('*'))!;
     const workspace = workspaces.find(({ id }) => id === hook.workspaceId)!;
     const [before, name] = [journal.messages.length, `canary${++this.#sent}`];
-    const plain = { workspace, channel_id: workspace.channels[0]!, author: 'canary', text: `${name} is there`, word: name };
-    this.#posts.push(post(this.#world, plain).catch(({ message }: Error) => journal.complain(message)));
+    const plain = {
+      workspace,
+      channel_id: workspace.channels[0]!,
+      author: 'canary',
+      text: `${name} is there`,
+      word: name,
+    };
+    this.#posts.push(
+      post(this.#world, plain).catch(({ message }: Error) => journal.complain(message)),
+    );
     while (Date.now() < until) {
       const message = journal.messages.slice(before).find(({ word }) => word === name);
       if (message && hook.events.has(message.event_id)) return true;

@@ -22,8 +22,14 @@ export interface Setting {
   tell: (line: string) => void;
 }
 
-/** Ill-treats the connections to Postgres for as long as the options say, and asks meanwhile who is ready. */
-export async function ailNetwork({ seed, minutes, only }: Options, { stage, watchdog, world, parts, proxy, tell }: Setting) {
+/**
+ * Ill-treats the connections to Postgres for as long as the options say, and asks meanwhile who is
+ * ready.
+ */
+export async function ailNetwork(
+  { seed, minutes, only }: Options,
+  { stage, watchdog, world, parts, proxy, tell }: Setting,
+) {
   const still = new Still(watchdog);
   const ready = new ReadinessWatch(stage.apiUrls);
   const switches = switchesOf({
@@ -36,7 +42,13 @@ export async function ailNetwork({ seed, minutes, only }: Options, { stage, watc
   const among = chosen(only);
   ready.start();
   try {
-    const past: Past[] = await trouble(planOf(randomFrom(seed), among), minutes * 60_000, { switches, ready, canary, kinds: among, tell });
+    const past: Past[] = await trouble(planOf(randomFrom(seed), among), minutes * 60_000, {
+      switches,
+      ready,
+      canary,
+      kinds: among,
+      tell,
+    });
     await canary.done();
     return { past, probes: ready.probes };
   } finally {
@@ -49,7 +61,9 @@ export async function ailNetwork({ seed, minutes, only }: Options, { stage, watc
 
 /** @throws where no trouble is called so */
 function chosen(only: string[]): readonly Kind[] {
-  const found = kinds.filter((kind) => only.length === 0 || only.some((beginning) => kind.startsWith(beginning)));
+  const found = kinds.filter(
+    (kind) => only.length === 0 || only.some((beginning) => kind.startsWith(beginning)),
+  );
   if (found.length === 0) throw new Error(`--only must name troubles among ${kinds.join(', ')}`);
   return found;
 }

@@ -17,16 +17,27 @@ export interface Scene {
 /** Longest that is waited for everything to move again, in ms. */
 const PATIENCE = 60_000;
 
-/** Makes one trouble after another as the plan says, until the time is up and each kind has been. */
-export async function trouble(plan: Iterator<Trouble, never>, forMs: number, scene: Scene): Promise<Past[]> {
+/**
+ * Makes one trouble after another as the plan says, until the time is up and each kind has been.
+ */
+export async function trouble(
+  plan: Iterator<Trouble, never>,
+  forMs: number,
+  scene: Scene,
+): Promise<Past[]> {
   const began = Date.now();
   const past: Past[] = [];
-  const isOver = () => Date.now() - began > forMs && scene.kinds.every((kind) => past.some((one) => one.kind === kind));
+  const isOver = () =>
+    Date.now() - began > forMs &&
+    scene.kinds.every((kind) => past.some((one) => one.kind === kind));
   while (!isOver()) past.push(await once(plan.next().value, scene));
   return past;
 }
 
-async function once({ kind, afterMs, forMs }: Trouble, { switches, ready, canary, tell }: Scene): Promise<Past> {
+async function once(
+  { kind, afterMs, forMs }: Trouble,
+  { switches, ready, canary, tell }: Scene,
+): Promise<Past> {
   await wait(afterMs);
   tell(`${kind}, for ${seconds(forMs)}`);
   const began = Date.now();
@@ -38,7 +49,9 @@ async function once({ kind, afterMs, forMs }: Trouble, { switches, ready, canary
     canary.sings(PATIENCE).then((sings) => (sings ? Date.now() - ended : null)),
     readyAgain(ready, ended),
   ]);
-  tell(`${kind} is over: a webhook came after ${told(movedAfter)}, ready after ${told(readyAfter)}`);
+  tell(
+    `${kind} is over: a webhook came after ${told(movedAfter)}, ready after ${told(readyAfter)}`,
+  );
   return { kind, began, ended, movedAfter, readyAfter };
 }
 

@@ -1,7 +1,15 @@
 import { between, type Random, shuffled } from '../random.ts';
 
 /** What can be wrong between our processes and Postgres, or with Postgres as a whole. */
-export const kinds = ['frozen', 'dropped', 'forgotten', 'reset', 'read-only', 'failover', 'stopped'] as const;
+export const kinds = [
+  'frozen',
+  'dropped',
+  'forgotten',
+  'reset',
+  'read-only',
+  'failover',
+  'stopped',
+] as const;
 export type Kind = (typeof kinds)[number];
 
 /** One trouble: how long all is well before it, and how long it lasts. In ms. */
@@ -15,7 +23,8 @@ const SHORTEST = 5000;
 const LONGEST = 40_000;
 
 /**
- * Which trouble comes when, without end: each kind comes once before any comes again. It follows from the random numbers alone.
+ * Which trouble comes when, without end: each kind comes once before any comes again. It follows
+ * from the random numbers alone.
  *
  * @param among the kinds that may come
  */

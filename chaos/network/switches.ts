@@ -24,7 +24,10 @@ interface Hands {
 /** @param hands what the troubles are made with */
 export function switchesOf({ proxy, adminUrl, stopPostgres, continuePostgres }: Hands): Switches {
   // Whatever the server is told, this one may write.
-  const pg = postgres(adminUrl, { max: 1, connection: { application_name: OURS, default_transaction_read_only: false } });
+  const pg = postgres(adminUrl, {
+    max: 1,
+    connection: { application_name: OURS, default_transaction_read_only: false },
+  });
   const clear = () => proxy.set('clear');
   const all: Record<Kind, { begin(): unknown; end(): unknown }> = {
     frozen: { begin: () => proxy.set('frozen'), end: clear },
@@ -32,7 +35,10 @@ export function switchesOf({ proxy, adminUrl, stopPostgres, continuePostgres }: 
     forgotten: { begin: () => proxy.set('forgotten'), end: clear },
     reset: { begin: () => proxy.set('reset'), end: clear },
     'read-only': { begin: () => readOnly(pg), end: () => writable(pg) },
-    failover: { begin: () => failOver(pg), end: () => pg`alter database knockon reset default_transaction_read_only` },
+    failover: {
+      begin: () => failOver(pg),
+      end: () => pg`alter database knockon reset default_transaction_read_only`,
+    },
     stopped: { begin: stopPostgres, end: continuePostgres },
   };
   return {
@@ -53,7 +59,10 @@ async function writable(pg: Sql): Promise<void> {
   await pg`select pg_reload_conf()`;
 }
 
-/** All sessions end. Those that are opened from now on are read-only, and stay so after the others may write again. */
+/**
+ * All sessions end. Those that are opened from now on are read-only, and stay so after the others
+ * may write again.
+ */
 async function failOver(pg: Sql): Promise<void> {
   await pg`alter database knockon set default_transaction_read_only = on`;
   await pg`

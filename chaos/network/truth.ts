@@ -27,9 +27,12 @@ export function untrue(probes: readonly Probe[], troubles: readonly Past[]): str
     const { at, ms, status } = probe;
     const found = troubles.findLast(({ began }) => began <= at);
     const when = found ? describe(found, at) : 'before any trouble';
-    if (status === null || ms > READY_WITHIN) return [`${when}: ${status ?? 'no answer'} after ${(ms / 1000).toFixed(1)} s`];
+    if (status === null || ms > READY_WITHIN)
+      return [`${when}: ${status ?? 'no answer'} after ${(ms / 1000).toFixed(1)} s`];
     const expected = expectedOf(probe, found);
-    return expected === undefined || expected === status ? [] : [`${when}: it said ${status} instead of ${expected}`];
+    return expected === undefined || expected === status
+      ? []
+      : [`${when}: it said ${status} instead of ${expected}`];
   });
 }
 
@@ -44,5 +47,7 @@ function expectedOf({ at, ms }: Probe, trouble: Past | undefined): number | unde
 
 function describe({ kind, began, ended }: Past, at: number): string {
   const seconds = (ms: number) => (ms / 1000).toFixed(1);
-  return at < ended ? `${kind}, ${seconds(at - began)} s after its beginning` : `${seconds(at - ended)} s after ${kind}`;
+  return at < ended
+    ? `${kind}, ${seconds(at - began)} s after its beginning`
+    : `${seconds(at - ended)} s after ${kind}`;
 }

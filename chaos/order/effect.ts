@@ -7,14 +7,18 @@ export async function makeSightings(client: Sql): Promise<void> {
   await client`create table sightings (place bigint generated always as identity primary key, channel_id uuid not null, event_id uuid not null, seq bigint not null)`;
 }
 
-/** Writes down each event in the order in which it is called. Twice seen is twice written: nothing here hides it. */
+/**
+ * Writes down each event in the order in which it is called. Twice seen is twice written: nothing
+ * here hides it.
+ */
 export const sightings = defineEffect({
   name: 'sightings',
   description: 'Writes down the order in which it sees the events of each channel.',
   on: ['message.created', 'message.updated', 'message.deleted'],
   ordering: 'channel',
   async transact(tx, events) {
-    const column = (pick: (event: (typeof events)[number]) => string | number | null) => sql.param(events.map(pick));
+    const column = (pick: (event: (typeof events)[number]) => string | number | null) =>
+      sql.param(events.map(pick));
     await tx.execute(sql`
       insert into sightings (channel_id, event_id, seq)
       select channel_id, event_id, seq from unnest(

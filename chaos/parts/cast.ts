@@ -19,7 +19,11 @@ interface Ours {
 }
 
 /** The servers first, then a database, then our own. */
-export async function bringUp(stage: Stage, { parts, watchdog }: Cast, { processes, tell }: Ours): Promise<void> {
+export async function bringUp(
+  stage: Stage,
+  { parts, watchdog }: Cast,
+  { processes, tell }: Ours,
+): Promise<void> {
   const begin = async (scripts: Script[]) => {
     const own = scripts.map((script) => new Part(script, watchdog, tell));
     parts.push(...own);
@@ -32,7 +36,10 @@ export async function bringUp(stage: Stage, { parts, watchdog }: Cast, { process
 }
 
 async function makeDatabase({ databaseUrl }: Stage): Promise<void> {
-  const admin = postgres(databaseUrl.replace(/knockon$/, 'postgres'), { max: 1, onnotice: () => {} });
+  const admin = postgres(databaseUrl.replace(/knockon$/, 'postgres'), {
+    max: 1,
+    onnotice: () => {},
+  });
   await admin`create database knockon`;
   await admin.end();
   await migrate(databaseUrl);

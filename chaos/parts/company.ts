@@ -18,10 +18,17 @@ export async function servers(stage: Stage, tell: (line: string) => void): Promi
 
 /** Two of everything that a deployment may have two of. */
 export function ownProcesses(stage: Stage): Script[] {
-  const worker = (kind: string, n: number) => own(stage, `${kind} worker ${n}`, { args: ['worker', kind] });
+  const worker = (kind: string, n: number) =>
+    own(stage, `${kind} worker ${n}`, { args: ['worker', kind] });
   return [
-    own(stage, 'api 1', { args: ['api'], env: { ...stage.env, KNOCKON_PORT: String(stage.ports.apis[0]) } }),
-    own(stage, 'api 2', { args: ['api'], env: { ...stage.env, KNOCKON_PORT: String(stage.ports.apis[1]) } }),
+    own(stage, 'api 1', {
+      args: ['api'],
+      env: { ...stage.env, KNOCKON_PORT: String(stage.ports.apis[0]) },
+    }),
+    own(stage, 'api 2', {
+      args: ['api'],
+      env: { ...stage.env, KNOCKON_PORT: String(stage.ports.apis[1]) },
+    }),
     own(stage, 'relay', { args: ['relay'] }),
     ...(stage.transport === 'temporal' ? [worker('workflows', 1), worker('workflows', 2)] : []),
     worker('effects', 1),
@@ -42,12 +49,22 @@ function postgres(stage: Stage): Script {
   const log = stage.log('postgres');
   return {
     name: 'postgres',
-    // An immediate shutdown: nobody is told, nothing is written, the next start recovers from the log.
+    // An immediate shutdown: nobody is told, nothing is written, the next start recovers from the
+    // log.
     blow: 'SIGQUIT',
     log,
     start: async (onSpawn) => {
       const settings = { max_connections: '250' };
-      return (await startPostgres({ ...dataOf(stage), port: stage.ports.postgres, password, log, settings, onSpawn })).server;
+      return (
+        await startPostgres({
+          ...dataOf(stage),
+          port: stage.ports.postgres,
+          password,
+          log,
+          settings,
+          onSpawn,
+        })
+      ).server;
     },
   };
 }
@@ -59,14 +76,32 @@ function temporal(stage: Stage, cli: string): Script {
     name: 'temporal',
     blow: 'SIGKILL',
     log,
-    start: async (onSpawn) => (await startTemporal({ cli, port: stage.ports.temporal, file, log, onSpawn: givingWay(onSpawn) })).server,
+    start: async (onSpawn) =>
+      (
+        await startTemporal({
+          cli,
+          port: stage.ports.temporal,
+          file,
+          log,
+          onSpawn: givingWay(onSpawn),
+        })
+      ).server,
   };
 }
 
-function own(stage: Stage, name: string, process: Pick<OwnProcess, 'args' | 'path'> & Partial<OwnProcess>): Script {
+function own(
+  stage: Stage,
+  name: string,
+  process: Pick<OwnProcess, 'args' | 'path'> & Partial<OwnProcess>,
+): Script {
   const log = stage.log(name);
   const spawned = process.args?.[0] === 'worker' ? givingWay : (onSpawn: OnSpawn) => onSpawn;
-  return { name, blow: 'SIGKILL', log, start: (onSpawn) => startOwn({ env: stage.env, log, ...process }, spawned(onSpawn)) };
+  return {
+    name,
+    blow: 'SIGKILL',
+    log,
+    start: (onSpawn) => startOwn({ env: stage.env, log, ...process }, spawned(onSpawn)),
+  };
 }
 
 type OnSpawn = (pid: number) => void;

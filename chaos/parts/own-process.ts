@@ -22,8 +22,14 @@ export interface OwnProcess {
   log: string;
 }
 
-/** Starts a process of ours and waits until it says that it is ready. @throws where it ends first, or takes too long */
-export async function startOwn({ args = [], path, env, log }: OwnProcess, onSpawn: (pid: number) => void): Promise<Background> {
+/**
+ * Starts a process of ours and waits until it says that it is ready. @throws where it ends first,
+ * or takes too long
+ */
+export async function startOwn(
+  { args = [], path, env, log }: OwnProcess,
+  onSpawn: (pid: number) => void,
+): Promise<Background> {
   const output = openSync(log, 'a');
   const child = fork(path ?? knockon, args, {
     detached: true,
@@ -34,10 +40,20 @@ export async function startOwn({ args = [], path, env, log }: OwnProcess, onSpaw
   closeSync(output);
   if (child.pid) onSpawn(child.pid);
   const exited = howItEnds(child);
-  const ready = new Promise<'ready'>((resolve) => void child.once('message', () => resolve('ready')));
+  const ready = new Promise<'ready'>(
+    (resolve) => void child.once('message', () => resolve('ready')),
+  );
   const outcome = await Promise.race([ready, exited, late()]);
-  if (outcome === 'ready') return { pid: child.pid ?? 0, exited, stop: (deadlineMs = 40_000) => endChild(child, 'SIGTERM', deadlineMs) };
+  if (outcome === 'ready')
+    return {
+      pid: child.pid ?? 0,
+      exited,
+      stop: (deadlineMs = 40_000) => endChild(child, 'SIGTERM', deadlineMs),
+    };
   throw new Error(`${outcome}\n${await tail(log, 6)}`);
 }
 
-const late = () => new Promise<string>((resolve) => setTimeout(() => resolve(`not ready within ${PATIENCE / 1000} s`), PATIENCE).unref());
+const late = () =>
+  new Promise<string>((resolve) =>
+    setTimeout(() => resolve(`not ready within ${PATIENCE / 1000} s`), PATIENCE).unref(),
+  );

@@ -15,7 +15,10 @@ export interface Script {
 /** A pause after a process has ended by itself, in ms. */
 const BREATH = 500;
 
-/** Starts in a row that may come to nothing before it was ever up: more, and it can't be started at all. */
+/**
+ * Starts in a row that may come to nothing before it was ever up: more, and it can't be started at
+ * all.
+ */
 const FIRST_STARTS = 5;
 
 /** A process that is killed and comes back, again and again. */
@@ -59,7 +62,10 @@ export class Part {
     return this.#pid;
   }
 
-  /** Until it is up, and not frozen. Begins its life if that has not begun. @throws where it can't be started at all */
+  /**
+   * Until it is up, and not frozen. Begins its life if that has not begun. @throws where it can't
+   * be started at all
+   */
   async up(): Promise<void> {
     this.#life ??= this.#live();
     await pause(Math.max(0, this.#frozenUntil - Date.now()));
@@ -102,7 +108,9 @@ export class Part {
       this.#isStruck = false;
       this.#downMs = BREATH;
       const began = Date.now();
-      const how = await this.#once(() => starts > 0 && this.#tell(`${this.name} is back after ${seconds(Date.now() - began)}`));
+      const how = await this.#once(
+        () => starts > 0 && this.#tell(`${this.name} is back after ${seconds(Date.now() - began)}`),
+      );
       if (this.#stopping) return;
       if (!this.#isStruck) this.#tell(`${this.name} ${how}`);
       if (!this.#wasUp && this.failedStarts >= FIRST_STARTS) return this.#giveUp(how);

@@ -1,6 +1,8 @@
 import { isFree } from '../../src/local/ports.ts';
 
-/** Below the ports that systems hand out by themselves: nobody takes one while its process is down. */
+/**
+ * Below the ports that systems hand out by themselves: nobody takes one while its process is down.
+ */
 const [FIRST, LAST] = [20_000, 32_000];
 
 /** `count` ports that are free and stay so. */

@@ -1,6 +1,9 @@
 import { connect, type Socket } from 'node:net';
 
-/** How long the server's side of a dropped connection stays open, in ms: then its keepalive would have noticed. */
+/**
+ * How long the server's side of a dropped connection stays open, in ms: then its keepalive would
+ * have noticed.
+ */
 const NOTICED = 60_000;
 
 /** A client's connection and the one to the server that belongs to it. */
@@ -12,7 +15,10 @@ export class Pair {
   #isFlowing = false;
   #isDropped = false;
 
-  /** @param client paused @param upstream the server's port on 127.0.0.1 @param onGone told once the client's side is closed */
+  /**
+   * @param client paused @param upstream the server's port on 127.0.0.1 @param onGone told once the
+   * client's side is closed
+   */
   constructor(client: Socket, upstream: number, onGone: () => void) {
     this.#client = client;
     this.#upstream = upstream;
@@ -62,7 +68,12 @@ export class Pair {
   }
 
   #connect(): Socket {
-    const server = connect({ port: this.#upstream, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    const server = connect({
+      port: this.#upstream,
+      host: '127.0.0.1',
+      allowHalfOpen: true,
+      noDelay: true,
+    });
     server.on('error', () => {});
     server.on('close', () => {
       if (!this.#isDropped) this.#client.destroy();

@@ -16,14 +16,20 @@ export type Weather = 'clear' | 'frozen' | 'dropped' | 'forgotten' | 'reset';
 export class TcpProxy {
   readonly #upstream: number;
   readonly #pairs = new Set<Pair>();
-  readonly #server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (client) => this.#accept(client));
+  readonly #server = createServer(
+    { allowHalfOpen: true, pauseOnConnect: true, noDelay: true },
+    (client) => this.#accept(client),
+  );
   #weather: Weather = 'clear';
 
   private constructor(upstream: number) {
     this.#upstream = upstream;
   }
 
-  /** @param port where it listens (0: any free port) @param upstream the port of the server behind it */
+  /**
+   * @param port where it listens (0: any free port) @param upstream the port of the server behind
+   * it
+   */
   static async start(port: number, upstream: number): Promise<TcpProxy> {
     const proxy = new TcpProxy(upstream);
     await once(proxy.#server.listen(port, '127.0.0.1'), 'listening');
@@ -34,7 +40,10 @@ export class TcpProxy {
     return (this.#server.address() as { port: number }).port;
   }
 
-  /** What was dropped stays dropped for good, whatever comes afterwards. What was frozen goes on when it clears up. */
+  /**
+   * What was dropped stays dropped for good, whatever comes afterwards. What was frozen goes on
+   * when it clears up.
+   */
   set(weather: Weather): void {
     this.#weather = weather;
     for (const pair of this.#pairs) this.#apply(pair);

@@ -25,12 +25,21 @@ export interface Stage {
  *
  * @param smtpUrl who takes mails
  */
-export async function setStage({ mode, transport }: Pick<Options, 'mode' | 'transport'>, smtpUrl: string): Promise<Stage> {
+export async function setStage(
+  { mode, transport }: Pick<Options, 'mode' | 'transport'>,
+  smtpUrl: string,
+): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), 'knockon-chaos-'));
   // As root, Postgres runs under another account that must be able to walk through.
   await chmod(folder, 0o755);
   await mkdir(join(folder, 'logs'));
-  const [postgres, temporal, one, two, proxy] = (await quietPorts(5)) as [number, number, number, number, number];
+  const [postgres, temporal, one, two, proxy] = (await quietPorts(5)) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const password = randomBytes(12).toString('hex');
   const urlAt = (port: number) => `postgres://knockon:${password}@127.0.0.1:${port}/knockon`;
   const adminKey = `admin_${randomBytes(16).toString('hex')}`;
@@ -45,7 +54,12 @@ export async function setStage({ mode, transport }: Pick<Options, 'mode' | 'tran
     transport,
     env: {
       ...outer(),
-      ...settings({ databaseUrl: urlAt(mode === 'network' ? proxy : postgres), temporal, adminKey, transport }),
+      ...settings({
+        databaseUrl: urlAt(mode === 'network' ? proxy : postgres),
+        temporal,
+        adminKey,
+        transport,
+      }),
       // Neighbours meet what ships: with every setting as it is by default.
       ...(mode !== 'neighbours' && hasty(smtpUrl)),
     },
@@ -54,9 +68,18 @@ export async function setStage({ mode, transport }: Pick<Options, 'mode' | 'tran
 
 /** What the surroundings say of Knock-on is not meant for this. */
 const outer = () =>
-  Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(KNOCKON_|TEMPORAL_|REDIS_URL$|SMTP_URL$)/.test(name)));
+  Object.fromEntries(
+    Object.entries(process.env).filter(
+      ([name]) => !/^(KNOCKON_|TEMPORAL_|REDIS_URL$|SMTP_URL$)/.test(name),
+    ),
+  );
 
-function settings(at: { databaseUrl: string; temporal: number; adminKey: string; transport: string }): NodeJS.ProcessEnv {
+function settings(at: {
+  databaseUrl: string;
+  temporal: number;
+  adminKey: string;
+  transport: string;
+}): NodeJS.ProcessEnv {
   return {
     MALLOC_ARENA_MAX: '2',
     DATABASE_URL: at.databaseUrl,
@@ -72,7 +95,8 @@ function settings(at: { databaseUrl: string; temporal: number; adminKey: string;
 }
 
 const hasty = (smtpUrl: string): NodeJS.ProcessEnv => ({
-  // What hangs is let go soon, and what a dead dispatcher had claimed is taken over while it may be back: both are to happen often.
+  // What hangs is let go soon, and what a dead dispatcher had claimed is taken over while it may be
+  // back: both are to happen often.
   KNOCKON_WEBHOOK_TIMEOUT: '3s',
   KNOCKON_RELAY_AGE: '5s',
   SMTP_URL: smtpUrl,
@@ -80,7 +104,10 @@ const hasty = (smtpUrl: string): NodeJS.ProcessEnv => ({
   KNOCKON_EMAIL_GRACE: '10s',
 });
 
-export const dataOf = (stage: Stage) => ({ data: join(stage.folder, 'postgres'), elsewhere: basename(stage.folder) });
+export const dataOf = (stage: Stage) => ({
+  data: join(stage.folder, 'postgres'),
+  elsewhere: basename(stage.folder),
+});
 
 export async function clearStage(stage: Stage): Promise<void> {
   await rm(stage.folder, { recursive: true, force: true });

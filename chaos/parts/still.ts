@@ -10,7 +10,10 @@ export class Still {
   readonly #watchdog: Watchdog;
   #stopped: number[] = [];
 
-  /** @param watchdog a stopped process does not notice that the others have ended, so it is ended with them */
+  /**
+   * @param watchdog a stopped process does not notice that the others have ended, so it is ended
+   * with them
+   */
   constructor(watchdog: Watchdog) {
     this.#watchdog = watchdog;
   }

@@ -1,16 +1,20 @@
 import { spawn } from 'node:child_process';
 
 /**
- * Ends all processes however we end, kill -9 included: a shell that is told who is alive, and that kills them when our end of its
- * pipe closes.
+ * Ends all processes however we end, kill -9 included: a shell that is told who is alive, and that
+ * kills them when our end of its pipe closes.
  */
 export class Watchdog {
   readonly #pids = new Set<number>();
   #hasBitten = false;
-  readonly #shell = spawn('sh', ['-c', 'while read -r now; do alive=$now; done; [ -z "$alive" ] || kill -9 $alive'], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
+  readonly #shell = spawn(
+    'sh',
+    ['-c', 'while read -r now; do alive=$now; done; [ -z "$alive" ] || kill -9 $alive'],
+    {
+      detached: true,
+      stdio: ['pipe', 'ignore', 'ignore'],
+    },
+  );
 
   constructor() {
     this.#shell.unref();

@@ -15,9 +15,23 @@ export interface Outcome {
   traffic: Record<string, number>;
   /** What the clients' calls were answered, by status. */
   answers: Record<string, number>;
-  parts: { name: string; kills: number; freezes: number; failed_starts: number; ended_by_itself: string[] }[];
-  /** With `--network`: what was wrong for how long, and after how long all was well again; null: not within a minute. */
-  troubles?: { trouble: string; seconds: number; webhook_after: number | null; ready_after: number | null }[];
+  parts: {
+    name: string;
+    kills: number;
+    freezes: number;
+    failed_starts: number;
+    ended_by_itself: string[];
+  }[];
+  /**
+   * With `--network`: what was wrong for how long, and after how long all was well again; null: not
+   * within a minute.
+   */
+  troubles?: {
+    trouble: string;
+    seconds: number;
+    webhook_after: number | null;
+    ready_after: number | null;
+  }[];
   /** How long all took to come to rest after the last kill. */
   settled_seconds: number;
   still_open: Record<string, number>;
@@ -35,12 +49,22 @@ interface Course {
   slowestMs: number;
 }
 
-export function outcomeOf(options: Options, { world, parts, rest, verdicts, past, slowestMs }: Course): Outcome {
+export function outcomeOf(
+  options: Options,
+  { world, parts, rest, verdicts, past, slowestMs }: Course,
+): Outcome {
   const { seed, minutes, transport } = options;
-  const unsettled = Object.keys(rest.open).length > 0 ? [`it did not come to rest: ${inWords(rest.open)} are still to come`] : [];
+  const unsettled =
+    Object.keys(rest.open).length > 0
+      ? [`it did not come to rest: ${inWords(rest.open)} are still to come`]
+      : [];
   const ends = parts.flatMap(({ name, ownEnds }) => ownEnds.map((how) => `${name} ${how}`));
   const checks = [
-    { promise: 'after the last blow everything comes to rest by itself', examined: 1, wrong: unsettled },
+    {
+      promise: 'after the last blow everything comes to rest by itself',
+      examined: 1,
+      wrong: unsettled,
+    },
     { promise: 'nobody ends because others do', examined: parts.length, wrong: ends },
     ...verdicts,
   ];
@@ -74,7 +98,11 @@ const told = ({ kind, began, ended, movedAfter, readyAfter }: Past) => ({
   ready_after: readyAfter === null ? null : inSeconds(readyAfter),
 });
 
-function trafficOf({ journal: { messages, edits, deletions, replays }, receiver, mailbox }: World): Record<string, number> {
+function trafficOf({
+  journal: { messages, edits, deletions, replays },
+  receiver,
+  mailbox,
+}: World): Record<string, number> {
   const events = receiver.hooks.flatMap((hook) => [...hook.events.values()]);
   return {
     'messages accepted': messages.length,

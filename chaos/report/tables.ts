@@ -57,7 +57,11 @@ function troubled(troubles: NonNullable<Outcome['troubles']>): string {
 }
 
 export function promises({ checks }: Pick<Outcome, 'checks'>): string {
-  const table = new Table({ head: ['promise', 'looked at', 'wrong'], colAligns: ['left', 'right', 'right'], style });
+  const table = new Table({
+    head: ['promise', 'looked at', 'wrong'],
+    colAligns: ['left', 'right', 'right'],
+    style,
+  });
   for (const { promise, examined, wrong } of checks)
     table.push([promise, number(examined), wrong.length === 0 ? 'none' : number(wrong.length)]);
   return table.toString();
@@ -65,7 +69,11 @@ export function promises({ checks }: Pick<Outcome, 'checks'>): string {
 
 export function explained({ promise, wrong }: Outcome['checks'][number]): string {
   const more = wrong.length > SHOWN ? [`  and ${wrong.length - SHOWN} more`] : [];
-  return [`Not kept: ${promise}`, ...wrong.slice(0, SHOWN).map((what) => `  ${what}`), ...more].join('\n');
+  return [
+    `Not kept: ${promise}`,
+    ...wrong.slice(0, SHOWN).map((what) => `  ${what}`),
+    ...more,
+  ].join('\n');
 }
 
 export const style = { head: [], border: [], compact: true };

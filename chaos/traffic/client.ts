@@ -29,7 +29,10 @@ export interface Answer {
 /** Longest a call may take, in ms. */
 const PATIENCE = 30_000;
 
-/** Calls whichever API answers, until one does: a client as one should be, that repeats under the same key. */
+/**
+ * Calls whichever API answers, until one does: a client as one should be, that repeats under the
+ * same key.
+ */
 export class Client {
   readonly #urls: readonly string[];
   readonly #journal: Journal;
@@ -52,7 +55,8 @@ export class Client {
     let isUnsure = false;
     for (let repeated = 0; !this.#gone; repeated += 1) {
       const outcome = await this.once(call);
-      if (typeof outcome === 'object' && !isTemporary(outcome)) return { ...outcome, repeated, isUnsure };
+      if (typeof outcome === 'object' && !isTemporary(outcome))
+        return { ...outcome, repeated, isUnsure };
       if (outcome === 'no time') isUnsure = true;
       await wait(50 + Math.random() * 300);
     }
@@ -63,7 +67,8 @@ export class Client {
   async once(call: Call): Promise<Omit<Answer, 'repeated' | 'isUnsure'> | 'no answer' | 'no time'> {
     const { method, path, key, body, once, headers: further } = call;
     const at = Date.now();
-    const saw = (status: number | null, hasRetryAfter = false) => this.#see({ call, at, ms: Date.now() - at, status, hasRetryAfter });
+    const saw = (status: number | null, hasRetryAfter = false) =>
+      this.#see({ call, at, ms: Date.now() - at, status, hasRetryAfter });
     const url = this.#urls[Math.floor(Math.random() * this.#urls.length)]!;
     const headers: Record<string, string> = key === '' ? {} : { authorization: `Bearer ${key}` };
     if (body !== undefined) headers['content-type'] = 'application/json';
@@ -71,13 +76,23 @@ export class Client {
     Object.assign(headers, further);
     const signal = AbortSignal.timeout(PATIENCE);
     try {
-      const response = await fetch(url + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal });
+      const response = await fetch(url + path, {
+        method,
+        headers,
+        body: body === undefined ? undefined : JSON.stringify(body),
+        signal,
+      });
       const text = await response.text();
       this.#journal.count(String(response.status));
       saw(response.status, response.headers.has('retry-after'));
-      if (response.status === 500) this.#journal.complain(`${method} ${path} was answered 500: ${text}`);
+      if (response.status === 500)
+        this.#journal.complain(`${method} ${path} was answered 500: ${text}`);
       const replayed = response.headers.get('idempotent-replayed') === 'true';
-      return { status: response.status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>), replayed };
+      return {
+        status: response.status,
+        body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
+        replayed,
+      };
     } catch {
       const why = signal.aborted ? 'no time' : 'no answer';
       this.#journal.count(why);
@@ -87,7 +102,14 @@ export class Client {
   }
 }
 
-/** The same call may pass in a moment: the API is away or busy, or the key's first call is still under way. */
+/**
+ * The same call may pass in a moment: the API is away or busy, or the key's first call is still
+ * under way.
+ */
 function isTemporary({ status, body }: Pick<Answer, 'status' | 'body'>): boolean {
-  return status >= 500 || status === 429 || (status === 409 && String(body.type).endsWith('idempotency-key-in-flight'));
+  return (
+    status >= 500 ||
+    status === 429 ||
+    (status === 409 && String(body.type).endsWith('idempotency-key-in-flight'))
+  );
 }

@@ -19,18 +19,26 @@ export interface Accepted {
   /** Edits that were answered. */
   edits: number;
   isDeleted: boolean;
-  /** A call about it ran out of the client's time: it may have been made after the one that repeated it. */
+  /**
+   * A call about it ran out of the client's time: it may have been made after the one that repeated
+   * it.
+   */
   isUnsure: boolean;
 }
 
-/** What the client wrote down: everything the API has answered for, and every answer that should not have come. */
+/**
+ * What the client wrote down: everything the API has answered for, and every answer that should not
+ * have come.
+ */
 export class Journal {
   readonly messages: Accepted[] = [];
   edits = 0;
   deletions = 0;
   /** Repeated calls under a key that had been answered already. */
   replays = 0;
-  /** Keys of messages that were given up without an answer: nobody knows what has become of them. */
+  /**
+   * Keys of messages that were given up without an answer: nobody knows what has become of them.
+   */
   readonly unanswered = new Set<string>();
   readonly answers = new Map<string, number>();
   readonly wrong: string[] = [];

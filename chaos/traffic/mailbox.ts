@@ -17,7 +17,11 @@ export class Mailbox {
       authOptional: true,
       disabledCommands: ['STARTTLS'],
       onRcptTo: (_to, _session, done) => {
-        done(random() < REFUSES ? Object.assign(new Error('come again later'), { responseCode: 451 }) : null);
+        done(
+          random() < REFUSES
+            ? Object.assign(new Error('come again later'), { responseCode: 451 })
+            : null,
+        );
       },
       onData: (stream, session, done) => {
         let raw = '';

@@ -20,10 +20,20 @@ export interface Plain {
  * @returns undefined where it was refused
  * @throws where no answer comes any more
  */
-export async function post({ client, journal }: { client: Client; journal: Journal }, plain: Plain): Promise<Accepted | undefined> {
+export async function post(
+  { client, journal }: { client: Client; journal: Journal },
+  plain: Plain,
+): Promise<Accepted | undefined> {
   const { workspace, channel_id, author, text, word, what } = plain;
   const path = `/v1/channels/${channel_id}/messages`;
-  const call = { method: 'POST', path, key: workspace.key, body: { author, text }, once: word, what };
+  const call = {
+    method: 'POST',
+    path,
+    key: workspace.key,
+    body: { author, text },
+    once: word,
+    what,
+  };
   journal.unanswered.add(word);
   const { status, body } = await client.call(call);
   journal.unanswered.delete(word);
@@ -33,7 +43,17 @@ export async function post({ client, journal }: { client: Client; journal: Journ
   }
   const { id, event_id, seq } = body as { id: string; event_id: string; seq: number };
   const state = { mention: null, former: [], edits: 0, isDeleted: false, isUnsure: false };
-  const message: Accepted = { id, event_id, seq, channel_id, workspace, author, text, word, ...state };
+  const message: Accepted = {
+    id,
+    event_id,
+    seq,
+    channel_id,
+    workspace,
+    author,
+    text,
+    word,
+    ...state,
+  };
   journal.messages.push(message);
   return message;
 }

@@ -36,6 +36,7 @@ export class Promptness {
 }
 
 /** Without ids and query, so that the same calls look the same. */
-const bare = (path: string) => path.replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'ID').replace(/\?.*/, '');
+const bare = (path: string) =>
+  path.replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'ID').replace(/\?.*/, '');
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;

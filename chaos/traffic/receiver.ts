@@ -40,12 +40,25 @@ export class Hook {
 
   /** Writes down that an event came. @throws where it is not signed, or not what it was before */
   arrived(body: string, headers: Record<string, string>): Taken {
-    const event = this.#webhook!.verify(body, headers) as { id: string; type: string; workspace_id: string };
+    const event = this.#webhook!.verify(body, headers) as {
+      id: string;
+      type: string;
+      workspace_id: string;
+    };
     const digest = createHash('sha256').update(body).digest('hex');
-    const known = this.events.get(event.id) ?? { id: event.id, digest, type: event.type, taken: 0, cameAt: [] };
-    if (headers['webhook-id'] !== event.id) throw new Error(`event ${event.id} came under webhook-id ${headers['webhook-id']}`);
-    if (known.digest !== digest) throw new Error(`event ${event.id} came with another body than before`);
-    if (event.workspace_id !== this.workspaceId) throw new Error(`event ${event.id} is of another workspace`);
+    const known = this.events.get(event.id) ?? {
+      id: event.id,
+      digest,
+      type: event.type,
+      taken: 0,
+      cameAt: [],
+    };
+    if (headers['webhook-id'] !== event.id)
+      throw new Error(`event ${event.id} came under webhook-id ${headers['webhook-id']}`);
+    if (known.digest !== digest)
+      throw new Error(`event ${event.id} came with another body than before`);
+    if (event.workspace_id !== this.workspaceId)
+      throw new Error(`event ${event.id} is of another workspace`);
     if (!this.types.includes('*') && !this.types.includes(event.type))
       throw new Error(`event ${event.id} is a ${event.type}, which is not wanted`);
     known.cameAt.push(Date.now());
@@ -61,7 +74,9 @@ const HANGS = 0.005;
 /** Hung requests are let go after so long, in ms: longer than anybody waits for them. */
 const HANG = 15_000;
 
-/** The customers' side: a real HTTP server that verifies what it gets, and does not always behave. */
+/**
+ * The customers' side: a real HTTP server that verifies what it gets, and does not always behave.
+ */
 export class Receiver {
   readonly hooks: Hook[] = [];
   readonly wrong: string[] = [];
@@ -74,8 +89,13 @@ export class Receiver {
     this.#mood = mood;
   }
 
-  /** @param mood how an event is answered that has just come (default: now and then not with 200) */
-  static async start(random: Random, mood: (event: Taken) => Mood = () => moodFrom(random)): Promise<Receiver> {
+  /**
+   * @param mood how an event is answered that has just come (default: now and then not with 200)
+   */
+  static async start(
+    random: Random,
+    mood: (event: Taken) => Mood = () => moodFrom(random),
+  ): Promise<Receiver> {
     const receiver = new Receiver(random, mood);
     await once(receiver.#server.listen(0, '127.0.0.1'), 'listening');
     return receiver;
@@ -84,7 +104,11 @@ export class Receiver {
   /** A new endpoint's URL; what comes there is written down in it. */
   open(workspaceId: string, types: string[]): Hook {
     const { port } = this.#server.address() as AddressInfo;
-    const hook = new Hook(workspaceId, types, `http://127.0.0.1:${port}/hooks/${this.hooks.length}`);
+    const hook = new Hook(
+      workspaceId,
+      types,
+      `http://127.0.0.1:${port}/hooks/${this.hooks.length}`,
+    );
     this.hooks.push(hook);
     return hook;
   }
@@ -111,7 +135,11 @@ export class Receiver {
 
   #answer(response: ServerResponse, event: Taken): void {
     const mood = this.#mood(event);
-    if (mood === 'hangs') return void setTimeout(() => response.destroy(), between(this.#random, HANG / 2, HANG)).unref();
+    if (mood === 'hangs')
+      return void setTimeout(
+        () => response.destroy(),
+        between(this.#random, HANG / 2, HANG),
+      ).unref();
     if (mood === 'refuses') return void response.writeHead(500).end('not now');
     event.taken += 1;
     response.end();

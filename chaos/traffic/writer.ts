@@ -4,7 +4,10 @@ import type { Answer, Call, Client } from './client.ts';
 import type { Accepted, Journal } from './journal.ts';
 import { people, type Workspace } from './workspace.ts';
 
-const vocabulary = 'a quick brown fox jumps over the lazy dog while nobody in the whole house is looking at it'.split(' ');
+const vocabulary =
+  'a quick brown fox jumps over the lazy dog while nobody in the whole house is looking at it'.split(
+    ' ',
+  );
 
 /** How often a writer opens a channel. */
 const NEW_CHANNELS = 0.01;
@@ -21,7 +24,9 @@ export interface Writing {
   name: string;
 }
 
-/** Writes, edits and deletes messages, one call after another, and writes down what was answered. */
+/**
+ * Writes, edits and deletes messages, one call after another, and writes down what was answered.
+ */
 export class Writer {
   readonly #with: Writing;
   readonly #own: Accepted[] = [];
@@ -63,18 +68,37 @@ export class Writer {
           )
         : null;
     const { word, text } = this.#text(mention);
-    const call = { method: 'POST', path: `/v1/channels/${channel_id}/messages`, key: workspace.key, body: { author, text }, once: word };
+    const call = {
+      method: 'POST',
+      path: `/v1/channels/${channel_id}/messages`,
+      key: workspace.key,
+      body: { author, text },
+      once: word,
+    };
     const answers = await this.#several(call);
     for (const answer of answers.slice(1)) this.#compare(answers[0]!, answer);
     const [{ status, body }] = answers as [Answer];
-    if (status !== 201) return journal.complain(`a message was answered ${status}: ${JSON.stringify(body)}`);
+    if (status !== 201)
+      return journal.complain(`a message was answered ${status}: ${JSON.stringify(body)}`);
     const { id, event_id, seq } = body as { id: string; event_id: string; seq: number };
     const state = { former: [], edits: 0, isDeleted: false, isUnsure: false };
-    const message: Accepted = { id, event_id, seq, channel_id, workspace, author, mention, text, word, ...state };
+    const message: Accepted = {
+      id,
+      event_id,
+      seq,
+      channel_id,
+      workspace,
+      author,
+      mention,
+      text,
+      word,
+      ...state,
+    };
     journal.messages.push(message);
     this.#own.push(message);
     if (this.#own.length > REMEMBERED) this.#own.shift();
-    if (body.text !== text || body.author !== author) journal.complain(`message ${id} was answered with another text or author`);
+    if (body.text !== text || body.author !== author)
+      journal.complain(`message ${id} was answered with another text or author`);
     if (random() < 0.05) await this.#again(call, answers[0]!);
   }
 
@@ -89,13 +113,17 @@ export class Writer {
     const { client, journal } = this.#with;
     const second = await client.call(call);
     journal.replays += 1;
-    if (!second.replayed) journal.complain(`key ${call.once} had been answered, and its repetition is not marked as replayed`);
+    if (!second.replayed)
+      journal.complain(
+        `key ${call.once} had been answered, and its repetition is not marked as replayed`,
+      );
     this.#compare(first, second);
   }
 
   #compare(first: Answer, second: Answer): void {
     const [a, b] = [first, second].map(({ status, body }) => JSON.stringify([status, body]));
-    if (a !== b) this.#with.journal.complain(`one key was answered twice, and differently: ${a} and ${b}`);
+    if (a !== b)
+      this.#with.journal.complain(`one key was answered twice, and differently: ${a} and ${b}`);
   }
 
   async #open(): Promise<void> {
@@ -103,28 +131,51 @@ export class Writer {
     const workspace = pick(random, workspaces);
     this.#texts += 1;
     const once = `${name}c${this.#texts}`;
-    const answers = await this.#several({ method: 'POST', path: '/v1/channels', key: workspace.key, body: { name: once }, once });
+    const answers = await this.#several({
+      method: 'POST',
+      path: '/v1/channels',
+      key: workspace.key,
+      body: { name: once },
+      once,
+    });
     for (const answer of answers.slice(1)) this.#compare(answers[0]!, answer);
     const [{ status, body }] = answers as [Answer];
-    if (status !== 201) return journal.complain(`a channel was answered ${status}: ${JSON.stringify(body)}`);
+    if (status !== 201)
+      return journal.complain(`a channel was answered ${status}: ${JSON.stringify(body)}`);
     workspace.channels.push(String(body.id));
   }
 
   async #edit(message: Accepted): Promise<void> {
     const { client, journal } = this.#with;
     const { word, text } = this.#text(message.mention);
-    const answer = await client.call({ method: 'PATCH', path: `/v1/messages/${message.id}`, key: message.workspace.key, body: { text } });
+    const answer = await client.call({
+      method: 'PATCH',
+      path: `/v1/messages/${message.id}`,
+      key: message.workspace.key,
+      body: { text },
+    });
     if (answer.status !== 200)
-      return journal.complain(`the edit of message ${message.id} was answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+      return journal.complain(
+        `the edit of message ${message.id} was answered ${answer.status}: ${JSON.stringify(answer.body)}`,
+      );
     message.former.push(message.word);
-    Object.assign(message, { word, text, edits: message.edits + 1, isUnsure: message.isUnsure || answer.isUnsure });
+    Object.assign(message, {
+      word,
+      text,
+      edits: message.edits + 1,
+      isUnsure: message.isUnsure || answer.isUnsure,
+    });
     journal.edits += 1;
   }
 
   async #remove(message: Accepted): Promise<void> {
     const { client, journal } = this.#with;
     this.#own.splice(this.#own.indexOf(message), 1);
-    const { status, repeated } = await client.call({ method: 'DELETE', path: `/v1/messages/${message.id}`, key: message.workspace.key });
+    const { status, repeated } = await client.call({
+      method: 'DELETE',
+      path: `/v1/messages/${message.id}`,
+      key: message.workspace.key,
+    });
     // Where the first call's answer was lost, the message is gone already.
     if (status !== 204 && !(status === 404 && repeated > 0))
       journal.complain(`the deletion of message ${message.id} was answered ${status}`);
@@ -136,7 +187,9 @@ export class Writer {
     const { random, name } = this.#with;
     this.#texts += 1;
     const word = `${name}t${this.#texts}`;
-    const some = Array.from({ length: 3 + Math.floor(random() * 12) }, () => pick(random, vocabulary));
+    const some = Array.from({ length: 3 + Math.floor(random() * 12) }, () =>
+      pick(random, vocabulary),
+    );
     return { word, text: [word, ...some, ...(mention ? [`@${mention}`] : [])].join(' ') };
   }
 }

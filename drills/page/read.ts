@@ -34,7 +34,10 @@ const parts: [RegExp, Part][] = [
   [/^\*\*Undo/, 'undo'],
 ];
 
-/** The runbook's sections, with every command in it. @throws where a block of the page is none of commands */
+/**
+ * The runbook's sections, with every command in it. @throws where a block of the page is none of
+ * commands
+ */
 export function readRunbook(text = readFileSync(page, 'utf8')): Section[] {
   const sections: Section[] = [];
   let part: Part = 'start';
@@ -43,13 +46,20 @@ export function readRunbook(text = readFileSync(page, 'utf8')): Section[] {
     const section = sections.at(-1);
     if (line.startsWith('```')) {
       if (block === null && line !== '```sh')
-        throw new Error(`line ${i + 1}: a block of the runbook is \`sh\`, with commands that are run`);
-      if (block === null && !section) throw new Error(`line ${i + 1}: a command belongs under a heading`);
+        throw new Error(
+          `line ${i + 1}: a block of the runbook is \`sh\`, with commands that are run`,
+        );
+      if (block === null && !section)
+        throw new Error(`line ${i + 1}: a command belongs under a heading`);
       block = block === null ? section!.commands[part] : null;
     } else if (block) {
       readLine(block, line, i + 1);
     } else if (line.startsWith('## ')) {
-      sections.push({ title: line.slice(3), drill: null, commands: { start: [], see: [], cure: [], over: [], undo: [] } });
+      sections.push({
+        title: line.slice(3),
+        drill: null,
+        commands: { start: [], see: [], cure: [], over: [], undo: [] },
+      });
       part = 'start';
     } else {
       part = parts.find(([pattern]) => pattern.test(line))?.[1] ?? part;
@@ -63,11 +73,18 @@ export function readRunbook(text = readFileSync(page, 'utf8')): Section[] {
 function readLine(block: Command[], line: string, number: number): void {
   if (!line.startsWith('$ ')) {
     const command = block.at(-1);
-    if (!command) throw new Error(`line ${number}: a block begins with a command, which begins with "$ "`);
+    if (!command)
+      throw new Error(`line ${number}: a block begins with a command, which begins with "$ "`);
     if (line.trim() !== '') command.shown.push(line);
     return;
   }
   const [, text = '', exit] = /^\$ (.*?)(?:\s+#.*?\bexit (\d+))?$/.exec(line) ?? [];
   const isBackground = text.endsWith(' &');
-  block.push({ text: text.replace(/ &$/, '').replace(/\s+# .*$/, ''), line: number, exit: Number(exit ?? 0), isBackground, shown: [] });
+  block.push({
+    text: text.replace(/ &$/, '').replace(/\s+# .*$/, ''),
+    line: number,
+    exit: Number(exit ?? 0),
+    isBackground,
+    shown: [],
+  });
 }

@@ -1,6 +1,11 @@
-/** What may differ from time to time, the more special first. A nought that stands alone is meant. */
+/**
+ * What may differ from time to time, the more special first. A nought that stands alone is meant.
+ */
 const varying: [RegExp, string][] = [
-  [/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/, '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'],
+  [
+    /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/,
+    '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}',
+  ],
   [/^\d{4}-\d\d-\d\dT[\d:.]+Z/, '\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z'],
   [/^\d+@\w+/, '\\d+@[\\w.-]+'],
   [/^\d+(?:\.\d+)+/, '\\d+(?:\\.\\d+)*'],
@@ -25,7 +30,10 @@ export function patternOf(line: string): RegExp {
   return new RegExp(pattern);
 }
 
-/** The first of the shown lines that does not occur in the output after those before it; null where all do. */
+/**
+ * The first of the shown lines that does not occur in the output after those before it; null where
+ * all do.
+ */
 export function firstMissing(shown: string[], output: string): string | null {
   let lines = output.split('\n');
   for (const line of shown) {

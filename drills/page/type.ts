@@ -18,8 +18,14 @@ export interface Typed {
 /** Longest that a command may take, in ms. */
 const LONGEST = 90_000;
 
-/** Types a command of the page into a shell. @param words what stands for MESSAGE_ID and the like */
-export async function type(stage: Stage, command: Command, words: Record<string, string>): Promise<Typed> {
+/**
+ * Types a command of the page into a shell. @param words what stands for MESSAGE_ID and the like
+ */
+export async function type(
+  stage: Stage,
+  command: Command,
+  words: Record<string, string>,
+): Promise<Typed> {
   const text = filledIn(command, words);
   if (command.isBackground) return await begin(stage, command, text);
   const child = shell(stage, text);
@@ -30,31 +36,53 @@ export async function type(stage: Stage, command: Command, words: Record<string,
   return { text, output: output(), exit, wrong: whatIsWrong(command, output(), exit) };
 }
 
-/** The same again until it is as on the page, or 45 s have passed: what has just been done shows after a moment. */
-export async function typeUntilRight(stage: Stage, command: Command, words: Record<string, string>): Promise<Typed> {
+/**
+ * The same again until it is as on the page, or 45 s have passed: what has just been done shows
+ * after a moment.
+ */
+export async function typeUntilRight(
+  stage: Stage,
+  command: Command,
+  words: Record<string, string>,
+): Promise<Typed> {
   for (const deadline = Date.now() + 45_000; ; await wait(300)) {
     const typed = await type(stage, command, words);
     if (typed.wrong === null || Date.now() > deadline) return typed;
   }
 }
 
-/** Starts what goes on beside the rest, until what the page shows has been said; it ends with the drill. */
+/**
+ * Starts what goes on beside the rest, until what the page shows has been said; it ends with the
+ * drill.
+ */
 async function begin(stage: Stage, command: Command, text: string): Promise<Typed> {
   const child = shell(stage, `exec ${text}`);
   const output = collect(child);
   stage.afterwards(async () => {
-    if (child.exitCode === null && child.signalCode === null && child.kill('SIGTERM')) await once(child, 'exit');
+    if (child.exitCode === null && child.signalCode === null && child.kill('SIGTERM'))
+      await once(child, 'exit');
   });
   const isSaid = () => firstMissing(command.shown, output()) === null;
-  for (const deadline = Date.now() + LONGEST; !isSaid() && child.exitCode === null && Date.now() < deadline; ) await wait(50);
-  return { text: `${text} &`, output: output(), exit: child.exitCode, wrong: isSaid() ? null : whatIsWrong(command, output(), 0) };
+  for (
+    const deadline = Date.now() + LONGEST;
+    !isSaid() && child.exitCode === null && Date.now() < deadline;
+  )
+    await wait(50);
+  return {
+    text: `${text} &`,
+    output: output(),
+    exit: child.exitCode,
+    wrong: isSaid() ? null : whatIsWrong(command, output(), 0),
+  };
 }
 
-const shell = ({ env, home }: Stage, text: string) => spawn('bash', ['-c', text], { env, cwd: home, stdio: ['ignore', 'pipe', 'pipe'] });
+const shell = ({ env, home }: Stage, text: string) =>
+  spawn('bash', ['-c', text], { env, cwd: home, stdio: ['ignore', 'pipe', 'pipe'] });
 
 function collect(child: ChildProcess): () => string {
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
   return () => output;
 }
 
@@ -62,12 +90,17 @@ function collect(child: ChildProcess): () => string {
 function filledIn({ text, line }: Command, words: Record<string, string>): string {
   return text.replace(/(?<![$\w])[A-Z][A-Z_]*_P?ID\b/g, (word) => {
     const value = words[word];
-    if (value === undefined) throw new Error(`line ${line}: nobody says what ${word} is in \`${text}\``);
+    if (value === undefined)
+      throw new Error(`line ${line}: nobody says what ${word} is in \`${text}\``);
     return value;
   });
 }
 
-function whatIsWrong({ exit: wanted, shown }: Command, output: string, exit: number | null): string | null {
+function whatIsWrong(
+  { exit: wanted, shown }: Command,
+  output: string,
+  exit: number | null,
+): string | null {
   if (exit !== wanted) return `it ended with ${exit}, not ${wanted}`;
   const missing = firstMissing(shown, output);
   return missing === null ? null : `it did not show "${missing.trim()}"`;

@@ -16,7 +16,9 @@ export class Customer {
 
   /** Signs up. The workspace and its messages stay, as all that is in the log does. */
   static async at(stage: Stage, name: string): Promise<Customer> {
-    const { id, api_key: key } = await stage.ask('POST', '/v1/workspaces', { name: `Drill: ${name}` });
+    const { id, api_key: key } = await stage.ask('POST', '/v1/workspaces', {
+      name: `Drill: ${name}`,
+    });
     const channel = await stage.ask('POST', '/v1/channels', { name: 'general' }, key);
     return new Customer(stage, { workspaceId: id, channelId: channel.id, key });
   }
@@ -42,8 +44,13 @@ export class Customer {
 
   /** Has new messages sent to a URL until the drill ends. @returns the endpoint's id */
   async subscribe(url: string): Promise<string> {
-    const { id } = await this.ask('POST', '/v1/endpoints', { url, event_types: ['message.created'] });
-    this.#stage.afterwards(() => this.#stage.call('DELETE', `/v1/endpoints/${id}`, undefined, this.key));
+    const { id } = await this.ask('POST', '/v1/endpoints', {
+      url,
+      event_types: ['message.created'],
+    });
+    this.#stage.afterwards(() =>
+      this.#stage.call('DELETE', `/v1/endpoints/${id}`, undefined, this.key),
+    );
     return id;
   }
 

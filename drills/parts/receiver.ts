@@ -10,10 +10,18 @@ export interface Arrival {
   response: ServerResponse;
 }
 
-/** A customer's server on this machine, which does with each webhook what `take` does. @returns its URL */
-export async function openReceiver(stage: Stage, take: (arrival: Arrival) => void): Promise<string> {
+/**
+ * A customer's server on this machine, which does with each webhook what `take` does. @returns its
+ * URL
+ */
+export async function openReceiver(
+  stage: Stage,
+  take: (arrival: Arrival) => void,
+): Promise<string> {
   const server = createServer((request, response) => {
-    request.resume().once('end', () => take({ id: String(request.headers['webhook-id']), response }));
+    request
+      .resume()
+      .once('end', () => take({ id: String(request.headers['webhook-id']), response }));
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
   stage.afterwards(() => {

@@ -16,7 +16,11 @@ export async function findRunning(): Promise<{ up: UpFile; home: string } | unde
   const found = findUpFile();
   if (!found) return undefined;
   const up = found.up as UpFile;
-  for (const address of [up.api_url, up.database_url, ...(up.temporal_address ? [`tcp://${up.temporal_address}`] : [])]) {
+  for (const address of [
+    up.api_url,
+    up.database_url,
+    ...(up.temporal_address ? [`tcp://${up.temporal_address}`] : []),
+  ]) {
     if (!isLoopback(address))
       throw new RefusedError(
         `${found.path} names ${new URL(address).host}, which is not this machine: drills break things, and only here.`,

@@ -14,7 +14,10 @@ const psql = fileURLToPath(new URL('./psql.ts', import.meta.url));
 /** A product to practise on. */
 export interface Opened {
   stage: Stage;
-  /** Writes down what a terminal needs for it, as it is now. @returns a file to be read by a shell: `. FILE` */
+  /**
+   * Writes down what a terminal needs for it, as it is now. @returns a file to be read by a shell:
+   * `. FILE`
+   */
   saveEnvironment(): Promise<string>;
   close(): Promise<void>;
 }
@@ -22,7 +25,10 @@ export interface Opened {
 /** The product that runs here, or one of our own where none does or where `own` is asked for. */
 export async function openProduct(tell: (line: string) => void, own = false): Promise<Opened> {
   const running = own ? undefined : await findRunning();
-  if (!running) tell(`${own ? '' : 'No `npm start` runs here: '}bringing a product up in a folder of its own …`);
+  if (!running)
+    tell(
+      `${own ? '' : 'No `npm start` runs here: '}bringing a product up in a folder of its own …`,
+    );
   const brought = running ? undefined : await bringUp();
   const { up, home } = (running ?? brought)!;
   const folder = await mkdtemp(join(tmpdir(), 'knockon-practice-'));
@@ -42,8 +48,12 @@ export async function openProduct(tell: (line: string) => void, own = false): Pr
 
 async function save(file: string, env: NodeJS.ProcessEnv): Promise<string> {
   const outside = surroundings();
-  const added = Object.entries(env).filter(([name, value]) => value !== undefined && outside[name] !== value);
-  await writeFile(file, added.map(([name, value]) => `export ${name}='${value}'\n`).join(''), { mode: 0o600 });
+  const added = Object.entries(env).filter(
+    ([name, value]) => value !== undefined && outside[name] !== value,
+  );
+  await writeFile(file, added.map(([name, value]) => `export ${name}='${value}'\n`).join(''), {
+    mode: 0o600,
+  });
   return file;
 }
 
@@ -54,13 +64,24 @@ async function putCommand(folder: string, name: string, args: string[]): Promise
   await chmod(join(folder, name), 0o755);
 }
 
-const isInstalled = (name: string) => (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, name)));
+const isInstalled = (name: string) =>
+  (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, name)));
 
-/** The variables that the runbook's commands go by; `knockon` itself is put into the folder, and what stands in for psql. */
-async function environment(up: UpFile, home: string, folder: string): Promise<Record<string, string>> {
+/**
+ * The variables that the runbook's commands go by; `knockon` itself is put into the folder, and
+ * what stands in for psql.
+ */
+async function environment(
+  up: UpFile,
+  home: string,
+  folder: string,
+): Promise<Record<string, string>> {
   await putCommand(folder, 'knockon', [knockon]);
-  if (!isInstalled('psql')) await putCommand(folder, 'psql', ['--import', import.meta.resolve('tsx'), psql]);
-  const secrets = JSON.parse(await readFile(join(home, 'secrets.json'), 'utf8')) as { secret: string };
+  if (!isInstalled('psql'))
+    await putCommand(folder, 'psql', ['--import', import.meta.resolve('tsx'), psql]);
+  const secrets = JSON.parse(await readFile(join(home, 'secrets.json'), 'utf8')) as {
+    secret: string;
+  };
   return {
     KNOCKON_HOME: home,
     KNOCKON_API_URL: up.api_url,
@@ -71,7 +92,10 @@ async function environment(up: UpFile, home: string, folder: string): Promise<Re
     KNOCKON_WEBHOOK_ALLOW: '127.0.0.0/8,::1/128',
     ...(up.deployment && { KNOCKON_DEPLOYMENT: up.deployment }),
     ...(up.temporal_address
-      ? { TEMPORAL_ADDRESS: up.temporal_address, TEMPORAL_NAMESPACE: up.temporal_namespace ?? 'default' }
+      ? {
+          TEMPORAL_ADDRESS: up.temporal_address,
+          TEMPORAL_NAMESPACE: up.temporal_namespace ?? 'default',
+        }
       : { KNOCKON_TRANSPORT: 'pg-boss' }),
   };
 }

@@ -26,13 +26,17 @@ export interface Own {
   stop(): Promise<void>;
 }
 
-/** Brings a product up in a temporary folder of its own, with ports of its own. @throws with its last words where it does not come up */
+/**
+ * Brings a product up in a temporary folder of its own, with ports of its own. @throws with its
+ * last words where it does not come up
+ */
 export async function bringUp(): Promise<Own> {
   const home = await mkdtemp(join(tmpdir(), 'knockon-drill-'));
   // As root, Postgres runs under another account that must be able to walk through.
   await chmod(home, 0o755);
   const log = openSync(join(home, 'up.log'), 'a', 0o600);
-  // In a process group of its own: a Ctrl-C is for the drill, which ends this one after it has cleaned up.
+  // In a process group of its own: a Ctrl-C is for the drill, which ends this one after it has
+  // cleaned up.
   const child = fork(knockon, ['up', '--port', '0'], {
     detached: true,
     env: { ...surroundings(), ...brisk, KNOCKON_HOME: home },
@@ -45,8 +49,12 @@ export async function bringUp(): Promise<Own> {
     await rm(home, { recursive: true, force: true });
   };
   try {
-    await until('that the product comes up', async () => child.exitCode !== null || existsSync(join(home, 'up.json')));
-    if (child.exitCode !== null) throw new Error(`\`knockon up\` ended:\n${await readFile(join(home, 'up.log'), 'utf8')}`);
+    await until(
+      'that the product comes up',
+      async () => child.exitCode !== null || existsSync(join(home, 'up.json')),
+    );
+    if (child.exitCode !== null)
+      throw new Error(`\`knockon up\` ended:\n${await readFile(join(home, 'up.log'), 'utf8')}`);
     return { up: JSON.parse(await readFile(join(home, 'up.json'), 'utf8')) as UpFile, home, stop };
   } catch (error) {
     await stop();
@@ -57,5 +65,7 @@ export async function bringUp(): Promise<Own> {
 /** What the surroundings say of Knock-on is about another product. */
 export const surroundings = (): NodeJS.ProcessEnv =>
   Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^(KNOCKON_|TEMPORAL_|DATABASE_URL$|REDIS_URL$|SMTP_URL$|MAIL_FROM$)/.test(name)),
+    Object.entries(process.env).filter(
+      ([name]) => !/^(KNOCKON_|TEMPORAL_|DATABASE_URL$|REDIS_URL$|SMTP_URL$|MAIL_FROM$)/.test(name),
+    ),
   );

@@ -1,9 +1,11 @@
-// Stands in for psql where it is not installed, for the runbook's commands alone: psql URL -c STATEMENT [-c STATEMENT …].
+// Stands in for psql where it is not installed, for the runbook's commands alone: psql URL -c
+// STATEMENT [-c STATEMENT …].
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import postgres from 'postgres';
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main(process.argv.slice(2));
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href)
+  await main(process.argv.slice(2));
 
 async function main(args: string[]): Promise<void> {
   const options = { command: { type: 'string', short: 'c', multiple: true } } as const;
@@ -16,7 +18,10 @@ async function main(args: string[]): Promise<void> {
   }
 }
 
-/** What psql would show of these statements, but for the widths of its columns. @throws Postgres' error */
+/**
+ * What psql would show of these statements, but for the widths of its columns. @throws Postgres'
+ * error
+ */
 export async function run(url: string, statements: string[]): Promise<string> {
   const pg = postgres(url, { max: 1, onnotice: () => {}, connect_timeout: 5 });
   try {
@@ -34,7 +39,12 @@ export async function run(url: string, statements: string[]): Promise<string> {
 
 function table(names: string[], rows: unknown[][]): string {
   const line = (cells: unknown[]) => ` ${cells.map(cell).join(' | ')}`;
-  return [line(names), names.map((name) => '-'.repeat(name.length + 2)).join('+'), ...rows.map(line), `(${rows.length} rows)`].join('\n');
+  return [
+    line(names),
+    names.map((name) => '-'.repeat(name.length + 2)).join('+'),
+    ...rows.map(line),
+    `(${rows.length} rows)`,
+  ].join('\n');
 }
 
 function cell(value: unknown): unknown {
@@ -43,5 +53,7 @@ function cell(value: unknown): unknown {
 }
 
 function tag(command: string, count: number | null): string {
-  return [command, command === 'INSERT' ? 0 : null, count].filter((part) => part !== null).join(' ');
+  return [command, command === 'INSERT' ? 0 : null, count]
+    .filter((part) => part !== null)
+    .join(' ');
 }

@@ -65,10 +65,18 @@ export class Stage {
   }
 
   /** A call of the API, with the operator's key unless another is given. */
-  async call(method: string, path: string, body?: unknown, key = this.up.admin_key): Promise<{ status: number; body: Body }> {
+  async call(
+    method: string,
+    path: string,
+    body?: unknown,
+    key = this.up.admin_key,
+  ): Promise<{ status: number; body: Body }> {
     const response = await fetch(this.up.api_url + path, {
       method,
-      headers: { authorization: `Bearer ${key}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      headers: {
+        authorization: `Bearer ${key}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: AbortSignal.timeout(30_000),
     });
@@ -79,7 +87,10 @@ export class Stage {
   /** The same, where only success will do. @throws with what was answered otherwise */
   async ask(method: string, path: string, body?: unknown, key?: string): Promise<Body> {
     const answer = await this.call(method, path, body, key);
-    if (answer.status >= 300) throw new Error(`${method} ${path} was answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+    if (answer.status >= 300)
+      throw new Error(
+        `${method} ${path} was answered ${answer.status}: ${JSON.stringify(answer.body)}`,
+      );
     return answer.body;
   }
 

@@ -6,10 +6,16 @@ import { answer, openReceiver } from '../parts/receiver.ts';
 /** How long their server works on one webhook, in ms. */
 const WORK = 1_400;
 
-/** Orders that come together: so many that the last is answered later than anybody waits, 2 s in a product of our own, else 10 s. */
+/**
+ * Orders that come together: so many that the last is answered later than anybody waits, 2 s in a
+ * product of our own, else 10 s.
+ */
 const TOGETHER = { own: 3, running: 10 };
 
-/** A customer's server that does its work before it answers, one webhook after another: whoever is behind others is answered too late. */
+/**
+ * A customer's server that does its work before it answers, one webhook after another: whoever is
+ * behind others is answered too late.
+ */
 export const duplicateComplaints: Drill = {
   name: 'duplicate-complaints',
   summary: 'an endpoint that does what it is told, and answers too late',
@@ -35,7 +41,8 @@ export const duplicateComplaints: Drill = {
         const before = doubles();
         await customer.postMany(together, (n) => `order ${sent + n}`);
         sent += together;
-        while (!isOver && (await customer.deliveries(endpoint, 'delivered')) < sent) await wait(200);
+        while (!isOver && (await customer.deliveries(endpoint, 'delivered')) < sent)
+          await wait(200);
         isClean = !isOver && doubles() === before;
       }
     };

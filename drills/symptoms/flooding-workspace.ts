@@ -2,7 +2,10 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Drill } from '../drill.ts';
 import { Customer } from '../parts/customer.ts';
 
-/** Connections that post as fast as they are answered, and what they hold back for: nobody's disk is to be filled. */
+/**
+ * Connections that post as fast as they are answered, and what they hold back for: nobody's disk is
+ * to be filled.
+ */
 const AT_ONCE = 4;
 const MOST = 20_000;
 
@@ -17,10 +20,12 @@ export const floodingWorkspace: Drill = {
     const path = `/v1/channels/${customer.channelId}/messages`;
     const flood = async () => {
       while (!isOver) {
-        const status = await stage.call('POST', path, { author: 'bot', text: `retry ${sent}` }, customer.key).then(
-          (answer) => answer.status,
-          () => 0,
-        );
+        const status = await stage
+          .call('POST', path, { author: 'bot', text: `retry ${sent}` }, customer.key)
+          .then(
+            (answer) => answer.status,
+            () => 0,
+          );
         if (status === 201) [sent, refused] = [sent + 1, 0];
         else refused += 1;
         if (refused > 0 || sent > MOST) await wait(250);
@@ -37,7 +42,10 @@ export const floodingWorkspace: Drill = {
       async remains() {
         if (refused < AT_ONCE) return 'it goes on posting';
         const { data } = await stage.ask('GET', '/v1/ops/subscribers');
-        const backlog = data.reduce((most: number, one: { backlog: number }) => Math.max(most, one.backlog), 0);
+        const backlog = data.reduce(
+          (most: number, one: { backlog: number }) => Math.max(most, one.backlog),
+          0,
+        );
         return backlog > 0 ? `${backlog} events still wait for their effects` : null;
       },
     };

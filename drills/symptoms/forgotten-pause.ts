@@ -10,12 +10,17 @@ export const forgottenPause: Drill = {
     const { pg } = stage;
     const customer = await Customer.at(stage, 'the afternoon shift');
     await customer.post('written in the morning');
-    await stage.ask('POST', '/v1/ops/subscribers/search/pause', { reason: 'the index is being moved' });
+    await stage.ask('POST', '/v1/ops/subscribers/search/pause', {
+      reason: 'the index is being moved',
+    });
     stage.afterwards(() => stage.call('POST', '/v1/ops/subscribers/search/resume'));
     await customer.postMany(20, (n) => `written in the afternoon, ${n}`);
     // Nobody practises for hours: the pause is told to have begun then.
     await pg`update controls set paused_at = paused_at - interval '3 hours' where subscriber = 'search'`;
-    await stage.until('that events wait for search', async () => (await stage.subscriber('search')).backlog >= 20);
+    await stage.until(
+      'that events wait for search',
+      async () => (await stage.subscriber('search')).backlog >= 20,
+    );
     return {
       words: {},
       async remains() {

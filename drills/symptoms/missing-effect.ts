@@ -1,7 +1,10 @@
 import type { Drill } from '../drill.ts';
 import { Customer } from '../parts/customer.ts';
 
-/** What search did for one message is gone, receipt and all, as after a restore of a part of the database. */
+/**
+ * What search did for one message is gone, receipt and all, as after a restore of a part of the
+ * database.
+ */
 export const missingEffect: Drill = {
   name: 'missing-effect',
   summary: 'an effect that has not happened, and that nothing is at work on',
@@ -11,7 +14,8 @@ export const missingEffect: Drill = {
     const customer = await Customer.at(stage, 'a thorough reader');
     const messages = await customer.postMany(5, (n) => `chapter ${n}`);
     const { id, event_id } = messages[2];
-    const receipt = () => pg`select from receipts where event_id = ${event_id} and subscriber = 'search'`;
+    const receipt = () =>
+      pg`select from receipts where event_id = ${event_id} and subscriber = 'search'`;
     await stage.until('that search has done it', async () => (await receipt()).length === 1);
     await stage.until('that its workflow has ended', async () => {
       const [row] = await pg`select from dispatches d join outbox o on o.dispatch_id = d.id
@@ -20,13 +24,17 @@ export const missingEffect: Drill = {
     });
     await pg`delete from search_documents where message_id = ${id}`;
     await pg`delete from receipts where event_id = ${event_id} and subscriber = 'search'`;
-    const [dispatch] = await pg<{ id: string }[]>`select dispatch_id as id from outbox where event_id = ${event_id}`;
+    const [dispatch] = await pg<
+      { id: string }[]
+    >`select dispatch_id as id from outbox where event_id = ${event_id}`;
     stage.env.KNOCKON_API_KEY = customer.key;
     return {
       words: { MESSAGE_ID: id, WORKFLOW_ID: dispatch!.id },
       async remains() {
         const found = await customer.ask('GET', `/v1/search?q=chapter`);
-        return found.data.length === 5 && (await receipt()).length === 1 ? null : `${5 - found.data.length} of 5 messages can't be found`;
+        return found.data.length === 5 && (await receipt()).length === 1
+          ? null
+          : `${5 - found.data.length} of 5 messages can't be found`;
       },
     };
   },

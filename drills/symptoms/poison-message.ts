@@ -11,12 +11,17 @@ export const poisonMessage: Drill = {
   complaint: '"In one channel nothing has been translated for an hour. In the others all is well."',
   async begin(stage) {
     const customer = await Customer.at(stage, 'a museum');
-    const worker = await startScript(stage, new URL('../workers/translations.ts', import.meta.url), {});
+    const worker = await startScript(
+      stage,
+      new URL('../workers/translations.ts', import.meta.url),
+      {},
+    );
     stage.afterwards(() => unsubscribe(stage));
     await customer.post('the first stone');
     const { id } = await customer.post(`the second one says ${POISON}`);
     for (let n = 0; n < 5; n += 1) await customer.post(`stone ${n + 3}`);
-    const letters = () => stage.pg<{ id: string }[]>`select id from dead_letters where subscriber = ${TRANSLATIONS}`;
+    const letters = () =>
+      stage.pg<{ id: string }[]>`select id from dead_letters where subscriber = ${TRANSLATIONS}`;
     await stage.until('that it is given up', async () => (await letters()).length === 1);
     stage.env.KNOCKON_API_KEY = customer.key;
     return {
@@ -45,7 +50,8 @@ async function unsubscribe(stage: Stage): Promise<void> {
   await stage.pg`delete from subscribers where name = ${TRANSLATIONS}`;
   await stage.until('that nothing waits for the made-up subscriber', async () => {
     const body = { filter: { subscriber: TRANSLATIONS }, reason: 'the drill is over' };
-    if ((await openEvents(stage)) > 0) await stage.call('POST', '/v1/ops/dead_letters/discard', body);
+    if ((await openEvents(stage)) > 0)
+      await stage.call('POST', '/v1/ops/dead_letters/discard', body);
     return (await openEvents(stage)) === 0;
   });
 }

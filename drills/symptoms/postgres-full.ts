@@ -2,18 +2,22 @@ import type { Drill } from '../drill.ts';
 import { Customer } from '../parts/customer.ts';
 import type { Stage } from '../product/stage.ts';
 
-/** Room that there is beside what was stored before, and what somebody's copy takes of it, in MiB. */
+/**
+ * Room that there is beside what was stored before, and what somebody's copy takes of it, in MiB.
+ */
 const ROOM = 24;
 const COPY = 32;
 
 /**
- * A table that somebody has left behind takes all the room there is. The disk's end is played by a quota: triggers refuse to write
- * with the disk's own error (53100) while the database is larger than that.
+ * A table that somebody has left behind takes all the room there is. The disk's end is played by a
+ * quota: triggers refuse to write with the disk's own error (53100) while the database is larger
+ * than that.
  */
 export const postgresFull: Drill = {
   name: 'postgres-full',
   summary: 'Postgres has no room left to write to',
-  complaint: '"Nobody can write any more: every message is refused." It is every customer who says so.',
+  complaint:
+    '"Nobody can write any more: every message is refused." It is every customer who says so.',
   stops: 'all writing to the database',
   async begin(stage) {
     const { pg } = stage;
@@ -27,7 +31,12 @@ export const postgresFull: Drill = {
     await pg`alter table messages_copy_of_last_spring alter column text set storage plain`;
     await pg`insert into messages_copy_of_last_spring select repeat('a', 8000) from generate_series(1, ${COPY * 128})`;
     const post = () =>
-      stage.call('POST', `/v1/channels/${customer.channelId}/messages`, { author: 'ada', text: 'is it me?' }, customer.key);
+      stage.call(
+        'POST',
+        `/v1/channels/${customer.channelId}/messages`,
+        { author: 'ada', text: 'is it me?' },
+        customer.key,
+      );
     await stage.until('that messages are refused', async () => (await post()).status === 503);
     stage.env.CHANNEL_URL = `${stage.up.api_url}/v1/channels/${customer.channelId}/messages`;
     stage.env.KNOCKON_API_KEY = customer.key;

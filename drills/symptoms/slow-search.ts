@@ -5,7 +5,10 @@ import { Customer } from '../parts/customer.ts';
 const LEFT_OVER = 10_000;
 const WORDS = 300;
 
-/** What search looks through is full of what is long gone, and its index was dropped: every search reads all of that. */
+/**
+ * What search looks through is full of what is long gone, and its index was dropped: every search
+ * reads all of that.
+ */
 export const slowSearch: Drill = {
   name: 'slow-search',
   summary: 'a search that reads far more than there is, and without an index',

@@ -12,7 +12,9 @@ export const temporalDown: Drill = {
   stops: 'Temporal',
   async begin(stage) {
     if (!stage.up.temporal_address)
-      throw new RefusedError('this product runs under KNOCKON_TRANSPORT=pg-boss, which has no Temporal to hang');
+      throw new RefusedError(
+        'this product runs under KNOCKON_TRANSPORT=pg-boss, which has no Temporal to hang',
+      );
     const customer = await Customer.at(stage, 'everybody');
     const pid = await processId(stage, 'temporal');
     process.kill(pid, 'SIGSTOP');
@@ -25,14 +27,18 @@ export const temporalDown: Drill = {
     await customer.postMany(messages, (n) => `is anybody there? ${n}`);
     const ill = async (): Promise<string[]> => {
       const { findings } = await stage.ask('GET', '/v1/ops/doctor');
-      return findings.flatMap(({ check, ok }: { check: string; ok: boolean }) => (ok ? [] : [check]));
+      return findings.flatMap(({ check, ok }: { check: string; ok: boolean }) =>
+        ok ? [] : [check],
+      );
     };
     return {
       words: { TEMPORAL_PID: String(pid) },
       async remains() {
         if ((await ill()).includes('temporal')) return 'Temporal does not answer';
         const { data } = await customer.ask('GET', '/v1/search?q=anybody');
-        return data.length < messages ? `${messages - data.length} messages can't be found yet` : null;
+        return data.length < messages
+          ? `${messages - data.length} messages can't be found yet`
+          : null;
       },
     };
   },

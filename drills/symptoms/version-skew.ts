@@ -8,14 +8,19 @@ export const versionSkew: Drill = {
   summary: 'a worker of the version before, which a deployment has left running',
   complaint: '"The mistake in the statistics that you have mended still happens, now and then."',
   async begin(stage) {
-    const worker = await startWorker(stage, ['worker', 'effects', '--only', 'analytics'], { KNOCKON_VERSION: '0.0.9' });
+    const worker = await startWorker(stage, ['worker', 'effects', '--only', 'analytics'], {
+      KNOCKON_VERSION: '0.0.9',
+    });
     const customer = await Customer.at(stage, 'somebody who counts');
     await customer.postMany(10, (n) => `${n}`);
     const versions = async (): Promise<string[]> => (await stage.subscriber('analytics')).versions;
     await stage.until('that the worker is known', async () => (await versions()).length > 1);
     return {
       words: { WORKER_PID: String(worker.pid) },
-      remains: async () => ((await versions()).length > 1 ? `analytics runs in versions ${(await versions()).join(' and ')}` : null),
+      remains: async () =>
+        (await versions()).length > 1
+          ? `analytics runs in versions ${(await versions()).join(' and ')}`
+          : null,
     };
   },
 };

@@ -2,21 +2,33 @@ import type { Drill } from '../drill.ts';
 import { Customer } from '../parts/customer.ts';
 import { answer, openReceiver } from '../parts/receiver.ts';
 
-/** What their gateway lets through in a second. Beyond it everything is refused until nothing has come for a second. */
+/**
+ * What their gateway lets through in a second. Beyond it everything is refused until nothing has
+ * come for a second.
+ */
 const BEARS = 5;
 
 /** A customer's gateway that is given more than it bears, and then refuses everything. */
 export const webhooksLate: Drill = {
   name: 'webhooks-late',
   summary: "a customer's endpoint that refuses what it is sent",
-  complaint: '"Your webhooks reach us many minutes late, or not at all." It is one customer who says so.',
+  complaint:
+    '"Your webhooks reach us many minutes late, or not at all." It is one customer who says so.',
   async begin(stage) {
     const customer = await Customer.at(stage, 'a small shop');
-    const endpoint = await customer.subscribe(await openReceiver(stage, ({ response }) => answer(response, gateway() ? 200 : 429)));
+    const endpoint = await customer.subscribe(
+      await openReceiver(stage, ({ response }) => answer(response, gateway() ? 200 : 429)),
+    );
     const messages = 30;
     await customer.postMany(messages, (n) => `order ${n}`);
-    const row = async () => (await stage.pg`select failing_since, max_per_second from endpoints where id = ${endpoint}`)[0];
-    await stage.until('that the endpoint is left alone', async () => (await row())?.failing_since != null);
+    const row = async () =>
+      (
+        await stage.pg`select failing_since, max_per_second from endpoints where id = ${endpoint}`
+      )[0];
+    await stage.until(
+      'that the endpoint is left alone',
+      async () => (await row())?.failing_since != null,
+    );
     return {
       words: { ENDPOINT_ID: endpoint },
       async remains() {

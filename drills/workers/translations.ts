@@ -12,7 +12,8 @@ await host(
     onPoison: 'block',
     retry: { attempts: 2, initial: '200ms' },
     async transact(_tx, events) {
-      if (events.some(({ payload }) => String(payload.text).includes(POISON))) throw new RangeError('the dictionary has no such language');
+      if (events.some(({ payload }) => String(payload.text).includes(POISON)))
+        throw new RangeError('the dictionary has no such language');
     },
   }),
 );

@@ -3,12 +3,16 @@ import { defineEffect } from '../../src/activities/runtime/effect.ts';
 import type { Transaction } from '../../src/db/client.ts';
 import type { DomainEvent } from '../../src/events/event.ts';
 
-const kinds: Record<string, string> = { 'message.created': 'said', 'message.updated': 'corrected', 'message.deleted': 'withdrew' };
+const kinds: Record<string, string> = {
+  'message.created': 'said',
+  'message.updated': 'corrected',
+  'message.deleted': 'withdrew',
+};
 
 /**
- * Keeps a transcript of each channel: a numbered line for what was said, corrected or withdrawn, as it happened. It needs
- * `ordering: 'channel'`: lines are numbered one after another, and a text that was withdrawn must not come back because its
- * deletion was handled before its message.
+ * Keeps a transcript of each channel: a numbered line for what was said, corrected or withdrawn, as
+ * it happened. It needs `ordering: 'channel'`: lines are numbered one after another, and a text
+ * that was withdrawn must not come back because its deletion was handled before its message.
  */
 export const transcripts = defineEffect({
   name: 'transcripts',
@@ -18,13 +22,20 @@ export const transcripts = defineEffect({
   onPoison: 'block',
   async transact(tx, events) {
     await addLines(tx, events);
-    const withdrawn = events.filter((event) => event.type === 'message.deleted').map((event) => String(event.message_id));
+    const withdrawn = events
+      .filter((event) => event.type === 'message.deleted')
+      .map((event) => String(event.message_id));
     if (withdrawn.length > 0)
-      await tx.execute(sql`update transcript_lines set text = '' where message_id = any(${sql.param(withdrawn)}::uuid[])`);
+      await tx.execute(
+        sql`update transcript_lines set text = '' where message_id = any(${sql.param(withdrawn)}::uuid[])`,
+      );
   },
 });
 
-/** In one statement, whatever the number of events and channels; the events come in the order of their channels. */
+/**
+ * In one statement, whatever the number of events and channels; the events come in the order of
+ * their channels.
+ */
 async function addLines(tx: Transaction, events: DomainEvent[]): Promise<void> {
   const column = (pick: (event: DomainEvent) => string | null) => sql.param(events.map(pick));
   await tx.execute(sql`

@@ -1,4 +1,5 @@
-// Hosts the effect in a process of its own. Nothing else is redeployed: it registers itself, and gets every event from then on.
+// Hosts the effect in a process of its own. Nothing else is redeployed: it registers itself, and
+// gets every event from then on.
 import { readFileSync } from 'node:fs';
 import { readConfig } from '../../src/config.ts';
 import { connectDatabase } from '../../src/db/client.ts';
@@ -12,7 +13,10 @@ const log = createLog('transcripts', config.LOG_LEVEL);
 await runProcess(async () => {
   const started = new ShutdownStack();
   const database = started.add(
-    connectDatabase(config.DATABASE_URL, { name: 'transcripts', directUrl: config.KNOCKON_DATABASE_DIRECT_URL }),
+    connectDatabase(config.DATABASE_URL, {
+      name: 'transcripts',
+      directUrl: config.KNOCKON_DATABASE_DIRECT_URL,
+    }),
     (d) => d.close(),
   );
   await database.pg.unsafe(readFileSync(new URL('./schema.sql', import.meta.url), 'utf8'));
@@ -21,9 +25,18 @@ await runProcess(async () => {
 }, config.KNOCKON_SHUTDOWN);
 process.exit();
 
-/** `npm start` writes down where everything is. This effect seals nothing, so any secret will do. */
+/**
+ * `npm start` writes down where everything is. This effect seals nothing, so any secret will do.
+ */
 function besideNpmStart(): NodeJS.ProcessEnv {
   const up = JSON.parse(readFileSync(`${process.env.KNOCKON_HOME ?? '.knockon'}/up.json`, 'utf8'));
-  const transport = up.temporal_address ? { TEMPORAL_ADDRESS: up.temporal_address } : { KNOCKON_TRANSPORT: 'pg-boss' };
-  return { ...process.env, ...transport, DATABASE_URL: up.database_url, KNOCKON_SECRET: 'x'.repeat(32) };
+  const transport = up.temporal_address
+    ? { TEMPORAL_ADDRESS: up.temporal_address }
+    : { KNOCKON_TRANSPORT: 'pg-boss' };
+  return {
+    ...process.env,
+    ...transport,
+    DATABASE_URL: up.database_url,
+    KNOCKON_SECRET: 'x'.repeat(32),
+  };
 }

@@ -17,12 +17,20 @@ export interface EffectSettings {
   secret: string;
   webhooks: Omit<WebhookDependencies, 'seal'>;
   /** Without `smtpUrl` nobody is e-mailed. */
-  mail: { smtpUrl: string | undefined; from: string; graceMs: number; quota?: { mails: number; seconds: number } | null };
+  mail: {
+    smtpUrl: string | undefined;
+    from: string;
+    graceMs: number;
+    quota?: { mails: number; seconds: number } | null;
+  };
   redisUrl: string | undefined;
 }
 
 /** Every effect of this version. To add one: a folder here, and one line in the list below. */
-export async function createEffects(settings: EffectSettings, { db }: Database): Promise<{ effects: Effect[]; close(): Promise<void> }> {
+export async function createEffects(
+  settings: EffectSettings,
+  { db }: Database,
+): Promise<{ effects: Effect[]; close(): Promise<void> }> {
   const { secret, mail } = settings;
   const mailer = mail.smtpUrl === undefined ? null : createMailer(mail.smtpUrl, mail.from);
   const summaries = await summaryStore(db, settings.redisUrl);

@@ -34,7 +34,10 @@ import { searchRoutes } from './routes/search.ts';
 import { subscriberRoutes } from './routes/subscribers.ts';
 import { workspaceRoutes } from './routes/workspaces.ts';
 
-/** The HTTP API, ready to be served: `serve({ fetch: createApp(deps).fetch })`. It opens and closes nothing by itself. */
+/**
+ * The HTTP API, ready to be served: `serve({ fetch: createApp(deps).fetch })`. It opens and closes
+ * nothing by itself.
+ */
 export function createApp(deps: ApiDependencies) {
   const registry = deps.metrics ?? new Registry();
   const keyring = createKeyring(deps.database);
@@ -58,7 +61,15 @@ export function createApp(deps: ApiDependencies) {
   app.route('/', opsRoutes(deps, keyring));
   app.use('/v1/*', workspaceKey(keyring, limits));
   app.route('/', apiKeyRoutes(deps, keyring));
-  const routes = [postMessageRoute, messageRoutes, messageEffectRoutes, channelRoutes, eventRoutes, searchRoutes, notificationRoutes];
+  const routes = [
+    postMessageRoute,
+    messageRoutes,
+    messageEffectRoutes,
+    channelRoutes,
+    eventRoutes,
+    searchRoutes,
+    notificationRoutes,
+  ];
   const more = [
     memberRoutes,
     analyticsRoutes,

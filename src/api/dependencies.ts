@@ -79,7 +79,9 @@ export interface ApiDependencies {
   driver?: OperationHosts['driver'];
   /** Default: there are no workflows. */
   resetWorkflow?: OperationHosts['resetWorkflow'];
-  /** Which dispatches the transport is at work on; without it all that is open counts as in flight. */
+  /**
+   * Which dispatches the transport is at work on; without it all that is open counts as in flight.
+   */
   running?: VerifyOptions['running'];
   readiness(): Promise<{ ok: boolean; detail: Record<string, unknown> }>;
   /** The operator's key; undefined: nobody is the operator. */
@@ -91,8 +93,14 @@ export interface ApiDependencies {
   /** Why a webhook may not go there; null where it may. */
   isAllowedWebhookUrl(url: string): Promise<string | null>;
   log: Logger;
-  /** Where HTTP metrics are registered and what /metrics shows; default: a registry of the API's own. */
+  /**
+   * Where HTTP metrics are registered and what /metrics shows; default: a registry of the API's
+   * own.
+   */
   metrics?: Registry;
-  /** Whether GET /metrics asks for no key; default: true. Where strangers reach the API it must be false. */
+  /**
+   * Whether GET /metrics asks for no key; default: true. Where strangers reach the API it must be
+   * false.
+   */
   openMetrics?: boolean;
 }

@@ -5,7 +5,10 @@ import { invisibleIn } from './invisible.ts';
 const unstorable = /[\0\p{Cs}]/u;
 const unstorableMessage = 'holds a NUL character or a lone surrogate';
 
-/** Characters as people count them (code points), without building an array for the usual short text. */
+/**
+ * Characters as people count them (code points), without building an array for the usual short
+ * text.
+ */
 function longerThan(text: string, max: number): boolean {
   if (text.length <= max) return false;
   if (text.length > 2 * max) return true;
@@ -17,14 +20,18 @@ export const text = (min: number, max: number) =>
   z
     .string()
     .refine((value) => !unstorable.test(value), { message: unstorableMessage })
-    .refine((value) => value.length >= min && !longerThan(value, max), { message: `must have ${min} to ${max} characters` })
+    .refine((value) => value.length >= min && !longerThan(value, max), {
+      message: `must have ${min} to ${max} characters`,
+    })
     .openapi({ type: 'string', minLength: min, maxLength: max });
 
-const NAME = 'Without control characters, invisible ones and marks that override the direction of text.';
+const NAME =
+  'Without control characters, invisible ones and marks that override the direction of text.';
 
 /**
- * A name of 1 to 255 characters on one line; spaces around it are taken off. What nobody sees, or what turns the text around it, is refused:
- * two names that look alike would be two people. Emoji, and what scripts need between their letters, is fine.
+ * A name of 1 to 255 characters on one line; spaces around it are taken off. What nobody sees, or
+ * what turns the text around it, is refused: two names that look alike would be two people. Emoji,
+ * and what scripts need between their letters, is fine.
  */
 export const name = z
   .string()
@@ -33,7 +40,10 @@ export const name = z
     text(1, 255).superRefine((value, context) => {
       const found = invisibleIn(value);
       if (found)
-        context.addIssue({ code: 'custom', message: `holds ${found}, a control character or one that can't be seen: leave it out` });
+        context.addIssue({
+          code: 'custom',
+          message: `holds ${found}, a control character or one that can't be seen: leave it out`,
+        });
     }),
   )
   .openapi({ type: 'string', minLength: 1, maxLength: 255, description: NAME });
@@ -42,13 +52,17 @@ export const name = z
 export const author = name;
 
 /** Any UUID, whatever its version. */
-export const uuid = z.guid({ message: 'must be a UUID' }).openapi({ format: 'uuid', example: '01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70' });
+export const uuid = z
+  .guid({ message: 'must be a UUID' })
+  .openapi({ format: 'uuid', example: '01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70' });
 
-const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
+const rfc3339 =
+  /^(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
 
 function parseMoment(value: string): Date | null {
   const [, year, month, day] = rfc3339.exec(value) ?? [];
-  if (!year || Number(day) > new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()) return null;
+  if (!year || Number(day) > new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate())
+    return null;
   const moment = new Date(value);
   return moment.getUTCFullYear() >= 1970 && moment.getUTCFullYear() <= 2100 ? moment : null;
 }
@@ -59,13 +73,18 @@ export const moment = z
   .transform((value, context) => {
     const parsed = parseMoment(value);
     if (parsed) return parsed;
-    context.addIssue({ code: 'custom', message: 'must be a moment such as 2024-01-15T12:00:00Z, offset included, years 1970 to 2100' });
+    context.addIssue({
+      code: 'custom',
+      message: 'must be a moment such as 2024-01-15T12:00:00Z, offset included, years 1970 to 2100',
+    });
     return z.NEVER;
   })
   .openapi({ type: 'string', format: 'date-time', example: '2024-01-15T12:00:00.000Z' });
 
 /** A moment in an answer: RFC 3339, UTC, milliseconds. */
-export const timestamp = z.string().openapi({ format: 'date-time', example: '2024-01-15T12:00:00.000Z' });
+export const timestamp = z
+  .string()
+  .openapi({ format: 'date-time', example: '2024-01-15T12:00:00.000Z' });
 
 /** A whole number in a query string. */
 export const whole = (min: number, max: number) =>
@@ -92,10 +111,14 @@ export const typeName = z
 const METADATA_BYTES = 16 * 1024;
 const METADATA_DEPTH = 32;
 
-/** What is wrong somewhere inside a JSON value, or null. Never goes deeper than the limit, so it can't overflow the stack. */
+/**
+ * What is wrong somewhere inside a JSON value, or null. Never goes deeper than the limit, so it
+ * can't overflow the stack.
+ */
 function flaw(value: unknown, depth: number): string | null {
   if (typeof value === 'string') return unstorable.test(value) ? unstorableMessage : null;
-  if (typeof value === 'number') return Number.isFinite(value) ? null : 'holds a number too large to be kept';
+  if (typeof value === 'number')
+    return Number.isFinite(value) ? null : 'holds a number too large to be kept';
   if (typeof value !== 'object' || value === null) return null;
   if (depth >= METADATA_DEPTH) return `is nested deeper than ${METADATA_DEPTH} levels`;
   for (const [key, inner] of Object.entries(value)) {
@@ -106,13 +129,17 @@ function flaw(value: unknown, depth: number): string | null {
 }
 
 /**
- * A JSON object of the client's own: up to 16 KiB serialised, up to 32 levels deep. Handed on as it came, but for how numbers are written
- * (`1.0` is `1`, `-0` is `0`), and of a key that comes twice the last. Numbers that would become others never get here (see `jsonBody`).
+ * A JSON object of the client's own: up to 16 KiB serialised, up to 32 levels deep. Handed on as it
+ * came, but for how numbers are written (`1.0` is `1`, `-0` is `0`), and of a key that comes twice
+ * the last. Numbers that would become others never get here (see `jsonBody`).
  */
 export const metadata = z
-  .custom<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), {
-    message: 'must be a JSON object',
-  })
+  .custom<Record<string, unknown>>(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    {
+      message: 'must be a JSON object',
+    },
+  )
   .superRefine((value, context) => {
     const tooLarge = () => Buffer.byteLength(JSON.stringify(value)) > METADATA_BYTES;
     const message = flaw(value, 0) ?? (tooLarge() ? 'is larger than 16 KiB of JSON' : null);
@@ -129,6 +156,8 @@ export const metadata = z
 /** Whom a mention finds: 1 to 64 characters without spaces, and without the @ in front. */
 export const handle = z
   .string()
-  .regex(/^(?!@)[^\s\p{C}]+$/u, { message: 'must have no spaces, no control characters and no @ in front' })
+  .regex(/^(?!@)[^\s\p{C}]+$/u, {
+    message: 'must have no spaces, no control characters and no @ in front',
+  })
   .refine((value) => !longerThan(value, 64), { message: 'must have 1 to 64 characters' })
   .openapi({ type: 'string', minLength: 1, maxLength: 64, example: 'ada' });

@@ -26,7 +26,9 @@ export async function findMessage({ db }: Database, { workspaceId, id }: Which) 
   const [row] = await db
     .select()
     .from(messages)
-    .where(and(eq(messages.id, id), eq(messages.workspace_id, workspaceId), isNull(messages.deleted_at)));
+    .where(
+      and(eq(messages.id, id), eq(messages.workspace_id, workspaceId), isNull(messages.deleted_at)),
+    );
   if (!row) throw notFound('message');
   return row;
 }
@@ -41,10 +43,17 @@ export async function findEndpoint({ db }: Database, which: Which) {
   return row;
 }
 
-/** What to answer where there is no subscriber of that name: 404, with the nearest name and those that there are. */
+/**
+ * What to answer where there is no subscriber of that name: 404, with the nearest name and those
+ * that there are.
+ */
 export async function noSuchSubscriber({ pg }: Database, wanted: string): Promise<Problem> {
   const rows = await pg<{ name: string }[]>`select name from subscribers order by name limit 500`;
   const names = rows.map((row) => row.name);
-  if (names.length === 0) return new Problem(404, 'There is no such subscriber: no worker has registered one yet.');
-  return new Problem(404, `There is no such subscriber; did you mean ${closest(wanted, names)}? Known are ${names.join(', ')}.`);
+  if (names.length === 0)
+    return new Problem(404, 'There is no such subscriber: no worker has registered one yet.');
+  return new Problem(
+    404,
+    `There is no such subscriber; did you mean ${closest(wanted, names)}? Known are ${names.join(', ')}.`,
+  );
 }

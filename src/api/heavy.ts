@@ -20,42 +20,74 @@ export interface Question {
 /** Longest run of what is a list or a count, in ms. */
 export const LIST_MS = 5_000;
 
-export const LISTING: Question = { what: 'list', limitMs: LIST_MS, advice: 'Narrow it down, or ask again when less is going on.' };
+export const LISTING: Question = {
+  what: 'list',
+  limitMs: LIST_MS,
+  advice: 'Narrow it down, or ask again when less is going on.',
+};
 
 /** How soon it is worth asking again, in seconds. */
 const SOON = { headers: { 'retry-after': '2' } };
 
 /**
- * Reads what may be expensive, apart from everything else; it ends with the request. The owner of its place is the workspace, or the
- * operator.
+ * Reads what may be expensive, apart from everything else; it ends with the request. The owner of
+ * its place is the workspace, or the operator.
  *
  * @throws Problem 503 where there is no place, or it takes too long
  */
-export async function heavily<T>(c: Context<Env>, heavy: Heavy, question: Question, work: (pg: TransactionSql) => Promise<T>): Promise<T> {
+export async function heavily<T>(
+  c: Context<Env>,
+  heavy: Heavy,
+  question: Question,
+  work: (pg: TransactionSql) => Promise<T>,
+): Promise<T> {
   return await orProblem(c, question, () => heavy.read({ ...ownership(c), ...question }, work));
 }
 
-/** The same for what asks the database by itself, statement after statement. Each has the time that any statement of a request has. */
-export async function inPlace<T>(c: Context<Env>, heavy: Heavy, question: Question, work: (database: Database) => Promise<T>): Promise<T> {
+/**
+ * The same for what asks the database by itself, statement after statement. Each has the time that
+ * any statement of a request has.
+ */
+export async function inPlace<T>(
+  c: Context<Env>,
+  heavy: Heavy,
+  question: Question,
+  work: (database: Database) => Promise<T>,
+): Promise<T> {
   return await orProblem(c, question, () => heavy.run(ownership(c), work));
 }
 
 /** Whose place it takes, and what ends it. */
-export const ownership = (c: Context<Env>): Pick<Asked, 'owner' | 'signal'> => ({ owner: c.get('workspaceId'), signal: c.req.raw.signal });
+export const ownership = (c: Context<Env>): Pick<Asked, 'owner' | 'signal'> => ({
+  owner: c.get('workspaceId'),
+  signal: c.req.raw.signal,
+});
 
 /** Makes a problem of what heavy work throws. */
-export async function orProblem<T>(c: Context<Env>, { what, advice, limitMs }: Question, work: () => Promise<T>): Promise<T> {
+export async function orProblem<T>(
+  c: Context<Env>,
+  { what, advice, limitMs }: Question,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof NoPlaceError) throw busy(error, what);
     if (error instanceof TookTooLongError) {
-      throw new Problem(503, `This ${what} took longer than ${limitMs / 1000} s and was stopped. ${advice}`, {
-        type: 'took-too-long',
+      throw new Problem(
+        503,
+        `This ${what} took longer than ${limitMs / 1000} s and was stopped. ${advice}`,
+        {
+          type: 'took-too-long',
+          ...SOON,
+        },
+      );
+    }
+    if (c.req.raw.signal.aborted)
+      throw new Problem(503, `The client left before this ${what} was answered.`, {
+        type: 'left',
         ...SOON,
       });
-    }
-    if (c.req.raw.signal.aborted) throw new Problem(503, `The client left before this ${what} was answered.`, { type: 'left', ...SOON });
     throw error;
   }
 }

@@ -1,13 +1,47 @@
-/** Scripts whose letters a joiner or non-joiner between them changes: where names have them by right. */
+/**
+ * Scripts whose letters a joiner or non-joiner between them changes: where names have them by
+ * right.
+ */
 const SHAPED = [
-  ...['Arabic', 'Syriac', 'Mandaic', 'Nko', 'Mongolian', 'Devanagari', 'Bengali', 'Gurmukhi', 'Gujarati', 'Oriya', 'Tamil', 'Telugu'],
-  ...['Kannada', 'Malayalam', 'Sinhala', 'Khmer', 'Myanmar', 'Tibetan', 'Javanese', 'Balinese', 'Thai', 'Lao'],
+  ...[
+    'Arabic',
+    'Syriac',
+    'Mandaic',
+    'Nko',
+    'Mongolian',
+    'Devanagari',
+    'Bengali',
+    'Gurmukhi',
+    'Gujarati',
+    'Oriya',
+    'Tamil',
+    'Telugu',
+  ],
+  ...[
+    'Kannada',
+    'Malayalam',
+    'Sinhala',
+    'Khmer',
+    'Myanmar',
+    'Tibetan',
+    'Javanese',
+    'Balinese',
+    'Thai',
+    'Lao',
+  ],
 ].map((script) => `\\p{scx=${script}}`);
 
-/** Scripts that are written from right to left: names that mix them with others have marks of direction by right. */
-const LEFTWARDS = /(?=\p{L})[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
+/**
+ * Scripts that are written from right to left: names that mix them with others have marks of
+ * direction by right.
+ */
+const LEFTWARDS =
+  /(?=\p{L})[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
 
-/** Where what can't be seen belongs to what can: within emoji, between letters of such scripts, after what it is a variant of. */
+/**
+ * Where what can't be seen belongs to what can: within emoji, between letters of such scripts,
+ * after what it is a variant of.
+ */
 const BELONGING = new RegExp(
   [
     '(?<=[\\p{Extended_Pictographic}\\p{Emoji_Modifier}\\ufe0f\\u20e3])\\u200d(?=\\p{Extended_Pictographic})',
@@ -21,11 +55,17 @@ const BELONGING = new RegExp(
 
 const MARKS = /[\u200e\u200f\u061c]/g;
 
-/** Controls, separators of lines, everything that is there to format (but for signs that are drawn around numbers), fillers, variants. */
+/**
+ * Controls, separators of lines, everything that is there to format (but for signs that are drawn
+ * around numbers), fillers, variants.
+ */
 const INVISIBLE =
   /(?![\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u{110bd}\u{110cd}])(?:\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}|\u034f|\u115f|\u1160|\u17b4|\u17b5|[\u180b-\u180f]|\u3164|\uffa0|[\ufe00-\ufe0f]|[\u{e0100}-\u{e01ef}])/u;
 
-/** The first character of a name that nobody would see, or that turns round what comes after it, such as `U+202E`; undefined where there is none. */
+/**
+ * The first character of a name that nobody would see, or that turns round what comes after it,
+ * such as `U+202E`; undefined where there is none.
+ */
 export function invisibleIn(name: string): string | undefined {
   if (!INVISIBLE.test(name)) return undefined;
   const [found] = INVISIBLE.exec(withoutBelonging(name)) ?? [];

@@ -13,7 +13,9 @@ export interface Caller {
 /** How long a process goes on accepting a key that another process has deleted, in ms. */
 const REMEMBERED_MS = 3_000;
 
-/** How often it is asked, in one statement, whether the keys that are in use are still right, in ms. */
+/**
+ * How often it is asked, in one statement, whether the keys that are in use are still right, in ms.
+ */
 const ASSURED_MS = 1_000;
 
 /** A key that nobody has used for so long is not asked about any more, in ms. */
@@ -33,9 +35,13 @@ const form = /^kn_[\w-]{43}$/;
 export const hasKeyForm = (key: string): boolean => form.test(key);
 
 /** True where both are the same; takes the same time wherever they differ. */
-export const sameKey = (given: string, wanted: string): boolean => timingSafeEqual(hashKey(given), hashKey(wanted));
+export const sameKey = (given: string, wanted: string): boolean =>
+  timingSafeEqual(hashKey(given), hashKey(wanted));
 
-/** Tells who calls by the key; remembers it for a few seconds, so that the hot path asks the database once in a while. */
+/**
+ * Tells who calls by the key; remembers it for a few seconds, so that the hot path asks the
+ * database once in a while.
+ */
 export interface Keyring {
   /** Whose key it is, where that was asked a moment ago. */
   recall(key: string): Caller | undefined;
@@ -54,12 +60,16 @@ export function createKeyring({ db }: Database): Keyring {
   const remembered = new LRUCache<string, Known>({ max: 10_000, ttl: REMEMBERED_MS });
   // A lookup that began before its key was deleted may end after it.
   const forgotten = new LRUCache<string, true>({ max: 10_000, ttl: 60_000 });
-  const lookUp = createLookup(async (known) => new Map((await findCallers(db, known)).map((caller) => [caller.known, caller])));
+  const lookUp = createLookup(
+    async (known) =>
+      new Map((await findCallers(db, known)).map((caller) => [caller.known, caller])),
+  );
   let assuredAt = performance.now();
 
   async function ask(known: string): Promise<Caller | undefined> {
     const caller = remembered.get(known) ?? (await lookUp(known));
-    if (caller && !forgotten.has(known)) remembered.set(known, { ...caller, usedAt: performance.now() });
+    if (caller && !forgotten.has(known))
+      remembered.set(known, { ...caller, usedAt: performance.now() });
     return caller;
   }
 
@@ -72,12 +82,17 @@ export function createKeyring({ db }: Database): Keyring {
     return caller;
   }
 
-  /** With a thousand keys in use, each looked up by itself every few seconds, every second request would wait for that. */
+  /**
+   * With a thousand keys in use, each looked up by itself every few seconds, every second request
+   * would wait for that.
+   */
   async function assure(now: number): Promise<void> {
     assuredAt = now;
     const inUse = [...remembered.entries()].filter(([, { usedAt }]) => now - usedAt < IDLE_MS);
     const hashes = inUse.map(([known]) => known);
-    const callers = new Map((await findCallers(db, hashes)).map((caller) => [caller.known, caller]));
+    const callers = new Map(
+      (await findCallers(db, hashes)).map((caller) => [caller.known, caller]),
+    );
     for (const [known, { usedAt }] of inUse) {
       const caller = callers.get(known);
       if (!caller) remembered.delete(known);
@@ -98,7 +113,10 @@ export function createKeyring({ db }: Database): Keyring {
 }
 
 /** Of these keys, by their hashes in base64, those that there are. */
-async function findCallers(db: Database['db'], known: string[]): Promise<(Caller & { known: string })[]> {
+async function findCallers(
+  db: Database['db'],
+  known: string[],
+): Promise<(Caller & { known: string })[]> {
   const rows = await db.execute(sql`
     select known, workspace_id as "workspaceId", id as "keyId"
     from unnest(${sql.param(known)}::text[]) as t (known) join api_keys on hash = decode(known, 'base64')`);

@@ -7,7 +7,10 @@ const STATEMENTS = 2;
 const BATCH = 500;
 /** Names that may wait, and for how long until they are asked about, in ms. */
 const [WAITING, LONGEST] = [10_000, 3000];
-/** How long what was not found is known not to be there, in ms: long enough for a client that repeats a wrong key. */
+/**
+ * How long what was not found is known not to be there, in ms: long enough for a client that
+ * repeats a wrong key.
+ */
 const UNKNOWN_MS = 5_000;
 
 interface Asked<T> {
@@ -19,13 +22,17 @@ interface Asked<T> {
 }
 
 /**
- * Looks names up, such as keys by their hashes, so that it costs little however many strangers ask: everything that is asked while a
- * statement runs goes into the next one, and what is not there is remembered for 5 s.
+ * Looks names up, such as keys by their hashes, so that it costs little however many strangers ask:
+ * everything that is asked while a statement runs goes into the next one, and what is not there is
+ * remembered for 5 s.
  *
  * @param find answers with those of the names that there are
- * @returns a function that rejects as `find` does, and with Problem 503 where 10,000 names wait already, or one has for 3 s
+ * @returns a function that rejects as `find` does, and with Problem 503 where 10,000 names wait
+ * already, or one has for 3 s
  */
-export function createLookup<T>(find: (names: string[]) => Promise<Map<string, T>>): (name: string) => Promise<T | undefined> {
+export function createLookup<T>(
+  find: (names: string[]) => Promise<Map<string, T>>,
+): (name: string) => Promise<T | undefined> {
   const unknown = new LRUCache<string, true>({ max: 10_000, ttl: UNKNOWN_MS });
   const waiting = new Map<string, Asked<T>>();
   let running = 0;
@@ -72,7 +79,10 @@ export function createLookup<T>(find: (names: string[]) => Promise<Map<string, T
 }
 
 const tooMany = () =>
-  new Problem(503, 'Too many keys are looked up; try again in a moment.', { type: 'busy', headers: { 'retry-after': '1' } });
+  new Problem(503, 'Too many keys are looked up; try again in a moment.', {
+    type: 'busy',
+    headers: { 'retry-after': '1' },
+  });
 
 function aQuestion<T>(): Asked<T> {
   let [settle, fail] = [(_: T | undefined) => {}, (_: unknown) => {}];

@@ -15,10 +15,14 @@ const description = `Post messages; everything that must happen because of them 
 /** The OpenAPI 3.1 document of everything that is registered on the app. */
 export function describeApi(app: OpenAPIHono<Env>) {
   const scheme = { type: 'http', scheme: 'bearer' } as const;
-  app.openAPIRegistry.registerComponent('securitySchemes', 'key', { ...scheme, description: "A workspace's key, `kn_…`." });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'key', {
+    ...scheme,
+    description: "A workspace's key, `kn_…`.",
+  });
   app.openAPIRegistry.registerComponent('securitySchemes', 'operator', {
     ...scheme,
-    description: "The operator's key, KNOCKON_ADMIN_KEY; under /v1/ops also an operator's own, made with POST /v1/ops/operators.",
+    description:
+      "The operator's key, KNOCKON_ADMIN_KEY; under /v1/ops also an operator's own, made with POST /v1/ops/operators.",
   });
   return app.getOpenAPI31Document({
     openapi: '3.1.0',

@@ -2,23 +2,31 @@ import { z } from '@hono/zod-openapi';
 import { uuid, whole } from './fields.ts';
 
 /** `?limit=`: 1 to 200, default 50. */
-export const limit = whole(1, 200).default(50).openapi({ description: 'Most entries of the answer.', default: 50 });
+export const limit = whole(1, 200)
+  .default(50)
+  .openapi({ description: 'Most entries of the answer.', default: 50 });
 
 /**
- * `?cursor=`: where the last page ended, opaque to clients. It holds the last entry's place in the list's order, so
- * entries that are added meanwhile move nothing.
+ * `?cursor=`: where the last page ended, opaque to clients. It holds the last entry's place in the
+ * list's order, so entries that are added meanwhile move nothing.
  *
  * @param position the schema of that place
  * @param shape how OpenAPI tells what one looks like
  */
-export const cursor = <P extends z.ZodType>(position: P, shape: { format?: string; pattern?: string } = { pattern: '^[A-Za-z0-9_-]+$' }) =>
+export const cursor = <P extends z.ZodType>(
+  position: P,
+  shape: { format?: string; pattern?: string } = { pattern: '^[A-Za-z0-9_-]+$' },
+) =>
   z
     .string()
     .max(1024)
     .transform((value, context) => {
       const parsed = position.safeParse(decode(value));
       if (parsed.success) return parsed.data;
-      context.addIssue({ code: 'custom', message: "is no cursor of this list: pass a page's next_cursor as it came" });
+      context.addIssue({
+        code: 'custom',
+        message: "is no cursor of this list: pass a page's next_cursor as it came",
+      });
       return z.NEVER;
     })
     .optional()
@@ -33,7 +41,9 @@ export const seqCursor = cursor(z.int(), { pattern: '^[0-9]{1,15}$' });
 const isId = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 const isSeq = /^\d{1,15}$/;
 
-/** An id or a place is its own cursor; anything else is JSON, which in base64 looks like neither. */
+/**
+ * An id or a place is its own cursor; anything else is JSON, which in base64 looks like neither.
+ */
 function encode(position: unknown): string {
   if (typeof position === 'number' && isSeq.test(String(position))) return String(position);
   if (typeof position === 'string' && isId.test(position)) return position;
@@ -52,14 +62,22 @@ function decode(value: string): unknown {
 
 /** A page of a list, as it is answered. */
 export const pageOf = <T extends z.ZodType>(entry: T) =>
-  z.object({ data: z.array(entry), next_cursor: z.string().nullable().openapi({ description: 'Null on the last page.' }) });
+  z.object({
+    data: z.array(entry),
+    next_cursor: z.string().nullable().openapi({ description: 'Null on the last page.' }),
+  });
 
 /**
  * Makes a page out of up to `limit + 1` rows: the one too many says that there is more.
  *
  * @param position a row's place, as the list's cursor holds it
  */
-export function toPage<Row, Entry>(rows: Row[], limit: number, show: (row: Row) => Entry, position: (row: Row) => unknown) {
+export function toPage<Row, Entry>(
+  rows: Row[],
+  limit: number,
+  show: (row: Row) => Entry,
+  position: (row: Row) => unknown,
+) {
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
   const more = rows.length > limit && last !== undefined;
@@ -73,7 +91,10 @@ export function toPage<Row, Entry>(rows: Row[], limit: number, show: (row: Row) 
 export const toPlainPage = <Row>(rows: Row[], limit: number, position: (row: Row) => unknown) =>
   toPage(rows, limit, (row) => row, position);
 
-/** Most bytes of texts and payloads that a page holds, unless one entry alone has more: however large entries are, an answer stays small. */
+/**
+ * Most bytes of texts and payloads that a page holds, unless one entry alone has more: however
+ * large entries are, an answer stays small.
+ */
 const PAGE_BYTES = 4 * 1024 ** 2;
 
 /** Entries that are read at first; their size says how many more may be. */

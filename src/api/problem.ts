@@ -25,7 +25,10 @@ const titles = {
 export type ProblemStatus = keyof typeof titles;
 
 interface Options {
-  /** A short name for programs, the end of the document's `type`; or a whole URI. Default: none, `about:blank`. */
+  /**
+   * A short name for programs, the end of the document's `type`; or a whole URI. Default: none,
+   * `about:blank`.
+   */
   type?: string;
   /** Further members of the document. */
   extensions?: Record<string, unknown>;
@@ -46,7 +49,9 @@ export class Problem extends Error {
   }
 }
 
-/** @param what such as "channel"; what belongs to another workspace is "not there" in the same words */
+/**
+ * @param what such as "channel"; what belongs to another workspace is "not there" in the same words
+ */
 export const notFound = (what: string) => new Problem(404, `There is no such ${what}.`);
 
 export const conflict = (detail: string) => new Problem(409, detail, { type: 'conflict' });
@@ -58,10 +63,15 @@ const LONGEST = 200;
 
 /** @param total how many errors there are, where not all are given */
 export function invalid(errors: FieldError[], total = errors.length): Problem {
-  const listed = errors.slice(0, LISTED).map(({ path, message }) => ({ path: cut(path), message: cut(message) }));
+  const listed = errors
+    .slice(0, LISTED)
+    .map(({ path, message }) => ({ path: cut(path), message: cut(message) }));
   const fields = [...new Set(listed.map(({ path }) => path || 'the body'))].slice(0, 10).join(', ');
   const more = total > LISTED ? ` The first ${LISTED} of ${total} errors are listed.` : '';
-  return new Problem(422, `The request does not fit the schema: ${fields}.${more}`, { type: 'validation', errors: listed });
+  return new Problem(422, `The request does not fit the schema: ${fields}.${more}`, {
+    type: 'validation',
+    errors: listed,
+  });
 }
 
 const cut = (text: string) => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
@@ -70,7 +80,14 @@ const cut = (text: string) => (text.length > LONGEST ? `${text.slice(0, LONGEST)
 export function answerProblem(c: Context, { status, message, options }: Problem): Response {
   const { type = 'about:blank' } = options;
   const uri = type.includes(':') ? type : `urn:knockon:problem:${type}`;
-  const document = { type: uri, title: titles[status], status, detail: message, errors: options.errors, ...options.extensions };
+  const document = {
+    type: uri,
+    title: titles[status],
+    status,
+    detail: message,
+    errors: options.errors,
+    ...options.extensions,
+  };
   return c.body(JSON.stringify(document), status as ContentfulStatusCode, {
     'content-type': 'application/problem+json',
     ...options.headers,

@@ -16,7 +16,10 @@ export interface Env {
     operator: Operator;
     /** Under /v1/ops alone: the console's session, where no key was sent. */
     session: { id: string; expires_at: Date } | undefined;
-    /** Under /v1/ops alone: whether who calls would still be let in. @throws where that can't be found out */
+    /**
+     * Under /v1/ops alone: whether who calls would still be let in. @throws where that can't be
+     * found out
+     */
     stillThere(): Promise<boolean>;
   };
 }
@@ -32,7 +35,11 @@ interface Issue {
 
 /** What lies there in what was sent. */
 const valueAt = (data: unknown, path: PropertyKey[]): unknown =>
-  path.reduce((value, key) => (typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined), data);
+  path.reduce(
+    (value, key) =>
+      typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined,
+    data,
+  );
 
 /** Kinds of values, as people call them. */
 const kinds: Record<string, string> = {
@@ -59,19 +66,27 @@ function fieldErrors(issue: Issue, data: unknown): FieldError[] {
   const { code, path, keys } = issue;
   const at = path.map(String).join('.');
   if (code !== 'unrecognized_keys') return [{ path: at, message: messageOf(issue, data) }];
-  return (keys ?? []).slice(0, LISTED).map((key) => ({ path: at ? `${at}.${key}` : key, message: 'is not a known field' }));
+  return (keys ?? [])
+    .slice(0, LISTED)
+    .map((key) => ({ path: at ? `${at}.${key}` : key, message: 'is not a known field' }));
 }
 
 /** @throws Problem 422 with the first errors */
 function refuse(issues: Issue[], data: unknown): never {
-  const total = issues.reduce((sum, { code, keys }) => sum + (code === 'unrecognized_keys' ? (keys?.length ?? 1) : 1), 0);
+  const total = issues.reduce(
+    (sum, { code, keys }) => sum + (code === 'unrecognized_keys' ? (keys?.length ?? 1) : 1),
+    0,
+  );
   throw invalid(
     issues.slice(0, LISTED).flatMap((issue) => fieldErrors(issue, data)),
     total,
   );
 }
 
-/** A router whose requests are checked against their schemas: a malformed id in the path is absent (404), all else is 422. */
+/**
+ * A router whose requests are checked against their schemas: a malformed id in the path is absent
+ * (404), all else is 422.
+ */
 export const router = () =>
   new OpenAPIHono<Env>({
     defaultHook: (result) => {
@@ -118,11 +133,16 @@ const problems = {
 const isOpen = (route: RouteConfig) => route.security?.length === 0;
 
 /** What only operators may, and viewers may not. */
-const isForOperators = ({ path, method }: RouteConfig) => path.startsWith('/v1/ops/') && method !== 'get';
+const isForOperators = ({ path, method }: RouteConfig) =>
+  path.startsWith('/v1/ops/') && method !== 'get';
 
 type ProblemStatus = keyof typeof problems;
 
-function problemsOf(route: RouteConfig, creates: boolean, refuses: ProblemStatus[]): ProblemStatus[] {
+function problemsOf(
+  route: RouteConfig,
+  creates: boolean,
+  refuses: ProblemStatus[],
+): ProblemStatus[] {
   const { body, params, query } = route.request ?? {};
   return [
     ...(body ? ([400, 413, 415] as const) : []),
@@ -139,15 +159,19 @@ function problemsOf(route: RouteConfig, creates: boolean, refuses: ProblemStatus
 const idempotencyKey = {
   name: 'Idempotency-Key',
   in: 'header' as const,
-  description: 'Sent again within 24 h with the same body, the first answer comes again, with `Idempotent-Replayed: true`.',
+  description:
+    'Sent again within 24 h with the same body, the first answer comes again, with `Idempotent-Replayed: true`.',
   schema: { type: 'string' as const, minLength: 1, maxLength: 255 },
 };
 
 const seconds = { type: 'integer' as const, minimum: 1 };
-const retryAfter = { 'Retry-After': { description: 'How long to wait, in seconds.', schema: seconds } };
+const retryAfter = {
+  'Retry-After': { description: 'How long to wait, in seconds.', schema: seconds },
+};
 const rateLimit = {
   'RateLimit-Policy': {
-    description: 'The quota that this request counts against: `q` requests in `w` seconds. Not there where there is none.',
+    description:
+      'The quota that this request counts against: `q` requests in `w` seconds. Not there where there is none.',
     schema: { type: 'string' as const, examples: ['"key";q=600;w=60'] },
   },
   RateLimit: {
@@ -157,25 +181,33 @@ const rateLimit = {
 };
 
 function headersOf(status: ProblemStatus) {
-  return { ...(status === 503 ? {} : rateLimit), ...(status === 429 || status === 503 ? retryAfter : {}) };
+  return {
+    ...(status === 503 ? {} : rateLimit),
+    ...(status === 429 || status === 503 ? retryAfter : {}),
+  };
 }
 
 const withHeaders = (responses: RouteConfig['responses']): RouteConfig['responses'] =>
   Object.fromEntries(
-    Object.entries(responses).map(([status, response]) => [status, '$ref' in response ? response : { headers: rateLimit, ...response }]),
+    Object.entries(responses).map(([status, response]) => [
+      status,
+      '$ref' in response ? response : { headers: rateLimit, ...response },
+    ]),
   );
 
 /** What every call of operators has in common. */
 export const forOperators = { tags: ['Operations'], security: [{ operator: [] as string[] }] };
 
 /**
- * Declares an operation: a route, and with it everything that follows from what it takes. A body is read as JSON; the
- * problems it can answer are documented; the caller's key is asked for unless `security` says otherwise.
+ * Declares an operation: a route, and with it everything that follows from what it takes. A body is
+ * read as JSON; the problems it can answer are documented; the caller's key is asked for unless
+ * `security` says otherwise.
  *
  * @param operationId its name in generated clients: a contract, like its path
  * @param creates whether it makes something, and so takes an Idempotency-Key
  * @param refuses the problems that do not follow from what it takes
- * @param acts for a GET that does more than to read (writes, begins something, works for long): HEAD is answered without running it
+ * @param acts for a GET that does more than to read (writes, begins something, works for long):
+ * HEAD is answered without running it
  */
 export function operation<P extends string, R extends Omit<RouteConfig, 'path'> & { path: P }>(
   route: R & { operationId: string; creates?: boolean; refuses?: ProblemStatus[]; acts?: boolean },
@@ -183,7 +215,11 @@ export function operation<P extends string, R extends Omit<RouteConfig, 'path'> 
   const { creates = false, refuses = [], acts = false, ...rest } = route;
   const documents = problemsOf(route, creates, refuses).map((status) => [
     status,
-    { description: problems[status], headers: headersOf(status), content: { 'application/problem+json': { schema: problemSchema } } },
+    {
+      description: problems[status],
+      headers: headersOf(status),
+      content: { 'application/problem+json': { schema: problemSchema } },
+    },
   ]);
   const declared = {
     ...rest,
@@ -191,7 +227,10 @@ export function operation<P extends string, R extends Omit<RouteConfig, 'path'> 
     ...(route.request?.body && { middleware: jsonBody }),
     ...(acts && { middleware: answerHead }),
     security: route.security ?? [{ key: [] }],
-    responses: { ...Object.fromEntries(documents), ...(isOpen(route) ? route.responses : withHeaders(route.responses)) },
+    responses: {
+      ...Object.fromEntries(documents),
+      ...(isOpen(route) ? route.responses : withHeaders(route.responses)),
+    },
   };
   return createRoute(declared) as unknown as ReturnType<typeof createRoute<P, R>>;
 }
@@ -203,4 +242,7 @@ export const json = <T extends z.ZodType>(schema: T, description: string) => ({
 });
 
 /** A JSON body that must be there. */
-export const body = <T extends z.ZodType>(schema: T) => ({ required: true as const, content: { 'application/json': { schema } } });
+export const body = <T extends z.ZodType>(schema: T) => ({
+  required: true as const,
+  content: { 'application/json': { schema } },
+});

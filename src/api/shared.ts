@@ -1,6 +1,6 @@
 /**
- * Makes something at most once in so many ms: who asks while it is made, or until then, gets the same. A failure is told to those who
- * waited for it, and the next tries again.
+ * Makes something at most once in so many ms: who asks while it is made, or until then, gets the
+ * same. A failure is told to those who waited for it, and the next tries again.
  */
 export function shared<T>(ms: number, make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;

@@ -5,7 +5,9 @@ import { wantsJson } from './terminal/output.ts';
 import { visible } from './terminal/visible.ts';
 import { upCommand } from './up.ts';
 
-const { version, description } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as Record<string, string>;
+const { version, description } = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+) as Record<string, string>;
 
 const MORE = `
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the API can't be reached (by a command that operates), 78 settings missing or malformed, 130 interrupted.
@@ -14,7 +16,10 @@ Start here: \`npm start\` brings everything up on this machine, \`npm run demo\`
 /** Wrong usage, as programs want it: one line, and no hint beside it. */
 const forPrograms = {
   writeErr: () => {},
-  outputError: (text: string) => void process.stderr.write(`${JSON.stringify({ error: text.trim().replace(/^error: /, '') })}\n`),
+  outputError: (text: string) =>
+    void process.stderr.write(
+      `${JSON.stringify({ error: text.trim().replace(/^error: /, '') })}\n`,
+    ),
 };
 
 /** An argument may come from elsewhere: it is told and not obeyed. */
@@ -27,9 +32,13 @@ const forPeople = {
  * The command line.
  *
  * @param words what was typed
- * @param exit ends the process: with 2 on wrong usage, where commander would end with 1, as a command does that failed
+ * @param exit ends the process: with 2 on wrong usage, where commander would end with 1, as a
+ * command does that failed
  */
-export async function createProgram(words: string[], exit: (code: number) => never): Promise<Command> {
+export async function createProgram(
+  words: string[],
+  exit: (code: number) => never,
+): Promise<Command> {
   const program = new Command('knockon')
     .description(description!)
     .version(version!, '-V, --version', 'print the version')
@@ -42,7 +51,8 @@ export async function createProgram(words: string[], exit: (code: number) => nev
   upCommand(program);
   program.commandsGroup('Processes of a deployment:');
   processCommands(program);
-  // Processes run for long, several on one machine: they don't carry what only the user's commands need.
+  // Processes run for long, several on one machine: they don't carry what only the user's commands
+  // need.
   const isProcess = ['up', 'api', 'relay', 'worker', 'migrate'].includes(words[0] ?? '');
   if (!isProcess) (await import('./user-commands.ts')).userCommands(program);
   return program;

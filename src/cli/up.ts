@@ -4,14 +4,29 @@ import type { DemoWorkspace } from '../local/demo-workspace.ts';
 import type { Home } from '../local/home.ts';
 import type { Progress } from '../local/progress.ts';
 import type { UpFile } from '../local/up-file.ts';
-import { CommandError, EXIT, onReaderLeaving, processTerminal, reported, styled, type Terminal, warn } from './terminal/output.ts';
+import {
+  CommandError,
+  EXIT,
+  onReaderLeaving,
+  processTerminal,
+  reported,
+  styled,
+  type Terminal,
+  warn,
+} from './terminal/output.ts';
 
 /** `knockon up`: everything on this machine, in one terminal. */
 export function upCommand(program: Command): void {
   program
     .command('up')
-    .description('bring everything up on this machine: Postgres, Temporal with its UI, a mail catcher, the API and the workers')
-    .option('-p, --port <n>', "the API's port (default: 3000, or the next free one); 0: any free ports for everything", port)
+    .description(
+      'bring everything up on this machine: Postgres, Temporal with its UI, a mail catcher, the API and the workers',
+    )
+    .option(
+      '-p, --port <n>',
+      "the API's port (default: 3000, or the next free one); 0: any free ports for everything",
+      port,
+    )
     .option('--json', 'print a line of JSON for each step, and for the addresses')
     .addHelpText('after', help)
     .action(async (options: UpOptions) => {
@@ -44,25 +59,37 @@ function port(text: string): number {
 }
 
 async function up(options: UpOptions): Promise<void> {
-  const [{ launch }, { listenForInterruption }] = await Promise.all([import('../local/launch.ts'), import('../local/interruption.ts')]);
+  const [{ launch }, { listenForInterruption }] = await Promise.all([
+    import('../local/launch.ts'),
+    import('../local/interruption.ts'),
+  ]);
   const interruption = listenForInterruption();
   onReaderLeaving(() => interruption.interrupt('nobody reads the output'));
   const terminal = processTerminal();
   const progress = await progressFor(terminal, options);
-  const say = (event: string, line: string) => terminal.out(options.json ? JSON.stringify({ [event]: line }) : line);
-  void interruption.first.then((why) => say('stopping', `Stopping (${why}): running work is finished first …`));
+  const say = (event: string, line: string) =>
+    terminal.out(options.json ? JSON.stringify({ [event]: line }) : line);
+  void interruption.first.then((why) =>
+    say('stopping', `Stopping (${why}): running work is finished first …`),
+  );
   const outcome = await launch({
     port: options.port,
     progress,
     interruption,
     tell: (line) => (options.json ? say('notice', line) : warn(terminal, `! ${line}`)),
-    onUp: (file, demo, home) => (options.json ? terminal.out(JSON.stringify({ up: file })) : welcome(terminal, file, demo, home)),
+    onUp: (file, demo, home) =>
+      options.json
+        ? terminal.out(JSON.stringify({ up: file }))
+        : welcome(terminal, file, demo, home),
   }).catch(async (error: unknown) => {
     await progress.end();
     throw await explained(error);
   });
   if (outcome === 'killed') process.exitCode = EXIT.interrupted;
-  say('stopped', outcome === 'killed' ? 'Ended at once.' : 'Stopped. `npm start` continues where this ended.');
+  say(
+    'stopped',
+    outcome === 'killed' ? 'Ended at once.' : 'Stopped. `npm start` continues where this ended.',
+  );
 }
 
 async function progressFor(terminal: Terminal, { json }: UpOptions): Promise<Progress> {
@@ -76,7 +103,8 @@ async function progressFor(terminal: Terminal, { json }: UpOptions): Promise<Pro
 async function explained(error: unknown): Promise<unknown> {
   if (error instanceof ConfigError) return new CommandError(error.message, 78);
   if (!(error instanceof Error)) return error;
-  if (error.name === 'AlreadyRunningError') return new CommandError(`${error.message}.${await whereItIs()}`);
+  if (error.name === 'AlreadyRunningError')
+    return new CommandError(`${error.message}.${await whereItIs()}`);
   return new CommandError(`Could not bring everything up. ${error.message}`);
 }
 

@@ -21,9 +21,31 @@ import { traceCommand } from './trace/trace.ts';
 /** The commands that talk to a running API, as the help groups them; a new one is a name here. */
 const groups: Record<string, ((program: Command) => void)[]> = {
   Try: [demoCommand, importCommand],
-  Look: [doctorCommand, subscribersCommand, failedCommand, traceCommand, verifyCommand, operationsCommand, logCommand],
-  'Steer subscribers': [pauseCommand, resumeCommand, limitCommand, drainCommand, scaleCommand, retireCommand],
-  'Do it again, or give it up': [retryCommand, resetCommand, discardCommand, replayCommand, backfillCommand, rebuildCommand],
+  Look: [
+    doctorCommand,
+    subscribersCommand,
+    failedCommand,
+    traceCommand,
+    verifyCommand,
+    operationsCommand,
+    logCommand,
+  ],
+  'Steer subscribers': [
+    pauseCommand,
+    resumeCommand,
+    limitCommand,
+    drainCommand,
+    scaleCommand,
+    retireCommand,
+  ],
+  'Do it again, or give it up': [
+    retryCommand,
+    resetCommand,
+    discardCommand,
+    replayCommand,
+    backfillCommand,
+    rebuildCommand,
+  ],
   'Look after customers': [endpointsCommand, keysCommand],
   'Set up': [completionCommand],
 };

@@ -44,7 +44,8 @@ export function App() {
   const ask = () => whoAmI().then(() => setError(null), setError);
   useEffect(() => void ask(), []);
   if (session.value === null) return <SignIn />;
-  if (session.value === undefined) return error ? <Failure error={error} retry={ask} /> : <p class="loading">Loading …</p>;
+  if (session.value === undefined)
+    return error ? <Failure error={error} retry={ask} /> : <p class="loading">Loading …</p>;
   return <SignedIn />;
 }
 
@@ -73,7 +74,11 @@ function Shown() {
     const of = decoded(found?.[1] ?? '');
     if (found && of !== undefined) return <Page of={of} key={path.value} />;
   }
-  return <Failure error={new CallError(404, 'The console has no such page. The menu has all of them.')} />;
+  return (
+    <Failure
+      error={new CallError(404, 'The console has no such page. The menu has all of them.')}
+    />
+  );
 }
 
 function decoded(text: string): string | undefined {

@@ -25,8 +25,14 @@ interface Asked {
   once?: string;
 }
 
-/** Calls the API. The cookie says who we are; the header, which no other site's page can send, that it is us. @throws CallError */
-export async function call<T>(path: string, { method = 'GET', body, once }: Asked = {}): Promise<T> {
+/**
+ * Calls the API. The cookie says who we are; the header, which no other site's page can send, that
+ * it is us. @throws CallError
+ */
+export async function call<T>(
+  path: string,
+  { method = 'GET', body, once }: Asked = {},
+): Promise<T> {
   const response = await fetch(path, {
     method,
     headers: {
@@ -36,7 +42,10 @@ export async function call<T>(path: string, { method = 'GET', body, once }: Aske
     },
     body: body === undefined ? undefined : JSON.stringify(body),
   }).catch(() => {
-    throw new CallError(0, 'The API does not answer. It may be restarting, or the network is away.');
+    throw new CallError(
+      0,
+      'The API does not answer. It may be restarting, or the network is away.',
+    );
   });
   const text = await response.text();
   if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as T;
@@ -47,7 +56,11 @@ export async function call<T>(path: string, { method = 'GET', body, once }: Aske
 
 function errorOf(status: number, text: string): CallError {
   try {
-    const { detail, title, errors } = JSON.parse(text) as { detail?: string; title?: string; errors?: CallError['fields'] };
+    const { detail, title, errors } = JSON.parse(text) as {
+      detail?: string;
+      title?: string;
+      errors?: CallError['fields'];
+    };
     return new CallError(status, detail ?? title ?? `The API answered ${status}.`, errors ?? []);
   } catch {
     return new CallError(status, `The API answered ${status}.`);

@@ -6,12 +6,15 @@ const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
 export const count = (n: number): string => whole.format(n);
 
 /** `1 event`, `2,000 events`. */
-export const counted = (n: number, noun: string, several = `${noun}s`): string => `${count(n)} ${n === 1 ? noun : several}`;
+export const counted = (n: number, noun: string, several = `${noun}s`): string =>
+  `${count(n)} ${n === 1 ? noun : several}`;
 
 /** Something a second. */
-export const rate = (n: number): string => (n > 0 && n < 0.1 ? '<0.1' : n < 10 ? fine.format(n) : whole.format(n));
+export const rate = (n: number): string =>
+  n > 0 && n < 0.1 ? '<0.1' : n < 10 ? fine.format(n) : whole.format(n);
 
-export const percent = (part: number): string => (part > 0 && part < 0.01 ? '<1%' : `${whole.format(part * 100)}%`);
+export const percent = (part: number): string =>
+  part > 0 && part < 0.01 ? '<1%' : `${whole.format(part * 100)}%`;
 
 /** A length of time: `34 ms`, `4.2 s`, `12 min`, `3 h`, `2 d`. */
 export function span(seconds: number): string {
@@ -20,7 +23,9 @@ export function span(seconds: number): string {
   if (seconds < 10) return `${fine.format(seconds)} s`;
   if (seconds < 120) return `${whole.format(seconds)} s`;
   if (seconds < 7200) return `${whole.format(seconds / 60)} min`;
-  return seconds < 172_800 ? `${whole.format(seconds / 3600)} h` : `${whole.format(seconds / 86_400)} d`;
+  return seconds < 172_800
+    ? `${whole.format(seconds / 3600)} h`
+    : `${whole.format(seconds / 86_400)} d`;
 }
 
 /** A moment in this browser's own time. */
@@ -39,4 +44,5 @@ export function ago(at: string, now = Date.now()): string {
 export const short = (id: string): string => (id.length > 13 ? `…${id.slice(-12)}` : id);
 
 /** Event types that somebody wants. */
-export const wanted = (types: string[]): string => types.map((type) => (type === '*' ? 'every event' : type)).join(', ');
+export const wanted = (types: string[]): string =>
+  types.map((type) => (type === '*' ? 'every event' : type)).join(', ');

@@ -19,14 +19,24 @@ function placesFor(text: string, names: string[]): Place[] {
   const wanted = text.trim().toLowerCase();
   const all: Place[] = [
     ...places.map(([place, label]) => ({ label, kind: 'page', href: to(place) })),
-    ...names.map((name) => ({ label: name, kind: 'subscriber', href: to(`/subscribers/${encodeURIComponent(name)}`) })),
-    ...names.map((name) => ({ label: `${name}: dead letters`, kind: 'failed', href: to('/failed', { subscriber: name }) })),
+    ...names.map((name) => ({
+      label: name,
+      kind: 'subscriber',
+      href: to(`/subscribers/${encodeURIComponent(name)}`),
+    })),
+    ...names.map((name) => ({
+      label: `${name}: dead letters`,
+      kind: 'failed',
+      href: to('/failed', { subscriber: name }),
+    })),
     { label: 'Events that failed', kind: 'events', href: to('/events', { outcome: 'failed' }) },
   ];
   const fit = all.filter(({ label }) => label.toLowerCase().includes(wanted));
   // What begins so comes first; the rest stays in the menu's order.
   const sorted = [...fit].sort(
-    (a, b) => Number(b.label.toLowerCase().startsWith(wanted)) - Number(a.label.toLowerCase().startsWith(wanted)),
+    (a, b) =>
+      Number(b.label.toLowerCase().startsWith(wanted)) -
+      Number(a.label.toLowerCase().startsWith(wanted)),
   );
   const byId: Place[] = isId(text.trim())
     ? [
@@ -86,7 +96,13 @@ export function GoTo({ onClose }: { onClose: () => void }) {
           {found.map(({ label, kind, href }, i) => (
             // biome-ignore lint/a11y/useFocusableInteractive: the field keeps the focus, and says which is chosen
             // biome-ignore lint/a11y/useKeyWithClickEvents: the field takes the keys
-            <div role="option" id={`place-${i}`} aria-selected={i === at} onClick={() => leave(href)} key={href}>
+            <div
+              role="option"
+              id={`place-${i}`}
+              aria-selected={i === at}
+              onClick={() => leave(href)}
+              key={href}
+            >
               <span>{label}</span> <small>{kind}</small>
             </div>
           ))}

@@ -21,9 +21,11 @@ const keys: [keys: string[], what: string][] = [
 
 /** Whoever types means the field. */
 const isTyping = (target: EventTarget | null) =>
-  target instanceof HTMLElement && (target.isContentEditable || target.matches('input, select, textarea'));
+  target instanceof HTMLElement &&
+  (target.isContentEditable || target.matches('input, select, textarea'));
 
-const searchField = () => document.querySelector<HTMLElement>('main search input, main search select');
+const searchField = () =>
+  document.querySelector<HTMLElement>('main search input, main search select');
 
 /** Set while a page is gone to for its search. */
 let isSearch = false;
@@ -36,7 +38,10 @@ function search(): void {
   go(to('/journey'));
 }
 
-/** Where the focus is once another page is there: at its beginning, so that who does not see it change is told, or in its search. */
+/**
+ * Where the focus is once another page is there: at its beginning, so that who does not see it
+ * change is told, or in its search.
+ */
 export function focusPage(main: HTMLElement | null): void {
   const field = isSearch ? searchField() : null;
   isSearch = false;
@@ -45,7 +50,11 @@ export function focusPage(main: HTMLElement | null): void {
 }
 
 function pressed(event: KeyboardEvent): void {
-  const isGoTo = event.key.toLowerCase() === 'k' && (isApple ? event.metaKey : event.ctrlKey) && !event.altKey && !event.shiftKey;
+  const isGoTo =
+    event.key.toLowerCase() === 'k' &&
+    (isApple ? event.metaKey : event.ctrlKey) &&
+    !event.altKey &&
+    !event.shiftKey;
   const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping(event.target);
   const act = isGoTo
     ? () => (opened.value = opened.value === 'go to' ? null : 'go to')
@@ -55,7 +64,12 @@ function pressed(event: KeyboardEvent): void {
         ? search
         : undefined;
   // A dialog that asks something is answered first.
-  if (!act || event.defaultPrevented || (document.querySelector('dialog[open]') && opened.value === null)) return;
+  if (
+    !act ||
+    event.defaultPrevented ||
+    (document.querySelector('dialog[open]') && opened.value === null)
+  )
+    return;
   event.preventDefault();
   act();
 }

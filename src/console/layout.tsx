@@ -8,10 +8,20 @@ import { Toasts, tell } from './parts/toast.tsx';
 import { places } from './places.ts';
 import { session, signOut } from './session.ts';
 
-const isHere = (place: string) => (place === '/' ? path.value === '/' : path.value === place || path.value.startsWith(`${place}/`));
+const isHere = (place: string) =>
+  place === '/' ? path.value === '/' : path.value === place || path.value.startsWith(`${place}/`);
 
-/** What is around every page: the way to the others, who is signed in, and whether what is shown is live. */
-export function Shell({ main, children }: { main: RefObject<HTMLElement | null>; children: ComponentChildren }) {
+/**
+ * What is around every page: the way to the others, who is signed in, and whether what is shown is
+ * live.
+ */
+export function Shell({
+  main,
+  children,
+}: {
+  main: RefObject<HTMLElement | null>;
+  children: ComponentChildren;
+}) {
   return (
     <div class="shell">
       <a class="skip" href="#main">
@@ -42,7 +52,13 @@ function Menu() {
   const menu = useRef<HTMLElement>(null);
   const here = path.value;
   // On a phone it is wider than the screen: where we are is to be seen in it.
-  useEffect(() => menu.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }), [here]);
+  useEffect(
+    () =>
+      menu.current
+        ?.querySelector('[aria-current]')
+        ?.scrollIntoView({ block: 'nearest', inline: 'nearest' }),
+    [here],
+  );
   return (
     <nav aria-label="Console" ref={menu}>
       {places.map(([place, label]) => (
@@ -54,7 +70,12 @@ function Menu() {
   );
 }
 
-const words = { connecting: 'Connecting', live: 'Live', lost: 'Connection lost', trouble: 'No figures' };
+const words = {
+  connecting: 'Connecting',
+  live: 'Live',
+  lost: 'Connection lost',
+  trouble: 'No figures',
+};
 
 function Connection() {
   const { state } = connection.value;
@@ -68,14 +89,22 @@ function Connection() {
 function Lost() {
   const { state, detail } = connection.value;
   if (state === 'lost')
-    return <p class="banner">The connection to the API is lost. What you see is from before; it goes on by itself once the API answers.</p>;
-  return state === 'trouble' ? <p class="banner">{detail} What you see is from before; it goes on by itself.</p> : null;
+    return (
+      <p class="banner">
+        The connection to the API is lost. What you see is from before; it goes on by itself once
+        the API answers.
+      </p>
+    );
+  return state === 'trouble' ? (
+    <p class="banner">{detail} What you see is from before; it goes on by itself.</p>
+  ) : null;
 }
 
 function Who() {
   const who = session.value;
   if (!who) return null;
-  const leave = () => signOut().catch((error: unknown) => tell(`You are still signed in: ${reasonOf(error)}`, 'bad'));
+  const leave = () =>
+    signOut().catch((error: unknown) => tell(`You are still signed in: ${reasonOf(error)}`, 'bad'));
   return (
     <>
       {who.temporal_ui && (

@@ -6,16 +6,24 @@ import { whoAmI } from './session.ts';
 export const samples = signal<Sample[]>([]);
 
 /** `lost`: the API does not answer. `trouble`: it does, and does not know just now. */
-export const connection = signal<{ state: 'connecting' | 'live' | 'lost' | 'trouble'; detail?: string }>({ state: 'connecting' });
+export const connection = signal<{
+  state: 'connecting' | 'live' | 'lost' | 'trouble';
+  detail?: string;
+}>({ state: 'connecting' });
 
 const KEPT_MS = 5 * 60_000;
 /** How long a page that nobody sees goes on listening, in ms. */
 const UNSEEN_MS = 60_000;
-/** How long it is waited before the stream is asked for again, in ms: longer each time, up to this. */
+/**
+ * How long it is waited before the stream is asked for again, in ms: longer each time, up to this.
+ */
 const LONGEST_WAIT = 10_000;
 
 let source: EventSource | undefined;
-/** Between {@link listen} and its end, and while the page is seen: nothing that comes late opens a stream again. */
+/**
+ * Between {@link listen} and its end, and while the page is seen: nothing that comes late opens a
+ * stream again.
+ */
 let isWanted = false;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let failures = 0;
@@ -25,7 +33,10 @@ function keep(more: Sample[]): void {
   if (!newest) return;
   const from = Date.parse(newest.at) - KEPT_MS;
   const first = more[0]?.at ?? newest.at;
-  samples.value = [...samples.peek().filter(({ at }) => at < first && Date.parse(at) > from), ...more];
+  samples.value = [
+    ...samples.peek().filter(({ at }) => at < first && Date.parse(at) > from),
+    ...more,
+  ];
 }
 
 function open(): void {
@@ -44,7 +55,10 @@ function open(): void {
     keep([JSON.parse(data) as Sample]);
   });
   told('trouble', (data) => {
-    connection.value = { state: 'trouble', detail: (JSON.parse(data) as { detail: string }).detail };
+    connection.value = {
+      state: 'trouble',
+      detail: (JSON.parse(data) as { detail: string }).detail,
+    };
   });
   // A stream lasts five minutes.
   told('renew', open);
@@ -71,7 +85,10 @@ function close(): void {
   source = undefined;
 }
 
-/** Listens until it is told to stop, and not while the page has not been seen for a minute. @returns stops */
+/**
+ * Listens until it is told to stop, and not while the page has not been seen for a minute. @returns
+ * stops
+ */
 export function listen(): () => void {
   const wake = () => {
     isWanted = true;

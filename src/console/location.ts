@@ -6,7 +6,9 @@ const ROOT = '/console';
 const address = signal(read());
 
 /** Where we are, below /console: `/`, `/subscribers/search`. */
-export const path = computed(() => address.value.pathname.slice(ROOT.length).replace(/\/+$/, '') || '/');
+export const path = computed(
+  () => address.value.pathname.slice(ROOT.length).replace(/\/+$/, '') || '/',
+);
 
 export const query = computed(() => address.value.searchParams);
 
@@ -31,8 +33,11 @@ export function go(href: string, replace = false): void {
 
 /** Whether the browser is to follow that link itself. */
 function isForeign(event: MouseEvent, link: HTMLAnchorElement): boolean {
-  const isPlain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
-  const isOurs = link.origin === window.location.origin && (link.pathname === ROOT || link.pathname.startsWith(`${ROOT}/`));
+  const isPlain =
+    event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
+  const isOurs =
+    link.origin === window.location.origin &&
+    (link.pathname === ROOT || link.pathname.startsWith(`${ROOT}/`));
   return !isPlain || !isOurs || link.target !== '' || link.hash !== '' || event.defaultPrevented;
 }
 

@@ -10,7 +10,9 @@ export interface Resource<T> {
 
 /** @param path null: nothing is asked @param everyMs how often; 0: once */
 export function useResource<T>(path: string | null, everyMs = 0): Resource<T> {
-  const [state, setState] = useState<{ path: string | null; data?: T; error?: CallError }>({ path });
+  const [state, setState] = useState<{ path: string | null; data?: T; error?: CallError }>({
+    path,
+  });
   const asked = useRef(path);
   asked.current = path;
   const reload = useCallback(async () => {
@@ -35,7 +37,11 @@ export function useResource<T>(path: string | null, everyMs = 0): Resource<T> {
     return () => clearInterval(timer);
   }, [reload, everyMs]);
   const isCurrent = state.path === path;
-  return { data: isCurrent ? state.data : undefined, error: isCurrent ? state.error : undefined, reload };
+  return {
+    data: isCurrent ? state.data : undefined,
+    error: isCurrent ? state.error : undefined,
+    reload,
+  };
 }
 
 interface Page<T> {
@@ -43,14 +49,20 @@ interface Page<T> {
   next_cursor: string | null;
 }
 
-/** A list, page by page. While there is one page it is asked again and again; then it stays as it is, so that nothing moves under a reader. */
+/**
+ * A list, page by page. While there is one page it is asked again and again; then it stays as it
+ * is, so that nothing moves under a reader.
+ */
 export interface Pages<T> extends Resource<T[]> {
   /** Fetches the next page; undefined on the last. */
   more: (() => Promise<void>) | undefined;
 }
 
 export function usePages<T>(path: string, everyMs = 0): Pages<T> {
-  const [later, setLater] = useState<{ path: string; pages: Page<T>[]; error?: CallError }>({ path, pages: [] });
+  const [later, setLater] = useState<{ path: string; pages: Page<T>[]; error?: CallError }>({
+    path,
+    pages: [],
+  });
   const pages = later.path === path ? later.pages : [];
   const first = useResource<Page<T>>(path, pages.length > 0 ? 0 : everyMs);
   const last = pages.at(-1) ?? first.data;
@@ -61,12 +73,21 @@ export function usePages<T>(path: string, everyMs = 0): Pages<T> {
       (page) => ({ page }),
       (error: CallError) => ({ error }),
     );
-    setLater({ path, pages: 'page' in fetched ? [...pages, fetched.page] : pages, ...('error' in fetched && fetched) });
+    setLater({
+      path,
+      pages: 'page' in fetched ? [...pages, fetched.page] : pages,
+      ...('error' in fetched && fetched),
+    });
   }, [path, cursor, pages]);
   const data = first.data && [first.data, ...pages].flatMap((page) => page.data);
   const reload = useCallback(async () => {
     setLater({ path, pages: [] });
     await first.reload();
   }, [path, first.reload]);
-  return { data, error: first.error ?? (later.path === path ? later.error : undefined), reload, more: cursor ? more : undefined };
+  return {
+    data,
+    error: first.error ?? (later.path === path ? later.error : undefined),
+    reload,
+    more: cursor ? more : undefined,
+  };
 }

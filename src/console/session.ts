@@ -25,7 +25,8 @@ export async function whoAmI(): Promise<void> {
 }
 
 function end(): void {
-  if (session.peek()) farewell.value = 'Your session has ended. Sign in again to go on where you were.';
+  if (session.peek())
+    farewell.value = 'Your session has ended. Sign in again to go on where you were.';
   session.value = null;
 }
 

@@ -3,7 +3,10 @@ import { CallError, reasonOf } from './calls.ts';
 import { Field, written } from './parts/fields.tsx';
 import { farewell, signIn } from './session.ts';
 
-/** Asks for an operator's key. It is sent once and kept nowhere; the browser keeps a session that no script can read. */
+/**
+ * Asks for an operator's key. It is sent once and kept nowhere; the browser keeps a session that no
+ * script can read.
+ */
 export function SignIn() {
   const form = useRef<HTMLFormElement>(null);
   const [busy, setBusy] = useState(false);
@@ -36,7 +39,14 @@ export function SignIn() {
         </p>
         <h1>Sign in</h1>
         {farewell.value && <p role="status">{farewell.value}</p>}
-        <Field label="Operator's key" name="key" type="password" required autoComplete="current-password" hint={hint} />
+        <Field
+          label="Operator's key"
+          name="key"
+          type="password"
+          required
+          autoComplete="current-password"
+          hint={hint}
+        />
         {problem && (
           <p class="problem" role="alert">
             {problem}
@@ -50,5 +60,7 @@ export function SignIn() {
   );
 }
 
-const hint = 'KNOCKON_ADMIN_KEY, or a key of your own. With npm start it is admin_key in .knockon/up.json.';
-const wrong = 'No operator has this key. Look for spaces or a missing end, and that it is not a workspace’s key.';
+const hint =
+  'KNOCKON_ADMIN_KEY, or a key of your own. With npm start it is admin_key in .knockon/up.json.';
+const wrong =
+  'No operator has this key. Look for spaces or a missing end, and that it is not a workspace’s key.';

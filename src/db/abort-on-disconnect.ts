@@ -11,9 +11,10 @@ interface Fate {
 const GRACE = 2000;
 
 /**
- * Makes transactions end where their connection does. Left to itself postgres.js 3.4 goes on: what a transaction does next, its
- * own rollback included, is written into a closed socket, which ends the process, or into the transaction of whoever has the
- * connection by then (porsager/postgres #1208 and #1216). The same holds for what is done in a transaction after its end.
+ * Makes transactions end where their connection does. Left to itself postgres.js 3.4 goes on: what
+ * a transaction does next, its own rollback included, is written into a closed socket, which ends
+ * the process, or into the transaction of whoever has the connection by then (porsager/postgres
+ * #1208 and #1216). The same holds for what is done in a transaction after its end.
  */
 export function abortOnDisconnect(client: Sql): Sql {
   return Object.assign(client, { begin: untilDisconnected(client.begin.bind(client) as Begin) });
@@ -32,7 +33,10 @@ export function untilDisconnected(begin: Begin): Begin {
   };
 }
 
-/** Where the connection is lost the work never settles, so that nothing more is written; the transaction as a whole has failed. */
+/**
+ * Where the connection is lost the work never settles, so that nothing more is written; the
+ * transaction as a whole has failed.
+ */
 function guard(work: Work, fate: Fate): Work {
   return async (tx) => {
     try {
@@ -49,10 +53,14 @@ function guard(work: Work, fate: Fate): Work {
 function shielded(tx: TransactionSql, fate: Fate): TransactionSql {
   const checked = <T>(run: () => T): T => {
     if (!fate.isOver) return run();
-    throw Object.assign(new Error('the transaction is over: it has ended, or its connection was lost'), { code: 'CONNECTION_CLOSED' });
+    throw Object.assign(
+      new Error('the transaction is over: it has ended, or its connection was lost'),
+      { code: 'CONNECTION_CLOSED' },
+    );
   };
   return new Proxy(tx, {
-    apply: (target, self, args) => checked(() => Reflect.apply(target as unknown as () => unknown, self, args)),
+    apply: (target, self, args) =>
+      checked(() => Reflect.apply(target as unknown as () => unknown, self, args)),
     get(target, name) {
       const value: unknown = Reflect.get(target, name);
       if (typeof value !== 'function' || (name !== 'unsafe' && name !== 'savepoint')) return value;
@@ -64,12 +72,20 @@ function shielded(tx: TransactionSql, fate: Fate): TransactionSql {
   });
 }
 
-/** An error of the connection itself: the server has ended the session, or the socket failed under a statement. */
+/**
+ * An error of the connection itself: the server has ended the session, or the socket failed under a
+ * statement.
+ */
 function isCut(error: unknown): boolean {
   for (let e = error; e instanceof Error; e = e.cause) {
     if (!('code' in e) || typeof e.code !== 'string') continue;
     const isServers = e.name === 'PostgresError';
-    if (isServers ? 'severity' in e && e.severity === 'FATAL' : e.code.startsWith('CONNECTION_') || 'query' in e) return true;
+    if (
+      isServers
+        ? 'severity' in e && e.severity === 'FATAL'
+        : e.code.startsWith('CONNECTION_') || 'query' in e
+    )
+      return true;
   }
   return false;
 }

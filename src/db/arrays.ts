@@ -1,6 +1,8 @@
 import type { Sql } from 'postgres';
 
-/** Built-in types and the arrays of them, by their object ids, which are the same in every database. */
+/**
+ * Built-in types and the arrays of them, by their object ids, which are the same in every database.
+ */
 const ARRAY_OF: Record<number, number> = {
   16: 1000, // bool
   17: 1001, // bytea
@@ -21,15 +23,20 @@ const ARRAY_OF: Record<number, number> = {
 };
 
 /**
- * Teaches a client the arrays of built-in types, for one that was made with `fetch_types: false`. Left to itself postgres.js 3.4 asks
- * the server at the beginning of each connection, and where the connection is lost meanwhile nobody catches that: it ends the process.
- * Arrays are of one dimension here.
+ * Teaches a client the arrays of built-in types, for one that was made with `fetch_types: false`.
+ * Left to itself postgres.js 3.4 asks the server at the beginning of each connection, and where the
+ * connection is lost meanwhile nobody catches that: it ends the process. Arrays are of one
+ * dimension here.
  */
 export function knowArrays(client: Sql): Sql {
   const { parsers, serializers } = client.options;
-  for (const [element, array] of Object.entries(ARRAY_OF).map(([element, array]) => [Number(element), array] as const)) {
-    parsers[array] = (text: string) => parse(text, (item) => (parsers[element] ? parsers[element](item) : item));
-    serializers[array] = (given: unknown) => serialize(given, (item) => (serializers[element] ? serializers[element](item) : item));
+  for (const [element, array] of Object.entries(ARRAY_OF).map(
+    ([element, array]) => [Number(element), array] as const,
+  )) {
+    parsers[array] = (text: string) =>
+      parse(text, (item) => (parsers[element] ? parsers[element](item) : item));
+    serializers[array] = (given: unknown) =>
+      serialize(given, (item) => (serializers[element] ? serializers[element](item) : item));
   }
   return client;
 }

@@ -22,18 +22,25 @@ export interface Disabling {
 }
 
 /** Another URL has not failed yet, nor has an endpoint that is enabled. */
-const healed = { failures: 0, failing_since: null, probe_at: null, failing_cause: null, resting_until: null };
+const healed = {
+  failures: 0,
+  failing_since: null,
+  probe_at: null,
+  failing_cause: null,
+  resting_until: null,
+};
 const enabled = { ...healed, disabled_at: null, disabled_reason: null, disabled_by: null };
 
 const disabled = ({ by, reason }: Disabling) => ({
   disabled_at: sql`coalesce(${endpoints.disabled_at}, now())`,
-  disabled_reason: by === 'operator' ? reason : sql`coalesce(${endpoints.disabled_reason}, ${reason})`,
+  disabled_reason:
+    by === 'operator' ? reason : sql`coalesce(${endpoints.disabled_reason}, ${reason})`,
   disabled_by: by === 'operator' ? by : sql`coalesce(${endpoints.disabled_by}, ${by})`,
 });
 
 /**
- * Changes an endpoint, its owner's or an operator's way. What waits for one that is disabled is missed; what waits under another limit is
- * given another turn.
+ * Changes an endpoint, its owner's or an operator's way. What waits for one that is disabled is
+ * missed; what waits under another limit is given another turn.
  *
  * @returns undefined where there is none
  */

@@ -18,7 +18,10 @@ type Drizzle = PostgresJsDatabase<typeof schema>;
 /** A transaction, as `database.db.transaction` hands it out. */
 export type Transaction = Parameters<Parameters<Drizzle['transaction']>[0]>[0];
 
-/** Postgres twice: `db` (drizzle) for what is read and edited, `pg` (prepared statements) for what every event passes. */
+/**
+ * Postgres twice: `db` (drizzle) for what is read and edited, `pg` (prepared statements) for what
+ * every event passes.
+ */
 export interface Database {
   db: Drizzle;
   pg: postgres.Sql;
@@ -28,9 +31,11 @@ export interface Database {
 }
 
 /**
- * Calls with what is notified on a channel, and with nothing whenever the connection is new and something may have been missed.
+ * Calls with what is notified on a channel, and with nothing whenever the connection is new and
+ * something may have been missed.
  *
- * @returns false where a pooler is in between, which hands on no notifications: it must be looked every now and then instead
+ * @returns false where a pooler is in between, which hands on no notifications: it must be looked
+ * every now and then instead
  */
 export type Listen = (channel: string, onNotify: (payload?: string) => void) => Promise<boolean>;
 
@@ -42,8 +47,8 @@ export interface DatabaseOptions {
   /** Shown as `application_name` in pg_stat_activity. */
   name?: string;
   /**
-   * Longest a statement may take, in ms (default 20,000). Postgres ends it then (57014). A connection that is silent for a little longer
-   * is taken for dead.
+   * Longest a statement may take, in ms (default 20,000). Postgres ends it then (57014). A
+   * connection that is silent for a little longer is taken for dead.
    */
   statementMs?: number;
   /** Longest a statement may wait for a lock, in ms (default: as long as it may take). */
@@ -59,7 +64,10 @@ export const NO_LISTENING =
 /** How much longer than a statement may take an answer may be on its way, in ms. */
 const ON_ITS_WAY = 1000;
 
-/** A transaction that lies idle for so long, in ms, is ended by Postgres: its holder is gone, or hangs. */
+/**
+ * A transaction that lies idle for so long, in ms, is ended by Postgres: its holder is gone, or
+ * hangs.
+ */
 const IDLE_IN_TRANSACTION = 60_000;
 
 /** Most statements and transactions that wait for a connection of a pool. */
@@ -67,17 +75,22 @@ const MOST_WAITING = 1000;
 
 /** What has answered at each URL, once it has: the pools of a process ask once. */
 const met = new Map<string, Promise<Server>>();
-/** @param url `postgres://user:password@host:port/database`, or with several hosts (`@one:5432,two:5432/`) */
+/**
+ * @param url `postgres://user:password@host:port/database`, or with several hosts
+ * (`@one:5432,two:5432/`)
+ */
 export function connectDatabase(url: string, options: DatabaseOptions = {}): Database {
   const { connections = 8, name = 'knockon', statementMs = 20_000, lockMs = statementMs } = options;
   const common = {
     connect_timeout: 5,
     idle_timeout: 30,
     keep_alive: 10,
-    // Connections take turns, so that a poll a second keeps all of them from being idle; and a backend's memory only ever grows. An old
-    // one is not replaced before somebody needs it: after a rush few are left.
+    // Connections take turns, so that a poll a second keeps all of them from being idle; and a
+    // backend's memory only ever grows. An old one is not replaced before somebody needs it: after
+    // a rush few are left.
     max_lifetime: 45 + Math.round(Math.random() * 30),
-    // In seconds. The default grows to 20: so long a request would wait before it is told that the database is away.
+    // In seconds. The default grows to 20: so long a request would wait before it is told that the
+    // database is away.
     backoff: (failures: number) => Math.min(0.05 * 2 ** failures, 0.5),
     onnotice: () => {},
     // See `knowArrays`.
@@ -89,7 +102,8 @@ export function connectDatabase(url: string, options: DatabaseOptions = {}): Dat
     lock_timeout: lockMs,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION,
   };
-  const client = (at: string, max: number) => openClient(at, { ...common, max }, statementMs + ON_ITS_WAY);
+  const client = (at: string, max: number) =>
+    openClient(at, { ...common, max }, statementMs + ON_ITS_WAY);
   /** What answers there; it is asked again where it did not. */
   const meet = (at: string): Promise<Server> => {
     const known = met.get(at);
@@ -101,7 +115,11 @@ export function connectDatabase(url: string, options: DatabaseOptions = {}): Dat
     return asked;
   };
   const open = (max: number, at = url) => {
-    const places = new Places({ places: max, waitMs: options.waitMs ?? 5000, mostWaiting: MOST_WAITING });
+    const places = new Places({
+      places: max,
+      waitMs: options.waitMs ?? 5000,
+      mostWaiting: MOST_WAITING,
+    });
     const { client: opened, sockets } = client(at, max);
     const settle = ({ pooled, prepares }: Server) => {
       // A pooler refuses what it doesn't know at the beginning of a connection.
@@ -109,7 +127,11 @@ export function connectDatabase(url: string, options: DatabaseOptions = {}): Dat
       opened.options.prepare = prepares;
       return pooled ? limits : undefined;
     };
-    return limitUse(knowArrays(opened), { places, onReadOnly: () => sockets.replaceAll(), meet: async () => settle(await meet(at)) });
+    return limitUse(knowArrays(opened), {
+      places,
+      onReadOnly: () => sockets.replaceAll(),
+      meet: async () => settle(await meet(at)),
+    });
   };
   // Two clients: drizzle() changes the parsers of the one it is given.
   const db = abortOnDisconnect(prepareRecurring(open(connections)));
@@ -130,12 +152,16 @@ export function connectDatabase(url: string, options: DatabaseOptions = {}): Dat
 }
 
 /**
- * Looks until the server answers, then whether Knock-on works with it. What else a process does may begin meanwhile.
+ * Looks until the server answers, then whether Knock-on works with it. What else a process does may
+ * begin meanwhile.
  *
  * @throws UnsupportedPostgresError
  */
 export async function refuseOldPostgres(url: string, signal: AbortSignal): Promise<void> {
-  const { pg, close } = connectDatabase(url, { connections: 1, name: 'knockon, looking at the version' });
+  const { pg, close } = connectDatabase(url, {
+    connections: 1,
+    name: 'knockon, looking at the version',
+  });
   try {
     while (!signal.aborted) {
       const error = await pg`select 1`.then(

@@ -1,4 +1,7 @@
-/** The Postgres or network error code (`23505`, `ECONNREFUSED`, …) somewhere in an error's chain of causes. */
+/**
+ * The Postgres or network error code (`23505`, `ECONNREFUSED`, …) somewhere in an error's chain of
+ * causes.
+ */
 export function errorCode(error: unknown): string | undefined {
   for (let e = error; e instanceof Error; e = e.cause) {
     if ('code' in e && typeof e.code === 'string') return e.code;
@@ -11,8 +14,9 @@ const away =
   /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|CONNECT|CONNECTION_|POOL_BUSY$|08|57P0|53|25006$|40001$|40P01$|55P03$)/;
 
 /**
- * True where the database could not be reached, is starting or stopping, takes no writes (a standby), or is out of resources, its
- * connections included, or somebody else is in the way (a lock, a deadlock, a serialization failure): the same call may pass later.
+ * True where the database could not be reached, is starting or stopping, takes no writes (a
+ * standby), or is out of resources, its connections included, or somebody else is in the way (a
+ * lock, a deadlock, a serialization failure): the same call may pass later.
  */
 export function isDatabaseAway(error: unknown): boolean {
   return away.test(errorCode(error) ?? '');

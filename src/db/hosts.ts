@@ -18,11 +18,12 @@ const suits: Record<string, (host: { isStandby: boolean; isReadOnly: boolean }) 
 const known = new Map<string, Hosts>();
 
 /**
- * The hosts of a database, of which one is in use: the first that takes a connection, and is as `target_session_attrs` asks. Whoever
- * finds that it takes no writes moves on, for all pools of the process.
+ * The hosts of a database, of which one is in use: the first that takes a connection, and is as
+ * `target_session_attrs` asks. Whoever finds that it takes no writes moves on, for all pools of the
+ * process.
  *
- * postgres.js goes round them by itself, but without end and without a pause where none answers, and takes a standby for one that can be
- * written to; `pg` knows of one alone.
+ * postgres.js goes round them by itself, but without end and without a pause where none answers,
+ * and takes a standby for one that can be written to; `pg` knows of one alone.
  */
 export class Hosts {
   /** The URL for a client that is handed its sockets: of one host. */
@@ -40,7 +41,9 @@ export class Hosts {
     const asked = new URLSearchParams(query);
     this.#wanted = asked.get('target_session_attrs');
     asked.delete('target_session_attrs');
-    this.url = this.areSeveral ? withHost(asked.size > 0 ? `${address}?${asked}` : address!, this.#hosts[0]!) : url;
+    this.url = this.areSeveral
+      ? withHost(asked.size > 0 ? `${address}?${asked}` : address!, this.#hosts[0]!)
+      : url;
   }
 
   /** Those of this URL, the same for the whole process. */
@@ -121,7 +124,9 @@ export class Hosts {
     } finally {
       await pg.end({ timeout: 1 });
     }
-    const error = new Error(`Postgres at ${host.name}:${host.port} is not as target_session_attrs=${wanted} asks`);
+    const error = new Error(
+      `Postgres at ${host.name}:${host.port} is not as target_session_attrs=${wanted} asks`,
+    );
     throw Object.assign(error, { code: 'CONNECTION_UNSUITABLE' });
   }
 }
@@ -134,11 +139,17 @@ async function reach({ name, port }: Host): Promise<Socket> {
   } catch (error) {
     socket.on('error', () => {}).destroy();
     if ((error as Error).name !== 'AbortError') throw error;
-    throw Object.assign(new Error(`Postgres at ${name}:${port} takes no connection within ${PATIENCE / 1000} s`), { code: 'ETIMEDOUT' });
+    throw Object.assign(
+      new Error(`Postgres at ${name}:${port} takes no connection within ${PATIENCE / 1000} s`),
+      { code: 'ETIMEDOUT' },
+    );
   }
 }
 
-/** A socket for `pg`, which says itself where it is to connect: to the host in use, whatever it says. */
+/**
+ * A socket for `pg`, which says itself where it is to connect: to the host in use, whatever it
+ * says.
+ */
 export class HostSocket extends Socket {
   readonly #hosts: Hosts;
 

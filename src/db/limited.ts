@@ -18,13 +18,20 @@ export type TimeLimits = Record<string, number>;
 
 export interface Bounds {
   places: Places;
-  /** Called until it has passed, before anything is sent. Resolves with the limits that each transaction must set for itself, if any. */
+  /**
+   * Called until it has passed, before anything is sent. Resolves with the limits that each
+   * transaction must set for itself, if any.
+   */
   meet(): Promise<TimeLimits | undefined>;
-  /** Told that Postgres refuses to write on a connection (25006): it is a standby, or was one when the connection was made. */
+  /**
+   * Told that Postgres refuses to write on a connection (25006): it is a standby, or was one when
+   * the connection was made.
+   */
   onReadOnly(): void;
 }
 
-const isQuery = (made: unknown): made is Query => typeof made === 'object' && made !== null && 'handler' in made && 'reject' in made;
+const isQuery = (made: unknown): made is Query =>
+  typeof made === 'object' && made !== null && 'handler' in made && 'reject' in made;
 
 /** A pool's bounds, and what has been found out of its server. */
 interface Use extends Bounds {
@@ -35,8 +42,9 @@ interface Use extends Bounds {
 }
 
 /**
- * Has every statement and every transaction wait for a place, for a limited time. Left to itself postgres.js 3.4 queues without bound,
- * and once all connections are in use it sends a statement behind another one, which may be slow.
+ * Has every statement and every transaction wait for a place, for a limited time. Left to itself
+ * postgres.js 3.4 queues without bound, and once all connections are in use it sends a statement
+ * behind another one, which may be slow.
  */
 export function limitUse(client: Sql, bounds: Bounds): Sql {
   const begin = client.begin.bind(client) as Begin;
@@ -125,12 +133,17 @@ function send(query: Query, handler: Query['handler'], release: () => void, use:
   handler(query);
 }
 
-/** A statement in a transaction of its own, which sets the limits. It is answered once that is committed. */
+/**
+ * A statement in a transaction of its own, which sets the limits. It is answered once that is
+ * committed.
+ */
 async function alone(query: Query, use: Use): Promise<void> {
   const { resolve, reject } = query;
   try {
     const answer = await use.begin((tx: TransactionSql) => {
-      const answered = new Promise((done, failed) => Object.assign(query, { resolve: done, reject: failed }));
+      const answered = new Promise((done, failed) =>
+        Object.assign(query, { resolve: done, reject: failed }),
+      );
       // Any query of the transaction knows how to send one.
       (tx.unsafe('') as unknown as Query).handler(query);
       return answered;

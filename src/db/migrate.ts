@@ -7,7 +7,10 @@ import { openClient } from './open.ts';
 import { foundations, JOURNAL, OWN_SCHEMA } from './own-schema.ts';
 import { askServer } from './server.ts';
 
-/** Thrown where the database can't be brought to this version's schema: says why, and what to do. It is as it was before. */
+/**
+ * Thrown where the database can't be brought to this version's schema: says why, and what to do. It
+ * is as it was before.
+ */
 export class MigrationError extends Error {
   override name = 'MigrationError';
 }
@@ -15,22 +18,35 @@ export class MigrationError extends Error {
 export interface MigrateOptions {
   /** Longest wait for another migrator to end, in ms (default 60,000). */
   turnMs?: number;
-  /** Longest wait for a lock of a table, in ms (default 2,000): whoever wants to use the table waits behind us. */
+  /**
+   * Longest wait for a lock of a table, in ms (default 2,000): whoever wants to use the table waits
+   * behind us.
+   */
   lockMs?: number;
   /** How often it is tried where such a lock can't be had (default 20), a second apart. */
   tries?: number;
 }
 
 /**
- * Brings the database to this version's schema, in one transaction: wholly or not at all. Safe to run from several processes at once: one
- * does it, the others wait. Rows of our migrations in drizzle's journal, where older versions kept them, are taken over.
+ * Brings the database to this version's schema, in one transaction: wholly or not at all. Safe to
+ * run from several processes at once: one does it, the others wait. Rows of our migrations in
+ * drizzle's journal, where older versions kept them, are taken over.
  *
  * @throws MigrationError, UnsupportedPostgresError
  */
-export async function migrate(url: string, { turnMs = 60_000, lockMs = 2000, tries = 20 }: MigrateOptions = {}): Promise<void> {
+export async function migrate(
+  url: string,
+  { turnMs = 60_000, lockMs = 2000, tries = 20 }: MigrateOptions = {},
+): Promise<void> {
   // Nothing of a session: a pooler may be in between.
   const connection = { application_name: 'knockon migrate' };
-  const { client } = openClient(url, { max: 1, connect_timeout: 10, fetch_types: false, onnotice: () => {}, connection });
+  const { client } = openClient(url, {
+    max: 1,
+    connect_timeout: 10,
+    fetch_types: false,
+    onnotice: () => {},
+    connection,
+  });
   const pg = abortOnDisconnect(client);
   try {
     const { version, prepares } = await askServer(pg);
@@ -49,7 +65,11 @@ export async function migrate(url: string, { turnMs = 60_000, lockMs = 2000, tri
   }
 }
 
-async function bringUp(tx: TransactionSql, version: number, limits: { turnMs: number; lockMs: number }): Promise<void> {
+async function bringUp(
+  tx: TransactionSql,
+  version: number,
+  limits: { turnMs: number; lockMs: number },
+): Promise<void> {
   await takeTurn(tx, limits.turnMs);
   await tx`select set_config('lock_timeout', ${String(limits.lockMs)}, true)`;
   const before = await compareMigrations(tx);
@@ -60,7 +80,8 @@ async function bringUp(tx: TransactionSql, version: number, limits: { turnMs: nu
   await layFoundations(tx, version, before);
   for (const { tag, hash, statements } of ownMigrations()) {
     if (!before.pending.includes(tag)) continue;
-    for (const statement of statements) await tx.unsafe(statement).catch((error) => failed(tag, error));
+    for (const statement of statements)
+      await tx.unsafe(statement).catch((error) => failed(tag, error));
     await note(tx, tag, hash);
   }
   const missing = await missingObjects(tx);
@@ -72,7 +93,8 @@ async function bringUp(tx: TransactionSql, version: number, limits: { turnMs: nu
 
 /** Until no other migrator is at work. The lock goes with the transaction, however that ends. */
 async function takeTurn(tx: TransactionSql, turnMs: number): Promise<void> {
-  // Our objects are in `public`, whatever the role's search path says; before Postgres 18 `uuidv7()` is found in our own schema.
+  // Our objects are in `public`, whatever the role's search path says; before Postgres 18
+  // `uuidv7()` is found in our own schema.
   await tx`
     select set_config('search_path', ${`public, ${OWN_SCHEMA}`}, true), set_config('lock_timeout', ${String(turnMs)}, true),
       set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true)`;
@@ -93,8 +115,15 @@ async function takeTurn(tx: TransactionSql, turnMs: number): Promise<void> {
   }
 }
 
-/** Our schema with its journal, where they are not there yet. What drizzle's journal knows of ours is noted in it. */
-async function layFoundations(tx: TransactionSql, version: number, { pending }: Migrations): Promise<void> {
+/**
+ * Our schema with its journal, where they are not there yet. What drizzle's journal knows of ours
+ * is noted in it.
+ */
+async function layFoundations(
+  tx: TransactionSql,
+  version: number,
+  { pending }: Migrations,
+): Promise<void> {
   const [has] = await tx<{ schema: boolean; journal: boolean }[]>`
     select to_regnamespace(${OWN_SCHEMA}) is not null as schema, exists (
       select from pg_class where relnamespace = to_regnamespace(${OWN_SCHEMA}) and relname = ${JOURNAL}) as journal`;
@@ -102,7 +131,8 @@ async function layFoundations(tx: TransactionSql, version: number, { pending }: 
   if (!has?.schema) await tx`create schema ${tx(OWN_SCHEMA)}`;
   if (has?.journal) return;
   for (const statement of foundations(version)) await tx.unsafe(statement);
-  for (const { tag, hash } of ownMigrations()) if (!pending.includes(tag)) await note(tx, tag, hash);
+  for (const { tag, hash } of ownMigrations())
+    if (!pending.includes(tag)) await note(tx, tag, hash);
 }
 
 const note = (tx: TransactionSql, tag: string, hash: string) =>
@@ -110,15 +140,25 @@ const note = (tx: TransactionSql, tag: string, hash: string) =>
 
 /** @throws MigrationError that has the statements which would grant what the role may not */
 async function checkPrivileges(tx: TransactionSql): Promise<void> {
-  const [row] = await tx<{ role: string; quoted: string; database: string; own: boolean; public: boolean }[]>`
+  const [row] = await tx<
+    { role: string; quoted: string; database: string; own: boolean; public: boolean }[]
+  >`
     select current_user as role, quote_ident(current_user) as quoted, quote_ident(current_database()) as database,
       case when to_regnamespace(${OWN_SCHEMA}) is null then has_database_privilege(current_database(), 'create')
         else has_schema_privilege(to_regnamespace(${OWN_SCHEMA}), 'create') end as own,
       coalesce(has_schema_privilege(to_regnamespace('public'), 'create'), false) as public`;
   if (!row || (row.own && row.public)) return;
   const remedies = [
-    ...(row.own ? [] : [`create schema if not exists ${OWN_SCHEMA}; grant usage, create on schema ${OWN_SCHEMA} to ${row.quoted};`]),
-    ...(row.public ? [] : [`create schema if not exists public; grant usage, create on schema public to ${row.quoted};`]),
+    ...(row.own
+      ? []
+      : [
+          `create schema if not exists ${OWN_SCHEMA}; grant usage, create on schema ${OWN_SCHEMA} to ${row.quoted};`,
+        ]),
+    ...(row.public
+      ? []
+      : [
+          `create schema if not exists public; grant usage, create on schema public to ${row.quoted};`,
+        ]),
   ];
   throw new MigrationError(
     `The role "${row.role}" may not create what is missing in the database ${row.database}. Nothing was changed. Let the database's owner run this, then migrate again:\n  ${remedies.join('\n  ')}`,
@@ -133,7 +173,9 @@ function failed(tag: string, error: unknown): never {
     '42501': ' Run it as the role that owns the tables of Knock-on.',
     '42P07': ' Something else in this database has the name: give Knock-on a database of its own.',
   };
-  throw new MigrationError(`The migration ${tag} failed: ${message} (${code}). Nothing was changed.${hints[code] ?? ''}`);
+  throw new MigrationError(
+    `The migration ${tag} failed: ${message} (${code}). Nothing was changed.${hints[code] ?? ''}`,
+  );
 }
 
 async function lockedOut(pg: Sql, cause: unknown): Promise<MigrationError> {

@@ -20,36 +20,64 @@ export function ownMigrations(): Migration[] {
   const { entries } = JSON.parse(read('meta/_journal.json')) as { entries: { tag: string }[] };
   return entries.map(({ tag }) => {
     const text = read(`${tag}.pg`);
-    return { tag, hash: createHash('sha256').update(text).digest('hex'), statements: text.split('--> statement-breakpoint') };
+    return {
+      tag,
+      hash: createHash('sha256').update(text).digest('hex'),
+      statements: text.split('--> statement-breakpoint'),
+    };
   });
 }
 
 /** What drizzle-kit wrote down of the schema that the last migration makes. */
 interface Snapshot {
-  tables: Record<string, { name: string; columns: object; indexes: object; foreignKeys: object; uniqueConstraints: object }>;
+  tables: Record<
+    string,
+    {
+      name: string;
+      columns: object;
+      indexes: object;
+      foreignKeys: object;
+      uniqueConstraints: object;
+    }
+  >;
 }
 
 /** The schema that this version's migrations make, as a list of what must exist. */
 export function expectedObjects(): { kind: string; of: string | null; name: string }[] {
   const last = ownMigrations().length - 1;
-  const { tables } = JSON.parse(read(`meta/${String(last).padStart(4, '0')}_snapshot.json`)) as Snapshot;
-  const made = Object.values(tables).flatMap(({ name: of, columns, indexes, foreignKeys, uniqueConstraints }) => [
-    { kind: 'table', of: null, name: of },
-    ...Object.keys(columns).map((name) => ({ kind: 'column', of, name })),
-    ...Object.keys(indexes).map((name) => ({ kind: 'index', of, name })),
-    ...Object.keys({ ...foreignKeys, ...uniqueConstraints }).map((name) => ({ kind: 'constraint', of, name })),
-  ]);
+  const { tables } = JSON.parse(
+    read(`meta/${String(last).padStart(4, '0')}_snapshot.json`),
+  ) as Snapshot;
+  const made = Object.values(tables).flatMap(
+    ({ name: of, columns, indexes, foreignKeys, uniqueConstraints }) => [
+      { kind: 'table', of: null, name: of },
+      ...Object.keys(columns).map((name) => ({ kind: 'column', of, name })),
+      ...Object.keys(indexes).map((name) => ({ kind: 'index', of, name })),
+      ...Object.keys({ ...foreignKeys, ...uniqueConstraints }).map((name) => ({
+        kind: 'constraint',
+        of,
+        name,
+      })),
+    ],
+  );
   return [
     ...made,
     // Written by hand.
     { kind: 'view', of: null, name: 'dispatched' },
     { kind: 'trigger', of: 'receipts', name: 'receipts_deleted' },
     { kind: 'trigger', of: 'dead_letters', name: 'dead_letters_deleted' },
-    ...['uuidv7', 'uuid_time', 'uuid_at'].map((name) => ({ kind: 'function', of: OWN_SCHEMA, name })),
+    ...['uuidv7', 'uuid_time', 'uuid_at'].map((name) => ({
+      kind: 'function',
+      of: OWN_SCHEMA,
+      name,
+    })),
   ];
 }
 
-/** What must exist in the database of this version, and does not, such as `column endpoints.disabled_at`. */
+/**
+ * What must exist in the database of this version, and does not, such as `column
+ * endpoints.disabled_at`.
+ */
 export async function missingObjects(pg: Sql | TransactionSql): Promise<string[]> {
   const rows = await pg<{ missing: string }[]>`
     select concat(e.kind, ' ', e.of || '.', e.name) as missing
@@ -70,7 +98,10 @@ export async function missingObjects(pg: Sql | TransactionSql): Promise<string[]
     order by e.kind <> 'table', missing`;
   const missing = rows.map((row) => row.missing);
   // What belongs to a table that is not there need not be told.
-  return missing.filter((one) => !missing.some((table) => table.startsWith('table ') && one.includes(` ${table.slice(6)}.`)));
+  return missing.filter(
+    (one) =>
+      !missing.some((table) => table.startsWith('table ') && one.includes(` ${table.slice(6)}.`)),
+  );
 }
 
 /** This version's migrations against those that the database has had. */
@@ -91,22 +122,31 @@ export async function compareMigrations(pg: Sql | TransactionSql): Promise<Migra
   const hashes = new Map(applied.map(({ tag, hash }) => [tag, hash]));
   return {
     pending: own.filter(({ tag }) => !hashes.has(tag)).map(({ tag }) => tag),
-    changed: own.filter(({ tag, hash }) => hashes.has(tag) && hashes.get(tag) !== hash).map(({ tag }) => tag),
+    changed: own
+      .filter(({ tag, hash }) => hashes.has(tag) && hashes.get(tag) !== hash)
+      .map(({ tag }) => tag),
     unknown: applied.filter(({ tag }) => own.every((migration) => migration.tag !== tag)).length,
     applied: applied.length,
   };
 }
 
 /** What the journal says; where there is none yet, what drizzle's says of our migrations. */
-async function appliedMigrations(pg: Sql | TransactionSql): Promise<Pick<Migration, 'tag' | 'hash'>[]> {
+async function appliedMigrations(
+  pg: Sql | TransactionSql,
+): Promise<Pick<Migration, 'tag' | 'hash'>[]> {
   const [has] = await pg<{ journal: boolean; drizzles: boolean }[]>`
     select bool_or(n.nspname = ${OWN_SCHEMA} and c.relname = ${JOURNAL}) as journal,
       bool_or(n.nspname = 'drizzle' and c.relname = '__drizzle_migrations' and has_schema_privilege(n.oid, 'usage')
         and has_table_privilege(c.oid, 'select')) as drizzles
     from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r'`;
-  if (has?.journal) return await pg<Migration[]>`select tag, hash from ${pg(OWN_SCHEMA)}.${pg(JOURNAL)}`;
+  if (has?.journal)
+    return await pg<Migration[]>`select tag, hash from ${pg(OWN_SCHEMA)}.${pg(JOURNAL)}`;
   if (!has?.drizzles) return [];
   // Another application of this database may keep its own rows there.
-  const hashes = new Set((await pg<{ hash: string }[]>`select hash from drizzle.__drizzle_migrations`).map(({ hash }) => hash));
+  const hashes = new Set(
+    (await pg<{ hash: string }[]>`select hash from drizzle.__drizzle_migrations`).map(
+      ({ hash }) => hash,
+    ),
+  );
   return ownMigrations().filter(({ hash }) => hashes.has(hash));
 }

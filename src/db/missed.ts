@@ -2,10 +2,14 @@ import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from './client.ts';
 
 /**
- * Of an endpoint that is disabled: what waited for it is missed. Only of the last week, as nothing waits longer. What was given up stays
- * as it is: its dead letter can be retried once the endpoint is enabled.
+ * Of an endpoint that is disabled: what waited for it is missed. Only of the last week, as nothing
+ * waits longer. What was given up stays as it is: its dead letter can be retried once the endpoint
+ * is enabled.
  */
-export async function missWhatWaits(db: Database['db'] | Transaction, endpointId: string): Promise<void> {
+export async function missWhatWaits(
+  db: Database['db'] | Transaction,
+  endpointId: string,
+): Promise<void> {
   await db.execute(sql`
     update deliveries d set state = 'missed', due_at = null from endpoints n
     where n.id = ${endpointId} and n.disabled_at is not null

@@ -3,7 +3,8 @@ import { Hosts } from './hosts.ts';
 import { Sockets, type Tls } from './sockets.ts';
 
 /**
- * A client of postgres.js that has its connections from us: to whichever host is in use, over TLS where the URL says so.
+ * A client of postgres.js that has its connections from us: to whichever host is in use, over TLS
+ * where the URL says so.
  *
  * @param silentMs longest time until an answer goes on; by default it is waited for without end
  */
@@ -22,6 +23,9 @@ export function openClient(
 function tlsOf(url: string): Tls {
   const [, query = ''] = url.split('?');
   const asked = new URLSearchParams(query);
-  const mode = asked.get('sslrootcert') === 'system' ? 'verify-full' : (asked.get('sslmode') ?? asked.get('ssl'));
+  const mode =
+    asked.get('sslrootcert') === 'system'
+      ? 'verify-full'
+      : (asked.get('sslmode') ?? asked.get('ssl'));
   return mode === null || mode === 'disable' || mode === 'false' ? false : mode;
 }

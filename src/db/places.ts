@@ -1,4 +1,7 @@
-/** Thrown instead of waiting on: all connections of a pool are in use, and have been for too long or by too many. */
+/**
+ * Thrown instead of waiting on: all connections of a pool are in use, and have been for too long or
+ * by too many.
+ */
 export class PoolBusyError extends Error {
   override name = 'PoolBusyError';
   readonly code = 'POOL_BUSY';
@@ -19,7 +22,10 @@ interface Waiting {
   timer: NodeJS.Timeout;
 }
 
-/** Lets so many use something at once. The others wait in the order they came, for a limited time and in limited number. */
+/**
+ * Lets so many use something at once. The others wait in the order they came, for a limited time
+ * and in limited number.
+ */
 export class Places {
   readonly #options: PlaceOptions;
   readonly #waiting = new Set<Waiting>();
@@ -43,11 +49,19 @@ export class Places {
     if (release) return Promise.resolve(release);
     const { places, waitMs, mostWaiting } = this.#options;
     if (this.#waiting.size >= mostWaiting)
-      return Promise.reject(new PoolBusyError(`all ${places} connections are in use, and ${mostWaiting} wait for one already`));
+      return Promise.reject(
+        new PoolBusyError(
+          `all ${places} connections are in use, and ${mostWaiting} wait for one already`,
+        ),
+      );
     return new Promise((resolve, reject) => {
       const giveUp = () => {
         this.#waiting.delete(waiting);
-        reject(new PoolBusyError(`none of the ${places} connections became free within ${waitMs / 1000} s`));
+        reject(
+          new PoolBusyError(
+            `none of the ${places} connections became free within ${waitMs / 1000} s`,
+          ),
+        );
       };
       const waiting: Waiting = { resolve, reject, timer: setTimeout(giveUp, waitMs) };
       this.#waiting.add(waiting);

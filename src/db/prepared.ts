@@ -1,12 +1,16 @@
 import type { Sql, TransactionSql } from 'postgres';
 
-/** Most texts that are prepared in a process' life. Each costs every connection some memory, and texts can vary without end. */
+/**
+ * Most texts that are prepared in a process' life. Each costs every connection some memory, and
+ * texts can vary without end.
+ */
 const MOST = 300;
 
 /**
- * Has a client prepare what drizzle gives it, from the second time on. Left to itself each statement is parsed anew and takes a round
- * trip more, for the types of its parameters. From the sixth time on Postgres may keep its plan too, for as long as the
- * connection lives: so no plan may depend on how full a table was (test/growth).
+ * Has a client prepare what drizzle gives it, from the second time on. Left to itself each
+ * statement is parsed anew and takes a round trip more, for the types of its parameters. From the
+ * sixth time on Postgres may keep its plan too, for as long as the connection lives: so no plan may
+ * depend on how full a table was (test/growth).
  */
 export function prepareRecurring(client: Sql): Sql {
   const seen = new Set<string>();
@@ -25,7 +29,11 @@ export function prepareRecurring(client: Sql): Sql {
     const unsafe = pg.unsafe as (...args: unknown[]) => unknown;
     const prepared = (text: string, args: unknown[] = [], options: object = {}) =>
       unsafe(text, args, args.length > 0 && recurs(text) ? { ...options, prepare: true } : options);
-    return Object.assign(pg, { unsafe: prepared, ...nested(pg, 'begin'), ...nested(pg, 'savepoint') });
+    return Object.assign(pg, {
+      unsafe: prepared,
+      ...nested(pg, 'begin'),
+      ...nested(pg, 'savepoint'),
+    });
   }
 
   /** The statements of a transaction come by a client of its own. */
@@ -34,7 +42,10 @@ export function prepareRecurring(client: Sql): Sql {
     if (typeof open !== 'function') return {};
     const opened = (...args: unknown[]) => {
       const work = args.pop() as (tx: TransactionSql) => unknown;
-      return Reflect.apply(open, pg, [...args, (tx: TransactionSql) => work(preparing(tx))]) as unknown;
+      return Reflect.apply(open, pg, [
+        ...args,
+        (tx: TransactionSql) => work(preparing(tx)),
+      ]) as unknown;
     };
     return { [name]: opened };
   }

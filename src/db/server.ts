@@ -12,20 +12,28 @@ export class UnsupportedPostgresError extends Error {
 export interface Server {
   /** Its `server_version_num`, such as 170010. */
   version: number;
-  /** Whether a pooler is in between, such as pgbouncer: then a session may be another's with the next transaction. */
+  /**
+   * Whether a pooler is in between, such as pgbouncer: then a session may be another's with the
+   * next transaction.
+   */
   pooled: boolean;
-  /** Whether statements can be prepared by name: not by way of a pooler that doesn't know of them. */
+  /**
+   * Whether statements can be prepared by name: not by way of a pooler that doesn't know of them.
+   */
   prepares: boolean;
 }
 
 /**
- * Asks by a connection that has made no demands. A pooler shows by the process that it names at the beginning, which is not the one that
- * answers; whether it knows of prepared statements by the name that Postgres has for the one that asks.
+ * Asks by a connection that has made no demands. A pooler shows by the process that it names at the
+ * beginning, which is not the one that answers; whether it knows of prepared statements by the name
+ * that Postgres has for the one that asks.
  *
  * @throws UnsupportedPostgresError
  */
 export async function askServer(pg: Sql): Promise<Server> {
-  const asked = await pg<{ number: number; version: string; pid: number; prepared: string | null }[]>`
+  const asked = await pg<
+    { number: number; version: string; pid: number; prepared: string | null }[]
+  >`
     select current_setting('server_version_num')::int as number, current_setting('server_version') as version, pg_backend_pid() as pid,
       (select string_agg(name, ' ') from pg_prepared_statements) as prepared`;
   const { number = 0, version = 'unknown', pid, prepared } = asked[0] ?? {};
@@ -33,8 +41,16 @@ export async function askServer(pg: Sql): Promise<Server> {
     throw new UnsupportedPostgresError(
       `DATABASE_URL leads to PostgreSQL ${version}, which is too old: Knock-on works with 15, 16, 17 and 18. Upgrade the server (https://www.postgresql.org/docs/current/upgrading.html).`,
     );
-  const { state, statement } = asked as unknown as { state: { pid: number }; statement: { name: string } };
+  const { state, statement } = asked as unknown as {
+    state: { pid: number };
+    statement: { name: string };
+  };
   const pooled = state.pid !== pid;
   const names = prepared?.split(' ') ?? [];
-  return { version: number, pooled, prepares: !pooled || (statement.name !== '' && names.length > 0 && !names.includes(statement.name)) };
+  return {
+    version: number,
+    pooled,
+    prepares:
+      !pooled || (statement.name !== '' && names.length > 0 && !names.includes(statement.name)),
+  };
 }

@@ -15,7 +15,10 @@ interface Target {
 export type Tls = boolean | string | object;
 
 interface Watched {
-  /** When something was asked that has not been answered in full, on the clock of `performance.now()`; null: nothing is. */
+  /**
+   * When something was asked that has not been answered in full, on the clock of
+   * `performance.now()`; null: nothing is.
+   */
   askedAt: number | null;
   heardAt: number;
   /** As Postgres has said with its last answer. */
@@ -28,19 +31,26 @@ interface Watched {
 /** How often it is looked for silent connections, in ms. */
 const LOOK = 250;
 
-/** ReadyForQuery, with which Postgres ends every answer: its first five bytes, then the state of the transaction. */
+/**
+ * ReadyForQuery, with which Postgres ends every answer: its first five bytes, then the state of the
+ * transaction.
+ */
 const READY = Buffer.from([0x5a, 0, 0, 0, 5]);
 const IDLE = 0x49;
 
 /** Until a TLS connection is there, in ms. */
 const TLS_TIMEOUT = 5000;
 
-/** Pools of this process that have connections, by their database: what one finds out is of use to the others. */
+/**
+ * Pools of this process that have connections, by their database: what one finds out is of use to
+ * the others.
+ */
 const pools = new Map<string, Set<Sockets>>();
 
 /**
- * The sockets of one pool. One on which an answer has not come for too long is destroyed, and with it all that have been silent since:
- * a firewall that drops and a proxy that freezes end no connection, and the kernel notices only after many minutes.
+ * The sockets of one pool. One on which an answer has not come for too long is destroyed, and with
+ * it all that have been silent since: a firewall that drops and a proxy that freezes end no
+ * connection, and the kernel notices only after many minutes.
  */
 export class Sockets {
   readonly #database: string;
@@ -61,7 +71,10 @@ export class Sockets {
     this.#tls = tls;
   }
 
-  /** Opens a connection. Its failure is told by the socket: postgres.js loses a connection whose socket could not be made. */
+  /**
+   * Opens a connection. Its failure is told by the socket: postgres.js loses a connection whose
+   * socket could not be made.
+   */
   open(target: Target): Socket | Promise<Socket> {
     if (this.#hosts.areSeveral) return this.#openAny();
     const host = { name: target.host[0] ?? 'localhost', port: target.port[0] ?? 5432 };
@@ -78,7 +91,9 @@ export class Sockets {
     }
   }
 
-  /** Closes every connection that is open now, each as soon as no transaction is under way on it. */
+  /**
+   * Closes every connection that is open now, each as soon as no transaction is under way on it.
+   */
   replaceAll(): void {
     for (const [socket, watched] of this.#watched) {
       this.#hosts.moveOn(watched.host);
@@ -89,7 +104,13 @@ export class Sockets {
 
   #watch<S extends Socket>(socket: S, host: Host): S {
     const now = performance.now();
-    const watched: Watched = { askedAt: now, heardAt: now, isInTransaction: false, isOld: false, host };
+    const watched: Watched = {
+      askedAt: now,
+      heardAt: now,
+      isInTransaction: false,
+      isOld: false,
+      host,
+    };
     const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
     socket.write = (...args: unknown[]) => {
       watched.askedAt ??= performance.now();
@@ -110,25 +131,33 @@ export class Sockets {
     const isAnswered = chunk.length >= 6 && chunk.subarray(-6, -1).equals(READY);
     watched.askedAt = isAnswered ? null : watched.heardAt;
     watched.isInTransaction = isAnswered && chunk.at(-1) !== IDLE;
-    if (watched.isOld && isAnswered && !watched.isInTransaction) queueMicrotask(() => socket.destroy());
+    if (watched.isOld && isAnswered && !watched.isInTransaction)
+      queueMicrotask(() => socket.destroy());
   }
 
   #look(): void {
     const since = performance.now() - this.#silentMs;
-    for (const { askedAt } of [...this.#watched.values()]) if (askedAt !== null && askedAt < since) this.#destroySilent(askedAt);
+    for (const { askedAt } of [...this.#watched.values()])
+      if (askedAt !== null && askedAt < since) this.#destroySilent(askedAt);
   }
 
   /** What has been heard of since then is alive; of all else nobody knows. */
   #destroySilent(since: number): void {
     for (const [socket, { heardAt }] of this.#watched) {
       if (heardAt > since) continue;
-      const error = new Error(`Postgres has not answered for ${this.#silentMs / 1000} s: the connection is given up`);
+      const error = new Error(
+        `Postgres has not answered for ${this.#silentMs / 1000} s: the connection is given up`,
+      );
       socket.destroy(Object.assign(error, { code: 'ETIMEDOUT' }));
     }
-    for (const others of pools.get(this.#database) ?? []) if (others !== this) others.#distrust(since);
+    for (const others of pools.get(this.#database) ?? [])
+      if (others !== this) others.#distrust(since);
   }
 
-  /** Another pool's connections were dead: an idle one that was not heard of since is not used again. What is under way may be slow. */
+  /**
+   * Another pool's connections were dead: an idle one that was not heard of since is not used
+   * again. What is under way may be slow.
+   */
   #distrust(since: number): void {
     for (const [socket, { heardAt, askedAt, isInTransaction }] of this.#watched)
       if (heardAt <= since && askedAt === null && !isInTransaction) socket.destroy();
@@ -142,15 +171,24 @@ export class Sockets {
     this.#timer = undefined;
   }
 
-  /** Asks Postgres for TLS, as libpq does. Here and not in postgres.js, so that what is read and written can be seen. */
+  /**
+   * Asks Postgres for TLS, as libpq does. Here and not in postgres.js, so that what is read and
+   * written can be seen.
+   */
   async #secure(raw: Socket, host: Host): Promise<Socket> {
-    raw.setTimeout(TLS_TIMEOUT, () => raw.destroy(Object.assign(new Error('no TLS within 5 s'), { code: 'ETIMEDOUT' })));
+    raw.setTimeout(TLS_TIMEOUT, () =>
+      raw.destroy(Object.assign(new Error('no TLS within 5 s'), { code: 'ETIMEDOUT' })),
+    );
     try {
       raw.write(Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]));
       const [answer] = (await once(raw, 'data')) as [Buffer];
       raw.setTimeout(0);
       if (answer[0] !== 0x53 && this.#tls === 'prefer') return this.#watch(raw, host);
-      const secured: TLSSocket = connectTls({ socket: raw, servername: isIP(host.name) ? undefined : host.name, ...tlsOptions(this.#tls) });
+      const secured: TLSSocket = connectTls({
+        socket: raw,
+        servername: isIP(host.name) ? undefined : host.name,
+        ...tlsOptions(this.#tls),
+      });
       await once(secured, 'secureConnect');
       return this.#watch(secured, host);
     } catch (error) {
@@ -161,8 +199,8 @@ export class Sockets {
 }
 
 /**
- * Has a socket tell of its error when it is closed, and not some time before. What postgres.js 3.4 sends by a connection between the two
- * is never answered, nor rejected.
+ * Has a socket tell of its error when it is closed, and not some time before. What postgres.js 3.4
+ * sends by a connection between the two is never answered, nor rejected.
  */
 function tellErrorWithClose(socket: Socket): void {
   const emit = socket.emit.bind(socket) as (event: string, ...args: unknown[]) => boolean;
@@ -186,5 +224,7 @@ function failing(error: Error): Socket {
 
 const tlsOptions = (tls: Tls): object => {
   if (typeof tls === 'object') return tls;
-  return tls === 'require' || tls === 'allow' || tls === 'prefer' ? { rejectUnauthorized: false } : {};
+  return tls === 'require' || tls === 'allow' || tls === 'prefer'
+    ? { rejectUnauthorized: false }
+    : {};
 };

@@ -7,11 +7,17 @@ export class NotSoonError extends Error {
   readonly code = 'ETIMEDOUT';
 }
 
-/** The same work, for those who would rather hear that the database is slow than wait: 1.5 s at most. */
+/**
+ * The same work, for those who would rather hear that the database is slow than wait: 1.5 s at
+ * most.
+ */
 export async function soon<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new NotSoonError(`the database did not answer within ${PATIENCE / 1000} s`)), PATIENCE);
+    timer = setTimeout(
+      () => reject(new NotSoonError(`the database did not answer within ${PATIENCE / 1000} s`)),
+      PATIENCE,
+    );
   });
   work.catch(() => {});
   return await Promise.race([work, late]).finally(() => clearTimeout(timer));

@@ -18,27 +18,37 @@ const irregular = new Set(
   ).split(' '),
 );
 
-/** Thrown when an event type is declared under a name that is not `<aggregate>.<past participle>`, or declared twice. */
+/**
+ * Thrown when an event type is declared under a name that is not `<aggregate>.<past participle>`,
+ * or declared twice.
+ */
 export class EventNameError extends Error {
   override name = 'EventNameError';
 }
 
 /**
- * Declares an event type. The name says what has happened, never what should happen because of it: the producer must not
- * know its consumers.
+ * Declares an event type. The name says what has happened, never what should happen because of it:
+ * the producer must not know its consumers.
  *
- * @param name `<aggregate>.<past participle>` in snake_case, such as `message.created` or `invoice.sent`
+ * @param name `<aggregate>.<past participle>` in snake_case, such as `message.created` or
+ * `invoice.sent`
  * @param options.version the payload's version, a whole number from 1 (default 1)
  * @param options.payload a zod schema; `emit` refuses what it refuses
  * @throws EventNameError
  */
-export function defineEvent<P extends z.ZodType>(name: string, options: { version?: number; payload: P }): EventType<P> {
+export function defineEvent<P extends z.ZodType>(
+  name: string,
+  options: { version?: number; payload: P },
+): EventType<P> {
   checkName(name);
   const version = options.version ?? 1;
   if (!Number.isInteger(version) || version < 1 || version > 32_767) {
-    throw new EventNameError(`event "${name}": version ${version} is not a whole number from 1 to 32767`);
+    throw new EventNameError(
+      `event "${name}": version ${version} is not a whole number from 1 to 32767`,
+    );
   }
-  if (declared.has(name)) throw new EventNameError(`event "${name}" is declared twice; one declaration an event type`);
+  if (declared.has(name))
+    throw new EventNameError(`event "${name}" is declared twice; one declaration an event type`);
   const type = Object.freeze({ name, version, payload: options.payload });
   declared.set(name, type);
   return type;
@@ -57,9 +67,12 @@ export function eventTypes(): string[] {
 function checkName(name: string): void {
   const [aggregate, participle, ...rest] = name.split('.');
   const word = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/;
-  const rule = 'an event is named <aggregate>.<past participle> in snake_case, such as "message.created"';
+  const rule =
+    'an event is named <aggregate>.<past participle> in snake_case, such as "message.created"';
   if (!participle || rest.length > 0 || !word.test(aggregate ?? '') || !word.test(participle)) {
-    const hint = name.includes('.') ? '' : ': it reads as a command, and a producer that commands knows its consumers';
+    const hint = name.includes('.')
+      ? ''
+      : ': it reads as a command, and a producer that commands knows its consumers';
     throw new EventNameError(`event "${name}" is refused${hint}; ${rule}`);
   }
   const last = participle.split('_').at(-1) ?? '';

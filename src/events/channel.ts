@@ -1,4 +1,6 @@
 import { z } from 'zod';
 import { defineEvent } from './catalogue.ts';
 
-export const channelCreated = defineEvent('channel.created', { payload: z.object({ name: z.string() }) });
+export const channelCreated = defineEvent('channel.created', {
+  payload: z.object({ name: z.string() }),
+});

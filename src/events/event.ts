@@ -9,7 +9,10 @@ export interface DomainEvent {
   workspace_id: string;
   channel_id: string | null;
   message_id: string | null;
-  /** Position in its channel's log, from 0 (`channel.created`) without gaps, in commit order; null outside a channel. */
+  /**
+   * Position in its channel's log, from 0 (`channel.created`) without gaps, in commit order; null
+   * outside a channel.
+   */
   seq: number | null;
   /** RFC 3339, UTC, milliseconds. */
   timestamp: string;

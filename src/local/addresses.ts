@@ -23,10 +23,14 @@ const spoken: Record<keyof Ports, string> = {
 /**
  * Chooses the ports: the usual ones, the next free one for each that is taken, or any free ones.
  *
- * @param wanted others than the usual ones. 0: any free one; for the API: any free ones for everything
+ * @param wanted others than the usual ones. 0: any free one; for the API: any free ones for
+ * everything
  * @param tell told of each that is another than the usual one
  */
-export async function choosePorts(wanted: Partial<Ports>, tell: (line: string) => void): Promise<Ports> {
+export async function choosePorts(
+  wanted: Partial<Ports>,
+  tell: (line: string) => void,
+): Promise<Ports> {
   const names = Object.keys(usual) as (keyof Ports)[];
   if (wanted.api === 0) {
     const free = await freePorts(names.length);
@@ -37,7 +41,9 @@ export async function choosePorts(wanted: Partial<Ports>, tell: (line: string) =
     const first = wanted[name] ?? usual[name];
     const port = await nextFree(first, Object.values(chosen));
     if (port !== first && first !== 0)
-      tell(`port ${first} is taken: ${spoken[name]} ${name.endsWith('Health') ? 'are at' : 'listens on'} ${port}`);
+      tell(
+        `port ${first} is taken: ${spoken[name]} ${name.endsWith('Health') ? 'are at' : 'listens on'} ${port}`,
+      );
     chosen[name] = port;
   }
   return chosen as Ports;

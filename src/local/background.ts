@@ -2,12 +2,17 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
-/** A server of somebody else's (Postgres, Temporal) that runs beside us, in a process group of its own so that Ctrl-C reaches only us. */
+/**
+ * A server of somebody else's (Postgres, Temporal) that runs beside us, in a process group of its
+ * own so that Ctrl-C reaches only us.
+ */
 export interface Background {
   pid: number;
   /** Settles when the process has ended, with what it ended with (`code 1`, `signal SIGKILL`). */
   exited: Promise<string>;
-  /** Asks it to end and waits; after the deadline it is killed. Harmless when it has ended already. */
+  /**
+   * Asks it to end and waits; after the deadline it is killed. Harmless when it has ended already.
+   */
   stop(deadlineMs?: number): Promise<void>;
 }
 
@@ -23,15 +28,30 @@ export interface BackgroundOptions {
   onSpawn?(pid: number): void;
 }
 
-/** @throws where the program can't be started at all; one that starts and ends at once shows in `exited` */
-export async function startInBackground(command: string, args: string[], options: BackgroundOptions): Promise<Background> {
+/**
+ * @throws where the program can't be started at all; one that starts and ends at once shows in
+ * `exited`
+ */
+export async function startInBackground(
+  command: string,
+  args: string[],
+  options: BackgroundOptions,
+): Promise<Background> {
   const log = openSync(options.log, 'a', 0o600);
   const { uid, gid } = options;
-  const child = spawn(command, args, { detached: true, stdio: ['ignore', log, log], env: options.env ?? process.env, uid, gid });
+  const child = spawn(command, args, {
+    detached: true,
+    stdio: ['ignore', log, log],
+    env: options.env ?? process.env,
+    uid,
+    gid,
+  });
   closeSync(log);
   if (child.pid) options.onSpawn?.(child.pid);
   const exited = howItEnds(child);
-  await new Promise<void>((resolve, reject) => void child.once('spawn', resolve).once('error', reject));
+  await new Promise<void>(
+    (resolve, reject) => void child.once('spawn', resolve).once('error', reject),
+  );
   return {
     pid: child.pid!,
     exited,
@@ -48,7 +68,11 @@ export function howItEnds(child: ChildProcess): Promise<string> {
 }
 
 /** Asks a child to end by `signal`, waits up to the deadline (ms), then kills it. */
-export async function endChild(child: ChildProcess, signal: NodeJS.Signals, deadlineMs: number): Promise<void> {
+export async function endChild(
+  child: ChildProcess,
+  signal: NodeJS.Signals,
+  deadlineMs: number,
+): Promise<void> {
   const running = () => child.exitCode === null && child.signalCode === null;
   if (!running()) return;
   const ended = new Promise<void>((resolve) => void child.once('exit', () => resolve()));
@@ -61,7 +85,8 @@ export async function endChild(child: ChildProcess, signal: NodeJS.Signals, dead
 /**
  * Waits until `answers` resolves, trying every 30 ms.
  *
- * @throws with the end of the log where the server ends or the deadline (ms) passes first; then nothing of it is left running
+ * @throws with the end of the log where the server ends or the deadline (ms) passes first; then
+ * nothing of it is left running
  */
 export async function waitUntilItAnswers(
   server: Background,
@@ -84,7 +109,9 @@ export async function waitUntilItAnswers(
     if (ended) throw new Error(`${what} ended with ${ended} while starting.\n${await tail(log)}`);
     if (Date.now() > deadline) {
       await server.stop(5_000);
-      throw new Error(`${what} didn't answer within ${deadlineMs / 1000} s (${failure}).\n${await tail(log)}`);
+      throw new Error(
+        `${what} didn't answer within ${deadlineMs / 1000} s (${failure}).\n${await tail(log)}`,
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, 30));
   }

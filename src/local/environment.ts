@@ -6,10 +6,14 @@ import type { Secrets } from './home.ts';
 const loopback = '127.0.0.0/8,::1/128';
 
 /**
- * The environment of our own processes: the launcher's own, so that `KNOCKON_EMAIL_GRACE=5s npm start` works, then the addresses of what
- * is brought up here.
+ * The environment of our own processes: the launcher's own, so that `KNOCKON_EMAIL_GRACE=5s npm
+ * start` works, then the addresses of what is brought up here.
  */
-export function environmentFor(ports: Ports, secrets: Secrets, own: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+export function environmentFor(
+  ports: Ports,
+  secrets: Secrets,
+  own: NodeJS.ProcessEnv = process.env,
+): NodeJS.ProcessEnv {
   // What reaches another Temporal does not reach this one.
   const others = Object.entries(own).filter(([name]) => !name.startsWith('TEMPORAL_'));
   return {
@@ -36,6 +40,10 @@ export function environmentFor(ports: Ports, secrets: Secrets, own: NodeJS.Proce
  * @throws ConfigError as every process would
  */
 export function checkSettings(own: NodeJS.ProcessEnv = process.env): Config {
-  const env = environmentFor(usual, { id: '', admin_key: 'a'.repeat(16), secret: 's'.repeat(32), database_password: 'p' }, own);
+  const env = environmentFor(
+    usual,
+    { id: '', admin_key: 'a'.repeat(16), secret: 's'.repeat(32), database_password: 'p' },
+    own,
+  );
   return readConfig({ ...env, KNOCKON_PORT: own.KNOCKON_PORT });
 }

@@ -1,12 +1,15 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 
-/** A sixth of the processor time of those that don't give way, where there is too little for all. */
+/**
+ * A sixth of the processor time of those that don't give way, where there is too little for all.
+ */
 const NICE = 8;
 
 /**
- * Lets others go first: a request must not wait for the effects of those before it. Where the machine has time for all nothing changes.
- * On Linux a session of its own counts as a whole ("autogroup"), and the niceness within it means nothing to others.
+ * Lets others go first: a request must not wait for the effects of those before it. Where the
+ * machine has time for all nothing changes. On Linux a session of its own counts as a whole
+ * ("autogroup"), and the niceness within it means nothing to others.
  *
  * @param pid a process that has just been started
  */

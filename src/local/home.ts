@@ -12,16 +12,25 @@ export interface Home {
 }
 
 /** What we put into a home. */
-const own = /^(secrets|demo|up|environment|processes)\.json(\.\d+)?$|^(logs|lock|postgres|temporal\.db.*)$/;
+const own =
+  /^(secrets|demo|up|environment|processes)\.json(\.\d+)?$|^(logs|lock|postgres|temporal\.db.*)$/;
 
-/** `KNOCKON_HOME`, or `.knockon` in the current folder; made where it is missing, and closed to all but us. */
+/**
+ * `KNOCKON_HOME`, or `.knockon` in the current folder; made where it is missing, and closed to all
+ * but us.
+ */
 export async function openHome(env: NodeJS.ProcessEnv = process.env): Promise<Home> {
   const folder = resolve(env.KNOCKON_HOME?.trim() || '.knockon');
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  // A folder that keeps other things too may be open to others for a reason. What we put there is closed all the same.
+  // A folder that keeps other things too may be open to others for a reason. What we put there is
+  // closed all the same.
   if ((await readdir(folder)).every((name) => own.test(name))) await chmod(folder, 0o700);
   await mkdir(join(folder, 'logs'), { recursive: true, mode: 0o700 });
-  return { folder, path: (...names) => join(folder, ...names), log: (name) => join(folder, 'logs', `${name.replaceAll(' ', '-')}.log`) };
+  return {
+    folder,
+    path: (...names) => join(folder, ...names),
+    log: (name) => join(folder, 'logs', `${name.replaceAll(' ', '-')}.log`),
+  };
 }
 
 /** Made at the first start and kept: with another secret, what was sealed could not be read. */
@@ -36,7 +45,12 @@ export async function secretsOf(home: Home): Promise<Secrets> {
   const kept = await readJson<Secrets>(home.path('secrets.json'));
   if (kept) return kept;
   const text = (bytes: number) => randomBytes(bytes).toString('base64url');
-  const made = { id: randomBytes(6).toString('hex'), admin_key: `admin_${text(24)}`, secret: text(36), database_password: text(18) };
+  const made = {
+    id: randomBytes(6).toString('hex'),
+    admin_key: `admin_${text(24)}`,
+    secret: text(36),
+    database_password: text(18),
+  };
   writeJson(home.path('secrets.json'), made);
   return made;
 }
@@ -48,11 +62,16 @@ export async function readJson<T>(path: string): Promise<T | undefined> {
   try {
     return JSON.parse(text) as T;
   } catch {
-    throw new Error(`${path} is damaged: it is not JSON. Restore it, or delete it if nothing in that folder is needed any more.`);
+    throw new Error(
+      `${path} is damaged: it is not JSON. Restore it, or delete it if nothing in that folder is needed any more.`,
+    );
   }
 }
 
-/** Writes JSON that we alone can read, before it returns. Whoever reads sees the old content or the new, never a part. */
+/**
+ * Writes JSON that we alone can read, before it returns. Whoever reads sees the old content or the
+ * new, never a part.
+ */
 export function writeJson(path: string, value: unknown): void {
   const draft = `${path}.${process.pid}`;
   writeFileSync(draft, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });

@@ -13,7 +13,10 @@ export interface Interruption {
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** npm forwards the Ctrl-C that the terminal has sent us already: what follows this closely (ms) is the same press. */
+/**
+ * npm forwards the Ctrl-C that the terminal has sent us already: what follows this closely (ms) is
+ * the same press.
+ */
 const samePress = 700;
 
 export function listenForInterruption(): Interruption {

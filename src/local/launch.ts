@@ -27,7 +27,8 @@ export interface LaunchOptions {
  * Brings everything up, keeps it up until a signal comes, and takes it down in the reverse order.
  *
  * @returns `stopped` after a clean stop, `killed` after a second signal
- * @throws AlreadyRunningError, ConfigError, or what kept it from starting (then nothing is left running)
+ * @throws AlreadyRunningError, ConfigError, or what kept it from starting (then nothing is left
+ * running)
  */
 export async function launch(options: LaunchOptions): Promise<'stopped' | 'killed'> {
   const config = checkSettings();
@@ -38,9 +39,14 @@ export async function launch(options: LaunchOptions): Promise<'stopped' | 'kille
   const dismissGuard = startGuard(home);
   const services = createServices();
   const up = bringUp(options, { home, processes, services });
-  const failure = await Promise.race([up.then(untilSignal(options), (error: unknown) => ({ error })), interrupted(options, up)]);
+  const failure = await Promise.race([
+    up.then(untilSignal(options), (error: unknown) => ({ error })),
+    interrupted(options, up),
+  ]);
   const down = takeDown({ home, processes, services }, config.KNOCKON_SHUTDOWN + 5_000);
-  const killed = options.interruption.second.then(() => processes.kill()).then(() => 'killed' as const);
+  const killed = options.interruption.second
+    .then(() => processes.kill())
+    .then(() => 'killed' as const);
   const outcome = await Promise.race([down.then(() => 'stopped' as const), killed]);
   if (outcome === 'stopped') dismissGuard();
   if (failure) throw failure.error;
@@ -53,7 +59,10 @@ interface Parts {
   services: Services;
 }
 
-async function bringUp(options: LaunchOptions, { home, processes, services }: Parts): Promise<void> {
+async function bringUp(
+  options: LaunchOptions,
+  { home, processes, services }: Parts,
+): Promise<void> {
   const { progress, tell } = options;
   await forgetAddresses(home);
   await setLongLogsAside(home);
@@ -62,17 +71,32 @@ async function bringUp(options: LaunchOptions, { home, processes, services }: Pa
   const env = environmentFor(ports, secrets);
   const stopTelling = await tellErrors(home, tell);
   services.add('servers', { stop: async () => stopTelling() });
-  const { apiUrl } = await startStack({ home, secrets, ports, env, services, processes, progress, tell });
+  const { apiUrl } = await startStack({
+    home,
+    secrets,
+    ports,
+    env,
+    services,
+    processes,
+    progress,
+    tell,
+  });
   const demo = await demoWorkspace(home, apiUrl, env.KNOCKON_ADMIN_KEY!);
   const up = describeUp(apiUrl, ports, env, demo);
   await progress.end();
   if (options.interruption.received()) return;
-  writeJson(home.path('environment.json'), Object.fromEntries(settings.flatMap((name) => (env[name] ? [[name, env[name]]] : []))));
+  writeJson(
+    home.path('environment.json'),
+    Object.fromEntries(settings.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
+  );
   writeJson(home.path('up.json'), up);
   options.onUp(up, demo, home);
 }
 
-/** The API's port, where one is given; and its port for health and metrics, which those of the workers follow. */
+/**
+ * The API's port, where one is given; and its port for health and metrics, which those of the
+ * workers follow.
+ */
 function wantedPorts(port: number | undefined): Partial<Ports> {
   const { KNOCKON_PORT, KNOCKON_METRICS_PORT } = variablesOf(process.env);
   const api = port ?? (KNOCKON_PORT === undefined ? undefined : Number(KNOCKON_PORT));
@@ -84,8 +108,14 @@ function wantedPorts(port: number | undefined): Partial<Ports> {
 
 const untilSignal = (options: LaunchOptions) => async () => void (await options.interruption.first);
 
-/** A signal while it starts: what is half-way is waited for a little, so that it can be stopped properly. */
-async function interrupted({ interruption, progress }: LaunchOptions, up: Promise<void>): Promise<undefined> {
+/**
+ * A signal while it starts: what is half-way is waited for a little, so that it can be stopped
+ * properly.
+ */
+async function interrupted(
+  { interruption, progress }: LaunchOptions,
+  up: Promise<void>,
+): Promise<undefined> {
   await interruption.first;
   const late = new Promise((resolve) => setTimeout(resolve, 15_000).unref());
   await Promise.race([up.catch(() => {}), late, interruption.second]);

@@ -2,15 +2,19 @@ import { open, readdir, rename, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Home } from './home.ts';
 
-/** A log that has grown past this many bytes is set aside at the next start; one former log is kept. */
+/**
+ * A log that has grown past this many bytes is set aside at the next start; one former log is kept.
+ */
 const longest = 10 * 1024 * 1024;
 
 export async function setLongLogsAside(home: Home): Promise<void> {
-  for (const log of await logs(home)) if ((await sizeOf(log)) > longest) await rename(log, `${log}.1`);
+  for (const log of await logs(home))
+    if ((await sizeOf(log)) > longest) await rename(log, `${log}.1`);
 }
 
 /**
- * Tells the errors that our processes write to their logs from now on, at most one a second for each log.
+ * Tells the errors that our processes write to their logs from now on, at most one a second for
+ * each log.
  *
  * @returns stops it
  */
@@ -40,7 +44,12 @@ async function tellNew(log: string, from: number, tell: (line: string) => void):
   if (size <= from) return size;
   const file = await open(log);
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.min(size - from, 256 * 1024)), 0, undefined, from);
+    const { buffer, bytesRead } = await file.read(
+      Buffer.alloc(Math.min(size - from, 256 * 1024)),
+      0,
+      undefined,
+      from,
+    );
     const error = firstError(buffer.toString('utf8', 0, bytesRead));
     if (error) tell(`${basename(log, '.log')}: ${error} (more in ${join('logs', basename(log))})`);
   } finally {
@@ -55,8 +64,13 @@ const errors = ['error', 'fatal'];
 function firstError(text: string): string | undefined {
   for (const line of text.split('\n')) {
     try {
-      const entry = JSON.parse(line) as { level?: string; msg?: string; err?: { message?: string } };
-      if (errors.includes(entry.level ?? '')) return [entry.msg, entry.err?.message].filter(Boolean).join(': ');
+      const entry = JSON.parse(line) as {
+        level?: string;
+        msg?: string;
+        err?: { message?: string };
+      };
+      if (errors.includes(entry.level ?? ''))
+        return [entry.msg, entry.err?.message].filter(Boolean).join(': ');
     } catch {
       // Not an entry of ours, or the half of one.
     }

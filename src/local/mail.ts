@@ -7,8 +7,16 @@ export interface MailCatcher {
   stop(): Promise<void>;
 }
 
-/** A mail server that delivers nothing and shows everything, in this process; keeps the newest 500. */
-export async function startMailCatcher({ smtpPort, webPort }: { smtpPort: number; webPort: number }): Promise<MailCatcher> {
+/**
+ * A mail server that delivers nothing and shows everything, in this process; keeps the newest 500.
+ */
+export async function startMailCatcher({
+  smtpPort,
+  webPort,
+}: {
+  smtpPort: number;
+  webPort: number;
+}): Promise<MailCatcher> {
   const { MailDev } = await import('maildev');
   const mail: MailDev = new MailDev({
     smtp: smtpPort,
@@ -25,5 +33,9 @@ export async function startMailCatcher({ smtpPort, webPort }: { smtpPort: number
   } finally {
     console.info = info;
   }
-  return { smtpUrl: `smtp://127.0.0.1:${smtpPort}`, url: `http://127.0.0.1:${webPort}`, stop: () => mail.stop() };
+  return {
+    smtpUrl: `smtp://127.0.0.1:${smtpPort}`,
+    url: `http://127.0.0.1:${webPort}`,
+    stop: () => mail.stop(),
+  };
 }

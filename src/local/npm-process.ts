@@ -4,8 +4,8 @@ import { type Identity, identify, isAlive } from './process-identity.ts';
 const EVERY_MS = 1000;
 
 /**
- * Tells once the npm that runs us as one of its scripts is gone: an npm that is killed tells nobody. Who has put us to the
- * background himself, without npm, may leave.
+ * Tells once the npm that runs us as one of its scripts is gone: an npm that is killed tells
+ * nobody. Who has put us to the background himself, without npm, may leave.
  */
 export function whenNpmIsGone(callback: () => void): void {
   if (!process.env.npm_lifecycle_event) return;
@@ -19,7 +19,10 @@ export function whenNpmIsGone(callback: () => void): void {
   timer.unref();
 }
 
-/** Our parent and those above it, shells and scripts, up to npm; none where that can't be seen: then a new parent tells. */
+/**
+ * Our parent and those above it, shells and scripts, up to npm; none where that can't be seen: then
+ * a new parent tells.
+ */
 function upToNpm(parent: number): Identity[] {
   const found: Identity[] = [];
   for (let pid = parent; pid > 1 && found.length < 5; ) {
@@ -36,7 +39,10 @@ function statOf(pid: number): { name: string; parent: number } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const [, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return { name: stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')')), parent: Number(parent) };
+    return {
+      name: stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')')),
+      parent: Number(parent),
+    };
   } catch {
     return undefined;
   }

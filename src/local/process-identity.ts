@@ -1,13 +1,18 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-/** A process that is this one and no other: process ids are used again, the moment of birth is not. */
+/**
+ * A process that is this one and no other: process ids are used again, the moment of birth is not.
+ */
 export interface Identity {
   pid: number;
   birth: string;
 }
 
-/** When the process was born, in a form that only equals itself; undefined where there is no such process (a zombie counts as none). */
+/**
+ * When the process was born, in a form that only equals itself; undefined where there is no such
+ * process (a zombie counts as none).
+ */
 export function birthOf(pid: number): string | undefined {
   return process.platform === 'linux' ? linuxBirth(pid) : otherBirth(pid);
 }
@@ -20,7 +25,10 @@ export function isAlive({ pid, birth }: Identity): boolean {
   return birthOf(pid) === birth;
 }
 
-/** Waits until the process has ended, be it as a zombie that nobody has reaped yet; false where it is alive after the deadline (ms). */
+/**
+ * Waits until the process has ended, be it as a zombie that nobody has reaped yet; false where it
+ * is alive after the deadline (ms).
+ */
 export async function endedWithin(identity: Identity, deadlineMs: number): Promise<boolean> {
   for (const deadline = Date.now() + deadlineMs; ; ) {
     if (!isAlive(identity)) return true;
@@ -49,7 +57,10 @@ function readIfThere(path: string): string | undefined {
 function otherBirth(pid: number): string | undefined {
   try {
     const stdio = 'pipe';
-    const [state, ...born] = execFileSync('ps', ['-o', 'state=,lstart=', '-p', String(pid)], { encoding: 'utf8', stdio })
+    const [state, ...born] = execFileSync('ps', ['-o', 'state=,lstart=', '-p', String(pid)], {
+      encoding: 'utf8',
+      stdio,
+    })
       .trim()
       .split(/\s+/);
     return state?.startsWith('Z') ? undefined : born.join(' ') || undefined;

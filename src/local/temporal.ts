@@ -29,8 +29,8 @@ export interface Temporal {
 const retention = '3d';
 
 /**
- * The dev server polls its queue 20 times a second unless told otherwise, up to 50 ms a hop; and its caches are sized for a cluster, so
- * that memory would grow with every workflow for an hour.
+ * The dev server polls its queue 20 times a second unless told otherwise, up to 50 ms a hop; and
+ * its caches are sized for a cluster, so that memory would grow with every workflow for an hour.
  */
 const dynamicConfig: Record<string, number | boolean | string> = {
   'history.transferProcessorMaxPollRPS': 2000,
@@ -43,7 +43,10 @@ const dynamicConfig: Record<string, number | boolean | string> = {
   'matching.numTaskqueueWritePartitions': 1,
 };
 
-/** A soft limit: Go's collector works harder near it instead of letting the heap double between two collections. */
+/**
+ * A soft limit: Go's collector works harder near it instead of letting the heap double between two
+ * collections.
+ */
 const goMemory = { GOMEMLIMIT: '220MiB', GOGC: '60' };
 
 /**
@@ -59,7 +62,13 @@ export async function startTemporal(options: TemporalOptions): Promise<Temporal>
     // Without a file all state is in that heap: it must be free to grow.
     env: { ...(options.file ? goMemory : {}), ...process.env },
   });
-  await waitUntilItAnswers(server, 'Temporal', options.log, () => prepare(options.cli, address), 60_000);
+  await waitUntilItAnswers(
+    server,
+    'Temporal',
+    options.log,
+    () => prepare(options.cli, address),
+    60_000,
+  );
   return {
     address,
     uiUrl: options.uiPort === undefined ? undefined : `http://127.0.0.1:${options.uiPort}`,
@@ -69,17 +78,45 @@ export async function startTemporal(options: TemporalOptions): Promise<Temporal>
 }
 
 function argumentsFor(options: TemporalOptions): string[] {
-  const args = ['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(options.port), '--log-level', 'error'];
+  const args = [
+    'server',
+    'start-dev',
+    '--ip',
+    '127.0.0.1',
+    '--port',
+    String(options.port),
+    '--log-level',
+    'error',
+  ];
   if (options.uiPort === undefined) args.push('--headless');
-  else args.push('--ui-port', String(options.uiPort), '--ui-ip', '127.0.0.1', '--ui-disable-news-fetch');
+  else
+    args.push(
+      '--ui-port',
+      String(options.uiPort),
+      '--ui-ip',
+      '127.0.0.1',
+      '--ui-disable-news-fetch',
+    );
   if (options.file) args.push('--db-filename', options.file);
-  if (options.file) args.push('--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal');
-  for (const [key, value] of Object.entries(dynamicConfig)) args.push('--dynamic-config-value', `${key}=${value}`);
+  if (options.file)
+    args.push('--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal');
+  for (const [key, value] of Object.entries(dynamicConfig))
+    args.push('--dynamic-config-value', `${key}=${value}`);
   for (const namespace of options.namespaces ?? []) args.push('--namespace', namespace);
   return args;
 }
 
 /** By the CLI, not by the SDK: that alone would cost the launcher 40 MB for as long as it runs. */
 async function prepare(cli: string, address: string): Promise<void> {
-  await run(cli, ['operator', 'namespace', 'update', '--namespace', 'default', '--retention', retention, '--address', address]);
+  await run(cli, [
+    'operator',
+    'namespace',
+    'update',
+    '--namespace',
+    'default',
+    '--retention',
+    retention,
+    '--address',
+    address,
+  ]);
 }

@@ -2,7 +2,9 @@ import type { Ports } from './addresses.ts';
 import type { DemoWorkspace } from './demo-workspace.ts';
 import { hasTemporal } from './stack.ts';
 
-/** `up.json`: where everything is, for scripts. Written once everything answers, gone when it stops. */
+/**
+ * `up.json`: where everything is, for scripts. Written once everything answers, gone when it stops.
+ */
 export interface UpFile {
   pid: number;
   api_url: string;
@@ -23,7 +25,12 @@ export interface UpFile {
   api_key: string;
 }
 
-export function describeUp(apiUrl: string, ports: Ports, env: NodeJS.ProcessEnv, demo: DemoWorkspace): UpFile {
+export function describeUp(
+  apiUrl: string,
+  ports: Ports,
+  env: NodeJS.ProcessEnv,
+  demo: DemoWorkspace,
+): UpFile {
   const temporal = hasTemporal(env);
   const at = (port: number) => `http://127.0.0.1:${port}`;
   return {

@@ -3,16 +3,23 @@ import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../db/client.ts';
 import { errorCode } from '../db/errors.ts';
 
-/** Longest that a transaction waits for a lock while it holds a connection, and longest in all, in ms. */
+/**
+ * Longest that a transaction waits for a lock while it holds a connection, and longest in all, in
+ * ms.
+ */
 const LOCK = { held: 100, inAll: 2000 };
 
 /**
- * Runs a change of a message in a transaction. Where another transaction holds its channel, it is begun again for two seconds and holds
- * no connection between: many changes in one such channel leave connections for everybody else.
+ * Runs a change of a message in a transaction. Where another transaction holds its channel, it is
+ * begun again for two seconds and holds no connection between: many changes in one such channel
+ * leave connections for everybody else.
  *
  * @throws Postgres' 55P03 where the channel stays held
  */
-export async function changing<T>({ db }: Database, change: (tx: Transaction) => Promise<T>): Promise<T> {
+export async function changing<T>(
+  { db }: Database,
+  change: (tx: Transaction) => Promise<T>,
+): Promise<T> {
   const until = performance.now() + LOCK.inAll;
   for (;;) {
     try {

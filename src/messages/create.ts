@@ -22,8 +22,8 @@ export interface NewMessage {
 export type Posted =
   | { state: 'stored' | 'replayed'; message: Message & { event_id: string } }
   /**
-   * `key_mismatch`: the key was used for another request; `key_in_flight`: for one that has not been answered yet; `answer_gone`: for
-   * this one, but what its answer was made of is gone.
+   * `key_mismatch`: the key was used for another request; `key_in_flight`: for one that has not
+   * been answered yet; `answer_gone`: for this one, but what its answer was made of is gone.
    */
   | { state: 'no_channel' | 'key_mismatch' | 'key_in_flight' | 'answer_gone' };
 
@@ -41,13 +41,18 @@ interface Writing {
   onStored(workspaceIds: string[]): void;
 }
 
-/** A message of more bytes is large: its statement takes tens of milliseconds where one of small messages takes one. */
+/**
+ * A message of more bytes is large: its statement takes tens of milliseconds where one of small
+ * messages takes one.
+ */
 const LARGE = 8 * 1024;
 
 /**
- * The group commit at ingest: messages that arrive while a statement runs travel together in the next one. One is in flight
- * at a time and nobody waits for a timer, so a lone message goes at once. Large messages have statements of their own beside these: no
- * small one waits for them. A channel that another transaction holds is left out, and waited for apart: only its own messages wait.
+ * The group commit at ingest: messages that arrive while a statement runs travel together in the
+ * next one. One is in flight at a time and nobody waits for a timer, so a lone message goes at
+ * once. Large messages have statements of their own beside these: no small one waits for them. A
+ * channel that another transaction holds is left out, and waited for apart: only its own messages
+ * wait.
  */
 export function createMessageWriter({ pg, patient = pg, onStored }: Writing): MessageWriter {
   const [small, large] = [new WaitingList(), new WaitingList()];
@@ -63,7 +68,11 @@ export function createMessageWriter({ pg, patient = pg, onStored }: Writing): Me
   async function store(batch: Waiting[], whatIsHeld: WhatIsHeld): Promise<void> {
     if (batch.length === 0) return;
     try {
-      const { seqs, held } = await storeMessages(whatIsHeld === 'left out' ? pg : patient, batch, whatIsHeld);
+      const { seqs, held } = await storeMessages(
+        whatIsHeld === 'left out' ? pg : patient,
+        batch,
+        whatIsHeld,
+      );
       for (const message of batch) if (held.has(message.channelId)) waitForChannel(message);
       announce(
         batch.filter((message) => !held.has(message.channelId)),
@@ -73,7 +82,8 @@ export function createMessageWriter({ pg, patient = pg, onStored }: Writing): Me
       if (batch.length === 1 || isForAll(error)) return rejectAll(batch, error);
       // One of them is bad, and nobody pays for a neighbour.
       const middle = Math.ceil(batch.length / 2);
-      for (const half of [batch.slice(0, middle), batch.slice(middle)]) await store(half, whatIsHeld);
+      for (const half of [batch.slice(0, middle), batch.slice(middle)])
+        await store(half, whatIsHeld);
     }
   }
 
@@ -111,7 +121,13 @@ export function createMessageWriter({ pg, patient = pg, onStored }: Writing): Me
       const waiting = bytes > LARGE ? large : small;
       const list = heldChannels.get(message.channelId) ?? waiting;
       const posted = new Promise<Posted>((resolve, reject) => {
-        const pending = { ...message, id: uuidv7(), eventId: uuidv7(), createdAt: new Date(), metadataJson };
+        const pending = {
+          ...message,
+          id: uuidv7(),
+          eventId: uuidv7(),
+          createdAt: new Date(),
+          metadataJson,
+        };
         list.add({ ...pending, bytes, since: performance.now(), resolve, reject });
       });
       // Requests that are being read in this turn of the event loop still join.
@@ -126,12 +142,16 @@ export function createMessageWriter({ pg, patient = pg, onStored }: Writing): Me
   };
 }
 
-/** Whether it was not for one of the messages that a statement failed: the database is away or too slow, or their channel is held. */
+/**
+ * Whether it was not for one of the messages that a statement failed: the database is away or too
+ * slow, or their channel is held.
+ */
 const isForAll = (error: unknown) => isDatabaseAway(error) || errorCode(error) === '57014';
 
 function rejectAll(batch: Waiting[], error: unknown): void {
   const isHeld = errorCode(error) === '55P03';
-  for (const message of batch) message.reject(isHeld ? new ChannelHeldError(message.channelId) : error);
+  for (const message of batch)
+    message.reject(isHeld ? new ChannelHeldError(message.channelId) : error);
 }
 
 /** Another transaction holds the channel's row, and has done so for longer than a message waits. */
@@ -140,13 +160,19 @@ export class ChannelHeldError extends Error {
   readonly code = '55P03';
 
   constructor(channelId: string) {
-    super(`another transaction holds the channel ${channelId}; nothing was stored, try again in a moment`);
+    super(
+      `another transaction holds the channel ${channelId}; nothing was stored, try again in a moment`,
+    );
   }
 }
 
 function shown(message: Pending, seq: number): Message & { event_id: string } {
   const created = message.createdAt.toISOString();
   const { id, channelId, author, text, metadata, sentAt, eventId } = message;
-  const times = { sent_at: sentAt?.toISOString() ?? created, created_at: created, updated_at: created };
+  const times = {
+    sent_at: sentAt?.toISOString() ?? created,
+    created_at: created,
+    updated_at: created,
+  };
   return { id, channel_id: channelId, seq, author, text, metadata, ...times, event_id: eventId };
 }

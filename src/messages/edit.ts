@@ -4,7 +4,10 @@ import { messages } from '../db/schema/messages.ts';
 import { emit } from '../outbox/emit.ts';
 import { type Message, toMessage } from './message.ts';
 
-/** Changes a message's text or metadata and emits `message.updated`. Null where there is no such message (any more). */
+/**
+ * Changes a message's text or metadata and emits `message.updated`. Null where there is no such
+ * message (any more).
+ */
 export async function editMessage(
   tx: Transaction,
   which: { workspaceId: string; id: string },
@@ -13,7 +16,13 @@ export async function editMessage(
   const [row] = await tx
     .update(messages)
     .set({ ...change, version: sql`${messages.version} + 1`, updated_at: new Date() })
-    .where(and(eq(messages.id, which.id), eq(messages.workspace_id, which.workspaceId), isNull(messages.deleted_at)))
+    .where(
+      and(
+        eq(messages.id, which.id),
+        eq(messages.workspace_id, which.workspaceId),
+        isNull(messages.deleted_at),
+      ),
+    )
     .returning();
   if (!row) return null;
   const message = toMessage(row);

@@ -11,7 +11,8 @@ export async function explain(pg: Sql, { workspaceId, idempotency }: NewMessage)
     from idempotency_keys k left join events e on e.message_id = k.message_id and e.type = 'message.created'
     where k.workspace_id = ${workspaceId} and k.key = ${idempotency.key}`;
   if (!taken) return { state: 'no_channel' };
-  if (!timingSafeEqual(taken.request_hash, idempotency.requestHash)) return { state: 'key_mismatch' };
+  if (!timingSafeEqual(taken.request_hash, idempotency.requestHash))
+    return { state: 'key_mismatch' };
   if (taken.id === null) return { state: 'answer_gone' };
   return { state: 'replayed', message: firstAnswer({ ...taken, id: taken.id }) };
 }
@@ -32,5 +33,16 @@ function firstAnswer(row: Logged) {
   const created = row.timestamp.toISOString();
   const { seq, author, text, metadata, sent_at } = row.payload;
   const { channel_id, id: event_id, message_id: id } = row;
-  return { id, channel_id, seq, author, text, metadata, sent_at, created_at: created, updated_at: created, event_id };
+  return {
+    id,
+    channel_id,
+    seq,
+    author,
+    text,
+    metadata,
+    sent_at,
+    created_at: created,
+    updated_at: created,
+    event_id,
+  };
 }

@@ -5,7 +5,10 @@ export interface InexactNumber {
   literal: string;
 }
 
-/** Sixteen digits in a row, or an exponent: shorter numbers are always kept. Words and ids may look like it. */
+/**
+ * Sixteen digits in a row, or an exponent: shorter numbers are always kept. Words and ids may look
+ * like it.
+ */
 const suspicious = /[\d.]{16}|\d[eE]/;
 
 /** Most that are told. */
@@ -15,14 +18,18 @@ const MOST = 100;
 const token = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|[{}[\],]/g;
 
 /**
- * The numbers of a JSON text that doubles can't hold as they are written (integers beyond 2^53, more than 17 digits, too large, too small):
- * JavaScript, and most who read JSON, would make other numbers of them without a word. None where the text is no JSON.
+ * The numbers of a JSON text that doubles can't hold as they are written (integers beyond 2^53,
+ * more than 17 digits, too large, too small): JavaScript, and most who read JSON, would make other
+ * numbers of them without a word. None where the text is no JSON.
  */
 export function inexactNumbers(text: string): InexactNumber[] {
   // What is no JSON could have a string without an end, which each of its quotes would look for.
   if (!suspicious.test(text) || !isJson(text)) return [];
   const numbers: InexactNumber[] = [];
-  /** Where the token stands: an index in a list; in an object a key as it is written, null before there is one. */
+  /**
+   * Where the token stands: an index in a list; in an object a key as it is written, null before
+   * there is one.
+   */
   const path: (string | number | null)[] = [];
   for (const [found] of text.matchAll(token)) {
     const here = path.at(-1);
@@ -61,7 +68,8 @@ const isKept = (literal: string): boolean => decimal(literal) === decimal(String
 
 /** A number's digits and its exponent, the same for `1.50`, `1.5e0` and `15E-1`. */
 function decimal(literal: string): string {
-  const [, sign = '', whole = '', fraction = '', exponent = '0'] = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(literal) ?? [];
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(literal) ?? [];
   const digits = (whole + fraction).replace(/^0+/, '');
   const significant = withoutEnd(digits);
   if (significant === '') return whole === '' ? 'none' : '0';

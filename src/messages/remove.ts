@@ -3,13 +3,31 @@ import type { Transaction } from '../db/client.ts';
 import { messages } from '../db/schema/messages.ts';
 import { emit } from '../outbox/emit.ts';
 
-/** Deletes a message's text, leaves its tombstone and emits `message.deleted`. False where there is no such message (any more). */
-export async function removeMessage(tx: Transaction, which: { workspaceId: string; id: string }): Promise<boolean> {
+/**
+ * Deletes a message's text, leaves its tombstone and emits `message.deleted`. False where there is
+ * no such message (any more).
+ */
+export async function removeMessage(
+  tx: Transaction,
+  which: { workspaceId: string; id: string },
+): Promise<boolean> {
   const now = new Date();
   const [row] = await tx
     .update(messages)
-    .set({ text: '', metadata: {}, version: sql`${messages.version} + 1`, updated_at: now, deleted_at: now })
-    .where(and(eq(messages.id, which.id), eq(messages.workspace_id, which.workspaceId), isNull(messages.deleted_at)))
+    .set({
+      text: '',
+      metadata: {},
+      version: sql`${messages.version} + 1`,
+      updated_at: now,
+      deleted_at: now,
+    })
+    .where(
+      and(
+        eq(messages.id, which.id),
+        eq(messages.workspace_id, which.workspaceId),
+        isNull(messages.deleted_at),
+      ),
+    )
     .returning();
   if (!row) return false;
   await emit(tx, {

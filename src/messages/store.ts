@@ -17,21 +17,30 @@ export type WhatIsHeld = 'left out' | 'waited for';
 export interface Stored {
   /** The `seq` of each message that was stored, by its id. */
   seqs: Map<string, number>;
-  /** Channels that another transaction holds: nothing of theirs was stored. Empty where they were waited for. */
+  /**
+   * Channels that another transaction holds: nothing of theirs was stored. Empty where they were
+   * waited for.
+   */
   held: Set<string>;
 }
 
 /**
- * Stores messages, their events and their places in the outbox, in one statement and so in one transaction.
+ * Stores messages, their events and their places in the outbox, in one statement and so in one
+ * transaction.
  *
- * Channels are locked in the order of their ids, so that two processes can't wait for each other, and held until the commit:
- * that is what makes `seq` gap-free and in commit order. A message whose channel is gone or whose idempotency key is taken is
- * left out and takes no `seq`.
+ * Channels are locked in the order of their ids, so that two processes can't wait for each other,
+ * and held until the commit: that is what makes `seq` gap-free and in commit order. A message whose
+ * channel is gone or whose idempotency key is taken is left out and takes no `seq`.
  *
- * @param whatIsHeld whether a channel that somebody else holds is waited for, at most as long as the connection waits for a lock
+ * @param whatIsHeld whether a channel that somebody else holds is waited for, at most as long as
+ * the connection waits for a lock
  * @throws Postgres' 55P03 where it waited in vain
  */
-export async function storeMessages(pg: Sql, batch: Pending[], whatIsHeld: WhatIsHeld = 'left out'): Promise<Stored> {
+export async function storeMessages(
+  pg: Sql,
+  batch: Pending[],
+  whatIsHeld: WhatIsHeld = 'left out',
+): Promise<Stored> {
   const column = <T>(pick: (message: Pending) => T) => batch.map(pick);
   const rows = await pg<{ id: string; seq: string | null }[]>`
     with input as materialized (

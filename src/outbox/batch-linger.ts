@@ -7,22 +7,32 @@ export interface BatchLingerOptions {
   halfAt: number;
 }
 
-/** How soon it is looked again whether a group has stopped growing, or somebody else has something, in ms. */
+/**
+ * How soon it is looked again whether a group has stopped growing, or somebody else has something,
+ * in ms.
+ */
 export const LOOK_AGAIN = 50;
 
-/** A stream has ended when nothing has come for so long, in ms, and for so many times what it took from one to the next. */
+/**
+ * A stream has ended when nothing has come for so long, in ms, and for so many times what it took
+ * from one to the next.
+ */
 const SILENCE = { ms: 40, gaps: 8 };
 
-/** Between two starts there are so many times what a start has taken lately, half of the longest rest at most: a busy server gets fewer and larger groups. */
+/**
+ * Between two starts there are so many times what a start has taken lately, half of the longest
+ * rest at most: a busy server gets fewer and larger groups.
+ */
 const STARTS = 5;
 
 /**
- * When the next dispatch may be started, and for whom. A workflow costs the same whatever it carries, so the busier the stream the
- * longer the rest in which a group gathers: 91 ms after one event, half a second after ten, never after a full group. Only the
- * workspaces of that group rest, and where some flood only those: what another one stores meanwhile goes at once, so that a flood
- * delays itself and nobody else.
- * Where the stream is many workspaces' the others rest too, by their number: one of a crowd is no bystander.
- * A group that has stopped growing rests no longer: the last of a stream do not wait for what does not come.
+ * When the next dispatch may be started, and for whom. A workflow costs the same whatever it
+ * carries, so the busier the stream the longer the rest in which a group gathers: 91 ms after one
+ * event, half a second after ten, never after a full group. Only the workspaces of that group rest,
+ * and where some flood only those: what another one stores meanwhile goes at once, so that a flood
+ * delays itself and nobody else. Where the stream is many workspaces' the others rest too, by their
+ * number: one of a crowd is no bystander. A group that has stopped growing rests no longer: the
+ * last of a stream do not wait for what does not come.
  */
 export class BatchLinger {
   readonly #options: BatchLingerOptions;
@@ -33,7 +43,9 @@ export class BatchLinger {
   /** Between two events of the last group, in ms. */
   #gap = 0;
   #heard = { times: 0, lastAt: 0 };
-  /** How long a start has taken lately, in ms; of those after which nobody need rest none counts. */
+  /**
+   * How long a start has taken lately, in ms; of those after which nobody need rest none counts.
+   */
   #startMs = 0;
   #notBefore = 0;
   #isFull = false;
@@ -64,17 +76,23 @@ export class BatchLinger {
 
   /** How long until those that don't rest may be claimed, in ms. */
   anybodyInMs(): number {
-    return Math.max(this.#notBefore - performance.now(), Math.min(this.everybodyInMs(), this.#othersAt - performance.now()));
+    return Math.max(
+      this.#notBefore - performance.now(),
+      Math.min(this.everybodyInMs(), this.#othersAt - performance.now()),
+    );
   }
 
   /** A start took so long, in ms. */
   took(ms: number): void {
     this.#startMs = (this.#startMs + ms) / 2;
     if (this.#isFull) return;
-    this.#notBefore = performance.now() + Math.min(STARTS * this.#startMs, this.#options.longestMs / 2);
+    this.#notBefore =
+      performance.now() + Math.min(STARTS * this.#startMs, this.#options.longestMs / 2);
   }
 
-  /** Counts what has been claimed; `resting` were left out of it, `size` is the most it could be. */
+  /**
+   * Counts what has been claimed; `resting` were left out of it, `size` is the most it could be.
+   */
   count(claimed: Claimed[], resting: string[], size: number): void {
     const events = total(claimed);
     const now = performance.now();
@@ -101,7 +119,10 @@ export class BatchLinger {
     return Math.min(this.#everybodyAt, this.#endOfStream());
   }
 
-  /** When what was heard in this rest will have been the last of it, unless something else is heard until then. */
+  /**
+   * When what was heard in this rest will have been the last of it, unless something else is heard
+   * until then.
+   */
   #endOfStream(): number {
     const { times, lastAt } = this.#heard;
     if (times === 0) return Number.POSITIVE_INFINITY;

@@ -9,7 +9,10 @@ export interface Claimed extends DispatchScope {
   size: number;
   /** Unset where it was claimed before, and not started. */
   oldest_event_id?: string;
-  /** Its workspaces have so many events in it that others would wait for them: those of the others are a dispatch of their own. */
+  /**
+   * Its workspaces have so many events in it that others would wait for them: those of the others
+   * are a dispatch of their own.
+   */
   flooding?: boolean;
   /** Of whose database it is. */
   origin?: string;
@@ -24,12 +27,23 @@ const FLOOD = 1 / 20;
 export const origin = (pg: Sql | TransactionSql) => pg`(select id from deployment)`;
 
 /** What travels of a claimed group, and what is told of it beside. */
-export const handedOver = ({ id, type, size, subscribers, origin, workspace_ids, channel_ids }: Claimed): [Dispatch, DispatchScope] => [
+export const handedOver = ({
+  id,
+  type,
+  size,
+  subscribers,
+  origin,
+  workspace_ids,
+  channel_ids,
+}: Claimed): [Dispatch, DispatchScope] => [
   { id, type, size, subscribers, origin },
   { workspace_ids, channel_ids },
 ];
 
-/** How to reach the subscribers that a dispatch names, as JSON. Calls of a limited one are small, so that its limit is of events. What a retired one has open is nobody's, unless it finishes it. */
+/**
+ * How to reach the subscribers that a dispatch names, as JSON. Calls of a limited one are small, so
+ * that its limit is of events. What a retired one has open is nobody's, unless it finishes it.
+ */
 export const specs = (pg: Sql | TransactionSql, names: PendingQuery<Row[]>) => pg`
   coalesce((
     select jsonb_agg(jsonb_build_object('name', s.name, 'task_queue', s.task_queue, 'activity', s.activity, 'batch',
@@ -40,22 +54,25 @@ export const specs = (pg: Sql | TransactionSql, names: PendingQuery<Row[]>) => p
   ), '[]')`;
 
 /**
- * Claims events that wait, as a dispatch an event type, for those who are registered for it at this moment: the same statement
- * reads events and subscribers, so whoever registers before an event is committed gets it. While nobody has ever registered
- * everything waits.
+ * Claims events that wait, as a dispatch an event type, for those who are registered for it at this
+ * moment: the same statement reads events and subscribers, so whoever registers before an event is
+ * committed gets it. While nobody has ever registered everything waits.
  *
- * Half of a group is shared out evenly among the workspaces that wait, the rest of it goes to the oldest: a flood leaves room, and
- * with more workspaces than places nobody is passed over for ever. `resting` workspaces are left out, and with them the oldest.
- * Workspaces that flood and those that don't travel apart, the latter first: a call of two thousand events takes its time.
+ * Half of a group is shared out evenly among the workspaces that wait, the rest of it goes to the
+ * oldest: a flood leaves room, and with more workspaces than places nobody is passed over for ever.
+ * `resting` workspaces are left out, and with them the oldest. Workspaces that flood and those that
+ * don't travel apart, the latter first: a call of two thousand events takes its time.
  *
- * By their state and never by "id greater than the last one seen", so an event whose transaction commits late is not skipped.
- * `skip locked`: several dispatchers take different events and wait for nobody. A crash before the commit leaves the events
- * as they were; one after it leaves a dispatch without `started_at`, which the relay starts: the same workflow id, so never twice.
+ * By their state and never by "id greater than the last one seen", so an event whose transaction
+ * commits late is not skipped. `skip locked`: several dispatchers take different events and wait
+ * for nobody. A crash before the commit leaves the events as they were; one after it leaves a
+ * dispatch without `started_at`, which the relay starts: the same workflow id, so never twice.
  */
 export async function claim(pg: Sql, size: number, resting: string[] = []): Promise<Claimed[]> {
   const half = size / 2;
-  // `dispatch_id is null`, as only the index by workspaces says it. A planner with the choice, and statistics of when nothing waited, takes
-  // the index by events for the same price, and reads all that wait once for each workspace.
+  // `dispatch_id is null`, as only the index by workspaces says it. A planner with the choice, and
+  // statistics of when nothing waited, takes the index by events for the same price, and reads all
+  // that wait once for each workspace.
   const waits = pg`coalesce(dispatch_id, event_id) = event_id`;
   return await pg<Claimed[]>`
     with recursive waiting as (
@@ -98,7 +115,10 @@ export async function claim(pg: Sql, size: number, resting: string[] = []): Prom
     order by flooding, size`;
 }
 
-/** Claims again what was claimed `staleMs` ago and has not been started since: its dispatcher is gone, or can't say. */
+/**
+ * Claims again what was claimed `staleMs` ago and has not been started since: its dispatcher is
+ * gone, or can't say.
+ */
 export async function reclaim(pg: Sql, staleMs: number): Promise<Claimed[]> {
   return await pg<Claimed[]>`
     update dispatches d set claimed_at = now()

@@ -18,16 +18,20 @@ export interface DispatcherOptions {
   pace?: Partial<BatchLingerOptions>;
   /** How long nobody need have told it before it looks, in ms (default 1,000). */
   pollMs?: number;
-  /** Told of each dispatch that the transport has taken, and for how long it had been claimed, in ms. */
+  /**
+   * Told of each dispatch that the transport has taken, and for how long it had been claimed, in
+   * ms.
+   */
   onDispatched?(dispatch: Claimed, heldMs: number): void;
   /** Age at which a claim without a start counts as abandoned, in ms (default 15,000). */
   staleMs?: number;
 }
 
 /**
- * Takes waiting events out of the outbox and hands them to the transport, one start at a time: what arrives meanwhile
- * travels together in the next. Keeps nothing in memory but the dispatch in hand; what does not fit waits in Postgres.
- * Every poll it also starts what a crash has left claimed, its own or another's: that makes it the relay too.
+ * Takes waiting events out of the outbox and hands them to the transport, one start at a time: what
+ * arrives meanwhile travels together in the next. Keeps nothing in memory but the dispatch in hand;
+ * what does not fit waits in Postgres. Every poll it also starts what a crash has left claimed, its
+ * own or another's: that makes it the relay too.
  */
 export class Dispatcher {
   readonly #options: Required<DispatcherOptions>;
@@ -48,7 +52,10 @@ export class Dispatcher {
     this.#loop = this.#run();
   }
 
-  /** Says that there are events (of these workspaces, where that is known). Costs nothing, may be called for every one of them. */
+  /**
+   * Says that there are events (of these workspaces, where that is known). Costs nothing, may be
+   * called for every one of them.
+   */
   wake(workspaceIds?: string[]): void {
     if (workspaceIds && this.#pace.areResting(workspaceIds)) {
       this.#pace.hear();
@@ -67,7 +74,9 @@ export class Dispatcher {
 
   async #run(): Promise<void> {
     const { listen, log } = this.#options;
-    const isTold = await this.#persist('listen for events', () => listen(EVENTS_CHANNEL, () => this.wake()));
+    const isTold = await this.#persist('listen for events', () =>
+      listen(EVENTS_CHANNEL, () => this.wake()),
+    );
     if (isTold === false) log.warn(NO_LISTENING);
     while (!this.#stopping) {
       const resting = await this.#turn();
@@ -79,7 +88,9 @@ export class Dispatcher {
     }
   }
 
-  /** Waits until something may be claimed, and resolves with the workspaces whose events may not. */
+  /**
+   * Waits until something may be claimed, and resolves with the workspaces whose events may not.
+   */
   async #turn(): Promise<string[]> {
     await this.#rest(this.#pace.anybodyInMs(), false);
     while (!this.#woken && !this.#stopping && this.#pace.everybodyInMs() > 0)
@@ -100,7 +111,11 @@ export class Dispatcher {
     if (performance.now() - this.#sweptAt < pollMs) return;
     this.#sweptAt = performance.now();
     const abandoned = await reclaim(pg, staleMs);
-    if (abandoned.length > 0) log.warn({ dispatches: abandoned.map((d) => d.id) }, 'starting dispatches that were claimed and not started');
+    if (abandoned.length > 0)
+      log.warn(
+        { dispatches: abandoned.map((d) => d.id) },
+        'starting dispatches that were claimed and not started',
+      );
     await this.#handOver(abandoned);
   }
 
@@ -112,7 +127,8 @@ export class Dispatcher {
       const { id, subscribers } = group;
       const start = () => transport.start(...handedOver(group));
       const began = performance.now();
-      const runId = subscribers.length === 0 ? null : await this.#persist('start a workflow', start);
+      const runId =
+        subscribers.length === 0 ? null : await this.#persist('start a workflow', start);
       if (runId === undefined) return;
       this.#pace.took(performance.now() - began);
       onDispatched(group, performance.now() - claimedAt);
@@ -121,7 +137,10 @@ export class Dispatcher {
     }
   }
 
-  /** Does it until it is done, ever more slowly up to 5 s; undefined where the dispatcher is stopped first. */
+  /**
+   * Does it until it is done, ever more slowly up to 5 s; undefined where the dispatcher is stopped
+   * first.
+   */
   async #persist<T>(what: string, action: () => Promise<T>): Promise<T | undefined> {
     for (let wait = 100; ; wait = Math.min(wait * 2, 5000)) {
       try {

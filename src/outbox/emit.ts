@@ -16,7 +16,10 @@ export interface NewEvent {
   payload: Record<string, unknown>;
 }
 
-/** Thrown by `emit`, before anything is written: the type is not declared, the payload does not fit it, or there is no such channel. */
+/**
+ * Thrown by `emit`, before anything is written: the type is not declared, the payload does not fit
+ * it, or there is no such channel.
+ */
 export class EmitError extends Error {
   override name = 'EmitError';
 }
@@ -25,18 +28,22 @@ export class EmitError extends Error {
 export const EVENTS_CHANNEL = 'knockon_events';
 
 /**
- * Writes an event into the log and the outbox, in the caller's transaction: it is emitted if and only if that commits.
- * Takes the channel's next `seq`, and so holds the channel until the commit.
+ * Writes an event into the log and the outbox, in the caller's transaction: it is emitted if and
+ * only if that commits. Takes the channel's next `seq`, and so holds the channel until the commit.
  *
  * @throws EmitError
  */
 export async function emit(tx: Transaction, event: NewEvent): Promise<DomainEvent> {
   const type = eventType(event.type);
   if (!type)
-    throw new EmitError(`event type "${event.type}" is not declared; declared are ${eventTypes().join(', ')}. Declare it in src/events/`);
+    throw new EmitError(
+      `event type "${event.type}" is not declared; declared are ${eventTypes().join(', ')}. Declare it in src/events/`,
+    );
   const payload = type.payload.safeParse(event.payload);
   if (!payload.success) {
-    const where = payload.error.issues.map((issue) => `${issue.path.join('.') || 'payload'}: ${issue.message}`).join('; ');
+    const where = payload.error.issues
+      .map((issue) => `${issue.path.join('.') || 'payload'}: ${issue.message}`)
+      .join('; ');
     throw new EmitError(`the payload of "${event.type}" is refused: ${where}`);
   }
   const row = {
@@ -51,7 +58,12 @@ export async function emit(tx: Transaction, event: NewEvent): Promise<DomainEven
     payload: payload.data as Record<string, unknown>,
   };
   await tx.insert(events).values(row);
-  await tx.insert(outbox).values({ event_id: row.id, workspace_id: row.workspace_id, channel_id: row.channel_id, type: row.type });
+  await tx.insert(outbox).values({
+    event_id: row.id,
+    workspace_id: row.workspace_id,
+    channel_id: row.channel_id,
+    type: row.type,
+  });
   await tx.execute(sql`select pg_notify(${EVENTS_CHANNEL}, '')`);
   return { ...row, timestamp: row.timestamp.toISOString() };
 }

@@ -14,10 +14,17 @@ export interface Account {
   oldest_seconds: number | null;
 }
 
-/** The events of dispatch `d`. The fence keeps the planner from reading the outbox from end to end where it expects many. */
-const eventsOf = (pg: Sql) => pg`select event_id, type from dispatched where dispatch_id = d.id offset 0`;
+/**
+ * The events of dispatch `d`. The fence keeps the planner from reading the outbox from end to end
+ * where it expects many.
+ */
+const eventsOf = (pg: Sql) =>
+  pg`select event_id, type from dispatched where dispatch_id = d.id offset 0`;
 
-/** Each event that a dispatch has open, once for each subscriber it is open for, with what became of it. Reads no history. */
+/**
+ * Each event that a dispatch has open, once for each subscriber it is open for, with what became of
+ * it. Reads no history.
+ */
 const reckoned = (pg: Sql, lost: string[]) => pg`
   select s.name, d.claimed_at, o.event_id, d.id as dispatch_id, o.type, r.event_id is not null as done,
     r.event_id is null and l.event_id is not null as dead, d.id = any(${lost}::uuid[]) as lost
@@ -31,7 +38,8 @@ const reckoned = (pg: Sql, lost: string[]) => pg`
   where d.settled_at is null`;
 
 /**
- * The books of every subscriber. Costs what is open, not what has ever happened: settled dispatches are in the totals.
+ * The books of every subscriber. Costs what is open, not what has ever happened: settled dispatches
+ * are in the totals.
  *
  * @param lost dispatches that nothing is at work on
  */
@@ -66,7 +74,11 @@ export interface MissingEffect {
 }
 
 /** The effects that are open in these dispatches, oldest first. */
-export async function openEffects(pg: Sql, dispatches: string[], limit: number): Promise<MissingEffect[]> {
+export async function openEffects(
+  pg: Sql,
+  dispatches: string[],
+  limit: number,
+): Promise<MissingEffect[]> {
   if (dispatches.length === 0) return [];
   return await pg<MissingEffect[]>`
     select name as subscriber, event_id, type, dispatch_id, extract(epoch from now() - claimed_at)::float8 as age_seconds
@@ -75,7 +87,9 @@ export async function openEffects(pg: Sql, dispatches: string[], limit: number):
 }
 
 /** Events that are committed and have not reached the transport: how many, and since when. */
-export async function undispatched(pg: Sql): Promise<{ count: number; oldest_seconds: number | null }> {
+export async function undispatched(
+  pg: Sql,
+): Promise<{ count: number; oldest_seconds: number | null }> {
   const [row] = await pg<{ count: number; oldest_seconds: number | null }[]>`
     with waiting as (
       select event_id from outbox where dispatch_id is null
@@ -85,7 +99,10 @@ export async function undispatched(pg: Sql): Promise<{ count: number; oldest_sec
   return row ?? { count: 0, oldest_seconds: null };
 }
 
-/** The age in seconds of the oldest event that has not reached the transport; null where there is none. Two index look-ups. */
+/**
+ * The age in seconds of the oldest event that has not reached the transport; null where there is
+ * none. Two index look-ups.
+ */
 export async function oldestUndispatched(pg: Sql): Promise<number | null> {
   const [row] = await pg<{ age: number | null }[]>`
     select extract(epoch from now() - least(

@@ -9,10 +9,12 @@ interface Page {
 }
 
 /**
- * Marks what is settled: the subscribers of each dispatch that have done or given up all of its events. The ledger does not look
- * at them again, so a check costs what is open and not what has ever happened; `settled_totals` keeps the sums.
+ * Marks what is settled: the subscribers of each dispatch that have done or given up all of its
+ * events. The ledger does not look at them again, so a check costs what is open and not what has
+ * ever happened; `settled_totals` keeps the sums.
  *
- * Several may do this at once: they take different dispatches. A receipt that is deleted later opens its dispatch again (a trigger).
+ * Several may do this at once: they take different dispatches. A receipt that is deleted later
+ * opens its dispatch again (a trigger).
  */
 export async function markSettled(pg: Sql): Promise<void> {
   let after = '00000000-0000-0000-0000-000000000000';
@@ -43,8 +45,9 @@ async function settlePage(pg: Sql, after: string): Promise<Page> {
 }
 
 /**
- * Whether subscriber `s.name` has an event of that dispatch neither done nor given up. Ends at the first. Subqueries and fences, so that each
- * is looked up by its event whatever the planner knows of the tables.
+ * Whether subscriber `s.name` has an event of that dispatch neither done nor given up. Ends at the
+ * first. Subqueries and fences, so that each is looked up by its event whatever the planner knows
+ * of the tables.
  */
 const isOpen = (pg: Sql, dispatchId: ReturnType<Sql>) => pg`exists (
   select from (select event_id from dispatched where dispatch_id = ${dispatchId} offset 0) o
@@ -52,8 +55,8 @@ const isOpen = (pg: Sql, dispatchId: ReturnType<Sql>) => pg`exists (
     and (select true from (select subscriber from dead_letters where event_id = o.event_id offset 0) l where l.subscriber = s.name limit 1) is null)`;
 
 /**
- * Opens again whatever was settled and is not so any more, without trusting that whoever deleted receipts did it by a statement
- * that the trigger saw. Reads the whole history.
+ * Opens again whatever was settled and is not so any more, without trusting that whoever deleted
+ * receipts did it by a statement that the trigger saw. Reads the whole history.
  */
 export async function reopenUnsettled(pg: Sql): Promise<void> {
   let after = '00000000-0000-0000-0000-000000000000';

@@ -5,14 +5,18 @@ import type { DispatchRef, Recovery } from '../transport/transport.ts';
 const PAGE = 1000;
 
 /**
- * Started dispatches that are not settled and that nothing is at work on, oldest first. What is open in them when it is read
- * afterwards is missing.
+ * Started dispatches that are not settled and that nothing is at work on, oldest first. What is
+ * open in them when it is read afterwards is missing.
  *
  * @param running asks the transport
  * @param quietMs only those that nobody has claimed or started again for so long
  * @throws where the transport can't be asked
  */
-export async function findOrphans(pg: Sql, running: Recovery['running'], quietMs = 0): Promise<DispatchRef[]> {
+export async function findOrphans(
+  pg: Sql,
+  running: Recovery['running'],
+  quietMs = 0,
+): Promise<DispatchRef[]> {
   const lost: DispatchRef[] = [];
   let after = '00000000-0000-0000-0000-000000000000';
   for (;;) {

@@ -4,7 +4,10 @@ import type { Sql, TransactionSql } from 'postgres';
 export interface Retention {
   /** The log, and all that belongs to its events. */
   eventsMs: number | null;
-  /** Outbox rows, dispatches and receipts of what is done. Without its receipt an event that is replayed happens again. */
+  /**
+   * Outbox rows, dispatches and receipts of what is done. Without its receipt an event that is
+   * replayed happens again.
+   */
   receiptsMs: number | null;
 }
 
@@ -17,7 +20,10 @@ export interface Expired {
 /** Events, dispatches or keys looked at by one statement: short enough to be in nobody's way. */
 const BATCH = 1000;
 
-/** How long a message's Idempotency-Key answers as it did first, in ms. Its answer is made from the event. */
+/**
+ * How long a message's Idempotency-Key answers as it did first, in ms. Its answer is made from the
+ * event.
+ */
 const KEY_MS = 24 * 60 * 60 * 1000;
 
 /** The smallest UUIDv7 of a moment: ids before it are older. */
@@ -27,8 +33,9 @@ export const firstIdAt = (ms: number) => {
 };
 
 /**
- * Deletes what has expired, in small batches by index, oldest first. Only what every subscriber has done: an event that is open,
- * dead or was never dispatched stays, however old, and so does everything that belongs to it.
+ * Deletes what has expired, in small batches by index, oldest first. Only what every subscriber has
+ * done: an event that is open, dead or was never dispatched stays, however old, and so does
+ * everything that belongs to it.
  *
  * @param onEvents told before events are deleted up to which id they may be gone from then on
  * @param signal ends it after the batch in hand
@@ -41,11 +48,16 @@ export async function expire(
 ): Promise<Expired> {
   const expired: Expired = { idempotency_keys: 0, dispatches: 0, events: 0 };
   expired.idempotency_keys = await inBatches(pg, signal, deleteKeys);
-  const settledMs = Math.min(eventsMs ?? Number.POSITIVE_INFINITY, receiptsMs ?? Number.POSITIVE_INFINITY);
+  const settledMs = Math.min(
+    eventsMs ?? Number.POSITIVE_INFINITY,
+    receiptsMs ?? Number.POSITIVE_INFINITY,
+  );
   if (settledMs === Number.POSITIVE_INFINITY) return expired;
   const now = await databaseNow(pg);
   const doneBefore = firstIdAt(now - settledMs);
-  expired.dispatches = await inBatches(pg, signal, (tx, after) => deleteDispatches(tx, after, doneBefore));
+  expired.dispatches = await inBatches(pg, signal, (tx, after) =>
+    deleteDispatches(tx, after, doneBefore),
+  );
   if (eventsMs === null) return expired;
   const before = firstIdAt(now - eventsMs);
   expired.events = await inBatches(pg, signal, async (tx, after) => {
@@ -61,12 +73,20 @@ async function databaseNow(pg: Sql): Promise<number> {
   return row!.now;
 }
 
-/** Batch after batch until one finds nothing. One process at a time: where another has the lock nothing is found. @returns how many rows */
-async function inBatches(pg: Sql, signal: AbortSignal, batch: (tx: TransactionSql, after: string) => Promise<Batch>): Promise<number> {
+/**
+ * Batch after batch until one finds nothing. One process at a time: where another has the lock
+ * nothing is found. @returns how many rows
+ */
+async function inBatches(
+  pg: Sql,
+  signal: AbortSignal,
+  batch: (tx: TransactionSql, after: string) => Promise<Batch>,
+): Promise<number> {
   let after = firstIdAt(0);
   for (let rows = 0; ; ) {
     const { looked_at, deleted, last } = await pg.begin(async (tx) => {
-      const [lock] = await tx`select pg_try_advisory_xact_lock(hashtext('knockon.expire')) as taken`;
+      const [lock] =
+        await tx`select pg_try_advisory_xact_lock(hashtext('knockon.expire')) as taken`;
       return lock?.taken ? await batch(tx, after) : { looked_at: 0, deleted: 0, last: null };
     });
     rows += deleted;
@@ -91,8 +111,9 @@ interface Batch {
 }
 
 /**
- * Dispatches whose effects have all been done, with the outbox rows of their events. Receipts and attempts of an event go with the
- * last of its dispatches. What stays because of a dead letter is passed over, and looked at again next time.
+ * Dispatches whose effects have all been done, with the outbox rows of their events. Receipts and
+ * attempts of an event go with the last of its dispatches. What stays because of a dead letter is
+ * passed over, and looked at again next time.
  */
 async function deleteDispatches(tx: TransactionSql, after: string, before: string): Promise<Batch> {
   const [row] = await tx<Batch[]>`
@@ -133,12 +154,18 @@ async function deleteDispatches(tx: TransactionSql, after: string, before: strin
 }
 
 /**
- * Events that no dispatch has and that none waits for: all who wanted them have done them. Their deliveries go with them. Looked up
- * one by one: a join may read the outbox from end to end.
+ * Events that no dispatch has and that none waits for: all who wanted them have done them. Their
+ * deliveries go with them. Looked up one by one: a join may read the outbox from end to end.
  *
- * @param keysNeedThem whether events are deleted while the keys of their messages are still answered for: those stay until then
+ * @param keysNeedThem whether events are deleted while the keys of their messages are still
+ * answered for: those stay until then
  */
-async function deleteEvents(tx: TransactionSql, after: string, before: string, keysNeedThem: boolean): Promise<Batch> {
+async function deleteEvents(
+  tx: TransactionSql,
+  after: string,
+  before: string,
+  keysNeedThem: boolean,
+): Promise<Batch> {
   const [row] = await tx<Batch[]>`
     with old as materialized (
       select id, message_id from events where id > ${after} and id < ${before} order by id limit ${BATCH}

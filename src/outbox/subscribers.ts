@@ -13,7 +13,8 @@ export interface Registration extends SubscriberSpec {
 }
 
 /**
- * Writes the rows of the effects a worker hosts. Every event that is committed from then on is for them too, unless they are retired.
+ * Writes the rows of the effects a worker hosts. Every event that is committed from then on is for
+ * them too, unless they are retired.
  *
  * @returns the names of those that are
  */
@@ -29,7 +30,8 @@ export async function register(pg: Sql, registrations: Registration[]): Promise<
           timeout_ms = excluded.timeout_ms, retry = excluded.retry,
           again = excluded.again, registered_at = now()`;
     }
-    // Events may have waited for the first of them. Not by `tx.notify`, which takes another connection of the pool.
+    // Events may have waited for the first of them. Not by `tx.notify`, which takes another
+    // connection of the pool.
     await tx`select pg_notify(${EVENTS_CHANNEL}, '')`;
     const names = registrations.map(({ name }) => name);
     const retired = await tx<

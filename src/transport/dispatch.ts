@@ -1,5 +1,6 @@
-// The wire: names and JSON shapes that API, workflow worker and effect workers agree on. A worker in another language
-// speaks exactly this. Workflow code may import types from here, and nothing else of ours.
+// The wire: names and JSON shapes that API, workflow worker and effect workers agree on. A worker
+// in another language speaks exactly this. Workflow code may import types from here, and nothing
+// else of ours.
 
 /** How often and how fast an effect is tried again. */
 export interface RetryPolicy {
@@ -25,7 +26,9 @@ export interface SubscriberSpec {
   retry: RetryPolicy;
 }
 
-/** A group of events of one type: the input of a workflow. The events themselves stay in Postgres. */
+/**
+ * A group of events of one type: the input of a workflow. The events themselves stay in Postgres.
+ */
 export interface Dispatch {
   /** UUIDv7; the workflow's id too. */
   id: string;
@@ -49,32 +52,47 @@ export interface EffectCall {
   events: Selection;
   /** Set when one outside party of one event is tried again. */
   target?: string;
-  /** Set, instead of `target`, when several outside parties of one event are tried again: each is answered for. Only where the worker takes them. */
+  /**
+   * Set, instead of `target`, when several outside parties of one event are tried again: each is
+   * answered for. Only where the worker takes them.
+   */
   targets?: string[];
-  /** Set where a worker has died while it was at these events: such calls are made one at a time, and say `begun` in a heartbeat first. */
+  /**
+   * Set where a worker has died while it was at these events: such calls are made one at a time,
+   * and say `begun` in a heartbeat first.
+   */
   suspect?: boolean;
-  /** True for a call about a single event: where `tried` is unset, "retry" is then thrown, so that Temporal's own retry policy applies. */
+  /**
+   * True for a call about a single event: where `tried` is unset, "retry" is then thrown, so that
+   * Temporal's own retry policy applies.
+   */
   alone: boolean;
   /**
-   * Set for a call about a single event by workflows that count its tries themselves: how many there were. "retry" is then answered, not
-   * thrown: the workflow waits by a timer, which holds nothing, and hears how long the other side asked for, which no failure tells it.
+   * Set for a call about a single event by workflows that count its tries themselves: how many
+   * there were. "retry" is then answered, not thrown: the workflow waits by a timer, which holds
+   * nothing, and hears how long the other side asked for, which no failure tells it.
    */
   tried?: number;
 }
 
-/** A heartbeat's details. Should the worker die of a suspected call that has not said that it is begun, that one is not to blame. */
+/**
+ * A heartbeat's details. Should the worker die of a suspected call that has not said that it is
+ * begun, that one is not to blame.
+ */
 export type Beat = 'begun' | 'not begun';
 
 /**
- * What an effect answers for an event that is not done. `target` names one of several outside parties (an endpoint, a
- * recipient); each is retried alone, and the event is called once more when all of them are settled. `share` says whose it is: what
- * is followed up is called in turns among these, so that nobody waits for all of another's.
+ * What an effect answers for an event that is not done. `target` names one of several outside
+ * parties (an endpoint, a recipient); each is retried alone, and the event is called once more when
+ * all of them are settled. `share` says whose it is: what is followed up is called in turns among
+ * these, so that nobody waits for all of another's.
  */
 export type OpenOutcome = { event_id: string; target?: string; share?: string } & (
   | { state: 'retry'; reason: string; cause?: string; after_ms?: number }
   /**
-   * `in_ms`, counted from the answer, goes before `until`, which is a moment by the worker's clock: clocks of two machines differ.
-   * `reason`: what it waits for, where that is worth knowing. `apart`: it is called again with others of its `share` alone.
+   * `in_ms`, counted from the answer, goes before `until`, which is a moment by the worker's clock:
+   * clocks of two machines differ. `reason`: what it waits for, where that is worth knowing.
+   * `apart`: it is called again with others of its `share` alone.
    */
   | { state: 'later'; until: string; in_ms?: number; reason?: string; apart?: true }
   | { state: 'dead'; reason: string; cause?: string }
@@ -84,9 +102,14 @@ export type OpenOutcome = { event_id: string; target?: string; share?: string } 
 export interface EffectAnswer {
   done: number;
   open: OpenOutcome[];
-  /** Set where targets are open and the worker takes calls for several of them (`targets`): they are made where that is due. */
+  /**
+   * Set where targets are open and the worker takes calls for several of them (`targets`): they are
+   * made where that is due.
+   */
   takes_targets?: true;
-  /** Set where the call was not made at all, and is to be made at that moment. That uses up no try. */
+  /**
+   * Set where the call was not made at all, and is to be made at that moment. That uses up no try.
+   */
   put_off?: string;
   /** The same, counted from the answer; goes before `put_off`. */
   put_off_ms?: number;
@@ -125,13 +148,23 @@ export const workflowName = (eventType: string): string =>
     .join('')}`;
 
 /**
- * The type of the failure where a call names a dispatch that the worker's database does not know. The call is made again, and uses up no
- * try: the worker that it is for may take it then.
+ * The type of the failure where a call names a dispatch that the worker's database does not know.
+ * The call is made again, and uses up no try: the worker that it is for may take it then.
  */
 export const UNKNOWN_DISPATCH = 'UnknownDispatchError';
 
-/** The signal that tells a dispatch's workflow to leave off one of its subscribers, by its name: nothing of it is waited for any more. */
+/**
+ * The signal that tells a dispatch's workflow to leave off one of its subscribers, by its name:
+ * nothing of it is waited for any more.
+ */
 export const DROP_SIGNAL = 'drop';
 
-/** `ApplicationFailure.type` of what an activity throws: `retry` may pass later; `poison` fails for reasons of its own each time. */
-export const FAILURE = { retry: 'EffectRetry', poison: 'EffectPoison', failed: 'EffectsFailed' } as const;
+/**
+ * `ApplicationFailure.type` of what an activity throws: `retry` may pass later; `poison` fails for
+ * reasons of its own each time.
+ */
+export const FAILURE = {
+  retry: 'EffectRetry',
+  poison: 'EffectPoison',
+  failed: 'EffectsFailed',
+} as const;

@@ -1,4 +1,5 @@
-// The wire of long work that an operator asks for: what its workflow, its activity and whoever starts it agree on.
+// The wire of long work that an operator asks for: what its workflow, its activity and whoever
+// starts it agree on.
 
 export type OperationVerb = 'retry' | 'reset' | 'replay' | 'backfill' | 'rebuild' | 'retire';
 
@@ -22,7 +23,10 @@ export interface OperationProgress {
 
 /** Sees to it that somebody works on an operation. */
 export interface OperationDriver {
-  /** Begins, or goes on; the same operation twice is one. @throws where the transport can't be reached; it is started later then */
+  /**
+   * Begins, or goes on; the same operation twice is one. @throws where the transport can't be
+   * reached; it is started later then
+   */
   start(operation: OperationRef): Promise<void>;
   /** Says that an operation was paused, resumed or cancelled. */
   wake(operation: OperationRef): Promise<void>;
@@ -35,7 +39,10 @@ export const operationWorkflowId = ({ id, verb }: OperationRef): string => `${ve
 export const OPERATION_WORKFLOW = 'runOperation';
 export const OPERATION_SIGNAL = 'changed';
 
-/** Resets a workflow to its first task. @returns the new run's id @throws ResetError; null: there are no workflows */
+/**
+ * Resets a workflow to its first task. @returns the new run's id @throws ResetError; null: there
+ * are no workflows
+ */
 export type ResetWorkflow = ((id: string, reason: string) => Promise<string>) | null;
 
 /** Thrown where a workflow can't be reset; `kind` says whether it is not there, or as it is. */

@@ -7,8 +7,9 @@ const APART = 250;
 const FURTHEST = 60_000;
 
 /**
- * One call at a time in a process, of those that a worker may have died of: the next worker it kills takes no other of them down with
- * it, so that only the culprit is counted dead time and again.
+ * One call at a time in a process, of those that a worker may have died of: the next worker it
+ * kills takes no other of them down with it, so that only the culprit is counted dead time and
+ * again.
  */
 export class Quarantine {
   readonly #calmMs: number;
@@ -19,16 +20,21 @@ export class Quarantine {
   #appointed = 0;
   readonly #turnedAway = new Set<Promise<void>>();
 
-  /** @param calmMs how long a suspected call waits so that others, which were taken at the same moment, may be turned away first */
+  /**
+   * @param calmMs how long a suspected call waits so that others, which were taken at the same
+   * moment, may be turned away first
+   */
   constructor(calmMs = 100) {
     this.#calmMs = calmMs;
     this.#took = 2 * calmMs;
   }
 
   /**
-   * Makes the call if no other is being made, when those that were turned away until then are written down; else turns it away.
+   * Makes the call if no other is being made, when those that were turned away until then are
+   * written down; else turns it away.
    *
-   * @param turnAway writes that it is made later: in so many ms, when those that were turned away before it will have had their turn
+   * @param turnAway writes that it is made later: in so many ms, when those that were turned away
+   * before it will have had their turn
    */
   async admit(make: () => Promise<void>, turnAway: (inMs: number) => Promise<void>): Promise<void> {
     if (this.#taken) return await this.#away(turnAway(this.#appoint()));
@@ -45,10 +51,16 @@ export class Quarantine {
     }
   }
 
-  /** The next moment that nobody was turned away for yet: all at once they would be turned away time and again. */
+  /**
+   * The next moment that nobody was turned away for yet: all at once they would be turned away time
+   * and again.
+   */
   #appoint(): number {
     const now = performance.now();
-    this.#appointed = Math.min(Math.max(this.#appointed, now) + Math.max(APART, this.#took), now + FURTHEST);
+    this.#appointed = Math.min(
+      Math.max(this.#appointed, now) + Math.max(APART, this.#took),
+      now + FURTHEST,
+    );
     return this.#appointed - now;
   }
 
@@ -63,8 +75,8 @@ export class Quarantine {
 }
 
 /**
- * A process' quarantines: one for effects that change our database, one for those that call the outside. Whoever doesn't answer there
- * would hold up the others for as long as a call may take.
+ * A process' quarantines: one for effects that change our database, one for those that call the
+ * outside. Whoever doesn't answer there would hold up the others for as long as a call may take.
  */
 export class Quarantines {
   readonly #database: Quarantine;

@@ -16,7 +16,10 @@ export interface QueueState {
   pollers: Poller[];
 }
 
-/** What a server says of itself, for the doctor; each is null where it is as it must be, else what is wrong. */
+/**
+ * What a server says of itself, for the doctor; each is null where it is as it must be, else what
+ * is wrong.
+ */
 export interface ServerState {
   /** Null where it answers. */
   away: string | null;
@@ -28,18 +31,26 @@ export interface ServerState {
 
 /** A transport's queues, seen and steered from outside. */
 export interface Queues {
-  /** Who keeps a limit: the `server`, for every worker in every language, or the `workers` themselves, by the control's row. */
+  /**
+   * Who keeps a limit: the `server`, for every worker in every language, or the `workers`
+   * themselves, by the control's row.
+   */
   steeredBy: 'server' | 'workers';
   /** The task queue of the workflows; unset where there are none. */
   workflowQueue?: string;
   /** @throws where the transport does not answer within two seconds */
   describe(taskQueue: string): Promise<QueueState>;
   /**
-   * Says how many calls a second the queue hands out, to all workers together: 0 none, null as many as there are.
+   * Says how many calls a second the queue hands out, to all workers together: 0 none, null as many
+   * as there are.
    *
    * @throws where the transport does not answer
    */
-  setRate(taskQueue: string, perSecond: number | null, by: { identity: string; reason: string }): Promise<void>;
+  setRate(
+    taskQueue: string,
+    perSecond: number | null,
+    by: { identity: string; reason: string },
+  ): Promise<void>;
   /** Null where there is no server but Postgres. */
   server(): Promise<ServerState | null>;
 }

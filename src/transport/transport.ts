@@ -1,6 +1,9 @@
 import type { Dispatch, OpenLetters, Selection, SubscriberSpec } from './dispatch.ts';
 
-/** What the dispatcher knows of a claimed group beside its dispatch: for the search attributes of its workflow. */
+/**
+ * What the dispatcher knows of a claimed group beside its dispatch: for the search attributes of
+ * its workflow.
+ */
 export interface DispatchScope {
   workspace_ids: string[];
   channel_ids: string[];
@@ -24,7 +27,9 @@ export interface DispatchRef {
   restarts: number;
 }
 
-/** What a transport knows of dispatches it has taken, and how it is given again what it has lost. */
+/**
+ * What a transport knows of dispatches it has taken, and how it is given again what it has lost.
+ */
 export interface Recovery {
   /**
    * The ids of those dispatches that something is at work on.
@@ -33,18 +38,24 @@ export interface Recovery {
    */
   running(dispatches: DispatchRef[]): Promise<Set<string>>;
   /**
-   * Sees these events of a dispatch through once more, and nothing else of it. The same restart twice is one.
+   * Sees these events of a dispatch through once more, and nothing else of it. The same restart
+   * twice is one.
    *
-   * @param missing events' ids by the name of their subscriber; the dispatch's subscribers are these
+   * @param missing events' ids by the name of their subscriber; the dispatch's subscribers are
+   * these
    * @param nth which restart of the dispatch it is, from 1
    */
   restart(dispatch: Dispatch, missing: Record<string, string[]>, nth: number): Promise<void>;
   /**
-   * Has nobody be at work any more on what a subscriber has open in these dispatches; the others' is seen through. Twice is once.
+   * Has nobody be at work any more on what a subscriber has open in these dispatches; the others'
+   * is seen through. Twice is once.
    *
    * @throws where the transport can't be reached
    */
-  drop(dispatches: DispatchRef[], subscriber: Pick<SubscriberSpec, 'name' | 'task_queue'>): Promise<void>;
+  drop(
+    dispatches: DispatchRef[],
+    subscriber: Pick<SubscriberSpec, 'name' | 'task_queue'>,
+  ): Promise<void>;
 }
 
 /** One call of an effect, as the transport saw it. */
@@ -65,13 +76,17 @@ export interface SeenCall {
 }
 
 /**
- * The calls that a workflow has made, oldest first, as far as that is still known; nothing where there is no such workflow.
+ * The calls that a workflow has made, oldest first, as far as that is still known; nothing where
+ * there is no such workflow.
  *
  * @throws where the transport can't be asked
  */
 export type SeeCalls = (workflowId: string) => Promise<SeenCall[]>;
 
-/** Where people who look at the transport see which dispatches have dead letters that nobody has settled. */
+/**
+ * Where people who look at the transport see which dispatches have dead letters that nobody has
+ * settled.
+ */
 export interface LetterBoard {
   /**
    * Shows these, and no others.

@@ -20,7 +20,11 @@ import { diagnose } from '../ops/doctor/diagnose.ts';
 import type { DoctorContext } from '../ops/doctor/finding.ts';
 import { LedgerCheck } from '../ops/status/ledger-check.ts';
 import { Live } from '../ops/status/live.ts';
-import { readSubscriberBacklogs, registerBacklogMetrics, registerLedgerMetrics } from '../ops/status/metrics.ts';
+import {
+  readSubscriberBacklogs,
+  registerBacklogMetrics,
+  registerLedgerMetrics,
+} from '../ops/status/metrics.ts';
 import { readiness } from '../ops/status/readiness.ts';
 import { EVENTS_CHANNEL } from '../outbox/emit.ts';
 import { createSeal } from '../seal.ts';
@@ -37,8 +41,9 @@ import { createDispatcher } from './relay.ts';
 import { chooseTransport } from './transport.ts';
 
 /**
- * For what requests ask: longest times of a statement, of its waiting for a lock and for a connection, in ms. Together with the time
- * until a silent connection is given up, less than the 15 s within which every request is answered.
+ * For what requests ask: longest times of a statement, of its waiting for a lock and for a
+ * connection, in ms. Together with the time until a silent connection is given up, less than the 15
+ * s within which every request is answered.
  */
 const REQUESTS = { statementMs: 8000, lockMs: 2000, waitMs: 3000 };
 
@@ -51,28 +56,51 @@ export async function start(config: Config): Promise<Running> {
   const started = new ShutdownStack();
   const metrics = new Registry();
   registerProcessMetrics(metrics, config);
-  const open = (options: DatabaseOptions) => started.add(connectDatabase(config.DATABASE_URL, options), (d) => d.close());
-  const database = open({ name: 'knockon api', directUrl: config.KNOCKON_DATABASE_DIRECT_URL, ...REQUESTS });
-  const patient = open({ name: 'knockon api, held channels', ...REQUESTS, waitMs: REQUESTS.lockMs });
-  const background = open({ name: 'knockon api, background', connections: 2, statementMs: BACKGROUND });
+  const open = (options: DatabaseOptions) =>
+    started.add(connectDatabase(config.DATABASE_URL, options), (d) => d.close());
+  const database = open({
+    name: 'knockon api',
+    directUrl: config.KNOCKON_DATABASE_DIRECT_URL,
+    ...REQUESTS,
+  });
+  const patient = open({
+    name: 'knockon api, held channels',
+    ...REQUESTS,
+    waitMs: REQUESTS.lockMs,
+  });
+  const background = open({
+    name: 'knockon api, background',
+    connections: 2,
+    statementMs: BACKGROUND,
+  });
   const heavy = createHeavy(open({ name: 'knockon api, heavy', connections: 4, ...REQUESTS }));
   const chosen = await chooseTransport(config, background, log);
   const { transport, recovery, queues, seeCalls, driver, resetWorkflow, temporalUi } = chosen;
   started.add(transport, (t) => t.close());
-  const summaries = started.add(await summaryStore(database.db, config.REDIS_URL), (s) => s.close());
+  const summaries = started.add(await summaryStore(database.db, config.REDIS_URL), (s) =>
+    s.close(),
+  );
   const limits = started.add(await apiLimits(config, log), (l) => l.close());
   let wake: (workspaceIds: string[]) => void = () => {
     database.pg`select pg_notify(${EVENTS_CHANNEL}, '')`.catch(() => {});
   };
   if (config.KNOCKON_DISPATCHER === 'on') {
-    const dispatcher = started.add(createDispatcher({ config, database, transport, metrics, log }), (d) => d.stop());
+    const dispatcher = started.add(
+      createDispatcher({ config, database, transport, metrics, log }),
+      (d) => d.stop(),
+    );
     dispatcher.start();
     startMaintenance(config, background, chosen, log, started);
     await startOperations({ config, database: background, chosen, log, started, driver });
     wake = (workspaceIds) => dispatcher.wake(workspaceIds);
   }
   startControls({ database: background, queues, log }, started);
-  const check = new LedgerCheck({ pg: background.pg, running: recovery.running, everyMs: config.KNOCKON_CHECK_EVERY, log });
+  const check = new LedgerCheck({
+    pg: background.pg,
+    running: recovery.running,
+    everyMs: config.KNOCKON_CHECK_EVERY,
+    log,
+  });
   started.add(
     repeat('check the ledger', config.KNOCKON_CHECK_EVERY, () => check.run(), log),
     (loop) => loop.stop(),
@@ -95,17 +123,29 @@ export async function start(config: Config): Promise<Running> {
   });
   const deps: ApiDependencies = {
     database,
-    writer: createMessageWriter({ pg: database.pg, patient: patient.pg, onStored: (workspaceIds) => wake(workspaceIds) }),
+    writer: createMessageWriter({
+      pg: database.pg,
+      patient: patient.pg,
+      onStored: (workspaceIds) => wake(workspaceIds),
+    }),
     heavy,
     ...outside(config, database, heavy),
     limits,
     summaries,
-    readiness: async () => (draining ? { ok: false, detail: { problem: 'this process is stopping' } } : await progress()),
+    readiness: async () =>
+      draining ? { ok: false, detail: { problem: 'this process is stopping' } } : await progress(),
     running: recovery.running,
     queues,
     seeCalls,
     diagnose: () =>
-      diagnose(patientOf(config, { database: background, queues, running: recovery.running, unnamedProxy: limits.proxies.unnamed })),
+      diagnose(
+        patientOf(config, {
+          database: background,
+          queues,
+          running: recovery.running,
+          unnamedProxy: limits.proxies.unnamed,
+        }),
+      ),
     live,
     driver,
     resetWorkflow,
@@ -134,13 +174,17 @@ export async function start(config: Config): Promise<Running> {
   };
 }
 
-function patientOf(config: Config, given: Pick<DoctorContext, 'database' | 'queues' | 'running' | 'unnamedProxy'>): DoctorContext {
+function patientOf(
+  config: Config,
+  given: Pick<DoctorContext, 'database' | 'queues' | 'running' | 'unnamedProxy'>,
+): DoctorContext {
   const { KNOCKON_READY_AGE: readyAgeMs, KNOCKON_PAUSED_TOO_LONG: pausedTooLongMs } = config;
   return { ...given, version: versionOf(config), readyAgeMs, pausedTooLongMs };
 }
 
 /** Whether nobody but this machine reaches what listens there. */
-const isLoopback = (host: string): boolean => host === 'localhost' || (ipaddr.isValid(host) && ipaddr.process(host).range() === 'loopback');
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || (ipaddr.isValid(host) && ipaddr.process(host).range() === 'loopback');
 
 /** What the API has from the effects. */
 function outside(config: Config, database: Database, heavy: Heavy) {

@@ -11,9 +11,9 @@ interface Company {
 }
 
 /**
- * Lets the answers to a dispatch's calls leave this process together, once none of them is under way here, or after `atMostMs`. Each
- * answer wakes the workflow: by themselves six of one event have it run three times where two do, while the last effects still need
- * the processor.
+ * Lets the answers to a dispatch's calls leave this process together, once none of them is under
+ * way here, or after `atMostMs`. Each answer wakes the workflow: by themselves six of one event
+ * have it run three times where two do, while the last effects still need the processor.
  */
 export function coalescingCompletions(atMostMs = AT_MOST) {
   const companies = new Map<string, Company>();

@@ -9,7 +9,10 @@ import { repeat } from './process/repeat.ts';
 /** How often the controls are read though nobody has told that they have changed, in ms. */
 const EVERY = 2000;
 
-/** Most of a limit that is taken at once, as a part of a second: no more than what comes after a rest is held up, or a second has too many. */
+/**
+ * Most of a limit that is taken at once, as a part of a second: no more than what comes after a
+ * rest is held up, or a second has too many.
+ */
 const SHARE = 0.1;
 
 /** Heeds what operators want of queues, where no server does: asked before calls are taken. */
@@ -39,7 +42,10 @@ export class ControlWatcher {
     await this.#loop?.stop();
   }
 
-  /** How many of so many calls may be taken from the queue now. Waits for their turn where the queue is limited. */
+  /**
+   * How many of so many calls may be taken from the queue now. Waits for their turn where the queue
+   * is limited.
+   */
   async admit(queue: string, calls: number, signal: AbortSignal): Promise<number> {
     const control = this.#controls.get(queue);
     if (control?.paused_at) return 0;
@@ -52,7 +58,9 @@ export class ControlWatcher {
 
   async #read(): Promise<void> {
     const before = JSON.stringify([...this.#controls]);
-    this.#controls = new Map((await readControls(this.#pg)).map((control) => [control.task_queue, control]));
+    this.#controls = new Map(
+      (await readControls(this.#pg)).map((control) => [control.task_queue, control]),
+    );
     if (JSON.stringify([...this.#controls]) !== before) this.#onChange();
   }
 }

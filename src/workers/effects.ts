@@ -22,8 +22,14 @@ export class UnknownEffectError extends Error {
   override name = 'UnknownEffectError';
 }
 
-/** `knockon worker effects`: hosts effects, each on its own queue of the transport, and registers them as subscribers. */
-export async function start(given: Config, options: { only?: string[]; concurrency?: number } = {}): Promise<Running> {
+/**
+ * `knockon worker effects`: hosts effects, each on its own queue of the transport, and registers
+ * them as subscribers.
+ */
+export async function start(
+  given: Config,
+  options: { only?: string[]; concurrency?: number } = {},
+): Promise<Running> {
   const { only, concurrency } = options;
   const config = concurrency === undefined ? given : { ...given, KNOCKON_CONCURRENCY: concurrency };
   const log = createLog('worker effects', config.LOG_LEVEL);
@@ -34,7 +40,12 @@ export async function start(given: Config, options: { only?: string[]; concurren
   const limits = { statementMs, lockMs: statementMs / 2, waitMs: statementMs };
   const { KNOCKON_DATABASE_DIRECT_URL: directUrl } = config;
   const database = started.add(
-    connectDatabase(config.DATABASE_URL, { directUrl, connections, name: 'knockon worker effects', ...limits }),
+    connectDatabase(config.DATABASE_URL, {
+      directUrl,
+      connections,
+      name: 'knockon worker effects',
+      ...limits,
+    }),
     (d) => d.close(),
   );
   // Not loaded by those who host effects of their own alone.
@@ -42,7 +53,10 @@ export async function start(given: Config, options: { only?: string[]; concurren
   const { effects, close } = await createEffects(effectSettings(config), database);
   started.add(close, (c) => c());
   // What is asked for this process goes before what an effect says of itself.
-  const hosted = select(effects, only).map((effect) => ({ ...effect, concurrency: concurrency ?? effect.concurrency }));
+  const hosted = select(effects, only).map((effect) => ({
+    ...effect,
+    concurrency: concurrency ?? effect.concurrency,
+  }));
   const { ended } = await hostEffects({ config, database, effects: hosted, log, started });
   return { stop: () => started.stop(), ended };
 }
@@ -60,12 +74,18 @@ export function effectSettings(config: Config): EffectSettings {
       attempts: config.KNOCKON_WEBHOOK_ATTEMPTS,
       circuit: { failures: config.KNOCKON_WEBHOOK_FAILURES, firstMs: config.KNOCKON_WEBHOOK_PROBE },
     },
-    mail: { smtpUrl: config.SMTP_URL, from: config.MAIL_FROM, graceMs: config.KNOCKON_EMAIL_GRACE, quota: mailQuota(config) },
+    mail: {
+      smtpUrl: config.SMTP_URL,
+      from: config.MAIL_FROM,
+      graceMs: config.KNOCKON_EMAIL_GRACE,
+      quota: mailQuota(config),
+    },
     redisUrl: config.REDIS_URL,
   };
 }
 
-const mailQuota = ({ KNOCKON_EMAIL_QUOTA: quota }: Config) => quota && { mails: quota.requests, seconds: quota.seconds };
+const mailQuota = ({ KNOCKON_EMAIL_QUOTA: quota }: Config) =>
+  quota && { mails: quota.requests, seconds: quota.seconds };
 
 function select(effects: Effect[], only: string[] | undefined): Effect[] {
   if (!only) return effects;
@@ -73,7 +93,9 @@ function select(effects: Effect[], only: string[] | undefined): Effect[] {
   const unknown = only.filter((name) => !names.includes(name));
   if (unknown.length > 0) {
     const near = unknown.map((one) => closest(one, names)).join(', ');
-    throw new UnknownEffectError(`there is no effect ${unknown.join(', ')}; did you mean ${near}? This version has ${names.join(', ')}`);
+    throw new UnknownEffectError(
+      `there is no effect ${unknown.join(', ')}; did you mean ${near}? This version has ${names.join(', ')}`,
+    );
   }
   return effects.filter((effect) => only.includes(effect.name));
 }
@@ -103,22 +125,50 @@ export interface Hosted extends Hosting {
 /** Tells the process' log of attempts that are not done: a line each, up to a number. */
 export function tellingAttempts({ log, started }: Pick<Hosted, 'log' | 'started'>): TellAttempt {
   const sparing = started.add(new LimitedLog(log), (s) => s.close());
-  return ({ subscriber, ...report }) => sparing.warn({ subscriber }, report, 'an effect is not done');
+  return ({ subscriber, ...report }) =>
+    sparing.warn({ subscriber }, report, 'an effect is not done');
 }
 
-/** A worker for each effect, then their registration: from then on dispatches are for them too. `ended` rejects where one fails for good. */
+/**
+ * A worker for each effect, then their registration: from then on dispatches are for them too.
+ * `ended` rejects where one fails for good.
+ */
 export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<void> }> {
   const { config, database, log, started } = hosting;
   const health = await startHealth(hosting);
   const naming = namingOf(config.KNOCKON_DEPLOYMENT);
-  const effects = hosting.effects.map((effect) => ({ ...effect, task_queue: naming.of(effect.task_queue) }));
-  const mark = await retryUntilAvailable('Postgres does not answer', () => readMark(database.pg), log, isDatabaseAway);
+  const effects = hosting.effects.map((effect) => ({
+    ...effect,
+    task_queue: naming.of(effect.task_queue),
+  }));
+  const mark = await retryUntilAvailable(
+    'Postgres does not answer',
+    () => readMark(database.pg),
+    log,
+    isDatabaseAway,
+  );
   const locks = started.add(await locksOf(hosting), (l) => l.close());
-  const transport = config.KNOCKON_TRANSPORT === 'pg-boss' ? await import('./pg-boss.ts') : await import('./temporal.ts');
-  const presence = new Presence({ pg: database.pg, mark, kind: 'effects', version: versionOf(config), log });
+  const transport =
+    config.KNOCKON_TRANSPORT === 'pg-boss'
+      ? await import('./pg-boss.ts')
+      : await import('./temporal.ts');
+  const presence = new Presence({
+    pg: database.pg,
+    mark,
+    kind: 'effects',
+    version: versionOf(config),
+    log,
+  });
   // Stops after the calls: theirs count too.
   started.add(presence, (p) => p.stop());
-  const { ended } = await transport.host({ ...hosting, effects, locks, presence, health, metrics: new EffectMetrics(health.metrics) });
+  const { ended } = await transport.host({
+    ...hosting,
+    effects,
+    locks,
+    presence,
+    health,
+    metrics: new EffectMetrics(health.metrics),
+  });
   presence.start();
   const retired = await retryUntilAvailable(
     'Postgres does not answer',
@@ -127,7 +177,10 @@ export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<vo
     isDatabaseAway,
   );
   if (retired.length > 0)
-    log.warn({ effects: retired }, 'these are retired: no new event is for them; `knockon retire NAME --undo` takes that back');
+    log.warn(
+      { effects: retired },
+      'these are retired: no new event is for them; `knockon retire NAME --undo` takes that back',
+    );
   started.add(health, (h) => h.is('stopping'));
   health.is('started');
   log.info({ effects: effects.map((effect) => effect.name) }, 'ready');
@@ -136,7 +189,8 @@ export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<vo
 
 /** Redis' client is loaded by those alone who lock there. */
 async function locksOf({ config, database, log }: Hosting): Promise<Locks> {
-  if (config.KNOCKON_LOCKS === 'postgres' || config.REDIS_URL === undefined) return postgresLocks(database.db);
+  if (config.KNOCKON_LOCKS === 'postgres' || config.REDIS_URL === undefined)
+    return postgresLocks(database.db);
   const { redisLocks } = await import('../activities/runtime/locks/redis.ts');
   return redisLocks({
     url: config.REDIS_URL,
@@ -148,5 +202,16 @@ async function locksOf({ config, database, log }: Hosting): Promise<Locks> {
 /** An effect's row. */
 export function registration(effect: Effect): Registration {
   const { name, description, on, task_queue, ordering, batch, timeout_ms, retry, again } = effect;
-  return { name, description, event_types: on, task_queue, activity: name, ordering, batch, timeout_ms, retry, again };
+  return {
+    name,
+    description,
+    event_types: on,
+    task_queue,
+    activity: name,
+    ordering,
+    batch,
+    timeout_ms,
+    retry,
+    again,
+  };
 }

@@ -16,7 +16,10 @@ import type { ShutdownStack } from './process/process.ts';
 import { repeat } from './process/repeat.ts';
 import type { ChosenTransport } from './transport.ts';
 
-/** Longest statement of what a process does beside its work, in ms: the ledger's check may read a long backlog. */
+/**
+ * Longest statement of what a process does beside its work, in ms: the ledger's check may read a
+ * long backlog.
+ */
 export const BACKGROUND = 60_000;
 
 /** How often it is looked for what has expired, in ms. */
@@ -28,8 +31,8 @@ const LETTERS = 5000;
 type Doing = Pick<ChosenTransport, 'recovery' | 'letters'>;
 
 /**
- * What a relay does beside dispatching: starts missing effects again, keeps how everything was, shows open letters, and deletes what has
- * expired. Any number of relays may.
+ * What a relay does beside dispatching: starts missing effects again, keeps how everything was,
+ * shows open letters, and deletes what has expired. Any number of relays may.
  */
 export function startMaintenance(
   config: Config,
@@ -42,28 +45,47 @@ export function startMaintenance(
   const ageMs = config.KNOCKON_HEAL_AGE;
   if (ageMs !== null) {
     const everyMs = Math.min(ageMs, config.KNOCKON_CHECK_EVERY);
-    const pass = () => unlessAnother(pg, 'heal', everyMs * 0.9, () => restartOrphans({ pg, recovery, ageMs, log }));
+    const pass = () =>
+      unlessAnother(pg, 'heal', everyMs * 0.9, () => restartOrphans({ pg, recovery, ageMs, log }));
     started.add(repeat('start missing effects again', everyMs, pass, log), stop);
   }
   const sampler = new Sampler(pg, LOOK_EVERY);
-  const look = () => unlessAnother(pg, 'sample', LOOK_EVERY * 0.9, async () => await keepSample(pg, await sampler.look()));
+  const look = () =>
+    unlessAnother(
+      pg,
+      'sample',
+      LOOK_EVERY * 0.9,
+      async () => await keepSample(pg, await sampler.look()),
+    );
   started.add(repeat('keep how everything is', LOOK_EVERY, look, log), stop);
   if (letters) {
     const keep = showOpenLetters(pg, letters);
     const show = () => unlessAnother(pg, 'letters', LETTERS * 0.9, keep);
     started.add(repeat('show open letters', LETTERS, show, log), stop);
   }
-  const retention: Retention = { eventsMs: config.KNOCKON_RETENTION_EVENTS, receiptsMs: config.KNOCKON_RETENTION_RECEIPTS };
+  const retention: Retention = {
+    eventsMs: config.KNOCKON_RETENTION_EVENTS,
+    receiptsMs: config.KNOCKON_RETENTION_RECEIPTS,
+  };
   const note = noteExpiry(auditKey(config.KNOCKON_SECRET));
   const pass = async (signal: AbortSignal) => {
     const expired = await expire(pg, retention, note, signal);
-    if (Object.values(expired).some((count) => count > 0)) log.info({ expired }, 'deleted what has expired');
+    if (Object.values(expired).some((count) => count > 0))
+      log.info({ expired }, 'deleted what has expired');
   };
   started.add(repeat('delete what has expired', EXPIRY, pass, log), stop);
 }
 
-/** Does it unless another process has begun it within that time. Holds no connection meanwhile; two at once do nothing twice. */
-async function unlessAnother(pg: Sql, name: string, everyMs: number, work: () => Promise<unknown>): Promise<void> {
+/**
+ * Does it unless another process has begun it within that time. Holds no connection meanwhile; two
+ * at once do nothing twice.
+ */
+async function unlessAnother(
+  pg: Sql,
+  name: string,
+  everyMs: number,
+  work: () => Promise<unknown>,
+): Promise<void> {
   const begun = await pg`
     insert into ledger_checks as c (name, balance) values (${name}, 'null')
     on conflict (name) do update set checked_at = now() where c.checked_at <= now() - ${everyMs}::float8 * interval '1 ms'
@@ -71,10 +93,16 @@ async function unlessAnother(pg: Sql, name: string, everyMs: number, work: () =>
   if (begun.length > 0) await work();
 }
 
-/** How often queues are compared with what operators want of them, in ms: the exactness of a pause's end. */
+/**
+ * How often queues are compared with what operators want of them, in ms: the exactness of a pause's
+ * end.
+ */
 const CONTROLS = 2000;
 
-/** Keeps pauses and limits as operators want them, and ends a pause at its time. API processes and relays do it. */
+/**
+ * Keeps pauses and limits as operators want them, and ends a pause at its time. API processes and
+ * relays do it.
+ */
 export function startControls(
   { database, queues, log }: { database: Database; queues: Queues; log: Logger },
   started: ShutdownStack,
@@ -83,5 +111,7 @@ export function startControls(
     await keepControls({ database, queues }, log);
     await forgetWorkers(database.pg);
   };
-  started.add(repeat('keep queues as operators want them', CONTROLS, pass, log, 5), (loop) => loop.stop());
+  started.add(repeat('keep queues as operators want them', CONTROLS, pass, log, 5), (loop) =>
+    loop.stop(),
+  );
 }

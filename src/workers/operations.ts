@@ -10,26 +10,40 @@ import { rebuildSearch } from '../activities/search/rebuild.ts';
 import type { Config } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import type { OperationDependencies } from '../ops/operations/handler.ts';
-import { cancelOperation, claimOperation, openOperations, releaseOperation } from '../ops/operations/operations.ts';
+import {
+  cancelOperation,
+  claimOperation,
+  openOperations,
+  releaseOperation,
+} from '../ops/operations/operations.ts';
 import { runOperation } from '../ops/operations/runner.ts';
 import type { OperationDriver, OperationProgress, OperationRef } from '../transport/operation.ts';
 import type { ShutdownStack } from './process/process.ts';
 import { repeat } from './process/repeat.ts';
 import type { ChosenTransport } from './transport.ts';
 
-/** How long one stretch of work on an operation takes, in ms: what the histories of operations grow by. */
+/**
+ * How long one stretch of work on an operation takes, in ms: what the histories of operations grow
+ * by.
+ */
 const STRETCH = 20_000;
 
 /** The same where others wait for their turn. */
 const ALONE = 2000;
 
-/** How often it is looked for operations that nobody drives, in ms: often where there are no workflows to do it. */
+/**
+ * How often it is looked for operations that nobody drives, in ms: often where there are no
+ * workflows to do it.
+ */
 const LOOK = { workflows: 5000, none: 500 };
 
 /** A running operation of which nothing was heard for so long, in ms, has lost its workflow. */
 const LOST = 60_000;
 
-/** Operations that a process drives at once, where it does it itself; the others wait for their turn. */
+/**
+ * Operations that a process drives at once, where it does it itself; the others wait for their
+ * turn.
+ */
 const AT_ONCE = 4;
 
 interface Wiring {
@@ -43,20 +57,42 @@ interface Wiring {
 /** Longest statements of operations, in ms: counting a long history, and making an index anew. */
 const STATEMENT = { operation: 120_000, rebuild: 15 * 60_000 };
 
-/** What operations need, of this process. They have connections of their own: what takes long must be in nobody's way. */
-export async function operationDependencies({ config, chosen, log, started }: Wiring): Promise<OperationDependencies> {
+/**
+ * What operations need, of this process. They have connections of their own: what takes long must
+ * be in nobody's way.
+ */
+export async function operationDependencies({
+  config,
+  chosen,
+  log,
+  started,
+}: Wiring): Promise<OperationDependencies> {
   const open = (name: string, statementMs: number) =>
-    started.add(connectDatabase(config.DATABASE_URL, { connections: 3, name, statementMs }), (d) => d.close());
+    started.add(connectDatabase(config.DATABASE_URL, { connections: 3, name, statementMs }), (d) =>
+      d.close(),
+    );
   const { pg, db } = open('knockon operations', STATEMENT.operation);
   const database = open('knockon rebuilds', STATEMENT.rebuild);
-  const summaries = started.add(await summaryStore(database.db, config.REDIS_URL), (s) => s.close());
+  const summaries = started.add(await summaryStore(database.db, config.REDIS_URL), (s) =>
+    s.close(),
+  );
   const { transport, recovery, resetWorkflow } = chosen;
-  const rebuilds = { search: rebuildSearch(database), analytics: rebuildAnalytics(database), cache: rebuildCache(database, summaries) };
+  const rebuilds = {
+    search: rebuildSearch(database),
+    analytics: rebuildAnalytics(database),
+    cache: rebuildCache(database, summaries),
+  };
   return { pg, db, transport, recovery, resetWorkflow, rebuilds, log };
 }
 
-/** The activities of an operation's workflow. `heartbeat` is called every few seconds, `signal` says when to stop. */
-export function operationActivities(deps: OperationDependencies, context: () => { heartbeat(): void; cancellationSignal: AbortSignal }) {
+/**
+ * The activities of an operation's workflow. `heartbeat` is called every few seconds, `signal` says
+ * when to stop.
+ */
+export function operationActivities(
+  deps: OperationDependencies,
+  context: () => { heartbeat(): void; cancellationSignal: AbortSignal },
+) {
   return {
     async driveOperation(operation: OperationRef): Promise<OperationProgress> {
       const { heartbeat, cancellationSignal } = context();
@@ -74,7 +110,9 @@ export function operationActivities(deps: OperationDependencies, context: () => 
   };
 }
 
-/** Temporal makes the call again, until a worker takes it that knows the operation. @throws always */
+/**
+ * Temporal makes the call again, until a worker takes it that knows the operation. @throws always
+ */
 function unknownOperation({ id, verb }: OperationRef): never {
   const why = `The ${verb} ${id} is not in this worker's database. Nothing was done. Either another deployment uses the same Temporal namespace`;
   const message = `${why} (set KNOCKON_DEPLOYMENT of one of the two), or the operation was deleted (then terminate this workflow).`;
@@ -82,16 +120,20 @@ function unknownOperation({ id, verb }: OperationRef): never {
 }
 
 /**
- * Sees to it that every operation is driven: starts those whose workflow was not started or is no more; where the transport has no
- * workflows, drives them itself.
+ * Sees to it that every operation is driven: starts those whose workflow was not started or is no
+ * more; where the transport has no workflows, drives them itself.
  */
-export async function startOperations(wiring: Wiring & { driver: OperationDriver | null }): Promise<void> {
+export async function startOperations(
+  wiring: Wiring & { driver: OperationDriver | null },
+): Promise<void> {
   const { driver, database, log, started } = wiring;
   if (!driver) return driveHere(wiring);
   const pass = async () => {
     for (const operation of await openOperations(database.pg, LOST)) await driver.start(operation);
   };
-  started.add(repeat('start operations that nobody drives', LOOK.workflows, pass, log), (loop) => loop.stop());
+  started.add(repeat('start operations that nobody drives', LOOK.workflows, pass, log), (loop) =>
+    loop.stop(),
+  );
 }
 
 async function driveHere(wiring: Wiring): Promise<void> {
@@ -102,8 +144,12 @@ async function driveHere(wiring: Wiring): Promise<void> {
   const loop = async () => {
     while (!stopping.signal.aborted) {
       const drive = (operation: OperationRef) => driveAlone(deps, operation, me, stopping.signal);
-      const pass = openOperations(database.pg, 0).then((open) => pMap(open, drive, { concurrency: AT_ONCE }));
-      await pass.catch((error) => log.warn({ err: error }, 'could not drive operations; trying again later'));
+      const pass = openOperations(database.pg, 0).then((open) =>
+        pMap(open, drive, { concurrency: AT_ONCE }),
+      );
+      await pass.catch((error) =>
+        log.warn({ err: error }, 'could not drive operations; trying again later'),
+      );
       await wait(LOOK.none, undefined, { signal: stopping.signal }).catch(() => {});
     }
   };
@@ -114,8 +160,16 @@ async function driveHere(wiring: Wiring): Promise<void> {
   });
 }
 
-/** Unless another process is at it. No connection is held meanwhile: operations have few, and each step asks for one. */
-async function driveAlone(deps: OperationDependencies, { id }: OperationRef, me: string, signal: AbortSignal): Promise<void> {
+/**
+ * Unless another process is at it. No connection is held meanwhile: operations have few, and each
+ * step asks for one.
+ */
+async function driveAlone(
+  deps: OperationDependencies,
+  { id }: OperationRef,
+  me: string,
+  signal: AbortSignal,
+): Promise<void> {
   if (!(await claimOperation(deps.pg, id, me))) return;
   await runOperation(deps, id, signal, ALONE);
   if (signal.aborted) await releaseOperation(deps.pg, id, me);

@@ -20,10 +20,16 @@ import { type Hosted, tellingAttempts } from './effects.ts';
 import { LimitedLog, tellingLetters } from './process/limited-log.ts';
 import { repeat } from './process/repeat.ts';
 
-/** Tries to reach Postgres at the start, ever slower up to 30 s: workers and servers may start in any order. */
+/**
+ * Tries to reach Postgres at the start, ever slower up to 30 s: workers and servers may start in
+ * any order.
+ */
 const START_ATTEMPTS = 1000;
 
-/** Hosts effects as consumers of pg-boss's queues, one each, and looks after jobs whose worker is gone. */
+/**
+ * Hosts effects as consumers of pg-boss's queues, one each, and looks after jobs whose worker is
+ * gone.
+ */
 export async function host(hosting: Hosted): Promise<{ ended: Promise<void> }> {
   const { config, database, effects, log, started } = hosting;
   const consumers = new Map<string, Consumer>();
@@ -32,25 +38,44 @@ export async function host(hosting: Hosted): Promise<{ ended: Promise<void> }> {
   };
   const heed = started.add(new ControlWatcher(database, wakeAll), (h) => h.stop());
   await heed.start(log);
-  const boss = createBoss({ url: config.DATABASE_URL, name: 'knockon pg-boss', log, connections: 4 });
+  const boss = createBoss({
+    url: config.DATABASE_URL,
+    name: 'knockon pg-boss',
+    log,
+    connections: 4,
+  });
   started.add(boss, (b) => b.stop({ graceful: false }));
   await boss.start({ attempts: START_ATTEMPTS });
   const lost = new LostJobs(boss);
   const look = () => lost.look(() => database.pg`select 1`);
-  started.add(repeat('look for calls whose worker is gone', LOOK_AFTER * 1000, look, log, 1), (loop) => loop.stop());
+  started.add(
+    repeat('look for calls whose worker is gone', LOOK_AFTER * 1000, look, log, 1),
+    (loop) => loop.stop(),
+  );
   const queues = effects.map((effect) => effect.task_queue);
   await ensureQueues(boss, queues);
   const tell = tellingAttempts(hosting);
   const tellLetters = tellingLetters(started.add(new LimitedLog(log), (s) => s.close()));
-  const shared = { tell, tellLetters, boss, heed, quarantines: new Quarantines(), reader: new EventReader(database.db, effects.length) };
-  for (const effect of effects) consumers.set(effect.task_queue, consumerOf(effect, shared, hosting));
+  const shared = {
+    tell,
+    tellLetters,
+    boss,
+    heed,
+    quarantines: new Quarantines(),
+    reader: new EventReader(database.db, effects.length),
+  };
+  for (const effect of effects)
+    consumers.set(effect.task_queue, consumerOf(effect, shared, hosting));
   await listenForCalls(database.listen, (queue) => {
-    for (const [name, consumer] of consumers) if (queue === undefined || queue === name) consumer.wake();
+    for (const [name, consumer] of consumers)
+      if (queue === undefined || queue === name) consumer.wake();
   });
   for (const consumer of consumers.values()) consumer.start();
   const ended = new Promise<void>((resolve) => {
     started.add(consumers, async () => {
-      await Promise.all([...consumers.values()].map((consumer) => consumer.stop(config.KNOCKON_SHUTDOWN)));
+      await Promise.all(
+        [...consumers.values()].map((consumer) => consumer.stop(config.KNOCKON_SHUTDOWN)),
+      );
       resolve();
     });
   });
@@ -67,7 +92,11 @@ interface Shared {
   reader: EventReader;
 }
 
-function consumerOf(effect: Effect, { tell, tellLetters, boss, heed, quarantines, reader }: Shared, hosting: Hosted): Consumer {
+function consumerOf(
+  effect: Effect,
+  { tell, tellLetters, boss, heed, quarantines, reader }: Shared,
+  hosting: Hosted,
+): Consumer {
   const { config, database, locks, presence, metrics, log } = hosting;
   const slots = new CallSlots(effect.concurrency ?? config.KNOCKON_CONCURRENCY, effect.waiting);
   const call = (...[call, signal, attempt]: Parameters<ProcessJobOptions['call']>) =>
@@ -78,7 +107,11 @@ function consumerOf(effect: Effect, { tell, tellLetters, boss, heed, quarantines
     quarantine: quarantines.of(effect),
     inTransaction: (run) =>
       database.db.transaction((tx) =>
-        run({ db: fromDrizzle(tx, sql), recordDeadLetters: (letters) => recordDeadLetters(tx, letters).then(() => tellLetters(letters)) }),
+        run({
+          db: fromDrizzle(tx, sql),
+          recordDeadLetters: (letters) =>
+            recordDeadLetters(tx, letters).then(() => tellLetters(letters)),
+        }),
       ),
   };
   const turn = effect.limit && rateSlotsOf(database.pg, effect.task_queue, effect.limit.perSecond);

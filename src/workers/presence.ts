@@ -12,17 +12,28 @@ const BEAT = 5000;
 /** The version that this process runs, for operators. */
 export function versionOf({ KNOCKON_VERSION }: Pick<Config, 'KNOCKON_VERSION'>): string {
   if (KNOCKON_VERSION !== undefined) return KNOCKON_VERSION;
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  const { version } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  ) as { version: string };
   return version;
 }
 
-/** The name of a worker process, as it is known to the transport and to operators: it says whose it is, which others see on a queue that is shared. */
-const identityOf = (kind: string, mark: string): string => `${process.pid}@${hostname()}.${mark}/${kind}`;
+/**
+ * The name of a worker process, as it is known to the transport and to operators: it says whose it
+ * is, which others see on a queue that is shared.
+ */
+const identityOf = (kind: string, mark: string): string =>
+  `${process.pid}@${hostname()}.${mark}/${kind}`;
 
-/** How far this machine's clock is ahead of the database's, in ms, to half of what the question takes. */
+/**
+ * How far this machine's clock is ahead of the database's, in ms, to half of what the question
+ * takes.
+ */
 async function clockAhead(pg: Sql): Promise<number> {
   const asked = Date.now();
-  const [row] = await pg<{ now: number }[]>`select extract(epoch from clock_timestamp())::float8 * 1000 as now`;
+  const [row] = await pg<
+    { now: number }[]
+  >`select extract(epoch from clock_timestamp())::float8 * 1000 as now`;
   return Math.round((asked + Date.now()) / 2 - row!.now);
 }
 
@@ -42,7 +53,10 @@ export interface PresenceOptions {
   log: Pick<Logger, 'warn'>;
 }
 
-/** Says in Postgres that this worker is there, what it hosts, how much of that is under way, and what got done. */
+/**
+ * Says in Postgres that this worker is there, what it hosts, how much of that is under way, and
+ * what got done.
+ */
 export class Presence {
   readonly identity: string;
   readonly #options: PresenceOptions;
@@ -55,7 +69,11 @@ export class Presence {
   }
 
   /** The same calls of an effect, counted. @param concurrency most of them at once */
-  counting<A extends unknown[]>(effect: string, concurrency: number, call: (...args: A) => Promise<EffectAnswer>) {
+  counting<A extends unknown[]>(
+    effect: string,
+    concurrency: number,
+    call: (...args: A) => Promise<EffectAnswer>,
+  ) {
     const tally = { concurrency, running: 0, done: 0, failed: 0 };
     this.#tallies.set(effect, tally);
     return async (...args: A): Promise<EffectAnswer> => {
@@ -75,7 +93,13 @@ export class Presence {
   }
 
   start(): void {
-    this.#beating = repeat('say that this worker is there', BEAT, () => this.#beat(), this.#options.log, 1);
+    this.#beating = repeat(
+      'say that this worker is there',
+      BEAT,
+      () => this.#beat(),
+      this.#options.log,
+      1,
+    );
   }
 
   /** What got done since the last time is kept; then the worker is gone. */
@@ -85,13 +109,18 @@ export class Presence {
       await this.#beat();
       await this.#options.pg`delete from workers where identity = ${this.identity}`;
     };
-    await Promise.race([leave().catch(() => {}), new Promise((resolve) => void setTimeout(resolve, 2000).unref())]);
+    await Promise.race([
+      leave().catch(() => {}),
+      new Promise((resolve) => void setTimeout(resolve, 2000).unref()),
+    ]);
   }
 
   async #beat(): Promise<void> {
     const { pg, kind, version } = this.#options;
     const tallies = [...this.#tallies];
-    const effects = Object.fromEntries(tallies.map(([name, { concurrency, running }]) => [name, { concurrency, running }]));
+    const effects = Object.fromEntries(
+      tallies.map(([name, { concurrency, running }]) => [name, { concurrency, running }]),
+    );
     const ahead = await clockAhead(pg);
     await pg`
       insert into workers (identity, kind, version, host, pid, effects, clock_ahead_ms)

@@ -23,7 +23,13 @@ interface Dispatching {
   log: Logger;
 }
 
-export function createDispatcher({ config, database, transport, metrics, log }: Dispatching): Dispatcher {
+export function createDispatcher({
+  config,
+  database,
+  transport,
+  metrics,
+  log,
+}: Dispatching): Dispatcher {
   return new Dispatcher({
     pg: database.pg,
     listen: database.listen,
@@ -35,15 +41,22 @@ export function createDispatcher({ config, database, transport, metrics, log }: 
   });
 }
 
-/** `knockon relay`: the dispatcher in a process of its own, with what is missing and what has expired. As many as you like side by side. */
+/**
+ * `knockon relay`: the dispatcher in a process of its own, with what is missing and what has
+ * expired. As many as you like side by side.
+ */
 export async function start(config: Config): Promise<Running> {
   const log = createLog('relay', config.LOG_LEVEL);
   const started = new ShutdownStack();
   const { KNOCKON_DATABASE_DIRECT_URL: directUrl } = config;
   const open = (name: string, statementMs: number) =>
-    started.add(connectDatabase(config.DATABASE_URL, { directUrl, connections: 1, name, statementMs }), (d) => d.close());
+    started.add(
+      connectDatabase(config.DATABASE_URL, { directUrl, connections: 1, name, statementMs }),
+      (d) => d.close(),
+    );
   const health = await startHealth({ config, log, started }, (own) => ({
-    progress: async () => (await readiness(own, config.KNOCKON_READY_AGE, null)).detail.problem ?? null,
+    progress: async () =>
+      (await readiness(own, config.KNOCKON_READY_AGE, null)).detail.problem ?? null,
   }));
   const database = open('knockon relay', DISPATCHING);
   const background = open('knockon relay, background', BACKGROUND);
@@ -51,7 +64,10 @@ export async function start(config: Config): Promise<Running> {
   const { transport, queues, driver } = chosen;
   started.add(transport, (t) => t.close());
   health.check('transport', transportAnswers(queues));
-  const dispatcher = started.add(createDispatcher({ config, database, transport, metrics: health.metrics, log }), (d) => d.stop());
+  const dispatcher = started.add(
+    createDispatcher({ config, database, transport, metrics: health.metrics, log }),
+    (d) => d.stop(),
+  );
   dispatcher.start();
   startMaintenance(config, background, chosen, log, started);
   startControls({ database: background, queues, log }, started);

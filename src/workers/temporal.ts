@@ -1,7 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { Client } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerTuner } from '@temporalio/worker';
+import {
+  DefaultLogger,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type WorkerTuner,
+} from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { CallSlots } from '../activities/runtime/call-slots.ts';
 import { EventReader } from '../activities/runtime/event-reader.ts';
@@ -21,19 +27,33 @@ import { safeFailures } from './process/safe-failures.ts';
 
 let installed = false;
 
-/** Sends the SDK's own log lines through the process' log. Once a process: the SDK has one runtime, and the first log stays. */
+/**
+ * Sends the SDK's own log lines through the process' log. Once a process: the SDK has one runtime,
+ * and the first log stays.
+ */
 export function installRuntime(log: Logger): void {
   if (installed) return;
   installed = true;
   const sparing = new LimitedLog(log);
-  const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
+  const levels = {
+    TRACE: 'trace',
+    DEBUG: 'debug',
+    INFO: 'info',
+    WARN: 'warn',
+    ERROR: 'error',
+  } as const;
   const logger = new DefaultLogger('WARN', ({ level, message, meta }) => {
     // Said once an effect at every start, and meant: they have workers apart.
     if (message.startsWith('No workflows registered')) return;
     // Of effects' attempts the worker tells itself, and more.
     if (message === 'Activity failed' && String(meta?.taskQueue).startsWith('effects.')) return;
     if (message !== 'Workflow failed') log[levels[level]](meta ?? {}, message);
-    else sparing.warn({ workflow: String(meta?.workflowType) }, { ...meta, cause: safeReason(meta?.error) }, message);
+    else
+      sparing.warn(
+        { workflow: String(meta?.workflowType) },
+        { ...meta, cause: safeReason(meta?.error) },
+        message,
+      );
   });
   // Signals are ours: the process decides what is stopped in which order.
   Runtime.install({ logger, shutdownSignals: [] });
@@ -66,17 +86,24 @@ export const workerPolls =
   (workers: Worker[]): Check =>
   async () => {
     const idle = workers.filter((worker) => worker.getState() !== 'RUNNING');
-    return idle.length > 0 ? `no calls are taken from ${idle.map(({ options }) => options.taskQueue).join(', ')}` : null;
+    return idle.length > 0
+      ? `no calls are taken from ${idle.map(({ options }) => options.taskQueue).join(', ')}`
+      : null;
   };
 
 /** Has the server know something of the call that is being made, before anything else happens. */
 type Tell = (beat: Beat) => Promise<void>;
 
 /**
- * Calls that a worker may have died of are made one at a time, and what is turned away for it comes back in its turn. The server
- * knows when one is begun, so that a worker's death is counted against no call that only waited.
+ * Calls that a worker may have died of are made one at a time, and what is turned away for it comes
+ * back in its turn. The server knows when one is begun, so that a worker's death is counted against
+ * no call that only waited.
  */
-function setApart(make: (call: EffectCall) => Promise<EffectAnswer>, quarantine: Quarantine, tell: Tell): typeof make {
+function setApart(
+  make: (call: EffectCall) => Promise<EffectAnswer>,
+  quarantine: Quarantine,
+  tell: Tell,
+): typeof make {
   return async (call) => {
     if (!call.suspect) return await make(call);
     // What a try before this one has said is not of this one.
@@ -87,24 +114,44 @@ function setApart(make: (call: EffectCall) => Promise<EffectAnswer>, quarantine:
       answer = await make(call);
     };
     await quarantine.admit(made, async (inMs) => {
-      answer = { done: 0, open: [], put_off: new Date(Date.now() + inMs).toISOString(), put_off_ms: inMs };
+      answer = {
+        done: 0,
+        open: [],
+        put_off: new Date(Date.now() + inMs).toISOString(),
+        put_off_ms: inMs,
+      };
     });
     return answer;
   };
 }
 
-/** Longest that a call waits for its turn while it is held, in ms: its worker counts as dead after 15 s of silence. */
+/**
+ * Longest that a call waits for its turn while it is held, in ms: its worker counts as dead after
+ * 15 s of silence.
+ */
 const HELD_FOR_TURN = 5000;
 
 /**
- * Has each call of a limited effect begin at its turn. Temporal's limiter, which keeps the rest in the queue, lets a second's worth and
- * more through at once. A turn that is far away is waited for by the workflow.
+ * Has each call of a limited effect begin at its turn. Temporal's limiter, which keeps the rest in
+ * the queue, lets a second's worth and more through at once. A turn that is far away is waited for
+ * by the workflow.
  */
-function inTurn(make: (call: EffectCall) => Promise<EffectAnswer>, turn: () => Promise<number>, longestMs: number): typeof make {
+function inTurn(
+  make: (call: EffectCall) => Promise<EffectAnswer>,
+  turn: () => Promise<number>,
+  longestMs: number,
+): typeof make {
   return async (call) => {
     const inMs = Math.ceil(await turn());
-    if (inMs > longestMs) return { done: 0, open: [], put_off: new Date(Date.now() + inMs).toISOString(), put_off_ms: inMs };
-    if (inMs > 0) await wait(inMs, undefined, { signal: Context.current().cancellationSignal }).catch(() => {});
+    if (inMs > longestMs)
+      return {
+        done: 0,
+        open: [],
+        put_off: new Date(Date.now() + inMs).toISOString(),
+        put_off_ms: inMs,
+      };
+    if (inMs > 0)
+      await wait(inMs, undefined, { signal: Context.current().cancellationSignal }).catch(() => {});
     return await make(call);
   };
 }
@@ -142,7 +189,11 @@ export async function host(hosted: Hosted): Promise<{ ended: Promise<void> }> {
     await connection.workflowService.describeNamespace({ namespace: config.temporal.namespace });
     return null;
   });
-  const shared = { locks, reader: new EventReader(database.db, effects.length), tell: tellingAttempts(hosted) };
+  const shared = {
+    locks,
+    reader: new EventReader(database.db, effects.length),
+    tell: tellingAttempts(hosted),
+  };
   const quarantines = new Quarantines(CALM);
   const together = coalescingCompletions();
   const { activity } = new Client({ connection, namespace: config.temporal.namespace });
@@ -165,15 +216,21 @@ export async function host(hosted: Hosted): Promise<{ ended: Promise<void> }> {
           [effect.name]: presence.counting(
             effect.name,
             concurrency,
-            metrics.measured(effect.name, together(setApart(limited, quarantines.of(effect), tell))),
+            metrics.measured(
+              effect.name,
+              together(setApart(limited, quarantines.of(effect), tell)),
+            ),
           ),
         },
         interceptors: { activity: safeFailures },
         shutdownGraceTime: config.KNOCKON_SHUTDOWN,
-        ...(effect.waiting === undefined ? { maxConcurrentActivityTaskExecutions: concurrency } : { tuner: tunerOf(slots) }),
+        ...(effect.waiting === undefined
+          ? { maxConcurrentActivityTaskExecutions: concurrency }
+          : { tuner: tunerOf(slots) }),
         // The server's, for the queue: however many workers there are.
         maxTaskQueueActivitiesPerSecond: effect.limit?.perSecond,
-        // By itself the SDK keeps back most of them: 12 s of the 15 after which a worker counts as dead.
+        // By itself the SDK keeps back most of them: 12 s of the 15 after which a worker counts as
+        // dead.
         maxHeartbeatThrottleInterval: HEARTBEAT,
         activityTaskPollerBehavior: { type: 'autoscaling', minimum: 2, initial: 2, maximum: 20 },
       });

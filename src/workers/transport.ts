@@ -23,9 +23,18 @@ export interface ChosenTransport {
   temporalUi: TemporalUi | null;
 }
 
-/** Connects to nothing yet: that is done when it is first needed, so that a process starts though its servers be away. */
-export async function chooseTransport(config: Config, database: Database, log: Logger): Promise<ChosenTransport> {
-  return config.KNOCKON_TRANSPORT === 'pg-boss' ? await pgBoss(config, database, log) : await temporal(config, log);
+/**
+ * Connects to nothing yet: that is done when it is first needed, so that a process starts though
+ * its servers be away.
+ */
+export async function chooseTransport(
+  config: Config,
+  database: Database,
+  log: Logger,
+): Promise<ChosenTransport> {
+  return config.KNOCKON_TRANSPORT === 'pg-boss'
+    ? await pgBoss(config, database, log)
+    : await temporal(config, log);
 }
 
 async function temporal(config: Config, log: Logger): Promise<ChosenTransport> {
@@ -72,7 +81,12 @@ async function pgBoss(config: Config, { pg }: Database, log: Logger): Promise<Ch
     import('../transport/pg-boss/queues.ts'),
     import('../transport/pg-boss/calls.ts'),
   ]);
-  const transport = createPgBossTransport({ url: config.DATABASE_URL, name: 'knockon pg-boss', pg, log });
+  const transport = createPgBossTransport({
+    url: config.DATABASE_URL,
+    name: 'knockon pg-boss',
+    pg,
+    log,
+  });
   return {
     transport,
     recovery: transport,

@@ -24,19 +24,29 @@ export function workflowSource(): Pick<WorkerOptions, 'workflowBundle' | 'workfl
   const bundle = fileURLToPath(new URL('./workflow-bundle.js', import.meta.url));
   if (existsSync(bundle)) return { workflowBundle: { codePath: bundle } };
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return { workflowsPath: fileURLToPath(new URL(`../workflows/index.${extension}`, import.meta.url)) };
+  return {
+    workflowsPath: fileURLToPath(new URL(`../workflows/index.${extension}`, import.meta.url)),
+  };
 }
 
-/** The SDK records a stack for every promise a workflow makes, a quarter of its time at the usual ten frames. */
+/**
+ * The SDK records a stack for every promise a workflow makes, a quarter of its time at the usual
+ * ten frames.
+ */
 const STACK_FRAMES = 3;
 
 /** Ends at once and in peace, so that the same processes may be deployed under every transport. */
 function notNeeded({ KNOCKON_TRANSPORT: transport }: Config, log: Logger): Running {
-  log.warn(`KNOCKON_TRANSPORT is ${transport}: there are no workflows, and effect workers need no workflow worker; ending`);
+  log.warn(
+    `KNOCKON_TRANSPORT is ${transport}: there are no workflows, and effect workers need no workflow worker; ending`,
+  );
   return { stop: async () => {}, ended: Promise.resolve() };
 }
 
-/** `knockon worker workflows`: runs the workflows, writes the dead letters they ask for, and works on jobs. */
+/**
+ * `knockon worker workflows`: runs the workflows, writes the dead letters they ask for, and works
+ * on jobs.
+ */
 export async function start(config: Config): Promise<Running> {
   const log = createLog('worker workflows', config.LOG_LEVEL);
   if (config.KNOCKON_TRANSPORT !== 'temporal') return notNeeded(config, log);
@@ -44,12 +54,23 @@ export async function start(config: Config): Promise<Running> {
   setFlagsFromString(`--stack-trace-limit=${STACK_FRAMES}`);
   const started = new ShutdownStack();
   const health = await startHealth({ config, log, started });
-  const database = started.add(connectDatabase(config.DATABASE_URL, { connections: 2, name: 'knockon worker workflows' }), (d) =>
-    d.close(),
+  const database = started.add(
+    connectDatabase(config.DATABASE_URL, { connections: 2, name: 'knockon worker workflows' }),
+    (d) => d.close(),
   );
   const tellLetters = tellingLetters(started.add(new LimitedLog(log), (s) => s.close()));
-  const mark = await retryUntilAvailable('Postgres does not answer', () => readMark(database.pg), log);
-  const presence = new Presence({ pg: database.pg, mark, kind: 'workflows', version: versionOf(config), log });
+  const mark = await retryUntilAvailable(
+    'Postgres does not answer',
+    () => readMark(database.pg),
+    log,
+  );
+  const presence = new Presence({
+    pg: database.pg,
+    mark,
+    kind: 'workflows',
+    version: versionOf(config),
+    log,
+  });
   started.add(presence, (p) => p.stop());
   const chosen = await chooseTransport(config, database, log);
   started.add(chosen.transport, (t) => t.close());
@@ -66,7 +87,10 @@ export async function start(config: Config): Promise<Running> {
         await recordDeadLetters(database.db, letters);
         tellLetters(letters);
       },
-      ...operationActivities(await operationDependencies({ config, database, chosen, log, started }), () => Context.current()),
+      ...operationActivities(
+        await operationDependencies({ config, database, chosen, log, started }),
+        () => Context.current(),
+      ),
     },
     interceptors: { activity: safeFailures },
     shutdownGraceTime: config.KNOCKON_SHUTDOWN,

@@ -1,5 +1,12 @@
 import { type ActivityOptions, CancellationScope, proxyActivities } from '@temporalio/workflow';
-import type { DeadLetters, Dispatch, EffectAnswer, EffectCall, Selection, SubscriberSpec } from '../transport/dispatch.ts';
+import type {
+  DeadLetters,
+  Dispatch,
+  EffectAnswer,
+  EffectCall,
+  Selection,
+  SubscriberSpec,
+} from '../transport/dispatch.ts';
 import { count } from '../transport/selection.ts';
 import { tellLetters } from './dead-letters.ts';
 
@@ -30,15 +37,25 @@ export interface About {
   tried?: number;
   /** How many workers have died while they were at it. */
   deaths?: number;
-  /** It is made once and the workflow waits before it is made again; unset: Temporal repeats it by the policy. */
+  /**
+   * It is made once and the workflow waits before it is made again; unset: Temporal repeats it by
+   * the policy.
+   */
   once?: boolean;
 }
 
-/** Where a queue has a backlog, first calls go before those that follow up: what fails again and again delays nothing that is new. */
+/**
+ * Where a queue has a backlog, first calls go before those that follow up: what fails again and
+ * again delays nothing that is new.
+ */
 const FOLLOW_UP = { priorityKey: 4 };
 
-/** A first call names its events by their place, and nothing was tried before it: so does one for a single event that is made `once`. */
-const followsUp = (events: Selection, { tried }: About): boolean => 'ids' in events || tried !== undefined;
+/**
+ * A first call names its events by their place, and nothing was tried before it: so does one for a
+ * single event that is made `once`.
+ */
+const followsUp = (events: Selection, { tried }: About): boolean =>
+  'ids' in events || tried !== undefined;
 
 /** One activity call on the subscriber's queue. */
 export async function callEffect(leg: Leg, events: Selection, about: About): Promise<EffectAnswer> {
@@ -49,7 +66,9 @@ export async function callEffect(leg: Leg, events: Selection, about: About): Pro
     // Start-to-close alone: the others run on while a queue is paused.
     startToCloseTimeout: subscriber.timeout_ms,
     heartbeatTimeout: '15s',
-    retry: alone ? alonePolicy(subscriber, about) : { maximumInterval: '30s', nonRetryableErrorTypes: HALVED },
+    retry: alone
+      ? alonePolicy(subscriber, about)
+      : { maximumInterval: '30s', nonRetryableErrorTypes: HALVED },
     summary: summary(events, about),
     ...(about.once && followsUp(events, about) && { priority: FOLLOW_UP }),
   });
@@ -69,7 +88,10 @@ export async function callEffect(leg: Leg, events: Selection, about: About): Pro
   return await activity(call);
 }
 
-function alonePolicy({ retry }: SubscriberSpec, { tried = 0, once }: About): ActivityOptions['retry'] {
+function alonePolicy(
+  { retry }: SubscriberSpec,
+  { tried = 0, once }: About,
+): ActivityOptions['retry'] {
   // Perhaps it is the event that kills workers: the workflow counts these itself.
   const nonRetryableErrorTypes = [WORKER_DIED];
   if (once) return { maximumAttempts: 1, nonRetryableErrorTypes };
@@ -92,16 +114,25 @@ function summary(events: Selection, { target, targets }: About): string | undefi
 type Letter = DeadLetters['letters'][number];
 
 /** Writes dead letters for those of these events that have no receipt. */
-export async function recordDeadLetters({ dispatch, subscriber }: Leg, letters: Letter[]): Promise<void> {
-  await ledger.recordDeadLetters({ dispatch_id: dispatch.id, origin: dispatch.origin, subscriber: subscriber.name, letters });
+export async function recordDeadLetters(
+  { dispatch, subscriber }: Leg,
+  letters: Letter[],
+): Promise<void> {
+  await ledger.recordDeadLetters({
+    dispatch_id: dispatch.id,
+    origin: dispatch.origin,
+    subscriber: subscriber.name,
+    letters,
+  });
 }
 
 /** Letters that one call writes, and characters of a reason that travel. */
 const MOST = { letters: 100, reason: 2000 };
 
 /**
- * Writes a subscriber's dead letters, one call at a time: what comes up during it goes with the next. However many events are given up
- * at once, and however long the database is away, that is one pending activity. It is seen through though the run is to end.
+ * Writes a subscriber's dead letters, one call at a time: what comes up during it goes with the
+ * next. However many events are given up at once, and however long the database is away, that is
+ * one pending activity. It is seen through though the run is to end.
  */
 export class DeadLetterBox {
   readonly #leg: Leg;
@@ -114,7 +145,9 @@ export class DeadLetterBox {
 
   /** @returns once it is written */
   async post(letter: Letter): Promise<void> {
-    const posted = new Promise<void>((written, failed) => this.#waiting.push({ letter, written, failed }));
+    const posted = new Promise<void>((written, failed) =>
+      this.#waiting.push({ letter, written, failed }),
+    );
     if (!this.#isWriting) void this.#write();
     await posted;
   }
@@ -125,7 +158,10 @@ export class DeadLetterBox {
     await Promise.resolve();
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, MOST.letters);
-      const letters = batch.map(({ letter }) => ({ ...letter, reason: letter.reason.slice(0, MOST.reason) }));
+      const letters = batch.map(({ letter }) => ({
+        ...letter,
+        reason: letter.reason.slice(0, MOST.reason),
+      }));
       try {
         await CancellationScope.nonCancellable(() => recordDeadLetters(this.#leg, letters));
         tellLetters(

@@ -17,7 +17,9 @@ export interface Rest {
   tries?: Tries[];
 }
 
-/** Events, or one target of each, that are called one by one and of which the same is to be said. */
+/**
+ * Events, or one target of each, that are called one by one and of which the same is to be said.
+ */
 interface Tries extends Standing {
   ids: string[];
   /** Places in the dispatch, of events of which no id is known. */
@@ -50,13 +52,17 @@ export interface Task {
   targets: Map<string, Resumed[]>;
 }
 
-const isAlone = ({ tried, target, deaths }: Left): boolean => tried !== undefined || target !== undefined || deaths !== undefined;
+const isAlone = ({ tried, target, deaths }: Left): boolean =>
+  tried !== undefined || target !== undefined || deaths !== undefined;
 
 const idsOf = ({ events }: Left): string[] => ('ids' in events ? events.ids : []);
 
 const placesOf = ({ events }: Left): number[] => ('ids' in events ? [] : [events.offset]);
 
-/** An event, or a place, stands in `ids` or `runs` too: an earlier version knows nothing of `tries`, and begins these anew. */
+/**
+ * An event, or a place, stands in `ids` or `runs` too: an earlier version knows nothing of `tries`,
+ * and begins these anew.
+ */
 export function handOver(left: Left[]): Rest {
   const ids = [...new Set(left.flatMap(idsOf))].sort();
   const runs = left.flatMap(({ events }) => ('offset' in events ? [events] : []));
@@ -76,7 +82,11 @@ function apart(left: Left[]): { alone: Left[]; others: Left[] } {
 }
 
 /** All events at first. */
-export const wholeDispatch = (size: number, batch: number): Task => ({ fresh: slices(size, batch), tried: [], targets: new Map() });
+export const wholeDispatch = (size: number, batch: number): Task => ({
+  fresh: slices(size, batch),
+  tried: [],
+  targets: new Map(),
+});
 
 /** What the run before has left, however it was selected. */
 export function takeOver({ ids = [], runs = [], tries = [] }: Partial<Rest>, batch: number): Task {
@@ -90,7 +100,9 @@ export function takeOver({ ids = [], runs = [], tries = [] }: Partial<Rest>, bat
   return {
     fresh: [
       ...runs.filter(({ offset, limit }) => limit > 1 || !knownPlaces.has(offset)),
-      ...slices(rest.length, batch).map(({ offset, limit }) => ({ ids: rest.slice(offset, offset + limit) })),
+      ...slices(rest.length, batch).map(({ offset, limit }) => ({
+        ids: rest.slice(offset, offset + limit),
+      })),
     ],
     tried: resumed.filter(({ target }) => target === undefined),
     targets: groupBy(

@@ -1,4 +1,5 @@
-// What Temporal sees. Every run in flight holds us to this code: read CONTRIBUTING.md, "Changing workflow code", first.
+// What Temporal sees. Every run in flight holds us to this code: read CONTRIBUTING.md, "Changing
+// workflow code", first.
 import type { Dispatch } from '../transport/dispatch.ts';
 import { fanOut } from './fan-out.ts';
 import type { HandOver } from './hand-over.ts';
@@ -22,7 +23,9 @@ export async function onChannelCreated(dispatch: Dispatch, before?: HandOver): P
   await fanOut(dispatch, before);
 }
 
-/** Every other event type, those declared tomorrow included: the workflow worker need not know them. */
+/**
+ * Every other event type, those declared tomorrow included: the workflow worker need not know them.
+ */
 export default async function onEvent(dispatch: Dispatch, before?: HandOver): Promise<void> {
   await fanOut(dispatch, before);
 }

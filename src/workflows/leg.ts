@@ -23,7 +23,11 @@ export class Leg {
   #isDropped = false;
   #leaveOff: () => void = () => {};
 
-  constructor(dispatch: Dispatch, subscriber: SubscriberSpec, { slots, timers }: { slots: Slots; timers: Timers }) {
+  constructor(
+    dispatch: Dispatch,
+    subscriber: SubscriberSpec,
+    { slots, timers }: { slots: Slots; timers: Timers },
+  ) {
     this.dispatch = dispatch;
     this.subscriber = subscriber;
     this.slots = slots;
@@ -34,10 +38,16 @@ export class Leg {
 
   /** Calls the effect once there is a slot for it. @returns undefined where the run ended before */
   async call(events: Selection, about: About): Promise<EffectAnswer | undefined> {
-    return await this.slots.use(async () => (this.isEnding ? undefined : await callEffect(this, events, about)), about.share);
+    return await this.slots.use(
+      async () => (this.isEnding ? undefined : await callEffect(this, events, about)),
+      about.share,
+    );
   }
 
-  /** Its subscriber is waited for no more, and nothing is begun. A call that is under way goes with the run's end. */
+  /**
+   * Its subscriber is waited for no more, and nothing is begun. A call that is under way goes with
+   * the run's end.
+   */
   drop(): void {
     this.#isDropped = true;
     this.#left &&= [];
@@ -82,7 +92,10 @@ export class Leg {
 
   leave(events: Selection, { target, share, tried, deaths, once }: About, due?: number): Dead {
     // Where Temporal counted the tries they begin anew, as they always have.
-    const left: Left = once && count(events) === 1 ? { events, target, share, tried: tried ?? 0, deaths, due } : { events };
+    const left: Left =
+      once && count(events) === 1
+        ? { events, target, share, tried: tried ?? 0, deaths, due }
+        : { events };
     if (!this.#isDropped) this.#left?.push(left);
     if (target !== undefined && 'ids' in events) {
       for (const id of events.ids) this.#leftTargets.set(id, [...this.leftTargets(id), left]);

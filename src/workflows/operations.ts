@@ -28,8 +28,9 @@ const progress = defineQuery<OperationProgress | undefined>('progress');
 const STRETCHES_A_RUN = 300;
 
 /**
- * Long work that an operator asked for, stretch by stretch. How far it is stands in the database; this sees to it that somebody goes
- * on, whatever dies meanwhile. Cancelled here it is cancelled there.
+ * Long work that an operator asked for, stretch by stretch. How far it is stands in the database;
+ * this sees to it that somebody goes on, whatever dies meanwhile. Cancelled here it is cancelled
+ * there.
  */
 export async function runOperation(operation: OperationRef): Promise<OperationProgress> {
   let isChanged = false;
@@ -42,12 +43,14 @@ export async function runOperation(operation: OperationRef): Promise<OperationPr
     for (let stretch = 0; stretch < STRETCHES_A_RUN; stretch += 1) {
       isChanged = false;
       latest = await driveOperation(operation);
-      if (latest.state === 'failed') throw ApplicationFailure.nonRetryable(latest.error ?? 'no reason given', 'OperationFailed');
+      if (latest.state === 'failed')
+        throw ApplicationFailure.nonRetryable(latest.error ?? 'no reason given', 'OperationFailed');
       if (latest.state === 'done' || latest.state === 'cancelled') return latest;
       if (latest.wait_ms > 0) await condition(() => isChanged, latest.wait_ms);
     }
   } catch (error) {
-    if (isCancellation(error)) await CancellationScope.nonCancellable(() => cancelOperation(operation));
+    if (isCancellation(error))
+      await CancellationScope.nonCancellable(() => cancelOperation(operation));
     throw error;
   }
   return await makeContinueAsNewFunc<typeof runOperation>()(operation);

@@ -11,11 +11,15 @@ export interface Dead {
 export const noneDead: Dead = { events: 0 };
 
 export function sum(dead: Dead[]): Dead {
-  return { events: dead.reduce((n, d) => n + d.events, 0), reason: dead.find((d) => d.reason)?.reason };
+  return {
+    events: dead.reduce((n, d) => n + d.events, 0),
+    reason: dead.find((d) => d.reason)?.reason,
+  };
 }
 
 /**
- * Whether the worker died in the middle of the call (or hung so that it did not answer), and Temporal leaves it to us what to do.
+ * Whether the worker died in the middle of the call (or hung so that it did not answer), and
+ * Temporal leaves it to us what to do.
  *
  * @param once the call was made once, whatever came of it
  */
@@ -25,7 +29,10 @@ export function killsWorkers(error: unknown, once = false): boolean {
   return error.cause instanceof TimeoutFailure && error.cause.timeoutType === 'HEARTBEAT';
 }
 
-/** Whether a worker took the call whose database does not know the dispatch: another deployment's. It says nothing of the events. */
+/**
+ * Whether a worker took the call whose database does not know the dispatch: another deployment's.
+ * It says nothing of the events.
+ */
 export function isUnknown(error: unknown): boolean {
   const cause = error instanceof ActivityFailure ? error.cause : undefined;
   return cause instanceof ApplicationFailure && cause.type === 'UnknownDispatchError';
@@ -54,7 +61,10 @@ function causeOf(failure: ApplicationFailure): string {
 /** The workflow's failure, for whoever reads it in the Temporal UI. */
 export function explainDead(dispatch: Dispatch, failed: { name: string; dead: Dead }[]): string {
   const parts = failed.map(({ name, dead }) => {
-    const events = dispatch.size === 1 ? `the ${dispatch.type} event` : `${dead.events} of ${dispatch.size} ${dispatch.type} events`;
+    const events =
+      dispatch.size === 1
+        ? `the ${dispatch.type} event`
+        : `${dead.events} of ${dispatch.size} ${dispatch.type} events`;
     return `${name} gave up on ${events}: ${dead.reason ?? 'no reason given'}`;
   });
   return `${parts.join('; ')}. Remove the cause, then reset this workflow to its first workflow task: what is done stays done.`;

@@ -1,9 +1,13 @@
-/** Of the calls of one share that are followed up, so many are under way at once: the others' don't queue behind all of them. */
+/**
+ * Of the calls of one share that are followed up, so many are under way at once: the others' don't
+ * queue behind all of them.
+ */
 const A_SHARE = 16;
 
 /**
- * Lets so many calls be under way at once: Temporal allows a workflow 2,000 pending activities. The others wait in the order they came,
- * and those that say whose they are take turns. Whoever waits for a moment to come holds none.
+ * Lets so many calls be under way at once: Temporal allows a workflow 2,000 pending activities. The
+ * others wait in the order they came, and those that say whose they are take turns. Whoever waits
+ * for a moment to come holds none.
  */
 export class Slots {
   #free: number;

@@ -18,8 +18,8 @@ interface Asking {
 }
 
 /**
- * The calls for one leg's targets. Targets of one event that are due at the same moment share a call: where three hundred endpoints
- * fail, a round of tries costs twenty calls.
+ * The calls for one leg's targets. Targets of one event that are due at the same moment share a
+ * call: where three hundred endpoints fail, a round of tries costs twenty calls.
  */
 export class TargetCalls {
   readonly #leg: Leg;
@@ -51,7 +51,8 @@ export class TargetCalls {
     await Promise.resolve();
     const asking = this.#asking.get(eventId) ?? [];
     this.#asking.delete(eventId);
-    for (let i = 0; i < asking.length; i += A_CALL) void this.#callSome(eventId, asking.slice(i, i + A_CALL));
+    for (let i = 0; i < asking.length; i += A_CALL)
+      void this.#callSome(eventId, asking.slice(i, i + A_CALL));
   }
 
   async #callSome(eventId: string, some: Asking[]): Promise<void> {
@@ -65,15 +66,20 @@ export class TargetCalls {
         { ids: [eventId] },
         isOne ? about : { share: about.share, tried: about.tried, once: true, targets },
       );
-      for (const asking of some) asking.answered(answer && !isOne ? partOf(answer, asking.about.target) : answer);
+      for (const asking of some)
+        asking.answered(answer && !isOne ? partOf(answer, asking.about.target) : answer);
     } catch (error) {
-      const failure = isOne || isCancellation(error) ? error : new FailedTogetherError('', { cause: error });
+      const failure =
+        isOne || isCancellation(error) ? error : new FailedTogetherError('', { cause: error });
       for (const asking of some) asking.failed(failure);
     }
   }
 }
 
-/** An outcome of the whole event is that of each target; those of targets that were not asked for are somebody else's. */
+/**
+ * An outcome of the whole event is that of each target; those of targets that were not asked for
+ * are somebody else's.
+ */
 function partOf({ open, ...answer }: EffectAnswer, target: string): EffectAnswer {
   const own = open.filter((outcome) => outcome.target === target || outcome.target === undefined);
   return { ...answer, open: own.map((outcome): OpenOutcome => ({ ...outcome, target })) };

@@ -2,14 +2,15 @@ import { CancellationScope, sleep } from '@temporalio/workflow';
 import { grainOf, roundUp } from '../transport/selection.ts';
 
 /**
- * What the wait for a try again is lengthened by at most, in ms: a 64th of long ones. They are spread over four tenths anyway, and so
- * however many fail together cost some 25 timers a round.
+ * What the wait for a try again is lengthened by at most, in ms: a 64th of long ones. They are
+ * spread over four tenths anyway, and so however many fail together cost some 25 timers a round.
  */
-export const coarseGrainOf = (ms: number): number => Math.max(grainOf(ms), 1000 * Math.ceil(ms / 64_000));
+export const coarseGrainOf = (ms: number): number =>
+  Math.max(grainOf(ms), 1000 * Math.ceil(ms / 64_000));
 
 /**
- * The durable timers of a run, which hold nothing but their place in its history: who waits for the same moment shares one. They are
- * cancelled together, when the run hands over to the next.
+ * The durable timers of a run, which hold nothing but their place in its history: who waits for the
+ * same moment shares one. They are cancelled together, when the run hands over to the next.
  */
 export class Timers {
   readonly #scope: CancellationScope;

@@ -30,13 +30,20 @@ export interface TestApi {
   app: ReturnType<typeof createApp>;
   /** Another API process on the same database. */
   another(changes?: Partial<ApiDependencies>): ReturnType<typeof createApp>;
-  /** Calls with the first workspace's key, unless told otherwise; a string is sent as it is, anything else as JSON. */
+  /**
+   * Calls with the first workspace's key, unless told otherwise; a string is sent as it is,
+   * anything else as JSON.
+   */
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
   /** A new workspace with its key. */
   workspace(): Promise<{ id: string; api_key: string }>;
   /** A new channel of the first workspace. */
   channel(name?: string): Promise<string>;
-  post(channelId: string, message?: Record<string, unknown>, options?: CallOptions): Promise<Answer>;
+  post(
+    channelId: string,
+    message?: Record<string, unknown>,
+    options?: CallOptions,
+  ): Promise<Answer>;
   key: string;
   workspaceId: string;
 }
@@ -45,7 +52,12 @@ export interface TestApi {
 const away = async () => {
   throw new Error('the transport is away');
 };
-const noQueues: ApiDependencies['queues'] = { steeredBy: 'server', describe: away, setRate: away, server: async () => null };
+const noQueues: ApiDependencies['queues'] = {
+  steeredBy: 'server',
+  describe: away,
+  setRate: away,
+  server: async () => null,
+};
 
 function dependencies(database: Database, seal: Seal): ApiDependencies {
   return {
@@ -71,26 +83,39 @@ function dependencies(database: Database, seal: Seal): ApiDependencies {
     readiness: async () => ({ ok: true, detail: {} }),
     adminKey: OPERATOR,
     temporalUi: { url: 'http://localhost:8233/', namespace: 'default' },
-    isAllowedWebhookUrl: async (url) => (new URL(url).hostname === '10.0.0.1' ? 'is a private address' : null),
+    isAllowedWebhookUrl: async (url) =>
+      new URL(url).hostname === '10.0.0.1' ? 'is a private address' : null,
     log: pino({ level: 'silent' }),
   };
 }
 
 /** Sends a request to an app as a client would over HTTP. */
-export async function request(app: TestApi['app'], method: string, path: string, options: CallOptions = {}): Promise<Answer> {
+export async function request(
+  app: TestApi['app'],
+  method: string,
+  path: string,
+  options: CallOptions = {},
+): Promise<Answer> {
   const { key, body, headers } = options;
   const response = await app.request(path, {
     method,
     headers: {
       ...(key && { authorization: `Bearer ${key}` }),
-      ...(body !== undefined && { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(asText(body))) }),
+      ...(body !== undefined && {
+        'content-type': 'application/json',
+        'content-length': String(Buffer.byteLength(asText(body))),
+      }),
       ...headers,
     },
     body: body === undefined ? undefined : asText(body),
   });
   const text = await response.text();
   const isJson = /json/.test(response.headers.get('content-type') ?? '');
-  return { status: response.status, body: isJson && text !== '' ? JSON.parse(text) : text, headers: response.headers };
+  return {
+    status: response.status,
+    body: isJson && text !== '' ? JSON.parse(text) : text,
+    headers: response.headers,
+  };
 }
 
 const asText = (body: unknown) => (typeof body === 'string' ? body : JSON.stringify(body));
@@ -108,12 +133,18 @@ export function useApi(changes: Partial<ApiDependencies> = {}): TestApi {
       return createApp({ ...dependencies(given.database ?? own.database, seal), ...given });
     };
     const app = another();
-    const call = (method: string, path: string, options: CallOptions = {}) => request(app, method, path, { key: api.key, ...options });
+    const call = (method: string, path: string, options: CallOptions = {}) =>
+      request(app, method, path, { key: api.key, ...options });
     Object.assign(api, { database: own.database, url: own.url, seal, app, another, call });
-    api.workspace = async () => (await call('POST', '/v1/workspaces', { key: OPERATOR, body: { name: 'Acme' } })).body;
-    api.channel = async (name = `channel ${++names}`) => (await call('POST', '/v1/channels', { body: { name } })).body.id;
+    api.workspace = async () =>
+      (await call('POST', '/v1/workspaces', { key: OPERATOR, body: { name: 'Acme' } })).body;
+    api.channel = async (name = `channel ${++names}`) =>
+      (await call('POST', '/v1/channels', { body: { name } })).body.id;
     api.post = (channelId, message = {}, options = {}) =>
-      call('POST', `/v1/channels/${channelId}/messages`, { body: { author: 'ada', text: 'hello', ...message }, ...options });
+      call('POST', `/v1/channels/${channelId}/messages`, {
+        body: { author: 'ada', text: 'hello', ...message },
+        ...options,
+      });
     const { id, api_key } = await api.workspace();
     Object.assign(api, { key: api_key, workspaceId: id });
   });

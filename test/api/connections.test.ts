@@ -9,7 +9,13 @@ import { useApi } from './api.ts';
 
 const api = useApi();
 /** As they are, in a fifth of the time. */
-const quick = { ...timeLimits, keepAliveTimeout: 6000, headersTimeout: 2000, requestTimeout: 6000, connectionsCheckingInterval: 200 };
+const quick = {
+  ...timeLimits,
+  keepAliveTimeout: 6000,
+  headersTimeout: 2000,
+  requestTimeout: 6000,
+  connectionsCheckingInterval: 200,
+};
 let serving: Serving;
 let port: number;
 const sockets: Socket[] = [];
@@ -27,7 +33,12 @@ afterAll(() => serving.close(0));
 async function dial(to = port) {
   const socket = connect(to, '127.0.0.1');
   sockets.push(socket);
-  const line = { socket, heard: '', began: performance.now(), lasted: undefined as number | undefined };
+  const line = {
+    socket,
+    heard: '',
+    began: performance.now(),
+    lasted: undefined as number | undefined,
+  };
   socket.setEncoding('utf8').on('data', (text) => {
     line.heard += text;
   });
@@ -39,9 +50,19 @@ async function dial(to = port) {
   return line;
 }
 
-/** Writes on and on while the other side reads. @returns how many bytes it took until the connection ended */
-async function pour(line: Awaited<ReturnType<typeof dial>>, piece: string, everyMs: number): Promise<number> {
-  const timer = setInterval(() => !line.socket.destroyed && line.socket.writableLength < 1e6 && line.socket.write(piece), everyMs);
+/**
+ * Writes on and on while the other side reads. @returns how many bytes it took until the connection
+ * ended
+ */
+async function pour(
+  line: Awaited<ReturnType<typeof dial>>,
+  piece: string,
+  everyMs: number,
+): Promise<number> {
+  const timer = setInterval(
+    () => !line.socket.destroyed && line.socket.writableLength < 1e6 && line.socket.write(piece),
+    everyMs,
+  );
   await expect.poll(() => line.lasted, { timeout: 45_000 }).toBeDefined();
   clearInterval(timer);
   return line.socket.bytesWritten;
@@ -56,10 +77,20 @@ describe('what a connection may take', { timeout: 60_000 }, () => {
   test('2,000 that send nothing are gone in a moment, and others are answered meanwhile', async () => {
     const silent: Awaited<ReturnType<typeof dial>>[] = [];
     // Not more at once than the kernel lets wait.
-    while (silent.length < 2000) silent.push(...(await Promise.all(Array.from({ length: 200 }, () => dial()))));
+    while (silent.length < 2000)
+      silent.push(...(await Promise.all(Array.from({ length: 200 }, () => dial()))));
     expect((await fetch(`${serving.url}/healthz`)).status).toBe(200);
-    expect(timeLimits).toMatchObject({ headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 1000 });
-    await expect.poll(() => silent.filter(({ lasted }) => lasted === undefined).length, { timeout: 15_000, interval: 200 }).toBe(0);
+    expect(timeLimits).toMatchObject({
+      headersTimeout: 10_000,
+      requestTimeout: 30_000,
+      connectionsCheckingInterval: 1000,
+    });
+    await expect
+      .poll(() => silent.filter(({ lasted }) => lasted === undefined).length, {
+        timeout: 15_000,
+        interval: 200,
+      })
+      .toBe(0);
   });
 
   test('between two requests it rests as long as load balancers let it, however little time headers have', async () => {
@@ -95,7 +126,13 @@ describe('what a connection may take', { timeout: 60_000 }, () => {
     expect(line.heard).toMatch(/^HTTP\/1.1 408 /);
   });
 
-  test.each(['GET /v1/channels', 'GET /healthz', 'HEAD /healthz', 'DELETE /v1/endpoints/x', 'OPTIONS /v1/channels'])(
+  test.each([
+    'GET /v1/channels',
+    'GET /healthz',
+    'HEAD /healthz',
+    'DELETE /v1/endpoints/x',
+    'OPTIONS /v1/channels',
+  ])(
     '%s with a body without end, or of no end in sight, is refused and nothing more of it is read',
     async (request) => {
       for (const header of ['Transfer-Encoding: chunked', 'Content-Length: 99999999999']) {
@@ -110,7 +147,8 @@ describe('what a connection may take', { timeout: 60_000 }, () => {
 
   test('a small body of a GET is read away, and the connection goes on', async () => {
     const line = await dial();
-    for (const _ of [1, 2]) line.socket.write(`${head('GET /healthz HTTP/1.1', 'Content-Length: 2')}{}`);
+    for (const _ of [1, 2])
+      line.socket.write(`${head('GET /healthz HTTP/1.1', 'Content-Length: 2')}{}`);
     await expect.poll(() => line.heard.match(/HTTP\/1.1 200/g)).toHaveLength(2);
   });
 });
@@ -137,7 +175,8 @@ describe('with as many connections as a server has', () => {
     line.socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
     return line;
   };
-  const answered = (line: { heard: string }) => expect.poll(() => line.heard).toMatch(/^HTTP\/1.1 200 /);
+  const answered = (line: { heard: string }) =>
+    expect.poll(() => line.heard).toMatch(/^HTTP\/1.1 200 /);
 
   test('the oldest that has sent nothing goes for a new one, then one that rests, then one that is slow to send', async () => {
     const slow = await dial(full);
@@ -153,7 +192,8 @@ describe('with as many connections as a server has', () => {
       lines.push(await ask('/hold'));
       await expect.poll(() => held.length).toBe(2 + i);
     }
-    for (const line of [...silent, resting, slow, posting]) await expect.poll(() => line.lasted).toBeDefined();
+    for (const line of [...silent, resting, slow, posting])
+      await expect.poll(() => line.lasted).toBeDefined();
     const refused = await ask('/');
     await expect.poll(() => refused.heard).toMatch(/^HTTP\/1.1 503 /);
     for (const answer of held.splice(0)) answer();
@@ -162,7 +202,8 @@ describe('with as many connections as a server has', () => {
   });
 
   test('an answer of which nothing is taken ends with its connection in time, whatever the client sends', async () => {
-    const count = () => new Promise<number>((resolve) => void server.getConnections((_, n) => resolve(n)));
+    const count = () =>
+      new Promise<number>((resolve) => void server.getConnections((_, n) => resolve(n)));
     for (const socket of sockets.splice(0)) socket.destroy();
     await expect.poll(count).toBe(0);
     const line = await ask('/large');

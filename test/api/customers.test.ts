@@ -7,15 +7,18 @@ let answer: { status: number; error: string | null };
 const api = useApi({
   redeliver: async (delivery_id) => {
     sent.push(delivery_id);
-    if (answer.error === null) await api.database.pg`update deliveries set state = 'delivered' where id = ${delivery_id}`;
+    if (answer.error === null)
+      await api.database.pg`update deliveries set state = 'delivered' where id = ${delivery_id}`;
     return { delivery_id, latency_ms: 3, response_excerpt: null, ...answer };
   },
 });
-const ops = (method: string, path: string, body?: unknown) => api.call(method, `/v1/ops/${path}`, { key: OPERATOR, body });
+const ops = (method: string, path: string, body?: unknown) =>
+  api.call(method, `/v1/ops/${path}`, { key: OPERATOR, body });
 const lastEntry = async () => (await ops('GET', 'log?limit=1')).body.data[0];
 
 const endpoint = async (url = 'https://shop.example/hooks'): Promise<string> =>
-  (await api.call('POST', '/v1/endpoints', { body: { url, event_types: ['message.created'] } })).body.id;
+  (await api.call('POST', '/v1/endpoints', { body: { url, event_types: ['message.created'] } }))
+    .body.id;
 
 describe('an operator and the endpoints of customers', () => {
   let id: string;
@@ -36,17 +39,21 @@ describe('an operator and the endpoints of customers', () => {
       key: other.api_key,
       body: { url: 'http://Other.example:8080/x?y', event_types: ['*'] },
     });
-    const ids = async (query: string) => (await ops('GET', `endpoints?${query}`)).body.data.map((one: { id: string }) => one.id);
+    const ids = async (query: string) =>
+      (await ops('GET', `endpoints?${query}`)).body.data.map((one: { id: string }) => one.id);
     expect(await ids('')).toEqual(expect.arrayContaining([id, own.body.id]));
     expect(await ids(`workspace_id=${other.id}`)).toEqual([own.body.id]);
-    for (const host of ['other.example', 'OTHER.example:8080']) expect(await ids(`host=${host}`)).toEqual([own.body.id]);
+    for (const host of ['other.example', 'OTHER.example:8080'])
+      expect(await ids(`host=${host}`)).toEqual([own.body.id]);
     expect(await ids('host=example')).toEqual([]);
     await api.database.pg`update endpoints set failing_since = now() where id = ${own.body.id}`;
     expect(await ids('state=failing')).toEqual([own.body.id]);
   });
 
   test('are limited by rate and by requests at once; what is not named stays', async () => {
-    expect((await ops('PUT', `endpoints/${id}/limit`, { per_second: 3, reason: 'HTTP 429' })).body).toMatchObject({
+    expect(
+      (await ops('PUT', `endpoints/${id}/limit`, { per_second: 3, reason: 'HTTP 429' })).body,
+    ).toMatchObject({
       max_per_second: 3,
       max_concurrency: null,
     });
@@ -57,13 +64,27 @@ describe('an operator and the endpoints of customers', () => {
       reason: 'HTTP 429',
       detail: { max_per_second: 3 },
     });
-    expect((await ops('PUT', `endpoints/${id}/limit`, { concurrency: 2 })).body).toMatchObject({ max_per_second: 3, max_concurrency: 2 });
-    expect((await api.call('GET', `/v1/endpoints/${id}`)).body).toMatchObject({ max_per_second: 3, max_concurrency: 2 });
-    expect((await ops('PUT', `endpoints/${id}/limit`, { per_second: null, concurrency: null })).body).toMatchObject({
+    expect((await ops('PUT', `endpoints/${id}/limit`, { concurrency: 2 })).body).toMatchObject({
+      max_per_second: 3,
+      max_concurrency: 2,
+    });
+    expect((await api.call('GET', `/v1/endpoints/${id}`)).body).toMatchObject({
+      max_per_second: 3,
+      max_concurrency: 2,
+    });
+    expect(
+      (await ops('PUT', `endpoints/${id}/limit`, { per_second: null, concurrency: null })).body,
+    ).toMatchObject({
       max_per_second: null,
       max_concurrency: null,
     });
-    for (const wrong of [{}, { per_second: 0 }, { concurrency: 0 }, { concurrency: 9 }, { concurrency: 1.5 }])
+    for (const wrong of [
+      {},
+      { per_second: 0 },
+      { concurrency: 0 },
+      { concurrency: 9 },
+      { concurrency: 1.5 },
+    ])
       expect((await ops('PUT', `endpoints/${id}/limit`, wrong)).status).toBe(422);
   });
 
@@ -71,18 +92,31 @@ describe('an operator and the endpoints of customers', () => {
     await wait(2);
     await api.call('PATCH', `/v1/endpoints/${id}`, { body: { enabled: false } });
     expect((await ops('POST', `endpoints/${id}/disable`, {})).status).toBe(422);
-    const { body } = await ops('POST', `endpoints/${id}/disable`, { reason: 'it floods a third party' });
+    const { body } = await ops('POST', `endpoints/${id}/disable`, {
+      reason: 'it floods a third party',
+    });
     expect(body).toMatchObject({
       state: 'disabled',
       disabled: { by: 'operator', reason: 'it floods a third party' },
       waiting: { count: 0 },
     });
     const refused = await api.call('PATCH', `/v1/endpoints/${id}`, { body: { enabled: true } });
-    expect(refused).toMatchObject({ status: 409, body: { detail: expect.stringContaining('it floods a third party') } });
-    expect((await api.call('PATCH', `/v1/endpoints/${id}`, { body: { description: 'still mine' } })).body.state).toBe('disabled');
+    expect(refused).toMatchObject({
+      status: 409,
+      body: { detail: expect.stringContaining('it floods a third party') },
+    });
+    expect(
+      (await api.call('PATCH', `/v1/endpoints/${id}`, { body: { description: 'still mine' } })).body
+        .state,
+    ).toBe('disabled');
     expect((await ops('POST', `endpoints/${id}/try`)).status).toBe(409);
-    expect((await ops('POST', `endpoints/${id}/enable`)).body).toMatchObject({ state: 'active', disabled: null });
-    const log = (await ops('GET', `log?subject=${id}`)).body.data.map(({ verb }: { verb: string }) => verb);
+    expect((await ops('POST', `endpoints/${id}/enable`)).body).toMatchObject({
+      state: 'active',
+      disabled: null,
+    });
+    const log = (await ops('GET', `log?subject=${id}`)).body.data.map(
+      ({ verb }: { verb: string }) => verb,
+    );
     expect(log).toEqual(['enable endpoint', 'disable endpoint']);
   });
 
@@ -94,7 +128,11 @@ describe('an operator and the endpoints of customers', () => {
       insert into dead_letters (event_id, subscriber, target, dispatch_id, cause, reason)
       select event_id, 'webhooks', ${id}, uuidv7(), 'HTTP 500', 'it failed' from deliveries where id = ${first!.id}`;
     const { body } = await ops('GET', `endpoints/${id}`);
-    expect(body).toMatchObject({ waiting: { count: 2, oldest_at: expect.any(String) }, given_up: 1, workspace_name: 'Acme' });
+    expect(body).toMatchObject({
+      waiting: { count: 2, oldest_at: expect.any(String) },
+      given_up: 1,
+      workspace_name: 'Acme',
+    });
     expect(body.answers).toMatchObject([
       { status: null, error: 'timeout', delivery_id: first!.id },
       { status: 500, error: 'HTTP 500', event_type: 'message.created', latency_ms: 12 },
@@ -104,7 +142,8 @@ describe('an operator and the endpoints of customers', () => {
 
   test('are tried now: a rest ends, and what waits is sent, the oldest first, as long as it is taken', async () => {
     const waiting = await wait(3);
-    await api.database.pg`update endpoints set resting_until = now() + interval '1 hour' where id = ${id}`;
+    await api.database
+      .pg`update endpoints set resting_until = now() + interval '1 hour' where id = ${id}`;
     answer = { status: 500, error: 'HTTP 500' };
     const still = (await ops('POST', `endpoints/${id}/try`)).body;
     expect(still).toMatchObject({
@@ -115,7 +154,12 @@ describe('an operator and the endpoints of customers', () => {
     });
     answer = { status: 200, error: null };
     const { body } = await ops('POST', `endpoints/${id}/try`);
-    expect(body).toMatchObject({ tried: 3, delivered: 3, answer: { status: 200, error: null }, endpoint: { waiting: { count: 0 } } });
+    expect(body).toMatchObject({
+      tried: 3,
+      delivered: 3,
+      answer: { status: 200, error: null },
+      endpoint: { waiting: { count: 0 } },
+    });
     expect(sent).toEqual([waiting[0]!.id, ...waiting.map((one) => one.id)]);
     expect(await lastEntry()).toMatchObject({ verb: 'try endpoint', subject: id });
   });
@@ -123,10 +167,14 @@ describe('an operator and the endpoints of customers', () => {
   test('that have a limit get one when they are tried, and those that nothing waits for are tried by the next event', async () => {
     await ops('PUT', `endpoints/${id}/limit`, { per_second: 1 });
     await wait(3);
-    expect((await ops('POST', `endpoints/${id}/try`)).body).toMatchObject({ tried: 1, endpoint: { waiting: { count: 2 } } });
+    expect((await ops('POST', `endpoints/${id}/try`)).body).toMatchObject({
+      tried: 1,
+      endpoint: { waiting: { count: 2 } },
+    });
     id = await endpoint();
     const later = new Date(Date.now() + 600_000);
-    await api.database.pg`update endpoints set failures = 10, failing_since = now(), probe_at = ${later} where id = ${id}`;
+    await api.database
+      .pg`update endpoints set failures = 10, failing_since = now(), probe_at = ${later} where id = ${id}`;
     const { body } = await ops('POST', `endpoints/${id}/try`);
     expect(body).toMatchObject({ tried: 0, answer: null });
     expect(Date.parse(body.endpoint.next_try_at)).toBeLessThan(later.getTime() - 60_000);
@@ -142,7 +190,10 @@ describe('an operator and the keys of customers', () => {
   const status = async (key: string) => (await api.call('GET', '/v1/channels', { key })).status;
 
   test('makes one that works and is shown once, and lists them without their secrets', async () => {
-    const { status: made, body } = await ops('POST', 'keys', { workspace_id: customer.id, name: 'spare' });
+    const { status: made, body } = await ops('POST', 'keys', {
+      workspace_id: customer.id,
+      name: 'spare',
+    });
     expect([made, await status(body.api_key)]).toEqual([201, 200]);
     const { body: list } = await ops('GET', `keys?workspace_id=${customer.id}`);
     expect(list.data).toMatchObject([
@@ -151,17 +202,28 @@ describe('an operator and the keys of customers', () => {
     ]);
     expect(JSON.stringify(list)).not.toContain(body.api_key);
     expect(JSON.stringify(list)).not.toContain('hash');
-    expect(await lastEntry()).toMatchObject({ verb: 'create key', subject: body.id, detail: { workspace_id: customer.id } });
+    expect(await lastEntry()).toMatchObject({
+      verb: 'create key',
+      subject: body.id,
+      detail: { workspace_id: customer.id },
+    });
     expect((await ops('POST', 'keys', { workspace_id: ABSENT })).status).toBe(404);
   });
 
   test('revokes some, which stop at once in this process, and the last one too', async () => {
     const { body: spare } = await ops('POST', 'keys', { workspace_id: customer.id });
     expect(await status(spare.api_key)).toBe(200);
-    const { body } = await ops('POST', 'keys/revoke', { ids: [spare.id, ABSENT], reason: 'it leaked' });
+    const { body } = await ops('POST', 'keys/revoke', {
+      ids: [spare.id, ABSENT],
+      reason: 'it leaked',
+    });
     expect(body.revoked).toMatchObject([{ id: spare.id, workspace_name: 'Acme' }]);
     expect(await status(spare.api_key)).toBe(401);
-    expect(await lastEntry()).toMatchObject({ verb: 'revoke key', subject: spare.id, reason: 'it leaked' });
+    expect(await lastEntry()).toMatchObject({
+      verb: 'revoke key',
+      subject: spare.id,
+      reason: 'it leaked',
+    });
     const all = await ops('POST', 'keys/revoke', { workspace_id: customer.id });
     expect(all.body.revoked.length).toBeGreaterThan(0);
     expect(await status(customer.api_key)).toBe(401);

@@ -14,12 +14,21 @@ beforeAll(async () => {
 function expectProblem(answer: Answer, status: number, title: string) {
   expect({ title, status: answer.status, body: answer.body }).toMatchObject({ title, status });
   expect(answer.headers.get('content-type')).toBe('application/problem+json');
-  expect(answer.body).toMatchObject({ status, type: expect.any(String), title: expect.any(String), detail: expect.any(String) });
+  expect(answer.body).toMatchObject({
+    status,
+    type: expect.any(String),
+    title: expect.any(String),
+    detail: expect.any(String),
+  });
 }
 
 const keyFor = (operation: Operation) => (operation.operator ? OPERATOR : api.key);
 const send = (operation: Operation, options: CallOptions = {}, path = fill(operation)) =>
-  request(api.app, operation.method, path, { key: keyFor(operation), body: bodies[titleOf(operation)], ...options });
+  request(api.app, operation.method, path, {
+    key: keyFor(operation),
+    body: bodies[titleOf(operation)],
+    ...options,
+  });
 
 const withBody = () => all.filter(({ hasBody }) => hasBody);
 const withQuery = () => all.filter(({ parameters }) => parameters.some((p) => p.in === 'query'));
@@ -34,7 +43,9 @@ describe('every route', () => {
   });
 
   test('has a name of its own, by which generated clients call it', () => {
-    expect(Object.fromEntries(all.map((operation) => [operation.operationId, titleOf(operation)]))).toMatchSnapshot();
+    expect(
+      Object.fromEntries(all.map((operation) => [operation.operationId, titleOf(operation)])),
+    ).toMatchSnapshot();
     expect(new Set(all.map(({ operationId }) => operationId)).size).toBe(all.length);
   });
 
@@ -47,7 +58,9 @@ describe('every route', () => {
         ...(operation.hasBody ? ['400', '413', '415', '422'] : []),
         ...(operation.creates ? ['409'] : []),
       ];
-      expect({ [titleOf(operation)]: Object.keys(operation.responses) }).toEqual({ [titleOf(operation)]: expect.arrayContaining(wanted) });
+      expect({ [titleOf(operation)]: Object.keys(operation.responses) }).toEqual({
+        [titleOf(operation)]: expect.arrayContaining(wanted),
+      });
     }
   });
 
@@ -55,18 +68,29 @@ describe('every route', () => {
     for (const operation of all) {
       for (const key of [keyFor(operation), 'ko_wrong']) {
         const { headers, status } = await send(operation, { key });
-        expect({ [`${titleOf(operation)} ${status}`]: [headers.get('cache-control'), headers.get('x-content-type-options')] }).toEqual({
+        expect({
+          [`${titleOf(operation)} ${status}`]: [
+            headers.get('cache-control'),
+            headers.get('x-content-type-options'),
+          ],
+        }).toEqual({
           [`${titleOf(operation)} ${status}`]: ['no-store', 'nosniff'],
         });
       }
     }
     const { status, headers } = await request(api.app, 'GET', '/v1/nowhere');
-    expect([status, headers.get('cache-control'), headers.get('x-content-type-options')]).toEqual([404, 'no-store', 'nosniff']);
+    expect([status, headers.get('cache-control'), headers.get('x-content-type-options')]).toEqual([
+      404,
+      'no-store',
+      'nosniff',
+    ]);
   });
 
   test('documents how it is limited: 429 with Retry-After, and what is left of the quota on every other answer', () => {
     for (const operation of all) {
-      for (const [status, response] of Object.entries(operation.responses as Record<string, { headers?: object }>)) {
+      for (const [status, response] of Object.entries(
+        operation.responses as Record<string, { headers?: object }>,
+      )) {
         const wanted = { 429: ['Retry-After'], 503: ['Retry-After'] }[status] ?? [];
         const quota = status === '503' ? [] : ['RateLimit', 'RateLimit-Policy'];
         const headers = Object.keys(response.headers ?? {}).sort();
@@ -90,7 +114,10 @@ describe('every route', () => {
         `Bearer ${'x'.repeat(5000)}`,
       ];
       for (const authorization of wrong) {
-        const answer = await send(operation, { key: null, headers: authorization === undefined ? {} : { authorization } });
+        const answer = await send(operation, {
+          key: null,
+          headers: authorization === undefined ? {} : { authorization },
+        });
         expectProblem(answer, 401, titleOf(operation));
         expect(answer.headers.get('www-authenticate')).toContain('Bearer');
       }
@@ -101,8 +128,21 @@ describe('every route', () => {
     const withId = all.filter(({ path }) => path.includes('{'));
     for (const operation of withId.filter(({ method }) => method !== 'PUT')) {
       expectProblem(await send(operation), 404, titleOf(operation));
-      for (const id of ['42', 'not-a-uuid', '%00', '%F0%9F', "'%3B--", '..%2F..', 'null', '0'.repeat(500)]) {
-        expectProblem(await send(operation, {}, fill(operation, { id, handle: '%00', name: id })), 404, titleOf(operation));
+      for (const id of [
+        '42',
+        'not-a-uuid',
+        '%00',
+        '%F0%9F',
+        "'%3B--",
+        '..%2F..',
+        'null',
+        '0'.repeat(500),
+      ]) {
+        expectProblem(
+          await send(operation, {}, fill(operation, { id, handle: '%00', name: id })),
+          404,
+          titleOf(operation),
+        );
       }
     }
   });
@@ -119,7 +159,11 @@ describe('every route', () => {
     for (const operation of withBody()) {
       const response = await api.app.request(fill(operation), {
         method: operation.method,
-        headers: { authorization: `Bearer ${keyFor(operation)}`, 'content-type': 'application/json', 'content-length': '12' },
+        headers: {
+          authorization: `Bearer ${keyFor(operation)}`,
+          'content-type': 'application/json',
+          'content-length': '12',
+        },
         body: Buffer.from('{"name":"\xff"}', 'latin1'),
       });
       expect({ [titleOf(operation)]: response.status }).toEqual({ [titleOf(operation)]: 400 });
@@ -136,9 +180,17 @@ describe('every route', () => {
         'application/jsonp',
         'application/json; charset=latin1',
       ]) {
-        expectProblem(await send(operation, { headers: { 'content-type': type } }), 415, `${titleOf(operation)} ${type}`);
+        expectProblem(
+          await send(operation, { headers: { 'content-type': type } }),
+          415,
+          `${titleOf(operation)} ${type}`,
+        );
       }
-      expectProblem(await send(operation, { headers: { 'content-encoding': 'gzip' } }), 415, titleOf(operation));
+      expectProblem(
+        await send(operation, { headers: { 'content-encoding': 'gzip' } }),
+        415,
+        titleOf(operation),
+      );
     }
   });
 
@@ -163,7 +215,10 @@ describe('every route', () => {
       expectProblem(await send(operation, { body }), 413, titleOf(operation));
       const chunked = await api.app.request(fill(operation), {
         method: operation.method,
-        headers: { authorization: `Bearer ${keyFor(operation)}`, 'content-type': 'application/json' },
+        headers: {
+          authorization: `Bearer ${keyFor(operation)}`,
+          'content-type': 'application/json',
+        },
         body: new Blob([body]).stream(),
         duplex: 'half',
       } as RequestInit);
@@ -181,14 +236,30 @@ describe('every route', () => {
 
   test('with a body refuses fields that it does not know, and names them', async () => {
     for (const operation of withBody()) {
-      const answer = await send(operation, { body: { ...(bodies[titleOf(operation)] as object), colour: 'red' } });
+      const answer = await send(operation, {
+        body: { ...(bodies[titleOf(operation)] as object), colour: 'red' },
+      });
       expectProblem(answer, 422, titleOf(operation));
-      expect(answer.body.errors).toContainEqual({ path: 'colour', message: 'is not a known field' });
+      expect(answer.body.errors).toContainEqual({
+        path: 'colour',
+        message: 'is not a known field',
+      });
     }
   });
 
   test('with a body answers 422 to a field of any wrong kind, and names the field', async () => {
-    const wrong = [null, 42, true, [], {}, '\u0000', '\ud800', 'x'.repeat(100_000), [['a']], { a: { b: 1 } }];
+    const wrong = [
+      null,
+      42,
+      true,
+      [],
+      {},
+      '\u0000',
+      '\ud800',
+      'x'.repeat(100_000),
+      [['a']],
+      { a: { b: 1 } },
+    ];
     for (const operation of withBody()) {
       const valid = bodies[titleOf(operation)] as Record<string, unknown>;
       for (const field of Object.keys(valid)) {
@@ -196,8 +267,14 @@ describe('every route', () => {
           if (value === null && ['email', 'description', 'per_second'].includes(field)) continue;
           if (value === 42 && field === 'per_second') continue;
           const answer = await send(operation, { body: { ...valid, [field]: value } });
-          expectProblem(answer, 422, `${titleOf(operation)} ${field}=${JSON.stringify(value).slice(0, 40)}`);
-          expect(answer.body.errors.map(({ path }: { path: string }) => path.split('.')[0])).toContain(field);
+          expectProblem(
+            answer,
+            422,
+            `${titleOf(operation)} ${field}=${JSON.stringify(value).slice(0, 40)}`,
+          );
+          expect(
+            answer.body.errors.map(({ path }: { path: string }) => path.split('.')[0]),
+          ).toContain(field);
         }
       }
     }
@@ -207,9 +284,15 @@ describe('every route', () => {
     const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
     for (const operation of withBody()) {
       expectProblem(await send(operation, { body: deep }), 422, titleOf(operation));
-      expectProblem(await send(operation, { body: `{"metadata":${deep}}` }), 422, titleOf(operation));
       expectProblem(
-        await send(operation, { body: `{"metadata":{"a":${'{"a":'.repeat(40_000)}1${'}'.repeat(40_001)}}` }),
+        await send(operation, { body: `{"metadata":${deep}}` }),
+        422,
+        titleOf(operation),
+      );
+      expectProblem(
+        await send(operation, {
+          body: `{"metadata":{"a":${'{"a":'.repeat(40_000)}1${'}'.repeat(40_001)}}`,
+        }),
         422,
         titleOf(operation),
       );
@@ -236,7 +319,11 @@ describe('every route', () => {
     for (const operation of withQuery()) {
       for (const [name, query] of queries) {
         const path = fill(operation);
-        const answer = await send(operation, {}, `${path}${path.includes('?') ? '&' : '?'}${query}`);
+        const answer = await send(
+          operation,
+          {},
+          `${path}${path.includes('?') ? '&' : '?'}${query}`,
+        );
         expectProblem(answer, 422, `${titleOf(operation)} ${query}`);
         expect(answer.body.errors.map((error: { path: string }) => error.path)).toContain(name);
       }
@@ -263,12 +350,20 @@ describe('every route', () => {
     ];
     const dated = all.filter(({ parameters }) => parameters.some(({ name }) => name === 'from'));
     expect(dated.map(titleOf)).toEqual(
-      expect.arrayContaining(['GET /v1/search', 'GET /v1/analytics/messages', 'GET /v1/ops/dead_letters']),
+      expect.arrayContaining([
+        'GET /v1/search',
+        'GET /v1/analytics/messages',
+        'GET /v1/ops/dead_letters',
+      ]),
     );
     for (const operation of dated) {
       for (const date of dates) {
         const path = fill(operation);
-        const answer = await send(operation, {}, `${path}${path.includes('?') ? '&' : '?'}from=${encodeURIComponent(date)}`);
+        const answer = await send(
+          operation,
+          {},
+          `${path}${path.includes('?') ? '&' : '?'}from=${encodeURIComponent(date)}`,
+        );
         expectProblem(answer, 422, `${titleOf(operation)} ${date}`);
       }
     }
@@ -276,10 +371,14 @@ describe('every route', () => {
 
   test('answers 405 with Allow to another method, and the methods to OPTIONS', async () => {
     for (const path of new Set(all.map((operation) => operation.path))) {
-      const methods = all.filter((operation) => operation.path === path).map(({ method }) => method);
+      const methods = all
+        .filter((operation) => operation.path === path)
+        .map(({ method }) => method);
       const operation = all.find((candidate) => candidate.path === path)!;
       const filled = fill(operation).split('?')[0]!;
-      for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'TRACEROUTE'].filter((m) => !methods.includes(m))) {
+      for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'TRACEROUTE'].filter(
+        (m) => !methods.includes(m),
+      )) {
         for (const key of [api.key, null]) {
           const answer = await request(api.app, method, filled, { key });
           expectProblem(answer, 405, `${method} ${path}`);
@@ -303,11 +402,19 @@ describe('every route', () => {
 
   test('answers 503 with Retry-After while the database is away', async () => {
     const away = connectDatabase('postgres://nobody@127.0.0.1:9/none');
-    const app = api.another({ database: away, writer: createMessageWriter({ pg: away.pg, onStored: () => {} }) });
+    const app = api.another({
+      database: away,
+      writer: createMessageWriter({ pg: away.pg, onStored: () => {} }),
+    });
     // The doctor says so in its answer; who has the operator's key is known without it.
-    for (const operation of all.filter(({ path }) => !['/v1/ops/doctor', '/v1/ops/session'].includes(path))) {
+    for (const operation of all.filter(
+      ({ path }) => !['/v1/ops/doctor', '/v1/ops/session'].includes(path),
+    )) {
       const path = fill(operation, { handle: 'ada', name: 'search' });
-      const answer = await request(app, operation.method, path, { key: keyFor(operation), body: bodies[titleOf(operation)] });
+      const answer = await request(app, operation.method, path, {
+        key: keyFor(operation),
+        body: bodies[titleOf(operation)],
+      });
       expectProblem(answer, 503, titleOf(operation));
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
     }
@@ -327,13 +434,18 @@ test('what is still to come, and what never was, answers 404, with a key and wit
     '/docs/index.html',
   ];
   for (const key of [api.key, null]) {
-    for (const path of absent) expectProblem(await request(api.app, 'GET', path, { key }), 404, path);
+    for (const path of absent)
+      expectProblem(await request(api.app, 'GET', path, { key }), 404, path);
   }
 });
 
 test('without an operator key nobody is the operator', async () => {
   const app = api.another({ adminKey: undefined });
   for (const key of ['undefined', '', OPERATOR]) {
-    expectProblem(await request(app, 'POST', '/v1/workspaces', { key, body: { name: 'Acme' } }), 401, key);
+    expectProblem(
+      await request(app, 'POST', '/v1/workspaces', { key, body: { name: 'Acme' } }),
+      401,
+      key,
+    );
   }
 });

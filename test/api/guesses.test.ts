@@ -21,13 +21,21 @@ const page = { 'knockon-console': '1' };
 
 async function anApi(options: Partial<LimitOptions> = {}) {
   const log = { warn: vi.fn(), info: vi.fn() };
-  const limits = await createLimits({ key: null, keyless: minute(20), trustedProxies: [], log, ...options });
+  const limits = await createLimits({
+    key: null,
+    keyless: minute(20),
+    trustedProxies: [],
+    log,
+    ...options,
+  });
   closing.push(limits.close);
   return { app: api.another({ limits }), log, limits };
 }
 
-const channels = (app: TestApi['app'], key: string | null) => request(app, 'GET', '/v1/channels', { key });
-const signIn = (app: TestApi['app'], key: string) => request(app, 'POST', '/console/session', { body: { key }, headers: page });
+const channels = (app: TestApi['app'], key: string | null) =>
+  request(app, 'GET', '/v1/channels', { key });
+const signIn = (app: TestApi['app'], key: string) =>
+  request(app, 'POST', '/console/session', { body: { key }, headers: page });
 
 /** Wrong keys of every form, everywhere, until that address may not guess any more. */
 async function guess(app: TestApi['app'], times: number): Promise<void> {
@@ -39,7 +47,10 @@ async function guess(app: TestApi['app'], times: number): Promise<void> {
       () => request(app, 'GET', '/v1/ops/log', { key: newKey().key }),
       () => request(app, 'POST', '/v1/workspaces', { key: `guess-${i}`, body: { name: 'Acme' } }),
       () => signIn(app, newKey().key),
-      () => request(app, 'GET', '/v1/ops/session', { headers: { cookie: `knockon_session=guess-${i}` } }),
+      () =>
+        request(app, 'GET', '/v1/ops/session', {
+          headers: { cookie: `knockon_session=guess-${i}` },
+        }),
     ][i % 7]!();
   await Promise.all(Array.from({ length: times }, (_, i) => one(i)));
   expect((await channels(app, newKey().key)).status).toBe(429);
@@ -47,21 +58,32 @@ async function guess(app: TestApi['app'], times: number): Promise<void> {
 
 /** Whoever has the right to, by each way in, in one process. */
 async function expectAllLetIn(app: TestApi['app'], operatorsOwn: string): Promise<void> {
-  const workspace = await request(app, 'POST', '/v1/workspaces', { key: OPERATOR, body: { name: 'Acme' } });
+  const workspace = await request(app, 'POST', '/v1/workspaces', {
+    key: OPERATOR,
+    body: { name: 'Acme' },
+  });
   expect(workspace.status).toBe(201);
   expect((await channels(app, workspace.body.api_key)).status).toBe(200);
   for (const key of [OPERATOR, operatorsOwn]) {
     const signed = await signIn(app, key);
     expect(signed.status).toBe(201);
     const cookie = signed.headers.get('set-cookie')!.split(';')[0]!;
-    for (const headers of [{ cookie }, { authorization: `Bearer ${key}` }] as Record<string, string>[])
+    for (const headers of [{ cookie }, { authorization: `Bearer ${key}` }] as Record<
+      string,
+      string
+    >[])
       expect((await request(app, 'GET', '/v1/ops/log', { headers })).status).toBe(200);
   }
 }
 
 let names = 0;
 const anOperator = async (): Promise<string> =>
-  (await api.call('POST', '/v1/ops/operators', { key: OPERATOR, body: { name: `operator ${++names}`, role: 'operator' } })).body.api_key;
+  (
+    await api.call('POST', '/v1/ops/operators', {
+      key: OPERATOR,
+      body: { name: `operator ${++names}`, role: 'operator' },
+    })
+  ).body.api_key;
 
 describe('whoever has the right to is let in by an address from which 1,000 wrong keys came', () => {
   test('with the operator’s key, a session, signing in, an operator’s own key and a workspace’s key that is new', async () => {
@@ -102,7 +124,13 @@ describe('guesses cost the database little', () => {
   test('a key of another form is wrong without a look', async () => {
     const asked = vi.spyOn(api.database.db, 'execute');
     const keyring = createKeyring(api.database);
-    for (const key of ['wrong', 'kn_wrong', `${newKey().key}x`, newKey().key.replace('kn_', 'kx_'), `kn_${'ä'.repeat(43)}`])
+    for (const key of [
+      'wrong',
+      'kn_wrong',
+      `${newKey().key}x`,
+      newKey().key.replace('kn_', 'kx_'),
+      `kn_${'ä'.repeat(43)}`,
+    ])
       expect(await keyring.find(key)).toBeUndefined();
     expect(asked).not.toHaveBeenCalled();
     asked.mockRestore();
@@ -126,7 +154,9 @@ describe('guesses cost the database little', () => {
     let fail: (error: Error) => void = () => {};
     const find = vi.fn(() => new Promise<Map<string, string>>((_, reject) => (fail = reject)));
     const lookUp = createLookup(find);
-    const asked = Array.from({ length: 12_000 }, (_, i) => lookUp(String(i)).catch((error: Error) => error.message));
+    const asked = Array.from({ length: 12_000 }, (_, i) =>
+      lookUp(String(i)).catch((error: Error) => error.message),
+    );
     expect(await asked[11_999]).toContain('Too many keys');
     await vi.waitFor(() => expect(find).toHaveBeenCalledTimes(2));
     fail(new Error('away'));
@@ -144,7 +174,8 @@ describe('a proxy that KNOCKON_TRUSTED_PROXIES does not name', () => {
     return { ...made, forward: () => fetch(url, { headers: { 'x-forwarded-for': '192.0.2.7' } }) };
   }
 
-  const found = (unnamedProxy: () => string | null) => checkProxies({ unnamedProxy } as DoctorContext);
+  const found = (unnamedProxy: () => string | null) =>
+    checkProxies({ unnamedProxy } as DoctorContext);
 
   test('is warned of once, and told of by the doctor', async () => {
     const { forward, log, limits } = await served({});

@@ -9,7 +9,9 @@ const api = useApi();
 function watched() {
   const { host, port, database, user, pass } = api.database.pg.options;
   const [readOnly, live] = [
-    connectDatabase(`postgres://${user}:${pass}@${host[0]}:${port[0]}/${database}?default_transaction_read_only=on`),
+    connectDatabase(
+      `postgres://${user}:${pass}@${host[0]}:${port[0]}/${database}?default_transaction_read_only=on`,
+    ),
     { watch: vi.fn(() => ({ recent: [], stop: () => {} })) },
   ];
   const [diagnose, verifyAudit] = [vi.fn(), vi.fn()];
@@ -22,10 +24,22 @@ test('HEAD of no route writes anything or begins anything', async () => {
   await expect(readOnly.pg`create table proof (of text)`).rejects.toThrow('read-only');
   const all = (await operations(api.app)).filter(({ method }) => method === 'GET');
   expect(all.map(titleOf)).toContain('GET /v1/ops/stream');
-  const paths = [...all.map((operation) => fill(operation)), '/openapi.json', '/docs', '/docs/swagger-ui.css', '/console/x'];
+  const paths = [
+    ...all.map((operation) => fill(operation)),
+    '/openapi.json',
+    '/docs',
+    '/docs/swagger-ui.css',
+    '/console/x',
+  ];
   for (const path of paths) {
-    const { status, body } = await request(app, 'HEAD', path, { key: path.startsWith('/v1/ops') ? OPERATOR : api.key });
-    expect({ path, status, body }).toEqual({ path, status: expect.toSatisfy((s: number) => [200, 404].includes(s)), body: '' });
+    const { status, body } = await request(app, 'HEAD', path, {
+      key: path.startsWith('/v1/ops') ? OPERATOR : api.key,
+    });
+    expect({ path, status, body }).toEqual({
+      path,
+      status: expect.toSatisfy((s: number) => [200, 404].includes(s)),
+      body: '',
+    });
   }
   for (const beginning of begun) expect(beginning).not.toHaveBeenCalled();
   await readOnly.close();

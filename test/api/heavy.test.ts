@@ -26,7 +26,10 @@ interface Workspace {
 
 async function aWorkspace(): Promise<Workspace> {
   const { id, api_key } = await api.workspace();
-  const { body } = await api.call('POST', '/v1/channels', { key: api_key, body: { name: 'general' } });
+  const { body } = await api.call('POST', '/v1/channels', {
+    key: api_key,
+    body: { name: 'general' },
+  });
   return { id, api_key, channel: body.id };
 }
 
@@ -62,10 +65,18 @@ afterAll(async () => {
 
 async function get(path: string, { api_key }: Workspace, signal?: AbortSignal) {
   const began = performance.now();
-  const response = await fetch(server.url + path, { headers: { authorization: `Bearer ${api_key}` }, signal });
+  const response = await fetch(server.url + path, {
+    headers: { authorization: `Bearer ${api_key}` },
+    signal,
+  });
   // biome-ignore lint/suspicious/noExplicitAny: tests say what they expect of a body
   const body = (await response.json()) as any;
-  return { status: response.status, headers: response.headers, body, ms: performance.now() - began };
+  return {
+    status: response.status,
+    headers: response.headers,
+    body,
+    ms: performance.now() - began,
+  };
 }
 
 /** The distance of each word from each other one is looked at, in every message. */
@@ -73,10 +84,15 @@ const expensive = () => `/v1/search?q=${encodeURIComponent(everyWord(' '))}`;
 
 /** What runs on the connections for heavy work. */
 const atWork = async () =>
-  (await api.database.pg`select pid from pg_stat_activity where application_name = ${NAME} and state <> 'idle' and query like '%ts_rank%'`)
-    .length;
+  (
+    await api.database
+      .pg`select pid from pg_stat_activity where application_name = ${NAME} and state <> 'idle' and query like '%ts_rank%'`
+  ).length;
 
-/** How long the others wait while something runs: the slowest of their requests and of their searches, in ms. */
+/**
+ * How long the others wait while something runs: the slowest of their requests and of their
+ * searches, in ms.
+ */
 async function beside(run: Promise<unknown>): Promise<{ read: number; search: number }> {
   const slowest = { read: 0, search: 0 };
   let isOver = false;
@@ -84,7 +100,10 @@ async function beside(run: Promise<unknown>): Promise<{ read: number; search: nu
     isOver = true;
   });
   do {
-    const [read, search] = await Promise.all([get(`/v1/channels/${good.channel}/messages`, good), get('/v1/search?q=deploy', good)]);
+    const [read, search] = await Promise.all([
+      get(`/v1/channels/${good.channel}/messages`, good),
+      get('/v1/search?q=deploy', good),
+    ]);
     expect([read.status, search.status, search.body.data.length]).toEqual([200, 200, 1]);
     slowest.read = Math.max(slowest.read, read.ms);
     slowest.search = Math.max(slowest.search, search.ms);
@@ -95,7 +114,10 @@ async function beside(run: Promise<unknown>): Promise<{ read: number; search: nu
 
 describe('a search for 64 words with "or" between them, over 300 messages of 40,000 characters', () => {
   it('is answered', async () => {
-    const { status, body } = await get(`/v1/search?q=${encodeURIComponent(everyWord(' or '))}`, bad);
+    const { status, body } = await get(
+      `/v1/search?q=${encodeURIComponent(everyWord(' or '))}`,
+      bad,
+    );
     expect(status).toBe(200);
     expect(body.data.length).toBeGreaterThan(5);
     expect(body.data[0].highlight).toContain('<mark>');
@@ -153,7 +175,9 @@ describe('checks of an audit chain', () => {
     const answers = await thirty;
     expect(answers.map(({ body }) => body)).toEqual(answers.map(() => alone.body));
     expect(pages).toBe(pagesOfOne);
-    const { read, search } = await beside(Promise.all(Array.from({ length: 30 }, () => get('/v1/audit/verify', bad))));
+    const { read, search } = await beside(
+      Promise.all(Array.from({ length: 30 }, () => get('/v1/audit/verify', bad))),
+    );
     expect(read).toBeLessThan(1_500);
     expect(search).toBeLessThan(1_500);
   });
@@ -161,34 +185,51 @@ describe('checks of an audit chain', () => {
   it('end when all have left, hold nothing then, and begin anew for who comes next', async () => {
     const leaving = new AbortController();
     pages = 0;
-    const left = [1, 2].map(() => get('/v1/audit/verify', bad, leaving.signal).catch((error: Error) => error.name));
+    const left = [1, 2].map(() =>
+      get('/v1/audit/verify', bad, leaving.signal).catch((error: Error) => error.name),
+    );
     await expect.poll(() => pages, { interval: 1 }).toBeGreaterThan(1);
     leaving.abort();
     expect(await Promise.all(left)).toEqual(['AbortError', 'AbortError']);
     const begun = pages;
-    await api.database.pg`update audit_entries set event_type = 'note.changed' where workspace_id = ${bad.id} and position = 2`;
-    expect((await get('/v1/audit/verify', bad)).body).toMatchObject({ valid: false, broken_at: { position: 2 } });
+    await api.database
+      .pg`update audit_entries set event_type = 'note.changed' where workspace_id = ${bad.id} and position = 2`;
+    expect((await get('/v1/audit/verify', bad)).body).toMatchObject({
+      valid: false,
+      broken_at: { position: 2 },
+    });
     // One page, which breaks, the count, and at most one that was under way.
     expect(pages - begun).toBeLessThanOrEqual(3);
-    await api.database.pg`update audit_entries set event_type = 'note.added' where workspace_id = ${bad.id} and position = 2`;
+    await api.database
+      .pg`update audit_entries set event_type = 'note.added' where workspace_id = ${bad.id} and position = 2`;
   });
 
   it('that take too long say how far they are, go on there, and find afterwards what was tampered with before that', async () => {
-    const hasty = await served(api.another({ heavy, verifyAudit: verifyAudit({ heavy, key, limitMs: 50 }) }));
+    const hasty = await served(
+      api.another({ heavy, verifyAudit: verifyAudit({ heavy, key, limitMs: 50 }) }),
+    );
     const ask = async () => {
-      const response = await fetch(`${hasty.url}/v1/audit/verify`, { headers: { authorization: `Bearer ${bad.api_key}` } });
+      const response = await fetch(`${hasty.url}/v1/audit/verify`, {
+        headers: { authorization: `Bearer ${bad.api_key}` },
+      });
       return {
         status: response.status,
         wait: response.headers.get('retry-after'),
         body: (await response.json()) as Record<string, unknown>,
       };
     };
-    /** Asks again as long as the answer is that it takes too long, and returns the last answer and how far each run got. */
+    /**
+     * Asks again as long as the answer is that it takes too long, and returns the last answer and
+     * how far each run got.
+     */
     const askToTheEnd = async () => {
       const progress: number[] = [];
       let answer = await ask();
       for (; answer.status === 503; answer = await ask()) {
-        expect(answer).toMatchObject({ wait: '1', body: { type: 'urn:knockon:problem:took-too-long' } });
+        expect(answer).toMatchObject({
+          wait: '1',
+          body: { type: 'urn:knockon:problem:took-too-long' },
+        });
         progress.push(Number(answer.body.checked));
       }
       return { answer, progress };
@@ -197,10 +238,15 @@ describe('checks of an audit chain', () => {
     expect(progress.length).toBeGreaterThan(1);
     expect(progress).toEqual([...progress].sort((a, b) => a - b));
     expect(answer.body).toMatchObject({ valid: true, entries: CHAIN + 1 });
-    await api.database.pg`update audit_entries set event_type = 'note.changed' where workspace_id = ${bad.id} and position = 2`;
+    await api.database
+      .pg`update audit_entries set event_type = 'note.changed' where workspace_id = ${bad.id} and position = 2`;
     // On a busy machine even the first page can take longer than the 50 ms.
-    expect((await askToTheEnd()).answer.body).toMatchObject({ valid: false, broken_at: { position: 2 } });
-    await api.database.pg`update audit_entries set event_type = 'note.added' where workspace_id = ${bad.id} and position = 2`;
+    expect((await askToTheEnd()).answer.body).toMatchObject({
+      valid: false,
+      broken_at: { position: 2 },
+    });
+    await api.database
+      .pg`update audit_entries set event_type = 'note.added' where workspace_id = ${bad.id} and position = 2`;
     await hasty.close();
   });
 });
@@ -211,7 +257,9 @@ describe('what a search may be', () => {
     expect((await get(`/v1/search?q=${encodeURIComponent(words(64))}`, good)).status).toBe(200);
     const { status, body } = await get(`/v1/search?q=${encodeURIComponent(words(65))}`, good);
     expect(status).toBe(422);
-    expect(body.errors).toEqual([{ path: 'q', message: 'has 65 words, and a search takes 64 at most: leave some out' }]);
+    expect(body.errors).toEqual([
+      { path: 'q', message: 'has 65 words, and a search takes 64 at most: leave some out' },
+    ]);
   });
 
   it('lists each of the newest thousand that fit once, whatever is posted between its pages', async () => {
@@ -233,8 +281,12 @@ describe('what a search may be', () => {
       cursor = `&cursor=${body.next_cursor}`;
       await indexed(many, 'apple apple apple apple');
     }
-    expect(seen.map(({ message }) => message.seq).sort((a, b) => a - b)).toEqual(Array.from({ length: 1000 }, (_, i) => i + 1));
-    expect(seen.map(({ rank }) => rank)).toEqual(seen.map(({ rank }) => rank).sort((a, b) => b - a));
+    expect(seen.map(({ message }) => message.seq).sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 1000 }, (_, i) => i + 1),
+    );
+    expect(seen.map(({ rank }) => rank)).toEqual(
+      seen.map(({ rank }) => rank).sort((a, b) => b - a),
+    );
   });
 
   it('has pages that end early where messages are long, and go on where they ended', async () => {
@@ -263,8 +315,16 @@ describe('what a search may be', () => {
 });
 
 describe('while all places for expensive requests are taken', () => {
-  const workspace = ['/v1/search?q=deploy', '/v1/audit', '/v1/analytics/messages', '/v1/subscribers', '/v1/subscribers/search'];
-  const operators = ['dead_letters', 'dead_letters/causes', 'events', 'verify', 'subscribers'].map((path) => `/v1/ops/${path}`);
+  const workspace = [
+    '/v1/search?q=deploy',
+    '/v1/audit',
+    '/v1/analytics/messages',
+    '/v1/subscribers',
+    '/v1/subscribers/search',
+  ];
+  const operators = ['dead_letters', 'dead_letters/causes', 'events', 'verify', 'subscribers'].map(
+    (path) => `/v1/ops/${path}`,
+  );
   let busy: Awaited<ReturnType<typeof served>>;
   let giveBack: () => void;
   beforeAll(async () => {
@@ -282,16 +342,27 @@ describe('while all places for expensive requests are taken', () => {
   const ask = async (path: string) => {
     const key = path.startsWith('/v1/ops/') ? OPERATOR : good.api_key;
     const response = await fetch(busy.url + path, { headers: { authorization: `Bearer ${key}` } });
-    return { status: response.status, wait: response.headers.get('retry-after'), body: (await response.json()) as Record<string, unknown> };
+    return {
+      status: response.status,
+      wait: response.headers.get('retry-after'),
+      body: (await response.json()) as Record<string, unknown>,
+    };
   };
 
   it.each([...workspace, ...operators])('%s is refused at once, with the reason', async (path) => {
     const { status, wait, body } = await ask(path);
-    expect({ status, wait, type: body.type }).toEqual({ status: 503, wait: '2', type: 'urn:knockon:problem:busy' });
+    expect({ status, wait, type: body.type }).toEqual({
+      status: 503,
+      wait: '2',
+      type: 'urn:knockon:problem:busy',
+    });
     expect(body.detail).toMatch(/^All places for expensive requests are taken/);
   });
 
-  it.each(['/v1/channels', '/v1/events', '/v1/members', '/v1/ops/jobs'])('%s is answered', async (path) => {
-    expect((await ask(path)).status).toBe(200);
-  });
+  it.each(['/v1/channels', '/v1/events', '/v1/members', '/v1/ops/jobs'])(
+    '%s is answered',
+    async (path) => {
+      expect((await ask(path)).status).toBe(200);
+    },
+  );
 });

@@ -16,10 +16,15 @@ const WORDS = 160;
 const wordAt = (i: number) => `w${i.toString(36).padStart(2, '0')}`;
 
 /** A search for as many words as one may have, each of them in every long message. */
-export const everyWord = (between: ' ' | ' or '): string => Array.from({ length: 64 }, (_, i) => wordAt(i % WORDS)).join(between);
+export const everyWord = (between: ' ' | ' or '): string =>
+  Array.from({ length: 64 }, (_, i) => wordAt(i % WORDS)).join(between);
 
 /** So many messages of 40,000 characters, of 160 different words, indexed for the search. */
-export async function aLongHistory({ pg }: Database, { workspaceId, channelId }: Where, messages: number): Promise<void> {
+export async function aLongHistory(
+  { pg }: Database,
+  { workspaceId, channelId }: Where,
+  messages: number,
+): Promise<void> {
   const words = Array.from({ length: WORDS }, (_, i) => wordAt(i));
   await pg`
     with longest as materialized (
@@ -36,7 +41,12 @@ export async function aLongHistory({ pg }: Database, { workspaceId, channelId }:
 }
 
 /** So many events of no channel, each with its entry in the workspace's hash chain. */
-export async function aLongChain(database: Database, key: Buffer, workspaceId: string, entries: number): Promise<void> {
+export async function aLongChain(
+  database: Database,
+  key: Buffer,
+  workspaceId: string,
+  entries: number,
+): Promise<void> {
   const { pg } = database;
   await pg`
     insert into events (id, type, version, workspace_id, timestamp, payload)
@@ -56,7 +66,9 @@ export async function aLongChain(database: Database, key: Buffer, workspaceId: s
 }
 
 /** Serves an app over HTTP, as `knockon api` does. */
-export async function served(app: ReturnType<typeof createApp>): Promise<{ url: string; close(): Promise<void> }> {
+export async function served(
+  app: ReturnType<typeof createApp>,
+): Promise<{ url: string; close(): Promise<void> }> {
   const server = createAdaptorServer({ fetch: app.fetch, createServer }) as Server;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {

@@ -13,16 +13,22 @@ beforeAll(async () => {
   receiver = await Receiver.start();
   const outside = { db: api.database.db, seal: api.seal, allow: loopback, timeoutMs: 10_000 };
   app = api.another({ sendTest: sendTest(outside), redeliver: redeliver(outside) });
-  const { body } = await api.call('POST', '/v1/endpoints', { body: { url: receiver.url(), event_types: ['message.created'] } });
+  const { body } = await api.call('POST', '/v1/endpoints', {
+    body: { url: receiver.url(), event_types: ['message.created'] },
+  });
   endpoint = body.id;
   receiver.secret = body.secret;
 });
 afterAll(() => receiver?.stop());
 
-const call = (method: string, path: string, options = {}) => request(app, method, path, { key: api.key, ...options });
+const call = (method: string, path: string, options = {}) =>
+  request(app, method, path, { key: api.key, ...options });
 const tests = (count: number, headers = (_: number): Record<string, string> => ({})) =>
-  Array.from({ length: count }, (_, n) => call('POST', `/v1/endpoints/${endpoint}/test`, { headers: headers(n) }));
-const statuses = async (answers: ReturnType<typeof call>[]) => (await Promise.all(answers)).map(({ status }) => status);
+  Array.from({ length: count }, (_, n) =>
+    call('POST', `/v1/endpoints/${endpoint}/test`, { headers: headers(n) }),
+  );
+const statuses = async (answers: ReturnType<typeof call>[]) =>
+  (await Promise.all(answers)).map(({ status }) => status);
 
 /** A delivery that can be made once more. */
 async function aDelivery(): Promise<string> {
@@ -36,12 +42,16 @@ async function aDelivery(): Promise<string> {
 describe('requests that call the outside, more of them at once than there are connections', () => {
   test('are all answered: tests of an endpoint, with and without an Idempotency-Key', async () => {
     expect(await statuses(tests(40))).toEqual(Array(40).fill(200));
-    expect(await statuses(tests(40, (n) => ({ 'idempotency-key': `test ${n}` })))).toEqual(Array(40).fill(200));
+    expect(await statuses(tests(40, (n) => ({ 'idempotency-key': `test ${n}` })))).toEqual(
+      Array(40).fill(200),
+    );
   });
 
   test('are all answered: deliveries made once more', async () => {
     const deliveries = await Promise.all(Array.from({ length: 24 }, aDelivery));
-    expect(await statuses(deliveries.map((id) => call('POST', `/v1/deliveries/${id}/redeliver`)))).toEqual(Array(24).fill(200));
+    expect(
+      await statuses(deliveries.map((id) => call('POST', `/v1/deliveries/${id}/redeliver`))),
+    ).toEqual(Array(24).fill(200));
   });
 
   test('hold no connection while they wait for the answer', async () => {
@@ -53,7 +63,8 @@ describe('requests that call the outside, more of them at once than there are co
     receiver.requests.length = 0;
     const asked = tests(20, (n) => ({ 'idempotency-key': `slow ${n}` }));
     await expect.poll(() => receiver.requests.length).toBe(20);
-    const [open] = await api.database.pg`select count(*)::int as n from pg_stat_activity where state = 'idle in transaction'
+    const [open] = await api.database
+      .pg`select count(*)::int as n from pg_stat_activity where state = 'idle in transaction'
       and datname = current_database()`;
     expect(open).toEqual({ n: 0 });
     expect((await call('GET', '/v1/channels')).status).toBe(200);
@@ -64,13 +75,16 @@ describe('requests that call the outside, more of them at once than there are co
 
   test('are all answered: giving dead letters up for good', async () => {
     const body = { filter: {}, reason: 'a test' };
-    const discards = Array.from({ length: 24 }, () => call('POST', '/v1/ops/dead_letters/discard', { key: OPERATOR, body }));
+    const discards = Array.from({ length: 24 }, () =>
+      call('POST', '/v1/ops/dead_letters/discard', { key: OPERATOR, body }),
+    );
     expect(await statuses(discards)).toEqual(Array(24).fill(200));
   });
 });
 
 describe('an Idempotency-Key of a request that calls the outside', () => {
-  const send = (key: string) => call('POST', `/v1/endpoints/${endpoint}/test`, { headers: { 'idempotency-key': key } });
+  const send = (key: string) =>
+    call('POST', `/v1/endpoints/${endpoint}/test`, { headers: { 'idempotency-key': key } });
 
   test('answers 409 while the first request is under way, and then as it was answered', async () => {
     let answer = () => {};
@@ -93,7 +107,8 @@ describe('an Idempotency-Key of a request that calls the outside', () => {
     const made = receiver.requests.length;
     await api.database.db.update(idempotencyKeys).set({ status: 102, response: null });
     expect((await send('died')).status).toBe(409);
-    await api.database.pg`update idempotency_keys set created_at = now() - interval '121 seconds' where key = 'died'`;
+    await api.database
+      .pg`update idempotency_keys set created_at = now() - interval '121 seconds' where key = 'died'`;
     expect((await send('died')).status).toBe(200);
     expect(receiver.requests.length).toBe(made + 1);
   });

@@ -12,17 +12,31 @@ let endpoint: string;
 
 beforeAll(async () => {
   // Keys belong to a workspace; operators work on all of them.
-  keyed = (await operations(api.app)).filter(({ creates, path }) => creates && !path.startsWith('/v1/ops/'));
+  keyed = (await operations(api.app)).filter(
+    ({ creates, path }) => creates && !path.startsWith('/v1/ops/'),
+  );
   // There is no delivery here to be sent again.
   creating = keyed.filter(({ path }) => !path.startsWith('/v1/deliveries/'));
   channel = await api.channel();
-  endpoint = (await api.call('POST', '/v1/endpoints', { body: { url: 'https://example.com', event_types: ['*'] } })).body.id;
+  endpoint = (
+    await api.call('POST', '/v1/endpoints', {
+      body: { url: 'https://example.com', event_types: ['*'] },
+    })
+  ).body.id;
 });
 
-function send(operation: Operation, idempotencyKey: string, body: unknown = bodies[titleOf(operation)]) {
+function send(
+  operation: Operation,
+  idempotencyKey: string,
+  body: unknown = bodies[titleOf(operation)],
+) {
   const id = operation.path.includes('endpoints') ? endpoint : channel;
   const key = operation.operator ? OPERATOR : api.key;
-  return request(api.app, operation.method, fill(operation, { id }), { key, body, headers: { 'idempotency-key': idempotencyKey } });
+  return request(api.app, operation.method, fill(operation, { id }), {
+    key,
+    body,
+    headers: { 'idempotency-key': idempotencyKey },
+  });
 }
 
 /** The same body under other words, where a name must not be taken. */
@@ -67,7 +81,11 @@ describe('every POST that creates', () => {
       const body = fresh(operation) as Record<string, unknown>;
       const answer = await send(operation, key, {
         ...body,
-        ...('name' in body ? { name: 'other' } : 'text' in body ? { text: 'other' } : { description: 'other' }),
+        ...('name' in body
+          ? { name: 'other' }
+          : 'text' in body
+            ? { text: 'other' }
+            : { description: 'other' }),
       });
       expect(answer.status, titleOf(operation)).toBe(422);
       expect(answer.body.type).toBe('urn:knockon:problem:idempotency-key-reused');
@@ -76,7 +94,9 @@ describe('every POST that creates', () => {
   });
 
   test('sent with a key that was used on another route answers 422', async () => {
-    const [messages, channels] = ['messages', 'channels'].map((end) => creating.find(({ path }) => path.endsWith(end))!);
+    const [messages, channels] = ['messages', 'channels'].map(
+      (end) => creating.find(({ path }) => path.endsWith(end))!,
+    );
     expect((await send(messages!, 'cross')).status).toBe(201);
     expect((await send(channels!, 'cross', { name: 'crossing' })).status).toBe(422);
     expect((await send(channels!, 'cross back', { name: 'crossing' })).status).toBe(201);
@@ -87,7 +107,10 @@ describe('every POST that creates', () => {
     for (const operation of creating) {
       for (const key of ['', 'x'.repeat(256), 'tab\there', 'é']) {
         const answer = await send(operation, key, fresh(operation));
-        expect({ [titleOf(operation)]: answer.status, key }).toEqual({ [titleOf(operation)]: 422, key });
+        expect({ [titleOf(operation)]: answer.status, key }).toEqual({
+          [titleOf(operation)]: 422,
+          key,
+        });
         expect(answer.body.errors[0].path).toBe('Idempotency-Key');
       }
       expect((await send(operation, 'x'.repeat(255), fresh(operation))).status).toBeLessThan(300);
@@ -98,8 +121,12 @@ describe('every POST that creates', () => {
   test('sent ten times at once makes one thing: the others are told that it is in flight, or get its answer', async () => {
     for (const operation of creating) {
       const body = fresh(operation);
-      const answers = await Promise.all(Array.from({ length: 10 }, () => send(operation, `at once ${operation.path}`, body)));
-      const made = answers.filter(({ status, headers }) => status < 300 && !headers.get('idempotent-replayed'));
+      const answers = await Promise.all(
+        Array.from({ length: 10 }, () => send(operation, `at once ${operation.path}`, body)),
+      );
+      const made = answers.filter(
+        ({ status, headers }) => status < 300 && !headers.get('idempotent-replayed'),
+      );
       expect(made, titleOf(operation)).toHaveLength(1);
       for (const { status, body: answered } of answers) {
         expect([200, 201, 409]).toContain(status);
@@ -139,7 +166,10 @@ describe('every POST that creates', () => {
   test('keeps first answers sealed: no secret can be read in the database', async () => {
     const [keys] = creating.filter(({ path }) => path === '/v1/api_keys');
     const { body } = await send(keys!, 'sealed');
-    const [row] = await api.database.db.select().from(idempotencyKeys).where(eq(idempotencyKeys.key, 'sealed'));
+    const [row] = await api.database.db
+      .select()
+      .from(idempotencyKeys)
+      .where(eq(idempotencyKeys.key, 'sealed'));
     expect(JSON.stringify(row)).not.toContain(body.api_key);
     expect(api.seal.open(row!.response!)).toContain(body.api_key);
   });
@@ -148,9 +178,18 @@ describe('every POST that creates', () => {
 test('the order of fields and of metadata does not make another request', async () => {
   const path = `/v1/channels/${channel}/messages`;
   const headers = { 'idempotency-key': 'order' };
-  const first = await api.call('POST', path, { headers, body: '{"author":"ada","text":"hi","metadata":{"a":1,"b":[1,2]}}' });
-  const second = await api.call('POST', path, { headers, body: '{ "metadata":{"b":[1,2],"a":1}, "text":"hi","author":"ada" }' });
-  const third = await api.call('POST', path, { headers, body: '{"author":"ada","text":"hi","metadata":{"a":1,"b":[2,1]}}' });
+  const first = await api.call('POST', path, {
+    headers,
+    body: '{"author":"ada","text":"hi","metadata":{"a":1,"b":[1,2]}}',
+  });
+  const second = await api.call('POST', path, {
+    headers,
+    body: '{ "metadata":{"b":[1,2],"a":1}, "text":"hi","author":"ada" }',
+  });
+  const third = await api.call('POST', path, {
+    headers,
+    body: '{"author":"ada","text":"hi","metadata":{"a":1,"b":[2,1]}}',
+  });
   expect([first.status, second.status, third.status]).toEqual([201, 201, 422]);
   expect(second.body).toEqual(first.body);
 });
@@ -159,6 +198,9 @@ test('a message is answered as it was first, though it was edited meanwhile', as
   const headers = { 'idempotency-key': 'edited' };
   const { body: first } = await api.post(channel, {}, { headers });
   await api.call('PATCH', `/v1/messages/${first.id}`, { body: { text: 'edited' } });
-  const { body: again } = await api.call('POST', `/v1/channels/${channel}/messages`, { headers, body: { author: 'ada', text: 'hello' } });
+  const { body: again } = await api.call('POST', `/v1/channels/${channel}/messages`, {
+    headers,
+    body: { author: 'ada', text: 'hello' },
+  });
   expect(again).toEqual(first);
 });

@@ -1,6 +1,13 @@
 import { sql } from 'drizzle-orm';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { attempts, deadLetters, dispatches, outbox, receipts, subscribers } from '../../src/db/schema/outbox.ts';
+import {
+  attempts,
+  deadLetters,
+  dispatches,
+  outbox,
+  receipts,
+  subscribers,
+} from '../../src/db/schema/outbox.ts';
 import { request, useApi } from './api.ts';
 
 const api = useApi();
@@ -17,10 +24,15 @@ const subscriber = (name: string, event_types: string[]) => ({
 
 beforeEach(async () => {
   const { db } = api.database;
-  for (const table of [subscribers, receipts, attempts, deadLetters, dispatches]) await db.delete(table);
+  for (const table of [subscribers, receipts, attempts, deadLetters, dispatches])
+    await db.delete(table);
   await db
     .insert(subscribers)
-    .values([subscriber('audit', ['*']), subscriber('search', ['message.created']), subscriber('other', ['channel.created'])]);
+    .values([
+      subscriber('audit', ['*']),
+      subscriber('search', ['message.created']),
+      subscriber('other', ['channel.created']),
+    ]);
 });
 
 async function posted(): Promise<{ id: string; event_id: string }> {
@@ -28,11 +40,17 @@ async function posted(): Promise<{ id: string; event_id: string }> {
 }
 
 /** Dispatches an event as the dispatcher does. */
-async function dispatch(event_id: string, names = ['audit', 'search'], started = true): Promise<string> {
+async function dispatch(
+  event_id: string,
+  names = ['audit', 'search'],
+  started = true,
+): Promise<string> {
   const { db } = api.database;
   const id = crypto.randomUUID();
   const start = started ? { started_at: new Date(), run_id: 'the-run' } : {};
-  await db.insert(dispatches).values({ id, type: 'message.created', size: 1, subscribers: names, ...start });
+  await db
+    .insert(dispatches)
+    .values({ id, type: 'message.created', size: 1, subscribers: names, ...start });
   await db.update(outbox).set({ dispatch_id: id }).where(sql`${outbox.event_id} = ${event_id}`);
   return id;
 }
@@ -40,7 +58,12 @@ async function dispatch(event_id: string, names = ['audit', 'search'], started =
 const journey = async (id: string) => (await api.call('GET', `/v1/messages/${id}/effects`)).body;
 const states = async (id: string) => {
   const { events } = await journey(id);
-  return Object.fromEntries(events[0].effects.map(({ subscriber, state }: { subscriber: string; state: string }) => [subscriber, state]));
+  return Object.fromEntries(
+    events[0].effects.map(({ subscriber, state }: { subscriber: string; state: string }) => [
+      subscriber,
+      state,
+    ]),
+  );
 };
 
 describe("a message's journey", () => {
@@ -70,7 +93,9 @@ describe("a message's journey", () => {
     const url = `http://localhost:8233/namespaces/default/workflows/${id}/the-run/history`;
     expect(events[0].workflow).toEqual({ id, run_id: 'the-run', url });
     const app = api.another({ temporalUi: { url: undefined, namespace: 'default' } });
-    const { body } = await request(app, 'GET', `/v1/messages/${message.id}/effects`, { key: api.key });
+    const { body } = await request(app, 'GET', `/v1/messages/${message.id}/effects`, {
+      key: api.key,
+    });
     expect(body.events[0].workflow).toEqual({ id, run_id: 'the-run', url: null });
   });
 
@@ -82,7 +107,10 @@ describe("a message's journey", () => {
     const read = async ({ id }: { id: string }) =>
       (await request(app, 'GET', `/v1/messages/${id}/effects`, { key: api.key })).body.events[0];
     expect(await read(claimed)).toMatchObject({ dispatched_at: null, workflow: null });
-    expect(await read(started)).toMatchObject({ dispatched_at: expect.any(String), workflow: null });
+    expect(await read(started)).toMatchObject({
+      dispatched_at: expect.any(String),
+      workflow: null,
+    });
   });
 
   test('is pending while a dispatch is claimed and running once it is started', async () => {
@@ -97,7 +125,9 @@ describe("a message's journey", () => {
     const message = await posted();
     await dispatch(message.event_id, ['audit']);
     expect(await states(message.id)).toEqual({ audit: 'running' });
-    await api.database.db.insert(receipts).values({ event_id: message.event_id, subscriber: 'search' });
+    await api.database.db
+      .insert(receipts)
+      .values({ event_id: message.event_id, subscriber: 'search' });
     expect(await states(message.id)).toEqual({ audit: 'running', search: 'done' });
   });
 
@@ -105,7 +135,9 @@ describe("a message's journey", () => {
     const message = await posted();
     await dispatch(message.event_id);
     const own = { event_id: message.event_id };
-    await api.database.db.insert(attempts).values({ ...own, subscriber: 'search', attempts: 2, last_error: 'was away' });
+    await api.database.db
+      .insert(attempts)
+      .values({ ...own, subscriber: 'search', attempts: 2, last_error: 'was away' });
     expect((await journey(message.id)).events[0].effects[1]).toEqual({
       subscriber: 'search',
       state: 'running',
@@ -116,11 +148,18 @@ describe("a message's journey", () => {
       completed_at: null,
       discarded: false,
     });
-    for (const name of ['audit', 'search']) await api.database.db.insert(receipts).values({ ...own, subscriber: name });
+    for (const name of ['audit', 'search'])
+      await api.database.db.insert(receipts).values({ ...own, subscriber: name });
     const { effects } = (await journey(message.id)).events[0];
     expect(effects).toMatchObject([
       { subscriber: 'audit', state: 'done', attempts: 1, completed_at: expect.any(String) },
-      { subscriber: 'search', state: 'done', attempts: 3, last_error: null, completed_at: expect.any(String) },
+      {
+        subscriber: 'search',
+        state: 'done',
+        attempts: 3,
+        last_error: null,
+        completed_at: expect.any(String),
+      },
     ]);
   });
 
@@ -145,7 +184,9 @@ describe("a message's journey", () => {
     const dispatch_id = await dispatch(message.event_id);
     const own = { event_id: message.event_id, subscriber: 'search' };
     await api.database.db.insert(attempts).values({ ...own, attempts: 20, last_error: 'again' });
-    await api.database.db.insert(deadLetters).values({ ...own, dispatch_id, cause: 'refused', reason: 'the index refused it' });
+    await api.database.db
+      .insert(deadLetters)
+      .values({ ...own, dispatch_id, cause: 'refused', reason: 'the index refused it' });
     expect((await journey(message.id)).events[0].effects[1]).toEqual({
       subscriber: 'search',
       state: 'failed',
@@ -163,12 +204,17 @@ describe("a message's journey", () => {
     await api.call('PATCH', `/v1/messages/${message.id}`, { body: { text: 'edited' } });
     await api.call('DELETE', `/v1/messages/${message.id}`);
     const { events } = await journey(message.id);
-    expect(events.map(({ type }: { type: string }) => type)).toEqual(['message.created', 'message.updated', 'message.deleted']);
+    expect(events.map(({ type }: { type: string }) => type)).toEqual([
+      'message.created',
+      'message.updated',
+      'message.deleted',
+    ]);
   });
 });
 
 describe('subscribers', () => {
-  const list = async (app = api.app) => (await request(app, 'GET', '/v1/subscribers', { key: api.key })).body.data;
+  const list = async (app = api.app) =>
+    (await request(app, 'GET', '/v1/subscribers', { key: api.key })).body.data;
 
   test('say what they listen to and on which queue', async () => {
     const [audit] = await list();
@@ -190,28 +236,46 @@ describe('subscribers', () => {
   test('have a backlog of the events that they have neither done nor given up, of the workspace that asks', async () => {
     const backlogs = async (key = api.key) =>
       Object.fromEntries(
-        (await request(api.app, 'GET', '/v1/subscribers', { key })).body.data.map((s: { name: string; backlog: number }) => [
-          s.name,
-          s.backlog,
-        ]),
+        (await request(api.app, 'GET', '/v1/subscribers', { key })).body.data.map(
+          (s: { name: string; backlog: number }) => [s.name, s.backlog],
+        ),
       );
     const before = await backlogs();
     const message = await posted();
     await dispatch(message.event_id);
-    expect(await backlogs()).toEqual({ audit: before.audit + 2, other: before.other + 1, search: before.search + 1 });
+    expect(await backlogs()).toEqual({
+      audit: before.audit + 2,
+      other: before.other + 1,
+      search: before.search + 1,
+    });
     expect(await backlogs((await api.workspace()).api_key)).toMatchObject({ search: 0 });
-    await api.database.db.insert(receipts).values({ event_id: message.event_id, subscriber: 'audit' });
-    expect(await backlogs()).toEqual({ audit: before.audit + 1, other: before.other + 1, search: before.search + 1 });
+    await api.database.db
+      .insert(receipts)
+      .values({ event_id: message.event_id, subscriber: 'audit' });
+    expect(await backlogs()).toEqual({
+      audit: before.audit + 1,
+      other: before.other + 1,
+      search: before.search + 1,
+    });
   });
 
   test('lag by their oldest dispatched event that is neither done nor given up', async () => {
     const message = await posted();
     await dispatch(message.event_id);
     const lags = async () =>
-      Object.fromEntries((await list()).map(({ name, lag_seconds }: { name: string; lag_seconds: number }) => [name, lag_seconds > 0]));
+      Object.fromEntries(
+        (await list()).map(({ name, lag_seconds }: { name: string; lag_seconds: number }) => [
+          name,
+          lag_seconds > 0,
+        ]),
+      );
     expect(await lags()).toMatchObject({ audit: true, search: true, other: false });
-    const open = await api.database.db.select({ id: outbox.event_id }).from(outbox).where(sql`dispatch_id is not null`);
-    for (const { id } of open) await api.database.db.insert(receipts).values({ event_id: id, subscriber: 'audit' });
+    const open = await api.database.db
+      .select({ id: outbox.event_id })
+      .from(outbox)
+      .where(sql`dispatch_id is not null`);
+    for (const { id } of open)
+      await api.database.db.insert(receipts).values({ event_id: id, subscriber: 'audit' });
     expect(await lags()).toMatchObject({ audit: false, search: true });
   });
 });

@@ -13,7 +13,12 @@ describe('keys', () => {
     const { body } = await api.call('POST', '/v1/api_keys', { body: { name: 'spare' } });
     expect(body.api_key).toMatch(/^kn_[\w-]{43}$/);
     const { body: list } = await api.call('GET', '/v1/api_keys');
-    expect(list.data[0]).toEqual({ id: body.id, name: 'spare', prefix: body.api_key.slice(0, 9), created_at: body.created_at });
+    expect(list.data[0]).toEqual({
+      id: body.id,
+      name: 'spare',
+      prefix: body.api_key.slice(0, 9),
+      created_at: body.created_at,
+    });
     expect(JSON.stringify(list)).not.toContain(body.api_key);
   });
 
@@ -27,7 +32,9 @@ describe('keys', () => {
   test('stop working in this process the moment they are deleted, and may delete themselves', async () => {
     const { body } = await api.call('POST', '/v1/api_keys', { body: {} });
     expect((await api.call('GET', '/v1/channels', { key: body.api_key })).status).toBe(200);
-    expect((await api.call('DELETE', `/v1/api_keys/${body.id}`, { key: body.api_key })).status).toBe(204);
+    expect(
+      (await api.call('DELETE', `/v1/api_keys/${body.id}`, { key: body.api_key })).status,
+    ).toBe(204);
     expect((await api.call('GET', '/v1/channels', { key: body.api_key })).status).toBe(401);
     expect((await api.call('DELETE', `/v1/api_keys/${body.id}`)).status).toBe(404);
   });
@@ -36,7 +43,10 @@ describe('keys', () => {
     const { api_key: key } = await api.workspace();
     const { body: list } = await api.call('GET', '/v1/api_keys', { key });
     const answer = await api.call('DELETE', `/v1/api_keys/${list.data[0].id}`, { key });
-    expect(answer).toMatchObject({ status: 409, body: { detail: expect.stringContaining('last key') } });
+    expect(answer).toMatchObject({
+      status: 409,
+      body: { detail: expect.stringContaining('last key') },
+    });
     expect((await api.call('GET', '/v1/channels', { key })).status).toBe(200);
   });
 
@@ -60,12 +70,15 @@ describe('keys', () => {
     const ask = () => request(elsewhere, 'GET', '/v1/channels', { key: body.api_key });
     expect((await ask()).status).toBe(200);
     await api.call('DELETE', `/v1/api_keys/${body.id}`);
-    await expect.poll(async () => (await ask()).status, { timeout: 6_000, interval: 100 }).toBe(401);
+    await expect
+      .poll(async () => (await ask()).status, { timeout: 6_000, interval: 100 })
+      .toBe(401);
   });
 
   test('in use are asked about together once a second, and a deleted one is found out so', async () => {
     const keys: { id: string; api_key: string }[] = [];
-    for (let i = 0; i < 20; i += 1) keys.push((await api.call('POST', '/v1/api_keys', { body: {} })).body);
+    for (let i = 0; i < 20; i += 1)
+      keys.push((await api.call('POST', '/v1/api_keys', { body: {} })).body);
     const asked = vi.spyOn(api.database.db, 'execute');
     const keyring = createKeyring(api.database);
     await Promise.all(keys.map(({ api_key }) => keyring.find(api_key)));
@@ -73,7 +86,12 @@ describe('keys', () => {
     const began = performance.now();
     const recalled = () => keys.filter(({ api_key }) => keyring.recall(api_key)).length;
     // Longer than a key is remembered by itself.
-    await expect.poll(() => recalled() === 20 && performance.now() - began > 3_500, { timeout: 10_000, interval: 20 }).toBe(true);
+    await expect
+      .poll(() => recalled() === 20 && performance.now() - began > 3_500, {
+        timeout: 10_000,
+        interval: 20,
+      })
+      .toBe(true);
     expect(asked.mock.calls.length).toBeLessThan(2 + 8);
     await api.call('DELETE', `/v1/api_keys/${keys[0]!.id}`);
     await expect.poll(recalled, { timeout: 2_500, interval: 20 }).toBe(19);

@@ -21,12 +21,19 @@ const hour = (requests: number) => ({ requests, seconds: 3600 });
 
 async function anApi(options: Partial<LimitOptions>) {
   const log = { warn: vi.fn(), info: vi.fn() };
-  const limits = await createLimits({ key: null, keyless: null, trustedProxies: [], log, ...options });
+  const limits = await createLimits({
+    key: null,
+    keyless: null,
+    trustedProxies: [],
+    log,
+    ...options,
+  });
   closing.push(limits.close);
   return { app: api.another({ limits }), log };
 }
 
-const channels = (app: typeof api.app, key: string | null = api.key) => request(app, 'GET', '/v1/channels', { key });
+const channels = (app: typeof api.app, key: string | null = api.key) =>
+  request(app, 'GET', '/v1/channels', { key });
 
 describe('a key', () => {
   test('is told what is left of its quota, in the syntax of the IETF draft', async () => {
@@ -39,7 +46,8 @@ describe('a key', () => {
 
   test('is answered 429 beyond its quota, with Retry-After and the standard problem', async () => {
     const { app } = await anApi({ key: hour(2) });
-    for (const remaining of [1, 0]) expect((await channels(app)).headers.get('ratelimit')).toContain(`;r=${remaining};`);
+    for (const remaining of [1, 0])
+      expect((await channels(app)).headers.get('ratelimit')).toContain(`;r=${remaining};`);
     const { status, headers, body } = await channels(app);
     expect(status).toBe(429);
     expect(headers.get('content-type')).toBe('application/problem+json');
@@ -55,7 +63,8 @@ describe('a key', () => {
 
   test('does not use up what another key of the same workspace has', async () => {
     const { app } = await anApi({ key: hour(1) });
-    const second = (await api.call('POST', '/v1/api_keys', { body: { name: 'second' } })).body.api_key;
+    const second = (await api.call('POST', '/v1/api_keys', { body: { name: 'second' } })).body
+      .api_key;
     expect([(await channels(app)).status, (await channels(app)).status]).toEqual([200, 429]);
     expect((await channels(app, second)).status).toBe(200);
   });
@@ -63,7 +72,8 @@ describe('a key', () => {
   test('is told the same on answers that are problems, and a message beyond the quota is not stored', async () => {
     const { app } = await anApi({ key: hour(2) });
     const id = await api.channel();
-    const post = (body: unknown) => request(app, 'POST', `/v1/channels/${id}/messages`, { key: api.key, body });
+    const post = (body: unknown) =>
+      request(app, 'POST', `/v1/channels/${id}/messages`, { key: api.key, body });
     const invalid = await post({ author: 'ada' });
     expect(invalid.status).toBe(422);
     expect(invalid.headers.get('ratelimit')).toBe('"key";r=1;t=3600');
@@ -85,7 +95,8 @@ describe('a key', () => {
   test("has its quota once in its first window, whenever others' windows began", () => {
     let now = 0;
     const meter = memoryMeter({ requests: 5, seconds: 1 }, () => now);
-    const allowed = (name: string) => Array.from({ length: 12 }, () => meter.take(name) as Use).filter((use) => use.allowed).length;
+    const allowed = (name: string) =>
+      Array.from({ length: 12 }, () => meter.take(name) as Use).filter((use) => use.allowed).length;
     expect(allowed('early')).toBe(5);
     now = 900;
     expect(allowed('late')).toBe(5);
@@ -97,7 +108,8 @@ describe('a key', () => {
 
   test("that is the operator's has a quota too", async () => {
     const { app } = await anApi({ key: hour(1) });
-    const make = () => request(app, 'POST', '/v1/workspaces', { key: OPERATOR, body: { name: 'Acme' } });
+    const make = () =>
+      request(app, 'POST', '/v1/workspaces', { key: OPERATOR, body: { name: 'Acme' } });
     expect([(await make()).status, (await make()).status]).toEqual([201, 429]);
   });
 });
@@ -105,14 +117,19 @@ describe('a key', () => {
 test('health, readiness, metrics and documents are not limited', async () => {
   const { app } = await anApi({ key: hour(1), keyless: hour(1) });
   for (const path of ['/healthz', '/readyz', '/metrics', '/openapi.json', '/docs']) {
-    for (let i = 0; i < 3; i++) expect({ path, status: (await request(app, 'GET', path)).status }).toEqual({ path, status: 200 });
+    for (let i = 0; i < 3; i++)
+      expect({ path, status: (await request(app, 'GET', path)).status }).toEqual({
+        path,
+        status: 200,
+      });
   }
 });
 
 describe('whoever has no valid key', () => {
   test('may guess so often an hour, and then learns nothing more', async () => {
     const { app } = await anApi({ keyless: hour(3) });
-    for (const key of ['kn_wrong', null, 'kn_other']) expect((await channels(app, key)).status).toBe(401);
+    for (const key of ['kn_wrong', null, 'kn_other'])
+      expect((await channels(app, key)).status).toBe(401);
     for (const key of ['kn_wrong', null, newKey().key]) {
       const { status, headers, body } = await channels(app, key);
       expect(status).toBe(429);
@@ -124,9 +141,14 @@ describe('whoever has no valid key', () => {
 
   test("can't guess the operator's key either, whichever way the guesses go", async () => {
     const { app } = await anApi({ keyless: hour(3) });
-    const make = (key: string) => request(app, 'POST', '/v1/workspaces', { key, body: { name: 'Acme' } });
+    const make = (key: string) =>
+      request(app, 'POST', '/v1/workspaces', { key, body: { name: 'Acme' } });
     expect((await make(OPERATOR)).status).toBe(201);
-    expect([(await make('a')).status, (await make('b')).status, (await channels(app, 'c')).status]).toEqual([401, 401, 401]);
+    expect([
+      (await make('a')).status,
+      (await make('b')).status,
+      (await channels(app, 'c')).status,
+    ]).toEqual([401, 401, 401]);
     expect((await make('d')).status).toBe(429);
   });
 
@@ -142,9 +164,10 @@ describe('whoever has no valid key', () => {
   test('is told apart by address, from the socket, or from our own proxies by what they forward', async () => {
     const reader = addressReader(['10.0.0.0/8', '::1/128']);
     const from = (remoteAddress: string | undefined, header?: string) =>
-      reader({ env: { incoming: { socket: { remoteAddress } } }, req: { header: () => header } } as unknown as Parameters<
-        typeof reader
-      >[0]);
+      reader({
+        env: { incoming: { socket: { remoteAddress } } },
+        req: { header: () => header },
+      } as unknown as Parameters<typeof reader>[0]);
     expect(from('192.0.2.7', '198.51.100.1')).toBe('192.0.2.7');
     expect(from('::ffff:192.0.2.7')).toBe('192.0.2.7');
     expect(from('10.1.2.3', 'spoofed, 203.0.113.9, 198.51.100.1, 10.0.0.1')).toBe('198.51.100.1');
@@ -170,7 +193,10 @@ describe.skipIf(!isRedisInstalled)('with Redis', () => {
   /** Two API processes, once both count in Redis. */
   async function twoApis(port: number, quota: LimitOptions['key']) {
     const redisUrl = `redis://127.0.0.1:${port}`;
-    const apis = [await anApi({ key: quota, redisUrl }), await anApi({ key: quota, redisUrl })] as const;
+    const apis = [
+      await anApi({ key: quota, redisUrl }),
+      await anApi({ key: quota, redisUrl }),
+    ] as const;
     for (const { app, log } of apis) {
       const { api_key } = await api.workspace();
       await vi.waitFor(
@@ -192,7 +218,9 @@ describe.skipIf(!isRedisInstalled)('with Redis', () => {
     const redis = await startRedis(port);
     closing.push(() => redis.stop());
     const [one, two] = await twoApis(port, hour(30));
-    const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => channels(i % 2 ? one.app : two.app)));
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => channels(i % 2 ? one.app : two.app)),
+    );
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(30);
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(20);
     const left = answers
@@ -208,7 +236,8 @@ describe.skipIf(!isRedisInstalled)('with Redis', () => {
     const [one, two] = await twoApis(port, hour(2));
     await redis.stop();
     const statuses = [];
-    for (const app of [one.app, one.app, one.app, two.app]) statuses.push((await channels(app)).status);
+    for (const app of [one.app, one.app, one.app, two.app])
+      statuses.push((await channels(app)).status);
     expect(statuses).toEqual([200, 200, 429, 200]);
     expect(one.log.warn).toHaveBeenCalledTimes(1);
     redis = await startRedis(port);
@@ -225,7 +254,11 @@ describe.skipIf(!isRedisInstalled)('with Redis', () => {
 
 describe('KNOCKON_RATE_LIMIT', () => {
   const config = (text?: string) =>
-    readConfig({ DATABASE_URL: 'postgres://x@localhost/x', KNOCKON_SECRET: 's'.repeat(32), KNOCKON_RATE_LIMIT: text });
+    readConfig({
+      DATABASE_URL: 'postgres://x@localhost/x',
+      KNOCKON_SECRET: 's'.repeat(32),
+      KNOCKON_RATE_LIMIT: text,
+    });
 
   test.each([
     ['600/1m', { requests: 600, seconds: 60 }],
@@ -237,6 +270,9 @@ describe('KNOCKON_RATE_LIMIT', () => {
 
   test.each(['600', '0/1m', '600/', '600/500ms', '-1/s', '1.5/s', 'on', '600/1 fortnight'])(
     'refuses %j, and says what it must be',
-    (text) => expect(() => config(text)).toThrow(`KNOCKON_RATE_LIMIT is ${JSON.stringify(text)}: it must be requests and a window`),
+    (text) =>
+      expect(() => config(text)).toThrow(
+        `KNOCKON_RATE_LIMIT is ${JSON.stringify(text)}: it must be requests and a window`,
+      ),
   );
 });

@@ -6,7 +6,10 @@ const api = useApi();
 describe('posting a message', () => {
   test('answers with the message, its place in the channel and its event', async () => {
     const channel = await api.channel();
-    const { status, body } = await api.post(channel, { metadata: { thread: 'deploys' }, sent_at: '2024-01-15T13:00:00.5+01:00' });
+    const { status, body } = await api.post(channel, {
+      metadata: { thread: 'deploys' },
+      sent_at: '2024-01-15T13:00:00.5+01:00',
+    });
     expect(status).toBe(201);
     expect(body).toEqual({
       id: expect.stringMatching(/^[0-9a-f-]{36}$/),
@@ -22,13 +25,21 @@ describe('posting a message', () => {
     });
     const { event_id, ...message } = body;
     expect((await api.call('GET', `/v1/messages/${body.id}`)).body).toEqual(message);
-    expect((await api.call('GET', `/v1/events/${event_id}`)).body).toMatchObject({ type: 'message.created', message_id: body.id, seq: 1 });
+    expect((await api.call('GET', `/v1/events/${event_id}`)).body).toMatchObject({
+      type: 'message.created',
+      message_id: body.id,
+      seq: 1,
+    });
   });
 
   test('gives places without gaps when many arrive at once', async () => {
     const channel = await api.channel();
-    const posted = await Promise.all(Array.from({ length: 50 }, (_, n) => api.post(channel, { text: `message ${n}` })));
-    expect(posted.map(({ body }) => body.seq).sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, n) => n + 1));
+    const posted = await Promise.all(
+      Array.from({ length: 50 }, (_, n) => api.post(channel, { text: `message ${n}` })),
+    );
+    expect(posted.map(({ body }) => body.seq).sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 50 }, (_, n) => n + 1),
+    );
   });
 
   test('keeps text as it came: spaces, line breaks, emoji, markup and private-use characters', async () => {
@@ -61,15 +72,27 @@ describe('posting a message', () => {
 describe('editing and deleting', () => {
   test('an edit changes what is given, leaves the rest and emits message.updated', async () => {
     const { body: posted } = await api.post(await api.channel(), { metadata: { a: 1 } });
-    const edited = await api.call('PATCH', `/v1/messages/${posted.id}`, { body: { text: 'hello again' } });
-    expect(edited).toMatchObject({ status: 200, body: { text: 'hello again', metadata: { a: 1 }, seq: 1 } });
-    const log = await api.call('GET', `/v1/events?channel_id=${posted.channel_id}&type=message.updated`);
-    expect(log.body.data).toMatchObject([{ message_id: posted.id, payload: { text: 'hello again' } }]);
+    const edited = await api.call('PATCH', `/v1/messages/${posted.id}`, {
+      body: { text: 'hello again' },
+    });
+    expect(edited).toMatchObject({
+      status: 200,
+      body: { text: 'hello again', metadata: { a: 1 }, seq: 1 },
+    });
+    const log = await api.call(
+      'GET',
+      `/v1/events?channel_id=${posted.channel_id}&type=message.updated`,
+    );
+    expect(log.body.data).toMatchObject([
+      { message_id: posted.id, payload: { text: 'hello again' } },
+    ]);
   });
 
   test('metadata is replaced as a whole', async () => {
     const { body: posted } = await api.post(await api.channel(), { metadata: { a: 1, b: 2 } });
-    const { body } = await api.call('PATCH', `/v1/messages/${posted.id}`, { body: { metadata: { c: 3 } } });
+    const { body } = await api.call('PATCH', `/v1/messages/${posted.id}`, {
+      body: { metadata: { c: 3 } },
+    });
     expect(body.metadata).toEqual({ c: 3 });
   });
 
@@ -82,16 +105,24 @@ describe('editing and deleting', () => {
     expect((await api.call('PATCH', path, { body: { text: 'x' } })).status).toBe(404);
     expect((await api.call('GET', `/v1/channels/${channel}/messages`)).body.data).toEqual([]);
     expect((await api.post(channel)).body.seq).toBe(2);
-    const { body: log } = await api.call('GET', `/v1/events?channel_id=${channel}&type=message.deleted`);
+    const { body: log } = await api.call(
+      'GET',
+      `/v1/events?channel_id=${channel}&type=message.deleted`,
+    );
     expect(log.data).toMatchObject([{ message_id: posted.id }]);
     expect(log.data[0].payload.text).toBeUndefined();
   });
 
   test('two deletions at once: one of them is 404, and one event is emitted', async () => {
     const { body: posted } = await api.post(await api.channel());
-    const both = await Promise.all([1, 2].map(() => api.call('DELETE', `/v1/messages/${posted.id}`)));
+    const both = await Promise.all(
+      [1, 2].map(() => api.call('DELETE', `/v1/messages/${posted.id}`)),
+    );
     expect(both.map(({ status }) => status).sort()).toEqual([204, 404]);
-    const log = await api.call('GET', `/v1/events?channel_id=${posted.channel_id}&type=message.deleted`);
+    const log = await api.call(
+      'GET',
+      `/v1/events?channel_id=${posted.channel_id}&type=message.deleted`,
+    );
     expect(log.body.data).toHaveLength(1);
   });
 });

@@ -22,22 +22,32 @@ async function index(): Promise<void> {
 }
 
 const find = async (query: string) => (await api.call('GET', `/v1/search?${query}`)).body;
-const texts = (body: { data: { message: { text: string } }[] }) => body.data.map(({ message }) => message.text);
+const texts = (body: { data: { message: { text: string } }[] }) =>
+  body.data.map(({ message }) => message.text);
 
 describe('search', () => {
   test('finds words by their stems, phrases, either word, and not what is excluded', async () => {
     const channel = await api.channel();
-    for (const text of ['coupons are applied', 'apply the coupon today', 'today a coupon', 'nothing at all'])
+    for (const text of [
+      'coupons are applied',
+      'apply the coupon today',
+      'today a coupon',
+      'nothing at all',
+    ])
       await api.post(channel, { text });
     await index();
     expect(texts(await find(`q=coupon&channel_id=${channel}`))).toHaveLength(3);
-    expect(texts(await find(`q=${encodeURIComponent('"coupon today"')}&channel_id=${channel}`))).toEqual(['apply the coupon today']);
-    expect(texts(await find(`q=${encodeURIComponent('coupon -today')}&channel_id=${channel}`))).toEqual(['coupons are applied']);
-    expect(texts(await find(`q=${encodeURIComponent('nothing or applied')}&channel_id=${channel}`)).sort()).toEqual([
-      'apply the coupon today',
-      'coupons are applied',
-      'nothing at all',
-    ]);
+    expect(
+      texts(await find(`q=${encodeURIComponent('"coupon today"')}&channel_id=${channel}`)),
+    ).toEqual(['apply the coupon today']);
+    expect(
+      texts(await find(`q=${encodeURIComponent('coupon -today')}&channel_id=${channel}`)),
+    ).toEqual(['coupons are applied']);
+    expect(
+      texts(
+        await find(`q=${encodeURIComponent('nothing or applied')}&channel_id=${channel}`),
+      ).sort(),
+    ).toEqual(['apply the coupon today', 'coupons are applied', 'nothing at all']);
   });
 
   test('answers an empty list to what asks for nothing, and to any syntax', async () => {
@@ -61,14 +71,20 @@ describe('search', () => {
       '😀'.repeat(500),
     ]) {
       const answer = await api.call('GET', `/v1/search?q=${encodeURIComponent(q)}`);
-      expect({ q, status: answer.status, body: answer.body }).toEqual({ q, status: 200, body: { data: [], next_cursor: null } });
+      expect({ q, status: answer.status, body: answer.body }).toEqual({
+        q,
+        status: 200,
+        body: { data: [], next_cursor: null },
+      });
     }
     expect((await api.call('GET', '/v1/search')).body.errors).toMatchObject([{ path: 'q' }]);
   });
 
   test('marks hits in HTML that can be shown: whatever else is in the text is escaped', async () => {
     const channel = await api.channel();
-    await api.post(channel, { text: `<img src=x onerror="alert('1')"> \ue000coupon\ue001 & <mark>fake</mark>` });
+    await api.post(channel, {
+      text: `<img src=x onerror="alert('1')"> \ue000coupon\ue001 & <mark>fake</mark>`,
+    });
     await index();
     const { data } = await find(`q=coupon&channel_id=${channel}`);
     const { highlight } = data[0];
@@ -87,7 +103,8 @@ describe('search', () => {
       await api.post(channel, { text: `deploy by ${author}`, author, sent_at });
     }
     await index();
-    const count = async (more: string) => (await find(`q=deploy&channel_id=${channel}${more}`)).data.length;
+    const count = async (more: string) =>
+      (await find(`q=deploy&channel_id=${channel}${more}`)).data.length;
     expect(await count('&author=ada')).toBe(2);
     expect(await count('&from=2024-01-02T00:00:00Z')).toBe(2);
     expect(await count('&to=2024-01-02T00:00:00Z')).toBe(1);
@@ -96,15 +113,17 @@ describe('search', () => {
 
   test('gives every hit once over all pages, best first', async () => {
     const channel = await api.channel();
-    for (let n = 0; n < 12; n++) await api.post(channel, { text: `release ${n % 3 === 0 ? 'release release' : 'note'} ${n}` });
+    for (let n = 0; n < 12; n++)
+      await api.post(channel, { text: `release ${n % 3 === 0 ? 'release release' : 'note'} ${n}` });
     await index();
     const ranks: number[] = [];
     const ids = new Set<string>();
     let cursor: string | null = null;
     do {
-      const body: { data: { rank: number; message: { id: string } }[]; next_cursor: string | null } = await find(
-        `q=release&channel_id=${channel}&limit=5${cursor ? `&cursor=${cursor}` : ''}`,
-      );
+      const body: {
+        data: { rank: number; message: { id: string } }[];
+        next_cursor: string | null;
+      } = await find(`q=release&channel_id=${channel}&limit=5${cursor ? `&cursor=${cursor}` : ''}`);
       for (const { rank, message } of body.data) {
         ranks.push(rank);
         ids.add(message.id);
@@ -128,7 +147,8 @@ describe('search', () => {
 describe('analytics', () => {
   test('count messages and people by channel and hour or day, and people once a day', async () => {
     const { id: workspace_id, api_key: key } = await api.workspace();
-    const channel_id = (await api.call('POST', '/v1/channels', { key, body: { name: 'counted' } })).body.id;
+    const channel_id = (await api.call('POST', '/v1/channels', { key, body: { name: 'counted' } }))
+      .body.id;
     const rows = [
       ['2024-01-15T10:00:00Z', 'ada', 2],
       ['2024-01-15T11:00:00Z', 'ada', 1],
@@ -137,9 +157,12 @@ describe('analytics', () => {
       ['2024-01-17T00:00:00Z', 'grace', 0],
     ] as const;
     for (const [hour, author, messages] of rows) {
-      await api.database.db.insert(analyticsHours).values({ workspace_id, channel_id, hour: new Date(hour), author, messages });
+      await api.database.db
+        .insert(analyticsHours)
+        .values({ workspace_id, channel_id, hour: new Date(hour), author, messages });
     }
-    const count = async (query: string) => (await request(api.app, 'GET', `/v1/analytics/messages${query}`, { key })).body;
+    const count = async (query: string) =>
+      (await request(api.app, 'GET', `/v1/analytics/messages${query}`, { key })).body;
     expect(await count('')).toEqual({
       data: [
         { bucket: '2024-01-15T00:00:00.000Z', channel_id, messages: 7, authors: 2 },
@@ -147,8 +170,12 @@ describe('analytics', () => {
       ],
       next_cursor: null,
     });
-    const hours = await count(`?bucket=hour&channel_id=${channel_id}&from=2024-01-15T11:00:00Z&to=2024-01-16T00:00:00Z`);
-    expect(hours.data).toEqual([{ bucket: '2024-01-15T11:00:00.000Z', channel_id, messages: 5, authors: 2 }]);
+    const hours = await count(
+      `?bucket=hour&channel_id=${channel_id}&from=2024-01-15T11:00:00Z&to=2024-01-16T00:00:00Z`,
+    );
+    expect(hours.data).toEqual([
+      { bucket: '2024-01-15T11:00:00.000Z', channel_id, messages: 5, authors: 2 },
+    ]);
     const first = await count('?bucket=hour&limit=2');
     const rest = await count(`?bucket=hour&limit=2&cursor=${first.next_cursor}`);
     expect([...first.data, ...rest.data].map(({ messages }) => messages)).toEqual([2, 5, 5]);
@@ -159,7 +186,13 @@ describe('analytics', () => {
 test('a channel that has no summary yet answers zeros, and one that has it answers it', async () => {
   const channel = await api.channel();
   const path = `/v1/channels/${channel}/summary`;
-  const empty = { channel_id: channel, messages: 0, last_message: null, last_activity_at: null, authors: 0 };
+  const empty = {
+    channel_id: channel,
+    messages: 0,
+    last_message: null,
+    last_activity_at: null,
+    authors: 0,
+  };
   expect((await api.call('GET', path)).body).toEqual(empty);
   const kept = { ...empty, messages: 3, authors: 2 };
   const app = api.another({ summaries: { get: async (id) => (id === channel ? kept : null) } });

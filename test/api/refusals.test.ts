@@ -4,7 +4,8 @@ import { OPERATOR, request, useApi } from './api.ts';
 const api = useApi();
 
 type FieldError = { path: string; message: string };
-const errorsOf = (body: { errors: FieldError[] }) => Object.fromEntries(body.errors.map(({ path, message }) => [path, message]));
+const errorsOf = (body: { errors: FieldError[] }) =>
+  Object.fromEntries(body.errors.map(({ path, message }) => [path, message]));
 
 describe('what is missing is said to be so', () => {
   test.each([
@@ -12,7 +13,10 @@ describe('what is missing is said to be so', () => {
     ['/v1/notifications', ['recipient']],
   ])('a parameter of GET %s', async (path, missing) => {
     const { status, body } = await api.call('GET', path);
-    expect([status, errorsOf(body)]).toEqual([422, Object.fromEntries(missing.map((name) => [name, 'is missing']))]);
+    expect([status, errorsOf(body)]).toEqual([
+      422,
+      Object.fromEntries(missing.map((name) => [name, 'is missing'])),
+    ]);
   });
 
   test.each([
@@ -33,7 +37,10 @@ describe('what is missing is said to be so', () => {
 
   test('a field within a field', async () => {
     const body = { filter: { workspace_id: null }, reason: 'a test' };
-    const answer = await request(api.app, 'POST', '/v1/ops/dead_letters/discard', { key: OPERATOR, body });
+    const answer = await request(api.app, 'POST', '/v1/ops/dead_letters/discard', {
+      key: OPERATOR,
+      body,
+    });
     expect(errorsOf(answer.body)).toEqual({ 'filter.workspace_id': 'must be a UUID' });
   });
 
@@ -46,27 +53,42 @@ describe('what is missing is said to be so', () => {
 test('what is of another kind is told which it must be', async () => {
   const path = `/v1/channels/${await api.channel()}/messages`;
   const wrong = await api.call('POST', path, { body: { author: 5, text: null, metadata: [] } });
-  expect(errorsOf(wrong.body)).toEqual({ author: 'must be text', text: 'must be text', metadata: 'must be a JSON object' });
+  expect(errorsOf(wrong.body)).toEqual({
+    author: 'must be text',
+    text: 'must be text',
+    metadata: 'must be a JSON object',
+  });
   for (const body of ['null', '[]', '7', '"text"'])
-    expect(errorsOf((await api.call('POST', path, { body })).body)).toEqual({ '': 'must be a JSON object' });
+    expect(errorsOf((await api.call('POST', path, { body })).body)).toEqual({
+      '': 'must be a JSON object',
+    });
   const member = await api.call('PUT', '/v1/members/ada', { body: { emails: 'sometimes' } });
   expect(errorsOf(member.body)).toEqual({ emails: 'must be mentions or none' });
 });
 
 describe('the address of the API itself', () => {
-  const open = (accept?: string) => request(api.app, 'GET', '/', { headers: accept === undefined ? {} : { accept } });
+  const open = (accept?: string) =>
+    request(api.app, 'GET', '/', { headers: accept === undefined ? {} : { accept } });
 
   test('leads programs to the documentation and the console', async () => {
     for (const accept of [undefined, '*/*', 'application/json']) {
       const { status, body, headers } = await open(accept);
-      expect([status, body]).toEqual([200, { docs: '/docs', openapi: '/openapi.json', console: '/console' }]);
+      expect([status, body]).toEqual([
+        200,
+        { docs: '/docs', openapi: '/openapi.json', console: '/console' },
+      ]);
       expect(headers.get('vary')).toBe('accept');
     }
   });
 
   test('leads browsers there with a page that loads nothing', async () => {
-    const { status, body, headers } = await open('text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8');
-    expect([status, headers.get('content-type')]).toEqual([200, expect.stringContaining('text/html')]);
+    const { status, body, headers } = await open(
+      'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
+    );
+    expect([status, headers.get('content-type')]).toEqual([
+      200,
+      expect.stringContaining('text/html'),
+    ]);
     expect(headers.get('content-security-policy')).toContain("default-src 'none'");
     for (const path of [...String(body).matchAll(/href="([^"]+)"/g)].map(([, to]) => to!)) {
       // The console answers 503 where it has not been built.

@@ -15,9 +15,12 @@ const answered = async (headers: Record<string, string>, path = '/healthz') =>
   (await api.call('GET', path, { headers })).headers.get('x-request-id');
 
 describe('the id of a request', () => {
-  test.each(['7b8e', 'Root=1-67891233-abcdef012345678912345678', 'a/b+c=', 'x'.repeat(128)])("is the client's own: %s", async (id) => {
-    expect(await answered({ 'x-request-id': id, traceparent })).toBe(id);
-  });
+  test.each(['7b8e', 'Root=1-67891233-abcdef012345678912345678', 'a/b+c=', 'x'.repeat(128)])(
+    "is the client's own: %s",
+    async (id) => {
+      expect(await answered({ 'x-request-id': id, traceparent })).toBe(id);
+    },
+  );
 
   test("else is its trace's, else a new one each time", async () => {
     expect(await answered({ traceparent })).toBe(TRACE);
@@ -40,12 +43,17 @@ describe('the id of a request', () => {
     expect(await answered(headers as unknown as Record<string, string>)).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  test.each(['/v1/channels', '/v1/nothing', '/nothing', '/v1/search', '/docs', '/openapi.json', '/v1/ops/subscribers'])(
-    'is in the answer of %s, whatever that is',
-    async (path) => {
-      expect(await answered({ 'x-request-id': 'mine' }, path)).toBe('mine');
-    },
-  );
+  test.each([
+    '/v1/channels',
+    '/v1/nothing',
+    '/nothing',
+    '/v1/search',
+    '/docs',
+    '/openapi.json',
+    '/v1/ops/subscribers',
+  ])('is in the answer of %s, whatever that is', async (path) => {
+    expect(await answered({ 'x-request-id': 'mine' }, path)).toBe('mine');
+  });
 
   test('is in each line that the request writes, with its trace', async () => {
     const app = api.another({
@@ -54,20 +62,32 @@ describe('the id of a request', () => {
       },
     });
     await request(app, 'GET', '/readyz', { headers: { 'x-request-id': 'mine', traceparent } });
-    expect(entries()).toMatchObject([{ request_id: 'mine', trace_id: TRACE, msg: 'readiness could not be told' }]);
+    expect(entries()).toMatchObject([
+      { request_id: 'mine', trace_id: TRACE, msg: 'readiness could not be told' },
+    ]);
   });
 });
 
 test('a request that fails on our side is logged with what went wrong, and without what was sent', async () => {
   const { db } = api.database;
-  await db.execute(sql`alter table members add constraint broken check (email <> 'canary@example.com')`);
+  await db.execute(
+    sql`alter table members add constraint broken check (email <> 'canary@example.com')`,
+  );
   const body = { email: 'canary@example.com', display_name: 'canary' };
-  const refused = await api.call('PUT', '/v1/members/canary', { body, headers: { 'x-request-id': 'mine' } });
+  const refused = await api.call('PUT', '/v1/members/canary', {
+    body,
+    headers: { 'x-request-id': 'mine' },
+  });
   expect(refused.status).toBe(500);
   expect(refused.headers.get('x-request-id')).toBe('mine');
   const [entry, ...others] = entries();
   expect(others).toEqual([]);
-  expect(entry).toMatchObject({ request_id: 'mine', method: 'PUT', path: '/v1/members/:handle', status: 500 });
+  expect(entry).toMatchObject({
+    request_id: 'mine',
+    method: 'PUT',
+    path: '/v1/members/:handle',
+    status: 500,
+  });
   expect(entry.err).toMatchObject({
     message: expect.stringContaining('violates check constraint "broken"'),
     stack: expect.stringContaining('members.ts'),

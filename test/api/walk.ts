@@ -19,9 +19,14 @@ export interface Operation {
   responses: Record<string, unknown>;
 }
 
-/** Every operation that the OpenAPI document has; what a test says of "every route" is said of these. */
+/**
+ * Every operation that the OpenAPI document has; what a test says of "every route" is said of
+ * these.
+ */
 export async function operations(app: ReturnType<typeof createApp>): Promise<Operation[]> {
-  const document = (await (await app.request('/openapi.json')).json()) as { paths: Record<string, Record<string, Declared>> };
+  const document = (await (await app.request('/openapi.json')).json()) as {
+    paths: Record<string, Record<string, Declared>>;
+  };
   return Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, declared]) => ({
       operationId: declared.operationId ?? '',
@@ -63,7 +68,10 @@ export const bodies: Record<string, unknown> = {
   'POST /v1/ops/subscribers/{name}/retire': { open: 'finish', reason: 'it is renamed' },
   'PUT /v1/ops/subscribers/{name}/limit': { per_second: 5 },
   'POST /v1/ops/dead_letters/retry': { ids: ['01995b0e-0000-7000-8000-000000000000'] },
-  'POST /v1/ops/dead_letters/discard': { ids: ['01995b0e-0000-7000-8000-000000000000'], reason: 'a test' },
+  'POST /v1/ops/dead_letters/discard': {
+    ids: ['01995b0e-0000-7000-8000-000000000000'],
+    reason: 'a test',
+  },
   'POST /v1/ops/resets': { ids: ['01995b0e-0000-7000-8000-000000000000'] },
   'POST /v1/ops/replays': { type: 'message.created' },
   'POST /v1/ops/backfills': { subscriber: 'nobody' },
@@ -75,11 +83,19 @@ export const bodies: Record<string, unknown> = {
   'POST /v1/ops/operators': { name: 'ada', role: 'viewer' },
 };
 
-export const titleOf = ({ method, path }: Pick<Operation, 'method' | 'path'>) => `${method} ${path}`;
+export const titleOf = ({ method, path }: Pick<Operation, 'method' | 'path'>) =>
+  `${method} ${path}`;
 
-/** The operation's path with its parameters filled in, and the query parameters that must be there. */
+/**
+ * The operation's path with its parameters filled in, and the query parameters that must be there.
+ */
 export function fill({ path, parameters }: Operation, values: Record<string, string> = {}): string {
-  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? (name === 'id' ? ABSENT : 'nobody'));
-  const query = parameters.filter((p) => p.in === 'query' && p.required).map((p) => `${p.name}=anything`);
+  const filled = path.replaceAll(
+    /\{(\w+)\}/g,
+    (_, name: string) => values[name] ?? (name === 'id' ? ABSENT : 'nobody'),
+  );
+  const query = parameters
+    .filter((p) => p.in === 'query' && p.required)
+    .map((p) => `${p.name}=anything`);
   return query.length > 0 ? `${filled}?${query.join('&')}` : filled;
 }

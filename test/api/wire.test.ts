@@ -21,7 +21,9 @@ beforeAll(async () => {
 
 afterAll(() => void server.close());
 
-/** Says exactly this over a connection, and returns what comes back until the other side ends it. */
+/**
+ * Says exactly this over a connection, and returns what comes back until the other side ends it.
+ */
 async function say(...parts: string[]): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   let answer = '';
@@ -41,21 +43,37 @@ const chunk = (text: string) => `${Buffer.byteLength(text).toString(16)}\r\n${te
 
 describe('over a real connection', () => {
   test('a body without a length is read, and cut off above 256 KiB', async () => {
-    const post = head(`POST ${path} HTTP/1.1`, json, 'Transfer-Encoding: chunked', 'Connection: close');
-    expect(await say(post, chunk('{"author":"ada",'), chunk('"text":"hi"}'), '0\r\n\r\n')).toMatch(/^HTTP\/1.1 201 /);
-    expect(await say(post, ...Array.from({ length: 20 }, () => chunk('x'.repeat(32 * 1024))))).toMatch(/^HTTP\/1.1 413 /);
+    const post = head(
+      `POST ${path} HTTP/1.1`,
+      json,
+      'Transfer-Encoding: chunked',
+      'Connection: close',
+    );
+    expect(await say(post, chunk('{"author":"ada",'), chunk('"text":"hi"}'), '0\r\n\r\n')).toMatch(
+      /^HTTP\/1.1 201 /,
+    );
+    expect(
+      await say(post, ...Array.from({ length: 20 }, () => chunk('x'.repeat(32 * 1024)))),
+    ).toMatch(/^HTTP\/1.1 413 /);
   });
 
   test('a body that is said to be too large is refused before it comes', async () => {
-    expect(await say(head(`POST ${path} HTTP/1.1`, json, 'Content-Length: 99999999'))).toMatch(/^HTTP\/1.1 413 /);
+    expect(await say(head(`POST ${path} HTTP/1.1`, json, 'Content-Length: 99999999'))).toMatch(
+      /^HTTP\/1.1 413 /,
+    );
   });
 
   test('a client that goes away in the middle of its body leaves no error in the log', async () => {
     const socket = connect(port, '127.0.0.1');
     socket.on('error', () => {});
-    socket.write(`${head(`POST ${path} HTTP/1.1`, json, 'Content-Length: 500')}{"author":"ada"`, () => socket.destroy());
+    socket.write(
+      `${head(`POST ${path} HTTP/1.1`, json, 'Content-Length: 500')}{"author":"ada"`,
+      () => socket.destroy(),
+    );
     await once(socket, 'close');
-    await expect.poll(async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text()).toMatch(/messages",status="400"\} 1/);
+    await expect
+      .poll(async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text())
+      .toMatch(/messages",status="400"\} 1/);
     expect(lines.join()).not.toContain('a request failed');
   });
 

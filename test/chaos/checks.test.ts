@@ -28,11 +28,23 @@ beforeEach(async () => {
   const workspace = { id: workspaceId, key: '', channels: [channelId] };
   const writer = aWriter(own.database);
   for (const word of ['one', 'two', 'three']) {
-    const posted = await writer.post(aMessage({ workspaceId, channelId }, { text: `${word} of three` }));
+    const posted = await writer.post(
+      aMessage({ workspaceId, channelId }, { text: `${word} of three` }),
+    );
     if (posted.state !== 'stored') throw new Error(posted.state);
     const { id, event_id, seq, text, author } = posted.message;
     const state = { mention: null, former: [], edits: 0, isDeleted: false, isUnsure: false };
-    journal.messages.push({ id, event_id, seq, channel_id: channelId, workspace, author, text, word, ...state });
+    journal.messages.push({
+      id,
+      event_id,
+      seq,
+      channel_id: channelId,
+      workspace,
+      author,
+      text,
+      word,
+      ...state,
+    });
     await pg`insert into receipts (event_id, subscriber) values (${event_id}, 'sightings')`;
     await pg`insert into sightings (channel_id, event_id, seq) values (${channelId}, ${event_id}, ${seq})`;
   }
@@ -40,7 +52,15 @@ beforeEach(async () => {
   await pg`insert into events (id, type, version, workspace_id, channel_id, seq, timestamp, payload)
     values (knockon.uuidv7(), 'channel.created', 1, ${workspaceId}, ${channelId}, 0, now(), '{}')`;
   const mailbox = await Mailbox.start(() => 1);
-  world = { pg, mailbox, journal, receiver, workspaces: [workspace], client: new Client([], journal), env: {} };
+  world = {
+    pg,
+    mailbox,
+    journal,
+    receiver,
+    workspaces: [workspace],
+    client: new Client([], journal),
+    env: {},
+  };
   return async () => {
     receiver.stop();
     mailbox.stop();
@@ -53,13 +73,23 @@ const message = (n: number) => world.journal.messages[n] as Accepted;
 
 describe('what chaos looks for', () => {
   it('is not found where all is well', async () => {
-    for (const check of [stored, onceEach, sequences, receipts, deadLetters, channelOrder, webhooks])
+    for (const check of [
+      stored,
+      onceEach,
+      sequences,
+      receipts,
+      deadLetters,
+      channelOrder,
+      webhooks,
+    ])
       expect(await wrongIn(check)).toEqual([]);
   });
 
   it('is found where an accepted message is gone', async () => {
     await world.pg`delete from messages where id = ${message(1).id}`;
-    expect(await wrongIn(stored)).toEqual([`message ${message(1).id} was answered for and is not there`]);
+    expect(await wrongIn(stored)).toEqual([
+      `message ${message(1).id} was answered for and is not there`,
+    ]);
     expect(await wrongIn(sequences)).toHaveLength(1);
   });
 
@@ -90,17 +120,31 @@ describe('what chaos looks for', () => {
     expect(await wrongIn(channelOrder)).toHaveLength(3);
     await again(message(0));
     expect(await wrongIn(channelOrder)).toEqual(
-      expect.arrayContaining([expect.stringContaining(`${message(0).event_id} (seq 1) came after seq 3`)]),
+      expect.arrayContaining([
+        expect.stringContaining(`${message(0).event_id} (seq 1) came after seq 3`),
+      ]),
     );
   });
 
   it('is found where an endpoint did not take what it wants, or got what nobody has emitted', async () => {
     const hook = world.receiver.open(world.workspaces[0]!.id, ['message.created']);
     for (const { event_id } of world.journal.messages)
-      hook.events.set(event_id, { id: event_id, digest: '', type: 'message.created', taken: 1, cameAt: [0] });
+      hook.events.set(event_id, {
+        id: event_id,
+        digest: '',
+        type: 'message.created',
+        taken: 1,
+        cameAt: [0],
+      });
     expect(await wrongIn(webhooks)).toEqual([]);
     hook.events.get(message(0).event_id)!.taken = 0;
-    hook.events.set('somebody else', { id: 'somebody else', digest: '', type: 'message.created', taken: 1, cameAt: [0] });
+    hook.events.set('somebody else', {
+      id: 'somebody else',
+      digest: '',
+      type: 'message.created',
+      taken: 1,
+      cameAt: [0],
+    });
     expect(await wrongIn(webhooks)).toHaveLength(2);
   });
 });

@@ -11,7 +11,15 @@ let course: Course;
 /** Posts of 20 ms, webhooks after 50 ms, a search of 30 ms, alone and beside. */
 beforeEach(() => {
   const [alone, beside] = [new Phase('alone'), new Phase('beside')];
-  course = { alone, beside, hook: new Hook('w', ['*'], ''), refused: new Set(['beside 0']), probes: [], late: [], bad: [] };
+  course = {
+    alone,
+    beside,
+    hook: new Hook('w', ['*'], ''),
+    refused: new Set(['beside 0']),
+    probes: [],
+    late: [],
+    bad: [],
+  };
   for (const phase of [alone, beside]) {
     [phase.began, phase.ended] = [0, 10_000];
     for (let n = 0; n < 10; n += 1) {
@@ -25,8 +33,15 @@ beforeEach(() => {
 });
 
 const saw = (phase: Phase, what: What, ms: number, status: number | null = 200) =>
-  phase.seen.push({ call: { method: 'GET', path: '', key: '', what }, at: 0, ms, status, hasRetryAfter: false });
-const came = (id: string, cameAt: number[]) => course.hook.events.set(id, { id, digest: '', type: '', taken: 1, cameAt });
+  phase.seen.push({
+    call: { method: 'GET', path: '', key: '', what },
+    at: 0,
+    ms,
+    status,
+    hasRetryAfter: false,
+  });
+const came = (id: string, cameAt: number[]) =>
+  course.hook.events.set(id, { id, digest: '', type: '', taken: 1, cameAt });
 const broken = () => barsOf(course).flatMap(({ bar, kept }) => (kept ? [] : [bar]));
 
 describe('the bars of the good one', () => {
@@ -69,7 +84,11 @@ describe('the bars of the good one', () => {
     saw(course.beside, 'fresh key', 5, 429);
     saw(course.beside, 'read', 5, 503);
     course.beside.leftOut = 3;
-    expect(broken()).toEqual(['its search, slowest', 'valid credentials refused', 'its calls that were not served']);
+    expect(broken()).toEqual([
+      'its search, slowest',
+      'valid credentials refused',
+      'its calls that were not served',
+    ]);
     expect(barsOf(course).find(({ bar }) => bar.startsWith('its calls'))?.such_as).toEqual([
       'GET (read): 503 after 0.0 s',
       '3 calls were not made: too many had no answer',
@@ -81,7 +100,10 @@ describe('the bars of the good one', () => {
     course.probes = [probe(5000, 200, 10), probe(20_000, 503, 10)];
     expect(broken()).toEqual([]);
     course.probes.push(probe(6000, 503, 10), probe(7000, 200, 5000));
-    expect(barsOf(course).find(({ bar }) => bar.startsWith('/readyz'))).toMatchObject({ kept: false, beside: 2 });
+    expect(barsOf(course).find(({ bar }) => bar.startsWith('/readyz'))).toMatchObject({
+      kept: false,
+      beside: 2,
+    });
   });
 
   it('are broken where nobody answers the others either', () => {
@@ -104,12 +126,12 @@ describe('the bars of the good one', () => {
 
   it('are taken from the smallest time that so many do not exceed', () => {
     const hundred = Array.from({ length: 100 }, (_, n) => 100 - n);
-    expect([percentile(hundred, 0.5), percentile(hundred, 0.99), percentile(hundred, 1), percentile([], 0.99)]).toEqual([
-      50,
-      99,
-      100,
-      null,
-    ]);
+    expect([
+      percentile(hundred, 0.5),
+      percentile(hundred, 0.99),
+      percentile(hundred, 1),
+      percentile([], 0.99),
+    ]).toEqual([50, 99, 100, null]);
   });
 });
 
@@ -126,7 +148,9 @@ describe('bad neighbours', () => {
     let finish = () => {};
     const act = () => new Promise<void>((resolve) => (finish = resolve));
     let isOver = false;
-    const practising = practise({ everyMs: 5, atOnce: 1, act }, over.signal, done).then(() => (isOver = true));
+    const practising = practise({ everyMs: 5, atOnce: 1, act }, over.signal, done).then(
+      () => (isOver = true),
+    );
     await expect.poll(() => done.leftOut).toBeGreaterThan(2);
     over.abort();
     expect([done.acts, isOver]).toEqual([1, false]);

@@ -31,7 +31,13 @@ describe('the plan of troubles', () => {
   });
 });
 
-const frozen: Past = { kind: 'frozen', began: 100_000, ended: 120_000, movedAfter: 900, readyAfter: 500 };
+const frozen: Past = {
+  kind: 'frozen',
+  began: 100_000,
+  ended: 120_000,
+  movedAfter: 900,
+  readyAfter: 500,
+};
 const probe = (at: number, status: number | null, ms = 20): Probe => ({ at, url: '', status, ms });
 
 describe('the truth about readiness', () => {
@@ -48,18 +54,29 @@ describe('the truth about readiness', () => {
 
   it('may be either while things change', () => {
     const changing = [100_500, 119_990, 121_000, 139_000];
-    expect(untrue([...changing.map((at) => probe(at, 200)), ...changing.map((at) => probe(at, 503))], [frozen])).toEqual([]);
+    expect(
+      untrue(
+        [...changing.map((at) => probe(at, 200)), ...changing.map((at) => probe(at, 503))],
+        [frozen],
+      ),
+    ).toEqual([]);
   });
 
   it('has to be told within 2 s, also while new connections work', () => {
     const forgotten: Past = { ...frozen, kind: 'forgotten' };
     expect(untrue([probe(110_000, 200), probe(111_000, 503)], [forgotten])).toEqual([]);
-    expect(untrue([probe(110_000, 503, 6000), probe(111_000, null, 20_000)], [forgotten])).toHaveLength(2);
+    expect(
+      untrue([probe(110_000, 503, 6000), probe(111_000, null, 20_000)], [forgotten]),
+    ).toHaveLength(2);
   });
 });
 
 describe('what those who call see', () => {
-  const call = { method: 'POST', path: '/v1/channels/01a22264-376f-7192-81d9-a05d0300d9a0/messages', key: '' };
+  const call = {
+    method: 'POST',
+    path: '/v1/channels/01a22264-376f-7192-81d9-a05d0300d9a0/messages',
+    key: '',
+  };
   const see = (...seen: { status: number | null; ms: number; hasRetryAfter?: boolean }[]) => {
     const promptness = new Promptness();
     for (const one of seen) promptness.see({ call, at: 0, hasRetryAfter: false, ...one });
@@ -69,12 +86,21 @@ describe('what those who call see', () => {
     networkVerdicts({ past, probes: [], promptness }).map((verdict) => verdict.wrong);
 
   it('is right where it is answered within 15 s, or refused with 503 and Retry-After', () => {
-    const promptness = see({ status: 201, ms: 14_000 }, { status: 503, ms: 10, hasRetryAfter: true }, { status: 404, ms: 1 });
+    const promptness = see(
+      { status: 201, ms: 14_000 },
+      { status: 503, ms: 10, hasRetryAfter: true },
+      { status: 404, ms: 1 },
+    );
     expect(wrong(promptness, [frozen])).toEqual([[], [], [], []]);
   });
 
   it('is wrong where no answer comes, or a late one, or another refusal', () => {
-    const promptness = see({ status: null, ms: 30_000 }, { status: 201, ms: 15_500 }, { status: 503, ms: 10 }, { status: 500, ms: 10 });
+    const promptness = see(
+      { status: null, ms: 30_000 },
+      { status: 201, ms: 15_500 },
+      { status: 503, ms: 10 },
+      { status: 500, ms: 10 },
+    );
     expect(wrong(promptness).slice(0, 2)).toEqual([
       [
         'POST /v1/channels/ID/messages, 00:00:00Z: no answer in 30.0 s',

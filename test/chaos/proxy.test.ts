@@ -55,7 +55,10 @@ async function aServedClient(word = 'one'): Promise<Client> {
   return client;
 }
 
-/** Until the proxy has read what was sent before: what another connection gets afterwards came later. */
+/**
+ * Until the proxy has read what was sent before: what another connection gets afterwards came
+ * later.
+ */
 const aWhile = () => new Promise((resolve) => setTimeout(resolve, 100));
 
 describe('the proxy before Postgres', () => {

@@ -36,8 +36,16 @@ test('options come before the environment, the environment before up.json', () =
     url: 'http://option',
     key: 'kn_option',
   });
-  expect(findApi({}, { cwd, env })).toMatchObject({ url: 'http://env', key: 'kn_env', from: 'KNOCKON_API_URL' });
-  expect(findApi({}, { cwd, env: {} })).toMatchObject({ url: up.api_url, key: 'kn_up', stale: false });
+  expect(findApi({}, { cwd, env })).toMatchObject({
+    url: 'http://env',
+    key: 'kn_env',
+    from: 'KNOCKON_API_URL',
+  });
+  expect(findApi({}, { cwd, env: {} })).toMatchObject({
+    url: up.api_url,
+    key: 'kn_up',
+    stale: false,
+  });
 });
 
 test('up.json is found in a folder above, and only in KNOCKON_HOME where that is set', () => {
@@ -46,12 +54,16 @@ test('up.json is found in a folder above, and only in KNOCKON_HOME where that is
   mkdirSync(join(cwd, 'a/b'), { recursive: true });
   expect(findApi({}, { cwd: join(cwd, 'a/b'), env: {} }).key).toBe('kn_up');
   expect(findApi({}, { cwd, env: { KNOCKON_HOME: 'other' } }).key).toBe('kn_other');
-  expect(() => findApi({}, { cwd, env: { KNOCKON_HOME: 'nowhere' } })).toThrow(/nowhere.*npm start/);
+  expect(() => findApi({}, { cwd, env: { KNOCKON_HOME: 'nowhere' } })).toThrow(
+    /nowhere.*npm start/,
+  );
 });
 
 test('the key of up.json is not sent to another API', () => {
   writeUp('.knockon');
-  expect(() => findApi({ apiUrl: 'http://elsewhere' }, { cwd, env: {} })).toThrow(/no key for http:\/\/elsewhere.*--api-key/);
+  expect(() => findApi({ apiUrl: 'http://elsewhere' }, { cwd, env: {} })).toThrow(
+    /no key for http:\/\/elsewhere.*--api-key/,
+  );
   expect(findApi({ apiUrl: `${up.api_url}/` }, { cwd, env: {} }).key).toBe('kn_up');
 });
 
@@ -60,7 +72,9 @@ test('nothing running says to npm start', () => {
 });
 
 test('an address that is no URL is shown', () => {
-  expect(() => findApi({ apiUrl: 'localhost:3000', apiKey: 'k' }, { cwd, env: {} })).toThrow('"localhost:3000"');
+  expect(() => findApi({ apiUrl: 'localhost:3000', apiKey: 'k' }, { cwd, env: {} })).toThrow(
+    '"localhost:3000"',
+  );
 });
 
 test('an up.json that is cut off says to delete it', () => {
@@ -85,13 +99,21 @@ test('the ledger is found in DATABASE_URL, else in up.json with its Temporal', (
     databaseUrl: 'postgres://up',
     temporal: { address: 'up:7233', namespace: 'default' },
   });
-  expect(findLedger({ cwd, env: { DATABASE_URL: 'postgres://env' } })).toEqual({ databaseUrl: 'postgres://env', temporal: null });
+  expect(findLedger({ cwd, env: { DATABASE_URL: 'postgres://env' } })).toEqual({
+    databaseUrl: 'postgres://env',
+    temporal: null,
+  });
   expect(() => findLedger({ cwd: tmpdir(), env: {} })).toThrow('DATABASE_URL');
 });
 
 test('a process without DATABASE_URL runs with what `npm start` gives to its own, but for ports and what is set; and says so', () => {
   writeUp('.knockon');
-  const settings = { DATABASE_URL: 'postgres://up', KNOCKON_SECRET: 'of up', KNOCKON_EMAIL_GRACE: '5s', KNOCKON_PORT: '3000' };
+  const settings = {
+    DATABASE_URL: 'postgres://up',
+    KNOCKON_SECRET: 'of up',
+    KNOCKON_EMAIL_GRACE: '5s',
+    KNOCKON_PORT: '3000',
+  };
   writeFileSync(join(cwd, '.knockon', 'environment.json'), JSON.stringify(settings));
   const told: string[] = [];
   const here = (env: NodeJS.ProcessEnv) => environmentHere((line) => told.push(line), { cwd, env });
@@ -107,9 +129,31 @@ test('a process without DATABASE_URL runs with what `npm start` gives to its own
 });
 
 test('a balance shows what is missing and what to do', () => {
-  const audit = { name: 'audit', expected: 5, done: 3, dead: 0, in_flight: 1, missing: 1, oldest_seconds: 65 };
-  const missing = [{ subscriber: 'audit', event_id: 'e-1', type: 'message.created', dispatch_id: 'd-1', age_seconds: 65 }];
-  const balance = { balanced: false, subscribers: [audit], missing, undispatched: { count: 2, oldest_seconds: 3 }, asked: false };
+  const audit = {
+    name: 'audit',
+    expected: 5,
+    done: 3,
+    dead: 0,
+    in_flight: 1,
+    missing: 1,
+    oldest_seconds: 65,
+  };
+  const missing = [
+    {
+      subscriber: 'audit',
+      event_id: 'e-1',
+      type: 'message.created',
+      dispatch_id: 'd-1',
+      age_seconds: 65,
+    },
+  ];
+  const balance = {
+    balanced: false,
+    subscribers: [audit],
+    missing,
+    undispatched: { count: 2, oldest_seconds: 3 },
+    asked: false,
+  };
   const text = showBalance(aTerminal(), balance);
   expect(text).toMatch(/audit +5 +3 +0 +1 +1 +1 min 5 s/);
   expect(text).toMatch(/Committed and not dispatched: 2 events; the oldest has waited 3\.0 s/);

@@ -13,14 +13,20 @@ export interface StoredMessage {
   metadata: Record<string, unknown>;
 }
 
-/** What happens to the next POSTs of messages, one entry a request, before they are answered as always. */
+/**
+ * What happens to the next POSTs of messages, one entry a request, before they are answered as
+ * always.
+ */
 export type Trouble =
   | { status: number; headers?: Record<string, string>; detail?: string }
   /** The message is stored, and the connection breaks before the answer. */
   | 'lost answer'
   | 'none';
 
-/** A small HTTP server that answers as API.md says, for what the commands call. Keeps everything in memory. */
+/**
+ * A small HTTP server that answers as API.md says, for what the commands call. Keeps everything in
+ * memory.
+ */
 export interface StandIn {
   url: string;
   key: string;
@@ -42,7 +48,17 @@ export interface StandIn {
 export async function startStandIn(): Promise<StandIn> {
   const keys = new Map<string, { body: string; message: StoredMessage }>();
   const state: StandIn = {
-    ...{ url: '', key: 'kn_test', messages: [], channels: [], requests: [], troubles: [], journeys: [], subscribers: [], answers: {} },
+    ...{
+      url: '',
+      key: 'kn_test',
+      messages: [],
+      channels: [],
+      requests: [],
+      troubles: [],
+      journeys: [],
+      subscribers: [],
+      answers: {},
+    },
     forgetKeys: () => keys.clear(),
     close: () => new Promise((resolve) => server.close(() => resolve()).closeAllConnections()),
   };
@@ -54,16 +70,28 @@ export async function startStandIn(): Promise<StandIn> {
 
 type Keys = Map<string, { body: string; message: StoredMessage }>;
 
-async function answer(state: StandIn, keys: Keys, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  state: StandIn,
+  keys: Keys,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const url = new URL(request.url ?? '/', state.url);
   state.requests.push(`${request.method} ${url.pathname}${url.search}`);
   const json = (status: number, body: unknown, headers: Record<string, string> = {}) =>
-    response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
-  const problem = (status: number, detail: string, more: object = {}, headers: Record<string, string> = {}) =>
-    json(status, { type: 'about:blank', title: 'Problem', status, detail, ...more }, headers);
+    response
+      .writeHead(status, { 'content-type': 'application/json', ...headers })
+      .end(JSON.stringify(body));
+  const problem = (
+    status: number,
+    detail: string,
+    more: object = {},
+    headers: Record<string, string> = {},
+  ) => json(status, { type: 'about:blank', title: 'Problem', status, detail, ...more }, headers);
   let text = '';
   for await (const chunk of request) text += chunk;
-  if (request.headers.authorization !== `Bearer ${state.key}`) return void problem(401, 'The key is not valid.');
+  if (request.headers.authorization !== `Bearer ${state.key}`)
+    return void problem(401, 'The key is not valid.');
   const body = text === '' ? {} : JSON.parse(text);
   const route = `${request.method} ${url.pathname.replace(/[0-9a-f-]{36}/, ':id')}`;
   const prepared = state.answers[`${request.method} ${url.pathname}`];
@@ -71,15 +99,18 @@ async function answer(state: StandIn, keys: Keys, request: IncomingMessage, resp
   const id = /[0-9a-f-]{36}/.exec(url.pathname)?.[0] ?? '';
   if (route === 'GET /v1/channels') return void json(200, page(state.channels, url));
   if (route === 'GET /v1/subscribers') return void json(200, page(state.subscribers, url));
-  if (route === 'GET /v1/events') return void json(200, page(events(state, url.searchParams.get('channel_id') ?? ''), url));
+  if (route === 'GET /v1/events')
+    return void json(200, page(events(state, url.searchParams.get('channel_id') ?? ''), url));
   if (route === 'GET /v1/messages/:id/effects') {
     const journey = state.journeys.length > 1 ? state.journeys.shift() : state.journeys[0];
     return void (journey ? json(200, journey) : problem(404, 'There is no such message.'));
   }
-  if (route === 'PATCH /v1/messages/:id') return void json(200, { ...state.messages.find((message) => message.id === id), ...body });
+  if (route === 'PATCH /v1/messages/:id')
+    return void json(200, { ...state.messages.find((message) => message.id === id), ...body });
   if (route === 'DELETE /v1/messages/:id') return void response.writeHead(204).end();
   if (route === 'POST /v1/channels') {
-    if (state.channels.some((channel) => channel.name === body.name)) return void problem(409, 'There is a channel of that name.');
+    if (state.channels.some((channel) => channel.name === body.name))
+      return void problem(409, 'There is a channel of that name.');
     state.channels.push({ id: randomUUID(), name: body.name });
     return void json(201, state.channels.at(-1));
   }
@@ -88,13 +119,17 @@ async function answer(state: StandIn, keys: Keys, request: IncomingMessage, resp
 
   function postMessage(): void {
     const trouble = state.troubles.shift();
-    if (typeof trouble === 'object') return void problem(trouble.status, trouble.detail ?? 'Trouble.', {}, trouble.headers);
+    if (typeof trouble === 'object')
+      return void problem(trouble.status, trouble.detail ?? 'Trouble.', {}, trouble.headers);
     const key = String(request.headers['idempotency-key'] ?? randomUUID());
     const known = keys.get(key);
-    if (known && known.body !== text) return void problem(422, 'The key was used for another request.');
+    if (known && known.body !== text)
+      return void problem(422, 'The key was used for another request.');
     if (known) return void json(201, known.message, { 'idempotent-replayed': 'true' });
     if (body.author.length > 255) {
-      return void problem(422, 'The request does not fit the schema: author.', { errors: [{ path: 'author', message: 'is too long' }] });
+      return void problem(422, 'The request does not fit the schema: author.', {
+        errors: [{ path: 'author', message: 'is too long' }],
+      });
     }
     const seq = state.messages.filter((message) => message.channel_id === id).length + 1;
     const message = { id: randomUUID(), channel_id: id, seq, ...body };
@@ -108,7 +143,11 @@ async function answer(state: StandIn, keys: Keys, request: IncomingMessage, resp
 function events(state: StandIn, channelId: string) {
   return state.messages
     .filter((message) => message.channel_id === channelId)
-    .map(({ author, text, metadata, seq }) => ({ type: 'message.created', seq, payload: { author, text, metadata } }));
+    .map(({ author, text, metadata, seq }) => ({
+      type: 'message.created',
+      seq,
+      payload: { author, text, metadata },
+    }));
 }
 
 function page<T>(all: T[], url: URL): { data: T[]; next_cursor: string | null } {

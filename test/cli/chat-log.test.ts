@@ -2,7 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { dateInName } from '../../src/cli/chat-log/clock.ts';
 import { readLines } from '../../src/cli/chat-log/lines.ts';
-import { FORMATS, type LogLine, type ReadOptions, readChatLog } from '../../src/cli/chat-log/read.ts';
+import {
+  FORMATS,
+  type LogLine,
+  type ReadOptions,
+  readChatLog,
+} from '../../src/cli/chat-log/read.ts';
 
 async function* chunksOf(...parts: (string | Uint8Array)[]): AsyncGenerator<Uint8Array> {
   for (const part of parts) yield typeof part === 'string' ? Buffer.from(part) : part;
@@ -22,7 +27,9 @@ function short(line: LogLine | undefined): string {
   if (!line) return 'no line';
   if ('skip' in line) return line.skip;
   const { author, text, sent_at = '', voice } = line.message;
-  return [author, text, sent_at.replace('.000Z', 'Z'), ...(voice === 'said' ? [] : [voice])].join('|');
+  return [author, text, sent_at.replace('.000Z', 'Z'), ...(voice === 'said' ? [] : [voice])].join(
+    '|',
+  );
 }
 
 const day = '2009-02-23T';
@@ -73,16 +80,26 @@ describe('"[hh:mm] <nick> text"', () => {
       ['23:59', '00:00', '12:00', '00:01'],
       ['23T23:59', '24T00:00', '24T12:00', '25T00:01'],
     ],
-    ['keeps the day when the clock is set back by an hour', ['02:59', '02:00', '03:00'], ['23T02:59', '23T02:00', '23T03:00']],
+    [
+      'keeps the day when the clock is set back by an hour',
+      ['02:59', '02:00', '03:00'],
+      ['23T02:59', '23T02:00', '23T03:00'],
+    ],
     [
       'passes noon, not midnight, on a twelve-hour clock',
       ['11:30', '12:59', '01:00', '12:30'],
       ['23T11:30', '23T12:59', '23T13:00', '24T00:30'],
     ],
-    ['counts from the furthest moment after the clock was set back', ['23:50', '23:00', '00:10'], ['23T23:50', '23T23:00', '24T00:10']],
+    [
+      'counts from the furthest moment after the clock was set back',
+      ['23:50', '23:00', '00:10'],
+      ['23T23:50', '23T23:00', '24T00:10'],
+    ],
   ])('%s', async (_name, times, expected) => {
     const lines = await read(times.map((time) => `[${time}] <ada> hi`).join('\n'));
-    expect(lines.map((line) => ('message' in line ? line.message.sent_at?.slice(8, 16) : line.skip))).toEqual(expected);
+    expect(
+      lines.map((line) => ('message' in line ? line.message.sent_at?.slice(8, 16) : line.skip)),
+    ).toEqual(expected);
   });
 
   test('asks for a day where there is none, and names the option', async () => {
@@ -95,7 +112,10 @@ describe('"channel yyyy-mm-dd [hh:mm] <nick> text"', () => {
     ['stripe 2019-09-04 [22:44:46] <w1z> add a coupon ', 'w1z|add a coupon|2019-09-04T22:44:46Z'],
     ['meeting 2009-10-20 [12:01] <mdz> hi', 'mdz|hi|2009-10-20T12:01:00Z'],
     ['rust 2018-12-26 [22:09:07] * nagisa laughs ', 'nagisa|laughs|2018-12-26T22:09:07Z|action'],
-    ['meeting 2009-10-20 [12:05]  * dholbach removes is ', 'dholbach|removes is|2009-10-20T12:05:00Z|action'],
+    [
+      'meeting 2009-10-20 [12:05]  * dholbach removes is ',
+      'dholbach|removes is|2009-10-20T12:05:00Z|action',
+    ],
     ['rust 2018-12-26 [12:37:11] -eval- result ', 'eval|result|2018-12-26T12:37:11Z|notice'],
     ['meeting 2009-10-20 === simon|lunch is now known as simon ', 'system'],
     ['meeting 2009-02-30 [12:01] <mdz> no such day', 'bad_time'],
@@ -108,8 +128,14 @@ describe('"channel yyyy-mm-dd [hh:mm] <nick> text"', () => {
 describe('JSON lines', () => {
   test.each([
     [{ author: 'ada', text: 'hi', sent_at: '2024-01-15T12:00:00Z' }, 'ada|hi|2024-01-15T12:00:00Z'],
-    [{ author: 'ada', text: 'hi', sent_at: '2024-01-15T12:00:00.123+02:00' }, 'ada|hi|2024-01-15T10:00:00.123Z'],
-    [{ author: 'ada', text: 'hi', timestamp: '2024-01-15 12:00:00' }, 'ada|hi|2024-01-15T12:00:00Z'],
+    [
+      { author: 'ada', text: 'hi', sent_at: '2024-01-15T12:00:00.123+02:00' },
+      'ada|hi|2024-01-15T10:00:00.123Z',
+    ],
+    [
+      { author: 'ada', text: 'hi', timestamp: '2024-01-15 12:00:00' },
+      'ada|hi|2024-01-15T12:00:00Z',
+    ],
     [{ author: 'ada', text: 'hi', timestamp: 1705320000 }, 'ada|hi|2024-01-15T12:00:00Z'],
     [{ author: 'ada', text: 'hi', timestamp: 1705320000000 }, 'ada|hi|2024-01-15T12:00:00Z'],
     [{ author: 'ada', text: 'hi', sent_at: null }, 'ada|hi|'],
@@ -124,15 +150,23 @@ describe('JSON lines', () => {
     [{ author: 'ada', text: 'hi', sent_at: '2024-02-31T00:00:00Z' }, 'bad_time'],
     [{ author: 'ada', text: 'hi', metadata: [] }, 'bad_metadata'],
   ])('reads %j', async (object, expected) => {
-    expect((await read(JSON.stringify(object), { format: 'jsonl' })).map(short)).toEqual([expected]);
+    expect((await read(JSON.stringify(object), { format: 'jsonl' })).map(short)).toEqual([
+      expected,
+    ]);
   });
 
   test.each([
     ['{"author":"ada","text":"hi","metadata":{"id":9007199254740993}}', 'inexact'],
-    ['{"author":"ada","text":"hi","metadata":{"id":"9007199254740993"},"timestamp":1705320000.000000001}', 'ada|hi|2024-01-15T12:00:00Z'],
-  ])('skips metadata with numbers that would be rounded, and nothing else: %s', async (line, expected) => {
-    expect((await read(line, { format: 'jsonl' })).map(short)).toEqual([expected]);
-  });
+    [
+      '{"author":"ada","text":"hi","metadata":{"id":"9007199254740993"},"timestamp":1705320000.000000001}',
+      'ada|hi|2024-01-15T12:00:00Z',
+    ],
+  ])(
+    'skips metadata with numbers that would be rounded, and nothing else: %s',
+    async (line, expected) => {
+      expect((await read(line, { format: 'jsonl' })).map(short)).toEqual([expected]);
+    },
+  );
 
   test('takes 40,000 characters outside the BMP', async () => {
     const [line] = await read(JSON.stringify({ author: 'ada', text: '😀'.repeat(40_000) }));
@@ -140,12 +174,17 @@ describe('JSON lines', () => {
   });
 
   test('replaces a lone surrogate', async () => {
-    expect((await read('{"author":"ada","text":"a\\ud800b"}')).map(short)).toEqual(['ada|a\ufffdb|']);
+    expect((await read('{"author":"ada","text":"a\\ud800b"}')).map(short)).toEqual([
+      'ada|a\ufffdb|',
+    ]);
   });
 
-  test.each(['{"author":', '[1]', 'null', '"text"', `${'['.repeat(100_000)}`])('skips %.20j', async (line) => {
-    expect((await read(line, { format: 'jsonl' })).map(short)).toEqual(['bad_json']);
-  });
+  test.each(['{"author":', '[1]', 'null', '"text"', `${'['.repeat(100_000)}`])(
+    'skips %.20j',
+    async (line) => {
+      expect((await read(line, { format: 'jsonl' })).map(short)).toEqual(['bad_json']);
+    },
+  );
 });
 
 describe('any log', () => {
@@ -160,7 +199,9 @@ describe('any log', () => {
   });
 
   test('in no known layout is refused with its first line and what is understood', async () => {
-    await expect(read('\nDear diary')).rejects.toThrow(/line 2 is "Dear diary".*JSON lines.*--format/s);
+    await expect(read('\nDear diary')).rejects.toThrow(
+      /line 2 is "Dear diary".*JSON lines.*--format/s,
+    );
   });
 
   test('that is empty has no lines', async () => {
@@ -170,21 +211,32 @@ describe('any log', () => {
   test('never throws in a given format, and gives each line once', async () => {
     const nasty = fc.oneof(
       fc.string({ unit: 'binary' }),
-      fc.constantFrom('[07:35] <ada> hi', '=== x', '{"author":"a","text":"b"}', 'c 2009-10-20 [12:01] <m> hi', '[99:99] <', '\u0001', ''),
+      fc.constantFrom(
+        '[07:35] <ada> hi',
+        '=== x',
+        '{"author":"a","text":"b"}',
+        'c 2009-10-20 [12:01] <m> hi',
+        '[99:99] <',
+        '\u0001',
+        '',
+      ),
     );
     await fc.assert(
       fc.asyncProperty(fc.array(nasty), fc.constantFrom(...FORMATS), async (written, format) => {
         const text = written.map((line) => line.replaceAll('\n', ' ')).join('\n');
         const expected = text === '' ? 0 : text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
         const lines = await read(text, { format });
-        expect(lines.map((line) => line.line)).toEqual(Array.from({ length: expected }, (_, place) => place + 1));
+        expect(lines.map((line) => line.line)).toEqual(
+          Array.from({ length: expected }, (_, place) => place + 1),
+        );
       }),
     );
   });
 });
 
 describe('lines', () => {
-  const texts = async (...parts: (string | Uint8Array)[]) => (await collect(readLines(chunksOf(...parts)))).map((line) => line.text);
+  const texts = async (...parts: (string | Uint8Array)[]) =>
+    (await collect(readLines(chunksOf(...parts)))).map((line) => line.text);
 
   test('may end in CRLF, and the last one in nothing', async () => {
     expect(await texts('a\r\nb\n\r\nc')).toEqual(['a', 'b', '', 'c']);
@@ -192,11 +244,17 @@ describe('lines', () => {
 
   test('do not depend on how the bytes arrive', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.string({ unit: 'grapheme' }), fc.integer({ min: 1, max: 5 }), async (text, size) => {
-        const bytes = Buffer.from(text);
-        const parts = Array.from({ length: Math.ceil(bytes.length / size) }, (_, n) => bytes.subarray(n * size, (n + 1) * size));
-        expect(await texts(...parts)).toEqual(await texts(text));
-      }),
+      fc.asyncProperty(
+        fc.string({ unit: 'grapheme' }),
+        fc.integer({ min: 1, max: 5 }),
+        async (text, size) => {
+          const bytes = Buffer.from(text);
+          const parts = Array.from({ length: Math.ceil(bytes.length / size) }, (_, n) =>
+            bytes.subarray(n * size, (n + 1) * size),
+          );
+          expect(await texts(...parts)).toEqual(await texts(text));
+        },
+      ),
     );
   });
 
@@ -213,7 +271,9 @@ describe('lines', () => {
   });
 
   test('beyond the limit are cut off, and the next one is whole', async () => {
-    const lines = await collect(readLines(chunksOf('abc', 'defgh', 'ijk\nxy\n', '12345\n123456\n'), { longest: 5 }));
+    const lines = await collect(
+      readLines(chunksOf('abc', 'defgh', 'ijk\nxy\n', '12345\n123456\n'), { longest: 5 }),
+    );
     expect(lines).toEqual([
       { number: 1, text: 'abcde', overlong: true },
       { number: 2, text: 'xy', overlong: false },

@@ -26,27 +26,50 @@ interface Ended {
 }
 
 /** The command as a process of its own, in a folder where nothing runs. */
-function knockon(args: string[], env: Record<string, string> = {}, input = ''): Promise<Ended> & { kill(): void; interrupt(): void } {
-  const child = spawn(process.execPath, ['--import', tsx, main, ...args], { cwd: folder, env: { PATH: process.env.PATH, ...env } });
+function knockon(
+  args: string[],
+  env: Record<string, string> = {},
+  input = '',
+): Promise<Ended> & { kill(): void; interrupt(): void } {
+  const child = spawn(process.execPath, ['--import', tsx, main, ...args], {
+    cwd: folder,
+    env: { PATH: process.env.PATH, ...env },
+  });
   const said = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk) => (said.stdout += chunk));
   child.stderr.on('data', (chunk) => (said.stderr += chunk));
   child.stdin.end(input);
-  const ended = new Promise<Ended>((resolve) => child.once('close', (exitCode) => resolve({ exitCode, ...said })));
-  return Object.assign(ended, { kill: () => void child.kill('SIGKILL'), interrupt: () => void child.kill('SIGINT') });
+  const ended = new Promise<Ended>((resolve) =>
+    child.once('close', (exitCode) => resolve({ exitCode, ...said })),
+  );
+  return Object.assign(ended, {
+    kill: () => void child.kill('SIGKILL'),
+    interrupt: () => void child.kill('SIGINT'),
+  });
 }
 
 /** All commands that are no processes, those below others too, as they are typed. */
 async function everyCommand(): Promise<string[]> {
   const paths = (command: Command, before: string[]): string[][] =>
-    command.commands.length === 0 ? [before] : command.commands.flatMap((one) => paths(one, [...before, one.name()]));
+    command.commands.length === 0
+      ? [before]
+      : command.commands.flatMap((one) => paths(one, [...before, one.name()]));
   const all = paths(await createProgram([], process.exit), []).map((path) => path.join(' '));
   return all.filter((path) => !/^(up|api|relay|worker|migrate|completion|help)/.test(path));
 }
 
 test('every command shows how it ends, and all that talk to the API spell its address and key alike', async () => {
   const commands = await everyCommand();
-  expect(commands).toEqual(expect.arrayContaining(['pause', 'endpoints list', 'endpoints try', 'keys revoke', 'demo', 'verify']));
+  expect(commands).toEqual(
+    expect.arrayContaining([
+      'pause',
+      'endpoints list',
+      'endpoints try',
+      'keys revoke',
+      'demo',
+      'verify',
+    ]),
+  );
   for (const command of commands) {
     const { exitCode, out } = await typed([...command.split(' '), '--help']);
     expect([command, exitCode]).toEqual([command, 0]);
@@ -64,14 +87,23 @@ test('the help has its commands in groups', async () => {
   const { out } = await typed(['--help']);
   const groups = out.split('\n').filter((line) => /^[A-Z].*:$/.test(line));
   expect(groups).toEqual(
-    expect.arrayContaining(['Start:', 'Look:', 'Steer subscribers:', 'Look after customers:', 'Processes of a deployment:']),
+    expect.arrayContaining([
+      'Start:',
+      'Look:',
+      'Steer subscribers:',
+      'Look after customers:',
+      'Processes of a deployment:',
+    ]),
   );
   expect(groups).not.toContain('Commands:');
 });
 
 test('what reads the output may leave early: nothing is said about it', async () => {
   const command = `"$0" --import "$1" "$2" --help | head -1; echo "\${PIPESTATUS[0]}"`;
-  const child = spawn('bash', ['-c', command, process.execPath, tsx, main], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn('bash', ['-c', command, process.execPath, tsx, main], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const said = { out: '', err: '' };
   child.stdout.on('data', (chunk) => (said.out += chunk));
   child.stderr.on('data', (chunk) => (said.err += chunk));
@@ -93,7 +125,15 @@ test.each(['trace 01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70 --follow', 'drain search'
             timestamp: new Date().toISOString(),
             dispatched_at: null,
             workflow: null,
-            effects: [{ subscriber: 'search', state: 'running', attempts: 1, last_error: null, completed_at: null }],
+            effects: [
+              {
+                subscriber: 'search',
+                state: 'running',
+                attempts: 1,
+                last_error: null,
+                completed_at: null,
+              },
+            ],
           },
         ],
       },
@@ -106,10 +146,17 @@ test.each(['trace 01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70 --follow', 'drain search'
       backlog: 0,
       applied: true,
     };
-    api.answers['GET /v1/ops/subscribers/search'] = api.answers['POST /v1/ops/subscribers/search/drain'];
+    api.answers['GET /v1/ops/subscribers/search'] =
+      api.answers['POST /v1/ops/subscribers/search/drain'];
     try {
-      const running = knockon(line.split(' '), { KNOCKON_API_URL: api.url, KNOCKON_API_KEY: api.key });
-      await vi.waitFor(() => expect(api.requests.length).toBeGreaterThan(1), { timeout: 20_000, interval: 20 });
+      const running = knockon(line.split(' '), {
+        KNOCKON_API_URL: api.url,
+        KNOCKON_API_KEY: api.key,
+      });
+      await vi.waitFor(() => expect(api.requests.length).toBeGreaterThan(1), {
+        timeout: 20_000,
+        interval: 20,
+      });
       running.interrupt();
       const { exitCode, stderr } = await running;
       expect(exitCode).toBe(130);
@@ -187,24 +234,36 @@ test('a log can be piped in', async () => {
     '[07:35] <ada> hi\n=== x\n',
   );
   expect(exitCode).toBe(0);
-  expect(stdout).toMatch(/stdin: 2 lines.*\n +1 {2}would be posted.*\n +1 {2}skipped\n +1 {4}system: /);
+  expect(stdout).toMatch(
+    /stdin: 2 lines.*\n +1 {2}would be posted.*\n +1 {2}skipped\n +1 {4}system: /,
+  );
 });
 
 test('an import that was killed with kill -9 and run again gives the numbers of one run', async () => {
   const api = await startStandIn();
   const env = { KNOCKON_API_URL: api.url, KNOCKON_API_KEY: api.key };
   const file = join(folder, 'long-2020-01-01.txt');
-  const lines = Array.from({ length: 2000 }, (_, n) => (n % 10 === 9 ? '=== x has joined' : `[10:${10 + (n % 50)}] <ada> message ${n}`));
+  const lines = Array.from({ length: 2000 }, (_, n) =>
+    n % 10 === 9 ? '=== x has joined' : `[10:${10 + (n % 50)}] <ada> message ${n}`,
+  );
   writeFileSync(file, lines.join('\n'));
   try {
     const first = knockon(['import', file, '--channel', 'long'], env);
-    await vi.waitFor(() => expect(api.messages.length).toBeGreaterThan(50), { timeout: 20_000, interval: 5 });
+    await vi.waitFor(() => expect(api.messages.length).toBeGreaterThan(50), {
+      timeout: 20_000,
+      interval: 5,
+    });
     first.kill();
     await first;
     const before = api.messages.length;
     expect(before).toBeLessThan(1800);
     const { stdout } = await knockon(['import', file, '--channel', 'long', '--json'], env);
-    expect(JSON.parse(stdout)).toMatchObject({ lines: 2000, posted: 1800 - before, already_there: before, skipped: { total: 200 } });
+    expect(JSON.parse(stdout)).toMatchObject({
+      lines: 2000,
+      posted: 1800 - before,
+      already_there: before,
+      skipped: { total: 200 },
+    });
     expect(api.messages.map((message) => message.text)).toEqual(
       lines.filter((line) => !line.startsWith('=')).map((line) => line.slice(14)),
     );

@@ -26,7 +26,9 @@ test('bash completes commands, commands below them, options and names of subscri
   expect(completed(['worker', 'effects', '--o'])).toEqual(['--only']);
   expect(completed(['pause', '--re'])).toEqual(['--reason']);
   expect(completed(['pause', 'se'])).toEqual(['search']);
-  expect(completed(['resume', '--json', ''])).toEqual(expect.arrayContaining(['audit', 'search', '--api-url']));
+  expect(completed(['resume', '--json', ''])).toEqual(
+    expect.arrayContaining(['audit', 'search', '--api-url']),
+  );
 });
 
 test('zsh and fish know the same commands', () => {

@@ -27,13 +27,29 @@ interface Ran {
   err: string[];
 }
 
-async function run(text: string, options: Partial<ImportOptions> & { name?: string; abort?: AbortController } = {}): Promise<Ran> {
+async function run(
+  text: string,
+  options: Partial<ImportOptions> & { name?: string; abort?: AbortController } = {},
+): Promise<Ran> {
   const { name = 'log-2009-02-23.txt', abort = new AbortController(), ...rest } = options;
   const file = join(folder, name);
   writeFileSync(file, text);
   const terminal = aTerminal();
-  const given = { channel: 'general', apiUrl: api.url, apiKey: api.key, patience: 0, json: true, ...rest };
-  const exitCode = await runImport(name === '-' ? '-' : file, Readable.from([Buffer.from(text)]), given, terminal, abort.signal);
+  const given = {
+    channel: 'general',
+    apiUrl: api.url,
+    apiKey: api.key,
+    patience: 0,
+    json: true,
+    ...rest,
+  };
+  const exitCode = await runImport(
+    name === '-' ? '-' : file,
+    Readable.from([Buffer.from(text)]),
+    given,
+    terminal,
+    abort.signal,
+  );
   return { exitCode, summary: JSON.parse(terminal.said.join('\n')), err: terminal.complained };
 }
 
@@ -51,10 +67,22 @@ test('an import makes the channel, posts in the order of the lines and counts ev
   const { exitCode, summary } = await run(log);
   expect(exitCode).toBe(0);
   expect(texts()).toEqual(['one', 'two', 'two', 'waves']);
-  expect(api.messages[0]).toMatchObject({ author: 'ada', sent_at: '2009-02-23T07:35:00.000Z', metadata: { import: { line: 1 } } });
+  expect(api.messages[0]).toMatchObject({
+    author: 'ada',
+    sent_at: '2009-02-23T07:35:00.000Z',
+    metadata: { import: { line: 1 } },
+  });
   expect(api.messages[3]).toMatchObject({ author: 'ada', metadata: { action: true } });
   const skipped = { total: 2, reasons: { system: 1, empty: 1 } };
-  expect(summary).toMatchObject({ format: 'irc', finished: true, lines: 6, posted: 4, already_there: 0, actions: 1, skipped });
+  expect(summary).toMatchObject({
+    format: 'irc',
+    finished: true,
+    lines: 6,
+    posted: 4,
+    already_there: 0,
+    actions: 1,
+    skipped,
+  });
   expect(summary.channel).toEqual(api.channels[0]);
 });
 
@@ -70,7 +98,10 @@ test('a second import adds nothing, even after idempotency keys are forgotten', 
 test('a copy under another name adds nothing, a log that has grown adds what is new', async () => {
   await run(log);
   expect((await run(log, { name: 'copy-2009-02-23.txt' })).summary.posted).toBe(0);
-  expect((await run(`[07:30] <eve> before\n${log}\n[07:39] <eve> after`)).summary).toMatchObject({ posted: 2, already_there: 4 });
+  expect((await run(`[07:30] <eve> before\n${log}\n[07:39] <eve> after`)).summary).toMatchObject({
+    posted: 2,
+    already_there: 4,
+  });
 });
 
 test('the same words without a time in two files are two messages, in one file read twice they are one', async () => {
@@ -87,10 +118,15 @@ test('one log can be imported into two channels', async () => {
 });
 
 test('more messages than a page of the log are all recognised', async () => {
-  const long = Array.from({ length: 450 }, (_, n) => `{"author":"ada","text":"message ${n}"}`).join('\n');
+  const long = Array.from({ length: 450 }, (_, n) => `{"author":"ada","text":"message ${n}"}`).join(
+    '\n',
+  );
   await run(long, { name: 'long.jsonl' });
   api.forgetKeys();
-  expect((await run(long, { name: 'long.jsonl' })).summary).toMatchObject({ posted: 0, already_there: 450 });
+  expect((await run(long, { name: 'long.jsonl' })).summary).toMatchObject({
+    posted: 0,
+    already_there: 450,
+  });
 });
 
 test('an import that breaks off says where, keeps its counts and goes on when it is run again', async () => {
@@ -105,7 +141,10 @@ test('an import that breaks off says where, keeps its counts and goes on when it
 });
 
 test('an overloaded API is waited for as long as it asks, and the order stays', async () => {
-  api.troubles.push({ status: 429, headers: { 'retry-after': '0' } }, { status: 503, headers: { 'retry-after': '0' } });
+  api.troubles.push(
+    { status: 429, headers: { 'retry-after': '0' } },
+    { status: 503, headers: { 'retry-after': '0' } },
+  );
   const { summary, err } = await run(log, { patience: 10_000, json: true });
   expect(summary).toMatchObject({ finished: true, posted: 4 });
   expect(err).toEqual([]);
@@ -122,7 +161,11 @@ test('a message whose answer was lost is not posted twice', async () => {
 test('a line the API refuses is skipped with its reason, and the others are posted', async () => {
   const text = `{"author":"ada","text":"a"}\n{"author":"${'x'.repeat(300)}","text":"b"}\n{"author":"ada","text":"c"}`;
   const { summary, err } = await run(text, { name: 'x.jsonl', showSkipped: true });
-  expect(summary).toMatchObject({ lines: 3, posted: 2, skipped: { total: 1, reasons: { refused: 1 } } });
+  expect(summary).toMatchObject({
+    lines: 3,
+    posted: 2,
+    skipped: { total: 1, reasons: { refused: 1 } },
+  });
   expect(err.join()).toMatch(/line 2: refused: .*author: is too long/s);
 });
 

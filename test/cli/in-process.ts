@@ -18,7 +18,9 @@ class Exit extends Error {
   }
 }
 
-/** Runs a command line in this process: a process of its own takes seconds to start. One at a time. */
+/**
+ * Runs a command line in this process: a process of its own takes seconds to start. One at a time.
+ */
 export async function typed(words: string[], env: Record<string, string> = {}): Promise<Ended> {
   const said = { out: '', err: '' };
   const hear = (stream: 'out' | 'err') => (text: unknown) => {

@@ -6,7 +6,8 @@ import { readConfig, settings } from '../../src/config.ts';
 
 const source = (path: string) => fileURLToPath(new URL(`../../src/${path}`, import.meta.url));
 const run = async (...args: string[]) =>
-  (await promisify(execFile)(process.execPath, ['--import', import.meta.resolve('tsx'), ...args])).stdout;
+  (await promisify(execFile)(process.execPath, ['--import', import.meta.resolve('tsx'), ...args]))
+    .stdout;
 const commands = ['api', 'relay', 'worker workflows', 'worker effects'];
 const required = { DATABASE_URL: 'postgres://localhost/knockon', KNOCKON_SECRET: 'x'.repeat(32) };
 
@@ -16,10 +17,14 @@ const told = new Map<string, { name: string; byDefault: string | undefined }[]>(
 beforeAll(async () => {
   for (const command of commands) {
     const stdout = await run(source('cli/main.ts'), ...command.split(' '), '--help');
-    const rows = [...stdout.matchAll(/^ {2}((?:[A-Z_]{5,}(?:, )?)+) {2,}(.*)$/gm)].flatMap(([, names, wants]) => {
-      const defaults = /\(([^()]*)\)$/.exec(wants!)?.[1]?.split(', ');
-      return names!.split(', ').map((name, i) => ({ name: name.trim(), byDefault: defaults?.[i] }));
-    });
+    const rows = [...stdout.matchAll(/^ {2}((?:[A-Z_]{5,}(?:, )?)+) {2,}(.*)$/gm)].flatMap(
+      ([, names, wants]) => {
+        const defaults = /\(([^()]*)\)$/.exec(wants!)?.[1]?.split(', ');
+        return names!
+          .split(', ')
+          .map((name, i) => ({ name: name.trim(), byDefault: defaults?.[i] }));
+      },
+    );
     told.set(command, rows);
   }
 });
@@ -44,7 +49,9 @@ describe('the help of the processes', () => {
 });
 
 test('a log level that does not exist is told in our words, with those that do', () => {
-  expect(() => readConfig({ ...required, LOG_LEVEL: 'verbose' })).toThrow(/LOG_LEVEL is "verbose": it must be "fatal", .* or "silent"/);
+  expect(() => readConfig({ ...required, LOG_LEVEL: 'verbose' })).toThrow(
+    /LOG_LEVEL is "verbose": it must be "fatal", .* or "silent"/,
+  );
 });
 
 /** What Kubernetes puts into each container of a namespace with these services. */
@@ -72,8 +79,12 @@ describe('an environment in which Kubernetes tells of services beside', () => {
   });
 
   test('still has settings that are wrong told, those whose names are like a service among them', () => {
-    expect(() => readConfig({ ...required, ...services, KNOCKON_PORT: '80tcp' })).toThrow('KNOCKON_PORT is "80tcp"');
-    expect(() => readConfig({ ...required, ...services, KNOCKON_PROT: '80' })).toThrow('did you mean KNOCKON_PORT?');
+    expect(() => readConfig({ ...required, ...services, KNOCKON_PORT: '80tcp' })).toThrow(
+      'KNOCKON_PORT is "80tcp"',
+    );
+    expect(() => readConfig({ ...required, ...services, KNOCKON_PROT: '80' })).toThrow(
+      'did you mean KNOCKON_PORT?',
+    );
   });
 });
 
@@ -86,9 +97,12 @@ async function brought(module: string, packages: string[]): Promise<string[]> {
 }
 
 describe('a process that starts', () => {
-  test.each(['api', 'relay', 'workflows', 'effects'])('%s loads no client of Redis before it is told to use one', async (name) => {
-    expect(await brought(`workers/${name}.ts`, ['ioredis'])).toEqual([]);
-  });
+  test.each(['api', 'relay', 'workflows', 'effects'])(
+    '%s loads no client of Redis before it is told to use one',
+    async (name) => {
+      expect(await brought(`workers/${name}.ts`, ['ioredis'])).toEqual([]);
+    },
+  );
 
   test('with effects of its own loads nothing that only the shipped ones need', async () => {
     expect(await brought('workers/effects.ts', ['undici'])).toEqual([]);

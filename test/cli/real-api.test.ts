@@ -21,10 +21,20 @@ let apiKey: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'knockon-real-'));
   database = await freshDatabase();
-  const secret = { KNOCKON_SECRET: 'a secret of thirty-two characters', KNOCKON_ADMIN_KEY: adminKey };
-  const quiet = { KNOCKON_DISPATCHER: 'off', KNOCKON_PORT: '0', LOG_LEVEL: 'silent', KNOCKON_SHUTDOWN: '1s' };
+  const secret = {
+    KNOCKON_SECRET: 'a secret of thirty-two characters',
+    KNOCKON_ADMIN_KEY: adminKey,
+  };
+  const quiet = {
+    KNOCKON_DISPATCHER: 'off',
+    KNOCKON_PORT: '0',
+    LOG_LEVEL: 'silent',
+    KNOCKON_SHUTDOWN: '1s',
+  };
   served = await start(readConfig({ DATABASE_URL: database.url, ...secret, ...quiet }));
-  const made = await call<{ api_key: string }>('POST', '/v1/workspaces', adminKey, { name: 'Acme' });
+  const made = await call<{ api_key: string }>('POST', '/v1/workspaces', adminKey, {
+    name: 'Acme',
+  });
   apiKey = made.api_key;
 });
 
@@ -35,8 +45,15 @@ afterAll(async () => {
 });
 
 async function call<T>(method: string, path: string, key = apiKey, body?: object): Promise<T> {
-  const headers = { authorization: `Bearer ${key}`, ...(body && { 'content-type': 'application/json' }) };
-  const response = await fetch(`${served.url}${path}`, { method, headers, body: body && JSON.stringify(body) });
+  const headers = {
+    authorization: `Bearer ${key}`,
+    ...(body && { 'content-type': 'application/json' }),
+  };
+  const response = await fetch(`${served.url}${path}`, {
+    method,
+    headers,
+    body: body && JSON.stringify(body),
+  });
   return (response.status === 204 ? undefined : await response.json()) as T;
 }
 
@@ -45,7 +62,13 @@ async function run(name: string, text: string, channel: string): Promise<Summary
   writeFileSync(file, text);
   const terminal = aTerminal();
   const options = { channel, apiUrl: served.url, apiKey, patience: 0, json: true };
-  await runImport(file, Readable.from([Buffer.from(text)]), options, terminal, new AbortController().signal);
+  await runImport(
+    file,
+    Readable.from([Buffer.from(text)]),
+    options,
+    terminal,
+    new AbortController().signal,
+  );
   return JSON.parse(terminal.said.join('\n'));
 }
 
@@ -58,11 +81,25 @@ interface MessageView {
 }
 
 const messages = async (channelId: string) =>
-  (await call<{ data: MessageView[] }>('GET', `/v1/channels/${channelId}/messages?after_seq=0&limit=200`)).data;
+  (
+    await call<{ data: MessageView[] }>(
+      'GET',
+      `/v1/channels/${channelId}/messages?after_seq=0&limit=200`,
+    )
+  ).data;
 
 test('the real API stores what is posted, in the order of the lines', async () => {
-  const texts = ['\u0002bold\u0002', 'naïve 😀', 'a\0b', 'x'.repeat(40_000), '</script>', "'; drop table messages; --"];
-  const lines = texts.map((text, n) => JSON.stringify({ author: `nick${n}`, text, sent_at: `2024-01-15T12:00:0${n}Z` }));
+  const texts = [
+    '\u0002bold\u0002',
+    'naïve 😀',
+    'a\0b',
+    'x'.repeat(40_000),
+    '</script>',
+    "'; drop table messages; --",
+  ];
+  const lines = texts.map((text, n) =>
+    JSON.stringify({ author: `nick${n}`, text, sent_at: `2024-01-15T12:00:0${n}Z` }),
+  );
   const summary = await run('nasty.jsonl', lines.join('\n'), 'nasty');
   expect(summary).toMatchObject({ finished: true, posted: 6, skipped: { total: 0 } });
   const stored = await messages(summary.channel?.id ?? '');
@@ -79,12 +116,23 @@ test('what the real API refuses is skipped and counted, and nothing else', async
     { author: 'ada', text: 'large', metadata: { blob: 'x'.repeat(20_000) } },
     { author: 'ada', text: 'kept too' },
   ];
-  const summary = await run('refused.jsonl', lines.map((line) => JSON.stringify(line)).join('\n'), 'refused');
-  expect(summary).toMatchObject({ finished: true, lines: 5, posted: 2, skipped: { total: 3, reasons: { refused: 3 } } });
+  const summary = await run(
+    'refused.jsonl',
+    lines.map((line) => JSON.stringify(line)).join('\n'),
+    'refused',
+  );
+  expect(summary).toMatchObject({
+    finished: true,
+    lines: 5,
+    posted: 2,
+    skipped: { total: 3, reasons: { refused: 3 } },
+  });
 });
 
 test('a second import adds nothing, a day later and after edits and deletions', async () => {
-  const text = Array.from({ length: 230 }, (_, n) => `[12:${10 + (n % 40)}] <ada> line ${n}`).join('\n');
+  const text = Array.from({ length: 230 }, (_, n) => `[12:${10 + (n % 40)}] <ada> line ${n}`).join(
+    '\n',
+  );
   const first = await run('day-2024-01-15.txt', text, 'twice');
   const stored = await messages(first.channel?.id ?? '');
   await call('PATCH', `/v1/messages/${stored[0]?.id}`, apiKey, { text: 'edited', metadata: {} });
@@ -97,7 +145,10 @@ test('a second import adds nothing, a day later and after edits and deletions', 
 
 test('two imports of the same log at once post it once', async () => {
   const text = Array.from({ length: 40 }, (_, n) => `[12:${10 + n}] <ada> line ${n}`).join('\n');
-  const both = await Promise.all([run('race-2024-01-15.txt', text, 'race'), run('race-2024-01-15.txt', text, 'race')]);
+  const both = await Promise.all([
+    run('race-2024-01-15.txt', text, 'race'),
+    run('race-2024-01-15.txt', text, 'race'),
+  ]);
   expect(both[0].posted + both[1].posted).toBe(40);
   expect((await messages(both[0].channel?.id ?? '')).map((message) => message.text)).toEqual(
     text.split('\n').map((line) => line.slice(14)),

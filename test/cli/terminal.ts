@@ -5,5 +5,13 @@ export function aTerminal(): Terminal & { said: string[]; complained: string[] }
   const said: string[] = [];
   const complained: string[] = [];
   const out = (text: string) => void said.push(text);
-  return { out, write: out, err: (text) => void complained.push(text), colours: false, live: false, said, complained };
+  return {
+    out,
+    write: out,
+    err: (text) => void complained.push(text),
+    colours: false,
+    live: false,
+    said,
+    complained,
+  };
 }

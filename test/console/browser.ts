@@ -8,11 +8,16 @@ import { chromiumPath, launchChromium } from './chromium.ts';
 /** Tests in a real browser; where there is none they are skipped, and it is said how to get one. */
 export function describeInBrowser(name: string, tests: () => void): void {
   if (!chromiumPath)
-    console.warn(`Skipped, because no chromium is found: ${name}. Install one (Debian: apt-get install chromium) or set CHROME_PATH.`);
+    console.warn(
+      `Skipped, because no chromium is found: ${name}. Install one (Debian: apt-get install chromium) or set CHROME_PATH.`,
+    );
   describe.skipIf(!chromiumPath)(name, tests);
 }
 
-/** A browser for the tests of a file. Whatever a page complains of, a violated policy above all, fails the test it happened in. */
+/**
+ * A browser for the tests of a file. Whatever a page complains of, a violated policy above all,
+ * fails the test it happened in.
+ */
 export interface TestBrowser {
   /** A page with cookies of its own. */
   open(options?: BrowserContextOptions): Promise<Page>;
@@ -42,7 +47,8 @@ export function useBrowser(): TestBrowser {
     page.on('console', (said) => {
       // That a call was refused is what some tests are about.
       if (said.type() !== 'error') return;
-      if (said.text().startsWith('Failed to load resource')) refused.push(`${said.text()} ${said.location().url}`);
+      if (said.text().startsWith('Failed to load resource'))
+        refused.push(`${said.text()} ${said.location().url}`);
       else complaints.push(said.text());
     });
     return page;
@@ -57,7 +63,9 @@ export async function barriers(page: Page): Promise<string[]> {
   await page.evaluate(axe);
   const { violations } = (await page.evaluate('axe.run()')) as AxeResults;
   const grave = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-  return grave.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id} at ${target.join(' ')}: ${failureSummary}`));
+  return grave.flatMap(({ id, nodes }) =>
+    nodes.map(({ target, failureSummary }) => `${id} at ${target.join(' ')}: ${failureSummary}`),
+  );
 }
 
 /** How much wider the page is than its window, in pixels. */

@@ -14,7 +14,10 @@ beforeAll(async () => {
 });
 afterAll(() => own?.close());
 
-/** The database, which counts how often the rates' totals are asked for: once each time that it is looked. */
+/**
+ * The database, which counts how often the rates' totals are asked for: once each time that it is
+ * looked.
+ */
 const counted = () =>
   new Proxy(own.database.pg, {
     apply(pg, self, args: [TemplateStringsArray]) {
@@ -74,7 +77,8 @@ it('makes a rate of what workers say they have done', async () => {
   const { viewer, samples } = aViewer();
   live.watch(viewer);
   await expect.poll(() => samples().length).toBeGreaterThan(0);
-  await own.database.pg`insert into effect_rates (subscriber, since, done, failed) values ('search', now(), 50, 50)`;
+  await own.database
+    .pg`insert into effect_rates (subscriber, since, done, failed) values ('search', now(), 50, 50)`;
   await expect.poll(() => samples().at(-1)?.subscribers[1]?.rate).toBeGreaterThan(0);
   expect(samples().at(-1)?.subscribers[1]?.error_rate).toBe(0.5);
   live.close();

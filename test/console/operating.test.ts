@@ -8,7 +8,10 @@ import { describeInBrowser, useBrowser } from './browser.ts';
 import { signIn } from './chromium.ts';
 
 describeInBrowser('operating in the console', () => {
-  const deployment = useDeployment(() => ({ KNOCKON_WEBHOOK_ATTEMPTS: '1', KNOCKON_SHUTDOWN: '60s' }));
+  const deployment = useDeployment(() => ({
+    KNOCKON_WEBHOOK_ATTEMPTS: '1',
+    KNOCKON_SHUTDOWN: '60s',
+  }));
   const browser = useBrowser();
   let api: TestProcess;
   let acme: Product;
@@ -17,9 +20,15 @@ describeInBrowser('operating in the console', () => {
 
   beforeAll(async () => {
     api = await deployment.current.start('api');
-    await Promise.all([deployment.current.start('worker workflows'), deployment.current.start('worker effects')]);
+    await Promise.all([
+      deployment.current.start('worker workflows'),
+      deployment.current.start('worker effects'),
+    ]);
     acme = await Product.at(api.url);
-    receiver = createServer((_, response) => response.writeHead(isBroken ? 500 : 200).end()).listen(0, '127.0.0.1');
+    receiver = createServer((_, response) => response.writeHead(isBroken ? 500 : 200).end()).listen(
+      0,
+      '127.0.0.1',
+    );
   });
   afterAll(() => receiver?.close());
 
@@ -29,11 +38,16 @@ describeInBrowser('operating in the console', () => {
     return page;
   };
   const row = (page: Page, name: string) => page.locator(`[data-subscriber="${name}"]`);
-  const backlog = (page: Page, name: string) => row(page, name).locator('[data-figure="backlog"]').textContent();
+  const backlog = (page: Page, name: string) =>
+    row(page, name).locator('[data-figure="backlog"]').textContent();
 
   async function operator(role: string): Promise<string> {
     const headers = { authorization: `Bearer ${OPERATOR}`, 'content-type': 'application/json' };
-    const made = await fetch(`${api.url}/v1/ops/operators`, { method: 'POST', headers, body: JSON.stringify({ name: role, role }) });
+    const made = await fetch(`${api.url}/v1/ops/operators`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ name: role, role }),
+    });
     return ((await made.json()) as { api_key: string }).api_key;
   }
 
@@ -48,7 +62,9 @@ describeInBrowser('operating in the console', () => {
     await page.getByText('Messages a second').waitFor();
     await page.getByRole('figure').nth(2).waitFor();
     await page.locator('.connection.live').waitFor();
-    expect(await page.evaluate('[document.cookie, localStorage.length + sessionStorage.length]')).toEqual(['', 0]);
+    expect(
+      await page.evaluate('[document.cookie, localStorage.length + sessionStorage.length]'),
+    ).toEqual(['', 0]);
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByRole('heading', { name: 'Sign in' }).waitFor();
     await page.reload();
@@ -82,13 +98,17 @@ describeInBrowser('operating in the console', () => {
     }
     await page.getByRole('navigation').getByRole('link', { name: 'Log' }).click();
     await page.getByRole('row', { name: 'limit' }).nth(1).waitFor();
-    expect(await page.getByRole('row', { name: 'limit' }).first().textContent()).toContain('operator');
+    expect(await page.getByRole('row', { name: 'limit' }).first().textContent()).toContain(
+      'operator',
+    );
   });
 
   it('what was given up is grouped by cause, and done once it is tried again', async () => {
     const { port } = receiver.address() as AddressInfo;
     const url = `http://127.0.0.1:${port}/hook`;
-    expect((await acme.call('POST', '/v1/endpoints', { url, event_types: ['message.created'] })).status).toBe(201);
+    expect(
+      (await acme.call('POST', '/v1/endpoints', { url, event_types: ['message.created'] })).status,
+    ).toBe(201);
     const messages = await Promise.all(Array.from({ length: 5 }, () => acme.post()));
     const page = await opened('/console/failed');
     const cause = page.locator('[data-cause="HTTP 500"]');
@@ -130,7 +150,10 @@ describeInBrowser('operating in the console', () => {
     await page.getByRole('button', { name: 'Try now' }).click();
     await page.getByText('Nothing waits for it').waitFor();
     await page.getByRole('navigation').getByRole('link', { name: 'Log' }).click();
-    await page.getByRole('row', { name: 'disable endpoint' }).getByText('it is being moved').waitFor();
+    await page
+      .getByRole('row', { name: 'disable endpoint' })
+      .getByText('it is being moved')
+      .waitFor();
   });
 
   it('a replay is counted first, then runs to its end', async () => {
@@ -141,11 +164,18 @@ describeInBrowser('operating in the console', () => {
     const planned = page.getByRole('dialog').getByRole('row', { name: 'search' });
     expect(await planned.getByRole('cell').first().textContent()).toBe('25');
     await page.getByRole('button', { name: 'Start the replay' }).click();
-    // By its verb: the retry of the test before is done already, and first until this one is listed.
-    const job = page.locator('[data-job]').filter({ has: page.getByRole('link', { name: /^replay / }) });
+    // By its verb: the retry of the test before is done already, and first until this one is
+    // listed.
+    const job = page
+      .locator('[data-job]')
+      .filter({ has: page.getByRole('link', { name: /^replay / }) });
     await job.getByText(/^(\d+) of \1/).waitFor({ timeout: 60_000 });
     await job.getByText('done', { exact: true }).waitFor({ timeout: 60_000 });
-    expect(await job.locator('progress').evaluate((bar) => (bar as unknown as { position: number }).position)).toBe(1);
+    expect(
+      await job
+        .locator('progress')
+        .evaluate((bar) => (bar as unknown as { position: number }).position),
+    ).toBe(1);
   });
 
   it('a viewer sees everything, and no button that does something', async () => {
@@ -167,9 +197,12 @@ describeInBrowser('operating in the console', () => {
     await page.keyboard.press('Enter');
     await row(page, 'cache').waitFor();
     const focused = () =>
-      page.evaluate<string>(`document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent`);
+      page.evaluate<string>(
+        `document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent`,
+      );
     const tabTo = async (label: string) => {
-      for (let i = 0; i < 60 && (await focused()) !== label; i += 1) await page.keyboard.press('Tab');
+      for (let i = 0; i < 60 && (await focused()) !== label; i += 1)
+        await page.keyboard.press('Tab');
       expect(await focused()).toBe(label);
     };
     await tabTo('Pause cache');
@@ -193,7 +226,8 @@ describeInBrowser('operating in the console', () => {
     await row(page, 'cache').getByRole('button', { name: 'Pause cache' }).focus();
     await page.keyboard.press('Enter');
     await page.getByRole('dialog').waitFor();
-    // The page has had no turn of its own between closing and asking, as on a machine that is slow for a moment.
+    // The page has had no turn of its own between closing and asking, as on a machine that is slow
+    // for a moment.
     await page.evaluate(`(async () => {
       document.querySelector('dialog button[type=button]').click();
       for (let turn = 0; turn < 3; turn += 1) await undefined;

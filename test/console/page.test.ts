@@ -4,7 +4,12 @@ import { useApi } from '../api/api.ts';
 const api = useApi();
 
 it('answers the page at every address of the console, with a policy that lets nothing in from elsewhere', async () => {
-  for (const path of ['/console', '/console/', '/console/subscribers/search', '/console/journey/anything?x=1']) {
+  for (const path of [
+    '/console',
+    '/console/',
+    '/console/subscribers/search',
+    '/console/journey/anything?x=1',
+  ]) {
     const response = await api.app.request(path);
     expect({ path, status: response.status }).toEqual({ path, status: 200 });
     expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
@@ -18,7 +23,9 @@ it('answers the page at every address of the console, with a policy that lets no
 
 it('serves what the page is made of for ever under an address that changes with it, and nothing else', async () => {
   const html = await (await api.app.request('/console')).text();
-  const assets = [...html.matchAll(/(?:src|href)="(\/console\/assets\/[^"]+)"/g)].map(([, url]) => url!);
+  const assets = [...html.matchAll(/(?:src|href)="(\/console\/assets\/[^"]+)"/g)].map(
+    ([, url]) => url!,
+  );
   expect(assets).toHaveLength(2);
   for (const url of assets) {
     const response = await api.app.request(url, { headers: { 'accept-encoding': 'gzip' } });
@@ -29,5 +36,7 @@ it('serves what the page is made of for ever under an address that changes with 
     expect(stale.headers.get('content-encoding')).toBeNull();
   }
   expect(html).not.toMatch(/<script>|style=|onload/);
-  expect((await api.app.request('/console/assets/x/../../package.json')).headers.get('content-type')).toContain('text/html');
+  expect(
+    (await api.app.request('/console/assets/x/../../package.json')).headers.get('content-type'),
+  ).toContain('text/html');
 });

@@ -18,7 +18,10 @@ const empty: Record<string, string | RegExp> = {
 };
 
 describeInBrowser('the pages of the console', () => {
-  const deployment = useDeployment(() => ({ KNOCKON_WEBHOOK_ATTEMPTS: '1', KNOCKON_SHUTDOWN: '2s' }));
+  const deployment = useDeployment(() => ({
+    KNOCKON_WEBHOOK_ATTEMPTS: '1',
+    KNOCKON_SHUTDOWN: '2s',
+  }));
   const browser = useBrowser();
   let api: TestProcess;
   let places: string[] = [];
@@ -43,17 +46,28 @@ describeInBrowser('the pages of the console', () => {
   });
 
   it('show what there is', async () => {
-    await Promise.all([deployment.current.start('worker workflows'), deployment.current.start('worker effects')]);
+    await Promise.all([
+      deployment.current.start('worker workflows'),
+      deployment.current.start('worker effects'),
+    ]);
     const acme = await Product.at(api.url);
-    const { body: endpoint } = await acme.call('POST', '/v1/endpoints', { url: 'http://127.0.0.1:9/hook', event_types: ['*'] });
+    const { body: endpoint } = await acme.call('POST', '/v1/endpoints', {
+      url: 'http://127.0.0.1:9/hook',
+      event_types: ['*'],
+    });
     const message = await acme.post({ text: 'a <b>bold</b> message' });
     const ops = (path: string, method = 'GET', body?: unknown) =>
       fetch(`${api.url}/v1/ops/${path}`, {
         method,
-        headers: { authorization: `Bearer ${OPERATOR}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
+        headers: {
+          authorization: `Bearer ${OPERATOR}`,
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+        },
         body: JSON.stringify(body),
       }).then((answer) => answer.json() as Promise<{ id: string; data: { cause: string }[] }>);
-    await expect.poll(async () => (await ops('dead_letters/causes')).data.length, soon).toBeGreaterThan(0);
+    await expect
+      .poll(async () => (await ops('dead_letters/causes')).data.length, soon)
+      .toBeGreaterThan(0);
     const [cause] = (await ops('dead_letters/causes')).data;
     await ops('subscribers/cache/pause', 'POST', { reason: 'a test' });
     const job = await ops('rebuilds', 'POST', { subscriber: 'search' });
@@ -72,14 +86,18 @@ describeInBrowser('the pages of the console', () => {
       await visit(page, place);
       // What is live may still be as it was before there was anything.
       if (place !== '/console/journey')
-        await expect.poll(() => page.locator('.empty').count(), { message: place, timeout: 10_000 }).toBe(0);
+        await expect
+          .poll(() => page.locator('.empty').count(), { message: place, timeout: 10_000 })
+          .toBe(0);
     }
     await visit(page, `/console/journey/${message.event_id}`);
     expect(browser.refusals()).toEqual([]);
     await visit(page, `/console/journey/${message.id}`);
     const webhooks = page.locator('[data-effect="webhooks"]');
     await webhooks.getByRole('button', { name: 'Retry webhooks' }).waitFor();
-    expect(await page.locator('[data-effect="search"]').textContent()).toMatch(/queued .+, ran .+, 1 try/);
+    expect(await page.locator('[data-effect="search"]').textContent()).toMatch(
+      /queued .+, ran .+, 1 try/,
+    );
     await page.getByText('Posted to').waitFor();
     expect(await page.locator('.bare .state').first().textContent()).toBe('failed');
     await page.getByText('What the event says').click();
@@ -96,13 +114,20 @@ describeInBrowser('the pages of the console', () => {
       expect(await waiting.getByRole('img', { name: new RegExp(`^${name}: `) }).count()).toBe(1);
     const scales = await page.locator('.rows .scale').allTextContents();
     expect(scales.length).toBeGreaterThan(20);
-    for (const scale of scales) expect(scale).toMatch(/^(([1-6]|8|10)(0|,000)*|(5|10|20|50|100)%|(1|2|5|10|20|30|60) (s|min|h))0$/);
+    for (const scale of scales)
+      expect(scale).toMatch(
+        /^(([1-6]|8|10)(0|,000)*|(5|10|20|50|100)%|(1|2|5|10|20|30|60) (s|min|h))0$/,
+      );
     expect(await waiting.locator('.marks').textContent()).toMatch(/^(\d\d:00){2,4}$/);
     await page.getByRole('link', { name: '7 d' }).click();
     await page.getByText('The last 7 d', { exact: true }).waitFor();
-    expect(await waiting.locator('.marks').textContent()).toMatch(/^((Mon|Tue|Wed|Thu|Fri|Sat|Sun)){6,8}$/);
+    expect(await waiting.locator('.marks').textContent()).toMatch(
+      /^((Mon|Tue|Wed|Thu|Fri|Sat|Sun)){6,8}$/,
+    );
     expect(new URL(page.url()).search).toBe('?past=7d');
-    await expect.poll(async () => await waiting.locator('path.line').first().getAttribute('d')).toMatch(/^M/);
+    await expect
+      .poll(async () => await waiting.locator('path.line').first().getAttribute('d'))
+      .toMatch(/^M/);
   });
 
   it('can be gone to and searched by keys, which ? shows', async () => {
@@ -124,7 +149,8 @@ describeInBrowser('the pages of the console', () => {
     await page.getByRole('heading', { name: 'Failed: search' }).waitFor();
     await page.keyboard.press('/');
     await page.getByRole('heading', { name: 'Journey' }).waitFor();
-    const focused = () => page.evaluate<string>('document.activeElement?.labels?.[0]?.textContent ?? ""');
+    const focused = () =>
+      page.evaluate<string>('document.activeElement?.labels?.[0]?.textContent ?? ""');
     await expect.poll(focused).toContain('Id of a message');
     await page.keyboard.type('/?');
     expect(await page.getByLabel('Id of a message').inputValue()).toBe('/?');
@@ -146,47 +172,69 @@ describeInBrowser('the pages of the console', () => {
     await visit(page, '/console/events');
     await page.getByLabel('Outcome').selectOption('failed');
     await page.getByRole('button', { name: 'Show' }).click();
-    await expect.poll(() => page.locator('tbody .state').allTextContents()).toEqual(expect.arrayContaining(['failed']));
-    await expect.poll(async () => new Set(await page.locator('tbody .state').allTextContents())).toEqual(new Set(['failed']));
+    await expect
+      .poll(() => page.locator('tbody .state').allTextContents())
+      .toEqual(expect.arrayContaining(['failed']));
+    await expect
+      .poll(async () => new Set(await page.locator('tbody .state').allTextContents()))
+      .toEqual(new Set(['failed']));
     await page
       .getByText(/\d of \d effects done, 1 failed/)
       .first()
       .waitFor();
   });
 
-  it.each(['light', 'dark'] as const)('have nothing in the way of anybody, in %s, and fit on a phone', async (colorScheme) => {
-    const page = await browser.open({ colorScheme, viewport: { width: 375, height: 740 } });
-    await page.goto(`${api.url}/console`);
-    await page.getByLabel("Operator's key").waitFor();
-    expect({ place: 'signing in', barriers: await barriers(page), overflow: await overflow(page) }).toMatchObject({
-      barriers: [],
-      overflow: 0,
-    });
-    await signIn(page, api.url, OPERATOR);
-    const found: unknown[] = [];
-    for (const place of places) {
-      await visit(page, place);
-      found.push({ place, barriers: await barriers(page), overflow: await overflow(page) });
-    }
-    expect(found).toEqual(places.map((place) => ({ place, barriers: [], overflow: 0 })));
-    await visit(page, '/console/subscribers');
-    await page.getByRole('button', { name: 'Pause search' }).click();
-    await page.getByRole('dialog').waitFor();
-    expect({ place: 'a dialog', barriers: await barriers(page), overflow: await overflow(page) }).toMatchObject({
-      barriers: [],
-      overflow: 0,
-    });
-    await page.setViewportSize({ width: 1280, height: 800 });
-    await visit(page, '/console/subscribers');
-    expect(await barriers(page)).toEqual([]);
-  });
+  it.each(['light', 'dark'] as const)(
+    'have nothing in the way of anybody, in %s, and fit on a phone',
+    async (colorScheme) => {
+      const page = await browser.open({ colorScheme, viewport: { width: 375, height: 740 } });
+      await page.goto(`${api.url}/console`);
+      await page.getByLabel("Operator's key").waitFor();
+      expect({
+        place: 'signing in',
+        barriers: await barriers(page),
+        overflow: await overflow(page),
+      }).toMatchObject({
+        barriers: [],
+        overflow: 0,
+      });
+      await signIn(page, api.url, OPERATOR);
+      const found: unknown[] = [];
+      for (const place of places) {
+        await visit(page, place);
+        found.push({ place, barriers: await barriers(page), overflow: await overflow(page) });
+      }
+      expect(found).toEqual(places.map((place) => ({ place, barriers: [], overflow: 0 })));
+      await visit(page, '/console/subscribers');
+      await page.getByRole('button', { name: 'Pause search' }).click();
+      await page.getByRole('dialog').waitFor();
+      expect({
+        place: 'a dialog',
+        barriers: await barriers(page),
+        overflow: await overflow(page),
+      }).toMatchObject({
+        barriers: [],
+        overflow: 0,
+      });
+      await page.setViewportSize({ width: 1280, height: 800 });
+      await visit(page, '/console/subscribers');
+      expect(await barriers(page)).toEqual([]);
+    },
+  );
 
   it('say what is wrong where a call fails, and show it once it works again', async () => {
     const page = await browser.open();
     await signIn(page, api.url, OPERATOR);
-    const problem = { title: 'Service Unavailable', status: 503, detail: 'The database is away; try again in a moment.' };
-    const failing = (url: URL) => url.pathname.startsWith('/v1/ops/') && !/session|stream/.test(url.pathname);
-    await page.route(failing, (route) => route.fulfill({ status: 503, contentType: 'application/problem+json', json: problem }));
+    const problem = {
+      title: 'Service Unavailable',
+      status: 503,
+      detail: 'The database is away; try again in a moment.',
+    };
+    const failing = (url: URL) =>
+      url.pathname.startsWith('/v1/ops/') && !/session|stream/.test(url.pathname);
+    await page.route(failing, (route) =>
+      route.fulfill({ status: 503, contentType: 'application/problem+json', json: problem }),
+    );
     for (const place of places.filter((one) => one !== '/console/journey')) {
       await visit(page, place);
       await page.getByRole('alert').getByText('The database is away; try again').first().waitFor();

@@ -8,7 +8,12 @@ import { OPERATOR, request, useApi } from '../api/api.ts';
 const api = useApi();
 afterEach(() => void vi.useRealTimers());
 
-const sample: Sample = { at: '2026-01-01T00:00:00.000Z', messages_per_second: 3, undispatched_seconds: 0, subscribers: [] };
+const sample: Sample = {
+  at: '2026-01-01T00:00:00.000Z',
+  messages_per_second: 3,
+  undispatched_seconds: 0,
+  subscribers: [],
+};
 
 /** What is live, told by the test. */
 function aLive() {
@@ -57,11 +62,19 @@ it('tells nobody who has left, and keeps little for who does not listen', async 
 });
 
 it('ends for whoever may not listen any more', async () => {
-  const { body: made } = await api.call('POST', '/v1/ops/operators', { key: OPERATOR, body: { name: 'vera', role: 'viewer' } });
-  const signed = await request(api.app, 'POST', '/console/session', { body: { key: made.api_key }, headers: { 'knockon-console': '1' } });
+  const { body: made } = await api.call('POST', '/v1/ops/operators', {
+    key: OPERATOR,
+    body: { name: 'vera', role: 'viewer' },
+  });
+  const signed = await request(api.app, 'POST', '/console/session', {
+    body: { key: made.api_key },
+    headers: { 'knockon-console': '1' },
+  });
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   const live = aLive();
-  const { reader, next } = await listenTo(live, { cookie: signed.headers.get('set-cookie')!.split(';')[0]! });
+  const { reader, next } = await listenTo(live, {
+    cookie: signed.headers.get('set-cookie')!.split(';')[0]!,
+  });
   await next();
   await next();
   vi.advanceTimersByTime(10_000);
@@ -86,10 +99,17 @@ it('is nothing that HEAD begins', async () => {
 it('is had ten times by an operator at once, and again when one has ended; others have theirs', async () => {
   const live = aLive();
   const app = api.another({ live });
-  const { body: made } = await api.call('POST', '/v1/ops/operators', { key: OPERATOR, body: { name: 'otto', role: 'viewer' } });
-  const open = async (headers: Record<string, string>) => await app.request('/v1/ops/stream', { headers });
+  const { body: made } = await api.call('POST', '/v1/ops/operators', {
+    key: OPERATOR,
+    body: { name: 'otto', role: 'viewer' },
+  });
+  const open = async (headers: Record<string, string>) =>
+    await app.request('/v1/ops/stream', { headers });
   const streams = await Promise.all(Array.from({ length: 12 }, () => open(asOperator)));
-  const [open10, refused] = [streams.filter(({ status }) => status === 200), streams.filter(({ status }) => status === 429)];
+  const [open10, refused] = [
+    streams.filter(({ status }) => status === 200),
+    streams.filter(({ status }) => status === 429),
+  ];
   expect([open10.length, refused.length, live.viewers.size]).toEqual([10, 2, 10]);
   expect(Number(refused[0]!.headers.get('retry-after'))).toBeGreaterThan(0);
   expect((await open({ authorization: `Bearer ${made.api_key}` })).status).toBe(200);
@@ -104,9 +124,18 @@ it('is had 200 times by a process', async () => {
   const statuses = [];
   for (let i = 0; i < 21; i += 1) {
     const name = `one of many ${i}`;
-    const { body } = await api.call('POST', '/v1/ops/operators', { key: OPERATOR, body: { name, role: 'viewer' } });
+    const { body } = await api.call('POST', '/v1/ops/operators', {
+      key: OPERATOR,
+      body: { name, role: 'viewer' },
+    });
     for (let n = 0; n < 10; n += 1)
-      statuses.push((await app.request('/v1/ops/stream', { headers: { authorization: `Bearer ${body.api_key}` } })).status);
+      statuses.push(
+        (
+          await app.request('/v1/ops/stream', {
+            headers: { authorization: `Bearer ${body.api_key}` },
+          })
+        ).status,
+      );
   }
   expect(statuses).toEqual([...Array<number>(200).fill(200), ...Array<number>(10).fill(503)]);
   expect(live.viewers.size).toBe(200);
@@ -116,7 +145,9 @@ it('is had 200 times by a process', async () => {
 async function dial(url: string) {
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   socket.on('error', () => {});
-  socket.write(`GET /v1/ops/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${OPERATOR}\r\n\r\n`);
+  socket.write(
+    `GET /v1/ops/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${OPERATOR}\r\n\r\n`,
+  );
   return socket;
 }
 

@@ -16,10 +16,13 @@ describe('arrays, whose types nobody asks the server for', () => {
   it('come back as they were sent, whatever texts they hold', async () => {
     const { pg } = own.database;
     const text = fc.string({ unit: 'grapheme' });
-    const texts = fc.array(fc.option(fc.oneof(text, fc.constantFrom('', 'NULL', 'null', '"', '\\', '{a,b}', ' ', '\n'))));
+    const texts = fc.array(
+      fc.option(fc.oneof(text, fc.constantFrom('', 'NULL', 'null', '"', '\\', '{a,b}', ' ', '\n'))),
+    );
     await fc.assert(
       fc.asyncProperty(texts, async (sent) => {
-        const [row] = await pg`select ${sent}::text[] as came, array(select unnest(${sent}::text[])) as unnested`;
+        const [row] =
+          await pg`select ${sent}::text[] as came, array(select unnest(${sent}::text[])) as unnested`;
         expect(row).toEqual({ came: sent, unnested: sent });
       }),
       { numRuns: 60 },
@@ -47,7 +50,10 @@ describe('arrays, whose types nobody asks the server for', () => {
   });
 });
 
-/** Between a client and Postgres: hangs up on the first thing a client says once Postgres is ready for it, and refuses everybody after that. */
+/**
+ * Between a client and Postgres: hangs up on the first thing a client says once Postgres is ready
+ * for it, and refuses everybody after that.
+ */
 async function hangUpOnce(): Promise<{ url: string; back(): Promise<void>; close(): void }> {
   const { hostname, port } = new URL(own.url);
   let isCut = false;
@@ -68,7 +74,8 @@ async function hangUpOnce(): Promise<{ url: string; back(): Promise<void>; close
       end();
     });
   });
-  const listen = async (at: number) => void (await once(proxy.listen(at, '127.0.0.1'), 'listening'));
+  const listen = async (at: number) =>
+    void (await once(proxy.listen(at, '127.0.0.1'), 'listening'));
   await listen(0);
   const url = new URL(own.url);
   url.port = String((proxy.address() as AddressInfo).port);

@@ -16,8 +16,10 @@ afterAll(async () => {
 });
 
 const kill = async () =>
-  void (await test.database.pg`select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'to be cut'`);
-const written = async () => (await test.database.pg`select by from written order by by`).map((row) => row.by);
+  void (await test.database
+    .pg`select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'to be cut'`);
+const written = async () =>
+  (await test.database.pg`select by from written order by by`).map((row) => row.by);
 const isRefused = (error: unknown) => (isDatabaseAway(error) ? 'away' : String(error));
 
 describe('a transaction whose connection is cut (porsager/postgres #1208, #1216)', () => {
@@ -36,8 +38,10 @@ describe('a transaction whose connection is cut (porsager/postgres #1208, #1216)
     await expect
       .poll(
         async () =>
-          (await test.database.pg`select 1 from pg_stat_activity where application_name = 'to be cut' and state = 'idle in transaction'`)
-            .length,
+          (
+            await test.database
+              .pg`select 1 from pg_stat_activity where application_name = 'to be cut' and state = 'idle in transaction'`
+          ).length,
       )
       .toBe(1);
     await kill();
@@ -51,16 +55,23 @@ describe('a transaction whose connection is cut (porsager/postgres #1208, #1216)
   });
 
   it('fails under a statement, inside a savepoint too, and the connection comes back', async () => {
-    const failed = cut.db.transaction((tx) => tx.transaction((savepoint) => savepoint.execute('select pg_sleep(60)'))).catch(isRefused);
+    const failed = cut.db
+      .transaction((tx) => tx.transaction((savepoint) => savepoint.execute('select pg_sleep(60)')))
+      .catch(isRefused);
     await expect
       .poll(
         async () =>
-          (await test.database.pg`select 1 from pg_stat_activity where application_name = 'to be cut' and wait_event = 'PgSleep'`).length,
+          (
+            await test.database
+              .pg`select 1 from pg_stat_activity where application_name = 'to be cut' and wait_event = 'PgSleep'`
+          ).length,
       )
       .toBe(1);
     await kill();
     expect(await failed).toBe('away');
-    await expect.poll(() => cut.db.transaction((tx) => tx.execute('select 1 as one')).catch(isRefused)).toEqual([{ one: 1 }]);
+    await expect
+      .poll(() => cut.db.transaction((tx) => tx.execute('select 1 as one')).catch(isRefused))
+      .toEqual([{ one: 1 }]);
   });
 
   it('does not take an error of somebody else for the end of its connection', async () => {

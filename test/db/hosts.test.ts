@@ -25,13 +25,15 @@ describe("a database's URL", () => {
     'postgres:///db',
   ])('may be %s', (url) => expect(read(url)).toBe(url));
 
-  test.each(['postgres://u:s3cret@one:5432,/db', 'postgres://u:s3cret@one:port,two/db', 'mysql://u:s3cret@one/db', 'one,two'])(
-    'may not be %s, and its password is not told',
-    (url) => {
-      expect(() => read(url)).toThrow("DATABASE_URL is set to something it can't use");
-      expect(() => read(url)).not.toThrow('s3cret');
-    },
-  );
+  test.each([
+    'postgres://u:s3cret@one:5432,/db',
+    'postgres://u:s3cret@one:port,two/db',
+    'mysql://u:s3cret@one/db',
+    'one,two',
+  ])('may not be %s, and its password is not told', (url) => {
+    expect(() => read(url)).toThrow("DATABASE_URL is set to something it can't use");
+    expect(() => read(url)).not.toThrow('s3cret');
+  });
 
   test('names hosts, each with a port of its own', () => {
     const url = 'postgres://u:p,w@one:5433,[::1],two:5434/db?a=b,c';
@@ -84,7 +86,10 @@ describe('where the first of two hosts is dead', () => {
   test('and then the other too, it is told at once', async () => {
     const database = pools(url.replace(/@[^/]+/, `@${DEAD},127.0.0.1:2`));
     const error = await database.pg`select 1`.catch((e: unknown) => e);
-    expect([isDatabaseAway(error), String(error)]).toEqual([true, expect.stringContaining('ECONNREFUSED')]);
+    expect([isDatabaseAway(error), String(error)]).toEqual([
+      true,
+      expect.stringContaining('ECONNREFUSED'),
+    ]);
   });
 
   test('and none is as target_session_attrs asks, it is told', async () => {
@@ -92,7 +97,10 @@ describe('where the first of two hosts is dead', () => {
       `${url.replace(/@([^/]+)/, `@$1,${hostsOf(own.url).map(({ name, port }) => `${name}:${port}`)}`)}?target_session_attrs=standby`,
     );
     const error = await database.pg`select 1`.catch((e: unknown) => e);
-    expect([isDatabaseAway(error), String(error)]).toEqual([true, expect.stringContaining('target_session_attrs=standby')]);
+    expect([isDatabaseAway(error), String(error)]).toEqual([
+      true,
+      expect.stringContaining('target_session_attrs=standby'),
+    ]);
     const writing = pools(`${url}?target_session_attrs=read-write`);
     expect(await writing.pg`select 1 as one`).toEqual([{ one: 1 }]);
   });
@@ -102,8 +110,11 @@ test('a host that dies is left for the other', async () => {
   const own = await freshDatabase();
   const proxy = await startProxy(own.url);
   const [host] = hostsOf(proxy.url);
-  const database = connectDatabase(own.url.replace('@', `@${host!.name}:${host!.port},`), { connections: 1 });
-  const asked = () => database.pg`select inet_client_port() as port`.then(([row]) => row!.port as number);
+  const database = connectDatabase(own.url.replace('@', `@${host!.name}:${host!.port},`), {
+    connections: 1,
+  });
+  const asked = () =>
+    database.pg`select inet_client_port() as port`.then(([row]) => row!.port as number);
   await asked();
   await proxy.stop();
   await expect

@@ -77,22 +77,36 @@ describe('a statement', () => {
 
   it('is refused inside a transaction where that is looked after', async () => {
     const nested = { cause: expect.objectContaining({ name: 'NestedUseError' }) };
-    await expect(test.database.db.transaction(() => test.database.db.execute(sql`select 1`))).rejects.toMatchObject(nested);
-    await expect(test.database.pg.begin(() => test.database.pg`select 1`)).rejects.toThrow(/inside a transaction/);
+    await expect(
+      test.database.db.transaction(() => test.database.db.execute(sql`select 1`)),
+    ).rejects.toMatchObject(nested);
+    await expect(test.database.pg.begin(() => test.database.pg`select 1`)).rejects.toThrow(
+      /inside a transaction/,
+    );
   });
 });
 
 describe.each(['frozen', 'swallowed'] as const)('a connection that is %s', (trouble) => {
   it('is given up in time, and another one serves', async () => {
     const database = connect(proxy.url, { connections: 2, statementMs: 400 });
-    await Promise.all([database.db.execute(sql`select 1`), database.db.execute(sql`select 1`), database.pg`select 1`]);
+    await Promise.all([
+      database.db.execute(sql`select 1`),
+      database.db.execute(sql`select 1`),
+      database.pg`select 1`,
+    ]);
     proxy.be(trouble, 'what is there');
     const began = performance.now();
-    const failed = [database.db.execute(sql`select 1`), database.pg`select 1`, database.db.transaction((tx) => tx.execute(sql`select 1`))];
+    const failed = [
+      database.db.execute(sql`select 1`),
+      database.pg`select 1`,
+      database.db.transaction((tx) => tx.execute(sql`select 1`)),
+    ];
     const codes = await Promise.all(failed.map(codeOf));
     for (const code of codes) expect(['ETIMEDOUT', 'CONNECTION_CLOSED']).toContain(code);
     expect(performance.now() - began).toBeLessThan(4000);
-    await expect.poll(() => codeOf(database.db.execute(sql`select 1 as one`)), { timeout: 1000 }).toBe('done');
+    await expect
+      .poll(() => codeOf(database.db.execute(sql`select 1 as one`)), { timeout: 1000 })
+      .toBe('done');
     await expect.poll(() => codeOf(database.pg`select 1 as one`), { timeout: 1000 }).toBe('done');
     proxy.be('open');
   });
@@ -108,7 +122,9 @@ describe.each(['frozen', 'swallowed'] as const)('a connection that is %s', (trou
     proxy.be('open');
     await database.pg`select 1`;
     proxy.be(trouble, 'what is there', 20_000);
-    const cut = await database.pg`select repeat('x', 1000) from generate_series(1, 1000)`.catch((error) => error);
+    const cut = await database.pg`select repeat('x', 1000) from generate_series(1, 1000)`.catch(
+      (error) => error,
+    );
     expect(isDatabaseAway(cut)).toBe(true);
     proxy.be('open');
     await expect.poll(() => codeOf(database.pg`select 1`), { timeout: 1000 }).toBe('done');
@@ -149,7 +165,9 @@ it('goes on by new connections once a database takes writes again', async () => 
   const name = new URL(test.url).pathname.slice(1);
   await test.database.pg`create table written (n int)`;
   const readOnly = (on: boolean) =>
-    test.database.pg.unsafe(`alter database ${name} set default_transaction_read_only = ${on ? 'on' : 'off'}`);
+    test.database.pg.unsafe(
+      `alter database ${name} set default_transaction_read_only = ${on ? 'on' : 'off'}`,
+    );
   await readOnly(true);
   const database = connect(test.url, { connections: 2 });
   const write = () => codeOf(database.db.execute(sql`insert into written values (1)`));

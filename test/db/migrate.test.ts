@@ -13,12 +13,18 @@ const own = ownMigrations();
 
 it('no statement names what only Postgres 18 has', async () => {
   const files = (await readdir('src', { recursive: true })).filter((file) => file.endsWith('.ts'));
-  const texts = await Promise.all(files.map(async (file) => ({ file, text: await readFile(join('src', file), 'utf8') })));
+  const texts = await Promise.all(
+    files.map(async (file) => ({ file, text: await readFile(join('src', file), 'utf8') })),
+  );
   const ofNode = /import \{ uuidv7 \} from 'uuidv7'/;
   const newer = /uuid_extract_|uuidv7\(interval|returning[^`]*\b(old|new)\.\w/;
-  const found = texts.filter(({ text }) => newer.test(text) || (!ofNode.test(text) && /[\s(]uuidv7\(\)/.test(text)));
+  const found = texts.filter(
+    ({ text }) => newer.test(text) || (!ofNode.test(text) && /[\s(]uuidv7\(\)/.test(text)),
+  );
   // It stands in for it.
-  expect(found.map(({ file }) => file).filter((file) => file !== join('db', 'own-schema.ts'))).toEqual([]);
+  expect(
+    found.map(({ file }) => file).filter((file) => file !== join('db', 'own-schema.ts')),
+  ).toEqual([]);
 });
 
 describe('migrating', () => {
@@ -40,12 +46,18 @@ describe('migrating', () => {
   /** What an older version has left, with its rows in drizzle's journal. */
   async function anOlderVersion(migrations: number): Promise<void> {
     await cp('drizzle', folder, { recursive: true });
-    const journal = JSON.parse(await readFile(join(folder, 'meta', '_journal.json'), 'utf8')) as { entries: object[] };
-    await writeFile(join(folder, 'meta', '_journal.json'), JSON.stringify({ ...journal, entries: journal.entries.slice(0, migrations) }));
+    const journal = JSON.parse(await readFile(join(folder, 'meta', '_journal.json'), 'utf8')) as {
+      entries: object[];
+    };
+    await writeFile(
+      join(folder, 'meta', '_journal.json'),
+      JSON.stringify({ ...journal, entries: journal.entries.slice(0, migrations) }),
+    );
     const client = postgres(url, { max: 1, onnotice: () => {} });
     // Older versions asked for Postgres 18; before it somebody has helped himself.
     const [has] = await client`select to_regproc('uuidv7') is not null as own`;
-    if (!has?.own) await client`create function public.uuidv7() returns uuid language pg as 'select gen_random_uuid()'`;
+    if (!has?.own)
+      await client`create function public.uuidv7() returns uuid language pg as 'select gen_random_uuid()'`;
     await byDrizzle(drizzle({ client }), { migrationsFolder: folder });
     await client.end();
   }
@@ -59,7 +71,10 @@ describe('migrating', () => {
       (error: Error) => `${error.name}: ${error.message}`,
     );
 
-  const applied = async () => (await pg<{ tag: string }[]>`select tag from knockon.applied_migrations order by tag`).map(({ tag }) => tag);
+  const applied = async () =>
+    (await pg<{ tag: string }[]>`select tag from knockon.applied_migrations order by tag`).map(
+      ({ tag }) => tag,
+    );
   const isUpToDate = async () =>
     expect({ ...(await compareMigrations(pg)), missing: await missingObjects(pg) }).toEqual({
       pending: [],
@@ -92,7 +107,9 @@ describe('migrating', () => {
   it('makes the tables in public, whatever the search path of its role says', async () => {
     const { user } = pg.options as unknown as { user: string };
     await pg.unsafe(`create schema "${user}"`);
-    await pg.unsafe(`alter database ${new URL(url).pathname.slice(1)} set search_path = "${user}", knockon`);
+    await pg.unsafe(
+      `alter database ${new URL(url).pathname.slice(1)} set search_path = "${user}", knockon`,
+    );
     await migrate(url);
     await isUpToDate();
   });
@@ -108,7 +125,8 @@ describe('migrating', () => {
     await reader`begin`;
     await reader`select from endpoints`;
     const killed = refusal({ lockMs: 20_000 });
-    const waiting = () => pg`select pid from pg_stat_activity where application_name = 'knockon migrate' and wait_event_type = 'Lock'`;
+    const waiting = () =>
+      pg`select pid from pg_stat_activity where application_name = 'knockon migrate' and wait_event_type = 'Lock'`;
     await expect.poll(async () => (await waiting()).length).toBe(1);
     await pg`select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'knockon migrate' and datname = current_database()`;
     expect(await killed).not.toBe('none');
@@ -125,7 +143,9 @@ describe('migrating', () => {
     await reader`begin`;
     await reader`select from endpoints`;
     const said = await refusal({ lockMs: 100, tries: 2 });
-    expect(said).toMatch(/MigrationError: A table could not be locked.*process \d+.*idle in transaction.*Nothing was changed/);
+    expect(said).toMatch(
+      /MigrationError: A table could not be locked.*process \d+.*idle in transaction.*Nothing was changed/,
+    );
     await reader`rollback`;
     reader.release();
     expect((await compareMigrations(pg)).applied).toBe(12);
@@ -142,7 +162,9 @@ describe('migrating', () => {
 
   it('tells a role what it lacks as statements, which suffice', async () => {
     const role = `poor_${new URL(url).pathname.slice(6)}`;
-    await pg.unsafe(`create role ${role} login password 'test'; revoke create on schema public from public`);
+    await pg.unsafe(
+      `create role ${role} login password 'test'; revoke create on schema public from public`,
+    );
     const theirs = new URL(url);
     theirs.username = role;
     theirs.password = 'test';
@@ -178,9 +200,11 @@ describe('migrating', () => {
 
   it('names the migration that fails, and what something else in the database has taken', async () => {
     await pg`create table channels (id int)`;
-    expect(await refusal()).toMatch(/The migration 0000_init failed: relation "channels" already exists \(42P07\)\. Nothing was changed/);
-    expect(await pg`select to_regclass('public.events') as events, to_regnamespace('knockon') as schema`).toEqual([
-      { events: null, schema: null },
-    ]);
+    expect(await refusal()).toMatch(
+      /The migration 0000_init failed: relation "channels" already exists \(42P07\)\. Nothing was changed/,
+    );
+    expect(
+      await pg`select to_regclass('public.events') as events, to_regnamespace('knockon') as schema`,
+    ).toEqual([{ events: null, schema: null }]);
   });
 });

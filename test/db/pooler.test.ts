@@ -18,7 +18,9 @@ describe.runIf(isPgbouncerInstalled).each([
   ['that refuses what it does not know', []],
   [
     'that ignores what it does not know',
-    ['ignore_startup_parameters = statement_timeout,lock_timeout,idle_in_transaction_session_timeout'],
+    [
+      'ignore_startup_parameters = statement_timeout,lock_timeout,idle_in_transaction_session_timeout',
+    ],
   ],
 ])('by way of a pooler %s', (_, settings) => {
   let test: TestDatabase;
@@ -45,7 +47,10 @@ describe.runIf(isPgbouncerInstalled).each([
   const codeOf = (work: Promise<unknown>) => work.then(() => 'none', errorCode);
 
   it('is noticed, and so is that it knows of no prepared statements', async () => {
-    const [direct, pooled] = [postgres(test.url, { max: 1 }), postgres(pooler.url, { max: 1, fetch_types: false })];
+    const [direct, pooled] = [
+      postgres(test.url, { max: 1 }),
+      postgres(pooler.url, { max: 1, fetch_types: false }),
+    ];
     expect(await askServer(direct)).toMatchObject({ pooled: false, prepares: true });
     expect(await askServer(pooled)).toMatchObject({ pooled: true, prepares: false });
     await Promise.all([direct.end(), pooled.end()]);
@@ -58,11 +63,15 @@ describe.runIf(isPgbouncerInstalled).each([
       many.flatMap((n) => [
         database.pg`select ${n}::int as n`.then(([row]) => row?.n),
         database.db.execute<{ n: number }>(sql`select ${n}::int as n`).then(([row]) => row?.n),
-        database.db.transaction(async (tx) => (await tx.execute<{ n: number }>(sql`select ${n}::int as n`))[0]?.n),
+        database.db.transaction(
+          async (tx) => (await tx.execute<{ n: number }>(sql`select ${n}::int as n`))[0]?.n,
+        ),
       ]),
     );
     expect(answers).toEqual(many.flatMap((n) => [n, n, n]));
-    expect(await Promise.all([database.pg`select 1 as one`, database.pg`select ${'x'} as x`])).toEqual([[{ one: 1 }], [{ x: 'x' }]]);
+    expect(
+      await Promise.all([database.pg`select 1 as one`, database.pg`select ${'x'} as x`]),
+    ).toEqual([[{ one: 1 }], [{ x: 'x' }]]);
   });
 
   it('messages are stored, and a statement that fails stores nothing', async () => {
@@ -70,9 +79,14 @@ describe.runIf(isPgbouncerInstalled).each([
     const where = await aChannel(database);
     const writer = aWriter(database);
     await Promise.all(Array.from({ length: 30 }, () => writer.post(aMessage(where))));
-    expect(await test.database.pg`select count(*)::int as n from messages where channel_id = ${where.channelId}`).toEqual([{ n: 30 }]);
     expect(
-      await codeOf(database.pg`insert into channels (workspace_id, name) values (${where.workspaceId}, ${'x'}), (gen_random_uuid(), 'y')`),
+      await test.database
+        .pg`select count(*)::int as n from messages where channel_id = ${where.channelId}`,
+    ).toEqual([{ n: 30 }]);
+    expect(
+      await codeOf(
+        database.pg`insert into channels (workspace_id, name) values (${where.workspaceId}, ${'x'}), (gen_random_uuid(), 'y')`,
+      ),
     ).toBe('23503');
     expect(await test.database.pg`select from channels where name = 'x'`).toHaveLength(0);
     await database.db.insert(workspaces).values({ name: 'after it' });
@@ -80,13 +94,22 @@ describe.runIf(isPgbouncerInstalled).each([
 
   it.each([
     ['a statement', (database: Database) => database.pg`select pg_sleep(5)`],
-    ['a statement of drizzle', (database: Database) => database.db.execute(sql`select pg_sleep(${5})`)],
-    ['one of a transaction', (database: Database) => database.pg.begin((tx) => tx`select pg_sleep(5)`)],
+    [
+      'a statement of drizzle',
+      (database: Database) => database.db.execute(sql`select pg_sleep(${5})`),
+    ],
+    [
+      'one of a transaction',
+      (database: Database) => database.pg.begin((tx) => tx`select pg_sleep(5)`),
+    ],
   ])('%s has its time limit, and nobody else has it', async (_, run) => {
     const [limited, free] = [connect({ statementMs: 300 }), connect()];
     expect(await codeOf(Promise.resolve(run(limited)))).toBe('57014');
     const limits = await Promise.all(
-      Array.from({ length: 2 * FEW }, () => free.pg`select current_setting('statement_timeout') as ms, pg_sleep(0.02)`),
+      Array.from(
+        { length: 2 * FEW },
+        () => free.pg`select current_setting('statement_timeout') as ms, pg_sleep(0.02)`,
+      ),
     );
     expect(limits.map(([row]) => row?.ms)).toEqual(Array(2 * FEW).fill('20s'));
   });
@@ -98,7 +121,9 @@ describe.runIf(isPgbouncerInstalled).each([
       expect(await codeOf(waiter.pg`select from workspaces`)).toBe('55P03');
     });
     await holder.end();
-    const idle = await waiter.pg.begin((tx) => tx`select current_setting('idle_in_transaction_session_timeout') as limit`);
+    const idle = await waiter.pg.begin(
+      (tx) => tx`select current_setting('idle_in_transaction_session_timeout') as limit`,
+    );
     expect(idle).toEqual([{ limit: '1min' }]);
   });
 
@@ -106,7 +131,9 @@ describe.runIf(isPgbouncerInstalled).each([
     const database = connect({ connections: 1 });
     const asleep = codeOf(database.pg`select pg_sleep(20), 'to be ended'`);
     const sleeping = () =>
-      test.database.pg<{ pid: number }[]>`select pid from pg_stat_activity where query like '%to be ended%' and wait_event = 'PgSleep'`;
+      test.database.pg<
+        { pid: number }[]
+      >`select pid from pg_stat_activity where query like '%to be ended%' and wait_event = 'PgSleep'`;
     await expect.poll(async () => (await sleeping()).length).toBe(1);
     await test.database
       .pg`select pg_terminate_backend(pid, 5000) from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()`;
@@ -118,7 +145,9 @@ describe.runIf(isPgbouncerInstalled).each([
   it('nobody listens but by a way around it', async () => {
     const heard: (string | undefined)[] = [];
     expect(await connect().listen('pooled', (text) => heard.push(text))).toBe(false);
-    expect(await connect({ directUrl: test.url }).listen('pooled', (text) => heard.push(text))).toBe(true);
+    expect(
+      await connect({ directUrl: test.url }).listen('pooled', (text) => heard.push(text)),
+    ).toBe(true);
     await connect().pg`select pg_notify('pooled', 'told')`;
     await expect.poll(() => heard).toEqual([undefined, 'told']);
   });

@@ -18,7 +18,10 @@ afterAll(async () => {
 });
 
 /** Of the one connection. */
-const prepared = async () => (await one.db.execute('select statement from pg_prepared_statements')).map((row) => String(row.statement));
+const prepared = async () =>
+  (await one.db.execute('select statement from pg_prepared_statements')).map((row) =>
+    String(row.statement),
+  );
 
 describe('a statement that drizzle makes', () => {
   it('is prepared from the second time on, in transactions and savepoints too', async () => {
@@ -42,9 +45,13 @@ describe('a statement that drizzle makes', () => {
 
   it('is left as it is where texts vary without end', async () => {
     for (let i = 0; i < 400; i += 1)
-      for (const a of [1, 2]) expect(await one.db.execute(sql.raw(`select ${i} as i where ${a} > 0`))).toHaveLength(1);
+      for (const a of [1, 2])
+        expect(await one.db.execute(sql.raw(`select ${i} as i where ${a} > 0`))).toHaveLength(1);
     for (let i = 0; i < 400; i += 1)
-      for (const a of [1, 2]) expect(await one.db.execute(sql`select ${sql.raw(`${i}`)} as i where ${a}::int > 0`)).toHaveLength(1);
+      for (const a of [1, 2])
+        expect(
+          await one.db.execute(sql`select ${sql.raw(`${i}`)} as i where ${a}::int > 0`),
+        ).toHaveLength(1);
     expect(await prepared()).toHaveLength(300);
   });
 });

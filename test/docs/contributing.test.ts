@@ -1,5 +1,15 @@
 import { execFile } from 'node:child_process';
-import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +23,9 @@ let page: string;
 
 /** The code block that follows a marker. */
 function block(marker: RegExp): { where: string; code: string } {
-  const found = new RegExp(`<!-- ${marker.source} -->\\n\`\`\`ts\\n([\\s\\S]*?)\`\`\``, 'm').exec(page);
+  const found = new RegExp(`<!-- ${marker.source} -->\\n\`\`\`ts\\n([\\s\\S]*?)\`\`\``, 'm').exec(
+    page,
+  );
   if (!found) throw new Error(`CONTRIBUTING.md has no block marked ${marker}`);
   return { where: found[1] ?? '', code: found.at(-1) ?? '' };
 }
@@ -28,8 +40,14 @@ beforeAll(async () => {
   page = await readFile(join(root, 'CONTRIBUTING.md'), 'utf8');
   checkout = await mkdtemp(join(tmpdir(), 'knockon-walk-'));
   // What is built is there too: the workflows' bundle and the console are as they were.
-  const parts = (await readdir(root)).filter((part) => !['.git', '.knockon', 'coverage', 'node_modules'].includes(part));
-  await Promise.all(parts.map((part) => cp(join(root, part), join(checkout, part), { recursive: true, filter: isOurs })));
+  const parts = (await readdir(root)).filter(
+    (part) => !['.git', '.knockon', 'coverage', 'node_modules'].includes(part),
+  );
+  await Promise.all(
+    parts.map((part) =>
+      cp(join(root, part), join(checkout, part), { recursive: true, filter: isOurs }),
+    ),
+  );
   await symlink(join(root, 'node_modules'), join(checkout, 'node_modules'));
 });
 
@@ -47,9 +65,11 @@ describe('the walk-through "Add an effect" in CONTRIBUTING.md', () => {
     await addLine();
     await write(/file: (test\/effects\/links\.test\.ts)/);
     await write(/file: (test\/effects\/reminders\.test\.ts)/);
-    const type = (command: string, ...args: string[]) => run(command, args, { cwd: checkout }).catch(explain);
+    const type = (command: string, ...args: string[]) =>
+      run(command, args, { cwd: checkout }).catch(explain);
     await type('npm', 'run', '--silent', 'format');
-    // What `npm run verify` does, without the tests that have nothing to do with the list of effects.
+    // What `npm run verify` does, without the tests that have nothing to do with the list of
+    // effects.
     await type(bin('biome'), 'check', '--error-on-warnings', '.');
     await type(bin('oxlint'), '--type-aware', '--deny-warnings');
     await type(bin('tsc'), '--noEmit');
@@ -57,7 +77,13 @@ describe('the walk-through "Add an effect" in CONTRIBUTING.md', () => {
     await type('node', 'scripts/stale-migrations.js');
     await type(bin('knip'));
     await type(bin('tsc'), '-p', 'tsconfig.build.json');
-    await type(bin('vitest'), 'run', 'test/effects/links.test.ts', 'test/effects/reminders.test.ts', 'test/whole/path.test.ts');
+    await type(
+      bin('vitest'),
+      'run',
+      'test/effects/links.test.ts',
+      'test/effects/reminders.test.ts',
+      'test/whole/path.test.ts',
+    );
   }, 480_000);
 });
 
@@ -67,7 +93,10 @@ function explain(error: { stdout?: string; stderr?: string; message: string }): 
 
 /** Step 3: the line goes before the one that the marker quotes, its import among the others. */
 async function addLine(): Promise<void> {
-  const step = /<!-- insert before "(.*?)" and import: (\S+) -->\n```ts\n(.*\n)```\n\n```ts\n(.*\n)```/.exec(page);
+  const step =
+    /<!-- insert before "(.*?)" and import: (\S+) -->\n```ts\n(.*\n)```\n\n```ts\n(.*\n)```/.exec(
+      page,
+    );
   if (!step) throw new Error('CONTRIBUTING.md has no step 3');
   const [, before = '', where = '', line = '', statement = ''] = step;
   const list = await readFile(join(checkout, where), 'utf8');

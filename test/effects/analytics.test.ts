@@ -77,7 +77,12 @@ test('an event without a readable sent_at is dead and its neighbours are counted
   events[1]!.payload.sent_at = 'yesterday';
   const answer = await deliver(fresh.database, analytics(), events);
   expect(answer).toEqual([
-    { event_id: events[1]!.id, state: 'dead', reason: 'payload.sent_at "yesterday" is not a time', cause: 'bad sent_at' },
+    {
+      event_id: events[1]!.id,
+      state: 'dead',
+      reason: 'payload.sent_at "yesterday" is not a time',
+      cause: 'bad sent_at',
+    },
   ]);
   expect((await counted(talk.workspaceId)).map((row) => row.messages)).toEqual([1]);
 });
@@ -86,7 +91,11 @@ test('many groups at once in the same hours wait for nobody who waits for them, 
   const talk = await startConversation(fresh.database, { channels: 3 });
   const authors = ['ada', 'bob', 'eve', 'joe'];
   const posts = Array.from({ length: 600 }, (_, i) =>
-    talk.post('x', { author: authors[(i * 7) % 4], channel: (i * 5) % 3, sentAt: new Date(Date.UTC(2024, 0, 1, (i * 11) % 4)) }),
+    talk.post('x', {
+      author: authors[(i * 7) % 4],
+      channel: (i * 5) % 3,
+      sentAt: new Date(Date.UTC(2024, 0, 1, (i * 11) % 4)),
+    }),
   );
   const removed = (await Promise.all(posts)).filter((_, i) => i % 3 === 0);
   for (const { id } of removed) await talk.remove(id);

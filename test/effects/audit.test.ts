@@ -21,7 +21,9 @@ afterAll(() => fresh?.close());
 
 let check: ReturnType<typeof verifyAudit>;
 const verify = (workspaceId: string, withKey?: Buffer) =>
-  withKey ? verifyAudit({ heavy: createHeavy(fresh.database), key: withKey })(workspaceId) : check(workspaceId);
+  withKey
+    ? verifyAudit({ heavy: createHeavy(fresh.database), key: withKey })(workspaceId)
+    : check(workspaceId);
 
 /** A workspace whose chain has six entries: its channel and five messages. */
 async function recorded(): Promise<Conversation> {
@@ -34,12 +36,22 @@ async function recorded(): Promise<Conversation> {
 test('every event has one entry, and an untouched chain is valid', async () => {
   const talk = await recorded();
   const verdict = await verify(talk.workspaceId);
-  expect(verdict).toEqual({ valid: true, entries: 6, head: expect.stringMatching(/^[0-9a-f]{64}$/), broken_at: null });
+  expect(verdict).toEqual({
+    valid: true,
+    entries: 6,
+    head: expect.stringMatching(/^[0-9a-f]{64}$/),
+    broken_at: null,
+  });
 });
 
 test('a workspace in which nothing was recorded is valid and empty', async () => {
   const talk = await startConversation(fresh.database);
-  expect(await verify(talk.workspaceId)).toEqual({ valid: true, entries: 0, head: null, broken_at: null });
+  expect(await verify(talk.workspaceId)).toEqual({
+    valid: true,
+    entries: 0,
+    head: null,
+    broken_at: null,
+  });
 });
 
 test('an event that was recorded is not recorded again', async () => {
@@ -59,7 +71,11 @@ test('events of every type are recorded, with whatever JSON they carry', async (
       (knockon.uuidv7(), 'note.added', 2, ${talk.workspaceId}, '2024-01-15T12:00:00.007Z', '{"10": 1, "9": 1e21, "__proto__": {"b": null, "a": -0.5}, "é": []}'),
       (knockon.uuidv7(), 'note.added', 1, ${talk.workspaceId}, now(), jsonb_build_object('deep', ${deep}::jsonb))`);
   await deliver(fresh.database, effect, await talk.events());
-  expect(await verify(talk.workspaceId)).toMatchObject({ valid: true, entries: 6, broken_at: null });
+  expect(await verify(talk.workspaceId)).toMatchObject({
+    valid: true,
+    entries: 6,
+    broken_at: null,
+  });
 });
 
 test('within a group a channel is recorded in the order of its log, whatever order the group came in', async () => {
@@ -81,39 +97,58 @@ test('within a group a channel is recorded in the order of its log, whatever ord
 
 test('groups at once, mixing workspaces, make one unbroken chain for each', async () => {
   const talks = await Promise.all([1, 2, 3].map(() => startConversation(fresh.database)));
-  for (const talk of talks) await Promise.all(Array.from({ length: 100 }, (_, i) => talk.post(`text ${i}`)));
-  const events = (await Promise.all(talks.map((talk) => talk.events()))).flat().sort((a, b) => (a.id.slice(-5) < b.id.slice(-5) ? -1 : 1));
+  for (const talk of talks)
+    await Promise.all(Array.from({ length: 100 }, (_, i) => talk.post(`text ${i}`)));
+  const events = (await Promise.all(talks.map((talk) => talk.events())))
+    .flat()
+    .sort((a, b) => (a.id.slice(-5) < b.id.slice(-5) ? -1 : 1));
   const groups = Array.from({ length: 15 }, (_, i) => events.filter((_, n) => n % 15 === i));
   const checked: Promise<unknown>[] = [];
   const delivered = groups.map(async (group) => {
     await deliver(fresh.database, effect, group);
-    checked.push(expect(verify(talks[0]!.workspaceId)).resolves.toMatchObject({ valid: true, broken_at: null }));
+    checked.push(
+      expect(verify(talks[0]!.workspaceId)).resolves.toMatchObject({
+        valid: true,
+        broken_at: null,
+      }),
+    );
   });
   await Promise.all(delivered);
   await Promise.all(checked);
-  for (const talk of talks) expect(await verify(talk.workspaceId)).toMatchObject({ valid: true, entries: 101 });
+  for (const talk of talks)
+    expect(await verify(talk.workspaceId)).toMatchObject({ valid: true, entries: 101 });
 });
 
 test('a chain longer than a page is checked to its end', async () => {
   const talk = await startConversation(fresh.database);
   await Promise.all(Array.from({ length: 899 }, (_, i) => talk.post(`text ${i}`)));
   const events = await talk.events();
-  for (let i = 0; i < events.length; i += 450) await deliver(fresh.database, effect, events.slice(i, i + 450));
+  for (let i = 0; i < events.length; i += 450)
+    await deliver(fresh.database, effect, events.slice(i, i + 450));
   expect(await verify(talk.workspaceId)).toMatchObject({ valid: true, entries: 900 });
   await fresh.database.db.execute(
     sql`update audit_entries set event_type = 'message.read' where workspace_id = ${talk.workspaceId} and position = 751`,
   );
-  expect(await verify(talk.workspaceId)).toMatchObject({ valid: false, entries: 900, broken_at: { position: 751 } });
+  expect(await verify(talk.workspaceId)).toMatchObject({
+    valid: false,
+    entries: 900,
+    broken_at: { position: 751 },
+  });
 });
 
 test('under another secret no chain is valid', async () => {
   const talk = await recorded();
-  expect(await verify(talk.workspaceId, auditKey('another secret'))).toMatchObject({ valid: false, broken_at: { position: 1 } });
+  expect(await verify(talk.workspaceId, auditKey('another secret'))).toMatchObject({
+    valid: false,
+    broken_at: { position: 1 },
+  });
 });
 
 describe('tampering breaks the chain, and the first broken place is named', () => {
-  const entry = (position: number) => sql`workspace_id = current_setting('test.workspace')::uuid and position = ${position}`;
-  const eventAt = (position: number) => sql`id = (select event_id from audit_entries where ${entry(position)})`;
+  const entry = (position: number) =>
+    sql`workspace_id = current_setting('test.workspace')::uuid and position = ${position}`;
+  const eventAt = (position: number) =>
+    sql`id = (select event_id from audit_entries where ${entry(position)})`;
   const mine = sql`workspace_id = current_setting('test.workspace')::uuid`;
   const cutTail = sql`delete from audit_entries where ${mine} and position > 4`;
   const setBack = sql`
@@ -130,7 +165,9 @@ describe('tampering breaks the chain, and the first broken place is named', () =
       'an entry of which the time was changed',
       3,
       /changed after it was recorded/,
-      [sql`update audit_entries set recorded_at = recorded_at - interval '1 day' where ${entry(3)}`],
+      [
+        sql`update audit_entries set recorded_at = recorded_at - interval '1 day' where ${entry(3)}`,
+      ],
     ],
     [
       'an entry of which the digest was changed',
@@ -162,8 +199,18 @@ describe('tampering breaks the chain, and the first broken place is named', () =
       /changed after it was recorded/,
       [sql`update audit_entries set event_type = 'message.read' where ${entry(6)}`],
     ],
-    ['an entry that was removed', 3, /entry 3 is missing/, [sql`delete from audit_entries where ${entry(3)}`]],
-    ['the first entry, removed', 1, /entry 1 is missing/, [sql`delete from audit_entries where ${entry(1)}`]],
+    [
+      'an entry that was removed',
+      3,
+      /entry 3 is missing/,
+      [sql`delete from audit_entries where ${entry(3)}`],
+    ],
+    [
+      'the first entry, removed',
+      1,
+      /entry 1 is missing/,
+      [sql`delete from audit_entries where ${entry(1)}`],
+    ],
     [
       'an entry that was removed and the gap closed',
       3,
@@ -211,9 +258,19 @@ describe('tampering breaks the chain, and the first broken place is named', () =
       ],
     ],
     ['a tail that was cut off', 5, /its end was cut off/, [cutTail]],
-    ['a tail that was cut off and the end set back', 5, /was recorded, but its entry is gone/, [cutTail, setBack]],
+    [
+      'a tail that was cut off and the end set back',
+      5,
+      /was recorded, but its entry is gone/,
+      [cutTail, setBack],
+    ],
     ['an end that was set back', 5, /set back/, [setBack]],
-    ['an end that was replaced', 6, /not the hash of its last entry/, [sql`update audit_heads set head = sha256('x') where ${mine}`]],
+    [
+      'an end that was replaced',
+      6,
+      /not the hash of its last entry/,
+      [sql`update audit_heads set head = sha256('x') where ${mine}`],
+    ],
     ['an end that is gone', 7, /is gone/, [sql`delete from audit_heads where ${mine}`]],
     [
       'a chain that is gone',
@@ -226,7 +283,9 @@ describe('tampering breaks the chain, and the first broken place is named', () =
       'an event of which the payload was changed',
       3,
       /changed in the log/,
-      [sql`update events set payload = jsonb_set(payload, '{text}', '"nicer"') where ${eventAt(3)}`],
+      [
+        sql`update events set payload = jsonb_set(payload, '{text}', '"nicer"') where ${eventAt(3)}`,
+      ],
     ],
     [
       'an event of which the time was changed',
@@ -246,22 +305,35 @@ describe('tampering breaks the chain, and the first broken place is named', () =
       /changed in the log/,
       [sql`update events set workspace_id = knockon.uuidv7() where ${eventAt(3)}`],
     ],
-    ['an event that was removed', 3, /gone from the log/, [sql`delete from events where ${eventAt(3)}`]],
+    [
+      'an event that was removed',
+      3,
+      /gone from the log/,
+      [sql`delete from events where ${eventAt(3)}`],
+    ],
     [
       'an event that was changed, and its digest with it',
       3,
       /changed after it was recorded/,
-      [sql`update events set version = 9 where ${eventAt(3)}`, sql`update audit_entries set digest = sha256('fits') where ${entry(3)}`],
+      [
+        sql`update events set version = 9 where ${eventAt(3)}`,
+        sql`update audit_entries set digest = sha256('fits') where ${entry(3)}`,
+      ],
     ],
   ])('%s', async (_what, position, reason, statements) => {
     const talk = await recorded();
     await fresh.database.db.transaction(async (tx) => {
       await tx.execute(sql`select set_config('test.workspace', ${talk.workspaceId}, true)`);
-      await tx.execute(sql`insert into receipts (event_id, subscriber) select event_id, 'audit' from audit_entries where ${mine}`);
+      await tx.execute(
+        sql`insert into receipts (event_id, subscriber) select event_id, 'audit' from audit_entries where ${mine}`,
+      );
       for (const statement of statements) await tx.execute(statement);
     });
     const verdict = await verify(talk.workspaceId);
-    expect(verdict).toMatchObject({ valid: false, broken_at: { position, reason: expect.stringMatching(reason) } });
+    expect(verdict).toMatchObject({
+      valid: false,
+      broken_at: { position, reason: expect.stringMatching(reason) },
+    });
   });
 
   test('a chain that was copied from another workspace', async () => {
@@ -269,7 +341,10 @@ describe('tampering breaks the chain, and the first broken place is named', () =
     await fresh.database.db.execute(sql`
       with moved as (update audit_entries set workspace_id = ${other.workspaceId} where workspace_id = ${one.workspaceId})
       update audit_heads set workspace_id = ${other.workspaceId} where workspace_id = ${one.workspaceId}`);
-    expect(await verify(other.workspaceId)).toMatchObject({ valid: false, broken_at: { position: 1 } });
+    expect(await verify(other.workspaceId)).toMatchObject({
+      valid: false,
+      broken_at: { position: 1 },
+    });
   });
 });
 
@@ -294,8 +369,9 @@ test('the digest covers every field of an event', () => {
     timestamp: 's',
     payload: {},
   };
-  const digests = [event, ...Object.keys(event).map((field) => ({ ...event, [field]: 'other' }))].map((e) =>
-    digestOf(e as DomainEvent).toString('hex'),
-  );
+  const digests = [
+    event,
+    ...Object.keys(event).map((field) => ({ ...event, [field]: 'other' })),
+  ].map((e) => digestOf(e as DomainEvent).toString('hex'));
   expect(new Set(digests).size).toBe(10);
 });

@@ -54,7 +54,10 @@ describe.skipIf(!isRedisInstalled)('summaries in Redis', () => {
   test('a missing copy is answered from Postgres and made again', async () => {
     const { channelId } = await talkOnce('hello');
     await peek.del(key(channelId));
-    expect(await summaries.get(channelId)).toMatchObject({ messages: 1, last_message: { text: 'hello' } });
+    expect(await summaries.get(channelId)).toMatchObject({
+      messages: 1,
+      last_message: { text: 'hello' },
+    });
     expect(await peek.ttl(key(channelId))).toBeGreaterThan(0);
   });
 
@@ -77,26 +80,34 @@ describe.skipIf(!isRedisInstalled)('summaries in Redis', () => {
         ),
       ),
     );
-    expect(JSON.parse((await peek.get(key(talk.channelId))) ?? 'null')).toMatchObject({ messages: 200, last_message: { seq: 200 } });
+    expect(JSON.parse((await peek.get(key(talk.channelId))) ?? 'null')).toMatchObject({
+      messages: 200,
+      last_message: { seq: 200 },
+    });
   });
 
   test('of a Redis that is silent the first to read waits for a second, the others not at all, and a connection that is dead is made anew', async () => {
     const talk = await talkOnce('before');
     const proxy = await startProxy(redis.url);
     const behind = redisSummaries({ url: proxy.url, db: fresh.database.db });
-    await expect.poll(() => behind.put([]).then(() => behind.get(talk.channelId))).toMatchObject({ messages: 1 });
+    await expect
+      .poll(() => behind.put([]).then(() => behind.get(talk.channelId)))
+      .toMatchObject({ messages: 1 });
     await peek.set(key(talk.channelId), JSON.stringify({ messages: 77 }));
     await expect.poll(async () => (await behind.get(talk.channelId))?.messages).toBe(77);
 
     proxy.be('swallowed', 'what is there');
     const began = performance.now();
     expect(await behind.get(talk.channelId)).toMatchObject({ messages: 1 });
-    for (let i = 0; i < 20; i += 1) expect(await behind.get(talk.channelId)).toMatchObject({ messages: 1 });
+    for (let i = 0; i < 20; i += 1)
+      expect(await behind.get(talk.channelId)).toMatchObject({ messages: 1 });
     await expect(behind.put([])).rejects.toMatchObject({ code: 'CONNECTION_REDIS' });
     expect(performance.now() - began).toBeLessThan(4000);
 
     // Nobody mends that connection; another one is open.
-    await expect.poll(async () => (await behind.get(talk.channelId))?.messages, { timeout: 15_000 }).toBe(77);
+    await expect
+      .poll(async () => (await behind.get(talk.channelId))?.messages, { timeout: 15_000 })
+      .toBe(77);
     await behind.close();
     await proxy.stop();
   });
@@ -105,14 +116,25 @@ describe.skipIf(!isRedisInstalled)('summaries in Redis', () => {
     const talk = await talkOnce('before');
     await redis.stop();
     try {
-      expect(await summaries.get(talk.channelId)).toMatchObject({ messages: 1, last_message: { text: 'before' } });
+      expect(await summaries.get(talk.channelId)).toMatchObject({
+        messages: 1,
+        last_message: { text: 'before' },
+      });
       await talk.post('meanwhile');
       const next = (await talk.events()).filter((event) => event.payload.text === 'meanwhile');
       await expect(deliver(fresh.database, cache({ summaries }), next)).rejects.toThrow();
-      expect(await summaries.get(talk.channelId)).toMatchObject({ messages: 1, last_message: { text: 'before' } });
+      expect(await summaries.get(talk.channelId)).toMatchObject({
+        messages: 1,
+        last_message: { text: 'before' },
+      });
       redis = await startRedis(port);
-      await vi.waitFor(() => deliver(fresh.database, cache({ summaries }), next), { timeout: 10_000 });
-      expect(await summaries.get(talk.channelId)).toMatchObject({ messages: 2, last_message: { text: 'meanwhile' } });
+      await vi.waitFor(() => deliver(fresh.database, cache({ summaries }), next), {
+        timeout: 10_000,
+      });
+      expect(await summaries.get(talk.channelId)).toMatchObject({
+        messages: 2,
+        last_message: { text: 'meanwhile' },
+      });
     } finally {
       if (!redis.isRunning()) redis = await startRedis(port);
     }

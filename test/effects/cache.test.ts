@@ -19,7 +19,9 @@ afterAll(() => fresh?.close());
 
 async function recounted(
   channelId: string,
-): Promise<Pick<ChannelSummary, 'messages' | 'authors'> & { last_seq: number | null; text: string | null }> {
+): Promise<
+  Pick<ChannelSummary, 'messages' | 'authors'> & { last_seq: number | null; text: string | null }
+> {
   const [row] = await fresh.database.db.execute(sql`
     select count(*)::int as messages, count(distinct author)::int as authors, max(seq)::int as last_seq,
       (array_agg(text order by seq desc))[1] as text
@@ -45,7 +47,9 @@ test('whatever order and groups the events come in, the summary is that of the l
 
 test('the last message is shown as the API answers it, with its time as the last activity', async () => {
   const talk = await startConversation(fresh.database);
-  const { event_id: _, ...message } = await talk.post('hello', { sentAt: new Date('2024-01-15T12:00:00.120Z') });
+  const { event_id: _, ...message } = await talk.post('hello', {
+    sentAt: new Date('2024-01-15T12:00:00.120Z'),
+  });
   await deliver(fresh.database, cache({ summaries }), await talk.events());
   expect(await summaries.get(talk.channelId)).toEqual({
     channel_id: talk.channelId,
@@ -63,7 +67,13 @@ test('an emptied channel has no last message and no activity', async () => {
   await talk.remove(id);
   const gone = (await talk.events()).filter((event) => event.type === 'message.deleted');
   await deliver(fresh.database, cache({ summaries }), gone);
-  const empty = { channel_id: talk.channelId, messages: 0, authors: 0, last_message: null, last_activity_at: null };
+  const empty = {
+    channel_id: talk.channelId,
+    messages: 0,
+    authors: 0,
+    last_message: null,
+    last_activity_at: null,
+  };
   expect(await summaries.get(talk.channelId)).toEqual(empty);
 });
 
@@ -85,7 +95,9 @@ test('many groups at once in the same channels wait for nobody who waits for the
   const talk = await startConversation(fresh.database, { channels: 3 });
   const authors = ['ada', 'bob', 'eve', 'joe', 'zoe'];
   const posted = await Promise.all(
-    Array.from({ length: 500 }, (_, i) => talk.post(`text ${i}`, { author: authors[(i * 7) % 5], channel: (i * 11) % 3 })),
+    Array.from({ length: 500 }, (_, i) =>
+      talk.post(`text ${i}`, { author: authors[(i * 7) % 5], channel: (i * 11) % 3 }),
+    ),
   );
   for (const [i, { id, author }] of posted.entries()) {
     if (author === 'eve' || i > 480) await talk.remove(id);
@@ -96,7 +108,10 @@ test('many groups at once in the same channels wait for nobody who waits for the
   await Promise.all(groups.map((group) => deliver(fresh.database, cache({ summaries }), group)));
   for (const channelId of talk.channelIds) {
     const { last_seq, text, ...counts } = await recounted(channelId);
-    expect(await summaries.get(channelId)).toMatchObject({ ...counts, last_message: { seq: last_seq, text } });
+    expect(await summaries.get(channelId)).toMatchObject({
+      ...counts,
+      last_message: { seq: last_seq, text },
+    });
     expect(counts.authors).toBe(4);
   }
 });
@@ -107,8 +122,8 @@ test('what a store refuses is not written: the effect is tried again as a whole'
   const put = async () => {
     throw new Error('the copy could not be written');
   };
-  await expect(deliver(fresh.database, cache({ summaries: { ...summaries, put } }), await talk.events())).rejects.toThrow(
-    'could not be written',
-  );
+  await expect(
+    deliver(fresh.database, cache({ summaries: { ...summaries, put } }), await talk.events()),
+  ).rejects.toThrow('could not be written');
   expect(await summaries.get(talk.channelId)).toBeNull();
 });

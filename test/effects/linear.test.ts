@@ -18,7 +18,8 @@ const readers: Record<string, (text: string) => unknown> = {
   searchText,
   highlighted,
   'the excerpt of a mail': (text) => compose({ ...mail, text }),
-  'the names in a mail': (text) => compose({ ...mail, author: text, channel: text, display_name: text }),
+  'the names in a mail': (text) =>
+    compose({ ...mail, author: text, channel: text, display_name: text }),
   canonicalJson: (text) => canonicalJson({ text, list: [...text.slice(0, 10_000)] }),
   'a line of an IRC log': (text) => [
     irc(`[10:00] ${text}`),
@@ -26,11 +27,22 @@ const readers: Record<string, (text: string) => unknown> = {
     irc(`[10:00] -${text}`),
     irc(`[10:00] * ${text}`),
   ],
-  'a line of a dated IRC log': (text) => [dated(text), dated(`${text} 2020-01-01 [10:00] <a> ${text}`)],
+  'a line of a dated IRC log': (text) => [
+    dated(text),
+    dated(`${text} 2020-01-01 [10:00] <a> ${text}`),
+  ],
   'a JSON line': (text) => lines(JSON.stringify({ author: text, text, sent_at: text })),
 };
 
-const mail = { notification_id: 'n', recipient: 'bob', email: 'b@example.com', display_name: null, author: 'a', channel: 'c', text: '' };
+const mail = {
+  notification_id: 'n',
+  recipient: 'bob',
+  email: 'b@example.com',
+  display_name: null,
+  author: 'a',
+  channel: 'c',
+  text: '',
+};
 
 /** What is repeated, and what stands before and after it. */
 type Shape = [before: string, piece: string, after: string];
@@ -105,7 +117,8 @@ const known: Shape[] = [
   ...[...pieces, ...longer].map((piece): Shape => ['@a', piece, '@']),
 ];
 
-const grown = ([before, piece, after]: Shape, units: number) => before + piece.repeat(Math.ceil(units / piece.length)) + after;
+const grown = ([before, piece, after]: Shape, units: number) =>
+  before + piece.repeat(Math.ceil(units / piece.length)) + after;
 
 /** Processor time of the quickest of so many goes, in ms: others use this machine too. */
 function cost(read: (text: string) => unknown, text: string, goes: number): number {
@@ -118,7 +131,10 @@ function cost(read: (text: string) => unknown, text: string, goes: number): numb
   return Math.min(...times);
 }
 
-/** An eightfold text may cost twice the eightfold and a little; with its square it would be sixty-four times as much. */
+/**
+ * An eightfold text may cost twice the eightfold and a little; with its square it would be
+ * sixty-four times as much.
+ */
 function expectLinear(read: (text: string) => unknown, shape: Shape): void {
   const large = grown(shape, 80_000);
   if (cost(read, large, 1) < 10) return;
@@ -126,20 +142,25 @@ function expectLinear(read: (text: string) => unknown, shape: Shape): void {
   expect(cost(read, large, 3), `of ${JSON.stringify(shape)}`).toBeLessThan(bound);
 }
 
-describe.each(Object.entries(readers))('%s takes time that grows with the length of its text and no faster', (_name, read) => {
-  test('in texts made to be slow', () => {
-    for (const shape of known) expectLinear(read, shape);
-  });
+describe.each(Object.entries(readers))(
+  '%s takes time that grows with the length of its text and no faster',
+  (_name, read) => {
+    test('in texts made to be slow', () => {
+      for (const shape of known) expectLinear(read, shape);
+    });
 
-  test('whatever is repeated', () => {
-    const shape = fc.tuple(
-      fc.constantFrom(...ends),
-      fc.array(fc.constantFrom(...pieces, ...longer), { minLength: 1, maxLength: 4 }).map((some) => some.join('')),
-      fc.constantFrom(...ends),
-    );
-    fc.assert(
-      fc.property(shape, (some) => expectLinear(read, some)),
-      { numRuns: 30 },
-    );
-  });
-});
+    test('whatever is repeated', () => {
+      const shape = fc.tuple(
+        fc.constantFrom(...ends),
+        fc
+          .array(fc.constantFrom(...pieces, ...longer), { minLength: 1, maxLength: 4 })
+          .map((some) => some.join('')),
+        fc.constantFrom(...ends),
+      );
+      fc.assert(
+        fc.property(shape, (some) => expectLinear(read, some)),
+        { numRuns: 30 },
+      );
+    });
+  },
+);

@@ -2,7 +2,10 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIP } from 'node:net';
 
-/** What a name server says of a name: its addresses and how long they hold (s), a failure, or nothing at all. */
+/**
+ * What a name server says of a name: its addresses and how long they hold (s), a failure, or
+ * nothing at all.
+ */
 export type Said = { addresses: string[]; ttl?: number } | 'servfail' | 'silent' | undefined;
 
 const A = 1;
@@ -19,7 +22,9 @@ export class NameServer {
   static async start(): Promise<NameServer> {
     const server = new NameServer();
     server.#socket.on('message', (query, { port, address }) => {
-      void server.#answer(query).then((answer) => answer && server.#socket.send(answer, port, address));
+      void server
+        .#answer(query)
+        .then((answer) => answer && server.#socket.send(answer, port, address));
     });
     server.#socket.bind(0, '127.0.0.1');
     await once(server.#socket, 'listening');
@@ -49,7 +54,9 @@ export class NameServer {
     const isFailure = said === 'servfail' || said === undefined;
     const records = isFailure
       ? []
-      : said.addresses.filter((address) => isIP(address) === family).map((address) => record(address, said.ttl ?? 60));
+      : said.addresses
+          .filter((address) => isIP(address) === family)
+          .map((address) => record(address, said.ttl ?? 60));
     const header = Buffer.from(query.subarray(0, 12));
     // An answer, recursion available; and how many records there are.
     header.writeUInt16BE(0x8180 + (said === 'servfail' ? 2 : said === undefined ? 3 : 0), 2);

@@ -24,7 +24,11 @@ export class MailServer {
       onRcptTo: ({ address }, _session, done) => {
         this.asked.push(address);
         const code = this.refuse(address);
-        done(code === undefined ? null : Object.assign(new Error(`no ${address} here`), { responseCode: code }));
+        done(
+          code === undefined
+            ? null
+            : Object.assign(new Error(`no ${address} here`), { responseCode: code }),
+        );
       },
       onData: (stream, session, done) => {
         let raw = '';

@@ -1,6 +1,10 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createMailer, type Mailer, notifications } from '../../src/activities/notifications/index.ts';
+import {
+  createMailer,
+  type Mailer,
+  notifications,
+} from '../../src/activities/notifications/index.ts';
 import { machineTime } from '../../src/activities/runtime/effect.ts';
 import { members } from '../../src/db/schema/messages.ts';
 import type { DomainEvent } from '../../src/events/index.ts';
@@ -31,23 +35,41 @@ afterEach(async () => {
 
 async function perform(
   events: DomainEvent[],
-  options: { graceMs?: number; target?: string; mailer?: Mailer | null; quota?: { mails: number; seconds: number } } = {},
+  options: {
+    graceMs?: number;
+    target?: string;
+    mailer?: Mailer | null;
+    quota?: { mails: number; seconds: number };
+  } = {},
 ) {
   const { graceMs = HOUR, quota } = options;
-  const effect = notifications({ mailer: options.mailer === undefined ? mailer : options.mailer, graceMs, quota });
+  const effect = notifications({
+    mailer: options.mailer === undefined ? mailer : options.mailer,
+    graceMs,
+    quota,
+  });
   if (!('perform' in effect)) throw new Error('notifications call the outside');
   const wanted = events.filter((event) => effect.on.includes(event.type));
-  const call = { ...machineTime, db: fresh.database.db, target: options.target, signal: new AbortController().signal };
+  const call = {
+    ...machineTime,
+    db: fresh.database.db,
+    target: options.target,
+    signal: new AbortController().signal,
+  };
   return (await effect.perform(wanted, call)) ?? [];
 }
 
 const join = (handle: string, rest: Partial<typeof members.$inferInsert> = {}) =>
-  fresh.database.db.insert(members).values({ workspace_id: talk.workspaceId, handle, email: `${handle}@example.com`, ...rest });
+  fresh.database.db
+    .insert(members)
+    .values({ workspace_id: talk.workspaceId, handle, email: `${handle}@example.com`, ...rest });
 
 /** Whom an outcome is about: the notification, not the handle. */
 async function targetOf(recipient: string): Promise<string> {
   const where = sql`workspace_id = ${talk.workspaceId} and recipient = ${recipient}`;
-  const [row] = await fresh.database.db.execute<{ id: string }>(sql`select id from notifications where ${where} order by id desc limit 1`);
+  const [row] = await fresh.database.db.execute<{ id: string }>(
+    sql`select id from notifications where ${where} order by id desc limit 1`,
+  );
   return row!.id;
 }
 
@@ -64,7 +86,10 @@ const anHourPasses = () =>
   );
 
 const change = (handle: string, values: Partial<typeof members.$inferInsert>) =>
-  fresh.database.db.update(members).set(values).where(sql`workspace_id = ${talk.workspaceId} and handle = ${handle}`);
+  fresh.database.db
+    .update(members)
+    .set(values)
+    .where(sql`workspace_id = ${talk.workspaceId} and handle = ${handle}`);
 
 test('a mention that is still unread when the grace period is over is e-mailed, once', async () => {
   await join('bob', { display_name: 'Bob B.' });
@@ -98,20 +123,30 @@ test('retries do not start the grace period again', async () => {
   await join('bob');
   const event = await posted('@bob');
   const [first] = await perform([event]);
-  expect(await perform([event])).toMatchObject([{ state: 'later', until: first?.state === 'later' && first.until }]);
+  expect(await perform([event])).toMatchObject([
+    { state: 'later', until: first?.state === 'later' && first.until },
+  ]);
 });
 
 test('in a group events that wait and events without anybody to e-mail are told apart', async () => {
   await join('bob');
   await join('cid', { email: null });
-  const events = [await posted('@bob'), await posted('@cid'), await posted('@stranger'), await posted('nobody')];
+  const events = [
+    await posted('@bob'),
+    await posted('@cid'),
+    await posted('@stranger'),
+    await posted('nobody'),
+  ];
   expect(await perform(events)).toMatchObject([{ event_id: events[0]!.id, state: 'later' }]);
 });
 
 test.each<[string, (event: DomainEvent) => Promise<unknown>]>([
   [
     'who has read it',
-    () => fresh.database.db.execute(sql`update notifications set read_at = now() where workspace_id = ${talk.workspaceId}`),
+    () =>
+      fresh.database.db.execute(
+        sql`update notifications set read_at = now() where workspace_id = ${talk.workspaceId}`,
+      ),
   ],
   ['whose message was deleted', (event) => talk.remove(event.message_id!)],
   [
@@ -121,7 +156,10 @@ test.each<[string, (event: DomainEvent) => Promise<unknown>]>([
       await perform((await talk.events()).filter(({ type }) => type === 'message.updated'));
     },
   ],
-  ['who has left', () => fresh.database.db.delete(members).where(sql`workspace_id = ${talk.workspaceId}`)],
+  [
+    'who has left',
+    () => fresh.database.db.delete(members).where(sql`workspace_id = ${talk.workspaceId}`),
+  ],
   ['who wants no mails', () => change('bob', { emails: 'none' })],
   ['who has no address any more', () => change('bob', { email: null })],
 ])('nobody gets a mail %s in between', async (_who, happens) => {
@@ -152,14 +190,20 @@ test('a recipient who is refused for the moment is retried alone, and one who is
     cause: 'SMTP 451',
     reason: 'the mail was not taken (451 at RCPT TO)',
   });
-  expect(outcomes).toContainEqual(expect.objectContaining({ target: await targetOf('gone'), state: 'dead', cause: 'SMTP 550' }));
+  expect(outcomes).toContainEqual(
+    expect.objectContaining({ target: await targetOf('gone'), state: 'dead', cause: 'SMTP 550' }),
+  );
   expect(server.mails.map((mail) => mail.to)).toEqual([['bob@example.com']]);
 
   server.refuse = () => undefined;
   expect(await perform([event], { graceMs: 0, target: await targetOf('busy') })).toEqual([]);
   expect(server.mails.map((mail) => mail.to[0])).toEqual(['bob@example.com', 'busy@example.com']);
   expect(await perform([event], { graceMs: 0 })).toEqual([]);
-  expect(server.mails.map((mail) => mail.to[0])).toEqual(['bob@example.com', 'busy@example.com', 'gone@example.com']);
+  expect(server.mails.map((mail) => mail.to[0])).toEqual([
+    'bob@example.com',
+    'busy@example.com',
+    'gone@example.com',
+  ]);
 });
 
 test('a mail server that is away is tried again', async () => {
@@ -179,11 +223,14 @@ test('a refused login is ours to mend, and no fault of the recipient', async () 
   const strict = await MailServer.start({
     authOptional: false,
     allowInsecureAuth: true,
-    onAuth: (_auth, _session, done) => done(Object.assign(new Error('who are you?'), { responseCode: 535 })),
+    onAuth: (_auth, _session, done) =>
+      done(Object.assign(new Error('who are you?'), { responseCode: 535 })),
   });
   const stranger = createMailer(strict.url.replace('//', '//user:wrong@'), 'a@example.com');
   const outcomes = await perform([await posted('@bob')], { graceMs: 0, mailer: stranger });
-  expect(outcomes).toMatchObject([{ target: await targetOf('bob'), state: 'retry', cause: 'SMTP login refused' }]);
+  expect(outcomes).toMatchObject([
+    { target: await targetOf('bob'), state: 'retry', cause: 'SMTP login refused' },
+  ]);
   stranger.close();
   await strict.stop();
 });
@@ -194,8 +241,14 @@ test('who is mentioned is notified in the app at once while the mail server is s
   silent.refuse('greeting', 'silence');
   const patient = createMailer(silent.url, 'a@example.com', { connectMs: 20_000, mailMs: 20_000 });
   const effect = notifications({ mailer: patient, graceMs: 0 });
-  const call = { ...machineTime, db: fresh.database.db, target: undefined, signal: new AbortController().signal };
-  const perform = async (event: DomainEvent) => ('perform' in effect ? await effect.perform([event], call) : undefined);
+  const call = {
+    ...machineTime,
+    db: fresh.database.db,
+    target: undefined,
+    signal: new AbortController().signal,
+  };
+  const perform = async (event: DomainEvent) =>
+    'perform' in effect ? await effect.perform([event], call) : undefined;
   for (let i = 0; i < 20; i += 1) {
     const event = await posted(`@bob ${i}`);
     const performed = perform(event);
@@ -203,7 +256,9 @@ test('who is mentioned is notified in the app at once while the mail server is s
     if (i >= 3) expect(await performed).toMatchObject([{ event_id: event.id, state: 'later' }]);
     else performed.catch(() => {});
   }
-  const rows = await fresh.database.db.execute(sql`select from notifications where workspace_id = ${talk.workspaceId}`);
+  const rows = await fresh.database.db.execute(
+    sql`select from notifications where workspace_id = ${talk.workspaceId}`,
+  );
   expect(rows.length).toBeGreaterThanOrEqual(17);
   await silent.stop();
   patient.close();
@@ -234,9 +289,13 @@ test('a crash between sending and noting it repeats the same mail under the same
   await join('bob');
   const event = await posted('@bob');
   await perform([event], { graceMs: 0 });
-  await fresh.database.db.execute(sql`update notifications set emailed_at = null where message_id = ${event.message_id}`);
+  await fresh.database.db.execute(
+    sql`update notifications set emailed_at = null where message_id = ${event.message_id}`,
+  );
   await perform([event], { graceMs: 0 });
-  const ids = server.mails.map((mail) => /^Message-ID: (<\S+@knockon\.example>)\r$/m.exec(mail.raw)?.[1]);
+  const ids = server.mails.map(
+    (mail) => /^Message-ID: (<\S+@knockon\.example>)\r$/m.exec(mail.raw)?.[1],
+  );
   expect(ids).toHaveLength(2);
   expect(ids[0]).toBeDefined();
   expect(ids[0]).toBe(ids[1]);
@@ -244,7 +303,10 @@ test('a crash between sending and noting it repeats the same mail under the same
 
 test('names and texts can add no header, no recipient and no second mail', async () => {
   await join('bob', { display_name: 'Bob\r\nBcc: evil@example.com, "x" <evil@example.com>' });
-  const event = await posted('@bob\r\n.\r\nMAIL FROM:<evil@example.com>\r\n\u2028Bcc: evil@example.com', 'ada\r\nBcc: evil@example.com');
+  const event = await posted(
+    '@bob\r\n.\r\nMAIL FROM:<evil@example.com>\r\n\u2028Bcc: evil@example.com',
+    'ada\r\nBcc: evil@example.com',
+  );
   expect(await perform([event], { graceMs: 0 })).toEqual([]);
   expect(server.asked).toEqual(['bob@example.com']);
   expect(server.mails).toHaveLength(1);
@@ -270,14 +332,26 @@ test('an edit that mentions somebody new starts a grace period of their own, and
   expect(await perform(updated)).toMatchObject([{ event_id: updated[0]!.id, state: 'later' }]);
   await anHourPasses();
   await Promise.all([perform([event]), perform(updated)]);
-  expect(server.mails.map((mail) => String(mail.to[0])).sort()).toEqual(['bob@example.com', 'cid@example.com']);
+  expect(server.mails.map((mail) => String(mail.to[0])).sort()).toEqual([
+    'bob@example.com',
+    'cid@example.com',
+  ]);
 });
 
 const overQuota = async () => {
-  const rows = await fresh.database.db.execute<{ recipient: string; over: boolean; mailed: boolean }>(sql`
+  const rows = await fresh.database.db.execute<{
+    recipient: string;
+    over: boolean;
+    mailed: boolean;
+  }>(sql`
     select recipient, email_over_quota_at is not null as over, emailed_at is not null as mailed from notifications
     where workspace_id = ${talk.workspaceId} order by recipient`);
-  return Object.fromEntries(rows.map(({ recipient, over, mailed }) => [recipient, over ? 'over' : mailed ? 'mailed' : 'open']));
+  return Object.fromEntries(
+    rows.map(({ recipient, over, mailed }) => [
+      recipient,
+      over ? 'over' : mailed ? 'mailed' : 'open',
+    ]),
+  );
 };
 
 test("of a message for many people as many mails are sent as the workspace's quota has, and the others are noted as over it", async () => {
@@ -285,7 +359,10 @@ test("of a message for many people as many mails are sent as the workspace's quo
   for (const handle of people) await join(handle);
   const quota = { mails: 3, seconds: 3600 };
   const event = await posted(people.map((handle) => `@${handle}`).join(' '));
-  const outcomes = await Promise.all([perform([event], { graceMs: 0, quota }), perform([event], { graceMs: 0, quota })]);
+  const outcomes = await Promise.all([
+    perform([event], { graceMs: 0, quota }),
+    perform([event], { graceMs: 0, quota }),
+  ]);
   expect(outcomes.flat()).toEqual([]);
   expect(new Set(server.mails.map((mail) => mail.to[0])).size).toBe(3);
   const states = Object.values(await overQuota()).sort();
@@ -300,7 +377,8 @@ test("a quota is a workspace's own, begins anew when its time is over, and count
   const quota = { mails: 1, seconds: 3600 };
   server.refuse = () => 451;
   const event = await posted('@bob');
-  for (let i = 0; i < 3; i++) expect(await perform([event], { graceMs: 0, quota })).toMatchObject([{ state: 'retry' }]);
+  for (let i = 0; i < 3; i++)
+    expect(await perform([event], { graceMs: 0, quota })).toMatchObject([{ state: 'retry' }]);
   server.refuse = () => undefined;
   expect(await perform([event], { graceMs: 0, quota })).toEqual([]);
   expect(await overQuota()).toEqual({ bob: 'mailed' });
@@ -312,7 +390,9 @@ test("a quota is a workspace's own, begins anew when its time is over, and count
   await perform([await posted('@bob')], { graceMs: 0, quota });
   expect(await overQuota()).toEqual({ bob: 'mailed' });
   talk = first;
-  await fresh.database.db.execute(sql`update mail_quotas set began_at = began_at - interval '1 hour'`);
+  await fresh.database.db.execute(
+    sql`update mail_quotas set began_at = began_at - interval '1 hour'`,
+  );
   await join('zoe');
   await perform([await posted('@zoe')], { graceMs: 0, quota });
   expect(await overQuota()).toEqual({ bob: 'mailed', eve: 'over', zoe: 'mailed' });

@@ -7,14 +7,24 @@ let server: ScriptedMailServer;
 let mailer: Mailer;
 beforeEach(async () => {
   server = await ScriptedMailServer.start();
-  mailer = createMailer(server.url, 'Knock-on <us@knockon.example>', { connectMs: 300, silenceMs: 300, mailMs: 1000, restMs: 200 });
+  mailer = createMailer(server.url, 'Knock-on <us@knockon.example>', {
+    connectMs: 300,
+    silenceMs: 300,
+    mailMs: 1000,
+    restMs: 200,
+  });
 });
 afterEach(async () => {
   mailer.close();
   await server.stop();
 });
 
-const aMail = (handle = 'bob') => ({ to: { name: handle, address: `${handle}@example.com` }, subject: 's', text: 't', id: handle });
+const aMail = (handle = 'bob') => ({
+  to: { name: handle, address: `${handle}@example.com` },
+  subject: 's',
+  text: 't',
+  id: handle,
+});
 
 /** What came of sending a mail; undefined: it was taken. */
 async function refusalOf(handle = 'bob'): Promise<MailError | undefined> {
@@ -43,7 +53,10 @@ describe('an answer that blames our own set-up is ours to mend, one cause, and n
     ['RCPT TO', '550 5.4.5 Daily user sending limit exceeded'],
     ['RCPT TO', '530 5.7.0 Authentication required'],
     ['RCPT TO', '550 5.1.8 Sender domain not found'],
-    ['RCPT TO', '554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org'],
+    [
+      'RCPT TO',
+      '554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org',
+    ],
     ['MAIL FROM', '530 5.7.0 Must issue a STARTTLS command first'],
     ['MAIL FROM', '538 Encryption required for requested authentication mechanism'],
     ['MAIL FROM', '553 5.1.8 no such domain'],
@@ -64,7 +77,10 @@ describe('an answer that blames our own set-up is ours to mend, one cause, and n
 
 describe('an answer about the recipient is final', () => {
   test.each<[Stage, string]>([
-    ['RCPT TO', '550 5.1.1 <bob@example.com>: Recipient address rejected: User unknown in virtual mailbox table'],
+    [
+      'RCPT TO',
+      '550 5.1.1 <bob@example.com>: Recipient address rejected: User unknown in virtual mailbox table',
+    ],
     ['RCPT TO', '550 5.1.1 No such user'],
     ['RCPT TO', '550 no such user'],
     ['RCPT TO', '550 bob'],
@@ -91,28 +107,43 @@ test.each<[Stage, string, string]>([
   ['message', '451 4.3.0 local error', 'SMTP 451'],
   ['MAIL FROM', '451 4.3.0 try later', 'SMTP 451'],
   ['greeting', '421 too busy', 'SMTP 421'],
-])('what passes by itself, or is not clear, is tried again: %s: %s', async (stage, answer, failure) => {
-  server.refuse(stage, answer);
-  expect(await refusalOf()).toMatchObject({ failure, final: false });
-});
+])(
+  'what passes by itself, or is not clear, is tried again: %s: %s',
+  async (stage, answer, failure) => {
+    server.refuse(stage, answer);
+    expect(await refusalOf()).toMatchObject({ failure, final: false });
+  },
+);
 
 describe('a server that takes nothing is left alone', () => {
   test('and tried by one mail at a time, which uses up no try; once it is mended all mails go', async () => {
     server.refuse('MAIL FROM', '530 5.7.0 Must issue a STARTTLS command first');
     expect(await refusalOf()).toMatchObject({ failure: OURS, inMs: undefined });
     const asked = server.connections;
-    const others = await Promise.all(Array.from({ length: 20 }, (_, i) => refusalOf(`waiting-${i}`)));
-    for (const other of others) expect(other).toMatchObject({ failure: OURS, final: false, inMs: expect.any(Number) });
+    const others = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => refusalOf(`waiting-${i}`)),
+    );
+    for (const other of others)
+      expect(other).toMatchObject({ failure: OURS, final: false, inMs: expect.any(Number) });
     expect(server.connections).toBe(asked);
 
     await expect
-      .poll(async () => (await Promise.all([refusalOf(), refusalOf(), refusalOf()])).filter((one) => (one?.inMs ?? 0) > 200).length)
+      .poll(
+        async () =>
+          (await Promise.all([refusalOf(), refusalOf(), refusalOf()])).filter(
+            (one) => (one?.inMs ?? 0) > 200,
+          ).length,
+      )
       .toBe(3);
     expect(server.asked).toEqual([]);
 
     server.mend();
     await expect.poll(() => refusalOf(), { timeout: 5000 }).toBeUndefined();
-    expect(await Promise.all([refusalOf('ann'), refusalOf('cid'), refusalOf('dan')])).toEqual([undefined, undefined, undefined]);
+    expect(await Promise.all([refusalOf('ann'), refusalOf('cid'), refusalOf('dan')])).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 
   test('but not for one recipient of whom it says so', async () => {
@@ -128,16 +159,22 @@ describe('a server that takes nothing is left alone', () => {
 });
 
 describe('a server that falls silent holds a mail no longer than its limit, and what comes after it not at all', () => {
-  test.each<Stage>(['greeting', 'EHLO', 'MAIL FROM', 'RCPT TO', 'DATA', 'message'])('%s', async (stage) => {
-    server.refuse(stage, 'silence');
-    const began = performance.now();
-    expect(await refusalOf()).toMatchObject({ failure: 'SMTP timeout', final: false });
-    expect(performance.now() - began).toBeLessThan(5000);
-    expect(await refusalOf('ann')).toMatchObject({ failure: 'SMTP timeout', inMs: expect.any(Number) });
+  test.each<Stage>(['greeting', 'EHLO', 'MAIL FROM', 'RCPT TO', 'DATA', 'message'])(
+    '%s',
+    async (stage) => {
+      server.refuse(stage, 'silence');
+      const began = performance.now();
+      expect(await refusalOf()).toMatchObject({ failure: 'SMTP timeout', final: false });
+      expect(performance.now() - began).toBeLessThan(5000);
+      expect(await refusalOf('ann')).toMatchObject({
+        failure: 'SMTP timeout',
+        inMs: expect.any(Number),
+      });
 
-    server.mend();
-    await expect.poll(() => refusalOf(), { timeout: 5000 }).toBeUndefined();
-  });
+      server.mend();
+      await expect.poll(() => refusalOf(), { timeout: 5000 }).toBeUndefined();
+    },
+  );
 
   test('nor one that answers a little at a time', async () => {
     server.refuse('RCPT TO', Array.from({ length: 3 }, () => '250-wait').join('\r\n'));

@@ -23,10 +23,16 @@ const effect = notifications({ mailer: null, graceMs: 0 });
 async function perform(events: DomainEvent[]) {
   if (!('perform' in effect)) throw new Error('notifications call the outside');
   const wanted = events.filter((event) => effect.on.includes(event.type));
-  return await effect.perform(wanted, { ...machineTime, db: fresh.database.db, target: undefined, signal: new AbortController().signal });
+  return await effect.perform(wanted, {
+    ...machineTime,
+    db: fresh.database.db,
+    target: undefined,
+    signal: new AbortController().signal,
+  });
 }
 
-const join = (handle: string) => fresh.database.db.insert(members).values({ workspace_id: talk.workspaceId, handle });
+const join = (handle: string) =>
+  fresh.database.db.insert(members).values({ workspace_id: talk.workspaceId, handle });
 
 /** Who is notified, by message. */
 async function notified(messageId?: string): Promise<string[]> {
@@ -84,7 +90,11 @@ test('a name with a sign or a full stop is taken whole where somebody has it', a
   await join('anna.lee');
   await join('karl-');
   await join('tim');
-  expect(await notified((await say('@anna.lee @karl- @tim-')).id)).toEqual(['anna.lee', 'karl-', 'tim']);
+  expect(await notified((await say('@anna.lee @karl- @tim-')).id)).toEqual([
+    'anna.lee',
+    'karl-',
+    'tim',
+  ]);
 });
 
 test('nobody is notified of their own message, in whatever letters', async () => {
@@ -100,14 +110,17 @@ test('a name that is mentioned twice in a message is notified once, and calls ca
 
 test('a member of another workspace and a speaker of another channel are not known', async () => {
   const other = await startConversation(fresh.database);
-  await fresh.database.db.insert(members).values({ workspace_id: other.workspaceId, handle: 'Foreign' });
+  await fresh.database.db
+    .insert(members)
+    .values({ workspace_id: other.workspaceId, handle: 'Foreign' });
   expect(await notified((await say('@foreign')).id)).toEqual(['foreign']);
 });
 
 test('a group of messages is handled as one by one', async () => {
   await talk.post('hello', { author: 'bob' });
   const posted = [];
-  for (let i = 0; i < 60; i++) posted.push(await talk.post(i % 3 === 0 ? `@n${i}x` : i % 3 === 1 ? 'bob: yes' : 'nobody'));
+  for (let i = 0; i < 60; i++)
+    posted.push(await talk.post(i % 3 === 0 ? `@n${i}x` : i % 3 === 1 ? 'bob: yes' : 'nobody'));
   await perform(await talk.events());
   expect(await notified(posted[3]!.id)).toEqual(['n3x']);
   expect(await notified(posted[4]!.id)).toEqual(['bob']);
@@ -125,7 +138,9 @@ test('after an edit who is newly mentioned is notified, who was stays so, and wh
   await talk.edit(id, '@bob @dan');
   await perform(await talk.events());
   expect(await notified(id)).toEqual(['bob', 'cid', 'dan']);
-  const rows = await fresh.database.db.execute(sql`select count(*)::int as n from notifications where message_id = ${id}`);
+  const rows = await fresh.database.db.execute(
+    sql`select count(*)::int as n from notifications where message_id = ${id}`,
+  );
   expect(rows[0]).toEqual({ n: 3 });
 });
 
@@ -164,6 +179,8 @@ test('a member who joins later does not become the one who was meant when the ev
 });
 
 test('a text full of odd characters harms nothing', async () => {
-  await say(`@'; drop table notifications; -- @\\ @{} @"x" @%_ ${'\u202e'}@ann\u0000`.replace('\u0000', ''));
+  await say(
+    `@'; drop table notifications; -- @\\ @{} @"x" @%_ ${'\u202e'}@ann\u0000`.replace('\u0000', ''),
+  );
   expect(await notified()).toContain('ann');
 });

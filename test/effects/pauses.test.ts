@@ -23,7 +23,9 @@ const long = 'aA_'.repeat(13_000);
 
 test('others have their turn while mentions are looked for in many texts', async () => {
   const one = { id: 'id', workspace_id: 'w', channel_id: 'c', seq: 1, author: 'ada', text: long };
-  expect(await turnsDuring(() => findRecipients(fresh.database.db, Array(200).fill(one)))).toBeGreaterThan(5);
+  expect(
+    await turnsDuring(() => findRecipients(fresh.database.db, Array(200).fill(one))),
+  ).toBeGreaterThan(5);
 });
 
 test('others have their turn while many texts are read for the index', async () => {

@@ -41,7 +41,10 @@ test.each([
   ['couponCode', 'couponCode is set'],
   ['http', 'an HTTPServer'],
   ['create_subscription-coupon', 'see https://x.com/docs#create_subscription-coupon'],
-  ['https://x.com/docs#create_subscription-coupon', 'see https://x.com/docs#create_subscription-coupon'],
+  [
+    'https://x.com/docs#create_subscription-coupon',
+    'see https://x.com/docs#create_subscription-coupon',
+  ],
   ['x.com', 'see https://x.com/docs#create_subscription-coupon'],
   ['node.js', 'I run node.js here'],
   ['node', 'I run node.js here'],
@@ -63,8 +66,18 @@ test.each([
 });
 
 test('an exact phrase is found where its words follow each other, inside an identifier too', async () => {
-  const talk = await said('apply the coupon code now', 'code of the coupon', 'set coupon_code', 'coupon', 'coupon-code');
-  expect(await find(talk, '"coupon code"')).toEqual(['apply the coupon code now', 'set coupon_code', 'coupon-code']);
+  const talk = await said(
+    'apply the coupon code now',
+    'code of the coupon',
+    'set coupon_code',
+    'coupon',
+    'coupon-code',
+  );
+  expect(await find(talk, '"coupon code"')).toEqual([
+    'apply the coupon code now',
+    'set coupon_code',
+    'coupon-code',
+  ]);
 });
 
 test('no phrase is found across the border of two readings of a text', async () => {
@@ -74,10 +87,23 @@ test('no phrase is found across the border of two readings of a text', async () 
 });
 
 test('a negated word excludes messages that have it only inside an identifier', async () => {
-  const talk = await said('apply coupon', 'apply coupon_code', 'apply https://x.com/a-coupon', 'apply discount');
+  const talk = await said(
+    'apply coupon',
+    'apply coupon_code',
+    'apply https://x.com/a-coupon',
+    'apply discount',
+  );
   expect(await find(talk, 'apply -coupon')).toEqual(['apply discount']);
-  expect(await find(talk, 'apply -"coupon code"')).toEqual(['apply coupon', 'apply https://x.com/a-coupon', 'apply discount']);
-  expect(await find(talk, 'apply -coupon_code')).toEqual(['apply coupon', 'apply https://x.com/a-coupon', 'apply discount']);
+  expect(await find(talk, 'apply -"coupon code"')).toEqual([
+    'apply coupon',
+    'apply https://x.com/a-coupon',
+    'apply discount',
+  ]);
+  expect(await find(talk, 'apply -coupon_code')).toEqual([
+    'apply coupon',
+    'apply https://x.com/a-coupon',
+    'apply discount',
+  ]);
 });
 
 test('"or" finds either', async () => {
@@ -85,9 +111,12 @@ test('"or" finds either', async () => {
   expect(await find(talk, 'coupon OR discount')).toEqual(['coupon', 'discount']);
 });
 
-test.each(['', ' ', '"', '-', '"" or -', '\\', "'", ':*', '!&|()<->'])('a search for %j finds nothing and does not fail', async (typed) => {
-  expect(await find(await said('coupon'), typed)).toEqual([]);
-});
+test.each(['', ' ', '"', '-', '"" or -', '\\', "'", ':*', '!&|()<->'])(
+  'a search for %j finds nothing and does not fail',
+  async (typed) => {
+    expect(await find(await said('coupon'), typed)).toEqual([]);
+  },
+);
 
 test('an edited message is found by its new words and no longer by its old ones', async () => {
   const talk = await startConversation(fresh.database);
@@ -137,8 +166,11 @@ test('a deleted message is found by nothing, whichever of its events comes last'
   const talk = await startConversation(fresh.database);
   const { id } = await talk.post('apple');
   await talk.remove(id);
-  for (const event of (await talk.events()).reverse()) await deliver(fresh.database, search(), [event]);
-  const [row] = await fresh.database.db.execute(sql`select document from search_documents where message_id = ${id}`);
+  for (const event of (await talk.events()).reverse())
+    await deliver(fresh.database, search(), [event]);
+  const [row] = await fresh.database.db.execute(
+    sql`select document from search_documents where message_id = ${id}`,
+  );
   expect(row).toEqual({ document: null });
 });
 
@@ -160,7 +192,8 @@ test.each(['a_', '~/', 'a-', 'a.', '<a ', '&a', 'http://', 'ab ', 'é-', '漢字
 test('a message of as many different words as fit is indexed', async () => {
   const talk = await startConversation(fresh.database);
   let text = '';
-  for (let i = 0; text.length < 39_980; i++) text += `${String.fromCodePoint(0x20000 + (i % 40_000))}.${i.toString(36)}Ab-`;
+  for (let i = 0; text.length < 39_980; i++)
+    text += `${String.fromCodePoint(0x20000 + (i % 40_000))}.${i.toString(36)}Ab-`;
   await talk.post(text.slice(0, 39_980));
   await deliver(fresh.database, search(), await talk.events());
   expect(await find(talk, '5ab')).toHaveLength(1);
@@ -208,8 +241,14 @@ test('every word of every text is found', async () => {
       const talk = await said(...all);
       for (const text of all) {
         for (const word of text.match(/[\p{L}\p{N}]+/gu) ?? []) {
-          const [stop] = await fresh.database.db.execute(sql`select to_tsvector('english', ${word}) = ''::tsvector as stop`);
-          if (!stop?.stop) expect(await find(talk, word), `${JSON.stringify(word)} in ${JSON.stringify(text)}`).toContain(text);
+          const [stop] = await fresh.database.db.execute(
+            sql`select to_tsvector('english', ${word}) = ''::tsvector as stop`,
+          );
+          if (!stop?.stop)
+            expect(
+              await find(talk, word),
+              `${JSON.stringify(word)} in ${JSON.stringify(text)}`,
+            ).toContain(text);
         }
       }
     }),
@@ -225,7 +264,9 @@ test('whatever order and groups the events come in, the documents are those of t
         fresh.database.db.execute(sql`
         select message_id, version, document from search_documents where workspace_id = ${played.workspaceId} order by message_id`);
       const kept = [...(await documents())];
-      await fresh.database.db.execute(sql`delete from search_documents where workspace_id = ${played.workspaceId}`);
+      await fresh.database.db.execute(
+        sql`delete from search_documents where workspace_id = ${played.workspaceId}`,
+      );
       await deliver(fresh.database, search(), await played.events());
       expect(kept).toEqual([...(await documents())]);
     }),

@@ -10,9 +10,19 @@ type Step =
   | { do: 'remove'; which: number }
   | { do: 'deliver'; order: number[] };
 
-const text = fc.constantFrom('red car', 'blue coupon_code', 'https://x.com/a_coupon', 'customerID', '-12', '');
+const text = fc.constantFrom(
+  'red car',
+  'blue coupon_code',
+  'https://x.com/a_coupon',
+  'customerID',
+  '-12',
+  '',
+);
 
-/** What may happen in two channels, in any order, with groups of events delivered in between, in any order too. */
+/**
+ * What may happen in two channels, in any order, with groups of events delivered in between, in any
+ * order too.
+ */
 export const story = fc.array(
   fc.oneof(
     {
@@ -25,15 +35,29 @@ export const story = fc.array(
         text,
       }),
     },
-    { weight: 2, arbitrary: fc.record({ do: fc.constant('edit' as const), which: fc.nat(), text }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ do: fc.constant('edit' as const), which: fc.nat(), text }),
+    },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('remove' as const), which: fc.nat() }) },
-    { weight: 2, arbitrary: fc.record({ do: fc.constant('deliver' as const), order: fc.array(fc.nat(), { maxLength: 6 }) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        do: fc.constant('deliver' as const),
+        order: fc.array(fc.nat(), { maxLength: 6 }),
+      }),
+    },
   ),
   { maxLength: 25 },
 ) as fc.Arbitrary<Step[]>;
 
 /** Lets it happen; in the end every event has been delivered exactly once. */
-export async function play(database: Database, effect: Effect, steps: Step[], lastOrder: number[]): Promise<Conversation> {
+export async function play(
+  database: Database,
+  effect: Effect,
+  steps: Step[],
+  lastOrder: number[],
+): Promise<Conversation> {
   const talk = await startConversation(database, { channels: 2 });
   const posted: string[] = [];
   const delivered = new Set<string>();

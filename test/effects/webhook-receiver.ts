@@ -1,6 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { type Effect, machineTime } from '../../src/activities/runtime/effect.ts';
@@ -53,7 +58,12 @@ export class Receiver {
 
   /** Registers an endpoint of that workspace here. */
   async register({ db }: Database, workspaceId: string, options: RegisterOptions = {}) {
-    const { types = ['*'], url = this.url(), secret = seal.close(this.secret), maxPerSecond: max_per_second } = options;
+    const {
+      types = ['*'],
+      url = this.url(),
+      secret = seal.close(this.secret),
+      maxPerSecond: max_per_second,
+    } = options;
     const values = { workspace_id: workspaceId, url, event_types: types, secret, max_per_second };
     const [row] = await db.insert(endpoints).values(values).returning();
     return row!;
@@ -79,10 +89,28 @@ export class Receiver {
 export async function perform(
   { db }: Database,
   events: DomainEvent[],
-  options: { target?: string; signal?: AbortSignal; timeoutMs?: number; allow?: string[]; secret?: string; effect?: Effect } = {},
+  options: {
+    target?: string;
+    signal?: AbortSignal;
+    timeoutMs?: number;
+    allow?: string[];
+    secret?: string;
+    effect?: Effect;
+  } = {},
 ) {
-  const { timeoutMs = 2000, allow = loopback, target, signal = new AbortController().signal } = options;
-  const { effect = webhooks({ seal: options.secret ? createSeal(options.secret) : seal, allow, timeoutMs }) } = options;
+  const {
+    timeoutMs = 2000,
+    allow = loopback,
+    target,
+    signal = new AbortController().signal,
+  } = options;
+  const {
+    effect = webhooks({
+      seal: options.secret ? createSeal(options.secret) : seal,
+      allow,
+      timeoutMs,
+    }),
+  } = options;
   if (!('perform' in effect)) throw new Error('webhooks call the outside');
   return (await effect.perform(events, { ...machineTime, db, target, signal })) ?? [];
 }

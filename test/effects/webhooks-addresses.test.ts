@@ -32,7 +32,9 @@ test.each(literals.trim().split(/\s+/))(
   '%s is refused when an endpoint is stored, and again when something is sent to it',
   async (host) => {
     const url = `http://${host}:${receiver.port}/hook`;
-    expect(await isAllowedWebhookUrl({ allow: [] })(url)).toMatch(/neither a private nor a denied address/);
+    expect(await isAllowedWebhookUrl({ allow: [] })(url)).toMatch(
+      /neither a private nor a denied address/,
+    );
     const send = createSender({ allow: [], timeoutMs: 1000 });
     const attempt = await send({ url, secrets: [receiver.secret], event: testEvent });
     expect(attempt.failure).toMatchObject({ cause: 'address refused', final: true });
@@ -55,10 +57,18 @@ const testEvent = {
 test('a name that resolves to a private address is stored, and refused when something is sent to it: dead, and never tried', async () => {
   expect(await isAllowedWebhookUrl({ allow: [] })('http://localhost/hook')).toBeNull();
   const talk = await startConversation(fresh.database);
-  const { id } = await receiver.register(fresh.database, talk.workspaceId, { url: `http://localhost:${receiver.port}/hook` });
+  const { id } = await receiver.register(fresh.database, talk.workspaceId, {
+    url: `http://localhost:${receiver.port}/hook`,
+  });
   const events = await talk.events();
   expect(await perform(fresh.database, events, { allow: [] })).toMatchObject([
-    { event_id: events[0]!.id, target: id, state: 'dead', cause: 'address refused', reason: expect.stringContaining('localhost') },
+    {
+      event_id: events[0]!.id,
+      target: id,
+      state: 'dead',
+      cause: 'address refused',
+      reason: expect.stringContaining('localhost'),
+    },
   ]);
   expect(receiver.requests).toHaveLength(0);
   expect(await perform(fresh.database, events, { allow: loopback })).toEqual([]);
@@ -70,18 +80,31 @@ test('an allowed network is reached by its addresses, however they are written',
   for (const host of ['127.0.0.1', '2130706433', '[::ffff:127.0.0.1]', 'localhost']) {
     const url = `http://${host}:${receiver.port}/hook`;
     expect(await isAllowedWebhookUrl({ allow: ['127.0.0.0/8'] })(url)).toBeNull();
-    expect(await send({ url, secrets: [receiver.secret], event: testEvent })).toMatchObject({ status: 200, failure: null });
+    expect(await send({ url, secrets: [receiver.secret], event: testEvent })).toMatchObject({
+      status: 200,
+      failure: null,
+    });
   }
   expect(receiver.requests.splice(0)).toHaveLength(4);
 });
 
-test.each(['8.8.8.8', '1.1.1.1', '2606:4700:4700::1111', '64:ff9b::808:808', '::ffff:8.8.8.8'])('%s is a public address', (address) => {
-  expect(addressRule({ allow: [] })(address)).toBe(true);
-});
+test.each(['8.8.8.8', '1.1.1.1', '2606:4700:4700::1111', '64:ff9b::808:808', '::ffff:8.8.8.8'])(
+  '%s is a public address',
+  (address) => {
+    expect(addressRule({ allow: [] })(address)).toBe(true);
+  },
+);
 
 test('an allowed network is no wider than it says', () => {
   const rule = addressRule({ allow: ['10.1.0.0/16', 'fd00:1::/32'] });
-  const verdicts = ['10.1.2.3', '10.2.0.1', 'fd00:1::9', 'fd00:2::9', '::ffff:10.1.2.3', 'not an address'].map(rule);
+  const verdicts = [
+    '10.1.2.3',
+    '10.2.0.1',
+    'fd00:1::9',
+    'fd00:2::9',
+    '::ffff:10.1.2.3',
+    'not an address',
+  ].map(rule);
   expect(verdicts).toEqual([true, false, true, false, true, false]);
 });
 
@@ -92,8 +115,18 @@ test('what a cloud answers at a public address is refused unless it is allowed, 
 });
 
 test('a denied network is refused, though public or allowed', () => {
-  const rule = addressRule({ allow: ['10.0.0.0/8'], deny: ['203.0.114.0/24', '10.0.7.0/24', '2606:4700::/32'] });
-  const verdicts = ['203.0.114.9', '203.0.115.9', '10.0.7.1', '10.0.8.1', '2606:4700:4700::1111', '::ffff:10.0.7.1'].map(rule);
+  const rule = addressRule({
+    allow: ['10.0.0.0/8'],
+    deny: ['203.0.114.0/24', '10.0.7.0/24', '2606:4700::/32'],
+  });
+  const verdicts = [
+    '203.0.114.9',
+    '203.0.115.9',
+    '10.0.7.1',
+    '10.0.8.1',
+    '2606:4700:4700::1111',
+    '::ffff:10.0.7.1',
+  ].map(rule);
   expect(verdicts).toEqual([false, true, false, true, false, false]);
 });
 
@@ -112,9 +145,13 @@ test.each([
 test('a URL that can never work is dead even where it got past the API', async () => {
   const talk = await startConversation(fresh.database);
   await receiver.register(fresh.database, talk.workspaceId, { url: 'not a URL' });
-  await receiver.register(fresh.database, talk.workspaceId, { url: `http://user:pass@127.0.0.1:${receiver.port}/` });
+  await receiver.register(fresh.database, talk.workspaceId, {
+    url: `http://user:pass@127.0.0.1:${receiver.port}/`,
+  });
   const outcomes = await perform(fresh.database, await talk.events());
-  expect(outcomes.map((outcome) => [outcome.state, 'cause' in outcome && outcome.cause])).toEqual(Array(2).fill(['dead', 'URL refused']));
+  expect(outcomes.map((outcome) => [outcome.state, 'cause' in outcome && outcome.cause])).toEqual(
+    Array(2).fill(['dead', 'URL refused']),
+  );
   expect(receiver.requests).toHaveLength(0);
 });
 
@@ -130,7 +167,9 @@ test('no proxy of the environment is asked', async () => {
   Object.assign(process.env, { HTTP_PROXY: address, http_proxy: address, NODE_USE_ENV_PROXY: '1' });
   try {
     const send = createSender({ allow: loopback, timeoutMs: 1000 });
-    expect(await send({ url: receiver.url(), secrets: [receiver.secret], event: testEvent })).toMatchObject({ status: 200 });
+    expect(
+      await send({ url: receiver.url(), secrets: [receiver.secret], event: testEvent }),
+    ).toMatchObject({ status: 200 });
     expect(receiver.requests.splice(0)).toHaveLength(1);
     expect(asked).toBe(0);
   } finally {
@@ -141,7 +180,9 @@ test('no proxy of the environment is asked', async () => {
 
 test('a test event is sent once, signed, and logged among the deliveries of its endpoint', async () => {
   const talk = await startConversation(fresh.database);
-  const endpoint = await receiver.register(fresh.database, talk.workspaceId, { types: ['message.deleted'] });
+  const endpoint = await receiver.register(fresh.database, talk.workspaceId, {
+    types: ['message.deleted'],
+  });
   const tell = sendTest({ db: fresh.database.db, seal, allow: loopback, timeoutMs: 1000 });
   receiver.answer = (response) => response.end('thanks');
   const result = await tell(endpoint.id);
@@ -153,11 +194,21 @@ test('a test event is sent once, signed, and logged among the deliveries of its 
     response_excerpt: 'thanks',
   });
   const [request] = receiver.requests.splice(0);
-  expect(request!.event).toMatchObject({ type: 'endpoint.test', workspace_id: talk.workspaceId, channel_id: null, seq: null, payload: {} });
+  expect(request!.event).toMatchObject({
+    type: 'endpoint.test',
+    workspace_id: talk.workspaceId,
+    channel_id: null,
+    seq: null,
+    payload: {},
+  });
   expect(request!.headers['webhook-id']).toBe(request!.event.id);
 
   receiver.answer = (response) => response.writeHead(418).end();
-  expect(await tell(endpoint.id)).toMatchObject({ status: 418, error: 'HTTP 418', response_excerpt: null });
+  expect(await tell(endpoint.id)).toMatchObject({
+    status: 418,
+    error: 'HTTP 418',
+    response_excerpt: null,
+  });
   const rows = await fresh.database.db.execute(sql`
     select event_id, event_type, state from deliveries where endpoint_id = ${endpoint.id} order by id`);
   expect(rows).toEqual([

@@ -1,11 +1,22 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Effect } from '../../src/activities/runtime/effect.ts';
-import { redeliver, sendTest, type WebhookDependencies, webhooks } from '../../src/activities/webhooks/index.ts';
+import {
+  redeliver,
+  sendTest,
+  type WebhookDependencies,
+  webhooks,
+} from '../../src/activities/webhooks/index.ts';
 import type { DomainEvent } from '../../src/events/index.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { type Conversation, startConversation } from './conversation.ts';
-import { loopback, perform as performOn, Receiver, type RegisterOptions, seal } from './webhook-receiver.ts';
+import {
+  loopback,
+  perform as performOn,
+  Receiver,
+  type RegisterOptions,
+  seal,
+} from './webhook-receiver.ts';
 
 let fresh: TestDatabase;
 let receiver: Receiver;
@@ -24,16 +35,22 @@ afterEach(async () => {
   await receiver.stop();
 });
 
-const register = (options?: RegisterOptions) => receiver.register(fresh.database, talk.workspaceId, options);
+const register = (options?: RegisterOptions) =>
+  receiver.register(fresh.database, talk.workspaceId, options);
 /** A worker process of its own. */
-const process = (options: Partial<WebhookDependencies> = {}) => webhooks({ seal, allow: loopback, timeoutMs: 2000, ...options });
-const perform = (effect: Effect, events: DomainEvent[], target?: string) => performOn(fresh.database, events, { effect, target });
+const process = (options: Partial<WebhookDependencies> = {}) =>
+  webhooks({ seal, allow: loopback, timeoutMs: 2000, ...options });
+const perform = (effect: Effect, events: DomainEvent[], target?: string) =>
+  performOn(fresh.database, events, { effect, target });
 const answering = (status: number, headers = {}) => {
   receiver.answer = (response) => response.writeHead(status, headers).end();
 };
-const endpoint = async (id: string) => (await fresh.database.pg`select * from endpoints where id = ${id}`)[0]!;
+const endpoint = async (id: string) =>
+  (await fresh.database.pg`select * from endpoints where id = ${id}`)[0]!;
 const states = async (id: string) =>
-  (await fresh.database.pg`select state from deliveries where endpoint_id = ${id} order by id`).map(({ state }) => state);
+  (await fresh.database.pg`select state from deliveries where endpoint_id = ${id} order by id`).map(
+    ({ state }) => state,
+  );
 const atOnce = () => ({ db: fresh.database.db, seal, allow: loopback, timeoutMs: 2000 });
 
 async function posted(count: number): Promise<DomainEvent[]> {
@@ -54,7 +71,11 @@ describe('an endpoint that answers 410', () => {
     expect(outcomes.every(({ state }) => state === 'later')).toBe(true);
     const asked = receiver.requests.length;
     expect(asked).toBeLessThanOrEqual(1 + 8);
-    expect(await endpoint(id)).toMatchObject({ disabled_by: 'endpoint', disabled_reason: expect.stringContaining('410'), failures: 0 });
+    expect(await endpoint(id)).toMatchObject({
+      disabled_by: 'endpoint',
+      disabled_reason: expect.stringContaining('410'),
+      failures: 0,
+    });
     expect(new Set(await states(id))).toEqual(new Set(['missed']));
     // Here and elsewhere, together and alone, at first and when it is called again.
     expect(await perform(effect, events)).toEqual([]);
@@ -74,7 +95,11 @@ describe('an endpoint that answers 410', () => {
       .pg`update endpoints set failures = 10, failing_since = now() - interval '1 minute', probe_at = now() where id = ${id}`;
     answering(410);
     expect(await perform(process(), await posted(1))).toEqual([]);
-    expect(await endpoint(id)).toMatchObject({ disabled_by: 'endpoint', failing_since: null, probe_at: null });
+    expect(await endpoint(id)).toMatchObject({
+      disabled_by: 'endpoint',
+      failing_since: null,
+      probe_at: null,
+    });
     const other = await register();
     expect(await sendTest(atOnce())(other.id)).toMatchObject({ status: 410, error: 'HTTP 410' });
     expect(await endpoint(other.id)).toMatchObject({ disabled_by: 'endpoint' });
@@ -109,29 +134,41 @@ describe('an endpoint that answers 410', () => {
 });
 
 describe('an endpoint that asks for a rest', () => {
-  test.each([429, 503])('with %i has it from all processes: no request, no try, no failure of its', async (status) => {
-    const { id } = await register();
-    answering(status, { 'retry-after': '60' });
-    const events = await posted(40);
-    const outcomes = await perform(process(), events.slice(0, 20));
-    expect(receiver.requests.length).toBeLessThanOrEqual(8);
-    expect(outcomes.filter(({ state }) => state === 'retry')).toHaveLength(receiver.requests.length);
-    const before = receiver.requests.length;
-    const others = await perform(process(), events.slice(20));
-    expect(receiver.requests).toHaveLength(before);
-    for (const outcome of others) {
-      expect(outcome).toMatchObject({ state: 'later', in_ms: expect.toSatisfy((ms: number) => ms > 50_000 && ms < 90_000) });
-    }
-    expect(await endpoint(id)).toMatchObject({ failures: 0, failing_since: null });
-  });
+  test.each([429, 503])(
+    'with %i has it from all processes: no request, no try, no failure of its',
+    async (status) => {
+      const { id } = await register();
+      answering(status, { 'retry-after': '60' });
+      const events = await posted(40);
+      const outcomes = await perform(process(), events.slice(0, 20));
+      expect(receiver.requests.length).toBeLessThanOrEqual(8);
+      expect(outcomes.filter(({ state }) => state === 'retry')).toHaveLength(
+        receiver.requests.length,
+      );
+      const before = receiver.requests.length;
+      const others = await perform(process(), events.slice(20));
+      expect(receiver.requests).toHaveLength(before);
+      for (const outcome of others) {
+        expect(outcome).toMatchObject({
+          state: 'later',
+          in_ms: expect.toSatisfy((ms: number) => ms > 50_000 && ms < 90_000),
+        });
+      }
+      expect(await endpoint(id)).toMatchObject({ failures: 0, failing_since: null });
+    },
+  );
 
   test('has what waited afterwards in portions, small ones first', async () => {
     await register();
     answering(429, { 'retry-after': '30' });
     const effect = process();
     await perform(effect, await posted(1));
-    const waits = (await perform(effect, await posted(100))).map((outcome) => ('in_ms' in outcome ? (outcome.in_ms ?? 0) : 0));
-    const portions = [...new Set(waits)].sort((a, b) => a - b).map((ms) => waits.filter((other) => other === ms).length);
+    const waits = (await perform(effect, await posted(100))).map((outcome) =>
+      'in_ms' in outcome ? (outcome.in_ms ?? 0) : 0,
+    );
+    const portions = [...new Set(waits)]
+      .sort((a, b) => a - b)
+      .map((ms) => waits.filter((other) => other === ms).length);
     expect(portions.length).toBeGreaterThanOrEqual(5);
     expect(portions[0]).toBeLessThanOrEqual(4);
     expect(Math.max(...waits) - Math.min(...waits)).toBeLessThanOrEqual(30_000);
@@ -151,7 +188,10 @@ test("whose worker's clock is five minutes fast, or slow, has what waited its tu
     const outcomes = await perform(process(), await posted(10));
     expect(receiver.requests.length - before).toBe(4);
     for (const outcome of outcomes)
-      expect(outcome).toMatchObject({ state: 'later', in_ms: expect.toSatisfy((ms: number) => ms >= 0 && ms <= 5000) });
+      expect(outcome).toMatchObject({
+        state: 'later',
+        in_ms: expect.toSatisfy((ms: number) => ms >= 0 && ms <= 5000),
+      });
     vi.restoreAllMocks();
   }
 });
@@ -165,7 +205,9 @@ describe('while the database can not be written', () => {
     await fresh.database.pg.unsafe(
       "create function refuse() returns trigger language plpgsql as $$ begin raise exception using errcode = '57P01'; end $$",
     );
-    await fresh.database.pg.unsafe('create trigger refuse before insert on delivery_attempts execute function refuse()');
+    await fresh.database.pg.unsafe(
+      'create trigger refuse before insert on delivery_attempts execute function refuse()',
+    );
     try {
       await expect(perform(effect, events)).rejects.toThrow();
       const made = receiver.requests.length;
@@ -178,7 +220,9 @@ describe('while the database can not be written', () => {
       await fresh.database.pg.unsafe('drop trigger refuse on delivery_attempts');
     }
     expect(await perform(effect, events)).toEqual([]);
-    expect(receiver.requests.map(({ event }) => event.id).sort()).toEqual(events.map(({ id }) => id).sort());
+    expect(receiver.requests.map(({ event }) => event.id).sort()).toEqual(
+      events.map(({ id }) => id).sort(),
+    );
     const [row] =
       await fresh.database.db.execute(sql`select count(*)::int as n from delivery_attempts a join deliveries d on d.id = a.delivery_id
       where d.workspace_id = ${talk.workspaceId} and a.status = 200`);

@@ -9,7 +9,13 @@ import type { DomainEvent } from '../../src/events/index.ts';
 import type { OpenOutcome } from '../../src/transport/dispatch.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { type Conversation, startConversation } from './conversation.ts';
-import { loopback, perform as performOn, Receiver, type RegisterOptions, seal } from './webhook-receiver.ts';
+import {
+  loopback,
+  perform as performOn,
+  Receiver,
+  type RegisterOptions,
+  seal,
+} from './webhook-receiver.ts';
 
 let fresh: TestDatabase;
 let receiver: Receiver;
@@ -25,10 +31,13 @@ beforeEach(async () => {
 });
 afterEach(() => receiver.stop());
 
-const register = (options?: RegisterOptions) => receiver.register(fresh.database, talk.workspaceId, options);
+const register = (options?: RegisterOptions) =>
+  receiver.register(fresh.database, talk.workspaceId, options);
 /** A worker process of its own. */
-const process = (options: Partial<WebhookDependencies> = {}) => webhooks({ seal, allow: loopback, timeoutMs: 2000, ...options });
-const perform = (effect: Effect, events: DomainEvent[], target?: string) => performOn(fresh.database, events, { effect, target });
+const process = (options: Partial<WebhookDependencies> = {}) =>
+  webhooks({ seal, allow: loopback, timeoutMs: 2000, ...options });
+const perform = (effect: Effect, events: DomainEvent[], target?: string) =>
+  performOn(fresh.database, events, { effect, target });
 
 async function posted(count: number): Promise<DomainEvent[]> {
   const ids = new Set<string>();
@@ -36,16 +45,21 @@ async function posted(count: number): Promise<DomainEvent[]> {
   return (await talk.events()).filter((event) => ids.has(event.id));
 }
 
-const endpoint = async (id: string) => (await fresh.database.pg`select * from endpoints where id = ${id}`)[0]!;
-const later = (outcomes: OpenOutcome[]) => outcomes.flatMap((outcome) => (outcome.state === 'later' ? [outcome] : []));
+const endpoint = async (id: string) =>
+  (await fresh.database.pg`select * from endpoints where id = ${id}`)[0]!;
+const later = (outcomes: OpenOutcome[]) =>
+  outcomes.flatMap((outcome) => (outcome.state === 'later' ? [outcome] : []));
 const idsOf = (outcomes: OpenOutcome[]) => new Set(outcomes.map((outcome) => outcome.event_id));
-const tries = async () => Number((await fresh.database.pg`select count(*) from delivery_attempts`)[0]!.count);
+const tries = async () =>
+  Number((await fresh.database.pg`select count(*) from delivery_attempts`)[0]!.count);
 
 /** As if so many seconds had passed for the endpoints and what waits for them. */
 async function pass(seconds: number): Promise<void> {
   const { db } = fresh.database;
   const before = sql`- make_interval(secs => ${seconds})`;
-  await db.execute(sql`update deliveries set due_at = due_at ${before}, created_at = created_at ${before}`);
+  await db.execute(
+    sql`update deliveries set due_at = due_at ${before}, created_at = created_at ${before}`,
+  );
   await db.execute(
     sql`update endpoints set reserved_until = reserved_until ${before}, queued_until = queued_until ${before}, failing_since = failing_since ${before}, probe_at = probe_at ${before}`,
   );
@@ -76,7 +90,9 @@ describe('an endpoint with a limit', () => {
   test('shares it among all processes', async () => {
     await register({ maxPerSecond: 5 });
     const events = await posted(40);
-    const outcomes = await Promise.all([0, 1, 2, 3].map((i) => perform(process(), events.slice(i * 10, i * 10 + 10))));
+    const outcomes = await Promise.all(
+      [0, 1, 2, 3].map((i) => perform(process(), events.slice(i * 10, i * 10 + 10))),
+    );
     expect(receiver.requests.length).toBeLessThanOrEqual(11);
     expect(receiver.requests.length).toBeGreaterThanOrEqual(10);
     expect(idsOf(outcomes.flat()).size).toBe(40 - receiver.requests.length);
@@ -143,7 +159,9 @@ describe('an endpoint with a limit', () => {
     expect(receiver.requests.filter(({ path }) => path === '/free')).toHaveLength(10);
     expect(receiver.requests.filter(({ path }) => path === '/limited')).toHaveLength(2);
     expect(idsOf(outcomes).size).toBe(8);
-    expect(await perform(process(), [events[9]!], slow.id)).toMatchObject([{ state: 'later', target: slow.id }]);
+    expect(await perform(process(), [events[9]!], slow.id)).toMatchObject([
+      { state: 'later', target: slow.id },
+    ]);
   });
 
   test('has what waits called again one by one where another endpoint of the event is retried', () => {
@@ -153,7 +171,12 @@ describe('an endpoint with a limit', () => {
       at,
     });
     const failed: OpenOutcome = { event_id: 'b', target: 'y', state: 'retry', reason: 'no' };
-    const left = [waits('a', 'x', 11_500), waits('b', 'x', 12_000), failed, waits('a', 'y', 10_400)];
+    const left = [
+      waits('a', 'x', 11_500),
+      waits('b', 'x', 12_000),
+      failed,
+      waits('a', 'y', 10_400),
+    ];
     expect(mergeWaits(left, ({ event_id }) => events.get(event_id)!, false, 10_000)).toMatchObject([
       { event_id: 'a', state: 'later', in_ms: 1000 },
       { event_id: 'b', target: 'x', state: 'later', in_ms: 2000 },
@@ -180,7 +203,10 @@ describe('an endpoint that fails constantly', () => {
     expect(Math.min(...waits)).toBeCloseTo(30, -1);
     expect(Math.max(...waits)).toBeLessThan(60);
     expect(waits.filter((seconds) => seconds < 32).length).toBeLessThanOrEqual(4);
-    expect(await endpoint(id)).toMatchObject({ failures: receiver.requests.length, failing_since: expect.any(Date) });
+    expect(await endpoint(id)).toMatchObject({
+      failures: receiver.requests.length,
+      failing_since: expect.any(Date),
+    });
   });
 
   test('is tried by one delivery at a time, across processes, and each time later', async () => {
@@ -195,7 +221,11 @@ describe('an endpoint that fails constantly', () => {
     ] as const) {
       await pass(seconds);
       const before = receiver.requests.length;
-      const outcomes = (await Promise.all([0, 1, 2].map((i) => perform(process({ circuit }), events.slice(i * 6, i * 6 + 6))))).flat();
+      const outcomes = (
+        await Promise.all(
+          [0, 1, 2].map((i) => perform(process({ circuit }), events.slice(i * 6, i * 6 + 6))),
+        )
+      ).flat();
       expect(receiver.requests.length - before).toBe(1);
       expect(outcomes.filter(({ state }) => state === 'retry')).toHaveLength(1);
       const [row] = await fresh.database
@@ -235,7 +265,9 @@ describe('an endpoint that fails constantly', () => {
     const events = await posted(20);
     await perform(effect, events);
     const before = receiver.requests.length;
-    expect(await perform(effect, events)).toEqual(expect.arrayContaining([expect.objectContaining({ state: 'later' })]));
+    expect(await perform(effect, events)).toEqual(
+      expect.arrayContaining([expect.objectContaining({ state: 'later' })]),
+    );
     await pass(25);
     const outcomes = await perform(effect, events);
     expect(receiver.requests).toHaveLength(before);
@@ -313,7 +345,8 @@ describe('slow endpoints', () => {
     expect(receiver.requests.length).toBeLessThan(60);
     expect(later(outcomes)).toHaveLength(500 - receiver.requests.length);
     const portions = new Map<number, number>();
-    for (const { in_ms = 0 } of later(outcomes)) portions.set(in_ms, (portions.get(in_ms) ?? 0) + 1);
+    for (const { in_ms = 0 } of later(outcomes))
+      portions.set(in_ms, (portions.get(in_ms) ?? 0) + 1);
     expect(Math.max(...portions.values())).toBeLessThanOrEqual(60);
     expect(await tries()).toBeGreaterThan(0);
   });

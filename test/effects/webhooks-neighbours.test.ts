@@ -34,25 +34,37 @@ const letGo = () => {
   for (const answer of held.splice(0)) answer();
 };
 /** A worker process of its own. */
-const process = (options: Partial<WebhookDependencies> = {}) => webhooks({ seal, allow: loopback, timeoutMs: 20_000, ...options });
+const process = (options: Partial<WebhookDependencies> = {}) =>
+  webhooks({ seal, allow: loopback, timeoutMs: 20_000, ...options });
 const perform = (effect: ReturnType<typeof process>, events: DomainEvent[], target?: string) =>
   performOn(fresh.database, events, { effect, target });
 
 /** A workspace with endpoints at these paths, and as many events. */
-async function workspace(events: number, ...paths: string[]): Promise<{ talk: Conversation; events: DomainEvent[]; endpoints: string[] }> {
+async function workspace(
+  events: number,
+  ...paths: string[]
+): Promise<{ talk: Conversation; events: DomainEvent[]; endpoints: string[] }> {
   const talk = await startConversation(fresh.database);
   const endpoints = [];
   for (const path of paths) {
-    const { id } = await receiver.register(fresh.database, talk.workspaceId, { types: ['message.created'], url: receiver.url(path) });
+    const { id } = await receiver.register(fresh.database, talk.workspaceId, {
+      types: ['message.created'],
+      url: receiver.url(path),
+    });
     endpoints.push(id);
   }
   await Promise.all(Array.from({ length: events }, () => talk.post('hello')));
-  return { talk, events: (await talk.events()).filter(({ type }) => type === 'message.created'), endpoints };
+  return {
+    talk,
+    events: (await talk.events()).filter(({ type }) => type === 'message.created'),
+    endpoints,
+  };
 }
 
 const workspaces = (count: number, events: number, ...paths: string[]) =>
   Promise.all(Array.from({ length: count }, () => workspace(events, ...paths)));
-const requestsAt = (path: string) => receiver.requests.filter((request) => request.path === path).length;
+const requestsAt = (path: string) =>
+  receiver.requests.filter((request) => request.path === path).length;
 const soon = { timeout: 20_000, interval: 20 };
 
 describe('a quick endpoint', () => {
@@ -84,12 +96,20 @@ describe('a quick endpoint', () => {
     const slow = await workspaces(3, 2, '/slow');
     const all = [...slow.flatMap(({ events }) => events), ...quick.events];
     if (!('perform' in effect)) throw new Error('webhooks call the outside');
-    const call = { ...machineTime, db: fresh.database.db, target: undefined, signal: new AbortController().signal };
+    const call = {
+      ...machineTime,
+      db: fresh.database.db,
+      target: undefined,
+      signal: new AbortController().signal,
+    };
     const open = (await effect.perform(all, { ...call, parts: true })) ?? [];
     expect(requestsAt('/quick')).toBe(2);
     expect(requestsAt('/slow')).toBe(0);
-    expect(open.map(({ event_id }) => event_id).sort()).toEqual(slow.flatMap(({ events }) => events.map(({ id }) => id)).sort());
-    for (const outcome of open) expect(outcome).toMatchObject({ state: 'later', in_ms: 0, apart: true });
+    expect(open.map(({ event_id }) => event_id).sort()).toEqual(
+      slow.flatMap(({ events }) => events.map(({ id }) => id)).sort(),
+    );
+    for (const outcome of open)
+      expect(outcome).toMatchObject({ state: 'later', in_ms: 0, apart: true });
     expect(await drained(perform(effect, slow[0]!.events))).toEqual([]);
   });
 
@@ -102,9 +122,15 @@ describe('a quick endpoint', () => {
     await vi.waitFor(() => expect(held).toHaveLength(1), soon);
     // From then on it is slow, though nothing is known of its answers.
     await wait(SLOW_MS + 100);
-    const call = { ...machineTime, db: fresh.database.db, target: undefined, signal: new AbortController().signal };
+    const call = {
+      ...machineTime,
+      db: fresh.database.db,
+      target: undefined,
+      signal: new AbortController().signal,
+    };
     if (!('perform' in effect)) throw new Error('webhooks call the outside');
-    const open = (await effect.perform([slow.events[1]!, quick.events[1]!], { ...call, parts: true })) ?? [];
+    const open =
+      (await effect.perform([slow.events[1]!, quick.events[1]!], { ...call, parts: true })) ?? [];
     expect(open).toMatchObject([{ event_id: slow.events[1]!.id, state: 'later', apart: true }]);
     await drained(first);
   });
@@ -115,7 +141,12 @@ describe('a quick endpoint', () => {
     const answering = setTimeout(letGo, 3 * SLOW_MS + 500);
     await Promise.all(slow.map(({ events }) => perform(effect, events.slice(0, 1))));
     clearTimeout(answering);
-    const call = { ...machineTime, db: fresh.database.db, target: undefined, signal: new AbortController().signal };
+    const call = {
+      ...machineTime,
+      db: fresh.database.db,
+      target: undefined,
+      signal: new AbortController().signal,
+    };
     if (!('perform' in effect)) throw new Error('webhooks call the outside');
     const open =
       (await effect.perform(
@@ -130,7 +161,10 @@ describe('a quick endpoint', () => {
     const effect = process();
     const { talk, events } = await workspace(3, '/quick');
     await perform(effect, events.slice(0, 1));
-    for (let i = 0; i < 200; i++) await receiver.register(fresh.database, talk.workspaceId, { url: receiver.url(`/slow/${i}`) });
+    for (let i = 0; i < 200; i++)
+      await receiver.register(fresh.database, talk.workspaceId, {
+        url: receiver.url(`/slow/${i}`),
+      });
     const call = perform(effect, events);
     await vi.waitFor(() => expect(requestsAt('/quick')).toBe(3), soon);
     expect(held.length).toBeLessThanOrEqual(128);

@@ -23,8 +23,10 @@ beforeEach(async () => {
 });
 afterEach(() => receiver.stop());
 
-const register = (options?: Parameters<Receiver['register']>[2]) => receiver.register(fresh.database, talk.workspaceId, options);
-const perform = (events: DomainEvent[], options?: Parameters<typeof performOn>[2]) => performOn(fresh.database, events, options);
+const register = (options?: Parameters<Receiver['register']>[2]) =>
+  receiver.register(fresh.database, talk.workspaceId, options);
+const perform = (events: DomainEvent[], options?: Parameters<typeof performOn>[2]) =>
+  performOn(fresh.database, events, options);
 
 /** The event of a message just posted. */
 async function posted(text = 'hello'): Promise<DomainEvent> {
@@ -47,13 +49,17 @@ test('an endpoint gets the event as it lies in the log, signed so that the offic
   expect(receiver.requests).toHaveLength(1);
   const [request] = receiver.requests;
   expect(request!.event).toEqual(event);
-  expect(Object.keys(request!.event)).toEqual('id type version workspace_id channel_id message_id seq timestamp payload'.split(' '));
+  expect(Object.keys(request!.event)).toEqual(
+    'id type version workspace_id channel_id message_id seq timestamp payload'.split(' '),
+  );
   expect(request!.headers).toMatchObject({
     'content-type': 'application/json',
     'webhook-id': event.id,
     'user-agent': expect.stringMatching(/^Knock-on\/\d+\.\d+\.\d+/),
   });
-  expect(await deliveries()).toMatchObject([{ event_id: event.id, state: 'delivered', dated: true, statuses: [200], errors: [null] }]);
+  expect(await deliveries()).toMatchObject([
+    { event_id: event.id, state: 'delivered', dated: true, statuses: [200], errors: [null] },
+  ]);
 });
 
 test('only endpoints of the same workspace that want the type get an event', async () => {
@@ -79,7 +85,9 @@ test('a failing endpoint is retried alone, under the same webhook-id, while the 
   const good = await register({ url: receiver.url('/good') });
   const bad = await register({ url: receiver.url('/bad') });
   receiver.answer = (response, { path }) =>
-    response.writeHead(path === '/bad' ? 500 : 204).end(path === '/bad' ? 'disk\n full' : undefined);
+    response
+      .writeHead(path === '/bad' ? 500 : 204)
+      .end(path === '/bad' ? 'disk\n full' : undefined);
   const event = await posted();
   expect(await perform([event])).toMatchObject([
     {
@@ -92,24 +100,40 @@ test('a failing endpoint is retried alone, under the same webhook-id, while the 
   ]);
   receiver.answer = (response) => response.end();
   expect(await perform([event], { target: bad.id })).toEqual([]);
-  expect(receiver.requests.map((request) => request.path).sort()).toEqual(['/bad', '/bad', '/good']);
-  expect(new Set(receiver.requests.map((request) => request.headers['webhook-id']))).toEqual(new Set([event.id]));
+  expect(receiver.requests.map((request) => request.path).sort()).toEqual([
+    '/bad',
+    '/bad',
+    '/good',
+  ]);
+  expect(new Set(receiver.requests.map((request) => request.headers['webhook-id']))).toEqual(
+    new Set([event.id]),
+  );
   expect(await perform([event])).toEqual([]);
   expect(receiver.requests).toHaveLength(3);
   const rows = await deliveries();
   expect(rows).toHaveLength(2);
   expect(rows).toContainEqual(
-    expect.objectContaining({ endpoint_id: bad.id, state: 'delivered', statuses: [500, 200], errors: ['HTTP 500', null] }),
+    expect.objectContaining({
+      endpoint_id: bad.id,
+      state: 'delivered',
+      statuses: [500, 200],
+      errors: ['HTTP 500', null],
+    }),
   );
-  expect(rows).toContainEqual(expect.objectContaining({ endpoint_id: good.id, state: 'delivered', statuses: [204] }));
+  expect(rows).toContainEqual(
+    expect.objectContaining({ endpoint_id: good.id, state: 'delivered', statuses: [204] }),
+  );
 });
 
 test('in a group one bad event does not touch its neighbours', async () => {
   const { id } = await register();
   const events = [];
   for (let i = 0; i < 20; i++) events.push(await posted(`message ${i}`));
-  receiver.answer = (response, { event }) => response.writeHead(event.payload.text === 'message 7' ? 400 : 200).end();
-  expect(await perform(events)).toMatchObject([{ event_id: events[7]!.id, target: id, state: 'retry', cause: 'HTTP 400' }]);
+  receiver.answer = (response, { event }) =>
+    response.writeHead(event.payload.text === 'message 7' ? 400 : 200).end();
+  expect(await perform(events)).toMatchObject([
+    { event_id: events[7]!.id, target: id, state: 'retry', cause: 'HTTP 400' },
+  ]);
   expect(receiver.requests).toHaveLength(20);
 });
 
@@ -126,13 +150,16 @@ test.each([
   [429, '2026-11', undefined],
   [429, '2126-11-28T12:00:00Z', undefined],
   [429, 'Sun, 06 Nov 1994 08:49:37 GMT', undefined],
-])('HTTP %i with Retry-After "%s" is tried again after %s ms', async (status, retryAfter, afterMs) => {
-  await register();
-  receiver.answer = (response) => response.writeHead(status, { 'retry-after': retryAfter }).end();
-  const [outcome] = await perform([await posted()]);
-  expect(outcome).toMatchObject({ state: 'retry', cause: `HTTP ${status}` });
-  expect(outcome).toHaveProperty('after_ms', afterMs);
-});
+])(
+  'HTTP %i with Retry-After "%s" is tried again after %s ms',
+  async (status, retryAfter, afterMs) => {
+    await register();
+    receiver.answer = (response) => response.writeHead(status, { 'retry-after': retryAfter }).end();
+    const [outcome] = await perform([await posted()]);
+    expect(outcome).toMatchObject({ state: 'retry', cause: `HTTP ${status}` });
+    expect(outcome).toHaveProperty('after_ms', afterMs);
+  },
+);
 
 describe('a Retry-After', () => {
   const now = Date.UTC(2026, 10, 28, 12, 0, 0);
@@ -155,7 +182,10 @@ describe('a Retry-After', () => {
   });
 
   test("that is a date is told by the answer's own clock, not by ours", () => {
-    const answer = { retryAfter: 'Sat, 28 Nov 2026 12:01:00 GMT', date: 'Sat, 28 Nov 2026 12:00:00 GMT' };
+    const answer = {
+      retryAfter: 'Sat, 28 Nov 2026 12:01:00 GMT',
+      date: 'Sat, 28 Nov 2026 12:00:00 GMT',
+    };
     expect(askedWait(answer, now + 300_000)).toBe(60_000);
   });
 });
@@ -164,7 +194,11 @@ test('a redirect is not followed', async () => {
   await register({ url: receiver.url('/from') });
   receiver.answer = (response) => response.writeHead(307, { location: receiver.url('/to') }).end();
   expect(await perform([await posted()])).toMatchObject([
-    { state: 'retry', cause: 'HTTP 307', reason: expect.stringContaining('redirects are not followed') },
+    {
+      state: 'retry',
+      cause: 'HTTP 307',
+      reason: expect.stringContaining('redirects are not followed'),
+    },
   ]);
   expect(receiver.requests.map((request) => request.path)).toEqual(['/from']);
 });
@@ -218,7 +252,15 @@ test('one endpoint gets at most eight requests at a time from a process, whateve
   };
   const effect = webhooks({ seal, allow: loopback, timeoutMs: 20_000 });
   const groups = [];
-  for (let i = 0; i < 3; i++) groups.push([await posted(), await posted(), await posted(), await posted(), await posted(), await posted()]);
+  for (let i = 0; i < 3; i++)
+    groups.push([
+      await posted(),
+      await posted(),
+      await posted(),
+      await posted(),
+      await posted(),
+      await posted(),
+    ]);
   const calls = Promise.all(groups.map((events) => perform(events, { effect })));
   for (const total of [8, 16, 18]) {
     await vi.waitFor(() => expect(receiver.requests).toHaveLength(total), { timeout: 10_000 });
@@ -315,37 +357,65 @@ test('a worker that stops leaves what it has begun to be tried again and what it
   for (let i = 0; i < 20; i++) events.push(await posted());
   const outcomes = await perform(events, { signal: stop.signal });
   expect(outcomes).toHaveLength(20);
-  expect(outcomes.filter((outcome) => outcome.state === 'retry' && outcome.cause === 'interrupted').length).toBeGreaterThan(0);
+  expect(
+    outcomes.filter((outcome) => outcome.state === 'retry' && outcome.cause === 'interrupted')
+      .length,
+  ).toBeGreaterThan(0);
   expect(outcomes.filter((outcome) => outcome.state === 'later')).toHaveLength(19);
 });
 
 test("a secret sealed under another KNOCKON_SECRET is the worker's fault: tried again, and nothing is sent", async () => {
   await register();
-  const outcomes = await perform([await posted()], { secret: 'another secret of thirty-two letters' });
+  const outcomes = await perform([await posted()], {
+    secret: 'another secret of thirty-two letters',
+  });
   expect(outcomes).toMatchObject([{ state: 'retry', cause: 'secret unreadable' }]);
   expect(receiver.requests).toHaveLength(0);
-  expect(seal.open((await fresh.database.db.select().from(endpoints).where(sql`workspace_id = ${talk.workspaceId}`))[0]!.secret)).toBe(
-    receiver.secret,
-  );
+  expect(
+    seal.open(
+      (
+        await fresh.database.db
+          .select()
+          .from(endpoints)
+          .where(sql`workspace_id = ${talk.workspaceId}`)
+      )[0]!.secret,
+    ),
+  ).toBe(receiver.secret);
 });
 
 test('through the runtime: the receipt is written when the last endpoint has the event, and after it nothing is sent', async () => {
   await register({ url: receiver.url('/good') });
   const bad = await register({ url: receiver.url('/bad') });
-  receiver.answer = (response, { path }) => response.writeHead(path === '/bad' ? 503 : 200, { 'retry-after': '3' }).end();
+  receiver.answer = (response, { path }) =>
+    response.writeHead(path === '/bad' ? 503 : 200, { 'retry-after': '3' }).end();
   const event = await posted();
   const effect = webhooks({ seal, allow: loopback, timeoutMs: 2000 });
   const { db } = fresh.database;
-  await db.execute(sql`insert into dispatches (id, type, size, subscribers) values (${event.id}, 'message.created', 1, '{webhooks}')`);
+  await db.execute(
+    sql`insert into dispatches (id, type, size, subscribers) values (${event.id}, 'message.created', 1, '{webhooks}')`,
+  );
   const call = (target?: string) => {
     const events = { ids: [event.id] };
-    return answer(effect, db, { dispatch_id: event.id, subscriber: 'webhooks', events, target, alone: true }, new AbortController().signal);
+    return answer(
+      effect,
+      db,
+      { dispatch_id: event.id, subscriber: 'webhooks', events, target, alone: true },
+      new AbortController().signal,
+    );
   };
-  const receipts = () => db.execute(sql`select from receipts where event_id = ${event.id} and subscriber = 'webhooks'`);
-  expect(await call()).toMatchObject({ done: 0, open: [{ target: bad.id, state: 'retry', after_ms: 3000 }] });
+  const receipts = () =>
+    db.execute(sql`select from receipts where event_id = ${event.id} and subscriber = 'webhooks'`);
+  expect(await call()).toMatchObject({
+    done: 0,
+    open: [{ target: bad.id, state: 'retry', after_ms: 3000 }],
+  });
   expect(await call(bad.id)).toMatchObject({ done: 0, open: [{ target: bad.id, state: 'later' }] });
   await db.execute(sql`update endpoints set resting_until = now()`);
-  await expect(call(bad.id)).rejects.toMatchObject({ type: 'EffectRetry', nextRetryDelay: 3000, message: expect.stringContaining('503') });
+  await expect(call(bad.id)).rejects.toMatchObject({
+    type: 'EffectRetry',
+    nextRetryDelay: 3000,
+    message: expect.stringContaining('503'),
+  });
   await db.execute(sql`update endpoints set resting_until = now()`);
   receiver.answer = (response) => response.end();
   expect(await call(bad.id)).toEqual({ done: 1, open: [] });
@@ -353,5 +423,7 @@ test('through the runtime: the receipt is written when the last endpoint has the
   expect(await call()).toEqual({ done: 1, open: [] });
   expect(await receipts()).toHaveLength(1);
   expect(await call()).toEqual({ done: 0, open: [] });
-  expect(receiver.requests.map((request) => request.path).sort((a, b) => a.localeCompare(b))).toEqual(['/bad', '/bad', '/bad', '/good']);
+  expect(
+    receiver.requests.map((request) => request.path).sort((a, b) => a.localeCompare(b)),
+  ).toEqual(['/bad', '/bad', '/bad', '/good']);
 });

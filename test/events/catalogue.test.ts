@@ -7,10 +7,22 @@ const payload = z.object({});
 
 describe('the event catalogue', () => {
   it('declares what a messaging product emits', () => {
-    expect(eventTypes()).toEqual(expect.arrayContaining(['message.created', 'message.updated', 'message.deleted', 'channel.created']));
+    expect(eventTypes()).toEqual(
+      expect.arrayContaining([
+        'message.created',
+        'message.updated',
+        'message.deleted',
+        'channel.created',
+      ]),
+    );
   });
 
-  it.each(['invoice.paid', 'email.sent', 'reading_list.marked_read', 'user2.signed_up_and_verified'])('accepts a fact: %s', (name) => {
+  it.each([
+    'invoice.paid',
+    'email.sent',
+    'reading_list.marked_read',
+    'user2.signed_up_and_verified',
+  ])('accepts a fact: %s', (name) => {
     expect(defineEvent(name, { payload }).name).toBe(name);
   });
 

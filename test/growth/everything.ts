@@ -7,8 +7,13 @@ export interface Beside {
   jobId: string;
 }
 
-/** Fills every table that grows beside `aHistory`, with a row for each message or each second one. */
-export async function everythingBeside({ pg }: Database, { workspaceId }: History): Promise<Beside> {
+/**
+ * Fills every table that grows beside `aHistory`, with a row for each message or each second one.
+ */
+export async function everythingBeside(
+  { pg }: Database,
+  { workspaceId }: History,
+): Promise<Beside> {
   await pg`insert into endpoints (id, workspace_id, url, event_types, secret, failures) select id, id, 'https://example.com/', '{*}', '', 1 from workspaces`;
   await pg`insert into deliveries (id, workspace_id, endpoint_id, event_id, event_type, state)
     select id, workspace_id, workspace_id, id, type, case when seq % 2 = 0 then 'delivered' else 'pending' end from events`;
@@ -26,7 +31,9 @@ export async function everythingBeside({ pg }: Database, { workspaceId }: Histor
   await pg`insert into channel_authors (channel_id, author, messages) select channel_id, author, count(*) from messages group by 1, 2`;
   await pg`insert into channel_summaries (channel_id, workspace_id, messages) select channel_id, workspace_id, count(*) from messages group by 1, 2`;
   await pg`insert into cursors (subscriber, channel_id, seq) select 'webhooks', id, 0 from channels`;
-  const [job] = await pg<{ id: string }[]>`insert into operations (verb, input, by) values ('replay', '{}', 'test') returning id`;
+  const [job] = await pg<
+    { id: string }[]
+  >`insert into operations (verb, input, by) values ('replay', '{}', 'test') returning id`;
   await pg`create table again as select id, (row_number() over (order by id) - 1) / 100 as nth from events where seq % 2 = 0`;
   await pg`with made as (select nth, knockon.uuidv7() as id, count(*) as n from again group by nth), opened as (
       insert into dispatches (id, type, size, subscribers, again, started_at, settled_at) select id, 'message.created', n, '{search}', true, now(), now() from made
@@ -37,9 +44,14 @@ export async function everythingBeside({ pg }: Database, { workspaceId }: Histor
 
 export type Statistics = 'absent' | 'of empty tables' | 'of a few rows';
 
-/** Has the planner know of all tables what it knows of tables that were never analysed, or long ago. Autovacuum won't help. */
+/**
+ * Has the planner know of all tables what it knows of tables that were never analysed, or long ago.
+ * Autovacuum won't help.
+ */
 export async function forget({ pg }: Database, statistics: Statistics): Promise<void> {
-  const [rows, pages] = { absent: [-1, 0], 'of empty tables': [0, 0], 'of a few rows': [3, 1] }[statistics] as [number, number];
+  const [rows, pages] = { absent: [-1, 0], 'of empty tables': [0, 0], 'of a few rows': [3, 1] }[
+    statistics
+  ] as [number, number];
   await pg`delete from pg_statistic where starelid in (select oid from pg_class where relnamespace = 'public'::regnamespace)`;
   await pg`update pg_class set reltuples = ${rows}, relpages = ${pages}, relallvisible = 0
     where relnamespace = 'public'::regnamespace and relkind in ('r', 'i')`;

@@ -11,8 +11,9 @@ export interface History {
 const six = ['analytics', 'audit', 'cache', 'notifications', 'search', 'webhooks'];
 
 /**
- * Makes a deployment that has run for long: so many messages over the last days, in 100 channels of 20 workspaces, dispatched ten at
- * a time to six effects and done, the last thousand of them still open for webhooks. Statistics are gathered, as autovacuum would have.
+ * Makes a deployment that has run for long: so many messages over the last days, in 100 channels of
+ * 20 workspaces, dispatched ten at a time to six effects and done, the last thousand of them still
+ * open for webhooks. Statistics are gathered, as autovacuum would have.
  *
  * @returns ids from its middle
  */

@@ -15,7 +15,10 @@ beforeAll(async () => {
 });
 afterAll(() => test?.close());
 
-/** Columns that an index holds, or that decide whether a row is in it: to change one is to write to every index of its table. */
+/**
+ * Columns that an index holds, or that decide whether a row is in it: to change one is to write to
+ * every index of its table.
+ */
 async function indexedColumns(table: string): Promise<string[]> {
   const rows = await test.database.pg`
     select distinct a.attname as name from pg_index i join pg_attribute a on a.attrelid = i.indrelid
@@ -24,7 +27,10 @@ async function indexedColumns(table: string): Promise<string[]> {
   return rows.map(({ name }) => String(name));
 }
 
-/** What is changed again and again, and where. An outbox row is changed once, and a dispatch's mark twice: those move in their indexes. */
+/**
+ * What is changed again and again, and where. An outbox row is changed once, and a dispatch's mark
+ * twice: those move in their indexes.
+ */
 const often: Record<string, string[]> = {
   channels: ['last_seq', 'last_event_seq'],
   analytics_hours: ['messages'],
@@ -52,16 +58,21 @@ describe('rows that are updated again and again', () => {
     const effects: Effect[] = [analytics(), audit({ key: Buffer.alloc(32, 1) })];
     for (let round = 0; round < 40; round += 1) {
       await writer.post(aMessage(where, { author: `author ${round % 3}` }));
-      for (const effect of effects.slice(round % 2, (round % 2) + 1)) await (await aCallTo(effect, test.database))();
-      for (const { id } of await test.database.pg`select id from dispatches where started_at is null`) {
+      for (const effect of effects.slice(round % 2, (round % 2) + 1))
+        await (await aCallTo(effect, test.database))();
+      for (const { id } of await test.database
+        .pg`select id from dispatches where started_at is null`) {
         await markStarted(test.database.pg, String(id), 'run');
       }
       await verifyLedger(test.database.pg, { running: everything });
     }
     const nearlyAll = expect.toSatisfy((share: number) => share > 0.8);
-    await expect
-      .poll(stats)
-      .toMatchObject({ channels: nearlyAll, settled_totals: nearlyAll, audit_heads: nearlyAll, analytics_hours: nearlyAll });
+    await expect.poll(stats).toMatchObject({
+      channels: nearlyAll,
+      settled_totals: nearlyAll,
+      audit_heads: nearlyAll,
+      analytics_hours: nearlyAll,
+    });
   });
 
   /** The share of updates that touched no index; statistics come late, and all at once. */

@@ -48,7 +48,11 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
     byIndex(async () => {
       const writer = createMessageWriter({ pg: database.pg, onStored: () => {} });
       const idempotency = { key: 'k', requestHash: Buffer.from('h') };
-      await Promise.all([writer.post(aMessage(history)), writer.post(aMessage(history, { idempotency })), writer.post(aMessage(history))]);
+      await Promise.all([
+        writer.post(aMessage(history)),
+        writer.post(aMessage(history, { idempotency })),
+        writer.post(aMessage(history)),
+      ]);
     }));
 
   it('where events are claimed, started, and claimed again', () =>
@@ -63,16 +67,29 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
     byIndex(async () => {
       const signal = new AbortController().signal;
       const call = { dispatch_id: history.dispatchId, subscriber: 'search', alone: false };
-      const first = await answer(effect(run), database.db, { ...call, events: { offset: 0, limit: 100 } }, signal);
+      const first = await answer(
+        effect(run),
+        database.db,
+        { ...call, events: { offset: 0, limit: 100 } },
+        signal,
+      );
       expect(first.done).toBe(0);
-      await answer(effect(run), database.db, { ...call, events: { ids: [history.eventId] } }, signal);
+      await answer(
+        effect(run),
+        database.db,
+        { ...call, events: { ids: [history.eventId] } },
+        signal,
+      );
     }),
   );
 
   it('where the ledger is checked, by the relay, the API or on the command line', () =>
     byIndex(async () => {
       const { subscribers } = await verifyLedger(database.pg, { running: everything });
-      expect(subscribers.find((s) => s.name === 'webhooks')).toMatchObject({ in_flight: 1003, missing: 0 });
+      expect(subscribers.find((s) => s.name === 'webhooks')).toMatchObject({
+        in_flight: 1003,
+        missing: 0,
+      });
       await verifyLedger(database.pg, { running: nothing });
       await oldestUndispatched(database.pg);
       const recovery = { running: nothing, restart: async () => {}, drop: async () => {} };
@@ -93,11 +110,15 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
       } as never);
       const made = await app.request('/v1/workspaces', {
         method: 'POST',
-        headers: { authorization: 'Bearer the-operators-own-key', 'content-type': 'application/json' },
+        headers: {
+          authorization: 'Bearer the-operators-own-key',
+          'content-type': 'application/json',
+        },
         body: JSON.stringify({ name: 'reader' }),
       });
       const { id, api_key } = (await made.json()) as { id: string; api_key: string };
-      await own.database.pg`update api_keys set workspace_id = ${history.workspaceId} where workspace_id = ${id}`;
+      await own.database
+        .pg`update api_keys set workspace_id = ${history.workspaceId} where workspace_id = ${id}`;
       const paths = [
         `/v1/channels/${history.channelId}/messages`,
         `/v1/channels/${history.channelId}/messages?after_seq=100`,
@@ -113,7 +134,9 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
         `/v1/search?q=text`,
       ];
       for (const path of paths) {
-        const { status } = await app.request(path, { headers: { authorization: `Bearer ${api_key}` } });
+        const { status } = await app.request(path, {
+          headers: { authorization: `Bearer ${api_key}` },
+        });
         expect({ path, status }).toEqual({ path, status: 200 });
       }
     }));
@@ -122,9 +145,15 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
     byIndex(async () => {
       const stop = new AbortController();
       const day = 24 * 3_600_000;
-      // After the first batch of each: all of it would take its time, and be a table from end to end.
+      // After the first batch of each: all of it would take its time, and be a table from end to
+      // end.
       stop.abort();
-      const expired = await expire(database.pg, { eventsMs: 5 * day, receiptsMs: null }, async () => {}, stop.signal);
+      const expired = await expire(
+        database.pg,
+        { eventsMs: 5 * day, receiptsMs: null },
+        async () => {},
+        stop.signal,
+      );
       expect(expired).toEqual({ idempotency_keys: 1000, dispatches: 101, events: 1000 });
     }));
 
@@ -134,12 +163,19 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
       insert into outbox (event_id, workspace_id, type) select knockon.uuidv7(), md5((i % 1000)::text)::uuid, 'message.created' from generate_series(1, 20000) i`;
     const [group] = await claim(database.pg, 2000);
     expect(group?.size).toBe(2000);
-    // The oldest; those that wait, one workspace after the other, twice; a workspace's own; and each that is claimed.
+    // The oldest; those that wait, one workspace after the other, twice; a workspace's own; and
+    // each that is claimed.
     expect(
       database
         .indexes()
         .filter((name) => name.startsWith('outbox'))
         .sort(),
-    ).toEqual(['outbox_pkey', 'outbox_undispatched', 'outbox_waiting', 'outbox_waiting', 'outbox_waiting']);
+    ).toEqual([
+      'outbox_pkey',
+      'outbox_undispatched',
+      'outbox_waiting',
+      'outbox_waiting',
+      'outbox_waiting',
+    ]);
   });
 });

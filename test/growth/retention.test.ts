@@ -20,7 +20,12 @@ beforeEach(async () => {
 afterEach(() => test.close());
 
 const run = (retention: Partial<Retention>) =>
-  expire(test.database.pg, { eventsMs: null, receiptsMs: null, ...retention }, noteExpiry(key), new AbortController().signal);
+  expire(
+    test.database.pg,
+    { eventsMs: null, receiptsMs: null, ...retention },
+    noteExpiry(key),
+    new AbortController().signal,
+  );
 /** So short that all there is has expired, as soon as the next millisecond has come. */
 const now = async () => {
   const began = Date.now();
@@ -54,17 +59,28 @@ describe('retention', () => {
     for (const name of ['search', 'webhooks']) await done(test.database, name, events);
     const [delivery] = await test.database.pg`
       insert into deliveries (workspace_id, endpoint_id, event_id, event_type) values (knockon.uuidv7(), knockon.uuidv7(), ${events[0]!}, 'message.created') returning id`;
-    await test.database.pg`insert into delivery_attempts (delivery_id, latency_ms) values (${delivery!.id}, 1)`;
+    await test.database
+      .pg`insert into delivery_attempts (delivery_id, latency_ms) values (${delivery!.id}, 1)`;
     await settle();
     expect(await run({ eventsMs: await now() })).toMatchObject({ dispatches: 1, events: 30 });
-    expect(await rows()).toEqual({ events: 0, outbox: 0, dispatches: 0, receipts: 0, messages: 30 });
-    expect(await test.database.pg`select id from deliveries union all select id from delivery_attempts`).toEqual([]);
+    expect(await rows()).toEqual({
+      events: 0,
+      outbox: 0,
+      dispatches: 0,
+      receipts: 0,
+      messages: 30,
+    });
+    expect(
+      await test.database.pg`select id from deliveries union all select id from delivery_attempts`,
+    ).toEqual([]);
   });
 
   it('leaves an event while its Idempotency-Key is answered for, however short events are kept', async () => {
     const where = await aChannel(test.database);
     const writer = aWriter(test.database);
-    const keyed = aMessage(where, { idempotency: { key: 'again', requestHash: Buffer.alloc(32, 1) } });
+    const keyed = aMessage(where, {
+      idempotency: { key: 'again', requestHash: Buffer.alloc(32, 1) },
+    });
     const { message: first } = (await writer.post(keyed)) as { message: object };
     await writer.post(aMessage(where));
     expect(await run({ eventsMs: await now() })).toMatchObject({ events: 0 });
@@ -78,7 +94,9 @@ describe('retention', () => {
   it('says so where the event of an Idempotency-Key was deleted nevertheless', async () => {
     const where = await aChannel(test.database);
     const writer = aWriter(test.database);
-    const keyed = aMessage(where, { idempotency: { key: 'gone', requestHash: Buffer.alloc(32, 1) } });
+    const keyed = aMessage(where, {
+      idempotency: { key: 'gone', requestHash: Buffer.alloc(32, 1) },
+    });
     await writer.post(keyed);
     await test.database.pg`delete from events`;
     expect(await writer.post(keyed)).toEqual({ state: 'answer_gone' });
@@ -89,14 +107,21 @@ describe('retention', () => {
     await done(test.database, 'search', events);
     await settle();
     await run({ eventsMs: await now() });
-    expect(await settle()).toMatchObject({ balanced: true, subscribers: [{ expected: 5, done: 5, missing: 0 }] });
+    expect(await settle()).toMatchObject({
+      balanced: true,
+      subscribers: [{ expected: 5, done: 5, missing: 0 }],
+    });
   });
 
   it('leaves the log where receipts alone expire, and takes the log later', async () => {
     const { events } = await dispatched(test.database, 4, 'search');
     await done(test.database, 'search', events);
     await settle();
-    expect(await run({ receiptsMs: await now(), eventsMs: 3_600_000 })).toEqual({ idempotency_keys: 0, dispatches: 1, events: 0 });
+    expect(await run({ receiptsMs: await now(), eventsMs: 3_600_000 })).toEqual({
+      idempotency_keys: 0,
+      dispatches: 1,
+      events: 0,
+    });
     expect(await rows()).toMatchObject({ events: 4, outbox: 0, receipts: 0 });
     expect(await run({ eventsMs: await now() })).toMatchObject({ events: 4 });
   });
@@ -141,7 +166,8 @@ describe('retention', () => {
   it('leaves the audit chain verifiable, and takes no deletion for an expiry that is none', async () => {
     const { workspaceId, channelId } = await aChannel(test.database);
     const writer = aWriter(test.database);
-    for (const text of ['one', 'two', 'three']) await writer.post(aMessage({ workspaceId, channelId }, { text }));
+    for (const text of ['one', 'two', 'three'])
+      await writer.post(aMessage({ workspaceId, channelId }, { text }));
     await (await aCallTo(audit({ key }), test.database))();
     await test.database.pg`update dispatches set started_at = now()`;
     await settle();
@@ -150,7 +176,10 @@ describe('retention', () => {
     expect(await rows()).toMatchObject({ events: 0 });
     expect(await verify()).toMatchObject({ valid: true, entries: 3 });
     await test.database.pg`update expirations set before = 'ffffffff-ffff-7fff-bfff-ffffffffffff'`;
-    expect(await verify()).toMatchObject({ valid: false, broken_at: { position: 1, reason: expect.stringMatching(/gone from the log/) } });
+    expect(await verify()).toMatchObject({
+      valid: false,
+      broken_at: { position: 1, reason: expect.stringMatching(/gone from the log/) },
+    });
   });
 
   it('is done once by several relays at once, and nobody waits', async () => {
@@ -168,7 +197,12 @@ describe('retention', () => {
 describe('something that is repeated', () => {
   it('goes on after a failure, and ends when it is told to', async () => {
     let runs = 0;
-    const loop = repeat('try', 1, async () => Promise.reject(new Error(`${++runs}`)), pino({ level: 'silent' }));
+    const loop = repeat(
+      'try',
+      1,
+      async () => Promise.reject(new Error(`${++runs}`)),
+      pino({ level: 'silent' }),
+    );
     await expect.poll(() => runs).toBeGreaterThan(3);
     await loop.stop();
     const after = runs;

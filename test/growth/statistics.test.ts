@@ -12,7 +12,12 @@ import { notify } from '../../src/activities/notifications/notify.ts';
 import { recordDeadLetters } from '../../src/activities/runtime/dead-letters.ts';
 import { retry as again, defineEffect } from '../../src/activities/runtime/effect.ts';
 import { EventReader } from '../../src/activities/runtime/event-reader.ts';
-import { readLog, readPlaces, readWanted, these } from '../../src/activities/runtime/ordering/channel-log.ts';
+import {
+  readLog,
+  readPlaces,
+  readWanted,
+  these,
+} from '../../src/activities/runtime/ordering/channel-log.ts';
 import {
   claimReceipts,
   openEvents,
@@ -42,7 +47,13 @@ import { aLongChain } from '../api/heavy.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { aMessage, subscribe } from '../harness/messaging.ts';
 import { everything, nothing } from '../ops/books.ts';
-import { type Beside, everythingBeside, forget, type Statistics, withoutAutovacuum } from './everything.ts';
+import {
+  type Beside,
+  everythingBeside,
+  forget,
+  type Statistics,
+  withoutAutovacuum,
+} from './everything.ts';
 import { aHistory, type History } from './history.ts';
 import { type Explained, explained } from './plans.ts';
 
@@ -53,7 +64,10 @@ const DAY = 24 * 3_600_000;
 type Transact = (tx: unknown, events: unknown[]) => Promise<unknown>;
 const OPERATOR = 'the-operators-own-key';
 
-/** A connection keeps a statement's plan after some runs: such a plan knows nothing of what is asked for. */
+/**
+ * A connection keeps a statement's plan after some runs: such a plan knows nothing of what is asked
+ * for.
+ */
 type Plans = 'kept' | 'made anew';
 
 describe.each<[Statistics, Plans]>([
@@ -68,7 +82,12 @@ describe.each<[Statistics, Plans]>([
   let database: Explained;
   let history: History;
   let beside: Beside;
-  let call: { dispatch_id: string; subscriber: string; events: { offset: number; limit: number }; alone: boolean };
+  let call: {
+    dispatch_id: string;
+    subscriber: string;
+    events: { offset: number; limit: number };
+    alone: boolean;
+  };
   let app: ReturnType<typeof createApp>;
   let keys: { api_key: string };
 
@@ -79,9 +98,12 @@ describe.each<[Statistics, Plans]>([
     beside = await everythingBeside(own.database, history);
     await subscribe(
       own.database,
-      ...['analytics', 'audit', 'cache', 'notifications', 'search', 'webhooks', 'newcomer'].map((name) => ({ name })),
+      ...['analytics', 'audit', 'cache', 'notifications', 'search', 'webhooks', 'newcomer'].map(
+        (name) => ({ name }),
+      ),
     );
-    await own.database.pg`update outbox set dispatch_id = null where event_id in (select id from events order by id desc limit 3000)`;
+    await own.database
+      .pg`update outbox set dispatch_id = null where event_id in (select id from events order by id desc limit 3000)`;
     await forget(own.database, statistics);
     database = explained(own.url, { counted: true, kept: plans === 'kept' });
     app = createApp({
@@ -93,7 +115,12 @@ describe.each<[Statistics, Plans]>([
       log: pino({ level: 'silent' }),
       adminKey: OPERATOR,
       temporalUi: null,
-      queues: { steeredBy: 'server', describe: async () => ({ pollers: [] }), setRate: async () => {}, server: async () => null },
+      queues: {
+        steeredBy: 'server',
+        describe: async () => ({ pollers: [] }),
+        setRate: async () => {},
+        server: async () => null,
+      },
       running: everything,
     } as never);
     const made = await app.request('/v1/workspaces', {
@@ -102,14 +129,20 @@ describe.each<[Statistics, Plans]>([
       body: JSON.stringify({ name: 'reader' }),
     });
     keys = (await made.json()) as { api_key: string };
-    await own.database.pg`update api_keys set workspace_id = ${history.workspaceId} where workspace_id <> ${history.workspaceId}`;
+    await own.database
+      .pg`update api_keys set workspace_id = ${history.workspaceId} where workspace_id <> ${history.workspaceId}`;
     // 500 events in one call: as large as most effects take.
     const big = '0199aaaa-0000-7000-8000-000000000001';
     await own.database
       .pg`insert into dispatches (id, type, size, subscribers, started_at) values (${big}, 'message.created', 500, '{webhooks,newcomer}', now())`;
     await own.database
       .pg`update outbox set dispatch_id = ${big} where event_id in (select id from events order by id offset 5000 limit 500)`;
-    call = { dispatch_id: big, subscriber: 'newcomer', events: { offset: 0, limit: 500 }, alone: false };
+    call = {
+      dispatch_id: big,
+      subscriber: 'newcomer',
+      events: { offset: 0, limit: 500 },
+      alone: false,
+    };
     // What a connection asks once.
     await get('/v1/audit')();
     await get('/v1/audit')();
@@ -127,10 +160,18 @@ describe.each<[Statistics, Plans]>([
   }
 
   const events = async () => (await new EventReader(database.db).read(call)).events;
-  const effect = defineEffect({ name: 'newcomer', description: '', on: ['*'], ordering: 'channel', transact: async () => [] });
-  const inTransaction = (work: (tx: never) => Promise<unknown>) => database.db.transaction((tx) => work(tx as never));
+  const effect = defineEffect({
+    name: 'newcomer',
+    description: '',
+    on: ['*'],
+    ordering: 'channel',
+    transact: async () => [],
+  });
+  const inTransaction = (work: (tx: never) => Promise<unknown>) =>
+    database.db.transaction((tx) => work(tx as never));
   const job = (verb: string, input: object) =>
-    own.database.pg`insert into operations (verb, input, by) values (${verb}, ${own.database.pg.json(input as never)}, 'test') returning *`;
+    own.database
+      .pg`insert into operations (verb, input, by) values (${verb}, ${own.database.pg.json(input as never)}, 'test') returning *`;
   const deps = () =>
     ({
       pg: database.pg,
@@ -142,7 +183,9 @@ describe.each<[Statistics, Plans]>([
   const get =
     (path: string, operator = false) =>
     async () => {
-      const response = await app.request(path, { headers: { authorization: `Bearer ${operator ? OPERATOR : keys.api_key}` } });
+      const response = await app.request(path, {
+        headers: { authorization: `Bearer ${operator ? OPERATOR : keys.api_key}` },
+      });
       expect({ path, status: response.status }).toEqual({ path, status: 200 });
     };
 
@@ -183,24 +226,48 @@ describe.each<[Statistics, Plans]>([
         ),
     ],
     ['notes a failure', (tx) => recordFailure(tx, call, 'no')],
-    ['buries', (tx) => recordDeadLetters(tx, { ...call, letters: [{ events: call.events, cause: 'no', reason: 'no' }] } as never)],
+    [
+      'buries',
+      (tx) =>
+        recordDeadLetters(tx, {
+          ...call,
+          letters: [{ events: call.events, cause: 'no', reason: 'no' }],
+        } as never),
+    ],
     ['reads an ordered call’s places', (tx) => readPlaces(tx, effect, call as never)],
     ['reads what an ordered call wants', (tx) => readWanted(tx, effect, call as never)],
     [
       'reads 20 events each of 100 channels’ logs',
       async (tx) => {
         const places = await readPlaces(tx, effect, call as never);
-        const stretches = places.map(({ channel_id, upto }) => ({ channel_id: channel_id!, upto: upto!, most: 20 }));
-        await readLog(tx, effect, { keys: places.map((place) => place.key), stretches, mine: these((await events()).map(({ id }) => id)) });
+        const stretches = places.map(({ channel_id, upto }) => ({
+          channel_id: channel_id!,
+          upto: upto!,
+          most: 20,
+        }));
+        await readLog(tx, effect, {
+          keys: places.map((place) => place.key),
+          stretches,
+          mine: these((await events()).map(({ id }) => id)),
+        });
       },
     ],
-    ['indexes', async (tx) => (search() as never as { transact: Transact }).transact(tx, await events())],
+    [
+      'indexes',
+      async (tx) => (search() as never as { transact: Transact }).transact(tx, await events()),
+    ],
     [
       'summarises',
       async (tx) =>
-        (cache({ summaries: { put: async () => {} } as never }) as never as { transact: Transact }).transact(tx, await events()),
+        (
+          cache({ summaries: { put: async () => {} } as never }) as never as { transact: Transact }
+        ).transact(tx, await events()),
     ],
-    ['records', async (tx) => (audit({ key }) as never as { transact: Transact }).transact(tx, await events())],
+    [
+      'records',
+      async (tx) =>
+        (audit({ key }) as never as { transact: Transact }).transact(tx, await events()),
+    ],
     [
       'counts',
       async (tx) => {
@@ -232,10 +299,16 @@ describe.each<[Statistics, Plans]>([
     ['events', () => '/v1/events'],
     ['events of a type', () => '/v1/events?type=message.created'],
     ['events of a channel', () => `/v1/events?channel_id=${history.channelId}`],
-    ['events of a channel from a place', () => `/v1/events?channel_id=${history.channelId}&after_seq=10`],
+    [
+      'events of a channel from a place',
+      () => `/v1/events?channel_id=${history.channelId}&after_seq=10`,
+    ],
     ['notifications', () => '/v1/notifications?recipient=author%207'],
     ['deliveries', () => `/v1/endpoints/${history.workspaceId}/deliveries`],
-    ['deliveries that failed', () => `/v1/endpoints/${history.workspaceId}/deliveries?state=failed`],
+    [
+      'deliveries that failed',
+      () => `/v1/endpoints/${history.workspaceId}/deliveries?state=failed`,
+    ],
     ['channels', () => '/v1/channels'],
     ['members', () => '/v1/members'],
     ['a journey', () => `/v1/messages/${history.messageId}/effects`],
@@ -248,8 +321,9 @@ describe.each<[Statistics, Plans]>([
     ['the log of a workspace', () => `/v1/ops/events?workspace_id=${history.workspaceId}`],
     ['the log of what failed', () => '/v1/ops/events?outcome=failed'],
     ['the log of a workflow', () => `/v1/ops/events?workflow_id=${history.dispatchId}`],
-  ])('operators read a page of %s, with what became of each event, in time by its length', (_, path) =>
-    within(2 * page, () => get(path(), true)()),
+  ])(
+    'operators read a page of %s, with what became of each event, in time by its length',
+    (_, path) => within(2 * page, () => get(path(), true)()),
   );
 
   it.each([
@@ -258,7 +332,9 @@ describe.each<[Statistics, Plans]>([
     ['an event', () => `/v1/ops/events/${history.eventId}`],
     ['a message’s events', () => `/v1/ops/messages/${history.messageId}/effects`],
     ['jobs', () => '/v1/ops/jobs'],
-  ])('operators read a page of %s in time by its length', (_, path) => within(page, () => get(path(), true)()));
+  ])('operators read a page of %s in time by its length', (_, path) =>
+    within(page, () => get(path(), true)()),
+  );
 
   it('operators read a page of dead letters in time by how many there are', () =>
     within(10 * MESSAGES, async () => {
@@ -275,16 +351,38 @@ describe.each<[Statistics, Plans]>([
     ['shows operators the subscribers', () => get('/v1/ops/subscribers', true)()],
     ['shows causes', () => get('/v1/ops/dead_letters/causes', true)()],
     ['shows the ledger', () => get('/v1/ops/verify', true)()],
-    ['shows what is live', async () => readSample(database.pg, await readTotals(database.pg, new Date()), undefined)],
-    ['checks the ledger, in full', async () => verifyLedger(database.pg, { running: nothing, full: true })],
+    [
+      'shows what is live',
+      async () => readSample(database.pg, await readTotals(database.pg, new Date()), undefined),
+    ],
+    [
+      'checks the ledger, in full',
+      async () => verifyLedger(database.pg, { running: nothing, full: true }),
+    ],
     ['plans a replay', () => planReplay(database.pg, { force: true })],
     ['plans a replay for a subscriber', () => planReplay(database.pg, { subscriber: 'newcomer' })],
-    ['counts what to retry', async () => retry.count(deps(), (await job('retry', { filter: {} }))[0] as never)],
-    ['counts what to replay', async () => replay.count(deps(), (await job('replay', {}))[0] as never)],
-    ['counts what to backfill', async () => backfill.count(deps(), (await job('backfill', { subscriber: 'newcomer' }))[0] as never)],
-    ['counts what to reset', async () => resets.count(deps(), (await job('reset', { filter: {} }))[0] as never)],
+    [
+      'counts what to retry',
+      async () => retry.count(deps(), (await job('retry', { filter: {} }))[0] as never),
+    ],
+    [
+      'counts what to replay',
+      async () => replay.count(deps(), (await job('replay', {}))[0] as never),
+    ],
+    [
+      'counts what to backfill',
+      async () =>
+        backfill.count(deps(), (await job('backfill', { subscriber: 'newcomer' }))[0] as never),
+    ],
+    [
+      'counts what to reset',
+      async () => resets.count(deps(), (await job('reset', { filter: {} }))[0] as never),
+    ],
     ['counts what a job has done', () => readProgress(database.pg, beside.jobId)],
-    ['ends what a job has lost', () => failOrphans({ pg: database.pg, recovery: { running: nothing } } as never, beside.jobId)],
+    [
+      'ends what a job has lost',
+      () => failOrphans({ pg: database.pg, recovery: { running: nothing } } as never, beside.jobId),
+    ],
     [
       'rebuilds the search',
       async () => {
@@ -300,28 +398,51 @@ describe.each<[Statistics, Plans]>([
       },
     ],
     ['rebuilds analytics', () => rebuildAnalytics({ db: database.db } as never).swap()],
-    ['rebuilds the cache', () => rebuildCache({ db: database.db } as never, { put: async () => {} } as never).swap()],
+    [
+      'rebuilds the cache',
+      () => rebuildCache({ db: database.db } as never, { put: async () => {} } as never).swap(),
+    ],
     [
       'lets expire',
-      async () => expire(database.pg, { eventsMs: 20 * DAY, receiptsMs: 15 * DAY }, async () => {}, new AbortController().signal),
+      async () =>
+        expire(
+          database.pg,
+          { eventsMs: 20 * DAY, receiptsMs: 15 * DAY },
+          async () => {},
+          new AbortController().signal,
+        ),
     ],
   ])(
     'it %s in time by what there is',
-    (what, run) => within(what.includes('plans') || what.includes('rebuilds') ? 5 * whole : whole, run),
+    (what, run) =>
+      within(what.includes('plans') || what.includes('rebuilds') ? 5 * whole : whole, run),
     120_000,
   );
 
   const step = 250_000;
   it.each<[string, () => Promise<unknown>]>([
-    ['retries', async () => retry.step(deps(), (await job('retry', { filter: {} }))[0] as never, 500)],
+    [
+      'retries',
+      async () => retry.step(deps(), (await job('retry', { filter: {} }))[0] as never, 500),
+    ],
     ['replays', async () => replay.step(deps(), (await job('replay', {}))[0] as never, 500)],
-    ['backfills', async () => backfill.step(deps(), (await job('backfill', { subscriber: 'newcomer' }))[0] as never, 500)],
+    [
+      'backfills',
+      async () =>
+        backfill.step(deps(), (await job('backfill', { subscriber: 'newcomer' }))[0] as never, 500),
+    ],
     [
       'discards',
       async () =>
         discard(
           database,
-          { ids: (await own.database.pg<{ id: string }[]>`select id from dead_letters order by id limit 100`).map(({ id }) => id) },
+          {
+            ids: (
+              await own.database.pg<
+                { id: string }[]
+              >`select id from dead_letters order by id limit 100`
+            ).map(({ id }) => id),
+          },
           'test',
           'test',
         ),
@@ -334,7 +455,9 @@ describe.each<[Statistics, Plans]>([
         const writer = createMessageWriter({ pg: database.pg, onStored: () => {} });
         await Promise.all(
           Array.from({ length: 200 }, (_, i) =>
-            writer.post(aMessage(history, { idempotency: { key: `k${i}`, requestHash: Buffer.from('h') } })),
+            writer.post(
+              aMessage(history, { idempotency: { key: `k${i}`, requestHash: Buffer.from('h') } }),
+            ),
           ),
         );
       },
@@ -344,6 +467,8 @@ describe.each<[Statistics, Plans]>([
   it('a chain is checked in time by its length', async () => {
     await aLongChain(own.database, key, history.workspaceId, CHAIN);
     await forget(own.database, statistics);
-    await within(40 * (CHAIN + MESSAGES), () => verifyAudit({ heavy: createHeavy(database), key })(history.workspaceId));
+    await within(40 * (CHAIN + MESSAGES), () =>
+      verifyAudit({ heavy: createHeavy(database), key })(history.workspaceId),
+    );
   }, 120_000);
 });

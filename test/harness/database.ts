@@ -4,7 +4,8 @@ import { inject } from 'vitest';
 import { connectDatabase, type Database, type DatabaseOptions } from '../../src/db/client.ts';
 import { refuseNestedUse } from '../../src/db/nested-use.ts';
 
-// Holding a connection and asking for another is a fault wherever it happens, though only a full pool shows it.
+// Holding a connection and asking for another is a fault wherever it happens, though only a full
+// pool shows it.
 refuseNestedUse();
 
 export interface TestDatabase {
@@ -14,7 +15,8 @@ export interface TestDatabase {
 }
 
 /**
- * A freshly migrated database that nobody else uses. `close` ends the connections; the database itself goes with the server.
+ * A freshly migrated database that nobody else uses. `close` ends the connections; the database
+ * itself goes with the server.
  *
  * @param options as `connectDatabase` takes them
  */

@@ -3,12 +3,18 @@ import { readConfig } from '../../src/config.ts';
 import type { Database } from '../../src/db/client.ts';
 import { effectSettings } from '../../src/workers/effects.ts';
 
-const config = readConfig({ DATABASE_URL: 'postgres://localhost/none', KNOCKON_SECRET: 'a secret of thirty-two characters' });
+const config = readConfig({
+  DATABASE_URL: 'postgres://localhost/none',
+  KNOCKON_SECRET: 'a secret of thirty-two characters',
+});
 
 const { effects, close } = await createEffects(effectSettings(config), {} as Database);
 await close();
 
-/** The effects that this version has, in the order of their names. Whatever counts them counts these. */
+/**
+ * The effects that this version has, in the order of their names. Whatever counts them counts
+ * these.
+ */
 export const effectNames = effects.map(({ name }) => name).sort();
 
 /** Those that want events of a type. */

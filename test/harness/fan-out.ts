@@ -12,9 +12,10 @@ import type { TestDatabase } from './database.ts';
 import { testServerPath } from './temporal.ts';
 
 /**
- * Effects, our workflow and Temporal's time-skipping server: dispatches what waits in the outbox and sees it through to the end, retries,
- * timers and dead letters included. Nothing is waited for: a day takes a moment. The time that it is then is what a call's `now()` says,
- * and `now()` in Postgres.
+ * Effects, our workflow and Temporal's time-skipping server: dispatches what waits in the outbox
+ * and sees it through to the end, retries, timers and dead letters included. Nothing is waited for:
+ * a day takes a moment. The time that it is then is what a call's `now()` says, and `now()` in
+ * Postgres.
  */
 export class FanOut {
   readonly #database: Database;
@@ -27,10 +28,19 @@ export class FanOut {
     this.#bench = bench;
   }
 
-  /** Registers the effects: what is stored from then on is for them. Only one at a time for a database. */
-  static async open({ database, url }: Pick<TestDatabase, 'database' | 'url'>, effects: Effect[]): Promise<FanOut> {
+  /**
+   * Registers the effects: what is stored from then on is for them. Only one at a time for a
+   * database.
+   */
+  static async open(
+    { database, url }: Pick<TestDatabase, 'database' | 'url'>,
+    effects: Effect[],
+  ): Promise<FanOut> {
     await giveItsOwnTime(database.pg);
-    const [bench] = await Promise.all([WorkflowBench.open(testServerPath()), register(database.pg, effects.map(registration))]);
+    const [bench] = await Promise.all([
+      WorkflowBench.open(testServerPath()),
+      register(database.pg, effects.map(registration)),
+    ]);
     // Sessions that are there already keep the time that everybody has.
     return new FanOut(connectDatabase(url, { name: 'fan-out' }), effects, bench);
   }
@@ -48,19 +58,30 @@ export class FanOut {
   async run(): Promise<string[]> {
     const { pg, db } = this.#database;
     const { workflow } = this.#bench.env.client;
-    const effects = Object.fromEntries(this.#effects.map((effect) => [effect.name, this.#timed(effect)]));
+    const effects = Object.fromEntries(
+      this.#effects.map((effect) => [effect.name, this.#timed(effect)]),
+    );
     const seeThrough = async () => {
       const failures: string[] = [];
-      for (let claimed = await claim(pg, 2000); claimed.length > 0; claimed = await claim(pg, 2000)) {
+      for (
+        let claimed = await claim(pg, 2000);
+        claimed.length > 0;
+        claimed = await claim(pg, 2000)
+      ) {
         const started = claimed.filter(({ subscribers }) => subscribers.length > 0);
         for (const group of claimed) await markStarted(pg, group.id, null);
         // Without search attributes, which the time-skipping server can't be asked for.
         const start = async ([dispatch]: ReturnType<typeof handedOver>) =>
-          await workflow.start(workflowName(dispatch.type), { taskQueue: WORKFLOW_QUEUE, workflowId: dispatch.id, args: [dispatch] });
+          await workflow.start(workflowName(dispatch.type), {
+            taskQueue: WORKFLOW_QUEUE,
+            workflowId: dispatch.id,
+            args: [dispatch],
+          });
         const handles = await Promise.all(started.map((group) => start(handedOver(group))));
         const results = await Promise.allSettled(handles.map((handle) => handle.result()));
         for (const result of results)
-          if (result.status === 'rejected') failures.push(String(result.reason.cause?.message ?? result.reason));
+          if (result.status === 'rejected')
+            failures.push(String(result.reason.cause?.message ?? result.reason));
       }
       return failures;
     };
@@ -82,7 +103,9 @@ export class FanOut {
   }
 }
 
-/** From then on `now()` is a function of ours in new sessions, also where it is a column's default. */
+/**
+ * From then on `now()` is a function of ours in new sessions, also where it is a column's default.
+ */
 async function giveItsOwnTime(pg: Sql): Promise<void> {
   await pg.unsafe(`
     create schema clock;

@@ -1,12 +1,18 @@
 import { uuidv7 } from 'uuidv7';
 import type { Database } from '../../src/db/client.ts';
 import { channels, workspaces } from '../../src/db/schema/index.ts';
-import { createMessageWriter, type MessageWriter, type NewMessage } from '../../src/messages/create.ts';
+import {
+  createMessageWriter,
+  type MessageWriter,
+  type NewMessage,
+} from '../../src/messages/create.ts';
 import { register } from '../../src/outbox/subscribers.ts';
 import { effectQueue } from '../../src/transport/dispatch.ts';
 
 /** A workspace with a channel, made without events. */
-export async function aChannel(database: Database): Promise<{ workspaceId: string; channelId: string }> {
+export async function aChannel(
+  database: Database,
+): Promise<{ workspaceId: string; channelId: string }> {
   const [workspace] = await database.db.insert(workspaces).values({ name: 'Acme' }).returning();
   const [channel] = await database.db
     .insert(channels)
@@ -20,7 +26,10 @@ export function aWriter(database: Database, onStored: () => void = () => {}): Me
   return createMessageWriter({ pg: database.pg, onStored });
 }
 
-export const aMessage = (where: { workspaceId: string; channelId: string }, rest: Partial<NewMessage> = {}): NewMessage => ({
+export const aMessage = (
+  where: { workspaceId: string; channelId: string },
+  rest: Partial<NewMessage> = {},
+): NewMessage => ({
   ...where,
   author: 'anna',
   text: 'hello',
@@ -29,7 +38,10 @@ export const aMessage = (where: { workspaceId: string; channelId: string }, rest
 });
 
 /** Registers subscribers that want these types. */
-export async function subscribe(database: Database, ...wanted: { name: string; types?: string[] }[]): Promise<void> {
+export async function subscribe(
+  database: Database,
+  ...wanted: { name: string; types?: string[] }[]
+): Promise<void> {
   const retry = { attempts: 3, initial_ms: 1000, max_ms: 10_000, backoff: 2 };
   await register(
     database.pg,

@@ -9,7 +9,8 @@ import { freePorts } from '../../src/local/ports.ts';
 /** Debian keeps it where only root's PATH leads. */
 const PATH = `${process.env.PATH}:/usr/sbin`;
 
-export const isPgbouncerInstalled = spawnSync('pgbouncer', ['--version'], { env: { ...process.env, PATH } }).status === 0;
+export const isPgbouncerInstalled =
+  spawnSync('pgbouncer', ['--version'], { env: { ...process.env, PATH } }).status === 0;
 
 export interface TestPgbouncer {
   /** The database's URL by way of it. */
@@ -23,7 +24,11 @@ export interface TestPgbouncer {
  * @param size connections to the server
  * @param settings of its own, beside
  */
-export async function startPgbouncer(databaseUrl: string, size = 20, settings: string[] = []): Promise<TestPgbouncer> {
+export async function startPgbouncer(
+  databaseUrl: string,
+  size = 20,
+  settings: string[] = [],
+): Promise<TestPgbouncer> {
   const folder = await mkdtemp(join(tmpdir(), 'knockon-pgbouncer-'));
   const [port] = (await freePorts(1)) as [number];
   const to = new URL(databaseUrl);
@@ -45,7 +50,10 @@ export async function startPgbouncer(databaseUrl: string, size = 20, settings: s
   await Promise.all([chmod(folder, 0o755), chmod(file, 0o644)]);
   // It refuses to run as root.
   const user = process.getuid?.() === 0 ? ['-u', 'postgres'] : [];
-  const server = spawn('pgbouncer', [...user, file], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, PATH } });
+  const server = spawn('pgbouncer', [...user, file], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, PATH },
+  });
   let said = '';
   server.stderr.on('data', (text) => {
     said += text;

@@ -24,7 +24,8 @@ export class TestProcess {
   constructor(name: string, child: ChildProcess) {
     this.name = name;
     this.#child = child;
-    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text: Buffer) => (this.log += text));
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (text: Buffer) => (this.log += text));
     child.once('exit', (code, signal) => (this.ended = { code, signal }));
   }
 
@@ -36,7 +37,10 @@ export class TestProcess {
   async ready(): Promise<this> {
     const message = once(this.#child, 'message').then(([said]) => said as { url?: string });
     const said = await Promise.race([message, this.exit()]);
-    if ('code' in said) throw new Error(`\`knockon ${this.name}\` ended with ${JSON.stringify(said)} before it was ready:\n${this.log}`);
+    if ('code' in said)
+      throw new Error(
+        `\`knockon ${this.name}\` ended with ${JSON.stringify(said)} before it was ready:\n${this.log}`,
+      );
     this.url = said.url ?? '';
     return this;
   }
@@ -115,16 +119,27 @@ export class Deployment {
     return this.#fork(path, path, [], settings, ['--import', 'tsx']).ready();
   }
 
-  #fork(name: string, path: string, args: string[], settings: Record<string, string>, execArgv: string[] = []): TestProcess {
+  #fork(
+    name: string,
+    path: string,
+    args: string[],
+    settings: Record<string, string>,
+    execArgv: string[] = [],
+  ): TestProcess {
     const env = { ...this.#env, ...settings };
-    const started = new TestProcess(name, fork(path, args, { env, execArgv, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }));
+    const started = new TestProcess(
+      name,
+      fork(path, args, { env, execArgv, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }),
+    );
     this.processes.push(started);
     return started;
   }
 
   /** The logs of all its processes. */
   logs(): string {
-    return this.processes.map(({ name, pid, log }) => `── knockon ${name} (${pid})\n${log.slice(-4000)}`).join('\n');
+    return this.processes
+      .map(({ name, pid, log }) => `── knockon ${name} (${pid})\n${log.slice(-4000)}`)
+      .join('\n');
   }
 
   async close(): Promise<void> {
@@ -133,8 +148,13 @@ export class Deployment {
   }
 }
 
-/** A deployment for the tests of a file, there once they run; its processes end with them. Logs are shown where a test fails. */
-export function useDeployment(settings: () => Record<string, string> = () => ({})): { current: Deployment } {
+/**
+ * A deployment for the tests of a file, there once they run; its processes end with them. Logs are
+ * shown where a test fails.
+ */
+export function useDeployment(settings: () => Record<string, string> = () => ({})): {
+  current: Deployment;
+} {
   const holder = {} as { current: Deployment };
   // Processes take their time to start where others are busy.
   vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });

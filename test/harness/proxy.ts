@@ -8,7 +8,8 @@ export interface TestProxy {
   /** The server's URL, by way of the proxy. */
   url: string;
   /**
-   * `frozen`: nothing is read any more. `swallowed`: what is sent is lost. Neither ends a connection.
+   * `frozen`: nothing is read any more. `swallowed`: what is sent is lost. Neither ends a
+   * connection.
    *
    * @param whom only the connections that are open now, or those to come too (default)
    * @param afterBytes once so many more bytes have come from the server

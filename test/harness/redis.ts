@@ -16,18 +16,28 @@ export interface TestRedis {
 /** A real Redis that keeps nothing, on a free port unless one is given. */
 export async function startRedis(given?: number): Promise<TestRedis> {
   const [port] = given ? [given] : ((await freePorts(1)) as [number]);
-  const server = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const server = spawn(
+    'redis-server',
+    ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   let said = '';
   server.stdout.on('data', (text) => {
     said += text;
   });
   await vi.waitFor(() => expect(said).toMatch(/ready to accept connections/i), { timeout: 20_000 });
-  return { port, url: `redis://127.0.0.1:${port}`, isRunning: () => isRunning(server), stop: () => end(server) };
+  return {
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    isRunning: () => isRunning(server),
+    stop: () => end(server),
+  };
 }
 
-const isRunning = ({ exitCode, signalCode }: ChildProcess) => exitCode === null && signalCode === null;
+const isRunning = ({ exitCode, signalCode }: ChildProcess) =>
+  exitCode === null && signalCode === null;
 
 async function end(server: ChildProcess): Promise<void> {
   if (!isRunning(server)) return;

@@ -1,4 +1,5 @@
-// Preloaded into a process (`node --import`) whose clock is to be CLOCK_SHIFT ms fast, or slow where that is below 0.
+// Preloaded into a process (`node --import`) whose clock is to be CLOCK_SHIFT ms fast, or slow
+// where that is below 0.
 const shift = Number(process.env.CLOCK_SHIFT);
 const RealDate = Date;
 

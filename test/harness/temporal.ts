@@ -13,11 +13,15 @@ export async function freshNamespace(): Promise<TestNamespace> {
   const [row] = await admin<{ n: string }[]>`select nextval('namespaces') as n`;
   await admin.end();
   const namespace = namespaces[Number(row!.n) - 1];
-  if (!namespace) throw new Error('No namespace is left: raise their number in test/global-setup.ts');
+  if (!namespace)
+    throw new Error('No namespace is left: raise their number in test/global-setup.ts');
   return { address: inject('temporalAddress'), namespace };
 }
 
-/** The time-skipping server's program, for `TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path } } })`. */
+/**
+ * The time-skipping server's program, for `TestWorkflowEnvironment.createTimeSkipping({ server: {
+ * executable: { type: 'existing-path', path } } })`.
+ */
 export function testServerPath(): string {
   return inject('testServerPath');
 }

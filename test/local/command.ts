@@ -24,17 +24,30 @@ export interface RunningCommand {
 
 /** Starts `knockon` with an environment that has nothing of ours but what is given. */
 export function startKnockon(args: string[], env: NodeJS.ProcessEnv = {}): RunningCommand {
-  const own = Object.entries(process.env).filter(([name]) => !/^(KNOCKON_|TEMPORAL_|DATABASE_URL|REDIS_URL|SMTP_URL|LOG_LEVEL)/.test(name));
-  const child = spawn(process.execPath, [program, ...args], { cwd: folder, env: { ...Object.fromEntries(own), ...env } });
+  const own = Object.entries(process.env).filter(
+    ([name]) => !/^(KNOCKON_|TEMPORAL_|DATABASE_URL|REDIS_URL|SMTP_URL|LOG_LEVEL)/.test(name),
+  );
+  const child = spawn(process.execPath, [program, ...args], {
+    cwd: folder,
+    env: { ...Object.fromEntries(own), ...env },
+  });
   const output = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr'] as const) {
     child[stream].setEncoding('utf8').on('data', (text: string) => {
       output[stream] += text;
     });
   }
-  const ended = new Promise<Ended>((resolve) => child.once('close', (code) => resolve({ code, ...output })));
+  const ended = new Promise<Ended>((resolve) =>
+    child.once('close', (code) => resolve({ code, ...output })),
+  );
   const closeOutput = () => [child.stdout, child.stderr].forEach((stream) => void stream.destroy());
-  return { pid: child.pid!, output: () => output.stdout + output.stderr, ended, closeOutput, kill: (signal) => void child.kill(signal) };
+  return {
+    pid: child.pid!,
+    output: () => output.stdout + output.stderr,
+    ended,
+    closeOutput,
+    kill: (signal) => void child.kill(signal),
+  };
 }
 
 export const knockon = (args: string[], env?: NodeJS.ProcessEnv) => startKnockon(args, env).ended;

@@ -15,10 +15,13 @@ describe('the harness', () => {
     const [one, two] = await Promise.all([freshNamespace(), freshNamespace()]);
     expect(one.namespace).not.toBe(two.namespace);
     const connection = await Connection.connect({ address: one.address });
-    const described = await connection.workflowService.describeNamespace({ namespace: one.namespace });
+    const described = await connection.workflowService.describeNamespace({
+      namespace: one.namespace,
+    });
     expect(described.namespaceInfo?.name).toBe(one.namespace);
     await connection.close();
   });
 
-  it('knows the time-skipping server', () => expect(testServerPath()).toContain('temporal-test-server'));
+  it('knows the time-skipping server', () =>
+    expect(testServerPath()).toContain('temporal-test-server'));
 });

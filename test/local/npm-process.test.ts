@@ -19,7 +19,10 @@ const npm = `
 
 it('a script learns that the npm which runs it was killed, a shell between them or not', async () => {
   const env = { ...process.env, npm_lifecycle_event: 'start' };
-  const child = spawn(process.execPath, ['--eval', npm, watching], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--eval', npm, watching], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   let said = '';
   child.stdout.setEncoding('utf8').on('data', (text) => (said += text));
   await expect.poll(() => said).toContain('here');

@@ -12,7 +12,8 @@ import { identify, isAlive } from '../../src/local/process-identity.ts';
 import { takeHome } from '../../src/local/processes-file.ts';
 import { supervise } from '../../src/local/supervise.ts';
 
-const newHome = async () => openHome({ KNOCKON_HOME: await mkdtemp(join(tmpdir(), 'knockon-home-')) });
+const newHome = async () =>
+  openHome({ KNOCKON_HOME: await mkdtemp(join(tmpdir(), 'knockon-home-')) });
 
 describe('ports', () => {
   it('passes over a port that is taken, and says so', async () => {
@@ -46,10 +47,24 @@ describe('the home', () => {
   it('ends what a killed launcher left, and never a process that has only inherited the number', async () => {
     const home = await newHome();
     const [left, innocent] = [spawn('sleep', ['60']), spawn('sleep', ['60'])];
-    const leftover = { ...identify(left.pid!), name: 'worker', layer: 'workers', signal: 'SIGTERM' };
-    const recycled = { ...leftover, pid: innocent.pid!, birth: 'long ago', name: 'api', layer: 'api' };
+    const leftover = {
+      ...identify(left.pid!),
+      name: 'worker',
+      layer: 'workers',
+      signal: 'SIGTERM',
+    };
+    const recycled = {
+      ...leftover,
+      pid: innocent.pid!,
+      birth: 'long ago',
+      name: 'api',
+      layer: 'api',
+    };
     const launcher = { pid: process.pid, birth: 'long ago' };
-    await writeFile(home.path('processes.json'), JSON.stringify({ launcher, processes: [leftover, recycled] }));
+    await writeFile(
+      home.path('processes.json'),
+      JSON.stringify({ launcher, processes: [leftover, recycled] }),
+    );
     await takeHome(home, () => {});
     expect(isAlive(leftover)).toBe(false);
     expect(innocent.exitCode).toBeNull();
@@ -59,8 +74,11 @@ describe('the home', () => {
   it('forgets a process that was replaced', async () => {
     const home = await newHome();
     const file = await takeHome(home, () => {});
-    for (const pid of [process.pid, process.ppid]) file.record({ name: 'api', pid, layer: 'api', signal: 'SIGTERM' });
-    const kept = JSON.parse(await readFile(home.path('processes.json'), 'utf8')) as { processes: { pid: number }[] };
+    for (const pid of [process.pid, process.ppid])
+      file.record({ name: 'api', pid, layer: 'api', signal: 'SIGTERM' });
+    const kept = JSON.parse(await readFile(home.path('processes.json'), 'utf8')) as {
+      processes: { pid: number }[];
+    };
     expect(kept.processes.map(({ pid }) => pid)).toEqual([process.ppid]);
   });
 });
@@ -80,7 +98,12 @@ describe('supervision', () => {
   it('starts again what has crashed, and tells how it ended', async () => {
     const { start, ends } = scripted();
     const told: string[] = [];
-    const service = await supervise({ name: 'api', start, tell: (line) => told.push(line), patience: 1 });
+    const service = await supervise({
+      name: 'api',
+      start,
+      tell: (line) => told.push(line),
+      patience: 1,
+    });
     ends[0]!('signal SIGKILL');
     await expect.poll(() => told).toContain('api runs again');
     expect(told[0]).toContain('signal SIGKILL');
@@ -104,7 +127,12 @@ describe('supervision', () => {
       throw new Error('port in use');
     };
     const told: string[] = [];
-    const service = await supervise({ name: 'api', start: flaky, tell: (line) => told.push(line), patience: 1 });
+    const service = await supervise({
+      name: 'api',
+      start: flaky,
+      tell: (line) => told.push(line),
+      patience: 1,
+    });
     ends[0]!('code 1');
     await expect.poll(() => told.at(-1)).toBe('api runs again');
     expect(told.filter((line) => line.includes('port in use'))).toHaveLength(2);

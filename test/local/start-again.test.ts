@@ -20,7 +20,14 @@ describe('Postgres is started again', { timeout: 60_000 }, () => {
   const path = (name: string) => join(folder, name);
 
   async function start(): Promise<string> {
-    const options = { data: path('data'), elsewhere: 'none', port, password: 'test', log: path('log'), settings: { fsync: 'off' } };
+    const options = {
+      data: path('data'),
+      elsewhere: 'none',
+      port,
+      password: 'test',
+      log: path('log'),
+      settings: { fsync: 'off' },
+    };
     running = await startPostgres(options);
     const client = postgres(running.url('postgres'), { max: 1 });
     const [row] = await client<{ word: string }[]>`select word from kept`.catch(() => []);
@@ -29,11 +36,33 @@ describe('Postgres is started again', { timeout: 60_000 }, () => {
     return row?.word ?? 'new';
   }
 
-  /** Not as a child of ours, but of a shell that never looks after its children: whoever of them ends becomes a zombie. */
+  /**
+   * Not as a child of ours, but of a shell that never looks after its children: whoever of them
+   * ends becomes a zombie.
+   */
   async function startUnderOneThatNeverReaps(): Promise<number> {
-    const command = ['-c', '"$@" >/dev/null 2>&1 & exec sleep 100', 'sh', programs.postgres, '-D', path('data'), '-p', String(port)];
-    strangers.push(spawn('sh', [...command, '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='], programs.account));
-    await expect.poll(() => readFile(path('data/postmaster.pid'), 'utf8').catch(() => ''), { timeout: 20_000 }).toContain('ready');
+    const command = [
+      '-c',
+      '"$@" >/dev/null 2>&1 & exec sleep 100',
+      'sh',
+      programs.postgres,
+      '-D',
+      path('data'),
+      '-p',
+      String(port),
+    ];
+    strangers.push(
+      spawn(
+        'sh',
+        [...command, '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
+        programs.account,
+      ),
+    );
+    await expect
+      .poll(() => readFile(path('data/postmaster.pid'), 'utf8').catch(() => ''), {
+        timeout: 20_000,
+      })
+      .toContain('ready');
     return Number.parseInt(await readFile(path('data/postmaster.pid'), 'utf8'), 10);
   }
 
@@ -58,7 +87,9 @@ describe('Postgres is started again', { timeout: 60_000 }, () => {
   it('at once after a kill -9, though the killed one is still a zombie', async () => {
     const killed = await startUnderOneThatNeverReaps();
     process.kill(killed, 'SIGKILL');
-    await expect.poll(() => readFile(`/proc/${killed}/stat`, 'utf8').catch(() => ') Z')).toContain(') Z');
+    await expect
+      .poll(() => readFile(`/proc/${killed}/stat`, 'utf8').catch(() => ') Z'))
+      .toContain(') Z');
     expect(await start()).toBe('moth');
   });
 

@@ -4,7 +4,11 @@ import { connectDatabase, type Database } from '../../src/db/client.ts';
 import { errorCode } from '../../src/db/errors.ts';
 import { PoolBusyError } from '../../src/db/places.ts';
 import { changing } from '../../src/messages/change.ts';
-import { ChannelHeldError, createMessageWriter, type MessageWriter } from '../../src/messages/create.ts';
+import {
+  ChannelHeldError,
+  createMessageWriter,
+  type MessageWriter,
+} from '../../src/messages/create.ts';
 import { removeMessage } from '../../src/messages/remove.ts';
 import * as store from '../../src/messages/store.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
@@ -51,10 +55,14 @@ describe('a channel that another transaction holds', () => {
     await holding(held, async () => {
       const own = Array.from({ length: 20 }, () => stateOf(post(held)));
       const others = Array.from({ length: 20 }, () => stateOf(post(free)));
-      expect(await Promise.race([Promise.all(others), Promise.any(own).then(() => 'the held ones first')])).toEqual(
-        Array(20).fill('stored'),
-      );
-      for (const refused of await Promise.all(own)) expect(refused).toBeInstanceOf(ChannelHeldError);
+      expect(
+        await Promise.race([
+          Promise.all(others),
+          Promise.any(own).then(() => 'the held ones first'),
+        ]),
+      ).toEqual(Array(20).fill('stored'));
+      for (const refused of await Promise.all(own))
+        expect(refused).toBeInstanceOf(ChannelHeldError);
     });
     const { state, message } = (await post(held)) as { state: string; message: { seq: number } };
     expect([state, message.seq]).toEqual(['stored', 1]);
@@ -65,10 +73,15 @@ describe('a channel that another transaction holds', () => {
     let own: Promise<unknown>[] = [];
     await holding(held, async () => {
       own = Array.from({ length: 5 }, () => post(held));
-      const waiting = () => test.database.pg`select 1 from pg_stat_activity where wait_event_type = 'Lock'`;
+      const waiting = () =>
+        test.database.pg`select 1 from pg_stat_activity where wait_event_type = 'Lock'`;
       await expect.poll(async () => (await waiting()).length).toBe(1);
     });
-    expect(((await Promise.all(own)) as { message: { seq: number } }[]).map(({ message }) => message.seq)).toEqual([1, 2, 3, 4, 5]);
+    expect(
+      ((await Promise.all(own)) as { message: { seq: number } }[]).map(
+        ({ message }) => message.seq,
+      ),
+    ).toEqual([1, 2, 3, 4, 5]);
   });
 });
 
@@ -78,7 +91,8 @@ describe('changes of messages in a channel that another transaction holds', () =
     const posted = await Promise.all(Array.from({ length: 24 }, () => post(held)));
     const ids = posted.map((one) => (one as { message: { id: string } }).message.id);
     await holding(held, async () => {
-      const change = (id: string) => changing(test.database, (tx) => removeMessage(tx, { workspaceId: held.workspaceId, id }));
+      const change = (id: string) =>
+        changing(test.database, (tx) => removeMessage(tx, { workspaceId: held.workspaceId, id }));
       const changes = ids.map((id) => change(id).catch(errorCode));
       const began = performance.now();
       for (let i = 0; i < 10; i += 1) await test.database.db.execute('select 1');
@@ -86,7 +100,11 @@ describe('changes of messages in a channel that another transaction holds', () =
       expect(performance.now() - began).toBeLessThan(10_000);
       expect(await Promise.all(changes)).toEqual(Array(24).fill('55P03'));
     });
-    expect(await changing(test.database, (tx) => removeMessage(tx, { workspaceId: held.workspaceId, id: ids[0]! }))).toBe(true);
+    expect(
+      await changing(test.database, (tx) =>
+        removeMessage(tx, { workspaceId: held.workspaceId, id: ids[0]! }),
+      ),
+    ).toBe(true);
   });
 });
 
@@ -98,7 +116,9 @@ describe('one statement', () => {
     const where = await aChannel(test.database);
     const sizes: number[] = [];
     vi.spyOn(store, 'storeMessages').mockImplementation((pg, batch, held) => {
-      sizes.push(batch.reduce((sum, { text, metadataJson }) => sum + text.length + metadataJson.length, 0));
+      sizes.push(
+        batch.reduce((sum, { text, metadataJson }) => sum + text.length + metadataJson.length, 0),
+      );
       return original(pg, batch, held);
     });
     await Promise.all(Array.from({ length: 30 }, () => post(where, { text: 'y'.repeat(36_000) })));
@@ -139,7 +159,9 @@ describe('one statement', () => {
     const many = Array.from({ length: 600 }, () => post(flood));
     const few = [post(calm), post(calm)];
     letGo();
-    const seqs = (await Promise.all([first, ...many])).map((posted) => (posted as { message: { seq: number } }).message.seq);
+    const seqs = (await Promise.all([first, ...many])).map(
+      (posted) => (posted as { message: { seq: number } }).message.seq,
+    );
     await Promise.all(few);
     expect(batches[1]!.filter((id) => id === calm.workspaceId)).toHaveLength(2);
     expect(batches.length).toBe(4);
@@ -156,12 +178,16 @@ describe('while the database is silent', () => {
     expect((await behind.post(aMessage(where))).state).toBe('stored');
     proxy.be('frozen');
     const began = performance.now();
-    const posts = Array.from({ length: 600 }, () => behind.post(aMessage(where)).catch((error) => error));
+    const posts = Array.from({ length: 600 }, () =>
+      behind.post(aMessage(where)).catch((error) => error),
+    );
     for (const refused of await Promise.all(posts))
       expect(errorCode(refused)).toMatch(/ETIMEDOUT|CONNECT_TIMEOUT|CONNECTION_CLOSED|POOL_BUSY/);
     expect(performance.now() - began).toBeLessThan(15_000);
     proxy.be('open');
-    await expect.poll(() => behind.post(aMessage(where)).then(({ state }) => state, errorCode)).toBe('stored');
+    await expect
+      .poll(() => behind.post(aMessage(where)).then(({ state }) => state, errorCode))
+      .toBe('stored');
     await database.close();
     await proxy.stop();
   });
@@ -173,7 +199,9 @@ describe('while the database is silent', () => {
     const where = await aChannel(test.database);
     proxy.be('frozen');
     const metadata = { filler: 'x'.repeat(200_000) };
-    const posts = Array.from({ length: 400 }, () => behind.post(aMessage(where, { metadata })).catch((error) => error));
+    const posts = Array.from({ length: 400 }, () =>
+      behind.post(aMessage(where, { metadata })).catch((error) => error),
+    );
     const first = await Promise.race(posts);
     expect(first).toBeInstanceOf(PoolBusyError);
     expect(first.message).toMatch(/messages wait to be stored already/);

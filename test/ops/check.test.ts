@@ -14,13 +14,15 @@ beforeEach(async () => {
 });
 afterEach(() => test.close());
 
-const aCheck = (running = nothing, everyMs = 0) => new LedgerCheck({ pg: test.database.pg, running, everyMs, log });
+const aCheck = (running = nothing, everyMs = 0) =>
+  new LedgerCheck({ pg: test.database.pg, running, everyMs, log });
 /** A later check: its time has come, whatever time the one before took. */
 async function again(check: LedgerCheck) {
   await test.database.pg`update ledger_checks set checked_at = now() - interval '1 hour'`;
   await check.run();
 }
-const ready = (check: LedgerCheck, maxAgeMs = 60_000) => readiness(test.database, maxAgeMs, check.latest);
+const ready = (check: LedgerCheck, maxAgeMs = 60_000) =>
+  readiness(test.database, maxAgeMs, check.latest);
 
 /** Three effects of `search` are open, one of `audit` is. */
 async function halfDone() {
@@ -53,7 +55,10 @@ describe('the background check', () => {
     expect(await ready(check)).toMatchObject({ ok: true, detail: { ledger: null } });
     await check.run();
     const young = await ready(check);
-    expect(young).toMatchObject({ ok: true, detail: { ledger: { missing: 4, in_flight: 0, dead: 0 } } });
+    expect(young).toMatchObject({
+      ok: true,
+      detail: { ledger: { missing: 4, in_flight: 0, dead: 0 } },
+    });
     expect(young.detail.problem).toMatch(/4 effects are missing/);
     await test.database.pg`update dispatches set claimed_at = now() - interval '61 s'`;
     await again(check);
@@ -67,7 +72,10 @@ describe('the background check', () => {
     await test.database.pg`update dispatches set claimed_at = now() - interval '1 day'`;
     const check = aCheck(everything);
     await check.run();
-    expect(await ready(check)).toMatchObject({ ok: true, detail: { ledger: { missing: 0, in_flight: 4 } } });
+    expect(await ready(check)).toMatchObject({
+      ok: true,
+      detail: { ledger: { missing: 0, in_flight: 4 } },
+    });
   });
 
   it('is made by one of several processes, and known to all', async () => {
@@ -80,7 +88,8 @@ describe('the background check', () => {
     const checks = Array.from({ length: 5 }, () => aCheck(counting, 60_000));
     for (const check of checks) await check.run();
     expect(asked).toBe(1);
-    for (const check of checks) expect(check.latest?.balance).toMatchObject({ balanced: false, missing: { length: 4 } });
+    for (const check of checks)
+      expect(check.latest?.balance).toMatchObject({ balanced: false, missing: { length: 4 } });
   });
 
   it('is balanced again once what was missing is done', async () => {
@@ -91,6 +100,9 @@ describe('the background check', () => {
     await done(test.database, 'audit', events.slice(3));
     await again(check);
     expect(check.latest?.balance).toMatchObject({ balanced: true, missing: [], asked: true });
-    expect(await ready(check)).toMatchObject({ ok: true, detail: { ledger: { missing: 0, oldest_missing_seconds: null } } });
+    expect(await ready(check)).toMatchObject({
+      ok: true,
+      detail: { ledger: { missing: 0, oldest_missing_seconds: null } },
+    });
   });
 });

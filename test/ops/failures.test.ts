@@ -11,7 +11,10 @@ let receiver: Receiver;
 
 beforeAll(async () => {
   receiver = await Receiver.start();
-  const { body } = await product.acme.call('POST', '/v1/endpoints', { url: receiver.url(), event_types: ['message.created'] });
+  const { body } = await product.acme.call('POST', '/v1/endpoints', {
+    url: receiver.url(),
+    event_types: ['message.created'],
+  });
   receiver.secret = body.secret;
 });
 afterAll(() => receiver?.stop());
@@ -27,7 +30,8 @@ const mended = () => {
 /** Posts that many messages, and waits until their webhooks have been given up. */
 async function deadLetters(n: number): Promise<void> {
   broken();
-  for (let left = n; left > 0; left -= 50) await Promise.all(Array.from({ length: Math.min(50, left) }, () => product.acme.post()));
+  for (let left = n; left > 0; left -= 50)
+    await Promise.all(Array.from({ length: Math.min(50, left) }, () => product.acme.post()));
   await expect.poll(async () => (await causes())[0]?.count, soon).toBe(n);
   await expect.poll(async () => (await books()).in_flight, soon).toBe(0);
 }
@@ -36,7 +40,8 @@ const causes = async () => (await product.ops('GET', 'dead_letters/causes')).bod
 
 const books = async () => {
   const { subscribers } = await verifyLedger(pg());
-  const sum = (pick: 'dead' | 'in_flight' | 'missing') => subscribers.reduce((n, one) => n + one[pick], 0);
+  const sum = (pick: 'dead' | 'in_flight' | 'missing') =>
+    subscribers.reduce((n, one) => n + one[pick], 0);
   return { dead: sum('dead'), in_flight: sum('in_flight'), missing: sum('missing') };
 };
 
@@ -72,16 +77,30 @@ describe('an endpoint that answered 500 for 200 messages', () => {
     });
     const page = (await product.ops('GET', 'dead_letters?subscriber=webhooks&limit=3')).body;
     expect(page.data).toHaveLength(3);
-    expect(page.data[0]).toMatchObject({ cause: 'HTTP 500', attempts: 1, retrying: false, workflow: { id: expect.any(String) } });
+    expect(page.data[0]).toMatchObject({
+      cause: 'HTTP 500',
+      attempts: 1,
+      retrying: false,
+      workflow: { id: expect.any(String) },
+    });
     const before = await written();
 
     mended();
-    const { status, body } = await product.ops('POST', 'dead_letters/retry', { filter: { subscriber: 'webhooks', cause: 'HTTP 500' } });
+    const { status, body } = await product.ops('POST', 'dead_letters/retry', {
+      filter: { subscriber: 'webhooks', cause: 'HTTP 500' },
+    });
     expect({ status, body }).toMatchObject({
       status: 202,
       body: { verb: 'retry', state: 'running', workflow: { id: `retry.${body.id}` } },
     });
-    expect(await ended(body.id)).toMatchObject({ state: 'done', total: 200, done: 200, failed: 0, failures: [], eta_seconds: null });
+    expect(await ended(body.id)).toMatchObject({
+      state: 'done',
+      total: 200,
+      done: 200,
+      failed: 0,
+      failures: [],
+      eta_seconds: null,
+    });
     sentOnceEach(200);
     expect(await causes()).toEqual([]);
     expect(await books()).toEqual({ dead: 0, in_flight: 0, missing: 0 });
@@ -108,7 +127,10 @@ describe('an endpoint that answered 500 for 200 messages', () => {
     await deadLetters(200);
     const before = await written();
     mended();
-    const { body } = await product.ops('POST', 'resets', { filter: { subscriber: 'webhooks' }, per_second: 1000 });
+    const { body } = await product.ops('POST', 'resets', {
+      filter: { subscriber: 'webhooks' },
+      per_second: 1000,
+    });
     const job = await ended(body.id);
     expect(job).toMatchObject({ verb: 'reset', state: 'done', failed: 0 });
     expect(job.total).toBeGreaterThan(0);
@@ -129,13 +151,18 @@ describe('an endpoint that answered 500 for 200 messages', () => {
       return answer.status;
     };
     await expect.poll(reset, soon).toBe(200);
-    expect(answer).toMatchObject({ status: 200, body: { id: letter.workflow.id, run_id: expect.any(String) } });
+    expect(answer).toMatchObject({
+      status: 200,
+      body: { id: letter.workflow.id, run_id: expect.any(String) },
+    });
     await expect.poll(causes, soon).toEqual([]);
     expect((await product.ops('POST', 'workflows/nobody/reset')).status).toBe(404);
     const { address, namespace } = product.config.temporal;
     const client = new Client({ connection: await Connection.connect({ address }), namespace });
     await client.workflow.start('onNothing', { taskQueue: 'nobody', workflowId: 'waits for ever' });
-    expect((await product.ops('POST', `workflows/${encodeURIComponent('waits for ever')}/reset`)).status).toBe(409);
+    expect(
+      (await product.ops('POST', `workflows/${encodeURIComponent('waits for ever')}/reset`)).status,
+    ).toBe(409);
     await client.connection.close();
   });
 });
@@ -144,14 +171,21 @@ it('what is discarded is given up for good: the ledger is even, the journey and 
   await deadLetters(3);
   const [letter] = (await product.ops('GET', 'dead_letters')).body.data;
   expect((await product.ops('POST', 'dead_letters/discard', { filter: {} })).status).toBe(422);
-  expect((await product.ops('POST', 'dead_letters/discard', { reason: 'nothing chosen' })).status).toBe(422);
-  const { status, body } = await product.ops('POST', 'dead_letters/discard', { filter: {}, reason: 'the customer has left' });
+  expect(
+    (await product.ops('POST', 'dead_letters/discard', { reason: 'nothing chosen' })).status,
+  ).toBe(422);
+  const { status, body } = await product.ops('POST', 'dead_letters/discard', {
+    filter: {},
+    reason: 'the customer has left',
+  });
   expect({ status, body }).toEqual({ status: 200, body: { discarded: 3 } });
   expect(await causes()).toEqual([]);
   await expect.poll(async () => (await books()).in_flight, soon).toBe(0);
   expect(await books()).toEqual({ dead: 0, in_flight: 0, missing: 0 });
   const { data } = (await product.ops('GET', 'log?verb=discard')).body;
-  expect(data).toMatchObject([{ by: 'operator', reason: 'the customer has left', detail: { effects: 3 } }]);
+  expect(data).toMatchObject([
+    { by: 'operator', reason: 'the customer has left', detail: { effects: 3 } },
+  ]);
   const audited = await product.acme.get('/v1/events?type=effect.discarded');
   expect(audited.data).toHaveLength(3);
   expect(audited.data[0].payload).toMatchObject({
@@ -160,9 +194,13 @@ it('what is discarded is given up for good: the ledger is even, the journey and 
     by: 'operator',
     reason: 'the customer has left',
   });
-  await expect.poll(async () => (await product.acme.get('/v1/audit/verify')).valid, soon).toBe(true);
+  await expect
+    .poll(async () => (await product.acme.get('/v1/audit/verify')).valid, soon)
+    .toBe(true);
   const journey = await product.acme.get(`/v1/messages/${letter.message_id}/effects`);
-  expect(journey.events[0].effects.find((e: { subscriber: string }) => e.subscriber === 'webhooks')).toMatchObject({
+  expect(
+    journey.events[0].effects.find((e: { subscriber: string }) => e.subscriber === 'webhooks'),
+  ).toMatchObject({
     state: 'failed',
     last_error: 'discarded by operator: the customer has left',
   });

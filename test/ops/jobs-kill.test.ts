@@ -7,7 +7,9 @@ const knockon = useDeployment();
 
 it('a replay whose worker is killed in the middle goes on, and ends with the same numbers', async () => {
   const { current } = knockon;
-  const [api, workflows] = await Promise.all(['api', 'worker workflows', 'worker effects'].map((command) => current.start(command)));
+  const [api, workflows] = await Promise.all(
+    ['api', 'worker workflows', 'worker effects'].map((command) => current.start(command)),
+  );
   const acme = await Product.at(api!.url);
   for (let i = 0; i < 10; i += 1) await Promise.all(Array.from({ length: 40 }, () => acme.post()));
   await settled(current);

@@ -13,18 +13,33 @@ afterEach(() => test.close());
 
 const books = async (running = nothing, full = false) => {
   const { subscribers, balanced } = await verifyLedger(test.database.pg, { running, full });
-  for (const s of subscribers) expect(s.expected - s.done - s.dead - s.in_flight - s.missing, s.name).toBe(0);
-  return { balanced, ...Object.fromEntries(subscribers.map((s) => [s.name, [s.expected, s.done, s.dead, s.in_flight, s.missing]])) };
+  for (const s of subscribers)
+    expect(s.expected - s.done - s.dead - s.in_flight - s.missing, s.name).toBe(0);
+  return {
+    balanced,
+    ...Object.fromEntries(
+      subscribers.map((s) => [s.name, [s.expected, s.done, s.dead, s.in_flight, s.missing]]),
+    ),
+  };
 };
-const settledDispatches = async () => (await test.database.pg`select 1 from dispatches where settled_at is not null`).length;
+const settledDispatches = async () =>
+  (await test.database.pg`select 1 from dispatches where settled_at is not null`).length;
 
 describe('the ledger', () => {
   it('is balanced while a transport is at work on what is open, and misses it once it is not', async () => {
     const { events } = await dispatched(test.database, 5, 'search', 'audit');
     await done(test.database, 'search', events);
     await done(test.database, 'audit', events.slice(0, 3));
-    expect(await books(everything)).toEqual({ balanced: true, search: [5, 5, 0, 0, 0], audit: [5, 3, 0, 2, 0] });
-    expect(await books(nothing)).toEqual({ balanced: false, search: [5, 5, 0, 0, 0], audit: [5, 3, 0, 0, 2] });
+    expect(await books(everything)).toEqual({
+      balanced: true,
+      search: [5, 5, 0, 0, 0],
+      audit: [5, 3, 0, 2, 0],
+    });
+    expect(await books(nothing)).toEqual({
+      balanced: false,
+      search: [5, 5, 0, 0, 0],
+      audit: [5, 3, 0, 0, 2],
+    });
   });
 
   it('names what is missing, and how old it is', async () => {
@@ -34,9 +49,17 @@ describe('the ledger', () => {
     const { missing, subscribers } = await verifyLedger(test.database.pg, { running: nothing });
     const age_seconds = expect.closeTo(3600, -2);
     expect(missing).toEqual([
-      { subscriber: 'search', event_id: events[1], type: 'message.created', dispatch_id: dispatches[0], age_seconds },
+      {
+        subscriber: 'search',
+        event_id: events[1],
+        type: 'message.created',
+        dispatch_id: dispatches[0],
+        age_seconds,
+      },
     ]);
-    expect(subscribers).toMatchObject([{ name: 'search', missing: 1, oldest_seconds: age_seconds }]);
+    expect(subscribers).toMatchObject([
+      { name: 'search', missing: 1, oldest_seconds: age_seconds },
+    ]);
   });
 
   it('does not read again what it has found settled, and counts it for ever', async () => {
@@ -45,9 +68,17 @@ describe('the ledger', () => {
     await books();
     expect(await settledDispatches()).toBe(1);
     const second = await dispatched(test.database, 3, 'search', 'audit');
-    expect(await books(everything)).toEqual({ balanced: true, search: [7, 4, 0, 3, 0], audit: [7, 4, 0, 3, 0] });
+    expect(await books(everything)).toEqual({
+      balanced: true,
+      search: [7, 4, 0, 3, 0],
+      audit: [7, 4, 0, 3, 0],
+    });
     await done(test.database, 'search', second.events);
-    expect(await books(everything)).toEqual({ balanced: true, search: [7, 7, 0, 0, 0], audit: [7, 4, 0, 3, 0] });
+    expect(await books(everything)).toEqual({
+      balanced: true,
+      search: [7, 7, 0, 0, 0],
+      audit: [7, 4, 0, 3, 0],
+    });
     const [half] = await test.database.pg`select open from dispatches where settled_at is null`;
     expect(half?.open).toEqual(['audit']);
   });
@@ -56,10 +87,19 @@ describe('the ledger', () => {
     const { events } = await dispatched(test.database, 3, 'search', 'audit');
     for (const name of ['search', 'audit']) await done(test.database, name, events);
     expect(await books()).toMatchObject({ balanced: true });
-    await test.database.pg`delete from receipts where subscriber = 'search' and event_id = ${events[1]!}`;
-    expect(await books()).toEqual({ balanced: false, search: [3, 2, 0, 0, 1], audit: [3, 3, 0, 0, 0] });
+    await test.database
+      .pg`delete from receipts where subscriber = 'search' and event_id = ${events[1]!}`;
+    expect(await books()).toEqual({
+      balanced: false,
+      search: [3, 2, 0, 0, 1],
+      audit: [3, 3, 0, 0, 0],
+    });
     await done(test.database, 'search', [events[1]!]);
-    expect(await books()).toEqual({ balanced: true, search: [3, 3, 0, 0, 0], audit: [3, 3, 0, 0, 0] });
+    expect(await books()).toEqual({
+      balanced: true,
+      search: [3, 3, 0, 0, 0],
+      audit: [3, 3, 0, 0, 0],
+    });
   });
 
   it('finds a receipt that was lost behind the back of the database where it is told to read it all', async () => {
@@ -76,9 +116,17 @@ describe('the ledger', () => {
     const { dispatches, events } = await dispatched(test.database, 4, 'webhooks', 'search');
     await done(test.database, 'webhooks', events.slice(0, 3));
     await buried(test.database, 'webhooks', dispatches[0]!, events.slice(3));
-    expect(await books(everything)).toEqual({ balanced: true, webhooks: [4, 3, 1, 0, 0], search: [4, 0, 0, 4, 0] });
+    expect(await books(everything)).toEqual({
+      balanced: true,
+      webhooks: [4, 3, 1, 0, 0],
+      search: [4, 0, 0, 4, 0],
+    });
     await done(test.database, 'search', events);
-    expect(await books()).toEqual({ balanced: true, webhooks: [4, 3, 1, 0, 0], search: [4, 4, 0, 0, 0] });
+    expect(await books()).toEqual({
+      balanced: true,
+      webhooks: [4, 3, 1, 0, 0],
+      search: [4, 4, 0, 0, 0],
+    });
     expect(await settledDispatches()).toBe(1);
   });
 
@@ -99,22 +147,39 @@ describe('the ledger', () => {
     await writer.post(aMessage(await aChannel(test.database)));
     await claim(test.database.pg, 10);
     const balance = await verifyLedger(test.database.pg, { running: nothing });
-    expect(balance).toMatchObject({ subscribers: [{ expected: 2, in_flight: 1, missing: 1 }], undispatched: { count: 1 } });
+    expect(balance).toMatchObject({
+      subscribers: [{ expected: 2, in_flight: 1, missing: 1 }],
+      undispatched: { count: 1 },
+    });
   });
 
   it('says so where the transport can not be asked, and calls nothing lost', async () => {
     await dispatched(test.database, 1, 'search');
     const away = async () => Promise.reject(new Error('away'));
-    expect(await verifyLedger(test.database.pg, { running: away })).toMatchObject({ balanced: true, asked: false });
+    expect(await verifyLedger(test.database.pg, { running: away })).toMatchObject({
+      balanced: true,
+      asked: false,
+    });
   });
 
   it('keeps the sums right when several check at once', async () => {
     const { events } = await dispatched(test.database, 50, 'search', 'audit');
     for (const name of ['search', 'audit']) await done(test.database, name, events);
-    await Promise.all(Array.from({ length: 8 }, () => verifyLedger(test.database.pg, { running: nothing })));
     await Promise.all(
-      events.slice(0, 10).map((id) => test.database.pg`delete from receipts where event_id = ${id} and subscriber = 'audit'`),
+      Array.from({ length: 8 }, () => verifyLedger(test.database.pg, { running: nothing })),
     );
-    expect(await books()).toEqual({ balanced: false, search: [50, 50, 0, 0, 0], audit: [50, 40, 0, 0, 10] });
+    await Promise.all(
+      events
+        .slice(0, 10)
+        .map(
+          (id) =>
+            test.database.pg`delete from receipts where event_id = ${id} and subscriber = 'audit'`,
+        ),
+    );
+    expect(await books()).toEqual({
+      balanced: false,
+      search: [50, 50, 0, 0, 0],
+      audit: [50, 40, 0, 0, 10],
+    });
   });
 });

@@ -9,7 +9,8 @@ const others = effectNames.filter((name) => name !== 'search');
 const status = async (name: string) => (await product.ops('GET', `subscribers/${name}`)).body;
 
 async function receipts(subscriber: string): Promise<number> {
-  const [row] = await product.own.database.pg`select count(*)::int as n from receipts where subscriber = ${subscriber}`;
+  const [row] = await product.own.database
+    .pg`select count(*)::int as n from receipts where subscriber = ${subscriber}`;
   return row?.n;
 }
 
@@ -19,11 +20,15 @@ it('on pg-boss too a paused subscriber keeps its backlog, the others do their pa
   await expect.poll(() => receipts('audit'), soon).toBe(1);
   await expect.poll(() => receipts('webhooks'), soon).toBe(1);
   const before = await Promise.all(others.map(receipts));
-  const paused = await product.ops('POST', 'subscribers/search/pause', { reason: 'the index is being moved' });
+  const paused = await product.ops('POST', 'subscribers/search/pause', {
+    reason: 'the index is being moved',
+  });
   expect(paused.body).toMatchObject({ state: 'paused', applied: true });
   await expect.poll(async () => (await status('search')).drained, soon).toBe(true);
   await postMany(100);
-  await expect.poll(async () => Promise.all(others.map(receipts)), soon).toEqual(before.map((n) => n + 100));
+  await expect
+    .poll(async () => Promise.all(others.map(receipts)), soon)
+    .toEqual(before.map((n) => n + 100));
   expect(await status('search')).toMatchObject({ backlog: 100, workers: 1 });
   expect(await receipts('search')).toBe(0);
   await product.ops('POST', 'subscribers/search/resume');

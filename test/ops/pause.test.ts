@@ -15,12 +15,14 @@ const log = pino({ level: 'silent' });
 const status = async (name: string) => (await product.ops('GET', `subscribers/${name}`)).body;
 
 async function receipts(subscriber: string): Promise<number> {
-  const [row] = await pg()`select count(*)::int as n from receipts where subscriber = ${subscriber}`;
+  const [row] =
+    await pg()`select count(*)::int as n from receipts where subscriber = ${subscriber}`;
   return row?.n;
 }
 
 async function postMany(n: number): Promise<void> {
-  for (let left = n; left > 0; left -= 50) await Promise.all(Array.from({ length: Math.min(50, left) }, () => product.acme.post()));
+  for (let left = n; left > 0; left -= 50)
+    await Promise.all(Array.from({ length: Math.min(50, left) }, () => product.acme.post()));
 }
 
 it('a paused subscriber keeps its backlog under load, the others do their part, and resuming drains it', async () => {
@@ -29,13 +31,21 @@ it('a paused subscriber keeps its backlog under load, the others do their part, 
   await expect.poll(() => receipts('audit'), soon).toBe(1);
   await expect.poll(() => receipts('webhooks'), soon).toBe(1);
   const before = await Promise.all(others.map(receipts));
-  const paused = await product.ops('POST', 'subscribers/search/pause', { reason: 'the index is being moved' });
+  const paused = await product.ops('POST', 'subscribers/search/pause', {
+    reason: 'the index is being moved',
+  });
   expect(paused).toMatchObject({
     status: 200,
-    body: { state: 'paused', applied: true, paused: { by: 'operator', reason: 'the index is being moved', until: null } },
+    body: {
+      state: 'paused',
+      applied: true,
+      paused: { by: 'operator', reason: 'the index is being moved', until: null },
+    },
   });
   await postMany(1000);
-  await expect.poll(async () => Promise.all(others.map(receipts)), soon).toEqual(before.map((n) => n + 1000));
+  await expect
+    .poll(async () => Promise.all(others.map(receipts)), soon)
+    .toEqual(before.map((n) => n + 1000));
   const held = await status('search');
   expect(held).toMatchObject({ state: 'paused', backlog: 1000, rate: 0 });
   expect(held.backlog_age_seconds).toBeGreaterThan(0);
@@ -44,7 +54,11 @@ it('a paused subscriber keeps its backlog under load, the others do their part, 
   expect(await receipts('search')).toBe(0);
   expect((await product.acme.get('/v1/subscribers/search')).state).toBe('paused');
 
-  expect((await product.ops('POST', 'subscribers/search/resume')).body).toMatchObject({ state: 'active', paused: null, applied: true });
+  expect((await product.ops('POST', 'subscribers/search/resume')).body).toMatchObject({
+    state: 'active',
+    paused: null,
+    applied: true,
+  });
   await expect.poll(() => receipts('search'), soon).toBe(1000);
   expect(await status('search')).toMatchObject({ backlog: 0, backlog_age_seconds: 0 });
   expect((await verifyLedger(pg(), { running: async () => new Set() })).balanced).toBe(true);
@@ -76,20 +90,28 @@ it('what Temporal has forgotten is brought back', async () => {
 
 it('a limit is of events, not of calls: what is dispatched under it takes its time', async () => {
   await product.ops('PUT', 'subscribers/analytics/limit', { per_second: 20 });
-  expect(await status('analytics')).toMatchObject({ state: 'limited', per_second: 20, applied: true });
+  expect(await status('analytics')).toMatchObject({
+    state: 'limited',
+    per_second: 20,
+    applied: true,
+  });
   const before = await receipts('analytics');
   const began = Date.now();
   await postMany(100);
   await expect.poll(() => receipts('analytics'), soon).toBe(before + 100);
   expect(Date.now() - began).toBeGreaterThan(3500);
-  expect((await product.ops('PUT', 'subscribers/analytics/limit', { per_second: null })).body).toMatchObject({
+  expect(
+    (await product.ops('PUT', 'subscribers/analytics/limit', { per_second: null })).body,
+  ).toMatchObject({
     state: 'active',
     applied: true,
   });
 });
 
 it('a drained subscriber says so once nothing of it runs, and its worker can go', async () => {
-  const drained = await product.ops('POST', 'subscribers/webhooks/drain', { reason: 'a new version' });
+  const drained = await product.ops('POST', 'subscribers/webhooks/drain', {
+    reason: 'a new version',
+  });
   expect(drained).toMatchObject({ status: 200, body: { state: 'paused' } });
   await expect.poll(async () => (await status('webhooks')).drained, soon).toBe(true);
   await product.ops('POST', 'subscribers/webhooks/resume');

@@ -19,17 +19,31 @@ export interface RunningProduct {
   url: string;
   acme: Product;
   /** Calls under /v1/ops as the operator. */
-  ops(method: string, path: string, body?: unknown, key?: string): Promise<{ status: number; body: Body }>;
+  ops(
+    method: string,
+    path: string,
+    body?: unknown,
+    key?: string,
+  ): Promise<{ status: number; body: Body }>;
   /** Starts effect workers beside those that there are. */
   effects(only?: string[]): Promise<Running>;
   /** Everything that was started, but the database. */
   running: Running[];
 }
 
-export async function callOps(url: string, method: string, path: string, body?: unknown, key = OPERATOR) {
+export async function callOps(
+  url: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  key = OPERATOR,
+) {
   const response = await fetch(`${url}/v1/ops/${path}`, {
     method,
-    headers: { authorization: `Bearer ${key}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
+    headers: {
+      authorization: `Bearer ${key}`,
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
   const text = await response.text();
@@ -37,7 +51,9 @@ export async function callOps(url: string, method: string, path: string, body?: 
 }
 
 /** Starts it for the tests of a file; its fields are there once they run. */
-export function useProduct(settings: NodeJS.ProcessEnv | (() => NodeJS.ProcessEnv) = {}): RunningProduct {
+export function useProduct(
+  settings: NodeJS.ProcessEnv | (() => NodeJS.ProcessEnv) = {},
+): RunningProduct {
   const product = { running: [] as Running[] } as unknown as RunningProduct;
   vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
   beforeAll(async () => {

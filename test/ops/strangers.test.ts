@@ -15,7 +15,8 @@ const eu = useProduct(() => ({
 }));
 
 const ledger = async ({ own }: RunningProduct) => await verifyLedger(own.database.pg);
-const post = (product: RunningProduct, n: number) => Promise.all(Array.from({ length: n }, () => product.acme.post()));
+const post = (product: RunningProduct, n: number) =>
+  Promise.all(Array.from({ length: n }, () => product.acme.post()));
 const strangers = async (product: RunningProduct) => {
   const { body } = await product.ops('GET', 'doctor');
   return body.findings.find((finding: { check: string }) => finding.check === 'strangers');
@@ -40,7 +41,8 @@ describe('two deployments that share a namespace, one of which has a name', () =
   it('do each what is theirs, and the doctor finds nobody else on their queues', async () => {
     await Promise.all([post(nameless, 12), post(eu, 12)]);
     await Promise.all([allDone(nameless, 12), allDone(eu, 12)]);
-    for (const product of [nameless, eu]) expect(await strangers(product)).toMatchObject({ ok: true });
+    for (const product of [nameless, eu])
+      expect(await strangers(product)).toMatchObject({ ok: true });
   });
 
   it('call workflows by the name that they have in Temporal, wherever they are told and asked for', async () => {
@@ -51,7 +53,10 @@ describe('two deployments that share a namespace, one of which has a name', () =
     expect(workflow.id).toMatch(/^eu\.[0-9a-f-]{36}$/);
     expect(workflow.url).toContain(`/workflows/${workflow.id}/`);
     const connection = await Connection.connect({ address: eu.config.TEMPORAL_ADDRESS });
-    const handle = new Client({ connection, namespace: eu.config.TEMPORAL_NAMESPACE }).workflow.getHandle(workflow.id);
+    const handle = new Client({
+      connection,
+      namespace: eu.config.TEMPORAL_NAMESPACE,
+    }).workflow.getHandle(workflow.id);
     const found = async () => {
       const { type, taskQueue, status } = await handle.describe();
       return { type, taskQueue, status: status.name };
@@ -60,7 +65,9 @@ describe('two deployments that share a namespace, one of which has a name', () =
     await expect.poll(found, soon).toEqual(completed);
     const bare = workflow.id.slice('eu.'.length);
     for (const asked of [workflow.id, bare])
-      expect((await eu.ops('GET', `events?workflow_id=${asked}`)).body.data).toEqual([expect.objectContaining({ message_id: id })]);
+      expect((await eu.ops('GET', `events?workflow_id=${asked}`)).body.data).toEqual([
+        expect.objectContaining({ message_id: id }),
+      ]);
     for (const asked of [workflow.id, bare]) {
       expect((await eu.ops('POST', `workflows/${asked}/reset`)).body).toMatchObject({
         id: workflow.id,
@@ -75,7 +82,9 @@ describe('two deployments that share a namespace, one of which has a name', () =
   it('do long work each of their own', async () => {
     const { body } = await eu.ops('POST', 'rebuilds', { subscriber: 'analytics' });
     expect(body.workflow.id).toBe(`eu.rebuild.${body.id}`);
-    await expect.poll(async () => (await eu.ops('GET', `jobs/${body.id}`)).body.state, soon).toBe('done');
+    await expect
+      .poll(async () => (await eu.ops('GET', `jobs/${body.id}`)).body.state, soon)
+      .toBe('done');
   });
 });
 
@@ -102,7 +111,9 @@ describe('two deployments that share their queues', () => {
       if (!events[0]?.workflow) return [];
       const { raw } = await workflow.getHandle(events[0].workflow.id).describe();
       return (raw.pendingActivities ?? []).flatMap(({ activityType, lastFailure }) =>
-        lastFailure?.applicationFailureInfo?.type === 'UnknownDispatchError' ? activityType?.name : [],
+        lastFailure?.applicationFailureInfo?.type === 'UnknownDispatchError'
+          ? activityType?.name
+          : [],
       );
     };
     await expect
@@ -121,7 +132,10 @@ describe('two deployments that share their queues', () => {
 
   it('are told of by the doctor, who names the strangers and says what to do', async () => {
     const finding = await strangers(nameless);
-    expect(finding).toMatchObject({ ok: false, remedy: expect.stringContaining('KNOCKON_DEPLOYMENT') });
+    expect(finding).toMatchObject({
+      ok: false,
+      remedy: expect.stringContaining('KNOCKON_DEPLOYMENT'),
+    });
     const [row] = await other.database.pg`select identity from workers`;
     expect(finding.detail).toContain(`${row!.identity} on effects.`);
   });

@@ -10,7 +10,8 @@ beforeAll(async () => {
 });
 afterAll(() => test?.close());
 
-const has = (events: DomainEvent[], text: string) => events.find((event) => event.payload.text === text);
+const has = (events: DomainEvent[], text: string) =>
+  events.find((event) => event.payload.text === text);
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
 
 describe('an effect ordered by channel', () => {
@@ -21,7 +22,11 @@ describe('an effect ordered by channel', () => {
     await line.talk.post('three');
     await line.talk.remove(id);
     const dispatches = await line.dispatches();
-    expect(dispatches.map((dispatch) => dispatch.type).sort()).toEqual(['message.created', 'message.deleted', 'message.updated']);
+    expect(dispatches.map((dispatch) => dispatch.type).sort()).toEqual([
+      'message.created',
+      'message.deleted',
+      'message.updated',
+    ]);
     for (const type of ['message.deleted', 'message.updated', 'message.created']) {
       const dispatch = dispatches.find((one) => one.type === type)!;
       expect(await line.call(dispatch)).toMatchObject({ open: [] });
@@ -36,12 +41,14 @@ describe('an effect ordered by channel', () => {
     await line.talk.post('two');
     const [claimed] = await line.dispatches(1);
     const { message } = { message: await line.talk.post('three') };
-    const [row] = await test.database.pg`select event_id from outbox where dispatch_id = ${claimed!.id}`;
+    const [row] = await test.database
+      .pg`select event_id from outbox where dispatch_id = ${claimed!.id}`;
     expect(row?.event_id).not.toBe(message.event_id);
     await line.call({ id: claimed!.id, size: 1 }, [message.event_id]);
     expect(await line.seen()).toEqual([1, 2, 3]);
     expect(await line.call(claimed!)).toEqual({ done: 0, open: [] });
-    for (const dispatch of await line.dispatches()) expect(await line.call(dispatch)).toEqual({ done: 0, open: [] });
+    for (const dispatch of await line.dispatches())
+      expect(await line.call(dispatch)).toEqual({ done: 0, open: [] });
     expect(await line.seen()).toEqual([1, 2, 3]);
   });
 
@@ -70,7 +77,8 @@ describe('an effect ordered by channel', () => {
     const { id } = await line.talk.post('one');
     await line.talk.edit(id, 'edited');
     await line.talk.post('two');
-    for (const dispatch of await line.dispatches()) if (dispatch.subscribers.length > 0) await line.call(dispatch);
+    for (const dispatch of await line.dispatches())
+      if (dispatch.subscribers.length > 0) await line.call(dispatch);
     expect(await line.seen()).toEqual([1, 3]);
   });
 
@@ -83,8 +91,10 @@ describe('an effect ordered by channel', () => {
     }
     const calls: { dispatch: { id: string; size: number }; ids: string[] }[] = [];
     for (const dispatch of await line.dispatches()) {
-      const rows = await test.database.pg`select event_id from outbox where dispatch_id = ${dispatch.id} order by md5(event_id::text)`;
-      for (let i = 0; i < rows.length; i += 7) calls.push({ dispatch, ids: rows.slice(i, i + 7).map((row) => String(row.event_id)) });
+      const rows = await test.database
+        .pg`select event_id from outbox where dispatch_id = ${dispatch.id} order by md5(event_id::text)`;
+      for (let i = 0; i < rows.length; i += 7)
+        calls.push({ dispatch, ids: rows.slice(i, i + 7).map((row) => String(row.event_id)) });
     }
     const settle = async ({ dispatch, ids }: (typeof calls)[number]): Promise<void> => {
       const { open } = await line.call(dispatch, ids, { alone: false });
@@ -103,7 +113,10 @@ describe('an effect ordered by channel', () => {
     const line = await Line.open(test, { channels: 150, transact: async () => {} });
     await Promise.all(upTo(150).map((i) => line.talk.post(`${i}`, { channel: i - 1 })));
     const [dispatch] = await line.dispatches();
-    const begun = [vi.spyOn(test.database.db, 'transaction'), vi.spyOn(test.database.db, 'execute')];
+    const begun = [
+      vi.spyOn(test.database.db, 'transaction'),
+      vi.spyOn(test.database.db, 'execute'),
+    ];
     expect(await line.call(dispatch!)).toEqual({ done: 150, open: [] });
     const transactions = begun.reduce((n, spy) => n + spy.mock.calls.length, 0);
     for (const spy of begun) spy.mockRestore();
@@ -120,7 +133,10 @@ describe('an effect ordered by channel', () => {
     const holder = await test.database.pg.reserve();
     await holder`select pg_advisory_lock(hashtextextended(${lock}, 0))`;
     const { done, open } = await line.call(dispatch!);
-    expect({ done, states: open.map((outcome) => outcome.state) }).toEqual({ done: 1, states: ['later'] });
+    expect({ done, states: open.map((outcome) => outcome.state) }).toEqual({
+      done: 1,
+      states: ['later'],
+    });
     expect([await line.seen(0), await line.seen(1)]).toEqual([[], [1]]);
     await holder`select pg_advisory_unlock(hashtextextended(${lock}, 0))`;
     holder.release();
@@ -132,10 +148,12 @@ describe('an effect ordered by channel', () => {
     const line = await Line.open(test, { batch: 10 });
     for (const i of upTo(35)) await line.talk.post(`${i}`);
     const dispatches = await line.dispatches();
-    const [last] = await test.database.pg`select id from events where channel_id = ${line.talk.channelId} order by seq desc limit 1`;
+    const [last] = await test.database
+      .pg`select id from events where channel_id = ${line.talk.channelId} order by seq desc limit 1`;
     expect(await line.call(dispatches[0]!, [String(last!.id)])).toEqual({ done: 1, open: [] });
     expect(await line.seen()).toEqual(upTo(35));
-    const [cursor] = await test.database.pg`select seq::int from cursors where subscriber = ${line.name}`;
+    const [cursor] = await test.database
+      .pg`select seq::int from cursors where subscriber = ${line.name}`;
     expect(cursor?.seq).toBe(35);
   });
 });
@@ -143,7 +161,10 @@ describe('an effect ordered by channel', () => {
 /** By the server's own count. */
 describe('an event that fails', () => {
   /** Fails at "bad" until it is mended. */
-  async function aLine(onPoison: 'block' | 'park', how: (event: DomainEvent) => ReturnType<typeof retry>[] = threw) {
+  async function aLine(
+    onPoison: 'block' | 'park',
+    how: (event: DomainEvent) => ReturnType<typeof retry>[] = threw,
+  ) {
     const state = { isMended: false };
     const line = await Line.open(test, {
       channels: 2,
@@ -222,11 +243,15 @@ describe('an event that fails', () => {
     await line.bury(bad.dispatch, bad.id, 'no bad words');
     const next = await line.posted('next');
     expect((await line.call(next.dispatch)).open).toMatchObject([{ state: 'later' }]);
-    expect((await line.attempt(next.id))?.last_error).toMatch(/is a dead letter, to be retried or discarded: no bad words/);
+    expect((await line.attempt(next.id))?.last_error).toMatch(
+      /is a dead letter, to be retried or discarded: no bad words/,
+    );
     state.isMended = true;
     await line.call(bad.dispatch);
     expect(await line.seen()).toEqual([1, 2]);
-    expect(await test.database.pg`select 1 from dead_letters where subscriber = ${line.name}`).toEqual([]);
+    expect(
+      await test.database.pg`select 1 from dead_letters where subscriber = ${line.name}`,
+    ).toEqual([]);
   });
 
   it('blocks its channel as a dead letter until it is discarded', async () => {
@@ -260,27 +285,36 @@ describe('an event that fails', () => {
     for (const text of ['a', 'bad', 'b']) await line.talk.post(text);
     const [dispatch] = await line.dispatches();
     const { done, open } = await line.call(dispatch!);
-    expect({ done, states: open.map((outcome) => outcome.state) }).toEqual({ done: 2, states: ['dead'] });
+    expect({ done, states: open.map((outcome) => outcome.state) }).toEqual({
+      done: 2,
+      states: ['dead'],
+    });
   });
 
   it.each([
     ['retry', (event: DomainEvent) => [retry(event, 'busy')]],
     ['later', (event: DomainEvent) => [later(event, new Date(Date.now() + 60_000))]],
-  ])('by the answer %s is not overtaken: what was done after it is taken back', async (state, how) => {
-    const { line } = await aLine('block', how);
-    for (const text of ['a', 'bad', 'b']) await line.talk.post(text);
-    const [dispatch] = await line.dispatches();
-    const { open } = await line.call(dispatch!);
-    expect(open.map((outcome) => outcome.state).sort()).toEqual(['later', state].sort());
-    const another = await line.posted('c');
-    expect((await line.call(another.dispatch)).open).toMatchObject([{ state: 'later' }]);
-    expect(await line.seen()).toEqual([1]);
-  });
+  ])(
+    'by the answer %s is not overtaken: what was done after it is taken back',
+    async (state, how) => {
+      const { line } = await aLine('block', how);
+      for (const text of ['a', 'bad', 'b']) await line.talk.post(text);
+      const [dispatch] = await line.dispatches();
+      const { open } = await line.call(dispatch!);
+      expect(open.map((outcome) => outcome.state).sort()).toEqual(['later', state].sort());
+      const another = await line.posted('c');
+      expect((await line.call(another.dispatch)).open).toMatchObject([{ state: 'later' }]);
+      expect(await line.seen()).toEqual([1]);
+    },
+  );
 
   it('that hangs is given up in time, and lets go of its channel', async () => {
     const line = await Line.open(test, { timeout: '1s', extra: () => new Promise(() => {}) });
     const { dispatch } = await line.posted();
-    await expect(line.call(dispatch)).rejects.toMatchObject({ type: 'EffectPoison', message: 'the effect did not answer in time' });
+    await expect(line.call(dispatch)).rejects.toMatchObject({
+      type: 'EffectPoison',
+      message: 'the effect did not answer in time',
+    });
     const locks = await test.database
       .pg`select 1 from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`;
     expect(locks).toEqual([]);
@@ -300,7 +334,9 @@ describe('an event that fails', () => {
     expect(await line.call(next.dispatch)).toMatchObject(cutOff);
     // The same call again: it takes care now, and is the last to die of it.
     expect(await line.call(next.dispatch, undefined, { attempt: 2 })).toMatchObject(cutOff);
-    expect((await line.call(next.dispatch, undefined, { attempt: 3 })).open).toMatchObject([{ state: 'later' }]);
+    expect((await line.call(next.dispatch, undefined, { attempt: 3 })).open).toMatchObject([
+      { state: 'later' },
+    ]);
     expect((await line.attempt(next.id))?.waits_for).toBe(deadly.id);
     const another = await line.posted('another');
     expect((await line.call(another.dispatch)).open).toMatchObject([{ state: 'later' }]);
@@ -337,7 +373,9 @@ describe('an ordered effect that calls the outside', () => {
     const order = given.flat();
     expect(order.filter((text) => text.startsWith('a'))).toEqual(['a1', 'a2', 'a2', 'a3']);
     expect(order.filter((text) => text.startsWith('b'))).toEqual(['b1', 'b2']);
-    expect(Math.max(...given.map((group) => group.filter((text) => text.startsWith('a')).length))).toBe(1);
+    expect(
+      Math.max(...given.map((group) => group.filter((text) => text.startsWith('a')).length)),
+    ).toBe(1);
   });
 
   it('settles the outside parties of an event one by one before the next event has its turn', async () => {
@@ -348,12 +386,17 @@ describe('an ordered effect that calls the outside', () => {
         given.push(`${event!.payload.text}${target ?? ''}`);
         if (event!.payload.text !== 'one') return;
         if (target) open.delete(target);
-        return target ? undefined : [...open].map((name) => retry({ event: event!, target: name }, 'down'));
+        return target
+          ? undefined
+          : [...open].map((name) => retry({ event: event!, target: name }, 'down'));
       },
     });
     const one = await line.posted('one');
     const two = await line.posted('two');
-    expect((await line.call(one.dispatch)).open.map((outcome) => outcome.target)).toEqual(['x', 'y']);
+    expect((await line.call(one.dispatch)).open.map((outcome) => outcome.target)).toEqual([
+      'x',
+      'y',
+    ]);
     expect((await line.call(two.dispatch)).open).toMatchObject([{ state: 'later' }]);
     await line.call(one.dispatch, undefined, { target: 'x' });
     await line.call(one.dispatch, undefined, { target: 'y' });
@@ -379,9 +422,10 @@ describe('an effect that is exclusive', () => {
     });
     for (let i = 0; i < 24; i += 1) await line.talk.post(`${i}`, { channel: i % 4 });
     const [dispatch] = await line.dispatches();
-    const ids = (await test.database.pg`select event_id from outbox where dispatch_id = ${dispatch!.id} order by md5(event_id::text)`).map(
-      (row) => String(row.event_id),
-    );
+    const ids = (
+      await test.database
+        .pg`select event_id from outbox where dispatch_id = ${dispatch!.id} order by md5(event_id::text)`
+    ).map((row) => String(row.event_id));
     const settle = async (id: string): Promise<void> => {
       if ((await line.call(dispatch!, [id], { alone: false })).open.length > 0) await settle(id);
     };
@@ -393,8 +437,14 @@ describe('an effect that is exclusive', () => {
 
 describe('a poison policy', () => {
   it('is refused where there is no order', () => {
-    expect(() => defineEffect({ name: 'x', description: '', on: ['*'], onPoison: 'park', transact: async () => {} })).toThrow(
-      '`onPoison` is for ordered effects',
-    );
+    expect(() =>
+      defineEffect({
+        name: 'x',
+        description: '',
+        on: ['*'],
+        onPoison: 'park',
+        transact: async () => {},
+      }),
+    ).toThrow('`onPoison` is for ordered effects');
   });
 });

@@ -13,11 +13,17 @@ import { subscribe } from '../harness/messaging.ts';
 export type Ordered = Parameters<typeof defineEffect>[0];
 
 /** What an effect does beside noting its events; it may throw, or answer what is open. */
-type Extra = (tx: Transaction, events: DomainEvent[]) => Promise<OpenOutcome[] | void> | OpenOutcome[] | void;
+type Extra = (
+  tx: Transaction,
+  events: DomainEvent[],
+) => Promise<OpenOutcome[] | void> | OpenOutcome[] | void;
 
 let names = 0;
 
-/** An ordered effect, the channels it works in, and its calls one by one, as a transport would make them. */
+/**
+ * An ordered effect, the channels it works in, and its calls one by one, as a transport would make
+ * them.
+ */
 export class Line {
   readonly name: string;
   readonly effect: Effect;
@@ -31,8 +37,13 @@ export class Line {
     this.name = effect.name;
   }
 
-  /** Registers it after the channels were made, so that what it gets begins with the first message. */
-  static async open(test: TestDatabase, options: Partial<Ordered> & { channels?: number; extra?: Extra } = {}): Promise<Line> {
+  /**
+   * Registers it after the channels were made, so that what it gets begins with the first message.
+   */
+  static async open(
+    test: TestDatabase,
+    options: Partial<Ordered> & { channels?: number; extra?: Extra } = {},
+  ): Promise<Line> {
     const { channels, extra, ...rest } = options;
     names += 1;
     const name = `line-${names}`;
@@ -41,12 +52,25 @@ export class Line {
     const talk = await startConversation(test.database, { channels });
     const transact = async (tx: Transaction, events: DomainEvent[]) => {
       const open = (await extra?.(tx, events)) ?? [];
-      for (const { channel_id, seq, id } of events.filter((event) => !open.some((outcome) => outcome.event_id === event.id)))
-        await tx.execute(sql`insert into seen (effect, channel_id, seq, event_id) values (${name}, ${channel_id}, ${seq}, ${id})`);
+      for (const { channel_id, seq, id } of events.filter(
+        (event) => !open.some((outcome) => outcome.event_id === event.id),
+      ))
+        await tx.execute(
+          sql`insert into seen (effect, channel_id, seq, event_id) values (${name}, ${channel_id}, ${seq}, ${id})`,
+        );
       return open;
     };
-    const own = { name, description: '', on: ['message.created', 'message.updated', 'message.deleted'], ordering: 'channel' as const };
-    const effect = defineEffect({ ...own, ...('perform' in rest ? {} : { transact }), ...rest } as Ordered);
+    const own = {
+      name,
+      description: '',
+      on: ['message.created', 'message.updated', 'message.deleted'],
+      ordering: 'channel' as const,
+    };
+    const effect = defineEffect({
+      ...own,
+      ...('perform' in rest ? {} : { transact }),
+      ...rest,
+    } as Ordered);
     await client`delete from subscribers`;
     // What was emitted before is nobody's.
     await client`update outbox set dispatch_id = ${talk.workspaceId} where dispatch_id is null`;
@@ -73,8 +97,16 @@ export class Line {
   ): Promise<EffectAnswer> {
     const events = ids ? { ids } : { offset: 0, limit: dispatch.size };
     const { attempt, ...more } = rest;
-    const call = { dispatch_id: dispatch.id, subscriber: this.name, events, alone: (ids?.length ?? dispatch.size) === 1, ...more };
-    return answer(this.effect, this.#test.database.db, call, new AbortController().signal, { attempt });
+    const call = {
+      dispatch_id: dispatch.id,
+      subscriber: this.name,
+      events,
+      alone: (ids?.length ?? dispatch.size) === 1,
+      ...more,
+    };
+    return answer(this.effect, this.#test.database.db, call, new AbortController().signal, {
+      attempt,
+    });
   }
 
   /** The `seq`s it has seen of a channel, in the order it saw them. */
@@ -85,23 +117,31 @@ export class Line {
   }
 
   async receipts(): Promise<number> {
-    const [row] = await this.#test.database.pg`select count(*)::int as n from receipts where subscriber = ${this.name}`;
+    const [row] = await this.#test.database
+      .pg`select count(*)::int as n from receipts where subscriber = ${this.name}`;
     return row?.n;
   }
 
   async attempt(eventId: string) {
-    const [row] = await this.#test.database.pg`select * from attempts where subscriber = ${this.name} and event_id = ${eventId}`;
+    const [row] = await this.#test.database
+      .pg`select * from attempts where subscriber = ${this.name} and event_id = ${eventId}`;
     return row;
   }
 
   bury(dispatch: { id: string }, id: string, reason = 'hopeless') {
     const letters = [{ events: { ids: [id] }, cause: reason, reason }];
-    return recordDeadLetters(this.#test.database.db, { dispatch_id: dispatch.id, subscriber: this.name, letters });
+    return recordDeadLetters(this.#test.database.db, {
+      dispatch_id: dispatch.id,
+      subscriber: this.name,
+      letters,
+    });
   }
 
   /** Forgets a dead letter and lets the event count as done, as discarding does. */
   async discard(id: string): Promise<void> {
-    await this.#test.database.pg`insert into receipts (event_id, subscriber) values (${id}, ${this.name})`;
-    await this.#test.database.pg`delete from dead_letters where event_id = ${id} and subscriber = ${this.name}`;
+    await this.#test.database
+      .pg`insert into receipts (event_id, subscriber) values (${id}, ${this.name})`;
+    await this.#test.database
+      .pg`delete from dead_letters where event_id = ${id} and subscriber = ${this.name}`;
   }
 }

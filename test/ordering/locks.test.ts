@@ -68,7 +68,8 @@ function holdsAll(open: (test: TestDatabase) => Promise<Subject>): void {
   const hold = <T>(owner: string, keys: string[], work: (held: Held) => Promise<T>) =>
     subject.locks.hold({ owner, keys, statementMs: 10_000, idleMs: 10_000 }, work);
   const free = (owner: string, keys: string[]) => hold(owner, keys, async (held) => held.keys);
-  const write = (held: Held, by: string) => held.transaction((tx) => tx.execute(sql`insert into written values (${by})`));
+  const write = (held: Held, by: string) =>
+    held.transaction((tx) => tx.execute(sql`insert into written values (${by})`));
   const written = async () => (await test.database.pg`select by from written`).map((row) => row.by);
 
   /** Holds keys until it is told to end. */
@@ -135,7 +136,9 @@ function holdsAll(open: (test: TestDatabase) => Promise<Subject>): void {
 
   it('pass to another within seconds when their holder is killed', async () => {
     const path = fileURLToPath(new URL('./holder.ts', import.meta.url));
-    const holder = fork(path, [test.url, subject.redisUrl, 'x', A], { execArgv: ['--import', 'tsx'] });
+    const holder = fork(path, [test.url, subject.redisUrl, 'x', A], {
+      execArgv: ['--import', 'tsx'],
+    });
     expect(await once(holder, 'message')).toMatchObject([{ held: [A] }, undefined]);
     expect(await free('x', [A])).toEqual([]);
     holder.kill('SIGKILL');

@@ -25,7 +25,9 @@ afterEach(async () => {
 });
 
 /** Takes dispatches and remembers them; `answer` may fail or wait. */
-function aTransport(answer: (dispatch: Dispatch) => Promise<string | null> | string | null = (d) => `run of ${d.id}`) {
+function aTransport(
+  answer: (dispatch: Dispatch) => Promise<string | null> | string | null = (d) => `run of ${d.id}`,
+) {
   const taken: Dispatch[] = [];
   const transport: Transport = {
     async start(dispatch) {
@@ -59,8 +61,10 @@ const post = (n: number, onStored?: () => void, to = where) => {
 };
 const unstarted = async () =>
   Number(
-    (await test.database.pg`select count(*) from outbox o left join dispatches d on d.id = o.dispatch_id where d.started_at is null`)[0]
-      ?.count,
+    (
+      await test.database
+        .pg`select count(*) from outbox o left join dispatches d on d.id = o.dispatch_id where d.started_at is null`
+    )[0]?.count,
   );
 
 describe('the dispatcher', () => {
@@ -70,9 +74,19 @@ describe('the dispatcher', () => {
     const dispatching = dispatcher(transport);
     await post(1, () => dispatching.wake());
     await expect.poll(unstarted).toBe(0);
-    expect(taken).toMatchObject([{ type: 'message.created', size: 1, subscribers: [{ name: 'search', task_queue: 'effects.search' }] }]);
+    expect(taken).toMatchObject([
+      {
+        type: 'message.created',
+        size: 1,
+        subscribers: [{ name: 'search', task_queue: 'effects.search' }],
+      },
+    ]);
     const [row] = await test.database.pg`select id, run_id, subscribers from dispatches`;
-    expect(row).toEqual({ id: taken[0]?.id, run_id: `run of ${taken[0]?.id}`, subscribers: ['search'] });
+    expect(row).toEqual({
+      id: taken[0]?.id,
+      run_id: `run of ${taken[0]?.id}`,
+      subscribers: ['search'],
+    });
   });
 
   it('sends what arrives while a start is in flight together in the next one', async () => {
@@ -87,7 +101,9 @@ describe('the dispatcher', () => {
     });
     dispatcher(transport);
     await post(1);
-    await expect.poll(async () => (await test.database.pg`select 1 from dispatches`).length).toBe(1);
+    await expect
+      .poll(async () => (await test.database.pg`select 1 from dispatches`).length)
+      .toBe(1);
     await post(40);
     release();
     await expect.poll(unstarted).toBe(0);
@@ -97,7 +113,9 @@ describe('the dispatcher', () => {
   it('never puts more into a dispatch than its size, nor two types', async () => {
     await subscribe(test.database, { name: 'search' });
     await post(25);
-    await test.database.db.transaction((tx) => emit(tx, { type: 'parcel.lost', ...where, payload: {} }));
+    await test.database.db.transaction((tx) =>
+      emit(tx, { type: 'parcel.lost', ...where, payload: {} }),
+    );
     const { transport, taken } = aTransport();
     dispatcher(transport, { size: 10 });
     await expect.poll(unstarted).toBe(0);
@@ -115,7 +133,9 @@ describe('the dispatcher', () => {
     dispatcher(transport, { pollMs: 60_000 });
     await post(1);
     // Its own poll is a minute away: only the notification can bring it to look.
-    await test.database.db.transaction((tx) => emit(tx, { type: 'parcel.lost', ...where, payload: {} }));
+    await test.database.db.transaction((tx) =>
+      emit(tx, { type: 'parcel.lost', ...where, payload: {} }),
+    );
     await expect.poll(() => taken.map((d) => d.type)).toContain('parcel.lost');
   });
 
@@ -124,7 +144,13 @@ describe('the dispatcher', () => {
     const { transport, taken } = aTransport();
     dispatcher(transport);
     await expect
-      .poll(async () => (await test.database.pg`select 1 from pg_stat_activity where query like 'listen%knockon_events%'`).length)
+      .poll(
+        async () =>
+          (
+            await test.database
+              .pg`select 1 from pg_stat_activity where query like 'listen%knockon_events%'`
+          ).length,
+      )
       .toBeGreaterThan(0);
     expect(taken).toEqual([]);
     await subscribe(test.database, { name: 'late' });
@@ -133,7 +159,9 @@ describe('the dispatcher', () => {
 
   it('closes without a workflow what nobody wants, and keeps the event', async () => {
     await subscribe(test.database, { name: 'search', types: ['message.created'] });
-    await test.database.db.transaction((tx) => emit(tx, { type: 'parcel.lost', ...where, payload: {} }));
+    await test.database.db.transaction((tx) =>
+      emit(tx, { type: 'parcel.lost', ...where, payload: {} }),
+    );
     const { transport, taken } = aTransport();
     dispatcher(transport);
     await expect.poll(unstarted).toBe(0);
@@ -147,10 +175,16 @@ describe('the dispatcher', () => {
     const dispatching = dispatcher(transport);
     await post(1, () => dispatching.wake());
     await expect.poll(() => taken.length).toBe(1);
-    await subscribe(test.database, { name: 'new', types: ['message.created'] }, { name: 'other', types: ['parcel.lost'] });
+    await subscribe(
+      test.database,
+      { name: 'new', types: ['message.created'] },
+      { name: 'other', types: ['parcel.lost'] },
+    );
     await post(1, () => dispatching.wake());
     await expect.poll(() => taken.length).toBe(2);
-    expect(taken.map((dispatch) => dispatch.subscribers.map((subscriber) => subscriber.name))).toEqual([['old'], ['new', 'old']]);
+    expect(
+      taken.map((dispatch) => dispatch.subscribers.map((subscriber) => subscriber.name)),
+    ).toEqual([['old'], ['new', 'old']]);
   });
 
   it('goes on by itself when the transport is back', async () => {
@@ -237,7 +271,10 @@ describe('the dispatcher', () => {
       select workspace_id, count(*)::int from outbox where dispatch_id = ${group?.id ?? null} group by workspace_id`;
     expect(group?.size).toBe(40);
     expect(new Map(shares.map((share) => [share.workspace_id, share.count]))).toEqual(
-      new Map([[where.workspaceId, 16], ...quiet.map(({ workspaceId }): [string, number] => [workspaceId, 3])]),
+      new Map([
+        [where.workspaceId, 16],
+        ...quiet.map(({ workspaceId }): [string, number] => [workspaceId, 3]),
+      ]),
     );
   });
 
@@ -249,14 +286,18 @@ describe('the dispatcher', () => {
     const { transport, taken } = aTransport();
     dispatcher(transport, { size: 100 });
     await expect.poll(unstarted).toBe(0);
-    expect(taken.filter(({ type }) => type === 'message.created').map(({ size }) => size)).toEqual([4, 30]);
+    expect(taken.filter(({ type }) => type === 'message.created').map(({ size }) => size)).toEqual([
+      4, 30,
+    ]);
   });
 
   it('keeps a crowd in which nobody floods together', async () => {
     await subscribe(test.database, { name: 'search' });
     for (let n = 0; n < 10; n++) await post(4, undefined, await aChannel(test.database));
     const groups = await claim(test.database.pg, 100);
-    expect(groups.filter(({ type }) => type === 'message.created').map(({ size }) => size)).toEqual([40]);
+    expect(groups.filter(({ type }) => type === 'message.created').map(({ size }) => size)).toEqual(
+      [40],
+    );
   });
 
   it('passes no workspace over for ever where there are more of them than places', async () => {

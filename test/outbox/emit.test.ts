@@ -13,13 +13,22 @@ beforeAll(async () => {
   test = await freshDatabase();
 });
 afterAll(() => test.close());
-const eventsOf = (workspaceId: string) => test.database.pg`select * from events where workspace_id = ${workspaceId} order by id`;
+const eventsOf = (workspaceId: string) =>
+  test.database.pg`select * from events where workspace_id = ${workspaceId} order by id`;
 
 describe('emit', () => {
   it('writes an event of any declared type in the caller’s transaction', async () => {
     const { workspaceId } = await aChannel(test.database);
-    const event = await test.database.db.transaction((tx) => emit(tx, { type: 'order.paid', workspaceId, payload: { amount: 5 } }));
-    expect(event).toMatchObject({ type: 'order.paid', version: 2, seq: null, channel_id: null, payload: { amount: 5 } });
+    const event = await test.database.db.transaction((tx) =>
+      emit(tx, { type: 'order.paid', workspaceId, payload: { amount: 5 } }),
+    );
+    expect(event).toMatchObject({
+      type: 'order.paid',
+      version: 2,
+      seq: null,
+      channel_id: null,
+      payload: { amount: 5 },
+    });
     expect(await eventsOf(workspaceId)).toMatchObject([{ id: event.id, type: 'order.paid' }]);
   });
 
@@ -49,7 +58,14 @@ describe('emit', () => {
 
   it("does not emit into another workspace's channel", async () => {
     const [mine, theirs] = [await aChannel(test.database), await aChannel(test.database)];
-    const event = { type: 'order.paid', workspaceId: mine.workspaceId, channelId: theirs.channelId, payload: { amount: 1 } };
-    await expect(test.database.db.transaction((tx) => emit(tx, event))).rejects.toThrow('no channel');
+    const event = {
+      type: 'order.paid',
+      workspaceId: mine.workspaceId,
+      channelId: theirs.channelId,
+      payload: { amount: 1 },
+    };
+    await expect(test.database.db.transaction((tx) => emit(tx, event))).rejects.toThrow(
+      'no channel',
+    );
   });
 });

@@ -32,7 +32,14 @@ describe('the pace of dispatches', () => {
 
   it('lets only those rest who flood a group, and the others by their own number', () => {
     const pace = new BatchLinger({ longestMs: 1000, halfAt: 40 });
-    pace.count([...group(10, ['quiet', 'calm']), ...group(890, ['flooding']).map((g) => ({ ...g, flooding: true }))], [], 1000);
+    pace.count(
+      [
+        ...group(10, ['quiet', 'calm']),
+        ...group(890, ['flooding']).map((g) => ({ ...g, flooding: true })),
+      ],
+      [],
+      1000,
+    );
     expect(pace.resting).toEqual(['flooding']);
     expect(pace.anybodyInMs()).toBeGreaterThan(190);
     expect(pace.anybodyInMs()).toBeLessThanOrEqual(200);
@@ -70,7 +77,10 @@ describe('the pace of dispatches', () => {
   });
 
   describe('once a stream has ended', () => {
-    /** A hundred events in a second, dispatched as one group, and as many stores again while it rests. */
+    /**
+     * A hundred events in a second, dispatched as one group, and as many stores again while it
+     * rests.
+     */
     function aStream(stores: number): BatchLinger {
       const pace = new BatchLinger();
       vi.advanceTimersByTime(1000);

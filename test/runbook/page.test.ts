@@ -5,12 +5,15 @@ import { readRunbook } from '../../drills/page/read.ts';
 import { firstMissing } from '../../drills/page/shape.ts';
 import { isLoopback } from '../../drills/product/find.ts';
 
-const text = (block: string) => `# Runbook\n\n## A symptom\n\n**See it**\n\n${block}\n\n**Practise:** \`npm run drill -- a-drill\`\n`;
+const text = (block: string) =>
+  `# Runbook\n\n## A symptom\n\n**See it**\n\n${block}\n\n**Practise:** \`npm run drill -- a-drill\`\n`;
 
 describe('the commands of the runbook', () => {
   it('are read with what they show, how they end, and the part that they belong to', () => {
     const [section] = readRunbook(
-      text('```sh\n$ knockon doctor   # exit 1\n✗ paused\n$ knockon worker effects &\n```\n\n**Cure.**\n\n```sh\n$ true\n```'),
+      text(
+        '```sh\n$ knockon doctor   # exit 1\n✗ paused\n$ knockon worker effects &\n```\n\n**Cure.**\n\n```sh\n$ true\n```',
+      ),
     );
     expect(section).toMatchObject({ title: 'A symptom', drill: 'a-drill' });
     expect(section?.commands.see).toMatchObject([
@@ -26,8 +29,11 @@ describe('the commands of the runbook', () => {
   });
 
   it('show what the page shows, whatever the figures, ids and moments', () => {
-    const output = 'search  active  0.1.0   3   0\nretry 01a20fdc-33e0-7833-be03-062ffc4fee67: done, 12 of 12 done.';
-    expect(firstMissing(['search active 0.1.0 1 0', 'retry …: done, 6 of 6 done.'], output)).toBeNull();
+    const output =
+      'search  active  0.1.0   3   0\nretry 01a20fdc-33e0-7833-be03-062ffc4fee67: done, 12 of 12 done.';
+    expect(
+      firstMissing(['search active 0.1.0 1 0', 'retry …: done, 6 of 6 done.'], output),
+    ).toBeNull();
     expect(firstMissing(['search active 0.1.0 0'], output)).toBe('search active 0.1.0 0');
     expect(firstMissing(['retry …', 'search …'], output)).toBe('search …');
   });
@@ -47,17 +53,29 @@ describe('npm run drill', () => {
 
   it('says of each drill what people say, and nothing of why', () => {
     for (const { name, complaint, summary } of drills)
-      expect({ name, complaint, summary }).toEqual({ name, complaint: expect.stringMatching(/^"/), summary: expect.any(String) });
+      expect({ name, complaint, summary }).toEqual({
+        name,
+        complaint: expect.stringMatching(/^"/),
+        summary: expect.any(String),
+      });
   });
 
   it('breaks nothing that is not on this machine', () => {
     expect(
-      ['http://127.0.0.1:3000', 'postgres://a:b@localhost:5432/x', 'tcp://127.0.0.1:7233', 'http://[::1]:80'].filter(
-        (url) => !isLoopback(url),
-      ),
+      [
+        'http://127.0.0.1:3000',
+        'postgres://a:b@localhost:5432/x',
+        'tcp://127.0.0.1:7233',
+        'http://[::1]:80',
+      ].filter((url) => !isLoopback(url)),
     ).toEqual([]);
-    expect(['http://10.0.0.1', 'https://127.0.0.1.example.com', 'http://localhost.example.com', '127.0.0.1'].filter(isLoopback)).toEqual(
-      [],
-    );
+    expect(
+      [
+        'http://10.0.0.1',
+        'https://127.0.0.1.example.com',
+        'http://localhost.example.com',
+        '127.0.0.1',
+      ].filter(isLoopback),
+    ).toEqual([]);
   });
 });

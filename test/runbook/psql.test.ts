@@ -15,12 +15,28 @@ it('stands in for psql where that is not installed', async () => {
     'update kept set n = 3',
     'delete from kept where n = 3',
   ];
-  expect((await run(url, kept)).split('\n')).toEqual(['SELECT 1', 'INSERT 0 1', 'UPDATE 2', 'DELETE 2']);
-  expect(await run(url, ["select 1 as n, true as alike, null as nothing, 'a' as text"])).toContain(' n | alike | nothing | text\n');
-  expect(await run(url, ["select 1 as n, true as alike, null as nothing, 'a' as text"])).toContain('\n 1 | t |  | a\n(1 rows)');
+  expect((await run(url, kept)).split('\n')).toEqual([
+    'SELECT 1',
+    'INSERT 0 1',
+    'UPDATE 2',
+    'DELETE 2',
+  ]);
+  expect(await run(url, ["select 1 as n, true as alike, null as nothing, 'a' as text"])).toContain(
+    ' n | alike | nothing | text\n',
+  );
+  expect(await run(url, ["select 1 as n, true as alike, null as nothing, 'a' as text"])).toContain(
+    '\n 1 | t |  | a\n(1 rows)',
+  );
   expect(await run(url, ['drop table kept'])).toBe('DROP TABLE');
   await expect(run(url, ['select from nowhere'])).rejects.toThrow('does not exist');
-  const typed = await promisify(execFile)(process.execPath, ['--import', import.meta.resolve('tsx'), file, url, '-c', 'select 1 as n']);
+  const typed = await promisify(execFile)(process.execPath, [
+    '--import',
+    import.meta.resolve('tsx'),
+    file,
+    url,
+    '-c',
+    'select 1 as n',
+  ]);
   expect(typed.stdout).toContain('(1 rows)');
   await close();
 });

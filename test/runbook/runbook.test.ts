@@ -18,10 +18,17 @@ beforeAll(async () => {
 afterAll(() => opened?.close(), minutes);
 
 /** Types them one after another; each ends and shows what the page says. */
-async function typed(commands: Command[], how: typeof type, words: Record<string, string>): Promise<void> {
+async function typed(
+  commands: Command[],
+  how: typeof type,
+  words: Record<string, string>,
+): Promise<void> {
   for (const command of commands) {
     const outcome: Typed = await how(opened.stage, command, words);
-    expect(outcome.wrong, `line ${command.line} of the runbook: $ ${outcome.text}\n${outcome.output}`).toBeNull();
+    expect(
+      outcome.wrong,
+      `line ${command.line} of the runbook: $ ${outcome.text}\n${outcome.output}`,
+    ).toBeNull();
   }
 }
 
@@ -49,10 +56,16 @@ describe('the runbook', () => {
     expect(symptoms.map((section) => section.drill)).toEqual(drills.map((drill) => drill.name));
   });
 
-  it.each(others)('shows under "$title" what commands show where all is well', async ({ commands }) => {
-    expect(Object.values(commands).flat().length - commands.start.length, 'only symptoms have parts').toBe(0);
-    await typed(commands.start, typeUntilRight, {});
-  });
+  it.each(others)(
+    'shows under "$title" what commands show where all is well',
+    async ({ commands }) => {
+      expect(
+        Object.values(commands).flat().length - commands.start.length,
+        'only symptoms have parts',
+      ).toBe(0);
+      await typed(commands.start, typeUntilRight, {});
+    },
+  );
 
   it.each(symptoms)(
     'leads from symptom to cause to cure: $title',

@@ -13,7 +13,10 @@ beforeAll(async () => {
   const writer = aWriter(test.database);
   for (const text of ['one', 'two', 'three']) await writer.post(aMessage(where, { text }));
   const dispatches = await claim(test.database.pg, 10);
-  all = { dispatch_id: dispatches.find(({ type }) => type === 'message.created')!.id, events: { offset: 0, limit: 3 } };
+  all = {
+    dispatch_id: dispatches.find(({ type }) => type === 'message.created')!.id,
+    events: { offset: 0, limit: 3 },
+  };
 });
 afterAll(() => test?.close());
 
@@ -21,13 +24,17 @@ afterAll(() => test?.close());
 function aReader(sharers: number) {
   const execute = vi.spyOn(test.database.db, 'execute');
   execute.mockClear();
-  return { reader: new EventReader(test.database.db, sharers), asked: () => execute.mock.calls.length };
+  return {
+    reader: new EventReader(test.database.db, sharers),
+    asked: () => execute.mock.calls.length,
+  };
 }
 
 it('reads events once for all effects of the process that are called with them', async () => {
   const { reader, asked } = aReader(3);
   const read = await Promise.all([reader.read(all), reader.read(all), reader.read(all)]);
-  for (const { events } of read) expect(events.map(({ payload }) => payload.text)).toEqual(['one', 'two', 'three']);
+  for (const { events } of read)
+    expect(events.map(({ payload }) => payload.text)).toEqual(['one', 'two', 'three']);
   expect(asked()).toBe(1);
 });
 

@@ -2,7 +2,12 @@ import { expect, it } from 'vitest';
 import type { EffectCall } from '../../src/transport/dispatch.ts';
 import { coalescingCompletions } from '../../src/workers/coalesce-completions.ts';
 
-const call = (dispatch_id: string): EffectCall => ({ dispatch_id, subscriber: 'x', events: { offset: 0, limit: 1 }, alone: true });
+const call = (dispatch_id: string): EffectCall => ({
+  dispatch_id,
+  subscriber: 'x',
+  events: { offset: 0, limit: 1 },
+  alone: true,
+});
 
 /** A call that is under way until it is told to end. */
 function effect() {

@@ -14,7 +14,9 @@ import { aChannel, aMessage, aWriter, subscribe } from '../harness/messaging.ts'
 const LARGE = 40;
 const texts = [
   '🎉'.repeat(40_000),
-  Array.from({ length: 20_000 }, (_, i) => String.fromCodePoint(0x20000 + ((i * 7919) % 40_000))).join('') + 'a'.repeat(80_000),
+  Array.from({ length: 20_000 }, (_, i) =>
+    String.fromCodePoint(0x20000 + ((i * 7919) % 40_000)),
+  ).join('') + 'a'.repeat(80_000),
 ];
 
 let test: TestDatabase;
@@ -24,7 +26,10 @@ beforeAll(async () => {
   await subscribe(test.database, { name: 'x' });
   const channels = [await aChannel(test.database), await aChannel(test.database)];
   const writer = aWriter(test.database);
-  for (let i = 0; i < LARGE; i += 1) await writer.post(aMessage(channels[i % 2]!, { text: `${texts[i % 2]!.slice(0, 79_000)}${i}` }));
+  for (let i = 0; i < LARGE; i += 1)
+    await writer.post(
+      aMessage(channels[i % 2]!, { text: `${texts[i % 2]!.slice(0, 79_000)}${i}` }),
+    );
   await test.database.pg`update outbox set workspace_id = ${channels[0]!.workspaceId}`;
   const [claimed] = await claim(test.database.pg, 500);
   if (claimed?.size !== LARGE) throw new Error('the dispatch is not of these messages alone');
@@ -34,7 +39,10 @@ afterAll(() => test?.close());
 
 let effects = 0;
 /** An effect that notes which events it was called with, and how to call it. */
-function anEffect(kind: Partial<Effect> & { perform?: true }, work: (events: DomainEvent[]) => void = () => {}) {
+function anEffect(
+  kind: Partial<Effect> & { perform?: true },
+  work: (events: DomainEvent[]) => void = () => {},
+) {
   effects += 1;
   const { perform, ...rest } = kind;
   const calls: DomainEvent[][] = [];
@@ -47,18 +55,28 @@ function anEffect(kind: Partial<Effect> & { perform?: true }, work: (events: Dom
     description: '',
     on: ['*'],
     ...rest,
-    ...(perform ? { perform: run } : { transact: (_: unknown, events: DomainEvent[]) => run(events) }),
+    ...(perform
+      ? { perform: run }
+      : { transact: (_: unknown, events: DomainEvent[]) => run(events) }),
   } as never);
   const reader = new EventReader(test.database.db);
   const call = (signal = new AbortController().signal) => {
     const events = { offset: 0, limit: LARGE };
-    return answer(effect, test.database.db, { dispatch_id: dispatchId, subscriber: effect.name, events, alone: false }, signal, { reader });
+    return answer(
+      effect,
+      test.database.db,
+      { dispatch_id: dispatchId, subscriber: effect.name, events, alone: false },
+      signal,
+      { reader },
+    );
   };
   return { effect, calls, call, reader };
 }
 
-const bytes = (events: DomainEvent[]) => events.reduce((n, event) => n + Buffer.byteLength(JSON.stringify(event.payload)), 0);
-const receipts = async (name: string) => (await test.database.pg`select event_id from receipts where subscriber = ${name}`).length;
+const bytes = (events: DomainEvent[]) =>
+  events.reduce((n, event) => n + Buffer.byteLength(JSON.stringify(event.payload)), 0);
+const receipts = async (name: string) =>
+  (await test.database.pg`select event_id from receipts where subscriber = ${name}`).length;
 
 describe.each([
   ['that changes the database', {}],
@@ -79,7 +97,9 @@ describe.each([
     expect(seen).toHaveLength(LARGE);
     for (const event of seen) expect(String(event.payload.text).length).toBeGreaterThan(70_000);
     for (const channel of new Set(seen.map((event) => event.channel_id))) {
-      const seqs = seen.filter((event) => event.channel_id === channel).map((event) => Number(event.seq));
+      const seqs = seen
+        .filter((event) => event.channel_id === channel)
+        .map((event) => Number(event.seq));
       expect(seqs).toEqual([...seqs].sort((a, b) => a - b));
     }
     expect(await receipts(effect.name)).toBe(LARGE);
@@ -107,7 +127,11 @@ it.each([{}, { perform: true as const }])(
     const { done, open } = await call(stop.signal);
     expect(done).toBe(calls[0]!.length);
     expect(open).toHaveLength(LARGE - done);
-    expect(new Set(open.map((outcome) => outcome.state === 'later' && `${outcome.until} ${outcome.in_ms}`)).size).toBe(1);
+    expect(
+      new Set(
+        open.map((outcome) => outcome.state === 'later' && `${outcome.until} ${outcome.in_ms}`),
+      ).size,
+    ).toBe(1);
     expect(open[0]).toMatchObject({ state: 'later', in_ms: 0 });
     expect(await test.database.db.execute(sql`select from attempts`)).toHaveLength(0);
   },
@@ -117,7 +141,11 @@ it('what finds no room is called again a little later, and small calls never wai
   const { calls, call, reader, effect } = anEffect({});
   const release = reader.roomOf(effect.name).tryTake(100 * PAGE)!;
   const { done, open } = await call();
-  expect({ done, calls: calls.length, left: open.length }).toEqual({ done: 0, calls: 0, left: LARGE });
+  expect({ done, calls: calls.length, left: open.length }).toEqual({
+    done: 0,
+    calls: 0,
+    left: LARGE,
+  });
   expect(open[0]).toMatchObject({ state: 'later', in_ms: 1000 });
   expect(reader.roomOf(effect.name).tryTake(1000)).toBeDefined();
   release();

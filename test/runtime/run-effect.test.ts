@@ -2,7 +2,13 @@ import { ApplicationFailure } from '@temporalio/activity';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recordDeadLetters } from '../../src/activities/runtime/dead-letters.ts';
-import { dead, defineEffect, type Effect, later, retry } from '../../src/activities/runtime/effect.ts';
+import {
+  dead,
+  defineEffect,
+  type Effect,
+  later,
+  retry,
+} from '../../src/activities/runtime/effect.ts';
 import { answer } from '../../src/activities/runtime/run-effect.ts';
 import type { Transaction } from '../../src/db/client.ts';
 import type { DomainEvent } from '../../src/events/index.ts';
@@ -25,21 +31,35 @@ const named = () => {
   return `effect-${effects}`;
 };
 const noting = (name: string) => async (tx: Transaction, events: DomainEvent[]) => {
-  for (const event of events) await tx.execute(sql`insert into happened values (${name}, ${event.id})`);
+  for (const event of events)
+    await tx.execute(sql`insert into happened values (${name}, ${event.id})`);
 };
 const happened = async (name: string) =>
-  (await test.database.pg`select event_id from happened where effect = ${name}`).map((row) => row.event_id);
+  (await test.database.pg`select event_id from happened where effect = ${name}`).map(
+    (row) => row.event_id,
+  );
 
 /** A dispatch of `n` messages of so many workspaces, and how to call an effect for it. */
 async function aDispatch(n: number, workspaces = 1) {
-  const channels = await Promise.all(Array.from({ length: workspaces }, () => aChannel(test.database)));
+  const channels = await Promise.all(
+    Array.from({ length: workspaces }, () => aChannel(test.database)),
+  );
   const writer = aWriter(test.database);
-  await Promise.all(Array.from({ length: n }, (_, i) => writer.post(aMessage(channels[i % workspaces]!, { text: `${i}` }))));
+  await Promise.all(
+    Array.from({ length: n }, (_, i) =>
+      writer.post(aMessage(channels[i % workspaces]!, { text: `${i}` })),
+    ),
+  );
   const [claimed] = await claim(test.database.pg, 500);
   if (claimed?.size !== n) throw new Error('the dispatch is not of these messages alone');
-  const rows = await test.database.pg`select event_id from outbox where dispatch_id = ${claimed.id} order by event_id`;
+  const rows = await test.database
+    .pg`select event_id from outbox where dispatch_id = ${claimed.id} order by event_id`;
   const ids = rows.map((row) => String(row.event_id));
-  const call = (effect: Effect, events: Selection = { offset: 0, limit: n }, rest: Partial<EffectCall> = {}) =>
+  const call = (
+    effect: Effect,
+    events: Selection = { offset: 0, limit: n },
+    rest: Partial<EffectCall> = {},
+  ) =>
     answer(
       effect,
       test.database.db,
@@ -49,13 +69,17 @@ async function aDispatch(n: number, workspaces = 1) {
   return { id: claimed.id, ids, call };
 }
 const receipts = async (name: string) =>
-  (await test.database.pg`select event_id from receipts where subscriber = ${name}`).map((row) => row.event_id);
+  (await test.database.pg`select event_id from receipts where subscriber = ${name}`).map(
+    (row) => row.event_id,
+  );
 const attempts = (name: string) => test.database.pg`
   select event_id, target, attempts, last_error, waiting_until from attempts where subscriber = ${name} order by event_id, target`;
 
 describe('an effect that changes the database', () => {
-  const define = (transact: (tx: Transaction, events: DomainEvent[]) => Promise<void>, name = named()) =>
-    defineEffect({ name, description: '', on: ['message.created'], transact });
+  const define = (
+    transact: (tx: Transaction, events: DomainEvent[]) => Promise<void>,
+    name = named(),
+  ) => defineEffect({ name, description: '', on: ['message.created'], transact });
 
   it('is given the events as they are in the log, in the order of their channel', async () => {
     const { call } = await aDispatch(3);
@@ -66,7 +90,11 @@ describe('an effect that changes the database', () => {
       }),
     );
     expect(seen.map((event) => event.seq)).toEqual([1, 2, 3]);
-    expect(seen[0]).toMatchObject({ type: 'message.created', version: 1, payload: { text: '0', author: 'anna' } });
+    expect(seen[0]).toMatchObject({
+      type: 'message.created',
+      version: 1,
+      payload: { text: '0', author: 'anna' },
+    });
     expect(seen[0]?.timestamp).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   });
 
@@ -99,13 +127,22 @@ describe('an effect that changes the database', () => {
       name,
       description: '',
       on: ['message.created'],
-      transact: async (_tx, [a, b, c]) => [retry(a!, 'busy', { after_ms: 5 }), later(b!, until), dead(c!, 'hopeless', { cause: 'hope' })],
+      transact: async (_tx, [a, b, c]) => [
+        retry(a!, 'busy', { after_ms: 5 }),
+        later(b!, until),
+        dead(c!, 'hopeless', { cause: 'hope' }),
+      ],
     });
     const result = await call(effect);
     expect(result.done).toBe(1);
     expect(result.open).toEqual([
       { event_id: ids[0], state: 'retry', reason: 'busy', after_ms: 5 },
-      { event_id: ids[1], state: 'later', until: expect.any(String), in_ms: expect.toSatisfy((ms: number) => ms > 50_000 && ms <= 60_000) },
+      {
+        event_id: ids[1],
+        state: 'later',
+        until: expect.any(String),
+        in_ms: expect.toSatisfy((ms: number) => ms > 50_000 && ms <= 60_000),
+      },
       { event_id: ids[2], state: 'dead', reason: 'hopeless', cause: 'hope' },
     ]);
     expect(await receipts(name)).toEqual([ids[3]]);
@@ -115,7 +152,9 @@ describe('an effect that changes the database', () => {
         event_id: ids[1],
         attempts: 0,
         last_error: null,
-        waiting_until: expect.toSatisfy((at: Date) => Math.abs(at.getTime() - until.getTime()) < 5000),
+        waiting_until: expect.toSatisfy(
+          (at: Date) => Math.abs(at.getTime() - until.getTime()) < 5000,
+        ),
       },
       { event_id: ids[2], attempts: 1, last_error: 'hopeless' },
     ]);
@@ -127,7 +166,9 @@ describe('an effect that changes the database', () => {
       name: named(),
       description: '',
       on: ['message.created'],
-      transact: async (_tx, [event]) => [retry(event!, 'slow down', { cause: 'HTTP 429', after_ms: 7000 })],
+      transact: async (_tx, [event]) => [
+        retry(event!, 'slow down', { cause: 'HTTP 429', after_ms: 7000 }),
+      ],
     });
     const failure = await call(effect, { ids }, { alone: true }).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(ApplicationFailure);
@@ -145,16 +186,24 @@ describe('an effect that changes the database', () => {
   it('answers its dead letters when it succeeds after all', async () => {
     const { call, id } = await aDispatch(2);
     const name = named();
-    const letters = { dispatch_id: id, subscriber: name, letters: [{ events: { offset: 0, limit: 2 }, cause: 'x', reason: 'y' }] };
+    const letters = {
+      dispatch_id: id,
+      subscriber: name,
+      letters: [{ events: { offset: 0, limit: 2 }, cause: 'x', reason: 'y' }],
+    };
     await recordDeadLetters(test.database.db, letters);
     await recordDeadLetters(test.database.db, letters);
-    expect(await test.database.pg`select cause, reason from dead_letters where subscriber = ${name}`).toEqual(
-      Array(2).fill({ cause: 'x', reason: 'y' }),
-    );
+    expect(
+      await test.database.pg`select cause, reason from dead_letters where subscriber = ${name}`,
+    ).toEqual(Array(2).fill({ cause: 'x', reason: 'y' }));
     await call(define(async () => {}, name));
-    expect(await test.database.pg`select 1 from dead_letters where subscriber = ${name}`).toEqual([]);
+    expect(await test.database.pg`select 1 from dead_letters where subscriber = ${name}`).toEqual(
+      [],
+    );
     await recordDeadLetters(test.database.db, letters);
-    expect(await test.database.pg`select 1 from dead_letters where subscriber = ${name}`).toEqual([]);
+    expect(await test.database.pg`select 1 from dead_letters where subscriber = ${name}`).toEqual(
+      [],
+    );
   });
 
   it('runs one call at a time for a workspace where it is exclusive', async () => {
@@ -206,10 +255,14 @@ describe('an effect that calls the outside', () => {
       on: ['message.created'],
       async perform([event], { target }) {
         if (target) open.delete(target);
-        return target ? undefined : [...open].map((name) => retry({ event: event!, target: name }, `${name} is down`));
+        return target
+          ? undefined
+          : [...open].map((name) => retry({ event: event!, target: name }, `${name} is down`));
       },
     });
-    expect((await call(effect, { ids }, { alone: true })).open.map((outcome) => outcome.target)).toEqual(['a', 'b']);
+    expect(
+      (await call(effect, { ids }, { alone: true })).open.map((outcome) => outcome.target),
+    ).toEqual(['a', 'b']);
     await call(effect, { ids }, { alone: true, target: 'a' });
     expect(await receipts(effect.name)).toEqual([]);
     await call(effect, { ids }, { alone: true, target: 'b' });
@@ -232,7 +285,11 @@ describe('a call for several targets of an event', () => {
         return target === 'c' ? [retry({ event: event!, target }, 'c is down')] : undefined;
       },
     });
-    const { open } = await call(effect, { ids }, { alone: true, tried: 1, targets: ['a', 'b', 'c'] });
+    const { open } = await call(
+      effect,
+      { ids },
+      { alone: true, tried: 1, targets: ['a', 'b', 'c'] },
+    );
     expect(shown(open)).toEqual([
       ['b', 'retry'],
       ['c', 'retry'],
@@ -255,11 +312,16 @@ describe('a call for several targets of an event', () => {
       },
     });
     for (const target of ['a', 'b'])
-      await test.database.pg`insert into dead_letters (event_id, subscriber, target, dispatch_id, cause, reason)
+      await test.database
+        .pg`insert into dead_letters (event_id, subscriber, target, dispatch_id, cause, reason)
         select ${ids[0]!}, ${effect.name}, ${target}, dispatch_id, 'x', 'x' from dispatched where event_id = ${ids[0]!}`;
-    expect(shown((await call(effect, { ids }, { alone: true, tried: 1, targets: ['a', 'b'] })).open)).toEqual([['b', 'retry']]);
+    expect(
+      shown((await call(effect, { ids }, { alone: true, tried: 1, targets: ['a', 'b'] })).open),
+    ).toEqual([['b', 'retry']]);
     expect(asked).toEqual([[undefined, ['a', 'b']]]);
-    expect(await test.database.pg`select target from dead_letters where subscriber = ${effect.name}`).toEqual([{ target: 'b' }]);
+    expect(
+      await test.database.pg`select target from dead_letters where subscriber = ${effect.name}`,
+    ).toEqual([{ target: 'b' }]);
   });
 
   it('gives an ordered effect one of them, and the others again at once', async () => {
@@ -311,14 +373,20 @@ describe('a call for several targets of an event', () => {
       },
     });
     const { call, ids } = await aDispatch(2, 2);
-    await test.database.pg`insert into receipts (event_id, subscriber) values (${ids[0]!}, ${effect.name})`;
+    await test.database
+      .pg`insert into receipts (event_id, subscriber) values (${ids[0]!}, ${effect.name})`;
     await call(effect);
     expect(parted).toBe(true);
   });
 });
 
 describe('an effect that is declared wrongly', () => {
-  const right = { name: 'fine', description: '', on: ['message.created'], transact: async () => {} };
+  const right = {
+    name: 'fine',
+    description: '',
+    on: ['message.created'],
+    transact: async () => {},
+  };
   it.each([
     [{ name: 'Not Fine' }, 'its name must be'],
     [{ on: [] }, '`on` is empty'],

@@ -30,7 +30,12 @@ export class TransportBench {
   readonly #workflows: Running;
   readonly #hosts = new Set<ShutdownStack>();
 
-  private constructor(own: TestDatabase, config: Config, chosen: ChosenTransport, workflows: Running) {
+  private constructor(
+    own: TestDatabase,
+    config: Config,
+    chosen: ChosenTransport,
+    workflows: Running,
+  ) {
     this.#own = own;
     this.database = own.database;
     this.temporal = config.temporal;
@@ -40,7 +45,10 @@ export class TransportBench {
   }
 
   static async open(transport: Config['KNOCKON_TRANSPORT']): Promise<TransportBench> {
-    const [own, { address, namespace }] = await Promise.all([freshDatabase({ connections: 16 }), freshNamespace()]);
+    const [own, { address, namespace }] = await Promise.all([
+      freshDatabase({ connections: 16 }),
+      freshNamespace(),
+    ]);
     const config = readConfig({
       DATABASE_URL: own.url,
       KNOCKON_SECRET: 'a secret of thirty-two characters',
@@ -74,11 +82,16 @@ export class TransportBench {
     await this.database.pg`truncate subscribers, outbox`;
   }
 
-  /** Posts messages, in a channel of their own unless told otherwise. @returns their events' ids, in order */
+  /**
+   * Posts messages, in a channel of their own unless told otherwise. @returns their events' ids, in
+   * order
+   */
   async post(count: number, where?: { workspaceId: string; channelId: string }): Promise<string[]> {
     const channel = where ?? (await aChannel(this.database));
     const writer = aWriter(this.database);
-    const posted = await Promise.all(Array.from({ length: count }, (_, i) => writer.post(aMessage(channel, { text: `${i}` }))));
+    const posted = await Promise.all(
+      Array.from({ length: count }, (_, i) => writer.post(aMessage(channel, { text: `${i}` }))),
+    );
     return posted.flatMap((one) => ('message' in one ? [one.message.event_id] : [])).sort();
   }
 
@@ -86,7 +99,10 @@ export class TransportBench {
   async dispatch(size = 2000): Promise<Dispatch[]> {
     const claimed = await claim(this.database.pg, size);
     for (const { id, type, size, subscribers, workspace_ids, channel_ids } of claimed) {
-      const runId = await this.chosen.transport.start({ id, type, size, subscribers }, { workspace_ids, channel_ids });
+      const runId = await this.chosen.transport.start(
+        { id, type, size, subscribers },
+        { workspace_ids, channel_ids },
+      );
       await markStarted(this.database.pg, id, runId);
     }
     return claimed;
@@ -111,7 +127,8 @@ export class TransportBench {
   }
 
   async receipts(name: string): Promise<string[]> {
-    const rows = await this.database.pg`select event_id from receipts where subscriber = ${name} order by event_id`;
+    const rows = await this.database
+      .pg`select event_id from receipts where subscriber = ${name} order by event_id`;
     return rows.map((row) => String(row.event_id));
   }
 

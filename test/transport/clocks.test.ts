@@ -7,7 +7,10 @@ import { Product, soon } from '../whole/product.ts';
 const preload = new URL('../harness/shifted-clock.js', import.meta.url).href;
 
 describe.each(['temporal', 'pg-boss'] as const)('on %s', (transport) => {
-  const knockon = useDeployment(() => ({ KNOCKON_TRANSPORT: transport, KNOCKON_WEBHOOK_FAILURES: '0' }));
+  const knockon = useDeployment(() => ({
+    KNOCKON_TRANSPORT: transport,
+    KNOCKON_WEBHOOK_FAILURES: '0',
+  }));
   // Not one that looks at signatures: they bear the worker's time, and are refused.
   let receiver: Server;
   let refused = 0;
@@ -36,9 +39,14 @@ describe.each(['temporal', 'pg-boss'] as const)('on %s', (transport) => {
       const worker = await knockon.current.start('worker effects --only webhooks', settings);
       refused = 0;
       const { port } = receiver.address() as AddressInfo;
-      const endpoint = { url: `http://127.0.0.1:${port}/`, event_types: ['message.created'], max_per_second: 1 };
+      const endpoint = {
+        url: `http://127.0.0.1:${port}/`,
+        event_types: ['message.created'],
+        max_per_second: 1,
+      };
       const { body } = await acme.call('POST', '/v1/endpoints', endpoint);
-      for (let i = 0; i < 6; i++) await acme.postPersistently(`message ${i} to one whose clock is ${word}`);
+      for (let i = 0; i < 6; i++)
+        await acme.postPersistently(`message ${i} to one whose clock is ${word}`);
       const delivered = async () => {
         const [row] = await knockon.current.database.pg<{ n: number }[]>`
         select count(*)::int as n from deliveries where endpoint_id = ${body.id} and state = 'delivered'`;
@@ -46,13 +54,19 @@ describe.each(['temporal', 'pg-boss'] as const)('on %s', (transport) => {
       };
       await expect.poll(delivered, { ...soon, timeout: 60_000 }).toBe(6);
       const diagnosis = async () => {
-        const answer = await fetch(`${url}/v1/ops/doctor`, { headers: { authorization: `Bearer ${OPERATOR}` } });
-        const { findings } = (await answer.json()) as { findings: { check: string; ok: boolean; detail: string; remedy: string | null }[] };
+        const answer = await fetch(`${url}/v1/ops/doctor`, {
+          headers: { authorization: `Bearer ${OPERATOR}` },
+        });
+        const { findings } = (await answer.json()) as {
+          findings: { check: string; ok: boolean; detail: string; remedy: string | null }[];
+        };
         return findings.find(({ check }) => check === 'clocks');
       };
-      await expect
-        .poll(diagnosis, soon)
-        .toMatchObject({ ok: false, detail: expect.stringContaining(`5 min ${word}`), remedy: expect.any(String) });
+      await expect.poll(diagnosis, soon).toMatchObject({
+        ok: false,
+        detail: expect.stringContaining(`5 min ${word}`),
+        remedy: expect.any(String),
+      });
       await worker.stop();
       await acme.call('DELETE', `/v1/endpoints/${body.id}`);
       await expect.poll(diagnosis, soon).toMatchObject({ ok: true });

@@ -9,7 +9,10 @@ import { targets } from './suite/targets.ts';
 import { wholeCalls } from './suite/whole-calls.ts';
 import { workers } from './suite/workers.ts';
 
-/** What every transport must do; run for each of them, with workers in this process. What it must come through is in crashes.ts. */
+/**
+ * What every transport must do; run for each of them, with workers in this process. What it must
+ * come through is in crashes.ts.
+ */
 export function conformance(transport: Config['KNOCKON_TRANSPORT']): void {
   vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
   const kit = new Kit();

@@ -11,7 +11,10 @@ const GROUP = 5;
 
 const deadlyWorker = fileURLToPath(new URL('./deadly-worker.ts', import.meta.url));
 
-/** What every transport must come through: real processes, each killed at one of the moments that src/crash-points.ts names. */
+/**
+ * What every transport must come through: real processes, each killed at one of the moments that
+ * src/crash-points.ts names.
+ */
 export function crashes(transport: Config['KNOCKON_TRANSPORT']): void {
   const knockon = useDeployment(() => ({ KNOCKON_TRANSPORT: transport, KNOCKON_RELAY_AGE: '1s' }));
   let receiver: Receiver;
@@ -26,35 +29,45 @@ export function crashes(transport: Config['KNOCKON_TRANSPORT']): void {
       knockon.current.start('worker effects'),
       ...(transport === 'temporal' ? [knockon.current.start('worker workflows')] : []),
     ];
-    [api, effects] = (await Promise.all([knockon.current.start('api'), ...workers])) as [TestProcess, TestProcess];
+    [api, effects] = (await Promise.all([knockon.current.start('api'), ...workers])) as [
+      TestProcess,
+      TestProcess,
+    ];
     acme = await Product.at(api.url);
-    const { body } = await acme.call('POST', '/v1/endpoints', { url: receiver.url(), event_types: ['message.created'] });
+    const { body } = await acme.call('POST', '/v1/endpoints', {
+      url: receiver.url(),
+      event_types: ['message.created'],
+    });
     receiver.secret = body.secret;
   });
   afterAll(() => receiver?.stop());
 
   /** Posts a few messages at once, as clients who ask again until they are answered. */
-  const postGroup = () => Promise.all(Array.from({ length: GROUP }, () => acme.postPersistently(`message ${++posted}`)));
+  const postGroup = () =>
+    Promise.all(Array.from({ length: GROUP }, () => acme.postPersistently(`message ${++posted}`)));
 
   /** Which events have been sent to the endpoint, each once. */
   const delivered = () => [...new Set(receiver.requests.map(({ event }) => event.id))];
 
   describe('a dispatcher killed', () => {
-    it.each<CrashPoint>(['after-commit', 'after-claim', 'after-start'])('%s loses and doubles nothing', async (point) => {
-      await settled(knockon.current);
-      await api.stop();
-      api = await knockon.current.start('api', { KNOCKON_CRASH: point });
-      acme.url = api.url;
-      const group = postGroup();
-      expect(await api.exit()).toEqual({ code: null, signal: 'SIGKILL' });
-      api = await knockon.current.start('api');
-      acme.url = api.url;
-      await group;
-      await settled(knockon.current);
-      await expectOnce(knockon.current, acme, posted);
-      expect(receiver.requests).toHaveLength(posted);
-      if (transport === 'temporal') await expectOneWorkflowEach(knockon.current);
-    });
+    it.each<CrashPoint>(['after-commit', 'after-claim', 'after-start'])(
+      '%s loses and doubles nothing',
+      async (point) => {
+        await settled(knockon.current);
+        await api.stop();
+        api = await knockon.current.start('api', { KNOCKON_CRASH: point });
+        acme.url = api.url;
+        const group = postGroup();
+        expect(await api.exit()).toEqual({ code: null, signal: 'SIGKILL' });
+        api = await knockon.current.start('api');
+        acme.url = api.url;
+        await group;
+        await settled(knockon.current);
+        await expectOnce(knockon.current, acme, posted);
+        expect(receiver.requests).toHaveLength(posted);
+        if (transport === 'temporal') await expectOneWorkflowEach(knockon.current);
+      },
+    );
   });
 
   describe('effect workers killed in-effect', () => {
@@ -64,10 +77,13 @@ export function crashes(transport: Config['KNOCKON_TRANSPORT']): void {
       const inDatabase = 'worker effects --only analytics,audit,cache,search';
       const outside = 'worker effects --only notifications,webhooks';
       const armed = await Promise.all(
-        [inDatabase, outside].map((command) => knockon.current.start(command, { KNOCKON_CRASH: 'in-effect' })),
+        [inDatabase, outside].map((command) =>
+          knockon.current.start(command, { KNOCKON_CRASH: 'in-effect' }),
+        ),
       );
       await postGroup();
-      for (const worker of armed) expect(await worker.exit()).toEqual({ code: null, signal: 'SIGKILL' });
+      for (const worker of armed)
+        expect(await worker.exit()).toEqual({ code: null, signal: 'SIGKILL' });
       effects = await knockon.current.start('worker effects');
       // A killed worker's calls are given to another once it has been silent for 15 s.
       await settled(knockon.current);
@@ -131,8 +147,12 @@ class Supervised {
 
 /** Started again, a dispatch is the same workflow. */
 async function expectOneWorkflowEach({ temporal, database }: Deployment): Promise<void> {
-  const client = new Client({ connection: await Connection.connect({ address: temporal.address }), namespace: temporal.namespace });
-  const [dispatches] = await database.pg`select count(*)::int as n from dispatches where subscribers <> '{}'`;
+  const client = new Client({
+    connection: await Connection.connect({ address: temporal.address }),
+    namespace: temporal.namespace,
+  });
+  const [dispatches] =
+    await database.pg`select count(*)::int as n from dispatches where subscribers <> '{}'`;
   await expect.poll(async () => (await client.workflow.count()).count, soon).toBe(dispatches?.n);
   await client.connection.close();
 }

@@ -21,7 +21,13 @@ const config = readConfig();
 await runProcess(async () => {
   const started = new ShutdownStack();
   const database = started.add(connectDatabase(config.DATABASE_URL), (d) => d.close());
-  const { ended } = await hostEffects({ config, database, effects: [deadly], log: createLog('deadly', config.LOG_LEVEL), started });
+  const { ended } = await hostEffects({
+    config,
+    database,
+    effects: [deadly],
+    log: createLog('deadly', config.LOG_LEVEL),
+    started,
+  });
   return { stop: () => started.stop(), ended };
 }, config.KNOCKON_SHUTDOWN);
 process.exit();

@@ -17,7 +17,9 @@ export function anEffect(act: Options): Effect {
   return defineEffect(what as Parameters<typeof defineEffect>[0]);
 }
 
-/** What the tests of a transport share: its bench, and effects that write down what they are given. */
+/**
+ * What the tests of a transport share: its bench, and effects that write down what they are given.
+ */
 export class Kit {
   #bench: TransportBench | undefined;
 
@@ -28,7 +30,8 @@ export class Kit {
 
   async use(bench: TransportBench): Promise<void> {
     this.#bench = bench;
-    await bench.database.pg`create table happened (id bigint generated always as identity, effect text, event_id uuid, seq int)`;
+    await bench.database
+      .pg`create table happened (id bigint generated always as identity, effect text, event_id uuid, seq int)`;
   }
 
   async close(): Promise<void> {
@@ -39,7 +42,9 @@ export class Kit {
   noting(name: () => string): (tx: Transaction, events: DomainEvent[]) => Promise<void> {
     return async (tx, events) => {
       for (const { id, seq } of events)
-        await tx.execute(sql`insert into happened (effect, event_id, seq) values (${name()}, ${id}, ${seq})`);
+        await tx.execute(
+          sql`insert into happened (effect, event_id, seq) values (${name()}, ${id}, ${seq})`,
+        );
     };
   }
 
@@ -49,7 +54,8 @@ export class Kit {
   }
 
   async happened({ name }: Effect): Promise<string[]> {
-    const rows = await this.bench.database.pg`select event_id from happened where effect = ${name} order by event_id`;
+    const rows = await this.bench.database
+      .pg`select event_id from happened where effect = ${name} order by event_id`;
     return rows.map((row) => String(row.event_id));
   }
 }

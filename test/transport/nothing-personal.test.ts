@@ -15,7 +15,10 @@ const CANARY = /canar/i;
 
 const SECRET = 'a secret of thirty-two characters';
 
-/** Each table that a shipped effect writes, and how its statement fails; each way repeats the values it is given. */
+/**
+ * Each table that a shipped effect writes, and how its statement fails; each way repeats the values
+ * it is given.
+ */
 const broken: [effect: string, table: string, how: 'check' | 'raise' | 'cast'][] = [
   ['search', 'search_documents', 'check'],
   ['analytics', 'analytics_hours', 'raise'],
@@ -34,16 +37,29 @@ describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
   let close: () => Promise<void>;
 
   beforeAll(async () => {
-    [bench, receiver, mail] = await Promise.all([TransportBench.open(transport), Receiver.start(), ScriptedMailServer.start()]);
-    const settings = { secret: SECRET, webhooks: { allow: loopback, timeoutMs: 2000 }, redisUrl: undefined };
+    [bench, receiver, mail] = await Promise.all([
+      TransportBench.open(transport),
+      Receiver.start(),
+      ScriptedMailServer.start(),
+    ]);
+    const settings = {
+      secret: SECRET,
+      webhooks: { allow: loopback, timeoutMs: 2000 },
+      redisUrl: undefined,
+    };
     const smtp = { smtpUrl: mail.url, from: 'Knock-on <notifications@example.com>', graceMs: 0 };
     const created = await createEffects({ ...settings, mail: smtp }, bench.database);
     // Given up after two tries, within a moment.
-    shipped = created.effects.map((effect) => ({ ...effect, retry: { ...effect.retry, attempts: 2, initial_ms: 50, max_ms: 50 } }));
+    shipped = created.effects.map((effect) => ({
+      ...effect,
+      retry: { ...effect.retry, attempts: 2, initial_ms: 50, max_ms: 50 },
+    }));
     close = created.close;
     where = await aChannel(bench.database);
     const [handle, email] = ['canary-handle', 'canary.mail@example.com'];
-    await bench.database.db.insert(members).values({ workspace_id: where.workspaceId, handle, email, emails: 'mentions' });
+    await bench.database.db
+      .insert(members)
+      .values({ workspace_id: where.workspaceId, handle, email, emails: 'mentions' });
     await receiver.register(bench.database, where.workspaceId);
   }, 90_000);
   afterEach(() => bench.clear());
@@ -52,21 +68,30 @@ describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
     await Promise.all([bench?.close(), receiver?.stop(), mail?.stop()]);
   });
 
-  /** Posts a message of a canary's to a canary, and waits until so many effects have given it up. @returns its id, and its dispatch's */
+  /**
+   * Posts a message of a canary's to a canary, and waits until so many effects have given it up.
+   * @returns its id, and its dispatch's
+   */
   async function post(givenUp: number): Promise<{ messageId: string; dispatchId: string }> {
-    const message = aMessage(where, { author: 'canary-author', text: '@canary-handle the "canary-text" is 7', metadata: { of: 'canary' } });
+    const message = aMessage(where, {
+      author: 'canary-author',
+      text: '@canary-handle the "canary-text" is 7',
+      metadata: { of: 'canary' },
+    });
     const posted = await aWriter(bench.database).post(message);
     if (!('message' in posted)) throw new Error('it was not stored');
     const [dispatch] = await bench.dispatch();
     const { id: messageId, event_id } = posted.message;
-    const letters = () => bench.database.pg`select distinct subscriber from dead_letters where event_id = ${event_id}`;
+    const letters = () =>
+      bench.database.pg`select distinct subscriber from dead_letters where event_id = ${event_id}`;
     await expect.poll(async () => (await letters()).length, soon).toBe(givenUp);
     return { messageId, dispatchId: dispatch!.id };
   }
 
   /** Everything that the transport has kept of a dispatch. */
   async function travelled(dispatchId: string): Promise<string> {
-    if (transport === 'pg-boss') return JSON.stringify(await bench.database.pg`select * from pgboss.job`);
+    if (transport === 'pg-boss')
+      return JSON.stringify(await bench.database.pg`select * from pgboss.job`);
     // Payloads are in Base64.
     return JSON.stringify(await bench.history(dispatchId), (key, value) =>
       key === 'data' && typeof value === 'string' ? Buffer.from(value, 'base64').toString() : value,
@@ -78,41 +103,72 @@ describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
     await pg`create function raise_it() returns trigger language plpgsql as $$ begin raise exception 'not this one: %', new::text || ' of a canary'; end $$`;
     await pg`create function cast_it() returns trigger language plpgsql as $$ begin perform ('a "canary" ' || new::text)::int; return new; end $$`;
     for (const [, table, how] of broken) {
-      if (how === 'check') await pg.unsafe(`alter table ${table} add constraint "no_more" check (false) not valid`);
-      else await pg.unsafe(`create trigger broken before insert on ${table} for each row execute function ${how}_it()`);
+      if (how === 'check')
+        await pg.unsafe(`alter table ${table} add constraint "no_more" check (false) not valid`);
+      else
+        await pg.unsafe(
+          `create trigger broken before insert on ${table} for each row execute function ${how}_it()`,
+        );
     }
     await bench.host(...shipped);
     const { messageId, dispatchId } = await post(shipped.length);
     const letters = await pg`select subscriber, target, cause, reason from dead_letters`;
-    const journey = await readJourney(bench.database, { workspaceId: where.workspaceId, messageId }, null);
-    const reasons = Object.fromEntries(letters.map(({ subscriber, reason }) => [subscriber, reason]));
+    const journey = await readJourney(
+      bench.database,
+      { workspaceId: where.workspaceId, messageId },
+      null,
+    );
+    const reasons = Object.fromEntries(
+      letters.map(({ subscriber, reason }) => [subscriber, reason]),
+    );
     for (const [effect, , how] of broken)
       expect({ effect, reason: reasons[effect] }).toEqual({
         effect,
-        reason: expect.stringMatching({ check: /no_more.*SQLSTATE 23514/, raise: /SQLSTATE P0001/, cast: /SQLSTATE 22P02/ }[how]),
+        reason: expect.stringMatching(
+          { check: /no_more.*SQLSTATE 23514/, raise: /SQLSTATE P0001/, cast: /SQLSTATE 22P02/ }[
+            how
+          ],
+        ),
       });
     const history = await travelled(dispatchId);
     // What calls were given can be read there.
     expect(history).toMatch(/dispatch_id\\*":\\*"[0-9a-f-]{36}/);
-    for (const place of [history, logged(), JSON.stringify(letters), JSON.stringify(journey)]) expect(place).not.toMatch(CANARY);
+    for (const place of [history, logged(), JSON.stringify(letters), JSON.stringify(journey)])
+      expect(place).not.toMatch(CANARY);
     for (const [effect] of broken)
-      expect(logged()).toMatch(new RegExp(`"level":"warn".*"subscriber":"${effect}".*"cause":"(?:[^"\\\\]|\\\\.)*SQLSTATE`));
+      expect(logged()).toMatch(
+        new RegExp(
+          `"level":"warn".*"subscriber":"${effect}".*"cause":"(?:[^"\\\\]|\\\\.)*SQLSTATE`,
+        ),
+      );
     for (const [, table, how] of broken)
-      await pg.unsafe(how === 'check' ? `alter table ${table} drop constraint "no_more"` : `drop trigger broken on ${table}`);
+      await pg.unsafe(
+        how === 'check'
+          ? `alter table ${table} drop constraint "no_more"`
+          : `drop trigger broken on ${table}`,
+      );
   }, 90_000);
 
   test('nor is what endpoints answer and mail servers say, which stands in Postgres alone', async () => {
-    receiver.answer = (response) => response.writeHead(500).end('no canary-answer, canary@example.com');
+    receiver.answer = (response) =>
+      response.writeHead(500).end('no canary-answer, canary@example.com');
     mail.refuse('RCPT TO', '550 5.1.1 <canary.mail@example.com>: no such canary');
     await bench.host(...shipped);
     const { messageId, dispatchId } = await post(2);
-    const journey = await readJourney(bench.database, { workspaceId: where.workspaceId, messageId }, null);
-    const effects = Object.fromEntries((journey?.events[0]?.effects ?? []).map((effect) => [effect.subscriber, effect]));
+    const journey = await readJourney(
+      bench.database,
+      { workspaceId: where.workspaceId, messageId },
+      null,
+    );
+    const effects = Object.fromEntries(
+      (journey?.events[0]?.effects ?? []).map((effect) => [effect.subscriber, effect]),
+    );
     expect(effects.webhooks?.last_error).toMatch(
       /^127\.0\.0\.1:\d+ answered 500 to message\.created: no canary-answer, canary@example\.com$/,
     );
     expect(effects.notifications?.last_error).toMatch(/550 5\.1\.1 at RCPT TO/);
-    const [letter] = await bench.database.pg`select target, cause from dead_letters where subscriber = 'notifications' and target <> ''`;
+    const [letter] = await bench.database
+      .pg`select target, cause from dead_letters where subscriber = 'notifications' and target <> ''`;
     expect(letter).toEqual({ target: expect.stringMatching(/^[0-9a-f-]{36}$/), cause: 'SMTP 550' });
     const history = await travelled(dispatchId);
     if (transport === 'temporal') expect(history).toContain('answered 500 to message.created');
@@ -128,7 +184,9 @@ describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
       on: ['*'],
       retry: { attempts: 1 },
       async transact(tx: Transaction, [event]) {
-        const rows = tx.execute(sql`select 1 as one from messages where id = ${event?.message_id} and text = ${event?.payload.text}`);
+        const rows = tx.execute(
+          sql`select 1 as one from messages where id = ${event?.message_id} and text = ${event?.payload.text}`,
+        );
         expect(await rows).toHaveLength(1);
         throw new TypeError(
           `"${event?.payload.text}" of ${event?.payload.author}@example.com is not at https://example.com/canary?of=canary`,
@@ -138,9 +196,16 @@ describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
     await bench.host(own);
     const { messageId, dispatchId } = await post(1);
     const letters = await bench.letters('own');
-    expect(letters[0]).toMatchObject({ cause: 'TypeError: "…" of …@… is not at https://example.com/…' });
-    const journey = await readJourney(bench.database, { workspaceId: where.workspaceId, messageId }, null);
-    for (const place of [await travelled(dispatchId), logged(), JSON.stringify([letters, journey])]) expect(place).not.toMatch(CANARY);
+    expect(letters[0]).toMatchObject({
+      cause: 'TypeError: "…" of …@… is not at https://example.com/…',
+    });
+    const journey = await readJourney(
+      bench.database,
+      { workspaceId: where.workspaceId, messageId },
+      null,
+    );
+    for (const place of [await travelled(dispatchId), logged(), JSON.stringify([letters, journey])])
+      expect(place).not.toMatch(CANARY);
     expect(logged()).toMatch(/"err":\{"name":"TypeError".*nothing-personal\.test/);
   }, 90_000);
 });

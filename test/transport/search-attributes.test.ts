@@ -13,8 +13,13 @@ beforeAll(async () => {
   const { address, namespace } = kit.bench.temporal;
   client = new Client({ connection: await Connection.connect({ address }), namespace });
   // A namespace in a SQL database has three lists of keywords. Somebody else has them all.
-  const theirs = Object.fromEntries(['Theirs', 'TheirsToo', 'TheirsAsWell'].map((name) => [name, KEYWORD_LIST]));
-  await client.connection.operatorService.addSearchAttributes({ namespace, searchAttributes: theirs });
+  const theirs = Object.fromEntries(
+    ['Theirs', 'TheirsToo', 'TheirsAsWell'].map((name) => [name, KEYWORD_LIST]),
+  );
+  await client.connection.operatorService.addSearchAttributes({
+    namespace,
+    searchAttributes: theirs,
+  });
 }, 60_000);
 afterAll(async () => {
   await client?.connection.close();
@@ -34,7 +39,9 @@ it('dispatches without search attributes where the namespace refuses them, and t
   expect(server).toEqual({
     away: null,
     namespace: null,
-    searchAttributes: expect.stringMatching(/^not registered: EventType \(Keyword\), WorkspaceId \(KeywordList\)/),
+    searchAttributes: expect.stringMatching(
+      /^not registered: EventType \(Keyword\), WorkspaceId \(KeywordList\)/,
+    ),
   });
 });
 
@@ -47,7 +54,9 @@ it('ends a workflow with a dead letter as Failed there too, and a restart of it 
   await kit.bench.host(deadly);
   const [event] = await kit.bench.post(1);
   const [dispatch] = await kit.bench.dispatch();
-  await expect.poll(() => kit.bench.letters(deadly.name), soon).toMatchObject([{ event_id: event }]);
+  await expect
+    .poll(() => kit.bench.letters(deadly.name), soon)
+    .toMatchObject([{ event_id: event }]);
   await expect.poll(() => statusOf(dispatch!.id), soon).toBe('FAILED');
   await kit.bench.chosen.recovery.restart(dispatch!, { [deadly.name]: [event!] }, 1);
   await expect.poll(() => statusOf(`${dispatch!.id}.1`), soon).toBe('FAILED');

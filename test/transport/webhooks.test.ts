@@ -23,8 +23,11 @@ describe.each(['temporal', 'pg-boss'] as const)('webhooks on %s', (transport) =>
 
   const process = (circuit = {}) => webhooks({ seal, allow: loopback, timeoutMs: 2000, circuit });
   const delivered = (events: string[]) =>
-    expect.poll(() => bench.receipts('webhooks'), { ...soon, timeout: 60_000 }).toEqual(expect.arrayContaining(events));
-  const attempts = () => bench.database.pg`select attempts from attempts where subscriber = 'webhooks' and attempts > 0`;
+    expect
+      .poll(() => bench.receipts('webhooks'), { ...soon, timeout: 60_000 })
+      .toEqual(expect.arrayContaining(events));
+  const attempts = () =>
+    bench.database.pg`select attempts from attempts where subscriber = 'webhooks' and attempts > 0`;
 
   test("an endpoint's limit is kept by two processes, nothing is lost, and no try is used up", async () => {
     const arrivals: number[] = [];
@@ -54,9 +57,14 @@ describe.each(['temporal', 'pg-boss'] as const)('webhooks on %s', (transport) =>
     const events = await bench.post(40, where);
     await bench.dispatch();
     const state = async () =>
-      (await bench.database.pg`select failing_since is not null as failing, failures from endpoints where id = ${id}`)[0]!;
+      (
+        await bench.database
+          .pg`select failing_since is not null as failing, failures from endpoints where id = ${id}`
+      )[0]!;
     await expect.poll(state, soon).toMatchObject({ failing: true });
-    await expect.poll(state, soon).toMatchObject({ failures: expect.toSatisfy((n: number) => n > receiver.requests.length - 2) });
+    await expect.poll(state, soon).toMatchObject({
+      failures: expect.toSatisfy((n: number) => n > receiver.requests.length - 2),
+    });
     expect(receiver.requests.length).toBeLessThan(20);
     receiver.answer = (response) => response.end();
     const failed = receiver.requests.length;

@@ -12,7 +12,9 @@ const greetings = defineEffect({
   on: ['message.created'],
   async transact(tx, events) {
     for (const { message_id, payload } of events) {
-      await tx.execute(sql`insert into greetings (message_id, text) values (${message_id}, ${`Hello, ${payload.author}!`})`);
+      await tx.execute(
+        sql`insert into greetings (message_id, text) values (${message_id}, ${`Hello, ${payload.author}!`})`,
+      );
     }
   },
 });

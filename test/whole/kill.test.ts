@@ -10,7 +10,11 @@ let running: Record<'api' | 'workflows' | 'effects', TestProcess>;
 
 beforeAll(async () => {
   const start = (command: string) => knockon.current.start(command);
-  const [api, workflows, effects] = await Promise.all([start('api'), start('worker workflows'), start('worker effects')]);
+  const [api, workflows, effects] = await Promise.all([
+    start('api'),
+    start('worker workflows'),
+    start('worker effects'),
+  ]);
   running = { api, workflows, effects };
   acme = await Product.at(api.url);
 });
@@ -22,7 +26,9 @@ describe('kill -9 in the middle of a burst of messages', () => {
     for (const part of ['workflows', 'effects', 'api', 'api'] as const) {
       const before = taken;
       const burst = Array.from({ length: BURST }, (_, i) => `message ${before + i}`);
-      const posted = Promise.all(burst.map((text) => acme.postPersistently(text).then(() => (taken += 1))));
+      const posted = Promise.all(
+        burst.map((text) => acme.postPersistently(text).then(() => (taken += 1))),
+      );
       await expect.poll(() => taken, { ...soon, interval: 1 }).toBeGreaterThan(before + BURST / 5);
       expect(await running[part].kill()).toEqual({ code: null, signal: 'SIGKILL' });
       restarts.push(restart(part));

@@ -10,12 +10,18 @@ let untouched: TestProcess[];
 let acme: Product;
 
 beforeAll(async () => {
-  untouched = await Promise.all(['api', 'worker workflows', 'worker effects'].map((command) => knockon.current.start(command)));
+  untouched = await Promise.all(
+    ['api', 'worker workflows', 'worker effects'].map((command) => knockon.current.start(command)),
+  );
   acme = await Product.at(untouched[0]!.url);
-  await knockon.current.database.pg`create table greetings (message_id uuid primary key, text text not null)`;
+  await knockon.current.database
+    .pg`create table greetings (message_id uuid primary key, text text not null)`;
 });
 
-const greetings = async () => (await knockon.current.database.pg`select message_id, text from greetings`).map((row) => ({ ...row }));
+const greetings = async () =>
+  (await knockon.current.database.pg`select message_id, text from greetings`).map((row) => ({
+    ...row,
+  }));
 
 describe('a new effect, deployed in a process of its own', () => {
   it('gets the events from then on, while API and workflow worker run on untouched', async () => {
@@ -24,7 +30,9 @@ describe('a new effect, deployed in a process of its own', () => {
 
     const worker = await knockon.current.startScript(greetingWorker);
     const after = await acme.post({ author: 'grace' });
-    await expect.poll(() => acme.states(after.id), soon).toEqual({ ...all('done'), greetings: 'done' });
+    await expect
+      .poll(() => acme.states(after.id), soon)
+      .toEqual({ ...all('done'), greetings: 'done' });
     expect(await greetings()).toEqual([{ message_id: after.id, text: 'Hello, grace!' }]);
     expect(await acme.states(before.id)).toEqual(all('done'));
     expect(untouched.map(({ ended }) => ended)).toEqual([undefined, undefined, undefined]);
@@ -32,8 +40,12 @@ describe('a new effect, deployed in a process of its own', () => {
     // Away, it keeps its place; back, it takes up what has happened meanwhile.
     expect(await worker.stop()).toEqual({ code: 0, signal: null });
     const meanwhile = await acme.post({ author: 'linus' });
-    await expect.poll(() => acme.states(meanwhile.id), soon).toEqual({ ...all('done'), greetings: 'running' });
+    await expect
+      .poll(() => acme.states(meanwhile.id), soon)
+      .toEqual({ ...all('done'), greetings: 'running' });
     await knockon.current.startScript(greetingWorker);
-    await expect.poll(greetings, soon).toContainEqual({ message_id: meanwhile.id, text: 'Hello, linus!' });
+    await expect
+      .poll(greetings, soon)
+      .toContainEqual({ message_id: meanwhile.id, text: 'Hello, linus!' });
   });
 });

@@ -22,7 +22,14 @@ beforeAll(async () => {
   await chmod(folder, 0o755);
   const [port] = await freePorts(1);
   const [data, log] = [join(folder, 'data'), join(folder, 'log')];
-  server = await startPostgres({ data, elsewhere: basename(folder), port: port!, password: 'test', log, programs: POSTGRES_14 });
+  server = await startPostgres({
+    data,
+    elsewhere: basename(folder),
+    port: port!,
+    password: 'test',
+    log,
+    programs: POSTGRES_14,
+  });
 });
 afterAll(async () => {
   await server?.stop();
@@ -31,7 +38,15 @@ afterAll(async () => {
 
 const refusal = /PostgreSQL 14\.\d+, which is too old: Knock-on works with 15, 16, 17 and 18/;
 
-it.skipIf(!isThere).each([[['migrate']], [['api']], [['relay']], [['worker', 'workflows']], [['worker', 'effects']]])(
+it
+  .skipIf(!isThere)
+  .each([
+    [['migrate']],
+    [['api']],
+    [['relay']],
+    [['worker', 'workflows']],
+    [['worker', 'effects']],
+  ])(
   '`knockon %s` refuses a Postgres that is too old by name, at once',
   { timeout: 60_000 },
   async (args) => {
@@ -42,7 +57,11 @@ it.skipIf(!isThere).each([[['migrate']], [['api']], [['relay']], [['worker', 'wo
       TEMPORAL_ADDRESS: '127.0.0.1:1',
     };
     const { code, stderr } = await knockon(args, env);
-    expect({ code, said: refusal.test(stderr), stack: /\n\s+at /.test(stderr) }).toEqual({ code: 1, said: true, stack: false });
+    expect({ code, said: refusal.test(stderr), stack: /\n\s+at /.test(stderr) }).toEqual({
+      code: 1,
+      said: true,
+      stack: false,
+    });
   },
 );
 

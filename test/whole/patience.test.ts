@@ -19,19 +19,30 @@ async function postgresAt(port: number): Promise<Server> {
   return server;
 }
 
-it.each(['temporal', 'pg-boss'])('an effect worker that is started before Postgres waits for it (%s)', async (transport) => {
-  const [port] = (await freePorts(1)) as [number];
-  const url = Object.assign(new URL(knockon.current.url), { hostname: '127.0.0.1', port: String(port) }).href;
-  const ready = knockon.current.start('worker effects', { DATABASE_URL: url, KNOCKON_TRANSPORT: transport });
-  const worker = knockon.current.processes.at(-1);
-  await expect.poll(() => worker?.log, soon).toMatch(/Postgres does not answer; trying again.*\n.*Postgres does not answer/);
-  const server = await postgresAt(port);
-  try {
-    await ready;
-    const { pg } = knockon.current.database;
-    expect(await pg`select count(*)::int as count from subscribers`).toEqual([{ count: 6 }]);
-  } finally {
-    await worker?.stop();
-    server.close();
-  }
-});
+it.each(['temporal', 'pg-boss'])(
+  'an effect worker that is started before Postgres waits for it (%s)',
+  async (transport) => {
+    const [port] = (await freePorts(1)) as [number];
+    const url = Object.assign(new URL(knockon.current.url), {
+      hostname: '127.0.0.1',
+      port: String(port),
+    }).href;
+    const ready = knockon.current.start('worker effects', {
+      DATABASE_URL: url,
+      KNOCKON_TRANSPORT: transport,
+    });
+    const worker = knockon.current.processes.at(-1);
+    await expect
+      .poll(() => worker?.log, soon)
+      .toMatch(/Postgres does not answer; trying again.*\n.*Postgres does not answer/);
+    const server = await postgresAt(port);
+    try {
+      await ready;
+      const { pg } = knockon.current.database;
+      expect(await pg`select count(*)::int as count from subscribers`).toEqual([{ count: 6 }]);
+    } finally {
+      await worker?.stop();
+      server.close();
+    }
+  },
+);

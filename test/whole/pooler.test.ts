@@ -31,19 +31,28 @@ describe.runIf(isPgbouncerInstalled)('a deployment behind a pooler in transactio
         KNOCKON_DISPATCHER: 'off',
         ...(direct !== 'none' && { KNOCKON_DATABASE_DIRECT_URL: knockon.url }),
       };
-      const [api, relay] = await Promise.all(commands.map((command) => knockon.start(command, settings)));
+      const [api, relay] = await Promise.all(
+        commands.map((command) => knockon.start(command, settings)),
+      );
       const acme = await Product.at(api!.url);
       const posted = await Promise.all(
-        Array.from({ length: 20 }, (_, n) => acme.post({ author: 'ada', text: `The zeppelin has landed, no. ${n}` })),
+        Array.from({ length: 20 }, (_, n) =>
+          acme.post({ author: 'ada', text: `The zeppelin has landed, no. ${n}` }),
+        ),
       );
       expect(posted.every(({ id }) => id)).toBe(true);
       const receipts = () => knockon.database.pg`select from receipts`;
       // The channel and its messages, for those who want them.
       await expect.poll(async () => (await acme.get('/v1/audit/verify')).entries, soon).toBe(21);
-      await expect.poll(async () => (await acme.get('/v1/search?q=zeppelins&limit=50')).data.length, soon).toBe(20);
-      await expect.poll(() => acme.get(`/v1/channels/${acme.channelId}/summary`), soon).toMatchObject({ messages: 20 });
+      await expect
+        .poll(async () => (await acme.get('/v1/search?q=zeppelins&limit=50')).data.length, soon)
+        .toBe(20);
+      await expect
+        .poll(() => acme.get(`/v1/channels/${acme.channelId}/summary`), soon)
+        .toMatchObject({ messages: 20 });
       expect((await receipts()).length).toBeGreaterThan(0);
-      if (direct === 'none') await expect.poll(() => relay!.log).toContain('KNOCKON_DATABASE_DIRECT_URL');
+      if (direct === 'none')
+        await expect.poll(() => relay!.log).toContain('KNOCKON_DATABASE_DIRECT_URL');
       else expect(relay!.log).not.toContain('KNOCKON_DATABASE_DIRECT_URL');
     },
   );

@@ -55,7 +55,10 @@ describe('an API that is told to stop', () => {
     const clients = Array.from({ length: 2 }, postUntilRefused);
     await expect.poll(() => taken, soon).toBeGreaterThan(50);
     api.signal('SIGTERM');
-    await expect.poll(readyz, soon).toMatchObject({ status: 503, body: { ok: false, detail: { problem: 'this process is stopping' } } });
+    await expect.poll(readyz, soon).toMatchObject({
+      status: 503,
+      body: { ok: false, detail: { problem: 'this process is stopping' } },
+    });
     expect((await fetch(`${api.url}/readyz`)).headers.get('connection')).toBe('close');
     const before = taken;
     await expect.poll(() => taken, soon).toBeGreaterThan(before);
@@ -71,9 +74,10 @@ describe('the dispatcher', () => {
   it('may run in a process of its own', async () => {
     await restartApi({ KNOCKON_DISPATCHER: 'off' });
     const { id } = await post();
-    await expect
-      .poll(readyz, soon)
-      .toMatchObject({ status: 503, body: { detail: { problem: expect.stringMatching(/is a dispatcher running/) } } });
+    await expect.poll(readyz, soon).toMatchObject({
+      status: 503,
+      body: { detail: { problem: expect.stringMatching(/is a dispatcher running/) } },
+    });
     expect(await acme.states(id)).toEqual(all('pending'));
     const relay = await knockon.current.start('relay');
     await expect.poll(() => acme.states(id), soon).toEqual(all('done'));
@@ -86,12 +90,14 @@ describe('the dispatcher', () => {
     const began = performance.now();
     const messages = [await post(), await post(), await post()];
     expect(performance.now() - began).toBeLessThan(3000);
-    await expect
-      .poll(readyz, soon)
-      .toMatchObject({ status: 503, body: { detail: { problem: expect.stringMatching(/is Temporal reachable/) } } });
+    await expect.poll(readyz, soon).toMatchObject({
+      status: 503,
+      body: { detail: { problem: expect.stringMatching(/is Temporal reachable/) } },
+    });
     expect(await acme.call('GET', '/healthz')).toMatchObject({ status: 200 });
     const relay = await knockon.current.start('relay');
-    for (const { id } of messages) await expect.poll(() => acme.states(id), soon).toEqual(all('done'));
+    for (const { id } of messages)
+      await expect.poll(() => acme.states(id), soon).toEqual(all('done'));
     await expect.poll(readyz, soon).toMatchObject({ status: 200 });
     expect(await api.stop()).toEqual({ code: 0, signal: null });
     expect(await relay.stop()).toEqual({ code: 0, signal: null });
@@ -101,7 +107,10 @@ describe('the dispatcher', () => {
 describe('an effect worker', () => {
   beforeAll(async () => {
     await restartApi();
-    const { body } = await acme.call('POST', '/v1/endpoints', { url: receiver.url(), event_types: ['message.created'] });
+    const { body } = await acme.call('POST', '/v1/endpoints', {
+      url: receiver.url(),
+      event_types: ['message.created'],
+    });
     receiver.secret = body.secret;
   });
 
@@ -110,7 +119,9 @@ describe('an effect worker', () => {
     const searching = await knockon.current.start('worker effects --only search');
     const { id } = await post();
     await expect.poll(() => acme.states(id), soon).toEqual({ ...all('running'), search: 'done' });
-    const others = await knockon.current.start(`worker effects --only ${effectNames.filter((name) => name !== 'search').join(',')}`);
+    const others = await knockon.current.start(
+      `worker effects --only ${effectNames.filter((name) => name !== 'search').join(',')}`,
+    );
     await expect.poll(() => acme.states(id), soon).toEqual(all('done'));
     await Promise.all([searching.stop(), others.stop()]);
   });

@@ -10,7 +10,10 @@ import { callOps } from '../ops/running.ts';
 import { all, Product, soon } from './product.ts';
 
 // One try, and no circuit: what the endpoint refuses is dead at once.
-const knockon = useDeployment(() => ({ KNOCKON_WEBHOOK_ATTEMPTS: '1', KNOCKON_WEBHOOK_FAILURES: '0' }));
+const knockon = useDeployment(() => ({
+  KNOCKON_WEBHOOK_ATTEMPTS: '1',
+  KNOCKON_WEBHOOK_FAILURES: '0',
+}));
 let receiver: Receiver;
 let client: Client;
 let acme: Product;
@@ -18,10 +21,18 @@ let acme: Product;
 beforeAll(async () => {
   const { temporal } = knockon.current;
   receiver = await Receiver.start();
-  client = new Client({ connection: await Connection.connect({ address: temporal.address }), namespace: temporal.namespace });
-  const [api] = await Promise.all(['api', 'worker workflows', 'worker effects'].map((command) => knockon.current.start(command)));
+  client = new Client({
+    connection: await Connection.connect({ address: temporal.address }),
+    namespace: temporal.namespace,
+  });
+  const [api] = await Promise.all(
+    ['api', 'worker workflows', 'worker effects'].map((command) => knockon.current.start(command)),
+  );
   acme = await Product.at(api!.url);
-  const { body } = await acme.call('POST', '/v1/endpoints', { url: receiver.url(), event_types: ['message.created'] });
+  const { body } = await acme.call('POST', '/v1/endpoints', {
+    url: receiver.url(),
+    event_types: ['message.created'],
+  });
   receiver.secret = body.secret;
 });
 afterAll(async () => {
@@ -31,16 +42,25 @@ afterAll(async () => {
 
 const query = 'ExecutionStatus="Failed" AND FailedEffects="webhooks"';
 
-/** Posts a message whose endpoint says 500: the webhook is dead at once. Its workflow, found as people find it, once it has failed. */
-async function aFailedWorkflow(): Promise<{ message: { id: string; event_id: string }; found: WorkflowExecutionInfo }> {
+/**
+ * Posts a message whose endpoint says 500: the webhook is dead at once. Its workflow, found as
+ * people find it, once it has failed.
+ */
+async function aFailedWorkflow(): Promise<{
+  message: { id: string; event_id: string };
+  found: WorkflowExecutionInfo;
+}> {
   receiver.answer = (response) => response.writeHead(500).end('out of order');
   const message = await acme.post({ text: 'nobody takes this' });
-  await expect.poll(() => acme.states(message.id), soon).toEqual({ ...all('done'), webhooks: 'failed' });
+  await expect
+    .poll(() => acme.states(message.id), soon)
+    .toEqual({ ...all('done'), webhooks: 'failed' });
   const { events } = await acme.get(`/v1/messages/${message.id}/effects`);
   const id = events[0].workflow.id;
   let found: WorkflowExecutionInfo | undefined;
   const look = async () => {
-    for await (const workflow of client.workflow.list({ query })) if (workflow.workflowId === id) found = workflow;
+    for await (const workflow of client.workflow.list({ query }))
+      if (workflow.workflowId === id) found = workflow;
     return found?.status.name;
   };
   await expect.poll(look, soon).toBe('FAILED');
@@ -57,17 +77,26 @@ async function written(eventId: string) {
   return row;
 }
 
-/** Resets a failed workflow once its cause is gone, and checks what that changes and what it doesn't. */
+/**
+ * Resets a failed workflow once its cause is gone, and checks what that changes and what it
+ * doesn't.
+ */
 async function recovers(reset: (workflow: WorkflowExecutionInfo) => Promise<void>): Promise<void> {
   const { message, found } = await aFailedWorkflow();
   const { pg } = knockon.current.database;
-  const letters = () => pg`select subscriber, cause, reason from dead_letters where event_id = ${message.event_id}`;
+  const letters = () =>
+    pg`select subscriber, cause, reason from dead_letters where event_id = ${message.event_id}`;
   expect(await letters()).toMatchObject([{ subscriber: 'webhooks', cause: 'HTTP 500' }]);
   const before = await written(message.event_id);
 
   receiver.answer = (response) => response.end();
   await reset(found);
-  await expect.poll(async () => (await client.workflow.getHandle(found.workflowId).describe()).status.name, soon).toBe('COMPLETED');
+  await expect
+    .poll(
+      async () => (await client.workflow.getHandle(found.workflowId).describe()).status.name,
+      soon,
+    )
+    .toBe('COMPLETED');
 
   expect(await acme.states(message.id)).toEqual(all('done'));
   expect(await letters()).toEqual([]);
@@ -88,7 +117,10 @@ describe('open dead letters', () => {
     return found;
   };
   const settle = async (verb: 'retry' | 'discard', messageId: string) => {
-    const { status } = await callOps(acme.url, 'POST', `dead_letters/${verb}`, { filter: { message_id: messageId }, reason: 'a test' });
+    const { status } = await callOps(acme.url, 'POST', `dead_letters/${verb}`, {
+      filter: { message_id: messageId },
+      reason: 'a test',
+    });
     expect(status).toBeLessThan(300);
   };
 
@@ -103,7 +135,10 @@ describe('open dead letters', () => {
     await expect.poll(open, soon).toEqual([shown(other)]);
     await settle('discard', other.message.id);
     await expect.poll(open, soon).toEqual([]);
-    for (const { found } of [one, other]) expect((await client.workflow.getHandle(found.workflowId).describe()).status.name).toBe('FAILED');
+    for (const { found } of [one, other])
+      expect((await client.workflow.getHandle(found.workflowId).describe()).status.name).toBe(
+        'FAILED',
+      );
   });
 });
 
@@ -115,7 +150,9 @@ describe('a workflow with a dead letter', () => {
       .result()
       .catch((error: Error) => error.cause);
     expect(failure).toMatchObject({
-      message: expect.stringMatching(/^webhooks gave up on the message.created event: .* answered 500 .*reset this workflow/),
+      message: expect.stringMatching(
+        /^webhooks gave up on the message.created event: .* answered 500 .*reset this workflow/,
+      ),
     });
     const pairs = found.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]);
     expect(Object.fromEntries(pairs)).toMatchObject({
@@ -144,8 +181,23 @@ describe('a workflow with a dead letter', () => {
     const { address, namespace } = knockon.current.temporal;
     const cli = await findTemporalCli();
     await recovers(async ({ workflowId }) => {
-      const which = ['--workflow-id', workflowId, '--type', 'FirstWorkflowTask', '--reason', 'the endpoint is back'];
-      await promisify(execFile)(cli, ['workflow', 'reset', ...which, '--address', address, '--namespace', namespace]);
+      const which = [
+        '--workflow-id',
+        workflowId,
+        '--type',
+        'FirstWorkflowTask',
+        '--reason',
+        'the endpoint is back',
+      ];
+      await promisify(execFile)(cli, [
+        'workflow',
+        'reset',
+        ...which,
+        '--address',
+        address,
+        '--namespace',
+        namespace,
+      ]);
     });
   });
 });

@@ -11,7 +11,8 @@ let acme: Product;
 beforeAll(async () => {
   const { current } = knockon;
   proxy = await startProxy(current.url);
-  // With a dispatcher and background work at the same database, as in production. Nobody subscribes, so events wait.
+  // With a dispatcher and background work at the same database, as in production. Nobody
+  // subscribes, so events wait.
   ({ url } = await current.start('api', { DATABASE_URL: proxy.url, KNOCKON_READY_AGE: '1h' }));
   acme = await Product.at(url);
 });
@@ -22,37 +23,54 @@ async function timed(path: string, init: RequestInit = {}) {
   const began = performance.now();
   const response = await fetch(new URL(path, url), init);
   await response.text();
-  return { status: response.status, retryAfter: response.headers.get('retry-after'), ms: performance.now() - began };
+  return {
+    status: response.status,
+    retryAfter: response.headers.get('retry-after'),
+    ms: performance.now() - began,
+  };
 }
 
-const post = () => acme.call('POST', `/v1/channels/${acme.channelId}/messages`, { author: 'ada', text: 'hi' }).then(({ status }) => status);
+const post = () =>
+  acme
+    .call('POST', `/v1/channels/${acme.channelId}/messages`, { author: 'ada', text: 'hi' })
+    .then(({ status }) => status);
 const isReady = () => timed('/readyz').then(({ status }) => status === 200);
-const settle = () => expect.poll(async () => (await isReady()) && (await post()), { timeout: 30_000, interval: 500 }).toBe(201);
+const settle = () =>
+  expect
+    .poll(async () => (await isReady()) && (await post()), { timeout: 30_000, interval: 500 })
+    .toBe(201);
 
-describe.each(['frozen', 'swallowed'] as const)('while every connection to Postgres is %s', (trouble) => {
-  it('requests get 503 within 15 s, readiness and metrics answer within 2 s, and all is well soon after', async () => {
-    await settle();
-    proxy.be(trouble);
-    const asked = [
-      ...Array.from({ length: 20 }, post),
-      ...Array.from({ length: 20 }, () => acme.call('GET', `/v1/channels/${acme.channelId}/messages`).then(({ status }) => status)),
-    ];
-    const began = performance.now();
-    await expect.poll(isReady, { timeout: 2500 }).toBe(false);
-    for (let i = 0; i < 3; i += 1) {
-      const { status, ms } = await timed('/readyz');
-      expect(status).toBe(503);
-      expect(ms).toBeLessThan(2500);
-      expect((await timed('/metrics', { headers: { authorization: `Bearer ${OPERATOR}` } })).ms).toBeLessThan(2500);
-    }
-    const doctor = timed('/v1/ops/doctor', { headers: { authorization: `Bearer ${OPERATOR}` } });
-    expect(await Promise.all(asked)).toEqual(Array(40).fill(503));
-    expect(performance.now() - began).toBeLessThan(15_000);
-    expect((await doctor).ms).toBeLessThan(15_000);
-    proxy.be('open');
-    await settle();
-  });
-});
+describe.each(['frozen', 'swallowed'] as const)(
+  'while every connection to Postgres is %s',
+  (trouble) => {
+    it('requests get 503 within 15 s, readiness and metrics answer within 2 s, and all is well soon after', async () => {
+      await settle();
+      proxy.be(trouble);
+      const asked = [
+        ...Array.from({ length: 20 }, post),
+        ...Array.from({ length: 20 }, () =>
+          acme.call('GET', `/v1/channels/${acme.channelId}/messages`).then(({ status }) => status),
+        ),
+      ];
+      const began = performance.now();
+      await expect.poll(isReady, { timeout: 2500 }).toBe(false);
+      for (let i = 0; i < 3; i += 1) {
+        const { status, ms } = await timed('/readyz');
+        expect(status).toBe(503);
+        expect(ms).toBeLessThan(2500);
+        expect(
+          (await timed('/metrics', { headers: { authorization: `Bearer ${OPERATOR}` } })).ms,
+        ).toBeLessThan(2500);
+      }
+      const doctor = timed('/v1/ops/doctor', { headers: { authorization: `Bearer ${OPERATOR}` } });
+      expect(await Promise.all(asked)).toEqual(Array(40).fill(503));
+      expect(performance.now() - began).toBeLessThan(15_000);
+      expect((await doctor).ms).toBeLessThan(15_000);
+      proxy.be('open');
+      await settle();
+    });
+  },
+);
 
 it('where the old connections alone are dead, it serves by new ones in a few seconds', async () => {
   await settle();
@@ -69,14 +87,18 @@ describe('while Postgres takes no writes', () => {
     const { database } = knockon.current;
     const name = new URL(knockon.current.url).pathname.slice(1);
     const readOnly = async (on: boolean) => {
-      await database.pg.unsafe(`alter database ${name} set default_transaction_read_only = ${on ? 'on' : 'off'}`);
-      if (on) await database.pg`select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'knockon api%'`;
+      await database.pg.unsafe(
+        `alter database ${name} set default_transaction_read_only = ${on ? 'on' : 'off'}`,
+      );
+      if (on)
+        await database.pg`select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'knockon api%'`;
     };
     await readOnly(true);
     await expect.poll(isReady).toBe(false);
     const path = `/v1/channels/${acme.channelId}/messages`;
     const headers = { authorization: `Bearer ${acme.key}`, 'content-type': 'application/json' };
-    const refused = () => timed(path, { method: 'POST', headers, body: JSON.stringify({ author: 'ada', text: 'hi' }) });
+    const refused = () =>
+      timed(path, { method: 'POST', headers, body: JSON.stringify({ author: 'ada', text: 'hi' }) });
     await expect.poll(refused).toMatchObject({ status: 503, retryAfter: '5' });
     expect((await timed(path, { headers })).status).toBe(200);
     await readOnly(false);

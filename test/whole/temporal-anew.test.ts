@@ -26,7 +26,15 @@ let knockon: Deployment;
 const serve = () => startTemporal({ cli, port, log: join(folder, 'temporal.log') });
 
 async function makeNamespace(): Promise<void> {
-  await promisify(execFile)(cli, ['operator', 'namespace', 'create', '--namespace', namespace, '--address', temporal.address]);
+  await promisify(execFile)(cli, [
+    'operator',
+    'namespace',
+    'create',
+    '--namespace',
+    namespace,
+    '--address',
+    temporal.address,
+  ]);
 }
 
 beforeAll(async () => {
@@ -47,8 +55,12 @@ afterAll(async () => {
 
 /** What the doctor says is not as it must be, of Temporal. */
 async function illness(url: string): Promise<string[]> {
-  const { findings } = (await callOps(url, 'GET', 'doctor')).body as { findings: { check: string; ok: boolean; detail: string }[] };
-  const told = findings.filter(({ check, ok }) => !ok && ['temporal', 'namespace', 'search attributes'].includes(check));
+  const { findings } = (await callOps(url, 'GET', 'doctor')).body as {
+    findings: { check: string; ok: boolean; detail: string }[];
+  };
+  const told = findings.filter(
+    ({ check, ok }) => !ok && ['temporal', 'namespace', 'search attributes'].includes(check),
+  );
   return told.map(({ check, detail }) => `${check}: ${detail}`);
 }
 
@@ -70,9 +82,14 @@ describe('every process', () => {
     const api = await knockon.start('api');
     const workers = [knockon.start('worker workflows'), knockon.start('worker effects')];
     acme = await Product.at(api.url);
-    const named = () => knockon.processes.slice(1).map(({ log }) => log.includes(`has no namespace \\"${namespace}\\"`));
+    const named = () =>
+      knockon.processes
+        .slice(1)
+        .map(({ log }) => log.includes(`has no namespace \\"${namespace}\\"`));
     await expect.poll(named, soon).toEqual([true, true]);
-    expect(await illness(api.url)).toContainEqual(`namespace: there is no namespace "${namespace}"`);
+    expect(await illness(api.url)).toContainEqual(
+      `namespace: there is no namespace "${namespace}"`,
+    );
     await makeNamespace();
     await Promise.all(workers);
     const { id } = await acme.post();

@@ -1,7 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import type { WorkflowHandle } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  Runtime,
+  Worker,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
 import { uuidv7 } from 'uuidv7';
 import {
   type DeadLetters,
@@ -19,7 +25,12 @@ import type { TestNamespace } from '../harness/temporal.ts';
 /** A stand-in for an effect's worker: what the workflow sees of one. */
 export type FakeEffect = (call: EffectCall) => Promise<EffectAnswer>;
 
-export const retryPolicy: RetryPolicy = { attempts: 5, initial_ms: 1000, max_ms: 600_000, backoff: 2 };
+export const retryPolicy: RetryPolicy = {
+  attempts: 5,
+  initial_ms: 1000,
+  max_ms: 600_000,
+  backoff: 2,
+};
 
 /** The time-skipping server with a workflow worker, and a worker for each fake effect. */
 export class WorkflowBench {
@@ -27,7 +38,8 @@ export class WorkflowBench {
   readonly env: TestWorkflowEnvironment;
   readonly #bundle: WorkflowBundleWithSourceMap;
 
-  readonly #noteLetters = async (letters: DeadLetters): Promise<void> => void this.letters.push(letters);
+  readonly #noteLetters = async (letters: DeadLetters): Promise<void> =>
+    void this.letters.push(letters);
 
   private constructor(env: TestWorkflowEnvironment, bundle: WorkflowBundleWithSourceMap) {
     this.env = env;
@@ -43,15 +55,24 @@ export class WorkflowBench {
       bundleWorkflows(),
     ]);
     // The time-skipping server can't list them, which `SearchAttributes` does first.
-    await env.connection.operatorService.addSearchAttributes({ namespace: 'default', searchAttributes });
+    await env.connection.operatorService.addSearchAttributes({
+      namespace: 'default',
+      searchAttributes,
+    });
     return new WorkflowBench(env, bundle);
   }
 
   /** On a server that runs already. Time takes its time there. */
   static async at(server: TestNamespace): Promise<WorkflowBench> {
     installLog();
-    const [env, bundle] = await Promise.all([TestWorkflowEnvironment.createFromExistingServer(server), bundleWorkflows()]);
-    await env.connection.operatorService.addSearchAttributes({ namespace: server.namespace, searchAttributes });
+    const [env, bundle] = await Promise.all([
+      TestWorkflowEnvironment.createFromExistingServer(server),
+      bundleWorkflows(),
+    ]);
+    await env.connection.operatorService.addSearchAttributes({
+      namespace: server.namespace,
+      searchAttributes,
+    });
     return new WorkflowBench(env, bundle);
   }
 
@@ -59,19 +80,33 @@ export class WorkflowBench {
     await this.env.teardown();
   }
 
-  /** Runs the test with these effects hosted, each on its own queue. @param recordDeadLetters default: they are in `letters` */
-  async with<T>(effects: Record<string, FakeEffect>, test: () => Promise<T>, recordDeadLetters = this.#noteLetters): Promise<T> {
+  /**
+   * Runs the test with these effects hosted, each on its own queue. @param recordDeadLetters
+   * default: they are in `letters`
+   */
+  async with<T>(
+    effects: Record<string, FakeEffect>,
+    test: () => Promise<T>,
+    recordDeadLetters = this.#noteLetters,
+  ): Promise<T> {
     this.letters.length = 0;
     const where = { connection: this.env.nativeConnection, namespace: this.env.namespace };
     const workers = await Promise.all([
-      Worker.create({ ...where, taskQueue: WORKFLOW_QUEUE, workflowBundle: this.#bundle, activities: { recordDeadLetters } }),
+      Worker.create({
+        ...where,
+        taskQueue: WORKFLOW_QUEUE,
+        workflowBundle: this.#bundle,
+        activities: { recordDeadLetters },
+      }),
       ...Object.entries(effects).map(([name, effect]) =>
         Worker.create({ ...where, taskQueue: effectQueue(name), activities: { [name]: effect } }),
       ),
     ]);
     const [first, ...rest] = workers;
     if (!first) throw new Error('there is always the workflow worker');
-    return await first.runUntil(rest.reduce<() => Promise<T>>((run, worker) => () => worker.runUntil(run()), test)());
+    return await first.runUntil(
+      rest.reduce<() => Promise<T>>((run, worker) => () => worker.runUntil(run()), test)(),
+    );
   }
 
   /** Starts a workflow for a dispatch of `size` events, for the named effects. */
@@ -88,7 +123,12 @@ export class WorkflowBench {
       attributes?: boolean;
     } = {},
   ): Promise<WorkflowHandle> {
-    const { type = 'message.created', workflow = 'onMessageCreated', size = 1, batch = 500 } = options;
+    const {
+      type = 'message.created',
+      workflow = 'onMessageCreated',
+      size = 1,
+      batch = 500,
+    } = options;
     const subscribers = names.map((name) => ({
       name,
       task_queue: effectQueue(name),
@@ -109,7 +149,11 @@ export class WorkflowBench {
   }
 }
 
-const installLog = () => Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: 'ERROR' } } });
+const installLog = () =>
+  Runtime.install({
+    logger: new DefaultLogger('ERROR'),
+    telemetryOptions: { logging: { filter: 'ERROR' } },
+  });
 
 const bundleWorkflows = () =>
   bundleWorkflowCode({
@@ -118,4 +162,7 @@ const bundleWorkflows = () =>
   });
 
 /** An effect that is done with everything at once. */
-export const healthy: FakeEffect = async ({ events }) => ({ done: 'ids' in events ? events.ids.length : events.limit, open: [] });
+export const healthy: FakeEffect = async ({ events }) => ({
+  done: 'ids' in events ? events.ids.length : events.limit,
+  open: [],
+});

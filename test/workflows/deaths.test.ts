@@ -4,8 +4,11 @@ import type { EffectCall } from '../../src/transport/dispatch.ts';
 import { freshNamespace } from '../harness/temporal.ts';
 import { healthy, WorkflowBench } from './bench.ts';
 
-// On a real server: the time-skipping one tries again by itself, whatever the policy says of heartbeats.
-it('counts the death of a worker against no call that only waited for its turn there', { timeout: 120_000 }, async () => {
+// On a real server: the time-skipping one tries again by itself, whatever the policy says of
+// heartbeats.
+it('counts the death of a worker against no call that only waited for its turn there', {
+  timeout: 120_000,
+}, async () => {
   const bench = await WorkflowBench.at(await freshNamespace());
   const calls: EffectCall[] = [];
   const search = async (call: EffectCall) => {

@@ -12,13 +12,15 @@ beforeAll(async () => {
 });
 afterAll(() => bench.close());
 
-const failing = (reason: string) => ApplicationFailure.create({ type: 'EffectRetry', message: reason, details: [reason] });
+const failing = (reason: string) =>
+  ApplicationFailure.create({ type: 'EffectRetry', message: reason, details: [reason] });
 const reasonOf = async (result: Promise<unknown>) => {
   const error = await result.then(
     () => undefined,
     (e: unknown) => e,
   );
-  if (!(error instanceof WorkflowFailedError)) throw new Error(`the workflow did not fail: ${error}`);
+  if (!(error instanceof WorkflowFailedError))
+    throw new Error(`the workflow did not fail: ${error}`);
   return error.cause?.message ?? '';
 };
 
@@ -90,11 +92,15 @@ describe('the fan-out', () => {
     await bench.with({ webhooks: never, search: other, audit: other }, async () => {
       const handle = await bench.start(['webhooks', 'search', 'audit'], { retry: { attempts: 4 } });
       const reason = await reasonOf(handle.result());
-      expect(reason).toContain('webhooks gave up on the message.created event: hooks.example.com answered 500');
+      expect(reason).toContain(
+        'webhooks gave up on the message.created event: hooks.example.com answered 500',
+      );
       expect(reason).toContain('reset this workflow');
       expect(tries).toBe(4);
       expect(done).toBe(2);
-      expect(bench.letters.flatMap((l) => l.letters)).toMatchObject([{ cause: 'hooks.example.com answered 500' }]);
+      expect(bench.letters.flatMap((l) => l.letters)).toMatchObject([
+        { cause: 'hooks.example.com answered 500' },
+      ]);
       const { searchAttributes } = await handle.describe();
       expect(searchAttributes.FailedEffects).toEqual(['webhooks']);
     });
@@ -104,12 +110,19 @@ describe('the fan-out', () => {
     let calls = 0;
     const effect = async () => {
       calls += 1;
-      return { done: 0, open: [{ event_id: 'e1', state: 'dead' as const, reason: 'gone for good', cause: 'HTTP 410' }] };
+      return {
+        done: 0,
+        open: [
+          { event_id: 'e1', state: 'dead' as const, reason: 'gone for good', cause: 'HTTP 410' },
+        ],
+      };
     };
     await bench.with({ webhooks: effect }, async () => {
       expect(await reasonOf((await bench.start(['webhooks'])).result())).toContain('gone for good');
       expect(calls).toBe(1);
-      expect(bench.letters[0]?.letters).toEqual([{ events: { ids: ['e1'] }, cause: 'HTTP 410', reason: 'gone for good' }]);
+      expect(bench.letters[0]?.letters).toEqual([
+        { events: { ids: ['e1'] }, cause: 'HTTP 410', reason: 'gone for good' },
+      ]);
     });
   });
 
@@ -117,13 +130,17 @@ describe('the fan-out', () => {
     const calls: EffectCall[] = [];
     const effect = async (call: EffectCall) => {
       calls.push(call);
-      if (!call.alone) return { done: 99, open: [{ event_id: 'bad', state: 'retry' as const, reason: 'busy' }] };
+      if (!call.alone)
+        return { done: 99, open: [{ event_id: 'bad', state: 'retry' as const, reason: 'busy' }] };
       if (calls.length < 4) throw failing('busy');
       return { done: 1, open: [] };
     };
     await bench.with({ search: effect }, async () => {
       await (await bench.start(['search'], { size: 100 })).result();
-      expect(calls.map((call) => call.events)).toEqual([{ offset: 0, limit: 100 }, ...Array(3).fill({ ids: ['bad'] })]);
+      expect(calls.map((call) => call.events)).toEqual([
+        { offset: 0, limit: 100 },
+        ...Array(3).fill({ ids: ['bad'] }),
+      ]);
     });
   });
 
@@ -131,7 +148,11 @@ describe('the fan-out', () => {
     const times: number[] = [];
     const effect = async (call: EffectCall) => {
       times.push(await bench.env.currentTimeMs());
-      if (!call.alone) return { done: 1, open: [{ event_id: 'e1', state: 'retry' as const, reason: 'slow down', after_ms: HOUR }] };
+      if (!call.alone)
+        return {
+          done: 1,
+          open: [{ event_id: 'e1', state: 'retry' as const, reason: 'slow down', after_ms: HOUR }],
+        };
       return { done: 1, open: [] };
     };
     await bench.with({ webhooks: effect }, async () => {
@@ -146,7 +167,12 @@ describe('the fan-out', () => {
       const at = await bench.env.currentTimeMs();
       calls.push({ at, call });
       if (calls.length > 1) return { done: 1, open: [] };
-      return { done: 0, open: [{ event_id: 'e1', state: 'later' as const, until: new Date(at + 300_000).toISOString() }] };
+      return {
+        done: 0,
+        open: [
+          { event_id: 'e1', state: 'later' as const, until: new Date(at + 300_000).toISOString() },
+        ],
+      };
     };
     await bench.with({ notifications: effect }, async () => {
       await (await bench.start(['notifications'])).result();
@@ -162,7 +188,12 @@ describe('the fan-out', () => {
       calls.push(call.target);
       const first = calls.length === 1;
       if (first) {
-        const open = ['a', 'b'].map((target) => ({ event_id: 'e1', target, state: 'retry' as const, reason: 'down' }));
+        const open = ['a', 'b'].map((target) => ({
+          event_id: 'e1',
+          target,
+          state: 'retry' as const,
+          reason: 'down',
+        }));
         return { done: 0, open };
       }
       return { done: 1, open: [] };
@@ -180,13 +211,25 @@ describe('the fan-out', () => {
       calls.push(call.target);
       if (call.target === 'a') throw failing('a is down');
       if (call.target === 'b') return { done: 1, open: [] };
-      return { done: 0, open: ['a', 'b'].map((target) => ({ event_id: 'e1', target, state: 'retry' as const, reason: 'down' })) };
+      return {
+        done: 0,
+        open: ['a', 'b'].map((target) => ({
+          event_id: 'e1',
+          target,
+          state: 'retry' as const,
+          reason: 'down',
+        })),
+      };
     };
     await bench.with({ webhooks: effect }, async () => {
-      expect(await reasonOf((await bench.start(['webhooks'], { retry: { attempts: 3 } })).result())).toContain('a is down');
+      expect(
+        await reasonOf((await bench.start(['webhooks'], { retry: { attempts: 3 } })).result()),
+      ).toContain('a is down');
       expect(calls.filter((target) => target === 'a')).toHaveLength(2);
       expect(calls.filter((target) => target === undefined)).toHaveLength(1);
-      expect(bench.letters.flatMap((l) => l.letters)).toMatchObject([{ events: { ids: ['e1'] }, target: 'a' }]);
+      expect(bench.letters.flatMap((l) => l.letters)).toMatchObject([
+        { events: { ids: ['e1'] }, target: 'a' },
+      ]);
     });
   });
 
@@ -195,30 +238,49 @@ describe('the fan-out', () => {
     const effect = async (call: EffectCall) => {
       if (!('offset' in call.events)) throw new Error('a run of events was expected');
       const { offset, limit } = call.events;
-      if (offset <= culprit && culprit < offset + limit) throw ApplicationFailure.create({ type: 'EffectPoison', message: 'poison' });
+      if (offset <= culprit && culprit < offset + limit)
+        throw ApplicationFailure.create({ type: 'EffectPoison', message: 'poison' });
       return { done: limit, open: [] };
     };
     await bench.with({ search: effect }, async () => {
-      expect(await reasonOf((await bench.start(['search'], { size: 8, retry: { attempts: 2 } })).result())).toContain(
-        'search gave up on 1 of 8',
-      );
-      expect(bench.letters.flatMap((l) => l.letters)).toMatchObject([{ events: { offset: culprit, limit: 1 }, reason: 'poison' }]);
+      expect(
+        await reasonOf(
+          (await bench.start(['search'], { size: 8, retry: { attempts: 2 } })).result(),
+        ),
+      ).toContain('search gave up on 1 of 8');
+      expect(bench.letters.flatMap((l) => l.letters)).toMatchObject([
+        { events: { offset: culprit, limit: 1 }, reason: 'poison' },
+      ]);
     });
   });
 
   it('leaves a dead letter for what a cancelled workflow has not done', async () => {
     const effect = async () => ({
       done: 0,
-      open: [{ event_id: 'e1', state: 'later' as const, until: new Date((await bench.env.currentTimeMs()) + 24 * HOUR).toISOString() }],
+      open: [
+        {
+          event_id: 'e1',
+          state: 'later' as const,
+          until: new Date((await bench.env.currentTimeMs()) + 24 * HOUR).toISOString(),
+        },
+      ],
     });
     await bench.with({ notifications: effect }, async () => {
       const handle = await bench.start(['notifications']);
-      await expect.poll(async () => (await handle.fetchHistory()).events?.some((e) => e.timerStartedEventAttributes)).toBe(true);
+      await expect
+        .poll(async () =>
+          (await handle.fetchHistory()).events?.some((e) => e.timerStartedEventAttributes),
+        )
+        .toBe(true);
       await handle.cancel();
       await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
       expect((await handle.describe()).status.name).toBe('CANCELLED');
       expect(bench.letters.flatMap((l) => l.letters)).toEqual([
-        { events: { offset: 0, limit: 1 }, cause: 'cancelled', reason: 'the workflow was cancelled' },
+        {
+          events: { offset: 0, limit: 1 },
+          cause: 'cancelled',
+          reason: 'the workflow was cancelled',
+        },
       ]);
     });
   });
@@ -238,13 +300,23 @@ describe('the fan-out', () => {
     let isDue = false;
     const sibling = async (call: EffectCall) => {
       if (isDue) return await healthy(call);
-      return { done: 0, open: [{ event_id: 'e1', state: 'later' as const, until: '2100-01-01T00:00:00Z', in_ms: 1500 }] };
+      return {
+        done: 0,
+        open: [
+          { event_id: 'e1', state: 'later' as const, until: '2100-01-01T00:00:00Z', in_ms: 1500 },
+        ],
+      };
     };
     await bench.with({ retired: waiting, sibling }, async () => {
       // Nobody takes the calls of one of them: time is not skipped meanwhile.
       const handle = await bench.start(['retired', 'unhosted', 'sibling']);
       await expect
-        .poll(async () => (await handle.fetchHistory()).events?.filter((e) => e.timerStartedEventAttributes).length, { timeout: 10_000 })
+        .poll(
+          async () =>
+            (await handle.fetchHistory()).events?.filter((e) => e.timerStartedEventAttributes)
+              .length,
+          { timeout: 10_000 },
+        )
         .toBe(2);
       isDue = true;
       await handle.signal('drop', 'retired');
@@ -259,20 +331,31 @@ describe('the fan-out', () => {
     ['the one event of a dispatch', 1, 4],
     ['a group', 3, 2],
     ['an event that is called alone', 2, 4],
-  ])('makes a call again that a stranger has refused, and uses up no try: %s', async (_, size, times) => {
-    let refusals = 0;
-    const refusing = async (call: EffectCall) => {
-      if (size === 2 && !call.alone)
-        return { done: 0, open: ['e1', 'e2'].map((event_id) => ({ event_id, state: 'retry' as const, reason: 'busy' })) };
-      refusals += 1;
-      if (refusals <= times) throw ApplicationFailure.create({ type: 'UnknownDispatchError', message: 'not here' });
-      return await healthy(call);
-    };
-    await bench.with({ search: refusing }, async () => {
-      const handle = await bench.start(['search'], { size, retry: { attempts: 3 } });
-      await handle.result();
-      expect(refusals).toBeGreaterThan(times);
-      expect(bench.letters).toEqual([]);
-    });
-  });
+  ])(
+    'makes a call again that a stranger has refused, and uses up no try: %s',
+    async (_, size, times) => {
+      let refusals = 0;
+      const refusing = async (call: EffectCall) => {
+        if (size === 2 && !call.alone)
+          return {
+            done: 0,
+            open: ['e1', 'e2'].map((event_id) => ({
+              event_id,
+              state: 'retry' as const,
+              reason: 'busy',
+            })),
+          };
+        refusals += 1;
+        if (refusals <= times)
+          throw ApplicationFailure.create({ type: 'UnknownDispatchError', message: 'not here' });
+        return await healthy(call);
+      };
+      await bench.with({ search: refusing }, async () => {
+        const handle = await bench.start(['search'], { size, retry: { attempts: 3 } });
+        await handle.result();
+        expect(refusals).toBeGreaterThan(times);
+        expect(bench.letters).toEqual([]);
+      });
+    },
+  );
 });

@@ -1,7 +1,12 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { LETTERS_SIGNAL, LETTERS_WORKFLOW, type OpenLetters, WORKFLOW_QUEUE } from '../../src/transport/dispatch.ts';
+import {
+  LETTERS_SIGNAL,
+  LETTERS_WORKFLOW,
+  type OpenLetters,
+  WORKFLOW_QUEUE,
+} from '../../src/transport/dispatch.ts';
 import { attributesOfLetters } from '../../src/transport/temporal/search-attributes.ts';
 import { testServerPath } from '../harness/temporal.ts';
 import { type FakeEffect, healthy, WorkflowBench } from './bench.ts';
@@ -14,12 +19,22 @@ afterAll(() => bench.close());
 
 const dead: FakeEffect = async () => ({
   done: 0,
-  open: ['e1', 'e2', 'e3'].map((event_id) => ({ event_id, state: 'dead' as const, reason: 'HTTP 500' })),
+  open: ['e1', 'e2', 'e3'].map((event_id) => ({
+    event_id,
+    state: 'dead' as const,
+    reason: 'HTTP 500',
+  })),
 });
 
-async function told(handle: WorkflowHandle): Promise<{ status: string; letters: unknown; effects: unknown }> {
+async function told(
+  handle: WorkflowHandle,
+): Promise<{ status: string; letters: unknown; effects: unknown }> {
   const { status, searchAttributes } = await handle.describe();
-  return { status: status.name, letters: searchAttributes.OpenLetters, effects: searchAttributes.FailedEffects };
+  return {
+    status: status.name,
+    letters: searchAttributes.OpenLetters,
+    effects: searchAttributes.FailedEffects,
+  };
 }
 
 describe('a dispatch', () => {
@@ -34,7 +49,9 @@ describe('a dispatch', () => {
     };
     await bench.with({ webhooks: dead, search: slow }, async () => {
       const handle = await bench.start(['webhooks', 'search'], { size: 3 });
-      await expect.poll(() => told(handle)).toEqual({ status: 'RUNNING', letters: [3], effects: ['webhooks'] });
+      await expect
+        .poll(() => told(handle))
+        .toEqual({ status: 'RUNNING', letters: [3], effects: ['webhooks'] });
       release();
       await expect(handle.result()).rejects.toThrow();
       // Who has ended answers for no letter: `showLetters` does.
@@ -48,8 +65,12 @@ describe('a dispatch', () => {
       await handle.result();
       const { events } = await handle.fetchHistory();
       expect(events?.filter((event) => event.markerRecordedEventAttributes)).toEqual([]);
-      expect(events?.filter((event) => event.upsertWorkflowSearchAttributesEventAttributes)).toEqual([]);
-      expect(events?.filter((event) => event.workflowTaskCompletedEventAttributes).length).toBeLessThanOrEqual(3);
+      expect(
+        events?.filter((event) => event.upsertWorkflowSearchAttributesEventAttributes),
+      ).toEqual([]);
+      expect(
+        events?.filter((event) => event.workflowTaskCompletedEventAttributes).length,
+      ).toBeLessThanOrEqual(3);
     });
   });
 
@@ -57,7 +78,11 @@ describe('a dispatch', () => {
     await bench.with({ webhooks: dead }, async () => {
       const handle = await bench.start(['webhooks'], { attributes: false });
       await expect(handle.result()).rejects.toThrow();
-      expect(await told(handle)).toEqual({ status: 'FAILED', letters: undefined, effects: undefined });
+      expect(await told(handle)).toEqual({
+        status: 'FAILED',
+        letters: undefined,
+        effects: undefined,
+      });
     });
   });
 });
@@ -74,12 +99,22 @@ describe('the workflow that shows open letters', () => {
   it('runs for as long as there are any, and says how many and of which effects', async () => {
     await bench.with({}, async () => {
       const handle = await show({ open: 3, effects: ['search', 'webhooks'] });
-      expect(await told(handle)).toEqual({ status: 'RUNNING', letters: [3], effects: ['search', 'webhooks'] });
+      expect(await told(handle)).toEqual({
+        status: 'RUNNING',
+        letters: [3],
+        effects: ['search', 'webhooks'],
+      });
       await handle.signal(LETTERS_SIGNAL, { open: 1, effects: ['webhooks'] } satisfies OpenLetters);
-      await expect.poll(() => told(handle)).toEqual({ status: 'RUNNING', letters: [1], effects: ['webhooks'] });
+      await expect
+        .poll(() => told(handle))
+        .toEqual({ status: 'RUNNING', letters: [1], effects: ['webhooks'] });
       await handle.signal(LETTERS_SIGNAL, { open: 0, effects: [] } satisfies OpenLetters);
       await handle.result();
-      expect(await told(handle)).toEqual({ status: 'COMPLETED', letters: [0], effects: ['webhooks'] });
+      expect(await told(handle)).toEqual({
+        status: 'COMPLETED',
+        letters: [0],
+        effects: ['webhooks'],
+      });
     });
   });
 });

@@ -13,18 +13,36 @@ afterAll(() => bench.close());
 
 const webhooksPolicy = { attempts: 12, initial_ms: 5000, backoff: 3, max_ms: 6 * HOUR };
 
-const down = (event_id: string, more: object = {}): OpenOutcome => ({ event_id, state: 'retry', reason: 'down', ...more });
+const down = (event_id: string, more: object = {}): OpenOutcome => ({
+  event_id,
+  state: 'retry',
+  reason: 'down',
+  ...more,
+});
 
-/** As a worker does: "retry" of a single event is thrown where its workflow does not count tries. */
+/**
+ * As a worker does: "retry" of a single event is thrown where its workflow does not count tries.
+ */
 function answered(call: EffectCall, outcome: OpenOutcome): Awaited<ReturnType<FakeEffect>> {
-  if (!call.alone || call.tried !== undefined || outcome.state !== 'retry' || outcome.target !== call.target)
+  if (
+    !call.alone ||
+    call.tried !== undefined ||
+    outcome.state !== 'retry' ||
+    outcome.target !== call.target
+  )
     return { done: 0, open: [outcome] };
   const { after_ms: nextRetryDelay } = outcome;
   throw ApplicationFailure.create({ type: 'EffectRetry', message: outcome.reason, nextRetryDelay });
 }
 
-/** Fails every try of an event, by the way given, and notes when they were. @returns the waits between them, in seconds */
-async function waitsOf(fail: (call: EffectCall) => Awaited<ReturnType<FakeEffect>>, options: Parameters<WorkflowBench['start']>[1]) {
+/**
+ * Fails every try of an event, by the way given, and notes when they were. @returns the waits
+ * between them, in seconds
+ */
+async function waitsOf(
+  fail: (call: EffectCall) => Awaited<ReturnType<FakeEffect>>,
+  options: Parameters<WorkflowBench['start']>[1],
+) {
   const times: number[] = [];
   const effect: FakeEffect = async (call) => {
     times.push(await bench.env.currentTimeMs());
@@ -50,7 +68,11 @@ describe('an event that fails', () => {
 
   it.each([
     ['answers that it failed', (call: EffectCall) => answered(call, down('e1')), 1],
-    ['answers so for one target', (call: EffectCall) => answered(call, down('e1', { target: call.target ?? 'a' })), 1],
+    [
+      'answers so for one target',
+      (call: EffectCall) => answered(call, down('e1', { target: call.target ?? 'a' })),
+      1,
+    ],
     ['answers so of one in a group', (call: EffectCall) => answered(call, down('e1')), 2],
     [
       'throws',
@@ -63,10 +85,15 @@ describe('an event that fails', () => {
     expectWaits(await waitsOf(fail, { size, retry: { ...webhooksPolicy, attempts: 6 } }), SCHEDULE);
   });
 
-  it.each([0, -5, 1])('is not tried sooner than the policy says where the other side asks for %i ms', async (after_ms) => {
-    const waits = await waitsOf((call) => answered(call, down('e1', { after_ms })), { retry: { ...webhooksPolicy, attempts: 6 } });
-    expectWaits(waits, SCHEDULE);
-  });
+  it.each([0, -5, 1])(
+    'is not tried sooner than the policy says where the other side asks for %i ms',
+    async (after_ms) => {
+      const waits = await waitsOf((call) => answered(call, down('e1', { after_ms })), {
+        retry: { ...webhooksPolicy, attempts: 6 },
+      });
+      expectWaits(waits, SCHEDULE);
+    },
+  );
 
   it('is tried when the other side says where that is later, each time', async () => {
     const waits = await waitsOf((call) => answered(call, down('e1', { after_ms: 60_000 })), {
@@ -82,10 +109,19 @@ describe('an event that fails', () => {
       calls.push(tried ?? -1);
       if (calls.length > 6) return { done: 1, open: [] };
       const waits = calls.length % 2 === 0;
-      return { done: 0, open: [waits ? { event_id: 'e1', target, state: 'later', until: '', in_ms: 5000 } : down('e1', { target })] };
+      return {
+        done: 0,
+        open: [
+          waits
+            ? { event_id: 'e1', target, state: 'later', until: '', in_ms: 5000 }
+            : down('e1', { target }),
+        ],
+      };
     };
     await bench.with({ webhooks: effect }, async () => {
-      await (await bench.start(['webhooks'], { retry: { ...webhooksPolicy, attempts: 4 } })).result();
+      await (
+        await bench.start(['webhooks'], { retry: { ...webhooksPolicy, attempts: 4 } })
+      ).result();
       expect(calls).toEqual([0, 1, 1, 2, 2, 3, 3, 0]);
     });
   });
@@ -94,10 +130,14 @@ describe('an event that fails', () => {
     const times: number[] = [];
     const effect: FakeEffect = async (call) => {
       times.push(await bench.env.currentTimeMs());
-      return times.length < 30 ? { done: 0, open: [], put_off: new Date(0).toISOString(), put_off_ms: 2000 } : await healthy(call);
+      return times.length < 30
+        ? { done: 0, open: [], put_off: new Date(0).toISOString(), put_off_ms: 2000 }
+        : await healthy(call);
     };
     await bench.with({ webhooks: effect }, async () => {
-      await (await bench.start(['webhooks'], { retry: { ...webhooksPolicy, attempts: 1 } })).result();
+      await (
+        await bench.start(['webhooks'], { retry: { ...webhooksPolicy, attempts: 1 } })
+      ).result();
       expect((times.at(-1)! - times[0]!) / 1000).toBeGreaterThanOrEqual(58);
     });
   });
@@ -105,19 +145,27 @@ describe('an event that fails', () => {
 
 describe('the targets of an event', () => {
   const names = Array.from({ length: 80 }, (_, i) => `t${i}`);
-  const open = (targets: string[]) => targets.map((target) => down('e1', { target, after_ms: 30_000, share: 'w1' }));
+  const open = (targets: string[]) =>
+    targets.map((target) => down('e1', { target, after_ms: 30_000, share: 'w1' }));
 
   it('share calls where the worker takes several of them, and each counts its own tries', async () => {
     const calls: EffectCall[] = [];
     const effect: FakeEffect = async (call) => {
       calls.push(call);
-      const failing = call.targets?.filter((target) => target === 't7') ?? (call.target === 't7' ? ['t7'] : []);
+      const failing =
+        call.targets?.filter((target) => target === 't7') ?? (call.target === 't7' ? ['t7'] : []);
       if (calls.length === 1) return { done: 0, open: open(names), takes_targets: true };
       return { done: 0, open: open(failing), takes_targets: true };
     };
     await bench.with({ webhooks: effect }, async () => {
       await expect(
-        (await bench.start(['webhooks'], { size: 2, batch: 1, retry: { ...webhooksPolicy, attempts: 3 } })).result(),
+        (
+          await bench.start(['webhooks'], {
+            size: 2,
+            batch: 1,
+            retry: { ...webhooksPolicy, attempts: 3 },
+          })
+        ).result(),
       ).rejects.toThrow();
     });
     const together = calls.filter(({ targets }) => targets);
@@ -125,22 +173,39 @@ describe('the targets of an event', () => {
     expect(together.flatMap(({ targets }) => targets).sort()).toEqual([...names].sort());
     expect(Math.max(...together.map(({ targets }) => targets!.length))).toBe(32);
     expect(calls.filter(({ target }) => target === 't7').map(({ tried }) => tried)).toEqual([2]);
-    expect(bench.letters.flatMap(({ letters }) => letters.map(({ target }) => target))).toEqual(['t7']);
+    expect(bench.letters.flatMap(({ letters }) => letters.map(({ target }) => target))).toEqual([
+      't7',
+    ]);
   });
 
   it('are called alone after a call for several has failed as a whole, which uses up no try', async () => {
     const calls: EffectCall[] = [];
     const effect: FakeEffect = async (call) => {
       calls.push(call);
-      if (call.targets) throw ApplicationFailure.create({ type: 'EffectPoison', message: 'broken', nonRetryable: true });
+      if (call.targets)
+        throw ApplicationFailure.create({
+          type: 'EffectPoison',
+          message: 'broken',
+          nonRetryable: true,
+        });
       if (calls.length === 1) return { done: 0, open: open(['a', 'b']), takes_targets: true };
       return { done: 1, open: [] };
     };
     await bench.with({ webhooks: effect }, async () => {
-      await (await bench.start(['webhooks'], { retry: { ...webhooksPolicy, attempts: 2 } })).result();
+      await (
+        await bench.start(['webhooks'], { retry: { ...webhooksPolicy, attempts: 2 } })
+      ).result();
     });
-    const [first, together, ...alone] = calls.map(({ target, targets, tried }) => `${targets ?? target} ${tried}`);
-    expect([first, together, ...alone.sort()]).toEqual(['undefined 0', 'a,b 1', 'a 1', 'b 1', 'undefined 0']);
+    const [first, together, ...alone] = calls.map(
+      ({ target, targets, tried }) => `${targets ?? target} ${tried}`,
+    );
+    expect([first, together, ...alone.sort()]).toEqual([
+      'undefined 0',
+      'a,b 1',
+      'a 1',
+      'b 1',
+      'undefined 0',
+    ]);
     expect(bench.letters).toEqual([]);
   });
 });
@@ -164,7 +229,9 @@ describe('events that are to be called again apart', () => {
     await bench.with({ webhooks: effect }, async () => {
       await (await bench.start(['webhooks'], { size: 4 })).result();
     });
-    const again = calls.slice(1).map(({ events }) => ('ids' in events ? events.ids.join() : events));
+    const again = calls
+      .slice(1)
+      .map(({ events }) => ('ids' in events ? events.ids.join() : events));
     expect(again.sort()).toEqual(['e1,e3', 'e2']);
   });
 });

@@ -14,7 +14,8 @@ export interface Scenario {
 /** The time-skipping server's clock may be days ahead of ours. */
 const DAY = 86_400_000;
 
-const failing = (type: string, message: string) => ApplicationFailure.create({ type, message, details: [message] });
+const failing = (type: string, message: string) =>
+  ApplicationFailure.create({ type, message, details: [message] });
 
 /** Fails its first calls, then is done. */
 const recovering = (failures: number): FakeEffect => {
@@ -26,7 +27,9 @@ const recovering = (failures: number): FakeEffect => {
   };
 };
 
-const openOnce = (open: (call: EffectCall) => Awaited<ReturnType<FakeEffect>>['open']): FakeEffect => {
+const openOnce = (
+  open: (call: EffectCall) => Awaited<ReturnType<FakeEffect>>['open'],
+): FakeEffect => {
   let calls = 0;
   return async (call) => {
     calls += 1;
@@ -35,7 +38,10 @@ const openOnce = (open: (call: EffectCall) => Awaited<ReturnType<FakeEffect>>['o
 };
 
 /** Open at the first so many calls of each target, then done. */
-const openUntil = (calls: number, open: (call: EffectCall) => Awaited<ReturnType<FakeEffect>>['open']): FakeEffect => {
+const openUntil = (
+  calls: number,
+  open: (call: EffectCall) => Awaited<ReturnType<FakeEffect>>['open'],
+): FakeEffect => {
   const counts = new Map<string | undefined, number>();
   return async (call) => {
     const nth = (counts.get(call.target) ?? 0) + 1;
@@ -51,45 +57,72 @@ const inTurn = (...answers: (() => Awaited<ReturnType<FakeEffect>>)[]): FakeEffe
 };
 
 async function cancelledOnceItWaits(handle: WorkflowHandle): Promise<void> {
-  while (!(await handle.fetchHistory()).events?.some((event) => event.timerStartedEventAttributes)) await new Promise(setImmediate);
+  while (!(await handle.fetchHistory()).events?.some((event) => event.timerStartedEventAttributes))
+    await new Promise(setImmediate);
   await handle.cancel();
 }
 
 export const scenarios: Record<string, Scenario> = {
   'one-event-six-effects': {
     effects: () =>
-      Object.fromEntries(['webhooks', 'notifications', 'search', 'analytics', 'audit', 'cache'].map((name) => [name, healthy])),
+      Object.fromEntries(
+        ['webhooks', 'notifications', 'search', 'analytics', 'audit', 'cache'].map((name) => [
+          name,
+          healthy,
+        ]),
+      ),
     start: {},
   },
   'a-group-in-slices': { effects: () => ({ search: healthy }), start: { size: 250, batch: 100 } },
-  'an-undeclared-type': { effects: () => ({ audit: healthy }), start: { type: 'order.paid', workflow: 'onOrderPaid' } },
+  'an-undeclared-type': {
+    effects: () => ({ audit: healthy }),
+    start: { type: 'order.paid', workflow: 'onOrderPaid' },
+  },
   'retried-by-policy': { effects: () => ({ webhooks: recovering(2) }), start: {} },
   'retried-alone': {
-    effects: () => ({ search: openOnce(() => [{ event_id: 'e1', state: 'retry', reason: 'busy' }]) }),
+    effects: () => ({
+      search: openOnce(() => [{ event_id: 'e1', state: 'retry', reason: 'busy' }]),
+    }),
     start: { size: 2 },
   },
   'waited-for': {
     effects: () => ({
-      notifications: openOnce(() => [{ event_id: 'e1', state: 'later', until: new Date(Date.now() + 100 * DAY).toISOString() }]),
+      notifications: openOnce(() => [
+        { event_id: 'e1', state: 'later', until: new Date(Date.now() + 100 * DAY).toISOString() },
+      ]),
     }),
     start: {},
   },
   'each-target-alone': {
-    effects: () => ({ webhooks: openOnce(() => ['a', 'b'].map((target) => ({ event_id: 'e1', target, state: 'retry', reason: 'down' }))) }),
+    effects: () => ({
+      webhooks: openOnce(() =>
+        ['a', 'b'].map((target) => ({ event_id: 'e1', target, state: 'retry', reason: 'down' })),
+      ),
+    }),
     start: {},
   },
-  'a-dead-letter-beside-health': { effects: () => ({ webhooks: recovering(99), search: healthy }), start: { retry: { attempts: 3 } } },
+  'a-dead-letter-beside-health': {
+    effects: () => ({ webhooks: recovering(99), search: healthy }),
+    start: { retry: { attempts: 3 } },
+  },
   'letters-told-while-another-waits': {
     effects: () => ({
       webhooks: recovering(99),
-      notifications: openOnce(() => [{ event_id: 'e1', state: 'later', until: new Date(0).toISOString(), in_ms: 60_000 }]),
+      notifications: openOnce(() => [
+        { event_id: 'e1', state: 'later', until: new Date(0).toISOString(), in_ms: 60_000 },
+      ]),
     }),
     start: { retry: { attempts: 2 } },
   },
   'cancelled-with-letters-told': {
     effects: () => ({
-      webhooks: async () => ({ done: 0, open: [{ event_id: 'e1', state: 'dead', reason: 'gone' }] }),
-      notifications: openOnce(() => [{ event_id: 'e1', state: 'later', until: new Date(0).toISOString(), in_ms: DAY }]),
+      webhooks: async () => ({
+        done: 0,
+        open: [{ event_id: 'e1', state: 'dead', reason: 'gone' }],
+      }),
+      notifications: openOnce(() => [
+        { event_id: 'e1', state: 'later', until: new Date(0).toISOString(), in_ms: DAY },
+      ]),
     }),
     start: {},
     during: cancelledOnceItWaits,
@@ -97,7 +130,11 @@ export const scenarios: Record<string, Scenario> = {
   'halved-to-the-culprit': {
     effects: () => ({
       search: async (call) => {
-        if ('offset' in call.events && call.events.offset <= 5 && call.events.offset + call.events.limit > 5)
+        if (
+          'offset' in call.events &&
+          call.events.offset <= 5 &&
+          call.events.offset + call.events.limit > 5
+        )
           throw failing('EffectPoison', 'poison');
         return await healthy(call);
       },
@@ -165,20 +202,25 @@ export const scenarios: Record<string, Scenario> = {
   'given-up-together': {
     effects: () => ({
       search: async (call) => {
-        if ('offset' in call.events && call.events.offset < 4) throw failing('EffectPoison', 'poison');
+        if ('offset' in call.events && call.events.offset < 4)
+          throw failing('EffectPoison', 'poison');
         return await healthy(call);
       },
     }),
     start: { size: 8, retry: { attempts: 2 } },
   },
   'cancelled-while-it-waits-itself': {
-    effects: () => ({ search: openOnce(() => [{ event_id: 'e1', state: 'later', until: '', in_ms: 365 * DAY }]) }),
+    effects: () => ({
+      search: openOnce(() => [{ event_id: 'e1', state: 'later', until: '', in_ms: 365 * DAY }]),
+    }),
     start: {},
     during: cancelledOnceItWaits,
   },
   cancelled: {
     effects: () => ({
-      notifications: openOnce(() => [{ event_id: 'e1', state: 'later', until: new Date(Date.now() + 365 * DAY).toISOString() }]),
+      notifications: openOnce(() => [
+        { event_id: 'e1', state: 'later', until: new Date(Date.now() + 365 * DAY).toISOString() },
+      ]),
     }),
     start: {},
     during: cancelledOnceItWaits,

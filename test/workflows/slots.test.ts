@@ -34,7 +34,11 @@ it('gives slots to each share in turn, and no share more than its part', async (
       await new Promise(setImmediate);
       running.set(share, running.get(share)! - 1);
     }, share);
-  await Promise.all([...Array.from({ length: 50 }, () => call('many')), ...Array.from({ length: 4 }, () => call('few')), call('one')]);
+  await Promise.all([
+    ...Array.from({ length: 50 }, () => call('many')),
+    ...Array.from({ length: 4 }, () => call('few')),
+    call('one'),
+  ]);
   expect(most).toBe(2);
   expect(began.slice(0, 5).sort()).toEqual(['few', 'few', 'many', 'many', 'one']);
   expect(began).toHaveLength(55);

@@ -1,4 +1,5 @@
-// DBOS: message and a workflow of six steps in one transaction, the workflow by DBOS's own function in the database.
+// DBOS: message and a workflow of six steps in one transaction, the workflow by DBOS's own function
+// in the database.
 import { serveMessages } from '../message-api.js';
 import { insertMessage, sql } from '../store.js';
 

@@ -1,4 +1,5 @@
-// DBOS: a workflow of six steps, side by side. Its queue is looked at every POLL_MS; ordered: one at a time for a channel.
+// DBOS: a workflow of six steps, side by side. Its queue is looked at every POLL_MS; ordered: one
+// at a time for a channel.
 import { DBOS } from '@dbos-inc/dbos-sdk';
 import { effects, happen, workUntilTold } from '../store.js';
 
@@ -11,7 +12,11 @@ DBOS.setConfig({
 });
 DBOS.registerWorkflow(
   async (id) => {
-    await Promise.all(effects.map((effect) => DBOS.runStep(() => happen(effect, id).then(() => {}), { name: effect })));
+    await Promise.all(
+      effects.map((effect) =>
+        DBOS.runStep(() => happen(effect, id).then(() => {}), { name: effect }),
+      ),
+    );
   },
   { name: 'onMessageCreated' },
 );

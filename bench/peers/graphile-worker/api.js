@@ -1,4 +1,5 @@
-// graphile-worker: message and six jobs in one transaction, the jobs by one call of its own function.
+// graphile-worker: message and six jobs in one transaction, the jobs by one call of its own
+// function.
 import { serveMessages } from '../message-api.js';
 import { effects, insertMessage, sql } from '../store.js';
 

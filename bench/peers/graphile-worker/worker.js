@@ -1,4 +1,5 @@
-// graphile-worker, set up for throughput as its page on performance says: a local queue, completions in batches.
+// graphile-worker, set up for throughput as its page on performance says: a local queue,
+// completions in batches.
 import { Logger, run } from 'graphile-worker';
 import { effects, happen, workUntilTold } from '../store.js';
 

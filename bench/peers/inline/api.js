@@ -1,4 +1,5 @@
-// Everything in the handler: the message is committed, then the six effects, and only then the answer. What a crash interrupts is lost.
+// Everything in the handler: the message is committed, then the six effects, and only then the
+// answer. What a crash interrupts is lost.
 import { serveMessages } from '../message-api.js';
 import { effects, happen, insertMessage, sql } from '../store.js';
 

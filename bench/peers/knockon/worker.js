@@ -1,5 +1,6 @@
-// Knock-on with six effects, each the same small insert as the peers', hosted as one's own effects are (see examples/transcripts).
-// ORDERING: `channel` or `none`. From the build, so that no loader's time is counted.
+// Knock-on with six effects, each the same small insert as the peers', hosted as one's own effects
+// are (see examples/transcripts). ORDERING: `channel` or `none`. From the build, so that no
+// loader's time is counted.
 import { sql } from 'drizzle-orm';
 import { defineEffect } from '../../../dist/activities/runtime/effect.js';
 import { readConfig } from '../../../dist/config.js';
@@ -17,7 +18,9 @@ const effect = (name) =>
     ordering: process.env.ORDERING,
     async transact(tx, events) {
       const ids = sql.param(events.map((event) => event.message_id));
-      await tx.execute(sql`insert into effect_log (effect, message_id) select ${name}, unnest(${ids}::uuid[])`);
+      await tx.execute(
+        sql`insert into effect_log (effect, message_id) select ${name}, unnest(${ids}::uuid[])`,
+      );
     },
   });
 
@@ -26,12 +29,21 @@ await runProcess(async () => {
   const log = createLog('effects', config.LOG_LEVEL);
   const started = new Started();
   const connections = Math.min(2 * config.KNOCKON_CONCURRENCY, 16);
-  const database = started.add(connectDatabase(config.DATABASE_URL, { connections, name: 'knockon bench' }), (d) => d.close());
+  const database = started.add(
+    connectDatabase(config.DATABASE_URL, { connections, name: 'knockon bench' }),
+    (d) => d.close(),
+  );
   await database.pg`
     create table if not exists effect_log (
       message_id uuid not null, effect text not null, at timestamptz not null default now(), primary key (message_id, effect)
     )`;
-  const { ended } = await hostEffects({ config, database, effects: names.map(effect), log, started });
+  const { ended } = await hostEffects({
+    config,
+    database,
+    effects: names.map(effect),
+    log,
+    started,
+  });
   return { stop: () => started.stop(), ended };
 }, config.KNOCKON_SHUTDOWN);
 process.exit();

@@ -18,7 +18,9 @@ async function store({ workspace_id, channel_id, author, text }) {
       text: 'insert into messages (workspace_id, channel_id, author, text) values ($1, $2, $3, $4) returning id, created_at',
       values: [workspace_id, channel_id, author, text],
     });
-    await boss.insert(QUEUE, jobsOf(rows[0]), { db: { executeSql: (sql, values) => client.query(sql, values) } });
+    await boss.insert(QUEUE, jobsOf(rows[0]), {
+      db: { executeSql: (sql, values) => client.query(sql, values) },
+    });
     await client.query('commit');
     return rows[0];
   } catch (error) {

@@ -11,6 +11,10 @@ const options = {
   perJobResults: true,
 };
 await boss.work(QUEUE, options, (jobs) =>
-  Promise.all(jobs.map(({ id, data }) => happen(data.effect, data.id).then(() => ({ id, status: 'completed' })))),
+  Promise.all(
+    jobs.map(({ id, data }) =>
+      happen(data.effect, data.id).then(() => ({ id, status: 'completed' })),
+    ),
+  ),
 );
 workUntilTold(() => boss.stop({ graceful: false }));

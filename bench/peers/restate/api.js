@@ -1,9 +1,11 @@
-// Restate: the message is committed, then a one-way call goes to its ingress. What a crash comes between is lost.
+// Restate: the message is committed, then a one-way call goes to its ingress. What a crash comes
+// between is lost.
 import { serveMessages } from '../message-api.js';
 import { insertMessage, sql } from '../store.js';
 
 const ingress = process.env.RESTATE_INGRESS;
-const target = process.env.ORDERED === '1' ? ({ channel_id }) => `inChannel/${channel_id}` : () => 'messages';
+const target =
+  process.env.ORDERED === '1' ? ({ channel_id }) => `inChannel/${channel_id}` : () => 'messages';
 
 async function send(message) {
   const answer = await fetch(`${ingress}/${target(message)}/created/send`, {

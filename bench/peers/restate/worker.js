@@ -1,15 +1,24 @@
-// Restate: a handler with six runs, side by side; in a virtual object a channel where they are to be in order.
+// Restate: a handler with six runs, side by side; in a virtual object a channel where they are to
+// be in order.
 import './node-20.js';
 import * as restate from '@restatedev/restate-sdk';
 import { effects, happen, sql } from '../store.js';
 
 const created = async (ctx, { id }) => {
-  await restate.RestatePromise.all(effects.map((effect) => ctx.run(effect, () => happen(effect, id).then(() => {}))));
+  await restate.RestatePromise.all(
+    effects.map((effect) => ctx.run(effect, () => happen(effect, id).then(() => {}))),
+  );
 };
 const options = {
   journalRetention: 0,
-  // While its endpoint is away Restate tries again, ever more rarely: so that a worker that comes back is seen within a second.
-  retryPolicy: { initialInterval: 100, exponentiationFactor: 2, maxInterval: 1000, maxAttempts: 1_000_000 },
+  // While its endpoint is away Restate tries again, ever more rarely: so that a worker that comes
+  // back is seen within a second.
+  retryPolicy: {
+    initialInterval: 100,
+    exponentiationFactor: 2,
+    maxInterval: 1000,
+    maxAttempts: 1_000_000,
+  },
 };
 
 await restate.serve({

@@ -1,11 +1,13 @@
-// Temporal as its first samples have it: the message is committed, then a workflow is started. What a crash comes between is lost.
+// Temporal as its first samples have it: the message is committed, then a workflow is started. What
+// a crash comes between is lost.
 import { Client, Connection } from '@temporalio/client';
 import { serveMessages } from '../message-api.js';
 import { insertMessage, sql } from '../store.js';
 
 const connection = await Connection.connect({ address: process.env.TEMPORAL_ADDRESS });
 const client = new Client({ connection });
-const start = (id) => client.workflow.start('onMessageCreated', { taskQueue: 'messages', workflowId: id, args: [id] });
+const start = (id) =>
+  client.workflow.start('onMessageCreated', { taskQueue: 'messages', workflowId: id, args: [id] });
 
 serveMessages({
   async store(message) {

@@ -7,7 +7,11 @@ import type { Bad } from './habit.ts';
 const AT_ONCE = 8;
 
 /** A workspace with `count` endpoints of one kind. */
-async function withEndpoints(ground: Ground, count: number, url: (n: number) => string): Promise<Tenant> {
+async function withEndpoints(
+  ground: Ground,
+  count: number,
+  url: (n: number) => string,
+): Promise<Tenant> {
   const tenant = await ground.tenant();
   const numbers = Array.from({ length: count }, (_, n) => n);
   await pMap(numbers, (n) => ground.endpoint(tenant, url(n)), { concurrency: AT_ONCE });
@@ -32,7 +36,13 @@ export const slow: Bad = {
       },
       { concurrency: AT_ONCE },
     );
-    return [{ everyMs: 200, atOnce: 20, act: (n) => ground.post(tenants[n % tenants.length]!, `slow ${n}`) }];
+    return [
+      {
+        everyMs: 200,
+        atOnce: 20,
+        act: (n) => ground.post(tenants[n % tenants.length]!, `slow ${n}`),
+      },
+    ];
   },
 };
 
@@ -55,12 +65,19 @@ export const dead: Bad = {
   },
 };
 
-/** RFC 6761: no resolver knows a name below `.invalid`. How long one takes to say so is the machine's matter. */
+/**
+ * RFC 6761: no resolver knows a name below `.invalid`. How long one takes to say so is the
+ * machine's matter.
+ */
 export const unresolvable: Bad = {
   name: 'unresolvable',
   does: '12 endpoints whose names do not resolve; a message a second',
   async settleIn(ground) {
-    const tenant = await withEndpoints(ground, 12, (n) => `http://nowhere-${n}.knockon-chaos.invalid/hook`);
+    const tenant = await withEndpoints(
+      ground,
+      12,
+      (n) => `http://nowhere-${n}.knockon-chaos.invalid/hook`,
+    );
     return [{ everyMs: 1000, atOnce: 5, act: (n) => ground.post(tenant, `unresolvable ${n}`) }];
   },
 };

@@ -55,7 +55,12 @@ export class Ground {
   }
 
   /** One call, whatever it is answered. */
-  async call(method: string, path: string, key: string, headers?: Record<string, string>): Promise<Record<string, unknown>> {
+  async call(
+    method: string,
+    path: string,
+    key: string,
+    headers?: Record<string, string>,
+  ): Promise<Record<string, unknown>> {
     const answer = await this.client.once({ method, path, key, headers });
     return typeof answer === 'string' ? {} : answer.body;
   }
@@ -63,13 +68,24 @@ export class Ground {
   /** Posts once, whatever is answered. */
   async post({ key, channel }: Tenant, text: string, metadata?: object): Promise<void> {
     const path = `/v1/channels/${channel}/messages`;
-    const answer = await this.client.once({ method: 'POST', path, key, body: { author: 'mallory', text, metadata } });
-    if (typeof answer === 'object' && answer.status === 201) this.accepted.push(String(answer.body.id));
+    const answer = await this.client.once({
+      method: 'POST',
+      path,
+      key,
+      body: { author: 'mallory', text, metadata },
+    });
+    if (typeof answer === 'object' && answer.status === 201)
+      this.accepted.push(String(answer.body.id));
   }
 
-  async #make(key: string, path: string, body: object): Promise<Partial<Record<'id' | 'api_key', string>>> {
+  async #make(
+    key: string,
+    path: string,
+    body: object,
+  ): Promise<Partial<Record<'id' | 'api_key', string>>> {
     const answer = await this.client.call({ method: 'POST', path, key, body });
-    if (answer.status !== 201) throw new Error(`POST ${path} was answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+    if (answer.status !== 201)
+      throw new Error(`POST ${path} was answered ${answer.status}: ${JSON.stringify(answer.body)}`);
     return answer.body;
   }
 }

@@ -26,11 +26,17 @@ export interface Done {
 }
 
 /**
- * Does it until it is told to stop, at an even pace, whatever has become of what was begun before; then waits for what is under way.
+ * Does it until it is told to stop, at an even pace, whatever has become of what was begun before;
+ * then waits for what is under way.
  *
  * @param afterMs how long it waits before it begins (default: not at all)
  */
-export async function practise({ everyMs, atOnce, act }: Habit, signal: AbortSignal, done: Done, afterMs = 0): Promise<void> {
+export async function practise(
+  { everyMs, atOnce, act }: Habit,
+  signal: AbortSignal,
+  done: Done,
+  afterMs = 0,
+): Promise<void> {
   const open = new Set<Promise<unknown>>();
   const once = () => {
     if (open.size >= atOnce) {
@@ -47,7 +53,9 @@ export async function practise({ everyMs, atOnce, act }: Habit, signal: AbortSig
   if (signal.aborted) return;
   once();
   const timer = setInterval(once, everyMs);
-  await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
+  await new Promise<void>((resolve) =>
+    signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true }),
+  );
   clearInterval(timer);
   await Promise.all(open);
 }

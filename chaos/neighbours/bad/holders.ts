@@ -5,14 +5,20 @@ import type { Bad } from './habit.ts';
 
 const HELD_MS = 8000;
 
-/** An operator's psql that has forgotten its transaction: its channel's messages can't be stored meanwhile. */
+/**
+ * An operator's psql that has forgotten its transaction: its channel's messages can't be stored
+ * meanwhile.
+ */
 export const lock: Bad = {
   name: 'lock',
   does: "one channel's row is locked for 8 of every 10 s; two messages a second go there",
   async settleIn(ground) {
     const tenant = await ground.tenant();
     const hold = async (_n: number, signal: AbortSignal) => {
-      const pg = postgres(ground.place.databaseUrl, { max: 1, connection: { application_name: 'psql' } });
+      const pg = postgres(ground.place.databaseUrl, {
+        max: 1,
+        connection: { application_name: 'psql' },
+      });
       await pg.begin(async (tx) => {
         await tx`select 1 from channels where id = ${tenant.channel} for update`;
         await wait(HELD_MS, undefined, { signal }).catch(() => {});
@@ -31,7 +37,13 @@ export const streams: Bad = {
   name: 'streams',
   does: 'HEAD of the operators’ stream: 5 a second',
   async settleIn({ client, place: { adminKey } }) {
-    return [{ everyMs: 200, atOnce: 20, act: () => client.once({ method: 'HEAD', path: '/v1/ops/stream', key: adminKey }) }];
+    return [
+      {
+        everyMs: 200,
+        atOnce: 20,
+        act: () => client.once({ method: 'HEAD', path: '/v1/ops/stream', key: adminKey }),
+      },
+    ];
   },
 };
 

@@ -24,7 +24,12 @@ export const all: Bad[] = [
 
 /** @param only the beginnings of their names; empty: all @throws where nobody is called so */
 export function chosen(only: string[]): Bad[] {
-  const found = all.filter(({ name }) => only.length === 0 || only.some((beginning) => name.startsWith(beginning)));
-  if (found.length === 0) throw new Error(`--only must name bad neighbours among ${all.map(({ name }) => name).join(', ')}`);
+  const found = all.filter(
+    ({ name }) => only.length === 0 || only.some((beginning) => name.startsWith(beginning)),
+  );
+  if (found.length === 0)
+    throw new Error(
+      `--only must name bad neighbours among ${all.map(({ name }) => name).join(', ')}`,
+    );
   return found;
 }

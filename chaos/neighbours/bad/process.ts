@@ -13,10 +13,15 @@ interface Settled {
   done: Done;
 }
 
-const { place, only, seed } = JSON.parse(process.argv[2]!) as { place: Omit<Place, 'receiver'>; only: string[]; seed: number };
+const { place, only, seed } = JSON.parse(process.argv[2]!) as {
+  place: Omit<Place, 'receiver'>;
+  only: string[];
+  seed: number;
+};
 const random = randomFrom(seed);
 const tell = (told: Told) => new Promise<void>((resolve) => process.send!(told, () => resolve()));
-const heard = (word: string) => new Promise<void>((resolve) => process.on('message', (message) => message === word && resolve()));
+const heard = (word: string) =>
+  new Promise<void>((resolve) => process.on('message', (message) => message === word && resolve()));
 
 /** Whoever started this is gone. */
 process.on('disconnect', () => process.exit(1));
@@ -36,7 +41,11 @@ const over = new AbortController();
 const practising = crowd.map(async ({ habits, done }) => {
   const each = habits.map((): Done => ({ acts: 0, leftOut: 0 }));
   // Not all in the same moment: that would be a lack of CPU, and nobody's fault.
-  await Promise.all(habits.map((habit, i) => practise(habit, over.signal, each[i]!, between(random, 0, habit.everyMs))));
+  await Promise.all(
+    habits.map((habit, i) =>
+      practise(habit, over.signal, each[i]!, between(random, 0, habit.everyMs)),
+    ),
+  );
   for (const { acts, leftOut } of each) {
     done.acts += acts;
     done.leftOut += leftOut;

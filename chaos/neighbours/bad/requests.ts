@@ -6,14 +6,20 @@ import { type Bad, together } from './habit.ts';
 const LONG_MESSAGES = 300;
 
 /** Words that nobody else has: three letters each, and a thousand times in every long text. */
-const words = Array.from({ length: 676 }, (_, n) => `q${String.fromCharCode(97 + Math.floor(n / 26), 97 + (n % 26))}`);
+const words = Array.from(
+  { length: 676 },
+  (_, n) => `q${String.fromCharCode(97 + Math.floor(n / 26), 97 + (n % 26))}`,
+);
 /** 40,000 characters. @param n turns the words, so that no two texts are the same */
 const longText = (n: number) =>
   Array.from({ length: 10_000 }, (_, i) => words[(i * 7 + n) % words.length])
     .join(' ')
     .slice(0, 40_000);
 /** As many words as a search may have. */
-const chain = (n: number) => encodeURIComponent(Array.from({ length: 64 }, (_, i) => words[(i + n * 11) % words.length]).join(' or '));
+const chain = (n: number) =>
+  encodeURIComponent(
+    Array.from({ length: 64 }, (_, i) => words[(i + n * 11) % words.length]).join(' or '),
+  );
 
 export const searches: Bad = {
   name: 'searches',
@@ -36,11 +42,20 @@ export const audits: Bad = {
     const tenant = await ground.tenant();
     const numbers = Array.from({ length: CHAIN }, (_, n) => n);
     await pMap(numbers, (n) => ground.post(tenant, `entry ${n}`), { concurrency: 32 });
-    return [{ everyMs: 15_000, atOnce: 2, act: () => together(30, () => ground.call('GET', '/v1/audit/verify', tenant.key)) }];
+    return [
+      {
+        everyMs: 15_000,
+        atOnce: 2,
+        act: () => together(30, () => ground.call('GET', '/v1/audit/verify', tenant.key)),
+      },
+    ];
   },
 };
 
-/** The delivery of an event to an endpoint, once there is one. @throws where there is none within 30 s */
+/**
+ * The delivery of an event to an endpoint, once there is one. @throws where there is none within 30
+ * s
+ */
 async function deliveryTo(endpoint: string, { key }: Tenant, ground: Ground): Promise<string> {
   for (let n = 0; n < 60; n += 1) {
     const { data } = await ground.call('GET', `/v1/endpoints/${endpoint}/deliveries`, key);
@@ -58,13 +73,19 @@ export const sends: Bad = {
   async settleIn(ground) {
     const { takes, after } = ground.place.receiver;
     const tenant = await ground.tenant();
-    const endpoints = [await ground.endpoint(tenant, takes()), await ground.endpoint(tenant, after(9000))];
+    const endpoints = [
+      await ground.endpoint(tenant, takes()),
+      await ground.endpoint(tenant, after(9000)),
+    ];
     await ground.post(tenant, 'to be sent again');
-    const deliveries = await Promise.all(endpoints.map((endpoint) => deliveryTo(endpoint, tenant, ground)));
+    const deliveries = await Promise.all(
+      endpoints.map((endpoint) => deliveryTo(endpoint, tenant, ground)),
+    );
     const act = (n: number) => {
       const which = n % 3 === 2 ? 1 : 0;
       const test = () => ground.call('POST', `/v1/endpoints/${endpoints[which]}/test`, tenant.key);
-      const again = () => ground.call('POST', `/v1/deliveries/${deliveries[which]}/redeliver`, tenant.key);
+      const again = () =>
+        ground.call('POST', `/v1/deliveries/${deliveries[which]}/redeliver`, tenant.key);
       return Promise.all([together(10, test), together(10, again)]);
     };
     return [{ everyMs: 5000, atOnce: 3, act }];
@@ -81,9 +102,22 @@ export const guesses: Bad = {
       if (n % 3 === 0) return ground.call('GET', '/v1/channels', key);
       if (n % 3 === 1) return ground.call('GET', '/v1/ops/subscribers', key);
       const headers = { 'knockon-console': '1' };
-      return ground.client.once({ method: 'POST', path: '/console/session', key: '', body: { key }, headers });
+      return ground.client.once({
+        method: 'POST',
+        path: '/console/session',
+        key: '',
+        body: { key },
+        headers,
+      });
     };
-    // More than an address may make, early in each minute: what comes after them is what is looked at.
-    return [{ everyMs: 1000, atOnce: 8, act: async (n) => (n % 60 < 25 ? await together(60, (i) => guess(60 * n + i)) : undefined) }];
+    // More than an address may make, early in each minute: what comes after them is what is looked
+    // at.
+    return [
+      {
+        everyMs: 1000,
+        atOnce: 8,
+        act: async (n) => (n % 60 < 25 ? await together(60, (i) => guess(60 * n + i)) : undefined),
+      },
+    ];
   },
 };

@@ -20,7 +20,10 @@ export const texts: Bad = {
       {
         everyMs: 15_000,
         atOnce: 2,
-        act: (n) => together(60, (i) => ground.post(tenant, pathological[(n * 60 + i) % pathological.length]!)),
+        act: (n) =>
+          together(60, (i) =>
+            ground.post(tenant, pathological[(n * 60 + i) % pathological.length]!),
+          ),
       },
     ];
   },

@@ -13,7 +13,10 @@ export interface Count {
 
 type Key = { channel_id: string; hour: string; author: string };
 
-/** Adds counts to their hours, each row once, in the order of the primary key so that two groups can't wait for each other. */
+/**
+ * Adds counts to their hours, each row once, in the order of the primary key so that two groups
+ * can't wait for each other.
+ */
 export async function addCounts(tx: Transaction, counts: Count[]): Promise<void> {
   if (counts.length === 0) return;
   const column = (pick: (count: Count) => string | number) => sql.param(counts.map(pick));
@@ -30,7 +33,10 @@ export async function addCounts(tx: Transaction, counts: Count[]): Promise<void>
   if (empty.length > 0) await dropHours(tx, empty);
 }
 
-/** A row at 0 says what no row says. Only rows this transaction holds: looking at others could mean waiting for them, and these stay where they are. */
+/**
+ * A row at 0 says what no row says. Only rows this transaction holds: looking at others could mean
+ * waiting for them, and these stay where they are.
+ */
 async function dropHours(tx: Transaction, rows: Key[]): Promise<void> {
   const column = (pick: (row: Key) => string) => sql.param(rows.map(pick));
   await tx.execute(sql`

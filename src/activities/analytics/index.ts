@@ -3,8 +3,8 @@ import { dead, defineEffect } from '../runtime/effect.ts';
 import { addCounts, type Count } from './hours.ts';
 
 /**
- * Counts messages by channel, author and hour. Every event is a delta, and deltas may be added in any order; receipts see to
- * it that each is added once. An edit changes no count.
+ * Counts messages by channel, author and hour. Every event is a delta, and deltas may be added in
+ * any order; receipts see to it that each is added once. An edit changes no count.
  */
 export const analytics = () =>
   defineEffect({
@@ -16,7 +16,9 @@ export const analytics = () =>
       const invalid = counted.filter((event) => Number.isNaN(sentAt(event)));
       await addCounts(tx, counted.filter((event) => !invalid.includes(event)).map(toCount));
       return invalid.map((event) =>
-        dead(event, `payload.sent_at ${JSON.stringify(event.payload.sent_at)} is not a time`, { cause: 'bad sent_at' }),
+        dead(event, `payload.sent_at ${JSON.stringify(event.payload.sent_at)} is not a time`, {
+          cause: 'bad sent_at',
+        }),
       );
     },
   });

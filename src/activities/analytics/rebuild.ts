@@ -2,7 +2,10 @@ import { sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import { countedMessages, countMessages, type Rebuild } from '../runtime/rebuild.ts';
 
-/** Counts every message anew. One transaction, which writers wait for and readers don't: they see the old rows until its end. */
+/**
+ * Counts every message anew. One transaction, which writers wait for and readers don't: they see
+ * the old rows until its end.
+ */
 export function rebuildAnalytics({ db }: Database): Rebuild {
   return {
     count: () => countMessages(db),

@@ -7,8 +7,9 @@ interface Open {
 }
 
 /**
- * JSON that is the same for the same value: no blanks, and each object's keys in the order of their UTF-16 code units (as in
- * RFC 8785). The value is one that came from JSON, nested as deeply as it likes: hence a list of what is open and no recursion.
+ * JSON that is the same for the same value: no blanks, and each object's keys in the order of their
+ * UTF-16 code units (as in RFC 8785). The value is one that came from JSON, nested as deeply as it
+ * likes: hence a list of what is open and no recursion.
  */
 export function canonicalJson(value: unknown): string {
   const open: Open[] = [];

@@ -16,16 +16,28 @@ type Chains = Map<string, Chain>;
 
 type Link = Entry & { workspace_id: string; previous: Buffer; hash: Buffer };
 
-/** Entries that are reckoned in one go: a whole group would hold up what other effects of the process are at. */
+/**
+ * Entries that are reckoned in one go: a whole group would hold up what other effects of the
+ * process are at.
+ */
 const SLICE = 100;
 
 /** A moment as events and entries are hashed. */
-export const asText = (moment: SQL) => sql`to_char(${moment} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+export const asText = (moment: SQL) =>
+  sql`to_char(${moment} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
-/** Holds the chains of these events' workspaces until the transaction ends; in the order of the workspaces, so that nobody waits for each other. */
+/**
+ * Holds the chains of these events' workspaces until the transaction ends; in the order of the
+ * workspaces, so that nobody waits for each other.
+ */
 export async function holdChains(tx: Transaction, events: DomainEvent[]): Promise<Chains> {
   const workspaces = [...new Set(events.map((event) => event.workspace_id))];
-  const rows = await tx.execute<{ workspace_id: string; entries: string; head: Buffer; recorded_at: string }>(sql`
+  const rows = await tx.execute<{
+    workspace_id: string;
+    entries: string;
+    head: Buffer;
+    recorded_at: string;
+  }>(sql`
     insert into audit_heads as h (workspace_id, head)
     select id, ''::bytea from unnest(${sql.param(workspaces)}::uuid[]) as t (id) order by id
     on conflict (workspace_id) do update set entries = h.entries
@@ -33,12 +45,19 @@ export async function holdChains(tx: Transaction, events: DomainEvent[]): Promis
   return new Map(
     rows.map((row) => [
       row.workspace_id,
-      { entries: Number(row.entries), head: row.head.length > 0 ? row.head : null, recorded_at: row.recorded_at },
+      {
+        entries: Number(row.entries),
+        head: row.head.length > 0 ? row.head : null,
+        recorded_at: row.recorded_at,
+      },
     ]),
   );
 }
 
-/** Those events that no chain has yet: one entry an event, even where receipts were cleared to run the effect again. */
+/**
+ * Those events that no chain has yet: one entry an event, even where receipts were cleared to run
+ * the effect again.
+ */
 export async function unrecorded(tx: Transaction, events: DomainEvent[]): Promise<DomainEvent[]> {
   const rows = await tx.execute<{ event_id: string }>(sql`
     select a.event_id from unnest(
@@ -51,7 +70,12 @@ export async function unrecorded(tx: Transaction, events: DomainEvent[]): Promis
 }
 
 /** Appends an entry for each event, in this order, to its workspace's chain. */
-export async function append(tx: Transaction, key: Buffer, chains: Chains, events: DomainEvent[]): Promise<void> {
+export async function append(
+  tx: Transaction,
+  key: Buffer,
+  chains: Chains,
+  events: DomainEvent[],
+): Promise<void> {
   if (events.length === 0) return;
   const links: Link[] = [];
   for (const event of events) {
@@ -80,7 +104,13 @@ function link(key: Buffer, chains: Chains, event: DomainEvent): Link {
   if (!chain) throw new Error(`the chain of workspace ${event.workspace_id} is not held`);
   const previous = chain.head ?? genesis(key, event.workspace_id);
   const { recorded_at } = chain;
-  const entry: Entry = { position: chain.entries + 1, event_id: event.id, event_type: event.type, recorded_at, digest: digestOf(event) };
+  const entry: Entry = {
+    position: chain.entries + 1,
+    event_id: event.id,
+    event_type: event.type,
+    recorded_at,
+    digest: digestOf(event),
+  };
   const hash = hashOf(key, previous, entry);
   chains.set(event.workspace_id, { entries: entry.position, head: hash, recorded_at });
   return { ...entry, workspace_id: event.workspace_id, previous, hash };

@@ -3,9 +3,11 @@ import { append, holdChains, unrecorded } from './chains.ts';
 import { inOrder } from './order.ts';
 
 /**
- * Records every event in its workspace's hash chain: whoever changes, removes, inserts or reorders one afterwards breaks it.
+ * Records every event in its workspace's hash chain: whoever changes, removes, inserts or reorders
+ * one afterwards breaks it.
  *
- * @param key see `auditKey`; who doesn't have it can't make a chain that holds, even where they can write the whole database
+ * @param key see `auditKey`; who doesn't have it can't make a chain that holds, even where they can
+ * write the whole database
  */
 export const audit = ({ key }: { key: Buffer }) =>
   defineEffect({

@@ -20,7 +20,10 @@ export interface ChainPage {
   expired: string | null;
 }
 
-/** Entries read at a time: so many, and events of so many bytes as they are stored, so that they are in nobody's way. */
+/**
+ * Entries read at a time: so many, and events of so many bytes as they are stored, so that they are
+ * in nobody's way.
+ */
 const ENTRIES = 250;
 const BYTES = 256 * 1024;
 
@@ -36,10 +39,15 @@ type Row = Expiry & { head_entries: number | null; head_hash: Buffer | null; loo
   );
 
 /**
- * Reads on in a chain after a position. `lateral … offset 0` has each event looked up by the index, whatever the planner believes of
- * tables that have just grown.
+ * Reads on in a chain after a position. `lateral … offset 0` has each event looked up by the index,
+ * whatever the planner believes of tables that have just grown.
  */
-export async function readChain(pg: TransactionSql, key: Buffer, workspaceId: string, after: number): Promise<ChainPage> {
+export async function readChain(
+  pg: TransactionSql,
+  key: Buffer,
+  workspaceId: string,
+  after: number,
+): Promise<ChainPage> {
   const rows = await pg<Row[]>`
     with page as materialized (
       select * from audit_entries where workspace_id = ${workspaceId} and position > ${after} order by position limit ${ENTRIES}
@@ -60,19 +68,31 @@ export async function readChain(pg: TransactionSql, key: Buffer, workspaceId: st
   return {
     entries,
     isLast: looked_at < ENTRIES && entries.length === looked_at,
-    head: head_entries === null || head_hash === null ? null : { entries: head_entries, hash: head_hash },
+    head:
+      head_entries === null || head_hash === null
+        ? null
+        : { entries: head_entries, hash: head_hash },
     expired: expiryOf(key, rows[0]),
   };
 }
 
-/** A stretch of the log: its last event, and the first that has a receipt of the audit but no entry. */
+/**
+ * A stretch of the log: its last event, and the first that has a receipt of the audit but no entry.
+ */
 export interface LogPage {
   last: string | null;
   unrecorded: string | null;
 }
 
-/** Reads on in a workspace's log after an event; `last` is null at its end. Subqueries, so that each is looked up by the index. */
-export async function readLog(pg: TransactionSql, workspaceId: string, after: DomainEvent['id']): Promise<LogPage> {
+/**
+ * Reads on in a workspace's log after an event; `last` is null at its end. Subqueries, so that each
+ * is looked up by the index.
+ */
+export async function readLog(
+  pg: TransactionSql,
+  workspaceId: string,
+  after: DomainEvent['id'],
+): Promise<LogPage> {
   const [row] = await pg<LogPage[]>`
     with page as materialized (
       select id from events where workspace_id = ${workspaceId} and id > ${after} order by id limit ${EVENTS}
@@ -86,6 +106,8 @@ export async function readLog(pg: TransactionSql, workspaceId: string, after: Do
 
 /** How many entries there are. */
 export async function countEntries(pg: TransactionSql, workspaceId: string): Promise<number> {
-  const [row] = await pg<{ n: number }[]>`select count(*)::float8 as n from audit_entries where workspace_id = ${workspaceId}`;
+  const [row] = await pg<
+    { n: number }[]
+  >`select count(*)::float8 as n from audit_entries where workspace_id = ${workspaceId}`;
   return row?.n ?? 0;
 }

@@ -28,7 +28,10 @@ const PAGE = { limitMs: 5_000, waitMs: 2_500 };
 /** A check that was broken off goes on for so long where it was, in ms … */
 const KEPT = 60_000;
 
-/** … where it had taken this part of the limit. A shorter one begins anew, so that it sees what has been changed since. */
+/**
+ * … where it had taken this part of the limit. A shorter one begins anew, so that it sees what has
+ * been changed since.
+ */
 const WORTH_KEEPING = 0.2;
 
 /** A check under way, for how many, and how far it is. */
@@ -40,9 +43,11 @@ interface Run {
 }
 
 /**
- * Checks a workspace's chain from its first entry to its head, and each entry's event in the log, unless that has expired. Who asks
- * while a check of that chain is under way shares it. One that all have left ends; if it had been long it is gone on with where it was,
- * for a minute. After one that was finished the next begins at the first entry again, so that it finds whatever was tampered with.
+ * Checks a workspace's chain from its first entry to its head, and each entry's event in the log,
+ * unless that has expired. Who asks while a check of that chain is under way shares it. One that
+ * all have left ends; if it had been long it is gone on with where it was, for a minute. After one
+ * that was finished the next begins at the first entry again, so that it finds whatever was
+ * tampered with.
  *
  * @returns how far it has come where the time did not do: ask again
  * @throws NoPlaceError, TookTooLongError, the signal's reason, or Postgres' error
@@ -53,10 +58,15 @@ export function verifyAudit({ heavy, key, limitMs = LIMIT }: VerifyOptions) {
 
   function begin(workspaceId: string): Run {
     const stop = new AbortController();
-    const read: Read = (statements) => heavy.read({ owner: workspaceId, ...PAGE, signal: stop.signal, byIndex: true }, statements);
+    const read: Read = (statements) =>
+      heavy.read({ owner: workspaceId, ...PAGE, signal: stop.signal, byIndex: true }, statements);
     const from = brokenOff.get(workspaceId);
     brokenOff.delete(workspaceId);
-    const progress = { mark: from ?? beginning(key, workspaceId), wentOn: from !== undefined, began: performance.now() };
+    const progress = {
+      mark: from ?? beginning(key, workspaceId),
+      wentOn: from !== undefined,
+      began: performance.now(),
+    };
     const note = (mark: Mark) => {
       progress.mark = mark;
     };
@@ -70,15 +80,22 @@ export function verifyAudit({ heavy, key, limitMs = LIMIT }: VerifyOptions) {
     return run;
   }
 
-  /** From now on who asks begins a run of their own, which goes on where this one was if that is worth it. */
+  /**
+   * From now on who asks begins a run of their own, which goes on where this one was if that is
+   * worth it.
+   */
   function breakOff(workspaceId: string, run: Run): void {
     if (runs.get(workspaceId) !== run) return;
     runs.delete(workspaceId);
     const { mark, wentOn, began } = run.progress;
-    if (wentOn || performance.now() - began > WORTH_KEEPING * limitMs) brokenOff.set(workspaceId, mark);
+    if (wentOn || performance.now() - began > WORTH_KEEPING * limitMs)
+      brokenOff.set(workspaceId, mark);
   }
 
-  return async (workspaceId: string, signal?: AbortSignal): Promise<AuditVerdict | AuditProgress> => {
+  return async (
+    workspaceId: string,
+    signal?: AbortSignal,
+  ): Promise<AuditVerdict | AuditProgress> => {
     signal?.throwIfAborted();
     const run = runs.get(workspaceId) ?? begin(workspaceId);
     run.askers += 1;
@@ -95,10 +112,21 @@ export function verifyAudit({ heavy, key, limitMs = LIMIT }: VerifyOptions) {
 }
 
 /** The verdict, or how far it is when the time is over. */
-async function within(run: Run, limitMs: number, signal: AbortSignal | undefined): Promise<AuditVerdict | AuditProgress> {
+async function within(
+  run: Run,
+  limitMs: number,
+  signal: AbortSignal | undefined,
+): Promise<AuditVerdict | AuditProgress> {
   let [timer, leave] = [undefined as NodeJS.Timeout | undefined, () => {}];
   const over = new Promise<AuditProgress>((resolve, reject) => {
-    timer = setTimeout(() => resolve({ checked: run.progress.mark.end.entries, entries: run.progress.mark.head?.entries ?? 0 }), limitMs);
+    timer = setTimeout(
+      () =>
+        resolve({
+          checked: run.progress.mark.end.entries,
+          entries: run.progress.mark.head?.entries ?? 0,
+        }),
+      limitMs,
+    );
     leave = () => reject(signal?.reason);
     signal?.addEventListener('abort', leave);
   });

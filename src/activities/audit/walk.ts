@@ -2,7 +2,14 @@ import { setImmediate } from 'node:timers/promises';
 import type { TransactionSql } from 'postgres';
 import { checkEntry, type RecordedEntry } from './check.ts';
 import { genesis } from './hash.ts';
-import { type ChainPage, countEntries, type End, type LogPage, readChain, readLog } from './pages.ts';
+import {
+  type ChainPage,
+  countEntries,
+  type End,
+  type LogPage,
+  readChain,
+  readLog,
+} from './pages.ts';
 
 /** What checking a workspace's chain found. */
 export interface AuditVerdict {
@@ -42,16 +49,25 @@ export const beginning = (key: Buffer, workspaceId: string): Mark => ({
 });
 
 /**
- * Checks a chain from a mark to its end, a page after the other, each with its events as they are at that moment; then that no event
- * was recorded whose entry is gone. What is appended meanwhile is checked too. Memory stays the same however long the chain is.
+ * Checks a chain from a mark to its end, a page after the other, each with its events as they are
+ * at that moment; then that no event was recorded whose entry is gone. What is appended meanwhile
+ * is checked too. Memory stays the same however long the chain is.
  *
  * @param noted told of each mark that is reached
  */
-export async function walk(read: Read, key: Buffer, workspaceId: string, from: Mark, noted: (mark: Mark) => void): Promise<AuditVerdict> {
+export async function walk(
+  read: Read,
+  key: Buffer,
+  workspaceId: string,
+  from: Mark,
+  noted: (mark: Mark) => void,
+): Promise<AuditVerdict> {
   let mark = from;
   while (mark.log === null) {
     const { end } = mark;
-    const page = await read((pg) => readChain(pg, key, workspaceId, end.entries === 0 ? Number.MIN_SAFE_INTEGER : end.entries));
+    const page = await read((pg) =>
+      readChain(pg, key, workspaceId, end.entries === 0 ? Number.MIN_SAFE_INTEGER : end.entries),
+    );
     const checked = await checkPage(key, end, page);
     const broken = checked.broken ?? (page.isLast ? checkEnd(checked.end, page.head) : null);
     if (broken) return await verdict(read, workspaceId, page.head, broken);
@@ -60,16 +76,22 @@ export async function walk(read: Read, key: Buffer, workspaceId: string, from: M
   }
   for (let after: string | null = mark.log; after !== null; ) {
     const { last, unrecorded } = await nextInLog(read, workspaceId, after);
-    if (unrecorded) return await verdict(read, workspaceId, mark.head, cutOff(mark.end, unrecorded));
+    if (unrecorded)
+      return await verdict(read, workspaceId, mark.head, cutOff(mark.end, unrecorded));
     after = last;
     if (last) noted({ ...mark, log: last });
   }
   return { valid: true, entries: mark.end.entries, head: hex(mark.head), broken_at: null };
 }
 
-const nextInLog = (read: Read, workspaceId: string, after: string): Promise<LogPage> => read((pg) => readLog(pg, workspaceId, after));
+const nextInLog = (read: Read, workspaceId: string, after: string): Promise<LogPage> =>
+  read((pg) => readLog(pg, workspaceId, after));
 
-async function checkPage(key: Buffer, from: End, { entries, expired }: ChainPage): Promise<{ end: End; broken: Break }> {
+async function checkPage(
+  key: Buffer,
+  from: End,
+  { entries, expired }: ChainPage,
+): Promise<{ end: End; broken: Break }> {
   let end = from;
   for (const [i, entry] of entries.entries()) {
     if (i % SLICE === 0 || isLarge(entry)) await setImmediate();
@@ -84,7 +106,12 @@ async function checkPage(key: Buffer, from: End, { entries, expired }: ChainPage
 /** Messages of more than a few thousand characters take their time. */
 const isLarge = ({ event }: RecordedEntry) => String(event?.payload.text ?? '').length > 5000;
 
-async function verdict(read: Read, workspaceId: string, head: End | null, broken_at: Break): Promise<AuditVerdict> {
+async function verdict(
+  read: Read,
+  workspaceId: string,
+  head: End | null,
+  broken_at: Break,
+): Promise<AuditVerdict> {
   const entries = await read((pg) => countEntries(pg, workspaceId));
   return { valid: false, entries, head: hex(head), broken_at };
 }
@@ -93,9 +120,13 @@ const hex = (head: End | null) => head?.hash.toString('hex') || null;
 
 function checkEnd(end: End, head: End | null): Break {
   const position = end.entries + 1;
-  if (!head && end.entries > 0) return { position, reason: 'the record of where the chain ends is gone' };
+  if (!head && end.entries > 0)
+    return { position, reason: 'the record of where the chain ends is gone' };
   if (head && head.entries > end.entries) {
-    return { position, reason: `the chain ends after entry ${end.entries}, but ${head.entries} were recorded: its end was cut off` };
+    return {
+      position,
+      reason: `the chain ends after entry ${end.entries}, but ${head.entries} were recorded: its end was cut off`,
+    };
   }
   if (head && head.entries < end.entries) {
     return {
@@ -104,12 +135,18 @@ function checkEnd(end: End, head: End | null): Break {
     };
   }
   if (head && end.entries > 0 && !head.hash.equals(end.hash)) {
-    return { position: end.entries, reason: 'the recorded end of the chain is not the hash of its last entry' };
+    return {
+      position: end.entries,
+      reason: 'the recorded end of the chain is not the hash of its last entry',
+    };
   }
   return null;
 }
 
-/** Where entries were cut off and the end set back to match, receipts still tell what had been recorded. */
+/**
+ * Where entries were cut off and the end set back to match, receipts still tell what had been
+ * recorded.
+ */
 const cutOff = (end: End, eventId: string): Break => ({
   position: end.entries + 1,
   reason: `event ${eventId} was recorded, but its entry is gone: the chain's end was cut off`,

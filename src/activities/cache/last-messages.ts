@@ -14,11 +14,13 @@ export interface LastMessages {
 /**
  * The live message with the highest `seq` of each channel, a page of their texts at a time.
  *
- * A statement of its own, after the one that waited for the rows: it sees what others committed meanwhile. Starting from
- * `top_seq`, a channel whose end was deleted bit by bit is not searched through all its tombstones each time.
+ * A statement of its own, after the one that waited for the rows: it sees what others committed
+ * meanwhile. Starting from `top_seq`, a channel whose end was deleted bit by bit is not searched
+ * through all its tombstones each time.
  */
 export async function* lastMessages(tx: Transaction, held: Held[]): AsyncGenerator<LastMessages> {
-  // An array, so that messages are looked up by their ids whatever the planner thinks of their number.
+  // An array, so that messages are looked up by their ids whatever the planner thinks of their
+  // number.
   const rows = await read(
     tx,
     sql`array(
@@ -28,7 +30,9 @@ export async function* lastMessages(tx: Transaction, held: Held[]): AsyncGenerat
     )`,
   );
   const { page, beyond } = split(rows);
-  const channelOf = new Map(rows.flatMap((row) => (row.fits ? [] : [[row.id, row.channel_id] as const])));
+  const channelOf = new Map(
+    rows.flatMap((row) => (row.fits ? [] : [[row.id, row.channel_id] as const])),
+  );
   const others = new Set(channelOf.values());
   yield { held: held.filter((h) => !others.has(h.channel_id)), last: byChannel(page) };
   for (const { ids } of planPages(beyond)) {
@@ -44,9 +48,15 @@ const fits = sql<boolean>`(sum(${bytes}) over w <= ${PAGE} or row_number() over 
 async function read(tx: Transaction, ids: SQL) {
   const order = sql`window w as (order by ${messages.id}) order by ${messages.id}`;
   return await tx
-    .select({ ...getTableColumns(messages), text: sql<string>`case when ${fits} then ${messages.text} end`, bytes, fits })
+    .select({
+      ...getTableColumns(messages),
+      text: sql<string>`case when ${fits} then ${messages.text} end`,
+      bytes,
+      fits,
+    })
     .from(messages)
     .where(sql`${messages.id} = any(${ids}) ${order}`);
 }
 
-const byChannel = (rows: Awaited<ReturnType<typeof read>>) => new Map(rows.map((row) => [row.channel_id, toMessage(row)]));
+const byChannel = (rows: Awaited<ReturnType<typeof read>>) =>
+  new Map(rows.map((row) => [row.channel_id, toMessage(row)]));

@@ -9,7 +9,10 @@ export function postgresSummaries(db: Database['db']): SummaryStore {
   return {
     put: async () => {},
     async get(channelId) {
-      const [row] = await db.select().from(channelSummaries).where(eq(channelSummaries.channel_id, channelId));
+      const [row] = await db
+        .select()
+        .from(channelSummaries)
+        .where(eq(channelSummaries.channel_id, channelId));
       return row ? toSummary(row) : null;
     },
     close: async () => {},

@@ -8,18 +8,24 @@ import type { SummaryStore } from './summaries.ts';
 /** Channels whose summaries are written by one statement. */
 const CHANNELS = 500;
 
-/** Makes every channel's summary anew. One transaction, which writers wait for and readers don't: they see the old rows until its end. */
+/**
+ * Makes every channel's summary anew. One transaction, which writers wait for and readers don't:
+ * they see the old rows until its end.
+ */
 export function rebuildCache({ db }: Database, summaries: SummaryStore): Rebuild {
   return {
     count: () => countMessages(db),
     fill: async () => ({ after: null, read: await countMessages(db) }),
     swap: () =>
       db.transaction(async (tx) => {
-        await tx.execute(sql`lock table channel_summaries, channel_authors in share row exclusive mode`);
+        await tx.execute(
+          sql`lock table channel_summaries, channel_authors in share row exclusive mode`,
+        );
         const channels = await recount(tx);
         for (let i = 0; i < channels.length; i += CHANNELS) {
           const some = channels.slice(i, i + CHANNELS);
-          for await (const { held, last } of lastMessages(tx, some)) await summaries.put(await writeSummaries(tx, held, last));
+          for await (const { held, last } of lastMessages(tx, some))
+            await summaries.put(await writeSummaries(tx, held, last));
         }
       }),
   };

@@ -23,8 +23,8 @@ export interface Held {
 }
 
 /**
- * Adds the deltas to the channels' and the authors' sums. Channels are held in the order of their ids, so that two groups can't
- * wait for each other; who holds a channel holds its authors.
+ * Adds the deltas to the channels' and the authors' sums. Channels are held in the order of their
+ * ids, so that two groups can't wait for each other; who holds a channel holds its authors.
  */
 export async function addDeltas(tx: Transaction, deltas: Delta[]): Promise<Held[]> {
   const column = (pick: (delta: Delta) => string | number) => sql.param(deltas.map(pick));
@@ -56,7 +56,11 @@ export async function addDeltas(tx: Transaction, deltas: Delta[]): Promise<Held[
 }
 
 /** Writes the held channels' summaries and returns them. */
-export async function writeSummaries(tx: Transaction, held: Held[], last: Map<string, Message>): Promise<ChannelSummary[]> {
+export async function writeSummaries(
+  tx: Transaction,
+  held: Held[],
+  last: Map<string, Message>,
+): Promise<ChannelSummary[]> {
   const column = (pick: (channel: Held) => string | number | null) => sql.param(held.map(pick));
   const json = (message: Message | undefined) => (message ? JSON.stringify(message) : null);
   const rows = await tx.execute(sql`

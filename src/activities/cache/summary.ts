@@ -13,7 +13,10 @@ export interface ChannelSummary {
   authors: number;
 }
 
-/** A row of `channel_summaries` as it is served. A deletion may be counted before what it deletes: sums then dip below 0 for a moment. */
+/**
+ * A row of `channel_summaries` as it is served. A deletion may be counted before what it deletes:
+ * sums then dip below 0 for a moment.
+ */
 export function toSummary(row: {
   channel_id: string;
   messages: number;

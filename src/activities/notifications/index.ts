@@ -3,7 +3,15 @@ import type { DomainEvent } from '../../events/index.ts';
 import type { OpenOutcome } from '../../transport/dispatch.ts';
 import { dead, defineEffect, laterIn, type OutsideCall, retry } from '../runtime/effect.ts';
 import { MailError, type Mailer } from './mailer.ts';
-import { compose, isWithinQuota, type MailQuota, markEmailed, type PendingMail, pendingMails, readMail } from './mails.ts';
+import {
+  compose,
+  isWithinQuota,
+  type MailQuota,
+  markEmailed,
+  type PendingMail,
+  pendingMails,
+  readMail,
+} from './mails.ts';
 import { notify } from './notify.ts';
 
 export { createMailer, type Mailer } from './mailer.ts';
@@ -11,30 +19,39 @@ export { createMailer, type Mailer } from './mailer.ts';
 export interface NotificationDependencies {
   /** Null: nobody is e-mailed. */
   mailer: Pick<Mailer, 'send'> | null;
-  /** How long a notification may stay unread before it is e-mailed, in ms from when it was made. Retries don't start it again. */
+  /**
+   * How long a notification may stay unread before it is e-mailed, in ms from when it was made.
+   * Retries don't start it again.
+   */
   graceMs: number;
   /** E-mails a workspace; default: any number. */
   quota?: MailQuota | null;
 }
 
-/** What one call spends on sending, in ms. Mails it has not begun by then get calls of their own. */
+/**
+ * What one call spends on sending, in ms. Mails it has not begun by then get calls of their own.
+ */
 const SENDING = 30_000;
 
-/** Calls of a process that send mails at once. The others come again: a slow mail server must not hold up who is notified in the app. */
+/**
+ * Calls of a process that send mails at once. The others come again: a slow mail server must not
+ * hold up who is notified in the app.
+ */
 const MAILING = 3;
 
 /** After how long they come again, in ms. */
 const CROWDED = 2000;
 
 /**
- * Notifies whom a message mentions, at once; and e-mails who has not read it when the grace period is over. A recipient is a
- * target: one whose mail is not taken fails and is retried alone.
+ * Notifies whom a message mentions, at once; and e-mails who has not read it when the grace period
+ * is over. A recipient is a target: one whose mail is not taken fails and is retried alone.
  */
 export const notifications = (deps: NotificationDependencies) => {
   let mailing = 0;
   return defineEffect({
     name: 'notifications',
-    description: 'Tells people that they were mentioned: in the app at once, by e-mail if they have not read it after a while.',
+    description:
+      'Tells people that they were mentioned: in the app at once, by e-mail if they have not read it after a while.',
     on: ['message.created', 'message.updated', 'message.deleted'],
     timeout: '90s',
     retry: { attempts: 20, initial: '5s', backoff: 2, max: '1h' },
@@ -42,13 +59,21 @@ export const notifications = (deps: NotificationDependencies) => {
       const mentioning = call.target === undefined ? await notify(call.db, events) : events;
       if (!deps.mailer || mentioning.length === 0) return [];
       const pending = await pendingMails(call.db, mentioning, deps.graceMs, call.target);
-      const post = { call, mailer: deps.mailer, quota: deps.quota ?? null, until: performance.now() + SENDING };
+      const post = {
+        call,
+        mailer: deps.mailer,
+        quota: deps.quota ?? null,
+        until: performance.now() + SENDING,
+      };
       const byId = new Map(mentioning.map((event) => [event.id, event]));
-      const mails = pending.flatMap((mail) => ({ mail, event: byId.get(mail.event_id) ?? [] }) as Mailing | []);
+      const mails = pending.flatMap(
+        (mail) => ({ mail, event: byId.get(mail.event_id) ?? [] }) as Mailing | [],
+      );
       const due = mails.filter(({ mail }) => mail.due_in_ms <= 0);
       const waits = mails.filter(({ mail }) => mail.due_in_ms > 0).map(untilDue);
       if (due.length === 0) return together(waits, call);
-      if (mailing >= MAILING) return together([...waits, ...due.map((one) => waiting(one, CROWDED))], call);
+      if (mailing >= MAILING)
+        return together([...waits, ...due.map((one) => waiting(one, CROWDED))], call);
       mailing += 1;
       try {
         const sent = await pMap(due, (one) => send(one, post), { concurrency: 5 });
@@ -76,7 +101,8 @@ interface Post {
 const targetOf = ({ mail, event }: Mailing) => ({ event, target: mail.notification_id });
 
 /** Uses up no try. In whole seconds: what waits for the same one is called again together. */
-const waiting = (one: Mailing, ms: number, reason?: string): OpenOutcome => laterIn(targetOf(one), Math.ceil(ms / 1000) * 1000, reason);
+const waiting = (one: Mailing, ms: number, reason?: string): OpenOutcome =>
+  laterIn(targetOf(one), Math.ceil(ms / 1000) * 1000, reason);
 
 /** `until` is said by the database's clock, as it stands there; how long that is, it says too. */
 function untilDue(one: Mailing): OpenOutcome {
@@ -90,21 +116,26 @@ function untilDue(one: Mailing): OpenOutcome {
 }
 
 /**
- * An event of which all mails merely wait is answered as a whole, for the first of these moments: events that wait for the same one
- * then cost one timer and one call together.
+ * An event of which all mails merely wait is answered as a whole, for the first of these moments:
+ * events that wait for the same one then cost one timer and one call together.
  */
 function together(outcomes: OpenOutcome[], { target }: OutsideCall): OpenOutcome[] {
   if (target !== undefined) return outcomes;
   const events = new Map<string, OpenOutcome[]>();
-  for (const outcome of outcomes) events.set(outcome.event_id, [...(events.get(outcome.event_id) ?? []), outcome]);
+  for (const outcome of outcomes)
+    events.set(outcome.event_id, [...(events.get(outcome.event_id) ?? []), outcome]);
   return [...events.values()].flatMap((own) => {
-    const waits = own.filter((outcome) => outcome.state === 'later').sort((a, b) => (a.in_ms ?? 0) - (b.in_ms ?? 0));
+    const waits = own
+      .filter((outcome) => outcome.state === 'later')
+      .sort((a, b) => (a.in_ms ?? 0) - (b.in_ms ?? 0));
     const [first] = waits;
     return first && waits.length === own.length ? [{ ...first, target: undefined }] : own;
   });
 }
 
-/** Sends one mail, then notes it: a crash in between sends it once more, under the same Message-ID. */
+/**
+ * Sends one mail, then notes it: a crash in between sends it once more, under the same Message-ID.
+ */
 async function send(one: Mailing, { call, mailer, quota, until }: Post): Promise<OpenOutcome[]> {
   if (call.signal.aborted || performance.now() > until) return [waiting(one, 0)];
   const text = await readMail(call.db, one.mail.notification_id);
@@ -125,5 +156,7 @@ async function send(one: Mailing, { call, mailer, quota, until }: Post): Promise
 /** Its reason stands in histories, so it names nobody. */
 function outcomeOf(one: Mailing, { message, failure, final, inMs }: MailError): OpenOutcome {
   if (inMs !== undefined) return waiting(one, inMs, message);
-  return final ? dead(targetOf(one), message, { cause: failure }) : retry(targetOf(one), message, { cause: failure });
+  return final
+    ? dead(targetOf(one), message, { cause: failure })
+    : retry(targetOf(one), message, { cause: failure });
 }

@@ -28,7 +28,10 @@ export class MailError extends Error {
   readonly failure: string;
   /** The server refused this recipient or this mail for good. */
   readonly final: boolean;
-  /** Set where the server has been taking no mails for a while: in how many ms to ask again. That uses up no try. */
+  /**
+   * Set where the server has been taking no mails for a while: in how many ms to ask again. That
+   * uses up no try.
+   */
   readonly inMs: number | undefined;
 
   constructor(failure: string, message: string, rest: { final?: boolean; inMs?: number } = {}) {
@@ -39,7 +42,10 @@ export class MailError extends Error {
   }
 }
 
-/** Longest waits, in ms: until the server has greeted, until it says something more, and for a mail in all. */
+/**
+ * Longest waits, in ms: until the server has greeted, until it says something more, and for a mail
+ * in all.
+ */
 export interface MailLimits {
   connectMs: number;
   silenceMs: number;
@@ -54,8 +60,8 @@ const LIMITS: MailLimits = { connectMs: 8000, silenceMs: 10_000, mailMs: 15_000 
 const CONNECTIONS = 5;
 
 /**
- * Mails over SMTP, on up to five connections that are kept. A server that refuses our set-up, or does not answer, is left alone for a
- * while, and then tried with one mail.
+ * Mails over SMTP, on up to five connections that are kept. A server that refuses our set-up, or
+ * does not answer, is left alone for a while, and then tried with one mail.
  *
  * @param url `smtp://user:password@host:port`, or `smtps:`
  * @param from `Name <address>`
@@ -80,7 +86,14 @@ export function createMailer(url: string, from: string, limits: Partial<MailLimi
 
   async function transmit({ to, subject, text, id }: Mail, signal: AbortSignal): Promise<void> {
     const headers = { 'Auto-Submitted': 'auto-generated' };
-    const info = await transport.sendMail({ to, subject, text, messageId: `<${id}@${domain}>`, headers, signal });
+    const info = await transport.sendMail({
+      to,
+      subject,
+      text,
+      messageId: `<${id}@${domain}>`,
+      headers,
+      signal,
+    });
     // A refused recipient does not always make it throw.
     if (info.rejected.length > 0) throw info.rejectedErrors?.[0] ?? new Error('rejected');
   }
@@ -95,13 +108,16 @@ export function createMailer(url: string, from: string, limits: Partial<MailLimi
     } catch (error) {
       if (signal?.aborted) {
         rest.interrupted(isProbe);
-        throw new MailError('interrupted', 'the worker stopped while the mail was sent', { inMs: 0 });
+        throw new MailError('interrupted', 'the worker stopped while the mail was sent', {
+          inMs: 0,
+        });
       }
       const refusal = readRefusal(error);
       if (refusal.kind === 'final' || refusal.kind === 'unsure') rest.works();
       else known = refusal;
       const restsMs = refusal === known ? rest.refuses(refusal.forAll, isProbe) : 0;
-      // A mail that only showed that nothing has changed uses up no try: a server may be out of order for days.
+      // A mail that only showed that nothing has changed uses up no try: a server may be out of
+      // order for days.
       throw new MailError(refusal.cause, refusal.reason, {
         final: refusal.kind === 'final',
         inMs: isProbe && restsMs > 0 ? restsMs : undefined,

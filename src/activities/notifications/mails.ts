@@ -30,7 +30,10 @@ export interface MailText {
   text: string;
 }
 
-/** Notifications that are still to be e-mailed: unread, the message not deleted, not e-mailed before, within the quota, to a member with an address who wants it. */
+/**
+ * Notifications that are still to be e-mailed: unread, the message not deleted, not e-mailed
+ * before, within the quota, to a member with an address who wants it.
+ */
 const wanted = sql`notifications n
   cross join lateral (select * from members where workspace_id = n.workspace_id and handle = n.recipient offset 0) p
   cross join lateral (select author, text, deleted_at from messages where id = n.message_id offset 0) m
@@ -65,7 +68,10 @@ export async function pendingMails(
 }
 
 /** What to write to whom, just before it is sent; null where it is no longer wanted. */
-export async function readMail(db: Database['db'], notificationId: string): Promise<MailText | null> {
+export async function readMail(
+  db: Database['db'],
+  notificationId: string,
+): Promise<MailText | null> {
   const [row] = await db.execute(sql`
     select w.*, c.name as channel from (
       select n.id as notification_id, n.recipient, n.channel_id, p.email, p.display_name, m.author,
@@ -82,11 +88,16 @@ export interface MailQuota {
 }
 
 /**
- * Counts an e-mail against its workspace's quota, once, however often it is tried. One that is over the quota is noted, and is not sent.
+ * Counts an e-mail against its workspace's quota, once, however often it is tried. One that is over
+ * the quota is noted, and is not sent.
  *
  * @returns whether it may be sent
  */
-export async function isWithinQuota(db: Database['db'], notificationId: string, { mails, seconds }: MailQuota): Promise<boolean> {
+export async function isWithinQuota(
+  db: Database['db'],
+  notificationId: string,
+  { mails, seconds }: MailQuota,
+): Promise<boolean> {
   const [row] = await db.execute<{ is_within: boolean }>(sql`
     with one as (
       -- As it is once another call that was at it has ended.
@@ -107,10 +118,15 @@ export async function isWithinQuota(db: Database['db'], notificationId: string, 
 }
 
 export async function markEmailed(db: Database['db'], notificationId: string): Promise<void> {
-  await db.execute(sql`update notifications set emailed_at = now() where id = ${notificationId} and emailed_at is null`);
+  await db.execute(
+    sql`update notifications set emailed_at = now() where id = ${notificationId} and emailed_at is null`,
+  );
 }
 
-/** The mail of a notification. Its id is the notification's, so a crash between sending and noting it repeats the same mail. */
+/**
+ * The mail of a notification. Its id is the notification's, so a crash between sending and noting
+ * it repeats the same mail.
+ */
 export function compose(pending: MailText): Mail {
   const said = `${oneLine(pending.author)} mentioned you in #${oneLine(pending.channel)}`;
   const quote = excerpt(pending.text)
@@ -119,7 +135,14 @@ export function compose(pending: MailText): Mail {
   return {
     to: { name: oneLine(pending.display_name ?? pending.recipient), address: pending.email },
     subject: said,
-    text: [`${said}:`, '', ...quote, '', 'You get this mail because you had not read it yet.', ''].join('\n'),
+    text: [
+      `${said}:`,
+      '',
+      ...quote,
+      '',
+      'You get this mail because you had not read it yet.',
+      '',
+    ].join('\n'),
     id: `mention.${pending.notification_id}`,
   };
 }

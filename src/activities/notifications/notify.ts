@@ -13,22 +13,31 @@ interface Current extends Text, Paged {
 }
 
 /**
- * Makes the notifications of these events' messages fit what the messages say now, whichever event comes first: who is newly
- * mentioned is notified; who no longer is, or whose message is deleted, and has not read it, is not any more.
+ * Makes the notifications of these events' messages fit what the messages say now, whichever event
+ * comes first: who is newly mentioned is notified; who no longer is, or whose message is deleted,
+ * and has not read it, is not any more.
  *
  * @returns the events whose messages mention somebody
  */
 export async function notify(db: Db, events: DomainEvent[]): Promise<DomainEvent[]> {
   // Of several edits in a group the last one counts.
-  const eventOf = new Map(events.flatMap((event) => (event.message_id ? [[event.message_id, event.id] as const] : [])));
+  const eventOf = new Map(
+    events.flatMap((event) => (event.message_id ? [[event.message_id, event.id] as const] : [])),
+  );
   const mentioning = new Set<string>();
-  for await (const messages of inPages([...eventOf.keys()], (ids) => currentMessages(db, ids, eventOf)))
+  for await (const messages of inPages([...eventOf.keys()], (ids) =>
+    currentMessages(db, ids, eventOf),
+  ))
     for (const id of await notifyOf(db, messages, eventOf)) mentioning.add(id);
   return events.filter((event) => mentioning.has(event.message_id ?? ''));
 }
 
 /** @returns the messages that mention somebody */
-async function notifyOf(db: Db, messages: Current[], eventOf: Map<string, string>): Promise<Set<string>> {
+async function notifyOf(
+  db: Db,
+  messages: Current[],
+  eventOf: Map<string, string>,
+): Promise<Set<string>> {
   const fresh = messages.filter((message) => !message.notified);
   const mentioned = await findRecipients(db, fresh);
   const mentioning = new Set(mentioned.map(({ message }) => message.id));
@@ -39,7 +48,11 @@ async function notifyOf(db: Db, messages: Current[], eventOf: Map<string, string
 }
 
 /** The text of a deleted message is empty. */
-async function currentMessages(db: Db, ids: string[], eventOf: Map<string, string>): Promise<Current[]> {
+async function currentMessages(
+  db: Db,
+  ids: string[],
+  eventOf: Map<string, string>,
+): Promise<Current[]> {
   const rows = await db.execute(sql`
     select id, workspace_id, channel_id, seq, author, version, notified, bytes, ${fits} as fits, case when ${fits} then text end as text
     from (
@@ -51,9 +64,18 @@ async function currentMessages(db: Db, ids: string[], eventOf: Map<string, strin
   return rows as unknown as Current[];
 }
 
-/** A message that was edited since it was read is left to the event of that edit: an older text never overwrites a newer one. */
-async function write(db: Db, messages: Current[], mentioned: Mentioned[], eventOf: Map<string, string>): Promise<void> {
-  const column = <T>(list: T[], pick: (item: T) => string | number | undefined) => sql.param(list.map(pick));
+/**
+ * A message that was edited since it was read is left to the event of that edit: an older text
+ * never overwrites a newer one.
+ */
+async function write(
+  db: Db,
+  messages: Current[],
+  mentioned: Mentioned[],
+  eventOf: Map<string, string>,
+): Promise<void> {
+  const column = <T>(list: T[], pick: (item: T) => string | number | undefined) =>
+    sql.param(list.map(pick));
   await db.execute(sql`
     with held as (
       select m.* from messages m

@@ -19,14 +19,21 @@ export interface Mentioned {
   recipient: string;
 }
 
-/** Mentions that one query looks up: a text may have 50, of 8 readings each, and a group two thousand texts. */
+/**
+ * Mentions that one query looks up: a text may have 50, of 8 readings each, and a group two
+ * thousand texts.
+ */
 const MENTIONS_AT_ONCE = 1000;
 
 /**
- * Whom messages mention: members of the workspace and those who have spoken in the channel before, in their own spelling
- * first, then in any; and whoever is `@named`, as written. Nobody by their own message.
+ * Whom messages mention: members of the workspace and those who have spoken in the channel before,
+ * in their own spelling first, then in any; and whoever is `@named`, as written. Nobody by their
+ * own message.
  */
-export async function findRecipients(db: Database['db'] | Transaction, texts: Text[]): Promise<Mentioned[]> {
+export async function findRecipients(
+  db: Database['db'] | Transaction,
+  texts: Text[],
+): Promise<Mentioned[]> {
   const mentions: { message: Text; mention: Mention }[] = [];
   const pause = createPauses();
   for (const message of texts) {
@@ -35,33 +42,45 @@ export async function findRecipients(db: Database['db'] | Transaction, texts: Te
   }
   const known = new Map<string, Spelling>();
   for (let i = 0; i < mentions.length; i += MENTIONS_AT_ONCE)
-    for (const [name, spelling] of await spellings(db, mentions.slice(i, i + MENTIONS_AT_ONCE))) known.set(name, spelling);
+    for (const [name, spelling] of await spellings(db, mentions.slice(i, i + MENTIONS_AT_ONCE)))
+      known.set(name, spelling);
   const found = new Map<string, Mentioned>();
   for (const { message, mention } of mentions) {
     const recipient = meant(message, mention, known);
-    if (recipient !== null && recipient !== message.author) found.set(`${message.id} ${recipient}`, { message, recipient });
+    if (recipient !== null && recipient !== message.author)
+      found.set(`${message.id} ${recipient}`, { message, recipient });
   }
   return [...found.values()];
 }
 
 type Spelling = { exact: boolean; spelling: string };
 
-/** The first reading that somebody spells exactly so, else the first in any letters, else what is written. */
-function meant(message: Text, { readings, fallback }: Mention, known: Map<string, Spelling>): string | null {
+/**
+ * The first reading that somebody spells exactly so, else the first in any letters, else what is
+ * written.
+ */
+function meant(
+  message: Text,
+  { readings, fallback }: Mention,
+  known: Map<string, Spelling>,
+): string | null {
   const found = readings.flatMap((reading) => known.get(`${message.id} ${reading}`) ?? []);
   return (found.find(({ exact }) => exact) ?? found[0])?.spelling ?? fallback;
 }
 
 /**
- * Looks names up in one query: how somebody known spells them, by message and name. The author counts as known, so that
- * nobody notifies themselves in other letters.
+ * Looks names up in one query: how somebody known spells them, by message and name. The author
+ * counts as known, so that nobody notifies themselves in other letters.
  */
 async function spellings(
   db: Database['db'] | Transaction,
   mentions: { message: Text; mention: Mention }[],
 ): Promise<Map<string, Spelling>> {
-  const asked = mentions.flatMap(({ message, mention }) => mention.readings.map((name) => ({ ...message, name })));
-  const column = (pick: (name: (typeof asked)[number]) => string | number) => sql.param(asked.map(pick));
+  const asked = mentions.flatMap(({ message, mention }) =>
+    mention.readings.map((name) => ({ ...message, name })),
+  );
+  const column = (pick: (name: (typeof asked)[number]) => string | number) =>
+    sql.param(asked.map(pick));
   const rows = await db.execute<{ id: string; name: string; exact: boolean; spelling: string }>(sql`
     with asked as (
       select *, lower(name) as folded from unnest(

@@ -1,13 +1,19 @@
 /** How long the mail server is left alone, in ms: doubled each time it still refuses. */
 const REST = { first: 5000, longest: 300_000 };
 
-/** Refusals in a row after which it is left alone, where each was of one recipient: the server may mean them, not us. */
+/**
+ * Refusals in a row after which it is left alone, where each was of one recipient: the server may
+ * mean them, not us.
+ */
 const IN_A_ROW = 3;
 
 /** How long mails wait while one tries whether the server takes them again, in ms. */
 const PROBE = 2000;
 
-/** Leaves a mail server alone that takes nothing from us, but for one mail at a time that tries whether it does again. */
+/**
+ * Leaves a mail server alone that takes nothing from us, but for one mail at a time that tries
+ * whether it does again.
+ */
 export class MailRest {
   readonly #firstMs: number;
   #refusals = 0;
@@ -21,7 +27,10 @@ export class MailRest {
     this.#firstMs = firstMs;
   }
 
-  /** Asks to send. @returns in how many ms to ask again; 0: send, and tell what came of it, as a probe where `isProbe` */
+  /**
+   * Asks to send. @returns in how many ms to ask again; 0: send, and tell what came of it, as a
+   * probe where `isProbe`
+   */
   ask(): { waitMs: number; isProbe: boolean } {
     if (this.#restMs === 0) return { waitMs: 0, isProbe: false };
     const left = this.#until - performance.now();
@@ -38,7 +47,10 @@ export class MailRest {
     this.#isProbing = false;
   }
 
-  /** @param forAll it holds for every mail. @returns how long until it is tried again, in ms; 0: at any time */
+  /**
+   * @param forAll it holds for every mail. @returns how long until it is tried again, in ms; 0: at
+   * any time
+   */
   refuses(forAll: boolean, isProbe: boolean): number {
     if (isProbe) this.#isProbing = false;
     this.#refusals += 1;

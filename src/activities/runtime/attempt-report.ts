@@ -12,7 +12,10 @@ export interface AttemptReport {
   events?: number;
   /** Who was asked, as `host:port`. */
   host?: string;
-  /** `retry`: it is tried again; `dead`: it is given up; `failed`: the effect threw; `put off`: it could not be made, and used up no try. */
+  /**
+   * `retry`: it is tried again; `dead`: it is given up; `failed`: the effect threw; `put off`: it
+   * could not be made, and used up no try.
+   */
   state: 'retry' | 'dead' | 'failed' | 'put off';
   cause: string;
   /** Which try it was, from 1. */
@@ -45,7 +48,13 @@ export class CallReport {
 
   tell(what: Omit<AttemptReport, Known> & Partial<AttemptReport>): void {
     const { subscriber, dispatch_id: dispatch } = this.#call;
-    this.#tell?.({ subscriber, dispatch, attempt: this.#attempt, ms: Math.round(performance.now() - this.#began), ...what });
+    this.#tell?.({
+      subscriber,
+      dispatch,
+      attempt: this.#attempt,
+      ms: Math.round(performance.now() - this.#began),
+      ...what,
+    });
   }
 
   /** Those outcomes that merely wait are no attempts. */
@@ -54,7 +63,14 @@ export class CallReport {
       if (outcome.state === 'later') continue;
       const { event_id: event, target, state, short = outcome.reason, host, ms } = outcome;
       const cause = (outcome.cause ?? short).slice(0, CAUSE);
-      this.tell({ event, state, cause, ...(target !== undefined && { target }), ...(host && { host }), ...(ms !== undefined && { ms }) });
+      this.tell({
+        event,
+        state,
+        cause,
+        ...(target !== undefined && { target }),
+        ...(host && { host }),
+        ...(ms !== undefined && { ms }),
+      });
     }
   }
 
@@ -62,7 +78,8 @@ export class CallReport {
   whole(state: 'failed' | 'put off', cause: string, err: unknown, event?: string): void {
     const { events, target } = this.#call;
     const group = 'ids' in events ? events.ids.length : events.limit;
-    const which = event === undefined ? { events: group } : { event, ...(target !== undefined && { target }) };
+    const which =
+      event === undefined ? { events: group } : { event, ...(target !== undefined && { target }) };
     this.tell({ state, cause, err, ...which });
   }
 }

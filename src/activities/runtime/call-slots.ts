@@ -1,6 +1,7 @@
 /**
- * Which calls of an effect a worker takes. `working` of them may read and write at once. A call that only waits for the outside to
- * answer does not count among these, so that slow outside parties keep no other call from being begun; of such there may be `waiting`.
+ * Which calls of an effect a worker takes. `working` of them may read and write at once. A call
+ * that only waits for the outside to answer does not count among these, so that slow outside
+ * parties keep no other call from being begun; of such there may be `waiting`.
  */
 export class CallSlots {
   readonly working: number;

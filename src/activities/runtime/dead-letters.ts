@@ -12,14 +12,17 @@ const isSibling = (dispatchId: string, subscriber: string) => sql`(
 type Queryable = Database['db'] | Transaction;
 
 /**
- * Writes a dead letter for each of these events that has no receipt. Called again it changes nothing but the reason. Where the last try
- * gave a longer reason that begins so, that is kept: the rest of it has not travelled.
- * Where a workflow was cancelled of which a subscriber is retired, that one was meant: what the others have open is missing then, and healing
- * starts it again.
+ * Writes a dead letter for each of these events that has no receipt. Called again it changes
+ * nothing but the reason. Where the last try gave a longer reason that begins so, that is kept: the
+ * rest of it has not travelled. Where a workflow was cancelled of which a subscriber is retired,
+ * that one was meant: what the others have open is missing then, and healing starts it again.
  *
  * @throws ApplicationFailure `UnknownDispatchError` where the dispatch is not in this database
  */
-export async function recordDeadLetters(db: Queryable, { dispatch_id, origin, subscriber, letters }: DeadLetters): Promise<void> {
+export async function recordDeadLetters(
+  db: Queryable,
+  { dispatch_id, origin, subscriber, letters }: DeadLetters,
+): Promise<void> {
   let written = 0;
   for (const { events, target, cause, reason } of letters) {
     const rows = await db.execute(sql`

@@ -7,13 +7,18 @@ import { Room } from './room.ts';
 
 type Which = Pick<Claim, 'dispatch_id' | 'events'>;
 
-/** How long what was read is kept for another effect that is called with the same events, in ms: they are called at the same moment. */
+/**
+ * How long what was read is kept for another effect that is called with the same events, in ms:
+ * they are called at the same moment.
+ */
 const KEPT = 2000;
 
 /** Most bytes of events that are kept for others. */
 const MOST_KEPT = 16 * 1024 * 1024;
 
-/** Bytes that the effects of a process have read and not yet done, in all and each of them at least. */
+/**
+ * Bytes that the effects of a process have read and not yet done, in all and each of them at least.
+ */
 const ROOM = { all: 32 * 1024 * 1024, each: 4 * 1024 * 1024 };
 
 /** What was read of a call's events: as many as fit into a page. */
@@ -32,8 +37,9 @@ interface Kept {
 }
 
 /**
- * Reads the events of calls, in the order of their channels and seqs. Effects of one process that are called with the same
- * events share what is read, so they get them frozen; the log never changes.
+ * Reads the events of calls, in the order of their channels and seqs. Effects of one process that
+ * are called with the same events share what is read, so they get them frozen; the log never
+ * changes.
  */
 export class EventReader {
   readonly #db: Database['db'];
@@ -42,7 +48,10 @@ export class EventReader {
   #keptBytes = 0;
   readonly #rooms = new Map<string, Room>();
 
-  /** @param sharers effects of this process: after so many calls for the same events nobody else is expected */
+  /**
+   * @param sharers effects of this process: after so many calls for the same events nobody else is
+   * expected
+   */
   constructor(db: Database['db'], sharers = 1) {
     this.#db = db;
     this.#sharers = sharers;
@@ -112,9 +121,32 @@ export class EventReader {
   }
 }
 
-/** Written out, as leaving fields out of each row takes as long as all else that is done with it here. */
-function eventOf({ id, type, version, workspace_id, channel_id, message_id, seq, timestamp, payload }: DomainEvent): DomainEvent {
-  return freeze({ id, type, version, workspace_id, channel_id, message_id, seq, timestamp, payload });
+/**
+ * Written out, as leaving fields out of each row takes as long as all else that is done with it
+ * here.
+ */
+function eventOf({
+  id,
+  type,
+  version,
+  workspace_id,
+  channel_id,
+  message_id,
+  seq,
+  timestamp,
+  payload,
+}: DomainEvent): DomainEvent {
+  return freeze({
+    id,
+    type,
+    version,
+    workspace_id,
+    channel_id,
+    message_id,
+    seq,
+    timestamp,
+    payload,
+  });
 }
 
 function freeze<T>(value: T): T {

@@ -9,22 +9,33 @@ export interface DispatchOrigin {
   origin?: string | undefined;
 }
 
-/** Whether a call was of a dispatch that is not in this database. Nothing was done of it, and nothing is answered for it. */
-export const isUnknownDispatch = (error: unknown): boolean => error instanceof ApplicationFailure && error.type === UNKNOWN_DISPATCH;
+/**
+ * Whether a call was of a dispatch that is not in this database. Nothing was done of it, and
+ * nothing is answered for it.
+ */
+export const isUnknownDispatch = (error: unknown): boolean =>
+  error instanceof ApplicationFailure && error.type === UNKNOWN_DISPATCH;
 
 /**
- * Asked where nothing came of a call: it found no events, or nothing to do. The dispatch is here, or it was here and expired when all of
- * it was done.
+ * Asked where nothing came of a call: it found no events, or nothing to do. The dispatch is here,
+ * or it was here and expired when all of it was done.
  *
- * @throws ApplicationFailure `UnknownDispatchError` where it is another deployment's, or was lost with a database that was put back
+ * @throws ApplicationFailure `UnknownDispatchError` where it is another deployment's, or was lost
+ * with a database that was put back
  */
-export async function assureKnown(db: Database['db'] | Transaction, { dispatch_id, origin }: DispatchOrigin): Promise<void> {
+export async function assureKnown(
+  db: Database['db'] | Transaction,
+  { dispatch_id, origin }: DispatchOrigin,
+): Promise<void> {
   const [row] = await db.execute<{ is_here: boolean; is_ours: boolean; has_expired: boolean }>(sql`
     select exists (select from dispatches where id = ${dispatch_id}) as is_here, id = coalesce(${origin ?? null}::uuid, id) as is_ours,
       coalesce(${dispatch_id}::uuid < expired_before, false) as has_expired
     from deployment`);
   if (row?.is_here || (row?.is_ours && row.has_expired)) return;
-  throw ApplicationFailure.create({ type: UNKNOWN_DISPATCH, message: row?.is_ours === false ? strangers(dispatch_id) : lost(dispatch_id) });
+  throw ApplicationFailure.create({
+    type: UNKNOWN_DISPATCH,
+    message: row?.is_ours === false ? strangers(dispatch_id) : lost(dispatch_id),
+  });
 }
 
 const strangers = (id: string) =>

@@ -22,7 +22,10 @@ const LOOK = 500;
 /** How long a call is held while the locks are away, in ms: they can't be asked. */
 const LOCKS = 3000;
 
-/** When a call is made again, in ms: once the database is back, and where it is not, or another worker was faster. */
+/**
+ * When a call is made again, in ms: once the database is back, and where it is not, or another
+ * worker was faster.
+ */
 const SOON = 500;
 const LATER = 2000;
 
@@ -30,13 +33,19 @@ const LATER = 2000;
 const EXHAUSTED = /^53(?!300)/;
 
 /**
- * Where an error says nothing of the events (the database or the locks are away, another worker was faster, or this one stops), the
- * call is put off: that uses up no try, and nothing is halved. It is held here until the database is back: all of this effect's calls
- * need it, so what holds their places keeps the others in their queue, where waiting costs nothing.
+ * Where an error says nothing of the events (the database or the locks are away, another worker was
+ * faster, or this one stops), the call is put off: that uses up no try, and nothing is halved. It
+ * is held here until the database is back: all of this effect's calls need it, so what holds their
+ * places keeps the others in their queue, where waiting costs nothing.
  *
  * @returns undefined for every other error
  */
-export async function putOff({ error, db, signal, atMostMs }: Unmade): Promise<EffectAnswer | undefined> {
+export async function putOff({
+  error,
+  db,
+  signal,
+  atMostMs,
+}: Unmade): Promise<EffectAnswer | undefined> {
   if (signal.aborted) return notMade(0);
   if (error instanceof FencedOffError) return notMade(LATER);
   if (error instanceof LocksAwayError) {
@@ -44,16 +53,24 @@ export async function putOff({ error, db, signal, atMostMs }: Unmade): Promise<E
     return notMade(SOON);
   }
   if (!isDatabaseAway(error)) return undefined;
-  const back = EXHAUSTED.test(errorCode(error) ?? '') ? rest(atMostMs, signal) : isBack(db, atMostMs, signal);
+  const back = EXHAUSTED.test(errorCode(error) ?? '')
+    ? rest(atMostMs, signal)
+    : isBack(db, atMostMs, signal);
   return notMade((await back) ? SOON : LATER);
 }
 
 function notMade(inMs: number): EffectAnswer {
-  return { done: 0, open: [], put_off: new Date(Date.now() + inMs).toISOString(), put_off_ms: inMs };
+  return {
+    done: 0,
+    open: [],
+    put_off: new Date(Date.now() + inMs).toISOString(),
+    put_off_ms: inMs,
+  };
 }
 
 /** @returns false: nothing is known of whether it passed */
-const rest = (ms: number, signal: AbortSignal): Promise<boolean> => wait(Math.max(0, ms), false, { signal }).catch(() => false);
+const rest = (ms: number, signal: AbortSignal): Promise<boolean> =>
+  wait(Math.max(0, ms), false, { signal }).catch(() => false);
 
 /** One look for all calls of the process that wait. */
 const looks = new WeakMap<Db, Promise<boolean>>();
@@ -76,7 +93,10 @@ function look(db: Db): Promise<boolean> {
   return begun;
 }
 
-/** Asks as who writes does. A standby answers whoever only reads; and a session that is refused to write is replaced. */
+/**
+ * Asks as who writes does. A standby answers whoever only reads; and a session that is refused to
+ * write is replaced.
+ */
 async function isWritable(db: Db): Promise<boolean> {
   return await db.execute(sql`select from subscribers limit 0 for update`).then(
     () => true,

@@ -7,11 +7,19 @@ import type { CallSlots } from './call-slots.ts';
 import { asWaits, type Call, type Effect, type Open, type OutsideEffect } from './effect.ts';
 import { explain } from './explain.ts';
 import { type Paging, pageByPage, readAtOnce, TooLargeError } from './paged-call.ts';
-import { openEvents, recordAttempts, recordFailure, settleTargets, writeReceipts } from './receipts.ts';
+import {
+  openEvents,
+  recordAttempts,
+  recordFailure,
+  settleTargets,
+  writeReceipts,
+} from './receipts.ts';
 
 type Db = Database['db'];
 
-/** At least once: a crash between the call and its receipt makes the call again, under the same id. */
+/**
+ * At least once: a crash between the call and its receipt makes the call again, under the same id.
+ */
 export async function outside(
   effect: Effect & Pick<OutsideEffect, 'perform'>,
   db: Db,
@@ -24,9 +32,16 @@ export async function outside(
   const perform = async (events: DomainEvent[]) => {
     const waiting = saidOnce(paging.slots);
     const { signal, told } = paging;
-    const performing = { ...told, events, signal, onlyWaits: waiting.say, stillOpen: await stillOpen };
+    const performing = {
+      ...told,
+      events,
+      signal,
+      onlyWaits: waiting.say,
+      stillOpen: await stillOpen,
+    };
     try {
-      if (call.targets && !effect.manyTargets) return await performEach(effect, db, call, call.targets, performing);
+      if (call.targets && !effect.manyTargets)
+        return await performEach(effect, db, call, call.targets, performing);
       return await performAll(effect, db, call, performing);
     } finally {
       waiting.end();
@@ -68,7 +83,16 @@ async function performEach(
       if (performing.signal.aborted || isDatabaseAway(error)) throw error;
       const { cause, reason } = explain(error);
       await recordFailure(db, one, reason).catch(() => {});
-      return { done: 0, open: performing.events.map(({ id }) => ({ event_id: id, target, state: 'retry', reason, cause })) };
+      return {
+        done: 0,
+        open: performing.events.map(({ id }) => ({
+          event_id: id,
+          target,
+          state: 'retry',
+          reason,
+          cause,
+        })),
+      };
     }
   });
   // The others are seen through first, also where the database is away for one of them.
@@ -95,11 +119,16 @@ async function performAll(
   const done = events.filter((event) => !unsettled.has(event.id)).map((event) => event.id);
   const asked = targets ?? (target === undefined ? undefined : [target]);
   if (!asked) await writeReceipts(db, effect.name, done);
-  else for (const { id } of events) await settleTargets(db, effect.name, id, settledOf(asked, id, open));
+  else
+    for (const { id } of events)
+      await settleTargets(db, effect.name, id, settledOf(asked, id, open));
   return { done: done.length, open };
 }
 
-/** From when it says that it only waits, until it has answered, the call keeps no other from being begun. */
+/**
+ * From when it says that it only waits, until it has answered, the call keeps no other from being
+ * begun.
+ */
 function saidOnce(slots?: CallSlots): { say(): void; end(): void } {
   let worksAgain: (() => void) | undefined;
   return {
@@ -110,11 +139,17 @@ function saidOnce(slots?: CallSlots): { say(): void; end(): void } {
   };
 }
 
-/** Says whose each outcome is, so that nobody waits for all of another's: by the end of the workspace's id, which is its random part. */
+/**
+ * Says whose each outcome is, so that nobody waits for all of another's: by the end of the
+ * workspace's id, which is its random part.
+ */
 function shared(events: DomainEvent[], open: Open[]): Open[] {
   if (open.length === 0) return open;
   const shares = new Map(events.map((event) => [event.id, shareOf(event)]));
-  return open.map((outcome) => ({ ...outcome, share: outcome.share ?? shares.get(outcome.event_id) }));
+  return open.map((outcome) => ({
+    ...outcome,
+    share: outcome.share ?? shares.get(outcome.event_id),
+  }));
 }
 
 /** Those of an event's targets of which nothing is left open. */
@@ -125,16 +160,22 @@ function settledOf(targets: string[], eventId: string, open: OpenOutcome[]): str
 }
 
 /**
- * At the first call alone: events that are called again by their ids are one workspace's, or have been parted before. Those of a page may
- * be one workspace's while others wait for the same answer.
+ * At the first call alone: events that are called again by their ids are one workspace's, or have
+ * been parted before. Those of a page may be one workspace's while others wait for the same answer.
  */
 const mayPart = ({ events }: EffectCall, read: DomainEvent[]): boolean =>
   'offset' in events && (read.length < events.limit || new Set(read.map(shareOf)).size > 1);
 
 const shareOf = ({ workspace_id }: DomainEvent) => workspace_id.slice(-8);
 
-/** An ordered effect takes one target a call: it holds its channel meanwhile. The other targets are called again at once. */
-export async function oneTarget(call: EffectCall, run: (call: EffectCall) => Promise<EffectAnswer>): Promise<EffectAnswer> {
+/**
+ * An ordered effect takes one target a call: it holds its channel meanwhile. The other targets are
+ * called again at once.
+ */
+export async function oneTarget(
+  call: EffectCall,
+  run: (call: EffectCall) => Promise<EffectAnswer>,
+): Promise<EffectAnswer> {
   const { targets, ...one } = call;
   const [target, ...others] = targets ?? [];
   if (target === undefined) return await run(call);
@@ -142,7 +183,9 @@ export async function oneTarget(call: EffectCall, run: (call: EffectCall) => Pro
   const ids = 'ids' in call.events ? call.events.ids : [];
   const until = new Date().toISOString();
   const waiting = others.flatMap((other) =>
-    ids.map((event_id): OpenOutcome => ({ event_id, target: other, state: 'later', until, in_ms: 0 })),
+    ids.map(
+      (event_id): OpenOutcome => ({ event_id, target: other, state: 'later', until, in_ms: 0 }),
+    ),
   );
   return { ...answer, open: [...of(target, open), ...waiting] };
 }

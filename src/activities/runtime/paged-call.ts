@@ -17,10 +17,15 @@ export interface Paging {
   told: Call;
 }
 
-/** How long a call waits for room, holding a slot and nothing else, and after how long what had none is called again, in ms. */
+/**
+ * How long a call waits for room, holding a slot and nothing else, and after how long what had none
+ * is called again, in ms.
+ */
 const WAIT = { room: 1000, again: 1000 };
 
-/** Thrown where a call's events are too much to be read at once: how they are to be read instead. */
+/**
+ * Thrown where a call's events are too much to be read at once: how they are to be read instead.
+ */
 export class TooLargeError extends Error {
   override name = 'TooLargeError';
   readonly pages: PagePlan[];
@@ -49,8 +54,9 @@ export async function readAtOnce(
 }
 
 /**
- * Does a call's events page by page. What is done stays done, whatever becomes of the pages after it. A page that is not reached in time,
- * or finds no room, is answered as `later`, which uses up no try.
+ * Does a call's events page by page. What is done stays done, whatever becomes of the pages after
+ * it. A page that is not reached in time, or finds no room, is answered as `later`, which uses up
+ * no try.
  */
 export async function pageByPage(
   effect: Effect,
@@ -64,7 +70,9 @@ export async function pageByPage(
   const queue = [...pages];
   for (let page = queue.shift(); page; page = queue.shift()) {
     const isOver = paging.signal.aborted || (page !== pages[0] && performance.now() > until);
-    const release = isOver ? undefined : await paging.reader.roomOf(effect.name).take(page.bytes, WAIT.room);
+    const release = isOver
+      ? undefined
+      : await paging.reader.roomOf(effect.name).take(page.bytes, WAIT.room);
     if (!release) {
       answer.open.push(...left(call, [page, ...queue], isOver ? 0 : WAIT.again));
       break;
@@ -73,7 +81,10 @@ export async function pageByPage(
       const { events, beyond } = await paging.reader.read({ ...call, events: { ids: page.ids } });
       const isBeyond = new Set(beyond.map(({ id }) => id));
       queue.unshift(...planPages(beyond));
-      const { done, open } = await work({ ...call, events: { ids: page.ids.filter((id) => !isBeyond.has(id)) } }, events);
+      const { done, open } = await work(
+        { ...call, events: { ids: page.ids.filter((id) => !isBeyond.has(id)) } },
+        events,
+      );
       answer.done += done;
       answer.open.push(...open);
     } finally {
@@ -83,11 +94,17 @@ export async function pageByPage(
   return answer;
 }
 
-/** How long after its beginning a call begins another page, in ms. What calls the outside may take nearly all of its time for one. */
-const beginsWithin = ({ timeout_ms, ...effect }: Effect): number => timeout_ms * ('transact' in effect ? 0.5 : 0.1);
+/**
+ * How long after its beginning a call begins another page, in ms. What calls the outside may take
+ * nearly all of its time for one.
+ */
+const beginsWithin = ({ timeout_ms, ...effect }: Effect): number =>
+  timeout_ms * ('transact' in effect ? 0.5 : 0.1);
 
 /** All for the same moment: one timer and one call. */
 function left({ target }: EffectCall, pages: PagePlan[], in_ms: number): OpenOutcome[] {
   const until = new Date(Date.now() + in_ms).toISOString();
-  return pages.flatMap(({ ids }) => ids).map((event_id) => ({ event_id, target, state: 'later', until, in_ms }));
+  return pages
+    .flatMap(({ ids }) => ids)
+    .map((event_id) => ({ event_id, target, state: 'later', until, in_ms }));
 }

@@ -5,9 +5,15 @@ import type { Database } from '../../db/client.ts';
 export interface Rebuild {
   /** How much is to be read. Called first; prepares what is filled. */
   count(): Promise<number>;
-  /** Fills some of it. `after` is null at first and then what the last call returned; null again where there is no more. */
+  /**
+   * Fills some of it. `after` is null at first and then what the last call returned; null again
+   * where there is no more.
+   */
   fill(after: string | null, limit: number): Promise<{ after: string | null; read: number }>;
-  /** Catches up and takes the place of what was read until then, in one transaction. Where that has happened already: nothing. */
+  /**
+   * Catches up and takes the place of what was read until then, in one transaction. Where that has
+   * happened already: nothing.
+   */
   swap(): Promise<void>;
 }
 
@@ -18,8 +24,9 @@ export async function countMessages(db: Database['db']): Promise<number> {
 }
 
 /**
- * Messages that count, as far as this subscriber knows: `messages` is 1 for each that was not deleted, put right by what it has not
- * done yet of the log, so that doing it later comes out even. Rows: channel_id, workspace_id, author, sent_at, messages.
+ * Messages that count, as far as this subscriber knows: `messages` is 1 for each that was not
+ * deleted, put right by what it has not done yet of the log, so that doing it later comes out even.
+ * Rows: channel_id, workspace_id, author, sent_at, messages.
  */
 export const countedMessages = (subscriber: string): SQL => sql`
   select channel_id, workspace_id, author, sent_at, 1 as messages from messages where deleted_at is null

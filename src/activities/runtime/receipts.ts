@@ -15,9 +15,10 @@ export interface Claim {
 }
 
 /**
- * A dispatch's events in the order of their ids never change, so a run of them can be named by numbers. The fence keeps the planner from
- * reading all events in that order until it has found these. None where the dispatch is not here: what has expired was done, whatever
- * is left of its events, and a stranger's events are not ours.
+ * A dispatch's events in the order of their ids never change, so a run of them can be named by
+ * numbers. The fence keeps the planner from reading all events in that order until it has found
+ * these. None where the dispatch is not here: what has expired was done, whatever is left of its
+ * events, and a stranger's events are not ours.
  */
 export function chosen({ dispatch_id, events }: Pick<Claim, 'dispatch_id' | 'events'>): SQL {
   if ('ids' in events)
@@ -27,13 +28,18 @@ export function chosen({ dispatch_id, events }: Pick<Claim, 'dispatch_id' | 'eve
 }
 
 /** When a dispatch was claimed that does again what is done; no row for every other. */
-const again = (dispatchId: string) => sql`select claimed_at from dispatches where id = ${dispatchId} and again`;
+const again = (dispatchId: string) =>
+  sql`select claimed_at from dispatches where id = ${dispatchId} and again`;
 
 /** A receipt `r` counts, unless it is older than a dispatch that does again what is done. */
-const counts = (dispatchId: string) => sql`r.completed_at >= coalesce((${again(dispatchId)}), '-infinity')`;
+const counts = (dispatchId: string) =>
+  sql`r.completed_at >= coalesce((${again(dispatchId)}), '-infinity')`;
 
 /** Events `c` that are done for this subscriber, as far as this dispatch is concerned. */
-export const isDone = ({ dispatch_id, subscriber }: Pick<Claim, 'dispatch_id' | 'subscriber'>): SQL => sql`exists (
+export const isDone = ({
+  dispatch_id,
+  subscriber,
+}: Pick<Claim, 'dispatch_id' | 'subscriber'>): SQL => sql`exists (
   select from receipts r where r.event_id = c.event_id and r.subscriber = ${subscriber} and ${counts(dispatch_id)})`;
 
 /** An event as effects get it; of a row `e`. */
@@ -41,11 +47,15 @@ export const eventColumns = sql`e.id, e.type, e.version, e.workspace_id, e.chann
   to_char(e.timestamp at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as timestamp, e.payload`;
 
 /**
- * Writes the receipts of those events that have none (or, where the dispatch does them again, an older one), and returns the ids of
- * these; undefined where that is all of them, as it nearly always is. Another transaction that is writing the same receipts is
- * waited for: of two calls for an event one gets it.
+ * Writes the receipts of those events that have none (or, where the dispatch does them again, an
+ * older one), and returns the ids of these; undefined where that is all of them, as it nearly
+ * always is. Another transaction that is writing the same receipts is waited for: of two calls for
+ * an event one gets it.
  */
-export async function claimReceipts(tx: Transaction, claim: Claim): Promise<Set<string> | undefined> {
+export async function claimReceipts(
+  tx: Transaction,
+  claim: Claim,
+): Promise<Set<string> | undefined> {
   const [row] = await tx.execute<{ some: string[] | null }>(sql`
     with chosen as (${chosen(claim)}), fresh as (
       insert into receipts (event_id, subscriber) select event_id, ${claim.subscriber} from chosen order by event_id
@@ -62,7 +72,10 @@ export async function claimReceipts(tx: Transaction, claim: Claim): Promise<Set<
   return row?.some ? new Set(row.some) : undefined;
 }
 
-/** Takes back the receipts of events that turned out not to be done; where they are done again, they were done once. */
+/**
+ * Takes back the receipts of events that turned out not to be done; where they are done again, they
+ * were done once.
+ */
 export async function withdrawReceipts(
   tx: Transaction,
   { dispatch_id, subscriber }: Pick<Claim, 'dispatch_id' | 'subscriber'>,
@@ -78,12 +91,18 @@ export async function withdrawReceipts(
 
 /** The ids of the events that have no receipt yet. */
 export async function openEvents(db: Queryable, claim: Claim): Promise<Set<string>> {
-  const rows = await db.execute<{ event_id: string }>(sql`select event_id from (${chosen(claim)}) c where not ${isDone(claim)}`);
+  const rows = await db.execute<{ event_id: string }>(
+    sql`select event_id from (${chosen(claim)}) c where not ${isDone(claim)}`,
+  );
   return new Set(rows.map((row) => row.event_id));
 }
 
 /** Writes receipts; the dead letters of these events are answered by them. */
-export async function writeReceipts(db: Queryable, subscriber: string, eventIds: string[]): Promise<void> {
+export async function writeReceipts(
+  db: Queryable,
+  subscriber: string,
+  eventIds: string[],
+): Promise<void> {
   if (eventIds.length === 0) return;
   await db.execute(sql`
     with done as (select unnest(${sql.param(eventIds)}::uuid[]) as event_id), written as (
@@ -93,8 +112,15 @@ export async function writeReceipts(db: Queryable, subscriber: string, eventIds:
     delete from dead_letters d using done where d.event_id = done.event_id and d.subscriber = ${subscriber}`);
 }
 
-/** Outside parties of an event are settled: the dead letter of each, if there was one, is answered. */
-export async function settleTargets(db: Queryable, subscriber: string, eventId: string, targets: string[]): Promise<void> {
+/**
+ * Outside parties of an event are settled: the dead letter of each, if there was one, is answered.
+ */
+export async function settleTargets(
+  db: Queryable,
+  subscriber: string,
+  eventId: string,
+  targets: string[],
+): Promise<void> {
   if (targets.length === 0) return;
   const those = sql`event_id = ${eventId} and subscriber = ${subscriber} and target = any(${sql.param(targets)}::text[])`;
   await db.execute(sql`
@@ -103,11 +129,18 @@ export async function settleTargets(db: Queryable, subscriber: string, eventId: 
 }
 
 /**
- * Notes what is not done and why. A `later` is not a failed attempt: it only says until when, by the database's clock.
+ * Notes what is not done and why. A `later` is not a failed attempt: it only says until when, by
+ * the database's clock.
  *
- * @param how `lazily`: it is not waited until it is on the disk. Outside of a transaction only: its other writes would not be waited for either
+ * @param how `lazily`: it is not waited until it is on the disk. Outside of a transaction only: its
+ * other writes would not be waited for either
  */
-export async function recordAttempts(db: Queryable, subscriber: string, open: Open[], how?: 'lazily'): Promise<void> {
+export async function recordAttempts(
+  db: Queryable,
+  subscriber: string,
+  open: Open[],
+  how?: 'lazily',
+): Promise<void> {
   if (open.length === 0) return;
   const now = Date.now();
   const column = (pick: (outcome: Open) => string | number | null) => sql.param(open.map(pick));
@@ -123,7 +156,11 @@ export async function recordAttempts(db: Queryable, subscriber: string, open: Op
 }
 
 /** Notes against each event of a call that failed as a whole why it did. @returns their ids */
-export async function recordFailure(db: Queryable, claim: Claim & { target?: string }, reason: string): Promise<string[]> {
+export async function recordFailure(
+  db: Queryable,
+  claim: Claim & { target?: string },
+  reason: string,
+): Promise<string[]> {
   const rows = await db.execute<{ event_id: string }>(sql`
     insert into attempts as a (event_id, subscriber, target, attempts, last_error)
     select c.event_id, ${claim.subscriber}, ${claim.target ?? ''}, 1, ${reason.slice(0, 2000)} from (${chosen(claim)}) c

@@ -1,4 +1,7 @@
-/** What is read for a call needs no room up to so many bytes: calls about ordinary messages never wait for those about large ones. */
+/**
+ * What is read for a call needs no room up to so many bytes: calls about ordinary messages never
+ * wait for those about large ones.
+ */
 const SMALL = 256 * 1024;
 
 interface Waiting {
@@ -7,26 +10,35 @@ interface Waiting {
 }
 
 /**
- * Bounds what the calls of an effect have read and not yet done, in bytes, in this process. A call has room for one page at a time and
- * asks before it has a connection, so calls can't wait for each other in a circle.
+ * Bounds what the calls of an effect have read and not yet done, in bytes, in this process. A call
+ * has room for one page at a time and asks before it has a connection, so calls can't wait for each
+ * other in a circle.
  */
 export class Room {
   readonly #bytes: number;
   #used = 0;
   readonly #waiting: Waiting[] = [];
 
-  /** @param bytes what there is; more than that is given to one call at a time, where a single event is larger */
+  /**
+   * @param bytes what there is; more than that is given to one call at a time, where a single event
+   * is larger
+   */
   constructor(bytes: number) {
     this.#bytes = bytes;
   }
 
-  /** @returns what gives it back; undefined where there is not so much room, or others wait for theirs */
+  /**
+   * @returns what gives it back; undefined where there is not so much room, or others wait for
+   * theirs
+   */
   tryTake(bytes: number): (() => void) | undefined {
     if (bytes <= SMALL) return () => {};
     return this.#waiting.length === 0 && this.#has(bytes) ? this.#give(bytes) : undefined;
   }
 
-  /** Waits for room, in the order of asking. @returns undefined where there was none in that time */
+  /**
+   * Waits for room, in the order of asking. @returns undefined where there was none in that time
+   */
   async take(bytes: number, atMostMs: number): Promise<(() => void) | undefined> {
     const release = this.tryTake(bytes);
     if (release) return release;

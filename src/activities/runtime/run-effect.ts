@@ -3,7 +3,13 @@ import { crashPoint } from '../../crash-points.ts';
 import type { Database, Transaction } from '../../db/client.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import { asSafeError } from '../../safe-error.ts';
-import { type Beat, type EffectAnswer, type EffectCall, FAILURE, type OpenOutcome } from '../../transport/dispatch.ts';
+import {
+  type Beat,
+  type EffectAnswer,
+  type EffectCall,
+  FAILURE,
+  type OpenOutcome,
+} from '../../transport/dispatch.ts';
 import { CallReport, type TellAttempt } from './attempt-report.ts';
 import type { CallSlots } from './call-slots.ts';
 import { asWaits, type Call, type DatabaseEffect, type Effect, machineTime } from './effect.ts';
@@ -21,16 +27,26 @@ import { truncateOutcomes } from './truncate-outcomes.ts';
 
 type Db = Database['db'];
 
-/** How often it is said of a call that it is under way, in ms. Its worker counts as dead after 15 s of silence. */
+/**
+ * How often it is said of a call that it is under way, in ms. Its worker counts as dead after 15 s
+ * of silence.
+ */
 export const HEARTBEAT = 3000;
 
 /** An effect as Temporal calls it: the activity. */
-export function effectActivity(effect: Effect, db: Db, shared: Omit<Trying, 'attempt'> = {}): (call: EffectCall) => Promise<EffectAnswer> {
+export function effectActivity(
+  effect: Effect,
+  db: Db,
+  shared: Omit<Trying, 'attempt'> = {},
+): (call: EffectCall) => Promise<EffectAnswer> {
   return async (call) => {
     const heart = setInterval(() => Context.current().heartbeat('begun' satisfies Beat), HEARTBEAT);
     try {
       const { info, cancellationSignal } = Context.current();
-      return await answer(effect, db, call, cancellationSignal, { ...shared, attempt: info.attempt + (call.tried ?? 0) });
+      return await answer(effect, db, call, cancellationSignal, {
+        ...shared,
+        attempt: info.attempt + (call.tried ?? 0),
+      });
     } finally {
       clearInterval(heart);
     }
@@ -42,7 +58,10 @@ interface Trying {
   locks?: Locks;
   /** Of the effects in this process, so that they read events once. */
   reader?: EventReader;
-  /** Which try of this very call it is, from 1 (default): a call that is made again may have killed its worker. */
+  /**
+   * Which try of this very call it is, from 1 (default): a call that is made again may have killed
+   * its worker.
+   */
   attempt?: number;
   /** Of this effect's calls in this worker. */
   slots?: CallSlots;
@@ -55,18 +74,33 @@ interface Trying {
 /**
  * Calls an effect and keeps the books: receipts for what is done, attempts for what is not.
  *
- * @throws ApplicationFailure `EffectRetry` where a single event is to be tried again and its caller does not count its tries;
+ * @throws ApplicationFailure `EffectRetry` where a single event is to be tried again and its caller
+ * does not count its tries;
  *   `EffectPoison` where the effect threw; `UnknownDispatchError` where the call is of a dispatch that is not in this database
  */
-export async function answer(effect: Effect, db: Db, call: EffectCall, signal: AbortSignal, trying: Trying = {}): Promise<EffectAnswer> {
+export async function answer(
+  effect: Effect,
+  db: Db,
+  call: EffectCall,
+  signal: AbortSignal,
+  trying: Trying = {},
+): Promise<EffectAnswer> {
   const report = new CallReport(call, trying);
-  const answered = await tried(effect, { db, call, signal, report }, () => runKnown(effect, db, call, signal, trying));
+  const answered = await tried(effect, { db, call, signal, report }, () =>
+    runKnown(effect, db, call, signal, trying),
+  );
   if (answered.put_off !== undefined) return answered;
   const { done } = answered;
   report.outcomes(answered.open);
   const open = truncateOutcomes(answered.open);
   const [only] = open;
-  if (call.alone && call.tried === undefined && only?.state === 'retry' && open.length === 1 && only.target === call.target) {
+  if (
+    call.alone &&
+    call.tried === undefined &&
+    only?.state === 'retry' &&
+    open.length === 1 &&
+    only.target === call.target
+  ) {
     throw ApplicationFailure.create({
       type: FAILURE.retry,
       message: only.reason,
@@ -75,7 +109,9 @@ export async function answer(effect: Effect, db: Db, call: EffectCall, signal: A
       nextRetryDelay: only.after_ms || undefined,
     });
   }
-  return open.some(({ target }) => target !== undefined) ? { done, open, takes_targets: true } : { done, open };
+  return open.some(({ target }) => target !== undefined)
+    ? { done, open, takes_targets: true }
+    : { done, open };
 }
 
 /** Where there was something to do the dispatch is known, so that is not asked. */
@@ -86,20 +122,45 @@ async function runKnown(...what: Parameters<typeof run>): Promise<EffectAnswer> 
   return answered;
 }
 
-async function run(effect: Effect, db: Db, call: EffectCall, signal: AbortSignal, trying: Trying): Promise<EffectAnswer> {
-  const { locks = postgresLocks(db), reader = new EventReader(db), attempt = 1, slots, now = machineTime.now } = trying;
+async function run(
+  effect: Effect,
+  db: Db,
+  call: EffectCall,
+  signal: AbortSignal,
+  trying: Trying,
+): Promise<EffectAnswer> {
+  const {
+    locks = postgresLocks(db),
+    reader = new EventReader(db),
+    attempt = 1,
+    slots,
+    now = machineTime.now,
+  } = trying;
   const told = { now };
-  if (effect.ordering !== 'none') return await oneTarget(call, (one) => callInOrder(effect, { db, locks, signal, attempt, told }, one));
+  if (effect.ordering !== 'none')
+    return await oneTarget(call, (one) =>
+      callInOrder(effect, { db, locks, signal, attempt, told }, one),
+    );
   const paging = { reader, signal, slots, began: performance.now(), told };
-  return await ('transact' in effect ? inTransaction(effect, db, call, paging) : outside(effect, db, call, paging));
+  return await ('transact' in effect
+    ? inTransaction(effect, db, call, paging)
+    : outside(effect, db, call, paging));
 }
 
-/** Longest that a call is held while the database is away, in ms, and the part of its time that it is held at most. */
+/**
+ * Longest that a call is held while the database is away, in ms, and the part of its time that it
+ * is held at most.
+ */
 const HELD = { atMost: 20_000, part: 0.5 };
 
 async function tried(
   { timeout_ms }: Effect,
-  { db, call, signal, report }: { db: Db; call: EffectCall; signal: AbortSignal; report: CallReport },
+  {
+    db,
+    call,
+    signal,
+    report,
+  }: { db: Db; call: EffectCall; signal: AbortSignal; report: CallReport },
   run: () => Promise<EffectAnswer>,
 ): Promise<EffectAnswer> {
   const heldUntil = performance.now() + Math.min(HELD.atMost, timeout_ms * HELD.part);
@@ -115,28 +176,41 @@ async function tried(
     // A group is halved next, so its events have not been tried each for itself.
     const [event] = call.alone ? await recordFailure(db, call, reason).catch(() => []) : [];
     report.whole('failed', cause, error, event);
-    throw ApplicationFailure.create({ type: FAILURE.poison, message: reason, details: [cause], cause: asSafeError(error) });
+    throw ApplicationFailure.create({
+      type: FAILURE.poison,
+      message: reason,
+      details: [cause],
+      cause: asSafeError(error),
+    });
   }
 }
 
-/** The receipts and what the effect writes are kept together or not at all: for all events in one transaction, or page by page. */
+/**
+ * The receipts and what the effect writes are kept together or not at all: for all events in one
+ * transaction, or page by page.
+ */
 async function inTransaction(
   effect: Effect & Pick<DatabaseEffect, 'transact'>,
   db: Db,
   call: EffectCall,
   paging: Paging,
 ): Promise<EffectAnswer> {
-  // Before the transaction has a connection: where all are taken, it gets one sooner than whoever waits for it here.
+  // Before the transaction has a connection: where all are taken, it gets one sooner than whoever
+  // waits for it here.
   const reading = readAtOnce(effect, call, paging);
   // Whoever awaits it in the transaction is told.
   reading.catch(() => {});
   const transact = (claim: EffectCall, events: () => Promise<DomainEvent[]>) =>
-    db.transaction(async (tx) => await transactAll({ tx, told: paging.told }, effect, claim, events));
+    db.transaction(
+      async (tx) => await transactAll({ tx, told: paging.told }, effect, claim, events),
+    );
   try {
     return await transact(call, async () => (await reading).events);
   } catch (error) {
     if (!(error instanceof TooLargeError)) throw error;
-    return await pageByPage(effect, call, error.pages, paging, (claim, events) => transact(claim, async () => events));
+    return await pageByPage(effect, call, error.pages, paging, (claim, events) =>
+      transact(claim, async () => events),
+    );
   } finally {
     void reading.then(
       ({ release }) => release(),

@@ -2,7 +2,10 @@ import { type SQL, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 import type { Indexable } from './texts.ts';
 
-/** Keeps the two readings of a text apart, so that no phrase is found across their border. A blank is a lexeme no text has. */
+/**
+ * Keeps the two readings of a text apart, so that no phrase is found across their border. A blank
+ * is a lexeme no text has.
+ */
 const gap = sql`''' '':64'::tsvector`;
 
 const DOCUMENTS = sql`search_documents`;
@@ -13,13 +16,18 @@ export const NEXT_DOCUMENTS = sql`search_documents_next`;
 /**
  * Writes the documents, in the order of their ids so that two groups can't wait for each other.
  *
- * Another group may have read an older text and come later: the version decides. An equal one is written again, which is how
- * a rebuild brings a better analysis.
+ * Another group may have read an older text and come later: the version decides. An equal one is
+ * written again, which is how a rebuild brings a better analysis.
  *
  * @param table where to (default: where they are searched)
  */
-export async function writeDocuments(tx: Transaction, messages: Indexable[], table: SQL = DOCUMENTS): Promise<void> {
-  const column = (pick: (message: Indexable) => string | number | null) => sql.param(messages.map(pick));
+export async function writeDocuments(
+  tx: Transaction,
+  messages: Indexable[],
+  table: SQL = DOCUMENTS,
+): Promise<void> {
+  const column = (pick: (message: Indexable) => string | number | null) =>
+    sql.param(messages.map(pick));
   await tx.execute(sql`
     insert into ${table} as d (message_id, workspace_id, channel_id, author, sent_at, version, document)
     select m.id, m.workspace_id, m.channel_id, m.author, m.sent_at, t.version,

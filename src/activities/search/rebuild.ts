@@ -9,7 +9,10 @@ const BATCH = 500;
 
 const FIRST = '00000000-0000-0000-0000-000000000000';
 
-/** Indexes every message anew, into a table beside the one that is searched; at the end it takes that one's place and its name. */
+/**
+ * Indexes every message anew, into a table beside the one that is searched; at the end it takes
+ * that one's place and its name.
+ */
 export function rebuildSearch({ db }: Database): Rebuild {
   return {
     async count() {
@@ -19,7 +22,9 @@ export function rebuildSearch({ db }: Database): Rebuild {
     async fill(after, limit) {
       if (!(await isThere(db))) return { after: null, read: 0 };
       return await db.transaction(async (tx) => {
-        const ids = await tx.execute<{ id: string }>(sql`select id from messages where id > ${after ?? FIRST} order by id limit ${limit}`);
+        const ids = await tx.execute<{ id: string }>(
+          sql`select id from messages where id > ${after ?? FIRST} order by id limit ${limit}`,
+        );
         await index(tx, ids);
         return { after: ids.length < limit ? null : (ids.at(-1)?.id ?? null), read: ids.length };
       });
@@ -39,16 +44,26 @@ export function rebuildSearch({ db }: Database): Rebuild {
 }
 
 async function isThere(db: Database['db'] | Transaction): Promise<boolean> {
-  const [row] = await db.execute<{ there: boolean }>(sql`select to_regclass('search_documents_next') is not null as there`);
+  const [row] = await db.execute<{ there: boolean }>(
+    sql`select to_regclass('search_documents_next') is not null as there`,
+  );
   return row?.there === true;
 }
 
 async function prepare(tx: Transaction): Promise<void> {
   await tx.execute(sql`drop table if exists ${NEXT_DOCUMENTS}`);
-  await tx.execute(sql`create table ${NEXT_DOCUMENTS} (like search_documents including defaults including storage)`);
-  await tx.execute(sql`alter table ${NEXT_DOCUMENTS} add constraint search_documents_next_pkey primary key (message_id)`);
-  await tx.execute(sql`create index search_documents_next_document on ${NEXT_DOCUMENTS} using gin (document)`);
-  await tx.execute(sql`create index search_documents_next_sent_at on ${NEXT_DOCUMENTS} (workspace_id, sent_at)`);
+  await tx.execute(
+    sql`create table ${NEXT_DOCUMENTS} (like search_documents including defaults including storage)`,
+  );
+  await tx.execute(
+    sql`alter table ${NEXT_DOCUMENTS} add constraint search_documents_next_pkey primary key (message_id)`,
+  );
+  await tx.execute(
+    sql`create index search_documents_next_document on ${NEXT_DOCUMENTS} using gin (document)`,
+  );
+  await tx.execute(
+    sql`create index search_documents_next_sent_at on ${NEXT_DOCUMENTS} (workspace_id, sent_at)`,
+  );
 }
 
 async function index(tx: Transaction, rows: { id: string }[]): Promise<void> {
@@ -71,6 +86,10 @@ async function rename(tx: Transaction): Promise<void> {
   await tx.execute(sql`drop table search_documents`);
   await tx.execute(sql`alter table ${NEXT_DOCUMENTS} rename to search_documents`);
   await tx.execute(sql`alter index search_documents_next_pkey rename to search_documents_pkey`);
-  await tx.execute(sql`alter index search_documents_next_document rename to search_documents_document`);
-  await tx.execute(sql`alter index search_documents_next_sent_at rename to search_documents_workspace_id_sent_at_index`);
+  await tx.execute(
+    sql`alter index search_documents_next_document rename to search_documents_document`,
+  );
+  await tx.execute(
+    sql`alter index search_documents_next_sent_at rename to search_documents_workspace_id_sent_at_index`,
+  );
 }

@@ -17,10 +17,17 @@ interface Row extends Paged {
   text: string;
 }
 
-/** Reads messages as they are now, in the order of their ids, a page of their texts at a time. Those that don't exist are left out. */
+/**
+ * Reads messages as they are now, in the order of their ids, a page of their texts at a time. Those
+ * that don't exist are left out.
+ */
 export async function* loadTexts(tx: Transaction, ids: string[]): AsyncGenerator<Indexable[]> {
   for await (const page of inPages(ids, (some) => read(tx, some)))
-    yield await mapInPauses(page, ({ id, version, is_deleted, text }) => ({ id, version, reading: is_deleted ? null : searchText(text) }));
+    yield await mapInPauses(page, ({ id, version, is_deleted, text }) => ({
+      id,
+      version,
+      reading: is_deleted ? null : searchText(text),
+    }));
 }
 
 async function read(tx: Transaction, ids: string[]): Promise<Row[]> {

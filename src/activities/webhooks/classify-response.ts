@@ -17,10 +17,15 @@ interface Why {
 }
 
 /**
- * 2xx is delivered. 410 is gone: the receiver says that it wants no more, ever. Whatever else it answers may be mended, so it is
- * tried again; at 429 and 503 when the endpoint says, up to a day. Redirects are not followed and count as a failure.
+ * 2xx is delivered. 410 is gone: the receiver says that it wants no more, ever. Whatever else it
+ * answers may be mended, so it is tried again; at 429 and 503 when the endpoint says, up to a day.
+ * Redirects are not followed and count as a failure.
  */
-export function classifyResponse(attempt: HttpAttempt, url: string, eventType: string): ResponseClass {
+export function classifyResponse(
+  attempt: HttpAttempt,
+  url: string,
+  eventType: string,
+): ResponseClass {
   const host = URL.canParse(url) ? new URL(url).host : url;
   const { status, failure } = attempt;
   if (failure || status === null) {
@@ -34,7 +39,11 @@ export function classifyResponse(attempt: HttpAttempt, url: string, eventType: s
   const short = `${host} answered ${status} to ${eventType}${isRedirect ? ' (redirects are not followed)' : ''}`;
   const why = { cause, reason: `${short}${said(attempt)}`, short, host };
   if (status === 410) return { state: 'gone', ...why };
-  return { state: 'retry', ...why, after_ms: status === 429 || status === 503 ? askedWait(attempt) : undefined };
+  return {
+    state: 'retry',
+    ...why,
+    after_ms: status === 429 || status === 503 ? askedWait(attempt) : undefined,
+  };
 }
 
 function said({ excerpt }: HttpAttempt): string {

@@ -23,7 +23,10 @@ interface Delivering {
   unrecorded?: Unrecorded;
 }
 
-/** Makes one try and logs it. One that was made and could not be logged is logged instead of being made once more. */
+/**
+ * Makes one try and logs it. One that was made and could not be logged is logged instead of being
+ * made once more.
+ */
 export async function deliver(
   { db, seal, send, signal, unrecorded }: Delivering,
   { id, event, endpoint, ...bearing }: Delivery,
@@ -43,10 +46,19 @@ export async function deliver(
   return { attempt: made, verdict, standing };
 }
 
-async function attemptTo(seal: Seal, send: Send, { event, endpoint }: Pick<Delivery, 'event' | 'endpoint'>, signal?: AbortSignal) {
+async function attemptTo(
+  seal: Seal,
+  send: Send,
+  { event, endpoint }: Pick<Delivery, 'event' | 'endpoint'>,
+  signal?: AbortSignal,
+) {
   const secret = unseal(seal, endpoint.secret);
-  const previous = endpoint.previous_secret ? [unseal(seal, endpoint.previous_secret)].filter((one) => one !== null) : [];
-  return secret === null ? sealed : await send({ url: endpoint.url, secrets: [secret, ...previous], event }, signal);
+  const previous = endpoint.previous_secret
+    ? [unseal(seal, endpoint.previous_secret)].filter((one) => one !== null)
+    : [];
+  return secret === null
+    ? sealed
+    : await send({ url: endpoint.url, secrets: [secret, ...previous], event }, signal);
 }
 
 function unseal(seal: Seal, secret: string): string | null {
@@ -61,7 +73,11 @@ function unseal(seal: Seal, secret: string): string | null {
 const sealed: HttpAttempt = {
   status: null,
   latencyMs: 0,
-  failure: { cause: 'secret unreadable', detail: "the endpoint's secret was sealed under another KNOCKON_SECRET", ours: true },
+  failure: {
+    cause: 'secret unreadable',
+    detail: "the endpoint's secret was sealed under another KNOCKON_SECRET",
+    ours: true,
+  },
   excerpt: null,
   retryAfter: null,
 };

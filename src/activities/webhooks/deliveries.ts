@@ -21,7 +21,9 @@ export interface OpenDelivery {
   previous_secret: string | null;
   /** In ms. */
   age_ms: number;
-  /** In how many ms it may be made, where it waits for its endpoint's limit; negative: since when. */
+  /**
+   * In how many ms it may be made, where it waits for its endpoint's limit; negative: since when.
+   */
   due_in_ms: number | null;
   /** Its endpoint's limit. */
   max_per_second: number | null;
@@ -36,15 +38,21 @@ export interface OpenDelivery {
 }
 
 /**
- * What is still to be sent of these events. The first call for an event opens a delivery for each endpoint that then wants
- * its type; later ones find these, so an endpoint that is made during the retries does not get what came before it. An
- * endpoint that is gone, or wants the type no more, is left out. So is one that is disabled: what it does not get is `missed`, for good.
+ * What is still to be sent of these events. The first call for an event opens a delivery for each
+ * endpoint that then wants its type; later ones find these, so an endpoint that is made during the
+ * retries does not get what came before it. An endpoint that is gone, or wants the type no more, is
+ * left out. So is one that is disabled: what it does not get is `missed`, for good.
  *
- * `lateral … offset 0` has each event looked up by the index, whatever the planner believes of tables that have grown since it looked.
+ * `lateral … offset 0` has each event looked up by the index, whatever the planner believes of
+ * tables that have grown since it looked.
  *
  * @param endpointIds only these ones'
  */
-export async function openDeliveries(db: Db, events: DomainEvent[], endpointIds?: string[]): Promise<OpenDelivery[]> {
+export async function openDeliveries(
+  db: Db,
+  events: DomainEvent[],
+  endpointIds?: string[],
+): Promise<OpenDelivery[]> {
   const column = (pick: (event: DomainEvent) => string) => sql.param(events.map(pick));
   const only = sql.param(endpointIds ?? null);
   const rows = await db.execute(sql`
@@ -89,7 +97,10 @@ export async function openDeliveries(db: Db, events: DomainEvent[], endpointIds?
 }
 
 /** Opens the delivery of a test event, which is in no log. */
-export async function openTest(db: Db, endpoint: { id: string; workspace_id: string }): Promise<string> {
+export async function openTest(
+  db: Db,
+  endpoint: { id: string; workspace_id: string },
+): Promise<string> {
   const [row] = await db.execute(sql`
     insert into deliveries (workspace_id, endpoint_id, event_id, event_type)
     values (${endpoint.workspace_id}, ${endpoint.id}, null, 'endpoint.test') returning id`);
@@ -107,7 +118,9 @@ export interface Try {
   circuit: CircuitOptions;
   /** The endpoint was failing, and this was to see whether it works again. */
   isProbe?: boolean;
-  /** There is no other try after this one, and its failure is not held against the endpoint: a test. */
+  /**
+   * There is no other try after this one, and its failure is not held against the endpoint: a test.
+   */
   isTest?: boolean;
 }
 
@@ -121,12 +134,14 @@ export interface EndpointHealth {
 }
 
 /**
- * Logs a try and what it means for the delivery and its endpoint. What was once delivered stays so. That one has failed and is made again
- * need not be on the disk at once.
+ * Logs a try and what it means for the delivery and its endpoint. What was once delivered stays so.
+ * That one has failed and is made again need not be on the disk at once.
  */
 export async function recordAttempt(db: Db, made: Try): Promise<EndpointHealth> {
   const { deliveryId, endpointId, attempt, verdict, isTest } = made;
-  const state = { delivered: 'delivered', retry: 'pending', dead: 'failed', gone: 'missed' }[verdict.state];
+  const state = { delivered: 'delivered', retry: 'pending', dead: 'failed', gone: 'missed' }[
+    verdict.state
+  ];
   const isAside = verdict.state === 'retry' && isTest === true;
   const columns = sql`extract(epoch from probe_at - now())::float8 * 1000 as probe_in_ms,
     extract(epoch from resting_until - now())::float8 * 1000 as rest_in_ms, disabled_at is not null as is_disabled`;
@@ -147,16 +162,34 @@ export async function recordAttempt(db: Db, made: Try): Promise<EndpointHealth> 
       select probe_at, resting_until, disabled_at from endpoints where id = ${endpointId} and not exists (select from changed)
     ) e`);
   if (verdict.state === 'gone') await missWhatWaits(db, endpointId);
-  return (row as unknown as EndpointHealth | undefined) ?? { probe_in_ms: null, rest_in_ms: null, is_disabled: false };
+  return (
+    (row as unknown as EndpointHealth | undefined) ?? {
+      probe_in_ms: null,
+      rest_in_ms: null,
+      is_disabled: false,
+    }
+  );
 }
 
-/** What it means for the endpoint. One that refuses for good has answered; a worker's own trouble says nothing. */
-function bearing({ endpointId, url, attempt, verdict, circuit, isProbe = false, isTest }: Try): SQL {
+/**
+ * What it means for the endpoint. One that refuses for good has answered; a worker's own trouble
+ * says nothing.
+ */
+function bearing({
+  endpointId,
+  url,
+  attempt,
+  verdict,
+  circuit,
+  isProbe = false,
+  isTest,
+}: Try): SQL {
   if (verdict.state === 'gone') return disabledByItself(endpointId, url);
   if (verdict.state !== 'retry') return healed(endpointId);
   const { cause, after_ms: restMs = 0 } = verdict;
   if (restMs > 0 && !isProbe) return rests(endpointId, cause, restMs);
-  if (isTest || attempt.failure?.ours) return sql`update endpoints set failures = failures where false`;
+  if (isTest || attempt.failure?.ours)
+    return sql`update endpoints set failures = failures where false`;
   return failedOnceMore(endpointId, cause, circuit, { isProbe, restMs });
 }
 

@@ -1,7 +1,16 @@
-import { constants, createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
+import {
+  constants,
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createInflateRaw,
+} from 'node:zlib';
 import type { Dispatcher } from 'undici';
 
-/** How much of an answer's body is kept, in bytes once it is decompressed; and how much of a compressed one is read. */
+/**
+ * How much of an answer's body is kept, in bytes once it is decompressed; and how much of a
+ * compressed one is read.
+ */
 const EXCERPT = 1024;
 const COMPRESSED = 8 * 1024;
 
@@ -16,14 +25,19 @@ const decompressions: Record<string, (bytes: Buffer) => NodeJS.ReadWriteStream> 
   'x-gzip': () => createGunzip(SMALL),
   // With the head of zlib, as it ought to be, or without.
   deflate: ([first = 0]) => ((first & 0x0f) === 8 ? createInflate(SMALL) : createInflateRaw(SMALL)),
-  br: () => createBrotliDecompress({ chunkSize: EXCERPT, finishFlush: constants.BROTLI_OPERATION_FLUSH }),
+  br: () =>
+    createBrotliDecompress({ chunkSize: EXCERPT, finishFlush: constants.BROTLI_OPERATION_FLUSH }),
 };
 
 /**
- * The beginning of a body as text, decompressed and in its own charset, as far as it comes within a second. What breaks off after the status
- * came changes nothing: the answer is the status. Null where there is none, or none that can be read.
+ * The beginning of a body as text, decompressed and in its own charset, as far as it comes within a
+ * second. What breaks off after the status came changes nothing: the answer is the status. Null
+ * where there is none, or none that can be read.
  */
-export async function excerptOf({ body, headers }: Pick<Dispatcher.ResponseData, 'body' | 'headers'>): Promise<string | null> {
+export async function excerptOf({
+  body,
+  headers,
+}: Pick<Dispatcher.ResponseData, 'body' | 'headers'>): Promise<string | null> {
   const header = (name: string) => String([headers[name]].flat()[0] ?? '').toLowerCase();
   const coding = header('content-encoding').trim();
   const decompression = decompressions[coding];
@@ -32,7 +46,8 @@ export async function excerptOf({ body, headers }: Pick<Dispatcher.ResponseData,
   const read = await beginningOf(body as AsyncIterable<Buffer>, isPlain ? EXCERPT : COMPRESSED);
   clearTimeout(enough);
   if (!isPlain && !decompression) return null;
-  const bytes = decompression && read.length > 0 ? await decompressed(read, decompression(read)) : read;
+  const bytes =
+    decompression && read.length > 0 ? await decompressed(read, decompression(read)) : read;
   const text = textOf(bytes, header('content-type')).replaceAll('\0', '');
   return text === '' ? null : text;
 }
@@ -56,7 +71,10 @@ async function beginningOf(chunks: AsyncIterable<Buffer>, atMost: number): Promi
   return Buffer.concat(kept).subarray(0, atMost);
 }
 
-/** In the charset that it says; where it says none, or one that does not exist, UTF-8 where it is, else Latin-1. */
+/**
+ * In the charset that it says; where it says none, or one that does not exist, UTF-8 where it is,
+ * else Latin-1.
+ */
 function textOf(bytes: Buffer, contentType: string): string {
   const [, label = ''] = /;\s*charset\s*=\s*"?([^\s";]+)/.exec(contentType) ?? [];
   if (label !== '' && !/^utf-?8$/.test(label)) {

@@ -21,7 +21,10 @@ const causes: [pattern: RegExp, cause: string][] = [
   [/^(HPE_\w+|UND_ERR_HEADERS_OVERFLOW|UND_ERR_RES\w+)$/, 'not HTTP'],
 ];
 
-/** Names what went wrong with a request. @param timeLimit the attempt's own signal, @param timeoutMs its length */
+/**
+ * Names what went wrong with a request. @param timeLimit the attempt's own signal, @param timeoutMs
+ * its length
+ */
 export function failureOf(error: unknown, timeLimit: AbortSignal, timeoutMs: number): Failure {
   if (timeLimit.aborted) return { cause: 'timeout', detail: `no answer within ${timeoutMs} ms` };
   const refused = find(error, (e) => e instanceof AddressRefusedError);

@@ -13,20 +13,27 @@ export interface Share {
   servedAt: number;
 }
 
-/** The furthest moment that deliveries are sent away to, in ms from now: within it a change is noticed. */
+/**
+ * The furthest moment that deliveries are sent away to, in ms from now: within it a change is
+ * noticed.
+ */
 const FURTHEST_MS = 5 * 60_000;
 
 /**
- * Deliveries that come back once an endpoint has rested or was left alone: in portions, a twelfth of that time apart, 2.5 s at most.
- * The first tell whether it works again: each portion is twice the one before it, so that all that waits for an endpoint which goes on
- * failing doesn't ask at once.
+ * Deliveries that come back once an endpoint has rested or was left alone: in portions, a twelfth
+ * of that time apart, 2.5 s at most. The first tell whether it works again: each portion is twice
+ * the one before it, so that all that waits for an endpoint which goes on failing doesn't ask at
+ * once.
  */
 const AFTER_A_REST = { part: 1 / 12, atMostMs: 2500, first: 2, most: 100 };
 
 /** Requests to one endpoint at once. */
 const WIDTH = 8;
 
-/** What one process knows of an endpoint: its pace, what is under way, and what waits. Moments are on the clock of `performance.now()`. */
+/**
+ * What one process knows of an endpoint: its pace, what is under way, and what waits. Moments are
+ * on the clock of `performance.now()`.
+ */
 export class Lane {
   readonly id: string;
   readonly share: Share;
@@ -72,8 +79,9 @@ export class Lane {
   }
 
   /**
-   * The moment at which a delivery that could not be begun asks again: when those that were sent away before it will have had their
-   * turn, as far as can be told from how long answers take. So a flood comes back in portions.
+   * The moment at which a delivery that could not be begun asks again: when those that were sent
+   * away before it will have had their turn, as far as can be told from how long answers take. So a
+   * flood comes back in portions.
    */
   appoint(): number {
     const { usualMs } = this.pace;
@@ -82,14 +90,22 @@ export class Lane {
     return this.#crowded.next(performance.now() + 1000, { everyMs, first: each, most: each });
   }
 
-  /** The same for one that must not be begun for so long: from then on in portions, not all at once. */
+  /**
+   * The same for one that must not be begun for so long: from then on in portions, not all at once.
+   */
   appointAfter(ms: number): number {
     const { part, atMostMs, ...portions } = AFTER_A_REST;
-    return this.#held.next(performance.now() + ms, { everyMs: Math.min(part * ms, atMostMs), ...portions });
+    return this.#held.next(performance.now() + ms, {
+      everyMs: Math.min(part * ms, atMostMs),
+      ...portions,
+    });
   }
 }
 
-/** How many get the first moment, and how many a later one at most; in between twice as many as the one before it. */
+/**
+ * How many get the first moment, and how many a later one at most; in between twice as many as the
+ * one before it.
+ */
 interface Portions {
   everyMs: number;
   first: number;
@@ -103,9 +119,11 @@ class Moments {
   #room = 0;
 
   next(earliest: number, { everyMs, first, most }: Portions): number {
-    // Of two that ask one after the other the second one's earliest is a moment later: it is the same moment all the same.
+    // Of two that ask one after the other the second one's earliest is a moment later: it is the
+    // same moment all the same.
     if (this.#last < earliest - 1000) this.#give(earliest, first);
-    if (this.#room <= 0) this.#give(this.#last + everyMs, Math.max(first, Math.min(2 * this.#portion, most)));
+    if (this.#room <= 0)
+      this.#give(this.#last + everyMs, Math.max(first, Math.min(2 * this.#portion, most)));
     // What is further away comes back with the first.
     if (this.#last > earliest + FURTHEST_MS) this.#give(earliest, first);
     this.#room -= 1;

@@ -26,7 +26,9 @@ export interface NameOptions {
   resolvConf?: string;
 }
 
-/** Names that are remembered, and how long at most, in ms; those that have no address for so long. */
+/**
+ * Names that are remembered, and how long at most, in ms; those that have no address for so long.
+ */
 const REMEMBERED = 2000;
 const LONGEST_MS = 5 * 60_000;
 const NEGATIVE_MS = 5000;
@@ -40,9 +42,10 @@ interface Found {
 }
 
 /**
- * Looks names up by asking name servers itself. The system's own way (getaddrinfo) holds one of four threads for as long as a server
- * does not answer, so that a dozen names that don't resolve would stop all requests of the process. Here a look-up is a datagram and a
- * timer. As there, the hosts file comes first, and resolv.conf says where short names are looked for.
+ * Looks names up by asking name servers itself. The system's own way (getaddrinfo) holds one of
+ * four threads for as long as a server does not answer, so that a dozen names that don't resolve
+ * would stop all requests of the process. Here a look-up is a datagram and a timer. As there, the
+ * hosts file comes first, and resolv.conf says where short names are looked for.
  */
 export class Names {
   readonly #timeoutMs: number;
@@ -51,16 +54,24 @@ export class Names {
   readonly #rules: SystemFile<{ search: string[]; ndots: number; resolver: dns.Resolver }>;
   readonly #known = new Map<string, { until: number; answer: Promise<Address[]> }>();
 
-  constructor({ servers = [], timeoutMs = 3000, hostsFile = '/etc/hosts', resolvConf = '/etc/resolv.conf' }: NameOptions = {}) {
+  constructor({
+    servers = [],
+    timeoutMs = 3000,
+    hostsFile = '/etc/hosts',
+    resolvConf = '/etc/resolv.conf',
+  }: NameOptions = {}) {
     this.#timeoutMs = timeoutMs;
     this.#servers = servers;
     this.#hosts = new SystemFile(hostsFile, parseHosts);
-    this.#rules = new SystemFile(resolvConf, (text) => ({ ...parseResolvConf(text), resolver: this.#resolver() }));
+    this.#rules = new SystemFile(resolvConf, (text) => ({
+      ...parseResolvConf(text),
+      resolver: this.#resolver(),
+    }));
   }
 
   /**
-   * The addresses of a name, remembered for as long as its servers say, up to 5 minutes. Those who ask for the same name at once
-   * share one look-up.
+   * The addresses of a name, remembered for as long as its servers say, up to 5 minutes. Those who
+   * ask for the same name at once share one look-up.
    *
    * @throws NameNotResolvedError where it has none, or none was told in time: remembered for 5 s
    */
@@ -98,7 +109,9 @@ export class Names {
   async #inTime(name: string): Promise<Found> {
     const ended = new AbortController();
     const late = wait(this.#timeoutMs, undefined, { signal: ended.signal, ref: false }).then(() => {
-      throw new NameNotResolvedError(`${name}: no name server answered within ${this.#timeoutMs} ms`);
+      throw new NameNotResolvedError(
+        `${name}: no name server answered within ${this.#timeoutMs} ms`,
+      );
     });
     try {
       return await Promise.race([this.#find(name, ended.signal), late]);
@@ -109,7 +122,9 @@ export class Names {
   }
 
   async #find(name: string, ended: AbortSignal): Promise<Found> {
-    const local = (await this.#hosts.read()).get(name) ?? (/(^|\.)localhost\.?$/.test(name) ? ['127.0.0.1', '::1'] : undefined);
+    const local =
+      (await this.#hosts.read()).get(name) ??
+      (/(^|\.)localhost\.?$/.test(name) ? ['127.0.0.1', '::1'] : undefined);
     if (local) return { addresses: local.map(withFamily), ttlMs: NEGATIVE_MS };
     const { resolver, ...rules } = await this.#rules.read();
     let failure: unknown;
@@ -121,7 +136,10 @@ export class Names {
         if (ended.aborted) break;
       }
     }
-    throw new NameNotResolvedError(`${name}: ${failure instanceof Error ? failure.message : failure}`, { cause: failure });
+    throw new NameNotResolvedError(
+      `${name}: ${failure instanceof Error ? failure.message : failure}`,
+      { cause: failure },
+    );
   }
 
   /** A new one once resolv.conf has changed: its servers may be others. */

@@ -8,12 +8,17 @@ export const SLOW_MS = 1000;
 const DEAR = 4;
 const MOST = 40;
 
-/** What this process knows of an endpoint's answers. One slow answer makes it slow, and it takes several quick ones to be quick again. */
+/**
+ * What this process knows of an endpoint's answers. One slow answer makes it slow, and it takes
+ * several quick ones to be quick again.
+ */
 export class PaceOf {
   #owed = 0;
   /** Whether it has answered yet. */
   isKnown = false;
-  /** How long its answers take, in ms; the latest count most. A guess as long as it has given none. */
+  /**
+   * How long its answers take, in ms; the latest count most. A guess as long as it has given none.
+   */
   usualMs = 100;
 
   get now(): Pace {

@@ -1,7 +1,10 @@
 import { Lane, type Share } from './lane.ts';
 import { type Pace, SLOW_MS } from './pace.ts';
 
-/** Calls that may wait for one endpoint, for the slow ones of a workspace, and for slow ones in all: each holds its events. */
+/**
+ * Calls that may wait for one endpoint, for the slow ones of a workspace, and for slow ones in all:
+ * each holds its events.
+ */
 const CALLS = { endpoint: 8, workspace: 16, all: 256 };
 
 /** Endpoints that are remembered. */
@@ -15,9 +18,10 @@ export interface Place {
 }
 
 /**
- * Shares out the requests that one worker process has under way at once: by workspace, then by endpoint, to whichever has fewest. A
- * slow endpoint holds its place a hundred times as long as a quick one, so slow ones may have half of the places, slow and unknown ones
- * three quarters, and one workspace's a quarter. What takes longer than a second counts as slow from that moment.
+ * Shares out the requests that one worker process has under way at once: by workspace, then by
+ * endpoint, to whichever has fewest. A slow endpoint holds its place a hundred times as long as a
+ * quick one, so slow ones may have half of the places, slow and unknown ones three quarters, and
+ * one workspace's a quarter. What takes longer than a second counts as slow from that moment.
  */
 export class Places {
   readonly #total: number;
@@ -38,7 +42,14 @@ export class Places {
     const known = this.#lanes.get(endpointId);
     if (known) return known;
     this.#forgetOldest();
-    const share = this.#shares.get(workspaceId) ?? { id: workspaceId, lanes: 0, underWay: 0, unproven: 0, slowCalls: 0, servedAt: 0 };
+    const share = this.#shares.get(workspaceId) ?? {
+      id: workspaceId,
+      lanes: 0,
+      underWay: 0,
+      unproven: 0,
+      slowCalls: 0,
+      servedAt: 0,
+    };
     share.lanes += 1;
     this.#shares.set(workspaceId, share);
     const lane = new Lane(endpointId, share);
@@ -49,13 +60,18 @@ export class Places {
   /**
    * Lets a call wait for an endpoint.
    *
-   * @returns what is to be called when all it has for it are begun; undefined where so many wait already that it must come again
+   * @returns what is to be called when all it has for it are begun; undefined where so many wait
+   * already that it must come again
    */
   enter(lane: Lane): (() => void) | undefined {
     const isSlow = lane.pace.now === 'slow';
     const { share } = lane;
     if (lane.calls >= CALLS.endpoint) return undefined;
-    if (isSlow && (share.slowCalls >= CALLS.workspace || (this.#slowCalls >= CALLS.all && share.slowCalls > 0))) return undefined;
+    if (
+      isSlow &&
+      (share.slowCalls >= CALLS.workspace || (this.#slowCalls >= CALLS.all && share.slowCalls > 0))
+    )
+      return undefined;
     const count = (one: 1 | -1) => {
       lane.calls += one;
       if (!isSlow) return;
@@ -66,7 +82,10 @@ export class Places {
     return () => count(-1);
   }
 
-  /** Waits for a place. @param until on the clock of `performance.now()` @returns undefined where there was none by then */
+  /**
+   * Waits for a place. @param until on the clock of `performance.now()` @returns undefined where
+   * there was none by then
+   */
   async take(lane: Lane, until: number, signal: AbortSignal): Promise<Place | undefined> {
     if (signal.aborted || performance.now() > until) return undefined;
     const isGiven = await new Promise<boolean>((resolve) => {
@@ -136,12 +155,16 @@ export class Places {
     }
   }
 
-  /** Whose turn it is: of the paces that may have one more, that with the fewest; then of workspaces, then of endpoints. */
+  /**
+   * Whose turn it is: of the paces that may have one more, that with the fewest; then of
+   * workspaces, then of endpoints.
+   */
   #next(): Lane | undefined {
     const open = (['quick', 'unknown', 'slow'] as const).filter((pace) => this.#isOpen(pace));
     for (const pace of open.sort((a, b) => this.#underWay[a] - this.#underWay[b])) {
       let best: Lane | undefined;
-      for (const lane of this.#waiting) if (this.#mayHaveOne(lane, pace) && (!best || isBefore(lane, best))) best = lane;
+      for (const lane of this.#waiting)
+        if (this.#mayHaveOne(lane, pace) && (!best || isBefore(lane, best))) best = lane;
       if (best) return best;
     }
     return undefined;

@@ -2,7 +2,10 @@ import { sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import type { OpenDelivery } from './deliveries.ts';
 
-/** How far ahead moments are given away, in seconds: a call waits for them itself. Beyond it deliveries wait by a durable timer. */
+/**
+ * How far ahead moments are given away, in seconds: a call waits for them itself. Beyond it
+ * deliveries wait by a durable timer.
+ */
 const AHEAD = 2;
 
 /** A delivery's turn at an endpoint that has a limit. */
@@ -15,24 +18,31 @@ export interface RateSlot {
 }
 
 /**
- * Gives deliveries to one endpoint their turns, `max_per_second` apart, all workers together: the endpoint's row says up to which moment
- * turns are given away, and up to which they are promised to deliveries that wait. One statement for however many.
+ * Gives deliveries to one endpoint their turns, `max_per_second` apart, all workers together: the
+ * endpoint's row says up to which moment turns are given away, and up to which they are promised to
+ * deliveries that wait. One statement for however many.
  *
- * Promised turns are asked for again when they are due, so whatever has waited too long (workers were away) does not come in one burst.
- * Who has not waited yet comes after all who have.
+ * Promised turns are asked for again when they are due, so whatever has waited too long (workers
+ * were away) does not come in one burst. Who has not waited yet comes after all who have.
  */
-export async function takeRateSlots(db: Database['db'], deliveries: OpenDelivery[]): Promise<RateSlot[]> {
+export async function takeRateSlots(
+  db: Database['db'],
+  deliveries: OpenDelivery[],
+): Promise<RateSlot[]> {
   const [first] = deliveries;
   if (!first) return [];
   const isWaiting = ({ due_in_ms }: OpenDelivery) => due_in_ms !== null && due_in_ms > AHEAD * 1000;
   const due = deliveries.filter((delivery) => delivery.due_in_ms !== null && !isWaiting(delivery));
   const fresh = deliveries.filter(({ due_in_ms }) => due_in_ms === null);
-  const waiting = deliveries.filter(isWaiting).map((delivery) => ({ delivery, inMs: delivery.due_in_ms ?? 0, given: false }));
+  const waiting = deliveries
+    .filter(isWaiting)
+    .map((delivery) => ({ delivery, inMs: delivery.due_in_ms ?? 0, given: false }));
   const asking = [...due.sort((a, b) => (a.due_in_ms ?? 0) - (b.due_in_ms ?? 0)), ...fresh];
   if (asking.length === 0) return waiting;
   const found = await reserve(db, first.endpoint_id, due.length, fresh.length);
   // The limit was taken away meanwhile, or the endpoint: nothing to wait for.
-  if (!found) return [...asking.map((delivery) => ({ delivery, inMs: 0, given: true })), ...waiting];
+  if (!found)
+    return [...asking.map((delivery) => ({ delivery, inMs: 0, given: true })), ...waiting];
   const { given, first_ms, promised_ms, gap_ms } = found;
   const turns = asking.map((delivery, i) => {
     const inMs = i < given ? first_ms + i * gap_ms : promised_ms + (i - given) * gap_ms;
@@ -49,7 +59,12 @@ interface Reserved {
   gap_ms: number;
 }
 
-async function reserve(db: Database['db'], endpointId: string, due: number, fresh: number): Promise<Reserved | undefined> {
+async function reserve(
+  db: Database['db'],
+  endpointId: string,
+  due: number,
+  fresh: number,
+): Promise<Reserved | undefined> {
   const [row] = await db.execute(sql`
     with held as (
       select id, max_per_second, reserved_until, queued_until, greatest(reserved_until, now()) as free from endpoints

@@ -11,12 +11,15 @@ import { type AtOnce, current, never, type TestResult } from './send-test.ts';
 export type NotRedelivered = 'no event' | 'no endpoint';
 
 /**
- * Makes a delivery once more, at once, whatever has become of it: under the same webhook-id, signed anew, logged among its attempts.
- * Where it had been given up and is taken now, its dead letter is answered.
+ * Makes a delivery once more, at once, whatever has become of it: under the same webhook-id, signed
+ * anew, logged among its attempts. Where it had been given up and is taken now, its dead letter is
+ * answered.
  *
  * @throws where there is no such delivery
  */
-export function redeliver(deps: AtOnce): (deliveryId: string) => Promise<TestResult | NotRedelivered> {
+export function redeliver(
+  deps: AtOnce,
+): (deliveryId: string) => Promise<TestResult | NotRedelivered> {
   const send = createSender(deps);
   return async (deliveryId) => {
     const [delivery] = await deps.db.select().from(deliveries).where(eq(deliveries.id, deliveryId));
@@ -25,11 +28,20 @@ export function redeliver(deps: AtOnce): (deliveryId: string) => Promise<TestRes
     if (!endpoint) return 'no endpoint';
     const event = delivery.event_id ? await findEvent(deps.db, delivery.event_id) : undefined;
     if (!event) return 'no event';
-    const made = await deliver({ ...deps, send }, { id: deliveryId, event, endpoint, circuit: never, isTest: true });
+    const made = await deliver(
+      { ...deps, send },
+      { id: deliveryId, event, endpoint, circuit: never, isTest: true },
+    );
     if (made.verdict.state === 'delivered') await settle(deps.db, event.id, endpoint.id);
     const { status, latencyMs, excerpt } = made.attempt;
     const error = errorText(made.attempt, made.verdict);
-    return { delivery_id: deliveryId, status, latency_ms: latencyMs, error, response_excerpt: excerpt };
+    return {
+      delivery_id: deliveryId,
+      status,
+      latency_ms: latencyMs,
+      error,
+      response_excerpt: excerpt,
+    };
   };
 }
 
@@ -38,7 +50,9 @@ async function findEvent(db: AtOnce['db'], id: string): Promise<DomainEvent | un
   return event as unknown as DomainEvent | undefined;
 }
 
-/** The event is done once all its endpoints have it. One that is still being tried keeps it open. */
+/**
+ * The event is done once all its endpoints have it. One that is still being tried keeps it open.
+ */
 async function settle(db: AtOnce['db'], eventId: string, endpointId: string): Promise<void> {
   await settleTargets(db, 'webhooks', eventId, [endpointId]);
   const [open] = await db.execute(sql`

@@ -11,16 +11,22 @@ const dates = [
 ];
 
 /**
- * How long an answer asks to be left in peace, in ms, up to a day. Undefined where it asks for no wait (zero, or a date that is past),
- * or for something that is neither whole seconds nor a date of HTTP's.
+ * How long an answer asks to be left in peace, in ms, up to a day. Undefined where it asks for no
+ * wait (zero, or a date that is past), or for something that is neither whole seconds nor a date of
+ * HTTP's.
  *
  * @param answer.date its own Date: by it a moment is told from now, whatever our clock says
  */
-export function askedWait({ retryAfter, date }: { retryAfter: string | null; date?: string | null }, now = Date.now()): number | undefined {
+export function askedWait(
+  { retryAfter, date }: { retryAfter: string | null; date?: string | null },
+  now = Date.now(),
+): number | undefined {
   const text = retryAfter?.trim() ?? '';
   if (/^\d+$/.test(text)) return bounded(Number(text) * 1000);
   const until = httpDate(text, now);
-  return until === undefined ? undefined : bounded(until - ((date && httpDate(date.trim(), now)) || now));
+  return until === undefined
+    ? undefined
+    : bounded(until - ((date && httpDate(date.trim(), now)) || now));
 }
 
 const bounded = (ms: number) => (ms > 0 ? Math.min(ms, DAY_MS) : undefined);

@@ -28,7 +28,8 @@ export interface TestResult {
 }
 
 /**
- * Sends a signed `endpoint.test` to an endpoint, once and at once, and logs it among its deliveries.
+ * Sends a signed `endpoint.test` to an endpoint, once and at once, and logs it among its
+ * deliveries.
  *
  * @throws where there is no such endpoint
  */
@@ -39,15 +40,32 @@ export function sendTest(deps: AtOnce): (endpointId: string) => Promise<TestResu
     if (!endpoint) throw new Error(`there is no endpoint ${endpointId}`);
     const delivery_id = await openTest(deps.db, endpoint);
     const event = testEvent(endpoint.workspace_id);
-    const { attempt, verdict } = await deliver({ ...deps, send }, { id: delivery_id, event, endpoint, circuit: never, isTest: true });
+    const { attempt, verdict } = await deliver(
+      { ...deps, send },
+      { id: delivery_id, event, endpoint, circuit: never, isTest: true },
+    );
     const { status, latencyMs, excerpt } = attempt;
-    return { delivery_id, status, latency_ms: latencyMs, error: errorText(attempt, verdict), response_excerpt: excerpt };
+    return {
+      delivery_id,
+      status,
+      latency_ms: latencyMs,
+      error: errorText(attempt, verdict),
+      response_excerpt: excerpt,
+    };
   };
 }
 
-/** An endpoint, whose previous secret is there only while it signs too: the database's clock says so, as it said until when. */
-export async function current(db: AtOnce['db'], endpointId: string): Promise<typeof endpoints.$inferSelect | undefined> {
-  const previous_secret = sql<string | null>`case when ${endpoints.previous_until} > now() then ${endpoints.previous_secret} end`;
+/**
+ * An endpoint, whose previous secret is there only while it signs too: the database's clock says
+ * so, as it said until when.
+ */
+export async function current(
+  db: AtOnce['db'],
+  endpointId: string,
+): Promise<typeof endpoints.$inferSelect | undefined> {
+  const previous_secret = sql<
+    string | null
+  >`case when ${endpoints.previous_until} > now() then ${endpoints.previous_secret} end`;
   const columns = { ...getTableColumns(endpoints), previous_secret };
   const [row] = await db.select(columns).from(endpoints).where(eq(endpoints.id, endpointId));
   return row;

@@ -8,7 +8,9 @@ import { signatureHeaders } from './sign.ts';
 import { addressRule, guardedAgent, type Networks } from './ssrf.ts';
 import { refuseUrl } from './url.ts';
 
-const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string };
+const { version } = JSON.parse(
+  readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
+) as { version: string };
 
 /** One try: the answer, or why there was none. */
 export interface HttpAttempt {
@@ -51,7 +53,11 @@ export function createSender(options: SenderOptions): Send {
   return async (letter, signal) => {
     const refusal = refuseUrl(letter.url, isAllowed);
     if (refusal)
-      return unanswered(0, { cause: refusal.endsWith('address') ? 'address refused' : 'URL refused', detail: refusal, final: true });
+      return unanswered(0, {
+        cause: refusal.endsWith('address') ? 'address refused' : 'URL refused',
+        detail: refusal,
+        final: true,
+      });
     const timeLimit = AbortSignal.timeout(options.timeoutMs);
     const started = performance.now();
     try {
@@ -59,7 +65,11 @@ export function createSender(options: SenderOptions): Send {
       return await post(letter, dispatcher, stop, () => Math.round(performance.now() - started));
     } catch (error) {
       const failure = signal?.aborted
-        ? { cause: 'interrupted', detail: 'the worker stopped while it waited for the answer', ours: true }
+        ? {
+            cause: 'interrupted',
+            detail: 'the worker stopped while it waited for the answer',
+            ours: true,
+          }
         : failureOf(error, timeLimit, options.timeoutMs);
       return unanswered(Math.round(performance.now() - started), failure);
     }
@@ -90,5 +100,12 @@ async function post(
   const latencyMs = clock();
   const header = (name: string) => [answer.headers[name]].flat()[0] ?? null;
   const [retryAfter, date] = [header('retry-after'), header('date')];
-  return { status: answer.statusCode, latencyMs, failure: null, excerpt: await excerptOf(answer), retryAfter, date };
+  return {
+    status: answer.statusCode,
+    latencyMs,
+    failure: null,
+    excerpt: await excerptOf(answer),
+    retryAfter,
+    date,
+  };
 }

@@ -14,7 +14,10 @@ export type AddressRule = (address: string) => boolean;
 const nat64 = ipaddr.parseCIDR('64:ff9b::/96');
 const globalUnicast = ipaddr.parseCIDR('2000::/3');
 
-/** Public by their numbers, and answered by the cloud that a machine is in: Azure's 168.63.129.16 gives away its secrets. */
+/**
+ * Public by their numbers, and answered by the cloud that a machine is in: Azure's 168.63.129.16
+ * gives away its secrets.
+ */
 const CLOUDS = ['168.63.129.16/32'];
 
 /** Networks, as CIDRs. */
@@ -44,20 +47,28 @@ function networks(cidrs: string[]): (ip: Address) => boolean {
   return (ip) => ranges.some((range) => range[0].kind() === ip.kind() && ip.match(range));
 }
 
-/** The address a packet ends at: the IPv4 one inside an IPv4-mapped address, or inside one that a NAT64 gateway translates. */
+/**
+ * The address a packet ends at: the IPv4 one inside an IPv4-mapped address, or inside one that a
+ * NAT64 gateway translates.
+ */
 function reached(address: string): Address {
   const ip = ipaddr.process(address);
-  return ip.kind() === 'ipv6' && ip.match(nat64) ? ipaddr.fromByteArray(ip.toByteArray().slice(12)) : ip;
+  return ip.kind() === 'ipv6' && ip.match(nat64)
+    ? ipaddr.fromByteArray(ip.toByteArray().slice(12))
+    : ip;
 }
 
-/** IPv6 outside 2000::/3 is refused as a whole: IPv4-compatible addresses are there, which count as unicast. */
+/**
+ * IPv6 outside 2000::/3 is refused as a whole: IPv4-compatible addresses are there, which count as
+ * unicast.
+ */
 function isPublic(ip: Address): boolean {
   return ip.range() === 'unicast' && (ip.kind() === 'ipv4' || ip.match(globalUnicast));
 }
 
 /**
- * An HTTP client that decides on the address it connects to, not on the name: a name that resolves to another address the
- * second time gains nothing. It follows no redirects and knows no proxies.
+ * An HTTP client that decides on the address it connects to, not on the name: a name that resolves
+ * to another address the second time gains nothing. It follows no redirects and knows no proxies.
  */
 export function guardedAgent(isAllowed: AddressRule, names: Names, timeoutMs: number): Agent {
   const connect = buildConnector({ timeout: timeoutMs, lookup: guardedLookup(isAllowed, names) });
@@ -88,7 +99,8 @@ function guardedLookup(isAllowed: AddressRule, names: Names): LookupFunction {
 }
 
 function refusal(host: string, addresses: string[]): AddressRefusedError {
-  const what = addresses.length === 1 && addresses[0] === host ? host : `${host} (${addresses.join(', ')})`;
+  const what =
+    addresses.length === 1 && addresses[0] === host ? host : `${host} (${addresses.join(', ')})`;
   return new AddressRefusedError(
     `${what} is a private address that KNOCKON_WEBHOOK_ALLOW does not have, or one that KNOCKON_WEBHOOK_DENY has`,
   );

@@ -4,7 +4,10 @@ import { isIP } from 'node:net';
 /** How often it is looked whether a file has changed, in ms. */
 const LOOK_EVERY_MS = 5000;
 
-/** What a file of the system says, read again once it has changed. A file that is not there says nothing. */
+/**
+ * What a file of the system says, read again once it has changed. A file that is not there says
+ * nothing.
+ */
 export class SystemFile<T> {
   readonly #path: string;
   readonly #parse: (text: string) => T;
@@ -24,7 +27,8 @@ export class SystemFile<T> {
       ({ mtimeMs }) => mtimeMs,
       () => undefined,
     );
-    if (changedAt !== this.#changedAt) this.#said = this.#parse(await readFile(this.#path, 'utf8').catch(() => ''));
+    if (changedAt !== this.#changedAt)
+      this.#said = this.#parse(await readFile(this.#path, 'utf8').catch(() => ''));
     this.#changedAt = changedAt;
     this.#lookedAt = performance.now();
     return this.#said;
@@ -44,12 +48,16 @@ export function parseHosts(text: string): Map<string, string[]> {
   const hosts = new Map<string, string[]>();
   for (const [address = '', ...names] of lines(text)) {
     if (isIP(address) === 0) continue;
-    for (const name of names) hosts.set(name.toLowerCase(), [...(hosts.get(name.toLowerCase()) ?? []), address]);
+    for (const name of names)
+      hosts.set(name.toLowerCase(), [...(hosts.get(name.toLowerCase()) ?? []), address]);
   }
   return hosts;
 }
 
-/** What resolv.conf says beside the servers: where short names are looked for, and how many dots make a name long. */
+/**
+ * What resolv.conf says beside the servers: where short names are looked for, and how many dots
+ * make a name long.
+ */
 export interface SearchRules {
   search: string[];
   ndots: number;
@@ -65,7 +73,10 @@ export function parseResolvConf(text: string): SearchRules {
   return rules;
 }
 
-/** The names that are asked for a name, in their order: one with few dots is looked for in the search domains first. */
+/**
+ * The names that are asked for a name, in their order: one with few dots is looked for in the
+ * search domains first.
+ */
 export function candidates(name: string, { search, ndots }: SearchRules): string[] {
   if (name.endsWith('.')) return [name.slice(0, -1)];
   const within = search.map((domain) => `${name}.${domain.replace(/\.$/, '')}`);

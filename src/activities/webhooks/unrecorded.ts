@@ -1,12 +1,15 @@
 import type { HttpAttempt } from './send.ts';
 
-/** Tries that are kept, and for how long, in ms: calls are made again within minutes once the database is back. */
+/**
+ * Tries that are kept, and for how long, in ms: calls are made again within minutes once the
+ * database is back.
+ */
 const MOST = 10_000;
 const KEPT_MS = 30 * 60_000;
 
 /**
- * Tries that were made while the database could not take down what came of them. The call is made again; the request is not, as long
- * as it is by the same process.
+ * Tries that were made while the database could not take down what came of them. The call is made
+ * again; the request is not, as long as it is by the same process.
  */
 export class Unrecorded {
   readonly #made = new Map<string, { attempt: HttpAttempt; until: number }>();

@@ -5,7 +5,10 @@ import type { Env } from '../router.ts';
 import { pageRoutes } from './page.ts';
 import { sessionRoutes } from './session.ts';
 
-/** The console at /console: its page, and signing in to it. What it shows and does are the calls under /v1/ops. */
+/**
+ * The console at /console: its page, and signing in to it. What it shows and does are the calls
+ * under /v1/ops.
+ */
 export function consoleRoutes(options: Recognition & { limits: Limits }): Hono<Env> {
   const app = new Hono<Env>();
   app.route('/', sessionRoutes(options));

@@ -50,7 +50,10 @@ const page = (script: string, style: string) => `<!doctype html>
 const unbuilt =
   'The console is not built: run `npm run build` and start again. Until then the command line does all of it: knockon --help\n';
 
-/** The page, and what it is made of by its address: another one when its content is another, so that browsers may keep it. */
+/**
+ * The page, and what it is made of by its address: another one when its content is another, so that
+ * browsers may keep it.
+ */
 interface Built {
   page: Asset;
   files: Map<string, Asset>;
@@ -59,9 +62,12 @@ interface Built {
 
 /** Read once, when the first browser comes. */
 async function read(): Promise<Built> {
-  const load = async (name: string, type: string) => [name, await makeAsset(type, await readFile(new URL(name, folder)))] as const;
+  const load = async (name: string, type: string) =>
+    [name, await makeAsset(type, await readFile(new URL(name, folder)))] as const;
   const javascript = load('console.js', 'text/javascript; charset=utf-8');
-  const files = new Map(await Promise.all([javascript, load('console.css', 'text/css; charset=utf-8')]));
+  const files = new Map(
+    await Promise.all([javascript, load('console.css', 'text/css; charset=utf-8')]),
+  );
   const urlOf = (name: string) => `/console/assets/${files.get(name)?.hash}/${name}`;
   const html = page(urlOf('console.js'), urlOf('console.css'));
   return { page: await makeAsset('text/html; charset=utf-8', html), files, urlOf };
@@ -79,7 +85,10 @@ function reader(): () => Promise<Built | null> {
   };
 }
 
-/** The page, at every address below /console so that each can be opened by itself, and what it is made of. */
+/**
+ * The page, at every address below /console so that each can be opened by itself, and what it is
+ * made of.
+ */
 export function pageRoutes(): Hono<Env> {
   const app = new Hono<Env>();
   const built = reader();
@@ -88,7 +97,10 @@ export function pageRoutes(): Hono<Env> {
     const asset = found?.files.get(name);
     if (!asset) return await next();
     const isCurrent = found?.urlOf(name) === c.req.path;
-    return answerAsset(c, asset, { ...headers, 'cache-control': isCurrent ? 'public, max-age=31536000, immutable' : 'no-store' });
+    return answerAsset(c, asset, {
+      ...headers,
+      'cache-control': isCurrent ? 'public, max-age=31536000, immutable' : 'no-store',
+    });
   });
   for (const path of ['/console', '/console/*']) {
     app.get(path, async (c) => {

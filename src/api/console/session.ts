@@ -12,7 +12,10 @@ import type { Env } from '../router.ts';
 
 const given = z.strictObject({ key: z.string().min(1).max(255) });
 
-/** Signing in to the console with an operator's key. The key goes no further than here; the browser keeps a session. */
+/**
+ * Signing in to the console with an operator's key. The key goes no further than here; the browser
+ * keeps a session.
+ */
 export function sessionRoutes(options: Recognition & { limits: Limits }): Hono<Env> {
   const { database, seal, adminKey, limits } = options;
   const app = new Hono<Env>();
@@ -29,7 +32,10 @@ export function sessionRoutes(options: Recognition & { limits: Limits }): Hono<E
     const isAdmin = adminKey !== undefined && found.id === NOBODY;
     const { id, expires_at } = await openSession(database, isAdmin ? null : found.id);
     giveSession(c, seal, { session: id, admin: isAdmin ? fingerprint(adminKey) : null });
-    return c.json({ name: found.name, role: found.role, expires_at: expires_at.toISOString() }, 201);
+    return c.json(
+      { name: found.name, role: found.role, expires_at: expires_at.toISOString() },
+      201,
+    );
   });
   return app;
 }
@@ -39,4 +45,8 @@ const notJson = () => {
 };
 
 const wrongKey = () =>
-  new Problem(401, 'No operator has this key. It is KNOCKON_ADMIN_KEY, or a key made with POST /v1/ops/operators.', { type: 'wrong-key' });
+  new Problem(
+    401,
+    'No operator has this key. It is KNOCKON_ADMIN_KEY, or a key made with POST /v1/ops/operators.',
+    { type: 'wrong-key' },
+  );

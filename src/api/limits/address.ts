@@ -9,17 +9,20 @@ interface NodeBindings {
 }
 
 /**
- * Tells where a request comes from: an IPv4 address, or the /64 of an IPv6 one, which is what one household or server has.
- * `unknown` where there is no socket.
+ * Tells where a request comes from: an IPv4 address, or the /64 of an IPv6 one, which is what one
+ * household or server has. `unknown` where there is no socket.
  *
- * @param trusted CIDRs of our own proxies: from them, the last address in X-Forwarded-For that is not one of them counts
+ * @param trusted CIDRs of our own proxies: from them, the last address in X-Forwarded-For that is
+ * not one of them counts
  */
 export function addressReader(trusted: string[]): (c: Context) => string {
   const isProxy = within(trusted);
   return (c) => {
     const socket = peerOf(c);
     if (!socket) return 'unknown';
-    return named(isProxy(socket) ? (forwarded(c.req.header('x-forwarded-for'), isProxy) ?? socket) : socket);
+    return named(
+      isProxy(socket) ? (forwarded(c.req.header('x-forwarded-for'), isProxy) ?? socket) : socket,
+    );
   };
 }
 
@@ -33,10 +36,14 @@ export function within(cidrs: string[]): (ip: Address) => boolean {
   return (ip) => ranges.some((range) => range[0].kind() === ip.kind() && ip.match(range));
 }
 
-const parse = (text: string): Address | undefined => (ipaddr.isValid(text) ? ipaddr.process(text) : undefined);
+const parse = (text: string): Address | undefined =>
+  ipaddr.isValid(text) ? ipaddr.process(text) : undefined;
 
 /** Whoever calls can write what it likes at the front; our proxies add to the end. */
-function forwarded(header: string | undefined, isProxy: (ip: Address) => boolean): Address | undefined {
+function forwarded(
+  header: string | undefined,
+  isProxy: (ip: Address) => boolean,
+): Address | undefined {
   for (const entry of (header ?? '').split(',').reverse()) {
     const ip = parse(entry.trim());
     if (!ip) return undefined;

@@ -26,7 +26,10 @@ export const noLimits: Limits = {
 export interface LimitOptions {
   key: Quota | null;
   keyless: Quota | null;
-  /** Set: all API processes share the quotas. Otherwise, or while Redis is away, each process counts for itself. */
+  /**
+   * Set: all API processes share the quotas. Otherwise, or while Redis is away, each process counts
+   * for itself.
+   */
   redisUrl?: string;
   /** CIDRs of proxies in front of the API. */
   trustedProxies: string[];
@@ -34,15 +37,29 @@ export interface LimitOptions {
 }
 
 /** Redis' client is loaded by those alone who count there. */
-export async function createLimits({ key, keyless, redisUrl, trustedProxies, log }: LimitOptions): Promise<Limits> {
+export async function createLimits({
+  key,
+  keyless,
+  redisUrl,
+  trustedProxies,
+  log,
+}: LimitOptions): Promise<Limits> {
   const isShared = redisUrl !== undefined && (key ?? keyless) !== null;
   const redis = isShared ? (await import('./redis-meter.ts')).redisMeters(redisUrl) : null;
   const meter = (policy: string, quota: Quota | null): Meter | null => {
     if (!quota) return null;
     if (!redis) return memoryMeter(quota);
     const onAway = (error: Error) =>
-      log.warn({ policy, reason: error.message }, 'Redis is away: each API process counts requests for itself');
-    return redis.meter({ policy, quota, onAway, onBack: () => log.info({ policy }, 'Redis counts requests again') });
+      log.warn(
+        { policy, reason: error.message },
+        'Redis is away: each API process counts requests for itself',
+      );
+    return redis.meter({
+      policy,
+      quota,
+      onAway,
+      onBack: () => log.info({ policy }, 'Redis counts requests again'),
+    });
   };
   return {
     key: meter('key', key),

@@ -17,16 +17,22 @@ export interface Use {
 /** Counts requests by name against one quota. */
 export interface Meter {
   readonly quota: Quota;
-  /** Counts `points` requests of this name. Negative ones are given back. Never throws: who can't count lets pass. */
+  /**
+   * Counts `points` requests of this name. Negative ones are given back. Never throws: who can't
+   * count lets pass.
+   */
   take(name: string, points?: number): Use | Promise<Use>;
 }
 
-/** Names that are told apart in one window; all beyond share one count, so that a flood of addresses can't fill the memory. */
+/**
+ * Names that are told apart in one window; all beyond share one count, so that a flood of addresses
+ * can't fill the memory.
+ */
 const NAMES = 100_000;
 
 /**
- * Counts in this process. A name's window begins with its first request. No timers: counts are kept in two generations, and the older one
- * goes once all its windows are over.
+ * Counts in this process. A name's window begins with its first request. No timers: counts are kept
+ * in two generations, and the older one goes once all its windows are over.
  */
 export function memoryMeter(quota: Quota, now: () => number = () => performance.now()): Meter {
   const window = quota.seconds * 1000;

@@ -21,16 +21,25 @@ interface Waiting {
 }
 
 /** Meters in one Redis. @param url `redis://…` or `rediss://…` */
-export function redisMeters(url: string): { meter(options: Omit<Options, 'redis'>): Meter; close(): void } {
-  const redis = new Redis(url, { connectTimeout: 2000, commandTimeout: 250, maxRetriesPerRequest: 0, connectionName: 'knockon limits' });
+export function redisMeters(url: string): {
+  meter(options: Omit<Options, 'redis'>): Meter;
+  close(): void;
+} {
+  const redis = new Redis(url, {
+    connectTimeout: 2000,
+    commandTimeout: 250,
+    maxRetriesPerRequest: 0,
+    connectionName: 'knockon limits',
+  });
   // The meter says once that it is away; reconnecting goes on by itself.
   redis.on('error', () => {});
   return { meter: (options) => redisMeter({ redis, ...options }), close: () => redis.disconnect() };
 }
 
 /**
- * Counts in Redis, so that all API processes share one quota. What comes while a count of the same name is on its way travels
- * with the next one, so a busy key costs Redis a few commands a millisecond at most. Without Redis each process counts for itself.
+ * Counts in Redis, so that all API processes share one quota. What comes while a count of the same
+ * name is on its way travels with the next one, so a busy key costs Redis a few commands a
+ * millisecond at most. Without Redis each process counts for itself.
  */
 function redisMeter({ redis, policy, quota, onAway, onBack }: Options): Meter {
   const limiter = new RateLimiterRedis({

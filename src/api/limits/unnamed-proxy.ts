@@ -6,10 +6,20 @@ import { peerOf, within } from './address.ts';
 /** How long a proxy is remembered that has forwarded something, in ms. */
 const REMEMBERED_MS = 10 * 60_000;
 
-/** Where a proxy of ours would be. Anybody on the internet can send the header too, and is nobody to tell of by address. */
-const near = new Set<string>(['loopback', 'private', 'uniqueLocal', 'linkLocal', 'carrierGradeNat']);
+/**
+ * Where a proxy of ours would be. Anybody on the internet can send the header too, and is nobody to
+ * tell of by address.
+ */
+const near = new Set<string>([
+  'loopback',
+  'private',
+  'uniqueLocal',
+  'linkLocal',
+  'carrierGradeNat',
+]);
 
-const advice = 'All who come through it count as one address, and its failed keys as theirs: name it in KNOCKON_TRUSTED_PROXIES';
+const advice =
+  'All who come through it count as one address, and its failed keys as theirs: name it in KNOCKON_TRUSTED_PROXIES';
 
 /** Notices X-Forwarded-For from an address that KNOCKON_TRUSTED_PROXIES does not name. */
 export interface ProxyWatch {
@@ -18,7 +28,10 @@ export interface ProxyWatch {
   unnamed(): string | null;
 }
 
-/** @param trusted CIDRs of our own proxies. A warning is logged once for addresses near us, and once for all others */
+/**
+ * @param trusted CIDRs of our own proxies. A warning is logged once for addresses near us, and once
+ * for all others
+ */
 export function watchProxies(trusted: string[], log: Pick<Logger, 'warn'>): ProxyWatch {
   const isProxy = within(trusted);
   const warned = new Set<boolean>();

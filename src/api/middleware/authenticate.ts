@@ -17,7 +17,9 @@ export function bearer(c: Context): string | undefined {
 export const isUnrouted = (c: Context) => matchedRoutes(c).every((route) => route.method === 'ALL');
 
 export function unauthorized(whose: string): Problem {
-  return new Problem(401, `Send ${whose} as Authorization: Bearer <key>.`, { headers: { 'www-authenticate': 'Bearer realm="knockon"' } });
+  return new Problem(401, `Send ${whose} as Authorization: Bearer <key>.`, {
+    headers: { 'www-authenticate': 'Bearer realm="knockon"' },
+  });
 }
 
 /** Lets a workspace's key pass, notes whose it is, and counts the request against its quota. */
@@ -38,7 +40,9 @@ export function workspaceKey(keyring: Keyring, limits: Limits): MiddlewareHandle
   };
 }
 
-/** The calls of the operator belong to no workspace; their idempotency keys are kept under this id. */
+/**
+ * The calls of the operator belong to no workspace; their idempotency keys are kept under this id.
+ */
 export const NOBODY = '00000000-0000-0000-0000-000000000000';
 
 /** Lets the operator's key pass, and no other. Its requests have a quota like any key's. */

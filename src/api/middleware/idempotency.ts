@@ -8,45 +8,63 @@ import { invalid, Problem } from '../problem.ts';
 import type { Env } from '../router.ts';
 
 /** The request's Idempotency-Key with the hash of what it asks for; undefined where it has none. */
-export function idempotencyOf(c: Context, body: unknown): { key: string; requestHash: Buffer } | undefined {
+export function idempotencyOf(
+  c: Context,
+  body: unknown,
+): { key: string; requestHash: Buffer } | undefined {
   const key = c.req.header('idempotency-key');
   if (key === undefined) return undefined;
   if (!/^[\x20-\x7e]{1,255}$/.test(key))
-    throw invalid([{ path: 'Idempotency-Key', message: 'must have 1 to 255 visible ASCII characters' }]);
+    throw invalid([
+      { path: 'Idempotency-Key', message: 'must have 1 to 255 visible ASCII characters' },
+    ]);
   const request = `${c.req.method} ${c.req.path}\n${canonical(body)}`;
   return { key, requestHash: createHash('sha256').update(request).digest() };
 }
 
-/** JSON whose objects' keys are sorted, so that the same body in another order is the same request. */
+/**
+ * JSON whose objects' keys are sorted, so that the same body in another order is the same request.
+ */
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  if (typeof value !== 'object' || value === null || value instanceof Date) return JSON.stringify(value) ?? 'null';
+  if (typeof value !== 'object' || value === null || value instanceof Date)
+    return JSON.stringify(value) ?? 'null';
   const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   return `{${fields.map(([key, inner]) => `${JSON.stringify(key)}:${canonical(inner)}`).join(',')}}`;
 }
 
 export const keyMismatch = () =>
-  new Problem(422, 'This Idempotency-Key was used for another request; take a new key for a new request.', {
-    type: 'idempotency-key-reused',
-    errors: [{ path: 'Idempotency-Key', message: 'was used for another request' }],
-  });
+  new Problem(
+    422,
+    'This Idempotency-Key was used for another request; take a new key for a new request.',
+    {
+      type: 'idempotency-key-reused',
+      errors: [{ path: 'Idempotency-Key', message: 'was used for another request' }],
+    },
+  );
 
 export const keyInFlight = () =>
-  new Problem(409, 'The first request with this Idempotency-Key has not been answered yet; try again in a moment.', {
-    type: 'idempotency-key-in-flight',
-    headers: { 'retry-after': '1' },
-  });
+  new Problem(
+    409,
+    'The first request with this Idempotency-Key has not been answered yet; try again in a moment.',
+    {
+      type: 'idempotency-key-in-flight',
+      headers: { 'retry-after': '1' },
+    },
+  );
 
 /** Tells the client that it sees the first answer again. */
 export const markReplayed = (c: Context) => c.header('Idempotent-Replayed', 'true');
 
 /**
- * Runs `work` in one transaction together with its idempotency key, if the request has one: what it makes and its answer
- * are kept together or not at all. A replay returns the first answer and runs nothing; a failure keeps nothing, so the
- * key stays free. `work` asks for nothing outside of its transaction: what does belongs into `onceOutside`.
+ * Runs `work` in one transaction together with its idempotency key, if the request has one: what it
+ * makes and its answer are kept together or not at all. A replay returns the first answer and runs
+ * nothing; a failure keeps nothing, so the key stays free. `work` asks for nothing outside of its
+ * transaction: what does belongs into `onceOutside`.
  *
  * @param body the request's body as the schema read it
- * @throws Problem 409 while the first request is in flight, 422 where the key was used for another request
+ * @throws Problem 409 while the first request is in flight, 422 where the key was used for another
+ * request
  */
 export async function once<T>(
   c: Context<Env>,
@@ -63,7 +81,13 @@ export async function once<T>(
     const first = await findKey(tx, workspaceId, key);
     if (first) return replay<T>(c, seal, first, requestHash);
     const answer = await work(tx);
-    const row = { workspace_id: workspaceId, key, request_hash: requestHash, status: 201, response: seal.close(JSON.stringify(answer)) };
+    const row = {
+      workspace_id: workspaceId,
+      key,
+      request_hash: requestHash,
+      status: 201,
+      response: seal.close(JSON.stringify(answer)),
+    };
     await keepAnswer(tx, row);
     return answer;
   });
@@ -75,17 +99,29 @@ interface Keeping {
 }
 
 /**
- * The same for work that no transaction can hold: it calls the outside, or has transactions of its own. The key is claimed before it and
- * the answer kept after it, and no connection is held between. A process that dies meanwhile leaves the key claimed for two minutes.
+ * The same for work that no transaction can hold: it calls the outside, or has transactions of its
+ * own. The key is claimed before it and the answer kept after it, and no connection is held
+ * between. A process that dies meanwhile leaves the key claimed for two minutes.
  *
  * @throws Problem as `once`
  */
-export async function onceOutside<T>(c: Context<Env>, { database, seal }: Keeping, body: unknown, work: () => Promise<T>): Promise<T> {
+export async function onceOutside<T>(
+  c: Context<Env>,
+  { database, seal }: Keeping,
+  body: unknown,
+  work: () => Promise<T>,
+): Promise<T> {
   const idempotency = idempotencyOf(c, body);
   if (!idempotency) return await work();
   const { key, requestHash } = idempotency;
   const workspaceId = c.get('workspaceId');
-  const claimed = { workspace_id: workspaceId, key, request_hash: requestHash, status: IN_FLIGHT, response: null };
+  const claimed = {
+    workspace_id: workspaceId,
+    key,
+    request_hash: requestHash,
+    status: IN_FLIGHT,
+    response: null,
+  };
   if (!(await writeKey(database.db, claimed))) {
     const first = await findKey(database.db, workspaceId, key);
     if (!first) throw keyInFlight();
@@ -109,7 +145,12 @@ export async function onceOutside<T>(c: Context<Env>, { database, seal }: Keepin
 /** The status of a key whose request has not been answered yet. */
 const IN_FLIGHT = 102;
 
-function replay<T>(c: Context, seal: Seal, first: typeof idempotencyKeys.$inferSelect, requestHash: Buffer): T {
+function replay<T>(
+  c: Context,
+  seal: Seal,
+  first: typeof idempotencyKeys.$inferSelect,
+  requestHash: Buffer,
+): T {
   if (!first.request_hash.equals(requestHash)) throw keyMismatch();
   if (first.status === IN_FLIGHT) throw keyInFlight();
   // A message's: its answer is made from the log.
@@ -119,11 +160,14 @@ function replay<T>(c: Context, seal: Seal, first: typeof idempotencyKeys.$inferS
 }
 
 async function lockKey(tx: Transaction, name: string): Promise<void> {
-  const [lock] = await tx.execute(sql`select pg_try_advisory_xact_lock(hashtextextended(${name}, 0)) as taken`);
+  const [lock] = await tx.execute(
+    sql`select pg_try_advisory_xact_lock(hashtextextended(${name}, 0)) as taken`,
+  );
   if (lock?.taken !== true) throw keyInFlight();
 }
 
-const isKey = (workspaceId: string, key: string) => and(eq(idempotencyKeys.workspace_id, workspaceId), eq(idempotencyKeys.key, key));
+const isKey = (workspaceId: string, key: string) =>
+  and(eq(idempotencyKeys.workspace_id, workspaceId), eq(idempotencyKeys.key, key));
 
 /** Too old to be replayed, or claimed by a request that will not be answered any more. */
 const expired = sql`(${idempotencyKeys.created_at} < now() - interval '24 hours'
@@ -138,18 +182,30 @@ async function findKey(db: Database['db'] | Transaction, workspaceId: string, ke
 }
 
 /** Finds a fresh row only where a message was posted under this key meanwhile. */
-async function keepAnswer(tx: Transaction, row: typeof idempotencyKeys.$inferInsert): Promise<void> {
+async function keepAnswer(
+  tx: Transaction,
+  row: typeof idempotencyKeys.$inferInsert,
+): Promise<void> {
   if (!(await writeKey(tx, row))) throw keyInFlight();
 }
 
 /** Takes an expired row over. @returns false where there is one that is not */
-async function writeKey(db: Database['db'] | Transaction, row: typeof idempotencyKeys.$inferInsert): Promise<boolean> {
+async function writeKey(
+  db: Database['db'] | Transaction,
+  row: typeof idempotencyKeys.$inferInsert,
+): Promise<boolean> {
   const kept = await db
     .insert(idempotencyKeys)
     .values(row)
     .onConflictDoUpdate({
       target: [idempotencyKeys.workspace_id, idempotencyKeys.key],
-      set: { request_hash: row.request_hash, status: row.status, response: row.response, message_id: null, created_at: sql`now()` },
+      set: {
+        request_hash: row.request_hash,
+        status: row.status,
+        response: row.response,
+        message_id: null,
+        created_at: sql`now()`,
+      },
       setWhere: expired,
     })
     .returning({ key: idempotencyKeys.key });

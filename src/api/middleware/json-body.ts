@@ -11,7 +11,10 @@ const LARGE = 16 * 1024;
 
 let free: Promise<unknown> = Promise.resolve();
 
-/** Large bodies have half of the process' time: after each of them small ones come in, for as long as it has taken. */
+/**
+ * Large bodies have half of the process' time: after each of them small ones come in, for as long
+ * as it has taken.
+ */
 async function turn(): Promise<void> {
   const mine = free;
   free = mine.then(rest);
@@ -28,20 +31,27 @@ async function rest(): Promise<void> {
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 const json = /^application\/(?:[\w.-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i;
 
-/** Reads the body as UTF-8 within the limit: 415, 413 and 400 are decided here, before any schema sees it. */
+/**
+ * Reads the body as UTF-8 within the limit: 415, 413 and 400 are decided here, before any schema
+ * sees it.
+ */
 export const jsonBody: MiddlewareHandler = async (c, next) => {
   const { headers } = c.req.raw;
-  if (!json.test(headers.get('content-type') ?? '')) throw new Problem(415, 'Send JSON, with content-type: application/json.');
-  if (headers.get('content-encoding')) throw new Problem(415, 'Send the body without a content-encoding.');
+  if (!json.test(headers.get('content-type') ?? ''))
+    throw new Problem(415, 'Send JSON, with content-type: application/json.');
+  if (headers.get('content-encoding'))
+    throw new Problem(415, 'Send the body without a content-encoding.');
   const bytes = new Uint8Array(await read(c.req.raw));
   if (bytes.length > LARGE) await turn();
-  if (bytes.length > SHALLOW && isDeep(bytes)) throw invalid([{ path: '', message: `is nested deeper than ${DEEPEST} levels` }]);
+  if (bytes.length > SHALLOW && isDeep(bytes))
+    throw invalid([{ path: '', message: `is nested deeper than ${DEEPEST} levels` }]);
   if (bytes.length === 0) throw new Problem(400, 'The body is missing: send a JSON object.');
   const text = decode(bytes);
   // Hono awaits what lies here, whatever its type says.
   c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
   const inexact = inexactNumbers(text);
-  if (inexact.length > 0) throw invalid(inexact.map((number) => ({ path: number.path, message: whyInexact(number) })));
+  if (inexact.length > 0)
+    throw invalid(inexact.map((number) => ({ path: number.path, message: whyInexact(number) })));
   await next();
 };
 
@@ -53,7 +63,10 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-/** Deepest nesting of a body. Reading one of a hundred thousand levels holds everybody else up for 50 ms. */
+/**
+ * Deepest nesting of a body. Reading one of a hundred thousand levels holds everybody else up for
+ * 50 ms.
+ */
 const DEEPEST = 100;
 /** Shorter bodies can't be nested so deep that it costs anything, in bytes. */
 const SHALLOW = 4096;
@@ -61,7 +74,9 @@ const SHALLOW = 4096;
 const [QUOTE, BACKSLASH] = [0x22, 0x5c];
 const [opening, closing] = [new Set([0x5b, 0x7b]), new Set([0x5d, 0x7d])];
 
-/** Counts brackets outside of strings. What is no JSON may be counted wrong, and is refused anyway. */
+/**
+ * Counts brackets outside of strings. What is no JSON may be counted wrong, and is refused anyway.
+ */
 function isDeep(bytes: Uint8Array): boolean {
   let depth = 0;
   for (let i = 0; i < bytes.length; i += 1) {
@@ -84,7 +99,10 @@ function endOfString(bytes: Uint8Array, from: number): number {
   return bytes.length;
 }
 
-const tooLarge = () => new Problem(413, `The body is larger than ${BODY_LIMIT / 1024} KiB.`, { headers: { connection: 'close' } });
+const tooLarge = () =>
+  new Problem(413, `The body is larger than ${BODY_LIMIT / 1024} KiB.`, {
+    headers: { connection: 'close' },
+  });
 
 async function read(request: Request): Promise<ArrayBuffer | Uint8Array> {
   const length = request.headers.get('content-length');

@@ -2,7 +2,10 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
 import { Histogram, type Registry } from 'prom-client';
 
-/** The pattern of the route that answered, so that ids don't multiply the series; everything unknown is one. */
+/**
+ * The pattern of the route that answered, so that ids don't multiply the series; everything unknown
+ * is one.
+ */
 function routeOf(c: Context): string {
   // Middleware may match as well, before it and behind.
   return matchedRoutes(c).findLast(({ method }) => method !== 'ALL')?.path ?? 'unmatched';
@@ -20,6 +23,9 @@ export function observe(registry: Registry): MiddlewareHandler {
   return async (c, next) => {
     const start = performance.now();
     await next();
-    duration.observe({ method: c.req.method, route: routeOf(c), status: c.res.status }, (performance.now() - start) / 1000);
+    duration.observe(
+      { method: c.req.method, route: routeOf(c), status: c.res.status },
+      (performance.now() - start) / 1000,
+    );
   };
 }

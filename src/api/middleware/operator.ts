@@ -19,9 +19,15 @@ const ADMIN = 'operator';
 /** Signing out is everybody's. */
 const OWN_SESSION = '/v1/ops/session';
 
-/** Whether it is only asked if somebody is signed in: browsers tell a 401 as an error, and a page asks on each visit. */
+/**
+ * Whether it is only asked if somebody is signed in: browsers tell a 401 as an error, and a page
+ * asks on each visit.
+ */
 const isQuestion = (c: Context) =>
-  c.req.path === OWN_SESSION && c.req.method === 'GET' && c.req.query('optional') === 'true' && !c.req.header('authorization');
+  c.req.path === OWN_SESSION &&
+  c.req.method === 'GET' &&
+  c.req.query('optional') === 'true' &&
+  !c.req.header('authorization');
 
 /** What tells operators. */
 export interface Recognition {
@@ -34,7 +40,8 @@ export interface Recognition {
 }
 
 /** Operators by the hashes of their keys. None is remembered: who is deleted is nobody at once. */
-export const operatorLookup = (database: Database): Recognition['operatorOf'] => createLookup((hashes) => findOperators(database, hashes));
+export const operatorLookup = (database: Database): Recognition['operatorOf'] =>
+  createLookup((hashes) => findOperators(database, hashes));
 
 /** An operator who calls; the id is whose quota and idempotency keys are meant. */
 export interface Recognised extends Operator {
@@ -44,8 +51,8 @@ export interface Recognised extends Operator {
 }
 
 /**
- * Lets operators pass: the operator's key, the key of one of their own, or the console's cookie. Leaves `operator` ({name, role})
- * for the handlers. A viewer may read; all else answers 403.
+ * Lets operators pass: the operator's key, the key of one of their own, or the console's cookie.
+ * Leaves `operator` ({name, role}) for the handlers. A viewer may read; all else answers 403.
  */
 export function operator(options: Recognition & { limits: Limits }): MiddlewareHandler<Env> {
   return async (c, next) => {
@@ -58,11 +65,20 @@ export function operator(options: Recognition & { limits: Limits }): MiddlewareH
       c.set('stillThere', async () => (await recognise(c, options)) !== undefined);
       await countKey(c, limits, `operator ${found.id}`);
       if (found.session && !isRead(c.req.method)) refuseForgery(c);
-      if (found.role === 'viewer' && !isRead(c.req.method) && !isUnrouted(c) && c.req.path !== OWN_SESSION) throw forbidden(found.name);
+      if (
+        found.role === 'viewer' &&
+        !isRead(c.req.method) &&
+        !isUnrouted(c) &&
+        c.req.path !== OWN_SESSION
+      )
+        throw forbidden(found.name);
     } else {
       await countFailure(c, limits);
       if (isQuestion(c)) return c.body(null, 204);
-      if (!isUnrouted(c)) throw unauthorized("an operator's key (KNOCKON_ADMIN_KEY, or one made with POST /v1/ops/operators)");
+      if (!isUnrouted(c))
+        throw unauthorized(
+          "an operator's key (KNOCKON_ADMIN_KEY, or one made with POST /v1/ops/operators)",
+        );
     }
     await next();
   };
@@ -75,7 +91,9 @@ async function recognise(c: Context, options: Recognition): Promise<Recognised |
   return key ? await byKey(key, options) : undefined;
 }
 
-/** Whose key it is. The operator's own is compared first, in constant time and without the database. */
+/**
+ * Whose key it is. The operator's own is compared first, in constant time and without the database.
+ */
 export async function byKey(
   key: string,
   { operatorOf, adminKey }: Pick<Recognition, 'operatorOf' | 'adminKey'>,
@@ -84,7 +102,10 @@ export async function byKey(
   return hasKeyForm(key) ? await operatorOf(hashKey(key).toString('base64')) : undefined;
 }
 
-async function bySession(c: Context, { database, seal, adminKey }: Recognition): Promise<Recognised | undefined> {
+async function bySession(
+  c: Context,
+  { database, seal, adminKey }: Recognition,
+): Promise<Recognised | undefined> {
   const token = sessionToken(c, seal);
   if (!token) return undefined;
   const session = await findSession(database, token.session);
@@ -97,6 +118,10 @@ async function bySession(c: Context, { database, seal, adminKey }: Recognition):
 const isRead = (method: string) => method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
 
 const forbidden = (name: string) =>
-  new Problem(403, `The key of ${name} is a viewer's: it may look at everything and change nothing. Use an operator's key.`, {
-    type: 'viewer',
-  });
+  new Problem(
+    403,
+    `The key of ${name} is a viewer's: it may look at everything and change nothing. Use an operator's key.`,
+    {
+      type: 'viewer',
+    },
+  );

@@ -9,26 +9,44 @@ import { answerProblem, notFound, Problem } from '../problem.ts';
 import type { Env } from '../router.ts';
 import { requestOf } from './request-id.ts';
 
-/** Serialization failures, deadlocks, lock and statement timeouts: the same request may pass in a moment. */
+/**
+ * Serialization failures, deadlocks, lock and statement timeouts: the same request may pass in a
+ * moment.
+ */
 const transient = /^(40001|40P01|55P03|57014)$/;
 
 /** What a thrown error is to the client. */
 function toProblem(error: Error): Problem {
   if (error instanceof Problem) return error;
-  if (error instanceof HTTPException && error.status === 415) return new Problem(415, 'Send JSON, with content-type: application/json.');
-  if (error instanceof HTTPException && error.status === 400) return new Problem(400, 'The body is not JSON.');
+  if (error instanceof HTTPException && error.status === 415)
+    return new Problem(415, 'Send JSON, with content-type: application/json.');
+  if (error instanceof HTTPException && error.status === 400)
+    return new Problem(400, 'The body is not JSON.');
   const code = errorCode(error) ?? '';
   const later = { headers: { 'retry-after': '5' } };
   if (code === 'POOL_BUSY' || transient.test(code)) return busy(error, later);
   if (code === '25006')
-    return new Problem(503, 'The database takes no writes; try again in a moment.', { type: 'database-away', ...later });
-  if (isDatabaseAway(error)) return new Problem(503, 'The database is away; try again in a moment.', { type: 'database-away', ...later });
-  if (code.startsWith('22')) return new Problem(422, 'The database refuses a value of this request.', { type: 'validation' });
+    return new Problem(503, 'The database takes no writes; try again in a moment.', {
+      type: 'database-away',
+      ...later,
+    });
+  if (isDatabaseAway(error))
+    return new Problem(503, 'The database is away; try again in a moment.', {
+      type: 'database-away',
+      ...later,
+    });
+  if (code.startsWith('22'))
+    return new Problem(422, 'The database refuses a value of this request.', {
+      type: 'validation',
+    });
   return new Problem(500, 'Something went wrong on our side; it has been logged.');
 }
 
 function busy(error: Error, later: { headers: Record<string, string> }): Problem {
-  const detail = error instanceof ChannelHeldError ? error.message : 'The database is busy; try again in a moment.';
+  const detail =
+    error instanceof ChannelHeldError
+      ? error.message
+      : 'The database is busy; try again in a moment.';
   return new Problem(503, detail, { type: 'database-busy', ...later });
 }
 
@@ -36,9 +54,15 @@ function busy(error: Error, later: { headers: Record<string, string> }): Problem
 export function onError(log: Logger): ErrorHandler<Env> {
   return (error, c) => {
     const problem = toProblem(error);
-    const where = { ...requestOf(c), method: c.req.method, path: pathOf(c), status: problem.status };
+    const where = {
+      ...requestOf(c),
+      method: c.req.method,
+      path: pathOf(c),
+      status: problem.status,
+    };
     if (problem.status === 500) log.error({ ...where, err: error }, 'a request failed');
-    else if (problem.status === 503) log.warn({ ...where, code: errorCode(error), reason: safeReason(error) }, problem.message);
+    else if (problem.status === 503)
+      log.warn({ ...where, code: errorCode(error), reason: safeReason(error) }, problem.message);
     return answerProblem(c, problem);
   };
 }
@@ -50,16 +74,29 @@ function pathOf(c: Context): string {
 }
 
 /** `/v1/channels/:id` as a pattern of paths. */
-const pattern = (path: string) => new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/:[^/]+/g, '[^/]+')}$`);
+const pattern = (path: string) =>
+  new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/:[^/]+/g, '[^/]+')}$`);
 
-/** Answers what no route took: 405 (or the methods, to OPTIONS) where another method would do, else 404. */
+/**
+ * Answers what no route took: 405 (or the methods, to OPTIONS) where another method would do, else
+ * 404.
+ */
 export function onUnrouted(app: Pick<Hono<Env>, 'routes'>): NotFoundHandler<Env> {
-  const routes = app.routes.filter((route) => route.method !== 'ALL').map(({ method, path }) => ({ method, path: pattern(path) }));
+  const routes = app.routes
+    .filter((route) => route.method !== 'ALL')
+    .map(({ method, path }) => ({ method, path: pattern(path) }));
   return (c: Context) => {
-    const methods = new Set(routes.filter((route) => route.path.test(c.req.path)).map((route) => route.method));
+    const methods = new Set(
+      routes.filter((route) => route.path.test(c.req.path)).map((route) => route.method),
+    );
     if (methods.size === 0) return answerProblem(c, notFound('resource'));
     const allow = [...methods, ...(methods.has('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
     if (c.req.method === 'OPTIONS') return c.body(null, 204, { allow });
-    return answerProblem(c, new Problem(405, `${c.req.method} is not for this resource; ${allow} are.`, { headers: { allow } }));
+    return answerProblem(
+      c,
+      new Problem(405, `${c.req.method} is not for this resource; ${allow} are.`, {
+        headers: { allow },
+      }),
+    );
   };
 }

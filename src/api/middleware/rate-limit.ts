@@ -4,8 +4,8 @@ import type { Meter, Use } from '../limits/meter.ts';
 import { Problem } from '../problem.ts';
 
 /**
- * Counts a request against its key's quota, and says in `RateLimit-Policy` and `RateLimit` what is left of it. On the hot path, so
- * nothing is awaited where the count is in memory.
+ * Counts a request against its key's quota, and says in `RateLimit-Policy` and `RateLimit` what is
+ * left of it. On the hot path, so nothing is awaited where the count is in memory.
  *
  * @throws Problem 429
  */
@@ -18,8 +18,8 @@ export function countKey(c: Context, { key }: Limits, keyId: string): Promise<vo
 }
 
 /**
- * Counts a request whose key was found wrong, or that has none. Right keys are never asked how often others have guessed: many may come
- * by one address, such as a proxy's.
+ * Counts a request whose key was found wrong, or that has none. Right keys are never asked how
+ * often others have guessed: many may come by one address, such as a proxy's.
  *
  * @throws Problem 429 beyond the address' quota
  */
@@ -27,7 +27,12 @@ export async function countFailure(c: Context, { keyless, addressOf }: Limits): 
   if (keyless) admit(c, 'address', keyless, await keyless.take(addressOf(c)));
 }
 
-function admit(c: Context, policy: string, { quota }: Meter, { allowed, remaining, resetMs }: Use): void {
+function admit(
+  c: Context,
+  policy: string,
+  { quota }: Meter,
+  { allowed, remaining, resetMs }: Use,
+): void {
   const reset = Math.ceil(resetMs / 1000);
   c.header('RateLimit-Policy', `"${policy}";q=${quota.requests};w=${quota.seconds}`);
   c.header('RateLimit', `"${policy}";r=${remaining};t=${reset}`);
@@ -36,9 +41,13 @@ function admit(c: Context, policy: string, { quota }: Meter, { allowed, remainin
 
 function tooMany(policy: string, requests: number, seconds: number, wait: number): Problem {
   const whose = policy === 'key' ? 'this key' : 'requests from this address without a valid key';
-  return new Problem(429, `The limit of ${whose}, ${requests} in ${seconds} s, is used up; try again in ${wait} s.`, {
-    type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
-    extensions: { 'violated-policies': [policy] },
-    headers: { 'retry-after': String(wait) },
-  });
+  return new Problem(
+    429,
+    `The limit of ${whose}, ${requests} in ${seconds} s, is used up; try again in ${wait} s.`,
+    {
+      type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+      extensions: { 'violated-policies': [policy] },
+      headers: { 'retry-after': String(wait) },
+    },
+  );
 }

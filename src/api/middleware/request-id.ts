@@ -8,7 +8,10 @@ const ID = /^[A-Za-z0-9][A-Za-z0-9._:/+=-]{0,127}$/;
 /** W3C Trace Context: version, trace, parent, flags. */
 const TRACE = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-|$)/;
 
-/** Gives each request its id: the client's own by X-Request-Id, else that of its trace (`traceparent`), else a new one. The answer says it. */
+/**
+ * Gives each request its id: the client's own by X-Request-Id, else that of its trace
+ * (`traceparent`), else a new one. The answer says it.
+ */
 export const requestId: MiddlewareHandler<Env> = async (c, next) => {
   const [, trace] = TRACE.exec(c.req.header('traceparent') ?? '') ?? [];
   const given = c.req.header('x-request-id') ?? '';

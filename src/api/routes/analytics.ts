@@ -13,17 +13,29 @@ import { json, operation, router } from '../router.ts';
 const MOST = 10_000;
 
 const query = z.strictObject({
-  bucket: z.enum(['hour', 'day'], { message: 'must be hour or day' }).default('day').openapi({ description: 'UTC.' }),
-  from: moment.optional().openapi({ type: 'string', description: 'Hours that begin at this moment or later.' }),
-  to: moment.optional().openapi({ type: 'string', description: 'Hours that begin before this moment.' }),
+  bucket: z
+    .enum(['hour', 'day'], { message: 'must be hour or day' })
+    .default('day')
+    .openapi({ description: 'UTC.' }),
+  from: moment
+    .optional()
+    .openapi({ type: 'string', description: 'Hours that begin at this moment or later.' }),
+  to: moment
+    .optional()
+    .openapi({ type: 'string', description: 'Hours that begin before this moment.' }),
   channel_id: uuid.optional(),
-  limit: whole(1, MOST).default(MOST).openapi({ description: 'Most buckets of the answer.', default: MOST }),
+  limit: whole(1, MOST)
+    .default(MOST)
+    .openapi({ description: 'Most buckets of the answer.', default: MOST }),
   cursor: cursor(z.tuple([z.iso.datetime(), uuid])),
 });
 
-const bucketSchema = z.object({ bucket: timestamp, channel_id: uuid, messages: z.int(), authors: z.int() }).openapi('AnalyticsBucket', {
-  description: "A channel's messages, and how many people wrote them, in an hour or a day (UTC, by `sent_at`).",
-});
+const bucketSchema = z
+  .object({ bucket: timestamp, channel_id: uuid, messages: z.int(), authors: z.int() })
+  .openapi('AnalyticsBucket', {
+    description:
+      "A channel's messages, and how many people wrote them, in an hour or a day (UTC, by `sent_at`).",
+  });
 
 const count = operation({
   method: 'get',
@@ -68,15 +80,22 @@ function countBuckets(tx: TransactionSql, workspaceId: string, given: z.output<t
   );
 }
 
-const counting = { what: 'count', limitMs: LIST_MS, advice: 'Narrow it with from, to or channel_id.' };
+const counting = {
+  what: 'count',
+  limitMs: LIST_MS,
+  advice: 'Narrow it with from, to or channel_id.',
+};
 
 /** What the analytics effect has counted. */
 export const analyticsRoutes = (deps: ApiDependencies) =>
   router().openapi(count, async (c) => {
     const given = c.req.valid('query');
     const workspaceId = c.get('workspaceId');
-    const rows = await heavily(c, deps.heavy, counting, (tx) => countBuckets(tx, workspaceId, given));
-    if (rows.length === 0 && given.channel_id) await findChannel(deps.database, { workspaceId, id: given.channel_id });
+    const rows = await heavily(c, deps.heavy, counting, (tx) =>
+      countBuckets(tx, workspaceId, given),
+    );
+    if (rows.length === 0 && given.channel_id)
+      await findChannel(deps.database, { workspaceId, id: given.channel_id });
     const page = toPlainPage([...rows], given.limit, (row) => [row.bucket, row.channel_id]);
     return c.json(page, 200);
   });

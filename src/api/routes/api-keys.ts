@@ -11,13 +11,18 @@ import { idCursor, limit, pageOf, toPage } from '../paging.ts';
 import { conflict, notFound } from '../problem.ts';
 import { body, json, operation, router } from '../router.ts';
 
-const newApiKey = z.strictObject({ name: name.default('unnamed').openapi({ example: 'billing service' }) }).openapi('NewApiKey');
+const newApiKey = z
+  .strictObject({ name: name.default('unnamed').openapi({ example: 'billing service' }) })
+  .openapi('NewApiKey');
 
 const apiKey = z
   .object({
     id: uuid,
     name: z.string(),
-    prefix: z.string().openapi({ description: "The key's first characters, to tell keys apart.", example: 'kn_3q2-7w' }),
+    prefix: z.string().openapi({
+      description: "The key's first characters, to tell keys apart.",
+      example: 'kn_3q2-7w',
+    }),
     created_at: timestamp,
   })
   .openapi('ApiKey');
@@ -30,7 +35,12 @@ const create = operation({
   summary: 'Make another key for the workspace',
   creates: true,
   request: { body: body(newApiKey) },
-  responses: { 201: json(apiKey.extend({ api_key: z.string() }).openapi('ApiKeyWithSecret'), 'The key; the secret is shown this once.') },
+  responses: {
+    201: json(
+      apiKey.extend({ api_key: z.string() }).openapi('ApiKeyWithSecret'),
+      'The key; the secret is shown this once.',
+    ),
+  },
 });
 
 const list = operation({
@@ -81,7 +91,12 @@ export const apiKeyRoutes = (deps: ApiDependencies, keyring: Keyring) =>
       const rows = await deps.database.db
         .select()
         .from(apiKeys)
-        .where(and(eq(apiKeys.workspace_id, c.get('workspaceId')), cursor ? lt(apiKeys.id, cursor) : undefined))
+        .where(
+          and(
+            eq(apiKeys.workspace_id, c.get('workspaceId')),
+            cursor ? lt(apiKeys.id, cursor) : undefined,
+          ),
+        )
         .orderBy(desc(apiKeys.id))
         .limit(limit + 1);
       return c.json(
@@ -96,9 +111,16 @@ export const apiKeyRoutes = (deps: ApiDependencies, keyring: Keyring) =>
       return c.body(null, 204);
     });
 
-/** Never the last: nobody could make another. The workspace is held, so that two keys can't delete each other. */
+/**
+ * Never the last: nobody could make another. The workspace is held, so that two keys can't delete
+ * each other.
+ */
 async function removeKey(tx: Transaction, { workspaceId, id }: Which): Promise<Buffer> {
-  await tx.select({ id: workspaces.id }).from(workspaces).where(eq(workspaces.id, workspaceId)).for('update');
+  await tx
+    .select({ id: workspaces.id })
+    .from(workspaces)
+    .where(eq(workspaces.id, workspaceId))
+    .for('update');
   const own = eq(apiKeys.workspace_id, workspaceId);
   const [key] = await tx
     .delete(apiKeys)
@@ -110,6 +132,7 @@ async function removeKey(tx: Transaction, { workspaceId, id }: Which): Promise<B
     .from(apiKeys)
     .where(and(own, ne(apiKeys.id, id)))
     .limit(1);
-  if (!other) throw conflict("This is the workspace's last key: make another first, with POST /v1/api_keys.");
+  if (!other)
+    throw conflict("This is the workspace's last key: make another first, with POST /v1/api_keys.");
   return key.hash;
 }

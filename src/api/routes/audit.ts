@@ -25,7 +25,9 @@ const verdict = z
   .object({
     valid: z.boolean(),
     entries: z.int(),
-    head: z.string().nullable().openapi({ description: "The newest entry's hash, hex; keep it elsewhere to prove the chain later." }),
+    head: z.string().nullable().openapi({
+      description: "The newest entry's hash, hex; keep it elsewhere to prove the chain later.",
+    }),
     broken_at: z
       .object({ position: z.int(), reason: z.string() })
       .nullable()
@@ -34,7 +36,9 @@ const verdict = z
   .openapi('AuditVerdict');
 
 const query = z.strictObject({
-  after_position: seq.optional().openapi({ type: 'integer', description: 'Only entries after this position, oldest first.' }),
+  after_position: seq
+    .optional()
+    .openapi({ type: 'integer', description: 'Only entries after this position, oldest first.' }),
   limit,
   cursor: seqCursor,
 });
@@ -81,7 +85,11 @@ const shown = ({ digest, previous, hash, recorded_at, ...row }: Entry) => ({
 });
 
 /** Entries from the newest down, or after a given position from the oldest up. */
-function listEntries(pg: TransactionSql, workspaceId: string, { after_position, cursor, limit }: z.output<typeof query>) {
+function listEntries(
+  pg: TransactionSql,
+  workspaceId: string,
+  { after_position, cursor, limit }: z.output<typeof query>,
+) {
   const columns = pg`position::float8 as position, event_id, event_type, recorded_at, digest, previous, hash`;
   if (after_position === undefined) {
     const before = cursor ?? Number.MAX_SAFE_INTEGER;
@@ -94,11 +102,19 @@ function listEntries(pg: TransactionSql, workspaceId: string, { after_position, 
 }
 
 const listing = { what: 'list', limitMs: LIST_MS, byIndex: true, advice: 'Ask for fewer entries.' };
-const checking = { what: 'check of the chain', limitMs: LIST_MS, advice: 'Ask again: it goes on where it was.' };
+const checking = {
+  what: 'check of the chain',
+  limitMs: LIST_MS,
+  advice: 'Ask again: it goes on where it was.',
+};
 
 function unfinished({ checked, entries }: AuditProgress): Problem {
   const detail = `The check takes longer than 10 s: ${checked} of ${entries} entries hold so far. Ask again within a minute, and it goes on there.`;
-  return new Problem(503, detail, { type: 'took-too-long', headers: { 'retry-after': '1' }, extensions: { checked, entries } });
+  return new Problem(503, detail, {
+    type: 'took-too-long',
+    headers: { 'retry-after': '1' },
+    extensions: { checked, entries },
+  });
 }
 
 /** The audit chain. */
@@ -106,7 +122,9 @@ export const auditRoutes = ({ heavy, verifyAudit }: ApiDependencies) =>
   router()
     .openapi(list, async (c) => {
       const page = c.req.valid('query');
-      const rows = await heavily(c, heavy, listing, (pg) => listEntries(pg, c.get('workspaceId'), page));
+      const rows = await heavily(c, heavy, listing, (pg) =>
+        listEntries(pg, c.get('workspaceId'), page),
+      );
       return c.json(
         toPage(rows, page.limit, shown, (row) => row.position),
         200,

@@ -12,7 +12,9 @@ import { conflict } from '../problem.ts';
 import { body, json, operation, router } from '../router.ts';
 import { messageSchema } from './message-schema.ts';
 
-const newChannel = z.strictObject({ name: name.openapi({ example: 'general' }) }).openapi('NewChannel');
+const newChannel = z
+  .strictObject({ name: name.openapi({ example: 'general' }) })
+  .openapi('NewChannel');
 const channel = z.object({ id: uuid, name: z.string(), created_at: timestamp }).openapi('Channel');
 const params = z.object({ id: uuid });
 
@@ -44,7 +46,11 @@ const list = operation({
   tags: ['Channels'],
   summary: 'List channels, newest first',
   request: {
-    query: z.strictObject({ name: name.optional().openapi({ description: 'Only the channel of that name.' }), limit, cursor: idCursor }),
+    query: z.strictObject({
+      name: name.optional().openapi({ description: 'Only the channel of that name.' }),
+      limit,
+      cursor: idCursor,
+    }),
   },
   responses: { 200: json(pageOf(channel), 'Channels.') },
 });
@@ -69,7 +75,11 @@ const summary = operation({
   responses: { 200: json(summarySchema, 'The summary; it follows the messages within moments.') },
 });
 
-const shown = ({ id, name, created_at }: typeof channels.$inferSelect) => ({ id, name, created_at: created_at.toISOString() });
+const shown = ({ id, name, created_at }: typeof channels.$inferSelect) => ({
+  id,
+  name,
+  created_at: created_at.toISOString(),
+});
 
 /** Channels and their summaries. */
 export const channelRoutes = (deps: ApiDependencies) =>
@@ -79,7 +89,9 @@ export const channelRoutes = (deps: ApiDependencies) =>
       const made = await once(c, deps, given, async (tx) =>
         shown(await openChannel(tx, { workspaceId: c.get('workspaceId'), name: given.name })),
       ).catch((error) => {
-        throw errorCode(error) === '23505' ? conflict(`There is a channel named "${given.name}" already.`) : error;
+        throw errorCode(error) === '23505'
+          ? conflict(`There is a channel named "${given.name}" already.`)
+          : error;
       });
       return c.json(made, 201);
     })
@@ -89,7 +101,13 @@ export const channelRoutes = (deps: ApiDependencies) =>
       const rows = await deps.database.db
         .select()
         .from(channels)
-        .where(and(own, cursor ? lt(channels.id, cursor) : undefined, name === undefined ? undefined : eq(channels.name, name)))
+        .where(
+          and(
+            own,
+            cursor ? lt(channels.id, cursor) : undefined,
+            name === undefined ? undefined : eq(channels.name, name),
+          ),
+        )
         .orderBy(desc(channels.id))
         .limit(limit + 1);
       return c.json(
@@ -98,11 +116,23 @@ export const channelRoutes = (deps: ApiDependencies) =>
       );
     })
     .openapi(read, async (c) => {
-      const row = await findChannel(deps.database, { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id });
+      const row = await findChannel(deps.database, {
+        workspaceId: c.get('workspaceId'),
+        id: c.req.valid('param').id,
+      });
       return c.json(shown(row), 200);
     })
     .openapi(summary, async (c) => {
-      const { id } = await findChannel(deps.database, { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id });
-      const empty = { channel_id: id, messages: 0, last_message: null, last_activity_at: null, authors: 0 };
+      const { id } = await findChannel(deps.database, {
+        workspaceId: c.get('workspaceId'),
+        id: c.req.valid('param').id,
+      });
+      const empty = {
+        channel_id: id,
+        messages: 0,
+        last_message: null,
+        last_activity_at: null,
+        authors: 0,
+      };
       return c.json((await deps.summaries.get(id)) ?? empty, 200);
     });

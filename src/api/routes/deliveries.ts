@@ -2,7 +2,12 @@ import { z } from '@hono/zod-openapi';
 import { and, desc, eq, getTableColumns, lt } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import { deliveries } from '../../db/schema/webhooks.ts';
-import { type DeliveryTry, deliveryState, isInState, triesOf } from '../../ops/inspect/deliveries.ts';
+import {
+  type DeliveryTry,
+  deliveryState,
+  isInState,
+  triesOf,
+} from '../../ops/inspect/deliveries.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { timestamp, uuid } from '../fields.ts';
 import { findEndpoint } from '../find.ts';
@@ -10,13 +15,18 @@ import { onceOutside } from '../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toPage } from '../paging.ts';
 import { json, operation, router } from '../router.ts';
 
-const state = z.enum(['pending', 'delivered', 'failed', 'missed'], { message: 'must be pending, delivered, failed or missed' });
+const state = z.enum(['pending', 'delivered', 'failed', 'missed'], {
+  message: 'must be pending, delivered, failed or missed',
+});
 
 const stateDescription =
   '`pending`: still to be made; `failed`: refused for good, or given up after the last try; `missed`: its endpoint was disabled.';
 
 const outcome = {
-  status: z.int().nullable().openapi({ description: "The answer's HTTP status; null where none came." }),
+  status: z
+    .int()
+    .nullable()
+    .openapi({ description: "The answer's HTTP status; null where none came." }),
   latency_ms: z.int(),
   error: z.string().nullable(),
   response_excerpt: z.string().nullable(),
@@ -64,7 +74,10 @@ const test = operation({
   responses: { 200: json(testDelivery, 'What the endpoint answered.') },
 });
 
-const shown = ({ workspace_id: _, endpoint_id: __, due_at: ___, ...row }: typeof deliveries.$inferSelect, attempts: DeliveryTry[]) => ({
+const shown = (
+  { workspace_id: _, endpoint_id: __, due_at: ___, ...row }: typeof deliveries.$inferSelect,
+  attempts: DeliveryTry[],
+) => ({
   ...row,
   created_at: row.created_at.toISOString(),
   delivered_at: row.delivered_at?.toISOString() ?? null,
@@ -72,8 +85,16 @@ const shown = ({ workspace_id: _, endpoint_id: __, due_at: ___, ...row }: typeof
 });
 
 /** A page of what was sent to an endpoint, newest first. */
-export async function listDeliveries(database: Database, endpointId: string, { state, limit, cursor }: z.output<typeof deliveryQuery>) {
-  const which = [eq(deliveries.endpoint_id, endpointId), state && isInState(state), cursor ? lt(deliveries.id, cursor) : undefined];
+export async function listDeliveries(
+  database: Database,
+  endpointId: string,
+  { state, limit, cursor }: z.output<typeof deliveryQuery>,
+) {
+  const which = [
+    eq(deliveries.endpoint_id, endpointId),
+    state && isInState(state),
+    cursor ? lt(deliveries.id, cursor) : undefined,
+  ];
   const rows = await database.db
     .select({ ...getTableColumns(deliveries), state: deliveryState })
     .from(deliveries)
@@ -90,10 +111,16 @@ export async function listDeliveries(database: Database, endpointId: string, { s
 export const deliveryRoutes = (deps: ApiDependencies) =>
   router()
     .openapi(list, async (c) => {
-      const { id } = await findEndpoint(deps.database, { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id });
+      const { id } = await findEndpoint(deps.database, {
+        workspaceId: c.get('workspaceId'),
+        id: c.req.valid('param').id,
+      });
       return c.json(await listDeliveries(deps.database, id, c.req.valid('query')), 200);
     })
     .openapi(test, async (c) => {
-      const { id } = await findEndpoint(deps.database, { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id });
+      const { id } = await findEndpoint(deps.database, {
+        workspaceId: c.get('workspaceId'),
+        id: c.req.valid('param').id,
+      });
       return c.json(await onceOutside(c, deps, null, () => deps.sendTest(id)), 200);
     });

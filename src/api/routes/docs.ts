@@ -3,7 +3,10 @@ import { Hono } from 'hono';
 import { answerAsset, lazyAsset } from '../asset.ts';
 import type { Env } from '../router.ts';
 
-/** Where `npm run build` leaves Swagger UI's own files; the same from src/ and from dist/. The page works without the internet. */
+/**
+ * Where `npm run build` leaves Swagger UI's own files; the same from src/ and from dist/. The page
+ * works without the internet.
+ */
 const folder = new URL('../../../dist/docs/', import.meta.url);
 
 const assets: Record<string, string> = {
@@ -31,7 +34,10 @@ const page = `<!doctype html>
 
 const startScript = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLinking: true, persistAuthorization: false, validatorUrl: null });\n`;
 
-/** Swagger UI sets styles inline and draws its icons from data URLs; everything else comes from here. */
+/**
+ * Swagger UI sets styles inline and draws its icons from data URLs; everything else comes from
+ * here.
+ */
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
@@ -61,15 +67,20 @@ export function docsRoutes(): Hono<Env> {
   app.get('/', (c) => {
     c.header('vary', 'accept');
     if (!/\btext\/html\b/.test(c.req.header('accept') ?? '')) return c.json(start);
-    return c.html(startPage, 200, { 'content-security-policy': "default-src 'none'; base-uri 'none'; frame-ancestors 'none'" });
+    return c.html(startPage, 200, {
+      'content-security-policy': "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    });
   });
   const html = lazyAsset('text/html; charset=utf-8', () => page);
-  for (const path of ['/docs', '/docs/']) app.get(path, async (c) => answerAsset(c, await html(), { 'content-security-policy': policy }));
+  for (const path of ['/docs', '/docs/'])
+    app.get(path, async (c) => answerAsset(c, await html(), { 'content-security-policy': policy }));
   const script = lazyAsset('text/javascript; charset=utf-8', () => startScript);
   app.get('/docs/start.js', async (c) => answerAsset(c, await script()));
   for (const [file, type] of Object.entries(assets)) {
     const asset = lazyAsset(type, () => readFile(new URL(file, folder)));
-    app.get(`/docs/${file}`, async (c) => answerAsset(c, await asset(), { 'cache-control': 'public, max-age=3600' }));
+    app.get(`/docs/${file}`, async (c) =>
+      answerAsset(c, await asset(), { 'cache-control': 'public, max-age=3600' }),
+    );
   }
   return app;
 }

@@ -5,10 +5,15 @@ import { eventTypes } from '../../events/index.ts';
 import { text, timestamp, uuid } from '../fields.ts';
 
 const url = text(1, 2048)
-  .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol), { message: 'must be an http: or https: URL' })
-  .refine((value) => !URL.canParse(value) || new URL(value).username + new URL(value).password === '', {
-    message: 'must be a URL without user and password; requests are signed instead',
+  .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol), {
+    message: 'must be an http: or https: URL',
   })
+  .refine(
+    (value) => !URL.canParse(value) || new URL(value).username + new URL(value).password === '',
+    {
+      message: 'must be a URL without user and password; requests are signed instead',
+    },
+  )
   .openapi({ type: 'string', format: 'uri', example: 'https://example.com/hooks' });
 
 const eventTypeName = z.string().superRefine((value, context) => {
@@ -40,7 +45,8 @@ export const maxPerSecond = z
   .nullish()
   .openapi({
     type: ['number', 'null'],
-    description: 'Most deliveries a second, all workers together; null: no limit. What is beyond waits, and uses up no tries.',
+    description:
+      'Most deliveries a second, all workers together; null: no limit. What is beyond waits, and uses up no tries.',
     example: 10,
   });
 /** As many as a worker process ever makes to one endpoint. */
@@ -62,7 +68,9 @@ const enabled = z.boolean({ message: 'must be true or false' }).openapi({
     '409 where an operator has disabled it.',
 });
 const limits = { max_per_second: maxPerSecond, max_concurrency: maxConcurrency };
-export const newEndpoint = z.strictObject({ url, event_types: wanted, description, ...limits }).openapi('NewEndpoint');
+export const newEndpoint = z
+  .strictObject({ url, event_types: wanted, description, ...limits })
+  .openapi('NewEndpoint');
 export const endpointChange = z
   .strictObject({
     url: url.optional(),
@@ -77,7 +85,9 @@ export const endpointChange = z
   .openapi('EndpointChange', { minProperties: 1 });
 
 /** Whether anything is sent to an endpoint. */
-export const endpointState = z.enum(['active', 'failing', 'disabled'], { message: 'must be active, failing or disabled' });
+export const endpointState = z.enum(['active', 'failing', 'disabled'], {
+  message: 'must be active, failing or disabled',
+});
 
 export const endpointSchema = z
   .object({
@@ -96,13 +106,17 @@ export const endpointSchema = z
       .object({ reason: z.string(), at: timestamp, by: z.enum(['endpoint', 'owner', 'operator']) })
       .nullable()
       .openapi({
-        description: 'Why nothing is sent to it. `by: endpoint`: it answered 410 Gone. `by: operator`: only an operator enables it again.',
+        description:
+          'Why nothing is sent to it. `by: endpoint`: it answered 410 Gone. `by: operator`: only an operator enables it again.',
       }),
     failures: z.int().openapi({ description: 'Tries in a row that have failed.' }),
     failing_since: timestamp.nullable(),
-    next_try_at: timestamp.nullable().openapi({ description: 'When a failing endpoint is tried again at the earliest.' }),
+    next_try_at: timestamp
+      .nullable()
+      .openapi({ description: 'When a failing endpoint is tried again at the earliest.' }),
     resting_until: timestamp.nullable().openapi({
-      description: 'The endpoint asked (429 or 503 with Retry-After) for no request before; what is for it waits until then.',
+      description:
+        'The endpoint asked (429 or 503 with Retry-After) for no request before; what is for it waits until then.',
     }),
     created_at: timestamp,
     updated_at: timestamp,

@@ -14,7 +14,9 @@ import { endpointChange, endpointSchema, newEndpoint, shown } from './endpoint-s
 import { newSecret } from './rotate-secret.ts';
 
 const params = z.object({ id: uuid });
-const secret = z.string().openapi({ description: 'Signs as Standard Webhooks say. Shown this once.', example: 'whsec_…' });
+const secret = z
+  .string()
+  .openapi({ description: 'Signs as Standard Webhooks say. Shown this once.', example: 'whsec_…' });
 
 const create = operation({
   method: 'post',
@@ -24,7 +26,12 @@ const create = operation({
   summary: 'Have events posted to a URL',
   creates: true,
   request: { body: body(newEndpoint) },
-  responses: { 201: json(endpointSchema.extend({ secret }).openapi('EndpointWithSecret'), 'The endpoint; the secret is shown this once.') },
+  responses: {
+    201: json(
+      endpointSchema.extend({ secret }).openapi('EndpointWithSecret'),
+      'The endpoint; the secret is shown this once.',
+    ),
+  },
 });
 
 const list = operation({
@@ -69,7 +76,11 @@ const remove = operation({
 });
 
 /** What an operator has disabled its owner can't enable. @throws Problem 409 */
-async function applyChange(tx: Transaction, which: Which, change: EndpointChange): Promise<EndpointRow> {
+async function applyChange(
+  tx: Transaction,
+  which: Which,
+  change: EndpointChange,
+): Promise<EndpointRow> {
   const [found] = await tx
     .select({ by: endpoints.disabled_by, why: endpoints.disabled_reason })
     .from(endpoints)
@@ -77,7 +88,10 @@ async function applyChange(tx: Transaction, which: Which, change: EndpointChange
     .for('update');
   if (change.enabled && found?.by === 'operator')
     throw conflict(`An operator has disabled this endpoint (${found.why}): ask them to enable it.`);
-  const row = await changeEndpoint(tx, isEndpoint(which), change, { by: 'owner', reason: 'Its owner disabled it.' });
+  const row = await changeEndpoint(tx, isEndpoint(which), change, {
+    by: 'owner',
+    reason: 'Its owner disabled it.',
+  });
   if (!row) throw notFound('endpoint');
   return row;
 }
@@ -95,7 +109,11 @@ export const endpointRoutes = (deps: ApiDependencies) =>
       await checkUrl(deps, given.url);
       const made = await once(c, deps, given, async (tx) => {
         const secret = newSecret();
-        const row = { ...given, workspace_id: c.get('workspaceId'), secret: deps.seal.close(secret) };
+        const row = {
+          ...given,
+          workspace_id: c.get('workspaceId'),
+          secret: deps.seal.close(secret),
+        };
         const [stored] = await tx.insert(endpoints).values(row).returning();
         return { ...shown(stored!), secret };
       });
@@ -106,7 +124,12 @@ export const endpointRoutes = (deps: ApiDependencies) =>
       const rows = await deps.database.db
         .select()
         .from(endpoints)
-        .where(and(eq(endpoints.workspace_id, c.get('workspaceId')), cursor ? lt(endpoints.id, cursor) : undefined))
+        .where(
+          and(
+            eq(endpoints.workspace_id, c.get('workspaceId')),
+            cursor ? lt(endpoints.id, cursor) : undefined,
+          ),
+        )
         .orderBy(desc(endpoints.id))
         .limit(limit + 1);
       return c.json(
@@ -115,7 +138,10 @@ export const endpointRoutes = (deps: ApiDependencies) =>
       );
     })
     .openapi(read, async (c) => {
-      const row = await findEndpoint(deps.database, { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id });
+      const row = await findEndpoint(deps.database, {
+        workspaceId: c.get('workspaceId'),
+        id: c.req.valid('param').id,
+      });
       return c.json(shown(row), 200);
     })
     .openapi(edit, async (c) => {
@@ -127,7 +153,10 @@ export const endpointRoutes = (deps: ApiDependencies) =>
     })
     .openapi(remove, async (c) => {
       const which = isEndpoint({ workspaceId: c.get('workspaceId'), id: c.req.valid('param').id });
-      const removed = await deps.database.db.delete(endpoints).where(which).returning({ id: endpoints.id });
+      const removed = await deps.database.db
+        .delete(endpoints)
+        .where(which)
+        .returning({ id: endpoints.id });
       if (removed.length === 0) throw notFound('endpoint');
       return c.body(null, 204);
     });

@@ -17,7 +17,10 @@ const event = z
     workspace_id: uuid,
     channel_id: uuid.nullable(),
     message_id: uuid.nullable(),
-    seq: z.int().nullable().openapi({ description: "The event's place in its channel's log; null outside a channel." }),
+    seq: z
+      .int()
+      .nullable()
+      .openapi({ description: "The event's place in its channel's log; null outside a channel." }),
     timestamp,
     payload: z.record(z.string(), z.unknown()),
   })
@@ -26,9 +29,14 @@ const event = z
 const query = z.strictObject({
   type: typeName.optional(),
   channel_id: uuid.optional(),
-  after_seq: seq.optional().openapi({ type: 'integer', description: 'With channel_id: only events after this place, oldest first.' }),
+  after_seq: seq.optional().openapi({
+    type: 'integer',
+    description: 'With channel_id: only events after this place, oldest first.',
+  }),
   limit,
-  cursor: cursor(z.union([uuid, z.int()]), { pattern: '^([0-9]{1,15}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$' }),
+  cursor: cursor(z.union([uuid, z.int()]), {
+    pattern: '^([0-9]{1,15}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$',
+  }),
 });
 
 const list = operation({
@@ -56,14 +64,23 @@ type Row = typeof events.$inferSelect;
 
 const shown = (row: Row): DomainEvent => ({ ...row, timestamp: row.timestamp.toISOString() });
 
-/** Where the page starts, by `seq` upwards after a given place of a channel, else by id downwards. */
+/**
+ * Where the page starts, by `seq` upwards after a given place of a channel, else by id downwards.
+ */
 function start({ after_seq, channel_id, cursor }: z.output<typeof query>): SQL | undefined {
   if (after_seq === undefined) {
-    if (typeof cursor === 'number') throw invalid([{ path: 'cursor', message: 'belongs to a list with after_seq: pass that too' }]);
+    if (typeof cursor === 'number')
+      throw invalid([
+        { path: 'cursor', message: 'belongs to a list with after_seq: pass that too' },
+      ]);
     return cursor ? lt(events.id, cursor) : undefined;
   }
-  if (!channel_id) throw invalid([{ path: 'after_seq', message: 'needs channel_id too: places are counted in each channel' }]);
-  if (typeof cursor === 'string') throw invalid([{ path: 'cursor', message: 'belongs to a list without after_seq' }]);
+  if (!channel_id)
+    throw invalid([
+      { path: 'after_seq', message: 'needs channel_id too: places are counted in each channel' },
+    ]);
+  if (typeof cursor === 'string')
+    throw invalid([{ path: 'cursor', message: 'belongs to a list without after_seq' }]);
   return gt(events.seq, Math.max(after_seq, cursor ?? 0));
 }
 
@@ -84,18 +101,31 @@ export const eventRoutes = ({ database }: ApiDependencies) =>
         database.db
           .select()
           .from(events)
-          .where(and(...filters, start(after ? { ...page, cursor: upwards ? (after.seq ?? 0) : after.id } : page)))
+          .where(
+            and(
+              ...filters,
+              start(after ? { ...page, cursor: upwards ? (after.seq ?? 0) : after.id } : page),
+            ),
+          )
           .orderBy(upwards ? asc(events.seq) : desc(events.id))
           .limit(count);
-      const { rows, limit } = await readBounded(page.limit, select, ({ payload }) => JSON.stringify(payload).length);
-      if (rows.length === 0 && channel_id) await findChannel(database, { workspaceId, id: channel_id });
+      const { rows, limit } = await readBounded(
+        page.limit,
+        select,
+        ({ payload }) => JSON.stringify(payload).length,
+      );
+      if (rows.length === 0 && channel_id)
+        await findChannel(database, { workspaceId, id: channel_id });
       return c.json(
         toPage(rows, limit, shown, (row) => (upwards ? row.seq : row.id)),
         200,
       );
     })
     .openapi(read, async (c) => {
-      const which = and(eq(events.id, c.req.valid('param').id), eq(events.workspace_id, c.get('workspaceId')));
+      const which = and(
+        eq(events.id, c.req.valid('param').id),
+        eq(events.workspace_id, c.get('workspaceId')),
+      );
       const [row] = await database.db.select().from(events).where(which);
       if (!row) throw notFound('event');
       return c.json(shown(row), 200);

@@ -8,7 +8,9 @@ import { json, operation, router } from '../router.ts';
 import { shared } from '../shared.ts';
 
 const open = { security: [], tags: ['Health'] };
-const readinessSchema = z.object({ ok: z.boolean(), detail: z.record(z.string(), z.unknown()) }).openapi('Readiness');
+const readinessSchema = z
+  .object({ ok: z.boolean(), detail: z.record(z.string(), z.unknown()) })
+  .openapi('Readiness');
 
 const health = operation({
   method: 'get',
@@ -25,7 +27,10 @@ const ready = operation({
   operationId: 'getReadiness',
   ...open,
   summary: 'Whether events make progress, and so requests should come here',
-  responses: { 200: json(readinessSchema, 'Ready.'), 503: json(readinessSchema, 'Not ready; `detail` says why.') },
+  responses: {
+    200: json(readinessSchema, 'Ready.'),
+    503: json(readinessSchema, 'Not ready; `detail` says why.'),
+  },
 });
 
 const metrics = operation({
@@ -34,9 +39,12 @@ const metrics = operation({
   operationId: 'getMetrics',
   ...open,
   summary: 'Metrics in the Prometheus text format',
-  description: "Asks for an operator's key where the API can be reached from other machines; KNOCKON_METRICS_PORT is a port that does not.",
+  description:
+    "Asks for an operator's key where the API can be reached from other machines; KNOCKON_METRICS_PORT is a port that does not.",
   refuses: [401, 429],
-  responses: { 200: { description: 'Metrics.', content: { 'text/plain': { schema: z.string() } } } },
+  responses: {
+    200: { description: 'Metrics.', content: { 'text/plain': { schema: z.string() } } },
+  },
 });
 
 type Scraped = Response & TypedResponse<string, 200, 'text'>;
@@ -45,8 +53,14 @@ type Scraped = Response & TypedResponse<string, 200, 'text'>;
 const SCRAPED_MS = 1000;
 
 /** What operators and load balancers ask. */
-export const healthRoutes = ({ readiness, log }: Pick<ApiDependencies, 'readiness' | 'log'>, registry: Registry) => {
-  const scrape = shared(SCRAPED_MS, async () => await makeAsset(registry.contentType, await registry.metrics()));
+export const healthRoutes = (
+  { readiness, log }: Pick<ApiDependencies, 'readiness' | 'log'>,
+  registry: Registry,
+) => {
+  const scrape = shared(
+    SCRAPED_MS,
+    async () => await makeAsset(registry.contentType, await registry.metrics()),
+  );
   return router()
     .openapi(health, (c) => c.json({ ok: true }, 200))
     .openapi(ready, async (c) => {

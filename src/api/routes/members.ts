@@ -9,9 +9,16 @@ import { body, json, operation, router } from '../router.ts';
 
 const settings = z
   .strictObject({
-    email: z.email({ message: 'must be an e-mail address' }).max(254).nullish().openapi({ example: 'ada@example.com' }),
+    email: z
+      .email({ message: 'must be an e-mail address' })
+      .max(254)
+      .nullish()
+      .openapi({ example: 'ada@example.com' }),
     display_name: name.nullish().openapi({ type: ['string', 'null'], example: 'Ada Lovelace' }),
-    emails: z.enum(['mentions', 'none']).default('mentions').openapi({ description: '`none`: no mail, only in-app notifications.' }),
+    emails: z
+      .enum(['mentions', 'none'])
+      .default('mentions')
+      .openapi({ description: '`none`: no mail, only in-app notifications.' }),
   })
   .openapi('MemberSettings');
 
@@ -91,7 +98,10 @@ export const memberRoutes = ({ database: { db } }: ApiDependencies) =>
   router()
     .openapi(put, async (c) => {
       const { email = null, display_name = null, emails } = c.req.valid('json');
-      const key = { workspace_id: c.get('workspaceId'), handle: newHandle(c.req.valid('param').handle) };
+      const key = {
+        workspace_id: c.get('workspaceId'),
+        handle: newHandle(c.req.valid('param').handle),
+      };
       const [row] = await db
         .insert(members)
         .values({ ...key, email, display_name, emails })
@@ -121,7 +131,12 @@ export const memberRoutes = ({ database: { db } }: ApiDependencies) =>
       const rows = await db
         .select()
         .from(members)
-        .where(and(eq(members.workspace_id, c.get('workspaceId')), cursor ? gt(members.handle, cursor) : undefined))
+        .where(
+          and(
+            eq(members.workspace_id, c.get('workspaceId')),
+            cursor ? gt(members.handle, cursor) : undefined,
+          ),
+        )
         .orderBy(asc(members.handle))
         .limit(limit + 1);
       return c.json(

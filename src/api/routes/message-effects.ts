@@ -10,22 +10,35 @@ export const effectSchema = z
   .object({
     subscriber: z.string().openapi({ example: 'webhooks' }),
     state: z.enum(['pending', 'running', 'waiting', 'done', 'failed']).openapi({
-      description: '`pending`: not started; `running`: started, or being tried again; `waiting`: on a timer; `failed`: a dead letter.',
+      description:
+        '`pending`: not started; `running`: started, or being tried again; `waiting`: on a timer; `failed`: a dead letter.',
     }),
     attempts: z.int(),
     last_error: z.string().nullable(),
-    tried_at: timestamp.nullable().openapi({ description: 'When a try last failed; null where none has.' }),
-    waiting_until: timestamp.nullable().openapi({ description: 'When it is tried again; null where it waits for no moment.' }),
+    tried_at: timestamp
+      .nullable()
+      .openapi({ description: 'When a try last failed; null where none has.' }),
+    waiting_until: timestamp
+      .nullable()
+      .openapi({ description: 'When it is tried again; null where it waits for no moment.' }),
     completed_at: timestamp.nullable(),
-    discarded: z.boolean().openapi({ description: '`failed` because an operator has decided that it will not happen.' }),
+    discarded: z.boolean().openapi({
+      description: '`failed` because an operator has decided that it will not happen.',
+    }),
   })
   .openapi('EffectState');
 
-export const workflowSchema = z.object({ id: z.string(), run_id: z.string().nullable(), url: z.string().nullable() }).nullable().openapi({
-  description: 'The workflow that sees to it, with a link into the Temporal UI; null before its dispatch, and under another transport.',
-});
+export const workflowSchema = z
+  .object({ id: z.string(), run_id: z.string().nullable(), url: z.string().nullable() })
+  .nullable()
+  .openapi({
+    description:
+      'The workflow that sees to it, with a link into the Temporal UI; null before its dispatch, and under another transport.',
+  });
 
-export const dispatchedAt = timestamp.nullable().openapi({ description: 'When it was handed to the transport; null before.' });
+export const dispatchedAt = timestamp
+  .nullable()
+  .openapi({ description: 'When it was handed to the transport; null before.' });
 
 const journey = z
   .object({

@@ -6,7 +6,9 @@ export const messageSchema = z
   .object({
     id: uuid,
     channel_id: uuid,
-    seq: z.int().openapi({ description: "The message's place in its channel, from 1 without gaps." }),
+    seq: z
+      .int()
+      .openapi({ description: "The message's place in its channel, from 1 without gaps." }),
     author: z.string(),
     text: z.string(),
     metadata: z.record(z.string(), z.unknown()),

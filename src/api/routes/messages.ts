@@ -17,8 +17,13 @@ const params = z.object({ id: uuid });
 
 const change = z
   .strictObject({ text: text(1, 40_000).optional(), metadata: metadata.optional() })
-  .refine((given) => given.text !== undefined || given.metadata !== undefined, { message: 'must have text, metadata or both' })
-  .openapi('MessageChange', { minProperties: 1, description: '`text`, `metadata` or both; `metadata` is replaced as a whole.' });
+  .refine((given) => given.text !== undefined || given.metadata !== undefined, {
+    message: 'must have text, metadata or both',
+  })
+  .openapi('MessageChange', {
+    minProperties: 1,
+    description: '`text`, `metadata` or both; `metadata` is replaced as a whole.',
+  });
 
 const list = operation({
   method: 'get',
@@ -29,7 +34,9 @@ const list = operation({
   request: {
     params,
     query: z.strictObject({
-      after_seq: seq.optional().openapi({ type: 'integer', description: 'Only messages after this place, oldest first.' }),
+      after_seq: seq
+        .optional()
+        .openapi({ type: 'integer', description: 'Only messages after this place, oldest first.' }),
       limit,
       cursor: seqCursor,
     }),
@@ -71,16 +78,28 @@ const remove = operation({
 function selectMessages({ database: { db } }: ApiDependencies, channelId: string, page: Page) {
   const { after_seq, cursor, limit } = page;
   const upwards = after_seq !== undefined;
-  const start = upwards ? gt(messages.seq, Math.max(after_seq, cursor ?? 0)) : cursor === undefined ? undefined : lt(messages.seq, cursor);
+  const start = upwards
+    ? gt(messages.seq, Math.max(after_seq, cursor ?? 0))
+    : cursor === undefined
+      ? undefined
+      : lt(messages.seq, cursor);
   return db
     .select()
     .from(messages)
-    .where(and(eq(messages.channel_id, channelId), eq(messages.workspace_id, page.workspaceId), isNull(messages.deleted_at), start))
+    .where(
+      and(
+        eq(messages.channel_id, channelId),
+        eq(messages.workspace_id, page.workspaceId),
+        isNull(messages.deleted_at),
+        start,
+      ),
+    )
     .orderBy(upwards ? asc(messages.seq) : desc(messages.seq))
     .limit(limit);
 }
 
-const bytesOf = ({ text, metadata }: typeof messages.$inferSelect) => text.length + JSON.stringify(metadata).length;
+const bytesOf = ({ text, metadata }: typeof messages.$inferSelect) =>
+  text.length + JSON.stringify(metadata).length;
 
 interface Page {
   workspaceId: string;
@@ -105,17 +124,23 @@ export const messageRoutes = (deps: ApiDependencies) =>
       );
     })
     .openapi(read, async (c) => {
-      const row = await findMessage(deps.database, { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id });
+      const row = await findMessage(deps.database, {
+        workspaceId: c.get('workspaceId'),
+        id: c.req.valid('param').id,
+      });
       return c.json(toMessage(row), 200);
     })
     .openapi(edit, async (c) => {
       const which = { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id };
-      const message = await changing(deps.database, (tx) => editMessage(tx, which, c.req.valid('json')));
+      const message = await changing(deps.database, (tx) =>
+        editMessage(tx, which, c.req.valid('json')),
+      );
       if (!message) throw notFound('message');
       return c.json(message, 200);
     })
     .openapi(remove, async (c) => {
       const which = { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id };
-      if (!(await changing(deps.database, (tx) => removeMessage(tx, which)))) throw notFound('message');
+      if (!(await changing(deps.database, (tx) => removeMessage(tx, which))))
+        throw notFound('message');
       return c.body(null, 204);
     });

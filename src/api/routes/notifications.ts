@@ -17,10 +17,13 @@ const notification = z
     kind: z.enum(['mention']),
     created_at: timestamp,
     read_at: timestamp.nullable(),
-    emailed_at: timestamp.nullable().openapi({ description: 'When it was mailed; only what stays unread is.' }),
-    email_over_quota_at: timestamp
+    emailed_at: timestamp
       .nullable()
-      .openapi({ description: "When its mail was found to be over the workspace's quota (KNOCKON_EMAIL_QUOTA): it is not sent." }),
+      .openapi({ description: 'When it was mailed; only what stays unread is.' }),
+    email_over_quota_at: timestamp.nullable().openapi({
+      description:
+        "When its mail was found to be over the workspace's quota (KNOCKON_EMAIL_QUOTA): it is not sent.",
+    }),
   })
   .openapi('Notification');
 
@@ -57,7 +60,11 @@ const read = operation({
   responses: { 200: json(notification, 'The notification. Read twice, the first moment stays.') },
 });
 
-const shown = ({ workspace_id: _, email_counted_at: __, ...row }: typeof notifications.$inferSelect) => ({
+const shown = ({
+  workspace_id: _,
+  email_counted_at: __,
+  ...row
+}: typeof notifications.$inferSelect) => ({
   ...row,
   created_at: row.created_at.toISOString(),
   read_at: row.read_at?.toISOString() ?? null,
@@ -74,7 +81,11 @@ export const notificationRoutes = ({ database: { db } }: ApiDependencies) =>
         eq(notifications.workspace_id, c.get('workspaceId')),
         eq(notifications.recipient, recipient),
         cursor ? lt(notifications.id, cursor) : undefined,
-        unread === undefined ? undefined : unread ? isNull(notifications.read_at) : sql`${notifications.read_at} is not null`,
+        unread === undefined
+          ? undefined
+          : unread
+            ? isNull(notifications.read_at)
+            : sql`${notifications.read_at} is not null`,
       ];
       const query = db.select().from(notifications);
       const rows = await query
@@ -90,7 +101,12 @@ export const notificationRoutes = ({ database: { db } }: ApiDependencies) =>
       const [row] = await db
         .update(notifications)
         .set({ read_at: sql`coalesce(${notifications.read_at}, now())` })
-        .where(and(eq(notifications.id, c.req.valid('param').id), eq(notifications.workspace_id, c.get('workspaceId'))))
+        .where(
+          and(
+            eq(notifications.id, c.req.valid('param').id),
+            eq(notifications.workspace_id, c.get('workspaceId')),
+          ),
+        )
         .returning();
       if (!row) throw notFound('notification');
       return c.json(shown(row), 200);

@@ -21,18 +21,29 @@ const account = z
   .openapi('Account');
 
 const missing = z
-  .object({ subscriber: z.string(), event_id: uuid, type: z.string(), dispatch_id: uuid, age_seconds: z.number() })
+  .object({
+    subscriber: z.string(),
+    event_id: uuid,
+    type: z.string(),
+    dispatch_id: uuid,
+    age_seconds: z.number(),
+  })
   .openapi('MissingEffect');
 
 const balance = z
   .object({
     balanced: z.boolean().openapi({ description: 'Whether nothing is missing.' }),
-    subscribers: z.array(account).openapi({ description: 'expected − done − dead − in_flight − missing = 0.' }),
+    subscribers: z
+      .array(account)
+      .openapi({ description: 'expected − done − dead − in_flight − missing = 0.' }),
     missing: z.array(missing).openapi({ description: 'The first 100 that are missing.' }),
     undispatched: z
       .object({ count: z.int(), oldest_seconds: age('Null where there is none.') })
       .openapi({ description: 'Events that are committed and have not reached the transport.' }),
-    asked: z.boolean().openapi({ description: 'False where the transport did not answer: then all that is open counts as in flight.' }),
+    asked: z.boolean().openapi({
+      description:
+        'False where the transport did not answer: then all that is open counts as in flight.',
+    }),
   })
   .openapi('Balance');
 

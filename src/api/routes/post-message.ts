@@ -1,7 +1,12 @@
 import { z } from '@hono/zod-openapi';
 import type { ApiDependencies } from '../dependencies.ts';
 import { author, metadata, moment, text, uuid } from '../fields.ts';
-import { idempotencyOf, keyInFlight, keyMismatch, markReplayed } from '../middleware/idempotency.ts';
+import {
+  idempotencyOf,
+  keyInFlight,
+  keyMismatch,
+  markReplayed,
+} from '../middleware/idempotency.ts';
 import { conflict, notFound } from '../problem.ts';
 import { body, json, operation, router } from '../router.ts';
 import { messageSchema } from './message-schema.ts';
@@ -11,7 +16,10 @@ const newMessage = z
     author: author.openapi({ example: 'ada' }),
     text: text(1, 40_000).openapi({ example: 'The deploy is through, @grace' }),
     metadata: metadata.optional(),
-    sent_at: moment.optional().openapi({ type: 'string', description: 'When it was sent, where that was earlier. Default: now.' }),
+    sent_at: moment.optional().openapi({
+      type: 'string',
+      description: 'When it was sent, where that was earlier. Default: now.',
+    }),
   })
   .openapi('NewMessage');
 
@@ -21,13 +29,19 @@ const post = operation({
   operationId: 'postMessage',
   tags: ['Messages'],
   summary: 'Post a message',
-  description: 'Stores the message and its `message.created` and answers; whatever follows from it happens afterwards.',
+  description:
+    'Stores the message and its `message.created` and answers; whatever follows from it happens afterwards.',
   creates: true,
   request: { params: z.object({ id: uuid }), body: body(newMessage) },
-  responses: { 201: json(messageSchema.extend({ event_id: uuid }).openapi('PostedMessage'), 'The message.') },
+  responses: {
+    201: json(messageSchema.extend({ event_id: uuid }).openapi('PostedMessage'), 'The message.'),
+  },
 });
 
-/** The hot path: check, store, answer. The writer joins what arrives at once; Temporal hears of it after the answer. */
+/**
+ * The hot path: check, store, answer. The writer joins what arrives at once; Temporal hears of it
+ * after the answer.
+ */
 export const postMessageRoute = ({ writer }: ApiDependencies) =>
   router().openapi(post, async (c) => {
     const given = c.req.valid('json');
@@ -48,7 +62,9 @@ export const postMessageRoute = ({ writer }: ApiDependencies) =>
       case 'key_in_flight':
         throw keyInFlight();
       case 'answer_gone':
-        throw conflict('The message of this Idempotency-Key was stored, but its first answer has been deleted since; take a new key.');
+        throw conflict(
+          'The message of this Idempotency-Key was stored, but its first answer has been deleted since; take a new key.',
+        );
       case 'replayed':
         markReplayed(c);
     }

@@ -18,8 +18,13 @@ export const newSecret = (): string => `whsec_${randomBytes(32).toString('base64
 const rotated = z
   .object({
     id: uuid,
-    secret: z.string().openapi({ description: 'Signs as Standard Webhooks say. Shown this once.', example: 'whsec_…' }),
-    previous_until: timestamp.openapi({ description: 'Until then the secret before it signs too: a receiver may know either.' }),
+    secret: z.string().openapi({
+      description: 'Signs as Standard Webhooks say. Shown this once.',
+      example: 'whsec_…',
+    }),
+    previous_until: timestamp.openapi({
+      description: 'Until then the secret before it signs too: a receiver may know either.',
+    }),
   })
   .openapi('RotatedSecret');
 

@@ -15,7 +15,9 @@ export interface Search {
   from?: Date;
   to?: Date;
   limit: number;
-  /** The last page's last hit (rank and message), and the newest message of the set that was ranked. */
+  /**
+   * The last page's last hit (rank and message), and the newest message of the set that was ranked.
+   */
   cursor?: [rank: number, id: string, newest?: string];
 }
 
@@ -23,16 +25,22 @@ export interface Search {
 export interface Hit {
   id: string;
   rank: number;
-  /** Of the messages that were ranked, the greatest id: later pages leave out what is newer, so that nothing moves. */
+  /**
+   * Of the messages that were ranked, the greatest id: later pages leave out what is newer, so that
+   * nothing moves.
+   */
   newest: string;
 }
 
-/** Messages that are ranked, the newest that fit: ranking all would take as long as there are messages. */
+/**
+ * Messages that are ranked, the newest that fit: ranking all would take as long as there are
+ * messages.
+ */
 const RANKED = 1000;
 
 /**
- * The best hits of a page and one more. `materialized`, so that ranking, which reads each text's whole index entry, is done for these
- * alone.
+ * The best hits of a page and one more. `materialized`, so that ranking, which reads each text's
+ * whole index entry, is done for these alone.
  */
 export async function findHits(
   tx: TransactionSql,

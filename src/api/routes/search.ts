@@ -15,7 +15,8 @@ import { type Found, findHits, readHits, type Search } from './search-statements
 
 const query = z.strictObject({
   q: text(0, 1000).openapi({
-    description: 'Words, `"an exact phrase"`, `-not`, `or`. Words are compared by their English stems. At most 64 words.',
+    description:
+      'Words, `"an exact phrase"`, `-not`, `or`. Words are compared by their English stems. At most 64 words.',
     example: 'deploy',
   }),
   channel_id: uuid.optional(),
@@ -30,7 +31,9 @@ const query = z.strictObject({
 const hit = z
   .object({
     message: messageSchema,
-    rank: z.number().openapi({ description: 'How well it fits; only to be compared within one search.' }),
+    rank: z
+      .number()
+      .openapi({ description: 'How well it fits; only to be compared within one search.' }),
     highlight: z.string().openapi({
       description:
         'The places that fit, as HTML: hits in <mark>, all else escaped. Beyond 100,000 characters a page only the first 1,000 of a message are looked at.',
@@ -61,7 +64,8 @@ const LIMIT_MS = 2_000;
 const searching = {
   what: 'search',
   limitMs: LIMIT_MS,
-  advice: 'Search for fewer or rarer words, or in less: narrow it with channel_id, author, from or to.',
+  advice:
+    'Search for fewer or rarer words, or in less: narrow it with channel_id, author, from or to.',
 };
 
 type Shown = Found & { rank: number };
@@ -82,14 +86,24 @@ async function readPage(pg: TransactionSql, given: Search) {
   );
 }
 
-const show = ({ rank, headline, ...message }: Shown) => ({ message: toMessage(message), rank, highlight: highlighted(headline) });
+const show = ({ rank, headline, ...message }: Shown) => ({
+  message: toMessage(message),
+  rank,
+  highlight: highlighted(headline),
+});
 
 /** Full-text search over what the search effect has indexed. */
 export const searchRoutes = (deps: ApiDependencies) =>
   router().openapi(find, async (c) => {
     const given = { ...c.req.valid('query'), workspaceId: c.get('workspaceId') };
     const words = wordsIn(given.q);
-    if (words > WORDS) throw invalid([{ path: 'q', message: `has ${words} words, and a search takes ${WORDS} at most: leave some out` }]);
+    if (words > WORDS)
+      throw invalid([
+        {
+          path: 'q',
+          message: `has ${words} words, and a search takes ${WORDS} at most: leave some out`,
+        },
+      ]);
     const page = await heavily(c, deps.heavy, searching, (pg) => readPage(pg, given));
     if (page.data.length === 0 && given.channel_id)
       await findChannel(deps.database, { workspaceId: given.workspaceId, id: given.channel_id });

@@ -18,12 +18,14 @@ const subscriber = z
     registered_at: z.string().openapi({ format: 'date-time' }),
     state: z.enum(['active', 'paused', 'limited', 'retired']),
     backlog: z.int().openapi({
-      description: 'Events of this workspace that it has neither done nor given up; without those that wait for their own time.',
+      description:
+        'Events of this workspace that it has neither done nor given up; without those that wait for their own time.',
     }),
     backlog_age_seconds: z.number().openapi({ description: 'Age of the oldest of them.' }),
-    lag_seconds: z
-      .number()
-      .openapi({ description: 'Age of this workspace’s oldest dispatched event that it has neither done nor given up.' }),
+    lag_seconds: z.number().openapi({
+      description:
+        'Age of this workspace’s oldest dispatched event that it has neither done nor given up.',
+    }),
   })
   .openapi('Subscriber');
 
@@ -49,7 +51,8 @@ const read = operation({
 
 /** Subscribers, as their workers registered them. */
 export const subscriberRoutes = ({ heavy }: ApiDependencies) => {
-  const readAll = (c: Context<Env>) => inPlace(c, heavy, LISTING, (database) => listSubscribers(database, c.get('workspaceId')));
+  const readAll = (c: Context<Env>) =>
+    inPlace(c, heavy, LISTING, (database) => listSubscribers(database, c.get('workspaceId')));
   return router()
     .openapi(list, async (c) => {
       const { limit, cursor } = c.req.valid('query');

@@ -6,10 +6,16 @@ import { newKey } from '../keys.ts';
 import { once } from '../middleware/idempotency.ts';
 import { body, json, operation, router } from '../router.ts';
 
-const newWorkspace = z.strictObject({ name: name.openapi({ example: 'Acme' }) }).openapi('NewWorkspace');
+const newWorkspace = z
+  .strictObject({ name: name.openapi({ example: 'Acme' }) })
+  .openapi('NewWorkspace');
 
 const workspaceWithKey = z
-  .object({ id: uuid, name: z.string(), api_key: z.string().openapi({ description: 'Shown this once.', example: 'kn_…' }) })
+  .object({
+    id: uuid,
+    name: z.string(),
+    api_key: z.string().openapi({ description: 'Shown this once.', example: 'kn_…' }),
+  })
   .openapi('WorkspaceWithKey');
 
 const create = operation({
@@ -31,7 +37,9 @@ export const workspaceRoutes = (deps: ApiDependencies) =>
     const made = await once(c, deps, given, async (tx) => {
       const [workspace] = await tx.insert(workspaces).values(given).returning();
       const { key, hash, prefix } = newKey();
-      await tx.insert(apiKeys).values({ workspace_id: workspace!.id, name: 'first key', prefix, hash });
+      await tx
+        .insert(apiKeys)
+        .values({ workspace_id: workspace!.id, name: 'first key', prefix, hash });
       return { id: workspace!.id, name: workspace!.name, api_key: key };
     });
     return c.json(made, 201);

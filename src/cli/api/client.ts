@@ -28,17 +28,27 @@ export interface CallOptions {
   idempotencyKey?: string;
 }
 
-/** Calls of the API. All wait and try again where that can help, and throw ApiProblem where it can't. */
+/**
+ * Calls of the API. All wait and try again where that can help, and throw ApiProblem where it
+ * can't.
+ */
 export interface Api {
   get<T>(path: string): Promise<T>;
-  send<T>(method: 'POST' | 'PATCH' | 'PUT' | 'DELETE', path: string, options?: CallOptions): Promise<Answer<T>>;
+  send<T>(
+    method: 'POST' | 'PATCH' | 'PUT' | 'DELETE',
+    path: string,
+    options?: CallOptions,
+  ): Promise<Answer<T>>;
   /** Every entry of a list, page by page. */
   list<T>(path: string): AsyncGenerator<T>;
   close(): Promise<void>;
 }
 
 export interface ApiOptions {
-  /** How long an API that can't be reached or is overloaded is asked again, in milliseconds (default 0: one try). */
+  /**
+   * How long an API that can't be reached or is overloaded is asked again, in milliseconds (default
+   * 0: one try).
+   */
   patience?: number;
   /** Told once an outage begins, with the reason. */
   onWait?(reason: string): void;
@@ -49,18 +59,29 @@ export interface ApiOptions {
 
 /** One connection that is kept, one request at a time: what is sent in order is stored in order. */
 export function createApi(address: ApiAddress, options: ApiOptions = {}): Api {
-  const agent = new Agent({ connections: 2, connect: { timeout: 5000 }, headersTimeout: 30_000, bodyTimeout: 30_000 });
+  const agent = new Agent({
+    connections: 2,
+    connect: { timeout: 5000 },
+    headersTimeout: 30_000,
+    bodyTimeout: 30_000,
+  });
   // A leftover up.json: whoever could come back is gone.
   const patience = address.stale ? 0 : (options.patience ?? 0);
 
-  async function send<T>(method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE', path: string, call: CallOptions = {}): Promise<Answer<T>> {
+  async function send<T>(
+    method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE',
+    path: string,
+    call: CallOptions = {},
+  ): Promise<Answer<T>> {
     const began = Date.now();
     for (let attempt = 0; ; attempt += 1) {
       const tried = await attemptOnce<T>({ agent, address, method, path, call, ...options });
       if ('answer' in tried) return tried.answer;
       if (Date.now() - began >= patience) throw tried.failure;
       if (attempt === 0) options.onWait?.(tried.failure.message);
-      await wait(tried.retryAfter ?? Math.min(250 * 2 ** attempt, 5000), undefined, { signal: options.signal });
+      await wait(tried.retryAfter ?? Math.min(250 * 2 ** attempt, 5000), undefined, {
+        signal: options.signal,
+      });
     }
   }
 
@@ -72,7 +93,10 @@ export function createApi(address: ApiAddress, options: ApiOptions = {}): Api {
       let cursor: string | null = null;
       do {
         const next: string = cursor ? `&cursor=${encodeURIComponent(cursor)}` : '';
-        const { body } = await send<{ data: T[]; next_cursor: string | null }>('GET', `${path}${glue}limit=200${next}`);
+        const { body } = await send<{ data: T[]; next_cursor: string | null }>(
+          'GET',
+          `${path}${glue}limit=200${next}`,
+        );
         yield* body.data;
         cursor = body.next_cursor;
       } while (cursor);
@@ -94,7 +118,15 @@ interface Attempt {
 type Tried<T> = { answer: Answer<T> } | { failure: CommandError; retryAfter?: number };
 
 /** One try. @returns a failure where another try can help @throws ApiProblem where it can't */
-async function attemptOnce<T>({ agent, address, method, path, call, signal, unreachable: exitCode }: Attempt): Promise<Tried<T>> {
+async function attemptOnce<T>({
+  agent,
+  address,
+  method,
+  path,
+  call,
+  signal,
+  unreachable: exitCode,
+}: Attempt): Promise<Tried<T>> {
   const headers: Record<string, string> = { authorization: `Bearer ${address.key}` };
   if (call.body !== undefined) headers['content-type'] = 'application/json';
   if (call.idempotencyKey) headers['idempotency-key'] = call.idempotencyKey;
@@ -102,7 +134,13 @@ async function attemptOnce<T>({ agent, address, method, path, call, signal, unre
   let text: string;
   let response: Awaited<ReturnType<typeof request>>;
   try {
-    response = await request(`${address.url}${path}`, { dispatcher: agent, method, headers, body, signal });
+    response = await request(`${address.url}${path}`, {
+      dispatcher: agent,
+      method,
+      headers,
+      body,
+      signal,
+    });
     text = await response.body.text();
   } catch (error) {
     if (signal?.aborted) throw error;
@@ -110,10 +148,20 @@ async function attemptOnce<T>({ agent, address, method, path, call, signal, unre
   }
   const { statusCode: status } = response;
   if (status < 400) {
-    return { answer: { status, body: parse(text, address) as T, replayed: response.headers['idempotent-replayed'] === 'true' } };
+    return {
+      answer: {
+        status,
+        body: parse(text, address) as T,
+        replayed: response.headers['idempotent-replayed'] === 'true',
+      },
+    };
   }
-  const problem = new ApiProblem(status, explainProblem(status, text, `${method} ${path}`, address));
-  const passing = [429, 502, 503, 504].includes(status) || (status === 409 && call.idempotencyKey !== undefined);
+  const problem = new ApiProblem(
+    status,
+    explainProblem(status, text, `${method} ${path}`, address),
+  );
+  const passing =
+    [429, 502, 503, 504].includes(status) || (status === 409 && call.idempotencyKey !== undefined);
   if (!passing) throw problem;
   return { failure: problem, retryAfter: readRetryAfter(response.headers['retry-after']) };
 }
@@ -123,7 +171,9 @@ function parse(text: string, address: ApiAddress): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new CommandError(`${address.url} (from ${address.from}) does not answer in JSON: is that Knock-on's API?`);
+    throw new CommandError(
+      `${address.url} (from ${address.from}) does not answer in JSON: is that Knock-on's API?`,
+    );
   }
 }
 
@@ -131,5 +181,8 @@ function unreachable(address: ApiAddress, error: unknown, exitCode?: number): Co
   const { code, message } = error as NodeJS.ErrnoException;
   const what = `The API at ${address.url} (from ${address.from}) can't be reached: ${code ?? message}.`;
   const gone = 'That up.json is a leftover, what wrote it is gone: run `npm start`.';
-  return new CommandError(`${what} ${address.stale ? gone : 'Is it running? `npm start` starts everything.'}`, exitCode);
+  return new CommandError(
+    `${what} ${address.stale ? gone : 'Is it running? `npm start` starts everything.'}`,
+    exitCode,
+  );
 }

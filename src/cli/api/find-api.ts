@@ -3,7 +3,10 @@ import { dirname, join, resolve } from 'node:path';
 import { birthOf } from '../../local/process-identity.ts';
 import { CommandError, EXIT } from '../terminal/output.ts';
 
-/** What `knockon up` writes once everything answers. Fields of an older or newer version may be missing. */
+/**
+ * What `knockon up` writes once everything answers. Fields of an older or newer version may be
+ * missing.
+ */
 export interface UpFile {
   pid?: number;
   api_url?: string;
@@ -22,7 +25,9 @@ export interface UpFile {
 export interface ApiAddress {
   url: string;
   key: string;
-  /** Where that is written, for messages: `--api-url`, `KNOCKON_API_URL` or the path of an up.json. */
+  /**
+   * Where that is written, for messages: `--api-url`, `KNOCKON_API_URL` or the path of an up.json.
+   */
   from: string;
   /** The up.json in use is a leftover: the process that wrote it is gone. */
   stale: boolean;
@@ -38,14 +43,19 @@ export interface Surroundings {
 /** Whose key is wanted, and where else it comes from. */
 const keys = {
   workspace: { variable: 'KNOCKON_API_KEY', field: 'api_key', missing: 'There is no key' },
-  operator: { variable: 'KNOCKON_ADMIN_KEY', field: 'admin_key', missing: "There is no operator's key" },
+  operator: {
+    variable: 'KNOCKON_ADMIN_KEY',
+    field: 'admin_key',
+    missing: "There is no operator's key",
+  },
 } as const;
 
 /**
- * Finds the API: `--api-url` and `--api-key`, then KNOCKON_API_URL and KNOCKON_API_KEY, then `up.json` in KNOCKON_HOME, or
- * else in a `.knockon` folder here or above.
+ * Finds the API: `--api-url` and `--api-key`, then KNOCKON_API_URL and KNOCKON_API_KEY, then
+ * `up.json` in KNOCKON_HOME, or else in a `.knockon` folder here or above.
  *
- * @param whose an operator's key is in KNOCKON_ADMIN_KEY, in `admin_key` of `up.json`, or else in KNOCKON_API_KEY
+ * @param whose an operator's key is in KNOCKON_ADMIN_KEY, in `admin_key` of `up.json`, or else in
+ * KNOCKON_API_KEY
  * @throws CommandError that says what is missing and what to do
  */
 export function findApi(
@@ -59,23 +69,51 @@ export function findApi(
   const url = given.apiUrl ?? env.KNOCKON_API_URL ?? found?.up.api_url;
   if (!url) throw noApi(found?.searched ?? searched(surroundings), whose);
   if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
-    throw new CommandError(`The API's URL ${JSON.stringify(url)} must be one such as http://127.0.0.1:3000`, EXIT.usage);
+    throw new CommandError(
+      `The API's URL ${JSON.stringify(url)} must be one such as http://127.0.0.1:3000`,
+      EXIT.usage,
+    );
   }
   const own = found?.up.api_url !== undefined && sameOrigin(found.up.api_url, url);
   // A key is sent only to the API it was written down for.
-  const key = given.apiKey ?? env[names.variable] ?? (own ? found.up[names.field] : undefined) ?? env.KNOCKON_API_KEY;
-  if (!key) throw new CommandError(`${names.missing} for ${url}: give --api-key or set ${names.variable}.`, EXIT.usage);
-  const from = given.apiUrl ? '--api-url' : env.KNOCKON_API_URL ? 'KNOCKON_API_URL' : (found?.path ?? '');
-  return { url: url.replace(/\/+$/, ''), key, from, stale: own && !isRunning(found.up), up: own ? found.up : undefined };
+  const key =
+    given.apiKey ??
+    env[names.variable] ??
+    (own ? found.up[names.field] : undefined) ??
+    env.KNOCKON_API_KEY;
+  if (!key)
+    throw new CommandError(
+      `${names.missing} for ${url}: give --api-key or set ${names.variable}.`,
+      EXIT.usage,
+    );
+  const from = given.apiUrl
+    ? '--api-url'
+    : env.KNOCKON_API_URL
+      ? 'KNOCKON_API_URL'
+      : (found?.path ?? '');
+  return {
+    url: url.replace(/\/+$/, ''),
+    key,
+    from,
+    stale: own && !isRunning(found.up),
+    up: own ? found.up : undefined,
+  };
 }
 
 function noApi(folder: string, whose: keyof typeof keys): CommandError {
-  const remedy = 'Start everything here with `npm start` (in another terminal), or name a running API by --api-url and --api-key.';
+  const remedy =
+    'Start everything here with `npm start` (in another terminal), or name a running API by --api-url and --api-key.';
   const exitCode = whose === 'operator' ? EXIT.unreachable : EXIT.failed;
-  return new CommandError(`No API is known here: there is no up.json in ${folder}. ${remedy}`, exitCode);
+  return new CommandError(
+    `No API is known here: there is no up.json in ${folder}. ${remedy}`,
+    exitCode,
+  );
 }
 
-/** The `up.json` that applies here, or undefined. @throws CommandError where there is one that can't be read */
+/**
+ * The `up.json` that applies here, or undefined. @throws CommandError where there is one that can't
+ * be read
+ */
 export function findUpFile({ env = process.env, cwd = process.cwd() }: Surroundings = {}) {
   for (const path of candidates(env, cwd)) {
     if (existsSync(path)) return { path, up: readUpFile(path), searched: path };
@@ -95,7 +133,9 @@ function* candidates(env: NodeJS.ProcessEnv, cwd: string): Generator<string> {
 }
 
 function searched({ env = process.env, cwd = process.cwd() }: Surroundings): string {
-  return env.KNOCKON_HOME ? `KNOCKON_HOME (${resolve(cwd, env.KNOCKON_HOME)})` : `${join(cwd, '.knockon')} or in a folder above it`;
+  return env.KNOCKON_HOME
+    ? `KNOCKON_HOME (${resolve(cwd, env.KNOCKON_HOME)})`
+    : `${join(cwd, '.knockon')} or in a folder above it`;
 }
 
 function readUpFile(path: string): UpFile {

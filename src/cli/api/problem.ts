@@ -1,6 +1,9 @@
 import type { ApiAddress } from './find-api.ts';
 
-/** Seconds or a date, in milliseconds from now; never longer than a minute, whatever the server asks. */
+/**
+ * Seconds or a date, in milliseconds from now; never longer than a minute, whatever the server
+ * asks.
+ */
 export function readRetryAfter(header: string | string[] | undefined): number | undefined {
   const value = Array.isArray(header) ? header[0] : header;
   if (value === undefined) return undefined;
@@ -8,10 +11,20 @@ export function readRetryAfter(header: string | string[] | undefined): number | 
   return Number.isNaN(milliseconds) ? undefined : Math.min(Math.max(milliseconds, 0), 60_000);
 }
 
-/** A problem document as text: what is wrong, each field, and where a key or a path is the cause what to do. */
-export function explainProblem(status: number, text: string, call: string, address: ApiAddress): string {
+/**
+ * A problem document as text: what is wrong, each field, and where a key or a path is the cause
+ * what to do.
+ */
+export function explainProblem(
+  status: number,
+  text: string,
+  call: string,
+  address: ApiAddress,
+): string {
   const problem = readProblem(text);
-  const fields = (problem.errors ?? []).map((error) => `\n  ${error.path || 'body'}: ${error.message}`).join('');
+  const fields = (problem.errors ?? [])
+    .map((error) => `\n  ${error.path || 'body'}: ${error.message}`)
+    .join('');
   const remedy =
     status === 401
       ? ` The key for ${address.url} is not a valid one: check --api-key or ${call.includes('/v1/ops/') ? 'KNOCKON_ADMIN_KEY' : 'KNOCKON_API_KEY'}.`

@@ -8,7 +8,10 @@ const DATED = /^\S+ (\d{4}-\d{2}-\d{2}) (?:\[(\d{1,2}):(\d{2})(?::(\d{2}))?\] ?)
 /** What clients write about the channel instead of what was said in it. */
 const SYSTEM = /^(===|-!-|\*\*\*|-->|<--|--)(\s|$)/;
 
-/** `[hh:mm] <nick> text`, also with seconds. The lines have no dates: the clock tells when a day has passed. */
+/**
+ * `[hh:mm] <nick> text`, also with seconds. The lines have no dates: the clock tells when a day has
+ * passed.
+ */
 export function ircLayout(date: string): (line: string) => Parsed {
   const clock = createClock(date);
   return (line) => {
@@ -20,7 +23,10 @@ export function ircLayout(date: string): (line: string) => Parsed {
   };
 }
 
-/** `channel yyyy-mm-dd [hh:mm] <nick> text`, also with seconds. System lines may come without a time. */
+/**
+ * `channel yyyy-mm-dd [hh:mm] <nick> text`, also with seconds. System lines may come without a
+ * time.
+ */
 export function datedIrcLayout(): (line: string) => Parsed {
   return (line) => {
     if (line.trim() === '') return { skip: 'blank' };
@@ -32,7 +38,10 @@ export function datedIrcLayout(): (line: string) => Parsed {
   };
 }
 
-/** What stands behind the time: `<nick> text`, ` * nick acts`, `-bot- text` or something the client wrote. */
+/**
+ * What stands behind the time: `<nick> text`, ` * nick acts`, `-bot- text` or something the client
+ * wrote.
+ */
 function spoken(rest: string, at: Date | undefined): Parsed {
   if (SYSTEM.test(rest)) return { skip: 'system' };
   const voice = saidBy(rest);
@@ -45,7 +54,12 @@ function spoken(rest: string, at: Date | undefined): Parsed {
 function saidBy(rest: string): Voice | undefined {
   const said = /^<([^>]*)>(?: (.*))?$/s.exec(rest);
   // Channel operators and voices carry their sign in front of the nick.
-  if (said) return { author: (said[1] ?? '').replace(/^[\s@+%&~]+/, ''), text: said[2] ?? '', voice: 'said' };
+  if (said)
+    return {
+      author: (said[1] ?? '').replace(/^[\s@+%&~]+/, ''),
+      text: said[2] ?? '',
+      voice: 'said',
+    };
   const action = /^\s*\* (\S+)(?: (.*))?$/s.exec(rest);
   if (action) return { author: action[1] ?? '', text: action[2] ?? '', voice: 'action' };
   const notice = /^-(\S+)-(?: (.*))?$/s.exec(rest);

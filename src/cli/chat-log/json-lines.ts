@@ -1,13 +1,17 @@
 import { inexactNumbers } from '../../messages/inexact-numbers.ts';
 import { clean, type Parsed, toMessage } from './message.ts';
 
-/** A JSON object a line: `{author, text, sent_at?, metadata?}`; `timestamp` is taken for `sent_at`. Other fields are left out. */
+/**
+ * A JSON object a line: `{author, text, sent_at?, metadata?}`; `timestamp` is taken for `sent_at`.
+ * Other fields are left out.
+ */
 export function jsonLinesLayout(): (line: string) => Parsed {
   return (line) => {
     if (line.trim() === '') return { skip: 'blank' };
     const object = parseObject(line);
     if (!object) return { skip: 'bad_json' };
-    if (inexactNumbers(line).some(({ path }) => path.startsWith('metadata.'))) return { skip: 'inexact' };
+    if (inexactNumbers(line).some(({ path }) => path.startsWith('metadata.')))
+      return { skip: 'inexact' };
     const { author, text } = object;
     const metadata = object.metadata ?? {};
     if (typeof author !== 'string') return { skip: 'no_author' };
@@ -22,7 +26,9 @@ export function jsonLinesLayout(): (line: string) => Parsed {
 
 function parseObject(line: string): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(line, (_key, inner: unknown) => (typeof inner === 'string' ? clean(inner) : inner));
+    const value: unknown = JSON.parse(line, (_key, inner: unknown) =>
+      typeof inner === 'string' ? clean(inner) : inner,
+    );
     return isObject(value) ? value : undefined;
   } catch {
     return undefined;
@@ -33,9 +39,17 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** RFC 3339, the same without an offset (then UTC), or seconds or milliseconds since 1970. Null where it is none of them. */
+/**
+ * RFC 3339, the same without an offset (then UTC), or seconds or milliseconds since 1970. Null
+ * where it is none of them.
+ */
 function readMoment(value: unknown): string | null {
-  const given = typeof value === 'number' ? fromEpoch(value) : typeof value === 'string' ? fromText(value.trim()) : Number.NaN;
+  const given =
+    typeof value === 'number'
+      ? fromEpoch(value)
+      : typeof value === 'string'
+        ? fromText(value.trim())
+        : Number.NaN;
   const date = new Date(given);
   return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }
@@ -47,7 +61,10 @@ function fromEpoch(value: number): number {
 
 function fromText(text: string): number {
   if (/^\d{9,13}(\.\d+)?$/.test(text)) return fromEpoch(Number(text));
-  const parts = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?\s*(Z|[+-]\d{2}:?\d{2})?$/i.exec(text);
+  const parts =
+    /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?\s*(Z|[+-]\d{2}:?\d{2})?$/i.exec(
+      text,
+    );
   if (!parts) return Number.NaN;
   const [, date = '', time = '00:00', offset = 'Z'] = parts;
   // A date that does not exist, such as 31 February, would roll over.

@@ -9,7 +9,9 @@ export interface Line {
   overlong: boolean;
 }
 
-/** A line beyond this can't be a message: the API takes bodies of up to 256 KiB. In UTF-16 units. */
+/**
+ * A line beyond this can't be a message: the API takes bodies of up to 256 KiB. In UTF-16 units.
+ */
 const LONGEST_LINE = 512 * 1024;
 
 /**
@@ -17,8 +19,10 @@ const LONGEST_LINE = 512 * 1024;
  *
  * CRLF and a last line without an end are fine. Bytes that are not of the encoding become U+FFFD.
  *
- * @param options.encoding a label of the Encoding Standard, such as `latin1`; a UTF-16 byte order mark beats it (default utf-8)
- * @param options.longest longest line kept, in UTF-16 units (default 524,288); the rest of a longer one is read and dropped
+ * @param options.encoding a label of the Encoding Standard, such as `latin1`; a UTF-16 byte order
+ * mark beats it (default utf-8)
+ * @param options.longest longest line kept, in UTF-16 units (default 524,288); the rest of a longer
+ * one is read and dropped
  */
 export async function* readLines(
   chunks: AsyncIterable<Uint8Array>,
@@ -50,7 +54,10 @@ function cut(number: number, text: string, overlong: boolean, longest: number): 
   return { number, text: line.slice(0, longest), overlong: overlong || line.length > longest };
 }
 
-async function* decoded(chunks: AsyncIterable<Uint8Array>, encoding = 'utf-8'): AsyncGenerator<string> {
+async function* decoded(
+  chunks: AsyncIterable<Uint8Array>,
+  encoding = 'utf-8',
+): AsyncGenerator<string> {
   let decoder: TextDecoder | undefined;
   let first = new Uint8Array();
   for await (const chunk of chunks) {

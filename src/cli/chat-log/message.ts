@@ -7,7 +7,10 @@ export interface ChatMessage {
   /** RFC 3339 in UTC; absent where the log has no time. */
   sent_at?: string;
   metadata: Record<string, unknown>;
-  /** An action (`* nick waves`) or a notice (`-bot- text`) is said by somebody too, only in another voice. */
+  /**
+   * An action (`* nick waves`) or a notice (`-bot- text`) is said by somebody too, only in another
+   * voice.
+   */
   voice: 'said' | 'action' | 'notice';
 }
 
@@ -34,7 +37,10 @@ export type Parsed = { message: ChatMessage } | { skip: SkipReason };
 /** The API's limit, in characters (code points). */
 const LONGEST_TEXT = 40_000;
 
-/** A text as the API takes it: without NUL characters, a lone surrogate replaced by U+FFFD. All else stays. */
+/**
+ * A text as the API takes it: without NUL characters, a lone surrogate replaced by U+FFFD. All else
+ * stays.
+ */
 export function clean(text: string): string {
   return Buffer.from(text.replaceAll('\0', '')).toString();
 }

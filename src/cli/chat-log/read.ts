@@ -19,7 +19,10 @@ export class ChatLogError extends Error {
 export interface ReadOptions {
   /** Default: found out from the first lines. */
   format?: Format;
-  /** `yyyy-mm-dd` of the first line, for logs that write none (default: the date in the file's name). */
+  /**
+   * `yyyy-mm-dd` of the first line, for logs that write none (default: the date in the file's
+   * name).
+   */
   date?: string;
   /** The file's name, for its date and for messages; `-` is stdin. */
   name: string;
@@ -35,9 +38,13 @@ const SAMPLE = 200;
 /**
  * Reads a chat log line by line, each line with its message or the reason why it has none.
  *
- * @throws ChatLogError where the layout is none of the known ones, or has no dates and none was given
+ * @throws ChatLogError where the layout is none of the known ones, or has no dates and none was
+ * given
  */
-export async function* readChatLog(chunks: AsyncIterable<Uint8Array>, options: ReadOptions): AsyncGenerator<LogLine> {
+export async function* readChatLog(
+  chunks: AsyncIterable<Uint8Array>,
+  options: ReadOptions,
+): AsyncGenerator<LogLine> {
   const lines = readLines(chunks, { encoding: options.encoding });
   const sample: Line[] = [];
   while (!options.format && sample.length < SAMPLE) {
@@ -66,7 +73,10 @@ function layout(format: Format, { name, date }: ReadOptions): (line: string) => 
       `${shown(name)} has times without dates ("[hh:mm] <nick> text"), and its name has no date: give the day of its first line, such as --date 2009-02-23`,
     );
   }
-  if (!moment(first, 0, 0, 0)) throw new ChatLogError(`--date ${first} is not a day: it must be yyyy-mm-dd such as 2009-02-23`);
+  if (!moment(first, 0, 0, 0))
+    throw new ChatLogError(
+      `--date ${first} is not a day: it must be yyyy-mm-dd such as 2009-02-23`,
+    );
   return ircLayout(first);
 }
 
@@ -74,8 +84,15 @@ function layout(format: Format, { name, date }: ReadOptions): (line: string) => 
 export function detectFormat(lines: Line[], name: string): Format {
   const written = lines.filter((line) => line.text.trim() !== '');
   if (written.length === 0) return 'jsonl';
-  const layouts = { irc: ircLayout('2000-01-01'), 'irc-dated': datedIrcLayout(), jsonl: jsonLinesLayout() };
-  const scores = FORMATS.map((format) => ({ format, score: written.filter(({ text }) => understands(layouts[format](text))).length }));
+  const layouts = {
+    irc: ircLayout('2000-01-01'),
+    'irc-dated': datedIrcLayout(),
+    jsonl: jsonLinesLayout(),
+  };
+  const scores = FORMATS.map((format) => ({
+    format,
+    score: written.filter(({ text }) => understands(layouts[format](text))).length,
+  }));
   const best = scores.reduce((a, b) => (b.score > a.score ? b : a));
   if (best.score > 0) return best.format;
   throw new ChatLogError(

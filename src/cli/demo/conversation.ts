@@ -8,7 +8,10 @@ export interface Scene {
   delete?: boolean;
 }
 
-/** The sample lies beside the sources and the built files alike. `knockon import` reads it too, and leaves out what is staged. */
+/**
+ * The sample lies beside the sources and the built files alike. `knockon import` reads it too, and
+ * leaves out what is staged.
+ */
 const SAMPLE = new URL('../../../examples/conversation.jsonl', import.meta.url);
 
 export function readConversation(): Scene[] {
@@ -16,7 +19,11 @@ export function readConversation(): Scene[] {
     .split('\n')
     .filter((line) => line.trim() !== '')
     .map((line) => {
-      const { author, text, demo = {} } = JSON.parse(line) as Scene & { demo?: Pick<Scene, 'edit' | 'delete'> };
+      const {
+        author,
+        text,
+        demo = {},
+      } = JSON.parse(line) as Scene & { demo?: Pick<Scene, 'edit' | 'delete'> };
       return { author, text, ...demo };
     });
 }

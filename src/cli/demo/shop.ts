@@ -17,7 +17,8 @@ const DESCRIPTION = 'The server of `knockon demo`';
 const REFUSED = 3;
 
 /**
- * Opens a server for webhooks and an endpoint of the workspace for it. It refuses the third webhook once, with 503.
+ * Opens a server for webhooks and an endpoint of the workspace for it. It refuses the third webhook
+ * once, with 503.
  *
  * @returns null where webhooks may not reach this machine
  */
@@ -47,10 +48,16 @@ function take(seen: Set<string>, request: IncomingMessage, response: ServerRespo
   const id = String(request.headers['webhook-id']);
   const isRefused = seen.size === REFUSED - 1 && !seen.has(id);
   seen.add(id);
-  request.resume().once('end', () => response.writeHead(isRefused ? 503 : 200).end(isRefused ? 'busy' : 'thank you'));
+  request
+    .resume()
+    .once('end', () =>
+      response.writeHead(isRefused ? 503 : 200).end(isRefused ? 'busy' : 'thank you'),
+    );
 }
 
 async function removeLeftovers(api: Api): Promise<void> {
-  for await (const { id, description } of api.list<{ id: string; description: string | null }>('/v1/endpoints'))
+  for await (const { id, description } of api.list<{ id: string; description: string | null }>(
+    '/v1/endpoints',
+  ))
     if (description === DESCRIPTION) await api.send('DELETE', `/v1/endpoints/${id}`);
 }

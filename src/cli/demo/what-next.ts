@@ -11,14 +11,20 @@ export function whatNext(
   messageId: string | undefined,
 ): string {
   const bearer = `-H 'authorization: Bearer ${key}'`;
-  const last = median(arrivals.map(({ effects }) => Math.max(0, ...effects.map((effect) => effect.ms ?? 0))));
+  const last = median(
+    arrivals.map(({ effects }) => Math.max(0, ...effects.map((effect) => effect.ms ?? 0))),
+  );
   const answered = median(arrivals.map(({ answered_ms }) => answered_ms));
   const bold = (text: string) => styled(terminal, 'bold', text);
   return [
     `Half of the messages were answered within ${bold(`${answered} ms`)}, and their last effect had happened after ${bold(`${last} ms`)}.`,
     '',
     bold('Look at it from outside:'),
-    ...(up?.console_url ? [`  the console           ${up.console_url}   sign in with the key that \`npm start\` shows`] : []),
+    ...(up?.console_url
+      ? [
+          `  the console           ${up.console_url}   sign in with the key that \`npm start\` shows`,
+        ]
+      : []),
     ...(up?.temporal_ui_url ? [`  every workflow        ${up.temporal_ui_url}`] : []),
     ...(up?.mail_url ? [`  e-mail caught         ${up.mail_url}`] : []),
     `  the API               ${url}/docs`,

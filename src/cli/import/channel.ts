@@ -16,8 +16,11 @@ export async function openChannel(api: Api, name: string): Promise<Channel & { c
   }
   const wanted = name.trim();
   const named = api.list<Channel>(`/v1/channels?name=${encodeURIComponent(wanted)}`);
-  for await (const channel of named) if (channel.name === wanted) return { ...channel, created: false };
-  throw new CommandError(`The API says that there is a channel ${JSON.stringify(name)}, but its list of channels has none.`);
+  for await (const channel of named)
+    if (channel.name === wanted) return { ...channel, created: false };
+  throw new CommandError(
+    `The API says that there is a channel ${JSON.stringify(name)}, but its list of channels has none.`,
+  );
 }
 
 interface CreatedEvent {
@@ -27,12 +30,14 @@ interface CreatedEvent {
 /**
  * The names of all messages that imports have ever posted into a channel.
  *
- * They are read from the event log, not from the messages: idempotency keys are forgotten after a day, a message can be edited
- * or deleted, and what the log says stays.
+ * They are read from the event log, not from the messages: idempotency keys are forgotten after a
+ * day, a message can be edited or deleted, and what the log says stays.
  */
 export async function importedBefore(api: Api, channelId: string): Promise<Set<string>> {
   const names = new Set<string>();
-  const events = api.list<CreatedEvent>(`/v1/events?type=message.created&channel_id=${channelId}&after_seq=0`);
+  const events = api.list<CreatedEvent>(
+    `/v1/events?type=message.created&channel_id=${channelId}&after_seq=0`,
+  );
   for await (const { payload } of events) {
     const name = payload.metadata?.import?.id;
     if (typeof name === 'string') names.add(name);

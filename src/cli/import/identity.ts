@@ -2,13 +2,16 @@ import { createHash } from 'node:crypto';
 import type { ChatMessage } from '../chat-log/message.ts';
 
 /**
- * Names the messages of a chat log, so that an import can be repeated, resumed and continued after the log has grown.
+ * Names the messages of a chat log, so that an import can be repeated, resumed and continued after
+ * the log has grown.
  *
- * A message with a time is known by its time, author, text and voice; said several times in the same moment, by which time of
- * these it is. So a copy of the file under another name, or a later excerpt that overlaps, adds only what is new. A message
- * without a time is known by its file and line instead: "ok" in two such files is two messages.
+ * A message with a time is known by its time, author, text and voice; said several times in the
+ * same moment, by which time of these it is. So a copy of the file under another name, or a later
+ * excerpt that overlaps, adds only what is new. A message without a time is known by its file and
+ * line instead: "ok" in two such files is two messages.
  *
- * The names of one log must be asked for in the order of its lines. They take about 100 bytes of memory each.
+ * The names of one log must be asked for in the order of its lines. They take about 100 bytes of
+ * memory each.
  *
  * @param source the file's name without its folder; `-` for stdin
  */
@@ -23,7 +26,10 @@ export function createIdentities(source: string): (message: ChatMessage, line: n
   };
 }
 
-/** The idempotency key of a message in a channel: names are the log's, and a log can be imported into two channels. */
+/**
+ * The idempotency key of a message in a channel: names are the log's, and a log can be imported
+ * into two channels.
+ */
 export function idempotencyKey(channelId: string, name: string): string {
   return `import-${digest([channelId, name])}`;
 }

@@ -8,7 +8,13 @@ import { findApi } from '../api/find-api.ts';
 import { type ApiOptions, addApiOptions } from '../api/options.ts';
 import { moment } from '../chat-log/clock.ts';
 import { ChatLogError, FORMATS, type Format, readChatLog } from '../chat-log/read.ts';
-import { CommandError, EXIT, processTerminal, reported, type Terminal } from '../terminal/output.ts';
+import {
+  CommandError,
+  EXIT,
+  processTerminal,
+  reported,
+  type Terminal,
+} from '../terminal/output.ts';
 import { createProgress } from './progress.ts';
 import { emptyTally, importLines } from './run.ts';
 import { type Summary, showSummary, summarise } from './summary.ts';
@@ -46,12 +52,27 @@ export function importCommand(program: Command): void {
   const command = program
     .command('import')
     .summary('post the messages of a chat log into a channel')
-    .description('Posts the messages of a chat log into a channel, in the order of their lines. The channel is made if there is none.')
+    .description(
+      'Posts the messages of a chat log into a channel, in the order of their lines. The channel is made if there is none.',
+    )
     .argument('<file>', 'the log; - reads from stdin')
     .requiredOption('--channel <name>', "the channel's name")
-    .addOption(new Option('--format <layout>', 'layout of the lines (default: found out from the file)').choices(FORMATS))
-    .option('--date <yyyy-mm-dd>', "day of the first line, for logs without dates (default: the one in the file's name)", readDate)
-    .option('--encoding <label>', 'such as latin1 (default: utf-8, or what a byte order mark says)', readEncoding)
+    .addOption(
+      new Option(
+        '--format <layout>',
+        'layout of the lines (default: found out from the file)',
+      ).choices(FORMATS),
+    )
+    .option(
+      '--date <yyyy-mm-dd>',
+      "day of the first line, for logs without dates (default: the one in the file's name)",
+      readDate,
+    )
+    .option(
+      '--encoding <label>',
+      'such as latin1 (default: utf-8, or what a byte order mark says)',
+      readEncoding,
+    )
     .addOption(
       new Option('--patience <duration>', 'how long to wait for an API that is away or overloaded')
         .default(ms('2m'), '2m')
@@ -66,13 +87,28 @@ export function importCommand(program: Command): void {
       process.once('SIGINT', () => interrupted.abort());
       process.once('SIGTERM', () => interrupted.abort());
       const chunks = file === '-' ? process.stdin : openLog(file);
-      process.exitCode = await runImport(file, addAbortSignal(interrupted.signal, chunks), options, processTerminal(), interrupted.signal);
+      process.exitCode = await runImport(
+        file,
+        addAbortSignal(interrupted.signal, chunks),
+        options,
+        processTerminal(),
+        interrupted.signal,
+      );
     }),
   );
 }
 
-/** One import from start to summary. @returns the exit code @throws CommandError where it can't begin */
-export async function runImport(file: string, chunks: Readable, options: ImportOptions, terminal: Terminal, signal: AbortSignal) {
+/**
+ * One import from start to summary. @returns the exit code @throws CommandError where it can't
+ * begin
+ */
+export async function runImport(
+  file: string,
+  chunks: Readable,
+  options: ImportOptions,
+  terminal: Terminal,
+  signal: AbortSignal,
+) {
   const began = performance.now();
   const tally = emptyTally();
   const source = basename(file);
@@ -82,10 +118,20 @@ export async function runImport(file: string, chunks: Readable, options: ImportO
     channel: null,
     dry_run: options.dryRun === true,
   };
-  const progress = createProgress(options.json ? { ...terminal, live: false } : terminal, file === '-' ? undefined : statSync(file).size);
-  const onWait = (reason: string) => options.json || terminal.err(`${reason} Trying for ${ms(options.patience, { long: true })}.`);
-  const api = options.dryRun ? null : createApi(findApi(options), { patience: options.patience, onWait, signal });
-  const lines = readChatLog(chunks, { ...options, name: source, onFormat: (format) => Object.assign(about, { format }) });
+  const progress = createProgress(
+    options.json ? { ...terminal, live: false } : terminal,
+    file === '-' ? undefined : statSync(file).size,
+  );
+  const onWait = (reason: string) =>
+    options.json || terminal.err(`${reason} Trying for ${ms(options.patience, { long: true })}.`);
+  const api = options.dryRun
+    ? null
+    : createApi(findApi(options), { patience: options.patience, onWait, signal });
+  const lines = readChatLog(chunks, {
+    ...options,
+    name: source,
+    onFormat: (format) => Object.assign(about, { format }),
+  });
   let exitCode: number = EXIT.done;
   try {
     await importLines({
@@ -93,7 +139,8 @@ export async function runImport(file: string, chunks: Readable, options: ImportO
       onChannel: (channel) => Object.assign(about, { channel }),
       onLine: (line) => progress.advance(line, tally),
       onSkip: ({ line, raw }, reason, detail) =>
-        options.showSkipped && terminal.err(`line ${line}: ${reason}: ${detail ?? JSON.stringify(raw.slice(0, 120))}`),
+        options.showSkipped &&
+        terminal.err(`line ${line}: ${reason}: ${detail ?? JSON.stringify(raw.slice(0, 120))}`),
     });
   } catch (error) {
     if (error instanceof ChatLogError) throw new CommandError(error.message, EXIT.usage);
@@ -107,17 +154,23 @@ export async function runImport(file: string, chunks: Readable, options: ImportO
   const summary = summarise(about, tally, performance.now() - began);
   terminal.out(options.json ? JSON.stringify(summary) : showSummary(terminal, summary));
   if (about.error && !options.json)
-    terminal.err(`Broke off after line ${tally.lines}: ${about.error}\nRun the same command again to go on from there.`);
+    terminal.err(
+      `Broke off after line ${tally.lines}: ${about.error}\nRun the same command again to go on from there.`,
+    );
   return exitCode;
 }
 
 function openLog(file: string): Readable {
   try {
-    if (statSync(file).isDirectory()) throw new CommandError(`${file} is a folder; a chat log is a file.`, EXIT.usage);
+    if (statSync(file).isDirectory())
+      throw new CommandError(`${file} is a folder; a chat log is a file.`, EXIT.usage);
     return createReadStream(file);
   } catch (error) {
     if (error instanceof CommandError) throw error;
-    throw new CommandError(`${file} can't be read: ${error instanceof Error ? error.message : error}`, EXIT.usage);
+    throw new CommandError(
+      `${file} can't be read: ${error instanceof Error ? error.message : error}`,
+      EXIT.usage,
+    );
   }
 }
 

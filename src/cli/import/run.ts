@@ -31,13 +31,23 @@ export interface ImportJob {
   onSkip?(line: LogLine, reason: SkipReason, detail?: string): void;
 }
 
-export const emptyTally = (): Tally => ({ lines: 0, posted: 0, already_there: 0, skipped: 0, reasons: {}, actions: 0, notices: 0 });
+export const emptyTally = (): Tally => ({
+  lines: 0,
+  posted: 0,
+  already_there: 0,
+  skipped: 0,
+  reasons: {},
+  actions: 0,
+  notices: 0,
+});
 
 /**
- * Posts the messages of a chat log into a channel, one after the other, so that their order there is the order of the lines.
+ * Posts the messages of a chat log into a channel, one after the other, so that their order there
+ * is the order of the lines.
  *
- * Killed at any point and run again it goes on where it was: what has been posted is known by its name (see identity.ts).
- * The tally is kept up to date while it runs; it is right even where this throws.
+ * Killed at any point and run again it goes on where it was: what has been posted is known by its
+ * name (see identity.ts). The tally is kept up to date while it runs; it is right even where this
+ * throws.
  */
 export async function importLines(job: ImportJob): Promise<void> {
   const { tally } = job;
@@ -66,12 +76,21 @@ interface Target {
 async function openTarget(job: ImportJob, api: Api): Promise<Target> {
   const channel = await openChannel(api, job.channel);
   job.onChannel?.({ id: channel.id, name: channel.name });
-  return { api, id: channel.id, before: channel.created ? new Set() : await importedBefore(api, channel.id) };
+  return {
+    api,
+    id: channel.id,
+    before: channel.created ? new Set() : await importedBefore(api, channel.id),
+  };
 }
 
 type MessageLine = Extract<LogLine, { message: ChatMessage }>;
 
-async function post(job: ImportJob, target: Target | undefined, line: MessageLine, name: string): Promise<void> {
+async function post(
+  job: ImportJob,
+  target: Target | undefined,
+  line: MessageLine,
+  name: string,
+): Promise<void> {
   const { tally } = job;
   if (target?.before.has(name)) tally.already_there += 1;
   else {
@@ -90,13 +109,22 @@ async function send(
   name: string,
 ): Promise<'posted' | 'already_there' | { refused: string }> {
   const { author, text, sent_at, metadata } = line.message;
-  const body = { author, text, sent_at, metadata: { ...metadata, import: { id: name, source: job.source, line: line.line } } };
+  const body = {
+    author,
+    text,
+    sent_at,
+    metadata: { ...metadata, import: { id: name, source: job.source, line: line.line } },
+  };
   try {
     const path = `/v1/channels/${target.id}/messages`;
-    const { replayed } = await target.api.send('POST', path, { body, idempotencyKey: idempotencyKey(target.id, name) });
+    const { replayed } = await target.api.send('POST', path, {
+      body,
+      idempotencyKey: idempotencyKey(target.id, name),
+    });
     return replayed ? 'already_there' : 'posted';
   } catch (error) {
-    if (error instanceof ApiProblem && [400, 413, 422].includes(error.status)) return { refused: error.message };
+    if (error instanceof ApiProblem && [400, 413, 422].includes(error.status))
+      return { refused: error.message };
     throw error;
   }
 }

@@ -27,14 +27,23 @@ export function summarise(
   const { skipped, reasons, ...counts } = tally;
   const seconds = Math.round(elapsed) / 1000;
   const messages_per_second = elapsed > 0 ? Math.round((tally.posted * 1000) / elapsed) : 0;
-  return { ...about, finished: about.error === undefined, ...counts, skipped: { total: skipped, reasons }, seconds, messages_per_second };
+  return {
+    ...about,
+    finished: about.error === undefined,
+    ...counts,
+    skipped: { total: skipped, reasons },
+    seconds,
+    messages_per_second,
+  };
 }
 
 /** The summary for people. */
 export function showSummary(terminal: Terminal, summary: Summary): string {
   const { lines, posted, already_there, skipped, actions, notices, dry_run } = summary;
   const row = (count: number, text: string) => `${String(count).padStart(9)}  ${text}`;
-  const voices = [actions && `${actions} actions`, notices && `${notices} notices`].filter(Boolean).join(', ');
+  const voices = [actions && `${actions} actions`, notices && `${notices} notices`]
+    .filter(Boolean)
+    .join(', ');
   const where = summary.channel ? ` into ${summary.channel.name} (${summary.channel.id})` : '';
   const rate = dry_run || posted === 0 ? '' : `, ${summary.messages_per_second} messages/s`;
   const reasons = Object.entries(skipped.reasons) as [SkipReason, number][];
@@ -50,6 +59,8 @@ export function showSummary(terminal: Terminal, summary: Summary): string {
     ),
     ...(dry_run ? [] : [row(already_there, 'already there')]),
     row(skipped.total, 'skipped'),
-    ...reasons.sort((a, b) => b[1] - a[1]).map(([reason, count]) => `${row(count, '')}  ${reason}: ${SKIP_REASONS[reason]}`),
+    ...reasons
+      .sort((a, b) => b[1] - a[1])
+      .map(([reason, count]) => `${row(count, '')}  ${reason}: ${SKIP_REASONS[reason]}`),
   ].join('\n');
 }

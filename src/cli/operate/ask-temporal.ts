@@ -11,9 +11,15 @@ export interface TemporalAnswers {
 }
 
 /** @returns null where Temporal can't be reached within five seconds */
-export async function askTemporal(temporal: TemporalServer, deployment?: string): Promise<TemporalAnswers | null> {
+export async function askTemporal(
+  temporal: TemporalServer,
+  deployment?: string,
+): Promise<TemporalAnswers | null> {
   const connection = await Connection.connect(connectionOptions(temporal)).catch(() => null);
   if (!connection) return null;
   const client = new Client({ connection, namespace: temporal.namespace });
-  return { running: (dispatches) => running({ client, naming: namingOf(deployment) }, dispatches), close: () => connection.close() };
+  return {
+    running: (dispatches) => running({ client, naming: namingOf(deployment) }, dispatches),
+    close: () => connection.close(),
+  };
 }

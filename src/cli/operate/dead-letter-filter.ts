@@ -26,31 +26,50 @@ export interface DeadLetterOptions extends OpsOptions {
 export function addDeadLetterOptions(command: Command): Command {
   return command
     .option('-s, --subscriber <name>', 'only of this subscriber')
-    .option('-c, --cause <cause>', 'only with exactly this cause; `knockon failed --causes` lists them')
-    .option('--from <when>', 'given up at that moment or later: 2024-01-15T12:00:00Z, or 2h for two hours ago')
+    .option(
+      '-c, --cause <cause>',
+      'only with exactly this cause; `knockon failed --causes` lists them',
+    )
+    .option(
+      '--from <when>',
+      'given up at that moment or later: 2024-01-15T12:00:00Z, or 2h for two hours ago',
+    )
     .option('--to <when>', 'given up before that moment')
     .option('--type <type>', 'only of events of this type')
     .option('--workspace <name>', "only of this workspace's events: its name or id")
     .option('--message <id>', 'only of this message', idFrom('`knockon failed` shows messages.'));
 }
 
-/** The filter as the API takes it. A name that nothing has is told with the nearest. @throws CommandError */
-export async function filterOf({ api, options }: Pick<Ops<DeadLetterOptions>, 'api' | 'options'>): Promise<Record<string, string>> {
+/**
+ * The filter as the API takes it. A name that nothing has is told with the nearest. @throws
+ * CommandError
+ */
+export async function filterOf({
+  api,
+  options,
+}: Pick<Ops<DeadLetterOptions>, 'api' | 'options'>): Promise<Record<string, string>> {
   const { subscriber, cause, from, to, type, workspace, message } = options;
   const moments = {
     from: from === undefined ? undefined : parsePastTime('--from', from),
     to: to === undefined ? undefined : parsePastTime('--to', to),
   };
   // Answers with the nearest name where there is none of that name.
-  if (subscriber !== undefined) await api.get(`/v1/ops/subscribers/${encodeURIComponent(subscriber)}`);
+  if (subscriber !== undefined)
+    await api.get(`/v1/ops/subscribers/${encodeURIComponent(subscriber)}`);
   const workspace_id = workspace === undefined ? undefined : await workspaceId(api, workspace);
   if (cause !== undefined) await expectCause({ api }, cause, subscriber);
   const given = { subscriber, cause, type, workspace_id, message_id: message, ...moments };
-  return Object.fromEntries(Object.entries(given).filter((entry): entry is [string, string] => entry[1] !== undefined));
+  return Object.fromEntries(
+    Object.entries(given).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
 }
 
 /** Where nothing was given up there is nothing to be mistaken about. @throws CommandError */
-async function expectCause({ api }: Pick<Ops, 'api'>, cause: string, subscriber: string | undefined): Promise<void> {
+async function expectCause(
+  { api }: Pick<Ops, 'api'>,
+  cause: string,
+  subscriber: string | undefined,
+): Promise<void> {
   const path = `/v1/ops/dead_letters/causes${subscriber === undefined ? '' : `?${new URLSearchParams({ subscriber })}`}`;
   const { data } = await api.get<{ data: Cause[] }>(path);
   const causes = [...new Set(data.map((one) => one.cause))];
@@ -66,8 +85,11 @@ export async function chosenDeadLetters(
   { api, options }: Pick<Ops<DeadLetterOptions>, 'api' | 'options'>,
 ): Promise<{ ids: string[] } | { filter: Record<string, string> }> {
   const { subscriber, cause, from, to, type, workspace, message, all } = options;
-  const isNarrow = [subscriber, cause, from, to, type, workspace, message].some((given) => given !== undefined);
-  if (ids.length > 0 && (isNarrow || all)) throw new CommandError('Give ids or a filter, not both.', EXIT.usage);
+  const isNarrow = [subscriber, cause, from, to, type, workspace, message].some(
+    (given) => given !== undefined,
+  );
+  if (ids.length > 0 && (isNarrow || all))
+    throw new CommandError('Give ids or a filter, not both.', EXIT.usage);
   if (ids.length > 0) return { ids };
   if (!isNarrow && !all) {
     throw new CommandError(
@@ -82,6 +104,10 @@ export async function chosenDeadLetters(
 export function paceOf({ perSecond }: { perSecond?: string }): { per_second?: number } {
   if (perSecond === undefined) return {};
   const pace = Number(perSecond);
-  if (!(pace > 0)) throw new CommandError(`--per-second ${JSON.stringify(perSecond)} must be a number above 0`, EXIT.usage);
+  if (!(pace > 0))
+    throw new CommandError(
+      `--per-second ${JSON.stringify(perSecond)} must be a number above 0`,
+      EXIT.usage,
+    );
   return { per_second: pace };
 }

@@ -27,19 +27,32 @@ export function doctorCommand(program: Command): void {
 async function examine({ api, terminal, options }: Ops): Promise<number> {
   const { ok, findings } = await api.get<Diagnosis>('/v1/ops/doctor').catch(unlessUnreachable);
   const away = findings.some(({ check }) => check === 'api');
-  terminal.out(options.json ? JSON.stringify({ ok, findings }) : findings.map((finding) => show(terminal, finding)).join('\n'));
-  if (!options.json) terminal.out(ok ? styled(terminal, 'green', '\nAll is well.') : styled(terminal, 'red', `\n${ills(findings)}`));
+  terminal.out(
+    options.json
+      ? JSON.stringify({ ok, findings })
+      : findings.map((finding) => show(terminal, finding)).join('\n'),
+  );
+  if (!options.json)
+    terminal.out(
+      ok
+        ? styled(terminal, 'green', '\nAll is well.')
+        : styled(terminal, 'red', `\n${ills(findings)}`),
+    );
   return ok ? EXIT.done : away ? EXIT.unreachable : EXIT.failed;
 }
 
 /** An API that is away is a finding too. */
 function unlessUnreachable(error: unknown): Diagnosis {
   if (!(error instanceof CommandError) || error instanceof ApiProblem) throw error;
-  const remedy = 'Start it (`npm start`, or `knockon api`), and see its log for why it ended. Nothing that was accepted is lost.';
+  const remedy =
+    'Start it (`npm start`, or `knockon api`), and see its log for why it ended. Nothing that was accepted is lost.';
   return { ok: false, findings: [{ check: 'api', ok: false, detail: error.message, remedy }] };
 }
 
-function show(terminal: Terminal, { check, ok, detail, remedy }: Diagnosis['findings'][number]): string {
+function show(
+  terminal: Terminal,
+  { check, ok, detail, remedy }: Diagnosis['findings'][number],
+): string {
   const sign = ok ? styled(terminal, 'green', '✓') : styled(terminal, 'red', '✗');
   return `${sign} ${check.padEnd(18)} ${detail}${remedy ? `\n  ${' '.repeat(19)}→ ${remedy}` : ''}`;
 }

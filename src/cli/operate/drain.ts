@@ -26,10 +26,15 @@ export function drainCommand(program: Command): void {
   const command = program
     .command('drain')
     .summary('pause a subscriber, and wait until nothing of it runs any more')
-    .description('Pauses a subscriber and waits until its calls under way have ended, so that its workers can be stopped or changed.')
+    .description(
+      'Pauses a subscriber and waits until its calls under way have ended, so that its workers can be stopped or changed.',
+    )
     .argument('<name>', 'the subscriber')
     .option('-r, --reason <why>', 'why, for whoever finds it', 'drained')
-    .option('-u, --until <when>', 'when it resumes by itself, a moment or from now such as 30m (default: when somebody resumes it)')
+    .option(
+      '-u, --until <when>',
+      'when it resumes by itself, a moment or from now such as 30m (default: when somebody resumes it)',
+    )
     .option('--wait <time>', 'longest wait for what runs', '2m')
     .addHelpText('after', MORE);
   addOpsOptions(command).action(operating<DrainOptions, [string]>(drain));
@@ -38,26 +43,43 @@ export function drainCommand(program: Command): void {
 async function drain(ops: Ops<DrainOptions>, name: string): Promise<number> {
   const { reason, until, wait: patience } = ops.options;
   const longest = ms(patience as StringValue);
-  if (!Number.isFinite(longest)) throw new CommandError(`--wait ${JSON.stringify(patience)} must be a time such as 30s or 2m`, EXIT.usage);
+  if (!Number.isFinite(longest))
+    throw new CommandError(
+      `--wait ${JSON.stringify(patience)} must be a time such as 30s or 2m`,
+      EXIT.usage,
+    );
   const given = { reason, ...(until && { until: parseFutureTime(until) }) };
   const status = await untilDrained(ops, await ask(ops, 'POST', name, 'drain', given), longest);
-  tell(ops, status, () => `${name} is paused${endOf(status)}, ${inWords(status)} \`knockon resume ${name}\` ends it.`);
+  tell(
+    ops,
+    status,
+    () =>
+      `${name} is paused${endOf(status)}, ${inWords(status)} \`knockon resume ${name}\` ends it.`,
+  );
   return status.drained ? EXIT.done : EXIT.failed;
 }
 
 /** Workers say every few seconds what they are at. */
-async function untilDrained({ api, terminal, options }: Ops, asked: SubscriberStatus, longest: number): Promise<SubscriberStatus> {
+async function untilDrained(
+  { api, terminal, options }: Ops,
+  asked: SubscriberStatus,
+  longest: number,
+): Promise<SubscriberStatus> {
   let status = asked;
   const end = Date.now() + longest;
   if (!status.drained && !options.json) terminal.err('Waiting for what runs …');
   while (!status.drained && status.paused && Date.now() < end) {
     await wait(500);
-    status = await api.get<SubscriberStatus>(`/v1/ops/subscribers/${encodeURIComponent(status.name)}`);
+    status = await api.get<SubscriberStatus>(
+      `/v1/ops/subscribers/${encodeURIComponent(status.name)}`,
+    );
   }
   return status;
 }
 
 function inWords({ drained, processes, backlog }: SubscriberStatus): string {
   const running = processes.reduce((sum, process) => sum + (process.running ?? 0), 0);
-  return drained ? `nothing of it runs. Its backlog: ${counted(backlog, 'event')}.` : `with ${counted(running, 'call')} still under way.`;
+  return drained
+    ? `nothing of it runs. Its backlog: ${counted(backlog, 'event')}.`
+    : `with ${counted(running, 'call')} still under way.`;
 }

@@ -43,7 +43,9 @@ export function failedCommand(program: Command): void {
     .addOption(limitOption('dead letters', 50))
     .addHelpText('after', MORE);
   addOpsOptions(addDeadLetterOptions(command)).action(
-    operating<FailedOptions, []>((ops) => (ops.options.causes ? showCauses(ops) : showLetters(ops))),
+    operating<FailedOptions, []>((ops) =>
+      ops.options.causes ? showCauses(ops) : showLetters(ops),
+    ),
   );
 }
 
@@ -54,7 +56,9 @@ const query = async (ops: Ops<DeadLetterOptions>) => {
 
 async function showCauses(ops: Ops<FailedOptions>): Promise<void> {
   const { api, terminal, options } = ops;
-  const { data } = await api.get<{ data: Cause[] }>(`/v1/ops/dead_letters/causes${await query(ops)}`);
+  const { data } = await api.get<{ data: Cause[] }>(
+    `/v1/ops/dead_letters/causes${await query(ops)}`,
+  );
   if (options.json) return terminal.out(JSON.stringify(data));
   if (data.length === 0) return terminal.out('Nothing has been given up.');
   const rows = data.map((one) => [
@@ -67,7 +71,9 @@ async function showCauses(ops: Ops<FailedOptions>): Promise<void> {
   ]);
   terminal.out(table(terminal, ['subscriber', 'cause', 'count', 'first', 'last', 'example'], rows));
   const [{ subscriber, cause } = { subscriber: '', cause: '' }] = data;
-  terminal.out(`\nOnce the cause is gone: knockon retry --subscriber ${subscriber} --cause ${JSON.stringify(cause)}`);
+  terminal.out(
+    `\nOnce the cause is gone: knockon retry --subscriber ${subscriber} --cause ${JSON.stringify(cause)}`,
+  );
 }
 
 async function showLetters(ops: Ops<FailedOptions>): Promise<void> {
@@ -78,8 +84,20 @@ async function showLetters(ops: Ops<FailedOptions>): Promise<void> {
   if (options.json) return terminal.out(JSON.stringify(letters));
   if (letters.length === 0) return terminal.out('Nothing has been given up.');
   const rows = letters.map((l) => [
-    ...[l.created_at, l.subscriber, l.type, l.retrying ? `${l.cause} (being retried)` : l.cause, l.attempts],
+    ...[
+      l.created_at,
+      l.subscriber,
+      l.type,
+      l.retrying ? `${l.cause} (being retried)` : l.cause,
+      l.attempts,
+    ],
     ...[l.message_id ?? l.event_id, l.id, l.workflow?.url ?? l.workflow?.id],
   ]);
-  terminal.out(table(terminal, ['when', 'subscriber', 'event', 'cause', 'tries', 'message', 'id', 'workflow'], rows));
+  terminal.out(
+    table(
+      terminal,
+      ['when', 'subscriber', 'event', 'cause', 'tries', 'message', 'id', 'workflow'],
+      rows,
+    ),
+  );
 }

@@ -5,7 +5,16 @@ import { workspaceId } from '../api/workspace.ts';
 import { defaultVerb } from '../terminal/default-verb.ts';
 import { idsFrom } from '../terminal/ids.ts';
 import { CommandError, EXIT, table } from '../terminal/output.ts';
-import { addOpsOptions, addYes, confirm, limitOption, OPS_EXIT_CODES, type Ops, type OpsOptions, operating } from './ops.ts';
+import {
+  addOpsOptions,
+  addYes,
+  confirm,
+  limitOption,
+  OPS_EXIT_CODES,
+  type Ops,
+  type OpsOptions,
+  operating,
+} from './ops.ts';
 
 const MORE = `
 Examples:
@@ -27,7 +36,9 @@ export function keysCommand(program: Command): void {
   const keys = program
     .command('keys')
     .summary("show customers' keys; make one, or take some away")
-    .description('Shows the keys of workspaces, without their secrets; makes one, or takes some away.')
+    .description(
+      'Shows the keys of workspaces, without their secrets; makes one, or takes some away.',
+    )
     .addHelpText('after', MORE);
   const list = defaultVerb(keys, 'list', 'list keys, newest first')
     .option('--workspace <name>', "only this workspace's: its name or id")
@@ -39,11 +50,19 @@ export function keysCommand(program: Command): void {
     .requiredOption('--workspace <name>', "whose it is: the workspace's name or id")
     .option('--name <name>', 'what it is for', 'unnamed')
     .addHelpText('after', `\n${OPS_EXIT_CODES}`);
-  addOpsOptions(create).action(operating<OpsOptions & { workspace: string; name: string }, []>(createKey));
+  addOpsOptions(create).action(
+    operating<OpsOptions & { workspace: string; name: string }, []>(createKey),
+  );
   const revoke = keys
     .command('revoke')
-    .description('take keys away for good: they are answered 401, here at once and by every API within three seconds')
-    .argument('[ids...]', "keys' ids, as `knockon keys` shows them", idsFrom('`knockon keys` shows keys, each with its id.'))
+    .description(
+      'take keys away for good: they are answered 401, here at once and by every API within three seconds',
+    )
+    .argument(
+      '[ids...]',
+      "keys' ids, as `knockon keys` shows them",
+      idsFrom('`knockon keys` shows keys, each with its id.'),
+    )
     .option('--workspace <name>', 'with --all: all keys of this workspace, its last one too')
     .option('--all', 'all of the workspace')
     .option('-r, --reason <why>', 'why, for the log of operations')
@@ -55,16 +74,29 @@ async function listKeys({ api, terminal, options }: Ops<ListOptions>): Promise<v
   const { workspace, limit, json } = options;
   const query = workspace === undefined ? '' : `?workspace_id=${await workspaceId(api, workspace)}`;
   const found: KeyEntry[] = [];
-  for await (const key of api.list<KeyEntry>(`/v1/ops/keys${query}`)) if (found.push(key) >= limit) break;
+  for await (const key of api.list<KeyEntry>(`/v1/ops/keys${query}`))
+    if (found.push(key) >= limit) break;
   if (json) return terminal.out(JSON.stringify(found));
   if (found.length === 0) return terminal.out('There is no key.');
-  const rows = found.map((key) => [key.workspace_name, key.name, key.prefix, key.created_at, key.id]);
+  const rows = found.map((key) => [
+    key.workspace_name,
+    key.name,
+    key.prefix,
+    key.created_at,
+    key.id,
+  ]);
   terminal.out(table(terminal, ['workspace', 'name', 'begins with', 'made', 'id'], rows));
 }
 
-async function createKey({ api, terminal, options }: Ops<OpsOptions & { workspace: string; name: string }>): Promise<void> {
+async function createKey({
+  api,
+  terminal,
+  options,
+}: Ops<OpsOptions & { workspace: string; name: string }>): Promise<void> {
   const workspace_id = await workspaceId(api, options.workspace);
-  const { body } = await api.send<KeyEntry & { api_key: string }>('POST', '/v1/ops/keys', { body: { workspace_id, name: options.name } });
+  const { body } = await api.send<KeyEntry & { api_key: string }>('POST', '/v1/ops/keys', {
+    body: { workspace_id, name: options.name },
+  });
   if (options.json) return terminal.out(JSON.stringify(body));
   terminal.err(`A key of ${body.workspace_name} (${body.id}). It is shown this once:`);
   terminal.out(body.api_key);
@@ -81,14 +113,24 @@ async function revokeKeys(ops: Ops<RevokeOptions>, ids: string[]): Promise<numbe
   const which = await chosen(ops, ids);
   await confirm(
     ops,
-    'ids' in which ? `Take away ${counted(ids.length, 'key')} for good?` : `Take away all keys of ${options.workspace} for good?`,
+    'ids' in which
+      ? `Take away ${counted(ids.length, 'key')} for good?`
+      : `Take away all keys of ${options.workspace} for good?`,
   );
-  const { body } = await api.send<{ revoked: KeyEntry[] }>('POST', '/v1/ops/keys/revoke', { body: { ...which, reason: options.reason } });
+  const { body } = await api.send<{ revoked: KeyEntry[] }>('POST', '/v1/ops/keys/revoke', {
+    body: { ...which, reason: options.reason },
+  });
   const { revoked } = body;
-  terminal.out(options.json ? JSON.stringify(body) : `Revoked: ${counted(revoked.length, 'key')}${ofWhom(revoked)}.`);
+  terminal.out(
+    options.json
+      ? JSON.stringify(body)
+      : `Revoked: ${counted(revoked.length, 'key')}${ofWhom(revoked)}.`,
+  );
   const missing = ids.filter((id) => !revoked.some((key) => key.id === id));
   if (missing.length > 0)
-    throw new CommandError(`There is no such key: ${missing.join(', ')}. \`knockon keys\` shows those that there are.`);
+    throw new CommandError(
+      `There is no such key: ${missing.join(', ')}. \`knockon keys\` shows those that there are.`,
+    );
   return EXIT.done;
 }
 
@@ -100,7 +142,8 @@ async function chosen(
   if (ids.length > 0 && (workspace !== undefined || all))
     throw new CommandError('Give ids, or --workspace with --all; not both.', EXIT.usage);
   if (ids.length > 0) return { ids };
-  if (workspace === undefined || !all) throw new CommandError('Which ones? Give ids, or --workspace NAME --all.', EXIT.usage);
+  if (workspace === undefined || !all)
+    throw new CommandError('Which ones? Give ids, or --workspace NAME --all.', EXIT.usage);
   return { workspace_id: await workspaceId(api, workspace) };
 }
 

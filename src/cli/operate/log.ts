@@ -3,7 +3,14 @@ import { closest } from 'fastest-levenshtein';
 import type { LogEntry } from '../../ops/access/action-log.ts';
 import { ACTIONS } from '../../ops/access/actions.ts';
 import { table } from '../terminal/output.ts';
-import { addOpsOptions, limitOption, OPS_EXIT_CODES, type Ops, type OpsOptions, operating } from './ops.ts';
+import {
+  addOpsOptions,
+  limitOption,
+  OPS_EXIT_CODES,
+  type Ops,
+  type OpsOptions,
+  operating,
+} from './ops.ts';
 
 interface LogOptions extends OpsOptions {
   limit: number;
@@ -24,7 +31,9 @@ export function logCommand(program: Command): void {
   const command = program
     .command('log')
     .summary('show who did what to it, when and why')
-    .description('Shows the log of operations, newest first: who paused, limited, replayed or discarded what, when and why.')
+    .description(
+      'Shows the log of operations, newest first: who paused, limited, replayed or discarded what, when and why.',
+    )
     .addOption(limitOption('entries', 20))
     .addOption(new Option('--verb <verb>', 'only this verb, such as pause').argParser(verb))
     .option('--subject <name>', 'only what was done to this, such as a subscriber')
@@ -35,19 +44,31 @@ export function logCommand(program: Command): void {
 
 function verb(text: string): string {
   if ((ACTIONS as readonly string[]).includes(text)) return text;
-  throw new InvalidArgumentError(`Did you mean ${closest(text, ACTIONS)}? The log knows: ${ACTIONS.join(', ')}.`);
+  throw new InvalidArgumentError(
+    `Did you mean ${closest(text, ACTIONS)}? The log knows: ${ACTIONS.join(', ')}.`,
+  );
 }
 
 async function showLog({ api, terminal, options }: Ops<LogOptions>): Promise<void> {
   const { verb, subject, by } = options;
   const filter = new URLSearchParams();
-  for (const [name, value] of Object.entries({ verb, subject, by })) if (value) filter.set(name, value);
+  for (const [name, value] of Object.entries({ verb, subject, by }))
+    if (value) filter.set(name, value);
   const entries: LogEntry[] = [];
-  for await (const entry of api.list<LogEntry>(filter.size > 0 ? `/v1/ops/log?${filter}` : '/v1/ops/log'))
+  for await (const entry of api.list<LogEntry>(
+    filter.size > 0 ? `/v1/ops/log?${filter}` : '/v1/ops/log',
+  ))
     if (entries.push(entry) >= options.limit) break;
   if (options.json) return terminal.out(JSON.stringify(entries));
   if (entries.length === 0) return terminal.out('Nobody has done anything yet that would be here.');
-  const rows = entries.map(({ at, by, verb, subject, detail, reason }) => [at, by, verb, subject, reason, showDetail(detail)]);
+  const rows = entries.map(({ at, by, verb, subject, detail, reason }) => [
+    at,
+    by,
+    verb,
+    subject,
+    reason,
+    showDetail(detail),
+  ]);
   terminal.out(table(terminal, ['when', 'who', 'did', 'to', 'reason', 'detail'], rows));
 }
 

@@ -3,7 +3,14 @@ import type { OperationView } from '../../ops/operations/operations.ts';
 import { idFrom } from '../terminal/ids.ts';
 import { CommandError, duration, EXIT, table } from '../terminal/output.ts';
 import { explain, follow } from '../trace/follow.ts';
-import { addOpsOptions, limitOption, OPS_EXIT_CODES, type Ops, type OpsOptions, operating } from './ops.ts';
+import {
+  addOpsOptions,
+  limitOption,
+  OPS_EXIT_CODES,
+  type Ops,
+  type OpsOptions,
+  operating,
+} from './ops.ts';
 
 interface OperationsOptions extends OpsOptions {
   limit: number;
@@ -30,7 +37,9 @@ export function operationsCommand(program: Command): void {
     .command('operations')
     .alias('jobs')
     .summary('show long work (retries, resets, replays, backfills, rebuilds), and hold it up')
-    .description('Shows long work, newest first; with an id one operation, which can be followed, paused, resumed and cancelled.')
+    .description(
+      'Shows long work, newest first; with an id one operation, which can be followed, paused, resumed and cancelled.',
+    )
     .argument('[id]', "an operation's id", idFrom('`knockon operations` shows them.'))
     .addOption(limitOption('operations', 20))
     .option('-f, --follow', 'stay until it has ended')
@@ -39,18 +48,28 @@ export function operationsCommand(program: Command): void {
     .addOption(new Option('--cancel', 'end it').conflicts(['pause', 'resume']))
     .addHelpText('after', MORE);
   addOpsOptions(command).action(
-    operating<OperationsOptions, [string | undefined]>((ops, id) => (id === undefined ? showOperations(ops) : showOperation(ops, id))),
+    operating<OperationsOptions, [string | undefined]>((ops, id) =>
+      id === undefined ? showOperations(ops) : showOperation(ops, id),
+    ),
   );
 }
 
 async function showOperations({ api, terminal, options }: Ops<OperationsOptions>): Promise<void> {
-  if (options.pause || options.resume || options.cancel) throw new CommandError('Which operation? Give its id.', EXIT.usage);
+  if (options.pause || options.resume || options.cancel)
+    throw new CommandError('Which operation? Give its id.', EXIT.usage);
   const operations: OperationView[] = [];
-  for await (const operation of api.list<OperationView>('/v1/ops/operations')) if (operations.push(operation) >= options.limit) break;
+  for await (const operation of api.list<OperationView>('/v1/ops/operations'))
+    if (operations.push(operation) >= options.limit) break;
   if (options.json) return terminal.out(JSON.stringify(operations));
   if (operations.length === 0) return terminal.out('Nobody has asked for long work yet.');
   const rows = operations.map((operation) => [
-    ...[operation.created_at, operation.verb, operation.state, `${operation.done}/${operation.total ?? '?'}`, operation.failed],
+    ...[
+      operation.created_at,
+      operation.verb,
+      operation.state,
+      `${operation.done}/${operation.total ?? '?'}`,
+      operation.failed,
+    ],
     ...[
       operation.eta_seconds === null ? null : duration(operation.eta_seconds * 1000),
       operation.by,
@@ -58,14 +77,22 @@ async function showOperations({ api, terminal, options }: Ops<OperationsOptions>
       operation.workflow?.url ?? operation.workflow?.id,
     ],
   ]);
-  terminal.out(table(terminal, ['when', 'operation', 'state', 'done', 'failed', 'left', 'by', 'id', 'workflow'], rows));
+  terminal.out(
+    table(
+      terminal,
+      ['when', 'operation', 'state', 'done', 'failed', 'left', 'by', 'id', 'workflow'],
+      rows,
+    ),
+  );
 }
 
 async function showOperation(ops: Ops<OperationsOptions>, id: string): Promise<number> {
   const { api, terminal, options } = ops;
   const path = `/v1/ops/operations/${encodeURIComponent(id)}`;
   const change = (['pause', 'resume', 'cancel'] as const).find((verb) => options[verb]);
-  const operation = change ? (await api.send<OperationView>('POST', `${path}/${change}`)).body : await api.get<OperationView>(path);
+  const operation = change
+    ? (await api.send<OperationView>('POST', `${path}/${change}`)).body
+    : await api.get<OperationView>(path);
   if (options.follow) return await follow(ops, operation);
   terminal.out(options.json ? JSON.stringify(operation) : explain(terminal, operation));
   return operation.state === 'failed' ? EXIT.failed : EXIT.done;

@@ -3,7 +3,14 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Api, createApi } from '../api/client.ts';
 import { type ApiAddress, findApi } from '../api/find-api.ts';
 import { type ApiOptions, addOptions } from '../api/options.ts';
-import { CommandError, EXIT, endOnInterrupt, processTerminal, reported, type Terminal } from '../terminal/output.ts';
+import {
+  CommandError,
+  EXIT,
+  endOnInterrupt,
+  processTerminal,
+  reported,
+  type Terminal,
+} from '../terminal/output.ts';
 
 /** The options of every command that operates. */
 export interface OpsOptions extends ApiOptions {
@@ -13,7 +20,10 @@ export interface OpsOptions extends ApiOptions {
 
 /** Adds `--api-url`, `--api-key` and `--json` to a command that operates. */
 export const addOpsOptions = (command: Command): Command =>
-  addOptions(command, "an operator's key (default: KNOCKON_ADMIN_KEY, else the same up.json, else KNOCKON_API_KEY)");
+  addOptions(
+    command,
+    "an operator's key (default: KNOCKON_ADMIN_KEY, else the same up.json, else KNOCKON_API_KEY)",
+  );
 
 /** What a command operates with. */
 export interface Ops<O extends OpsOptions = OpsOptions> {
@@ -37,34 +47,47 @@ export const limitOption = (what: string, usual: number): Option =>
   });
 
 /** Adds `--yes` too, for what can't be taken back. */
-export const addYes = (command: Command): Command => command.option('-y, --yes', 'do it without asking; needed where nobody can be asked');
+export const addYes = (command: Command): Command =>
+  command.option('-y, --yes', 'do it without asking; needed where nobody can be asked');
 
 /**
- * Makes a command's action out of what it does: finds the API and the operator's key, reports errors, and ends with the exit
- * code that `run` gives (default 0).
+ * Makes a command's action out of what it does: finds the API and the operator's key, reports
+ * errors, and ends with the exit code that `run` gives (default 0).
  *
  * @param run gets the command's arguments after what it operates with
  */
-export function operating<O extends OpsOptions, A extends unknown[]>(run: (ops: Ops<O>, ...args: A) => Promise<number | void>) {
+export function operating<O extends OpsOptions, A extends unknown[]>(
+  run: (ops: Ops<O>, ...args: A) => Promise<number | void>,
+) {
   return reported(async (...all: [...A, O, Command]) => {
     const options = all.at(-2) as O;
     const address = findApi(options, {}, 'operator');
     const api = createApi(address, { unreachable: EXIT.unreachable });
     endOnInterrupt();
     const args = all.slice(0, -2) as A;
-    process.exitCode = (await run({ api, address, terminal: processTerminal(), options }, ...args).finally(() => api.close())) ?? EXIT.done;
+    process.exitCode =
+      (await run({ api, address, terminal: processTerminal(), options }, ...args).finally(() =>
+        api.close(),
+      )) ?? EXIT.done;
   });
 }
 
 /**
  * Asks before something is done that can't be taken back.
  *
- * @throws CommandError where the answer is no, or where nobody can be asked and `--yes` is not there
+ * @throws CommandError where the answer is no, or where nobody can be asked and `--yes` is not
+ * there
  */
-export async function confirm({ terminal, options }: Pick<Ops, 'terminal' | 'options'>, question: string): Promise<void> {
+export async function confirm(
+  { terminal, options }: Pick<Ops, 'terminal' | 'options'>,
+  question: string,
+): Promise<void> {
   if (options.yes) return;
   if (!process.stdin.isTTY || !terminal.live || options.json) {
-    throw new CommandError(`${question} Nobody can be asked here: pass --yes to do it.`, EXIT.usage);
+    throw new CommandError(
+      `${question} Nobody can be asked here: pass --yes to do it.`,
+      EXIT.usage,
+    );
   }
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   const answer = await lines.question(`${question} [y/N] `).finally(() => lines.close());

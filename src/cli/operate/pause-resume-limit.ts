@@ -26,13 +26,24 @@ export function pauseCommand(program: Command): void {
     .option('-u, --until <when>', UNTIL)
     .addHelpText(
       'after',
-      help('$ knockon pause search --reason "the index is being moved"', '$ knockon pause webhooks -r "their datacentre" -u 2h'),
+      help(
+        '$ knockon pause search --reason "the index is being moved"',
+        '$ knockon pause webhooks -r "their datacentre" -u 2h',
+      ),
     );
   addOpsOptions(command).action(
     operating<PauseOptions, [string]>(async (ops, name) => {
       const { reason, until } = ops.options;
-      const status = await ask(ops, 'POST', name, 'pause', { reason, ...(until && { until: parseFutureTime(until) }) });
-      tell(ops, status, () => `${name} is paused${endOf(status)}: its events wait. \`knockon resume ${name}\` ends it.`);
+      const status = await ask(ops, 'POST', name, 'pause', {
+        reason,
+        ...(until && { until: parseFutureTime(until) }),
+      });
+      tell(
+        ops,
+        status,
+        () =>
+          `${name} is paused${endOf(status)}: its events wait. \`knockon resume ${name}\` ends it.`,
+      );
     }),
   );
 }
@@ -42,14 +53,21 @@ export function resumeCommand(program: Command): void {
   const command = program
     .command('resume')
     .summary("end a subscriber's pause; what has waited is done")
-    .description("Ends a subscriber's pause: what has waited is done, in its order. A limit that was there holds again.")
+    .description(
+      "Ends a subscriber's pause: what has waited is done, in its order. A limit that was there holds again.",
+    )
     .argument('<name>', 'the subscriber')
     .addHelpText('after', help('$ knockon resume search'));
   addOpsOptions(command).action(
     operating<OpsOptions, [string]>(async (ops, name) => {
       const status = await ask(ops, 'POST', name, 'resume');
-      const held = status.per_second === null ? '' : ` at up to ${status.per_second} events a second`;
-      tell(ops, status, () => `${name} goes on${held}. Its backlog: ${counted(status.backlog, 'event')}.`);
+      const held =
+        status.per_second === null ? '' : ` at up to ${status.per_second} events a second`;
+      tell(
+        ops,
+        status,
+        () => `${name} goes on${held}. Its backlog: ${counted(status.backlog, 'event')}.`,
+      );
     }),
   );
 }
@@ -69,10 +87,17 @@ export function limitCommand(program: Command): void {
     operating<OpsOptions, [string, string]>(async (ops, name, wanted) => {
       const per_second = wanted === 'off' ? null : Number(wanted);
       if (per_second !== null && !(per_second > 0)) {
-        throw new CommandError('<per-second> must be a number above 0, or off; `knockon pause` lets nothing through', EXIT.usage);
+        throw new CommandError(
+          '<per-second> must be a number above 0, or off; `knockon pause` lets nothing through',
+          EXIT.usage,
+        );
       }
       const status = await ask(ops, 'PUT', name, 'limit', { per_second });
-      tell(ops, status, () => (per_second === null ? `${name} has no limit.` : `${name} does up to ${per_second} events a second.`));
+      tell(ops, status, () =>
+        per_second === null
+          ? `${name} has no limit.`
+          : `${name} does up to ${per_second} events a second.`,
+      );
     }),
   );
 }
@@ -85,28 +110,47 @@ ${examples.map((example) => `  ${example}`).join('\n')}
 ${OPS_EXIT_CODES}`;
 
 /** Asks for a verb. @returns the subscriber as it is then */
-export async function ask(ops: Ops, method: 'POST' | 'PUT', name: string, verb: string, body?: object): Promise<SubscriberStatus> {
+export async function ask(
+  ops: Ops,
+  method: 'POST' | 'PUT',
+  name: string,
+  verb: string,
+  body?: object,
+): Promise<SubscriberStatus> {
   const path = `/v1/ops/subscribers/${encodeURIComponent(name)}/${verb}`;
   return (await ops.api.send<SubscriberStatus>(method, path, body && { body })).body;
 }
 
 /** What was done, and where it has not reached Temporal that it hasn't. */
-export function tell({ terminal, options }: Ops, status: SubscriberStatus, words: () => string): void {
+export function tell(
+  { terminal, options }: Ops,
+  status: SubscriberStatus,
+  words: () => string,
+): void {
   terminal.out(options.json ? JSON.stringify(status) : words());
-  if (!options.json && !status.applied) warn(terminal, 'Temporal does not answer: this holds as soon as it does.');
+  if (!options.json && !status.applied)
+    warn(terminal, 'Temporal does not answer: this holds as soon as it does.');
 }
 
 /** How a pause ends, in words. */
-export const endOf = ({ paused }: SubscriberStatus): string => (paused?.until ? ` until ${paused.until}` : '');
+export const endOf = ({ paused }: SubscriberStatus): string =>
+  paused?.until ? ` until ${paused.until}` : '';
 
 /** A moment, or a time from now. @returns RFC 3339, UTC @throws CommandError */
 export function parseFutureTime(text: string): string {
   if (/^\s*\d+(\.\d+)?\s*$/.test(text)) {
     const number = text.trim();
-    throw new CommandError(`--until ${number}: ${number} what? It must have a unit, such as ${number}m or ${number}h`, EXIT.usage);
+    throw new CommandError(
+      `--until ${number}: ${number} what? It must have a unit, such as ${number}m or ${number}h`,
+      EXIT.usage,
+    );
   }
-  const fromNow = /^\d/.test(text) && !text.includes('-') ? ms(text.trim() as StringValue) : undefined;
-  const at = typeof fromNow === 'number' && Number.isFinite(fromNow) ? Date.now() + fromNow : Date.parse(text);
+  const fromNow =
+    /^\d/.test(text) && !text.includes('-') ? ms(text.trim() as StringValue) : undefined;
+  const at =
+    typeof fromNow === 'number' && Number.isFinite(fromNow)
+      ? Date.now() + fromNow
+      : Date.parse(text);
   if (Number.isNaN(at) || (fromNow === undefined && !/T.*(Z|[+-]\d\d:\d\d)$/.test(text))) {
     throw new CommandError(
       `--until ${JSON.stringify(text)} must be a moment with its offset such as 2024-01-15T12:00:00Z, or from now such as 30m`,

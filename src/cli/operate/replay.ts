@@ -7,7 +7,15 @@ import { CommandError, EXIT, type Terminal, table } from '../terminal/output.ts'
 import { parsePastTime } from '../terminal/past-time.ts';
 import { follow } from '../trace/follow.ts';
 import { paceOf } from './dead-letter-filter.ts';
-import { addOpsOptions, addYes, confirm, OPS_EXIT_CODES, type Ops, type OpsOptions, operating } from './ops.ts';
+import {
+  addOpsOptions,
+  addYes,
+  confirm,
+  OPS_EXIT_CODES,
+  type Ops,
+  type OpsOptions,
+  operating,
+} from './ops.ts';
 import { addOperationOptions } from './retry.ts';
 
 interface OperationOptions extends OpsOptions {
@@ -46,12 +54,20 @@ export function replayCommand(program: Command): void {
   const command = program
     .command('replay')
     .summary('run effects again for events of the log')
-    .description('Runs effects again for events of the log. First it shows what it would do, and asks.')
-    .option('--from <when>', 'events of that moment or later: 2024-01-15T12:00:00Z, or 2h for two hours ago')
+    .description(
+      'Runs effects again for events of the log. First it shows what it would do, and asks.',
+    )
+    .option(
+      '--from <when>',
+      'events of that moment or later: 2024-01-15T12:00:00Z, or 2h for two hours ago',
+    )
     .option('--to <when>', 'events before that moment (default: now)')
     .option('--channel <id>', 'only of this channel', idFrom('`GET /v1/channels` shows channels.'))
     .option('--type <type>', 'only of this type')
-    .option('-s, --subscriber <name>', 'only for this subscriber, and then also what was never dispatched to it')
+    .option(
+      '-s, --subscriber <name>',
+      'only for this subscriber, and then also what was never dispatched to it',
+    )
     .option('--message <id>', 'only of this message', idFrom('`knockon failed` shows messages.'))
     .option('--workspace <name>', 'only of this workspace: its name or id')
     .option('--dry-run', 'show what it would do, and do nothing')
@@ -64,29 +80,62 @@ async function replay(ops: Ops<ReplayOptions>): Promise<number> {
   const { api, terminal, options } = ops;
   const { channel, type, subscriber, message, workspace, force, reason } = options;
   // Answers with the nearest name where there is none of that name.
-  if (subscriber !== undefined) await api.get(`/v1/ops/subscribers/${encodeURIComponent(subscriber)}`);
+  if (subscriber !== undefined)
+    await api.get(`/v1/ops/subscribers/${encodeURIComponent(subscriber)}`);
   const workspace_id = workspace === undefined ? undefined : await workspaceId(api, workspace);
   const body = {
-    ...{ channel_id: channel, type, subscriber, message_id: message, workspace_id, force, reason, ...paceOf(options) },
+    ...{
+      channel_id: channel,
+      type,
+      subscriber,
+      message_id: message,
+      workspace_id,
+      force,
+      reason,
+      ...paceOf(options),
+    },
     from: options.from === undefined ? undefined : parsePastTime('--from', options.from),
     to: options.to === undefined ? undefined : parsePastTime('--to', options.to),
   };
   if (options.dryRun || !options.yes) {
-    const { body: plan } = await api.send<Plan>('POST', '/v1/ops/replays', { body: { ...body, dry_run: true } });
-    if (options.dryRun) terminal.out(options.json ? JSON.stringify(plan) : showPlan(terminal, plan));
+    const { body: plan } = await api.send<Plan>('POST', '/v1/ops/replays', {
+      body: { ...body, dry_run: true },
+    });
+    if (options.dryRun)
+      terminal.out(options.json ? JSON.stringify(plan) : showPlan(terminal, plan));
     if (options.dryRun) return EXIT.done;
     if (!options.json) terminal.err(showPlan(terminal, plan));
     await confirm(ops, `Bring about ${plan.effects} effects?`);
   }
-  return await follow(ops, (await api.send<OperationView>('POST', '/v1/ops/replays', { body: { ...body, dry_run: false } })).body);
+  return await follow(
+    ops,
+    (
+      await api.send<OperationView>('POST', '/v1/ops/replays', {
+        body: { ...body, dry_run: false },
+      })
+    ).body,
+  );
 }
 
 type Plan = ReplayPlan & { summary: string; effects: number };
 
 function showPlan(terminal: Terminal, { summary, subscribers }: Plan): string {
   if (subscribers.length === 0) return `${summary}: there is nothing to do.`;
-  const rows = subscribers.map((s) => [s.name, s.runs, s.retries, s.skipped, s.in_flight, s.never, s.again]);
-  const books = table(terminal, ['subscriber', 'runs', 'of it dead', 'skipped', 'under way', 'never its', 'again'], rows, 1);
+  const rows = subscribers.map((s) => [
+    s.name,
+    s.runs,
+    s.retries,
+    s.skipped,
+    s.in_flight,
+    s.never,
+    s.again,
+  ]);
+  const books = table(
+    terminal,
+    ['subscriber', 'runs', 'of it dead', 'skipped', 'under way', 'never its', 'again'],
+    rows,
+    1,
+  );
   return `${summary}\n\n${books}`;
 }
 
@@ -111,13 +160,24 @@ export function backfillCommand(program: Command): void {
     .summary('give a new subscriber what happened before it was there')
     .description('Gives a subscriber the events that were dispatched before it was registered.')
     .argument('<name>', 'the subscriber')
-    .option('--from <when>', 'events of that moment or later (default: from the beginning of the log)')
+    .option(
+      '--from <when>',
+      'events of that moment or later (default: from the beginning of the log)',
+    )
     .addHelpText('after', backfillHelp);
   addOpsOptions(addOperationOptions(command)).action(
     operating<BackfillOptions, [string]>(async (ops, subscriber) => {
       const { from, reason } = ops.options;
-      const body = { subscriber, from: from === undefined ? undefined : parsePastTime('--from', from), ...paceOf(ops.options), reason };
-      return await follow(ops, (await ops.api.send<OperationView>('POST', '/v1/ops/backfills', { body })).body);
+      const body = {
+        subscriber,
+        from: from === undefined ? undefined : parsePastTime('--from', from),
+        ...paceOf(ops.options),
+        reason,
+      };
+      return await follow(
+        ops,
+        (await ops.api.send<OperationView>('POST', '/v1/ops/backfills', { body })).body,
+      );
     }),
   );
 }
@@ -141,9 +201,13 @@ export function rebuildCommand(program: Command): void {
     .addHelpText('after', rebuildHelp);
   addOpsOptions(addOperationOptions(command)).action(
     operating<OperationOptions, [string]>(async (ops, subscriber) => {
-      if (subscriber === '') throw new CommandError('<name> must be search, analytics or cache', EXIT.usage);
+      if (subscriber === '')
+        throw new CommandError('<name> must be search, analytics or cache', EXIT.usage);
       const body = { subscriber, ...paceOf(ops.options), reason: ops.options.reason };
-      return await follow(ops, (await ops.api.send<OperationView>('POST', '/v1/ops/rebuilds', { body })).body);
+      return await follow(
+        ops,
+        (await ops.api.send<OperationView>('POST', '/v1/ops/rebuilds', { body })).body,
+      );
     }),
   );
 }

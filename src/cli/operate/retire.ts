@@ -4,7 +4,15 @@ import type { OperationView } from '../../ops/operations/operations.ts';
 import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
 import { CommandError, EXIT } from '../terminal/output.ts';
 import { follow } from '../trace/follow.ts';
-import { addOpsOptions, addYes, confirm, OPS_EXIT_CODES, type Ops, type OpsOptions, operating } from './ops.ts';
+import {
+  addOpsOptions,
+  addYes,
+  confirm,
+  OPS_EXIT_CODES,
+  type Ops,
+  type OpsOptions,
+  operating,
+} from './ops.ts';
 
 interface RetireOptions extends OpsOptions {
   open?: string[];
@@ -55,14 +63,19 @@ async function retire(ops: Ops<RetireOptions>, name: string): Promise<number> {
     if (options.open) throw new CommandError('Give --open or --undo, not both.', EXIT.usage);
     const { body } = await api.send<SubscriberStatus>('DELETE', path);
     terminal.out(
-      options.json ? JSON.stringify(body) : `${name} is not retired any more. \`knockon backfill ${name}\` brings what it missed.`,
+      options.json
+        ? JSON.stringify(body)
+        : `${name} is not retired any more. \`knockon backfill ${name}\` brings what it missed.`,
     );
     return EXIT.done;
   }
   const way = wayOf(options.open ?? ['finish']);
   const canAsk = process.stdin.isTTY && terminal.live && !options.json;
-  if (way.open === 'discard' && canAsk) await confirm(ops, `Give up for good what ${name} has open?`);
-  const { body } = await api.send<SubscriberStatus>('POST', path, { body: { ...way, ...(options.reason && { reason: options.reason }) } });
+  if (way.open === 'discard' && canAsk)
+    await confirm(ops, `Give up for good what ${name} has open?`);
+  const { body } = await api.send<SubscriberStatus>('POST', path, {
+    body: { ...way, ...(options.reason && { reason: options.reason }) },
+  });
   const operation = body.retired?.operation_id;
   if (options.json && (!operation || options.detach)) terminal.out(JSON.stringify(body));
   else if (!operation)
@@ -75,7 +88,11 @@ async function retire(ops: Ops<RetireOptions>, name: string): Promise<number> {
   if (options.json && options.detach) return EXIT.done;
   if (!options.json) return await follow(ops, begun);
   const code = await follow({ ...ops, terminal: { ...terminal, out: () => {} } }, begun);
-  terminal.out(JSON.stringify(await api.get<SubscriberStatus>(`/v1/ops/subscribers/${encodeURIComponent(name)}`)));
+  terminal.out(
+    JSON.stringify(
+      await api.get<SubscriberStatus>(`/v1/ops/subscribers/${encodeURIComponent(name)}`),
+    ),
+  );
   return code;
 }
 
@@ -84,5 +101,8 @@ function wayOf([open = '', hand_to, ...more]: string[]): { open: string; hand_to
   if ((open === 'finish' || open === 'discard') && hand_to === undefined) return { open };
   if (open === 'hand-to' && hand_to !== undefined && more.length === 0) return { open, hand_to };
   const got = [open, hand_to, ...more].filter(Boolean).join(' ');
-  throw new CommandError(`--open ${JSON.stringify(got)} must be finish, discard or hand-to OTHER`, EXIT.usage);
+  throw new CommandError(
+    `--open ${JSON.stringify(got)} must be finish, discard or hand-to OTHER`,
+    EXIT.usage,
+  );
 }

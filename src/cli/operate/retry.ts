@@ -4,7 +4,12 @@ import type { OperationView } from '../../ops/operations/operations.ts';
 import { idsFrom } from '../terminal/ids.ts';
 import { CommandError, EXIT } from '../terminal/output.ts';
 import { follow } from '../trace/follow.ts';
-import { addDeadLetterOptions, chosenDeadLetters, type DeadLetterOptions, paceOf } from './dead-letter-filter.ts';
+import {
+  addDeadLetterOptions,
+  chosenDeadLetters,
+  type DeadLetterOptions,
+  paceOf,
+} from './dead-letter-filter.ts';
 import { addOpsOptions, addYes, confirm, OPS_EXIT_CODES, operating } from './ops.ts';
 
 /** Where a dead letter's id is to be found. */
@@ -39,8 +44,15 @@ export function retryCommand(program: Command): void {
   addOpsOptions(addOperationOptions(addDeadLetterOptions(command))).action(
     operating<DeadLetterOptions, [string[]]>(async (ops, ids) => {
       const { reason } = ops.options;
-      const body = { ...(await chosenDeadLetters(ids, ops)), ...paceOf(ops.options), ...(reason && { reason }) };
-      return await follow(ops, (await ops.api.send<OperationView>('POST', '/v1/ops/dead_letters/retry', { body })).body);
+      const body = {
+        ...(await chosenDeadLetters(ids, ops)),
+        ...paceOf(ops.options),
+        ...(reason && { reason }),
+      };
+      return await follow(
+        ops,
+        (await ops.api.send<OperationView>('POST', '/v1/ops/dead_letters/retry', { body })).body,
+      );
     }),
   );
 }
@@ -69,11 +81,23 @@ export function discardCommand(program: Command): void {
     operating<DeadLetterOptions, [string[]]>(async (ops, ids) => {
       const chosen = await chosenDeadLetters(ids, ops);
       const which =
-        ids.length > 0 ? `${ids.length} dead letters` : ops.options.all ? 'all dead letters' : `dead letters (${describe(chosen)})`;
+        ids.length > 0
+          ? `${ids.length} dead letters`
+          : ops.options.all
+            ? 'all dead letters'
+            : `dead letters (${describe(chosen)})`;
       await confirm(ops, `Give up ${which} for good?`);
       const body = { ...chosen, reason: ops.options.reason };
-      const answer = await ops.api.send<{ discarded: number }>('POST', '/v1/ops/dead_letters/discard', { body });
-      ops.terminal.out(ops.options.json ? JSON.stringify(answer.body) : `Given up: ${counted(answer.body.discarded, 'effect')}.`);
+      const answer = await ops.api.send<{ discarded: number }>(
+        'POST',
+        '/v1/ops/dead_letters/discard',
+        { body },
+      );
+      ops.terminal.out(
+        ops.options.json
+          ? JSON.stringify(answer.body)
+          : `Given up: ${counted(answer.body.discarded, 'effect')}.`,
+      );
     }),
   );
 }
@@ -98,7 +122,9 @@ export function resetCommand(program: Command): void {
   const command = program
     .command('reset')
     .summary('reset failed workflows to their first task')
-    .description('Resets a workflow, or those that have given up these dead letters, to the first workflow task.')
+    .description(
+      'Resets a workflow, or those that have given up these dead letters, to the first workflow task.',
+    )
     .argument('[workflow]', "the workflow's id, with KNOCKON_DEPLOYMENT's prefix or without")
     .option('--all', 'those of all dead letters')
     .addHelpText('after', resetHelp);
@@ -106,13 +132,28 @@ export function resetCommand(program: Command): void {
     operating<DeadLetterOptions, [string | undefined]>(async (ops, workflow) => {
       if (workflow === undefined) {
         const { reason } = ops.options;
-        const body = { ...(await chosenDeadLetters([], ops)), ...paceOf(ops.options), ...(reason && { reason }) };
-        return await follow(ops, (await ops.api.send<OperationView>('POST', '/v1/ops/resets', { body })).body);
+        const body = {
+          ...(await chosenDeadLetters([], ops)),
+          ...paceOf(ops.options),
+          ...(reason && { reason }),
+        };
+        return await follow(
+          ops,
+          (await ops.api.send<OperationView>('POST', '/v1/ops/resets', { body })).body,
+        );
       }
-      if (ops.options.all) throw new CommandError('Give a workflow or --all, not both.', EXIT.usage);
+      if (ops.options.all)
+        throw new CommandError('Give a workflow or --all, not both.', EXIT.usage);
       const path = `/v1/ops/workflows/${encodeURIComponent(workflow)}/reset`;
-      const { body } = await ops.api.send<{ id: string; run_id: string; url: string | null }>('POST', path);
-      ops.terminal.out(ops.options.json ? JSON.stringify(body) : `${body.id} runs again: ${body.url ?? body.run_id}`);
+      const { body } = await ops.api.send<{ id: string; run_id: string; url: string | null }>(
+        'POST',
+        path,
+      );
+      ops.terminal.out(
+        ops.options.json
+          ? JSON.stringify(body)
+          : `${body.id} runs again: ${body.url ?? body.run_id}`,
+      );
     }),
   );
 }

@@ -23,7 +23,9 @@ export function scaleCommand(program: Command): void {
   const command = program
     .command('scale')
     .summary('suggest how many workers a subscriber needs')
-    .description('Suggests how many workers a subscriber needs, from its backlog, what arrives and what its workers get done.')
+    .description(
+      'Suggests how many workers a subscriber needs, from its backlog, what arrives and what its workers get done.',
+    )
     .argument('<name>', 'the subscriber')
     .option('--within <time>', 'in which time the backlog is to be done', '5m')
     .addHelpText('after', MORE);
@@ -32,13 +34,23 @@ export function scaleCommand(program: Command): void {
 
 async function scale({ api, terminal, options }: Ops<ScaleOptions>, name: string): Promise<void> {
   const within = Math.round(ms(options.within as StringValue) / 1000);
-  if (!(within >= 1 && within <= 86_400)) throw new CommandError('--within must be a time from 1s to 24h, such as 5m', EXIT.usage);
-  const advice = await api.get<ScaleAdvice>(`/v1/ops/subscribers/${encodeURIComponent(name)}/scale?within=${within}`);
+  if (!(within >= 1 && within <= 86_400))
+    throw new CommandError('--within must be a time from 1s to 24h, such as 5m', EXIT.usage);
+  const advice = await api.get<ScaleAdvice>(
+    `/v1/ops/subscribers/${encodeURIComponent(name)}/scale?within=${within}`,
+  );
   if (options.json) return terminal.out(JSON.stringify(advice));
   const { backlog, arriving, rate, workers, concurrency, drained_in_seconds } = advice;
   const through = drained_in_seconds === null ? 'never' : duration(drained_in_seconds * 1000);
   const row = [backlog, arriving.toFixed(1), rate.toFixed(1), workers, concurrency, through];
-  terminal.out(table(terminal, ['backlog', 'arriving/s', 'done/s', 'workers', 'calls at once', 'through in'], [row], 0));
+  terminal.out(
+    table(
+      terminal,
+      ['backlog', 'arriving/s', 'done/s', 'workers', 'calls at once', 'through in'],
+      [row],
+      0,
+    ),
+  );
   terminal.out(`\n${advice.advice}`);
   if (advice.command) terminal.out(`  $ ${advice.command}`);
 }

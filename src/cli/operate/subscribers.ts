@@ -3,7 +3,16 @@ import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
 import { type Api, ApiProblem, createApi } from '../api/client.ts';
 import { findApi } from '../api/find-api.ts';
 import type { ApiOptions } from '../api/options.ts';
-import { duration, EXIT, endOnInterrupt, processTerminal, reported, styled, type Terminal, table } from '../terminal/output.ts';
+import {
+  duration,
+  EXIT,
+  endOnInterrupt,
+  processTerminal,
+  reported,
+  styled,
+  type Terminal,
+  table,
+} from '../terminal/output.ts';
 import { addOpsOptions } from './ops.ts';
 
 /** A subscriber, as `GET /v1/subscribers` answers a workspace's key. */
@@ -42,7 +51,9 @@ export function subscribersCommand(program: Command): void {
   const command = program
     .command('subscribers')
     .summary('show who listens to what, and how they are doing')
-    .description('Shows who listens to what and how they are doing: state, backlog, what gets done, errors and workers.')
+    .description(
+      'Shows who listens to what and how they are doing: state, backlog, what gets done, errors and workers.',
+    )
     .addHelpText('after', MORE);
   addOpsOptions(command).action(
     reported(async (options: ApiOptions) => {
@@ -54,7 +65,10 @@ export function subscribersCommand(program: Command): void {
   );
 }
 
-/** `--api-key` and KNOCKON_API_KEY may be an operator's key or a workspace's: who has the latter sees less. */
+/**
+ * `--api-key` and KNOCKON_API_KEY may be an operator's key or a workspace's: who has the latter
+ * sees less.
+ */
 async function showEither(
   api: Api,
   terminal: Terminal,
@@ -73,14 +87,26 @@ async function listAll<T>(api: Api, path: string): Promise<T[]> {
   return all;
 }
 
-const NOBODY = 'Nobody has subscribed yet: a worker registers its effects when it starts (`knockon worker effects`).';
+const NOBODY =
+  'Nobody has subscribed yet: a worker registers its effects when it starts (`knockon worker effects`).';
 
 /** What an operator sees. */
 export async function showStatuses(api: Api, terminal: Terminal, json?: boolean): Promise<void> {
   const all = await listAll<SubscriberStatus>(api, '/v1/ops/subscribers');
   if (json) return terminal.out(JSON.stringify(all));
   if (all.length === 0) return terminal.out(NOBODY);
-  const head = ['subscriber', 'state', 'task queue', 'versions', 'workers', 'backlog', 'oldest', 'waiting', 'done/s', 'errors'];
+  const head = [
+    'subscriber',
+    'state',
+    'task queue',
+    'versions',
+    'workers',
+    'backlog',
+    'oldest',
+    'waiting',
+    'done/s',
+    'errors',
+  ];
   terminal.out(
     table(
       terminal,
@@ -96,7 +122,8 @@ const colours = { ok: 'green', degraded: 'yellow', failing: 'red', down: 'red' }
 
 function rowOf(terminal: Terminal, s: SubscriberStatus): (string | number)[] {
   const state = s.state === 'limited' ? `≤ ${s.per_second}/s` : s.state;
-  // Nothing is green that does not work; what is wrong is told in the columns of errors and workers.
+  // Nothing is green that does not work; what is wrong is told in the columns of errors and
+  // workers.
   const colour = s.health === 'ok' && s.state !== 'active' ? 'yellow' : colours[s.health];
   const oldest = s.backlog === 0 ? '–' : duration(s.backlog_age_seconds * 1000);
   const errors = `${(s.error_rate * 100).toFixed(s.error_rate > 0 && s.error_rate < 0.1 ? 1 : 0)} %`;
@@ -117,16 +144,31 @@ function rowOf(terminal: Terminal, s: SubscriberStatus): (string | number)[] {
 }
 
 function notes({ name, paused, applied, workers, retired }: SubscriberStatus): string[] {
-  if (retired) return [`${name} was retired by ${retired.by} at ${retired.at}: nothing new is for it.${wayOf(retired)}`];
+  if (retired)
+    return [
+      `${name} was retired by ${retired.by} at ${retired.at}: nothing new is for it.${wayOf(retired)}`,
+    ];
   const until = paused?.until ? `until ${paused.until}` : 'until somebody resumes it';
   return [
-    ...(paused ? [`${name} was paused by ${paused.by} at ${paused.at}, ${until}: ${paused.reason}`] : []),
-    ...(applied ? [] : [`${name}: Temporal does not answer; what was asked holds as soon as it does.`]),
-    ...(workers === 0 ? [`${name} has no worker: its events wait. \`knockon worker effects --only ${name}\` starts one.`] : []),
+    ...(paused
+      ? [`${name} was paused by ${paused.by} at ${paused.at}, ${until}: ${paused.reason}`]
+      : []),
+    ...(applied
+      ? []
+      : [`${name}: Temporal does not answer; what was asked holds as soon as it does.`]),
+    ...(workers === 0
+      ? [
+          `${name} has no worker: its events wait. \`knockon worker effects --only ${name}\` starts one.`,
+        ]
+      : []),
   ];
 }
 
-function wayOf({ open, handed_to, operation_id }: NonNullable<SubscriberStatus['retired']>): string {
+function wayOf({
+  open,
+  handed_to,
+  operation_id,
+}: NonNullable<SubscriberStatus['retired']>): string {
   if (open === 'finish') return ' What is open its workers finish.';
   const what = open === 'discard' ? 'is given up' : `is handed to ${handed_to}`;
   return ` What was open ${what}: \`knockon operations ${operation_id}\`.`;
@@ -146,5 +188,12 @@ export async function showSubscribers(api: Api, terminal: Terminal, json?: boole
     s.backlog,
     duration(s.lag_seconds * 1000),
   ]);
-  terminal.out(table(terminal, ['subscriber', 'events', 'task queue', 'ordering', 'state', 'backlog', 'lag'], rows, 5));
+  terminal.out(
+    table(
+      terminal,
+      ['subscriber', 'events', 'task queue', 'ordering', 'state', 'backlog', 'lag'],
+      rows,
+      5,
+    ),
+  );
 }

@@ -5,7 +5,16 @@ import type { Balance } from '../../ops/status/verify.ts';
 import { readTemporal } from '../../temporal-settings.ts';
 import type { TemporalServer } from '../../transport/temporal/transport.ts';
 import { findUpFile, type Surroundings, type UpFile } from '../api/find-api.ts';
-import { CommandError, duration, EXIT, processTerminal, reported, styled, type Terminal, table } from '../terminal/output.ts';
+import {
+  CommandError,
+  duration,
+  EXIT,
+  processTerminal,
+  reported,
+  styled,
+  type Terminal,
+  table,
+} from '../terminal/output.ts';
 
 const MORE = `
 It reads the database itself (DATABASE_URL, else the up.json of \`knockon up\`) and asks Temporal (TEMPORAL_ADDRESS or a profile of
@@ -31,7 +40,9 @@ export function verifyCommand(program: Command): void {
   program
     .command('verify')
     .summary('check the ledger: what was promised against what has happened')
-    .description('Checks the ledger: for every subscriber expected − done − dead − in flight must be 0.')
+    .description(
+      'Checks the ledger: for every subscriber expected − done − dead − in flight must be 0.',
+    )
     .option('--json', 'print JSON for programs instead of text for people')
     .option('--full', 'read the whole history again; takes as long as there is much of it')
     .addHelpText('after', MORE)
@@ -55,17 +66,24 @@ export interface LedgerAddress {
 }
 
 /** Where the ledger is kept. The environment comes before up.json. @throws CommandError */
-export function findLedger(surroundings: Surroundings = {}, tell: (line: string) => void = () => {}): LedgerAddress {
+export function findLedger(
+  surroundings: Surroundings = {},
+  tell: (line: string) => void = () => {},
+): LedgerAddress {
   const { env = process.env } = surroundings;
   const found = env.DATABASE_URL ? undefined : findUpFile(surroundings);
   const up = found?.up;
   if (found) tell(`DATABASE_URL is not set: using what \`npm start\` runs here (${found.path}).`);
   const databaseUrl = env.DATABASE_URL ?? up?.database_url;
   if (!databaseUrl) {
-    throw new CommandError('No database is known here: set DATABASE_URL, or start everything here with `npm start`.', EXIT.usage);
+    throw new CommandError(
+      'No database is known here: set DATABASE_URL, or start everything here with `npm start`.',
+      EXIT.usage,
+    );
   }
   // `knockon up` names no Temporal where it has started none.
-  if (env.KNOCKON_TRANSPORT === 'pg-boss' || up?.temporal_address === null) return { databaseUrl, temporal: null, operations: true };
+  if (env.KNOCKON_TRANSPORT === 'pg-boss' || up?.temporal_address === null)
+    return { databaseUrl, temporal: null, operations: true };
   const deployment = env.KNOCKON_DEPLOYMENT || up?.deployment;
   return { databaseUrl, temporal: findTemporal(env, up), ...(deployment && { deployment }) };
 }
@@ -79,11 +97,17 @@ function findTemporal(env: NodeJS.ProcessEnv, up: UpFile | undefined): TemporalS
     const { address, namespace = 'default', ...how } = readTemporal(given);
     return address ? { ...how, address, namespace } : null;
   } catch (error) {
-    throw new CommandError(error instanceof Error ? error.message.split('\n')[0]! : String(error), EXIT.usage);
+    throw new CommandError(
+      error instanceof Error ? error.message.split('\n')[0]! : String(error),
+      EXIT.usage,
+    );
   }
 }
 
-async function readBalance({ databaseUrl, temporal, deployment, operations }: LedgerAddress, full?: boolean): Promise<Balance> {
+async function readBalance(
+  { databaseUrl, temporal, deployment, operations }: LedgerAddress,
+  full?: boolean,
+): Promise<Balance> {
   const [{ openClient }, { verifyLedger }, { askTemporal }, { withOpenJobs }] = await Promise.all([
     import('../../db/open.ts'),
     import('../../ops/status/verify.ts'),
@@ -91,14 +115,25 @@ async function readBalance({ databaseUrl, temporal, deployment, operations }: Le
     import('../../transport/pg-boss/recovery.ts'),
   ]);
   const asked = temporal && (await askTemporal(temporal, deployment));
-  const { client: pg } = openClient(databaseUrl, { max: 1, connect_timeout: 5, prepare: false, onnotice: () => {} });
+  const { client: pg } = openClient(databaseUrl, {
+    max: 1,
+    connect_timeout: 5,
+    prepare: false,
+    onnotice: () => {},
+  });
   try {
-    return await verifyLedger(pg, { running: operations ? (dispatches) => withOpenJobs(pg, dispatches) : asked?.running, full });
+    return await verifyLedger(pg, {
+      running: operations ? (dispatches) => withOpenJobs(pg, dispatches) : asked?.running,
+      full,
+    });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
-    const known = code === '42P01' ? 'it has no schema of Knock-on: run `knockon migrate`' : message || code;
-    throw new CommandError(`The database can't be read: ${known}. Is it the one in DATABASE_URL or up.json, and is it running?`);
+    const known =
+      code === '42P01' ? 'it has no schema of Knock-on: run `knockon migrate`' : message || code;
+    throw new CommandError(
+      `The database can't be read: ${known}. Is it the one in DATABASE_URL or up.json, and is it running?`,
+    );
   } finally {
     await Promise.all([pg.end({ timeout: 2 }), asked?.close()]);
   }
@@ -108,31 +143,60 @@ async function readBalance({ databaseUrl, temporal, deployment, operations }: Le
 const SHOWN = 10;
 
 /** The balance as a table, what is missing, what waits for its dispatch, and the verdict. */
-export function showBalance(terminal: Terminal, { balanced, subscribers, missing, undispatched, asked }: Balance): string {
-  const rows = subscribers.map((s) => [s.name, s.expected, s.done, s.dead, s.in_flight, s.missing, age(s.oldest_seconds)]);
+export function showBalance(
+  terminal: Terminal,
+  { balanced, subscribers, missing, undispatched, asked }: Balance,
+): string {
+  const rows = subscribers.map((s) => [
+    s.name,
+    s.expected,
+    s.done,
+    s.dead,
+    s.in_flight,
+    s.missing,
+    age(s.oldest_seconds),
+  ]);
   const books =
     rows.length === 0
       ? 'Nothing has been dispatched yet.'
-      : table(terminal, ['subscriber', 'expected', 'done', 'dead', 'in flight', 'missing', 'oldest open'], rows, 1);
+      : table(
+          terminal,
+          ['subscriber', 'expected', 'done', 'dead', 'in flight', 'missing', 'oldest open'],
+          rows,
+          1,
+        );
   const waiting =
     undispatched.count === 0
       ? 'Every event has been dispatched.'
       : `Committed and not dispatched: ${counted(undispatched.count, 'event')}; the oldest has waited ${age(undispatched.oldest_seconds)}.`;
-  const doubt = asked ? [] : ['What is at work could not be asked: all that is open counts as in flight.'];
-  return [books, '', ...showMissing(terminal, missing), waiting, ...doubt, verdict(terminal, balanced)].join('\n');
+  const doubt = asked
+    ? []
+    : ['What is at work could not be asked: all that is open counts as in flight.'];
+  return [
+    books,
+    '',
+    ...showMissing(terminal, missing),
+    waiting,
+    ...doubt,
+    verdict(terminal, balanced),
+  ].join('\n');
 }
 
 const age = (seconds: number | null) => (seconds === null ? null : duration(seconds * 1000));
 
 function showMissing(terminal: Terminal, missing: Balance['missing']): string[] {
   if (missing.length === 0) return [];
-  const rows = missing.slice(0, SHOWN).map((m) => [m.subscriber, m.type, m.event_id, m.dispatch_id, age(m.age_seconds)]);
-  const more = missing.length > SHOWN ? ['… and more; `knockon verify --json` names a hundred.'] : [];
+  const rows = missing
+    .slice(0, SHOWN)
+    .map((m) => [m.subscriber, m.type, m.event_id, m.dispatch_id, age(m.age_seconds)]);
+  const more =
+    missing.length > SHOWN ? ['… and more; `knockon verify --json` names a hundred.'] : [];
   return [table(terminal, ['missing', 'type', 'event', 'dispatch', 'age'], rows), ...more, ''];
 }
 
 function verdict(terminal: Terminal, balanced: boolean): string {
   if (balanced) return styled(terminal, 'green', 'Balanced: nothing is missing.');
-  const remedy = 'The relay starts it again once it is older than KNOCKON_HEAL_AGE; receipts keep what is done from happening twice.';
+  const remedy =
+    'The relay starts it again once it is older than KNOCKON_HEAL_AGE; receipts keep what is done from happening twice.';
   return styled(terminal, 'red', `Not balanced: nothing is at work on what is missing. ${remedy}`);
 }

@@ -10,7 +10,10 @@ Examples:
 
 Subscribers' names are asked of the running API. Exit codes: 0 printed; 2 an unknown shell.`;
 
-/** `knockon completion SHELL`: generated from the commands there are, so that it can't fall behind them. */
+/**
+ * `knockon completion SHELL`: generated from the commands there are, so that it can't fall behind
+ * them.
+ */
 export function completionCommand(program: Command): void {
   program
     .command('completion')
@@ -42,11 +45,25 @@ interface Word {
 
 function words(command: Command, path = ''): Word[] {
   const shown = command.createHelp().visibleCommands(command);
-  const subcommands = shown.map((sub) => ({ word: sub.name(), description: sub.summary() || sub.description() }));
-  const options = command.options.map(({ long, short, description }) => ({ word: long ?? short ?? '', description }));
-  const takesName = command.registeredArguments.some((argument) => argument.description === 'the subscriber');
-  const own = { path, next: [...subcommands, ...options, { word: '--help', description: 'display help for command' }], takesName };
-  const below = shown.filter((sub) => sub.name() !== 'help').flatMap((sub) => words(sub, `${path} ${sub.name()}`.trim()));
+  const subcommands = shown.map((sub) => ({
+    word: sub.name(),
+    description: sub.summary() || sub.description(),
+  }));
+  const options = command.options.map(({ long, short, description }) => ({
+    word: long ?? short ?? '',
+    description,
+  }));
+  const takesName = command.registeredArguments.some(
+    (argument) => argument.description === 'the subscriber',
+  );
+  const own = {
+    path,
+    next: [...subcommands, ...options, { word: '--help', description: 'display help for command' }],
+    takesName,
+  };
+  const below = shown
+    .filter((sub) => sub.name() !== 'help')
+    .flatMap((sub) => words(sub, `${path} ${sub.name()}`.trim()));
   return [own, ...below];
 }
 
@@ -95,16 +112,24 @@ complete -c knockon -f
 ${all.flatMap((word) => word.next.map(({ word: name, description }) => fishLine(all, word, name, description))).join('\n')}
 ${all
   .filter(({ takesName }) => takesName)
-  .map(({ path }) => `complete -c knockon -n '__fish_seen_subcommand_from ${path}' -a '(${NAMES.replaceAll("'", "\\'")})'`)
+  .map(
+    ({ path }) =>
+      `complete -c knockon -n '__fish_seen_subcommand_from ${path}' -a '(${NAMES.replaceAll("'", "\\'")})'`,
+  )
   .join('\n')}`;
 
 function fishLine(all: Word[], { path }: Word, name: string, description: string): string {
-  const below = all.filter((word) => word.path.startsWith(`${path} `)).map((word) => word.path.split(' ').at(-1));
+  const below = all
+    .filter((word) => word.path.startsWith(`${path} `))
+    .map((word) => word.path.split(' ').at(-1));
   const seen = path.split(' ').map((word) => `__fish_seen_subcommand_from ${word}`);
   const condition =
     path === ''
       ? '__fish_use_subcommand'
-      : [...seen, ...(below.length > 0 ? [`not __fish_seen_subcommand_from ${below.join(' ')}`] : [])].join('; and ');
+      : [
+          ...seen,
+          ...(below.length > 0 ? [`not __fish_seen_subcommand_from ${below.join(' ')}`] : []),
+        ].join('; and ');
   const what = name.startsWith('--') ? `-l ${name.slice(2)}` : `-a ${name}`;
   return `complete -c knockon -n '${condition}' ${what} -d ${quoted(description)}`;
 }

@@ -3,8 +3,9 @@ import { closest } from 'fastest-levenshtein';
 import { OPS_EXIT_CODES } from '../operate/ops.ts';
 
 /**
- * The command below `parent` that runs where none is named: `knockon keys` is `knockon keys list`. A name that none of them has is told
- * with the nearest; commander would count it as one argument too many.
+ * The command below `parent` that runs where none is named: `knockon keys` is `knockon keys list`.
+ * A name that none of them has is told with the nearest; commander would count it as one argument
+ * too many.
  */
 export function defaultVerb(parent: Command, name: string, description: string): Command {
   return parent

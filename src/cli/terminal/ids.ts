@@ -13,7 +13,9 @@ export const idFrom =
   (where: string) =>
   (text: string): string => {
     if (isId(text)) return text;
-    throw new InvalidArgumentError(`It must be an id such as 01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70. ${where}`);
+    throw new InvalidArgumentError(
+      `It must be an id such as 01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70. ${where}`,
+    );
   };
 
 /** The same for several. */

@@ -18,7 +18,14 @@ export interface Terminal {
 }
 
 /** Exit codes of the commands, as their help says them. */
-export const EXIT = { done: 0, failed: 1, usage: 2, unreachable: 3, interrupted: 130, terminated: 143 } as const;
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  unreachable: 3,
+  interrupted: 130,
+  terminated: 143,
+} as const;
 
 /** An error that is told without a stack: what was wrong, where, and what to do. */
 export class CommandError extends Error {
@@ -32,7 +39,10 @@ export class CommandError extends Error {
   }
 }
 
-/** The process' own terminal. Colours need a TTY and no NO_COLOR. What else a terminal would obey is shown instead. */
+/**
+ * The process' own terminal. Colours need a TTY and no NO_COLOR. What else a terminal would obey is
+ * shown instead.
+ */
 export function processTerminal(): Terminal {
   endWithReader();
   const colours = process.stdout.isTTY === true && !process.env.NO_COLOR;
@@ -65,7 +75,8 @@ function endQuietly(error: NodeJS.ErrnoException): void {
 }
 
 /**
- * Ctrl-C ends a command that waits or watches: at once, with the cursor where it was. What the API has begun goes on.
+ * Ctrl-C ends a command that waits or watches: at once, with the cursor where it was. What the API
+ * has begun goes on.
  *
  * @param cleanUp is waited for; a second Ctrl-C does not
  */
@@ -99,8 +110,16 @@ export function styled(terminal: Terminal, style: Style, text: string): string {
   return terminal.colours ? styleText(style, text) : text;
 }
 
-/** A table with a head line, without boxes, so that it can be cut and piped. Null and undefined are shown as a dash. */
-export function table(terminal: Terminal, head: string[], rows: (string | number | null | undefined)[][], rightFrom = head.length): string {
+/**
+ * A table with a head line, without boxes, so that it can be cut and piped. Null and undefined are
+ * shown as a dash.
+ */
+export function table(
+  terminal: Terminal,
+  head: string[],
+  rows: (string | number | null | undefined)[][],
+  rightFrom = head.length,
+): string {
   const border = {
     top: '',
     'top-mid': '',
@@ -111,14 +130,24 @@ export function table(terminal: Terminal, head: string[], rows: (string | number
     'bottom-left': '',
     'bottom-right': '',
   };
-  const inner = { left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ' };
+  const inner = {
+    left: '',
+    'left-mid': '',
+    mid: '',
+    'mid-mid': '',
+    right: '',
+    'right-mid': '',
+    middle: '  ',
+  };
   const drawn = new Table({
     head: head.map((title) => styled(terminal, 'bold', title)),
     chars: { ...border, ...inner },
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
     colAligns: head.map((_, place) => (place >= rightFrom ? 'right' : 'left')),
   });
-  drawn.push(...rows.map((row) => row.map((cell) => visible(String(cell ?? '–'), terminal.colours))));
+  drawn.push(
+    ...rows.map((row) => row.map((cell) => visible(String(cell ?? '–'), terminal.colours))),
+  );
   return drawn
     .toString()
     .split('\n')
@@ -135,16 +164,25 @@ export function duration(milliseconds: number): string {
   return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
 }
 
-/** Whether programs read what is said. Asked of the words that were typed: where those are wrong there are no options. */
+/**
+ * Whether programs read what is said. Asked of the words that were typed: where those are wrong
+ * there are no options.
+ */
 export const wantsJson = (words = process.argv): boolean => words.includes('--json');
 
-/** What is told of an error that nobody foresaw: where it happened, and nothing of the values it is about. */
+/**
+ * What is told of an error that nobody foresaw: where it happened, and nothing of the values it is
+ * about.
+ */
 export function unforeseen(error: unknown): string {
   const { name, message, stack } = safeError(error);
   return [`This should not happen: ${name}: ${message}`, stack].filter(Boolean).join('\n');
 }
 
-/** From now on an error that nobody caught is told so, and ends the process. Node itself would print all that is in it. */
+/**
+ * From now on an error that nobody caught is told so, and ends the process. Node itself would print
+ * all that is in it.
+ */
 export function tellUnforeseen(): void {
   for (const event of ['uncaughtException', 'unhandledRejection'])
     process.on(event, (error: unknown) => {
@@ -154,10 +192,12 @@ export function tellUnforeseen(): void {
 }
 
 /**
- * Wraps a command's action: an error becomes a message on stderr and the exit code; with `--json` the message is JSON.
- * Only an error nobody foresaw is shown with its stack.
+ * Wraps a command's action: an error becomes a message on stderr and the exit code; with `--json`
+ * the message is JSON. Only an error nobody foresaw is shown with its stack.
  */
-export function reported<Args extends unknown[]>(action: (...args: Args) => Promise<void>): (...args: Args) => Promise<void> {
+export function reported<Args extends unknown[]>(
+  action: (...args: Args) => Promise<void>,
+): (...args: Args) => Promise<void> {
   return async (...args) => {
     try {
       await action(...args);

@@ -10,9 +10,11 @@ import { CommandError, EXIT } from './output.ts';
  */
 export function parsePastTime(option: string, text: string): string {
   const ago = /^\d+(\.\d+)?\s*[a-z]+$/i.test(text) ? ms(text as StringValue) : undefined;
-  if (typeof ago === 'number' && Number.isFinite(ago)) return new Date(Date.now() - ago).toISOString();
+  if (typeof ago === 'number' && Number.isFinite(ago))
+    return new Date(Date.now() - ago).toISOString();
   const isKnown = /^\d{4}-\d\d-\d\d(T.*(Z|[+-]\d\d:\d\d))?$/.test(text);
   if (isKnown && !Number.isNaN(Date.parse(text))) return new Date(text).toISOString();
-  const wanted = 'a moment with its offset such as 2024-01-15T12:00:00Z, a day such as 2024-01-15 (UTC), or how long ago such as 2h';
+  const wanted =
+    'a moment with its offset such as 2024-01-15T12:00:00Z, a day such as 2024-01-15 (UTC), or how long ago such as 2h';
   throw new CommandError(`${option} ${JSON.stringify(text)} must be ${wanted}`, EXIT.usage);
 }

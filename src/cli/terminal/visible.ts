@@ -8,13 +8,16 @@ const plain = new RegExp(OBEYED, 'gu');
 const styled = new RegExp(`${STYLE}|${OBEYED}`, 'gu');
 
 /**
- * Text for a terminal: what is in names, excerpts and errors is shown (`\x1b`, `\u202e`) and does nothing. JSON stays the JSON it is:
- * characters that it may hold as they are become its own escapes.
+ * Text for a terminal: what is in names, excerpts and errors is shown (`\x1b`, `\u202e`) and does
+ * nothing. JSON stays the JSON it is: characters that it may hold as they are become its own
+ * escapes.
  *
  * @param keepsStyle whether colours are kept
  */
 export function visible(text: string, keepsStyle = false): string {
-  return text.replace(keepsStyle ? styled : plain, (found) => (found.length > 1 ? found : escaped(found.charCodeAt(0))));
+  return text.replace(keepsStyle ? styled : plain, (found) =>
+    found.length > 1 ? found : escaped(found.charCodeAt(0)),
+  );
 }
 
 const escaped = (code: number) => (code < 0x20 ? `\\x${hex(code, 2)}` : `\\u${hex(code, 4)}`);

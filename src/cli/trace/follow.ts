@@ -8,22 +8,32 @@ import { duration, EXIT, styled, type Terminal } from '../terminal/output.ts';
 const LOOK = 400;
 
 /**
- * Stays until an operation has ended, with a bar on a terminal, and says how it ended. With `detach` it says where to look, and leaves.
+ * Stays until an operation has ended, with a bar on a terminal, and says how it ended. With
+ * `detach` it says where to look, and leaves.
  *
  * @returns the exit code: 1 where some of it failed, or where it was not done
  */
-export async function follow(ops: Ops<OpsOptions & { detach?: boolean }>, operation: OperationView): Promise<number> {
+export async function follow(
+  ops: Ops<OpsOptions & { detach?: boolean }>,
+  operation: OperationView,
+): Promise<number> {
   const { api, terminal, options } = ops;
   if (options.detach) {
     terminal.out(
-      options.json ? JSON.stringify(operation) : `${begun(operation)}\n\`knockon operations ${operation.id}\` shows how far it is.`,
+      options.json
+        ? JSON.stringify(operation)
+        : `${begun(operation)}\n\`knockon operations ${operation.id}\` shows how far it is.`,
     );
     return EXIT.done;
   }
   if (!options.json && terminal.live) terminal.err(`${begun(operation)} Ctrl-C leaves it running.`);
   const bar = options.json ? noBar : createBar(terminal);
   let last = operation;
-  for (; last.state === 'running'; last = await api.get<OperationView>(`/v1/ops/operations/${operation.id}`)) {
+  for (
+    ;
+    last.state === 'running';
+    last = await api.get<OperationView>(`/v1/ops/operations/${operation.id}`)
+  ) {
     bar.show(last);
     await wait(LOOK);
   }
@@ -33,19 +43,29 @@ export async function follow(ops: Ops<OpsOptions & { detach?: boolean }>, operat
   return last.state === 'done' && last.failed === 0 ? EXIT.done : EXIT.failed;
 }
 
-const begun = ({ verb, id, workflow }: OperationView) => `The ${verb} is operation ${id}.${workflow?.url ? ` ${workflow.url}` : ''}`;
+const begun = ({ verb, id, workflow }: OperationView) =>
+  `The ${verb} is operation ${id}.${workflow?.url ? ` ${workflow.url}` : ''}`;
 
 const noBar = { show: (_: OperationView) => {}, stop: () => {} };
 
 function createBar(terminal: Terminal): typeof noBar {
   if (!terminal.live) return noBar;
   const format = '{bar} {percentage}%  {value} of {total}, {failed} failed  {left}';
-  const bar = new SingleBar({ format, barsize: 24, hideCursor: true, clearOnComplete: true, fps: 10 });
+  const bar = new SingleBar({
+    format,
+    barsize: 24,
+    hideCursor: true,
+    clearOnComplete: true,
+    fps: 10,
+  });
   bar.start(1, 0, { failed: 0, left: 'counting' });
   return {
     show: ({ total, done, failed, eta_seconds }) => {
       if (total !== null) bar.setTotal(total);
-      bar.update(done + failed, { failed, left: eta_seconds === null ? '' : `${duration(eta_seconds * 1000)} left` });
+      bar.update(done + failed, {
+        failed,
+        left: eta_seconds === null ? '' : `${duration(eta_seconds * 1000)} left`,
+      });
     },
     stop: () => bar.stop(),
   };
@@ -54,16 +74,34 @@ function createBar(terminal: Terminal): typeof noBar {
 /** How an operation stands, in words. */
 export function explain(
   terminal: Terminal,
-  { verb, id, state, total, done, skipped, failed, failures, error, eta_seconds, workflow }: OperationView,
+  {
+    verb,
+    id,
+    state,
+    total,
+    done,
+    skipped,
+    failed,
+    failures,
+    error,
+    eta_seconds,
+    workflow,
+  }: OperationView,
 ): string {
   const colour = state === 'failed' || failed > 0 ? 'red' : state === 'done' ? 'green' : 'yellow';
-  const aside = [skipped > 0 && `${skipped} of them needed nothing`, failed > 0 && `${failed} failed`].filter(Boolean).join(', ');
+  const aside = [
+    skipped > 0 && `${skipped} of them needed nothing`,
+    failed > 0 && `${failed} failed`,
+  ]
+    .filter(Boolean)
+    .join(', ');
   const figures = `${done} of ${total ?? '?'} done${aside ? `, ${aside}` : ''}`;
   const eta = eta_seconds === null ? '' : `; ${duration(eta_seconds * 1000)} left`;
   const lines = [`${verb} ${id}: ${styled(terminal, colour, state)}, ${figures}${eta}.`];
   if (error) lines.push(`It failed: ${error}`);
   for (const { subject, reason } of failures.slice(0, 5)) lines.push(`  ${subject}: ${reason}`);
-  if (failed > Math.min(5, failures.length)) lines.push(`  … ${failed - Math.min(5, failures.length)} more; --json names a hundred.`);
+  if (failed > Math.min(5, failures.length))
+    lines.push(`  … ${failed - Math.min(5, failures.length)} more; --json names a hundred.`);
   if (workflow?.url) lines.push(workflow.url);
   return lines.join('\n');
 }

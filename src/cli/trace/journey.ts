@@ -32,18 +32,26 @@ export const isSettled = ({ state }: EffectView) => state === 'done' || state ==
 /** Whether an effect needs nothing but time: a durable timer may run for days. */
 export const isAtRest = (effect: EffectView) => isSettled(effect) || effect.state === 'waiting';
 
-export const readJourney = (api: Api, messageId: string) => api.get<JourneyView>(`/v1/messages/${encodeURIComponent(messageId)}/effects`);
+export const readJourney = (api: Api, messageId: string) =>
+  api.get<JourneyView>(`/v1/messages/${encodeURIComponent(messageId)}/effects`);
 
 /**
  * A message's journey, now and each time it has changed, until `until` holds for every effect.
  *
- * @param options.every milliseconds between two looks (default 100; after ten seconds it is a second)
- * @param options.atMost milliseconds after which the last look is given and it ends (default: never)
+ * @param options.every milliseconds between two looks (default 100; after ten seconds it is a
+ * second)
+ * @param options.atMost milliseconds after which the last look is given and it ends (default:
+ * never)
  */
 export async function* followJourney(
   api: Api,
   messageId: string,
-  options: { until: (effect: EffectView) => boolean; every?: number; atMost?: number; signal?: AbortSignal },
+  options: {
+    until: (effect: EffectView) => boolean;
+    every?: number;
+    atMost?: number;
+    signal?: AbortSignal;
+  },
 ): AsyncGenerator<JourneyView> {
   const began = Date.now();
   let before = '';
@@ -54,14 +62,19 @@ export async function* followJourney(
     before = now;
     const effects = journey.events.flatMap((event) => event.effects);
     const elapsed = Date.now() - began;
-    if (effects.every(options.until) || elapsed > (options.atMost ?? Number.POSITIVE_INFINITY)) return;
-    await wait(elapsed > 10_000 ? 1000 : (options.every ?? 100), undefined, { signal: options.signal });
+    if (effects.every(options.until) || elapsed > (options.atMost ?? Number.POSITIVE_INFINITY))
+      return;
+    await wait(elapsed > 10_000 ? 1000 : (options.every ?? 100), undefined, {
+      signal: options.signal,
+    });
   }
 }
 
 /** Milliseconds from the event to the end of its effect; null before. */
 export function elapsed(event: EventView, effect: EffectView): number | null {
-  return effect.completed_at === null ? null : Math.max(0, Date.parse(effect.completed_at) - Date.parse(event.timestamp));
+  return effect.completed_at === null
+    ? null
+    : Math.max(0, Date.parse(effect.completed_at) - Date.parse(event.timestamp));
 }
 
 const SIGNS = {
@@ -72,13 +85,17 @@ const SIGNS = {
   pending: ['gray', '·'],
 } as const;
 
-/** An effect on one line: its state, how long it took or how often it was tried, and its last error. */
+/**
+ * An effect on one line: its state, how long it took or how often it was tried, and its last error.
+ */
 export function showEffect(terminal: Terminal, event: EventView, effect: EffectView): string {
   const [colour, sign] = SIGNS[effect.state];
   const took = elapsed(event, effect);
   const when = took === null ? effect.state : `${effect.state} after ${duration(took)}`;
   const tries = effect.attempts > 1 ? `, ${effect.attempts} attempts` : '';
-  const error = effect.last_error ? `\n      ${effect.last_error.trim().replaceAll('\n', '\n      ')}` : '';
+  const error = effect.last_error
+    ? `\n      ${effect.last_error.trim().replaceAll('\n', '\n      ')}`
+    : '';
   return `  ${styled(terminal, colour, sign)} ${effect.subscriber.padEnd(16)} ${when}${tries}${error}`;
 }
 
@@ -90,7 +107,11 @@ export function showJourney(terminal: Terminal, journey: JourneyView): string {
 function showEvent(terminal: Terminal, event: EventView): string {
   const { workflow, dispatched_at } = event;
   // Where another transport than Temporal sees to it, there is nothing to follow.
-  const where = workflow ? [`  workflow ${workflow.url ?? workflow.id}`] : dispatched_at ? [] : ['  not dispatched yet'];
+  const where = workflow
+    ? [`  workflow ${workflow.url ?? workflow.id}`]
+    : dispatched_at
+      ? []
+      : ['  not dispatched yet'];
   const nobody = event.effects.length === 0 ? ['  nobody subscribes to it'] : [];
   return [
     `${styled(terminal, 'bold', event.type)}  ${event.timestamp}  (event ${event.id})`,
@@ -102,6 +123,9 @@ function showEvent(terminal: Terminal, event: EventView): string {
 
 /** Those that are through in the order they got there, then the others. */
 function byCompletion(effects: EffectView[]): EffectView[] {
-  const end = ({ completed_at }: EffectView) => (completed_at ? Date.parse(completed_at) : Number.POSITIVE_INFINITY);
-  return effects.toSorted((a, b) => (end(a) === end(b) ? a.subscriber.localeCompare(b.subscriber) : end(a) - end(b)));
+  const end = ({ completed_at }: EffectView) =>
+    completed_at ? Date.parse(completed_at) : Number.POSITIVE_INFINITY;
+  return effects.toSorted((a, b) =>
+    end(a) === end(b) ? a.subscriber.localeCompare(b.subscriber) : end(a) - end(b),
+  );
 }

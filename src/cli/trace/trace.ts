@@ -3,8 +3,21 @@ import { type Api, createApi } from '../api/client.ts';
 import { findApi } from '../api/find-api.ts';
 import { type ApiOptions, addApiOptions } from '../api/options.ts';
 import { idFrom } from '../terminal/ids.ts';
-import { EXIT, endOnInterrupt, processTerminal, reported, type Terminal } from '../terminal/output.ts';
-import { followJourney, isSettled, type JourneyView, readJourney, showEffect, showJourney } from './journey.ts';
+import {
+  EXIT,
+  endOnInterrupt,
+  processTerminal,
+  reported,
+  type Terminal,
+} from '../terminal/output.ts';
+import {
+  followJourney,
+  isSettled,
+  type JourneyView,
+  readJourney,
+  showEffect,
+  showJourney,
+} from './journey.ts';
 
 const MORE = `
 States: pending (not dispatched yet), running (started, or being tried again), waiting (on a durable timer), done, failed (a
@@ -36,19 +49,31 @@ export function traceCommand(program: Command): void {
       endOnInterrupt();
       const api = createApi(findApi(options), { patience: options.follow ? PATIENCE : 0 });
       const show = options.follow ? follow : once;
-      process.exitCode = await show(api, messageId, processTerminal(), options.json).finally(() => api.close());
+      process.exitCode = await show(api, messageId, processTerminal(), options.json).finally(() =>
+        api.close(),
+      );
     }),
   );
 }
 
-async function once(api: Api, messageId: string, terminal: Terminal, json?: boolean): Promise<number> {
+async function once(
+  api: Api,
+  messageId: string,
+  terminal: Terminal,
+  json?: boolean,
+): Promise<number> {
   const journey = await readJourney(api, messageId);
   terminal.out(json ? JSON.stringify(journey) : showJourney(terminal, journey));
   return EXIT.done;
 }
 
 /** Prints what is known, then each change, until all is settled. @returns the exit code */
-export async function follow(api: Api, messageId: string, terminal: Terminal, json?: boolean): Promise<number> {
+export async function follow(
+  api: Api,
+  messageId: string,
+  terminal: Terminal,
+  json?: boolean,
+): Promise<number> {
   let last: JourneyView | undefined;
   for await (const journey of followJourney(api, messageId, { until: isSettled })) {
     if (json) terminal.out(JSON.stringify(journey));
@@ -56,16 +81,26 @@ export async function follow(api: Api, messageId: string, terminal: Terminal, js
     else for (const line of changes(terminal, last, journey)) terminal.out(line);
     last = journey;
   }
-  const failed = last?.events.flatMap((event) => event.effects).filter((effect) => effect.state === 'failed') ?? [];
-  if (!json) terminal.out(failed.length === 0 ? 'Everything is done.' : `${failed.length} failed, the rest is done.`);
+  const failed =
+    last?.events.flatMap((event) => event.effects).filter((effect) => effect.state === 'failed') ??
+    [];
+  if (!json)
+    terminal.out(
+      failed.length === 0 ? 'Everything is done.' : `${failed.length} failed, the rest is done.`,
+    );
   return failed.length === 0 ? EXIT.done : EXIT.failed;
 }
 
 function* changes(terminal: Terminal, before: JourneyView, now: JourneyView): Generator<string> {
-  const known = new Set(before.events.flatMap((event) => event.effects.map((effect) => JSON.stringify([event.id, effect]))));
+  const known = new Set(
+    before.events.flatMap((event) =>
+      event.effects.map((effect) => JSON.stringify([event.id, effect])),
+    ),
+  );
   for (const event of now.events) {
     for (const effect of event.effects) {
-      if (!known.has(JSON.stringify([event.id, effect]))) yield `${event.type}${showEffect(terminal, event, effect)}`;
+      if (!known.has(JSON.stringify([event.id, effect])))
+        yield `${event.type}${showEffect(terminal, event, effect)}`;
     }
   }
 }

@@ -23,13 +23,21 @@ export function useSubscriberNames(): string[] {
 export function Begun({ operation }: { operation: OperationView }) {
   return (
     <>
-      The {operation.verb} has begun. <a href={to(`/operations/${operation.id}`)}>See how far it is</a>
+      The {operation.verb} has begun.{' '}
+      <a href={to(`/operations/${operation.id}`)}>See how far it is</a>
     </>
   );
 }
 
-/** Begins it and says where it is seen. The same dialog begins it once, however often it is sent. */
-export async function begin(path: string, body: Record<string, unknown>, once: string, onDone: () => void): Promise<void> {
+/**
+ * Begins it and says where it is seen. The same dialog begins it once, however often it is sent.
+ */
+export async function begin(
+  path: string,
+  body: Record<string, unknown>,
+  once: string,
+  onDone: () => void,
+): Promise<void> {
   const operation = await call<OperationView>(path, { method: 'POST', body, once });
   tell(<Begun operation={operation} />);
   onDone();
@@ -42,7 +50,16 @@ export const common = (form: FormData) => {
 };
 
 export function Pace({ hint }: { hint: string }) {
-  return <Field label="Limit, in effects a second" name="per_second" type="number" min="0.01" step="any" hint={hint} />;
+  return (
+    <Field
+      label="Limit, in effects a second"
+      name="per_second"
+      type="number"
+      min="0.01"
+      step="any"
+      hint={hint}
+    />
+  );
 }
 
 export function Common() {
@@ -60,14 +77,31 @@ export function BackfillDialog({ onClose, onDone }: BeginProps) {
   const names = useSubscriberNames();
   const submit = (form: FormData) => {
     const from = momentOf(form, 'from');
-    const body = { subscriber: written(form, 'subscriber'), ...(from && { from }), ...common(form) };
+    const body = {
+      subscriber: written(form, 'subscriber'),
+      ...(from && { from }),
+      ...common(form),
+    };
     return begin('/v1/ops/backfills', body, once, onDone);
   };
   return (
-    <Dialog title="Backfill a subscriber" action="Start the backfill" onSubmit={submit} onClose={onClose}>
-      <p class="muted">It gets the events of the log that were dispatched before it was there, without a gap and none twice.</p>
+    <Dialog
+      title="Backfill a subscriber"
+      action="Start the backfill"
+      onSubmit={submit}
+      onClose={onClose}
+    >
+      <p class="muted">
+        It gets the events of the log that were dispatched before it was there, without a gap and
+        none twice.
+      </p>
       <Choice label="Subscriber" name="subscriber" options={names.map((name) => [name, name])} />
-      <Field label="From" name="from" type="datetime-local" hint="Empty: from the beginning of the log." />
+      <Field
+        label="From"
+        name="from"
+        type="datetime-local"
+        hint="Empty: from the beginning of the log."
+      />
       <Common />
     </Dialog>
   );
@@ -82,10 +116,24 @@ const rebuildable: [string, string][] = [
 /** Makes a projection anew. */
 export function RebuildDialog({ onClose, onDone }: BeginProps) {
   const once = useMemo(deed, []);
-  const submit = (form: FormData) => begin('/v1/ops/rebuilds', { subscriber: written(form, 'subscriber'), ...common(form) }, once, onDone);
+  const submit = (form: FormData) =>
+    begin(
+      '/v1/ops/rebuilds',
+      { subscriber: written(form, 'subscriber'), ...common(form) },
+      once,
+      onDone,
+    );
   return (
-    <Dialog title="Rebuild a projection" action="Start the rebuild" onSubmit={submit} onClose={onClose}>
-      <p class="muted">It is made anew from what is stored while the old one is read, and takes its place at the end.</p>
+    <Dialog
+      title="Rebuild a projection"
+      action="Start the rebuild"
+      onSubmit={submit}
+      onClose={onClose}
+    >
+      <p class="muted">
+        It is made anew from what is stored while the old one is read, and takes its place at the
+        end.
+      </p>
       <Choice label="Projection" name="subscriber" options={rebuildable} />
       <Common />
     </Dialog>

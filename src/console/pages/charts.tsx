@@ -23,7 +23,10 @@ export function Charts() {
         <ul class="choice" aria-label="How long a past">
           {(Object.keys(pasts) as Past[]).map((one) => (
             <li key={one}>
-              <a href={to('/', { past: one === DEFAULT ? null : one })} aria-current={one === past ? 'true' : undefined}>
+              <a
+                href={to('/', { past: one === DEFAULT ? null : one })}
+                aria-current={one === past ? 'true' : undefined}
+              >
                 {pasts[one].label}
               </a>
             </li>
@@ -40,9 +43,20 @@ function withNewest(history: History, newest: Sample | undefined): History {
   const last = history.times.at(-1);
   if (!newest || !last || newest.at < last) return history;
   const end = <T,>(values: T[], value: T) => [...values.slice(0, -1), value];
-  const names = [...new Set([...history.subscribers.map(({ name }) => name), ...newest.subscribers.map(({ name }) => name)])].sort();
+  const names = [
+    ...new Set([
+      ...history.subscribers.map(({ name }) => name),
+      ...newest.subscribers.map(({ name }) => name),
+    ]),
+  ].sort();
   const nothing = history.times.map(() => null);
-  const none = { rate: nothing, error_rate: nothing, backlog: nothing, backlog_age_seconds: nothing, dead_letters: nothing };
+  const none = {
+    rate: nothing,
+    error_rate: nothing,
+    backlog: nothing,
+    backlog_age_seconds: nothing,
+    dead_letters: nothing,
+  };
   return {
     ...history,
     messages_per_second: end(history.messages_per_second, newest.messages_per_second),
@@ -76,7 +90,10 @@ function Shown({ of, past }: { of: History; past: Past }) {
       history.subscribers.map((one) => ({ label: one.name, values: pick(one) }));
     return {
       times: history.times.map((time) => Date.parse(time)),
-      rates: [{ label: 'messages', values: history.messages_per_second }, ...lines((one) => one.rate)],
+      rates: [
+        { label: 'messages', values: history.messages_per_second },
+        ...lines((one) => one.rate),
+      ],
       errors: lines((one) => one.error_rate),
       backlogs: lines((one) => one.backlog),
       ages: lines((one) => one.backlog_age_seconds),
@@ -109,7 +126,15 @@ function Shown({ of, past }: { of: History; past: Past }) {
           least={0.05}
           {...common}
         />
-        <Chart title="Waiting" about="events neither done nor given up" lines={backlogs} unit="count" say={count} least={10} {...common} />
+        <Chart
+          title="Waiting"
+          about="events neither done nor given up"
+          lines={backlogs}
+          unit="count"
+          say={count}
+          least={10}
+          {...common}
+        />
         <Chart
           title="Longest wait"
           about="age of the oldest event that waits"

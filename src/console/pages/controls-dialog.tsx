@@ -14,7 +14,8 @@ interface SteerProps {
   onChange: () => void;
 }
 
-const pathOf = ({ name }: SubscriberStatus, verb: string) => `/v1/ops/subscribers/${encodeURIComponent(name)}/${verb}`;
+const pathOf = ({ name }: SubscriberStatus, verb: string) =>
+  `/v1/ops/subscribers/${encodeURIComponent(name)}/${verb}`;
 
 /** What an operator may do to a subscriber; a viewer sees none of it. */
 export function Steer({ of, onChange }: SteerProps) {
@@ -32,7 +33,12 @@ export function Steer({ of, onChange }: SteerProps) {
   return (
     <div class="actions">
       {of.paused ? (
-        <button type="button" class="primary" aria-label={`Resume ${of.name}`} onClick={() => void resume()}>
+        <button
+          type="button"
+          class="primary"
+          aria-label={`Resume ${of.name}`}
+          onClick={() => void resume()}
+        >
           Resume
         </button>
       ) : (
@@ -68,13 +74,17 @@ const lengths: [string, string][] = [
 
 const explained = {
   pause: 'None of its calls begins; its events wait and nothing is skipped. The others go on.',
-  drain: 'Pauses it, and says once no worker is at any call of it. Then its workers can be stopped.',
+  drain:
+    'Pauses it, and says once no worker is at any call of it. Then its workers can be stopped.',
 };
 
 function PauseDialog({ of, onClose, onChange, verb }: AskProps & { verb: 'pause' | 'drain' }) {
   const [length, setLength] = useState('');
   const submit = async (form: FormData) => {
-    const until = length === 'at' ? momentOf(form, 'until') : length && new Date(Date.now() + Number(length) * 60_000).toISOString();
+    const until =
+      length === 'at'
+        ? momentOf(form, 'until')
+        : length && new Date(Date.now() + Number(length) * 60_000).toISOString();
     const body = { reason: written(form, 'reason') ?? '', ...(until && { until }) };
     await call(pathOf(of, verb), { method: 'POST', body });
     tell(verb === 'pause' ? `${of.name} is paused.` : `${of.name} is being drained.`);
@@ -82,10 +92,27 @@ function PauseDialog({ of, onClose, onChange, verb }: AskProps & { verb: 'pause'
   };
   const title = verb === 'pause' ? `Pause ${of.name}` : `Drain ${of.name}`;
   return (
-    <Dialog title={title} action={verb === 'pause' ? 'Pause' : 'Drain'} onSubmit={submit} onClose={onClose}>
+    <Dialog
+      title={title}
+      action={verb === 'pause' ? 'Pause' : 'Drain'}
+      onSubmit={submit}
+      onClose={onClose}
+    >
       <p class="muted">{explained[verb]}</p>
-      <Field label="Reason" name="reason" required maxLength={1000} hint="Whoever looks next reads it, and the log keeps it." />
-      <Choice label="How long" name="length" options={lengths} value={length} onChange={setLength} />
+      <Field
+        label="Reason"
+        name="reason"
+        required
+        maxLength={1000}
+        hint="Whoever looks next reads it, and the log keeps it."
+      />
+      <Choice
+        label="How long"
+        name="length"
+        options={lengths}
+        value={length}
+        onChange={setLength}
+      />
       {length === 'at' && <Field label="Resumes at" name="until" type="datetime-local" required />}
     </Dialog>
   );
@@ -94,14 +121,23 @@ function PauseDialog({ of, onClose, onChange, verb }: AskProps & { verb: 'pause'
 function LimitDialog({ of, onClose, onChange }: AskProps) {
   const submit = async (form: FormData) => {
     const wanted = written(form, 'per_second');
-    await call(pathOf(of, 'limit'), { method: 'PUT', body: { per_second: wanted === undefined ? null : Number(wanted) } });
-    tell(wanted === undefined ? `${of.name} has no limit any more.` : `${of.name} does ${wanted} events a second at most.`);
+    await call(pathOf(of, 'limit'), {
+      method: 'PUT',
+      body: { per_second: wanted === undefined ? null : Number(wanted) },
+    });
+    tell(
+      wanted === undefined
+        ? `${of.name} has no limit any more.`
+        : `${of.name} does ${wanted} events a second at most.`,
+    );
     onChange();
   };
   const value = of.per_second === null ? undefined : String(of.per_second);
   return (
     <Dialog title={`Limit ${of.name}`} action="Set the limit" onSubmit={submit} onClose={onClose}>
-      <p class="muted">What is beyond it waits in its queue. The limit is of all its workers together.</p>
+      <p class="muted">
+        What is beyond it waits in its queue. The limit is of all its workers together.
+      </p>
       <Field
         label="Events a second"
         name="per_second"

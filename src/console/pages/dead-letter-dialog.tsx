@@ -45,12 +45,28 @@ export function SettleDialog({ deed, letters, what, onClose, onDone }: SettlePro
   const once = useMemo(newDeed, []);
   const submit = async (form: FormData) => {
     const body = { ...letters, ...common(form) };
-    const answer = await call<OperationView & { discarded?: number }>(path, { method: 'POST', body, once });
-    tell(answer.discarded === undefined ? <Begun operation={answer} /> : `${counted(answer.discarded, 'effect')} given up for good.`);
+    const answer = await call<OperationView & { discarded?: number }>(path, {
+      method: 'POST',
+      body,
+      once,
+    });
+    tell(
+      answer.discarded === undefined ? (
+        <Begun operation={answer} />
+      ) : (
+        `${counted(answer.discarded, 'effect')} given up for good.`
+      ),
+    );
     onDone();
   };
   return (
-    <Dialog title={`${title} ${what}?`} action={title} isGrave={deed === 'discard'} onSubmit={submit} onClose={onClose}>
+    <Dialog
+      title={`${title} ${what}?`}
+      action={title}
+      isGrave={deed === 'discard'}
+      onSubmit={submit}
+      onClose={onClose}
+    >
       <p class="muted">{told}</p>
       <Field
         label="Reason"

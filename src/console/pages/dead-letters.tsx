@@ -10,7 +10,9 @@ import { usePages } from '../resource.ts';
 import { SettleDialog, type Settling } from './dead-letter-dialog.tsx';
 import { Deeds } from './failed.tsx';
 
-type Letter = Omit<DeadLetter, 'dispatch_id' | 'restarts'> & { workflow: { id: string; url: string | null } | null };
+type Letter = Omit<DeadLetter, 'dispatch_id' | 'restarts'> & {
+  workflow: { id: string; url: string | null } | null;
+};
 
 /** The dead letters of one cause, newest first. */
 export function Letters({ subscriber, cause }: { subscriber: string | undefined; cause: string }) {
@@ -31,14 +33,20 @@ export function Letters({ subscriber, cause }: { subscriber: string | undefined;
       <div class="head">
         <h1>{cause}</h1>
         {(letters.data?.length ?? 0) > 0 && (
-          <Deeds of={{ filter }} what={`all dead letters of this cause (${cause})`} ask={setSettling} label="all" />
+          <Deeds
+            of={{ filter }}
+            what={`all dead letters of this cause (${cause})`}
+            ask={setSettling}
+            label="all"
+          />
         )}
       </div>
       <Loaded of={letters}>
         {(data) =>
           data.length === 0 ? (
             <Empty title="None are left">
-              They have been done, or given up for good. <a href={to('/failed')}>Show other causes</a>
+              They have been done, or given up for good.{' '}
+              <a href={to('/failed')}>Show other causes</a>
             </Empty>
           ) : (
             <Table letters={data} ask={setSettling} />
@@ -46,18 +54,29 @@ export function Letters({ subscriber, cause }: { subscriber: string | undefined;
         }
       </Loaded>
       <More more={letters.more} />
-      {settling && <SettleDialog {...settling} onClose={() => setSettling(null)} onDone={() => void letters.reload()} />}
+      {settling && (
+        <SettleDialog
+          {...settling}
+          onClose={() => setSettling(null)}
+          onDone={() => void letters.reload()}
+        />
+      )}
     </>
   );
 }
 
 function Table({ letters, ask }: { letters: Letter[]; ask: (settling: Settling) => void }) {
   return (
-    <List heads={['Event', 'Why', ['Tries', 'number'], 'Given up', 'Workflow', ['Actions', 'unseen']]}>
+    <List
+      heads={['Event', 'Why', ['Tries', 'number'], 'Given up', 'Workflow', ['Actions', 'unseen']]}
+    >
       {letters.map((letter) => (
         <tr key={letter.id}>
           <th scope="row">
-            <Id of={letter.message_id ?? letter.event_id} href={to(`/journey/${letter.message_id ?? letter.event_id}`)} />
+            <Id
+              of={letter.message_id ?? letter.event_id}
+              href={to(`/journey/${letter.message_id ?? letter.event_id}`)}
+            />
             <small>{letter.type}</small>
           </th>
           <td data-label="Why">
@@ -85,7 +104,12 @@ function Table({ letters, ask }: { letters: Letter[]; ask: (settling: Settling) 
             <Workflow of={letter.workflow} />
           </td>
           <td class="last">
-            <Deeds of={{ ids: [letter.id] }} what={counted(1, 'dead letter')} ask={ask} label={letter.id} />
+            <Deeds
+              of={{ ids: [letter.id] }}
+              what={counted(1, 'dead letter')}
+              ask={ask}
+              label={letter.id}
+            />
           </td>
         </tr>
       ))}

@@ -12,7 +12,8 @@ export function Deliveries({ of }: { of: InspectedEvent['deliveries'] }) {
       <ul class="bare">
         {of.map(({ id, endpoint_id, url, state, tries }) => (
           <li key={id}>
-            <State is={state} /> <a href={to(`/endpoints/${endpoint_id}`)}>{url ?? 'a deleted endpoint'}</a>
+            <State is={state} />{' '}
+            <a href={to(`/endpoints/${endpoint_id}`)}>{url ?? 'a deleted endpoint'}</a>
             <Tries of={tries} />
           </li>
         ))}
@@ -22,7 +23,11 @@ export function Deliveries({ of }: { of: InspectedEvent['deliveries'] }) {
 }
 
 /** A try in words: what was answered, and how fast. */
-export const answered = ({ status, error, latency_ms }: Pick<DeliveryTry, 'status' | 'error' | 'latency_ms'>): string =>
+export const answered = ({
+  status,
+  error,
+  latency_ms,
+}: Pick<DeliveryTry, 'status' | 'error' | 'latency_ms'>): string =>
   `${status === null ? (error ?? 'no answer') : `HTTP ${status}`} in ${latency_ms} ms`;
 
 /** The tries of a delivery, and what was answered to each. */

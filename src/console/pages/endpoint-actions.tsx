@@ -13,7 +13,8 @@ interface ActionsProps {
   onChange: () => void;
 }
 
-const pathOf = ({ id }: EndpointEntry, verb: string) => `/v1/ops/endpoints/${encodeURIComponent(id)}/${verb}`;
+const pathOf = ({ id }: EndpointEntry, verb: string) =>
+  `/v1/ops/endpoints/${encodeURIComponent(id)}/${verb}`;
 
 /** What trying it came to. */
 interface Tried {
@@ -36,7 +37,8 @@ export function EndpointActions({ of, onChange }: ActionsProps) {
         onChange();
       });
   };
-  const tryNow = async () => tell(toldOf(await call<Tried>(pathOf(of, 'try'), { method: 'POST', once: deed() })));
+  const tryNow = async () =>
+    tell(toldOf(await call<Tried>(pathOf(of, 'try'), { method: 'POST', once: deed() })));
   const enable = async () => {
     await call(pathOf(of, 'enable'), { method: 'POST' });
     tell('It is sent to again. What it missed meanwhile stays missed.');
@@ -45,12 +47,21 @@ export function EndpointActions({ of, onChange }: ActionsProps) {
   return (
     <div class="actions">
       {of.state === 'disabled' ? (
-        <button type="button" class="primary" disabled={busy} onClick={() => act(enable(), 'It could not be enabled')}>
+        <button
+          type="button"
+          class="primary"
+          disabled={busy}
+          onClick={() => act(enable(), 'It could not be enabled')}
+        >
           Enable
         </button>
       ) : (
         <>
-          <button type="button" disabled={busy} onClick={() => act(tryNow(), 'It could not be tried')}>
+          <button
+            type="button"
+            disabled={busy}
+            onClick={() => act(tryNow(), 'It could not be tried')}
+          >
             {busy ? 'Trying …' : 'Try now'}
           </button>
           <button type="button" onClick={() => setAsks('limit')}>
@@ -69,7 +80,8 @@ export function EndpointActions({ of, onChange }: ActionsProps) {
 
 function toldOf({ tried, delivered, answer }: Tried): string {
   if (tried === 0) return 'Nothing waits for it. The next event is sent at once.';
-  const last = answer?.status === null || !answer ? (answer?.error ?? 'no answer') : `HTTP ${answer.status}`;
+  const last =
+    answer?.status === null || !answer ? (answer?.error ?? 'no answer') : `HTTP ${answer.status}`;
   return `${delivered} of ${counted(tried, 'delivery', 'deliveries')} taken; its last answer: ${last}.`;
 }
 
@@ -78,14 +90,23 @@ type AskProps = ActionsProps & { onClose: () => void };
 function LimitDialog({ of, onChange, onClose }: AskProps) {
   const submit = async (form: FormData) => {
     const [wanted, reason] = [written(form, 'per_second'), written(form, 'reason')];
-    const body = { per_second: wanted === undefined ? null : Number(wanted), ...(reason && { reason }) };
+    const body = {
+      per_second: wanted === undefined ? null : Number(wanted),
+      ...(reason && { reason }),
+    };
     await call(pathOf(of, 'limit'), { method: 'PUT', body });
-    tell(wanted === undefined ? 'It has no limit any more.' : `It gets ${wanted} deliveries a second at most.`);
+    tell(
+      wanted === undefined
+        ? 'It has no limit any more.'
+        : `It gets ${wanted} deliveries a second at most.`,
+    );
     onChange();
   };
   return (
     <Dialog title="Limit this endpoint" action="Set the limit" onSubmit={submit} onClose={onClose}>
-      <p class="muted">What is beyond it waits. It is the same limit as its owner sets, and its owner sees it.</p>
+      <p class="muted">
+        What is beyond it waits. It is the same limit as its owner sets, and its owner sees it.
+      </p>
       <Field
         label="Deliveries a second"
         name="per_second"
@@ -103,14 +124,33 @@ function LimitDialog({ of, onChange, onClose }: AskProps) {
 function DisableDialog({ of, onChange, onClose }: AskProps) {
   const once = useMemo(deed, []);
   const submit = async (form: FormData) => {
-    await call(pathOf(of, 'disable'), { method: 'POST', body: { reason: written(form, 'reason') ?? '' }, once });
+    await call(pathOf(of, 'disable'), {
+      method: 'POST',
+      body: { reason: written(form, 'reason') ?? '' },
+      once,
+    });
     tell('Nothing is sent to it any more.');
     onChange();
   };
   return (
-    <Dialog title="Disable this endpoint?" action="Disable it" isGrave onSubmit={submit} onClose={onClose}>
-      <p class="muted">Nothing is sent to it until an operator enables it. What happens meanwhile is missed, and its owner sees why.</p>
-      <Field label="Reason" name="reason" required maxLength={500} hint="Its owner reads it, and the log keeps it." />
+    <Dialog
+      title="Disable this endpoint?"
+      action="Disable it"
+      isGrave
+      onSubmit={submit}
+      onClose={onClose}
+    >
+      <p class="muted">
+        Nothing is sent to it until an operator enables it. What happens meanwhile is missed, and
+        its owner sees why.
+      </p>
+      <Field
+        label="Reason"
+        name="reason"
+        required
+        maxLength={500}
+        hint="Its owner reads it, and the log keeps it."
+      />
     </Dialog>
   );
 }

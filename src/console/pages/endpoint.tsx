@@ -48,17 +48,25 @@ export function EndpointPage({ of: id }: { of: string }) {
               <div>
                 <EndpointState of={of} />
               </div>
-              <EndpointActions of={of} onChange={() => void Promise.all([endpoint.reload(), deliveries.reload()])} />
+              <EndpointActions
+                of={of}
+                onChange={() => void Promise.all([endpoint.reload(), deliveries.reload()])}
+              />
             </div>
             <p class="muted">
-              Of <a href={to('/events', { workspace_id: of.workspace_id })}>{of.workspace_name}</a>, since <When at={of.created_at} />. It
-              wants {wanted(of.event_types)}. {of.description}
+              Of <a href={to('/events', { workspace_id: of.workspace_id })}>{of.workspace_name}</a>,
+              since <When at={of.created_at} />. It wants {wanted(of.event_types)}. {of.description}
             </p>
             <Facts of={of} />
             <Answers of={of} />
             <h2>Deliveries</h2>
             <Filters names={['state']} key={query.value.toString()}>
-              <Choice label="State" name="state" options={states} value={query.value.get('state') ?? ''} />
+              <Choice
+                label="State"
+                name="state"
+                options={states}
+                value={query.value.get('state') ?? ''}
+              />
             </Filters>
             <Loaded of={deliveries}>
               {(data) =>
@@ -119,7 +127,9 @@ function Answers({ of: { answers } }: { of: EndpointInFull }) {
               <When at={one.attempted_at} />
             </td>
             <td data-label="Event">{one.event_type}</td>
-            <td data-label="Beginning of the answer">{one.response_excerpt ? <code>{one.response_excerpt.slice(0, 200)}</code> : '–'}</td>
+            <td data-label="Beginning of the answer">
+              {one.response_excerpt ? <code>{one.response_excerpt.slice(0, 200)}</code> : '–'}
+            </td>
           </tr>
         ))}
       </List>

@@ -37,7 +37,9 @@ export function EndpointsPage() {
             <Table endpoints={data} />
           ) : (
             <Empty title={isNarrow ? 'No such endpoint' : 'Nobody has asked for webhooks yet'}>
-              {isNarrow ? 'Nothing fits all of that.' : 'Workspaces make endpoints with POST /v1/endpoints.'}
+              {isNarrow
+                ? 'Nothing fits all of that.'
+                : 'Workspaces make endpoints with POST /v1/endpoints.'}
             </Empty>
           )
         }
@@ -60,7 +62,9 @@ function Table({ endpoints }: { endpoints: EndpointEntry[] }) {
             <EndpointState of={endpoint} />
           </td>
           <td data-label="Workspace">
-            <a href={to('/events', { workspace_id: endpoint.workspace_id })}>{endpoint.workspace_name}</a>
+            <a href={to('/events', { workspace_id: endpoint.workspace_id })}>
+              {endpoint.workspace_name}
+            </a>
           </td>
           <td data-label="Wants">{wanted(endpoint.event_types)}</td>
         </tr>
@@ -71,7 +75,8 @@ function Table({ endpoints }: { endpoints: EndpointEntry[] }) {
 
 const disabledBy = { endpoint: 'the endpoint itself', owner: 'its owner', operator: 'an operator' };
 
-const isAhead = (moment: string | null): moment is string => moment !== null && Date.parse(moment) > Date.now();
+const isAhead = (moment: string | null): moment is string =>
+  moment !== null && Date.parse(moment) > Date.now();
 
 /** Whether it answers; where it does not, since when, why, and when it is tried again. */
 export function EndpointState({ of }: { of: EndpointEntry }) {

@@ -6,7 +6,9 @@ import { Id, State, When } from '../parts/text.tsx';
 /** Events, each with what became of it, the way to the whole of that, and to its neighbours. */
 export function EventTable({ events }: { events: ListedEvent[] }) {
   return (
-    <List heads={['Event', 'Outcome', 'When', 'Workspace', 'Channel', ['Place', 'number'], 'Message']}>
+    <List
+      heads={['Event', 'Outcome', 'When', 'Workspace', 'Channel', ['Place', 'number'], 'Message']}
+    >
       {events.map((event) => (
         <tr key={event.id}>
           <th scope="row">
@@ -21,15 +23,29 @@ export function EventTable({ events }: { events: ListedEvent[] }) {
             <When at={event.timestamp} />
           </td>
           <td data-label="Workspace">
-            <a href={to('/events', { workspace_id: event.workspace_id })}>{event.workspace_name ?? <Id of={event.workspace_id} />}</a>
+            <a href={to('/events', { workspace_id: event.workspace_id })}>
+              {event.workspace_name ?? <Id of={event.workspace_id} />}
+            </a>
           </td>
           <td data-label="Channel">
-            {event.channel_id ? <a href={to('/events', { channel_id: event.channel_id })}>{event.channel_name ?? 'a deleted one'}</a> : '–'}
+            {event.channel_id ? (
+              <a href={to('/events', { channel_id: event.channel_id })}>
+                {event.channel_name ?? 'a deleted one'}
+              </a>
+            ) : (
+              '–'
+            )}
           </td>
           <td data-label="Place" class="number" title="Its place in its channel’s log">
             {event.seq ?? '–'}
           </td>
-          <td data-label="Message">{event.message_id ? <Id of={event.message_id} href={to(`/journey/${event.message_id}`)} /> : '–'}</td>
+          <td data-label="Message">
+            {event.message_id ? (
+              <Id of={event.message_id} href={to(`/journey/${event.message_id}`)} />
+            ) : (
+              '–'
+            )}
+          </td>
         </tr>
       ))}
     </List>
@@ -38,13 +54,20 @@ export function EventTable({ events }: { events: ListedEvent[] }) {
 
 /** The worst of its effects in a word, and how many are how. */
 function Became({ of }: { of: Outcome | null }) {
-  if (of === null) return <span title="No subscriber wants it, or what was done of it has expired">–</span>;
+  if (of === null)
+    return <span title="No subscriber wants it, or what was done of it has expired">–</span>;
   const { done, failed, discarded, open } = of;
   const total = done + failed + discarded + open;
-  const others = [failed > 0 && `${failed} failed`, open > 0 && `${open} open`, discarded > 0 && `${discarded} discarded`].filter(Boolean);
+  const others = [
+    failed > 0 && `${failed} failed`,
+    open > 0 && `${open} open`,
+    discarded > 0 && `${discarded} discarded`,
+  ].filter(Boolean);
   return (
     <>
-      <State is={failed > 0 ? 'failed' : open > 0 ? 'open' : discarded > 0 ? 'discarded' : 'done'} />
+      <State
+        is={failed > 0 ? 'failed' : open > 0 ? 'open' : discarded > 0 ? 'discarded' : 'done'}
+      />
       <small>{[`${done} of ${total} effects done`, ...others].join(', ')}</small>
     </>
   );

@@ -33,7 +33,9 @@ export function EventsPage() {
               Nothing in the log fits all of that. Leave something out.
             </Empty>
           ) : (
-            <Empty title="The log is empty">The first message that is posted is the first event here.</Empty>
+            <Empty title="The log is empty">
+              The first message that is posted is the first event here.
+            </Empty>
           )
         }
       </Loaded>
@@ -49,7 +51,10 @@ function EventFilters() {
   const value = (name: string) => query.value.get(name) ?? undefined;
   const workspaces = useWorkspaces();
   const { data } = useResource<{ data: SubscriberStatus[] }>('/v1/ops/subscribers?limit=200');
-  const types = new Set([...usual, ...(data?.data ?? []).flatMap((subscriber) => subscriber.event_types)]);
+  const types = new Set([
+    ...usual,
+    ...(data?.data ?? []).flatMap((subscriber) => subscriber.event_types),
+  ]);
   types.delete('*');
   return (
     <Filters names={names}>
@@ -72,7 +77,13 @@ export const useWorkspaces = (): WorkspaceEntry[] =>
   useResource<{ data: WorkspaceEntry[] }>('/v1/ops/workspaces?limit=200').data?.data ?? [];
 
 /** One of the newest workspaces; one that the address names is there however old it is. */
-export function WorkspaceChoice({ workspaces, value }: { workspaces: WorkspaceEntry[]; value: string | undefined }) {
+export function WorkspaceChoice({
+  workspaces,
+  value,
+}: {
+  workspaces: WorkspaceEntry[];
+  value: string | undefined;
+}) {
   const isListed = value === undefined || workspaces.some(({ id }) => id === value);
   const options: [string, string][] = [
     ['', 'all'],

@@ -14,19 +14,33 @@ import { Letters } from './dead-letters.tsx';
 export function FailedPage() {
   const subscriber = query.value.get('subscriber') ?? undefined;
   const cause = query.value.get('cause') ?? undefined;
-  return cause === undefined ? <Causes subscriber={subscriber} /> : <Letters subscriber={subscriber} cause={cause} />;
+  return cause === undefined ? (
+    <Causes subscriber={subscriber} />
+  ) : (
+    <Letters subscriber={subscriber} cause={cause} />
+  );
 }
 
 function Causes({ subscriber }: { subscriber: string | undefined }) {
   const [settling, setSettling] = useState<Settling | null>(null);
   const filter: Record<string, string> = subscriber === undefined ? {} : { subscriber };
-  const causes = useResource<{ data: Cause[] }>(`/v1/ops/dead_letters/causes?${new URLSearchParams(filter)}`, 4000);
+  const causes = useResource<{ data: Cause[] }>(
+    `/v1/ops/dead_letters/causes?${new URLSearchParams(filter)}`,
+    4000,
+  );
   const total = (causes.data?.data ?? []).reduce((n, { count }) => n + count, 0);
   return (
     <>
       <div class="head">
         <h1>{subscriber === undefined ? 'Failed' : `Failed: ${subscriber}`}</h1>
-        {total > 0 && <Deeds of={{ filter }} what={counted(total, 'dead letter')} ask={setSettling} label="all" />}
+        {total > 0 && (
+          <Deeds
+            of={{ filter }}
+            what={counted(total, 'dead letter')}
+            ask={setSettling}
+            label="all"
+          />
+        )}
       </div>
       <p class="muted">
         Effects that won’t happen by themselves. Trying them again does nothing twice.{' '}
@@ -35,13 +49,21 @@ function Causes({ subscriber }: { subscriber: string | undefined }) {
       <Loaded of={causes}>
         {({ data }) =>
           data.length === 0 ? (
-            <Empty title="Nothing has been given up">Whatever fails from now on is listed here once its tries are used up.</Empty>
+            <Empty title="Nothing has been given up">
+              Whatever fails from now on is listed here once its tries are used up.
+            </Empty>
           ) : (
             <CauseTable causes={data} ask={setSettling} />
           )
         }
       </Loaded>
-      {settling && <SettleDialog {...settling} onClose={() => setSettling(null)} onDone={() => void causes.reload()} />}
+      {settling && (
+        <SettleDialog
+          {...settling}
+          onClose={() => setSettling(null)}
+          onDone={() => void causes.reload()}
+        />
+      )}
     </>
   );
 }
@@ -49,9 +71,23 @@ function Causes({ subscriber }: { subscriber: string | undefined }) {
 type Ask = (settling: Settling) => void;
 
 /** Retry, reset, discard: of all, of a cause, of one. A viewer sees none of it. */
-export function Deeds({ of, what, ask, label }: { of: Settling['letters']; what: string; ask: Ask; label: string }) {
+export function Deeds({
+  of,
+  what,
+  ask,
+  label,
+}: {
+  of: Settling['letters'];
+  what: string;
+  ask: Ask;
+  label: string;
+}) {
   if (!mayAct.value) return null;
-  const deeds = [['retry', 'Retry'], ...(session.value?.temporal_ui ? [['reset', 'Reset']] : []), ['discard', 'Discard']] as const;
+  const deeds = [
+    ['retry', 'Retry'],
+    ...(session.value?.temporal_ui ? [['reset', 'Reset']] : []),
+    ['discard', 'Discard'],
+  ] as const;
   return (
     <div class="actions">
       {deeds.map(([deed, text]) => (
@@ -70,11 +106,15 @@ export function Deeds({ of, what, ask, label }: { of: Settling['letters']; what:
 
 function CauseTable({ causes, ask }: { causes: Cause[]; ask: Ask }) {
   return (
-    <List heads={['Cause', 'Subscriber', ['Letters', 'number'], 'First', 'Last', ['Actions', 'unseen']]}>
+    <List
+      heads={['Cause', 'Subscriber', ['Letters', 'number'], 'First', 'Last', ['Actions', 'unseen']]}
+    >
       {causes.map((one) => (
         <tr key={`${one.subscriber} ${one.cause}`} data-cause={one.cause}>
           <th scope="row">
-            <a href={to('/failed', { subscriber: one.subscriber, cause: one.cause })}>{one.cause}</a>
+            <a href={to('/failed', { subscriber: one.subscriber, cause: one.cause })}>
+              {one.cause}
+            </a>
             <small>{one.example.reason}</small>
           </th>
           <td data-label="Subscriber">

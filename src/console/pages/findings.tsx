@@ -7,13 +7,17 @@ import { to } from '../location.ts';
 import { Loaded } from '../parts/states.tsx';
 import { useResource } from '../resource.ts';
 
-/** What is wrong now, each with what to do about it; and what has been looked at where nothing is. */
+/**
+ * What is wrong now, each with what to do about it; and what has been looked at where nothing is.
+ */
 export function Trouble() {
   const doctor = useResource<Diagnosis>('/v1/ops/doctor', 15_000);
   const causes = useResource<{ data: Cause[] }>('/v1/ops/dead_letters/causes', 15_000);
   return (
     <section class="trouble" aria-label="What is wrong">
-      <Loaded of={doctor}>{(found) => <Findings of={found} causes={causes.data?.data ?? []} />}</Loaded>
+      <Loaded of={doctor}>
+        {(found) => <Findings of={found} causes={causes.data?.data ?? []} />}
+      </Loaded>
     </section>
   );
 }
@@ -27,7 +31,14 @@ function useFailing(): Finding[] {
   return newest.flatMap(({ name, error_rate }) => {
     const detail = `${percent(error_rate)} of what ${name} tried in the last five minutes failed`;
     return error_rate >= FAILING
-      ? [{ check: 'failing', ok: false, detail, remedy: 'It tries again by itself; events say why it fails.' }]
+      ? [
+          {
+            check: 'failing',
+            ok: false,
+            detail,
+            remedy: 'It tries again by itself; events say why it fails.',
+          },
+        ]
       : [];
   });
 }
@@ -65,7 +76,9 @@ function Findings({ of: { findings }, causes }: { of: Diagnosis; causes: Cause[]
 
 /** A text whose `commands` are shown as such. */
 function Commands({ in: text }: { in: string }) {
-  return <>{text.split('`').map((part, i) => (i % 2 === 1 ? <code key={i}>{part}</code> : part))}</>;
+  return (
+    <>{text.split('`').map((part, i) => (i % 2 === 1 ? <code key={i}>{part}</code> : part))}</>
+  );
 }
 
 /** Where in the console one acts on a finding. */

@@ -9,11 +9,17 @@ import { Track } from './track.tsx';
 
 const since = (from: string, at: string) => Math.max(0, (Date.parse(at) - Date.parse(from)) / 1000);
 
-/** One event of a journey: whose it is, when it was dispatched, and each effect on one scale of time. */
+/**
+ * One event of a journey: whose it is, when it was dispatched, and each effect on one scale of
+ * time.
+ */
 export function Step({ of, onChange }: { of: InspectedEvent; onChange: () => void }) {
   const [settling, setSettling] = useState<Settling | null>(null);
   const { timestamp, dispatched_at, effects, deliveries } = of;
-  const ends = effects.flatMap(({ completed_at, calls }) => [completed_at, ...(calls ?? []).map(({ ended_at }) => ended_at)]);
+  const ends = effects.flatMap(({ completed_at, calls }) => [
+    completed_at,
+    ...(calls ?? []).map(({ ended_at }) => ended_at),
+  ]);
   const longest = Math.max(0.001, ...ends.flatMap((end) => (end ? [since(timestamp, end)] : [])));
   return (
     <section class="step" aria-label={of.type}>
@@ -23,22 +29,37 @@ export function Step({ of, onChange }: { of: InspectedEvent; onChange: () => voi
       </div>
       <p class="muted">
         <time dateTime={timestamp}>{moment(timestamp)}</time>
-        {dispatched_at ? `, dispatched ${span(since(timestamp, dispatched_at))} later` : ', not dispatched yet'}
+        {dispatched_at
+          ? `, dispatched ${span(since(timestamp, dispatched_at))} later`
+          : ', not dispatched yet'}
         {of.seq !== null && `, place ${of.seq} in `}
-        {of.channel_id && <a href={to('/events', { channel_id: of.channel_id })}>{of.channel_name ?? <Id of={of.channel_id} />}</a>}
+        {of.channel_id && (
+          <a href={to('/events', { channel_id: of.channel_id })}>
+            {of.channel_name ?? <Id of={of.channel_id} />}
+          </a>
+        )}
         {' of '}
-        <a href={to('/events', { workspace_id: of.workspace_id })}>{of.workspace_name ?? <Id of={of.workspace_id} />}</a>
+        <a href={to('/events', { workspace_id: of.workspace_id })}>
+          {of.workspace_name ?? <Id of={of.workspace_id} />}
+        </a>
       </p>
       {effects.length === 0 ? (
         <p class="muted">No subscriber wants such events, or what was done of it has expired.</p>
       ) : (
         <>
           {effects.map((effect) => (
-            <Track of={effect} from={timestamp} longest={longest} ask={setSettling} key={effect.subscriber} />
+            <Track
+              of={effect}
+              from={timestamp}
+              longest={longest}
+              ask={setSettling}
+              key={effect.subscriber}
+            />
           ))}
           <p class="key muted">
-            From when the event was stored to {span(longest)} later: <i class="queued" /> in a queue, <i class="did" /> at work and done,{' '}
-            <i class="undone" /> at work and not done, <i class="broke" /> failed.
+            From when the event was stored to {span(longest)} later: <i class="queued" /> in a
+            queue, <i class="did" /> at work and done, <i class="undone" /> at work and not done,{' '}
+            <i class="broke" /> failed.
           </p>
         </>
       )}
@@ -55,7 +76,9 @@ export function Step({ of, onChange }: { of: InspectedEvent; onChange: () => voi
         </p>
         <pre>{JSON.stringify(of.payload, null, 2)}</pre>
       </details>
-      {settling && <SettleDialog {...settling} onClose={() => setSettling(null)} onDone={onChange} />}
+      {settling && (
+        <SettleDialog {...settling} onClose={() => setSettling(null)} onDone={onChange} />
+      )}
     </section>
   );
 }

@@ -14,7 +14,10 @@ type Found = { events: InspectedEvent[] } | { several: ListedEvent[] };
 /** How often a journey that goes on is looked at again, in ms. */
 const EVERY = 2000;
 
-/** What became of one message: looked up by its id, that of an event, or that of a workflow in Temporal. */
+/**
+ * What became of one message: looked up by its id, that of an event, or that of a workflow in
+ * Temporal.
+ */
 export function JourneyPage({ of: id }: { of: string }) {
   return (
     <>
@@ -22,7 +25,8 @@ export function JourneyPage({ of: id }: { of: string }) {
       <Lookup id={id} />
       {id === '' ? (
         <Empty title="What became of a message?">
-          Put in the id of a message, of an event, or of a workflow that you see in the Temporal UI. Every list here links to it too.
+          Put in the id of a message, of an event, or of a workflow that you see in the Temporal UI.
+          Every list here links to it too.
         </Empty>
       ) : (
         <Journey id={id} />
@@ -40,7 +44,13 @@ function Lookup({ id }: { id: string }) {
   return (
     <search>
       <form class="lookup" onSubmit={(event) => submit(event as SubmitEvent)}>
-        <Field label="Id of a message, an event or a workflow" name="id" type="search" required value={id} />
+        <Field
+          label="Id of a message, an event or a workflow"
+          name="id"
+          type="search"
+          required
+          value={id}
+        />
         <button type="submit" class="primary">
           Look up
         </button>
@@ -49,18 +59,33 @@ function Lookup({ id }: { id: string }) {
   );
 }
 
-/** A message, an event, or a workflow: whatever has the id. @throws CallError 404 where nothing has it */
+/**
+ * A message, an event, or a workflow: whatever has the id. @throws CallError 404 where nothing has
+ * it
+ */
 async function find(id: string): Promise<Found> {
-  const { data } = await call<{ data: ListedEvent[] }>(`/v1/ops/events?about=${encodeURIComponent(id)}&limit=200`);
+  const { data } = await call<{ data: ListedEvent[] }>(
+    `/v1/ops/events?about=${encodeURIComponent(id)}&limit=200`,
+  );
   const [first] = data;
-  if (!first) throw new CallError(404, 'No message, no event and no workflow of ours has this id, or it has expired.');
-  if (data.every((event) => event.message_id === id)) return await call<{ events: InspectedEvent[] }>(`/v1/ops/messages/${id}/effects`);
-  return data.length > 1 ? { several: data } : { events: [await call<InspectedEvent>(`/v1/ops/events/${first.id}`)] };
+  if (!first)
+    throw new CallError(
+      404,
+      'No message, no event and no workflow of ours has this id, or it has expired.',
+    );
+  if (data.every((event) => event.message_id === id))
+    return await call<{ events: InspectedEvent[] }>(`/v1/ops/messages/${id}/effects`);
+  return data.length > 1
+    ? { several: data }
+    : { events: [await call<InspectedEvent>(`/v1/ops/events/${first.id}`)] };
 }
 
 /** What is given up may be being tried again. */
 const goesOn = (found: Found) =>
-  'events' in found && found.events.some(({ effects }) => effects.some(({ state, discarded }) => state !== 'done' && !discarded));
+  'events' in found &&
+  found.events.some(({ effects }) =>
+    effects.some(({ state, discarded }) => state !== 'done' && !discarded),
+  );
 
 function Journey({ id }: { id: string }) {
   const [found, setFound] = useState<Found | null>(null);

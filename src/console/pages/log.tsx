@@ -11,8 +11,26 @@ import { aboutOperation } from './operation-parts.tsx';
 
 const names = ['verb', 'subject', 'by'];
 const verbs = [
-  ...['pause', 'resume', 'limit', 'drain', 'retry', 'reset', 'discard', 'replay', 'backfill', 'rebuild'],
-  ...['limit endpoint', 'enable endpoint', 'disable endpoint', 'try endpoint', 'create key', 'revoke key'],
+  ...[
+    'pause',
+    'resume',
+    'limit',
+    'drain',
+    'retry',
+    'reset',
+    'discard',
+    'replay',
+    'backfill',
+    'rebuild',
+  ],
+  ...[
+    'limit endpoint',
+    'enable endpoint',
+    'disable endpoint',
+    'try endpoint',
+    'create key',
+    'revoke key',
+  ],
 ];
 
 /** Who did what, when and why. */
@@ -35,7 +53,9 @@ export function LogPage() {
             <Table entries={data} />
           ) : (
             <Empty title={isNarrow ? 'No such entry' : 'Nobody has done anything yet'}>
-              {isNarrow ? 'Nothing fits all of that.' : 'Pauses, replays, discards and the like are kept here, with who did them and why.'}
+              {isNarrow
+                ? 'Nothing fits all of that.'
+                : 'Pauses, replays, discards and the like are kept here, with who did them and why.'}
             </Empty>
           )
         }
@@ -67,7 +87,8 @@ function Subject({ of: { verb, subject } }: { of: LogEntry }) {
     );
   if (['pause', 'resume', 'limit', 'drain'].includes(verb))
     return <a href={to(`/subscribers/${encodeURIComponent(subject)}`)}>{subject}</a>;
-  if (verb.endsWith(' endpoint') && isId(subject)) return <Id of={subject} href={to(`/endpoints/${subject}`)} />;
+  if (verb.endsWith(' endpoint') && isId(subject))
+    return <Id of={subject} href={to(`/endpoints/${subject}`)} />;
   return isId(subject) ? <Id of={subject} /> : <span>{subject}</span>;
 }
 
@@ -79,7 +100,9 @@ function Table({ entries }: { entries: LogEntry[] }) {
           <th scope="row">{entry.verb}</th>
           <td data-label="To">
             <Subject of={entry} />
-            {Object.keys(entry.detail).length > 0 && <small>{aboutOperation({ input: entry.detail })}</small>}
+            {Object.keys(entry.detail).length > 0 && (
+              <small>{aboutOperation({ input: entry.detail })}</small>
+            )}
           </td>
           <td data-label="By">{entry.by}</td>
           <td data-label="When">

@@ -9,7 +9,8 @@ import { mayAct } from '../session.ts';
 /** A value of what was asked, as people write it. */
 function said(value: unknown): string {
   if (Array.isArray(value)) return counted(value.length, 'letter');
-  if (typeof value === 'object' && value !== null) return describe(value as Record<string, unknown>) || 'everything';
+  if (typeof value === 'object' && value !== null)
+    return describe(value as Record<string, unknown>) || 'everything';
   const text = String(value);
   if (/^\d{4}-\d\d-\d\dT/.test(text)) return moment(text);
   return /^[0-9a-f-]{36}$/.test(text) ? short(text) : text;
@@ -23,10 +24,15 @@ const describe = (input: Record<string, unknown>) =>
     .join(', ');
 
 /** What was asked of an operation, on one line. */
-export const aboutOperation = ({ input }: Pick<OperationView, 'input'>): string => describe(input) || 'everything';
+export const aboutOperation = ({ input }: Pick<OperationView, 'input'>): string =>
+  describe(input) || 'everything';
 
 /** How far an operation is, as a bar and in words. */
-export function Progress({ of: { verb, state, done, failed, skipped, total, eta_seconds } }: { of: OperationView }) {
+export function Progress({
+  of: { verb, state, done, failed, skipped, total, eta_seconds },
+}: {
+  of: OperationView;
+}) {
   const through = done + failed;
   const isOpen = state === 'running' || state === 'paused';
   const left = Math.max(0, (total ?? 0) - through);
@@ -35,10 +41,16 @@ export function Progress({ of: { verb, state, done, failed, skipped, total, eta_
     ...(skipped > 0 || failed > 0 ? [`${count(done - skipped)} done`] : []),
     ...(skipped > 0 ? [`${count(skipped)} there was nothing to do for`] : []),
     ...(failed > 0 ? [`${count(failed)} failed`] : []),
-    ...(left > 0 ? [`${count(left)} ${isOpen ? 'to go' : state === 'done' ? 'settled meanwhile by others' : 'not begun'}`] : []),
+    ...(left > 0
+      ? [
+          `${count(left)} ${isOpen ? 'to go' : state === 'done' ? 'settled meanwhile by others' : 'not begun'}`,
+        ]
+      : []),
   ];
-  const words = total === null ? 'being counted' : `${count(through)} of ${count(Math.max(total, through))}`;
-  const time = state === 'running' && eta_seconds !== null ? `, about ${span(eta_seconds)} left` : '';
+  const words =
+    total === null ? 'being counted' : `${count(through)} of ${count(Math.max(total, through))}`;
+  const time =
+    state === 'running' && eta_seconds !== null ? `, about ${span(eta_seconds)} left` : '';
   return (
     <>
       {(isOpen || state === 'done') && (
@@ -67,10 +79,15 @@ export function OperationDeeds({ of, onChange }: { of: OperationView; onChange: 
     onChange();
   };
   const flip = of.state === 'running' ? 'pause' : 'resume';
-  const told = (error: unknown) => tell(`The ${of.verb} could not be ${flip}d: ${reasonOf(error)}`, 'bad');
+  const told = (error: unknown) =>
+    tell(`The ${of.verb} could not be ${flip}d: ${reasonOf(error)}`, 'bad');
   return (
     <div class="actions">
-      <button type="button" aria-label={`${flip} the ${of.verb}`} onClick={() => void change(flip).catch(told)}>
+      <button
+        type="button"
+        aria-label={`${flip} the ${of.verb}`}
+        onClick={() => void change(flip).catch(told)}
+      >
         {flip === 'pause' ? 'Pause' : 'Resume'}
       </button>
       <button type="button" aria-label={`cancel the ${of.verb}`} onClick={() => setAsking(true)}>
@@ -84,7 +101,10 @@ export function OperationDeeds({ of, onChange }: { of: OperationView; onChange: 
           onSubmit={() => change('cancel')}
           onClose={() => setAsking(false)}
         >
-          <p class="muted">What it has begun is seen through; what it has not begun stays as it is. Another one can be started later.</p>
+          <p class="muted">
+            What it has begun is seen through; what it has not begun stays as it is. Another one can
+            be started later.
+          </p>
         </Dialog>
       )}
     </div>

@@ -9,7 +9,10 @@ import { aboutOperation, OperationDeeds, Progress } from './operation-parts.tsx'
 
 /** One operation: what was asked, how far it is, and what of it failed. */
 export function OperationPage({ of: id }: { of: string }) {
-  const operation = useResource<OperationView>(`/v1/ops/operations/${encodeURIComponent(id)}`, 1500);
+  const operation = useResource<OperationView>(
+    `/v1/ops/operations/${encodeURIComponent(id)}`,
+    1500,
+  );
   return (
     <>
       <p class="crumbs">
@@ -70,7 +73,11 @@ function Facts({ of }: { of: OperationView }) {
 function Failures({ of: { failures, failed } }: { of: OperationView }) {
   return (
     <>
-      <h2>{failed > failures.length ? `The first ${failures.length} of ${failed} that failed` : `${counted(failed, 'failure')}`}</h2>
+      <h2>
+        {failed > failures.length
+          ? `The first ${failures.length} of ${failed} that failed`
+          : `${counted(failed, 'failure')}`}
+      </h2>
       <List heads={['What', 'Why']}>
         {failures.map(({ subject, reason }, i) => (
           <tr key={i}>

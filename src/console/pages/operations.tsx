@@ -13,7 +13,9 @@ import { ReplayDialog } from './replay.tsx';
 
 type Asks = 'replay' | 'backfill' | 'rebuild';
 
-/** Long work: replays, backfills, rebuilds, retries and resets, how far each is, and beginning one. */
+/**
+ * Long work: replays, backfills, rebuilds, retries and resets, how far each is, and beginning one.
+ */
 export function OperationsPage() {
   const [asks, setAsks] = useState<Asks | null>(null);
   const operations = usePages<OperationView>('/v1/ops/operations', 1500);
@@ -40,7 +42,8 @@ export function OperationsPage() {
         {(data) =>
           data.length === 0 ? (
             <Empty title="No long work yet">
-              Replays, backfills, rebuilds, retries and resets are listed here while they run and afterwards.
+              Replays, backfills, rebuilds, retries and resets are listed here while they run and
+              afterwards.
             </Empty>
           ) : (
             <Table operations={data} onChange={() => void operations.reload()} />
@@ -61,7 +64,10 @@ function Table({ operations, onChange }: { operations: OperationView[]; onChange
       {operations.map((operation) => (
         <tr key={operation.id} data-operation={operation.id}>
           <th scope="row">
-            <a href={to(`/operations/${operation.id}`)} aria-label={`${operation.verb} ${operation.id}`}>
+            <a
+              href={to(`/operations/${operation.id}`)}
+              aria-label={`${operation.verb} ${operation.id}`}
+            >
               {operation.verb}
             </a>
             <small>{aboutOperation(operation)}</small>

@@ -25,13 +25,26 @@ export function OverviewPage() {
 }
 
 function Figures({ of }: { of: Sample }) {
-  const sum = (figure: (subscriber: SubscriberSample) => number) => of.subscribers.reduce((n, subscriber) => n + figure(subscriber), 0);
-  const oldest = Math.max(of.undispatched_seconds, 0, ...of.subscribers.map((subscriber) => subscriber.backlog_age_seconds));
+  const sum = (figure: (subscriber: SubscriberSample) => number) =>
+    of.subscribers.reduce((n, subscriber) => n + figure(subscriber), 0);
+  const oldest = Math.max(
+    of.undispatched_seconds,
+    0,
+    ...of.subscribers.map((subscriber) => subscriber.backlog_age_seconds),
+  );
   const dead = sum((subscriber) => subscriber.dead_letters);
   return (
     <dl class="figures">
-      <Figure name="Messages a second" value={rate(of.messages_per_second)} about="stored, over the last 5 s" />
-      <Figure name="Effects a second" value={rate(sum(({ rate }) => rate))} about="done, over the last 10 s" />
+      <Figure
+        name="Messages a second"
+        value={rate(of.messages_per_second)}
+        about="stored, over the last 5 s"
+      />
+      <Figure
+        name="Effects a second"
+        value={rate(sum(({ rate }) => rate))}
+        about="done, over the last 10 s"
+      />
       <Figure
         name="Waiting"
         value={count(sum(({ backlog }) => backlog))}

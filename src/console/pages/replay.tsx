@@ -10,7 +10,14 @@ import { type BeginProps, begin, Common, common, useSubscriberNames } from './be
 interface Plan {
   summary: string;
   effects: number;
-  subscribers: { name: string; runs: number; retries: number; skipped: number; in_flight: number; never: number }[];
+  subscribers: {
+    name: string;
+    runs: number;
+    retries: number;
+    skipped: number;
+    in_flight: number;
+    never: number;
+  }[];
 }
 
 const spans: [string, string][] = [
@@ -25,22 +32,36 @@ export function ReplayDialog({ onClose, onDone }: BeginProps) {
   const once = useMemo(deed, []);
   const names = useSubscriberNames();
   const [length, setLength] = useState('60');
-  const [planned, setPlanned] = useState<{ plan: Plan; body: Record<string, unknown> } | null>(null);
+  const [planned, setPlanned] = useState<{ plan: Plan; body: Record<string, unknown> } | null>(
+    null,
+  );
   const count = async (form: FormData) => {
     const body = { ...askedOf(form, length), ...common(form) };
-    const plan = await call<Plan>('/v1/ops/replays', { method: 'POST', body: { ...body, dry_run: true } });
+    const plan = await call<Plan>('/v1/ops/replays', {
+      method: 'POST',
+      body: { ...body, dry_run: true },
+    });
     setPlanned({ plan, body });
   };
   const start = () => begin('/v1/ops/replays', { ...planned?.body }, once, onDone);
   if (planned)
     return (
-      <Dialog title="Start this replay?" action="Start the replay" onSubmit={start} onClose={onClose} key="start">
+      <Dialog
+        title="Start this replay?"
+        action="Start the replay"
+        onSubmit={start}
+        onClose={onClose}
+        key="start"
+      >
         <Planned of={planned.plan} />
       </Dialog>
     );
   return (
     <Dialog title="Replay" action="Dry run" onSubmit={count} stays onClose={onClose} key="count">
-      <p class="muted">Runs effects again for events of the log. First it is counted what that would do; nothing happens yet.</p>
+      <p class="muted">
+        Runs effects again for events of the log. First it is counted what that would do; nothing
+        happens yet.
+      </p>
       <Choice label="Events of" name="length" options={spans} value={length} onChange={setLength} />
       {length === 'at' && (
         <div class="filters">
@@ -51,7 +72,10 @@ export function ReplayDialog({ onClose, onDone }: BeginProps) {
       <Choice
         label="Subscriber"
         name="subscriber"
-        options={[['', 'all that want them'], ...names.map((name) => [name, name] as [string, string])]}
+        options={[
+          ['', 'all that want them'],
+          ...names.map((name) => [name, name] as [string, string]),
+        ]}
       />
       <details>
         <summary>Fewer events</summary>
@@ -69,13 +93,23 @@ export function ReplayDialog({ onClose, onDone }: BeginProps) {
 }
 
 function askedOf(form: FormData, length: string): Record<string, unknown> {
-  const from = length === 'at' ? momentOf(form, 'from') : length && new Date(Date.now() - Number(length) * 60_000).toISOString();
+  const from =
+    length === 'at'
+      ? momentOf(form, 'from')
+      : length && new Date(Date.now() - Number(length) * 60_000).toISOString();
   const to = length === 'at' ? momentOf(form, 'to') : undefined;
-  const named = ['subscriber', 'type', 'channel_id', 'message_id', 'workspace_id'].flatMap((name) => {
-    const value = written(form, name);
-    return value ? [[name, value]] : [];
-  });
-  return { ...Object.fromEntries(named), ...(from && { from }), ...(to && { to }), ...(form.get('force') && { force: true }) };
+  const named = ['subscriber', 'type', 'channel_id', 'message_id', 'workspace_id'].flatMap(
+    (name) => {
+      const value = written(form, name);
+      return value ? [[name, value]] : [];
+    },
+  );
+  return {
+    ...Object.fromEntries(named),
+    ...(from && { from }),
+    ...(to && { to }),
+    ...(form.get('force') && { force: true }),
+  };
 }
 
 function Planned({ of: { summary, subscribers, effects } }: { of: Plan }) {

@@ -45,7 +45,9 @@ function Facts({ of }: { of: SubscriberStatus }) {
       <dd>
         {counted(of.backlog, 'event')}
         {of.backlog > 0 && `, the oldest for ${span(of.backlog_age_seconds)}`}
-        {of.waiting > 0 && <small>{count(of.waiting)} more wait for a moment of their own, and are not late</small>}
+        {of.waiting > 0 && (
+          <small>{count(of.waiting)} more wait for a moment of their own, and are not late</small>
+        )}
       </dd>
       <dt>Queue</dt>
       <dd>
@@ -58,7 +60,8 @@ function Facts({ of }: { of: SubscriberStatus }) {
       </dd>
       <dt>Done</dt>
       <dd>
-        {rate(of.rate)} a second over the last minute; {percent(of.error_rate)} of the tries of the last five minutes failed
+        {rate(of.rate)} a second over the last minute; {percent(of.error_rate)} of the tries of the
+        last five minutes failed
       </dd>
       <dt>Wants</dt>
       <dd>{wanted(of.event_types)}</dd>
@@ -74,7 +77,8 @@ function Workers({ of: { processes, name } }: { of: SubscriberStatus }) {
   if (processes.length === 0)
     return (
       <Empty title="No worker takes its calls">
-        Its events wait until one does. Start it with <code>knockon worker effects --only {name}</code>.
+        Its events wait until one does. Start it with{' '}
+        <code>knockon worker effects --only {name}</code>.
       </Empty>
     );
   return (

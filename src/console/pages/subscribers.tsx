@@ -9,7 +9,10 @@ import { Steer } from './controls-dialog.tsx';
 
 /** Who does something because of events, how each is doing, and steering it. */
 export function SubscribersPage() {
-  const subscribers = useResource<{ data: SubscriberStatus[] }>('/v1/ops/subscribers?limit=200', 3000);
+  const subscribers = useResource<{ data: SubscriberStatus[] }>(
+    '/v1/ops/subscribers?limit=200',
+    3000,
+  );
   return (
     <>
       <h1>Subscribers</h1>
@@ -17,7 +20,8 @@ export function SubscribersPage() {
         {({ data }) =>
           data.length === 0 ? (
             <Empty title="Nobody subscribes yet">
-              Start <code>knockon worker effects</code>: each effect registers itself and is listed here.
+              Start <code>knockon worker effects</code>: each effect registers itself and is listed
+              here.
             </Empty>
           ) : (
             <>
@@ -34,12 +38,17 @@ export function SubscribersPage() {
                 ]}
               >
                 {data.map((subscriber) => (
-                  <Row of={subscriber} onChange={() => void subscribers.reload()} key={subscriber.name} />
+                  <Row
+                    of={subscriber}
+                    onChange={() => void subscribers.reload()}
+                    key={subscriber.name}
+                  />
                 ))}
               </List>
               <p class="muted note">
-                Waiting: events that are due, and neither done nor given up. Oldest: the age of the oldest of them. Done/s: events a second,
-                over the last minute. Failed tries: their part in those of the last five minutes.
+                Waiting: events that are due, and neither done nor given up. Oldest: the age of the
+                oldest of them. Done/s: events a second, over the last minute. Failed tries: their
+                part in those of the last five minutes.
               </p>
             </>
           )
@@ -79,7 +88,9 @@ function Row({ of, onChange }: { of: SubscriberStatus; onChange: () => void }) {
       </td>
       <td data-label="Workers" class={`number ${of.workers === 0 && !of.retired ? 'bad' : ''}`}>
         {count(of.workers)}
-        {of.versions.length > 1 && <small class="bad">{counted(of.versions.length, 'version')}</small>}
+        {of.versions.length > 1 && (
+          <small class="bad">{counted(of.versions.length, 'version')}</small>
+        )}
       </td>
       <td class="last">
         <Steer of={of} onChange={onChange} />
@@ -88,7 +99,10 @@ function Row({ of, onChange }: { of: SubscriberStatus; onChange: () => void }) {
   );
 }
 
-/** What operators want of it, and how it is doing where that is not well: nothing is green that does not work. */
+/**
+ * What operators want of it, and how it is doing where that is not well: nothing is green that does
+ * not work.
+ */
 export function SubscriberState({ of: { state, health } }: { of: SubscriberStatus }) {
   const isMeant = health === 'ok' ? true : state !== 'active';
   return (
@@ -100,12 +114,21 @@ export function SubscriberState({ of: { state, health } }: { of: SubscriberStatu
   );
 }
 
-/** Why it does not do well, who has paused it, why and until when; what its limit is; whether Temporal has heard of it. */
-export function Why({ of: { paused, per_second, drained, applied, health, error_rate, retired } }: { of: SubscriberStatus }) {
+/**
+ * Why it does not do well, who has paused it, why and until when; what its limit is; whether
+ * Temporal has heard of it.
+ */
+export function Why({
+  of: { paused, per_second, drained, applied, health, error_rate, retired },
+}: {
+  of: SubscriberStatus;
+}) {
   return (
     <>
       {health === 'down' && <small>its events wait until a worker takes them</small>}
-      {(health === 'failing' || health === 'degraded') && <small>{percent(error_rate)} of the tries of the last 5 minutes failed</small>}
+      {(health === 'failing' || health === 'degraded') && (
+        <small>{percent(error_rate)} of the tries of the last 5 minutes failed</small>
+      )}
       {retired && (
         <small>
           By {retired.by}, <When at={retired.at} />. What was open: {retired.open}

@@ -16,7 +16,10 @@ interface TrackProps {
   ask: (settling: Settling) => void;
 }
 
-/** An effect of an event: its state, its time in the queue and at work, what is open with whom, and trying it again. */
+/**
+ * An effect of an event: its state, its time in the queue and at work, what is open with whom, and
+ * trying it again.
+ */
 export function Track({ of, from, longest, ask }: TrackProps) {
   const { subscriber, state, last_error, waiting_until, letters, discarded } = of;
   const isRetried = letters.length > 0 && letters.every(({ retrying }) => retrying);
@@ -39,7 +42,12 @@ export function Track({ of, from, longest, ask }: TrackProps) {
       <Calls of={of.calls} from={from} />
       {letters.length > 0 && !isRetried && (
         <div class="beside">
-          <Deeds of={{ ids: letters.map(({ id }) => id) }} what={what} ask={ask} label={subscriber} />
+          <Deeds
+            of={{ ids: letters.map(({ id }) => id) }}
+            what={what}
+            ask={ask}
+            label={subscriber}
+          />
         </div>
       )}
     </div>
@@ -48,21 +56,29 @@ export function Track({ of, from, longest, ask }: TrackProps) {
 
 /** The call that did it, where the transport still knows. */
 const doneBy = ({ calls, state }: InspectedEffect) =>
-  state === 'done' ? calls?.findLast(({ ended_at, failure }) => ended_at !== null && failure === null) : undefined;
+  state === 'done'
+    ? calls?.findLast(({ ended_at, failure }) => ended_at !== null && failure === null)
+    : undefined;
 
-const queued = ({ scheduled_at, started_at }: EventCall) => since(scheduled_at, started_at ?? new Date().toISOString());
+const queued = ({ scheduled_at, started_at }: EventCall) =>
+  since(scheduled_at, started_at ?? new Date().toISOString());
 
 function told(of: InspectedEffect, from: string): string {
   const tries = of.attempts > 0 ? counted(of.attempts, 'try', 'tries') : 'not tried yet';
   const call = doneBy(of);
-  if (!call?.started_at || !call.ended_at) return of.completed_at ? `after ${span(since(from, of.completed_at))}, ${tries}` : tries;
+  if (!call?.started_at || !call.ended_at)
+    return of.completed_at ? `after ${span(since(from, of.completed_at))}, ${tries}` : tries;
   return `queued ${span(queued(call))}, ran ${span(since(call.started_at, call.ended_at))}, ${tries}`;
 }
 
 function Rail({ of, from, longest }: Pick<TrackProps, 'of' | 'from' | 'longest'>) {
   const place = (at: string) => Math.min(100, (100 * since(from, at)) / longest);
   const part = (kind: string, start: string, end: string) => (
-    <i class={kind} style={{ left: `${place(start)}%`, width: `${Math.max(0, place(end) - place(start))}%` }} key={`${kind} ${start}`} />
+    <i
+      class={kind}
+      style={{ left: `${place(start)}%`, width: `${Math.max(0, place(end) - place(start))}%` }}
+      key={`${kind} ${start}`}
+    />
   );
   const now = new Date(Date.parse(from) + longest * 1000).toISOString();
   const [calls, did] = [of.calls ?? [], doneBy(of)];
@@ -84,7 +100,10 @@ function kindOf(call: EventCall, did: EventCall | undefined): string {
   return call.ended_at ? 'undone' : 'running';
 }
 
-/** Endpoints and recipients that are not settled, each for itself; the event as a whole is told of above. */
+/**
+ * Endpoints and recipients that are not settled, each for itself; the event as a whole is told of
+ * above.
+ */
 function Targets({ of: { targets, subscriber, letters } }: { of: InspectedEffect }) {
   const parties = targets.filter(({ target }) => target !== null);
   if (parties.length === 0) return null;
@@ -94,9 +113,14 @@ function Targets({ of: { targets, subscriber, letters } }: { of: InspectedEffect
       {parties.map((one) => (
         <li key={one.target}>
           <State is={isGivenUp(one) ? 'failed' : one.waiting_until ? 'waiting' : 'open'} />{' '}
-          {subscriber === 'webhooks' ? <Id of={one.target ?? ''} href={to(`/endpoints/${one.target}`)} /> : <Id of={one.target ?? ''} />}{' '}
+          {subscriber === 'webhooks' ? (
+            <Id of={one.target ?? ''} href={to(`/endpoints/${one.target}`)} />
+          ) : (
+            <Id of={one.target ?? ''} />
+          )}{' '}
           <span class="muted">
-            {counted(one.attempts, 'failed try', 'failed tries')}, the last <When at={one.tried_at} />
+            {counted(one.attempts, 'failed try', 'failed tries')}, the last{' '}
+            <When at={one.tried_at} />
             {one.last_error && `: ${one.last_error}`}
             {one.waiting_until && (
               <>
@@ -119,8 +143,13 @@ function Calls({ of, from }: { of: InspectedEffect['calls']; from: string }) {
         {of.map((call) => (
           <li key={call.scheduled_at}>
             {span(since(from, call.scheduled_at))} after the event:{' '}
-            {call.started_at ? `queued ${span(queued(call))}` : `in its queue for ${span(queued(call))}`}
-            {call.started_at && (call.ended_at ? `, ran ${span(since(call.started_at, call.ended_at))}` : ', at work')}
+            {call.started_at
+              ? `queued ${span(queued(call))}`
+              : `in its queue for ${span(queued(call))}`}
+            {call.started_at &&
+              (call.ended_at
+                ? `, ran ${span(since(call.started_at, call.ended_at))}`
+                : ', at work')}
             {call.attempt > 1 && `, try ${call.attempt} of this call`}
             {call.events > 1 && `, together with ${counted(call.events - 1, 'other event')}`}
             {call.failure && <span class="bad">: {call.failure}</span>}

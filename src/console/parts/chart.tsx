@@ -26,8 +26,22 @@ interface ChartProps {
   onPoint: (at: number | null) => void;
 }
 
-/** Rows one below another on one scale of time, so that none lies on another; each has its own scale from 0, whose top is written. */
-export function Chart({ title, about, times, past, lines, unit, say, least, at, onPoint }: ChartProps) {
+/**
+ * Rows one below another on one scale of time, so that none lies on another; each has its own scale
+ * from 0, whose top is written.
+ */
+export function Chart({
+  title,
+  about,
+  times,
+  past,
+  lines,
+  unit,
+  say,
+  least,
+  at,
+  onPoint,
+}: ChartProps) {
   const [from = 0, to = 0] = [times[0], times.at(-1)];
   const marks = useMemo(() => marksOf(from, to, past), [from, to, past]);
   const left = (moment: number) => `${(100 * (moment - from)) / Math.max(1, to - from)}%`;
@@ -43,7 +57,12 @@ export function Chart({ title, about, times, past, lines, unit, say, least, at, 
       </figcaption>
       <div class="rows">
         {lines.map((line) => (
-          <Row of={line} {...{ unit, say, least, at, marks, left, point }} leave={() => onPoint(null)} key={line.label} />
+          <Row
+            of={line}
+            {...{ unit, say, least, at, marks, left, point }}
+            leave={() => onPoint(null)}
+            key={line.label}
+          />
         ))}
         <div class="times" aria-hidden="true">
           <div class="marks">
@@ -73,7 +92,11 @@ const HEIGHT = 100;
 function Row({ of: { label, values }, unit, say, least, at, marks, left, point, leave }: RowProps) {
   const { line, area, top, highest } = useMemo(() => {
     const most = Math.max(0, ...values.map((value) => value ?? 0));
-    return { ...drawn(values, topOf(most, unit, least)), top: topOf(most, unit, least), highest: most };
+    return {
+      ...drawn(values, topOf(most, unit, least)),
+      top: topOf(most, unit, least),
+      highest: most,
+    };
   }, [values, unit, least]);
   const newest = values.findLast((value) => value !== null) ?? null;
   const shown = at === null ? newest : (values[at] ?? null);
@@ -91,11 +114,17 @@ function Row({ of: { label, values }, unit, say, least, at, marks, left, point, 
         {marks.map(([moment]) => (
           <i class="mark-line" style={{ left: left(moment) }} key={moment} />
         ))}
-        <svg viewBox={`0 0 ${Math.max(1, values.length - 1)} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
+        <svg
+          viewBox={`0 0 ${Math.max(1, values.length - 1)} ${HEIGHT}`}
+          preserveAspectRatio="none"
+          aria-hidden="true"
+        >
           <path class="area" d={area} />
           <path class="line" d={line} />
         </svg>
-        {at !== null && <i class="pointed" style={{ left: `${(100 * at) / Math.max(1, values.length - 1)}%` }} />}
+        {at !== null && (
+          <i class="pointed" style={{ left: `${(100 * at) / Math.max(1, values.length - 1)}%` }} />
+        )}
       </span>
       <b class="value">{shown === null ? '–' : say(shown)}</b>
     </div>
@@ -112,10 +141,13 @@ function drawn(values: (number | null)[], top: number): { line: string; area: st
     if (run && run[0] + run[1].length === i) run[1].push(height);
     else runs.push([i, [height]]);
   });
-  const pathOf = ([from, heights]: [number, number[]]) => heights.map((height, i) => `${from + i},${height}`).join('L');
+  const pathOf = ([from, heights]: [number, number[]]) =>
+    heights.map((height, i) => `${from + i},${height}`).join('L');
   return {
     // A point by itself is a line without length, which its round ends make a dot.
     line: runs.map((run) => `M${pathOf(run)}h0`).join(''),
-    area: runs.map((run) => `M${run[0]},${HEIGHT}L${pathOf(run)}L${run[0] + run[1].length - 1},${HEIGHT}Z`).join(''),
+    area: runs
+      .map((run) => `M${run[0]},${HEIGHT}L${pathOf(run)}L${run[0] + run[1].length - 1},${HEIGHT}Z`)
+      .join(''),
   };
 }

@@ -16,8 +16,19 @@ interface DialogProps {
   children?: ComponentChildren;
 }
 
-/** Asks before something is done. The browser keeps the focus inside and gives it back; Escape closes. */
-export function Dialog({ title, action, isGrave = false, stays = false, onSubmit, onClose, children }: DialogProps) {
+/**
+ * Asks before something is done. The browser keeps the focus inside and gives it back; Escape
+ * closes.
+ */
+export function Dialog({
+  title,
+  action,
+  isGrave = false,
+  stays = false,
+  onSubmit,
+  onClose,
+  children,
+}: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
   const heading = useId();
   const [busy, setBusy] = useState(false);
@@ -26,7 +37,10 @@ export function Dialog({ title, action, isGrave = false, stays = false, onSubmit
   useLayoutEffect(() => {
     ref.current?.showModal();
   }, []);
-  /** The browser gives the focus back. Who asked is told now: the browser's own event may come after the next key. */
+  /**
+   * The browser gives the focus back. Who asked is told now: the browser's own event may come after
+   * the next key.
+   */
   const close = () => {
     if (isGone.current) return;
     isGone.current = true;

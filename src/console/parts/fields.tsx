@@ -72,11 +72,24 @@ export function Choice({ label, name, options, value, onChange }: ChoiceProps) {
   );
 }
 
-export function Check({ label, name, children }: { label: string; name: string; children?: ComponentChildren }) {
+export function Check({
+  label,
+  name,
+  children,
+}: {
+  label: string;
+  name: string;
+  children?: ComponentChildren;
+}) {
   const id = useId();
   return (
     <div class="check">
-      <input id={id} type="checkbox" name={name} aria-describedby={children ? `${id}-hint` : undefined} />
+      <input
+        id={id}
+        type="checkbox"
+        name={name}
+        aria-describedby={children ? `${id}-hint` : undefined}
+      />
       <label for={id}>{label}</label>
       {children && (
         <small id={`${id}-hint`} class="hint">

@@ -1,12 +1,20 @@
 import type { ComponentChildren } from 'preact';
 import { go, path, to } from '../location.ts';
 
-/** Narrows a list down. What is asked for is kept in the address, so that it can be handed to somebody else. */
+/**
+ * Narrows a list down. What is asked for is kept in the address, so that it can be handed to
+ * somebody else.
+ */
 export function Filters({ children, names }: { children: ComponentChildren; names: string[] }) {
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget as HTMLFormElement);
-    go(to(path.value, Object.fromEntries(names.map((name) => [name, String(form.get(name) ?? '').trim()]))));
+    go(
+      to(
+        path.value,
+        Object.fromEntries(names.map((name) => [name, String(form.get(name) ?? '').trim()])),
+      ),
+    );
   };
   return (
     <search>
@@ -23,13 +31,18 @@ export function Filters({ children, names }: { children: ComponentChildren; name
   );
 }
 
-/** What of the address a call is asked with. A time of this browser's own is made one that everybody means alike. */
+/**
+ * What of the address a call is asked with. A time of this browser's own is made one that everybody
+ * means alike.
+ */
 export function asked(base: string, query: URLSearchParams, names: string[]): string {
   const given = names.flatMap((name) => {
     const value = query.get(name)?.trim();
     if (!value) return [];
     const isTime = name === 'from' || name === 'to';
-    return [[name, isTime && !Number.isNaN(Date.parse(value)) ? new Date(value).toISOString() : value]];
+    return [
+      [name, isTime && !Number.isNaN(Date.parse(value)) ? new Date(value).toISOString() : value],
+    ];
   });
   const search = new URLSearchParams(given).toString();
   return search ? `${base}?${search}` : base;

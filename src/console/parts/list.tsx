@@ -1,6 +1,9 @@
 import type { ComponentChildren } from 'preact';
 
-/** What stands above a column, and how the column is set; `unseen`: it is told to who hears the page alone. */
+/**
+ * What stands above a column, and how the column is set; `unseen`: it is told to who hears the page
+ * alone.
+ */
 export type Head = string | [text: string, kind: 'number' | 'wide' | 'unseen'];
 
 /** Rows below their heads; on a phone each cell is told by its `data-label` instead. */

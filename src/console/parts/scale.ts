@@ -6,7 +6,9 @@ const HOUR = 3600;
 const DAY = 86_400;
 
 /** Round lengths of time, in seconds; beyond them whole days. */
-const lengths = [1, 2, 5, 10, 20, 30, 1, 2, 5, 10, 20, 30, 1, 2, 4, 6, 12, 24].map((n, i) => n * (i < 6 ? 1 : i < 12 ? MINUTE : HOUR));
+const lengths = [1, 2, 5, 10, 20, 30, 1, 2, 5, 10, 20, 30, 1, 2, 4, 6, 12, 24].map(
+  (n, i) => n * (i < 6 ? 1 : i < 12 ? MINUTE : HOUR),
+);
 const parts = [0.05, 0.1, 0.2, 0.5, 1];
 
 /** One round digit and zeros, not less: 1, 2, 3, 4, 5, 6, 8, 10, 20 … */
@@ -15,7 +17,10 @@ function round(n: number): number {
   return ([1, 2, 3, 4, 5, 6, 8].find((digit) => digit * ten >= n * (1 - 1e-9)) ?? 10) * ten;
 }
 
-/** The top of a scale from 0 on which this is the highest value: a round number of its unit, and at least `least`. */
+/**
+ * The top of a scale from 0 on which this is the highest value: a round number of its unit, and at
+ * least `least`.
+ */
 export function topOf(highest: number, unit: Unit, least: number): number {
   const n = Math.max(highest, least);
   if (unit === 'part') return parts.find((part) => part >= n) ?? 1;
@@ -36,7 +41,9 @@ export const pasts: Record<Past, { label: string; span: number; step: number; ev
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 const day = new Intl.DateTimeFormat('en-GB', { weekday: 'short' });
 
-/** Round moments of this browser's own time between two, each with what is written there; all in ms. */
+/**
+ * Round moments of this browser's own time between two, each with what is written there; all in ms.
+ */
 export function marksOf(from: number, to: number, past: Past): [at: number, label: string][] {
   const step = pasts[past].step * 1000;
   const ahead = new Date(to).getTimezoneOffset() * MINUTE * 1000;

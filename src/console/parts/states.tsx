@@ -39,9 +39,13 @@ interface Loaded<T> {
   children: (data: T) => ComponentChildren;
 }
 
-/** What was loaded; that it is being loaded; or why it can't be. What is there stays while a later call fails, and says that it is old. */
+/**
+ * What was loaded; that it is being loaded; or why it can't be. What is there stays while a later
+ * call fails, and says that it is old.
+ */
 export function Loaded<T>({ of: { data, error, reload }, children }: Loaded<T>) {
-  if (data === undefined) return error ? <Failure error={error} retry={reload} /> : <p class="loading">Loading …</p>;
+  if (data === undefined)
+    return error ? <Failure error={error} retry={reload} /> : <p class="loading">Loading …</p>;
   return (
     <>
       {error && (

@@ -55,7 +55,13 @@ export function Id({ of, href }: { of: string; href?: string }) {
 }
 
 /** Into the Temporal UI, where there is one. */
-export function Workflow({ of, label = 'Temporal' }: { of: { url: string | null } | null; label?: string }) {
+export function Workflow({
+  of,
+  label = 'Temporal',
+}: {
+  of: { url: string | null } | null;
+  label?: string;
+}) {
   return of?.url ? (
     <a class="outside" href={of.url} target="_blank" rel="noreferrer">
       {label}
@@ -67,7 +73,12 @@ export function Workflow({ of, label = 'Temporal' }: { of: { url: string | null 
 export function TaskQueue({ name }: { name: string }) {
   const ui = session.value?.temporal_ui;
   return ui ? (
-    <a class="outside" href={`${ui}/task-queues/${encodeURIComponent(name)}`} target="_blank" rel="noreferrer">
+    <a
+      class="outside"
+      href={`${ui}/task-queues/${encodeURIComponent(name)}`}
+      target="_blank"
+      rel="noreferrer"
+    >
       {name}
     </a>
   ) : (

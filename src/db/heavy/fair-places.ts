@@ -1,11 +1,18 @@
-/** Thrown where heavy work found no place in time: its owner has its share under way, or all places are taken. */
+/**
+ * Thrown where heavy work found no place in time: its owner has its share under way, or all places
+ * are taken.
+ */
 export class NoPlaceError extends Error {
   override name = 'NoPlaceError';
   /** Whether its own work had the places, and not others'. */
   readonly ownShare: boolean;
 
   constructor(ownShare: boolean) {
-    super(ownShare ? 'all the places that one owner may have are taken' : 'all places for heavy work are taken');
+    super(
+      ownShare
+        ? 'all the places that one owner may have are taken'
+        : 'all places for heavy work are taken',
+    );
     this.ownShare = ownShare;
   }
 }
@@ -26,8 +33,9 @@ interface Waiting {
 }
 
 /**
- * Hands out places, fairly by owner: one that is free goes to who has the fewest, and among these in turns. The last free place goes to
- * no owner that has one already, so that whoever comes next rarely waits. Nobody waits without end, and few wait at all.
+ * Hands out places, fairly by owner: one that is free goes to who has the fewest, and among these
+ * in turns. The last free place goes to no owner that has one already, so that whoever comes next
+ * rarely waits. Nobody waits without end, and few wait at all.
  */
 export class FairPlaces {
   readonly #room: Room;
@@ -42,12 +50,16 @@ export class FairPlaces {
   }
 
   /**
-   * @param limits.waitMs longest wait; who has none at work waits up to four times as long: it is others that keep it waiting
+   * @param limits.waitMs longest wait; who has none at work waits up to four times as long: it is
+   * others that keep it waiting
    * @param limits.signal ends the wait
    * @returns gives the place back; to be called once
    * @throws NoPlaceError; or the signal's reason
    */
-  async take(owner: string, { waitMs, signal }: { waitMs: number; signal?: AbortSignal }): Promise<() => void> {
+  async take(
+    owner: string,
+    { waitMs, signal }: { waitMs: number; signal?: AbortSignal },
+  ): Promise<() => void> {
     signal?.throwIfAborted();
     if (this.#isAllowed(owner)) this.#occupy(owner);
     else await this.#wait(owner, waitMs, signal);
@@ -70,7 +82,10 @@ export class FairPlaces {
         const waiting = { give, refuse };
         line.push(waiting);
         leave = () => this.#leave(owner, waiting, signal?.reason);
-        timer = setTimeout(() => this.#leave(owner, waiting, new NoPlaceError(ownShare)), ownShare ? waitMs : 4 * waitMs);
+        timer = setTimeout(
+          () => this.#leave(owner, waiting, new NoPlaceError(ownShare)),
+          ownShare ? waitMs : 4 * waitMs,
+        );
         signal?.addEventListener('abort', leave);
       });
     } finally {

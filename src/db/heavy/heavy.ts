@@ -25,11 +25,17 @@ export interface Asked {
   waitMs?: number;
   /** Ends it: what runs in Postgres is cancelled. */
   signal?: AbortSignal;
-  /** Whether its statements are to go by index, one row after another, whatever the planner knows of the tables. Default: no. */
+  /**
+   * Whether its statements are to go by index, one row after another, whatever the planner knows of
+   * the tables. Default: no.
+   */
   byIndex?: boolean;
 }
 
-/** Runs what is expensive apart from everything else: on connections of its own, few at once, fairly by owner, and not for long. */
+/**
+ * Runs what is expensive apart from everything else: on connections of its own, few at once, fairly
+ * by owner, and not for long.
+ */
 export interface Heavy {
   /**
    * Runs statements in a transaction that only reads.
@@ -37,8 +43,14 @@ export interface Heavy {
    * @throws NoPlaceError, TookTooLongError, the signal's reason, or Postgres' error
    */
   read<T>(asked: Asked, work: (pg: TransactionSql) => Promise<T>): Promise<T>;
-  /** Runs something that takes connections by itself, from these. @throws NoPlaceError, or what `work` throws */
-  run<T>(asked: Pick<Asked, 'owner' | 'waitMs' | 'signal'>, work: (database: Database) => Promise<T>): Promise<T>;
+  /**
+   * Runs something that takes connections by itself, from these. @throws NoPlaceError, or what
+   * `work` throws
+   */
+  run<T>(
+    asked: Pick<Asked, 'owner' | 'waitMs' | 'signal'>,
+    work: (database: Database) => Promise<T>,
+  ): Promise<T>;
 }
 
 /** As many as there are connections. One owner has half of them at most. */
@@ -46,7 +58,10 @@ const ROOM: Room = { places: 4, each: 2, waiting: 16 };
 
 const WAIT = 500;
 
-/** How long Postgres may take to notice that it is to stop, in ms; then the caller is told, while the place stays taken. */
+/**
+ * How long Postgres may take to notice that it is to stop, in ms; then the caller is told, while
+ * the place stays taken.
+ */
 const GRACE = 1000;
 
 /**
@@ -56,7 +71,10 @@ export function createHeavy(database: Database, room: Room = ROOM): Heavy {
   const places = new FairPlaces(room);
 
   /** The place is given back when the work has ended, which may be after its caller was told. */
-  async function occupy<T>({ owner, waitMs = WAIT, signal }: Pick<Asked, 'owner' | 'waitMs' | 'signal'>, work: () => Promise<T>) {
+  async function occupy<T>(
+    { owner, waitMs = WAIT, signal }: Pick<Asked, 'owner' | 'waitMs' | 'signal'>,
+    work: () => Promise<T>,
+  ) {
     const giveBack = await places.take(owner, { waitMs, signal });
     return { ended: work().finally(giveBack) };
   }
@@ -114,12 +132,21 @@ class Limit {
   }
 }
 
-/** Postgres itself ends it a second after the limit, also where this process is gone and can't cancel any more. */
-async function inTransaction<T>(database: Database, asked: Asked, limit: Limit, work: (pg: TransactionSql) => Promise<T>): Promise<T> {
+/**
+ * Postgres itself ends it a second after the limit, also where this process is gone and can't
+ * cancel any more.
+ */
+async function inTransaction<T>(
+  database: Database,
+  asked: Asked,
+  limit: Limit,
+  work: (pg: TransactionSql) => Promise<T>,
+): Promise<T> {
   let pid: number | undefined;
   let cancelled: Promise<unknown> | undefined;
   limit.begin(() => {
-    if (pid !== undefined) cancelled = database.db.execute(sql`select pg_cancel_backend(${pid}::int)`).catch(() => {});
+    if (pid !== undefined)
+      cancelled = database.db.execute(sql`select pg_cancel_backend(${pid}::int)`).catch(() => {});
   });
   try {
     return (await database.pg.begin('read only', async (pg) => {

@@ -1,7 +1,10 @@
 import { index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import { moment } from './columns.ts';
 
-/** Messages an author sent to a channel in an hour (UTC, by `sent_at`). A sum may be negative for a moment. */
+/**
+ * Messages an author sent to a channel in an hour (UTC, by `sent_at`). A sum may be negative for a
+ * moment.
+ */
 export const analyticsHours = pgTable(
   'analytics_hours',
   {
@@ -11,5 +14,8 @@ export const analyticsHours = pgTable(
     workspace_id: uuid().notNull(),
     messages: integer().notNull(),
   },
-  (t) => [primaryKey({ columns: [t.channel_id, t.hour, t.author] }), index().on(t.workspace_id, t.hour)],
+  (t) => [
+    primaryKey({ columns: [t.channel_id, t.hour, t.author] }),
+    index().on(t.workspace_id, t.hour),
+  ],
 );

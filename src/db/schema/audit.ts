@@ -1,7 +1,9 @@
 import { bigint, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { bytea, created } from './columns.ts';
 
-/** A workspace's hash chain: each entry's hash covers the one before it and the digest of its event. */
+/**
+ * A workspace's hash chain: each entry's hash covers the one before it and the digest of its event.
+ */
 export const auditEntries = pgTable(
   'audit_entries',
   {
@@ -15,7 +17,10 @@ export const auditEntries = pgTable(
     previous: bytea().notNull(),
     hash: bytea().notNull(),
   },
-  (t) => [primaryKey({ columns: [t.workspace_id, t.position] }), unique().on(t.workspace_id, t.event_id)],
+  (t) => [
+    primaryKey({ columns: [t.workspace_id, t.position] }),
+    unique().on(t.workspace_id, t.event_id),
+  ],
 );
 
 /** Where each chain ends, so that a cut tail shows. */

@@ -2,7 +2,10 @@ import { sql } from 'drizzle-orm';
 import { bigint, index, jsonb, pgTable, smallint, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { moment } from './columns.ts';
 
-/** The log. Rows are written once and never changed: what becomes of an event stands in `outbox` and `receipts`. */
+/**
+ * The log. Rows are written once and never changed: what becomes of an event stands in `outbox` and
+ * `receipts`.
+ */
 export const events = pgTable(
   'events',
   {

@@ -2,7 +2,10 @@ import { sql } from 'drizzle-orm';
 import { bigint, boolean, check, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core';
 import { bytea, created } from './columns.ts';
 
-/** Events that each subscriber has settled (done or given up), since the beginning: history the ledger need not read again. */
+/**
+ * Events that each subscriber has settled (done or given up), since the beginning: history the
+ * ledger need not read again.
+ */
 export const settledTotals = pgTable('settled_totals', {
   subscriber: text().primaryKey(),
   events: bigint({ mode: 'number' }).notNull(),
@@ -15,17 +18,30 @@ export const ledgerChecks = pgTable('ledger_checks', {
   balance: jsonb().notNull(),
 });
 
-/** How far a log has been expired: what is before it may be gone. `mac` is made with KNOCKON_SECRET, so that nobody else can move it. */
-export const expirations = pgTable('expirations', { log: text().primaryKey(), before: uuid().notNull(), mac: bytea().notNull() });
+/**
+ * How far a log has been expired: what is before it may be gone. `mac` is made with KNOCKON_SECRET,
+ * so that nobody else can move it.
+ */
+export const expirations = pgTable('expirations', {
+  log: text().primaryKey(),
+  before: uuid().notNull(),
+  mac: bytea().notNull(),
+});
 
-/** One row: whose dispatches these are. Calls say where they come from, so that another deployment's on the same queue are told apart. */
+/**
+ * One row: whose dispatches these are. Calls say where they come from, so that another deployment's
+ * on the same queue are told apart.
+ */
 export const deployment = pgTable(
   'deployment',
   {
     is_only: boolean().primaryKey().default(true),
     /** Travels with every dispatch. A copy of the database has the same. */
     id: uuid().notNull().default(sql`gen_random_uuid()`),
-    /** Dispatches with a smaller id may be gone because all of theirs was done and has expired; null: none is. */
+    /**
+     * Dispatches with a smaller id may be gone because all of theirs was done and has expired;
+     * null: none is.
+     */
     expired_before: uuid(),
   },
   (t) => [check('deployment_is_only', sql`${t.is_only}`)],

@@ -1,5 +1,15 @@
 import { sql } from 'drizzle-orm';
-import { bigint, index, integer, jsonb, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core';
+import {
+  bigint,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  unique,
+  uuid,
+} from 'drizzle-orm/pg-core';
 import { created, id, moment } from './columns.ts';
 import { workspaces } from './workspaces.ts';
 
@@ -39,7 +49,10 @@ export const messages = pgTable(
     updated_at: moment().notNull(),
     deleted_at: moment(),
   },
-  (t) => [unique().on(t.channel_id, t.seq), index('messages_speaker').on(t.channel_id, sql`lower(${t.author})`, t.seq)],
+  (t) => [
+    unique().on(t.channel_id, t.seq),
+    index('messages_speaker').on(t.channel_id, sql`lower(${t.author})`, t.seq),
+  ],
 );
 
 export const members = pgTable(
@@ -57,5 +70,8 @@ export const members = pgTable(
     created_at: created(),
     updated_at: created(),
   },
-  (t) => [primaryKey({ columns: [t.workspace_id, t.handle] }), index('members_handle_folded').on(t.workspace_id, sql`lower(${t.handle})`)],
+  (t) => [
+    primaryKey({ columns: [t.workspace_id, t.handle] }),
+    index('members_handle_folded').on(t.workspace_id, sql`lower(${t.handle})`),
+  ],
 );

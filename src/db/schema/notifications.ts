@@ -15,11 +15,17 @@ export const notifications = pgTable(
     created_at: created(),
     read_at: moment(),
     emailed_at: moment(),
-    /** When its e-mail was counted against the workspace's quota, and when it was found to be over it: then it is not sent. */
+    /**
+     * When its e-mail was counted against the workspace's quota, and when it was found to be over
+     * it: then it is not sent.
+     */
     email_counted_at: moment(),
     email_over_quota_at: moment(),
   },
-  (t) => [unique().on(t.message_id, t.recipient, t.kind), index().on(t.workspace_id, t.recipient, t.id)],
+  (t) => [
+    unique().on(t.message_id, t.recipient, t.kind),
+    index().on(t.workspace_id, t.recipient, t.id),
+  ],
 );
 
 /** How many e-mails of a workspace's have been counted in the quota's window. */

@@ -1,8 +1,21 @@
 import { sql } from 'drizzle-orm';
-import { boolean, doublePrecision, index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import {
+  boolean,
+  doublePrecision,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  uuid,
+} from 'drizzle-orm/pg-core';
 import { created, id, moment } from './columns.ts';
 
-/** Long work that somebody asked for. How far it is stands here and nowhere else, so whoever drives it may be killed at any moment. */
+/**
+ * Long work that somebody asked for. How far it is stands here and nowhere else, so whoever drives
+ * it may be killed at any moment.
+ */
 export const operations = pgTable(
   'operations',
   {
@@ -42,7 +55,10 @@ export const operations = pgTable(
   (t) => [index('operations_open').on(t.id).where(sql`state in ('running', 'paused')`)],
 );
 
-/** What an operation takes one by one and can't find again by a cursor, such as workflows to be reset. */
+/**
+ * What an operation takes one by one and can't find again by a cursor, such as workflows to be
+ * reset.
+ */
 export const operationItems = pgTable(
   'operation_items',
   {
@@ -68,17 +84,27 @@ export const operationDispatches = pgTable(
       .references(() => operations.id, { onDelete: 'cascade' }),
     ended_at: moment(),
   },
-  (t) => [index('operation_dispatches_open').on(t.operation_id, t.dispatch_id).where(sql`ended_at is null`)],
+  (t) => [
+    index('operation_dispatches_open')
+      .on(t.operation_id, t.dispatch_id)
+      .where(sql`ended_at is null`),
+  ],
 );
 
-/** The events of dispatches that were made for somebody later than the first: an event's first dispatch stands in `outbox`. */
+/**
+ * The events of dispatches that were made for somebody later than the first: an event's first
+ * dispatch stands in `outbox`.
+ */
 export const dispatchEvents = pgTable(
   'dispatch_events',
   { dispatch_id: uuid().notNull(), event_id: uuid().notNull(), type: text().notNull() },
   (t) => [primaryKey({ columns: [t.dispatch_id, t.event_id] }), index().on(t.event_id)],
 );
 
-/** Effects that somebody has decided won't happen. Each has a receipt beside it, so that nothing brings it about. */
+/**
+ * Effects that somebody has decided won't happen. Each has a receipt beside it, so that nothing
+ * brings it about.
+ */
 export const discards = pgTable(
   'discards',
   {

@@ -1,7 +1,19 @@
-import { doublePrecision, index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import {
+  doublePrecision,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  uuid,
+} from 'drizzle-orm/pg-core';
 import { bytea, created, id, moment } from './columns.ts';
 
-/** People and programs that may operate, each with a key of its own. `viewer` reads, `operator` acts. Only the key's hash is kept. */
+/**
+ * People and programs that may operate, each with a key of its own. `viewer` reads, `operator`
+ * acts. Only the key's hash is kept.
+ */
 export const operators = pgTable('operators', {
   id: id(),
   name: text().notNull().unique(),
@@ -11,7 +23,10 @@ export const operators = pgTable('operators', {
   created_at: created(),
 });
 
-/** Who is signed in to the console. The browser has the id sealed, so nobody who reads this table can be somebody else. */
+/**
+ * Who is signed in to the console. The browser has the id sealed, so nobody who reads this table
+ * can be somebody else.
+ */
 export const sessions = pgTable('sessions', {
   id: id(),
   /** Null: whoever has KNOCKON_ADMIN_KEY. An operator who is deleted is signed out. */
@@ -26,7 +41,9 @@ export const actions = pgTable(
   {
     id: id(),
     at: created(),
-    /** An operator's name; `operator` for KNOCKON_ADMIN_KEY, `knockon` for what happens by itself. */
+    /**
+     * An operator's name; `operator` for KNOCKON_ADMIN_KEY, `knockon` for what happens by itself.
+     */
     by: text().notNull(),
     verb: text().notNull(),
     /** What it was done to, such as a subscriber's name or a job's id. */
@@ -38,8 +55,9 @@ export const actions = pgTable(
 );
 
 /**
- * What operators want of a subscriber's queue. Temporal's configuration follows it and may be lost; this is what it is made
- * again from. A row stays once there was one, so that what Temporal still has is taken back.
+ * What operators want of a subscriber's queue. Temporal's configuration follows it and may be lost;
+ * this is what it is made again from. A row stays once there was one, so that what Temporal still
+ * has is taken back.
  */
 export const controls = pgTable('controls', {
   subscriber: text().primaryKey(),
@@ -58,14 +76,20 @@ export const controls = pgTable('controls', {
 
 /** Processes that host effects or workflows, as they say of themselves every few seconds. */
 export const workers = pgTable('workers', {
-  /** As it is to the transport too: `<pid>@<host>.<mark>/<kind>`, where eight digits tell its database from others. */
+  /**
+   * As it is to the transport too: `<pid>@<host>.<mark>/<kind>`, where eight digits tell its
+   * database from others.
+   */
   identity: text().primaryKey(),
   kind: text({ enum: ['effects', 'workflows'] }).notNull(),
   version: text().notNull(),
   host: text().notNull(),
   pid: integer().notNull(),
   /** Each effect it hosts: how many calls it makes at once, and how many are under way. */
-  effects: jsonb().$type<Record<string, { concurrency: number; running: number }>>().notNull().default({}),
+  effects: jsonb()
+    .$type<Record<string, { concurrency: number; running: number }>>()
+    .notNull()
+    .default({}),
   started_at: created(),
   seen_at: created(),
   /** How far its clock is ahead of the database's, in ms; null where it has not said. */
@@ -75,13 +99,19 @@ export const workers = pgTable('workers', {
 /** What workers have got done, in slices of ten seconds; kept for an hour. */
 export const effectRates = pgTable(
   'effect_rates',
-  { subscriber: text().notNull(), since: moment().notNull(), done: integer().notNull(), failed: integer().notNull() },
+  {
+    subscriber: text().notNull(),
+    since: moment().notNull(),
+    done: integer().notNull(),
+    failed: integer().notNull(),
+  },
   (t) => [primaryKey({ columns: [t.subscriber, t.since] })],
 );
 
 /**
- * How everything was, for the console's charts: at three resolutions, each kept for so long that the rows stay few. One process writes
- * them. The row without a subscriber is of messages: how many a second, and the age of the oldest event that was not dispatched.
+ * How everything was, for the console's charts: at three resolutions, each kept for so long that
+ * the rows stay few. One process writes them. The row without a subscriber is of messages: how many
+ * a second, and the age of the oldest event that was not dispatched.
  */
 export const samples = pgTable(
   'samples',

@@ -1,5 +1,15 @@
 import { sql } from 'drizzle-orm';
-import { boolean, index, integer, jsonb, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core';
+import {
+  boolean,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  unique,
+  uuid,
+} from 'drizzle-orm/pg-core';
 import { created, id, moment } from './columns.ts';
 
 /** One narrow row an event: which dispatch took it. `dispatch_id` null means nobody has yet. */
@@ -15,7 +25,9 @@ export const outbox = pgTable(
   (t) => [
     index('outbox_undispatched').on(t.event_id).where(sql`dispatch_id is null`),
     // The same rows, in words of its own: see `claim`.
-    index('outbox_waiting').on(t.workspace_id, t.event_id).where(sql`coalesce(dispatch_id, event_id) = event_id`),
+    index('outbox_waiting')
+      .on(t.workspace_id, t.event_id)
+      .where(sql`coalesce(dispatch_id, event_id) = event_id`),
     index('outbox_dispatched').on(t.dispatch_id, t.event_id).where(sql`dispatch_id is not null`),
   ],
 );
@@ -34,9 +46,15 @@ export const dispatches = pgTable(
     started_at: moment(),
     /** The workflow's first run. */
     run_id: text(),
-    /** Subscribers that have not settled every event of it, as the ledger last found; null: it has not looked yet. */
+    /**
+     * Subscribers that have not settled every event of it, as the ledger last found; null: it has
+     * not looked yet.
+     */
     open: text().array(),
-    /** When the ledger found every effect done or given up: it need not look again. Null again once a receipt is deleted. */
+    /**
+     * When the ledger found every effect done or given up: it need not look again. Null again once
+     * a receipt is deleted.
+     */
     settled_at: moment(),
     /** How often what was missing of it has been started again. */
     restarts: integer().notNull().default(0),
@@ -50,7 +68,10 @@ export const dispatches = pgTable(
   ],
 );
 
-/** Who wants which events, on which queue, with which policy: written by the worker that hosts the effect. */
+/**
+ * Who wants which events, on which queue, with which policy: written by the worker that hosts the
+ * effect.
+ */
 export const subscribers = pgTable('subscribers', {
   name: text().primaryKey(),
   description: text().notNull().default(''),
@@ -63,15 +84,22 @@ export const subscribers = pgTable('subscribers', {
   /** Most events a call. */
   batch: integer().notNull(),
   timeout_ms: integer().notNull(),
-  retry: jsonb().$type<{ attempts: number; initial_ms: number; max_ms: number; backoff: number }>().notNull(),
-  /** Whether what is done may be done again: without further ado, where somebody insists, or never. */
+  retry: jsonb()
+    .$type<{ attempts: number; initial_ms: number; max_ms: number; backoff: number }>()
+    .notNull(),
+  /**
+   * Whether what is done may be done again: without further ado, where somebody insists, or never.
+   */
   again: text({ enum: ['freely', 'asked', 'never'] })
     .notNull()
     .default('never'),
   registered_at: created(),
   /** When it was first registered: what was dispatched before that was not dispatched to it. */
   created_at: created(),
-  /** Since when nothing new is for it; null: it is not retired. A worker that registers it changes nothing of that. */
+  /**
+   * Since when nothing new is for it; null: it is not retired. A worker that registers it changes
+   * nothing of that.
+   */
   retired_at: moment(),
   retired_by: text(),
   /** What becomes of what was open then. */
@@ -83,9 +111,11 @@ export const subscribers = pgTable('subscribers', {
 });
 
 /** The effect has happened for this event: written in the effect's own transaction. */
-export const receipts = pgTable('receipts', { event_id: uuid().notNull(), subscriber: text().notNull(), completed_at: created() }, (t) => [
-  primaryKey({ columns: [t.event_id, t.subscriber] }),
-]);
+export const receipts = pgTable(
+  'receipts',
+  { event_id: uuid().notNull(), subscriber: text().notNull(), completed_at: created() },
+  (t) => [primaryKey({ columns: [t.event_id, t.subscriber] })],
+);
 
 /** An effect that has been tried and is not done. Gone once there is a receipt. */
 export const attempts = pgTable(
@@ -93,13 +123,19 @@ export const attempts = pgTable(
   {
     event_id: uuid().notNull(),
     subscriber: text().notNull(),
-    /** Which of several outside parties (a webhook's endpoint, a mail's recipient); '' for the event as a whole. */
+    /**
+     * Which of several outside parties (a webhook's endpoint, a mail's recipient); '' for the event
+     * as a whole.
+     */
     target: text().notNull().default(''),
     attempts: integer().notNull(),
     last_error: text(),
     /** Set while a durable timer runs. */
     waiting_until: moment(),
-    /** The event that an ordered effect must do first; null where this one was tried, or asked for time, itself. */
+    /**
+     * The event that an ordered effect must do first; null where this one was tried, or asked for
+     * time, itself.
+     */
     waits_for: uuid(),
     updated_at: created(),
   },

@@ -1,7 +1,10 @@
 import { index, integer, pgTable, text, uuid } from 'drizzle-orm/pg-core';
 import { moment, tsvector } from './columns.ts';
 
-/** `document` is null once the message is deleted; `version` keeps an older text from replacing a newer one. */
+/**
+ * `document` is null once the message is deleted; `version` keeps an older text from replacing a
+ * newer one.
+ */
 export const searchDocuments = pgTable(
   'search_documents',
   {
@@ -13,5 +16,8 @@ export const searchDocuments = pgTable(
     version: integer().notNull(),
     document: tsvector(),
   },
-  (t) => [index('search_documents_document').using('gin', t.document), index().on(t.workspace_id, t.sent_at)],
+  (t) => [
+    index('search_documents_document').using('gin', t.document),
+    index().on(t.workspace_id, t.sent_at),
+  ],
 );

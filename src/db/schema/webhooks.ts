@@ -31,7 +31,10 @@ export const endpoints = pgTable(
     queued_until: moment(),
     /** Tries in a row that failed. */
     failures: integer().notNull().default(0),
-    /** Set while so many have failed in a row that only one delivery at a time tries whether it works again … */
+    /**
+     * Set while so many have failed in a row that only one delivery at a time tries whether it
+     * works again …
+     */
     failing_since: moment(),
     /** … and that not before this moment. */
     probe_at: moment(),
@@ -42,7 +45,10 @@ export const endpoints = pgTable(
     /** Set while nothing is sent to it; events of that time are recorded as `missed`. */
     disabled_at: moment(),
     disabled_reason: text(),
-    /** `endpoint`: its own answer (410). `owner`: PATCH `enabled: false`. `operator`: only an operator enables it again. */
+    /**
+     * `endpoint`: its own answer (410). `owner`: PATCH `enabled: false`. `operator`: only an
+     * operator enables it again.
+     */
     disabled_by: text({ enum: ['endpoint', 'owner', 'operator'] }),
   },
   (t) => [index().on(t.workspace_id, t.id)],
@@ -59,8 +65,9 @@ export const deliveries = pgTable(
     event_id: uuid(),
     event_type: text().notNull(),
     /**
-     * `failed`: refused for good. Out of tries it stays `pending`, and its dead letter says so (`ops/deliveries` shows it as failed); either can be tried again.
-     * `missed`: its endpoint was disabled, so nothing was sent.
+     * `failed`: refused for good. Out of tries it stays `pending`, and its dead letter says so
+     * (`ops/deliveries` shows it as failed); either can be tried again. `missed`: its endpoint was
+     * disabled, so nothing was sent.
      */
     state: text({ enum: ['pending', 'delivered', 'failed', 'missed'] })
       .notNull()

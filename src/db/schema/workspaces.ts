@@ -2,9 +2,16 @@ import { sql } from 'drizzle-orm';
 import { index, integer, pgTable, primaryKey, text, timestamp, uuid } from 'drizzle-orm/pg-core';
 import { bytea, created, id } from './columns.ts';
 
-export const workspaces = pgTable('workspaces', { id: id(), name: text().notNull(), created_at: created() });
+export const workspaces = pgTable('workspaces', {
+  id: id(),
+  name: text().notNull(),
+  created_at: created(),
+});
 
-/** The key itself is never stored: `hash` is its SHA-256, `prefix` its first characters, to tell keys apart. */
+/**
+ * The key itself is never stored: `hash` is its SHA-256, `prefix` its first characters, to tell
+ * keys apart.
+ */
 export const apiKeys = pgTable(
   'api_keys',
   {
@@ -20,7 +27,10 @@ export const apiKeys = pgTable(
   (t) => [index().on(t.workspace_id, t.id)],
 );
 
-/** `response` is the first answer, sealed (it may hold a secret); a message's is kept as the message's id alone. */
+/**
+ * `response` is the first answer, sealed (it may hold a secret); a message's is kept as the
+ * message's id alone.
+ */
 export const idempotencyKeys = pgTable(
   'idempotency_keys',
   {

@@ -17,7 +17,10 @@ export const BY_ITSELF = 'knockon';
 export interface Action {
   by: string;
   verb: (typeof ACTIONS)[number];
-  /** What it was done to: a subscriber's name, an operator's name, the id of an operation, a workflow, an endpoint or a key. */
+  /**
+   * What it was done to: a subscriber's name, an operator's name, the id of an operation, a
+   * workflow, an endpoint or a key.
+   */
   subject: string;
   /** What else is worth knowing, as JSON; never a secret and never a message's text. */
   detail?: Record<string, unknown>;
@@ -35,8 +38,14 @@ export interface LogEntry {
   reason: string | null;
 }
 
-/** Writes it down. Given the transaction of what was done, both are kept or neither. @returns the entry's id */
-export async function recordAction(db: Pick<Database['db'], 'insert'>, { detail = {}, reason = null, ...rest }: Action): Promise<string> {
+/**
+ * Writes it down. Given the transaction of what was done, both are kept or neither. @returns the
+ * entry's id
+ */
+export async function recordAction(
+  db: Pick<Database['db'], 'insert'>,
+  { detail = {}, reason = null, ...rest }: Action,
+): Promise<string> {
   const [row] = await db
     .insert(actions)
     .values({ ...rest, detail, reason })
@@ -54,7 +63,10 @@ export interface LogFilter {
 }
 
 /** Entries, newest first. */
-export async function readActionLog({ db }: Database, { limit, before, verb, subject, by }: LogFilter): Promise<LogEntry[]> {
+export async function readActionLog(
+  { db }: Database,
+  { limit, before, verb, subject, by }: LogFilter,
+): Promise<LogEntry[]> {
   const rows = await db
     .select()
     .from(actions)

@@ -19,19 +19,30 @@ export interface KeyFilter {
 }
 
 /** Keys of all workspaces, newest first. */
-export async function listKeys({ db }: Database, given: { filter: KeyFilter; limit: number; before?: string }): Promise<KeyEntry[]> {
+export async function listKeys(
+  { db }: Database,
+  given: { filter: KeyFilter; limit: number; before?: string },
+): Promise<KeyEntry[]> {
   const { workspace_id } = given.filter;
   const rows = await db
     .select({ key: apiKeys, workspace_name: workspaces.name })
     .from(apiKeys)
     .innerJoin(workspaces, eq(workspaces.id, apiKeys.workspace_id))
-    .where(and(workspace_id ? eq(apiKeys.workspace_id, workspace_id) : undefined, given.before ? lt(apiKeys.id, given.before) : undefined))
+    .where(
+      and(
+        workspace_id ? eq(apiKeys.workspace_id, workspace_id) : undefined,
+        given.before ? lt(apiKeys.id, given.before) : undefined,
+      ),
+    )
     .orderBy(desc(apiKeys.id))
     .limit(given.limit);
   return rows.map(({ key, workspace_name }) => shown(key, workspace_name));
 }
 
-const shown = ({ hash: _, created_at, ...key }: typeof apiKeys.$inferSelect, workspace_name: string): KeyEntry => ({
+const shown = (
+  { hash: _, created_at, ...key }: typeof apiKeys.$inferSelect,
+  workspace_name: string,
+): KeyEntry => ({
   ...key,
   workspace_name,
   created_at: created_at.toISOString(),
@@ -43,11 +54,19 @@ export async function createKey(
   given: Pick<typeof apiKeys.$inferSelect, 'workspace_id' | 'name' | 'prefix' | 'hash'>,
   by: string,
 ): Promise<KeyEntry | undefined> {
-  const [workspace] = await tx.select().from(workspaces).where(eq(workspaces.id, given.workspace_id));
+  const [workspace] = await tx
+    .select()
+    .from(workspaces)
+    .where(eq(workspaces.id, given.workspace_id));
   if (!workspace) return undefined;
   const [row] = await tx.insert(apiKeys).values(given).returning();
   if (!row) throw new Error('an insert returned no row');
-  await recordAction(tx, { by, verb: 'create key', subject: row.id, detail: { workspace_id: row.workspace_id, prefix: row.prefix } });
+  await recordAction(tx, {
+    by,
+    verb: 'create key',
+    subject: row.id,
+    detail: { workspace_id: row.workspace_id, prefix: row.prefix },
+  });
   return shown(row, workspace.name);
 }
 
@@ -55,7 +74,8 @@ export async function createKey(
 export type Keys = { ids: string[] } | { workspace_id: string };
 
 /**
- * Takes keys away for good, a workspace's last one too. A workspace is held meanwhile, so that no key makes another one that is left.
+ * Takes keys away for good, a workspace's last one too. A workspace is held meanwhile, so that no
+ * key makes another one that is left.
  *
  * @returns those that there were, and their hashes
  */
@@ -65,9 +85,15 @@ export async function revokeKeys(
   { by, reason }: { by: string; reason?: string },
 ): Promise<{ revoked: KeyEntry[]; hashes: Buffer[] }> {
   return await db.transaction(async (tx) => {
-    const which = 'ids' in keys ? inArray(apiKeys.id, keys.ids) : eq(apiKeys.workspace_id, keys.workspace_id);
+    const which =
+      'ids' in keys ? inArray(apiKeys.id, keys.ids) : eq(apiKeys.workspace_id, keys.workspace_id);
     const owners = tx.select({ id: apiKeys.workspace_id }).from(apiKeys).where(which);
-    const held = await tx.select().from(workspaces).where(inArray(workspaces.id, owners)).orderBy(workspaces.id).for('update');
+    const held = await tx
+      .select()
+      .from(workspaces)
+      .where(inArray(workspaces.id, owners))
+      .orderBy(workspaces.id)
+      .for('update');
     const names = new Map(held.map(({ id, name }) => [id, name]));
     const rows = await tx.delete(apiKeys).where(which).returning();
     for (const row of rows)
@@ -75,6 +101,9 @@ export async function revokeKeys(
         ...{ by, verb: 'revoke key', subject: row.id, reason },
         detail: { workspace_id: row.workspace_id, prefix: row.prefix },
       });
-    return { revoked: rows.map((row) => shown(row, names.get(row.workspace_id) ?? '')), hashes: rows.map((row) => row.hash) };
+    return {
+      revoked: rows.map((row) => shown(row, names.get(row.workspace_id) ?? '')),
+      hashes: rows.map((row) => row.hash),
+    };
   });
 }

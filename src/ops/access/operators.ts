@@ -24,8 +24,16 @@ const shown = ({ id, name, role, prefix, created_at }: Row): OperatorEntry => ({
 });
 
 /** Of these keys, by their hashes (SHA-256, base64), those that are an operator's, and whose. */
-export async function findOperators({ db }: Database, hashes: string[]): Promise<Map<string, Operator & { id: string }>> {
-  const rows = await db.execute<{ asked: string; id: string; name: string; role: Operator['role'] }>(sql`
+export async function findOperators(
+  { db }: Database,
+  hashes: string[],
+): Promise<Map<string, Operator & { id: string }>> {
+  const rows = await db.execute<{
+    asked: string;
+    id: string;
+    name: string;
+    role: Operator['role'];
+  }>(sql`
     select asked, id, name, role
     from unnest(${sql.param(hashes)}::text[]) as t (asked) join operators on hash = decode(asked, 'base64')`);
   return new Map(rows.map(({ asked, ...operator }) => [asked, operator]));
@@ -37,14 +45,26 @@ export async function addOperator(
   given: Pick<Row, 'name' | 'role' | 'prefix' | 'hash'>,
   by: string,
 ): Promise<OperatorEntry | undefined> {
-  const [row] = await tx.insert(operators).values(given).onConflictDoNothing({ target: operators.name }).returning();
+  const [row] = await tx
+    .insert(operators)
+    .values(given)
+    .onConflictDoNothing({ target: operators.name })
+    .returning();
   if (!row) return undefined;
-  await recordAction(tx, { by, verb: 'add operator', subject: row.name, detail: { role: row.role } });
+  await recordAction(tx, {
+    by,
+    verb: 'add operator',
+    subject: row.name,
+    detail: { role: row.role },
+  });
   return shown(row);
 }
 
 /** Newest first. */
-export async function listOperators({ db }: Database, { limit, before }: { limit: number; before?: string }): Promise<OperatorEntry[]> {
+export async function listOperators(
+  { db }: Database,
+  { limit, before }: { limit: number; before?: string },
+): Promise<OperatorEntry[]> {
   const rows = await db
     .select()
     .from(operators)
@@ -58,7 +78,13 @@ export async function listOperators({ db }: Database, { limit, before }: { limit
 export async function removeOperator({ db }: Database, id: string, by: string): Promise<boolean> {
   return await db.transaction(async (tx) => {
     const [row] = await tx.delete(operators).where(eq(operators.id, id)).returning();
-    if (row) await recordAction(tx, { by, verb: 'remove operator', subject: row.name, detail: { role: row.role } });
+    if (row)
+      await recordAction(tx, {
+        by,
+        verb: 'remove operator',
+        subject: row.name,
+        detail: { role: row.role },
+      });
     return row !== undefined;
   });
 }

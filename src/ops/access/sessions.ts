@@ -14,12 +14,24 @@ export interface Session {
   expires_at: Date;
 }
 
-/** Begins a session, and forgets those that are over. @param operatorId null: whoever has KNOCKON_ADMIN_KEY */
-export async function openSession({ db }: Database, operatorId: string | null): Promise<{ id: string; expires_at: Date }> {
+/**
+ * Begins a session, and forgets those that are over. @param operatorId null: whoever has
+ * KNOCKON_ADMIN_KEY
+ */
+export async function openSession(
+  { db }: Database,
+  operatorId: string | null,
+): Promise<{ id: string; expires_at: Date }> {
   await db.delete(sessions).where(lt(sessions.expires_at, sql`now()`));
   // By the database's clock, as whoever looks for it: the next request may reach another machine.
-  const row = { operator_id: operatorId, expires_at: sql`now() + make_interval(secs => ${SESSION_MS / 1000})` };
-  const [opened] = await db.insert(sessions).values(row).returning({ id: sessions.id, expires_at: sessions.expires_at });
+  const row = {
+    operator_id: operatorId,
+    expires_at: sql`now() + make_interval(secs => ${SESSION_MS / 1000})`,
+  };
+  const [opened] = await db
+    .insert(sessions)
+    .values(row)
+    .returning({ id: sessions.id, expires_at: sessions.expires_at });
   return opened!;
 }
 
@@ -32,7 +44,11 @@ export async function findSession({ db }: Database, id: string): Promise<Session
     .where(and(eq(sessions.id, id), gt(sessions.expires_at, sql`now()`)));
   if (!row) return undefined;
   const { operators: found } = row;
-  return { id, operator: found && { id: found.id, name: found.name, role: found.role }, expires_at: row.sessions.expires_at };
+  return {
+    id,
+    operator: found && { id: found.id, name: found.name, role: found.role },
+    expires_at: row.sessions.expires_at,
+  };
 }
 
 /** What was copied of it is worth nothing any more. */

@@ -3,11 +3,19 @@ import type { Database } from '../../db/client.ts';
 import { workspaces } from '../../db/schema/workspaces.ts';
 
 /** Workspaces, newest first. */
-export async function listWorkspaces({ db }: Database, { name, limit, before }: { name?: string; limit: number; before?: string }) {
+export async function listWorkspaces(
+  { db }: Database,
+  { name, limit, before }: { name?: string; limit: number; before?: string },
+) {
   const rows = await db
     .select()
     .from(workspaces)
-    .where(and(name ? eq(workspaces.name, name) : undefined, before ? lt(workspaces.id, before) : undefined))
+    .where(
+      and(
+        name ? eq(workspaces.name, name) : undefined,
+        before ? lt(workspaces.id, before) : undefined,
+      ),
+    )
     .orderBy(desc(workspaces.id))
     .limit(limit);
   return rows.map(({ created_at, ...row }) => ({ ...row, created_at: created_at.toISOString() }));

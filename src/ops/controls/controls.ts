@@ -40,8 +40,9 @@ export function stateOf({ paused_at, per_second, retired_at }: Steered): Subscri
 }
 
 /**
- * While a subscriber is limited its calls are of few events, so that a limit is of events and not of groups: below 200 a second
- * each event is a call of its own. `claim` gives new dispatches that size.
+ * While a subscriber is limited its calls are of few events, so that a limit is of events and not
+ * of groups: below 200 a second each event is a call of its own. `claim` gives new dispatches that
+ * size.
  */
 const columns = (pg: Sql) => pg`
   c.subscriber, s.task_queue, s.retired_at, c.paused_at, c.paused_by, c.pause_reason, c.paused_until, c.per_second,
@@ -49,12 +50,17 @@ const columns = (pg: Sql) => pg`
 
 /** The controls of all subscribers that have, or had, one. */
 export async function readControls(pg: Sql): Promise<Control[]> {
-  return await pg<Control[]>`select ${columns(pg)} from controls c join subscribers s on s.name = c.subscriber order by c.subscriber`;
+  return await pg<
+    Control[]
+  >`select ${columns(pg)} from controls c join subscribers s on s.name = c.subscriber order by c.subscriber`;
 }
 
 /** @throws SubscriberUnknownError */
 export async function assertSubscriber(tx: Transaction, name: string): Promise<void> {
-  const found = await tx.query.subscribers.findFirst({ where: (s, { eq }) => eq(s.name, name), columns: { name: true } });
+  const found = await tx.query.subscribers.findFirst({
+    where: (s, { eq }) => eq(s.name, name),
+    columns: { name: true },
+  });
   if (!found) throw new SubscriberUnknownError(name);
 }
 
@@ -64,12 +70,16 @@ export class SubscriberUnknownError extends Error {
 }
 
 /**
- * Makes the transport's queue what the control's row says, and looks afterwards whether it still does: of two who steer at once the
- * last one's word holds. No connection is held while the transport is asked.
+ * Makes the transport's queue what the control's row says, and looks afterwards whether it still
+ * does: of two who steer at once the last one's word holds. No connection is held while the
+ * transport is asked.
  *
  * @returns false where the transport does not answer: `keepControls` does it as soon as it does
  */
-export async function applyControl({ database: { pg }, queues }: Steering, subscriber: string): Promise<boolean> {
+export async function applyControl(
+  { database: { pg }, queues }: Steering,
+  subscriber: string,
+): Promise<boolean> {
   try {
     let control = await readControl(pg, subscriber);
     for (let looked = 0; control && looked < LOOKS; looked += 1) {
@@ -84,7 +94,10 @@ export async function applyControl({ database: { pg }, queues }: Steering, subsc
   }
 }
 
-/** How often it is begun again because the control has changed meanwhile. What comes later is found by `keepControls`. */
+/**
+ * How often it is begun again because the control has changed meanwhile. What comes later is found
+ * by `keepControls`.
+ */
 const LOOKS = 5;
 
 async function readControl(pg: Sql, subscriber: string): Promise<Control | undefined> {
@@ -97,15 +110,26 @@ async function readControl(pg: Sql, subscriber: string): Promise<Control | undef
 const wantedRate = ({ paused_at, calls_per_second }: Control) => (paused_at ? 0 : calls_per_second);
 
 async function steer(queues: Queues, control: Control): Promise<void> {
-  const reason = control.paused_at ? `paused: ${control.pause_reason ?? ''}` : control.per_second === null ? 'resumed' : 'limited';
-  await queues.setRate(control.task_queue, wantedRate(control), { identity: control.paused_by ?? BY_ITSELF, reason });
+  const reason = control.paused_at
+    ? `paused: ${control.pause_reason ?? ''}`
+    : control.per_second === null
+      ? 'resumed'
+      : 'limited';
+  await queues.setRate(control.task_queue, wantedRate(control), {
+    identity: control.paused_by ?? BY_ITSELF,
+    reason,
+  });
 }
 
 /**
- * Resumes what was paused until now, and brings back what the transport has forgotten (a dev server that keeps nothing, a queue
- * that is new). To be done every few seconds, by as many processes as there are.
+ * Resumes what was paused until now, and brings back what the transport has forgotten (a dev server
+ * that keeps nothing, a queue that is new). To be done every few seconds, by as many processes as
+ * there are.
  */
-export async function keepControls(steering: Steering, log: Pick<Logger, 'info' | 'warn'>): Promise<void> {
+export async function keepControls(
+  steering: Steering,
+  log: Pick<Logger, 'info' | 'warn'>,
+): Promise<void> {
   const { database, queues } = steering;
   for (const name of await resumeDue(database)) {
     log.info({ subscriber: name }, 'resumed: it was paused until now');
@@ -116,25 +140,42 @@ export async function keepControls(steering: Steering, log: Pick<Logger, 'info' 
     const { rate } = await queues.describe(control.task_queue);
     if (isSame(rate, wantedRate(control))) continue;
     const applied = await applyControl(steering, control.subscriber);
-    if (applied) log.warn({ subscriber: control.subscriber, was: rate }, 'the queue was not as its control says; it is now');
+    if (applied)
+      log.warn(
+        { subscriber: control.subscriber, was: rate },
+        'the queue was not as its control says; it is now',
+      );
   }
 }
 
 /** Temporal keeps a rate in 32 bits. */
 const isSame = (one: number | null, other: number | null) =>
-  one === null || other === null ? one === other : Math.abs(one - other) <= 1e-6 * Math.max(1, Math.abs(other));
+  one === null || other === null
+    ? one === other
+    : Math.abs(one - other) <= 1e-6 * Math.max(1, Math.abs(other));
 
 /** Of several processes that look at once one gets each name. */
 async function resumeDue({ db }: Database): Promise<string[]> {
   return await db.transaction(async (tx) => {
-    const cleared = { paused_at: null, paused_by: null, pause_reason: null, paused_until: null, changed_at: sql`now()` };
+    const cleared = {
+      paused_at: null,
+      paused_by: null,
+      pause_reason: null,
+      paused_until: null,
+      changed_at: sql`now()`,
+    };
     const due = await tx
       .update(controls)
       .set(cleared)
       .where(lte(controls.paused_until, sql`now()`))
       .returning({ name: controls.subscriber });
     for (const { name } of due) {
-      await recordAction(tx, { by: BY_ITSELF, verb: 'resume', subject: name, reason: 'it was paused until this time' });
+      await recordAction(tx, {
+        by: BY_ITSELF,
+        verb: 'resume',
+        subject: name,
+        reason: 'it was paused until this time',
+      });
     }
     return due.map(({ name }) => name);
   });

@@ -11,8 +11,9 @@ export interface Limit {
 }
 
 /**
- * Limits how many events a second a subscriber does. What is beyond waits and uses up no tries. Groups that were dispatched before
- * are still done as groups, one counting as a call; a pause goes on.
+ * Limits how many events a second a subscriber does. What is beyond waits and uses up no tries.
+ * Groups that were dispatched before are still done as groups, one counting as a call; a pause goes
+ * on.
  *
  * @returns whether the queue has heard of it; if not, it will as soon as the transport answers
  * @throws SubscriberUnknownError
@@ -21,12 +22,22 @@ export async function limit(steering: Steering, { name, by, per_second }: Limit)
   const limited_by = per_second === null ? null : by;
   await steering.database.db.transaction(async (tx) => {
     await assertSubscriber(tx, name);
-    const limited = { per_second, limited_by, limited_at: per_second === null ? null : sql`now()`, changed_at: sql`now()` };
+    const limited = {
+      per_second,
+      limited_by,
+      limited_at: per_second === null ? null : sql`now()`,
+      changed_at: sql`now()`,
+    };
     await tx
       .insert(controls)
       .values({ subscriber: name, ...limited })
       .onConflictDoUpdate({ target: controls.subscriber, set: limited });
-    await recordAction(tx, { by, verb: 'limit', subject: name, detail: { per_second: per_second ?? 'off' } });
+    await recordAction(tx, {
+      by,
+      verb: 'limit',
+      subject: name,
+      detail: { per_second: per_second ?? 'off' },
+    });
   });
   return await applyControl(steering, name);
 }

@@ -14,21 +14,39 @@ export interface Pause {
 }
 
 /**
- * Lets no call of a subscriber begin any more; those under way end as they would. Nothing is skipped: its events wait, in their
- * order, and retries and timers wait with them. Pausing what is paused changes its reason and its end.
+ * Lets no call of a subscriber begin any more; those under way end as they would. Nothing is
+ * skipped: its events wait, in their order, and retries and timers wait with them. Pausing what is
+ * paused changes its reason and its end.
  *
  * @returns whether the queue has heard of it; if not, it will as soon as the transport answers
  * @throws SubscriberUnknownError
  */
-export async function pause(steering: Steering, { name, by, reason, until, verb = 'pause' }: Pause): Promise<boolean> {
+export async function pause(
+  steering: Steering,
+  { name, by, reason, until, verb = 'pause' }: Pause,
+): Promise<boolean> {
   await steering.database.db.transaction(async (tx) => {
     await assertSubscriber(tx, name);
-    const paused = { paused_by: by, pause_reason: reason, paused_until: until ?? null, changed_at: sql`now()` };
+    const paused = {
+      paused_by: by,
+      pause_reason: reason,
+      paused_until: until ?? null,
+      changed_at: sql`now()`,
+    };
     await tx
       .insert(controls)
       .values({ subscriber: name, ...paused, paused_at: sql`now()` })
-      .onConflictDoUpdate({ target: controls.subscriber, set: { ...paused, paused_at: sql`coalesce(${controls.paused_at}, now())` } });
-    await recordAction(tx, { by, verb, subject: name, reason, detail: until ? { until: until.toISOString() } : {} });
+      .onConflictDoUpdate({
+        target: controls.subscriber,
+        set: { ...paused, paused_at: sql`coalesce(${controls.paused_at}, now())` },
+      });
+    await recordAction(tx, {
+      by,
+      verb,
+      subject: name,
+      reason,
+      detail: until ? { until: until.toISOString() } : {},
+    });
   });
   return await applyControl(steering, name);
 }

@@ -11,7 +11,10 @@ export interface StalePause {
   seconds: number;
 }
 
-/** Those that have been paused for so long (ms) or longer, by the database's clock, the longest first. */
+/**
+ * Those that have been paused for so long (ms) or longer, by the database's clock, the longest
+ * first.
+ */
 export async function stalePauses(pg: Sql, thresholdMs: number): Promise<StalePause[]> {
   const rows = await pg<(Omit<StalePause, 'at'> & { at: Date })[]>`
     select c.subscriber as name, coalesce(c.paused_by, '') as by, coalesce(c.pause_reason, '') as reason, c.paused_at as at,
@@ -21,7 +24,10 @@ export async function stalePauses(pg: Sql, thresholdMs: number): Promise<StalePa
   return rows.map(({ at, ...row }) => ({ ...row, at: at.toISOString() }));
 }
 
-/** Registers for how long each paused subscriber has been so, asked at each scrape, and how long that may be. */
+/**
+ * Registers for how long each paused subscriber has been so, asked at each scrape, and how long
+ * that may be.
+ */
 export function registerPauseMetrics(registry: Registry, pg: Sql, thresholdMs: number): void {
   new Gauge({
     name: 'knockon_paused_seconds',

@@ -1,9 +1,22 @@
 import { safeReason } from '../../safe-error.ts';
 import { checkClock, checkDatabase, checkDisk, checkMigrations, checkWrites } from './database.ts';
 import type { DoctorContext, Finding } from './finding.ts';
-import { checkBacklogs, checkDeadLetters, checkEndpoints, checkLedger, checkUndispatched } from './progress.ts';
+import {
+  checkBacklogs,
+  checkDeadLetters,
+  checkEndpoints,
+  checkLedger,
+  checkUndispatched,
+} from './progress.ts';
 import { checkProxies } from './proxies.ts';
-import { checkClocks, checkPaused, checkQueues, checkStrangers, checkVersions, checkWorkers } from './subscribers.ts';
+import {
+  checkClocks,
+  checkPaused,
+  checkQueues,
+  checkStrangers,
+  checkVersions,
+  checkWorkers,
+} from './subscribers.ts';
 import { checkTemporal } from './temporal.ts';
 
 /** What the doctor found. */
@@ -15,7 +28,10 @@ export interface Diagnosis {
 
 type Check = (patient: DoctorContext) => Promise<Finding[]>;
 
-/** In the order in which somebody would look: what the later ones need is checked by the earlier ones. */
+/**
+ * In the order in which somebody would look: what the later ones need is checked by the earlier
+ * ones.
+ */
 const checks: [name: string, check: Check][] = [
   ['database', checkDatabase],
   ['writes', checkWrites],
@@ -37,7 +53,10 @@ const checks: [name: string, check: Check][] = [
   ['proxies', checkProxies],
 ];
 
-/** Looks at everything that is known to go wrong; each finding that is not ok says what to do. Changes nothing, and never throws. */
+/**
+ * Looks at everything that is known to go wrong; each finding that is not ok says what to do.
+ * Changes nothing, and never throws.
+ */
 export async function diagnose(patient: DoctorContext): Promise<Diagnosis> {
   const [database] = await examine(patient, checks[0]!);
   // Nothing of the rest could be found out.
@@ -47,11 +66,21 @@ export async function diagnose(patient: DoctorContext): Promise<Diagnosis> {
   return { ok: findings.every(({ ok }) => ok), findings };
 }
 
-async function examine(patient: DoctorContext, [check, examination]: [string, Check]): Promise<Finding[]> {
+async function examine(
+  patient: DoctorContext,
+  [check, examination]: [string, Check],
+): Promise<Finding[]> {
   try {
     return await examination(patient);
   } catch (error) {
     const detail = `could not be checked: ${safeReason(error)}`;
-    return [{ check, ok: false, detail, remedy: 'Mend what is found above, then ask again; the log of the API may say more.' }];
+    return [
+      {
+        check,
+        ok: false,
+        detail,
+        remedy: 'Mend what is found above, then ask again; the log of the API may say more.',
+      },
+    ];
   }
 }

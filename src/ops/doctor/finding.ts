@@ -20,13 +20,26 @@ export interface DoctorContext extends Steering {
   readyAgeMs: number;
   /** How long a subscriber may be paused, in ms. */
   pausedTooLongMs: number;
-  /** The address of a proxy that forwards requests and is not named in the settings; null where none is known. */
+  /**
+   * The address of a proxy that forwards requests and is not named in the settings; null where none
+   * is known.
+   */
   unnamedProxy?: () => string | null;
 }
 
-export const pass = (check: string, detail: string): Finding => ({ check, ok: true, detail, remedy: null });
+export const pass = (check: string, detail: string): Finding => ({
+  check,
+  ok: true,
+  detail,
+  remedy: null,
+});
 
-export const fail = (check: string, detail: string, remedy: string): Finding => ({ check, ok: false, detail, remedy });
+export const fail = (check: string, detail: string, remedy: string): Finding => ({
+  check,
+  ok: false,
+  detail,
+  remedy,
+});
 
 /** A time in words: `40 s`, `12 min`, `3 h`. */
 export function age(seconds: number): string {

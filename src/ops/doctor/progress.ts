@@ -4,7 +4,10 @@ import { subscriberStatuses } from '../status/subscriber-status.ts';
 import { verifyLedger } from '../status/verify.ts';
 import { age, type DoctorContext, type Finding, fail, pass } from './finding.ts';
 
-export async function checkUndispatched({ database: { pg }, readyAgeMs }: DoctorContext): Promise<Finding[]> {
+export async function checkUndispatched({
+  database: { pg },
+  readyAgeMs,
+}: DoctorContext): Promise<Finding[]> {
   const oldest = await oldestUndispatched(pg);
   if (oldest === null) return [pass('undispatched', 'every event has been dispatched')];
   const detail = `the oldest event that has not been dispatched has waited ${age(oldest)}`;
@@ -25,12 +28,28 @@ export async function checkBacklogs(patient: DoctorContext): Promise<Finding[]> 
   const all = await subscriberStatuses(patient);
   const late = all.filter((s) => s.state !== 'paused' && s.backlog_age_seconds > LATE);
   const total = all.reduce((sum, { backlog }) => sum + backlog, 0);
-  if (late.length === 0) return [pass('backlog', `${counted(total, 'event')} on the way to their effects, none for long`)];
-  const detail = late.map((s) => `${s.name}: ${counted(s.backlog, 'event')}, the oldest of ${age(s.backlog_age_seconds)} ago`).join('; ');
+  if (late.length === 0)
+    return [
+      pass('backlog', `${counted(total, 'event')} on the way to their effects, none for long`),
+    ];
+  const detail = late
+    .map(
+      (s) =>
+        `${s.name}: ${counted(s.backlog, 'event')}, the oldest of ${age(s.backlog_age_seconds)} ago`,
+    )
+    .join('; ');
   const remedy = late
-    .map(({ name, retired }) => (retired ? `\`knockon retire ${name} --open discard\`` : `\`knockon scale ${name}\``))
+    .map(({ name, retired }) =>
+      retired ? `\`knockon retire ${name} --open discard\`` : `\`knockon scale ${name}\``,
+    )
     .join(', ');
-  return [fail('backlog', detail, `See whether it is failing (\`knockon subscribers\`, \`knockon failed\`) or too slow: ${remedy}.`)];
+  return [
+    fail(
+      'backlog',
+      detail,
+      `See whether it is failing (\`knockon subscribers\`, \`knockon failed\`) or too slow: ${remedy}.`,
+    ),
+  ];
 }
 
 export async function checkDeadLetters({ database: { pg } }: DoctorContext): Promise<Finding[]> {
@@ -39,29 +58,45 @@ export async function checkDeadLetters({ database: { pg } }: DoctorContext): Pro
   if (rows.length === 0) return [pass('dead letters', 'there are none')];
   const detail = rows.map(({ subscriber, n }) => `${n} of ${subscriber}`).join(', ');
   return [
-    fail('dead letters', detail, 'See their causes with `knockon failed`; then `knockon retry` once that is mended, or `knockon discard`.'),
+    fail(
+      'dead letters',
+      detail,
+      'See their causes with `knockon failed`; then `knockon retry` once that is mended, or `knockon discard`.',
+    ),
   ];
 }
 
 /** Endpoints that are told by name. */
 const TOLD = 3;
 
-/** Webhook endpoints that are left alone because they fail. It is their owners' trouble and nothing is wrong here, so it is told and no more. */
+/**
+ * Webhook endpoints that are left alone because they fail. It is their owners' trouble and nothing
+ * is wrong here, so it is told and no more.
+ */
 export async function checkEndpoints({ database: { pg } }: DoctorContext): Promise<Finding[]> {
   const rows = await pg<{ id: string; url: string; cause: string | null; seconds: number }[]>`
     select id, url, failing_cause as cause, extract(epoch from now() - failing_since)::float8 as seconds
     from endpoints where failing_since is not null and disabled_at is null order by failing_since`;
   if (rows.length === 0) return [pass('endpoints', 'none is failing')];
-  const told = rows.slice(0, TOLD).map(({ id, url, cause, seconds }) => `${id} ${url} (${cause ?? 'no answer'}, for ${age(seconds)})`);
+  const told = rows
+    .slice(0, TOLD)
+    .map(
+      ({ id, url, cause, seconds }) =>
+        `${id} ${url} (${cause ?? 'no answer'}, for ${age(seconds)})`,
+    );
   const more = rows.length > TOLD ? `; and ${rows.length - TOLD} more` : '';
   return [pass('endpoints', `${rows.length} failing, and left alone: ${told.join('; ')}${more}`)];
 }
 
-export async function checkLedger({ database: { pg }, running }: DoctorContext): Promise<Finding[]> {
+export async function checkLedger({
+  database: { pg },
+  running,
+}: DoctorContext): Promise<Finding[]> {
   const { balanced, missing, asked } = await verifyLedger(pg, { running });
   const doubt = asked ? '' : '; the transport could not be asked what is at work';
   if (balanced) return [pass('ledger', `balanced: nothing is missing${doubt}`)];
-  const remedy = 'The relay starts them again once they are older than KNOCKON_HEAL_AGE; `knockon verify` names them.';
+  const remedy =
+    'The relay starts them again once they are older than KNOCKON_HEAL_AGE; `knockon verify` names them.';
   const what = missing.length === 1 ? '1 effect is' : `${missing.length} effects or more are`;
   return [fail('ledger', `${what} missing: nothing is at work on it`, remedy)];
 }

@@ -5,5 +5,11 @@ export async function checkProxies({ unnamedProxy }: DoctorContext): Promise<Fin
   const address = unnamedProxy?.() ?? null;
   if (address === null) return [];
   const detail = `requests come through a proxy at ${address}, which KNOCKON_TRUSTED_PROXIES does not name`;
-  return [fail('proxies', detail, "Name it there as a CIDR: until then all who come through it have one address' quota of failed keys.")];
+  return [
+    fail(
+      'proxies',
+      detail,
+      "Name it there as a CIDR: until then all who come through it have one address' quota of failed keys.",
+    ),
+  ];
 }

@@ -8,7 +8,14 @@ import { age, type DoctorContext, type Finding, fail, pass } from './finding.ts'
 export async function checkWorkers(patient: DoctorContext): Promise<Finding[]> {
   const registered = await subscriberStatuses(patient);
   const all = registered.filter(({ retired }) => !retired);
-  if (registered.length === 0) return [fail('workers', 'no effect has ever registered: events wait', 'Start `knockon worker effects`.')];
+  if (registered.length === 0)
+    return [
+      fail(
+        'workers',
+        'no effect has ever registered: events wait',
+        'Start `knockon worker effects`.',
+      ),
+    ];
   const alone = all.filter(({ workers }) => workers === 0).map(({ name }) => name);
   const effects =
     alone.length === 0
@@ -19,31 +26,50 @@ export async function checkWorkers(patient: DoctorContext): Promise<Finding[]> {
           `Start \`knockon worker effects --only ${alone.join(',')}\`; its log says why it ends.`,
         );
   const { workflowQueue } = patient.queues;
-  return workflowQueue === undefined ? [effects] : [effects, await checkWorkflowWorkers(patient, workflowQueue)];
+  return workflowQueue === undefined
+    ? [effects]
+    : [effects, await checkWorkflowWorkers(patient, workflowQueue)];
 }
 
-async function checkWorkflowWorkers({ database: { pg }, queues }: DoctorContext, workflowQueue: string): Promise<Finding> {
+async function checkWorkflowWorkers(
+  { database: { pg }, queues }: DoctorContext,
+  workflowQueue: string,
+): Promise<Finding> {
   const beats = (await readWorkers(pg)).filter(({ kind, alive }) => kind === 'workflows' && alive);
   const pollers =
-    beats.length > 0 ? [] : (await queues.describe(workflowQueue)).pollers.filter(({ seen_at }) => Date.now() - seen_at.getTime() < 20_000);
-  if (beats.length + pollers.length > 0) return pass('workflow workers', `${beats.length || pollers.length} at work`);
-  return fail('workflow workers', 'there is none: dispatches wait', 'Start `knockon worker workflows`; its log says why it ends.');
+    beats.length > 0
+      ? []
+      : (await queues.describe(workflowQueue)).pollers.filter(
+          ({ seen_at }) => Date.now() - seen_at.getTime() < 20_000,
+        );
+  if (beats.length + pollers.length > 0)
+    return pass('workflow workers', `${beats.length || pollers.length} at work`);
+  return fail(
+    'workflow workers',
+    'there is none: dispatches wait',
+    'Start `knockon worker workflows`; its log says why it ends.',
+  );
 }
 
 /** Strangers that are told by name. */
 const TOLD = 5;
 
 /**
- * Nobody else takes calls from our queues: a worker of another deployment, which has another database, or whoever takes the calls of
- * workers of ours without being one.
+ * Nobody else takes calls from our queues: a worker of another deployment, which has another
+ * database, or whoever takes the calls of workers of ours without being one.
  */
-export async function checkStrangers({ database: { pg }, queues }: DoctorContext): Promise<Finding[]> {
+export async function checkStrangers({
+  database: { pg },
+  queues,
+}: DoctorContext): Promise<Finding[]> {
   const { workflowQueue } = queues;
   if (workflowQueue === undefined) return [];
   const [ours, beats, effects] = await Promise.all([
     readMark(pg),
     readWorkers(pg),
-    pg<{ name: string; task_queue: string }[]>`select name, task_queue from subscribers order by name`,
+    pg<
+      { name: string; task_queue: string }[]
+    >`select name, task_queue from subscribers order by name`,
   ]);
   const isHosted = (name: string) => beats.some(({ alive, effects }) => alive && effects[name]);
   const among = async (queue: string, onlyOurs: boolean) => {
@@ -53,8 +79,13 @@ export async function checkStrangers({ database: { pg }, queues }: DoctorContext
       .filter(({ identity }) => (markIn(identity) ?? (onlyOurs ? null : ours)) !== ours)
       .map(({ identity }) => `${identity} on ${queue}`);
   };
-  const asked = [[workflowQueue, true] as const, ...effects.map(({ name, task_queue }) => [task_queue, isHosted(name)] as const)];
-  const found = (await pMap(asked, ([queue, onlyOurs]) => among(queue, onlyOurs), { concurrency: 4 })).flat();
+  const asked = [
+    [workflowQueue, true] as const,
+    ...effects.map(({ name, task_queue }) => [task_queue, isHosted(name)] as const),
+  ];
+  const found = (
+    await pMap(asked, ([queue, onlyOurs]) => among(queue, onlyOurs), { concurrency: 4 })
+  ).flat();
   if (found.length === 0) return [pass('strangers', 'nobody else takes calls from our queues')];
   const more = found.length > TOLD ? `; and ${found.length - TOLD} more` : '';
   return [
@@ -69,24 +100,38 @@ export async function checkStrangers({ database: { pg }, queues }: DoctorContext
 /** By how much workers' clocks may differ from the database's, in ms. */
 const CLOCKS = 5000;
 
-/** Workers' clocks agree with the database's. Waits are durations, so nothing breaks at once; signatures and logs bear each one's own time. */
+/**
+ * Workers' clocks agree with the database's. Waits are durations, so nothing breaks at once;
+ * signatures and logs bear each one's own time.
+ */
 export async function checkClocks({ database: { pg } }: DoctorContext): Promise<Finding[]> {
   const said = (await readWorkers(pg)).flatMap(({ alive, identity, clock_ahead_ms: ahead }) =>
     alive && ahead !== null ? [{ identity, ahead }] : [],
   );
   const off = said.filter(({ ahead }) => Math.abs(ahead) > CLOCKS);
-  if (off.length === 0) return [pass('clocks', `those of ${said.length} workers agree with Postgres'`)];
-  const told = off.map(({ identity, ahead }) => `${identity} is ${age(Math.abs(ahead) / 1000)} ${ahead > 0 ? 'fast' : 'slow'}`);
-  const remedy = 'Let these machines keep their time by NTP: receivers refuse webhooks whose signature bears another time than theirs.';
+  if (off.length === 0)
+    return [pass('clocks', `those of ${said.length} workers agree with Postgres'`)];
+  const told = off.map(
+    ({ identity, ahead }) =>
+      `${identity} is ${age(Math.abs(ahead) / 1000)} ${ahead > 0 ? 'fast' : 'slow'}`,
+  );
+  const remedy =
+    'Let these machines keep their time by NTP: receivers refuse webhooks whose signature bears another time than theirs.';
   return [fail('clocks', told.join('; '), remedy)];
 }
 
 /** All run one version. */
-export async function checkVersions({ database: { pg }, version }: DoctorContext): Promise<Finding[]> {
+export async function checkVersions({
+  database: { pg },
+  version,
+}: DoctorContext): Promise<Finding[]> {
   const beats = (await readWorkers(pg)).filter(({ alive }) => alive);
   const versions = [...new Set([version, ...beats.map((beat) => beat.version)])].sort();
-  if (versions.length === 1) return [pass('versions', `API and ${beats.length} workers run ${version}`)];
-  const others = beats.filter((beat) => beat.version !== version).map((beat) => `${beat.identity} (${beat.version})`);
+  if (versions.length === 1)
+    return [pass('versions', `API and ${beats.length} workers run ${version}`)];
+  const others = beats
+    .filter((beat) => beat.version !== version)
+    .map((beat) => `${beat.identity} (${beat.version})`);
   return [
     fail(
       'versions',
@@ -98,17 +143,25 @@ export async function checkVersions({ database: { pg }, version }: DoctorContext
 
 /** Queues are as operators asked. */
 export async function checkQueues(patient: DoctorContext): Promise<Finding[]> {
-  const wrong = (await subscriberStatuses(patient)).filter(({ applied, retired }) => !applied && !retired).map(({ name }) => name);
+  const wrong = (await subscriberStatuses(patient))
+    .filter(({ applied, retired }) => !applied && !retired)
+    .map(({ name }) => name);
   if (wrong.length === 0) return [pass('queues', 'all are as was asked')];
-  const remedy = 'It is put right within seconds once Temporal answers; if not, look at the log of the API and at TEMPORAL_ADDRESS.';
+  const remedy =
+    'It is put right within seconds once Temporal answers; if not, look at the log of the API and at TEMPORAL_ADDRESS.';
   return [fail('queues', `the queue of ${wrong.join(', ')} is not as was asked`, remedy)];
 }
 
 /** Nobody has been forgotten on pause. */
-export async function checkPaused({ database: { pg }, pausedTooLongMs }: DoctorContext): Promise<Finding[]> {
+export async function checkPaused({
+  database: { pg },
+  pausedTooLongMs,
+}: DoctorContext): Promise<Finding[]> {
   const paused = await stalePauses(pg, 0);
   if (paused.length === 0) return [pass('paused', 'no subscriber is paused')];
-  const told = paused.map(({ name, seconds, by, reason }) => `${name} for ${age(seconds)} (by ${by}: ${reason})`).join('; ');
+  const told = paused
+    .map(({ name, seconds, by, reason }) => `${name} for ${age(seconds)} (by ${by}: ${reason})`)
+    .join('; ');
   const late = paused.filter(({ seconds }) => seconds * 1000 > pausedTooLongMs);
   if (late.length === 0) return [pass('paused', told)];
   return [fail('paused', told, late.map(({ name }) => `\`knockon resume ${name}\``).join(', '))];

@@ -3,7 +3,8 @@ import { type DoctorContext, type Finding, fail, pass } from './finding.ts';
 /** The server, the namespace and the search attributes, each a finding of its own. */
 export async function checkTemporal({ queues }: DoctorContext): Promise<Finding[]> {
   const server = await queues.server();
-  if (!server) return [pass('transport', 'effects go by pg-boss, in Postgres: there is no Temporal')];
+  if (!server)
+    return [pass('transport', 'effects go by pg-boss, in Postgres: there is no Temporal')];
   const { away, namespace, searchAttributes } = server;
   if (away !== null) {
     const remedy =
@@ -23,7 +24,11 @@ export async function checkTemporal({ queues }: DoctorContext): Promise<Finding[
 
 function attributes(wrong: string | null | undefined): Finding {
   const check = 'search attributes';
-  if (wrong === undefined) return pass(check, 'this key may not list them; workflows are started without those that are not there');
+  if (wrong === undefined)
+    return pass(
+      check,
+      'this key may not list them; workflows are started without those that are not there',
+    );
   if (wrong === null) return pass(check, 'all are registered');
   return fail(
     check,

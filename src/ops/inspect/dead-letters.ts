@@ -45,7 +45,15 @@ export interface DeadLetter {
 /** The condition of a row `l` of dead_letters and its event `e`. */
 export function deadLetters(pg: Queries, letters: DeadLetterPage): PendingQuery<Row[]> {
   if ('ids' in letters) return pg`l.id = any(${letters.ids}::uuid[])`;
-  const { subscriber = null, cause = null, from = null, to = null, type = null, workspace_id = null, message_id = null } = letters.filter;
+  const {
+    subscriber = null,
+    cause = null,
+    from = null,
+    to = null,
+    type = null,
+    workspace_id = null,
+    message_id = null,
+  } = letters.filter;
   return pg`
     (${subscriber}::text is null or l.subscriber = ${subscriber}) and (${cause}::text is null or l.cause = ${cause})
     and (${moment(from)}::timestamptz is null or l.created_at >= ${moment(from)}) and (${moment(to)}::timestamptz is null or l.created_at < ${moment(to)})
@@ -53,12 +61,17 @@ export function deadLetters(pg: Queries, letters: DeadLetterPage): PendingQuery<
     and (${message_id}::uuid is null or e.message_id = ${message_id})`;
 }
 
-const moment = (value: string | Date | null) => (value instanceof Date ? value.toISOString() : value);
+const moment = (value: string | Date | null) =>
+  value instanceof Date ? value.toISOString() : value;
 
 /** Dead letters, newest first. */
 export async function listDeadLetters(
   pg: Queries,
-  { filter, limit, before = null }: { filter: DeadLetterFilter; limit: number; before?: string | null },
+  {
+    filter,
+    limit,
+    before = null,
+  }: { filter: DeadLetterFilter; limit: number; before?: string | null },
 ): Promise<DeadLetter[]> {
   const rows = await pg<(Omit<DeadLetter, 'created_at'> & { created_at: Date })[]>`
     select l.id, l.event_id, e.type, e.workspace_id, e.channel_id, e.message_id, l.subscriber, nullif(l.target, '') as target, l.cause, l.reason,
@@ -77,7 +90,13 @@ export interface Cause {
   first: string;
   last: string;
   /** The newest of them. */
-  example: { id: string; event_id: string; message_id: string | null; reason: string; dispatch_id: string };
+  example: {
+    id: string;
+    event_id: string;
+    message_id: string | null;
+    reason: string;
+    dispatch_id: string;
+  };
 }
 
 /** Dead letters grouped by subscriber and cause, the most frequent first, 200 at most. */
@@ -88,7 +107,11 @@ export async function listCauses(pg: Queries, filter: DeadLetterFilter): Promise
         order by l.id desc))[1] as example
     from dead_letters l join events e on e.id = l.event_id where ${deadLetters(pg, { filter })}
     group by l.subscriber, l.cause order by count(*) desc, l.subscriber, l.cause limit 200`;
-  return rows.map(({ first, last, ...row }) => ({ ...row, first: first.toISOString(), last: last.toISOString() }));
+  return rows.map(({ first, last, ...row }) => ({
+    ...row,
+    first: first.toISOString(),
+    last: last.toISOString(),
+  }));
 }
 
 /** How many letters these are. */

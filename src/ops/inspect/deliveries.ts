@@ -10,7 +10,10 @@ export const isRetried = sql<boolean>`coalesce((
   select (select state from operations where id = jd.operation_id) in ('running', 'paused') from operation_dispatches jd
   where jd.dispatch_id = l.retried_by and jd.ended_at is null limit 1), false)`;
 
-/** A delivery is given up: it has a dead letter, of its own or with its whole event, or somebody has decided that it won't happen. */
+/**
+ * A delivery is given up: it has a dead letter, of its own or with its whole event, or somebody has
+ * decided that it won't happen.
+ */
 const isGivenUp = sql`(exists (
     select from (select * from dead_letters where event_id = ${table.event_id} offset 0) l
     where l.subscriber = ${WEBHOOKS} and l.target in (${table.endpoint_id}::text, '') and not ${isRetried}
@@ -19,8 +22,8 @@ const isGivenUp = sql`(exists (
 type DeliveryShown = (typeof table.$inferSelect)['state'];
 
 /**
- * A delivery's state as it is shown. Its row stays `pending` when its tries are used up, for it can be tried again; until somebody does,
- * it is `failed` to whoever looks.
+ * A delivery's state as it is shown. Its row stays `pending` when its tries are used up, for it can
+ * be tried again; until somebody does, it is `failed` to whoever looks.
  */
 export const deliveryState = sql<DeliveryShown>`
   case when ${table.state} = 'pending' and ${isGivenUp} then 'failed' else ${table.state} end`;
@@ -28,7 +31,8 @@ export const deliveryState = sql<DeliveryShown>`
 /** Deliveries that are in this state, as it is shown. */
 export function isInState(state: DeliveryShown): SQL {
   if (state === 'pending') return sql`(${table.state} = 'pending' and not ${isGivenUp})`;
-  if (state === 'failed') return sql`(${table.state} = 'failed' or (${table.state} = 'pending' and ${isGivenUp}))`;
+  if (state === 'failed')
+    return sql`(${table.state} = 'failed' or (${table.state} = 'pending' and ${isGivenUp}))`;
   return sql`${table.state} = ${state}`;
 }
 
@@ -44,10 +48,14 @@ export interface DeliveryTry {
 }
 
 /** The tries of these deliveries, oldest first. */
-export async function triesOf({ db }: Pick<Database, 'db'>, ids: string[]): Promise<Map<string, DeliveryTry[]>> {
+export async function triesOf(
+  { db }: Pick<Database, 'db'>,
+  ids: string[],
+): Promise<Map<string, DeliveryTry[]>> {
   const found = new Map<string, DeliveryTry[]>(ids.map((id) => [id, []]));
   if (ids.length === 0) return found;
-  // Each delivery's by the index, and these by their ids, whatever the planner thinks of their number.
+  // Each delivery's by the index, and these by their ids, whatever the planner thinks of their
+  // number.
   const those = sql`array(
     select a.id from unnest(${sql.param(ids)}::uuid[]) as t (id) cross join lateral (
       select id from delivery_attempts where delivery_id = t.id offset 0

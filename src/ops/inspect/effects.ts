@@ -46,7 +46,10 @@ export interface EventCall {
   failure: string | null;
 }
 
-/** An effect as an operator sees it: with what is open, what was given up, and how long it was in its queue and at work. */
+/**
+ * An effect as an operator sees it: with what is open, what was given up, and how long it was in
+ * its queue and at work.
+ */
 export interface InspectedEffect extends EffectState {
   targets: TargetState[];
   letters: EffectLetter[];
@@ -60,9 +63,13 @@ interface Key {
   event_id: string;
   subscriber: string;
 }
-const isOf = (eventId: string, subscriber: string) => (row: Key) => row.event_id === eventId && row.subscriber === subscriber;
+const isOf = (eventId: string, subscriber: string) => (row: Key) =>
+  row.event_id === eventId && row.subscriber === subscriber;
 
-/** Adds to each event's effects what operators want to know of them. @param seeCalls undefined: nobody knows of calls */
+/**
+ * Adds to each event's effects what operators want to know of them. @param seeCalls undefined:
+ * nobody knows of calls
+ */
 export async function inspectEffects<E extends { id: string; effects: EffectState[] }>(
   db: Database['db'],
   events: E[],
@@ -71,11 +78,16 @@ export async function inspectEffects<E extends { id: string; effects: EffectStat
   const ids = events.map(({ id }) => id);
   const [open, letters, seen] = await Promise.all([
     db
-      .select({ row: attempts, waits: sql<boolean>`coalesce(${attempts.waiting_until} > now(), false)` })
+      .select({
+        row: attempts,
+        waits: sql<boolean>`coalesce(${attempts.waiting_until} > now(), false)`,
+      })
       .from(attempts)
       .where(among(attempts.event_id, ids)),
     db.select({ row: l, retrying: isRetried }).from(l).where(among(l.event_id, ids)),
-    seeCalls ? callsOf(db, ids, seeCalls) : new Map<string, (EventCall & Pick<SeenCall, 'subscriber'>)[]>(),
+    seeCalls
+      ? callsOf(db, ids, seeCalls)
+      : new Map<string, (EventCall & Pick<SeenCall, 'subscriber'>)[]>(),
   ]);
   return events.map((event) => ({
     ...event,
@@ -94,15 +106,27 @@ export async function inspectEffects<E extends { id: string; effects: EffectStat
           .filter(({ row }) => own(row))
           .map(shownLetter)
           .sort(byTarget),
-        calls: seen.get(event.id)?.flatMap(({ subscriber, ...call }) => (subscriber === effect.subscriber ? [call] : [])) ?? null,
+        calls:
+          seen
+            .get(event.id)
+            ?.flatMap(({ subscriber, ...call }) =>
+              subscriber === effect.subscriber ? [call] : [],
+            ) ?? null,
       };
     }),
   }));
 }
 
-const byTarget = (a: { target: string | null }, b: { target: string | null }) => ((a.target ?? '') < (b.target ?? '') ? -1 : 1);
+const byTarget = (a: { target: string | null }, b: { target: string | null }) =>
+  (a.target ?? '') < (b.target ?? '') ? -1 : 1;
 
-const shownTarget = ({ row, waits }: { row: typeof attempts.$inferSelect; waits: boolean }): TargetState => ({
+const shownTarget = ({
+  row,
+  waits,
+}: {
+  row: typeof attempts.$inferSelect;
+  waits: boolean;
+}): TargetState => ({
   target: row.target || null,
   attempts: row.attempts,
   last_error: row.last_error,
@@ -110,7 +134,13 @@ const shownTarget = ({ row, waits }: { row: typeof attempts.$inferSelect; waits:
   waiting_until: waits ? (row.waiting_until?.toISOString() ?? null) : null,
 });
 
-const shownLetter = ({ row, retrying }: { row: typeof deadLetters.$inferSelect; retrying: boolean }): EffectLetter => ({
+const shownLetter = ({
+  row,
+  retrying,
+}: {
+  row: typeof deadLetters.$inferSelect;
+  retrying: boolean;
+}): EffectLetter => ({
   id: row.id,
   target: row.target || null,
   cause: row.cause,
@@ -119,10 +149,16 @@ const shownLetter = ({ row, retrying }: { row: typeof deadLetters.$inferSelect; 
   retrying,
 });
 
-/** Workflows that are asked about one journey: a message that was edited often has many, and the newest tell most. */
+/**
+ * Workflows that are asked about one journey: a message that was edited often has many, and the
+ * newest tell most.
+ */
 const MOST_ASKED = 5;
 
-/** The calls in which each of these events was, oldest first. An event whose workflow can't be asked is left out. */
+/**
+ * The calls in which each of these events was, oldest first. An event whose workflow can't be asked
+ * is left out.
+ */
 async function callsOf(db: Database['db'], ids: string[], seeCalls: SeeCalls) {
   const places = (await db.execute(sql`
     select t.id as event_id, d.dispatch_id, coalesce((select restarts from dispatches where id = d.dispatch_id), 0) as restarts,
@@ -131,13 +167,21 @@ async function callsOf(db: Database['db'], ids: string[], seeCalls: SeeCalls) {
     cross join lateral (select dispatch_id from dispatched where event_id = t.id offset 0) d`)) as unknown as Place[];
   places.sort((a, b) => (a.dispatch_id > b.dispatch_id ? -1 : 1));
   const workflows = [...new Set(places.flatMap(workflowsOf))].slice(0, MOST_ASKED);
-  const seen = await Promise.all(workflows.map(async (id) => [id, await seeCalls(id).catch(() => null)] as const));
+  const seen = await Promise.all(
+    workflows.map(async (id) => [id, await seeCalls(id).catch(() => null)] as const),
+  );
   const calls = new Map(seen.flatMap(([id, known]) => (known ? [[id, known]] : [])));
   const found = new Map<string, (EventCall & Pick<SeenCall, 'subscriber'>)[]>();
   for (const place of places) {
     const known = workflowsOf(place).flatMap((id) => calls.get(id) ?? []);
-    const own = known.filter(({ events }) => ('ids' in events ? events.ids.includes(place.event_id) : isWithin(place.place, events)));
-    if (known.length > 0) found.set(place.event_id, [...(found.get(place.event_id) ?? []), ...own.map(shownCall)].sort(byTime));
+    const own = known.filter(({ events }) =>
+      'ids' in events ? events.ids.includes(place.event_id) : isWithin(place.place, events),
+    );
+    if (known.length > 0)
+      found.set(
+        place.event_id,
+        [...(found.get(place.event_id) ?? []), ...own.map(shownCall)].sort(byTime),
+      );
   }
   return found;
 }
@@ -153,9 +197,18 @@ interface Place {
 const workflowsOf = ({ dispatch_id, restarts }: Place): string[] =>
   restarts === 0 ? [dispatch_id] : [dispatch_id, `${dispatch_id}.${restarts}`];
 
-const isWithin = (place: number, { offset, limit }: { offset: number; limit: number }) => place >= offset && place < offset + limit;
+const isWithin = (place: number, { offset, limit }: { offset: number; limit: number }) =>
+  place >= offset && place < offset + limit;
 
-const shownCall = ({ subscriber, events, attempt, scheduled_at, started_at, ended_at, failure }: SeenCall) => {
+const shownCall = ({
+  subscriber,
+  events,
+  attempt,
+  scheduled_at,
+  started_at,
+  ended_at,
+  failure,
+}: SeenCall) => {
   const size = 'ids' in events ? events.ids.length : events.limit;
   return { subscriber, attempt, events: size, scheduled_at, started_at, ended_at, failure };
 };

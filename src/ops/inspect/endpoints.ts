@@ -25,7 +25,10 @@ const atHost = (host: string) =>
   sql`(${hostWithPort} = lower(${host}) or regexp_replace(${hostWithPort}, ':[0-9]+$', '') = lower(${host}))`;
 
 /** Endpoints of all workspaces, newest first, each with its workspace's name. */
-export async function listEndpoints({ db }: Database, given: { filter: EndpointFilter; limit: number; before?: string }) {
+export async function listEndpoints(
+  { db }: Database,
+  given: { filter: EndpointFilter; limit: number; before?: string },
+) {
   const { workspace_id, state, host } = given.filter;
   return await db
     .select({ endpoint: endpoints, workspace: workspaces.name })
@@ -93,7 +96,10 @@ export interface EndpointAnswer extends DeliveryTry {
 
 const ANSWERS = 10;
 
-/** Nothing waits longer than a week, so older deliveries are not looked at. Answers are those of the newest deliveries, and of the oldest that wait. */
+/**
+ * Nothing waits longer than a week, so older deliveries are not looked at. Answers are those of the
+ * newest deliveries, and of the oldest that wait.
+ */
 export async function endpointProgress({ db }: Database, id: string): Promise<EndpointProgress> {
   const [counted] = await db.execute(sql`
     select count(*)::int as count, min(w.created_at) as oldest_at, (
@@ -108,12 +114,21 @@ export async function endpointProgress({ db }: Database, id: string): Promise<En
     ) d cross join lateral (
       select * from delivery_attempts where delivery_id = d.id order by id desc limit ${ANSWERS}
     ) a order by a.id desc limit ${ANSWERS}`);
-  const { count, oldest_at, given_up } = counted as { count: number; oldest_at: string | Date | null; given_up: number };
-  const answers = rows as unknown as (Omit<EndpointAnswer, 'attempted_at'> & { attempted_at: string | Date })[];
+  const { count, oldest_at, given_up } = counted as {
+    count: number;
+    oldest_at: string | Date | null;
+    given_up: number;
+  };
+  const answers = rows as unknown as (Omit<EndpointAnswer, 'attempted_at'> & {
+    attempted_at: string | Date;
+  })[];
   return {
     waiting: { count, oldest_at: oldest_at && new Date(oldest_at).toISOString() },
     given_up,
-    answers: answers.map((answer) => ({ ...answer, attempted_at: new Date(answer.attempted_at).toISOString() })),
+    answers: answers.map((answer) => ({
+      ...answer,
+      attempted_at: new Date(answer.attempted_at).toISOString(),
+    })),
   };
 }
 
@@ -135,18 +150,28 @@ export interface EndpointControl {
 }
 
 /** Changes an endpoint of any workspace, and records who did. @returns false where there is none */
-export async function controlEndpoint({ db }: Database, { id, by, verb, change, reason }: EndpointControl): Promise<boolean> {
+export async function controlEndpoint(
+  { db }: Database,
+  { id, by, verb, change, reason }: EndpointControl,
+): Promise<boolean> {
   return await db.transaction(async (tx) => {
     const disabling = { by: 'operator' as const, reason: reason ?? 'An operator disabled it.' };
     const row = await changeEndpoint(tx, eq(endpoints.id, id), change, disabling);
-    if (row) await recordAction(tx, { by, verb, subject: id, detail: detailOf(row, change), reason });
+    if (row)
+      await recordAction(tx, { by, verb, subject: id, detail: detailOf(row, change), reason });
     return row !== undefined;
   });
 }
 
-function detailOf(row: EndpointRow, { enabled: _, ...limits }: EndpointControl['change']): Record<string, unknown> {
+function detailOf(
+  row: EndpointRow,
+  { enabled: _, ...limits }: EndpointControl['change'],
+): Record<string, unknown> {
   const said = Object.entries(limits).filter(([, value]) => value !== undefined);
-  return { ...Object.fromEntries(said.map(([name, value]) => [name, value ?? 'off'])), workspace_id: row.workspace_id };
+  return {
+    ...Object.fromEntries(said.map(([name, value]) => [name, value ?? 'off'])),
+    workspace_id: row.workspace_id,
+  };
 }
 
 /** How long what waits is sent, in ms, and how many at most: a request must end. */
@@ -167,8 +192,9 @@ export interface Tried {
 }
 
 /**
- * Ends an endpoint's rest at once, and sends what waits for it, the oldest first: as long as it takes what it is sent, for five seconds
- * at most. One that has a limit gets one. The rest follows by itself. Where nothing waits, the next event is sent at once.
+ * Ends an endpoint's rest at once, and sends what waits for it, the oldest first: as long as it
+ * takes what it is sent, for five seconds at most. One that has a limit gets one. The rest follows
+ * by itself. Where nothing waits, the next event is sent at once.
  *
  * @param send makes a delivery once more; a string where there is nothing to be sent any more
  * @returns undefined where there is no such endpoint, or it is disabled
@@ -181,7 +207,9 @@ export async function tryEndpoint(
   const limited = await endRest(database, id, by);
   if (limited === undefined) return undefined;
   const rows = (await database.db.execute(sql`
-    select id from (${waiting(id)}) w order by id limit ${limited ? 1 : SENDING_MOST}`)) as unknown as { id: string }[];
+    select id from (${waiting(id)}) w order by id limit ${limited ? 1 : SENDING_MOST}`)) as unknown as {
+    id: string;
+  }[];
   const until = performance.now() + SENDING_MS;
   const so: Tried = { tried: 0, delivered: 0, answer: null };
   for (const { id: deliveryId } of rows) {
@@ -210,7 +238,13 @@ async function endRest({ db }: Database, id: string, by: string): Promise<boolea
       .set({ resting_until: null })
       .where(and(eq(endpoints.id, id), isNull(endpoints.disabled_at)))
       .returning();
-    if (row) await recordAction(tx, { by, verb: 'try endpoint', subject: id, detail: { workspace_id: row.workspace_id } });
+    if (row)
+      await recordAction(tx, {
+        by,
+        verb: 'try endpoint',
+        subject: id,
+        detail: { workspace_id: row.workspace_id },
+      });
     return row && row.max_per_second !== null;
   });
 }

@@ -52,8 +52,14 @@ export interface ListedEvent extends LoggedEvent {
   outcome: Outcome | null;
 }
 
-/** What became of each of these events; nothing at all (null) where no subscriber wants it, or what was done of it has expired. */
-export async function outcomesOf(db: Database['db'], events: LoggedEvent[]): Promise<(Outcome | null)[]> {
+/**
+ * What became of each of these events; nothing at all (null) where no subscriber wants it, or what
+ * was done of it has expired.
+ */
+export async function outcomesOf(
+  db: Database['db'],
+  events: LoggedEvent[],
+): Promise<(Outcome | null)[]> {
   const journeys = await journeysOf(
     db,
     events.map(({ id, type, timestamp }) => ({ id, type, timestamp: new Date(timestamp) })),
@@ -62,23 +68,34 @@ export async function outcomesOf(db: Database['db'], events: LoggedEvent[]): Pro
   return journeys.map(({ effects }) => {
     if (effects.length === 0) return null;
     const count = (is: (effect: EffectState) => boolean) => effects.filter(is).length;
-    const [done, discarded] = [count(({ state }) => state === 'done'), count((effect) => effect.discarded)];
+    const [done, discarded] = [
+      count(({ state }) => state === 'done'),
+      count((effect) => effect.discarded),
+    ];
     const failed = count(({ state }) => state === 'failed') - discarded;
     return { done, failed, discarded, open: effects.length - done - failed - discarded };
   });
 }
 
-/** A dispatch's workflow is `<dispatch>`, restarted `<dispatch>.<n>`; either after a deployment's name. @returns null where it is no dispatch's */
+/**
+ * A dispatch's workflow is `<dispatch>`, restarted `<dispatch>.<n>`; either after a deployment's
+ * name. @returns null where it is no dispatch's
+ */
 export const dispatchOf = (workflowId: string): string | null =>
-  /^(?:[a-z][a-z0-9_-]*\.)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.\d+)?$/i.exec(workflowId)?.[1] ?? null;
+  /^(?:[a-z][a-z0-9_-]*\.)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.\d+)?$/i.exec(
+    workflowId,
+  )?.[1] ?? null;
 
 /** Events of all workspaces, newest first. */
 export async function listEvents(
   pg: Queries,
   { filter, limit, before = null }: { filter: EventFilter; limit: number; before?: string | null },
 ): Promise<LoggedEvent[]> {
-  const { workspace_id, channel_id, message_id, type, workflow_id, about, outcome, from, to } = filter;
-  const [dispatch, named] = [workflow_id, about].map((id) => (id === undefined ? undefined : dispatchOf(id)));
+  const { workspace_id, channel_id, message_id, type, workflow_id, about, outcome, from, to } =
+    filter;
+  const [dispatch, named] = [workflow_id, about].map((id) =>
+    id === undefined ? undefined : dispatchOf(id),
+  );
   if (dispatch === null || named === null) return [];
   // Parts that are not asked for are not there, so that each way to ask has its index.
   const asked = [
@@ -89,7 +106,8 @@ export async function listEvents(
     type && pg`and e.type = ${type}`,
     // What the index of uncommon types says of itself.
     type && type !== 'message.created' && pg`and e.type <> 'message.created'`,
-    dispatch && pg`and e.id = any(array(select event_id from dispatched where dispatch_id = ${dispatch}))`,
+    dispatch &&
+      pg`and e.id = any(array(select event_id from dispatched where dispatch_id = ${dispatch}))`,
     named &&
       pg`and e.id = any(array(
         select id from events where id = ${named} union all select id from events where message_id = ${named}
@@ -98,16 +116,22 @@ export async function listEvents(
     to && pg`and e.id < ${firstIdAt(to.getTime())}::uuid`,
     before && pg`and e.id < ${before}::uuid`,
   ].filter((part) => typeof part === 'object' && part !== null);
-  const rows = await pg<(Omit<LoggedEvent, 'timestamp' | 'seq'> & { timestamp: Date; seq: string | null })[]>`
+  const rows = await pg<
+    (Omit<LoggedEvent, 'timestamp' | 'seq'> & { timestamp: Date; seq: string | null })[]
+  >`
     select e.id, e.type, e.version, e.workspace_id, w.name as workspace_name, e.channel_id, c.name as channel_name, e.message_id, e.seq, e.timestamp
     from (select e.* from ${outcome ? failed(pg, before) : pg`events e`} where true ${asked} ${outcome ? pg`` : pg`order by e.id desc`} limit ${limit}) e
     left join workspaces w on w.id = e.workspace_id left join channels c on c.id = e.channel_id order by e.id desc`;
-  return rows.map(({ timestamp, seq, ...row }) => ({ ...row, seq: seq === null ? null : Number(seq), timestamp: timestamp.toISOString() }));
+  return rows.map(({ timestamp, seq, ...row }) => ({
+    ...row,
+    seq: seq === null ? null : Number(seq),
+    timestamp: timestamp.toISOString(),
+  }));
 }
 
 /**
- * Events `e` that have dead letters, newest first: from one to the next by their index, so that no more is read than is shown, whatever
- * the planner thinks of their number.
+ * Events `e` that have dead letters, newest first: from one to the next by their index, so that no
+ * more is read than is shown, whatever the planner thinks of their number.
  */
 const failed = (pg: Queries, before: string | null) => pg`
   (with recursive f as (

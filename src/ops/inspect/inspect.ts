@@ -29,7 +29,9 @@ export interface DeliveryState {
 }
 
 /** An event as an operator sees it: whose it is, what it says, and all that became of it. */
-export interface InspectedEvent extends Omit<EventJourney, 'effects'>, Omit<LoggedEvent, 'version'> {
+export interface InspectedEvent
+  extends Omit<EventJourney, 'effects'>,
+    Omit<LoggedEvent, 'version'> {
   effects: InspectedEffect[];
   payload: Record<string, unknown>;
   /** What the `webhooks` effect has posted, one an endpoint. */
@@ -43,16 +45,24 @@ export interface Inspecting {
   seeCalls: SeeCalls | undefined;
 }
 
-/** The journeys of a message's events, in whatever workspace it is, oldest first. Nothing where there is no such message. */
-export const inspectMessage = (inspecting: Inspecting, id: string) => inspect(inspecting, eq(events.message_id, id));
+/**
+ * The journeys of a message's events, in whatever workspace it is, oldest first. Nothing where
+ * there is no such message.
+ */
+export const inspectMessage = (inspecting: Inspecting, id: string) =>
+  inspect(inspecting, eq(events.message_id, id));
 
 /** @returns undefined where there is no such event */
-export const inspectEvent = async (inspecting: Inspecting, id: string) => (await inspect(inspecting, eq(events.id, id)))[0];
+export const inspectEvent = async (inspecting: Inspecting, id: string) =>
+  (await inspect(inspecting, eq(events.id, id)))[0];
 
 /** Most events of one message that are shown: it may have been edited ever so often. */
 const MOST = 200;
 
-async function inspect({ database: { db }, ui, seeCalls }: Inspecting, which: SQL): Promise<InspectedEvent[]> {
+async function inspect(
+  { database: { db }, ui, seeCalls }: Inspecting,
+  which: SQL,
+): Promise<InspectedEvent[]> {
   const rows = await db
     .select({ event: events, workspace: workspaces.name, channel: channels.name })
     .from(events)
@@ -81,23 +91,37 @@ async function inspect({ database: { db }, ui, seeCalls }: Inspecting, which: SQ
 /** Most tries of one delivery that are shown. */
 const MOST_TRIES = 20;
 
-async function deliveriesOf(db: Database['db'], ids: string[]): Promise<Map<string | null, DeliveryState[]>> {
+async function deliveriesOf(
+  db: Database['db'],
+  ids: string[],
+): Promise<Map<string | null, DeliveryState[]>> {
   const rows = await db
     .select({ ...getTableColumns(deliveryTable), url: endpoints.url, state: deliveryState })
     .from(deliveryTable)
     .leftJoin(endpoints, eq(endpoints.id, deliveryTable.endpoint_id))
     .where(among(deliveryTable.event_id, ids));
-  // Not by Postgres: a planner that was told nothing of the table would read it by that order, from end to end.
+  // Not by Postgres: a planner that was told nothing of the table would read it by that order, from
+  // end to end.
   rows.sort((a, b) => (a.id < b.id ? -1 : 1));
   const tries = await triesOf(
     { db },
     rows.map(({ id }) => id),
   );
-  const shown = ({ id, endpoint_id, url, state, delivered_at }: (typeof rows)[number]): DeliveryState => {
+  const shown = ({
+    id,
+    endpoint_id,
+    url,
+    state,
+    delivered_at,
+  }: (typeof rows)[number]): DeliveryState => {
     const own = tries.get(id) ?? [];
     const { status = null, error = null } = own.at(-1) ?? {};
     const given = { id, endpoint_id, url, state, attempts: own.length, status, error };
-    return { ...given, delivered_at: delivered_at?.toISOString() ?? null, tries: own.slice(-MOST_TRIES) };
+    return {
+      ...given,
+      delivered_at: delivered_at?.toISOString() ?? null,
+      tries: own.slice(-MOST_TRIES),
+    };
   };
   const grouped = groupBy(rows, ({ event_id }) => event_id);
   return new Map([...grouped].map(([id, some]) => [id, some.map(shown)]));

@@ -4,13 +4,23 @@ import type { Database } from '../../db/client.ts';
 import { events } from '../../db/schema/events.ts';
 import { messages } from '../../db/schema/messages.ts';
 import { discards } from '../../db/schema/operations.ts';
-import { attempts, deadLetters, dispatches, outbox, receipts, subscribers } from '../../db/schema/outbox.ts';
+import {
+  attempts,
+  deadLetters,
+  dispatches,
+  outbox,
+  receipts,
+  subscribers,
+} from '../../db/schema/outbox.ts';
 import { type TemporalUi, workflowLink } from './temporal-ui.ts';
 
 /** What became of one effect of one event. */
 export interface EffectState {
   subscriber: string;
-  /** `pending`: not started; `running`: started or being tried again; `waiting`: on a durable timer; `failed`: a dead letter. */
+  /**
+   * `pending`: not started; `running`: started or being tried again; `waiting`: on a durable timer;
+   * `failed`: a dead letter.
+   */
   state: 'pending' | 'running' | 'waiting' | 'done' | 'failed';
   /** Tries so far, the one that succeeded included. */
   attempts: number;
@@ -46,8 +56,8 @@ export interface Journey {
 type Asked = Pick<typeof events.$inferSelect, 'id' | 'type' | 'timestamp'>;
 
 /**
- * Reads a message's journey from Postgres alone; null where the workspace never had such a message. Deleted ones keep theirs; what
- * has expired is left out.
+ * Reads a message's journey from Postgres alone; null where the workspace never had such a message.
+ * Deleted ones keep theirs; what has expired is left out.
  */
 export async function readJourney(
   { db }: Database,
@@ -61,27 +71,43 @@ export async function readJourney(
     .where(and(eq(messages.id, messageId), eq(messages.workspace_id, workspaceId)))
     .orderBy(asc(events.id));
   if (rows.length === 0) return null;
-  const kept = rows.flatMap(({ id, type, timestamp }) => (id && type && timestamp ? [{ id, type, timestamp }] : []));
+  const kept = rows.flatMap(({ id, type, timestamp }) =>
+    id && type && timestamp ? [{ id, type, timestamp }] : [],
+  );
   return { message_id: messageId, events: await journeysOf(db, kept, ui) };
 }
 
 /** What happened because of each of these events, in their order. */
-export async function journeysOf(db: Database['db'], rows: Asked[], ui: TemporalUi | null): Promise<EventJourney[]> {
+export async function journeysOf(
+  db: Database['db'],
+  rows: Asked[],
+  ui: TemporalUi | null,
+): Promise<EventJourney[]> {
   const ids = rows.map((row) => row.id);
   const [known, queue] = await Promise.all([readLedger(db, ids), readQueue(db, ids)]);
-  return rows.map(({ id, type, timestamp }) => journeyOf({ id, type, timestamp }, known, queue.get(id), ui));
+  return rows.map(({ id, type, timestamp }) =>
+    journeyOf({ id, type, timestamp }, known, queue.get(id), ui),
+  );
 }
 
-function journeyOf({ id, type, timestamp }: Asked, known: Ledger, queued: Queued | undefined, ui: TemporalUi | null): EventJourney {
+function journeyOf(
+  { id, type, timestamp }: Asked,
+  known: Ledger,
+  queued: Queued | undefined,
+  ui: TemporalUi | null,
+): EventJourney {
   const dispatch = queued?.dispatch ?? null;
   return {
     id,
     type,
     timestamp: timestamp.toISOString(),
     dispatched_at: dispatch?.started_at?.toISOString() ?? null,
-    workflow: ui && dispatch && { ...workflowLink(ui, dispatch.id, dispatch.run_id), run_id: dispatch.run_id },
+    workflow: ui &&
+      dispatch && { ...workflowLink(ui, dispatch.id, dispatch.run_id), run_id: dispatch.run_id },
     // Without an outbox row it was done by all, and its receipts have expired.
-    effects: (queued ? namesOf(known, id, type, dispatch) : []).map((name) => effectState(known, id, name, dispatch?.started_at != null)),
+    effects: (queued ? namesOf(known, id, type, dispatch) : []).map((name) =>
+      effectState(known, id, name, dispatch?.started_at != null),
+    ),
   };
 }
 
@@ -91,8 +117,8 @@ interface Queued {
 }
 
 /**
- * The outbox rows that are left of these events, with their dispatches. Not joined: a planner that was told nothing of the tables would
- * read one of them from end to end.
+ * The outbox rows that are left of these events, with their dispatches. Not joined: a planner that
+ * was told nothing of the tables would read one of them from end to end.
  */
 async function readQueue(db: Database['db'], ids: string[]): Promise<Map<string, Queued>> {
   const rows = await db
@@ -100,9 +126,15 @@ async function readQueue(db: Database['db'], ids: string[]): Promise<Map<string,
     .from(outbox)
     .where(among(outbox.event_id, ids));
   const taken = [...new Set(rows.flatMap(({ dispatch_id }) => dispatch_id ?? []))];
-  const found = taken.length > 0 ? await db.select().from(dispatches).where(among(dispatches.id, taken)) : [];
+  const found =
+    taken.length > 0 ? await db.select().from(dispatches).where(among(dispatches.id, taken)) : [];
   const byId = new Map(found.map((dispatch) => [dispatch.id, dispatch]));
-  return new Map(rows.map(({ event_id, dispatch_id }) => [event_id, { event_id, dispatch: byId.get(dispatch_id ?? '') ?? null }]));
+  return new Map(
+    rows.map(({ event_id, dispatch_id }) => [
+      event_id,
+      { event_id, dispatch: byId.get(dispatch_id ?? '') ?? null },
+    ]),
+  );
 }
 
 type Dispatched = typeof dispatches.$inferSelect;
@@ -113,7 +145,10 @@ async function readLedger(db: Database['db'], ids: string[]) {
   const [done, tried, dead, discarded, registered] = await Promise.all([
     db.select().from(receipts).where(among(receipts.event_id, ids)),
     db
-      .select({ ...getTableColumns(attempts), waits: sql<boolean>`coalesce(${attempts.waiting_until} > now(), false)` })
+      .select({
+        ...getTableColumns(attempts),
+        waits: sql<boolean>`coalesce(${attempts.waiting_until} > now(), false)`,
+      })
       .from(attempts)
       .where(among(attempts.event_id, ids)),
     db.select().from(deadLetters).where(among(deadLetters.event_id, ids)),
@@ -123,41 +158,83 @@ async function readLedger(db: Database['db'], ids: string[]) {
   return { done, tried, dead, discarded, registered };
 }
 
-/** Whose effects an event has: those it was dispatched to, or would be; and whoever was given it afterwards (a backfill). */
-function namesOf(known: Ledger, eventId: string, type: string, dispatch: Dispatched | null): string[] {
-  const wants = known.registered.filter(({ event_types }) => event_types.includes(type) || event_types.includes('*'));
+/**
+ * Whose effects an event has: those it was dispatched to, or would be; and whoever was given it
+ * afterwards (a backfill).
+ */
+function namesOf(
+  known: Ledger,
+  eventId: string,
+  type: string,
+  dispatch: Dispatched | null,
+): string[] {
+  const wants = known.registered.filter(
+    ({ event_types }) => event_types.includes(type) || event_types.includes('*'),
+  );
   const expected = dispatch ? dispatch.subscribers : wants.map(({ name }) => name);
-  const written = [...known.done, ...known.tried, ...known.dead].filter((row) => row.event_id === eventId).map((row) => row.subscriber);
+  const written = [...known.done, ...known.tried, ...known.dead]
+    .filter((row) => row.event_id === eventId)
+    .map((row) => row.subscriber);
   return [...new Set([...expected, ...written])].sort();
 }
 
-function effectState({ done, tried, dead, discarded }: Ledger, eventId: string, subscriber: string, started: boolean): EffectState {
-  const own = (row: { event_id: string; subscriber: string }) => row.event_id === eventId && row.subscriber === subscriber;
+function effectState(
+  { done, tried, dead, discarded }: Ledger,
+  eventId: string,
+  subscriber: string,
+  started: boolean,
+): EffectState {
+  const own = (row: { event_id: string; subscriber: string }) =>
+    row.event_id === eventId && row.subscriber === subscriber;
   const receipt = done.find(own);
   const tries = tried.filter(own).sort((a, b) => b.updated_at.getTime() - a.updated_at.getTime());
   // What is written down are the tries that failed; the one that succeeded comes on top.
   const count = Math.max(0, ...tries.map((row) => row.attempts));
   const tried_at = tries.find(({ attempts }) => attempts > 0)?.updated_at.toISOString() ?? null;
-  const settled = { subscriber, tried_at, waiting_until: null, completed_at: null, discarded: false };
+  const settled = {
+    subscriber,
+    tried_at,
+    waiting_until: null,
+    completed_at: null,
+    discarded: false,
+  };
   const given = discarded.find(own);
   if (given) {
     const last_error = `discarded by ${given.by}: ${given.reason}`;
     return { ...settled, state: 'failed', attempts: count, last_error, discarded: true };
   }
   if (receipt)
-    return { ...settled, state: 'done', attempts: count + 1, last_error: null, completed_at: receipt.completed_at.toISOString() };
+    return {
+      ...settled,
+      state: 'done',
+      attempts: count + 1,
+      last_error: null,
+      completed_at: receipt.completed_at.toISOString(),
+    };
   const letter = dead.find(own);
-  if (letter) return { ...settled, state: 'failed', attempts: Math.max(1, count), last_error: letter.reason };
+  if (letter)
+    return { ...settled, state: 'failed', attempts: Math.max(1, count), last_error: letter.reason };
   const last_error = tries.find((row) => row.last_error !== null)?.last_error ?? null;
-  return { ...settled, state: openState(tries, started), attempts: count, last_error, waiting_until: nextOf(tries) };
+  return {
+    ...settled,
+    state: openState(tries, started),
+    attempts: count,
+    last_error,
+    waiting_until: nextOf(tries),
+  };
 }
 
 function nextOf(tries: { waits: boolean; waiting_until: Date | null }[]): string | null {
-  const moments = tries.flatMap(({ waits, waiting_until }) => (waits && waiting_until ? [waiting_until.getTime()] : []));
+  const moments = tries.flatMap(({ waits, waiting_until }) =>
+    waits && waiting_until ? [waiting_until.getTime()] : [],
+  );
   return moments.length > 0 ? new Date(Math.min(...moments)).toISOString() : null;
 }
 
-/** Of several outside parties one may be settled already, so the effect waits where any of them does. */
+/**
+ * Of several outside parties one may be settled already, so the effect waits where any of them
+ * does.
+ */
 function openState(tries: { waits: boolean }[], started: boolean): EffectState['state'] {
   if (tries.some(({ waits }) => waits)) return 'waiting';
   return started || tries.length > 0 ? 'running' : 'pending';

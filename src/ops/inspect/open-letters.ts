@@ -5,7 +5,10 @@ import type { LetterBoard } from '../../transport/transport.ts';
 /** Most dispatches that are shown, those with the oldest letters first. */
 const MOST = 5000;
 
-/** Where there are no letters it is looked so often whether some are shown all the same, in ms: another process may have shown them. */
+/**
+ * Where there are no letters it is looked so often whether some are shown all the same, in ms:
+ * another process may have shown them.
+ */
 const QUIET = 60_000;
 
 /** Shows which dispatches have open letters, however they came to be and were settled. */

@@ -12,8 +12,15 @@ export interface TemporalUi {
 export const namespaceUrl = ({ url, namespace }: TemporalUi): string | null =>
   url ? `${url.replace(/\/+$/, '')}/namespaces/${encodeURIComponent(namespace)}` : null;
 
-/** A workflow as it is called in Temporal, and where it is seen in the UI, or one run of it. @param id without the deployment's name, or with it */
-export function workflowLink(ui: TemporalUi, id: string, runId?: string | null): { id: string; url: string | null } {
+/**
+ * A workflow as it is called in Temporal, and where it is seen in the UI, or one run of it. @param
+ * id without the deployment's name, or with it
+ */
+export function workflowLink(
+  ui: TemporalUi,
+  id: string,
+  runId?: string | null,
+): { id: string; url: string | null } {
   const { naming = namingOf(undefined) } = ui;
   const inTemporal = naming.of(naming.own(id) ?? id);
   const url = namespaceUrl(ui);

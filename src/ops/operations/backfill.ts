@@ -13,15 +13,23 @@ interface BackfillInput {
   ordered?: number;
 }
 
-/** A statement that claims events lasts less than this, in ms: what is claimed later is claimed for everybody who was registered then. */
+/**
+ * A statement that claims events lasts less than this, in ms: what is claimed later is claimed for
+ * everybody who was registered then.
+ */
 const CLAIMING = 15_000;
 
-const inputOf = (input: Record<string, unknown>): { subscriber: string; filter: EventFilter; ordered?: number } => {
+const inputOf = (
+  input: Record<string, unknown>,
+): { subscriber: string; filter: EventFilter; ordered?: number } => {
   const { subscriber, from, ordered } = input as unknown as BackfillInput;
   return { subscriber, filter: from ? { from } : {}, ordered };
 };
 
-/** The first of them that are of one type: one dispatch, and where they are no more than a batch one call, which keeps their order. */
+/**
+ * The first of them that are of one type: one dispatch, and where they are no more than a batch one
+ * call, which keeps their order.
+ */
 function oneCall(pairs: EventEffect[], batch: number): EventEffect[] {
   const end = pairs.findIndex(({ type }, place) => place === batch || type !== pairs[0]?.type);
   return end === -1 ? pairs : pairs.slice(0, end);
@@ -37,9 +45,10 @@ async function isYoung(tx: TransactionSql, moment: Date): Promise<boolean> {
 const first = (pair: EventEffect): Redispatched => ({ ...pair, purpose: 'first' });
 
 /**
- * Dispatches to a subscriber what was dispatched before it was registered. What is dispatched since comes by itself, and is not
- * taken: no double. An event that waits for its first dispatch while it is looked at may be in the hands of a dispatcher who does not
- * know the subscriber yet, so it is looked at once more: no gap.
+ * Dispatches to a subscriber what was dispatched before it was registered. What is dispatched since
+ * comes by itself, and is not taken: no double. An event that waits for its first dispatch while it
+ * is looked at may be in the hands of a dispatcher who does not know the subscriber yet, so it is
+ * looked at once more: no gap.
  */
 export const backfill: OperationHandler = {
   async count({ pg }, { input }) {
@@ -53,18 +62,31 @@ export const backfill: OperationHandler = {
     dispatchPage(deps, operation, async (tx, cursor) => {
       const { subscriber, filter, ordered } = inputOf(operation.input);
       const place = placeOf(cursor);
-      const { pairs, last, isLast } = await scan(tx, filter, { subscriber, after: place.after, limit });
-      const isUnsure = pairs.some(({ standing }) => standing === 'waiting') && (await isYoung(tx, operation.created_at));
+      const { pairs, last, isLast } = await scan(tx, filter, {
+        subscriber,
+        after: place.after,
+        limit,
+      });
+      const isUnsure =
+        pairs.some(({ standing }) => standing === 'waiting') &&
+        (await isYoung(tx, operation.created_at));
       const again = place.again ?? (isUnsure ? (place.after ?? FIRST) : undefined);
       const wanted = pairs.filter(({ standing }) => standing === 'never');
       const send = ordered === undefined ? wanted : oneCall(wanted, ordered);
       if (send.length < wanted.length)
-        return { send: send.map(first), skipped: 0, cursor: cursorOf({ after: send.at(-1)?.event_id, again }), exhausted: false };
+        return {
+          send: send.map(first),
+          skipped: 0,
+          cursor: cursorOf({ after: send.at(-1)?.event_id, again }),
+          exhausted: false,
+        };
       const goBack = isLast && again !== undefined;
       return {
         send: send.map(first),
         skipped: 0,
-        cursor: goBack ? cursorOf({ after: again }) : cursorOf({ after: last ?? place.after, again }),
+        cursor: goBack
+          ? cursorOf({ after: again })
+          : cursorOf({ after: last ?? place.after, again }),
         exhausted: isLast && !goBack,
         pause: goBack,
       };

@@ -17,20 +17,38 @@ export interface Given {
 }
 
 /**
- * Gives up on the effects of these dead letters for good: a receipt closes them, so that nothing brings them about, and `discards`
- * says that it was a decision. Each is an event of its workspace (`effect.discarded`), and so part of its audit chain. What
- * somebody is trying again at this moment is left alone.
+ * Gives up on the effects of these dead letters for good: a receipt closes them, so that nothing
+ * brings them about, and `discards` says that it was a decision. Each is an event of its workspace
+ * (`effect.discarded`), and so part of its audit chain. What somebody is trying again at this
+ * moment is left alone.
  *
  * @returns how many effects
  */
-export async function discard(database: Database, letters: DeadLetterPage, by: string, reason: string): Promise<number> {
+export async function discard(
+  database: Database,
+  letters: DeadLetterPage,
+  by: string,
+  reason: string,
+): Promise<number> {
   let total = 0;
-  for (let given = BATCH; given === BATCH; total += given) given = await discardSome(database, letters, by, reason);
-  await recordAction(database.db, { by, verb: 'discard', subject: `${total} effects`, detail: { ...letters, effects: total }, reason });
+  for (let given = BATCH; given === BATCH; total += given)
+    given = await discardSome(database, letters, by, reason);
+  await recordAction(database.db, {
+    by,
+    verb: 'discard',
+    subject: `${total} effects`,
+    detail: { ...letters, effects: total },
+    reason,
+  });
   return total;
 }
 
-async function discardSome({ pg, db }: Database, letters: DeadLetterPage, by: string, reason: string): Promise<number> {
+async function discardSome(
+  { pg, db }: Database,
+  letters: DeadLetterPage,
+  by: string,
+  reason: string,
+): Promise<number> {
   const chosen = await pg<Given[]>`
     select l.event_id, l.subscriber, min(l.cause) as cause, e.workspace_id from dead_letters l join events e on e.id = l.event_id
     where ${deadLetters(pg, letters)} and not ${isRetried(pg)} group by l.event_id, l.subscriber, e.workspace_id limit ${BATCH}`;
@@ -43,13 +61,30 @@ async function discardSome({ pg, db }: Database, letters: DeadLetterPage, by: st
 }
 
 /** Each is an event of its workspace. */
-export async function tellDiscards(tx: Transaction, given: Given[], by: string, reason: string): Promise<void> {
+export async function tellDiscards(
+  tx: Transaction,
+  given: Given[],
+  by: string,
+  reason: string,
+): Promise<void> {
   for (const { event_id, subscriber, cause, workspace_id } of given)
-    await emit(tx, { type: 'effect.discarded', workspaceId: workspace_id, payload: { event_id, subscriber, cause, by, reason } });
+    await emit(tx, {
+      type: 'effect.discarded',
+      workspaceId: workspace_id,
+      payload: { event_id, subscriber, cause, by, reason },
+    });
 }
 
-/** Closes effects that won't happen, by a receipt. @returns those that had none: the others have happened meanwhile */
-export async function closeEffects(tx: Transaction, given: Given[], by: string, reason: string): Promise<Given[]> {
+/**
+ * Closes effects that won't happen, by a receipt. @returns those that had none: the others have
+ * happened meanwhile
+ */
+export async function closeEffects(
+  tx: Transaction,
+  given: Given[],
+  by: string,
+  reason: string,
+): Promise<Given[]> {
   const column = (pick: (one: Given) => string) => sql.param(given.map(pick));
   const closed = await tx.execute<{ event_id: string; subscriber: string }>(sql`
     with given as (

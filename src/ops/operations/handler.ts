@@ -16,7 +16,10 @@ export interface Rebuild {
    * @returns null where there is no more; how many it read in `read`
    */
   fill(after: string | null, limit: number): Promise<{ after: string | null; read: number }>;
-  /** Catches up with what has changed meanwhile and takes the place of what was read until then, in one transaction. */
+  /**
+   * Catches up with what has changed meanwhile and takes the place of what was read until then, in
+   * one transaction.
+   */
   swap(): Promise<void>;
 }
 
@@ -52,7 +55,9 @@ export interface OpenOperation {
 
 /** Long work of one kind, done bit by bit. */
 export interface OperationHandler {
-  /** How much there is to do. Before anything else; may be called again where its answer got lost. */
+  /**
+   * How much there is to do. Before anything else; may be called again where its answer got lost.
+   */
   count(deps: OperationDependencies, operation: OpenOperation): Promise<number>;
   /** Does some of it, `limit` at most, and writes down with it how far it has come. */
   step(deps: OperationDependencies, operation: OpenOperation, limit: number): Promise<Step>;
@@ -77,8 +82,9 @@ export interface OperationPage {
 }
 
 /**
- * Takes the next page and dispatches it: the dispatches and the operation's place are written together, so a crash neither leaves a page
- * out nor takes it twice. One page at a time, of all operations together: what one has taken the next one sees.
+ * Takes the next page and dispatches it: the dispatches and the operation's place are written
+ * together, so a crash neither leaves a page out nor takes it twice. One page at a time, of all
+ * operations together: what one has taken the next one sees.
  */
 export async function dispatchPage(
   deps: OperationDependencies,

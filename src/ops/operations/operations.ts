@@ -45,12 +45,42 @@ const columns = (pg: Sql) => pg`
   case when state in ('running', 'paused') and done + failed > 0 and total is not null
     then greatest(0, total - done - failed) * active_ms / (done + failed) / 1000 end as eta_seconds`;
 
-type Row = Omit<OperationView, 'created_at' | 'finished_at' | 'workflow'> & { created_at: Date; finished_at: Date | null };
+type Row = Omit<OperationView, 'created_at' | 'finished_at' | 'workflow'> & {
+  created_at: Date;
+  finished_at: Date | null;
+};
 
 function shown(row: Row, ui: TemporalUi | null): OperationView {
-  const { verb, input, by, state, done, skipped, failed, total, per_second, eta_seconds, failures, error } = row;
+  const {
+    verb,
+    input,
+    by,
+    state,
+    done,
+    skipped,
+    failed,
+    total,
+    per_second,
+    eta_seconds,
+    failures,
+    error,
+  } = row;
   return {
-    ...{ id: row.id, verb, input, by, state, done, skipped, failed, total, per_second, eta_seconds, failures, error },
+    ...{
+      id: row.id,
+      verb,
+      input,
+      by,
+      state,
+      done,
+      skipped,
+      failed,
+      total,
+      per_second,
+      eta_seconds,
+      failures,
+      error,
+    },
     created_at: row.created_at.toISOString(),
     finished_at: row.finished_at?.toISOString() ?? null,
     workflow: ui && workflowLink(ui, operationWorkflowId(row)),
@@ -58,7 +88,11 @@ function shown(row: Row, ui: TemporalUi | null): OperationView {
 }
 
 /** @returns null where there is no such operation */
-export async function readOperation(pg: Sql, id: string, ui: TemporalUi | null): Promise<OperationView | null> {
+export async function readOperation(
+  pg: Sql,
+  id: string,
+  ui: TemporalUi | null,
+): Promise<OperationView | null> {
   const [row] = await pg<Row[]>`select ${columns(pg)} from operations where id = ${id}`;
   return row ? shown(row, ui) : null;
 }
@@ -76,10 +110,16 @@ export async function openOperations(pg: Sql, quietMs: number): Promise<Operatio
     select id, verb from operations where state = 'running' and (driven_at is null or driven_at < now() - ${quietMs}::float8 * interval '1 ms') order by id`;
 }
 
-/** How long nobody else drives an operation after its driver was last at it, in seconds: it may have been killed. A step rarely takes longer. */
+/**
+ * How long nobody else drives an operation after its driver was last at it, in seconds: it may have
+ * been killed. A step rarely takes longer.
+ */
 const LEASE = 10;
 
-/** Claims to drive an operation. Two that do nevertheless, because a step took longer, do nothing twice. @param by names the process */
+/**
+ * Claims to drive an operation. Two that do nevertheless, because a step took longer, do nothing
+ * twice. @param by names the process
+ */
 export async function claimOperation(pg: Sql, id: string, by: string): Promise<boolean> {
   const claimed = await pg`
     update operations set driven_by = ${by}, driven_at = now() where id = ${id} and state = 'running'
@@ -92,7 +132,10 @@ export async function releaseOperation(pg: Sql, id: string, by: string): Promise
   await pg`update operations set driven_by = null where id = ${id} and driven_by = ${by}`;
 }
 
-/** Cancels an operation whose workflow was cancelled; one that has ended stays as it is. @returns false where there is no such operation */
+/**
+ * Cancels an operation whose workflow was cancelled; one that has ended stays as it is. @returns
+ * false where there is no such operation
+ */
 export async function cancelOperation(pg: Sql, id: string): Promise<boolean> {
   await pg`update operations set state = 'cancelled', finished_at = now() where id = ${id} and state in ('running', 'paused')`;
   return (await pg`select from operations where id = ${id}`).length > 0;
@@ -125,7 +168,13 @@ export async function createOperation(
 ): Promise<OperationView> {
   const [row] = await tx.insert(operations).values({ verb, input, by, per_second }).returning();
   if (!row) throw new Error('an insert returned no row');
-  await recordAction(tx, { by, verb, subject: row.id, detail: { ...input, ...(per_second && { per_second }) }, reason });
+  await recordAction(tx, {
+    by,
+    verb,
+    subject: row.id,
+    detail: { ...input, ...(per_second && { per_second }) },
+    reason,
+  });
   return shown({ ...row, eta_seconds: null }, ui);
 }
 
@@ -152,6 +201,7 @@ export async function changeOperation(
   const { from, to } = changes[change];
   const changed = await pg`
     update operations set state = ${to}, finished_at = case when ${to === 'cancelled'} then now() end where id = ${id} and state = any(${[...from]})`;
-  if (changed.count > 0) await recordAction(db, { by, verb: `${change} operation`, subject: id, reason });
+  if (changed.count > 0)
+    await recordAction(db, { by, verb: `${change} operation`, subject: id, reason });
   return changed.count > 0;
 }

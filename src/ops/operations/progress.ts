@@ -39,10 +39,13 @@ export async function readProgress(pg: Sql, operationId: string): Promise<Dispat
 }
 
 /**
- * Counts as failed what is open in dispatches that nothing is at work on: their workflow was terminated, or is lost. What the ledger
- * expects is left to the relay, which starts it again.
+ * Counts as failed what is open in dispatches that nothing is at work on: their workflow was
+ * terminated, or is lost. What the ledger expects is left to the relay, which starts it again.
  */
-export async function failOrphans({ pg, recovery }: OperationDependencies, operationId: string): Promise<void> {
+export async function failOrphans(
+  { pg, recovery }: OperationDependencies,
+  operationId: string,
+): Promise<void> {
   const refs = await pg<{ id: string; restarts: number }[]>`
     select d.id, d.restarts from operation_dispatches jd cross join lateral (select * from dispatches where id = jd.dispatch_id offset 0) d
     where jd.operation_id = ${operationId} and jd.ended_at is null and d.settled_at is not null and d.started_at < now() - interval '15 s'`;
@@ -52,7 +55,11 @@ export async function failOrphans({ pg, recovery }: OperationDependencies, opera
   if (lost.length > 0) await end(pg, operationId, pg`dispatch_id = any(${lost}::uuid[])`);
 }
 
-async function end(pg: Sql, operationId: string, isOver: ReturnType<Sql>): Promise<DispatchProgress> {
+async function end(
+  pg: Sql,
+  operationId: string,
+  isOver: ReturnType<Sql>,
+): Promise<DispatchProgress> {
   const [row] = await pg<DispatchProgress[]>`
     with fared as (${fared(pg, operationId)}), dispatched as (
       select dispatch_id, ${isOver} as over, count(*) filter (where done) as done, count(*) filter (where not done) as failed,

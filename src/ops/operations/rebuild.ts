@@ -12,7 +12,10 @@ export const rebuild: OperationHandler = {
 
   async step({ pg, rebuilds }, { id, input, cursor }, limit) {
     const wanted = find(rebuilds, input);
-    const { after, read } = await wanted.fill(typeof cursor?.after === 'string' ? cursor.after : null, limit);
+    const { after, read } = await wanted.fill(
+      typeof cursor?.after === 'string' ? cursor.after : null,
+      limit,
+    );
     if (after === null) await wanted.swap();
     await pg`
       update operations set cursor = ${pg.json({ after: after ?? '' })}, done = done + ${read}, exhausted = ${after === null}
@@ -30,6 +33,7 @@ export async function isBeingRebuilt(pg: Sql, subscriber: string): Promise<strin
 
 function find<R>(rebuilds: Record<string, R>, input: Record<string, unknown>): R {
   const found = rebuilds[String(input.subscriber)];
-  if (!found) throw new Error(`${input.subscriber} can't be rebuilt; ${REBUILDABLE.join(', ')} can`);
+  if (!found)
+    throw new Error(`${input.subscriber} can't be rebuilt; ${REBUILDABLE.join(', ')} can`);
   return found;
 }

@@ -5,20 +5,28 @@ import type { Transport } from '../../transport/transport.ts';
 import type { EventEffect } from '../status/effect-status.ts';
 
 /**
- * Why events are dispatched once more. `first`: to a subscriber that they never were dispatched to, so the ledger expects it from now
- * on. `retry`: they are dead there. `again`: they are done there, and are done again. The ledger has the latter two already.
+ * Why events are dispatched once more. `first`: to a subscriber that they never were dispatched to,
+ * so the ledger expects it from now on. `retry`: they are dead there. `again`: they are done there,
+ * and are done again. The ledger has the latter two already.
  */
 export type Purpose = 'first' | 'retry' | 'again';
 
-export type Redispatched = Pick<EventEffect, 'event_id' | 'type' | 'workspace_id' | 'channel_id' | 'subscriber'> & { purpose: Purpose };
+export type Redispatched = Pick<
+  EventEffect,
+  'event_id' | 'type' | 'workspace_id' | 'channel_id' | 'subscriber'
+> & { purpose: Purpose };
 
 /**
- * Makes dispatches for events that have had one: a group for each subscriber, type and purpose. They become workflows like any other;
- * what a crash leaves unstarted is started by the relay.
+ * Makes dispatches for events that have had one: a group for each subscriber, type and purpose.
+ * They become workflows like any other; what a crash leaves unstarted is started by the relay.
  *
  * @returns what is to be started once the transaction is committed
  */
-export async function redispatch(tx: TransactionSql, operationId: string, events: Redispatched[]): Promise<Claimed[]> {
+export async function redispatch(
+  tx: TransactionSql,
+  operationId: string,
+  events: Redispatched[],
+): Promise<Claimed[]> {
   const claimed: Claimed[] = [];
   for (const group of groups(events)) claimed.push(await open(tx, operationId, group));
   return claimed;
@@ -35,7 +43,11 @@ function groups(events: Redispatched[]): [Redispatched, ...Redispatched[]][] {
   return [...found.values()];
 }
 
-async function open(tx: TransactionSql, operationId: string, events: [Redispatched, ...Redispatched[]]): Promise<Claimed> {
+async function open(
+  tx: TransactionSql,
+  operationId: string,
+  events: [Redispatched, ...Redispatched[]],
+): Promise<Claimed> {
   const [{ type, subscriber, purpose }] = events;
   const ids = events.map((event) => event.event_id);
   const [made] = await tx<Pick<Claimed, 'id' | 'subscribers' | 'origin'>[]>`
@@ -51,7 +63,8 @@ async function open(tx: TransactionSql, operationId: string, events: [Redispatch
       update dead_letters l set retried_by = made.id from made where l.event_id = any(${ids}::uuid[]) and l.subscriber = ${subscriber}
     )
     select made.id, ${origin(tx)} as origin, ${specs(tx, tx`${[subscriber]}::text[]`)} as subscribers from made`;
-  if (!made || made.subscribers.length === 0) throw new Error(`there is no subscriber ${subscriber} any more`);
+  if (!made || made.subscribers.length === 0)
+    throw new Error(`there is no subscriber ${subscriber} any more`);
   return { ...made, type, size: ids.length, ...scope(events) };
 }
 

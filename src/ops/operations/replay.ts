@@ -1,4 +1,9 @@
-import { type EffectStatus, type EventEffect, effectStatuses, type Queries } from '../status/effect-status.ts';
+import {
+  type EffectStatus,
+  type EventEffect,
+  effectStatuses,
+  type Queries,
+} from '../status/effect-status.ts';
 import { counted } from './counted.ts';
 import { dispatchPage, type OperationHandler } from './handler.ts';
 import type { Redispatched } from './redispatch.ts';
@@ -9,12 +14,18 @@ import { cursorOf, type EventFilter, matching, placeOf, scan } from './scan.ts';
 export interface ReplayInput extends EventFilter {
   /** Only this one's effects, and then also where the events were never dispatched to it. */
   subscriber?: string;
-  /** Does again also what calls the outside: webhooks that were answered 2xx are sent once more, under the same id. */
+  /**
+   * Does again also what calls the outside: webhooks that were answered 2xx are sent once more,
+   * under the same id.
+   */
   force?: boolean;
 }
 
 /** What a replay does about an event and a subscriber; null: nothing. */
-function purposeOf({ standing, again }: EventEffect, { subscriber, force }: ReplayInput): Redispatched['purpose'] | null {
+function purposeOf(
+  { standing, again }: EventEffect,
+  { subscriber, force }: ReplayInput,
+): Redispatched['purpose'] | null {
   if (standing === 'dead') return 'retry';
   if (standing === 'never') return subscriber === undefined ? null : 'first';
   if (standing !== 'done' && standing !== 'expired') return null;
@@ -22,8 +33,9 @@ function purposeOf({ standing, again }: EventEffect, { subscriber, force }: Repl
 }
 
 /**
- * Runs effects again for events of the log. What is dead is tried again; what is done is done again where that comes to the same
- * (`again: 'freely'`), and where the operator insists also what calls the outside. What counts, and what is ordered, never is.
+ * Runs effects again for events of the log. What is dead is tried again; what is done is done again
+ * where that comes to the same (`again: 'freely'`), and where the operator insists also what calls
+ * the outside. What counts, and what is ordered, never is.
  */
 export const replay: OperationHandler = {
   async count({ pg }, { input }) {
@@ -39,7 +51,11 @@ export const replay: OperationHandler = {
     dispatchPage(deps, operation, async (tx, cursor) => {
       const input = operation.input as ReplayInput;
       const place = placeOf(cursor);
-      const { pairs, last, isLast } = await scan(tx, input, { subscriber: input.subscriber ?? null, after: place.after, limit });
+      const { pairs, last, isLast } = await scan(tx, input, {
+        subscriber: input.subscriber ?? null,
+        after: place.after,
+        limit,
+      });
       const send = pairs.flatMap((pair) => {
         const purpose = purposeOf(pair, input);
         return purpose ? [{ ...pair, purpose }] : [];
@@ -87,7 +103,10 @@ export interface ReplayPlan {
 }
 
 /** A plan in a sentence. */
-export function explainPlan({ events, subscribers, webhooks_answered }: ReplayPlan, force: boolean): string {
+export function explainPlan(
+  { events, subscribers, webhooks_answered }: ReplayPlan,
+  force: boolean,
+): string {
   const webhooks = `${counted(webhooks_answered, 'webhook')} already answered 2xx: ${force ? 'sent again' : 'skipped'}`;
   const known = `${counted(events, 'event')}, ${counted(subscribers.length, 'subscriber')}`;
   return webhooks_answered > 0 ? `${known}, ${webhooks}` : known;
@@ -124,15 +143,22 @@ export async function planReplay(pg: Queries, input: ReplayInput): Promise<Repla
   };
 }
 
-function account(name: string, counts: Counted[], input: ReplayInput): ReplayPlan['subscribers'][number] {
-  const sum = (pick: (count: Counted) => boolean) => counts.filter(pick).reduce((n, count) => n + count.n, 0);
+function account(
+  name: string,
+  counts: Counted[],
+  input: ReplayInput,
+): ReplayPlan['subscribers'][number] {
+  const sum = (pick: (count: Counted) => boolean) =>
+    counts.filter(pick).reduce((n, count) => n + count.n, 0);
   const runs = (count: Counted) => purposeOf({ ...nobody, ...count }, input) !== null;
   return {
     name,
     again: counts[0]?.again ?? 'never',
     runs: sum(runs),
     retries: sum(({ standing }) => standing === 'dead'),
-    skipped: sum((count) => !runs(count) && (count.standing === 'done' || count.standing === 'expired')),
+    skipped: sum(
+      (count) => !runs(count) && (count.standing === 'done' || count.standing === 'expired'),
+    ),
     in_flight: sum(({ standing }) => standing === 'in_flight' || standing === 'waiting'),
     never: sum((count) => !runs(count) && count.standing === 'never'),
   };

@@ -1,8 +1,8 @@
 import type { Queries } from '../status/effect-status.ts';
 
 /**
- * Lets endpoints that were left alone because they kept failing be tried at once: whoever tries their events again says that the
- * cause is gone. Where it isn't, they are soon left alone again.
+ * Lets endpoints that were left alone because they kept failing be tried at once: whoever tries
+ * their events again says that the cause is gone. Where it isn't, they are soon left alone again.
  */
 export async function resetCircuits(pg: Queries, eventIds: string[]): Promise<void> {
   if (eventIds.length === 0) return;

@@ -14,8 +14,9 @@ const REASON = 'reset by an operator; `knockon log` says by whom';
 export type ResetInput = DeadLetterPage | { workflow_ids: string[] };
 
 /**
- * Resets failed workflows to their first task, by Temporal's own means: each calls its effects again, and receipts leave only what
- * was not done. Which ones is written down first, so that an operation that is broken off goes on where it was.
+ * Resets failed workflows to their first task, by Temporal's own means: each calls its effects
+ * again, and receipts leave only what was not done. Which ones is written down first, so that an
+ * operation that is broken off goes on where it was.
  */
 export const resets: OperationHandler = {
   async count({ pg }, { id, input }) {
@@ -34,7 +35,9 @@ export const resets: OperationHandler = {
 
   async step({ pg, resetWorkflow }, { id }, limit) {
     if (!resetWorkflow)
-      throw new Error('there are no workflows to be reset under KNOCKON_TRANSPORT=pg-boss; retry the dead letters instead');
+      throw new Error(
+        'there are no workflows to be reset under KNOCKON_TRANSPORT=pg-boss; retry the dead letters instead',
+      );
     const items = await pg<{ subject: string }[]>`
       select subject from operation_items where operation_id = ${id} and done_at is null order by subject limit ${Math.min(limit, 5)}`;
     for (const { subject } of items) {
@@ -66,7 +69,9 @@ async function forgiveThoseOf(pg: Sql, workflowId: string): Promise<void> {
   );
 }
 
-/** The new run, or why there is none: the workflow is `absent`, or as it is in `conflict` with that. */
+/**
+ * The new run, or why there is none: the workflow is `absent`, or as it is in `conflict` with that.
+ */
 export type ResetAnswer = { runId: string } | { refused: 'absent' | 'conflict'; why: string };
 
 /** Resets one workflow at once, whatever it is about. */
@@ -83,7 +88,8 @@ export async function resetOne(
       return { runId: await resetWorkflow(id, REASON) };
     });
   } catch (error) {
-    if (error instanceof ResetError) return { refused: error.kind, why: `It can't be reset: ${error.message}.` };
+    if (error instanceof ResetError)
+      return { refused: error.kind, why: `It can't be reset: ${error.message}.` };
     throw error;
   }
 }

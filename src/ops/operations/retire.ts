@@ -16,7 +16,10 @@ interface RetireInput {
 /** Effects that are let go in one transaction. */
 const BATCH = 200;
 
-/** A statement that claims events lasts less than this, in ms: what is claimed later is for nobody who was retired before. */
+/**
+ * A statement that claims events lasts less than this, in ms: what is claimed later is for nobody
+ * who was retired before.
+ */
 const CLAIMING = 10_000;
 
 interface Open {
@@ -25,7 +28,10 @@ interface Open {
   dispatches: DispatchRef[];
 }
 
-/** What of a subscriber is neither done nor let go, dead letters included; `d` and `l` are in the hands of the transport. */
+/**
+ * What of a subscriber is neither done nor let go, dead letters included; `d` and `l` are in the
+ * hands of the transport.
+ */
 const openEffects = (pg: Sql, name: string) => pg`
   select o.event_id, d.id as dispatch_id, d.restarts, d.started_at from dispatches d
   cross join lateral (select event_id from dispatched where dispatch_id = d.id offset 0) o
@@ -37,13 +43,16 @@ const openEffects = (pg: Sql, name: string) => pg`
   where l.subscriber = ${name}`;
 
 /**
- * Lets go what a retired subscriber has open: it is given up for good, or becomes another's work. Workflows and operations leave it off first,
- * so that nobody waits for it; their other subscribers are seen through. Receipts keep it from happening, should a worker be at it.
+ * Lets go what a retired subscriber has open: it is given up for good, or becomes another's work.
+ * Workflows and operations leave it off first, so that nobody waits for it; their other subscribers
+ * are seen through. Receipts keep it from happening, should a worker be at it.
  */
 export const retire: OperationHandler = {
   async count({ pg }, { input }) {
     const { subscriber } = input as unknown as RetireInput;
-    const [row] = await pg<{ n: number }[]>`select count(distinct event_id)::int as n from (${openEffects(pg, subscriber)}) o`;
+    const [row] = await pg<
+      { n: number }[]
+    >`select count(distinct event_id)::int as n from (${openEffects(pg, subscriber)}) o`;
     return row?.n ?? 0;
   },
 
@@ -55,11 +64,18 @@ export const retire: OperationHandler = {
     // Somebody has taken it back, or asked for another way.
     if (!row) return await exhausted(deps.pg, operation);
     const found = await startedOnes(deps.pg, subscriber, Math.min(limit, BATCH));
-    const refs = found.length > 0 ? found.flatMap(({ dispatches }) => dispatches) : await ofOperations(deps.pg, subscriber);
+    const refs =
+      found.length > 0
+        ? found.flatMap(({ dispatches }) => dispatches)
+        : await ofOperations(deps.pg, subscriber);
     try {
-      if (refs.length > 0) await deps.recovery.drop(refs, { name: subscriber, task_queue: row.task_queue });
+      if (refs.length > 0)
+        await deps.recovery.drop(refs, { name: subscriber, task_queue: row.task_queue });
     } catch (error) {
-      deps.log.warn({ err: error, operation: operation.id }, 'could not tell workflows that a subscriber is retired; trying again');
+      deps.log.warn(
+        { err: error, operation: operation.id },
+        'could not tell workflows that a subscriber is retired; trying again',
+      );
       return { begun: 0, pause: true };
     }
     if (found.length > 0) return await letGoOf(deps, operation, found);
@@ -84,13 +100,24 @@ async function ofOperations(pg: Sql, name: string): Promise<DispatchRef[]> {
     where jd.ended_at is null and ${name} = any(d.subscribers)`;
 }
 
-async function letGoOf(deps: OperationDependencies, operation: OpenOperation, found: Open[]): Promise<Step> {
+async function letGoOf(
+  deps: OperationDependencies,
+  operation: OpenOperation,
+  found: Open[],
+): Promise<Step> {
   const { subscriber, open, hand_to, reason } = operation.input as unknown as RetireInput;
   const ids = found.map(({ event_id }) => event_id);
   const sent = open === 'hand-to' ? await handOver(deps, operation, ids, hand_to ?? '') : 0;
   const cause = open === 'hand-to' ? `handed to ${hand_to}` : 'retired';
-  const why = [open === 'hand-to' ? cause : undefined, reason ?? `${subscriber} was retired`].filter(Boolean).join(': ');
-  const given = found.map(({ event_id, workspace_id }) => ({ event_id, workspace_id, subscriber, cause }));
+  const why = [open === 'hand-to' ? cause : undefined, reason ?? `${subscriber} was retired`]
+    .filter(Boolean)
+    .join(': ');
+  const given = found.map(({ event_id, workspace_id }) => ({
+    event_id,
+    workspace_id,
+    subscriber,
+    cause,
+  }));
   await deps.db.transaction(async (tx) => {
     const closed = await closeEffects(tx, given, operation.by, why);
     if (open === 'discard') await tellDiscards(tx, closed, operation.by, why);
@@ -99,8 +126,16 @@ async function letGoOf(deps: OperationDependencies, operation: OpenOperation, fo
   return { begun: found.length };
 }
 
-/** Dispatches to the other what it was not given itself. A crash before the first one is closed finds it given. @returns how many */
-async function handOver(deps: OperationDependencies, { id }: OpenOperation, events: string[], heir: string): Promise<number> {
+/**
+ * Dispatches to the other what it was not given itself. A crash before the first one is closed
+ * finds it given. @returns how many
+ */
+async function handOver(
+  deps: OperationDependencies,
+  { id }: OpenOperation,
+  events: string[],
+  heir: string,
+): Promise<number> {
   const claimed = await deps.pg.begin(async (tx) => {
     await tx`select pg_advisory_xact_lock(hashtext('knockon.redispatch'))`;
     const those = tx`select id, type, workspace_id, channel_id, timestamp from events where id = any(${events}::uuid[]) order by id`;

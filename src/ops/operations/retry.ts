@@ -5,8 +5,9 @@ import type { Redispatched } from './redispatch.ts';
 import { resetCircuits } from './reset-circuits.ts';
 
 /**
- * Letters that an operation is for: those that were there when it was made, and that nobody else is trying again. `lateral … offset 0` has each
- * letter's event looked up by the index, whatever the planner believes.
+ * Letters that an operation is for: those that were there when it was made, and that nobody else is
+ * trying again. `lateral … offset 0` has each letter's event looked up by the index, whatever the
+ * planner believes.
  */
 const chosen = (pg: Queries, operationId: string, input: Record<string, unknown>) => pg`
   dead_letters l cross join lateral (select * from events where id = l.event_id offset 0) e
@@ -15,8 +16,9 @@ const chosen = (pg: Queries, operationId: string, input: Record<string, unknown>
     and l.subscriber = any(array(select name from subscribers where retired_at is null))`;
 
 /**
- * Tries dead letters again, with the subscriber's policy from its beginning. What is done of an event (an endpoint that took it) is
- * not done again. A letter goes away once its event is done, and is written anew where that fails.
+ * Tries dead letters again, with the subscriber's policy from its beginning. What is done of an
+ * event (an endpoint that took it) is not done again. A letter goes away once its event is done,
+ * and is written anew where that fails.
  */
 export const retry: OperationHandler = {
   async count({ pg }, { id, input }) {

@@ -11,7 +11,14 @@ import { resets } from './reset.ts';
 import { retire } from './retire.ts';
 import { retry } from './retry.ts';
 
-const verbs: Record<OperationVerb, OperationHandler> = { retry, reset: resets, replay, backfill, rebuild, retire: retire };
+const verbs: Record<OperationVerb, OperationHandler> = {
+  retry,
+  reset: resets,
+  replay,
+  backfill,
+  rebuild,
+  retire: retire,
+};
 
 /** Most that is begun at once; of a paced operation half of what a second may have. */
 const PAGE = 250;
@@ -19,12 +26,15 @@ const PAGE = 250;
 /** How long it is waited for what is under way, in ms: ever longer while nothing happens. */
 const IDLE = { first: 25, longest: 1000 };
 
-/** An operation of which nothing has been heard for so long, in ms, asks the transport whether anything is still at work on it. */
+/**
+ * An operation of which nothing has been heard for so long, in ms, asks the transport whether
+ * anything is still at work on it.
+ */
 const QUIET = 30_000;
 
 /**
- * Works on an operation until it has ended, is paused, or the time is up. Everything it knows is in the database: whoever drives it may be
- * killed at any moment, and two at once do nothing twice.
+ * Works on an operation until it has ended, is paused, or the time is up. Everything it knows is in
+ * the database: whoever drives it may be killed at any moment, and two at once do nothing twice.
  *
  * @param forMs how long it may take, in ms
  * @returns null where there is no such operation
@@ -41,12 +51,16 @@ export async function runOperation(
   for (;;) {
     const operation = await begin(deps.pg, id);
     if (!operation) return null;
-    if (operation.state !== 'running' || signal.aborted || Date.now() > until || drive.isResting) return shown(operation, drive.waitMs);
+    if (operation.state !== 'running' || signal.aborted || Date.now() > until || drive.isResting)
+      return shown(operation, drive.waitMs);
     await drive.step(operation);
   }
 }
 
-const shown = ({ state, done, failed, total, error }: OpenOperation, waitMs: number): OperationProgress => ({
+const shown = (
+  { state, done, failed, total, error }: OpenOperation,
+  waitMs: number,
+): OperationProgress => ({
   state,
   done,
   failed,
@@ -55,7 +69,10 @@ const shown = ({ state, done, failed, total, error }: OpenOperation, waitMs: num
   wait_ms: state === 'paused' ? 3_600_000 : waitMs,
 });
 
-/** Reads the operation, and counts the time since it was last read as time at work, unless it was long. */
+/**
+ * Reads the operation, and counts the time since it was last read as time at work, unless it was
+ * long.
+ */
 async function begin(pg: Sql, id: string): Promise<OpenOperation | undefined> {
   const [operation] = await pg<OpenOperation[]>`
     update operations set driven_at = now(),
@@ -96,18 +113,23 @@ class Drive {
   async #goOn(operation: OpenOperation): Promise<void> {
     const reckoned = await readProgress(this.#deps.pg, operation.id);
     if (reckoned.ended > 0) this.#stir();
-    const room = typeof operation.input.ordered === 'number' ? reckoned.open === 0 : reckoned.busy < PAGE;
-    if (!operation.exhausted && room && Date.now() >= this.#nextAt) return await this.#take(operation);
-    if (operation.exhausted && reckoned.open === 0) return await finish(this.#deps.pg, operation.id);
+    const room =
+      typeof operation.input.ordered === 'number' ? reckoned.open === 0 : reckoned.busy < PAGE;
+    if (!operation.exhausted && room && Date.now() >= this.#nextAt)
+      return await this.#take(operation);
+    if (operation.exhausted && reckoned.open === 0)
+      return await finish(this.#deps.pg, operation.id);
     await this.#wait(operation, reckoned);
   }
 
   async #take(operation: OpenOperation): Promise<void> {
     const { per_second } = operation;
-    const limit = per_second === null ? PAGE : Math.min(PAGE, Math.max(1, Math.floor(per_second / 2)));
+    const limit =
+      per_second === null ? PAGE : Math.min(PAGE, Math.max(1, Math.floor(per_second / 2)));
     const { begun, pause } = await verbs[operation.verb].step(this.#deps, operation, limit);
     if (pause) await this.#rest(300);
-    if (per_second !== null) this.#nextAt = Math.max(Date.now(), this.#nextAt) + (begun / per_second) * 1000;
+    if (per_second !== null)
+      this.#nextAt = Math.max(Date.now(), this.#nextAt) + (begun / per_second) * 1000;
     this.#stir();
   }
 
@@ -118,7 +140,12 @@ class Drive {
     }
     this.isResting = operation.exhausted && open > 0 && busy === 0 && this.#idle >= IDLE.longest;
     this.waitMs = this.isResting ? 5000 : 0;
-    await this.#rest(Math.min(this.#idle, Math.max(5, operation.exhausted ? IDLE.longest : this.#nextAt - Date.now())));
+    await this.#rest(
+      Math.min(
+        this.#idle,
+        Math.max(5, operation.exhausted ? IDLE.longest : this.#nextAt - Date.now()),
+      ),
+    );
     this.#idle = Math.min(this.#idle * 2, IDLE.longest);
   }
 
@@ -137,7 +164,10 @@ async function count(deps: OperationDependencies, operation: OpenOperation): Pro
   await deps.pg`update operations set total = ${total} where id = ${operation.id}`;
 }
 
-/** What was skipped as already done is in `done`; a total that was counted while others were at work may be off by some. */
+/**
+ * What was skipped as already done is in `done`; a total that was counted while others were at work
+ * may be off by some.
+ */
 async function finish(pg: Sql, id: string): Promise<void> {
   await pg`update operations set state = 'done', total = done + failed, finished_at = now() where id = ${id} and state = 'running'`;
 }

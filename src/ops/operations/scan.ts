@@ -14,7 +14,10 @@ export interface EventFilter {
   workspace_id?: string;
 }
 
-/** An event's id holds its time, but the clock is read a moment apart for the two, and on several machines. */
+/**
+ * An event's id holds its time, but the clock is read a moment apart for the two, and on several
+ * machines.
+ */
 const MARGIN = 60_000;
 
 export const FIRST = '00000000-0000-0000-0000-000000000000';
@@ -27,7 +30,10 @@ export function matching(
   after = FIRST,
   limit?: number,
 ) {
-  const [least, most] = [from ? firstIdAt(Date.parse(from) - MARGIN) : FIRST, to ? firstIdAt(Date.parse(to) + MARGIN) : LAST];
+  const [least, most] = [
+    from ? firstIdAt(Date.parse(from) - MARGIN) : FIRST,
+    to ? firstIdAt(Date.parse(to) + MARGIN) : LAST,
+  ];
   return pg`
     select id, type, workspace_id, channel_id, timestamp from events
     where id > ${after} and id >= ${least} and id <= ${most}
@@ -50,13 +56,21 @@ export interface Stretch {
 export async function scan(
   tx: TransactionSql,
   filter: EventFilter,
-  { subscriber, after, limit }: { subscriber: string | null; after: string | undefined; limit: number },
+  {
+    subscriber,
+    after,
+    limit,
+  }: { subscriber: string | null; after: string | undefined; limit: number },
 ): Promise<Stretch> {
   const [row] = await tx<{ pairs: EventEffect[] | null; last: string | null; looked_at: number }[]>`
     with stretch as materialized (${matching(tx, filter, after, limit)})
     select (select jsonb_agg(p order by p.event_id, p.subscriber) from (${effectStatuses(tx, tx`select * from stretch`, subscriber)}) p) as pairs,
       (select id from stretch order by id desc limit 1) as last, (select count(*) from stretch)::int as looked_at`;
-  return { pairs: row?.pairs ?? [], last: row?.last ?? null, isLast: (row?.looked_at ?? 0) < limit };
+  return {
+    pairs: row?.pairs ?? [],
+    last: row?.last ?? null,
+    isLast: (row?.looked_at ?? 0) < limit,
+  };
 }
 
 /** The place of a scan, as an operation keeps it. */
@@ -67,5 +81,11 @@ export const placeOf = (cursor: Record<string, unknown> | null) => ({
 });
 
 /** The cursor without what is not there. */
-export const cursorOf = (place: { after: string | undefined; again?: string | undefined }): { [key: string]: JSONValue } =>
-  Object.fromEntries(Object.entries(place).filter(([, value]) => value !== undefined)) as Record<string, string>;
+export const cursorOf = (place: {
+  after: string | undefined;
+  again?: string | undefined;
+}): { [key: string]: JSONValue } =>
+  Object.fromEntries(Object.entries(place).filter(([, value]) => value !== undefined)) as Record<
+    string,
+    string
+  >;

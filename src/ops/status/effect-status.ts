@@ -4,8 +4,9 @@ import type { PendingQuery, Row, Sql, TransactionSql } from 'postgres';
 export type Queries = Sql | TransactionSql;
 
 /**
- * How an event stands with a subscriber: `never` was it dispatched to it; it is `waiting` for its first dispatch; something is at
- * work on it (`in_flight`); it is `dead`, or `done`. `expired`: it was done, and its receipt is gone.
+ * How an event stands with a subscriber: `never` was it dispatched to it; it is `waiting` for its
+ * first dispatch; something is at work on it (`in_flight`); it is `dead`, or `done`. `expired`: it
+ * was done, and its receipt is gone.
  */
 export type EffectStatus = 'never' | 'waiting' | 'in_flight' | 'dead' | 'done' | 'expired';
 
@@ -22,21 +23,28 @@ export interface EventEffect {
 }
 
 /**
- * A dead letter `l` that somebody is trying again at this moment. A subquery that gives a value, as everywhere here: it is looked up by the
- * index, where a planner that was told nothing of the tables would compare each letter with each of the dispatches.
+ * A dead letter `l` that somebody is trying again at this moment. A subquery that gives a value, as
+ * everywhere here: it is looked up by the index, where a planner that was told nothing of the
+ * tables would compare each letter with each of the dispatches.
  */
 export const isRetried = (pg: Queries) => pg`(l.retried_by is not null and coalesce((
   select (select state from operations where id = jd.operation_id) in ('running', 'paused')
   from operation_dispatches jd where jd.dispatch_id = l.retried_by and jd.ended_at is null limit 1), false))`;
 
 /**
- * Some events, once for each subscriber that wants them and is not retired, with how they stand. Several subscribers' places in an event's history are
- * in its first dispatch; what somebody has asked for later is in `dispatch_events`.
+ * Some events, once for each subscriber that wants them and is not retired, with how they stand.
+ * Several subscribers' places in an event's history are in its first dispatch; what somebody has
+ * asked for later is in `dispatch_events`.
  *
- * @param events rows of `events`, or some of its columns: id, type, workspace_id, channel_id, timestamp
+ * @param events rows of `events`, or some of its columns: id, type, workspace_id, channel_id,
+ * timestamp
  * @param subscriber only this one's
  */
-export function effectStatuses(pg: Queries, events: PendingQuery<Row[]>, subscriber: string | null): PendingQuery<Row[]> {
+export function effectStatuses(
+  pg: Queries,
+  events: PendingQuery<Row[]>,
+  subscriber: string | null,
+): PendingQuery<Row[]> {
   return pg`
     select e.id as event_id, e.type, e.workspace_id, e.channel_id, s.name as subscriber, s.again, case
         when l.event_id is not null then case when l.retried then 'in_flight' else 'dead' end

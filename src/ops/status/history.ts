@@ -1,7 +1,10 @@
 import type { Sql } from 'postgres';
 import type { Sample } from './sample.ts';
 
-/** What is kept of the past: a row every so many seconds, for that long. Together 3,528 rows a subscriber. */
+/**
+ * What is kept of the past: a row every so many seconds, for that long. Together 3,528 rows a
+ * subscriber.
+ */
 const kept = [
   { every: 10, forMs: 3 * 3_600_000 },
   { every: 60, forMs: 24 * 3_600_000 },
@@ -11,7 +14,10 @@ const kept = [
 /** How often it is looked, in ms. */
 export const LOOK_EVERY = kept[0].every * 1000;
 
-/** The pasts that are shown: how long each is, from which rows, and for how many seconds a point stands; all in seconds. */
+/**
+ * The pasts that are shown: how long each is, from which rows, and for how many seconds a point
+ * stands; all in seconds.
+ */
 export const pasts = {
   '15m': { span: 900, every: 10, point: 10 },
   '3h': { span: 10_800, every: 10, point: 30 },
@@ -21,10 +27,22 @@ export const pasts = {
 
 export type Past = keyof typeof pasts;
 
-/** Writes a look down at each resolution, by the database's clock, and deletes what has become too old. */
+/**
+ * Writes a look down at each resolution, by the database's clock, and deletes what has become too
+ * old.
+ */
 export async function keepSample(pg: Sql, sample: Sample): Promise<void> {
-  const messages = { name: '', rate: sample.messages_per_second, error_rate: 0, backlog: 0, dead_letters: 0 };
-  const all = [{ ...messages, backlog_age_seconds: sample.undispatched_seconds }, ...sample.subscribers];
+  const messages = {
+    name: '',
+    rate: sample.messages_per_second,
+    error_rate: 0,
+    backlog: 0,
+    dead_letters: 0,
+  };
+  const all = [
+    { ...messages, backlog_age_seconds: sample.undispatched_seconds },
+    ...sample.subscribers,
+  ];
   const column = <T>(pick: (one: (typeof all)[number]) => T) => all.map(pick);
   await pg`
     insert into samples as s (every, at, subscriber, looks, rate, error_rate, backlog, backlog_age_seconds, dead_letters)
@@ -45,7 +63,9 @@ async function forgetSamples(pg: Sql): Promise<void> {
     await pg`delete from samples where every = ${every} and at < now() - ${forMs}::float8 * interval '1 ms'`;
 }
 
-/** A subscriber's past; each list has a value for each of the times, null where nobody has looked. */
+/**
+ * A subscriber's past; each list has a value for each of the times, null where nobody has looked.
+ */
 export interface SubscriberHistory {
   name: string;
   /** Events done a second. */
@@ -79,7 +99,10 @@ interface Point {
   dead_letters: number;
 }
 
-/** The past that was kept, with a point for each step of time, also for those of which nothing is known. */
+/**
+ * The past that was kept, with a point for each step of time, also for those of which nothing is
+ * known.
+ */
 export async function readHistory(pg: Sql, past: Past): Promise<History> {
   const { span, every, point } = pasts[past];
   const bin = pg`make_interval(secs => ${point})`;
@@ -89,9 +112,16 @@ export async function readHistory(pg: Sql, past: Past): Promise<History> {
       (sum(error_rate * looks) / sum(looks))::float8 as error_rate, max(backlog_age_seconds) as backlog_age_seconds, max(dead_letters) as dead_letters
     from samples where every = ${every} and at > now() - make_interval(secs => ${span}) group by 1, 2`;
   const newest = bounds!.newest.getTime();
-  const moments = Array.from({ length: span / point }, (_, i) => newest - (span / point - 1 - i) * point * 1000);
+  const moments = Array.from(
+    { length: span / point },
+    (_, i) => newest - (span / point - 1 - i) * point * 1000,
+  );
   const byName = new Map<string, Map<number, Point>>();
-  for (const row of rows) byName.set(row.subscriber, (byName.get(row.subscriber) ?? new Map()).set(row.at.getTime(), row));
+  for (const row of rows)
+    byName.set(
+      row.subscriber,
+      (byName.get(row.subscriber) ?? new Map()).set(row.at.getTime(), row),
+    );
   const valuesOf = (name: string, pick: (row: Point) => number) =>
     moments.map((moment) => {
       const found = byName.get(name)?.get(moment);

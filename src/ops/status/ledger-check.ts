@@ -6,7 +6,10 @@ import { type Balance, verifyLedger } from './verify.ts';
 export interface CheckOptions {
   pg: Sql;
   running: Recovery['running'];
-  /** How old the last check may be, in ms. One that takes long is made less often: it has a twentieth of the time. */
+  /**
+   * How old the last check may be, in ms. One that takes long is made less often: it has a
+   * twentieth of the time.
+   */
   everyMs: number;
   log: Pick<Logger, 'error' | 'info'>;
 }
@@ -22,8 +25,8 @@ export interface Checked {
 }
 
 /**
- * The background check of the ledger. However many processes do it, one checks and the others read what it has found, so
- * /metrics and /readyz of all of them say the same and cost nothing.
+ * The background check of the ledger. However many processes do it, one checks and the others read
+ * what it has found, so /metrics and /readyz of all of them say the same and cost nothing.
  */
 export class LedgerCheck {
   readonly #options: CheckOptions;
@@ -39,7 +42,9 @@ export class LedgerCheck {
     return this.#latest;
   }
 
-  /** Checks, if it is time, or reads what another process has found. @throws where Postgres is away */
+  /**
+   * Checks, if it is time, or reads what another process has found. @throws where Postgres is away
+   */
   async run(): Promise<void> {
     const { pg, running } = this.#options;
     if (await this.#isDue()) {
@@ -55,7 +60,9 @@ export class LedgerCheck {
     this.#tell(row.balance.balance);
   }
 
-  /** Of several processes that ask at once one is told so: it has moved the time of the last check. */
+  /**
+   * Of several processes that ask at once one is told so: it has moved the time of the last check.
+   */
   async #isDue(): Promise<boolean> {
     const { pg, everyMs } = this.#options;
     const rows = await pg`
@@ -69,8 +76,14 @@ export class LedgerCheck {
   #tell({ balanced, subscribers }: Balance): void {
     if (balanced === this.#balanced) return;
     this.#balanced = balanced;
-    const missing = Object.fromEntries(subscribers.filter((s) => s.missing > 0).map((s) => [s.name, s.missing]));
+    const missing = Object.fromEntries(
+      subscribers.filter((s) => s.missing > 0).map((s) => [s.name, s.missing]),
+    );
     if (balanced) this.#options.log.info('the ledger is balanced again');
-    else this.#options.log.error({ missing }, 'effects are missing: nothing is at work on them; the relay starts them again');
+    else
+      this.#options.log.error(
+        { missing },
+        'effects are missing: nothing is at work on them; the relay starts them again',
+      );
   }
 }

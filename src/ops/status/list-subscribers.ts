@@ -15,16 +15,25 @@ export interface SubscriberState {
   ordering: 'none' | 'channel' | 'exclusive';
   registered_at: string;
   state: SubscriberCondition;
-  /** Events that are for it and that it has neither done nor given up; without those that wait for their own time. */
+  /**
+   * Events that are for it and that it has neither done nor given up; without those that wait for
+   * their own time.
+   */
   backlog: number;
   /** Age of the oldest of them; 0 where there is none. */
   backlog_age_seconds: number;
-  /** Age of the oldest dispatched event that it has neither done nor given up; 0 where there is none. */
+  /**
+   * Age of the oldest dispatched event that it has neither done nor given up; 0 where there is
+   * none.
+   */
   lag_seconds: number;
 }
 
 /** All subscribers, by name. */
-export async function listSubscribers(database: Database, workspaceId: string): Promise<SubscriberState[]> {
+export async function listSubscribers(
+  database: Database,
+  workspaceId: string,
+): Promise<SubscriberState[]> {
   const rows = await database.db
     .select()
     .from(subscribers)
@@ -35,19 +44,30 @@ export async function listSubscribers(database: Database, workspaceId: string): 
     readLags(database, workspaceId),
     readStates(database),
   ]);
-  return rows.map(({ name, description, event_types, task_queue, activity, ordering, registered_at, retired_at }) => ({
-    name,
-    description,
-    event_types,
-    task_queue,
-    activity,
-    ordering,
-    registered_at: registered_at.toISOString(),
-    state: retired_at ? 'retired' : (states.get(name) ?? 'active'),
-    backlog: backlogs.get(name)?.backlog ?? 0,
-    backlog_age_seconds: Math.max(0, backlogs.get(name)?.age ?? 0),
-    lag_seconds: lags.get(name) ?? 0,
-  }));
+  return rows.map(
+    ({
+      name,
+      description,
+      event_types,
+      task_queue,
+      activity,
+      ordering,
+      registered_at,
+      retired_at,
+    }) => ({
+      name,
+      description,
+      event_types,
+      task_queue,
+      activity,
+      ordering,
+      registered_at: registered_at.toISOString(),
+      state: retired_at ? 'retired' : (states.get(name) ?? 'active'),
+      backlog: backlogs.get(name)?.backlog ?? 0,
+      backlog_age_seconds: Math.max(0, backlogs.get(name)?.age ?? 0),
+      lag_seconds: lags.get(name) ?? 0,
+    }),
+  );
 }
 
 /** Of those that operators steer. */
@@ -56,8 +76,9 @@ async function readStates({ pg }: Database): Promise<Map<string, SubscriberState
 }
 
 /**
- * Each subscriber's lag in seconds. Looks at what the ledger has not found settled, so that a long log costs nothing, and in it
- * for the first open event of each dispatch. An event's id holds its time. Subqueries, so that each event is looked up by the index.
+ * Each subscriber's lag in seconds. Looks at what the ledger has not found settled, so that a long
+ * log costs nothing, and in it for the first open event of each dispatch. An event's id holds its
+ * time. Subqueries, so that each event is looked up by the index.
  */
 async function readLags({ db }: Database, workspaceId: string): Promise<Map<string, number>> {
   const rows = await db.execute<{ name: string; lag: number }>(sql`

@@ -4,7 +4,10 @@ import { safeReason } from '../../safe-error.ts';
 import type { Sample } from './sample.ts';
 import { Sampler } from './sampler.ts';
 
-/** What a viewer is told: how everything is, why that can't be found out just now, or that this process stops. */
+/**
+ * What a viewer is told: how everything is, why that can't be found out just now, or that this
+ * process stops.
+ */
 export type Told = { sample: Sample } | { trouble: string } | { end: true };
 export type Viewer = (told: Told) => void;
 
@@ -24,7 +27,10 @@ export interface LiveOptions {
   everyMs?: number;
 }
 
-/** How everything is, every two seconds: looked at once however many viewers there are, and not at all where there is none. */
+/**
+ * How everything is, every two seconds: looked at once however many viewers there are, and not at
+ * all where there is none.
+ */
 export class Live {
   readonly #options: LiveOptions;
   readonly #viewers = new Set<Viewer>();
@@ -39,7 +45,10 @@ export class Live {
     this.#sampler = new Sampler(options.pg, WINDOW);
   }
 
-  /** Tells the viewer from now on. @returns the last five minutes, as far as somebody has been looking, and how to stop being told */
+  /**
+   * Tells the viewer from now on. @returns the last five minutes, as far as somebody has been
+   * looking, and how to stop being told
+   */
   watch(viewer: Viewer): { recent: Sample[]; stop: () => void } {
     if (this.#closed) {
       viewer({ end: true });
@@ -77,13 +86,18 @@ export class Live {
     this.#looking = false;
     if (this.#closed || this.#viewers.size === 0) return;
     const took = performance.now() - began;
-    this.#timer = setTimeout(() => void this.#look(), Math.max(this.#options.everyMs ?? EVERY, took / SHARE - took));
+    this.#timer = setTimeout(
+      () => void this.#look(),
+      Math.max(this.#options.everyMs ?? EVERY, took / SHARE - took),
+    );
   }
 
   async #sample(): Promise<void> {
     const sample = await this.#sampler.look();
     const oldest = Date.now() - KEPT * EVERY;
-    this.#samples = [...this.#samples.filter(({ at }) => Date.parse(at) > oldest), sample].slice(-KEPT);
+    this.#samples = [...this.#samples.filter(({ at }) => Date.parse(at) > oldest), sample].slice(
+      -KEPT,
+    );
     this.#tell({ sample });
   }
 }

@@ -23,14 +23,23 @@ const gauges: SubscriberGauge<Account>[] = [
     help: 'Age of the oldest event that is neither done nor given up, by subscriber, those included that wait on purpose: alert on knockon_untried_age_seconds instead. 0 where there is none.',
     of: ({ oldest_seconds }) => oldest_seconds ?? 0,
   },
-  { name: 'knockon_dead_letters', help: 'Dead letters that nobody has dealt with, by subscriber.', of: ({ dead }) => dead },
+  {
+    name: 'knockon_dead_letters',
+    help: 'Dead letters that nobody has dealt with, by subscriber.',
+    of: ({ dead }) => dead,
+  },
 ];
 
 /**
- * Registers what an operator watches. The oldest undispatched event is asked of Postgres at each scrape (two index look-ups); the
- * ledger's figures are those of the newest background check. Where Postgres is away the first is missing and the others stay.
+ * Registers what an operator watches. The oldest undispatched event is asked of Postgres at each
+ * scrape (two index look-ups); the ledger's figures are those of the newest background check. Where
+ * Postgres is away the first is missing and the others stay.
  */
-export function registerLedgerMetrics(registry: Registry, pg: Sql, latest: () => Checked | null): void {
+export function registerLedgerMetrics(
+  registry: Registry,
+  pg: Sql,
+  latest: () => Checked | null,
+): void {
   new Gauge({
     name: 'knockon_oldest_undispatched_seconds',
     help: 'Age of the oldest event that has not reached the transport; 0 where there is none.',
@@ -59,7 +68,11 @@ interface SubscriberGauge<T> {
 }
 
 /** Registers gauges that are read at each scrape, a series a subscriber. */
-function registerBySubscriber<T extends { name: string }>(registry: Registry, all: SubscriberGauge<T>[], read: () => Promise<T[]>): void {
+function registerBySubscriber<T extends { name: string }>(
+  registry: Registry,
+  all: SubscriberGauge<T>[],
+  read: () => Promise<T[]>,
+): void {
   for (const { name, help, of } of all) {
     new Gauge({
       name,
@@ -68,7 +81,8 @@ function registerBySubscriber<T extends { name: string }>(registry: Registry, al
       registers: [registry],
       async collect() {
         this.reset();
-        for (const subscriber of await read()) this.set({ subscriber: subscriber.name }, of(subscriber));
+        for (const subscriber of await read())
+          this.set({ subscriber: subscriber.name }, of(subscriber));
       },
     });
   }
@@ -92,7 +106,14 @@ export async function readSubscriberBacklogs(pg: Sql): Promise<SubscriberBacklog
   const backlogs = await readBacklogs(pg, names);
   return rows.map(({ name, paused }) => {
     const { backlog = 0, retrying = 0, waiting = 0, untried_age } = backlogs.get(name) ?? {};
-    return { name, paused, backlog, retrying, waiting, untried_seconds: Math.max(0, untried_age ?? 0) };
+    return {
+      name,
+      paused,
+      backlog,
+      retrying,
+      waiting,
+      untried_seconds: Math.max(0, untried_age ?? 0),
+    };
   });
 }
 
@@ -124,7 +145,13 @@ const standings: SubscriberGauge<SubscriberBacklog>[] = [
   },
 ];
 
-/** Registers what waits, apart from what is meant to wait. Where Postgres does not say, the series are missing. */
-export function registerBacklogMetrics(registry: Registry, read: () => Promise<SubscriberBacklog[]>): void {
+/**
+ * Registers what waits, apart from what is meant to wait. Where Postgres does not say, the series
+ * are missing.
+ */
+export function registerBacklogMetrics(
+  registry: Registry,
+  read: () => Promise<SubscriberBacklog[]>,
+): void {
   registerBySubscriber(registry, standings, () => soon(read()).catch(() => []));
 }

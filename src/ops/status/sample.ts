@@ -29,13 +29,19 @@ export interface Sample {
   subscribers: SubscriberSample[];
 }
 
-/** What each subscriber has got done since a moment, counted at `at` (ms since 1970). Two of them since the same moment make a rate. */
+/**
+ * What each subscriber has got done since a moment, counted at `at` (ms since 1970). Two of them
+ * since the same moment make a rate.
+ */
 export interface Totals {
   at: number;
   done: Map<string, number>;
 }
 
-/** @param from less than an hour ago by the database's clock: what workers have done is kept no longer */
+/**
+ * @param from less than an hour ago by the database's clock: what workers have done is kept no
+ * longer
+ */
 export async function readTotals(pg: Sql, from: Date): Promise<Totals> {
   const rows = await pg<{ subscriber: string; done: number }[]>`
     select subscriber, sum(done)::float8 as done from effect_rates where since >= ${from.toISOString()} group by subscriber`;
@@ -44,15 +50,23 @@ export async function readTotals(pg: Sql, from: Date): Promise<Totals> {
 
 /** That many ms ago, by the database's clock. */
 export async function momentAgo(pg: Sql, ms: number): Promise<Date> {
-  const [row] = await pg<{ moment: Date }[]>`select now() - ${ms}::float8 * interval '1 ms' as moment`;
+  const [row] = await pg<
+    { moment: Date }[]
+  >`select now() - ${ms}::float8 * interval '1 ms' as moment`;
   return row!.moment;
 }
 
-/** Over how long messages are counted, in seconds. An id holds its time, so this reads only what is that young. */
+/**
+ * Over how long messages are counted, in seconds. An id holds its time, so this reads only what is
+ * that young.
+ */
 const MESSAGES_OVER = 5;
 
 const readSubscribers = (pg: Sql) => pg<
-  ({ name: string; dead_letters: number } & Pick<Control, 'paused_at' | 'per_second' | 'retired_at'>)[]
+  ({ name: string; dead_letters: number } & Pick<
+    Control,
+    'paused_at' | 'per_second' | 'retired_at'
+  >)[]
 >`
   select s.name, s.retired_at, c.paused_at, c.per_second,
     (select count(*)::int from dead_letters l where l.subscriber = s.name) as dead_letters
@@ -61,12 +75,23 @@ const readSubscribers = (pg: Sql) => pg<
 const readMessages = (pg: Sql) => pg<{ n: number }[]>`
   select count(*)::int as n from messages where id >= knockon.uuid_at(now() - ${MESSAGES_OVER} * interval '1 s')`;
 
-/** Reads how everything is. Postgres alone is asked, so that it is told while the transport is away. @param since rates are since then */
-export async function readSample(pg: Sql, totals: Totals, since: Totals | undefined): Promise<Sample> {
+/**
+ * Reads how everything is. Postgres alone is asked, so that it is told while the transport is away.
+ * @param since rates are since then
+ */
+export async function readSample(
+  pg: Sql,
+  totals: Totals,
+  since: Totals | undefined,
+): Promise<Sample> {
   const rows = await readSubscribers(pg);
   const names = rows.map(({ name }) => name);
   const [[messages], undispatched] = [await readMessages(pg), await oldestUndispatched(pg)];
-  const [backlogs, rates, beats] = [await readBacklogs(pg, names), await readRates(pg), await readWorkers(pg)];
+  const [backlogs, rates, beats] = [
+    await readBacklogs(pg, names),
+    await readRates(pg),
+    await readWorkers(pg),
+  ];
   return {
     at: new Date(totals.at).toISOString(),
     messages_per_second: (messages?.n ?? 0) / MESSAGES_OVER,
@@ -75,8 +100,19 @@ export async function readSample(pg: Sql, totals: Totals, since: Totals | undefi
       const { backlog = 0, age = 0 } = backlogs.get(name) ?? {};
       const { rate = 0, error_rate = 0 } = rates.get(name) ?? {};
       const workers = beats.filter(({ alive, effects }) => alive && effects[name]).length;
-      const counted = { backlog, backlog_age_seconds: Math.max(0, age ?? 0), workers, dead_letters };
-      return { name, state: stateOf(control), rate: since ? rateOf(name, totals, since) : rate, error_rate, ...counted };
+      const counted = {
+        backlog,
+        backlog_age_seconds: Math.max(0, age ?? 0),
+        workers,
+        dead_letters,
+      };
+      return {
+        name,
+        state: stateOf(control),
+        rate: since ? rateOf(name, totals, since) : rate,
+        error_rate,
+        ...counted,
+      };
     }),
   };
 }

@@ -28,7 +28,10 @@ export class Sampler {
     return await readSample(this.#pg, totals, since);
   }
 
-  /** One moment for all totals that are compared; another one before what is that old is forgotten, or where nobody has looked for a while. */
+  /**
+   * One moment for all totals that are compared; another one before what is that old is forgotten,
+   * or where nobody has looked for a while.
+   */
   async #countedFrom(now: number): Promise<Date> {
     const last = this.#totals.at(-1)?.at ?? 0;
     if (now - this.#from > COUNTED || now - last > 3 * this.#windowMs) {

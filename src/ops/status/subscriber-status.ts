@@ -1,6 +1,11 @@
 import type { Sql } from 'postgres';
 import type { Poller, QueueState } from '../../transport/queues.ts';
-import { type Control, type Steering, type SubscriberCondition, stateOf } from '../controls/controls.ts';
+import {
+  type Control,
+  type Steering,
+  type SubscriberCondition,
+  stateOf,
+} from '../controls/controls.ts';
 import { type Beat, markIn, readRates, readWorkers } from './workers.ts';
 
 /** A worker process that takes a subscriber's calls. */
@@ -34,13 +39,19 @@ export interface SubscriberStatus {
   state: SubscriberCondition;
   /** How it is doing, whatever operators want of it. */
   health: Health;
-  /** Events that are for it and that it has neither done nor given up; without those that wait for their own time. */
+  /**
+   * Events that are for it and that it has neither done nor given up; without those that wait for
+   * their own time.
+   */
   backlog: number;
   /** Age of the oldest of them; 0 where there is none. */
   backlog_age_seconds: number;
   /** Events that wait for a moment of their own, such as a mail that gives its reader time. */
   waiting: number;
-  /** Calls that wait in its queue; a call is for up to a batch of events. Null where the transport does not answer. */
+  /**
+   * Calls that wait in its queue; a call is for up to a batch of events. Null where the transport
+   * does not answer.
+   */
   queue: { calls: number; age_seconds: number } | null;
   /** Events done a second, over the last minute. */
   rate: number;
@@ -54,13 +65,19 @@ export interface SubscriberStatus {
   paused: { by: string; reason: string; at: string; until: string | null } | null;
   /** Paused, and no worker is at any call of it. */
   drained: boolean;
-  /** Since when nothing new is for it, who said so, and what becomes of what was open; null: it is not retired. */
+  /**
+   * Since when nothing new is for it, who said so, and what becomes of what was open; null: it is
+   * not retired.
+   */
   retired: Retirement | null;
   /** Whether the queue is as the control says; false while the transport does not answer. */
   applied: boolean;
 }
 
-/** `down`: no worker takes its calls; of a retired subscriber none need. `failing`: half of what is tried fails, or more. `degraded`: a part of it that is worth a look. */
+/**
+ * `down`: no worker takes its calls; of a retired subscriber none need. `failing`: half of what is
+ * tried fails, or more. `degraded`: a part of it that is worth a look.
+ */
 export type Health = 'ok' | 'degraded' | 'failing' | 'down';
 
 /** From which part of tries that fail on a subscriber is failing, and from which it is degraded. */
@@ -90,13 +107,18 @@ interface Backlog {
 }
 
 /**
- * What is open, by subscriber: dispatched and neither done nor dead, or about to be dispatched. Costs what is open.
+ * What is open, by subscriber: dispatched and neither done nor dead, or about to be dispatched.
+ * Costs what is open.
  *
  * @param workspaceId only this one's events
  */
 export async function readBacklogs(pg: Sql, names: string[], workspaceId?: string) {
-  // As subqueries: a planner that was told nothing of how few are open would rather read both tables from end to end.
-  const isTheirs = workspaceId === undefined ? pg`true` : pg`(select workspace_id from events where id = o.event_id) = ${workspaceId}`;
+  // As subqueries: a planner that was told nothing of how few are open would rather read both
+  // tables from end to end.
+  const isTheirs =
+    workspaceId === undefined
+      ? pg`true`
+      : pg`(select workspace_id from events where id = o.event_id) = ${workspaceId}`;
   const rows = await pg<Backlog[]>`
     with open as (
       select s.name, o.event_id, exists (
@@ -130,7 +152,13 @@ interface RetiredRow {
 function retirementOf(row: RetiredRow): Retirement | null {
   const { retired_at, retired_by, retired_open, handed_to, retire_operation } = row;
   if (retired_at === null) return null;
-  return { by: retired_by ?? '', at: retired_at.toISOString(), open: retired_open ?? 'finish', handed_to, operation_id: retire_operation };
+  return {
+    by: retired_by ?? '',
+    at: retired_at.toISOString(),
+    open: retired_open ?? 'finish',
+    handed_to,
+    operation_id: retire_operation,
+  };
 }
 
 const readRows = (pg: Sql, name?: string) => pg<Row[]>`
@@ -139,8 +167,14 @@ const readRows = (pg: Sql, name?: string) => pg<Row[]>`
   from subscribers s left join controls c on c.subscriber = s.name
   where ${name === undefined ? pg`true` : pg`s.name = ${name}`} order by s.name collate "C"`;
 
-/** Every subscriber, or the one of that name, by name. Postgres answers most of it, so that it is told while Temporal is away. */
-export async function subscriberStatuses({ database: { pg }, queues }: Steering, name?: string): Promise<SubscriberStatus[]> {
+/**
+ * Every subscriber, or the one of that name, by name. Postgres answers most of it, so that it is
+ * told while Temporal is away.
+ */
+export async function subscriberStatuses(
+  { database: { pg }, queues }: Steering,
+  name?: string,
+): Promise<SubscriberStatus[]> {
   const rows = await readRows(pg, name);
   const names = rows.map((row) => row.name);
   const [backlogs, rates, beats, states] = await Promise.all([
@@ -180,21 +214,38 @@ export async function subscriberStatuses({ database: { pg }, queues }: Steering,
 function steeredAs(row: Row, state: QueueState | null, steeredBy: 'server' | 'workers') {
   const { paused_at, paused_by, pause_reason, paused_until, per_second } = row;
   const until = paused_until?.toISOString() ?? null;
-  const wanted = paused_at ? (state?.rate ?? null) === 0 : (state?.rate ?? null) !== 0 && (per_second === null) === (state?.rate == null);
+  const wanted = paused_at
+    ? (state?.rate ?? null) === 0
+    : (state?.rate ?? null) !== 0 && (per_second === null) === (state?.rate == null);
   return {
     per_second,
-    paused: paused_at && { by: paused_by ?? '', reason: pause_reason ?? '', at: paused_at.toISOString(), until },
+    paused: paused_at && {
+      by: paused_by ?? '',
+      reason: pause_reason ?? '',
+      at: paused_at.toISOString(),
+      until,
+    },
     applied: steeredBy === 'workers' || (state !== null && wanted),
   };
 }
 
-/** Ours say so in Postgres, until they say good-bye; those in other languages are known by their asking the queue. */
+/**
+ * Ours say so in Postgres, until they say good-bye; those in other languages are known by their
+ * asking the queue.
+ */
 function workersOf(name: string, beats: Beat[], pollers: Poller[]): WorkerState[] {
   const known = new Set(beats.map(({ identity }) => identity));
   const ours = beats.filter(({ alive, effects }) => alive && effects[name]);
-  const others = pollers.filter((poller) => isFresh(poller) && !known.has(poller.identity) && markIn(poller.identity) === null);
+  const others = pollers.filter(
+    (poller) => isFresh(poller) && !known.has(poller.identity) && markIn(poller.identity) === null,
+  );
   return [
-    ...ours.map(({ identity, version, seen_at, effects }) => ({ identity, version, seen_at: seen_at.toISOString(), ...effects[name]! })),
+    ...ours.map(({ identity, version, seen_at, effects }) => ({
+      identity,
+      version,
+      seen_at: seen_at.toISOString(),
+      ...effects[name]!,
+    })),
     ...others.map(({ identity, seen_at }) => ({
       identity,
       version: null,
@@ -205,7 +256,10 @@ function workersOf(name: string, beats: Beat[], pollers: Poller[]): WorkerState[
   ];
 }
 
-/** An idle worker asks its queue again after a minute, in ms; one that is late by half of that is gone. Temporal remembers it for five minutes. */
+/**
+ * An idle worker asks its queue again after a minute, in ms; one that is late by half of that is
+ * gone. Temporal remembers it for five minutes.
+ */
 const POLL = 90_000;
 
 export const isFresh = ({ seen_at }: Poller): boolean => Date.now() - seen_at.getTime() < POLL;
@@ -213,5 +267,8 @@ export const isFresh = ({ seen_at }: Poller): boolean => Date.now() - seen_at.ge
 /** Every worker has been seen since, a moment after the pause, and is at no call. */
 function isDrained(name: string, pausedAt: Date, beats: Beat[]): boolean {
   const hosts = beats.filter(({ alive, effects }) => alive && effects[name]);
-  return hosts.every(({ seen_at, effects }) => seen_at.getTime() > pausedAt.getTime() + 1000 && effects[name]?.running === 0);
+  return hosts.every(
+    ({ seen_at, effects }) =>
+      seen_at.getTime() > pausedAt.getTime() + 1000 && effects[name]?.running === 0,
+  );
 }

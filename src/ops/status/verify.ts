@@ -1,5 +1,11 @@
 import type { Sql } from 'postgres';
-import { type Account, accounts, type MissingEffect, openEffects, undispatched } from '../../outbox/ledger.ts';
+import {
+  type Account,
+  accounts,
+  type MissingEffect,
+  openEffects,
+  undispatched,
+} from '../../outbox/ledger.ts';
 import { markSettled, reopenUnsettled } from '../../outbox/mark-settled.ts';
 import { findOrphans } from '../../outbox/orphans.ts';
 import type { Recovery } from '../../transport/transport.ts';
@@ -13,22 +19,34 @@ export interface Balance {
   missing: MissingEffect[];
   /** Events that are committed and have not reached the transport. */
   undispatched: { count: number; oldest_seconds: number | null };
-  /** False where the transport could not be asked what it is at work on: then all that is open counts as in flight. */
+  /**
+   * False where the transport could not be asked what it is at work on: then all that is open
+   * counts as in flight.
+   */
   asked: boolean;
 }
 
 export interface VerifyOptions {
   /** Asks the transport; without it all that is open counts as in flight. */
   running?: Recovery['running'];
-  /** Whether to read the whole history again instead of what has not been found settled. Default: no. */
+  /**
+   * Whether to read the whole history again instead of what has not been found settled. Default:
+   * no.
+   */
   full?: boolean;
 }
 
 /** How many missing effects are named one by one. */
 const SHOWN = 100;
 
-/** Holds what was promised against what has happened: `expected − done − dead − in flight = missing`, which is 0. */
-export async function verifyLedger(pg: Sql, { running, full = false }: VerifyOptions = {}): Promise<Balance> {
+/**
+ * Holds what was promised against what has happened: `expected − done − dead − in flight =
+ * missing`, which is 0.
+ */
+export async function verifyLedger(
+  pg: Sql,
+  { running, full = false }: VerifyOptions = {},
+): Promise<Balance> {
   if (full) await reopenUnsettled(pg);
   await markSettled(pg);
   const found = running && (await findOrphans(pg, running).catch(() => null));
@@ -37,5 +55,11 @@ export async function verifyLedger(pg: Sql, { running, full = false }: VerifyOpt
   const subscribers = await accounts(pg, lost);
   const [missing, waiting] = [await openEffects(pg, lost, SHOWN), await undispatched(pg)];
   const balanced = subscribers.every((subscriber) => subscriber.missing === 0);
-  return { balanced, subscribers, missing, undispatched: waiting, asked: running !== undefined && found !== null };
+  return {
+    balanced,
+    subscribers,
+    missing,
+    undispatched: waiting,
+    asked: running !== undefined && found !== null,
+  };
 }

@@ -18,14 +18,17 @@ export interface Beat {
 }
 
 /**
- * Eight digits that tell this database from every other, copies of it included. Workers bear them in their names, so that strangers are
- * known on a queue that is shared.
+ * Eight digits that tell this database from every other, copies of it included. Workers bear them
+ * in their names, so that strangers are known on a queue that is shared.
  */
 export async function readMark(pg: Sql): Promise<string> {
   const mark = async (cluster: ReturnType<Sql>) => {
     const [row] = await pg<{ mark: string }[]>`
       select left(md5(concat_ws(' ', id, ${cluster}, (select oid from pg_database where datname = current_database()))), 8) as mark from deployment`;
-    if (!row) throw new Error('The table `deployment` is empty: run `insert into deployment default values`.');
+    if (!row)
+      throw new Error(
+        'The table `deployment` is empty: run `insert into deployment default values`.',
+      );
     return row.mark;
   };
   return await mark(pg`(select system_identifier from pg_control_system())`).catch((error) => {
@@ -35,18 +38,30 @@ export async function readMark(pg: Sql): Promise<string> {
   });
 }
 
-/** The mark in an identity of a worker of ours, or of another deployment; null: it is another program. */
-export const markIn = (identity: string): string | null => /^\d+@.+\.([0-9a-f]{8})\/(?:effects|workflows)$/.exec(identity)?.[1] ?? null;
+/**
+ * The mark in an identity of a worker of ours, or of another deployment; null: it is another
+ * program.
+ */
+export const markIn = (identity: string): string | null =>
+  /^\d+@.+\.([0-9a-f]{8})\/(?:effects|workflows)$/.exec(identity)?.[1] ?? null;
 
-/** Worker processes of the last day; one that is stopped takes itself off, one that is killed is not alive. */
+/**
+ * Worker processes of the last day; one that is stopped takes itself off, one that is killed is not
+ * alive.
+ */
 export async function readWorkers(pg: Sql): Promise<Beat[]> {
   return await pg<Beat[]>`
     select identity, kind, version, host, pid, effects, started_at, seen_at, clock_ahead_ms, seen_at > now() - interval '30 seconds' as alive
     from workers where seen_at > now() - interval '1 day' order by identity`;
 }
 
-/** Of each subscriber: events done a second over the last minute, and which part of what was tried in five minutes failed. */
-export async function readRates(pg: Sql): Promise<Map<string, { rate: number; error_rate: number }>> {
+/**
+ * Of each subscriber: events done a second over the last minute, and which part of what was tried
+ * in five minutes failed.
+ */
+export async function readRates(
+  pg: Sql,
+): Promise<Map<string, { rate: number; error_rate: number }>> {
   const rows = await pg<{ subscriber: string; rate: number; error_rate: number }[]>`
     select subscriber, coalesce(sum(done) filter (where since > now() - interval '1 minute'), 0)::float8 / 60 as rate,
       coalesce(sum(failed)::float8 / nullif(sum(done + failed), 0), 0)::float8 as error_rate

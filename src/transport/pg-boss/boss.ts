@@ -4,7 +4,10 @@ import { HostSocket, Hosts } from '../../db/hosts.ts';
 import { queueOptions } from './jobs.ts';
 
 export interface BossOptions {
-  /** The database: pg-boss keeps its jobs there, in a schema of its own (`pgboss`) that it makes and migrates itself. */
+  /**
+   * The database: pg-boss keeps its jobs there, in a schema of its own (`pgboss`) that it makes and
+   * migrates itself.
+   */
   url: string;
   /** Shown as `application_name`. */
   name: string;
@@ -17,21 +20,33 @@ export interface BossOptions {
 export const LOOK_AFTER = 3;
 
 /**
- * Of its connections, in ms; pg-boss hands them on to `pg`. A statement that is not answered has its connection thrown away, as in our own
- * pools, which a firewall that drops would otherwise have it wait for.
+ * Of its connections, in ms; pg-boss hands them on to `pg`. A statement that is not answered has
+ * its connection thrown away, as in our own pools, which a firewall that drops would otherwise have
+ * it wait for.
  */
-const LIMITS = { query_timeout: 21_000, keepAlive: true, keepAliveInitialDelayMillis: 10_000, verify: limitStatements };
+const LIMITS = {
+  query_timeout: 21_000,
+  keepAlive: true,
+  keepAliveInitialDelayMillis: 10_000,
+  verify: limitStatements,
+};
 
 /**
- * Has Postgres end a statement after 20 s. Not said at the beginning of the connection, as a pooler refuses that; nor by way of one, where
- * it would hold for the sessions of others: it shows by the process that it names, which is not the one that answers.
+ * Has Postgres end a statement after 20 s. Not said at the beginning of the connection, as a pooler
+ * refuses that; nor by way of one, where it would hold for the sessions of others: it shows by the
+ * process that it names, which is not the one that answers.
  */
 function limitStatements(
-  client: { processID: number; query(text: string, values: unknown[], done: (error?: Error) => void): void },
+  client: {
+    processID: number;
+    query(text: string, values: unknown[], done: (error?: Error) => void): void;
+  },
   done: (error?: Error) => void,
 ) {
-  client.query(`select set_config('statement_timeout', '20000', false) where pg_backend_pid() = $1`, [client.processID], (error) =>
-    done(error),
+  client.query(
+    `select set_config('statement_timeout', '20000', false) where pg_backend_pid() = $1`,
+    [client.processID],
+    (error) => done(error),
   );
 }
 
@@ -50,7 +65,8 @@ export function createBoss({ url, name, log, connections = 2 }: BossOptions): Pg
     superviseIntervalSeconds: LOOK_AFTER,
     monitorIntervalSeconds: LOOK_AFTER,
     maintenanceIntervalSeconds: 300,
-    // A backlog is what a queue is for: the API and /metrics tell it, not a line in the log every few seconds.
+    // A backlog is what a queue is for: the API and /metrics tell it, not a line in the log every
+    // few seconds.
     warningQueueSize: 1_000_000_000,
     schedule: false,
     registerInstance: false,

@@ -8,7 +8,10 @@ interface Row extends Omit<SeenCall, 'scheduled_at' | 'started_at' | 'ended_at' 
   state: string;
 }
 
-/** The calls of a dispatch, as its jobs tell; they are kept for an hour after they are done. One that waits for others is due at no time. */
+/**
+ * The calls of a dispatch, as its jobs tell; they are kept for an hour after they are done. One
+ * that waits for others is due at no time.
+ */
 export const pgBossCalls =
   (pg: Sql): SeeCalls =>
   async (workflowId) => {

@@ -23,7 +23,10 @@ export interface ConsumerOptions {
   /** Whether an error means that the database could not be reached. */
   isAway(error: unknown): boolean;
   log: Pick<Logger, 'info' | 'warn'>;
-  /** How long nobody need have told it before it looks, in ms (default 1,000): the exactness of retries and timers. */
+  /**
+   * How long nobody need have told it before it looks, in ms (default 1,000): the exactness of
+   * retries and timers.
+   */
   pollMs?: number;
 }
 
@@ -33,16 +36,28 @@ interface Held {
   done: Promise<void>;
 }
 
-/** How often it is said of the calls under way that they are, in ms. Those of a killed process are silent, and given to others. */
+/**
+ * How often it is said of the calls under way that they are, in ms. Those of a killed process are
+ * silent, and given to others.
+ */
 const HEARTBEAT = 3000;
 
-/** Of the calls of one share that are followed up, so many are under way at once, of all workers: the others' don't queue behind all of them. */
+/**
+ * Of the calls of one share that are followed up, so many are under way at once, of all workers:
+ * the others' don't queue behind all of them.
+ */
 const A_SHARE = 16;
 
-/** Waits before a call that could not be settled is made again, doubled each time, in ms: shorter than others take to miss its heartbeat. */
+/**
+ * Waits before a call that could not be settled is made again, doubled each time, in ms: shorter
+ * than others take to miss its heartbeat.
+ */
 const AWAY = { first: 100, most: 1000 };
 
-/** Takes the jobs of one queue, as many as it has slots free. A slow call holds its slot and nothing else. */
+/**
+ * Takes the jobs of one queue, as many as it has slots free. A slow call holds its slot and nothing
+ * else.
+ */
 export class Consumer {
   readonly #options: Required<ConsumerOptions>;
   readonly #held = new Map<string, Held>();
@@ -129,8 +144,9 @@ export class Consumer {
   }
 
   /**
-   * What can't be written while the database is away is tried as long as the claim holds: the job would go silent otherwise, and whoever
-   * took it next would believe that its worker had died of it. What else could not be written is not lost: it does go silent.
+   * What can't be written while the database is away is tried as long as the claim holds: the job
+   * would go silent otherwise, and whoever took it next would believe that its worker had died of
+   * it. What else could not be written is not lost: it does go silent.
    */
   async #see(job: Job<CallJob>, signal: AbortSignal): Promise<void> {
     const { seeThrough, isAway, log, queue } = this.#options;
@@ -139,7 +155,10 @@ export class Consumer {
         return await seeThrough(job, signal);
       } catch (error) {
         if (error instanceof ClaimLostError) return log.info({ job: job.id, queue }, error.message);
-        log.warn({ err: error, job: job.id, queue }, 'could not settle a call; it will be made again');
+        log.warn(
+          { err: error, job: job.id, queue },
+          'could not settle a call; it will be made again',
+        );
         if (signal.aborted || !isAway(error)) return;
       }
       await wait(ms, undefined, { signal }).catch(() => {});
@@ -155,7 +174,8 @@ export class Consumer {
     try {
       const jobs = held.map(({ job }) => job);
       const { settled } = (await boss.touch(queue, jobs)) as { settled?: string[] };
-      for (const { job, stop } of held) if (settled && !settled.includes(job.id)) stop.abort(new ClaimLostError('claim lost'));
+      for (const { job, stop } of held)
+        if (settled && !settled.includes(job.id)) stop.abort(new ClaimLostError('claim lost'));
     } catch (error) {
       log.warn({ err: error, queue }, 'could not say that calls are under way');
     }

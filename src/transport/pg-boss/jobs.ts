@@ -10,22 +10,35 @@ export interface CallJob {
   subscriber: SubscriberSpec;
   events: Selection;
   target?: string;
-  /** Whose it is, where that is known: of one share so many are made at once, of all workers together. */
+  /**
+   * Whose it is, where that is known: of one share so many are made at once, of all workers
+   * together.
+   */
   share?: string;
   /** How many tries are used up. */
   tried: number;
-  /** How many workers have died with it. 0: with a group that it was part of; unset: there is nothing to suspect it of. */
+  /**
+   * How many workers have died with it. 0: with a group that it was part of; unset: there is
+   * nothing to suspect it of.
+   */
   deaths?: number;
   /** How often a worker has begun this suspected call since the job was written. */
   begun?: number;
   /** For a call about one target: the job of the event as a whole, which waits for it. */
   parent?: string;
-  /** For the event as a whole: the targets that are not settled. The job runs when there is none left. */
+  /**
+   * For the event as a whole: the targets that are not settled. The job runs when there is none
+   * left.
+   */
   waits_for?: string[];
 }
 
 /** A job that is to be written. */
-export interface NewJob extends Pick<CallJob, 'events' | 'target' | 'share' | 'tried' | 'deaths' | 'parent' | 'waits_for'> {
+export interface NewJob
+  extends Pick<
+    CallJob,
+    'events' | 'target' | 'share' | 'tried' | 'deaths' | 'parent' | 'waits_for'
+  > {
   id?: string;
   /** In how many ms it may run, by Postgres' clock; unset: at once. */
   inMs?: number;
@@ -35,13 +48,17 @@ export interface NewJob extends Pick<CallJob, 'events' | 'target' | 'share' | 't
 export const NEVER = Number.POSITIVE_INFINITY;
 const FAR = new Date('9000-01-01T00:00:00Z');
 
-/** In seconds. A backlog, or a retry that is due next month, must not be cleaned away: pg-boss keeps open jobs for two weeks otherwise. */
+/**
+ * In seconds. A backlog, or a retry that is due next month, must not be cleaned away: pg-boss keeps
+ * open jobs for two weeks otherwise.
+ */
 const TEN_YEARS = 10 * 365 * 24 * 3600;
 
 /** What each queue gives its jobs. */
 export const queueOptions = {
   retentionSeconds: TEN_YEARS,
-  // Done jobs are kept so that a dispatch that is started twice finds them there. Later its receipts do.
+  // Done jobs are kept so that a dispatch that is started twice finds them there. Later its
+  // receipts do.
   deleteAfterSeconds: 3600,
   // How often a worker may die with a job: we count ourselves, and bury what is tried too often.
   retryLimit: 1_000_000,
@@ -50,14 +67,23 @@ export const queueOptions = {
   heartbeatSeconds: 15,
 };
 
-/** The jobs of a dispatch for one subscriber. Their ids follow from the dispatch's: written again, they are the same jobs. */
+/**
+ * The jobs of a dispatch for one subscriber. Their ids follow from the dispatch's: written again,
+ * they are the same jobs.
+ */
 export function firstJobs(dispatch: Dispatch, subscriber: SubscriberSpec): JobInsert<CallJob>[] {
   return slices(dispatch.size, subscriber.batch).map((events, i) =>
-    asJob({ dispatch_id: dispatch.id, subscriber }, { id: jobId(dispatch.id, subscriber.name, i), events, tried: 0 }),
+    asJob(
+      { dispatch_id: dispatch.id, subscriber },
+      { id: jobId(dispatch.id, subscriber.name, i), events, tried: 0 },
+    ),
   );
 }
 
-export function asJob(leg: Pick<CallJob, 'dispatch_id' | 'subscriber'>, { id, inMs = 0, ...call }: NewJob): JobInsert<CallJob> {
+export function asJob(
+  leg: Pick<CallJob, 'dispatch_id' | 'subscriber'>,
+  { id, inMs = 0, ...call }: NewJob,
+): JobInsert<CallJob> {
   return {
     id,
     data: { dispatch_id: leg.dispatch_id, subscriber: leg.subscriber, ...call },
@@ -73,5 +99,11 @@ export function asJob(leg: Pick<CallJob, 'dispatch_id' | 'subscriber'>, { id, in
 /** A UUID (version 8) that names a slice of a dispatch for a subscriber. */
 export function jobId(...parts: (string | number)[]): string {
   const hex = createHash('sha256').update(parts.join('/')).digest('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join('-');
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    `8${hex.slice(17, 20)}`,
+    hex.slice(20, 32),
+  ].join('-');
 }

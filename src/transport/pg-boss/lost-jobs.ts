@@ -1,16 +1,19 @@
 import type { PgBoss } from 'pg-boss';
 import { LOOK_AFTER } from './boss.ts';
 
-/** How long the database must have answered before silence means that a worker is gone, in ms: then all that live have been heard. */
+/**
+ * How long the database must have answered before silence means that a worker is gone, in ms: then
+ * all that live have been heard.
+ */
 const GRACE = 10_000;
 
 /** An answer that took so long, in ms, came after the database had been away. */
 const SLOW = LOOK_AFTER * 1000;
 
 /**
- * Gives jobs to others whose worker is gone. While the database is away nobody can say that a call is under way: so after an outage,
- * and at its own start, this waits until those who live have said so. Their calls would count as deaths otherwise, be halved, and be
- * made one at a time.
+ * Gives jobs to others whose worker is gone. While the database is away nobody can say that a call
+ * is under way: so after an outage, and at its own start, this waits until those who live have said
+ * so. Their calls would count as deaths otherwise, be halved, and be made one at a time.
  */
 export class LostJobs {
   readonly #boss: Pick<PgBoss, 'supervise'>;

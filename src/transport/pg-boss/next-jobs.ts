@@ -2,7 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
 import { safeReason } from '../../safe-error.ts';
 import { type DeadLetters, FAILURE, type OpenOutcome, UNKNOWN_DISPATCH } from '../dispatch.ts';
-import { count, dueIn, grainOf, halves, isUsedUp, partitionOutcomes, roundUp, TIMED_OUT, waitBefore } from '../selection.ts';
+import {
+  count,
+  dueIn,
+  grainOf,
+  halves,
+  isUsedUp,
+  partitionOutcomes,
+  roundUp,
+  TIMED_OUT,
+  waitBefore,
+} from '../selection.ts';
 import { type CallJob, NEVER, type NewJob } from './jobs.ts';
 
 /** What is written when a call has come to its end. */
@@ -22,25 +32,41 @@ const LONGEST_AWAY = 30_000;
 /** How long a call waits whose dispatch the database does not know, in ms. */
 const UNKNOWN_AGAIN = 5000;
 
-/** What an answer leaves open: called again together, each alone, or each of its targets alone and then the event once more. */
+/**
+ * What an answer leaves open: called again together, each alone, or each of its targets alone and
+ * then the event once more.
+ */
 export function afterAnswer(job: CallJob, open: OpenOutcome[], now = Date.now()): NextJobs {
   // Only to see which go together: the wait is a duration.
   const moment = (ms: number) => roundUp(now + ms, grainOf(ms)) - now;
-  const { later, alone, targets, apart } = partitionOutcomes(open, (outcome) => moment(dueIn(outcome, now)));
+  const { later, alone, targets, apart } = partitionOutcomes(open, (outcome) =>
+    moment(dueIn(outcome, now)),
+  );
   return join([
     ...apart.map((some) => afterAnswer(job, some, now)),
-    { jobs: [...later].map(([inMs, ids]) => ({ events: { ids }, tried: triedBefore(job, ids.length), inMs })), letters: [] },
+    {
+      jobs: [...later].map(([inMs, ids]) => ({
+        events: { ids },
+        tried: triedBefore(job, ids.length),
+        inMs,
+      })),
+      letters: [],
+    },
     ...alone.map((outcome) => one(job, outcome, now)),
     ...[...targets].map(([id, outcomes]) => eachTarget(job, id, outcomes, now)),
   ]);
 }
 
-/** A call that failed as a whole: a group is halved until the culprit is alone, a single event is tried again or buried. */
+/**
+ * A call that failed as a whole: a group is halved until the culprit is alone, a single event is
+ * tried again or buried.
+ */
 export function afterFailure(job: CallJob, error: unknown, random = Math.random()): NextJobs {
   const failure = error instanceof ApplicationFailure ? error : undefined;
   if (failure?.type === UNKNOWN_DISPATCH) return putOff(job, UNKNOWN_AGAIN);
   if (count(job.events) > 1) {
-    if (failure?.type === FAILURE.retry) return again(job, Math.min(1000 * 2 ** job.tried, LONGEST_AWAY));
+    if (failure?.type === FAILURE.retry)
+      return again(job, Math.min(1000 * 2 ** job.tried, LONGEST_AWAY));
     return { jobs: halves(job.events).map((events) => ({ events, tried: 0 })), letters: [] };
   }
   const { retry } = job.subscriber;
@@ -48,12 +74,16 @@ export function afterFailure(job: CallJob, error: unknown, random = Math.random(
   return again(job, waitBefore(retry, job.tried + 1, { random }));
 }
 
-/** Workers that may die of one event before it is given up, whatever its attempts: the next one would take others' work down with it. */
+/**
+ * Workers that may die of one event before it is given up, whatever its attempts: the next one
+ * would take others' work down with it.
+ */
 const DEATHS = 3;
 
 /**
- * How many workers have died of a call since its job was written. One that is not suspected is begun as soon as it is taken; a
- * suspected one counts where it was begun, not where it only waited for its turn.
+ * How many workers have died of a call since its job was written. One that is not suspected is
+ * begun as soon as it is taken; a suspected one counts where it was begun, not where it only waited
+ * for its turn.
  *
  * @param taken how often it was taken by a worker that is gone
  */
@@ -69,8 +99,13 @@ export function deathsOf({ deaths, begun = 0 }: CallJob, taken: number): number 
  */
 export function afterDeaths(job: CallJob, deaths: number): NextJobs | undefined {
   if (deaths === 0) return undefined;
-  if (count(job.events) > 1) return { jobs: halves(job.events).map((events) => ({ events, tried: 0, deaths: 0 })), letters: [] };
-  const isGivenUp = isUsedUp(job.subscriber.retry, job.tried + deaths) || (job.deaths ?? 0) + deaths >= DEATHS;
+  if (count(job.events) > 1)
+    return {
+      jobs: halves(job.events).map((events) => ({ events, tried: 0, deaths: 0 })),
+      letters: [],
+    };
+  const isGivenUp =
+    isUsedUp(job.subscriber.retry, job.tried + deaths) || (job.deaths ?? 0) + deaths >= DEATHS;
   return isGivenUp ? bury(job, TIMED_OUT) : undefined;
 }
 
@@ -83,13 +118,26 @@ export const putOff = (job: CallJob, inMs: number): NextJobs => ({
 /** The same call, whose worker must stop before it has ended. */
 export const handBack = (job: CallJob): NextJobs => ({ jobs: [same(job)], letters: [] });
 
-const same = ({ events, target, share, tried, deaths, parent }: CallJob): NewJob => ({ events, target, share, tried, deaths, parent });
+const same = ({ events, target, share, tried, deaths, parent }: CallJob): NewJob => ({
+  events,
+  target,
+  share,
+  tried,
+  deaths,
+  parent,
+});
 
 /** One event, or one target of it. */
 function one(job: CallJob, outcome: OpenOutcome, now: number, parent?: string): NextJobs {
-  const call = { events: { ids: [outcome.event_id] }, target: outcome.target, share: outcome.share ?? job.share, parent };
+  const call = {
+    events: { ids: [outcome.event_id] },
+    target: outcome.target,
+    share: outcome.share ?? job.share,
+    parent,
+  };
   const before = triedBefore(job, 1, outcome.target);
-  if (outcome.state === 'later') return { jobs: [{ ...call, tried: before, inMs: dueIn(outcome, now) }], letters: [] };
+  if (outcome.state === 'later')
+    return { jobs: [{ ...call, tried: before, inMs: dueIn(outcome, now) }], letters: [] };
   const { retry } = job.subscriber;
   if (outcome.state === 'dead' || isUsedUp(retry, before + 1)) {
     const { cause = outcome.reason, reason } = outcome;
@@ -103,15 +151,23 @@ function one(job: CallJob, outcome: OpenOutcome, now: number, parent?: string): 
 const triedBefore = (job: CallJob, events: number, target?: string): number =>
   events === 1 && count(job.events) === 1 && target === job.target ? job.tried : 0;
 
-/** A dead target stands for its event; otherwise the event's own job waits until all of them are settled. */
+/**
+ * A dead target stands for its event; otherwise the event's own job waits until all of them are
+ * settled.
+ */
 function eachTarget(job: CallJob, id: string, outcomes: OpenOutcome[], now: number): NextJobs {
-  // A call about one target that is not done with it, or has found another: the event's job waits already.
+  // A call about one target that is not done with it, or has found another: the event's job waits
+  // already.
   const parent = job.parent ?? randomUUID();
   const calls = join(outcomes.map((outcome) => one(job, outcome, now, parent)));
   if (job.parent) return calls;
-  if (calls.letters.length > 0) return { ...calls, jobs: calls.jobs.map((call) => ({ ...call, parent: undefined })) };
+  if (calls.letters.length > 0)
+    return { ...calls, jobs: calls.jobs.map((call) => ({ ...call, parent: undefined })) };
   const waits_for = calls.jobs.map(({ target }) => target ?? '');
-  return { ...calls, jobs: [{ id: parent, events: { ids: [id] }, tried: 0, waits_for, inMs: NEVER }, ...calls.jobs] };
+  return {
+    ...calls,
+    jobs: [{ id: parent, events: { ids: [id] }, tried: 0, waits_for, inMs: NEVER }, ...calls.jobs],
+  };
 }
 
 const again = ({ events, target, share, tried, parent }: CallJob, inMs: number): NextJobs => ({

@@ -3,7 +3,16 @@ import type { DeadLetters, EffectAnswer, EffectCall } from '../dispatch.ts';
 import type { Quarantine } from '../quarantine.ts';
 import { count, putOffBy } from '../selection.ts';
 import { asJob, type CallJob, type NewJob } from './jobs.ts';
-import { afterAnswer, afterDeaths, afterFailure, CallTimeout, deathsOf, handBack, type NextJobs, putOff } from './next-jobs.ts';
+import {
+  afterAnswer,
+  afterDeaths,
+  afterFailure,
+  CallTimeout,
+  deathsOf,
+  handBack,
+  type NextJobs,
+  putOff,
+} from './next-jobs.ts';
 import { tellConsumersStatement } from './notifications.ts';
 
 /** A transaction, for pg-boss and for dead letters alike. */
@@ -14,7 +23,10 @@ export interface JobTransaction {
 
 export interface ProcessJobOptions {
   boss: PgBoss;
-  /** Calls the effect. `attempt`: which try of this very call it is, from 1; a call that is made again may have killed its worker. */
+  /**
+   * Calls the effect. `attempt`: which try of this very call it is, from 1; a call that is made
+   * again may have killed its worker.
+   */
   call(call: EffectCall, signal: AbortSignal, attempt: number): Promise<EffectAnswer>;
   /** For calls of which a worker may have died; the process has one. */
   quarantine: Quarantine;
@@ -27,19 +39,26 @@ export class ClaimLostError extends Error {
 }
 
 /**
- * Calls the effect for a job and sees to what follows. The job's end, the jobs that follow from it and its dead letters are
- * written together or not at all, so a crash at any moment leaves the call to be made again, and receipts keep it from happening twice.
+ * Calls the effect for a job and sees to what follows. The job's end, the jobs that follow from it
+ * and its dead letters are written together or not at all, so a crash at any moment leaves the call
+ * to be made again, and receipts keep it from happening twice.
  *
  * @param signal aborted where the worker must stop: the call is handed back
  * @throws ClaimLostError, or what kept it from being written
  */
-export async function processJob(options: ProcessJobOptions, job: Job<CallJob>, signal: AbortSignal): Promise<void> {
-  const write = (followUp: NextJobs) => options.inTransaction((tx) => settle(options.boss, tx, job, followUp));
+export async function processJob(
+  options: ProcessJobOptions,
+  job: Job<CallJob>,
+  signal: AbortSignal,
+): Promise<void> {
+  const write = (followUp: NextJobs) =>
+    options.inTransaction((tx) => settle(options.boss, tx, job, followUp));
   const died = deathsOf(job.data, job.retryCount);
   const end = afterDeaths(job.data, died);
   if (end) return await write(end);
   const deaths = (job.data.deaths ?? 0) + died;
-  if (job.data.deaths === undefined && deaths === 0) return await write(await made(options, job.data, signal, 1));
+  if (job.data.deaths === undefined && deaths === 0)
+    return await write(await made(options, job.data, signal, 1));
   const suspect = { ...job.data, tried: job.data.tried + died, deaths };
   const make = async () => {
     await options.inTransaction(({ db }) => noteBegun(db, job));
@@ -56,15 +75,30 @@ async function noteBegun(db: Db, { id, name, data, retryCount }: Job<CallJob>): 
      where name = $1 and id = $2::uuid and state = 'active' and retry_count = $3 returning id`,
     [name, id, retryCount, (data.begun ?? 0) + 1],
   );
-  if (rows.length === 0) throw new ClaimLostError(`job ${id} of ${name} is another worker's by now`);
+  if (rows.length === 0)
+    throw new ClaimLostError(`job ${id} of ${name} is another worker's by now`);
 }
 
-async function made({ call }: ProcessJobOptions, job: CallJob, signal: AbortSignal, attempt: number): Promise<NextJobs> {
+async function made(
+  { call }: ProcessJobOptions,
+  job: CallJob,
+  signal: AbortSignal,
+  attempt: number,
+): Promise<NextJobs> {
   const { dispatch_id, subscriber, events, target } = job;
   const alone = count(events) === 1;
-  const effectCall: EffectCall = { dispatch_id, subscriber: subscriber.name, events, target, alone, tried: alone ? job.tried : undefined };
+  const effectCall: EffectCall = {
+    dispatch_id,
+    subscriber: subscriber.name,
+    events,
+    target,
+    alone,
+    tried: alone ? job.tried : undefined,
+  };
   try {
-    const answer = await within(subscriber.timeout_ms, signal, (inTime) => call(effectCall, inTime, attempt));
+    const answer = await within(subscriber.timeout_ms, signal, (inTime) =>
+      call(effectCall, inTime, attempt),
+    );
     const inMs = putOffBy(answer, Date.now());
     return inMs === undefined ? afterAnswer(job, answer.open) : putOff(job, inMs);
   } catch (error) {
@@ -72,8 +106,15 @@ async function made({ call }: ProcessJobOptions, job: CallJob, signal: AbortSign
   }
 }
 
-/** @throws CallTimeout when the time is up, or the signal's reason, whether or not the call heeds its signal */
-async function within<T>(ms: number, signal: AbortSignal, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/**
+ * @throws CallTimeout when the time is up, or the signal's reason, whether or not the call heeds
+ * its signal
+ */
+async function within<T>(
+  ms: number,
+  signal: AbortSignal,
+  call: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const ended = new AbortController();
   const stop = () => ended.abort(signal.reason);
   signal.addEventListener('abort', stop, { once: true });
@@ -98,8 +139,14 @@ async function settle(
 ): Promise<void> {
   const { name: queue, data } = job;
   const completed = (await boss.complete(queue, job, null, { db })) as { affected?: number };
-  if (completed.affected !== 1) throw new ClaimLostError(`job ${job.id} of ${queue} is another worker's by now`);
-  if (letters.length > 0) await recordDeadLetters({ dispatch_id: data.dispatch_id, subscriber: data.subscriber.name, letters });
+  if (completed.affected !== 1)
+    throw new ClaimLostError(`job ${job.id} of ${queue} is another worker's by now`);
+  if (letters.length > 0)
+    await recordDeadLetters({
+      dispatch_id: data.dispatch_id,
+      subscriber: data.subscriber.name,
+      letters,
+    });
   if (jobs.length > 0) {
     await boss.insert(
       queue,
@@ -107,7 +154,8 @@ async function settle(
       { db },
     );
   }
-  const released = data.parent !== undefined && (await tellParent(boss, db, job, { jobs, letters }));
+  const released =
+    data.parent !== undefined && (await tellParent(boss, db, job, { jobs, letters }));
   if (released || jobs.some(isDue)) {
     const { text, values } = tellConsumersStatement(queue);
     await db.executeSql(text, values);
@@ -117,12 +165,18 @@ async function settle(
 const isDue = ({ inMs = 0 }: NewJob) => inMs <= 0;
 
 /**
- * Strikes a settled target from what the event's own job waits for; the last one lets it run. A dead target stands for its
- * event: then its job is removed, and the other targets are still seen through.
+ * Strikes a settled target from what the event's own job waits for; the last one lets it run. A
+ * dead target stands for its event: then its job is removed, and the other targets are still seen
+ * through.
  *
  * @returns whether it may run now
  */
-async function tellParent(boss: PgBoss, db: Db, { name: queue, data }: Job<CallJob>, { jobs, letters }: NextJobs): Promise<boolean> {
+async function tellParent(
+  boss: PgBoss,
+  db: Db,
+  { name: queue, data }: Job<CallJob>,
+  { jobs, letters }: NextJobs,
+): Promise<boolean> {
   const id = String(data.parent);
   // Two targets may be settled at the same moment: one sees what the other has struck.
   await db.executeSql('select pg_advisory_xact_lock(hashtextextended($1, 0))', [id]);
@@ -133,8 +187,14 @@ async function tellParent(boss: PgBoss, db: Db, { name: queue, data }: Job<CallJ
     return false;
   }
   const open = jobs.filter((one) => one.parent === id).map(({ target }) => target ?? '');
-  const waits_for = [...new Set([...parent.data.waits_for.filter((target) => target !== data.target), ...open])];
+  const waits_for = [
+    ...new Set([...parent.data.waits_for.filter((target) => target !== data.target), ...open]),
+  ];
   const released = waits_for.length === 0;
-  await boss.update(queue, { ...parent.data, waits_for }, { id, db, ...(released && { startAfter: 0 }) });
+  await boss.update(
+    queue,
+    { ...parent.data, waits_for },
+    { id, db, ...(released && { startAfter: 0 }) },
+  );
   return released;
 }

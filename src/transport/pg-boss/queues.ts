@@ -5,15 +5,24 @@ import { jobBacklog } from './notifications.ts';
 /** Tells workers that operators want something else of a queue; the payload is its name. */
 export const CONTROLS_CHANNEL = 'knockon_controls';
 
-/** pg-boss's queues. It knows no pause and no limit: workers heed the controls' rows, and are told when one has changed. */
+/**
+ * pg-boss's queues. It knows no pause and no limit: workers heed the controls' rows, and are told
+ * when one has changed.
+ */
 export function pgBossQueues(pg: Sql): Queues {
   return {
     steeredBy: 'workers',
     async describe(taskQueue) {
       const backlog = await jobBacklog(pg, taskQueue);
-      return { calls: backlog?.count ?? 0, age_seconds: backlog?.age_seconds ?? 0, rate: null, pollers: [] };
+      return {
+        calls: backlog?.count ?? 0,
+        age_seconds: backlog?.age_seconds ?? 0,
+        rate: null,
+        pollers: [],
+      };
     },
-    setRate: async (taskQueue) => void (await pg`select pg_notify(${CONTROLS_CHANNEL}, ${taskQueue})`),
+    setRate: async (taskQueue) =>
+      void (await pg`select pg_notify(${CONTROLS_CHANNEL}, ${taskQueue})`),
     server: async () => null,
   };
 }

@@ -1,12 +1,15 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Sql } from 'postgres';
 
-/** What follows a rest comes so much later, in seconds: the call before it may begin a little late, and a second must not see one too many. */
+/**
+ * What follows a rest comes so much later, in seconds: the call before it may begin a little late,
+ * and a second must not see one too many.
+ */
 const AFTER_REST = 0.1;
 
 /**
- * Gives a call of a queue its turn: `perSecond` of them a second, evenly apart, of all workers together. No second has more, the first
- * after a rest included.
+ * Gives a call of a queue its turn: `perSecond` of them a second, evenly apart, of all workers
+ * together. No second has more, the first after a rest included.
  *
  * @returns how far away it is, in ms
  */
@@ -22,8 +25,15 @@ export async function takeRateSlot(pg: Sql, queue: string, perSecond: number): P
   return Math.max(0, row?.in_ms ?? 0);
 }
 
-/** Has each call of a queue wait for its turn, which holds one of its own worker's slots for this queue, and nothing else. */
-export function rateSlotsOf(pg: Sql, queue: string, perSecond: number): (signal: AbortSignal) => Promise<void> {
+/**
+ * Has each call of a queue wait for its turn, which holds one of its own worker's slots for this
+ * queue, and nothing else.
+ */
+export function rateSlotsOf(
+  pg: Sql,
+  queue: string,
+  perSecond: number,
+): (signal: AbortSignal) => Promise<void> {
   return async (signal) => {
     const ms = await takeRateSlot(pg, queue, perSecond);
     if (ms > 0) await wait(ms, undefined, { signal }).catch(() => {});

@@ -7,7 +7,10 @@ import { ensureQueues } from './boss.ts';
 import { asJob, jobId } from './jobs.ts';
 import { tellConsumers } from './notifications.ts';
 
-/** Jobs of dispatches: whether there are any to be done, and new ones for what is missing. `boss` is started by whoever restarts. */
+/**
+ * Jobs of dispatches: whether there are any to be done, and new ones for what is missing. `boss` is
+ * started by whoever restarts.
+ */
 export function pgBossRecovery(boss: PgBoss, pg: Sql): Recovery {
   return {
     running: (dispatches) => withOpenJobs(pg, dispatches),
@@ -35,12 +38,20 @@ export async function withOpenJobs(pg: Sql, dispatches: DispatchRef[]): Promise<
   return new Set(rows.map(({ id }) => id));
 }
 
-async function enqueue(boss: PgBoss, dispatch: Dispatch, missing: Record<string, string[]>, nth: number): Promise<void> {
+async function enqueue(
+  boss: PgBoss,
+  dispatch: Dispatch,
+  missing: Record<string, string[]>,
+  nth: number,
+): Promise<void> {
   for (const subscriber of dispatch.subscribers) {
     const ids = missing[subscriber.name] ?? [];
     const jobs = slices(ids.length, subscriber.batch).map(({ offset, limit }, i) => {
       const id = jobId(dispatch.id, subscriber.name, 'restart', nth, i);
-      return asJob({ dispatch_id: dispatch.id, subscriber }, { id, events: { ids: ids.slice(offset, offset + limit) }, tried: 0 });
+      return asJob(
+        { dispatch_id: dispatch.id, subscriber },
+        { id, events: { ids: ids.slice(offset, offset + limit) }, tried: 0 },
+      );
     });
     await boss.insert(subscriber.task_queue, jobs);
   }

@@ -7,7 +7,10 @@ import { firstJobs } from './jobs.ts';
 import { tellConsumers } from './notifications.ts';
 import { pgBossRecovery } from './recovery.ts';
 
-/** One job a call, in a queue a subscriber. pg-boss is started at the first dispatch, so the process starts though Postgres be away. */
+/**
+ * One job a call, in a queue a subscriber. pg-boss is started at the first dispatch, so the process
+ * starts though Postgres be away.
+ */
 export function createPgBossTransport(options: BossOptions & { pg: Sql }): Transport & Recovery {
   const boss = createBoss(options);
   const known = new Set<string>();
@@ -29,5 +32,6 @@ export function createPgBossTransport(options: BossOptions & { pg: Sql }): Trans
 
 /** Not one transaction: what a crash leaves out is added when the dispatch is started again. */
 async function enqueue(boss: PgBoss, dispatch: Dispatch): Promise<void> {
-  for (const subscriber of dispatch.subscribers) await boss.insert(subscriber.task_queue, firstJobs(dispatch, subscriber));
+  for (const subscriber of dispatch.subscribers)
+    await boss.insert(subscriber.task_queue, firstJobs(dispatch, subscriber));
 }

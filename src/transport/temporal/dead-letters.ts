@@ -1,6 +1,11 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import pMap from 'p-map';
-import { LETTERS_SIGNAL, LETTERS_WORKFLOW, lettersWorkflowId, type OpenLetters } from '../dispatch.ts';
+import {
+  LETTERS_SIGNAL,
+  LETTERS_WORKFLOW,
+  lettersWorkflowId,
+  type OpenLetters,
+} from '../dispatch.ts';
 import type { Naming } from '../naming.ts';
 import type { LetterBoard } from '../transport.ts';
 import { attributesOfLetters, openLetters, type SearchAttributes } from './search-attributes.ts';
@@ -9,8 +14,15 @@ import { attributesOfLetters, openLetters, type SearchAttributes } from './searc
 const shownNow = (naming: Naming) =>
   `WorkflowType = '${LETTERS_WORKFLOW}' AND ExecutionStatus = 'Running' AND WorkflowId STARTS_WITH '${naming.of(lettersWorkflowId(''))}'`;
 
-/** A workflow for each dispatch that has open letters: for as long as it has, which those of the dispatch itself can't say once it has ended. */
-export function temporalOpenLetters(client: Client, attributes: SearchAttributes, naming: Naming): LetterBoard {
+/**
+ * A workflow for each dispatch that has open letters: for as long as it has, which those of the
+ * dispatch itself can't say once it has ended.
+ */
+export function temporalOpenLetters(
+  client: Client,
+  attributes: SearchAttributes,
+  naming: Naming,
+): LetterBoard {
   const show = (id: string, letters: OpenLetters) =>
     attributes.startWith(attributesOfLetters(letters), (typedSearchAttributes) =>
       client.workflow.signalWithStart(LETTERS_WORKFLOW, {
@@ -27,8 +39,15 @@ export function temporalOpenLetters(client: Client, attributes: SearchAttributes
   return {
     async show(open) {
       const shown = await shownLetters(client, naming);
-      const wanted = new Map([...open].map(([dispatchId, letters]) => [naming.of(lettersWorkflowId(dispatchId)), letters]));
-      const changed = [...wanted].filter(([id, letters]) => !shown.has(id) || (shown.get(id) ?? letters.open) !== letters.open);
+      const wanted = new Map(
+        [...open].map(([dispatchId, letters]) => [
+          naming.of(lettersWorkflowId(dispatchId)),
+          letters,
+        ]),
+      );
+      const changed = [...wanted].filter(
+        ([id, letters]) => !shown.has(id) || (shown.get(id) ?? letters.open) !== letters.open,
+      );
       const settled = [...shown.keys()].filter((id) => !wanted.has(id));
       await pMap(changed, ([id, letters]) => show(id, letters), { concurrency: 4 });
       await pMap(settled, (id) => takeDown(client, id), { concurrency: 4 });
@@ -37,9 +56,14 @@ export function temporalOpenLetters(client: Client, attributes: SearchAttributes
 }
 
 /** Ids of those workflows, with what each says is open; undefined where it may not say. */
-async function shownLetters(client: Client, naming: Naming): Promise<Map<string, number | undefined>> {
+async function shownLetters(
+  client: Client,
+  naming: Naming,
+): Promise<Map<string, number | undefined>> {
   const shown = new Map<string, number | undefined>();
-  for await (const { workflowId, typedSearchAttributes } of client.workflow.list({ query: shownNow(naming) }))
+  for await (const { workflowId, typedSearchAttributes } of client.workflow.list({
+    query: shownNow(naming),
+  }))
     shown.set(workflowId, typedSearchAttributes.get(openLetters));
   return shown;
 }
@@ -47,7 +71,9 @@ async function shownLetters(client: Client, naming: Naming): Promise<Map<string,
 /** The list lags behind by a moment: it may have ended already. */
 async function takeDown(client: Client, id: string): Promise<void> {
   try {
-    await client.workflow.getHandle(id).signal(LETTERS_SIGNAL, { open: 0, effects: [] } satisfies OpenLetters);
+    await client.workflow
+      .getHandle(id)
+      .signal(LETTERS_SIGNAL, { open: 0, effects: [] } satisfies OpenLetters);
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   }

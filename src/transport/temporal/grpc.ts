@@ -1,11 +1,24 @@
 import { NamespaceNotFoundError } from '@temporalio/client';
 
-/** gRPC's codes, as far as we tell them apart. `refused`: whoever we are, we may not ask that here. */
-export const CODE = { invalidArgument: 3, deadlineExceeded: 4, notFound: 5, resourceExhausted: 8, unavailable: 14, refused: [7, 12, 16] };
+/**
+ * gRPC's codes, as far as we tell them apart. `refused`: whoever we are, we may not ask that here.
+ */
+export const CODE = {
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  notFound: 5,
+  resourceExhausted: 8,
+  unavailable: 14,
+  refused: [7, 12, 16],
+};
 
-/** The code of a call to Temporal that has failed, by either of the SDK's connections; undefined where it is no failure of a call. */
+/**
+ * The code of a call to Temporal that has failed, by either of the SDK's connections; undefined
+ * where it is no failure of a call.
+ */
 export function codeOf(error: unknown): number | undefined {
   if (error instanceof NamespaceNotFoundError) return CODE.notFound;
-  for (let e = error; e instanceof Error; e = e.cause) if ('code' in e && typeof e.code === 'number') return e.code;
+  for (let e = error; e instanceof Error; e = e.cause)
+    if ('code' in e && typeof e.code === 'number') return e.code;
   return undefined;
 }

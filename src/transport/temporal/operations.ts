@@ -1,6 +1,11 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { namingOf } from '../naming.ts';
-import { OPERATION_SIGNAL, OPERATION_WORKFLOW, type OperationDriver, operationWorkflowId } from '../operation.ts';
+import {
+  OPERATION_SIGNAL,
+  OPERATION_WORKFLOW,
+  type OperationDriver,
+  operationWorkflowId,
+} from '../operation.ts';
 
 /** A workflow an operation. */
 export function temporalOperations(client: Client, naming = namingOf(undefined)): OperationDriver {
@@ -17,7 +22,9 @@ export function temporalOperations(client: Client, naming = namingOf(undefined))
     },
     async wake(operation) {
       try {
-        await client.workflow.getHandle(naming.of(operationWorkflowId(operation))).signal(OPERATION_SIGNAL);
+        await client.workflow
+          .getHandle(naming.of(operationWorkflowId(operation)))
+          .signal(OPERATION_SIGNAL);
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw error;
       }

@@ -5,18 +5,28 @@ import type { QueueState, Queues, ServerState } from '../queues.ts';
 import { CODE, codeOf } from './grpc.ts';
 import { searchAttributes, typeNames } from './search-attributes.ts';
 
-const { TASK_QUEUE_TYPE_ACTIVITY, TASK_QUEUE_TYPE_WORKFLOW } = proto.temporal.api.enums.v1.TaskQueueType;
+const { TASK_QUEUE_TYPE_ACTIVITY, TASK_QUEUE_TYPE_WORKFLOW } =
+  proto.temporal.api.enums.v1.TaskQueueType;
 
 /** How long somebody who looks waits for Temporal, in ms. */
 const PATIENCE = 2000;
 
-/** Temporal's queues. A limit is the server's own configuration of the queue, so it holds for every worker in every language. */
+/**
+ * Temporal's queues. A limit is the server's own configuration of the queue, so it holds for every
+ * worker in every language.
+ */
 export function temporalQueues(client: Client, { workflowQueue } = namingOf(undefined)): Queues {
   return {
     steeredBy: 'server',
     workflowQueue,
     describe: (taskQueue) =>
-      soon(describe(client, taskQueue, taskQueue === workflowQueue ? TASK_QUEUE_TYPE_WORKFLOW : TASK_QUEUE_TYPE_ACTIVITY)),
+      soon(
+        describe(
+          client,
+          taskQueue,
+          taskQueue === workflowQueue ? TASK_QUEUE_TYPE_WORKFLOW : TASK_QUEUE_TYPE_ACTIVITY,
+        ),
+      ),
     setRate: (taskQueue, perSecond, by) => setRate(client, taskQueue, perSecond, by),
     server: () => serverState(client),
   };
@@ -26,13 +36,20 @@ export function temporalQueues(client: Client, { workflowQueue } = namingOf(unde
 export async function soon<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Temporal did not answer within ${PATIENCE / 1000} s`)), PATIENCE);
+    timer = setTimeout(
+      () => reject(new Error(`Temporal did not answer within ${PATIENCE / 1000} s`)),
+      PATIENCE,
+    );
   });
   work.catch(() => {});
   return await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
-async function describe(client: Client, taskQueue: string, taskQueueType: number): Promise<QueueState> {
+async function describe(
+  client: Client,
+  taskQueue: string,
+  taskQueueType: number,
+): Promise<QueueState> {
   const { stats, config, pollers } = await client.workflowService.describeTaskQueue({
     namespace: client.options.namespace,
     taskQueue: { name: taskQueue },
@@ -56,7 +73,12 @@ type Moment = { seconds?: unknown; nanos?: number | null } | null | undefined;
 
 const seconds = (moment: Moment) => Number(moment?.seconds ?? 0) + (moment?.nanos ?? 0) / 1e9;
 
-async function setRate(client: Client, taskQueue: string, perSecond: number | null, by: { identity: string; reason: string }) {
+async function setRate(
+  client: Client,
+  taskQueue: string,
+  perSecond: number | null,
+  by: { identity: string; reason: string },
+) {
   const rateLimit = perSecond === null ? undefined : { requestsPerSecond: perSecond };
   await client.workflowService.updateTaskQueueConfig({
     namespace: client.options.namespace,
@@ -76,7 +98,8 @@ async function serverState(client: Client): Promise<ServerState> {
   }
   const found = await soon(client.workflowService.describeNamespace({ namespace })).then(
     () => null,
-    (error) => (codeOf(error) === CODE.notFound ? `there is no namespace "${namespace}"` : reasonOf(error)),
+    (error) =>
+      codeOf(error) === CODE.notFound ? `there is no namespace "${namespace}"` : reasonOf(error),
   );
   const { operatorService } = client.connection as Connection;
   const attributes =
@@ -92,7 +115,9 @@ async function serverState(client: Client): Promise<ServerState> {
 function missing(there: Record<string, unknown> | null | undefined): string | null {
   const wrong = Object.entries(searchAttributes).filter(([name, type]) => there?.[name] !== type);
   const told = wrong.map(([name, type]) =>
-    name in (there ?? {}) ? `${name} is there and is no ${typeNames[type]}` : `${name} (${typeNames[type]})`,
+    name in (there ?? {})
+      ? `${name} is there and is no ${typeNames[type]}`
+      : `${name} (${typeNames[type]})`,
   );
   return told.length > 0 ? `not registered: ${told.join(', ')}` : null;
 }

@@ -1,4 +1,8 @@
-import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import {
+  type Client,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
 import type { SearchAttributePair } from '@temporalio/common';
 import pMap from 'p-map';
 import { type Dispatch, DROP_SIGNAL, workflowName } from '../dispatch.ts';
@@ -15,31 +19,53 @@ interface Where {
 }
 
 /** The workflow of a dispatch, or of its nth restart. */
-const workflowId = ({ naming }: Where, id: string, restart: number) => naming.of(restart === 0 ? id : `${id}.${restart}`);
+const workflowId = ({ naming }: Where, id: string, restart: number) =>
+  naming.of(restart === 0 ? id : `${id}.${restart}`);
 
 /** Workflows of dispatches: whether they run, and new ones for what is missing. */
 /** @param naming of the deployment; by default it has no name */
-export function temporalRecovery(client: Client, attributes: SearchAttributes, naming = namingOf(undefined)): Recovery {
+export function temporalRecovery(
+  client: Client,
+  attributes: SearchAttributes,
+  naming = namingOf(undefined),
+): Recovery {
   const where = { client, naming };
   return {
     running: (dispatches) => running(where, dispatches),
     restart: (dispatch, missing, nth) =>
-      attributes.startWith(attributesOf(dispatch.type), (pairs) => restart(where, dispatch, missing, nth, pairs)),
+      attributes.startWith(attributesOf(dispatch.type), (pairs) =>
+        restart(where, dispatch, missing, nth, pairs),
+      ),
     drop: (dispatches, { name }) => drop(where, dispatches, name),
   };
 }
 
-/** A dispatch is seen through by its own workflow, which somebody may have reset, or by its newest restart. */
+/**
+ * A dispatch is seen through by its own workflow, which somebody may have reset, or by its newest
+ * restart.
+ */
 export async function running(where: Where, dispatches: DispatchRef[]): Promise<Set<string>> {
-  const owners = new Map(dispatches.flatMap(({ id, restarts }) => [0, restarts].map((nth) => [workflowId(where, id, nth), id] as const)));
+  const owners = new Map(
+    dispatches.flatMap(({ id, restarts }) =>
+      [0, restarts].map((nth) => [workflowId(where, id, nth), id] as const),
+    ),
+  );
   const { client } = where;
   const ids = [...owners.keys()];
-  const pages = Array.from({ length: Math.ceil(ids.length / IDS_A_QUERY) }, (_, i) => ids.slice(i * IDS_A_QUERY, (i + 1) * IDS_A_QUERY));
-  const listed = (await pMap(pages, (page) => listRunning(client, page), { concurrency: 2 })).flat();
+  const pages = Array.from({ length: Math.ceil(ids.length / IDS_A_QUERY) }, (_, i) =>
+    ids.slice(i * IDS_A_QUERY, (i + 1) * IDS_A_QUERY),
+  );
+  const listed = (
+    await pMap(pages, (page) => listRunning(client, page), { concurrency: 2 })
+  ).flat();
   const found = new Set(listed.flatMap((id) => owners.get(id) ?? []));
   // The list lags behind by a moment, so those it does not have are looked at one by one.
   const doubtful = ids.filter((id) => !found.has(owners.get(id) ?? ''));
-  const confirmed = await pMap(doubtful, async (id) => ((await isRunning(client, id)) ? [owners.get(id) ?? ''] : []), { concurrency: 8 });
+  const confirmed = await pMap(
+    doubtful,
+    async (id) => ((await isRunning(client, id)) ? [owners.get(id) ?? ''] : []),
+    { concurrency: 8 },
+  );
   return new Set([...found, ...confirmed.flat()]);
 }
 
@@ -62,9 +88,14 @@ async function isRunning(client: Client, id: string): Promise<boolean> {
   }
 }
 
-/** Whatever runs of these: their first workflows, which somebody may have reset, and their newest restarts. */
+/**
+ * Whatever runs of these: their first workflows, which somebody may have reset, and their newest
+ * restarts.
+ */
 async function drop(where: Where, dispatches: DispatchRef[], subscriber: string): Promise<void> {
-  const ids = dispatches.flatMap(({ id, restarts }) => [...new Set([0, restarts])].map((nth) => workflowId(where, id, nth)));
+  const ids = dispatches.flatMap(({ id, restarts }) =>
+    [...new Set([0, restarts])].map((nth) => workflowId(where, id, nth)),
+  );
   const signal = async (id: string) => {
     try {
       await where.client.workflow.getHandle(id).signal(DROP_SIGNAL, subscriber);
@@ -83,7 +114,9 @@ async function restart(
   nth: number,
   typedSearchAttributes: SearchAttributePair[],
 ): Promise<void> {
-  const rest = Object.fromEntries(Object.entries(missing).map(([name, ids]) => [name, { ids, runs: [] }]));
+  const rest = Object.fromEntries(
+    Object.entries(missing).map(([name, ids]) => [name, { ids, runs: [] }]),
+  );
   try {
     await where.client.workflow.start(workflowName(dispatch.type), {
       taskQueue: where.naming.workflowQueue,

@@ -11,7 +11,12 @@ import { ResetError } from '../operation.ts';
  * @returns the new run's id
  * @throws ResetError
  */
-export async function resetWorkflow(client: Client, id: string, reason: string, naming = namingOf(undefined)): Promise<string> {
+export async function resetWorkflow(
+  client: Client,
+  id: string,
+  reason: string,
+  naming = namingOf(undefined),
+): Promise<string> {
   const own = naming.own(id);
   if (own === null) throw absent(id);
   const workflowId = naming.of(own);
@@ -31,7 +36,10 @@ export async function resetWorkflow(client: Client, id: string, reason: string, 
   return newRun;
 }
 
-async function latestRun(client: Client, workflowId: string): Promise<{ runId: string; status: string }> {
+async function latestRun(
+  client: Client,
+  workflowId: string,
+): Promise<{ runId: string; status: string }> {
   try {
     const { runId, status } = await client.workflow.getHandle(workflowId).describe();
     return { runId, status: status.name };
@@ -42,7 +50,10 @@ async function latestRun(client: Client, workflowId: string): Promise<{ runId: s
 }
 
 const absent = (id: string) =>
-  new ResetError('absent', `there is no workflow ${id} of this deployment, or none any more: retry its dead letters instead`);
+  new ResetError(
+    'absent',
+    `there is no workflow ${id} of this deployment, or none any more: retry its dead letters instead`,
+  );
 
 async function firstTask(client: Client, workflowId: string, runId: string) {
   const { history } = await client.workflowService.getWorkflowExecutionHistory({
@@ -51,6 +62,10 @@ async function firstTask(client: Client, workflowId: string, runId: string) {
     maximumPageSize: 50,
   });
   const first = history?.events?.find((event) => event.workflowTaskCompletedEventAttributes);
-  if (!first) throw new ResetError('conflict', `the workflow ${workflowId} ended before its first task: there is nothing to reset it to`);
+  if (!first)
+    throw new ResetError(
+      'conflict',
+      `the workflow ${workflowId} ended before its first task: there is nothing to reset it to`,
+    );
   return first.eventId;
 }

@@ -1,5 +1,9 @@
 import type { Client, Connection } from '@temporalio/client';
-import { defineSearchAttributeKey, type SearchAttributePair, SearchAttributeType } from '@temporalio/common';
+import {
+  defineSearchAttributeKey,
+  type SearchAttributePair,
+  SearchAttributeType,
+} from '@temporalio/common';
 import proto from '@temporalio/proto';
 import type { Logger } from 'pino';
 import type { OpenLetters } from '../dispatch.ts';
@@ -11,7 +15,10 @@ const {
   INDEXED_VALUE_TYPE_INT: INT,
 } = proto.temporal.api.enums.v1.IndexedValueType;
 
-/** By what dispatches are found in Temporal. `FailedEffects` and `OpenLetters` are set by the workflow, the others at its start. */
+/**
+ * By what dispatches are found in Temporal. `FailedEffects` and `OpenLetters` are set by the
+ * workflow, the others at its start.
+ */
 export const searchAttributes = {
   EventType: KEYWORD,
   WorkspaceId: KEYWORD_LIST,
@@ -21,7 +28,11 @@ export const searchAttributes = {
 };
 
 /** Their types as people write them, for the command that makes one. */
-export const typeNames: Record<number, string> = { [KEYWORD]: 'Keyword', [KEYWORD_LIST]: 'KeywordList', [INT]: 'Int' };
+export const typeNames: Record<number, string> = {
+  [KEYWORD]: 'Keyword',
+  [KEYWORD_LIST]: 'KeywordList',
+  [INT]: 'Int',
+};
 
 const eventType = defineSearchAttributeKey('EventType', SearchAttributeType.KEYWORD);
 const workspaceId = defineSearchAttributeKey('WorkspaceId', SearchAttributeType.KEYWORD_LIST);
@@ -29,18 +40,32 @@ const failedEffects = defineSearchAttributeKey('FailedEffects', SearchAttributeT
 export const openLetters = defineSearchAttributeKey('OpenLetters', SearchAttributeType.INT);
 const channelId = defineSearchAttributeKey('ChannelId', SearchAttributeType.KEYWORD_LIST);
 
-/** A search attribute's value may have 2 KB; a UUID in a list takes 39 bytes. What does not fit is found through the outbox. */
+/**
+ * A search attribute's value may have 2 KB; a UUID in a list takes 39 bytes. What does not fit is
+ * found through the outbox.
+ */
 const LIST_LIMIT = 48;
 
-/** What a dispatch's workflow is found by; its scope is known where the dispatch has just been claimed. */
-export function attributesOf(type: string, scope?: { workspace_ids: string[]; channel_ids: string[] }): SearchAttributePair[] {
-  const list = (key: typeof workspaceId, ids: string[] = []) => (ids.length > 0 ? [{ key, value: ids.slice(0, LIST_LIMIT) }] : []);
+/**
+ * What a dispatch's workflow is found by; its scope is known where the dispatch has just been
+ * claimed.
+ */
+export function attributesOf(
+  type: string,
+  scope?: { workspace_ids: string[]; channel_ids: string[] },
+): SearchAttributePair[] {
+  const list = (key: typeof workspaceId, ids: string[] = []) =>
+    ids.length > 0 ? [{ key, value: ids.slice(0, LIST_LIMIT) }] : [];
   // By `OpenLetters` the workflow sees that the namespace takes our attributes.
   const own: SearchAttributePair[] = [
     { key: eventType, value: type },
     { key: openLetters, value: 0 },
   ];
-  return [...own, ...list(workspaceId, scope?.workspace_ids), ...list(channelId, scope?.channel_ids)];
+  return [
+    ...own,
+    ...list(workspaceId, scope?.workspace_ids),
+    ...list(channelId, scope?.channel_ids),
+  ];
 }
 
 /** What the workflow that shows a dispatch's open letters is found by. */
@@ -49,15 +74,27 @@ export const attributesOfLetters = ({ open, effects }: OpenLetters): SearchAttri
   { key: failedEffects, value: effects },
 ];
 
-/** How long workflows are started without search attributes once they were refused, in ms; then they are asked for again. */
+/**
+ * How long workflows are started without search attributes once they were refused, in ms; then they
+ * are asked for again.
+ */
 const WITHOUT = 60_000;
 
-/** The server is away or busy, or has no such namespace: that passes, or must be put right before anything can be started. */
-const PASSES: unknown[] = [CODE.deadlineExceeded, CODE.notFound, CODE.resourceExhausted, CODE.unavailable];
+/**
+ * The server is away or busy, or has no such namespace: that passes, or must be put right before
+ * anything can be started.
+ */
+const PASSES: unknown[] = [
+  CODE.deadlineExceeded,
+  CODE.notFound,
+  CODE.resourceExhausted,
+  CODE.unavailable,
+];
 
 /**
- * Our search attributes in the client's namespace: registered when they are first needed, and again once the server has lost them.
- * Where it refuses them (they may not be registered, or somebody else's have their names), workflows are started without.
+ * Our search attributes in the client's namespace: registered when they are first needed, and again
+ * once the server has lost them. Where it refuses them (they may not be registered, or somebody
+ * else's have their names), workflows are started without.
  */
 export class SearchAttributes {
   readonly #client: Client;
@@ -71,7 +108,10 @@ export class SearchAttributes {
   }
 
   /** @param start starts a workflow with these search attributes, or with none */
-  async startWith<T>(pairs: SearchAttributePair[], start: (pairs: SearchAttributePair[]) => Promise<T>): Promise<T> {
+  async startWith<T>(
+    pairs: SearchAttributePair[],
+    start: (pairs: SearchAttributePair[]) => Promise<T>,
+  ): Promise<T> {
     if (performance.now() < this.#withoutUntil) return await start([]);
     const again = this.#registered !== undefined;
     await this.#register();
@@ -108,6 +148,12 @@ async function register(client: Client): Promise<void> {
   const { namespace } = client.options;
   const { operatorService } = client.connection as Connection;
   const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
-  const missing = Object.entries(searchAttributes).filter(([name]) => !(name in (customAttributes ?? {})));
-  if (missing.length > 0) await operatorService.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(missing) });
+  const missing = Object.entries(searchAttributes).filter(
+    ([name]) => !(name in (customAttributes ?? {})),
+  );
+  if (missing.length > 0)
+    await operatorService.addSearchAttributes({
+      namespace,
+      searchAttributes: Object.fromEntries(missing),
+    });
 }

@@ -22,7 +22,12 @@ export interface TemporalServer extends Pick<ConnectionOptions, 'apiKey' | 'tls'
 }
 
 /** How to reach Temporal. */
-export function connectionOptions({ address, apiKey, tls, metadata }: TemporalServer): ConnectionOptions {
+export function connectionOptions({
+  address,
+  apiKey,
+  tls,
+  metadata,
+}: TemporalServer): ConnectionOptions {
   return { address, apiKey, tls, metadata, connectTimeout: 5000 };
 }
 
@@ -30,11 +35,12 @@ export function connectionOptions({ address, apiKey, tls, metadata }: TemporalSe
 const CALL_TIMEOUT = 10_000;
 
 /**
- * A connection that is made at its first use and again whenever it is lost: the process starts though Temporal be down. Its calls end
- * within 10 s.
+ * A connection that is made at its first use and again whenever it is lost: the process starts
+ * though Temporal be down. Its calls end within 10 s.
  *
- * The SDK keeps a call's deadline and its namespace's header in an AsyncLocalStorage, and once one is used Node 20 tracks every promise
- * of the process: that alone made each request to the API a fifth dearer. Here both belong to the connection.
+ * The SDK keeps a call's deadline and its namespace's header in an AsyncLocalStorage, and once one
+ * is used Node 20 tracks every promise of the process: that alone made each request to the API a
+ * fifth dearer. Here both belong to the connection.
  */
 export function lazyConnection(temporal: TemporalServer): Connection {
   const connection = Connection.lazy({
@@ -49,10 +55,20 @@ export function lazyConnection(temporal: TemporalServer): Connection {
 type Interceptor = NonNullable<ConnectionOptions['interceptors']>[number];
 
 const limitCalls: Interceptor = (options, next) =>
-  next({ ...options, deadline: options.deadline ?? Date.now() + CALL_TIMEOUT }) as ReturnType<Interceptor>;
+  next({
+    ...options,
+    deadline: options.deadline ?? Date.now() + CALL_TIMEOUT,
+  }) as ReturnType<Interceptor>;
 
-/** One workflow a dispatch, its id the dispatch's. @param naming of the deployment; by default it has no name */
-export function createTemporalTransport(client: Client, attributes: SearchAttributes, naming = namingOf(undefined)): Transport {
+/**
+ * One workflow a dispatch, its id the dispatch's. @param naming of the deployment; by default it
+ * has no name
+ */
+export function createTemporalTransport(
+  client: Client,
+  attributes: SearchAttributes,
+  naming = namingOf(undefined),
+): Transport {
   return {
     async start(dispatch, scope) {
       try {
@@ -61,7 +77,10 @@ export function createTemporalTransport(client: Client, attributes: SearchAttrib
         );
       } catch (error) {
         if (codeOf(error) !== CODE.notFound) throw error;
-        throw new Error(`Temporal has no namespace ${client.options.namespace}: make it, or correct TEMPORAL_NAMESPACE`, { cause: error });
+        throw new Error(
+          `Temporal has no namespace ${client.options.namespace}: make it, or correct TEMPORAL_NAMESPACE`,
+          { cause: error },
+        );
       }
     },
     close: () => client.connection.close(),

@@ -8,11 +8,13 @@ const UNREAD_MS = 60_000;
 /** How often it is looked for such answers, in ms. */
 const LOOK_MS = 5000;
 /** What is told to who finds every connection at work. */
-const FULL = 'HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
+const FULL =
+  'HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
 
 /**
- * Times in ms: a client has 10 s for its headers (also for its first byte), and 30 s for its whole request; then it is answered 408.
- * Between two requests neither counts: there a connection rests for `keepAliveTimeout`.
+ * Times in ms: a client has 10 s for its headers (also for its first byte), and 30 s for its whole
+ * request; then it is answered 408. Between two requests neither counts: there a connection rests
+ * for `keepAliveTimeout`.
  */
 export const timeLimits: ServerOptions = {
   keepAliveTimeout: 65_000,
@@ -39,16 +41,21 @@ interface Limits {
 }
 
 /**
- * Bounds what connections cost. Beyond the cap the one goes that does the least: that has sent no request yet, that rests between two, that
- * is slow to send its body or to take its answer. So who has something to ask is let in while strangers hold thousands.
+ * Bounds what connections cost. Beyond the cap the one goes that does the least: that has sent no
+ * request yet, that rests between two, that is slow to send its body or to take its answer. So who
+ * has something to ask is let in while strangers hold thousands.
  */
-export function boundConnections(server: Server, { most = MOST, unreadMs = UNREAD_MS }: Limits = {}): void {
+export function boundConnections(
+  server: Server,
+  { most = MOST, unreadMs = UNREAD_MS }: Limits = {},
+): void {
   const silent = new Set<Socket>();
   const resting = new Set<Socket>();
   /** Oldest first: a client may send requests before it is answered. */
   const working = new Map<Socket, Work[]>();
   const count = () => silent.size + resting.size + working.size;
-  const forget = (socket: Socket) => silent.delete(socket) || resting.delete(socket) || working.delete(socket);
+  const forget = (socket: Socket) =>
+    silent.delete(socket) || resting.delete(socket) || working.delete(socket);
 
   /** @returns false where all are at work */
   function makeRoom(): boolean {

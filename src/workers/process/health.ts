@@ -18,7 +18,10 @@ export class Health {
   readonly #checks = new Map<string, Check>();
   #state: 'starting' | 'started' | 'stopping' = 'starting';
 
-  /** Looked at from now on whenever readiness is asked for. An answer that takes longer than 1.5 s is none. */
+  /**
+   * Looked at from now on whenever readiness is asked for. An answer that takes longer than 1.5 s
+   * is none.
+   */
   check(name: string, check: Check): void {
     this.#checks.set(name, check);
   }
@@ -29,10 +32,16 @@ export class Health {
 
   /** Looks at everything at once, so that it answers within 2 s. */
   async readiness(): ReturnType<ApiDependencies['readiness']> {
-    const found = await Promise.all([...this.#checks].map(async ([name, check]) => [name, await problemOf(check)] as const));
-    const problems = found.flatMap(([name, problem]) => (problem === null ? [] : [`${name}: ${problem}`]));
+    const found = await Promise.all(
+      [...this.#checks].map(async ([name, check]) => [name, await problemOf(check)] as const),
+    );
+    const problems = found.flatMap(([name, problem]) =>
+      problem === null ? [] : [`${name}: ${problem}`],
+    );
     if (this.#state !== 'started') problems.unshift(`this process is ${this.#state}`);
-    const checks = Object.fromEntries(found.map(([name, problem]) => [name, problem === null ? 'ok' : 'failed']));
+    const checks = Object.fromEntries(
+      found.map(([name, problem]) => [name, problem === null ? 'ok' : 'failed']),
+    );
     const ok = problems.length === 0;
     return { ok, detail: ok ? checks : { ...checks, problem: problems.join('; ') } };
   }
@@ -47,7 +56,10 @@ async function problemOf(check: Check): Promise<string | null> {
   }
 }
 
-/** The transport's server answers and has the namespace; nothing is asked where there is no server but Postgres. */
+/**
+ * The transport's server answers and has the namespace; nothing is asked where there is no server
+ * but Postgres.
+ */
 export const transportAnswers =
   (queues: Queues): Check =>
   async () => {
@@ -63,12 +75,16 @@ interface Serving {
 }
 
 /**
- * Begins to tell of a process, on KNOCKON_METRICS_PORT where that is set: at first that it is starting. Begun before anything is waited
- * for, so that who looks hears what is missing.
+ * Begins to tell of a process, on KNOCKON_METRICS_PORT where that is set: at first that it is
+ * starting. Begun before anything is waited for, so that who looks hears what is missing.
  *
- * @param looks what it needs beside Postgres, which is asked over a connection that work can't hold up
+ * @param looks what it needs beside Postgres, which is asked over a connection that work can't hold
+ * up
  */
-export async function startHealth(serving: Serving, looks: (database: Database) => Record<string, Check> = () => ({})): Promise<Health> {
+export async function startHealth(
+  serving: Serving,
+  looks: (database: Database) => Record<string, Check> = () => ({}),
+): Promise<Health> {
   const { config, started } = serving;
   const settings = { name: 'knockon health', connections: 1, statementMs: 1500 };
   const database = started.add(connectDatabase(config.DATABASE_URL, settings), (d) => d.close());
@@ -83,16 +99,30 @@ export async function startHealth(serving: Serving, looks: (database: Database) 
   return health;
 }
 
-/** Serves a process' health and metrics on KNOCKON_METRICS_PORT, without a key; does nothing where that is unset. */
-export async function serveHealth(health: Pick<Health, 'metrics' | 'readiness'>, { config, log, started }: Serving): Promise<void> {
-  const { KNOCKON_HOST: host, KNOCKON_METRICS_PORT: port, KNOCKON_KEEP_ALIVE: keepAliveTimeout } = config;
+/**
+ * Serves a process' health and metrics on KNOCKON_METRICS_PORT, without a key; does nothing where
+ * that is unset.
+ */
+export async function serveHealth(
+  health: Pick<Health, 'metrics' | 'readiness'>,
+  { config, log, started }: Serving,
+): Promise<void> {
+  const {
+    KNOCKON_HOST: host,
+    KNOCKON_METRICS_PORT: port,
+    KNOCKON_KEEP_ALIVE: keepAliveTimeout,
+  } = config;
   if (port === null) return;
   const [{ createHealthApp }, { serve }, { timeLimits }] = await Promise.all([
     import('../../api/health-app.ts'),
     import('./http-server.ts'),
     import('./connections.ts'),
   ]);
-  const app = createHealthApp({ readiness: () => health.readiness(), metrics: health.metrics, log });
+  const app = createHealthApp({
+    readiness: () => health.readiness(),
+    metrics: health.metrics,
+    log,
+  });
   const server = await serve(app.fetch, { host, port }, { ...timeLimits, keepAliveTimeout });
   started.add(server, (s) => s.close(1000));
   log.info({ url: server.url }, 'health and metrics are here, without a key');

@@ -8,7 +8,10 @@ type Fetch = (request: Request) => Response | Promise<Response>;
 /** A server that answers, and how it stops. */
 export interface Serving {
   url: string;
-  /** From now on each answer ends its connection: who asks on and on over one would otherwise be cut off in the middle at the end. */
+  /**
+   * From now on each answer ends its connection: who asks on and on over one would otherwise be cut
+   * off in the middle at the end.
+   */
   letGo(): void;
   /** Answers what is under way and takes no more; what is not done within so many ms is cut off. */
   close(withinMs: number): Promise<void>;
@@ -20,7 +23,11 @@ export interface Serving {
  * @param at.port 0: any free port
  * @throws where nothing can listen there
  */
-export async function serve(fetch: Fetch, at: { host: string; port: number }, times = timeLimits): Promise<Serving> {
+export async function serve(
+  fetch: Fetch,
+  at: { host: string; port: number },
+  times = timeLimits,
+): Promise<Serving> {
   const server = createAdaptorServer({ fetch, serverOptions: times }) as Server;
   server.maxHeadersCount = 100;
   boundConnections(server);

@@ -21,7 +21,10 @@ export const tellingLetters =
   ({ subscriber, dispatch_id: dispatch, letters }: DeadLetters): void => {
     for (const { cause, target, events } of letters) {
       const [event, ...others] = 'ids' in events ? events.ids : [];
-      const which = event !== undefined && others.length === 0 ? { event } : { events: 'ids' in events ? events.ids.length : events.limit };
+      const which =
+        event !== undefined && others.length === 0
+          ? { event }
+          : { events: 'ids' in events ? events.ids.length : events.limit };
       sparing.warn(
         { subscriber },
         { dispatch, ...which, ...(target !== undefined && { target }), cause },
@@ -30,7 +33,10 @@ export const tellingLetters =
     }
   };
 
-/** A log for what may come a thousand times a second: of each kind the first lines are written, and of the others their number and causes. */
+/**
+ * A log for what may come a thousand times a second: of each kind the first lines are written, and
+ * of the others their number and causes.
+ */
 export class LimitedLog {
   readonly #log: Pick<Logger, 'warn'>;
   readonly #windowMs: number;
@@ -41,8 +47,15 @@ export class LimitedLog {
     this.#windowMs = windowMs;
   }
 
-  /** @param kind whose lines share a window: such as a subscriber; not so many that they grow without bound */
-  warn(kind: { [key: string]: string }, what: { cause?: string; [key: string]: unknown }, message: string): void {
+  /**
+   * @param kind whose lines share a window: such as a subscriber; not so many that they grow
+   * without bound
+   */
+  warn(
+    kind: { [key: string]: string },
+    what: { cause?: string; [key: string]: unknown },
+    message: string,
+  ): void {
     const key = `${message} ${Object.values(kind).join(' ')}`;
     const window = this.#windows.get(key) ?? this.#open(key, kind, message);
     window.lines += 1;
@@ -52,7 +65,8 @@ export class LimitedLog {
     }
     window.leftOut += 1;
     const cause = what.cause ?? 'unknown';
-    if (window.causes.has(cause) || window.causes.size < CAUSES) window.causes.set(cause, (window.causes.get(cause) ?? 0) + 1);
+    if (window.causes.has(cause) || window.causes.size < CAUSES)
+      window.causes.set(cause, (window.causes.get(cause) ?? 0) + 1);
   }
 
   /** Tells what was left out until now. */
@@ -66,9 +80,18 @@ export class LimitedLog {
       this.#windows.delete(key);
       const { leftOut, causes } = window;
       if (leftOut > 0)
-        this.#log.warn({ ...kind, left_out: leftOut, causes: Object.fromEntries(causes) }, `${message}: lines were left out`);
+        this.#log.warn(
+          { ...kind, left_out: leftOut, causes: Object.fromEntries(causes) },
+          `${message}: lines were left out`,
+        );
     };
-    const window: Window = { lines: 0, leftOut: 0, causes: new Map(), timer: setTimeout(close, this.#windowMs).unref(), close };
+    const window: Window = {
+      lines: 0,
+      leftOut: 0,
+      causes: new Map(),
+      timer: setTimeout(close, this.#windowMs).unref(),
+      close,
+    };
     this.#windows.set(key, window);
     return window;
   }

@@ -18,7 +18,10 @@ function commitOfBuild(): string {
 }
 
 /** What every process tells: `process_*`, `nodejs_*`, and which build it is. */
-export function registerProcessMetrics(registry: Registry, config: Pick<Config, 'KNOCKON_VERSION'>): void {
+export function registerProcessMetrics(
+  registry: Registry,
+  config: Pick<Config, 'KNOCKON_VERSION'>,
+): void {
   collectDefaultMetrics({ register: registry });
   const labels = { version: versionOf(config), commit: commitOfBuild(), node: process.version };
   new Gauge({
@@ -32,7 +35,10 @@ export function registerProcessMetrics(registry: Registry, config: Pick<Config, 
 /** When a UUIDv7 was made, in ms since 1970 by the clock of whoever made it. */
 const timeOf = (id: string): number => Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16);
 
-/** @returns told of each dispatch that the transport has taken, and for how long it had been claimed, in ms */
+/**
+ * @returns told of each dispatch that the transport has taken, and for how long it had been
+ * claimed, in ms
+ */
 export function dispatchDelays(registry: Registry): NonNullable<DispatcherOptions['onDispatched']> {
   const delay = new Histogram({
     name: 'knockon_dispatch_delay_seconds',
@@ -42,14 +48,16 @@ export function dispatchDelays(registry: Registry): NonNullable<DispatcherOption
   });
   // Both ids are Postgres' own: no clock of another machine counts.
   return ({ id, oldest_event_id }, heldMs) => {
-    if (oldest_event_id !== undefined) delay.observe((Math.max(0, timeOf(id) - timeOf(oldest_event_id)) + heldMs) / 1000);
+    if (oldest_event_id !== undefined)
+      delay.observe((Math.max(0, timeOf(id) - timeOf(oldest_event_id)) + heldMs) / 1000);
   };
 }
 
 /** What came of a call, for a label: the worst of it. */
 function outcomeOf({ done, open, put_off }: EffectAnswer): string {
   if (put_off !== undefined) return 'put_off';
-  for (const state of ['dead', 'retry', 'later'] as const) if (open.some((one) => one.state === state)) return state;
+  for (const state of ['dead', 'retry', 'later'] as const)
+    if (open.some((one) => one.state === state)) return state;
   return done > 0 ? 'done' : 'nothing';
 }
 
@@ -84,16 +92,23 @@ export class EffectMetrics {
   }
 
   /** The same calls, measured. */
-  measured<A extends [EffectCall, ...unknown[]]>(subscriber: string, call: (...args: A) => Promise<EffectAnswer>): typeof call {
+  measured<A extends [EffectCall, ...unknown[]]>(
+    subscriber: string,
+    call: (...args: A) => Promise<EffectAnswer>,
+  ): typeof call {
     return async (...args) => {
       const began = performance.now();
-      const attempted = (outcome: string) => this.#attempts.observe({ subscriber, outcome }, (performance.now() - began) / 1000);
+      const attempted = (outcome: string) =>
+        this.#attempts.observe({ subscriber, outcome }, (performance.now() - began) / 1000);
       try {
         const answer = await call(...args);
         attempted(outcomeOf(answer));
         if (answer.done > 0) {
           this.#effects.inc({ subscriber, outcome: 'done' }, answer.done);
-          this.#delays.observe({ subscriber }, Math.max(0, Date.now() - timeOf(args[0].dispatch_id)) / 1000);
+          this.#delays.observe(
+            { subscriber },
+            Math.max(0, Date.now() - timeOf(args[0].dispatch_id)) / 1000,
+          );
         }
         for (const { state } of answer.open) this.#effects.inc({ subscriber, outcome: state });
         return answer;

@@ -9,12 +9,21 @@ export interface Running {
   url?: string;
   /** Takes no new work, finishes what is under way, closes what it opened. */
   stop(): Promise<void>;
-  /** Settles when it has ended by itself: rejects where something it can't go on without has failed. */
+  /**
+   * Settles when it has ended by itself: rejects where something it can't go on without has failed.
+   */
   ended?: Promise<void>;
 }
 
-/** The log of a process: one JSON line an entry, on stdout, and never a secret. Errors are told without values ({@link safeError}). */
-export function createLog(name: string, level: Config['LOG_LEVEL'], to: DestinationStream = pino.destination(1)): Logger {
+/**
+ * The log of a process: one JSON line an entry, on stdout, and never a secret. Errors are told
+ * without values ({@link safeError}).
+ */
+export function createLog(
+  name: string,
+  level: Config['LOG_LEVEL'],
+  to: DestinationStream = pino.destination(1),
+): Logger {
   const redact = ['*.authorization', '*.secret', '*.api_key', 'headers.authorization'];
   const error = (value: unknown) => (isError(value) ? safeError(value) : value);
   const shape = {
@@ -25,7 +34,10 @@ export function createLog(name: string, level: Config['LOG_LEVEL'], to: Destinat
   return pino({ name, level, redact, ...shape, serializers: { err: error, error } }, to);
 }
 
-/** An error that nobody caught ends the process once that has told it. Node itself would print all that is in it, people's texts too. */
+/**
+ * An error that nobody caught ends the process once that has told it. Node itself would print all
+ * that is in it, people's texts too.
+ */
 function onLastError(tell: (error: unknown) => void): void {
   for (const event of ['uncaughtException', 'unhandledRejection'])
     process.on(event, (error: unknown) => {
@@ -35,12 +47,17 @@ function onLastError(tell: (error: unknown) => void): void {
 }
 
 /**
- * Runs a process until it is told to stop: the first SIGTERM or SIGINT drains it, the second ends it at once. Tells its
- * parent, where it has one that listens, when it is ready; a parent that is gone has told it to stop.
+ * Runs a process until it is told to stop: the first SIGTERM or SIGINT drains it, the second ends
+ * it at once. Tells its parent, where it has one that listens, when it is ready; a parent that is
+ * gone has told it to stop.
  *
  * @param log is told of what nobody caught
  */
-export async function runProcess(start: () => Promise<Running>, deadlineMs: number, log = createLog('knockon', 'info')): Promise<void> {
+export async function runProcess(
+  start: () => Promise<Running>,
+  deadlineMs: number,
+  log = createLog('knockon', 'info'),
+): Promise<void> {
   onLastError((err) => log.fatal({ err }, 'an error that nobody caught ends the process'));
   let signals = 0;
   let stop: (() => void) | undefined;
@@ -61,7 +78,8 @@ export async function runProcess(start: () => Promise<Running>, deadlineMs: numb
   if (!running) process.exit(0);
   process.send?.({ ready: true, url: running.url });
   await Promise.race([stopped, running.ended ?? stopped]);
-  // What can't be finished in time is done again elsewhere: nothing waits for a process that does not end.
+  // What can't be finished in time is done again elsewhere: nothing waits for a process that does
+  // not end.
   setTimeout(() => process.exit(1), deadlineMs + 5000).unref();
   await running.stop();
   if (process.connected) process.disconnect();
@@ -84,7 +102,10 @@ export async function retryUntilAvailable<T>(
       return await attempt();
     } catch (error) {
       if (!isAway(error)) throw error;
-      log.warn({ err: error }, `${typeof trouble === 'string' ? trouble : trouble(error)}; trying again in ${pause} ms`);
+      log.warn(
+        { err: error },
+        `${typeof trouble === 'string' ? trouble : trouble(error)}; trying again in ${pause} ms`,
+      );
       await wait(pause);
     }
   }

@@ -5,16 +5,24 @@ export interface Repeated {
   stop(): Promise<void>;
 }
 
-/** How long what is under way is waited for, in ms: it may be asking a server that is away, and can be broken off at any moment. */
+/**
+ * How long what is under way is waited for, in ms: it may be asking a server that is away, and can
+ * be broken off at any moment.
+ */
 const PATIENCE = 2000;
 
-/** What takes long is done less often, so that it has a small part of the time; but at least so often, in ms. */
+/**
+ * What takes long is done less often, so that it has a small part of the time; but at least so
+ * often, in ms.
+ */
 const RAREST = 120_000;
 
 /**
- * Does something at once and then again and again. A failure is logged, and it is tried again next time.
+ * Does something at once and then again and again. A failure is logged, and it is tried again next
+ * time.
  *
- * @param rests how many times as long as it took it rests at least (default 20); less for what others go by
+ * @param rests how many times as long as it took it rests at least (default 20); less for what
+ * others go by
  */
 export function repeat(
   what: string,
@@ -28,16 +36,23 @@ export function repeat(
     while (!stopping.signal.aborted) {
       const began = performance.now();
       await task(stopping.signal).catch((error) => {
-        if (!stopping.signal.aborted) log.warn({ err: error }, `could not ${what}; trying again later`);
+        if (!stopping.signal.aborted)
+          log.warn({ err: error }, `could not ${what}; trying again later`);
       });
-      await rest(Math.max(everyMs, Math.min(rests * (performance.now() - began), RAREST)), stopping.signal);
+      await rest(
+        Math.max(everyMs, Math.min(rests * (performance.now() - began), RAREST)),
+        stopping.signal,
+      );
     }
   };
   const running = loop();
   return {
     async stop() {
       stopping.abort();
-      await Promise.race([running, new Promise((resolve) => void setTimeout(resolve, PATIENCE).unref())]);
+      await Promise.race([
+        running,
+        new Promise((resolve) => void setTimeout(resolve, PATIENCE).unref()),
+      ]);
     },
   };
 }

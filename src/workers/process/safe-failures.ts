@@ -4,8 +4,8 @@ import type { WorkerInterceptors } from '@temporalio/worker';
 import { asSafeError } from '../../safe-error.ts';
 
 /**
- * Has whatever an activity throws go into its workflow's history without people's texts, names and addresses. What the runtime throws
- * itself is meant for histories as it is.
+ * Has whatever an activity throws go into its workflow's history without people's texts, names and
+ * addresses. What the runtime throws itself is meant for histories as it is.
  */
 export const safeFailures: WorkerInterceptors['activity'] = [
   () => ({
@@ -14,7 +14,9 @@ export const safeFailures: WorkerInterceptors['activity'] = [
         try {
           return await next(input);
         } catch (error) {
-          throw error instanceof TemporalFailure || error instanceof CompleteAsyncError ? error : asSafeError(error);
+          throw error instanceof TemporalFailure || error instanceof CompleteAsyncError
+            ? error
+            : asSafeError(error);
         }
       },
     },

@@ -35,7 +35,8 @@ export function dispatched(kit: Kit): void {
       await kit.bench.host(effect);
       const events = await kit.bench.post(5);
       const [dispatch] = await kit.bench.dispatch();
-      const again = () => kit.bench.chosen.transport.start(dispatch!, { workspace_ids: [], channel_ids: [] });
+      const again = () =>
+        kit.bench.chosen.transport.start(dispatch!, { workspace_ids: [], channel_ids: [] });
       await Promise.all([again(), again()]);
       await kit.bench.done(effect.name, events);
       await again();
@@ -57,7 +58,9 @@ export function dispatched(kit: Kit): void {
           const rows = await kit.bench.database.pg`
           select h.seq from happened h join events e on e.id = h.event_id
           where h.effect = ${effect.name} and e.channel_id = ${channelId} order by h.id`;
-          expect(rows.map((row) => row.seq)).toEqual(Array.from({ length: events.length / 2 }, (_, i) => i + 1));
+          expect(rows.map((row) => row.seq)).toEqual(
+            Array.from({ length: events.length / 2 }, (_, i) => i + 1),
+          );
         }
       },
     );
@@ -67,13 +70,17 @@ export function dispatched(kit: Kit): void {
       const where = await aChannel(kit.bench.database);
       await Promise.all([kit.bench.host(audit({ key })), kit.bench.host(audit({ key }))]);
       const events = await manyInOverlappingDispatches(kit.bench, [where]);
-      const verdict = () => verifyAudit({ heavy: createHeavy(kit.bench.database), key })(where.workspaceId);
+      const verdict = () =>
+        verifyAudit({ heavy: createHeavy(kit.bench.database), key })(where.workspaceId);
       await expect.poll(verdict, soon).toMatchObject({ valid: true, entries: events.length });
     });
   });
 }
 
-/** Messages and edits of them in each channel, seven events a dispatch, while those before are under way. @returns the events' ids, in order */
+/**
+ * Messages and edits of them in each channel, seven events a dispatch, while those before are under
+ * way. @returns the events' ids, in order
+ */
 async function manyInOverlappingDispatches(
   bench: TransportBench,
   channels: { workspaceId: string; channelId: string }[],
@@ -86,12 +93,21 @@ async function manyInOverlappingDispatches(
     while ((await bench.dispatch(7)).length > 0);
   }
   const ids = channels.map(({ channelId }) => channelId);
-  return (await bench.database.pg`select id from events where channel_id = any(${ids}::uuid[]) order by id`).map((row) => String(row.id));
+  return (
+    await bench.database
+      .pg`select id from events where channel_id = any(${ids}::uuid[]) order by id`
+  ).map((row) => String(row.id));
 }
 
 /** Edits the channel's first message. */
-async function editOne(bench: TransportBench, { workspaceId, channelId }: { workspaceId: string; channelId: string }): Promise<void> {
+async function editOne(
+  bench: TransportBench,
+  { workspaceId, channelId }: { workspaceId: string; channelId: string },
+): Promise<void> {
   const { db, pg: query } = bench.database;
-  const [message] = await query`select id from messages where channel_id = ${channelId} order by seq limit 1`;
-  await db.transaction((tx) => editMessage(tx, { workspaceId, id: String(message!.id) }, { text: 'edited' }));
+  const [message] =
+    await query`select id from messages where channel_id = ${channelId} order by seq limit 1`;
+  await db.transaction((tx) =>
+    editMessage(tx, { workspaceId, id: String(message!.id) }, { text: 'edited' }),
+  );
 }

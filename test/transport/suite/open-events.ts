@@ -21,9 +21,10 @@ export function openEvents(kit: Kit): void {
       await kit.bench.dispatch();
       await kit.bench.done(effect.name, events);
       expect(calls).toBe(3);
-      expect(await kit.bench.database.pg`select attempts, last_error from attempts where subscriber = ${effect.name}`).toEqual([
-        { attempts: 2, last_error: 'busy, try 2' },
-      ]);
+      expect(
+        await kit.bench.database
+          .pg`select attempts, last_error from attempts where subscriber = ${effect.name}`,
+      ).toEqual([{ attempts: 2, last_error: 'busy, try 2' }]);
       expect(await kit.bench.letters(effect.name)).toEqual([]);
     });
 
@@ -49,7 +50,9 @@ export function openEvents(kit: Kit): void {
         retry: { attempts: 1 },
         async perform(events: DomainEvent[]) {
           calls.push({ at: Date.now(), events: events.length });
-          return calls.length === 1 ? events.slice(0, 2).map((event) => later(event, new Date(until))) : undefined;
+          return calls.length === 1
+            ? events.slice(0, 2).map((event) => later(event, new Date(until)))
+            : undefined;
         },
       });
       await kit.bench.host(effect);
@@ -66,7 +69,9 @@ export function openEvents(kit: Kit): void {
       const effect = anEffect({
         async transact(_tx: Transaction, events: DomainEvent[]) {
           calls.push(events.map(({ id }) => id));
-          return events.filter(({ id }) => id === bad).map((event) => retry(event, 'no such recipient', { cause: 'HTTP 404' }));
+          return events
+            .filter(({ id }) => id === bad)
+            .map((event) => retry(event, 'no such recipient', { cause: 'HTTP 404' }));
         },
       });
       await kit.bench.host(effect);

@@ -46,7 +46,13 @@ export function subscribers(kit: Kit): void {
       for (let i = 0; i < 3; i += 1) {
         const events = await kit.bench.post(4);
         await kit.bench.dispatch();
-        await expect.poll(async () => (await kit.bench.receipts(healthy.name)).filter((id) => events.includes(id)), soon).toEqual(events);
+        await expect
+          .poll(
+            async () =>
+              (await kit.bench.receipts(healthy.name)).filter((id) => events.includes(id)),
+            soon,
+          )
+          .toEqual(events);
       }
       expect(await kit.bench.receipts(failing.name)).toEqual([]);
     });

@@ -13,10 +13,16 @@ export function targets(kit: Kit): void {
       const effect = anEffect({
         async perform([event]: DomainEvent[], { target }: { target: string | undefined }) {
           calls.push(target);
-          if (calls.length === 1) return [...open].map((name) => retry({ event: event!, target: name }, `${name} is down`));
-          if (target === 'b' && calls.filter((name) => name === 'b').length === 1) return [retry({ event: event!, target }, 'still down')];
+          if (calls.length === 1)
+            return [...open].map((name) =>
+              retry({ event: event!, target: name }, `${name} is down`),
+            );
+          if (target === 'b' && calls.filter((name) => name === 'b').length === 1)
+            return [retry({ event: event!, target }, 'still down')];
           if (target) open.delete(target);
-          return [...open].map((name) => retry({ event: event!, target: name }, `${name} is down`)).filter(() => !target);
+          return [...open]
+            .map((name) => retry({ event: event!, target: name }, `${name} is down`))
+            .filter(() => !target);
         },
       });
       await kit.bench.host(effect);
@@ -33,7 +39,10 @@ export function targets(kit: Kit): void {
       const effect = anEffect({
         async perform([event]: DomainEvent[], { target }: { target: string | undefined }) {
           calls.push(target);
-          if (!target) return ['a', 'b'].map((name) => retry({ event: event!, target: name }, `${name} is down`));
+          if (!target)
+            return ['a', 'b'].map((name) =>
+              retry({ event: event!, target: name }, `${name} is down`),
+            );
           if (target === 'a') return [retry({ event: event!, target }, 'a is down')];
           settled.push(target);
           return undefined;
@@ -42,7 +51,9 @@ export function targets(kit: Kit): void {
       await kit.bench.host(effect);
       const [event] = await kit.bench.post(1);
       await kit.bench.dispatch();
-      await expect.poll(() => kit.bench.letters(effect.name), soon).toMatchObject([{ event_id: event, target: 'a', reason: 'a is down' }]);
+      await expect
+        .poll(() => kit.bench.letters(effect.name), soon)
+        .toMatchObject([{ event_id: event, target: 'a', reason: 'a is down' }]);
       await expect.poll(() => settled, soon).toEqual(['b']);
       expect(await kit.bench.receipts(effect.name)).toEqual([]);
       expect(calls.filter((target) => target === 'a')).toHaveLength(3);

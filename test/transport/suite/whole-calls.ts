@@ -20,30 +20,38 @@ export function wholeCalls(kit: Kit): void {
       const events = await kit.bench.post(16);
       poison = events[5]!;
       await kit.bench.dispatch();
-      await expect.poll(() => kit.bench.letters(effect.name), soon).toMatchObject([{ event_id: poison, reason: 'poison' }]);
+      await expect
+        .poll(() => kit.bench.letters(effect.name), soon)
+        .toMatchObject([{ event_id: poison, reason: 'poison' }]);
       const others = events.filter((id) => id !== poison);
       await kit.bench.done(effect.name, others);
       expect(await kit.happened(effect)).toEqual(others);
     });
 
-    it.each([1, 3])('because the database was away is made again as it is, and uses up no try: %i event(s)', async (size) => {
-      const calls: number[] = [];
-      const effect: Effect = anEffect({
-        retry: { attempts: 1 },
-        async transact(tx: Transaction, events: DomainEvent[]) {
-          calls.push(events.length);
-          if (calls.length < 4) throw Object.assign(new Error('shutting down'), { code: '57P01' });
-          await kit.noting(() => effect.name)(tx, events);
-        },
-      });
-      await kit.bench.host(effect);
-      const events = await kit.bench.post(size);
-      await kit.bench.dispatch();
-      await kit.bench.done(effect.name, events);
-      expect(calls).toEqual([size, size, size, size]);
-      expect(await kit.bench.letters(effect.name)).toEqual([]);
-      expect(await kit.bench.database.pg`select from attempts where subscriber = ${effect.name}`).toHaveLength(0);
-    });
+    it.each([1, 3])(
+      'because the database was away is made again as it is, and uses up no try: %i event(s)',
+      async (size) => {
+        const calls: number[] = [];
+        const effect: Effect = anEffect({
+          retry: { attempts: 1 },
+          async transact(tx: Transaction, events: DomainEvent[]) {
+            calls.push(events.length);
+            if (calls.length < 4)
+              throw Object.assign(new Error('shutting down'), { code: '57P01' });
+            await kit.noting(() => effect.name)(tx, events);
+          },
+        });
+        await kit.bench.host(effect);
+        const events = await kit.bench.post(size);
+        await kit.bench.dispatch();
+        await kit.bench.done(effect.name, events);
+        expect(calls).toEqual([size, size, size, size]);
+        expect(await kit.bench.letters(effect.name)).toEqual([]);
+        expect(
+          await kit.bench.database.pg`select from attempts where subscriber = ${effect.name}`,
+        ).toHaveLength(0);
+      },
+    );
 
     it('is given up at its time limit, and made again', async () => {
       let calls = 0;
@@ -51,7 +59,10 @@ export function wholeCalls(kit: Kit): void {
         timeout: '1s',
         async perform(_events: DomainEvent[], { signal }: { signal: AbortSignal }) {
           calls += 1;
-          if (calls === 1) await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))));
+          if (calls === 1)
+            await new Promise((_, reject) =>
+              signal.addEventListener('abort', () => reject(new Error('aborted'))),
+            );
           return undefined;
         },
       });

@@ -24,7 +24,10 @@ export function workers(kit: Kit): void {
       const effect = anEffect({
         async perform(_events: DomainEvent[], { signal }: { signal: AbortSignal }) {
           calls += 1;
-          if (calls === 1) await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))));
+          if (calls === 1)
+            await new Promise((_, reject) =>
+              signal.addEventListener('abort', () => reject(new Error('aborted'))),
+            );
           return undefined;
         },
       });

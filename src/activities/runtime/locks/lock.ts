@@ -16,23 +16,31 @@ export interface LockRequest {
 export interface Held {
   /** Those of the keys that were free, perhaps none. */
   keys: string[];
-  /** Runs `work` in a transaction that is committed only while every key is still held. @throws FencedOffError */
+  /**
+   * Runs `work` in a transaction that is committed only while every key is still held. @throws
+   * FencedOffError
+   */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
 }
 
 /** Locks on the channels or workspaces of an effect. */
 export interface Locks {
   /**
-   * Takes those of the keys that are free and waits for none, so nobody waits for each other; gives them back when `work` has
-   * ended, however it did. A holder that dies loses them within seconds.
+   * Takes those of the keys that are free and waits for none, so nobody waits for each other; gives
+   * them back when `work` has ended, however it did. A holder that dies loses them within seconds.
    */
   hold<T>(request: LockRequest, work: (held: Held) => Promise<T>): Promise<T>;
-  /** Until one of these keys was given back in this process, at most so long: others may have given it back meanwhile. */
+  /**
+   * Until one of these keys was given back in this process, at most so long: others may have given
+   * it back meanwhile.
+   */
   freed(request: Pick<LockRequest, 'owner' | 'keys'>, atMostMs: number): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Thrown by a holder's transaction where somebody else has the lock by now; nothing of it is kept. */
+/**
+ * Thrown by a holder's transaction where somebody else has the lock by now; nothing of it is kept.
+ */
 export class FencedOffError extends Error {
   override name = 'FencedOffError';
 }
@@ -58,7 +66,8 @@ export class Releases {
         resolve();
       };
       const timer = setTimeout(wake, atMostMs);
-      for (const key of keys) this.#waiting.set(owner + key, (this.#waiting.get(owner + key) ?? new Set()).add(wake));
+      for (const key of keys)
+        this.#waiting.set(owner + key, (this.#waiting.get(owner + key) ?? new Set()).add(wake));
     });
   }
 

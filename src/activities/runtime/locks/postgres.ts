@@ -3,8 +3,9 @@ import type { Database, Transaction } from '../../../db/client.ts';
 import { type LockRequest, type Locks, Releases } from './lock.ts';
 
 /**
- * Advisory locks that live as long as the transaction that writes: who has lost its lock has lost its transaction too. Postgres
- * notices at once when a holder's process dies, and ends the transaction of one that stays silent for `idleMs`.
+ * Advisory locks that live as long as the transaction that writes: who has lost its lock has lost
+ * its transaction too. Postgres notices at once when a holder's process dies, and ends the
+ * transaction of one that stays silent for `idleMs`.
  */
 export function postgresLocks(db: Database['db']): Locks {
   const releases = new Releases();
@@ -25,7 +26,10 @@ export function postgresLocks(db: Database['db']): Locks {
   };
 }
 
-async function takeFree(tx: Transaction, { owner, keys, statementMs, idleMs }: LockRequest): Promise<string[]> {
+async function takeFree(
+  tx: Transaction,
+  { owner, keys, statementMs, idleMs }: LockRequest,
+): Promise<string[]> {
   const [row] = await tx.execute<{ free: string[] }>(sql`
     select set_config('statement_timeout', ${String(Math.ceil(statementMs))}, true),
       set_config('idle_in_transaction_session_timeout', ${String(Math.ceil(idleMs))}, true),

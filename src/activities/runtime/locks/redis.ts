@@ -7,7 +7,8 @@ import { FencedOffError, type LockRequest, type Locks, LocksAwayError, Releases 
 /** What a lock lives without being renewed, in ms: so soon a holder that has died is replaced. */
 const LEASE = 5000;
 
-// Tokens grow by the clock too, so that a Redis that has lost its data gives none that were given before.
+// Tokens grow by the clock too, so that a Redis that has lost its data gives none that were given
+// before.
 const TAKE = `
   local time = redis.call('TIME')
   local token = math.max(time[1] * 1000000 + time[2], tonumber(redis.call('GET', KEYS[1]) or '0') + 1)
@@ -23,16 +24,27 @@ const RENEW = `for _, key in ipairs(KEYS) do if redis.call('GET', key) == ARGV[1
 const GIVE_BACK = `for _, key in ipairs(KEYS) do if redis.call('GET', key) == ARGV[1] then redis.call('DEL', key) end end`;
 
 /**
- * Locks in Redis, renewed while they are held. A lease can run out unnoticed, so each holder has a token greater than those before
- * it, and writes in Postgres only while it is the newest of its keys (the table `fences`).
+ * Locks in Redis, renewed while they are held. A lease can run out unnoticed, so each holder has a
+ * token greater than those before it, and writes in Postgres only while it is the newest of its
+ * keys (the table `fences`).
  *
  * @param options.url `redis://…` or `rediss://…`
  * @param options.leaseMs for tests
  * @param options.onError told of lost connections; reconnecting goes on by itself
  */
-export function redisLocks(options: { url: string; db: Database['db']; leaseMs?: number; onError?(error: Error): void }): Locks {
+export function redisLocks(options: {
+  url: string;
+  db: Database['db'];
+  leaseMs?: number;
+  onError?(error: Error): void;
+}): Locks {
   const { db, leaseMs = LEASE } = options;
-  const redis = new Redis(options.url, { connectTimeout: 2000, commandTimeout: 2000, maxRetriesPerRequest: 1, connectionName: 'knockon' });
+  const redis = new Redis(options.url, {
+    connectTimeout: 2000,
+    commandTimeout: 2000,
+    maxRetriesPerRequest: 1,
+    connectionName: 'knockon',
+  });
   redis.on('error', (error: Error) => options.onError?.(error));
   const releases = new Releases();
   const nameOf =
@@ -40,13 +52,21 @@ export function redisLocks(options: { url: string; db: Database['db']; leaseMs?:
     (key: string) =>
       `knockon:lock:${owner}:${key}`;
 
-  async function take(request: LockRequest, holder: string): Promise<{ token: number; keys: string[] }> {
+  async function take(
+    request: LockRequest,
+    holder: string,
+  ): Promise<{ token: number; keys: string[] }> {
     const names = ['knockon:fence', ...request.keys.map(nameOf(request))];
     try {
-      const [token, taken] = (await redis.eval(TAKE, names.length, ...names, holder, leaseMs)) as [string, number[]];
+      const [token, taken] = (await redis.eval(TAKE, names.length, ...names, holder, leaseMs)) as [
+        string,
+        number[],
+      ];
       return { token: Number(token), keys: taken.flatMap((i) => request.keys[i] ?? []) };
     } catch (error) {
-      throw new LocksAwayError(`the locks are in Redis, and it does not answer: ${error instanceof Error ? error.message : error}`);
+      throw new LocksAwayError(
+        `the locks are in Redis, and it does not answer: ${error instanceof Error ? error.message : error}`,
+      );
     }
   }
 
@@ -56,9 +76,16 @@ export function redisLocks(options: { url: string; db: Database['db']; leaseMs?:
       const { token, keys } = await take(request, holder);
       const names = keys.map(nameOf(request));
       // A renewal or a giving back that fails leaves the lease to run out.
-      const renewal = setInterval(() => redis.eval(RENEW, names.length, ...names, holder, leaseMs).catch(() => {}), leaseMs / 3);
+      const renewal = setInterval(
+        () => redis.eval(RENEW, names.length, ...names, holder, leaseMs).catch(() => {}),
+        leaseMs / 3,
+      );
       try {
-        const held = { owner: request.owner, token, keys: await raiseFences(db, { owner: request.owner, token, keys }) };
+        const held = {
+          owner: request.owner,
+          token,
+          keys: await raiseFences(db, { owner: request.owner, token, keys }),
+        };
         return await work({
           keys: held.keys,
           transaction: (write) =>
@@ -96,7 +123,10 @@ async function raiseFences(db: Database['db'], { owner, token, keys }: Fenced): 
 async function holdFences(tx: Transaction, { owner, token, keys }: Fenced): Promise<void> {
   const rows = await tx.execute(sql`
     select key from fences where subscriber = ${owner} and key = any(${sql.param(keys)}::uuid[]) and token = ${token}::bigint order by key for share`);
-  if (rows.length < keys.length) throw new FencedOffError('the lease ran out, and another worker has the lock: nothing was written');
+  if (rows.length < keys.length)
+    throw new FencedOffError(
+      'the lease ran out, and another worker has the lock: nothing was written',
+    );
 }
 
 async function limit(tx: Transaction, { statementMs, idleMs }: LockRequest): Promise<void> {

@@ -24,15 +24,19 @@ export interface Wanted {
   dispatch_size: number;
 }
 
-// `limit 1` in a lateral subquery: by the index, event by event. A planner that has never heard of a subscriber, or was told of the
-// tables when they were empty, would read them as a whole instead.
+// `limit 1` in a lateral subquery: by the index, event by event. A planner that has never heard of
+// a subscriber, or was told of the tables when they were empty, would read them as a whole instead.
 const receiptOf = (event: SQL, subscriber: string) =>
   sql`(select true from receipts where event_id = ${event} and subscriber = ${subscriber} limit 1)`;
 
 /** What is locked for an event `e`. */
-const keyOf = (effect: Effect) => (effect.ordering === 'exclusive' ? sql`e.workspace_id` : sql`coalesce(e.channel_id, e.id)`);
+const keyOf = (effect: Effect) =>
+  effect.ordering === 'exclusive' ? sql`e.workspace_id` : sql`coalesce(e.channel_id, e.id)`;
 
-/** Where a call's events are: a channel (null: events that are in none), what is locked for it, how many there, done or not, and the last's `seq`. */
+/**
+ * Where a call's events are: a channel (null: events that are in none), what is locked for it, how
+ * many there, done or not, and the last's `seq`.
+ */
 export interface Place {
   channel_id: string | null;
   key: string;
@@ -40,7 +44,11 @@ export interface Place {
   upto: number | null;
 }
 
-export async function readPlaces(db: Queryable, effect: Effect, call: EffectCall): Promise<Place[]> {
+export async function readPlaces(
+  db: Queryable,
+  effect: Effect,
+  call: EffectCall,
+): Promise<Place[]> {
   const rows = await db.execute(sql`
     with chosen as (${chosen(call)})
     select e.channel_id, ${keyOf(effect)} as key, count(*)::int as events, max(e.seq)::float8 as upto
@@ -49,7 +57,11 @@ export async function readPlaces(db: Queryable, effect: Effect, call: EffectCall
 }
 
 /** The events of this call that have no receipt. */
-export async function readWanted(db: Queryable, effect: Effect, call: EffectCall): Promise<Wanted[]> {
+export async function readWanted(
+  db: Queryable,
+  effect: Effect,
+  call: EffectCall,
+): Promise<Wanted[]> {
   const rows = await db.execute(sql`
     with chosen as (${chosen(call)})
     select e.id, ${keyOf(effect)} as key, e.channel_id, e.seq::float8 as seq, coalesce(extract(epoch from t.waited) * 1000, 0)::float8 as waited_ms,
@@ -80,8 +92,9 @@ export interface Stretch {
 /** An event where it stands in its channel's log, with what stands in its way. */
 export interface Entry extends DomainEvent {
   /**
-   * `due`: may be done as soon as those before it are. `foreign`: not this effect's. `hindered`: it was tried or asked for time
-   * itself, so its own workflow alone decides when it is tried again. `dead`: it has a dead letter.
+   * `due`: may be done as soon as those before it are. `foreign`: not this effect's. `hindered`: it
+   * was tried or asked for time itself, so its own workflow alone decides when it is tried again.
+   * `dead`: it has a dead letter.
    */
   place: 'done' | 'foreign' | 'due' | 'hindered' | 'dead';
   /** This call is for it. */
@@ -103,7 +116,10 @@ export interface Reading {
   /** What is held. */
   keys: string[];
   stretches: Stretch[];
-  /** Ids of events that are this call's to try, whatever has become of them before: rows of `event_id`. */
+  /**
+   * Ids of events that are this call's to try, whatever has become of them before: rows of
+   * `event_id`.
+   */
   mine: SQL;
 }
 
@@ -111,11 +127,16 @@ export interface Reading {
 const SQUEEZED = 100;
 
 /**
- * Reads channels' logs from the effect's cursors on, in the order of channels and seqs, and those of `mine` that lie apart.
- * Predecessors are there too that have not reached this effect, or anybody, yet: they are its if it is registered for them.
- * Where what is due is much, its payloads are left to `readPayloads`: all of a group's would be more than a process has room for.
+ * Reads channels' logs from the effect's cursors on, in the order of channels and seqs, and those
+ * of `mine` that lie apart. Predecessors are there too that have not reached this effect, or
+ * anybody, yet: they are its if it is registered for them. Where what is due is much, its payloads
+ * are left to `readPayloads`: all of a group's would be more than a process has room for.
  */
-export async function readLog(db: Queryable, effect: Effect, { keys, stretches, mine }: Reading): Promise<Entry[]> {
+export async function readLog(
+  db: Queryable,
+  effect: Effect,
+  { keys, stretches, mine }: Reading,
+): Promise<Entry[]> {
   const column = (pick: (stretch: Stretch) => string | number) => sql.param(stretches.map(pick));
   const types = sql.param(effect.on);
   // `in`, and no join of `mine`: a planner that takes both for small compares each with each.
@@ -175,7 +196,10 @@ export async function readLog(db: Queryable, effect: Effect, { keys, stretches, 
 const isLittle = sql`(sum(case when p.place = 'due'
   then pg_column_size(p.payload) * case when pg_column_compression(p.payload) is null then 1 else ${SQUEEZED}::int end else 0 end) over () <= ${PAGE})`;
 
-/** Reads the payloads of a turn that are not here: as many of its first events as fit into a page, one at least. The others are left out. */
+/**
+ * Reads the payloads of a turn that are not here: as many of its first events as fit into a page,
+ * one at least. The others are left out.
+ */
 export async function readPayloads(db: Queryable, turn: Entry[]): Promise<Entry[]> {
   if (turn.every((entry) => entry.is_read)) return turn;
   const rows = await db.execute<{ id: string; payload: DomainEvent['payload'] }>(sql`
@@ -195,4 +219,5 @@ export async function readPayloads(db: Queryable, turn: Entry[]): Promise<Entry[
 }
 
 /** These events, as a turn reads them. */
-export const these = (ids: string[]): SQL => sql`select unnest(${sql.param(ids)}::uuid[]) as event_id`;
+export const these = (ids: string[]): SQL =>
+  sql`select unnest(${sql.param(ids)}::uuid[]) as event_id`;

@@ -10,7 +10,10 @@ export class TimeLimitError extends Error {
   override name = 'TimeLimitError';
 }
 
-/** Thrown by an attempt whose answer leaves open what the effect did later events of the channel without: it must be undone. */
+/**
+ * Thrown by an attempt whose answer leaves open what the effect did later events of the channel
+ * without: it must be undone.
+ */
 export class OutOfTurnError extends Error {
   override name = 'OutOfTurnError';
   readonly open: OpenOutcome[];
@@ -22,8 +25,9 @@ export class OutOfTurnError extends Error {
 }
 
 /**
- * Does events in their order, each channel up to the first that fails. Where an attempt throws, it is made with the halves until
- * the culprit is alone; where it answers that an event is open, it is made once more without what comes after that.
+ * Does events in their order, each channel up to the first that fails. Where an attempt throws, it
+ * is made with the halves until the culprit is alone; where it answers that an event is open, it is
+ * made once more without what comes after that.
  *
  * @param attempt does these events or, where it throws, none of them
  */
@@ -41,7 +45,9 @@ export async function isolate(
     if (error instanceof OutOfTurnError) return await withoutOpen(events, error.open);
     if (isNobodysFault(error)) throw error;
     const [only] = events;
-    return only && events.length === 1 ? { done: new Set(), open: [threw(only, error)] } : await halved();
+    return only && events.length === 1
+      ? { done: new Set(), open: [threw(only, error)] }
+      : await halved();
   }
 
   async function halved(): Promise<Ran> {
@@ -60,12 +66,17 @@ export async function isolate(
     );
     // Where an earlier one fails this time, those after it have not had their turn.
     const reached = new Set(inTurn(all, all, ran.open).map((event) => event.id));
-    return both(ran, { done: new Set(), open: open.filter((outcome) => reached.has(outcome.event_id)) });
+    return both(ran, {
+      done: new Set(),
+      open: open.filter((outcome) => reached.has(outcome.event_id)),
+    });
   }
 
   /** Of `some` those that no open event of `all` comes before. */
   function inTurn(some: DomainEvent[], all: DomainEvent[], open: OpenOutcome[]): DomainEvent[] {
-    const stopping = new Set(open.filter((outcome) => stops(outcome, onPoison)).map((outcome) => outcome.event_id));
+    const stopping = new Set(
+      open.filter((outcome) => stops(outcome, onPoison)).map((outcome) => outcome.event_id),
+    );
     const stopped = new Set<string>();
     const waiting = new Set<string>();
     for (const event of all) {
@@ -77,7 +88,11 @@ export async function isolate(
 }
 
 /** Whether an answer leaves an event open that later ones of its channel were done after. */
-export function isOutOfTurn(events: DomainEvent[], open: OpenOutcome[], onPoison: PoisonPolicy): boolean {
+export function isOutOfTurn(
+  events: DomainEvent[],
+  open: OpenOutcome[],
+  onPoison: PoisonPolicy,
+): boolean {
   const outcomes = new Map(open.map((outcome) => [outcome.event_id, outcome]));
   const stopped = new Set<string>();
   return events.some((event) => {
@@ -90,8 +105,18 @@ export function isOutOfTurn(events: DomainEvent[], open: OpenOutcome[], onPoison
 
 /** What an attempt threw that trying fewer events does not change. */
 const isNobodysFault = (error: unknown) =>
-  isDatabaseAway(error) || error instanceof TimeLimitError || error instanceof FencedOffError || error instanceof LocksAwayError;
+  isDatabaseAway(error) ||
+  error instanceof TimeLimitError ||
+  error instanceof FencedOffError ||
+  error instanceof LocksAwayError;
 
-const both = (a: Ran, b: Ran): Ran => ({ done: new Set([...a.done, ...b.done]), open: [...a.open, ...b.open] });
+const both = (a: Ran, b: Ran): Ran => ({
+  done: new Set([...a.done, ...b.done]),
+  open: [...a.open, ...b.open],
+});
 
-const threw = (event: DomainEvent, error: unknown): OpenOutcome => ({ event_id: event.id, state: 'retry', ...explain(error) });
+const threw = (event: DomainEvent, error: unknown): OpenOutcome => ({
+  event_id: event.id,
+  state: 'retry',
+  ...explain(error),
+});

@@ -1,26 +1,57 @@
 import type { EffectAnswer, EffectCall, OpenOutcome } from '../../../transport/dispatch.ts';
 import type { Effect } from '../effect.ts';
 import type { Held } from '../locks/lock.ts';
-import { type Entry, readLog, readWanted, type Stretch, these, type Wanted } from './channel-log.ts';
-import { type Dependencies, EXTRA, KEYS_AT_ONCE, limitsOf, PAUSE, tryFastPath } from './fast-path.ts';
+import {
+  type Entry,
+  readLog,
+  readWanted,
+  type Stretch,
+  these,
+  type Wanted,
+} from './channel-log.ts';
+import {
+  type Dependencies,
+  EXTRA,
+  KEYS_AT_ONCE,
+  limitsOf,
+  PAUSE,
+  tryFastPath,
+} from './fast-path.ts';
 import { type AdvancedCursors, eligibleEvents, type Ran } from './plan-turn.ts';
 import { type Ask, performTurn, type Turn, transactTurn } from './run-turn.ts';
 import { recordBegun, type Waits } from './store.ts';
 
-/** How long an event waits for the one before it, in ms: each time a fifth longer, so that a workflow can wait for months. */
+/**
+ * How long an event waits for the one before it, in ms: each time a fifth longer, so that a
+ * workflow can wait for months.
+ */
 const WAIT = { first: 2000, longest: 3_600_000, growth: 1.2 };
 
 /**
- * Calls an ordered effect: its events, each channel's in the order of its log and after all that is before them, by whoever holds
- * the channel. What another holds is waited for a moment and then by a timer; so is what stands behind an event that failed.
+ * Calls an ordered effect: its events, each channel's in the order of its log and after all that is
+ * before them, by whoever holds the channel. What another holds is waited for a moment and then by
+ * a timer; so is what stands behind an event that failed.
  */
-export async function callInOrder(effect: Effect, dependencies: Dependencies, call: EffectCall): Promise<EffectAnswer> {
+export async function callInOrder(
+  effect: Effect,
+  dependencies: Dependencies,
+  call: EffectCall,
+): Promise<EffectAnswer> {
   const began = performance.now();
-  const together = 'transact' in effect && !call.alone ? await tryFastPath(effect, dependencies, call, began) : undefined;
+  const together =
+    'transact' in effect && !call.alone
+      ? await tryFastPath(effect, dependencies, call, began)
+      : undefined;
   if (together?.isAll) return { done: together.done, open: [] };
   const answered = new Set(together?.open.map((outcome) => outcome.event_id));
-  const wanted = (await readWanted(dependencies.db, effect, call)).filter((event) => !answered.has(event.id));
-  const ordered = new OrderedCall(effect, dependencies, call, { wanted, freed: together?.freed ?? new Map(), began });
+  const wanted = (await readWanted(dependencies.db, effect, call)).filter(
+    (event) => !answered.has(event.id),
+  );
+  const ordered = new OrderedCall(effect, dependencies, call, {
+    wanted,
+    freed: together?.freed ?? new Map(),
+    began,
+  });
 
   await ordered.run();
   const open = [...(together?.open ?? []), ...ordered.open];
@@ -41,7 +72,10 @@ class OrderedCall {
   /** The one that was noted as begun. */
   #begun: Entry | undefined;
   #left: Map<string, Wanted>;
-  /** Channels that stood still because of an event of this call: what waited there follows, by its keys. */
+  /**
+   * Channels that stood still because of an event of this call: what waited there follows, by its
+   * keys.
+   */
   readonly #freed: Map<string, string>;
 
   constructor(
@@ -63,23 +97,36 @@ class OrderedCall {
 
   async run(): Promise<void> {
     // A group has waited already.
-    for (let tries = 0, waited = this.#call.alone ? 0 : PAUSE.most; this.#left.size > 0 || this.#freed.size > 0; ) {
+    for (
+      let tries = 0, waited = this.#call.alone ? 0 : PAUSE.most;
+      this.#left.size > 0 || this.#freed.size > 0;
+    ) {
       const busy = await this.#pass();
-      const isOver = performance.now() - this.#began > this.#effect.timeout_ms / 3 || this.#with.signal.aborted;
+      const isOver =
+        performance.now() - this.#began > this.#effect.timeout_ms / 3 || this.#with.signal.aborted;
       if (isOver || (busy.length > 0 && (this.#left.size === 0 || waited >= PAUSE.most))) break;
       if (busy.length === 0) continue;
       const paused = performance.now();
-      await this.#with.locks.freed({ owner: this.#effect.name, keys: busy }, PAUSE.first * 2 ** tries);
+      await this.#with.locks.freed(
+        { owner: this.#effect.name, keys: busy },
+        PAUSE.first * 2 ** tries,
+      );
       await this.#lookAgain();
       waited += performance.now() - paused;
       tries += 1;
     }
-    for (const event_id of this.#left.keys()) this.#callAgain(event_id, WAIT.first / 2, this.#call.target);
+    for (const event_id of this.#left.keys())
+      this.#callAgain(event_id, WAIT.first / 2, this.#call.target);
   }
 
-  /** Gives each channel a turn that is free. @returns the keys that were not, where nothing at all could be done */
+  /**
+   * Gives each channel a turn that is free. @returns the keys that were not, where nothing at all
+   * could be done
+   */
   async #pass(): Promise<string[]> {
-    const keys = [...new Set([...[...this.#left.values()].map((event) => event.key), ...this.#freed.values()])].sort();
+    const keys = [
+      ...new Set([...[...this.#left.values()].map((event) => event.key), ...this.#freed.values()]),
+    ].sort();
     const busy: string[] = [];
     for (let i = 0; i < keys.length; i += KEYS_AT_ONCE) {
       const some = keys.slice(i, i + KEYS_AT_ONCE);
@@ -111,7 +158,16 @@ class OrderedCall {
     const ids = wanted.map((event) => event.id);
     const mine = these(this.#begun ? [...ids, this.#begun.id] : ids);
     const { idleMs } = limitsOf(this.#effect);
-    return { keys: [...keys], stretches: this.#stretches(keys), mine, most, deadline, idleMs, waits, told: this.#with.told };
+    return {
+      keys: [...keys],
+      stretches: this.#stretches(keys),
+      mine,
+      most,
+      deadline,
+      idleMs,
+      waits,
+      told: this.#with.told,
+    };
   }
 
   #leftOf(keys: Set<string>): Wanted[] {
@@ -126,9 +182,14 @@ class OrderedCall {
       const known = upto.get(channel_id) ?? { upto: seq, most: 0 };
       upto.set(channel_id, { upto: Math.max(known.upto, seq), most: known.most + 1 });
     }
-    for (const [channel, key] of this.#freed) if (keys.has(key)) upto.set(channel, { upto: Number.MAX_SAFE_INTEGER, most: 0 });
+    for (const [channel, key] of this.#freed)
+      if (keys.has(key)) upto.set(channel, { upto: Number.MAX_SAFE_INTEGER, most: 0 });
     const extra = Math.ceil(EXTRA / Math.max(1, upto.size));
-    return [...upto].map(([channel_id, stretch]) => ({ channel_id, upto: stretch.upto, most: stretch.most + extra }));
+    return [...upto].map(([channel_id, stretch]) => ({
+      channel_id,
+      upto: stretch.upto,
+      most: stretch.most + extra,
+    }));
   }
 
   /** Those that stand behind an event that is not done. */
@@ -136,9 +197,15 @@ class OrderedCall {
     const isOpen = new Set(ran.open.map((outcome) => outcome.event_id));
     return [...heads].flatMap(([channel, head]) => {
       const behind = wanted.filter(
-        ({ id, channel_id, seq }) => channel_id === channel && (seq ?? 0) > (head.seq ?? 0) && !isOpen.has(id) && id !== head.id,
+        ({ id, channel_id, seq }) =>
+          channel_id === channel &&
+          (seq ?? 0) > (head.seq ?? 0) &&
+          !isOpen.has(id) &&
+          id !== head.id,
       );
-      return behind.length > 0 ? [{ ids: behind.map((event) => event.id), head, inMs: this.#waitMs }] : [];
+      return behind.length > 0
+        ? [{ ids: behind.map((event) => event.id), head, inMs: this.#waitMs }]
+        : [];
     });
   }
 
@@ -155,8 +222,12 @@ class OrderedCall {
       this.#left.delete(outcome.event_id);
       this.open.push(outcome);
     }
-    for (const { ids } of this.#waits([...this.#left.values()], turn, { done: turn.settled, open: turn.open })) {
-      for (const event_id of ids) if (this.#left.delete(event_id)) this.#callAgain(event_id, this.#waitMs);
+    for (const { ids } of this.#waits([...this.#left.values()], turn, {
+      done: turn.settled,
+      open: turn.open,
+    })) {
+      for (const event_id of ids)
+        if (this.#left.delete(event_id)) this.#callAgain(event_id, this.#waitMs);
     }
     for (const [channel, key] of this.#freed) {
       const isDry = !turn.moved.has(channel) || turn.heads.has(channel);
@@ -165,10 +236,19 @@ class OrderedCall {
   }
 
   #callAgain(event_id: string, in_ms: number, target?: string): void {
-    this.open.push({ event_id, target, state: 'later', until: new Date(Date.now() + in_ms).toISOString(), in_ms });
+    this.open.push({
+      event_id,
+      target,
+      state: 'later',
+      until: new Date(Date.now() + in_ms).toISOString(),
+      in_ms,
+    });
   }
 
-  /** What merely follows an event of this call may be done together: that one has its receipt already. */
+  /**
+   * What merely follows an event of this call may be done together: that one has its receipt
+   * already.
+   */
   #isCareful(): boolean {
     return this.#careful && this.#left.size > 0;
   }
@@ -184,7 +264,9 @@ class OrderedCall {
 
   /** Whoever had the lock may have done it. */
   async #lookAgain(): Promise<void> {
-    const still = new Set((await readWanted(this.#with.db, this.#effect, this.#call)).map((event) => event.id));
+    const still = new Set(
+      (await readWanted(this.#with.db, this.#effect, this.#call)).map((event) => event.id),
+    );
     this.#left = new Map([...this.#left].filter(([id]) => still.has(id)));
   }
 }

@@ -2,7 +2,10 @@ import type { OpenOutcome } from '../../../transport/dispatch.ts';
 import { PAGE } from '../pages.ts';
 import type { Entry } from './channel-log.ts';
 
-/** What an ordered effect does at an event that can't be done: its channel waits, or goes on without it. */
+/**
+ * What an ordered effect does at an event that can't be done: its channel waits, or goes on without
+ * it.
+ */
 export type PoisonPolicy = 'block' | 'park';
 
 /** The event at which a channel stands still. */
@@ -15,22 +18,32 @@ export interface BlockingEvent {
 }
 
 /** What lies without a channel comes in no order. */
-export const lineOf = (event: { channel_id: string | null; id: string }): string => event.channel_id ?? event.id;
+export const lineOf = (event: { channel_id: string | null; id: string }): string =>
+  event.channel_id ?? event.id;
 
 /**
- * The events whose turn it is, in order: of each channel those before the first that must be waited for, about a page of bytes in all.
+ * The events whose turn it is, in order: of each channel those before the first that must be waited
+ * for, about a page of bytes in all.
  *
  * @param limits.most events in all
- * @param limits.oneEach only the first of each channel: what calls the outside can't take back the second when the first fails
+ * @param limits.oneEach only the first of each channel: what calls the outside can't take back the
+ * second when the first fails
  */
-export function eligibleEvents(log: Entry[], onPoison: PoisonPolicy, limits: { most: number; oneEach: boolean }): Entry[] {
+export function eligibleEvents(
+  log: Entry[],
+  onPoison: PoisonPolicy,
+  limits: { most: number; oneEach: boolean },
+): Entry[] {
   const stopped = new Set<string>();
   const turn: Entry[] = [];
   let bytes = 0;
   for (const entry of log) {
     const line = entry.apart ? entry.id : lineOf(entry);
     if (stopped.has(line) || isPassed(entry, onPoison)) continue;
-    const isNext = entry.place === 'due' && turn.length < limits.most && (turn.length === 0 || bytes + entry.bytes <= PAGE);
+    const isNext =
+      entry.place === 'due' &&
+      turn.length < limits.most &&
+      (turn.length === 0 || bytes + entry.bytes <= PAGE);
     if (isNext) {
       turn.push(entry);
       bytes += entry.bytes;
@@ -57,7 +70,8 @@ export function advanceCursors(log: Entry[], ran: Ran, onPoison: PoisonPolicy): 
       continue;
     }
     stopped.add(entry.channel_id);
-    if (open || entry.place === 'dead' || entry.place === 'hindered') reckoned.heads.set(entry.channel_id, headOf(entry, open));
+    if (open || entry.place === 'dead' || entry.place === 'hindered')
+      reckoned.heads.set(entry.channel_id, headOf(entry, open));
   }
   return reckoned;
 }
@@ -69,14 +83,25 @@ export interface Ran {
 }
 
 /** Whether the events after this one wait for it. */
-export const stops = (open: OpenOutcome, onPoison: PoisonPolicy): boolean => open.state !== 'dead' || onPoison === 'block';
+export const stops = (open: OpenOutcome, onPoison: PoisonPolicy): boolean =>
+  open.state !== 'dead' || onPoison === 'block';
 
 const isPassed = ({ place }: Entry, onPoison: PoisonPolicy) =>
   place === 'done' || place === 'foreign' || (place === 'dead' && onPoison === 'park');
 
-function headOf({ id, type, seq, place, why }: Entry, open: OpenOutcome | undefined): BlockingEvent {
+function headOf(
+  { id, type, seq, place, why }: Entry,
+  open: OpenOutcome | undefined,
+): BlockingEvent {
   if (open?.state === 'later') return { id, type, seq, why: `is called again at ${open.until}` };
   const reason = open?.reason ?? why ?? 'no reason is known';
   const isDead = open ? open.state === 'dead' : place === 'dead';
-  return { id, type, seq, why: isDead ? `is a dead letter, to be retried or discarded: ${reason}` : `is tried again: ${reason}` };
+  return {
+    id,
+    type,
+    seq,
+    why: isDead
+      ? `is a dead letter, to be retried or discarded: ${reason}`
+      : `is tried again: ${reason}`,
+  };
 }

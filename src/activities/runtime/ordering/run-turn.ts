@@ -3,7 +3,14 @@ import type { Transaction } from '../../../db/client.ts';
 import { isDatabaseAway } from '../../../db/errors.ts';
 import type { DomainEvent } from '../../../events/index.ts';
 import type { OpenOutcome } from '../../../transport/dispatch.ts';
-import { asWaits, type Call, type DatabaseEffect, type Effect, type OutsideCall, type OutsideEffect } from '../effect.ts';
+import {
+  asWaits,
+  type Call,
+  type DatabaseEffect,
+  type Effect,
+  type OutsideCall,
+  type OutsideEffect,
+} from '../effect.ts';
 import type { Held } from '../locks/lock.ts';
 import { recordAttempts, settleTargets } from '../receipts.ts';
 import { type Entry, type Reading, readLog, readPayloads } from './channel-log.ts';
@@ -20,7 +27,10 @@ export interface Ask extends Reading {
   idleMs: number;
   /** What the effect is told of the call. */
   told: Call;
-  /** Which of the call's events wait, and until when, once it is known where the channels stand still. */
+  /**
+   * Which of the call's events wait, and until when, once it is known where the channels stand
+   * still.
+   */
   waits(reckoned: AdvancedCursors, ran: Ran): Waits[];
 }
 
@@ -38,24 +48,40 @@ export interface Turn extends AdvancedCursors {
 }
 
 /** Does the events whose turn it is, in one transaction with their receipts. */
-export async function transactTurn(held: Held, effect: Effect & Pick<DatabaseEffect, 'transact'>, ask: Ask): Promise<Turn> {
+export async function transactTurn(
+  held: Held,
+  effect: Effect & Pick<DatabaseEffect, 'transact'>,
+  ask: Ask,
+): Promise<Turn> {
   return await held.transaction(async (tx) => {
     const log = await readLog(tx, effect, ask);
-    const turn = await readPayloads(tx, eligibleEvents(log, effect.onPoison, { most: ask.most, oneEach: false }));
+    const turn = await readPayloads(
+      tx,
+      eligibleEvents(log, effect.onPoison, { most: ask.most, oneEach: false }),
+    );
     const ran = await isolate(turn, effect.onPoison, (events) => attempt(tx, effect, ask, events));
     return await keepBooks(tx, effect, ask, { log, ran, turn });
   });
 }
 
-async function attempt(tx: Transaction, effect: Effect & Pick<DatabaseEffect, 'transact'>, ask: Ask, events: DomainEvent[]) {
+async function attempt(
+  tx: Transaction,
+  effect: Effect & Pick<DatabaseEffect, 'transact'>,
+  ask: Ask,
+  events: DomainEvent[],
+) {
   let giveUp = () => {};
   try {
     return await inTime(ask, () =>
       tx.transaction(async (savepoint) => {
-        // An effect that goes on after it was given up must not reach a connection that is somebody else's by then.
+        // An effect that goes on after it was given up must not reach a connection that is somebody
+        // else's by then.
         const lease = Proxy.revocable(savepoint, {});
         giveUp = lease.revoke;
-        const open = asWaits((await effect.transact(lease.proxy, events, ask.told)) ?? [], ask.told);
+        const open = asWaits(
+          (await effect.transact(lease.proxy, events, ask.told)) ?? [],
+          ask.told,
+        );
         if (isOutOfTurn(events, open, effect.onPoison)) throw new OutOfTurnError(open);
         return open;
       }),
@@ -65,13 +91,27 @@ async function attempt(tx: Transaction, effect: Effect & Pick<DatabaseEffect, 't
   }
 }
 
-/** Calls the outside for the first event of each channel; its receipts are written while the channels are still held. */
-export async function performTurn(held: Held, effect: Effect & Pick<OutsideEffect, 'perform'>, ask: Ask, call: OutsideCall): Promise<Turn> {
+/**
+ * Calls the outside for the first event of each channel; its receipts are written while the
+ * channels are still held.
+ */
+export async function performTurn(
+  held: Held,
+  effect: Effect & Pick<OutsideEffect, 'perform'>,
+  ask: Ask,
+  call: OutsideCall,
+): Promise<Turn> {
   const { log, turn } = await held.transaction(async (tx) => {
     const read = await readLog(tx, effect, ask);
     // One party of an event is tried again: nobody else's turn.
     const log = call.target === undefined ? read : read.filter((entry) => entry.mine);
-    return { log, turn: await readPayloads(tx, eligibleEvents(log, effect.onPoison, { most: ask.most, oneEach: true })) };
+    return {
+      log,
+      turn: await readPayloads(
+        tx,
+        eligibleEvents(log, effect.onPoison, { most: ask.most, oneEach: true }),
+      ),
+    };
   });
   const ran = await isolate(turn, effect.onPoison, (events) =>
     inTime(ask, async () => asWaits((await effect.perform(events, call)) ?? [], call)),
@@ -99,30 +139,51 @@ async function keepBooks(
   { log, ran, turn }: { log: Entry[]; ran: Ran; turn: Entry[] },
 ): Promise<Turn> {
   const reckoned = advanceCursors(log, ran, effect.onPoison);
-  await commitTurn(tx, effect.name, { done: [...ran.done], cursors: reckoned.cursors, once: 'transact' in effect });
+  await commitTurn(tx, effect.name, {
+    done: [...ran.done],
+    cursors: reckoned.cursors,
+    once: 'transact' in effect,
+  });
   await recordAttempts(tx, effect.name, ran.open);
   for (const waits of ask.waits(reckoned, ran)) await recordWaits(tx, effect.name, waits);
   crashPoint('in-effect');
   const settled = log.filter((entry) => entry.place === 'done' || ran.done.has(entry.id));
-  const own = settled.filter((entry) => entry.mine).map((entry) => ({ entry, isNew: entry.place !== 'done' }));
+  const own = settled
+    .filter((entry) => entry.mine)
+    .map((entry) => ({ entry, isNew: entry.place !== 'done' }));
   const moved = new Set(turn.map((entry) => entry.channel_id));
   const mine = new Set(log.filter((entry) => entry.mine).map((entry) => entry.id));
-  return { ...reckoned, open: ran.open, mine, settled: new Set(settled.map((entry) => entry.id)), own, moved };
+  return {
+    ...reckoned,
+    open: ran.open,
+    mine,
+    settled: new Set(settled.map((entry) => entry.id)),
+    own,
+    moved,
+  };
 }
 
-/** Ends an attempt that does not answer, before whoever called gives up: its locks are free then, and the reason is known. */
+/**
+ * Ends an attempt that does not answer, before whoever called gives up: its locks are free then,
+ * and the reason is known.
+ */
 async function inTime<T>({ deadline, idleMs }: Ask, attempt: () => Promise<T>): Promise<T> {
   const began = performance.now();
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new TimeLimitError('the effect did not answer in time')), Math.max(1, deadline - began));
+    timer = setTimeout(
+      () => reject(new TimeLimitError('the effect did not answer in time')),
+      Math.max(1, deadline - began),
+    );
   });
   try {
     return await Promise.race([attempt(), tooLate]);
   } catch (error) {
     // The database has ended the transaction of an effect that was not heard of for so long.
     if (isDatabaseAway(error) && performance.now() - began >= idleMs)
-      throw new TimeLimitError('the effect was busy with other things than the database for too long');
+      throw new TimeLimitError(
+        'the effect was busy with other things than the database for too long',
+      );
     throw error;
   } finally {
     clearTimeout(timer);

@@ -28,7 +28,9 @@ export async function commitTurn(
     )
     select count(*)::int as written from written`);
   if (once && row?.written !== done.length)
-    throw new FencedOffError('another worker has done some of these events meanwhile: nothing was written');
+    throw new FencedOffError(
+      'another worker has done some of these events meanwhile: nothing was written',
+    );
 }
 
 /** Events that wait until another is done, and in how many ms they are to be called again. */
@@ -39,8 +41,13 @@ export interface Waits {
 }
 
 /** Notes against events which one they wait for; that is no attempt. */
-export async function recordWaits(tx: Transaction, subscriber: string, { ids, head, inMs }: Waits): Promise<void> {
-  const reason = `waits for ${head.type} ${head.id}, before it in its channel, which ${head.why}`.slice(0, 2000);
+export async function recordWaits(
+  tx: Transaction,
+  subscriber: string,
+  { ids, head, inMs }: Waits,
+): Promise<void> {
+  const reason =
+    `waits for ${head.type} ${head.id}, before it in its channel, which ${head.why}`.slice(0, 2000);
   await tx.execute(sql`
     insert into attempts as a (event_id, subscriber, target, attempts, last_error, waiting_until, waits_for)
     select event_id, ${subscriber}, '', 0, ${reason}, now() + make_interval(secs => ${inMs / 1000}), ${head.id}::uuid
@@ -49,8 +56,15 @@ export async function recordWaits(tx: Transaction, subscriber: string, { ids, he
       waits_for = case when a.waits_for is not null then excluded.waits_for end, updated_at = now()`);
 }
 
-/** Notes that an event is about to be tried: if its worker dies of it, everybody else leaves it alone. */
-export async function recordBegun(db: Database['db'], subscriber: string, eventId: string): Promise<void> {
+/**
+ * Notes that an event is about to be tried: if its worker dies of it, everybody else leaves it
+ * alone.
+ */
+export async function recordBegun(
+  db: Database['db'],
+  subscriber: string,
+  eventId: string,
+): Promise<void> {
   const reason = 'its worker died or ran out of time while it was at it';
   await db.execute(sql`
     insert into attempts (event_id, subscriber, target, attempts, last_error) values (${eventId}, ${subscriber}, '', 0, ${reason})

@@ -10,7 +10,9 @@ import { PACE } from './replays.ts';
 const given = z
   .strictObject({
     subscriber: text(1, 255),
-    from: moment.optional().openapi({ description: 'Events of that moment or later; default: from the beginning of the log.' }),
+    from: moment.optional().openapi({
+      description: 'Events of that moment or later; default: from the beginning of the log.',
+    }),
     per_second: perSecond,
     reason,
   })
@@ -37,6 +39,16 @@ export const backfillRoutes = (deps: ApiDependencies) =>
     const { subscriber, from, per_second = PACE, reason } = c.req.valid('json');
     const known = await findSubscriber(deps.database.pg, subscriber);
     if (!known) throw await noSuchSubscriber(deps.database, subscriber);
-    const input = { subscriber, ...(from && { from: from.toISOString() }), ...(known.ordering !== 'none' && { ordered: known.batch }) };
-    return await begin(c, deps, c.req.valid('json'), { verb: 'backfill', input, per_second }, reason);
+    const input = {
+      subscriber,
+      ...(from && { from: from.toISOString() }),
+      ...(known.ordering !== 'none' && { ordered: known.batch }),
+    };
+    return await begin(
+      c,
+      deps,
+      c.req.valid('json'),
+      { verb: 'backfill', input, per_second },
+      reason,
+    );
   });

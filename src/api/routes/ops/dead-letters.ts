@@ -1,5 +1,9 @@
 import { z } from '@hono/zod-openapi';
-import { type DeadLetterPage, listCauses, listDeadLetters } from '../../../ops/inspect/dead-letters.ts';
+import {
+  type DeadLetterPage,
+  listCauses,
+  listDeadLetters,
+} from '../../../ops/inspect/dead-letters.ts';
 import { workflowLink } from '../../../ops/inspect/temporal-ui.ts';
 import { discard } from '../../../ops/operations/discard.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
@@ -20,9 +24,16 @@ const filters = {
   message_id: uuid.optional(),
 };
 
-const some = { ids: z.array(uuid).min(1).max(1000).optional(), filter: z.strictObject(filters).optional() };
-const exactlyOne = (given: { ids?: unknown; filter?: unknown }) => (given.ids === undefined) !== (given.filter === undefined);
-const eitherOr = { path: ['filter'], message: 'must be given, or ids instead; {} means all of them' };
+const some = {
+  ids: z.array(uuid).min(1).max(1000).optional(),
+  filter: z.strictObject(filters).optional(),
+};
+const exactlyOne = (given: { ids?: unknown; filter?: unknown }) =>
+  (given.ids === undefined) !== (given.filter === undefined);
+const eitherOr = {
+  path: ['filter'],
+  message: 'must be given, or ids instead; {} means all of them',
+};
 
 /** Dead letters by their ids, or all that fit a filter; what else is in the body beside them. */
 export const letters = <More extends z.ZodRawShape>(more: More) =>
@@ -32,8 +43,13 @@ export const letters = <More extends z.ZodRawShape>(more: More) =>
     .openapi({ oneOf: [{ required: ['ids'] }, { required: ['filter'] }] });
 
 /** As an operation keeps it. */
-export const lettersOf = ({ ids, filter }: { ids?: string[]; filter?: Record<string, unknown> }): DeadLetterPage =>
-  ids ? { ids } : { filter: JSON.parse(JSON.stringify(filter ?? {})) };
+export const lettersOf = ({
+  ids,
+  filter,
+}: {
+  ids?: string[];
+  filter?: Record<string, unknown>;
+}): DeadLetterPage => (ids ? { ids } : { filter: JSON.parse(JSON.stringify(filter ?? {})) });
 
 const letter = z
   .object({
@@ -44,7 +60,9 @@ const letter = z
     channel_id: uuid.nullable(),
     message_id: uuid.nullable(),
     subscriber: z.string(),
-    target: z.string().nullable().openapi({ description: 'The id of an endpoint or of a notification; null for the event as a whole.' }),
+    target: z.string().nullable().openapi({
+      description: 'The id of an endpoint or of a notification; null for the event as a whole.',
+    }),
     cause: z.string().openapi({ example: 'HTTP 500' }),
     reason: z.string(),
     attempts: z.int(),
@@ -61,7 +79,13 @@ const cause = z
     count: z.int(),
     first: timestamp,
     last: timestamp,
-    example: z.object({ id: uuid, event_id: uuid, message_id: uuid.nullable(), reason: z.string(), dispatch_id: uuid }),
+    example: z.object({
+      id: uuid,
+      event_id: uuid,
+      message_id: uuid.nullable(),
+      reason: z.string(),
+      dispatch_id: uuid,
+    }),
   })
   .openapi('DeadLetterCause');
 
@@ -82,7 +106,12 @@ const causes = operation({
   ...forOperators,
   summary: 'Group what was given up by subscriber and cause',
   request: { query: z.strictObject(filters) },
-  responses: { 200: json(z.object({ data: z.array(cause) }).openapi('DeadLetterCauses'), 'Causes, the most frequent first, 200 at most.') },
+  responses: {
+    200: json(
+      z.object({ data: z.array(cause) }).openapi('DeadLetterCauses'),
+      'Causes, the most frequent first, 200 at most.',
+    ),
+  },
 });
 
 const retry = operation({
@@ -104,10 +133,18 @@ const give = operation({
   summary: 'Give dead letters up for good; the audit chain keeps who and why',
   creates: true,
   request: { body: body(letters({ reason: text(1, 1000) }).openapi('Discard')) },
-  responses: { 200: json(z.object({ discarded: z.int() }).openapi('Discarded'), 'How many effects were given up.') },
+  responses: {
+    200: json(
+      z.object({ discarded: z.int() }).openapi('Discarded'),
+      'How many effects were given up.',
+    ),
+  },
 });
 
-function workflowOf(ui: ApiDependencies['temporalUi'], { dispatch_id, restarts }: { dispatch_id: string; restarts: number }) {
+function workflowOf(
+  ui: ApiDependencies['temporalUi'],
+  { dispatch_id, restarts }: { dispatch_id: string; restarts: number },
+) {
   return ui && workflowLink(ui, restarts === 0 ? dispatch_id : `${dispatch_id}.${restarts}`);
 }
 
@@ -116,7 +153,9 @@ export const deadLetterRoutes = (deps: ApiDependencies) =>
   router()
     .openapi(list, async (c) => {
       const { limit, cursor, ...filter } = c.req.valid('query');
-      const rows = await heavily(c, deps.heavy, LISTING, (pg) => listDeadLetters(pg, { filter, limit: limit + 1, before: cursor }));
+      const rows = await heavily(c, deps.heavy, LISTING, (pg) =>
+        listDeadLetters(pg, { filter, limit: limit + 1, before: cursor }),
+      );
       const show = ({ dispatch_id, restarts, ...row }: (typeof rows)[number]) => ({
         ...row,
         workflow: workflowOf(deps.temporalUi, { dispatch_id, restarts }),
@@ -128,11 +167,20 @@ export const deadLetterRoutes = (deps: ApiDependencies) =>
     })
     .openapi(causes, async (c) => {
       const filter = c.req.valid('query');
-      return c.json({ data: await heavily(c, deps.heavy, LISTING, (pg) => listCauses(pg, filter)) }, 200);
+      return c.json(
+        { data: await heavily(c, deps.heavy, LISTING, (pg) => listCauses(pg, filter)) },
+        200,
+      );
     })
     .openapi(retry, (c) => {
       const given = c.req.valid('json');
-      return begin(c, deps, given, { verb: 'retry', input: { ...lettersOf(given) }, per_second: given.per_second }, given.reason);
+      return begin(
+        c,
+        deps,
+        given,
+        { verb: 'retry', input: { ...lettersOf(given) }, per_second: given.per_second },
+        given.reason,
+      );
     })
     .openapi(give, async (c) => {
       const given = c.req.valid('json');

@@ -7,7 +7,10 @@ const finding = z
     check: z.string().openapi({ example: 'workers' }),
     ok: z.boolean(),
     detail: z.string().openapi({ description: 'What was found.' }),
-    remedy: z.string().nullable().openapi({ description: 'What to do; null where nothing is wrong.' }),
+    remedy: z
+      .string()
+      .nullable()
+      .openapi({ description: 'What to do; null where nothing is wrong.' }),
   })
   .openapi('Finding');
 
@@ -20,8 +23,14 @@ const doctor = operation({
   acts: true,
   ...forOperators,
   summary: 'Look at everything that is known to go wrong, and say what to do',
-  responses: { 200: json(diagnosis, 'What was found; that something is wrong is an answer too, and so is that the database is away.') },
+  responses: {
+    200: json(
+      diagnosis,
+      'What was found; that something is wrong is an answer too, and so is that the database is away.',
+    ),
+  },
 });
 
 /** The doctor. */
-export const doctorRoutes = ({ diagnose }: ApiDependencies) => router().openapi(doctor, async (c) => c.json(await diagnose(), 200));
+export const doctorRoutes = ({ diagnose }: ApiDependencies) =>
+  router().openapi(doctor, async (c) => c.json(await diagnose(), 200));

@@ -17,21 +17,33 @@ import { idCursor, limit, pageOf, toPage } from '../../paging.ts';
 import { conflict, notFound } from '../../problem.ts';
 import { body, type Env, forOperators, json, operation, router } from '../../router.ts';
 import { deliveryQuery, deliverySchema, listDeliveries } from '../deliveries.ts';
-import { endpointSchema, endpointState, maxConcurrency, maxPerSecond, shown } from '../endpoint-schema.ts';
+import {
+  endpointSchema,
+  endpointState,
+  maxConcurrency,
+  maxPerSecond,
+  shown,
+} from '../endpoint-schema.ts';
 import { reason } from './operations.ts';
 
 const endpoint = endpointSchema
   .extend({
     workspace_id: uuid,
     workspace_name: z.string(),
-    failing_cause: z.string().nullable().openapi({ description: 'Why the last try failed.', example: 'HTTP 500' }),
+    failing_cause: z
+      .string()
+      .nullable()
+      .openapi({ description: 'Why the last try failed.', example: 'HTTP 500' }),
   })
   .openapi('OperatedEndpoint');
 
 const answer = {
   status: z.int().nullable().openapi({ description: 'Null where no answer came.' }),
   latency_ms: z.int(),
-  error: z.string().nullable().openapi({ description: 'Why it counts as not delivered; null where it was.' }),
+  error: z
+    .string()
+    .nullable()
+    .openapi({ description: 'Why it counts as not delivered; null where it was.' }),
 };
 
 const inFull = endpoint
@@ -56,7 +68,9 @@ const inFull = endpoint
 
 const params = z.object({ id: uuid });
 
-const host = text(1, 255).optional().openapi({ description: 'Of its URL, with or without the port.', example: 'example.com' });
+const host = text(1, 255)
+  .optional()
+  .openapi({ description: 'Of its URL, with or without the port.', example: 'example.com' });
 const filters = { workspace_id: uuid.optional(), state: endpointState.optional(), host };
 
 const list = operation({
@@ -74,7 +88,8 @@ const read = operation({
   path: '/v1/ops/endpoints/{id}',
   operationId: 'opsGetEndpoint',
   ...forOperators,
-  summary: 'Read an endpoint of any workspace: how it is, why and since when, what it answered, and what waits for it',
+  summary:
+    'Read an endpoint of any workspace: how it is, why and since when, what it answered, and what waits for it',
   request: { params },
   responses: { 200: json(inFull, 'The endpoint.') },
 });
@@ -92,10 +107,13 @@ const limitIt = operation({
     body: body(
       z
         .strictObject({ per_second: maxPerSecond, concurrency: maxConcurrency, reason })
-        .refine(({ per_second, concurrency }) => per_second !== undefined || concurrency !== undefined, {
-          path: ['per_second'],
-          message: 'must be there, or concurrency',
-        })
+        .refine(
+          ({ per_second, concurrency }) => per_second !== undefined || concurrency !== undefined,
+          {
+            path: ['per_second'],
+            message: 'must be there, or concurrency',
+          },
+        )
         .openapi('EndpointLimit', {
           anyOf: [{ required: ['per_second'] }, { required: ['concurrency'] }],
           description: 'The same limits as its owner sets; what is not there stays as it is.',
@@ -111,7 +129,10 @@ const disableIt = operation({
   path: '/v1/ops/endpoints/{id}/disable',
   ...forOperators,
   summary: 'Send nothing to it any more; its owner sees why, and cannot enable it',
-  request: { params, body: body(z.strictObject({ reason: text(1, 500) }).openapi('EndpointDisabling')) },
+  request: {
+    params,
+    body: body(z.strictObject({ reason: text(1, 500) }).openapi('EndpointDisabling')),
+  },
   responses: now,
 });
 
@@ -129,7 +150,10 @@ const tried = z
   .object({
     tried: z.int(),
     delivered: z.int(),
-    answer: z.object(answer).nullable().openapi({ description: 'Its last answer; null where nothing waited.' }),
+    answer: z
+      .object(answer)
+      .nullable()
+      .openapi({ description: 'Its last answer; null where nothing waited.' }),
     endpoint: inFull,
   })
   .openapi('TriedEndpoint');
@@ -139,10 +163,13 @@ const tryIt = operation({
   method: 'post',
   path: '/v1/ops/endpoints/{id}/try',
   ...forOperators,
-  summary: 'End its rest at once, and send it what waits, the oldest first, as long as it takes it: 5 s and 100 deliveries at most',
+  summary:
+    'End its rest at once, and send it what waits, the oldest first, as long as it takes it: 5 s and 100 deliveries at most',
   creates: true,
   request: { params },
-  responses: { 200: json(tried, 'What came of it. Where nothing waited, the next event is sent at once.') },
+  responses: {
+    200: json(tried, 'What came of it. Where nothing waited, the next event is sent at once.'),
+  },
 });
 
 const sent = operation({
@@ -172,16 +199,22 @@ export function opsEndpointRoutes(deps: ApiDependencies) {
   };
   const show = async (c: Context<Env>, id: string) => {
     const found = await find(id);
-    return { ...operated(found), ...(await inPlace(c, heavy, LISTING, (own) => endpointProgress(own, id))) };
+    return {
+      ...operated(found),
+      ...(await inPlace(c, heavy, LISTING, (own) => endpointProgress(own, id))),
+    };
   };
   const controlled = async (c: Context<Env>, given: Omit<EndpointControl, 'by'>) => {
-    if (!(await controlEndpoint(database, { ...given, by: c.get('operator').name }))) throw notFound('endpoint');
+    if (!(await controlEndpoint(database, { ...given, by: c.get('operator').name })))
+      throw notFound('endpoint');
     return await show(c, given.id);
   };
   return router()
     .openapi(list, async (c) => {
       const { limit, cursor, ...filter } = c.req.valid('query');
-      const rows = await inPlace(c, heavy, LISTING, (own) => listEndpoints(own, { filter, limit: limit + 1, before: cursor }));
+      const rows = await inPlace(c, heavy, LISTING, (own) =>
+        listEndpoints(own, { filter, limit: limit + 1, before: cursor }),
+      );
       return c.json(
         toPage(rows, limit, operated, (row) => row.endpoint.id),
         200,
@@ -195,24 +228,45 @@ export function opsEndpointRoutes(deps: ApiDependencies) {
     .openapi(limitIt, async (c) => {
       const { per_second, concurrency, reason } = c.req.valid('json');
       const change = { max_per_second: per_second, max_concurrency: concurrency };
-      return c.json(await controlled(c, { id: c.req.valid('param').id, verb: 'limit endpoint', change, reason }), 200);
+      return c.json(
+        await controlled(c, {
+          id: c.req.valid('param').id,
+          verb: 'limit endpoint',
+          change,
+          reason,
+        }),
+        200,
+      );
     })
     .openapi(disableIt, async (c) => {
       const { reason } = c.req.valid('json');
       return c.json(
-        await controlled(c, { id: c.req.valid('param').id, verb: 'disable endpoint', change: { enabled: false }, reason }),
+        await controlled(c, {
+          id: c.req.valid('param').id,
+          verb: 'disable endpoint',
+          change: { enabled: false },
+          reason,
+        }),
         200,
       );
     })
     .openapi(enableIt, async (c) =>
-      c.json(await controlled(c, { id: c.req.valid('param').id, verb: 'enable endpoint', change: { enabled: true } }), 200),
+      c.json(
+        await controlled(c, {
+          id: c.req.valid('param').id,
+          verb: 'enable endpoint',
+          change: { enabled: true },
+        }),
+        200,
+      ),
     )
     .openapi(tryIt, async (c) => {
       const { id } = c.req.valid('param');
       await find(id);
       const came = await onceOutside(c, deps, null, async () => {
         const so = await tryEndpoint(database, deps.redeliver, { id, by: c.get('operator').name });
-        if (!so) throw conflict('The endpoint is disabled, so nothing is sent to it: enable it first.');
+        if (!so)
+          throw conflict('The endpoint is disabled, so nothing is sent to it: enable it first.');
         return so;
       });
       return c.json({ ...came, endpoint: await show(c, id) }, 200);

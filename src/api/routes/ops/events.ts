@@ -16,16 +16,29 @@ const whose = {
   channel_id: uuid.nullable(),
   channel_name: z.string().nullable(),
   message_id: uuid.nullable(),
-  seq: z.int().nullable().openapi({ description: "The event's place in its channel's log; null outside a channel." }),
+  seq: z
+    .int()
+    .nullable()
+    .openapi({ description: "The event's place in its channel's log; null outside a channel." }),
 };
 
 const outcome = z
   .object({ done: z.int(), failed: z.int(), discarded: z.int(), open: z.int() })
   .nullable()
-  .openapi({ description: 'How many of its effects are how; null where no subscriber wants it, or what was done of it has expired.' });
+  .openapi({
+    description:
+      'How many of its effects are how; null where no subscriber wants it, or what was done of it has expired.',
+  });
 
 const logged = z
-  .object({ id: uuid, type: z.string().openapi({ example: 'message.created' }), version: z.int(), timestamp, ...whose, outcome })
+  .object({
+    id: uuid,
+    type: z.string().openapi({ example: 'message.created' }),
+    version: z.int(),
+    timestamp,
+    ...whose,
+    outcome,
+  })
   .openapi('LoggedEvent');
 
 const delivery = z.object({
@@ -37,7 +50,9 @@ const delivery = z.object({
   status: z.int().nullable().openapi({ description: "The last try's HTTP status." }),
   error: z.string().nullable(),
   delivered_at: timestamp.nullable(),
-  tries: z.array(deliveryTry).openapi({ description: 'The newest 20, oldest first, with what was answered.' }),
+  tries: z
+    .array(deliveryTry)
+    .openapi({ description: 'The newest 20, oldest first, with what was answered.' }),
 });
 
 const inspectedEffect = effectSchema
@@ -45,7 +60,9 @@ const inspectedEffect = effectSchema
     targets: z
       .array(
         z.object({
-          target: z.string().nullable().openapi({ description: 'Which endpoint or recipient; null for the event as a whole.' }),
+          target: z.string().nullable().openapi({
+            description: 'Which endpoint or recipient; null for the event as a whole.',
+          }),
           attempts: z.int().openapi({ description: 'Tries that failed.' }),
           last_error: z.string().nullable(),
           tried_at: timestamp,
@@ -69,13 +86,18 @@ const inspectedEffect = effectSchema
           attempt: z.int(),
           events: z.int().openapi({ description: 'Events in the same call.' }),
           scheduled_at: timestamp.openapi({ description: 'When it came into its queue.' }),
-          started_at: timestamp.nullable().openapi({ description: 'When a worker took it; null before.' }),
+          started_at: timestamp
+            .nullable()
+            .openapi({ description: 'When a worker took it; null before.' }),
           ended_at: timestamp.nullable().openapi({ description: 'Null while it is under way.' }),
           failure: z.string().nullable().openapi({ description: 'Why it failed as a whole.' }),
         }),
       )
       .nullable()
-      .openapi({ description: 'Calls in which the event was, oldest first; null where the transport does not know any more.' }),
+      .openapi({
+        description:
+          'Calls in which the event was, oldest first; null where the transport does not know any more.',
+      }),
   })
   .openapi('InspectedEffect');
 
@@ -89,7 +111,9 @@ const inspected = z
     dispatched_at: dispatchedAt,
     workflow: workflowSchema,
     effects: z.array(inspectedEffect),
-    deliveries: z.array(delivery).openapi({ description: 'What webhooks have posted, one an endpoint.' }),
+    deliveries: z
+      .array(delivery)
+      .openapi({ description: 'What webhooks have posted, one an endpoint.' }),
   })
   .openapi('InspectedEvent');
 
@@ -106,13 +130,16 @@ const list = operation({
       message_id: uuid.optional(),
       type: typeName.optional(),
       workflow_id: text(1, 255).optional().openapi({
-        description: "Events that this workflow was started with: its id in Temporal, or without KNOCKON_DEPLOYMENT's prefix.",
+        description:
+          "Events that this workflow was started with: its id in Temporal, or without KNOCKON_DEPLOYMENT's prefix.",
       }),
-      about: text(1, 255).optional().openapi({ description: 'Events that have this id, or whose message or workflow has it.' }),
-      outcome: z
-        .enum(['failed'], { message: 'must be failed' })
+      about: text(1, 255)
         .optional()
-        .openapi({ description: '`failed`: an effect of it was given up, and that has been neither mended nor discarded.' }),
+        .openapi({ description: 'Events that have this id, or whose message or workflow has it.' }),
+      outcome: z.enum(['failed'], { message: 'must be failed' }).optional().openapi({
+        description:
+          '`failed`: an effect of it was given up, and that has been neither mended nor discarded.',
+      }),
       from: moment.optional().openapi({ description: 'Stored at that moment or later.' }),
       to: moment.optional().openapi({ description: 'Stored before that moment.' }),
       limit,
@@ -153,10 +180,18 @@ export function opsEventRoutes({ database, heavy, temporalUi, seeCalls }: ApiDep
   return router()
     .openapi(list, async (c) => {
       const { limit, cursor, ...filter } = c.req.valid('query');
-      const rows = await heavily(c, heavy, LISTING, (pg) => listEvents(pg, { filter, limit: limit + 1, before: cursor }));
+      const rows = await heavily(c, heavy, LISTING, (pg) =>
+        listEvents(pg, { filter, limit: limit + 1, before: cursor }),
+      );
       const page = toPlainPage(rows, limit, (row) => row.id);
       const outcomes = await outcomesOf(database.db, page.data);
-      return c.json({ ...page, data: page.data.map((event, i) => ({ ...event, outcome: outcomes[i] ?? null })) }, 200);
+      return c.json(
+        {
+          ...page,
+          data: page.data.map((event, i) => ({ ...event, outcome: outcomes[i] ?? null })),
+        },
+        200,
+      );
     })
     .openapi(read, async (c) => {
       const found = await inspectEvent(inspecting, c.req.valid('param').id);

@@ -49,4 +49,6 @@ const read = operation({
 
 /** The past of what `GET /v1/ops/stream` tells live. */
 export const historyRoutes = ({ database }: ApiDependencies) =>
-  router().openapi(read, async (c) => c.json(await readHistory(database.pg, c.req.valid('query').past), 200));
+  router().openapi(read, async (c) =>
+    c.json(await readHistory(database.pg, c.req.valid('query').past), 200),
+  );

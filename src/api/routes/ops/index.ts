@@ -25,7 +25,10 @@ const looks = [opsEventRoutes, opsWorkspaceRoutes];
 const customers = [opsEndpointRoutes, opsKeyRoutes];
 const operations = [replayRoutes, backfillRoutes, rebuildRoutes, operationRoutes];
 
-/** What operators see and do, a file of routes a noun; who calls is in `c.get('operator')`. A new one is a line here. */
+/**
+ * What operators see and do, a file of routes a noun; who calls is in `c.get('operator')`. A new
+ * one is a line here.
+ */
 const all = [
   opsVerifyRoutes,
   opsLogRoutes,

@@ -15,7 +15,10 @@ const key = z
     workspace_id: uuid,
     workspace_name: z.string(),
     name: z.string(),
-    prefix: z.string().openapi({ description: "The key's first characters, to tell keys apart.", example: 'kn_3q2-7w' }),
+    prefix: z.string().openapi({
+      description: "The key's first characters, to tell keys apart.",
+      example: 'kn_3q2-7w',
+    }),
     created_at: timestamp,
   })
   .openapi('OperatedKey');
@@ -38,14 +41,27 @@ const create = operation({
   summary: 'Make a key for a workspace',
   refuses: [404],
   creates: true,
-  request: { body: body(z.strictObject({ workspace_id: uuid, name: name.default('unnamed') }).openapi('NewOperatedKey')) },
+  request: {
+    body: body(
+      z
+        .strictObject({ workspace_id: uuid, name: name.default('unnamed') })
+        .openapi('NewOperatedKey'),
+    ),
+  },
   responses: {
-    201: json(key.extend({ api_key: z.string() }).openapi('OperatedKeyWithSecret'), 'The key; the secret is shown this once.'),
+    201: json(
+      key.extend({ api_key: z.string() }).openapi('OperatedKeyWithSecret'),
+      'The key; the secret is shown this once.',
+    ),
   },
 });
 
 const which = z
-  .strictObject({ ids: z.array(uuid).min(1).max(1000).optional(), workspace_id: uuid.optional(), reason })
+  .strictObject({
+    ids: z.array(uuid).min(1).max(1000).optional(),
+    workspace_id: uuid.optional(),
+    reason,
+  })
   .refine((given) => (given.ids === undefined) !== (given.workspace_id === undefined), {
     path: ['ids'],
     message: 'must be there, or workspace_id for all keys of a workspace; not both',
@@ -60,11 +76,17 @@ const revoke = operation({
   summary: 'Take keys away for good; they stop working at once',
   request: { body: body(which) },
   responses: {
-    200: json(z.object({ revoked: z.array(key) }).openapi('RevokedKeys'), 'Those that are gone now. What was not there is left out.'),
+    200: json(
+      z.object({ revoked: z.array(key) }).openapi('RevokedKeys'),
+      'Those that are gone now. What was not there is left out.',
+    ),
   },
 });
 
-/** The keys of all workspaces. What is revoked works no more in this process at once, and in others within three seconds. */
+/**
+ * The keys of all workspaces. What is revoked works no more in this process at once, and in others
+ * within three seconds.
+ */
 export const opsKeyRoutes = (deps: ApiDependencies, keyring: Keyring) =>
   router()
     .openapi(list, async (c) => {
@@ -88,7 +110,10 @@ export const opsKeyRoutes = (deps: ApiDependencies, keyring: Keyring) =>
     .openapi(revoke, async (c) => {
       const { ids, workspace_id, reason } = c.req.valid('json');
       const keys = ids ? { ids } : { workspace_id: workspace_id! };
-      const { revoked, hashes } = await revokeKeys(deps.database, keys, { by: c.get('operator').name, reason });
+      const { revoked, hashes } = await revokeKeys(deps.database, keys, {
+        by: c.get('operator').name,
+        reason,
+      });
       for (const hash of hashes) keyring.forget(hash);
       return c.json({ revoked }, 200);
     });

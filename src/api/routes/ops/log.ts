@@ -11,7 +11,10 @@ const entry = z
   .object({
     id: uuid,
     at: timestamp,
-    by: z.string().openapi({ description: "An operator's name; `operator` for KNOCKON_ADMIN_KEY, `knockon` for what happened by itself." }),
+    by: z.string().openapi({
+      description:
+        "An operator's name; `operator` for KNOCKON_ADMIN_KEY, `knockon` for what happened by itself.",
+    }),
     verb: z.string().openapi({ example: 'pause' }),
     subject: z.string().openapi({ description: 'What it was done to.', example: 'search' }),
     detail: z.record(z.string(), z.unknown()),

@@ -28,8 +28,13 @@ export const operationSchema = z
     failed: z.int(),
     total: z.int().nullable().openapi({ description: 'Null until it has been counted.' }),
     per_second: z.number().nullable(),
-    eta_seconds: z.number().nullable().openapi({ description: 'Null while nothing is known, and once it has ended.' }),
-    failures: z.array(z.object({ subject: z.string(), reason: z.string() })).openapi({ description: 'The first 100 that failed.' }),
+    eta_seconds: z
+      .number()
+      .nullable()
+      .openapi({ description: 'Null while nothing is known, and once it has ended.' }),
+    failures: z
+      .array(z.object({ subject: z.string(), reason: z.string() }))
+      .openapi({ description: 'The first 100 that failed.' }),
     error: z.string().nullable(),
     created_at: timestamp,
     finished_at: timestamp.nullable(),
@@ -41,22 +46,47 @@ export const operationSchema = z
   .openapi('Operation');
 
 /** How operations are declared that begin an operation. */
-export const accepted = { 202: json(operationSchema, 'The operation; read how far it is at /v1/ops/operations/{id}.') };
+export const accepted = {
+  202: json(operationSchema, 'The operation; read how far it is at /v1/ops/operations/{id}.'),
+};
 
 /** How fast: `per_second` of a body. */
-export const perSecond = z.number().positive().max(100_000).optional().openapi({ description: 'Most a second.', example: 200 });
+export const perSecond = z
+  .number()
+  .positive()
+  .max(100_000)
+  .optional()
+  .openapi({ description: 'Most a second.', example: 200 });
 
 /** Why, for the log of operations. */
-export const reason = text(1, 1000).optional().openapi({ description: 'For the log of operations.' });
+export const reason = text(1, 1000)
+  .optional()
+  .openapi({ description: 'For the log of operations.' });
 
-/** Makes an operation and answers it; whoever works on operations is told. The same Idempotency-Key is the same operation. */
-export async function begin(c: Context<Env>, deps: ApiDependencies, given: unknown, operation: Omit<NewOperation, 'by'>, why?: string) {
+/**
+ * Makes an operation and answers it; whoever works on operations is told. The same Idempotency-Key
+ * is the same operation.
+ */
+export async function begin(
+  c: Context<Env>,
+  deps: ApiDependencies,
+  given: unknown,
+  operation: Omit<NewOperation, 'by'>,
+  why?: string,
+) {
   const by = c.get('operator').name;
-  const made = await once(c, deps, given, (tx) => createOperation(tx, { ...operation, by }, deps.temporalUi, why));
+  const made = await once(c, deps, given, (tx) =>
+    createOperation(tx, { ...operation, by }, deps.temporalUi, why),
+  );
   // Where the transport is away, a relay begins it later.
   await deps.driver
     ?.start(made)
-    .catch((err) => deps.log.warn({ ...requestOf(c), err, operation: made.id }, 'could not start an operation; a relay will'));
+    .catch((err) =>
+      deps.log.warn(
+        { ...requestOf(c), err, operation: made.id },
+        'could not start an operation; a relay will',
+      ),
+    );
   return c.json(made, 202);
 }
 
@@ -79,7 +109,13 @@ const list = ({ path, noun, deprecated }: Address) =>
 
 const read = ({ path, noun, deprecated }: Address) =>
   operation({
-    ...{ method: 'get', path: `${path}/{id}`, operationId: `get${noun}`, deprecated, ...forOperators },
+    ...{
+      method: 'get',
+      path: `${path}/{id}`,
+      operationId: `get${noun}`,
+      deprecated,
+      ...forOperators,
+    },
     summary: 'Read how far an operation is',
     request: { params },
     responses: { 200: json(operationSchema, 'The operation.') },
@@ -87,7 +123,13 @@ const read = ({ path, noun, deprecated }: Address) =>
 
 const change = ({ path, noun, deprecated }: Address, verb: OperationChange, summary: string) =>
   operation({
-    ...{ method: 'post', path: `${path}/{id}/${verb}`, operationId: `${verb}${noun}`, deprecated, ...forOperators },
+    ...{
+      method: 'post',
+      path: `${path}/{id}/${verb}`,
+      operationId: `${verb}${noun}`,
+      deprecated,
+      ...forOperators,
+    },
     summary,
     refuses: [409],
     request: { params },
@@ -98,10 +140,18 @@ async function changed(c: Context<Env>, deps: ApiDependencies, id: string, verb:
   const isChanged = await changeOperation(deps.database, id, verb, c.get('operator').name);
   const found = await readOperation(deps.database.pg, id, deps.temporalUi);
   if (!found) throw notFound('operation');
-  if (!isChanged) throw conflict(`The operation is ${found.state}: it can't be ${verb === 'cancel' ? 'cancelled' : `${verb}d`}.`);
+  if (!isChanged)
+    throw conflict(
+      `The operation is ${found.state}: it can't be ${verb === 'cancel' ? 'cancelled' : `${verb}d`}.`,
+    );
   await deps.driver
     ?.wake(found)
-    .catch((err) => deps.log.warn({ ...requestOf(c), err, operation: id }, 'could not wake an operation; it looks itself in a while'));
+    .catch((err) =>
+      deps.log.warn(
+        { ...requestOf(c), err, operation: id },
+        'could not wake an operation; it looks itself in a while',
+      ),
+    );
   return c.json(found, 200);
 }
 
@@ -112,23 +162,34 @@ export const operationRoutes = (deps: ApiDependencies) => {
     routes
       .openapi(list(address), async (c) => {
         const { limit, cursor } = c.req.valid('query');
-        const rows = await listOperations(deps.database.pg, { limit: limit + 1, before: cursor }, deps.temporalUi);
+        const rows = await listOperations(
+          deps.database.pg,
+          { limit: limit + 1, before: cursor },
+          deps.temporalUi,
+        );
         return c.json(
           toPlainPage(rows, limit, (row) => row.id),
           200,
         );
       })
       .openapi(read(address), async (c) => {
-        const found = await readOperation(deps.database.pg, c.req.valid('param').id, deps.temporalUi);
+        const found = await readOperation(
+          deps.database.pg,
+          c.req.valid('param').id,
+          deps.temporalUi,
+        );
         if (!found) throw notFound('operation');
         return c.json(found, 200);
       })
       .openapi(change(address, 'pause', 'Pause an operation; what it has begun is finished'), (c) =>
         changed(c, deps, c.req.valid('param').id, 'pause'),
       )
-      .openapi(change(address, 'resume', 'Resume a paused operation'), (c) => changed(c, deps, c.req.valid('param').id, 'resume'))
-      .openapi(change(address, 'cancel', 'Cancel an operation; what it has begun is finished'), (c) =>
-        changed(c, deps, c.req.valid('param').id, 'cancel'),
+      .openapi(change(address, 'resume', 'Resume a paused operation'), (c) =>
+        changed(c, deps, c.req.valid('param').id, 'resume'),
+      )
+      .openapi(
+        change(address, 'cancel', 'Cancel an operation; what it has begun is finished'),
+        (c) => changed(c, deps, c.req.valid('param').id, 'cancel'),
       );
   return routes;
 };

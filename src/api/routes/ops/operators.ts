@@ -8,16 +8,23 @@ import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { conflict, notFound } from '../../problem.ts';
 import { body, forOperators, json, operation, router } from '../../router.ts';
 
-const role = z.enum(['viewer', 'operator'], { message: 'must be "viewer" (may read) or "operator" (may act)' });
+const role = z.enum(['viewer', 'operator'], {
+  message: 'must be "viewer" (may read) or "operator" (may act)',
+});
 
-const newOperator = z.strictObject({ name: name.openapi({ example: 'ada' }), role }).openapi('NewOperator');
+const newOperator = z
+  .strictObject({ name: name.openapi({ example: 'ada' }), role })
+  .openapi('NewOperator');
 
 const operator = z
   .object({
     id: uuid,
     name: z.string(),
     role,
-    prefix: z.string().openapi({ description: "The key's first characters, to tell keys apart.", example: 'kn_3q2-7w' }),
+    prefix: z.string().openapi({
+      description: "The key's first characters, to tell keys apart.",
+      example: 'kn_3q2-7w',
+    }),
     created_at: timestamp,
   })
   .openapi('Operator');
@@ -31,7 +38,10 @@ const create = operation({
   creates: true,
   request: { body: body(newOperator) },
   responses: {
-    201: json(operator.extend({ api_key: z.string() }).openapi('OperatorWithKey'), 'The operator; its key is shown this once.'),
+    201: json(
+      operator.extend({ api_key: z.string() }).openapi('OperatorWithKey'),
+      'The operator; its key is shown this once.',
+    ),
   },
 });
 
@@ -63,7 +73,8 @@ export const operatorRoutes = (deps: ApiDependencies) =>
       const made = await once(c, deps, given, async (tx) => {
         const { key, hash, prefix } = newKey();
         const added = await addOperator(tx, { ...given, hash, prefix }, c.get('operator').name);
-        if (!added) throw conflict(`There is an operator named ${JSON.stringify(given.name)} already.`);
+        if (!added)
+          throw conflict(`There is an operator named ${JSON.stringify(given.name)} already.`);
         return { ...added, api_key: key };
       });
       return c.json(made, 201);
@@ -77,6 +88,7 @@ export const operatorRoutes = (deps: ApiDependencies) =>
       );
     })
     .openapi(remove, async (c) => {
-      if (!(await removeOperator(deps.database, c.req.valid('param').id, c.get('operator').name))) throw notFound('operator');
+      if (!(await removeOperator(deps.database, c.req.valid('param').id, c.get('operator').name)))
+        throw notFound('operator');
       return c.body(null, 204);
     });

@@ -6,7 +6,9 @@ import { body, forOperators, operation, router } from '../../router.ts';
 import { accepted, begin, perSecond, reason } from './operations.ts';
 
 const message = `must be one of ${REBUILDABLE.join(', ')}: what they show follows from what is stored`;
-const given = z.strictObject({ subscriber: z.enum(REBUILDABLE, { message }), per_second: perSecond, reason }).openapi('Rebuild');
+const given = z
+  .strictObject({ subscriber: z.enum(REBUILDABLE, { message }), per_second: perSecond, reason })
+  .openapi('Rebuild');
 
 const rebuild = operation({
   method: 'post',
@@ -24,6 +26,15 @@ export const rebuildRoutes = (deps: ApiDependencies) =>
   router().openapi(rebuild, async (c) => {
     const { subscriber, per_second, reason } = c.req.valid('json');
     const other = await isBeingRebuilt(deps.database.pg, subscriber);
-    if (other) throw conflict(`${subscriber} is being rebuilt already, by operation ${other}; cancel that one first.`);
-    return await begin(c, deps, c.req.valid('json'), { verb: 'rebuild', input: { subscriber }, per_second }, reason);
+    if (other)
+      throw conflict(
+        `${subscriber} is being rebuilt already, by operation ${other}; cancel that one first.`,
+      );
+    return await begin(
+      c,
+      deps,
+      c.req.valid('json'),
+      { verb: 'rebuild', input: { subscriber }, per_second },
+      reason,
+    );
   });

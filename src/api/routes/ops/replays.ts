@@ -18,14 +18,19 @@ const given = z
     to: moment.optional().openapi({ description: 'Events before that moment; default: now.' }),
     channel_id: uuid.optional(),
     type: typeName.optional(),
-    subscriber: text(1, 255).optional().openapi({ description: 'Only its effects, and then also of events it never got.' }),
+    subscriber: text(1, 255)
+      .optional()
+      .openapi({ description: 'Only its effects, and then also of events it never got.' }),
     message_id: uuid.optional(),
     workspace_id: uuid.optional(),
-    dry_run: z.boolean().default(false).openapi({ description: 'Count what would be done, and do nothing.' }),
-    force: z
+    dry_run: z
       .boolean()
       .default(false)
-      .openapi({ description: 'Also do again what calls the outside: webhooks that were answered 2xx, under the same webhook-id.' }),
+      .openapi({ description: 'Count what would be done, and do nothing.' }),
+    force: z.boolean().default(false).openapi({
+      description:
+        'Also do again what calls the outside: webhooks that were answered 2xx, under the same webhook-id.',
+    }),
     per_second: perSecond,
     reason,
   })
@@ -34,21 +39,27 @@ const given = z
 const plan = z
   .object({
     dry_run: z.literal(true),
-    summary: z.string().openapi({ example: '4,212 events, 3 subscribers, 11 webhooks already answered 2xx: skipped' }),
+    summary: z.string().openapi({
+      example: '4,212 events, 3 subscribers, 11 webhooks already answered 2xx: skipped',
+    }),
     events: z.int(),
     effects: z.int().openapi({ description: 'How many would be brought about.' }),
     webhooks_answered: z.int().openapi({ description: 'Answered 2xx: skipped, unless `force`.' }),
     subscribers: z.array(
       z.object({
         name: z.string(),
-        again: z
-          .enum(['freely', 'asked', 'never'])
-          .openapi({ description: 'Whether what is done may be done again; `asked`: with `force`.' }),
+        again: z.enum(['freely', 'asked', 'never']).openapi({
+          description: 'Whether what is done may be done again; `asked`: with `force`.',
+        }),
         runs: z.int().openapi({ description: 'Effects that would be brought about.' }),
         retries: z.int().openapi({ description: 'Of these, dead letters.' }),
         skipped: z.int().openapi({ description: 'Done, and left as it is.' }),
-        in_flight: z.int().openapi({ description: 'Under way, or not dispatched yet: left alone.' }),
-        never: z.int().openapi({ description: 'Never dispatched to it, and left so: a backfill does that.' }),
+        in_flight: z
+          .int()
+          .openapi({ description: 'Under way, or not dispatched yet: left alone.' }),
+        never: z
+          .int()
+          .openapi({ description: 'Never dispatched to it, and left so: a backfill does that.' }),
       }),
     ),
   })
@@ -69,14 +80,21 @@ const replay = operation({
   responses: { 200: json(plan, 'What a replay would do (`dry_run`).'), ...accepted },
 });
 
-const PLANNING = { what: 'dry run', limitMs: 8_000, advice: 'Narrow it down with from and to, or replay without a dry run.' };
+const PLANNING = {
+  what: 'dry run',
+  limitMs: 8_000,
+  advice: 'Narrow it down with from and to, or replay without a dry run.',
+};
 
 /** Replays. */
 export const replayRoutes = (deps: ApiDependencies) =>
   router().openapi(replay, async (c) => {
     const { dry_run, per_second = PACE, reason, ...rest } = c.req.valid('json');
     const input = JSON.parse(JSON.stringify({ ...rest, to: rest.to ?? new Date() }));
-    const subscriber = rest.subscriber === undefined ? null : await findSubscriber(deps.database.pg, rest.subscriber);
+    const subscriber =
+      rest.subscriber === undefined
+        ? null
+        : await findSubscriber(deps.database.pg, rest.subscriber);
     if (subscriber === undefined) {
       const { message } = await noSuchSubscriber(deps.database, rest.subscriber!);
       throw invalid([{ path: 'subscriber', message }]);
@@ -85,8 +103,18 @@ export const replayRoutes = (deps: ApiDependencies) =>
       throw conflict(
         `${subscriber.name} is never done again, it would count twice or come out of order: rebuild it (search, analytics, cache), or replay without force.`,
       );
-    if (!dry_run) return await begin(c, deps, c.req.valid('json'), { verb: 'replay', input, per_second }, reason);
+    if (!dry_run)
+      return await begin(
+        c,
+        deps,
+        c.req.valid('json'),
+        { verb: 'replay', input, per_second },
+        reason,
+      );
     const planned = await heavily(c, deps.heavy, PLANNING, (pg) => planReplay(pg, input));
     const effects = planned.subscribers.reduce((n, { runs }) => n + runs, 0);
-    return c.json({ dry_run: true as const, summary: explainPlan(planned, rest.force), effects, ...planned }, 200);
+    return c.json(
+      { dry_run: true as const, summary: explainPlan(planned, rest.force), effects, ...planned },
+      200,
+    );
   });

@@ -10,7 +10,9 @@ const session = z
   .object({
     name: z.string(),
     role: z.enum(['viewer', 'operator']),
-    expires_at: timestamp.nullable().openapi({ description: "When the console's session ends; null where a key was sent." }),
+    expires_at: timestamp
+      .nullable()
+      .openapi({ description: "When the console's session ends; null where a key was sent." }),
     temporal_ui: z.string().nullable().openapi({ description: 'Where the workflows are seen.' }),
   })
   .openapi('Session');
@@ -26,7 +28,8 @@ const read = operation({
   request: {
     query: z.strictObject({
       optional: z.enum(['true', 'false'], { message: 'must be true or false' }).optional().openapi({
-        description: '`true`: where no key is sent and nobody is signed in, the answer is 204 and not 401. Default: false.',
+        description:
+          '`true`: where no key is sent and nobody is signed in, the answer is 204 and not 401. Default: false.',
       }),
     }),
   },
@@ -51,7 +54,10 @@ export const sessionRoutes = ({ database, temporalUi }: ApiDependencies) =>
     .openapi(read, (c) => {
       const { name, role } = c.get('operator');
       const temporal_ui = temporalUi && namespaceUrl(temporalUi);
-      return c.json({ name, role, expires_at: c.get('session')?.expires_at.toISOString() ?? null, temporal_ui }, 200);
+      return c.json(
+        { name, role, expires_at: c.get('session')?.expires_at.toISOString() ?? null, temporal_ui },
+        200,
+      );
     })
     .openapi(end, async (c) => {
       const open = c.get('session');

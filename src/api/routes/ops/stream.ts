@@ -15,30 +15,52 @@ const stream = operation({
     '`sample` about every two seconds: `{at, messages_per_second, undispatched_seconds, subscribers: [{name, state, rate, error_rate, ' +
     'backlog, backlog_age_seconds, workers, dead_letters}]}`, or `trouble`: `{detail}` where that can not be found out just now. Ends after ' +
     'five minutes with the event `renew`: ask again. An operator has 10 at most (429), a process 200 (503).',
-  responses: { 200: { description: 'A stream without end.', content: { 'text/event-stream': { schema: z.string() } } } },
+  responses: {
+    200: {
+      description: 'A stream without end.',
+      content: { 'text/event-stream': { schema: z.string() } },
+    },
+  },
 });
 
-/** How often something is said, so that proxies keep the connection, and it is asked whether who listens still may; in ms. */
+/**
+ * How often something is said, so that proxies keep the connection, and it is asked whether who
+ * listens still may; in ms.
+ */
 const HEARTBEAT = 10_000;
 /** After how long a browser comes again whose connection was lost, in ms. */
 const RETRY = 1000;
-/** A listener that is so many messages behind gets none until it has caught up: the next sample says it all. */
+/**
+ * A listener that is so many messages behind gets none until it has caught up: the next sample says
+ * it all.
+ */
 const BEHIND = 16;
 /** Heartbeats that a listener may be behind before it is cut off. */
 const PATIENCE = 3;
-/** How long a stream lasts, in ms: a client whose machine is gone can't be told from a quiet one. Who listens comes again. */
+/**
+ * How long a stream lasts, in ms: a client whose machine is gone can't be told from a quiet one.
+ * Who listens comes again.
+ */
 const LASTS = 5 * 60_000;
 /** Streams an operator has at once, and a process. */
 const [EACH, ALL] = [10, 200];
 
-const message = (event: string, data: unknown) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+const message = (event: string, data: unknown) =>
+  `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 
 /** What is live. */
 export const streamRoutes = ({ live }: ApiDependencies) => {
   const take = places();
   return router().openapi(stream, (c) => {
-    if (!live) throw new Problem(503, 'This process shows nothing live.', { headers: { 'retry-after': '30' } });
-    const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
+    if (!live)
+      throw new Problem(503, 'This process shows nothing live.', {
+        headers: { 'retry-after': '30' },
+      });
+    const headers = {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    };
     if (c.req.method === 'HEAD') return c.body(null, 200, headers);
     const release = take(c.get('workspaceId'));
     const { outgoing } = (c.env ?? {}) as { outgoing?: { destroy(): void } };
@@ -47,15 +69,26 @@ export const streamRoutes = ({ live }: ApiDependencies) => {
   });
 };
 
-/** @returns takes a place for an operator. @throws Problem 429 where it has too many, 503 where all have */
+/**
+ * @returns takes a place for an operator. @throws Problem 429 where it has too many, 503 where all
+ * have
+ */
 function places(): (operator: string) => () => void {
   const taken = new Map<string, number>();
   let all = 0;
   const wait = { headers: { 'retry-after': '10' } };
   return (operator) => {
     const own = taken.get(operator) ?? 0;
-    if (own >= EACH) throw new Problem(429, `You have ${EACH} streams open, which is the most: close one.`, { type: 'streams', ...wait });
-    if (all >= ALL) throw new Problem(503, `This process has ${ALL} streams open, which is the most.`, { type: 'streams', ...wait });
+    if (own >= EACH)
+      throw new Problem(429, `You have ${EACH} streams open, which is the most: close one.`, {
+        type: 'streams',
+        ...wait,
+      });
+    if (all >= ALL)
+      throw new Problem(503, `This process has ${ALL} streams open, which is the most.`, {
+        type: 'streams',
+        ...wait,
+      });
     all += 1;
     taken.set(operator, own + 1);
     return () => {
@@ -75,7 +108,10 @@ interface Listener {
   release(): void;
 }
 
-function streamOf(live: Pick<Live, 'watch'>, { mayStay, cutOff, release }: Listener): ReadableStream<Uint8Array> {
+function streamOf(
+  live: Pick<Live, 'watch'>,
+  { mayStay, cutOff, release }: Listener,
+): ReadableStream<Uint8Array> {
   const text = new TextEncoder();
   let [isOver, behind, beat, stop] = [false, 0, undefined as NodeJS.Timeout | undefined, () => {}];
   let [lasts, isAsking] = [undefined as NodeJS.Timeout | undefined, false];
@@ -91,7 +127,8 @@ function streamOf(live: Pick<Live, 'watch'>, { mayStay, cutOff, release }: Liste
     {
       start(controller) {
         const isBehind = () => (controller.desiredSize ?? 0) <= 0;
-        const say = (line: string) => !isOver && !isBehind() && controller.enqueue(text.encode(line));
+        const say = (line: string) =>
+          !isOver && !isBehind() && controller.enqueue(text.encode(line));
         const end = () => {
           if (isOver) return;
           leave();
@@ -99,7 +136,12 @@ function streamOf(live: Pick<Live, 'watch'>, { mayStay, cutOff, release }: Liste
         };
         const tell = (told: Told) => {
           if ('end' in told) end();
-          else say('sample' in told ? message('sample', told.sample) : message('trouble', { detail: told.trouble }));
+          else
+            say(
+              'sample' in told
+                ? message('sample', told.sample)
+                : message('trouble', { detail: told.trouble }),
+            );
         };
         say(`retry: ${RETRY}\n\n`);
         lasts = setTimeout(() => {

@@ -27,7 +27,10 @@ const worker = z
       example: '4711@host.5d0c8a31/effects',
       description: 'Process, host, eight digits that tell its deployment from others, and kind.',
     }),
-    version: z.string().nullable().openapi({ description: 'Null where it does not say: a worker in another language.' }),
+    version: z
+      .string()
+      .nullable()
+      .openapi({ description: 'Null where it does not say: a worker in another language.' }),
     seen_at: timestamp,
     concurrency: z.int().nullable().openapi({ description: 'Calls of this subscriber at once.' }),
     running: z.int().nullable().openapi({ description: 'Those under way when it was last seen.' }),
@@ -40,16 +43,23 @@ const status = z
     description: z.string(),
     event_types: z.array(z.string()),
     task_queue: z.string(),
-    state: z.enum(['active', 'paused', 'limited', 'retired']).openapi({ description: 'What operators want of it.' }),
+    state: z
+      .enum(['active', 'paused', 'limited', 'retired'])
+      .openapi({ description: 'What operators want of it.' }),
     health: z.enum(['ok', 'degraded', 'failing', 'down']).openapi({
       description:
         'How it is doing. `down`: no worker takes its calls; `failing`: half of the tries of the last five minutes failed, or more; `degraded`: 5 % or more.',
     }),
-    backlog: count('Events for it that it has neither done nor given up, without those that wait for a moment of their own.'),
+    backlog: count(
+      'Events for it that it has neither done nor given up, without those that wait for a moment of their own.',
+    ),
     backlog_age_seconds: number('Age of the oldest of them; 0 where there is none.'),
-    waiting: count('Events that wait for a moment of their own, such as a mail that gives its reader time.'),
+    waiting: count(
+      'Events that wait for a moment of their own, such as a mail that gives its reader time.',
+    ),
     queue: z.object({ calls: z.int(), age_seconds: z.number() }).nullable().openapi({
-      description: 'Calls that wait in its queue, each for up to a batch of events; null where the transport does not answer.',
+      description:
+        'Calls that wait in its queue, each for up to a batch of events; null where the transport does not answer.',
     }),
     rate: number('Events done a second, over the last minute.'),
     error_rate: number('Of what was tried in the last five minutes, which part failed: 0 to 1.'),
@@ -57,22 +67,26 @@ const status = z
     versions: z.array(z.string()).openapi({ description: 'The versions they run.' }),
     processes: z.array(worker),
     per_second: z.number().nullable().openapi({ description: 'Its limit in events a second.' }),
-    paused: z.object({ by: z.string(), reason: z.string(), at: timestamp, until: timestamp.nullable() }).nullable(),
+    paused: z
+      .object({ by: z.string(), reason: z.string(), at: timestamp, until: timestamp.nullable() })
+      .nullable(),
     retired: z
       .object({
         by: z.string(),
         at: timestamp,
         open: z.enum(openWays).openapi({ description: 'What becomes of what was open.' }),
         handed_to: z.string().nullable(),
-        operation_id: z
-          .string()
-          .nullable()
-          .openapi({ description: 'The operation that sees to what was open; null where its workers finish it.' }),
+        operation_id: z.string().nullable().openapi({
+          description:
+            'The operation that sees to what was open; null where its workers finish it.',
+        }),
       })
       .nullable()
       .openapi({ description: 'Set where nothing new is for it.' }),
     drained: z.boolean().openapi({ description: 'Paused, and no worker is at any call of it.' }),
-    applied: z.boolean().openapi({ description: 'Whether the queue is as was asked; false while the transport does not answer.' }),
+    applied: z.boolean().openapi({
+      description: 'Whether the queue is as was asked; false while the transport does not answer.',
+    }),
   })
   .openapi('SubscriberStatus');
 
@@ -85,11 +99,16 @@ const advice = z
     workers: z.int(),
     concurrency: count('Calls at once, of all its workers together.'),
     target_seconds: z.int(),
-    drained_in_seconds: z.number().nullable().openapi({ description: 'At this rate; null: never, or nobody can say.' }),
+    drained_in_seconds: z
+      .number()
+      .nullable()
+      .openapi({ description: 'At this rate; null: never, or nobody can say.' }),
     suggested_workers: z.int(),
     suggested_concurrency: count('Calls at once that each of them wants to make.'),
     advice: z.string(),
-    command: z.string().nullable().openapi({ description: 'What to run once for each worker that is to be added; null: nothing.' }),
+    command: z.string().nullable().openapi({
+      description: 'What to run once for each worker that is to be added; null: nothing.',
+    }),
   })
   .openapi('ScaleAdvice');
 
@@ -98,8 +117,13 @@ const name = z
   .regex(/^[a-z][a-z0-9_-]{0,62}$/)
   .openapi({ example: 'search' });
 const params = z.object({ name });
-const reason = text(1, 500).openapi({ description: 'Why, for whoever finds it.', example: 'the index is being moved' });
-const until = moment.optional().openapi({ description: 'When it resumes by itself; default: when somebody resumes it.' });
+const reason = text(1, 500).openapi({
+  description: 'Why, for whoever finds it.',
+  example: 'the index is being moved',
+});
+const until = moment
+  .optional()
+  .openapi({ description: 'When it resumes by itself; default: when somebody resumes it.' });
 const answer = { 200: json(status, 'The subscriber as it is now.') };
 
 const list = operation({
@@ -131,7 +155,9 @@ const scale = operation({
   request: {
     params,
     query: z.strictObject({
-      within: whole(1, 86_400).default(300).openapi({ description: 'In how many seconds the backlog is to be done.', default: 300 }),
+      within: whole(1, 86_400)
+        .default(300)
+        .openapi({ description: 'In how many seconds the backlog is to be done.', default: 300 }),
     }),
   },
   responses: { 200: json(advice, 'What is suggested, and from what.') },
@@ -157,7 +183,10 @@ const drainIt = operation({
   request: { params, body: body(z.strictObject({ reason, until }).openapi('Drain')) },
 });
 
-const resumeIt = operation({ ...verb('resume', 'End a pause; what has waited is done'), request: { params } });
+const resumeIt = operation({
+  ...verb('resume', 'End a pause; what has waited is done'),
+  request: { params },
+});
 
 const limitIt = operation({
   method: 'put',
@@ -197,9 +226,16 @@ const retireIt = operation({
     body: body(
       z
         .strictObject({
-          open: z.enum(openWays, { message: 'must be finish, discard or hand-to' }).default('finish'),
-          hand_to: name.optional().openapi({ description: 'With `hand-to`: whose work what is open is from then on.', example: 'links-2' }),
-          reason: text(1, 1000).optional().openapi({ description: 'For the log of operations, and for what is given up.' }),
+          open: z
+            .enum(openWays, { message: 'must be finish, discard or hand-to' })
+            .default('finish'),
+          hand_to: name.optional().openapi({
+            description: 'With `hand-to`: whose work what is open is from then on.',
+            example: 'links-2',
+          }),
+          reason: text(1, 1000)
+            .optional()
+            .openapi({ description: 'For the log of operations, and for what is given up.' }),
         })
         .refine(({ open, hand_to }) => (open === 'hand-to') === (hand_to !== undefined), {
           path: ['hand_to'],
@@ -230,7 +266,8 @@ export function opsSubscriberRoutes(deps: ApiDependencies) {
     return found;
   };
   const unknown = (wanted: string) => noSuchSubscriber(deps.database, wanted);
-  const isKnown = async (wanted: string) => (await deps.database.pg`select from subscribers where name = ${wanted}`).length > 0;
+  const isKnown = async (wanted: string) =>
+    (await deps.database.pg`select from subscribers where name = ${wanted}`).length > 0;
   /** Does it, and answers with what came of it. */
   const done = async (wanted: string, act: Promise<unknown>) => {
     await act.catch(async (error) => {
@@ -241,7 +278,9 @@ export function opsSubscriberRoutes(deps: ApiDependencies) {
   return router()
     .openapi(list, async (c) => {
       const { limit, cursor } = c.req.valid('query');
-      const all = await inPlace(c, deps.heavy, LISTING, (database) => subscriberStatuses({ ...steering, database }));
+      const all = await inPlace(c, deps.heavy, LISTING, (database) =>
+        subscriberStatuses({ ...steering, database }),
+      );
       const rows = all.filter((row) => cursor === undefined || row.name > cursor);
       const page = toPlainPage(rows.slice(0, limit + 1), limit, (row) => row.name);
       return c.json(page, 200);
@@ -249,14 +288,25 @@ export function opsSubscriberRoutes(deps: ApiDependencies) {
     .openapi(read, async (c) => c.json(await show(c.req.valid('param').name), 200))
     .openapi(scale, async (c) => {
       const subscriber = await show(c.req.valid('param').name);
-      return c.json(await scaleAdvice(deps.database.pg, subscriber, c.req.valid('query').within), 200);
+      return c.json(
+        await scaleAdvice(deps.database.pg, subscriber, c.req.valid('query').within),
+        200,
+      );
     })
     .openapi(pauseIt, async (c) => {
-      const given = { name: c.req.valid('param').name, by: c.get('operator').name, ...inTheFuture(c.req.valid('json')) };
+      const given = {
+        name: c.req.valid('param').name,
+        by: c.get('operator').name,
+        ...inTheFuture(c.req.valid('json')),
+      };
       return c.json(await done(given.name, pause(steering, given)), 200);
     })
     .openapi(drainIt, async (c) => {
-      const given = { name: c.req.valid('param').name, by: c.get('operator').name, ...inTheFuture(c.req.valid('json')) };
+      const given = {
+        name: c.req.valid('param').name,
+        by: c.get('operator').name,
+        ...inTheFuture(c.req.valid('json')),
+      };
       return c.json(await done(given.name, drain(steering, given)), 200);
     })
     .openapi(resumeIt, async (c) => {
@@ -264,16 +314,29 @@ export function opsSubscriberRoutes(deps: ApiDependencies) {
       return c.json(await done(given.name, resume(steering, given)), 200);
     })
     .openapi(limitIt, async (c) => {
-      const given = { name: c.req.valid('param').name, by: c.get('operator').name, ...c.req.valid('json') };
+      const given = {
+        name: c.req.valid('param').name,
+        by: c.get('operator').name,
+        ...c.req.valid('json'),
+      };
       return c.json(await done(given.name, setLimit(steering, given)), 200);
     })
     .openapi(retireIt, async (c) => {
       const { hand_to: handTo, ...given } = c.req.valid('json');
       const { name } = c.req.valid('param');
-      const retired = retire(deps.database, { ...given, name, handTo, by: c.get('operator').name }).catch(async (error) => {
-        if (error instanceof HandOverError) throw invalid([{ path: 'hand_to', message: error.message }]);
-        const isHeir = error instanceof SubscriberUnknownError && handTo !== undefined && (await isKnown(name));
-        throw isHeir ? invalid([{ path: 'hand_to', message: (await unknown(handTo)).message }]) : error;
+      const retired = retire(deps.database, {
+        ...given,
+        name,
+        handTo,
+        by: c.get('operator').name,
+      }).catch(async (error) => {
+        if (error instanceof HandOverError)
+          throw invalid([{ path: 'hand_to', message: error.message }]);
+        const isHeir =
+          error instanceof SubscriberUnknownError && handTo !== undefined && (await isKnown(name));
+        throw isHeir
+          ? invalid([{ path: 'hand_to', message: (await unknown(handTo)).message }])
+          : error;
       });
       return c.json(await done(name, retired), 200);
     })

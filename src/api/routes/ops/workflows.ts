@@ -21,7 +21,9 @@ const reset = operation({
   request: { params: z.object({ id: text(1, 255) }) },
   responses: {
     200: json(
-      z.object({ id: z.string(), run_id: z.string(), url: z.string().nullable() }).openapi('ResetWorkflow'),
+      z
+        .object({ id: z.string(), run_id: z.string(), url: z.string().nullable() })
+        .openapi('ResetWorkflow'),
       'The workflow, with its new run.',
     ),
   },
@@ -44,16 +46,32 @@ export const workflowRoutes = (deps: ApiDependencies) =>
     .openapi(reset, async (c) => {
       const { id } = c.req.valid('param');
       if (!deps.resetWorkflow) throw noWorkflows();
-      const answer = await resetOne({ database: deps.database, resetWorkflow: deps.resetWorkflow }, id, c.get('operator').name);
-      if ('refused' in answer) throw answer.refused === 'absent' ? notFound('workflow') : conflict(answer.why);
+      const answer = await resetOne(
+        { database: deps.database, resetWorkflow: deps.resetWorkflow },
+        id,
+        c.get('operator').name,
+      );
+      if ('refused' in answer)
+        throw answer.refused === 'absent' ? notFound('workflow') : conflict(answer.why);
       const ui = deps.temporalUi;
-      return c.json({ ...(ui ? workflowLink(ui, id, answer.runId) : { id, url: null }), run_id: answer.runId }, 200);
+      return c.json(
+        { ...(ui ? workflowLink(ui, id, answer.runId) : { id, url: null }), run_id: answer.runId },
+        200,
+      );
     })
     .openapi(bulk, (c) => {
       const given = c.req.valid('json');
       if (!deps.resetWorkflow) throw noWorkflows();
-      return begin(c, deps, given, { verb: 'reset', input: { ...lettersOf(given) }, per_second: given.per_second ?? PACE }, given.reason);
+      return begin(
+        c,
+        deps,
+        given,
+        { verb: 'reset', input: { ...lettersOf(given) }, per_second: given.per_second ?? PACE },
+        given.reason,
+      );
     });
 
 const noWorkflows = () =>
-  conflict('There are no workflows under KNOCKON_TRANSPORT=pg-boss; retry the dead letters instead (POST /v1/ops/dead_letters/retry).');
+  conflict(
+    'There are no workflows under KNOCKON_TRANSPORT=pg-boss; retry the dead letters instead (POST /v1/ops/dead_letters/retry).',
+  );

@@ -5,7 +5,9 @@ import { text, timestamp, uuid } from '../../fields.ts';
 import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { forOperators, json, operation, router } from '../../router.ts';
 
-const workspace = z.object({ id: uuid, name: z.string(), created_at: timestamp }).openapi('Workspace');
+const workspace = z
+  .object({ id: uuid, name: z.string(), created_at: timestamp })
+  .openapi('Workspace');
 
 const list = operation({
   method: 'get',
