@@ -44,13 +44,13 @@ async function bringUp(): Promise<{ up: Up; stop(): Promise<void> }> {
   return { up: JSON.parse(readFileSync(file, 'utf8')) as Up, stop };
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: what is asked for here is known to be there
 async function call(
   { api_url }: Up,
   key: string,
   method: string,
   path: string,
   body?: unknown,
+  // biome-ignore lint/suspicious/noExplicitAny: what is asked for here is known to be there
 ): Promise<any> {
   const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
   const answer = await fetch(api_url + path, { method, headers, body: JSON.stringify(body) });
