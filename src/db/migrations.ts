@@ -19,7 +19,7 @@ export interface Migration {
 export function ownMigrations(): Migration[] {
   const { entries } = JSON.parse(read('meta/_journal.json')) as { entries: { tag: string }[] };
   return entries.map(({ tag }) => {
-    const text = read(`${tag}.pg`);
+    const text = read(`${tag}.sql`);
     return {
       tag,
       hash: createHash('sha256').update(text).digest('hex'),
