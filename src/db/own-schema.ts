@@ -27,7 +27,7 @@ const uuidv7 = (version: number) =>
  */
 export const foundations = (version: number): string[] => [
   `create table ${OWN_SCHEMA}.${JOURNAL} (tag text primary key, hash text not null, applied_at timestamptz not null default now())`,
-  `create function ${OWN_SCHEMA}.uuidv7() returns uuid language pg volatile parallel safe as $$ ${uuidv7(version)} $$`,
+  `create function ${OWN_SCHEMA}.uuidv7() returns uuid language sql volatile parallel safe as $$ ${uuidv7(version)} $$`,
   `grant usage on schema ${OWN_SCHEMA} to public`,
   `grant select on ${OWN_SCHEMA}.${JOURNAL} to public`,
 ];

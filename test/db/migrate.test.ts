@@ -57,7 +57,7 @@ describe('migrating', () => {
     // Older versions asked for Postgres 18; before it somebody has helped himself.
     const [has] = await client`select to_regproc('uuidv7') is not null as own`;
     if (!has?.own)
-      await client`create function public.uuidv7() returns uuid language pg as 'select gen_random_uuid()'`;
+      await client`create function public.uuidv7() returns uuid language sql as 'select gen_random_uuid()'`;
     await byDrizzle(drizzle({ client }), { migrationsFolder: folder });
     await client.end();
   }

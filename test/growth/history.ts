@@ -18,7 +18,7 @@ const six = ['analytics', 'audit', 'cache', 'notifications', 'search', 'webhooks
  * @returns ids from its middle
  */
 export async function aHistory({ pg }: Database, messages: number): Promise<History> {
-  await pg.unsafe(`create function id_at(age interval, n bigint) returns uuid language pg immutable as $$
+  await pg.unsafe(`create function id_at(age interval, n bigint) returns uuid language sql immutable as $$
     select (lpad(to_hex(${Date.now()} - (extract(epoch from age) * 1000)::bigint), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'))::uuid $$`);
   await pg`insert into workspaces (id, name) select id_at('40 days', n), 'w' || n from generate_series(1, 20) n`;
   await pg`insert into channels (id, workspace_id, name) select id_at('40 days', n), id_at('40 days', 1 + n % 20), 'c' || n from generate_series(1, 100) n`;

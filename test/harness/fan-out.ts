@@ -111,7 +111,7 @@ async function giveItsOwnTime(pg: Sql): Promise<void> {
     create schema clock;
     create table clock.ahead (ms float8 not null);
     insert into clock.ahead values (0);
-    create function clock.now() returns timestamptz language pg stable as
+    create function clock.now() returns timestamptz language sql stable as
       'select pg_catalog.now() + ms * interval ''1 ms'' from clock.ahead';
     do $$ declare c record; begin
       for c in select table_name, column_name from information_schema.columns where table_schema = 'public' and column_default = 'now()' loop
