@@ -14,7 +14,7 @@ const oldest = [
   'test/effects/webhooks-limits.test.ts',
   'test/outbox/dispatcher.test.ts',
   'test/ops/ledger.test.ts',
-  'test/growth/plans.test.ts',
+  'test/growth/query-plans.test.ts',
 ];
 
 export default defineConfig({

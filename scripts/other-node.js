@@ -7,16 +7,16 @@ const other = Number(process.versions.node.split('.')[0]) >= 24 ? 20 : 24;
 const parts = [
   ...[
     'test/events',
-    'test/runtime/bounded.test.ts',
+    'test/runtime/truncate-outcomes.test.ts',
     'test/cli/chat-log.test.ts',
     'test/cli/processes.test.ts',
-    'test/local/parts.test.ts',
+    'test/local/local-stack.test.ts',
   ],
   ...[
     'test/workflows/replay.test.ts',
     'test/local/up-pg-boss.test.ts',
     'test/whole/metrics-port.test.ts',
-    'test/whole/path.test.ts',
+    'test/whole/message-path.test.ts',
   ],
 ];
 

@@ -6,7 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { findTestServer } from '../src/local/temporal-cli.ts';
-import { WorkflowBench } from '../test/workflows/bench.ts';
+import { WorkflowBench } from '../test/workflows/workflow-environment.ts';
 import { scenarios } from '../test/workflows/scenarios.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));

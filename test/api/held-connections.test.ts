@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { redeliver, sendTest } from '../../src/activities/webhooks/index.ts';
 import { idempotencyKeys } from '../../src/db/schema/workspaces.ts';
 import { loopback, Receiver } from '../effects/webhook-receiver.ts';
-import { OPERATOR, request, type TestApi, useApi } from './api.ts';
+import { OPERATOR, request, type TestApi, useApi } from './test-api.ts';
 
 const api = useApi();
 let app: TestApi['app'];

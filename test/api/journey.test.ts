@@ -8,7 +8,7 @@ import {
   receipts,
   subscribers,
 } from '../../src/db/schema/outbox.ts';
-import { request, useApi } from './api.ts';
+import { request, useApi } from './test-api.ts';
 
 const api = useApi();
 const retry = { attempts: 20, initial_ms: 1000, max_ms: 600_000, backoff: 2 };

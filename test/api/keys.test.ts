@@ -3,7 +3,7 @@ import pino from 'pino';
 import { describe, expect, test, vi } from 'vitest';
 import { createKeyring } from '../../src/api/keys.ts';
 import { apiKeys } from '../../src/db/schema/workspaces.ts';
-import { OPERATOR, request, useApi } from './api.ts';
+import { OPERATOR, request, useApi } from './test-api.ts';
 
 const lines: string[] = [];
 const api = useApi({ log: pino({ level: 'trace' }, { write: (line) => void lines.push(line) }) });

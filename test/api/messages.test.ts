@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { useApi } from './api.ts';
+import { useApi } from './test-api.ts';
 
 const api = useApi();
 

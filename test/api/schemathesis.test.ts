@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { OPERATOR, useDeployment } from '../harness/processes.ts';
-import { Product } from '../whole/product.ts';
+import { Product } from '../whole/customer.ts';
 
 const run = promisify(execFile);
 

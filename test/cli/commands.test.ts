@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createProgram } from '../../src/cli/program.ts';
 import { startStandIn } from './api-stand-in.ts';
-import { typed } from './in-process.ts';
+import { typed } from './run-in-process.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const tsx = import.meta.resolve('tsx');

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type ImportOptions, runImport } from '../../src/cli/import/import.ts';
 import type { Summary } from '../../src/cli/import/summary.ts';
 import { type StandIn, startStandIn } from './api-stand-in.ts';
-import { aTerminal } from './terminal.ts';
+import { aTerminal } from './recording-terminal.ts';
 
 let api: StandIn;
 let folder: string;

@@ -6,7 +6,7 @@ import type { EffectView, EventView, JourneyView } from '../../src/cli/trace/jou
 import { showJourney } from '../../src/cli/trace/journey.ts';
 import { follow } from '../../src/cli/trace/trace.ts';
 import { type StandIn, startStandIn } from './api-stand-in.ts';
-import { aTerminal } from './terminal.ts';
+import { aTerminal } from './recording-terminal.ts';
 
 let standIn: StandIn;
 let api: Api;

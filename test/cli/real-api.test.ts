@@ -10,7 +10,7 @@ import { verifyLedger } from '../../src/ops/status/verify.ts';
 import { start } from '../../src/workers/api.ts';
 import type { Running } from '../../src/workers/process/process.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
-import { aTerminal } from './terminal.ts';
+import { aTerminal } from './recording-terminal.ts';
 
 const adminKey = 'operator-key-of-this-test';
 let folder: string;

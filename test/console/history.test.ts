@@ -1,7 +1,7 @@
 import { beforeEach, expect, it } from 'vitest';
 import { keepSample } from '../../src/ops/status/history.ts';
 import type { Sample } from '../../src/ops/status/sample.ts';
-import { OPERATOR, useApi } from '../api/api.ts';
+import { OPERATOR, useApi } from '../api/test-api.ts';
 
 const api = useApi();
 beforeEach(() => api.database.pg`delete from samples`);

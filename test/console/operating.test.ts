@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { OPERATOR, type TestProcess, useDeployment } from '../harness/processes.ts';
-import { Product, soon } from '../whole/product.ts';
+import { Product, soon } from '../whole/customer.ts';
 import { describeInBrowser, useBrowser } from './browser.ts';
 import { signIn } from './chromium.ts';
 

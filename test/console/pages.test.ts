@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { OPERATOR, type TestProcess, useDeployment } from '../harness/processes.ts';
-import { Product, soon } from '../whole/product.ts';
+import { Product, soon } from '../whole/customer.ts';
 import { barriers, describeInBrowser, overflow, useBrowser } from './browser.ts';
 import { signIn } from './chromium.ts';
 

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { noLimits } from '../../src/api/limits/index.ts';
 import { memoryMeter } from '../../src/api/limits/meter.ts';
 import { createSeal } from '../../src/seal.ts';
-import { OPERATOR, request, useApi } from '../api/api.ts';
+import { OPERATOR, request, useApi } from '../api/test-api.ts';
 
 const api = useApi();
 const own = { 'knockon-console': '1' };

@@ -82,7 +82,7 @@ describe('the walk-through "Add an effect" in CONTRIBUTING.md', () => {
       'run',
       'test/effects/links.test.ts',
       'test/effects/reminders.test.ts',
-      'test/whole/path.test.ts',
+      'test/whole/message-path.test.ts',
     );
   }, 480_000);
 });

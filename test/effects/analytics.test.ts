@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { analytics } from '../../src/activities/analytics/index.ts';
 import { freshDatabase } from '../harness/database.ts';
 import { deliver, startConversation } from './conversation.ts';
-import { play, story } from './story.ts';
+import { play, story } from './random-conversations.ts';
 
 let fresh: Awaited<ReturnType<typeof freshDatabase>>;
 beforeAll(async () => {

@@ -7,7 +7,7 @@ import type { SummaryStore } from '../../src/activities/cache/summaries.ts';
 import type { ChannelSummary } from '../../src/activities/cache/summary.ts';
 import { freshDatabase } from '../harness/database.ts';
 import { deliver, startConversation } from './conversation.ts';
-import { play, story } from './story.ts';
+import { play, story } from './random-conversations.ts';
 
 let fresh: Awaited<ReturnType<typeof freshDatabase>>;
 let summaries: SummaryStore;

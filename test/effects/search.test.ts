@@ -5,7 +5,7 @@ import { search } from '../../src/activities/search/index.ts';
 import { searchQuery } from '../../src/db/search-text.ts';
 import { freshDatabase } from '../harness/database.ts';
 import { type Conversation, deliver, startConversation } from './conversation.ts';
-import { play, story } from './story.ts';
+import { play, story } from './random-conversations.ts';
 
 let fresh: Awaited<ReturnType<typeof freshDatabase>>;
 beforeAll(async () => {

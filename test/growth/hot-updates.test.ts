@@ -7,7 +7,7 @@ import { markStarted } from '../../src/outbox/claim.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { aCallTo } from '../harness/effects.ts';
 import { aChannel, aMessage, aWriter } from '../harness/messaging.ts';
-import { everything } from '../ops/books.ts';
+import { everything } from '../ops/ledger-rows.ts';
 
 let test: TestDatabase;
 beforeAll(async () => {

@@ -10,7 +10,7 @@ import { repeat } from '../../src/workers/process/repeat.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { aCallTo } from '../harness/effects.ts';
 import { aChannel, aMessage, aWriter } from '../harness/messaging.ts';
-import { buried, dispatched, done, nothing } from '../ops/books.ts';
+import { buried, dispatched, done, nothing } from '../ops/ledger-rows.ts';
 
 const key = Buffer.alloc(32, 1);
 let test: TestDatabase;

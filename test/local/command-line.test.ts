@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { freshDatabase } from '../harness/database.ts';
-import { knockon } from './command.ts';
+import { knockon } from './start-knockon.ts';
 
 const secret = 'x'.repeat(32);
 

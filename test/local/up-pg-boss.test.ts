@@ -7,7 +7,7 @@ import { commonFolder } from '../../src/local/postgres-programs.ts';
 import { type Identity, isAlive } from '../../src/local/process-identity.ts';
 import type { UpFile } from '../../src/local/up-file.ts';
 import { effectNames, effectsOf } from '../harness/effect-names.ts';
-import { knockon, type RunningCommand, startKnockon } from './command.ts';
+import { knockon, type RunningCommand, startKnockon } from './start-knockon.ts';
 
 const minutes = 60_000;
 

@@ -8,7 +8,7 @@ import { readJson, type Secrets } from '../../src/local/home.ts';
 import { commonFolder } from '../../src/local/postgres-programs.ts';
 import { type Identity, isAlive } from '../../src/local/process-identity.ts';
 import type { UpFile } from '../../src/local/up-file.ts';
-import { knockon, type RunningCommand, startKnockon } from './command.ts';
+import { knockon, type RunningCommand, startKnockon } from './start-knockon.ts';
 
 const run = promisify(execFile);
 const minutes = 60_000;

@@ -1,4 +1,4 @@
 import { describe } from 'vitest';
-import { healing } from './heal.ts';
+import { healing } from './healing-suite.ts';
 
 describe('on Temporal', () => healing('temporal'));

@@ -3,7 +3,7 @@ import { verifyLedger } from '../../src/ops/status/verify.ts';
 import { claim } from '../../src/outbox/claim.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { aChannel, aMessage, aWriter } from '../harness/messaging.ts';
-import { buried, dispatched, done, everything, nothing } from './books.ts';
+import { buried, dispatched, done, everything, nothing } from './ledger-rows.ts';
 
 let test: TestDatabase;
 beforeEach(async () => {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { effectNames } from '../harness/effect-names.ts';
-import { soon } from '../whole/product.ts';
-import { useProduct } from './running.ts';
+import { soon } from '../whole/customer.ts';
+import { useProduct } from './running-product.ts';
 
 const product = useProduct({ KNOCKON_TRANSPORT: 'pg-boss' });
 const others = effectNames.filter((name) => name !== 'search');

@@ -4,8 +4,8 @@ import { keepControls } from '../../src/ops/controls/controls.ts';
 import { verifyLedger } from '../../src/ops/status/verify.ts';
 import { chooseTransport } from '../../src/workers/transport.ts';
 import { effectNames } from '../harness/effect-names.ts';
-import { soon } from '../whole/product.ts';
-import { useProduct } from './running.ts';
+import { soon } from '../whole/customer.ts';
+import { useProduct } from './running-product.ts';
 
 const product = useProduct();
 const others = effectNames.filter((name) => name !== 'search');

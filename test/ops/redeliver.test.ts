@@ -2,8 +2,8 @@ import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { verifyLedger } from '../../src/ops/status/verify.ts';
 import { Receiver } from '../effects/webhook-receiver.ts';
-import { all, soon } from '../whole/product.ts';
-import { useProduct } from './running.ts';
+import { all, soon } from '../whole/customer.ts';
+import { useProduct } from './running-product.ts';
 
 const product = useProduct({ KNOCKON_WEBHOOK_ATTEMPTS: '1', KNOCKON_WEBHOOK_ALLOW: '127.0.0.0/8' });
 let receiver: Receiver;

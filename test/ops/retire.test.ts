@@ -4,8 +4,8 @@ import { defineEffect, retry } from '../../src/activities/runtime/effect.ts';
 import { verifyLedger } from '../../src/ops/status/verify.ts';
 import { hostEffects } from '../../src/workers/effects.ts';
 import { createLog, type Running, ShutdownStack } from '../../src/workers/process/process.ts';
-import { soon } from '../whole/product.ts';
-import { type RunningProduct, useProduct } from './running.ts';
+import { soon } from '../whole/customer.ts';
+import { type RunningProduct, useProduct } from './running-product.ts';
 
 const settings = { KNOCKON_HEAL_AGE: '1s', KNOCKON_CHECK_EVERY: '200ms' };
 const products = {

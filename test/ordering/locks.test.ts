@@ -135,7 +135,7 @@ function holdsAll(open: (test: TestDatabase) => Promise<Subject>): void {
   });
 
   it('pass to another within seconds when their holder is killed', async () => {
-    const path = fileURLToPath(new URL('./holder.ts', import.meta.url));
+    const path = fileURLToPath(new URL('./lock-holder-process.ts', import.meta.url));
     const holder = fork(path, [test.url, subject.redisUrl, 'x', A], {
       execArgv: ['--import', 'tsx'],
     });

@@ -8,7 +8,7 @@ import { verifyLedger } from '../../src/ops/status/verify.ts';
 import { expire } from '../../src/outbox/retention.ts';
 import type { EffectCall } from '../../src/transport/dispatch.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
-import { dispatched, nothing } from '../ops/books.ts';
+import { dispatched, nothing } from '../ops/ledger-rows.ts';
 
 let test: TestDatabase;
 let given: number;

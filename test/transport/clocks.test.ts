@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OPERATOR, useDeployment } from '../harness/processes.ts';
-import { Product, soon } from '../whole/product.ts';
+import { Product, soon } from '../whole/customer.ts';
 
 const preload = new URL('../harness/shifted-clock.js', import.meta.url).href;
 

@@ -8,7 +8,7 @@ import { readJourney } from '../../src/ops/inspect/journey.ts';
 import { ScriptedMailServer } from '../effects/scripted-mail-server.ts';
 import { loopback, Receiver } from '../effects/webhook-receiver.ts';
 import { aChannel, aMessage, aWriter } from '../harness/messaging.ts';
-import { logged, soon, TransportBench } from './bench.ts';
+import { logged, soon, TransportBench } from './test-transport.ts';
 
 /** Whatever is somebody's has this in it. */
 const CANARY = /canar/i;

@@ -2,8 +2,8 @@ import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { dead } from '../../src/activities/runtime/effect.ts';
 import type { DomainEvent } from '../../src/events/index.ts';
-import { soon, TransportBench } from './bench.ts';
-import { anEffect, Kit } from './kit.ts';
+import { soon, TransportBench } from './test-transport.ts';
+import { anEffect, Kit } from './recorded-effects.ts';
 
 const KEYWORD_LIST = 7;
 const kit = new Kit();

@@ -1,4 +1,4 @@
 import { describe } from 'vitest';
-import { crashes } from './crashes.ts';
+import { crashes } from './crash-suite.ts';
 
 describe('Temporal', () => crashes('temporal'));

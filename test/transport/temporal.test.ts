@@ -1,4 +1,4 @@
 import { describe } from 'vitest';
-import { conformance } from './conformance.ts';
+import { conformance } from './conformance-suite.ts';
 
 describe('Temporal', () => conformance('temporal'));

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { webhooks } from '../../src/activities/webhooks/index.ts';
 import { loopback, Receiver, seal } from '../effects/webhook-receiver.ts';
 import { aChannel } from '../harness/messaging.ts';
-import { soon, TransportBench } from './bench.ts';
+import { soon, TransportBench } from './test-transport.ts';
 
 describe.each(['temporal', 'pg-boss'] as const)('webhooks on %s', (transport) => {
   let bench: TransportBench;

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type TestProcess, useDeployment } from '../harness/processes.ts';
-import { expectOnce, Product, settled, soon } from './product.ts';
+import { expectOnce, Product, settled, soon } from './customer.ts';
 
 const BURST = 50;
 

@@ -3,7 +3,7 @@ import { verifyLedger } from '../../src/ops/status/verify.ts';
 import { effectNames } from '../harness/effect-names.ts';
 import { aChannel, aMessage, aWriter } from '../harness/messaging.ts';
 import { useDeployment } from '../harness/processes.ts';
-import { settled, soon } from './product.ts';
+import { settled, soon } from './customer.ts';
 
 /**
  * Together 48 MB as they are stored, and more in memory, once for each effect; a worker has 96 MB

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePorts } from '../../src/local/ports.ts';
 import { OPERATOR, type TestProcess, useDeployment } from '../harness/processes.ts';
 import { startProxy, type TestProxy } from '../harness/proxy.ts';
-import { all, Product } from './product.ts';
+import { all, Product } from './customer.ts';
 
 const soon = { timeout: 60_000, interval: 100 };
 

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type TestProcess, useDeployment } from '../harness/processes.ts';
-import { all, Product, soon } from './product.ts';
+import { all, Product, soon } from './customer.ts';
 
 const greetingWorker = fileURLToPath(new URL('./greeting-worker.ts', import.meta.url));
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Receiver } from '../effects/webhook-receiver.ts';
 import { effectNames } from '../harness/effect-names.ts';
 import { type TestProcess, useDeployment } from '../harness/processes.ts';
-import { all, expectOnce, Product, settled, soon } from './product.ts';
+import { all, expectOnce, Product, settled, soon } from './customer.ts';
 
 const knockon = useDeployment(() => ({ KNOCKON_RELAY_AGE: '1s', KNOCKON_READY_AGE: '1s' }));
 let receiver: Receiver;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OPERATOR, useDeployment } from '../harness/processes.ts';
 import { startProxy, type TestProxy } from '../harness/proxy.ts';
-import { Product } from './product.ts';
+import { Product } from './customer.ts';
 
 const knockon = useDeployment();
 let proxy: TestProxy;

@@ -3,7 +3,7 @@ import { WorkflowFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EffectCall } from '../../src/transport/dispatch.ts';
 import { testServerPath } from '../harness/temporal.ts';
-import { healthy, WorkflowBench } from './bench.ts';
+import { healthy, WorkflowBench } from './workflow-environment.ts';
 
 const HOUR = 3_600_000;
 let bench: WorkflowBench;

@@ -2,7 +2,7 @@ import { ApplicationFailure } from '@temporalio/activity';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EffectCall, OpenOutcome } from '../../src/transport/dispatch.ts';
 import { testServerPath } from '../harness/temporal.ts';
-import { type FakeEffect, healthy, WorkflowBench } from './bench.ts';
+import { type FakeEffect, healthy, WorkflowBench } from './workflow-environment.ts';
 
 const HOUR = 3_600_000;
 let bench: WorkflowBench;

@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { EffectCall } from '../../src/transport/dispatch.ts';
-import { type FakeEffect, healthy, type WorkflowBench } from './bench.ts';
+import { type FakeEffect, healthy, type WorkflowBench } from './workflow-environment.ts';
 
 /** One way through the fan-out, whose history is kept in test/histories/ and replayed. */
 export interface Scenario {

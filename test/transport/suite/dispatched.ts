@@ -6,8 +6,8 @@ import { createHeavy } from '../../../src/db/heavy/heavy.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import { editMessage } from '../../../src/messages/edit.ts';
 import { aChannel } from '../../harness/messaging.ts';
-import { soon, type TransportBench } from '../bench.ts';
-import { anEffect, type Kit } from '../kit.ts';
+import { soon, type TransportBench } from '../test-transport.ts';
+import { anEffect, type Kit } from '../recorded-effects.ts';
 
 /** Each subscriber gets each event, once in the database, in its order. */
 export function dispatched(kit: Kit): void {

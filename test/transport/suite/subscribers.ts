@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { soon } from '../bench.ts';
-import { anEffect, type Kit } from '../kit.ts';
+import { soon } from '../test-transport.ts';
+import { anEffect, type Kit } from '../recorded-effects.ts';
 
 /** Who listens, and who is away. */
 export function subscribers(kit: Kit): void {

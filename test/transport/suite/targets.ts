@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { retry } from '../../../src/activities/runtime/effect.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
-import { soon } from '../bench.ts';
-import { anEffect, type Kit } from '../kit.ts';
+import { soon } from '../test-transport.ts';
+import { anEffect, type Kit } from '../recorded-effects.ts';
 
 /** Events with several outside parties. */
 export function targets(kit: Kit): void {

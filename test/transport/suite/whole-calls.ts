@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Effect } from '../../../src/activities/runtime/effect.ts';
 import type { Transaction } from '../../../src/db/client.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
-import { soon } from '../bench.ts';
-import { anEffect, type Kit } from '../kit.ts';
+import { soon } from '../test-transport.ts';
+import { anEffect, type Kit } from '../recorded-effects.ts';
 
 /** What becomes of a call that fails as a whole. */
 export function wholeCalls(kit: Kit): void {

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { DomainEvent } from '../../../src/events/index.ts';
-import { soon } from '../bench.ts';
-import { anEffect, type Kit } from '../kit.ts';
+import { soon } from '../test-transport.ts';
+import { anEffect, type Kit } from '../recorded-effects.ts';
 
 /** Workers come, go and lose their connections. */
 export function workers(kit: Kit): void {
