@@ -6,14 +6,14 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { findTestServer } from '../src/local/temporal-cli.ts';
-import { WorkflowBench } from '../test/workflows/workflow-environment.ts';
 import { scenarios } from '../test/workflows/scenarios.ts';
+import { WorkflowTestbed } from '../test/workflows/testbed.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const folder = `${root}test/histories/`;
 const wanted = process.argv.slice(2);
 await mkdir(folder, { recursive: true });
-const bench = await WorkflowBench.open(await findTestServer());
+const bench = await WorkflowTestbed.open(await findTestServer());
 for (const [name, { effects, start, during }] of Object.entries(scenarios)) {
   const file = `${folder}${name}.json`;
   if (existsSync(file) || (wanted.length > 0 && !wanted.includes(name))) continue;

@@ -1,6 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { OPERATOR, request, useApi } from './test-api.ts';
 import { ABSENT } from './openapi-operations.ts';
+import { OPERATOR, request, useApi } from './test-api.ts';
 
 const sent: string[] = [];
 let answer: { status: number; error: string | null };

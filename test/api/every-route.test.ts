@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { connectDatabase } from '../../src/db/client.ts';
 import { createMessageWriter } from '../../src/messages/create.ts';
-import { type Answer, type CallOptions, OPERATOR, request, useApi } from './test-api.ts';
 import { bodies, fill, type Operation, operations, titleOf } from './openapi-operations.ts';
+import { type Answer, type CallOptions, OPERATOR, request, useApi } from './test-api.ts';
 
 const api = useApi();
 let all: Operation[];

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { connectDatabase } from '../../src/db/client.ts';
-import { OPERATOR, request, useApi } from './test-api.ts';
 import { fill, operations, titleOf } from './openapi-operations.ts';
+import { OPERATOR, request, useApi } from './test-api.ts';
 
 const api = useApi();
 

@@ -3,8 +3,8 @@ import { auditKey } from '../../src/activities/audit/hash.ts';
 import { verifyAudit } from '../../src/activities/audit/verify.ts';
 import { connectDatabase, type Database } from '../../src/db/client.ts';
 import { createHeavy, type Heavy } from '../../src/db/heavy/heavy.ts';
-import { OPERATOR, useApi } from './test-api.ts';
 import { aLongChain, aLongHistory, everyWord, served } from './heavy-data.ts';
+import { OPERATOR, useApi } from './test-api.ts';
 
 const key = auditKey('a secret that is long enough for a test');
 const NAME = 'heavy of a test';

@@ -1,8 +1,8 @@
 import { eq, sql } from 'drizzle-orm';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { idempotencyKeys } from '../../src/db/schema/workspaces.ts';
-import { OPERATOR, request, useApi } from './test-api.ts';
 import { bodies, fill, type Operation, operations, titleOf } from './openapi-operations.ts';
+import { OPERATOR, request, useApi } from './test-api.ts';
 
 const api = useApi();
 let keyed: Operation[];

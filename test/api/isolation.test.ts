@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { notifications } from '../../src/db/schema/notifications.ts';
 import { deliveries } from '../../src/db/schema/webhooks.ts';
-import { request, useApi } from './test-api.ts';
 import { bodies, fill, type Operation, operations, titleOf } from './openapi-operations.ts';
+import { request, useApi } from './test-api.ts';
 
 const api = useApi();
 

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { auditEntries } from '../../src/db/schema/audit.ts';
 import { notifications } from '../../src/db/schema/notifications.ts';
 import { deliveries, deliveryAttempts } from '../../src/db/schema/webhooks.ts';
-import { OPERATOR, useApi } from './test-api.ts';
 import { ABSENT } from './openapi-operations.ts';
+import { OPERATOR, useApi } from './test-api.ts';
 
 const api = useApi();
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { OPERATOR, useDeployment } from '../harness/processes.ts';
-import { Product } from '../whole/customer.ts';
+import { Customer } from '../whole/customer.ts';
 
 const run = promisify(execFile);
 
@@ -50,7 +50,7 @@ describe.skipIf(!program)('the API, as schemathesis tries it', () => {
       deployment.current.start('api'),
       deployment.current.start('worker effects'),
     ]);
-    const product = await Product.at(api.url);
+    const product = await Customer.at(api.url);
     await product.post({ text: '@ada have you seen the moth?' });
     const folder = await mkdtemp(join(tmpdir(), 'knockon-schemathesis-'));
     const config = fileURLToPath(new URL('schemathesis.toml', import.meta.url));

@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createProgram } from '../../src/cli/program.ts';
 import { startStandIn } from './api-stand-in.ts';
-import { typed } from './run-in-process.ts';
+import { runCommand } from './run-in-process.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const tsx = import.meta.resolve('tsx');
@@ -71,7 +71,7 @@ test('every command shows how it ends, and all that talk to the API spell its ad
     ]),
   );
   for (const command of commands) {
-    const { exitCode, out } = await typed([...command.split(' '), '--help']);
+    const { exitCode, out } = await runCommand([...command.split(' '), '--help']);
     expect([command, exitCode]).toEqual([command, 0]);
     expect(out, command).toContain('Exit codes: 0');
     expect(out, command).toContain('--json');
@@ -84,7 +84,7 @@ test('every command shows how it ends, and all that talk to the API spell its ad
 });
 
 test('the help has its commands in groups', async () => {
-  const { out } = await typed(['--help']);
+  const { out } = await runCommand(['--help']);
   const groups = out.split('\n').filter((line) => /^[A-Z].*:$/.test(line));
   expect(groups).toEqual(
     expect.arrayContaining([
@@ -181,7 +181,7 @@ test.each([
   [['endpoints', 'shwo', '--json'], /did you mean show/],
   [['log', '--limit', 'x', '--json'], /whole number/],
 ])('wrong usage with --json is JSON too: knockon %j', async (words, reason) => {
-  const { exitCode, out, err } = await typed(words);
+  const { exitCode, out, err } = await runCommand(words);
   expect([exitCode, out]).toEqual([2, '']);
   expect(JSON.parse(err)).toEqual({ error: expect.stringMatching(reason) });
 });
@@ -202,7 +202,7 @@ test.each([
   [['endpoints', 'limit', 'x', 'fast'], /must be a number.*or off/],
   [['endpoints', '--state', 'ill'], /active, failing, disabled/],
 ])('knockon %j is wrong usage, and told so before anything is asked', async (words, reason) => {
-  const { exitCode, out, err } = await typed(words);
+  const { exitCode, out, err } = await runCommand(words);
   expect([exitCode, out]).toEqual([2, '']);
   expect(err).toMatch(reason);
 });

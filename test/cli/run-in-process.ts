@@ -21,7 +21,10 @@ class Exit extends Error {
 /**
  * Runs a command line in this process: a process of its own takes seconds to start. One at a time.
  */
-export async function typed(words: string[], env: Record<string, string> = {}): Promise<Ended> {
+export async function runCommand(
+  words: string[],
+  env: Record<string, string> = {},
+): Promise<Ended> {
   const said = { out: '', err: '' };
   const hear = (stream: 'out' | 'err') => (text: unknown) => {
     said[stream] += text;

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { OPERATOR, type TestProcess, useDeployment } from '../harness/processes.ts';
-import { Product, soon } from '../whole/customer.ts';
+import { Customer, soon } from '../whole/customer.ts';
 import { describeInBrowser, useBrowser } from './browser.ts';
 import { signIn } from './chromium.ts';
 
@@ -14,7 +14,7 @@ describeInBrowser('operating in the console', () => {
   }));
   const browser = useBrowser();
   let api: TestProcess;
-  let acme: Product;
+  let acme: Customer;
   let receiver: Server;
   let isBroken = true;
 
@@ -24,7 +24,7 @@ describeInBrowser('operating in the console', () => {
       deployment.current.start('worker workflows'),
       deployment.current.start('worker effects'),
     ]);
-    acme = await Product.at(api.url);
+    acme = await Customer.at(api.url);
     receiver = createServer((_, response) => response.writeHead(isBroken ? 500 : 200).end()).listen(
       0,
       '127.0.0.1',

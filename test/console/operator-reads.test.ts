@@ -1,6 +1,6 @@
 import { beforeAll, expect, it } from 'vitest';
-import { OPERATOR, request, useApi } from '../api/test-api.ts';
 import { ABSENT } from '../api/openapi-operations.ts';
+import { OPERATOR, request, useApi } from '../api/test-api.ts';
 
 const api = useApi();
 let [ours, theirs, channel, message, endpoint] = ['', '', '', '', ''];

@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { OPERATOR, type TestProcess, useDeployment } from '../harness/processes.ts';
-import { Product, soon } from '../whole/customer.ts';
+import { Customer, soon } from '../whole/customer.ts';
 import { barriers, describeInBrowser, overflow, useBrowser } from './browser.ts';
 import { signIn } from './chromium.ts';
 
@@ -50,7 +50,7 @@ describeInBrowser('the pages of the console', () => {
       deployment.current.start('worker workflows'),
       deployment.current.start('worker effects'),
     ]);
-    const acme = await Product.at(api.url);
+    const acme = await Customer.at(api.url);
     const { body: endpoint } = await acme.call('POST', '/v1/endpoints', {
       url: 'http://127.0.0.1:9/hook',
       event_types: ['*'],

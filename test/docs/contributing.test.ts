@@ -60,7 +60,7 @@ describe('the walk-through "Add an effect" in CONTRIBUTING.md', () => {
     await write(/file: (src\/db\/schema\/links\.ts)/);
     const { where: index, code } = block(/append: (\S+)/);
     await appendFile(join(checkout, index), code);
-    await run(bin('drizzle-kit'), ['generate', '--name', 'links'], { cwd: checkout });
+    await run(bin('drizzle-fixture'), ['generate', '--name', 'links'], { cwd: checkout });
     await write(/file: (src\/activities\/links\/index\.ts)/);
     await addLine();
     await write(/file: (test\/effects\/links\.test\.ts)/);

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { analytics } from '../../src/activities/analytics/index.ts';
 import { freshDatabase } from '../harness/database.ts';
 import { deliver, startConversation } from './conversation.ts';
-import { play, story } from './random-conversations.ts';
+import { playSteps, randomSteps } from './random-conversations.ts';
 
 let fresh: Awaited<ReturnType<typeof freshDatabase>>;
 beforeAll(async () => {
@@ -25,8 +25,8 @@ const recounted = (workspaceId: string) =>
 
 test('whatever order and groups the events come in, the counts are those of the live messages', async () => {
   await fc.assert(
-    fc.asyncProperty(story, fc.array(fc.nat()), async (steps, order) => {
-      const { workspaceId } = await play(fresh.database, analytics(), steps, order);
+    fc.asyncProperty(randomSteps, fc.array(fc.nat()), async (steps, order) => {
+      const { workspaceId } = await playSteps(fresh.database, analytics(), steps, order);
       expect([...(await counted(workspaceId))]).toEqual([...(await recounted(workspaceId))]);
     }),
     { numRuns: 40 },

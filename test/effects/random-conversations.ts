@@ -23,7 +23,7 @@ const text = fc.constantFrom(
  * What may happen in two channels, in any order, with groups of events delivered in between, in any
  * order too.
  */
-export const story = fc.array(
+export const randomSteps = fc.array(
   fc.oneof(
     {
       weight: 4,
@@ -52,7 +52,7 @@ export const story = fc.array(
 ) as fc.Arbitrary<Step[]>;
 
 /** Lets it happen; in the end every event has been delivered exactly once. */
-export async function play(
+export async function playSteps(
   database: Database,
   effect: Effect,
   steps: Step[],

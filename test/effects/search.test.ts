@@ -5,7 +5,7 @@ import { search } from '../../src/activities/search/index.ts';
 import { searchQuery } from '../../src/db/search-text.ts';
 import { freshDatabase } from '../harness/database.ts';
 import { type Conversation, deliver, startConversation } from './conversation.ts';
-import { play, story } from './random-conversations.ts';
+import { playSteps, randomSteps } from './random-conversations.ts';
 
 let fresh: Awaited<ReturnType<typeof freshDatabase>>;
 beforeAll(async () => {
@@ -258,8 +258,8 @@ test('every word of every text is found', async () => {
 
 test('whatever order and groups the events come in, the documents are those of the messages as they are', async () => {
   await fc.assert(
-    fc.asyncProperty(story, fc.array(fc.nat()), async (steps, order) => {
-      const played = await play(fresh.database, search(), steps, order);
+    fc.asyncProperty(randomSteps, fc.array(fc.nat()), async (steps, order) => {
+      const played = await playSteps(fresh.database, search(), steps, order);
       const documents = () =>
         fresh.database.db.execute(sql`
         select message_id, version, document from search_documents where workspace_id = ${played.workspaceId} order by message_id`);

@@ -7,7 +7,7 @@ import { markStarted } from '../../src/outbox/claim.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { aCallTo } from '../harness/effects.ts';
 import { aChannel, aMessage, aWriter } from '../harness/messaging.ts';
-import { everything } from '../ops/ledger-rows.ts';
+import { runsEverything } from '../ops/ledger-rows.ts';
 
 let test: TestDatabase;
 beforeAll(async () => {
@@ -64,7 +64,7 @@ describe('rows that are updated again and again', () => {
         .pg`select id from dispatches where started_at is null`) {
         await markStarted(test.database.pg, String(id), 'run');
       }
-      await verifyLedger(test.database.pg, { running: everything });
+      await verifyLedger(test.database.pg, { running: runsEverything });
     }
     const nearlyAll = expect.toSatisfy((share: number) => share > 0.8);
     await expect.poll(stats).toMatchObject({

@@ -2,7 +2,7 @@ import type { Database } from '../../src/db/client.ts';
 import type { History } from './long-history.ts';
 
 /** What lies beside the log in a long history. */
-export interface Beside {
+export interface NeighbouringIds {
   endpointId: string;
   jobId: string;
 }
@@ -10,10 +10,10 @@ export interface Beside {
 /**
  * Fills every table that grows beside `aHistory`, with a row for each message or each second one.
  */
-export async function everythingBeside(
+export async function fillNeighbouringTables(
   { pg }: Database,
   { workspaceId }: History,
-): Promise<Beside> {
+): Promise<NeighbouringIds> {
   await pg`insert into endpoints (id, workspace_id, url, event_types, secret, failures) select id, id, 'https://example.com/', '{*}', '', 1 from workspaces`;
   await pg`insert into deliveries (id, workspace_id, endpoint_id, event_id, event_type, state)
     select id, workspace_id, workspace_id, id, type, case when seq % 2 = 0 then 'delivered' else 'pending' end from events`;

@@ -13,7 +13,7 @@ import { expire } from '../../src/outbox/retention.ts';
 import { createSeal } from '../../src/seal.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { aMessage, subscribe } from '../harness/messaging.ts';
-import { everything, nothing } from '../ops/ledger-rows.ts';
+import { runsEverything, runsNothing } from '../ops/ledger-rows.ts';
 import { aHistory, type History } from './long-history.ts';
 import { type Explained, explained } from './query-plans.ts';
 
@@ -85,14 +85,14 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
 
   it('where the ledger is checked, by the relay, the API or on the command line', () =>
     byIndex(async () => {
-      const { subscribers } = await verifyLedger(database.pg, { running: everything });
+      const { subscribers } = await verifyLedger(database.pg, { running: runsEverything });
       expect(subscribers.find((s) => s.name === 'webhooks')).toMatchObject({
         in_flight: 1003,
         missing: 0,
       });
-      await verifyLedger(database.pg, { running: nothing });
+      await verifyLedger(database.pg, { running: runsNothing });
       await oldestUndispatched(database.pg);
-      const recovery = { running: nothing, restart: async () => {}, drop: async () => {} };
+      const recovery = { running: runsNothing, restart: async () => {}, drop: async () => {} };
       await restartOrphans({ pg: database.pg, recovery, ageMs: 0, log: pino({ level: 'silent' }) });
     }));
 

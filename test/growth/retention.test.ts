@@ -10,7 +10,12 @@ import { repeat } from '../../src/workers/process/repeat.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { aCallTo } from '../harness/effects.ts';
 import { aChannel, aMessage, aWriter } from '../harness/messaging.ts';
-import { buried, dispatched, done, nothing } from '../ops/ledger-rows.ts';
+import {
+  dispatchMessages,
+  runsNothing,
+  writeDeadLetters,
+  writeReceipts,
+} from '../ops/ledger-rows.ts';
 
 const key = Buffer.alloc(32, 1);
 let test: TestDatabase;
@@ -32,7 +37,7 @@ const now = async () => {
   await expect.poll(() => Date.now(), { interval: 1 }).toBeGreaterThan(began);
   return 0.001;
 };
-const settle = () => verifyLedger(test.database.pg, { running: nothing });
+const settle = () => verifyLedger(test.database.pg, { running: runsNothing });
 const rows = async () => {
   const [counts] = await test.database.pg`
     select (select count(*)::int from events) as events, (select count(*)::int from outbox) as outbox,
@@ -43,8 +48,8 @@ const rows = async () => {
 
 describe('retention', () => {
   it('keeps everything for ever by default, but for idempotency keys of the day before', async () => {
-    const { events } = await dispatched(test.database, 3, 'search');
-    await done(test.database, 'search', events);
+    const { events } = await dispatchMessages(test.database, 3, 'search');
+    await writeReceipts(test.database, 'search', events);
     await settle();
     await test.database.pg`
       insert into idempotency_keys (workspace_id, key, request_hash, status, created_at)
@@ -55,8 +60,8 @@ describe('retention', () => {
   });
 
   it('deletes events that all have done, with all that belongs to them; the product keeps its messages', async () => {
-    const { events } = await dispatched(test.database, 30, 'search', 'webhooks');
-    for (const name of ['search', 'webhooks']) await done(test.database, name, events);
+    const { events } = await dispatchMessages(test.database, 30, 'search', 'webhooks');
+    for (const name of ['search', 'webhooks']) await writeReceipts(test.database, name, events);
     const [delivery] = await test.database.pg`
       insert into deliveries (workspace_id, endpoint_id, event_id, event_type) values (knockon.uuidv7(), knockon.uuidv7(), ${events[0]!}, 'message.created') returning id`;
     await test.database
@@ -103,8 +108,8 @@ describe('retention', () => {
   });
 
   it('keeps the books: what has expired was expected and done', async () => {
-    const { events } = await dispatched(test.database, 5, 'search');
-    await done(test.database, 'search', events);
+    const { events } = await dispatchMessages(test.database, 5, 'search');
+    await writeReceipts(test.database, 'search', events);
     await settle();
     await run({ eventsMs: await now() });
     expect(await settle()).toMatchObject({
@@ -114,8 +119,8 @@ describe('retention', () => {
   });
 
   it('leaves the log where receipts alone expire, and takes the log later', async () => {
-    const { events } = await dispatched(test.database, 4, 'search');
-    await done(test.database, 'search', events);
+    const { events } = await dispatchMessages(test.database, 4, 'search');
+    await writeReceipts(test.database, 'search', events);
     await settle();
     expect(await run({ receiptsMs: await now(), eventsMs: 3_600_000 })).toEqual({
       idempotency_keys: 0,
@@ -127,12 +132,12 @@ describe('retention', () => {
   });
 
   it('never touches what is open, dead, undispatched, or young', async () => {
-    const open = await dispatched(test.database, 2, 'search');
-    await done(test.database, 'search', open.events.slice(1));
+    const open = await dispatchMessages(test.database, 2, 'search');
+    await writeReceipts(test.database, 'search', open.events.slice(1));
     await settle();
     await run({ eventsMs: await now() });
     expect(await rows()).toMatchObject({ events: 2, outbox: 2, receipts: 1 });
-    await buried(test.database, 'search', open.dispatches[0]!, open.events.slice(0, 1));
+    await writeDeadLetters(test.database, 'search', open.dispatches[0]!, open.events.slice(0, 1));
     await aWriter(test.database).post(aMessage(await aChannel(test.database)));
     await settle();
     await run({ eventsMs: await now() });
@@ -142,8 +147,8 @@ describe('retention', () => {
   });
 
   it('waits for the last dispatch of an event: a backfill that is under way keeps it', async () => {
-    const { events } = await dispatched(test.database, 3, 'search');
-    await done(test.database, 'search', events);
+    const { events } = await dispatchMessages(test.database, 3, 'search');
+    await writeReceipts(test.database, 'search', events);
     const [late] = await test.database.pg`
       insert into dispatches (id, type, size, subscribers, started_at) values (knockon.uuidv7(), 'message.created', 1, '{late}', now()) returning id`;
     await test.database
@@ -151,7 +156,7 @@ describe('retention', () => {
     await settle();
     expect(await run({ eventsMs: await now() })).toMatchObject({ dispatches: 1, events: 2 });
     expect(await rows()).toMatchObject({ events: 1, receipts: 1, dispatches: 1 });
-    await done(test.database, 'late', [events[1]!]);
+    await writeReceipts(test.database, 'late', [events[1]!]);
     expect(await settle()).toMatchObject({
       balanced: true,
       subscribers: [
@@ -183,8 +188,8 @@ describe('retention', () => {
   });
 
   it('is done once by several relays at once, and nobody waits', async () => {
-    const { events } = await dispatched(test.database, 2000, 'search');
-    await done(test.database, 'search', events);
+    const { events } = await dispatchMessages(test.database, 2000, 'search');
+    await writeReceipts(test.database, 'search', events);
     await settle();
     const age = await now();
     const all = await Promise.all(Array.from({ length: 4 }, () => run({ eventsMs: age })));

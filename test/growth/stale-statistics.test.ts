@@ -46,15 +46,15 @@ import { createSeal } from '../../src/seal.ts';
 import { aLongChain } from '../api/heavy-data.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { aMessage, subscribe } from '../harness/messaging.ts';
-import { everything, nothing } from '../ops/ledger-rows.ts';
+import { runsEverything, runsNothing } from '../ops/ledger-rows.ts';
+import { aHistory, type History } from './long-history.ts';
 import {
-  type Beside,
-  everythingBeside,
+  fillNeighbouringTables,
   forget,
+  type NeighbouringIds,
   type Statistics,
   withoutAutovacuum,
 } from './neighbouring-tables.ts';
-import { aHistory, type History } from './long-history.ts';
 import { type Explained, explained } from './query-plans.ts';
 
 const MESSAGES = 12_000;
@@ -81,7 +81,7 @@ describe.each<[Statistics, Plans]>([
   let own: TestDatabase;
   let database: Explained;
   let history: History;
-  let beside: Beside;
+  let beside: NeighbouringIds;
   let call: {
     dispatch_id: string;
     subscriber: string;
@@ -95,7 +95,7 @@ describe.each<[Statistics, Plans]>([
     own = await freshDatabase();
     await withoutAutovacuum(own.database);
     history = await aHistory(own.database, MESSAGES);
-    beside = await everythingBeside(own.database, history);
+    beside = await fillNeighbouringTables(own.database, history);
     await subscribe(
       own.database,
       ...['analytics', 'audit', 'cache', 'notifications', 'search', 'webhooks', 'newcomer'].map(
@@ -121,7 +121,7 @@ describe.each<[Statistics, Plans]>([
         setRate: async () => {},
         server: async () => null,
       },
-      running: everything,
+      running: runsEverything,
     } as never);
     const made = await app.request('/v1/workspaces', {
       method: 'POST',
@@ -176,7 +176,7 @@ describe.each<[Statistics, Plans]>([
     ({
       pg: database.pg,
       transport: { start: async () => 'run' },
-      recovery: { running: everything, restart: async () => {} },
+      recovery: { running: runsEverything, restart: async () => {} },
       rebuilds: {},
       log: pino({ level: 'silent' }),
     }) as never;
@@ -357,7 +357,7 @@ describe.each<[Statistics, Plans]>([
     ],
     [
       'checks the ledger, in full',
-      async () => verifyLedger(database.pg, { running: nothing, full: true }),
+      async () => verifyLedger(database.pg, { running: runsNothing, full: true }),
     ],
     ['plans a replay', () => planReplay(database.pg, { force: true })],
     ['plans a replay for a subscriber', () => planReplay(database.pg, { subscriber: 'newcomer' })],
@@ -381,7 +381,8 @@ describe.each<[Statistics, Plans]>([
     ['counts what a job has done', () => readProgress(database.pg, beside.jobId)],
     [
       'ends what a job has lost',
-      () => failOrphans({ pg: database.pg, recovery: { running: nothing } } as never, beside.jobId),
+      () =>
+        failOrphans({ pg: database.pg, recovery: { running: runsNothing } } as never, beside.jobId),
     ],
     [
       'rebuilds the search',

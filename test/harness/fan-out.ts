@@ -7,7 +7,7 @@ import { claim, handedOver, markStarted } from '../../src/outbox/claim.ts';
 import { register } from '../../src/outbox/subscribers.ts';
 import { WORKFLOW_QUEUE, workflowName } from '../../src/transport/dispatch.ts';
 import { registration } from '../../src/workers/effects.ts';
-import { WorkflowBench } from '../workflows/workflow-environment.ts';
+import { WorkflowTestbed } from '../workflows/testbed.ts';
 import type { TestDatabase } from './database.ts';
 import { testServerPath } from './temporal.ts';
 
@@ -20,12 +20,12 @@ import { testServerPath } from './temporal.ts';
 export class FanOut {
   readonly #database: Database;
   readonly #effects: Effect[];
-  readonly #bench: WorkflowBench;
+  readonly #testbed: WorkflowTestbed;
 
-  private constructor(database: Database, effects: Effect[], bench: WorkflowBench) {
+  private constructor(database: Database, effects: Effect[], testbed: WorkflowTestbed) {
     this.#database = database;
     this.#effects = effects;
-    this.#bench = bench;
+    this.#testbed = testbed;
   }
 
   /**
@@ -37,17 +37,17 @@ export class FanOut {
     effects: Effect[],
   ): Promise<FanOut> {
     await giveItsOwnTime(database.pg);
-    const [bench] = await Promise.all([
-      WorkflowBench.open(testServerPath()),
+    const [testbed] = await Promise.all([
+      WorkflowTestbed.open(testServerPath()),
       register(database.pg, effects.map(registration)),
     ]);
     // Sessions that are there already keep the time that everybody has.
-    return new FanOut(connectDatabase(url, { name: 'fan-out' }), effects, bench);
+    return new FanOut(connectDatabase(url, { name: 'fan-out' }), effects, testbed);
   }
 
   /** What time it is: at first this machine's, later by as much as was skipped. */
   async now(): Promise<Date> {
-    return new Date(await this.#bench.env.currentTimeMs());
+    return new Date(await this.#testbed.env.currentTimeMs());
   }
 
   /**
@@ -57,7 +57,7 @@ export class FanOut {
    */
   async run(): Promise<string[]> {
     const { pg, db } = this.#database;
-    const { workflow } = this.#bench.env.client;
+    const { workflow } = this.#testbed.env.client;
     const effects = Object.fromEntries(
       this.#effects.map((effect) => [effect.name, this.#timed(effect)]),
     );
@@ -85,11 +85,13 @@ export class FanOut {
       }
       return failures;
     };
-    return await this.#bench.with(effects, seeThrough, (letters) => recordDeadLetters(db, letters));
+    return await this.#testbed.with(effects, seeThrough, (letters) =>
+      recordDeadLetters(db, letters),
+    );
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#bench.close(), this.#database.close()]);
+    await Promise.all([this.#testbed.close(), this.#database.close()]);
   }
 
   /** The effect's activity, by the server's time. */

@@ -8,7 +8,7 @@ import type { DomainEvent } from '../../src/events/index.ts';
 import { verifyLedger } from '../../src/ops/status/verify.ts';
 import { claim, markStarted } from '../../src/outbox/claim.ts';
 import { restartOrphans } from '../../src/outbox/restart-orphans.ts';
-import { soon, TransportBench } from '../transport/test-transport.ts';
+import { soon, TransportTestbed } from '../transport/testbed.ts';
 
 const log = pino({ level: 'silent' });
 let effects = 0;
@@ -16,15 +16,15 @@ let effects = 0;
 /** What every transport must give back of what is lost. */
 export function healing(transport: Config['KNOCKON_TRANSPORT']): void {
   vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
-  let bench: TransportBench;
+  let testbed: TransportTestbed;
   beforeAll(async () => {
-    bench = await TransportBench.open(transport);
-    await bench.database.pg`create table happened (effect text, event_id uuid)`;
+    testbed = await TransportTestbed.open(transport);
+    await testbed.database.pg`create table happened (effect text, event_id uuid)`;
   });
-  afterEach(() => bench.clear());
-  afterAll(() => bench?.close());
+  afterEach(() => testbed.clear());
+  afterAll(() => testbed?.close());
 
-  const aNoter = (
+  const recordingEffect = (
     answer: (events: DomainEvent[]) => ReturnType<typeof later>[] = () => [],
   ): Effect => {
     effects += 1;
@@ -44,82 +44,82 @@ export function healing(transport: Config['KNOCKON_TRANSPORT']): void {
   };
   const happened = async ({ name }: Effect) =>
     (
-      await bench.database
+      await testbed.database
         .pg`select event_id from happened where effect = ${name} order by event_id`
     ).map((row) => String(row.event_id));
   const healed = () =>
-    restartOrphans({ pg: bench.database.pg, recovery: bench.chosen.recovery, ageMs: 0, log });
+    restartOrphans({ pg: testbed.database.pg, recovery: testbed.chosen.recovery, ageMs: 0, log });
   const books = async ({ name }: Effect) =>
     (
-      await verifyLedger(bench.database.pg, { running: bench.chosen.recovery.running })
+      await verifyLedger(testbed.database.pg, { running: testbed.chosen.recovery.running })
     ).subscribers.find((s) => s.name === name);
   /** Claimed and marked as started, but the transport knows nothing of it: it has lost it. */
   const lose = async () => {
-    for (const { id } of await claim(bench.database.pg, 2000))
-      await markStarted(bench.database.pg, id, 'lost');
+    for (const { id } of await claim(testbed.database.pg, 2000))
+      await markStarted(testbed.database.pg, id, 'lost');
   };
 
   describe('what is missing', () => {
     it('of a dispatch that is long done is found and done again, and nothing else of it', async () => {
-      const [one, other] = [aNoter(), aNoter()];
-      await bench.host(one, other);
-      const events = await bench.post(5);
-      await bench.dispatch();
-      for (const effect of [one, other]) await bench.done(effect.name, events);
+      const [one, other] = [recordingEffect(), recordingEffect()];
+      await testbed.host(one, other);
+      const events = await testbed.post(5);
+      await testbed.dispatch();
+      for (const effect of [one, other]) await testbed.done(effect.name, events);
       await expect
         .poll(() => books(one), soon)
         .toMatchObject({ expected: 5, done: 5, in_flight: 0, missing: 0 });
-      await bench.database
+      await testbed.database
         .pg`delete from happened where effect = ${one.name} and event_id = any(${events.slice(1, 3)}::uuid[])`;
-      await bench.database
+      await testbed.database
         .pg`delete from receipts where subscriber = ${one.name} and event_id = any(${events.slice(1, 3)}::uuid[])`;
       // Its workflow may be a moment from its end.
       await expect
         .poll(() => books(one), soon)
         .toMatchObject({ expected: 5, done: 3, in_flight: 0, missing: 2 });
       expect(await healed()).toBe(2);
-      await bench.done(one.name, events);
+      await testbed.done(one.name, events);
       expect(await books(one)).toMatchObject({ expected: 5, done: 5, missing: 0 });
       for (const effect of [one, other]) expect(await happened(effect)).toEqual(events);
       expect(await healed()).toBe(0);
     });
 
     it('of a dispatch that the transport has lost is done, once, whoever starts it again', async () => {
-      const effect = aNoter();
-      await bench.host(effect);
-      const events = await bench.post(7);
+      const effect = recordingEffect();
+      await testbed.host(effect);
+      const events = await testbed.post(7);
       await lose();
       expect(await books(effect)).toMatchObject({ expected: 7, done: 0, missing: 7 });
       await Promise.all([healed(), healed(), healed()]);
-      await bench.done(effect.name, events);
+      await testbed.done(effect.name, events);
       expect(await happened(effect)).toEqual(events);
-      const [dispatch] = await bench.database
+      const [dispatch] = await testbed.database
         .pg`select restarts from dispatches order by id desc limit 1`;
       expect(dispatch).toEqual({ restarts: 1 });
     });
 
     it('is started once more where its restart was lost too', async () => {
-      const effect = aNoter();
-      await bench.host(effect);
-      const events = await bench.post(2);
+      const effect = recordingEffect();
+      await testbed.host(effect);
+      const events = await testbed.post(2);
       await lose();
-      await bench.database
+      await testbed.database
         .pg`update dispatches set restarts = 3, restarted_at = now() where settled_at is null`;
       await healed();
-      await bench.done(effect.name, events);
+      await testbed.done(effect.name, events);
       expect(await happened(effect)).toEqual(events);
     });
 
     it('is not what something is at work on, nor what is dead', async () => {
-      const waiting = aNoter((events) =>
+      const waiting = recordingEffect((events) =>
         events.slice(0, 1).map((event) => later(event, new Date(Date.now() + 3_600_000))),
       );
-      const giving = aNoter(
+      const giving = recordingEffect(
         (events) => events.slice(0, 1).map((event) => dead(event, 'no')) as never,
       );
-      await bench.host(waiting, giving);
-      await bench.post(3);
-      await bench.dispatch();
+      await testbed.host(waiting, giving);
+      await testbed.post(3);
+      await testbed.dispatch();
       await expect
         .poll(() => books(waiting), soon)
         .toMatchObject({ done: 2, in_flight: 1, missing: 0 });
@@ -130,32 +130,32 @@ export function healing(transport: Config['KNOCKON_TRANSPORT']): void {
     });
 
     it('is left alone while it is young', async () => {
-      const effect = aNoter();
-      await bench.host(effect);
-      await bench.post(1);
+      const effect = recordingEffect();
+      await testbed.host(effect);
+      await testbed.post(1);
       await lose();
       expect(
         await restartOrphans({
-          pg: bench.database.pg,
-          recovery: bench.chosen.recovery,
+          pg: testbed.database.pg,
+          recovery: testbed.chosen.recovery,
           ageMs: 60_000,
           log,
         }),
       ).toBe(0);
-      await bench.database
+      await testbed.database
         .pg`update dispatches set claimed_at = now() - interval '61 s' where settled_at is null`;
       expect(
         await restartOrphans({
-          pg: bench.database.pg,
-          recovery: bench.chosen.recovery,
+          pg: testbed.database.pg,
+          recovery: testbed.chosen.recovery,
           ageMs: 60_000,
           log,
         }),
       ).toBe(1);
       expect(
         await restartOrphans({
-          pg: bench.database.pg,
-          recovery: bench.chosen.recovery,
+          pg: testbed.database.pg,
+          recovery: testbed.chosen.recovery,
           ageMs: 60_000,
           log,
         }),

@@ -5,7 +5,7 @@ import { LedgerCheck } from '../../src/ops/status/ledger-check.ts';
 import { registerLedgerMetrics } from '../../src/ops/status/metrics.ts';
 import { readiness } from '../../src/ops/status/readiness.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
-import { dispatched, done, everything, nothing } from './ledger-rows.ts';
+import { dispatchMessages, runsEverything, runsNothing, writeReceipts } from './ledger-rows.ts';
 
 const log = pino({ level: 'silent' });
 let test: TestDatabase;
@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => test.close());
 
-const aCheck = (running = nothing, everyMs = 0) =>
+const aCheck = (running = runsNothing, everyMs = 0) =>
   new LedgerCheck({ pg: test.database.pg, running, everyMs, log });
 /** A later check: its time has come, whatever time the one before took. */
 async function again(check: LedgerCheck) {
@@ -26,9 +26,9 @@ const ready = (check: LedgerCheck, maxAgeMs = 60_000) =>
 
 /** Three effects of `search` are open, one of `audit` is. */
 async function halfDone() {
-  const made = await dispatched(test.database, 4, 'search', 'audit');
-  await done(test.database, 'search', made.events.slice(0, 1));
-  await done(test.database, 'audit', made.events.slice(0, 3));
+  const made = await dispatchMessages(test.database, 4, 'search', 'audit');
+  await writeReceipts(test.database, 'search', made.events.slice(0, 1));
+  await writeReceipts(test.database, 'audit', made.events.slice(0, 3));
   return made;
 }
 
@@ -70,7 +70,7 @@ describe('the background check', () => {
   it('calls a deployment ready whose effects are only slow', async () => {
     await halfDone();
     await test.database.pg`update dispatches set claimed_at = now() - interval '1 day'`;
-    const check = aCheck(everything);
+    const check = aCheck(runsEverything);
     await check.run();
     expect(await ready(check)).toMatchObject({
       ok: true,
@@ -96,8 +96,8 @@ describe('the background check', () => {
     const { events } = await halfDone();
     const check = aCheck();
     await check.run();
-    await done(test.database, 'search', events.slice(1));
-    await done(test.database, 'audit', events.slice(3));
+    await writeReceipts(test.database, 'search', events.slice(1));
+    await writeReceipts(test.database, 'audit', events.slice(3));
     await again(check);
     expect(check.latest?.balance).toMatchObject({ balanced: true, missing: [], asked: true });
     expect(await ready(check)).toMatchObject({

@@ -7,7 +7,7 @@ import { aChannel, aMessage, aWriter, subscribe } from '../harness/messaging.ts'
  * Posts messages and dispatches them to these subscribers, with nobody to do them. @returns the
  * dispatches and their events, oldest first
  */
-export async function dispatched(database: Database, count: number, ...names: string[]) {
+export async function dispatchMessages(database: Database, count: number, ...names: string[]) {
   await subscribe(database, ...names.map((name) => ({ name })));
   const where = await aChannel(database);
   const writer = aWriter(database);
@@ -24,11 +24,15 @@ export async function dispatched(database: Database, count: number, ...names: st
 }
 
 /** Receipts, as an effect writes them. */
-export async function done({ pg }: Database, name: string, events: string[]): Promise<void> {
+export async function writeReceipts(
+  { pg }: Database,
+  name: string,
+  events: string[],
+): Promise<void> {
   await pg`insert into receipts (event_id, subscriber) select id, ${name} from unnest(${events}::uuid[]) as t (id)`;
 }
 
-export async function buried(
+export async function writeDeadLetters(
   { pg }: Database,
   name: string,
   dispatch: string,
@@ -40,6 +44,6 @@ export async function buried(
 }
 
 /** A transport that is at work on nothing, or on all. */
-export const nothing: Recovery['running'] = async () => new Set();
-export const everything: Recovery['running'] = async (dispatches) =>
+export const runsNothing: Recovery['running'] = async () => new Set();
+export const runsEverything: Recovery['running'] = async (dispatches) =>
   new Set(dispatches.map(({ id }) => id));

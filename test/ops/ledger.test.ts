@@ -3,7 +3,13 @@ import { verifyLedger } from '../../src/ops/status/verify.ts';
 import { claim } from '../../src/outbox/claim.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { aChannel, aMessage, aWriter } from '../harness/messaging.ts';
-import { buried, dispatched, done, everything, nothing } from './ledger-rows.ts';
+import {
+  dispatchMessages,
+  runsEverything,
+  runsNothing,
+  writeDeadLetters,
+  writeReceipts,
+} from './ledger-rows.ts';
 
 let test: TestDatabase;
 beforeEach(async () => {
@@ -11,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(() => test.close());
 
-const books = async (running = nothing, full = false) => {
+const books = async (running = runsNothing, full = false) => {
   const { subscribers, balanced } = await verifyLedger(test.database.pg, { running, full });
   for (const s of subscribers)
     expect(s.expected - s.done - s.dead - s.in_flight - s.missing, s.name).toBe(0);
@@ -27,15 +33,15 @@ const settledDispatches = async () =>
 
 describe('the ledger', () => {
   it('is balanced while a transport is at work on what is open, and misses it once it is not', async () => {
-    const { events } = await dispatched(test.database, 5, 'search', 'audit');
-    await done(test.database, 'search', events);
-    await done(test.database, 'audit', events.slice(0, 3));
-    expect(await books(everything)).toEqual({
+    const { events } = await dispatchMessages(test.database, 5, 'search', 'audit');
+    await writeReceipts(test.database, 'search', events);
+    await writeReceipts(test.database, 'audit', events.slice(0, 3));
+    expect(await books(runsEverything)).toEqual({
       balanced: true,
       search: [5, 5, 0, 0, 0],
       audit: [5, 3, 0, 2, 0],
     });
-    expect(await books(nothing)).toEqual({
+    expect(await books(runsNothing)).toEqual({
       balanced: false,
       search: [5, 5, 0, 0, 0],
       audit: [5, 3, 0, 0, 2],
@@ -43,10 +49,10 @@ describe('the ledger', () => {
   });
 
   it('names what is missing, and how old it is', async () => {
-    const { dispatches, events } = await dispatched(test.database, 2, 'search');
-    await done(test.database, 'search', events.slice(0, 1));
+    const { dispatches, events } = await dispatchMessages(test.database, 2, 'search');
+    await writeReceipts(test.database, 'search', events.slice(0, 1));
     await test.database.pg`update dispatches set claimed_at = now() - interval '1 hour'`;
-    const { missing, subscribers } = await verifyLedger(test.database.pg, { running: nothing });
+    const { missing, subscribers } = await verifyLedger(test.database.pg, { running: runsNothing });
     const age_seconds = expect.closeTo(3600, -2);
     expect(missing).toEqual([
       {
@@ -63,18 +69,18 @@ describe('the ledger', () => {
   });
 
   it('does not read again what it has found settled, and counts it for ever', async () => {
-    const first = await dispatched(test.database, 4, 'search', 'audit');
-    for (const name of ['search', 'audit']) await done(test.database, name, first.events);
+    const first = await dispatchMessages(test.database, 4, 'search', 'audit');
+    for (const name of ['search', 'audit']) await writeReceipts(test.database, name, first.events);
     await books();
     expect(await settledDispatches()).toBe(1);
-    const second = await dispatched(test.database, 3, 'search', 'audit');
-    expect(await books(everything)).toEqual({
+    const second = await dispatchMessages(test.database, 3, 'search', 'audit');
+    expect(await books(runsEverything)).toEqual({
       balanced: true,
       search: [7, 4, 0, 3, 0],
       audit: [7, 4, 0, 3, 0],
     });
-    await done(test.database, 'search', second.events);
-    expect(await books(everything)).toEqual({
+    await writeReceipts(test.database, 'search', second.events);
+    expect(await books(runsEverything)).toEqual({
       balanced: true,
       search: [7, 7, 0, 0, 0],
       audit: [7, 4, 0, 3, 0],
@@ -84,8 +90,8 @@ describe('the ledger', () => {
   });
 
   it('finds a receipt that is deleted by hand, long after its dispatch was found settled', async () => {
-    const { events } = await dispatched(test.database, 3, 'search', 'audit');
-    for (const name of ['search', 'audit']) await done(test.database, name, events);
+    const { events } = await dispatchMessages(test.database, 3, 'search', 'audit');
+    for (const name of ['search', 'audit']) await writeReceipts(test.database, name, events);
     expect(await books()).toMatchObject({ balanced: true });
     await test.database
       .pg`delete from receipts where subscriber = 'search' and event_id = ${events[1]!}`;
@@ -94,7 +100,7 @@ describe('the ledger', () => {
       search: [3, 2, 0, 0, 1],
       audit: [3, 3, 0, 0, 0],
     });
-    await done(test.database, 'search', [events[1]!]);
+    await writeReceipts(test.database, 'search', [events[1]!]);
     expect(await books()).toEqual({
       balanced: true,
       search: [3, 3, 0, 0, 0],
@@ -103,25 +109,25 @@ describe('the ledger', () => {
   });
 
   it('finds a receipt that was lost behind the back of the database where it is told to read it all', async () => {
-    const { events } = await dispatched(test.database, 3, 'search');
-    await done(test.database, 'search', events);
+    const { events } = await dispatchMessages(test.database, 3, 'search');
+    await writeReceipts(test.database, 'search', events);
     await books();
     await test.database.pg`alter table receipts disable trigger all`;
     await test.database.pg`delete from receipts where event_id = ${events[0]!}`;
     expect(await books()).toMatchObject({ balanced: true });
-    expect(await books(nothing, true)).toEqual({ balanced: false, search: [3, 2, 0, 0, 1] });
+    expect(await books(runsNothing, true)).toEqual({ balanced: false, search: [3, 2, 0, 0, 1] });
   });
 
   it('counts an event once whose targets are dead, whether its dispatch is settled or not', async () => {
-    const { dispatches, events } = await dispatched(test.database, 4, 'webhooks', 'search');
-    await done(test.database, 'webhooks', events.slice(0, 3));
-    await buried(test.database, 'webhooks', dispatches[0]!, events.slice(3));
-    expect(await books(everything)).toEqual({
+    const { dispatches, events } = await dispatchMessages(test.database, 4, 'webhooks', 'search');
+    await writeReceipts(test.database, 'webhooks', events.slice(0, 3));
+    await writeDeadLetters(test.database, 'webhooks', dispatches[0]!, events.slice(3));
+    expect(await books(runsEverything)).toEqual({
       balanced: true,
       webhooks: [4, 3, 1, 0, 0],
       search: [4, 0, 0, 4, 0],
     });
-    await done(test.database, 'search', events);
+    await writeReceipts(test.database, 'search', events);
     expect(await books()).toEqual({
       balanced: true,
       webhooks: [4, 3, 1, 0, 0],
@@ -131,10 +137,10 @@ describe('the ledger', () => {
   });
 
   it('follows a dead letter that is answered, and misses one that is deleted', async () => {
-    const { dispatches, events } = await dispatched(test.database, 2, 'webhooks');
-    await buried(test.database, 'webhooks', dispatches[0]!, events);
+    const { dispatches, events } = await dispatchMessages(test.database, 2, 'webhooks');
+    await writeDeadLetters(test.database, 'webhooks', dispatches[0]!, events);
     expect(await books()).toEqual({ balanced: true, webhooks: [2, 0, 2, 0, 0] });
-    await done(test.database, 'webhooks', events.slice(0, 1));
+    await writeReceipts(test.database, 'webhooks', events.slice(0, 1));
     await test.database.pg`delete from dead_letters where event_id = ${events[0]!}`;
     expect(await books()).toEqual({ balanced: true, webhooks: [2, 1, 1, 0, 0] });
     await test.database.pg`delete from dead_letters where event_id = ${events[1]!}`;
@@ -142,11 +148,11 @@ describe('the ledger', () => {
   });
 
   it('calls nothing missing that was claimed and not started: it is undispatched', async () => {
-    await dispatched(test.database, 1, 'search');
+    await dispatchMessages(test.database, 1, 'search');
     const writer = aWriter(test.database);
     await writer.post(aMessage(await aChannel(test.database)));
     await claim(test.database.pg, 10);
-    const balance = await verifyLedger(test.database.pg, { running: nothing });
+    const balance = await verifyLedger(test.database.pg, { running: runsNothing });
     expect(balance).toMatchObject({
       subscribers: [{ expected: 2, in_flight: 1, missing: 1 }],
       undispatched: { count: 1 },
@@ -154,7 +160,7 @@ describe('the ledger', () => {
   });
 
   it('says so where the transport can not be asked, and calls nothing lost', async () => {
-    await dispatched(test.database, 1, 'search');
+    await dispatchMessages(test.database, 1, 'search');
     const away = async () => Promise.reject(new Error('away'));
     expect(await verifyLedger(test.database.pg, { running: away })).toMatchObject({
       balanced: true,
@@ -163,10 +169,10 @@ describe('the ledger', () => {
   });
 
   it('keeps the sums right when several check at once', async () => {
-    const { events } = await dispatched(test.database, 50, 'search', 'audit');
-    for (const name of ['search', 'audit']) await done(test.database, name, events);
+    const { events } = await dispatchMessages(test.database, 50, 'search', 'audit');
+    for (const name of ['search', 'audit']) await writeReceipts(test.database, name, events);
     await Promise.all(
-      Array.from({ length: 8 }, () => verifyLedger(test.database.pg, { running: nothing })),
+      Array.from({ length: 8 }, () => verifyLedger(test.database.pg, { running: runsNothing })),
     );
     await Promise.all(
       events

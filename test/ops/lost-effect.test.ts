@@ -4,12 +4,12 @@ import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Balance } from '../../src/ops/status/verify.ts';
 import { OPERATOR, useDeployment } from '../harness/processes.ts';
-import { Product, settled, soon } from '../whole/customer.ts';
+import { Customer, settled, soon } from '../whole/customer.ts';
 
 const run = promisify(execFile);
 const command = fileURLToPath(new URL('../../bin/knockon.js', import.meta.url));
 
-let acme: Product;
+let acme: Customer;
 let api: string;
 const knockon = useDeployment(() => ({ KNOCKON_CHECK_EVERY: '200ms', KNOCKON_HEAL_AGE: 'off' }));
 beforeAll(async () => {
@@ -17,7 +17,7 @@ beforeAll(async () => {
     ['api', 'worker workflows', 'worker effects'].map((name) => knockon.current.start(name)),
   );
   api = first!.url;
-  acme = await Product.at(api);
+  acme = await Customer.at(api);
 });
 
 /** `knockon verify`, as somebody types it. */

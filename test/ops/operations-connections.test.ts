@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { useDeployment } from '../harness/processes.ts';
-import { Product, settled, soon } from '../whole/customer.ts';
+import { Customer, settled, soon } from '../whole/customer.ts';
 import { callOps } from './running-product.ts';
 
 const knockon = useDeployment(() => ({ KNOCKON_TRANSPORT: 'pg-boss' }));
@@ -9,7 +9,7 @@ it('on pg-boss ten jobs at once leave the API all its connections, after a resta
   const { current } = knockon;
   const api = await current.start('api');
   await current.start('worker effects');
-  const acme = await Product.at(api.url);
+  const acme = await Customer.at(api.url);
   await Promise.all(Array.from({ length: 30 }, () => acme.post()));
   await settled(current);
   const jobs: string[] = [];

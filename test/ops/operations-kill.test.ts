@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { useDeployment } from '../harness/processes.ts';
-import { Product, settled, soon } from '../whole/customer.ts';
+import { Customer, settled, soon } from '../whole/customer.ts';
 import { callOps } from './running-product.ts';
 
 const knockon = useDeployment();
@@ -10,7 +10,7 @@ it('a replay whose worker is killed in the middle goes on, and ends with the sam
   const [api, workflows] = await Promise.all(
     ['api', 'worker workflows', 'worker effects'].map((command) => current.start(command)),
   );
-  const acme = await Product.at(api!.url);
+  const acme = await Customer.at(api!.url);
   for (let i = 0; i < 10; i += 1) await Promise.all(Array.from({ length: 40 }, () => acme.post()));
   await settled(current);
   const { pg } = current.database;

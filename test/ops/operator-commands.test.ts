@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Ended, typed } from '../cli/run-in-process.ts';
+import { type Ended, runCommand } from '../cli/run-in-process.ts';
 import { Receiver } from '../effects/webhook-receiver.ts';
 import { effectNames } from '../harness/effect-names.ts';
 import { OPERATOR } from '../harness/processes.ts';
@@ -15,7 +15,11 @@ async function knockon(line: string, env: Record<string, string> = {}): Promise<
   const words = [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(
     ([, quoted, plain]) => quoted ?? plain ?? '',
   );
-  return await typed(words, { KNOCKON_API_URL: product.url, KNOCKON_ADMIN_KEY: OPERATOR, ...env });
+  return await runCommand(words, {
+    KNOCKON_API_URL: product.url,
+    KNOCKON_ADMIN_KEY: OPERATOR,
+    ...env,
+  });
 }
 
 describe('commands that operate', () => {

@@ -7,7 +7,7 @@ import { start as startWorkflows } from '../../src/workers/workflows.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
 import { OPERATOR } from '../harness/processes.ts';
 import { freshNamespace } from '../harness/temporal.ts';
-import { Product } from '../whole/customer.ts';
+import { Customer } from '../whole/customer.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: tests say what they expect of a body, and fail where it is not there
 type Body = any;
@@ -17,7 +17,7 @@ export interface RunningProduct {
   own: TestDatabase;
   config: Config;
   url: string;
-  acme: Product;
+  acme: Customer;
   /** Calls under /v1/ops as the operator. */
   ops(
     method: string,
@@ -78,7 +78,7 @@ export function useProduct(
     if (config.KNOCKON_TRANSPORT === 'temporal') product.running.push(await startWorkflows(config));
     await effects();
     const url = api.url!;
-    Object.assign(product, { url, acme: await Product.at(url), ops: callOps.bind(null, url) });
+    Object.assign(product, { url, acme: await Customer.at(url), ops: callOps.bind(null, url) });
   });
   afterAll(async () => {
     for (const one of product.running.toReversed()) await one.stop();

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type TestProcess, useDeployment } from '../harness/processes.ts';
-import { Product, settled, soon } from '../whole/customer.ts';
+import { Customer, settled, soon } from '../whole/customer.ts';
 
 const transcriptWorker = fileURLToPath(
   new URL('../../examples/transcripts/worker.ts', import.meta.url),
@@ -17,7 +17,7 @@ const kinds: Record<string, string> = {
 const MESSAGES = 12;
 
 const knockon = useDeployment(() => ({ KNOCKON_RELAY_AGE: '1s', KNOCKON_DISPATCH_SIZE: '20' }));
-let acme: Product;
+let acme: Customer;
 let workers: TestProcess[];
 const channels: string[] = [];
 
@@ -29,7 +29,7 @@ beforeAll(async () => {
     knockon.current.start('worker workflows'),
   ]);
   workers = await Promise.all([startWorker(), startWorker(), startWorker()]);
-  acme = await Product.at(api.url);
+  acme = await Customer.at(api.url);
   for (const name of ['one', 'two', 'three'])
     channels.push((await acme.call('POST', '/v1/channels', { name })).body.id);
 });

@@ -24,7 +24,7 @@ let names = 0;
  * An ordered effect, the channels it works in, and its calls one by one, as a transport would make
  * them.
  */
-export class Line {
+export class OrderedEffect {
   readonly name: string;
   readonly effect: Effect;
   readonly talk: Conversation;
@@ -43,10 +43,10 @@ export class Line {
   static async open(
     test: TestDatabase,
     options: Partial<Ordered> & { channels?: number; extra?: Extra } = {},
-  ): Promise<Line> {
+  ): Promise<OrderedEffect> {
     const { channels, extra, ...rest } = options;
     names += 1;
-    const name = `line-${names}`;
+    const name = `ordered-${names}`;
     const { pg: client } = test.database;
     await client`create table if not exists seen (effect text, place bigserial, channel_id uuid, seq int, event_id uuid, unique (effect, event_id))`;
     const talk = await startConversation(test.database, { channels });
@@ -75,7 +75,7 @@ export class Line {
     // What was emitted before is nobody's.
     await client`update outbox set dispatch_id = ${talk.workspaceId} where dispatch_id is null`;
     await subscribe(test.database, { name, types: effect.on });
-    return new Line(test, talk, effect);
+    return new OrderedEffect(test, talk, effect);
   }
 
   /** Claims what waits, a dispatch an event type. */

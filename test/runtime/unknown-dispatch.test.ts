@@ -8,7 +8,7 @@ import { verifyLedger } from '../../src/ops/status/verify.ts';
 import { expire } from '../../src/outbox/retention.ts';
 import type { EffectCall } from '../../src/transport/dispatch.ts';
 import { freshDatabase, type TestDatabase } from '../harness/database.ts';
-import { dispatched, nothing } from '../ops/ledger-rows.ts';
+import { dispatchMessages, runsNothing } from '../ops/ledger-rows.ts';
 
 let test: TestDatabase;
 let given: number;
@@ -49,9 +49,9 @@ async function anExpiredDispatch(effect: Effect) {
   const {
     dispatches: [id = ''],
     events,
-  } = await dispatched(test.database, 2, 'search');
+  } = await dispatchMessages(test.database, 2, 'search');
   await make(effect, callOf(id));
-  await verifyLedger(test.database.pg, { running: nothing });
+  await verifyLedger(test.database.pg, { running: runsNothing });
   const began = Date.now();
   await expect.poll(() => Date.now(), { interval: 1 }).toBeGreaterThan(began);
   const expired = await expire(
@@ -103,7 +103,7 @@ describe.each(effects)(
     it('is answered where all of it was done before', async () => {
       const {
         dispatches: [id = ''],
-      } = await dispatched(test.database, 2, 'search');
+      } = await dispatchMessages(test.database, 2, 'search');
       await make(effect, callOf(id, { origin: await origin() }));
       expect(await make(effect, callOf(id, { origin: await origin() }))).toEqual({
         done: 0,
@@ -134,7 +134,7 @@ describe('dead letters of a dispatch that is not here', () => {
     const {
       dispatches: [id = ''],
       events,
-    } = await dispatched(test.database, 2, 'search');
+    } = await dispatchMessages(test.database, 2, 'search');
     await make(effect, callOf(id));
     const letters = [{ events: { ids: events }, cause: 'HTTP 500', reason: 'HTTP 500' }];
     await recordDeadLetters(test.database.db, { dispatch_id: id, subscriber: 'search', letters });

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OPERATOR, useDeployment } from '../harness/processes.ts';
-import { Product, soon } from '../whole/customer.ts';
+import { Customer, soon } from '../whole/customer.ts';
 
 const preload = new URL('../harness/shifted-clock.js', import.meta.url).href;
 
@@ -14,7 +14,7 @@ describe.each(['temporal', 'pg-boss'] as const)('on %s', (transport) => {
   // Not one that looks at signatures: they bear the worker's time, and are refused.
   let receiver: Server;
   let refused = 0;
-  let acme: Product;
+  let acme: Customer;
   let url = '';
   beforeAll(async () => {
     receiver = createServer((request, response) => {
@@ -25,7 +25,7 @@ describe.each(['temporal', 'pg-boss'] as const)('on %s', (transport) => {
     await new Promise<void>((resolve) => void receiver.listen(0, '127.0.0.1', resolve));
     if (transport === 'temporal') await knockon.current.start('worker workflows');
     ({ url } = await knockon.current.start('api'));
-    acme = await Product.at(url);
+    acme = await Customer.at(url);
   });
   afterAll(() => receiver?.close());
 

@@ -5,7 +5,7 @@ import type { Config } from '../../src/config.ts';
 import type { CrashPoint } from '../../src/crash-points.ts';
 import { Receiver } from '../effects/webhook-receiver.ts';
 import { type Deployment, type TestProcess, useDeployment } from '../harness/processes.ts';
-import { expectOnce, Product, settled, soon } from '../whole/customer.ts';
+import { Customer, expectOnce, settled, soon } from '../whole/customer.ts';
 
 const GROUP = 5;
 
@@ -18,7 +18,7 @@ const deadlyWorker = fileURLToPath(new URL('./deadly-worker.ts', import.meta.url
 export function crashes(transport: Config['KNOCKON_TRANSPORT']): void {
   const knockon = useDeployment(() => ({ KNOCKON_TRANSPORT: transport, KNOCKON_RELAY_AGE: '1s' }));
   let receiver: Receiver;
-  let acme: Product;
+  let acme: Customer;
   let api: TestProcess;
   let effects: TestProcess;
   let posted = 0;
@@ -33,7 +33,7 @@ export function crashes(transport: Config['KNOCKON_TRANSPORT']): void {
       TestProcess,
       TestProcess,
     ];
-    acme = await Product.at(api.url);
+    acme = await Customer.at(api.url);
     const { body } = await acme.call('POST', '/v1/endpoints', {
       url: receiver.url(),
       event_types: ['message.created'],

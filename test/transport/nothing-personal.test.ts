@@ -8,7 +8,7 @@ import { readJourney } from '../../src/ops/inspect/journey.ts';
 import { ScriptedMailServer } from '../effects/scripted-mail-server.ts';
 import { loopback, Receiver } from '../effects/webhook-receiver.ts';
 import { aChannel, aMessage, aWriter } from '../harness/messaging.ts';
-import { logged, soon, TransportBench } from './test-transport.ts';
+import { logged, soon, TransportTestbed } from './testbed.ts';
 
 /** Whatever is somebody's has this in it. */
 const CANARY = /canar/i;
@@ -29,7 +29,7 @@ const broken: [effect: string, table: string, how: 'check' | 'raise' | 'cast'][]
 ];
 
 describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
-  let bench: TransportBench;
+  let testbed: TransportTestbed;
   let receiver: Receiver;
   let mail: ScriptedMailServer;
   let where: { workspaceId: string; channelId: string };
@@ -37,8 +37,8 @@ describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
   let close: () => Promise<void>;
 
   beforeAll(async () => {
-    [bench, receiver, mail] = await Promise.all([
-      TransportBench.open(transport),
+    [testbed, receiver, mail] = await Promise.all([
+      TransportTestbed.open(transport),
       Receiver.start(),
       ScriptedMailServer.start(),
     ]);
@@ -48,24 +48,24 @@ describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
       redisUrl: undefined,
     };
     const smtp = { smtpUrl: mail.url, from: 'Knock-on <notifications@example.com>', graceMs: 0 };
-    const created = await createEffects({ ...settings, mail: smtp }, bench.database);
+    const created = await createEffects({ ...settings, mail: smtp }, testbed.database);
     // Given up after two tries, within a moment.
     shipped = created.effects.map((effect) => ({
       ...effect,
       retry: { ...effect.retry, attempts: 2, initial_ms: 50, max_ms: 50 },
     }));
     close = created.close;
-    where = await aChannel(bench.database);
+    where = await aChannel(testbed.database);
     const [handle, email] = ['canary-handle', 'canary.mail@example.com'];
-    await bench.database.db
+    await testbed.database.db
       .insert(members)
       .values({ workspace_id: where.workspaceId, handle, email, emails: 'mentions' });
-    await receiver.register(bench.database, where.workspaceId);
+    await receiver.register(testbed.database, where.workspaceId);
   }, 90_000);
-  afterEach(() => bench.clear());
+  afterEach(() => testbed.clear());
   afterAll(async () => {
     await close?.();
-    await Promise.all([bench?.close(), receiver?.stop(), mail?.stop()]);
+    await Promise.all([testbed?.close(), receiver?.stop(), mail?.stop()]);
   });
 
   /**
@@ -78,12 +78,13 @@ describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
       text: '@canary-handle the "canary-text" is 7',
       metadata: { of: 'canary' },
     });
-    const posted = await aWriter(bench.database).post(message);
+    const posted = await aWriter(testbed.database).post(message);
     if (!('message' in posted)) throw new Error('it was not stored');
-    const [dispatch] = await bench.dispatch();
+    const [dispatch] = await testbed.dispatch();
     const { id: messageId, event_id } = posted.message;
     const letters = () =>
-      bench.database.pg`select distinct subscriber from dead_letters where event_id = ${event_id}`;
+      testbed.database
+        .pg`select distinct subscriber from dead_letters where event_id = ${event_id}`;
     await expect.poll(async () => (await letters()).length, soon).toBe(givenUp);
     return { messageId, dispatchId: dispatch!.id };
   }
@@ -91,15 +92,15 @@ describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
   /** Everything that the transport has kept of a dispatch. */
   async function travelled(dispatchId: string): Promise<string> {
     if (transport === 'pg-boss')
-      return JSON.stringify(await bench.database.pg`select * from pgboss.job`);
+      return JSON.stringify(await testbed.database.pg`select * from pgboss.job`);
     // Payloads are in Base64.
-    return JSON.stringify(await bench.history(dispatchId), (key, value) =>
+    return JSON.stringify(await testbed.history(dispatchId), (key, value) =>
       key === 'data' && typeof value === 'string' ? Buffer.from(value, 'base64').toString() : value,
     );
   }
 
   test('are in no history, no log and no failure, whatever statement of whatever effect fails', async () => {
-    const { pg } = bench.database;
+    const { pg } = testbed.database;
     await pg`create function raise_it() returns trigger language plpgsql as $$ begin raise exception 'not this one: %', new::text || ' of a canary'; end $$`;
     await pg`create function cast_it() returns trigger language plpgsql as $$ begin perform ('a "canary" ' || new::text)::int; return new; end $$`;
     for (const [, table, how] of broken) {
@@ -110,11 +111,11 @@ describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
           `create trigger broken before insert on ${table} for each row execute function ${how}_it()`,
         );
     }
-    await bench.host(...shipped);
+    await testbed.host(...shipped);
     const { messageId, dispatchId } = await post(shipped.length);
     const letters = await pg`select subscriber, target, cause, reason from dead_letters`;
     const journey = await readJourney(
-      bench.database,
+      testbed.database,
       { workspaceId: where.workspaceId, messageId },
       null,
     );
@@ -153,10 +154,10 @@ describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
     receiver.answer = (response) =>
       response.writeHead(500).end('no canary-answer, canary@example.com');
     mail.refuse('RCPT TO', '550 5.1.1 <canary.mail@example.com>: no such canary');
-    await bench.host(...shipped);
+    await testbed.host(...shipped);
     const { messageId, dispatchId } = await post(2);
     const journey = await readJourney(
-      bench.database,
+      testbed.database,
       { workspaceId: where.workspaceId, messageId },
       null,
     );
@@ -167,7 +168,7 @@ describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
       /^127\.0\.0\.1:\d+ answered 500 to message\.created: no canary-answer, canary@example\.com$/,
     );
     expect(effects.notifications?.last_error).toMatch(/550 5\.1\.1 at RCPT TO/);
-    const [letter] = await bench.database
+    const [letter] = await testbed.database
       .pg`select target, cause from dead_letters where subscriber = 'notifications' and target <> ''`;
     expect(letter).toEqual({ target: expect.stringMatching(/^[0-9a-f-]{36}$/), cause: 'SMTP 550' });
     const history = await travelled(dispatchId);
@@ -193,14 +194,14 @@ describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
         );
       },
     });
-    await bench.host(own);
+    await testbed.host(own);
     const { messageId, dispatchId } = await post(1);
-    const letters = await bench.letters('own');
+    const letters = await testbed.letters('own');
     expect(letters[0]).toMatchObject({
       cause: 'TypeError: "…" of …@… is not at https://example.com/…',
     });
     const journey = await readJourney(
-      bench.database,
+      testbed.database,
       { workspaceId: where.workspaceId, messageId },
       null,
     );

@@ -2,15 +2,15 @@ import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { dead } from '../../src/activities/runtime/effect.ts';
 import type { DomainEvent } from '../../src/events/index.ts';
-import { soon, TransportBench } from './test-transport.ts';
-import { anEffect, Kit } from './recorded-effects.ts';
+import { anEffect, TransportFixture } from './fixture.ts';
+import { soon, TransportTestbed } from './testbed.ts';
 
 const KEYWORD_LIST = 7;
-const kit = new Kit();
+const fixture = new TransportFixture();
 let client: Client;
 beforeAll(async () => {
-  await kit.use(await TransportBench.open('temporal'));
-  const { address, namespace } = kit.bench.temporal;
+  await fixture.use(await TransportTestbed.open('temporal'));
+  const { address, namespace } = fixture.testbed.temporal;
   client = new Client({ connection: await Connection.connect({ address }), namespace });
   // A namespace in a SQL database has three lists of keywords. Somebody else has them all.
   const theirs = Object.fromEntries(
@@ -23,19 +23,19 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(async () => {
   await client?.connection.close();
-  await kit.close();
+  await fixture.close();
 });
 
 const statusOf = async (id: string) => (await client.workflow.getHandle(id).describe()).status.name;
 
 it('dispatches without search attributes where the namespace refuses them, and the doctor names them', async () => {
-  const effect = kit.aNoter();
-  await kit.bench.host(effect);
-  const events = await kit.bench.post(3);
-  const dispatches = await kit.bench.dispatch();
-  await kit.bench.done(effect.name, events);
+  const effect = fixture.recordingEffect();
+  await fixture.testbed.host(effect);
+  const events = await fixture.testbed.post(3);
+  const dispatches = await fixture.testbed.dispatch();
+  await fixture.testbed.done(effect.name, events);
   for (const { id } of dispatches) await expect.poll(() => statusOf(id), soon).toBe('COMPLETED');
-  const server = await kit.bench.chosen.queues.server();
+  const server = await fixture.testbed.chosen.queues.server();
   expect(server).toEqual({
     away: null,
     namespace: null,
@@ -46,18 +46,18 @@ it('dispatches without search attributes where the namespace refuses them, and t
 });
 
 it('ends a workflow with a dead letter as Failed there too, and a restart of it as well', async () => {
-  await kit.bench.clear();
+  await fixture.testbed.clear();
   const deadly = anEffect({
     on: ['message.created'],
     perform: async (events: DomainEvent[]) => events.map((event) => dead(event, 'gone for good')),
   });
-  await kit.bench.host(deadly);
-  const [event] = await kit.bench.post(1);
-  const [dispatch] = await kit.bench.dispatch();
+  await fixture.testbed.host(deadly);
+  const [event] = await fixture.testbed.post(1);
+  const [dispatch] = await fixture.testbed.dispatch();
   await expect
-    .poll(() => kit.bench.letters(deadly.name), soon)
+    .poll(() => fixture.testbed.letters(deadly.name), soon)
     .toMatchObject([{ event_id: event }]);
   await expect.poll(() => statusOf(dispatch!.id), soon).toBe('FAILED');
-  await kit.bench.chosen.recovery.restart(dispatch!, { [deadly.name]: [event!] }, 1);
+  await fixture.testbed.chosen.recovery.restart(dispatch!, { [deadly.name]: [event!] }, 1);
   await expect.poll(() => statusOf(`${dispatch!.id}.1`), soon).toBe('FAILED');
 });

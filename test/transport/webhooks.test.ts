@@ -2,32 +2,33 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { webhooks } from '../../src/activities/webhooks/index.ts';
 import { loopback, Receiver, seal } from '../effects/webhook-receiver.ts';
 import { aChannel } from '../harness/messaging.ts';
-import { soon, TransportBench } from './test-transport.ts';
+import { soon, TransportTestbed } from './testbed.ts';
 
 describe.each(['temporal', 'pg-boss'] as const)('webhooks on %s', (transport) => {
-  let bench: TransportBench;
+  let testbed: TransportTestbed;
   let receiver: Receiver;
   let where: { workspaceId: string; channelId: string };
   beforeAll(async () => {
-    bench = await TransportBench.open(transport);
+    testbed = await TransportTestbed.open(transport);
   }, 60_000);
-  afterAll(() => bench?.close());
+  afterAll(() => testbed?.close());
   beforeEach(async () => {
     receiver = await Receiver.start();
-    where = await aChannel(bench.database);
+    where = await aChannel(testbed.database);
   });
   afterEach(async () => {
-    await bench.clear();
+    await testbed.clear();
     await receiver.stop();
   });
 
   const process = (circuit = {}) => webhooks({ seal, allow: loopback, timeoutMs: 2000, circuit });
   const delivered = (events: string[]) =>
     expect
-      .poll(() => bench.receipts('webhooks'), { ...soon, timeout: 60_000 })
+      .poll(() => testbed.receipts('webhooks'), { ...soon, timeout: 60_000 })
       .toEqual(expect.arrayContaining(events));
   const attempts = () =>
-    bench.database.pg`select attempts from attempts where subscriber = 'webhooks' and attempts > 0`;
+    testbed.database
+      .pg`select attempts from attempts where subscriber = 'webhooks' and attempts > 0`;
 
   test("an endpoint's limit is kept by two processes, nothing is lost, and no try is used up", async () => {
     const arrivals: number[] = [];
@@ -35,13 +36,13 @@ describe.each(['temporal', 'pg-boss'] as const)('webhooks on %s', (transport) =>
       arrivals.push(performance.now());
       response.end();
     };
-    await receiver.register(bench.database, where.workspaceId, { maxPerSecond: 10 });
-    await bench.host(process());
-    await bench.host(process());
+    await receiver.register(testbed.database, where.workspaceId, { maxPerSecond: 10 });
+    await testbed.host(process());
+    await testbed.host(process());
     const events = [];
     for (let i = 0; i < 4; i++) {
-      events.push(...(await bench.post(15, where)));
-      await bench.dispatch();
+      events.push(...(await testbed.post(15, where)));
+      await testbed.dispatch();
     }
     await delivered(events);
     expect(new Set(receiver.requests.map(({ headers }) => headers['webhook-id'])).size).toBe(60);
@@ -51,14 +52,14 @@ describe.each(['temporal', 'pg-boss'] as const)('webhooks on %s', (transport) =>
   }, 90_000);
 
   test('an endpoint that fails for a while is left alone, and then has everything once', async () => {
-    const { id } = await receiver.register(bench.database, where.workspaceId);
+    const { id } = await receiver.register(testbed.database, where.workspaceId);
     receiver.answer = (response) => response.writeHead(500).end();
-    await bench.host(process({ failures: 5, firstMs: 2000, longestMs: 3000 }));
-    const events = await bench.post(40, where);
-    await bench.dispatch();
+    await testbed.host(process({ failures: 5, firstMs: 2000, longestMs: 3000 }));
+    const events = await testbed.post(40, where);
+    await testbed.dispatch();
     const state = async () =>
       (
-        await bench.database
+        await testbed.database
           .pg`select failing_since is not null as failing, failures from endpoints where id = ${id}`
       )[0]!;
     await expect.poll(state, soon).toMatchObject({ failing: true });
@@ -71,6 +72,6 @@ describe.each(['temporal', 'pg-boss'] as const)('webhooks on %s', (transport) =>
     await delivered(events);
     expect(await state()).toEqual({ failing: false, failures: 0 });
     expect(receiver.requests.length - failed).toBeLessThanOrEqual(41);
-    expect(await bench.letters('webhooks')).toEqual([]);
+    expect(await testbed.letters('webhooks')).toEqual([]);
   }, 90_000);
 });

@@ -13,7 +13,7 @@ export const soon = { timeout: 60_000, interval: 50 };
 export type Answer = { status: number; body: any };
 
 /** A customer of the API: one workspace, its key, a channel. */
-export class Product {
+export class Customer {
   readonly workspaceId: string;
   readonly channelId: string;
   readonly key: string;
@@ -28,11 +28,11 @@ export class Product {
   }
 
   /** Signs up at this API. */
-  static async at(url: string): Promise<Product> {
+  static async at(url: string): Promise<Customer> {
     const workspace = await request(url, 'POST', '/v1/workspaces', OPERATOR, { name: 'Acme' });
     const { id, api_key } = workspace.body;
     const channel = await request(url, 'POST', '/v1/channels', api_key, { name: 'general' });
-    return new Product(url, api_key, id, channel.body.id);
+    return new Customer(url, api_key, id, channel.body.id);
   }
 
   call(
@@ -122,7 +122,7 @@ export const all = (state: string, type = 'message.created') =>
 /** Each effect has happened for each event, and what the database holds of it was written once. */
 export async function expectOnce(
   deployment: Deployment,
-  product: Product,
+  product: Customer,
   messages: number,
 ): Promise<void> {
   const { pg } = deployment.database;

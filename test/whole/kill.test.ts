@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type TestProcess, useDeployment } from '../harness/processes.ts';
-import { expectOnce, Product, settled, soon } from './customer.ts';
+import { Customer, expectOnce, settled, soon } from './customer.ts';
 
 const BURST = 50;
 
 const knockon = useDeployment(() => ({ KNOCKON_RELAY_AGE: '1s' }));
-let acme: Product;
+let acme: Customer;
 let running: Record<'api' | 'workflows' | 'effects', TestProcess>;
 
 beforeAll(async () => {
@@ -16,7 +16,7 @@ beforeAll(async () => {
     start('worker effects'),
   ]);
   running = { api, workflows, effects };
-  acme = await Product.at(api.url);
+  acme = await Customer.at(api.url);
 });
 
 describe('kill -9 in the middle of a burst of messages', () => {

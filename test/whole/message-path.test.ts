@@ -6,13 +6,13 @@ import { MailServer } from '../effects/notifications-mail-server.ts';
 import { Receiver } from '../effects/webhook-receiver.ts';
 import { effectsOf } from '../harness/effect-names.ts';
 import { useDeployment } from '../harness/processes.ts';
-import { all, Product, settled, soon } from './customer.ts';
+import { all, Customer, settled, soon } from './customer.ts';
 
 defineEvent('invoice.paid', { payload: z.object({ amount: z.number() }) });
 
 let mails: MailServer;
 let receiver: Receiver;
-let acme: Product;
+let acme: Customer;
 
 beforeAll(async () => {
   [mails, receiver] = await Promise.all([MailServer.start(), Receiver.start()]);
@@ -23,7 +23,7 @@ beforeAll(async () => {
   const [api] = await Promise.all(
     ['api', 'worker workflows', 'worker effects'].map((command) => knockon.current.start(command)),
   );
-  acme = await Product.at(api!.url);
+  acme = await Customer.at(api!.url);
   const { body } = await acme.call('POST', '/v1/endpoints', {
     url: receiver.url(),
     event_types: ['*'],

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePorts } from '../../src/local/ports.ts';
 import { OPERATOR, type TestProcess, useDeployment } from '../harness/processes.ts';
 import { startProxy, type TestProxy } from '../harness/proxy.ts';
-import { all, Product } from './customer.ts';
+import { all, Customer } from './customer.ts';
 
 const soon = { timeout: 60_000, interval: 100 };
 
@@ -76,7 +76,7 @@ describe('with pg-boss', () => {
       }),
       deployment.current.start('worker effects', { KNOCKON_METRICS_PORT: `${workerPort}` }),
     ]);
-    const product = await Product.at(api.url);
+    const product = await Customer.at(api.url);
     const { id } = await product.post();
     await expect.poll(() => product.states(id), soon).toEqual(all('done'));
     const scrape = async (port: number) => (await open(`http://127.0.0.1:${port}/metrics`)).text;

@@ -1,19 +1,19 @@
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type TestProcess, useDeployment } from '../harness/processes.ts';
-import { all, Product, soon } from './customer.ts';
+import { all, Customer, soon } from './customer.ts';
 
 const greetingWorker = fileURLToPath(new URL('./greeting-worker.ts', import.meta.url));
 
 const knockon = useDeployment();
 let untouched: TestProcess[];
-let acme: Product;
+let acme: Customer;
 
 beforeAll(async () => {
   untouched = await Promise.all(
     ['api', 'worker workflows', 'worker effects'].map((command) => knockon.current.start(command)),
   );
-  acme = await Product.at(untouched[0]!.url);
+  acme = await Customer.at(untouched[0]!.url);
   await knockon.current.database
     .pg`create table greetings (message_id uuid primary key, text text not null)`;
 });

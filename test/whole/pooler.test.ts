@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { isPgbouncerInstalled, startPgbouncer, type TestPgbouncer } from '../harness/pgbouncer.ts';
 import { Deployment } from '../harness/processes.ts';
-import { Product, soon } from './customer.ts';
+import { Customer, soon } from './customer.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
@@ -34,7 +34,7 @@ describe.runIf(isPgbouncerInstalled)('a deployment behind a pooler in transactio
       const [api, relay] = await Promise.all(
         commands.map((command) => knockon.start(command, settings)),
       );
-      const acme = await Product.at(api!.url);
+      const acme = await Customer.at(api!.url);
       const posted = await Promise.all(
         Array.from({ length: 20 }, (_, n) =>
           acme.post({ author: 'ada', text: `The zeppelin has landed, no. ${n}` }),

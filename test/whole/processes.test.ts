@@ -3,11 +3,11 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Receiver } from '../effects/webhook-receiver.ts';
 import { effectNames } from '../harness/effect-names.ts';
 import { type TestProcess, useDeployment } from '../harness/processes.ts';
-import { all, expectOnce, Product, settled, soon } from './customer.ts';
+import { all, Customer, expectOnce, settled, soon } from './customer.ts';
 
 const knockon = useDeployment(() => ({ KNOCKON_RELAY_AGE: '1s', KNOCKON_READY_AGE: '1s' }));
 let receiver: Receiver;
-let acme: Product;
+let acme: Customer;
 let api: TestProcess;
 let effects: TestProcess;
 /** How many messages were answered with 201. */
@@ -20,7 +20,7 @@ beforeAll(async () => {
     knockon.current.start('worker effects'),
     knockon.current.start('worker workflows'),
   ]);
-  acme = await Product.at(api.url);
+  acme = await Customer.at(api.url);
 });
 afterAll(() => receiver?.stop());
 

@@ -7,7 +7,7 @@ import { findTemporalCli } from '../../src/local/temporal-cli.ts';
 import { Receiver } from '../effects/webhook-receiver.ts';
 import { useDeployment } from '../harness/processes.ts';
 import { callOps } from '../ops/running-product.ts';
-import { all, Product, soon } from './customer.ts';
+import { all, Customer, soon } from './customer.ts';
 
 // One try, and no circuit: what the endpoint refuses is dead at once.
 const knockon = useDeployment(() => ({
@@ -16,7 +16,7 @@ const knockon = useDeployment(() => ({
 }));
 let receiver: Receiver;
 let client: Client;
-let acme: Product;
+let acme: Customer;
 
 beforeAll(async () => {
   const { temporal } = knockon.current;
@@ -28,7 +28,7 @@ beforeAll(async () => {
   const [api] = await Promise.all(
     ['api', 'worker workflows', 'worker effects'].map((command) => knockon.current.start(command)),
   );
-  acme = await Product.at(api!.url);
+  acme = await Customer.at(api!.url);
   const { body } = await acme.call('POST', '/v1/endpoints', {
     url: receiver.url(),
     event_types: ['message.created'],

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OPERATOR, useDeployment } from '../harness/processes.ts';
 import { startProxy, type TestProxy } from '../harness/proxy.ts';
-import { Product } from './customer.ts';
+import { Customer } from './customer.ts';
 
 const knockon = useDeployment();
 let proxy: TestProxy;
 let url: string;
-let acme: Product;
+let acme: Customer;
 
 beforeAll(async () => {
   const { current } = knockon;
@@ -14,7 +14,7 @@ beforeAll(async () => {
   // With a dispatcher and background work at the same database, as in production. Nobody
   // subscribes, so events wait.
   ({ url } = await current.start('api', { DATABASE_URL: proxy.url, KNOCKON_READY_AGE: '1h' }));
-  acme = await Product.at(url);
+  acme = await Customer.at(url);
 });
 afterAll(() => proxy?.stop());
 

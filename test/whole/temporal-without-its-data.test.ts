@@ -11,7 +11,7 @@ import { findTemporalCli } from '../../src/local/temporal-cli.ts';
 import { freshDatabase } from '../harness/database.ts';
 import { Deployment } from '../harness/processes.ts';
 import { callOps } from '../ops/running-product.ts';
-import { all, Product, soon } from './customer.ts';
+import { all, Customer, soon } from './customer.ts';
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 });
 
@@ -76,12 +76,12 @@ async function found(): Promise<number> {
 }
 
 describe('every process', () => {
-  let acme: Product;
+  let acme: Customer;
 
   it('names a namespace that is not there, waits for it, and goes on by itself', async () => {
     const api = await knockon.start('api');
     const workers = [knockon.start('worker workflows'), knockon.start('worker effects')];
-    acme = await Product.at(api.url);
+    acme = await Customer.at(api.url);
     const named = () =>
       knockon.processes
         .slice(1)

@@ -9,13 +9,13 @@ import {
 } from '../../src/transport/dispatch.ts';
 import { attributesOfLetters } from '../../src/transport/temporal/search-attributes.ts';
 import { testServerPath } from '../harness/temporal.ts';
-import { type FakeEffect, healthy, WorkflowBench } from './workflow-environment.ts';
+import { type FakeEffect, healthy, WorkflowTestbed } from './testbed.ts';
 
-let bench: WorkflowBench;
+let testbed: WorkflowTestbed;
 beforeAll(async () => {
-  bench = await WorkflowBench.open(testServerPath());
+  testbed = await WorkflowTestbed.open(testServerPath());
 });
-afterAll(() => bench.close());
+afterAll(() => testbed.close());
 
 const dead: FakeEffect = async () => ({
   done: 0,
@@ -47,8 +47,8 @@ describe('a dispatch', () => {
       await released;
       return await healthy(call);
     };
-    await bench.with({ webhooks: dead, search: slow }, async () => {
-      const handle = await bench.start(['webhooks', 'search'], { size: 3 });
+    await testbed.with({ webhooks: dead, search: slow }, async () => {
+      const handle = await testbed.start(['webhooks', 'search'], { size: 3 });
       await expect
         .poll(() => told(handle))
         .toEqual({ status: 'RUNNING', letters: [3], effects: ['webhooks'] });
@@ -60,8 +60,8 @@ describe('a dispatch', () => {
   });
 
   it('of which all is well bears nothing of it, and takes two workflow tasks', async () => {
-    await bench.with({ search: healthy, audit: healthy }, async () => {
-      const handle = await bench.start(['search', 'audit']);
+    await testbed.with({ search: healthy, audit: healthy }, async () => {
+      const handle = await testbed.start(['search', 'audit']);
       await handle.result();
       const { events } = await handle.fetchHistory();
       expect(events?.filter((event) => event.markerRecordedEventAttributes)).toEqual([]);
@@ -75,8 +75,8 @@ describe('a dispatch', () => {
   });
 
   it('sets no search attributes where it was started without, and ends', async () => {
-    await bench.with({ webhooks: dead }, async () => {
-      const handle = await bench.start(['webhooks'], { attributes: false });
+    await testbed.with({ webhooks: dead }, async () => {
+      const handle = await testbed.start(['webhooks'], { attributes: false });
       await expect(handle.result()).rejects.toThrow();
       expect(await told(handle)).toEqual({
         status: 'FAILED',
@@ -89,7 +89,7 @@ describe('a dispatch', () => {
 
 describe('the workflow that shows open letters', () => {
   const show = (letters: OpenLetters) =>
-    bench.env.client.workflow.start(LETTERS_WORKFLOW, {
+    testbed.env.client.workflow.start(LETTERS_WORKFLOW, {
       taskQueue: WORKFLOW_QUEUE,
       workflowId: `letters.${uuidv7()}`,
       args: [letters],
@@ -97,7 +97,7 @@ describe('the workflow that shows open letters', () => {
     });
 
   it('runs for as long as there are any, and says how many and of which effects', async () => {
-    await bench.with({}, async () => {
+    await testbed.with({}, async () => {
       const handle = await show({ open: 3, effects: ['search', 'webhooks'] });
       expect(await told(handle)).toEqual({
         status: 'RUNNING',

@@ -3,14 +3,14 @@ import { WorkflowFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EffectCall } from '../../src/transport/dispatch.ts';
 import { testServerPath } from '../harness/temporal.ts';
-import { healthy, WorkflowBench } from './workflow-environment.ts';
+import { healthy, WorkflowTestbed } from './testbed.ts';
 
 const HOUR = 3_600_000;
-let bench: WorkflowBench;
+let testbed: WorkflowTestbed;
 beforeAll(async () => {
-  bench = await WorkflowBench.open(testServerPath());
+  testbed = await WorkflowTestbed.open(testServerPath());
 });
-afterAll(() => bench.close());
+afterAll(() => testbed.close());
 
 const failing = (reason: string) =>
   ApplicationFailure.create({ type: 'EffectRetry', message: reason, details: [reason] });
@@ -31,8 +31,8 @@ describe('the fan-out', () => {
       calls.push(call);
       return await healthy(call);
     };
-    await bench.with({ search: noted, audit: noted }, async () => {
-      const handle = await bench.start(['search', 'audit'], { size: 3 });
+    await testbed.with({ search: noted, audit: noted }, async () => {
+      const handle = await testbed.start(['search', 'audit'], { size: 3 });
       await handle.result();
       expect(calls.map((call) => call.subscriber).sort()).toEqual(['audit', 'search']);
       expect(calls[0]).toEqual({
@@ -50,15 +50,18 @@ describe('the fan-out', () => {
       if ('limit' in call.events) seen.push(call.events.limit);
       return await healthy(call);
     };
-    await bench.with({ search: effect }, async () => {
-      await (await bench.start(['search'], { size: 250, batch: 100 })).result();
+    await testbed.with({ search: effect }, async () => {
+      await (await testbed.start(['search'], { size: 250, batch: 100 })).result();
       expect(seen.sort((a, b) => a - b)).toEqual([50, 100, 100]);
     });
   });
 
   it('takes an event type that it has never heard of', async () => {
-    await bench.with({ audit: healthy }, async () => {
-      const handle = await bench.start(['audit'], { type: 'order.paid', workflow: 'onOrderPaid' });
+    await testbed.with({ audit: healthy }, async () => {
+      const handle = await testbed.start(['audit'], {
+        type: 'order.paid',
+        workflow: 'onOrderPaid',
+      });
       await expect(handle.result()).resolves.toBeUndefined();
     });
   });
@@ -66,15 +69,17 @@ describe('the fan-out', () => {
   it('sees an effect through that fails for two days and then succeeds', async () => {
     let first: number | undefined;
     const effect = async (call: EffectCall) => {
-      const now = await bench.env.currentTimeMs();
+      const now = await testbed.env.currentTimeMs();
       first ??= now;
       if (now - first < 48 * HOUR) throw failing('not yet');
       return await healthy(call);
     };
-    await bench.with({ webhooks: effect }, async () => {
-      const handle = await bench.start(['webhooks'], { retry: { attempts: 0, max_ms: 6 * HOUR } });
+    await testbed.with({ webhooks: effect }, async () => {
+      const handle = await testbed.start(['webhooks'], {
+        retry: { attempts: 0, max_ms: 6 * HOUR },
+      });
       await handle.result();
-      expect((await bench.env.currentTimeMs()) - (first ?? 0)).toBeGreaterThan(48 * HOUR);
+      expect((await testbed.env.currentTimeMs()) - (first ?? 0)).toBeGreaterThan(48 * HOUR);
     });
   });
 
@@ -89,8 +94,10 @@ describe('the fan-out', () => {
       done += 1;
       return await healthy(call);
     };
-    await bench.with({ webhooks: never, search: other, audit: other }, async () => {
-      const handle = await bench.start(['webhooks', 'search', 'audit'], { retry: { attempts: 4 } });
+    await testbed.with({ webhooks: never, search: other, audit: other }, async () => {
+      const handle = await testbed.start(['webhooks', 'search', 'audit'], {
+        retry: { attempts: 4 },
+      });
       const reason = await reasonOf(handle.result());
       expect(reason).toContain(
         'webhooks gave up on the message.created event: hooks.example.com answered 500',
@@ -98,7 +105,7 @@ describe('the fan-out', () => {
       expect(reason).toContain('reset this workflow');
       expect(tries).toBe(4);
       expect(done).toBe(2);
-      expect(bench.letters.flatMap((l) => l.letters)).toMatchObject([
+      expect(testbed.letters.flatMap((l) => l.letters)).toMatchObject([
         { cause: 'hooks.example.com answered 500' },
       ]);
       const { searchAttributes } = await handle.describe();
@@ -117,10 +124,12 @@ describe('the fan-out', () => {
         ],
       };
     };
-    await bench.with({ webhooks: effect }, async () => {
-      expect(await reasonOf((await bench.start(['webhooks'])).result())).toContain('gone for good');
+    await testbed.with({ webhooks: effect }, async () => {
+      expect(await reasonOf((await testbed.start(['webhooks'])).result())).toContain(
+        'gone for good',
+      );
       expect(calls).toBe(1);
-      expect(bench.letters[0]?.letters).toEqual([
+      expect(testbed.letters[0]?.letters).toEqual([
         { events: { ids: ['e1'] }, cause: 'HTTP 410', reason: 'gone for good' },
       ]);
     });
@@ -135,8 +144,8 @@ describe('the fan-out', () => {
       if (calls.length < 4) throw failing('busy');
       return { done: 1, open: [] };
     };
-    await bench.with({ search: effect }, async () => {
-      await (await bench.start(['search'], { size: 100 })).result();
+    await testbed.with({ search: effect }, async () => {
+      await (await testbed.start(['search'], { size: 100 })).result();
       expect(calls.map((call) => call.events)).toEqual([
         { offset: 0, limit: 100 },
         ...Array(3).fill({ ids: ['bad'] }),
@@ -147,7 +156,7 @@ describe('the fan-out', () => {
   it('waits as long as the other side asks before it tries again', async () => {
     const times: number[] = [];
     const effect = async (call: EffectCall) => {
-      times.push(await bench.env.currentTimeMs());
+      times.push(await testbed.env.currentTimeMs());
       if (!call.alone)
         return {
           done: 1,
@@ -155,8 +164,8 @@ describe('the fan-out', () => {
         };
       return { done: 1, open: [] };
     };
-    await bench.with({ webhooks: effect }, async () => {
-      await (await bench.start(['webhooks'], { size: 2 })).result();
+    await testbed.with({ webhooks: effect }, async () => {
+      await (await testbed.start(['webhooks'], { size: 2 })).result();
       expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(HOUR);
     });
   });
@@ -164,7 +173,7 @@ describe('the fan-out', () => {
   it('waits out a grace period by a durable timer and calls again', async () => {
     const calls: { at: number; call: EffectCall }[] = [];
     const effect = async (call: EffectCall) => {
-      const at = await bench.env.currentTimeMs();
+      const at = await testbed.env.currentTimeMs();
       calls.push({ at, call });
       if (calls.length > 1) return { done: 1, open: [] };
       return {
@@ -174,8 +183,8 @@ describe('the fan-out', () => {
         ],
       };
     };
-    await bench.with({ notifications: effect }, async () => {
-      await (await bench.start(['notifications'])).result();
+    await testbed.with({ notifications: effect }, async () => {
+      await (await testbed.start(['notifications'])).result();
       expect(calls).toHaveLength(2);
       expect((calls[1]?.at ?? 0) - (calls[0]?.at ?? 0)).toBeGreaterThanOrEqual(300_000);
       expect(calls[1]?.call.events).toEqual({ ids: ['e1'] });
@@ -198,8 +207,8 @@ describe('the fan-out', () => {
       }
       return { done: 1, open: [] };
     };
-    await bench.with({ webhooks: effect }, async () => {
-      await (await bench.start(['webhooks'])).result();
+    await testbed.with({ webhooks: effect }, async () => {
+      await (await testbed.start(['webhooks'])).result();
       expect(calls).toEqual([undefined, expect.any(String), expect.any(String), undefined]);
       expect(calls.slice(1, 3).sort()).toEqual(['a', 'b']);
     });
@@ -221,13 +230,13 @@ describe('the fan-out', () => {
         })),
       };
     };
-    await bench.with({ webhooks: effect }, async () => {
+    await testbed.with({ webhooks: effect }, async () => {
       expect(
-        await reasonOf((await bench.start(['webhooks'], { retry: { attempts: 3 } })).result()),
+        await reasonOf((await testbed.start(['webhooks'], { retry: { attempts: 3 } })).result()),
       ).toContain('a is down');
       expect(calls.filter((target) => target === 'a')).toHaveLength(2);
       expect(calls.filter((target) => target === undefined)).toHaveLength(1);
-      expect(bench.letters.flatMap((l) => l.letters)).toMatchObject([
+      expect(testbed.letters.flatMap((l) => l.letters)).toMatchObject([
         { events: { ids: ['e1'] }, target: 'a' },
       ]);
     });
@@ -242,13 +251,13 @@ describe('the fan-out', () => {
         throw ApplicationFailure.create({ type: 'EffectPoison', message: 'poison' });
       return { done: limit, open: [] };
     };
-    await bench.with({ search: effect }, async () => {
+    await testbed.with({ search: effect }, async () => {
       expect(
         await reasonOf(
-          (await bench.start(['search'], { size: 8, retry: { attempts: 2 } })).result(),
+          (await testbed.start(['search'], { size: 8, retry: { attempts: 2 } })).result(),
         ),
       ).toContain('search gave up on 1 of 8');
-      expect(bench.letters.flatMap((l) => l.letters)).toMatchObject([
+      expect(testbed.letters.flatMap((l) => l.letters)).toMatchObject([
         { events: { offset: culprit, limit: 1 }, reason: 'poison' },
       ]);
     });
@@ -261,12 +270,12 @@ describe('the fan-out', () => {
         {
           event_id: 'e1',
           state: 'later' as const,
-          until: new Date((await bench.env.currentTimeMs()) + 24 * HOUR).toISOString(),
+          until: new Date((await testbed.env.currentTimeMs()) + 24 * HOUR).toISOString(),
         },
       ],
     });
-    await bench.with({ notifications: effect }, async () => {
-      const handle = await bench.start(['notifications']);
+    await testbed.with({ notifications: effect }, async () => {
+      const handle = await testbed.start(['notifications']);
       await expect
         .poll(async () =>
           (await handle.fetchHistory()).events?.some((e) => e.timerStartedEventAttributes),
@@ -275,7 +284,7 @@ describe('the fan-out', () => {
       await handle.cancel();
       await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
       expect((await handle.describe()).status.name).toBe('CANCELLED');
-      expect(bench.letters.flatMap((l) => l.letters)).toEqual([
+      expect(testbed.letters.flatMap((l) => l.letters)).toEqual([
         {
           events: { offset: 0, limit: 1 },
           cause: 'cancelled',
@@ -307,9 +316,9 @@ describe('the fan-out', () => {
         ],
       };
     };
-    await bench.with({ retired: waiting, sibling }, async () => {
+    await testbed.with({ retired: waiting, sibling }, async () => {
       // Nobody takes the calls of one of them: time is not skipped meanwhile.
-      const handle = await bench.start(['retired', 'unhosted', 'sibling']);
+      const handle = await testbed.start(['retired', 'unhosted', 'sibling']);
       await expect
         .poll(
           async () =>
@@ -323,7 +332,7 @@ describe('the fan-out', () => {
       await handle.signal('drop', 'unhosted');
       await handle.signal('drop', 'nobody of that name');
       await handle.result();
-      expect(bench.letters).toEqual([]);
+      expect(testbed.letters).toEqual([]);
     });
   });
 
@@ -350,11 +359,11 @@ describe('the fan-out', () => {
           throw ApplicationFailure.create({ type: 'UnknownDispatchError', message: 'not here' });
         return await healthy(call);
       };
-      await bench.with({ search: refusing }, async () => {
-        const handle = await bench.start(['search'], { size, retry: { attempts: 3 } });
+      await testbed.with({ search: refusing }, async () => {
+        const handle = await testbed.start(['search'], { size, retry: { attempts: 3 } });
         await handle.result();
         expect(refusals).toBeGreaterThan(times);
-        expect(bench.letters).toEqual([]);
+        expect(testbed.letters).toEqual([]);
       });
     },
   );

@@ -2,14 +2,14 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EffectCall, OpenOutcome } from '../../src/transport/dispatch.ts';
 import { testServerPath } from '../harness/temporal.ts';
-import { type FakeEffect, WorkflowBench } from './workflow-environment.ts';
+import { type FakeEffect, WorkflowTestbed } from './testbed.ts';
 
 const HOUR = 3_600_000;
-let bench: WorkflowBench;
+let testbed: WorkflowTestbed;
 beforeAll(async () => {
-  bench = await WorkflowBench.open(testServerPath());
+  testbed = await WorkflowTestbed.open(testServerPath());
 });
-afterAll(() => bench.close());
+afterAll(() => testbed.close());
 
 const idsOf = ({ dispatch_id, events }: EffectCall) =>
   'ids' in events
@@ -30,7 +30,7 @@ async function historyLengths(handle: WorkflowHandle): Promise<number[]> {
     runId;
   ) {
     const history: Awaited<ReturnType<WorkflowHandle['fetchHistory']>> =
-      await bench.env.client.workflow.getHandle(handle.workflowId, runId).fetchHistory();
+      await testbed.env.client.workflow.getHandle(handle.workflowId, runId).fetchHistory();
     lengths.push(history.events?.length ?? 0);
     runId =
       history.events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId;
@@ -54,8 +54,8 @@ describe('a dispatch in which every event fails time and again', () => {
       );
       return { done: 0, open };
     };
-    await bench.with({ webhooks: effect }, async () => {
-      const handle = await bench.start(['webhooks'], {
+    await testbed.with({ webhooks: effect }, async () => {
+      const handle = await testbed.start(['webhooks'], {
         size: 300,
         retry: { attempts: 14, initial_ms: 5000, backoff: 3, max_ms: HOUR },
       });
@@ -63,7 +63,7 @@ describe('a dispatch in which every event fails time and again', () => {
       const counted = (target: string) =>
         new Set([...tries].filter(([key]) => key.endsWith(target)).map(([, n]) => n));
       expect([counted('down'), counted('mended')]).toEqual([new Set([14]), new Set([3])]);
-      const letters = bench.letters.flatMap((l) => l.letters);
+      const letters = testbed.letters.flatMap((l) => l.letters);
       expect(letters).toHaveLength(300);
       expect(new Set(letters.map(({ target }) => target))).toEqual(new Set(['down']));
       const lengths = await historyLengths(handle);

@@ -2,14 +2,14 @@ import { ApplicationFailure } from '@temporalio/activity';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EffectCall, OpenOutcome } from '../../src/transport/dispatch.ts';
 import { testServerPath } from '../harness/temporal.ts';
-import { type FakeEffect, healthy, WorkflowBench } from './workflow-environment.ts';
+import { type FakeEffect, healthy, WorkflowTestbed } from './testbed.ts';
 
 const HOUR = 3_600_000;
-let bench: WorkflowBench;
+let testbed: WorkflowTestbed;
 beforeAll(async () => {
-  bench = await WorkflowBench.open(testServerPath());
+  testbed = await WorkflowTestbed.open(testServerPath());
 });
-afterAll(() => bench.close());
+afterAll(() => testbed.close());
 
 const webhooksPolicy = { attempts: 12, initial_ms: 5000, backoff: 3, max_ms: 6 * HOUR };
 
@@ -41,15 +41,15 @@ function answered(call: EffectCall, outcome: OpenOutcome): Awaited<ReturnType<Fa
  */
 async function waitsOf(
   fail: (call: EffectCall) => Awaited<ReturnType<FakeEffect>>,
-  options: Parameters<WorkflowBench['start']>[1],
+  options: Parameters<WorkflowTestbed['start']>[1],
 ) {
   const times: number[] = [];
   const effect: FakeEffect = async (call) => {
-    times.push(await bench.env.currentTimeMs());
+    times.push(await testbed.env.currentTimeMs());
     return fail(call);
   };
-  await bench.with({ webhooks: effect }, async () => {
-    await expect((await bench.start(['webhooks'], options)).result()).rejects.toThrow();
+  await testbed.with({ webhooks: effect }, async () => {
+    await expect((await testbed.start(['webhooks'], options)).result()).rejects.toThrow();
   });
   return times.slice(1).map((time, i) => (time - times[i]!) / 1000);
 }
@@ -118,9 +118,9 @@ describe('an event that fails', () => {
         ],
       };
     };
-    await bench.with({ webhooks: effect }, async () => {
+    await testbed.with({ webhooks: effect }, async () => {
       await (
-        await bench.start(['webhooks'], { retry: { ...webhooksPolicy, attempts: 4 } })
+        await testbed.start(['webhooks'], { retry: { ...webhooksPolicy, attempts: 4 } })
       ).result();
       expect(calls).toEqual([0, 1, 1, 2, 2, 3, 3, 0]);
     });
@@ -129,14 +129,14 @@ describe('an event that fails', () => {
   it('is put off as long as it takes, and uses up no try', async () => {
     const times: number[] = [];
     const effect: FakeEffect = async (call) => {
-      times.push(await bench.env.currentTimeMs());
+      times.push(await testbed.env.currentTimeMs());
       return times.length < 30
         ? { done: 0, open: [], put_off: new Date(0).toISOString(), put_off_ms: 2000 }
         : await healthy(call);
     };
-    await bench.with({ webhooks: effect }, async () => {
+    await testbed.with({ webhooks: effect }, async () => {
       await (
-        await bench.start(['webhooks'], { retry: { ...webhooksPolicy, attempts: 1 } })
+        await testbed.start(['webhooks'], { retry: { ...webhooksPolicy, attempts: 1 } })
       ).result();
       expect((times.at(-1)! - times[0]!) / 1000).toBeGreaterThanOrEqual(58);
     });
@@ -157,10 +157,10 @@ describe('the targets of an event', () => {
       if (calls.length === 1) return { done: 0, open: open(names), takes_targets: true };
       return { done: 0, open: open(failing), takes_targets: true };
     };
-    await bench.with({ webhooks: effect }, async () => {
+    await testbed.with({ webhooks: effect }, async () => {
       await expect(
         (
-          await bench.start(['webhooks'], {
+          await testbed.start(['webhooks'], {
             size: 2,
             batch: 1,
             retry: { ...webhooksPolicy, attempts: 3 },
@@ -173,7 +173,7 @@ describe('the targets of an event', () => {
     expect(together.flatMap(({ targets }) => targets).sort()).toEqual([...names].sort());
     expect(Math.max(...together.map(({ targets }) => targets!.length))).toBe(32);
     expect(calls.filter(({ target }) => target === 't7').map(({ tried }) => tried)).toEqual([2]);
-    expect(bench.letters.flatMap(({ letters }) => letters.map(({ target }) => target))).toEqual([
+    expect(testbed.letters.flatMap(({ letters }) => letters.map(({ target }) => target))).toEqual([
       't7',
     ]);
   });
@@ -191,9 +191,9 @@ describe('the targets of an event', () => {
       if (calls.length === 1) return { done: 0, open: open(['a', 'b']), takes_targets: true };
       return { done: 1, open: [] };
     };
-    await bench.with({ webhooks: effect }, async () => {
+    await testbed.with({ webhooks: effect }, async () => {
       await (
-        await bench.start(['webhooks'], { retry: { ...webhooksPolicy, attempts: 2 } })
+        await testbed.start(['webhooks'], { retry: { ...webhooksPolicy, attempts: 2 } })
       ).result();
     });
     const [first, together, ...alone] = calls.map(
@@ -206,7 +206,7 @@ describe('the targets of an event', () => {
       'b 1',
       'undefined 0',
     ]);
-    expect(bench.letters).toEqual([]);
+    expect(testbed.letters).toEqual([]);
   });
 });
 
@@ -226,8 +226,8 @@ describe('events that are to be called again apart', () => {
       if (calls.length > 1) return { done: 1, open: [] };
       return { done: 1, open: [apart('e1', 'w1'), apart('e2', 'w2'), apart('e3', 'w1')] };
     };
-    await bench.with({ webhooks: effect }, async () => {
-      await (await bench.start(['webhooks'], { size: 4 })).result();
+    await testbed.with({ webhooks: effect }, async () => {
+      await (await testbed.start(['webhooks'], { size: 4 })).result();
     });
     const again = calls
       .slice(1)
@@ -246,7 +246,7 @@ describe('while 301 targets of one workspace fail', () => {
     const again = new Map<string, number>();
     const effect: FakeEffect = async (call) => {
       const { target } = call;
-      const now = await bench.env.currentTimeMs();
+      const now = await testbed.env.currentTimeMs();
       if (target === undefined && again.size === 0) {
         first = now;
         // Theirs are due a little later, when all of the others are under way.
@@ -260,8 +260,8 @@ describe('while 301 targets of one workspace fail', () => {
     };
     // All six subscribers have their part of the calls that a workflow may have under way.
     const beside = Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((name) => [name, healthy]));
-    await bench.with({ webhooks: effect, ...beside }, async () => {
-      const handle = await bench.start(['webhooks', ...Object.keys(beside)], {
+    await testbed.with({ webhooks: effect, ...beside }, async () => {
+      const handle = await testbed.start(['webhooks', ...Object.keys(beside)], {
         size: 401,
         retry: { ...webhooksPolicy, attempts: 5 },
       });

@@ -1,12 +1,12 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { EffectCall } from '../../src/transport/dispatch.ts';
-import { type FakeEffect, healthy, type WorkflowBench } from './workflow-environment.ts';
+import { type FakeEffect, healthy, type WorkflowTestbed } from './testbed.ts';
 
 /** One way through the fan-out, whose history is kept in test/histories/ and replayed. */
 export interface Scenario {
   effects: () => Record<string, FakeEffect>;
-  start: Parameters<WorkflowBench['start']>[1];
+  start: Parameters<WorkflowTestbed['start']>[1];
   /** What to do while it runs. */
   during?: (handle: WorkflowHandle) => Promise<void>;
 }

@@ -2,14 +2,14 @@ import { Context } from '@temporalio/activity';
 import { expect, it } from 'vitest';
 import type { EffectCall } from '../../src/transport/dispatch.ts';
 import { freshNamespace } from '../harness/temporal.ts';
-import { healthy, WorkflowBench } from './workflow-environment.ts';
+import { healthy, WorkflowTestbed } from './testbed.ts';
 
 // On a real server: the time-skipping one tries again by itself, whatever the policy says of
 // heartbeats.
 it('counts the death of a worker against no call that only waited for its turn there', {
   timeout: 120_000,
 }, async () => {
-  const bench = await WorkflowBench.at(await freshNamespace());
+  const testbed = await WorkflowTestbed.at(await freshNamespace());
   const calls: EffectCall[] = [];
   const search = async (call: EffectCall) => {
     calls.push(call);
@@ -18,10 +18,10 @@ it('counts the death of a worker against no call that only waited for its turn t
     if (calls.length === 3) Context.current().heartbeat('not begun');
     return await Context.current().cancelled;
   };
-  await bench.with({ search }, async () => {
-    await (await bench.start(['search'])).result();
+  await testbed.with({ search }, async () => {
+    await (await testbed.start(['search'])).result();
     expect(calls.map(({ suspect }) => suspect)).toEqual([undefined, true, true, true]);
-    expect(bench.letters).toEqual([]);
+    expect(testbed.letters).toEqual([]);
   });
-  await bench.close();
+  await testbed.close();
 });

@@ -6,11 +6,11 @@ import { createHeavy } from '../../../src/db/heavy/heavy.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import { editMessage } from '../../../src/messages/edit.ts';
 import { aChannel } from '../../harness/messaging.ts';
-import { soon, type TransportBench } from '../test-transport.ts';
-import { anEffect, type Kit } from '../recorded-effects.ts';
+import { anEffect, type TransportFixture } from '../fixture.ts';
+import { soon, type TransportTestbed } from '../testbed.ts';
 
 /** Each subscriber gets each event, once in the database, in its order. */
-export function dispatched(kit: Kit): void {
+export function dispatched(fixture: TransportFixture): void {
   describe('events that are dispatched', () => {
     it('reach every subscriber, in calls of at most its batch', async () => {
       const sizes: number[] = [];
@@ -20,42 +20,46 @@ export function dispatched(kit: Kit): void {
           sizes.push(events.length);
         },
       });
-      const [one, another] = [kit.aNoter(), kit.aNoter()];
-      await kit.bench.host(one, another, inSlices);
-      const events = await kit.bench.post(25);
-      await kit.bench.dispatch();
-      for (const effect of [one, another, inSlices]) await kit.bench.done(effect.name, events);
-      expect(await kit.happened(one)).toEqual(events);
-      expect(await kit.happened(another)).toEqual(events);
+      const [one, another] = [fixture.recordingEffect(), fixture.recordingEffect()];
+      await fixture.testbed.host(one, another, inSlices);
+      const events = await fixture.testbed.post(25);
+      await fixture.testbed.dispatch();
+      for (const effect of [one, another, inSlices])
+        await fixture.testbed.done(effect.name, events);
+      expect(await fixture.happened(one)).toEqual(events);
+      expect(await fixture.happened(another)).toEqual(events);
       expect(sizes.sort()).toEqual([10, 10, 5].sort());
     });
 
     it('happen once in the database, however often their dispatch is started', async () => {
-      const effect = kit.aNoter({ batch: 2 });
-      await kit.bench.host(effect);
-      const events = await kit.bench.post(5);
-      const [dispatch] = await kit.bench.dispatch();
+      const effect = fixture.recordingEffect({ batch: 2 });
+      await fixture.testbed.host(effect);
+      const events = await fixture.testbed.post(5);
+      const [dispatch] = await fixture.testbed.dispatch();
       const again = () =>
-        kit.bench.chosen.transport.start(dispatch!, { workspace_ids: [], channel_ids: [] });
+        fixture.testbed.chosen.transport.start(dispatch!, { workspace_ids: [], channel_ids: [] });
       await Promise.all([again(), again()]);
-      await kit.bench.done(effect.name, events);
+      await fixture.testbed.done(effect.name, events);
       await again();
-      const marker = await kit.bench.post(1);
-      await kit.bench.dispatch();
-      await kit.bench.done(effect.name, [...events, ...marker].sort());
-      expect(await kit.happened(effect)).toEqual([...events, ...marker].sort());
+      const marker = await fixture.testbed.post(1);
+      await fixture.testbed.dispatch();
+      await fixture.testbed.done(effect.name, [...events, ...marker].sort());
+      expect(await fixture.happened(effect)).toEqual([...events, ...marker].sort());
     });
 
     it.each(['channel', 'exclusive'] as const)(
       'are seen in the order of their channel by an effect that is ordered: %s',
       async (ordering) => {
-        const effect = kit.aNoter({ ordering, batch: 5 });
-        const channels = [await aChannel(kit.bench.database), await aChannel(kit.bench.database)];
-        await Promise.all([kit.bench.host(effect), kit.bench.host(effect)]);
-        const events = await manyInOverlappingDispatches(kit.bench, channels);
-        await kit.bench.done(effect.name, events);
+        const effect = fixture.recordingEffect({ ordering, batch: 5 });
+        const channels = [
+          await aChannel(fixture.testbed.database),
+          await aChannel(fixture.testbed.database),
+        ];
+        await Promise.all([fixture.testbed.host(effect), fixture.testbed.host(effect)]);
+        const events = await manyInOverlappingDispatches(fixture.testbed, channels);
+        await fixture.testbed.done(effect.name, events);
         for (const { channelId } of channels) {
-          const rows = await kit.bench.database.pg`
+          const rows = await fixture.testbed.database.pg`
           select h.seq from happened h join events e on e.id = h.event_id
           where h.effect = ${effect.name} and e.channel_id = ${channelId} order by h.id`;
           expect(rows.map((row) => row.seq)).toEqual(
@@ -67,11 +71,14 @@ export function dispatched(kit: Kit): void {
 
     it('are recorded once and in one chain by an exclusive effect, whoever of several workers has them', async () => {
       const key = Buffer.alloc(32, 1);
-      const where = await aChannel(kit.bench.database);
-      await Promise.all([kit.bench.host(audit({ key })), kit.bench.host(audit({ key }))]);
-      const events = await manyInOverlappingDispatches(kit.bench, [where]);
+      const where = await aChannel(fixture.testbed.database);
+      await Promise.all([
+        fixture.testbed.host(audit({ key })),
+        fixture.testbed.host(audit({ key })),
+      ]);
+      const events = await manyInOverlappingDispatches(fixture.testbed, [where]);
       const verdict = () =>
-        verifyAudit({ heavy: createHeavy(kit.bench.database), key })(where.workspaceId);
+        verifyAudit({ heavy: createHeavy(fixture.testbed.database), key })(where.workspaceId);
       await expect.poll(verdict, soon).toMatchObject({ valid: true, entries: events.length });
     });
   });
@@ -82,29 +89,29 @@ export function dispatched(kit: Kit): void {
  * way. @returns the events' ids, in order
  */
 async function manyInOverlappingDispatches(
-  bench: TransportBench,
+  testbed: TransportTestbed,
   channels: { workspaceId: string; channelId: string }[],
 ): Promise<string[]> {
   for (let round = 0; round < 4; round += 1) {
     for (const where of channels) {
-      await bench.post(8, where);
-      await editOne(bench, where);
+      await testbed.post(8, where);
+      await editOne(testbed, where);
     }
-    while ((await bench.dispatch(7)).length > 0);
+    while ((await testbed.dispatch(7)).length > 0);
   }
   const ids = channels.map(({ channelId }) => channelId);
   return (
-    await bench.database
+    await testbed.database
       .pg`select id from events where channel_id = any(${ids}::uuid[]) order by id`
   ).map((row) => String(row.id));
 }
 
 /** Edits the channel's first message. */
 async function editOne(
-  bench: TransportBench,
+  testbed: TransportTestbed,
   { workspaceId, channelId }: { workspaceId: string; channelId: string },
 ): Promise<void> {
-  const { db, pg: query } = bench.database;
+  const { db, pg: query } = testbed.database;
   const [message] =
     await query`select id from messages where channel_id = ${channelId} order by seq limit 1`;
   await db.transaction((tx) =>

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { dead, later, retry } from '../../../src/activities/runtime/effect.ts';
 import type { Transaction } from '../../../src/db/client.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
-import { soon } from '../test-transport.ts';
-import { anEffect, type Kit } from '../recorded-effects.ts';
+import { anEffect, type TransportFixture } from '../fixture.ts';
+import { soon } from '../testbed.ts';
 
 /** What becomes of an event that is not done. */
-export function openEvents(kit: Kit): void {
+export function openEvents(fixture: TransportFixture): void {
   describe('an event that is not done', () => {
     it('is tried again under the policy until it is, its tries counted', async () => {
       let calls = 0;
@@ -16,16 +16,16 @@ export function openEvents(kit: Kit): void {
           return calls < 3 ? [retry(event!, `busy, try ${calls}`)] : undefined;
         },
       });
-      await kit.bench.host(effect);
-      const events = await kit.bench.post(1);
-      await kit.bench.dispatch();
-      await kit.bench.done(effect.name, events);
+      await fixture.testbed.host(effect);
+      const events = await fixture.testbed.post(1);
+      await fixture.testbed.dispatch();
+      await fixture.testbed.done(effect.name, events);
       expect(calls).toBe(3);
       expect(
-        await kit.bench.database
+        await fixture.testbed.database
           .pg`select attempts, last_error from attempts where subscriber = ${effect.name}`,
       ).toEqual([{ attempts: 2, last_error: 'busy, try 2' }]);
-      expect(await kit.bench.letters(effect.name)).toEqual([]);
+      expect(await fixture.testbed.letters(effect.name)).toEqual([]);
     });
 
     it('waits as long as the other side asks', async () => {
@@ -36,10 +36,10 @@ export function openEvents(kit: Kit): void {
           return times.length === 1 ? [retry(event!, 'slow down', { after_ms: 1500 })] : undefined;
         },
       });
-      await kit.bench.host(effect);
-      const events = await kit.bench.post(1);
-      await kit.bench.dispatch();
-      await kit.bench.done(effect.name, events);
+      await fixture.testbed.host(effect);
+      const events = await fixture.testbed.post(1);
+      await fixture.testbed.dispatch();
+      await fixture.testbed.done(effect.name, events);
       expect(times[1]! - times[0]!).toBeGreaterThanOrEqual(1500);
     });
 
@@ -55,10 +55,10 @@ export function openEvents(kit: Kit): void {
             : undefined;
         },
       });
-      await kit.bench.host(effect);
-      const events = await kit.bench.post(3);
-      await kit.bench.dispatch();
-      await kit.bench.done(effect.name, events);
+      await fixture.testbed.host(effect);
+      const events = await fixture.testbed.post(3);
+      await fixture.testbed.dispatch();
+      await fixture.testbed.done(effect.name, events);
       expect(calls.map((call) => call.events)).toEqual([3, 2]);
       expect(calls[1]!.at).toBeGreaterThanOrEqual(until);
     });
@@ -74,14 +74,14 @@ export function openEvents(kit: Kit): void {
             .map((event) => retry(event, 'no such recipient', { cause: 'HTTP 404' }));
         },
       });
-      await kit.bench.host(effect);
-      const events = await kit.bench.post(100);
+      await fixture.testbed.host(effect);
+      const events = await fixture.testbed.post(100);
       bad = events[41]!;
-      await kit.bench.dispatch();
+      await fixture.testbed.dispatch();
       await expect
-        .poll(() => kit.bench.letters(effect.name), soon)
+        .poll(() => fixture.testbed.letters(effect.name), soon)
         .toEqual([{ event_id: bad, target: '', cause: 'HTTP 404', reason: 'no such recipient' }]);
-      await kit.bench.done(
+      await fixture.testbed.done(
         effect.name,
         events.filter((id) => id !== bad),
       );
@@ -97,11 +97,11 @@ export function openEvents(kit: Kit): void {
           return [dead(event!, 'gone for good', { cause: 'HTTP 410' })];
         },
       });
-      await kit.bench.host(effect);
-      const [event] = await kit.bench.post(1);
-      await kit.bench.dispatch();
+      await fixture.testbed.host(effect);
+      const [event] = await fixture.testbed.post(1);
+      await fixture.testbed.dispatch();
       await expect
-        .poll(() => kit.bench.letters(effect.name), soon)
+        .poll(() => fixture.testbed.letters(effect.name), soon)
         .toEqual([{ event_id: event, target: '', cause: 'HTTP 410', reason: 'gone for good' }]);
       expect(calls).toBe(1);
     });

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { retry } from '../../../src/activities/runtime/effect.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
-import { soon } from '../test-transport.ts';
-import { anEffect, type Kit } from '../recorded-effects.ts';
+import { anEffect, type TransportFixture } from '../fixture.ts';
+import { soon } from '../testbed.ts';
 
 /** Events with several outside parties. */
-export function targets(kit: Kit): void {
+export function targets(fixture: TransportFixture): void {
   describe('an event with several outside parties', () => {
     it('has each tried alone, and is called once more when all are settled', async () => {
       const open = new Set(['a', 'b', 'c']);
@@ -25,10 +25,10 @@ export function targets(kit: Kit): void {
             .filter(() => !target);
         },
       });
-      await kit.bench.host(effect);
-      const events = await kit.bench.post(1);
-      await kit.bench.dispatch();
-      await kit.bench.done(effect.name, events);
+      await fixture.testbed.host(effect);
+      const events = await fixture.testbed.post(1);
+      await fixture.testbed.dispatch();
+      await fixture.testbed.done(effect.name, events);
       expect(calls.slice(1, -1).sort()).toEqual(['a', 'b', 'b', 'c']);
       expect([calls[0], calls.at(-1)]).toEqual([undefined, undefined]);
     });
@@ -48,14 +48,14 @@ export function targets(kit: Kit): void {
           return undefined;
         },
       });
-      await kit.bench.host(effect);
-      const [event] = await kit.bench.post(1);
-      await kit.bench.dispatch();
+      await fixture.testbed.host(effect);
+      const [event] = await fixture.testbed.post(1);
+      await fixture.testbed.dispatch();
       await expect
-        .poll(() => kit.bench.letters(effect.name), soon)
+        .poll(() => fixture.testbed.letters(effect.name), soon)
         .toMatchObject([{ event_id: event, target: 'a', reason: 'a is down' }]);
       await expect.poll(() => settled, soon).toEqual(['b']);
-      expect(await kit.bench.receipts(effect.name)).toEqual([]);
+      expect(await fixture.testbed.receipts(effect.name)).toEqual([]);
       expect(calls.filter((target) => target === 'a')).toHaveLength(3);
       expect(calls.filter((target) => target === undefined)).toHaveLength(1);
     });

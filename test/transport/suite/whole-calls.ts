@@ -2,30 +2,30 @@ import { describe, expect, it } from 'vitest';
 import type { Effect } from '../../../src/activities/runtime/effect.ts';
 import type { Transaction } from '../../../src/db/client.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
-import { soon } from '../test-transport.ts';
-import { anEffect, type Kit } from '../recorded-effects.ts';
+import { anEffect, type TransportFixture } from '../fixture.ts';
+import { soon } from '../testbed.ts';
 
 /** What becomes of a call that fails as a whole. */
-export function wholeCalls(kit: Kit): void {
+export function wholeCalls(fixture: TransportFixture): void {
   describe('a call that fails as a whole', () => {
     it('is halved until the culprit is alone, and the others are done', async () => {
       let poison = '';
       const effect: Effect = anEffect({
         async transact(tx: Transaction, events: DomainEvent[]) {
           if (events.some(({ id }) => id === poison)) throw new Error('poison');
-          await kit.noting(() => effect.name)(tx, events);
+          await fixture.recordIn(() => effect.name)(tx, events);
         },
       });
-      await kit.bench.host(effect);
-      const events = await kit.bench.post(16);
+      await fixture.testbed.host(effect);
+      const events = await fixture.testbed.post(16);
       poison = events[5]!;
-      await kit.bench.dispatch();
+      await fixture.testbed.dispatch();
       await expect
-        .poll(() => kit.bench.letters(effect.name), soon)
+        .poll(() => fixture.testbed.letters(effect.name), soon)
         .toMatchObject([{ event_id: poison, reason: 'poison' }]);
       const others = events.filter((id) => id !== poison);
-      await kit.bench.done(effect.name, others);
-      expect(await kit.happened(effect)).toEqual(others);
+      await fixture.testbed.done(effect.name, others);
+      expect(await fixture.happened(effect)).toEqual(others);
     });
 
     it.each([1, 3])(
@@ -38,17 +38,17 @@ export function wholeCalls(kit: Kit): void {
             calls.push(events.length);
             if (calls.length < 4)
               throw Object.assign(new Error('shutting down'), { code: '57P01' });
-            await kit.noting(() => effect.name)(tx, events);
+            await fixture.recordIn(() => effect.name)(tx, events);
           },
         });
-        await kit.bench.host(effect);
-        const events = await kit.bench.post(size);
-        await kit.bench.dispatch();
-        await kit.bench.done(effect.name, events);
+        await fixture.testbed.host(effect);
+        const events = await fixture.testbed.post(size);
+        await fixture.testbed.dispatch();
+        await fixture.testbed.done(effect.name, events);
         expect(calls).toEqual([size, size, size, size]);
-        expect(await kit.bench.letters(effect.name)).toEqual([]);
+        expect(await fixture.testbed.letters(effect.name)).toEqual([]);
         expect(
-          await kit.bench.database.pg`select from attempts where subscriber = ${effect.name}`,
+          await fixture.testbed.database.pg`select from attempts where subscriber = ${effect.name}`,
         ).toHaveLength(0);
       },
     );
@@ -66,10 +66,10 @@ export function wholeCalls(kit: Kit): void {
           return undefined;
         },
       });
-      await kit.bench.host(effect);
-      const events = await kit.bench.post(1);
-      await kit.bench.dispatch();
-      await kit.bench.done(effect.name, events);
+      await fixture.testbed.host(effect);
+      const events = await fixture.testbed.post(1);
+      await fixture.testbed.dispatch();
+      await fixture.testbed.done(effect.name, events);
       expect(calls).toBe(2);
     });
   });

@@ -1,22 +1,22 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { DomainEvent } from '../../../src/events/index.ts';
-import { soon } from '../test-transport.ts';
-import { anEffect, type Kit } from '../recorded-effects.ts';
+import { anEffect, type TransportFixture } from '../fixture.ts';
+import { soon } from '../testbed.ts';
 
 /** Workers come, go and lose their connections. */
-export function workers(kit: Kit): void {
+export function workers(fixture: TransportFixture): void {
   describe('a worker', () => {
     it('goes on when all its connections to the database are cut', async () => {
-      const effect = kit.aNoter();
-      await kit.bench.host(effect);
-      const before = await kit.bench.post(1);
-      await kit.bench.dispatch();
-      await kit.bench.done(effect.name, before);
-      await kit.bench.cutConnections();
-      const after = await vi.waitFor(() => kit.bench.post(1), soon);
-      await vi.waitFor(() => kit.bench.dispatch(), soon);
-      await kit.bench.done(effect.name, [...before, ...after]);
-      expect(await kit.happened(effect)).toEqual([...before, ...after]);
+      const effect = fixture.recordingEffect();
+      await fixture.testbed.host(effect);
+      const before = await fixture.testbed.post(1);
+      await fixture.testbed.dispatch();
+      await fixture.testbed.done(effect.name, before);
+      await fixture.testbed.cutConnections();
+      const after = await vi.waitFor(() => fixture.testbed.post(1), soon);
+      await vi.waitFor(() => fixture.testbed.dispatch(), soon);
+      await fixture.testbed.done(effect.name, [...before, ...after]);
+      expect(await fixture.happened(effect)).toEqual([...before, ...after]);
     });
 
     it('that stops leaves to another what it could not end in time', async () => {
@@ -31,14 +31,14 @@ export function workers(kit: Kit): void {
           return undefined;
         },
       });
-      const stop = await kit.bench.host(effect);
-      const events = await kit.bench.post(1);
-      await kit.bench.dispatch();
+      const stop = await fixture.testbed.host(effect);
+      const events = await fixture.testbed.post(1);
+      await fixture.testbed.dispatch();
       await expect.poll(() => calls, soon).toBe(1);
       await stop();
-      expect(await kit.bench.receipts(effect.name)).toEqual([]);
-      await kit.bench.host(effect);
-      await kit.bench.done(effect.name, events);
+      expect(await fixture.testbed.receipts(effect.name)).toEqual([]);
+      await fixture.testbed.host(effect);
+      await fixture.testbed.done(effect.name, events);
       expect(calls).toBe(2);
     });
   });

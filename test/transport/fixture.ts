@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { defineEffect, type Effect } from '../../src/activities/runtime/effect.ts';
 import type { Transaction } from '../../src/db/client.ts';
 import type { DomainEvent } from '../../src/events/index.ts';
-import type { TransportBench } from './test-transport.ts';
+import type { TransportTestbed } from './testbed.ts';
 
 type Options = Partial<Parameters<typeof defineEffect>[0]>;
 
@@ -18,28 +18,28 @@ export function anEffect(act: Options): Effect {
 }
 
 /**
- * What the tests of a transport share: its bench, and effects that write down what they are given.
+ * What the tests of a transport share: its testbed, and effects that write down what they are given.
  */
-export class Kit {
-  #bench: TransportBench | undefined;
+export class TransportFixture {
+  #testbed: TransportTestbed | undefined;
 
-  get bench(): TransportBench {
-    if (!this.#bench) throw new Error('the bench is opened before the tests run');
-    return this.#bench;
+  get testbed(): TransportTestbed {
+    if (!this.#testbed) throw new Error('the testbed is opened before the tests run');
+    return this.#testbed;
   }
 
-  async use(bench: TransportBench): Promise<void> {
-    this.#bench = bench;
-    await bench.database
+  async use(testbed: TransportTestbed): Promise<void> {
+    this.#testbed = testbed;
+    await testbed.database
       .pg`create table happened (id bigint generated always as identity, effect text, event_id uuid, seq int)`;
   }
 
   async close(): Promise<void> {
-    await this.#bench?.close();
+    await this.#testbed?.close();
   }
 
   /** Writes down each event it is given, where it can be seen whether it did so twice. */
-  noting(name: () => string): (tx: Transaction, events: DomainEvent[]) => Promise<void> {
+  recordIn(name: () => string): (tx: Transaction, events: DomainEvent[]) => Promise<void> {
     return async (tx, events) => {
       for (const { id, seq } of events)
         await tx.execute(
@@ -48,13 +48,13 @@ export class Kit {
     };
   }
 
-  aNoter(options: Options = {}): Effect {
-    const effect: Effect = anEffect({ ...options, transact: this.noting(() => effect.name) });
+  recordingEffect(options: Options = {}): Effect {
+    const effect: Effect = anEffect({ ...options, transact: this.recordIn(() => effect.name) });
     return effect;
   }
 
   async happened({ name }: Effect): Promise<string[]> {
-    const rows = await this.bench.database
+    const rows = await this.testbed.database
       .pg`select event_id from happened where effect = ${name} order by event_id`;
     return rows.map((row) => String(row.event_id));
   }

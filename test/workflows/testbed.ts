@@ -33,7 +33,7 @@ export const retryPolicy: RetryPolicy = {
 };
 
 /** The time-skipping server with a workflow worker, and a worker for each fake effect. */
-export class WorkflowBench {
+export class WorkflowTestbed {
   readonly letters: DeadLetters[] = [];
   readonly env: TestWorkflowEnvironment;
   readonly #bundle: WorkflowBundleWithSourceMap;
@@ -47,7 +47,7 @@ export class WorkflowBench {
   }
 
   /** @param server the time-skipping server's program */
-  static async open(server: string): Promise<WorkflowBench> {
+  static async open(server: string): Promise<WorkflowTestbed> {
     installLog();
     const path = { type: 'existing-path', path: server } as const;
     const [env, bundle] = await Promise.all([
@@ -59,11 +59,11 @@ export class WorkflowBench {
       namespace: 'default',
       searchAttributes,
     });
-    return new WorkflowBench(env, bundle);
+    return new WorkflowTestbed(env, bundle);
   }
 
   /** On a server that runs already. Time takes its time there. */
-  static async at(server: TestNamespace): Promise<WorkflowBench> {
+  static async at(server: TestNamespace): Promise<WorkflowTestbed> {
     installLog();
     const [env, bundle] = await Promise.all([
       TestWorkflowEnvironment.createFromExistingServer(server),
@@ -73,7 +73,7 @@ export class WorkflowBench {
       namespace: server.namespace,
       searchAttributes,
     });
-    return new WorkflowBench(env, bundle);
+    return new WorkflowTestbed(env, bundle);
   }
 
   async close(): Promise<void> {

@@ -13,15 +13,15 @@ import { aChannel, aMessage, aWriter } from '../harness/messaging.ts';
 import { freshNamespace, type TestNamespace } from '../harness/temporal.ts';
 
 const lines: string[] = [];
-/** What the workers of this file's benches have logged. */
+/** What the workers of this file's testbeds have logged. */
 export const logged = (): string => lines.join('');
-const log = createLog('bench', 'info', { write: (line) => void lines.push(line) });
+const log = createLog('testbed', 'info', { write: (line) => void lines.push(line) });
 
 /** How long tests wait for what follows by itself. */
 export const soon = { timeout: 30_000, interval: 50 };
 
 /** A transport with a database of its own, and whatever workers it needs, in this process. */
-export class TransportBench {
+export class TransportTestbed {
   readonly database: TestDatabase['database'];
   readonly chosen: ChosenTransport;
   readonly temporal: TestNamespace;
@@ -44,7 +44,7 @@ export class TransportBench {
     this.#workflows = workflows;
   }
 
-  static async open(transport: Config['KNOCKON_TRANSPORT']): Promise<TransportBench> {
+  static async open(transport: Config['KNOCKON_TRANSPORT']): Promise<TransportTestbed> {
     const [own, { address, namespace }] = await Promise.all([
       freshDatabase({ connections: 16 }),
       freshNamespace(),
@@ -59,7 +59,7 @@ export class TransportBench {
       LOG_LEVEL: 'silent',
     });
     const chosen = await chooseTransport(config, own.database, log);
-    return new TransportBench(own, config, chosen, await startWorkflows(config));
+    return new TransportTestbed(own, config, chosen, await startWorkflows(config));
   }
 
   /** Hosts effects, as `knockon worker effects` does. @returns how to stop them */
