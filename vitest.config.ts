@@ -1,15 +1,30 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/setup/longest-first.ts';
+
+const postgres = 'test/setup/postgres.ts';
+const temporal = 'test/setup/temporal.ts';
+
+/** The tiers of the tests, and the servers that each of them needs. */
+const tiers = {
+  unit: [],
+  database: [postgres],
+  temporal: [postgres, temporal],
+  whole: [postgres, temporal],
+};
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    globalSetup: ['test/global-setup.ts'],
     pool: 'forks',
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // A condition is waited for as long as a busy machine may need; one that holds is seen at once.
     expect: { poll: { timeout: 20_000 } },
     env: { LOG_LEVEL: 'silent' },
+    projects: Object.entries(tiers).map(([name, globalSetup]) => ({
+      extends: true,
+      test: { name, globalSetup, include: [`test/${name}/**/*.test.ts`] },
+    })),
   },
 });

@@ -1,20 +1,23 @@
 import { defineConfig } from 'vitest/config';
 
-/** What leans most on Postgres, run on every older major version that Knock-on works with: each kind of statement, but not each case. */
+/**
+ * What leans most on Postgres: each kind of statement, but not each case. It runs on every older
+ * major version that Knock-on works with.
+ */
 const everywhere = [
-  'test/db/migrate.test.ts',
-  'test/messages/create.test.ts',
-  'test/outbox/emit.test.ts',
-  'test/effects/{audit,cache,search}.test.ts',
-  'test/growth/retention.test.ts',
+  'test/database/db/migrate.test.ts',
+  'test/database/messages/create.test.ts',
+  'test/database/outbox/emit.test.ts',
+  'test/database/effects/{audit,cache,search}.test.ts',
+  'test/database/growth/retention.test.ts',
 ];
 
-/** On the oldest alone: what it can do all can. */
+/** Runs on the oldest alone: what that can do, the others can too. */
 const oldest = [
-  'test/effects/webhooks-limits.test.ts',
-  'test/outbox/dispatcher.test.ts',
-  'test/ops/ledger.test.ts',
-  'test/growth/query-plans.test.ts',
+  'test/database/effects/webhooks-limits.test.ts',
+  'test/database/outbox/dispatcher.test.ts',
+  'test/database/ops/ledger.test.ts',
+  'test/database/growth/query-plans.test.ts',
 ];
 
 export default defineConfig({
@@ -25,7 +28,7 @@ export default defineConfig({
       test: {
         name: `postgres-${major}`,
         include: major === 15 ? [...everywhere, ...oldest] : everywhere,
-        globalSetup: ['test/older-postgres.ts'],
+        globalSetup: ['test/setup/older-postgres.ts'],
         testTimeout: 60_000,
         hookTimeout: 60_000,
         expect: { poll: { timeout: 20_000 } },

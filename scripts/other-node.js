@@ -7,14 +7,14 @@ const other = Number(process.versions.node.split('.')[0]) >= 24 ? 20 : 24;
 const parts = [
   ...[
     'test/events',
-    'test/runtime/truncate-outcomes.test.ts',
-    'test/cli/chat-log.test.ts',
-    'test/cli/processes.test.ts',
-    'test/local/local-stack.test.ts',
+    'test/unit/runtime/truncate-outcomes.test.ts',
+    'test/unit/cli/chat-log.test.ts',
+    'test/whole/cli/processes.test.ts',
+    'test/unit/local/local-stack.test.ts',
   ],
   ...[
-    'test/workflows/replay.test.ts',
-    'test/local/up-pg-boss.test.ts',
+    'test/temporal/workflows/replay.test.ts',
+    'test/whole/local/up-pg-boss.test.ts',
     'test/whole/metrics-port.test.ts',
     'test/whole/message-path.test.ts',
   ],

@@ -1,4 +1,4 @@
-// `npm run record-histories [NAME…]`: runs the scenarios of test/workflows/scenarios.ts and keeps
+// `npm run record-histories [NAME…]`: runs the scenarios of test/temporal/workflows/scenarios.ts and keeps
 // the histories that test/histories/ does not have yet. A history that is there stays: it stands
 // for the runs in flight. To replace one, delete its file first.
 import { existsSync } from 'node:fs';
@@ -6,8 +6,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { findTestServer } from '../src/local/temporal-cli.ts';
-import { scenarios } from '../test/workflows/scenarios.ts';
-import { WorkflowTestbed } from '../test/workflows/testbed.ts';
+import { scenarios } from '../test/temporal/workflows/scenarios.ts';
+import { WorkflowTestbed } from '../test/temporal/workflows/testbed.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const folder = `${root}test/histories/`;

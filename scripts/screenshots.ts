@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Browser } from 'playwright-core';
-import { chromiumPath, launchChromium, signIn } from '../test/console/chromium.ts';
+import { chromiumPath, launchChromium, signIn } from '../test/whole/console/chromium.ts';
 
 interface Up {
   api_url: string;

@@ -7,7 +7,7 @@ import { claim, handedOver, markStarted } from '../../src/outbox/claim.ts';
 import { register } from '../../src/outbox/subscribers.ts';
 import { WORKFLOW_QUEUE, workflowName } from '../../src/transport/dispatch.ts';
 import { registration } from '../../src/workers/effects.ts';
-import { WorkflowTestbed } from '../workflows/testbed.ts';
+import { WorkflowTestbed } from '../temporal/workflows/testbed.ts';
 import type { TestDatabase } from './database.ts';
 import { testServerPath } from './temporal.ts';
 

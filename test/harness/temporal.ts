@@ -1,6 +1,5 @@
 import postgres from 'postgres';
 import { inject } from 'vitest';
-import { namespaces } from '../global-setup.ts';
 
 export interface TestNamespace {
   address: string;
@@ -12,9 +11,9 @@ export async function freshNamespace(): Promise<TestNamespace> {
   const admin = postgres(inject('adminUrl'), { max: 1, onnotice: () => {} });
   const [row] = await admin<{ n: string }[]>`select nextval('namespaces') as n`;
   await admin.end();
-  const namespace = namespaces[Number(row!.n) - 1];
+  const namespace = inject('namespaces')[Number(row!.n) - 1];
   if (!namespace)
-    throw new Error('No namespace is left: raise their number in test/global-setup.ts');
+    throw new Error('No namespace is left: raise their number in test/setup/temporal.ts');
   return { address: inject('temporalAddress'), namespace };
 }
 

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { Customer, expectOnce, settled, soon } from '../harness/customer.ts';
 import { type TestProcess, useDeployment } from '../harness/processes.ts';
-import { Customer, expectOnce, settled, soon } from './customer.ts';
 
 const BURST = 50;
 

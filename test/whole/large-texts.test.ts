@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { verifyLedger } from '../../src/ops/status/verify.ts';
+import { settled, soon } from '../harness/customer.ts';
 import { effectNames } from '../harness/effect-names.ts';
 import { aChannel, aMessage, aWriter } from '../harness/messaging.ts';
 import { useDeployment } from '../harness/processes.ts';
-import { settled, soon } from './customer.ts';
 
 /**
  * Together 48 MB as they are stored, and more in memory, once for each effect; a worker has 96 MB

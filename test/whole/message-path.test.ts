@@ -2,11 +2,11 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineEvent } from '../../src/events/index.ts';
 import { emit } from '../../src/outbox/emit.ts';
-import { MailServer } from '../effects/notifications-mail-server.ts';
-import { Receiver } from '../effects/webhook-receiver.ts';
+import { all, Customer, settled, soon } from '../harness/customer.ts';
 import { effectsOf } from '../harness/effect-names.ts';
+import { MailServer } from '../harness/notifications-mail-server.ts';
 import { useDeployment } from '../harness/processes.ts';
-import { all, Customer, settled, soon } from './customer.ts';
+import { Receiver } from '../harness/webhook-receiver.ts';
 
 defineEvent('invoice.paid', { payload: z.object({ amount: z.number() }) });
 

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePorts } from '../../src/local/ports.ts';
+import { all, Customer } from '../harness/customer.ts';
 import { OPERATOR, type TestProcess, useDeployment } from '../harness/processes.ts';
 import { startProxy, type TestProxy } from '../harness/proxy.ts';
-import { all, Customer } from './customer.ts';
 
 const soon = { timeout: 60_000, interval: 100 };
 

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { all, Customer, soon } from '../harness/customer.ts';
 import { type TestProcess, useDeployment } from '../harness/processes.ts';
-import { all, Customer, soon } from './customer.ts';
 
 const greetingWorker = fileURLToPath(new URL('./greeting-worker.ts', import.meta.url));
 

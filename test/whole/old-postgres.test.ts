@@ -8,7 +8,7 @@ import { connectDatabase } from '../../src/db/client.ts';
 import { freePorts } from '../../src/local/ports.ts';
 import { type Postgres, startPostgres } from '../../src/local/postgres.ts';
 import { checkDatabase } from '../../src/ops/doctor/database.ts';
-import { knockon } from '../local/start-knockon.ts';
+import { knockon } from './local/start-knockon.ts';
 
 /** What `.ci/run` has installed; without it the tests are skipped. */
 const POSTGRES_14 = fileURLToPath(new URL('../../.ci/postgres-14/package.json', import.meta.url));

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Customer, soon } from '../harness/customer.ts';
 import { isPgbouncerInstalled, startPgbouncer, type TestPgbouncer } from '../harness/pgbouncer.ts';
 import { Deployment } from '../harness/processes.ts';
-import { Customer, soon } from './customer.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 

@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Receiver } from '../effects/webhook-receiver.ts';
+import { all, Customer, expectOnce, settled, soon } from '../harness/customer.ts';
 import { effectNames } from '../harness/effect-names.ts';
 import { type TestProcess, useDeployment } from '../harness/processes.ts';
-import { all, Customer, expectOnce, settled, soon } from './customer.ts';
+import { Receiver } from '../harness/webhook-receiver.ts';
 
 const knockon = useDeployment(() => ({ KNOCKON_RELAY_AGE: '1s', KNOCKON_READY_AGE: '1s' }));
 let receiver: Receiver;

@@ -4,10 +4,10 @@ import { Client, Connection, type WorkflowExecutionInfo } from '@temporalio/clie
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findTemporalCli } from '../../src/local/temporal-cli.ts';
-import { Receiver } from '../effects/webhook-receiver.ts';
+import { all, Customer, soon } from '../harness/customer.ts';
 import { useDeployment } from '../harness/processes.ts';
-import { callOps } from '../ops/running-product.ts';
-import { all, Customer, soon } from './customer.ts';
+import { callOps } from '../harness/running-product.ts';
+import { Receiver } from '../harness/webhook-receiver.ts';
 
 // One try, and no circuit: what the endpoint refuses is dead at once.
 const knockon = useDeployment(() => ({

@@ -3,8 +3,8 @@ import { connect, createServer, type Server } from 'node:net';
 import { pipeline } from 'node:stream';
 import { expect, it } from 'vitest';
 import { freePorts } from '../../src/local/ports.ts';
+import { soon } from '../harness/customer.ts';
 import { useDeployment } from '../harness/processes.ts';
-import { soon } from './customer.ts';
 
 const knockon = useDeployment();
 

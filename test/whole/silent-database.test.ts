@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Customer } from '../harness/customer.ts';
 import { OPERATOR, useDeployment } from '../harness/processes.ts';
 import { startProxy, type TestProxy } from '../harness/proxy.ts';
-import { Customer } from './customer.ts';
 
 const knockon = useDeployment();
 let proxy: TestProxy;

@@ -8,10 +8,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { freePorts } from '../../src/local/ports.ts';
 import { startTemporal, type Temporal } from '../../src/local/temporal.ts';
 import { findTemporalCli } from '../../src/local/temporal-cli.ts';
+import { all, Customer, soon } from '../harness/customer.ts';
 import { freshDatabase } from '../harness/database.ts';
 import { Deployment } from '../harness/processes.ts';
-import { callOps } from '../ops/running-product.ts';
-import { all, Customer, soon } from './customer.ts';
+import { callOps } from '../harness/running-product.ts';
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 });
 

@@ -1,0 +1,188 @@
+import { AsyncResource } from 'node:async_hooks';
+import { sql } from 'drizzle-orm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connectDatabase } from '../../../src/db/client.ts';
+import { errorCode, isDatabaseAway } from '../../../src/db/errors.ts';
+import { Places, PoolBusyError } from '../../../src/db/places.ts';
+import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
+import { startProxy, type TestProxy } from '../../harness/proxy.ts';
+
+let test: TestDatabase;
+let proxy: TestProxy;
+/** Made outside of any transaction. */
+const outer = new AsyncResource('test');
+const open: { close(): Promise<void> }[] = [];
+
+beforeAll(async () => {
+  test = await freshDatabase();
+  proxy = await startProxy(test.url);
+});
+afterAll(async () => {
+  await Promise.all(open.map((one) => one.close()));
+  await proxy?.stop();
+  await test?.close();
+});
+
+function connect(url: string, options: Parameters<typeof connectDatabase>[1]) {
+  const database = connectDatabase(url, options);
+  open.push(database);
+  return database;
+}
+
+const codeOf = (work: PromiseLike<unknown>) => Promise.resolve(work).then(() => 'done', errorCode);
+
+describe('a place in a pool', () => {
+  it('is waited for in the order of asking, for a limited time and by a limited number', async () => {
+    const places = new Places({ places: 1, waitMs: 50, mostWaiting: 2 });
+    const release = await places.take();
+    const [second, third] = [places.take(), places.take()];
+    await expect(places.take()).rejects.toThrow(PoolBusyError);
+    release();
+    release();
+    (await second)();
+    (await third)();
+    const last = await places.take();
+    await expect(places.take()).rejects.toThrow('within 0.05 s');
+    last();
+    expect(places.takeNow()).toBeDefined();
+  });
+});
+
+describe('a statement', () => {
+  it('ends at its time limit, and the connection serves the next one', async () => {
+    const { db, pg: raw } = connect(test.url, { statementMs: 300 });
+    expect(await codeOf(db.execute(sql`select pg_sleep(5)`))).toBe('57014');
+    expect(await codeOf(raw`select pg_sleep(5)`)).toBe('57014');
+    expect(await codeOf(db.transaction((tx) => tx.execute(sql`select pg_sleep(5)`)))).toBe('57014');
+    expect(await raw`select 1 as one`).toEqual([{ one: 1 }]);
+  });
+
+  it('waits for a lock no longer than it may', async () => {
+    const { pg: raw } = connect(test.url, { lockMs: 200 });
+    await test.database.pg`create table locked (id int)`;
+    await test.database.pg.begin(async (tx) => {
+      await tx`lock table locked`;
+      expect(errorCode(await withoutContext(() => raw`select * from locked`))).toBe('55P03');
+    });
+  });
+
+  it('waits for a connection no longer than it may, and counts as away', async () => {
+    const { db } = connect(test.url, { connections: 1, waitMs: 200 });
+    await db.transaction(async (tx) => {
+      const refused = await withoutContext(() => db.execute(sql`select 1`));
+      expect([errorCode(refused), isDatabaseAway(refused)]).toEqual(['POOL_BUSY', true]);
+      await tx.execute(sql`select 1`);
+    });
+  });
+
+  it('is refused inside a transaction where that is looked after', async () => {
+    const nested = { cause: expect.objectContaining({ name: 'NestedUseError' }) };
+    await expect(
+      test.database.db.transaction(() => test.database.db.execute(sql`select 1`)),
+    ).rejects.toMatchObject(nested);
+    await expect(test.database.pg.begin(() => test.database.pg`select 1`)).rejects.toThrow(
+      /inside a transaction/,
+    );
+  });
+});
+
+describe.each(['frozen', 'swallowed'] as const)('a connection that is %s', (trouble) => {
+  it('is given up in time, and another one serves', async () => {
+    const database = connect(proxy.url, { connections: 2, statementMs: 400 });
+    await Promise.all([
+      database.db.execute(sql`select 1`),
+      database.db.execute(sql`select 1`),
+      database.pg`select 1`,
+    ]);
+    proxy.be(trouble, 'what is there');
+    const began = performance.now();
+    const failed = [
+      database.db.execute(sql`select 1`),
+      database.pg`select 1`,
+      database.db.transaction((tx) => tx.execute(sql`select 1`)),
+    ];
+    const codes = await Promise.all(failed.map(codeOf));
+    for (const code of codes) expect(['ETIMEDOUT', 'CONNECTION_CLOSED']).toContain(code);
+    expect(performance.now() - began).toBeLessThan(4000);
+    await expect
+      .poll(() => codeOf(database.db.execute(sql`select 1 as one`)), { timeout: 1000 })
+      .toBe('done');
+    await expect.poll(() => codeOf(database.pg`select 1 as one`), { timeout: 1000 }).toBe('done');
+    proxy.be('open');
+  });
+
+  it('is given up in the middle of a transaction, and of a long answer', async () => {
+    const database = connect(proxy.url, { connections: 2, statementMs: 400 });
+    const ended = database.db.transaction(async (tx) => {
+      await tx.execute(sql`select 1`);
+      proxy.be(trouble, 'what is there');
+      await tx.execute(sql`select 2`);
+    });
+    expect(isDatabaseAway(await ended.catch((error) => error))).toBe(true);
+    proxy.be('open');
+    await database.pg`select 1`;
+    proxy.be(trouble, 'what is there', 20_000);
+    const cut = await database.pg`select repeat('x', 1000) from generate_series(1, 1000)`.catch(
+      (error) => error,
+    );
+    expect(isDatabaseAway(cut)).toBe(true);
+    proxy.be('open');
+    await expect.poll(() => codeOf(database.pg`select 1`), { timeout: 1000 }).toBe('done');
+  });
+
+  it('has the idle ones of other pools given up too, and what is under way there left alone', async () => {
+    const [one, other] = [
+      connect(proxy.url, { connections: 1, statementMs: 400 }),
+      connect(proxy.url, { connections: 2, statementMs: 20_000 }),
+    ];
+    await Promise.all([one.pg`select 1`, other.pg`select 1`, other.db.execute(sql`select 1`)]);
+    proxy.be(trouble, 'what is there');
+    await codeOf(one.pg`select 1`);
+    const began = performance.now();
+    expect(await other.pg`select 1 as one`).toEqual([{ one: 1 }]);
+    expect(await other.db.execute(sql`select 1 as one`)).toEqual([{ one: 1 }]);
+    expect(performance.now() - began).toBeLessThan(5000);
+    proxy.be('open');
+  });
+
+  it('loses no listener', async () => {
+    const database = connect(proxy.url, { connections: 1, statementMs: 400 });
+    const heard: string[] = [];
+    await database.listen('limits', (text) => text && heard.push(text));
+    proxy.be(trouble, 'what is there');
+    await codeOf(database.pg`select 1`);
+    proxy.be('open');
+    await expect
+      .poll(async () => {
+        await test.database.pg`select pg_notify('limits', 'again')`;
+        return heard.length;
+      })
+      .toBeGreaterThan(0);
+  });
+});
+
+it('goes on by new connections once a database takes writes again', async () => {
+  const name = new URL(test.url).pathname.slice(1);
+  await test.database.pg`create table written (n int)`;
+  const readOnly = (on: boolean) =>
+    test.database.pg.unsafe(
+      `alter database ${name} set default_transaction_read_only = ${on ? 'on' : 'off'}`,
+    );
+  await readOnly(true);
+  const database = connect(test.url, { connections: 2 });
+  const write = () => codeOf(database.db.execute(sql`insert into written values (1)`));
+  const writeRaw = () => codeOf(database.pg`insert into written values (1)`);
+  expect([await write(), await writeRaw()]).toEqual(['25006', '25006']);
+  await readOnly(false);
+  await expect.poll(write, { timeout: 5000 }).toBe('done');
+  await expect.poll(writeRaw, { timeout: 5000 }).toBe('done');
+});
+
+it('speaks TLS where the URL asks for it, and goes on in the clear where it only prefers it', async () => {
+  expect(await codeOf(connect(`${test.url}?sslmode=require`, {}).pg`select 1`)).not.toBe('done');
+  expect(await codeOf(connect(`${test.url}?sslmode=prefer`, {}).pg`select 1`)).toBe('done');
+});
+
+/** Out of the transaction's context, as another request would be. */
+const withoutContext = (work: () => PromiseLike<unknown>): Promise<unknown> =>
+  outer.runInAsyncScope(() => Promise.resolve(work()).catch((error: unknown) => error));

@@ -1,0 +1,190 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createMailer, type Mailer } from '../../../src/activities/notifications/index.ts';
+import { MailError } from '../../../src/activities/notifications/mailer.ts';
+import { ScriptedMailServer, type Stage } from '../../harness/scripted-mail-server.ts';
+
+let server: ScriptedMailServer;
+let mailer: Mailer;
+beforeEach(async () => {
+  server = await ScriptedMailServer.start();
+  mailer = createMailer(server.url, 'Knock-on <us@knockon.example>', {
+    connectMs: 300,
+    silenceMs: 300,
+    mailMs: 1000,
+    restMs: 200,
+  });
+});
+afterEach(async () => {
+  mailer.close();
+  await server.stop();
+});
+
+const aMail = (handle = 'bob') => ({
+  to: { name: handle, address: `${handle}@example.com` },
+  subject: 's',
+  text: 't',
+  id: handle,
+});
+
+/** What came of sending a mail; undefined: it was taken. */
+async function refusalOf(handle = 'bob'): Promise<MailError | undefined> {
+  try {
+    await mailer.send(aMail(handle));
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof MailError)) throw error;
+    return error;
+  }
+}
+
+const OURS = 'mail set-up refused';
+
+describe('an answer that blames our own set-up is ours to mend, one cause, and no fault of the recipient', () => {
+  test.each<[Stage, string]>([
+    ['RCPT TO', '553 5.7.1 <us@knockon.example>: Sender address rejected: not owned by user us'],
+    ['RCPT TO', '553 Sender address rejected: not owned by user'],
+    ['RCPT TO', '554 5.7.1 <bob@example.com>: Relay access denied'],
+    ['RCPT TO', '550 relaying denied'],
+    ['RCPT TO', '550 5.7.1 Unable to relay'],
+    ['RCPT TO', "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)"],
+    ['RCPT TO', '454 4.7.1 <bob@example.com>: Relay access denied'],
+    ['RCPT TO', '554 5.7.1 quota exceeded'],
+    ['RCPT TO', '554 Sending quota exceeded'],
+    ['RCPT TO', '550 5.4.5 Daily user sending limit exceeded'],
+    ['RCPT TO', '530 5.7.0 Authentication required'],
+    ['RCPT TO', '550 5.1.8 Sender domain not found'],
+    [
+      'RCPT TO',
+      '554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org',
+    ],
+    ['MAIL FROM', '530 5.7.0 Must issue a STARTTLS command first'],
+    ['MAIL FROM', '538 Encryption required for requested authentication mechanism'],
+    ['MAIL FROM', '553 5.1.8 no such domain'],
+    ['MAIL FROM', '550 unknown user'],
+    ['MAIL FROM', '554 quota'],
+    ['greeting', '554 5.7.1 no SMTP service here'],
+    ['EHLO', '550 5.7.1 go away'],
+    ['DATA', '550 5.7.26 Unauthenticated email: SPF and DKIM did not pass'],
+    ['message', '550 5.7.1 rejected by the DMARC policy of our domain'],
+    ['message', '554 5.7.1 message rejected: your IP is on a blocklist'],
+  ])('%s: %s', async (stage, answer) => {
+    server.refuse(stage, answer);
+    const refusal = await refusalOf();
+    expect(refusal).toMatchObject({ failure: OURS, final: false });
+    expect(refusal?.message).not.toMatch(/@example|bob/);
+  });
+});
+
+describe('an answer about the recipient is final', () => {
+  test.each<[Stage, string]>([
+    [
+      'RCPT TO',
+      '550 5.1.1 <bob@example.com>: Recipient address rejected: User unknown in virtual mailbox table',
+    ],
+    ['RCPT TO', '550 5.1.1 No such user'],
+    ['RCPT TO', '550 no such user'],
+    ['RCPT TO', '550 bob'],
+    ['RCPT TO', '550 5.1.10 the domain takes no mail'],
+    ['RCPT TO', '553 5.1.2 no such domain'],
+    ['RCPT TO', '552 5.2.2 mailbox full'],
+    ['RCPT TO', '552 5.2.2 <bob@example.com>: user is over quota'],
+    ['RCPT TO', '554 5.2.1 mailbox disabled'],
+    ['RCPT TO', '550 5.4.1 Recipient address rejected: Access denied'],
+    ['RCPT TO', '550 <relay@example.com>: no such user'],
+    ['message', '552 5.2.2 mailbox full'],
+  ])('%s: %s', async (stage, answer) => {
+    server.refuse(stage, answer);
+    const refusal = await refusalOf();
+    expect(refusal).toMatchObject({ failure: `SMTP ${answer.slice(0, 3)}`, final: true });
+    expect(refusal?.message).not.toMatch(/@example|bob/);
+  });
+});
+
+test.each<[Stage, string, string]>([
+  ['RCPT TO', '450 4.2.0 Greylisted, please try again', 'SMTP 450'],
+  ['RCPT TO', '452 4.2.2 mailbox full', 'SMTP 452'],
+  ['RCPT TO', '554 transaction failed', 'SMTP 554'],
+  ['message', '451 4.3.0 local error', 'SMTP 451'],
+  ['MAIL FROM', '451 4.3.0 try later', 'SMTP 451'],
+  ['greeting', '421 too busy', 'SMTP 421'],
+])(
+  'what passes by itself, or is not clear, is tried again: %s: %s',
+  async (stage, answer, failure) => {
+    server.refuse(stage, answer);
+    expect(await refusalOf()).toMatchObject({ failure, final: false });
+  },
+);
+
+describe('a server that takes nothing is left alone', () => {
+  test('and tried by one mail at a time, which uses up no try; once it is mended all mails go', async () => {
+    server.refuse('MAIL FROM', '530 5.7.0 Must issue a STARTTLS command first');
+    expect(await refusalOf()).toMatchObject({ failure: OURS, inMs: undefined });
+    const asked = server.connections;
+    const others = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => refusalOf(`waiting-${i}`)),
+    );
+    for (const other of others)
+      expect(other).toMatchObject({ failure: OURS, final: false, inMs: expect.any(Number) });
+    expect(server.connections).toBe(asked);
+
+    await expect
+      .poll(
+        async () =>
+          (await Promise.all([refusalOf(), refusalOf(), refusalOf()])).filter(
+            (one) => (one?.inMs ?? 0) > 200,
+          ).length,
+      )
+      .toBe(3);
+    expect(server.asked).toEqual([]);
+
+    server.mend();
+    await expect.poll(() => refusalOf(), { timeout: 5000 }).toBeUndefined();
+    expect(await Promise.all([refusalOf('ann'), refusalOf('cid'), refusalOf('dan')])).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  test('but not for one recipient of whom it says so', async () => {
+    server.answer = (stage, line) => {
+      if (stage === 'RCPT TO' && line.includes('bob')) return '554 5.7.1 Relay access denied';
+      return { greeting: '220 hi', EHLO: '250 hi', DATA: '354 go on' }[stage as string] ?? '250 Ok';
+    };
+    for (let i = 0; i < 5; i += 1) {
+      expect(await refusalOf('bob')).toMatchObject({ failure: OURS, inMs: undefined });
+      expect(await refusalOf('ann')).toBeUndefined();
+    }
+  });
+});
+
+describe('a server that falls silent holds a mail no longer than its limit, and what comes after it not at all', () => {
+  test.each<Stage>(['greeting', 'EHLO', 'MAIL FROM', 'RCPT TO', 'DATA', 'message'])(
+    '%s',
+    async (stage) => {
+      server.refuse(stage, 'silence');
+      const began = performance.now();
+      expect(await refusalOf()).toMatchObject({ failure: 'SMTP timeout', final: false });
+      expect(performance.now() - began).toBeLessThan(5000);
+      expect(await refusalOf('ann')).toMatchObject({
+        failure: 'SMTP timeout',
+        inMs: expect.any(Number),
+      });
+
+      server.mend();
+      await expect.poll(() => refusalOf(), { timeout: 5000 }).toBeUndefined();
+    },
+  );
+
+  test('nor one that answers a little at a time', async () => {
+    server.refuse('RCPT TO', Array.from({ length: 3 }, () => '250-wait').join('\r\n'));
+    expect(await refusalOf()).toMatchObject({ failure: 'SMTP timeout', final: false });
+  });
+
+  test('a connection that was kept and has died is replaced, and the mail goes', async () => {
+    expect(await refusalOf()).toBeUndefined();
+    server.cut();
+    expect(await refusalOf('ann')).toBeUndefined();
+    expect(server.connections).toBe(2);
+  });
+});

@@ -1,0 +1,138 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { notifications } from '../../../src/activities/notifications/index.ts';
+import {
+  dead,
+  defineEffect,
+  type Effect,
+  later,
+  retry,
+} from '../../../src/activities/runtime/effect.ts';
+import { members } from '../../../src/db/schema/messages.ts';
+import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
+import { FanOut } from '../../harness/fan-out.ts';
+import { aChannel, aMessage, aWriter } from '../../harness/messaging.ts';
+
+const HOUR = 3_600_000;
+let test: TestDatabase;
+let fanOut: FanOut;
+beforeEach(async () => {
+  test = await freshDatabase();
+});
+afterEach(async () => {
+  await fanOut.close();
+  await test.close();
+});
+
+async function posted(...texts: string[]) {
+  const where = await aChannel(test.database);
+  const writer = aWriter(test.database);
+  for (const text of texts) await writer.post(aMessage(where, { text }));
+  return where;
+}
+const receipts = async (name: string) =>
+  (await test.database.pg`select from receipts where subscriber = ${name}`).length;
+
+describe('an effect that waits for a moment', () => {
+  /** Reminds of a message a day after it was posted. */
+  const reminding = (
+    reminded: Date[],
+    act: 'transact' | 'perform',
+    ordering?: 'channel',
+  ): Effect => {
+    const remind = (events: { timestamp: string }[], now: () => Date) =>
+      events.flatMap((event) => {
+        const due = new Date(Date.parse(event.timestamp) + 24 * HOUR);
+        if (now() < due) return later(event as never, due);
+        reminded.push(now());
+        return [];
+      });
+    const what = {
+      name: 'reminders',
+      description: '',
+      on: ['message.created'],
+      ...(ordering && { ordering }),
+    };
+    return act === 'transact'
+      ? defineEffect({ ...what, transact: async (_tx, events, { now }) => remind(events, now) })
+      : defineEffect({ ...what, perform: async (events, { now }) => remind(events, now) });
+  };
+
+  it.each([
+    ['in our database', 'transact', undefined],
+    ['outside', 'perform', undefined],
+    ['in our database, in order', 'transact', 'channel'],
+    ['outside, in order', 'perform', 'channel'],
+  ] as const)('gets there in a moment where time is skipped: %s', async (_, act, ordering) => {
+    const reminded: Date[] = [];
+    fanOut = await FanOut.open(test, [reminding(reminded, act, ordering)]);
+    const began = await fanOut.now();
+    await posted('one', 'two');
+    expect(await fanOut.run()).toEqual([]);
+    expect(await receipts('reminders')).toBe(2);
+    expect(reminded).toHaveLength(2);
+    for (const at of reminded)
+      expect((at.getTime() - began.getTime()) / HOUR).toSatisfy(
+        (hours: number) => hours >= 23.99 && hours < 25,
+      );
+  });
+});
+
+describe('a whole fan-out', () => {
+  it('is seen through beside one that gives up, and says why', async () => {
+    const tries: string[] = [];
+    const broken = defineEffect({
+      name: 'broken',
+      description: '',
+      on: ['message.created'],
+      retry: { attempts: 3, initial: '1h', max: '1d' },
+      async perform([event]) {
+        tries.push(event!.id);
+        return [
+          event!.payload.text === 'hopeless'
+            ? dead(event!, 'it is hopeless')
+            : retry(event!, 'HTTP 500'),
+        ];
+      },
+    });
+    const counting = defineEffect({
+      name: 'counting',
+      description: '',
+      on: ['*'],
+      transact: async () => {},
+    });
+    fanOut = await FanOut.open(test, [broken, counting]);
+    await posted('hopeful');
+    expect(await fanOut.run()).toEqual([
+      expect.stringContaining('broken gave up on the message.created event: HTTP 500'),
+    ]);
+    expect(tries).toHaveLength(3);
+    expect(await receipts('counting')).toBe(1);
+    expect(await test.database.pg`select subscriber, reason from dead_letters`).toMatchObject([
+      { subscriber: 'broken', reason: 'HTTP 500' },
+    ]);
+  });
+
+  it('e-mails who has not read a mention when the grace is over, as often as it is run', async () => {
+    const mails: { at: Date; to: string }[] = [];
+    const mailer = {
+      send: async ({ to }: { to: { address: string } }) =>
+        void mails.push({ at: await fanOut.now(), to: to.address }),
+    };
+    fanOut = await FanOut.open(test, [
+      notifications({ mailer: mailer as never, graceMs: 5 * 60_000 }),
+    ]);
+    for (const round of [1, 2]) {
+      const { workspaceId } = await posted('@bob look');
+      await test.database.db
+        .insert(members)
+        .values({ workspace_id: workspaceId, handle: 'bob', email: `bob${round}@example.com` });
+      const began = await fanOut.now();
+      expect(await fanOut.run()).toEqual([]);
+      expect(mails).toHaveLength(round);
+      expect(mails.at(-1)!.to).toBe(`bob${round}@example.com`);
+      expect((mails.at(-1)!.at.getTime() - began.getTime()) / 60_000).toSatisfy(
+        (minutes: number) => minutes >= 4.9 && minutes < 10,
+      );
+    }
+  });
+});

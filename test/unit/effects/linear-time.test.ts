@@ -1,0 +1,166 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { canonicalJson } from '../../../src/activities/audit/canonical.ts';
+import { compose } from '../../../src/activities/notifications/mails.ts';
+import { findMentions } from '../../../src/activities/notifications/mentions.ts';
+import { highlighted } from '../../../src/api/highlight.ts';
+import { datedIrcLayout, ircLayout } from '../../../src/cli/chat-log/irc.ts';
+import { jsonLinesLayout } from '../../../src/cli/chat-log/json-lines.ts';
+import { searchText } from '../../../src/db/search-text.ts';
+
+const irc = ircLayout('2020-01-01');
+const dated = datedIrcLayout();
+const lines = jsonLinesLayout();
+
+/** Everything that reads what people write. */
+const readers: Record<string, (text: string) => unknown> = {
+  findMentions,
+  searchText,
+  highlighted,
+  'the excerpt of a mail': (text) => compose({ ...mail, text }),
+  'the names in a mail': (text) =>
+    compose({ ...mail, author: text, channel: text, display_name: text }),
+  canonicalJson: (text) => canonicalJson({ text, list: [...text.slice(0, 10_000)] }),
+  'a line of an IRC log': (text) => [
+    irc(`[10:00] ${text}`),
+    irc(`[10:00] <${text}> ${text}`),
+    irc(`[10:00] -${text}`),
+    irc(`[10:00] * ${text}`),
+  ],
+  'a line of a dated IRC log': (text) => [
+    dated(text),
+    dated(`${text} 2020-01-01 [10:00] <a> ${text}`),
+  ],
+  'a JSON line': (text) => lines(JSON.stringify({ author: text, text, sent_at: text })),
+};
+
+const mail = {
+  notification_id: 'n',
+  recipient: 'bob',
+  email: 'b@example.com',
+  display_name: null,
+  author: 'a',
+  channel: 'c',
+  text: '',
+};
+
+/** What is repeated, and what stands before and after it. */
+type Shape = [before: string, piece: string, after: string];
+
+const pieces = [
+  '@',
+  'a',
+  'A',
+  'aA',
+  'Aa',
+  '1',
+  '.',
+  ']',
+  '[',
+  '}',
+  '`',
+  '_',
+  '-',
+  ':',
+  ',',
+  ' ',
+  '/',
+  '\\',
+  '|',
+  '\n',
+  '\t',
+  '"',
+  '&',
+  '<',
+  '>',
+  '*',
+];
+const longer = [
+  '@a',
+  '@a.',
+  '@a@',
+  'a@a',
+  'a.',
+  '.a',
+  'a.A',
+  'a_',
+  '_@',
+  'x: ',
+  'x y',
+  ', ',
+  'http://',
+  'www.',
+  'a:/',
+  '\u0003',
+  '\u00031,2',
+  '\u0301',
+  'é',
+  'é\u0301',
+  '名',
+  '🎉',
+  '\u2028',
+  '\u200b',
+  '-a-',
+  '> ',
+  '{}',
+];
+const ends = ['', '@', '@a', 'a', '[', '(@', ']', ':', '@@', ' ', '\n', '.', '🎉'];
+
+const known: Shape[] = [
+  ['@a', ']', ''],
+  ['[@a', ']', ''],
+  ['@', 'a', '@'],
+  ['@', 'a.', '@'],
+  ['', 'a', ':'],
+  ['', ' ', 'a'],
+  ...[...pieces, ...longer].map((piece): Shape => ['', piece, '']),
+  ...[...pieces, ...longer].map((piece): Shape => ['@a', piece, '@']),
+];
+
+const grown = ([before, piece, after]: Shape, units: number) =>
+  before + piece.repeat(Math.ceil(units / piece.length)) + after;
+
+/** Processor time of the quickest of so many goes, in ms: others use this machine too. */
+function cost(read: (text: string) => unknown, text: string, goes: number): number {
+  const times = Array.from({ length: goes }, () => {
+    const began = process.cpuUsage();
+    read(text);
+    const { user, system } = process.cpuUsage(began);
+    return (user + system) / 1000;
+  });
+  return Math.min(...times);
+}
+
+/**
+ * An eightfold text may cost twice the eightfold and a little; with its square it would be
+ * sixty-four times as much.
+ */
+function expectLinear(read: (text: string) => unknown, shape: Shape): void {
+  const large = grown(shape, 80_000);
+  if (cost(read, large, 1) < 10) return;
+  const bound = 20 * Math.max(1, cost(read, grown(shape, 10_000), 3));
+  expect(cost(read, large, 3), `of ${JSON.stringify(shape)}`).toBeLessThan(bound);
+}
+
+describe.each(Object.entries(readers))(
+  '%s takes time that grows with the length of its text and no faster',
+  (_name, read) => {
+    test('in texts made to be slow', () => {
+      for (const shape of known) expectLinear(read, shape);
+    });
+
+    test('whatever is repeated', () => {
+      const shape = fc.tuple(
+        fc.constantFrom(...ends),
+        fc
+          .array(fc.constantFrom(...pieces, ...longer), { minLength: 1, maxLength: 4 })
+          .map((some) => some.join('')),
+        fc.constantFrom(...ends),
+      );
+      fc.assert(
+        fc.property(shape, (some) => expectLinear(read, some)),
+        { numRuns: 30 },
+      );
+    });
+  },
+);
