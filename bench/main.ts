@@ -1,4 +1,4 @@
-// `npm run bench`: everything on this machine, in one run. See docs/bench.md.
+// `npm run bench`: everything on this machine, in one run. See docs/internals/bench.md.
 import { cpus, loadavg, totalmem } from 'node:os';
 import type { Contestant } from './contestants/contestant.ts';
 import { contestants, orderedContestants, ours } from './contestants/index.ts';

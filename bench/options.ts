@@ -60,7 +60,7 @@ export type Part = (typeof parts)[number];
 export interface Options {
   extent: Extent;
   json: boolean;
-  /** Writes docs/bench.svg, docs/bench.json and the figures in docs/bench.md. */
+  /** Writes bench.svg, bench.json and the figures in bench.md, all in docs/internals/. */
   save: boolean;
   parts: (Part | 'ordered')[];
   /** Names; undefined: all, but for parts that are too long for all. */
@@ -79,7 +79,7 @@ export const usage = `npm run bench -- [options]
   --rounds <n>            rounds of the load part
   --minutes <n>           of the sustained part
   --json                  one JSON document on stdout instead of the tables
-  --save                  write docs/bench.svg, docs/bench.json and the figures in docs/bench.md`;
+  --save                  write bench.svg, bench.json and the figures in bench.md (docs/internals)`;
 
 /** @throws where the arguments can't be meant */
 export function readOptions(args: string[]): Options & { help: boolean } {

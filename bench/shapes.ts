@@ -12,13 +12,13 @@ export const shapes = {
   channels: { title: '1,000 channels', workspaces: 1, channels: 1000, connections: 32 },
   workspaces: { title: '1,000 workspaces', workspaces: 1000, channels: 1000, connections: 32 },
   '16-connections': {
-    title: '1,000 channels, 16 connections',
+    title: '16 connections',
     workspaces: 1,
     channels: 1000,
     connections: 16,
   },
   '256-connections': {
-    title: '1,000 channels, 256 connections',
+    title: '256 connections',
     workspaces: 1,
     channels: 1000,
     connections: 256,

@@ -1,5 +1,5 @@
 // `npm run chaos`: kills everything under load and looks whether anything was lost. See
-// docs/chaos.md.
+// docs/internals/chaos.md.
 import { setTimeout as wait } from 'node:timers/promises';
 import { runNeighbours } from './neighbours/run.ts';
 import { neighboursTables } from './neighbours/tables.ts';

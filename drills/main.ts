@@ -1,5 +1,5 @@
 // `npm run drill`: produces what goes wrong, so that its cure can be practised. See
-// docs/runbook.md.
+// docs/operations/runbook.md.
 import type { Drill } from './drill.ts';
 import { drills } from './index.ts';
 import { type Options, readOptions, UsageError, usage } from './options.ts';

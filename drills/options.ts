@@ -22,7 +22,8 @@ npm run drill -- NAME [options]      produces it, says what people complain abou
   --own    on a product of its own, also where \`npm start\` runs
   --yes    needed to stop a server of the \`npm start\` that runs
   --json   a line of JSON for each thing that happens
-Exit codes: 0 cured (or listed), 1 not cured, 2 wrong usage, 130 interrupted. docs/runbook.md tells from symptom to cause to cure.`;
+Exit codes: 0 cured (or listed), 1 not cured, 2 wrong usage, 130 interrupted.
+docs/operations/runbook.md leads from symptom to cause to cure.`;
 
 /** Thrown where the arguments can't be meant. */
 export class UsageError extends Error {

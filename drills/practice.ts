@@ -56,7 +56,8 @@ In another terminal:
   . ${envFile}
   knockon doctor
 
-and go on as docs/runbook.md says, "Start here". It is looked every second whether it is cured. Ctrl-C ends it and cleans up.
+and go on as docs/operations/runbook.md says, "Start here". The drill looks every second
+whether it is cured. Ctrl-C ends it and cleans up.
 `;
 
 /** Types the commands under "Cure", as the page has them. */

@@ -30,7 +30,7 @@ export const knockonAll: Contestant = {
  */
 export const knockonShipped: Contestant = {
   name: 'knockon-shipped',
-  title: 'Knock-on, the six effects it ships',
+  title: 'Knock-on, the six it ships',
   effects: 6,
   patience,
   enter: (ground) => enter(ground, 'knockon_shipped'),

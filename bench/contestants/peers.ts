@@ -7,18 +7,18 @@ import { peer } from './peer.ts';
 
 export const floor = peer({
   name: 'naive',
-  title: 'message + outbox row only (the floor)',
+  title: 'the floor: message + outbox row',
   effects: 0,
 });
 
-/** Each set up as its own documentation says; see bench/peers and docs/bench.md. */
+/** Each set up as its own documentation says; see bench/peers and docs/internals/bench.md. */
 export const peers: Contestant[] = [
-  peer({ name: 'inline', title: 'effects inline in the handler', effects: 6, backlog: 0 }),
-  peer({ name: 'pg-boss', title: 'pg-boss, in the transaction', effects: 6 }),
-  peer({ name: 'graphile-worker', title: 'graphile-worker, in the transaction', effects: 6 }),
+  peer({ name: 'inline', title: 'inline, in the handler', effects: 6, backlog: 0 }),
+  peer({ name: 'pg-boss', title: 'pg-boss', effects: 6 }),
+  peer({ name: 'graphile-worker', title: 'graphile-worker', effects: 6 }),
   peer({
     name: 'bullmq',
-    title: 'BullMQ on Redis (AOF), after commit',
+    title: 'BullMQ on Redis (AOF)',
     effects: 6,
     absent: async () =>
       (await isOnPath('redis-server')) ? undefined : 'there is no redis-server on the PATH',
@@ -26,33 +26,33 @@ export const peers: Contestant[] = [
   }),
   peer({
     name: 'dbos',
-    title: 'DBOS, a workflow of six steps, in the transaction, for latency',
+    title: 'DBOS, for latency',
     effects: 6,
     env: { POLL_MS: '10' },
   }),
   peer({
     name: 'dbos-polling',
-    title: 'the same, polling each second',
+    title: 'DBOS, polling each second',
     folder: 'dbos',
     effects: 6,
     env: { POLL_MS: '1000' },
   }),
   peer({
     name: 'restate',
-    title: 'Restate, a handler with six runs, after commit',
+    title: 'Restate',
     effects: 6,
     servers: startRestate,
   }),
   peer({
     name: 'temporal',
-    title: 'Temporal, a workflow a message, defaults',
+    title: 'Temporal, defaults',
     effects: 6,
     backlog: 1000,
     servers: defaultTemporal,
   }),
   peer({
     name: 'temporal-tuned',
-    title: 'the same, with the server settings of Knock-on',
+    title: 'Temporal, set up as by Knock-on',
     folder: 'temporal',
     effects: 6,
     backlog: 1000,

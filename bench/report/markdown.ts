@@ -4,11 +4,19 @@ export const hundredths = (n: number) => (Number.isFinite(n) ? n.toFixed(2) : 'â
 export const ms = (n: number) => `${tenths(n)} ms`;
 export const mb = (n: number) => `${whole(n)} MB`;
 
-/** A table that reads well in a terminal too. The first row is the head. */
+/** Columns of a page and of most terminals. */
+const WIDTH = 100;
+
+/**
+ * A table that reads well in a terminal too, unless that would make it too wide. The first row is
+ * the head.
+ */
 export function table(rows: string[][]): string {
-  const widths = rows[0]!.map((_, column) =>
+  const longest = rows[0]!.map((_, column) =>
     Math.max(3, ...rows.map((row) => row[column]!.length)),
   );
+  const isWide = longest.reduce((sum, width) => sum + width + 3, 1) > WIDTH;
+  const widths = isWide ? longest.map(() => 3) : longest;
   const line = (row: string[]) =>
     `| ${row.map((cell, column) => cell.padEnd(widths[column]!)).join(' | ')} |`;
   const [head, ...body] = rows;

@@ -9,7 +9,8 @@ export function tables(results: Results): string {
   const parts = [
     where(results),
     usualTable(results),
-    shapesTable(results),
+    costTable(results),
+    shapesTables(results),
     catchUpTable(results),
     orderedTable(results),
   ];
@@ -26,7 +27,8 @@ export function tables(results: Results): string {
 function where({ taken_at, seconds, machine }: Results): string {
   const load = machine.load_average.map(tenths).join(' before, ');
   const about = `${machine.cpus} × ${machine.model}, ${machine.memory} GB, Node ${machine.node}`;
-  return `${taken_at.slice(0, 10)}, ${about}, load average ${load} after, ${whole((seconds ?? 0) / 60)} minutes.`;
+  const took = `${whole((seconds ?? 0) / 60)} minutes`;
+  return `${taken_at.slice(0, 10)}, ${about}.\nLoad average ${load} after, ${took}.`;
 }
 
 /** Ours beside each of the others. */
@@ -43,75 +45,85 @@ function usualTable(results: Results): string {
   const { title, connections } = shapes[USUAL];
   return section(
     `${title}, ${connections} connections`,
-    [
-      '',
-      'requests/s',
-      '× floor (range)',
-      'p50 / p99 ms',
-      'effects/s to the last (range)',
-      'Knock-on does',
-      'idle, POST → sixth',
-      'lost',
-      'memory',
-    ].concat(['CPU ms a message: API + Postgres + others', 'Temporal actions a message']),
-    rows.map((row) => {
-      const [idle, crash, memory] = (['idle', 'crash', 'memory'] as const).map((part) =>
-        seenBy(results, row.contestant, part),
-      ) as [
-        ReturnType<typeof seenBy<'idle'>>,
-        ReturnType<typeof seenBy<'crash'>>,
-        ReturnType<typeof seenBy<'memory'>>,
-      ];
+    ['', 'requests/s', '× floor', 'p50 / p99 ms', 'effects/s to the last', 'Knock-on does'],
+    rows.map((row) => [
+      row.title,
+      whole(row.requestsPerSecond),
+      withRange(row.ratio, row.ratioRange, hundredths),
+      `${tenths(row.p50)} / ${tenths(row.p99)}`,
+      row.effectsPerSecond === null
+        ? '–'
+        : withRange(row.effectsPerSecond, row.effectsRange, whole),
+      times(rows, byEffects, row),
+    ]),
+  );
+}
+
+/** The range stands beside it where rounds differ. */
+function withRange(
+  value: number,
+  [least, most]: [number, number],
+  format: (n: number) => string,
+): string {
+  if (Number.isNaN(value)) return '–';
+  return least === most ? format(value) : `${format(value)} (${format(least)}–${format(most)})`;
+}
+
+/** What a message costs: latency when idle, losses, memory, CPU ms, actions of Temporal's. */
+function costTable(results: Results): string {
+  return section(
+    'What it costs: CPU in ms a message, Temporal actions a message',
+    ['', 'idle, POST → sixth', 'lost', 'memory', 'CPU: API + Postgres + others', 'actions'],
+    rowsOf(results, results.visits, USUAL).map((row) => {
+      const idle = seenBy(results, row.contestant, 'idle');
+      const crash = seenBy(results, row.contestant, 'crash');
+      const memory = seenBy(results, row.contestant, 'memory');
+      const parts = [row.cpu.server, row.cpu.postgres, row.cpu.others].map(hundredths);
       return [
         row.title,
-        whole(row.requestsPerSecond),
-        Number.isNaN(row.ratio)
-          ? '–'
-          : `${hundredths(row.ratio)} (${row.ratioRange.map(hundredths).join('–')})`,
-        `${tenths(row.p50)} / ${tenths(row.p99)}`,
-        row.effectsPerSecond === null
-          ? '–'
-          : `${whole(row.effectsPerSecond)} (${row.effectsRange.map(whole).join('–')})`,
-        times(rows, byEffects, row),
         idle ? ms(idle.median) : '–',
         crash ? String(crash.lost) : '–',
         memory ? mb(memory.all) : '–',
-        `${hundredths(allOf(row.cpu))}: ${[row.cpu.server, row.cpu.postgres, row.cpu.others].map(hundredths).join(' + ')}`,
+        `${hundredths(allOf(row.cpu))}: ${parts.join(' + ')}`,
         row.actions === null ? '–' : row.actions.toFixed(3),
       ];
     }),
   );
 }
 
-/** Requests/s and effects/s in each shape, a column each. */
-function shapesTable(results: Results): string {
+/** Requests/s, and below them effects/s, in each shape, a column each. */
+function shapesTables(results: Results): string {
   const measured = shapeNames
     .map((name) => ({ name, rows: rowsOf(results, results.visits, name) }))
     .filter(({ rows }) => rows.length > 0);
   if (measured.length < 2) return '';
-  const cell = (row: Row | undefined) =>
-    row
-      ? `${whole(row.requestsPerSecond)} · ${row.effectsPerSecond === null ? '–' : whole(row.effectsPerSecond)}`
-      : '–';
-  return section(
-    'Shapes: requests/s · effects/s',
-    ['', ...measured.map(({ name }) => shapes[name].title)],
-    results.contestants
-      .filter(({ name }) =>
-        measured.some(({ rows }) => rows.some(({ contestant }) => contestant === name)),
-      )
-      .map(({ name, title }) => [
-        title,
-        ...measured.map(({ rows }) => cell(rows.find(({ contestant }) => contestant === name))),
-      ]),
+  const shown = results.contestants.filter(({ name }) =>
+    measured.some(({ rows }) => rows.some(({ contestant }) => contestant === name)),
   );
+  const tableOf = (title: string, pick: (row: Row) => number | null) =>
+    section(
+      title,
+      ['', ...measured.map(({ name }) => shapes[name].title)],
+      shown.map(({ name, title }) => [
+        title,
+        ...measured.map(({ rows }) => {
+          const row = rows.find(({ contestant }) => contestant === name);
+          const value = row === undefined ? null : pick(row);
+          return value === null ? '–' : whole(value);
+        }),
+      ]),
+    );
+  return [
+    tableOf('Shapes: requests/s', (row) => row.requestsPerSecond),
+    tableOf('Shapes: effects/s', byEffects),
+  ].join('\n\n');
 }
 
 function catchUpTable(results: Results): string {
   const ours = seenBy(results, 'knockon', 'catchUp');
   return section(
     'Catch-up: messages wait, then the workers are started',
-    ['', 'messages waiting', 'effects', 'in', 'effects/s', 'Knock-on does', 'memory at the end'],
+    ['', 'messages', 'effects', 'in', 'effects/s', 'Knock-on does', 'memory'],
     results.contestants.flatMap(({ name, title }) => {
       const seen = seenBy(results, name, 'catchUp');
       if (!seen) return [];
@@ -152,30 +164,15 @@ function orderedTable(results: Results): string {
 function sustainedTable(results: Results): string {
   return section(
     'Sustained',
-    [
-      '',
-      'seconds',
-      'requests/s',
-      'p50 / p99 ms',
-      'effects/s',
-      'effects behind at the end',
-      'memory, ten looks',
-    ],
+    ['', 'seconds', 'requests/s', 'p50 / p99 ms', 'effects/s', 'effects behind at the end'],
     results.contestants.flatMap(({ name, title }) => {
       const seen = seenBy(results, name, 'sustained');
       if (!seen) return [];
-      const { seconds, perSecond, p50, p99, effectsPerSecond, behind, memory } = seen;
+      const { seconds, perSecond, p50, p99, effectsPerSecond, behind } = seen;
       const effects =
         effectsPerSecond === null ? ['–', '–'] : [whole(effectsPerSecond), whole(behind)];
       return [
-        [
-          title,
-          whole(seconds),
-          whole(perSecond),
-          `${tenths(p50)} / ${tenths(p99)}`,
-          ...effects,
-          looks(memory.map(({ all }) => all)),
-        ],
+        [title, whole(seconds), whole(perSecond), `${tenths(p50)} / ${tenths(p99)}`, ...effects],
       ];
     }),
   );
@@ -183,17 +180,19 @@ function sustainedTable(results: Results): string {
 
 function sustainedMemoryTable(results: Results): string {
   return section(
-    'Sustained: whose memory',
-    ['', 'of it', 'memory, ten looks'],
+    'Sustained: memory in MB, ten looks',
+    ['', 'of', 'ten looks'],
     results.contestants.flatMap(({ name, title }) => {
       const memory = seenBy(results, name, 'sustained')?.memory ?? [];
+      if (memory.length === 0) return [];
       const parts = [...new Set(memory.flatMap((look) => Object.keys(look.parts)))];
-      return parts.map((part) => [title, part, looks(memory.map((look) => look.parts[part] ?? 0))]);
+      const rows = parts.map((part) => [part, looks(memory.map((look) => look.parts[part] ?? 0))]);
+      return [['all', looks(memory.map(({ all }) => all))], ...rows].map((row) => [title, ...row]);
     }),
   );
 }
 
-const looks = (memory: number[]) => `${memory.map(whole).join(' ')} MB`;
+const looks = (memory: number[]) => memory.map(whole).join(' ');
 
 function growthTable(results: Results): string {
   return section(

@@ -25,7 +25,7 @@ export interface Section {
   commands: Record<Part, Command[]>;
 }
 
-export const page = new URL('../../docs/runbook.md', import.meta.url);
+export const page = new URL('../../docs/operations/runbook.md', import.meta.url);
 
 const parts: [RegExp, Part][] = [
   [/^\*\*See it/, 'see'],
@@ -64,7 +64,7 @@ export function readRunbook(text = readFileSync(page, 'utf8')): Section[] {
     } else {
       part = parts.find(([pattern]) => pattern.test(line))?.[1] ?? part;
       const [, drill] = /`npm run drill -- ([a-z-]+)`/.exec(line) ?? [];
-      if (section && drill && line.startsWith('**Practise')) section.drill = drill;
+      if (section && drill && line.startsWith('**Practice')) section.drill = drill;
     }
   }
   return sections;
@@ -75,7 +75,9 @@ function readLine(block: Command[], line: string, number: number): void {
     const command = block.at(-1);
     if (!command)
       throw new Error(`line ${number}: a block begins with a command, which begins with "$ "`);
-    if (line.trim() !== '') command.shown.push(line);
+    // A command goes on in the next line where it ends with a backslash.
+    if (command.text.endsWith('\\')) command.text = command.text.slice(0, -1) + line.trim();
+    else if (line.trim() !== '') command.shown.push(line);
     return;
   }
   const [, text = '', exit] = /^\$ (.*?)(?:\s+#.*?\bexit (\d+))?$/.exec(line) ?? [];

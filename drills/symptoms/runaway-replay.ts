@@ -33,8 +33,8 @@ export const runawayReplay: Drill = {
       dry_run: false,
     };
     const { id } = await stage.ask('POST', '/v1/ops/replays', body);
-    const job = () => stage.ask('GET', `/v1/ops/jobs/${id}`);
-    stage.afterwards(() => stage.call('POST', `/v1/ops/jobs/${id}/cancel`));
+    const operation = () => stage.ask('GET', `/v1/ops/operations/${id}`);
+    stage.afterwards(() => stage.call('POST', `/v1/ops/operations/${id}/cancel`));
     // What it has begun by then comes quickly, so that nothing is left behind.
     stage.afterwards(() => (isBusy = false));
     await stage.until(
@@ -42,9 +42,9 @@ export const runawayReplay: Drill = {
       async () => (await customer.deliveries(endpoint, 'pending')) > 0,
     );
     return {
-      words: { JOB_ID: id },
+      words: { OPERATION_ID: id },
       async remains() {
-        const { state } = await job();
+        const { state } = await operation();
         if (state === 'done') return 'it was not stopped: everything was sent again';
         return state === 'cancelled' ? null : `the replay is ${state}`;
       },

@@ -118,7 +118,10 @@ describe('with pg-boss', () => {
         expect(text).toMatch(new RegExp(`^${name} `, 'm'));
       expectConventions(text);
     }
-    const page = await readFile(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
+    const page = await readFile(
+      new URL('../../docs/operations/metrics.md', import.meta.url),
+      'utf8',
+    );
     const told = [...page.matchAll(/^\| `(knockon_\w+)/gm)].map(([, name]) => name);
     const there = [worker, served].flatMap((text) =>
       [...text.matchAll(/^# TYPE (knockon_\S+)/gm)].map(([, name]) => name),

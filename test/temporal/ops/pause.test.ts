@@ -119,10 +119,10 @@ it('a drained subscriber says so once nothing of it runs, and its worker can go'
 });
 
 it('more workers of one effect are seen, with the versions they run', async () => {
-  expect((await status('search')).processes).toMatchObject([{ version: '0.1.0', running: 0 }]);
+  expect((await status('search')).processes).toMatchObject([{ version: '0.2.0', running: 0 }]);
   await pg()`insert into workers (identity, kind, version, host, pid, effects)
-    values ('1@elsewhere/effects', 'effects', '0.2.0', 'elsewhere', 1, ${pg().json({ search: { concurrency: 50, running: 3 } })})`;
-  expect(await status('search')).toMatchObject({ workers: 2, versions: ['0.1.0', '0.2.0'] });
+    values ('1@elsewhere/effects', 'effects', '0.3.0', 'elsewhere', 1, ${pg().json({ search: { concurrency: 50, running: 3 } })})`;
+  expect(await status('search')).toMatchObject({ workers: 2, versions: ['0.2.0', '0.3.0'] });
   await pg()`update workers set seen_at = now() - interval '1 minute' where host = 'elsewhere'`;
   expect(await status('search')).toMatchObject({ workers: 1 });
 });

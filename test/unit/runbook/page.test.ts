@@ -6,7 +6,7 @@ import { firstMissing } from '../../../drills/page/shape.ts';
 import { isLoopback } from '../../../drills/product/find.ts';
 
 const text = (block: string) =>
-  `# Runbook\n\n## A symptom\n\n**See it**\n\n${block}\n\n**Practise:** \`npm run drill -- a-drill\`\n`;
+  `# Runbook\n\n## A symptom\n\n**See it**\n\n${block}\n\n**Practice:** \`npm run drill -- a-drill\`\n`;
 
 describe('the commands of the runbook', () => {
   it('are read with what they show, how they end, and the part that they belong to', () => {
@@ -21,6 +21,13 @@ describe('the commands of the runbook', () => {
       { text: 'knockon worker effects', exit: 0, shown: [], isBackground: true },
     ]);
     expect(section?.commands.cure).toMatchObject([{ text: 'true', exit: 0 }]);
+  });
+
+  it('go on in the next line where they end with a backslash', () => {
+    const [section] = readRunbook(text('```sh\n$ psql -c "select 1, \\\n    2"\n 1 | 2\n```'));
+    expect(section?.commands.see).toMatchObject([
+      { text: 'psql -c "select 1, 2"', shown: [' 1 | 2'] },
+    ]);
   });
 
   it('are all there is in its blocks: anything that would not be run is refused', () => {

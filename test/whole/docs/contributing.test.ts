@@ -26,7 +26,7 @@ function block(marker: RegExp): { where: string; code: string } {
   const found = new RegExp(`<!-- ${marker.source} -->\\n\`\`\`ts\\n([\\s\\S]*?)\`\`\``, 'm').exec(
     page,
   );
-  if (!found) throw new Error(`CONTRIBUTING.md has no block marked ${marker}`);
+  if (!found) throw new Error(`the guides have no block marked ${marker}`);
   return { where: found[1] ?? '', code: found.at(-1) ?? '' };
 }
 
@@ -37,7 +37,8 @@ async function write(marker: RegExp): Promise<void> {
 }
 
 beforeAll(async () => {
-  page = await readFile(join(root, 'CONTRIBUTING.md'), 'utf8');
+  const guides = ['add-an-effect', 'testing'].map((name) => join(root, `docs/guides/${name}.md`));
+  page = (await Promise.all(guides.map((guide) => readFile(guide, 'utf8')))).join('\n');
   checkout = await mkdtemp(join(tmpdir(), 'knockon-walk-'));
   // What is built is there too: the workflows' bundle and the console are as they were.
   const parts = (await readdir(root)).filter(
@@ -54,7 +55,7 @@ beforeAll(async () => {
 const isOurs = (path: string) => !path.endsWith('/node_modules');
 afterAll(() => rm(checkout, { recursive: true, force: true }));
 
-describe('the walk-through "Add an effect" in CONTRIBUTING.md', () => {
+describe('the walk-through of docs/guides/add-an-effect.md', () => {
   it('works when typed: schema, migration, effect, one line, test, and all that looks at it then', async () => {
     const bin = (name: string) => join(root, 'node_modules/.bin', name);
     await write(/file: (src\/db\/schema\/links\.ts)/);
@@ -94,10 +95,10 @@ function explain(error: { stdout?: string; stderr?: string; message: string }): 
 /** Step 3: the line goes before the one that the marker quotes, its import among the others. */
 async function addLine(): Promise<void> {
   const step =
-    /<!-- insert before "(.*?)" and import: (\S+) -->\n```ts\n(.*\n)```\n\n```ts\n(.*\n)```/.exec(
+    /<!-- insert before "(.*?)" and import: (\S+) -->\n```ts\n(.*\n)```\n\n.*\n\n```ts\n(.*\n)```/.exec(
       page,
     );
-  if (!step) throw new Error('CONTRIBUTING.md has no step 3');
+  if (!step) throw new Error('docs/guides/add-an-effect.md has no step 3');
   const [, before = '', where = '', line = '', statement = ''] = step;
   const list = await readFile(join(checkout, where), 'utf8');
   expect(list).toContain(before);
