@@ -18,6 +18,9 @@ const AVOIDED = [
   [/\b(as it were|so to speak|needless to say|it should be noted)\b/i, 'nothing'],
 ];
 
+/** Where a path in backticks may begin. */
+const ROOTS = ['', 'src/', 'src/activities/', 'src/transport/'];
+
 const all = pages();
 const anchors = new Map(all.map((page) => [normalize(page.path), anchorsOf(page)]));
 const faults = all
@@ -73,9 +76,6 @@ function faultOf(path, target) {
   if (anchor === undefined || !place.endsWith('.md')) return null;
   return anchors.get(place)?.has(anchor) ? null : 'that page has no such heading';
 }
-
-/** Where a path in backticks may begin. */
-const ROOTS = ['', 'src/', 'src/activities/', 'src/transport/'];
 
 function pathsOf({ path, lines, prose }) {
   return lines.flatMap((line, i) => {
