@@ -3,12 +3,13 @@ import { LongestFirst } from './test/setup/longest-first.ts';
 
 const postgres = 'test/setup/postgres.ts';
 const temporal = 'test/setup/temporal.ts';
+const workflows = 'test/setup/workflow-bundle.ts';
 
 /** The tiers of the tests, and the servers that each of them needs. */
 const tiers = {
   unit: [],
   database: [postgres],
-  temporal: [postgres, temporal],
+  temporal: [postgres, temporal, workflows],
   whole: [postgres, temporal],
 };
 

@@ -6,6 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { findTestServer } from '../src/local/temporal-cli.ts';
+import { bundleWorkflows } from '../test/setup/workflow-bundle.ts';
 import { scenarios } from '../test/temporal/workflows/scenarios.ts';
 import { WorkflowTestbed } from '../test/temporal/workflows/testbed.ts';
 
@@ -13,7 +14,8 @@ const root = fileURLToPath(new URL('../', import.meta.url));
 const folder = `${root}test/histories/`;
 const wanted = process.argv.slice(2);
 await mkdir(folder, { recursive: true });
-const bench = await WorkflowTestbed.open(await findTestServer());
+const workflowBundle = await bundleWorkflows();
+const bench = await WorkflowTestbed.open(await findTestServer(), { workflowBundle });
 for (const [name, { effects, start, during }] of Object.entries(scenarios)) {
   const file = `${folder}${name}.json`;
   if (existsSync(file) || (wanted.length > 0 && !wanted.includes(name))) continue;

@@ -19,8 +19,10 @@ import { safeFailures } from './process/safe-failures.ts';
 import { connectWorker, installRuntime, workerPolls } from './temporal.ts';
 import { chooseTransport } from './transport.ts';
 
+type WorkflowSource = Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'>;
+
 /** The workflow code: bundled ahead in a build, bundled at start when run from source. */
-export function workflowSource(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
+function workflowSource(): WorkflowSource {
   const bundle = fileURLToPath(new URL('./workflow-bundle.js', import.meta.url));
   if (existsSync(bundle)) return { workflowBundle: { codePath: bundle } };
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
@@ -47,7 +49,10 @@ function notNeeded({ KNOCKON_TRANSPORT: transport }: Config, log: Logger): Runni
  * `knockon worker workflows`: runs the workflows, writes the dead letters they ask for, and works
  * on jobs.
  */
-export async function start(config: Config): Promise<Running> {
+export async function start(
+  config: Config,
+  source: WorkflowSource = workflowSource(),
+): Promise<Running> {
   const log = createLog('worker workflows', config.LOG_LEVEL);
   if (config.KNOCKON_TRANSPORT !== 'temporal') return notNeeded(config, log);
   installRuntime(log);
@@ -81,7 +86,7 @@ export async function start(config: Config): Promise<Running> {
     namespace: config.temporal.namespace,
     identity: presence.identity,
     taskQueue: namingOf(config.KNOCKON_DEPLOYMENT).workflowQueue,
-    ...workflowSource(),
+    ...source,
     activities: {
       async recordDeadLetters(letters: DeadLetters) {
         await recordDeadLetters(database.db, letters);

@@ -9,7 +9,7 @@ import { WORKFLOW_QUEUE, workflowName } from '../../src/transport/dispatch.ts';
 import { registration } from '../../src/workers/effects.ts';
 import { WorkflowTestbed } from '../temporal/workflows/testbed.ts';
 import type { TestDatabase } from './database.ts';
-import { testServerPath } from './temporal.ts';
+import { testServerPath, workflowBundle } from './temporal.ts';
 
 /**
  * Effects, our workflow and Temporal's time-skipping server: dispatches what waits in the outbox
@@ -38,7 +38,7 @@ export class FanOut {
   ): Promise<FanOut> {
     await giveItsOwnTime(database.pg);
     const [testbed] = await Promise.all([
-      WorkflowTestbed.open(testServerPath()),
+      WorkflowTestbed.open(testServerPath(), workflowBundle()),
       register(database.pg, effects.map(registration)),
     ]);
     // Sessions that are there already keep the time that everybody has.

@@ -7,7 +7,7 @@ import { start as startWorkflows } from '../../src/workers/workflows.ts';
 import { Customer } from './customer.ts';
 import { freshDatabase, type TestDatabase } from './database.ts';
 import { OPERATOR } from './processes.ts';
-import { freshNamespace } from './temporal.ts';
+import { freshNamespace, workflowBundle } from './temporal.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: tests say what they expect of a body, and fail where it is not there
 type Body = any;
@@ -75,7 +75,8 @@ export function useProduct(
     Object.assign(product, { own, config, effects });
     const api = await startApi(config);
     product.running.push(api);
-    if (config.KNOCKON_TRANSPORT === 'temporal') product.running.push(await startWorkflows(config));
+    if (config.KNOCKON_TRANSPORT === 'temporal')
+      product.running.push(await startWorkflows(config, workflowBundle()));
     await effects();
     const url = api.url!;
     Object.assign(product, { url, acme: await Customer.at(url), ops: callOps.bind(null, url) });

@@ -24,3 +24,8 @@ export async function freshNamespace(): Promise<TestNamespace> {
 export function testServerPath(): string {
   return inject('testServerPath');
 }
+
+/** The workflow code, bundled already. For `Worker.create`. */
+export function workflowBundle(): { workflowBundle: { codePath: string } } {
+  return { workflowBundle: { codePath: inject('workflowBundle') } };
+}

@@ -10,7 +10,7 @@ import { type ChosenTransport, chooseTransport } from '../../../src/workers/tran
 import { start as startWorkflows } from '../../../src/workers/workflows.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { aChannel, aMessage, aWriter } from '../../harness/messaging.ts';
-import { freshNamespace, type TestNamespace } from '../../harness/temporal.ts';
+import { freshNamespace, type TestNamespace, workflowBundle } from '../../harness/temporal.ts';
 
 const lines: string[] = [];
 /** What the workers of this file's testbeds have logged. */
@@ -59,7 +59,12 @@ export class TransportTestbed {
       LOG_LEVEL: 'silent',
     });
     const chosen = await chooseTransport(config, own.database, log);
-    return new TransportTestbed(own, config, chosen, await startWorkflows(config));
+    return new TransportTestbed(
+      own,
+      config,
+      chosen,
+      await startWorkflows(config, workflowBundle()),
+    );
   }
 
   /** Hosts effects, as `knockon worker effects` does. @returns how to stop them */

@@ -8,12 +8,12 @@ import {
   WORKFLOW_QUEUE,
 } from '../../../src/transport/dispatch.ts';
 import { attributesOfLetters } from '../../../src/transport/temporal/search-attributes.ts';
-import { testServerPath } from '../../harness/temporal.ts';
+import { testServerPath, workflowBundle } from '../../harness/temporal.ts';
 import { type FakeEffect, healthy, WorkflowTestbed } from './testbed.ts';
 
 let testbed: WorkflowTestbed;
 beforeAll(async () => {
-  testbed = await WorkflowTestbed.open(testServerPath());
+  testbed = await WorkflowTestbed.open(testServerPath(), workflowBundle());
 });
 afterAll(() => testbed.close());
 

@@ -2,13 +2,13 @@ import { ApplicationFailure } from '@temporalio/activity';
 import { WorkflowFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EffectCall } from '../../../src/transport/dispatch.ts';
-import { testServerPath } from '../../harness/temporal.ts';
+import { testServerPath, workflowBundle } from '../../harness/temporal.ts';
 import { healthy, WorkflowTestbed } from './testbed.ts';
 
 const HOUR = 3_600_000;
 let testbed: WorkflowTestbed;
 beforeAll(async () => {
-  testbed = await WorkflowTestbed.open(testServerPath());
+  testbed = await WorkflowTestbed.open(testServerPath(), workflowBundle());
 });
 afterAll(() => testbed.close());
 

@@ -1,13 +1,13 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EffectCall, OpenOutcome } from '../../../src/transport/dispatch.ts';
-import { testServerPath } from '../../harness/temporal.ts';
+import { testServerPath, workflowBundle } from '../../harness/temporal.ts';
 import { type FakeEffect, WorkflowTestbed } from './testbed.ts';
 
 const HOUR = 3_600_000;
 let testbed: WorkflowTestbed;
 beforeAll(async () => {
-  testbed = await WorkflowTestbed.open(testServerPath());
+  testbed = await WorkflowTestbed.open(testServerPath(), workflowBundle());
 });
 afterAll(() => testbed.close());
 

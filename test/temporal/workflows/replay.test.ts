@@ -1,33 +1,25 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
-import {
-  bundleWorkflowCode,
-  DefaultLogger,
-  Runtime,
-  Worker,
-  type WorkflowBundleWithSourceMap,
-} from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { workflowBundle } from '../../harness/temporal.ts';
 import { scenarios } from './scenarios.ts';
 
 const folder = fileURLToPath(new URL('../../histories/', import.meta.url));
 const files = readdirSync(folder).filter((name) => name.endsWith('.json'));
-let workflowBundle: WorkflowBundleWithSourceMap;
 
-beforeAll(async () => {
+beforeAll(() => {
   Runtime.install({
     logger: new DefaultLogger('ERROR'),
     telemetryOptions: { logging: { filter: 'ERROR' } },
   });
-  const workflowsPath = fileURLToPath(new URL('../../../src/workflows/index.ts', import.meta.url));
-  workflowBundle = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
 });
 
 describe('a workflow that was started by an earlier version', () => {
   it.each(files)('goes on as it began: %s', async (file) => {
     const history = historyFromJSON(JSON.parse(readFileSync(folder + file, 'utf8')));
-    await Worker.runReplayHistory({ workflowBundle }, history);
+    await Worker.runReplayHistory(workflowBundle(), history);
   });
 
   it('has a history of every way through the fan-out', () => {
@@ -43,7 +35,7 @@ describe('a workflow that was started by an earlier version', () => {
     );
     scheduled.activityTaskScheduledEventAttributes.activityType.name = 'another';
     await expect(
-      Worker.runReplayHistory({ workflowBundle }, historyFromJSON(history)),
+      Worker.runReplayHistory(workflowBundle(), historyFromJSON(history)),
     ).rejects.toThrow(/[Nn]ondeterminism|TMPRL1100/);
   });
 });

@@ -1,13 +1,6 @@
-import { fileURLToPath } from 'node:url';
 import type { WorkflowHandle } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import {
-  bundleWorkflowCode,
-  DefaultLogger,
-  Runtime,
-  Worker,
-  type WorkflowBundleWithSourceMap,
-} from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { uuidv7 } from 'uuidv7';
 import {
   type DeadLetters,
@@ -35,48 +28,45 @@ export const retryPolicy: RetryPolicy = {
   backoff: 2,
 };
 
+/** The workflow code, as `Worker.create` takes it. */
+type BundledWorkflows = Required<Pick<WorkerOptions, 'workflowBundle'>>;
+
 /** The time-skipping server with a workflow worker, and a worker for each fake effect. */
 export class WorkflowTestbed {
   readonly letters: DeadLetters[] = [];
   readonly env: TestWorkflowEnvironment;
-  readonly #bundle: WorkflowBundleWithSourceMap;
+  readonly #workflows: BundledWorkflows;
 
   readonly #noteLetters = async (letters: DeadLetters): Promise<void> =>
     void this.letters.push(letters);
 
-  private constructor(env: TestWorkflowEnvironment, bundle: WorkflowBundleWithSourceMap) {
+  private constructor(env: TestWorkflowEnvironment, workflows: BundledWorkflows) {
     this.env = env;
-    this.#bundle = bundle;
+    this.#workflows = workflows;
   }
 
   /** @param server the time-skipping server's program */
-  static async open(server: string): Promise<WorkflowTestbed> {
+  static async open(server: string, workflows: BundledWorkflows): Promise<WorkflowTestbed> {
     installLog();
     const path = { type: 'existing-path', path: server } as const;
-    const [env, bundle] = await Promise.all([
-      TestWorkflowEnvironment.createTimeSkipping({ server: { executable: path } }),
-      bundleWorkflows(),
-    ]);
+    const env = await TestWorkflowEnvironment.createTimeSkipping({ server: { executable: path } });
     // The time-skipping server can't list them, which `SearchAttributes` does first.
     await env.connection.operatorService.addSearchAttributes({
       namespace: 'default',
       searchAttributes,
     });
-    return new WorkflowTestbed(env, bundle);
+    return new WorkflowTestbed(env, workflows);
   }
 
   /** On a server that runs already. Time takes its time there. */
-  static async at(server: TestNamespace): Promise<WorkflowTestbed> {
+  static async at(server: TestNamespace, workflows: BundledWorkflows): Promise<WorkflowTestbed> {
     installLog();
-    const [env, bundle] = await Promise.all([
-      TestWorkflowEnvironment.createFromExistingServer(server),
-      bundleWorkflows(),
-    ]);
+    const env = await TestWorkflowEnvironment.createFromExistingServer(server);
     await env.connection.operatorService.addSearchAttributes({
       namespace: server.namespace,
       searchAttributes,
     });
-    return new WorkflowTestbed(env, bundle);
+    return new WorkflowTestbed(env, workflows);
   }
 
   async close(): Promise<void> {
@@ -98,7 +88,7 @@ export class WorkflowTestbed {
       Worker.create({
         ...where,
         taskQueue: WORKFLOW_QUEUE,
-        workflowBundle: this.#bundle,
+        ...this.#workflows,
         activities: { recordDeadLetters },
       }),
       ...Object.entries(effects).map(([name, effect]) =>
@@ -156,12 +146,6 @@ const installLog = () =>
   Runtime.install({
     logger: new DefaultLogger('ERROR'),
     telemetryOptions: { logging: { filter: 'ERROR' } },
-  });
-
-const bundleWorkflows = () =>
-  bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('../../../src/workflows/index.ts', import.meta.url)),
-    logger: new DefaultLogger('ERROR'),
   });
 
 /** An effect that is done with everything at once. */

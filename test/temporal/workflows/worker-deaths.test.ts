@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { expect, it } from 'vitest';
 import type { EffectCall } from '../../../src/transport/dispatch.ts';
-import { freshNamespace } from '../../harness/temporal.ts';
+import { freshNamespace, workflowBundle } from '../../harness/temporal.ts';
 import { healthy, WorkflowTestbed } from './testbed.ts';
 
 // On a real server: the time-skipping one tries again by itself, whatever the policy says of
@@ -9,7 +9,7 @@ import { healthy, WorkflowTestbed } from './testbed.ts';
 it('counts the death of a worker against no call that only waited for its turn there', {
   timeout: 120_000,
 }, async () => {
-  const testbed = await WorkflowTestbed.at(await freshNamespace());
+  const testbed = await WorkflowTestbed.at(await freshNamespace(), workflowBundle());
   const calls: EffectCall[] = [];
   const search = async (call: EffectCall) => {
     calls.push(call);
