@@ -20,7 +20,7 @@ const steps = [
   ['words and links of pages', 'node', 'scripts/prose.js'],
   ['spelling of pages', 'cspell', '--no-progress', '--quiet', '**/*.md'],
   ['unused files and dependencies', 'knip'],
-  ['build', 'npm', 'run', '--silent', 'build'],
+  ['build', 'node', 'scripts/build-if-stale.js'],
   ['tests', 'vitest', 'run', ...reporting(report)],
   [
     'a part of the tests, on Postgres 15, 16 and 17',

@@ -36,6 +36,9 @@ export async function type(
   return { text, output: output(), exit, wrong: whatIsWrong(command, output(), exit) };
 }
 
+/** Between two goes, in ms: each next pause is longer, for every go costs a process. */
+const PAUSES = { first: 300, longest: 1500, grow: 1.5 };
+
 /**
  * The same again until it is as on the page, or 45 s have passed: what has just been done shows
  * after a moment.
@@ -45,10 +48,15 @@ export async function typeUntilRight(
   command: Command,
   words: Record<string, string>,
 ): Promise<Typed> {
-  for (const deadline = Date.now() + 45_000; ; await wait(300)) {
-    const typed = await type(stage, command, words);
-    if (typed.wrong === null || Date.now() > deadline) return typed;
+  const deadline = Date.now() + 45_000;
+  let pause = PAUSES.first;
+  let typed = await type(stage, command, words);
+  while (typed.wrong !== null && Date.now() <= deadline) {
+    await wait(pause);
+    pause = Math.min(PAUSES.longest, pause * PAUSES.grow);
+    typed = await type(stage, command, words);
   }
+  return typed;
 }
 
 /**

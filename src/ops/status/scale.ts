@@ -40,8 +40,16 @@ export async function scaleAdvice(
   subscriber: SubscriberStatus,
   seconds: number,
 ): Promise<ScaleAdvice> {
-  const { name, backlog, rate, workers, processes, event_types } = subscriber;
-  const arriving = await arrivalRate(pg, event_types);
+  return adviseScale(subscriber, await arrivalRate(pg, subscriber.event_types), seconds);
+}
+
+/** @param arriving events for it a second */
+export function adviseScale(
+  subscriber: SubscriberStatus,
+  arriving: number,
+  seconds: number,
+): ScaleAdvice {
+  const { name, backlog, rate, workers, processes } = subscriber;
   const concurrency = processes.reduce((sum, process) => sum + (process.concurrency ?? 1), 0);
   const isBusy = backlog > 0 && rate > 0 && concurrency > 0;
   const each = isBusy ? rate / concurrency : UNKNOWN_RATE;
