@@ -10,7 +10,7 @@ const tiers = {
   unit: [],
   database: [postgres],
   temporal: [postgres, temporal, workflows],
-  whole: [postgres, temporal],
+  whole: [postgres, temporal, workflows],
 };
 
 export default defineConfig({

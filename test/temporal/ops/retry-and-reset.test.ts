@@ -5,7 +5,12 @@ import { soon } from '../../harness/customer.ts';
 import { useProduct } from '../../harness/running-product.ts';
 import { Receiver } from '../../harness/webhook-receiver.ts';
 
-const product = useProduct({ KNOCKON_WEBHOOK_ATTEMPTS: '1', KNOCKON_WEBHOOK_ALLOW: '127.0.0.0/8' });
+const product = useProduct({
+  KNOCKON_WEBHOOK_ATTEMPTS: '1',
+  KNOCKON_WEBHOOK_ALLOW: '127.0.0.0/8',
+  // What an endpoint that is left alone has waiting is given up in seconds, not in minutes.
+  KNOCKON_WEBHOOK_PROBE: '1s',
+});
 const pg = () => product.own.database.pg;
 let receiver: Receiver;
 
