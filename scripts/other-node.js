@@ -1,23 +1,16 @@
 // Runs a part of the suite on the other Node that we stand by: the oldest, or the one of the
 // images. Its program comes from npm, with the checksum in .ci/node-*/package-lock.json. The part:
-// what is quick, each process' start, and one message from the post to its last effect.
+// all that needs no server, each process' start, recorded workflows, and one message from the post
+// to its last effect.
 import { spawnSync } from 'node:child_process';
 
 const other = Number(process.versions.node.split('.')[0]) >= 24 ? 20 : 24;
 const parts = [
-  ...[
-    'test/events',
-    'test/unit/runtime/truncate-outcomes.test.ts',
-    'test/unit/cli/chat-log.test.ts',
-    'test/whole/cli/processes.test.ts',
-    'test/unit/local/local-stack.test.ts',
-  ],
-  ...[
-    'test/temporal/workflows/replay.test.ts',
-    'test/whole/local/up-pg-boss.test.ts',
-    'test/whole/metrics-port.test.ts',
-    'test/whole/message-path.test.ts',
-  ],
+  'test/unit/',
+  'test/temporal/workflows/replay.test.ts',
+  'test/whole/cli/processes.test.ts',
+  'test/whole/local/up-pg-boss.test.ts',
+  'test/whole/message-path.test.ts',
 ];
 
 function run(command, ...args) {

@@ -1,6 +1,6 @@
-// `npm run record-histories [NAME…]`: runs the scenarios of test/temporal/workflows/scenarios.ts and keeps
-// the histories that test/histories/ does not have yet. A history that is there stays: it stands
-// for the runs in flight. To replace one, delete its file first.
+// `npm run record-histories [NAME…]`: runs the scenarios of test/temporal/workflows/scenarios.ts.
+// It keeps the histories that test/histories/ does not have yet. A history that is there stays: it
+// stands for the runs in flight. To replace one, delete its file first.
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
