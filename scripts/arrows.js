@@ -5,7 +5,7 @@ import { dirname, relative, resolve } from 'node:path';
 
 /**
  * What each folder may import beside itself. `seal`, `crash-points`, `safe-error`, `config`,
- * `temporal-settings` and `database-url` are files of src/ itself.
+ * `temporal-settings`, `database-url`, `canonical-json` and `group-by` are files of src/ itself.
  */
 const allowed = {
   events: [],
@@ -22,9 +22,11 @@ const allowed = {
     'seal',
     'crash-points',
     'safe-error',
+    'canonical-json',
+    'group-by',
   ],
   ops: ['db', 'events', 'outbox', 'transport', 'safe-error'],
-  api: ['db', 'events', 'messages', 'ops', 'seal', 'safe-error'],
+  api: ['db', 'events', 'messages', 'ops', 'seal', 'safe-error', 'canonical-json'],
   // Types alone: what the calls answer.
   console: ['ops'],
   workers: ['*'],
@@ -36,6 +38,8 @@ const allowed = {
   seal: [],
   'crash-points': [],
   'safe-error': [],
+  'canonical-json': [],
+  'group-by': [],
 };
 
 const root = resolve('src');

@@ -3,8 +3,8 @@ import { dead, defineEffect } from '../runtime/effect.ts';
 import { addCounts, type Count } from './hours.ts';
 
 /**
- * Counts messages by channel, author and hour. Every event is a delta, and deltas may be added in
- * any order; receipts see to it that each is added once. An edit changes no count.
+ * Counts messages by channel, author and hour. Every event is a delta. Deltas may be added in any
+ * order, and receipts make each count once. An edit changes no count.
  */
 export const analytics = () =>
   defineEffect({
@@ -25,7 +25,7 @@ export const analytics = () =>
 
 const sentAt = (event: DomainEvent): number => Date.parse(String(event.payload.sent_at));
 
-/** An event carries what it counts: the message may be long gone. */
+/** The event has everything that is counted, for the message may be gone. */
 function toCount(event: DomainEvent): Count {
   return {
     workspace_id: event.workspace_id,

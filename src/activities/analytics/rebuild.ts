@@ -3,8 +3,8 @@ import type { Database } from '../../db/client.ts';
 import { countedMessages, countMessages, type Rebuild } from '../runtime/rebuild.ts';
 
 /**
- * Counts every message anew. One transaction, which writers wait for and readers don't: they see
- * the old rows until its end.
+ * Counts every message again, in one transaction. Writers wait for it. Readers don't: they see the
+ * old rows until its end.
  */
 export function rebuildAnalytics({ db }: Database): Rebuild {
   return {
@@ -16,8 +16,10 @@ export function rebuildAnalytics({ db }: Database): Rebuild {
         await tx.execute(sql`delete from analytics_hours`);
         await tx.execute(sql`
           insert into analytics_hours (channel_id, hour, author, workspace_id, messages)
-          select channel_id, to_timestamp(floor(extract(epoch from sent_at) / 3600) * 3600), author, workspace_id, sum(messages)
-          from (${countedMessages('analytics')}) counted group by 1, 2, 3, 4 having sum(messages) <> 0`);
+          select channel_id, to_timestamp(floor(extract(epoch from sent_at) / 3600) * 3600), author,
+            workspace_id, sum(messages)
+          from (${countedMessages('analytics')}) counted
+          group by 1, 2, 3, 4 having sum(messages) <> 0`);
       }),
   };
 }

@@ -1,9 +1,9 @@
 import { createHmac, hash } from 'node:crypto';
+import { canonicalJson } from '../../canonical-json.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import { deriveKey } from '../../seal.ts';
-import { canonicalJson } from './canonical.ts';
 
-/** What an entry's hash covers beside the hash before it. */
+/** What an entry's hash covers besides the hash before it. */
 export interface Entry {
   position: number;
   event_id: string;
@@ -14,33 +14,19 @@ export interface Entry {
   digest: Buffer;
 }
 
-/**
- * The key of all chains, derived from KNOCKON_SECRET. Chains made under another secret don't
- * verify.
- */
+/** The key of all chains, derived from KNOCKON_SECRET. Another secret verifies none of them. */
 export const auditKey = (secret: string): Buffer => deriveKey(secret, 'audit');
 
-/**
- * What a chain's first entry continues: another for each workspace, so that no chain can pass for
- * another's.
- */
+/** What a chain's first entry continues. It differs by workspace, so chains can't be swapped. */
 export function genesis(key: Buffer, workspaceId: string): Buffer {
   return createHmac('sha256', key).update(`workspace\n${workspaceId}\n`).digest();
 }
 
-/** SHA-256 of an event's canonical JSON, all fields. */
-export function digestOf({
-  id,
-  type,
-  version,
-  workspace_id,
-  channel_id,
-  message_id,
-  seq,
-  timestamp,
-  payload,
-}: DomainEvent): Buffer {
-  const event = {
+/** SHA-256 of the canonical JSON of an event's fields. */
+export function digestOf(event: DomainEvent): Buffer {
+  const { id, type, version, workspace_id, channel_id, message_id, seq, timestamp, payload } =
+    event;
+  const fields = {
     id,
     type,
     version,
@@ -51,13 +37,10 @@ export function digestOf({
     timestamp,
     payload,
   };
-  return hash('sha256', canonicalJson(event), 'buffer');
+  return hash('sha256', canonicalJson(fields), 'buffer');
 }
 
-/**
- * HMAC-SHA-256 of the hash before it, the position, the event's id and type, when it was recorded,
- * and the event's digest.
- */
+/** HMAC-SHA-256 of the hash before it and the entry's fields. */
 export function hashOf(
   key: Buffer,
   previous: Buffer,

@@ -1,13 +1,14 @@
+import type { DomainEvent } from '../../events/index.ts';
+import { groupBy } from '../../group-by.ts';
 import { defineEffect } from '../runtime/effect.ts';
-import { append, holdChains, unrecorded } from './chains.ts';
-import { inOrder } from './order.ts';
+import { append, lockChains, unrecorded } from './chains.ts';
 
 /**
- * Records every event in its workspace's hash chain: whoever changes, removes, inserts or reorders
- * one afterwards breaks it.
+ * Records every event in its workspace's hash chain. Changing, removing, inserting or reordering an
+ * entry afterwards breaks the chain.
  *
- * @param key see `auditKey`; who doesn't have it can't make a chain that holds, even where they can
- * write the whole database
+ * @param key see `auditKey`. Without it nobody can make a valid chain, even with write access to
+ * the whole database.
  */
 export const audit = ({ key }: { key: Buffer }) =>
   defineEffect({
@@ -16,7 +17,21 @@ export const audit = ({ key }: { key: Buffer }) =>
     on: ['*'],
     ordering: 'exclusive',
     async transact(tx, events) {
-      const chains = await holdChains(tx, events);
-      await append(tx, key, chains, inOrder(await unrecorded(tx, events)));
+      const chains = await lockChains(tx, events);
+      await append(tx, key, chains, inRecordingOrder(await unrecorded(tx, events)));
     },
   });
+
+/**
+ * Sorts events by id, which is by time. Within the places that a channel's events then have, they
+ * keep the order of its log. The same events always come out in the same order.
+ */
+function inRecordingOrder(events: DomainEvent[]): DomainEvent[] {
+  const byId = [...events].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const channels = groupBy(byId, channelOf);
+  for (const log of channels.values()) log.sort((a, b) => (a.seq ?? 0) - (b.seq ?? 0));
+  return byId.map((event) => channels.get(channelOf(event))?.shift() ?? event);
+}
+
+/** An event without a channel is a channel of its own. */
+const channelOf = (event: DomainEvent) => event.channel_id ?? event.id;

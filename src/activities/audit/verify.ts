@@ -1,14 +1,15 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import type { Heavy } from '../../db/heavy/heavy.ts';
-import { type AuditVerdict, beginning, type Mark, type Read, walk } from './walk.ts';
+import { type AuditVerdict, beginning, checkChain, type Mark, type Read } from './check-chain.ts';
 
-export type { AuditVerdict } from './walk.ts';
+export type { AuditVerdict } from './check-chain.ts';
 
-/** How far a check has come that took too long for one request. */
+/** How far a check has come that takes too long for one request. */
 export interface AuditProgress {
-  /** Entries that were found to hold. */
+  /** Entries that hold. */
   checked: number;
-  /** Entries there are. */
+  /** Entries in the chain. */
   entries: number;
 }
 
@@ -16,7 +17,7 @@ export interface VerifyOptions {
   heavy: Heavy;
   /** See `auditKey`. */
   key: Buffer;
-  /** Longest check in one go, in ms. Default: 10 s. */
+  /** Longest check for one request, in ms (default 10 s). */
   limitMs?: number;
 }
 
@@ -25,71 +26,70 @@ const LIMIT = 10_000;
 /** Longest statement of a check, and longest wait for its place, in ms. */
 const PAGE = { limitMs: 5_000, waitMs: 2_500 };
 
-/** A check that was broken off goes on for so long where it was, in ms … */
+/** How long an interrupted check is kept, so that the next one continues it, in ms. */
 const KEPT = 60_000;
 
-/**
- * … where it had taken this part of the limit. A shorter one begins anew, so that it sees what has
- * been changed since.
- */
+/** A check is kept only if it took this part of the limit. A short one begins anew. */
 const WORTH_KEEPING = 0.2;
 
-/** A check under way, for how many, and how far it is. */
+/** A check in progress. */
 interface Run {
   verdict: Promise<AuditVerdict>;
-  progress: { mark: Mark; wentOn: boolean; began: number };
+  mark: Mark;
+  isContinued: boolean;
+  began: number;
+  /** Requests that wait for it. */
   askers: number;
   stop: AbortController;
 }
 
 /**
- * Checks a workspace's chain from its first entry to its head, and each entry's event in the log,
- * unless that has expired. Who asks while a check of that chain is under way shares it. One that
- * all have left ends; if it had been long it is gone on with where it was, for a minute. After one
- * that was finished the next begins at the first entry again, so that it finds whatever was
- * tampered with.
+ * Checks a workspace's chain from its first entry to its head, and each entry's event in the log
+ * unless that has expired.
  *
- * @returns how far it has come where the time did not do: ask again
+ * - Requests during a check share it. It stops when the last one has left.
+ * - A long check that was stopped continues within a minute where it was.
+ * - After a finished check the next one begins at the first entry, so it finds later tampering.
+ *
+ * @returns the progress if the check takes longer than the limit: ask again
  * @throws NoPlaceError, TookTooLongError, the signal's reason, or Postgres' error
  */
 export function verifyAudit({ heavy, key, limitMs = LIMIT }: VerifyOptions) {
   const runs = new Map<string, Run>();
-  const brokenOff = new LRUCache<string, Mark>({ max: 1000, ttl: KEPT });
+  const interrupted = new LRUCache<string, Mark>({ max: 1000, ttl: KEPT });
 
   function begin(workspaceId: string): Run {
     const stop = new AbortController();
     const read: Read = (statements) =>
       heavy.read({ owner: workspaceId, ...PAGE, signal: stop.signal, byIndex: true }, statements);
-    const from = brokenOff.get(workspaceId);
-    brokenOff.delete(workspaceId);
-    const progress = {
-      mark: from ?? beginning(key, workspaceId),
-      wentOn: from !== undefined,
+    const kept = interrupted.get(workspaceId);
+    interrupted.delete(workspaceId);
+    const mark = kept ?? beginning(key, workspaceId);
+    const verdict = checkChain(read, key, workspaceId, mark, (reached) => {
+      run.mark = reached;
+    });
+    const run: Run = {
+      verdict,
+      mark,
+      isContinued: kept !== undefined,
       began: performance.now(),
+      askers: 0,
+      stop,
     };
-    const note = (mark: Mark) => {
-      progress.mark = mark;
-    };
-    const verdict = walk(read, key, workspaceId, progress.mark, note);
-    const run = { verdict, progress, askers: 0, stop };
     runs.set(workspaceId, run);
     verdict.then(
       () => runs.get(workspaceId) === run && runs.delete(workspaceId),
-      () => breakOff(workspaceId, run),
+      () => interrupt(workspaceId, run),
     );
     return run;
   }
 
-  /**
-   * From now on who asks begins a run of their own, which goes on where this one was if that is
-   * worth it.
-   */
-  function breakOff(workspaceId: string, run: Run): void {
+  /** Later requests begin a run of their own, which continues this one if that is worth it. */
+  function interrupt(workspaceId: string, run: Run): void {
     if (runs.get(workspaceId) !== run) return;
     runs.delete(workspaceId);
-    const { mark, wentOn, began } = run.progress;
-    if (wentOn || performance.now() - began > WORTH_KEEPING * limitMs)
-      brokenOff.set(workspaceId, mark);
+    const isLong = performance.now() - run.began > WORTH_KEEPING * limitMs;
+    if (run.isContinued || isLong) interrupted.set(workspaceId, run.mark);
   }
 
   return async (
@@ -100,40 +100,37 @@ export function verifyAudit({ heavy, key, limitMs = LIMIT }: VerifyOptions) {
     const run = runs.get(workspaceId) ?? begin(workspaceId);
     run.askers += 1;
     try {
-      return await within(run, limitMs, signal);
+      return await verdictInTime(run, limitMs, signal);
     } finally {
       run.askers -= 1;
       if (run.askers === 0) {
-        breakOff(workspaceId, run);
+        interrupt(workspaceId, run);
         run.stop.abort(new Error('nobody waits for this check any more'));
       }
     }
   };
 }
 
-/** The verdict, or how far it is when the time is over. */
-async function within(
+/** The verdict, or the progress when the time is over. */
+async function verdictInTime(
   run: Run,
   limitMs: number,
   signal: AbortSignal | undefined,
 ): Promise<AuditVerdict | AuditProgress> {
-  let [timer, leave] = [undefined as NodeJS.Timeout | undefined, () => {}];
-  const over = new Promise<AuditProgress>((resolve, reject) => {
-    timer = setTimeout(
-      () =>
-        resolve({
-          checked: run.progress.mark.end.entries,
-          entries: run.progress.mark.head?.entries ?? 0,
-        }),
-      limitMs,
-    );
-    leave = () => reject(signal?.reason);
-    signal?.addEventListener('abort', leave);
-  });
+  const ended = new AbortController();
+  const stop = signal ? AbortSignal.any([signal, ended.signal]) : ended.signal;
+  const progress = wait(limitMs, undefined, { signal: stop }).then(() => progressOf(run));
   try {
-    return await Promise.race([run.verdict, over]);
+    return await Promise.race([run.verdict, progress]);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
   } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', leave);
+    ended.abort();
   }
 }
+
+const progressOf = ({ mark: { end, head } }: Run): AuditProgress => ({
+  checked: end.entries,
+  entries: head?.entries ?? 0,
+});

@@ -2,14 +2,14 @@ import type { DomainEvent } from '../../events/index.ts';
 import { defineEffect } from '../runtime/effect.ts';
 import { lastMessages } from './last-messages.ts';
 import { addDeltas, type Delta, writeSummaries } from './rows.ts';
-import type { SummaryStore } from './summaries.ts';
+import type { SummaryStore } from './summary.ts';
 
 /**
- * Keeps each channel's summary. Counts are deltas, which receipts make exact; the last message is
- * read, once the channel's row is held: so the one who comes last reads the newest, and nobody
- * writes an older one over it.
+ * Keeps each channel's summary. Counts are deltas, which receipts make exact. The last message is
+ * read after the channel's row is locked. So the last transaction reads the newest message, and
+ * none overwrites it with an older one.
  *
- * @param summaries where they are served from; gets each changed one before the commit
+ * @param summaries where summaries are served from. It gets each changed one before the commit.
  */
 export const cache = ({ summaries }: { summaries: SummaryStore }) =>
   defineEffect({
@@ -19,9 +19,9 @@ export const cache = ({ summaries }: { summaries: SummaryStore }) =>
     async transact(tx, events) {
       const deltas = events.flatMap(toDelta);
       if (deltas.length === 0) return;
-      const held = await addDeltas(tx, deltas);
-      for await (const some of lastMessages(tx, held))
-        await summaries.put(await writeSummaries(tx, some.held, some.last));
+      const locked = await addDeltas(tx, deltas);
+      for await (const { channels, last } of lastMessages(tx, locked))
+        await summaries.put(await writeSummaries(tx, channels, last));
     },
   });
 

@@ -3,43 +3,55 @@ import type { Transaction } from '../../db/client.ts';
 import { messages } from '../../db/schema/messages.ts';
 import { type Message, toMessage } from '../../messages/message.ts';
 import { PAGE, planPages, split } from '../runtime/pages.ts';
-import type { Held } from './rows.ts';
+import type { LockedChannel } from './rows.ts';
 
-/** Some of the held channels, and the last message of each that has one. */
+/** Some of the locked channels, and the last message of each that has one. */
 export interface LastMessages {
-  held: Held[];
+  channels: LockedChannel[];
   last: Map<string, Message>;
 }
 
 /**
  * The live message with the highest `seq` of each channel, a page of their texts at a time.
  *
- * A statement of its own, after the one that waited for the rows: it sees what others committed
- * meanwhile. Starting from `top_seq`, a channel whose end was deleted bit by bit is not searched
- * through all its tombstones each time.
+ * It is a statement of its own, after the one that locked the rows: so it sees what others have
+ * committed meanwhile. It starts from `top_seq`, so a channel whose end was deleted bit by bit is
+ * not searched through all its tombstones each time.
  */
-export async function* lastMessages(tx: Transaction, held: Held[]): AsyncGenerator<LastMessages> {
-  // An array, so that messages are looked up by their ids whatever the planner thinks of their
-  // number.
-  const rows = await read(
-    tx,
-    sql`array(
-      select (select m.id from messages m where m.channel_id = t.channel_id and m.seq <= t.top_seq and m.deleted_at is null
-        order by m.seq desc limit 1)
-      from unnest(${sql.param(held.map((h) => h.channel_id))}::uuid[], ${sql.param(held.map((h) => h.top_seq))}::bigint[]) as t (channel_id, top_seq)
-    )`,
-  );
+export async function* lastMessages(
+  tx: Transaction,
+  locked: LockedChannel[],
+): AsyncGenerator<LastMessages> {
+  const rows = await read(tx, lastIds(locked));
   const { page, beyond } = split(rows);
   const channelOf = new Map(
     rows.flatMap((row) => (row.fits ? [] : [[row.id, row.channel_id] as const])),
   );
-  const others = new Set(channelOf.values());
-  yield { held: held.filter((h) => !others.has(h.channel_id)), last: byChannel(page) };
+  const later = new Set(channelOf.values());
+  yield {
+    channels: locked.filter(({ channel_id }) => !later.has(channel_id)),
+    last: byChannel(page),
+  };
   for (const { ids } of planPages(beyond)) {
-    const channels = new Set(ids.map((id) => channelOf.get(id)));
-    const some = held.filter((h) => channels.has(h.channel_id));
-    yield { held: some, last: byChannel(await read(tx, sql`${sql.param(ids)}::uuid[]`)) };
+    const ofPage = new Set(ids.map((id) => channelOf.get(id)));
+    yield {
+      channels: locked.filter(({ channel_id }) => ofPage.has(channel_id)),
+      last: byChannel(await read(tx, sql`${sql.param(ids)}::uuid[]`)),
+    };
   }
+}
+
+/** An array makes the planner look messages up by their ids, whatever it thinks of their number. */
+function lastIds(locked: LockedChannel[]): SQL {
+  const channels = sql.param(locked.map(({ channel_id }) => channel_id));
+  const tops = sql.param(locked.map(({ top_seq }) => top_seq));
+  return sql`array(
+    select (
+      select m.id from messages m
+      where m.channel_id = t.channel_id and m.seq <= t.top_seq and m.deleted_at is null
+      order by m.seq desc limit 1
+    ) from unnest(${channels}::uuid[], ${tops}::bigint[]) as t (channel_id, top_seq)
+  )`;
 }
 
 const bytes = sql<number>`octet_length(${messages.text}) + pg_column_size(${messages.metadata})`;

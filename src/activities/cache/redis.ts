@@ -1,46 +1,35 @@
 import { Redis } from 'ioredis';
-import type { Database } from '../../db/client.ts';
-import { postgresSummaries } from './postgres.ts';
-import type { SummaryStore } from './summaries.ts';
-import type { ChannelSummary } from './summary.ts';
+import type { ChannelSummary, SummaryStore } from './summary.ts';
 
-/**
- * What a copy lives, in seconds: longest that one may be wrong which was written by a transaction
- * that then failed for good.
- */
+/** How long a copy lives, in seconds: a transaction that failed at last may have left a wrong one. */
 const LIFETIME = 3600;
+
+/** How long Redis is not used after it has not answered, in ms. Else each read would wait for it. */
+const REST = 2000;
 
 const key = (channelId: string) => `knockon:summary:${channelId}`;
 
-/**
- * How long a Redis that has not answered is left alone, in ms: else whoever reads would wait for it
- * each time.
- */
-const REST = 2000;
-
-/**
- * Thrown where a copy can't be written. The code says that the same call may pass later, as where
- * the database is away.
- */
+/** Thrown if a copy can't be written. The code makes the call wait, as for an absent database. */
 class RedisAwayError extends Error {
   override name = 'RedisAwayError';
   readonly code = 'CONNECTION_REDIS';
 }
 
 /**
- * Serves summaries from Redis. The rows in Postgres stay the truth: a copy that is missing, or a
- * Redis that is away, is answered from them. Writing is stricter: while Redis can't take the copy
- * the effect fails and is tried again, so that none goes stale.
+ * Serves summaries from Redis. The rows in Postgres stay the truth: they answer if a copy is missing
+ * or Redis is away. Writing is stricter. If Redis can't take a copy the effect fails and is retried,
+ * so no copy goes stale.
  *
  * @param options.url `redis://…` or `rediss://…`
- * @param options.onError told of lost connections; reconnecting goes on by itself
+ * @param options.rows the summaries in Postgres
+ * @param options.onError called when a connection is lost. Reconnecting is automatic.
  */
 export function redisSummaries(options: {
   url: string;
-  db: Database['db'];
+  rows: SummaryStore;
   onError?(error: Error): void;
 }): SummaryStore {
-  const rows = postgresSummaries(options.db);
+  const { rows } = options;
   const limits = {
     connectTimeout: 2000,
     commandTimeout: 1000,
@@ -50,50 +39,51 @@ export function redisSummaries(options: {
   const redis = new Redis(options.url, { ...limits, connectionName: 'knockon' });
   redis.on('error', (error: Error) => options.onError?.(error));
   let restsUntil = 0;
-  const rests = () => performance.now() < restsUntil;
+  const isResting = () => performance.now() < restsUntil;
+  const isReady = () => redis.status === 'ready' && !isResting();
 
-  /** A connection that is silent may be dead for ever: it is made anew. */
-  function silent(error: unknown): void {
+  /** A connection that does not answer may be dead for ever, so it is replaced. */
+  function replaceIfSilent(error: unknown): void {
     if (!(error instanceof Error) || error.message !== 'Command timed out') return;
     restsUntil = performance.now() + REST;
     redis.disconnect(true);
   }
 
-  async function copy(channelId: string): Promise<ChannelSummary | null> {
-    // Nobody who reads waits for a connection.
-    if (redis.status !== 'ready' || rests()) return null;
+  async function copyOf(channelId: string): Promise<ChannelSummary | null> {
+    // A read never waits for a connection.
+    if (!isReady()) return null;
     try {
       return JSON.parse((await redis.get(key(channelId))) ?? 'null');
     } catch (error) {
-      silent(error);
+      replaceIfSilent(error);
       return null;
     }
   }
 
   return {
     async put(summaries) {
-      if (rests())
+      if (isResting())
         throw new RedisAwayError('Redis, where summaries are served from, does not answer');
       const batch = redis.pipeline();
       for (const summary of summaries)
         batch.set(key(summary.channel_id), JSON.stringify(summary), 'EX', LIFETIME);
       const results = (await batch.exec()) ?? [];
       const failed = results.find(([error]) => error)?.[0];
-      silent(failed);
+      replaceIfSilent(failed);
       if (failed)
         throw new RedisAwayError(
           `Redis, where summaries are served from, has not taken one: ${failed.message}`,
         );
     },
     async get(channelId) {
-      const found = await copy(channelId);
-      if (found) return found;
+      const copy = await copyOf(channelId);
+      if (copy) return copy;
       const summary = await rows.get(channelId);
-      // `NX`: what an effect has written meanwhile is newer than what was read here.
-      if (summary && redis.status === 'ready' && !rests())
+      // `NX`: the effect may have written a newer one meanwhile.
+      if (summary && isReady())
         await redis
           .set(key(channelId), JSON.stringify(summary), 'EX', LIFETIME, 'NX')
-          .catch(silent);
+          .catch(replaceIfSilent);
       return summary;
     },
     async close() {

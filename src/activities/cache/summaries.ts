@@ -1,26 +1,13 @@
+import { eq } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
-import { postgresSummaries } from './postgres.ts';
-import type { ChannelSummary } from './summary.ts';
+import { channelSummaries } from '../../db/schema/cache.ts';
+import { type SummaryStore, toSummary } from './summary.ts';
 
 /**
- * Where summaries are served from. The truth is the row in `channel_summaries`, whatever else keeps
- * a copy.
- */
-export interface SummaryStore {
-  /**
-   * Called inside the transaction that changes the rows, while it holds them: of two copies the
-   * later one is the newer.
-   * @throws where the copy can't be written; the effect is then tried again as a whole
-   */
-  put(summaries: ChannelSummary[]): Promise<void>;
-  /** Null for a channel nothing has happened in. */
-  get(channelId: string): Promise<ChannelSummary | null>;
-  close(): Promise<void>;
-}
-
-/**
- * Serves summaries from Redis where there is a `redisUrl`, else from Postgres. `onError` is told of
- * lost connections to Redis, whose client is loaded where it is used alone.
+ * Serves summaries from Redis if there is a `redisUrl`, else from Postgres. The client of Redis is
+ * loaded only if it is used.
+ *
+ * @param onError called when a connection to Redis is lost
  */
 export async function summaryStore(
   db: Database['db'],
@@ -29,5 +16,18 @@ export async function summaryStore(
 ): Promise<SummaryStore> {
   if (redisUrl === undefined) return postgresSummaries(db);
   const { redisSummaries } = await import('./redis.ts');
-  return redisSummaries({ url: redisUrl, db, onError });
+  return redisSummaries({ url: redisUrl, rows: postgresSummaries(db), onError });
+}
+
+/** Serves summaries from their rows. The effect writes these, so there is no copy to keep. */
+export function postgresSummaries(db: Database['db']): SummaryStore {
+  const { channel_id } = channelSummaries;
+  return {
+    put: async () => {},
+    async get(channelId) {
+      const [row] = await db.select().from(channelSummaries).where(eq(channel_id, channelId));
+      return row ? toSummary(row) : null;
+    },
+    close: async () => {},
+  };
 }

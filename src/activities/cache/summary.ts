@@ -13,9 +13,23 @@ export interface ChannelSummary {
   authors: number;
 }
 
+/** Where summaries are served from. The truth is always the row in `channel_summaries`. */
+export interface SummaryStore {
+  /**
+   * Called inside the transaction that changes the rows, while it has locked them. So of two copies
+   * the later one is the newer.
+   *
+   * @throws if the copy can't be written. The effect is then retried as a whole.
+   */
+  put(summaries: ChannelSummary[]): Promise<void>;
+  /** Null for a channel in which nothing has happened. */
+  get(channelId: string): Promise<ChannelSummary | null>;
+  close(): Promise<void>;
+}
+
 /**
- * A row of `channel_summaries` as it is served. A deletion may be counted before what it deletes:
- * sums then dip below 0 for a moment.
+ * A row of `channel_summaries` as it is served. A deletion may be counted before its message: then
+ * sums are below 0 for a moment.
  */
 export function toSummary(row: {
   channel_id: string;

@@ -1,12 +1,12 @@
 import nodemailer from 'nodemailer';
-import { readRefusal } from './refusal.ts';
-import { MailRest } from './rest.ts';
+import { type Refusal, readRefusal } from './refusal.ts';
+import { ServerRest } from './server-rest.ts';
 
 export interface Mail {
   to: { name: string; address: string };
   subject: string;
   text: string;
-  /** The same each time this mail is sent, so that mail systems can tell a repetition. */
+  /** The same for every attempt, so that mail systems can recognize a repetition. */
   id: string;
 }
 
@@ -14,24 +14,21 @@ export interface Mail {
 export interface Mailer {
   /**
    * @param signal ends the attempt
-   * @throws MailError
+   * @throws MailError if the mail is not accepted
    */
   send(mail: Mail, signal?: AbortSignal): Promise<void>;
   /** Ends the connections. */
   close(): void;
 }
 
-/** Thrown where a mail was not taken. The message holds no address. */
+/** Thrown if a mail is not accepted. The message contains no address. */
 export class MailError extends Error {
   override name = 'MailError';
-  /** Groups alike failures: `SMTP 550`, `SMTP unreachable`, `mail set-up refused`. */
+  /** The same for all failures of one kind: `SMTP 550`, `SMTP unreachable`. */
   readonly failure: string;
-  /** The server refused this recipient or this mail for good. */
+  /** The server refused this recipient or mail for good. */
   readonly final: boolean;
-  /**
-   * Set where the server has been taking no mails for a while: in how many ms to ask again. That
-   * uses up no try.
-   */
+  /** Set if the server has accepted nothing for a while: ask again in so many ms, as no attempt. */
   readonly inMs: number | undefined;
 
   constructor(failure: string, message: string, rest: { final?: boolean; inMs?: number } = {}) {
@@ -42,26 +39,26 @@ export class MailError extends Error {
   }
 }
 
-/**
- * Longest waits, in ms: until the server has greeted, until it says something more, and for a mail
- * in all.
- */
+/** Longest waits, in ms. */
 export interface MailLimits {
+  /** Until the server has greeted. */
   connectMs: number;
+  /** Until it says something more. */
   silenceMs: number;
+  /** For a whole mail. */
   mailMs: number;
-  /** How long a server that takes nothing is left alone at first. */
+  /** First rest of a server that accepts nothing. */
   restMs?: number;
 }
 
 const LIMITS: MailLimits = { connectMs: 8000, silenceMs: 10_000, mailMs: 15_000 };
 
-/** Connections that are kept. */
+/** Connections that are kept open. */
 const CONNECTIONS = 5;
 
 /**
- * Mails over SMTP, on up to five connections that are kept. A server that refuses our set-up, or
- * does not answer, is left alone for a while, and then tried with one mail.
+ * Sends mails over SMTP, on up to five connections that stay open. A server that refuses our set-up
+ * or does not answer gets no mails for a while. Then one mail probes it.
  *
  * @param url `smtp://user:password@host:port`, or `smtps:`
  * @param from `Name <address>`
@@ -80,9 +77,9 @@ export function createMailer(url: string, from: string, limits: Partial<MailLimi
     { from, disableFileAccess: true, disableUrlAccess: true },
   );
   const domain = /@([^\s>@]+)>?\s*$/.exec(from)?.[1] ?? 'knockon.invalid';
-  const rest = new MailRest(restMs);
-  const places = new Places(CONNECTIONS);
-  let known = { cause: 'SMTP unreachable', reason: 'the mail server takes no mails' };
+  const rest = new ServerRest(restMs);
+  const semaphore = new Semaphore(CONNECTIONS);
+  let lastRefusal = { cause: 'SMTP unreachable', reason: 'the mail server takes no mails' };
 
   async function transmit({ to, subject, text, id }: Mail, signal: AbortSignal): Promise<void> {
     const headers = { 'Auto-Submitted': 'auto-generated' };
@@ -94,50 +91,52 @@ export function createMailer(url: string, from: string, limits: Partial<MailLimi
       headers,
       signal,
     });
-    // A refused recipient does not always make it throw.
+    // nodemailer does not always throw for a refused recipient.
     if (info.rejected.length > 0) throw info.rejectedErrors?.[0] ?? new Error('rejected');
   }
 
   async function attempt(mail: Mail, signal: AbortSignal | undefined): Promise<void> {
     const { waitMs, isProbe } = rest.ask();
-    if (waitMs > 0) throw new MailError(known.cause, known.reason, { inMs: waitMs });
+    if (waitMs > 0) throw new MailError(lastRefusal.cause, lastRefusal.reason, { inMs: waitMs });
     const limit = AbortSignal.timeout(mailMs);
     try {
       await transmit(mail, signal ? AbortSignal.any([signal, limit]) : limit);
-      rest.works();
+      rest.noteSuccess();
     } catch (error) {
       if (signal?.aborted) {
-        rest.interrupted(isProbe);
-        throw new MailError('interrupted', 'the worker stopped while the mail was sent', {
-          inMs: 0,
-        });
+        rest.noteInterruption(isProbe);
+        const reason = 'the worker stopped while the mail was sent';
+        throw new MailError('interrupted', reason, { inMs: 0 });
       }
-      const refusal = readRefusal(error);
-      if (refusal.kind === 'final' || refusal.kind === 'unsure') rest.works();
-      else known = refusal;
-      const restsMs = refusal === known ? rest.refuses(refusal.forAll, isProbe) : 0;
-      // A mail that only showed that nothing has changed uses up no try: a server may be out of
-      // order for days.
-      throw new MailError(refusal.cause, refusal.reason, {
-        final: refusal.kind === 'final',
-        inMs: isProbe && restsMs > 0 ? restsMs : undefined,
-      });
+      throw refused(readRefusal(error), isProbe);
     }
   }
 
+  function refused(refusal: Refusal, isProbe: boolean): MailError {
+    const { kind, cause, reason, forAll } = refusal;
+    if (kind === 'final' || kind === 'unsure') {
+      rest.noteSuccess();
+      return new MailError(cause, reason, { final: kind === 'final' });
+    }
+    lastRefusal = refusal;
+    const restMs = rest.noteRefusal(forAll, isProbe);
+    // A failed probe uses up no attempt: a server may be out of order for days.
+    return new MailError(cause, reason, { inMs: isProbe && restMs > 0 ? restMs : undefined });
+  }
+
   return {
-    send: (mail, signal) => places.use(() => attempt(mail, signal)),
+    send: (mail, signal) => semaphore.use(() => attempt(mail, signal)),
     close: () => transport.close(),
   };
 }
 
-/** So many at once; the others wait in the order they came. */
-class Places {
+/** Lets so many work at once. The others wait in the order of their arrival. */
+class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(places: number) {
-    this.#free = places;
+  constructor(permits: number) {
+    this.#free = permits;
   }
 
   async use<T>(work: () => Promise<T>): Promise<T> {

@@ -1,50 +1,43 @@
-/** Whom a text may mean, as far as can be told without knowing anybody. */
+/** A mention, as far as the text alone tells. */
 export interface Mention {
   /** Readings of one name, the likeliest first: `@anna]` and `@anna.lee` may both mean "anna". */
   readings: string[];
-  /** Taken where nobody known has one of these names; null: then it means nobody. */
+  /** Used if nobody has one of these names. Null: then it mentions nobody. */
   fallback: string | null;
 }
 
-/** Most mentions of a text that are followed. */
+/** Mentions of a text that are read. */
 const MOST = 50;
 
-/** Longest name anybody has, in UTF-16 units. */
+/** Longest name, in UTF-16 units. */
 const LONGEST_NAME = 255;
 
-/**
- * What nicks are made of, on IRC and elsewhere: letters, digits and marks of every script, and
- * these signs.
- */
+/** Readings of a name. */
+const READINGS = 8;
+
+/** Nicks have letters, digits and marks of every script, and these signs. */
 const sign = '_\\-\\[\\]\\\\`^{|}';
 const letter = `[\\p{L}\\p{N}\\p{M}${sign}]`;
 
-/** `@nick`, and not a part of an e-mail address (`a.b@c`, `a@b@c`) or of a path (`/@a`). */
+/** `@nick`, but not in an e-mail address (`a.b@c`, `a@b@c`) or a path (`/@a`). */
 const at = new RegExp(
   `(?<![\\p{L}\\p{N}][.+%~${sign}]*|[/@])@(${letter}+(?:\\.${letter}+)*)(?!\\.?${letter}|@)`,
   'gu',
 );
 
-/** Up to three words before a colon or a comma; `http://` is not said to anybody. */
+/** Up to three words before a colon or a comma, but not `http://`. */
 const opening = /^\s*([^\s:,]+(?: [^\s:,]+){0,2}) ?(?::(?!\/\/)|,)/u;
 
-/**
- * Bold, colours and the like, as IRC clients write them: U+0003 with its numbers, and single
- * characters.
- */
+/** The formatting of IRC clients: U+0003 with its numbers, and single control characters. */
 const formatting = /\p{Cc}(?<=\cC)(?:\d{1,2}(?:,\d{1,2})?)?|(?![\n\r\t])\p{Cc}/gu;
 const urls = /\b[a-z][a-z0-9+.-]{0,20}:\/\/\S+|\bwww\.\S+/giu;
 
-/**
- * Finds `@nick` anywhere, and `nick:` or `nick,` at the start: 50 different ones at most, the first
- * of them.
- */
+/** Finds `@nick` anywhere, and `nick:` or `nick,` at the start: the first 50 different ones. */
 export function findMentions(text: string): Mention[] {
   const plain = text.replace(formatting, '');
   const [, first = ''] = opening.exec(plain) ?? [];
   const prose = plain.replace(urls, ' ');
-  // With what stands before its @, or null for the one at the start. Each is read once, however
-  // often it is written.
+  // The name, and the character before its @; null for the name at the start.
   const found = new Map<string, string | null>();
   if (first !== '' && first.length <= LONGEST_NAME) found.set(first, null);
   for (const match of prose.matchAll(at)) {
@@ -61,14 +54,12 @@ function named(written: string, before: string): Mention {
   return { readings: readingsOf(written, before), fallback: isLikelyNick(plain) ? plain : null };
 }
 
-/**
- * The name as written, and ever shorter: without a closing sign, without the part after a full
- * stop.
- */
+/** The name as written, then shorter: without closing signs, and without parts after full stops. */
 function readingsOf(written: string, before: string): string[] {
   const readings: string[] = [];
-  // By its end alone: a copy a sign would need time that grows with the square of a name's length.
-  for (let end = written.length; end > 0 && readings.length < 8; ) {
+  // Moves only the end: copies would take time that grows with the square of the length.
+  let end = written.length;
+  while (end > 0 && readings.length < READINGS) {
     if (end <= LONGEST_NAME) readings.push(written.slice(0, end));
     const last = written.charAt(end - 1);
     const closes = '-]}`.'.includes(last) || closing[before] === last;
@@ -89,7 +80,7 @@ const closing: Record<string, string> = {
   '^': '^',
 };
 
-/** Takes off a closing sign whose opening one stands before the @, or nowhere. */
+/** Removes closing signs whose opening sign is before the @, or missing. */
 function unwrap(name: string, before: string): string {
   let end = name.length;
   if (closing[before] !== undefined && name.endsWith(closing[before])) end -= 1;
@@ -98,6 +89,6 @@ function unwrap(name: string, before: string): string {
   return name.slice(0, end);
 }
 
-/** As nicks of IRC are: so that "@5pm" and "@-" mean nobody. */
+/** As on IRC. So "@5pm" and "@-" mention nobody. */
 const isLikelyNick = (name: string) =>
   name.length <= 64 && /^[^\p{N}-]/u.test(name) && /\p{L}/u.test(name);

@@ -3,7 +3,7 @@ import type { Database, Transaction } from '../../db/client.ts';
 import { createPauses } from '../runtime/pauses.ts';
 import { findMentions, type Mention } from './mentions.ts';
 
-/** A message as its mentions are read. */
+/** A message, as far as its mentions need it. */
 export interface Text {
   id: string;
   workspace_id: string;
@@ -19,16 +19,13 @@ export interface Mentioned {
   recipient: string;
 }
 
-/**
- * Mentions that one query looks up: a text may have 50, of 8 readings each, and a group two
- * thousand texts.
- */
+/** Mentions in one query. A text may have 50 of 8 readings each, and a call 2,000 texts. */
 const MENTIONS_AT_ONCE = 1000;
 
 /**
- * Whom messages mention: members of the workspace and those who have spoken in the channel before,
- * in their own spelling first, then in any; and whoever is `@named`, as written. Nobody by their
- * own message.
+ * Finds the people whom messages mention. Known are the workspace's members and everybody who has
+ * written in the channel before. Their exact spelling comes first, then any other case. An unknown
+ * `@name` is taken as written. Authors do not notify themselves.
  */
 export async function findRecipients(
   db: Database['db'] | Transaction,
@@ -46,7 +43,7 @@ export async function findRecipients(
       known.set(name, spelling);
   const found = new Map<string, Mentioned>();
   for (const { message, mention } of mentions) {
-    const recipient = meant(message, mention, known);
+    const recipient = recipientOf(message, mention, known);
     if (recipient !== null && recipient !== message.author)
       found.set(`${message.id} ${recipient}`, { message, recipient });
   }
@@ -55,11 +52,8 @@ export async function findRecipients(
 
 type Spelling = { exact: boolean; spelling: string };
 
-/**
- * The first reading that somebody spells exactly so, else the first in any letters, else what is
- * written.
- */
-function meant(
+/** The first reading that is somebody's exact spelling, else in any case, else the fallback. */
+function recipientOf(
   message: Text,
   { readings, fallback }: Mention,
   known: Map<string, Spelling>,
@@ -69,8 +63,8 @@ function meant(
 }
 
 /**
- * Looks names up in one query: how somebody known spells them, by message and name. The author
- * counts as known, so that nobody notifies themselves in other letters.
+ * Looks up in one query how known people spell these names, by message and name. The author counts
+ * as known, so that authors do not notify themselves in another case.
  */
 async function spellings(
   db: Database['db'] | Transaction,
@@ -84,22 +78,30 @@ async function spellings(
   const rows = await db.execute<{ id: string; name: string; exact: boolean; spelling: string }>(sql`
     with asked as (
       select *, lower(name) as folded from unnest(
-        ${column((a) => a.id)}::uuid[], ${column((a) => a.workspace_id)}::uuid[], ${column((a) => a.channel_id)}::uuid[],
-        ${column((a) => a.seq)}::bigint[], ${column((a) => a.author)}::text[], ${column((a) => a.name)}::text[]
+        ${column((a) => a.id)}::uuid[], ${column((a) => a.workspace_id)}::uuid[],
+        ${column((a) => a.channel_id)}::uuid[], ${column((a) => a.seq)}::bigint[],
+        ${column((a) => a.author)}::text[], ${column((a) => a.name)}::text[]
       ) as t (id, workspace_id, channel_id, seq, author, name)
     ), known as (
       select a.id, a.name,
         a.name = a.author
-          or exists (select from members m where m.workspace_id = a.workspace_id and m.handle = a.name)
-          or exists (select from messages m where m.channel_id = a.channel_id and lower(m.author) = a.folded and m.author = a.name and m.seq < a.seq)
-          as exact,
+          or exists (
+            select from members m where m.workspace_id = a.workspace_id and m.handle = a.name
+          )
+          or exists (
+            select from messages m where m.channel_id = a.channel_id
+              and lower(m.author) = a.folded and m.author = a.name and m.seq < a.seq
+          ) as exact,
         case when a.folded = lower(a.author) then a.author end as own,
-        (select min(m.handle) from members m where m.workspace_id = a.workspace_id and lower(m.handle) = a.folded) as member,
-        (select m.author from messages m where m.channel_id = a.channel_id and lower(m.author) = a.folded and m.seq < a.seq
-          order by m.seq limit 1) as speaker
+        (select min(m.handle) from members m
+          where m.workspace_id = a.workspace_id and lower(m.handle) = a.folded) as member,
+        (select m.author from messages m
+          where m.channel_id = a.channel_id and lower(m.author) = a.folded and m.seq < a.seq
+          order by m.seq limit 1) as author
       from asked a
     )
-    select id, name, exact, case when exact then name else coalesce(own, member, speaker) end as spelling from known
-    where exact or coalesce(own, member, speaker) is not null`);
+    select id, name, exact,
+      case when exact then name else coalesce(own, member, author) end as spelling
+    from known where exact or coalesce(own, member, author) is not null`);
   return new Map(rows.map((row) => [`${row.id} ${row.name}`, row]));
 }

@@ -1,16 +1,17 @@
-/** Why a mail was not taken, as far as an error of nodemailer's tells. */
+/** Why a mail was not accepted, as far as nodemailer's error tells. */
 export interface Refusal {
   /**
-   * `final`: this recipient or this mail is refused for good. `ours`: our sender, login or server
-   * set-up is refused, which is ours to mend. `away`: the server can't be reached, or takes nothing
-   * for the moment. `unsure`: none of these for certain, or it passes by itself.
+   * - `final`: this recipient or mail is refused for good.
+   * - `ours`: our sender, login or server set-up is refused. The operator must mend that.
+   * - `away`: the server can't be reached, or accepts nothing for the moment.
+   * - `unsure`: none of these for certain, or it passes by itself.
    */
   kind: 'final' | 'ours' | 'away' | 'unsure';
-  /** Groups alike failures. */
+  /** The same for all failures of one kind. */
   cause: string;
-  /** For people: what the server answered, without its words, which may hold an address. */
+  /** For people. It leaves out the server's own words, which may contain an address. */
   reason: string;
-  /** It was said before any recipient was named, so it holds for every mail. */
+  /** It came before any recipient was named, so it holds for every mail. */
   forAll: boolean;
 }
 
@@ -24,13 +25,10 @@ interface SmtpError {
   response?: string;
 }
 
-/** One cause for all mails, whichever way the server puts it. */
+/** One cause for all mails, however the server words it. */
 const OUR_SET_UP = 'mail set-up refused';
 
-/**
- * What our own trouble is called, and how servers say it once addresses are taken out. The first
- * that fits counts.
- */
+/** What is wrong with us, by what servers say of it without addresses. The first match counts. */
 const OURS: [pattern: RegExp, trouble: string][] = [
   [/\brelay|rcpthosts/i, 'it does not relay for us'],
   [/starttls|\btls\b|encrypt/i, 'it requires TLS'],
@@ -44,21 +42,18 @@ const OURS: [pattern: RegExp, trouble: string][] = [
   [/quota|rate|limit|too many/i, 'our quota is used up'],
 ];
 
-/** How servers say that it is the recipient. */
+/** What servers say of a recipient. */
 const RECIPIENTS =
   /no such|unknown|n[o']t exist|not found|no mailbox|mailbox|recipient|inactive|disabled user|over ?quota/i;
 
-/**
- * Enhanced status codes (RFC 3463 and the register) that speak of the recipient or of this mail,
- * and those of the sender.
- */
+/** Enhanced status codes (RFC 3463 and its register) of the recipient or mail, and of the sender. */
 const OF_RECIPIENT = /^5\.(1\.(?:[0-6]|10)|2\.\d+|4\.[146]|5\.0|6\.\d+|7\.(?:2|1[0-9]{2}))$/;
 const OF_SENDER = /^[45]\.(1\.[789]|4\.5|5\.[1-9]\d*|7\.\d+)$/;
 
-/** Reply codes that ask for a login or for TLS. */
+/** Reply codes that require a login or TLS. */
 const WANTS_LOGIN = [530, 534, 535, 538];
 
-/** Reads what nodemailer threw. */
+/** Reads an error that nodemailer threw. */
 export function readRefusal(error: unknown): Refusal {
   const { code = '', command = '', responseCode, message = '' } = (error ?? {}) as SmtpError;
   if (code === 'EAUTH' || code === 'ENOAUTH' || code === 'EOAUTH2')
@@ -73,18 +68,13 @@ export function readRefusal(error: unknown): Refusal {
       forAll: true,
     };
   if (forAll) return ours(OUR_SET_UP, `the mail server refuses us${said(error)}`, true);
-  return ofOne(error as SmtpError, responseCode);
+  return readAnswer(error as SmtpError, responseCode);
 }
 
-/** Nothing was answered: the connection failed, or nodemailer itself refused. */
+/** For an error without an answer: the connection failed, or nodemailer itself refused. */
 function unanswered(code: string, message: string): Refusal {
   if (code === 'EENVELOPE' && !message.startsWith('Invalid sender'))
-    return {
-      kind: 'final',
-      cause: 'address malformed',
-      reason: 'the address of the mail is malformed',
-      forAll: false,
-    };
+    return ofOne('final', 'address malformed', 'the address of the mail is malformed');
   if (code === 'EENVELOPE') return ours(OUR_SET_UP, 'MAIL_FROM is malformed', true);
   if (code === 'EMESSAGE')
     return ours(OUR_SET_UP, 'the mail server takes no mail of this size', true);
@@ -102,54 +92,46 @@ function unanswered(code: string, message: string): Refusal {
   };
 }
 
-/** What was answered when a recipient had been named, or the mail been sent. */
-function ofOne(error: SmtpError, code: number): Refusal {
+/** For an answer to a recipient, or to the mail itself. */
+function readAnswer(error: SmtpError, code: number): Refusal {
   const text = withoutAddresses(error.response ?? '');
   const status = statusOf(text);
   const trouble = OURS.find(([pattern]) => pattern.test(text))?.[1];
-  const isTold = trouble !== undefined && !isOfRecipient(status, text, trouble);
-  if (
+  const isOurs =
     WANTS_LOGIN.includes(code) ||
-    isTold ||
-    (code >= 500 && OF_SENDER.test(status) && !isOfRecipient(status, text, trouble))
-  ) {
-    // What passes by itself, such as greylisting, speaks of senders too.
-    if (code >= 500 || /\brelay|starttls|authenticat|not owned/i.test(text))
-      return ours(
-        OUR_SET_UP,
-        `the mail server refuses us${said(error)}${trouble ? `: ${trouble}` : ''}`,
-        false,
-      );
+    ((trouble !== undefined || (code >= 500 && OF_SENDER.test(status))) &&
+      !isOfRecipient(status, text, trouble));
+  // Temporary refusals such as greylisting speak of senders too.
+  const isLasting = code >= 500 || /\brelay|starttls|authenticat|not owned/i.test(text);
+  if (isOurs && isLasting) {
+    const what = trouble ? `: ${trouble}` : '';
+    return ours(OUR_SET_UP, `the mail server refuses us${said(error)}${what}`, false);
   }
+  const isOfMailbox = error.command === 'RCPT TO' && code >= 550 && code <= 553;
   const isFinal =
-    code >= 500 &&
-    (OF_RECIPIENT.test(status) ||
-      RECIPIENTS.test(text) ||
-      (error.command === 'RCPT TO' && code >= 550 && code <= 553));
-  if (isFinal)
-    return {
-      kind: 'final',
-      cause: `SMTP ${code}`,
-      reason: `the recipient or the mail is refused for good${said(error)}`,
-      forAll: false,
-    };
-  return {
-    kind: 'unsure',
-    cause: `SMTP ${code}`,
-    reason: `the mail was not taken${said(error)}`,
-    forAll: false,
-  };
+    code >= 500 && (OF_RECIPIENT.test(status) || RECIPIENTS.test(text) || isOfMailbox);
+  const reason = isFinal
+    ? 'the recipient or the mail is refused for good'
+    : 'the mail was not taken';
+  return ofOne(isFinal ? 'final' : 'unsure', `SMTP ${code}`, `${reason}${said(error)}`);
 }
 
 /**
- * A refusal that names the recipient, though it has words in it that would fit us as well: a full
- * mailbox has a quota too.
+ * The refusal is of the recipient, though its words would fit us as well: a full mailbox has a quota
+ * too.
  */
 function isOfRecipient(status: string, text: string, trouble: string | undefined): boolean {
   const isUs = trouble !== undefined && trouble !== 'our quota is used up';
   if (OF_RECIPIENT.test(status)) return !isUs;
   return !isUs && RECIPIENTS.test(text);
 }
+
+const ofOne = (kind: 'final' | 'unsure', cause: string, reason: string): Refusal => ({
+  kind,
+  cause,
+  reason,
+  forAll: false,
+});
 
 const ours = (cause: string, reason: string, forAll: boolean): Refusal => ({
   kind: 'ours',
@@ -158,7 +140,7 @@ const ours = (cause: string, reason: string, forAll: boolean): Refusal => ({
   forAll,
 });
 
-/** ` (553 5.7.1 at RCPT TO)`, as far as there was an answer. */
+/** Such as ` (553 5.7.1 at RCPT TO)`. Empty without an answer. */
 function said(error: unknown): string {
   const { responseCode, response = '', command = '' } = (error ?? {}) as SmtpError;
   if (responseCode === undefined) return '';

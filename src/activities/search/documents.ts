@@ -3,8 +3,8 @@ import type { Transaction } from '../../db/client.ts';
 import type { Indexable } from './texts.ts';
 
 /**
- * Keeps the two readings of a text apart, so that no phrase is found across their border. A blank
- * is a lexeme no text has.
+ * Separates the two readings of a text, so that no phrase matches across their border. No text has
+ * a blank as a lexeme.
  */
 const gap = sql`''' '':64'::tsvector`;
 
@@ -14,12 +14,10 @@ const DOCUMENTS = sql`search_documents`;
 export const NEXT_DOCUMENTS = sql`search_documents_next`;
 
 /**
- * Writes the documents, in the order of their ids so that two groups can't wait for each other.
+ * Writes the documents, in the order of their ids to avoid deadlocks. A document of a newer version
+ * stays. One of the same version is written again: so a rebuild brings a better analysis.
  *
- * Another group may have read an older text and come later: the version decides. An equal one is
- * written again, which is how a rebuild brings a better analysis.
- *
- * @param table where to (default: where they are searched)
+ * @param table default: the one that is searched
  */
 export async function writeDocuments(
   tx: Transaction,
@@ -29,15 +27,20 @@ export async function writeDocuments(
   const column = (pick: (message: Indexable) => string | number | null) =>
     sql.param(messages.map(pick));
   await tx.execute(sql`
-    insert into ${table} as d (message_id, workspace_id, channel_id, author, sent_at, version, document)
+    insert into ${table} as d
+      (message_id, workspace_id, channel_id, author, sent_at, version, document)
     select m.id, m.workspace_id, m.channel_id, m.author, m.sent_at, t.version,
       case when t.parts = '' then to_tsvector('english', t.words)
-        else ts_delete(to_tsvector('english', t.words) || ${gap} || to_tsvector('english', t.parts), ' ')
+        else ts_delete(
+          to_tsvector('english', t.words) || ${gap} || to_tsvector('english', t.parts), ' ')
       end
     from unnest(
       ${column((m) => m.id)}::uuid[], ${column((m) => m.version)}::int[],
-      ${column((m) => m.reading?.words ?? null)}::text[], ${column((m) => m.reading?.parts ?? null)}::text[]
-    ) as t (id, version, words, parts) cross join lateral (select * from messages where id = t.id offset 0) m
+      ${column((m) => m.reading?.words ?? null)}::text[],
+      ${column((m) => m.reading?.parts ?? null)}::text[]
+    ) as t (id, version, words, parts)
+      cross join lateral (select * from messages where id = t.id offset 0) m
     order by m.id
-    on conflict (message_id) do update set version = excluded.version, document = excluded.document where d.version <= excluded.version`);
+    on conflict (message_id) do update set version = excluded.version, document = excluded.document
+    where d.version <= excluded.version`);
 }

@@ -3,8 +3,8 @@ import { writeDocuments } from './documents.ts';
 import { loadTexts } from './texts.ts';
 
 /**
- * Keeps the full-text index. Whatever the event says, a message is indexed as it is now: so it
- * doesn't matter in which order its events come, and a document never goes back to an older text.
+ * Keeps the full-text index. A message is indexed as it is now, whatever the event says. So events
+ * may come in any order, and a document never returns to an older text.
  */
 export const search = () =>
   defineEffect({
@@ -12,7 +12,7 @@ export const search = () =>
     description:
       'Finds messages by their words: full text in PostgreSQL, with phrases, negation and ranking.',
     on: ['message.created', 'message.updated', 'message.deleted'],
-    // 500 messages of the greatest length take Postgres a quarter of a minute.
+    // Postgres needs 15 s for 500 messages of the greatest length.
     timeout: '2m',
     again: 'freely',
     async transact(tx, events) {

@@ -4,14 +4,14 @@ import { countMessages, type Rebuild } from '../runtime/rebuild.ts';
 import { NEXT_DOCUMENTS, writeDocuments } from './documents.ts';
 import { loadTexts } from './texts.ts';
 
-/** Messages that are caught up with by one statement. */
+/** Messages that one statement catches up with. */
 const BATCH = 500;
 
 const FIRST = '00000000-0000-0000-0000-000000000000';
 
 /**
- * Indexes every message anew, into a table beside the one that is searched; at the end it takes
- * that one's place and its name.
+ * Indexes every message again, into a second table. At the end that table takes the place and the
+ * name of the one that is searched.
  */
 export function rebuildSearch({ db }: Database): Rebuild {
   return {
@@ -32,11 +32,11 @@ export function rebuildSearch({ db }: Database): Rebuild {
     async swap() {
       if (!(await isThere(db))) return;
       await db.execute(sql`analyze ${NEXT_DOCUMENTS}`);
-      for (let behind = BATCH; behind === BATCH; ) behind = await db.transaction(catchUp);
+      while ((await db.transaction(catchUp)) === BATCH);
       await db.transaction(async (tx) => {
-        // Writers wait from here on, so that nothing changes any more; readers don't.
+        // From here on writers wait, so nothing changes any more. Readers don't wait.
         await tx.execute(sql`lock table search_documents in share row exclusive mode`);
-        for (let behind = BATCH; behind === BATCH; ) behind = await catchUp(tx);
+        while ((await catchUp(tx)) === BATCH);
         await rename(tx);
       });
     },
@@ -51,19 +51,16 @@ async function isThere(db: Database['db'] | Transaction): Promise<boolean> {
 }
 
 async function prepare(tx: Transaction): Promise<void> {
-  await tx.execute(sql`drop table if exists ${NEXT_DOCUMENTS}`);
-  await tx.execute(
-    sql`create table ${NEXT_DOCUMENTS} (like search_documents including defaults including storage)`,
-  );
-  await tx.execute(
-    sql`alter table ${NEXT_DOCUMENTS} add constraint search_documents_next_pkey primary key (message_id)`,
-  );
-  await tx.execute(
+  for (const statement of [
+    sql`drop table if exists ${NEXT_DOCUMENTS}`,
+    sql`create table ${NEXT_DOCUMENTS}
+      (like search_documents including defaults including storage)`,
+    sql`alter table ${NEXT_DOCUMENTS}
+      add constraint search_documents_next_pkey primary key (message_id)`,
     sql`create index search_documents_next_document on ${NEXT_DOCUMENTS} using gin (document)`,
-  );
-  await tx.execute(
     sql`create index search_documents_next_sent_at on ${NEXT_DOCUMENTS} (workspace_id, sent_at)`,
-  );
+  ])
+    await tx.execute(statement);
 }
 
 async function index(tx: Transaction, rows: { id: string }[]): Promise<void> {
@@ -72,24 +69,30 @@ async function index(tx: Transaction, rows: { id: string }[]): Promise<void> {
   for await (const texts of loadTexts(tx, ids)) await writeDocuments(tx, texts, NEXT_DOCUMENTS);
 }
 
-/** Indexes what is new or has changed since it was read. @returns how many messages */
+/**
+ * Indexes messages that are new or have changed since they were read.
+ *
+ * @returns their number, at most BATCH
+ */
 async function catchUp(tx: Transaction): Promise<number> {
   const behind = await tx.execute<{ id: string }>(sql`
     select m.id from messages m
-    where coalesce((select n.version from ${NEXT_DOCUMENTS} n where n.message_id = m.id), -1) < m.version limit ${BATCH}`);
+    where m.version > coalesce(
+      (select n.version from ${NEXT_DOCUMENTS} n where n.message_id = m.id), -1
+    ) limit ${BATCH}`);
   await index(tx, behind);
   return behind.length;
 }
 
-/** Under the names that migrations know. */
+/** Gives the new table the names that migrations know. */
 async function rename(tx: Transaction): Promise<void> {
-  await tx.execute(sql`drop table search_documents`);
-  await tx.execute(sql`alter table ${NEXT_DOCUMENTS} rename to search_documents`);
-  await tx.execute(sql`alter index search_documents_next_pkey rename to search_documents_pkey`);
-  await tx.execute(
+  for (const statement of [
+    sql`drop table search_documents`,
+    sql`alter table ${NEXT_DOCUMENTS} rename to search_documents`,
+    sql`alter index search_documents_next_pkey rename to search_documents_pkey`,
     sql`alter index search_documents_next_document rename to search_documents_document`,
-  );
-  await tx.execute(
-    sql`alter index search_documents_next_sent_at rename to search_documents_workspace_id_sent_at_index`,
-  );
+    sql`alter index search_documents_next_sent_at
+      rename to search_documents_workspace_id_sent_at_index`,
+  ])
+    await tx.execute(statement);
 }

@@ -4,7 +4,7 @@ import { type SearchText, searchText } from '../../db/search-text.ts';
 import { fits, inPages, type Paged } from '../runtime/pages.ts';
 import { mapInPauses } from '../runtime/pauses.ts';
 
-/** A message's text, ready to be indexed; `reading` is null once the message is deleted. */
+/** A message's text, ready to be indexed. `reading` is null if the message is deleted. */
 export interface Indexable {
   id: string;
   version: number;
@@ -18,8 +18,8 @@ interface Row extends Paged {
 }
 
 /**
- * Reads messages as they are now, in the order of their ids, a page of their texts at a time. Those
- * that don't exist are left out.
+ * Reads messages as they are now, in the order of their ids, a page of their texts at a time. Leaves
+ * out ids that don't exist.
  */
 export async function* loadTexts(tx: Transaction, ids: string[]): AsyncGenerator<Indexable[]> {
   for await (const page of inPages(ids, (some) => read(tx, some)))
@@ -34,7 +34,8 @@ async function read(tx: Transaction, ids: string[]): Promise<Row[]> {
   const rows = await tx.execute(sql`
     select id, version, is_deleted, bytes, ${fits} as fits, case when ${fits} then text end as text
     from (
-      select id, version, deleted_at is not null as is_deleted, octet_length(text) as bytes, text from messages where id = any(${sql.param(ids)}::uuid[])
+      select id, version, deleted_at is not null as is_deleted, octet_length(text) as bytes, text
+      from messages where id = any(${sql.param(ids)}::uuid[])
     ) m window w as (order by id) order by id`);
   return rows as unknown as Row[];
 }

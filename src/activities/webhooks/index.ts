@@ -1,72 +1,68 @@
 import { setMaxListeners } from 'node:events';
-import type { DomainEvent } from '../../events/index.ts';
+import { groupBy } from '../../group-by.ts';
 import type { Seal } from '../../seal.ts';
 import type { RetryPolicy } from '../../transport/dispatch.ts';
 import { defineEffect } from '../runtime/effect.ts';
-import type { CircuitOptions } from './circuit.ts';
-import { type OpenDelivery, openDeliveries } from './deliveries.ts';
-import { mergeWaits } from './merge-waits.ts';
-import { Places } from './places.ts';
-import { createSender, type SenderOptions } from './send.ts';
-import { type Serving, serve } from './serve.ts';
-import { Unrecorded } from './unrecorded.ts';
+import { UnrecordedAttempts } from './delivery/deliver.ts';
+import { deliverToEndpoint, type SharedCall } from './delivery/deliver-to-endpoint.ts';
+import { openDeliveries } from './delivery/deliveries.ts';
+import { mergeWaits } from './delivery/merge-waits.ts';
+import { createSender, type SenderOptions } from './http/send.ts';
+import type { CircuitOptions } from './limits/endpoint-health.ts';
+import { RequestPermits } from './limits/request-permits.ts';
 
-export { redeliver } from './redeliver.ts';
-export { sendTest, type TestResult } from './send-test.ts';
-export { isAllowedWebhookUrl } from './url.ts';
+export { redeliver, sendTest, type TestResult } from './delivery/send-now.ts';
+export { isAllowedWebhookUrl } from './network/ssrf.ts';
 
 export interface WebhookDependencies extends SenderOptions {
   /** Opens the endpoints' secrets. */
   seal: Seal;
   /**
-   * Tries of one (event, endpoint) before it is a dead letter (default 12: the last is made 22.6 h
-   * after the first).
+   * Attempts for one (event, endpoint) before it is a dead letter. Default 12: the last is made
+   * 22.6 h after the first.
    */
   attempts?: number;
   /**
-   * When an endpoint that fails is left alone. Default: after 10 failures in a row, at first for 30
-   * s, at most for 15 min.
+   * When the circuit of a failing endpoint opens. Default: after 10 consecutive failures, for 30 s
+   * at first and 15 min at most.
    */
   circuit?: Partial<CircuitOptions>;
-  /** Requests that one worker process has under way at once (default 512). */
+  /** Most requests in flight of one worker process (default 512). */
   concurrency?: number;
 }
 
-/** Requests that a worker process has under way at once, unless it is told otherwise. */
 const CONCURRENCY = 512;
 
-/**
- * Calls that read and write at once; and those that only wait, beside as many as there are
- * requests.
- */
+/** Calls at once that read and write, and calls that only wait (beside one for each request). */
 const CALLS = { working: 32, waiting: 128 };
 
 const CIRCUIT: CircuitOptions = { failures: 10, firstMs: 30_000, longestMs: 15 * 60_000 };
 
-/** What a call needs beside its tries: the books, and turns that it waits for itself. */
+/** Time that a call needs besides its requests: for the database, and for rate slots. */
 const MARGIN_MS = 10_000;
 
-/**
- * How long a call begins requests to slow endpoints, in ms: the others' answers must not wait for
- * them.
- */
-const SOON_MS = 3000;
+/** How long a call begins requests to slow endpoints, so that other answers don't wait for them. */
+const BEGIN_SLOW_MS = 3000;
 
-/** From then on a call counts as one that only waits, in ms. */
+/** A call counts as one that only waits after so many ms. */
 const WORK_MS = 500;
 
 /**
- * Sends each event to the endpoints of its workspace that want its type. An endpoint is a target:
- * it fails and is retried alone. The row in `deliveries` is its receipt, so a repeated call sends
+ * Sends each event to the endpoints of its workspace that want its type. Each endpoint is a target:
+ * it fails and is retried alone. Its row in `deliveries` is the receipt, so a repeated call sends
  * only what has not been delivered.
  */
 export const webhooks = (deps: WebhookDependencies) => {
   const { seal, timeoutMs, concurrency = CONCURRENCY } = deps;
-  const send = createSender(deps);
-  const places = new Places(concurrency);
-  const unrecorded = new Unrecorded();
-  const circuit = { ...CIRCUIT, ...deps.circuit };
   const callMs = Math.max(60_000, 3 * timeoutMs);
+  const ofProcess = {
+    seal,
+    send: createSender(deps),
+    permits: new RequestPermits(concurrency),
+    unrecorded: new UnrecordedAttempts(),
+    circuit: { ...CIRCUIT, ...deps.circuit },
+    probeMs: timeoutMs + MARGIN_MS,
+  };
   const effect = defineEffect({
     name: 'webhooks',
     description:
@@ -79,69 +75,48 @@ export const webhooks = (deps: WebhookDependencies) => {
     timeout: `${callMs}ms`,
     retry: { attempts: deps.attempts ?? 12, initial: '5s', backoff: 3, max: '6h' },
     async perform(events, call) {
-      const began = performance.now();
+      // A slow database uses up the call's time. Slow endpoints have theirs from when it answers.
+      const beginUntil = performance.now() + callMs - timeoutMs - MARGIN_MS;
       const targets = call.targets ?? (call.target === undefined ? undefined : [call.target]);
       const open = await openDeliveries(call.db, events, targets);
       if (open.length === 0) return;
-      // Slow endpoints must not use up the call's time: what has not been begun by then gets a call
-      // of its own.
-      const times = {
-        until: began + callMs - timeoutMs - MARGIN_MS,
-        soon: performance.now() + SOON_MS,
-      };
-      const serving: Serving = {
-        ...times,
-        unrecorded,
-        byId: byId(events),
+      const eventsById = new Map(events.map((event) => [event.id, event]));
+      const beginSlowUntil = performance.now() + BEGIN_SLOW_MS;
+      const shared: SharedCall = {
+        ...ofProcess,
         call,
-        send,
-        seal,
-        places,
-        circuit,
-        probeMs: timeoutMs + MARGIN_MS,
+        eventsById,
+        beginUntil,
+        beginSlowUntil,
         giveUpMs,
       };
-      // Each request listens to it.
+      // Each request listens to the signal.
       setMaxListeners(0, call.signal);
       const onlyWaits = setTimeout(() => call.onlyWaits?.(), WORK_MS);
       try {
-        const left = await Promise.all(
-          byEndpoint(open).map((deliveries) => serve(serving, deliveries)),
+        const byEndpoint = groupBy(open, ({ endpoint_id }) => endpoint_id);
+        const unfinished = await Promise.all(
+          Array.from(byEndpoint.values(), (deliveries) => deliverToEndpoint(shared, deliveries)),
         );
-        if (serving.failure !== undefined) throw serving.failure;
-        return mergeWaits(
-          left.flat(),
-          ({ event_id }) => serving.byId.get(event_id)!,
-          targets !== undefined,
-        );
+        if (shared.failure !== undefined) throw shared.failure;
+        const eventOf = ({ event_id }: { event_id: string }) => eventsById.get(event_id)!;
+        return mergeWaits(unfinished.flat(), eventOf, targets !== undefined);
       } finally {
         clearTimeout(onlyWaits);
       }
     },
   });
-  const giveUpMs = span(effect.retry);
+  const giveUpMs = totalRetryMs(effect.retry);
   return effect;
 };
 
-/**
- * How long all tries take together, in ms: the waits between them, of which each may be a fifth
- * longer or shorter.
- */
-export function span({ attempts, initial_ms, max_ms, backoff }: RetryPolicy): number {
+/** All waits between the attempts together, in ms. Each may be a fifth longer or shorter. */
+export function totalRetryMs({ attempts, initial_ms, max_ms, backoff }: RetryPolicy): number {
   if (attempts === 0) return Number.POSITIVE_INFINITY;
   let [sum, wait] = [0, initial_ms];
-  for (let i = 1; i < attempts; i++, wait = Math.min(wait * backoff, max_ms)) sum += wait;
-  return sum;
-}
-
-const byId = (events: DomainEvent[]) => new Map(events.map((event) => [event.id, event]));
-
-function byEndpoint(open: OpenDelivery[]): OpenDelivery[][] {
-  const groups = new Map<string, OpenDelivery[]>();
-  for (const delivery of open) {
-    const group = groups.get(delivery.endpoint_id);
-    if (group) group.push(delivery);
-    else groups.set(delivery.endpoint_id, [delivery]);
+  for (let i = 1; i < attempts; i++) {
+    sum += wait;
+    wait = Math.min(wait * backoff, max_ms);
   }
-  return [...groups.values()];
+  return sum;
 }

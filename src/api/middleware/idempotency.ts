@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { and, eq, sql } from 'drizzle-orm';
 import type { Context } from 'hono';
+import { canonicalJson } from '../../canonical-json.ts';
 import type { Database, Transaction } from '../../db/client.ts';
 import { idempotencyKeys } from '../../db/schema/workspaces.ts';
 import type { Seal } from '../../seal.ts';
@@ -18,19 +19,8 @@ export function idempotencyOf(
     throw invalid([
       { path: 'Idempotency-Key', message: 'must have 1 to 255 visible ASCII characters' },
     ]);
-  const request = `${c.req.method} ${c.req.path}\n${canonical(body)}`;
+  const request = `${c.req.method} ${c.req.path}\n${canonicalJson(body)}`;
   return { key, requestHash: createHash('sha256').update(request).digest() };
-}
-
-/**
- * JSON whose objects' keys are sorted, so that the same body in another order is the same request.
- */
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  if (typeof value !== 'object' || value === null || value instanceof Date)
-    return JSON.stringify(value) ?? 'null';
-  const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${fields.map(([key, inner]) => `${JSON.stringify(key)}:${canonical(inner)}`).join(',')}}`;
 }
 
 export const keyMismatch = () =>

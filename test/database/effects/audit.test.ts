@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { canonicalJson } from '../../../src/activities/audit/canonical.ts';
+import { canonicalJson } from '../../../src/canonical-json.ts';
 import { auditKey, digestOf } from '../../../src/activities/audit/hash.ts';
 import { audit } from '../../../src/activities/audit/index.ts';
 import { verifyAudit } from '../../../src/activities/audit/verify.ts';

@@ -1,9 +1,9 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { cache } from '../../../src/activities/cache/index.ts';
-import { postgresSummaries } from '../../../src/activities/cache/postgres.ts';
+import { postgresSummaries } from '../../../src/activities/cache/summaries.ts';
 import { redisSummaries } from '../../../src/activities/cache/redis.ts';
-import type { SummaryStore } from '../../../src/activities/cache/summaries.ts';
+import type { SummaryStore } from '../../../src/activities/cache/summary.ts';
 import { freshDatabase } from '../../harness/database.ts';
 import { startProxy } from '../../harness/proxy.ts';
 import { isRedisInstalled, startRedis, type TestRedis } from '../../harness/redis.ts';
@@ -23,7 +23,7 @@ describe.skipIf(!isRedisInstalled)('summaries in Redis', () => {
     port = redis.port;
     peek = new Redis(port, '127.0.0.1');
     peek.on('error', () => {});
-    summaries = redisSummaries({ url: `redis://127.0.0.1:${port}`, db: fresh.database.db });
+    summaries = redisSummaries({ url: `redis://127.0.0.1:${port}`, rows: postgresSummaries(fresh.database.db) });
     // A store reads past a Redis that it is not connected to yet.
     const talk = await startConversation(fresh.database);
     await talk.post('hello');
@@ -89,7 +89,7 @@ describe.skipIf(!isRedisInstalled)('summaries in Redis', () => {
   test('of a Redis that is silent the first to read waits for a second, the others not at all, and a connection that is dead is made anew', async () => {
     const talk = await talkOnce('before');
     const proxy = await startProxy(redis.url);
-    const behind = redisSummaries({ url: proxy.url, db: fresh.database.db });
+    const behind = redisSummaries({ url: proxy.url, rows: postgresSummaries(fresh.database.db) });
     await expect
       .poll(() => behind.put([]).then(() => behind.get(talk.channelId)))
       .toMatchObject({ messages: 1 });

@@ -1,14 +1,14 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Effect } from '../../../src/activities/runtime/effect.ts';
-import type { OpenDelivery } from '../../../src/activities/webhooks/deliveries.ts';
+import type { OpenDelivery } from '../../../src/activities/webhooks/delivery/deliveries.ts';
 import {
   span,
   type WebhookDependencies,
   webhooks,
 } from '../../../src/activities/webhooks/index.ts';
-import { mergeWaits } from '../../../src/activities/webhooks/merge-waits.ts';
-import type { Left } from '../../../src/activities/webhooks/serve.ts';
+import { mergeWaits } from '../../../src/activities/webhooks/delivery/merge-waits.ts';
+import type { Unfinished } from '../../../src/activities/webhooks/delivery/deliver-to-endpoint.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import type { OpenOutcome } from '../../../src/transport/dispatch.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
@@ -170,7 +170,7 @@ describe('an endpoint with a limit', () => {
 
   test('has what waits called again one by one where another endpoint of the event is retried', () => {
     const events = new Map(['a', 'b'].map((id) => [id, { id } as DomainEvent]));
-    const waits = (event_id: string, endpoint_id: string, at: number): Left => ({
+    const waits = (event_id: string, endpoint_id: string, at: number): Unfinished => ({
       delivery: { event_id, endpoint_id } as OpenDelivery,
       at,
     });
@@ -265,7 +265,7 @@ describe('an endpoint that fails constantly', () => {
     const { id } = await register();
     failing();
     const effect = process({ circuit, attempts: 3 });
-    expect(span(effect.retry)).toBe(20_000);
+    expect(totalRetryMs(effect.retry)).toBe(20_000);
     const events = await posted(20);
     await perform(effect, events);
     const before = receiver.requests.length;

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { machineTime } from '../../../src/activities/runtime/effect.ts';
 import { type WebhookDependencies, webhooks } from '../../../src/activities/webhooks/index.ts';
-import { SLOW_MS } from '../../../src/activities/webhooks/pace.ts';
+import { SLOW_MS } from '../../../src/activities/webhooks/limits/response-times.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { loopback, perform as performOn, Receiver, seal } from '../../harness/webhook-receiver.ts';

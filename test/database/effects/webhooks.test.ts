@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { answer } from '../../../src/activities/runtime/run-effect.ts';
 import { webhooks } from '../../../src/activities/webhooks/index.ts';
-import { askedWait } from '../../../src/activities/webhooks/retry-after.ts';
+import { retryAfterMs } from '../../../src/activities/webhooks/http/retry-after.ts';
 import { endpoints } from '../../../src/db/schema/webhooks.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
@@ -178,7 +178,7 @@ describe('a Retry-After', () => {
     ['1e3', undefined],
     ['', undefined],
   ])('of %j asks for %s ms', (retryAfter, ms) => {
-    expect(askedWait({ retryAfter }, now)).toBe(ms);
+    expect(retryAfterMs({ retryAfter }, now)).toBe(ms);
   });
 
   test("that is a date is told by the answer's own clock, not by ours", () => {
@@ -186,7 +186,7 @@ describe('a Retry-After', () => {
       retryAfter: 'Sat, 28 Nov 2026 12:01:00 GMT',
       date: 'Sat, 28 Nov 2026 12:00:00 GMT',
     };
-    expect(askedWait(answer, now + 300_000)).toBe(60_000);
+    expect(retryAfterMs(answer, now + 300_000)).toBe(60_000);
   });
 });
 

@@ -28,7 +28,7 @@ import {
 } from '../../../src/activities/runtime/receipts.ts';
 import { search } from '../../../src/activities/search/index.ts';
 import { rebuildSearch } from '../../../src/activities/search/rebuild.ts';
-import { openDeliveries } from '../../../src/activities/webhooks/deliveries.ts';
+import { openDeliveries } from '../../../src/activities/webhooks/delivery/deliveries.ts';
 import { createApp } from '../../../src/api/app.ts';
 import { createHeavy } from '../../../src/db/heavy/heavy.ts';
 import { createMessageWriter } from '../../../src/messages/create.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { canonicalJson } from '../../../src/activities/audit/canonical.ts';
+import { canonicalJson } from '../../../src/canonical-json.ts';
 import { compose } from '../../../src/activities/notifications/mails.ts';
 import { findMentions } from '../../../src/activities/notifications/mentions.ts';
 import { highlighted } from '../../../src/api/highlight.ts';

@@ -3,7 +3,7 @@ import ipaddr from 'ipaddr.js';
 import { Agent, buildConnector } from 'undici';
 import type { Names } from './names.ts';
 
-/** Thrown instead of connecting: the address is not a public one and nobody has allowed it. */
+/** Thrown instead of connecting: the address is neither public nor allowed. */
 export class AddressRefusedError extends Error {
   override name = 'AddressRefusedError';
 }
@@ -14,26 +14,23 @@ export type AddressRule = (address: string) => boolean;
 const nat64 = ipaddr.parseCIDR('64:ff9b::/96');
 const globalUnicast = ipaddr.parseCIDR('2000::/3');
 
-/**
- * Public by their numbers, and answered by the cloud that a machine is in: Azure's 168.63.129.16
- * gives away its secrets.
- */
+/** Public addresses that a cloud answers itself. Azure's gives away the machine's secrets. */
 const CLOUDS = ['168.63.129.16/32'];
 
 /** Networks, as CIDRs. */
 export interface Networks {
   /** May be reached although they are not public. */
   allow: string[];
-  /** May not be reached although they are public, or allowed. Default: none. */
+  /** May not be reached although they are public or allowed. Default: none. */
   deny?: string[];
 }
 
-/** Decides by the address that a packet ends at. */
+/** Decides by the address at which a packet ends. */
 export function addressRule({ allow, deny = [] }: Networks): AddressRule {
   const [allowed, denied, clouds] = [networks(allow), networks(deny), networks(CLOUDS)];
   return (address) => {
     if (isIP(address) === 0) return false;
-    const ip = reached(address);
+    const ip = destination(address);
     if (denied(ip)) return false;
     return allowed(ip) || (isPublic(ip) && !clouds(ip));
   };
@@ -41,41 +38,57 @@ export function addressRule({ allow, deny = [] }: Networks): AddressRule {
 
 type Address = ReturnType<typeof ipaddr.process>;
 
-/** Whether an address is in one of these. */
 function networks(cidrs: string[]): (ip: Address) => boolean {
   const ranges = cidrs.map((cidr) => ipaddr.parseCIDR(cidr));
   return (ip) => ranges.some((range) => range[0].kind() === ip.kind() && ip.match(range));
 }
 
-/**
- * The address a packet ends at: the IPv4 one inside an IPv4-mapped address, or inside one that a
- * NAT64 gateway translates.
- */
-function reached(address: string): Address {
+/** Unwraps the IPv4 address of an IPv4-mapped one, and of one that a NAT64 gateway translates. */
+function destination(address: string): Address {
   const ip = ipaddr.process(address);
-  return ip.kind() === 'ipv6' && ip.match(nat64)
-    ? ipaddr.fromByteArray(ip.toByteArray().slice(12))
-    : ip;
+  const isTranslated = ip.kind() === 'ipv6' && ip.match(nat64);
+  return isTranslated ? ipaddr.fromByteArray(ip.toByteArray().slice(12)) : ip;
 }
 
-/**
- * IPv6 outside 2000::/3 is refused as a whole: IPv4-compatible addresses are there, which count as
- * unicast.
- */
+/** IPv6 must be in 2000::/3: outside it are IPv4-compatible addresses, which count as unicast. */
 function isPublic(ip: Address): boolean {
   return ip.range() === 'unicast' && (ip.kind() === 'ipv4' || ip.match(globalUnicast));
 }
 
+/** Why a text can't be a webhook's URL, whatever its host resolves to. Null if it can. */
+export function refuseUrl(text: string, isAllowed: AddressRule): string | null {
+  if (!URL.canParse(text)) return 'is not a URL';
+  const url = new URL(text);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'must be http: or https:';
+  if (url.username !== '' || url.password !== '') return 'must not hold a user name or a password';
+  const host = hostOf(url.hostname);
+  if (isIP(host) !== 0 && !isAllowed(host))
+    return `must not point to ${host}: webhooks may reach neither a private nor a denied address`;
+  return null;
+}
+
 /**
- * An HTTP client that decides on the address it connects to, not on the name: a name that resolves
- * to another address the second time gains nothing. It follows no redirects and knows no proxies.
+ * Checks a URL before it is stored: its scheme, its credentials, and its address if that is a
+ * literal one. A name passes here because it may resolve to another address tomorrow. Each
+ * connection checks it.
+ *
+ * @returns the reason for a refusal, or null
+ */
+export function isAllowedWebhookUrl(networks: Networks): (url: string) => Promise<string | null> {
+  const rule = addressRule(networks);
+  return (url) => Promise.resolve(refuseUrl(url, rule));
+}
+
+/**
+ * An HTTP client that checks the address it connects to, not the name. So a name that resolves to
+ * another address the second time gains nothing. It follows no redirects and uses no proxies.
  */
 export function guardedAgent(isAllowed: AddressRule, names: Names, timeoutMs: number): Agent {
   const connect = buildConnector({ timeout: timeoutMs, lookup: guardedLookup(isAllowed, names) });
   return new Agent({
     connect(options, callback) {
       // A literal address is never looked up.
-      const host = options.hostname.replace(/^\[|\]$/g, '');
+      const host = hostOf(options.hostname);
       if (isIP(host) !== 0 && !isAllowed(host)) callback(refusal(host, [host]), null);
       else connect(options, callback);
     },
@@ -98,10 +111,14 @@ function guardedLookup(isAllowed: AddressRule, names: Names): LookupFunction {
   };
 }
 
+/** Without the brackets of an IPv6 address. */
+const hostOf = (hostname: string) => hostname.replace(/^\[|\]$/g, '');
+
 function refusal(host: string, addresses: string[]): AddressRefusedError {
-  const what =
-    addresses.length === 1 && addresses[0] === host ? host : `${host} (${addresses.join(', ')})`;
+  const isLiteral = addresses.length === 1 && addresses[0] === host;
+  const what = isLiteral ? host : `${host} (${addresses.join(', ')})`;
   return new AddressRefusedError(
-    `${what} is a private address that KNOCKON_WEBHOOK_ALLOW does not have, or one that KNOCKON_WEBHOOK_DENY has`,
+    `${what} is a private address that KNOCKON_WEBHOOK_ALLOW does not have, ` +
+      'or one that KNOCKON_WEBHOOK_DENY has',
   );
 }

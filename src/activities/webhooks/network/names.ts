@@ -3,22 +3,22 @@ import { isIP } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { candidates, parseHosts, parseResolvConf, SystemFile } from './system-names.ts';
 
-/** An address that a name stands for. */
+/** An address of a name. */
 export interface Address {
   address: string;
   family: 4 | 6;
 }
 
-/** Thrown where no address was found for a name. */
+/** Thrown if a name has no address. */
 export class NameNotResolvedError extends Error {
   override name = 'NameNotResolvedError';
   readonly code = 'ENOTFOUND';
 }
 
 export interface NameOptions {
-  /** Name servers, as `address` or `address:port`; none: the machine's. */
+  /** Name servers, as `address` or `address:port`. None: the machine's. */
   servers?: string[];
-  /** How long a name may take to be looked up, in ms (default 3,000). */
+  /** Longest lookup of a name, in ms (default 3,000). */
   timeoutMs?: number;
   /** Default `/etc/hosts`. */
   hostsFile?: string;
@@ -26,10 +26,10 @@ export interface NameOptions {
   resolvConf?: string;
 }
 
-/**
- * Names that are remembered, and how long at most, in ms; those that have no address for so long.
- */
+/** Names that are remembered. */
 const REMEMBERED = 2000;
+
+/** How long a name is remembered at most, in ms, and one that has no address. */
 const LONGEST_MS = 5 * 60_000;
 const NEGATIVE_MS = 5000;
 
@@ -42,10 +42,10 @@ interface Found {
 }
 
 /**
- * Looks names up by asking name servers itself. The system's own way (getaddrinfo) holds one of
- * four threads for as long as a server does not answer, so that a dozen names that don't resolve
- * would stop all requests of the process. Here a look-up is a datagram and a timer. As there, the
- * hosts file comes first, and resolv.conf says where short names are looked for.
+ * Looks names up by asking name servers itself. The system's call (getaddrinfo) holds one of four
+ * threads until a server answers, so a dozen unresolvable names would stop all requests of the
+ * process. Here a lookup is a datagram and a timer. As with getaddrinfo, the hosts file comes first
+ * and resolv.conf has the search domains of short names.
  */
 export class Names {
   readonly #timeoutMs: number;
@@ -70,26 +70,27 @@ export class Names {
   }
 
   /**
-   * The addresses of a name, remembered for as long as its servers say, up to 5 minutes. Those who
-   * ask for the same name at once share one look-up.
+   * The addresses of a name. They are remembered for as long as its servers say, up to 5 minutes.
+   * Simultaneous calls for one name share one lookup.
    *
-   * @throws NameNotResolvedError where it has none, or none was told in time: remembered for 5 s
+   * @throws NameNotResolvedError if the name has no address, or none came in time. That is
+   * remembered for 5 s.
    */
   resolve(name: string): Promise<Address[]> {
     const key = name.toLowerCase();
     const known = this.#known.get(key);
     if (known && known.until > performance.now()) return known.answer;
     const fresh = { until: Number.POSITIVE_INFINITY, answer: Promise.resolve<Address[]>([]) };
-    const keptFor = (ms: number) => {
+    const keepFor = (ms: number) => {
       fresh.until = performance.now() + ms;
     };
-    fresh.answer = this.#inTime(key).then(
+    fresh.answer = this.#findInTime(key).then(
       ({ addresses, ttlMs }) => {
-        keptFor(Math.min(ttlMs, LONGEST_MS));
+        keepFor(Math.min(ttlMs, LONGEST_MS));
         return addresses;
       },
       (error) => {
-        keptFor(NEGATIVE_MS);
+        keepFor(NEGATIVE_MS);
         throw error;
       },
     );
@@ -106,7 +107,7 @@ export class Names {
     }
   }
 
-  async #inTime(name: string): Promise<Found> {
+  async #findInTime(name: string): Promise<Found> {
     const ended = new AbortController();
     const late = wait(this.#timeoutMs, undefined, { signal: ended.signal, ref: false }).then(() => {
       throw new NameNotResolvedError(
@@ -142,7 +143,7 @@ export class Names {
     );
   }
 
-  /** A new one once resolv.conf has changed: its servers may be others. */
+  /** Made anew after resolv.conf has changed: it may name other servers. */
   #resolver(): dns.Resolver {
     const tries = 2;
     const resolver = new dns.Resolver({ timeout: Math.ceil(this.#timeoutMs / (tries + 1)), tries });
@@ -151,7 +152,7 @@ export class Names {
   }
 }
 
-/** Both families: where one of them fails, or takes long, the other is enough. */
+/** Asks for both families. If one fails or takes long, the other is enough. */
 async function ask(resolver: dns.Resolver, name: string): Promise<Found> {
   const answers = [resolver.resolve4(name, { ttl: true }), resolver.resolve6(name, { ttl: true })];
   const found: Found[] = [];
@@ -164,7 +165,7 @@ async function ask(resolver: dns.Resolver, name: string): Promise<Found> {
   const both = Promise.allSettled(noted);
   await Promise.any(noted).catch(() => {});
   await Promise.race([both, wait(OTHER_FAMILY_MS, undefined, { ref: false })]);
-  // Why there is none: the first that failed says it.
+  // Throws the first failure.
   if (found.length === 0) await Promise.all(noted);
   const addresses = found.flatMap((one) => one.addresses).sort((a, b) => a.family - b.family);
   return { addresses, ttlMs: Math.min(...found.map(({ ttlMs }) => ttlMs)) };

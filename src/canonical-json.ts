@@ -1,5 +1,5 @@
 /** An object or array that is being written. */
-interface Open {
+interface Container {
   value: Record<string, unknown>;
   keys: string[];
   next: number;
@@ -7,12 +7,12 @@ interface Open {
 }
 
 /**
- * JSON that is the same for the same value: no blanks, and each object's keys in the order of their
- * UTF-16 code units (as in RFC 8785). The value is one that came from JSON, nested as deeply as it
- * likes: hence a list of what is open and no recursion.
+ * JSON that is the same for the same value, as in RFC 8785: no blanks, and keys in the order of
+ * their UTF-16 code units. A stack replaces recursion, so a value may be nested as deeply as it
+ * likes; the package `canonicalize` recurses.
  */
 export function canonicalJson(value: unknown): string {
-  const open: Open[] = [];
+  const open: Container[] = [];
   let json = begin(value, open);
   for (let top = open.at(-1); top; top = open.at(-1)) {
     const key = top.keys[top.next];
@@ -28,9 +28,10 @@ export function canonicalJson(value: unknown): string {
   return json;
 }
 
-/** The whole of a simple value; of another its bracket, its members being left to come. */
-function begin(value: unknown, open: Open[]): string {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+/** A simple value as a whole. Of another only its bracket: the members follow. */
+function begin(value: unknown, open: Container[]): string {
+  if (typeof value !== 'object' || value === null || value instanceof Date)
+    return JSON.stringify(value) ?? 'null';
   const isArray = Array.isArray(value);
   const keys = isArray ? Object.keys(value) : Object.keys(value).sort();
   open.push({ value: value as Record<string, unknown>, keys, next: 0, isArray });

@@ -1,0 +1,117 @@
+import { sql } from 'drizzle-orm';
+import type { Database } from '../../../db/client.ts';
+import type { DomainEvent } from '../../../events/index.ts';
+
+/** A delivery that is still to be made. */
+export interface OpenDelivery {
+  id: string;
+  event_id: string;
+  endpoint_id: string;
+  url: string;
+  /** Sealed. */
+  secret: string;
+  /** Sealed. Null unless it still signs too. */
+  previous_secret: string | null;
+  /** In ms. */
+  age_ms: number;
+  /** Time until its promised rate slot, in ms; negative if that is past. Null without a promise. */
+  due_in_ms: number | null;
+  /** The endpoint's rate limit. */
+  max_per_second: number | null;
+  /** Most requests to the endpoint at once from this process; null: the default. */
+  max_concurrency: number | null;
+  /** Time until the endpoint's next probe, in ms. Null unless its circuit is open. */
+  probe_in_ms: number | null;
+  /** Why the endpoint fails. */
+  failing_cause: string | null;
+  /** Time for which the endpoint wants no request, in ms; negative if that is past. */
+  rest_in_ms: number | null;
+}
+
+/**
+ * Finds what is still to be sent of these events. The first call for an event opens a delivery for
+ * each endpoint that wants its type. Later calls find those, so an endpoint that is created during
+ * retries gets nothing older than itself.
+ *
+ * Left out are endpoints that are deleted or no longer want the type. Deliveries to a disabled
+ * endpoint become `missed`, for good.
+ *
+ * `lateral … offset 0` makes the planner look each event up by the index, whatever its statistics
+ * say.
+ *
+ * @param endpointIds only for these endpoints
+ */
+export async function openDeliveries(
+  db: Database['db'],
+  events: DomainEvent[],
+  endpointIds?: string[],
+): Promise<OpenDelivery[]> {
+  const column = (pick: (event: DomainEvent) => string) => sql.param(events.map(pick));
+  const only = sql.param(endpointIds ?? null);
+  const rows = await db.execute(sql`
+    with handled as materialized (
+      select * from unnest(
+        ${column((e) => e.id)}::uuid[], ${column((e) => e.type)}::text[],
+        ${column((e) => e.workspace_id)}::uuid[]
+      ) with ordinality as t (event_id, type, workspace_id, place)
+    ), found as materialized (
+      select d.* from handled h cross join lateral (
+        select d.id, d.event_id, d.endpoint_id, d.state, d.created_at, d.due_at
+        from deliveries d where d.event_id = h.event_id offset 0
+      ) d
+    ), opened as (
+      insert into deliveries (workspace_id, endpoint_id, event_id, event_type, state)
+      select h.workspace_id, n.id, h.event_id, h.type,
+        case when n.disabled_at is null then 'pending' else 'missed' end
+      from handled h cross join lateral (
+        select n.id, n.disabled_at from endpoints n
+        where n.workspace_id = h.workspace_id and n.event_types && array[h.type, '*'] offset 0
+      ) n
+      where h.event_id not in (select event_id from found)
+      order by h.event_id, n.id
+      -- Waits for another call that opens the same rows and returns them. No snapshot would.
+      on conflict (event_id, endpoint_id) do update set state = deliveries.state
+      returning id, event_id, endpoint_id, state, created_at, due_at
+    ), missed as (
+      update deliveries set state = 'missed', due_at = null
+      where id = any(array(
+        select f.id from found f
+        where (select n.disabled_at from endpoints n where n.id = f.endpoint_id) is not null
+      )) and state in ('pending', 'failed')
+    ), known as (
+      select * from opened union all select * from found
+    )
+    select k.id, k.event_id, k.endpoint_id, n.url, n.secret, n.max_per_second, n.max_concurrency,
+      n.failing_cause,
+      case when n.previous_until > now() then n.previous_secret end as previous_secret,
+      extract(epoch from now() - k.created_at)::float8 * 1000 as age_ms,
+      extract(epoch from k.due_at - now())::float8 * 1000 as due_in_ms,
+      extract(epoch from n.probe_at - now())::float8 * 1000 as probe_in_ms,
+      extract(epoch from n.resting_until - now())::float8 * 1000 as rest_in_ms
+    from known k join handled h using (event_id) cross join lateral (
+      select * from endpoints n
+      where n.id = k.endpoint_id and n.event_types && array[h.type, '*'] and n.disabled_at is null
+      offset 0
+    ) n
+    where k.state not in ('delivered', 'missed')
+      and (${only}::text[] is null or k.endpoint_id::text = any(${only}::text[]))
+    order by h.place, k.endpoint_id`);
+  return rows as unknown as OpenDelivery[];
+}
+
+/**
+ * Opens the delivery of a test event, which is in no log.
+ *
+ * @returns its id
+ * @throws Error if Postgres returns no row
+ */
+export async function openTest(
+  db: Database['db'],
+  endpoint: { id: string; workspace_id: string },
+): Promise<string> {
+  const [row] = await db.execute(sql`
+    insert into deliveries (workspace_id, endpoint_id, event_id, event_type)
+    values (${endpoint.workspace_id}, ${endpoint.id}, null, 'endpoint.test') returning id`);
+  if (!row) throw new Error('an insert returned no row');
+  return String(row.id);
+}
