@@ -31,8 +31,9 @@ export async function lockChains(tx: Transaction, events: DomainEvent[]): Promis
     insert into audit_heads as h (workspace_id, head)
     select id, ''::bytea from unnest(${sql.param(workspaces)}::uuid[]) as t (id) order by id
     on conflict (workspace_id) do update set entries = h.entries
-    returning workspace_id, entries, head,
-      to_char(clock_timestamp() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as recorded_at`);
+    returning workspace_id, entries, head, to_char(
+      clock_timestamp() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+    ) as recorded_at`);
   return new Map(
     rows.map(({ workspace_id, entries, head, recorded_at }) => [
       workspace_id,

@@ -1,10 +1,10 @@
 import { Redis } from 'ioredis';
 import type { ChannelSummary, SummaryStore } from './summary.ts';
 
-/** How long a copy lives, in seconds: a transaction that failed at last may have left a wrong one. */
+/** Lifetime of a copy, in seconds: a transaction that failed may have left a wrong one. */
 const LIFETIME = 3600;
 
-/** How long Redis is not used after it has not answered, in ms. Else each read would wait for it. */
+/** How long a silent Redis is not used, in ms. Else each read would wait for it. */
 const REST = 2000;
 
 const key = (channelId: string) => `knockon:summary:${channelId}`;
@@ -16,9 +16,9 @@ class RedisAwayError extends Error {
 }
 
 /**
- * Serves summaries from Redis. The rows in Postgres stay the truth: they answer if a copy is missing
- * or Redis is away. Writing is stricter. If Redis can't take a copy the effect fails and is retried,
- * so no copy goes stale.
+ * Serves summaries from Redis. The rows in Postgres stay the truth: they answer if a copy is
+ * missing or Redis is away. Writing is stricter. If Redis can't take a copy, the effect fails and is
+ * retried, so no copy goes stale.
  *
  * @param options.url `redis://…` or `rediss://…`
  * @param options.rows the summaries in Postgres

@@ -57,7 +57,8 @@ export async function addDeltas(tx: Transaction, deltas: Delta[]): Promise<Locke
         select channel_id, max(top_seq) as top_seq from input group by channel_id
       ) i using (channel_id)
       left join (
-        select a.channel_id, sum((a.messages > 0)::int - (a.messages - i.messages > 0)::int) as change
+        select a.channel_id,
+          sum((a.messages > 0)::int - (a.messages - i.messages > 0)::int) as change
         from authors a join input i on i.channel_id = a.channel_id and i.author = a.author
         group by a.channel_id
       ) a using (channel_id)`);
@@ -80,7 +81,8 @@ export async function writeSummaries(
       last_activity_at = t.sent_at::timestamptz
     from unnest(
       ${column((c) => c.channel_id)}::uuid[], ${column((c) => c.authors)}::int[],
-      ${column((c) => json(lastOf(c)))}::text[], ${column((c) => lastOf(c)?.sent_at ?? null)}::text[]
+      ${column((c) => json(lastOf(c)))}::text[],
+      ${column((c) => lastOf(c)?.sent_at ?? null)}::text[]
     ) as t (channel_id, authors, last_message, sent_at)
     where s.channel_id = t.channel_id
     returning s.channel_id, s.messages, s.authors, s.last_message`);

@@ -20,7 +20,7 @@ export { createMailer, type Mailer } from './mailer.ts';
 export interface NotificationDependencies {
   /** Null: no e-mails are sent. */
   mailer: Pick<Mailer, 'send'> | null;
-  /** How long after it was made an unread notification is e-mailed, in ms. Retries don't add to it. */
+  /** Age at which an unread notification is e-mailed, in ms. Retries don't add to it. */
   graceMs: number;
   /** Most e-mails to a workspace. Default: no limit. */
   quota?: MailQuota | null;

@@ -32,8 +32,8 @@ export interface MailText {
 }
 
 /**
- * Notifications that are still to be e-mailed: unread, not e-mailed before, not over the quota, of a
- * message that is not deleted, to a member who has an address and wants mails.
+ * Notifications that are still to be e-mailed: unread, not e-mailed before, not over the quota. The
+ * message is not deleted. The member has an address and wants mails.
  */
 const wanted = sql`notifications n
   cross join lateral (

@@ -44,9 +44,9 @@ const OURS: [pattern: RegExp, trouble: string][] = [
 
 /** What servers say of a recipient. */
 const RECIPIENTS =
-  /no such|unknown|n[o']t exist|not found|no mailbox|mailbox|recipient|inactive|disabled user|over ?quota/i;
+  /no such|unknown|n[o']t exist|not found|mailbox|recipient|inactive|disabled user|over ?quota/i;
 
-/** Enhanced status codes (RFC 3463 and its register) of the recipient or mail, and of the sender. */
+/** Enhanced status codes (RFC 3463) of the recipient or mail, and of the sender. */
 const OF_RECIPIENT = /^5\.(1\.(?:[0-6]|10)|2\.\d+|4\.[146]|5\.0|6\.\d+|7\.(?:2|1[0-9]{2}))$/;
 const OF_SENDER = /^[45]\.(1\.[789]|4\.5|5\.[1-9]\d*|7\.\d+)$/;
 
@@ -116,10 +116,7 @@ function readAnswer(error: SmtpError, code: number): Refusal {
   return ofOne(isFinal ? 'final' : 'unsure', `SMTP ${code}`, `${reason}${said(error)}`);
 }
 
-/**
- * The refusal is of the recipient, though its words would fit us as well: a full mailbox has a quota
- * too.
- */
+/** The refusal is of the recipient, though its words fit us too: a full mailbox has a quota. */
 function isOfRecipient(status: string, text: string, trouble: string | undefined): boolean {
   const isUs = trouble !== undefined && trouble !== 'our quota is used up';
   if (OF_RECIPIENT.test(status)) return !isUs;

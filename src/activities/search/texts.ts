@@ -18,8 +18,8 @@ interface Row extends Paged {
 }
 
 /**
- * Reads messages as they are now, in the order of their ids, a page of their texts at a time. Leaves
- * out ids that don't exist.
+ * Reads messages as they are now, in the order of their ids, a page of their texts at a time.
+ * Leaves out ids that don't exist.
  */
 export async function* loadTexts(tx: Transaction, ids: string[]): AsyncGenerator<Indexable[]> {
   for await (const page of inPages(ids, (some) => read(tx, some)))

@@ -66,7 +66,7 @@ export const webhooks = (deps: WebhookDependencies) => {
   const effect = defineEffect({
     name: 'webhooks',
     description:
-      'Sends events to the endpoints that want them, signed by the Standard Webhooks specification.',
+      'Sends events to the endpoints that want them, signed as Standard Webhooks specifies.',
     on: ['*'],
     batch: 500,
     concurrency: CALLS.working,

@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { canonicalJson } from '../../../src/canonical-json.ts';
 import { auditKey, digestOf } from '../../../src/activities/audit/hash.ts';
 import { audit } from '../../../src/activities/audit/index.ts';
 import { verifyAudit } from '../../../src/activities/audit/verify.ts';
+import { canonicalJson } from '../../../src/canonical-json.ts';
 import { createHeavy } from '../../../src/db/heavy/heavy.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import { freshDatabase } from '../../harness/database.ts';

@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { cache } from '../../../src/activities/cache/index.ts';
-import { postgresSummaries } from '../../../src/activities/cache/summaries.ts';
 import { redisSummaries } from '../../../src/activities/cache/redis.ts';
+import { postgresSummaries } from '../../../src/activities/cache/summaries.ts';
 import type { SummaryStore } from '../../../src/activities/cache/summary.ts';
 import { freshDatabase } from '../../harness/database.ts';
 import { startProxy } from '../../harness/proxy.ts';
@@ -23,7 +23,10 @@ describe.skipIf(!isRedisInstalled)('summaries in Redis', () => {
     port = redis.port;
     peek = new Redis(port, '127.0.0.1');
     peek.on('error', () => {});
-    summaries = redisSummaries({ url: `redis://127.0.0.1:${port}`, rows: postgresSummaries(fresh.database.db) });
+    summaries = redisSummaries({
+      url: `redis://127.0.0.1:${port}`,
+      rows: postgresSummaries(fresh.database.db),
+    });
     // A store reads past a Redis that it is not connected to yet.
     const talk = await startConversation(fresh.database);
     await talk.post('hello');

@@ -1,14 +1,14 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Effect } from '../../../src/activities/runtime/effect.ts';
+import type { Unfinished } from '../../../src/activities/webhooks/delivery/deliver-to-endpoint.ts';
 import type { OpenDelivery } from '../../../src/activities/webhooks/delivery/deliveries.ts';
+import { mergeWaits } from '../../../src/activities/webhooks/delivery/merge-waits.ts';
 import {
-  span,
+  totalRetryMs,
   type WebhookDependencies,
   webhooks,
 } from '../../../src/activities/webhooks/index.ts';
-import { mergeWaits } from '../../../src/activities/webhooks/delivery/merge-waits.ts';
-import type { Unfinished } from '../../../src/activities/webhooks/delivery/deliver-to-endpoint.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import type { OpenOutcome } from '../../../src/transport/dispatch.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';

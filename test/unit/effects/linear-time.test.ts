@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { canonicalJson } from '../../../src/canonical-json.ts';
 import { compose } from '../../../src/activities/notifications/mails.ts';
 import { findMentions } from '../../../src/activities/notifications/mentions.ts';
 import { highlighted } from '../../../src/api/highlight.ts';
+import { canonicalJson } from '../../../src/canonical-json.ts';
 import { datedIrcLayout, ircLayout } from '../../../src/cli/chat-log/irc.ts';
 import { jsonLinesLayout } from '../../../src/cli/chat-log/json-lines.ts';
 import { searchText } from '../../../src/db/search-text.ts';

@@ -156,8 +156,8 @@ class EndpointDeliveries {
   }
 
   /**
-   * For a delivery whose endpoint rests or fails. Waiting uses up no attempts, so a delivery that is
-   * too old is given up here.
+   * For a delivery whose endpoint rests or fails. Waiting uses up no attempts, so a delivery that
+   * is too old is given up here.
    */
   hold(delivery: OpenDelivery, inMs: number): Unfinished {
     if (!this.#isTooOld(delivery))

@@ -36,7 +36,7 @@ export interface TestResult {
 export type NotRedelivered = 'no event' | 'no endpoint';
 
 /**
- * Sends a signed `endpoint.test` to an endpoint, once and at once, and logs it among its deliveries.
+ * Sends a signed `endpoint.test` to an endpoint, once and at once, and logs it as a delivery.
  *
  * @throws Error if there is no such endpoint
  */
@@ -108,7 +108,7 @@ async function findEvent(db: Db, id: string): Promise<DomainEvent | undefined> {
   return event as unknown as DomainEvent | undefined;
 }
 
-/** Writes the event's receipt once all its endpoints have it. One that is still open keeps it open. */
+/** Writes the event's receipt if no other delivery of it is open. */
 async function completeDelivery(db: Db, eventId: string, endpointId: string): Promise<void> {
   await settleTargets(db, 'webhooks', eventId, [endpointId]);
   const [open] = await db.execute(sql`

@@ -42,8 +42,8 @@ export interface EndpointAttempt {
  * Claims the probe of a failing endpoint, so that only one delivery tries whether it works again.
  *
  * @param holdMs how long the claim lasts if this process dies
- * @returns whether the claim succeeded; if not, in how many ms the next probe is due, or null if the
- * endpoint works again
+ * @returns whether the claim succeeded; if not, in how many ms the next probe is due, or null if
+ * the endpoint works again
  */
 export async function claimProbe(
   db: Database['db'],

@@ -46,7 +46,7 @@ export const slotAtOnce = (delivery: OpenDelivery): RateSlot => ({
   given: true,
 });
 
-/** `due`: a promise has come, the oldest first. `fresh`: no promise yet. `waiting`: still promised. */
+/** `due`: the promise has come. `fresh`: no promise yet. `waiting`: still promised. */
 function byDueTime(deliveries: OpenDelivery[]) {
   const fresh = deliveries.filter(({ due_in_ms }) => due_in_ms === null);
   const promised = deliveries.flatMap((delivery) =>

@@ -163,7 +163,7 @@ export class RequestPermits {
     }
   }
 
-  /** The endpoint that gets the next permit: of the speed, workspace and endpoint with the fewest. */
+  /** The endpoint for the next permit: of the speed, workspace and endpoint with the fewest. */
   #next(): EndpointState | undefined {
     const open = (['fast', 'unknown', 'slow'] as const).filter((speed) => this.#isOpen(speed));
     for (const speed of open.sort((a, b) => this.#inFlight[a] - this.#inFlight[b])) {
