@@ -4,15 +4,15 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { runNeighbours } from './neighbours/run.ts';
 import { neighboursTables } from './neighbours/tables.ts';
 import { type Options, readOptions, usage } from './options.ts';
-import { clearStage, type Stage, setStage } from './parts/stage.ts';
-import { Watchdog } from './parts/watchdog.ts';
+import { createRunFolder, deleteRunFolder, type RunFolder } from './processes/run-folder.ts';
+import { Watchdog } from './processes/watchdog.ts';
 import { randomFrom } from './random.ts';
 import { Progress } from './report/progress.ts';
 import { tables } from './report/tables.ts';
-import { type Around, run } from './run.ts';
+import { type RunContext, run } from './run.ts';
 import { Mailbox } from './traffic/mailbox.ts';
 
-const options = understood(process.argv.slice(2));
+const options = optionsOrExit(process.argv.slice(2));
 if (options.help) console.log(usage);
 else process.exit(await chaos(options));
 
@@ -20,7 +20,7 @@ else process.exit(await chaos(options));
 async function chaos(options: Options): Promise<number> {
   const progress = new Progress();
   const mailbox = await Mailbox.start(randomFrom(options.seed + 2));
-  const stage = await setStage(options, mailbox.url);
+  const stage = await createRunFolder(options, mailbox.url);
   const watchdog = new Watchdog();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.once(signal, () => void interrupted(watchdog, stage));
@@ -28,9 +28,9 @@ async function chaos(options: Options): Promise<number> {
     `seed ${options.seed}, ${options.minutes} minutes of ${options.mode}, ${options.transport}; data and logs are in ${stage.folder}`,
   );
   try {
-    const { outcome, text } = await seen(options, { stage, watchdog, mailbox, progress });
+    const { outcome, text } = await runMode(options, { stage, watchdog, mailbox, progress });
     console.log(options.json ? JSON.stringify(outcome, null, 2) : text());
-    if (outcome.ok && !options.keep) await clearStage(stage);
+    if (outcome.ok && !options.keep) await deleteRunFolder(stage);
     else progress.tell(`data and logs are kept in ${stage.folder}`);
     return outcome.ok ? 0 : 1;
   } catch (error) {
@@ -40,9 +40,9 @@ async function chaos(options: Options): Promise<number> {
   }
 }
 
-async function seen(
+async function runMode(
   options: Options,
-  around: Around,
+  around: RunContext,
 ): Promise<{ outcome: { ok: boolean }; text: () => string }> {
   if (options.mode === 'neighbours') {
     const outcome = await runNeighbours(options, around);
@@ -52,15 +52,15 @@ async function seen(
   return { outcome, text: () => tables(outcome) };
 }
 
-async function interrupted(watchdog: Watchdog, stage: Stage): Promise<never> {
+async function interrupted(watchdog: Watchdog, stage: RunFolder): Promise<never> {
   watchdog.bite();
   // Postgres' processes write until they notice.
   await wait(1000);
-  await clearStage(stage).catch(() => {});
+  await deleteRunFolder(stage).catch(() => {});
   process.exit(130);
 }
 
-function understood(args: string[]): Options {
+function optionsOrExit(args: string[]): Options {
   try {
     return readOptions(args);
   } catch (error) {

@@ -2,33 +2,33 @@ import { setTimeout as wait } from 'node:timers/promises';
 import postgres from 'postgres';
 import type { World } from './checks/check.ts';
 import { lookAtAll } from './checks/index.ts';
-import { kill } from './mischief.ts';
+import { planKills } from './kill-plan.ts';
+import { killProcesses } from './kill-processes.ts';
 import { networkVerdicts } from './network/checks.ts';
-import { ailNetwork } from './network/index.ts';
+import { disturbNetwork } from './network/disturb-network.ts';
 import { OURS } from './network/switches.ts';
+import { TcpProxy } from './network/tcp-proxy.ts';
 import type { Options } from './options.ts';
-import { bringUp, type Cast, takeDown } from './parts/cast.ts';
-import { ownProcesses } from './parts/company.ts';
-import type { Part } from './parts/part.ts';
-import { TcpProxy } from './parts/proxy.ts';
-import type { Stage } from './parts/stage.ts';
-import type { Watchdog } from './parts/watchdog.ts';
-import { planOf } from './plan.ts';
+import { allProcesses } from './processes/deployment.ts';
+import type { ManagedProcess } from './processes/managed-process.ts';
+import type { RunFolder } from './processes/run-folder.ts';
+import { type StartedProcesses, startAll, stopAll } from './processes/start-and-stop.ts';
+import type { Watchdog } from './processes/watchdog.ts';
 import { randomFrom } from './random.ts';
 import { type Outcome, outcomeOf } from './report/outcome.ts';
 import type { Progress } from './report/progress.ts';
-import { settle } from './settle.ts';
 import { Client } from './traffic/client.ts';
 import { Journal } from './traffic/journal.ts';
 import type { Mailbox } from './traffic/mailbox.ts';
-import { Promptness } from './traffic/promptness.ts';
 import { Receiver } from './traffic/receiver.ts';
+import { ResponseTimes } from './traffic/response-times.ts';
 import { openWorkspaces } from './traffic/workspace.ts';
 import { Writer } from './traffic/writer.ts';
+import { waitUntilIdle } from './wait-until-idle.ts';
 
 /** Where it takes place, and who is there beside what is killed. */
-export interface Around {
-  stage: Stage;
+export interface RunContext {
+  stage: RunFolder;
   watchdog: Watchdog;
   mailbox: Mailbox;
   progress: Progress;
@@ -40,10 +40,10 @@ export interface Around {
  */
 export async function run(
   options: Options,
-  { stage, watchdog, mailbox, progress }: Around,
+  { stage, watchdog, mailbox, progress }: RunContext,
 ): Promise<Outcome> {
   const { tell } = progress;
-  const cast: Cast = { parts: [], watchdog };
+  const cast: StartedProcesses = { parts: [], watchdog };
   const pg = postgres(stage.databaseUrl, {
     max: 4,
     onnotice: () => {},
@@ -56,9 +56,9 @@ export async function run(
       ? await TcpProxy.start(stage.ports.proxy, stage.ports.postgres)
       : undefined;
   try {
-    await bringUp(stage, cast, { processes: ownProcesses(stage), tell });
+    await startAll(stage, cast, { processes: allProcesses(stage), tell });
     const journal = new Journal();
-    const promptness = new Promptness();
+    const promptness = new ResponseTimes();
     const client = new Client(stage.apiUrls, journal, promptness.see);
     const workspaces = await openWorkspaces(client, receiver, stage.adminKey);
     const env = { ...stage.env, DATABASE_URL: stage.databaseUrl };
@@ -66,9 +66,9 @@ export async function run(
     const scene = { world, parts: cast.parts, progress };
     const ailing =
       proxy &&
-      (() => ailNetwork(options, { stage, watchdog, world, parts: cast.parts, proxy, tell }));
+      (() => disturbNetwork(options, { stage, watchdog, world, parts: cast.parts, proxy, tell }));
     const seen = await writeAmid(options, scene, ailing ?? (() => killThem(options, scene)));
-    const rest = await settle(pg, tell);
+    const rest = await waitUntilIdle(pg, tell);
     tell('at rest: looking at everything');
     const verdicts = [
       ...(seen ? networkVerdicts({ ...seen, promptness }) : []),
@@ -87,7 +87,7 @@ export async function run(
     receiver.stop();
     mailbox.stop();
     await pg.end({ timeout: 2 });
-    await takeDown(cast);
+    await stopAll(cast);
     proxy?.stop();
   }
 }
@@ -97,7 +97,7 @@ const LAST = 5 * 60_000;
 
 interface Scene {
   world: World;
-  parts: Part[];
+  parts: ManagedProcess[];
   progress: Progress;
 }
 
@@ -121,7 +121,7 @@ async function writeAmid<T>(
   written.catch(() => {});
   await wait(2000);
   const seen = await mischief();
-  await Promise.all(parts.map((part) => part.up()));
+  await Promise.all(parts.map((part) => part.untilUp()));
   for (const writer of writers) writer.stop();
   await inTime(written, world);
   progress.end();
@@ -145,6 +145,11 @@ async function killThem(
     ({ name }) => only.length === 0 || only.some((beginning) => name.startsWith(beginning)),
   );
   const names = victims.map(({ name }) => name);
-  await kill(victims, planOf(randomFrom(seed), names, freeze), minutes * 60_000, progress.tell);
+  await killProcesses(
+    victims,
+    planKills(randomFrom(seed), names, freeze),
+    minutes * 60_000,
+    progress.tell,
+  );
   progress.tell('no more kills: waiting until all are back');
 }

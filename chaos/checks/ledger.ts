@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { knockon } from '../parts/own-process.ts';
+import { knockon } from '../processes/own-process.ts';
 import type { Check } from './check.ts';
 
 const run = promisify(execFile);

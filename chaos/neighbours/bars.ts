@@ -1,6 +1,6 @@
 import { type Probe, READY_WITHIN } from '../readiness.ts';
 import type { Hook } from '../traffic/receiver.ts';
-import type { BadReport } from './crew.ts';
+import type { BadReport } from './bad-neighbours.ts';
 import { percentile } from './figures.ts';
 import type { Phase } from './phase.ts';
 

@@ -10,8 +10,8 @@ import { index, searched } from '../checks/search.ts';
 import { sequences } from '../checks/sequences.ts';
 import { onceEach, stored } from '../checks/stored.ts';
 import { deliveries, webhooks } from '../checks/webhooks.ts';
-import { openOf } from '../settle.ts';
-import type { BadReport } from './crew.ts';
+import { openWork } from '../wait-until-idle.ts';
+import type { BadReport } from './bad-neighbours.ts';
 
 /**
  * What must hold after a time beside bad neighbours: everything for the good one; for the others
@@ -66,7 +66,7 @@ const ofTheOthers = (bad: BadReport[], good: string): Check => ({
  * taken.
  */
 export const stillToCome = (good: string) => async (pg: Sql) =>
-  openOf(
+  openWork(
     await pg<{ name: string; count: number }[]>`
     select 'dispatch' as name, count(*)::int from outbox where dispatch_id is null
     union all

@@ -1,8 +1,8 @@
 import type { Verdict } from '../checks/index.ts';
 import type { Options } from '../options.ts';
-import type { Part } from '../parts/part.ts';
-import { inWords, type Rest } from '../settle.ts';
+import type { ManagedProcess } from '../processes/managed-process.ts';
 import type { Hook } from '../traffic/receiver.ts';
+import { type IdleResult, inWords } from '../wait-until-idle.ts';
 import { type Bar, barsOf, type Course } from './bars.ts';
 import { type Figures, figuresOf } from './figures.ts';
 import type { Phase, What } from './phase.ts';
@@ -32,8 +32,8 @@ export interface NeighboursOutcome {
 
 interface Told {
   course: Course;
-  parts: Part[];
-  rest: Rest;
+  parts: ManagedProcess[];
+  rest: IdleResult;
   verdicts: Verdict[];
 }
 

@@ -1,5 +1,5 @@
-import type { Seen } from '../traffic/promptness.ts';
 import type { Hook } from '../traffic/receiver.ts';
+import type { AnsweredCall } from '../traffic/response-times.ts';
 
 /** What the good one does. `post` is the work; the others say whether it is served. */
 export type What = 'post' | 'search' | 'read' | 'fresh key' | 'operator' | 'session' | 'sign-in';
@@ -8,7 +8,7 @@ export type What = 'post' | 'search' | 'read' | 'fresh key' | 'operator' | 'sess
 export class Phase {
   readonly name: string;
   /** The good one's calls. */
-  readonly seen: Seen[] = [];
+  readonly seen: AnsweredCall[] = [];
   /** Its messages: the event, and when the API had answered for it, in ms since 1970. */
   readonly answered = new Map<string, number>();
   /** Calls that it would have made, and did not because too many had no answer yet. */
@@ -68,5 +68,5 @@ export class Phase {
   }
 }
 
-const told = ({ call: { what, method }, status, ms }: Seen) =>
+const told = ({ call: { what, method }, status, ms }: AnsweredCall) =>
   `${method} (${what}): ${status ?? 'no answer'} after ${(ms / 1000).toFixed(1)} s`;

@@ -2,23 +2,23 @@ import postgres from 'postgres';
 import type { World } from '../checks/check.ts';
 import { lookAtAll } from '../checks/index.ts';
 import type { Options } from '../options.ts';
-import { bringUp, type Cast, takeDown } from '../parts/cast.ts';
-import { fewProcesses } from '../parts/company.ts';
-import type { Stage } from '../parts/stage.ts';
+import { oneOfEach } from '../processes/deployment.ts';
+import type { RunFolder } from '../processes/run-folder.ts';
+import { type StartedProcesses, startAll, stopAll } from '../processes/start-and-stop.ts';
 import { randomFrom } from '../random.ts';
 import { ReadinessWatch } from '../readiness.ts';
-import type { Around } from '../run.ts';
-import { settle } from '../settle.ts';
+import type { RunContext } from '../run.ts';
 import { Client } from '../traffic/client.ts';
 import { Journal } from '../traffic/journal.ts';
-import { Promptness, type Seen } from '../traffic/promptness.ts';
 import { Receiver } from '../traffic/receiver.ts';
+import { type AnsweredCall, ResponseTimes } from '../traffic/response-times.ts';
+import { waitUntilIdle } from '../wait-until-idle.ts';
+import { BadNeighbours } from './bad-neighbours.ts';
 import type { Course } from './bars.ts';
 import { checksOf, stillToCome } from './checks.ts';
-import { Crew } from './crew.ts';
-import { Good } from './good.ts';
+import { GoodCustomer } from './good-customer.ts';
 import { type NeighboursOutcome, outcomeOf } from './outcome.ts';
-import { settleGood } from './settle-good.ts';
+import { setUpGoodCustomer } from './set-up-good-customer.ts';
 
 /**
  * How long the good one works alone, in ms; before that for a while to warm up, which counts for
@@ -56,22 +56,23 @@ async function endpointThatRefusesFew(
  */
 export async function runNeighbours(
   options: Options,
-  { stage, watchdog, mailbox, progress: { tell } }: Around,
+  { stage, watchdog, mailbox, progress: { tell } }: RunContext,
 ): Promise<NeighboursOutcome> {
-  const cast: Cast = { parts: [], watchdog };
+  const cast: StartedProcesses = { parts: [], watchdog };
   const pg = postgres(stage.databaseUrl, {
     max: 4,
     onnotice: () => {},
     connection: { application_name: 'chaos' },
   });
   const { receiver, refused } = await endpointThatRefusesFew(options.seed);
-  let crew: Crew | undefined;
+  let crew: BadNeighbours | undefined;
   try {
-    await bringUp(stage, cast, { processes: fewProcesses(stage), tell });
+    await startAll(stage, cast, { processes: oneOfEach(stage), tell });
     const { good, workspace, client, journal, promptness } = await moveIn(stage, receiver);
-    crew = new Crew(stage, options, watchdog, tell);
+    crew = new BadNeighbours(stage, options, watchdog, tell);
     await crew.settled();
-    const rest = () => settle(pg, tell, { look: stillToCome(workspace.id), longestMs: REST });
+    const rest = () =>
+      waitUntilIdle(pg, tell, { look: stillToCome(workspace.id), longestMs: REST });
     await rest();
     const measured = await measure({
       good,
@@ -101,24 +102,29 @@ export async function runNeighbours(
     receiver.stop();
     mailbox.stop();
     await pg.end({ timeout: 2 });
-    await takeDown(cast);
+    await stopAll(cast);
   }
 }
 
 /** The good one, with all that is counted of it. */
-async function moveIn({ apiUrls: [apiUrl], adminKey }: Stage, receiver: Receiver) {
-  const [journal, promptness] = [new Journal(), new Promptness()];
-  let see = (_seen: Seen) => {};
+async function moveIn({ apiUrls: [apiUrl], adminKey }: RunFolder, receiver: Receiver) {
+  const [journal, promptness] = [new Journal(), new ResponseTimes()];
+  let see = (_seen: AnsweredCall) => {};
   const client = new Client([apiUrl], journal, (seen) => see(seen));
-  const { workspace, credentials } = await settleGood({ client, receiver, adminKey, apiUrl });
-  const good = new Good({ client, journal, promptness, workspace, credentials });
+  const { workspace, credentials } = await setUpGoodCustomer({
+    client,
+    receiver,
+    adminKey,
+    apiUrl,
+  });
+  const good = new GoodCustomer({ client, journal, promptness, workspace, credentials });
   see = good.see;
   return { good, workspace, client, journal, promptness };
 }
 
 interface Measuring {
-  good: Good;
-  crew: Crew;
+  good: GoodCustomer;
+  crew: BadNeighbours;
   url: string;
   minutes: number;
   /** Until nothing of the good one is still to come. */

@@ -1,12 +1,12 @@
 import type { Verdict } from '../checks/index.ts';
 import type { Probe } from '../readiness.ts';
-import type { Promptness } from '../traffic/promptness.ts';
-import { AGAIN, type Past, untrue } from './truth.ts';
+import type { ResponseTimes } from '../traffic/response-times.ts';
+import { type PastFault, RECOVERY_MS, wrongAnswers } from './expected-readiness.ts';
 
 export interface Seen {
-  past: Past[];
+  past: PastFault[];
   probes: Probe[];
-  promptness: Promptness;
+  promptness: ResponseTimes;
 }
 
 /** What those who call see while the database can't be reached. */
@@ -25,17 +25,17 @@ export function networkVerdicts({
     {
       promise: '/readyz tells the truth, within 2 s',
       examined: probes.length,
-      wrong: untrue(probes, past),
+      wrong: wrongAnswers(probes, past),
     },
     {
-      promise: `within ${AGAIN / 1000} s of the end of a trouble everything moves again`,
+      promise: `within ${RECOVERY_MS / 1000} s of the end of a trouble everything moves again`,
       examined: past.length,
       wrong: still(past),
     },
   ];
 }
 
-const still = (past: Past[]): string[] =>
+const still = (past: PastFault[]): string[] =>
   past.flatMap(({ kind, movedAfter, readyAfter }) => [
     ...(isLate(movedAfter)
       ? [`after ${kind} a new message's webhook came ${told(movedAfter)}`]
@@ -43,6 +43,6 @@ const still = (past: Past[]): string[] =>
     ...(isLate(readyAfter) ? [`after ${kind} /readyz said 200 ${told(readyAfter)}`] : []),
   ]);
 
-const isLate = (ms: number | null) => ms === null || ms > AGAIN;
+const isLate = (ms: number | null) => ms === null || ms > RECOVERY_MS;
 const told = (ms: number | null) =>
   ms === null ? 'not within a minute' : `after ${(ms / 1000).toFixed(1)} s`;

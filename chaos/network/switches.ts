@@ -1,11 +1,11 @@
 import postgres, { type Sql } from 'postgres';
-import type { TcpProxy } from '../parts/proxy.ts';
-import type { Kind } from './plan.ts';
+import type { FaultKind } from './fault-plan.ts';
+import type { TcpProxy } from './tcp-proxy.ts';
 
 /** Begins and ends troubles. */
 export interface Switches {
-  begin(kind: Kind): Promise<void>;
-  end(kind: Kind): Promise<void>;
+  begin(kind: FaultKind): Promise<void>;
+  end(kind: FaultKind): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -29,7 +29,7 @@ export function switchesOf({ proxy, adminUrl, stopPostgres, continuePostgres }: 
     connection: { application_name: OURS, default_transaction_read_only: false },
   });
   const clear = () => proxy.set('clear');
-  const all: Record<Kind, { begin(): unknown; end(): unknown }> = {
+  const all: Record<FaultKind, { begin(): unknown; end(): unknown }> = {
     frozen: { begin: () => proxy.set('frozen'), end: clear },
     dropped: { begin: () => proxy.set('dropped'), end: clear },
     forgotten: { begin: () => proxy.set('forgotten'), end: clear },

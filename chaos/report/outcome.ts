@@ -1,9 +1,9 @@
 import type { World } from '../checks/check.ts';
 import type { Verdict } from '../checks/index.ts';
-import type { Past } from '../network/truth.ts';
+import type { PastFault } from '../network/expected-readiness.ts';
 import type { Options } from '../options.ts';
-import type { Part } from '../parts/part.ts';
-import { inWords, type Rest } from '../settle.ts';
+import type { ManagedProcess } from '../processes/managed-process.ts';
+import { type IdleResult, inWords } from '../wait-until-idle.ts';
 
 /** Everything that is to be said of a run. */
 export interface Outcome {
@@ -40,11 +40,11 @@ export interface Outcome {
 
 interface Course {
   world: World;
-  parts: Part[];
-  rest: Rest;
+  parts: ManagedProcess[];
+  rest: IdleResult;
   verdicts: Verdict[];
   /** The troubles there were, with `--network`. */
-  past: Past[] | undefined;
+  past: PastFault[] | undefined;
   /** The call that took longest. */
   slowestMs: number;
 }
@@ -91,7 +91,7 @@ export function outcomeOf(
 
 const inSeconds = (ms: number) => Math.round(ms / 100) / 10;
 
-const told = ({ kind, began, ended, movedAfter, readyAfter }: Past) => ({
+const told = ({ kind, began, ended, movedAfter, readyAfter }: PastFault) => ({
   trouble: kind,
   seconds: inSeconds(ended - began),
   webhook_after: movedAfter === null ? null : inSeconds(movedAfter),

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Journal } from './journal.ts';
-import type { Seen } from './promptness.ts';
+import type { AnsweredCall } from './response-times.ts';
 
 export interface Call {
   method: string;
@@ -36,11 +36,15 @@ const PATIENCE = 30_000;
 export class Client {
   readonly #urls: readonly string[];
   readonly #journal: Journal;
-  readonly #see: (seen: Seen) => void;
+  readonly #see: (seen: AnsweredCall) => void;
   #gone = false;
 
   /** @param see told of each call that was answered, or given up */
-  constructor(urls: readonly string[], journal: Journal, see: (seen: Seen) => void = () => {}) {
+  constructor(
+    urls: readonly string[],
+    journal: Journal,
+    see: (seen: AnsweredCall) => void = () => {},
+  ) {
     this.#urls = urls;
     this.#journal = journal;
     this.#see = see;

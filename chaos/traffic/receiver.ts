@@ -18,7 +18,7 @@ export interface Taken {
 }
 
 /** How an endpoint answers: 200, 500, or not at all. */
-export type Mood = 'takes' | 'refuses' | 'hangs';
+export type ResponseMode = 'takes' | 'refuses' | 'hangs';
 
 /** One endpoint, as its owner sees it. */
 export class Hook {
@@ -81,10 +81,10 @@ export class Receiver {
   readonly hooks: Hook[] = [];
   readonly wrong: string[] = [];
   readonly #random: Random;
-  readonly #mood: (event: Taken) => Mood;
+  readonly #mood: (event: Taken) => ResponseMode;
   readonly #server = createServer((request, response) => void this.#take(request, response));
 
-  private constructor(random: Random, mood: (event: Taken) => Mood) {
+  private constructor(random: Random, mood: (event: Taken) => ResponseMode) {
     this.#random = random;
     this.#mood = mood;
   }
@@ -94,7 +94,7 @@ export class Receiver {
    */
   static async start(
     random: Random,
-    mood: (event: Taken) => Mood = () => moodFrom(random),
+    mood: (event: Taken) => ResponseMode = () => moodFrom(random),
   ): Promise<Receiver> {
     const receiver = new Receiver(random, mood);
     await once(receiver.#server.listen(0, '127.0.0.1'), 'listening');
@@ -146,7 +146,7 @@ export class Receiver {
   }
 }
 
-function moodFrom(random: Random): Mood {
+function moodFrom(random: Random): ResponseMode {
   const dice = random();
   if (dice < HANGS) return 'hangs';
   return dice < HANGS + REFUSES ? 'refuses' : 'takes';

@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import { quietPorts } from '../../parts/ports.ts';
+import { quietPorts } from '../../processes/quiet-ports.ts';
 import type { Ground, Tenant } from './ground.ts';
 import type { Bad } from './habit.ts';
 

@@ -1,6 +1,6 @@
 import { Client } from '../../traffic/client.ts';
 import { Journal } from '../../traffic/journal.ts';
-import { Promptness } from '../../traffic/promptness.ts';
+import { ResponseTimes } from '../../traffic/response-times.ts';
 import type { BadReceiver } from './receiver.ts';
 
 /** Where the bad ones live. */
@@ -24,7 +24,7 @@ export class Ground {
   readonly name: string;
   readonly place: Place;
   readonly journal = new Journal();
-  promptness = new Promptness();
+  promptness = new ResponseTimes();
   /** Messages that it was answered for. */
   readonly accepted: string[] = [];
   readonly client: Client;
@@ -37,7 +37,7 @@ export class Ground {
 
   /** What was called so far was for settling in: it counts for nothing. */
   begin(): void {
-    this.promptness = new Promptness();
+    this.promptness = new ResponseTimes();
     this.journal.answers.clear();
   }
 

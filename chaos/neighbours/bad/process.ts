@@ -1,6 +1,6 @@
 // The bad neighbours, in a process of their own: what they do must not cost the good one's time.
 import { between, randomFrom } from '../../random.ts';
-import type { Told } from '../crew.ts';
+import type { FromProcess } from '../bad-neighbours.ts';
 import { Ground, type Place } from './ground.ts';
 import { type Bad, type Done, type Habit, practise } from './habit.ts';
 import { chosen } from './index.ts';
@@ -19,7 +19,8 @@ const { place, only, seed } = JSON.parse(process.argv[2]!) as {
   seed: number;
 };
 const random = randomFrom(seed);
-const tell = (told: Told) => new Promise<void>((resolve) => process.send!(told, () => resolve()));
+const tell = (told: FromProcess) =>
+  new Promise<void>((resolve) => process.send!(told, () => resolve()));
 const heard = (word: string) =>
   new Promise<void>((resolve) => process.on('message', (message) => message === word && resolve()));
 

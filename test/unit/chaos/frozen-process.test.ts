@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { Still } from '../../../chaos/parts/still.ts';
-import { Watchdog } from '../../../chaos/parts/watchdog.ts';
+import { Freezer } from '../../../chaos/processes/freezer.ts';
+import { Watchdog } from '../../../chaos/processes/watchdog.ts';
 
 it('stops a server with the processes it has started, and lets all of them go on', async () => {
   const shell = spawn('sh', ['-c', '(while :; do echo tick; sleep 0.01; done) & wait'], {
@@ -13,7 +13,7 @@ it('stops a server with the processes it has started, and lets all of them go on
   let ticks = 0;
   shell.stdout.on('data', () => (ticks += 1));
   await expect.poll(() => ticks).toBeGreaterThan(2);
-  const still = new Still(watchdog);
+  const still = new Freezer(watchdog);
   await still.stop(shell.pid!);
   // What was written before is still on its way.
   await wait(200);

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { planOf, type Strike } from '../../../chaos/plan.ts';
+import { type PlannedKill, planKills } from '../../../chaos/kill-plan.ts';
 import { randomFrom } from '../../../chaos/random.ts';
 
 const names = ['postgres', 'temporal', 'api 1', 'api 2', 'relay'];
 
-function first(count: number, seed: number): Strike[] {
-  const plan = planOf(randomFrom(seed), names);
+function first(count: number, seed: number): PlannedKill[] {
+  const plan = planKills(randomFrom(seed), names);
   return Array.from({ length: count }, () => plan.next().value);
 }
 

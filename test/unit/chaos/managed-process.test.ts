@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Part } from '../../../chaos/parts/part.ts';
-import { Watchdog } from '../../../chaos/parts/watchdog.ts';
+import { ManagedProcess } from '../../../chaos/processes/managed-process.ts';
+import { Watchdog } from '../../../chaos/processes/watchdog.ts';
 
 const watchdog = new Watchdog();
 let folder: string;
@@ -24,7 +24,7 @@ it('says why a process cannot be started at all, instead of trying for ever', as
     log: join(folder, 'api.log'),
     start: () => Promise.reject(new Error('not built yet')),
   };
-  const part = new Part(script, watchdog, () => {});
-  await expect(part.up()).rejects.toThrow('api 1 did not start: not built yet');
+  const part = new ManagedProcess(script, watchdog, () => {});
+  await expect(part.untilUp()).rejects.toThrow('api 1 did not start: not built yet');
   expect(part.failedStarts).toBeGreaterThan(1);
 });

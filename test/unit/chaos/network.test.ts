@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { networkVerdicts } from '../../../chaos/network/checks.ts';
-import { kinds, planOf, type Trouble } from '../../../chaos/network/plan.ts';
-import { type Past, untrue } from '../../../chaos/network/truth.ts';
+import { type PastFault, wrongAnswers } from '../../../chaos/network/expected-readiness.ts';
+import { type Fault, faultKinds, planFaults } from '../../../chaos/network/fault-plan.ts';
 import { randomFrom } from '../../../chaos/random.ts';
 import type { Probe } from '../../../chaos/readiness.ts';
-import { Promptness } from '../../../chaos/traffic/promptness.ts';
+import { ResponseTimes } from '../../../chaos/traffic/response-times.ts';
 
-function first(count: number, seed: number): Trouble[] {
-  const plan = planOf(randomFrom(seed));
+function first(count: number, seed: number): Fault[] {
+  const plan = planFaults(randomFrom(seed));
   return Array.from({ length: count }, () => plan.next().value);
 }
 
@@ -18,10 +18,10 @@ describe('the plan of troubles', () => {
   });
 
   it('comes to each kind before any comes again, and each lasts from 5 to 40 s', () => {
-    const troubles = first(10 * kinds.length, 7);
-    for (let n = 0; n < troubles.length; n += kinds.length) {
-      const round = troubles.slice(n, n + kinds.length).map(({ kind }) => kind);
-      expect(round.sort()).toEqual([...kinds].sort());
+    const troubles = first(10 * faultKinds.length, 7);
+    for (let n = 0; n < troubles.length; n += faultKinds.length) {
+      const round = troubles.slice(n, n + faultKinds.length).map(({ kind }) => kind);
+      expect(round.sort()).toEqual([...faultKinds].sort());
     }
     for (const { forMs, afterMs } of troubles) {
       expect(forMs).toBeGreaterThanOrEqual(5000);
@@ -31,7 +31,7 @@ describe('the plan of troubles', () => {
   });
 });
 
-const frozen: Past = {
+const frozen: PastFault = {
   kind: 'frozen',
   began: 100_000,
   ended: 120_000,
@@ -43,9 +43,9 @@ const probe = (at: number, status: number | null, ms = 20): Probe => ({ at, url:
 describe('the truth about readiness', () => {
   it('is 200 before a trouble, 503 in it, and 200 again 20 s after it', () => {
     const probes = [probe(90_000, 200), probe(110_000, 503), probe(140_500, 200)];
-    expect(untrue(probes, [frozen])).toEqual([]);
+    expect(wrongAnswers(probes, [frozen])).toEqual([]);
     const lies = [probe(90_000, 503), probe(110_000, 200), probe(140_500, 503)];
-    expect(untrue(lies, [frozen])).toEqual([
+    expect(wrongAnswers(lies, [frozen])).toEqual([
       'before any trouble: it said 503 instead of 200',
       'frozen, 10.0 s after its beginning: it said 200 instead of 503',
       '20.5 s after frozen: it said 503 instead of 200',
@@ -55,7 +55,7 @@ describe('the truth about readiness', () => {
   it('may be either while things change', () => {
     const changing = [100_500, 119_990, 121_000, 139_000];
     expect(
-      untrue(
+      wrongAnswers(
         [...changing.map((at) => probe(at, 200)), ...changing.map((at) => probe(at, 503))],
         [frozen],
       ),
@@ -63,10 +63,10 @@ describe('the truth about readiness', () => {
   });
 
   it('has to be told within 2 s, also while new connections work', () => {
-    const forgotten: Past = { ...frozen, kind: 'forgotten' };
-    expect(untrue([probe(110_000, 200), probe(111_000, 503)], [forgotten])).toEqual([]);
+    const forgotten: PastFault = { ...frozen, kind: 'forgotten' };
+    expect(wrongAnswers([probe(110_000, 200), probe(111_000, 503)], [forgotten])).toEqual([]);
     expect(
-      untrue([probe(110_000, 503, 6000), probe(111_000, null, 20_000)], [forgotten]),
+      wrongAnswers([probe(110_000, 503, 6000), probe(111_000, null, 20_000)], [forgotten]),
     ).toHaveLength(2);
   });
 });
@@ -78,11 +78,11 @@ describe('what those who call see', () => {
     key: '',
   };
   const see = (...seen: { status: number | null; ms: number; hasRetryAfter?: boolean }[]) => {
-    const promptness = new Promptness();
+    const promptness = new ResponseTimes();
     for (const one of seen) promptness.see({ call, at: 0, hasRetryAfter: false, ...one });
     return promptness;
   };
-  const wrong = (promptness: Promptness, past: Past[] = []) =>
+  const wrong = (promptness: ResponseTimes, past: PastFault[] = []) =>
     networkVerdicts({ past, probes: [], promptness }).map((verdict) => verdict.wrong);
 
   it('is right where it is answered within 15 s, or refused with 503 and Retry-After', () => {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { TcpProxy } from '../../../chaos/parts/proxy.ts';
+import { TcpProxy } from '../../../chaos/network/tcp-proxy.ts';
 
 /** Answers with what it gets, and counts who is connected. */
 let echo: Server;

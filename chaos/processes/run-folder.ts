@@ -3,10 +3,10 @@ import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { devNull, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Options } from '../options.ts';
-import { quietPorts } from './ports.ts';
+import { quietPorts } from './quiet-ports.ts';
 
 /** Where everything of a run lies and listens. */
-export interface Stage {
+export interface RunFolder {
   folder: string;
   log(name: string): string;
   ports: { postgres: number; temporal: number; apis: [number, number]; proxy: number };
@@ -25,10 +25,10 @@ export interface Stage {
  *
  * @param smtpUrl who takes mails
  */
-export async function setStage(
+export async function createRunFolder(
   { mode, transport }: Pick<Options, 'mode' | 'transport'>,
   smtpUrl: string,
-): Promise<Stage> {
+): Promise<RunFolder> {
   const folder = await mkdtemp(join(tmpdir(), 'knockon-chaos-'));
   // As root, Postgres runs under another account that must be able to walk through.
   await chmod(folder, 0o755);
@@ -104,11 +104,11 @@ const hasty = (smtpUrl: string): NodeJS.ProcessEnv => ({
   KNOCKON_EMAIL_GRACE: '10s',
 });
 
-export const dataOf = (stage: Stage) => ({
+export const dataOf = (stage: RunFolder) => ({
   data: join(stage.folder, 'postgres'),
   elsewhere: basename(stage.folder),
 });
 
-export async function clearStage(stage: Stage): Promise<void> {
+export async function deleteRunFolder(stage: RunFolder): Promise<void> {
   await rm(stage.folder, { recursive: true, force: true });
 }

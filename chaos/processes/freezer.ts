@@ -6,7 +6,7 @@ import type { Watchdog } from './watchdog.ts';
 const run = promisify(execFile);
 
 /** A server with all its processes, whose clock is stopped and goes on (SIGSTOP, SIGCONT). */
-export class Still {
+export class Freezer {
   readonly #watchdog: Watchdog;
   #stopped: number[] = [];
 

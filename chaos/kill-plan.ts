@@ -1,7 +1,7 @@
 import { between, type Random, shuffled } from './random.ts';
 
 /** One blow: who is killed, how long after the one before, and how long it stays down. In ms. */
-export interface Strike {
+export interface PlannedKill {
   afterMs: number;
   victims: string[];
   /** How long it stays down, or frozen. */
@@ -28,11 +28,11 @@ const FROZEN = { from: 2000, to: 22_000 };
  *
  * @param freezing whether some are frozen instead (default: none)
  */
-export function* planOf(
+export function* planKills(
   random: Random,
   names: readonly string[],
   freezing = false,
-): Generator<Strike, never> {
+): Generator<PlannedKill, never> {
   for (;;) {
     const order = shuffled(random, names);
     while (order.length > 0) {

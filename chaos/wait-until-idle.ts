@@ -9,7 +9,7 @@ const STILL = 5 * 60_000;
 
 const LOOK = 1500;
 
-export interface Rest {
+export interface IdleResult {
   /** How long it took, in ms. */
   ms: number;
   /** What was still open at the end, by who has it to do: empty, unless time ran out. */
@@ -26,11 +26,11 @@ interface Settling {
 }
 
 /** Waits until every event is dispatched and every effect has happened or was given up. */
-export async function settle(
+export async function waitUntilIdle(
   pg: Sql,
   tell: (line: string) => void,
   { look = whatIsOpen, longestMs = LONGEST }: Settling = {},
-): Promise<Rest> {
+): Promise<IdleResult> {
   const began = Date.now();
   let [changed, before] = [began, ''];
   for (let looks = 0; ; looks += 1) {
@@ -53,11 +53,11 @@ async function whatIsOpen(pg: Sql): Promise<Open> {
     where not exists (select from receipts r where r.event_id = e.id and r.subscriber = s.name)
       and not exists (select from dead_letters d where d.event_id = e.id and d.subscriber = s.name)
     group by s.name order by name`;
-  return openOf(rows);
+  return openWork(rows);
 }
 
 /** Those of which there is something still to come. */
-export const openOf = (rows: { name: string; count: number }[]): Open =>
+export const openWork = (rows: { name: string; count: number }[]): Open =>
   Object.fromEntries(rows.filter(({ count }) => count > 0).map(({ name, count }) => [name, count]));
 
 export const inWords = (open: Record<string, number>) =>

@@ -1,7 +1,7 @@
 import { between, type Random, shuffled } from '../random.ts';
 
 /** What can be wrong between our processes and Postgres, or with Postgres as a whole. */
-export const kinds = [
+export const faultKinds = [
   'frozen',
   'dropped',
   'forgotten',
@@ -10,11 +10,11 @@ export const kinds = [
   'failover',
   'stopped',
 ] as const;
-export type Kind = (typeof kinds)[number];
+export type FaultKind = (typeof faultKinds)[number];
 
 /** One trouble: how long all is well before it, and how long it lasts. In ms. */
-export interface Trouble {
-  kind: Kind;
+export interface Fault {
+  kind: FaultKind;
   afterMs: number;
   forMs: number;
 }
@@ -28,7 +28,10 @@ const LONGEST = 40_000;
  *
  * @param among the kinds that may come
  */
-export function* planOf(random: Random, among: readonly Kind[] = kinds): Generator<Trouble, never> {
+export function* planFaults(
+  random: Random,
+  among: readonly FaultKind[] = faultKinds,
+): Generator<Fault, never> {
   for (;;) {
     for (const kind of shuffled(random, among)) {
       const afterMs = between(random, 2000, 6000);

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Part } from './parts/part.ts';
-import type { Strike } from './plan.ts';
+import type { PlannedKill } from './kill-plan.ts';
+import type { ManagedProcess } from './processes/managed-process.ts';
 
 /**
  * Parts that may be down at once, whoever they are. On a slow machine nobody would ever be up
@@ -19,9 +19,9 @@ const PATIENCE = 4;
  *
  * @param forMs how long at least
  */
-export async function kill(
-  parts: Part[],
-  plan: Iterator<Strike, never>,
+export async function killProcesses(
+  parts: ManagedProcess[],
+  plan: Iterator<PlannedKill, never>,
   forMs: number,
   tell: (line: string) => void,
 ): Promise<void> {
@@ -43,7 +43,7 @@ export async function kill(
   }
 }
 
-function hit(victim: Part, { freezes, downMs }: Strike): string {
+function hit(victim: ManagedProcess, { freezes, downMs }: PlannedKill): string {
   const isHit = freezes ? victim.freeze(downMs) : victim.kill(downMs);
   if (!isHit) return `${victim.name} was down already`;
   return freezes

@@ -7,7 +7,7 @@ import { connect, type Socket } from 'node:net';
 const NOTICED = 60_000;
 
 /** A client's connection and the one to the server that belongs to it. */
-export class Pair {
+export class ProxiedConnection {
   readonly #client: Socket;
   readonly #upstream: number;
   readonly #onGone: () => void;

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
-import { Pair } from './proxied-pair.ts';
+import { ProxiedConnection } from './proxied-connection.ts';
 
 /**
  * What happens to connections.
@@ -10,17 +10,17 @@ import { Pair } from './proxied-pair.ts';
  * - `forgotten`: those that are open are dropped; new ones work.
  * - `reset`: those that are open are reset, and so is each new one.
  */
-export type Weather = 'clear' | 'frozen' | 'dropped' | 'forgotten' | 'reset';
+export type ProxyMode = 'clear' | 'frozen' | 'dropped' | 'forgotten' | 'reset';
 
 /** A TCP proxy on 127.0.0.1 that treats connections badly when it is told to. */
 export class TcpProxy {
   readonly #upstream: number;
-  readonly #pairs = new Set<Pair>();
+  readonly #pairs = new Set<ProxiedConnection>();
   readonly #server = createServer(
     { allowHalfOpen: true, pauseOnConnect: true, noDelay: true },
     (client) => this.#accept(client),
   );
-  #weather: Weather = 'clear';
+  #weather: ProxyMode = 'clear';
 
   private constructor(upstream: number) {
     this.#upstream = upstream;
@@ -44,7 +44,7 @@ export class TcpProxy {
    * What was dropped stays dropped for good, whatever comes afterwards. What was frozen goes on
    * when it clears up.
    */
-  set(weather: Weather): void {
+  set(weather: ProxyMode): void {
     this.#weather = weather;
     for (const pair of this.#pairs) this.#apply(pair);
   }
@@ -55,13 +55,13 @@ export class TcpProxy {
   }
 
   #accept(client: Socket): void {
-    const pair = new Pair(client, this.#upstream, () => this.#pairs.delete(pair));
+    const pair = new ProxiedConnection(client, this.#upstream, () => this.#pairs.delete(pair));
     this.#pairs.add(pair);
     if (this.#weather === 'forgotten') pair.flow();
     else this.#apply(pair);
   }
 
-  #apply(pair: Pair): void {
+  #apply(pair: ProxiedConnection): void {
     if (this.#weather === 'clear') pair.flow();
     else if (this.#weather === 'frozen') pair.freeze();
     else if (this.#weather === 'reset') pair.reset();

@@ -2,10 +2,10 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Call, Client } from '../traffic/client.ts';
 import type { Journal } from '../traffic/journal.ts';
 import { post } from '../traffic/post.ts';
-import type { Promptness, Seen } from '../traffic/promptness.ts';
+import type { AnsweredCall, ResponseTimes } from '../traffic/response-times.ts';
 import { people, type Workspace } from '../traffic/workspace.ts';
 import { Phase, type What } from './phase.ts';
-import type { Credentials } from './settle-good.ts';
+import type { Credentials } from './set-up-good-customer.ts';
 
 /** How often it does what, in ms. */
 const EVERY: Record<What, number> = {
@@ -27,13 +27,13 @@ const LAST = 35_000;
 export interface GoodOptions {
   client: Client;
   journal: Journal;
-  promptness: Promptness;
+  promptness: ResponseTimes;
   workspace: Workspace;
   credentials: Credentials;
 }
 
 /** A customer that works at a steady pace, whatever becomes of the calls before. */
-export class Good {
+export class GoodCustomer {
   readonly #with: GoodOptions;
   #phase: Phase | undefined;
   readonly #open = new Set<Promise<unknown>>();
@@ -44,7 +44,7 @@ export class Good {
   }
 
   /** To be told of each of its calls. */
-  readonly see = (seen: Seen): void => {
+  readonly see = (seen: AnsweredCall): void => {
     this.#with.promptness.see(seen);
     if (seen.call.what) this.#phase?.seen.push(seen);
   };

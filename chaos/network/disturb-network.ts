@@ -1,23 +1,23 @@
 import type { World } from '../checks/check.ts';
 import type { Options } from '../options.ts';
-import type { Part } from '../parts/part.ts';
-import type { TcpProxy } from '../parts/proxy.ts';
-import type { Stage } from '../parts/stage.ts';
-import { Still } from '../parts/still.ts';
-import type { Watchdog } from '../parts/watchdog.ts';
+import { Freezer } from '../processes/freezer.ts';
+import type { ManagedProcess } from '../processes/managed-process.ts';
+import type { RunFolder } from '../processes/run-folder.ts';
+import type { Watchdog } from '../processes/watchdog.ts';
 import { randomFrom } from '../random.ts';
 import { ReadinessWatch } from '../readiness.ts';
 import { Canary } from './canary.ts';
-import { trouble } from './mischief.ts';
-import { type Kind, kinds, planOf } from './plan.ts';
+import { causeFaults } from './cause-faults.ts';
+import type { PastFault } from './expected-readiness.ts';
+import { type FaultKind, faultKinds, planFaults } from './fault-plan.ts';
 import { switchesOf } from './switches.ts';
-import type { Past } from './truth.ts';
+import type { TcpProxy } from './tcp-proxy.ts';
 
 export interface Setting {
-  stage: Stage;
+  stage: RunFolder;
   watchdog: Watchdog;
   world: World;
-  parts: Part[];
+  parts: ManagedProcess[];
   proxy: TcpProxy;
   tell: (line: string) => void;
 }
@@ -26,11 +26,11 @@ export interface Setting {
  * Ill-treats the connections to Postgres for as long as the options say, and asks meanwhile who is
  * ready.
  */
-export async function ailNetwork(
+export async function disturbNetwork(
   { seed, minutes, only }: Options,
   { stage, watchdog, world, parts, proxy, tell }: Setting,
 ) {
-  const still = new Still(watchdog);
+  const still = new Freezer(watchdog);
   const ready = new ReadinessWatch(stage.apiUrls);
   const switches = switchesOf({
     proxy,
@@ -42,13 +42,17 @@ export async function ailNetwork(
   const among = chosen(only);
   ready.start();
   try {
-    const past: Past[] = await trouble(planOf(randomFrom(seed), among), minutes * 60_000, {
-      switches,
-      ready,
-      canary,
-      kinds: among,
-      tell,
-    });
+    const past: PastFault[] = await causeFaults(
+      planFaults(randomFrom(seed), among),
+      minutes * 60_000,
+      {
+        switches,
+        ready,
+        canary,
+        kinds: among,
+        tell,
+      },
+    );
     await canary.done();
     return { past, probes: ready.probes };
   } finally {
@@ -60,10 +64,11 @@ export async function ailNetwork(
 }
 
 /** @throws where no trouble is called so */
-function chosen(only: string[]): readonly Kind[] {
-  const found = kinds.filter(
+function chosen(only: string[]): readonly FaultKind[] {
+  const found = faultKinds.filter(
     (kind) => only.length === 0 || only.some((beginning) => kind.startsWith(beginning)),
   );
-  if (found.length === 0) throw new Error(`--only must name troubles among ${kinds.join(', ')}`);
+  if (found.length === 0)
+    throw new Error(`--only must name troubles among ${faultKinds.join(', ')}`);
   return found;
 }

@@ -1,41 +1,41 @@
 import postgres from 'postgres';
 import { migrate } from '../../src/db/migrate.ts';
 import { makeSightings } from '../order/effect.ts';
-import { servers } from './company.ts';
-import { Part, type Script } from './part.ts';
-import type { Stage } from './stage.ts';
+import { serverSpecs } from './deployment.ts';
+import { ManagedProcess, type ProcessSpec } from './managed-process.ts';
+import type { RunFolder } from './run-folder.ts';
 import type { Watchdog } from './watchdog.ts';
 
 /** Everything that is to be ended, however the run ends. */
-export interface Cast {
-  parts: Part[];
+export interface StartedProcesses {
+  parts: ManagedProcess[];
   watchdog: Watchdog;
 }
 
 interface Ours {
   /** Our own processes. */
-  processes: Script[];
+  processes: ProcessSpec[];
   tell: (line: string) => void;
 }
 
 /** The servers first, then a database, then our own. */
-export async function bringUp(
-  stage: Stage,
-  { parts, watchdog }: Cast,
+export async function startAll(
+  stage: RunFolder,
+  { parts, watchdog }: StartedProcesses,
   { processes, tell }: Ours,
 ): Promise<void> {
-  const begin = async (scripts: Script[]) => {
-    const own = scripts.map((script) => new Part(script, watchdog, tell));
+  const begin = async (scripts: ProcessSpec[]) => {
+    const own = scripts.map((script) => new ManagedProcess(script, watchdog, tell));
     parts.push(...own);
-    await Promise.all(own.map((part) => part.up()));
+    await Promise.all(own.map((part) => part.untilUp()));
   };
   tell('bringing everything up');
-  await begin(await servers(stage, tell));
+  await begin(await serverSpecs(stage, tell));
   await makeDatabase(stage);
   await begin(processes);
 }
 
-async function makeDatabase({ databaseUrl }: Stage): Promise<void> {
+async function makeDatabase({ databaseUrl }: RunFolder): Promise<void> {
   const admin = postgres(databaseUrl.replace(/knockon$/, 'postgres'), {
     max: 1,
     onnotice: () => {},
@@ -49,8 +49,8 @@ async function makeDatabase({ databaseUrl }: Stage): Promise<void> {
 }
 
 /** Ours first, then what they need. */
-export async function takeDown({ parts, watchdog }: Cast): Promise<void> {
-  const isServer = (part: Part) => part.name === 'postgres' || part.name === 'temporal';
+export async function stopAll({ parts, watchdog }: StartedProcesses): Promise<void> {
+  const isServer = (part: ManagedProcess) => part.name === 'postgres' || part.name === 'temporal';
   await Promise.all(parts.filter((part) => !isServer(part)).map((part) => part.stop()));
   await Promise.all(parts.filter(isServer).map((part) => part.stop()));
   watchdog.dismiss();

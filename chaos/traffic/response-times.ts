@@ -1,7 +1,7 @@
 import type { Call } from './client.ts';
 
 /** One call, and what has become of it. */
-export interface Seen {
+export interface AnsweredCall {
   call: Call;
   /** When it began, in ms since 1970. */
   at: number;
@@ -13,10 +13,10 @@ export interface Seen {
 }
 
 /** Longest until a request is answered, in ms, whatever happens to whom. */
-export const PROMPT = 15_000;
+export const LATE_MS = 15_000;
 
 /** Whether requests are answered in time, and refused as they are to be. */
-export class Promptness {
+export class ResponseTimes {
   count = 0;
   slowestMs = 0;
   /** Calls that were answered late, or not at all. */
@@ -24,12 +24,12 @@ export class Promptness {
   /** Refusals for want of something of ours that are no 503, or don't say when to come again. */
   readonly rude: string[] = [];
 
-  readonly see = ({ call, at, ms, status, hasRetryAfter }: Seen): void => {
+  readonly see = ({ call, at, ms, status, hasRetryAfter }: AnsweredCall): void => {
     this.count += 1;
     this.slowestMs = Math.max(this.slowestMs, ms);
     const what = `${call.method} ${bare(call.path)}, ${new Date(at).toISOString().slice(11, 19)}Z`;
     if (status === null) this.late.push(`${what}: no answer in ${seconds(ms)}`);
-    else if (ms > PROMPT) this.late.push(`${what}: answered ${status} after ${seconds(ms)}`);
+    else if (ms > LATE_MS) this.late.push(`${what}: answered ${status} after ${seconds(ms)}`);
     if (status !== null && status >= 500 && !(status === 503 && hasRetryAfter))
       this.rude.push(`${what}: answered ${status}${hasRetryAfter ? '' : ' without Retry-After'}`);
   };

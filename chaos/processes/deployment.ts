@@ -3,21 +3,24 @@ import { giveWay } from '../../src/local/give-way.ts';
 import { startPostgres } from '../../src/local/postgres.ts';
 import { startTemporal } from '../../src/local/temporal.ts';
 import { findTemporalCli } from '../../src/local/temporal-cli.ts';
+import type { ProcessSpec } from './managed-process.ts';
 import { type OwnProcess, startOwn } from './own-process.ts';
-import type { Script } from './part.ts';
-import { dataOf, type Stage } from './stage.ts';
+import { dataOf, type RunFolder } from './run-folder.ts';
 
 const orderWorker = fileURLToPath(new URL('../order/worker.ts', import.meta.url));
 
 /** The servers that ours need. Both keep their state on disk. */
-export async function servers(stage: Stage, tell: (line: string) => void): Promise<Script[]> {
+export async function serverSpecs(
+  stage: RunFolder,
+  tell: (line: string) => void,
+): Promise<ProcessSpec[]> {
   const all = [postgres(stage)];
   if (stage.transport === 'temporal') all.push(temporal(stage, await findTemporalCli(tell)));
   return all;
 }
 
 /** Two of everything that a deployment may have two of. */
-export function ownProcesses(stage: Stage): Script[] {
+export function allProcesses(stage: RunFolder): ProcessSpec[] {
   const worker = (kind: string, n: number) =>
     own(stage, `${kind} worker ${n}`, { args: ['worker', kind] });
   return [
@@ -39,12 +42,12 @@ export function ownProcesses(stage: Stage): Script[] {
 }
 
 /** One of each, as on a small machine: who waits for whom shows best. */
-export function fewProcesses(stage: Stage): Script[] {
+export function oneOfEach(stage: RunFolder): ProcessSpec[] {
   const names = ['api 1', 'workflows worker 1', 'effects worker 1'];
-  return ownProcesses(stage).filter(({ name }) => names.includes(name));
+  return allProcesses(stage).filter(({ name }) => names.includes(name));
 }
 
-function postgres(stage: Stage): Script {
+function postgres(stage: RunFolder): ProcessSpec {
   const { password } = stage;
   const log = stage.log('postgres');
   return {
@@ -69,7 +72,7 @@ function postgres(stage: Stage): Script {
   };
 }
 
-function temporal(stage: Stage, cli: string): Script {
+function temporal(stage: RunFolder, cli: string): ProcessSpec {
   const log = stage.log('temporal');
   const file = `${stage.folder}/temporal.db`;
   return {
@@ -90,10 +93,10 @@ function temporal(stage: Stage, cli: string): Script {
 }
 
 function own(
-  stage: Stage,
+  stage: RunFolder,
   name: string,
   process: Pick<OwnProcess, 'args' | 'path'> & Partial<OwnProcess>,
-): Script {
+): ProcessSpec {
   const log = stage.log(name);
   const spawned = process.args?.[0] === 'worker' ? givingWay : (onSpawn: OnSpawn) => onSpawn;
   return {

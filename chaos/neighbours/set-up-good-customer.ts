@@ -22,7 +22,7 @@ interface Setting {
 }
 
 /** A workspace with a fast endpoint, three channels, and all that lets somebody in. */
-export async function settleGood({
+export async function setUpGoodCustomer({
   client,
   receiver,
   adminKey,

@@ -3,7 +3,7 @@ import { type Identity, identify, isAlive } from '../../src/local/process-identi
 import type { Watchdog } from './watchdog.ts';
 
 /** What is to run, and how it is killed. */
-export interface Script {
+export interface ProcessSpec {
   name: string;
   /** SIGKILL, except for Postgres: SIGQUIT to its postmaster is an immediate shutdown. */
   blow: NodeJS.Signals;
@@ -22,7 +22,7 @@ const BREATH = 500;
 const FIRST_STARTS = 5;
 
 /** A process that is killed and comes back, again and again. */
-export class Part {
+export class ManagedProcess {
   readonly name: string;
   readonly log: string;
   kills = 0;
@@ -32,7 +32,7 @@ export class Part {
   readonly ownEnds: string[] = [];
   /** Starts that came to nothing without a kill: what it needs was away. */
   failedStarts = 0;
-  readonly #script: Script;
+  readonly #script: ProcessSpec;
   readonly #watchdog: Watchdog;
   readonly #tell: (line: string) => void;
   #process: Identity | undefined;
@@ -49,7 +49,7 @@ export class Part {
   #wasUp = false;
   #onUp: { resolve: () => void; reject: (error: Error) => void }[] = [];
 
-  constructor(script: Script, watchdog: Watchdog, tell: (line: string) => void) {
+  constructor(script: ProcessSpec, watchdog: Watchdog, tell: (line: string) => void) {
     this.name = script.name;
     this.log = script.log;
     this.#script = script;
@@ -66,7 +66,7 @@ export class Part {
    * Until it is up, and not frozen. Begins its life if that has not begun. @throws where it can't
    * be started at all
    */
-  async up(): Promise<void> {
+  async untilUp(): Promise<void> {
     this.#life ??= this.#live();
     await pause(Math.max(0, this.#frozenUntil - Date.now()));
     if (this.isUp) return;

@@ -3,8 +3,8 @@ import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { howItEnds } from '../../src/local/background.ts';
 import type { Options } from '../options.ts';
-import type { Stage } from '../parts/stage.ts';
-import type { Watchdog } from '../parts/watchdog.ts';
+import type { RunFolder } from '../processes/run-folder.ts';
+import type { Watchdog } from '../processes/watchdog.ts';
 
 const script = fileURLToPath(new URL('./bad/process.ts', import.meta.url));
 
@@ -26,19 +26,19 @@ export interface BadReport {
 }
 
 /** What the process says. */
-export type Told = { settled: string } | { ready: true } | { report: BadReport[] };
+export type FromProcess = { settled: string } | { ready: true } | { report: BadReport[] };
 
 /** Longest that settling in, and coming to an end, may take, in ms. */
 const PATIENCE = 240_000;
 
 /** The bad neighbours, from the outside. */
-export class Crew {
+export class BadNeighbours {
   readonly #child: ChildProcess;
   readonly #watchdog: Watchdog;
   readonly #tell: (line: string) => void;
 
   constructor(
-    stage: Stage,
+    stage: RunFolder,
     { only, seed }: Pick<Options, 'only' | 'seed'>,
     watchdog: Watchdog,
     tell: (line: string) => void,
@@ -82,7 +82,7 @@ export class Crew {
   }
 
   /** What `pick` makes of the first thing said that it takes. */
-  async #hear<T>(pick: (told: Told) => T | undefined): Promise<T> {
+  async #hear<T>(pick: (told: FromProcess) => T | undefined): Promise<T> {
     const ended = howItEnds(this.#child).then((how) =>
       Promise.reject(new Error(`the bad neighbours ended (${how}): their log says why`)),
     );
@@ -92,7 +92,7 @@ export class Crew {
         () => reject(new Error(`the bad neighbours said nothing for ${PATIENCE / 1000} s`)),
         PATIENCE,
       );
-      this.#child.on('message', (told: Told) => {
+      this.#child.on('message', (told: FromProcess) => {
         const picked = pick(told);
         if (picked !== undefined) resolve(picked);
       });

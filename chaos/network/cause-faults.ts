@@ -1,16 +1,16 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ReadinessWatch } from '../readiness.ts';
 import type { Canary } from './canary.ts';
-import type { Kind, Trouble } from './plan.ts';
+import type { PastFault } from './expected-readiness.ts';
+import type { Fault, FaultKind } from './fault-plan.ts';
 import type { Switches } from './switches.ts';
-import type { Past } from './truth.ts';
 
 export interface Scene {
   switches: Switches;
   ready: ReadinessWatch;
   canary: Canary;
   /** Every one of them comes once, however short the time. */
-  kinds: readonly Kind[];
+  kinds: readonly FaultKind[];
   tell: (line: string) => void;
 }
 
@@ -20,13 +20,13 @@ const PATIENCE = 60_000;
 /**
  * Makes one trouble after another as the plan says, until the time is up and each kind has been.
  */
-export async function trouble(
-  plan: Iterator<Trouble, never>,
+export async function causeFaults(
+  plan: Iterator<Fault, never>,
   forMs: number,
   scene: Scene,
-): Promise<Past[]> {
+): Promise<PastFault[]> {
   const began = Date.now();
-  const past: Past[] = [];
+  const past: PastFault[] = [];
   const isOver = () =>
     Date.now() - began > forMs &&
     scene.kinds.every((kind) => past.some((one) => one.kind === kind));
@@ -35,9 +35,9 @@ export async function trouble(
 }
 
 async function once(
-  { kind, afterMs, forMs }: Trouble,
+  { kind, afterMs, forMs }: Fault,
   { switches, ready, canary, tell }: Scene,
-): Promise<Past> {
+): Promise<PastFault> {
   await wait(afterMs);
   tell(`${kind}, for ${seconds(forMs)}`);
   const began = Date.now();

@@ -1,9 +1,9 @@
 import { type Probe, READY_WITHIN } from '../readiness.ts';
-import type { Kind } from './plan.ts';
+import type { FaultKind } from './fault-plan.ts';
 
 /** A trouble that is over. Moments are in ms since 1970. */
-export interface Past {
-  kind: Kind;
+export interface PastFault {
+  kind: FaultKind;
   began: number;
   ended: number;
   /** How long after its end a new message's webhook came, in ms; null: it did not in time. */
@@ -13,16 +13,16 @@ export interface Past {
 }
 
 /** Within so long after a trouble everything moves again, in ms. */
-export const AGAIN = 20_000;
+export const RECOVERY_MS = 20_000;
 
 /** Asked so shortly after the beginning, an API may have looked just before it. */
 const BEGINNING = 2000;
 
 /** New connections work: whether the API is ready then is for it to say. */
-const mayBeReady = (kind: Kind) => kind === 'forgotten';
+const mayBeReady = (kind: FaultKind) => kind === 'forgotten';
 
 /** Answers of /readyz that came late, or were not true. */
-export function untrue(probes: readonly Probe[], troubles: readonly Past[]): string[] {
+export function wrongAnswers(probes: readonly Probe[], troubles: readonly PastFault[]): string[] {
   return probes.flatMap((probe) => {
     const { at, ms, status } = probe;
     const found = troubles.findLast(({ began }) => began <= at);
@@ -37,15 +37,15 @@ export function untrue(probes: readonly Probe[], troubles: readonly Past[]): str
 }
 
 /** What the answer has to be; undefined where either is true. */
-function expectedOf({ at, ms }: Probe, trouble: Past | undefined): number | undefined {
+function expectedOf({ at, ms }: Probe, trouble: PastFault | undefined): number | undefined {
   if (!trouble) return 200;
   const { kind, began, ended } = trouble;
   const isDuring = at + ms < ended;
   if (isDuring) return at < began + BEGINNING || mayBeReady(kind) ? undefined : 503;
-  return at > ended + AGAIN ? 200 : undefined;
+  return at > ended + RECOVERY_MS ? 200 : undefined;
 }
 
-function describe({ kind, began, ended }: Past, at: number): string {
+function describe({ kind, began, ended }: PastFault, at: number): string {
   const seconds = (ms: number) => (ms / 1000).toFixed(1);
   return at < ended
     ? `${kind}, ${seconds(at - began)} s after its beginning`
