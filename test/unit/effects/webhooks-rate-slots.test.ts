@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { OpenDelivery } from '../../../src/activities/webhooks/deliveries.ts';
-import { takeRateSlots } from '../../../src/activities/webhooks/rate-limit.ts';
+import type { OpenDelivery } from '../../../src/activities/webhooks/delivery/deliveries.ts';
+import { takeRateSlots } from '../../../src/activities/webhooks/limits/rate-limit.ts';
 import type { Database } from '../../../src/db/client.ts';
 
 const delivery = (due_in_ms: number | null, n: number) =>

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { askedWait } from '../../../src/activities/webhooks/retry-after.ts';
+import { retryAfterMs } from '../../../src/activities/webhooks/http/retry-after.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
 const now = Date.UTC(2024, 0, 15, 12);
@@ -10,7 +10,7 @@ describe('Retry-After', () => {
     fc.assert(
       fc.property(fc.nat({ max: 1_000_000 }), (seconds) => {
         const wait = seconds === 0 ? undefined : Math.min(seconds * 1000, DAY);
-        expect(askedWait({ retryAfter: ` ${seconds} ` }, now)).toBe(wait);
+        expect(retryAfterMs({ retryAfter: ` ${seconds} ` }, now)).toBe(wait);
       }),
     );
   });
@@ -22,7 +22,7 @@ describe('Retry-After', () => {
         const retryAfter = new Date(now + (ahead + off) * 1000).toUTCString();
         const date = new Date(now + off * 1000).toUTCString();
         const wait = ahead > 0 ? Math.min(ahead * 1000, DAY) : undefined;
-        expect(askedWait({ retryAfter, date }, now)).toBe(wait);
+        expect(retryAfterMs({ retryAfter, date }, now)).toBe(wait);
       }),
     );
   });
@@ -31,9 +31,9 @@ describe('Retry-After', () => {
     const other = fc.string().filter((text) => !/^\s*\d+\s*$/.test(text));
     fc.assert(
       fc.property(other, (retryAfter) => {
-        expect(askedWait({ retryAfter }, now)).toBeUndefined();
+        expect(retryAfterMs({ retryAfter }, now)).toBeUndefined();
       }),
     );
-    expect(askedWait({ retryAfter: null }, now)).toBeUndefined();
+    expect(retryAfterMs({ retryAfter: null }, now)).toBeUndefined();
   });
 });
