@@ -189,7 +189,7 @@ test.each([
 test.each([
   [['retry', 'not-an-id'], /'not-an-id'.*must be an id.*knockon failed/],
   [['discard', '42', '--reason', 'x'], /must be an id.*knockon failed/],
-  [['jobs', 'x', '--pause'], /must be an id.*knockon jobs/],
+  [['jobs', 'x', '--pause'], /must be an id.*knockon operations/],
   [['trace', 'x'], /must be an id/],
   [['failed', '--message', 'x'], /must be an id/],
   [['replay', '--channel', 'general'], /must be an id/],
