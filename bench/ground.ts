@@ -2,8 +2,8 @@ import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres, { type PendingQuery, type Row, type Sql } from 'postgres';
-import { freePorts } from '../src/local/ports.ts';
-import { startPostgres } from '../src/local/postgres.ts';
+import { freePorts } from '../src/local/launcher/ports.ts';
+import { startPostgres } from '../src/local/postgres/postgres.ts';
 
 /** What all contestants stand on: a Postgres of the bench's own, a database each. */
 export interface Ground {

@@ -4,8 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 
 /**
- * What each folder may import beside itself. `seal`, `crash-points`, `safe-error`, `config`,
- * `temporal-settings`, `database-url`, `canonical-json` and `group-by` are files of src/ itself.
+ * What each folder may import beside itself. `seal`, `crash-points`, `safe-error`,
+ * `database-url`, `canonical-json` and `group-by` are files of src/ itself.
  */
 const allowed = {
   events: [],
@@ -31,9 +31,8 @@ const allowed = {
   console: ['ops'],
   workers: ['*'],
   cli: ['*'],
-  local: ['db', 'config', 'transport'],
-  config: ['temporal-settings', 'database-url'],
-  'temporal-settings': [],
+  local: ['db', 'settings', 'transport'],
+  settings: ['database-url'],
   'database-url': [],
   seal: [],
   'crash-points': [],

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { findTestServer } from '../src/local/temporal-cli.ts';
+import { findTestServer } from '../src/local/temporal/temporal-cli.ts';
 import { bundleWorkflows } from '../test/setup/workflow-bundle.ts';
 import { scenarios } from '../test/temporal/workflows/scenarios.ts';
 import { WorkflowTestbed } from '../test/temporal/workflows/testbed.ts';

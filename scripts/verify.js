@@ -19,6 +19,7 @@ const steps = [
   ['figures of pages and code', 'node', 'scripts/figures.js'],
   ['words and links of pages', 'node', 'scripts/prose.js'],
   ['spelling of pages', 'cspell', '--no-progress', '--quiet', '**/*.md'],
+  ['references are up to date', 'tsx', 'scripts/reference.ts', '--check'],
   ['unused files and dependencies', 'knip'],
   ['build', 'node', 'scripts/build-if-stale.js'],
   ['tests', 'vitest', 'run', ...reporting(report)],

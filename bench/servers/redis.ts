@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { startInBackground, waitUntilItAnswers } from '../../src/local/background.ts';
-import { freePorts } from '../../src/local/ports.ts';
+import { freePorts } from '../../src/local/launcher/ports.ts';
+import { startInBackground, waitUntilItAnswers } from '../../src/local/processes/background.ts';
 import type { Servers } from '../contestants/peer.ts';
 import type { Ground } from '../ground.ts';
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { howItEnds } from '../../src/local/background.ts';
+import { howItEnds } from '../../src/local/processes/background.ts';
 import type { Options } from '../options.ts';
 import type { RunFolder } from '../processes/run-folder.ts';
 import type { Watchdog } from '../processes/watchdog.ts';

@@ -1,6 +1,7 @@
 // A worker of somebody else's, with one effect that is ordered per channel.
-import { readConfig } from '../../src/config.ts';
+
 import { connectDatabase } from '../../src/db/client.ts';
+import { readConfig } from '../../src/settings/config.ts';
 import { hostEffects } from '../../src/workers/effects.ts';
 import { createLog, runProcess, ShutdownStack } from '../../src/workers/process/process.ts';
 import { sightings } from './effect.ts';

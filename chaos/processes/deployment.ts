@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
-import { giveWay } from '../../src/local/give-way.ts';
-import { startPostgres } from '../../src/local/postgres.ts';
-import { startTemporal } from '../../src/local/temporal.ts';
-import { findTemporalCli } from '../../src/local/temporal-cli.ts';
+import { startPostgres } from '../../src/local/postgres/postgres.ts';
+import { giveWay } from '../../src/local/processes/give-way.ts';
+import { startTemporal } from '../../src/local/temporal/temporal.ts';
+import { findTemporalCli } from '../../src/local/temporal/temporal-cli.ts';
 import type { ProcessSpec } from './managed-process.ts';
 import { type OwnProcess, startOwn } from './own-process.ts';
 import { dataOf, type RunFolder } from './run-folder.ts';

@@ -1,5 +1,5 @@
-import { type Background, tail } from '../../src/local/background.ts';
-import { type Identity, identify, isAlive } from '../../src/local/process-identity.ts';
+import { type Background, tail } from '../../src/local/processes/background.ts';
+import { type Identity, identify, isAlive } from '../../src/local/processes/process-identity.ts';
 import type { Watchdog } from './watchdog.ts';
 
 /** What is to run, and how it is killed. */

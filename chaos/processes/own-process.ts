@@ -1,7 +1,12 @@
 import { fork } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type Background, endChild, howItEnds, tail } from '../../src/local/background.ts';
+import {
+  type Background,
+  endChild,
+  howItEnds,
+  tail,
+} from '../../src/local/processes/background.ts';
 
 /** The built command: what is killed is what ships. */
 export const knockon = fileURLToPath(new URL('../../bin/knockon.js', import.meta.url));

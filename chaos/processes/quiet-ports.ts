@@ -1,4 +1,4 @@
-import { isFree } from '../../src/local/ports.ts';
+import { isFree } from '../../src/local/launcher/ports.ts';
 
 /**
  * Below the ports that systems hand out by themselves: nobody takes one while its process is down.

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { findUpFile } from '../../src/cli/api/find-api.ts';
-import type { UpFile } from '../../src/local/up-file.ts';
+import type { UpFile } from '../../src/local/launcher/up-file.ts';
 
 /** Thrown where a drill may not be held; says why and what to do. */
 export class RefusedError extends Error {

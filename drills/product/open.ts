@@ -3,7 +3,7 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { UpFile } from '../../src/local/up-file.ts';
+import type { UpFile } from '../../src/local/launcher/up-file.ts';
 import { findRunning } from './find.ts';
 import { bringUp, surroundings } from './own.ts';
 import { Stage } from './stage.ts';

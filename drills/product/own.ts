@@ -5,7 +5,7 @@ import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { UpFile } from '../../src/local/up-file.ts';
+import type { UpFile } from '../../src/local/launcher/up-file.ts';
 import { until } from './until.ts';
 
 const knockon = fileURLToPath(new URL('../../bin/knockon.js', import.meta.url));

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Recorded } from '../../src/local/processes-file.ts';
+import type { Recorded } from '../../src/local/files/processes-file.ts';
 import type { Stage } from './stage.ts';
 
 /**

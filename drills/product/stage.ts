@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import postgres, { type Sql } from 'postgres';
-import type { UpFile } from '../../src/local/up-file.ts';
+import type { UpFile } from '../../src/local/launcher/up-file.ts';
 import { until } from './until.ts';
 
 /** What a drill may use of the product that it runs on. */

@@ -1,6 +1,6 @@
 import type { Effect } from '../../src/activities/runtime/effect.ts';
-import { readConfig } from '../../src/config.ts';
 import { connectDatabase } from '../../src/db/client.ts';
+import { readConfig } from '../../src/settings/config.ts';
 import { hostEffects } from '../../src/workers/effects.ts';
 import { createLog, runProcess, ShutdownStack } from '../../src/workers/process/process.ts';
 

@@ -1,8 +1,8 @@
 // Hosts the effect in a process of its own. Nothing else is redeployed: it registers itself, and
 // gets every event from then on.
 import { readFileSync } from 'node:fs';
-import { readConfig } from '../../src/config.ts';
 import { connectDatabase } from '../../src/db/client.ts';
+import { readConfig } from '../../src/settings/config.ts';
 import { hostEffects } from '../../src/workers/effects.ts';
 import { createLog, runProcess, ShutdownStack } from '../../src/workers/process/process.ts';
 import { transcripts } from './effect.ts';

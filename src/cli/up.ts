@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { ConfigError } from '../config.ts';
-import type { DemoWorkspace } from '../local/demo-workspace.ts';
-import type { Home } from '../local/home.ts';
-import type { Progress } from '../local/progress.ts';
-import type { UpFile } from '../local/up-file.ts';
+import type { Home } from '../local/files/home.ts';
+import type { DemoWorkspace } from '../local/launcher/demo-workspace.ts';
+import type { Progress } from '../local/launcher/progress.ts';
+import type { UpFile } from '../local/launcher/up-file.ts';
+import { ConfigError } from '../settings/config.ts';
 import {
   CommandError,
   EXIT,
@@ -60,8 +60,8 @@ function port(text: string): number {
 
 async function up(options: UpOptions): Promise<void> {
   const [{ launch }, { listenForInterruption }] = await Promise.all([
-    import('../local/launch.ts'),
-    import('../local/interruption.ts'),
+    import('../local/launcher/launch.ts'),
+    import('../local/launcher/interruption.ts'),
   ]);
   const interruption = listenForInterruption();
   onReaderLeaving(() => interruption.interrupt('nobody reads the output'));
@@ -93,10 +93,12 @@ async function up(options: UpOptions): Promise<void> {
 }
 
 async function progressFor(terminal: Terminal, { json }: UpOptions): Promise<Progress> {
-  const { jsonProgress, liveProgress, plainProgress } = await import('../local/progress.ts');
+  const { jsonProgress, liveProgress, plainProgress } = await import(
+    '../local/launcher/progress.ts'
+  );
   if (json) return jsonProgress(terminal.out);
   if (!terminal.live || process.env.CI) return plainProgress(terminal.out);
-  const { stepTitles } = await import('../local/stack.ts');
+  const { stepTitles } = await import('../local/launcher/stack.ts');
   return liveProgress(stepTitles(process.env), terminal.out);
 }
 
@@ -110,7 +112,7 @@ async function explained(error: unknown): Promise<unknown> {
 
 /** The addresses of the one that runs here, as far as its up.json says. */
 async function whereItIs(): Promise<string> {
-  const { openHome, readJson } = await import('../local/home.ts');
+  const { openHome, readJson } = await import('../local/files/home.ts');
   const file = await readJson<UpFile>((await openHome()).path('up.json'));
   if (!file) return ' It is still starting, or stopping.';
   return `\n  API          ${file.api_url}\n  Console      ${file.console_url}${temporalUi(file)}\n  Mail         ${file.mail_url}

@@ -10,7 +10,6 @@ import { createApp } from '../api/app.ts';
 import type { ApiDependencies } from '../api/dependencies.ts';
 import { createLimits, type Limits } from '../api/limits/index.ts';
 import { shared } from '../api/shared.ts';
-import type { Config } from '../config.ts';
 import { connectDatabase, type Database, type DatabaseOptions } from '../db/client.ts';
 import { createHeavy, type Heavy } from '../db/heavy/heavy.ts';
 import { soon } from '../db/soon.ts';
@@ -28,6 +27,7 @@ import {
 import { readiness } from '../ops/status/readiness.ts';
 import { EVENTS_CHANNEL } from '../outbox/emit.ts';
 import { createSeal } from '../seal.ts';
+import type { Config } from '../settings/config.ts';
 import { BACKGROUND, startControls, startMaintenance } from './maintenance.ts';
 import { startOperations } from './operations.ts';
 import { versionOf } from './presence.ts';

@@ -7,7 +7,6 @@ import { rebuildAnalytics } from '../activities/analytics/rebuild.ts';
 import { rebuildCache } from '../activities/cache/rebuild.ts';
 import { summaryStore } from '../activities/cache/summaries.ts';
 import { rebuildSearch } from '../activities/search/rebuild.ts';
-import type { Config } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import type { OperationDependencies } from '../ops/operations/handler.ts';
 import {
@@ -17,6 +16,7 @@ import {
   releaseOperation,
 } from '../ops/operations/operations.ts';
 import { runOperation } from '../ops/operations/runner.ts';
+import type { Config } from '../settings/config.ts';
 import type { OperationDriver, OperationProgress, OperationRef } from '../transport/operation.ts';
 import type { ShutdownStack } from './process/process.ts';
 import { repeat } from './process/repeat.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { Sql } from 'postgres';
-import type { Config } from '../config.ts';
+import type { Config } from '../settings/config.ts';
 import type { EffectAnswer } from '../transport/dispatch.ts';
 import { repeat } from './process/repeat.ts';
 

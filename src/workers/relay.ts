@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import type { Config } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import { readiness } from '../ops/status/readiness.ts';
 import { Dispatcher } from '../outbox/dispatcher.ts';
+import type { Config } from '../settings/config.ts';
 import type { Transport } from '../transport/transport.ts';
 import { BACKGROUND, startControls, startMaintenance } from './maintenance.ts';
 import { startOperations } from './operations.ts';

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
-import type { Config } from '../config.ts';
 import type { Database } from '../db/client.ts';
 import type { TemporalUi } from '../ops/inspect/temporal-ui.ts';
+import type { Config } from '../settings/config.ts';
 import { namingOf } from '../transport/naming.ts';
 import type { OperationDriver, ResetWorkflow } from '../transport/operation.ts';
 import type { Queues } from '../transport/queues.ts';

@@ -1,6 +1,6 @@
 import { createEffects } from '../../src/activities/index.ts';
-import { readConfig } from '../../src/config.ts';
 import type { Database } from '../../src/db/client.ts';
+import { readConfig } from '../../src/settings/config.ts';
 import { effectSettings } from '../../src/workers/effects.ts';
 
 const config = readConfig({

@@ -4,7 +4,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, vi } from 'vitest';
-import { freePorts } from '../../src/local/ports.ts';
+import { freePorts } from '../../src/local/launcher/ports.ts';
 
 /** Debian keeps it where only root's PATH leads. */
 const PATH = `${process.env.PATH}:/usr/sbin`;

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, vi } from 'vitest';
-import { freePorts } from '../../src/local/ports.ts';
+import { freePorts } from '../../src/local/launcher/ports.ts';
 
 export const isRedisInstalled = spawnSync('redis-server', ['--version']).status === 0;
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, vi } from 'vitest';
-import { type Config, readConfig } from '../../src/config.ts';
+import { type Config, readConfig } from '../../src/settings/config.ts';
 import { start as startApi } from '../../src/workers/api.ts';
 import { start as startEffects } from '../../src/workers/effects.ts';
 import type { Running } from '../../src/workers/process/process.ts';

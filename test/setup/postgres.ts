@@ -2,8 +2,8 @@ import { basename, join } from 'node:path';
 import postgres from 'postgres';
 import type { TestProject } from 'vitest/node';
 import { migrate } from '../../src/db/migrate.ts';
-import { freePorts } from '../../src/local/ports.ts';
-import { type Postgres, startPostgres } from '../../src/local/postgres.ts';
+import { freePorts } from '../../src/local/launcher/ports.ts';
+import { type Postgres, startPostgres } from '../../src/local/postgres/postgres.ts';
 import type { TestRun } from './run.ts';
 import { share } from './share-server.ts';
 

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { whenNpmIsGone } from '../../src/local/npm-process.ts';
+import { whenNpmIsGone } from '../../src/local/processes/npm-process.ts';
 
 /** One run of vitest: its folder, and what ends with it. */
 export interface TestRun {

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { freePorts } from '../../src/local/ports.ts';
-import { startTemporal } from '../../src/local/temporal.ts';
-import { findTemporalCli, findTestServer } from '../../src/local/temporal-cli.ts';
+import { freePorts } from '../../src/local/launcher/ports.ts';
+import { startTemporal } from '../../src/local/temporal/temporal.ts';
+import { findTemporalCli, findTestServer } from '../../src/local/temporal/temporal-cli.ts';
 import type { TestRun } from './run.ts';
 import { share } from './share-server.ts';
 

@@ -1,8 +1,8 @@
 // A worker that somebody else deploys: one effect of their own, from outside this version's list.
 import { sql } from 'drizzle-orm';
 import { defineEffect } from '../../src/activities/runtime/effect.ts';
-import { readConfig } from '../../src/config.ts';
 import { connectDatabase } from '../../src/db/client.ts';
+import { readConfig } from '../../src/settings/config.ts';
 import { hostEffects } from '../../src/workers/effects.ts';
 import { createLog, runProcess, ShutdownStack } from '../../src/workers/process/process.ts';
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePorts } from '../../src/local/ports.ts';
+import { freePorts } from '../../src/local/launcher/ports.ts';
 import { all, Customer } from '../harness/customer.ts';
 import { OPERATOR, type TestProcess, useDeployment } from '../harness/processes.ts';
 import { startProxy, type TestProxy } from '../harness/proxy.ts';

@@ -5,8 +5,8 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { connectDatabase } from '../../src/db/client.ts';
-import { freePorts } from '../../src/local/ports.ts';
-import { type Postgres, startPostgres } from '../../src/local/postgres.ts';
+import { freePorts } from '../../src/local/launcher/ports.ts';
+import { type Postgres, startPostgres } from '../../src/local/postgres/postgres.ts';
 import { checkDatabase } from '../../src/ops/doctor/database.ts';
 import { knockon } from './local/start-knockon.ts';
 

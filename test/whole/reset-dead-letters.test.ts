@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { Client, Connection, type WorkflowExecutionInfo } from '@temporalio/client';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findTemporalCli } from '../../src/local/temporal-cli.ts';
+import { findTemporalCli } from '../../src/local/temporal/temporal-cli.ts';
 import { all, Customer, soon } from '../harness/customer.ts';
 import { useDeployment } from '../harness/processes.ts';
 import { callOps } from '../harness/running-product.ts';

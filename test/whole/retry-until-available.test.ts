@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Server } from 'node:net';
 import { pipeline } from 'node:stream';
 import { expect, it } from 'vitest';
-import { freePorts } from '../../src/local/ports.ts';
+import { freePorts } from '../../src/local/launcher/ports.ts';
 import { soon } from '../harness/customer.ts';
 import { useDeployment } from '../harness/processes.ts';
 

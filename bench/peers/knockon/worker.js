@@ -3,8 +3,8 @@
 // loader's time is counted.
 import { sql } from 'drizzle-orm';
 import { defineEffect } from '../../../dist/activities/runtime/effect.js';
-import { readConfig } from '../../../dist/config.js';
 import { connectDatabase } from '../../../dist/db/client.js';
+import { readConfig } from '../../../dist/settings/config.js';
 import { hostEffects } from '../../../dist/workers/effects.js';
 import { createLog, runProcess, Started } from '../../../dist/workers/process/process.js';
 

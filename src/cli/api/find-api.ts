@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { birthOf } from '../../local/process-identity.ts';
+import { birthOf } from '../../local/processes/process-identity.ts';
 import { CommandError, EXIT } from '../terminal/output.ts';
 
 /**

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { variablesOf } from '../../config.ts';
 import { counted } from '../../ops/operations/counted.ts';
 import type { Balance } from '../../ops/status/verify.ts';
-import { readTemporal } from '../../temporal-settings.ts';
+import { variablesOf } from '../../settings/config.ts';
+import { readTemporal } from '../../settings/temporal-profile.ts';
 import type { TemporalServer } from '../../transport/temporal/transport.ts';
 import { findUpFile, type Surroundings, type UpFile } from '../api/find-api.ts';
 import {

@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import type { ApiDependencies } from '../../api/dependencies.ts';
-import type { Config } from '../../config.ts';
 import { connectDatabase, type Database } from '../../db/client.ts';
 import { NotSoonError, soon } from '../../db/soon.ts';
 import { safeReason } from '../../safe-error.ts';
+import type { Config } from '../../settings/config.ts';
 import type { Queues } from '../../transport/queues.ts';
 import { registerProcessMetrics } from './metrics.ts';
 import type { ShutdownStack } from './process.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, type Registry } from 'prom-client';
-import type { Config } from '../../config.ts';
 import type { DispatcherOptions } from '../../outbox/dispatcher.ts';
+import type { Config } from '../../settings/config.ts';
 import type { EffectAnswer, EffectCall } from '../../transport/dispatch.ts';
 import { versionOf } from '../presence.ts';
 

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import pino, { type DestinationStream, type Logger } from 'pino';
-import type { Config } from '../../config.ts';
 import { isError, safeError } from '../../safe-error.ts';
+import type { Config } from '../../settings/config.ts';
 
 /** What a process has started. */
 export interface Running {

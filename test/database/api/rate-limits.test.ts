@@ -6,8 +6,8 @@ import { newKey } from '../../../src/api/keys.ts';
 import { addressReader } from '../../../src/api/limits/address.ts';
 import { createLimits, type LimitOptions } from '../../../src/api/limits/index.ts';
 import { memoryMeter, type Use } from '../../../src/api/limits/meter.ts';
-import { readConfig } from '../../../src/config.ts';
-import { freePorts } from '../../../src/local/ports.ts';
+import { freePorts } from '../../../src/local/launcher/ports.ts';
+import { readConfig } from '../../../src/settings/config.ts';
 import { isRedisInstalled, startRedis } from '../../harness/redis.ts';
 import { OPERATOR, request, useApi } from './test-api.ts';
 

@@ -1,12 +1,12 @@
 import type { PgBoss } from 'pg-boss';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readConfig } from '../../../src/config.ts';
 import { hostsOf, withHost } from '../../../src/database-url.ts';
 import { connectDatabase, type Database } from '../../../src/db/client.ts';
 import { isDatabaseAway } from '../../../src/db/errors.ts';
 import { migrate } from '../../../src/db/migrate.ts';
 import { openClient } from '../../../src/db/open.ts';
+import { readConfig } from '../../../src/settings/config.ts';
 import { createBoss } from '../../../src/transport/pg-boss/boss.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { startProxy } from '../../harness/proxy.ts';

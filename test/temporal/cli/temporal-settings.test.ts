@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findLedger } from '../../../src/cli/operate/verify.ts';
-import { readConfig } from '../../../src/config.ts';
-import { environmentFor } from '../../../src/local/environment.ts';
+import { environmentFor } from '../../../src/local/launcher/environment.ts';
+import { readConfig } from '../../../src/settings/config.ts';
 import { lazyConnection } from '../../../src/transport/temporal/transport.ts';
 import { connectWorker } from '../../../src/workers/temporal.ts';
 

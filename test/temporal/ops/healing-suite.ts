@@ -2,12 +2,12 @@ import { sql } from 'drizzle-orm';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { dead, defineEffect, type Effect, later } from '../../../src/activities/runtime/effect.ts';
-import type { Config } from '../../../src/config.ts';
 import type { Transaction } from '../../../src/db/client.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import { verifyLedger } from '../../../src/ops/status/verify.ts';
 import { claim, markStarted } from '../../../src/outbox/claim.ts';
 import { restartOrphans } from '../../../src/outbox/restart-orphans.ts';
+import type { Config } from '../../../src/settings/config.ts';
 import { soon, TransportTestbed } from '../transport/testbed.ts';
 
 const log = pino({ level: 'silent' });

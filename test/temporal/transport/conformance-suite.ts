@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, vi } from 'vitest';
-import type { Config } from '../../../src/config.ts';
+import type { Config } from '../../../src/settings/config.ts';
 import { TransportFixture } from './fixture.ts';
 import { dispatched } from './suite/dispatched.ts';
 import { openEvents } from './suite/open-events.ts';

@@ -1,8 +1,8 @@
 import { Client, Connection } from '@temporalio/client';
 import { expect } from 'vitest';
 import type { Effect } from '../../../src/activities/runtime/effect.ts';
-import { type Config, readConfig } from '../../../src/config.ts';
 import { claim, markStarted } from '../../../src/outbox/claim.ts';
+import { type Config, readConfig } from '../../../src/settings/config.ts';
 import type { Dispatch } from '../../../src/transport/dispatch.ts';
 import { hostEffects } from '../../../src/workers/effects.ts';
 import { createLog, type Running, ShutdownStack } from '../../../src/workers/process/process.ts';

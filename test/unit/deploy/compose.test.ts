@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { readConfig, settings } from '../../../src/config.ts';
+import { readConfig, settings } from '../../../src/settings/config.ts';
 
 interface Service {
   image: string;

@@ -4,13 +4,12 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { choosePorts } from '../../../src/local/addresses.ts';
-import type { Background } from '../../../src/local/background.ts';
-import { openHome, secretsOf } from '../../../src/local/home.ts';
-import { freePorts } from '../../../src/local/ports.ts';
-import { identify, isAlive } from '../../../src/local/process-identity.ts';
-import { takeHome } from '../../../src/local/processes-file.ts';
-import { supervise } from '../../../src/local/supervise.ts';
+import { openHome, secretsOf } from '../../../src/local/files/home.ts';
+import { takeHome } from '../../../src/local/files/processes-file.ts';
+import { choosePorts, freePorts } from '../../../src/local/launcher/ports.ts';
+import type { Background } from '../../../src/local/processes/background.ts';
+import { identify, isAlive } from '../../../src/local/processes/process-identity.ts';
+import { supervise } from '../../../src/local/processes/supervise.ts';
 
 const newHome = async () =>
   openHome({ KNOCKON_HOME: await mkdtemp(join(tmpdir(), 'knockon-home-')) });

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { readConfig, settings } from '../../../src/config.ts';
+import { readConfig, settings } from '../../../src/settings/config.ts';
 
 const source = (path: string) => fileURLToPath(new URL(`../../../src/${path}`, import.meta.url));
 const run = async (...args: string[]) =>
@@ -17,7 +17,9 @@ const told = new Map<string, { name: string; byDefault: string | undefined }[]>(
 beforeAll(async () => {
   for (const command of commands) {
     const stdout = await run(source('cli/main.ts'), ...command.split(' '), '--help');
-    const rows = [...stdout.matchAll(/^ {2}((?:[A-Z_]{5,}(?:, )?)+) {2,}(.*)$/gm)].flatMap(
+    // Long rows go on below, indented.
+    const unwrapped = stdout.replaceAll(/\n {10,}/g, ' ');
+    const rows = [...unwrapped.matchAll(/^ {2}((?:[A-Z_]{5,}(?:, )?)+) {2,}(.*)$/gm)].flatMap(
       ([, names, wants]) => {
         const defaults = /\(([^()]*)\)$/.exec(wants!)?.[1]?.split(', ');
         return names!

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
 const watching = `
-  import { whenNpmIsGone } from ${JSON.stringify(fileURLToPath(new URL('../../../src/local/npm-process.ts', import.meta.url)))};
+  import { whenNpmIsGone } from ${JSON.stringify(fileURLToPath(new URL('../../../src/local/processes/npm-process.ts', import.meta.url)))};
   whenNpmIsGone(() => { console.log('npm is gone'); process.exit(); });
   setTimeout(() => process.exit(), 30_000);
   console.log('here');

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { freePorts } from '../../../src/local/ports.ts';
-import { type Postgres, startPostgres } from '../../../src/local/postgres.ts';
-import { type PostgresPrograms, postgresPrograms } from '../../../src/local/postgres-programs.ts';
-import { identify, isAlive } from '../../../src/local/process-identity.ts';
+import { freePorts } from '../../../src/local/launcher/ports.ts';
+import { type Postgres, startPostgres } from '../../../src/local/postgres/postgres.ts';
+import { type PostgresPrograms, postgresPrograms } from '../../../src/local/postgres/programs.ts';
+import { identify, isAlive } from '../../../src/local/processes/process-identity.ts';
 
 /** Each test finds the data folder as a former Postgres has left it. */
 describe('Postgres is started again', { timeout: 60_000 }, () => {

@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { readJson, type Secrets } from '../../../src/local/home.ts';
-import { commonFolder } from '../../../src/local/postgres-programs.ts';
-import { type Identity, isAlive } from '../../../src/local/process-identity.ts';
-import type { UpFile } from '../../../src/local/up-file.ts';
+import { readJson, type Secrets } from '../../../src/local/files/home.ts';
+import type { UpFile } from '../../../src/local/launcher/up-file.ts';
+import { commonFolder } from '../../../src/local/postgres/programs.ts';
+import { type Identity, isAlive } from '../../../src/local/processes/process-identity.ts';
 import { effectNames, effectsOf } from '../../harness/effect-names.ts';
 import { knockon, type RunningCommand, startKnockon } from './start-knockon.ts';
 

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Config } from '../../../src/config.ts';
 import type { CrashPoint } from '../../../src/crash-points.ts';
+import type { Config } from '../../../src/settings/config.ts';
 import { Customer, expectOnce, settled, soon } from '../../harness/customer.ts';
 import { type Deployment, type TestProcess, useDeployment } from '../../harness/processes.ts';
 import { Receiver } from '../../harness/webhook-receiver.ts';

@@ -1,7 +1,7 @@
 // A worker whose effect kills it wherever it meets a deadly message.
 import { defineEffect } from '../../../src/activities/runtime/effect.ts';
-import { readConfig } from '../../../src/config.ts';
 import { connectDatabase } from '../../../src/db/client.ts';
+import { readConfig } from '../../../src/settings/config.ts';
 import { hostEffects } from '../../../src/workers/effects.ts';
 import { createLog, runProcess, ShutdownStack } from '../../../src/workers/process/process.ts';
 

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readlinkSync, realpathSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { endedWithin, type Identity, identify, isAlive } from './process-identity.ts';
+import { endedWithin, type Identity, identify, isAlive } from '../processes/process-identity.ts';
 
 /**
  * Frees a data folder of the postmaster that had it before: one that runs is ended, and the lock

@@ -1,7 +1,7 @@
 import { devNull } from 'node:os';
-import { type Config, readConfig } from '../config.ts';
-import { type Ports, usual } from './addresses.ts';
-import type { Secrets } from './home.ts';
+import { type Config, readConfig } from '../../settings/config.ts';
+import type { Secrets } from '../files/home.ts';
+import { type Ports, usual } from './ports.ts';
 
 const loopback = '127.0.0.0/8,::1/128';
 

@@ -1,17 +1,17 @@
 import postgres from 'postgres';
-import type { Ports } from './addresses.ts';
-import type { Background } from './background.ts';
-import { migrateInChild, startChild } from './child.ts';
-import { giveWay } from './give-way.ts';
-import type { Home, Secrets } from './home.ts';
-import { startMailCatcher } from './mail.ts';
-import { startPostgres } from './postgres.ts';
-import type { ProcessesFile } from './processes-file.ts';
+import type { Home, Secrets } from '../files/home.ts';
+import type { ProcessesFile } from '../files/processes-file.ts';
+import { startMailCatcher } from '../mail-catcher.ts';
+import { startPostgres } from '../postgres/postgres.ts';
+import type { Background } from '../processes/background.ts';
+import { migrateInChild, startChild } from '../processes/child.ts';
+import { giveWay } from '../processes/give-way.ts';
+import type { Layer, Services } from '../processes/supervise.ts';
+import { supervise } from '../processes/supervise.ts';
+import { startTemporal } from '../temporal/temporal.ts';
+import { findTemporalCli } from '../temporal/temporal-cli.ts';
+import type { Ports } from './ports.ts';
 import type { Progress } from './progress.ts';
-import type { Layer, Services } from './services.ts';
-import { supervise } from './supervise.ts';
-import { startTemporal } from './temporal.ts';
-import { findTemporalCli } from './temporal-cli.ts';
 
 type Tell = (line: string) => void;
 

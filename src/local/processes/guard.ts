@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Home } from './home.ts';
-import { processesPath } from './processes-file.ts';
+import type { Home } from '../files/home.ts';
+import { processesPath } from '../files/processes-file.ts';
 
 const source = import.meta.url.endsWith('.ts');
 const leftovers = fileURLToPath(

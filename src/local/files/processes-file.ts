@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
+import { endedWithin, type Identity, identify, isAlive } from '../processes/process-identity.ts';
+import type { Layer } from '../processes/supervise.ts';
 import { type Home, readJson, removeFile, writeJson } from './home.ts';
-import { endedWithin, type Identity, identify, isAlive } from './process-identity.ts';
-import type { Layer } from './services.ts';
 
 export interface Recorded extends Identity {
   name: string;

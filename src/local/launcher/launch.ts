@@ -1,14 +1,14 @@
-import { settings, variablesOf } from '../config.ts';
-import { choosePorts, type Ports } from './addresses.ts';
+import { settings, variablesOf } from '../../settings/config.ts';
+import { type Home, openHome, removeFile, secretsOf, writeJson } from '../files/home.ts';
+import { setLongLogsAside, tellErrors } from '../files/logs.ts';
+import { type ProcessesFile, takeHome } from '../files/processes-file.ts';
+import { startGuard } from '../processes/guard.ts';
+import { createServices, type Services } from '../processes/supervise.ts';
 import { type DemoWorkspace, demoWorkspace } from './demo-workspace.ts';
 import { checkSettings, environmentFor } from './environment.ts';
-import { startGuard } from './guard.ts';
-import { type Home, openHome, removeFile, secretsOf, writeJson } from './home.ts';
 import type { Interruption } from './interruption.ts';
-import { setLongLogsAside, tellErrors } from './logs.ts';
-import { type ProcessesFile, takeHome } from './processes-file.ts';
+import { choosePorts, type Ports } from './ports.ts';
 import type { Progress } from './progress.ts';
-import { createServices, type Services } from './services.ts';
 import { startStack } from './stack.ts';
 import { describeUp, type UpFile } from './up-file.ts';
 

@@ -1,4 +1,4 @@
-import { type Home, readJson, writeJson } from './home.ts';
+import { type Home, readJson, writeJson } from '../files/home.ts';
 
 /** Made through the API at the first start, and kept. */
 export interface DemoWorkspace {

@@ -9,7 +9,7 @@ const run = promisify(execFile);
 /** The command line beside us: built, or from source as we are (in tests). */
 const source = import.meta.url.endsWith('.ts');
 const command = fileURLToPath(
-  new URL(source ? '../cli/main.ts' : '../cli/main.js', import.meta.url),
+  new URL(source ? '../../cli/main.ts' : '../../cli/main.js', import.meta.url),
 );
 
 /** Small heaps: several processes share a laptop. */

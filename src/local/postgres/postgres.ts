@@ -1,9 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import postgres from 'postgres';
-import { type Background, startInBackground, waitUntilItAnswers } from './background.ts';
-import { type DataOptions, dataFolder } from './postgres-data.ts';
-import { type PostgresPrograms, postgresPrograms } from './postgres-programs.ts';
+import { type Background, startInBackground, waitUntilItAnswers } from '../processes/background.ts';
+import { type DataOptions, dataFolder } from './data.ts';
 import { freeOfPostmaster } from './postmaster.ts';
+import { type PostgresPrograms, postgresPrograms } from './programs.ts';
 
 export interface PostgresOptions extends DataOptions {
   port: number;

@@ -1,4 +1,4 @@
-import { whenNpmIsGone } from './npm-process.ts';
+import { whenNpmIsGone } from '../processes/npm-process.ts';
 
 /** Ctrl-C and friends: the first asks for a clean stop, the second for an end at once. */
 export interface Interruption {

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { type Background, startInBackground, waitUntilItAnswers } from './background.ts';
+import { type Background, startInBackground, waitUntilItAnswers } from '../processes/background.ts';
 
 const run = promisify(execFile);
 

@@ -1,5 +1,5 @@
-import type { Ports } from './addresses.ts';
 import type { DemoWorkspace } from './demo-workspace.ts';
+import type { Ports } from './ports.ts';
 import { hasTemporal } from './stack.ts';
 
 /**

@@ -9,7 +9,7 @@ import {
   commonFolder,
   makeCommonFolder,
   type PostgresPrograms,
-} from './postgres-programs.ts';
+} from './programs.ts';
 
 const run = promisify(execFile);
 
