@@ -68,6 +68,10 @@ function asBlocks(paragraph: string): string[] {
   const isCode = rest.length > 0 && rest.every((line) => line.startsWith('  '));
   if (isCode) return [first!, `\`\`\`sh\n${rest.map((line) => line.slice(2)).join('\n')}\n\`\`\``];
   const [, intro, codes] = /^(Exit codes:) (.*)\.$/s.exec(paragraph) ?? [];
-  if (intro) return [intro, list(codes!.split(/[;,] (?=\d)/).map((one) => sentence(one)))];
+  if (intro)
+    return [
+      intro,
+      list(codes!.split(/;\s+(?=\d)/).map((one) => sentence(one.replaceAll('\n', ' ')))),
+    ];
   return [wrap(paragraph)];
 }

@@ -1,5 +1,5 @@
 import type { ApiDependencies } from '../../src/api/dependencies.ts';
-import { blocks, code, list, page, sentence, wrap } from './markdown.ts';
+import { blocks, code, list, page, paragraphs, sentence, wrap } from './markdown.ts';
 import { fields, inlineFields, type Schema, typeOf } from './schema.ts';
 
 interface Content {
@@ -94,7 +94,8 @@ function describe(route: Described, common: Map<string, string>): string {
     common.get(status) === answer.description;
   return blocks(
     `### ${heading}`,
-    wrap([sentence(summary), description].filter(Boolean).join(' ')),
+    wrap(sentence(summary)),
+    description && paragraphs(description),
     route.deprecated && '**Deprecated:** use the route with `operations` in its place.',
     list([
       `Key: ${keyOf(route)}`,

@@ -5,14 +5,14 @@ const WIDTH = 100;
 const markup = /^([-+*#>]+|\d+[.)])$/;
 
 /**
- * A text on lines of at most 100 columns; code stays on one line.
+ * A text on lines of at most 100 columns; short code stays on one line.
  *
  * @param indent what begins each line after the first
  */
 export function wrap(text: string, indent = ''): string {
   const lines: string[] = [];
   let line: string[] = [];
-  for (const word of text.match(/(?:`[^`\n]*`|[^ \n`]|`)+/g) ?? []) {
+  for (const word of text.match(/(?:`[^`\n]{1,60}`|[^ \n`]|`)+/g) ?? []) {
     if (line.length > 0 && [...line, word].join(' ').length > WIDTH) {
       const carried = markup.test(word) ? line.splice(-1) : [];
       lines.push(line.join(' '));
@@ -35,6 +35,17 @@ export const list = (texts: (string | false | undefined)[]): string =>
     .filter((text): text is string => Boolean(text))
     .map((text) => item(text))
     .join('\n');
+
+/** A text in paragraphs of at most 60 words, as the check of pages demands. */
+export function paragraphs(text: string): string {
+  const found: string[] = [];
+  for (const next of text.split(/(?<=[.!?]) (?=[A-Z`])/)) {
+    const longer = [found.at(-1), next].filter(Boolean).join(' ');
+    if (found.length > 0 && longer.split(' ').length <= 60) found[found.length - 1] = longer;
+    else found.push(next);
+  }
+  return found.map((one) => wrap(one)).join('\n\n');
+}
 
 /** The blocks of a page, with an empty line between two. */
 export const blocks = (...texts: (string | false | undefined)[]): string =>

@@ -69,7 +69,8 @@ function addProcess(command: Command, { reader, description, start }: ProcessCom
     .addHelpText('after', ({ command }) => variables(command, read))
     .addHelpText(
       'after',
-      '\nSIGTERM or Ctrl-C: running work finishes, then the process stops. A second one stops at once.',
+      '\nSIGTERM or Ctrl-C: running work finishes, then the process stops. ' +
+        'A second one stops at once.',
     )
     .action(async (options: ProcessOptions) => {
       await reported(() => run(start, options))();
@@ -97,7 +98,7 @@ function addMigrate(program: Command): void {
   program
     .command('migrate')
     .description(
-      "bring the database to this version's schema; safe to run twice and from several machines at once",
+      "bring the database to this version's schema; safe to run twice or at the same time",
     )
     .option('--json', 'print one line of JSON')
     .addHelpText('after', ({ command }) =>

@@ -10,8 +10,11 @@ const { version, description } = JSON.parse(
 ) as Record<string, string>;
 
 const MORE = `
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the API can't be reached (by a command that operates), 78 settings missing or malformed, 130 interrupted.
-Start here: \`npm start\` brings everything up on this machine, \`npm run demo\` shows a message's journey.`;
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the API can't be reached (operators' commands);
+78 settings missing or malformed; 130 interrupted.
+
+Start here: \`npm start\` brings everything up on this machine. \`npm run demo\` shows what happens
+because of a message.`;
 
 /** Wrong usage, as programs want it: one line, and no hint beside it. */
 const forPrograms = {

@@ -36,16 +36,20 @@ export function upCommand(program: Command): void {
 }
 
 const help = `
-Everything listens on 127.0.0.1. Data, secrets and logs are kept in .knockon/, or the folder that KNOCKON_HOME names, for you alone:
-with another KNOCKON_HOME a second one runs beside the first. As root, Postgres runs as another account, with its data in
-/var/lib/knockon. Once everything answers, up.json in that folder says where it is.
-Ctrl-C lets running work finish, then stops; a second Ctrl-C stops at once. However this process ends, kill -9 included, what it
-has started ends too, and it can be started again at once.
+Everything listens on 127.0.0.1. Data, secrets and logs are in .knockon/, or in the folder that
+KNOCKON_HOME names. Only you can read them. Another KNOCKON_HOME runs a second one beside the
+first. If you are root, Postgres runs as another account, with its data in /var/lib/knockon.
+Once everything answers, up.json in that folder has all addresses.
 
-Every setting can be given in the environment, such as KNOCKON_EMAIL_GRACE=5s. KNOCKON_METRICS_PORT is the API's port for health and
-metrics; the workers take the next free ones. With KNOCKON_TRANSPORT=pg-boss neither Temporal nor a
-workflow worker is started: Postgres alone keeps what is under way. Here webhooks may reach this machine unless
-KNOCKON_WEBHOOK_ALLOW says otherwise. KNOCKON_TEMPORAL_CLI names a \`temporal\` to use instead of the one that is fetched.`;
+Ctrl-C lets running work finish, then stops. A second Ctrl-C stops at once. However this process
+ends, kill -9 included, the processes that it has started end too. It can start again at once.
+
+Every setting can be given in the environment, such as KNOCKON_EMAIL_GRACE=5s.
+KNOCKON_METRICS_PORT is the API's port for health and metrics. The workers take the next free
+ones. With KNOCKON_TRANSPORT=pg-boss neither Temporal nor a workflow worker is started.
+
+Webhooks may reach this machine, unless KNOCKON_WEBHOOK_ALLOW says otherwise.
+KNOCKON_TEMPORAL_CLI names a \`temporal\` program to use instead of the one that is fetched.`;
 
 interface UpOptions {
   port?: number;

@@ -97,7 +97,7 @@ function temporalOf(given: Record<string, string>, problems: string[]): Temporal
   }
 }
 
-/** The client reads it from there, for whoever uses Redis. */
+/** The clients of Redis read the prefix of their keys from the URL. */
 function keyedBy(deployment: string | undefined, redisUrl: string | undefined): string | undefined {
   if (deployment === undefined || redisUrl === undefined) return redisUrl;
   const url = new URL(redisUrl);

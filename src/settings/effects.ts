@@ -26,7 +26,9 @@ export const webhooks = {
   KNOCKON_WEBHOOK_DENY: cidrs({
     readBy: ['api', 'worker effects'],
     means: 'Networks that webhooks may not reach, as CIDRs.',
-    more: 'They may be public or allowed: name your own addresses here that outsiders must not ask.',
+    more:
+      'It holds for public and for allowed networks too. ' +
+      'Name addresses of your own here that outsiders must not ask.',
   }),
   KNOCKON_WEBHOOK_NAME_SERVERS: nameServers({
     readBy: ['api', 'worker effects'],

@@ -68,7 +68,8 @@ const deploymentName = checkedText(
     readBy: everyProcess,
     means: 'A prefix for the names of queues, workflows and Redis keys.',
     more:
-      'Set it where deployments share a Temporal namespace or a Redis, the same for all processes. ' +
+      'Set it where deployments share a Temporal namespace or a Redis. ' +
+      'All processes need the same. ' +
       'Changing it is like changing the transport: started work stays where it is.',
   },
 );

@@ -4,7 +4,7 @@ import { database, queue, redis, secrets, temporal } from './foundation.ts';
 import { allProcesses, api, dispatch, ledger, retention } from './serving.ts';
 import type { Setting } from './setting.ts';
 
-/** Every setting by its variable. Help, `docs/reference/settings.md`, `.env.example` come from it. */
+/** Every setting by its variable. Help, the reference page and `.env.example` come from it. */
 export const table = {
   ...database,
   ...secrets,

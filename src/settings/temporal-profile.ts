@@ -38,7 +38,8 @@ export function readTemporal(env: Record<string, string>): TemporalSettings {
   const { address, apiKey, tls, metadata } = connectionOptions;
   if (address !== undefined && !/^[^/]+:\d{1,5}$/.test(address))
     throw new Error(
-      `TEMPORAL_ADDRESS${env.TEMPORAL_ADDRESS ? '' : ' of the profile'} is ${JSON.stringify(address)}: it must be host:port such as localhost:7233`,
+      `TEMPORAL_ADDRESS${env.TEMPORAL_ADDRESS ? '' : ' of the profile'} is ` +
+        `${JSON.stringify(address)}: it must be host:port such as localhost:7233`,
     );
   return { address, namespace, apiKey, tls, metadata };
 }
@@ -50,7 +51,8 @@ function check(env: Record<string, string>): void {
     throw new Error(`TEMPORAL_TLS is ${JSON.stringify(tls)}: it must be "true" or "false"`);
   if (env.TEMPORAL_TLS_DISABLE_HOST_VERIFICATION !== undefined)
     throw new Error(
-      "TEMPORAL_TLS_DISABLE_HOST_VERIFICATION is not possible: name the server's CA in TEMPORAL_TLS_SERVER_CA_CERT_PATH, or its name in TEMPORAL_TLS_SERVER_NAME",
+      "TEMPORAL_TLS_DISABLE_HOST_VERIFICATION is not possible: name the server's CA in " +
+        'TEMPORAL_TLS_SERVER_CA_CERT_PATH, or its name in TEMPORAL_TLS_SERVER_NAME',
     );
   const [cert, key] = ['CERT', 'KEY'].map((what) =>
     [`TEMPORAL_TLS_CLIENT_${what}_PATH`, `TEMPORAL_TLS_CLIENT_${what}_DATA`].find(
@@ -59,11 +61,13 @@ function check(env: Record<string, string>): void {
   );
   if (cert && !key)
     throw new Error(
-      `${cert} is set without its key: set TEMPORAL_TLS_CLIENT_KEY_PATH or TEMPORAL_TLS_CLIENT_KEY_DATA`,
+      `${cert} is set without its key: set TEMPORAL_TLS_CLIENT_KEY_PATH or ` +
+        'TEMPORAL_TLS_CLIENT_KEY_DATA',
     );
   if (key && !cert)
     throw new Error(
-      `${key} is set without its certificate: set TEMPORAL_TLS_CLIENT_CERT_PATH or TEMPORAL_TLS_CLIENT_CERT_DATA`,
+      `${key} is set without its certificate: set TEMPORAL_TLS_CLIENT_CERT_PATH or ` +
+        'TEMPORAL_TLS_CLIENT_CERT_DATA',
     );
   for (const name of Object.keys(env).filter((one) => /^TEMPORAL_TLS_.+_PATH$/.test(one)))
     read(name, env[name]!);
@@ -85,7 +89,8 @@ function read(name: string, file: string): string {
     return readFileSync(file, 'utf8');
   } catch (error) {
     throw new Error(
-      `${name} is ${JSON.stringify(file)}: it can't be read (${(error as NodeJS.ErrnoException).code})`,
+      `${name} is ${JSON.stringify(file)}: it can't be read ` +
+        `(${(error as NodeJS.ErrnoException).code})`,
     );
   }
 }

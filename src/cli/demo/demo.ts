@@ -17,9 +17,12 @@ import { type Arrival, watchEvent } from './watch.ts';
 import { whatNext } from './what-next.ts';
 
 const MORE = `
-Start everything in one terminal with \`npm start\`, then run this in another. It posts eight messages into a channel of the demo
-workspace, edits one, deletes one, and shows each effect when it has happened, in milliseconds since the request was sent. Meanwhile
-it is a customer too: an endpoint of the workspace, here on this machine, which refuses one webhook and gets it again after 5 s.
+Start everything in one terminal with \`npm start\`, then run this in another. It posts eight
+messages into a channel of the demo workspace, edits one and deletes one. It shows each effect
+when it has happened, in milliseconds since the request was sent.
+
+The demo is a customer too. Its endpoint on this machine refuses one webhook, and gets it again
+after 5 s.
 
 Examples:
   $ npm run demo

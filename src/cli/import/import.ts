@@ -31,15 +31,17 @@ export interface ImportOptions extends ApiOptions {
 }
 
 const MORE = `
-Layouts, found out from the file:
+Layouts, recognised from the file:
   irc        [hh:mm] <nick> text                      the day from the file's name or --date
   irc-dated  channel yyyy-mm-dd [hh:mm:ss] <nick> text
   jsonl      {"author": "ada", "text": "Hello", "sent_at": "2024-01-15T12:00:00Z", "metadata": {}}
-Times without an offset are UTC. Actions (* nick waves) and notices (-bot- text) are imported as messages whose metadata says
-so; system lines (=== nick has joined) are skipped and counted. A JSON line may have "timestamp" instead of "sent_at".
 
-Run it again as often as you like: what an import has posted is never posted twice, whenever that was, even if it has been
-deleted since. Killed in the middle, it goes on where it was. A log that has grown adds what is new.
+Times without an offset are UTC. Actions (* nick waves) and notices (-bot- text) become messages,
+and their metadata says so. System lines (=== nick has joined) are skipped and counted. A JSON
+line may have "timestamp" instead of "sent_at".
+
+Run it again as often as you like. It never posts a message twice, even if the message has been
+deleted since. After a kill it continues where it was. If the log has grown, it adds the new lines.
 
 Examples:
   $ knockon import ubuntu-2009-02-23_10.txt --channel ubuntu

@@ -30,7 +30,7 @@ export function drainCommand(program: Command): void {
       'Pauses a subscriber and waits until its calls under way have ended, so that its workers can be stopped or changed.',
     )
     .argument('<name>', 'the subscriber')
-    .option('-r, --reason <why>', 'why, for whoever finds it', 'drained')
+    .option('-r, --reason <why>', 'the reason, for other operators', 'drained')
     .option(
       '-u, --until <when>',
       'when it resumes by itself, a moment or from now such as 30m (default: when somebody resumes it)',

@@ -31,7 +31,8 @@ interface LimitOptions extends OpsOptions {
 }
 
 const MORE = `
-An endpoint is named by its id, its URL or its host. \`knockon endpoints\` alone lists; \`knockon endpoints list --help\` shows what narrows it down.
+An endpoint is named by its id, its URL or its host. \`knockon endpoints\` alone lists them.
+\`knockon endpoints list --help\` shows what narrows the list down.
 
 Examples:
   $ knockon endpoints --state failing

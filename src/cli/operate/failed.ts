@@ -29,7 +29,9 @@ Examples:
   $ knockon failed --subscriber webhooks --cause "HTTP 500"
   $ knockon failed --from 2h --json | jq -r '.[].message_id'
 
-What then: \`knockon retry\` once the cause is gone, \`knockon discard\` where it will not go away, \`knockon trace <message>\` for one of them.
+What then: \`knockon retry\` once the cause is gone, \`knockon discard\` if it does not go away,
+\`knockon trace <message>\` for one of them.
+
 ${OPS_EXIT_CODES}`;
 
 export function failedCommand(program: Command): void {

@@ -21,7 +21,7 @@ interface OperationsOptions extends OpsOptions {
 }
 
 const MORE = `
-What an operation has begun is seen through, whether it is paused or cancelled.
+What an operation has begun is finished, even if you pause or cancel it.
 
 Examples:
   $ knockon operations

@@ -22,7 +22,7 @@ export function pauseCommand(program: Command): void {
       "Lets none of a subscriber's calls begin any more, on any worker. Those under way end; nothing is skipped: its events wait.",
     )
     .argument('<name>', 'the subscriber')
-    .requiredOption('-r, --reason <why>', 'why, for whoever finds it')
+    .requiredOption('-r, --reason <why>', 'the reason, for other operators')
     .option('-u, --until <when>', UNTIL)
     .addHelpText(
       'after',

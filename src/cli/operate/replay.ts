@@ -37,10 +37,12 @@ interface ReplayOptions extends OperationOptions {
 }
 
 const replayHelp = `
-What is dead is tried again. What is done is done again where doing it twice comes to the same: search. With --force also what
-calls the outside: webhooks are sent once more, under the same webhook-id, so that receivers can tell. What counts or is ordered
-(analytics, cache, audit) never is: \`knockon rebuild\` makes the first two anew. What is under way is left alone.
-It keeps to 500 events a second, so that live traffic keeps its latency; --per-second says otherwise.
+Dead letters are tried again. Completed effects run again only if that changes nothing: search.
+--force also repeats effects that reach the outside: webhooks are sent once more, under the same
+webhook-id, so that receivers can tell. Counting and ordered effects (analytics, cache, audit)
+never run again: \`knockon rebuild\` makes the first two anew. Effects in flight are left alone.
+
+It runs 500 events a second, so that live traffic keeps its latency. --per-second changes that.
 
 Examples:
   $ knockon replay --from 2h --subscriber search --dry-run
@@ -140,8 +142,9 @@ function showPlan(terminal: Terminal, { summary, subscribers }: Plan): string {
 }
 
 const backfillHelp = `
-It takes the events of the log that were dispatched before the subscriber was registered; what has happened since comes by itself.
-Nothing is left out between the two, and nothing comes twice. It keeps to 500 events a second unless --per-second says otherwise.
+It takes the events of the log that were dispatched before the subscriber was registered. Later
+events come by themselves. No event is left out between the two, and none comes twice. It runs 500
+events a second unless --per-second says otherwise.
 
 Examples:
   $ knockon backfill links
@@ -183,7 +186,8 @@ export function backfillCommand(program: Command): void {
 }
 
 const rebuildHelp = `
-Reading goes on meanwhile, and sees the old one until the new one is complete; what happens meanwhile is in it too.
+Readers see the old projection until the new one is complete. Events of the meantime are in the new
+one too.
 
 Examples:
   $ knockon rebuild search

@@ -22,15 +22,18 @@ interface RetireOptions extends OpsOptions {
 }
 
 const MORE = `
-What is dispatched from then on is not for it, also where a worker registers it again. Other subscribers are left alone, those in the
-same workflows too. What is open:
-  finish           its workers do it (default): stop them once \`knockon subscribers\` shows no backlog
-  discard          it is given up for good, dead letters too; audit chains record it
-  hand-to OTHER    it is OTHER's work, dead letters too; what OTHER was given itself it is not given twice
-The same once more changes nothing. Asked for another way it goes that way.
+It gets no events that are dispatched from then on, even if a worker registers it again. Other
+subscribers are left alone, also those in the same workflows.
 
-To rename one: start the workers of the new name, wait until \`knockon subscribers\` shows it, then retire the old one with
-hand-to, and stop its workers. In between both are given new events.
+What happens to its open effects:
+  finish         its workers do them (default): stop them once \`knockon subscribers\` shows no backlog
+  discard        they are given up, dead letters too; audit chains record it
+  hand-to OTHER  OTHER does them, dead letters too; nothing that OTHER had already comes twice
+
+The same command once more changes nothing. With another --open it switches to that.
+
+To rename a subscriber, start the workers of the new name and wait until \`knockon subscribers\` shows
+it. Then retire the old one with hand-to, and stop its workers. In between both get new events.
 
 Examples:
   $ knockon retire links

@@ -16,7 +16,8 @@ import { addOpsOptions, addYes, confirm, OPS_EXIT_CODES, operating } from './ops
 const SHOWN = '`knockon failed` shows dead letters, each with its id.';
 
 const retryHelp = `
-What is done stays done: receipts and deliveries see to it. What fails again is a dead letter again.
+What is done stays done: receipts and deliveries prevent a second time. What fails again becomes a
+dead letter again.
 
 Examples:
   $ knockon retry --subscriber webhooks --cause "HTTP 500"
@@ -58,8 +59,8 @@ export function retryCommand(program: Command): void {
 }
 
 const discardHelp = `
-Each becomes an event of its workspace, effect.discarded, which its audit chain records. The effect won't happen, and nobody is
-reminded of it any more.
+Each becomes an event of its workspace, effect.discarded, which the audit chain records. The effect
+does not happen, and nothing reminds of it any more.
 
 Examples:
   $ knockon discard --subscriber webhooks --cause "HTTP 404" --reason "the customer has left"
@@ -75,7 +76,7 @@ export function discardCommand(program: Command): void {
     .description('Gives dead letters up for good. It can not be taken back.')
     .argument('[ids...]', "dead letters' ids, as `knockon failed` shows them", idsFrom(SHOWN))
     .option('--all', 'all of them')
-    .requiredOption('-r, --reason <why>', 'why, for whoever asks later')
+    .requiredOption('-r, --reason <why>', 'the reason, for the audit chain')
     .addHelpText('after', discardHelp);
   addYes(addOpsOptions(addDeadLetterOptions(command))).action(
     operating<DeadLetterOptions, [string[]]>(async (ops, ids) => {
@@ -108,8 +109,8 @@ const describe = (chosen: object) =>
     .join(', ');
 
 const resetHelp = `
-By Temporal's own means: a new run of the workflow calls every effect again, and receipts leave only what was not done. One
-workflow at once; many as an operation, 20 a second unless told otherwise.
+Temporal resets the workflow: a new run calls every effect again, and receipts skip what is done.
+One workflow is reset at once. Many are reset as an operation, 20 a second by default.
 
 Examples:
   $ knockon reset 01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70

@@ -9,7 +9,8 @@ interface ScaleOptions extends OpsOptions {
 }
 
 const MORE = `
-It changes nothing: scaling is starting and stopping workers, \`knockon worker effects --only NAME --concurrency N\`.
+It changes nothing. To scale, start or stop workers:
+\`knockon worker effects --only NAME --concurrency N\`.
 
 Examples:
   $ knockon scale search

@@ -28,18 +28,20 @@ interface SubscriberView {
 }
 
 const MORE = `
-With an operator's key:
-  state    active, paused (by whom, why and until when is below the table), limited, or retired (nothing new is for it); red where it
-           has no worker or half of its tries fail, and in --json there is \`health\` for that: ok, degraded (5 % fail), failing (50 %)
-           or down (no worker)
-  backlog  events for it that it has neither done nor given up; oldest: the age of the oldest of them
-  waiting  events that wait for a moment of their own, such as a mail that gives its reader time
+Columns with an operator's key:
+  state    active, paused (the line below the table says by whom, why and until when), limited, or
+           retired (it gets nothing new). Red: no worker, or half of its tries fail
+  backlog  events that it has neither done nor given up; oldest: the age of the oldest
+  waiting  events that wait for a time of their own, such as a mail that gives its reader time
   done/s   events done a second, over the last minute
-  errors   of what was tried in the last five minutes, which part failed
+  errors   the share of tries that failed in the last five minutes
   workers  worker processes that take its calls, and the versions they run
-With a workspace's key (--api-key, or KNOCKON_API_KEY where no operator's key is known):
-  backlog  your workspace's events for it that it has neither done nor given up
-  lag      age of the oldest dispatched event that it has neither done nor given up
+
+With --json there is also \`health\`: ok, degraded (5 % fail), failing (50 %) or down (no worker).
+
+Columns with a workspace's key (--api-key, or KNOCKON_API_KEY if no operator's key is known):
+  backlog  your workspace's events that it has neither done nor given up
+  lag      the age of the oldest dispatched event that it has neither done nor given up
 
 Examples:
   $ knockon subscribers

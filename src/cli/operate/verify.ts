@@ -17,24 +17,28 @@ import {
 } from '../terminal/output.ts';
 
 const MORE = `
-It reads the database itself (DATABASE_URL, else the up.json of \`knockon up\`) and asks Temporal (TEMPORAL_ADDRESS or a profile of
-temporal.toml, else the same up.json) whether the workflows of what is open are running. Where Temporal can't be asked, open counts as in flight, and it
-says so. Under KNOCKON_TRANSPORT=pg-boss its operations are looked for instead.
+It reads the database (DATABASE_URL, else the up.json of \`knockon up\`). It asks Temporal whether
+the workflows of open effects are running (TEMPORAL_ADDRESS or a profile of temporal.toml, else the
+same up.json). With KNOCKON_TRANSPORT=pg-boss it looks for jobs of pg-boss instead. If Temporal
+can't be asked, open effects count as in flight, and it says so.
 
-What was once found settled is not read again, unless a receipt or a dead letter of it was deleted since; --full reads it all.
+Dispatches that were once settled are not read again, unless a receipt or a dead letter of them was
+deleted since. --full reads them all.
 
+Columns:
   expected   events dispatched to the subscriber
-  done       a receipt says that its effect has happened
-  dead       a dead letter says that it won't by itself
-  in flight  open, and a workflow is at work on it
-  missing    open, and nothing is at work on it: lost, until the relay (KNOCKON_HEAL_AGE) starts it again
+  done       a receipt says that the effect has happened
+  dead       a dead letter says that it does not happen by itself
+  in flight  open, and a workflow is running for it
+  missing    open, and no workflow is running for it: healing restarts it (KNOCKON_HEAL_AGE)
 
 Examples:
   $ knockon verify
   $ knockon verify --json | jq .missing
   $ knockon verify --full
 
-Exit codes: 0 balanced, nothing is missing; 1 something is missing, or it can't be found out; 2 no database is known.`;
+Exit codes: 0 balanced, nothing is missing; 1 something is missing, or the check failed;
+2 no database is known.`;
 
 export function verifyCommand(program: Command): void {
   program

@@ -20,16 +20,22 @@ import {
 } from './journey.ts';
 
 const MORE = `
-States: pending (not dispatched yet), running (started, or being tried again), waiting (on a durable timer), done, failed (a
-dead letter: it won't happen by itself any more).
+States:
+  pending  not dispatched yet
+  running  started, or tried again
+  waiting  on a durable timer
+  done     the effect has happened
+  failed   a dead letter: it does not happen by itself any more
 
 Examples:
   $ knockon trace 01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70
   $ knockon trace 01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70 --follow
-  $ knockon trace 01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70 --json | jq '.events[].effects[] | select(.state != "done")'
+  $ knockon trace 01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70 --json | jq '.events[].effects[].state'
 
-With --follow --json there is a line of JSON each time something has changed; the last one is the end.
-Exit codes: 0 shown; 1 no such message or the API can't be reached, and with --follow also where an effect has failed; 130 interrupted.`;
+With --follow --json there is a line of JSON for each change. The last one is the final state.
+
+Exit codes: 0 shown; 1 no such message, the API can't be reached, or an effect failed (--follow);
+130 interrupted.`;
 
 /** How long a followed journey waits for an API that is away: long enough for a restart. */
 const PATIENCE = 30_000;
