@@ -12,7 +12,7 @@ const allowed = {
   db: ['events', 'safe-error', 'database-url'],
   outbox: ['db', 'events', 'transport/dispatch', 'transport/transport', 'crash-points'],
   messages: ['db', 'events', 'outbox/emit', 'crash-points'],
-  transport: ['events', 'safe-error', 'db/hosts'],
+  transport: ['events', 'safe-error', 'db/hosts', 'db/advisory-locks'],
   workflows: ['transport/dispatch', 'transport/operation', 'transport/selection'],
   activities: [
     'db',

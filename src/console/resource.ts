@@ -44,7 +44,7 @@ export function useResource<T>(path: string | null, everyMs = 0): Resource<T> {
   };
 }
 
-interface Page<T> {
+interface ListPage<T> {
   data: T[];
   next_cursor: string | null;
 }
@@ -59,17 +59,17 @@ export interface Pages<T> extends Resource<T[]> {
 }
 
 export function usePages<T>(path: string, everyMs = 0): Pages<T> {
-  const [later, setLater] = useState<{ path: string; pages: Page<T>[]; error?: CallError }>({
+  const [later, setLater] = useState<{ path: string; pages: ListPage<T>[]; error?: CallError }>({
     path,
     pages: [],
   });
   const pages = later.path === path ? later.pages : [];
-  const first = useResource<Page<T>>(path, pages.length > 0 ? 0 : everyMs);
+  const first = useResource<ListPage<T>>(path, pages.length > 0 ? 0 : everyMs);
   const last = pages.at(-1) ?? first.data;
   const cursor = last?.next_cursor;
   const more = useCallback(async () => {
     const next = `${path}${path.includes('?') ? '&' : '?'}cursor=${encodeURIComponent(cursor ?? '')}`;
-    const fetched = await call<Page<T>>(next).then(
+    const fetched = await call<ListPage<T>>(next).then(
       (page) => ({ page }),
       (error: CallError) => ({ error }),
     );

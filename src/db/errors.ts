@@ -10,6 +10,9 @@ export function errorCode(error: unknown): string | undefined {
   return undefined;
 }
 
+/** True where a lock was not free within `lock_timeout` (55P03). */
+export const isLockTimeout = (error: unknown): boolean => errorCode(error) === '55P03';
+
 const away =
   /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|CONNECT|CONNECTION_|POOL_BUSY$|08|57P0|53|25006$|40001$|40P01$|55P03$)/;
 

@@ -28,125 +28,129 @@ export function ownMigrations(): Migration[] {
   });
 }
 
-/** What drizzle-kit wrote down of the schema that the last migration makes. */
+/** drizzle-kit's description of the schema that the last migration makes. */
 interface Snapshot {
   tables: Record<
     string,
-    {
-      name: string;
-      columns: object;
-      indexes: object;
-      foreignKeys: object;
-      uniqueConstraints: object;
-    }
+    { name: string } & Record<
+      'columns' | 'indexes' | 'foreignKeys' | 'uniqueConstraints',
+      Record<string, unknown>
+    >
   >;
 }
 
-/** The schema that this version's migrations make, as a list of what must exist. */
-export function expectedObjects(): { kind: string; of: string | null; name: string }[] {
+interface SchemaObject {
+  kind: 'table' | 'column' | 'index' | 'constraint' | 'view' | 'trigger' | 'function';
+  /** The table, or a function's schema; null for tables and views. */
+  of: string | null;
+  name: string;
+}
+
+/** What is written by hand, so that drizzle-kit does not know it. */
+const byHand: SchemaObject[] = [
+  { kind: 'view', of: null, name: 'dispatched' },
+  { kind: 'trigger', of: 'receipts', name: 'receipts_deleted' },
+  { kind: 'trigger', of: 'dead_letters', name: 'dead_letters_deleted' },
+  { kind: 'function', of: OWN_SCHEMA, name: 'uuidv7' },
+  { kind: 'function', of: OWN_SCHEMA, name: 'uuid_time' },
+  { kind: 'function', of: OWN_SCHEMA, name: 'uuid_at' },
+];
+
+/** Everything that must exist once this version's migrations have run. */
+function expectedObjects(): SchemaObject[] {
   const last = ownMigrations().length - 1;
-  const { tables } = JSON.parse(
-    read(`meta/${String(last).padStart(4, '0')}_snapshot.json`),
-  ) as Snapshot;
-  const made = Object.values(tables).flatMap(
-    ({ name: of, columns, indexes, foreignKeys, uniqueConstraints }) => [
+  const snapshot = read(`meta/${String(last).padStart(4, '0')}_snapshot.json`);
+  const { tables } = JSON.parse(snapshot) as Snapshot;
+  const made = Object.values(tables).flatMap((table): SchemaObject[] => {
+    const of = table.name;
+    const constraints = { ...table.foreignKeys, ...table.uniqueConstraints };
+    return [
       { kind: 'table', of: null, name: of },
-      ...Object.keys(columns).map((name) => ({ kind: 'column', of, name })),
-      ...Object.keys(indexes).map((name) => ({ kind: 'index', of, name })),
-      ...Object.keys({ ...foreignKeys, ...uniqueConstraints }).map((name) => ({
-        kind: 'constraint',
-        of,
-        name,
-      })),
-    ],
-  );
-  return [
-    ...made,
-    // Written by hand.
-    { kind: 'view', of: null, name: 'dispatched' },
-    { kind: 'trigger', of: 'receipts', name: 'receipts_deleted' },
-    { kind: 'trigger', of: 'dead_letters', name: 'dead_letters_deleted' },
-    ...['uuidv7', 'uuid_time', 'uuid_at'].map((name) => ({
-      kind: 'function',
-      of: OWN_SCHEMA,
-      name,
-    })),
-  ];
+      ...Object.keys(table.columns).map((name) => ({ kind: 'column' as const, of, name })),
+      ...Object.keys(table.indexes).map((name) => ({ kind: 'index' as const, of, name })),
+      ...Object.keys(constraints).map((name) => ({ kind: 'constraint' as const, of, name })),
+    ];
+  });
+  return [...made, ...byHand];
 }
 
 /**
- * What must exist in the database of this version, and does not, such as `column
- * endpoints.disabled_at`.
+ * Names what must exist in this version's database and does not, such as
+ * `column endpoints.disabled_at`. Of a missing table it names the table alone.
+ *
+ * @throws Postgres' error
  */
 export async function missingObjects(pg: Sql | TransactionSql): Promise<string[]> {
   const rows = await pg<{ missing: string }[]>`
+    with ours as (
+      select * from pg_class where relnamespace = to_regnamespace('public')
+    ), expected as (
+      select * from jsonb_to_recordset(${pg.json(expectedObjects() as never)})
+        as e (kind text, of text, name text)
+    )
     select concat(e.kind, ' ', e.of || '.', e.name) as missing
-    from jsonb_to_recordset(${pg.json(expectedObjects())}) as e (kind text, of text, name text)
+    from expected e left join ours t on t.relname = e.of
     where not case e.kind
-      when 'table' then exists (select from pg_class where relnamespace = to_regnamespace('public') and relname = e.name and relkind in ('r', 'p'))
-      when 'view' then exists (select from pg_class where relnamespace = to_regnamespace('public') and relname = e.name and relkind = 'v')
-      when 'column' then exists (select from pg_attribute a join pg_class t on t.oid = a.attrelid
-        where t.relnamespace = to_regnamespace('public') and t.relname = e.of and a.attname = e.name and a.attnum > 0 and not a.attisdropped)
-      when 'index' then exists (select from pg_index i join pg_class t on t.oid = i.indrelid join pg_class c on c.oid = i.indexrelid
-        where t.relnamespace = to_regnamespace('public') and t.relname = e.of and c.relname = e.name and i.indisvalid)
-      when 'constraint' then exists (select from pg_constraint c join pg_class t on t.oid = c.conrelid
-        where t.relnamespace = to_regnamespace('public') and t.relname = e.of and c.conname = e.name)
-      when 'function' then exists (select from pg_proc where pronamespace = to_regnamespace(e.of) and proname = e.name)
-      else exists (select from pg_trigger g join pg_class t on t.oid = g.tgrelid
-        where t.relnamespace = to_regnamespace('public') and t.relname = e.of and g.tgname = e.name and g.tgenabled <> 'D')
-    end
+      when 'table' then exists (select from ours where relname = e.name and relkind in ('r', 'p'))
+      when 'view' then exists (select from ours where relname = e.name and relkind = 'v')
+      when 'column' then exists (
+        select from pg_attribute a
+        where a.attrelid = t.oid and a.attname = e.name and a.attnum > 0 and not a.attisdropped)
+      when 'index' then exists (
+        select from pg_index i join pg_class c on c.oid = i.indexrelid
+        where i.indrelid = t.oid and c.relname = e.name and i.indisvalid)
+      when 'constraint' then exists (
+        select from pg_constraint where conrelid = t.oid and conname = e.name)
+      when 'function' then exists (
+        select from pg_proc where pronamespace = to_regnamespace(e.of) and proname = e.name)
+      else exists (
+        select from pg_trigger
+        where tgrelid = t.oid and tgname = e.name and tgenabled <> 'D')
+    end and (e.kind in ('table', 'view', 'function') or t.oid is not null)
     order by e.kind <> 'table', missing`;
-  const missing = rows.map((row) => row.missing);
-  // What belongs to a table that is not there need not be told.
-  return missing.filter(
-    (one) =>
-      !missing.some((table) => table.startsWith('table ') && one.includes(` ${table.slice(6)}.`)),
-  );
+  return rows.map((row) => row.missing);
 }
 
-/** This version's migrations against those that the database has had. */
+/** Compares this version's migrations with those that the database has had. */
 export interface Migrations {
-  /** Names of those that it lacks. */
+  /** Tags of those that the database lacks. */
   pending: string[];
-  /** Names of those that it has had in another form. */
+  /** Tags of those that the database has had with another text. */
   changed: string[];
-  /** How many it has had of a newer version. */
+  /** How many the database has had that only a newer version knows. */
   unknown: number;
+  /** How many the database has had. */
   applied: number;
 }
 
-/** @throws where the database does not answer */
-export async function compareMigrations(pg: Sql | TransactionSql): Promise<Migrations> {
-  const own = ownMigrations();
+/**
+ * @param own the migrations to compare with; default: this version's
+ * @throws Postgres' error
+ */
+export async function compareMigrations(
+  pg: Sql | TransactionSql,
+  own = ownMigrations(),
+): Promise<Migrations> {
   const applied = await appliedMigrations(pg);
   const hashes = new Map(applied.map(({ tag, hash }) => [tag, hash]));
+  const known = new Set(own.map(({ tag }) => tag));
+  const pending = own.filter(({ tag }) => !hashes.has(tag));
+  const changed = own.filter(({ tag, hash }) => hashes.has(tag) && hashes.get(tag) !== hash);
   return {
-    pending: own.filter(({ tag }) => !hashes.has(tag)).map(({ tag }) => tag),
-    changed: own
-      .filter(({ tag, hash }) => hashes.has(tag) && hashes.get(tag) !== hash)
-      .map(({ tag }) => tag),
-    unknown: applied.filter(({ tag }) => own.every((migration) => migration.tag !== tag)).length,
+    pending: pending.map(({ tag }) => tag),
+    changed: changed.map(({ tag }) => tag),
+    unknown: applied.filter(({ tag }) => !known.has(tag)).length,
     applied: applied.length,
   };
 }
 
-/** What the journal says; where there is none yet, what drizzle's says of our migrations. */
+/** What our journal says; nothing where there is none yet. */
 async function appliedMigrations(
   pg: Sql | TransactionSql,
 ): Promise<Pick<Migration, 'tag' | 'hash'>[]> {
-  const [has] = await pg<{ journal: boolean; drizzles: boolean }[]>`
-    select bool_or(n.nspname = ${OWN_SCHEMA} and c.relname = ${JOURNAL}) as journal,
-      bool_or(n.nspname = 'drizzle' and c.relname = '__drizzle_migrations' and has_schema_privilege(n.oid, 'usage')
-        and has_table_privilege(c.oid, 'select')) as drizzles
-    from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r'`;
-  if (has?.journal)
-    return await pg<Migration[]>`select tag, hash from ${pg(OWN_SCHEMA)}.${pg(JOURNAL)}`;
-  if (!has?.drizzles) return [];
-  // Another application of this database may keep its own rows there.
-  const hashes = new Set(
-    (await pg<{ hash: string }[]>`select hash from drizzle.__drizzle_migrations`).map(
-      ({ hash }) => hash,
-    ),
-  );
-  return ownMigrations().filter(({ hash }) => hashes.has(hash));
+  const [journal] = await pg`
+    select from pg_class
+    where relnamespace = to_regnamespace(${OWN_SCHEMA}) and relname = ${JOURNAL} and relkind = 'r'`;
+  if (!journal) return [];
+  return await pg<Migration[]>`select tag, hash from ${pg(OWN_SCHEMA)}.${pg(JOURNAL)}`;
 }

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../db/client.ts';
-import { errorCode } from '../db/errors.ts';
+import { isLockTimeout } from '../db/errors.ts';
 
 /**
  * Longest that a transaction waits for a lock while it holds a connection, and longest in all, in
@@ -28,7 +28,7 @@ export async function changing<T>(
         return await change(tx);
       });
     } catch (error) {
-      if (errorCode(error) !== '55P03' || performance.now() > until) throw error;
+      if (!isLockTimeout(error) || performance.now() > until) throw error;
       await wait(LOCK.held * (1 + Math.random()));
     }
   }

@@ -1,10 +1,10 @@
 import type { Sql } from 'postgres';
 import { uuidv7 } from 'uuidv7';
 import { crashPoint } from '../crash-points.ts';
-import { errorCode, isDatabaseAway } from '../db/errors.ts';
+import { errorCode, isDatabaseAway, isLockTimeout } from '../db/errors.ts';
 import { explain } from './first-answer.ts';
 import type { Message } from './message.ts';
-import { type Pending, storeMessages, type WhatIsHeld } from './store.ts';
+import { type HeldChannels, type Pending, storeMessages } from './store.ts';
 import { type Waiting, WaitingList } from './waiting-list.ts';
 
 /** A message as it was posted, checked against the API's schema. */
@@ -65,7 +65,7 @@ export function createMessageWriter({ pg, patient = pg, onStored }: Writing): Me
     draining.delete(waiting);
   }
 
-  async function store(batch: Waiting[], whatIsHeld: WhatIsHeld): Promise<void> {
+  async function store(batch: Waiting[], whatIsHeld: HeldChannels): Promise<void> {
     if (batch.length === 0) return;
     try {
       const { seqs, held } = await storeMessages(
@@ -94,7 +94,7 @@ export function createMessageWriter({ pg, patient = pg, onStored }: Writing): Me
   }
 
   function answer(message: Waiting, seq: number | undefined): void {
-    if (seq !== undefined) message.resolve({ state: 'stored', message: shown(message, seq) });
+    if (seq !== undefined) message.resolve({ state: 'stored', message: toPosted(message, seq) });
     else explain(pg, message).then(message.resolve, message.reject);
   }
 
@@ -149,7 +149,7 @@ export function createMessageWriter({ pg, patient = pg, onStored }: Writing): Me
 const isForAll = (error: unknown) => isDatabaseAway(error) || errorCode(error) === '57014';
 
 function rejectAll(batch: Waiting[], error: unknown): void {
-  const isHeld = errorCode(error) === '55P03';
+  const isHeld = isLockTimeout(error);
   for (const message of batch)
     message.reject(isHeld ? new ChannelHeldError(message.channelId) : error);
 }
@@ -166,7 +166,7 @@ export class ChannelHeldError extends Error {
   }
 }
 
-function shown(message: Pending, seq: number): Message & { event_id: string } {
+function toPosted(message: Pending, seq: number): Message & { event_id: string } {
   const created = message.createdAt.toISOString();
   const { id, channelId, author, text, metadata, sentAt, eventId } = message;
   const times = {

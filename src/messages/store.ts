@@ -11,7 +11,7 @@ export interface Pending extends NewMessage {
 }
 
 /** What happens to messages of a channel that another transaction holds. */
-export type WhatIsHeld = 'left out' | 'waited for';
+export type HeldChannels = 'left out' | 'waited for';
 
 /** What became of a batch. */
 export interface Stored {
@@ -39,7 +39,7 @@ export interface Stored {
 export async function storeMessages(
   pg: Sql,
   batch: Pending[],
-  whatIsHeld: WhatIsHeld = 'left out',
+  whatIsHeld: HeldChannels = 'left out',
 ): Promise<Stored> {
   const column = <T>(pick: (message: Pending) => T) => batch.map(pick);
   const rows = await pg<{ id: string; seq: string | null }[]>`

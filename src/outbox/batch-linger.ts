@@ -1,4 +1,4 @@
-import type { Claimed } from './claim.ts';
+import type { ClaimedDispatch } from './claim.ts';
 
 export interface BatchLingerOptions {
   /** Longest rest after a dispatch that was not full, in ms (default 1,000). */
@@ -93,7 +93,7 @@ export class BatchLinger {
   /**
    * Counts what has been claimed; `resting` were left out of it, `size` is the most it could be.
    */
-  count(claimed: Claimed[], resting: string[], size: number): void {
+  count(claimed: ClaimedDispatch[], resting: string[], size: number): void {
     const events = total(claimed);
     const now = performance.now();
     this.#isFull = events >= size;
@@ -135,4 +135,4 @@ export class BatchLinger {
   }
 }
 
-const total = (groups: Claimed[]) => groups.reduce((n, group) => n + group.size, 0);
+const total = (groups: ClaimedDispatch[]) => groups.reduce((n, group) => n + group.size, 0);

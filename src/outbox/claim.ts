@@ -3,7 +3,7 @@ import type { Dispatch, SubscriberSpec } from '../transport/dispatch.ts';
 import type { DispatchScope } from '../transport/transport.ts';
 
 /** A group of events that has been claimed, and what its workflow is to be started with. */
-export interface Claimed extends DispatchScope {
+export interface ClaimedDispatch extends DispatchScope {
   id: string;
   type: string;
   size: number;
@@ -35,7 +35,7 @@ export const handedOver = ({
   origin,
   workspace_ids,
   channel_ids,
-}: Claimed): [Dispatch, DispatchScope] => [
+}: ClaimedDispatch): [Dispatch, DispatchScope] => [
   { id, type, size, subscribers, origin },
   { workspace_ids, channel_ids },
 ];
@@ -68,13 +68,17 @@ export const specs = (pg: Sql | TransactionSql, names: PendingQuery<Row[]>) => p
  * for nobody. A crash before the commit leaves the events as they were; one after it leaves a
  * dispatch without `started_at`, which the relay starts: the same workflow id, so never twice.
  */
-export async function claim(pg: Sql, size: number, resting: string[] = []): Promise<Claimed[]> {
+export async function claim(
+  pg: Sql,
+  size: number,
+  resting: string[] = [],
+): Promise<ClaimedDispatch[]> {
   const half = size / 2;
   // `dispatch_id is null`, as only the index by workspaces says it. A planner with the choice, and
   // statistics of when nothing waited, takes the index by events for the same price, and reads all
   // that wait once for each workspace.
   const waits = pg`coalesce(dispatch_id, event_id) = event_id`;
-  return await pg<Claimed[]>`
+  return await pg<ClaimedDispatch[]>`
     with recursive waiting as (
       (select workspace_id, 1 as nth from outbox
         where ${waits} and ${size > 1} and exists (select from subscribers) order by workspace_id limit 1)
@@ -119,8 +123,8 @@ export async function claim(pg: Sql, size: number, resting: string[] = []): Prom
  * Claims again what was claimed `staleMs` ago and has not been started since: its dispatcher is
  * gone, or can't say.
  */
-export async function reclaim(pg: Sql, staleMs: number): Promise<Claimed[]> {
-  return await pg<Claimed[]>`
+export async function reclaim(pg: Sql, staleMs: number): Promise<ClaimedDispatch[]> {
+  return await pg<ClaimedDispatch[]>`
     update dispatches d set claimed_at = now()
     where d.id in (
       select id from dispatches where started_at is null and claimed_at < now() - ${staleMs} * interval '1 ms'

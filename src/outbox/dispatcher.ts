@@ -4,7 +4,7 @@ import { crashPoint } from '../crash-points.ts';
 import { type Listen, NO_LISTENING } from '../db/client.ts';
 import type { Transport } from '../transport/transport.ts';
 import { BatchLinger, type BatchLingerOptions, LOOK_AGAIN } from './batch-linger.ts';
-import { type Claimed, claim, handedOver, markStarted, reclaim } from './claim.ts';
+import { type ClaimedDispatch, claim, handedOver, markStarted, reclaim } from './claim.ts';
 import { EVENTS_CHANNEL } from './emit.ts';
 
 export interface DispatcherOptions {
@@ -22,7 +22,7 @@ export interface DispatcherOptions {
    * Told of each dispatch that the transport has taken, and for how long it had been claimed, in
    * ms.
    */
-  onDispatched?(dispatch: Claimed, heldMs: number): void;
+  onDispatched?(dispatch: ClaimedDispatch, heldMs: number): void;
   /** Age at which a claim without a start counts as abandoned, in ms (default 15,000). */
   staleMs?: number;
 }
@@ -98,7 +98,7 @@ export class Dispatcher {
     return this.#pace.resting;
   }
 
-  async #claim(resting: string[]): Promise<Claimed[]> {
+  async #claim(resting: string[]): Promise<ClaimedDispatch[]> {
     const { pg, size } = this.#options;
     const claimed = await claim(pg, size, resting);
     this.#pace.count(claimed, resting, size);
@@ -119,7 +119,7 @@ export class Dispatcher {
     await this.#handOver(abandoned);
   }
 
-  async #handOver(claimed: Claimed[]): Promise<void> {
+  async #handOver(claimed: ClaimedDispatch[]): Promise<void> {
     const { transport, pg, onDispatched } = this.#options;
     const claimedAt = performance.now();
     for (const group of claimed) {

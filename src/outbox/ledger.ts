@@ -25,7 +25,7 @@ const eventsOf = (pg: Sql) =>
  * Each event that a dispatch has open, once for each subscriber it is open for, with what became of
  * it. Reads no history.
  */
-const reckoned = (pg: Sql, lost: string[]) => pg`
+const openEffectRows = (pg: Sql, lost: string[]) => pg`
   select s.name, d.claimed_at, o.event_id, d.id as dispatch_id, o.type, r.event_id is not null as done,
     r.event_id is null and l.event_id is not null as dead, d.id = any(${lost}::uuid[]) as lost
   from dispatches d
@@ -45,7 +45,7 @@ const reckoned = (pg: Sql, lost: string[]) => pg`
  */
 export async function accounts(pg: Sql, lost: string[]): Promise<Account[]> {
   return await pg<Account[]>`
-    with reckoned as (${reckoned(pg, lost)}), looked_at as (
+    with reckoned as (${openEffectRows(pg, lost)}), looked_at as (
       select name, count(*) as expected, count(*) filter (where done) as done, count(*) filter (where dead) as dead,
         count(*) filter (where not done and not dead and not lost) as in_flight,
         count(*) filter (where not done and not dead and lost) as missing,
@@ -82,7 +82,7 @@ export async function openEffects(
   if (dispatches.length === 0) return [];
   return await pg<MissingEffect[]>`
     select name as subscriber, event_id, type, dispatch_id, extract(epoch from now() - claimed_at)::float8 as age_seconds
-    from (${reckoned(pg, dispatches)}) reckoned where lost and not done and not dead
+    from (${openEffectRows(pg, dispatches)}) reckoned where lost and not done and not dead
     order by dispatch_id, event_id, name limit ${limit}`;
 }
 

@@ -3,7 +3,7 @@ import type { Sql } from 'postgres';
 /** Dispatches looked at by one statement. */
 const PAGE = 200;
 
-interface Page {
+interface DispatchPage {
   looked_at: number;
   last: string | null;
 }
@@ -25,8 +25,8 @@ export async function markSettled(pg: Sql): Promise<void> {
   }
 }
 
-async function settlePage(pg: Sql, after: string): Promise<Page> {
-  const [page] = await pg<Page[]>`
+async function settlePage(pg: Sql, after: string): Promise<DispatchPage> {
+  const [page] = await pg<DispatchPage[]>`
     with page as (
       select id, size, coalesce(open, subscribers) as open from dispatches
       where settled_at is null and started_at is not null and id > ${after} order by id limit ${PAGE} for update skip locked
@@ -67,8 +67,8 @@ export async function reopenUnsettled(pg: Sql): Promise<void> {
   }
 }
 
-async function reopenPage(pg: Sql, after: string): Promise<Page> {
-  const [page] = await pg<Page[]>`
+async function reopenPage(pg: Sql, after: string): Promise<DispatchPage> {
+  const [page] = await pg<DispatchPage[]>`
     with page as (
       select id, size, subscribers, open from dispatches where open is not null and id > ${after} order by id limit ${PAGE} for update skip locked
     ), found as (

@@ -1,4 +1,5 @@
 import type { Sql, TransactionSql } from 'postgres';
+import { takeLock } from '../db/advisory-locks.ts';
 
 /** How long what is of no more use is kept, in ms; null: for ever. */
 export interface Retention {
@@ -85,9 +86,8 @@ async function inBatches(
   let after = firstIdAt(0);
   for (let rows = 0; ; ) {
     const { looked_at, deleted, last } = await pg.begin(async (tx) => {
-      const [lock] =
-        await tx`select pg_try_advisory_xact_lock(hashtext('knockon.expire')) as taken`;
-      return lock?.taken ? await batch(tx, after) : { looked_at: 0, deleted: 0, last: null };
+      const isOurs = await takeLock(tx, 'expire');
+      return isOurs ? await batch(tx, after) : { looked_at: 0, deleted: 0, last: null };
     });
     rows += deleted;
     after = last ?? after;

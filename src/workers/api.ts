@@ -129,7 +129,7 @@ export async function start(config: Config): Promise<Running> {
       onStored: (workspaceIds) => wake(workspaceIds),
     }),
     heavy,
-    ...outside(config, database, heavy),
+    ...effectCalls(config, database, heavy),
     limits,
     summaries,
     readiness: async () =>
@@ -139,7 +139,7 @@ export async function start(config: Config): Promise<Running> {
     seeCalls,
     diagnose: () =>
       diagnose(
-        patientOf(config, {
+        doctorContext(config, {
           database: background,
           queues,
           running: recovery.running,
@@ -174,7 +174,7 @@ export async function start(config: Config): Promise<Running> {
   };
 }
 
-function patientOf(
+function doctorContext(
   config: Config,
   given: Pick<DoctorContext, 'database' | 'queues' | 'running' | 'unnamedProxy'>,
 ): DoctorContext {
@@ -187,7 +187,7 @@ const isLoopback = (host: string): boolean =>
   host === 'localhost' || (ipaddr.isValid(host) && ipaddr.process(host).range() === 'loopback');
 
 /** What the API has from the effects. */
-function outside(config: Config, database: Database, heavy: Heavy) {
+function effectCalls(config: Config, database: Database, heavy: Heavy) {
   const seal = createSeal(config.KNOCKON_SECRET);
   const { KNOCKON_WEBHOOK_TIMEOUT: timeoutMs, KNOCKON_WEBHOOK_NAME_SERVERS: nameServers } = config;
   const networks = { allow: config.KNOCKON_WEBHOOK_ALLOW, deny: config.KNOCKON_WEBHOOK_DENY };

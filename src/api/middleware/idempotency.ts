@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { and, eq, sql } from 'drizzle-orm';
 import type { Context } from 'hono';
 import { canonicalJson } from '../../canonical-json.ts';
+import { lockKey } from '../../db/advisory-locks.ts';
 import type { Database, Transaction } from '../../db/client.ts';
 import { idempotencyKeys } from '../../db/schema/workspaces.ts';
 import type { Seal } from '../../seal.ts';
@@ -67,7 +68,7 @@ export async function once<T>(
   const { key, requestHash } = idempotency;
   const workspaceId = c.get('workspaceId');
   return database.db.transaction(async (tx) => {
-    await lockKey(tx, `${workspaceId} ${key}`);
+    await holdKey(tx, `${workspaceId} ${key}`);
     const first = await findKey(tx, workspaceId, key);
     if (first) return replay<T>(c, seal, first, requestHash);
     const answer = await work(tx);
@@ -149,9 +150,9 @@ function replay<T>(
   return JSON.parse(seal.open(first.response)) as T;
 }
 
-async function lockKey(tx: Transaction, name: string): Promise<void> {
+async function holdKey(tx: Transaction, name: string): Promise<void> {
   const [lock] = await tx.execute(
-    sql`select pg_try_advisory_xact_lock(hashtextextended(${name}, 0)) as taken`,
+    sql`select pg_try_advisory_xact_lock(${lockKey(`idempotency ${name}`)}::bigint) as taken`,
   );
   if (lock?.taken !== true) throw keyInFlight();
 }

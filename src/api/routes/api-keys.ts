@@ -64,7 +64,7 @@ const remove = operation({
   responses: { 204: { description: "Gone. The workspace's last key can't be: 409." } },
 });
 
-const shown = ({ id, name, prefix, created_at }: typeof apiKeys.$inferSelect) => ({
+const toApiKey = ({ id, name, prefix, created_at }: typeof apiKeys.$inferSelect) => ({
   id,
   name,
   prefix,
@@ -82,7 +82,7 @@ export const apiKeyRoutes = (deps: ApiDependencies, keyring: Keyring) =>
           .insert(apiKeys)
           .values({ workspace_id: c.get('workspaceId'), name: given.name, prefix, hash })
           .returning();
-        return { ...shown(row!), api_key: key };
+        return { ...toApiKey(row!), api_key: key };
       });
       return c.json(made, 201);
     })
@@ -100,7 +100,7 @@ export const apiKeyRoutes = (deps: ApiDependencies, keyring: Keyring) =>
         .orderBy(desc(apiKeys.id))
         .limit(limit + 1);
       return c.json(
-        toPage(rows, limit, shown, (row) => row.id),
+        toPage(rows, limit, toApiKey, (row) => row.id),
         200,
       );
     })

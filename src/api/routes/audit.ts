@@ -76,7 +76,7 @@ interface Entry {
   hash: Buffer;
 }
 
-const shown = ({ digest, previous, hash, recorded_at, ...row }: Entry) => ({
+const toAuditEntry = ({ digest, previous, hash, recorded_at, ...row }: Entry) => ({
   ...row,
   recorded_at: recorded_at.toISOString(),
   digest: digest.toString('hex'),
@@ -126,7 +126,7 @@ export const auditRoutes = ({ heavy, verifyAudit }: ApiDependencies) =>
         listEntries(pg, c.get('workspaceId'), page),
       );
       return c.json(
-        toPage(rows, page.limit, shown, (row) => row.position),
+        toPage(rows, page.limit, toAuditEntry, (row) => row.position),
         200,
       );
     })

@@ -75,7 +75,7 @@ const summary = operation({
   responses: { 200: json(summarySchema, 'The summary; it follows the messages within moments.') },
 });
 
-const shown = ({ id, name, created_at }: typeof channels.$inferSelect) => ({
+const toChannel = ({ id, name, created_at }: typeof channels.$inferSelect) => ({
   id,
   name,
   created_at: created_at.toISOString(),
@@ -87,7 +87,7 @@ export const channelRoutes = (deps: ApiDependencies) =>
     .openapi(create, async (c) => {
       const given = c.req.valid('json');
       const made = await once(c, deps, given, async (tx) =>
-        shown(await openChannel(tx, { workspaceId: c.get('workspaceId'), name: given.name })),
+        toChannel(await openChannel(tx, { workspaceId: c.get('workspaceId'), name: given.name })),
       ).catch((error) => {
         throw errorCode(error) === '23505'
           ? conflict(`There is a channel named "${given.name}" already.`)
@@ -111,7 +111,7 @@ export const channelRoutes = (deps: ApiDependencies) =>
         .orderBy(desc(channels.id))
         .limit(limit + 1);
       return c.json(
-        toPage(rows, limit, shown, (row) => row.id),
+        toPage(rows, limit, toChannel, (row) => row.id),
         200,
       );
     })
@@ -120,7 +120,7 @@ export const channelRoutes = (deps: ApiDependencies) =>
         workspaceId: c.get('workspaceId'),
         id: c.req.valid('param').id,
       });
-      return c.json(shown(row), 200);
+      return c.json(toChannel(row), 200);
     })
     .openapi(summary, async (c) => {
       const { id } = await findChannel(deps.database, {

@@ -74,7 +74,7 @@ const test = operation({
   responses: { 200: json(testDelivery, 'What the endpoint answered.') },
 });
 
-const shown = (
+const toDelivery = (
   { workspace_id: _, endpoint_id: __, due_at: ___, ...row }: typeof deliveries.$inferSelect,
   attempts: DeliveryTry[],
 ) => ({
@@ -103,7 +103,7 @@ export async function listDeliveries(
     .limit(limit + 1);
   const ids = rows.map((row) => row.id);
   const tries = await triesOf(database, ids);
-  const show = (row: (typeof rows)[number]) => shown(row, tries.get(row.id) ?? []);
+  const show = (row: (typeof rows)[number]) => toDelivery(row, tries.get(row.id) ?? []);
   return toPage(rows, limit, show, (row) => row.id);
 }
 

@@ -124,7 +124,7 @@ export const endpointSchema = z
   .openapi('Endpoint');
 
 /** An endpoint as clients see it, without its secret. */
-export const shown = (row: EndpointRow) => ({
+export const toEndpoint = (row: EndpointRow) => ({
   id: row.id,
   url: row.url,
   event_types: row.event_types,

@@ -10,7 +10,7 @@ import { once } from '../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toPage } from '../paging.ts';
 import { conflict, invalid, notFound } from '../problem.ts';
 import { body, json, operation, router } from '../router.ts';
-import { endpointChange, endpointSchema, newEndpoint, shown } from './endpoint-schema.ts';
+import { endpointChange, endpointSchema, newEndpoint, toEndpoint } from './endpoint-schema.ts';
 import { newSecret } from './rotate-secret.ts';
 
 const params = z.object({ id: uuid });
@@ -115,7 +115,7 @@ export const endpointRoutes = (deps: ApiDependencies) =>
           secret: deps.seal.close(secret),
         };
         const [stored] = await tx.insert(endpoints).values(row).returning();
-        return { ...shown(stored!), secret };
+        return { ...toEndpoint(stored!), secret };
       });
       return c.json(made, 201);
     })
@@ -133,7 +133,7 @@ export const endpointRoutes = (deps: ApiDependencies) =>
         .orderBy(desc(endpoints.id))
         .limit(limit + 1);
       return c.json(
-        toPage(rows, limit, shown, (row) => row.id),
+        toPage(rows, limit, toEndpoint, (row) => row.id),
         200,
       );
     })
@@ -142,14 +142,14 @@ export const endpointRoutes = (deps: ApiDependencies) =>
         workspaceId: c.get('workspaceId'),
         id: c.req.valid('param').id,
       });
-      return c.json(shown(row), 200);
+      return c.json(toEndpoint(row), 200);
     })
     .openapi(edit, async (c) => {
       const given = c.req.valid('json');
       const which = { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id };
       if (given.url !== undefined) await checkUrl(deps, given.url);
       const row = await deps.database.db.transaction((tx) => applyChange(tx, which, given));
-      return c.json(shown(row), 200);
+      return c.json(toEndpoint(row), 200);
     })
     .openapi(remove, async (c) => {
       const which = isEndpoint({ workspaceId: c.get('workspaceId'), id: c.req.valid('param').id });

@@ -62,7 +62,10 @@ const read = operation({
 
 type Row = typeof events.$inferSelect;
 
-const shown = (row: Row): DomainEvent => ({ ...row, timestamp: row.timestamp.toISOString() });
+const toDomainEvent = (row: Row): DomainEvent => ({
+  ...row,
+  timestamp: row.timestamp.toISOString(),
+});
 
 /**
  * Where the page starts, by `seq` upwards after a given place of a channel, else by id downwards.
@@ -117,7 +120,7 @@ export const eventRoutes = ({ database }: ApiDependencies) =>
       if (rows.length === 0 && channel_id)
         await findChannel(database, { workspaceId, id: channel_id });
       return c.json(
-        toPage(rows, limit, shown, (row) => (upwards ? row.seq : row.id)),
+        toPage(rows, limit, toDomainEvent, (row) => (upwards ? row.seq : row.id)),
         200,
       );
     })
@@ -128,5 +131,5 @@ export const eventRoutes = ({ database }: ApiDependencies) =>
       );
       const [row] = await database.db.select().from(events).where(which);
       if (!row) throw notFound('event');
-      return c.json(shown(row), 200);
+      return c.json(toDomainEvent(row), 200);
     });

@@ -76,7 +76,7 @@ const list = operation({
   responses: { 200: json(pageOf(member), 'Members.') },
 });
 
-const shown = ({ workspace_id: _, ...row }: typeof members.$inferSelect) => ({
+const toMember = ({ workspace_id: _, ...row }: typeof members.$inferSelect) => ({
   ...row,
   created_at: row.created_at.toISOString(),
   updated_at: row.updated_at.toISOString(),
@@ -110,7 +110,7 @@ export const memberRoutes = ({ database: { db } }: ApiDependencies) =>
           set: { email, display_name, emails, updated_at: sql`now()` },
         })
         .returning();
-      return c.json(shown(row!), 200);
+      return c.json(toMember(row!), 200);
     })
     .openapi(read, async (c) => {
       const [row] = await db
@@ -118,7 +118,7 @@ export const memberRoutes = ({ database: { db } }: ApiDependencies) =>
         .from(members)
         .where(isMember(c.get('workspaceId'), c.req.valid('param').handle));
       if (!row) throw notFound('member');
-      return c.json(shown(row), 200);
+      return c.json(toMember(row), 200);
     })
     .openapi(remove, async (c) => {
       const which = isMember(c.get('workspaceId'), c.req.valid('param').handle);
@@ -140,7 +140,7 @@ export const memberRoutes = ({ database: { db } }: ApiDependencies) =>
         .orderBy(asc(members.handle))
         .limit(limit + 1);
       return c.json(
-        toPage(rows, limit, shown, (row) => row.handle),
+        toPage(rows, limit, toMember, (row) => row.handle),
         200,
       );
     });

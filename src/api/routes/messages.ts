@@ -75,7 +75,11 @@ const remove = operation({
 });
 
 /** A channel's messages from the newest down, or, after a given place, from the oldest up. */
-function selectMessages({ database: { db } }: ApiDependencies, channelId: string, page: Page) {
+function selectMessages(
+  { database: { db } }: ApiDependencies,
+  channelId: string,
+  page: MessagePage,
+) {
   const { after_seq, cursor, limit } = page;
   const upwards = after_seq !== undefined;
   const start = upwards
@@ -101,7 +105,7 @@ function selectMessages({ database: { db } }: ApiDependencies, channelId: string
 const bytesOf = ({ text, metadata }: typeof messages.$inferSelect) =>
   text.length + JSON.stringify(metadata).length;
 
-interface Page {
+interface MessagePage {
   workspaceId: string;
   after_seq?: number;
   cursor?: number;

@@ -36,10 +36,10 @@ export async function listKeys(
     )
     .orderBy(desc(apiKeys.id))
     .limit(given.limit);
-  return rows.map(({ key, workspace_name }) => shown(key, workspace_name));
+  return rows.map(({ key, workspace_name }) => toKeyEntry(key, workspace_name));
 }
 
-const shown = (
+const toKeyEntry = (
   { hash: _, created_at, ...key }: typeof apiKeys.$inferSelect,
   workspace_name: string,
 ): KeyEntry => ({
@@ -67,7 +67,7 @@ export async function createKey(
     subject: row.id,
     detail: { workspace_id: row.workspace_id, prefix: row.prefix },
   });
-  return shown(row, workspace.name);
+  return toKeyEntry(row, workspace.name);
 }
 
 /** Which keys: these, or all of a workspace. */
@@ -102,7 +102,7 @@ export async function revokeKeys(
         detail: { workspace_id: row.workspace_id, prefix: row.prefix },
       });
     return {
-      revoked: rows.map((row) => shown(row, names.get(row.workspace_id) ?? '')),
+      revoked: rows.map((row) => toKeyEntry(row, names.get(row.workspace_id) ?? '')),
       hashes: rows.map((row) => row.hash),
     };
   });

@@ -15,7 +15,7 @@ export interface OperatorEntry {
 
 type Row = typeof operators.$inferSelect;
 
-const shown = ({ id, name, role, prefix, created_at }: Row): OperatorEntry => ({
+const toOperatorEntry = ({ id, name, role, prefix, created_at }: Row): OperatorEntry => ({
   id,
   name,
   role,
@@ -57,7 +57,7 @@ export async function addOperator(
     subject: row.name,
     detail: { role: row.role },
   });
-  return shown(row);
+  return toOperatorEntry(row);
 }
 
 /** Newest first. */
@@ -71,7 +71,7 @@ export async function listOperators(
     .where(before ? lt(operators.id, before) : undefined)
     .orderBy(desc(operators.id))
     .limit(limit);
-  return rows.map(shown);
+  return rows.map(toOperatorEntry);
 }
 
 /** The key stops working at once. @returns false where there is no such operator */

@@ -67,7 +67,7 @@ export async function checkDeadLetters({ database: { pg } }: DoctorContext): Pro
 }
 
 /** Endpoints that are told by name. */
-const TOLD = 3;
+const MOST_NAMED = 3;
 
 /**
  * Webhook endpoints that are left alone because they fail. It is their owners' trouble and nothing
@@ -79,12 +79,12 @@ export async function checkEndpoints({ database: { pg } }: DoctorContext): Promi
     from endpoints where failing_since is not null and disabled_at is null order by failing_since`;
   if (rows.length === 0) return [pass('endpoints', 'none is failing')];
   const told = rows
-    .slice(0, TOLD)
+    .slice(0, MOST_NAMED)
     .map(
       ({ id, url, cause, seconds }) =>
         `${id} ${url} (${cause ?? 'no answer'}, for ${age(seconds)})`,
     );
-  const more = rows.length > TOLD ? `; and ${rows.length - TOLD} more` : '';
+  const more = rows.length > MOST_NAMED ? `; and ${rows.length - MOST_NAMED} more` : '';
   return [pass('endpoints', `${rows.length} failing, and left alone: ${told.join('; ')}${more}`)];
 }
 

@@ -52,7 +52,7 @@ async function checkWorkflowWorkers(
 }
 
 /** Strangers that are told by name. */
-const TOLD = 5;
+const MOST_NAMED = 5;
 
 /**
  * Nobody else takes calls from our queues: a worker of another deployment, which has another
@@ -87,11 +87,11 @@ export async function checkStrangers({
     await pMap(asked, ([queue, onlyOurs]) => among(queue, onlyOurs), { concurrency: 4 })
   ).flat();
   if (found.length === 0) return [pass('strangers', 'nobody else takes calls from our queues')];
-  const more = found.length > TOLD ? `; and ${found.length - TOLD} more` : '';
+  const more = found.length > MOST_NAMED ? `; and ${found.length - MOST_NAMED} more` : '';
   return [
     fail(
       'strangers',
-      `workers that are not this deployment's take calls from its queues: ${found.slice(0, TOLD).join('; ')}${more}`,
+      `workers that are not this deployment's take calls from its queues: ${found.slice(0, MOST_NAMED).join('; ')}${more}`,
       "Stop them, set KNOCKON_DEPLOYMENT of one of the two deployments, or give it a TEMPORAL_NAMESPACE of its own. Each refuses what is the other's, so calls come late.",
     ),
   ];

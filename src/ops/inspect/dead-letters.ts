@@ -17,7 +17,7 @@ export interface DeadLetterFilter {
 }
 
 /** Which dead letters: these, or all that fit. */
-export type DeadLetterPage = { ids: string[] } | { filter: DeadLetterFilter };
+export type DeadLetterSelection = { ids: string[] } | { filter: DeadLetterFilter };
 
 /** A dead letter, as it is shown. */
 export interface DeadLetter {
@@ -43,7 +43,7 @@ export interface DeadLetter {
 }
 
 /** The condition of a row `l` of dead_letters and its event `e`. */
-export function deadLetters(pg: Queries, letters: DeadLetterPage): PendingQuery<Row[]> {
+export function deadLetters(pg: Queries, letters: DeadLetterSelection): PendingQuery<Row[]> {
   if ('ids' in letters) return pg`l.id = any(${letters.ids}::uuid[])`;
   const {
     subscriber = null,
@@ -115,7 +115,7 @@ export async function listCauses(pg: Queries, filter: DeadLetterFilter): Promise
 }
 
 /** How many letters these are. */
-export async function countDeadLetters(pg: Sql, letters: DeadLetterPage): Promise<number> {
+export async function countDeadLetters(pg: Sql, letters: DeadLetterSelection): Promise<number> {
   const [row] = await pg<{ n: number }[]>`
     select count(*)::int as n from dead_letters l join events e on e.id = l.event_id where ${deadLetters(pg, letters)}`;
   return row?.n ?? 0;

@@ -99,12 +99,12 @@ export async function inspectEffects<E extends { id: string; effects: EffectStat
         targets: isOpen
           ? open
               .filter(({ row }) => own(row))
-              .map(shownTarget)
+              .map(toTargetState)
               .sort(byTarget)
           : [],
         letters: letters
           .filter(({ row }) => own(row))
-          .map(shownLetter)
+          .map(toEffectLetter)
           .sort(byTarget),
         calls:
           seen
@@ -120,7 +120,7 @@ export async function inspectEffects<E extends { id: string; effects: EffectStat
 const byTarget = (a: { target: string | null }, b: { target: string | null }) =>
   (a.target ?? '') < (b.target ?? '') ? -1 : 1;
 
-const shownTarget = ({
+const toTargetState = ({
   row,
   waits,
 }: {
@@ -134,7 +134,7 @@ const shownTarget = ({
   waiting_until: waits ? (row.waiting_until?.toISOString() ?? null) : null,
 });
 
-const shownLetter = ({
+const toEffectLetter = ({
   row,
   retrying,
 }: {
@@ -180,7 +180,7 @@ async function callsOf(db: Database['db'], ids: string[], seeCalls: SeeCalls) {
     if (known.length > 0)
       found.set(
         place.event_id,
-        [...(found.get(place.event_id) ?? []), ...own.map(shownCall)].sort(byTime),
+        [...(found.get(place.event_id) ?? []), ...own.map(toEventCall)].sort(byTime),
       );
   }
   return found;
@@ -200,7 +200,7 @@ const workflowsOf = ({ dispatch_id, restarts }: Place): string[] =>
 const isWithin = (place: number, { offset, limit }: { offset: number; limit: number }) =>
   place >= offset && place < offset + limit;
 
-const shownCall = ({
+const toEventCall = ({
   subscriber,
   events,
   attempt,

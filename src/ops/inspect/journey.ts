@@ -93,7 +93,7 @@ export async function journeysOf(
 function journeyOf(
   { id, type, timestamp }: Asked,
   known: Ledger,
-  queued: Queued | undefined,
+  queued: QueuedEvent | undefined,
   ui: TemporalUi | null,
 ): EventJourney {
   const dispatch = queued?.dispatch ?? null;
@@ -111,7 +111,7 @@ function journeyOf(
   };
 }
 
-interface Queued {
+interface QueuedEvent {
   event_id: string;
   dispatch: Dispatched | null;
 }
@@ -120,7 +120,7 @@ interface Queued {
  * The outbox rows that are left of these events, with their dispatches. Not joined: a planner that
  * was told nothing of the tables would read one of them from end to end.
  */
-async function readQueue(db: Database['db'], ids: string[]): Promise<Map<string, Queued>> {
+async function readQueue(db: Database['db'], ids: string[]): Promise<Map<string, QueuedEvent>> {
   const rows = await db
     .select({ event_id: outbox.event_id, dispatch_id: outbox.dispatch_id })
     .from(outbox)

@@ -2,14 +2,14 @@ import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
 import { emit } from '../../outbox/emit.ts';
 import { recordAction } from '../access/action-log.ts';
-import { type DeadLetterPage, deadLetters } from '../inspect/dead-letters.ts';
+import { type DeadLetterSelection, deadLetters } from '../inspect/dead-letters.ts';
 import { isRetried } from '../status/effect-status.ts';
 
 /** Effects that are given up in one transaction. */
 const BATCH = 200;
 
 /** An effect that is given up. */
-export interface Given {
+export interface EffectToClose {
   event_id: string;
   subscriber: string;
   cause: string;
@@ -26,7 +26,7 @@ export interface Given {
  */
 export async function discard(
   database: Database,
-  letters: DeadLetterPage,
+  letters: DeadLetterSelection,
   by: string,
   reason: string,
 ): Promise<number> {
@@ -45,25 +45,25 @@ export async function discard(
 
 async function discardSome(
   { pg, db }: Database,
-  letters: DeadLetterPage,
+  letters: DeadLetterSelection,
   by: string,
   reason: string,
 ): Promise<number> {
-  const chosen = await pg<Given[]>`
+  const chosen = await pg<EffectToClose[]>`
     select l.event_id, l.subscriber, min(l.cause) as cause, e.workspace_id from dead_letters l join events e on e.id = l.event_id
     where ${deadLetters(pg, letters)} and not ${isRetried(pg)} group by l.event_id, l.subscriber, e.workspace_id limit ${BATCH}`;
   if (chosen.length === 0) return 0;
   await db.transaction(async (tx) => {
-    await tellDiscards(tx, chosen, by, reason);
+    await emitDiscards(tx, chosen, by, reason);
     await closeEffects(tx, chosen, by, reason);
   });
   return chosen.length;
 }
 
 /** Each is an event of its workspace. */
-export async function tellDiscards(
+export async function emitDiscards(
   tx: Transaction,
-  given: Given[],
+  given: EffectToClose[],
   by: string,
   reason: string,
 ): Promise<void> {
@@ -81,11 +81,11 @@ export async function tellDiscards(
  */
 export async function closeEffects(
   tx: Transaction,
-  given: Given[],
+  given: EffectToClose[],
   by: string,
   reason: string,
-): Promise<Given[]> {
-  const column = (pick: (one: Given) => string) => sql.param(given.map(pick));
+): Promise<EffectToClose[]> {
+  const column = (pick: (one: EffectToClose) => string) => sql.param(given.map(pick));
   const closed = await tx.execute<{ event_id: string; subscriber: string }>(sql`
     with given as (
       select * from unnest(${column((g) => g.event_id)}::uuid[], ${column((g) => g.subscriber)}::text[], ${column((g) => g.cause)}::text[])

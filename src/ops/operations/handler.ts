@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
 import type { JSONValue, Sql, TransactionSql } from 'postgres';
+import { waitForLock } from '../../db/advisory-locks.ts';
 import type { Database } from '../../db/client.ts';
 import type { OperationProgress, OperationVerb, ResetWorkflow } from '../../transport/operation.ts';
 import type { Recovery, Transport } from '../../transport/transport.ts';
-import { type Redispatched, redispatch, startAll } from './redispatch.ts';
+import { REDISPATCH_LOCK, type Redispatched, redispatch, startAll } from './redispatch.ts';
 
 /** Makes a projection anew beside the one that is read, and takes its place at the end. */
 export interface Rebuild {
@@ -71,7 +72,7 @@ export interface Step {
 }
 
 /** A bit of an operation whose work is dispatched. */
-export interface OperationPage {
+export interface RedispatchPage {
   send: Redispatched[];
   /** What was looked at and needs nothing. */
   skipped: number;
@@ -89,11 +90,11 @@ export interface OperationPage {
 export async function dispatchPage(
   deps: OperationDependencies,
   { id }: OpenOperation,
-  page: (tx: TransactionSql, cursor: Record<string, unknown> | null) => Promise<OperationPage>,
+  page: (tx: TransactionSql, cursor: Record<string, unknown> | null) => Promise<RedispatchPage>,
 ): Promise<Step> {
   let pause: boolean | undefined;
   const claimed = await deps.pg.begin(async (tx) => {
-    await tx`select pg_advisory_xact_lock(hashtext('knockon.redispatch'))`;
+    await waitForLock(tx, REDISPATCH_LOCK);
     const [operation] = await tx<{ cursor: Record<string, unknown> | null }[]>`
       select cursor from operations where id = ${id} and state = 'running' and not exhausted for update`;
     if (!operation) return [];

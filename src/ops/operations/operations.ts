@@ -50,7 +50,7 @@ type Row = Omit<OperationView, 'created_at' | 'finished_at' | 'workflow'> & {
   finished_at: Date | null;
 };
 
-function shown(row: Row, ui: TemporalUi | null): OperationView {
+function toOperationView(row: Row, ui: TemporalUi | null): OperationView {
   const {
     verb,
     input,
@@ -94,7 +94,7 @@ export async function readOperation(
   ui: TemporalUi | null,
 ): Promise<OperationView | null> {
   const [row] = await pg<Row[]>`select ${columns(pg)} from operations where id = ${id}`;
-  return row ? shown(row, ui) : null;
+  return row ? toOperationView(row, ui) : null;
 }
 
 /** Who works on operations, and on workflows. */
@@ -149,7 +149,7 @@ export async function listOperations(
 ): Promise<OperationView[]> {
   const rows = await pg<Row[]>`
     select ${columns(pg)} from operations where ${before ?? null}::uuid is null or id < ${before ?? null} order by id desc limit ${limit}`;
-  return rows.map((row) => shown(row, ui));
+  return rows.map((row) => toOperationView(row, ui));
 }
 
 export interface NewOperation {
@@ -175,7 +175,7 @@ export async function createOperation(
     detail: { ...input, ...(per_second && { per_second }) },
     reason,
   });
-  return shown({ ...row, eta_seconds: null }, ui);
+  return toOperationView({ ...row, eta_seconds: null }, ui);
 }
 
 const changes = {

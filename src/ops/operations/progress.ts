@@ -12,7 +12,7 @@ export interface DispatchProgress {
 }
 
 /** How each event of an operation's open dispatches has fared since it was dispatched there. */
-const fared = (pg: Sql, operationId: string) => pg`
+const eventsProgress = (pg: Sql, operationId: string) => pg`
   select jd.dispatch_id, e.event_id, r.event_id is not null as done, r.event_id is null and l.event_id is not null as dead, l.reason,
     r.event_id is null and l.event_id is null and a.event_id is not null as tried
   from operation_dispatches jd
@@ -35,7 +35,7 @@ const NAMED = 100;
 
 /** Counts what has ended, and adds it to the operation's figures. */
 export async function readProgress(pg: Sql, operationId: string): Promise<DispatchProgress> {
-  return await end(pg, operationId, pg`not bool_or(not done and not dead)`);
+  return await countEnded(pg, operationId, pg`not bool_or(not done and not dead)`);
 }
 
 /**
@@ -52,16 +52,16 @@ export async function failOrphans(
   if (refs.length === 0) return;
   const alive = await recovery.running(refs);
   const lost = refs.flatMap(({ id }) => (alive.has(id) ? [] : [id]));
-  if (lost.length > 0) await end(pg, operationId, pg`dispatch_id = any(${lost}::uuid[])`);
+  if (lost.length > 0) await countEnded(pg, operationId, pg`dispatch_id = any(${lost}::uuid[])`);
 }
 
-async function end(
+async function countEnded(
   pg: Sql,
   operationId: string,
   isOver: ReturnType<Sql>,
 ): Promise<DispatchProgress> {
   const [row] = await pg<DispatchProgress[]>`
-    with fared as (${fared(pg, operationId)}), dispatched as (
+    with fared as (${eventsProgress(pg, operationId)}), dispatched as (
       select dispatch_id, ${isOver} as over, count(*) filter (where done) as done, count(*) filter (where not done) as failed,
         count(*) filter (where not done and not dead) as open, count(*) filter (where not done and not dead and not tried) as busy
       from fared group by dispatch_id

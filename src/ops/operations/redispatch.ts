@@ -1,8 +1,17 @@
 import type { Logger } from 'pino';
 import type { Sql, TransactionSql } from 'postgres';
-import { type Claimed, handedOver, markStarted, origin, specs } from '../../outbox/claim.ts';
+import {
+  type ClaimedDispatch,
+  handedOver,
+  markStarted,
+  origin,
+  specs,
+} from '../../outbox/claim.ts';
 import type { Transport } from '../../transport/transport.ts';
 import type { EventEffect } from '../status/effect-status.ts';
+
+/** One operation at a time makes dispatches, so that each sees those of the others. */
+export const REDISPATCH_LOCK = 'redispatch';
 
 /**
  * Why events are dispatched once more. `first`: to a subscriber that they never were dispatched to,
@@ -26,8 +35,8 @@ export async function redispatch(
   tx: TransactionSql,
   operationId: string,
   events: Redispatched[],
-): Promise<Claimed[]> {
-  const claimed: Claimed[] = [];
+): Promise<ClaimedDispatch[]> {
+  const claimed: ClaimedDispatch[] = [];
   for (const group of groups(events)) claimed.push(await open(tx, operationId, group));
   return claimed;
 }
@@ -47,10 +56,10 @@ async function open(
   tx: TransactionSql,
   operationId: string,
   events: [Redispatched, ...Redispatched[]],
-): Promise<Claimed> {
+): Promise<ClaimedDispatch> {
   const [{ type, subscriber, purpose }] = events;
   const ids = events.map((event) => event.event_id);
-  const [made] = await tx<Pick<Claimed, 'id' | 'subscribers' | 'origin'>[]>`
+  const [made] = await tx<Pick<ClaimedDispatch, 'id' | 'subscribers' | 'origin'>[]>`
     with made as (
       insert into dispatches (id, type, size, subscribers, again, settled_at)
       values (knockon.uuidv7(), ${type}, ${ids.length}, ${[subscriber]}, ${purpose === 'again'}, case when ${purpose !== 'first'} then now() end)
@@ -76,7 +85,7 @@ const scope = (events: Redispatched[]) => ({
 /** Starts them. What can't be started now is left to the relay. */
 export async function startAll(
   { pg, transport, log }: { pg: Sql; transport: Transport; log: Pick<Logger, 'warn'> },
-  claimed: Claimed[],
+  claimed: ClaimedDispatch[],
 ): Promise<void> {
   for (const group of claimed) {
     try {

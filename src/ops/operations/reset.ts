@@ -2,7 +2,7 @@ import type { Sql } from 'postgres';
 import type { Database } from '../../db/client.ts';
 import { ResetError, type ResetWorkflow } from '../../transport/operation.ts';
 import { recordAction } from '../access/action-log.ts';
-import { type DeadLetterPage, deadLetters } from '../inspect/dead-letters.ts';
+import { type DeadLetterSelection, deadLetters } from '../inspect/dead-letters.ts';
 import { dispatchOf } from '../inspect/events.ts';
 import type { OperationHandler } from './handler.ts';
 import { resetCircuits } from './reset-circuits.ts';
@@ -11,20 +11,20 @@ import { resetCircuits } from './reset-circuits.ts';
 const REASON = 'reset by an operator; `knockon log` says by whom';
 
 /** Failed workflows that are named, or those that have buried the dead letters that fit. */
-export type ResetInput = DeadLetterPage | { workflow_ids: string[] };
+export type ResetInput = DeadLetterSelection | { workflow_ids: string[] };
 
 /**
  * Resets failed workflows to their first task, by Temporal's own means: each calls its effects
  * again, and receipts leave only what was not done. Which ones is written down first, so that an
  * operation that is broken off goes on where it was.
  */
-export const resets: OperationHandler = {
+export const reset: OperationHandler = {
   async count({ pg }, { id, input }) {
     const subjects =
       'workflow_ids' in input
         ? pg`select unnest(${input.workflow_ids as string[]}::text[]) as subject`
         : pg`select distinct l.dispatch_id::text as subject from dead_letters l join events e on e.id = l.event_id
-            where ${deadLetters(pg, input as DeadLetterPage)} and l.created_at <= (select created_at from operations where id = ${id})`;
+            where ${deadLetters(pg, input as DeadLetterSelection)} and l.created_at <= (select created_at from operations where id = ${id})`;
     const [row] = await pg<{ n: number }[]>`
       with written as (
         insert into operation_items (operation_id, subject) select ${id}, subject from (${subjects}) s on conflict do nothing
@@ -41,7 +41,7 @@ export const resets: OperationHandler = {
     const items = await pg<{ subject: string }[]>`
       select subject from operation_items where operation_id = ${id} and done_at is null order by subject limit ${Math.min(limit, 5)}`;
     for (const { subject } of items) {
-      await forgiveThoseOf(pg, subject);
+      await resetCircuitsOf(pg, subject);
       const failure = await resetWorkflow(subject, REASON).then(
         () => null,
         (error: Error) => error.message,
@@ -58,7 +58,7 @@ export const resets: OperationHandler = {
   },
 };
 
-async function forgiveThoseOf(pg: Sql, workflowId: string): Promise<void> {
+async function resetCircuitsOf(pg: Sql, workflowId: string): Promise<void> {
   const dispatchId = dispatchOf(workflowId) ?? '';
   const rows = await pg<
     { event_id: string }[]
@@ -81,7 +81,7 @@ export async function resetOne(
   by: string,
 ): Promise<ResetAnswer> {
   try {
-    await forgiveThoseOf(database.pg, id);
+    await resetCircuitsOf(database.pg, id);
     return await database.db.transaction(async (tx) => {
       // Written down first: what can't be is not done.
       await recordAction(tx, { by, verb: 'reset', subject: id });

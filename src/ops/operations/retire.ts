@@ -1,9 +1,10 @@
 import type { Sql } from 'postgres';
+import { waitForLock } from '../../db/advisory-locks.ts';
 import type { DispatchRef } from '../../transport/transport.ts';
 import { effectStatuses } from '../status/effect-status.ts';
-import { closeEffects, tellDiscards } from './discard.ts';
+import { closeEffects, emitDiscards } from './discard.ts';
 import type { OpenOperation, OperationDependencies, OperationHandler, Step } from './handler.ts';
-import { redispatch, startAll } from './redispatch.ts';
+import { REDISPATCH_LOCK, redispatch, startAll } from './redispatch.ts';
 
 /** What a retirement is asked for. */
 interface RetireInput {
@@ -78,7 +79,7 @@ export const retire: OperationHandler = {
       );
       return { begun: 0, pause: true };
     }
-    if (found.length > 0) return await letGoOf(deps, operation, found);
+    if (found.length > 0) return await closeOrHandOver(deps, operation, found);
     const isLeft = row.is_young || (await retire.count(deps, operation)) > 0;
     return isLeft ? { begun: 0, pause: true } : await exhausted(deps.pg, operation);
   },
@@ -100,7 +101,7 @@ async function ofOperations(pg: Sql, name: string): Promise<DispatchRef[]> {
     where jd.ended_at is null and ${name} = any(d.subscribers)`;
 }
 
-async function letGoOf(
+async function closeOrHandOver(
   deps: OperationDependencies,
   operation: OpenOperation,
   found: Open[],
@@ -120,7 +121,7 @@ async function letGoOf(
   }));
   await deps.db.transaction(async (tx) => {
     const closed = await closeEffects(tx, given, operation.by, why);
-    if (open === 'discard') await tellDiscards(tx, closed, operation.by, why);
+    if (open === 'discard') await emitDiscards(tx, closed, operation.by, why);
   });
   await deps.pg`update operations set done = done + ${found.length - sent} where id = ${operation.id}`;
   return { begun: found.length };
@@ -137,7 +138,7 @@ async function handOver(
   heir: string,
 ): Promise<number> {
   const claimed = await deps.pg.begin(async (tx) => {
-    await tx`select pg_advisory_xact_lock(hashtext('knockon.redispatch'))`;
+    await waitForLock(tx, REDISPATCH_LOCK);
     const those = tx`select id, type, workspace_id, channel_id, timestamp from events where id = any(${events}::uuid[]) order by id`;
     const pairs = await tx<Parameters<typeof redispatch>[2]>`
       select event_id, type, workspace_id, channel_id, subscriber, 'first' as purpose

@@ -1,4 +1,4 @@
-import { type DeadLetterPage, deadLetters } from '../inspect/dead-letters.ts';
+import { type DeadLetterSelection, deadLetters } from '../inspect/dead-letters.ts';
 import { isRetried, type Queries } from '../status/effect-status.ts';
 import { dispatchPage, type OperationHandler } from './handler.ts';
 import type { Redispatched } from './redispatch.ts';
@@ -11,7 +11,7 @@ import { resetCircuits } from './reset-circuits.ts';
  */
 const chosen = (pg: Queries, operationId: string, input: Record<string, unknown>) => pg`
   dead_letters l cross join lateral (select * from events where id = l.event_id offset 0) e
-  where ${deadLetters(pg, input as DeadLetterPage)} and not ${isRetried(pg)}
+  where ${deadLetters(pg, input as DeadLetterSelection)} and not ${isRetried(pg)}
     and l.created_at <= (select created_at from operations where id = ${operationId})
     and l.subscriber = any(array(select name from subscribers where retired_at is null))`;
 

@@ -7,13 +7,13 @@ import type { OpenOperation, OperationDependencies, OperationHandler } from './h
 import { type DispatchProgress, failOrphans, readProgress } from './progress.ts';
 import { rebuild } from './rebuild.ts';
 import { replay } from './replay.ts';
-import { resets } from './reset.ts';
+import { reset } from './reset.ts';
 import { retire } from './retire.ts';
 import { retry } from './retry.ts';
 
 const verbs: Record<OperationVerb, OperationHandler> = {
   retry,
-  reset: resets,
+  reset: reset,
   replay,
   backfill,
   rebuild,
@@ -47,17 +47,17 @@ export async function runOperation(
   forMs: number,
 ): Promise<OperationProgress | null> {
   const until = Date.now() + forMs;
-  const drive = new Drive(deps, signal);
+  const drive = new OperationRun(deps, signal);
   for (;;) {
     const operation = await begin(deps.pg, id);
     if (!operation) return null;
     if (operation.state !== 'running' || signal.aborted || Date.now() > until || drive.isResting)
-      return shown(operation, drive.waitMs);
+      return toProgress(operation, drive.waitMs);
     await drive.step(operation);
   }
 }
 
-const shown = (
+const toProgress = (
   { state, done, failed, total, error }: OpenOperation,
   waitMs: number,
 ): OperationProgress => ({
@@ -81,7 +81,7 @@ async function begin(pg: Sql, id: string): Promise<OpenOperation | undefined> {
   return operation;
 }
 
-class Drive {
+class OperationRun {
   readonly #deps: OperationDependencies;
   readonly #signal: AbortSignal;
   #idle = IDLE.first;

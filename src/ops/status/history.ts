@@ -18,14 +18,14 @@ export const LOOK_EVERY = kept[0].every * 1000;
  * The pasts that are shown: how long each is, from which rows, and for how many seconds a point
  * stands; all in seconds.
  */
-export const pasts = {
+export const ranges = {
   '15m': { span: 900, every: 10, point: 10 },
   '3h': { span: 10_800, every: 10, point: 30 },
   '24h': { span: 86_400, every: 60, point: 300 },
   '7d': { span: 604_800, every: 600, point: 1800 },
 } as const;
 
-export type Past = keyof typeof pasts;
+export type HistoryRange = keyof typeof ranges;
 
 /**
  * Writes a look down at each resolution, by the database's clock, and deletes what has become too
@@ -103,8 +103,8 @@ interface Point {
  * The past that was kept, with a point for each step of time, also for those of which nothing is
  * known.
  */
-export async function readHistory(pg: Sql, past: Past): Promise<History> {
-  const { span, every, point } = pasts[past];
+export async function readHistory(pg: Sql, past: HistoryRange): Promise<History> {
+  const { span, every, point } = ranges[past];
   const bin = pg`make_interval(secs => ${point})`;
   const [bounds] = await pg<{ newest: Date }[]>`select date_bin(${bin}, now(), 'epoch') as newest`;
   const rows = await pg<Point[]>`

@@ -1,4 +1,5 @@
 import type { Db, Job, PgBoss } from 'pg-boss';
+import { lockKey } from '../../db/advisory-locks.ts';
 import type { DeadLetters, EffectAnswer, EffectCall } from '../dispatch.ts';
 import type { Quarantine } from '../quarantine.ts';
 import { count, putOffBy } from '../selection.ts';
@@ -179,7 +180,7 @@ async function tellParent(
 ): Promise<boolean> {
   const id = String(data.parent);
   // Two targets may be settled at the same moment: one sees what the other has struck.
-  await db.executeSql('select pg_advisory_xact_lock(hashtextextended($1, 0))', [id]);
+  await db.executeSql('select pg_advisory_xact_lock($1::bigint)', [lockKey(`job ${id}`)]);
   const parent = await boss.getJobById<CallJob>(queue, id, { db });
   if (!parent?.data.waits_for) return false;
   if (letters.length > 0) {

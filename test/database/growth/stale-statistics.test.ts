@@ -36,7 +36,7 @@ import { backfill } from '../../../src/ops/operations/backfill.ts';
 import { discard } from '../../../src/ops/operations/discard.ts';
 import { failOrphans, readProgress } from '../../../src/ops/operations/progress.ts';
 import { planReplay, replay } from '../../../src/ops/operations/replay.ts';
-import { resets } from '../../../src/ops/operations/reset.ts';
+import { reset } from '../../../src/ops/operations/reset.ts';
 import { retry } from '../../../src/ops/operations/retry.ts';
 import { readSample, readTotals } from '../../../src/ops/status/sample.ts';
 import { verifyLedger } from '../../../src/ops/status/verify.ts';
@@ -376,7 +376,7 @@ describe.each<[Statistics, Plans]>([
     ],
     [
       'counts what to reset',
-      async () => resets.count(deps(), (await job('reset', { filter: {} }))[0] as never),
+      async () => reset.count(deps(), (await job('reset', { filter: {} }))[0] as never),
     ],
     ['counts what a job has done', () => readProgress(database.pg, beside.jobId)],
     [

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { dead, defineEffect, later, retry } from '../../../src/activities/runtime/effect.ts';
+import { lockKey } from '../../../src/db/advisory-locks.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { OrderedEffect } from './ordered-effect.ts';
@@ -129,16 +130,16 @@ describe('an effect ordered by channel', () => {
     await ordered.talk.post('held', { channel: 0 });
     await ordered.talk.post('free', { channel: 1 });
     const [dispatch] = await ordered.dispatches();
-    const lock = `knockon ${ordered.name} ${ordered.talk.channelIds[0]}`;
+    const lock = lockKey(`${ordered.name} ${ordered.talk.channelIds[0]}`);
     const holder = await test.database.pg.reserve();
-    await holder`select pg_advisory_lock(hashtextextended(${lock}, 0))`;
+    await holder`select pg_advisory_lock(${lock}::bigint)`;
     const { done, open } = await ordered.call(dispatch!);
     expect({ done, states: open.map((outcome) => outcome.state) }).toEqual({
       done: 1,
       states: ['later'],
     });
     expect([await ordered.seen(0), await ordered.seen(1)]).toEqual([[], [1]]);
-    await holder`select pg_advisory_unlock(hashtextextended(${lock}, 0))`;
+    await holder`select pg_advisory_unlock(${lock}::bigint)`;
     holder.release();
     await ordered.call(dispatch!);
     expect(await ordered.seen(0)).toEqual([1]);

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { sql } from 'drizzle-orm';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Held, Locks } from '../../../src/activities/runtime/locks/lock.ts';
+import type { HeldLocks, Locks } from '../../../src/activities/runtime/locks/lock.ts';
 import { FencedOffError } from '../../../src/activities/runtime/locks/lock.ts';
 import { postgresLocks } from '../../../src/activities/runtime/locks/postgres.ts';
 import { redisLocks } from '../../../src/activities/runtime/locks/redis.ts';
@@ -65,10 +65,10 @@ function holdsAll(open: (test: TestDatabase) => Promise<Subject>): void {
     await test?.close();
   });
 
-  const hold = <T>(owner: string, keys: string[], work: (held: Held) => Promise<T>) =>
+  const hold = <T>(owner: string, keys: string[], work: (held: HeldLocks) => Promise<T>) =>
     subject.locks.hold({ owner, keys, statementMs: 10_000, idleMs: 10_000 }, work);
   const free = (owner: string, keys: string[]) => hold(owner, keys, async (held) => held.keys);
-  const write = (held: Held, by: string) =>
+  const write = (held: HeldLocks, by: string) =>
     held.transaction((tx) => tx.execute(sql`insert into written values (${by})`));
   const written = async () => (await test.database.pg`select by from written`).map((row) => row.by);
 
@@ -79,7 +79,7 @@ function holdsAll(open: (test: TestDatabase) => Promise<Subject>): void {
       end = resolve;
     });
     let done: Promise<void> | undefined;
-    const held = await new Promise<Held>((resolve, reject) => {
+    const held = await new Promise<HeldLocks>((resolve, reject) => {
       done = hold(owner, keys, async (held) => {
         resolve(held);
         await ended;

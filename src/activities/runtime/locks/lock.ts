@@ -13,7 +13,7 @@ export interface LockRequest {
 }
 
 /** What a call got hold of. */
-export interface Held {
+export interface HeldLocks {
   /** Those of the keys that were free, perhaps none. */
   keys: string[];
   /**
@@ -29,7 +29,7 @@ export interface Locks {
    * Takes those of the keys that are free and waits for none, so nobody waits for each other; gives
    * them back when `work` has ended, however it did. A holder that dies loses them within seconds.
    */
-  hold<T>(request: LockRequest, work: (held: Held) => Promise<T>): Promise<T>;
+  hold<T>(request: LockRequest, work: (held: HeldLocks) => Promise<T>): Promise<T>;
   /**
    * Until one of these keys was given back in this process, at most so long: others may have given
    * it back meanwhile.

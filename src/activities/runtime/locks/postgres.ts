@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm';
+import { lockKey } from '../../../db/advisory-locks.ts';
 import type { Database, Transaction } from '../../../db/client.ts';
 import { type LockRequest, type Locks, Releases } from './lock.ts';
 
@@ -30,12 +31,13 @@ async function takeFree(
   tx: Transaction,
   { owner, keys, statementMs, idleMs }: LockRequest,
 ): Promise<string[]> {
+  const locks = keys.map((key) => lockKey(`${owner} ${key}`));
   const [row] = await tx.execute<{ free: string[] }>(sql`
     select set_config('statement_timeout', ${String(Math.ceil(statementMs))}, true),
       set_config('idle_in_transaction_session_timeout', ${String(Math.ceil(idleMs))}, true),
       array(
-        select key from unnest(${sql.param(keys)}::text[]) as t (key)
-        where pg_try_advisory_xact_lock(hashtextextended(${`knockon ${owner} `} || key, 0))
+        select key from unnest(${sql.param(keys)}::text[], ${sql.param(locks)}::bigint[]) as t (key, lock)
+        where pg_try_advisory_xact_lock(lock)
       ) as free`);
   return row?.free ?? [];
 }

@@ -1,6 +1,6 @@
 import type { EffectAnswer, EffectCall, OpenOutcome } from '../../../transport/dispatch.ts';
 import type { Effect } from '../effect.ts';
-import type { Held } from '../locks/lock.ts';
+import type { HeldLocks } from '../locks/lock.ts';
 import {
   type Entry,
   readLog,
@@ -141,7 +141,7 @@ class OrderedCall {
     return busy.length === keys.length ? busy : [];
   }
 
-  #turn(held: Held): Promise<Turn> {
+  #turn(held: HeldLocks): Promise<Turn> {
     const { db, signal, told } = this.#with;
     const keys = new Set(held.keys);
     const ask = this.#ask(keys);

@@ -11,7 +11,7 @@ import {
   type OutsideCall,
   type OutsideEffect,
 } from '../effect.ts';
-import type { Held } from '../locks/lock.ts';
+import type { HeldLocks } from '../locks/lock.ts';
 import { recordAttempts, settleTargets } from '../receipts.ts';
 import { type Entry, type Reading, readLog, readPayloads } from './channel-log.ts';
 import { isOutOfTurn, isolate, OutOfTurnError, TimeLimitError } from './isolate.ts';
@@ -49,7 +49,7 @@ export interface Turn extends AdvancedCursors {
 
 /** Does the events whose turn it is, in one transaction with their receipts. */
 export async function transactTurn(
-  held: Held,
+  held: HeldLocks,
   effect: Effect & Pick<DatabaseEffect, 'transact'>,
   ask: Ask,
 ): Promise<Turn> {
@@ -96,7 +96,7 @@ async function attempt(
  * channels are still held.
  */
 export async function performTurn(
-  held: Held,
+  held: HeldLocks,
   effect: Effect & Pick<OutsideEffect, 'perform'>,
   ask: Ask,
   call: OutsideCall,

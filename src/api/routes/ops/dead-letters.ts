@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import {
-  type DeadLetterPage,
+  type DeadLetterSelection,
   listCauses,
   listDeadLetters,
 } from '../../../ops/inspect/dead-letters.ts';
@@ -49,7 +49,7 @@ export const lettersOf = ({
 }: {
   ids?: string[];
   filter?: Record<string, unknown>;
-}): DeadLetterPage => (ids ? { ids } : { filter: JSON.parse(JSON.stringify(filter ?? {})) });
+}): DeadLetterSelection => (ids ? { ids } : { filter: JSON.parse(JSON.stringify(filter ?? {})) });
 
 const letter = z
   .object({

@@ -22,7 +22,7 @@ import {
   endpointState,
   maxConcurrency,
   maxPerSecond,
-  shown,
+  toEndpoint,
 } from '../endpoint-schema.ts';
 import { reason } from './operations.ts';
 
@@ -183,7 +183,7 @@ const sent = operation({
 });
 
 const operated = ({ endpoint, workspace }: { endpoint: EndpointRow; workspace: string }) => ({
-  ...shown(endpoint),
+  ...toEndpoint(endpoint),
   workspace_id: endpoint.workspace_id,
   workspace_name: workspace,
   failing_cause: endpoint.failing_cause,

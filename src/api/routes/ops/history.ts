@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { pasts, readHistory } from '../../../ops/status/history.ts';
+import { ranges, readHistory } from '../../../ops/status/history.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { timestamp } from '../../fields.ts';
 import { forOperators, json, operation, router } from '../../router.ts';
@@ -25,7 +25,7 @@ const history = z
   })
   .openapi('History');
 
-const lengths = Object.keys(pasts) as [keyof typeof pasts, ...(keyof typeof pasts)[]];
+const lengths = Object.keys(ranges) as [keyof typeof ranges, ...(keyof typeof ranges)[]];
 
 const read = operation({
   operationId: 'getHistory',
