@@ -284,9 +284,9 @@ describe('a job', () => {
     expect((await product.ops('GET', `jobs/${product.acme.workspaceId}`)).status).toBe(404);
     const { data } = (await product.ops('GET', `log?subject=${id}`)).body;
     expect(data.map((entry: { verb: string }) => entry.verb)).toEqual([
-      'cancel job',
-      'resume job',
-      'pause job',
+      'cancel operation',
+      'resume operation',
+      'pause operation',
       'replay',
     ]);
   });
