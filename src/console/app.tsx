@@ -22,14 +22,17 @@ import { SignIn } from './sign-in.tsx';
 
 type Page = FunctionComponent<{ of: string }>;
 
-/** Each address and what is shown there; what stands for `:of` is given to the page. */
+/**
+ * Each address and its page. The page gets what the address names. Operations keep the address
+ * that they had when they were called jobs: people have bookmarks.
+ */
 const pages: [pattern: RegExp, page: Page][] = [
   [/^\/$/, OverviewPage],
   [/^\/subscribers$/, SubscribersPage],
   [/^\/subscribers\/([^/]+)$/, SubscriberPage],
   [/^\/failed$/, FailedPage],
-  [/^\/operations$/, OperationsPage],
-  [/^\/operations\/([^/]+)$/, OperationPage],
+  [/^\/jobs$/, OperationsPage],
+  [/^\/jobs\/([^/]+)$/, OperationPage],
   [/^\/events$/, EventsPage],
   [/^\/journey$/, JourneyPage],
   [/^\/journey\/([^/]+)$/, JourneyPage],

@@ -42,7 +42,7 @@ function placesFor(text: string, names: string[]): Place[] {
     ? [
         { label: text.trim(), kind: 'journey', href: to(`/journey/${text.trim()}`) },
         { label: text.trim(), kind: 'endpoint', href: to(`/endpoints/${text.trim()}`) },
-        { label: text.trim(), kind: 'operation', href: to(`/operations/${text.trim()}`) },
+        { label: text.trim(), kind: 'operation', href: to(`/jobs/${text.trim()}`) },
       ]
     : [];
   return [...byId, ...sorted].slice(0, MOST);

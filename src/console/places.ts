@@ -3,7 +3,7 @@ export const places: [place: string, label: string][] = [
   ['/', 'Overview'],
   ['/subscribers', 'Subscribers'],
   ['/failed', 'Failed'],
-  ['/operations', 'Operations'],
+  ['/jobs', 'Operations'],
   ['/events', 'Events'],
   ['/journey', 'Journey'],
   ['/endpoints', 'Endpoints'],

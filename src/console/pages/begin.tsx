@@ -23,8 +23,7 @@ export function useSubscriberNames(): string[] {
 export function Begun({ operation }: { operation: OperationView }) {
   return (
     <>
-      The {operation.verb} has begun.{' '}
-      <a href={to(`/operations/${operation.id}`)}>See how far it is</a>
+      The {operation.verb} has begun. <a href={to(`/jobs/${operation.id}`)}>See how far it is</a>
     </>
   );
 }

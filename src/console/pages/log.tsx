@@ -81,7 +81,7 @@ const isId = (text: string) => /^[0-9a-f-]{36}$/.test(text);
 function Subject({ of: { verb, subject } }: { of: LogEntry }) {
   if (operationVerbs.has(verb) && isId(subject))
     return (
-      <a href={to(`/operations/${subject}`)} aria-label={`the operation ${subject}`}>
+      <a href={to(`/jobs/${subject}`)} aria-label={`the operation ${subject}`}>
         the operation
       </a>
     );

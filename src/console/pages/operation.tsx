@@ -16,7 +16,7 @@ export function OperationPage({ of: id }: { of: string }) {
   return (
     <>
       <p class="crumbs">
-        <a href={to('/operations')}>Operations</a>
+        <a href={to('/jobs')}>Operations</a>
       </p>
       <h1>{operation.data ? `The ${operation.data.verb}` : 'Operation'}</h1>
       <Loaded of={operation}>

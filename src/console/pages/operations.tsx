@@ -64,10 +64,7 @@ function Table({ operations, onChange }: { operations: OperationView[]; onChange
       {operations.map((operation) => (
         <tr key={operation.id} data-operation={operation.id}>
           <th scope="row">
-            <a
-              href={to(`/operations/${operation.id}`)}
-              aria-label={`${operation.verb} ${operation.id}`}
-            >
+            <a href={to(`/jobs/${operation.id}`)} aria-label={`${operation.verb} ${operation.id}`}>
               {operation.verb}
             </a>
             <small>{aboutOperation(operation)}</small>

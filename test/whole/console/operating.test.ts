@@ -166,13 +166,13 @@ describeInBrowser('operating in the console', () => {
     await page.getByRole('button', { name: 'Start the replay' }).click();
     // By its verb: the retry of the test before is done already, and first until this one is
     // listed.
-    const job = page
-      .locator('[data-job]')
+    const operation = page
+      .locator('[data-operation]')
       .filter({ has: page.getByRole('link', { name: /^replay / }) });
-    await job.getByText(/^(\d+) of \1/).waitFor({ timeout: 60_000 });
-    await job.getByText('done', { exact: true }).waitFor({ timeout: 60_000 });
+    await operation.getByText(/^(\d+) of \1/).waitFor({ timeout: 60_000 });
+    await operation.getByText('done', { exact: true }).waitFor({ timeout: 60_000 });
     expect(
-      await job
+      await operation
         .locator('progress')
         .evaluate((bar) => (bar as unknown as { position: number }).position),
     ).toBe(1);

@@ -253,10 +253,10 @@ describeInBrowser('the pages of the console', () => {
     await visit(page, '/console/journey/42');
     await page.getByText('No message, no event and no workflow').waitFor();
     await deployment.current.database.pg`delete from sessions`;
-    await page.getByRole('navigation').getByRole('link', { name: 'Jobs' }).click();
+    await page.getByRole('navigation').getByRole('link', { name: 'Operations' }).click();
     await page.getByText('Your session has ended').waitFor();
     await page.getByLabel("Operator's key").fill(OPERATOR);
     await page.keyboard.press('Enter');
-    await page.getByRole('heading', { name: 'Jobs' }).waitFor();
+    await page.getByRole('heading', { name: 'Operations' }).waitFor();
   });
 });

@@ -51,7 +51,7 @@ describe('commands that operate', () => {
       expect(out).toMatch(new RegExp(`✓ ${check} `));
     }
     const table = await knockon('subscribers');
-    expect(table.out).toMatch(/search +active +effects\.search +0\.1\.0 +1 +0 +– +0 +\d+\.\d +0 %/);
+    expect(table.out).toMatch(/search +active +effects\.search +0\.2\.0 +1 +0 +– +0 +\d+\.\d +0 %/);
     const listed = JSON.parse((await knockon('subscribers --json')).out) as { name: string }[];
     expect(listed.map(({ name }) => name).sort()).toEqual(effectNames);
     expect((await knockon('scale search')).out).toContain('nothing is to be changed');
