@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 
 /**
- * What may be told of an error: to a log, to Temporal's histories, to whoever reads `last_error`.
+ * What may be shown of an error: in a log, in Temporal's histories, in `last_error`.
  * Statements' parameters, and the values that Postgres repeats in its messages, are people's texts,
  * names and addresses. They stay where they are.
  */
@@ -173,7 +173,7 @@ export function safeError(error: unknown, depth = CAUSES): SafeError {
   };
 }
 
-/** The same as an error, for whoever takes errors alone. */
+/** The same as an error, for callees that take errors only. */
 export function asSafeError(error: unknown): Error {
   return made(safeError(error), Error.prototype);
 }

@@ -7,7 +7,7 @@ import { Customer } from '../parts/customer.ts';
  */
 export const missingEffect: Drill = {
   name: 'missing-effect',
-  summary: 'an effect that has not happened, and that nothing is at work on',
+  summary: 'an effect that has not happened, and that no dispatch is running for',
   complaint: '"One message can\'t be found. All the others can."',
   async begin(stage) {
     const { pg } = stage;

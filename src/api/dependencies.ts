@@ -80,7 +80,7 @@ export interface ApiDependencies {
   /** Default: there are no workflows. */
   resetWorkflow?: OperationHosts['resetWorkflow'];
   /**
-   * Which dispatches the transport is at work on; without it all that is open counts as in flight.
+   * Which dispatches are running; without it all that is open counts as in flight.
    */
   running?: VerifyOptions['running'];
   readiness(): Promise<{ ok: boolean; detail: Record<string, unknown> }>;

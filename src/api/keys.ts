@@ -77,7 +77,7 @@ export function createKeyring({ db }: Database): Keyring {
     const now = performance.now();
     const caller = remembered.get(known);
     if (caller) caller.usedAt = now;
-    // Who can't be asked about is forgotten in time, and whoever calls next is told why.
+    // If this fails, the caller is forgotten in time, and the next request reports why.
     if (now - assuredAt > ASSURED_MS) assure(now).catch(() => {});
     return caller;
   }

@@ -19,7 +19,7 @@ const keys: [keys: string[], what: string][] = [
   [['Tab'], 'To the next link, button or field; Shift Tab goes back'],
 ];
 
-/** Whoever types means the field. */
+/** Whether a key goes to a field, and not to us. */
 const isTyping = (target: EventTarget | null) =>
   target instanceof HTMLElement &&
   (target.isContentEditable || target.matches('input, select, textarea'));

@@ -74,7 +74,7 @@ function lost(): void {
   timer = setTimeout(again, Math.min(LONGEST_WAIT, 500 * 2 ** failures));
 }
 
-/** Perhaps nobody is signed in any more: then whoever shows the page stops listening. */
+/** The session may be over: then the page stops listening. */
 function again(): void {
   whoAmI().then(open, lost);
 }

@@ -11,16 +11,16 @@ interface Fate {
 const GRACE = 2000;
 
 /**
- * Makes transactions end where their connection does. Left to itself postgres.js 3.4 goes on: what
- * a transaction does next, its own rollback included, is written into a closed socket, which ends
- * the process, or into the transaction of whoever has the connection by then (porsager/postgres
- * #1208 and #1216). The same holds for what is done in a transaction after its end.
+ * Makes transactions end when their connection ends. postgres.js 3.4 alone goes on. It writes the
+ * transaction's next statement, or its rollback, into a closed socket, which ends the process. Or
+ * it writes it into another transaction that has the connection by then (porsager/postgres #1208
+ * and #1216). The same holds for statements in a transaction after its end.
  */
 export function abortOnDisconnect(client: Sql): Sql {
   return Object.assign(client, { begin: untilDisconnected(client.begin.bind(client) as Begin) });
 }
 
-/** The same for whoever begins transactions by this. */
+/** The same for one `begin`. */
 export function untilDisconnected(begin: Begin): Begin {
   return async (...args) => {
     const work = args.pop() as Work;

@@ -53,7 +53,7 @@ function parse(text: string, parser: (item: string) => unknown): unknown[] {
 
 const special = /["\\]/;
 
-/** Whoever has written the literal already gives a text. */
+/** A text is a literal already. */
 function serialize(given: unknown, serializer: (item: unknown) => unknown): unknown {
   if (!Array.isArray(given)) return given;
   const quoted = (item: unknown) => {

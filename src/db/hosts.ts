@@ -18,9 +18,9 @@ const suits: Record<string, (host: { isStandby: boolean; isReadOnly: boolean }) 
 const known = new Map<string, Hosts>();
 
 /**
- * The hosts of a database, of which one is in use: the first that takes a connection, and is as
- * `target_session_attrs` asks. Whoever finds that it takes no writes moves on, for all pools of the
- * process.
+ * The hosts of a database. One is in use: the first that takes a connection and is as
+ * `target_session_attrs` asks. A pool that finds it takes no writes moves all pools of the process
+ * to the next.
  *
  * postgres.js goes round them by itself, but without end and without a pause where none answers,
  * and takes a standby for one that can be written to; `pg` knows of one alone.

@@ -8,7 +8,7 @@ import { openClient } from './open.ts';
 import { foundations, JOURNAL, OWN_SCHEMA } from './own-schema.ts';
 import { askServer } from './server.ts';
 
-/** The advisory lock of whoever migrates. */
+/** The advisory lock that one migration at a time holds. */
 const MIGRATION_LOCK = 'migrate';
 
 /**

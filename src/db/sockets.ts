@@ -151,14 +151,14 @@ export class Sockets {
       socket.destroy(Object.assign(error, { code: 'ETIMEDOUT' }));
     }
     for (const others of pools.get(this.#database) ?? [])
-      if (others !== this) others.#distrust(since);
+      if (others !== this) others.#destroyIdle(since);
   }
 
   /**
-   * Another pool's connections were dead: an idle one that was not heard of since is not used
-   * again. What is under way may be slow.
+   * Another pool's connections were dead. An idle one that was not heard of since is not used
+   * again. One that is in use may only be slow.
    */
-  #distrust(since: number): void {
+  #destroyIdle(since: number): void {
     for (const [socket, { heardAt, askedAt, isInTransaction }] of this.#watched)
       if (heardAt <= since && askedAt === null && !isInTransaction) socket.destroy();
   }

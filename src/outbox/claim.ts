@@ -54,9 +54,9 @@ export const specs = (pg: Sql | TransactionSql, names: PendingQuery<Row[]>) => p
   ), '[]')`;
 
 /**
- * Claims events that wait, as a dispatch an event type, for those who are registered for it at this
- * moment: the same statement reads events and subscribers, so whoever registers before an event is
- * committed gets it. While nobody has ever registered everything waits.
+ * Claims waiting events, as one dispatch for each event type, for the subscribers registered for it
+ * at this moment. The same statement reads events and subscribers, so a subscriber that registers
+ * before an event is committed gets it. Until the first one registers, everything waits.
  *
  * Half of a group is shared out evenly among the workspaces that wait, the rest of it goes to the
  * oldest: a flood leaves room, and with more workspaces than places nobody is passed over for ever.

@@ -6,9 +6,9 @@ export interface Account {
   expected: number;
   done: number;
   dead: number;
-  /** Open, and something is at work on it. */
+  /** Open, and a dispatch is running for it. */
   in_flight: number;
-  /** Open, and nothing is at work on it. */
+  /** Open, and no dispatch is running for it. */
   missing: number;
   /** Age of the oldest event that is open, since its dispatch was claimed. */
   oldest_seconds: number | null;
@@ -41,16 +41,16 @@ const openEffectRows = (pg: Sql, lost: string[]) => pg`
  * The books of every subscriber. Costs what is open, not what has ever happened: settled dispatches
  * are in the totals.
  *
- * @param lost dispatches that nothing is at work on
+ * @param lost dispatches that are not running
  */
 export async function accounts(pg: Sql, lost: string[]): Promise<Account[]> {
   return await pg<Account[]>`
-    with reckoned as (${openEffectRows(pg, lost)}), looked_at as (
+    with effects as (${openEffectRows(pg, lost)}), looked_at as (
       select name, count(*) as expected, count(*) filter (where done) as done, count(*) filter (where dead) as dead,
         count(*) filter (where not done and not dead and not lost) as in_flight,
         count(*) filter (where not done and not dead and lost) as missing,
         extract(epoch from now() - min(claimed_at) filter (where not done and not dead)) as oldest
-      from reckoned group by name
+      from effects group by name
     ), buried as (
       select l.subscriber as name, count(distinct l.event_id) as dead from dead_letters l
       cross join lateral (select dispatch_id from dispatched where event_id = l.event_id offset 0) o
@@ -82,7 +82,7 @@ export async function openEffects(
   if (dispatches.length === 0) return [];
   return await pg<MissingEffect[]>`
     select name as subscriber, event_id, type, dispatch_id, extract(epoch from now() - claimed_at)::float8 as age_seconds
-    from (${openEffectRows(pg, dispatches)}) reckoned where lost and not done and not dead
+    from (${openEffectRows(pg, dispatches)}) effects where lost and not done and not dead
     order by dispatch_id, event_id, name limit ${limit}`;
 }
 

@@ -55,8 +55,8 @@ const isOpen = (pg: Sql, dispatchId: ReturnType<Sql>) => pg`exists (
     and (select true from (select subscriber from dead_letters where event_id = o.event_id offset 0) l where l.subscriber = s.name limit 1) is null)`;
 
 /**
- * Opens again whatever was settled and is not so any more, without trusting that whoever deleted
- * receipts did it by a statement that the trigger saw. Reads the whole history.
+ * Reopens dispatches that were settled and are not any more. Does not rely on the trigger, which
+ * may not have seen the statement that deleted receipts. Reads the whole history.
  */
 export async function reopenUnsettled(pg: Sql): Promise<void> {
   let after = '00000000-0000-0000-0000-000000000000';

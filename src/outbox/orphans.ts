@@ -5,8 +5,8 @@ import type { DispatchRef, Recovery } from '../transport/transport.ts';
 const PAGE = 1000;
 
 /**
- * Started dispatches that are not settled and that nothing is at work on, oldest first. What is
- * open in them when it is read afterwards is missing.
+ * Started dispatches that are neither settled nor running, oldest first. What is open in them when
+ * it is read afterwards is missing.
  *
  * @param running asks the transport
  * @param quietMs only those that nobody has claimed or started again for so long

@@ -18,9 +18,9 @@ export interface RestartOptions {
 }
 
 /**
- * Starts again what is missing: effects that are neither done nor given up, of dispatches that
- * nothing is at work on any more (their workflow was terminated, has been lost with its server, or
- * is long over and a receipt is gone).
+ * Restarts missing effects: those that are neither done nor dead, of dispatches that are not
+ * running. Their workflow was terminated or lost with its server, or it is over and a receipt is
+ * gone.
  *
  * The restart comes first and its mark second, under an id that follows from the mark: a crash
  * between them, or two processes at once, start the same one. Receipts keep what is done from being

@@ -1,5 +1,4 @@
-// The wire of long work that an operator asks for: what its workflow, its activity and whoever
-// starts it agree on.
+// The wire of an operation: what its workflow, its activity and its starter agree on.
 
 export type OperationVerb = 'retry' | 'reset' | 'replay' | 'backfill' | 'rebuild' | 'retire';
 

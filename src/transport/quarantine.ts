@@ -42,7 +42,7 @@ export class Quarantine {
     const began = performance.now();
     try {
       await wait(this.#calmMs);
-      // Whoever turns up later is not waited for: where many are suspected, somebody always does.
+      // Later ones are not waited for: with many suspects there is always another one.
       await Promise.allSettled([...this.#turnedAway]);
       await make();
     } finally {
@@ -75,8 +75,8 @@ export class Quarantine {
 }
 
 /**
- * A process' quarantines: one for effects that change our database, one for those that call the
- * outside. Whoever doesn't answer there would hold up the others for as long as a call may take.
+ * A process's quarantines: one for effects that change our database, one for those that call the
+ * outside. A server there that doesn't answer would delay the others as long as a call may take.
  */
 export class Quarantines {
   readonly #database: Quarantine;

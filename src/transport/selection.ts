@@ -1,5 +1,5 @@
-// What every transport reckons alike: which events a call is for, and what an answer leaves to be
-// done. Pure, and bundled with the workflow code, so it is part of what runs in flight hold us to.
+// What is the same for every transport: which events a call is for, and what an answer leaves open.
+// Pure, and bundled with the workflow code: runs in flight depend on it.
 import type { EffectAnswer, OpenOutcome, RetryPolicy, Selection } from './dispatch.ts';
 
 /** Why a call is given up that never came to its end. */

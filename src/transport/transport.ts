@@ -32,7 +32,7 @@ export interface DispatchRef {
  */
 export interface Recovery {
   /**
-   * The ids of those dispatches that something is at work on.
+   * The ids of those dispatches that are running.
    *
    * @throws where the transport can't be asked
    */

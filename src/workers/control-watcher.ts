@@ -15,7 +15,7 @@ const EVERY = 2000;
  */
 const SHARE = 0.1;
 
-/** Heeds what operators want of queues, where no server does: asked before calls are taken. */
+/** Applies pauses and limits of queues before calls are taken, if no server applies them. */
 export class ControlWatcher {
   readonly #pg: Sql;
   readonly #listen: Listen;

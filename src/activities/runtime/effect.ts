@@ -84,10 +84,10 @@ interface Options {
    */
   onPoison?: PoisonPolicy;
   /**
-   * Whether a replay may do again what is done. `freely`: doing it twice comes to the same, as for
-   * a projection that is reckoned anew. `asked`: where the operator insists (`--force`); the
-   * default of what calls the outside. `never`: the default of what changes our database, which may
-   * be counting, and of everything ordered.
+   * Whether a replay may run completed events again. `freely`: the effect is idempotent, such as a
+   * projection. `asked`: only with `--force`; the default of effects that call the outside.
+   * `never`: the default of effects that change our database, for they may count, and of ordered
+   * ones.
    */
   again?: 'freely' | 'asked' | 'never';
 }
@@ -95,9 +95,8 @@ interface Options {
 /** What every call is given beside its events. */
 export interface Call {
   /**
-   * What time it is: this machine's clock. Ask it, and not `new Date()`: where a test skips time it
-   * is the time that was skipped to. Nothing else is to be reckoned from it than {@link later}: the
-   * clocks of two machines differ.
+   * The time of this machine's clock. Use it instead of `new Date()`: in a test that skips time it
+   * returns the skipped time. Use it for {@link later} only: the clocks of two machines differ.
    */
   now(): Date;
 }

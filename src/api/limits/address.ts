@@ -39,7 +39,7 @@ export function within(cidrs: string[]): (ip: Address) => boolean {
 const parse = (text: string): Address | undefined =>
   ipaddr.isValid(text) ? ipaddr.process(text) : undefined;
 
-/** Whoever calls can write what it likes at the front; our proxies add to the end. */
+/** A client can write anything at the front of the header; our proxies append to its end. */
 function forwarded(
   header: string | undefined,
   isProxy: (ip: Address) => boolean,

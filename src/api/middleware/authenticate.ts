@@ -13,7 +13,7 @@ export function bearer(c: Context): string | undefined {
   return key && key.length <= LONGEST_KEY ? key : undefined;
 }
 
-/** Only middleware matches the path and method: whoever asks may know that nothing is there. */
+/** Only middleware matches this path and method, so the answer may say that nothing is there. */
 export const isUnrouted = (c: Context) => matchedRoutes(c).every((route) => route.method === 'ALL');
 
 export function unauthorized(whose: string): Problem {

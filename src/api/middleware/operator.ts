@@ -13,7 +13,7 @@ import { bearer, isUnrouted, NOBODY, unauthorized } from './authenticate.ts';
 import { countFailure, countKey } from './rate-limit.ts';
 import { fingerprint, refuseForgery, sessionToken } from './session.ts';
 
-/** The name of whoever has KNOCKON_ADMIN_KEY. */
+/** The name of an operator who calls with KNOCKON_ADMIN_KEY. */
 const ADMIN = 'operator';
 
 /** Signing out is everybody's. */
@@ -84,7 +84,7 @@ export function operator(options: Recognition & { limits: Limits }): MiddlewareH
   };
 }
 
-/** Who calls. A key counts before a cookie: whoever sends one means it. */
+/** Who calls. A key overrides a cookie: the browser sends the cookie by itself. */
 async function recognise(c: Context, options: Recognition): Promise<Recognised | undefined> {
   if (c.req.header('authorization') === undefined) return await bySession(c, options);
   const key = bearer(c);

@@ -10,8 +10,7 @@ import { Problem } from '../problem.ts';
 const token = z.object({
   session: z.string(),
   /**
-   * Of KNOCKON_ADMIN_KEY, where that was the key: whoever changes it signs everybody out who knew
-   * the old one.
+   * The fingerprint of KNOCKON_ADMIN_KEY, if that was the key. A new key ends these sessions.
    */
   admin: z.string().nullable(),
 });
@@ -31,8 +30,8 @@ function cookieName(c: Context): string {
 }
 
 /**
- * A browser that came by https, also where a proxy of ours ends it; whoever says so though it is
- * not true has no session.
+ * Whether the browser came by https, also to a proxy in front of us. A client that lies about it
+ * only loses its own session.
  */
 const isSecure = (c: Context) =>
   c.req.header('origin')?.startsWith('https:') ||

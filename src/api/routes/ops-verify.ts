@@ -14,8 +14,8 @@ const account = z
     expected: events('Events that were dispatched to it.'),
     done: events('A receipt says that its effect has happened.'),
     dead: events('A dead letter says that it won’t by itself.'),
-    in_flight: events('Open, and something is at work on it.'),
-    missing: events('Open, and nothing is at work on it: lost, until the relay starts it again.'),
+    in_flight: events('Open, and a dispatch is running for it.'),
+    missing: events('Open, and no dispatch is running for it. Healing restarts it.'),
     oldest_seconds: age('Age of the oldest open event; null where there is none.'),
   })
   .openapi('Account');

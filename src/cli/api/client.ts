@@ -65,7 +65,7 @@ export function createApi(address: ApiAddress, options: ApiOptions = {}): Api {
     headersTimeout: 30_000,
     bodyTimeout: 30_000,
   });
-  // A leftover up.json: whoever could come back is gone.
+  // up.json is a leftover: its API is gone and does not come back.
   const patience = address.stale ? 0 : (options.patience ?? 0);
 
   async function send<T>(

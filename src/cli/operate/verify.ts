@@ -173,9 +173,7 @@ export function showBalance(
     undispatched.count === 0
       ? 'Every event has been dispatched.'
       : `Committed and not dispatched: ${counted(undispatched.count, 'event')}; the oldest has waited ${age(undispatched.oldest_seconds)}.`;
-  const doubt = asked
-    ? []
-    : ['What is at work could not be asked: all that is open counts as in flight.'];
+  const doubt = asked ? [] : ['The transport did not answer: all open effects count as in flight.'];
   return [
     books,
     '',
@@ -201,6 +199,11 @@ function showMissing(terminal: Terminal, missing: Balance['missing']): string[] 
 function verdict(terminal: Terminal, balanced: boolean): string {
   if (balanced) return styled(terminal, 'green', 'Balanced: nothing is missing.');
   const remedy =
-    'The relay starts it again once it is older than KNOCKON_HEAL_AGE; receipts keep what is done from happening twice.';
-  return styled(terminal, 'red', `Not balanced: nothing is at work on what is missing. ${remedy}`);
+    'Healing restarts them once they are older than KNOCKON_HEAL_AGE. Receipts keep completed ' +
+    'effects from happening twice.';
+  return styled(
+    terminal,
+    'red',
+    `Not balanced: no dispatch is running for the missing effects. ${remedy}`,
+  );
 }

@@ -56,7 +56,7 @@ export function processTerminal(): Terminal {
   };
 }
 
-/** Whoever reads may have seen enough (`knockon --help | head`): then it ends, and says nothing. */
+/** Ends quietly when the reader closes the pipe, as in `knockon --help | head`. */
 export function endWithReader(): void {
   for (const stream of [process.stdout, process.stderr])
     if (!stream.listeners('error').includes(endQuietly)) stream.on('error', endQuietly);

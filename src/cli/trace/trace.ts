@@ -47,7 +47,7 @@ export function traceCommand(program: Command): void {
     .description(
       "Shows a message's journey: each of its events with the link to its workflow, and each effect with its state, attempts and time since the event. Deleted messages keep theirs.",
     )
-    .argument('<message>', "the message's id", idFrom('Whoever posted the message was told it.'))
+    .argument('<message>', "the message's id", idFrom('The answer to the post has it.'))
     .option('-f, --follow', 'stay until every effect is done or has failed')
     .addHelpText('after', MORE);
   addApiOptions(command).action(

@@ -104,7 +104,7 @@ function PauseDialog({ of, onClose, onChange, verb }: AskProps & { verb: 'pause'
         name="reason"
         required
         maxLength={1000}
-        hint="Whoever looks next reads it, and the log keeps it."
+        hint="The next person who looks reads it, and the log keeps it."
       />
       <Choice
         label="How long"

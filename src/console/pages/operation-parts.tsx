@@ -36,7 +36,7 @@ export function Progress({
   const through = done + failed;
   const isOpen = state === 'running' || state === 'paused';
   const left = Math.max(0, (total ?? 0) - through);
-  // What is not through adds up with the rest to the total: nobody has to reckon why it is not all.
+  // The parts add up to the total, so that nobody has to calculate.
   const parts = [
     ...(skipped > 0 || failed > 0 ? [`${count(done - skipped)} done`] : []),
     ...(skipped > 0 ? [`${count(skipped)} there was nothing to do for`] : []),

@@ -33,8 +33,8 @@ interface Waiting {
 }
 
 /**
- * Hands out places, fairly by owner: one that is free goes to who has the fewest, and among these
- * in turns. The last free place goes to no owner that has one already, so that whoever comes next
+ * Hands out places, fairly by owner: a free one goes to the owner with the fewest, and among these
+ * in turns. The last free place goes to no owner that has one already, so that the next owner
  * rarely waits. Nobody waits without end, and few wait at all.
  */
 export class FairPlaces {

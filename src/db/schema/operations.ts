@@ -13,7 +13,7 @@ import {
 import { created, id, moment } from './columns.ts';
 
 /**
- * Long work that somebody asked for. How far it is stands here and nowhere else, so whoever drives
+ * Long work that an operator asked for. Its progress is stored here only, so the process that runs
  * it may be killed at any moment.
  */
 export const operations = pgTable(

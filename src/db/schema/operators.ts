@@ -29,7 +29,7 @@ export const operators = pgTable('operators', {
  */
 export const sessions = pgTable('sessions', {
   id: id(),
-  /** Null: whoever has KNOCKON_ADMIN_KEY. An operator who is deleted is signed out. */
+  /** Null: signed in with KNOCKON_ADMIN_KEY. Deleting an operator signs them out. */
   operator_id: uuid().references(() => operators.id, { onDelete: 'cascade' }),
   created_at: created(),
   expires_at: moment().notNull(),

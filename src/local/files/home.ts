@@ -69,8 +69,8 @@ export async function readJson<T>(path: string): Promise<T | undefined> {
 }
 
 /**
- * Writes JSON that we alone can read, before it returns. Whoever reads sees the old content or the
- * new, never a part.
+ * Writes JSON that we alone can read, before it returns. A reader sees the old content or the new,
+ * never a part.
  */
 export function writeJson(path: string, value: unknown): void {
   const draft = `${path}.${process.pid}`;

@@ -7,7 +7,7 @@ import { endedWithin, type Identity, identify, isAlive } from '../processes/proc
 /**
  * Frees a data folder of the postmaster that had it before: one that runs is ended, and the lock
  * file of one that was killed is removed. Postgres itself takes a zombie, or another process that
- * has got the number since, for one that runs. Whoever calls this must have the folder for itself.
+ * has got the number since, for one that runs. The caller must have the folder for itself.
  *
  * @throws where the former one can't be ended
  */

@@ -9,21 +9,21 @@ export const SESSION_MS = 12 * 60 * 60 * 1000;
 /** Somebody who has signed in to the console. */
 export interface Session {
   id: string;
-  /** Null: whoever has KNOCKON_ADMIN_KEY. */
+  /** Null: signed in with KNOCKON_ADMIN_KEY. */
   operator: (Operator & { id: string }) | null;
   expires_at: Date;
 }
 
 /**
- * Begins a session, and forgets those that are over. @param operatorId null: whoever has
- * KNOCKON_ADMIN_KEY
+ * Begins a session and deletes those that are over.
+ * @param operatorId null: signed in with KNOCKON_ADMIN_KEY
  */
 export async function openSession(
   { db }: Database,
   operatorId: string | null,
 ): Promise<{ id: string; expires_at: Date }> {
   await db.delete(sessions).where(lt(sessions.expires_at, sql`now()`));
-  // By the database's clock, as whoever looks for it: the next request may reach another machine.
+  // By the database's clock, for the next request may reach another machine.
   const row = {
     operator_id: operatorId,
     expires_at: sql`now() + make_interval(secs => ${SESSION_MS / 1000})`,

@@ -27,8 +27,7 @@ export async function checkDatabase({ database: { pg } }: DoctorContext): Promis
 const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
 
 /**
- * Writes, and takes it back: a full disk and a standby that was never promoted still answer whoever
- * only reads.
+ * Writes and rolls back, for a full disk and a standby that was never promoted still answer reads.
  */
 export async function checkWrites({ database: { pg } }: DoctorContext): Promise<Finding[]> {
   const takeBack = new Error('taken back');

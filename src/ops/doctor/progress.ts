@@ -93,10 +93,13 @@ export async function checkLedger({
   running,
 }: DoctorContext): Promise<Finding[]> {
   const { balanced, missing, asked } = await verifyLedger(pg, { running });
-  const doubt = asked ? '' : '; the transport could not be asked what is at work';
+  const doubt = asked ? '' : '; the transport did not answer what is running';
   if (balanced) return [pass('ledger', `balanced: nothing is missing${doubt}`)];
   const remedy =
-    'The relay starts them again once they are older than KNOCKON_HEAL_AGE; `knockon verify` names them.';
-  const what = missing.length === 1 ? '1 effect is' : `${missing.length} effects or more are`;
-  return [fail('ledger', `${what} missing: nothing is at work on it`, remedy)];
+    'Healing restarts them once they are older than KNOCKON_HEAL_AGE; `knockon verify` names them.';
+  const what =
+    missing.length === 1
+      ? '1 effect is missing: no dispatch is running for it'
+      : `${missing.length} effects or more are missing: no dispatch is running for them`;
+  return [fail('ledger', what, remedy)];
 }

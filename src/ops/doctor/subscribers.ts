@@ -55,8 +55,8 @@ async function checkWorkflowWorkers(
 const MOST_NAMED = 5;
 
 /**
- * Nobody else takes calls from our queues: a worker of another deployment, which has another
- * database, or whoever takes the calls of workers of ours without being one.
+ * Nobody else takes calls from our queues: no worker of another deployment, which has another
+ * database, and no process that takes our workers' calls without being one.
  */
 export async function checkStrangers({
   database: { pg },

@@ -22,8 +22,8 @@ const isGivenUp = sql`(exists (
 type DeliveryShown = (typeof table.$inferSelect)['state'];
 
 /**
- * A delivery's state as it is shown. Its row stays `pending` when its tries are used up, for it can
- * be tried again; until somebody does, it is `failed` to whoever looks.
+ * A delivery's state as it is shown. Its row stays `pending` when its attempts are used up, for an
+ * operator can retry it. Until then it is shown as `failed`.
  */
 export const deliveryState = sql<DeliveryShown>`
   case when ${table.state} = 'pending' and ${isGivenUp} then 'failed' else ${table.state} end`;

@@ -159,8 +159,8 @@ async function readLedger(db: Database['db'], ids: string[]) {
 }
 
 /**
- * Whose effects an event has: those it was dispatched to, or would be; and whoever was given it
- * afterwards (a backfill).
+ * The subscribers of an event: those it was dispatched to, or would be, and those that got it
+ * later by a backfill.
  */
 function namesOf(
   known: Ledger,

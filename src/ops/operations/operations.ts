@@ -159,7 +159,7 @@ export interface NewOperation {
   per_second?: number | null;
 }
 
-/** Writes down what is to be done, and who wants it. Whoever drives operations finds it there. */
+/** Stores what is to be done, and who asked. The process that runs operations finds it there. */
 export async function createOperation(
   tx: Transaction,
   { verb, input, by, per_second = null }: NewOperation,

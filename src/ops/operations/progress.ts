@@ -39,8 +39,8 @@ export async function readProgress(pg: Sql, operationId: string): Promise<Dispat
 }
 
 /**
- * Counts as failed what is open in dispatches that nothing is at work on: their workflow was
- * terminated, or is lost. What the ledger expects is left to the relay, which starts it again.
+ * Counts as failed what is open in dispatches that are not running: their workflow was terminated,
+ * or is lost. Healing restarts what the ledger expects.
  */
 export async function failOrphans(
   { pg, recovery }: OperationDependencies,

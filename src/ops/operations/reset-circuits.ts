@@ -1,8 +1,8 @@
 import type { Queries } from '../status/effect-status.ts';
 
 /**
- * Lets endpoints that were left alone because they kept failing be tried at once: whoever tries
- * their events again says that the cause is gone. Where it isn't, they are soon left alone again.
+ * Closes open circuits, so that failing endpoints are tried at once: an operator who retries their
+ * events says that the cause is gone. If it isn't, the circuits soon open again.
  */
 export async function resetCircuits(pg: Queries, eventIds: string[]): Promise<void> {
   if (eventIds.length === 0) return;

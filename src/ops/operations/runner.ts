@@ -27,14 +27,14 @@ const PAGE = 250;
 const IDLE = { first: 25, longest: 1000 };
 
 /**
- * An operation of which nothing has been heard for so long, in ms, asks the transport whether
- * anything is still at work on it.
+ * After so long without progress, in ms, an operation asks the transport whether its dispatches
+ * are still running.
  */
 const QUIET = 30_000;
 
 /**
- * Works on an operation until it has ended, is paused, or the time is up. Everything it knows is in
- * the database: whoever drives it may be killed at any moment, and two at once do nothing twice.
+ * Runs an operation until it has ended, is paused, or the time is up. All its state is in the
+ * database: the process may be killed at any moment, and two at once do nothing twice.
  *
  * @param forMs how long it may take, in ms
  * @returns null where there is no such operation
@@ -111,15 +111,15 @@ class OperationRun {
   }
 
   async #goOn(operation: OpenOperation): Promise<void> {
-    const reckoned = await readProgress(this.#deps.pg, operation.id);
-    if (reckoned.ended > 0) this.#stir();
+    const progress = await readProgress(this.#deps.pg, operation.id);
+    if (progress.ended > 0) this.#stir();
     const room =
-      typeof operation.input.ordered === 'number' ? reckoned.open === 0 : reckoned.busy < PAGE;
+      typeof operation.input.ordered === 'number' ? progress.open === 0 : progress.busy < PAGE;
     if (!operation.exhausted && room && Date.now() >= this.#nextAt)
       return await this.#take(operation);
-    if (operation.exhausted && reckoned.open === 0)
+    if (operation.exhausted && progress.open === 0)
       return await finish(this.#deps.pg, operation.id);
-    await this.#wait(operation, reckoned);
+    await this.#wait(operation, progress);
   }
 
   async #take(operation: OpenOperation): Promise<void> {

@@ -5,7 +5,7 @@ export type Queries = Sql | TransactionSql;
 
 /**
  * How an event stands with a subscriber: `never` was it dispatched to it; it is `waiting` for its
- * first dispatch; something is at work on it (`in_flight`); it is `dead`, or `done`. `expired`: it
+ * first dispatch; a dispatch is running for it (`in_flight`); it is `dead`, or `done`. `expired`: it
  * was done, and its receipt is gone.
  */
 export type EffectStatus = 'never' | 'waiting' | 'in_flight' | 'dead' | 'done' | 'expired';

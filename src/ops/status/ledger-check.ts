@@ -20,7 +20,7 @@ const RAREST = 120_000;
 /** What a check found, and when. */
 export interface Checked {
   balance: Balance;
-  /** By this machine's clock, whoever checked. */
+  /** By this machine's clock, also if another process checked. */
   checked_at: Date;
 }
 
@@ -83,7 +83,7 @@ export class LedgerCheck {
     else
       this.#options.log.error(
         { missing },
-        'effects are missing: nothing is at work on them; the relay starts them again',
+        'effects are missing: no dispatch is running for them; healing restarts them',
       );
   }
 }

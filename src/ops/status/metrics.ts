@@ -10,7 +10,7 @@ import { readBacklogs } from './subscriber-status.ts';
 const gauges: SubscriberGauge<Account>[] = [
   {
     name: 'knockon_missing',
-    help: 'Effects that are neither done nor given up and that nothing is at work on, by subscriber; 0 where all is well.',
+    help: 'Effects that are neither done nor dead, and that no dispatch is running for, by subscriber; should be 0.',
     of: ({ missing }) => missing,
   },
   {

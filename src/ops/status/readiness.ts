@@ -106,7 +106,11 @@ function ledgerDetail({ balance, checked_at }: Checked): LedgerDetail {
 
 function undispatchedProblem(age: number | null, maxAgeMs: number): string | undefined {
   if (age === null || age * 1000 <= maxAgeMs) return undefined;
-  return `the oldest undispatched event has waited ${Math.round(age)} s, more than ${maxAgeMs / 1000} s: is Temporal reachable (or the transport in its place), is a dispatcher running, has an effect worker registered?`;
+  return (
+    `the oldest undispatched event has waited ${Math.round(age)} s, more than ` +
+    `${maxAgeMs / 1000} s: is Temporal reachable (or the transport in its place), is a dispatcher ` +
+    'running, has an effect worker registered?'
+  );
 }
 
 function missingProblem(
@@ -116,5 +120,9 @@ function missingProblem(
   if (missing === 0) return undefined;
   const age = Math.round(oldest_missing_seconds ?? 0);
   const late = age * 1000 > maxAgeMs ? `, for longer than ${maxAgeMs / 1000} s` : '';
-  return `${missing} ${missing === 1 ? 'effect is' : 'effects are'} missing (nothing is at work on it), the oldest of an event of ${age} s ago${late}: \`knockon verify\` names them, the relay starts them again`;
+  const what = missing === 1 ? '1 effect is' : `${missing} effects are`;
+  return (
+    `${what} missing (no dispatch is running for ${missing === 1 ? 'it' : 'them'}), the oldest ` +
+    `of an event of ${age} s ago${late}: \`knockon verify\` names them, healing restarts them`
+  );
 }

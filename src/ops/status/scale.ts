@@ -1,7 +1,7 @@
 import type { Sql } from 'postgres';
 import type { SubscriberStatus } from './subscriber-status.ts';
 
-/** How many workers a subscriber needs, and from what that is reckoned. */
+/** How many workers a subscriber needs, and the figures that say so. */
 export interface ScaleAdvice {
   name: string;
   backlog: number;

@@ -20,8 +20,7 @@ export interface Balance {
   /** Events that are committed and have not reached the transport. */
   undispatched: { count: number; oldest_seconds: number | null };
   /**
-   * False where the transport could not be asked what it is at work on: then all that is open
-   * counts as in flight.
+   * False if the transport did not answer what is running: then all open effects count as in flight.
    */
   asked: boolean;
 }

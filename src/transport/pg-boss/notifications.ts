@@ -3,7 +3,7 @@ import type { Sql } from 'postgres';
 /** Tells consumers that a queue has jobs; the payload is its name. */
 const CALLS_CHANNEL = 'knockon_calls';
 
-/** Wakes whoever takes jobs from these queues. */
+/** Wakes the consumers of these queues. */
 export async function tellConsumers(pg: Sql, queues: string[]): Promise<void> {
   await pg`select pg_notify(${CALLS_CHANNEL}, queue) from unnest(${queues}::text[]) as q (queue)`;
 }

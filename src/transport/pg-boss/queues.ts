@@ -6,7 +6,7 @@ import { jobBacklog } from './notifications.ts';
 export const CONTROLS_CHANNEL = 'knockon_controls';
 
 /**
- * pg-boss's queues. It knows no pause and no limit: workers heed the controls' rows, and are told
+ * pg-boss's queues. It knows no pause and no limit: workers apply the controls' rows, and are told
  * when one has changed.
  */
 export function pgBossQueues(pg: Sql): Queues {

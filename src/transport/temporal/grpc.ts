@@ -1,7 +1,7 @@
 import { NamespaceNotFoundError } from '@temporalio/client';
 
 /**
- * gRPC's codes, as far as we tell them apart. `refused`: whoever we are, we may not ask that here.
+ * gRPC's codes, as far as we tell them apart. `refused`: we may not ask that here, with any key.
  */
 export const CODE = {
   invalidArgument: 3,

@@ -32,7 +32,7 @@ export function registerProcessMetrics(
   }).set(labels, 1);
 }
 
-/** When a UUIDv7 was made, in ms since 1970 by the clock of whoever made it. */
+/** When a UUIDv7 was made, in ms since 1970 by its maker's clock. */
 const timeOf = (id: string): number => Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16);
 
 /**

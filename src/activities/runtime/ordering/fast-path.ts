@@ -103,8 +103,8 @@ export async function tryFastPath(
 export const PAUSE = { first: 10, most: 640, group: 2000 };
 
 /**
- * Passes over what is left until nothing is, or it was waited for long enough. Whoever holds a key
- * in this process wakes us.
+ * Repeats passes until nothing is left or the wait is over. A key that this process frees ends a
+ * pause early.
  */
 async function whileBusy(
   { locks, owner, signal }: { locks: Locks; owner: string; signal: AbortSignal },

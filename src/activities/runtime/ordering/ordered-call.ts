@@ -28,9 +28,9 @@ import { recordBegun, type Waits } from './store.ts';
 const WAIT = { first: 2000, longest: 3_600_000, growth: 1.2 };
 
 /**
- * Calls an ordered effect: its events, each channel's in the order of its log and after all that is
- * before them, by whoever holds the channel. What another holds is waited for a moment and then by
- * a timer; so is what stands behind an event that failed.
+ * Calls an ordered effect. The process that holds a channel runs its events in the order of its
+ * log, after all earlier ones. The call waits a moment for a channel that another process holds,
+ * and then sets a timer. It also sets one for events behind an event that failed.
  */
 export async function callInOrder(
   effect: Effect,
@@ -154,7 +154,7 @@ class OrderedCall {
     const wanted = this.#leftOf(keys);
     const deadline = this.#began + this.#effect.timeout_ms * 0.9;
     const most = this.#isCareful() ? 1 : this.#effect.batch;
-    const waits = (reckoned: AdvancedCursors, ran: Ran) => this.#waits(wanted, reckoned, ran);
+    const waits = (advanced: AdvancedCursors, ran: Ran) => this.#waits(wanted, advanced, ran);
     const ids = wanted.map((event) => event.id);
     const mine = these(this.#begun ? [...ids, this.#begun.id] : ids);
     const { idleMs } = limitsOf(this.#effect);
@@ -262,7 +262,7 @@ class OrderedCall {
     if (next) await recordBegun(this.#with.db, this.#effect.name, next.id);
   }
 
-  /** Whoever had the lock may have done it. */
+  /** The former holder of the lock may have run them. */
   async #lookAgain(): Promise<void> {
     const still = new Set(
       (await readWanted(this.#with.db, this.#effect, this.#call)).map((event) => event.id),

@@ -60,20 +60,20 @@ export interface AdvancedCursors {
 }
 
 export function advanceCursors(log: Entry[], ran: Ran, onPoison: PoisonPolicy): AdvancedCursors {
-  const reckoned: AdvancedCursors = { cursors: new Map(), heads: new Map() };
+  const advanced: AdvancedCursors = { cursors: new Map(), heads: new Map() };
   const stopped = new Set<string>();
   for (const entry of log) {
     if (entry.apart || entry.channel_id === null || stopped.has(entry.channel_id)) continue;
     const open = ran.open.find((outcome) => outcome.event_id === entry.id);
     if (ran.done.has(entry.id) || isPassed(entry, onPoison) || (open && !stops(open, onPoison))) {
-      if (entry.seq !== null) reckoned.cursors.set(entry.channel_id, entry.seq);
+      if (entry.seq !== null) advanced.cursors.set(entry.channel_id, entry.seq);
       continue;
     }
     stopped.add(entry.channel_id);
     if (open || entry.place === 'dead' || entry.place === 'hindered')
-      reckoned.heads.set(entry.channel_id, headOf(entry, open));
+      advanced.heads.set(entry.channel_id, headOf(entry, open));
   }
-  return reckoned;
+  return advanced;
 }
 
 /** What became of the events of a turn; those in neither were not reached. */

@@ -28,10 +28,9 @@ export interface Ask extends Reading {
   /** What the effect is told of the call. */
   told: Call;
   /**
-   * Which of the call's events wait, and until when, once it is known where the channels stand
-   * still.
+   * Which of the call's events wait, and until when, once the cursors have advanced.
    */
-  waits(reckoned: AdvancedCursors, ran: Ran): Waits[];
+  waits(advanced: AdvancedCursors, ran: Ran): Waits[];
 }
 
 /** What a turn came to. */
@@ -138,14 +137,14 @@ async function keepBooks(
   ask: Ask,
   { log, ran, turn }: { log: Entry[]; ran: Ran; turn: Entry[] },
 ): Promise<Turn> {
-  const reckoned = advanceCursors(log, ran, effect.onPoison);
+  const advanced = advanceCursors(log, ran, effect.onPoison);
   await commitTurn(tx, effect.name, {
     done: [...ran.done],
-    cursors: reckoned.cursors,
+    cursors: advanced.cursors,
     once: 'transact' in effect,
   });
   await recordAttempts(tx, effect.name, ran.open);
-  for (const waits of ask.waits(reckoned, ran)) await recordWaits(tx, effect.name, waits);
+  for (const waits of ask.waits(advanced, ran)) await recordWaits(tx, effect.name, waits);
   crashPoint('in-effect');
   const settled = log.filter((entry) => entry.place === 'done' || ran.done.has(entry.id));
   const own = settled
@@ -154,7 +153,7 @@ async function keepBooks(
   const moved = new Set(turn.map((entry) => entry.channel_id));
   const mine = new Set(log.filter((entry) => entry.mine).map((entry) => entry.id));
   return {
-    ...reckoned,
+    ...advanced,
     open: ran.open,
     mine,
     settled: new Set(settled.map((entry) => entry.id)),
@@ -164,7 +163,7 @@ async function keepBooks(
 }
 
 /**
- * Ends an attempt that does not answer, before whoever called gives up: its locks are free then,
+ * Ends an attempt that does not answer before its caller gives up. So its locks are free by then,
  * and the reason is known.
  */
 async function inTime<T>({ deadline, idleMs }: Ask, attempt: () => Promise<T>): Promise<T> {

@@ -27,7 +27,8 @@ const outcome = z
   .nullable()
   .openapi({
     description:
-      'How many of its effects are how; null where no subscriber wants it, or what was done of it has expired.',
+      'How many effects it has in each state; null if no subscriber takes it, or if its receipts ' +
+      'have expired.',
   });
 
 const logged = z

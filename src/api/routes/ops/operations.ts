@@ -64,8 +64,8 @@ export const reason = text(1, 1000)
   .openapi({ description: 'For the log of operations.' });
 
 /**
- * Makes an operation and answers it; whoever works on operations is told. The same Idempotency-Key
- * is the same operation.
+ * Creates an operation, answers it and wakes the process that runs operations. The same
+ * Idempotency-Key gives the same operation.
  */
 export async function begin(
   c: Context<Env>,

@@ -65,7 +65,7 @@ const remove = operation({
   responses: { 204: { description: 'Gone.' } },
 });
 
-/** Who may operate beside whoever has KNOCKON_ADMIN_KEY. */
+/** Operators with keys of their own, beside KNOCKON_ADMIN_KEY. */
 export const operatorRoutes = (deps: ApiDependencies) =>
   router()
     .openapi(create, async (c) => {

@@ -104,7 +104,7 @@ const advice = z
       .nullable()
       .openapi({ description: 'At this rate; null: never, or nobody can say.' }),
     suggested_workers: z.int(),
-    suggested_concurrency: count('Calls at once that each of them wants to make.'),
+    suggested_concurrency: count('Calls at once that each worker needs to make.'),
     advice: z.string(),
     command: z.string().nullable().openapi({
       description: 'What to run once for each worker that is to be added; null: nothing.',
@@ -118,7 +118,7 @@ const name = z
   .openapi({ example: 'search' });
 const params = z.object({ name });
 const reason = text(1, 500).openapi({
-  description: 'Why, for whoever finds it.',
+  description: 'Why, for the next person who looks.',
   example: 'the index is being moved',
 });
 const until = moment
