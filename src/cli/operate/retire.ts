@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { counted } from '../../ops/operations/counted.ts';
 import type { OperationView } from '../../ops/operations/operations.ts';
 import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
@@ -15,7 +15,8 @@ import {
 } from './ops.ts';
 
 interface RetireOptions extends OpsOptions {
-  open?: string[];
+  open?: 'finish' | 'discard' | 'hand_over';
+  to?: string;
   reason?: string;
   detach?: boolean;
   undo?: boolean;
@@ -26,19 +27,21 @@ It gets no events that are dispatched from then on, even if a worker registers i
 subscribers are left alone, also those in the same workflows.
 
 What happens to its open effects:
-  finish         its workers do them (default): stop them once \`knockon subscribers\` shows no backlog
-  discard        they are given up, dead letters too; audit chains record it
-  hand-to OTHER  OTHER does them, dead letters too; nothing that OTHER had already comes twice
+  finish     its workers do them (default): stop them once the operation has ended
+  discard    they are given up, dead letters too; audit chains record it
+  hand_over  another does them, dead letters too; nothing that it had already comes twice
+
+An operation sees to it. The command stays until that has ended, but not with finish.
 
 The same command once more changes nothing. With another --open it switches to that.
 
 To rename a subscriber, start the workers of the new name and wait until \`knockon subscribers\` shows
-it. Then retire the old one with hand-to, and stop its workers. In between both get new events.
+it. Then retire the old one with hand_over, and stop its workers. In between both get new events.
 
 Examples:
   $ knockon retire links
   $ knockon retire links --open discard --reason "nobody reads them"
-  $ knockon retire links --open hand-to links-2
+  $ knockon retire links --open hand_over --to links-2
   $ knockon retire links --undo
   $ knockon retire links --json | jq .retired
 
@@ -51,7 +54,14 @@ export function retireCommand(program: Command): void {
     .summary('retire a subscriber, and finish, discard or hand over what it has open')
     .description('Retires a subscriber: nothing new is for it. Its siblings are left alone.')
     .argument('<name>', 'the subscriber')
-    .option('--open <what...>', 'what becomes of what is open: finish, discard or hand-to OTHER')
+    .addOption(
+      new Option('--open <what>', 'what becomes of what is open (default: finish)').choices([
+        'finish',
+        'discard',
+        'hand_over',
+      ]),
+    )
+    .option('--to <name>', 'with hand_over: the subscriber that takes over what is open')
     .option('--reason <why>', 'why, for the log of operations')
     .option('-d, --detach', 'begin it, and do not stay until what was open is let go')
     .option('--undo', 'take it back; `knockon backfill` brings what it was not given meanwhile')
@@ -61,51 +71,54 @@ export function retireCommand(program: Command): void {
 
 async function retire(ops: Ops<RetireOptions>, name: string): Promise<number> {
   const { api, terminal, options } = ops;
-  const path = `/v1/ops/subscribers/${encodeURIComponent(name)}/retire`;
-  if (options.undo) {
-    if (options.open) throw new CommandError('Give --open or --undo, not both.', EXIT.usage);
-    const { body } = await api.send<SubscriberStatus>('DELETE', path);
-    terminal.out(
-      options.json
-        ? JSON.stringify(body)
-        : `${name} is not retired any more. \`knockon backfill ${name}\` brings what it missed.`,
-    );
-    return EXIT.done;
-  }
-  const way = wayOf(options.open ?? ['finish']);
-  const canAsk = process.stdin.isTTY && terminal.live && !options.json;
-  if (way.open === 'discard' && canAsk)
-    await confirm(ops, `Give up for good what ${name} has open?`);
-  const { body } = await api.send<SubscriberStatus>('POST', path, {
-    body: { ...way, ...(options.reason && { reason: options.reason }) },
+  const subscriber = `/v1/ops/subscribers/${encodeURIComponent(name)}`;
+  if (options.undo) return await reinstate(ops, name, `${subscriber}/retire`);
+  const { open = 'finish', to, reason, json } = options;
+  checkHeir(open, to);
+  const canAsk = process.stdin.isTTY && terminal.live && !json;
+  if (open === 'discard' && canAsk) await confirm(ops, `Give up for good what ${name} has open?`);
+  const { body: operation } = await api.send<OperationView>('POST', `${subscriber}/retire`, {
+    body: { open, to, reason },
   });
-  const operation = body.retired?.operation_id;
-  if (options.json && (!operation || options.detach)) terminal.out(JSON.stringify(body));
-  else if (!operation)
-    terminal.out(
-      `${name} is retired: nothing new is for it. Open: ${counted(body.backlog + body.waiting, 'event')}, which its workers finish.`,
-    );
-  if (!operation) return EXIT.done;
-  const begun = await api.get<OperationView>(`/v1/ops/operations/${operation}`);
-  if (!options.json) terminal.out(`${name} is retired: nothing new is for it.`);
-  if (options.json && options.detach) return EXIT.done;
-  if (!options.json) return await follow(ops, begun);
-  const code = await follow({ ...ops, terminal: { ...terminal, out: () => {} } }, begun);
-  terminal.out(
-    JSON.stringify(
-      await api.get<SubscriberStatus>(`/v1/ops/subscribers/${encodeURIComponent(name)}`),
-    ),
-  );
+  if (open !== 'finish' && !json) {
+    terminal.out(`${name} is retired: nothing new is for it.`);
+    return await follow(ops, operation);
+  }
+  const isFollowed = open !== 'finish' && !options.detach;
+  const quiet = { ...terminal, out: () => {} };
+  const code = isFollowed ? await follow({ ...ops, terminal: quiet }, operation) : EXIT.done;
+  const status = await api.get<SubscriberStatus>(subscriber);
+  terminal.out(json ? JSON.stringify(status) : finishing(status, operation));
   return code;
 }
 
-/** @throws CommandError */
-function wayOf([open = '', hand_to, ...more]: string[]): { open: string; hand_to?: string } {
-  if ((open === 'finish' || open === 'discard') && hand_to === undefined) return { open };
-  if (open === 'hand-to' && hand_to !== undefined && more.length === 0) return { open, hand_to };
-  const got = [open, hand_to, ...more].filter(Boolean).join(' ');
-  throw new CommandError(
-    `--open ${JSON.stringify(got)} must be finish, discard or hand-to OTHER`,
-    EXIT.usage,
+async function reinstate(
+  { api, terminal, options }: Ops<RetireOptions>,
+  name: string,
+  path: string,
+): Promise<number> {
+  if (options.open) throw new CommandError('Give --open or --undo, not both.', EXIT.usage);
+  const { body } = await api.send<SubscriberStatus>('DELETE', path);
+  terminal.out(
+    options.json
+      ? JSON.stringify(body)
+      : `${name} is not retired any more. \`knockon backfill ${name}\` brings what it missed.`,
   );
+  return EXIT.done;
+}
+
+function finishing({ name, backlog, waiting }: SubscriberStatus, { id }: OperationView): string {
+  const open = counted(backlog + waiting, 'event');
+  return (
+    `${name} is retired: nothing new is for it. Open: ${open}, which its workers finish. ` +
+    `\`knockon operations ${id}\` shows how far they are.`
+  );
+}
+
+/** @throws CommandError */
+function checkHeir(open: RetireOptions['open'], to: string | undefined): void {
+  if (open === 'hand_over' && to === undefined)
+    throw new CommandError('Who takes over? --open hand_over needs --to NAME.', EXIT.usage);
+  if (open !== 'hand_over' && to !== undefined)
+    throw new CommandError('--to needs --open hand_over.', EXIT.usage);
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
+import type { Retirement, SubscriberStatus } from '../../ops/status/subscriber-status.ts';
 import { type Api, ApiProblem, createApi } from '../api/client.ts';
 import { findApi } from '../api/find-api.ts';
 import type { ApiOptions } from '../api/options.ts';
@@ -166,14 +166,10 @@ function notes({ name, paused, applied, workers, retired }: SubscriberStatus): s
   ];
 }
 
-function wayOf({
-  open,
-  handed_to,
-  operation_id,
-}: NonNullable<SubscriberStatus['retired']>): string {
-  if (open === 'finish') return ' What is open its workers finish.';
-  const what = open === 'discard' ? 'is given up' : `is handed to ${handed_to}`;
-  return ` What was open ${what}: \`knockon operations ${operation_id}\`.`;
+function wayOf({ open, handed_to, operation_id }: Retirement): string {
+  const hands = open === 'discard' ? 'is given up' : `is handed to ${handed_to}`;
+  const way = open === 'finish' ? 'is finished by its workers' : hands;
+  return ` What was open ${way}: \`knockon operations ${operation_id}\`.`;
 }
 
 /** What a workspace's key may see. */

@@ -1,4 +1,4 @@
-import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
+import type { Retirement, SubscriberStatus } from '../../ops/status/subscriber-status.ts';
 import { count, counted, percent, rate, span } from '../format.ts';
 import { to } from '../location.ts';
 import { List } from '../parts/list.tsx';
@@ -114,6 +114,12 @@ export function SubscriberState({ of: { state, health } }: { of: SubscriberStatu
   );
 }
 
+/** What becomes of what a retired subscriber has open. */
+function wayOf({ open, handed_to }: Retirement): string {
+  if (open === 'finish') return 'is finished by its workers';
+  return open === 'discard' ? 'is given up' : `is handed to ${handed_to}`;
+}
+
 /**
  * Why it does not do well, who has paused it, why and until when; what its limit is; whether
  * Temporal has heard of it.
@@ -131,8 +137,8 @@ export function Why({
       )}
       {retired && (
         <small>
-          By {retired.by}, <When at={retired.at} />. What was open: {retired.open}
-          {retired.handed_to && ` ${retired.handed_to}`}
+          By {retired.by}, <When at={retired.at} />. What was open{' '}
+          <a href={to(`/jobs/${retired.operation_id}`)}>{wayOf(retired)}</a>
         </small>
       )}
       {paused && (

@@ -103,10 +103,10 @@ export const subscribers = pgTable('subscribers', {
   retired_at: moment(),
   retired_by: text(),
   /** What becomes of what was open then. */
-  retired_open: text({ enum: ['finish', 'discard', 'hand-to'] }),
+  retired_open: text({ enum: ['finish', 'discard', 'hand_over'] }),
   /** Whose work that is instead, where it is handed over. */
   handed_to: text(),
-  /** The job that sees to what was open; null where its workers finish it. */
+  /** The operation that sees to what was open. */
   retire_operation: uuid(),
 });
 

@@ -1,8 +1,9 @@
 import { eq, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
-import { operations } from '../../db/schema/operations.ts';
 import { subscribers } from '../../db/schema/outbox.ts';
 import { recordAction } from '../access/action-log.ts';
+import type { TemporalUi } from '../inspect/temporal-ui.ts';
+import { findOperation, insertOperation, type OperationView } from '../operations/operations.ts';
 import { SubscriberUnknownError } from './controls.ts';
 
 export interface Retire {
@@ -12,9 +13,9 @@ export interface Retire {
    * What becomes of what is open: its workers finish it, it is given up for good, or it is
    * another's work.
    */
-  open: 'finish' | 'discard' | 'hand-to';
+  open: 'finish' | 'discard' | 'hand_over';
   /** Who that is. */
-  handTo?: string;
+  to?: string;
   reason?: string;
 }
 
@@ -30,45 +31,52 @@ export class HandOverError extends Error {
  * the way that was asked. The others are left alone. Once more it may go another way; the same once
  * more changes nothing.
  *
+ * @returns the operation that sees to what is open
  * @throws SubscriberUnknownError, HandOverError
  */
 export async function retire(
-  { db }: Database,
-  { name, by, open, handTo, reason }: Retire,
-): Promise<void> {
-  await db.transaction(async (tx) => {
-    // Of two at once the second finds what the first has done.
-    const [known] = await tx
-      .select()
-      .from(subscribers)
-      .where(eq(subscribers.name, name))
-      .for('update');
-    if (!known) throw new SubscriberUnknownError(name);
-    const heir = open === 'hand-to' ? await heirOf(tx, known, handTo ?? '') : null;
-    const isSame =
-      known.retired_at !== null && known.retired_open === open && known.handed_to === heir;
-    if (isSame && (open === 'finish' || (await isAtIt(tx, known.retire_operation)))) return;
-    const operation =
-      open === 'finish' ? null : await makeOperation(tx, { name, by, open, heir, reason });
-    const retired_at = known.retired_at ? sql`${subscribers.retired_at}` : sql`now()`;
-    await tx
-      .update(subscribers)
-      .set({
-        retired_at,
-        retired_by: by,
-        retired_open: open,
-        handed_to: heir,
-        retire_operation: operation,
-      })
-      .where(eq(subscribers.name, name));
-    await recordAction(tx, {
-      by,
-      verb: 'retire',
-      subject: name,
-      detail: { open, ...(heir && { hand_to: heir }), ...(operation && { operation }) },
-      reason,
-    });
-  });
+  tx: Transaction,
+  { name, by, open, to, reason }: Retire,
+  ui: TemporalUi | null,
+): Promise<OperationView> {
+  const known = await holdSubscriber(tx, name);
+  const heir = open === 'hand_over' ? await heirOf(tx, known, to ?? '') : null;
+  const isSame =
+    known.retired_at !== null && known.retired_open === open && known.handed_to === heir;
+  const last = isSame && known.retire_operation;
+  const operation = last ? await findOperation(tx, last, ui) : undefined;
+  if (operation && operation.state !== 'cancelled' && operation.state !== 'failed')
+    return operation;
+  const way = { open, ...(heir && { to: heir }) };
+  const input = { subscriber: name, ...way, ...(reason && { reason }) };
+  const made = await insertOperation(tx, { verb: 'retire', input, by }, ui);
+  await tx
+    .update(subscribers)
+    .set({
+      retired_at: known.retired_at ? sql`${subscribers.retired_at}` : sql`now()`,
+      retired_by: by,
+      retired_open: open,
+      handed_to: heir,
+      retire_operation: made.id,
+    })
+    .where(eq(subscribers.name, name));
+  const detail = { ...way, operation: made.id };
+  await recordAction(tx, { by, verb: 'retire', subject: name, detail, reason });
+  return made;
+}
+
+/** Of two at once the second finds what the first has done. @throws SubscriberUnknownError */
+async function holdSubscriber(
+  tx: Transaction,
+  name: string,
+): Promise<typeof subscribers.$inferSelect> {
+  const [known] = await tx
+    .select()
+    .from(subscribers)
+    .where(eq(subscribers.name, name))
+    .for('update');
+  if (!known) throw new SubscriberUnknownError(name);
+  return known;
 }
 
 /**
@@ -80,13 +88,7 @@ export async function reinstate(
   { name, by }: { name: string; by: string },
 ): Promise<void> {
   await db.transaction(async (tx) => {
-    const [known] = await tx
-      .select()
-      .from(subscribers)
-      .where(eq(subscribers.name, name))
-      .for('update');
-    if (!known) throw new SubscriberUnknownError(name);
-    if (known.retired_at === null) return;
+    if ((await holdSubscriber(tx, name)).retired_at === null) return;
     const back = {
       retired_at: null,
       retired_by: null,
@@ -119,31 +121,4 @@ async function heirOf(
     throw new HandOverError(`${name} ${what}`);
   }
   return name;
-}
-
-async function isAtIt(tx: Transaction, operation: string | null): Promise<boolean> {
-  if (operation === null) return false;
-  const [found] = await tx
-    .select({ state: operations.state })
-    .from(operations)
-    .where(eq(operations.id, operation));
-  return found !== undefined && found.state !== 'cancelled' && found.state !== 'failed';
-}
-
-async function makeOperation(
-  tx: Transaction,
-  asked: { name: string; by: string; open: string; heir: string | null; reason?: string },
-) {
-  const { name, by, open, heir, reason } = asked;
-  const input = {
-    subscriber: name,
-    open,
-    ...(heir && { hand_to: heir }),
-    ...(reason && { reason }),
-  };
-  const [row] = await tx
-    .insert(operations)
-    .values({ verb: 'retire', input, by })
-    .returning({ id: operations.id });
-  return row!.id;
 }

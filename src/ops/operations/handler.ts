@@ -69,6 +69,8 @@ export interface Step {
   begun: number;
   /** There is nothing to be done for a moment. */
   pause?: boolean;
+  /** Others do the work: nobody need drive it for some seconds. */
+  rest?: boolean;
 }
 
 /** A bit of an operation whose work is dispatched. */

@@ -1,3 +1,4 @@
+import { eq } from 'drizzle-orm';
 import type { Sql } from 'postgres';
 import type { Database, Transaction } from '../../db/client.ts';
 import { operations } from '../../db/schema/operations.ts';
@@ -41,50 +42,39 @@ export interface OperationView {
 }
 
 const columns = (pg: Sql) => pg`
-  id, verb, input, by, state, done, skipped, failed, total, per_second, failures, error, created_at, finished_at,
-  case when state in ('running', 'paused') and done + failed > 0 and total is not null
-    then greatest(0, total - done - failed) * active_ms / (done + failed) / 1000 end as eta_seconds`;
+  id, verb, input, by, state, done, skipped, failed, total, per_second, failures, error,
+  created_at, finished_at, active_ms`;
 
-type Row = Omit<OperationView, 'created_at' | 'finished_at' | 'workflow'> & {
+type Row = Omit<OperationView, 'eta_seconds' | 'created_at' | 'finished_at' | 'workflow'> & {
   created_at: Date;
   finished_at: Date | null;
+  active_ms: number;
 };
 
-function toOperationView(row: Row, ui: TemporalUi | null): OperationView {
-  const {
-    verb,
-    input,
-    by,
-    state,
-    done,
-    skipped,
-    failed,
-    total,
-    per_second,
-    eta_seconds,
-    failures,
-    error,
-  } = row;
-  return {
-    ...{
-      id: row.id,
-      verb,
-      input,
-      by,
-      state,
-      done,
-      skipped,
-      failed,
-      total,
-      per_second,
-      eta_seconds,
-      failures,
-      error,
-    },
-    created_at: row.created_at.toISOString(),
-    finished_at: row.finished_at?.toISOString() ?? null,
-    workflow: ui && workflowLink(ui, operationWorkflowId(row)),
-  };
+const toOperationView = (row: Row, ui: TemporalUi | null): OperationView => ({
+  id: row.id,
+  verb: row.verb,
+  input: row.input,
+  by: row.by,
+  state: row.state,
+  done: row.done,
+  skipped: row.skipped,
+  failed: row.failed,
+  total: row.total,
+  per_second: row.per_second,
+  eta_seconds: etaOf(row),
+  failures: row.failures,
+  error: row.error,
+  created_at: row.created_at.toISOString(),
+  finished_at: row.finished_at?.toISOString() ?? null,
+  workflow: ui && workflowLink(ui, operationWorkflowId(row)),
+});
+
+/** From how fast it was so far. */
+function etaOf({ state, total, done, failed, active_ms }: Row): number | null {
+  const ended = done + failed;
+  if ((state !== 'running' && state !== 'paused') || total === null || ended === 0) return null;
+  return (Math.max(0, total - ended) * active_ms) / ended / 1000;
 }
 
 /** @returns null where there is no such operation */
@@ -162,20 +152,41 @@ export interface NewOperation {
 /** Stores what is to be done, and who asked. The process that runs operations finds it there. */
 export async function createOperation(
   tx: Transaction,
-  { verb, input, by, per_second = null }: NewOperation,
+  given: NewOperation,
   ui: TemporalUi | null,
   reason?: string,
 ): Promise<OperationView> {
-  const [row] = await tx.insert(operations).values({ verb, input, by, per_second }).returning();
-  if (!row) throw new Error('an insert returned no row');
+  const made = await insertOperation(tx, given, ui);
+  const { verb, input, by, per_second } = given;
   await recordAction(tx, {
     by,
     verb,
-    subject: row.id,
+    subject: made.id,
     detail: { ...input, ...(per_second && { per_second }) },
     reason,
   });
-  return toOperationView({ ...row, eta_seconds: null }, ui);
+  return made;
+}
+
+/** The same where the caller itself records the action. */
+export async function insertOperation(
+  tx: Transaction,
+  { verb, input, by, per_second = null }: NewOperation,
+  ui: TemporalUi | null,
+): Promise<OperationView> {
+  const [row] = await tx.insert(operations).values({ verb, input, by, per_second }).returning();
+  if (!row) throw new Error('an insert returned no row');
+  return toOperationView(row, ui);
+}
+
+/** Reads it in a transaction. @returns undefined where there is no such operation */
+export async function findOperation(
+  tx: Transaction,
+  id: string,
+  ui: TemporalUi | null,
+): Promise<OperationView | undefined> {
+  const [row] = await tx.select().from(operations).where(eq(operations.id, id));
+  return row && toOperationView(row, ui);
 }
 
 const changes = {

@@ -9,10 +9,13 @@ import { REDISPATCH_LOCK, redispatch, startAll } from './redispatch.ts';
 /** What a retirement is asked for. */
 interface RetireInput {
   subscriber: string;
-  open: 'discard' | 'hand-to';
-  hand_to?: string;
+  open: 'finish' | 'discard' | 'hand_over';
+  to?: string;
   reason?: string;
 }
+
+/** Most failures that an operation names. */
+const NAMED = 100;
 
 /** Effects that are let go in one transaction. */
 const BATCH = 200;
@@ -29,61 +32,125 @@ interface Open {
   dispatches: DispatchRef[];
 }
 
+/** Effects of a subscriber that are not done; `d` is in the hands of the transport. */
+const undone = (pg: Sql, name: string) => pg`
+  dispatches d cross join lateral (
+    select event_id from dispatched where dispatch_id = d.id offset 0
+  ) o
+  where d.settled_at is null and ${name} = any(coalesce(d.open, d.subscribers)) and (
+    select true from receipts r where r.event_id = o.event_id and r.subscriber = ${name} limit 1
+  ) is null`;
+
 /**
  * What of a subscriber is neither done nor let go, dead letters included; `d` and `l` are in the
  * hands of the transport.
  */
 const openEffects = (pg: Sql, name: string) => pg`
-  select o.event_id, d.id as dispatch_id, d.restarts, d.started_at from dispatches d
-  cross join lateral (select event_id from dispatched where dispatch_id = d.id offset 0) o
-  where d.settled_at is null and ${name} = any(coalesce(d.open, d.subscribers))
-    and (select true from receipts r where r.event_id = o.event_id and r.subscriber = ${name} limit 1) is null
+  select o.event_id, d.id as dispatch_id, d.restarts, d.started_at from ${undone(pg, name)}
   union
   select l.event_id, d.id, d.restarts, d.started_at from dead_letters l
-  cross join lateral (select * from dispatches where id in (l.dispatch_id, l.retried_by) offset 0) d
+  cross join lateral (
+    select * from dispatches where id in (l.dispatch_id, l.retried_by) offset 0
+  ) d
   where l.subscriber = ${name}`;
 
+/** What its workers have still to do. Dead letters are given up already. */
+const unfinished = (pg: Sql, name: string) => pg`
+  select o.event_id from ${undone(pg, name)} and not exists (
+    select from (select subscriber from dead_letters where event_id = o.event_id offset 0) l
+    where l.subscriber = ${name}
+  )`;
+
 /**
- * Lets go what a retired subscriber has open: it is given up for good, or becomes another's work.
- * Workflows and operations leave it off first, so that nobody waits for it; their other subscribers
- * are seen through. Receipts keep it from happening, should a worker be at it.
+ * Sees to what a retired subscriber has open: its workers finish it, it is given up for good, or it
+ * becomes another's work. In the latter two cases workflows and operations leave it off first, so
+ * that nobody waits for it. Their other subscribers go on. Receipts keep it from happening, should
+ * a worker be at it.
  */
 export const retire: OperationHandler = {
   async count({ pg }, { input }) {
-    const { subscriber } = input as unknown as RetireInput;
+    const { subscriber, open } = input as unknown as RetireInput;
+    const effects = open === 'finish' ? unfinished(pg, subscriber) : openEffects(pg, subscriber);
     const [row] = await pg<
       { n: number }[]
-    >`select count(distinct event_id)::int as n from (${openEffects(pg, subscriber)}) o`;
+    >`select count(distinct event_id)::int as n from (${effects}) o`;
     return row?.n ?? 0;
   },
 
   async step(deps, operation, limit) {
-    const { subscriber } = operation.input as unknown as RetireInput;
-    const [row] = await deps.pg<{ task_queue: string; is_young: boolean }[]>`
-      select task_queue, now() - greatest(retired_at, ${operation.created_at.toISOString()}::timestamptz) < ${CLAIMING}::float8 * interval '1 ms' as is_young
+    const { subscriber, open } = operation.input as unknown as RetireInput;
+    const since = operation.created_at.toISOString();
+    const rest = operation.cursor?.rest_until ?? null;
+    const [row] = await deps.pg<{ task_queue: string; is_young: boolean; rests: boolean }[]>`
+      select task_queue, now() - greatest(retired_at, ${since}::timestamptz)
+        < ${CLAIMING}::float8 * interval '1 ms' as is_young,
+        coalesce(now() < ${rest as string | null}::timestamptz, false) as rests
       from subscribers where name = ${subscriber} and retire_operation = ${operation.id}`;
     // Somebody has taken it back, or asked for another way.
     if (!row) return await exhausted(deps.pg, operation);
-    const found = await startedOnes(deps.pg, subscriber, Math.min(limit, BATCH));
-    const refs =
-      found.length > 0
-        ? found.flatMap(({ dispatches }) => dispatches)
-        : await ofOperations(deps.pg, subscriber);
-    try {
-      if (refs.length > 0)
-        await deps.recovery.drop(refs, { name: subscriber, task_queue: row.task_queue });
-    } catch (error) {
-      deps.log.warn(
-        { err: error, operation: operation.id },
-        'could not tell workflows that a subscriber is retired; trying again',
-      );
-      return { begun: 0, pause: true };
-    }
-    if (found.length > 0) return await closeOrHandOver(deps, operation, found);
-    const isLeft = row.is_young || (await retire.count(deps, operation)) > 0;
-    return isLeft ? { begun: 0, pause: true } : await exhausted(deps.pg, operation);
+    if (open !== 'finish') return await letGo(deps, operation, row, limit);
+    const isFinished = !row.rests && (await lookOn(deps.pg, operation, row.is_young));
+    return { begun: 0, rest: !isFinished };
   },
 };
+
+/**
+ * Its workers finish what is open, and this only counts. It counts for a tenth of the time at most:
+ * what is open may be much.
+ *
+ * @returns whether nothing is open any more
+ */
+async function lookOn(pg: Sql, { id, input }: OpenOperation, isYoung: boolean): Promise<boolean> {
+  const { subscriber } = input as unknown as RetireInput;
+  const [row] = await pg<{ exhausted: boolean }[]>`
+    with open as (
+      select count(distinct event_id)::int as n from (${unfinished(pg, subscriber)}) u
+    ), dead as (
+      select l.event_id, min(l.reason) as reason from dead_letters l
+      join operations o on o.id = ${id} and l.created_at >= o.created_at
+      where l.subscriber = ${subscriber} group by l.event_id
+    ), failed as (
+      select count(*)::int as n, coalesce(
+        jsonb_agg(jsonb_build_object('subject', event_id, 'reason', reason))
+          filter (where nth <= ${NAMED}), '[]'
+      ) as named
+      from (select *, row_number() over (order by event_id) as nth from dead) d
+    )
+    update operations set failed = failed.n, failures = failed.named,
+      done = greatest(done, total - open.n - failed.n),
+      exhausted = open.n = 0 and ${!isYoung},
+      cursor = jsonb_build_object(
+        'rest_until', clock_timestamp() + 10 * (clock_timestamp() - now()))
+    from open, failed where id = ${id} returning exhausted`;
+  return row?.exhausted ?? true;
+}
+
+/** Ends its part of workflows and operations, and closes what is open. */
+async function letGo(
+  deps: OperationDependencies,
+  operation: OpenOperation,
+  { task_queue, is_young }: { task_queue: string; is_young: boolean },
+  limit: number,
+): Promise<Step> {
+  const { subscriber } = operation.input as unknown as RetireInput;
+  const found = await startedOnes(deps.pg, subscriber, Math.min(limit, BATCH));
+  const refs =
+    found.length > 0
+      ? found.flatMap(({ dispatches }) => dispatches)
+      : await ofOperations(deps.pg, subscriber);
+  try {
+    if (refs.length > 0) await deps.recovery.drop(refs, { name: subscriber, task_queue });
+  } catch (error) {
+    deps.log.warn(
+      { err: error, operation: operation.id },
+      'could not tell workflows that a subscriber is retired; trying again',
+    );
+    return { begun: 0, pause: true };
+  }
+  if (found.length > 0) return await closeOrHandOver(deps, operation, found);
+  const isLeft = is_young || (await retire.count(deps, operation)) > 0;
+  return isLeft ? { begun: 0, pause: true } : await exhausted(deps.pg, operation);
+}
 
 /** Those whose workflow is there: what is started later is let go later. */
 async function startedOnes(pg: Sql, name: string, limit: number): Promise<Open[]> {
@@ -106,13 +173,12 @@ async function closeOrHandOver(
   operation: OpenOperation,
   found: Open[],
 ): Promise<Step> {
-  const { subscriber, open, hand_to, reason } = operation.input as unknown as RetireInput;
+  const { subscriber, open, to, reason } = operation.input as unknown as RetireInput;
   const ids = found.map(({ event_id }) => event_id);
-  const sent = open === 'hand-to' ? await handOver(deps, operation, ids, hand_to ?? '') : 0;
-  const cause = open === 'hand-to' ? `handed to ${hand_to}` : 'retired';
-  const why = [open === 'hand-to' ? cause : undefined, reason ?? `${subscriber} was retired`]
-    .filter(Boolean)
-    .join(': ');
+  const heir = open === 'hand_over' ? to : undefined;
+  const sent = heir ? await handOver(deps, operation, ids, heir) : 0;
+  const cause = heir ? `handed to ${heir}` : 'retired';
+  const why = [heir && cause, reason ?? `${subscriber} was retired`].filter(Boolean).join(': ');
   const given = found.map(({ event_id, workspace_id }) => ({
     event_id,
     workspace_id,

@@ -13,11 +13,11 @@ import { retry } from './retry.ts';
 
 const verbs: Record<OperationVerb, OperationHandler> = {
   retry,
-  reset: reset,
+  reset,
   replay,
   backfill,
   rebuild,
-  retire: retire,
+  retire,
 };
 
 /** Most that is begun at once; of a paced operation half of what a second may have. */
@@ -25,6 +25,9 @@ const PAGE = 250;
 
 /** How long it is waited for what is under way, in ms: ever longer while nothing happens. */
 const IDLE = { first: 25, longest: 1000 };
+
+/** How long an operation is left alone that others work on, in ms. */
+const RESTING = 5000;
 
 /**
  * After so long without progress, in ms, an operation asks the transport whether its dispatches
@@ -88,7 +91,7 @@ class OperationRun {
   #nextAt = 0;
   #changedAt = Date.now();
   #failures = 0;
-  /** What is under way waits for a retry that is due later: nobody need look on. */
+  /** What is under way waits for a retry that is due later, or others do it. */
   isResting = false;
   waitMs = 0;
 
@@ -126,8 +129,9 @@ class OperationRun {
     const { per_second } = operation;
     const limit =
       per_second === null ? PAGE : Math.min(PAGE, Math.max(1, Math.floor(per_second / 2)));
-    const { begun, pause } = await verbs[operation.verb].step(this.#deps, operation, limit);
+    const { begun, pause, rest } = await verbs[operation.verb].step(this.#deps, operation, limit);
     if (pause) await this.#rest(300);
+    if (rest) this.#leave();
     if (per_second !== null)
       this.#nextAt = Math.max(Date.now(), this.#nextAt) + (begun / per_second) * 1000;
     this.#stir();
@@ -138,8 +142,8 @@ class OperationRun {
       await failOrphans(this.#deps, operation.id);
       this.#changedAt = Date.now();
     }
-    this.isResting = operation.exhausted && open > 0 && busy === 0 && this.#idle >= IDLE.longest;
-    this.waitMs = this.isResting ? 5000 : 0;
+    const isTried = operation.exhausted && open > 0 && busy === 0;
+    if (isTried && this.#idle >= IDLE.longest) this.#leave();
     await this.#rest(
       Math.min(
         this.#idle,
@@ -147,6 +151,12 @@ class OperationRun {
       ),
     );
     this.#idle = Math.min(this.#idle * 2, IDLE.longest);
+  }
+
+  /** Ends this stretch; the next one begins a while later. */
+  #leave(): void {
+    this.isResting = true;
+    this.waitMs = RESTING;
   }
 
   #stir(): void {

@@ -23,11 +23,11 @@ export interface WorkerState {
 export interface Retirement {
   by: string;
   at: string;
-  open: 'finish' | 'discard' | 'hand-to';
+  open: 'finish' | 'discard' | 'hand_over';
   /** Whose work what was open is instead. */
   handed_to: string | null;
-  /** The operation that sees to what was open; null where its workers finish it. */
-  operation_id: string | null;
+  /** The operation that sees to what was open. */
+  operation_id: string;
 }
 
 /** A subscriber as its operator sees it. */
@@ -157,7 +157,7 @@ function retirementOf(row: RetiredRow): Retirement | null {
     at: retired_at.toISOString(),
     open: retired_open ?? 'finish',
     handed_to,
-    operation_id: retire_operation,
+    operation_id: retire_operation ?? '',
   };
 }
 

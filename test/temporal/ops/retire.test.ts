@@ -1,10 +1,11 @@
 import { Client, Connection } from '@temporalio/client';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { defineEffect, retry } from '../../../src/activities/runtime/effect.ts';
+import { dead, defineEffect, retry } from '../../../src/activities/runtime/effect.ts';
 import { verifyLedger } from '../../../src/ops/status/verify.ts';
 import { hostEffects } from '../../../src/workers/effects.ts';
 import { createLog, type Running, ShutdownStack } from '../../../src/workers/process/process.ts';
 import { soon } from '../../harness/customer.ts';
+import { OPERATOR } from '../../harness/processes.ts';
 import { type RunningProduct, useProduct } from '../../harness/running-product.ts';
 
 const settings = { KNOCKON_HEAL_AGE: '1s', KNOCKON_CHECK_EVERY: '200ms' };
@@ -17,6 +18,9 @@ const products = {
 const isWaiting = new Set<string>();
 const given: Record<string, string[]> = {};
 
+/** Effects that give up one of their events. */
+const isPicky = new Set<string>();
+
 /** An effect of that name that notes what it is given. */
 const anEffect = (name: string) =>
   defineEffect({
@@ -27,6 +31,7 @@ const anEffect = (name: string) =>
     async perform(events) {
       if (isWaiting.has(name)) return events.map((event) => retry(event, 'not yet'));
       given[name] = [...(given[name] ?? []), ...events.map((event) => event.id)];
+      if (isPicky.delete(name)) return [dead(events[0]!, 'not that one', { cause: 'picky' })];
       return undefined;
     },
   });
@@ -60,9 +65,9 @@ describe.each(Object.entries(products))(
     };
     const ended = async (id: string) => {
       await expect
-        .poll(async () => (await ops('GET', `jobs/${id}`)).body.state, soon)
+        .poll(async () => (await ops('GET', `operations/${id}`)).body.state, soon)
         .not.toBe('running');
-      return (await ops('GET', `jobs/${id}`)).body;
+      return (await ops('GET', `operations/${id}`)).body;
     };
 
     /**
@@ -87,10 +92,25 @@ describe.each(Object.entries(products))(
     it('is given nothing new, and nobody misses it or its workers', async () => {
       const gone = name('gone');
       await (await host(product, gone)).stop();
-      expect(await retire(gone)).toMatchObject({
-        status: 200,
-        body: { state: 'retired', retired: { open: 'finish', operation_id: null } },
+      const { status, body } = await retire(gone, { open: 'finish', reason: 'it has moved' });
+      expect({ status, body }).toMatchObject({
+        status: 202,
+        body: {
+          verb: 'retire',
+          input: { subscriber: gone, open: 'finish', reason: 'it has moved' },
+          by: 'operator',
+          state: 'running',
+          done: 0,
+          failed: 0,
+          eta_seconds: null,
+        },
       });
+      expect(body.workflow?.id ?? null).toBe(transport === 'temporal' ? `retire.${body.id}` : null);
+      expect(await read(gone)).toMatchObject({
+        state: 'retired',
+        retired: { open: 'finish', handed_to: null, operation_id: body.id },
+      });
+      expect(await ended(body.id)).toMatchObject({ state: 'done', total: 0, done: 0, failed: 0 });
       const { id } = await product.acme.post();
       await expect.poll(async () => (await product.acme.states(id))[sibling], soon).toBe('done');
       expect(await product.acme.states(id)).not.toHaveProperty(gone);
@@ -104,10 +124,25 @@ describe.each(Object.entries(products))(
     it('is finished by its workers, where that is asked', async () => {
       const finished = name('finished');
       await withOpen(finished);
-      expect((await retire(finished)).body).toMatchObject({ state: 'retired', backlog: 3 });
+      const { id } = (await retire(finished)).body;
+      expect(await read(finished)).toMatchObject({ state: 'retired', backlog: 3 });
+      const operation = async () => (await ops('GET', `operations/${id}`)).body;
+      await expect
+        .poll(operation, soon)
+        .toMatchObject({ state: 'running', total: 3, done: 0, failed: 0 });
+      isPicky.add(finished);
       const back = await host(product, finished);
-      await expect.poll(async () => (await account(finished))?.done, soon).toBe(3);
+      await expect.poll(async () => (await account(finished))?.in_flight, soon).toBe(0);
       await back.stop();
+      expect(await ended(id)).toMatchObject({
+        state: 'done',
+        total: 3,
+        done: 2,
+        failed: 1,
+        failures: [{ subject: expect.any(String), reason: 'not that one' }],
+      });
+      const letters = { filter: { subscriber: finished }, reason: 'seen' };
+      expect((await ops('POST', 'dead_letters/discard', letters)).body).toEqual({ discarded: 1 });
       await siblingIsDone();
     });
 
@@ -115,7 +150,7 @@ describe.each(Object.entries(products))(
       const dropped = name('dropped');
       const [message] = await withOpen(dropped);
       const { body } = await retire(dropped, { open: 'discard', reason: 'nobody reads it' });
-      expect(await ended(body.retired.operation_id)).toMatchObject({
+      expect(await ended(body.id)).toMatchObject({
         state: 'done',
         total: 3,
         done: 3,
@@ -149,8 +184,15 @@ describe.each(Object.entries(products))(
       const at = await host(product, heir);
       const shared = await product.acme.post();
       await expect.poll(async () => (await account(old))?.in_flight, soon).toBe(4);
-      const { body } = await retire(old, { open: 'hand-to', hand_to: heir });
-      expect(await ended(body.retired.operation_id)).toMatchObject({
+      const { body } = await retire(old, { open: 'hand_over', to: heir, reason: 'renamed' });
+      expect(body.input).toEqual({
+        subscriber: old,
+        open: 'hand_over',
+        to: heir,
+        reason: 'renamed',
+      });
+      expect((await read(old)).retired).toMatchObject({ open: 'hand_over', handed_to: heir });
+      expect(await ended(body.id)).toMatchObject({
         state: 'done',
         total: 4,
         done: 4,
@@ -171,11 +213,19 @@ describe.each(Object.entries(products))(
     it('is retired once however often that is asked, may go another way later, and comes back', async () => {
       const once = name('once');
       await withOpen(once);
-      await retire(once, { reason: 'first' });
-      await retire(once, { reason: 'second' });
+      const first = await retire(once, { reason: 'first' });
+      expect(await retire(once, { reason: 'second' })).toMatchObject({
+        status: 202,
+        body: { id: first.body.id, input: { reason: 'first' } },
+      });
       const { body } = await retire(once, { open: 'discard' });
-      expect((await retire(once, { open: 'discard' })).body.retired).toEqual(body.retired);
-      await ended(body.retired.operation_id);
+      expect(body.id).not.toBe(first.body.id);
+      expect((await retire(once, { open: 'discard' })).body.id).toBe(body.id);
+      await Promise.all([ended(first.body.id), ended(body.id)]);
+      expect((await retire(once, { open: 'discard' })).body).toMatchObject({
+        id: body.id,
+        state: 'done',
+      });
       const { data } = (await ops('GET', `log?subject=${once}`)).body;
       expect(
         data.map(
@@ -195,6 +245,31 @@ describe.each(Object.entries(products))(
       await retire(once);
     });
 
+    it('is one operation for one Idempotency-Key, whatever has happened meanwhile', async () => {
+      const keyed = name('keyed');
+      await (await host(product, keyed)).stop();
+      const ask = async (body: object) => {
+        const response = await fetch(`${product.url}/v1/ops/subscribers/${keyed}/retire`, {
+          method: 'POST',
+          headers: {
+            authorization: `Bearer ${OPERATOR}`,
+            'content-type': 'application/json',
+            'idempotency-key': keyed,
+          },
+          body: JSON.stringify(body),
+        });
+        const { id } = (await response.json()) as { id?: string };
+        return { status: response.status, id, again: response.headers.get('idempotent-replayed') };
+      };
+      const first = await ask({ open: 'discard', reason: 'moved' });
+      expect(first).toMatchObject({ status: 202, again: null });
+      await ops('DELETE', `subscribers/${keyed}/retire`);
+      expect(await ask({ open: 'discard', reason: 'moved' })).toEqual({ ...first, again: 'true' });
+      expect(await read(keyed)).toMatchObject({ state: 'active' });
+      expect(await ask({ open: 'finish', reason: 'moved' })).toMatchObject({ status: 422 });
+      await retire(keyed);
+    });
+
     it('is refused where a name is not right, with the near ones, or where the other can’t take the work', async () => {
       expect(await retire(`${sibling}s`)).toMatchObject({
         status: 404,
@@ -205,22 +280,35 @@ describe.each(Object.entries(products))(
         [sibling, /its own work/],
         [name('gone'), /is retired itself/],
       ];
-      for (const [hand_to, message] of heirs) {
-        const { status, body } = await retire(sibling, { open: 'hand-to', hand_to });
-        expect({ status, message: body.errors[0].message }).toEqual({
+      for (const [to, message] of heirs) {
+        const { status, body } = await retire(sibling, { open: 'hand_over', to });
+        expect({ status, errors: body.errors }).toEqual({
           status: 422,
-          message: expect.stringMatching(message),
+          errors: [{ path: 'to', message: expect.stringMatching(message) }],
         });
       }
       expect(
-        (await retire('webhooks', { open: 'hand-to', hand_to: sibling })).body.errors[0].message,
+        (await retire('webhooks', { open: 'hand_over', to: sibling })).body.errors[0].message,
       ).toMatch(/some event types alone/);
-      for (const body of [
-        { open: 'hand-to' },
-        { open: 'finish', hand_to: sibling },
-        { open: 'all' },
-      ])
-        expect((await retire(sibling, body)).status).toBe(422);
+      const wrong: [object, { path: string; message: unknown }][] = [
+        [
+          { open: 'hand_over' },
+          { path: 'to', message: 'must name the subscriber that takes over what is open' },
+        ],
+        [
+          { open: 'finish', to: sibling },
+          { path: 'to', message: 'must be left out, unless open is hand_over' },
+        ],
+        [{ to: sibling }, { path: 'to', message: expect.stringContaining('must be left out') }],
+        [{ open: 'all' }, { path: 'open', message: 'must be finish, discard or hand_over' }],
+        [{ open: 'hand-to' }, { path: 'open', message: 'must be finish, discard or hand_over' }],
+        [{ hand_to: sibling }, { path: 'hand_to', message: 'is not a known field' }],
+      ];
+      for (const [body, error] of wrong)
+        expect(await retire(sibling, body)).toMatchObject({
+          status: 422,
+          body: { errors: [error] },
+        });
       expect(await read(sibling)).toMatchObject({ state: 'active' });
     });
   },

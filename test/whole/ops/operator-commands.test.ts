@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { soon } from '../../harness/customer.ts';
 import { effectNames } from '../../harness/effect-names.ts';
+import { subscribe } from '../../harness/messaging.ts';
 import { OPERATOR } from '../../harness/processes.ts';
 import { useProduct } from '../../harness/running-product.ts';
 import { Receiver } from '../../harness/webhook-receiver.ts';
@@ -235,6 +236,68 @@ describe('commands that operate', () => {
     expect(JSON.stringify(listed.body)).not.toContain(body.api_key);
     expect((await product.ops('DELETE', `operators/${body.id}`)).status).toBe(204);
     expect((await product.ops('GET', 'operators', undefined, body.api_key)).status).toBe(401);
+  });
+
+  it('retire a subscriber: finish, discard or hand over what it has open, and take it back', async () => {
+    const { pg } = product.own.database;
+    const names = ['finishing', 'dropped', 'handing_over', 'heir'];
+    // No worker hosts them, so what they are given stays open.
+    await subscribe(product.own.database, ...names.map((name) => ({ name })));
+    await Promise.all([product.acme.post(), product.acme.post()]);
+    const backlog = async (name: string) =>
+      (await product.ops('GET', `subscribers/${name}`)).body.backlog;
+    for (const name of names) await expect.poll(() => backlog(name), soon).toBeGreaterThan(1);
+
+    expect(await knockon('retire finishing')).toMatchObject({
+      exitCode: 0,
+      out: expect.stringMatching(/finishing is retired.*Open: 2 events.*knockon operations /),
+    });
+    const dropped = await knockon('retire dropped --open discard --reason "nobody reads them"');
+    expect(dropped).toMatchObject({
+      exitCode: 0,
+      out: expect.stringMatching(/dropped is retired[\s\S]*retire \S+: done, 2 of 2 done/),
+    });
+    expect(
+      (await pg`select reason from discards where subscriber = 'dropped'`).map((d) => d.reason),
+    ).toEqual(['nobody reads them', 'nobody reads them']);
+    // The heir has their events already, and is given nothing twice.
+    const handed = await knockon('retire handing_over --open hand_over --to heir --json');
+    expect(handed.exitCode).toBe(0);
+    expect(JSON.parse(handed.out)).toMatchObject({
+      name: 'handing_over',
+      state: 'retired',
+      backlog: 0,
+      retired: { open: 'hand_over', handed_to: 'heir', operation_id: expect.any(String) },
+    });
+    expect((await knockon('subscribers')).out).toMatch(/handing_over +retired/);
+    expect((await knockon('subscribers')).out).toContain('What was open is handed to heir');
+    expect(await knockon('retire finishing --undo')).toMatchObject({
+      exitCode: 0,
+      out: expect.stringContaining('knockon backfill finishing'),
+    });
+    expect((await product.ops('GET', 'subscribers/finishing')).body.retired).toBeNull();
+    const wrong: [string, string][] = [
+      ['--open give-away', 'finish, discard, hand_over'],
+      ['--open hand_over', 'needs --to NAME'],
+      ['--to finishing', 'needs --open hand_over'],
+      ['--open discard --to finishing', 'needs --open hand_over'],
+      ['--undo --open discard', 'not both'],
+    ];
+    for (const [options, err] of wrong)
+      expect(await knockon(`retire heir ${options}`)).toMatchObject({
+        exitCode: 2,
+        err: expect.stringContaining(err),
+      });
+    expect(await knockon('retire heir --open hand_over --to nobody')).toMatchObject({
+      exitCode: 2,
+      err: expect.stringContaining('did you mean'),
+    });
+    expect(await knockon('retire hier')).toMatchObject({
+      exitCode: 1,
+      err: expect.stringContaining('did you mean heir?'),
+    });
+    expect((await product.ops('GET', 'subscribers/heir')).body.retired).toBeNull();
+    expect((await knockon('log --limit 20')).out).toMatch(/retire +dropped/);
   });
 
   it('tell wrong usage, what is not there, and an API that is away apart by their exit codes', async () => {

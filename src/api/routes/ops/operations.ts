@@ -1,11 +1,13 @@
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import type { Transaction } from '../../../db/client.ts';
 import {
   changeOperation,
   createOperation,
   listOperations,
   type NewOperation,
   type OperationChange,
+  type OperationView,
   readOperation,
 } from '../../../ops/operations/operations.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
@@ -75,9 +77,19 @@ export async function begin(
   why?: string,
 ) {
   const by = c.get('operator').name;
-  const made = await once(c, deps, given, (tx) =>
+  return await beginAs(c, deps, given, (tx) =>
     createOperation(tx, { ...operation, by }, deps.temporalUi, why),
   );
+}
+
+/** The same for an operation that `make` makes, together with what else it changes. */
+export async function beginAs(
+  c: Context<Env>,
+  deps: ApiDependencies,
+  given: unknown,
+  make: (tx: Transaction) => Promise<OperationView>,
+) {
+  const made = await once(c, deps, given, make);
   // Where the transport is away, a relay begins it later.
   await deps.driver
     ?.start(made)

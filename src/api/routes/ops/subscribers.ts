@@ -8,15 +8,16 @@ import { HandOverError, reinstate, retire } from '../../../ops/controls/retire.t
 import { scaleAdvice } from '../../../ops/status/scale.ts';
 import { subscriberStatuses } from '../../../ops/status/subscriber-status.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
-import { moment, text, timestamp, whole } from '../../fields.ts';
+import { moment, text, timestamp, uuid, whole } from '../../fields.ts';
 import { noSuchSubscriber } from '../../find.ts';
 import { inPlace, LISTING } from '../../heavy.ts';
 import { cursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { invalid } from '../../problem.ts';
 import { body, forOperators, json, operation, router } from '../../router.ts';
+import { accepted, beginAs } from './operations.ts';
 
 /** What becomes of what a retired subscriber has open. */
-const openWays = ['finish', 'discard', 'hand-to'] as const;
+const openWays = ['finish', 'discard', 'hand_over'] as const;
 
 const count = (description: string) => z.int().openapi({ description });
 const number = (description: string) => z.number().openapi({ description });
@@ -76,9 +77,8 @@ const status = z
         at: timestamp,
         open: z.enum(openWays).openapi({ description: 'What becomes of what was open.' }),
         handed_to: z.string().nullable(),
-        operation_id: z.string().nullable().openapi({
-          description:
-            'The operation that sees to what was open; null where its workers finish it.',
+        operation_id: uuid.openapi({
+          description: 'The operation that sees to what was open.',
         }),
       })
       .nullable()
@@ -212,6 +212,31 @@ const limitIt = operation({
   responses: answer,
 });
 
+const retirement = z
+  .strictObject({
+    open: z
+      .enum(openWays, { message: 'must be finish, discard or hand_over' })
+      .default('finish')
+      .openapi({ description: 'What becomes of what it has open.' }),
+    to: name.optional().openapi({
+      description:
+        'With `hand_over`, and with that alone: whose work what is open is from then on.',
+      example: 'links-2',
+    }),
+    reason: text(1, 1000)
+      .optional()
+      .openapi({ description: 'For the log of operations, and for what is given up.' }),
+  })
+  .superRefine(({ open, to }, context) => {
+    if ((open === 'hand_over') === (to !== undefined)) return;
+    const message =
+      to === undefined
+        ? 'must name the subscriber that takes over what is open'
+        : 'must be left out, unless open is hand_over';
+    context.addIssue({ code: 'custom', path: ['to'], message });
+  })
+  .openapi('Retire');
+
 const retireIt = operation({
   method: 'post',
   path: '/v1/ops/subscribers/{name}/retire',
@@ -219,32 +244,14 @@ const retireIt = operation({
   ...forOperators,
   summary: 'Retire a subscriber: nothing new is for it; the others are left alone',
   description:
-    'What is open is finished by its workers, given up for good, or handed to another subscriber. Dead letters are open too, unless it is finished. ' +
-    'The same once more changes nothing; another way may be asked for later.',
-  request: {
-    params,
-    body: body(
-      z
-        .strictObject({
-          open: z
-            .enum(openWays, { message: 'must be finish, discard or hand-to' })
-            .default('finish'),
-          hand_to: name.optional().openapi({
-            description: 'With `hand-to`: whose work what is open is from then on.',
-            example: 'links-2',
-          }),
-          reason: text(1, 1000)
-            .optional()
-            .openapi({ description: 'For the log of operations, and for what is given up.' }),
-        })
-        .refine(({ open, hand_to }) => (open === 'hand-to') === (hand_to !== undefined), {
-          path: ['hand_to'],
-          message: 'belongs to open "hand-to", and to that alone',
-        })
-        .openapi('Retire'),
-    ),
-  },
-  responses: answer,
+    'It is retired at once. The operation sees to what is open. `finish`: its workers do it, and ' +
+    'the operation counts. `discard`: it is given up for good. `hand_over`: it is the work of ' +
+    '`to`. Dead letters are open too, unless it is finished.\n\n' +
+    'The same once more changes nothing, and answers the same operation. Another way may be ' +
+    'asked for later.',
+  creates: true,
+  request: { params, body: body(retirement) },
+  responses: accepted,
 });
 
 const reinstateIt = operation({
@@ -266,8 +273,6 @@ export function opsSubscriberRoutes(deps: ApiDependencies) {
     return found;
   };
   const unknown = (wanted: string) => noSuchSubscriber(deps.database, wanted);
-  const isKnown = async (wanted: string) =>
-    (await deps.database.pg`select from subscribers where name = ${wanted}`).length > 0;
   /** Does it, and answers with what came of it. */
   const done = async (wanted: string, act: Promise<unknown>) => {
     await act.catch(async (error) => {
@@ -322,23 +327,20 @@ export function opsSubscriberRoutes(deps: ApiDependencies) {
       return c.json(await done(given.name, setLimit(steering, given)), 200);
     })
     .openapi(retireIt, async (c) => {
-      const { hand_to: handTo, ...given } = c.req.valid('json');
       const { name } = c.req.valid('param');
-      const retired = retire(deps.database, {
-        ...given,
-        name,
-        handTo,
-        by: c.get('operator').name,
-      }).catch(async (error) => {
-        if (error instanceof HandOverError)
-          throw invalid([{ path: 'hand_to', message: error.message }]);
-        const isHeir =
-          error instanceof SubscriberUnknownError && handTo !== undefined && (await isKnown(name));
-        throw isHeir
-          ? invalid([{ path: 'hand_to', message: (await unknown(handTo)).message }])
-          : error;
+      const given = c.req.valid('json');
+      const by = c.get('operator').name;
+      const retired = beginAs(c, deps, given, (tx) =>
+        retire(tx, { ...given, name, by }, deps.temporalUi),
+      );
+      return await retired.catch(async (error) => {
+        if (error instanceof HandOverError) throw invalid([{ path: 'to', message: error.message }]);
+        if (!(error instanceof SubscriberUnknownError)) throw error;
+        const problem = await unknown(error.message);
+        throw error.message === name
+          ? problem
+          : invalid([{ path: 'to', message: problem.message }]);
       });
-      return c.json(await done(name, retired), 200);
     })
     .openapi(reinstateIt, async (c) => {
       const given = { name: c.req.valid('param').name, by: c.get('operator').name };
