@@ -61,6 +61,9 @@ export interface DatabaseOptions {
 export const NO_LISTENING =
   'DATABASE_URL leads through a pooler, which hands on no notifications: what is new is looked for every second. To be told at once set KNOCKON_DATABASE_DIRECT_URL to a way around it';
 
+/** Longest that a statement takes, in ms, unless `statementMs` says otherwise. */
+const STATEMENT = 20_000;
+
 /** How much longer than a statement may take an answer may be on its way, in ms. */
 const ON_ITS_WAY = 1000;
 
@@ -73,83 +76,91 @@ const IDLE_IN_TRANSACTION = 60_000;
 /** Most statements and transactions that wait for a connection of a pool. */
 const MOST_WAITING = 1000;
 
-/** What has answered at each URL, once it has: the pools of a process ask once. */
-const met = new Map<string, Promise<Server>>();
 /**
  * @param url `postgres://user:password@host:port/database`, or with several hosts
  * (`@one:5432,two:5432/`)
  */
 export function connectDatabase(url: string, options: DatabaseOptions = {}): Database {
-  const { connections = 8, name = 'knockon', statementMs = 20_000, lockMs = statementMs } = options;
-  const common = {
-    connect_timeout: 5,
-    idle_timeout: 30,
-    keep_alive: 10,
-    // Connections take turns, so that a poll a second keeps all of them from being idle; and a
-    // backend's memory only ever grows. An old one is not replaced before somebody needs it: after
-    // a rush few are left.
-    max_lifetime: 45 + Math.round(Math.random() * 30),
-    // In seconds. The default grows to 20: so long a request would wait before it is told that the
-    // database is away.
-    backoff: (failures: number) => Math.min(0.05 * 2 ** failures, 0.5),
-    onnotice: () => {},
-    // See `knowArrays`.
-    fetch_types: false,
-    connection: { application_name: name },
-  };
-  const limits = {
-    statement_timeout: statementMs,
-    lock_timeout: lockMs,
-    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION,
-  };
-  const client = (at: string, max: number) =>
-    openClient(at, { ...common, max }, statementMs + ON_ITS_WAY);
-  /** What answers there; it is asked again where it did not. */
-  const meet = (at: string): Promise<Server> => {
-    const known = met.get(at);
-    if (known) return known;
-    const { client: asking } = client(at, 1);
-    const asked = askServer(asking).finally(() => void asking.end({ timeout: 1 }));
-    met.set(at, asked);
-    asked.catch(() => met.delete(at));
-    return asked;
-  };
-  const open = (max: number, at = url) => {
-    const places = new Places({
-      places: max,
-      waitMs: options.waitMs ?? 5000,
-      mostWaiting: MOST_WAITING,
-    });
-    const { client: opened, sockets } = client(at, max);
-    const settle = ({ pooled, prepares }: Server) => {
-      // A pooler refuses what it doesn't know at the beginning of a connection.
-      if (!pooled) Object.assign(opened.options.connection, limits);
-      opened.options.prepare = prepares;
-      return pooled ? limits : undefined;
-    };
-    return limitUse(knowArrays(opened), {
-      places,
-      onReadOnly: () => sockets.replaceAll(),
-      meet: async () => settle(await meet(at)),
-    });
-  };
+  const { connections = 8, directUrl = url } = options;
   // Two clients: drizzle() changes the parsers of the one it is given.
-  const db = abortOnDisconnect(prepareRecurring(open(connections)));
-  const pg = abortOnDisconnect(open(4));
-  const direct = options.directUrl ?? url;
-  const listening = direct === url ? pg : open(1, direct);
+  const db = abortOnDisconnect(prepareRecurring(openPool(url, connections, options)));
+  const pg = abortOnDisconnect(openPool(url, 4, options));
+  const listening = directUrl === url ? pg : openPool(directUrl, 1, options);
   const clients = new Set([db, pg, listening]);
   return {
     db: drizzle({ client: db, schema }),
     pg,
     async listen(channel, onNotify) {
-      if ((await meet(direct)).pooled) return false;
+      if ((await serverAt(directUrl, options)).pooled) return false;
       await listening.listen(channel, onNotify, () => onNotify());
       return true;
     },
     close: async () => void (await Promise.all([...clients].map((one) => one.end({ timeout: 5 })))),
   };
 }
+
+/** A client whose connections have time limits, and each statement waits for one in its turn. */
+function openPool(url: string, max: number, options: DatabaseOptions): postgres.Sql {
+  const places = new Places({
+    places: max,
+    waitMs: options.waitMs ?? 5000,
+    mostWaiting: MOST_WAITING,
+  });
+  const { client, sockets } = openConnections(url, max, options);
+  const limits = limitsOf(options);
+  return limitUse(knowArrays(client), {
+    places,
+    onReadOnly: () => sockets.replaceAll(),
+    meet: async () => {
+      const { pooled, prepares } = await serverAt(url, options);
+      // A pooler refuses settings that it does not know when a connection begins.
+      if (!pooled) Object.assign(client.options.connection, limits);
+      client.options.prepare = prepares;
+      return pooled ? limits : undefined;
+    },
+  });
+}
+
+/** What answered at each URL. The pools of a process ask once. */
+const servers = new Map<string, Promise<Server>>();
+
+/** What answers at a URL. It is asked again if it did not answer. */
+function serverAt(url: string, options: DatabaseOptions): Promise<Server> {
+  const known = servers.get(url);
+  if (known) return known;
+  const { client } = openConnections(url, 1, options);
+  const asked = askServer(client).finally(() => void client.end({ timeout: 1 }));
+  servers.set(url, asked);
+  asked.catch(() => servers.delete(url));
+  return asked;
+}
+
+function openConnections(url: string, max: number, options: DatabaseOptions) {
+  const { statementMs = STATEMENT, name = 'knockon' } = options;
+  const settings = {
+    max,
+    connect_timeout: 5,
+    idle_timeout: 30,
+    keep_alive: 10,
+    // Connections take turns, so a poll each second keeps all of them busy. A backend's memory only
+    // grows. An old connection is replaced when somebody needs it, so few are left after a rush.
+    max_lifetime: 45 + Math.round(Math.random() * 30),
+    // In seconds. The default grows to 20. A request would wait that long to hear that the database
+    // is away.
+    backoff: (failures: number) => Math.min(0.05 * 2 ** failures, 0.5),
+    onnotice: () => {},
+    // See `knowArrays`.
+    fetch_types: false,
+    connection: { application_name: name },
+  };
+  return openClient(url, settings, statementMs + ON_ITS_WAY);
+}
+
+const limitsOf = ({ statementMs = STATEMENT, lockMs = statementMs }: DatabaseOptions) => ({
+  statement_timeout: statementMs,
+  lock_timeout: lockMs,
+  idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION,
+});
 
 /**
  * Looks until the server answers, then whether Knock-on works with it. What else a process does may

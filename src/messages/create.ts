@@ -54,97 +54,114 @@ const LARGE = 8 * 1024;
  * channel that another transaction holds is left out, and waited for apart: only its own messages
  * wait.
  */
-export function createMessageWriter({ pg, patient = pg, onStored }: Writing): MessageWriter {
-  const [small, large] = [new WaitingList(), new WaitingList()];
-  const heldChannels = new Map<string, WaitingList>();
-  const keysInFlight = new Set<string>();
-  const draining = new Set<WaitingList>();
+export function createMessageWriter(writing: Writing): MessageWriter {
+  return new GroupCommit(writing);
+}
 
-  async function drain(waiting: WaitingList): Promise<void> {
-    while (waiting.length > 0) await store(waiting.take(), 'left out');
-    draining.delete(waiting);
+class GroupCommit implements MessageWriter {
+  readonly #pg: Sql;
+  readonly #patient: Sql;
+  readonly #onStored: Writing['onStored'];
+  readonly #small = new WaitingList();
+  readonly #large = new WaitingList();
+  readonly #heldChannels = new Map<string, WaitingList>();
+  readonly #keysInFlight = new Set<string>();
+  readonly #draining = new Set<WaitingList>();
+
+  constructor({ pg, patient = pg, onStored }: Writing) {
+    this.#pg = pg;
+    this.#patient = patient;
+    this.#onStored = onStored;
   }
 
-  async function store(batch: Waiting[], whatIsHeld: HeldChannels): Promise<void> {
+  post(message: NewMessage): Promise<Posted> {
+    const key = message.idempotency && `${message.workspaceId} ${message.idempotency.key}`;
+    if (!key) return this.#enqueue(message);
+    if (this.#keysInFlight.has(key)) return Promise.resolve({ state: 'key_in_flight' });
+    const posted = this.#enqueue(message);
+    this.#keysInFlight.add(key);
+    return posted.finally(() => this.#keysInFlight.delete(key));
+  }
+
+  #enqueue(message: NewMessage): Promise<Posted> {
+    const metadataJson = JSON.stringify(message.metadata);
+    const bytes = message.text.length + metadataJson.length;
+    const bySize = bytes > LARGE ? this.#large : this.#small;
+    const list = this.#heldChannels.get(message.channelId) ?? bySize;
+    const posted = new Promise<Posted>((resolve, reject) => {
+      const pending = {
+        ...message,
+        id: uuidv7(),
+        eventId: uuidv7(),
+        createdAt: new Date(),
+        metadataJson,
+      };
+      list.add({ ...pending, bytes, since: performance.now(), resolve, reject });
+    });
+    this.#drainSoon(bySize);
+    return posted;
+  }
+
+  #drainSoon(list: WaitingList): void {
+    if (this.#draining.has(list) || list.length === 0) return;
+    this.#draining.add(list);
+    // Requests that are read in this turn of the event loop still join.
+    setImmediate(() => void this.#drain(list));
+  }
+
+  async #drain(list: WaitingList): Promise<void> {
+    while (list.length > 0) await this.#store(list.take(), 'left out');
+    this.#draining.delete(list);
+  }
+
+  async #store(batch: Waiting[], whatIsHeld: HeldChannels): Promise<void> {
     if (batch.length === 0) return;
     try {
-      const { seqs, held } = await storeMessages(
-        whatIsHeld === 'left out' ? pg : patient,
-        batch,
-        whatIsHeld,
-      );
-      for (const message of batch) if (held.has(message.channelId)) waitForChannel(message);
-      announce(
+      const pg = whatIsHeld === 'left out' ? this.#pg : this.#patient;
+      const { seqs, held } = await storeMessages(pg, batch, whatIsHeld);
+      for (const message of batch) if (held.has(message.channelId)) this.#waitForChannel(message);
+      this.#announce(
         batch.filter((message) => !held.has(message.channelId)),
         seqs,
       );
     } catch (error) {
       if (batch.length === 1 || isForAll(error)) return rejectAll(batch, error);
-      // One of them is bad, and nobody pays for a neighbour.
+      // One of them is bad. Its neighbours are stored without it.
       const middle = Math.ceil(batch.length / 2);
-      for (const half of [batch.slice(0, middle), batch.slice(middle)])
-        await store(half, whatIsHeld);
+      await this.#store(batch.slice(0, middle), whatIsHeld);
+      await this.#store(batch.slice(middle), whatIsHeld);
     }
   }
 
-  function announce(batch: Waiting[], seqs: Map<string, number>): void {
+  #announce(batch: Waiting[], seqs: Map<string, number>): void {
     crashPoint('after-commit');
-    if (seqs.size > 0) onStored(batch.map((message) => message.workspaceId));
-    for (const message of batch) answer(message, seqs.get(message.id));
+    if (seqs.size > 0) this.#onStored(batch.map((message) => message.workspaceId));
+    for (const message of batch) this.#answer(message, seqs.get(message.id));
   }
 
-  function answer(message: Waiting, seq: number | undefined): void {
+  #answer(message: Waiting, seq: number | undefined): void {
     if (seq !== undefined) message.resolve({ state: 'stored', message: toPosted(message, seq) });
-    else explain(pg, message).then(message.resolve, message.reject);
+    else explain(this.#pg, message).then(message.resolve, message.reject);
   }
 
-  function waitForChannel(message: Waiting): void {
+  #waitForChannel(message: Waiting): void {
     const { channelId } = message;
-    const list = heldChannels.get(channelId) ?? new WaitingList();
+    const list = this.#heldChannels.get(channelId) ?? new WaitingList();
     list.add(message);
-    if (heldChannels.has(channelId)) return;
-    heldChannels.set(channelId, list);
-    void storeOnceFree(channelId, list);
+    if (this.#heldChannels.has(channelId)) return;
+    this.#heldChannels.set(channelId, list);
+    void this.#storeOnceFree(channelId, list);
   }
 
-  async function storeOnceFree(channelId: string, list: WaitingList): Promise<void> {
-    while (list.length > 0) await store(list.take(), 'waited for');
-    heldChannels.delete(channelId);
+  async #storeOnceFree(channelId: string, list: WaitingList): Promise<void> {
+    while (list.length > 0) await this.#store(list.take(), 'waited for');
+    this.#heldChannels.delete(channelId);
   }
-
-  return {
-    post(message) {
-      const key = message.idempotency && `${message.workspaceId} ${message.idempotency.key}`;
-      if (key && keysInFlight.has(key)) return Promise.resolve({ state: 'key_in_flight' });
-      const metadataJson = JSON.stringify(message.metadata);
-      const bytes = message.text.length + metadataJson.length;
-      const waiting = bytes > LARGE ? large : small;
-      const list = heldChannels.get(message.channelId) ?? waiting;
-      const posted = new Promise<Posted>((resolve, reject) => {
-        const pending = {
-          ...message,
-          id: uuidv7(),
-          eventId: uuidv7(),
-          createdAt: new Date(),
-          metadataJson,
-        };
-        list.add({ ...pending, bytes, since: performance.now(), resolve, reject });
-      });
-      // Requests that are being read in this turn of the event loop still join.
-      if (!draining.has(waiting) && waiting.length > 0) {
-        draining.add(waiting);
-        setImmediate(drain, waiting);
-      }
-      if (!key) return posted;
-      keysInFlight.add(key);
-      return posted.finally(() => keysInFlight.delete(key));
-    },
-  };
 }
 
 /**
- * Whether it was not for one of the messages that a statement failed: the database is away or too
- * slow, or their channel is held.
+ * Whether a statement failed for a reason that all its messages share: the database is away or too
+ * slow, or another transaction holds their channel.
  */
 const isForAll = (error: unknown) => isDatabaseAway(error) || errorCode(error) === '57014';
 

@@ -38,7 +38,7 @@ import { registerProcessMetrics } from './process/metrics.ts';
 import { createLog, type Running, ShutdownStack } from './process/process.ts';
 import { repeat } from './process/repeat.ts';
 import { createDispatcher } from './relay.ts';
-import { chooseTransport } from './transport.ts';
+import { type ChosenTransport, chooseTransport } from './transport.ts';
 
 /**
  * For what requests ask: longest times of a statement, of its waiting for a lock and for a
@@ -56,111 +56,37 @@ export async function start(config: Config): Promise<Running> {
   const started = new ShutdownStack();
   const metrics = new Registry();
   registerProcessMetrics(metrics, config);
-  const open = (options: DatabaseOptions) =>
-    started.add(connectDatabase(config.DATABASE_URL, options), (d) => d.close());
-  const database = open({
-    name: 'knockon api',
-    directUrl: config.KNOCKON_DATABASE_DIRECT_URL,
-    ...REQUESTS,
-  });
-  const patient = open({
-    name: 'knockon api, held channels',
-    ...REQUESTS,
-    waitMs: REQUESTS.lockMs,
-  });
-  const background = open({
-    name: 'knockon api, background',
-    connections: 2,
-    statementMs: BACKGROUND,
-  });
-  const heavy = createHeavy(open({ name: 'knockon api, heavy', connections: 4, ...REQUESTS }));
-  const chosen = await chooseTransport(config, background, log);
-  const { transport, recovery, queues, seeCalls, driver, resetWorkflow, temporalUi } = chosen;
-  started.add(transport, (t) => t.close());
-  const summaries = started.add(await summaryStore(database.db, config.REDIS_URL), (s) =>
-    s.close(),
-  );
+  const pools = openPools(config, started);
+  const chosen = await chooseTransport(config, pools.background, log);
+  started.add(chosen.transport, (t) => t.close());
+  const summaries = await summaryStore(pools.database.db, config.REDIS_URL);
+  started.add(summaries, (s) => s.close());
   const limits = started.add(await apiLimits(config, log), (l) => l.close());
-  let wake: (workspaceIds: string[]) => void = () => {
-    database.pg`select pg_notify(${EVENTS_CHANNEL}, '')`.catch(() => {});
-  };
-  if (config.KNOCKON_DISPATCHER === 'on') {
-    const dispatcher = started.add(
-      createDispatcher({ config, database, transport, metrics, log }),
-      (d) => d.stop(),
-    );
-    dispatcher.start();
-    startMaintenance(config, background, chosen, log, started);
-    await startOperations({ config, database: background, chosen, log, started, driver });
-    wake = (workspaceIds) => dispatcher.wake(workspaceIds);
-  }
-  startControls({ database: background, queues, log }, started);
-  const check = new LedgerCheck({
-    pg: background.pg,
-    running: recovery.running,
-    everyMs: config.KNOCKON_CHECK_EVERY,
-    log,
-  });
-  started.add(
-    repeat('check the ledger', config.KNOCKON_CHECK_EVERY, () => check.run(), log),
-    (loop) => loop.stop(),
-  );
-  registerLedgerMetrics(metrics, background.pg, () => check.latest);
-  registerPauseMetrics(metrics, background.pg, config.KNOCKON_PAUSED_TOO_LONG);
-  // Counts what is open: as often as the ledger is checked, however often it is asked for.
-  registerBacklogMetrics(
-    metrics,
-    shared(config.KNOCKON_CHECK_EVERY, () => readSubscriberBacklogs(background.pg)),
-  );
-  const live = new Live({ pg: background.pg, log });
+  const api: ApiProcess = { config, log, started, metrics, pools, chosen };
+  const wake = await startDispatching(api);
+  startControls({ database: pools.background, queues: chosen.queues, log }, started);
+  const check = startLedgerCheck(api);
+  registerApiMetrics(api, check);
+  const live = new Live({ pg: pools.background.pg, log });
+  const progress = progressOf(api, check);
   let draining = false;
-  const progress = shared(READY_MS, async () => {
-    // Told and not failed for: somebody has meant it, and requests are none the worse.
-    const paused = soon(stalePauses(background.pg, config.KNOCKON_PAUSED_TOO_LONG)).catch(() => []);
-    const { ok, detail } = await readiness(database, config.KNOCKON_READY_AGE, check.latest);
-    const paused_too_long = await paused;
-    return { ok, detail: { ...detail, ...(paused_too_long.length > 0 && { paused_too_long }) } };
-  });
   const deps: ApiDependencies = {
-    database,
-    writer: createMessageWriter({
-      pg: database.pg,
-      patient: patient.pg,
-      onStored: (workspaceIds) => wake(workspaceIds),
-    }),
-    heavy,
-    ...effectCalls(config, database, heavy),
+    ...storage(config, pools, wake),
+    ...operating(api, limits),
     limits,
     summaries,
     readiness: async () =>
       draining ? { ok: false, detail: { problem: 'this process is stopping' } } : await progress(),
-    running: recovery.running,
-    queues,
-    seeCalls,
-    diagnose: () =>
-      diagnose(
-        doctorContext(config, {
-          database: background,
-          queues,
-          running: recovery.running,
-          unnamedProxy: limits.proxies.unnamed,
-        }),
-      ),
     live,
-    driver,
-    resetWorkflow,
-    adminKey: config.KNOCKON_ADMIN_KEY,
-    temporalUi,
     log,
     metrics,
-    openMetrics: isLoopback(config.KNOCKON_HOST),
   };
   await serveHealth({ metrics, readiness: deps.readiness }, { config, log, started });
   const { KNOCKON_HOST: host, KNOCKON_PORT: port } = config;
   const times = { ...timeLimits, keepAliveTimeout: config.KNOCKON_KEEP_ALIVE };
   const server = await serve(createApp(deps).fetch, { host, port }, times);
   started.add(server, (s) => s.close(config.KNOCKON_SHUTDOWN));
-  // Stopped before the server: it would wait for open streams, which never end by themselves.
+  // It stops before the server, which would wait for open streams: they never end by themselves.
   started.add(live, (l) => l.close());
   log.info({ url: server.url }, 'ready');
   return {
@@ -174,12 +100,132 @@ export async function start(config: Config): Promise<Running> {
   };
 }
 
-function doctorContext(
+/** What the parts of this process share. */
+interface ApiProcess {
+  config: Config;
+  log: Logger;
+  started: ShutdownStack;
+  metrics: Registry;
+  pools: Pools;
+  chosen: ChosenTransport;
+}
+
+type Pools = ReturnType<typeof openPools>;
+
+function openPools(config: Config, started: ShutdownStack) {
+  const open = (options: DatabaseOptions) =>
+    started.add(connectDatabase(config.DATABASE_URL, options), (d) => d.close());
+  return {
+    /** For requests. */
+    database: open({
+      name: 'knockon api',
+      directUrl: config.KNOCKON_DATABASE_DIRECT_URL,
+      ...REQUESTS,
+    }),
+    /** For messages of channels that another transaction holds. */
+    patient: open({ name: 'knockon api, held channels', ...REQUESTS, waitMs: REQUESTS.lockMs }),
+    /** For what the process does beside requests. */
+    background: open({
+      name: 'knockon api, background',
+      connections: 2,
+      statementMs: BACKGROUND,
+    }),
+    heavy: createHeavy(open({ name: 'knockon api, heavy', connections: 4, ...REQUESTS })),
+  };
+}
+
+/**
+ * Dispatches in this process, unless KNOCKON_DISPATCHER is off: then relays do.
+ *
+ * @returns what wakes the dispatcher when messages of these workspaces were stored
+ */
+async function startDispatching({
+  config,
+  log,
+  started,
+  metrics,
+  pools,
+  chosen,
+}: ApiProcess): Promise<(workspaceIds: string[]) => void> {
+  const { database, background } = pools;
+  if (config.KNOCKON_DISPATCHER === 'off')
+    return () => void database.pg`select pg_notify(${EVENTS_CHANNEL}, '')`.catch(() => {});
+  const { transport, driver } = chosen;
+  const dispatcher = createDispatcher({ config, database, transport, metrics, log });
+  started.add(dispatcher, (d) => d.stop());
+  dispatcher.start();
+  startMaintenance(config, background, chosen, log, started);
+  await startOperations({ config, database: background, chosen, log, started, driver });
+  return (workspaceIds) => dispatcher.wake(workspaceIds);
+}
+
+function startLedgerCheck({ config, log, started, pools, chosen }: ApiProcess): LedgerCheck {
+  const everyMs = config.KNOCKON_CHECK_EVERY;
+  const { running } = chosen.recovery;
+  const check = new LedgerCheck({ pg: pools.background.pg, running, everyMs, log });
+  const loop = repeat('check the ledger', everyMs, () => check.run(), log);
+  started.add(loop, (l) => l.stop());
+  return check;
+}
+
+function registerApiMetrics({ config, metrics, pools }: ApiProcess, check: LedgerCheck): void {
+  const { pg } = pools.background;
+  registerLedgerMetrics(metrics, pg, () => check.latest);
+  registerPauseMetrics(metrics, pg, config.KNOCKON_PAUSED_TOO_LONG);
+  // Counts what is open as often as the ledger is checked, however often somebody asks.
+  registerBacklogMetrics(
+    metrics,
+    shared(config.KNOCKON_CHECK_EVERY, () => readSubscriberBacklogs(pg)),
+  );
+}
+
+/** Whether requests can be served and events move on, as /readyz answers. */
+function progressOf({ config, pools }: ApiProcess, check: LedgerCheck) {
+  return shared(READY_MS, async () => {
+    // A long pause is shown, but the process stays ready: somebody meant it, and it harms no
+    // request.
+    const paused = soon(stalePauses(pools.background.pg, config.KNOCKON_PAUSED_TOO_LONG)).catch(
+      () => [],
+    );
+    const { ok, detail } = await readiness(pools.database, config.KNOCKON_READY_AGE, check.latest);
+    const paused_too_long = await paused;
+    return { ok, detail: { ...detail, ...(paused_too_long.length > 0 && { paused_too_long }) } };
+  });
+}
+
+/** What the API stores and reads by, and the effects that it calls itself. */
+function storage(
   config: Config,
-  given: Pick<DoctorContext, 'database' | 'queues' | 'running' | 'unnamedProxy'>,
-): DoctorContext {
-  const { KNOCKON_READY_AGE: readyAgeMs, KNOCKON_PAUSED_TOO_LONG: pausedTooLongMs } = config;
-  return { ...given, version: versionOf(config), readyAgeMs, pausedTooLongMs };
+  { database, patient, heavy }: Pools,
+  wake: (workspaceIds: string[]) => void,
+) {
+  const writer = createMessageWriter({ pg: database.pg, patient: patient.pg, onStored: wake });
+  return { database, heavy, writer, ...effectCalls(config, database, heavy) };
+}
+
+/** What operators use. */
+function operating({ config, pools, chosen }: ApiProcess, limits: Limits) {
+  const { queues, seeCalls, driver, resetWorkflow, temporalUi, recovery } = chosen;
+  const doctor: DoctorContext = {
+    database: pools.background,
+    queues,
+    running: recovery.running,
+    unnamedProxy: limits.proxies.unnamed,
+    version: versionOf(config),
+    readyAgeMs: config.KNOCKON_READY_AGE,
+    pausedTooLongMs: config.KNOCKON_PAUSED_TOO_LONG,
+  };
+  return {
+    running: recovery.running,
+    queues,
+    seeCalls,
+    driver,
+    resetWorkflow,
+    temporalUi,
+    diagnose: () => diagnose(doctor),
+    adminKey: config.KNOCKON_ADMIN_KEY,
+    openMetrics: isLoopback(config.KNOCKON_HOST),
+  };
 }
 
 /** Whether nobody but this machine reaches what listens there. */
