@@ -158,7 +158,7 @@ test('a balance shows what is missing and what to do', () => {
   expect(text).toMatch(/audit +5 +3 +0 +1 +1 +1 min 5 s/);
   expect(text).toMatch(/Committed and not dispatched: 2 events; the oldest has waited 3\.0 s/);
   expect(text).toMatch(/audit +message\.created +e-1 +d-1 +1 min 5 s/);
-  expect(text).toContain('could not be asked');
+  expect(text).toContain('The transport did not answer');
   expect(text).toContain('Not balanced');
 });
 
