@@ -68,7 +68,10 @@ function serversMessage({ code, message, where = '', routine }: ServerError): st
   if (OF_SERVER.test(code)) return isRaised ? withoutQuotes(message) : message;
   if (isRaised || !(OF_NAMES.test(code) || OF_VALUES.test(code))) {
     const [, name, line] = /^PL\/pgSQL function ([\w.]+)\([^)]*\) line (\d+)/.exec(where) ?? [];
-    return `${name ? `the function ${name}, line ${line},` : 'a function of the database'} raised it; Postgres' log has its message`;
+    return (
+      `${name ? `the function ${name}, line ${line},` : 'a function of the database'} raised it; ` +
+      "Postgres' log has its message"
+    );
   }
   // Names that a function puts together may be values.
   const isComposed = code.startsWith('42') && where !== '';

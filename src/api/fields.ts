@@ -149,7 +149,9 @@ export const metadata = z
     type: 'object',
     additionalProperties: true,
     description:
-      'A JSON object of your own, up to 16 KiB and 32 levels deep; handed on as it came. Numbers that JSON readers would round (integers beyond 2^53, more than 17 digits) are refused: send them as strings.',
+      'A JSON object of your own, up to 16 KiB and 32 levels deep; handed on as it came. Numbers ' +
+      'that JSON readers would round (integers beyond 2^53, more than 17 digits) are refused: ' +
+      'send them as strings.',
     example: { thread: 'deploys' },
   });
 

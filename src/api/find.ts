@@ -54,6 +54,7 @@ export async function noSuchSubscriber({ pg }: Database, wanted: string): Promis
     return new Problem(404, 'There is no such subscriber: no worker has registered one yet.');
   return new Problem(
     404,
-    `There is no such subscriber; did you mean ${closest(wanted, names)}? Known are ${names.join(', ')}.`,
+    `There is no such subscriber; did you mean ${closest(wanted, names)}? Known are ` +
+      `${names.join(', ')}.`,
   );
 }

@@ -94,7 +94,8 @@ export async function orProblem<T>(
 
 function busy({ ownShare }: NoPlaceError, what: string): Problem {
   const why = ownShare
-    ? `As many expensive requests as one caller may have at once are under way (searches, audits, analytics, lists of operators), so this ${what} was not begun.`
+    ? 'As many expensive requests as one caller may have at once are under way (searches, ' +
+      `audits, analytics, lists of operators), so this ${what} was not begun.`
     : `All places for expensive requests are taken, so this ${what} was not begun.`;
   return new Problem(503, `${why} Try again in 2 s.`, { type: 'busy', ...SOON });
 }

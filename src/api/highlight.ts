@@ -9,7 +9,8 @@ export const MARK = {
   stop: '\ue001',
   joint: '\u0001',
   options:
-    'StartSel=\ue000, StopSel=\ue001, MaxFragments=3, MaxWords=30, MinWords=10, ShortWord=0, FragmentDelimiter=" … "',
+    'StartSel=\ue000, StopSel=\ue001, MaxFragments=3, MaxWords=30, MinWords=10, ShortWord=0, ' +
+    'FragmentDelimiter=" … "',
 } as const;
 
 /**
@@ -18,7 +19,8 @@ export const MARK = {
  * `create_coupon`, and no token is long enough to be slow.
  */
 export const jointed = (text: SQLWrapper) => sql`regexp_replace(
-  translate(${text}, ${MARK.start + MARK.stop + MARK.joint}, '') collate "pg_c_utf8", '([^[:alnum:][:space:]]+)', ${`${MARK.joint}\\1${MARK.joint}`}, 'g')`;
+  translate(${text}, ${MARK.start + MARK.stop + MARK.joint}, '') collate "pg_c_utf8",
+    '([^[:alnum:][:space:]]+)', ${`${MARK.joint}\\1${MARK.joint}`}, 'g')`;
 
 const entities: Record<string, string> = {
   '&': '&amp;',

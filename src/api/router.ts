@@ -124,9 +124,15 @@ const problems = {
   409: 'In conflict with what is there, or the same Idempotency-Key is still in flight.',
   413: 'The body is larger than 256 KiB.',
   415: 'The body is not JSON by its content type.',
-  422: 'The request does not fit the schema; each field is named. Or the Idempotency-Key was used for another request.',
-  429: 'The quota of this key, or of requests without a valid key from this address, is used up; try again after Retry-After seconds.',
-  503: 'The database is away or busy, or what was asked takes too long; the detail says which. Try again after Retry-After seconds.',
+  422:
+    'The request does not fit the schema; each field is named. Or the Idempotency-Key was used ' +
+    'for another request.',
+  429:
+    'The quota of this key, or of requests without a valid key from this address, is used up; ' +
+    'try again after Retry-After seconds.',
+  503:
+    'The database is away or busy, or what was asked takes too long; the detail says which. Try ' +
+    'again after Retry-After seconds.',
 } as const;
 
 /** Asked by load balancers and people: without key, and without limit. */
@@ -160,7 +166,8 @@ const idempotencyKey = {
   name: 'Idempotency-Key',
   in: 'header' as const,
   description:
-    'Sent again within 24 h with the same body, the first answer comes again, with `Idempotent-Replayed: true`.',
+    'Sent again within 24 h with the same body, the first answer comes again, with ' +
+    '`Idempotent-Replayed: true`.',
   schema: { type: 'string' as const, minLength: 1, maxLength: 255 },
 };
 
@@ -171,7 +178,8 @@ const retryAfter = {
 const rateLimit = {
   'RateLimit-Policy': {
     description:
-      'The quota that this request counts against: `q` requests in `w` seconds. Not there where there is none.',
+      'The quota that this request counts against: `q` requests in `w` seconds. Not there ' +
+      'where there is none.',
     schema: { type: 'string' as const, examples: ['"key";q=600;w=60'] },
   },
   RateLimit: {

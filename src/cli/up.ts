@@ -20,7 +20,8 @@ export function upCommand(program: Command): void {
   program
     .command('up')
     .description(
-      'bring everything up on this machine: Postgres, Temporal with its UI, a mail catcher, the API and the workers',
+      'bring everything up on this machine: Postgres, Temporal with its UI, a mail catcher, the ' +
+        'API and the workers',
     )
     .option(
       '-p, --port <n>',
@@ -119,7 +120,10 @@ async function whereItIs(): Promise<string> {
   const { openHome, readJson } = await import('../local/files/home.ts');
   const file = await readJson<UpFile>((await openHome()).path('up.json'));
   if (!file) return ' It is still starting, or stopping.';
-  return `\n  API          ${file.api_url}\n  Console      ${file.console_url}${temporalUi(file)}\n  Mail         ${file.mail_url}
+  return `
+  API          ${file.api_url}
+  Console      ${file.console_url}${temporalUi(file)}
+  Mail         ${file.mail_url}
 Another KNOCKON_HOME lets a second one run beside it.`;
 }
 
@@ -128,8 +132,10 @@ const temporalUi = ({ temporal_ui_url: url }: UpFile) => (url ? `\n  Temporal UI
 
 function welcome(terminal: Terminal, file: UpFile, demo: DemoWorkspace, home: Home): void {
   const bold = (text: string) => styled(terminal, 'bold', text);
+  const reachable = process.env.KNOCKON_WEBHOOK_ALLOW || 'this machine (127.0.0.0/8, ::1/128)';
+  const demoCommand = bold('npm run demo');
   terminal.out(`
-${bold('Knock-on is up.')} Webhooks may reach ${process.env.KNOCKON_WEBHOOK_ALLOW || 'this machine (127.0.0.0/8, ::1/128)'}; nothing here is reachable from outside.
+${bold('Knock-on is up.')} Webhooks may reach ${reachable}; nothing here is reachable from outside.
 
   API          ${file.api_url}   docs: ${file.api_url}/docs
   Console      ${file.console_url}   sign in with ${file.admin_key}${temporalUi(file)}
@@ -146,5 +152,5 @@ Post a message:
     -H 'Authorization: Bearer ${file.api_key}' -H 'Content-Type: application/json' \\
     -d '{"author": "grace", "text": "@ada have you seen the moth?"}'
 
-Or watch a conversation and its side effects: ${bold('npm run demo')} in another terminal. Ctrl-C stops.`);
+Or watch a conversation and its side effects: ${demoCommand} in another terminal. Ctrl-C stops.`);
 }

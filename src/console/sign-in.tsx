@@ -63,4 +63,5 @@ export function SignIn() {
 const hint =
   'KNOCKON_ADMIN_KEY, or a key of your own. With npm start it is admin_key in .knockon/up.json.';
 const wrong =
-  'No operator has this key. Look for spaces or a missing end, and that it is not a workspace’s key.';
+  'No operator has this key. Look for spaces or a missing end, and that it is not a workspace’s ' +
+  'key.';

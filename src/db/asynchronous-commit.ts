@@ -5,4 +5,5 @@ import { sql } from 'drizzle-orm';
  * takes away within the next moments is found out again, or made once more. Others' commits don't
  * queue behind it. For statements of their own, never within a transaction.
  */
-export const asynchronousCommit = sql`select set_config('synchronous_commit', 'off', true) as is_lazy`;
+export const asynchronousCommit = sql`
+  select set_config('synchronous_commit', 'off', true) as is_lazy`;

@@ -59,7 +59,8 @@ export interface DatabaseOptions {
 
 /** What is told where nobody can listen. */
 export const NO_LISTENING =
-  'DATABASE_URL leads through a pooler, which hands on no notifications: what is new is looked for every second. To be told at once set KNOCKON_DATABASE_DIRECT_URL to a way around it';
+  'DATABASE_URL leads through a pooler, which hands on no notifications: what is new is looked ' +
+  'for every second. To be told at once set KNOCKON_DATABASE_DIRECT_URL to a way around it';
 
 /** Longest that a statement takes, in ms, unless `statementMs` says otherwise. */
 const STATEMENT = 20_000;

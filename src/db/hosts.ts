@@ -119,7 +119,8 @@ export class Hosts {
     });
     try {
       const [found] = await pg<{ isStandby: boolean; isReadOnly: boolean }[]>`
-        select pg_is_in_recovery() as "isStandby", current_setting('transaction_read_only') = 'on' as "isReadOnly"`;
+        select pg_is_in_recovery() as "isStandby", current_setting('transaction_read_only') =
+          'on' as "isReadOnly"`;
       if (found && isRight(found)) return;
     } finally {
       await pg.end({ timeout: 1 });

@@ -17,7 +17,8 @@ export const JOURNAL = 'applied_migrations';
 const uuidv7 = (version: number) =>
   version >= 180_000
     ? 'select pg_catalog.uuidv7()'
-    : `select (lpad(to_hex(us / 1000), 12, '0') || '7' || lpad(to_hex(us % 1000 * 4096 / 1000), 3, '0')
+    : `select (lpad(to_hex(us / 1000), 12, '0')
+        || '7' || lpad(to_hex(us % 1000 * 4096 / 1000), 3, '0')
         || right(replace(gen_random_uuid()::text, '-', ''), 16))::uuid
       from (select (extract(epoch from clock_timestamp()) * 1000000)::bigint as us) as now`;
 
@@ -26,8 +27,10 @@ const uuidv7 = (version: number) =>
  * Everybody may read it.
  */
 export const foundations = (version: number): string[] => [
-  `create table ${OWN_SCHEMA}.${JOURNAL} (tag text primary key, hash text not null, applied_at timestamptz not null default now())`,
-  `create function ${OWN_SCHEMA}.uuidv7() returns uuid language sql volatile parallel safe as $$ ${uuidv7(version)} $$`,
+  `create table ${OWN_SCHEMA}.${JOURNAL} (
+    tag text primary key, hash text not null, applied_at timestamptz not null default now())`,
+  `create function ${OWN_SCHEMA}.uuidv7() returns uuid language sql volatile parallel safe
+    as $$ ${uuidv7(version)} $$`,
   `grant usage on schema ${OWN_SCHEMA} to public`,
   `grant select on ${OWN_SCHEMA}.${JOURNAL} to public`,
 ];

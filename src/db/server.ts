@@ -34,12 +34,15 @@ export async function askServer(pg: Sql): Promise<Server> {
   const asked = await pg<
     { number: number; version: string; pid: number; prepared: string | null }[]
   >`
-    select current_setting('server_version_num')::int as number, current_setting('server_version') as version, pg_backend_pid() as pid,
+    select current_setting('server_version_num')::int as number,
+      current_setting('server_version') as version, pg_backend_pid() as pid,
       (select string_agg(name, ' ') from pg_prepared_statements) as prepared`;
   const { number = 0, version = 'unknown', pid, prepared } = asked[0] ?? {};
   if (number < OLDEST)
     throw new UnsupportedPostgresError(
-      `DATABASE_URL leads to PostgreSQL ${version}, which is too old: Knock-on works with 15, 16, 17 and 18. Upgrade the server (https://www.postgresql.org/docs/current/upgrading.html).`,
+      `DATABASE_URL leads to PostgreSQL ${version}, which is too old: Knock-on works with 15, ` +
+        '16, 17 and 18. Upgrade the server ' +
+        '(https://www.postgresql.org/docs/current/upgrading.html).',
     );
   const { state, statement } = asked as unknown as {
     state: { pid: number };

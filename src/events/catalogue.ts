@@ -12,9 +12,10 @@ const declared = new Map<string, EventType>();
 /** Past participles that do not end in "-ed". Add the one you need. */
 const irregular = new Set(
   (
-    'begun bought bound broken brought built caught chosen cut done drawn driven fallen felt forgotten found frozen given gone ' +
-    'grown held hidden hit kept known laid left lent let lost made meant met paid put read reset rewritten run seen sent set ' +
-    'shown shut sold sought spent split spoken taken taught thrown told torn understood undone unread won withdrawn written'
+    'begun bought bound broken brought built caught chosen cut done drawn driven fallen felt ' +
+    'forgotten found frozen given gone grown held hidden hit kept known laid left lent let lost ' +
+    'made meant met paid put read reset rewritten run seen sent set shown shut sold sought spent ' +
+    'split spoken taken taught thrown told torn understood undone unread won withdrawn written'
   ).split(' '),
 );
 
@@ -78,7 +79,8 @@ function checkName(name: string): void {
   const last = participle.split('_').at(-1) ?? '';
   if (!last.endsWith('ed') && !irregular.has(last)) {
     throw new EventNameError(
-      `event "${name}" is refused: "${last}" is not a past participle, and an event says what has happened, not what to do; ${rule}`,
+      `event "${name}" is refused: "${last}" is not a past participle, and an event says what ` +
+        `has happened, not what to do; ${rule}`,
     );
   }
 }

@@ -16,6 +16,7 @@ export const messageUpdated = defineEvent('message.updated', {
 });
 export const messageDeleted = defineEvent('message.deleted', {
   payload: body.describe(
-    'A message was deleted. The payload has author and time, so that counts can go down, and no text.',
+    'A message was deleted. The payload has author and time, so that counts can go down, and no ' +
+      'text.',
   ),
 });

@@ -178,7 +178,8 @@ export class ChannelHeldError extends Error {
 
   constructor(channelId: string) {
     super(
-      `another transaction holds the channel ${channelId}; nothing was stored, try again in a moment`,
+      `another transaction holds the channel ${channelId}; nothing was stored, try again in a ` +
+        'moment',
     );
   }
 }

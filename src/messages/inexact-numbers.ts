@@ -62,7 +62,8 @@ function isJson(text: string): boolean {
 
 /** What a person is told. */
 export const whyInexact = ({ literal }: InexactNumber): string =>
-  `is ${literal.length > 40 ? `${literal.slice(0, 40)}…` : literal}, which can't be kept exactly as a number: send it as a string`;
+  `is ${literal.length > 40 ? `${literal.slice(0, 40)}…` : literal}, which can't be kept exactly ` +
+  'as a number: send it as a string';
 
 const isKept = (literal: string): boolean => decimal(literal) === decimal(String(Number(literal)));
 

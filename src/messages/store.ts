@@ -45,41 +45,56 @@ export async function storeMessages(
   const rows = await pg<{ id: string; seq: string | null }[]>`
     with input as materialized (
       select * from unnest(
-        ${column((m) => m.id)}::uuid[], ${column((m) => m.eventId)}::uuid[], ${column((m) => m.workspaceId)}::uuid[],
-        ${column((m) => m.channelId)}::uuid[], ${column((m) => m.author)}::text[], ${column((m) => m.text)}::text[],
-        ${column((m) => m.metadataJson)}::text[], ${column((m) => (m.sentAt ?? m.createdAt).toISOString())}::text[],
-        ${column((m) => m.createdAt.toISOString())}::text[], ${column((m) => m.idempotency?.key ?? null)}::text[],
+        ${column((m) => m.id)}::uuid[], ${column((m) => m.eventId)}::uuid[],
+          ${column((m) => m.workspaceId)}::uuid[],
+        ${column((m) => m.channelId)}::uuid[], ${column((m) => m.author)}::text[],
+          ${column((m) => m.text)}::text[],
+        ${column((m) => m.metadataJson)}::text[],
+          ${column((m) => (m.sentAt ?? m.createdAt).toISOString())}::text[],
+        ${column((m) => m.createdAt.toISOString())}::text[],
+          ${column((m) => m.idempotency?.key ?? null)}::text[],
         ${column((m) => m.idempotency?.requestHash.toString('hex') ?? null)}::text[]
       ) with ordinality
-        as t (id, event_id, workspace_id, channel_id, author, text, metadata, sent_at, created_at, key, request_hash, place)
+        as t (id, event_id, workspace_id, channel_id, author, text, metadata, sent_at, created_at,
+          key, request_hash, place)
     ), locked as (
       select c.id, c.workspace_id, c.last_seq, c.last_event_seq from channels c
-      where c.id in (select channel_id from input) order by c.id for no key update ${whatIsHeld === 'left out' ? pg`skip locked` : pg``}
+      where c.id in (select channel_id from input) order by c.id
+        for no key update ${whatIsHeld === 'left out' ? pg`skip locked` : pg``}
     ), keyed as (
       insert into idempotency_keys as k (workspace_id, key, request_hash, status, message_id)
       select i.workspace_id, i.key, decode(i.request_hash, 'hex'), 201, i.id
       from input i join locked c on c.id = i.channel_id and c.workspace_id = i.workspace_id
       where i.key is not null
       on conflict (workspace_id, key) do update
-        set request_hash = excluded.request_hash, status = 201, response = null, message_id = excluded.message_id, created_at = now()
+        set request_hash = excluded.request_hash, status = 201, response = null,
+          message_id = excluded.message_id, created_at = now()
         where k.created_at < now() - interval '24 hours'
       returning k.message_id
     ), accepted as (
-      select i.*, row_number() over (partition by i.channel_id order by i.place) as nth, c.last_seq, c.last_event_seq
+      select i.*, row_number() over (partition by i.channel_id order by i.place) as nth, c.last_seq,
+        c.last_event_seq
       from input i join locked c on c.id = i.channel_id and c.workspace_id = i.workspace_id
       where i.key is null or i.id in (select message_id from keyed)
     ), advanced as (
-      update channels c set last_seq = c.last_seq + n.count, last_event_seq = c.last_event_seq + n.count
-      from (select channel_id, count(*) from accepted group by channel_id) n where c.id = n.channel_id
+      update channels c set last_seq = c.last_seq + n.count,
+        last_event_seq = c.last_event_seq + n.count
+      from (select channel_id, count(*) from accepted group by channel_id) n
+        where c.id = n.channel_id
     ), stored as (
-      insert into messages (id, workspace_id, channel_id, seq, author, text, metadata, sent_at, created_at, updated_at)
-      select id, workspace_id, channel_id, last_seq + nth, author, text, metadata::jsonb, sent_at::timestamptz,
+      insert into messages (id, workspace_id, channel_id, seq, author, text, metadata, sent_at,
+        created_at, updated_at)
+      select id, workspace_id, channel_id, last_seq + nth, author, text, metadata::jsonb,
+        sent_at::timestamptz,
         created_at::timestamptz, created_at::timestamptz
       from accepted returning id, seq
     ), logged as (
-      insert into events (id, type, version, workspace_id, channel_id, message_id, seq, timestamp, payload)
-      select event_id, 'message.created', 1, workspace_id, channel_id, id, last_event_seq + nth, created_at::timestamptz,
-        jsonb_build_object('seq', last_seq + nth, 'author', author, 'text', text, 'metadata', metadata::jsonb, 'sent_at', sent_at)
+      insert into events (id, type, version, workspace_id, channel_id, message_id, seq,
+        timestamp, payload)
+      select event_id, 'message.created', 1, workspace_id, channel_id, id, last_event_seq + nth,
+        created_at::timestamptz,
+        jsonb_build_object('seq', last_seq + nth, 'author', author, 'text', text, 'metadata',
+          metadata::jsonb, 'sent_at', sent_at)
       from accepted
     ), queued as (
       insert into outbox (event_id, workspace_id, channel_id, type)

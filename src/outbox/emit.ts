@@ -37,7 +37,8 @@ export async function emit(tx: Transaction, event: NewEvent): Promise<DomainEven
   const type = eventType(event.type);
   if (!type)
     throw new EmitError(
-      `event type "${event.type}" is not declared; declared are ${eventTypes().join(', ')}. Declare it in src/events/`,
+      `event type "${event.type}" is not declared; declared are ${eventTypes().join(', ')}. ` +
+        'Declare it in src/events/',
     );
   const payload = type.payload.safeParse(event.payload);
   if (!payload.success) {

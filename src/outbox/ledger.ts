@@ -26,14 +26,17 @@ const eventsOf = (pg: Sql) =>
  * it. Reads no history.
  */
 const openEffectRows = (pg: Sql, lost: string[]) => pg`
-  select s.name, d.claimed_at, o.event_id, d.id as dispatch_id, o.type, r.event_id is not null as done,
+  select s.name, d.claimed_at, o.event_id, d.id as dispatch_id, o.type,
+    r.event_id is not null as done,
     r.event_id is null and l.event_id is not null as dead, d.id = any(${lost}::uuid[]) as lost
   from dispatches d
   cross join unnest(coalesce(d.open, d.subscribers)) as s (name)
   cross join lateral (${eventsOf(pg)}) o
-  left join lateral (select event_id from receipts where event_id = o.event_id and subscriber = s.name limit 1) r on true
+  left join lateral (select event_id from receipts where event_id = o.event_id
+    and subscriber = s.name limit 1) r on true
   left join lateral (
-    select event_id from (select event_id, subscriber from dead_letters where event_id = o.event_id offset 0) l where subscriber = s.name limit 1
+    select event_id from (select event_id, subscriber from dead_letters
+      where event_id = o.event_id offset 0) l where subscriber = s.name limit 1
   ) l on true
   where d.settled_at is null`;
 
@@ -46,7 +49,8 @@ const openEffectRows = (pg: Sql, lost: string[]) => pg`
 export async function accounts(pg: Sql, lost: string[]): Promise<Account[]> {
   return await pg<Account[]>`
     with effects as (${openEffectRows(pg, lost)}), looked_at as (
-      select name, count(*) as expected, count(*) filter (where done) as done, count(*) filter (where dead) as dead,
+      select name, count(*) as expected, count(*) filter (where done) as done,
+        count(*) filter (where dead) as dead,
         count(*) filter (where not done and not dead and not lost) as in_flight,
         count(*) filter (where not done and not dead and lost) as missing,
         extract(epoch from now() - min(claimed_at) filter (where not done and not dead)) as oldest
@@ -54,14 +58,18 @@ export async function accounts(pg: Sql, lost: string[]): Promise<Account[]> {
     ), buried as (
       select l.subscriber as name, count(distinct l.event_id) as dead from dead_letters l
       cross join lateral (select dispatch_id from dispatched where event_id = l.event_id offset 0) o
-      cross join lateral (select subscribers, open from dispatches where id = o.dispatch_id offset 0) d
-      where l.subscriber = any(d.subscribers) and l.subscriber <> all(coalesce(d.open, d.subscribers)) group by l.subscriber
+      cross join lateral (select subscribers, open from dispatches
+        where id = o.dispatch_id offset 0) d
+      where l.subscriber = any(d.subscribers)
+        and l.subscriber <> all(coalesce(d.open, d.subscribers)) group by l.subscriber
     ), settled as (select subscriber as name, events from settled_totals)
     select name, (coalesce(s.events, 0) + coalesce(n.expected, 0))::float8 as expected,
       (coalesce(s.events, 0) - coalesce(b.dead, 0) + coalesce(n.done, 0))::float8 as done,
       (coalesce(b.dead, 0) + coalesce(n.dead, 0))::float8 as dead,
-      coalesce(n.in_flight, 0)::float8 as in_flight, coalesce(n.missing, 0)::float8 as missing, n.oldest::float8 as oldest_seconds
-    from settled s full join looked_at n using (name) left join buried b using (name) order by name collate "C"`;
+      coalesce(n.in_flight, 0)::float8 as in_flight, coalesce(n.missing, 0)::float8 as missing,
+        n.oldest::float8 as oldest_seconds
+    from settled s full join looked_at n using (name) left join buried b using (name)
+      order by name collate "C"`;
 }
 
 /** An effect that nothing will bring about by itself. */
@@ -81,7 +89,8 @@ export async function openEffects(
 ): Promise<MissingEffect[]> {
   if (dispatches.length === 0) return [];
   return await pg<MissingEffect[]>`
-    select name as subscriber, event_id, type, dispatch_id, extract(epoch from now() - claimed_at)::float8 as age_seconds
+    select name as subscriber, event_id, type, dispatch_id,
+      extract(epoch from now() - claimed_at)::float8 as age_seconds
     from (${openEffectRows(pg, dispatches)}) effects where lost and not done and not dead
     order by dispatch_id, event_id, name limit ${limit}`;
 }
@@ -93,9 +102,12 @@ export async function undispatched(
   const [row] = await pg<{ count: number; oldest_seconds: number | null }[]>`
     with waiting as (
       select event_id from outbox where dispatch_id is null
-      union all select o.event_id from dispatches d cross join lateral (${eventsOf(pg)}) o where d.started_at is null
+      union all select o.event_id from dispatches d cross join lateral (${eventsOf(pg)}) o
+        where d.started_at is null
     )
-    select count(*)::int as count, extract(epoch from now() - min(knockon.uuid_time(event_id)))::float8 as oldest_seconds from waiting`;
+    select count(*)::int as count,
+      extract(epoch from now() - min(knockon.uuid_time(event_id)))::float8 as oldest_seconds
+        from waiting`;
   return row ?? { count: 0, oldest_seconds: null };
 }
 
@@ -106,8 +118,10 @@ export async function undispatched(
 export async function oldestUndispatched(pg: Sql): Promise<number | null> {
   const [row] = await pg<{ age: number | null }[]>`
     select extract(epoch from now() - least(
-      (select knockon.uuid_time(event_id) from outbox where dispatch_id is null order by event_id limit 1),
-      (select claimed_since from (select knockon.uuid_time(id) as claimed_since from dispatches where started_at is null order by claimed_at limit 1) d)
+      (select knockon.uuid_time(event_id) from outbox where dispatch_id is null order by event_id
+        limit 1),
+      (select claimed_since from (select knockon.uuid_time(id) as claimed_since from dispatches
+        where started_at is null order by claimed_at limit 1) d)
     ))::float8 as age`;
   return row?.age ?? null;
 }

@@ -29,18 +29,23 @@ async function settlePage(pg: Sql, after: string): Promise<DispatchPage> {
   const [page] = await pg<DispatchPage[]>`
     with page as (
       select id, size, coalesce(open, subscribers) as open from dispatches
-      where settled_at is null and started_at is not null and id > ${after} order by id limit ${PAGE} for update skip locked
+      where settled_at is null and started_at is not null and id > ${after} order by id
+        limit ${PAGE} for update skip locked
     ), found as (
-      select id, size, open, array(select s.name from unnest(page.open) as s (name) where ${isOpen(pg, pg`page.id`)}) as still from page
+      select id, size, open, array(select s.name from unnest(page.open) as s (name)
+        where ${isOpen(pg, pg`page.id`)}) as still from page
     ), marked as (
       update dispatches d set open = f.still, settled_at = case when f.still = '{}' then now() end
-      from found f where d.id = f.id and (f.still = '{}' or cardinality(f.still) < cardinality(f.open))
+      from found f where d.id = f.id
+        and (f.still = '{}' or cardinality(f.still) < cardinality(f.open))
     ), counted as (
       insert into settled_totals as t (subscriber, events)
-      select s.name, sum(f.size) from found f cross join unnest(f.open) as s (name) where s.name <> all(f.still) group by s.name order by s.name
+      select s.name, sum(f.size) from found f cross join unnest(f.open) as s (name)
+        where s.name <> all(f.still) group by s.name order by s.name
       on conflict (subscriber) do update set events = t.events + excluded.events
     )
-    select count(*)::int as looked_at, (select id from page order by id desc limit 1) as last from page`;
+    select count(*)::int as looked_at, (select id from page order by id desc limit 1) as last
+      from page`;
   return page ?? { looked_at: 0, last: null };
 }
 
@@ -51,8 +56,10 @@ async function settlePage(pg: Sql, after: string): Promise<DispatchPage> {
  */
 const isOpen = (pg: Sql, dispatchId: ReturnType<Sql>) => pg`exists (
   select from (select event_id from dispatched where dispatch_id = ${dispatchId} offset 0) o
-  where (select true from receipts r where r.event_id = o.event_id and r.subscriber = s.name limit 1) is null
-    and (select true from (select subscriber from dead_letters where event_id = o.event_id offset 0) l where l.subscriber = s.name limit 1) is null)`;
+  where (select true from receipts r where r.event_id = o.event_id and r.subscriber = s.name
+    limit 1) is null
+    and (select true from (select subscriber from dead_letters where event_id = o.event_id offset 0)
+      l where l.subscriber = s.name limit 1) is null)`;
 
 /**
  * Reopens dispatches that were settled and are not any more. Does not rely on the trigger, which
@@ -70,17 +77,22 @@ export async function reopenUnsettled(pg: Sql): Promise<void> {
 async function reopenPage(pg: Sql, after: string): Promise<DispatchPage> {
   const [page] = await pg<DispatchPage[]>`
     with page as (
-      select id, size, subscribers, open from dispatches where open is not null and id > ${after} order by id limit ${PAGE} for update skip locked
+      select id, size, subscribers, open from dispatches where open is not null and id > ${after}
+        order by id limit ${PAGE} for update skip locked
     ), found as (
       select id, size, open, array(
-        select s.name from unnest(page.subscribers) as s (name) where s.name <> all(page.open) and ${isOpen(pg, pg`page.id`)}
+        select s.name from unnest(page.subscribers) as s (name) where s.name <> all(page.open)
+          and ${isOpen(pg, pg`page.id`)}
       ) as torn from page
     ), reopened as (
-      update dispatches d set open = d.open || f.torn, settled_at = null from found f where d.id = f.id and f.torn <> '{}'
+      update dispatches d set open = d.open || f.torn, settled_at = null from found f
+        where d.id = f.id and f.torn <> '{}'
     ), discounted as (
       update settled_totals t set events = t.events - n.events
-      from (select s.name, sum(f.size) as events from found f cross join unnest(f.torn) as s (name) group by s.name) n where t.subscriber = n.name
+      from (select s.name, sum(f.size) as events from found f cross join unnest(f.torn) as s (name)
+        group by s.name) n where t.subscriber = n.name
     )
-    select count(*)::int as looked_at, (select id from page order by id desc limit 1) as last from page`;
+    select count(*)::int as looked_at, (select id from page order by id desc limit 1) as last
+      from page`;
   return page ?? { looked_at: 0, last: null };
 }

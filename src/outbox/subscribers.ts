@@ -22,11 +22,15 @@ export async function register(pg: Sql, registrations: Registration[]): Promise<
   return await pg.begin(async (tx) => {
     for (const r of registrations) {
       await tx`
-        insert into subscribers (name, description, event_types, task_queue, activity, ordering, batch, timeout_ms, retry, again)
-        values (${r.name}, ${r.description}, ${r.event_types}, ${r.task_queue}, ${r.activity}, ${r.ordering}, ${r.batch},
+        insert into subscribers (name, description, event_types, task_queue, activity, ordering,
+          batch, timeout_ms, retry, again)
+        values (${r.name}, ${r.description}, ${r.event_types}, ${r.task_queue}, ${r.activity},
+          ${r.ordering}, ${r.batch},
           ${r.timeout_ms}, ${pg.json({ ...r.retry })}, ${r.again ?? 'never'})
-        on conflict (name) do update set description = excluded.description, event_types = excluded.event_types,
-          task_queue = excluded.task_queue, activity = excluded.activity, ordering = excluded.ordering, batch = excluded.batch,
+        on conflict (name) do update set description = excluded.description,
+          event_types = excluded.event_types,
+          task_queue = excluded.task_queue, activity = excluded.activity,
+            ordering = excluded.ordering, batch = excluded.batch,
           timeout_ms = excluded.timeout_ms, retry = excluded.retry,
           again = excluded.again, registered_at = now()`;
     }
@@ -36,7 +40,8 @@ export async function register(pg: Sql, registrations: Registration[]): Promise<
     const names = registrations.map(({ name }) => name);
     const retired = await tx<
       { name: string }[]
-    >`select name from subscribers where name = any(${names}) and retired_at is not null order by name`;
+    >`select name from subscribers where name = any(${names}) and retired_at is not null
+      order by name`;
     return retired.map(({ name }) => name);
   });
 }

@@ -94,7 +94,8 @@ function select(effects: Effect[], only: string[] | undefined): Effect[] {
   if (unknown.length > 0) {
     const near = unknown.map((one) => closest(one, names)).join(', ');
     throw new UnknownEffectError(
-      `there is no effect ${unknown.join(', ')}; did you mean ${near}? This version has ${names.join(', ')}`,
+      `there is no effect ${unknown.join(', ')}; did you mean ${near}? This version has ` +
+        `${names.join(', ')}`,
     );
   }
   return effects.filter((effect) => only.includes(effect.name));

@@ -88,7 +88,8 @@ async function unlessAnother(
 ): Promise<void> {
   const begun = await pg`
     insert into ledger_checks as c (name, balance) values (${name}, 'null')
-    on conflict (name) do update set checked_at = now() where c.checked_at <= now() - ${everyMs}::float8 * interval '1 ms'
+    on conflict (name) do update set checked_at = now()
+      where c.checked_at <= now() - ${everyMs}::float8 * interval '1 ms'
     returning name`;
   if (begun.length > 0) await work();
 }

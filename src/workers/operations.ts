@@ -114,8 +114,12 @@ export function operationActivities(
  * Temporal makes the call again, until a worker takes it that knows the operation. @throws always
  */
 function unknownOperation({ id, verb }: OperationRef): never {
-  const why = `The ${verb} ${id} is not in this worker's database. Nothing was done. Either another deployment uses the same Temporal namespace`;
-  const message = `${why} (set KNOCKON_DEPLOYMENT of one of the two), or the operation was deleted (then terminate this workflow).`;
+  const why =
+    `The ${verb} ${id} is not in this worker's database. Nothing was done. Either another ` +
+    'deployment uses the same Temporal namespace';
+  const message =
+    `${why} (set KNOCKON_DEPLOYMENT of one of the two), or the operation was deleted (then ` +
+    'terminate this workflow).';
   throw ApplicationFailure.create({ type: 'UnknownOperationError', message });
 }
 

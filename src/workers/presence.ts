@@ -124,16 +124,19 @@ export class Presence {
     const ahead = await clockAhead(pg);
     await pg`
       insert into workers (identity, kind, version, host, pid, effects, clock_ahead_ms)
-      values (${this.identity}, ${kind}, ${version}, ${hostname()}, ${process.pid}, ${pg.json(effects)}, ${ahead})
+      values (${this.identity}, ${kind}, ${version}, ${hostname()}, ${process.pid},
+        ${pg.json(effects)}, ${ahead})
       on conflict (identity) do update
-        set seen_at = now(), effects = excluded.effects, version = excluded.version, clock_ahead_ms = excluded.clock_ahead_ms`;
+        set seen_at = now(), effects = excluded.effects, version = excluded.version,
+          clock_ahead_ms = excluded.clock_ahead_ms`;
     for (const [name, tally] of tallies) {
       const { done, failed } = tally;
       if (done + failed === 0) continue;
       await pg`
         insert into effect_rates (subscriber, since, done, failed)
         values (${name}, date_bin('10 seconds', now(), timestamptz 'epoch'), ${done}, ${failed})
-        on conflict (subscriber, since) do update set done = effect_rates.done + excluded.done, failed = effect_rates.failed + excluded.failed`;
+        on conflict (subscriber, since) do update set done = effect_rates.done + excluded.done,
+          failed = effect_rates.failed + excluded.failed`;
       tally.done -= done;
       tally.failed -= failed;
     }

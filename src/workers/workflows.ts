@@ -40,7 +40,8 @@ const STACK_FRAMES = 3;
 /** Ends at once and in peace, so that the same processes may be deployed under every transport. */
 function notNeeded({ KNOCKON_TRANSPORT: transport }: Config, log: Logger): Running {
   log.warn(
-    `KNOCKON_TRANSPORT is ${transport}: there are no workflows, and effect workers need no workflow worker; ending`,
+    `KNOCKON_TRANSPORT is ${transport}: there are no workflows, and effect workers need no ` +
+      'workflow worker; ending',
   );
   return { stop: async () => {}, ended: Promise.resolve() };
 }

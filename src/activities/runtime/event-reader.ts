@@ -111,7 +111,8 @@ export class EventReader {
         from chosen c cross join lateral (select * from events where id = c.event_id offset 0) e
       )
       select ${eventColumns}, bytes, fits from (
-        select id, type, version, workspace_id, channel_id, message_id, seq, timestamp, bytes, ${fits} as fits,
+        select id, type, version, workspace_id, channel_id, message_id, seq, timestamp, bytes,
+          ${fits} as fits,
           case when ${fits} then payload end as payload
         from sized window w as (order by channel_id, seq, id)
       ) e order by e.channel_id, e.seq, e.id`);

@@ -11,14 +11,16 @@ export const PAGE = 2 * 1024 * 1024;
  * to be looked at.
  */
 export const payloadBytes = (payload: SQL): SQL =>
-  sql`case when pg_column_compression(${payload}) is null then pg_column_size(${payload}) else octet_length(${payload}::text) end`;
+  sql`case when pg_column_compression(${payload}) is null then pg_column_size(${payload})
+    else octet_length(${payload}::text) end`;
 
 /**
  * About the same at no cost: texts are stored in a quarter of their bytes or more, unless they say
  * one thing over and over.
  */
 export const payloadBytesAtLeast = (payload: SQL): SQL =>
-  sql`case when pg_column_compression(${payload}) is null then 1 else 4 end * pg_column_size(${payload})`;
+  sql`case when pg_column_compression(${payload}) is null then 1
+    else 4 end * pg_column_size(${payload})`;
 
 /**
  * Whether a row that has `bytes` belongs to the first page of all rows, in the order of window `w`.

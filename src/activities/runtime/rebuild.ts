@@ -29,13 +29,16 @@ export async function countMessages(db: Database['db']): Promise<number> {
  * Rows: channel_id, workspace_id, author, sent_at, messages.
  */
 export const countedMessages = (subscriber: string): SQL => sql`
-  select channel_id, workspace_id, author, sent_at, 1 as messages from messages where deleted_at is null
+  select channel_id, workspace_id, author, sent_at, 1 as messages from messages
+    where deleted_at is null
   union all
-  select e.channel_id, e.workspace_id, e.payload ->> 'author', (e.payload ->> 'sent_at')::timestamptz,
+  select e.channel_id, e.workspace_id, e.payload ->> 'author',
+    (e.payload ->> 'sent_at')::timestamptz,
     case e.type when 'message.created' then -1 else 1 end
   from events e
   where e.type in ('message.created', 'message.deleted') and e.channel_id is not null
-    and (select true from receipts r where r.event_id = e.id and r.subscriber = ${subscriber} limit 1) is null
+    and (select true from receipts r where r.event_id = e.id and r.subscriber = ${subscriber}
+      limit 1) is null
     -- Without an outbox row it was done by all who were there then, and its receipts have expired.
     and ((select true from outbox o where o.event_id = e.id) is not null
       or e.timestamp < (select created_at from subscribers where name = ${subscriber}))`;

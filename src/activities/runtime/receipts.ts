@@ -22,9 +22,11 @@ export interface Claim {
  */
 export function chosen({ dispatch_id, events }: Pick<Claim, 'dispatch_id' | 'events'>): SQL {
   if ('ids' in events)
-    return sql`select event_id from unnest(${sql.param(events.ids)}::uuid[]) as t (event_id) where exists (select from dispatches where id = ${dispatch_id})`;
+    return sql`select event_id from unnest(${sql.param(events.ids)}::uuid[]) as t (event_id)
+      where exists (select from dispatches where id = ${dispatch_id})`;
   const those = sql`select event_id from dispatched where dispatch_id = ${dispatch_id} offset 0`;
-  return sql`select event_id from (${those}) those order by event_id offset ${events.offset} limit ${events.limit}`;
+  return sql`select event_id from (${those}) those order by event_id offset ${events.offset}
+    limit ${events.limit}`;
 }
 
 /** When a dispatch was claimed that does again what is done; no row for every other. */
@@ -40,10 +42,12 @@ export const isDone = ({
   dispatch_id,
   subscriber,
 }: Pick<Claim, 'dispatch_id' | 'subscriber'>): SQL => sql`exists (
-  select from receipts r where r.event_id = c.event_id and r.subscriber = ${subscriber} and ${counts(dispatch_id)})`;
+  select from receipts r where r.event_id = c.event_id and r.subscriber = ${subscriber}
+    and ${counts(dispatch_id)})`;
 
 /** An event as effects get it; of a row `e`. */
-export const eventColumns = sql`e.id, e.type, e.version, e.workspace_id, e.channel_id, e.message_id, e.seq::float8 as seq,
+export const eventColumns = sql`e.id, e.type, e.version, e.workspace_id, e.channel_id, e.message_id,
+  e.seq::float8 as seq,
   to_char(e.timestamp at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as timestamp, e.payload`;
 
 /**
@@ -58,17 +62,21 @@ export async function claimReceipts(
 ): Promise<Set<string> | undefined> {
   const [row] = await tx.execute<{ some: string[] | null }>(sql`
     with chosen as (${chosen(claim)}), fresh as (
-      insert into receipts (event_id, subscriber) select event_id, ${claim.subscriber} from chosen order by event_id
+      insert into receipts (event_id, subscriber) select event_id, ${claim.subscriber} from chosen
+        order by event_id
       on conflict do nothing returning event_id
     ), renewed as (
       update receipts r set completed_at = now() from (${again(claim.dispatch_id)}) a, chosen c
-      where r.event_id = c.event_id and r.subscriber = ${claim.subscriber} and r.completed_at < a.claimed_at returning r.event_id
+      where r.event_id = c.event_id and r.subscriber = ${claim.subscriber}
+        and r.completed_at < a.claimed_at returning r.event_id
     ), mine as (
       select event_id from fresh union all select event_id from renewed
     ), revived as (
-      delete from dead_letters d using mine f where d.event_id = f.event_id and d.subscriber = ${claim.subscriber}
+      delete from dead_letters d using mine f where d.event_id = f.event_id
+        and d.subscriber = ${claim.subscriber}
     )
-    select case when count(*) < (select count(*) from chosen) then coalesce(array_agg(event_id), '{}') end as some from mine`);
+    select case when count(*) < (select count(*) from chosen) then coalesce(array_agg(event_id),
+      '{}') end as some from mine`);
   return row?.some ? new Set(row.some) : undefined;
 }
 
@@ -81,10 +89,12 @@ export async function withdrawReceipts(
   { dispatch_id, subscriber }: Pick<Claim, 'dispatch_id' | 'subscriber'>,
   open: OpenOutcome[],
 ): Promise<void> {
-  const those = sql`event_id = any(${sql.param(open.map((outcome) => outcome.event_id))}::uuid[]) and subscriber = ${subscriber}`;
+  const those = sql`event_id = any(${sql.param(open.map((outcome) => outcome.event_id))}::uuid[])
+    and subscriber = ${subscriber}`;
   await tx.execute(sql`
     with again as (${again(dispatch_id)}), put_back as (
-      update receipts r set completed_at = a.claimed_at - interval '1 ms' from again a where ${those}
+      update receipts r set completed_at = a.claimed_at - interval '1 ms' from again a
+        where ${those}
     )
     delete from receipts where ${those} and not exists (select from again)`);
 }
@@ -106,10 +116,12 @@ export async function writeReceipts(
   if (eventIds.length === 0) return;
   await db.execute(sql`
     with done as (select unnest(${sql.param(eventIds)}::uuid[]) as event_id), written as (
-      insert into receipts (event_id, subscriber) select event_id, ${subscriber} from done order by event_id
+      insert into receipts (event_id, subscriber) select event_id, ${subscriber} from done
+        order by event_id
       on conflict (event_id, subscriber) do update set completed_at = excluded.completed_at
     )
-    delete from dead_letters d using done where d.event_id = done.event_id and d.subscriber = ${subscriber}`);
+    delete from dead_letters d using done where d.event_id = done.event_id
+      and d.subscriber = ${subscriber}`);
 }
 
 /**
@@ -122,7 +134,8 @@ export async function settleTargets(
   targets: string[],
 ): Promise<void> {
   if (targets.length === 0) return;
-  const those = sql`event_id = ${eventId} and subscriber = ${subscriber} and target = any(${sql.param(targets)}::text[])`;
+  const those = sql`event_id = ${eventId} and subscriber = ${subscriber}
+    and target = any(${sql.param(targets)}::text[])`;
   await db.execute(sql`
     with answered as (delete from dead_letters where ${those})
     update attempts set waiting_until = null where ${those}`);
@@ -144,15 +157,22 @@ export async function recordAttempts(
   if (open.length === 0) return;
   const now = Date.now();
   const column = (pick: (outcome: Open) => string | number | null) => sql.param(open.map(pick));
+  const waitOf = (o: Open) =>
+    o.state === 'later' ? (o.in_ms ?? Math.max(0, Date.parse(o.until) - now)) : null;
   await db.execute(sql`
     ${how === 'lazily' ? sql`with lazy as materialized (${asynchronousCommit})` : sql``}
     insert into attempts as a (event_id, subscriber, target, attempts, last_error, waiting_until)
-    select event_id, ${subscriber}, target, failed, reason, now() + make_interval(secs => in_ms / 1000) from ${how === 'lazily' ? sql`lazy cross join` : sql``} unnest(
-      ${column((o) => o.event_id)}::uuid[], ${column((o) => o.target ?? '')}::text[], ${column((o) => (o.state === 'later' ? 0 : 1))}::int[],
-      ${column((o) => o.reason?.slice(0, 2000) ?? null)}::text[], ${column((o) => (o.state === 'later' ? (o.in_ms ?? Math.max(0, Date.parse(o.until) - now)) : null))}::float8[]
+    select event_id, ${subscriber}, target, failed, reason,
+      now() + make_interval(secs => in_ms / 1000)
+    from ${how === 'lazily' ? sql`lazy cross join` : sql``} unnest(
+      ${column((o) => o.event_id)}::uuid[], ${column((o) => o.target ?? '')}::text[],
+      ${column((o) => (o.state === 'later' ? 0 : 1))}::int[],
+      ${column((o) => o.reason?.slice(0, 2000) ?? null)}::text[], ${column(waitOf)}::float8[]
     ) as t (event_id, target, failed, reason, in_ms) order by event_id, target
-    on conflict (event_id, subscriber, target) do update set attempts = a.attempts + excluded.attempts,
-      last_error = coalesce(excluded.last_error, a.last_error), waiting_until = excluded.waiting_until, waits_for = null, updated_at = now()`);
+    on conflict (event_id, subscriber, target) do update set
+      attempts = a.attempts + excluded.attempts,
+      last_error = coalesce(excluded.last_error, a.last_error),
+      waiting_until = excluded.waiting_until, waits_for = null, updated_at = now()`);
 }
 
 /** Notes against each event of a call that failed as a whole why it did. @returns their ids */
@@ -163,10 +183,12 @@ export async function recordFailure(
 ): Promise<string[]> {
   const rows = await db.execute<{ event_id: string }>(sql`
     insert into attempts as a (event_id, subscriber, target, attempts, last_error)
-    select c.event_id, ${claim.subscriber}, ${claim.target ?? ''}, 1, ${reason.slice(0, 2000)} from (${chosen(claim)}) c
+    select c.event_id, ${claim.subscriber}, ${claim.target ?? ''}, 1, ${reason.slice(0, 2000)}
+      from (${chosen(claim)}) c
     where not ${isDone(claim)}
     order by c.event_id
-    on conflict (event_id, subscriber, target) do update set attempts = a.attempts + 1, last_error = excluded.last_error,
+    on conflict (event_id, subscriber, target) do update set attempts = a.attempts + 1,
+      last_error = excluded.last_error,
       waiting_until = null, waits_for = null, updated_at = now()
     returning a.event_id`);
   return rows.map((row) => row.event_id);

@@ -26,7 +26,10 @@ const headers = {
 };
 
 const icon = `data:image/svg+xml,${encodeURIComponent(
-  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#3b5bdb"/><circle cx="9" cy="16" r="4" fill="#fff"/><circle cx="23" cy="8" r="3" fill="#bac8ff"/><circle cx="23" cy="16" r="3" fill="#bac8ff"/><circle cx="23" cy="24" r="3" fill="#bac8ff"/></svg>',
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" ' +
+    'rx="7" fill="#3b5bdb"/><circle cx="9" cy="16" r="4" fill="#fff"/><circle cx="23" cy="8" ' +
+    'r="3" fill="#bac8ff"/><circle cx="23" cy="16" r="3" fill="#bac8ff"/><circle cx="23" cy="24" ' +
+    'r="3" fill="#bac8ff"/></svg>',
 )}`;
 
 const page = (script: string, style: string) => `<!doctype html>
@@ -48,7 +51,8 @@ const page = (script: string, style: string) => `<!doctype html>
 `;
 
 const unbuilt =
-  'The console is not built: run `npm run build` and start again. Until then the command line does all of it: knockon --help\n';
+  'The console is not built: run `npm run build` and start again. Until then the command line ' +
+  'does all of it: knockon --help\n';
 
 /**
  * The page, and what it is made of by its address: another one when its content is another, so that

@@ -19,7 +19,8 @@ const near = new Set<string>([
 ]);
 
 const advice =
-  'All who come through it count as one address, and its failed keys as theirs: name it in KNOCKON_TRUSTED_PROXIES';
+  'All who come through it count as one address, and its failed keys as theirs: name it in ' +
+  'KNOCKON_TRUSTED_PROXIES';
 
 /** Notices X-Forwarded-For from an address that KNOCKON_TRUSTED_PROXIES does not name. */
 export interface ProxyWatch {

@@ -162,7 +162,8 @@ const isKey = (workspaceId: string, key: string) =>
 
 /** Too old to be replayed, or claimed by a request that will not be answered any more. */
 const expired = sql`(${idempotencyKeys.created_at} < now() - interval '24 hours'
-  or ${idempotencyKeys.status} = ${IN_FLIGHT} and ${idempotencyKeys.created_at} < now() - interval '2 minutes')`;
+  or ${idempotencyKeys.status} = ${IN_FLIGHT} and ${idempotencyKeys.created_at} < now() -
+    interval '2 minutes')`;
 
 async function findKey(db: Database['db'] | Transaction, workspaceId: string, key: string) {
   const [row] = await db

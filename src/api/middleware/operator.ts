@@ -120,7 +120,8 @@ const isRead = (method: string) => method === 'GET' || method === 'HEAD' || meth
 const forbidden = (name: string) =>
   new Problem(
     403,
-    `The key of ${name} is a viewer's: it may look at everything and change nothing. Use an operator's key.`,
+    `The key of ${name} is a viewer's: it may look at everything and change nothing. Use an ` +
+      "operator's key.",
     {
       type: 'viewer',
     },

@@ -90,7 +90,8 @@ export function refuseForgery(c: Context): void {
   if (c.req.header(HEADER) !== undefined && (from === undefined || from === 'same-origin')) return;
   throw new Problem(
     403,
-    `With the console's cookie, what changes something needs the header ${HEADER}: 1, from the console's own page.`,
+    `With the console's cookie, what changes something needs the header ${HEADER}: 1, from the ` +
+      "console's own page.",
     {
       type: 'forgery',
     },

@@ -34,7 +34,8 @@ const bucketSchema = z
   .object({ bucket: timestamp, channel_id: uuid, messages: z.int(), authors: z.int() })
   .openapi('AnalyticsBucket', {
     description:
-      "A channel's messages, and how many people wrote them, in an hour or a day (UTC, by `sent_at`).",
+      "A channel's messages, and how many people wrote them, in an hour or a day (UTC, by " +
+      '`sent_at`).',
   });
 
 const count = operation({
@@ -58,13 +59,18 @@ interface Bucket extends Record<string, unknown> {
 function countBuckets(tx: TransactionSql, workspaceId: string, given: z.output<typeof query>) {
   const { bucket, from, to, channel_id, cursor, limit } = given;
   const start = sql`date_trunc(${bucket}::text, ${hours.hour}, 'UTC')`;
+  const after = cursor
+    ? sql`where (bucket, channel_id) > (${cursor[0]}::timestamptz, ${cursor[1]}::uuid)`
+    : sql``;
   return ask<Bucket>(
     tx,
     sql`
-    select to_char(bucket at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS".000Z"') as bucket, channel_id,
-      sum(messages)::float8 as messages, count(distinct author) filter (where messages > 0)::int as authors
+    select to_char(bucket at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS".000Z"') as bucket,
+      channel_id, sum(messages)::float8 as messages,
+      count(distinct author) filter (where messages > 0)::int as authors
     from (
-      select ${start} as bucket, ${hours.channel_id} as channel_id, ${hours.author} as author, sum(${hours.messages}) as messages
+      select ${start} as bucket, ${hours.channel_id} as channel_id, ${hours.author} as author,
+        sum(${hours.messages}) as messages
       from ${hours}
       where ${hours.workspace_id} = ${workspaceId}
         ${channel_id ? sql`and ${hours.channel_id} = ${channel_id}` : sql``}
@@ -72,7 +78,7 @@ function countBuckets(tx: TransactionSql, workspaceId: string, given: z.output<t
         ${to ? sql`and ${hours.hour} < ${to.toISOString()}` : sql``}
       group by 1, 2, 3
     ) as by_author
-    ${cursor ? sql`where (bucket, channel_id) > (${cursor[0]}::timestamptz, ${cursor[1]}::uuid)` : sql``}
+    ${after}
     group by by_author.bucket, channel_id
     having sum(messages) > 0
     order by by_author.bucket, channel_id

@@ -61,8 +61,9 @@ const verify = operation({
   tags: ['Audit'],
   summary: 'Check the whole chain against itself and against the events',
   description:
-    'Requests that come while a check of the chain is under way share its answer. A chain that takes longer than 10 s answers 503 and ' +
-    'says how far it is: asked again within a minute, the check goes on there.',
+    'Requests that come while a check of the chain is under way share its answer. A chain that ' +
+    'takes longer than 10 s answers 503 and says how far it is: asked again within a minute, the ' +
+    'check goes on there.',
   responses: { 200: json(verdict, 'What was found; a broken chain is an answer too.') },
 });
 
@@ -90,15 +91,18 @@ function listEntries(
   workspaceId: string,
   { after_position, cursor, limit }: z.output<typeof query>,
 ) {
-  const columns = pg`position::float8 as position, event_id, event_type, recorded_at, digest, previous, hash`;
+  const columns = pg`position::float8 as position, event_id, event_type, recorded_at, digest,
+    previous, hash`;
   if (after_position === undefined) {
     const before = cursor ?? Number.MAX_SAFE_INTEGER;
     return pg<Entry[]>`
-      select ${columns} from audit_entries where workspace_id = ${workspaceId} and position < ${before} order by position desc limit ${limit + 1}`;
+      select ${columns} from audit_entries where workspace_id = ${workspaceId}
+        and position < ${before} order by position desc limit ${limit + 1}`;
   }
   const after = Math.max(after_position, cursor ?? 0);
   return pg<Entry[]>`
-    select ${columns} from audit_entries where workspace_id = ${workspaceId} and position > ${after} order by position limit ${limit + 1}`;
+    select ${columns} from audit_entries where workspace_id = ${workspaceId} and position > ${after}
+      order by position limit ${limit + 1}`;
 }
 
 const listing = { what: 'list', limitMs: LIST_MS, byIndex: true, advice: 'Ask for fewer entries.' };
@@ -109,7 +113,9 @@ const checking = {
 };
 
 function unfinished({ checked, entries }: AuditProgress): Problem {
-  const detail = `The check takes longer than 10 s: ${checked} of ${entries} entries hold so far. Ask again within a minute, and it goes on there.`;
+  const detail =
+    `The check takes longer than 10 s: ${checked} of ${entries} entries hold so far. Ask again ` +
+    'within a minute, and it goes on there.';
   return new Problem(503, detail, {
     type: 'took-too-long',
     headers: { 'retry-after': '1' },

@@ -20,7 +20,8 @@ const state = z.enum(['pending', 'delivered', 'failed', 'missed'], {
 });
 
 const stateDescription =
-  '`pending`: still to be made; `failed`: refused for good, or given up after the last try; `missed`: its endpoint was disabled.';
+  '`pending`: still to be made; `failed`: refused for good, or given up after the last try; ' +
+  '`missed`: its endpoint was disabled.';
 
 const outcome = {
   status: z

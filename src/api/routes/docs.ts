@@ -32,14 +32,17 @@ const page = `<!doctype html>
 </html>
 `;
 
-const startScript = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLinking: true, persistAuthorization: false, validatorUrl: null });\n`;
+const startScript =
+  "SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLinking: true, " +
+  'persistAuthorization: false, validatorUrl: null });\n';
 
 /**
  * Swagger UI sets styles inline and draws its icons from data URLs; everything else comes from
  * here.
  */
 const policy =
-  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' " +
+  "data:; font-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /** Where everything is, for people who have come to the API's address. */
 const start = { docs: '/docs', openapi: '/openapi.json', console: '/console' };

@@ -18,7 +18,9 @@ const url = text(1, 2048)
 
 const eventTypeName = z.string().superRefine((value, context) => {
   if (value === '*' || eventTypes().includes(value)) return;
-  const message = `is no event type; did you mean ${closest(value.slice(0, 100), eventTypes())}? Known are ${eventTypes().join(', ')}, and * for all`;
+  const message =
+    `is no event type; did you mean ${closest(value.slice(0, 100), eventTypes())}? Known are ` +
+    `${eventTypes().join(', ')}, and * for all`;
   context.addIssue({ code: 'custom', message });
 });
 
@@ -46,7 +48,8 @@ export const maxPerSecond = z
   .openapi({
     type: ['number', 'null'],
     description:
-      'Most deliveries a second, all workers together; null: no limit. What is beyond waits, and uses up no tries.',
+      'Most deliveries a second, all workers together; null: no limit. What is beyond waits, and ' +
+      'uses up no tries.',
     example: 10,
   });
 /** As many as a worker process ever makes to one endpoint. */
@@ -64,7 +67,8 @@ export const maxConcurrency = z
   });
 const enabled = z.boolean({ message: 'must be true or false' }).openapi({
   description:
-    '`false`: nothing is sent to it, and its deliveries are `missed`. `true`: as if it had never failed, from the next event on; ' +
+    '`false`: nothing is sent to it, and its deliveries are `missed`. `true`: as if it had never ' +
+    'failed, from the next event on; ' +
     '409 where an operator has disabled it.',
 });
 const limits = { max_per_second: maxPerSecond, max_concurrency: maxConcurrency };
@@ -99,15 +103,18 @@ export const endpointSchema = z
     max_concurrency: z.int().nullable(),
     state: endpointState.openapi({
       description:
-        '`failing`: so many tries in a row have failed that one delivery at a time tries whether it works again; the others wait. ' +
-        '`disabled`: nothing is sent to it until its owner enables it (PATCH `enabled`), or an operator does; deliveries of that time are `missed`.',
+        '`failing`: so many tries in a row have failed that one delivery at a time tries whether ' +
+        'it works again; the others wait. ' +
+        '`disabled`: nothing is sent to it until its owner enables it (PATCH `enabled`), or an ' +
+        'operator does; deliveries of that time are `missed`.',
     }),
     disabled: z
       .object({ reason: z.string(), at: timestamp, by: z.enum(['endpoint', 'owner', 'operator']) })
       .nullable()
       .openapi({
         description:
-          'Why nothing is sent to it. `by: endpoint`: it answered 410 Gone. `by: operator`: only an operator enables it again.',
+          'Why nothing is sent to it. `by: endpoint`: it answered 410 Gone. `by: operator`: ' +
+          'only an operator enables it again.',
       }),
     failures: z.int().openapi({ description: 'Tries in a row that have failed.' }),
     failing_since: timestamp.nullable(),
@@ -116,7 +123,8 @@ export const endpointSchema = z
       .openapi({ description: 'When a failing endpoint is tried again at the earliest.' }),
     resting_until: timestamp.nullable().openapi({
       description:
-        'The endpoint asked (429 or 503 with Retry-After) for no request before; what is for it waits until then.',
+        'The endpoint asked (429 or 503 with Retry-After) for no request before; what is for it ' +
+        'waits until then.',
     }),
     created_at: timestamp,
     updated_at: timestamp,

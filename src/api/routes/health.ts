@@ -40,7 +40,8 @@ const metrics = operation({
   ...open,
   summary: 'Metrics in the Prometheus text format',
   description:
-    "Asks for an operator's key where the API can be reached from other machines; KNOCKON_METRICS_PORT is a port that does not.",
+    "Asks for an operator's key where the API can be reached from other machines; " +
+    'KNOCKON_METRICS_PORT is a port that does not.',
   refuses: [401, 429],
   responses: {
     200: { description: 'Metrics.', content: { 'text/plain': { schema: z.string() } } },

@@ -11,7 +11,8 @@ export const effectSchema = z
     subscriber: z.string().openapi({ example: 'webhooks' }),
     state: z.enum(['pending', 'running', 'waiting', 'done', 'failed']).openapi({
       description:
-        '`pending`: not started; `running`: started, or being tried again; `waiting`: on a timer; `failed`: a dead letter.',
+        '`pending`: not started; `running`: started, or being tried again; `waiting`: on a ' +
+        'timer; `failed`: a dead letter.',
     }),
     attempts: z.int(),
     last_error: z.string().nullable(),
@@ -33,7 +34,8 @@ export const workflowSchema = z
   .nullable()
   .openapi({
     description:
-      'The workflow that sees to it, with a link into the Temporal UI; null before its dispatch, and under another transport.',
+      'The workflow that sees to it, with a link into the Temporal UI; null before its dispatch, ' +
+      'and under another transport.',
   });
 
 export const dispatchedAt = timestamp

@@ -22,7 +22,8 @@ const notification = z
       .openapi({ description: 'When it was mailed; only what stays unread is.' }),
     email_over_quota_at: timestamp.nullable().openapi({
       description:
-        "When its mail was found to be over the workspace's quota (KNOCKON_EMAIL_QUOTA): it is not sent.",
+        "When its mail was found to be over the workspace's quota (KNOCKON_EMAIL_QUOTA): it is " +
+        'not sent.',
     }),
   })
   .openapi('Notification');

@@ -30,7 +30,8 @@ const post = operation({
   tags: ['Messages'],
   summary: 'Post a message',
   description:
-    'Stores the message and its `message.created` and answers; whatever follows from it happens afterwards.',
+    'Stores the message and its `message.created` and answers; whatever follows from it ' +
+    'happens afterwards.',
   creates: true,
   request: { params: z.object({ id: uuid }), body: body(newMessage) },
   responses: {
@@ -63,7 +64,8 @@ export const postMessageRoute = ({ writer }: ApiDependencies) =>
         throw keyInFlight();
       case 'answer_gone':
         throw conflict(
-          'The message of this Idempotency-Key was stored, but its first answer has been deleted since; take a new key.',
+          'The message of this Idempotency-Key was stored, but its first answer has been deleted ' +
+            'since; take a new key.',
         );
       case 'replayed':
         markReplayed(c);

@@ -54,15 +54,18 @@ export async function findHits(
     with fitting as materialized (
       select d.message_id, d.document from search_documents d
       where d.workspace_id = ${workspaceId} and numnode(${terms}) > 0 and d.document @@ ${terms}
-        ${channel_id ? sql`and d.channel_id = ${channel_id}` : sql``} ${author ? sql`and d.author = ${author}` : sql``}
-        ${from ? sql`and d.sent_at >= ${from.toISOString()}` : sql``} ${to ? sql`and d.sent_at < ${to.toISOString()}` : sql``}
+        ${channel_id ? sql`and d.channel_id = ${channel_id}` : sql``}
+          ${author ? sql`and d.author = ${author}` : sql``}
+        ${from ? sql`and d.sent_at >= ${from.toISOString()}` : sql``}
+          ${to ? sql`and d.sent_at < ${to.toISOString()}` : sql``}
         ${newest ? sql`and d.message_id <= ${newest}` : sql``}
         and (select deleted_at is null from messages where id = d.message_id)
       order by d.sent_at desc, d.message_id desc limit ${RANKED}
     ), ranked as (
       select message_id as id, ts_rank(document, ${terms})::float8 as rank from fitting
     )
-    select id, rank, (select message_id from fitting order by message_id desc limit 1) as newest from ranked
+    select id, rank, (select message_id from fitting order by message_id desc limit 1) as newest
+      from ranked
     ${rank === undefined ? sql`` : sql`where (rank, id) < (${rank}::float8, ${id ?? null}::uuid)`}
     order by rank desc, id desc limit ${limit + 1}`,
   );
@@ -79,7 +82,8 @@ const BEYOND = 1000;
 export type Found = typeof messages.$inferSelect & { headline: string };
 
 /** A text as far as it is highlighted; of a row of `found`. */
-const shown: SQL = sql`case when coalesce(characters, 0) < ${HIGHLIGHTED} then text else left(text, ${BEYOND}) end`;
+const shown: SQL = sql`case when coalesce(characters, 0) < ${HIGHLIGHTED} then text
+  else left(text, ${BEYOND}) end`;
 
 /** The messages of hits, in their order, as many as a page has bytes for, and one at least. */
 export async function readHits(tx: TransactionSql, q: string, hits: Hit[]): Promise<Found[]> {
@@ -87,13 +91,16 @@ export async function readHits(tx: TransactionSql, q: string, hits: Hit[]): Prom
     tx,
     sql`
     with found as (
-      select m.*, t.place, sum(octet_length(m.text)) over before_it as bytes, sum(char_length(m.text)) over before_it as characters
+      select m.*, t.place, sum(octet_length(m.text)) over before_it as bytes,
+        sum(char_length(m.text)) over before_it as characters
       from unnest(${sql.param(hits.map((hit) => hit.id))}::uuid[]) with ordinality as t (id, place)
       cross join lateral (select * from messages where id = t.id and deleted_at is null offset 0) m
       window before_it as (order by t.place rows between unbounded preceding and 1 preceding)
     )
-    select id, workspace_id, channel_id, seq::float8 as seq, author, text, metadata, version, sent_at, created_at, updated_at, deleted_at,
-      ts_headline('english', ${jointed(shown)}, websearch_to_tsquery('english', ${searchQuery(q)}), ${MARK.options}) as headline
+    select id, workspace_id, channel_id, seq::float8 as seq, author, text, metadata, version,
+      sent_at, created_at, updated_at, deleted_at,
+      ts_headline('english', ${jointed(shown)}, websearch_to_tsquery('english', ${searchQuery(q)}),
+        ${MARK.options}) as headline
     from found where coalesce(bytes, 0) < ${PAGE_BYTES} order by place`,
   );
   return rows;

@@ -16,7 +16,8 @@ import { type Found, findHits, readHits, type Search } from './search-statements
 const query = z.strictObject({
   q: text(0, 1000).openapi({
     description:
-      'Words, `"an exact phrase"`, `-not`, `or`. Words are compared by their English stems. At most 64 words.',
+      'Words, `"an exact phrase"`, `-not`, `or`. Words are compared by their English stems. At ' +
+      'most 64 words.',
     example: 'deploy',
   }),
   channel_id: uuid.optional(),
@@ -36,7 +37,8 @@ const hit = z
       .openapi({ description: 'How well it fits; only to be compared within one search.' }),
     highlight: z.string().openapi({
       description:
-        'The places that fit, as HTML: hits in <mark>, all else escaped. Beyond 100,000 characters a page only the first 1,000 of a message are looked at.',
+        'The places that fit, as HTML: hits in <mark>, all else escaped. Beyond 100,000 ' +
+        'characters a page only the first 1,000 of a message are looked at.',
     }),
   })
   .openapi('SearchHit');
@@ -49,8 +51,10 @@ const find = operation({
   summary: 'Search messages, best first',
   refuses: [404],
   description:
-    'Of the messages that fit, the newest 1,000 (by `sent_at`) are ranked and listed; `from`, `to`, `channel_id` and `author` reach what is ' +
-    'older. Later pages leave out what was posted since the first. A page ends early where its messages are long: go on by its ' +
+    'Of the messages that fit, the newest 1,000 (by `sent_at`) are ranked and listed; `from`, ' +
+    '`to`, `channel_id` and `author` reach what is ' +
+    'older. Later pages leave out what was posted since the first. A page ends early where its ' +
+    'messages are long: go on by its ' +
     '`next_cursor`. A search that takes longer than 2 s answers 503.',
   request: { query },
   responses: { 200: json(pageOf(hit), 'Hits. A query of nothing but stop words finds nothing.') },

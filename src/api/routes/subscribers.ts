@@ -19,7 +19,8 @@ const subscriber = z
     state: z.enum(['active', 'paused', 'limited', 'retired']),
     backlog: z.int().openapi({
       description:
-        'Events of this workspace that it has neither done nor given up; without those that wait for their own time.',
+        'Events of this workspace that it has neither done nor given up; without those that wait ' +
+        'for their own time.',
     }),
     backlog_age_seconds: z.number().openapi({ description: 'Age of the oldest of them.' }),
     lag_seconds: z.number().openapi({

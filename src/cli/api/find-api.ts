@@ -102,7 +102,8 @@ export function findApi(
 
 function noApi(folder: string, whose: keyof typeof keys): CommandError {
   const remedy =
-    'Start everything here with `npm start` (in another terminal), or name a running API by --api-url and --api-key.';
+    'Start everything here with `npm start` (in another terminal), or name a running API by ' +
+    '--api-url and --api-key.';
   const exitCode = whose === 'operator' ? EXIT.unreachable : EXIT.failed;
   return new CommandError(
     `No API is known here: there is no up.json in ${folder}. ${remedy}`,
@@ -143,7 +144,8 @@ function readUpFile(path: string): UpFile {
     return JSON.parse(readFileSync(path, 'utf8')) as UpFile;
   } catch (error) {
     throw new CommandError(
-      `${path} can't be read (${error instanceof Error ? error.message : error}): delete it and run \`npm start\` again.`,
+      `${path} can't be read (${error instanceof Error ? error.message : error}): delete it ` +
+        'and run `npm start` again.',
     );
   }
 }

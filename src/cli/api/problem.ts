@@ -27,9 +27,13 @@ export function explainProblem(
     .join('');
   const remedy =
     status === 401
-      ? ` The key for ${address.url} is not a valid one: check --api-key or ${call.includes('/v1/ops/') ? 'KNOCKON_ADMIN_KEY' : 'KNOCKON_API_KEY'}.`
+      ? ` The key for ${address.url} is not a valid one: check --api-key or ` +
+        `${call.includes('/v1/ops/') ? 'KNOCKON_ADMIN_KEY' : 'KNOCKON_API_KEY'}.`
       : '';
-  return `${problem.detail ?? problem.title ?? `The API answered ${status}.`}${fields}${remedy} (${call}: ${status})`;
+  return (
+    `${problem.detail ?? problem.title ?? `The API answered ${status}.`}${fields}${remedy} ` +
+    `(${call}: ${status})`
+  );
 }
 
 interface ProblemDocument {

@@ -26,7 +26,8 @@ export async function workspaceId(api: Api, nameOrId: string): Promise<string> {
   if (more.length > 0) {
     const ids = data.map(({ id }) => id).join(', ');
     throw new CommandError(
-      `Several workspaces are named ${JSON.stringify(nameOrId)}: give an id, such as one of ${ids}.`,
+      `Several workspaces are named ${JSON.stringify(nameOrId)}: give an id, such as one of ` +
+        `${ids}.`,
       EXIT.usage,
     );
   }

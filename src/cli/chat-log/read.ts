@@ -70,7 +70,8 @@ function layout(format: Format, { name, date }: ReadOptions): (line: string) => 
   const first = date ?? dateInName(name);
   if (!first) {
     throw new ChatLogError(
-      `${shown(name)} has times without dates ("[hh:mm] <nick> text"), and its name has no date: give the day of its first line, such as --date 2009-02-23`,
+      `${shown(name)} has times without dates ("[hh:mm] <nick> text"), and its name has no date: ` +
+        'give the day of its first line, such as --date 2009-02-23',
     );
   }
   if (!moment(first, 0, 0, 0))
@@ -96,8 +97,10 @@ export function detectFormat(lines: Line[], name: string): Format {
   const best = scores.reduce((a, b) => (b.score > a.score ? b : a));
   if (best.score > 0) return best.format;
   throw new ChatLogError(
-    `${shown(name)} is in no layout that is understood. Its line ${written[0]?.number} is ${JSON.stringify(written[0]?.text.slice(0, 80))}.\n` +
-      'Understood are "[hh:mm] <nick> text", "channel yyyy-mm-dd [hh:mm] <nick> text" and JSON lines {"author", "text", "sent_at"?}.\n' +
+    `${shown(name)} is in no layout that is understood. Its line ${written[0]?.number} is ` +
+      `${JSON.stringify(written[0]?.text.slice(0, 80))}.\n` +
+      'Understood are "[hh:mm] <nick> text", "channel yyyy-mm-dd [hh:mm] <nick> text" and JSON ' +
+      'lines {"author", "text", "sent_at"?}.\n' +
       `To read it all the same, and skip what is in another layout: --format ${FORMATS.join('|')}`,
   );
 }

@@ -36,7 +36,8 @@ export function demoCommand(program: Command): void {
     .command('demo')
     .summary("post a small conversation and watch each message's journey")
     .description(
-      "Posts a small invented conversation and shows each message's journey as it happens, with links into the Temporal UI.",
+      "Posts a small invented conversation and shows each message's journey as it happens, with " +
+        'links into the Temporal UI.',
     )
     .option('--channel <name>', 'where to post; made if there is none', 'demo')
     .addHelpText('after', MORE);
@@ -83,7 +84,8 @@ async function playAll(stage: Stage, shop: Shop | null): Promise<void> {
   const channel = await openChannel(api, stage.channel);
   if (!json)
     terminal.out(
-      `Posting into ${styled(terminal, 'bold', channel.name)} at ${stage.address.url}. Times count from the request.\n`,
+      `Posting into ${styled(terminal, 'bold', channel.name)} at ${stage.address.url}. Times ` +
+        'count from the request.\n',
     );
   if (!json && shop)
     terminal.out(`Webhooks go to ${shop.url}, which refuses the third one at first.\n`);
@@ -156,7 +158,8 @@ async function expectSubscribers(api: Api): Promise<void> {
   const { data } = await api.get<{ data: unknown[] }>('/v1/subscribers?limit=1');
   if (data.length === 0)
     throw new CommandError(
-      'The API answers, but no effect has registered yet: is an effect worker running? `npm start` starts one.',
+      'The API answers, but no effect has registered yet: is an effect worker running? `npm ' +
+        'start` starts one.',
     );
 }
 

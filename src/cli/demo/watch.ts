@@ -61,7 +61,8 @@ export async function watchEvent({
     ) ?? []) {
       refused.add(effect.subscriber);
       terminal?.out(
-        `        ↻  ${styled(terminal, 'yellow', effect.subscriber)} is tried again: ${effect.last_error}`,
+        `        ↻  ${styled(terminal, 'yellow', effect.subscriber)} is tried again: ` +
+          `${effect.last_error}`,
       );
     }
     const fresh =
@@ -107,6 +108,12 @@ function line(terminal: Terminal, effect: EffectView, began: number): string {
   if (effect.state === 'waiting')
     return `        ◷  ${styled(terminal, 'yellow', name)} waits on a durable timer`;
   if (effect.state === 'failed')
-    return `        ✗  ${styled(terminal, 'red', name)} failed: ${effect.last_error ?? 'no reason is known'}`;
-  return `        …  ${styled(terminal, 'yellow', name)} is ${effect.state}${effect.last_error ? `: ${effect.last_error}` : ''}`;
+    return (
+      `        ✗  ${styled(terminal, 'red', name)} failed: ` +
+      `${effect.last_error ?? 'no reason is known'}`
+    );
+  return (
+    `        …  ${styled(terminal, 'yellow', name)} is ` +
+    `${effect.state}${effect.last_error ? `: ${effect.last_error}` : ''}`
+  );
 }

@@ -17,12 +17,14 @@ export function whatNext(
   const answered = median(arrivals.map(({ answered_ms }) => answered_ms));
   const bold = (text: string) => styled(terminal, 'bold', text);
   return [
-    `Half of the messages were answered within ${bold(`${answered} ms`)}, and their last effect had happened after ${bold(`${last} ms`)}.`,
+    `Half of the messages were answered within ${bold(`${answered} ms`)}, and their last effect ` +
+      `had happened after ${bold(`${last} ms`)}.`,
     '',
     bold('Look at it from outside:'),
     ...(up?.console_url
       ? [
-          `  the console           ${up.console_url}   sign in with the key that \`npm start\` shows`,
+          `  the console           ${up.console_url}   sign in with the key that \`npm start\` ` +
+            'shows',
         ]
       : []),
     ...(up?.temporal_ui_url ? [`  every workflow        ${up.temporal_ui_url}`] : []),

@@ -19,7 +19,8 @@ export async function openChannel(api: Api, name: string): Promise<Channel & { c
   for await (const channel of named)
     if (channel.name === wanted) return { ...channel, created: false };
   throw new CommandError(
-    `The API says that there is a channel ${JSON.stringify(name)}, but its list of channels has none.`,
+    `The API says that there is a channel ${JSON.stringify(name)}, but its list of channels has ` +
+      'none.',
   );
 }
 

@@ -55,7 +55,8 @@ export function importCommand(program: Command): void {
     .command('import')
     .summary('post the messages of a chat log into a channel')
     .description(
-      'Posts the messages of a chat log into a channel, in the order of their lines. The channel is made if there is none.',
+      'Posts the messages of a chat log into a channel, in the order of their lines. The channel ' +
+        'is made if there is none.',
     )
     .argument('<file>', 'the log; - reads from stdin')
     .requiredOption('--channel <name>', "the channel's name")
@@ -157,7 +158,8 @@ export async function runImport(
   terminal.out(options.json ? JSON.stringify(summary) : showSummary(terminal, summary));
   if (about.error && !options.json)
     terminal.err(
-      `Broke off after line ${tally.lines}: ${about.error}\nRun the same command again to go on from there.`,
+      `Broke off after line ${tally.lines}: ${about.error}\nRun the same command again to go ` +
+        'on from there.',
     );
   return exitCode;
 }

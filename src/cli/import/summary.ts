@@ -51,7 +51,8 @@ export function showSummary(terminal: Terminal, summary: Summary): string {
     styled(
       terminal,
       'bold',
-      `${summary.file === '-' ? 'stdin' : summary.file}${where}: ${lines} lines in ${duration(summary.seconds * 1000)}${rate}`,
+      `${summary.file === '-' ? 'stdin' : summary.file}${where}: ${lines} lines in ` +
+        `${duration(summary.seconds * 1000)}${rate}`,
     ),
     row(
       posted,

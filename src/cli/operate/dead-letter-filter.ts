@@ -75,7 +75,8 @@ async function expectCause(
   const causes = [...new Set(data.map((one) => one.cause))];
   if (causes.length === 0 || causes.includes(cause)) return;
   throw new CommandError(
-    `No dead letter has the cause ${JSON.stringify(cause)}; did you mean ${JSON.stringify(closest(cause, causes))}? \`knockon failed --causes\` lists them.`,
+    `No dead letter has the cause ${JSON.stringify(cause)}; did you mean ` +
+      `${JSON.stringify(closest(cause, causes))}? \`knockon failed --causes\` lists them.`,
   );
 }
 
@@ -93,7 +94,8 @@ export async function chosenDeadLetters(
   if (ids.length > 0) return { ids };
   if (!isNarrow && !all) {
     throw new CommandError(
-      'Which ones? Give ids, narrow them down (such as --subscriber webhooks --cause "HTTP 500"), or say --all.',
+      'Which ones? Give ids, narrow them down (such as --subscriber webhooks --cause "HTTP ' +
+        '500"), or say --all.',
       EXIT.usage,
     );
   }

@@ -45,7 +45,8 @@ async function examine({ api, terminal, options }: Ops): Promise<number> {
 function unlessUnreachable(error: unknown): Diagnosis {
   if (!(error instanceof CommandError) || error instanceof ApiProblem) throw error;
   const remedy =
-    'Start it (`npm start`, or `knockon api`), and see its log for why it ended. Nothing that was accepted is lost.';
+    'Start it (`npm start`, or `knockon api`), and see its log for why it ended. Nothing that ' +
+    'was accepted is lost.';
   return { ok: false, findings: [{ check: 'api', ok: false, detail: error.message, remedy }] };
 }
 

@@ -27,13 +27,15 @@ export function drainCommand(program: Command): void {
     .command('drain')
     .summary('pause a subscriber, and wait until nothing of it runs any more')
     .description(
-      'Pauses a subscriber and waits until its calls under way have ended, so that its workers can be stopped or changed.',
+      'Pauses a subscriber and waits until its calls under way have ended, so that its workers ' +
+        'can be stopped or changed.',
     )
     .argument('<name>', 'the subscriber')
     .option('-r, --reason <why>', 'the reason, for other operators', 'drained')
     .option(
       '-u, --until <when>',
-      'when it resumes by itself, a moment or from now such as 30m (default: when somebody resumes it)',
+      'when it resumes by itself, a moment or from now such as 30m (default: when somebody ' +
+        'resumes it)',
     )
     .option('--wait <time>', 'longest wait for what runs', '2m')
     .addHelpText('after', MORE);

@@ -75,7 +75,8 @@ export function endpointsCommand(program: Command): void {
   addOne(
     endpoints,
     'limit',
-    'limit how many requests a second it gets, or how many at once; the same limits as its owner sets',
+    'limit how many requests a second it gets, or how many at once; the same limits as its owner ' +
+      'sets',
   )
     .argument('[per-second]', 'requests a second, such as 3 or 0.5; off: any number', readPerSecond)
     .option(
@@ -88,7 +89,8 @@ export function endpointsCommand(program: Command): void {
   addOne(
     endpoints,
     'disable',
-    'send nothing to it any more; what waits for it and what comes is missed, until an operator enables it',
+    'send nothing to it any more; what waits for it and what comes is missed, until an operator ' +
+      'enables it',
   )
     .requiredOption('-r, --reason <why>', 'why; its owner reads it')
     .action(
@@ -98,7 +100,8 @@ export function endpointsCommand(program: Command): void {
           ops,
           await act(ops, 'POST', endpoint, 'disable', { reason }),
           (_, { url, id }) =>
-            `${url} is disabled: nothing is sent to it. \`knockon endpoints enable ${id}\` ends that.`,
+            `${url} is disabled: nothing is sent to it. \`knockon endpoints enable ${id}\` ` +
+            'ends that.',
         );
       }),
     );
@@ -266,7 +269,10 @@ function saidOf({
       ? 'nothing waits any more.'
       : `${counted(waiting.count, 'event')} still wait, and follow by themselves.`;
   if (answer.error)
-    return `${url} does not take it: ${answer.error}. ${delivered} of ${tried} delivered; ${left} \`knockon endpoints show ${id}\``;
+    return (
+      `${url} does not take it: ${answer.error}. ${delivered} of ${tried} delivered; ${left} ` +
+      `\`knockon endpoints show ${id}\``
+    );
   return `${url} works: ${counted(delivered, 'event')} delivered; ${left}`;
 }
 
@@ -342,7 +348,8 @@ function readPerSecond(text: string): Limit {
   const value = Number(text);
   if (value >= 0.01 && value <= 10_000) return value;
   throw new InvalidArgumentError(
-    'It must be a number from 0.01 to 10000, or off; `knockon endpoints disable` lets nothing through.',
+    'It must be a number from 0.01 to 10000, or off; `knockon endpoints disable` lets nothing ' +
+      'through.',
   );
 }
 

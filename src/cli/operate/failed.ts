@@ -39,7 +39,8 @@ export function failedCommand(program: Command): void {
     .command('failed')
     .summary('show what was given up: dead letters, by cause')
     .description(
-      'Shows dead letters, newest first: effects that will not happen by themselves any more. With --causes grouped by subscriber and cause.',
+      'Shows dead letters, newest first: effects that will not happen by themselves any more. ' +
+        'With --causes grouped by subscriber and cause.',
     )
     .option('--causes', 'group them')
     .addOption(limitOption('dead letters', 50))
@@ -74,7 +75,8 @@ async function showCauses(ops: Ops<FailedOptions>): Promise<void> {
   terminal.out(table(terminal, ['subscriber', 'cause', 'count', 'first', 'last', 'example'], rows));
   const [{ subscriber, cause } = { subscriber: '', cause: '' }] = data;
   terminal.out(
-    `\nOnce the cause is gone: knockon retry --subscriber ${subscriber} --cause ${JSON.stringify(cause)}`,
+    `\nOnce the cause is gone: knockon retry --subscriber ${subscriber} --cause ` +
+      `${JSON.stringify(cause)}`,
   );
 }
 

@@ -56,7 +56,8 @@ export function keysCommand(program: Command): void {
   const revoke = keys
     .command('revoke')
     .description(
-      'take keys away for good: they are answered 401, here at once and by every API within three seconds',
+      'take keys away for good: they are answered 401, here at once and by every API within ' +
+        'three seconds',
     )
     .argument(
       '[ids...]',

@@ -32,7 +32,8 @@ export function logCommand(program: Command): void {
     .command('log')
     .summary('show who did what to it, when and why')
     .description(
-      'Shows the log of operations, newest first: who paused, limited, replayed or discarded what, when and why.',
+      'Shows the log of operations, newest first: who paused, limited, replayed or discarded ' +
+        'what, when and why.',
     )
     .addOption(limitOption('entries', 20))
     .addOption(new Option('--verb <verb>', 'only this verb, such as pause').argParser(verb))

@@ -38,7 +38,8 @@ export function operationsCommand(program: Command): void {
     .alias('jobs')
     .summary('show long work (retries, resets, replays, backfills, rebuilds), and hold it up')
     .description(
-      'Shows long work, newest first; with an id one operation, which can be followed, paused, resumed and cancelled.',
+      'Shows long work, newest first; with an id one operation, which can be followed, paused, ' +
+        'resumed and cancelled.',
     )
     .argument('[id]', "an operation's id", idFrom('`knockon operations` shows them.'))
     .addOption(limitOption('operations', 20))

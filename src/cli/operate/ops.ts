@@ -36,7 +36,8 @@ export interface Ops<O extends OpsOptions = OpsOptions> {
 
 /** For the end of a command's help. */
 export const OPS_EXIT_CODES =
-  "Exit codes: 0 done; 1 refused, or something is wrong; 2 wrong usage; 3 the API can't be reached;\n130 interrupted.";
+  "Exit codes: 0 done; 1 refused, or something is wrong; 2 wrong usage; 3 the API can't be " +
+  'reached;\n130 interrupted.';
 
 /** `--limit`, for a command that lists. @param what they are */
 export const limitOption = (what: string, usual: number): Option =>

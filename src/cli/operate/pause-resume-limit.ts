@@ -11,7 +11,8 @@ interface PauseOptions extends OpsOptions {
 }
 
 const UNTIL =
-  'when it resumes by itself: a moment such as 2024-01-15T12:00:00Z, or from now such as 30m (default: when somebody resumes it)';
+  'when it resumes by itself: a moment such as 2024-01-15T12:00:00Z, or from now such as 30m ' +
+  '(default: when somebody resumes it)';
 
 /** `knockon pause NAME`. */
 export function pauseCommand(program: Command): void {
@@ -19,7 +20,8 @@ export function pauseCommand(program: Command): void {
     .command('pause')
     .summary("let none of a subscriber's calls begin; its events wait")
     .description(
-      "Lets none of a subscriber's calls begin any more, on any worker. Those under way end; nothing is skipped: its events wait.",
+      "Lets none of a subscriber's calls begin any more, on any worker. Those under way end; " +
+        'nothing is skipped: its events wait.',
     )
     .argument('<name>', 'the subscriber')
     .requiredOption('-r, --reason <why>', 'the reason, for other operators')
@@ -54,7 +56,8 @@ export function resumeCommand(program: Command): void {
     .command('resume')
     .summary("end a subscriber's pause; what has waited is done")
     .description(
-      "Ends a subscriber's pause: what has waited is done, in its order. A limit that was there holds again.",
+      "Ends a subscriber's pause: what has waited is done, in its order. A limit that was there " +
+        'holds again.',
     )
     .argument('<name>', 'the subscriber')
     .addHelpText('after', help('$ knockon resume search'));
@@ -78,7 +81,9 @@ export function limitCommand(program: Command): void {
     .command('limit')
     .summary('limit how many events a second a subscriber does')
     .description(
-      'Limits how many events a second a subscriber does, all its workers together. What is beyond waits and uses up no tries. Groups that were dispatched before are still done as groups.',
+      'Limits how many events a second a subscriber does, all its workers together. What is ' +
+        'beyond waits and uses up no tries. Groups that were dispatched before are still done as ' +
+        'groups.',
     )
     .argument('<name>', 'the subscriber')
     .argument('<per-second>', 'events a second, such as 50 or 0.5; off: any number')
@@ -153,7 +158,8 @@ export function parseFutureTime(text: string): string {
       : Date.parse(text);
   if (Number.isNaN(at) || (fromNow === undefined && !/T.*(Z|[+-]\d\d:\d\d)$/.test(text))) {
     throw new CommandError(
-      `--until ${JSON.stringify(text)} must be a moment with its offset such as 2024-01-15T12:00:00Z, or from now such as 30m`,
+      `--until ${JSON.stringify(text)} must be a moment with its offset such as ` +
+        '2024-01-15T12:00:00Z, or from now such as 30m',
       EXIT.usage,
     );
   }

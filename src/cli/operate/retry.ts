@@ -124,7 +124,8 @@ export function resetCommand(program: Command): void {
     .command('reset')
     .summary('reset failed workflows to their first task')
     .description(
-      'Resets a workflow, or those that have given up these dead letters, to the first workflow task.',
+      'Resets a workflow, or those that have given up these dead letters, to the first workflow ' +
+        'task.',
     )
     .argument('[workflow]', "the workflow's id, with KNOCKON_DEPLOYMENT's prefix or without")
     .option('--all', 'those of all dead letters')

@@ -25,7 +25,8 @@ export function scaleCommand(program: Command): void {
     .command('scale')
     .summary('suggest how many workers a subscriber needs')
     .description(
-      'Suggests how many workers a subscriber needs, from its backlog, what arrives and what its workers get done.',
+      'Suggests how many workers a subscriber needs, from its backlog, what arrives and what its ' +
+        'workers get done.',
     )
     .argument('<name>', 'the subscriber')
     .option('--within <time>', 'in which time the backlog is to be done', '5m')

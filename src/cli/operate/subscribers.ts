@@ -54,7 +54,8 @@ export function subscribersCommand(program: Command): void {
     .command('subscribers')
     .summary('show who listens to what, and how they are doing')
     .description(
-      'Shows who listens to what and how they are doing: state, backlog, what gets done, errors and workers.',
+      'Shows who listens to what and how they are doing: state, backlog, what gets done, errors ' +
+        'and workers.',
     )
     .addHelpText('after', MORE);
   addOpsOptions(command).action(
@@ -90,7 +91,8 @@ async function listAll<T>(api: Api, path: string): Promise<T[]> {
 }
 
 const NOBODY =
-  'Nobody has subscribed yet: a worker registers its effects when it starts (`knockon worker effects`).';
+  'Nobody has subscribed yet: a worker registers its effects when it starts (`knockon worker ' +
+  'effects`).';
 
 /** What an operator sees. */
 export async function showStatuses(api: Api, terminal: Terminal, json?: boolean): Promise<void> {
@@ -148,7 +150,8 @@ function rowOf(terminal: Terminal, s: SubscriberStatus): (string | number)[] {
 function notes({ name, paused, applied, workers, retired }: SubscriberStatus): string[] {
   if (retired)
     return [
-      `${name} was retired by ${retired.by} at ${retired.at}: nothing new is for it.${wayOf(retired)}`,
+      `${name} was retired by ${retired.by} at ${retired.at}: nothing new is for ` +
+        `it.${wayOf(retired)}`,
     ];
   const until = paused?.until ? `until ${paused.until}` : 'until somebody resumes it';
   return [
@@ -160,7 +163,8 @@ function notes({ name, paused, applied, workers, retired }: SubscriberStatus): s
       : [`${name}: Temporal does not answer; what was asked holds as soon as it does.`]),
     ...(workers === 0
       ? [
-          `${name} has no worker: its events wait. \`knockon worker effects --only ${name}\` starts one.`,
+          `${name} has no worker: its events wait. \`knockon worker effects --only ${name}\` ` +
+            'starts one.',
         ]
       : []),
   ];

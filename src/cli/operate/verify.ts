@@ -136,7 +136,8 @@ async function readBalance(
     const known =
       code === '42P01' ? 'it has no schema of Knock-on: run `knockon migrate`' : message || code;
     throw new CommandError(
-      `The database can't be read: ${known}. Is it the one in DATABASE_URL or up.json, and is it running?`,
+      `The database can't be read: ${known}. Is it the one in DATABASE_URL or up.json, and is it ` +
+        'running?',
     );
   } finally {
     await Promise.all([pg.end({ timeout: 2 }), asked?.close()]);
@@ -172,7 +173,8 @@ export function showBalance(
   const waiting =
     undispatched.count === 0
       ? 'Every event has been dispatched.'
-      : `Committed and not dispatched: ${counted(undispatched.count, 'event')}; the oldest has waited ${age(undispatched.oldest_seconds)}.`;
+      : `Committed and not dispatched: ${counted(undispatched.count, 'event')}; the oldest has ` +
+        `waited ${age(undispatched.oldest_seconds)}.`;
   const doubt = asked ? [] : ['The transport did not answer: all open effects count as in flight.'];
   return [
     books,

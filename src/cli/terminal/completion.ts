@@ -26,7 +26,8 @@ export function completionCommand(program: Command): void {
         const script = { bash, zsh, fish }[shell];
         if (!script)
           throw new CommandError(
-            `There is no completion for ${shell}; did you mean ${closest(shell, ['bash', 'zsh', 'fish'])}?`,
+            `There is no completion for ${shell}; did you mean ` +
+              `${closest(shell, ['bash', 'zsh', 'fish'])}?`,
             EXIT.usage,
           );
         processTerminal().out(script(words(program)));
@@ -114,7 +115,8 @@ ${all
   .filter(({ takesName }) => takesName)
   .map(
     ({ path }) =>
-      `complete -c knockon -n '__fish_seen_subcommand_from ${path}' -a '(${NAMES.replaceAll("'", "\\'")})'`,
+      `complete -c knockon -n '__fish_seen_subcommand_from ${path}' -a ` +
+      `'(${NAMES.replaceAll("'", "\\'")})'`,
   )
   .join('\n')}`;
 

@@ -15,6 +15,7 @@ export function parsePastTime(option: string, text: string): string {
   const isKnown = /^\d{4}-\d\d-\d\d(T.*(Z|[+-]\d\d:\d\d))?$/.test(text);
   if (isKnown && !Number.isNaN(Date.parse(text))) return new Date(text).toISOString();
   const wanted =
-    'a moment with its offset such as 2024-01-15T12:00:00Z, a day such as 2024-01-15 (UTC), or how long ago such as 2h';
+    'a moment with its offset such as 2024-01-15T12:00:00Z, a day such as 2024-01-15 (UTC), or ' +
+    'how long ago such as 2h';
   throw new CommandError(`${option} ${JSON.stringify(text)} must be ${wanted}`, EXIT.usage);
 }

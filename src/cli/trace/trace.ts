@@ -45,7 +45,8 @@ export function traceCommand(program: Command): void {
     .command('trace')
     .summary("show a message's journey: its events and what happened because of them")
     .description(
-      "Shows a message's journey: each of its events with the link to its workflow, and each effect with its state, attempts and time since the event. Deleted messages keep theirs.",
+      "Shows a message's journey: each of its events with the link to its workflow, and each " +
+        'effect with its state, attempts and time since the event. Deleted messages keep theirs.',
     )
     .argument('<message>', "the message's id", idFrom('The answer to the post has it.'))
     .option('-f, --follow', 'stay until every effect is done or has failed')

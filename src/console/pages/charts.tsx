@@ -104,7 +104,8 @@ function Shown({ of, past }: { of: History; past: Past }) {
     <>
       <p class="pointed-at muted" aria-hidden="true">
         {at === null
-          ? 'Each row has its own scale, from 0 to the number at its left; at its right is the value now. Point at a moment for the values then.'
+          ? 'Each row has its own scale, from 0 to the number at its left; at its right is the ' +
+            'value now. Point at a moment for the values then.'
           : `At ${moment(of.times[at] ?? '')}`}
       </p>
       <div class="charts">

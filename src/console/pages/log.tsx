@@ -55,7 +55,8 @@ export function LogPage() {
             <Empty title={isNarrow ? 'No such entry' : 'Nobody has done anything yet'}>
               {isNarrow
                 ? 'Nothing fits all of that.'
-                : 'Pauses, replays, discards and the like are kept here, with who did them and why.'}
+                : 'Pauses, replays, discards and the like are kept here, with who did them and ' +
+                  'why.'}
             </Empty>
           )
         }

@@ -43,7 +43,8 @@ export function Progress({
     ...(failed > 0 ? [`${count(failed)} failed`] : []),
     ...(left > 0
       ? [
-          `${count(left)} ${isOpen ? 'to go' : state === 'done' ? 'settled meanwhile by others' : 'not begun'}`,
+          `${count(left)} ` +
+            `${isOpen ? 'to go' : state === 'done' ? 'settled meanwhile by others' : 'not begun'}`,
         ]
       : []),
   ];

@@ -54,7 +54,8 @@ function Facts({ of }: { of: SubscriberStatus }) {
         <TaskQueue name={of.task_queue} />
         <small>
           {of.queue
-            ? `${counted(of.queue.calls, 'call')} in it that no worker has taken; a call is for up to a batch of events`
+            ? `${counted(of.queue.calls, 'call')} in it that no worker has taken; a call is for ` +
+              'up to a batch of events'
             : 'The transport does not answer.'}
         </small>
       </dd>

@@ -72,7 +72,9 @@ function Row({ of, onChange }: { of: SubscriberStatus; onChange: () => void }) {
       <td data-label="Waiting" class="number" data-figure="backlog">
         {count(of.backlog)}
         {of.waiting > 0 && (
-          <small title="They wait for a moment of their own, such as a mail that gives its reader time">
+          <small
+            title={'They wait for a moment of their own, such as a mail that gives its reader time'}
+          >
             + {count(of.waiting)} on a timer
           </small>
         )}

@@ -167,9 +167,11 @@ async function inTransaction<T>(
 
 async function prepare(pg: TransactionSql, { limitMs, byIndex = false }: Asked): Promise<number> {
   const [row] = await pg<{ pid: number }[]>`
-    select pg_backend_pid() as pid, set_config('statement_timeout', ${String(limitMs + GRACE)}, true),
+    select pg_backend_pid() as pid, set_config('statement_timeout', ${String(limitMs + GRACE)},
+      true),
       set_config('plan_cache_mode', 'force_custom_plan', true),
-      (select count(set_config(name, 'off', true)) from unnest(array['enable_bitmapscan', 'enable_seqscan', 'enable_sort']) as t (name)
+      (select count(set_config(name, 'off', true)) from unnest(array['enable_bitmapscan',
+        'enable_seqscan', 'enable_sort']) as t (name)
         where ${byIndex})`;
   return row?.pid ?? 0;
 }

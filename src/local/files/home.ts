@@ -63,7 +63,8 @@ export async function readJson<T>(path: string): Promise<T | undefined> {
     return JSON.parse(text) as T;
   } catch {
     throw new Error(
-      `${path} is damaged: it is not JSON. Restore it, or delete it if nothing in that folder is needed any more.`,
+      `${path} is damaged: it is not JSON. Restore it, or delete it if nothing in that folder is ` +
+        'needed any more.',
     );
   }
 }

@@ -43,7 +43,8 @@ export async function choosePorts(
     const port = await nextFree(first, Object.values(chosen));
     if (port !== first && first !== 0)
       tell(
-        `port ${first} is taken: ${spoken[name]} ${name.endsWith('Health') ? 'are at' : 'listens on'} ${port}`,
+        `port ${first} is taken: ${spoken[name]} ` +
+          `${name.endsWith('Health') ? 'are at' : 'listens on'} ${port}`,
       );
     chosen[name] = port;
   }

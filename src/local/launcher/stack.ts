@@ -132,7 +132,8 @@ function startDatabase(options: StackOptions): Promise<void> {
       });
       if (running.data !== data)
         tell(
-          `the account that runs Postgres can't enter ${home.folder}: its data is in ${running.data}`,
+          `the account that runs Postgres can't enter ${home.folder}: its data is in ` +
+            `${running.data}`,
         );
       url = running.url('postgres');
       return running.server;

@@ -50,6 +50,7 @@ async function end(former: Identity, data: string): Promise<void> {
     if (await endedWithin(former, deadlineMs)) return;
   }
   throw new Error(
-    `Another Postgres (process ${former.pid}) runs on ${data} and can't be ended: end it, then start again.`,
+    `Another Postgres (process ${former.pid}) runs on ${data} and can't be ended: end it, then ` +
+      'start again.',
   );
 }

@@ -60,7 +60,8 @@ function nativeFolder(name: string): { folder: string; version: string } {
     return { folder: join(dirname(entry), '..', 'native'), version };
   } catch {
     throw new Error(
-      `There is no Postgres for this machine: ${platform} is not installed. Run \`npm ci\` (with dev dependencies), or use docker compose.`,
+      `There is no Postgres for this machine: ${platform} is not installed. Run \`npm ci\` ` +
+        '(with dev dependencies), or use docker compose.',
     );
   }
 }
@@ -82,7 +83,8 @@ async function postgresAccount(): Promise<Account> {
   const created = await accountNamed('postgres');
   if (created) return created;
   throw new Error(
-    'Postgres refuses to run as root, and no account "postgres" could be created. Create one, or start as another user.',
+    'Postgres refuses to run as root, and no account "postgres" could be created. Create one, or ' +
+      'start as another user.',
   );
 }
 

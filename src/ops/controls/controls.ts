@@ -45,14 +45,16 @@ export function stateOf({ paused_at, per_second, retired_at }: Steered): Subscri
  * size.
  */
 const columns = (pg: Sql) => pg`
-  c.subscriber, s.task_queue, s.retired_at, c.paused_at, c.paused_by, c.pause_reason, c.paused_until, c.per_second,
+  c.subscriber, s.task_queue, s.retired_at, c.paused_at, c.paused_by, c.pause_reason,
+    c.paused_until, c.per_second,
   c.per_second / least(s.batch, greatest(1, floor(c.per_second / 100))) as calls_per_second`;
 
 /** The controls of all subscribers that have, or had, one. */
 export async function readControls(pg: Sql): Promise<Control[]> {
   return await pg<
     Control[]
-  >`select ${columns(pg)} from controls c join subscribers s on s.name = c.subscriber order by c.subscriber`;
+  >`select ${columns(pg)} from controls c join subscribers s on s.name = c.subscriber
+    order by c.subscriber`;
 }
 
 /** @throws SubscriberUnknownError */
@@ -102,7 +104,8 @@ const LOOKS = 5;
 
 async function readControl(pg: Sql, subscriber: string): Promise<Control | undefined> {
   const [control] = await pg<Control[]>`
-    select ${columns(pg)} from controls c join subscribers s on s.name = c.subscriber where c.subscriber = ${subscriber}`;
+    select ${columns(pg)} from controls c join subscribers s on s.name = c.subscriber
+      where c.subscriber = ${subscriber}`;
   return control;
 }
 

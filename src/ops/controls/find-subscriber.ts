@@ -13,6 +13,7 @@ export interface KnownSubscriber {
 export async function findSubscriber(pg: Sql, name: string): Promise<KnownSubscriber | undefined> {
   const [row] = await pg<
     KnownSubscriber[]
-  >`select name, again, ordering, batch from subscribers where name = ${name} and retired_at is null`;
+  >`select name, again, ordering, batch from subscribers where name = ${name}
+    and retired_at is null`;
   return row;
 }

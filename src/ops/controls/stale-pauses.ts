@@ -17,10 +17,12 @@ export interface StalePause {
  */
 export async function stalePauses(pg: Sql, thresholdMs: number): Promise<StalePause[]> {
   const rows = await pg<(Omit<StalePause, 'at'> & { at: Date })[]>`
-    select c.subscriber as name, coalesce(c.paused_by, '') as by, coalesce(c.pause_reason, '') as reason, c.paused_at as at,
+    select c.subscriber as name, coalesce(c.paused_by, '') as by, coalesce(c.pause_reason,
+      '') as reason, c.paused_at as at,
       round(extract(epoch from now() - c.paused_at))::float8 as seconds
     from controls c join subscribers s on s.name = c.subscriber and s.retired_at is null
-    where now() - c.paused_at >= ${thresholdMs}::float8 * interval '1 ms' order by c.paused_at, c.subscriber`;
+    where now() - c.paused_at >= ${thresholdMs}::float8 * interval '1 ms' order by c.paused_at,
+      c.subscriber`;
   return rows.map(({ at, ...row }) => ({ ...row, at: at.toISOString() }));
 }
 
@@ -31,7 +33,9 @@ export async function stalePauses(pg: Sql, thresholdMs: number): Promise<StalePa
 export function registerPauseMetrics(registry: Registry, pg: Sql, thresholdMs: number): void {
   new Gauge({
     name: 'knockon_paused_seconds',
-    help: 'For how long a subscriber has been paused, by subscriber; those that are not paused are not there.',
+    help:
+      'For how long a subscriber has been paused, by subscriber; those that are not paused are ' +
+      'not there.',
     labelNames: ['subscriber'],
     registers: [registry],
     async collect() {

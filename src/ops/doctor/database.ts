@@ -12,14 +12,16 @@ export async function checkDatabase({ database: { pg } }: DoctorContext): Promis
     return [fail('database', server.message, 'Upgrade the server, then migrate.')];
   if (server instanceof Error) {
     const remedy =
-      'Start Postgres, or correct DATABASE_URL of all processes. Messages are refused with 503 meanwhile; what is stored is safe.';
+      'Start Postgres, or correct DATABASE_URL of all processes. Messages are refused with 503 ' +
+      'meanwhile; what is stored is safe.';
     return [fail('database', `Postgres does not answer: ${safeReason(server)}`, remedy)];
   }
   const name = `PostgreSQL ${Math.floor(server.version / 10_000)}.${server.version % 10_000}`;
   return [
     pass(
       'database',
-      `${name} answers in ${Math.round(performance.now() - began)} ms${server.pooled ? ', by way of a pooler' : ''}`,
+      `${name} answers in ${Math.round(performance.now() - began)} ` +
+        `ms${server.pooled ? ', by way of a pooler' : ''}`,
     ),
   ];
 }
@@ -40,7 +42,8 @@ export async function checkWrites({ database: { pg } }: DoctorContext): Promise<
   if (failure === takeBack) return [pass('writes', 'Postgres takes what is written')];
   const detail = `Postgres takes nothing: ${safeReason(failure)}`;
   const remedy =
-    'Make room on its disk (https://www.postgresql.org/docs/current/disk-full.html), or see that it is no standby. Messages are refused with 503 meanwhile; what is stored is safe.';
+    'Make room on its disk (https://www.postgresql.org/docs/current/disk-full.html), or see that ' +
+    'it is no standby. Messages are refused with 503 meanwhile; what is stored is safe.';
   return [fail('writes', detail, remedy)];
 }
 
@@ -77,7 +80,9 @@ export async function checkMigrations({ database: { pg } }: DoctorContext): Prom
     ];
   }
   if (unknown > 0) {
-    const detail = `the database has ${unknown} migrations that this version does not know: a newer version has been here`;
+    const detail =
+      `the database has ${unknown} migrations that this version does not know: a newer version ` +
+      'has been here';
     return [
       fail(
         'migrations',
@@ -107,7 +112,8 @@ export async function checkClock({ database: { pg } }: DoctorContext): Promise<F
     fail(
       'clock',
       detail,
-      'Let both machines keep their time by NTP: pauses, timers and signatures of webhooks go by it.',
+      'Let both machines keep their time by NTP: pauses, timers and signatures of webhooks go by ' +
+        'it.',
     ),
   ];
 }

@@ -16,7 +16,8 @@ export async function checkUndispatched({
     fail(
       'undispatched',
       detail,
-      'See that a dispatcher runs (`knockon relay`, or the API with KNOCKON_DISPATCHER=on) and that Temporal answers.',
+      'See that a dispatcher runs (`knockon relay`, or the API with KNOCKON_DISPATCHER=on) and ' +
+        'that Temporal answers.',
     ),
   ];
 }
@@ -35,7 +36,8 @@ export async function checkBacklogs(patient: DoctorContext): Promise<Finding[]> 
   const detail = late
     .map(
       (s) =>
-        `${s.name}: ${counted(s.backlog, 'event')}, the oldest of ${age(s.backlog_age_seconds)} ago`,
+        `${s.name}: ${counted(s.backlog, 'event')}, the oldest of ${age(s.backlog_age_seconds)} ` +
+        'ago',
     )
     .join('; ');
   const remedy = late
@@ -47,7 +49,8 @@ export async function checkBacklogs(patient: DoctorContext): Promise<Finding[]> 
     fail(
       'backlog',
       detail,
-      `See whether it is failing (\`knockon subscribers\`, \`knockon failed\`) or too slow: ${remedy}.`,
+      'See whether it is failing (`knockon subscribers`, `knockon failed`) or too slow: ' +
+        `${remedy}.`,
     ),
   ];
 }
@@ -61,7 +64,8 @@ export async function checkDeadLetters({ database: { pg } }: DoctorContext): Pro
     fail(
       'dead letters',
       detail,
-      'See their causes with `knockon failed`; then `knockon retry` once that is mended, or `knockon discard`.',
+      'See their causes with `knockon failed`; then `knockon retry` once that is mended, or ' +
+        '`knockon discard`.',
     ),
   ];
 }
@@ -75,7 +79,8 @@ const MOST_NAMED = 3;
  */
 export async function checkEndpoints({ database: { pg } }: DoctorContext): Promise<Finding[]> {
   const rows = await pg<{ id: string; url: string; cause: string | null; seconds: number }[]>`
-    select id, url, failing_cause as cause, extract(epoch from now() - failing_since)::float8 as seconds
+    select id, url, failing_cause as cause,
+      extract(epoch from now() - failing_since)::float8 as seconds
     from endpoints where failing_since is not null and disabled_at is null order by failing_since`;
   if (rows.length === 0) return [pass('endpoints', 'none is failing')];
   const told = rows

@@ -9,7 +9,8 @@ export async function checkProxies({ unnamedProxy }: DoctorContext): Promise<Fin
     fail(
       'proxies',
       detail,
-      "Name it there as a CIDR: until then all who come through it have one address' quota of failed keys.",
+      "Name it there as a CIDR: until then all who come through it have one address' quota of " +
+        'failed keys.',
     ),
   ];
 }

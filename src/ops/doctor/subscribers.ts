@@ -91,8 +91,10 @@ export async function checkStrangers({
   return [
     fail(
       'strangers',
-      `workers that are not this deployment's take calls from its queues: ${found.slice(0, MOST_NAMED).join('; ')}${more}`,
-      "Stop them, set KNOCKON_DEPLOYMENT of one of the two deployments, or give it a TEMPORAL_NAMESPACE of its own. Each refuses what is the other's, so calls come late.",
+      "workers that are not this deployment's take calls from its queues: " +
+        `${found.slice(0, MOST_NAMED).join('; ')}${more}`,
+      'Stop them, set KNOCKON_DEPLOYMENT of one of the two deployments, or give it a ' +
+        "TEMPORAL_NAMESPACE of its own. Each refuses what is the other's, so calls come late.",
     ),
   ];
 }
@@ -116,7 +118,8 @@ export async function checkClocks({ database: { pg } }: DoctorContext): Promise<
       `${identity} is ${age(Math.abs(ahead) / 1000)} ${ahead > 0 ? 'fast' : 'slow'}`,
   );
   const remedy =
-    'Let these machines keep their time by NTP: receivers refuse webhooks whose signature bears another time than theirs.';
+    'Let these machines keep their time by NTP: receivers refuse webhooks whose signature bears ' +
+    'another time than theirs.';
   return [fail('clocks', told.join('; '), remedy)];
 }
 
@@ -148,7 +151,8 @@ export async function checkQueues(patient: DoctorContext): Promise<Finding[]> {
     .map(({ name }) => name);
   if (wrong.length === 0) return [pass('queues', 'all are as was asked')];
   const remedy =
-    'It is put right within seconds once Temporal answers; if not, look at the log of the API and at TEMPORAL_ADDRESS.';
+    'It is put right within seconds once Temporal answers; if not, look at the log of the API ' +
+    'and at TEMPORAL_ADDRESS.';
   return [fail('queues', `the queue of ${wrong.join(', ')} is not as was asked`, remedy)];
 }
 

@@ -8,7 +8,8 @@ export async function checkTemporal({ queues }: DoctorContext): Promise<Finding[
   const { away, namespace, searchAttributes } = server;
   if (away !== null) {
     const remedy =
-      'Start Temporal, or correct TEMPORAL_ADDRESS of all processes. Messages are taken meanwhile, and their effects follow by themselves.';
+      'Start Temporal, or correct TEMPORAL_ADDRESS of all processes. Messages are taken ' +
+      'meanwhile, and their effects follow by themselves.';
     return [fail('temporal', `it does not answer: ${away}`, remedy)];
   }
   const isThere =
@@ -17,7 +18,8 @@ export async function checkTemporal({ queues }: DoctorContext): Promise<Finding[
       : fail(
           'namespace',
           namespace,
-          'Make it with `temporal operator namespace create`, or correct TEMPORAL_NAMESPACE of all processes. They wait for it and go on by themselves.',
+          'Make it with `temporal operator namespace create`, or correct TEMPORAL_NAMESPACE of ' +
+            'all processes. They wait for it and go on by themselves.',
         );
   return [pass('temporal', 'it answers'), isThere, attributes(searchAttributes)];
 }
@@ -33,6 +35,8 @@ function attributes(wrong: string | null | undefined): Finding {
   return fail(
     check,
     wrong,
-    'They are registered at the next dispatch, where that is allowed. Where it is not, make each with `temporal operator search-attribute create --name NAME --type TYPE`. Effects happen all the same; only their workflows are not found by these.',
+    'They are registered at the next dispatch, where that is allowed. Where it is not, make ' +
+      'each with `temporal operator search-attribute create --name NAME --type TYPE`. Effects ' +
+      'happen all the same; only their workflows are not found by these.',
   );
 }

@@ -55,9 +55,12 @@ export function deadLetters(pg: Queries, letters: DeadLetterSelection): PendingQ
     message_id = null,
   } = letters.filter;
   return pg`
-    (${subscriber}::text is null or l.subscriber = ${subscriber}) and (${cause}::text is null or l.cause = ${cause})
-    and (${moment(from)}::timestamptz is null or l.created_at >= ${moment(from)}) and (${moment(to)}::timestamptz is null or l.created_at < ${moment(to)})
-    and (${type}::text is null or e.type = ${type}) and (${workspace_id}::uuid is null or e.workspace_id = ${workspace_id})
+    (${subscriber}::text is null or l.subscriber = ${subscriber}) and (${cause}::text is null
+      or l.cause = ${cause})
+    and (${moment(from)}::timestamptz is null or l.created_at >= ${moment(from)})
+      and (${moment(to)}::timestamptz is null or l.created_at < ${moment(to)})
+    and (${type}::text is null or e.type = ${type}) and (${workspace_id}::uuid is null
+      or e.workspace_id = ${workspace_id})
     and (${message_id}::uuid is null or e.message_id = ${message_id})`;
 }
 
@@ -74,11 +77,15 @@ export async function listDeadLetters(
   }: { filter: DeadLetterFilter; limit: number; before?: string | null },
 ): Promise<DeadLetter[]> {
   const rows = await pg<(Omit<DeadLetter, 'created_at'> & { created_at: Date })[]>`
-    select l.id, l.event_id, e.type, e.workspace_id, e.channel_id, e.message_id, l.subscriber, nullif(l.target, '') as target, l.cause, l.reason,
-      coalesce((select max(attempts) from attempts a where a.event_id = l.event_id and a.subscriber = l.subscriber and a.target = l.target), 0) as attempts,
-      l.created_at, ${isRetried(pg)} as retrying, l.dispatch_id, coalesce((select restarts from dispatches d where d.id = l.dispatch_id), 0) as restarts
+    select l.id, l.event_id, e.type, e.workspace_id, e.channel_id, e.message_id, l.subscriber,
+      nullif(l.target, '') as target, l.cause, l.reason,
+      coalesce((select max(attempts) from attempts a where a.event_id = l.event_id
+        and a.subscriber = l.subscriber and a.target = l.target), 0) as attempts,
+      l.created_at, ${isRetried(pg)} as retrying, l.dispatch_id,
+        coalesce((select restarts from dispatches d where d.id = l.dispatch_id), 0) as restarts
     from dead_letters l join events e on e.id = l.event_id
-    where ${deadLetters(pg, { filter })} and (${before}::uuid is null or l.id < ${before}) order by l.id desc limit ${limit}`;
+    where ${deadLetters(pg, { filter })} and (${before}::uuid is null or l.id < ${before})
+      order by l.id desc limit ${limit}`;
   return rows.map(({ created_at, ...row }) => ({ ...row, created_at: created_at.toISOString() }));
 }
 
@@ -102,8 +109,10 @@ export interface Cause {
 /** Dead letters grouped by subscriber and cause, the most frequent first, 200 at most. */
 export async function listCauses(pg: Queries, filter: DeadLetterFilter): Promise<Cause[]> {
   const rows = await pg<(Omit<Cause, 'first' | 'last'> & { first: Date; last: Date })[]>`
-    select l.subscriber, l.cause, count(*)::int as count, min(l.created_at) as first, max(l.created_at) as last,
-      (array_agg(jsonb_build_object('id', l.id, 'event_id', l.event_id, 'message_id', e.message_id, 'reason', l.reason, 'dispatch_id', l.dispatch_id)
+    select l.subscriber, l.cause, count(*)::int as count, min(l.created_at) as first,
+      max(l.created_at) as last,
+      (array_agg(jsonb_build_object('id', l.id, 'event_id', l.event_id, 'message_id', e.message_id,
+        'reason', l.reason, 'dispatch_id', l.dispatch_id)
         order by l.id desc))[1] as example
     from dead_letters l join events e on e.id = l.event_id where ${deadLetters(pg, { filter })}
     group by l.subscriber, l.cause order by count(*) desc, l.subscriber, l.cause limit 200`;
@@ -117,6 +126,7 @@ export async function listCauses(pg: Queries, filter: DeadLetterFilter): Promise
 /** How many letters these are. */
 export async function countDeadLetters(pg: Sql, letters: DeadLetterSelection): Promise<number> {
   const [row] = await pg<{ n: number }[]>`
-    select count(*)::int as n from dead_letters l join events e on e.id = l.event_id where ${deadLetters(pg, letters)}`;
+    select count(*)::int as n from dead_letters l join events e on e.id = l.event_id
+      where ${deadLetters(pg, letters)}`;
   return row?.n ?? 0;
 }

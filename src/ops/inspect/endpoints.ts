@@ -22,7 +22,9 @@ const inState = {
 /** An endpoint's host as its URL says it, in small letters, with its port where it has one. */
 const hostWithPort = sql`lower(substring(${endpoints.url} from '^[^:]+://([^/?#]+)'))`;
 const atHost = (host: string) =>
-  sql`(${hostWithPort} = lower(${host}) or regexp_replace(${hostWithPort}, ':[0-9]+$', '') = lower(${host}))`;
+  sql`
+    (${hostWithPort} = lower(${host}) or regexp_replace(${hostWithPort}, ':[0-9]+$', '') =
+      lower(${host}))`;
 
 /** Endpoints of all workspaces, newest first, each with its workspace's name. */
 export async function listEndpoints(
@@ -107,9 +109,11 @@ export async function endpointProgress({ db }: Database, id: string): Promise<En
       ) as given_up
     from (${waiting(id)}) w`);
   const rows = await db.execute(sql`
-    select a.attempted_at, d.id as delivery_id, d.event_type, a.status, a.latency_ms, a.error, a.response_excerpt
+    select a.attempted_at, d.id as delivery_id, d.event_type, a.status, a.latency_ms, a.error,
+      a.response_excerpt
     from (
-      (select id, event_type from deliveries where endpoint_id = ${id} order by id desc limit ${2 * ANSWERS})
+      (select id, event_type from deliveries where endpoint_id = ${id} order by id desc
+        limit ${2 * ANSWERS})
       union (select id, event_type from (${waiting(id)}) w order by id limit ${2 * ANSWERS})
     ) d cross join lateral (
       select * from delivery_attempts where delivery_id = d.id order by id desc limit ${ANSWERS}
@@ -135,9 +139,11 @@ export async function endpointProgress({ db }: Database, id: string): Promise<En
 /** Deliveries that somebody still tries: those that were given up have a dead letter. */
 const waiting = (id: string) => sql`
   select d.* from deliveries d
-  where d.endpoint_id = ${id} and d.id > knockon.uuid_at(now() - interval '7 days') and d.state = 'pending' and d.event_id is not null
+  where d.endpoint_id = ${id} and d.id > knockon.uuid_at(now() - interval '7 days')
+    and d.state = 'pending' and d.event_id is not null
     and not exists (
-      select from dead_letters l where l.event_id = d.event_id and l.subscriber = 'webhooks' and l.target in ('', d.endpoint_id::text)
+      select from dead_letters l where l.event_id = d.event_id and l.subscriber = 'webhooks'
+        and l.target in ('', d.endpoint_id::text)
     )`;
 
 /** What an operator does to an endpoint. */
@@ -207,7 +213,8 @@ export async function tryEndpoint(
   const limited = await endRest(database, id, by);
   if (limited === undefined) return undefined;
   const rows = (await database.db.execute(sql`
-    select id from (${waiting(id)}) w order by id limit ${limited ? 1 : SENDING_MOST}`)) as unknown as {
+    select id from (${waiting(id)}) w order by id
+      limit ${limited ? 1 : SENDING_MOST}`)) as unknown as {
     id: string;
   }[];
   const until = performance.now() + SENDING_MS;

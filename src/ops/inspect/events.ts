@@ -110,7 +110,8 @@ export async function listEvents(
       pg`and e.id = any(array(select event_id from dispatched where dispatch_id = ${dispatch}))`,
     named &&
       pg`and e.id = any(array(
-        select id from events where id = ${named} union all select id from events where message_id = ${named}
+        select id from events where id = ${named} union all select id from events
+          where message_id = ${named}
         union all select event_id from dispatched where dispatch_id = ${named}))`,
     from && pg`and e.id >= ${firstIdAt(from.getTime())}::uuid`,
     to && pg`and e.id < ${firstIdAt(to.getTime())}::uuid`,
@@ -119,9 +120,12 @@ export async function listEvents(
   const rows = await pg<
     (Omit<LoggedEvent, 'timestamp' | 'seq'> & { timestamp: Date; seq: string | null })[]
   >`
-    select e.id, e.type, e.version, e.workspace_id, w.name as workspace_name, e.channel_id, c.name as channel_name, e.message_id, e.seq, e.timestamp
-    from (select e.* from ${outcome ? failed(pg, before) : pg`events e`} where true ${asked} ${outcome ? pg`` : pg`order by e.id desc`} limit ${limit}) e
-    left join workspaces w on w.id = e.workspace_id left join channels c on c.id = e.channel_id order by e.id desc`;
+    select e.id, e.type, e.version, e.workspace_id, w.name as workspace_name, e.channel_id,
+      c.name as channel_name, e.message_id, e.seq, e.timestamp
+    from (select e.* from ${outcome ? failed(pg, before) : pg`events e`}
+      where true ${asked} ${outcome ? pg`` : pg`order by e.id desc`} limit ${limit}) e
+    left join workspaces w on w.id = e.workspace_id left join channels c on c.id = e.channel_id
+      order by e.id desc`;
   return rows.map(({ timestamp, seq, ...row }) => ({
     ...row,
     seq: seq === null ? null : Number(seq),
@@ -135,8 +139,10 @@ export async function listEvents(
  */
 const failed = (pg: Queries, before: string | null) => pg`
   (with recursive f as (
-    (select event_id from dead_letters where event_id < coalesce(${before}::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') order by event_id desc limit 1)
+    (select event_id from dead_letters where event_id < coalesce(${before}::uuid,
+      'ffffffff-ffff-ffff-ffff-ffffffffffff') order by event_id desc limit 1)
     union all
-    select (select event_id from dead_letters d where d.event_id < f.event_id order by event_id desc limit 1) from f where f.event_id is not null
+    select (select event_id from dead_letters d where d.event_id < f.event_id order by event_id desc
+      limit 1) from f where f.event_id is not null
   ) select event_id from f where event_id is not null) f
   cross join lateral (select * from events where id = f.event_id offset 0) e`;

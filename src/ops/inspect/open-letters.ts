@@ -16,7 +16,8 @@ export function showOpenLetters(pg: Sql, board: LetterBoard): () => Promise<void
   let quietUntil = 0;
   return async () => {
     const rows = await pg<(OpenLetters & { dispatch_id: string })[]>`
-      select dispatch_id, count(*)::int as open, array_agg(distinct subscriber order by subscriber) as effects
+      select dispatch_id, count(*)::int as open, array_agg(distinct subscriber
+        order by subscriber) as effects
       from dead_letters group by dispatch_id order by min(id::text) limit ${MOST}`;
     if (rows.length === 0 && performance.now() < quietUntil) return;
     await board.show(new Map(rows.map(({ dispatch_id, ...letters }) => [dispatch_id, letters])));

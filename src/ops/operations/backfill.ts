@@ -36,9 +36,9 @@ function oneCall(pairs: EventEffect[], batch: number): EventEffect[] {
 }
 
 async function isYoung(tx: TransactionSql, moment: Date): Promise<boolean> {
-  const [row] = await tx<
-    { young: boolean }[]
-  >`select ${moment.toISOString()}::timestamptz > now() - ${CLAIMING}::float8 * interval '1 ms' as young`;
+  const [row] = await tx<{ young: boolean }[]>`
+    select ${moment.toISOString()}::timestamptz > now() - ${CLAIMING}::float8 *
+      interval '1 ms' as young`;
   return row?.young ?? false;
 }
 
@@ -54,7 +54,8 @@ export const backfill: OperationHandler = {
   async count({ pg }, { input }) {
     const { subscriber, filter } = inputOf(input);
     const [row] = await pg<{ n: number }[]>`
-      select count(*)::int as n from (${effectStatuses(pg, matching(pg, filter), subscriber)}) p where standing = 'never'`;
+      select count(*)::int as n from (${effectStatuses(pg, matching(pg, filter), subscriber)}) p
+        where standing = 'never'`;
     return row?.n ?? 0;
   },
 

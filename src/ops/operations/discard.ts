@@ -50,8 +50,10 @@ async function discardSome(
   reason: string,
 ): Promise<number> {
   const chosen = await pg<EffectToClose[]>`
-    select l.event_id, l.subscriber, min(l.cause) as cause, e.workspace_id from dead_letters l join events e on e.id = l.event_id
-    where ${deadLetters(pg, letters)} and not ${isRetried(pg)} group by l.event_id, l.subscriber, e.workspace_id limit ${BATCH}`;
+    select l.event_id, l.subscriber, min(l.cause) as cause, e.workspace_id from dead_letters l
+      join events e on e.id = l.event_id
+    where ${deadLetters(pg, letters)} and not ${isRetried(pg)} group by l.event_id, l.subscriber,
+      e.workspace_id limit ${BATCH}`;
   if (chosen.length === 0) return 0;
   await db.transaction(async (tx) => {
     await emitDiscards(tx, chosen, by, reason);
@@ -88,16 +90,20 @@ export async function closeEffects(
   const column = (pick: (one: EffectToClose) => string) => sql.param(given.map(pick));
   const closed = await tx.execute<{ event_id: string; subscriber: string }>(sql`
     with given as (
-      select * from unnest(${column((g) => g.event_id)}::uuid[], ${column((g) => g.subscriber)}::text[], ${column((g) => g.cause)}::text[])
+      select * from unnest(${column((g) => g.event_id)}::uuid[],
+        ${column((g) => g.subscriber)}::text[], ${column((g) => g.cause)}::text[])
         as t (event_id, subscriber, cause)
     ), closed as (
-      insert into receipts (event_id, subscriber) select event_id, subscriber from given order by event_id on conflict do nothing
+      insert into receipts (event_id, subscriber) select event_id, subscriber from given
+        order by event_id on conflict do nothing
       returning event_id, subscriber
     ), noted as (
       insert into discards (event_id, subscriber, by, reason, cause)
-      select event_id, subscriber, ${by}, ${reason}, cause from given join closed using (event_id, subscriber) on conflict do nothing
+      select event_id, subscriber, ${by}, ${reason}, cause from given
+        join closed using (event_id, subscriber) on conflict do nothing
     ), answered as (
-      delete from dead_letters l using given g where l.event_id = g.event_id and l.subscriber = g.subscriber
+      delete from dead_letters l using given g where l.event_id = g.event_id
+        and l.subscriber = g.subscriber
     )
     select event_id, subscriber from closed`);
   const isClosed = new Set(closed.map(({ event_id, subscriber }) => `${event_id} ${subscriber}`));

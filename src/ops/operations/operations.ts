@@ -97,7 +97,8 @@ export interface OperationHosts {
 /** Operations that should be at work and that nobody has driven for so long. */
 export async function openOperations(pg: Sql, quietMs: number): Promise<OperationRef[]> {
   return await pg<OperationRef[]>`
-    select id, verb from operations where state = 'running' and (driven_at is null or driven_at < now() - ${quietMs}::float8 * interval '1 ms') order by id`;
+    select id, verb from operations where state = 'running' and (driven_at is null
+      or driven_at < now() - ${quietMs}::float8 * interval '1 ms') order by id`;
 }
 
 /**
@@ -112,8 +113,10 @@ const LEASE = 10;
  */
 export async function claimOperation(pg: Sql, id: string, by: string): Promise<boolean> {
   const claimed = await pg`
-    update operations set driven_by = ${by}, driven_at = now() where id = ${id} and state = 'running'
-      and (driven_by is null or driven_by = ${by} or driven_at is null or driven_at < now() - ${LEASE} * interval '1 s')`;
+    update operations set driven_by = ${by}, driven_at = now() where id = ${id}
+      and state = 'running'
+      and (driven_by is null or driven_by = ${by} or driven_at is null
+        or driven_at < now() - ${LEASE} * interval '1 s')`;
   return claimed.count > 0;
 }
 
@@ -127,7 +130,8 @@ export async function releaseOperation(pg: Sql, id: string, by: string): Promise
  * false where there is no such operation
  */
 export async function cancelOperation(pg: Sql, id: string): Promise<boolean> {
-  await pg`update operations set state = 'cancelled', finished_at = now() where id = ${id} and state in ('running', 'paused')`;
+  await pg`update operations set state = 'cancelled', finished_at = now() where id = ${id}
+    and state in ('running', 'paused')`;
   return (await pg`select from operations where id = ${id}`).length > 0;
 }
 
@@ -138,7 +142,8 @@ export async function listOperations(
   ui: TemporalUi | null,
 ): Promise<OperationView[]> {
   const rows = await pg<Row[]>`
-    select ${columns(pg)} from operations where ${before ?? null}::uuid is null or id < ${before ?? null} order by id desc limit ${limit}`;
+    select ${columns(pg)} from operations where ${before ?? null}::uuid is null
+      or id < ${before ?? null} order by id desc limit ${limit}`;
   return rows.map((row) => toOperationView(row, ui));
 }
 
@@ -211,7 +216,9 @@ export async function changeOperation(
 ): Promise<boolean> {
   const { from, to } = changes[change];
   const changed = await pg`
-    update operations set state = ${to}, finished_at = case when ${to === 'cancelled'} then now() end where id = ${id} and state = any(${[...from]})`;
+    update operations set state = ${to}, 
+      finished_at = case when ${to === 'cancelled'} then now() end
+    where id = ${id} and state = any(${[...from]})`;
   if (changed.count > 0)
     await recordAction(db, { by, verb: `${change} operation`, subject: id, reason });
   return changed.count > 0;

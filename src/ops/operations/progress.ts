@@ -13,20 +13,24 @@ export interface DispatchProgress {
 
 /** How each event of an operation's open dispatches has fared since it was dispatched there. */
 const eventsProgress = (pg: Sql, operationId: string) => pg`
-  select jd.dispatch_id, e.event_id, r.event_id is not null as done, r.event_id is null and l.event_id is not null as dead, l.reason,
+  select jd.dispatch_id, e.event_id, r.event_id is not null as done, r.event_id is null
+    and l.event_id is not null as dead, l.reason,
     r.event_id is null and l.event_id is null and a.event_id is not null as tried
   from operation_dispatches jd
-  cross join lateral (select id, subscribers, again, claimed_at from dispatches where id = jd.dispatch_id offset 0) d
+  cross join lateral (select id, subscribers, again, claimed_at from dispatches
+    where id = jd.dispatch_id offset 0) d
   cross join lateral (select event_id from dispatch_events where dispatch_id = d.id offset 0) e
   left join lateral (
-    select event_id, completed_at from receipts where event_id = e.event_id and subscriber = d.subscribers[1] offset 0
+    select event_id, completed_at from receipts where event_id = e.event_id
+      and subscriber = d.subscribers[1] offset 0
   ) r on not d.again or r.completed_at >= d.claimed_at
   left join lateral (
     select event_id, reason from (select * from dead_letters where event_id = e.event_id offset 0) l
     where subscriber = d.subscribers[1] and created_at >= d.claimed_at limit 1
   ) l on true
   left join lateral (
-    select event_id from attempts where event_id = e.event_id and subscriber = d.subscribers[1] and updated_at >= d.claimed_at limit 1
+    select event_id from attempts where event_id = e.event_id and subscriber = d.subscribers[1]
+      and updated_at >= d.claimed_at limit 1
   ) a on true
   where jd.operation_id = ${operationId} and jd.ended_at is null`;
 
@@ -47,8 +51,10 @@ export async function failOrphans(
   operationId: string,
 ): Promise<void> {
   const refs = await pg<{ id: string; restarts: number }[]>`
-    select d.id, d.restarts from operation_dispatches jd cross join lateral (select * from dispatches where id = jd.dispatch_id offset 0) d
-    where jd.operation_id = ${operationId} and jd.ended_at is null and d.settled_at is not null and d.started_at < now() - interval '15 s'`;
+    select d.id, d.restarts from operation_dispatches jd cross join lateral (select *
+      from dispatches where id = jd.dispatch_id offset 0) d
+    where jd.operation_id = ${operationId} and jd.ended_at is null and d.settled_at is not null
+      and d.started_at < now() - interval '15 s'`;
   if (refs.length === 0) return;
   const alive = await recovery.running(refs);
   const lost = refs.flatMap(({ id }) => (alive.has(id) ? [] : [id]));
@@ -62,22 +68,30 @@ async function countEnded(
 ): Promise<DispatchProgress> {
   const [row] = await pg<DispatchProgress[]>`
     with fared as (${eventsProgress(pg, operationId)}), dispatched as (
-      select dispatch_id, ${isOver} as over, count(*) filter (where done) as done, count(*) filter (where not done) as failed,
-        count(*) filter (where not done and not dead) as open, count(*) filter (where not done and not dead and not tried) as busy
+      select dispatch_id, ${isOver} as over, count(*) filter (where done) as done,
+        count(*) filter (where not done) as failed,
+        count(*) filter (where not done and not dead) as open, count(*) filter (where not done
+          and not dead and not tried) as busy
       from fared group by dispatch_id
     ), ended as (
-      update operation_dispatches jd set ended_at = now() from dispatched d where jd.dispatch_id = d.dispatch_id and d.over and jd.ended_at is null
+      update operation_dispatches jd set ended_at = now() from dispatched d
+        where jd.dispatch_id = d.dispatch_id and d.over and jd.ended_at is null
       returning d.dispatch_id, d.done, d.failed
     ), named as (
-      select jsonb_build_object('subject', event_id, 'reason', coalesce(reason, 'its workflow ended without it')) as failure
-      from fared where dispatch_id = any(array(select dispatch_id from ended)) and not fared.done order by event_id limit ${NAMED}
+      select jsonb_build_object('subject', event_id, 'reason',
+        coalesce(reason, 'its workflow ended without it')) as failure
+      from fared where dispatch_id = any(array(select dispatch_id from ended)) and not fared.done
+        order by event_id limit ${NAMED}
     ), counted as (
       update operations set done = operations.done + e.done, failed = operations.failed + e.failed,
-        failures = case when jsonb_array_length(failures) < ${NAMED} then failures || (select coalesce(jsonb_agg(failure), '[]') from named) else failures end
-      from (select coalesce(sum(done), 0)::int as done, coalesce(sum(failed), 0)::int as failed from ended) e
+        failures = case when jsonb_array_length(failures) < ${NAMED} then failures ||
+          (select coalesce(jsonb_agg(failure), '[]') from named) else failures end
+      from (select coalesce(sum(done), 0)::int as done, coalesce(sum(failed), 0)::int as failed
+        from ended) e
       where id = ${operationId} and exists (select from ended)
     )
-    select (select count(*) from ended)::int as ended, coalesce(sum(open) filter (where not over), 0)::int as open,
+    select (select count(*) from ended)::int as ended, coalesce(sum(open) filter (where not over),
+      0)::int as open,
       coalesce(sum(busy) filter (where not over), 0)::int as busy from dispatched`;
   return row ?? { ended: 0, open: 0, busy: 0 };
 }

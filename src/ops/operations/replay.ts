@@ -42,7 +42,8 @@ export const replay: OperationHandler = {
     const { subscriber, ...filter } = input as ReplayInput;
     const [row] = await pg<{ n: number }[]>`
       select count(*)::int as n from (${matching(pg, filter)}) e
-      join subscribers s on (e.type = any(s.event_types) or '*' = any(s.event_types)) and s.retired_at is null
+      join subscribers s on (e.type = any(s.event_types) or '*' = any(s.event_types))
+        and s.retired_at is null
         and (${subscriber ?? null}::text is null or s.name = ${subscriber ?? null})`;
     return row?.n ?? 0;
   },
@@ -78,7 +79,9 @@ export const replay: OperationHandler = {
 
 /** A delivery is the receipt of one webhook: only one that is open is sent. */
 async function openDeliveries(tx: Queries, events: { event_id: string }[]): Promise<void> {
-  await tx`update deliveries set state = 'pending' where event_id = any(${events.map((event) => event.event_id)}::uuid[])`;
+  await tx`
+    update deliveries set state = 'pending'
+      where event_id = any(${events.map((event) => event.event_id)}::uuid[])`;
 }
 
 /** What a replay would do. */
@@ -107,7 +110,9 @@ export function explainPlan(
   { events, subscribers, webhooks_answered }: ReplayPlan,
   force: boolean,
 ): string {
-  const webhooks = `${counted(webhooks_answered, 'webhook')} already answered 2xx: ${force ? 'sent again' : 'skipped'}`;
+  const webhooks =
+    `${counted(webhooks_answered, 'webhook')} already answered 2xx: ` +
+    `${force ? 'sent again' : 'skipped'}`;
   const known = `${counted(events, 'event')}, ${counted(subscribers.length, 'subscriber')}`;
   return webhooks_answered > 0 ? `${known}, ${webhooks}` : known;
 }
@@ -122,12 +127,14 @@ interface Counted extends Pick<EventEffect, 'again'> {
 export async function planReplay(pg: Queries, input: ReplayInput): Promise<ReplayPlan> {
   const { subscriber, ...filter } = input;
   const counted = await pg<Counted[]>`
-    select subscriber, again, standing, count(*)::int as n from (${effectStatuses(pg, matching(pg, filter), subscriber ?? null)}) p
+    select subscriber, again, standing, count(*)::int as n
+      from (${effectStatuses(pg, matching(pg, filter), subscriber ?? null)}) p
     group by subscriber, again, standing order by subscriber collate "C"`;
   const [row] = await pg<{ events: number; answered: number }[]>`
     with found as materialized (${matching(pg, filter)})
     select (select count(*) from found)::int as events,
-      (select count(*) from deliveries d where d.state = 'delivered' and d.event_id in (select id from found))::int as answered`;
+      (select count(*) from deliveries d where d.state = 'delivered'
+        and d.event_id in (select id from found))::int as answered`;
   const names = [...new Set(counted.map((count) => count.subscriber))];
   const isAsked = subscriber === undefined || subscriber === 'webhooks';
   return {

@@ -9,6 +9,7 @@ export async function resetCircuits(pg: Queries, eventIds: string[]): Promise<vo
   await pg`
     update endpoints set failures = 0, failing_since = null, probe_at = null, failing_cause = null
     where failures > 0 and id in (
-      select endpoint_id from deliveries where event_id = any(${eventIds}::uuid[]) and state <> 'delivered'
+      select endpoint_id from deliveries where event_id = any(${eventIds}::uuid[])
+        and state <> 'delivered'
     )`;
 }

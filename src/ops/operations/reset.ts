@@ -23,11 +23,14 @@ export const reset: OperationHandler = {
     const subjects =
       'workflow_ids' in input
         ? pg`select unnest(${input.workflow_ids as string[]}::text[]) as subject`
-        : pg`select distinct l.dispatch_id::text as subject from dead_letters l join events e on e.id = l.event_id
-            where ${deadLetters(pg, input as DeadLetterSelection)} and l.created_at <= (select created_at from operations where id = ${id})`;
+        : pg`select distinct l.dispatch_id::text as subject from dead_letters l
+          join events e on e.id = l.event_id
+            where ${deadLetters(pg, input as DeadLetterSelection)}
+              and l.created_at <= (select created_at from operations where id = ${id})`;
     const [row] = await pg<{ n: number }[]>`
       with written as (
-        insert into operation_items (operation_id, subject) select ${id}, subject from (${subjects}) s on conflict do nothing
+        insert into operation_items (operation_id, subject) select ${id}, subject
+          from (${subjects}) s on conflict do nothing
       )
       select count(*)::int as n from (${subjects}) s`;
     return row?.n ?? 0;
@@ -36,10 +39,12 @@ export const reset: OperationHandler = {
   async step({ pg, resetWorkflow }, { id }, limit) {
     if (!resetWorkflow)
       throw new Error(
-        'there are no workflows to be reset under KNOCKON_TRANSPORT=pg-boss; retry the dead letters instead',
+        'there are no workflows to be reset under KNOCKON_TRANSPORT=pg-boss; retry the dead ' +
+          'letters instead',
       );
     const items = await pg<{ subject: string }[]>`
-      select subject from operation_items where operation_id = ${id} and done_at is null order by subject limit ${Math.min(limit, 5)}`;
+      select subject from operation_items where operation_id = ${id} and done_at is null
+        order by subject limit ${Math.min(limit, 5)}`;
     for (const { subject } of items) {
       await resetCircuitsOf(pg, subject);
       const failure = await resetWorkflow(subject, REASON).then(
@@ -47,10 +52,13 @@ export const reset: OperationHandler = {
         (error: Error) => error.message,
       );
       await pg`
-        with marked as (update operation_items set done_at = now() where operation_id = ${id} and subject = ${subject} and done_at is null returning subject)
-        update operations set done = done + ${failure === null ? 1 : 0}, failed = failed + ${failure === null ? 0 : 1},
+        with marked as (update operation_items set done_at = now() where operation_id = ${id}
+          and subject = ${subject} and done_at is null returning subject)
+        update operations set done = done + ${failure === null ? 1 : 0},
+          failed = failed + ${failure === null ? 0 : 1},
           failures = case when ${failure}::text is not null and jsonb_array_length(failures) < 100
-            then failures || jsonb_build_object('subject', ${subject}::text, 'reason', ${failure}::text) else failures end
+            then failures || jsonb_build_object('subject', ${subject}::text, 'reason',
+              ${failure}::text) else failures end
         where id = ${id} and exists (select from marked)`;
     }
     if (items.length === 0) await pg`update operations set exhausted = true where id = ${id}`;
@@ -62,7 +70,8 @@ async function resetCircuitsOf(pg: Sql, workflowId: string): Promise<void> {
   const dispatchId = dispatchOf(workflowId) ?? '';
   const rows = await pg<
     { event_id: string }[]
-  >`select event_id from dead_letters where dispatch_id::text = ${dispatchId} and subscriber = 'webhooks'`;
+  >`select event_id from dead_letters where dispatch_id::text = ${dispatchId}
+    and subscriber = 'webhooks'`;
   await resetCircuits(
     pg,
     rows.map((row) => row.event_id),

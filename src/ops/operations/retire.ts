@@ -156,15 +156,19 @@ async function letGo(
 async function startedOnes(pg: Sql, name: string, limit: number): Promise<Open[]> {
   return await pg<Open[]>`
     select o.event_id, e.workspace_id, o.dispatches from (
-      select event_id, jsonb_agg(jsonb_build_object('id', dispatch_id, 'restarts', restarts)) as dispatches
-      from (${openEffects(pg, name)}) o group by event_id having bool_and(started_at is not null) order by event_id limit ${limit}
-    ) o cross join lateral (select workspace_id from events where id = o.event_id limit 1) e order by o.event_id`;
+      select event_id, jsonb_agg(jsonb_build_object('id', dispatch_id, 'restarts',
+        restarts)) as dispatches
+      from (${openEffects(pg, name)}) o group by event_id having bool_and(started_at is not null)
+        order by event_id limit ${limit}
+    ) o cross join lateral (select workspace_id from events where id = o.event_id limit 1) e
+      order by o.event_id`;
 }
 
 /** What operations have under way for it, such as a replay, though it is done. */
 async function ofOperations(pg: Sql, name: string): Promise<DispatchRef[]> {
   return await pg<DispatchRef[]>`
-    select d.id, d.restarts from operation_dispatches jd cross join lateral (select * from dispatches where id = jd.dispatch_id offset 0) d
+    select d.id, d.restarts from operation_dispatches jd cross join lateral (select *
+      from dispatches where id = jd.dispatch_id offset 0) d
     where jd.ended_at is null and ${name} = any(d.subscribers)`;
 }
 
@@ -189,7 +193,8 @@ async function closeOrHandOver(
     const closed = await closeEffects(tx, given, operation.by, why);
     if (open === 'discard') await emitDiscards(tx, closed, operation.by, why);
   });
-  await deps.pg`update operations set done = done + ${found.length - sent} where id = ${operation.id}`;
+  await deps.pg`update operations set done = done + ${found.length - sent}
+    where id = ${operation.id}`;
   return { begun: found.length };
 }
 
@@ -205,7 +210,8 @@ async function handOver(
 ): Promise<number> {
   const claimed = await deps.pg.begin(async (tx) => {
     await waitForLock(tx, REDISPATCH_LOCK);
-    const those = tx`select id, type, workspace_id, channel_id, timestamp from events where id = any(${events}::uuid[]) order by id`;
+    const those = tx`select id, type, workspace_id, channel_id, timestamp from events
+      where id = any(${events}::uuid[]) order by id`;
     const pairs = await tx<Parameters<typeof redispatch>[2]>`
       select event_id, type, workspace_id, channel_id, subscriber, 'first' as purpose
       from (${effectStatuses(tx, those, heir)}) p where standing = 'never' order by event_id`;

@@ -23,15 +23,18 @@ const chosen = (pg: Queries, operationId: string, input: Record<string, unknown>
 export const retry: OperationHandler = {
   async count({ pg }, { id, input }) {
     const [row] = await pg<{ events: number }[]>`
-      select count(*)::int as events from (select distinct l.event_id, l.subscriber from ${chosen(pg, id, input)}) of_them`;
+      select count(*)::int as events from (select distinct l.event_id, l.subscriber
+        from ${chosen(pg, id, input)}) of_them`;
     return row?.events ?? 0;
   },
 
   step: (deps, operation, limit) =>
     dispatchPage(deps, operation, async (tx, cursor) => {
       const rows = await tx<(Redispatched & { id: string })[]>`
-        select l.id, l.event_id, l.subscriber, e.type, e.workspace_id, e.channel_id, 'retry' as purpose
-        from ${chosen(tx, operation.id, operation.input)} and l.id > ${String(cursor?.after ?? '00000000-0000-0000-0000-000000000000')}
+        select l.id, l.event_id, l.subscriber, e.type, e.workspace_id, e.channel_id,
+          'retry' as purpose
+        from ${chosen(tx, operation.id, operation.input)}
+          and l.id > ${String(cursor?.after ?? '00000000-0000-0000-0000-000000000000')}
         order by l.id limit ${limit} for update of l`;
       // An event with several outside parties may have a letter for each.
       await resetCircuits(

@@ -37,9 +37,12 @@ export function matching(
   return pg`
     select id, type, workspace_id, channel_id, timestamp from events
     where id > ${after} and id >= ${least} and id <= ${most}
-    ${from ? pg`and timestamp >= ${from}::timestamptz` : pg``} ${to ? pg`and timestamp < ${to}::timestamptz` : pg``}
-    ${channel_id ? pg`and channel_id = ${channel_id}` : pg``} ${type ? pg`and type = ${type}` : pg``}
-    ${message_id ? pg`and message_id = ${message_id}` : pg``} ${workspace_id ? pg`and workspace_id = ${workspace_id}` : pg``}
+    ${from ? pg`and timestamp >= ${from}::timestamptz` : pg``}
+    ${to ? pg`and timestamp < ${to}::timestamptz` : pg``}
+    ${channel_id ? pg`and channel_id = ${channel_id}` : pg``}
+    ${type ? pg`and type = ${type}` : pg``}
+    ${message_id ? pg`and message_id = ${message_id}` : pg``}
+    ${workspace_id ? pg`and workspace_id = ${workspace_id}` : pg``}
     order by id ${limit === undefined ? pg`` : pg`limit ${limit}`}`;
 }
 
@@ -64,8 +67,10 @@ export async function scan(
 ): Promise<Stretch> {
   const [row] = await tx<{ pairs: EventEffect[] | null; last: string | null; looked_at: number }[]>`
     with stretch as materialized (${matching(tx, filter, after, limit)})
-    select (select jsonb_agg(p order by p.event_id, p.subscriber) from (${effectStatuses(tx, tx`select * from stretch`, subscriber)}) p) as pairs,
-      (select id from stretch order by id desc limit 1) as last, (select count(*) from stretch)::int as looked_at`;
+    select (select jsonb_agg(p order by p.event_id, p.subscriber)
+      from (${effectStatuses(tx, tx`select * from stretch`, subscriber)}) p) as pairs,
+      (select id from stretch order by id desc limit 1) as last,
+      (select count(*) from stretch)::int as looked_at`;
   return {
     pairs: row?.pairs ?? [],
     last: row?.last ?? null,

@@ -4,9 +4,8 @@ import type { PendingQuery, Row, Sql, TransactionSql } from 'postgres';
 export type Queries = Sql | TransactionSql;
 
 /**
- * How an event stands with a subscriber: `never` was it dispatched to it; it is `waiting` for its
- * first dispatch; a dispatch is running for it (`in_flight`); it is `dead`, or `done`. `expired`: it
- * was done, and its receipt is gone.
+ * How an event stands with a subscriber. `never`: not dispatched to it. `waiting`: for its first
+ * dispatch. `in_flight`: a dispatch is running for it. `expired`: done, and its receipt is gone.
  */
 export type EffectStatus = 'never' | 'waiting' | 'in_flight' | 'dead' | 'done' | 'expired';
 
@@ -29,7 +28,8 @@ export interface EventEffect {
  */
 export const isRetried = (pg: Queries) => pg`(l.retried_by is not null and coalesce((
   select (select state from operations where id = jd.operation_id) in ('running', 'paused')
-  from operation_dispatches jd where jd.dispatch_id = l.retried_by and jd.ended_at is null limit 1), false))`;
+  from operation_dispatches jd where jd.dispatch_id = l.retried_by and jd.ended_at is null
+    limit 1), false))`;
 
 /**
  * Some events, once for each subscriber that wants them and is not retired, with how they stand.
@@ -46,26 +46,35 @@ export function effectStatuses(
   subscriber: string | null,
 ): PendingQuery<Row[]> {
   return pg`
-    select e.id as event_id, e.type, e.workspace_id, e.channel_id, s.name as subscriber, s.again, case
+    select e.id as event_id, e.type, e.workspace_id, e.channel_id, s.name as subscriber,
+      s.again, case
         when l.event_id is not null then case when l.retried then 'in_flight' else 'dead' end
         when r.event_id is not null then 'done'
         when later.is_there then 'in_flight'
-        when o.event_id is null then case when e.timestamp < s.created_at then 'never' else 'expired' end
+        when o.event_id is null then case when e.timestamp < s.created_at then 'never'
+          else 'expired' end
         when o.dispatch_id is null then 'waiting'
         when s.name = any(d.subscribers) then 'in_flight'
         else 'never'
       end as standing
     from (${events}) e
-    join subscribers s on (e.type = any(s.event_types) or '*' = any(s.event_types)) and s.retired_at is null and (${subscriber}::text is null or s.name = ${subscriber})
-    left join lateral (select event_id, dispatch_id from outbox where event_id = e.id offset 0) o on true
-    left join lateral (select subscribers from dispatches where id = o.dispatch_id offset 0) d on true
-    left join lateral (select event_id from receipts where event_id = e.id and subscriber = s.name offset 0) r on true
+    join subscribers s on (e.type = any(s.event_types) or '*' = any(s.event_types))
+      and s.retired_at is null and (${subscriber}::text is null or s.name = ${subscriber})
+    left join lateral (select event_id, dispatch_id from outbox where event_id = e.id offset 0)
+      o on true
+    left join lateral (select subscribers from dispatches where id = o.dispatch_id offset 0)
+      d on true
+    left join lateral (select event_id from receipts where event_id = e.id
+      and subscriber = s.name offset 0) r on true
     left join lateral (
-      select l.event_id, ${isRetried(pg)} as retried from (select * from dead_letters where event_id = e.id offset 0) l
+      select l.event_id, ${isRetried(pg)} as retried from (select * from dead_letters
+        where event_id = e.id offset 0) l
       where l.subscriber = s.name limit 1
     ) l on true
     left join lateral (
-      select true as is_there from (select dispatch_id from dispatch_events where event_id = e.id offset 0) x
-      where s.name = any((select subscribers from dispatches where id = x.dispatch_id)::text[]) limit 1
+      select true as is_there from (select dispatch_id from dispatch_events
+        where event_id = e.id offset 0) x
+      where s.name = any((select subscribers from dispatches where id = x.dispatch_id)::text[])
+        limit 1
     ) later on true`;
 }

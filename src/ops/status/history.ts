@@ -45,22 +45,31 @@ export async function keepSample(pg: Sql, sample: Sample): Promise<void> {
   ];
   const column = <T>(pick: (one: (typeof all)[number]) => T) => all.map(pick);
   await pg`
-    insert into samples as s (every, at, subscriber, looks, rate, error_rate, backlog, backlog_age_seconds, dead_letters)
-    select k.every, date_bin(make_interval(secs => k.every), now(), 'epoch'), t.* from unnest(${kept.map(({ every }) => every)}::int[]) as k (every)
+    insert into samples as s (every, at, subscriber, looks, rate, error_rate, backlog,
+      backlog_age_seconds, dead_letters)
+    select k.every, date_bin(make_interval(secs => k.every), now(), 'epoch'), t.*
+      from unnest(${kept.map(({ every }) => every)}::int[]) as k (every)
     cross join (select name, 1, rate, error_rate, backlog, age, dead from unnest(
-      ${column(({ name }) => name)}::text[], ${column(({ rate }) => rate)}::float8[], ${column(({ error_rate }) => error_rate)}::float8[],
-      ${column(({ backlog }) => backlog)}::int[], ${column((one) => one.backlog_age_seconds)}::float8[], ${column((one) => one.dead_letters)}::int[]
+      ${column(({ name }) => name)}::text[], ${column(({ rate }) => rate)}::float8[],
+        ${column(({ error_rate }) => error_rate)}::float8[],
+      ${column(({ backlog }) => backlog)}::int[],
+        ${column((one) => one.backlog_age_seconds)}::float8[],
+          ${column((one) => one.dead_letters)}::int[]
     ) as u (name, rate, error_rate, backlog, age, dead)) t
     on conflict (every, at, subscriber) do update set looks = s.looks + 1,
-      rate = (s.rate * s.looks + excluded.rate) / (s.looks + 1), error_rate = (s.error_rate * s.looks + excluded.error_rate) / (s.looks + 1),
-      backlog = greatest(s.backlog, excluded.backlog), dead_letters = greatest(s.dead_letters, excluded.dead_letters),
+      rate = (s.rate * s.looks + excluded.rate) / (s.looks + 1),
+        error_rate = (s.error_rate * s.looks + excluded.error_rate) / (s.looks + 1),
+      backlog = greatest(s.backlog, excluded.backlog), dead_letters = greatest(s.dead_letters,
+        excluded.dead_letters),
       backlog_age_seconds = greatest(s.backlog_age_seconds, excluded.backlog_age_seconds)`;
   await forgetSamples(pg);
 }
 
 async function forgetSamples(pg: Sql): Promise<void> {
   for (const { every, forMs } of kept)
-    await pg`delete from samples where every = ${every} and at < now() - ${forMs}::float8 * interval '1 ms'`;
+    await pg`
+      delete from samples where every = ${every} and at < now() - ${forMs}::float8 *
+        interval '1 ms'`;
 }
 
 /**
@@ -108,9 +117,12 @@ export async function readHistory(pg: Sql, past: HistoryRange): Promise<History>
   const bin = pg`make_interval(secs => ${point})`;
   const [bounds] = await pg<{ newest: Date }[]>`select date_bin(${bin}, now(), 'epoch') as newest`;
   const rows = await pg<Point[]>`
-    select date_bin(${bin}, at, 'epoch') as at, subscriber, (sum(rate * looks) / sum(looks))::float8 as rate, max(backlog) as backlog,
-      (sum(error_rate * looks) / sum(looks))::float8 as error_rate, max(backlog_age_seconds) as backlog_age_seconds, max(dead_letters) as dead_letters
-    from samples where every = ${every} and at > now() - make_interval(secs => ${span}) group by 1, 2`;
+    select date_bin(${bin}, at, 'epoch') as at, subscriber,
+      (sum(rate * looks) / sum(looks))::float8 as rate, max(backlog) as backlog,
+      (sum(error_rate * looks) / sum(looks))::float8 as error_rate,
+        max(backlog_age_seconds) as backlog_age_seconds, max(dead_letters) as dead_letters
+    from samples where every = ${every} and at > now() - make_interval(secs => ${span})
+      group by 1, 2`;
   const newest = bounds!.newest.getTime();
   const moments = Array.from(
     { length: span / point },

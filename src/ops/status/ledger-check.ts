@@ -51,10 +51,13 @@ export class LedgerCheck {
       const began = performance.now();
       const balance = await verifyLedger(pg, { running });
       const found = { balance, took_ms: performance.now() - began };
-      await pg`update ledger_checks set checked_at = now(), balance = ${JSON.stringify(found)}::text::jsonb where name = 'ledger'`;
+      await pg`
+        update ledger_checks set checked_at = now(), balance = ${JSON.stringify(found)}::text::jsonb
+          where name = 'ledger'`;
     }
     const [row] = await pg<{ balance: { balance: Balance } | null; age_ms: number }[]>`
-      select balance, extract(epoch from now() - checked_at)::float8 * 1000 as age_ms from ledger_checks where name = 'ledger'`;
+      select balance, extract(epoch from now() - checked_at)::float8 * 1000 as age_ms
+        from ledger_checks where name = 'ledger'`;
     if (!row?.balance) return;
     this.#latest = { balance: row.balance.balance, checked_at: new Date(Date.now() - row.age_ms) };
     this.#tell(row.balance.balance);
@@ -68,7 +71,9 @@ export class LedgerCheck {
     const rows = await pg`
       insert into ledger_checks as c (name, balance) values ('ledger', 'null')
       on conflict (name) do update set checked_at = now()
-        where c.checked_at <= now() - greatest(${everyMs * 0.9}::float8, least(${RAREST}::float8, 20 * coalesce((c.balance->>'took_ms')::float8, 0))) * interval '1 ms'
+        where c.checked_at <= now() - greatest(${everyMs * 0.9}::float8,
+          least(${RAREST}::float8, 20 * coalesce((c.balance->>'took_ms')::float8, 0))) *
+            interval '1 ms'
       returning name`;
     return rows.length > 0;
   }

@@ -10,17 +10,23 @@ import { readBacklogs } from './subscriber-status.ts';
 const gauges: SubscriberGauge<Account>[] = [
   {
     name: 'knockon_missing',
-    help: 'Effects that are neither done nor dead, and that no dispatch is running for, by subscriber; should be 0.',
+    help:
+      'Effects that are neither done nor dead, and that no dispatch is running for, by ' +
+      'subscriber; should be 0.',
     of: ({ missing }) => missing,
   },
   {
     name: 'knockon_in_flight',
-    help: 'Effects that are dispatched and not settled, by subscriber, those included that wait on purpose.',
+    help:
+      'Effects that are dispatched and not settled, by subscriber, those included that wait on ' +
+      'purpose.',
     of: ({ in_flight }) => in_flight,
   },
   {
     name: 'knockon_oldest_open_seconds',
-    help: 'Age of the oldest event that is neither done nor given up, by subscriber, those included that wait on purpose: alert on knockon_untried_age_seconds instead. 0 where there is none.',
+    help:
+      'Age of the oldest event that is neither done nor given up, by subscriber, those included ' +
+      'that wait on purpose: alert on knockon_untried_age_seconds instead. 0 where there is none.',
     of: ({ oldest_seconds }) => oldest_seconds ?? 0,
   },
   {
@@ -101,7 +107,8 @@ export interface SubscriberBacklog {
 /** How all subscribers stand. Costs what is open. */
 export async function readSubscriberBacklogs(pg: Sql): Promise<SubscriberBacklog[]> {
   const rows = await pg<{ name: string; paused: boolean }[]>`
-    select s.name, c.paused_at is not null as paused from subscribers s left join controls c on c.subscriber = s.name order by s.name`;
+    select s.name, c.paused_at is not null as paused from subscribers s
+      left join controls c on c.subscriber = s.name order by s.name`;
   const names = rows.map(({ name }) => name);
   const backlogs = await readBacklogs(pg, names);
   return rows.map(({ name, paused }) => {
@@ -120,12 +127,17 @@ export async function readSubscriberBacklogs(pg: Sql): Promise<SubscriberBacklog
 const standings: SubscriberGauge<SubscriberBacklog>[] = [
   {
     name: 'knockon_untried_age_seconds',
-    help: 'Age of the oldest event that a subscriber has not tried yet; 0 where there is none. To alert on, unless knockon_subscriber_paused is 1: what waits for a retry or on purpose is not in it.',
+    help:
+      'Age of the oldest event that a subscriber has not tried yet; 0 where there is none. To ' +
+      'alert on, unless knockon_subscriber_paused is 1: what waits for a retry or on purpose is ' +
+      'not in it.',
     of: ({ untried_seconds }) => untried_seconds,
   },
   {
     name: 'knockon_backlog_events',
-    help: 'Events that a subscriber has neither done nor given up, without those that wait on purpose.',
+    help:
+      'Events that a subscriber has neither done nor given up, without those that wait on ' +
+      'purpose.',
     of: ({ backlog }) => backlog,
   },
   {
@@ -135,7 +147,9 @@ const standings: SubscriberGauge<SubscriberBacklog>[] = [
   },
   {
     name: 'knockon_waiting_events',
-    help: 'Events that wait on purpose, by subscriber, such as a mail that gives its reader time, or a webhook for an endpoint that rests.',
+    help:
+      'Events that wait on purpose, by subscriber, such as a mail that gives its reader time, or ' +
+      'a webhook for an endpoint that rests.',
     of: ({ waiting }) => waiting,
   },
   {

@@ -107,9 +107,9 @@ function ledgerDetail({ balance, checked_at }: Checked): LedgerDetail {
 function undispatchedProblem(age: number | null, maxAgeMs: number): string | undefined {
   if (age === null || age * 1000 <= maxAgeMs) return undefined;
   return (
-    `the oldest undispatched event has waited ${Math.round(age)} s, more than ` +
-    `${maxAgeMs / 1000} s: is Temporal reachable (or the transport in its place), is a dispatcher ` +
-    'running, has an effect worker registered?'
+    `the oldest undispatched event has waited ${Math.round(age)} s, more than ${maxAgeMs / 1000} ` +
+    's: is Temporal reachable (or the transport in its place), is a dispatcher running, has an ' +
+    'effect worker registered?'
   );
 }
 

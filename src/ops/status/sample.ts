@@ -44,7 +44,8 @@ export interface Totals {
  */
 export async function readTotals(pg: Sql, from: Date): Promise<Totals> {
   const rows = await pg<{ subscriber: string; done: number }[]>`
-    select subscriber, sum(done)::float8 as done from effect_rates where since >= ${from.toISOString()} group by subscriber`;
+    select subscriber, sum(done)::float8 as done from effect_rates
+      where since >= ${from.toISOString()} group by subscriber`;
   return { at: Date.now(), done: new Map(rows.map(({ subscriber, done }) => [subscriber, done])) };
 }
 
@@ -73,7 +74,8 @@ const readSubscribers = (pg: Sql) => pg<
   from subscribers s left join controls c on c.subscriber = s.name order by s.name collate "C"`;
 
 const readMessages = (pg: Sql) => pg<{ n: number }[]>`
-  select count(*)::int as n from messages where id >= knockon.uuid_at(now() - ${MESSAGES_OVER} * interval '1 s')`;
+  select count(*)::int as n from messages
+    where id >= knockon.uuid_at(now() - ${MESSAGES_OVER} * interval '1 s')`;
 
 /**
  * Reads how everything is. Postgres alone is asked, so that it is told while the transport is away.

@@ -105,9 +105,13 @@ function inWords(s: SubscriberStatus, f: Found): { advice: string; command: stri
   const guess = f.isBusy
     ? ''
     : ` (a guess: it has done nothing in the last minute that could be measured)`;
-  const each = `${f.suggested_workers} ${f.suggested_workers === 1 ? 'worker' : 'workers'} of ${f.suggested_concurrency} calls at once`;
+  const each =
+    `${f.suggested_workers} ${f.suggested_workers === 1 ? 'worker' : 'workers'} of ` +
+    `${f.suggested_concurrency} calls at once`;
   return {
-    advice: `To be through in ${f.seconds} s it needs ${each}; now they make ${f.concurrency} in all${guess}.`,
+    advice:
+      `To be through in ${f.seconds} s it needs ${each}; now they make ${f.concurrency} in ` +
+      `all${guess}.`,
     command,
   };
 }
@@ -119,6 +123,7 @@ function inWords(s: SubscriberStatus, f: Found): { advice: string; command: stri
 async function arrivalRate(pg: Sql, types: string[]): Promise<number> {
   const [row] = await pg<{ n: number }[]>`
     select count(*)::float8 as n from outbox
-    where event_id > knockon.uuid_at(now() - interval '1 minute') and ${types.includes('*') ? pg`true` : pg`type = any(${types})`}`;
+    where event_id > knockon.uuid_at(now() - interval '1 minute')
+      and ${types.includes('*') ? pg`true` : pg`type = any(${types})`}`;
   return (row?.n ?? 0) / 60;
 }

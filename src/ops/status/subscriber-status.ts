@@ -122,21 +122,29 @@ export async function readBacklogs(pg: Sql, names: string[], workspaceId?: strin
   const rows = await pg<Backlog[]>`
     with open as (
       select s.name, o.event_id, exists (
-        select from attempts a where a.event_id = o.event_id and a.subscriber = s.name and a.waiting_until > now()) as waits,
-        exists (select from attempts a where a.event_id = o.event_id and a.subscriber = s.name) as tried
+        select from attempts a where a.event_id = o.event_id and a.subscriber = s.name
+          and a.waiting_until > now()) as waits,
+        exists (select from attempts a where a.event_id = o.event_id
+          and a.subscriber = s.name) as tried
       from dispatches d cross join unnest(coalesce(d.open, d.subscribers)) as s (name)
       cross join lateral (select event_id from dispatched where dispatch_id = d.id offset 0) o
       where d.settled_at is null and s.name = any(${names}) and ${isTheirs}
-        and (select true from receipts r where r.event_id = o.event_id and r.subscriber = s.name limit 1) is null
-        and (select true from (select subscriber from dead_letters where event_id = o.event_id offset 0) l where l.subscriber = s.name limit 1) is null
+        and (select true from receipts r where r.event_id = o.event_id and r.subscriber = s.name
+          limit 1) is null
+        and (select true from (select subscriber from dead_letters
+          where event_id = o.event_id offset 0) l where l.subscriber = s.name limit 1) is null
       union all
-      select s.name, o.event_id, false, false from outbox o join subscribers s on s.event_types && array[o.type, '*'] and s.retired_at is null
+      select s.name, o.event_id, false, false from outbox o join subscribers s
+        on s.event_types && array[o.type, '*'] and s.retired_at is null
       where o.dispatch_id is null and s.name = any(${names}) and ${isTheirs}
     )
-    select name, count(*) filter (where not waits)::int as backlog, count(*) filter (where waits)::int as waiting,
+    select name, count(*) filter (where not waits)::int as backlog,
+      count(*) filter (where waits)::int as waiting,
       count(*) filter (where tried and not waits)::int as retrying,
-      extract(epoch from now() - min(knockon.uuid_time(event_id)) filter (where not waits))::float8 as age,
-      extract(epoch from now() - min(knockon.uuid_time(event_id)) filter (where not tried))::float8 as untried_age
+      extract(epoch from now() - min(knockon.uuid_time(event_id))
+        filter (where not waits))::float8 as age,
+      extract(epoch from now() - min(knockon.uuid_time(event_id))
+        filter (where not tried))::float8 as untried_age
     from open group by name`;
   return new Map(rows.map((row) => [row.name, row]));
 }
@@ -162,7 +170,8 @@ function retirementOf(row: RetiredRow): Retirement | null {
 }
 
 const readRows = (pg: Sql, name?: string) => pg<Row[]>`
-  select s.name, s.description, s.event_types, s.task_queue, c.paused_at, c.paused_by, c.pause_reason, c.paused_until, c.per_second,
+  select s.name, s.description, s.event_types, s.task_queue, c.paused_at, c.paused_by,
+    c.pause_reason, c.paused_until, c.per_second,
     s.retired_at, s.retired_by, s.retired_open, s.handed_to, s.retire_operation
   from subscribers s left join controls c on c.subscriber = s.name
   where ${name === undefined ? pg`true` : pg`s.name = ${name}`} order by s.name collate "C"`;

@@ -20,7 +20,8 @@ export interface Balance {
   /** Events that are committed and have not reached the transport. */
   undispatched: { count: number; oldest_seconds: number | null };
   /**
-   * False if the transport did not answer what is running: then all open effects count as in flight.
+   * False if the transport did not answer what is running. Then all open effects count as in
+   * flight.
    */
   asked: boolean;
 }

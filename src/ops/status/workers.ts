@@ -24,7 +24,8 @@ export interface Beat {
 export async function readMark(pg: Sql): Promise<string> {
   const mark = async (cluster: ReturnType<Sql>) => {
     const [row] = await pg<{ mark: string }[]>`
-      select left(md5(concat_ws(' ', id, ${cluster}, (select oid from pg_database where datname = current_database()))), 8) as mark from deployment`;
+      select left(md5(concat_ws(' ', id, ${cluster}, (select oid from pg_database
+        where datname = current_database()))), 8) as mark from deployment`;
     if (!row)
       throw new Error(
         'The table `deployment` is empty: run `insert into deployment default values`.',
@@ -51,7 +52,8 @@ export const markIn = (identity: string): string | null =>
  */
 export async function readWorkers(pg: Sql): Promise<Beat[]> {
   return await pg<Beat[]>`
-    select identity, kind, version, host, pid, effects, started_at, seen_at, clock_ahead_ms, seen_at > now() - interval '30 seconds' as alive
+    select identity, kind, version, host, pid, effects, started_at, seen_at, clock_ahead_ms,
+      seen_at > now() - interval '30 seconds' as alive
     from workers where seen_at > now() - interval '1 day' order by identity`;
 }
 
@@ -63,7 +65,8 @@ export async function readRates(
   pg: Sql,
 ): Promise<Map<string, { rate: number; error_rate: number }>> {
   const rows = await pg<{ subscriber: string; rate: number; error_rate: number }[]>`
-    select subscriber, coalesce(sum(done) filter (where since > now() - interval '1 minute'), 0)::float8 / 60 as rate,
+    select subscriber, coalesce(sum(done) filter (where since > now() - interval '1 minute'),
+      0)::float8 / 60 as rate,
       coalesce(sum(failed)::float8 / nullif(sum(done + failed), 0), 0)::float8 as error_rate
     from effect_rates where since > now() - interval '5 minutes' group by subscriber`;
   return new Map(rows.map(({ subscriber, ...rates }) => [subscriber, rates]));

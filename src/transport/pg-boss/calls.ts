@@ -17,9 +17,12 @@ export const pgBossCalls =
   async (workflowId) => {
     const [dispatchId] = workflowId.split('.');
     const rows = await pg<Row[]>`
-      select data->'subscriber'->>'name' as subscriber, data->'events' as events, coalesce((data->>'tried')::int, 0) + 1 as attempt,
-        greatest(created_on, start_after) as scheduled_at, started_on as started_at, completed_on as ended_at, state::text as state
-      from pgboss.job where singleton_key = ${dispatchId ?? ''} and start_after < now() + interval '1 year' order by scheduled_at limit 1000`;
+      select data->'subscriber'->>'name' as subscriber, data->'events' as events,
+        coalesce((data->>'tried')::int, 0) + 1 as attempt,
+        greatest(created_on, start_after) as scheduled_at, started_on as started_at,
+          completed_on as ended_at, state::text as state
+      from pgboss.job where singleton_key = ${dispatchId ?? ''}
+        and start_after < now() + interval '1 year' order by scheduled_at limit 1000`;
     return rows.map(({ scheduled_at, started_at, ended_at, state, ...row }) => ({
       ...row,
       scheduled_at: scheduled_at.toISOString(),

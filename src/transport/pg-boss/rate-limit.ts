@@ -19,7 +19,8 @@ export async function takeRateSlot(pg: Sql, queue: string, perSecond: number): P
   const [row] = await pg<{ in_ms: number }[]>`
     insert into queue_turns as t (task_queue, reserved_until) values (${queue}, ${afterRest})
     on conflict (task_queue) do update
-      set reserved_until = case when t.reserved_until <= now() then ${afterRest} else t.reserved_until + make_interval(secs => ${gap}) end
+      set reserved_until = case when t.reserved_until <= now() then ${afterRest}
+        else t.reserved_until + make_interval(secs => ${gap}) end
     returning case when reserved_until = ${afterRest} then 0
       else (extract(epoch from reserved_until - now())::float8 - ${gap}) * 1000 end as in_ms`;
   return Math.max(0, row?.in_ms ?? 0);

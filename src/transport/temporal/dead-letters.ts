@@ -12,7 +12,8 @@ import { attributesOfLetters, openLetters, type SearchAttributes } from './searc
 
 /** Those of our deployment alone: another may share the namespace. */
 const shownNow = (naming: Naming) =>
-  `WorkflowType = '${LETTERS_WORKFLOW}' AND ExecutionStatus = 'Running' AND WorkflowId STARTS_WITH '${naming.of(lettersWorkflowId(''))}'`;
+  `WorkflowType = '${LETTERS_WORKFLOW}' AND ExecutionStatus = 'Running' AND WorkflowId ` +
+  `STARTS_WITH '${naming.of(lettersWorkflowId(''))}'`;
 
 /**
  * A workflow for each dispatch that has open letters: for as long as it has, which those of the

@@ -24,7 +24,8 @@ export async function resetWorkflow(
   if (status === 'RUNNING')
     throw new ResetError(
       'conflict',
-      `the workflow ${workflowId} is running: what is open it will do by itself; retry its dead letters instead`,
+      `the workflow ${workflowId} is running: what is open it will do by itself; retry its dead ` +
+        'letters instead',
     );
   const { runId: newRun } = await client.workflowService.resetWorkflowExecution({
     namespace: client.options.namespace,
@@ -52,7 +53,8 @@ async function latestRun(
 const absent = (id: string) =>
   new ResetError(
     'absent',
-    `there is no workflow ${id} of this deployment, or none any more: retry its dead letters instead`,
+    `there is no workflow ${id} of this deployment, or none any more: retry its dead letters ` +
+      'instead',
   );
 
 async function firstTask(client: Client, workflowId: string, runId: string) {

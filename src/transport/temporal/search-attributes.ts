@@ -125,7 +125,8 @@ export class SearchAttributes {
       this.#withoutUntil = performance.now() + WITHOUT;
       this.#log.warn(
         { err: error },
-        'Temporal refuses our search attributes; for a minute workflows are started without: see `knockon doctor`',
+        'Temporal refuses our search attributes; for a minute workflows are started without: ' +
+          'see `knockon doctor`',
       );
       return started;
     }

@@ -78,7 +78,8 @@ export function createTemporalTransport(
       } catch (error) {
         if (codeOf(error) !== CODE.notFound) throw error;
         throw new Error(
-          `Temporal has no namespace ${client.options.namespace}: make it, or correct TEMPORAL_NAMESPACE`,
+          `Temporal has no namespace ${client.options.namespace}: make it, or correct ` +
+            'TEMPORAL_NAMESPACE',
           { cause: error },
         );
       }

@@ -9,7 +9,8 @@ const UNREAD_MS = 60_000;
 const LOOK_MS = 5000;
 /** What is told to who finds every connection at work. */
 const FULL =
-  'HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
+  'HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: ' +
+  '0\r\n\r\n';
 
 /**
  * Times in ms: a client has 10 s for its headers (also for its first byte), and 30 s for its whole

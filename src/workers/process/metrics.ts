@@ -42,7 +42,9 @@ const timeOf = (id: string): number => Number.parseInt(id.replaceAll('-', '').sl
 export function dispatchDelays(registry: Registry): NonNullable<DispatcherOptions['onDispatched']> {
   const delay = new Histogram({
     name: 'knockon_dispatch_delay_seconds',
-    help: 'From the commit of an event until the transport has taken its dispatch: the oldest event of each dispatch.',
+    help:
+      'From the commit of an event until the transport has taken its dispatch: the oldest event ' +
+      'of each dispatch.',
     buckets: DELAYS,
     registers: [registry],
   });
@@ -71,20 +73,27 @@ export class EffectMetrics {
     const registers = [registry];
     this.#effects = new Counter({
       name: 'knockon_effects_total',
-      help: 'Effects by subscriber and outcome: done, retry (failed, tried again), later (waits on purpose), dead (given up). Of an event with several outside parties each counts.',
+      help:
+        'Effects by subscriber and outcome: done, retry (failed, tried again), later (waits on ' +
+        'purpose), dead (given up). Of an event with several outside parties each counts.',
       labelNames: ['subscriber', 'outcome'],
       registers,
     });
     this.#attempts = new Histogram({
       name: 'knockon_attempt_duration_seconds',
-      help: 'How long calls of effects took, by subscriber and outcome: the worst of dead, retry, later and done; nothing (it was done already), put_off (not made now), error (it failed as a whole).',
+      help:
+        'How long calls of effects took, by subscriber and outcome: the worst of dead, retry, ' +
+        'later and done; nothing (it was done already), put_off (not made now), error (it failed ' +
+        'as a whole).',
       labelNames: ['subscriber', 'outcome'],
       buckets: DELAYS,
       registers,
     });
     this.#delays = new Histogram({
       name: 'knockon_effect_delay_seconds',
-      help: 'From a dispatch to the end of a call that has done events of it, by subscriber. Pauses and retries are in it.',
+      help:
+        'From a dispatch to the end of a call that has done events of it, by subscriber. Pauses ' +
+        'and retries are in it.',
       labelNames: ['subscriber'],
       buckets: DELAYS,
       registers,

@@ -36,7 +36,8 @@ async function takeFree(
     select set_config('statement_timeout', ${String(Math.ceil(statementMs))}, true),
       set_config('idle_in_transaction_session_timeout', ${String(Math.ceil(idleMs))}, true),
       array(
-        select key from unnest(${sql.param(keys)}::text[], ${sql.param(locks)}::bigint[]) as t (key, lock)
+        select key
+        from unnest(${sql.param(keys)}::text[], ${sql.param(locks)}::bigint[]) as t (key, lock)
         where pg_try_advisory_xact_lock(lock)
       ) as free`);
   return row?.free ?? [];

@@ -11,7 +11,8 @@ const LEASE = 5000;
 // before.
 const TAKE = `
   local time = redis.call('TIME')
-  local token = math.max(time[1] * 1000000 + time[2], tonumber(redis.call('GET', KEYS[1]) or '0') + 1)
+  local last = tonumber(redis.call('GET', KEYS[1]) or '0')
+  local token = math.max(time[1] * 1000000 + time[2], last + 1)
   redis.call('SET', KEYS[1], string.format('%.0f', token))
   local taken = {}
   for i = 2, #KEYS do
@@ -19,9 +20,15 @@ const TAKE = `
   end
   return { string.format('%.0f', token), taken }`;
 
-const RENEW = `for _, key in ipairs(KEYS) do if redis.call('GET', key) == ARGV[1] then redis.call('PEXPIRE', key, ARGV[2]) end end`;
+const RENEW = `
+  for _, key in ipairs(KEYS) do
+    if redis.call('GET', key) == ARGV[1] then redis.call('PEXPIRE', key, ARGV[2]) end
+  end`;
 
-const GIVE_BACK = `for _, key in ipairs(KEYS) do if redis.call('GET', key) == ARGV[1] then redis.call('DEL', key) end end`;
+const GIVE_BACK = `
+  for _, key in ipairs(KEYS) do
+    if redis.call('GET', key) == ARGV[1] then redis.call('DEL', key) end
+  end`;
 
 /**
  * Locks in Redis, renewed while they are held. A lease can run out unnoticed, so each holder has a
@@ -65,7 +72,8 @@ export function redisLocks(options: {
       return { token: Number(token), keys: taken.flatMap((i) => request.keys[i] ?? []) };
     } catch (error) {
       throw new LocksAwayError(
-        `the locks are in Redis, and it does not answer: ${error instanceof Error ? error.message : error}`,
+        'the locks are in Redis, and it does not answer: ' +
+          `${error instanceof Error ? error.message : error}`,
       );
     }
   }
@@ -113,8 +121,10 @@ type Fenced = Pick<LockRequest, 'owner' | 'keys'> & { token: number };
 async function raiseFences(db: Database['db'], { owner, token, keys }: Fenced): Promise<string[]> {
   if (keys.length === 0) return [];
   const rows = await db.execute<{ key: string }>(sql`
-    insert into fences as f (subscriber, key, token) select ${owner}, key, ${token}::bigint from unnest(${sql.param(keys)}::uuid[]) as t (key) order by key
-    on conflict (subscriber, key) do update set token = excluded.token where f.token <= excluded.token
+    insert into fences as f (subscriber, key, token) select ${owner}, key, ${token}::bigint
+      from unnest(${sql.param(keys)}::uuid[]) as t (key) order by key
+    on conflict (subscriber, key) do update set token = excluded.token
+      where f.token <= excluded.token
     returning key`);
   return rows.map((row) => row.key);
 }
@@ -122,7 +132,8 @@ async function raiseFences(db: Database['db'], { owner, token, keys }: Fenced): 
 /** The last thing a transaction does: from here to its commit nobody newer can begin. */
 async function holdFences(tx: Transaction, { owner, token, keys }: Fenced): Promise<void> {
   const rows = await tx.execute(sql`
-    select key from fences where subscriber = ${owner} and key = any(${sql.param(keys)}::uuid[]) and token = ${token}::bigint order by key for share`);
+    select key from fences where subscriber = ${owner} and key = any(${sql.param(keys)}::uuid[])
+      and token = ${token}::bigint order by key for share`);
   if (rows.length < keys.length)
     throw new FencedOffError(
       'the lease ran out, and another worker has the lock: nothing was written',

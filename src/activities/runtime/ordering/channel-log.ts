@@ -51,8 +51,10 @@ export async function readPlaces(
 ): Promise<Place[]> {
   const rows = await db.execute(sql`
     with chosen as (${chosen(call)})
-    select e.channel_id, ${keyOf(effect)} as key, count(*)::int as events, max(e.seq)::float8 as upto
-    from chosen c cross join lateral (select * from events where id = c.event_id limit 1) e group by 1, 2`);
+    select e.channel_id, ${keyOf(effect)} as key, count(*)::int as events,
+      max(e.seq)::float8 as upto
+    from chosen c cross join lateral (select * from events where id = c.event_id limit 1) e
+      group by 1, 2`);
   return rows as unknown as Place[];
 }
 
@@ -64,16 +66,19 @@ export async function readWanted(
 ): Promise<Wanted[]> {
   const rows = await db.execute(sql`
     with chosen as (${chosen(call)})
-    select e.id, ${keyOf(effect)} as key, e.channel_id, e.seq::float8 as seq, coalesce(extract(epoch from t.waited) * 1000, 0)::float8 as waited_ms,
+    select e.id, ${keyOf(effect)} as key, e.channel_id, e.seq::float8 as seq,
+      coalesce(extract(epoch from t.waited) * 1000, 0)::float8 as waited_ms,
       coalesce(t.tried, false) or l.is_there is not null as tried,
       coalesce((select size from dispatches where id = ${call.dispatch_id}), 1) as dispatch_size
     from chosen c cross join lateral (select * from events where id = c.event_id limit 1) e
     left join lateral (
-      select max(waiting_until - updated_at) filter (where target = '') as waited, bool_or(waits_for is null) as tried
+      select max(waiting_until - updated_at) filter (where target = '') as waited,
+        bool_or(waits_for is null) as tried
       from attempts where event_id = e.id and subscriber = ${effect.name}
     ) t on true
     left join lateral (
-      select true as is_there from (select subscriber from dead_letters where event_id = e.id offset 0) l where subscriber = ${effect.name} limit 1
+      select true as is_there from (select subscriber from dead_letters
+        where event_id = e.id offset 0) l where subscriber = ${effect.name} limit 1
     ) l on true
     where ${receiptOf(sql`e.id`, effect.name)} is null
     order by e.channel_id, e.seq, e.id`);
@@ -143,25 +148,32 @@ export async function readLog(
   const rows = await db.execute(sql`
     with asked as (
       select t.channel_id, t.upto, t.most, coalesce(c.seq, -1) as cursor
-      from unnest(${column((s) => s.channel_id)}::uuid[], ${column((s) => s.upto)}::bigint[], ${column((s) => s.most)}::int[]) as t (channel_id, upto, most)
+      from unnest(${column((s) => s.channel_id)}::uuid[], ${column((s) => s.upto)}::bigint[],
+        ${column((s) => s.most)}::int[]) as t (channel_id, upto, most)
       left join cursors c on c.subscriber = ${effect.name} and c.channel_id = t.channel_id
     ), mine as materialized (${mine}), line as materialized (
       select e.*, e.id in (select event_id from mine) as mine from asked a cross join lateral (
-        select * from events where channel_id = a.channel_id and seq > a.cursor and seq <= a.upto order by seq limit a.most
+        select * from events where channel_id = a.channel_id and seq > a.cursor and seq <= a.upto
+          order by seq limit a.most
       ) e
     ), log as (
       select *, false as apart from line
       union all
       select e.*, true, true from (select event_id from mine except select id from line) rest
-      cross join lateral (select * from events where id = rest.event_id limit 1) e left join asked a on a.channel_id = e.channel_id
-      where (e.channel_id is null or e.seq is null or e.seq <= a.cursor) and ${keyOf(effect)} = any(${sql.param(keys)}::uuid[])
+      cross join lateral (select * from events where id = rest.event_id limit 1) e
+        left join asked a on a.channel_id = e.channel_id
+      where (e.channel_id is null or e.seq is null or e.seq <= a.cursor)
+        and ${keyOf(effect)} = any(${sql.param(keys)}::uuid[])
     )
     select ${eventColumns}, e.apart, e.mine, e.tried, e.why, e.place, e.bytes, e.is_read from (
-      select p.id, p.type, p.version, p.workspace_id, p.channel_id, p.message_id, p.seq, p.timestamp, p.apart, p.mine, p.tried, p.why, p.place,
+      select p.id, p.type, p.version, p.workspace_id, p.channel_id, p.message_id, p.seq,
+        p.timestamp, p.apart, p.mine, p.tried, p.why, p.place,
         case when p.place = 'due' then ${payloadBytesAtLeast(sql`p.payload`)} else 0 end as bytes,
-        p.place = 'due' and ${isLittle} as is_read, case when p.place = 'due' and ${isLittle} then p.payload end as payload
+        p.place = 'due' and ${isLittle} as is_read, case when p.place = 'due'
+          and ${isLittle} then p.payload end as payload
       from (
-        select e.*, coalesce(t.is_there, false) as tried, coalesce(o.dead, t.last_error) as why, case
+        select e.*, coalesce(t.is_there, false) as tried, coalesce(o.dead, t.last_error) as why,
+          case
             when ${receiptOf(sql`e.id`, effect.name)} then 'done'
             when e.mine then 'due'
             when o.is_its is not true then 'foreign'
@@ -172,13 +184,17 @@ export async function readLog(
         from log e
         left join lateral (
           select last_error, true as is_there from attempts
-          where event_id = e.id and subscriber = ${effect.name} and waits_for is null order by updated_at desc limit 1
+          where event_id = e.id and subscriber = ${effect.name} and waits_for is null
+            order by updated_at desc limit 1
         ) t on true
         left join lateral (
           select (e.type = any(${types}::text[]) or '*' = any(${types}::text[]))
-              and (o.dispatch_id is null or ${effect.name} = any((select subscribers from dispatches where id = o.dispatch_id)::text[]) or exists (
-                select from (select dispatch_id from dispatch_events where event_id = e.id offset 0) x
-                where ${effect.name} = any((select subscribers from dispatches where id = x.dispatch_id)::text[])
+              and (o.dispatch_id is null or ${effect.name} = any((select subscribers from dispatches
+                where id = o.dispatch_id)::text[]) or exists (
+                select from (
+                  select dispatch_id from dispatch_events where event_id = e.id offset 0) x
+                where ${effect.name} = any((select subscribers from dispatches
+                  where id = x.dispatch_id)::text[])
               )) as is_its,
             (select reason from (select * from dead_letters where event_id = e.id offset 0) l
               where subscriber = ${effect.name} order by target limit 1) as dead
@@ -194,7 +210,8 @@ export async function readLog(
 
 /** Whether all payloads that are due are a page at most, however they are stored. */
 const isLittle = sql`(sum(case when p.place = 'due'
-  then pg_column_size(p.payload) * case when pg_column_compression(p.payload) is null then 1 else ${SQUEEZED}::int end else 0 end) over () <= ${PAGE})`;
+  then pg_column_size(p.payload) * case when pg_column_compression(p.payload) is null then 1
+    else ${SQUEEZED}::int end else 0 end) over () <= ${PAGE})`;
 
 /**
  * Reads the payloads of a turn that are not here: as many of its first events as fit into a page,
@@ -207,7 +224,8 @@ export async function readPayloads(db: Queryable, turn: Entry[]): Promise<Entry[
       select id, place, case when ${fits} then payload end as payload, ${fits} as fits
       from (
         select e.id, t.place, e.payload, ${payloadBytes(sql`e.payload`)} as bytes
-        from unnest(${sql.param(turn.map((entry) => entry.id))}::uuid[]) with ordinality as t (id, place)
+        from unnest(${sql.param(turn.map((entry) => entry.id))}::uuid[])
+          with ordinality as t (id, place)
           cross join lateral (select * from events where id = t.id limit 1) e
       ) e window w as (order by place)
     ) e where fits order by place`);

@@ -25,8 +25,9 @@ const backfill = operation({
   ...forOperators,
   summary: 'Give a subscriber what happened before it was there',
   description:
-    'Dispatches to it the events of the log that were dispatched before it was registered; what has happened since comes by itself. ' +
-    'No event is left out between the two, and none comes twice. Ordered subscribers get the old events in order.',
+    'Dispatches to it the events of the log that were dispatched before it was registered; what ' +
+    'has happened since comes by itself. No event is left out between the two, and none comes ' +
+    'twice. Ordered subscribers get the old events in order.',
   creates: true,
   refuses: [404],
   request: { body: body(given) },

@@ -26,7 +26,8 @@ const doctor = operation({
   responses: {
     200: json(
       diagnosis,
-      'What was found; that something is wrong is an answer too, and so is that the database is away.',
+      'What was found; that something is wrong is an answer too, and so is that the database is ' +
+        'away.',
     ),
   },
 });

@@ -89,7 +89,8 @@ const read = operation({
   operationId: 'opsGetEndpoint',
   ...forOperators,
   summary:
-    'Read an endpoint of any workspace: how it is, why and since when, what it answered, and what waits for it',
+    'Read an endpoint of any workspace: how it is, why and since when, what it answered, and ' +
+    'what waits for it',
   request: { params },
   responses: { 200: json(inFull, 'The endpoint.') },
 });
@@ -164,7 +165,8 @@ const tryIt = operation({
   path: '/v1/ops/endpoints/{id}/try',
   ...forOperators,
   summary:
-    'End its rest at once, and send it what waits, the oldest first, as long as it takes it: 5 s and 100 deliveries at most',
+    'End its rest at once, and send it what waits, the oldest first, as long as it takes it: 5 s ' +
+    'and 100 deliveries at most',
   creates: true,
   request: { params },
   responses: {

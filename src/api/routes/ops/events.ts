@@ -97,7 +97,8 @@ const inspectedEffect = effectSchema
       .nullable()
       .openapi({
         description:
-          'Calls in which the event was, oldest first; null where the transport does not know any more.',
+          'Calls in which the event was, oldest first; null where the transport does not know ' +
+          'any more.',
       }),
   })
   .openapi('InspectedEffect');
@@ -130,10 +131,13 @@ const list = operation({
       channel_id: uuid.optional(),
       message_id: uuid.optional(),
       type: typeName.optional(),
-      workflow_id: text(1, 255).optional().openapi({
-        description:
-          "Events that this workflow was started with: its id in Temporal, or without KNOCKON_DEPLOYMENT's prefix.",
-      }),
+      workflow_id: text(1, 255)
+        .optional()
+        .openapi({
+          description:
+            'Events that this workflow was started with: its id in Temporal, or without ' +
+            "KNOCKON_DEPLOYMENT's prefix.",
+        }),
       about: text(1, 255)
         .optional()
         .openapi({ description: 'Events that have this id, or whose message or workflow has it.' }),

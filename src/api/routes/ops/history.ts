@@ -34,8 +34,10 @@ const read = operation({
   ...forOperators,
   summary: 'How rates, backlogs and lag were',
   description:
-    'Samples are kept for seven days, coarser with age: every 10 s for 3 hours, every minute for a day, every 10 minutes for a week. ' +
-    'Each list has a value for each of `times`; null where nobody looked, such as while everything was stopped.',
+    'Samples are kept for seven days, coarser with age: every 10 s for 3 hours, every minute for ' +
+    'a day, every 10 minutes for a week. ' +
+    'Each list has a value for each of `times`; null where nobody looked, such as while ' +
+    'everything was stopped.',
   request: {
     query: z.strictObject({
       past: z

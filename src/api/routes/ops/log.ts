@@ -13,7 +13,8 @@ const entry = z
     at: timestamp,
     by: z.string().openapi({
       description:
-        "An operator's name; `operator` for KNOCKON_ADMIN_KEY, `knockon` for what happened by itself.",
+        "An operator's name; `operator` for KNOCKON_ADMIN_KEY, `knockon` for what happened by " +
+        'itself.',
     }),
     verb: z.string().openapi({ example: 'pause' }),
     subject: z.string().openapi({ description: 'What it was done to.', example: 'search' }),
@@ -28,7 +29,9 @@ const verb = z
   .string()
   .superRefine((value, context) => {
     if ((ACTIONS as readonly string[]).includes(value)) return;
-    const message = `is no verb of the log; did you mean ${closest(value.slice(0, 100), ACTIONS)}? Known are ${ACTIONS.join(', ')}`;
+    const message =
+      `is no verb of the log; did you mean ${closest(value.slice(0, 100), ACTIONS)}? Known are ` +
+      `${ACTIONS.join(', ')}`;
     context.addIssue({ code: 'custom', message });
   })
   .optional()

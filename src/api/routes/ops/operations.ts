@@ -154,7 +154,8 @@ async function changed(c: Context<Env>, deps: ApiDependencies, id: string, verb:
   if (!found) throw notFound('operation');
   if (!isChanged)
     throw conflict(
-      `The operation is ${found.state}: it can't be ${verb === 'cancel' ? 'cancelled' : `${verb}d`}.`,
+      `The operation is ${found.state}: it can't be ` +
+        `${verb === 'cancel' ? 'cancelled' : `${verb}d`}.`,
     );
   await deps.driver
     ?.wake(found)

@@ -27,10 +27,14 @@ const given = z
       .boolean()
       .default(false)
       .openapi({ description: 'Count what would be done, and do nothing.' }),
-    force: z.boolean().default(false).openapi({
-      description:
-        'Also do again what calls the outside: webhooks that were answered 2xx, under the same webhook-id.',
-    }),
+    force: z
+      .boolean()
+      .default(false)
+      .openapi({
+        description:
+          'Also do again what calls the outside: webhooks that were answered 2xx, under the same ' +
+          'webhook-id.',
+      }),
     per_second: perSecond,
     reason,
   })
@@ -72,8 +76,10 @@ const replay = operation({
   ...forOperators,
   summary: 'Run effects again for events of the log',
   description:
-    'What is dead is tried again. What is done is done again where doing it twice comes to the same (search); with `force` also what ' +
-    'calls the outside (webhooks, under the same webhook-id). What counts or is ordered (analytics, cache, audit) never is: rebuild it. ' +
+    'What is dead is tried again. What is done is done again where doing it twice comes to the ' +
+    'same (search); with `force` also what ' +
+    'calls the outside (webhooks, under the same webhook-id). What counts or is ordered ' +
+    '(analytics, cache, audit) never is: rebuild it. ' +
     'What is under way is left alone.',
   creates: true,
   request: { body: body(given) },
@@ -101,7 +107,8 @@ export const replayRoutes = (deps: ApiDependencies) =>
     }
     if (subscriber && rest.force && subscriber.again === 'never')
       throw conflict(
-        `${subscriber.name} is never done again, it would count twice or come out of order: rebuild it (search, analytics, cache), or replay without force.`,
+        `${subscriber.name} is never done again, it would count twice or come out of order: ` +
+          'rebuild it (search, analytics, cache), or replay without force.',
       );
     if (!dry_run)
       return await begin(

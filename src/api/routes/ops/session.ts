@@ -27,10 +27,14 @@ const read = operation({
   summary: 'Who calls, and what they may do',
   request: {
     query: z.strictObject({
-      optional: z.enum(['true', 'false'], { message: 'must be true or false' }).optional().openapi({
-        description:
-          '`true`: where no key is sent and nobody is signed in, the answer is 204 and not 401. Default: false.',
-      }),
+      optional: z
+        .enum(['true', 'false'], { message: 'must be true or false' })
+        .optional()
+        .openapi({
+          description:
+            '`true`: where no key is sent and nobody is signed in, the answer is 204 and not ' +
+            '401. Default: false.',
+        }),
     }),
   },
   responses: {

@@ -11,10 +11,14 @@ const stream = operation({
   ...forOperators,
   summary: 'Rates, backlogs and lag as they change, as server-sent events',
   description:
-    'Begins with the event `recent`: a list of samples, oldest first, as far as somebody has been looking in the last five minutes. Then a ' +
-    '`sample` about every two seconds: `{at, messages_per_second, undispatched_seconds, subscribers: [{name, state, rate, error_rate, ' +
-    'backlog, backlog_age_seconds, workers, dead_letters}]}`, or `trouble`: `{detail}` where that can not be found out just now. Ends after ' +
-    'five minutes with the event `renew`: ask again. An operator has 10 at most (429), a process 200 (503).',
+    'Begins with the event `recent`: a list of samples, oldest first, as far as somebody has ' +
+    'been looking in the last five minutes. Then a ' +
+    '`sample` about every two seconds: `{at, messages_per_second, undispatched_seconds, ' +
+    'subscribers: [{name, state, rate, error_rate, ' +
+    'backlog, backlog_age_seconds, workers, dead_letters}]}`, or `trouble`: `{detail}` where ' +
+    'that can not be found out just now. Ends after ' +
+    'five minutes with the event `renew`: ask again. An operator has 10 at most (429), a process ' +
+    '200 (503).',
   responses: {
     200: {
       description: 'A stream without end.',

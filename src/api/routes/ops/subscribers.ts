@@ -49,19 +49,25 @@ const status = z
       .openapi({ description: 'What operators want of it.' }),
     health: z.enum(['ok', 'degraded', 'failing', 'down']).openapi({
       description:
-        'How it is doing. `down`: no worker takes its calls; `failing`: half of the tries of the last five minutes failed, or more; `degraded`: 5 % or more.',
+        'How it is doing. `down`: no worker takes its calls; `failing`: half of the tries of ' +
+        'the last five minutes failed, or more; `degraded`: 5 % or more.',
     }),
     backlog: count(
-      'Events for it that it has neither done nor given up, without those that wait for a moment of their own.',
+      'Events for it that it has neither done nor given up, without those that wait for a moment ' +
+        'of their own.',
     ),
     backlog_age_seconds: number('Age of the oldest of them; 0 where there is none.'),
     waiting: count(
       'Events that wait for a moment of their own, such as a mail that gives its reader time.',
     ),
-    queue: z.object({ calls: z.int(), age_seconds: z.number() }).nullable().openapi({
-      description:
-        'Calls that wait in its queue, each for up to a batch of events; null where the transport does not answer.',
-    }),
+    queue: z
+      .object({ calls: z.int(), age_seconds: z.number() })
+      .nullable()
+      .openapi({
+        description:
+          'Calls that wait in its queue, each for up to a batch of events; null where the ' +
+          'transport does not answer.',
+      }),
     rate: number('Events done a second, over the last minute.'),
     error_rate: number('Of what was tried in the last five minutes, which part failed: 0 to 1.'),
     workers: count('Worker processes that take its calls.'),

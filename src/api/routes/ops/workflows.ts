@@ -73,5 +73,6 @@ export const workflowRoutes = (deps: ApiDependencies) =>
 
 const noWorkflows = () =>
   conflict(
-    'There are no workflows under KNOCKON_TRANSPORT=pg-boss; retry the dead letters instead (POST /v1/ops/dead_letters/retry).',
+    'There are no workflows under KNOCKON_TRANSPORT=pg-boss; retry the dead letters instead ' +
+      '(POST /v1/ops/dead_letters/retry).',
   );
