@@ -148,23 +148,7 @@ export const workflowName = (eventType: string): string =>
     .join('')}`;
 
 /**
- * The type of the failure where a call names a dispatch that the worker's database does not know.
- * The call is made again, and uses up no try: the worker that it is for may take it then.
- */
-export const UNKNOWN_DISPATCH = 'UnknownDispatchError';
-
-/**
  * The signal that tells a dispatch's workflow to leave off one of its subscribers, by its name:
  * nothing of it is waited for any more.
  */
 export const DROP_SIGNAL = 'drop';
-
-/**
- * `ApplicationFailure.type` of what an activity throws: `retry` may pass later; `poison` fails for
- * reasons of its own each time.
- */
-export const FAILURE = {
-  retry: 'EffectRetry',
-  poison: 'EffectPoison',
-  failed: 'EffectsFailed',
-} as const;

@@ -18,7 +18,7 @@ export class Quarantine {
   #took: number;
   /** The last moment that somebody was turned away for. */
   #appointed = 0;
-  readonly #turnedAway = new Set<Promise<void>>();
+  readonly #turnedAway = new Set<Promise<unknown>>();
 
   /**
    * @param calmMs how long a suspected call waits so that others, which were taken at the same
@@ -36,7 +36,7 @@ export class Quarantine {
    * @param turnAway writes that it is made later: in so many ms, when those that were turned away
    * before it will have had their turn
    */
-  async admit(make: () => Promise<void>, turnAway: (inMs: number) => Promise<void>): Promise<void> {
+  async admit<T>(make: () => Promise<T>, turnAway: (inMs: number) => Promise<T>): Promise<T> {
     if (this.#taken) return await this.#away(turnAway(this.#appoint()));
     this.#taken = true;
     const began = performance.now();
@@ -44,7 +44,7 @@ export class Quarantine {
       await wait(this.#calmMs);
       // Later ones are not waited for: with many suspects there is always another one.
       await Promise.allSettled([...this.#turnedAway]);
-      await make();
+      return await make();
     } finally {
       this.#taken = false;
       this.#took = performance.now() - began;
@@ -64,10 +64,10 @@ export class Quarantine {
     return this.#appointed - now;
   }
 
-  async #away(written: Promise<void>): Promise<void> {
+  async #away<T>(written: Promise<T>): Promise<T> {
     this.#turnedAway.add(written);
     try {
-      await written;
+      return await written;
     } finally {
       this.#turnedAway.delete(written);
     }

@@ -1,44 +1,47 @@
-import { setTimeout as rest } from 'node:timers/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { EffectCall } from '../transport/dispatch.ts';
 
 /** How long an answer waits for the others of its dispatch, in ms. */
 const AT_MOST = 20;
 
-interface Company {
+/** The calls of one dispatch that are under way in this process. */
+interface Group {
   calls: number;
-  gone: Promise<void>;
-  leave(): void;
+  ended: Promise<void>;
+  end(): void;
 }
 
 /**
- * Lets the answers to a dispatch's calls leave this process together, once none of them is under
- * way here, or after `atMostMs`. Each answer wakes the workflow: by themselves six of one event
- * have it run three times where two do, while the last effects still need the processor.
+ * Delays answers by up to 20 ms, so that those of one dispatch leave this process together. Each
+ * answer wakes the workflow: separately, six of them cause three workflow tasks instead of two.
+ *
+ * @param atMostMs for tests
  */
 export function coalescingCompletions(atMostMs = AT_MOST) {
-  const companies = new Map<string, Company>();
-  return <Answer>(make: (call: EffectCall) => Promise<Answer>): typeof make =>
+  const groups = new Map<string, Group>();
+  return <Answer>(next: (call: EffectCall) => Promise<Answer>): typeof next =>
     async (call) => {
-      const company = companies.get(call.dispatch_id) ?? found();
-      companies.set(call.dispatch_id, company);
-      company.calls += 1;
+      const { dispatch_id } = call;
+      const group = groups.get(dispatch_id) ?? newGroup();
+      groups.set(dispatch_id, group);
+      group.calls += 1;
       try {
-        return await make(call);
+        return await next(call);
       } finally {
-        company.calls -= 1;
-        if (company.calls > 0) await Promise.race([company.gone, rest(atMostMs)]);
+        group.calls -= 1;
+        if (group.calls > 0) await Promise.race([group.ended, wait(atMostMs)]);
         else {
-          companies.delete(call.dispatch_id);
-          company.leave();
+          groups.delete(dispatch_id);
+          group.end();
         }
       }
     };
 }
 
-function found(): Company {
-  let leave = () => {};
-  const gone = new Promise<void>((resolve) => {
-    leave = resolve;
+function newGroup(): Group {
+  let end = () => {};
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
   });
-  return { calls: 0, gone, leave };
+  return { calls: 0, ended, end };
 }

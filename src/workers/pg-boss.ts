@@ -1,11 +1,10 @@
 import { sql } from 'drizzle-orm';
 import { fromDrizzle, type PgBoss } from 'pg-boss';
-import type { TellAttempt } from '../activities/runtime/attempt-report.ts';
 import { CallSlots } from '../activities/runtime/call-slots.ts';
 import { recordDeadLetters } from '../activities/runtime/dead-letters.ts';
 import type { Effect } from '../activities/runtime/effect.ts';
 import { EventReader } from '../activities/runtime/event-reader.ts';
-import { answer } from '../activities/runtime/run-effect.ts';
+import { answer, type CallOptions } from '../activities/runtime/run-effect.ts';
 import { isDatabaseAway } from '../db/errors.ts';
 import type { DeadLetters } from '../transport/dispatch.ts';
 import { createBoss, ensureQueues, LOOK_AFTER } from '../transport/pg-boss/boss.ts';
@@ -17,33 +16,56 @@ import { rateSlotsOf } from '../transport/pg-boss/rate-limit.ts';
 import { Quarantines } from '../transport/quarantine.ts';
 import { ControlWatcher } from './control-watcher.ts';
 import { type Hosted, tellingAttempts } from './effects.ts';
+import { compose } from './middleware.ts';
 import { LimitedLog, tellingLetters } from './process/limited-log.ts';
 import { repeat } from './process/repeat.ts';
 
-/**
- * Tries to reach Postgres at the start, ever slower up to 30 s: workers and servers may start in
- * any order.
- */
+/** Attempts to reach Postgres at the start, ever slower up to 30 s: servers start in any order. */
 const START_ATTEMPTS = 1000;
 
 /**
- * Hosts effects as consumers of pg-boss's queues, one each, and looks after jobs whose worker is
- * gone.
+ * Hosts effects as consumers of pg-boss's queues, one each, and gives the jobs of dead workers to
+ * others.
  */
-export async function host(hosting: Hosted): Promise<{ ended: Promise<void> }> {
-  const { config, database, effects, log, started } = hosting;
+export async function host(hosted: Hosted): Promise<{ ended: Promise<void> }> {
+  const { config, database, effects, log, started } = hosted;
   const consumers = new Map<string, Consumer>();
-  const wakeAll = () => {
-    for (const consumer of consumers.values()) consumer.wake();
+  const wake = (queue?: string) => {
+    for (const [name, consumer] of consumers)
+      if (queue === undefined || queue === name) consumer.wake();
   };
-  const heed = started.add(new ControlWatcher(database, wakeAll), (h) => h.stop());
-  await heed.start(log);
-  const boss = createBoss({
-    url: config.DATABASE_URL,
-    name: 'knockon pg-boss',
-    log,
-    connections: 4,
+  const controls = started.add(new ControlWatcher(database, () => wake()), (c) => c.stop());
+  await controls.start(log);
+  const boss = await startBoss(hosted);
+  const shared: Shared = {
+    boss,
+    controls,
+    options: {
+      locks: hosted.locks,
+      reader: new EventReader(database.db, effects.length),
+      tell: tellingAttempts(hosted),
+    },
+    quarantines: new Quarantines(),
+    tellLetters: tellingLetters(started.add(new LimitedLog(log), (s) => s.close())),
+  };
+  for (const effect of effects)
+    consumers.set(effect.task_queue, consumerOf(effect, shared, hosted));
+  await listenForCalls(database.listen, wake);
+  for (const consumer of consumers.values()) consumer.start();
+  const ended = new Promise<void>((resolve) => {
+    started.add(consumers, async () => {
+      const stopped = [...consumers.values()].map((one) => one.stop(config.KNOCKON_SHUTDOWN));
+      await Promise.all(stopped);
+      resolve();
+    });
   });
+  return { ended };
+}
+
+/** Starts pg-boss and the watch for lost jobs, and makes the effects' queues. */
+async function startBoss({ config, database, effects, log, started }: Hosted): Promise<PgBoss> {
+  const url = config.DATABASE_URL;
+  const boss = createBoss({ url, name: 'knockon pg-boss', log, connections: 4 });
   started.add(boss, (b) => b.stop({ graceful: false }));
   await boss.start({ attempts: START_ATTEMPTS });
   const lost = new LostJobs(boss);
@@ -52,79 +74,64 @@ export async function host(hosting: Hosted): Promise<{ ended: Promise<void> }> {
     repeat('look for calls whose worker is gone', LOOK_AFTER * 1000, look, log, 1),
     (loop) => loop.stop(),
   );
-  const queues = effects.map((effect) => effect.task_queue);
-  await ensureQueues(boss, queues);
-  const tell = tellingAttempts(hosting);
-  const tellLetters = tellingLetters(started.add(new LimitedLog(log), (s) => s.close()));
-  const shared = {
-    tell,
-    tellLetters,
+  await ensureQueues(
     boss,
-    heed,
-    quarantines: new Quarantines(),
-    reader: new EventReader(database.db, effects.length),
-  };
-  for (const effect of effects)
-    consumers.set(effect.task_queue, consumerOf(effect, shared, hosting));
-  await listenForCalls(database.listen, (queue) => {
-    for (const [name, consumer] of consumers)
-      if (queue === undefined || queue === name) consumer.wake();
-  });
-  for (const consumer of consumers.values()) consumer.start();
-  const ended = new Promise<void>((resolve) => {
-    started.add(consumers, async () => {
-      await Promise.all(
-        [...consumers.values()].map((consumer) => consumer.stop(config.KNOCKON_SHUTDOWN)),
-      );
-      resolve();
-    });
-  });
-  return { ended };
+    effects.map((effect) => effect.task_queue),
+  );
+  return boss;
 }
 
 /** What the effects of a process have in common. */
 interface Shared {
-  tell: TellAttempt;
-  tellLetters(letters: DeadLetters): void;
   boss: PgBoss;
-  heed: ControlWatcher;
+  controls: ControlWatcher;
+  options: CallOptions;
   quarantines: Quarantines;
-  reader: EventReader;
+  tellLetters(letters: DeadLetters): void;
 }
 
-function consumerOf(
-  effect: Effect,
-  { tell, tellLetters, boss, heed, quarantines, reader }: Shared,
-  hosting: Hosted,
-): Consumer {
-  const { config, database, locks, presence, metrics, log } = hosting;
+function consumerOf(effect: Effect, shared: Shared, hosted: Hosted): Consumer {
+  const { config, database, log } = hosted;
+  const { task_queue: queue, limit } = effect;
   const slots = new CallSlots(effect.concurrency ?? config.KNOCKON_CONCURRENCY, effect.waiting);
-  const call = (...[call, signal, attempt]: Parameters<ProcessJobOptions['call']>) =>
-    answer(effect, database.db, call, signal, { locks, reader, attempt, slots, tell });
   const options: ProcessJobOptions = {
-    boss,
-    call: presence.counting(effect.name, slots.working, metrics.measured(effect.name, call)),
-    quarantine: quarantines.of(effect),
+    boss: shared.boss,
+    call: callOf(effect, slots, shared, hosted),
+    quarantine: shared.quarantines.of(effect),
     inTransaction: (run) =>
       database.db.transaction((tx) =>
         run({
           db: fromDrizzle(tx, sql),
           recordDeadLetters: (letters) =>
-            recordDeadLetters(tx, letters).then(() => tellLetters(letters)),
+            recordDeadLetters(tx, letters).then(() => shared.tellLetters(letters)),
         }),
       ),
   };
-  const turn = effect.limit && rateSlotsOf(database.pg, effect.task_queue, effect.limit.perSecond);
+  const waitForSlot = limit && rateSlotsOf(database.pg, queue, limit.perSecond);
   return new Consumer({
-    boss,
-    queue: effect.task_queue,
+    boss: shared.boss,
+    queue,
     slots,
-    admit: (calls, signal) => heed.admit(effect.task_queue, calls, signal),
+    admit: (calls, signal) => shared.controls.admit(queue, calls, signal),
     isAway: isDatabaseAway,
     log,
-    async seeThrough(job, signal) {
-      await turn?.(signal);
+    async process(job, signal) {
+      await waitForSlot?.(signal);
       await processJob(options, job, signal);
     },
   });
+}
+
+function callOf(
+  effect: Effect,
+  slots: CallSlots,
+  shared: Shared,
+  { database, metrics, presence }: Hosted,
+): ProcessJobOptions['call'] {
+  type Beside = [signal: AbortSignal, attempt: number];
+  return compose<Beside>(
+    [presence.counted(effect.name, slots.working), metrics.measured(effect.name)],
+    (call, signal, attempt) =>
+      answer(effect, database.db, call, signal, { ...shared.options, slots, attempt }),
+  );
 }

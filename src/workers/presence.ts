@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { Sql } from 'postgres';
 import type { Config } from '../settings/config.ts';
-import type { EffectAnswer } from '../transport/dispatch.ts';
+import type { Middleware } from './middleware.ts';
 import { repeat } from './process/repeat.ts';
 
 /** How often a worker says that it is there and what it has done, in ms. */
@@ -68,28 +68,25 @@ export class Presence {
     this.identity = identityOf(options.kind, options.mark);
   }
 
-  /** The same calls of an effect, counted. @param concurrency most of them at once */
-  counting<A extends unknown[]>(
-    effect: string,
-    concurrency: number,
-    call: (...args: A) => Promise<EffectAnswer>,
-  ) {
+  /** Counts the calls of an effect. @param concurrency most of them at once */
+  counted<Beside extends unknown[] = []>(effect: string, concurrency: number): Middleware<Beside> {
     const tally = { concurrency, running: 0, done: 0, failed: 0 };
     this.#tallies.set(effect, tally);
-    return async (...args: A): Promise<EffectAnswer> => {
-      tally.running += 1;
-      try {
-        const answer = await call(...args);
-        tally.done += answer.done;
-        tally.failed += answer.open.filter(({ state }) => state !== 'later').length;
-        return answer;
-      } catch (error) {
-        tally.failed += 1;
-        throw error;
-      } finally {
-        tally.running -= 1;
-      }
-    };
+    return (next) =>
+      async (call, ...beside) => {
+        tally.running += 1;
+        try {
+          const answer = await next(call, ...beside);
+          tally.done += answer.done;
+          tally.failed += answer.open.filter(({ state }) => state !== 'later').length;
+          return answer;
+        } catch (error) {
+          tally.failed += 1;
+          throw error;
+        } finally {
+          tally.running -= 1;
+        }
+      };
   }
 
   start(): void {

@@ -15,8 +15,8 @@ import { Presence, versionOf } from './presence.ts';
 import { startHealth, transportAnswers } from './process/health.ts';
 import { LimitedLog, tellingLetters } from './process/limited-log.ts';
 import { createLog, type Running, retryUntilAvailable, ShutdownStack } from './process/process.ts';
-import { safeFailures } from './process/safe-failures.ts';
-import { connectWorker, installRuntime, workerPolls } from './temporal.ts';
+import { temporalFailures } from './temporal-failures.ts';
+import { connectWorker, installRuntime, workerPolls } from './temporal-runtime.ts';
 import { chooseTransport } from './transport.ts';
 
 type WorkflowSource = Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'>;
@@ -98,7 +98,7 @@ export async function start(
         () => Context.current(),
       ),
     },
-    interceptors: { activity: safeFailures },
+    interceptors: { activity: temporalFailures },
     shutdownGraceTime: config.KNOCKON_SHUTDOWN,
     maxCachedWorkflows: 500,
     maxConcurrentActivityTaskExecutions: 20,

@@ -1,7 +1,7 @@
 import type { Selection } from '../transport/dispatch.ts';
-import { groupBy, type Run, slices } from '../transport/selection.ts';
-import type { About } from './calls.ts';
-import type { Dead } from './reckoning.ts';
+import type { PendingCall } from '../transport/retry/next-steps.ts';
+import { groupBy, type Run, slices } from '../transport/retry/selection.ts';
+import type { Dead } from './dead-letter-box.ts';
 
 /** What a run leaves to the next, by subscriber. */
 export interface HandOver {
@@ -9,76 +9,66 @@ export interface HandOver {
   dead: Record<string, Dead>;
 }
 
-/** What is left of a dispatch for a subscriber: events by their ids, each once, and whole runs. */
+/** What is left of a dispatch for a subscriber; each event is in one of these. */
 export interface Rest {
+  /** Events that are called as at first. */
   ids: string[];
   runs: Run[];
-  /** Of these, those that are tried alone, and how it stands with them. */
+  /** Events that are called alone. */
   tries?: Tries[];
 }
 
-/**
- * Events, or one target of each, that are called one by one and of which the same is to be said.
- */
-interface Tries extends Standing {
+/** Events, or one target of each, that are called one by one and have the same state. */
+interface Tries extends CallState {
   ids: string[];
-  /** Places in the dispatch, of events of which no id is known. */
+  /** Places in the dispatch, of events whose ids are not known. */
   places: number[];
 }
 
-interface Standing extends Pick<About, 'target' | 'share' | 'tried' | 'deaths'> {
+interface CallState extends Pick<PendingCall, 'target' | 'share' | 'deaths'> {
+  tried: number;
   /** When the next try is due, in ms since 1970 by the workflow's clock; unset: now. */
   due?: number;
-  /** Another target of the event is dead already, and counted. */
+  /** Another target of the event is dead, and counted. */
   buried?: boolean;
 }
 
-/** A call that this run makes no more. */
-export interface Left extends Standing {
-  events: Selection;
-}
-
 /** A call about one event, as the run before has left it. */
-export interface Resumed extends Standing {
+export interface Resumed extends CallState {
   events: Selection;
 }
 
-/** What a run has to see through. */
+/** A call that this run no longer makes. Without `tried` it is made as at first. */
+export type Left = Partial<CallState> & { events: Selection };
+
+/** What a run has to do. */
 export interface Task {
   /** Calls as at first. */
   fresh: Selection[];
-  /** Single events, and those that wait for several of their targets, by event. */
+  /** Single events. */
   tried: Resumed[];
+  /** Targets, by their event, which waits for them. */
   targets: Map<string, Resumed[]>;
 }
 
-const isAlone = ({ tried, target, deaths }: Left): boolean =>
-  tried !== undefined || target !== undefined || deaths !== undefined;
+const isTried = (left: Left): left is Resumed => left.tried !== undefined;
 
 const idsOf = ({ events }: Left): string[] => ('ids' in events ? events.ids : []);
 
-const placesOf = ({ events }: Left): number[] => ('ids' in events ? [] : [events.offset]);
+const runsOf = ({ events }: Left): Run[] => ('offset' in events ? [events] : []);
 
-/**
- * An event, or a place, stands in `ids` or `runs` too: an earlier version knows nothing of `tries`,
- * and begins these anew.
- */
+/** What the next run gets. */
 export function handOver(left: Left[]): Rest {
-  const ids = [...new Set(left.flatMap(idsOf))].sort();
-  const runs = left.flatMap(({ events }) => ('offset' in events ? [events] : []));
-  const { alone } = apart(left);
-  const alike = groupBy(alone, ({ target, share, tried, deaths, due, buried }) =>
-    JSON.stringify([target, share, tried, deaths, due, buried]),
+  const fresh = left.filter((one) => !isTried(one));
+  const alike = groupBy(left.filter(isTried), ({ events: _, ...state }) =>
+    JSON.stringify(Object.entries(state).sort()),
   );
   const tries = [...alike.values()].flatMap((some) => {
-    const [{ events: _, ...standing } = { events: undefined }] = some;
-    return [{ ...standing, ids: some.flatMap(idsOf), places: some.flatMap(placesOf) }];
+    const [{ events: _, ...state } = { events: undefined, tried: 0 }] = some;
+    const places = some.flatMap(runsOf).map(({ offset }) => offset);
+    return [{ ...state, ids: some.flatMap(idsOf), places }];
   });
-  return tries.length > 0 ? { ids, runs, tries } : { ids, runs };
-}
-
-function apart(left: Left[]): { alone: Left[]; others: Left[] } {
-  return { alone: left.filter(isAlone), others: left.filter((one) => !isAlone(one)) };
+  return { ids: fresh.flatMap(idsOf).sort(), runs: fresh.flatMap(runsOf), tries };
 }
 
 /** All events at first. */
@@ -88,22 +78,17 @@ export const wholeDispatch = (size: number, batch: number): Task => ({
   targets: new Map(),
 });
 
-/** What the run before has left, however it was selected. */
+/** What the run before has left. */
 export function takeOver({ ids = [], runs = [], tries = [] }: Partial<Rest>, batch: number): Task {
-  const resumed = tries.flatMap(({ ids: some, places, ...standing }): Resumed[] => [
-    ...some.map((id) => ({ ...standing, events: { ids: [id] } })),
-    ...places.map((offset) => ({ ...standing, events: { offset, limit: 1 } })),
+  const resumed = tries.flatMap(({ ids: some, places, ...state }): Resumed[] => [
+    ...some.map((id) => ({ ...state, events: { ids: [id] } })),
+    ...places.map((offset) => ({ ...state, events: { offset, limit: 1 } })),
   ]);
-  const known = new Set(resumed.flatMap(idsOf));
-  const knownPlaces = new Set(resumed.flatMap(placesOf));
-  const rest = ids.filter((id) => !known.has(id));
+  const groups = slices(ids.length, batch).map(({ offset, limit }) => ({
+    ids: ids.slice(offset, offset + limit),
+  }));
   return {
-    fresh: [
-      ...runs.filter(({ offset, limit }) => limit > 1 || !knownPlaces.has(offset)),
-      ...slices(rest.length, batch).map(({ offset, limit }) => ({
-        ids: rest.slice(offset, offset + limit),
-      })),
-    ],
+    fresh: [...runs, ...groups],
     tried: resumed.filter(({ target }) => target === undefined),
     targets: groupBy(
       resumed.filter(({ target }) => target !== undefined),

@@ -4,7 +4,7 @@ import type { Dispatch } from '../transport/dispatch.ts';
 import { fanOut } from './fan-out.ts';
 import type { HandOver } from './hand-over.ts';
 
-export { showLetters } from './dead-letters.ts';
+export { showLetters } from './open-letters.ts';
 export { runOperation } from './operations.ts';
 
 export async function onMessageCreated(dispatch: Dispatch, before?: HandOver): Promise<void> {

@@ -1,9 +1,9 @@
 import { isCancellation } from '@temporalio/workflow';
-import type { Dispatch, EffectAnswer, Selection, SubscriberSpec } from '../transport/dispatch.ts';
-import { count } from '../transport/selection.ts';
-import { type About, callEffect, DeadLetterBox } from './calls.ts';
+import type { Dispatch, EffectAnswer, SubscriberSpec } from '../transport/dispatch.ts';
+import { count } from '../transport/retry/selection.ts';
+import { callEffect, type TargetedCall } from './call-effect.ts';
+import { type Dead, DeadLetterBox, noneDead } from './dead-letter-box.ts';
 import type { Left } from './hand-over.ts';
-import { type Dead, noneDead } from './reckoning.ts';
 import type { Slots } from './slots.ts';
 import { TargetCalls } from './target-calls.ts';
 import type { Timers } from './timers.ts';
@@ -16,12 +16,12 @@ export class Leg {
   readonly timers: Timers;
   readonly letters: DeadLetterBox;
   readonly targets: TargetCalls;
-  /** What is to be seen through by the workflow's next run; unset while this one goes on. */
+  /** Calls that the workflow's next run makes; undefined: this run goes on. */
   #left: Left[] | undefined;
-  /** Of that, the targets of events. */
+  /** Of those, the calls for targets, by event. */
   readonly #leftTargets = new Map<string, Left[]>();
   #isDropped = false;
-  #leaveOff: () => void = () => {};
+  #onDrop: () => void = () => {};
 
   constructor(
     dispatch: Dispatch,
@@ -36,33 +36,33 @@ export class Leg {
     this.targets = new TargetCalls(this);
   }
 
-  /** Calls the effect once there is a slot for it. @returns undefined where the run ended before */
-  async call(events: Selection, about: About): Promise<EffectAnswer | undefined> {
+  /** Calls the effect as soon as a slot is free. @returns undefined: the run ended before */
+  async call(call: TargetedCall): Promise<EffectAnswer | undefined> {
     return await this.slots.use(
-      async () => (this.isEnding ? undefined : await callEffect(this, events, about)),
-      about.share,
+      async () => (this.isEnding ? undefined : await callEffect(this, call)),
+      call.share,
     );
   }
 
   /**
-   * Its subscriber is waited for no more, and nothing is begun. A call that is under way goes with
-   * the run's end.
+   * The workflow no longer waits for this subscriber, and begins nothing for it. A pending call ends
+   * with the run.
    */
   drop(): void {
     this.#isDropped = true;
     this.#left &&= [];
-    this.#leaveOff();
+    this.#onDrop();
   }
 
-  /** Sees to it, until it is dropped: nothing is dead then. */
-  async unlessDropped(seeTo: () => Promise<Dead>): Promise<Dead> {
+  /** Finishes the leg, or stops waiting for it when it is dropped: then nothing is dead. */
+  async unlessDropped(finish: () => Promise<Dead>): Promise<Dead> {
     const dropped = new Promise<Dead>((resolve) => {
-      this.#leaveOff = () => resolve(noneDead);
+      this.#onDrop = () => resolve(noneDead);
     });
-    return this.#isDropped ? noneDead : await Promise.race([dropped, seeTo()]);
+    return this.#isDropped ? noneDead : await Promise.race([dropped, finish()]);
   }
 
-  /** From now on what is interrupted, or not begun yet, is left to the next run. */
+  /** From now on, calls that are interrupted or not begun are left to the next run. */
   endRun(): void {
     this.#left ??= [];
   }
@@ -79,23 +79,25 @@ export class Leg {
     return this.#left ?? [];
   }
 
-  /** Targets of this event that the next run sees through. */
+  /** Calls for targets of this event that are left to the next run. */
   leftTargets(eventId: string): Left[] {
     return this.#leftTargets.get(eventId) ?? [];
   }
 
-  /** @throws the error where it is no interruption, or there is no next run */
-  interrupted(error: unknown, events: Selection, about: About, due?: number): Dead {
+  /**
+   * Leaves an interrupted call to the next run.
+   *
+   * @throws the error, where it is no interruption or there is no next run
+   */
+  interrupted(error: unknown, call: TargetedCall, due?: number): Dead {
     if (!this.isEnding || !isCancellation(error)) throw error;
-    return this.leave(events, about, due);
+    return this.leave(call, due);
   }
 
-  leave(events: Selection, { target, share, tried, deaths, once }: About, due?: number): Dead {
-    // Where Temporal counted the tries they begin anew, as they always have.
-    const left: Left =
-      once && count(events) === 1
-        ? { events, target, share, tried: tried ?? 0, deaths, due }
-        : { events };
+  leave({ events, target, share, tried, deaths, once }: TargetedCall, due?: number): Dead {
+    // Where Temporal counts the tries, they begin anew.
+    const isCounted = once && count(events) === 1;
+    const left: Left = isCounted ? { events, target, share, tried, deaths, due } : { events };
     if (!this.#isDropped) this.#left?.push(left);
     if (target !== undefined && 'ids' in events) {
       for (const id of events.ids) this.#leftTargets.set(id, [...this.leftTargets(id), left]);

@@ -1,19 +1,19 @@
 /**
- * Of the calls of one share that are followed up, so many are under way at once: the others' don't
- * queue behind all of them.
+ * Follow-up calls of one share that are pending at once: the calls of other shares don't queue
+ * behind all of them.
  */
 const A_SHARE = 16;
 
 /**
- * Lets so many calls be under way at once: Temporal allows a workflow 2,000 pending activities. The
- * others wait in the order they came, and those that say whose they are take turns. Whoever waits
- * for a moment to come holds none.
+ * Lets so many calls be pending at once: Temporal allows a workflow 2,000 pending activities. The
+ * other calls wait in the order they came, and shares take turns. A call that waits for a moment to
+ * come holds no slot.
  */
 export class Slots {
   #free: number;
   readonly #aShare: number;
   readonly #running = new Map<string, number>();
-  /** By share; whose turn it is next comes first. */
+  /** By share; the share whose call is next comes first. */
   readonly #waiting = new Map<string | undefined, (() => void)[]>();
 
   constructor(free: number, aShare = A_SHARE) {
@@ -21,7 +21,7 @@ export class Slots {
     this.#aShare = aShare;
   }
 
-  /** @param share whose call it is; undefined: a group's, or it is not known */
+  /** @param share whose call it is; undefined: it is a group's, or not known */
   async use<T>(call: () => Promise<T>, share?: string): Promise<T> {
     if (this.#free > 0 && this.#mayRun(share)) this.#take(share);
     else await this.#wait(share);

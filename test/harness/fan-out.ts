@@ -1,11 +1,11 @@
 import type { Sql } from 'postgres';
 import { recordDeadLetters } from '../../src/activities/runtime/dead-letters.ts';
 import type { Effect } from '../../src/activities/runtime/effect.ts';
-import { effectActivity } from '../../src/activities/runtime/run-effect.ts';
 import { connectDatabase, type Database } from '../../src/db/client.ts';
 import { claim, handedOver, markStarted } from '../../src/outbox/claim.ts';
 import { register } from '../../src/outbox/subscribers.ts';
 import { WORKFLOW_QUEUE, workflowName } from '../../src/transport/dispatch.ts';
+import { effectActivity, heartbeats } from '../../src/workers/effect-activity.ts';
 import { registration } from '../../src/workers/effects.ts';
 import { WorkflowTestbed } from '../temporal/workflows/testbed.ts';
 import type { TestDatabase } from './database.ts';
@@ -100,7 +100,7 @@ export class FanOut {
       const [began, time] = [performance.now(), await this.now()];
       await this.#database.pg`update clock.ahead set ms = ${time.getTime() - Date.now()}`;
       const now = () => new Date(time.getTime() + performance.now() - began);
-      return await effectActivity(effect, this.#database.db, { now })(call);
+      return await heartbeats(effectActivity(effect, this.#database.db, { now }))(call);
     };
   }
 }

@@ -17,7 +17,7 @@ type Queryable = Database['db'] | Transaction;
  * rest of it has not travelled. Where a workflow was cancelled of which a subscriber is retired,
  * that one was meant: what the others have open is missing then, and healing starts it again.
  *
- * @throws ApplicationFailure `UnknownDispatchError` where the dispatch is not in this database
+ * @throws CallFailure `UnknownDispatchError` where the dispatch is not in this database
  */
 export async function recordDeadLetters(
   db: Queryable,

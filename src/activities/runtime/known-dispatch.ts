@@ -1,7 +1,6 @@
-import { ApplicationFailure } from '@temporalio/activity';
 import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
-import { UNKNOWN_DISPATCH } from '../../transport/dispatch.ts';
+import { CallFailure, FAILURE } from '../../transport/failure.ts';
 
 /** Which dispatch a call is of, and whose it says it is. */
 export interface DispatchOrigin {
@@ -10,18 +9,11 @@ export interface DispatchOrigin {
 }
 
 /**
- * Whether a call was of a dispatch that is not in this database. Nothing was done of it, and
- * nothing is answered for it.
- */
-export const isUnknownDispatch = (error: unknown): boolean =>
-  error instanceof ApplicationFailure && error.type === UNKNOWN_DISPATCH;
-
-/**
- * Asked where nothing came of a call: it found no events, or nothing to do. The dispatch is here,
- * or it was here and expired when all of it was done.
+ * Checks that a call with no events, or nothing to do, is for this database: its dispatch is here, or
+ * expired after all of it was done.
  *
- * @throws ApplicationFailure `UnknownDispatchError` where it is another deployment's, or was lost
- * with a database that was put back
+ * @throws CallFailure `UnknownDispatchError` where the dispatch belongs to another deployment, or was
+ * lost when the database was restored
  */
 export async function assureKnown(
   db: Database['db'] | Transaction,
@@ -32,10 +24,8 @@ export async function assureKnown(
       coalesce(${dispatch_id}::uuid < expired_before, false) as has_expired
     from deployment`);
   if (row?.is_here || (row?.is_ours && row.has_expired)) return;
-  throw ApplicationFailure.create({
-    type: UNKNOWN_DISPATCH,
-    message: row?.is_ours === false ? strangers(dispatch_id) : lost(dispatch_id),
-  });
+  const explain = row?.is_ours === false ? strangers : lost;
+  throw new CallFailure(FAILURE.unknownDispatch, explain(dispatch_id));
 }
 
 const strangers = (id: string) =>

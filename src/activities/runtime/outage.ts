@@ -32,6 +32,14 @@ const LATER = 2000;
 /** Out of disk, memory or what a query may take: that a small one succeeds says nothing. */
 const EXHAUSTED = /^53(?!300)/;
 
+/** The answer for a call that is made in so many ms. */
+export const deferredAnswer = (inMs: number): EffectAnswer => ({
+  done: 0,
+  open: [],
+  put_off: new Date(Date.now() + inMs).toISOString(),
+  put_off_ms: inMs,
+});
+
 /**
  * Where an error says nothing of the events (the database or the locks are away, another worker was
  * faster, or this one stops), the call is put off: that uses up no try, and nothing is halved. It
@@ -46,26 +54,17 @@ export async function putOff({
   signal,
   atMostMs,
 }: Unmade): Promise<EffectAnswer | undefined> {
-  if (signal.aborted) return notMade(0);
-  if (error instanceof FencedOffError) return notMade(LATER);
+  if (signal.aborted) return deferredAnswer(0);
+  if (error instanceof FencedOffError) return deferredAnswer(LATER);
   if (error instanceof LocksAwayError) {
     await rest(Math.min(LOCKS, atMostMs), signal);
-    return notMade(SOON);
+    return deferredAnswer(SOON);
   }
   if (!isDatabaseAway(error)) return undefined;
   const back = EXHAUSTED.test(errorCode(error) ?? '')
     ? rest(atMostMs, signal)
     : isBack(db, atMostMs, signal);
-  return notMade((await back) ? SOON : LATER);
-}
-
-function notMade(inMs: number): EffectAnswer {
-  return {
-    done: 0,
-    open: [],
-    put_off: new Date(Date.now() + inMs).toISOString(),
-    put_off_ms: inMs,
-  };
+  return deferredAnswer((await back) ? SOON : LATER);
 }
 
 /** @returns false: nothing is known of whether it passed */

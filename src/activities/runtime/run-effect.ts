@@ -1,21 +1,15 @@
-import { ApplicationFailure, Context } from '@temporalio/activity';
 import { crashPoint } from '../../crash-points.ts';
 import type { Database, Transaction } from '../../db/client.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import { asSafeError } from '../../safe-error.ts';
-import {
-  type Beat,
-  type EffectAnswer,
-  type EffectCall,
-  FAILURE,
-  type OpenOutcome,
-} from '../../transport/dispatch.ts';
+import type { EffectAnswer, EffectCall, OpenOutcome } from '../../transport/dispatch.ts';
+import { CallFailure, FAILURE, isUnknownDispatch } from '../../transport/failure.ts';
 import { CallReport, type TellAttempt } from './attempt-report.ts';
 import type { CallSlots } from './call-slots.ts';
 import { asWaits, type Call, type DatabaseEffect, type Effect, machineTime } from './effect.ts';
 import { EventReader } from './event-reader.ts';
 import { explain } from './explain.ts';
-import { assureKnown, isUnknownDispatch } from './known-dispatch.ts';
+import { assureKnown } from './known-dispatch.ts';
 import type { Locks } from './locks/lock.ts';
 import { postgresLocks } from './locks/postgres.ts';
 import { callInOrder } from './ordering/ordered-call.ts';
@@ -27,40 +21,15 @@ import { truncateOutcomes } from './truncate-outcomes.ts';
 
 type Db = Database['db'];
 
-/**
- * How often it is said of a call that it is under way, in ms. Its worker counts as dead after 15 s
- * of silence.
- */
-export const HEARTBEAT = 3000;
-
-/** An effect as Temporal calls it: the activity. */
-export function effectActivity(
-  effect: Effect,
-  db: Db,
-  shared: Omit<Trying, 'attempt'> = {},
-): (call: EffectCall) => Promise<EffectAnswer> {
-  return async (call) => {
-    const heart = setInterval(() => Context.current().heartbeat('begun' satisfies Beat), HEARTBEAT);
-    try {
-      const { info, cancellationSignal } = Context.current();
-      return await answer(effect, db, call, cancellationSignal, {
-        ...shared,
-        attempt: info.attempt + (call.tried ?? 0),
-      });
-    } finally {
-      clearInterval(heart);
-    }
-  };
-}
-
-interface Trying {
+/** What a worker gives to the calls of its effects. */
+export interface CallOptions {
   /** Of ordered effects; by default Postgres' own, which exclude each other in every process. */
   locks?: Locks;
   /** Of the effects in this process, so that they read events once. */
   reader?: EventReader;
   /**
-   * Which try of this very call it is, from 1 (default): a call that is made again may have killed
-   * its worker.
+   * Which attempt of this call it is, from 1 (default). After the first, an earlier one may have
+   * killed its worker.
    */
   attempt?: number;
   /** Of this effect's calls in this worker. */
@@ -71,80 +40,49 @@ interface Trying {
   now?: Call['now'];
 }
 
+/** One call of an effect. */
+interface Calling {
+  effect: Effect;
+  db: Db;
+  call: EffectCall;
+  signal: AbortSignal;
+  options: CallOptions;
+  report: CallReport;
+}
+
 /**
- * Calls an effect and keeps the books: receipts for what is done, attempts for what is not.
+ * Calls an effect and writes receipts for what is done, attempts for what is not.
  *
- * @throws ApplicationFailure `EffectRetry` where a single event is to be tried again and its caller
- * does not count its tries;
- *   `EffectPoison` where the effect threw; `UnknownDispatchError` where the call is of a dispatch that is not in this database
+ * @throws CallFailure
+ * - `EffectRetry`: a single event is to be tried again, and its caller does not count its tries;
+ * - `EffectPoison`: the effect threw;
+ * - `UnknownDispatchError`: the dispatch is not in this database
  */
 export async function answer(
   effect: Effect,
   db: Db,
   call: EffectCall,
   signal: AbortSignal,
-  trying: Trying = {},
+  options: CallOptions = {},
 ): Promise<EffectAnswer> {
-  const report = new CallReport(call, trying);
-  const answered = await tried(effect, { db, call, signal, report }, () =>
-    runKnown(effect, db, call, signal, trying),
-  );
+  const report = new CallReport(call, options);
+  const answered = await runOrPutOff({ effect, db, call, signal, options, report });
   if (answered.put_off !== undefined) return answered;
-  const { done } = answered;
   report.outcomes(answered.open);
   const open = truncateOutcomes(answered.open);
-  const [only] = open;
-  if (
-    call.alone &&
-    call.tried === undefined &&
-    only?.state === 'retry' &&
-    open.length === 1 &&
-    only.target === call.target
-  ) {
-    throw ApplicationFailure.create({
-      type: FAILURE.retry,
-      message: only.reason,
-      details: [only.cause ?? only.reason],
-      // 0 would have it tried at once, whatever the policy says.
-      nextRetryDelay: only.after_ms || undefined,
-    });
-  }
-  return open.some(({ target }) => target !== undefined)
-    ? { done, open, takes_targets: true }
-    : { done, open };
+  throwIfRetried(call, open);
+  const hasTargets = open.some(({ target }) => target !== undefined);
+  return { done: answered.done, open, ...(hasTargets && { takes_targets: true }) };
 }
 
-/** Where there was something to do the dispatch is known, so that is not asked. */
-async function runKnown(...what: Parameters<typeof run>): Promise<EffectAnswer> {
-  const answered = await run(...what);
-  const [, db, call] = what;
-  if (answered.done === 0 && answered.open.length === 0) await assureKnown(db, call);
-  return answered;
-}
-
-async function run(
-  effect: Effect,
-  db: Db,
-  call: EffectCall,
-  signal: AbortSignal,
-  trying: Trying,
-): Promise<EffectAnswer> {
-  const {
-    locks = postgresLocks(db),
-    reader = new EventReader(db),
-    attempt = 1,
-    slots,
-    now = machineTime.now,
-  } = trying;
-  const told = { now };
-  if (effect.ordering !== 'none')
-    return await oneTarget(call, (one) =>
-      callInOrder(effect, { db, locks, signal, attempt, told }, one),
-    );
-  const paging = { reader, signal, slots, began: performance.now(), told };
-  return await ('transact' in effect
-    ? inTransaction(effect, db, call, paging)
-    : outside(effect, db, call, paging));
+/** A caller that does not count tries hears of a retry by a failure. @throws CallFailure */
+function throwIfRetried({ alone, tried, target }: EffectCall, open: OpenOutcome[]): void {
+  const [only, ...others] = open;
+  if (!alone || tried !== undefined || only?.state !== 'retry') return;
+  if (others.length > 0 || only.target !== target) return;
+  const { reason, cause: shortCause = reason, after_ms } = only;
+  // 0 would have it tried at once, whatever the policy says.
+  throw new CallFailure(FAILURE.retry, reason, { shortCause, afterMs: after_ms || undefined });
 }
 
 /**
@@ -153,36 +91,48 @@ async function run(
  */
 const HELD = { atMost: 20_000, part: 0.5 };
 
-async function tried(
-  { timeout_ms }: Effect,
-  {
-    db,
-    call,
-    signal,
-    report,
-  }: { db: Db; call: EffectCall; signal: AbortSignal; report: CallReport },
-  run: () => Promise<EffectAnswer>,
-): Promise<EffectAnswer> {
-  const heldUntil = performance.now() + Math.min(HELD.atMost, timeout_ms * HELD.part);
+/** @throws CallFailure */
+async function runOrPutOff(calling: Calling): Promise<EffectAnswer> {
+  const { effect, db, call, signal, report } = calling;
+  const heldUntil = performance.now() + Math.min(HELD.atMost, effect.timeout_ms * HELD.part);
   try {
-    return await run();
+    return await runKnown(calling);
   } catch (error) {
     if (isUnknownDispatch(error)) throw error;
     const { cause, reason } = explain(error);
     const unmade = await putOff({ error, db, signal, atMostMs: heldUntil - performance.now() });
-    // What a worker that stops has broken off is nobody's trouble.
+    // A stopping worker breaks off its calls; nobody needs to hear of that.
     if (unmade && !signal.aborted) report.whole('put off', cause, error);
     if (unmade) return unmade;
-    // A group is halved next, so its events have not been tried each for itself.
+    // A group is halved next: none of its events has been tried by itself.
     const [event] = call.alone ? await recordFailure(db, call, reason).catch(() => []) : [];
     report.whole('failed', cause, error, event);
-    throw ApplicationFailure.create({
-      type: FAILURE.poison,
-      message: reason,
-      details: [cause],
+    throw new CallFailure(FAILURE.poison, reason, {
+      shortCause: cause,
       cause: asSafeError(error),
     });
   }
+}
+
+/** A call that found something to do is of a known dispatch; only the others are checked. */
+async function runKnown(calling: Calling): Promise<EffectAnswer> {
+  const answered = await run(calling);
+  if (answered.done === 0 && answered.open.length === 0)
+    await assureKnown(calling.db, calling.call);
+  return answered;
+}
+
+async function run({ effect, db, call, signal, options }: Calling): Promise<EffectAnswer> {
+  const { locks = postgresLocks(db), reader = new EventReader(db), attempt = 1, slots } = options;
+  const told = { now: options.now ?? machineTime.now };
+  if (effect.ordering !== 'none')
+    return await oneTarget(call, (one) =>
+      callInOrder(effect, { db, locks, signal, attempt, told }, one),
+    );
+  const paging = { reader, signal, slots, began: performance.now(), told };
+  return await ('transact' in effect
+    ? inTransaction(effect, db, call, paging)
+    : outside(effect, db, call, paging));
 }
 
 /**

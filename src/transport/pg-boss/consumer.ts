@@ -16,8 +16,8 @@ export interface ConsumerOptions {
   boss: PgBoss;
   queue: string;
   slots: ConsumerSlots;
-  /** Sees a call through; must heed the signal soon. */
-  seeThrough(job: Job<CallJob>, signal: AbortSignal): Promise<void>;
+  /** Makes a call and writes what follows. Must end soon after the signal is aborted. */
+  process(job: Job<CallJob>, signal: AbortSignal): Promise<void>;
   /** How many of so many calls may be taken now; default: all. */
   admit?(calls: number, signal: AbortSignal): Promise<number>;
   /** Whether an error means that the database could not be reached. */
@@ -149,10 +149,10 @@ export class Consumer {
    * it. What else could not be written is not lost: it does go silent.
    */
   async #see(job: Job<CallJob>, signal: AbortSignal): Promise<void> {
-    const { seeThrough, isAway, log, queue } = this.#options;
+    const { process, isAway, log, queue } = this.#options;
     for (let ms = AWAY.first; ; ms = Math.min(2 * ms, AWAY.most)) {
       try {
-        return await seeThrough(job, signal);
+        return await process(job, signal);
       } catch (error) {
         if (error instanceof ClaimLostError) return log.info({ job: job.id, queue }, error.message);
         log.warn(
@@ -175,7 +175,7 @@ export class Consumer {
       const jobs = held.map(({ job }) => job);
       const { settled } = (await boss.touch(queue, jobs)) as { settled?: string[] };
       for (const { job, stop } of held)
-        if (settled && !settled.includes(job.id)) stop.abort(new ClaimLostError('claim lost'));
+        if (settled && !settled.includes(job.id)) stop.abort(new ClaimLostError(job));
     } catch (error) {
       log.warn({ err: error, queue }, 'could not say that calls are under way');
     }

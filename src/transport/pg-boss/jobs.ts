@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { JobInsert } from 'pg-boss';
 import type { Dispatch, Selection, SubscriberSpec } from '../dispatch.ts';
-import { slices } from '../selection.ts';
+import { slices } from '../retry/selection.ts';
 
 /** One call of an effect, as a job in its subscriber's queue. */
 export interface CallJob {

@@ -1,7 +1,7 @@
 import type { PgBoss } from 'pg-boss';
 import type { Sql } from 'postgres';
 import type { Dispatch } from '../dispatch.ts';
-import { slices } from '../selection.ts';
+import { slices } from '../retry/selection.ts';
 import type { DispatchRef, Recovery } from '../transport.ts';
 import { ensureQueues } from './boss.ts';
 import { asJob, jobId } from './jobs.ts';

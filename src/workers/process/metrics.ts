@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, type Registry } from 'prom-client';
 import type { DispatcherOptions } from '../../outbox/dispatcher.ts';
 import type { Config } from '../../settings/config.ts';
-import type { EffectAnswer, EffectCall } from '../../transport/dispatch.ts';
+import type { EffectAnswer } from '../../transport/dispatch.ts';
+import type { Middleware } from '../middleware.ts';
 import { versionOf } from '../presence.ts';
 
 /** From what a webhook to a neighbour takes to what waits for an outage, in seconds. */
@@ -100,31 +101,29 @@ export class EffectMetrics {
     });
   }
 
-  /** The same calls, measured. */
-  measured<A extends [EffectCall, ...unknown[]]>(
-    subscriber: string,
-    call: (...args: A) => Promise<EffectAnswer>,
-  ): typeof call {
-    return async (...args) => {
-      const began = performance.now();
-      const attempted = (outcome: string) =>
-        this.#attempts.observe({ subscriber, outcome }, (performance.now() - began) / 1000);
-      try {
-        const answer = await call(...args);
-        attempted(outcomeOf(answer));
-        if (answer.done > 0) {
-          this.#effects.inc({ subscriber, outcome: 'done' }, answer.done);
-          this.#delays.observe(
-            { subscriber },
-            Math.max(0, Date.now() - timeOf(args[0].dispatch_id)) / 1000,
-          );
+  /** Measures the calls of an effect. */
+  measured<Beside extends unknown[] = []>(subscriber: string): Middleware<Beside> {
+    return (next) =>
+      async (call, ...beside) => {
+        const began = performance.now();
+        const attempted = (outcome: string) =>
+          this.#attempts.observe({ subscriber, outcome }, (performance.now() - began) / 1000);
+        try {
+          const answer = await next(call, ...beside);
+          attempted(outcomeOf(answer));
+          if (answer.done > 0) {
+            this.#effects.inc({ subscriber, outcome: 'done' }, answer.done);
+            this.#delays.observe(
+              { subscriber },
+              Math.max(0, Date.now() - timeOf(call.dispatch_id)) / 1000,
+            );
+          }
+          for (const { state } of answer.open) this.#effects.inc({ subscriber, outcome: state });
+          return answer;
+        } catch (error) {
+          attempted('error');
+          throw error;
         }
-        for (const { state } of answer.open) this.#effects.inc({ subscriber, outcome: state });
-        return answer;
-      } catch (error) {
-        attempted('error');
-        throw error;
-      }
-    };
+      };
   }
 }

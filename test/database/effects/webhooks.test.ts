@@ -413,7 +413,7 @@ test('through the runtime: the receipt is written when the last endpoint has the
   await db.execute(sql`update endpoints set resting_until = now()`);
   await expect(call(bad.id)).rejects.toMatchObject({
     type: 'EffectRetry',
-    nextRetryDelay: 3000,
+    afterMs: 3000,
     message: expect.stringContaining('503'),
   });
   await db.execute(sql`update endpoints set resting_until = now()`);

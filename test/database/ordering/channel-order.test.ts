@@ -210,7 +210,7 @@ describe('an event that fails', () => {
     await expect(ordered.call(bad.dispatch)).rejects.toMatchObject({
       type: 'EffectRetry',
       message: 'no bad words',
-      details: ['Error: no bad words'],
+      shortCause: 'Error: no bad words',
     });
     for (let i = 0; i < 3; i += 1) {
       const next = await ordered.posted(`after ${i}`);

@@ -1,4 +1,3 @@
-import { ApplicationFailure } from '@temporalio/activity';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recordDeadLetters } from '../../../src/activities/runtime/dead-letters.ts';
@@ -14,6 +13,7 @@ import type { Transaction } from '../../../src/db/client.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import { claim } from '../../../src/outbox/claim.ts';
 import type { EffectCall, OpenOutcome, Selection } from '../../../src/transport/dispatch.ts';
+import { CallFailure } from '../../../src/transport/failure.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { aChannel, aMessage, aWriter, subscribe } from '../../harness/messaging.ts';
 
@@ -171,13 +171,12 @@ describe('an effect that changes the database', () => {
       ],
     });
     const failure = await call(effect, { ids }, { alone: true }).catch((error: unknown) => error);
-    expect(failure).toBeInstanceOf(ApplicationFailure);
+    expect(failure).toBeInstanceOf(CallFailure);
     expect(failure).toMatchObject({
       type: 'EffectRetry',
       message: 'slow down',
-      details: ['HTTP 429'],
-      nextRetryDelay: 7000,
-      nonRetryable: false,
+      shortCause: 'HTTP 429',
+      afterMs: 7000,
     });
     await call(effect, { ids }, { alone: true }).catch(() => {});
     expect(await attempts(effect.name)).toMatchObject([{ attempts: 2, last_error: 'slow down' }]);

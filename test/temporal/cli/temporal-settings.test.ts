@@ -9,7 +9,7 @@ import { findLedger } from '../../../src/cli/operate/verify.ts';
 import { environmentFor } from '../../../src/local/launcher/environment.ts';
 import { readConfig } from '../../../src/settings/config.ts';
 import { lazyConnection } from '../../../src/transport/temporal/transport.ts';
-import { connectWorker } from '../../../src/workers/temporal.ts';
+import { connectWorker } from '../../../src/workers/temporal-runtime.ts';
 
 const required = { DATABASE_URL: 'postgres://localhost/knockon', KNOCKON_SECRET: 'x'.repeat(32) };
 const read = (env: Record<string, string>) => readConfig({ ...required, ...env }).temporal;

@@ -187,7 +187,7 @@ export const scenarios: Record<string, Scenario> = {
         dead: { webhooks: { events: 1, reason: 'down' } },
         rest: {
           webhooks: {
-            ids: ['e1', 'e2', 'e3', 'e4'],
+            ids: ['e4'],
             runs: [],
             tries: [
               { ids: ['e1', 'e3'], places: [], target: 'a', tried: 2, due: Date.now() + 900 * DAY },
@@ -219,7 +219,7 @@ export const scenarios: Record<string, Scenario> = {
   cancelled: {
     effects: () => ({
       notifications: openOnce(() => [
-        { event_id: 'e1', state: 'later', until: new Date(Date.now() + 365 * DAY).toISOString() },
+        { event_id: 'e1', state: 'later', until: new Date(Date.now() + 2000 * DAY).toISOString() },
       ]),
     }),
     start: {},

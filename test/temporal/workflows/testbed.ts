@@ -15,6 +15,7 @@ import {
   attributesOf,
   searchAttributes,
 } from '../../../src/transport/temporal/search-attributes.ts';
+import { temporalFailures } from '../../../src/workers/temporal-failures.ts';
 import type { HandOver } from '../../../src/workflows/hand-over.ts';
 import type { TestNamespace } from '../../harness/temporal.ts';
 
@@ -92,7 +93,12 @@ export class WorkflowTestbed {
         activities: { recordDeadLetters },
       }),
       ...Object.entries(effects).map(([name, effect]) =>
-        Worker.create({ ...where, taskQueue: effectQueue(name), activities: { [name]: effect } }),
+        Worker.create({
+          ...where,
+          taskQueue: effectQueue(name),
+          activities: { [name]: effect },
+          interceptors: { activity: temporalFailures },
+        }),
       ),
     ]);
     const [first, ...rest] = workers;

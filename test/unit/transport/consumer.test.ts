@@ -22,7 +22,7 @@ function oneJob() {
   return boss;
 }
 
-function aConsumer(boss: ReturnType<typeof oneJob>, seeThrough: () => Promise<void>): Consumer {
+function aConsumer(boss: ReturnType<typeof oneJob>, process: () => Promise<void>): Consumer {
   return new Consumer({
     boss: boss as unknown as PgBoss,
     queue: 'effects.search',
@@ -30,7 +30,7 @@ function aConsumer(boss: ReturnType<typeof oneJob>, seeThrough: () => Promise<vo
     admit: async (calls) => calls,
     isAway: (error) => error === away,
     log: pino({ level: 'silent' }),
-    seeThrough,
+    process,
   });
 }
 

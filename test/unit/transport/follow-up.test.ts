@@ -1,14 +1,14 @@
-import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import type { OpenOutcome, RetryPolicy } from '../../../src/transport/dispatch.ts';
+import { CallFailure, FAILURE } from '../../../src/transport/failure.ts';
 import { asJob, type CallJob, firstJobs, NEVER } from '../../../src/transport/pg-boss/jobs.ts';
 import {
-  afterAnswer,
-  afterDeaths,
-  afterFailure,
+  afterWorkersDied,
   CallTimeout,
   deathsOf,
-  putOff,
+  deferred,
+  jobsAfterAnswer,
+  jobsAfterFailure,
 } from '../../../src/transport/pg-boss/next-jobs.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
@@ -41,14 +41,13 @@ const withPolicy = (retry: Partial<RetryPolicy>) => ({
   ...subscriber,
   retry: { ...policy, ...retry },
 });
-const busy = (more: object = {}) =>
-  ApplicationFailure.create({
-    type: 'EffectRetry',
-    message: 'busy',
-    details: ['HTTP 503'],
-    ...more,
-  });
-const poison = ApplicationFailure.create({ type: 'EffectPoison', message: 'poison' });
+const busy = new CallFailure(FAILURE.retry, 'busy', { shortCause: 'HTTP 503' });
+const poison = new CallFailure(FAILURE.poison, 'poison');
+
+const afterAnswer = (job: CallJob, open: OpenOutcome[]) =>
+  jobsAfterAnswer(job, { done: 0, open }, { now: NOW });
+const afterFailure = (job: CallJob, error: unknown, random = Math.random()) =>
+  jobsAfterFailure(job, error, { random: () => random });
 
 describe('a dispatch', () => {
   it('becomes a job a slice, the same ones whenever it is written', () => {
@@ -77,7 +76,7 @@ describe('a dispatch', () => {
 describe('a single event that fails', () => {
   it('is tried again after ever longer waits, up to the longest, spread by a fifth', () => {
     const waits = (random: number) =>
-      [0, 1, 2].map((tried) => afterFailure(aCall({ tried }), busy(), random).jobs[0]);
+      [0, 1, 2].map((tried) => afterFailure(aCall({ tried }), busy, random).jobs[0]);
     expect(waits(0.5).map((job) => [job?.tried, job?.inMs])).toEqual([
       [1, 1000],
       [2, 2000],
@@ -88,7 +87,7 @@ describe('a single event that fails', () => {
   });
 
   it('is buried when its tries are used up, by what failed last', () => {
-    expect(afterFailure(aCall({ tried: 3 }), busy())).toEqual({
+    expect(afterFailure(aCall({ tried: 3 }), busy)).toEqual({
       jobs: [],
       letters: [{ events: { ids: ['e1'] }, target: undefined, cause: 'HTTP 503', reason: 'busy' }],
     });
@@ -99,7 +98,7 @@ describe('a single event that fails', () => {
 
   it('is tried for ever where the policy has no end', () => {
     expect(
-      afterFailure(aCall({ tried: 5000, subscriber: withPolicy({ attempts: 0 }) }), busy()).jobs,
+      afterFailure(aCall({ tried: 5000, subscriber: withPolicy({ attempts: 0 }) }), busy).jobs,
     ).toHaveLength(1);
   });
 });
@@ -108,10 +107,7 @@ describe('a group that fails as a whole', () => {
   const group = aCall({ events: { offset: 10, limit: 5 } });
 
   it('is called again as it is where its dispatch is unknown: that is no try', () => {
-    const unknown = ApplicationFailure.create({
-      type: 'UnknownDispatchError',
-      message: 'not here',
-    });
+    const unknown = new CallFailure(FAILURE.unknownDispatch, 'not here');
     const job = aCall({ events: { offset: 0, limit: 5 }, tried: 3 });
     expect(afterFailure(job, unknown)).toMatchObject({
       jobs: [{ events: job.events, tried: 3, inMs: 5000 }],
@@ -126,33 +122,35 @@ describe('a group that fails as a whole', () => {
   it('is halved', () => {
     expect(afterFailure(group, poison)).toEqual({
       jobs: [
-        { events: { offset: 10, limit: 3 }, tried: 0 },
-        { events: { offset: 13, limit: 2 }, tried: 0 },
+        { events: { offset: 10, limit: 3 }, tried: 0, inMs: 0 },
+        { events: { offset: 13, limit: 2 }, tried: 0, inMs: 0 },
       ],
       letters: [],
     });
   });
 
   it('is called again as it is where the database was away, within half a minute however often', () => {
-    expect(afterFailure(group, busy()).jobs).toMatchObject([
+    expect(afterFailure(group, busy).jobs).toMatchObject([
       { events: group.events, tried: 1, inMs: 1000 },
     ]);
-    expect(afterFailure({ ...group, tried: 90 }, busy()).jobs).toMatchObject([{ inMs: 30_000 }]);
+    expect(afterFailure({ ...group, tried: 90 }, busy).jobs).toMatchObject([{ inMs: 30_000 }]);
   });
 });
 
 describe('a call whose worker died with it', () => {
   it('is halved where it is a group, so that who kills workers is found, and its halves are suspected', () => {
-    expect(afterDeaths(aCall({ events: { ids: ['a', 'b', 'c'] } }), 1)?.jobs).toEqual([
-      { events: { ids: ['a', 'b'] }, tried: 0, deaths: 0 },
-      { events: { ids: ['c'] }, tried: 0, deaths: 0 },
+    expect(afterWorkersDied(aCall({ events: { ids: ['a', 'b', 'c'] } }), 1).next?.jobs).toEqual([
+      { events: { ids: ['a', 'b'] }, tried: 0, deaths: 0, inMs: 0 },
+      { events: { ids: ['c'] }, tried: 0, deaths: 0, inMs: 0 },
     ]);
   });
 
   it('is made again where it is one event, until its tries are used up', () => {
-    expect(afterDeaths(aCall(), 0)).toBeUndefined();
-    expect(afterDeaths(aCall({ tried: 1 }), 2)).toBeUndefined();
-    expect(afterDeaths(aCall({ tried: 2 }), 2)).toMatchObject({
+    expect(afterWorkersDied(aCall(), 0)).toEqual({ call: aCall() });
+    expect(afterWorkersDied(aCall({ tried: 1 }), 2)).toMatchObject({
+      call: { tried: 3, deaths: 2 },
+    });
+    expect(afterWorkersDied(aCall({ tried: 2 }), 2).next).toMatchObject({
       jobs: [],
       letters: [{ events: { ids: ['e1'] }, cause: 'timeout' }],
     });
@@ -160,9 +158,9 @@ describe('a call whose worker died with it', () => {
 
   it('is given up when three have, whatever its tries', () => {
     const endless = aCall({ subscriber: withPolicy({ attempts: 0 }) });
-    expect(afterDeaths(endless, 2)).toBeUndefined();
-    expect(afterDeaths(endless, 3)?.letters).toMatchObject([{ cause: 'timeout' }]);
-    expect(afterDeaths({ ...endless, deaths: 2 }, 1)?.letters).toMatchObject([
+    expect(afterWorkersDied(endless, 2)).toMatchObject({ call: { tried: 2, deaths: 2 } });
+    expect(afterWorkersDied(endless, 3).next?.letters).toMatchObject([{ cause: 'timeout' }]);
+    expect(afterWorkersDied({ ...endless, deaths: 2 }, 1).next?.letters).toMatchObject([
       { cause: 'timeout' },
     ]);
   });
@@ -177,7 +175,7 @@ describe('a call whose worker died with it', () => {
   });
 
   it('keeps what is counted against it when it is put off', () => {
-    expect(putOff(aCall({ tried: 2, deaths: 1, target: 't', parent: 'p' }), 500)).toEqual({
+    expect(deferred(aCall({ tried: 2, deaths: 1, target: 't', parent: 'p' }), 500)).toEqual({
       jobs: [{ events: { ids: ['e1'] }, target: 't', parent: 'p', tried: 2, deaths: 1, inMs: 500 }],
       letters: [],
     });
@@ -191,7 +189,7 @@ describe('an answer that leaves events open', () => {
       state: 'later',
       until: i < 2 ? '2026-01-02T00:00:00.000Z' : '2026-01-03T00:00:00.000Z',
     }));
-    expect(afterAnswer(aCall(), open, NOW).jobs).toEqual([
+    expect(afterAnswer(aCall(), open).jobs).toEqual([
       { events: { ids: ['a', 'b'] }, tried: 0, inMs: DAY },
       { events: { ids: ['c'] }, tried: 0, inMs: 2 * DAY },
     ]);
@@ -209,7 +207,7 @@ describe('an answer that leaves events open', () => {
       { event_id: 'b', share: 'w2', ...later },
       { event_id: 'c', share: 'w1', ...later },
     ];
-    expect(afterAnswer(aCall(), open, NOW).jobs.map(({ events }) => events)).toEqual([
+    expect(afterAnswer(aCall(), open).jobs.map(({ events }) => events)).toEqual([
       { ids: ['a', 'c'] },
       { ids: ['b'] },
     ]);
@@ -217,11 +215,11 @@ describe('an answer that leaves events open', () => {
 
   it('counts the call that was made, and buries at once what may be tried once', () => {
     const open: OpenOutcome[] = [{ event_id: 'a', state: 'retry', reason: 'down', after_ms: 7000 }];
-    expect(afterAnswer(aCall(), open, NOW).jobs).toMatchObject([
+    expect(afterAnswer(aCall(), open).jobs).toMatchObject([
       { events: { ids: ['a'] }, tried: 1, inMs: 7000 },
     ]);
     const once = aCall({ subscriber: withPolicy({ attempts: 1 }) });
-    expect(afterAnswer(once, open, NOW)).toMatchObject({
+    expect(afterAnswer(once, open)).toMatchObject({
       jobs: [],
       letters: [{ events: { ids: ['a'] }, cause: 'down', reason: 'down' }],
     });
@@ -229,12 +227,12 @@ describe('an answer that leaves events open', () => {
 
   it('never waits less than the policy says, whatever the other side asks for, and counts on', () => {
     const open: OpenOutcome[] = [{ event_id: 'e1', state: 'retry', reason: 'down', after_ms: 0 }];
-    const [job] = afterAnswer(aCall({ tried: 1 }), open, NOW).jobs;
+    const [job] = afterAnswer(aCall({ tried: 1 }), open).jobs;
     expect(job).toMatchObject({
       tried: 2,
       inMs: expect.toSatisfy((ms: number) => ms >= 1600 && ms <= 2400),
     });
-    expect(afterAnswer(aCall({ tried: 3 }), open, NOW)).toMatchObject({
+    expect(afterAnswer(aCall({ tried: 3 }), open)).toMatchObject({
       jobs: [],
       letters: [{ events: { ids: ['e1'] } }],
     });
@@ -244,7 +242,7 @@ describe('an answer that leaves events open', () => {
     const open: OpenOutcome[] = [
       { event_id: 'e1', state: 'later', until: '2026-01-01T00:05:03.000Z', in_ms: 3000 },
     ];
-    expect(afterAnswer(aCall({ tried: 2 }), open, NOW).jobs).toEqual([
+    expect(afterAnswer(aCall({ tried: 2 }), open).jobs).toEqual([
       { events: { ids: ['e1'] }, tried: 2, inMs: 3000 },
     ]);
   });
@@ -256,7 +254,7 @@ describe('an answer that leaves events open', () => {
       state: 'retry',
       reason: 'down',
     }));
-    const [event, ...targets] = afterAnswer(aCall(), open, NOW).jobs;
+    const [event, ...targets] = afterAnswer(aCall(), open).jobs;
     expect(event).toMatchObject({ events: { ids: ['a'] }, waits_for: ['x', 'y'], inMs: NEVER });
     expect(targets).toMatchObject([
       { events: { ids: ['a'] }, target: 'x', parent: event?.id, tried: 1 },
@@ -269,7 +267,7 @@ describe('an answer that leaves events open', () => {
       { event_id: 'a', target: 'x', state: 'dead', reason: 'gone' },
       { event_id: 'a', target: 'y', state: 'retry', reason: 'down' },
     ];
-    const { jobs, letters } = afterAnswer(aCall(), open, NOW);
+    const { jobs, letters } = afterAnswer(aCall(), open);
     expect(letters).toEqual([
       { events: { ids: ['a'] }, target: 'x', cause: 'gone', reason: 'gone' },
     ]);
@@ -281,7 +279,7 @@ describe('an answer that leaves events open', () => {
     const open: OpenOutcome[] = [
       { event_id: 'e1', target: 'x', state: 'later', until: '2026-01-02T00:00:00.000Z' },
     ];
-    expect(afterAnswer(call, open, NOW).jobs).toEqual([
+    expect(afterAnswer(call, open).jobs).toEqual([
       { events: { ids: ['e1'] }, target: 'x', parent: 'p', tried: 0, inMs: DAY },
     ]);
   });

@@ -1,0 +1,39 @@
+// Which of a dispatch's events a call is for. Pure, and bundled with the workflow code.
+import type { Selection } from '../dispatch.ts';
+
+export const count = (events: Selection): number =>
+  'ids' in events ? events.ids.length : events.limit;
+
+/** A run of a dispatch's events in the order of their ids. */
+export type Run = Extract<Selection, { offset: number }>;
+
+/** A dispatch in runs of at most `batch` events. */
+export function slices(size: number, batch: number): Run[] {
+  const runs = Math.ceil(size / batch);
+  return Array.from({ length: runs }, (_, i) => ({
+    offset: i * batch,
+    limit: Math.min(batch, size - i * batch),
+  }));
+}
+
+export function halves(events: Selection): [Selection, Selection] {
+  const middle = Math.ceil(count(events) / 2);
+  if ('ids' in events)
+    return [{ ids: events.ids.slice(0, middle) }, { ids: events.ids.slice(middle) }];
+  const { offset, limit } = events;
+  return [
+    { offset, limit: middle },
+    { offset: offset + middle, limit: limit - middle },
+  ];
+}
+
+/** Map.groupBy, which Node 20 does not have. */
+export function groupBy<T, K>(items: T[], key: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const group = groups.get(key(item));
+    if (group) group.push(item);
+    else groups.set(key(item), [item]);
+  }
+  return groups;
+}

@@ -1,0 +1,79 @@
+import { type ActivityOptions, proxyActivities } from '@temporalio/workflow';
+import type { EffectAnswer, EffectCall, Selection, SubscriberSpec } from '../transport/dispatch.ts';
+import type { PendingCall } from '../transport/retry/next-steps.ts';
+import { count } from '../transport/retry/selection.ts';
+import type { Leg } from './leg.ts';
+
+const WORKER_DIED = 'TemporalTimeout:Heartbeat';
+
+/** After these failures Temporal does not repeat a group as it is: we halve it. */
+const HALVED = ['EffectPoison', 'TemporalTimeout:StartToClose', WORKER_DIED];
+
+/**
+ * Where a queue has a backlog, first calls go before those that follow up: what fails again and
+ * again delays nothing that is new.
+ */
+const FOLLOW_UP = { priorityKey: 4 };
+
+/** A call for one target of an event, or for several at once. */
+export type TargetedCall = PendingCall & { targets?: string[] };
+
+/** One activity call on the subscriber's queue. @throws ActivityFailure */
+export async function callEffect(
+  { dispatch, subscriber }: Pick<Leg, 'dispatch' | 'subscriber'>,
+  call: TargetedCall,
+): Promise<EffectAnswer> {
+  const { events, target, targets, tried, deaths } = call;
+  const alone = count(events) === 1;
+  const activities = proxyActivities<Record<string, (call: EffectCall) => Promise<EffectAnswer>>>({
+    taskQueue: subscriber.task_queue,
+    // Start-to-close alone: the other limits run on while a queue is paused.
+    startToCloseTimeout: subscriber.timeout_ms,
+    heartbeatTimeout: '15s',
+    retry: alone
+      ? policyOfOne(subscriber, call)
+      : { maximumInterval: '30s', nonRetryableErrorTypes: HALVED },
+    summary: summary(events, call),
+    ...(isFollowUp(call) && { priority: FOLLOW_UP }),
+  });
+  const activity = activities[subscriber.activity];
+  if (!activity) throw new Error('proxyActivities gives a function for every name');
+  return await activity({
+    dispatch_id: dispatch.id,
+    origin: dispatch.origin,
+    subscriber: subscriber.name,
+    events,
+    target,
+    targets,
+    alone,
+    tried: alone ? tried : undefined,
+    suspect: deaths === undefined ? undefined : true,
+  });
+}
+
+/** A first call names its events by their place, and nothing was tried before. */
+const isFollowUp = ({ events, tried, once }: PendingCall): boolean =>
+  once === true && ('ids' in events || tried > 0);
+
+function policyOfOne(
+  { retry }: SubscriberSpec,
+  { tried, once }: PendingCall,
+): ActivityOptions['retry'] {
+  // The event may kill workers: the workflow counts their deaths itself.
+  const nonRetryableErrorTypes = [WORKER_DIED];
+  if (once) return { maximumAttempts: 1, nonRetryableErrorTypes };
+  return {
+    // 0 means without end to us; to Temporal, undefined does.
+    maximumAttempts: retry.attempts === 0 ? undefined : Math.max(1, retry.attempts - tried),
+    initialInterval: retry.initial_ms,
+    maximumInterval: Math.max(retry.initial_ms, retry.max_ms),
+    backoffCoefficient: retry.backoff,
+    nonRetryableErrorTypes,
+  };
+}
+
+function summary(events: Selection, { target, targets }: TargetedCall): string | undefined {
+  if (targets) return `for ${targets.length} targets`;
+  if (target !== undefined) return `for ${target}`;
+  return count(events) === 1 ? undefined : `${count(events)} events`;
+}
