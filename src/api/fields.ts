@@ -149,9 +149,10 @@ export const metadata = z
     type: 'object',
     additionalProperties: true,
     description:
-      'A JSON object of your own, up to 16 KiB and 32 levels deep; handed on as it came. Numbers ' +
-      'that JSON readers would round (integers beyond 2^53, more than 17 digits) are refused: ' +
-      'send them as strings.',
+      'A JSON object of your own, up to 16 KiB and 32 levels deep; handed on as it came. ' +
+      'Numbers that JSON readers would round (integers beyond 2^53, more than 17 digits) are ' +
+      'refused: send them as strings. Integers beyond 2^53 are kept where JavaScript writes the ' +
+      'same digits, such as 9007199254740992 and 100000000000000000000.',
     example: { thread: 'deploys' },
   });
 

@@ -20,7 +20,9 @@ afterwards, durably.
   / + = -\`, else the id of your trace (\`traceparent\`), else a new one. The log's lines of the
   request have it as \`request_id\`.
 - **Numbers** that JSON readers would round (integers beyond 2^53, more than 17 digits, 1e400) are
-  422, wherever they stand: send them as strings. Of a key that comes twice the last one counts.
+  422, wherever they stand: send them as strings. Integers beyond 2^53 are kept where JavaScript
+  writes the same digits, such as 9007199254740992 and 100000000000000000000. Of a key that comes
+  twice the last one counts.
 - **Times** are RFC 3339 with an offset; answers are in UTC. Ids are UUIDv7.`;
 
 /** The OpenAPI 3.1 document of everything that is registered on the app. */

@@ -20,7 +20,8 @@ const token = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|[{}[\],]/g;
 /**
  * The numbers of a JSON text that doubles can't hold as they are written (integers beyond 2^53,
  * more than 17 digits, too large, too small): JavaScript, and most who read JSON, would make other
- * numbers of them without a word. None where the text is no JSON.
+ * numbers of them without a word. Integers beyond 2^53 are left out where JavaScript writes the
+ * same digits, such as 9007199254740992. None where the text is no JSON.
  */
 export function inexactNumbers(text: string): InexactNumber[] {
   // What is no JSON could have a string without an end, which each of its quotes would look for.

@@ -11,11 +11,11 @@ import { idCursor, limit, pageOf, toPage } from '../paging.ts';
 import { conflict, notFound } from '../problem.ts';
 import { body, json, operation, router } from '../router.ts';
 
-const newApiKey = z
+export const newApiKey = z
   .strictObject({ name: name.default('unnamed').openapi({ example: 'billing service' }) })
   .openapi('NewApiKey');
 
-const apiKey = z
+export const apiKey = z
   .object({
     id: uuid,
     name: z.string(),
@@ -27,6 +27,8 @@ const apiKey = z
   })
   .openapi('ApiKey');
 
+export const apiKeyWithSecret = apiKey.extend({ api_key: z.string() }).openapi('ApiKeyWithSecret');
+
 const create = operation({
   method: 'post',
   path: '/v1/api_keys',
@@ -36,10 +38,7 @@ const create = operation({
   creates: true,
   request: { body: body(newApiKey) },
   responses: {
-    201: json(
-      apiKey.extend({ api_key: z.string() }).openapi('ApiKeyWithSecret'),
-      'The key; the secret is shown this once.',
-    ),
+    201: json(apiKeyWithSecret, 'The key; the secret is shown this once.'),
   },
 });
 

@@ -70,8 +70,8 @@ export async function createKey(
   return toKeyEntry(row, workspace.name);
 }
 
-/** Which keys: these, or all of a workspace. */
-export type Keys = { ids: string[] } | { workspace_id: string };
+/** Which keys: these, these of a workspace, or all of a workspace. */
+export type Keys = { ids: string[]; workspace_id?: string } | { workspace_id: string };
 
 /**
  * Takes keys away for good, a workspace's last one too. A workspace is held meanwhile, so that no
@@ -85,8 +85,11 @@ export async function revokeKeys(
   { by, reason }: { by: string; reason?: string },
 ): Promise<{ revoked: KeyEntry[]; hashes: Buffer[] }> {
   return await db.transaction(async (tx) => {
-    const which =
-      'ids' in keys ? inArray(apiKeys.id, keys.ids) : eq(apiKeys.workspace_id, keys.workspace_id);
+    const { workspace_id } = keys;
+    const which = and(
+      'ids' in keys ? inArray(apiKeys.id, keys.ids) : undefined,
+      workspace_id === undefined ? undefined : eq(apiKeys.workspace_id, workspace_id),
+    );
     const owners = tx.select({ id: apiKeys.workspace_id }).from(apiKeys).where(which);
     const held = await tx
       .select()

@@ -2,6 +2,14 @@ import { and, desc, eq, lt } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import { workspaces } from '../../db/schema/workspaces.ts';
 
+export async function isWorkspace({ db }: Database, id: string): Promise<boolean> {
+  const found = await db.query.workspaces.findFirst({
+    where: eq(workspaces.id, id),
+    columns: { id: true },
+  });
+  return found !== undefined;
+}
+
 /** Workspaces, newest first. */
 export async function listWorkspaces(
   { db }: Database,

@@ -1,6 +1,6 @@
 import { and, desc, eq, isNotNull, isNull, lt, sql } from 'drizzle-orm';
 import { changeEndpoint, type EndpointChange, type EndpointRow } from '../../db/change-endpoint.ts';
-import type { Database } from '../../db/client.ts';
+import type { Database, Transaction } from '../../db/client.ts';
 import { endpoints } from '../../db/schema/webhooks.ts';
 import { workspaces } from '../../db/schema/workspaces.ts';
 import { recordAction } from '../access/action-log.ts';
@@ -146,11 +146,10 @@ const waiting = (id: string) => sql`
         and l.target in ('', d.endpoint_id::text)
     )`;
 
-/** What an operator does to an endpoint. */
+/** What an operator changes of an endpoint. */
 export interface EndpointControl {
   id: string;
   by: string;
-  verb: 'limit endpoint' | 'enable endpoint' | 'disable endpoint';
   change: Pick<EndpointChange, 'max_per_second' | 'max_concurrency' | 'enabled'>;
   reason?: string;
 }
@@ -158,26 +157,31 @@ export interface EndpointControl {
 /** Changes an endpoint of any workspace, and records who did. @returns false where there is none */
 export async function controlEndpoint(
   { db }: Database,
-  { id, by, verb, change, reason }: EndpointControl,
+  { id, by, change, reason }: EndpointControl,
 ): Promise<boolean> {
   return await db.transaction(async (tx) => {
     const disabling = { by: 'operator' as const, reason: reason ?? 'An operator disabled it.' };
     const row = await changeEndpoint(tx, eq(endpoints.id, id), change, disabling);
-    if (row)
-      await recordAction(tx, { by, verb, subject: id, detail: detailOf(row, change), reason });
+    if (row) await recordControl(tx, row, { id, by, change, reason });
     return row !== undefined;
   });
 }
 
-function detailOf(
-  row: EndpointRow,
-  { enabled: _, ...limits }: EndpointControl['change'],
-): Record<string, unknown> {
+/** Limits and `enabled` are an entry each, for each has a verb of its own. */
+async function recordControl(
+  tx: Transaction,
+  { workspace_id }: EndpointRow,
+  { id, by, change: { enabled, ...limits }, reason }: EndpointControl,
+): Promise<void> {
   const said = Object.entries(limits).filter(([, value]) => value !== undefined);
-  return {
-    ...Object.fromEntries(said.map(([name, value]) => [name, value ?? 'off'])),
-    workspace_id: row.workspace_id,
-  };
+  if (said.length > 0) {
+    const values = Object.fromEntries(said.map(([name, value]) => [name, value ?? 'off']));
+    const detail = { ...values, workspace_id };
+    await recordAction(tx, { by, verb: 'limit endpoint', subject: id, detail, reason });
+  }
+  if (enabled === undefined) return;
+  const verb = enabled ? 'enable endpoint' : 'disable endpoint';
+  await recordAction(tx, { by, verb, subject: id, detail: { workspace_id }, reason });
 }
 
 /** How long what waits is sent, in ms, and how many at most: a request must end. */

@@ -120,6 +120,75 @@ describe('an operator and the endpoints of customers', () => {
     expect(log).toEqual(['enable endpoint', 'disable endpoint']);
   });
 
+  test('are changed by PATCH too: enabled, most a second or both, each told in the log', async () => {
+    const change = (body: unknown) => ops('PATCH', `endpoints/${id}`, body);
+    const entries = async () => (await ops('GET', `log?subject=${id}`)).body.data;
+    const limited = await change({ max_per_second: 3 });
+    expect(limited).toMatchObject({ status: 200, body: { max_per_second: 3, state: 'active' } });
+    expect(limited.body).toEqual((await ops('GET', `endpoints/${id}`)).body);
+    expect(await entries()).toMatchObject([
+      {
+        verb: 'limit endpoint',
+        by: 'operator',
+        reason: null,
+        detail: { max_per_second: 3, workspace_id: api.workspaceId },
+      },
+    ]);
+    await wait(2);
+    const off = { enabled: false, max_per_second: null, reason: 'it floods a third party' };
+    expect((await change(off)).body).toMatchObject({
+      state: 'disabled',
+      disabled: { by: 'operator', reason: 'it floods a third party' },
+      max_per_second: null,
+      waiting: { count: 0 },
+    });
+    const told = (await entries()).slice(0, 2);
+    expect(told.map(({ verb }: { verb: string }) => verb).sort()).toEqual([
+      'disable endpoint',
+      'limit endpoint',
+    ]);
+    for (const { verb, reason, detail } of told) {
+      const limits = verb === 'limit endpoint' ? { max_per_second: 'off' } : {};
+      expect({ reason, detail }).toEqual({
+        reason: off.reason,
+        detail: { ...limits, workspace_id: api.workspaceId },
+      });
+    }
+    const refused = await api.call('PATCH', `/v1/endpoints/${id}`, { body: { enabled: true } });
+    expect(refused.status).toBe(409);
+    expect((await change({ enabled: true })).body).toMatchObject({
+      state: 'active',
+      disabled: null,
+    });
+    expect((await change({ enabled: false })).body.disabled).toMatchObject({
+      by: 'operator',
+      reason: 'An operator disabled it.',
+    });
+  });
+
+  test('are changed by PATCH only where it says what, rightly, and of an endpoint that there is', async () => {
+    const wrong: [unknown, string][] = [
+      [{}, ''],
+      [{ reason: 'just so' }, ''],
+      [{ enabled: null }, 'enabled'],
+      [{ enabled: 'no' }, 'enabled'],
+      [{ max_per_second: 0 }, 'max_per_second'],
+      [{ max_per_second: '3' }, 'max_per_second'],
+      [{ enabled: true, per_second: 3 }, 'per_second'],
+      [{ enabled: false, reason: '' }, 'reason'],
+    ];
+    for (const [body, path] of wrong)
+      expect(await ops('PATCH', `endpoints/${id}`, body)).toMatchObject({
+        status: 422,
+        body: { errors: [{ path, message: expect.any(String) }] },
+      });
+    const { body } = await ops('PATCH', `endpoints/${id}`, {});
+    expect(body.errors[0].message).toBe('must have enabled or max_per_second');
+    expect((await ops('PATCH', `endpoints/${id}`)).status).toBe(415);
+    expect((await ops('PATCH', `endpoints/${ABSENT}`, { enabled: true })).status).toBe(404);
+    expect((await ops('GET', `log?subject=${id}`)).body.data).toEqual([]);
+  });
+
   test('are shown with what waits, what was given up and what they answered', async () => {
     const [first] = await wait(3);
     await api.database.pg`
@@ -232,6 +301,74 @@ describe('an operator and the keys of customers', () => {
       expect((await ops('POST', 'keys/revoke', wrong)).status).toBe(422);
   });
 
+  test('makes, lists and revokes the keys of a workspace, as that does itself', async () => {
+    const { id, api_key: first } = await api.workspace();
+    const keys = `workspaces/${id}/api_keys`;
+    const { status: made, body } = await ops('POST', keys, { name: 'spare' });
+    const own = await api.call('POST', '/v1/api_keys', { key: first, body: { name: 'spare' } });
+    expect([made, Object.keys(body)]).toEqual([201, Object.keys(own.body)]);
+    expect(body).toMatchObject({ name: 'spare', prefix: body.api_key.slice(0, 9) });
+    expect(await status(body.api_key)).toBe(200);
+    expect((await ops('GET', 'log?verb=create%20key&limit=1')).body.data).toMatchObject([
+      { subject: body.id, by: 'operator', detail: { workspace_id: id, prefix: body.prefix } },
+    ]);
+    const { body: list } = await ops('GET', keys);
+    expect(list).toEqual((await api.call('GET', '/v1/api_keys', { key: first })).body);
+    expect(list.data).toHaveLength(3);
+    expect(JSON.stringify(list)).not.toContain(body.api_key);
+    const page = (await ops('GET', `${keys}?limit=2`)).body;
+    const rest = (await ops('GET', `${keys}?limit=2&cursor=${page.next_cursor}`)).body;
+    expect([...page.data, ...rest.data]).toEqual(list.data);
+    expect(rest.next_cursor).toBeNull();
+
+    expect(await ops('DELETE', `${keys}/${body.id}`)).toMatchObject({ status: 204, body: '' });
+    expect(await status(body.api_key)).toBe(401);
+    expect(await lastEntry()).toMatchObject({
+      verb: 'revoke key',
+      subject: body.id,
+      detail: { workspace_id: id },
+    });
+    expect((await ops('DELETE', `${keys}/${body.id}`)).status).toBe(404);
+    // The last one too: an operator can make another.
+    for (const key of (await ops('GET', keys)).body.data)
+      expect((await ops('DELETE', `${keys}/${key.id}`)).status).toBe(204);
+    expect((await ops('GET', keys)).body).toEqual({ data: [], next_cursor: null });
+    expect((await ops('POST', keys, {})).body).toMatchObject({ name: 'unnamed' });
+  });
+
+  test('gets 404 for the keys of a workspace that there is not, or of another one', async () => {
+    const [one, other] = [await api.workspace(), await api.workspace()];
+    const key = (await ops('GET', `workspaces/${one.id}/api_keys`)).body.data[0];
+    const gone = `workspaces/${ABSENT}/api_keys`;
+    const answers = [
+      await ops('GET', gone),
+      await ops('POST', gone, { name: 'spare' }),
+      await ops('DELETE', `${gone}/${key.id}`),
+      await ops('DELETE', `workspaces/${other.id}/api_keys/${key.id}`),
+      await ops('DELETE', `workspaces/${other.id}/api_keys/${ABSENT}`),
+    ];
+    expect(answers.map((answer) => [answer.status, answer.body.detail])).toEqual([
+      [404, 'There is no such workspace.'],
+      [404, 'There is no such workspace.'],
+      [404, 'There is no such workspace.'],
+      [404, 'There is no such key.'],
+      [404, 'There is no such key.'],
+    ]);
+    expect(await status(one.api_key)).toBe(200);
+  });
+
+  test('makes one key for one Idempotency-Key, also of a workspace', async () => {
+    const path = `/v1/ops/workspaces/${customer.id}/api_keys`;
+    const headers = { 'idempotency-key': 'a key for a customer' };
+    const make = (name: string) =>
+      api.call('POST', path, { key: OPERATOR, body: { name }, headers });
+    const first = await make('spare');
+    const again = await make('spare');
+    expect(again.body).toEqual(first.body);
+    expect(again.headers.get('idempotent-replayed')).toBe('true');
+    expect((await make('another')).status).toBe(422);
+  });
+
   test('may act only as an operator: a viewer reads', async () => {
     const { body: viewer } = await ops('POST', 'operators', { name: 'grace', role: 'viewer' });
     const call = (method: string, path: string, body?: unknown) =>
@@ -240,6 +377,11 @@ describe('an operator and the keys of customers', () => {
     expect((await call('POST', 'keys', { workspace_id: customer.id })).status).toBe(403);
     expect((await call('POST', 'keys/revoke', { workspace_id: customer.id })).status).toBe(403);
     expect((await call('POST', `endpoints/${ABSENT}/try`)).status).toBe(403);
+    expect((await call('PATCH', `endpoints/${ABSENT}`, { enabled: true })).status).toBe(403);
+    const keys = `workspaces/${customer.id}/api_keys`;
+    expect((await call('GET', keys)).status).toBe(200);
+    expect((await call('POST', keys, {})).status).toBe(403);
+    expect((await call('DELETE', `${keys}/${ABSENT}`)).status).toBe(403);
   });
 });
 

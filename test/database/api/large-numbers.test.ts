@@ -74,6 +74,18 @@ describe('a number that would be rounded', () => {
   });
 });
 
+test('the documents say which integers beyond 2^53 are kept', async () => {
+  const { body } = await api.call('GET', '/openapi.json');
+  const { metadata } = body.components.schemas.NewMessage.properties;
+  const kept = ['9007199254740992', '100000000000000000000'];
+  for (const text of [body.info.description, metadata.description])
+    for (const literal of kept) expect(text).toContain(literal);
+  const { status } = await api.call('POST', `/v1/channels/${channel}/messages`, {
+    body: message(`{"n":[${kept.join(',')}]}`),
+  });
+  expect(status).toBe(201);
+});
+
 test('every number that is taken has the same value everywhere it comes out', async () => {
   const given =
     '{"max":9007199254740991,"min":-9007199254740991,"even":100000000000000000000,"one":1.0,"none":-0,"tiny":5e-324,"huge":1.7976931348623157e308,"pi":3.141592653589793}';

@@ -76,10 +76,12 @@ export const bodies: Record<string, unknown> = {
   'POST /v1/ops/replays': { type: 'message.created' },
   'POST /v1/ops/backfills': { subscriber: 'nobody' },
   'POST /v1/ops/rebuilds': { subscriber: 'search' },
+  'PATCH /v1/ops/endpoints/{id}': { enabled: true, max_per_second: 5 },
   'PUT /v1/ops/endpoints/{id}/limit': { per_second: 5 },
   'POST /v1/ops/endpoints/{id}/disable': { reason: 'a test' },
   'POST /v1/ops/keys': { workspace_id: ABSENT, name: 'spare' },
   'POST /v1/ops/keys/revoke': { ids: [ABSENT], reason: 'a test' },
+  'POST /v1/ops/workspaces/{id}/api_keys': { name: 'spare' },
   'POST /v1/ops/operators': { name: 'ada', role: 'viewer' },
 };
 
@@ -92,7 +94,7 @@ export const titleOf = ({ method, path }: Pick<Operation, 'method' | 'path'>) =>
 export function fill({ path, parameters }: Operation, values: Record<string, string> = {}): string {
   const filled = path.replaceAll(
     /\{(\w+)\}/g,
-    (_, name: string) => values[name] ?? (name === 'id' ? ABSENT : 'nobody'),
+    (_, name: string) => values[name] ?? (/(^|_)id$/.test(name) ? ABSENT : 'nobody'),
   );
   const query = parameters
     .filter((p) => p.in === 'query' && p.required)

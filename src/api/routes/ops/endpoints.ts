@@ -97,6 +97,43 @@ const read = operation({
 
 const now = { 200: json(inFull, 'The endpoint as it is now.') };
 
+const changeIt = operation({
+  operationId: 'opsUpdateEndpoint',
+  method: 'patch',
+  path: '/v1/ops/endpoints/{id}',
+  ...forOperators,
+  summary: 'Enable or disable an endpoint, or limit how many deliveries a second it gets',
+  request: {
+    params,
+    body: body(
+      z
+        .strictObject({
+          enabled: z
+            .boolean({ message: 'must be true or false' })
+            .optional()
+            .openapi({
+              description:
+                '`false`: nothing is sent to it any more. Its owner sees why, and cannot enable it. ' +
+                '`true`: it is sent to again, as if it had never failed.',
+            }),
+          max_per_second: maxPerSecond,
+          reason: text(1, 500).optional().openapi({
+            description: 'For the log of operations; where it is disabled, its owner reads it.',
+          }),
+        })
+        .refine(
+          ({ enabled, max_per_second }) => enabled !== undefined || max_per_second !== undefined,
+          { message: 'must have enabled or max_per_second' },
+        )
+        .openapi('OperatedEndpointChange', {
+          anyOf: [{ required: ['enabled'] }, { required: ['max_per_second'] }],
+          description: 'What is not there stays as it is.',
+        }),
+    ),
+  },
+  responses: now,
+});
+
 const limitIt = operation({
   operationId: 'limitEndpoint',
   method: 'put',
@@ -206,10 +243,15 @@ export function opsEndpointRoutes(deps: ApiDependencies) {
       ...(await inPlace(c, heavy, LISTING, (own) => endpointProgress(own, id))),
     };
   };
-  const controlled = async (c: Context<Env>, given: Omit<EndpointControl, 'by'>) => {
-    if (!(await controlEndpoint(database, { ...given, by: c.get('operator').name })))
-      throw notFound('endpoint');
-    return await show(c, given.id);
+  const controlled = async (
+    c: Context<Env>,
+    id: string,
+    change: EndpointControl['change'],
+    reason?: string,
+  ) => {
+    const by = c.get('operator').name;
+    if (!(await controlEndpoint(database, { id, by, change, reason }))) throw notFound('endpoint');
+    return await show(c, id);
   };
   return router()
     .openapi(list, async (c) => {
@@ -227,40 +269,21 @@ export function opsEndpointRoutes(deps: ApiDependencies) {
       const { endpoint } = await find(c.req.valid('param').id);
       return c.json(await listDeliveries(database, endpoint.id, c.req.valid('query')), 200);
     })
+    .openapi(changeIt, async (c) => {
+      const { reason, ...change } = c.req.valid('json');
+      return c.json(await controlled(c, c.req.valid('param').id, change, reason), 200);
+    })
     .openapi(limitIt, async (c) => {
       const { per_second, concurrency, reason } = c.req.valid('json');
       const change = { max_per_second: per_second, max_concurrency: concurrency };
-      return c.json(
-        await controlled(c, {
-          id: c.req.valid('param').id,
-          verb: 'limit endpoint',
-          change,
-          reason,
-        }),
-        200,
-      );
+      return c.json(await controlled(c, c.req.valid('param').id, change, reason), 200);
     })
     .openapi(disableIt, async (c) => {
       const { reason } = c.req.valid('json');
-      return c.json(
-        await controlled(c, {
-          id: c.req.valid('param').id,
-          verb: 'disable endpoint',
-          change: { enabled: false },
-          reason,
-        }),
-        200,
-      );
+      return c.json(await controlled(c, c.req.valid('param').id, { enabled: false }, reason), 200);
     })
     .openapi(enableIt, async (c) =>
-      c.json(
-        await controlled(c, {
-          id: c.req.valid('param').id,
-          verb: 'enable endpoint',
-          change: { enabled: true },
-        }),
-        200,
-      ),
+      c.json(await controlled(c, c.req.valid('param').id, { enabled: true }), 200),
     )
     .openapi(tryIt, async (c) => {
       const { id } = c.req.valid('param');

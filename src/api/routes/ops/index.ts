@@ -18,11 +18,12 @@ import { sessionRoutes } from './session.ts';
 import { streamRoutes } from './stream.ts';
 import { opsSubscriberRoutes } from './subscribers.ts';
 import { workflowRoutes } from './workflows.ts';
+import { workspaceKeyRoutes } from './workspace-keys.ts';
 import { opsWorkspaceRoutes } from './workspaces.ts';
 
 const failures = [deadLetterRoutes, workflowRoutes];
 const looks = [opsEventRoutes, opsWorkspaceRoutes];
-const customers = [opsEndpointRoutes, opsKeyRoutes];
+const customers = [opsEndpointRoutes, opsKeyRoutes, workspaceKeyRoutes];
 const operations = [replayRoutes, backfillRoutes, rebuildRoutes, operationRoutes];
 
 /**
