@@ -1,7 +1,6 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { go, to } from './location.ts';
+import { go, places, to } from './location.ts';
 import { useSubscriberNames } from './pages/begin.tsx';
-import { places } from './places.ts';
 
 interface Place {
   label: string;

@@ -3,9 +3,8 @@ import { useEffect, useRef } from 'preact/hooks';
 import { reasonOf } from './calls.ts';
 import { GO_TO_KEYS, Keyboard, opened } from './keyboard.tsx';
 import { connection } from './live.ts';
-import { path, to } from './location.ts';
+import { path, places, to } from './location.ts';
 import { Toasts, tell } from './parts/toast.tsx';
-import { places } from './places.ts';
 import { session, signOut } from './session.ts';
 
 const isHere = (place: string) =>

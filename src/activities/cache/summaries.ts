@@ -1,6 +1,6 @@
 import { eq } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
-import { channelSummaries } from '../../db/schema/cache.ts';
+import { channelSummaries } from '../../db/schema/read-models.ts';
 import { type SummaryStore, toSummary } from './summary.ts';
 
 /**

@@ -93,7 +93,7 @@ function look(db: Db): Promise<boolean> {
 }
 
 /**
- * Asks as who writes does. A standby answers whoever only reads; and a session that is refused to
+ * Asks by a statement that needs to write, for a standby answers reads. A session that may not
  * write is replaced.
  */
 async function isWritable(db: Db): Promise<boolean> {

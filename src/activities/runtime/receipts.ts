@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
-import { asynchronousCommit } from '../../db/asynchronous-commit.ts';
 import type { Database, Transaction } from '../../db/client.ts';
+import { asynchronousCommit } from '../../db/statements.ts';
 import type { OpenOutcome, Selection } from '../../transport/dispatch.ts';
 import type { Open } from './effect.ts';
 

@@ -145,10 +145,9 @@ async function inTransaction(
   call: EffectCall,
   paging: Paging,
 ): Promise<EffectAnswer> {
-  // Before the transaction has a connection: where all are taken, it gets one sooner than whoever
-  // waits for it here.
+  // Before the transaction takes a connection: if all are taken, this read gets one first.
   const reading = readAtOnce(effect, call, paging);
-  // Whoever awaits it in the transaction is told.
+  // The transaction awaits it, and gets the error.
   reading.catch(() => {});
   const transact = (claim: EffectCall, events: () => Promise<DomainEvent[]>) =>
     db.transaction(

@@ -1,8 +1,8 @@
 import { z } from '@hono/zod-openapi';
 import { sql } from 'drizzle-orm';
 import type { TransactionSql } from 'postgres';
-import { ask } from '../../db/heavy/ask.ts';
-import { analyticsHours as hours } from '../../db/schema/analytics.ts';
+import { analyticsHours as hours } from '../../db/schema/read-models.ts';
+import { ask } from '../../db/statements.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { moment, timestamp, uuid, whole } from '../fields.ts';
 import { findChannel } from '../find.ts';

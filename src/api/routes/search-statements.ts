@@ -1,8 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { TransactionSql } from 'postgres';
-import { ask } from '../../db/heavy/ask.ts';
 import type { messages } from '../../db/schema/messages.ts';
 import { searchQuery } from '../../db/search-text.ts';
+import { ask } from '../../db/statements.ts';
 import { jointed, MARK } from '../highlight.ts';
 
 /** What is searched for, and where. */

@@ -1,5 +1,5 @@
 import { closest } from 'fastest-levenshtein';
-import { isId } from '../terminal/ids.ts';
+import { isId } from '../terminal/arguments.ts';
 import { CommandError, EXIT } from '../terminal/output.ts';
 import type { Api } from './client.ts';
 

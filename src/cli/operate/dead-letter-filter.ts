@@ -2,9 +2,8 @@ import type { Command } from 'commander';
 import { closest } from 'fastest-levenshtein';
 import type { Cause } from '../../ops/inspect/dead-letters.ts';
 import { workspaceId } from '../api/workspace.ts';
-import { idFrom } from '../terminal/ids.ts';
+import { idFrom, parsePastTime } from '../terminal/arguments.ts';
 import { CommandError, EXIT } from '../terminal/output.ts';
-import { parsePastTime } from '../terminal/past-time.ts';
 import type { Ops, OpsOptions } from './ops.ts';
 
 /** Which dead letters: the options of every command that is about some of them. */

@@ -3,8 +3,8 @@ import { closest } from 'fastest-levenshtein';
 import type { EndpointEntry, EndpointInFull, Tried } from '../../ops/inspect/endpoints.ts';
 import { counted } from '../../ops/operations/counted.ts';
 import { workspaceId } from '../api/workspace.ts';
+import { isId } from '../terminal/arguments.ts';
 import { defaultVerb } from '../terminal/default-verb.ts';
-import { isId } from '../terminal/ids.ts';
 import { CommandError, duration, EXIT, styled, type Terminal, table } from '../terminal/output.ts';
 import {
   addOpsOptions,

@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import type { KeyEntry } from '../../ops/access/keys.ts';
 import { counted } from '../../ops/operations/counted.ts';
 import { workspaceId } from '../api/workspace.ts';
+import { idsFrom } from '../terminal/arguments.ts';
 import { defaultVerb } from '../terminal/default-verb.ts';
-import { idsFrom } from '../terminal/ids.ts';
 import { CommandError, EXIT, table } from '../terminal/output.ts';
 import {
   addOpsOptions,

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { OperationView } from '../../ops/operations/operations.ts';
-import { idFrom } from '../terminal/ids.ts';
+import { idFrom } from '../terminal/arguments.ts';
 import { CommandError, duration, EXIT, table } from '../terminal/output.ts';
 import { explain, follow } from '../trace/follow.ts';
 import {

@@ -2,9 +2,8 @@ import type { Command } from 'commander';
 import type { OperationView } from '../../ops/operations/operations.ts';
 import type { ReplayPlan } from '../../ops/operations/replay.ts';
 import { workspaceId } from '../api/workspace.ts';
-import { idFrom } from '../terminal/ids.ts';
+import { idFrom, parsePastTime } from '../terminal/arguments.ts';
 import { CommandError, EXIT, type Terminal, table } from '../terminal/output.ts';
-import { parsePastTime } from '../terminal/past-time.ts';
 import { follow } from '../trace/follow.ts';
 import { paceOf } from './dead-letter-filter.ts';
 import {

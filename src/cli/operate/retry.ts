@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { counted } from '../../ops/operations/counted.ts';
 import type { OperationView } from '../../ops/operations/operations.ts';
-import { idsFrom } from '../terminal/ids.ts';
+import { idsFrom } from '../terminal/arguments.ts';
 import { CommandError, EXIT } from '../terminal/output.ts';
 import { follow } from '../trace/follow.ts';
 import {

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { type Api, createApi } from '../api/client.ts';
 import { findApi } from '../api/find-api.ts';
 import { type ApiOptions, addApiOptions } from '../api/options.ts';
-import { idFrom } from '../terminal/ids.ts';
+import { idFrom } from '../terminal/arguments.ts';
 import {
   EXIT,
   endOnInterrupt,

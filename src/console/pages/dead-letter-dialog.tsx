@@ -6,6 +6,7 @@ import { counted } from '../format.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { Field } from '../parts/fields.tsx';
 import { tell } from '../parts/toast.tsx';
+import { mayAct, session } from '../session.ts';
 import { Begun, common, Pace } from './begin.tsx';
 
 /** What is to be done about which dead letters. */
@@ -77,5 +78,41 @@ export function SettleDialog({ deed, letters, what, onClose, onDone }: SettlePro
       />
       {deed !== 'discard' && <Pace hint="Empty: as fast as live traffic allows." />}
     </Dialog>
+  );
+}
+
+export type Ask = (settling: Settling) => void;
+
+/** Retry, reset, discard: of all, of a cause, of one. A viewer sees none of it. */
+export function Deeds({
+  of,
+  what,
+  ask,
+  label,
+}: {
+  of: Settling['letters'];
+  what: string;
+  ask: Ask;
+  label: string;
+}) {
+  if (!mayAct.value) return null;
+  const deeds = [
+    ['retry', 'Retry'],
+    ...(session.value?.temporal_ui ? [['reset', 'Reset']] : []),
+    ['discard', 'Discard'],
+  ] as const;
+  return (
+    <div class="actions">
+      {deeds.map(([deed, text]) => (
+        <button
+          type="button"
+          key={deed}
+          aria-label={`${text} ${label}`}
+          onClick={() => ask({ deed: deed as Settling['deed'], letters: of, what })}
+        >
+          {label === 'all' ? `${text} all` : text}
+        </button>
+      ))}
+    </div>
   );
 }

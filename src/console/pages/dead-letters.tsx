@@ -7,8 +7,7 @@ import { More } from '../parts/pager.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { Id, When, Workflow } from '../parts/text.tsx';
 import { usePages } from '../resource.ts';
-import { SettleDialog, type Settling } from './dead-letter-dialog.tsx';
-import { Deeds } from './failed.tsx';
+import { Deeds, SettleDialog, type Settling } from './dead-letter-dialog.tsx';
 
 type Letter = Omit<DeadLetter, 'dispatch_id' | 'restarts'> & {
   workflow: { id: string; url: string | null } | null;

@@ -6,8 +6,7 @@ import { List } from '../parts/list.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { When } from '../parts/text.tsx';
 import { useResource } from '../resource.ts';
-import { mayAct, session } from '../session.ts';
-import { SettleDialog, type Settling } from './dead-letter-dialog.tsx';
+import { type Ask, Deeds, SettleDialog, type Settling } from './dead-letter-dialog.tsx';
 import { Letters } from './dead-letters.tsx';
 
 /** What was given up, grouped by who gave it up and why; then the letters of one cause. */
@@ -65,42 +64,6 @@ function Causes({ subscriber }: { subscriber: string | undefined }) {
         />
       )}
     </>
-  );
-}
-
-type Ask = (settling: Settling) => void;
-
-/** Retry, reset, discard: of all, of a cause, of one. A viewer sees none of it. */
-export function Deeds({
-  of,
-  what,
-  ask,
-  label,
-}: {
-  of: Settling['letters'];
-  what: string;
-  ask: Ask;
-  label: string;
-}) {
-  if (!mayAct.value) return null;
-  const deeds = [
-    ['retry', 'Retry'],
-    ...(session.value?.temporal_ui ? [['reset', 'Reset']] : []),
-    ['discard', 'Discard'],
-  ] as const;
-  return (
-    <div class="actions">
-      {deeds.map(([deed, text]) => (
-        <button
-          type="button"
-          key={deed}
-          aria-label={`${text} ${label}`}
-          onClick={() => ask({ deed: deed as Settling['deed'], letters: of, what })}
-        >
-          {label === 'all' ? `${text} all` : text}
-        </button>
-      ))}
-    </div>
   );
 }
 

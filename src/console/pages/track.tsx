@@ -2,8 +2,7 @@ import type { EventCall, InspectedEffect, TargetState } from '../../ops/inspect/
 import { counted, moment, span } from '../format.ts';
 import { to } from '../location.ts';
 import { Id, State, When } from '../parts/text.tsx';
-import type { Settling } from './dead-letter-dialog.tsx';
-import { Deeds } from './failed.tsx';
+import { Deeds, type Settling } from './dead-letter-dialog.tsx';
 
 const since = (from: string, at: string) => Math.max(0, (Date.parse(at) - Date.parse(from)) / 1000);
 

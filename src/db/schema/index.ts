@@ -1,6 +1,4 @@
-export * from './analytics.ts';
 export * from './audit.ts';
-export * from './cache.ts';
 export * from './events.ts';
 export * from './ledger.ts';
 export * from './messages.ts';
@@ -10,6 +8,6 @@ export * from './operators.ts';
 export * from './ordering.ts';
 export * from './outbox.ts';
 export * from './queues.ts';
-export * from './search.ts';
+export * from './read-models.ts';
 export * from './webhooks.ts';
 export * from './workspaces.ts';

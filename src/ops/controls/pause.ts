@@ -50,3 +50,11 @@ export async function pause(
   });
   return await applyControl(steering, name);
 }
+
+/**
+ * Lets nothing new begin while what runs ends as it would: a pause whose subscriber says `drained`
+ * once no worker is at any call of it, so that its workers can be stopped or changed without
+ * breaking a call off. `resume` ends it.
+ */
+export const drain = (steering: Steering, given: Omit<Pause, 'verb'>): Promise<boolean> =>
+  pause(steering, { ...given, verb: 'drain' });

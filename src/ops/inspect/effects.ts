@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
-import { among } from '../../db/among.ts';
 import type { Database } from '../../db/client.ts';
 import { attempts, deadLetters } from '../../db/schema/outbox.ts';
+import { among } from '../../db/statements.ts';
 import type { SeeCalls, SeenCall } from '../../transport/transport.ts';
 import { isRetried } from './deliveries.ts';
 import type { EffectState } from './journey.ts';

@@ -1,10 +1,10 @@
 import { asc, eq, getTableColumns, type SQL } from 'drizzle-orm';
-import { among } from '../../db/among.ts';
 import type { Database } from '../../db/client.ts';
 import { events } from '../../db/schema/events.ts';
 import { channels } from '../../db/schema/messages.ts';
 import { deliveries as deliveryTable, endpoints } from '../../db/schema/webhooks.ts';
 import { workspaces } from '../../db/schema/workspaces.ts';
+import { among } from '../../db/statements.ts';
 import { groupBy } from '../../transport/retry/selection.ts';
 import { type DeliveryTry, deliveryState, triesOf } from './deliveries.ts';
 import { type InspectedEffect, inspectEffects, type SeeCalls } from './effects.ts';

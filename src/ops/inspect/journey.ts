@@ -1,5 +1,4 @@
 import { and, asc, eq, getTableColumns, sql } from 'drizzle-orm';
-import { among } from '../../db/among.ts';
 import type { Database } from '../../db/client.ts';
 import { events } from '../../db/schema/events.ts';
 import { messages } from '../../db/schema/messages.ts';
@@ -12,6 +11,7 @@ import {
   receipts,
   subscribers,
 } from '../../db/schema/outbox.ts';
+import { among } from '../../db/statements.ts';
 import { type TemporalUi, workflowLink } from './temporal-ui.ts';
 
 /** What became of one effect of one event. */

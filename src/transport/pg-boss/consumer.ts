@@ -144,9 +144,9 @@ export class Consumer {
   }
 
   /**
-   * What can't be written while the database is away is tried as long as the claim holds: the job
-   * would go silent otherwise, and whoever took it next would believe that its worker had died of
-   * it. What else could not be written is not lost: it does go silent.
+   * While the database is away, a write is tried again as long as the claim holds. Otherwise the
+   * job would go silent, and its next worker would believe that this one had died of it. Any other
+   * write that fails is not lost: its job does go silent.
    */
   async #see(job: Job<CallJob>, signal: AbortSignal): Promise<void> {
     const { process, isAway, log, queue } = this.#options;

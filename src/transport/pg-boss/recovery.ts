@@ -8,8 +8,8 @@ import { asJob, jobId } from './jobs.ts';
 import { tellConsumers } from './notifications.ts';
 
 /**
- * Jobs of dispatches: whether there are any to be done, and new ones for what is missing. `boss` is
- * started by whoever restarts.
+ * Jobs of dispatches: whether there are any to be done, and new ones for what is missing. A restart
+ * starts `boss`.
  */
 export function pgBossRecovery(boss: PgBoss, pg: Sql): Recovery {
   return {
@@ -25,16 +25,18 @@ export function pgBossRecovery(boss: PgBoss, pg: Sql): Recovery {
     async drop(dispatches, { task_queue }) {
       await pg`
         delete from pgboss.job
-        where name = ${task_queue} and singleton_key = any(${dispatches.map(({ id }) => id)}::text[]) and state < 'active'`;
+        where name = ${task_queue} and state < 'active'
+          and singleton_key = any(${dispatches.map(({ id }) => id)}::text[])`;
     },
   };
 }
 
-/** Asks the database alone, so that whoever only asks needs no pg-boss. */
+/** Asks the database alone, so that a caller that only asks needs no pg-boss. */
 export async function withOpenJobs(pg: Sql, dispatches: DispatchRef[]): Promise<Set<string>> {
   const ids = dispatches.map(({ id }) => id);
   const rows = await pg<{ id: string }[]>`
-    select distinct singleton_key as id from pgboss.job where singleton_key = any(${ids}::text[]) and state < 'completed'`;
+    select distinct singleton_key as id from pgboss.job
+    where singleton_key = any(${ids}::text[]) and state < 'completed'`;
   return new Set(rows.map(({ id }) => id));
 }
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { machineTime } from '../../../src/activities/runtime/effect.ts';
 import { search } from '../../../src/activities/search/index.ts';
-import { analyticsHours } from '../../../src/db/schema/analytics.ts';
 import { events as eventRows } from '../../../src/db/schema/events.ts';
+import { analyticsHours } from '../../../src/db/schema/read-models.ts';
 import { request, useApi } from './test-api.ts';
 
 const api = useApi();

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseFutureTime } from '../../../src/cli/operate/pause-resume-limit.ts';
+import { parsePastTime } from '../../../src/cli/terminal/arguments.ts';
 import { EXIT } from '../../../src/cli/terminal/output.ts';
-import { parsePastTime } from '../../../src/cli/terminal/past-time.ts';
 
 const now = Date.UTC(2024, 0, 15, 12);
 const MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };

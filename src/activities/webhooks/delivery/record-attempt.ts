@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
-import { asynchronousCommit } from '../../../db/asynchronous-commit.ts';
 import type { Database } from '../../../db/client.ts';
 import { missWhatWaits } from '../../../db/missed.ts';
+import { asynchronousCommit } from '../../../db/statements.ts';
 import type { ResponseClass } from '../http/classify-response.ts';
 import type { HttpAttempt } from '../http/http-attempt.ts';
 import {

@@ -1,8 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { SubscriberUnknownError } from '../../../ops/controls/controls.ts';
-import { drain } from '../../../ops/controls/drain.ts';
 import { limit as setLimit } from '../../../ops/controls/limit.ts';
-import { pause } from '../../../ops/controls/pause.ts';
+import { drain, pause } from '../../../ops/controls/pause.ts';
 import { resume } from '../../../ops/controls/resume.ts';
 import { HandOverError, reinstate, retire } from '../../../ops/controls/retire.ts';
 import { scaleAdvice } from '../../../ops/status/scale.ts';

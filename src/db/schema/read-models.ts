@@ -1,0 +1,60 @@
+import { index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { moment, tsvector } from './columns.ts';
+
+/**
+ * `document` is null once the message is deleted; `version` keeps an older text from replacing a
+ * newer one.
+ */
+export const searchDocuments = pgTable(
+  'search_documents',
+  {
+    message_id: uuid().primaryKey(),
+    workspace_id: uuid().notNull(),
+    channel_id: uuid().notNull(),
+    author: text().notNull(),
+    sent_at: moment().notNull(),
+    version: integer().notNull(),
+    document: tsvector(),
+  },
+  (t) => [
+    index('search_documents_document').using('gin', t.document),
+    index().on(t.workspace_id, t.sent_at),
+  ],
+);
+
+/** The channel's summary, ready to be served. */
+export const channelSummaries = pgTable('channel_summaries', {
+  channel_id: uuid().primaryKey(),
+  workspace_id: uuid().notNull(),
+  messages: integer().notNull().default(0),
+  authors: integer().notNull().default(0),
+  /** As `GET /v1/messages/{id}` answers. */
+  last_message: jsonb().$type<Record<string, unknown>>(),
+  last_activity_at: moment(),
+});
+
+/** How many messages of each author are in a channel; an author counts while the sum is above 0. */
+export const channelAuthors = pgTable(
+  'channel_authors',
+  { channel_id: uuid().notNull(), author: text().notNull(), messages: integer().notNull() },
+  (t) => [primaryKey({ columns: [t.channel_id, t.author] })],
+);
+
+/**
+ * Messages an author sent to a channel in an hour (UTC, by `sent_at`). A sum may be negative for a
+ * moment.
+ */
+export const analyticsHours = pgTable(
+  'analytics_hours',
+  {
+    channel_id: uuid().notNull(),
+    hour: moment().notNull(),
+    author: text().notNull(),
+    workspace_id: uuid().notNull(),
+    messages: integer().notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.channel_id, t.hour, t.author] }),
+    index().on(t.workspace_id, t.hour),
+  ],
+);

@@ -1,0 +1,29 @@
+import { type AnyColumn, type SQL, sql } from 'drizzle-orm';
+import { PgDialect } from 'drizzle-orm/pg-core';
+import type { TransactionSql } from 'postgres';
+
+const dialect = new PgDialect();
+
+/**
+ * Runs a statement of drizzle's in a transaction of the raw client. The statement is prepared, so
+ * its text must recur.
+ */
+export async function ask<T extends object>(tx: TransactionSql, statement: SQL): Promise<T[]> {
+  const query = dialect.sqlToQuery(statement);
+  return await tx.unsafe<T[]>(query.sql, query.params as never[], { prepare: true });
+}
+
+/**
+ * Rows whose id is one of these, by the index. Without statistics the planner would scan the table
+ * for a list in the statement. It expects few rows of a list that it does not see.
+ */
+export const among = (column: AnyColumn, ids: string[]): SQL =>
+  sql`${column} = any(array(select unnest(${sql.param(ids)}::uuid[])))`;
+
+/**
+ * Part of a statement that need not be on the disk before it is answered: what is lost in a crash of
+ * Postgres is found or made again. Other commits don't queue behind it. For single statements only,
+ * never within a transaction.
+ */
+export const asynchronousCommit = sql`
+  select set_config('synchronous_commit', 'off', true) as is_lazy`;
