@@ -68,7 +68,8 @@ export function usePages<T>(path: string, everyMs = 0): Pages<T> {
   const last = pages.at(-1) ?? first.data;
   const cursor = last?.next_cursor;
   const more = useCallback(async () => {
-    const next = `${path}${path.includes('?') ? '&' : '?'}cursor=${encodeURIComponent(cursor ?? '')}`;
+    const sign = path.includes('?') ? '&' : '?';
+    const next = `${path}${sign}cursor=${encodeURIComponent(cursor ?? '')}`;
     const fetched = await call<ListPage<T>>(next).then(
       (page) => ({ page }),
       (error: CallError) => ({ error }),

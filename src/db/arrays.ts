@@ -60,5 +60,6 @@ function serialize(given: unknown, serializer: (item: unknown) => unknown): unkn
     const text = String(serializer(item));
     return special.test(text) ? `"${text.replaceAll(/["\\]/g, '\\$&')}"` : `"${text}"`;
   };
-  return `{${given.map((item) => (item === null || item === undefined ? 'null' : quoted(item))).join(',')}}`;
+  const items = given.map((item) => (item === null || item === undefined ? 'null' : quoted(item)));
+  return `{${items.join(',')}}`;
 }

@@ -21,9 +21,9 @@ export const among = (column: AnyColumn, ids: string[]): SQL =>
   sql`${column} = any(array(select unnest(${sql.param(ids)}::uuid[])))`;
 
 /**
- * Part of a statement that need not be on the disk before it is answered: what is lost in a crash of
- * Postgres is found or made again. Other commits don't queue behind it. For single statements only,
- * never within a transaction.
+ * Part of a statement that need not be on the disk before it is answered: what is lost in a crash
+ * of Postgres is found or made again. Other commits don't queue behind it. For single statements
+ * only, never within a transaction.
  */
 export const asynchronousCommit = sql`
   select set_config('synchronous_commit', 'off', true) as is_lazy`;

@@ -75,7 +75,8 @@ function decimal(literal: string): string {
   const digits = (whole + fraction).replace(/^0+/, '');
   const significant = withoutEnd(digits);
   if (significant === '') return whole === '' ? 'none' : '0';
-  return `${sign}${significant}e${Number(exponent) - fraction.length + digits.length - significant.length}`;
+  const power = Number(exponent) - fraction.length + digits.length - significant.length;
+  return `${sign}${significant}e${power}`;
 }
 
 /** Without the zeros at its end. A regular expression would begin anew at each zero there is. */

@@ -4,8 +4,8 @@
  *
  * - `retry`: it may pass later. The transport repeats the call as it is.
  * - `poison`: the effect threw. A group is halved.
- * - `unknownDispatch`: the worker's database does not know the dispatch. The worker did nothing, and
- *   the call uses up no try.
+ * - `unknownDispatch`: the worker's database does not know the dispatch. The worker did nothing,
+ *   and the call uses up no try.
  */
 export const FAILURE = {
   retry: 'EffectRetry',

@@ -59,7 +59,8 @@ export async function connectWorker(config: Config, log: Logger): Promise<Native
   };
   const trouble = (error: unknown) =>
     codeOf(error) === CODE.notFound
-      ? `Temporal at ${address} has no namespace "${namespace}": make it, or correct TEMPORAL_NAMESPACE`
+      ? `Temporal at ${address} has no namespace "${namespace}": ` +
+        'make it, or correct TEMPORAL_NAMESPACE'
       : `Temporal at ${address} does not answer`;
   return await retryUntilAvailable(trouble, connect, log);
 }

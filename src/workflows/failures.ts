@@ -17,8 +17,8 @@ export function failureOf(error: unknown, { once, deaths }: PendingCall): Failur
 }
 
 /**
- * Whether the worker died in the middle of the call, or hung so that it did not answer, and Temporal
- * leaves the next step to us.
+ * Whether the worker died in the middle of the call, or hung so that it did not answer, and
+ * Temporal leaves the next step to us.
  *
  * @param once the call was made once, whatever came of it
  */

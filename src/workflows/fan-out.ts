@@ -128,5 +128,8 @@ function explain({ size, type }: Dispatch, failed: [name: string, dead: Dead][])
     const which = size === 1 ? `the ${type} event` : `${events} of ${size} ${type} events`;
     return `${name} gave up on ${which}: ${reason}`;
   });
-  return `${parts.join('; ')}. Remove the cause, then reset this workflow to its first workflow task: what is done stays done.`;
+  return (
+    `${parts.join('; ')}. Remove the cause, then reset this workflow to its first workflow task: ` +
+    'what is done stays done.'
+  );
 }

@@ -16,8 +16,8 @@ import type { Leg } from './leg.ts';
 import { MergedCallError } from './target-calls.ts';
 
 /**
- * Makes a subscriber's calls and follows up each, until nothing is open. A cancelled workflow leaves
- * dead letters for what is not done.
+ * Makes a subscriber's calls and follows up each, until nothing is open. A cancelled workflow
+ * leaves dead letters for what is not done.
  */
 export async function finishLeg(leg: Leg, { fresh, tried, targets }: Task): Promise<Dead> {
   try {
@@ -34,8 +34,8 @@ export async function finishLeg(leg: Leg, { fresh, tried, targets }: Task): Prom
 }
 
 /**
- * Temporal may repeat the first call of a dispatch's only event, as it holds up no other. The single
- * events of a larger dispatch give their slots back between tries.
+ * Temporal may repeat the first call of a dispatch's only event, as it holds up no other. The
+ * single events of a larger dispatch give their slots back between tries.
  */
 function firstCall({ dispatch }: Leg, events: PendingCall['events']): PendingCall {
   const once = dispatch.size > 1 && count(events) === 1;
@@ -66,8 +66,8 @@ async function callOf(leg: Leg, call: PendingCall): Promise<EffectAnswer | undef
 }
 
 /**
- * A failed call for several targets says nothing of each: each is called alone next, and has used up
- * no try.
+ * A failed call for several targets says nothing of each: each is called alone next, and has used
+ * up no try.
  */
 function callAlone({ mergesTargets: _, ...call }: PendingCall, { cause }: MergedCallError) {
   return { ...call, ...(hasWorkerDied(cause, true) && { deaths: 0 }) };
@@ -115,8 +115,8 @@ async function giveUp(leg: Leg, letter: DeadLetter): Promise<Dead> {
 }
 
 /**
- * Waits for all targets of an event. If none of them is dead, the event is called once more, for its
- * receipt.
+ * Waits for all targets of an event. If none of them is dead, the event is called once more, for
+ * its receipt.
  *
  * @param wasDead a target was dead before this run, and its event is counted already
  */

@@ -1,5 +1,5 @@
-// What Temporal sees. Every run in flight holds us to this code: first read "Change workflow code" in
-// docs/guides/upgrades.md.
+// What Temporal sees. Every run in flight holds us to this code: first read "Change workflow code"
+// in docs/guides/upgrades.md.
 import type { Dispatch } from '../transport/dispatch.ts';
 import { fanOut } from './fan-out.ts';
 import type { HandOver } from './hand-over.ts';

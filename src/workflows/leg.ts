@@ -45,8 +45,8 @@ export class Leg {
   }
 
   /**
-   * The workflow no longer waits for this subscriber, and begins nothing for it. A pending call ends
-   * with the run.
+   * The workflow no longer waits for this subscriber, and begins nothing for it. A pending call
+   * ends with the run.
    */
   drop(): void {
     this.#isDropped = true;

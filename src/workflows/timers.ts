@@ -1,8 +1,8 @@
 import { CancellationScope, sleep } from '@temporalio/workflow';
 
 /**
- * The durable timers of a run, which cost nothing but their place in its history. Calls that wait for
- * the same moment share one. All are cancelled together, when the run hands over to the next.
+ * The durable timers of a run, which cost nothing but their place in its history. Calls that wait
+ * for the same moment share one. All are cancelled together, when the run hands over to the next.
  */
 export class Timers {
   readonly #scope: CancellationScope;

@@ -17,8 +17,8 @@ class RedisAwayError extends Error {
 
 /**
  * Serves summaries from Redis. The rows in Postgres stay the truth: they answer if a copy is
- * missing or Redis is away. Writing is stricter. If Redis can't take a copy, the effect fails and is
- * retried, so no copy goes stale.
+ * missing or Redis is away. Writing is stricter. If Redis can't take a copy, the effect fails and
+ * is retried, so no copy goes stale.
  *
  * @param options.url `redis://…` or `rediss://…`
  * @param options.rows the summaries in Postgres

@@ -6,7 +6,8 @@ import { chosen, isDone } from './receipts.ts';
 
 /** Whether it is another subscriber of the dispatch that is retired, and not this one. */
 const isSibling = (dispatchId: string, subscriber: string) => sql`(
-  exists (select from subscribers where retired_at is not null and name = any((select subscribers from dispatches where id = ${dispatchId})::text[]))
+  exists (select from subscribers where retired_at is not null
+    and name = any((select subscribers from dispatches where id = ${dispatchId})::text[]))
   and exists (select from subscribers where name = ${subscriber} and retired_at is null))`;
 
 type Queryable = Database['db'] | Transaction;
@@ -27,15 +28,19 @@ export async function recordDeadLetters(
   for (const { events, target, cause, reason } of letters) {
     const rows = await db.execute(sql`
       insert into dead_letters (event_id, subscriber, target, dispatch_id, cause, reason)
-      select c.event_id, ${subscriber}, ${target ?? ''}, ${dispatch_id}, ${cause.slice(0, 200)}, coalesce((
-        select a.last_error from attempts a where a.event_id = c.event_id and a.subscriber = ${subscriber} and a.target = ${target ?? ''}
+      select c.event_id, ${subscriber}, ${target ?? ''}, ${dispatch_id},
+        ${cause.slice(0, 200)}, coalesce((
+        select a.last_error from attempts a where a.event_id = c.event_id
+          and a.subscriber = ${subscriber} and a.target = ${target ?? ''}
           and starts_with(a.last_error, ${reason})
       ), ${reason.slice(0, 2000)})
       from (${chosen({ dispatch_id, events })}) c
-      where not ${isDone({ dispatch_id, subscriber })}${cause === 'cancelled' ? sql` and not ${isSibling(dispatch_id, subscriber)}` : sql``}
+      where not ${isDone({ dispatch_id, subscriber })}
+        ${cause === 'cancelled' ? sql`and not ${isSibling(dispatch_id, subscriber)}` : sql``}
       order by c.event_id
       on conflict (event_id, subscriber, target) do update
-        set dispatch_id = excluded.dispatch_id, cause = excluded.cause, reason = excluded.reason, created_at = now(),
+        set dispatch_id = excluded.dispatch_id, cause = excluded.cause, reason = excluded.reason,
+          created_at = now(),
           retried_by = null
       returning event_id`);
     written += rows.length;

@@ -9,18 +9,19 @@ export interface DispatchOrigin {
 }
 
 /**
- * Checks that a call with no events, or nothing to do, is for this database: its dispatch is here, or
- * expired after all of it was done.
+ * Checks that a call with no events, or nothing to do, is for this database: its dispatch is here,
+ * or expired after all of it was done.
  *
- * @throws CallFailure `UnknownDispatchError` where the dispatch belongs to another deployment, or was
- * lost when the database was restored
+ * @throws CallFailure `UnknownDispatchError` where the dispatch belongs to another deployment, or
+ * was lost when the database was restored
  */
 export async function assureKnown(
   db: Database['db'] | Transaction,
   { dispatch_id, origin }: DispatchOrigin,
 ): Promise<void> {
   const [row] = await db.execute<{ is_here: boolean; is_ours: boolean; has_expired: boolean }>(sql`
-    select exists (select from dispatches where id = ${dispatch_id}) as is_here, id = coalesce(${origin ?? null}::uuid, id) as is_ours,
+    select exists (select from dispatches where id = ${dispatch_id}) as is_here,
+      id = coalesce(${origin ?? null}::uuid, id) as is_ours,
       coalesce(${dispatch_id}::uuid < expired_before, false) as has_expired
     from deployment`);
   if (row?.is_here || (row?.is_ours && row.has_expired)) return;
@@ -29,9 +30,11 @@ export async function assureKnown(
 }
 
 const strangers = (id: string) =>
-  `Dispatch ${id} is another deployment's: its calls come from the same task queue of the same Temporal namespace. Nothing was done. ` +
-  'Set KNOCKON_DEPLOYMENT of one of the two, or give it a TEMPORAL_NAMESPACE of its own.';
+  `Dispatch ${id} is another deployment's: its calls come from the same task queue of the same ` +
+  'Temporal namespace. Nothing was done. Set KNOCKON_DEPLOYMENT of one of the two, or give it a ' +
+  'TEMPORAL_NAMESPACE of its own.';
 
 const lost = (id: string) =>
-  `Dispatch ${id} is not in this worker's database. Nothing was done. Either another deployment uses the same Temporal namespace ` +
-  '(set KNOCKON_DEPLOYMENT of one of the two), or the database was put back to an earlier state (then terminate this workflow).';
+  `Dispatch ${id} is not in this worker's database. Nothing was done. Either another deployment ` +
+  'uses the same Temporal namespace (set KNOCKON_DEPLOYMENT of one of the two), or the database ' +
+  'was put back to an earlier state (then terminate this workflow).';

@@ -45,7 +45,9 @@ const page = (script: string, style: string) => `<!doctype html>
 </head>
 <body>
 <div id="console"></div>
-<noscript>The console needs JavaScript. The command line does all of it too: knockon --help</noscript>
+<noscript>
+The console needs JavaScript. The command line does all of it too: knockon --help
+</noscript>
 </body>
 </html>
 `;

@@ -57,7 +57,8 @@ const startPage = `<!doctype html>
 <body>
 <h1>Knock-on</h1>
 <ul>
-<li><a href="/docs">The API's documentation</a>, and <a href="/openapi.json">its OpenAPI document</a></li>
+<li><a href="/docs">The API's documentation</a>, and
+<a href="/openapi.json">its OpenAPI document</a></li>
 <li><a href="/console">The console</a>, for operators</li>
 </ul>
 </body>

@@ -179,7 +179,8 @@ function parse(text: string, address: ApiAddress): unknown {
 
 function unreachable(address: ApiAddress, error: unknown, exitCode?: number): CommandError {
   const { code, message } = error as NodeJS.ErrnoException;
-  const what = `The API at ${address.url} (from ${address.from}) can't be reached: ${code ?? message}.`;
+  const api = `The API at ${address.url} (from ${address.from})`;
+  const what = `${api} can't be reached: ${code ?? message}.`;
   const gone = 'That up.json is a leftover, what wrote it is gone: run `npm start`.';
   return new CommandError(
     `${what} ${address.stale ? gone : 'Is it running? `npm start` starts everything.'}`,

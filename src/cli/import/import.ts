@@ -48,7 +48,8 @@ Examples:
   $ zcat chat.log.gz | knockon import - --channel ubuntu --date 2009-02-23
   $ knockon import export.jsonl --channel support --dry-run --show-skipped
 
-Exit codes: 0 every line was read; 1 it broke off (run it again to go on); 2 wrong arguments or not a chat log; 130 interrupted.`;
+Exit codes: 0 every line was read; 1 it broke off (run it again to go on); 2 wrong arguments or not
+a chat log; 130 interrupted.`;
 
 export function importCommand(program: Command): void {
   const command = program

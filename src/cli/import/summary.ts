@@ -47,6 +47,7 @@ export function showSummary(terminal: Terminal, summary: Summary): string {
   const where = summary.channel ? ` into ${summary.channel.name} (${summary.channel.id})` : '';
   const rate = dry_run || posted === 0 ? '' : `, ${summary.messages_per_second} messages/s`;
   const reasons = Object.entries(skipped.reasons) as [SkipReason, number][];
+  const what = dry_run ? 'would be posted (dry run: nothing was)' : 'posted';
   return [
     styled(
       terminal,
@@ -54,10 +55,7 @@ export function showSummary(terminal: Terminal, summary: Summary): string {
       `${summary.file === '-' ? 'stdin' : summary.file}${where}: ${lines} lines in ` +
         `${duration(summary.seconds * 1000)}${rate}`,
     ),
-    row(
-      posted,
-      `${dry_run ? 'would be posted (dry run: nothing was)' : 'posted'}${voices && already_there === 0 ? `, of them ${voices}` : ''}`,
-    ),
+    row(posted, `${what}${voices && already_there === 0 ? `, of them ${voices}` : ''}`),
     ...(dry_run ? [] : [row(already_there, 'already there')]),
     row(skipped.total, 'skipped'),
     ...reasons

@@ -69,7 +69,8 @@ async function expectCause(
   cause: string,
   subscriber: string | undefined,
 ): Promise<void> {
-  const path = `/v1/ops/dead_letters/causes${subscriber === undefined ? '' : `?${new URLSearchParams({ subscriber })}`}`;
+  const query = subscriber === undefined ? '' : `?${new URLSearchParams({ subscriber })}`;
+  const path = `/v1/ops/dead_letters/causes${query}`;
   const { data } = await api.get<{ data: Cause[] }>(path);
   const causes = [...new Set(data.map((one) => one.cause))];
   if (causes.length === 0 || causes.includes(cause)) return;

@@ -5,8 +5,9 @@ import { CommandError, EXIT, styled, type Terminal } from '../terminal/output.ts
 import { addOpsOptions, type Ops, type OpsOptions, operating } from './ops.ts';
 
 const MORE = `
-It looks at the database (version, migrations, clock, disk), Temporal (namespace, search attributes), workers on every queue and
-their versions, queues and pauses, undispatched events, backlogs, dead letters and the ledger. It changes nothing.
+It looks at the database (version, migrations, clock, disk), Temporal (namespace, search
+attributes), workers on every queue and their versions, queues and pauses, undispatched events,
+backlogs, dead letters and the ledger. It changes nothing.
 
 Examples:
   $ knockon doctor

@@ -181,8 +181,8 @@ function whyOf({
   failures,
   resting_until,
 }: EndpointEntry): string | null {
-  if (disabled)
-    return `by ${disabled.by === 'endpoint' ? 'its own answer' : `its ${disabled.by}`.replace('its operator', 'an operator')}: ${disabled.reason}`;
+  const by = { endpoint: 'its own answer', owner: 'its owner', operator: 'an operator' };
+  if (disabled) return `by ${by[disabled.by]}: ${disabled.reason}`;
   const cause = failing_cause ?? 'no answer';
   if (failing_since) return `${cause}, ${counted(failures, 'failure')} in a row`;
   return isAhead(resting_until) ? `${cause}, until ${resting_until}` : null;
@@ -201,6 +201,7 @@ const ago = (moment: string) => duration(Math.max(0, Date.now() - Date.parse(mom
 function showInFull(terminal: Terminal, one: EndpointInFull): string {
   const since = one.disabled?.at ?? one.failing_since;
   const { waiting, given_up, answers } = one;
+  const oldest = waiting.oldest_at ? `, the oldest for ${ago(waiting.oldest_at)}` : '';
   const lines: [string, string | null][] = [
     ['id', one.id],
     ['workspace', `${one.workspace_name} (${one.workspace_id})`],
@@ -211,10 +212,7 @@ function showInFull(terminal: Terminal, one: EndpointInFull): string {
     ['next try', one.state === 'failing' ? (one.next_try_at ?? 'now') : null],
     ['rests until', isAhead(one.resting_until) ? one.resting_until : null],
     ['limit', limitsOf(one) ?? 'none'],
-    [
-      'waiting',
-      `${counted(waiting.count, 'event')}${waiting.oldest_at ? `, the oldest for ${ago(waiting.oldest_at)}` : ''}`,
-    ],
+    ['waiting', `${counted(waiting.count, 'event')}${oldest}`],
     ['given up', counted(given_up, 'event')],
   ];
   const known = lines.flatMap(([name, value]) => (value ? [`${name.padEnd(16)}${value}`] : []));

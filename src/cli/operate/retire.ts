@@ -35,8 +35,9 @@ An operation sees to it. The command stays until that has ended, but not with fi
 
 The same command once more changes nothing. With another --open it switches to that.
 
-To rename a subscriber, start the workers of the new name and wait until \`knockon subscribers\` shows
-it. Then retire the old one with hand_over, and stop its workers. In between both get new events.
+To rename a subscriber, start the workers of the new name and wait until \`knockon subscribers\`
+shows it. Then retire the old one with hand_over, and stop its workers. In between both get new
+events.
 
 Examples:
   $ knockon retire links

@@ -130,7 +130,8 @@ function rowOf(terminal: Terminal, s: SubscriberStatus): (string | number)[] {
   // workers.
   const colour = s.health === 'ok' && s.state !== 'active' ? 'yellow' : colours[s.health];
   const oldest = s.backlog === 0 ? '–' : duration(s.backlog_age_seconds * 1000);
-  const errors = `${(s.error_rate * 100).toFixed(s.error_rate > 0 && s.error_rate < 0.1 ? 1 : 0)} %`;
+  const digits = s.error_rate > 0 && s.error_rate < 0.1 ? 1 : 0;
+  const errors = `${(s.error_rate * 100).toFixed(digits)} %`;
   const workers = s.workers === 0 && !s.retired ? styled(terminal, 'red', '0') : s.workers;
   const versions = s.versions.join(' ') || '–';
   return [

@@ -96,7 +96,8 @@ export function showEffect(terminal: Terminal, event: EventView, effect: EffectV
   const error = effect.last_error
     ? `\n      ${effect.last_error.trim().replaceAll('\n', '\n      ')}`
     : '';
-  return `  ${styled(terminal, colour, sign)} ${effect.subscriber.padEnd(16)} ${when}${tries}${error}`;
+  const name = effect.subscriber.padEnd(16);
+  return `  ${styled(terminal, colour, sign)} ${name} ${when}${tries}${error}`;
 }
 
 /** A journey as text: a paragraph an event, with the link to its workflow. */

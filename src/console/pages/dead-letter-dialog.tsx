@@ -26,7 +26,7 @@ const words = {
   reset: {
     title: 'Reset',
     path: '/v1/ops/resets',
-    told: 'Temporal’s own reset of the workflows that gave them up. What is done is not done twice.',
+    told: 'Temporal resets the workflows that gave them up. What is done is not done twice.',
   },
   discard: {
     title: 'Discard',

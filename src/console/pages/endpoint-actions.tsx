@@ -82,7 +82,8 @@ function toldOf({ tried, delivered, answer }: Tried): string {
   if (tried === 0) return 'Nothing waits for it. The next event is sent at once.';
   const last =
     answer?.status === null || !answer ? (answer?.error ?? 'no answer') : `HTTP ${answer.status}`;
-  return `${delivered} of ${counted(tried, 'delivery', 'deliveries')} taken; its last answer: ${last}.`;
+  const all = counted(tried, 'delivery', 'deliveries');
+  return `${delivered} of ${all} taken; its last answer: ${last}.`;
 }
 
 type AskProps = ActionsProps & { onClose: () => void };

@@ -67,7 +67,8 @@ function told(of: InspectedEffect, from: string): string {
   const call = doneBy(of);
   if (!call?.started_at || !call.ended_at)
     return of.completed_at ? `after ${span(since(from, of.completed_at))}, ${tries}` : tries;
-  return `queued ${span(queued(call))}, ran ${span(since(call.started_at, call.ended_at))}, ${tries}`;
+  const ran = since(call.started_at, call.ended_at);
+  return `queued ${span(queued(call))}, ran ${span(ran)}, ${tries}`;
 }
 
 function Rail({ of, from, longest }: Pick<TrackProps, 'of' | 'from' | 'longest'>) {

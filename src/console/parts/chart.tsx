@@ -100,7 +100,11 @@ function Row({ of: { label, values }, unit, say, least, at, marks, left, point, 
   }, [values, unit, least]);
   const newest = values.findLast((value) => value !== null) ?? null;
   const shown = at === null ? newest : (values[at] ?? null);
-  const told = `${label}: ${newest === null ? 'nothing is known' : `${say(newest)} now, ${say(highest)} at most in the time shown`}`;
+  const known =
+    newest === null
+      ? 'nothing is known'
+      : `${say(newest)} now, ${say(highest)} at most in the time shown`;
+  const told = `${label}: ${known}`;
   return (
     <div class="row" role="img" aria-label={told}>
       <span class="label" title={label}>

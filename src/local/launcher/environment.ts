@@ -16,6 +16,7 @@ export function environmentFor(
 ): NodeJS.ProcessEnv {
   // What reaches another Temporal does not reach this one.
   const others = Object.entries(own).filter(([name]) => !name.startsWith('TEMPORAL_'));
+  const { database_password: password } = secrets;
   return {
     ...Object.fromEntries(others),
     KNOCKON_ADMIN_KEY: own.KNOCKON_ADMIN_KEY || secrets.admin_key,
@@ -24,7 +25,7 @@ export function environmentFor(
     KNOCKON_PORT: String(ports.api),
     // Nobody balances load here: Ctrl-C need not wait for one to notice.
     KNOCKON_DRAIN: own.KNOCKON_DRAIN || '0s',
-    DATABASE_URL: `postgres://knockon:${secrets.database_password}@127.0.0.1:${ports.postgres}/knockon`,
+    DATABASE_URL: `postgres://knockon:${password}@127.0.0.1:${ports.postgres}/knockon`,
     KNOCKON_DATABASE_DIRECT_URL: '',
     TEMPORAL_ADDRESS: `127.0.0.1:${ports.temporal}`,
     TEMPORAL_NAMESPACE: 'default',

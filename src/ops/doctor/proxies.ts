@@ -4,7 +4,8 @@ import { type DoctorContext, type Finding, fail } from './finding.ts';
 export async function checkProxies({ unnamedProxy }: DoctorContext): Promise<Finding[]> {
   const address = unnamedProxy?.() ?? null;
   if (address === null) return [];
-  const detail = `requests come through a proxy at ${address}, which KNOCKON_TRUSTED_PROXIES does not name`;
+  const proxy = `a proxy at ${address}`;
+  const detail = `requests come through ${proxy}, which KNOCKON_TRUSTED_PROXIES does not name`;
   return [
     fail(
       'proxies',

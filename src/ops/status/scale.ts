@@ -81,7 +81,8 @@ interface Found {
 }
 
 function inWords(s: SubscriberStatus, f: Found): { advice: string; command: string | null } {
-  const command = `knockon worker effects --only ${s.name} --concurrency ${f.suggested_concurrency}`;
+  const calls = f.suggested_concurrency;
+  const command = `knockon worker effects --only ${s.name} --concurrency ${calls}`;
   if (s.state === 'paused')
     return {
       advice: 'It is paused: resume it first; more workers change nothing.',

@@ -41,7 +41,9 @@ export interface PendingCall {
   tried: number;
   /** Workers that died of it; 0: of a group that it was part of; unset: it is not suspect. */
   deaths?: number;
-  /** It is made once. Unset: the transport may repeat it by the policy before it reports a failure. */
+  /**
+   * It is made once. Unset: the transport may repeat it by the policy before it reports a failure.
+   */
   once?: true;
   /** Other targets of the event may be called together with it. */
   mergesTargets?: true;

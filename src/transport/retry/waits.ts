@@ -35,8 +35,8 @@ export const roundUp = (moment: number, grain: number): number => Math.ceil(mome
 const SPREAD = 0.2;
 
 /**
- * How long an event waits for its next try, in ms: the policy's wait ± 20 %, and at least as long as
- * the other side asked for.
+ * How long an event waits for its next try, in ms: the policy's wait ± 20 %, and at least as long
+ * as the other side asked for.
  *
  * @param tried tries so far, from 1
  * @param options.asked what the other side asked for, in ms (default 0)

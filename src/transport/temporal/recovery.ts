@@ -70,7 +70,8 @@ export async function running(where: Where, dispatches: DispatchRef[]): Promise<
 }
 
 async function listRunning(client: Client, ids: string[]): Promise<string[]> {
-  const query = `ExecutionStatus = 'Running' AND WorkflowId IN (${ids.map((id) => `'${id}'`).join(', ')})`;
+  const quoted = ids.map((id) => `'${id}'`).join(', ');
+  const query = `ExecutionStatus = 'Running' AND WorkflowId IN (${quoted})`;
   const { executions } = await client.workflowService.listWorkflowExecutions({
     namespace: client.options.namespace,
     query,

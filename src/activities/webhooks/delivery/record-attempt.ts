@@ -64,7 +64,9 @@ export async function recordAttempt(
   return (row as unknown as EndpointHealth | undefined) ?? healthy;
 }
 
-/** What the log of attempts says: the cause, and the details if there are any. Null if delivered. */
+/**
+ * What the log of attempts says: the cause, and the details if there are any. Null if delivered.
+ */
 export function errorText({ failure }: HttpAttempt, responseClass: ResponseClass): string | null {
   if (responseClass.state === 'delivered') return null;
   if (!failure) return responseClass.cause;

@@ -113,8 +113,8 @@ const changeIt = operation({
             .optional()
             .openapi({
               description:
-                '`false`: nothing is sent to it any more. Its owner sees why, and cannot enable it. ' +
-                '`true`: it is sent to again, as if it had never failed.',
+                '`false`: nothing is sent to it any more. Its owner sees why, and cannot enable ' +
+                'it. `true`: it is sent to again, as if it had never failed.',
             }),
           max_per_second: maxPerSecond,
           reason: text(1, 500).optional().openapi({

@@ -5,7 +5,8 @@ import { conflict } from '../../problem.ts';
 import { body, forOperators, operation, router } from '../../router.ts';
 import { accepted, begin, perSecond, reason } from './operations.ts';
 
-const message = `must be one of ${REBUILDABLE.join(', ')}: what they show follows from what is stored`;
+const names = REBUILDABLE.join(', ');
+const message = `must be one of ${names}: what they show follows from what is stored`;
 const given = z
   .strictObject({ subscriber: z.enum(REBUILDABLE, { message }), per_second: perSecond, reason })
   .openapi('Rebuild');
