@@ -6,7 +6,7 @@ import { defineEffect } from '../../../dist/activities/runtime/effect.js';
 import { connectDatabase } from '../../../dist/db/client.js';
 import { readConfig } from '../../../dist/settings/config.js';
 import { hostEffects } from '../../../dist/workers/effects.js';
-import { createLog, runProcess, Started } from '../../../dist/workers/process/process.js';
+import { createLog, runProcess, ShutdownStack } from '../../../dist/workers/process/process.js';
 
 const names = ['webhooks', 'notifications', 'search', 'analytics', 'audit', 'cache'];
 
@@ -27,7 +27,7 @@ const effect = (name) =>
 const config = readConfig();
 await runProcess(async () => {
   const log = createLog('effects', config.LOG_LEVEL);
-  const started = new Started();
+  const started = new ShutdownStack();
   const connections = Math.min(2 * config.KNOCKON_CONCURRENCY, 16);
   const database = started.add(
     connectDatabase(config.DATABASE_URL, { connections, name: 'knockon bench' }),
