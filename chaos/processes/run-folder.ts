@@ -102,6 +102,8 @@ const hasty = (smtpUrl: string): NodeJS.ProcessEnv => ({
   SMTP_URL: smtpUrl,
   // Long enough that whoever set the timer may be dead when it goes off.
   KNOCKON_EMAIL_GRACE: '10s',
+  // A fast machine mentions people more often than the default lets mails go.
+  KNOCKON_EMAIL_QUOTA: 'off',
 });
 
 export const dataOf = (stage: RunFolder) => ({
