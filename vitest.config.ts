@@ -16,6 +16,7 @@ const tiers = {
 export default defineConfig({
   test: {
     pool: 'forks',
+    // Most files wait for servers more than they compute: three of them keep two cores busy.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     testTimeout: 30_000,
