@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { type OpenWay, openWays } from '../../ops/controls/open-ways.ts';
 import { counted } from '../../ops/operations/counted.ts';
 import type { OperationView } from '../../ops/operations/operations.ts';
 import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
@@ -15,7 +16,7 @@ import {
 } from './ops.ts';
 
 interface RetireOptions extends OpsOptions {
-  open?: 'finish' | 'discard' | 'hand_over';
+  open?: OpenWay;
   to?: string;
   reason?: string;
   detach?: boolean;
@@ -56,11 +57,9 @@ export function retireCommand(program: Command): void {
     .description('Retires a subscriber: nothing new is for it. Its siblings are left alone.')
     .argument('<name>', 'the subscriber')
     .addOption(
-      new Option('--open <what>', 'what becomes of what is open (default: finish)').choices([
-        'finish',
-        'discard',
-        'hand_over',
-      ]),
+      new Option('--open <what>', 'what becomes of what is open (default: finish)').choices(
+        openWays,
+      ),
     )
     .option('--to <name>', 'with hand_over: the subscriber that takes over what is open')
     .option('--reason <why>', 'why, for the log of operations')

@@ -5,16 +5,13 @@ import { recordAction } from '../access/action-log.ts';
 import type { TemporalUi } from '../inspect/temporal-ui.ts';
 import { findOperation, insertOperation, type OperationView } from '../operations/operations.ts';
 import { SubscriberUnknownError } from './controls.ts';
+import type { OpenWay } from './open-ways.ts';
 
 export interface Retire {
   name: string;
   by: string;
-  /**
-   * What becomes of what is open: its workers finish it, it is given up for good, or it is
-   * another's work.
-   */
-  open: 'finish' | 'discard' | 'hand_over';
-  /** Who that is. */
+  open: OpenWay;
+  /** With `hand_over`: the other. */
   to?: string;
   reason?: string;
 }

@@ -216,7 +216,7 @@ export async function changeOperation(
 ): Promise<boolean> {
   const { from, to } = changes[change];
   const changed = await pg`
-    update operations set state = ${to}, 
+    update operations set state = ${to},
       finished_at = case when ${to === 'cancelled'} then now() end
     where id = ${id} and state = any(${[...from]})`;
   if (changed.count > 0)

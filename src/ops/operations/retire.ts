@@ -1,6 +1,7 @@
 import type { Sql } from 'postgres';
 import { waitForLock } from '../../db/advisory-locks.ts';
 import type { DispatchRef } from '../../transport/transport.ts';
+import type { OpenWay } from '../controls/open-ways.ts';
 import { effectStatuses } from '../status/effect-status.ts';
 import { closeEffects, emitDiscards } from './discard.ts';
 import type { OpenOperation, OperationDependencies, OperationHandler, Step } from './handler.ts';
@@ -9,7 +10,7 @@ import { REDISPATCH_LOCK, redispatch, startAll } from './redispatch.ts';
 /** What a retirement is asked for. */
 interface RetireInput {
   subscriber: string;
-  open: 'finish' | 'discard' | 'hand_over';
+  open: OpenWay;
   to?: string;
   reason?: string;
 }

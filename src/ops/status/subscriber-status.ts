@@ -6,6 +6,7 @@ import {
   type SubscriberCondition,
   stateOf,
 } from '../controls/controls.ts';
+import type { OpenWay } from '../controls/open-ways.ts';
 import { type Beat, markIn, readRates, readWorkers } from './workers.ts';
 
 /** A worker process that takes a subscriber's calls. */
@@ -23,7 +24,7 @@ export interface WorkerState {
 export interface Retirement {
   by: string;
   at: string;
-  open: 'finish' | 'discard' | 'hand_over';
+  open: OpenWay;
   /** Whose work what was open is instead. */
   handed_to: string | null;
   /** The operation that sees to what was open. */

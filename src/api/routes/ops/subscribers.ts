@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { SubscriberUnknownError } from '../../../ops/controls/controls.ts';
 import { limit as setLimit } from '../../../ops/controls/limit.ts';
+import { openWays } from '../../../ops/controls/open-ways.ts';
 import { drain, pause } from '../../../ops/controls/pause.ts';
 import { resume } from '../../../ops/controls/resume.ts';
 import { HandOverError, reinstate, retire } from '../../../ops/controls/retire.ts';
@@ -14,9 +15,6 @@ import { cursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { invalid } from '../../problem.ts';
 import { body, forOperators, json, operation, router } from '../../router.ts';
 import { accepted, beginAs } from './operations.ts';
-
-/** What becomes of what a retired subscriber has open. */
-const openWays = ['finish', 'discard', 'hand_over'] as const;
 
 const count = (description: string) => z.int().openapi({ description });
 const number = (description: string) => z.number().openapi({ description });
