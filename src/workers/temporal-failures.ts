@@ -2,7 +2,7 @@ import { CompleteAsyncError } from '@temporalio/activity';
 import { ApplicationFailure, TemporalFailure } from '@temporalio/common';
 import type { WorkerInterceptors } from '@temporalio/worker';
 import { asSafeError } from '../safe-error.ts';
-import { CallFailure } from '../transport/failure.ts';
+import { CallFailure } from '../transport/retry/failure.ts';
 
 /**
  * Throws an activity's failure as Temporal understands it. It goes into the workflow's history, so

@@ -1,5 +1,6 @@
 import { type ActivityOptions, proxyActivities } from '@temporalio/workflow';
 import type { EffectAnswer, EffectCall, Selection, SubscriberSpec } from '../transport/dispatch.ts';
+import { FAILURE } from '../transport/retry/failure.ts';
 import type { PendingCall } from '../transport/retry/next-steps.ts';
 import { count } from '../transport/retry/selection.ts';
 import type { Leg } from './leg.ts';
@@ -7,7 +8,7 @@ import type { Leg } from './leg.ts';
 const WORKER_DIED = 'TemporalTimeout:Heartbeat';
 
 /** After these failures Temporal does not repeat a group as it is: we halve it. */
-const HALVED = ['EffectPoison', 'TemporalTimeout:StartToClose', WORKER_DIED];
+const HALVED = [FAILURE.poison, 'TemporalTimeout:StartToClose', WORKER_DIED];
 
 /**
  * Where a queue has a backlog, first calls go before those that follow up: what fails again and

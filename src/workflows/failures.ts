@@ -1,11 +1,12 @@
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
 import type { Beat } from '../transport/dispatch.ts';
+import { FAILURE } from '../transport/retry/failure.ts';
 import { type Failure, type PendingCall, TIMED_OUT } from '../transport/retry/next-steps.ts';
 
 /** What an activity's failure says of its call. */
 export function failureOf(error: unknown, { once, deaths }: PendingCall): Failure {
   const cause = error instanceof ActivityFailure ? error.cause : error;
-  if (cause instanceof ApplicationFailure && cause.type === 'UnknownDispatchError')
+  if (cause instanceof ApplicationFailure && cause.type === FAILURE.unknownDispatch)
     return { kind: 'unknown dispatch' };
   if (hasWorkerDied(error, once))
     return {

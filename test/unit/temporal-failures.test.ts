@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
-import { CallFailure, FAILURE } from '../../src/transport/failure.ts';
+import { CallFailure, FAILURE } from '../../src/transport/retry/failure.ts';
 import { temporalFailures } from '../../src/workers/temporal-failures.ts';
 
 /** What Temporal gets of an activity that throws this. */

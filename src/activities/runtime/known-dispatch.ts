@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
-import { CallFailure, FAILURE } from '../../transport/failure.ts';
+import { CallFailure, FAILURE } from '../../transport/retry/failure.ts';
 
 /** Which dispatch a call is of, and whose it says it is. */
 export interface DispatchOrigin {

@@ -3,7 +3,7 @@ import type { Database, Transaction } from '../../db/client.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import { asSafeError } from '../../safe-error.ts';
 import type { EffectAnswer, EffectCall, OpenOutcome } from '../../transport/dispatch.ts';
-import { CallFailure, FAILURE, isUnknownDispatch } from '../../transport/failure.ts';
+import { CallFailure, FAILURE, isUnknownDispatch } from '../../transport/retry/failure.ts';
 import { CallReport, type TellAttempt } from './attempt-report.ts';
 import type { CallSlots } from './call-slots.ts';
 import { asWaits, type Call, type DatabaseEffect, type Effect, machineTime } from './effect.ts';

@@ -5,7 +5,7 @@ import { channels } from '../../db/schema/messages.ts';
 import { deliveries as deliveryTable, endpoints } from '../../db/schema/webhooks.ts';
 import { workspaces } from '../../db/schema/workspaces.ts';
 import { among } from '../../db/statements.ts';
-import { groupBy } from '../../transport/retry/selection.ts';
+import { groupBy } from '../../group-by.ts';
 import { type DeliveryTry, deliveryState, triesOf } from './deliveries.ts';
 import { type InspectedEffect, inspectEffects, type SeeCalls } from './effects.ts';
 import type { LoggedEvent } from './events.ts';

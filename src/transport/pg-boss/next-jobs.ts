@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { safeReason } from '../../safe-error.ts';
 import type { EffectAnswer } from '../dispatch.ts';
-import { CallFailure, FAILURE } from '../failure.ts';
+import { CallFailure, FAILURE, isUnknownDispatch } from '../retry/failure.ts';
 import {
   afterAnswer,
   afterFailure,
@@ -137,7 +137,7 @@ function failureOf(error: unknown): Failure {
     const reason = safeReason(error);
     return { kind: 'failed', cause: reason, reason };
   }
-  if (error.type === FAILURE.unknownDispatch) return { kind: 'unknown dispatch' };
+  if (isUnknownDispatch(error)) return { kind: 'unknown dispatch' };
   const mayPass = error.type === FAILURE.retry;
   return { kind: 'failed', cause: error.shortCause, reason: error.message, mayPass };
 }

@@ -1,6 +1,8 @@
 // Which of a dispatch's events a call is for. Pure, and bundled with the workflow code.
 import type { Selection } from '../dispatch.ts';
 
+export { groupBy } from '../../group-by.ts';
+
 export const count = (events: Selection): number =>
   'ids' in events ? events.ids.length : events.limit;
 
@@ -25,15 +27,4 @@ export function halves(events: Selection): [Selection, Selection] {
     { offset, limit: middle },
     { offset: offset + middle, limit: limit - middle },
   ];
-}
-
-/** Map.groupBy, which Node 20 does not have. */
-export function groupBy<T, K>(items: T[], key: (item: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>();
-  for (const item of items) {
-    const group = groups.get(key(item));
-    if (group) group.push(item);
-    else groups.set(key(item), [item]);
-  }
-  return groups;
 }

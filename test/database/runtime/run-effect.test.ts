@@ -13,7 +13,7 @@ import type { Transaction } from '../../../src/db/client.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import { claim } from '../../../src/outbox/claim.ts';
 import type { EffectCall, OpenOutcome, Selection } from '../../../src/transport/dispatch.ts';
-import { CallFailure } from '../../../src/transport/failure.ts';
+import { CallFailure } from '../../../src/transport/retry/failure.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { aChannel, aMessage, aWriter, subscribe } from '../../harness/messaging.ts';
 

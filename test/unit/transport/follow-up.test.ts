@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import type { OpenOutcome, RetryPolicy } from '../../../src/transport/dispatch.ts';
-import { CallFailure, FAILURE } from '../../../src/transport/failure.ts';
 import { asJob, type CallJob, firstJobs, NEVER } from '../../../src/transport/pg-boss/jobs.ts';
 import {
   afterWorkersDied,
@@ -10,6 +9,7 @@ import {
   jobsAfterAnswer,
   jobsAfterFailure,
 } from '../../../src/transport/pg-boss/next-jobs.ts';
+import { CallFailure, FAILURE } from '../../../src/transport/retry/failure.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 const DAY = 86_400_000;
