@@ -2,7 +2,7 @@ import ms, { type StringValue } from 'ms';
 import type { Database, Transaction } from '../../db/client.ts';
 import { type DomainEvent, eventType } from '../../events/index.ts';
 import { effectQueue, type OpenOutcome, type RetryPolicy } from '../../transport/dispatch.ts';
-import type { PoisonPolicy } from './ordering/plan-turn.ts';
+import type { PoisonPolicy } from './ordering/isolate.ts';
 
 /**
  * An outcome with what is told of it here, in Postgres and in the worker's log, and travels into no

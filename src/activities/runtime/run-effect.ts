@@ -12,7 +12,9 @@ import { explain } from './explain.ts';
 import { assureKnown } from './known-dispatch.ts';
 import type { Locks } from './locks/lock.ts';
 import { postgresLocks } from './locks/postgres.ts';
-import { callInOrder } from './ordering/ordered-call.ts';
+import { tryFastPath } from './ordering/fast-path.ts';
+import type { OrderedCall } from './ordering/run-turn.ts';
+import { runSlowPath } from './ordering/slow-path.ts';
 import { putOff } from './outage.ts';
 import { oneTarget, outside } from './outside-call.ts';
 import { type Paging, pageByPage, readAtOnce, TooLargeError } from './paged-call.ts';
@@ -125,14 +127,26 @@ async function runKnown(calling: Calling): Promise<EffectAnswer> {
 async function run({ effect, db, call, signal, options }: Calling): Promise<EffectAnswer> {
   const { locks = postgresLocks(db), reader = new EventReader(db), attempt = 1, slots } = options;
   const told = { now: options.now ?? machineTime.now };
+  const began = performance.now();
   if (effect.ordering !== 'none')
     return await oneTarget(call, (one) =>
-      callInOrder(effect, { db, locks, signal, attempt, told }, one),
+      inOrder({ effect, call: one, db, locks, signal, attempt, told, began }),
     );
-  const paging = { reader, signal, slots, began: performance.now(), told };
+  const paging = { reader, signal, slots, began, told };
   return await ('transact' in effect
     ? inTransaction(effect, db, call, paging)
     : outside(effect, db, call, paging));
+}
+
+/**
+ * An ordered call. The process that holds a channel runs its events in the order of its log, after
+ * all earlier ones. A group tries all its channels at once. What that leaves goes event by event.
+ */
+async function inOrder(ordered: OrderedCall): Promise<EffectAnswer> {
+  const fast = await tryFastPath(ordered);
+  if (fast.isAll) return { done: fast.done, open: [] };
+  const slow = await runSlowPath(ordered, fast);
+  return { done: fast.done + slow.done, open: [...fast.open, ...slow.open] };
 }
 
 /**

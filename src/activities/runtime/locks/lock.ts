@@ -38,6 +38,31 @@ export interface Locks {
   close(): Promise<void>;
 }
 
+/** Keys held at once. Postgres has room for some thousands of locks in all. */
+const KEYS_AT_ONCE = 200;
+
+/**
+ * Runs `work` with those of the keys that are free, some hundreds at a time.
+ *
+ * @returns the keys that were not free
+ */
+export async function holdFree(
+  locks: Locks,
+  request: LockRequest,
+  work: (held: HeldLocks) => Promise<void>,
+): Promise<string[]> {
+  const busy: string[] = [];
+  for (let i = 0; i < request.keys.length; i += KEYS_AT_ONCE) {
+    const keys = request.keys.slice(i, i + KEYS_AT_ONCE);
+    const free = await locks.hold({ ...request, keys }, async (held) => {
+      if (held.keys.length > 0) await work(held);
+      return new Set(held.keys);
+    });
+    busy.push(...keys.filter((key) => !free.has(key)));
+  }
+  return busy;
+}
+
 /**
  * Thrown by a holder's transaction where somebody else has the lock by now; nothing of it is kept.
  */

@@ -1,89 +1,21 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../db/client.ts';
 import type { DomainEvent } from '../../../events/index.ts';
-import type { EffectCall } from '../../../transport/dispatch.ts';
 import type { Effect } from '../effect.ts';
+import { FencedOffError } from '../locks/lock.ts';
 import { fits, PAGE, payloadBytes, payloadBytesAtLeast } from '../pages.ts';
-import { chosen, eventColumns } from '../receipts.ts';
+import { eventColumns } from '../receipts.ts';
 
-type Queryable = Database['db'] | Transaction;
-
-/** An event that a call is for and that is not done. */
-export interface Wanted {
-  id: string;
-  /** What is locked for it: its channel or its workspace. */
-  key: string;
-  /** Null: it has no place in any order. */
-  channel_id: string | null;
-  seq: number | null;
-  /** How long it was last made to wait, in ms; 0 at first. */
-  waited_ms: number;
-  /** It was tried before, so others may wait for it. */
-  tried: boolean;
-  /** Events of its dispatch. */
-  dispatch_size: number;
-}
+export type Queryable = Database['db'] | Transaction;
 
 // `limit 1` in a lateral subquery: by the index, event by event. A planner that has never heard of
 // a subscriber, or was told of the tables when they were empty, would read them as a whole instead.
-const receiptOf = (event: SQL, subscriber: string) =>
+export const receiptOf = (event: SQL, subscriber: string) =>
   sql`(select true from receipts where event_id = ${event} and subscriber = ${subscriber} limit 1)`;
 
 /** What is locked for an event `e`. */
-const keyOf = (effect: Effect) =>
+export const keyOf = (effect: Effect) =>
   effect.ordering === 'exclusive' ? sql`e.workspace_id` : sql`coalesce(e.channel_id, e.id)`;
-
-/**
- * Where a call's events are: a channel (null: events that are in none), what is locked for it, how
- * many there, done or not, and the last's `seq`.
- */
-export interface Place {
-  channel_id: string | null;
-  key: string;
-  events: number;
-  upto: number | null;
-}
-
-export async function readPlaces(
-  db: Queryable,
-  effect: Effect,
-  call: EffectCall,
-): Promise<Place[]> {
-  const rows = await db.execute(sql`
-    with chosen as (${chosen(call)})
-    select e.channel_id, ${keyOf(effect)} as key, count(*)::int as events,
-      max(e.seq)::float8 as upto
-    from chosen c cross join lateral (select * from events where id = c.event_id limit 1) e
-      group by 1, 2`);
-  return rows as unknown as Place[];
-}
-
-/** The events of this call that have no receipt. */
-export async function readWanted(
-  db: Queryable,
-  effect: Effect,
-  call: EffectCall,
-): Promise<Wanted[]> {
-  const rows = await db.execute(sql`
-    with chosen as (${chosen(call)})
-    select e.id, ${keyOf(effect)} as key, e.channel_id, e.seq::float8 as seq,
-      coalesce(extract(epoch from t.waited) * 1000, 0)::float8 as waited_ms,
-      coalesce(t.tried, false) or l.is_there is not null as tried,
-      coalesce((select size from dispatches where id = ${call.dispatch_id}), 1) as dispatch_size
-    from chosen c cross join lateral (select * from events where id = c.event_id limit 1) e
-    left join lateral (
-      select max(waiting_until - updated_at) filter (where target = '') as waited,
-        bool_or(waits_for is null) as tried
-      from attempts where event_id = e.id and subscriber = ${effect.name}
-    ) t on true
-    left join lateral (
-      select true as is_there from (select subscriber from dead_letters
-        where event_id = e.id offset 0) l where subscriber = ${effect.name} limit 1
-    ) l on true
-    where ${receiptOf(sql`e.id`, effect.name)} is null
-    order by e.channel_id, e.seq, e.id`);
-  return rows as unknown as Wanted[];
-}
 
 /** How far to read a channel's log from the effect's cursor. */
 export interface Stretch {
@@ -92,6 +24,15 @@ export interface Stretch {
   upto: number;
   /** Most events. */
   most: number;
+}
+
+/** Events read in all beyond those that are asked for: predecessors that are not done. */
+const PREDECESSORS = 2000;
+
+/** Lets each stretch begin with its part of the predecessors. */
+export function withPredecessors(stretches: Stretch[]): Stretch[] {
+  const more = Math.ceil(PREDECESSORS / Math.max(1, stretches.length));
+  return stretches.map((stretch) => ({ ...stretch, most: stretch.most + more }));
 }
 
 /** An event where it stands in its channel's log, with what stands in its way. */
@@ -236,6 +177,89 @@ export async function readPayloads(db: Queryable, turn: Entry[]): Promise<Entry[
   });
 }
 
-/** These events, as a turn reads them. */
-export const these = (ids: string[]): SQL =>
-  sql`select unnest(${sql.param(ids)}::uuid[]) as event_id`;
+/** The event at which a channel stands still. */
+export interface BlockingEvent {
+  id: string;
+  type: string;
+  seq: number | null;
+  /** For people: what is the matter with it. */
+  why: string;
+}
+
+/**
+ * Writes the receipts of a turn and moves its channels' cursors, in one statement.
+ *
+ * @throws FencedOffError where `once` and somebody else has written one of these receipts meanwhile
+ */
+export async function commitTurn(
+  tx: Transaction,
+  subscriber: string,
+  { done, cursors, once }: { done: string[]; cursors: Map<string, number>; once: boolean },
+): Promise<void> {
+  if (done.length === 0 && cursors.size === 0) return;
+  const [row] = await tx.execute<{ written: number }>(sql`
+    with done as (select unnest(${sql.param(done)}::uuid[]) as event_id), written as (
+      insert into receipts (event_id, subscriber) select event_id, ${subscriber} from done
+        order by event_id
+      on conflict do nothing returning event_id
+    ), answered as (
+      delete from dead_letters d using done where d.event_id = done.event_id
+        and d.subscriber = ${subscriber}
+    ), moved as (
+      insert into cursors as c (subscriber, channel_id, seq)
+      select ${subscriber}, channel_id, seq
+      from unnest(${sql.param([...cursors.keys()])}::uuid[],
+        ${sql.param([...cursors.values()])}::bigint[]) as t (channel_id, seq) order by channel_id
+      on conflict (subscriber, channel_id) do update set seq = excluded.seq
+        where c.seq < excluded.seq
+    )
+    select count(*)::int as written from written`);
+  if (once && row?.written !== done.length)
+    throw new FencedOffError(
+      'another worker has done some of these events meanwhile: nothing was written',
+    );
+}
+
+/** Events that wait until another is done, and in how many ms they are to be called again. */
+export interface Waits {
+  ids: string[];
+  head: BlockingEvent;
+  inMs: number;
+}
+
+/** Notes against events which one they wait for; that is no attempt. */
+export async function recordWaits(
+  tx: Transaction,
+  subscriber: string,
+  { ids, head, inMs }: Waits,
+): Promise<void> {
+  const reason =
+    `waits for ${head.type} ${head.id}, before it in its channel, which ${head.why}`.slice(0, 2000);
+  await tx.execute(sql`
+    insert into attempts as a (event_id, subscriber, target, attempts, last_error,
+      waiting_until, waits_for)
+    select event_id, ${subscriber}, '', 0, ${reason}, now() + make_interval(secs => ${inMs / 1000}),
+      ${head.id}::uuid
+    from unnest(${sql.param(ids)}::uuid[]) as t (event_id) order by event_id
+    on conflict (event_id, subscriber, target) do update set last_error = excluded.last_error,
+      waiting_until = excluded.waiting_until,
+      waits_for = case when a.waits_for is not null then excluded.waits_for end,
+        updated_at = now()`);
+}
+
+/**
+ * Notes that an event is about to be tried: if its worker dies of it, everybody else leaves it
+ * alone.
+ */
+export async function recordBegun(
+  db: Database['db'],
+  subscriber: string,
+  eventId: string,
+): Promise<void> {
+  const reason = 'its worker died or ran out of time while it was at it';
+  await db.execute(sql`
+    insert into attempts (event_id, subscriber, target, attempts, last_error)
+      values (${eventId}, ${subscriber}, '', 0, ${reason})
+    on conflict (event_id, subscriber, target) do update set last_error = excluded.last_error,
+      waiting_until = null, waits_for = null, updated_at = now()`);
+}

@@ -3,7 +3,26 @@ import type { DomainEvent } from '../../../events/index.ts';
 import type { OpenOutcome } from '../../../transport/dispatch.ts';
 import { explain } from '../explain.ts';
 import { FencedOffError, LocksAwayError } from '../locks/lock.ts';
-import { lineOf, type PoisonPolicy, type Ran, stops } from './plan-turn.ts';
+
+/**
+ * What an ordered effect does at an event that can't be done: its channel waits, or goes on without
+ * it.
+ */
+export type PoisonPolicy = 'block' | 'park';
+
+/** What became of the events of a turn; those in neither were not reached. */
+export interface Ran {
+  done: Set<string>;
+  open: OpenOutcome[];
+}
+
+/** Whether the events after this one wait for it. */
+export const stops = (open: OpenOutcome, onPoison: PoisonPolicy): boolean =>
+  open.state !== 'dead' || onPoison === 'block';
+
+/** What lies without a channel comes in no order. */
+export const lineOf = (event: { channel_id: string | null; id: string }): string =>
+  event.channel_id ?? event.id;
 
 /** Thrown where an effect has not answered in its time; which event is to blame is not known. */
 export class TimeLimitError extends Error {
@@ -25,9 +44,9 @@ export class OutOfTurnError extends Error {
 }
 
 /**
- * Does events in their order, each channel up to the first that fails. Where an attempt throws, it
- * is made with the halves until the culprit is alone; where it answers that an event is open, it is
- * made once more without what comes after that.
+ * Does events in their order, each channel up to the first that fails. Where none fails, that is
+ * one attempt. An attempt that throws is made with the halves until the culprit is alone. One that
+ * leaves an event open is made once more, without what comes after that event.
  *
  * @param attempt does these events or, where it throws, none of them
  */

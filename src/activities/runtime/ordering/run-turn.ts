@@ -1,35 +1,54 @@
 import { crashPoint } from '../../../crash-points.ts';
-import type { Transaction } from '../../../db/client.ts';
+import type { Database, Transaction } from '../../../db/client.ts';
 import { isDatabaseAway } from '../../../db/errors.ts';
 import type { DomainEvent } from '../../../events/index.ts';
-import type { OpenOutcome } from '../../../transport/dispatch.ts';
-import {
-  asWaits,
-  type Call,
-  type DatabaseEffect,
-  type Effect,
-  type OutsideCall,
-  type OutsideEffect,
-} from '../effect.ts';
-import type { HeldLocks } from '../locks/lock.ts';
+import type { EffectCall, OpenOutcome } from '../../../transport/dispatch.ts';
+import type { OutsideEffect } from '../effect.ts';
+import { asWaits, type Call, type DatabaseEffect, type Effect } from '../effect.ts';
+import type { HeldLocks, LockRequest, Locks } from '../locks/lock.ts';
+import { PAGE } from '../pages.ts';
 import { recordAttempts, settleTargets } from '../receipts.ts';
-import { type Entry, type Reading, readLog, readPayloads } from './channel-log.ts';
-import { isOutOfTurn, isolate, OutOfTurnError, TimeLimitError } from './isolate.ts';
-import { type AdvancedCursors, advanceCursors, eligibleEvents, type Ran } from './plan-turn.ts';
-import { commitTurn, recordWaits, type Waits } from './store.ts';
+import {
+  type BlockingEvent,
+  commitTurn,
+  type Entry,
+  type Reading,
+  readLog,
+  readPayloads,
+  recordWaits,
+  type Waits,
+} from './channel-log.ts';
+import {
+  isOutOfTurn,
+  isolate,
+  lineOf,
+  OutOfTurnError,
+  type PoisonPolicy,
+  type Ran,
+  stops,
+  TimeLimitError,
+} from './isolate.ts';
+
+/** A call of an ordered effect, with what it works with. */
+export interface OrderedCall {
+  effect: Effect;
+  call: EffectCall;
+  db: Database['db'];
+  locks: Locks;
+  signal: AbortSignal;
+  /** Which attempt of this very call it is, from 1. */
+  attempt: number;
+  /** What the effect is told of the call. */
+  told: Call;
+  /** On the clock of `performance.now()`. */
+  began: number;
+}
 
 /** What a turn is about. */
 export interface Ask extends Reading {
   /** Most events. */
   most: number;
-  /** When the effect must have answered, on the clock of `performance.now()`. */
-  deadline: number;
-  idleMs: number;
-  /** What the effect is told of the call. */
-  told: Call;
-  /**
-   * Which of the call's events wait, and until when, once the cursors have advanced.
-   */
+  /** Which of the call's events wait, and until when, once the cursors have advanced. */
   waits(advanced: AdvancedCursors, ran: Ran): Waits[];
 }
 
@@ -46,19 +65,38 @@ export interface Turn extends AdvancedCursors {
   moved: Set<string | null>;
 }
 
-/** Does the events whose turn it is, in one transaction with their receipts. */
-export async function transactTurn(
+/**
+ * What is locked for a turn, and for how long. An effect that changes our database has no reason to
+ * leave its transaction idle.
+ */
+export function lockRequest(effect: Effect, keys: string[]): LockRequest {
+  const { name: owner, timeout_ms } = effect;
+  const idleMs = 'transact' in effect ? Math.min(timeout_ms, 10_000) : timeout_ms;
+  return { owner, keys, statementMs: timeout_ms * 0.9, idleMs };
+}
+
+/** Does the events whose turn it is, and writes their receipts while their channels are held. */
+export async function runTurn(held: HeldLocks, ordered: OrderedCall, ask: Ask): Promise<Turn> {
+  const { effect } = ordered;
+  return 'transact' in effect
+    ? await transactTurn(held, effect, ordered, ask)
+    : await performTurn(held, effect, ordered, ask);
+}
+
+/** All in one transaction: the effect's writes, receipts and cursors. */
+async function transactTurn(
   held: HeldLocks,
   effect: Effect & Pick<DatabaseEffect, 'transact'>,
+  ordered: OrderedCall,
   ask: Ask,
 ): Promise<Turn> {
   return await held.transaction(async (tx) => {
     const log = await readLog(tx, effect, ask);
-    const turn = await readPayloads(
-      tx,
-      eligibleEvents(log, effect.onPoison, { most: ask.most, oneEach: false }),
+    const eligible = eligibleEvents(log, effect.onPoison, { most: ask.most, oneEach: false });
+    const turn = await readPayloads(tx, eligible);
+    const ran = await isolate(turn, effect.onPoison, (events) =>
+      attempt(tx, effect, ordered, events),
     );
-    const ran = await isolate(turn, effect.onPoison, (events) => attempt(tx, effect, ask, events));
     return await keepBooks(tx, effect, ask, { log, ran, turn });
   });
 }
@@ -66,21 +104,19 @@ export async function transactTurn(
 async function attempt(
   tx: Transaction,
   effect: Effect & Pick<DatabaseEffect, 'transact'>,
-  ask: Ask,
+  ordered: OrderedCall,
   events: DomainEvent[],
-) {
+): Promise<OpenOutcome[]> {
+  const { told } = ordered;
   let giveUp = () => {};
   try {
-    return await inTime(ask, () =>
+    return await inTime(ordered, () =>
       tx.transaction(async (savepoint) => {
         // An effect that goes on after it was given up must not reach a connection that is somebody
         // else's by then.
         const lease = Proxy.revocable(savepoint, {});
         giveUp = lease.revoke;
-        const open = asWaits(
-          (await effect.transact(lease.proxy, events, ask.told)) ?? [],
-          ask.told,
-        );
+        const open = asWaits((await effect.transact(lease.proxy, events, told)) ?? [], told);
         if (isOutOfTurn(events, open, effect.onPoison)) throw new OutOfTurnError(open);
         return open;
       }),
@@ -90,45 +126,56 @@ async function attempt(
   }
 }
 
-/**
- * Calls the outside for the first event of each channel; its receipts are written while the
- * channels are still held.
- */
-export async function performTurn(
+/** Calls the outside between two transactions, for the first event of each channel. */
+async function performTurn(
   held: HeldLocks,
   effect: Effect & Pick<OutsideEffect, 'perform'>,
+  ordered: OrderedCall,
   ask: Ask,
-  call: OutsideCall,
 ): Promise<Turn> {
+  const { db, signal, told } = ordered;
+  const { target } = ordered.call;
   const { log, turn } = await held.transaction(async (tx) => {
     const read = await readLog(tx, effect, ask);
     // One party of an event is tried again: nobody else's turn.
-    const log = call.target === undefined ? read : read.filter((entry) => entry.mine);
-    return {
-      log,
-      turn: await readPayloads(
-        tx,
-        eligibleEvents(log, effect.onPoison, { most: ask.most, oneEach: true }),
-      ),
-    };
+    const log = target === undefined ? read : read.filter((entry) => entry.mine);
+    const eligible = eligibleEvents(log, effect.onPoison, { most: ask.most, oneEach: true });
+    return { log, turn: await readPayloads(tx, eligible) };
   });
+  const call = { ...told, db, target, signal };
   const ran = await isolate(turn, effect.onPoison, (events) =>
-    inTime(ask, async () => asWaits((await effect.perform(events, call)) ?? [], call)),
+    inTime(ordered, async () => asWaits((await effect.perform(events, call)) ?? [], call)),
   );
-  return await held.transaction(async (tx) => {
-    if (call.target === undefined) return await keepBooks(tx, effect, ask, { log, ran, turn });
-    for (const id of ran.done) await settleTargets(tx, effect.name, id, [call.target]);
-    await recordAttempts(tx, effect.name, ran.open);
-    return {
-      settled: ran.done,
-      own: [],
-      mine: new Set(turn.map((entry) => entry.id)),
-      open: ran.open,
-      moved: new Set(),
-      cursors: new Map(),
-      heads: new Map(),
-    };
+  return await held.transaction(async (tx) =>
+    target === undefined
+      ? await keepBooks(tx, effect, ask, { log, ran, turn })
+      : await settleTarget(tx, effect, target, { ran, turn }),
+  );
+}
+
+/** Ends an attempt before its caller gives up: its locks are free by then, and the reason known. */
+async function inTime<T>({ began, effect }: OrderedCall, attempt: () => Promise<T>): Promise<T> {
+  const started = performance.now();
+  const { idleMs, statementMs } = lockRequest(effect, []);
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new TimeLimitError('the effect did not answer in time')),
+      Math.max(1, began + statementMs - started),
+    );
   });
+  try {
+    return await Promise.race([attempt(), tooLate]);
+  } catch (error) {
+    // The database has ended the transaction of an effect that was not heard of for so long.
+    if (isDatabaseAway(error) && performance.now() - started >= idleMs)
+      throw new TimeLimitError(
+        'the effect was busy with other things than the database for too long',
+      );
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function keepBooks(
@@ -137,54 +184,111 @@ async function keepBooks(
   ask: Ask,
   { log, ran, turn }: { log: Entry[]; ran: Ran; turn: Entry[] },
 ): Promise<Turn> {
-  const advanced = advanceCursors(log, ran, effect.onPoison);
-  await commitTurn(tx, effect.name, {
-    done: [...ran.done],
-    cursors: advanced.cursors,
-    once: 'transact' in effect,
-  });
-  await recordAttempts(tx, effect.name, ran.open);
-  for (const waits of ask.waits(advanced, ran)) await recordWaits(tx, effect.name, waits);
+  const { name, onPoison } = effect;
+  const advanced = advanceCursors(log, ran, onPoison);
+  const once = 'transact' in effect;
+  await commitTurn(tx, name, { done: [...ran.done], cursors: advanced.cursors, once });
+  await recordAttempts(tx, name, ran.open);
+  for (const waits of ask.waits(advanced, ran)) await recordWaits(tx, name, waits);
   crashPoint('in-effect');
   const settled = log.filter((entry) => entry.place === 'done' || ran.done.has(entry.id));
-  const own = settled
-    .filter((entry) => entry.mine)
-    .map((entry) => ({ entry, isNew: entry.place !== 'done' }));
-  const moved = new Set(turn.map((entry) => entry.channel_id));
-  const mine = new Set(log.filter((entry) => entry.mine).map((entry) => entry.id));
   return {
     ...advanced,
     open: ran.open,
-    mine,
+    mine: new Set(log.filter((entry) => entry.mine).map((entry) => entry.id)),
     settled: new Set(settled.map((entry) => entry.id)),
-    own,
-    moved,
+    own: settled
+      .filter((entry) => entry.mine)
+      .map((entry) => ({ entry, isNew: entry.place !== 'done' })),
+    moved: new Set(turn.map((entry) => entry.channel_id)),
   };
 }
 
+/** One party of an event was tried again: neither a receipt nor a cursor comes of it. */
+async function settleTarget(
+  tx: Transaction,
+  { name }: Effect,
+  target: string,
+  { ran, turn }: { ran: Ran; turn: Entry[] },
+): Promise<Turn> {
+  for (const id of ran.done) await settleTargets(tx, name, id, [target]);
+  await recordAttempts(tx, name, ran.open);
+  const nothing = { own: [], moved: new Set<string>(), cursors: new Map(), heads: new Map() };
+  const mine = new Set(turn.map((entry) => entry.id));
+  return { ...nothing, mine, settled: ran.done, open: ran.open };
+}
+
 /**
- * Ends an attempt that does not answer before its caller gives up. So its locks are free by then,
- * and the reason is known.
+ * The events whose turn it is, in order: of each channel those before the first that must be waited
+ * for, about a page of bytes in all.
+ *
+ * @param limits.most events in all
+ * @param limits.oneEach only the first of each channel: what calls the outside can't take back the
+ * second when the first fails
  */
-async function inTime<T>({ deadline, idleMs }: Ask, attempt: () => Promise<T>): Promise<T> {
-  const began = performance.now();
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new TimeLimitError('the effect did not answer in time')),
-      Math.max(1, deadline - began),
-    );
-  });
-  try {
-    return await Promise.race([attempt(), tooLate]);
-  } catch (error) {
-    // The database has ended the transaction of an effect that was not heard of for so long.
-    if (isDatabaseAway(error) && performance.now() - began >= idleMs)
-      throw new TimeLimitError(
-        'the effect was busy with other things than the database for too long',
-      );
-    throw error;
-  } finally {
-    clearTimeout(timer);
+export function eligibleEvents(
+  log: Entry[],
+  onPoison: PoisonPolicy,
+  limits: { most: number; oneEach: boolean },
+): Entry[] {
+  const stopped = new Set<string>();
+  const turn: Entry[] = [];
+  let bytes = 0;
+  for (const entry of log) {
+    const line = entry.apart ? entry.id : lineOf(entry);
+    if (stopped.has(line) || isPassed(entry, onPoison)) continue;
+    const isNext =
+      entry.place === 'due' &&
+      turn.length < limits.most &&
+      (turn.length === 0 || bytes + entry.bytes <= PAGE);
+    if (isNext) {
+      turn.push(entry);
+      bytes += entry.bytes;
+    }
+    if (!isNext || limits.oneEach || turn.length === limits.most) stopped.add(line);
   }
+  return turn;
+}
+
+/** How far each channel has come after a turn, and where it stands still. */
+export interface AdvancedCursors {
+  cursors: Map<string, number>;
+  heads: Map<string, BlockingEvent>;
+}
+
+export function advanceCursors(log: Entry[], ran: Ran, onPoison: PoisonPolicy): AdvancedCursors {
+  const advanced: AdvancedCursors = { cursors: new Map(), heads: new Map() };
+  const stopped = new Set<string>();
+  for (const entry of log) {
+    if (entry.apart || entry.channel_id === null || stopped.has(entry.channel_id)) continue;
+    const open = ran.open.find((outcome) => outcome.event_id === entry.id);
+    if (ran.done.has(entry.id) || isPassed(entry, onPoison) || (open && !stops(open, onPoison))) {
+      if (entry.seq !== null) advanced.cursors.set(entry.channel_id, entry.seq);
+      continue;
+    }
+    stopped.add(entry.channel_id);
+    if (open || entry.place === 'dead' || entry.place === 'hindered')
+      advanced.heads.set(entry.channel_id, headOf(entry, open));
+  }
+  return advanced;
+}
+
+const isPassed = ({ place }: Entry, onPoison: PoisonPolicy) =>
+  place === 'done' || place === 'foreign' || (place === 'dead' && onPoison === 'park');
+
+function headOf(
+  { id, type, seq, place, why }: Entry,
+  open: OpenOutcome | undefined,
+): BlockingEvent {
+  if (open?.state === 'later') return { id, type, seq, why: `is called again at ${open.until}` };
+  const reason = open?.reason ?? why ?? 'no reason is known';
+  const isDead = open ? open.state === 'dead' : place === 'dead';
+  return {
+    id,
+    type,
+    seq,
+    why: isDead
+      ? `is a dead letter, to be retried or discarded: ${reason}`
+      : `is tried again: ${reason}`,
+  };
 }
