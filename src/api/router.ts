@@ -138,9 +138,10 @@ const problems = {
 /** Asked by load balancers and people: without key, and without limit. */
 const isOpen = (route: RouteConfig) => route.security?.length === 0;
 
-/** What only operators may, and viewers may not. */
-const isForOperators = ({ path, method }: RouteConfig) =>
-  path.startsWith('/v1/ops/') && method !== 'get';
+const isForOperators = (path: string) => path.startsWith('/v1/ops/');
+
+/** What every call of operators has in common. */
+const forOperators = { tags: ['Operations'], security: [{ operator: [] }] };
 
 type ProblemStatus = keyof typeof problems;
 
@@ -153,7 +154,8 @@ function problemsOf(
   return [
     ...(body ? ([400, 413, 415] as const) : []),
     ...(isOpen(route) ? [] : ([401, 429] as const)),
-    ...(isForOperators(route) ? ([403] as const) : []),
+    // A viewer may read.
+    ...(isForOperators(route.path) && route.method !== 'get' ? ([403] as const) : []),
     ...(params ? ([404] as const) : []),
     ...(creates ? ([409] as const) : []),
     ...(body || query || creates ? ([422] as const) : []),
@@ -203,24 +205,43 @@ const withHeaders = (responses: RouteConfig['responses']): RouteConfig['response
     ]),
   );
 
-/** What every call of operators has in common. */
-export const forOperators = { tags: ['Operations'], security: [{ operator: [] as string[] }] };
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** What an operation does, beside where it is. */
+type Declared = Omit<RouteConfig, 'method' | 'path' | 'operationId'> & {
+  /** Whether it makes something, and so takes an Idempotency-Key. */
+  creates?: boolean;
+  /** The problems that do not follow from what it takes. */
+  refuses?: ProblemStatus[];
+  /**
+   * For a GET that does more than to read (writes, begins something, works for long): HEAD is
+   * answered without running it.
+   */
+  acts?: boolean;
+};
 
 /**
  * Declares an operation: a route, and with it everything that follows from what it takes. A body is
  * read as JSON; the problems it can answer are documented; the caller's key is asked for unless
- * `security` says otherwise.
+ * `security` says otherwise, and an operator's under /v1/ops.
  *
+ * @param address method and path, such as `GET /v1/channels`
  * @param operationId its name in generated clients: a contract, like its path
- * @param creates whether it makes something, and so takes an Idempotency-Key
- * @param refuses the problems that do not follow from what it takes
- * @param acts for a GET that does more than to read (writes, begins something, works for long):
- * HEAD is answered without running it
  */
-export function operation<P extends string, R extends Omit<RouteConfig, 'path'> & { path: P }>(
-  route: R & { operationId: string; creates?: boolean; refuses?: ProblemStatus[]; acts?: boolean },
+export function operation<M extends Method, P extends string, R extends Declared>(
+  address: `${M} ${P}`,
+  operationId: string,
+  declared: R,
 ) {
-  const { creates = false, refuses = [], acts = false, ...rest } = route;
+  const { creates = false, refuses = [], acts = false, ...rest }: Declared = declared;
+  const [method, path] = address.split(' ') as [M, P];
+  const route: RouteConfig = {
+    method: method.toLowerCase() as Lowercase<Method>,
+    path,
+    operationId,
+    ...(isForOperators(path) ? forOperators : { security: [{ key: [] }] }),
+    ...rest,
+  };
   const documents = problemsOf(route, creates, refuses).map((status) => [
     status,
     {
@@ -229,18 +250,18 @@ export function operation<P extends string, R extends Omit<RouteConfig, 'path'> 
       content: { 'application/problem+json': { schema: problemSchema } },
     },
   ]);
-  const declared = {
-    ...rest,
+  const complete = {
+    ...route,
     ...(creates && { parameters: [idempotencyKey] }),
-    ...(route.request?.body && { middleware: jsonBody }),
+    ...(rest.request?.body && { middleware: jsonBody }),
     ...(acts && { middleware: answerHead }),
-    security: route.security ?? [{ key: [] }],
     responses: {
       ...Object.fromEntries(documents),
-      ...(isOpen(route) ? route.responses : withHeaders(route.responses)),
+      ...(isOpen(route) ? rest.responses : withHeaders(rest.responses)),
     },
   };
-  return createRoute(declared) as unknown as ReturnType<typeof createRoute<P, R>>;
+  type Route = R & { method: Lowercase<M>; path: P };
+  return createRoute(complete) as unknown as ReturnType<typeof createRoute<P, Route>>;
 }
 
 /** A JSON answer. */

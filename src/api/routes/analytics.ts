@@ -38,10 +38,7 @@ const bucketSchema = z
       '`sent_at`).',
   });
 
-const count = operation({
-  method: 'get',
-  path: '/v1/analytics/messages',
-  operationId: 'countMessages',
+const count = operation('GET /v1/analytics/messages', 'countMessages', {
   tags: ['Analytics'],
   summary: 'Count messages and authors by channel and hour or day, oldest first',
   refuses: [404],

@@ -29,10 +29,7 @@ export const apiKey = z
 
 export const apiKeyWithSecret = apiKey.extend({ api_key: z.string() }).openapi('ApiKeyWithSecret');
 
-const create = operation({
-  method: 'post',
-  path: '/v1/api_keys',
-  operationId: 'createApiKey',
+const create = operation('POST /v1/api_keys', 'createApiKey', {
   tags: ['Keys'],
   summary: 'Make another key for the workspace',
   creates: true,
@@ -42,20 +39,14 @@ const create = operation({
   },
 });
 
-const list = operation({
-  method: 'get',
-  path: '/v1/api_keys',
-  operationId: 'listApiKeys',
+const list = operation('GET /v1/api_keys', 'listApiKeys', {
   tags: ['Keys'],
   summary: "List the workspace's keys, newest first",
   request: { query: z.strictObject({ limit, cursor: idCursor }) },
   responses: { 200: json(pageOf(apiKey), 'Keys, without their secrets.') },
 });
 
-const remove = operation({
-  method: 'delete',
-  path: '/v1/api_keys/{id}',
-  operationId: 'deleteApiKey',
+const remove = operation('DELETE /v1/api_keys/{id}', 'deleteApiKey', {
   tags: ['Keys'],
   summary: 'Delete a key; it stops working at once',
   request: { params: z.object({ id: uuid }) },

@@ -43,20 +43,14 @@ const query = z.strictObject({
   cursor: seqCursor,
 });
 
-const list = operation({
-  method: 'get',
-  path: '/v1/audit',
-  operationId: 'listAuditEntries',
+const list = operation('GET /v1/audit', 'listAuditEntries', {
   tags: ['Audit'],
   summary: "List the workspace's hash chain, newest first",
   request: { query },
   responses: { 200: json(pageOf(entry), 'Entries.') },
 });
 
-const verify = operation({
-  method: 'get',
-  path: '/v1/audit/verify',
-  operationId: 'verifyAudit',
+const verify = operation('GET /v1/audit/verify', 'verifyAudit', {
   acts: true,
   tags: ['Audit'],
   summary: 'Check the whole chain against itself and against the events',

@@ -28,10 +28,7 @@ const summarySchema = z
   })
   .openapi('ChannelSummary');
 
-const create = operation({
-  method: 'post',
-  path: '/v1/channels',
-  operationId: 'createChannel',
+const create = operation('POST /v1/channels', 'createChannel', {
   tags: ['Channels'],
   summary: 'Make a channel',
   creates: true,
@@ -39,10 +36,7 @@ const create = operation({
   responses: { 201: json(channel, 'The channel. A name that is taken: 409.') },
 });
 
-const list = operation({
-  method: 'get',
-  path: '/v1/channels',
-  operationId: 'listChannels',
+const list = operation('GET /v1/channels', 'listChannels', {
   tags: ['Channels'],
   summary: 'List channels, newest first',
   request: {
@@ -55,20 +49,14 @@ const list = operation({
   responses: { 200: json(pageOf(channel), 'Channels.') },
 });
 
-const read = operation({
-  method: 'get',
-  path: '/v1/channels/{id}',
-  operationId: 'getChannel',
+const read = operation('GET /v1/channels/{id}', 'getChannel', {
   tags: ['Channels'],
   summary: 'Read a channel',
   request: { params },
   responses: { 200: json(channel, 'The channel.') },
 });
 
-const summary = operation({
-  method: 'get',
-  path: '/v1/channels/{id}/summary',
-  operationId: 'getChannelSummary',
+const summary = operation('GET /v1/channels/{id}/summary', 'getChannelSummary', {
   tags: ['Channels'],
   summary: "Read a channel's summary, as the cache effect keeps it",
   request: { params },

@@ -51,10 +51,7 @@ export const deliverySchema = z
 
 export const deliveryQuery = z.strictObject({ state: state.optional(), limit, cursor: idCursor });
 
-const list = operation({
-  method: 'get',
-  path: '/v1/endpoints/{id}/deliveries',
-  operationId: 'listDeliveries',
+const list = operation('GET /v1/endpoints/{id}/deliveries', 'listDeliveries', {
   tags: ['Webhooks'],
   summary: 'List deliveries with their attempts, newest first',
   request: { params: z.object({ id: uuid }), query: deliveryQuery },
@@ -64,10 +61,7 @@ const list = operation({
 /** What came of sending something at once. */
 export const testDelivery = z.object({ delivery_id: uuid, ...outcome }).openapi('TestDelivery');
 
-const test = operation({
-  method: 'post',
-  path: '/v1/endpoints/{id}/test',
-  operationId: 'testEndpoint',
+const test = operation('POST /v1/endpoints/{id}/test', 'testEndpoint', {
   tags: ['Webhooks'],
   summary: 'Send a signed `endpoint.test` now',
   creates: true,

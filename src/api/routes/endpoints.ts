@@ -18,10 +18,7 @@ const secret = z
   .string()
   .openapi({ description: 'Signs as Standard Webhooks say. Shown this once.', example: 'whsec_…' });
 
-const create = operation({
-  method: 'post',
-  path: '/v1/endpoints',
-  operationId: 'createEndpoint',
+const create = operation('POST /v1/endpoints', 'createEndpoint', {
   tags: ['Webhooks'],
   summary: 'Have events posted to a URL',
   creates: true,
@@ -34,30 +31,21 @@ const create = operation({
   },
 });
 
-const list = operation({
-  method: 'get',
-  path: '/v1/endpoints',
-  operationId: 'listEndpoints',
+const list = operation('GET /v1/endpoints', 'listEndpoints', {
   tags: ['Webhooks'],
   summary: 'List endpoints, newest first',
   request: { query: z.strictObject({ limit, cursor: idCursor }) },
   responses: { 200: json(pageOf(endpointSchema), 'Endpoints, without their secrets.') },
 });
 
-const read = operation({
-  method: 'get',
-  path: '/v1/endpoints/{id}',
-  operationId: 'getEndpoint',
+const read = operation('GET /v1/endpoints/{id}', 'getEndpoint', {
   tags: ['Webhooks'],
   summary: 'Read an endpoint',
   request: { params },
   responses: { 200: json(endpointSchema, 'The endpoint.') },
 });
 
-const edit = operation({
-  method: 'patch',
-  path: '/v1/endpoints/{id}',
-  operationId: 'changeEndpoint',
+const edit = operation('PATCH /v1/endpoints/{id}', 'changeEndpoint', {
   tags: ['Webhooks'],
   summary: 'Change an endpoint, disable or enable it',
   request: { params, body: body(endpointChange) },
@@ -65,10 +53,7 @@ const edit = operation({
   responses: { 200: json(endpointSchema, 'The endpoint as it is now.') },
 });
 
-const remove = operation({
-  method: 'delete',
-  path: '/v1/endpoints/{id}',
-  operationId: 'deleteEndpoint',
+const remove = operation('DELETE /v1/endpoints/{id}', 'deleteEndpoint', {
   tags: ['Webhooks'],
   summary: 'Delete an endpoint; nothing is posted to it any more',
   request: { params },

@@ -39,10 +39,7 @@ const query = z.strictObject({
   }),
 });
 
-const list = operation({
-  method: 'get',
-  path: '/v1/events',
-  operationId: 'listEvents',
+const list = operation('GET /v1/events', 'listEvents', {
   tags: ['Events'],
   summary: 'Read the log, newest first',
   refuses: [404],
@@ -50,10 +47,7 @@ const list = operation({
   responses: { 200: json(pageOf(event), 'Events.') },
 });
 
-const read = operation({
-  method: 'get',
-  path: '/v1/events/{id}',
-  operationId: 'getEvent',
+const read = operation('GET /v1/events/{id}', 'getEvent', {
   tags: ['Events'],
   summary: 'Read an event',
   request: { params: z.object({ id: uuid }) },

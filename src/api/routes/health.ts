@@ -12,19 +12,13 @@ const readinessSchema = z
   .object({ ok: z.boolean(), detail: z.record(z.string(), z.unknown()) })
   .openapi('Readiness');
 
-const health = operation({
-  method: 'get',
-  path: '/healthz',
-  operationId: 'getHealth',
+const health = operation('GET /healthz', 'getHealth', {
   ...open,
   summary: 'Whether the process answers',
   responses: { 200: json(z.object({ ok: z.boolean() }), 'It does.') },
 });
 
-const ready = operation({
-  method: 'get',
-  path: '/readyz',
-  operationId: 'getReadiness',
+const ready = operation('GET /readyz', 'getReadiness', {
   ...open,
   summary: 'Whether events make progress, and so requests should come here',
   responses: {
@@ -33,10 +27,7 @@ const ready = operation({
   },
 });
 
-const metrics = operation({
-  method: 'get',
-  path: '/metrics',
-  operationId: 'getMetrics',
+const metrics = operation('GET /metrics', 'getMetrics', {
   ...open,
   summary: 'Metrics in the Prometheus text format',
   description:

@@ -36,40 +36,28 @@ const member = z
 /** Any text: a handle that can't be is a member who isn't there, and only PUT says why. */
 const params = z.object({ handle: z.string().openapi({ example: 'ada' }) });
 
-const put = operation({
-  method: 'put',
-  path: '/v1/members/{handle}',
-  operationId: 'putMember',
+const put = operation('PUT /v1/members/{handle}', 'putMember', {
   tags: ['Members'],
   summary: 'Say who is behind a handle; what is left out is reset',
   request: { params, body: body(settings) },
   responses: { 200: json(member, 'The member.') },
 });
 
-const read = operation({
-  method: 'get',
-  path: '/v1/members/{handle}',
-  operationId: 'getMember',
+const read = operation('GET /v1/members/{handle}', 'getMember', {
   tags: ['Members'],
   summary: 'Read a member',
   request: { params },
   responses: { 200: json(member, 'The member.') },
 });
 
-const remove = operation({
-  method: 'delete',
-  path: '/v1/members/{handle}',
-  operationId: 'deleteMember',
+const remove = operation('DELETE /v1/members/{handle}', 'deleteMember', {
   tags: ['Members'],
   summary: 'Forget a member; nobody is mailed any more',
   request: { params },
   responses: { 204: { description: 'Gone.' } },
 });
 
-const list = operation({
-  method: 'get',
-  path: '/v1/members',
-  operationId: 'listMembers',
+const list = operation('GET /v1/members', 'listMembers', {
   tags: ['Members'],
   summary: 'List members by handle',
   request: { query: z.strictObject({ limit, cursor: cursor(handle) }) },

@@ -58,10 +58,7 @@ const journey = z
   })
   .openapi('Journey');
 
-const read = operation({
-  method: 'get',
-  path: '/v1/messages/{id}/effects',
-  operationId: 'getMessageEffects',
+const read = operation('GET /v1/messages/{id}/effects', 'getMessageEffects', {
   tags: ['Messages'],
   summary: "Read a message's journey: what happened because of it, and what is still to happen",
   request: { params: z.object({ id: uuid }) },

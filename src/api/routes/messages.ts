@@ -25,10 +25,7 @@ const change = z
     description: '`text`, `metadata` or both; `metadata` is replaced as a whole.',
   });
 
-const list = operation({
-  method: 'get',
-  path: '/v1/channels/{id}/messages',
-  operationId: 'listMessages',
+const list = operation('GET /v1/channels/{id}/messages', 'listMessages', {
   tags: ['Messages'],
   summary: 'List messages, newest first',
   request: {
@@ -44,30 +41,21 @@ const list = operation({
   responses: { 200: json(pageOf(messageSchema), 'Messages; deleted ones are left out.') },
 });
 
-const read = operation({
-  method: 'get',
-  path: '/v1/messages/{id}',
-  operationId: 'getMessage',
+const read = operation('GET /v1/messages/{id}', 'getMessage', {
   tags: ['Messages'],
   summary: 'Read a message',
   request: { params },
   responses: { 200: json(messageSchema, 'The message.') },
 });
 
-const edit = operation({
-  method: 'patch',
-  path: '/v1/messages/{id}',
-  operationId: 'editMessage',
+const edit = operation('PATCH /v1/messages/{id}', 'editMessage', {
   tags: ['Messages'],
   summary: 'Edit a message; emits `message.updated`',
   request: { params, body: body(change) },
   responses: { 200: json(messageSchema, 'The message as it is now.') },
 });
 
-const remove = operation({
-  method: 'delete',
-  path: '/v1/messages/{id}',
-  operationId: 'deleteMessage',
+const remove = operation('DELETE /v1/messages/{id}', 'deleteMessage', {
   tags: ['Messages'],
   summary: 'Delete a message; emits `message.deleted`',
   request: { params },

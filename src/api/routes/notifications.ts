@@ -28,10 +28,7 @@ const notification = z
   })
   .openapi('Notification');
 
-const list = operation({
-  method: 'get',
-  path: '/v1/notifications',
-  operationId: 'listNotifications',
+const list = operation('GET /v1/notifications', 'listNotifications', {
   tags: ['Notifications'],
   summary: "List a recipient's notifications, newest first",
   request: {
@@ -51,10 +48,7 @@ const list = operation({
   responses: { 200: json(pageOf(notification), 'Notifications.') },
 });
 
-const read = operation({
-  method: 'post',
-  path: '/v1/notifications/{id}/read',
-  operationId: 'readNotification',
+const read = operation('POST /v1/notifications/{id}/read', 'readNotification', {
   tags: ['Notifications'],
   summary: 'Mark a notification as read; it is not mailed any more',
   request: { params: z.object({ id: uuid }) },

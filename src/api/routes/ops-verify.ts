@@ -3,7 +3,7 @@ import { verifyLedger } from '../../ops/status/verify.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { uuid } from '../fields.ts';
 import { inPlace, LISTING } from '../heavy.ts';
-import { forOperators, json, operation, router } from '../router.ts';
+import { json, operation, router } from '../router.ts';
 
 const events = (description: string) => z.int().openapi({ description });
 const age = (description: string) => z.number().nullable().openapi({ description });
@@ -47,12 +47,8 @@ const balance = z
   })
   .openapi('Balance');
 
-const verify = operation({
-  method: 'get',
-  path: '/v1/ops/verify',
-  operationId: 'verifyLedger',
+const verify = operation('GET /v1/ops/verify', 'verifyLedger', {
   acts: true,
-  ...forOperators,
   summary: 'Check the ledger: what was promised against what has happened',
   responses: { 200: json(balance, 'What was found; an unbalanced ledger is an answer too.') },
 });

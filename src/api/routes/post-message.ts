@@ -23,10 +23,7 @@ const newMessage = z
   })
   .openapi('NewMessage');
 
-const post = operation({
-  method: 'post',
-  path: '/v1/channels/{id}/messages',
-  operationId: 'postMessage',
+const post = operation('POST /v1/channels/{id}/messages', 'postMessage', {
   tags: ['Messages'],
   summary: 'Post a message',
   description:

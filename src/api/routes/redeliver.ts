@@ -8,10 +8,7 @@ import { conflict, notFound } from '../problem.ts';
 import { json, operation, router } from '../router.ts';
 import { testDelivery } from './deliveries.ts';
 
-const redeliver = operation({
-  method: 'post',
-  path: '/v1/deliveries/{id}/redeliver',
-  operationId: 'redeliver',
+const redeliver = operation('POST /v1/deliveries/{id}/redeliver', 'redeliver', {
   tags: ['Webhooks'],
   summary: 'Send a delivery once more, now, under the same webhook-id',
   creates: true,

@@ -28,10 +28,7 @@ const rotated = z
   })
   .openapi('RotatedSecret');
 
-const rotate = operation({
-  method: 'post',
-  path: '/v1/endpoints/{id}/rotate_secret',
-  operationId: 'rotateSecret',
+const rotate = operation('POST /v1/endpoints/{id}/rotate_secret', 'rotateSecret', {
   tags: ['Webhooks'],
   summary: 'Replace the signing secret; the old one signs too for 24 hours',
   creates: true,

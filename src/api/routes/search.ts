@@ -43,10 +43,7 @@ const hit = z
   })
   .openapi('SearchHit');
 
-const find = operation({
-  method: 'get',
-  path: '/v1/search',
-  operationId: 'searchMessages',
+const find = operation('GET /v1/search', 'searchMessages', {
   tags: ['Search'],
   summary: 'Search messages, best first',
   refuses: [404],

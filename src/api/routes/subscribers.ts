@@ -30,20 +30,14 @@ const subscriber = z
   })
   .openapi('Subscriber');
 
-const list = operation({
-  method: 'get',
-  path: '/v1/subscribers',
-  operationId: 'listSubscribers',
+const list = operation('GET /v1/subscribers', 'listSubscribers', {
   tags: ['Subscribers'],
   summary: 'Who listens to what',
   request: { query: z.strictObject({ limit, cursor: cursor(z.string()) }) },
   responses: { 200: json(pageOf(subscriber), 'Subscribers by name.') },
 });
 
-const read = operation({
-  method: 'get',
-  path: '/v1/subscribers/{name}',
-  operationId: 'getSubscriber',
+const read = operation('GET /v1/subscribers/{name}', 'getSubscriber', {
   tags: ['Subscribers'],
   summary: 'Read a subscriber',
   request: { params: z.object({ name: z.string().openapi({ example: 'search' }) }) },

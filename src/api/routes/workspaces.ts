@@ -18,10 +18,7 @@ const workspaceWithKey = z
   })
   .openapi('WorkspaceWithKey');
 
-const create = operation({
-  method: 'post',
-  path: '/v1/workspaces',
-  operationId: 'createWorkspace',
+const create = operation('POST /v1/workspaces', 'createWorkspace', {
   tags: ['Workspaces'],
   summary: 'Make a workspace and its first key',
   creates: true,

@@ -3,7 +3,7 @@ import { findSubscriber } from '../../../ops/controls/find-subscriber.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text } from '../../fields.ts';
 import { noSuchSubscriber } from '../../find.ts';
-import { body, forOperators, operation, router } from '../../router.ts';
+import { body, operation, router } from '../../router.ts';
 import { accepted, begin, perSecond, reason } from './operations.ts';
 import { PACE } from './replays.ts';
 
@@ -18,11 +18,7 @@ const given = z
   })
   .openapi('Backfill');
 
-const backfill = operation({
-  method: 'post',
-  path: '/v1/ops/backfills',
-  operationId: 'createBackfill',
-  ...forOperators,
+const backfill = operation('POST /v1/ops/backfills', 'createBackfill', {
   summary: 'Give a subscriber what happened before it was there',
   description:
     'Dispatches to it the events of the log that were dispatched before it was registered; what ' +

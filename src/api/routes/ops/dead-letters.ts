@@ -11,7 +11,7 @@ import { moment, text, timestamp, typeName, uuid } from '../../fields.ts';
 import { heavily, LISTING } from '../../heavy.ts';
 import { onceOutside } from '../../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toPage } from '../../paging.ts';
-import { body, forOperators, json, operation, router } from '../../router.ts';
+import { body, json, operation, router } from '../../router.ts';
 import { accepted, begin, perSecond, reason } from './operations.ts';
 
 const filters = {
@@ -89,21 +89,13 @@ const cause = z
   })
   .openapi('DeadLetterCause');
 
-const list = operation({
-  method: 'get',
-  path: '/v1/ops/dead_letters',
-  operationId: 'listDeadLetters',
-  ...forOperators,
+const list = operation('GET /v1/ops/dead_letters', 'listDeadLetters', {
   summary: 'List what was given up, newest first',
   request: { query: z.strictObject({ ...filters, limit, cursor: idCursor }) },
   responses: { 200: json(pageOf(letter), 'Dead letters.') },
 });
 
-const causes = operation({
-  method: 'get',
-  path: '/v1/ops/dead_letters/causes',
-  operationId: 'listDeadLetterCauses',
-  ...forOperators,
+const causes = operation('GET /v1/ops/dead_letters/causes', 'listDeadLetterCauses', {
   summary: 'Group what was given up by subscriber and cause',
   request: { query: z.strictObject(filters) },
   responses: {
@@ -114,22 +106,14 @@ const causes = operation({
   },
 });
 
-const retry = operation({
-  method: 'post',
-  path: '/v1/ops/dead_letters/retry',
-  operationId: 'retryDeadLetters',
-  ...forOperators,
+const retry = operation('POST /v1/ops/dead_letters/retry', 'retryDeadLetters', {
   summary: 'Try dead letters again; what is done of them is not done twice',
   creates: true,
   request: { body: body(letters({ per_second: perSecond, reason }).openapi('Retry')) },
   responses: accepted,
 });
 
-const give = operation({
-  method: 'post',
-  path: '/v1/ops/dead_letters/discard',
-  operationId: 'discardDeadLetters',
-  ...forOperators,
+const give = operation('POST /v1/ops/dead_letters/discard', 'discardDeadLetters', {
   summary: 'Give dead letters up for good; the audit chain keeps who and why',
   creates: true,
   request: { body: body(letters({ reason: text(1, 1000) }).openapi('Discard')) },

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import type { ApiDependencies } from '../../dependencies.ts';
-import { forOperators, json, operation, router } from '../../router.ts';
+import { json, operation, router } from '../../router.ts';
 
 const finding = z
   .object({
@@ -16,12 +16,8 @@ const finding = z
 
 const diagnosis = z.object({ ok: z.boolean(), findings: z.array(finding) }).openapi('Diagnosis');
 
-const doctor = operation({
-  method: 'get',
-  path: '/v1/ops/doctor',
-  operationId: 'runDoctor',
+const doctor = operation('GET /v1/ops/doctor', 'runDoctor', {
   acts: true,
-  ...forOperators,
   summary: 'Look at everything that is known to go wrong, and say what to do',
   responses: {
     200: json(

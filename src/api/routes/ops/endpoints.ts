@@ -15,7 +15,7 @@ import { inPlace, LISTING } from '../../heavy.ts';
 import { onceOutside } from '../../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toPage } from '../../paging.ts';
 import { conflict, notFound } from '../../problem.ts';
-import { body, type Env, forOperators, json, operation, router } from '../../router.ts';
+import { body, type Env, json, operation, router } from '../../router.ts';
 import { deliveryQuery, deliverySchema, listDeliveries } from '../deliveries.ts';
 import {
   endpointSchema,
@@ -73,21 +73,13 @@ const host = text(1, 255)
   .openapi({ description: 'Of its URL, with or without the port.', example: 'example.com' });
 const filters = { workspace_id: uuid.optional(), state: endpointState.optional(), host };
 
-const list = operation({
-  method: 'get',
-  path: '/v1/ops/endpoints',
-  operationId: 'opsListEndpoints',
-  ...forOperators,
+const list = operation('GET /v1/ops/endpoints', 'opsListEndpoints', {
   summary: 'List the webhook endpoints of all workspaces, newest first',
   request: { query: z.strictObject({ ...filters, limit, cursor: idCursor }) },
   responses: { 200: json(pageOf(endpoint), 'Endpoints, without their secrets.') },
 });
 
-const read = operation({
-  method: 'get',
-  path: '/v1/ops/endpoints/{id}',
-  operationId: 'opsGetEndpoint',
-  ...forOperators,
+const read = operation('GET /v1/ops/endpoints/{id}', 'opsGetEndpoint', {
   summary:
     'Read an endpoint of any workspace: how it is, why and since when, what it answered, and ' +
     'what waits for it',
@@ -97,11 +89,7 @@ const read = operation({
 
 const now = { 200: json(inFull, 'The endpoint as it is now.') };
 
-const changeIt = operation({
-  operationId: 'opsUpdateEndpoint',
-  method: 'patch',
-  path: '/v1/ops/endpoints/{id}',
-  ...forOperators,
+const changeIt = operation('PATCH /v1/ops/endpoints/{id}', 'opsUpdateEndpoint', {
   summary: 'Enable or disable an endpoint, or limit how many deliveries a second it gets',
   request: {
     params,
@@ -134,11 +122,7 @@ const changeIt = operation({
   responses: now,
 });
 
-const limitIt = operation({
-  operationId: 'limitEndpoint',
-  method: 'put',
-  path: '/v1/ops/endpoints/{id}/limit',
-  ...forOperators,
+const limitIt = operation('PUT /v1/ops/endpoints/{id}/limit', 'limitEndpoint', {
   summary: 'Limit how many deliveries a second it gets, and how many at once',
   request: {
     params,
@@ -161,11 +145,7 @@ const limitIt = operation({
   responses: now,
 });
 
-const disableIt = operation({
-  operationId: 'disableEndpoint',
-  method: 'post',
-  path: '/v1/ops/endpoints/{id}/disable',
-  ...forOperators,
+const disableIt = operation('POST /v1/ops/endpoints/{id}/disable', 'disableEndpoint', {
   summary: 'Send nothing to it any more; its owner sees why, and cannot enable it',
   request: {
     params,
@@ -174,11 +154,7 @@ const disableIt = operation({
   responses: now,
 });
 
-const enableIt = operation({
-  operationId: 'enableEndpoint',
-  method: 'post',
-  path: '/v1/ops/endpoints/{id}/enable',
-  ...forOperators,
+const enableIt = operation('POST /v1/ops/endpoints/{id}/enable', 'enableEndpoint', {
   summary: 'Send to it again, as if it had never failed; what it missed stays so',
   request: { params },
   responses: now,
@@ -196,11 +172,7 @@ const tried = z
   })
   .openapi('TriedEndpoint');
 
-const tryIt = operation({
-  operationId: 'tryEndpoint',
-  method: 'post',
-  path: '/v1/ops/endpoints/{id}/try',
-  ...forOperators,
+const tryIt = operation('POST /v1/ops/endpoints/{id}/try', 'tryEndpoint', {
   summary:
     'End its rest at once, and send it what waits, the oldest first, as long as it takes it: 5 s ' +
     'and 100 deliveries at most',
@@ -211,11 +183,7 @@ const tryIt = operation({
   },
 });
 
-const sent = operation({
-  method: 'get',
-  path: '/v1/ops/endpoints/{id}/deliveries',
-  operationId: 'opsListDeliveries',
-  ...forOperators,
+const sent = operation('GET /v1/ops/endpoints/{id}/deliveries', 'opsListDeliveries', {
   summary: 'List what was sent to an endpoint, with each try, newest first',
   request: { params, query: deliveryQuery },
   responses: { 200: json(pageOf(deliverySchema), 'Deliveries.') },

@@ -6,7 +6,7 @@ import { moment, text, timestamp, typeName, uuid } from '../../fields.ts';
 import { heavily, LISTING } from '../../heavy.ts';
 import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { notFound } from '../../problem.ts';
-import { forOperators, json, operation, router } from '../../router.ts';
+import { json, operation, router } from '../../router.ts';
 import { deliveryTry } from '../deliveries.ts';
 import { dispatchedAt, effectSchema, workflowSchema } from '../message-effects.ts';
 
@@ -119,11 +119,7 @@ const inspected = z
   })
   .openapi('InspectedEvent');
 
-const list = operation({
-  method: 'get',
-  path: '/v1/ops/events',
-  operationId: 'opsListEvents',
-  ...forOperators,
+const list = operation('GET /v1/ops/events', 'opsListEvents', {
   summary: 'Read the log of all workspaces, newest first',
   request: {
     query: z.strictObject({
@@ -154,21 +150,13 @@ const list = operation({
   responses: { 200: json(pageOf(logged), 'Events, without their payloads.') },
 });
 
-const read = operation({
-  method: 'get',
-  path: '/v1/ops/events/{id}',
-  operationId: 'opsGetEvent',
-  ...forOperators,
+const read = operation('GET /v1/ops/events/{id}', 'opsGetEvent', {
   summary: 'Read an event of any workspace, and what became of it',
   request: { params: z.object({ id: uuid }) },
   responses: { 200: json(inspected, 'The event.') },
 });
 
-const journey = operation({
-  method: 'get',
-  path: '/v1/ops/messages/{id}/effects',
-  operationId: 'opsGetMessageEffects',
-  ...forOperators,
+const journey = operation('GET /v1/ops/messages/{id}/effects', 'opsGetMessageEffects', {
   summary: "Read a message's journey, in whatever workspace it is",
   request: { params: z.object({ id: uuid }) },
   responses: {

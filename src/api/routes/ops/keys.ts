@@ -6,7 +6,7 @@ import { type Keyring, newKey } from '../../keys.ts';
 import { once } from '../../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { notFound } from '../../problem.ts';
-import { body, forOperators, json, operation, router } from '../../router.ts';
+import { body, json, operation, router } from '../../router.ts';
 import { reason } from './operations.ts';
 
 const key = z
@@ -23,21 +23,13 @@ const key = z
   })
   .openapi('OperatedKey');
 
-const list = operation({
-  operationId: 'opsListApiKeys',
-  method: 'get',
-  path: '/v1/ops/keys',
-  ...forOperators,
+const list = operation('GET /v1/ops/keys', 'opsListApiKeys', {
   summary: 'List the keys of all workspaces, newest first',
   request: { query: z.strictObject({ workspace_id: uuid.optional(), limit, cursor: idCursor }) },
   responses: { 200: json(pageOf(key), 'Keys, without their secrets.') },
 });
 
-const create = operation({
-  operationId: 'opsCreateApiKey',
-  method: 'post',
-  path: '/v1/ops/keys',
-  ...forOperators,
+const create = operation('POST /v1/ops/keys', 'opsCreateApiKey', {
   summary: 'Make a key for a workspace',
   refuses: [404],
   creates: true,
@@ -68,11 +60,7 @@ const which = z
   })
   .openapi('KeysToRevoke', { oneOf: [{ required: ['ids'] }, { required: ['workspace_id'] }] });
 
-const revoke = operation({
-  operationId: 'revokeApiKeys',
-  method: 'post',
-  path: '/v1/ops/keys/revoke',
-  ...forOperators,
+const revoke = operation('POST /v1/ops/keys/revoke', 'revokeApiKeys', {
   summary: 'Take keys away for good; they stop working at once',
   request: { body: body(which) },
   responses: {

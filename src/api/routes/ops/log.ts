@@ -5,7 +5,7 @@ import { ACTIONS } from '../../../ops/access/actions.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { text, timestamp, uuid } from '../../fields.ts';
 import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
-import { forOperators, json, operation, router } from '../../router.ts';
+import { json, operation, router } from '../../router.ts';
 
 const entry = z
   .object({
@@ -37,11 +37,7 @@ const verb = z
   .optional()
   .openapi({ description: 'Only this verb.', enum: ACTIONS });
 
-const list = operation({
-  method: 'get',
-  path: '/v1/ops/log',
-  operationId: 'listOperationsLog',
-  ...forOperators,
+const list = operation('GET /v1/ops/log', 'listOperationsLog', {
   summary: 'Who did what, when and why',
   request: {
     query: z.strictObject({

@@ -16,7 +16,7 @@ import { once } from '../../middleware/idempotency.ts';
 import { requestOf } from '../../middleware/request-id.ts';
 import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { conflict, notFound } from '../../problem.ts';
-import { type Env, forOperators, json, operation, router } from '../../router.ts';
+import { type Env, json, operation, router } from '../../router.ts';
 
 export const operationSchema = z
   .object({
@@ -112,36 +112,24 @@ const addresses = [
 type Address = (typeof addresses)[number];
 
 const list = ({ path, noun, deprecated }: Address) =>
-  operation({
-    ...{ method: 'get', path, operationId: `list${noun}s`, deprecated, ...forOperators },
+  operation(`GET ${path}`, `list${noun}s`, {
+    deprecated,
     summary: 'List operations, newest first',
     request: { query: z.strictObject({ limit, cursor: idCursor }) },
     responses: { 200: json(pageOf(operationSchema), 'Operations.') },
   });
 
 const read = ({ path, noun, deprecated }: Address) =>
-  operation({
-    ...{
-      method: 'get',
-      path: `${path}/{id}`,
-      operationId: `get${noun}`,
-      deprecated,
-      ...forOperators,
-    },
+  operation(`GET ${path}/{id}`, `get${noun}`, {
+    deprecated,
     summary: 'Read how far an operation is',
     request: { params },
     responses: { 200: json(operationSchema, 'The operation.') },
   });
 
 const change = ({ path, noun, deprecated }: Address, verb: OperationChange, summary: string) =>
-  operation({
-    ...{
-      method: 'post',
-      path: `${path}/{id}/${verb}`,
-      operationId: `${verb}${noun}`,
-      deprecated,
-      ...forOperators,
-    },
+  operation(`POST ${path}/{id}/${verb}`, `${verb}${noun}`, {
+    deprecated,
     summary,
     refuses: [409],
     request: { params },

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { isBeingRebuilt, REBUILDABLE } from '../../../ops/operations/rebuild.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { conflict } from '../../problem.ts';
-import { body, forOperators, operation, router } from '../../router.ts';
+import { body, operation, router } from '../../router.ts';
 import { accepted, begin, perSecond, reason } from './operations.ts';
 
 const names = REBUILDABLE.join(', ');
@@ -11,11 +11,7 @@ const given = z
   .strictObject({ subscriber: z.enum(REBUILDABLE, { message }), per_second: perSecond, reason })
   .openapi('Rebuild');
 
-const rebuild = operation({
-  method: 'post',
-  path: '/v1/ops/rebuilds',
-  operationId: 'createRebuild',
-  ...forOperators,
+const rebuild = operation('POST /v1/ops/rebuilds', 'createRebuild', {
   summary: 'Make a projection anew while it is read, and swap at the end',
   creates: true,
   request: { body: body(given) },

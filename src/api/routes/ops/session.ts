@@ -4,7 +4,7 @@ import { namespaceUrl } from '../../../ops/inspect/temporal-ui.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { timestamp } from '../../fields.ts';
 import { takeSession } from '../../middleware/session.ts';
-import { forOperators, json, operation, router } from '../../router.ts';
+import { json, operation, router } from '../../router.ts';
 
 const session = z
   .object({
@@ -17,13 +17,9 @@ const session = z
   })
   .openapi('Session');
 
-const read = operation({
-  method: 'get',
-  path: '/v1/ops/session',
-  operationId: 'getSession',
-  ...forOperators,
+const read = operation('GET /v1/ops/session', 'getSession', {
   // With `optional` nobody need be.
-  security: [...forOperators.security, {}],
+  security: [{ operator: [] }, {}],
   summary: 'Who calls, and what they may do',
   request: {
     query: z.strictObject({
@@ -43,11 +39,7 @@ const read = operation({
   },
 });
 
-const end = operation({
-  method: 'delete',
-  path: '/v1/ops/session',
-  operationId: 'endSession',
-  ...forOperators,
+const end = operation('DELETE /v1/ops/session', 'endSession', {
   summary: 'Sign out of the console; a key that was sent stays what it is',
   responses: { 204: { description: 'Signed out.' } },
 });

@@ -2,13 +2,9 @@ import { z } from '@hono/zod-openapi';
 import type { Live, Told } from '../../../ops/status/live.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { Problem } from '../../problem.ts';
-import { forOperators, operation, router } from '../../router.ts';
+import { operation, router } from '../../router.ts';
 
-const stream = operation({
-  method: 'get',
-  path: '/v1/ops/stream',
-  operationId: 'streamSamples',
-  ...forOperators,
+const stream = operation('GET /v1/ops/stream', 'streamSamples', {
   summary: 'Rates, backlogs and lag as they change, as server-sent events',
   description:
     'Begins with the event `recent`: a list of samples, oldest first, as far as somebody has ' +

@@ -13,7 +13,7 @@ import { noSuchSubscriber } from '../../find.ts';
 import { inPlace, LISTING } from '../../heavy.ts';
 import { cursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { invalid } from '../../problem.ts';
-import { body, forOperators, json, operation, router } from '../../router.ts';
+import { body, json, operation, router } from '../../router.ts';
 import { accepted, beginAs } from './operations.ts';
 
 const count = (description: string) => z.int().openapi({ description });
@@ -129,31 +129,19 @@ const until = moment
   .openapi({ description: 'When it resumes by itself; default: when somebody resumes it.' });
 const answer = { 200: json(status, 'The subscriber as it is now.') };
 
-const list = operation({
-  method: 'get',
-  path: '/v1/ops/subscribers',
-  operationId: 'opsListSubscribers',
-  ...forOperators,
+const list = operation('GET /v1/ops/subscribers', 'opsListSubscribers', {
   summary: 'How each subscriber is doing',
   request: { query: z.strictObject({ limit, cursor: cursor(z.string()) }) },
   responses: { 200: json(pageOf(status), 'Subscribers by name.') },
 });
 
-const read = operation({
-  method: 'get',
-  path: '/v1/ops/subscribers/{name}',
-  operationId: 'opsGetSubscriber',
-  ...forOperators,
+const read = operation('GET /v1/ops/subscribers/{name}', 'opsGetSubscriber', {
   summary: 'How a subscriber is doing',
   request: { params },
   responses: answer,
 });
 
-const scale = operation({
-  method: 'get',
-  path: '/v1/ops/subscribers/{name}/scale',
-  operationId: 'adviseSubscriberScale',
-  ...forOperators,
+const scale = operation('GET /v1/ops/subscribers/{name}/scale', 'adviseSubscriberScale', {
   summary: 'How many workers a subscriber needs',
   request: {
     params,
@@ -166,36 +154,25 @@ const scale = operation({
   responses: { 200: json(advice, 'What is suggested, and from what.') },
 });
 
-const verb = <V extends 'pause' | 'drain' | 'resume'>(path: V, summary: string) =>
-  ({
-    method: 'post',
-    path: `/v1/ops/subscribers/{name}/${path}`,
-    operationId: `${path}Subscriber`,
-    ...forOperators,
-    summary,
-    responses: answer,
-  }) as const;
-
-const pauseIt = operation({
-  ...verb('pause', 'Let none of its calls begin; its events wait'),
+const pauseIt = operation('POST /v1/ops/subscribers/{name}/pause', 'pauseSubscriber', {
+  summary: 'Let none of its calls begin; its events wait',
   request: { params, body: body(z.strictObject({ reason, until }).openapi('Pause')) },
+  responses: answer,
 });
 
-const drainIt = operation({
-  ...verb('drain', 'Pause, and say when nothing of it runs any more'),
+const drainIt = operation('POST /v1/ops/subscribers/{name}/drain', 'drainSubscriber', {
+  summary: 'Pause, and say when nothing of it runs any more',
   request: { params, body: body(z.strictObject({ reason, until }).openapi('Drain')) },
+  responses: answer,
 });
 
-const resumeIt = operation({
-  ...verb('resume', 'End a pause; what has waited is done'),
+const resumeIt = operation('POST /v1/ops/subscribers/{name}/resume', 'resumeSubscriber', {
+  summary: 'End a pause; what has waited is done',
   request: { params },
+  responses: answer,
 });
 
-const limitIt = operation({
-  method: 'put',
-  path: '/v1/ops/subscribers/{name}/limit',
-  operationId: 'limitSubscriber',
-  ...forOperators,
+const limitIt = operation('PUT /v1/ops/subscribers/{name}/limit', 'limitSubscriber', {
   summary: 'Limit how many events a second it does',
   request: {
     params,
@@ -240,11 +217,7 @@ const retirement = z
   })
   .openapi('Retire');
 
-const retireIt = operation({
-  method: 'post',
-  path: '/v1/ops/subscribers/{name}/retire',
-  operationId: 'retireSubscriber',
-  ...forOperators,
+const retireIt = operation('POST /v1/ops/subscribers/{name}/retire', 'retireSubscriber', {
   summary: 'Retire a subscriber: nothing new is for it; the others are left alone',
   description:
     'It is retired at once. The operation sees to what is open. `finish`: its workers do it, and ' +
@@ -257,11 +230,7 @@ const retireIt = operation({
   responses: accepted,
 });
 
-const reinstateIt = operation({
-  method: 'delete',
-  path: '/v1/ops/subscribers/{name}/retire',
-  operationId: 'reinstateSubscriber',
-  ...forOperators,
+const reinstateIt = operation('DELETE /v1/ops/subscribers/{name}/retire', 'reinstateSubscriber', {
   summary: 'Take a retirement back; a backfill brings what was missed',
   request: { params },
   responses: answer,

@@ -7,42 +7,33 @@ import { type Keyring, newKey } from '../../keys.ts';
 import { once } from '../../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toPage } from '../../paging.ts';
 import { notFound } from '../../problem.ts';
-import { body, forOperators, json, operation, router } from '../../router.ts';
+import { body, json, operation, router } from '../../router.ts';
 import { apiKey, apiKeyWithSecret, newApiKey } from '../api-keys.ts';
 
-const path = '/v1/ops/workspaces/{id}/api_keys';
 const params = z.object({ id: uuid });
 
-const list = operation({
-  operationId: 'opsListWorkspaceApiKeys',
-  method: 'get',
-  path,
-  ...forOperators,
+const list = operation('GET /v1/ops/workspaces/{id}/api_keys', 'opsListWorkspaceApiKeys', {
   summary: 'List the keys of a workspace, newest first',
   request: { params, query: z.strictObject({ limit, cursor: idCursor }) },
   responses: { 200: json(pageOf(apiKey), 'Keys, without their secrets.') },
 });
 
-const create = operation({
-  operationId: 'opsCreateWorkspaceApiKey',
-  method: 'post',
-  path,
-  ...forOperators,
+const create = operation('POST /v1/ops/workspaces/{id}/api_keys', 'opsCreateWorkspaceApiKey', {
   summary: 'Make another key for a workspace',
   creates: true,
   request: { params, body: body(newApiKey) },
   responses: { 201: json(apiKeyWithSecret, 'The key; the secret is shown this once.') },
 });
 
-const remove = operation({
-  operationId: 'opsDeleteWorkspaceApiKey',
-  method: 'delete',
-  path: `${path}/{key_id}`,
-  ...forOperators,
-  summary: 'Delete a key of a workspace, its last one too; it stops working at once',
-  request: { params: params.extend({ key_id: uuid }) },
-  responses: { 204: { description: 'Gone.' } },
-});
+const remove = operation(
+  'DELETE /v1/ops/workspaces/{id}/api_keys/{key_id}',
+  'opsDeleteWorkspaceApiKey',
+  {
+    summary: 'Delete a key of a workspace, its last one too; it stops working at once',
+    request: { params: params.extend({ key_id: uuid }) },
+    responses: { 204: { description: 'Gone.' } },
+  },
+);
 
 /** As the workspace sees it. */
 const toApiKey = ({ id, name, prefix, created_at }: KeyEntry) => ({ id, name, prefix, created_at });

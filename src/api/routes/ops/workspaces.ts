@@ -3,17 +3,13 @@ import { listWorkspaces } from '../../../ops/access/workspaces.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { text, timestamp, uuid } from '../../fields.ts';
 import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
-import { forOperators, json, operation, router } from '../../router.ts';
+import { json, operation, router } from '../../router.ts';
 
 const workspace = z
   .object({ id: uuid, name: z.string(), created_at: timestamp })
   .openapi('Workspace');
 
-const list = operation({
-  method: 'get',
-  path: '/v1/ops/workspaces',
-  operationId: 'listWorkspaces',
-  ...forOperators,
+const list = operation('GET /v1/ops/workspaces', 'listWorkspaces', {
   summary: 'List workspaces, newest first',
   request: {
     query: z.strictObject({
