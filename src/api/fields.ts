@@ -86,6 +86,11 @@ export const timestamp = z
   .string()
   .openapi({ format: 'date-time', example: '2024-01-15T12:00:00.000Z' });
 
+export const keyPrefix = z.string().openapi({
+  description: "The key's first characters, to tell keys apart.",
+  example: 'kn_3q2-7w',
+});
+
 /** A whole number in a query string. */
 export const whole = (min: number, max: number) =>
   z

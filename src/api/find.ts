@@ -11,6 +11,12 @@ export interface Which {
   id: string;
 }
 
+/** What the caller's workspace and the path's id name. */
+export const whichOf = (c: {
+  get(key: 'workspaceId'): string;
+  req: { valid(target: 'param'): { id: string } };
+}): Which => ({ workspaceId: c.get('workspaceId'), id: c.req.valid('param').id });
+
 /** @throws Problem 404 */
 export async function findChannel({ db }: Database, { workspaceId, id }: Which) {
   const [row] = await db

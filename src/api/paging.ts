@@ -87,6 +87,13 @@ export function toPage<Row, Entry>(
   };
 }
 
+/** A page of a list that is ordered by its rows' ids. They are shown as they are by default. */
+export const toIdPage = <Row extends { id: string }, Entry = Row>(
+  rows: Row[],
+  limit: number,
+  show: (row: Row) => Entry = (row) => row as unknown as Entry,
+) => toPage(rows, limit, show, (row) => row.id);
+
 /** A page of rows that are shown as they are. */
 export const toPlainPage = <Row>(rows: Row[], limit: number, position: (row: Row) => unknown) =>
   toPage(rows, limit, (row) => row, position);

@@ -3,11 +3,11 @@ import { and, desc, eq, lt, ne } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 import { apiKeys, workspaces } from '../../db/schema/workspaces.ts';
 import type { ApiDependencies } from '../dependencies.ts';
-import { name, timestamp, uuid } from '../fields.ts';
-import type { Which } from '../find.ts';
+import { keyPrefix, name, timestamp, uuid } from '../fields.ts';
+import { type Which, whichOf } from '../find.ts';
 import { type Keyring, newKey } from '../keys.ts';
 import { once } from '../middleware/idempotency.ts';
-import { idCursor, limit, pageOf, toPage } from '../paging.ts';
+import { idCursor, limit, pageOf, toIdPage } from '../paging.ts';
 import { conflict, notFound } from '../problem.ts';
 import { body, json, operation, router } from '../router.ts';
 
@@ -19,10 +19,7 @@ export const apiKey = z
   .object({
     id: uuid,
     name: z.string(),
-    prefix: z.string().openapi({
-      description: "The key's first characters, to tell keys apart.",
-      example: 'kn_3q2-7w',
-    }),
+    prefix: keyPrefix,
     created_at: timestamp,
   })
   .openapi('ApiKey');
@@ -89,13 +86,10 @@ export const apiKeyRoutes = (deps: ApiDependencies, keyring: Keyring) =>
         )
         .orderBy(desc(apiKeys.id))
         .limit(limit + 1);
-      return c.json(
-        toPage(rows, limit, toApiKey, (row) => row.id),
-        200,
-      );
+      return c.json(toIdPage(rows, limit, toApiKey), 200);
     })
     .openapi(remove, async (c) => {
-      const which = { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id };
+      const which = whichOf(c);
       const hash = await deps.database.db.transaction((tx) => removeKey(tx, which));
       keyring.forget(hash);
       return c.body(null, 204);

@@ -5,9 +5,9 @@ import { channels } from '../../db/schema/messages.ts';
 import { openChannel } from '../../messages/open-channel.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { name, timestamp, uuid } from '../fields.ts';
-import { findChannel } from '../find.ts';
+import { findChannel, whichOf } from '../find.ts';
 import { once } from '../middleware/idempotency.ts';
-import { idCursor, limit, pageOf, toPage } from '../paging.ts';
+import { idCursor, limit, pageOf, toIdPage } from '../paging.ts';
 import { conflict } from '../problem.ts';
 import { body, json, operation, router } from '../router.ts';
 import { messageSchema } from './message-schema.ts';
@@ -98,23 +98,14 @@ export const channelRoutes = (deps: ApiDependencies) =>
         )
         .orderBy(desc(channels.id))
         .limit(limit + 1);
-      return c.json(
-        toPage(rows, limit, toChannel, (row) => row.id),
-        200,
-      );
+      return c.json(toIdPage(rows, limit, toChannel), 200);
     })
     .openapi(read, async (c) => {
-      const row = await findChannel(deps.database, {
-        workspaceId: c.get('workspaceId'),
-        id: c.req.valid('param').id,
-      });
+      const row = await findChannel(deps.database, whichOf(c));
       return c.json(toChannel(row), 200);
     })
     .openapi(summary, async (c) => {
-      const { id } = await findChannel(deps.database, {
-        workspaceId: c.get('workspaceId'),
-        id: c.req.valid('param').id,
-      });
+      const { id } = await findChannel(deps.database, whichOf(c));
       const empty = {
         channel_id: id,
         messages: 0,

@@ -10,9 +10,9 @@ import {
 } from '../../ops/inspect/deliveries.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { timestamp, uuid } from '../fields.ts';
-import { findEndpoint } from '../find.ts';
+import { findEndpoint, whichOf } from '../find.ts';
 import { onceOutside } from '../middleware/idempotency.ts';
-import { idCursor, limit, pageOf, toPage } from '../paging.ts';
+import { idCursor, limit, pageOf, toIdPage } from '../paging.ts';
 import { json, operation, router } from '../router.ts';
 
 const state = z.enum(['pending', 'delivered', 'failed', 'missed'], {
@@ -99,23 +99,17 @@ export async function listDeliveries(
   const ids = rows.map((row) => row.id);
   const tries = await triesOf(database, ids);
   const show = (row: (typeof rows)[number]) => toDelivery(row, tries.get(row.id) ?? []);
-  return toPage(rows, limit, show, (row) => row.id);
+  return toIdPage(rows, limit, show);
 }
 
 /** What was sent to an endpoint, and sending it a test. */
 export const deliveryRoutes = (deps: ApiDependencies) =>
   router()
     .openapi(list, async (c) => {
-      const { id } = await findEndpoint(deps.database, {
-        workspaceId: c.get('workspaceId'),
-        id: c.req.valid('param').id,
-      });
+      const { id } = await findEndpoint(deps.database, whichOf(c));
       return c.json(await listDeliveries(deps.database, id, c.req.valid('query')), 200);
     })
     .openapi(test, async (c) => {
-      const { id } = await findEndpoint(deps.database, {
-        workspaceId: c.get('workspaceId'),
-        id: c.req.valid('param').id,
-      });
+      const { id } = await findEndpoint(deps.database, whichOf(c));
       return c.json(await onceOutside(c, deps, null, () => deps.sendTest(id)), 200);
     });

@@ -5,9 +5,9 @@ import type { Transaction } from '../../db/client.ts';
 import { endpoints } from '../../db/schema/webhooks.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { uuid } from '../fields.ts';
-import { findEndpoint, isEndpoint, type Which } from '../find.ts';
+import { findEndpoint, isEndpoint, type Which, whichOf } from '../find.ts';
 import { once } from '../middleware/idempotency.ts';
-import { idCursor, limit, pageOf, toPage } from '../paging.ts';
+import { idCursor, limit, pageOf, toIdPage } from '../paging.ts';
 import { conflict, invalid, notFound } from '../problem.ts';
 import { body, json, operation, router } from '../router.ts';
 import { endpointChange, endpointSchema, newEndpoint, toEndpoint } from './endpoint-schema.ts';
@@ -117,27 +117,21 @@ export const endpointRoutes = (deps: ApiDependencies) =>
         )
         .orderBy(desc(endpoints.id))
         .limit(limit + 1);
-      return c.json(
-        toPage(rows, limit, toEndpoint, (row) => row.id),
-        200,
-      );
+      return c.json(toIdPage(rows, limit, toEndpoint), 200);
     })
     .openapi(read, async (c) => {
-      const row = await findEndpoint(deps.database, {
-        workspaceId: c.get('workspaceId'),
-        id: c.req.valid('param').id,
-      });
+      const row = await findEndpoint(deps.database, whichOf(c));
       return c.json(toEndpoint(row), 200);
     })
     .openapi(edit, async (c) => {
       const given = c.req.valid('json');
-      const which = { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id };
+      const which = whichOf(c);
       if (given.url !== undefined) await checkUrl(deps, given.url);
       const row = await deps.database.db.transaction((tx) => applyChange(tx, which, given));
       return c.json(toEndpoint(row), 200);
     })
     .openapi(remove, async (c) => {
-      const which = isEndpoint({ workspaceId: c.get('workspaceId'), id: c.req.valid('param').id });
+      const which = isEndpoint(whichOf(c));
       const removed = await deps.database.db
         .delete(endpoints)
         .where(which)

@@ -7,7 +7,7 @@ import { toMessage } from '../../messages/message.ts';
 import { removeMessage } from '../../messages/remove.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { metadata, seq, text, uuid } from '../fields.ts';
-import { findChannel, findMessage } from '../find.ts';
+import { findChannel, findMessage, whichOf } from '../find.ts';
 import { limit, pageOf, readBounded, seqCursor, toPage } from '../paging.ts';
 import { notFound } from '../problem.ts';
 import { body, json, operation, router } from '../router.ts';
@@ -104,7 +104,7 @@ interface MessagePage {
 export const messageRoutes = (deps: ApiDependencies) =>
   router()
     .openapi(list, async (c) => {
-      const which = { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id };
+      const which = whichOf(c);
       const page = { ...c.req.valid('query'), workspaceId: which.workspaceId };
       const select = (after: { seq: number } | undefined, limit: number) =>
         selectMessages(deps, which.id, { ...page, cursor: after?.seq ?? page.cursor, limit });
@@ -116,14 +116,11 @@ export const messageRoutes = (deps: ApiDependencies) =>
       );
     })
     .openapi(read, async (c) => {
-      const row = await findMessage(deps.database, {
-        workspaceId: c.get('workspaceId'),
-        id: c.req.valid('param').id,
-      });
+      const row = await findMessage(deps.database, whichOf(c));
       return c.json(toMessage(row), 200);
     })
     .openapi(edit, async (c) => {
-      const which = { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id };
+      const which = whichOf(c);
       const message = await changing(deps.database, (tx) =>
         editMessage(tx, which, c.req.valid('json')),
       );
@@ -131,7 +128,7 @@ export const messageRoutes = (deps: ApiDependencies) =>
       return c.json(message, 200);
     })
     .openapi(remove, async (c) => {
-      const which = { workspaceId: c.get('workspaceId'), id: c.req.valid('param').id };
+      const which = whichOf(c);
       if (!(await changing(deps.database, (tx) => removeMessage(tx, which))))
         throw notFound('message');
       return c.body(null, 204);

@@ -3,7 +3,7 @@ import { and, desc, eq, isNull, lt, sql } from 'drizzle-orm';
 import { notifications } from '../../db/schema/notifications.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { text, timestamp, uuid } from '../fields.ts';
-import { idCursor, limit, pageOf, toPage } from '../paging.ts';
+import { idCursor, limit, pageOf, toIdPage } from '../paging.ts';
 import { notFound } from '../problem.ts';
 import { json, operation, router } from '../router.ts';
 
@@ -87,10 +87,7 @@ export const notificationRoutes = ({ database: { db } }: ApiDependencies) =>
         .where(and(...filters))
         .orderBy(desc(notifications.id))
         .limit(limit + 1);
-      return c.json(
-        toPage(rows, limit, shown, (row) => row.id),
-        200,
-      );
+      return c.json(toIdPage(rows, limit, shown), 200);
     })
     .openapi(read, async (c) => {
       const [row] = await db

@@ -4,7 +4,7 @@ import { sql } from 'drizzle-orm';
 import { endpoints } from '../../db/schema/webhooks.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { timestamp, uuid } from '../fields.ts';
-import { isEndpoint } from '../find.ts';
+import { isEndpoint, whichOf } from '../find.ts';
 import { once } from '../middleware/idempotency.ts';
 import { notFound } from '../problem.ts';
 import { json, operation, router } from '../router.ts';
@@ -39,7 +39,7 @@ const rotate = operation('POST /v1/endpoints/{id}/rotate_secret', 'rotateSecret'
 /** Replacing an endpoint's secret without a moment at which its receiver can't verify. */
 export const rotateSecretRoutes = (deps: ApiDependencies) =>
   router().openapi(rotate, async (c) => {
-    const which = isEndpoint({ workspaceId: c.get('workspaceId'), id: c.req.valid('param').id });
+    const which = isEndpoint(whichOf(c));
     const answer = await once(c, deps, null, async (tx) => {
       const secret = newSecret();
       const [row] = await tx

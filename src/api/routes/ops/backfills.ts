@@ -33,7 +33,8 @@ const backfill = operation('POST /v1/ops/backfills', 'createBackfill', {
 /** Backfills. */
 export const backfillRoutes = (deps: ApiDependencies) =>
   router().openapi(backfill, async (c) => {
-    const { subscriber, from, per_second = PACE, reason } = c.req.valid('json');
+    const asked = c.req.valid('json');
+    const { subscriber, from, per_second = PACE } = asked;
     const known = await findSubscriber(deps.database.pg, subscriber);
     if (!known) throw await noSuchSubscriber(deps.database, subscriber);
     const input = {
@@ -41,11 +42,5 @@ export const backfillRoutes = (deps: ApiDependencies) =>
       ...(from && { from: from.toISOString() }),
       ...(known.ordering !== 'none' && { ordered: known.batch }),
     };
-    return await begin(
-      c,
-      deps,
-      c.req.valid('json'),
-      { verb: 'backfill', input, per_second },
-      reason,
-    );
+    return await begin(c, deps, asked, { verb: 'backfill', input, per_second });
   });

@@ -10,7 +10,7 @@ import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, timestamp, typeName, uuid } from '../../fields.ts';
 import { heavily, LISTING } from '../../heavy.ts';
 import { onceOutside } from '../../middleware/idempotency.ts';
-import { idCursor, limit, pageOf, toPage } from '../../paging.ts';
+import { idCursor, limit, pageOf, toIdPage } from '../../paging.ts';
 import { body, json, operation, router } from '../../router.ts';
 import { accepted, begin, perSecond, reason } from './operations.ts';
 
@@ -144,10 +144,7 @@ export const deadLetterRoutes = (deps: ApiDependencies) =>
         ...row,
         workflow: workflowOf(deps.temporalUi, { dispatch_id, restarts }),
       });
-      return c.json(
-        toPage(rows, limit, show, (row) => row.id),
-        200,
-      );
+      return c.json(toIdPage(rows, limit, show), 200);
     })
     .openapi(causes, async (c) => {
       const filter = c.req.valid('query');
@@ -158,13 +155,7 @@ export const deadLetterRoutes = (deps: ApiDependencies) =>
     })
     .openapi(retry, (c) => {
       const given = c.req.valid('json');
-      return begin(
-        c,
-        deps,
-        given,
-        { verb: 'retry', input: { ...lettersOf(given) }, per_second: given.per_second },
-        given.reason,
-      );
+      return begin(c, deps, given, { verb: 'retry', input: { ...lettersOf(given) } });
     })
     .openapi(give, async (c) => {
       const given = c.req.valid('json');

@@ -4,7 +4,7 @@ import { inspectEvent, inspectMessage } from '../../../ops/inspect/inspect.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, timestamp, typeName, uuid } from '../../fields.ts';
 import { heavily, LISTING } from '../../heavy.ts';
-import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
+import { idCursor, limit, pageOf, toIdPage } from '../../paging.ts';
 import { notFound } from '../../problem.ts';
 import { json, operation, router } from '../../router.ts';
 import { deliveryTry } from '../deliveries.ts';
@@ -176,7 +176,7 @@ export function opsEventRoutes({ database, heavy, temporalUi, seeCalls }: ApiDep
       const rows = await heavily(c, heavy, LISTING, (pg) =>
         listEvents(pg, { filter, limit: limit + 1, before: cursor }),
       );
-      const page = toPlainPage(rows, limit, (row) => row.id);
+      const page = toIdPage(rows, limit);
       const outcomes = await outcomesOf(database.db, page.data);
       return c.json(
         {

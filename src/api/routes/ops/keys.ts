@@ -1,10 +1,10 @@
 import { z } from '@hono/zod-openapi';
 import { createKey, listKeys, revokeKeys } from '../../../ops/access/keys.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
-import { name, timestamp, uuid } from '../../fields.ts';
+import { keyPrefix, name, timestamp, uuid } from '../../fields.ts';
 import { type Keyring, newKey } from '../../keys.ts';
 import { once } from '../../middleware/idempotency.ts';
-import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
+import { idCursor, limit, pageOf, toIdPage } from '../../paging.ts';
 import { notFound } from '../../problem.ts';
 import { body, json, operation, router } from '../../router.ts';
 import { reason } from './operations.ts';
@@ -15,10 +15,7 @@ const key = z
     workspace_id: uuid,
     workspace_name: z.string(),
     name: z.string(),
-    prefix: z.string().openapi({
-      description: "The key's first characters, to tell keys apart.",
-      example: 'kn_3q2-7w',
-    }),
+    prefix: keyPrefix,
     created_at: timestamp,
   })
   .openapi('OperatedKey');
@@ -80,10 +77,7 @@ export const opsKeyRoutes = (deps: ApiDependencies, keyring: Keyring) =>
     .openapi(list, async (c) => {
       const { limit, cursor, ...filter } = c.req.valid('query');
       const rows = await listKeys(deps.database, { filter, limit: limit + 1, before: cursor });
-      return c.json(
-        toPlainPage(rows, limit, (row) => row.id),
-        200,
-      );
+      return c.json(toIdPage(rows, limit), 200);
     })
     .openapi(create, async (c) => {
       const given = c.req.valid('json');

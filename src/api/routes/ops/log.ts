@@ -4,7 +4,7 @@ import { readActionLog } from '../../../ops/access/action-log.ts';
 import { ACTIONS } from '../../../ops/access/actions.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { text, timestamp, uuid } from '../../fields.ts';
-import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
+import { idCursor, limit, pageOf, toIdPage } from '../../paging.ts';
 import { json, operation, router } from '../../router.ts';
 
 const entry = z
@@ -56,8 +56,5 @@ export const opsLogRoutes = ({ database }: ApiDependencies) =>
   router().openapi(list, async (c) => {
     const { limit, cursor, ...filters } = c.req.valid('query');
     const rows = await readActionLog(database, { ...filters, before: cursor, limit: limit + 1 });
-    return c.json(
-      toPlainPage(rows, limit, (row) => row.id),
-      200,
-    );
+    return c.json(toIdPage(rows, limit), 200);
   });

@@ -14,7 +14,7 @@ import type { ApiDependencies } from '../../dependencies.ts';
 import { text, timestamp, uuid } from '../../fields.ts';
 import { once } from '../../middleware/idempotency.ts';
 import { requestOf } from '../../middleware/request-id.ts';
-import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
+import { idCursor, limit, pageOf, toIdPage } from '../../paging.ts';
 import { conflict, notFound } from '../../problem.ts';
 import { type Env, json, operation, router } from '../../router.ts';
 
@@ -68,17 +68,18 @@ export const reason = text(1, 1000)
 /**
  * Creates an operation, answers it and wakes the process that runs operations. The same
  * Idempotency-Key gives the same operation.
+ *
+ * @param given the body
  */
 export async function begin(
   c: Context<Env>,
   deps: ApiDependencies,
-  given: unknown,
+  given: { per_second?: number | undefined; reason?: string | undefined },
   operation: Omit<NewOperation, 'by'>,
-  why?: string,
 ) {
-  const by = c.get('operator').name;
+  const asked = { per_second: given.per_second, ...operation, by: c.get('operator').name };
   return await beginAs(c, deps, given, (tx) =>
-    createOperation(tx, { ...operation, by }, deps.temporalUi, why),
+    createOperation(tx, asked, deps.temporalUi, given.reason),
   );
 }
 
@@ -168,10 +169,7 @@ export const operationRoutes = (deps: ApiDependencies) => {
           { limit: limit + 1, before: cursor },
           deps.temporalUi,
         );
-        return c.json(
-          toPlainPage(rows, limit, (row) => row.id),
-          200,
-        );
+        return c.json(toIdPage(rows, limit), 200);
       })
       .openapi(read(address), async (c) => {
         const found = await readOperation(

@@ -1,10 +1,10 @@
 import { z } from '@hono/zod-openapi';
 import { addOperator, listOperators, removeOperator } from '../../../ops/access/operators.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
-import { name, timestamp, uuid } from '../../fields.ts';
+import { keyPrefix, name, timestamp, uuid } from '../../fields.ts';
 import { newKey } from '../../keys.ts';
 import { once } from '../../middleware/idempotency.ts';
-import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
+import { idCursor, limit, pageOf, toIdPage } from '../../paging.ts';
 import { conflict, notFound } from '../../problem.ts';
 import { body, json, operation, router } from '../../router.ts';
 
@@ -21,10 +21,7 @@ const operator = z
     id: uuid,
     name: z.string(),
     role,
-    prefix: z.string().openapi({
-      description: "The key's first characters, to tell keys apart.",
-      example: 'kn_3q2-7w',
-    }),
+    prefix: keyPrefix,
     created_at: timestamp,
   })
   .openapi('Operator');
@@ -70,10 +67,7 @@ export const operatorRoutes = (deps: ApiDependencies) =>
     .openapi(list, async (c) => {
       const { limit, cursor } = c.req.valid('query');
       const rows = await listOperators(deps.database, { limit: limit + 1, before: cursor });
-      return c.json(
-        toPlainPage(rows, limit, (row) => row.id),
-        200,
-      );
+      return c.json(toIdPage(rows, limit), 200);
     })
     .openapi(remove, async (c) => {
       if (!(await removeOperator(deps.database, c.req.valid('param').id, c.get('operator').name)))

@@ -21,17 +21,12 @@ const rebuild = operation('POST /v1/ops/rebuilds', 'createRebuild', {
 /** Rebuilds of projections. */
 export const rebuildRoutes = (deps: ApiDependencies) =>
   router().openapi(rebuild, async (c) => {
-    const { subscriber, per_second, reason } = c.req.valid('json');
+    const asked = c.req.valid('json');
+    const { subscriber } = asked;
     const other = await isBeingRebuilt(deps.database.pg, subscriber);
     if (other)
       throw conflict(
         `${subscriber} is being rebuilt already, by operation ${other}; cancel that one first.`,
       );
-    return await begin(
-      c,
-      deps,
-      c.req.valid('json'),
-      { verb: 'rebuild', input: { subscriber }, per_second },
-      reason,
-    );
+    return await begin(c, deps, asked, { verb: 'rebuild', input: { subscriber } });
   });

@@ -91,7 +91,8 @@ const PLANNING = {
 /** Replays. */
 export const replayRoutes = (deps: ApiDependencies) =>
   router().openapi(replay, async (c) => {
-    const { dry_run, per_second = PACE, reason, ...rest } = c.req.valid('json');
+    const asked = c.req.valid('json');
+    const { dry_run, per_second = PACE, reason: _, ...rest } = asked;
     const input = JSON.parse(JSON.stringify({ ...rest, to: rest.to ?? new Date() }));
     const subscriber =
       rest.subscriber === undefined
@@ -106,14 +107,7 @@ export const replayRoutes = (deps: ApiDependencies) =>
         `${subscriber.name} is never done again, it would count twice or come out of order: ` +
           'rebuild it (search, analytics, cache), or replay without force.',
       );
-    if (!dry_run)
-      return await begin(
-        c,
-        deps,
-        c.req.valid('json'),
-        { verb: 'replay', input, per_second },
-        reason,
-      );
+    if (!dry_run) return await begin(c, deps, asked, { verb: 'replay', input, per_second });
     const planned = await heavily(c, deps.heavy, PLANNING, (pg) => planReplay(pg, input));
     const effects = planned.subscribers.reduce((n, { runs }) => n + runs, 0);
     return c.json(

@@ -54,13 +54,9 @@ export const workflowRoutes = (deps: ApiDependencies) =>
     .openapi(bulk, (c) => {
       const given = c.req.valid('json');
       if (!deps.resetWorkflow) throw noWorkflows();
-      return begin(
-        c,
-        deps,
-        given,
-        { verb: 'reset', input: { ...lettersOf(given) }, per_second: given.per_second ?? PACE },
-        given.reason,
-      );
+      const { per_second = PACE } = given;
+      const input = { ...lettersOf(given) };
+      return begin(c, deps, given, { verb: 'reset', input, per_second });
     });
 
 const noWorkflows = () =>

@@ -5,7 +5,7 @@ import type { ApiDependencies } from '../../dependencies.ts';
 import { uuid } from '../../fields.ts';
 import { type Keyring, newKey } from '../../keys.ts';
 import { once } from '../../middleware/idempotency.ts';
-import { idCursor, limit, pageOf, toPage } from '../../paging.ts';
+import { idCursor, limit, pageOf, toIdPage } from '../../paging.ts';
 import { notFound } from '../../problem.ts';
 import { body, json, operation, router } from '../../router.ts';
 import { apiKey, apiKeyWithSecret, newApiKey } from '../api-keys.ts';
@@ -51,10 +51,7 @@ export function workspaceKeyRoutes(deps: ApiDependencies, keyring: Keyring) {
       await assertWorkspace(workspace_id);
       const filter = { workspace_id };
       const rows = await listKeys(database, { filter, limit: limit + 1, before: cursor });
-      return c.json(
-        toPage(rows, limit, toApiKey, (row) => row.id),
-        200,
-      );
+      return c.json(toIdPage(rows, limit, toApiKey), 200);
     })
     .openapi(create, async (c) => {
       const workspace_id = c.req.valid('param').id;

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { listWorkspaces } from '../../../ops/access/workspaces.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { text, timestamp, uuid } from '../../fields.ts';
-import { idCursor, limit, pageOf, toPlainPage } from '../../paging.ts';
+import { idCursor, limit, pageOf, toIdPage } from '../../paging.ts';
 import { json, operation, router } from '../../router.ts';
 
 const workspace = z
@@ -26,8 +26,5 @@ export const opsWorkspaceRoutes = ({ database }: ApiDependencies) =>
   router().openapi(list, async (c) => {
     const { limit, cursor, name } = c.req.valid('query');
     const rows = await listWorkspaces(database, { name, limit: limit + 1, before: cursor });
-    return c.json(
-      toPlainPage(rows, limit, (row) => row.id),
-      200,
-    );
+    return c.json(toIdPage(rows, limit), 200);
   });
