@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Diagnosis } from '../../ops/doctor/diagnose.ts';
 import { ApiProblem } from '../api/client.ts';
 import { CommandError, EXIT, styled, type Terminal } from '../terminal/output.ts';
-import { addOpsOptions, type Ops, type OpsOptions, operating } from './ops.ts';
+import { type Ops, operates } from './ops.ts';
 
 const MORE = `
 It looks at the database (version, migrations, clock, disk), Temporal (namespace, search
@@ -22,7 +22,7 @@ export function doctorCommand(program: Command): void {
     .summary('look at everything that is known to go wrong, and say what to do')
     .description('Looks at everything that is known to go wrong; each finding says what to do.')
     .addHelpText('after', MORE);
-  addOpsOptions(command).action(operating<OpsOptions, []>(examine));
+  operates(command, examine);
 }
 
 async function examine({ api, terminal, options }: Ops): Promise<number> {

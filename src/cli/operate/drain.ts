@@ -4,7 +4,7 @@ import ms, { type StringValue } from 'ms';
 import { counted } from '../../ops/operations/counted.ts';
 import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
 import { CommandError, EXIT } from '../terminal/output.ts';
-import { addOpsOptions, OPS_EXIT_CODES, type Ops, type OpsOptions, operating } from './ops.ts';
+import { OPS_EXIT_CODES, type Ops, type OpsOptions, operates } from './ops.ts';
 import { ask, endOf, parseFutureTime, tell } from './pause-resume-limit.ts';
 
 interface DrainOptions extends OpsOptions {
@@ -39,7 +39,7 @@ export function drainCommand(program: Command): void {
     )
     .option('--wait <time>', 'longest wait for what runs', '2m')
     .addHelpText('after', MORE);
-  addOpsOptions(command).action(operating<DrainOptions, [string]>(drain));
+  operates(command, drain);
 }
 
 async function drain(ops: Ops<DrainOptions>, name: string): Promise<number> {

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Cause } from '../../ops/inspect/dead-letters.ts';
 import { table } from '../terminal/output.ts';
 import { addDeadLetterOptions, type DeadLetterOptions, filterOf } from './dead-letter-filter.ts';
-import { addOpsOptions, limitOption, OPS_EXIT_CODES, type Ops, operating } from './ops.ts';
+import { collect, limitOption, OPS_EXIT_CODES, type Ops, operates } from './ops.ts';
 
 interface FailedOptions extends DeadLetterOptions {
   causes?: boolean;
@@ -45,10 +45,8 @@ export function failedCommand(program: Command): void {
     .option('--causes', 'group them')
     .addOption(limitOption('dead letters', 50))
     .addHelpText('after', MORE);
-  addOpsOptions(addDeadLetterOptions(command)).action(
-    operating<FailedOptions, []>((ops) =>
-      ops.options.causes ? showCauses(ops) : showLetters(ops),
-    ),
+  operates<FailedOptions, []>(addDeadLetterOptions(command), (ops) =>
+    ops.options.causes ? showCauses(ops) : showLetters(ops),
   );
 }
 
@@ -82,26 +80,21 @@ async function showCauses(ops: Ops<FailedOptions>): Promise<void> {
 
 async function showLetters(ops: Ops<FailedOptions>): Promise<void> {
   const { api, terminal, options } = ops;
-  const letters: LetterView[] = [];
-  for await (const letter of api.list<LetterView>(`/v1/ops/dead_letters${await query(ops)}`))
-    if (letters.push(letter) >= options.limit) break;
+  const list = api.list<LetterView>(`/v1/ops/dead_letters${await query(ops)}`);
+  const letters = await collect(list, options.limit);
   if (options.json) return terminal.out(JSON.stringify(letters));
   if (letters.length === 0) return terminal.out('Nothing has been given up.');
-  const rows = letters.map((l) => [
-    ...[
-      l.created_at,
-      l.subscriber,
-      l.type,
-      l.retrying ? `${l.cause} (being retried)` : l.cause,
-      l.attempts,
-    ],
-    ...[l.message_id ?? l.event_id, l.id, l.workflow?.url ?? l.workflow?.id],
-  ]);
-  terminal.out(
-    table(
-      terminal,
-      ['when', 'subscriber', 'event', 'cause', 'tries', 'message', 'id', 'workflow'],
-      rows,
-    ),
-  );
+  const head = ['when', 'subscriber', 'event', 'cause', 'tries', 'message', 'id', 'workflow'];
+  terminal.out(table(terminal, head, letters.map(rowOf)));
 }
+
+const rowOf = (letter: LetterView) => [
+  letter.created_at,
+  letter.subscriber,
+  letter.type,
+  letter.retrying ? `${letter.cause} (being retried)` : letter.cause,
+  letter.attempts,
+  letter.message_id ?? letter.event_id,
+  letter.id,
+  letter.workflow?.url ?? letter.workflow?.id,
+];

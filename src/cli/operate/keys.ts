@@ -6,14 +6,14 @@ import { idsFrom } from '../terminal/arguments.ts';
 import { defaultVerb } from '../terminal/default-verb.ts';
 import { CommandError, EXIT, table } from '../terminal/output.ts';
 import {
-  addOpsOptions,
   addYes,
+  collect,
   confirm,
   limitOption,
   OPS_EXIT_CODES,
   type Ops,
   type OpsOptions,
-  operating,
+  operates,
 } from './ops.ts';
 
 const MORE = `
@@ -43,16 +43,14 @@ export function keysCommand(program: Command): void {
   const list = defaultVerb(keys, 'list', 'list keys, newest first')
     .option('--workspace <name>', "only this workspace's: its name or id")
     .addOption(limitOption('keys', 50));
-  addOpsOptions(list).action(operating<ListOptions, []>(listKeys));
+  operates(list, listKeys);
   const create = keys
     .command('create')
     .description('make a key for a workspace, and print it this once')
     .requiredOption('--workspace <name>', "whose it is: the workspace's name or id")
     .option('--name <name>', 'what it is for', 'unnamed')
     .addHelpText('after', `\n${OPS_EXIT_CODES}`);
-  addOpsOptions(create).action(
-    operating<OpsOptions & { workspace: string; name: string }, []>(createKey),
-  );
+  operates(create, createKey);
   const revoke = keys
     .command('revoke')
     .description(
@@ -68,24 +66,16 @@ export function keysCommand(program: Command): void {
     .option('--all', 'all of the workspace')
     .option('-r, --reason <why>', 'why, for the log of operations')
     .addHelpText('after', `\n${OPS_EXIT_CODES}`);
-  addYes(addOpsOptions(revoke)).action(operating<RevokeOptions, [string[]]>(revokeKeys));
+  addYes(operates(revoke, revokeKeys));
 }
 
 async function listKeys({ api, terminal, options }: Ops<ListOptions>): Promise<void> {
   const { workspace, limit, json } = options;
   const query = workspace === undefined ? '' : `?workspace_id=${await workspaceId(api, workspace)}`;
-  const found: KeyEntry[] = [];
-  for await (const key of api.list<KeyEntry>(`/v1/ops/keys${query}`))
-    if (found.push(key) >= limit) break;
+  const found = await collect(api.list<KeyEntry>(`/v1/ops/keys${query}`), limit);
   if (json) return terminal.out(JSON.stringify(found));
   if (found.length === 0) return terminal.out('There is no key.');
-  const rows = found.map((key) => [
-    key.workspace_name,
-    key.name,
-    key.prefix,
-    key.created_at,
-    key.id,
-  ]);
+  const rows = found.map((k) => [k.workspace_name, k.name, k.prefix, k.created_at, k.id]);
   terminal.out(table(terminal, ['workspace', 'name', 'begins with', 'made', 'id'], rows));
 }
 

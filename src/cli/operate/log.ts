@@ -4,12 +4,12 @@ import type { LogEntry } from '../../ops/access/action-log.ts';
 import { ACTIONS } from '../../ops/access/actions.ts';
 import { table } from '../terminal/output.ts';
 import {
-  addOpsOptions,
+  collect,
   limitOption,
   OPS_EXIT_CODES,
   type Ops,
   type OpsOptions,
-  operating,
+  operates,
 } from './ops.ts';
 
 interface LogOptions extends OpsOptions {
@@ -40,7 +40,7 @@ export function logCommand(program: Command): void {
     .option('--subject <name>', 'only what was done to this, such as a subscriber')
     .option('--by <name>', 'only what this operator did')
     .addHelpText('after', MORE);
-  addOpsOptions(command).action(operating<LogOptions, []>(showLog));
+  operates(command, showLog);
 }
 
 function verb(text: string): string {
@@ -55,11 +55,8 @@ async function showLog({ api, terminal, options }: Ops<LogOptions>): Promise<voi
   const filter = new URLSearchParams();
   for (const [name, value] of Object.entries({ verb, subject, by }))
     if (value) filter.set(name, value);
-  const entries: LogEntry[] = [];
-  for await (const entry of api.list<LogEntry>(
-    filter.size > 0 ? `/v1/ops/log?${filter}` : '/v1/ops/log',
-  ))
-    if (entries.push(entry) >= options.limit) break;
+  const path = filter.size > 0 ? `/v1/ops/log?${filter}` : '/v1/ops/log';
+  const entries = await collect(api.list<LogEntry>(path), options.limit);
   if (options.json) return terminal.out(JSON.stringify(entries));
   if (entries.length === 0) return terminal.out('Nobody has done anything yet that would be here.');
   const rows = entries.map(({ at, by, verb, subject, detail, reason }) => [

@@ -4,12 +4,12 @@ import { idFrom } from '../terminal/arguments.ts';
 import { CommandError, duration, EXIT, table } from '../terminal/output.ts';
 import { explain, follow } from '../trace/follow.ts';
 import {
-  addOpsOptions,
+  collect,
   limitOption,
   OPS_EXIT_CODES,
   type Ops,
   type OpsOptions,
-  operating,
+  operates,
 } from './ops.ts';
 
 interface OperationsOptions extends OpsOptions {
@@ -48,44 +48,33 @@ export function operationsCommand(program: Command): void {
     .addOption(new Option('--resume', 'let it go on').conflicts(['pause', 'cancel']))
     .addOption(new Option('--cancel', 'end it').conflicts(['pause', 'resume']))
     .addHelpText('after', MORE);
-  addOpsOptions(command).action(
-    operating<OperationsOptions, [string | undefined]>((ops, id) =>
-      id === undefined ? showOperations(ops) : showOperation(ops, id),
-    ),
+  operates<OperationsOptions, [string | undefined]>(command, (ops, id) =>
+    id === undefined ? showOperations(ops) : showOperation(ops, id),
   );
 }
 
 async function showOperations({ api, terminal, options }: Ops<OperationsOptions>): Promise<void> {
   if (options.pause || options.resume || options.cancel)
     throw new CommandError('Which operation? Give its id.', EXIT.usage);
-  const operations: OperationView[] = [];
-  for await (const operation of api.list<OperationView>('/v1/ops/operations'))
-    if (operations.push(operation) >= options.limit) break;
+  const list = api.list<OperationView>('/v1/ops/operations');
+  const operations = await collect(list, options.limit);
   if (options.json) return terminal.out(JSON.stringify(operations));
   if (operations.length === 0) return terminal.out('Nobody has asked for long work yet.');
-  const rows = operations.map((operation) => [
-    ...[
-      operation.created_at,
-      operation.verb,
-      operation.state,
-      `${operation.done}/${operation.total ?? '?'}`,
-      operation.failed,
-    ],
-    ...[
-      operation.eta_seconds === null ? null : duration(operation.eta_seconds * 1000),
-      operation.by,
-      operation.id,
-      operation.workflow?.url ?? operation.workflow?.id,
-    ],
-  ]);
-  terminal.out(
-    table(
-      terminal,
-      ['when', 'operation', 'state', 'done', 'failed', 'left', 'by', 'id', 'workflow'],
-      rows,
-    ),
-  );
+  const head = ['when', 'operation', 'state', 'done', 'failed', 'left', 'by', 'id', 'workflow'];
+  terminal.out(table(terminal, head, operations.map(rowOf)));
 }
+
+const rowOf = (operation: OperationView) => [
+  operation.created_at,
+  operation.verb,
+  operation.state,
+  `${operation.done}/${operation.total ?? '?'}`,
+  operation.failed,
+  operation.eta_seconds === null ? null : duration(operation.eta_seconds * 1000),
+  operation.by,
+  operation.id,
+  operation.workflow?.url ?? operation.workflow?.id,
+];
 
 async function showOperation(ops: Ops<OperationsOptions>, id: string): Promise<number> {
   const { api, terminal, options } = ops;

@@ -3,7 +3,7 @@ import ms, { type StringValue } from 'ms';
 import { counted } from '../../ops/operations/counted.ts';
 import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
 import { CommandError, EXIT, warn } from '../terminal/output.ts';
-import { addOpsOptions, OPS_EXIT_CODES, type Ops, type OpsOptions, operating } from './ops.ts';
+import { OPS_EXIT_CODES, type Ops, type OpsOptions, operates } from './ops.ts';
 
 interface PauseOptions extends OpsOptions {
   reason: string;
@@ -33,21 +33,19 @@ export function pauseCommand(program: Command): void {
         '$ knockon pause webhooks -r "their datacentre" -u 2h',
       ),
     );
-  addOpsOptions(command).action(
-    operating<PauseOptions, [string]>(async (ops, name) => {
-      const { reason, until } = ops.options;
-      const status = await ask(ops, 'POST', name, 'pause', {
-        reason,
-        ...(until && { until: parseFutureTime(until) }),
-      });
-      tell(
-        ops,
-        status,
-        () =>
-          `${name} is paused${endOf(status)}: its events wait. \`knockon resume ${name}\` ends it.`,
-      );
-    }),
-  );
+  operates<PauseOptions, [string]>(command, async (ops, name) => {
+    const { reason, until } = ops.options;
+    const status = await ask(ops, 'POST', name, 'pause', {
+      reason,
+      ...(until && { until: parseFutureTime(until) }),
+    });
+    tell(
+      ops,
+      status,
+      () =>
+        `${name} is paused${endOf(status)}: its events wait. \`knockon resume ${name}\` ends it.`,
+    );
+  });
 }
 
 /** `knockon resume NAME`. */
@@ -61,18 +59,15 @@ export function resumeCommand(program: Command): void {
     )
     .argument('<name>', 'the subscriber')
     .addHelpText('after', help('$ knockon resume search'));
-  addOpsOptions(command).action(
-    operating<OpsOptions, [string]>(async (ops, name) => {
-      const status = await ask(ops, 'POST', name, 'resume');
-      const held =
-        status.per_second === null ? '' : ` at up to ${status.per_second} events a second`;
-      tell(
-        ops,
-        status,
-        () => `${name} goes on${held}. Its backlog: ${counted(status.backlog, 'event')}.`,
-      );
-    }),
-  );
+  operates<OpsOptions, [string]>(command, async (ops, name) => {
+    const status = await ask(ops, 'POST', name, 'resume');
+    const held = status.per_second === null ? '' : ` at up to ${status.per_second} events a second`;
+    tell(
+      ops,
+      status,
+      () => `${name} goes on${held}. Its backlog: ${counted(status.backlog, 'event')}.`,
+    );
+  });
 }
 
 /** `knockon limit NAME N|off`. */
@@ -88,23 +83,21 @@ export function limitCommand(program: Command): void {
     .argument('<name>', 'the subscriber')
     .argument('<per-second>', 'events a second, such as 50 or 0.5; off: any number')
     .addHelpText('after', help('$ knockon limit webhooks 50', '$ knockon limit webhooks off'));
-  addOpsOptions(command).action(
-    operating<OpsOptions, [string, string]>(async (ops, name, wanted) => {
-      const per_second = wanted === 'off' ? null : Number(wanted);
-      if (per_second !== null && !(per_second > 0)) {
-        throw new CommandError(
-          '<per-second> must be a number above 0, or off; `knockon pause` lets nothing through',
-          EXIT.usage,
-        );
-      }
-      const status = await ask(ops, 'PUT', name, 'limit', { per_second });
-      tell(ops, status, () =>
-        per_second === null
-          ? `${name} has no limit.`
-          : `${name} does up to ${per_second} events a second.`,
+  operates<OpsOptions, [string, string]>(command, async (ops, name, wanted) => {
+    const per_second = wanted === 'off' ? null : Number(wanted);
+    if (per_second !== null && !(per_second > 0)) {
+      throw new CommandError(
+        '<per-second> must be a number above 0, or off; `knockon pause` lets nothing through',
+        EXIT.usage,
       );
-    }),
-  );
+    }
+    const status = await ask(ops, 'PUT', name, 'limit', { per_second });
+    tell(ops, status, () =>
+      per_second === null
+        ? `${name} has no limit.`
+        : `${name} does up to ${per_second} events a second.`,
+    );
+  });
 }
 
 const help = (...examples: string[]) => `

@@ -1,20 +1,11 @@
 import type { Command } from 'commander';
-import type { OperationView } from '../../ops/operations/operations.ts';
 import type { ReplayPlan } from '../../ops/operations/replay.ts';
 import { workspaceId } from '../api/workspace.ts';
 import { idFrom, parsePastTime } from '../terminal/arguments.ts';
 import { CommandError, EXIT, type Terminal, table } from '../terminal/output.ts';
-import { follow } from '../trace/follow.ts';
+import { begin } from '../trace/follow.ts';
 import { paceOf } from './dead-letter-filter.ts';
-import {
-  addOpsOptions,
-  addYes,
-  confirm,
-  OPS_EXIT_CODES,
-  type Ops,
-  type OpsOptions,
-  operating,
-} from './ops.ts';
+import { addYes, confirm, OPS_EXIT_CODES, type Ops, type OpsOptions, operates } from './ops.ts';
 import { addOperationOptions } from './retry.ts';
 
 interface OperationOptions extends OpsOptions {
@@ -74,7 +65,7 @@ export function replayCommand(program: Command): void {
     .option('--dry-run', 'show what it would do, and do nothing')
     .option('--force', 'also do again what calls the outside')
     .addHelpText('after', replayHelp);
-  addYes(addOpsOptions(addOperationOptions(command))).action(operating<ReplayOptions, []>(replay));
+  addYes(operates(addOperationOptions(command), replay));
 }
 
 async function replay(ops: Ops<ReplayOptions>): Promise<number> {
@@ -85,16 +76,14 @@ async function replay(ops: Ops<ReplayOptions>): Promise<number> {
     await api.get(`/v1/ops/subscribers/${encodeURIComponent(subscriber)}`);
   const workspace_id = workspace === undefined ? undefined : await workspaceId(api, workspace);
   const body = {
-    ...{
-      channel_id: channel,
-      type,
-      subscriber,
-      message_id: message,
-      workspace_id,
-      force,
-      reason,
-      ...paceOf(options),
-    },
+    channel_id: channel,
+    type,
+    subscriber,
+    message_id: message,
+    workspace_id,
+    force,
+    reason,
+    ...paceOf(options),
     from: options.from === undefined ? undefined : parsePastTime('--from', options.from),
     to: options.to === undefined ? undefined : parsePastTime('--to', options.to),
   };
@@ -108,20 +97,14 @@ async function replay(ops: Ops<ReplayOptions>): Promise<number> {
     if (!options.json) terminal.err(showPlan(terminal, plan));
     await confirm(ops, `Bring about ${plan.effects} effects?`);
   }
-  return await follow(
-    ops,
-    (
-      await api.send<OperationView>('POST', '/v1/ops/replays', {
-        body: { ...body, dry_run: false },
-      })
-    ).body,
-  );
+  return await begin(ops, '/v1/ops/replays', { ...body, dry_run: false });
 }
 
 type Plan = ReplayPlan & { summary: string; effects: number };
 
 function showPlan(terminal: Terminal, { summary, subscribers }: Plan): string {
   if (subscribers.length === 0) return `${summary}: there is nothing to do.`;
+  const head = ['subscriber', 'runs', 'of it dead', 'skipped', 'under way', 'never its', 'again'];
   const rows = subscribers.map((s) => [
     s.name,
     s.runs,
@@ -131,12 +114,7 @@ function showPlan(terminal: Terminal, { summary, subscribers }: Plan): string {
     s.never,
     s.again,
   ]);
-  const books = table(
-    terminal,
-    ['subscriber', 'runs', 'of it dead', 'skipped', 'under way', 'never its', 'again'],
-    rows,
-    1,
-  );
+  const books = table(terminal, head, rows, 1);
   return `${summary}\n\n${books}`;
 }
 
@@ -167,21 +145,16 @@ export function backfillCommand(program: Command): void {
       'events of that moment or later (default: from the beginning of the log)',
     )
     .addHelpText('after', backfillHelp);
-  addOpsOptions(addOperationOptions(command)).action(
-    operating<BackfillOptions, [string]>(async (ops, subscriber) => {
-      const { from, reason } = ops.options;
-      const body = {
-        subscriber,
-        from: from === undefined ? undefined : parsePastTime('--from', from),
-        ...paceOf(ops.options),
-        reason,
-      };
-      return await follow(
-        ops,
-        (await ops.api.send<OperationView>('POST', '/v1/ops/backfills', { body })).body,
-      );
-    }),
-  );
+  operates<BackfillOptions, [string]>(addOperationOptions(command), async (ops, subscriber) => {
+    const { from, reason } = ops.options;
+    const body = {
+      subscriber,
+      from: from === undefined ? undefined : parsePastTime('--from', from),
+      ...paceOf(ops.options),
+      reason,
+    };
+    return await begin(ops, '/v1/ops/backfills', body);
+  });
 }
 
 const rebuildHelp = `
@@ -202,15 +175,10 @@ export function rebuildCommand(program: Command): void {
     .description('Makes a projection anew from what is stored, and swaps at the end.')
     .argument('<name>', 'search, analytics or cache')
     .addHelpText('after', rebuildHelp);
-  addOpsOptions(addOperationOptions(command)).action(
-    operating<OperationOptions, [string]>(async (ops, subscriber) => {
-      if (subscriber === '')
-        throw new CommandError('<name> must be search, analytics or cache', EXIT.usage);
-      const body = { subscriber, ...paceOf(ops.options), reason: ops.options.reason };
-      return await follow(
-        ops,
-        (await ops.api.send<OperationView>('POST', '/v1/ops/rebuilds', { body })).body,
-      );
-    }),
-  );
+  operates<OperationOptions, [string]>(addOperationOptions(command), async (ops, subscriber) => {
+    if (subscriber === '')
+      throw new CommandError('<name> must be search, analytics or cache', EXIT.usage);
+    const body = { subscriber, ...paceOf(ops.options), reason: ops.options.reason };
+    return await begin(ops, '/v1/ops/rebuilds', body);
+  });
 }

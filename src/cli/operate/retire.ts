@@ -5,15 +5,7 @@ import type { OperationView } from '../../ops/operations/operations.ts';
 import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
 import { CommandError, EXIT } from '../terminal/output.ts';
 import { follow } from '../trace/follow.ts';
-import {
-  addOpsOptions,
-  addYes,
-  confirm,
-  OPS_EXIT_CODES,
-  type Ops,
-  type OpsOptions,
-  operating,
-} from './ops.ts';
+import { addYes, confirm, OPS_EXIT_CODES, type Ops, type OpsOptions, operates } from './ops.ts';
 
 interface RetireOptions extends OpsOptions {
   open?: OpenWay;
@@ -66,7 +58,7 @@ export function retireCommand(program: Command): void {
     .option('-d, --detach', 'begin it, and do not stay until what was open is let go')
     .option('--undo', 'take it back; `knockon backfill` brings what it was not given meanwhile')
     .addHelpText('after', MORE);
-  addYes(addOpsOptions(command)).action(operating<RetireOptions, [string]>(retire));
+  addYes(operates(command, retire));
 }
 
 async function retire(ops: Ops<RetireOptions>, name: string): Promise<number> {

@@ -1,16 +1,15 @@
 import type { Command } from 'commander';
 import { counted } from '../../ops/operations/counted.ts';
-import type { OperationView } from '../../ops/operations/operations.ts';
 import { idsFrom } from '../terminal/arguments.ts';
 import { CommandError, EXIT } from '../terminal/output.ts';
-import { follow } from '../trace/follow.ts';
+import { begin } from '../trace/follow.ts';
 import {
   addDeadLetterOptions,
   chosenDeadLetters,
   type DeadLetterOptions,
   paceOf,
 } from './dead-letter-filter.ts';
-import { addOpsOptions, addYes, confirm, OPS_EXIT_CODES, operating } from './ops.ts';
+import { addYes, confirm, OPS_EXIT_CODES, type Ops, operates } from './ops.ts';
 
 /** Where a dead letter's id is to be found. */
 const SHOWN = '`knockon failed` shows dead letters, each with its id.';
@@ -42,20 +41,17 @@ export function retryCommand(program: Command): void {
     .argument('[ids...]', "dead letters' ids, as `knockon failed` shows them", idsFrom(SHOWN))
     .option('--all', 'all of them')
     .addHelpText('after', retryHelp);
-  addOpsOptions(addOperationOptions(addDeadLetterOptions(command))).action(
-    operating<DeadLetterOptions, [string[]]>(async (ops, ids) => {
-      const { reason } = ops.options;
-      const body = {
-        ...(await chosenDeadLetters(ids, ops)),
-        ...paceOf(ops.options),
-        ...(reason && { reason }),
-      };
-      return await follow(
-        ops,
-        (await ops.api.send<OperationView>('POST', '/v1/ops/dead_letters/retry', { body })).body,
-      );
-    }),
-  );
+  operates(addOperationOptions(addDeadLetterOptions(command)), retry);
+}
+
+async function retry(ops: Ops<DeadLetterOptions>, ids: string[]): Promise<number> {
+  const { reason } = ops.options;
+  const body = {
+    ...(await chosenDeadLetters(ids, ops)),
+    ...paceOf(ops.options),
+    ...(reason && { reason }),
+  };
+  return await begin(ops, '/v1/ops/dead_letters/retry', body);
 }
 
 const discardHelp = `
@@ -78,28 +74,26 @@ export function discardCommand(program: Command): void {
     .option('--all', 'all of them')
     .requiredOption('-r, --reason <why>', 'the reason, for the audit chain')
     .addHelpText('after', discardHelp);
-  addYes(addOpsOptions(addDeadLetterOptions(command))).action(
-    operating<DeadLetterOptions, [string[]]>(async (ops, ids) => {
-      const chosen = await chosenDeadLetters(ids, ops);
-      const which =
-        ids.length > 0
-          ? `${ids.length} dead letters`
-          : ops.options.all
-            ? 'all dead letters'
-            : `dead letters (${describe(chosen)})`;
-      await confirm(ops, `Give up ${which} for good?`);
-      const body = { ...chosen, reason: ops.options.reason };
-      const answer = await ops.api.send<{ discarded: number }>(
-        'POST',
-        '/v1/ops/dead_letters/discard',
-        { body },
-      );
-      ops.terminal.out(
-        ops.options.json
-          ? JSON.stringify(answer.body)
-          : `Given up: ${counted(answer.body.discarded, 'effect')}.`,
-      );
-    }),
+  addYes(operates(addDeadLetterOptions(command), discard));
+}
+
+async function discard(ops: Ops<DeadLetterOptions>, ids: string[]): Promise<void> {
+  const chosen = await chosenDeadLetters(ids, ops);
+  const which =
+    ids.length > 0
+      ? `${ids.length} dead letters`
+      : ops.options.all
+        ? 'all dead letters'
+        : `dead letters (${describe(chosen)})`;
+  await confirm(ops, `Give up ${which} for good?`);
+  const body = { ...chosen, reason: ops.options.reason };
+  const answer = await ops.api.send<{ discarded: number }>('POST', '/v1/ops/dead_letters/discard', {
+    body,
+  });
+  ops.terminal.out(
+    ops.options.json
+      ? JSON.stringify(answer.body)
+      : `Given up: ${counted(answer.body.discarded, 'effect')}.`,
   );
 }
 
@@ -130,32 +124,26 @@ export function resetCommand(program: Command): void {
     .argument('[workflow]', "the workflow's id, with KNOCKON_DEPLOYMENT's prefix or without")
     .option('--all', 'those of all dead letters')
     .addHelpText('after', resetHelp);
-  addOpsOptions(addOperationOptions(addDeadLetterOptions(command))).action(
-    operating<DeadLetterOptions, [string | undefined]>(async (ops, workflow) => {
-      if (workflow === undefined) {
-        const { reason } = ops.options;
-        const body = {
-          ...(await chosenDeadLetters([], ops)),
-          ...paceOf(ops.options),
-          ...(reason && { reason }),
-        };
-        return await follow(
-          ops,
-          (await ops.api.send<OperationView>('POST', '/v1/ops/resets', { body })).body,
-        );
-      }
-      if (ops.options.all)
-        throw new CommandError('Give a workflow or --all, not both.', EXIT.usage);
-      const path = `/v1/ops/workflows/${encodeURIComponent(workflow)}/reset`;
-      const { body } = await ops.api.send<{ id: string; run_id: string; url: string | null }>(
-        'POST',
-        path,
-      );
-      ops.terminal.out(
-        ops.options.json
-          ? JSON.stringify(body)
-          : `${body.id} runs again: ${body.url ?? body.run_id}`,
-      );
-    }),
+  operates(addOperationOptions(addDeadLetterOptions(command)), reset);
+}
+
+async function reset(ops: Ops<DeadLetterOptions>, workflow?: string): Promise<number | void> {
+  if (workflow === undefined) {
+    const { reason } = ops.options;
+    const body = {
+      ...(await chosenDeadLetters([], ops)),
+      ...paceOf(ops.options),
+      ...(reason && { reason }),
+    };
+    return await begin(ops, '/v1/ops/resets', body);
+  }
+  if (ops.options.all) throw new CommandError('Give a workflow or --all, not both.', EXIT.usage);
+  const path = `/v1/ops/workflows/${encodeURIComponent(workflow)}/reset`;
+  const { body } = await ops.api.send<{ id: string; run_id: string; url: string | null }>(
+    'POST',
+    path,
+  );
+  ops.terminal.out(
+    ops.options.json ? JSON.stringify(body) : `${body.id} runs again: ${body.url ?? body.run_id}`,
   );
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import ms, { type StringValue } from 'ms';
 import type { ScaleAdvice } from '../../ops/status/scale.ts';
 import { CommandError, duration, EXIT, table } from '../terminal/output.ts';
-import { addOpsOptions, OPS_EXIT_CODES, type Ops, type OpsOptions, operating } from './ops.ts';
+import { OPS_EXIT_CODES, type Ops, type OpsOptions, operates } from './ops.ts';
 
 interface ScaleOptions extends OpsOptions {
   within: string;
@@ -31,7 +31,7 @@ export function scaleCommand(program: Command): void {
     .argument('<name>', 'the subscriber')
     .option('--within <time>', 'in which time the backlog is to be done', '5m')
     .addHelpText('after', MORE);
-  addOpsOptions(command).action(operating<ScaleOptions, [string]>(scale));
+  operates(command, scale);
 }
 
 async function scale({ api, terminal, options }: Ops<ScaleOptions>, name: string): Promise<void> {
@@ -45,14 +45,8 @@ async function scale({ api, terminal, options }: Ops<ScaleOptions>, name: string
   const { backlog, arriving, rate, workers, concurrency, drained_in_seconds } = advice;
   const through = drained_in_seconds === null ? 'never' : duration(drained_in_seconds * 1000);
   const row = [backlog, arriving.toFixed(1), rate.toFixed(1), workers, concurrency, through];
-  terminal.out(
-    table(
-      terminal,
-      ['backlog', 'arriving/s', 'done/s', 'workers', 'calls at once', 'through in'],
-      [row],
-      0,
-    ),
-  );
+  const head = ['backlog', 'arriving/s', 'done/s', 'workers', 'calls at once', 'through in'];
+  terminal.out(table(terminal, head, [row], 0));
   terminal.out(`\n${advice.advice}`);
   if (advice.command) terminal.out(`  $ ${advice.command}`);
 }

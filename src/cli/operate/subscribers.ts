@@ -13,7 +13,7 @@ import {
   type Terminal,
   table,
 } from '../terminal/output.ts';
-import { addOpsOptions } from './ops.ts';
+import { addOpsOptions, collect } from './ops.ts';
 
 /** A subscriber, as `GET /v1/subscribers` answers a workspace's key. */
 interface SubscriberView {
@@ -84,43 +84,22 @@ async function showEither(
   });
 }
 
-async function listAll<T>(api: Api, path: string): Promise<T[]> {
-  const all: T[] = [];
-  for await (const one of api.list<T>(path)) all.push(one);
-  return all;
-}
-
 const NOBODY =
   'Nobody has subscribed yet: a worker registers its effects when it starts (`knockon worker ' +
   'effects`).';
 
 /** What an operator sees. */
 export async function showStatuses(api: Api, terminal: Terminal, json?: boolean): Promise<void> {
-  const all = await listAll<SubscriberStatus>(api, '/v1/ops/subscribers');
+  const all = await collect(api.list<SubscriberStatus>('/v1/ops/subscribers'));
   if (json) return terminal.out(JSON.stringify(all));
   if (all.length === 0) return terminal.out(NOBODY);
-  const head = [
-    'subscriber',
-    'state',
-    'task queue',
-    'versions',
-    'workers',
-    'backlog',
-    'oldest',
-    'waiting',
-    'done/s',
-    'errors',
-  ];
-  terminal.out(
-    table(
-      terminal,
-      head,
-      all.map((s) => rowOf(terminal, s)),
-      4,
-    ),
-  );
+  const rows = all.map((s) => rowOf(terminal, s));
+  terminal.out(table(terminal, HEAD, rows, 4));
   for (const line of all.flatMap(notes)) terminal.out(`\n${line}`);
 }
+
+const HEAD =
+  'subscriber,state,task queue,versions,workers,backlog,oldest,waiting,done/s,errors'.split(',');
 
 const colours = { ok: 'green', degraded: 'yellow', failing: 'red', down: 'red' } as const;
 
@@ -179,7 +158,7 @@ function wayOf({ open, handed_to, operation_id }: Retirement): string {
 
 /** What a workspace's key may see. */
 export async function showSubscribers(api: Api, terminal: Terminal, json?: boolean): Promise<void> {
-  const all = await listAll<SubscriberView>(api, '/v1/subscribers');
+  const all = await collect(api.list<SubscriberView>('/v1/subscribers'));
   if (json) return terminal.out(JSON.stringify(all));
   if (all.length === 0) return terminal.out(NOBODY);
   const rows = all.map((s) => [
@@ -191,12 +170,6 @@ export async function showSubscribers(api: Api, terminal: Terminal, json?: boole
     s.backlog,
     duration(s.lag_seconds * 1000),
   ]);
-  terminal.out(
-    table(
-      terminal,
-      ['subscriber', 'events', 'task queue', 'ordering', 'state', 'backlog', 'lag'],
-      rows,
-      5,
-    ),
-  );
+  const head = ['subscriber', 'events', 'task queue', 'ordering', 'state', 'backlog', 'lag'];
+  terminal.out(table(terminal, head, rows, 5));
 }

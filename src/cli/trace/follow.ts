@@ -7,16 +7,19 @@ import { duration, EXIT, styled, type Terminal } from '../terminal/output.ts';
 /** How often an operation is looked at, in ms. */
 const LOOK = 400;
 
+type FollowOptions = OpsOptions & { detach?: boolean };
+
+/** Begins an operation and follows it. @returns the exit code */
+export const begin = async (ops: Ops<FollowOptions>, path: string, body: object): Promise<number> =>
+  await follow(ops, (await ops.api.send<OperationView>('POST', path, { body })).body);
+
 /**
  * Stays until an operation has ended, with a bar on a terminal, and says how it ended. With
  * `detach` it says where to look, and leaves.
  *
  * @returns the exit code: 1 where some of it failed, or where it was not done
  */
-export async function follow(
-  ops: Ops<OpsOptions & { detach?: boolean }>,
-  operation: OperationView,
-): Promise<number> {
+export async function follow(ops: Ops<FollowOptions>, operation: OperationView): Promise<number> {
   const { api, terminal, options } = ops;
   if (options.detach) {
     terminal.out(
@@ -29,13 +32,10 @@ export async function follow(
   if (!options.json && terminal.live) terminal.err(`${begun(operation)} Ctrl-C leaves it running.`);
   const bar = options.json ? noBar : createBar(terminal);
   let last = operation;
-  for (
-    ;
-    last.state === 'running';
-    last = await api.get<OperationView>(`/v1/ops/operations/${operation.id}`)
-  ) {
+  while (last.state === 'running') {
     bar.show(last);
     await wait(LOOK);
+    last = await api.get<OperationView>(`/v1/ops/operations/${operation.id}`);
   }
   bar.show(last);
   bar.stop();
@@ -72,22 +72,9 @@ function createBar(terminal: Terminal): typeof noBar {
 }
 
 /** How an operation stands, in words. */
-export function explain(
-  terminal: Terminal,
-  {
-    verb,
-    id,
-    state,
-    total,
-    done,
-    skipped,
-    failed,
-    failures,
-    error,
-    eta_seconds,
-    workflow,
-  }: OperationView,
-): string {
+export function explain(terminal: Terminal, operation: OperationView): string {
+  const { verb, id, state, total, done, skipped, failed, eta_seconds } = operation;
+  const { error, failures, workflow } = operation;
   const colour = state === 'failed' || failed > 0 ? 'red' : state === 'done' ? 'green' : 'yellow';
   const aside = [
     skipped > 0 && `${skipped} of them needed nothing`,
