@@ -29,7 +29,7 @@ export async function tryFastPath(ordered: OrderedCall): Promise<FastPath> {
   const places = await readPlaces(db, effect, call);
   const turns: Turn[] = [];
   const keys = [...new Set(places.map((place) => place.key))].sort();
-  await whileBusy(ordered, keys, async (busy) =>
+  await whileBusy(ordered, keys, (busy) =>
     holdFree(locks, lockRequest(effect, busy), async (held) => {
       const stretches = stretchesOf(places, new Set(held.keys));
       const mine = chosen(call);

@@ -17,9 +17,11 @@ const session = z
   })
   .openapi('Session');
 
+const signedIn: Record<string, string[]> = { operator: [] };
+
 const read = operation('GET /v1/ops/session', 'getSession', {
   // With `optional` nobody need be.
-  security: [{ operator: [] }, {}],
+  security: [signedIn, {}],
   summary: 'Who calls, and what they may do',
   request: {
     query: z.strictObject({
