@@ -2,34 +2,12 @@
  * Scripts whose letters a joiner or non-joiner between them changes: where names have them by
  * right.
  */
-const SHAPED = [
-  ...[
-    'Arabic',
-    'Syriac',
-    'Mandaic',
-    'Nko',
-    'Mongolian',
-    'Devanagari',
-    'Bengali',
-    'Gurmukhi',
-    'Gujarati',
-    'Oriya',
-    'Tamil',
-    'Telugu',
-  ],
-  ...[
-    'Kannada',
-    'Malayalam',
-    'Sinhala',
-    'Khmer',
-    'Myanmar',
-    'Tibetan',
-    'Javanese',
-    'Balinese',
-    'Thai',
-    'Lao',
-  ],
-].map((script) => `\\p{scx=${script}}`);
+const SHAPED = (
+  'Arabic Syriac Mandaic Nko Mongolian Devanagari Bengali Gurmukhi Gujarati Oriya Tamil Telugu ' +
+  'Kannada Malayalam Sinhala Khmer Myanmar Tibetan Javanese Balinese Thai Lao'
+)
+  .split(' ')
+  .map((script) => `\\p{scx=${script}}`);
 
 /**
  * Scripts that are written from right to left: names that mix them with others have marks of

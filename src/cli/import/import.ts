@@ -136,10 +136,11 @@ export async function runImport(
     name: source,
     onFormat: (format) => Object.assign(about, { format }),
   });
+  const given = { api, channel: options.channel, source, lines, tally, signal };
   let exitCode: number = EXIT.done;
   try {
     await importLines({
-      ...{ api, channel: options.channel, source, lines, tally, signal },
+      ...given,
       onChannel: (channel) => Object.assign(about, { channel }),
       onLine: (line) => progress.advance(line, tally),
       onSkip: ({ line, raw }, reason, detail) =>

@@ -3,8 +3,15 @@ import { createServer } from 'node:net';
 
 /** Where everything listens when nothing is in the way. */
 export const usual = {
-  ...{ api: 3000, temporal: 7233, temporalUi: 8233, postgres: 54_329, smtp: 1025, mail: 1080 },
-  ...{ apiHealth: 9464, effectsHealth: 9465, workflowsHealth: 9466 },
+  api: 3000,
+  temporal: 7233,
+  temporalUi: 8233,
+  postgres: 54_329,
+  smtp: 1025,
+  mail: 1080,
+  apiHealth: 9464,
+  effectsHealth: 9465,
+  workflowsHealth: 9466,
 };
 
 export type Ports = typeof usual;

@@ -101,8 +101,11 @@ export async function revokeKeys(
     const rows = await tx.delete(apiKeys).where(which).returning();
     for (const row of rows)
       await recordAction(tx, {
-        ...{ by, verb: 'revoke key', subject: row.id, reason },
+        by,
+        verb: 'revoke key',
+        subject: row.id,
         detail: { workspace_id: row.workspace_id, prefix: row.prefix },
+        reason,
       });
     return {
       revoked: rows.map((row) => toKeyEntry(row, names.get(row.workspace_id) ?? '')),
