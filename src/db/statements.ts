@@ -1,4 +1,4 @@
-import { type AnyColumn, type SQL, sql } from 'drizzle-orm';
+import { type AnyColumn, eq, lt, type SQL, sql } from 'drizzle-orm';
 import { PgDialect } from 'drizzle-orm/pg-core';
 import type { TransactionSql } from 'postgres';
 
@@ -19,6 +19,14 @@ export async function ask<T extends object>(tx: TransactionSql, statement: SQL):
  */
 export const among = (column: AnyColumn, ids: string[]): SQL =>
   sql`${column} = any(array(select unnest(${sql.param(ids)}::uuid[])))`;
+
+/** Rows before that one in a list; all where none is given. */
+export const isBefore = (column: AnyColumn, id: string | undefined): SQL | undefined =>
+  id === undefined ? undefined : lt(column, id);
+
+/** Rows of that value; all where none is given. */
+export const matches = (column: AnyColumn, value: string | undefined): SQL | undefined =>
+  value === undefined ? undefined : eq(column, value);
 
 /**
  * Part of a statement that need not be on the disk before it is answered: what is lost in a crash

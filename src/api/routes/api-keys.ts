@@ -1,7 +1,8 @@
 import { z } from '@hono/zod-openapi';
-import { and, desc, eq, lt, ne } from 'drizzle-orm';
+import { and, desc, eq, ne } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 import { apiKeys, workspaces } from '../../db/schema/workspaces.ts';
+import { isBefore } from '../../db/statements.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { keyPrefix, name, timestamp, uuid } from '../fields.ts';
 import { type Which, whichOf } from '../find.ts';
@@ -78,12 +79,7 @@ export const apiKeyRoutes = (deps: ApiDependencies, keyring: Keyring) =>
       const rows = await deps.database.db
         .select()
         .from(apiKeys)
-        .where(
-          and(
-            eq(apiKeys.workspace_id, c.get('workspaceId')),
-            cursor ? lt(apiKeys.id, cursor) : undefined,
-          ),
-        )
+        .where(and(eq(apiKeys.workspace_id, c.get('workspaceId')), isBefore(apiKeys.id, cursor)))
         .orderBy(desc(apiKeys.id))
         .limit(limit + 1);
       return c.json(toIdPage(rows, limit, toApiKey), 200);

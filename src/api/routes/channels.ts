@@ -1,7 +1,8 @@
 import { z } from '@hono/zod-openapi';
-import { and, desc, eq, lt } from 'drizzle-orm';
+import { and, desc, eq } from 'drizzle-orm';
 import { errorCode } from '../../db/errors.ts';
 import { channels } from '../../db/schema/messages.ts';
+import { isBefore, matches } from '../../db/statements.ts';
 import { openChannel } from '../../messages/open-channel.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { name, timestamp, uuid } from '../fields.ts';
@@ -89,13 +90,7 @@ export const channelRoutes = (deps: ApiDependencies) =>
       const rows = await deps.database.db
         .select()
         .from(channels)
-        .where(
-          and(
-            own,
-            cursor ? lt(channels.id, cursor) : undefined,
-            name === undefined ? undefined : eq(channels.name, name),
-          ),
-        )
+        .where(and(own, isBefore(channels.id, cursor), matches(channels.name, name)))
         .orderBy(desc(channels.id))
         .limit(limit + 1);
       return c.json(toIdPage(rows, limit, toChannel), 200);

@@ -1,7 +1,8 @@
 import { z } from '@hono/zod-openapi';
-import { and, desc, eq, getTableColumns, lt } from 'drizzle-orm';
+import { and, desc, eq, getTableColumns } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import { deliveries } from '../../db/schema/webhooks.ts';
+import { isBefore } from '../../db/statements.ts';
 import {
   type DeliveryTry,
   deliveryState,
@@ -85,15 +86,11 @@ export async function listDeliveries(
   endpointId: string,
   { state, limit, cursor }: z.output<typeof deliveryQuery>,
 ) {
-  const which = [
-    eq(deliveries.endpoint_id, endpointId),
-    state && isInState(state),
-    cursor ? lt(deliveries.id, cursor) : undefined,
-  ];
+  const own = eq(deliveries.endpoint_id, endpointId);
   const rows = await database.db
     .select({ ...getTableColumns(deliveries), state: deliveryState })
     .from(deliveries)
-    .where(and(...which))
+    .where(and(own, state && isInState(state), isBefore(deliveries.id, cursor)))
     .orderBy(desc(deliveries.id))
     .limit(limit + 1);
   const ids = rows.map((row) => row.id);

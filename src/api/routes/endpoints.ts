@@ -1,8 +1,9 @@
 import { z } from '@hono/zod-openapi';
-import { and, desc, eq, lt } from 'drizzle-orm';
+import { and, desc, eq } from 'drizzle-orm';
 import { changeEndpoint, type EndpointChange, type EndpointRow } from '../../db/change-endpoint.ts';
 import type { Transaction } from '../../db/client.ts';
 import { endpoints } from '../../db/schema/webhooks.ts';
+import { isBefore } from '../../db/statements.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { uuid } from '../fields.ts';
 import { findEndpoint, isEndpoint, type Which, whichOf } from '../find.ts';
@@ -110,10 +111,7 @@ export const endpointRoutes = (deps: ApiDependencies) =>
         .select()
         .from(endpoints)
         .where(
-          and(
-            eq(endpoints.workspace_id, c.get('workspaceId')),
-            cursor ? lt(endpoints.id, cursor) : undefined,
-          ),
+          and(eq(endpoints.workspace_id, c.get('workspaceId')), isBefore(endpoints.id, cursor)),
         )
         .orderBy(desc(endpoints.id))
         .limit(limit + 1);

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
-import { and, asc, desc, eq, gt, lt, type SQL } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, type SQL } from 'drizzle-orm';
 import { events } from '../../db/schema/events.ts';
+import { isBefore, matches } from '../../db/statements.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { seq, timestamp, typeName, uuid } from '../fields.ts';
@@ -70,7 +71,7 @@ function start({ after_seq, channel_id, cursor }: z.output<typeof query>): SQL |
       throw invalid([
         { path: 'cursor', message: 'belongs to a list with after_seq: pass that too' },
       ]);
-    return cursor ? lt(events.id, cursor) : undefined;
+    return isBefore(events.id, cursor);
   }
   if (!channel_id)
     throw invalid([
@@ -91,8 +92,8 @@ export const eventRoutes = ({ database }: ApiDependencies) =>
       const upwards = after_seq !== undefined;
       const filters = [
         eq(events.workspace_id, workspaceId),
-        type ? eq(events.type, type) : undefined,
-        channel_id ? eq(events.channel_id, channel_id) : undefined,
+        matches(events.type, type),
+        matches(events.channel_id, channel_id),
       ];
       const select = (after: Row | undefined, count: number) =>
         database.db

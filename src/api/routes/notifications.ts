@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
-import { and, desc, eq, isNull, lt, sql } from 'drizzle-orm';
+import { and, desc, eq, isNull, sql } from 'drizzle-orm';
 import { notifications } from '../../db/schema/notifications.ts';
+import { isBefore } from '../../db/statements.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { text, timestamp, uuid } from '../fields.ts';
 import { idCursor, limit, pageOf, toIdPage } from '../paging.ts';
@@ -75,7 +76,7 @@ export const notificationRoutes = ({ database: { db } }: ApiDependencies) =>
       const filters = [
         eq(notifications.workspace_id, c.get('workspaceId')),
         eq(notifications.recipient, recipient),
-        cursor ? lt(notifications.id, cursor) : undefined,
+        isBefore(notifications.id, cursor),
         unread === undefined
           ? undefined
           : unread

@@ -1,6 +1,7 @@
-import { and, desc, eq, lt } from 'drizzle-orm';
+import { and, desc } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import { actions } from '../../db/schema/operators.ts';
+import { isBefore, matches } from '../../db/statements.ts';
 import type { ACTIONS } from './actions.ts';
 
 /** Who operates: an operator's name and what they may do. */
@@ -72,10 +73,10 @@ export async function readActionLog(
     .from(actions)
     .where(
       and(
-        before ? lt(actions.id, before) : undefined,
-        verb ? eq(actions.verb, verb) : undefined,
-        subject ? eq(actions.subject, subject) : undefined,
-        by ? eq(actions.by, by) : undefined,
+        isBefore(actions.id, before),
+        matches(actions.verb, verb),
+        matches(actions.subject, subject),
+        matches(actions.by, by),
       ),
     )
     .orderBy(desc(actions.id))

@@ -1,6 +1,7 @@
-import { and, desc, eq, inArray, lt } from 'drizzle-orm';
+import { and, desc, eq, inArray } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
 import { apiKeys, workspaces } from '../../db/schema/workspaces.ts';
+import { isBefore, matches } from '../../db/statements.ts';
 import { recordAction } from './action-log.ts';
 
 /** A workspace's key, without its secret. */
@@ -28,12 +29,7 @@ export async function listKeys(
     .select({ key: apiKeys, workspace_name: workspaces.name })
     .from(apiKeys)
     .innerJoin(workspaces, eq(workspaces.id, apiKeys.workspace_id))
-    .where(
-      and(
-        workspace_id ? eq(apiKeys.workspace_id, workspace_id) : undefined,
-        given.before ? lt(apiKeys.id, given.before) : undefined,
-      ),
-    )
+    .where(and(matches(apiKeys.workspace_id, workspace_id), isBefore(apiKeys.id, given.before)))
     .orderBy(desc(apiKeys.id))
     .limit(given.limit);
   return rows.map(({ key, workspace_name }) => toKeyEntry(key, workspace_name));
@@ -88,7 +84,7 @@ export async function revokeKeys(
     const { workspace_id } = keys;
     const which = and(
       'ids' in keys ? inArray(apiKeys.id, keys.ids) : undefined,
-      workspace_id === undefined ? undefined : eq(apiKeys.workspace_id, workspace_id),
+      matches(apiKeys.workspace_id, workspace_id),
     );
     const owners = tx.select({ id: apiKeys.workspace_id }).from(apiKeys).where(which);
     const held = await tx

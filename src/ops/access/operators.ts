@@ -1,6 +1,7 @@
-import { desc, eq, lt, sql } from 'drizzle-orm';
+import { desc, eq, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
 import { operators } from '../../db/schema/operators.ts';
+import { isBefore } from '../../db/statements.ts';
 import { type Operator, recordAction } from './action-log.ts';
 
 /** An operator without the key, which is never stored. */
@@ -69,7 +70,7 @@ export async function listOperators(
   const rows = await db
     .select()
     .from(operators)
-    .where(before ? lt(operators.id, before) : undefined)
+    .where(isBefore(operators.id, before))
     .orderBy(desc(operators.id))
     .limit(limit);
   return rows.map(toOperatorEntry);

@@ -1,6 +1,7 @@
-import { and, desc, eq, lt } from 'drizzle-orm';
+import { and, desc, eq } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import { workspaces } from '../../db/schema/workspaces.ts';
+import { isBefore, matches } from '../../db/statements.ts';
 
 export async function isWorkspace({ db }: Database, id: string): Promise<boolean> {
   const found = await db.query.workspaces.findFirst({
@@ -18,12 +19,7 @@ export async function listWorkspaces(
   const rows = await db
     .select()
     .from(workspaces)
-    .where(
-      and(
-        name ? eq(workspaces.name, name) : undefined,
-        before ? lt(workspaces.id, before) : undefined,
-      ),
-    )
+    .where(and(matches(workspaces.name, name), isBefore(workspaces.id, before)))
     .orderBy(desc(workspaces.id))
     .limit(limit);
   return rows.map(({ created_at, ...row }) => ({ ...row, created_at: created_at.toISOString() }));

@@ -1,8 +1,9 @@
-import { and, desc, eq, isNotNull, isNull, lt, sql } from 'drizzle-orm';
+import { and, desc, eq, isNotNull, isNull, sql } from 'drizzle-orm';
 import { changeEndpoint, type EndpointChange, type EndpointRow } from '../../db/change-endpoint.ts';
 import type { Database, Transaction } from '../../db/client.ts';
 import { endpoints } from '../../db/schema/webhooks.ts';
 import { workspaces } from '../../db/schema/workspaces.ts';
+import { isBefore, matches } from '../../db/statements.ts';
 import { recordAction } from '../access/action-log.ts';
 import type { DeliveryTry } from './deliveries.ts';
 
@@ -38,10 +39,10 @@ export async function listEndpoints(
     .innerJoin(workspaces, eq(workspaces.id, endpoints.workspace_id))
     .where(
       and(
-        workspace_id ? eq(endpoints.workspace_id, workspace_id) : undefined,
+        matches(endpoints.workspace_id, workspace_id),
         ...(state ? inState[state]() : []),
         host ? atHost(host) : undefined,
-        given.before ? lt(endpoints.id, given.before) : undefined,
+        isBefore(endpoints.id, given.before),
       ),
     )
     .orderBy(desc(endpoints.id))
