@@ -192,8 +192,8 @@ export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<vo
 async function locksOf({ config, database, log }: Hosting): Promise<Locks> {
   if (config.KNOCKON_LOCKS === 'postgres' || config.REDIS_URL === undefined)
     return postgresLocks(database.db);
-  const { redisLocks } = await import('../activities/runtime/locks/redis.ts');
-  return redisLocks({
+  const { RedisLocks } = await import('../activities/runtime/locks/redis.ts');
+  return new RedisLocks({
     url: config.REDIS_URL,
     db: database.db,
     onError: (err) => log.warn({ err }, 'Redis, where the locks are, does not answer'),

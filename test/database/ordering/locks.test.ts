@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { HeldLocks, Locks } from '../../../src/activities/runtime/locks/lock.ts';
 import { FencedOffError } from '../../../src/activities/runtime/locks/lock.ts';
 import { postgresLocks } from '../../../src/activities/runtime/locks/postgres.ts';
-import { redisLocks } from '../../../src/activities/runtime/locks/redis.ts';
+import { RedisLocks } from '../../../src/activities/runtime/locks/redis.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { isRedisInstalled, startRedis } from '../../harness/redis.ts';
 
@@ -31,7 +31,7 @@ const overPostgres = async ({ database: { db, pg: admin } }: TestDatabase): Prom
 
 const overRedis = async ({ database: { db } }: TestDatabase): Promise<Subject> => {
   const server = await startRedis();
-  const locks = redisLocks({ url: server.url, db });
+  const locks = new RedisLocks({ url: server.url, db });
   const peek = new Redis(server.url);
   return {
     locks,
@@ -157,7 +157,7 @@ describe.skipIf(!isRedisInstalled)('a lease in Redis', () => {
   it('outlives its length while its holder is alive, and a Redis that lost everything does not let an old holder write', async () => {
     const test = await freshDatabase();
     const server = await startRedis();
-    const locks = redisLocks({ url: server.url, db: test.database.db, leaseMs: 300 });
+    const locks = new RedisLocks({ url: server.url, db: test.database.db, leaseMs: 300 });
     const peek = new Redis(server.url);
     const request = { owner: 'x', keys: [A], statementMs: 10_000, idleMs: 10_000 };
     await locks.hold(request, async (held) => {

@@ -2,7 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { Redis } from 'ioredis';
 import type { Database, Transaction } from '../../../db/client.ts';
-import { FencedOffError, type LockRequest, type Locks, LocksAwayError, Releases } from './lock.ts';
+import {
+  FencedOffError,
+  type HeldLocks,
+  type LockRequest,
+  type Locks,
+  LocksAwayError,
+  Releases,
+} from './lock.ts';
 
 /** What a lock lives without being renewed, in ms: so soon a holder that has died is replaced. */
 const LEASE = 5000;
@@ -30,90 +37,98 @@ const GIVE_BACK = `
     if redis.call('GET', key) == ARGV[1] then redis.call('DEL', key) end
   end`;
 
-/**
- * Locks in Redis, renewed while they are held. A lease can run out unnoticed, so each holder has a
- * token greater than those before it, and writes in Postgres only while it is the newest of its
- * keys (the table `fences`).
- *
- * @param options.url `redis://…` or `rediss://…`
- * @param options.leaseMs for tests
- * @param options.onError told of lost connections; reconnecting goes on by itself
- */
-export function redisLocks(options: {
+interface RedisLocksOptions {
+  /** `redis://…` or `rediss://…` */
   url: string;
   db: Database['db'];
+  /** For tests. */
   leaseMs?: number;
+  /** Called when a connection is lost. Reconnecting is automatic. */
   onError?(error: Error): void;
-}): Locks {
-  const { db, leaseMs = LEASE } = options;
-  const redis = new Redis(options.url, {
-    connectTimeout: 2000,
-    commandTimeout: 2000,
-    maxRetriesPerRequest: 1,
-    connectionName: 'knockon',
-  });
-  redis.on('error', (error: Error) => options.onError?.(error));
-  const releases = new Releases();
-  const nameOf =
-    ({ owner }: LockRequest) =>
-    (key: string) =>
-      `knockon:lock:${owner}:${key}`;
+}
 
-  async function take(
-    request: LockRequest,
-    holder: string,
-  ): Promise<{ token: number; keys: string[] }> {
-    const names = ['knockon:fence', ...request.keys.map(nameOf(request))];
+/**
+ * Locks in Redis, renewed while they are held. A lease can run out unnoticed. So each holder has a
+ * token greater than those before it, and it writes in Postgres only while it is the newest holder
+ * of its keys (the table `fences`).
+ */
+export class RedisLocks implements Locks {
+  readonly #db: Database['db'];
+  readonly #leaseMs: number;
+  readonly #redis: Redis;
+  readonly #releases = new Releases();
+
+  constructor({ url, db, leaseMs = LEASE, onError }: RedisLocksOptions) {
+    this.#db = db;
+    this.#leaseMs = leaseMs;
+    const limits = { connectTimeout: 2000, commandTimeout: 2000, maxRetriesPerRequest: 1 };
+    this.#redis = new Redis(url, { ...limits, connectionName: 'knockon' });
+    this.#redis.on('error', (error: Error) => onError?.(error));
+  }
+
+  async hold<T>(request: LockRequest, work: (held: HeldLocks) => Promise<T>): Promise<T> {
+    const { owner } = request;
+    const holder = randomUUID();
+    const { token, keys } = await this.#take(request, holder);
+    const names = keys.map((key) => nameOf(owner, key));
+    const renewal = this.#keepRenewing(names, holder);
     try {
-      const [token, taken] = (await redis.eval(TAKE, names.length, ...names, holder, leaseMs)) as [
-        string,
-        number[],
-      ];
-      return { token: Number(token), keys: taken.flatMap((i) => request.keys[i] ?? []) };
-    } catch (error) {
-      throw new LocksAwayError(
-        'the locks are in Redis, and it does not answer: ' +
-          `${error instanceof Error ? error.message : error}`,
-      );
+      const held = { owner, token, keys: await raiseFences(this.#db, { owner, token, keys }) };
+      return await work({
+        keys: held.keys,
+        transaction: (write) => this.#writeFenced(request, held, write),
+      });
+    } finally {
+      clearInterval(renewal);
+      await this.#giveBack(names, holder);
+      this.#releases.announce(owner, keys);
     }
   }
 
-  return {
-    async hold(request, work) {
-      const holder = randomUUID();
-      const { token, keys } = await take(request, holder);
-      const names = keys.map(nameOf(request));
-      // A renewal or a giving back that fails leaves the lease to run out.
-      const renewal = setInterval(
-        () => redis.eval(RENEW, names.length, ...names, holder, leaseMs).catch(() => {}),
-        leaseMs / 3,
-      );
-      try {
-        const held = {
-          owner: request.owner,
-          token,
-          keys: await raiseFences(db, { owner: request.owner, token, keys }),
-        };
-        return await work({
-          keys: held.keys,
-          transaction: (write) =>
-            db.transaction(async (tx) => {
-              await limit(tx, request);
-              const result = await write(tx);
-              await holdFences(tx, held);
-              return result;
-            }),
-        });
-      } finally {
-        clearInterval(renewal);
-        await redis.eval(GIVE_BACK, names.length, ...names, holder).catch(() => {});
-        releases.announce(request.owner, keys);
-      }
-    },
-    freed: ({ owner, keys }, atMostMs) => releases.wait(owner, keys, atMostMs),
-    close: async () => redis.disconnect(),
-  };
+  freed({ owner, keys }: Pick<LockRequest, 'owner' | 'keys'>, atMostMs: number): Promise<void> {
+    return this.#releases.wait(owner, keys, atMostMs);
+  }
+
+  async close(): Promise<void> {
+    this.#redis.disconnect();
+  }
+
+  /** @throws LocksAwayError */
+  async #take({ owner, keys }: LockRequest, holder: string) {
+    const names = ['knockon:fence', ...keys.map((key) => nameOf(owner, key))];
+    try {
+      const reply = await this.#redis.eval(TAKE, names.length, ...names, holder, this.#leaseMs);
+      const [token, taken] = reply as [string, number[]];
+      return { token: Number(token), keys: taken.flatMap((i) => keys[i] ?? []) };
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : error;
+      throw new LocksAwayError(`the locks are in Redis, and it does not answer: ${reason}`);
+    }
+  }
+
+  /** If a renewal fails, the lease runs out. */
+  #keepRenewing(names: string[], holder: string): NodeJS.Timeout {
+    const renew = () =>
+      this.#redis.eval(RENEW, names.length, ...names, holder, this.#leaseMs).catch(() => {});
+    return setInterval(renew, this.#leaseMs / 3);
+  }
+
+  /** If this fails, the lease runs out. */
+  async #giveBack(names: string[], holder: string): Promise<void> {
+    await this.#redis.eval(GIVE_BACK, names.length, ...names, holder).catch(() => {});
+  }
+
+  #writeFenced<T>(request: LockRequest, held: Fenced, write: (tx: Transaction) => Promise<T>) {
+    return this.#db.transaction(async (tx) => {
+      await limit(tx, request);
+      const result = await write(tx);
+      await holdFences(tx, held);
+      return result;
+    });
+  }
 }
+
+const nameOf = (owner: string, key: string) => `knockon:lock:${owner}:${key}`;
 
 type Fenced = Pick<LockRequest, 'owner' | 'keys'> & { token: number };
 
