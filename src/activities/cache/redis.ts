@@ -15,79 +15,91 @@ class RedisAwayError extends Error {
   readonly code = 'CONNECTION_REDIS';
 }
 
+interface RedisSummariesOptions {
+  /** `redis://…` or `rediss://…` */
+  url: string;
+  /** The summaries in Postgres. */
+  rows: SummaryStore;
+  /** Called when a connection is lost. Reconnecting is automatic. */
+  onError?(error: Error): void;
+}
+
 /**
  * Serves summaries from Redis. The rows in Postgres stay the truth: they answer if a copy is
  * missing or Redis is away. Writing is stricter. If Redis can't take a copy, the effect fails and
  * is retried, so no copy goes stale.
- *
- * @param options.url `redis://…` or `rediss://…`
- * @param options.rows the summaries in Postgres
- * @param options.onError called when a connection is lost. Reconnecting is automatic.
  */
-export function redisSummaries(options: {
-  url: string;
-  rows: SummaryStore;
-  onError?(error: Error): void;
-}): SummaryStore {
-  const { rows } = options;
-  const limits = {
-    connectTimeout: 2000,
-    commandTimeout: 1000,
-    maxRetriesPerRequest: 1,
-    keepAlive: 10_000,
-  };
-  const redis = new Redis(options.url, { ...limits, connectionName: 'knockon' });
-  redis.on('error', (error: Error) => options.onError?.(error));
-  let restsUntil = 0;
-  const isResting = () => performance.now() < restsUntil;
-  const isReady = () => redis.status === 'ready' && !isResting();
+export class RedisSummaries implements SummaryStore {
+  readonly #redis: Redis;
+  readonly #rows: SummaryStore;
+  /** On the clock of `performance.now()`. */
+  #restsUntil = 0;
 
-  /** A connection that does not answer may be dead for ever, so it is replaced. */
-  function replaceIfSilent(error: unknown): void {
-    if (!(error instanceof Error) || error.message !== 'Command timed out') return;
-    restsUntil = performance.now() + REST;
-    redis.disconnect(true);
+  constructor({ url, rows, onError }: RedisSummariesOptions) {
+    const times = { connectTimeout: 2000, commandTimeout: 1000, keepAlive: 10_000 };
+    this.#redis = new Redis(url, { ...times, maxRetriesPerRequest: 1, connectionName: 'knockon' });
+    this.#redis.on('error', (error: Error) => onError?.(error));
+    this.#rows = rows;
   }
 
-  async function copyOf(channelId: string): Promise<ChannelSummary | null> {
-    // A read never waits for a connection.
-    if (!isReady()) return null;
+  /** @throws RedisAwayError */
+  async put(summaries: ChannelSummary[]): Promise<void> {
+    if (this.#isResting())
+      throw new RedisAwayError('Redis, where summaries are served from, does not answer');
+    const batch = this.#redis.pipeline();
+    for (const summary of summaries)
+      batch.set(key(summary.channel_id), JSON.stringify(summary), 'EX', LIFETIME);
+    const results = (await batch.exec()) ?? [];
+    const failed = results.find(([error]) => error)?.[0];
+    if (!failed) return;
+    this.#replaceIfSilent(failed);
+    throw new RedisAwayError(
+      `Redis, where summaries are served from, has not taken one: ${failed.message}`,
+    );
+  }
+
+  async get(channelId: string): Promise<ChannelSummary | null> {
+    const copy = await this.#copyOf(channelId);
+    if (copy) return copy;
+    const summary = await this.#rows.get(channelId);
+    if (summary && this.#isReady()) await this.#addCopy(summary);
+    return summary;
+  }
+
+  async close(): Promise<void> {
+    this.#redis.disconnect();
+  }
+
+  /** A read never waits for a connection. */
+  async #copyOf(channelId: string): Promise<ChannelSummary | null> {
+    if (!this.#isReady()) return null;
     try {
-      return JSON.parse((await redis.get(key(channelId))) ?? 'null');
+      return JSON.parse((await this.#redis.get(key(channelId))) ?? 'null');
     } catch (error) {
-      replaceIfSilent(error);
+      this.#replaceIfSilent(error);
       return null;
     }
   }
 
-  return {
-    async put(summaries) {
-      if (isResting())
-        throw new RedisAwayError('Redis, where summaries are served from, does not answer');
-      const batch = redis.pipeline();
-      for (const summary of summaries)
-        batch.set(key(summary.channel_id), JSON.stringify(summary), 'EX', LIFETIME);
-      const results = (await batch.exec()) ?? [];
-      const failed = results.find(([error]) => error)?.[0];
-      replaceIfSilent(failed);
-      if (failed)
-        throw new RedisAwayError(
-          `Redis, where summaries are served from, has not taken one: ${failed.message}`,
-        );
-    },
-    async get(channelId) {
-      const copy = await copyOf(channelId);
-      if (copy) return copy;
-      const summary = await rows.get(channelId);
-      // `NX`: the effect may have written a newer one meanwhile.
-      if (summary && isReady())
-        await redis
-          .set(key(channelId), JSON.stringify(summary), 'EX', LIFETIME, 'NX')
-          .catch(replaceIfSilent);
-      return summary;
-    },
-    async close() {
-      redis.disconnect();
-    },
-  };
+  /** Leaves a copy that is there: the effect may have written a newer one meanwhile. */
+  async #addCopy(summary: ChannelSummary): Promise<void> {
+    await this.#redis
+      .set(key(summary.channel_id), JSON.stringify(summary), 'EX', LIFETIME, 'NX')
+      .catch((error) => this.#replaceIfSilent(error));
+  }
+
+  #isResting(): boolean {
+    return performance.now() < this.#restsUntil;
+  }
+
+  #isReady(): boolean {
+    return this.#redis.status === 'ready' && !this.#isResting();
+  }
+
+  /** A connection that does not answer may be dead for ever, so it is replaced. */
+  #replaceIfSilent(error: unknown): void {
+    if (!(error instanceof Error) || error.message !== 'Command timed out') return;
+    this.#restsUntil = performance.now() + REST;
+    this.#redis.disconnect(true);
+  }
 }

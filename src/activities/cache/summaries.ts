@@ -15,8 +15,8 @@ export async function summaryStore(
   onError?: (error: Error) => void,
 ): Promise<SummaryStore> {
   if (redisUrl === undefined) return postgresSummaries(db);
-  const { redisSummaries } = await import('./redis.ts');
-  return redisSummaries({ url: redisUrl, rows: postgresSummaries(db), onError });
+  const { RedisSummaries } = await import('./redis.ts');
+  return new RedisSummaries({ url: redisUrl, rows: postgresSummaries(db), onError });
 }
 
 /** Serves summaries from their rows. The effect writes these, so there is no copy to keep. */

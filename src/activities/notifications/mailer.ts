@@ -1,5 +1,5 @@
 import nodemailer from 'nodemailer';
-import { type Refusal, readRefusal } from './refusal.ts';
+import { readRefusal } from './refusal.ts';
 import { ServerRest } from './server-rest.ts';
 
 export interface Mail {
@@ -63,8 +63,75 @@ const CONNECTIONS = 5;
  * @param url `smtp://user:password@host:port`, or `smtps:`
  * @param from `Name <address>`
  */
-export function createMailer(url: string, from: string, limits: Partial<MailLimits> = {}): Mailer {
-  const { connectMs, silenceMs, mailMs, restMs } = { ...LIMITS, ...limits };
+export function createMailer(url: string, from: string, limits?: Partial<MailLimits>): Mailer {
+  return new SmtpMailer(url, from, { ...LIMITS, ...limits });
+}
+
+class SmtpMailer implements Mailer {
+  readonly #transport: ReturnType<typeof openTransport>;
+  readonly #domain: string;
+  readonly #mailMs: number;
+  readonly #rest: ServerRest;
+  readonly #semaphore = new Semaphore(CONNECTIONS);
+  #lastRefusal = { cause: 'SMTP unreachable', reason: 'the mail server takes no mails' };
+
+  constructor(url: string, from: string, limits: MailLimits) {
+    this.#transport = openTransport(url, from, limits);
+    this.#domain = /@([^\s>@]+)>?\s*$/.exec(from)?.[1] ?? 'knockon.invalid';
+    this.#mailMs = limits.mailMs;
+    this.#rest = new ServerRest(limits.restMs);
+  }
+
+  send(mail: Mail, signal?: AbortSignal): Promise<void> {
+    return this.#semaphore.use(() => this.#attempt(mail, signal));
+  }
+
+  close(): void {
+    this.#transport.close();
+  }
+
+  async #attempt(mail: Mail, signal: AbortSignal | undefined): Promise<void> {
+    const { waitMs, isProbe } = this.#rest.ask();
+    const { cause, reason } = this.#lastRefusal;
+    if (waitMs > 0) throw new MailError(cause, reason, { inMs: waitMs });
+    const limit = AbortSignal.timeout(this.#mailMs);
+    try {
+      await this.#transmit(mail, signal ? AbortSignal.any([signal, limit]) : limit);
+      this.#rest.noteSuccess();
+    } catch (error) {
+      throw signal?.aborted ? this.#interrupted(isProbe) : this.#refused(error, isProbe);
+    }
+  }
+
+  async #transmit({ to, subject, text, id }: Mail, signal: AbortSignal): Promise<void> {
+    const messageId = `<${id}@${this.#domain}>`;
+    const headers = { 'Auto-Submitted': 'auto-generated' };
+    const mail = { to, subject, text, messageId, headers, signal };
+    const info = await this.#transport.sendMail(mail);
+    // nodemailer does not always throw for a refused recipient.
+    if (info.rejected.length > 0) throw info.rejectedErrors?.[0] ?? new Error('rejected');
+  }
+
+  #interrupted(isProbe: boolean): MailError {
+    this.#rest.noteInterruption(isProbe);
+    return new MailError('interrupted', 'the worker stopped while the mail was sent', { inMs: 0 });
+  }
+
+  #refused(error: unknown, isProbe: boolean): MailError {
+    const refusal = readRefusal(error);
+    const { kind, cause, reason, forAll } = refusal;
+    if (kind === 'final' || kind === 'unsure') {
+      this.#rest.noteSuccess();
+      return new MailError(cause, reason, { final: kind === 'final' });
+    }
+    this.#lastRefusal = refusal;
+    const restMs = this.#rest.noteRefusal(forAll, isProbe);
+    // A failed probe uses up no attempt: a server may be out of order for days.
+    return new MailError(cause, reason, { inMs: isProbe && restMs > 0 ? restMs : undefined });
+  }
+}
+
+function openTransport(url: string, from: string, { connectMs, silenceMs }: MailLimits) {
   const timeouts = {
     connectionTimeout: connectMs,
     greetingTimeout: connectMs,
@@ -72,62 +139,10 @@ export function createMailer(url: string, from: string, limits: Partial<MailLimi
     socketTimeout: silenceMs,
     socketCloseTimeout: 1000,
   };
-  const transport = nodemailer.createTransport(
+  return nodemailer.createTransport(
     { url, pool: true, maxConnections: CONNECTIONS, maxRequeues: 1, ...timeouts },
     { from, disableFileAccess: true, disableUrlAccess: true },
   );
-  const domain = /@([^\s>@]+)>?\s*$/.exec(from)?.[1] ?? 'knockon.invalid';
-  const rest = new ServerRest(restMs);
-  const semaphore = new Semaphore(CONNECTIONS);
-  let lastRefusal = { cause: 'SMTP unreachable', reason: 'the mail server takes no mails' };
-
-  async function transmit({ to, subject, text, id }: Mail, signal: AbortSignal): Promise<void> {
-    const headers = { 'Auto-Submitted': 'auto-generated' };
-    const info = await transport.sendMail({
-      to,
-      subject,
-      text,
-      messageId: `<${id}@${domain}>`,
-      headers,
-      signal,
-    });
-    // nodemailer does not always throw for a refused recipient.
-    if (info.rejected.length > 0) throw info.rejectedErrors?.[0] ?? new Error('rejected');
-  }
-
-  async function attempt(mail: Mail, signal: AbortSignal | undefined): Promise<void> {
-    const { waitMs, isProbe } = rest.ask();
-    if (waitMs > 0) throw new MailError(lastRefusal.cause, lastRefusal.reason, { inMs: waitMs });
-    const limit = AbortSignal.timeout(mailMs);
-    try {
-      await transmit(mail, signal ? AbortSignal.any([signal, limit]) : limit);
-      rest.noteSuccess();
-    } catch (error) {
-      if (signal?.aborted) {
-        rest.noteInterruption(isProbe);
-        const reason = 'the worker stopped while the mail was sent';
-        throw new MailError('interrupted', reason, { inMs: 0 });
-      }
-      throw refused(readRefusal(error), isProbe);
-    }
-  }
-
-  function refused(refusal: Refusal, isProbe: boolean): MailError {
-    const { kind, cause, reason, forAll } = refusal;
-    if (kind === 'final' || kind === 'unsure') {
-      rest.noteSuccess();
-      return new MailError(cause, reason, { final: kind === 'final' });
-    }
-    lastRefusal = refusal;
-    const restMs = rest.noteRefusal(forAll, isProbe);
-    // A failed probe uses up no attempt: a server may be out of order for days.
-    return new MailError(cause, reason, { inMs: isProbe && restMs > 0 ? restMs : undefined });
-  }
-
-  return {
-    send: (mail, signal) => semaphore.use(() => attempt(mail, signal)),
-    close: () => transport.close(),
-  };
 }
 
 /** Lets so many work at once. The others wait in the order of their arrival. */

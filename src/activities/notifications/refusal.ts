@@ -1,5 +1,5 @@
 /** Why a mail was not accepted, as far as nodemailer's error tells. */
-export interface Refusal {
+interface Refusal {
   /**
    * - `final`: this recipient or mail is refused for good.
    * - `ours`: our sender, login or server set-up is refused. The operator must mend that.

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { cache } from '../../../src/activities/cache/index.ts';
-import { redisSummaries } from '../../../src/activities/cache/redis.ts';
+import { RedisSummaries } from '../../../src/activities/cache/redis.ts';
 import { postgresSummaries } from '../../../src/activities/cache/summaries.ts';
 import type { SummaryStore } from '../../../src/activities/cache/summary.ts';
 import { freshDatabase } from '../../harness/database.ts';
@@ -23,7 +23,7 @@ describe.skipIf(!isRedisInstalled)('summaries in Redis', () => {
     port = redis.port;
     peek = new Redis(port, '127.0.0.1');
     peek.on('error', () => {});
-    summaries = redisSummaries({
+    summaries = new RedisSummaries({
       url: `redis://127.0.0.1:${port}`,
       rows: postgresSummaries(fresh.database.db),
     });
@@ -92,7 +92,10 @@ describe.skipIf(!isRedisInstalled)('summaries in Redis', () => {
   test('of a Redis that is silent the first to read waits for a second, the others not at all, and a connection that is dead is made anew', async () => {
     const talk = await talkOnce('before');
     const proxy = await startProxy(redis.url);
-    const behind = redisSummaries({ url: proxy.url, rows: postgresSummaries(fresh.database.db) });
+    const behind = new RedisSummaries({
+      url: proxy.url,
+      rows: postgresSummaries(fresh.database.db),
+    });
     await expect
       .poll(() => behind.put([]).then(() => behind.get(talk.channelId)))
       .toMatchObject({ messages: 1 });
