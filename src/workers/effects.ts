@@ -7,11 +7,10 @@ import type { Locks } from '../activities/runtime/locks/lock.ts';
 import { postgresLocks } from '../activities/runtime/locks/postgres.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import { isDatabaseAway } from '../db/errors.ts';
-import { readMark } from '../ops/status/workers.ts';
 import { type Registration, register } from '../outbox/subscribers.ts';
 import type { Config } from '../settings/config.ts';
 import { namingOf } from '../transport/naming.ts';
-import { Presence, versionOf } from './presence.ts';
+import { createPresence, type Presence } from './presence.ts';
 import { type Health, startHealth } from './process/health.ts';
 import { LimitedLog } from './process/limited-log.ts';
 import { EffectMetrics } from './process/metrics.ts';
@@ -142,26 +141,13 @@ export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<vo
     ...effect,
     task_queue: naming.of(effect.task_queue),
   }));
-  const mark = await retryUntilAvailable(
-    'Postgres does not answer',
-    () => readMark(database.pg),
-    log,
-    isDatabaseAway,
-  );
   const locks = started.add(await locksOf(hosting), (l) => l.close());
   const transport =
     config.KNOCKON_TRANSPORT === 'pg-boss'
       ? await import('./pg-boss.ts')
       : await import('./temporal.ts');
-  const presence = new Presence({
-    pg: database.pg,
-    mark,
-    kind: 'effects',
-    version: versionOf(config),
-    log,
-  });
   // Stops after the calls: theirs count too.
-  started.add(presence, (p) => p.stop());
+  const presence = await createPresence('effects', hosting, isDatabaseAway);
   const { ended } = await transport.host({
     ...hosting,
     effects,

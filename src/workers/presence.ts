@@ -2,8 +2,11 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { Sql } from 'postgres';
+import type { Database } from '../db/client.ts';
+import { readMark } from '../ops/status/workers.ts';
 import type { Config } from '../settings/config.ts';
 import type { Middleware } from './middleware.ts';
+import { retryUntilAvailable, type ShutdownStack } from './process/process.ts';
 import { repeat } from './process/repeat.ts';
 
 /** How often a worker says that it is there and what it has done, in ms. */
@@ -44,13 +47,38 @@ interface Tally {
   failed: number;
 }
 
-export interface PresenceOptions {
+type Kind = 'effects' | 'workflows';
+
+interface PresenceOptions {
   pg: Sql;
   /** Of its database: `readMark`. */
   mark: string;
-  kind: 'effects' | 'workflows';
+  kind: Kind;
   version: string;
   log: Pick<Logger, 'warn'>;
+}
+
+interface Wiring {
+  config: Config;
+  database: Database;
+  log: Logger;
+  started: ShutdownStack;
+}
+
+/**
+ * The presence of this worker, which stops with it. Waits until Postgres answers.
+ *
+ * @param isAway which errors to wait for (default: all)
+ */
+export async function createPresence(
+  kind: Kind,
+  { config, database: { pg }, log, started }: Wiring,
+  isAway?: (error: unknown) => boolean,
+): Promise<Presence> {
+  const trouble = 'Postgres does not answer';
+  const mark = await retryUntilAvailable(trouble, () => readMark(pg), log, isAway);
+  const presence = new Presence({ pg, mark, kind, version: versionOf(config), log });
+  return started.add(presence, (p) => p.stop());
 }
 
 /**

@@ -5,16 +5,15 @@ import { Context } from '@temporalio/activity';
 import { Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { recordDeadLetters } from '../activities/runtime/dead-letters.ts';
-import { connectDatabase } from '../db/client.ts';
-import { readMark } from '../ops/status/workers.ts';
+import { connectDatabase, type Database } from '../db/client.ts';
 import type { Config } from '../settings/config.ts';
 import type { DeadLetters } from '../transport/dispatch.ts';
 import { namingOf } from '../transport/naming.ts';
 import { operationActivities, operationDependencies } from './operations.ts';
-import { Presence, versionOf } from './presence.ts';
+import { createPresence } from './presence.ts';
 import { startHealth, transportAnswers } from './process/health.ts';
 import { LimitedLog, tellingLetters } from './process/limited-log.ts';
-import { createLog, type Running, retryUntilAvailable, ShutdownStack } from './process/process.ts';
+import { createLog, type Running, ShutdownStack } from './process/process.ts';
 import { temporalFailures } from './temporal-failures.ts';
 import { connectWorker, installRuntime, workerPolls } from './temporal-runtime.ts';
 import { chooseTransport } from './transport.ts';
@@ -47,8 +46,8 @@ function notNeeded({ KNOCKON_TRANSPORT: transport }: Config, log: Logger): Runni
 }
 
 /**
- * `knockon worker workflows`: runs the workflows, writes the dead letters they ask for, and works
- * on jobs.
+ * `knockon worker workflows`: runs the workflows and operations, and writes the dead letters that
+ * they ask for.
  */
 export async function start(
   config: Config,
@@ -64,54 +63,51 @@ export async function start(
     connectDatabase(config.DATABASE_URL, { connections: 2, name: 'knockon worker workflows' }),
     (d) => d.close(),
   );
+  const wiring = { config, database, log, started };
   const tellLetters = tellingLetters(started.add(new LimitedLog(log), (s) => s.close()));
-  const mark = await retryUntilAvailable(
-    'Postgres does not answer',
-    () => readMark(database.pg),
-    log,
-  );
-  const presence = new Presence({
-    pg: database.pg,
-    mark,
-    kind: 'workflows',
-    version: versionOf(config),
-    log,
-  });
-  started.add(presence, (p) => p.stop());
+  const activities = deadLetterActivities(database.db, tellLetters);
+  const presence = await createPresence('workflows', wiring);
   const chosen = await chooseTransport(config, database, log);
   started.add(chosen.transport, (t) => t.close());
   health.check('transport', transportAnswers(chosen.queues));
   const connection = started.add(await connectWorker(config, log), (c) => c.close());
+  const operations = await operationDependencies({ ...wiring, chosen });
   const worker = await Worker.create({
     connection,
     namespace: config.temporal.namespace,
     identity: presence.identity,
     taskQueue: namingOf(config.KNOCKON_DEPLOYMENT).workflowQueue,
     ...source,
-    activities: {
-      async recordDeadLetters(letters: DeadLetters) {
-        await recordDeadLetters(database.db, letters);
-        tellLetters(letters);
-      },
-      ...operationActivities(
-        await operationDependencies({ config, database, chosen, log, started }),
-        () => Context.current(),
-      ),
-    },
+    activities: { ...activities, ...operationActivities(operations, () => Context.current()) },
     interceptors: { activity: temporalFailures },
     shutdownGraceTime: config.KNOCKON_SHUTDOWN,
     maxCachedWorkflows: 500,
     maxConcurrentActivityTaskExecutions: 20,
   });
-  const run = worker.run();
-  started.add(worker, async (w) => {
-    if (w.getState() === 'RUNNING') w.shutdown();
-    await run;
-  });
+  const ended = runWorker(worker, started);
   presence.start();
   health.check('worker', workerPolls([worker]));
   started.add(health, (h) => h.is('stopping'));
   health.is('started');
   log.info('ready');
-  return { stop: () => started.stop(), ended: run };
+  return { stop: () => started.stop(), ended };
+}
+
+function deadLetterActivities(db: Database['db'], tell: (letters: DeadLetters) => void) {
+  return {
+    async recordDeadLetters(letters: DeadLetters) {
+      await recordDeadLetters(db, letters);
+      tell(letters);
+    },
+  };
+}
+
+/** @returns when the worker has ended; rejects if it fails for good */
+function runWorker(worker: Worker, started: ShutdownStack): Promise<void> {
+  const run = worker.run();
+  started.add(worker, async (w) => {
+    if (w.getState() === 'RUNNING') w.shutdown();
+    await run;
+  });
+  return run;
 }
