@@ -100,6 +100,7 @@ function places(): (operator: string) => () => void {
   };
 }
 
+/** Who listens. */
 interface Listener {
   mayStay(): Promise<boolean>;
   /** Ends its connection at once. */
@@ -108,68 +109,89 @@ interface Listener {
   release(): void;
 }
 
-function streamOf(
-  live: Pick<Live, 'watch'>,
-  { mayStay, cutOff, release }: Listener,
-): ReadableStream<Uint8Array> {
-  const text = new TextEncoder();
-  let [isOver, behind, beat, stop] = [false, 0, undefined as NodeJS.Timeout | undefined, () => {}];
-  let [lasts, isAsking] = [undefined as NodeJS.Timeout | undefined, false];
-  const leave = () => {
-    if (isOver) return;
-    isOver = true;
-    clearInterval(beat);
-    clearTimeout(lasts);
-    stop();
-    release();
-  };
-  return new ReadableStream<Uint8Array>(
-    {
-      start(controller) {
-        const isBehind = () => (controller.desiredSize ?? 0) <= 0;
-        const say = (line: string) =>
-          !isOver && !isBehind() && controller.enqueue(text.encode(line));
-        const end = () => {
-          if (isOver) return;
-          leave();
-          controller.close();
-        };
-        const tell = (told: Told) => {
-          if ('end' in told) end();
-          else
-            say(
-              'sample' in told
-                ? message('sample', told.sample)
-                : message('trouble', { detail: told.trouble }),
-            );
-        };
-        say(`retry: ${RETRY}\n\n`);
-        lasts = setTimeout(() => {
-          say(message('renew', {}));
-          end();
-        }, LASTS);
-        beat = setInterval(() => {
-          behind = isBehind() ? behind + 1 : 0;
-          if (behind >= PATIENCE) {
-            end();
-            cutOff();
-          }
-          say(': still here\n\n');
-          if (isAsking) return;
-          isAsking = true;
-          // While that can't be found out, the stream goes on and says so itself.
-          mayStay()
-            .then((may) => may || end())
-            .catch(() => {})
-            .finally(() => (isAsking = false));
-        }, HEARTBEAT);
-        const watched = live.watch(tell);
-        stop = watched.stop;
-        if (isOver) stop();
-        say(message('recent', watched.recent));
-      },
-      cancel: leave,
-    },
-    { highWaterMark: BEHIND },
-  );
+const streamOf = (live: Pick<Live, 'watch'>, listener: Listener): ReadableStream<Uint8Array> =>
+  new ReadableStream(new LiveSource(live, listener), { highWaterMark: BEHIND });
+
+/** What a stream says, from `start` until it ends by itself or its listener leaves. */
+class LiveSource {
+  readonly #live: Pick<Live, 'watch'>;
+  readonly #listener: Listener;
+  readonly #text = new TextEncoder();
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #lasts: NodeJS.Timeout | undefined;
+  #beat: NodeJS.Timeout | undefined;
+  #stopWatching = () => {};
+  #isOver = false;
+  #isAsking = false;
+  /** Heartbeats in a row at which the listener was behind. */
+  #behind = 0;
+
+  constructor(live: Pick<Live, 'watch'>, listener: Listener) {
+    this.#live = live;
+    this.#listener = listener;
+  }
+
+  start(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    this.#controller = controller;
+    this.#say(`retry: ${RETRY}\n\n`);
+    this.#lasts = setTimeout(() => this.#renew(), LASTS);
+    this.#beat = setInterval(() => this.#heartbeat(), HEARTBEAT);
+    const { recent, stop } = this.#live.watch((told) => this.#tell(told));
+    this.#stopWatching = stop;
+    if (this.#isOver) stop();
+    this.#say(message('recent', recent));
+  }
+
+  cancel(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearInterval(this.#beat);
+    clearTimeout(this.#lasts);
+    this.#stopWatching();
+    this.#listener.release();
+  }
+
+  #end(): void {
+    if (this.#isOver) return;
+    this.cancel();
+    this.#controller?.close();
+  }
+
+  #isBehind(): boolean {
+    return (this.#controller?.desiredSize ?? 0) <= 0;
+  }
+
+  #say(line: string): void {
+    if (!this.#isOver && !this.#isBehind()) this.#controller?.enqueue(this.#text.encode(line));
+  }
+
+  #tell(told: Told): void {
+    if ('end' in told) this.#end();
+    else if ('sample' in told) this.#say(message('sample', told.sample));
+    else this.#say(message('trouble', { detail: told.trouble }));
+  }
+
+  #renew(): void {
+    this.#say(message('renew', {}));
+    this.#end();
+  }
+
+  #heartbeat(): void {
+    this.#behind = this.#isBehind() ? this.#behind + 1 : 0;
+    if (this.#behind >= PATIENCE) {
+      this.#end();
+      this.#listener.cutOff();
+    }
+    this.#say(': still here\n\n');
+    void this.#endUnlessAllowed();
+  }
+
+  async #endUnlessAllowed(): Promise<void> {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    // While that can't be found out, the stream goes on and says so itself.
+    const may = await this.#listener.mayStay().catch(() => true);
+    this.#isAsking = false;
+    if (!may) this.#end();
+  }
 }
