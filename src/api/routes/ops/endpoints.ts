@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { EndpointRow } from '../../../db/change-endpoint.ts';
+import type { Database } from '../../../db/client.ts';
 import {
   controlEndpoint,
   type EndpointControl,
@@ -199,69 +200,79 @@ const operated = ({ endpoint, workspace }: { endpoint: EndpointRow; workspace: s
 /** Webhook endpoints of all workspaces, and what operators do to one of them. */
 export function opsEndpointRoutes(deps: ApiDependencies) {
   const { database, heavy } = deps;
-  const find = async (id: string) => {
-    const found = await readEndpoint(database, id);
-    if (!found) throw notFound('endpoint');
-    return found;
-  };
-  const show = async (c: Context<Env>, id: string) => {
-    const found = await find(id);
-    return {
-      ...operated(found),
-      ...(await inPlace(c, heavy, LISTING, (own) => endpointProgress(own, id))),
-    };
-  };
-  const controlled = async (
-    c: Context<Env>,
-    id: string,
-    change: EndpointControl['change'],
-    reason?: string,
-  ) => {
-    const by = c.get('operator').name;
-    if (!(await controlEndpoint(database, { id, by, change, reason }))) throw notFound('endpoint');
-    return await show(c, id);
-  };
   return router()
     .openapi(list, async (c) => {
       const { limit, cursor, ...filter } = c.req.valid('query');
       const rows = await inPlace(c, heavy, LISTING, (own) =>
         listEndpoints(own, { filter, limit: limit + 1, before: cursor }),
       );
-      return c.json(
-        toPage(rows, limit, operated, (row) => row.endpoint.id),
-        200,
-      );
+      const page = toPage(rows, limit, operated, (row) => row.endpoint.id);
+      return c.json(page, 200);
     })
-    .openapi(read, async (c) => c.json(await show(c, c.req.valid('param').id), 200))
+    .openapi(read, async (c) => c.json(await show(c, deps, c.req.valid('param').id), 200))
     .openapi(sent, async (c) => {
-      const { endpoint } = await find(c.req.valid('param').id);
+      const { endpoint } = await find(database, c.req.valid('param').id);
       return c.json(await listDeliveries(database, endpoint.id, c.req.valid('query')), 200);
     })
     .openapi(changeIt, async (c) => {
       const { reason, ...change } = c.req.valid('json');
-      return c.json(await controlled(c, c.req.valid('param').id, change, reason), 200);
+      return c.json(await control(c, deps, c.req.valid('param').id, change, reason), 200);
     })
     .openapi(limitIt, async (c) => {
       const { per_second, concurrency, reason } = c.req.valid('json');
       const change = { max_per_second: per_second, max_concurrency: concurrency };
-      return c.json(await controlled(c, c.req.valid('param').id, change, reason), 200);
+      return c.json(await control(c, deps, c.req.valid('param').id, change, reason), 200);
     })
     .openapi(disableIt, async (c) => {
       const { reason } = c.req.valid('json');
-      return c.json(await controlled(c, c.req.valid('param').id, { enabled: false }, reason), 200);
+      const change = { enabled: false };
+      return c.json(await control(c, deps, c.req.valid('param').id, change, reason), 200);
     })
-    .openapi(enableIt, async (c) =>
-      c.json(await controlled(c, c.req.valid('param').id, { enabled: true }), 200),
-    )
+    .openapi(enableIt, async (c) => {
+      const change = { enabled: true };
+      return c.json(await control(c, deps, c.req.valid('param').id, change), 200);
+    })
     .openapi(tryIt, async (c) => {
       const { id } = c.req.valid('param');
-      await find(id);
-      const came = await onceOutside(c, deps, null, async () => {
-        const so = await tryEndpoint(database, deps.redeliver, { id, by: c.get('operator').name });
-        if (!so)
-          throw conflict('The endpoint is disabled, so nothing is sent to it: enable it first.');
-        return so;
-      });
-      return c.json({ ...came, endpoint: await show(c, id) }, 200);
+      await find(database, id);
+      const result = await onceOutside(c, deps, null, () =>
+        tryNow(deps, { id, by: c.get('operator').name }),
+      );
+      return c.json({ ...result, endpoint: await show(c, deps, id) }, 200);
     });
+}
+
+/** @throws Problem 404 */
+async function find(database: Database, id: string) {
+  const found = await readEndpoint(database, id);
+  if (!found) throw notFound('endpoint');
+  return found;
+}
+
+/** @throws Problem 404 */
+async function show(c: Context<Env>, { database, heavy }: ApiDependencies, id: string) {
+  const found = await find(database, id);
+  const progress = await inPlace(c, heavy, LISTING, (own) => endpointProgress(own, id));
+  return { ...operated(found), ...progress };
+}
+
+/** @throws Problem 404 */
+async function control(
+  c: Context<Env>,
+  deps: ApiDependencies,
+  id: string,
+  change: EndpointControl['change'],
+  reason?: string,
+) {
+  const by = c.get('operator').name;
+  if (!(await controlEndpoint(deps.database, { id, by, change, reason })))
+    throw notFound('endpoint');
+  return await show(c, deps, id);
+}
+
+/** @throws Problem 409 if it is disabled */
+async function tryNow({ database, redeliver }: ApiDependencies, given: { id: string; by: string }) {
+  const result = await tryEndpoint(database, redeliver, given);
+  if (result) return result;
+  throw conflict('The endpoint is disabled, so nothing is sent to it: enable it first.');
 }

@@ -1,4 +1,6 @@
 import { z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import type { Database } from '../../../db/client.ts';
 import { SubscriberUnknownError } from '../../../ops/controls/controls.ts';
 import { limit as setLimit } from '../../../ops/controls/limit.ts';
 import { openWays } from '../../../ops/controls/open-ways.ts';
@@ -13,7 +15,7 @@ import { noSuchSubscriber } from '../../find.ts';
 import { inPlace, LISTING } from '../../heavy.ts';
 import { cursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { invalid } from '../../problem.ts';
-import { body, json, operation, router } from '../../router.ts';
+import { body, type Env, json, operation, router } from '../../router.ts';
 import { accepted, beginAs } from './operations.ts';
 
 const count = (description: string) => z.int().openapi({ description });
@@ -238,65 +240,45 @@ const reinstateIt = operation('DELETE /v1/ops/subscribers/{name}/retire', 'reins
 
 /** Subscribers, and what operators do to one of them. */
 export function opsSubscriberRoutes(deps: ApiDependencies) {
-  const steering = { database: deps.database, queues: deps.queues };
-  const show = async (wanted: string) => {
-    const [found] = await subscriberStatuses(steering, wanted);
-    if (!found) throw await unknown(wanted);
-    return found;
-  };
-  const unknown = (wanted: string) => noSuchSubscriber(deps.database, wanted);
-  /** Does it, and answers with what came of it. */
-  const done = async (wanted: string, act: Promise<unknown>) => {
-    await act.catch(async (error) => {
-      throw error instanceof SubscriberUnknownError ? await unknown(wanted) : error;
-    });
-    return await show(wanted);
+  const { database, queues, heavy } = deps;
+  /** Waits for a change, and answers with the subscriber as it is then. */
+  const answerAfter = async (c: Context<Env>, name: string, change: Promise<unknown>) => {
+    await change.catch((error) => explainUnknown(database, name, error));
+    return c.json(await show(deps, name), 200);
   };
   return router()
     .openapi(list, async (c) => {
       const { limit, cursor } = c.req.valid('query');
-      const all = await inPlace(c, deps.heavy, LISTING, (database) =>
-        subscriberStatuses({ ...steering, database }),
+      const all = await inPlace(c, heavy, LISTING, (own) =>
+        subscriberStatuses({ database: own, queues }),
       );
       const rows = all.filter((row) => cursor === undefined || row.name > cursor);
       const page = toPlainPage(rows.slice(0, limit + 1), limit, (row) => row.name);
       return c.json(page, 200);
     })
-    .openapi(read, async (c) => c.json(await show(c.req.valid('param').name), 200))
+    .openapi(read, async (c) => c.json(await show(deps, c.req.valid('param').name), 200))
     .openapi(scale, async (c) => {
-      const subscriber = await show(c.req.valid('param').name);
-      return c.json(
-        await scaleAdvice(deps.database.pg, subscriber, c.req.valid('query').within),
-        200,
-      );
+      const subscriber = await show(deps, c.req.valid('param').name);
+      return c.json(await scaleAdvice(database.pg, subscriber, c.req.valid('query').within), 200);
     })
     .openapi(pauseIt, async (c) => {
-      const given = {
-        name: c.req.valid('param').name,
-        by: c.get('operator').name,
-        ...inTheFuture(c.req.valid('json')),
-      };
-      return c.json(await done(given.name, pause(steering, given)), 200);
+      const { name } = c.req.valid('param');
+      const given = { name, by: c.get('operator').name, ...inTheFuture(c.req.valid('json')) };
+      return await answerAfter(c, name, pause(deps, given));
     })
     .openapi(drainIt, async (c) => {
-      const given = {
-        name: c.req.valid('param').name,
-        by: c.get('operator').name,
-        ...inTheFuture(c.req.valid('json')),
-      };
-      return c.json(await done(given.name, drain(steering, given)), 200);
+      const { name } = c.req.valid('param');
+      const given = { name, by: c.get('operator').name, ...inTheFuture(c.req.valid('json')) };
+      return await answerAfter(c, name, drain(deps, given));
     })
     .openapi(resumeIt, async (c) => {
-      const given = { name: c.req.valid('param').name, by: c.get('operator').name };
-      return c.json(await done(given.name, resume(steering, given)), 200);
+      const { name } = c.req.valid('param');
+      return await answerAfter(c, name, resume(deps, { name, by: c.get('operator').name }));
     })
     .openapi(limitIt, async (c) => {
-      const given = {
-        name: c.req.valid('param').name,
-        by: c.get('operator').name,
-        ...c.req.valid('json'),
-      };
-      return c.json(await done(given.name, setLimit(steering, given)), 200);
+      const { name } = c.req.valid('param');
+      const given = { name, by: c.get('operator').name, ...c.req.valid('json') };
+      return await answerAfter(c, name, setLimit(deps, given));
     })
     .openapi(retireIt, async (c) => {
       const { name } = c.req.valid('param');
@@ -305,19 +287,32 @@ export function opsSubscriberRoutes(deps: ApiDependencies) {
       const retired = beginAs(c, deps, given, (tx) =>
         retire(tx, { ...given, name, by }, deps.temporalUi),
       );
-      return await retired.catch(async (error) => {
-        if (error instanceof HandOverError) throw invalid([{ path: 'to', message: error.message }]);
-        if (!(error instanceof SubscriberUnknownError)) throw error;
-        const problem = await unknown(error.message);
-        throw error.message === name
-          ? problem
-          : invalid([{ path: 'to', message: problem.message }]);
-      });
+      return await retired.catch((error) => explainRetirement(database, name, error));
     })
     .openapi(reinstateIt, async (c) => {
-      const given = { name: c.req.valid('param').name, by: c.get('operator').name };
-      return c.json(await done(given.name, reinstate(deps.database, given)), 200);
+      const { name } = c.req.valid('param');
+      return await answerAfter(c, name, reinstate(database, { name, by: c.get('operator').name }));
     });
+}
+
+/** @throws Problem 404 */
+async function show(deps: ApiDependencies, name: string) {
+  const [found] = await subscriberStatuses(deps, name);
+  if (!found) throw await noSuchSubscriber(deps.database, name);
+  return found;
+}
+
+/** @throws Problem 404 for an unknown subscriber; else the error itself */
+async function explainUnknown(database: Database, name: string, error: unknown): Promise<never> {
+  throw error instanceof SubscriberUnknownError ? await noSuchSubscriber(database, name) : error;
+}
+
+/** @throws Problem 404 or 422 for a wrong subscriber; else the error itself */
+async function explainRetirement(database: Database, name: string, error: unknown): Promise<never> {
+  if (error instanceof HandOverError) throw invalid([{ path: 'to', message: error.message }]);
+  if (!(error instanceof SubscriberUnknownError)) throw error;
+  const problem = await noSuchSubscriber(database, error.message);
+  throw error.message === name ? problem : invalid([{ path: 'to', message: problem.message }]);
 }
 
 function inTheFuture<T extends { until?: Date }>(given: T): T {
