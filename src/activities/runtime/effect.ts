@@ -4,17 +4,13 @@ import { type DomainEvent, eventType } from '../../events/index.ts';
 import { effectQueue, type OpenOutcome, type RetryPolicy } from '../../transport/dispatch.ts';
 import type { PoisonPolicy } from './ordering/isolate.ts';
 
-/**
- * An outcome with what is told of it here, in Postgres and in the worker's log, and travels into no
- * history.
- */
+/** An outcome, with details for Postgres and the worker's log that enter no history. */
 export type Open = OpenOutcome & Aside;
 
 interface Aside {
   /**
-   * The beginning of the reason, for histories; the rest of it is in `last_error` and in the dead
-   * letter alone. For what the other side has said, which may be anything. Default: the whole of
-   * it.
+   * The beginning of the reason, for histories (default: the whole reason). The rest is only in
+   * `last_error` and in the dead letter: what the other side has said may be anything.
    */
   short?: string;
   /** Who was asked, as `host:port`. */
@@ -23,10 +19,7 @@ interface Aside {
   ms?: number;
 }
 
-/**
- * What an effect answers: the events that are not done, and why. Nothing, or an empty list: all are
- * done.
- */
+/** The events that are not done, and why. Nothing or an empty list: all are done. */
 export type Answer = Open[] | undefined;
 
 interface Options {
@@ -39,37 +32,23 @@ interface Options {
   description: string;
   /** Declared event types, or `['*']` for all, those declared later included. */
   on: string[];
-  /**
-   * Tries, their first wait and their longest, and the growth between. Default 20 tries, 1 s
-   * growing by 2 up to 10 min.
-   */
+  /** Default 20 tries, 1 s before the second, then `backoff` (2) times as long, up to 10 min. */
   retry?: { attempts?: number; initial?: StringValue; max?: StringValue; backoff?: number };
-  /**
-   * Longest one call may take (default 30 s). A call that takes longer is given up and made again.
-   */
+  /** Longest time of a call (default 30 s). A call that takes longer is made again. */
   timeout?: StringValue;
   /** Most events a call (default 2000, and no more). */
   batch?: number;
   /**
-   * Most calls a second, of all workers together (a call has up to `batch` events: set that to 1
-   * where each event counts). What is beyond waits in the queue and uses up no tries. Default: no
-   * limit. Workers of one effect must agree, or the last to ask decides.
+   * Most calls a second, of all workers together (default: no limit). Further calls wait in the
+   * queue and use up no tries. A call has up to `batch` events: set that to 1 if each event counts.
+   * Workers of one effect must agree, or the last to ask decides.
    */
   limit?: { perSecond: number };
-  /**
-   * Calls at once in one worker process. Default KNOCKON_CONCURRENCY; more for an effect that
-   * mostly waits for others.
-   */
+  /** Calls at once in a worker process (default KNOCKON_CONCURRENCY): more if they mostly wait. */
   concurrency?: number;
-  /**
-   * Takes several targets of one event in a call, `targets` of what it is given. Default: a call
-   * has one of them.
-   */
+  /** Whether a call may have several targets of one event, `targets` (default: one). */
   manyTargets?: boolean;
-  /**
-   * Calls beside these that only wait for the outside (they have said `onlyWaits`). Default none:
-   * each call counts until its end.
-   */
+  /** Further calls at once, for those that have called `onlyWaits` (default 0). */
   waiting?: number;
   /**
    * `channel`: each channel's events one after another, in the order of their `seq`, whatever
@@ -92,6 +71,9 @@ interface Options {
   again?: 'freely' | 'asked' | 'never';
 }
 
+/** Default and limit of `batch`. */
+const MOST_EVENTS = 2000;
+
 /** What every call is given beside its events. */
 export interface Call {
   /**
@@ -106,16 +88,11 @@ export interface OutsideCall extends Call {
   db: Database['db'];
   /** Set when one outside party of the one event is tried again. */
   target: string | undefined;
-  /**
-   * Set, instead of `target`, when several of them are: only where the effect has `manyTargets`.
-   */
+  /** Set instead of `target` when several are tried again: only if the effect has `manyTargets`. */
   targets?: string[];
   /** Aborted when the worker stops or the workflow is cancelled. */
   signal: AbortSignal;
-  /**
-   * Says that from now on the call does little but wait for the outside: the worker takes another
-   * one beside it.
-   */
+  /** Says that from now on the call mostly waits for the outside: the worker takes another one. */
   onlyWaits?(): void;
   /**
    * Set where the events are several workspaces': what is answered with {@link apart} is called
@@ -136,45 +113,50 @@ export interface DatabaseEffect extends Options {
 
 /** An effect that calls the outside: happens at least once; calls carry a stable id. */
 export interface OutsideEffect extends Options {
-  /**
-   * Receipts are written after it has answered. Large events come in pages of 2 MB, one after
-   * another.
-   */
+  /** Receipts are written after it has answered. Large events come in pages of 2 MB, in turn. */
   perform(events: DomainEvent[], call: OutsideCall): Promise<Answer | void>;
 }
 
 /** A checked effect, with every default filled in. */
-export type Effect = (Pick<DatabaseEffect, 'transact'> | Pick<OutsideEffect, 'perform'>) & {
-  name: string;
-  description: string;
-  on: string[];
-  retry: RetryPolicy;
-  timeout_ms: number;
-  batch: number;
-  ordering: 'none' | 'channel' | 'exclusive';
-  onPoison: PoisonPolicy;
-  again: 'freely' | 'asked' | 'never';
-  task_queue: string;
-  limit?: { perSecond: number };
-  concurrency?: number;
-  manyTargets?: boolean;
-  waiting?: number;
-};
+export type Effect = (Pick<DatabaseEffect, 'transact'> | Pick<OutsideEffect, 'perform'>) &
+  Required<
+    Pick<Options, 'name' | 'description' | 'on' | 'batch' | 'ordering' | 'onPoison' | 'again'>
+  > &
+  Pick<Options, 'limit' | 'concurrency' | 'manyTargets' | 'waiting'> & {
+    retry: RetryPolicy;
+    timeout_ms: number;
+    task_queue: string;
+  };
 
-/** Declares an effect. @throws TypeError where an option can't be meant */
+/** Declares an effect. @throws TypeError if an option is invalid */
 export function defineEffect(options: DatabaseEffect | OutsideEffect): Effect {
-  const {
-    name,
-    on,
-    batch = 2000,
-    timeout = '30s',
-    ordering = 'none',
-    onPoison = 'block',
-    retry = {},
-    ...rest
-  } = options;
-  const refuse = (what: string): never => {
-    throw new TypeError(`effect "${name}": ${what}`);
+  check(options);
+  const { timeout = '30s', retry = {}, ...rest } = options;
+  const { name, ordering = 'none' } = options;
+  return Object.freeze({
+    ...rest,
+    batch: options.batch ?? MOST_EVENTS,
+    ordering,
+    onPoison: options.onPoison ?? 'block',
+    again: options.again ?? (ordering === 'none' && 'perform' in options ? 'asked' : 'never'),
+    retry: {
+      attempts: retry.attempts ?? 20,
+      initial_ms: duration(name, retry.initial ?? '1s'),
+      max_ms: duration(name, retry.max ?? '10m'),
+      backoff: retry.backoff ?? 2,
+    },
+    timeout_ms: duration(name, timeout),
+    task_queue: effectQueue(name),
+  });
+}
+
+/** @throws TypeError if an option is invalid */
+function check(options: DatabaseEffect | OutsideEffect): void {
+  const { name, on, batch = MOST_EVENTS, again = 'never', limit, concurrency } = options;
+  const { attempts = 0, backoff = 1 } = options.retry ?? {};
+  const isOrdered = (options.ordering ?? 'none') !== 'none';
+  const refuse = (problem: string): never => {
+    throw invalid(name, problem);
   };
   if (!/^[a-z][a-z0-9_-]{0,62}$/.test(name))
     refuse('its name must be a lower-case letter, then up to 62 of a-z, 0-9, _ and -');
@@ -182,48 +164,31 @@ export function defineEffect(options: DatabaseEffect | OutsideEffect): Effect {
   for (const type of on)
     if (type !== '*' && !eventType(type))
       refuse(`"${type}" is not a declared event type; declare it in src/events/`);
-  if (!Number.isInteger(batch) || batch < 1 || batch > 2000)
-    refuse(`batch ${batch} is not a whole number from 1 to 2000`);
-  if (options.again && options.again !== 'never' && ordering !== 'none')
+  if (!isWhole(batch, 1, MOST_EVENTS))
+    refuse(`batch ${batch} is not a whole number from 1 to ${MOST_EVENTS}`);
+  if (isOrdered && again !== 'never')
     refuse('done again it would be out of order; leave `again` out');
-  if (options.onPoison && ordering === 'none')
+  if (!isOrdered && options.onPoison)
     refuse('`onPoison` is for ordered effects; set `ordering` too');
-  const policy: RetryPolicy = {
-    attempts: retry.attempts ?? 20,
-    initial_ms: duration(retry.initial ?? '1s'),
-    max_ms: duration(retry.max ?? '10m'),
-    backoff: retry.backoff ?? 2,
-  };
-  if (!Number.isInteger(policy.attempts) || policy.attempts < 0)
-    refuse(`retry.attempts ${policy.attempts} is not a whole number from 0 (without end)`);
-  const { limit, concurrency } = options;
+  if (!isWhole(attempts, 0, Number.POSITIVE_INFINITY))
+    refuse(`retry.attempts ${attempts} is not a whole number from 0 (without end)`);
   if (limit && !(limit.perSecond > 0 && limit.perSecond <= 100_000))
     refuse(`limit.perSecond ${limit.perSecond} is not a number above 0, up to 100000`);
-  if (
-    concurrency !== undefined &&
-    !(Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 1000)
-  )
+  if (concurrency !== undefined && !isWhole(concurrency, 1, 1000))
     refuse(`concurrency ${concurrency} is not a whole number from 1 to 1000`);
-  if (policy.backoff < 1) refuse(`retry.backoff ${policy.backoff} is below 1`);
-  return Object.freeze({
-    ...rest,
-    name,
-    on,
-    batch,
-    ordering,
-    onPoison,
-    again: options.again ?? (ordering === 'none' && 'perform' in options ? 'asked' : 'never'),
-    retry: policy,
-    timeout_ms: duration(timeout),
-    task_queue: effectQueue(name),
-  });
+  if (backoff < 1) refuse(`retry.backoff ${backoff} is below 1`);
+}
 
-  function duration(text: StringValue): number {
-    const value = ms(text);
-    return Number.isFinite(value) && value > 0
-      ? value
-      : refuse(`"${text}" is not a duration such as "30s"`);
-  }
+const isWhole = (value: number, least: number, most: number) =>
+  Number.isInteger(value) && value >= least && value <= most;
+
+const invalid = (name: string, problem: string) => new TypeError(`effect "${name}": ${problem}`);
+
+/** In ms. @throws TypeError if it is none */
+function duration(name: string, text: StringValue): number {
+  const value = ms(text);
+  if (Number.isFinite(value) && value > 0) return value;
+  throw invalid(name, `"${text}" is not a duration such as "30s"`);
 }
 
 type Which = DomainEvent | { event: DomainEvent; target: string };
@@ -240,12 +205,7 @@ export const retry = (
   which: Which,
   reason: string,
   options: Aside & { cause?: string; after_ms?: number } = {},
-): Open => ({
-  ...subject(which),
-  state: 'retry',
-  reason,
-  ...options,
-});
+): Open => ({ ...subject(which), state: 'retry', reason, ...options });
 
 /** Nothing is wrong; call again at that moment by the call's `now()`. */
 export const later = (which: Which, until: Date): OpenOutcome => ({
@@ -254,10 +214,7 @@ export const later = (which: Which, until: Date): OpenOutcome => ({
   until: until.toISOString(),
 });
 
-/**
- * Moments as waits, counted from now: what another machine's clock says of them doesn't matter
- * then.
- */
+/** Moments as waits from now on: then the clocks of other machines don't matter. */
 export const asWaits = (open: Open[], { now }: Call): Open[] =>
   open.map((outcome) =>
     outcome.state === 'later' && outcome.in_ms === undefined
@@ -268,10 +225,7 @@ export const asWaits = (open: Open[], { now }: Call): Open[] =>
 /** This machine's clock. */
 export const machineTime: Call = { now: () => new Date() };
 
-/**
- * Nothing is wrong with it; call again in so many ms. `reason`: what it waits for, where somebody
- * may ask.
- */
+/** Nothing is wrong; call again in so many ms. `reason`: what it waits for, for operators. */
 export const laterIn = (which: Which, ms: number, reason?: string): OpenOutcome => {
   const in_ms = Math.max(0, Math.ceil(ms));
   return {
@@ -305,9 +259,4 @@ export const dead = (
   which: Which,
   reason: string,
   options: Aside & { cause?: string } = {},
-): Open => ({
-  ...subject(which),
-  state: 'dead',
-  reason,
-  ...options,
-});
+): Open => ({ ...subject(which), state: 'dead', reason, ...options });
