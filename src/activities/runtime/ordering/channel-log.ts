@@ -83,28 +83,12 @@ export async function readLog(
   effect: Effect,
   { keys, stretches, mine }: Reading,
 ): Promise<Entry[]> {
-  const column = (pick: (stretch: Stretch) => string | number) => sql.param(stretches.map(pick));
-  const types = sql.param(effect.on);
-  // `in`, and no join of `mine`: a planner that takes both for small compares each with each.
   const rows = await db.execute(sql`
-    with asked as (
-      select t.channel_id, t.upto, t.most, coalesce(c.seq, -1) as cursor
-      from unnest(${column((s) => s.channel_id)}::uuid[], ${column((s) => s.upto)}::bigint[],
-        ${column((s) => s.most)}::int[]) as t (channel_id, upto, most)
-      left join cursors c on c.subscriber = ${effect.name} and c.channel_id = t.channel_id
-    ), mine as materialized (${mine}), line as materialized (
-      select e.*, e.id in (select event_id from mine) as mine from asked a cross join lateral (
-        select * from events where channel_id = a.channel_id and seq > a.cursor and seq <= a.upto
-          order by seq limit a.most
-      ) e
-    ), log as (
+    with asked as (${withCursors(effect, stretches)}), mine as materialized (${mine}),
+    line as materialized (${line}), log as (
       select *, false as apart from line
       union all
-      select e.*, true, true from (select event_id from mine except select id from line) rest
-      cross join lateral (select * from events where id = rest.event_id limit 1) e
-        left join asked a on a.channel_id = e.channel_id
-      where (e.channel_id is null or e.seq is null or e.seq <= a.cursor)
-        and ${keyOf(effect)} = any(${sql.param(keys)}::uuid[])
+      ${apart(effect, keys)}
     )
     select ${eventColumns}, e.apart, e.mine, e.tried, e.why, e.place, e.bytes, e.is_read from (
       select p.id, p.type, p.version, p.workspace_id, p.channel_id, p.message_id, p.seq,
@@ -112,41 +96,75 @@ export async function readLog(
         case when p.place = 'due' then ${payloadBytesAtLeast(sql`p.payload`)} else 0 end as bytes,
         p.place = 'due' and ${isLittle} as is_read, case when p.place = 'due'
           and ${isLittle} then p.payload end as payload
-      from (
-        select e.*, coalesce(t.is_there, false) as tried, coalesce(o.dead, t.last_error) as why,
-          case
-            when ${receiptOf(sql`e.id`, effect.name)} then 'done'
-            when e.mine then 'due'
-            when o.is_its is not true then 'foreign'
-            when o.dead is not null then 'dead'
-            when t.is_there then 'hindered'
-            else 'due'
-          end as place
-        from log e
-        left join lateral (
-          select last_error, true as is_there from attempts
-          where event_id = e.id and subscriber = ${effect.name} and waits_for is null
-            order by updated_at desc limit 1
-        ) t on true
-        left join lateral (
-          select (e.type = any(${types}::text[]) or '*' = any(${types}::text[]))
-              and (o.dispatch_id is null or ${effect.name} = any((select subscribers from dispatches
-                where id = o.dispatch_id)::text[]) or exists (
-                select from (
-                  select dispatch_id from dispatch_events where event_id = e.id offset 0) x
-                where ${effect.name} = any((select subscribers from dispatches
-                  where id = x.dispatch_id)::text[])
-              )) as is_its,
-            (select reason from (select * from dead_letters where event_id = e.id offset 0) l
-              where subscriber = ${effect.name} order by target limit 1) as dead
-          from outbox o where not e.mine and o.event_id = e.id limit 1
-        ) o on true
-        -- So that each event's place is looked up once.
-        offset 0
-      ) p
+      from (${placed(effect)}) p
     ) e
     order by e.apart desc, e.channel_id, e.seq, e.id`);
   return rows as unknown as Entry[];
+}
+
+/** The stretches, each with the effect's cursor in its channel. */
+function withCursors(effect: Effect, stretches: Stretch[]): SQL {
+  const column = (pick: (stretch: Stretch) => string | number) => sql.param(stretches.map(pick));
+  return sql`
+    select t.channel_id, t.upto, t.most, coalesce(c.seq, -1) as cursor
+    from unnest(${column((s) => s.channel_id)}::uuid[], ${column((s) => s.upto)}::bigint[],
+      ${column((s) => s.most)}::int[]) as t (channel_id, upto, most)
+    left join cursors c on c.subscriber = ${effect.name} and c.channel_id = t.channel_id`;
+}
+
+/**
+ * The events of the stretches. `in`, and no join of `mine`: a planner that takes both for small
+ * compares each with each.
+ */
+const line = sql`
+  select e.*, e.id in (select event_id from mine) as mine from asked a cross join lateral (
+    select * from events where channel_id = a.channel_id and seq > a.cursor and seq <= a.upto
+      order by seq limit a.most
+  ) e`;
+
+/** Those of `mine` that are before the cursor, or in no channel. */
+const apart = (effect: Effect, keys: string[]) => sql`
+  select e.*, true, true from (select event_id from mine except select id from line) rest
+  cross join lateral (select * from events where id = rest.event_id limit 1) e
+    left join asked a on a.channel_id = e.channel_id
+  where (e.channel_id is null or e.seq is null or e.seq <= a.cursor)
+    and ${keyOf(effect)} = any(${sql.param(keys)}::uuid[])`;
+
+/** The events of `log`, each with its place. `offset 0`: so that a place is looked up once. */
+const placed = (effect: Effect) => sql`
+  select e.*, coalesce(t.is_there, false) as tried, coalesce(o.dead, t.last_error) as why,
+    case
+      when ${receiptOf(sql`e.id`, effect.name)} then 'done'
+      when e.mine then 'due'
+      when o.is_its is not true then 'foreign'
+      when o.dead is not null then 'dead'
+      when t.is_there then 'hindered'
+      else 'due'
+    end as place
+  from log e
+  left join lateral (
+    select last_error, true as is_there from attempts
+    where event_id = e.id and subscriber = ${effect.name} and waits_for is null
+      order by updated_at desc limit 1
+  ) t on true
+  left join lateral (
+    select ${isFor(effect)} as is_its,
+      (select reason from (select * from dead_letters where event_id = e.id offset 0) l
+        where subscriber = ${effect.name} order by target limit 1) as dead
+    from outbox o where not e.mine and o.event_id = e.id limit 1
+  ) o on true
+  offset 0`;
+
+/** Whether the event `e` of the outbox's row `o` was dispatched to the effect, or will be. */
+function isFor({ name, on }: Effect): SQL {
+  const types = sql.param(on);
+  return sql`(e.type = any(${types}::text[]) or '*' = any(${types}::text[]))
+    and (o.dispatch_id is null or ${name} = any((select subscribers from dispatches
+      where id = o.dispatch_id)::text[]) or exists (
+      select from (select dispatch_id from dispatch_events where event_id = e.id offset 0) x
+      where ${name} = any((select subscribers from dispatches
+        where id = x.dispatch_id)::text[])
+    ))`;
 }
 
 /** Whether all payloads that are due are a page at most, however they are stored. */
