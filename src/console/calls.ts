@@ -21,7 +21,7 @@ export const refused = signal(0);
 interface Asked {
   method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   body?: unknown;
-  /** The same key again is the same deed. */
+  /** The same key again is the same action. */
   once?: string;
 }
 
@@ -74,8 +74,8 @@ export function reasonOf(error: unknown): string {
   return fields.length > 0 ? fields.join('; ') : error.message;
 }
 
-/** A name for one deed. `randomUUID` is not there where the page came by plain http. */
-export function deed(): string {
+/** A key for one action. `randomUUID` is not there where the page came by plain http. */
+export function newActionKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

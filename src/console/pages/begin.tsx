@@ -1,7 +1,7 @@
 import { useMemo } from 'preact/hooks';
 import type { OperationView } from '../../ops/operations/operations.ts';
 import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
-import { call, deed } from '../calls.ts';
+import { call, newActionKey } from '../calls.ts';
 import { to } from '../location.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { Choice, Field, momentOf, written } from '../parts/fields.tsx';
@@ -72,7 +72,7 @@ export function Common() {
 
 /** Gives a subscriber what happened before it was there. */
 export function BackfillDialog({ onClose, onDone }: BeginProps) {
-  const once = useMemo(deed, []);
+  const once = useMemo(newActionKey, []);
   const names = useSubscriberNames();
   const submit = (form: FormData) => {
     const from = momentOf(form, 'from');
@@ -114,7 +114,7 @@ const rebuildable: [string, string][] = [
 
 /** Makes a projection anew. */
 export function RebuildDialog({ onClose, onDone }: BeginProps) {
-  const once = useMemo(deed, []);
+  const once = useMemo(newActionKey, []);
   const submit = (form: FormData) =>
     begin(
       '/v1/ops/rebuilds',

@@ -1,7 +1,7 @@
 import { useMemo } from 'preact/hooks';
 import type { DeadLetterFilter } from '../../ops/inspect/dead-letters.ts';
 import type { OperationView } from '../../ops/operations/operations.ts';
-import { call, deed as newDeed } from '../calls.ts';
+import { call, newActionKey } from '../calls.ts';
 import { counted } from '../format.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { Field } from '../parts/fields.tsx';
@@ -11,7 +11,7 @@ import { Begun, common, Pace } from './begin.tsx';
 
 /** What is to be done about which dead letters. */
 export interface Settling {
-  deed: 'retry' | 'reset' | 'discard';
+  action: 'retry' | 'reset' | 'discard';
   letters: { ids: string[] } | { filter: DeadLetterFilter };
   /** In words: `200 dead letters of webhooks (HTTP 500)`. */
   what: string;
@@ -41,9 +41,9 @@ interface SettleProps extends Settling {
 }
 
 /** Asks before dead letters are tried again or given up for good. */
-export function SettleDialog({ deed, letters, what, onClose, onDone }: SettleProps) {
-  const { title, path, told } = words[deed];
-  const once = useMemo(newDeed, []);
+export function SettleDialog({ action, letters, what, onClose, onDone }: SettleProps) {
+  const { title, path, told } = words[action];
+  const once = useMemo(newActionKey, []);
   const submit = async (form: FormData) => {
     const body = { ...letters, ...common(form) };
     const answer = await call<OperationView & { discarded?: number }>(path, {
@@ -64,7 +64,7 @@ export function SettleDialog({ deed, letters, what, onClose, onDone }: SettlePro
     <Dialog
       title={`${title} ${what}?`}
       action={title}
-      isGrave={deed === 'discard'}
+      isGrave={action === 'discard'}
       onSubmit={submit}
       onClose={onClose}
     >
@@ -72,11 +72,11 @@ export function SettleDialog({ deed, letters, what, onClose, onDone }: SettlePro
       <Field
         label="Reason"
         name="reason"
-        required={deed === 'discard'}
+        required={action === 'discard'}
         maxLength={1000}
-        hint={deed === 'discard' ? 'It can’t be undone: say why.' : 'For the log of operations.'}
+        hint={action === 'discard' ? 'It can’t be undone: say why.' : 'For the log of operations.'}
       />
-      {deed !== 'discard' && <Pace hint="Empty: as fast as live traffic allows." />}
+      {action !== 'discard' && <Pace hint="Empty: as fast as live traffic allows." />}
     </Dialog>
   );
 }
@@ -84,7 +84,7 @@ export function SettleDialog({ deed, letters, what, onClose, onDone }: SettlePro
 export type Ask = (settling: Settling) => void;
 
 /** Retry, reset, discard: of all, of a cause, of one. A viewer sees none of it. */
-export function Deeds({
+export function DeadLetterActions({
   of,
   what,
   ask,
@@ -96,19 +96,19 @@ export function Deeds({
   label: string;
 }) {
   if (!mayAct.value) return null;
-  const deeds = [
+  const actions = [
     ['retry', 'Retry'],
     ...(session.value?.temporal_ui ? [['reset', 'Reset']] : []),
     ['discard', 'Discard'],
   ] as const;
   return (
     <div class="actions">
-      {deeds.map(([deed, text]) => (
+      {actions.map(([action, text]) => (
         <button
           type="button"
-          key={deed}
+          key={action}
           aria-label={`${text} ${label}`}
-          onClick={() => ask({ deed: deed as Settling['deed'], letters: of, what })}
+          onClick={() => ask({ action: action as Settling['action'], letters: of, what })}
         >
           {label === 'all' ? `${text} all` : text}
         </button>

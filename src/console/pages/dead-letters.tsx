@@ -7,7 +7,7 @@ import { More } from '../parts/pager.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { Id, When, Workflow } from '../parts/text.tsx';
 import { usePages } from '../resource.ts';
-import { Deeds, SettleDialog, type Settling } from './dead-letter-dialog.tsx';
+import { DeadLetterActions, SettleDialog, type Settling } from './dead-letter-dialog.tsx';
 
 type Letter = Omit<DeadLetter, 'dispatch_id' | 'restarts'> & {
   workflow: { id: string; url: string | null } | null;
@@ -32,7 +32,7 @@ export function Letters({ subscriber, cause }: { subscriber: string | undefined;
       <div class="head">
         <h1>{cause}</h1>
         {(letters.data?.length ?? 0) > 0 && (
-          <Deeds
+          <DeadLetterActions
             of={{ filter }}
             what={`all dead letters of this cause (${cause})`}
             ask={setSettling}
@@ -103,7 +103,7 @@ function Table({ letters, ask }: { letters: Letter[]; ask: (settling: Settling) 
             <Workflow of={letter.workflow} />
           </td>
           <td class="last">
-            <Deeds
+            <DeadLetterActions
               of={{ ids: [letter.id] }}
               what={counted(1, 'dead letter')}
               ask={ask}

@@ -1,6 +1,6 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { EndpointEntry } from '../../ops/inspect/endpoints.ts';
-import { call, deed, reasonOf } from '../calls.ts';
+import { call, newActionKey, reasonOf } from '../calls.ts';
 import { counted } from '../format.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { Field, written } from '../parts/fields.tsx';
@@ -38,7 +38,7 @@ export function EndpointActions({ of, onChange }: ActionsProps) {
       });
   };
   const tryNow = async () =>
-    tell(toldOf(await call<Tried>(pathOf(of, 'try'), { method: 'POST', once: deed() })));
+    tell(toldOf(await call<Tried>(pathOf(of, 'try'), { method: 'POST', once: newActionKey() })));
   const enable = async () => {
     await call(pathOf(of, 'enable'), { method: 'POST' });
     tell('It is sent to again. What it missed meanwhile stays missed.');
@@ -123,7 +123,7 @@ function LimitDialog({ of, onChange, onClose }: AskProps) {
 }
 
 function DisableDialog({ of, onChange, onClose }: AskProps) {
-  const once = useMemo(deed, []);
+  const once = useMemo(newActionKey, []);
   const submit = async (form: FormData) => {
     await call(pathOf(of, 'disable'), {
       method: 'POST',

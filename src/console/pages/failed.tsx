@@ -6,7 +6,7 @@ import { List } from '../parts/list.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { When } from '../parts/text.tsx';
 import { useResource } from '../resource.ts';
-import { type Ask, Deeds, SettleDialog, type Settling } from './dead-letter-dialog.tsx';
+import { type Ask, DeadLetterActions, SettleDialog, type Settling } from './dead-letter-dialog.tsx';
 import { Letters } from './dead-letters.tsx';
 
 /** What was given up, grouped by who gave it up and why; then the letters of one cause. */
@@ -33,7 +33,7 @@ function Causes({ subscriber }: { subscriber: string | undefined }) {
       <div class="head">
         <h1>{subscriber === undefined ? 'Failed' : `Failed: ${subscriber}`}</h1>
         {total > 0 && (
-          <Deeds
+          <DeadLetterActions
             of={{ filter }}
             what={counted(total, 'dead letter')}
             ask={setSettling}
@@ -93,7 +93,7 @@ function CauseTable({ causes, ask }: { causes: Cause[]; ask: Ask }) {
             <When at={one.last} />
           </td>
           <td class="last">
-            <Deeds
+            <DeadLetterActions
               of={{ filter: { subscriber: one.subscriber, cause: one.cause } }}
               what={`${counted(one.count, 'dead letter')} of ${one.subscriber} (${one.cause})`}
               ask={ask}

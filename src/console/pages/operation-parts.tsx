@@ -71,7 +71,7 @@ export function Progress({
 }
 
 /** Holding an operation up, letting it go on, cancelling it. A viewer sees none of it. */
-export function OperationDeeds({ of, onChange }: { of: OperationView; onChange: () => void }) {
+export function OperationActions({ of, onChange }: { of: OperationView; onChange: () => void }) {
   const [isAsking, setAsking] = useState(false);
   const isOpen = of.state === 'running' || of.state === 'paused';
   if (!mayAct.value || !isOpen) return null;

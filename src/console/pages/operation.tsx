@@ -5,7 +5,7 @@ import { List } from '../parts/list.tsx';
 import { Loaded } from '../parts/states.tsx';
 import { Id, State, When, Workflow } from '../parts/text.tsx';
 import { useResource } from '../resource.ts';
-import { aboutOperation, OperationDeeds, Progress } from './operation-parts.tsx';
+import { aboutOperation, OperationActions, Progress } from './operation-parts.tsx';
 
 /** One operation: what was asked, how far it is, and what of it failed. */
 export function OperationPage({ of: id }: { of: string }) {
@@ -22,7 +22,7 @@ export function OperationPage({ of: id }: { of: string }) {
       <Loaded of={operation}>
         {(of) => (
           <>
-            <OperationDeeds of={of} onChange={() => void operation.reload()} />
+            <OperationActions of={of} onChange={() => void operation.reload()} />
             <Facts of={of} />
             {of.failures.length > 0 && <Failures of={of} />}
           </>

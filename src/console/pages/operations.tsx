@@ -8,7 +8,7 @@ import { State, When } from '../parts/text.tsx';
 import { usePages } from '../resource.ts';
 import { mayAct } from '../session.ts';
 import { BackfillDialog, RebuildDialog } from './begin.tsx';
-import { aboutOperation, OperationDeeds, Progress } from './operation-parts.tsx';
+import { aboutOperation, OperationActions, Progress } from './operation-parts.tsx';
 import { ReplayDialog } from './replay.tsx';
 
 type Asks = 'replay' | 'backfill' | 'rebuild';
@@ -80,7 +80,7 @@ function Table({ operations, onChange }: { operations: OperationView[]; onChange
             <small>by {operation.by}</small>
           </td>
           <td class="last">
-            <OperationDeeds of={operation} onChange={onChange} />
+            <OperationActions of={operation} onChange={onChange} />
           </td>
         </tr>
       ))}

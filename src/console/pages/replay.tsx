@@ -1,5 +1,5 @@
 import { useMemo, useState } from 'preact/hooks';
-import { call, deed } from '../calls.ts';
+import { call, newActionKey } from '../calls.ts';
 import { count } from '../format.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { Check, Choice, Field, momentOf, written } from '../parts/fields.tsx';
@@ -29,7 +29,7 @@ const spans: [string, string][] = [
 
 /** Asks what is to be run again; counts first, and runs only what was counted. */
 export function ReplayDialog({ onClose, onDone }: BeginProps) {
-  const once = useMemo(deed, []);
+  const once = useMemo(newActionKey, []);
   const names = useSubscriberNames();
   const [length, setLength] = useState('60');
   const [planned, setPlanned] = useState<{ plan: Plan; body: Record<string, unknown> } | null>(

@@ -2,7 +2,7 @@ import type { EventCall, InspectedEffect, TargetState } from '../../ops/inspect/
 import { counted, moment, span } from '../format.ts';
 import { to } from '../location.ts';
 import { Id, State, When } from '../parts/text.tsx';
-import { Deeds, type Settling } from './dead-letter-dialog.tsx';
+import { DeadLetterActions, type Settling } from './dead-letter-dialog.tsx';
 
 const since = (from: string, at: string) => Math.max(0, (Date.parse(at) - Date.parse(from)) / 1000);
 
@@ -41,7 +41,7 @@ export function Track({ of, from, longest, ask }: TrackProps) {
       <Calls of={of.calls} from={from} />
       {letters.length > 0 && !isRetried && (
         <div class="beside">
-          <Deeds
+          <DeadLetterActions
             of={{ ids: letters.map(({ id }) => id) }}
             what={what}
             ask={ask}
