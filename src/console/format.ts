@@ -28,6 +28,10 @@ export function span(seconds: number): string {
     : `${whole.format(seconds / 86_400)} d`;
 }
 
+/** Seconds from one moment to a later one. */
+export const since = (from: string, at: string): number =>
+  Math.max(0, (Date.parse(at) - Date.parse(from)) / 1000);
+
 /** A moment in this browser's own time. */
 export const moment = (at: string): string => moments.format(new Date(at));
 

@@ -32,19 +32,18 @@ function placesFor(text: string, names: string[]): Place[] {
   ];
   const fit = all.filter(({ label }) => label.toLowerCase().includes(wanted));
   // What begins so comes first; the rest stays in the menu's order.
-  const sorted = [...fit].sort(
-    (a, b) =>
-      Number(b.label.toLowerCase().startsWith(wanted)) -
-      Number(a.label.toLowerCase().startsWith(wanted)),
-  );
-  const byId: Place[] = isId(text.trim())
-    ? [
-        { label: text.trim(), kind: 'journey', href: to(`/journey/${text.trim()}`) },
-        { label: text.trim(), kind: 'endpoint', href: to(`/endpoints/${text.trim()}`) },
-        { label: text.trim(), kind: 'operation', href: to(`/jobs/${text.trim()}`) },
-      ]
-    : [];
-  return [...byId, ...sorted].slice(0, MOST);
+  const begins = ({ label }: Place) => Number(label.toLowerCase().startsWith(wanted));
+  fit.sort((a, b) => begins(b) - begins(a));
+  return [...placesOfId(text.trim()), ...fit].slice(0, MOST);
+}
+
+function placesOfId(id: string): Place[] {
+  if (!isId(id)) return [];
+  return [
+    { label: id, kind: 'journey', href: to(`/journey/${id}`) },
+    { label: id, kind: 'endpoint', href: to(`/endpoints/${id}`) },
+    { label: id, kind: 'operation', href: to(`/jobs/${id}`) },
+  ];
 }
 
 /** Goes to whatever is named: a page, a subscriber, an id. Arrows choose, Enter goes. */
@@ -91,23 +90,36 @@ export function GoTo({ onClose }: { onClose: () => void }) {
           }}
           onKeyDown={move}
         />
-        <div role="listbox" id="places" aria-label="Places">
-          {found.map(({ label, kind, href }, i) => (
-            // biome-ignore lint/a11y/useFocusableInteractive: the field keeps the focus, and says which is chosen
-            // biome-ignore lint/a11y/useKeyWithClickEvents: the field takes the keys
-            <div
-              role="option"
-              id={`place-${i}`}
-              aria-selected={i === at}
-              onClick={() => leave(href)}
-              key={href}
-            >
-              <span>{label}</span> <small>{kind}</small>
-            </div>
-          ))}
-        </div>
+        <Places of={found} at={at} onChoose={leave} />
         {found.length === 0 && <p class="muted">Nothing is named so. An id is taken whole.</p>}
       </form>
     </dialog>
+  );
+}
+
+interface PlacesProps {
+  of: Place[];
+  /** Which one is chosen. */
+  at: number;
+  onChoose: (href: string) => void;
+}
+
+function Places({ of, at, onChoose }: PlacesProps) {
+  return (
+    <div role="listbox" id="places" aria-label="Places">
+      {of.map(({ label, kind, href }, i) => (
+        // biome-ignore lint/a11y/useFocusableInteractive: the field keeps the focus
+        // biome-ignore lint/a11y/useKeyWithClickEvents: the field takes the keys
+        <div
+          role="option"
+          id={`place-${i}`}
+          aria-selected={i === at}
+          onClick={() => onChoose(href)}
+          key={href}
+        >
+          <span>{label}</span> <small>{kind}</small>
+        </div>
+      ))}
+    </div>
   );
 }

@@ -33,7 +33,7 @@ export function Charts() {
           ))}
         </ul>
       </div>
-      <Loaded of={history}>{(data) => <Shown of={data} past={past} />}</Loaded>
+      <Loaded of={history}>{(data) => <Grid of={data} past={past} />}</Loaded>
     </section>
   );
 }
@@ -81,25 +81,60 @@ const ended = (
   dead_letters: end(before.dead_letters, now.dead_letters),
 });
 
-function Shown({ of, past }: { of: History; past: Past }) {
+type Values = (one: SubscriberHistory) => (number | null)[];
+
+/** A line for each subscriber. */
+const linesOf = ({ subscribers }: History, values: Values): Line[] =>
+  subscribers.map((one) => ({ label: one.name, values: values(one) }));
+
+const charts = [
+  {
+    title: 'Done a second',
+    about: 'messages stored, and events done by each subscriber',
+    lines: (history: History) => [
+      { label: 'messages', values: history.messages_per_second },
+      ...linesOf(history, (one) => one.rate),
+    ],
+    unit: 'count',
+    say: rate,
+    least: 1,
+  },
+  {
+    title: 'Failed tries',
+    about: 'part of what was tried in five minutes',
+    lines: (history: History) => linesOf(history, (one) => one.error_rate),
+    unit: 'part',
+    say: percent,
+    least: 0.05,
+  },
+  {
+    title: 'Waiting',
+    about: 'events neither done nor given up',
+    lines: (history: History) => linesOf(history, (one) => one.backlog),
+    unit: 'count',
+    say: count,
+    least: 10,
+  },
+  {
+    title: 'Longest wait',
+    about: 'age of the oldest event that waits',
+    lines: (history: History) => linesOf(history, (one) => one.backlog_age_seconds),
+    unit: 'seconds',
+    say: span,
+    least: 5,
+  },
+] as const;
+
+function Grid({ of, past }: { of: History; past: Past }) {
   const [at, setAt] = useState<number | null>(null);
   const newest = samples.value.at(-1);
-  const { times, rates, errors, backlogs, ages } = useMemo(() => {
+  const { times, drawn } = useMemo(() => {
     const history = withNewest(of, newest);
-    const lines = (pick: (one: SubscriberHistory) => (number | null)[]): Line[] =>
-      history.subscribers.map((one) => ({ label: one.name, values: pick(one) }));
     return {
       times: history.times.map((time) => Date.parse(time)),
-      rates: [
-        { label: 'messages', values: history.messages_per_second },
-        ...lines((one) => one.rate),
-      ],
-      errors: lines((one) => one.error_rate),
-      backlogs: lines((one) => one.backlog),
-      ages: lines((one) => one.backlog_age_seconds),
+      drawn: charts.map((chart) => ({ ...chart, lines: chart.lines(history) })),
     };
   }, [of, newest]);
-  const common = { times, past, at, onPoint: setAt };
   return (
     <>
       <p class="pointed-at muted" aria-hidden="true">
@@ -109,42 +144,9 @@ function Shown({ of, past }: { of: History; past: Past }) {
           : `At ${moment(of.times[at] ?? '')}`}
       </p>
       <div class="charts">
-        <Chart
-          title="Done a second"
-          about="messages stored, and events done by each subscriber"
-          lines={rates}
-          unit="count"
-          say={rate}
-          least={1}
-          {...common}
-        />
-        <Chart
-          title="Failed tries"
-          about="part of what was tried in five minutes"
-          lines={errors}
-          unit="part"
-          say={percent}
-          least={0.05}
-          {...common}
-        />
-        <Chart
-          title="Waiting"
-          about="events neither done nor given up"
-          lines={backlogs}
-          unit="count"
-          say={count}
-          least={10}
-          {...common}
-        />
-        <Chart
-          title="Longest wait"
-          about="age of the oldest event that waits"
-          lines={ages}
-          unit="seconds"
-          say={span}
-          least={5}
-          {...common}
-        />
+        {drawn.map((chart) => (
+          <Chart {...chart} {...{ times, past, at }} onPoint={setAt} key={chart.title} />
+        ))}
       </div>
     </>
   );

@@ -6,7 +6,7 @@ import { go, to } from '../location.ts';
 import { Field, written } from '../parts/fields.tsx';
 import { Empty, Failure } from '../parts/states.tsx';
 import { EventTable } from './event-table.tsx';
-import { Step } from './journey-event.tsx';
+import { JourneyEvent } from './journey-event.tsx';
 
 /** What an id led to. */
 type Found = { events: InspectedEvent[] } | { several: ListedEvent[] };
@@ -114,7 +114,7 @@ function Journey({ id }: { id: string }) {
   return (
     <>
       {found.events.map((event) => (
-        <Step of={event} onChange={() => void look()} key={event.id} />
+        <JourneyEvent of={event} onChange={() => void look()} key={event.id} />
       ))}
     </>
   );

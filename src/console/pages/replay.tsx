@@ -30,18 +30,14 @@ const spans: [string, string][] = [
 /** Asks what is to be run again; counts first, and runs only what was counted. */
 export function ReplayDialog({ onClose, onDone }: BeginProps) {
   const once = useMemo(newActionKey, []);
-  const names = useSubscriberNames();
   const [length, setLength] = useState('60');
   const [planned, setPlanned] = useState<{ plan: Plan; body: Record<string, unknown> } | null>(
     null,
   );
-  const count = async (form: FormData) => {
+  const dryRun = async (form: FormData) => {
     const body = { ...askedOf(form, length), ...common(form) };
-    const plan = await call<Plan>('/v1/ops/replays', {
-      method: 'POST',
-      body: { ...body, dry_run: true },
-    });
-    setPlanned({ plan, body });
+    const asked = { method: 'POST', body: { ...body, dry_run: true } } as const;
+    setPlanned({ plan: await call<Plan>('/v1/ops/replays', asked), body });
   };
   const start = () => begin('/v1/ops/replays', { ...planned?.body }, once, onDone);
   if (planned)
@@ -57,7 +53,7 @@ export function ReplayDialog({ onClose, onDone }: BeginProps) {
       </Dialog>
     );
   return (
-    <Dialog title="Replay" action="Dry run" onSubmit={count} stays onClose={onClose} key="count">
+    <Dialog title="Replay" action="Dry run" onSubmit={dryRun} stays onClose={onClose} key="count">
       <p class="muted">
         Runs effects again for events of the log. First it is counted what that would do; nothing
         happens yet.
@@ -69,13 +65,23 @@ export function ReplayDialog({ onClose, onDone }: BeginProps) {
           <Field label="To" name="to" type="datetime-local" />
         </div>
       )}
+      <Filters />
+      <Check label="Also what calls the outside" name="force">
+        Webhooks that were answered are sent again, under the same webhook-id.
+      </Check>
+      <Common />
+    </Dialog>
+  );
+}
+
+function Filters() {
+  const names = useSubscriberNames().map((name): [string, string] => [name, name]);
+  return (
+    <>
       <Choice
         label="Subscriber"
         name="subscriber"
-        options={[
-          ['', 'all that want them'],
-          ...names.map((name) => [name, name] as [string, string]),
-        ]}
+        options={[['', 'all that want them'], ...names]}
       />
       <details>
         <summary>Fewer events</summary>
@@ -84,11 +90,7 @@ export function ReplayDialog({ onClose, onDone }: BeginProps) {
         <Field label="Message’s id" name="message_id" />
         <Field label="Workspace’s id" name="workspace_id" />
       </details>
-      <Check label="Also what calls the outside" name="force">
-        Webhooks that were answered are sent again, under the same webhook-id.
-      </Check>
-      <Common />
-    </Dialog>
+    </>
   );
 }
 

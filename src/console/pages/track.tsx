@@ -1,10 +1,8 @@
 import type { EventCall, InspectedEffect, TargetState } from '../../ops/inspect/effects.ts';
-import { counted, moment, span } from '../format.ts';
+import { counted, moment, since, span } from '../format.ts';
 import { to } from '../location.ts';
 import { Id, State, When } from '../parts/text.tsx';
-import { DeadLetterActions, type Settling } from './dead-letter-dialog.tsx';
-
-const since = (from: string, at: string) => Math.max(0, (Date.parse(at) - Date.parse(from)) / 1000);
+import { type Ask, DeadLetterActions } from './dead-letter-dialog.tsx';
 
 interface TrackProps {
   of: InspectedEffect;
@@ -12,7 +10,7 @@ interface TrackProps {
   from: string;
   /** How long the longest effect took, in seconds: the whole of the rail. */
   longest: number;
-  ask: (settling: Settling) => void;
+  ask: Ask;
 }
 
 /**

@@ -29,24 +29,10 @@ export function Dialog({
   onClose,
   children,
 }: DialogProps) {
-  const ref = useRef<HTMLDialogElement>(null);
+  const { ref, close } = useModal(onClose);
   const heading = useId();
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
-  const isGone = useRef(false);
-  useLayoutEffect(() => {
-    ref.current?.showModal();
-  }, []);
-  /**
-   * The browser gives the focus back. Who asked is told now: the browser's own event may come after
-   * the next key.
-   */
-  const close = () => {
-    if (isGone.current) return;
-    isGone.current = true;
-    ref.current?.close();
-    onClose();
-  };
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     if (busy) return;
@@ -81,4 +67,19 @@ export function Dialog({
       </form>
     </dialog>
   );
+}
+
+/** Opens the dialog at once. The browser gives the focus back when it closes. */
+function useModal(onClose: () => void) {
+  const ref = useRef<HTMLDialogElement>(null);
+  const isGone = useRef(false);
+  useLayoutEffect(() => ref.current?.showModal(), []);
+  /** Tells who asked now: the browser's own event may come after the next key. */
+  const close = () => {
+    if (isGone.current) return;
+    isGone.current = true;
+    ref.current?.close();
+    onClose();
+  };
+  return { ref, close };
 }
