@@ -15,7 +15,6 @@ Examples:
 
 Exit codes: 0 all is well; 1 something is wrong; 2 wrong usage; 3 the API can't be reached.`;
 
-/** `knockon doctor`. */
 export function doctorCommand(program: Command): void {
   const command = program
     .command('doctor')

@@ -44,7 +44,6 @@ Examples:
 
 ${OPS_EXIT_CODES}`;
 
-/** `knockon endpoints`. */
 export function endpointsCommand(program: Command): void {
   const endpoints = program
     .command('endpoints')

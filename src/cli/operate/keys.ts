@@ -31,7 +31,6 @@ interface ListOptions extends OpsOptions {
   limit: number;
 }
 
-/** `knockon keys`. */
 export function keysCommand(program: Command): void {
   const keys = program
     .command('keys')

@@ -31,7 +31,6 @@ Examples:
 
 ${OPS_EXIT_CODES}`;
 
-/** `knockon operations [ID]`. */
 export function operationsCommand(program: Command): void {
   const command = program
     .command('operations')

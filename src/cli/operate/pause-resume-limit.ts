@@ -14,7 +14,6 @@ const UNTIL =
   'when it resumes by itself: a moment such as 2024-01-15T12:00:00Z, or from now such as 30m ' +
   '(default: when somebody resumes it)';
 
-/** `knockon pause NAME`. */
 export function pauseCommand(program: Command): void {
   const command = program
     .command('pause')
@@ -48,7 +47,6 @@ export function pauseCommand(program: Command): void {
   });
 }
 
-/** `knockon resume NAME`. */
 export function resumeCommand(program: Command): void {
   const command = program
     .command('resume')
@@ -70,7 +68,6 @@ export function resumeCommand(program: Command): void {
   });
 }
 
-/** `knockon limit NAME N|off`. */
 export function limitCommand(program: Command): void {
   const command = program
     .command('limit')

@@ -41,7 +41,6 @@ Examples:
 
 ${OPS_EXIT_CODES}`;
 
-/** `knockon replay`. */
 export function replayCommand(program: Command): void {
   const command = program
     .command('replay')
@@ -133,7 +132,6 @@ interface BackfillOptions extends OperationOptions {
   from?: string;
 }
 
-/** `knockon backfill NAME`. */
 export function backfillCommand(program: Command): void {
   const command = program
     .command('backfill')
@@ -167,7 +165,6 @@ Examples:
 
 ${OPS_EXIT_CODES}`;
 
-/** `knockon rebuild NAME`. */
 export function rebuildCommand(program: Command): void {
   const command = program
     .command('rebuild')

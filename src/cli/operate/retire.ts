@@ -41,7 +41,6 @@ Examples:
 
 ${OPS_EXIT_CODES}`;
 
-/** `knockon retire NAME`. */
 export function retireCommand(program: Command): void {
   const command = program
     .command('retire')

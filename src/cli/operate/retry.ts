@@ -32,7 +32,6 @@ export const addOperationOptions = (command: Command): Command =>
     .option('--reason <why>', 'why, for the log of operations')
     .option('-d, --detach', 'begin it, and do not stay until it has ended');
 
-/** `knockon retry`. */
 export function retryCommand(program: Command): void {
   const command = program
     .command('retry')
@@ -64,7 +63,6 @@ Examples:
 
 ${OPS_EXIT_CODES}`;
 
-/** `knockon discard`. */
 export function discardCommand(program: Command): void {
   const command = program
     .command('discard')
@@ -112,7 +110,6 @@ Examples:
 
 ${OPS_EXIT_CODES}`;
 
-/** `knockon reset`. */
 export function resetCommand(program: Command): void {
   const command = program
     .command('reset')
