@@ -10,112 +10,14 @@ import { HandOverError, reinstate, retire } from '../../../ops/controls/retire.t
 import { scaleAdvice } from '../../../ops/status/scale.ts';
 import { subscriberStatuses } from '../../../ops/status/subscriber-status.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
-import { moment, text, timestamp, uuid, whole } from '../../fields.ts';
+import { moment, text, whole } from '../../fields.ts';
 import { noSuchSubscriber } from '../../find.ts';
 import { inPlace, LISTING } from '../../heavy.ts';
 import { cursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { invalid } from '../../problem.ts';
 import { body, type Env, json, operation, router } from '../../router.ts';
 import { accepted, beginAs } from './operations.ts';
-
-const count = (description: string) => z.int().openapi({ description });
-const number = (description: string) => z.number().openapi({ description });
-
-const worker = z
-  .object({
-    identity: z.string().openapi({
-      example: '4711@host.5d0c8a31/effects',
-      description: 'Process, host, eight digits that tell its deployment from others, and kind.',
-    }),
-    version: z
-      .string()
-      .nullable()
-      .openapi({ description: 'Null where it does not say: a worker in another language.' }),
-    seen_at: timestamp,
-    concurrency: z.int().nullable().openapi({ description: 'Calls of this subscriber at once.' }),
-    running: z.int().nullable().openapi({ description: 'Those under way when it was last seen.' }),
-  })
-  .openapi('WorkerProcess');
-
-const status = z
-  .object({
-    name: z.string().openapi({ example: 'search' }),
-    description: z.string(),
-    event_types: z.array(z.string()),
-    task_queue: z.string(),
-    state: z
-      .enum(['active', 'paused', 'limited', 'retired'])
-      .openapi({ description: 'What operators want of it.' }),
-    health: z.enum(['ok', 'degraded', 'failing', 'down']).openapi({
-      description:
-        'How it is doing. `down`: no worker takes its calls; `failing`: half of the tries of ' +
-        'the last five minutes failed, or more; `degraded`: 5 % or more.',
-    }),
-    backlog: count(
-      'Events for it that it has neither done nor given up, without those that wait for a moment ' +
-        'of their own.',
-    ),
-    backlog_age_seconds: number('Age of the oldest of them; 0 where there is none.'),
-    waiting: count(
-      'Events that wait for a moment of their own, such as a mail that gives its reader time.',
-    ),
-    queue: z
-      .object({ calls: z.int(), age_seconds: z.number() })
-      .nullable()
-      .openapi({
-        description:
-          'Calls that wait in its queue, each for up to a batch of events; null where the ' +
-          'transport does not answer.',
-      }),
-    rate: number('Events done a second, over the last minute.'),
-    error_rate: number('Of what was tried in the last five minutes, which part failed: 0 to 1.'),
-    workers: count('Worker processes that take its calls.'),
-    versions: z.array(z.string()).openapi({ description: 'The versions they run.' }),
-    processes: z.array(worker),
-    per_second: z.number().nullable().openapi({ description: 'Its limit in events a second.' }),
-    paused: z
-      .object({ by: z.string(), reason: z.string(), at: timestamp, until: timestamp.nullable() })
-      .nullable(),
-    retired: z
-      .object({
-        by: z.string(),
-        at: timestamp,
-        open: z.enum(openWays).openapi({ description: 'What becomes of what was open.' }),
-        handed_to: z.string().nullable(),
-        operation_id: uuid.openapi({
-          description: 'The operation that sees to what was open.',
-        }),
-      })
-      .nullable()
-      .openapi({ description: 'Set where nothing new is for it.' }),
-    drained: z.boolean().openapi({ description: 'Paused, and no worker is at any call of it.' }),
-    applied: z.boolean().openapi({
-      description: 'Whether the queue is as was asked; false while the transport does not answer.',
-    }),
-  })
-  .openapi('SubscriberStatus');
-
-const advice = z
-  .object({
-    name: z.string(),
-    backlog: z.int(),
-    arriving: number('Events for it a second, over the last minute.'),
-    rate: number('Events it does a second, over the last minute.'),
-    workers: z.int(),
-    concurrency: count('Calls at once, of all its workers together.'),
-    target_seconds: z.int(),
-    drained_in_seconds: z
-      .number()
-      .nullable()
-      .openapi({ description: 'At this rate; null: never, or nobody can say.' }),
-    suggested_workers: z.int(),
-    suggested_concurrency: count('Calls at once that each worker needs to make.'),
-    advice: z.string(),
-    command: z.string().nullable().openapi({
-      description: 'What to run once for each worker that is to be added; null: nothing.',
-    }),
-  })
-  .openapi('ScaleAdvice');
+import { advice, status } from './subscriber-schema.ts';
 
 const name = z
   .string()
