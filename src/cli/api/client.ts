@@ -57,6 +57,16 @@ export interface ApiOptions {
   unreachable?: number;
 }
 
+/** The first entries of a list (default: all). */
+export async function collect<T>(
+  list: AsyncIterable<T>,
+  most = Number.POSITIVE_INFINITY,
+): Promise<T[]> {
+  const found: T[] = [];
+  for await (const one of list) if (found.push(one) >= most) break;
+  return found;
+}
+
 /** One connection that is kept, one request at a time: what is sent in order is stored in order. */
 export function createApi(address: ApiAddress, options: ApiOptions = {}): Api {
   const agent = new Agent({

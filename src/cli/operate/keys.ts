@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
 import type { KeyEntry } from '../../ops/access/keys.ts';
 import { counted } from '../../ops/operations/counted.ts';
+import { collect } from '../api/client.ts';
 import { workspaceId } from '../api/workspace.ts';
 import { idsFrom } from '../terminal/arguments.ts';
 import { defaultVerb } from '../terminal/default-verb.ts';
 import { CommandError, EXIT, table } from '../terminal/output.ts';
 import {
   addYes,
-  collect,
   confirm,
   limitOption,
   OPS_EXIT_CODES,

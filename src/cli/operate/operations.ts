@@ -1,16 +1,10 @@
 import { type Command, Option } from 'commander';
 import type { OperationView } from '../../ops/operations/operations.ts';
+import { collect } from '../api/client.ts';
 import { idFrom } from '../terminal/arguments.ts';
 import { CommandError, duration, EXIT, table } from '../terminal/output.ts';
 import { explain, follow } from '../trace/follow.ts';
-import {
-  collect,
-  limitOption,
-  OPS_EXIT_CODES,
-  type Ops,
-  type OpsOptions,
-  operates,
-} from './ops.ts';
+import { limitOption, OPS_EXIT_CODES, type Ops, type OpsOptions, operates } from './ops.ts';
 
 interface OperationsOptions extends OpsOptions {
   limit: number;

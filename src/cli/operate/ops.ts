@@ -79,16 +79,6 @@ export const operates = <O extends OpsOptions, A extends unknown[]>(
   run: (ops: Ops<O>, ...args: A) => Promise<number | void>,
 ): Command => addOpsOptions(command).action(operating(run));
 
-/** The first of a list, so many at most. */
-export async function collect<T>(
-  list: AsyncIterable<T>,
-  most = Number.POSITIVE_INFINITY,
-): Promise<T[]> {
-  const found: T[] = [];
-  for await (const one of list) if (found.push(one) >= most) break;
-  return found;
-}
-
 /**
  * Asks before something is done that can't be taken back.
  *

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Retirement, SubscriberStatus } from '../../ops/status/subscriber-status.ts';
-import { type Api, ApiProblem, createApi } from '../api/client.ts';
+import { type Api, ApiProblem, collect, createApi } from '../api/client.ts';
 import { findApi } from '../api/find-api.ts';
 import type { ApiOptions } from '../api/options.ts';
 import {
@@ -13,7 +13,7 @@ import {
   type Terminal,
   table,
 } from '../terminal/output.ts';
-import { addOpsOptions, collect } from './ops.ts';
+import { addOpsOptions } from './ops.ts';
 
 /** A subscriber, as `GET /v1/subscribers` answers a workspace's key. */
 interface SubscriberView {
