@@ -46,11 +46,15 @@ export function httpPage({ info, paths, components }: OpenApi): string {
     })),
   );
   const common = commonAnswers(routes);
-  const [first, ...rules] = info.description.split('\n').filter(Boolean);
+  const [first, ...rules] = info.description
+    .split(/\n+- /)
+    .map((part) => part.replace(/\s+/g, ' '));
   return page(
     'HTTP API',
-    wrap(`${first} A running API answers the same at \`/docs\` and \`/openapi.json\`.`),
-    list(rules.map((rule) => rule.replace(/^- /, ''))),
+    wrap(
+      `${first} A running API shows all this at \`/docs\`, and describes it at \`/openapi.json\`.`,
+    ),
+    list(rules),
     blocks(
       '## Statuses',
       wrap('These statuses mean the same for every route. Below, a route lists them by number.'),

@@ -1,8 +1,8 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Env } from './router.ts';
 
-const description = `Post messages; everything that must happen because of them happens
-afterwards, durably.
+const description = `You post a message, and get an answer at once. Everything that must
+happen because of it happens afterwards, and is not lost.
 
 - **Keys.** \`Authorization: Bearer <key>\`. A key belongs to one workspace and sees nothing else:
   what belongs to another workspace is 404.
@@ -17,8 +17,8 @@ afterwards, durably.
 - **Limits.** \`RateLimit-Policy\` and \`RateLimit\` say what is left of the key's quota; beyond
   it, 429 with \`Retry-After\`.
 - **X-Request-Id** is in every answer: yours, if you sent one of up to 128 of \`A-Z a-z 0-9 . _ :
-  / + = -\`, else the id of your trace (\`traceparent\`), else a new one. The log's lines of the
-  request have it as \`request_id\`.
+  / + = -\`, else the id of your trace (\`traceparent\`), else a new one. The log lines of
+  the request have it as \`request_id\`.
 - **Numbers** that JSON readers would round (integers beyond 2^53, more than 17 digits, 1e400) are
   422, wherever they stand: send them as strings. Integers beyond 2^53 are kept where JavaScript
   writes the same digits, such as 9007199254740992 and 100000000000000000000. Of a key that comes

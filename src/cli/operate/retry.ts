@@ -83,7 +83,7 @@ async function discard(ops: Ops<DeadLetterOptions>, ids: string[]): Promise<void
       : ops.options.all
         ? 'all dead letters'
         : `dead letters (${describe(chosen)})`;
-  await confirm(ops, `Give up ${which} for good?`);
+  await confirm(ops, `Discard ${which} for good?`);
   const body = { ...chosen, reason: ops.options.reason };
   const answer = await ops.api.send<{ discarded: number }>('POST', '/v1/ops/dead_letters/discard', {
     body,
@@ -91,7 +91,7 @@ async function discard(ops: Ops<DeadLetterOptions>, ids: string[]): Promise<void
   ops.terminal.out(
     ops.options.json
       ? JSON.stringify(answer.body)
-      : `Given up: ${counted(answer.body.discarded, 'effect')}.`,
+      : `Discarded: ${counted(answer.body.discarded, 'effect')}.`,
   );
 }
 

@@ -45,7 +45,7 @@ export function verifyCommand(program: Command): void {
     .command('verify')
     .summary('check the ledger: what was promised against what has happened')
     .description(
-      'Checks the ledger: for every subscriber expected − done − dead − in flight must be 0.',
+      'Checks the ledger: expected − done − dead − in flight − missing = 0, and none is missing.',
     )
     .option('--json', 'print JSON for programs instead of text for people')
     .option('--full', 'read the whole history again; takes as long as there is much of it')

@@ -40,7 +40,7 @@ interface SettleProps extends Settling {
   onDone: () => void;
 }
 
-/** Asks before dead letters are tried again or given up for good. */
+/** Asks before dead letters are tried again or discarded. */
 export function SettleDialog({ action, letters, what, onClose, onDone }: SettleProps) {
   const { title, path, told } = words[action];
   const once = useMemo(newActionKey, []);
@@ -55,7 +55,7 @@ export function SettleDialog({ action, letters, what, onClose, onDone }: SettleP
       answer.discarded === undefined ? (
         <Begun operation={answer} />
       ) : (
-        `${counted(answer.discarded, 'effect')} given up for good.`
+        `${counted(answer.discarded, 'effect')} discarded.`
       ),
     );
     onDone();

@@ -139,7 +139,7 @@ export async function checkVersions({
     fail(
       'versions',
       `the API runs ${version}, beside ${others.slice(0, 5).join(', ')}`,
-      'Finish the deployment, or roll it back: restart what runs the other version.',
+      'Finish the deploy, or roll it back: restart what runs the other version.',
     ),
   ];
 }

@@ -40,8 +40,8 @@ export interface VerifyOptions {
 const SHOWN = 100;
 
 /**
- * Holds what was promised against what has happened: `expected − done − dead − in flight =
- * missing`, which is 0.
+ * Holds what was promised against what has happened: `expected − done − dead − in flight −
+ * missing = 0`, and nothing is missing.
  */
 export async function verifyLedger(
   pg: Sql,

@@ -114,13 +114,13 @@ const retry = operation('POST /v1/ops/dead_letters/retry', 'retryDeadLetters', {
 });
 
 const give = operation('POST /v1/ops/dead_letters/discard', 'discardDeadLetters', {
-  summary: 'Give dead letters up for good; the audit chain keeps who and why',
+  summary: 'Discard dead letters for good; the audit chain keeps who and why',
   creates: true,
   request: { body: body(letters({ reason: text(1, 1000) }).openapi('Discard')) },
   responses: {
     200: json(
       z.object({ discarded: z.int() }).openapi('Discarded'),
-      'How many effects were given up.',
+      'How many effects were discarded.',
     ),
   },
 });
