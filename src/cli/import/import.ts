@@ -31,7 +31,7 @@ export interface ImportOptions extends ApiOptions {
 }
 
 const MORE = `
-Layouts, recognised from the file:
+Layouts, recognized from the file:
   irc        [hh:mm] <nick> text                      the day from the file's name or --date
   irc-dated  channel yyyy-mm-dd [hh:mm:ss] <nick> text
   jsonl      {"author": "ada", "text": "Hello", "sent_at": "2024-01-15T12:00:00Z", "metadata": {}}

@@ -19,6 +19,7 @@ Examples:
   $ knockon drain webhooks -r "a new version" --json | jq .drained
 
 Exit code 1 also says that calls were still under way when --wait was over.
+
 ${OPS_EXIT_CODES}`;
 
 /** `knockon drain NAME`: a pause, and waiting until nothing of it runs. */

@@ -66,8 +66,8 @@ ${OPS_EXIT_CODES}`;
 export function discardCommand(program: Command): void {
   const command = program
     .command('discard')
-    .summary('give dead letters up for good')
-    .description('Gives dead letters up for good. It can not be taken back.')
+    .summary('discard dead letters for good')
+    .description('Discards dead letters for good. It can not be taken back.')
     .argument('[ids...]', "dead letters' ids, as `knockon failed` shows them", idsFrom(SHOWN))
     .option('--all', 'all of them')
     .requiredOption('-r, --reason <why>', 'the reason, for the audit chain')

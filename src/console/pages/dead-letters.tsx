@@ -44,8 +44,7 @@ export function Letters({ subscriber, cause }: { subscriber: string | undefined;
         {(data) =>
           data.length === 0 ? (
             <Empty title="None are left">
-              They have been done, or discarded.{' '}
-              <a href={to('/failed')}>Show other causes</a>
+              They have been done, or discarded. <a href={to('/failed')}>Show other causes</a>
             </Empty>
           ) : (
             <Table letters={data} ask={setSettling} />
