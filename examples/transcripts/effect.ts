@@ -27,7 +27,8 @@ export const transcripts = defineEffect({
       .map((event) => String(event.message_id));
     if (withdrawn.length > 0)
       await tx.execute(
-        sql`update transcript_lines set text = '' where message_id = any(${sql.param(withdrawn)}::uuid[])`,
+        sql`update transcript_lines set text = ''
+            where message_id = any(${sql.param(withdrawn)}::uuid[])`,
       );
   },
 });
@@ -40,12 +41,19 @@ async function addLines(tx: Transaction, events: DomainEvent[]): Promise<void> {
   const column = (pick: (event: DomainEvent) => string | null) => sql.param(events.map(pick));
   await tx.execute(sql`
     insert into transcript_lines (channel_id, line, message_id, said_at, author, text, kind)
-    select channel_id, last_line + row_number() over (partition by channel_id order by place), message_id, said_at::timestamptz, author, text, kind
+    select
+      channel_id, last_line + row_number() over (partition by channel_id order by place),
+      message_id, said_at::timestamptz, author, text, kind
     from unnest(
-      ${column((e) => e.channel_id)}::uuid[], ${column((e) => e.message_id)}::uuid[], ${column((e) => e.timestamp)}::text[],
-      ${column((e) => String(e.payload.author))}::text[], ${column((e) => String(e.payload.text ?? ''))}::text[], ${column((e) => kinds[e.type] ?? e.type)}::text[]
+      ${column((e) => e.channel_id)}::uuid[],
+      ${column((e) => e.message_id)}::uuid[],
+      ${column((e) => e.timestamp)}::text[],
+      ${column((e) => String(e.payload.author))}::text[],
+      ${column((e) => String(e.payload.text ?? ''))}::text[],
+      ${column((e) => kinds[e.type] ?? e.type)}::text[]
     ) with ordinality as t (channel_id, message_id, said_at, author, text, kind, place)
     cross join lateral (
-      select coalesce(max(line), 0) as last_line from transcript_lines l where l.channel_id = t.channel_id
+      select coalesce(max(line), 0) as last_line
+      from transcript_lines l where l.channel_id = t.channel_id
     ) before`);
 }
