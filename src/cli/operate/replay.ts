@@ -122,6 +122,9 @@ It takes the events of the log that were dispatched before the subscriber was re
 events come by themselves. No event is left out between the two, and none comes twice. It runs 500
 events a second unless --per-second says otherwise.
 
+The command stays until every event is done, also those that the effect puts off with later(). A
+group of events counts once all of it is done. Ctrl-C and --detach leave the backfill running.
+
 Examples:
   $ knockon backfill links
   $ knockon backfill links --from 30d --per-second 100
