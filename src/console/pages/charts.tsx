@@ -108,7 +108,7 @@ const charts = [
     least: 0.05,
   },
   {
-    title: 'Waiting',
+    title: 'Backlog',
     about: 'events neither done nor given up',
     lines: (history: History) => linesOf(history, (one) => one.backlog),
     unit: 'count',

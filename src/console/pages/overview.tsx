@@ -46,7 +46,7 @@ function Figures({ of }: { of: Sample }) {
         about="done, over the last 10 s"
       />
       <Figure
-        name="Waiting"
+        name="Backlog"
         value={count(sum(({ backlog }) => backlog))}
         about="effects that are due, neither done nor given up"
         href={to('/subscribers')}

@@ -41,7 +41,7 @@ function Facts({ of }: { of: SubscriberStatus }) {
         <SubscriberState of={of} />
         <Why of={of} />
       </dd>
-      <dt>Waiting</dt>
+      <dt>Backlog</dt>
       <dd>
         {counted(of.backlog, 'event')}
         {of.backlog > 0 && `, the oldest for ${span(of.backlog_age_seconds)}`}

@@ -29,7 +29,7 @@ export function SubscribersPage() {
                 heads={[
                   'Subscriber',
                   'State',
-                  ['Waiting', 'number'],
+                  ['Backlog', 'number'],
                   ['Oldest', 'number'],
                   ['Done/s', 'number'],
                   ['Failed tries', 'number'],
@@ -46,7 +46,7 @@ export function SubscribersPage() {
                 ))}
               </List>
               <p class="muted note">
-                Waiting: events that are due, and neither done nor given up. Oldest: the age of the
+                Backlog: events that are due, and neither done nor given up. Oldest: the age of the
                 oldest of them. Done/s: events a second, over the last minute. Failed tries: their
                 part in those of the last five minutes.
               </p>
@@ -69,7 +69,7 @@ function Row({ of, onChange }: { of: SubscriberStatus; onChange: () => void }) {
         <SubscriberState of={of} />
         <Why of={of} />
       </td>
-      <td data-label="Waiting" class="number" data-figure="backlog">
+      <td data-label="Backlog" class="number" data-figure="backlog">
         {count(of.backlog)}
         {of.waiting > 0 && (
           <small

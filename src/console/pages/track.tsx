@@ -32,7 +32,7 @@ export function Track({ of, from, longest, ask }: TrackProps) {
       {last_error && <p class={discarded ? 'beside muted' : 'beside error'}>{last_error}</p>}
       {waiting_until && (
         <p class="beside">
-          Tried again <When at={waiting_until} />, at {moment(waiting_until)}
+          Next try <When at={waiting_until} />, at {moment(waiting_until)}
         </p>
       )}
       <Targets of={of} />

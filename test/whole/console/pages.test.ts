@@ -108,25 +108,25 @@ describeInBrowser('the pages of the console', () => {
     const page = await browser.open();
     await signIn(page, api.url, OPERATOR);
     await page.getByText('The last 3 h', { exact: true }).waitFor();
-    const waiting = page.getByRole('figure', { name: 'Waiting' });
-    await waiting.getByRole('img').first().waitFor();
+    const backlog = page.getByRole('figure', { name: 'Backlog' });
+    await backlog.getByRole('img').first().waitFor();
     for (const name of ['analytics', 'audit', 'cache', 'notifications', 'search', 'webhooks'])
-      expect(await waiting.getByRole('img', { name: new RegExp(`^${name}: `) }).count()).toBe(1);
+      expect(await backlog.getByRole('img', { name: new RegExp(`^${name}: `) }).count()).toBe(1);
     const scales = await page.locator('.rows .scale').allTextContents();
     expect(scales.length).toBeGreaterThan(20);
     for (const scale of scales)
       expect(scale).toMatch(
         /^(([1-6]|8|10)(0|,000)*|(5|10|20|50|100)%|(1|2|5|10|20|30|60) (s|min|h))0$/,
       );
-    expect(await waiting.locator('.marks').textContent()).toMatch(/^(\d\d:00){2,4}$/);
+    expect(await backlog.locator('.marks').textContent()).toMatch(/^(\d\d:00){2,4}$/);
     await page.getByRole('link', { name: '7 d' }).click();
     await page.getByText('The last 7 d', { exact: true }).waitFor();
-    expect(await waiting.locator('.marks').textContent()).toMatch(
+    expect(await backlog.locator('.marks').textContent()).toMatch(
       /^((Mon|Tue|Wed|Thu|Fri|Sat|Sun)){6,8}$/,
     );
     expect(new URL(page.url()).search).toBe('?past=7d');
     await expect
-      .poll(async () => await waiting.locator('path.line').first().getAttribute('d'))
+      .poll(async () => await backlog.locator('path.line').first().getAttribute('d'))
       .toMatch(/^M/);
   });
 
