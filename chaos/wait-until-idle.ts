@@ -47,11 +47,11 @@ export async function waitUntilIdle(
 /** From events and receipts themselves: what the ledger says is looked at afterwards. */
 async function whatIsOpen(pg: Sql): Promise<Open> {
   const rows = await pg<{ name: string; count: number }[]>`
-    select 'dispatch' as name, count(*)::int from outbox where dispatch_id is null
+    select 'dispatch' as name, count(*)::int from knockon.outbox where dispatch_id is null
     union all
-    select s.name, count(*)::int from events e join subscribers s on s.event_types && array[e.type, '*']
-    where not exists (select from receipts r where r.event_id = e.id and r.subscriber = s.name)
-      and not exists (select from dead_letters d where d.event_id = e.id and d.subscriber = s.name)
+    select s.name, count(*)::int from knockon.events e join knockon.subscribers s on s.event_types && array[e.type, '*']
+    where not exists (select from knockon.receipts r where r.event_id = e.id and r.subscriber = s.name)
+      and not exists (select from knockon.dead_letters d where d.event_id = e.id and d.subscriber = s.name)
     group by s.name order by name`;
   return openWork(rows);
 }

@@ -1,13 +1,4 @@
-CREATE TABLE "analytics_hours" (
-	"channel_id" uuid NOT NULL,
-	"hour" timestamp with time zone NOT NULL,
-	"author" text NOT NULL,
-	"workspace_id" uuid NOT NULL,
-	"messages" integer NOT NULL,
-	CONSTRAINT "analytics_hours_channel_id_hour_author_pk" PRIMARY KEY("channel_id","hour","author")
-);
---> statement-breakpoint
-CREATE TABLE "audit_entries" (
+CREATE TABLE "knockon"."audit_entries" (
 	"workspace_id" uuid NOT NULL,
 	"position" bigint NOT NULL,
 	"event_id" uuid NOT NULL,
@@ -20,66 +11,71 @@ CREATE TABLE "audit_entries" (
 	CONSTRAINT "audit_entries_workspace_id_event_id_unique" UNIQUE("workspace_id","event_id")
 );
 --> statement-breakpoint
-CREATE TABLE "audit_heads" (
+CREATE TABLE "knockon"."audit_heads" (
 	"workspace_id" uuid PRIMARY KEY NOT NULL,
 	"entries" bigint DEFAULT 0 NOT NULL,
 	"head" "bytea" NOT NULL
 );
 --> statement-breakpoint
-CREATE TABLE "channel_authors" (
-	"channel_id" uuid NOT NULL,
-	"author" text NOT NULL,
-	"messages" integer NOT NULL,
-	CONSTRAINT "channel_authors_channel_id_author_pk" PRIMARY KEY("channel_id","author")
+CREATE TABLE "knockon"."event_types" (
+	"name" text NOT NULL,
+	"version" smallint NOT NULL,
+	"description" text DEFAULT '' NOT NULL,
+	"schema" jsonb NOT NULL,
+	"examples" jsonb DEFAULT '[]'::jsonb NOT NULL,
+	"source" text NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "event_types_name_version_pk" PRIMARY KEY("name","version")
 );
 --> statement-breakpoint
-CREATE TABLE "channel_summaries" (
-	"channel_id" uuid PRIMARY KEY NOT NULL,
-	"workspace_id" uuid NOT NULL,
-	"messages" integer DEFAULT 0 NOT NULL,
-	"authors" integer DEFAULT 0 NOT NULL,
-	"last_message" jsonb,
-	"last_activity_at" timestamp with time zone
-);
---> statement-breakpoint
-CREATE TABLE "events" (
+CREATE TABLE "knockon"."events" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"type" text NOT NULL,
 	"version" smallint NOT NULL,
 	"workspace_id" uuid NOT NULL,
 	"channel_id" uuid,
 	"message_id" uuid,
+	"sequence_id" uuid,
+	"key" text,
 	"seq" bigint,
 	"timestamp" timestamp with time zone NOT NULL,
 	"payload" jsonb NOT NULL,
-	CONSTRAINT "events_channel_id_seq_unique" UNIQUE("channel_id","seq")
+	CONSTRAINT "events_sequence_id_seq_unique" UNIQUE("sequence_id","seq")
 );
 --> statement-breakpoint
-CREATE TABLE "deployment" (
+CREATE TABLE "knockon"."sequences" (
+	"id" uuid PRIMARY KEY DEFAULT knockon.uuidv7() NOT NULL,
+	"workspace_id" uuid NOT NULL,
+	"key" text NOT NULL,
+	"last_seq" bigint DEFAULT -1 NOT NULL,
+	CONSTRAINT "sequences_workspace_id_key_unique" UNIQUE("workspace_id","key")
+);
+--> statement-breakpoint
+CREATE TABLE "knockon"."deployment" (
 	"is_only" boolean PRIMARY KEY DEFAULT true NOT NULL,
 	"id" uuid DEFAULT gen_random_uuid() NOT NULL,
 	"expired_before" uuid,
-	CONSTRAINT "deployment_is_only" CHECK ("deployment"."is_only")
+	CONSTRAINT "deployment_is_only" CHECK ("knockon"."deployment"."is_only")
 );
 --> statement-breakpoint
-CREATE TABLE "expirations" (
+CREATE TABLE "knockon"."expirations" (
 	"log" text PRIMARY KEY NOT NULL,
 	"before" uuid NOT NULL,
 	"mac" "bytea" NOT NULL
 );
 --> statement-breakpoint
-CREATE TABLE "ledger_checks" (
+CREATE TABLE "knockon"."ledger_checks" (
 	"name" text PRIMARY KEY NOT NULL,
 	"checked_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"balance" jsonb NOT NULL
 );
 --> statement-breakpoint
-CREATE TABLE "settled_totals" (
+CREATE TABLE "knockon"."settled_totals" (
 	"subscriber" text PRIMARY KEY NOT NULL,
 	"events" bigint NOT NULL
 );
 --> statement-breakpoint
-CREATE TABLE "channels" (
+CREATE TABLE "knockon"."channels" (
 	"id" uuid PRIMARY KEY DEFAULT knockon.uuidv7() NOT NULL,
 	"workspace_id" uuid NOT NULL,
 	"name" text NOT NULL,
@@ -89,7 +85,7 @@ CREATE TABLE "channels" (
 	CONSTRAINT "channels_workspace_id_name_unique" UNIQUE("workspace_id","name")
 );
 --> statement-breakpoint
-CREATE TABLE "members" (
+CREATE TABLE "knockon"."members" (
 	"workspace_id" uuid NOT NULL,
 	"handle" text NOT NULL,
 	"email" text,
@@ -100,7 +96,7 @@ CREATE TABLE "members" (
 	CONSTRAINT "members_workspace_id_handle_pk" PRIMARY KEY("workspace_id","handle")
 );
 --> statement-breakpoint
-CREATE TABLE "messages" (
+CREATE TABLE "knockon"."messages" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"workspace_id" uuid NOT NULL,
 	"channel_id" uuid NOT NULL,
@@ -116,13 +112,13 @@ CREATE TABLE "messages" (
 	CONSTRAINT "messages_channel_id_seq_unique" UNIQUE("channel_id","seq")
 );
 --> statement-breakpoint
-CREATE TABLE "mail_quotas" (
+CREATE TABLE "knockon"."mail_quotas" (
 	"workspace_id" uuid PRIMARY KEY NOT NULL,
 	"began_at" timestamp with time zone NOT NULL,
 	"mails" integer NOT NULL
 );
 --> statement-breakpoint
-CREATE TABLE "notifications" (
+CREATE TABLE "knockon"."notifications" (
 	"id" uuid PRIMARY KEY DEFAULT knockon.uuidv7() NOT NULL,
 	"workspace_id" uuid NOT NULL,
 	"channel_id" uuid NOT NULL,
@@ -138,7 +134,7 @@ CREATE TABLE "notifications" (
 	CONSTRAINT "notifications_message_id_recipient_kind_unique" UNIQUE("message_id","recipient","kind")
 );
 --> statement-breakpoint
-CREATE TABLE "discards" (
+CREATE TABLE "knockon"."discards" (
 	"event_id" uuid NOT NULL,
 	"subscriber" text NOT NULL,
 	"by" text NOT NULL,
@@ -148,27 +144,27 @@ CREATE TABLE "discards" (
 	CONSTRAINT "discards_event_id_subscriber_pk" PRIMARY KEY("event_id","subscriber")
 );
 --> statement-breakpoint
-CREATE TABLE "dispatch_events" (
+CREATE TABLE "knockon"."dispatch_events" (
 	"dispatch_id" uuid NOT NULL,
 	"event_id" uuid NOT NULL,
 	"type" text NOT NULL,
 	CONSTRAINT "dispatch_events_dispatch_id_event_id_pk" PRIMARY KEY("dispatch_id","event_id")
 );
 --> statement-breakpoint
-CREATE TABLE "operation_dispatches" (
+CREATE TABLE "knockon"."operation_dispatches" (
 	"dispatch_id" uuid PRIMARY KEY NOT NULL,
 	"operation_id" uuid NOT NULL,
 	"ended_at" timestamp with time zone
 );
 --> statement-breakpoint
-CREATE TABLE "operation_items" (
+CREATE TABLE "knockon"."operation_items" (
 	"operation_id" uuid NOT NULL,
 	"subject" text NOT NULL,
 	"done_at" timestamp with time zone,
 	CONSTRAINT "operation_items_operation_id_subject_pk" PRIMARY KEY("operation_id","subject")
 );
 --> statement-breakpoint
-CREATE TABLE "operations" (
+CREATE TABLE "knockon"."operations" (
 	"id" uuid PRIMARY KEY DEFAULT knockon.uuidv7() NOT NULL,
 	"verb" text NOT NULL,
 	"input" jsonb NOT NULL,
@@ -190,7 +186,7 @@ CREATE TABLE "operations" (
 	"finished_at" timestamp with time zone
 );
 --> statement-breakpoint
-CREATE TABLE "action_log" (
+CREATE TABLE "knockon"."action_log" (
 	"id" uuid PRIMARY KEY DEFAULT knockon.uuidv7() NOT NULL,
 	"at" timestamp with time zone DEFAULT now() NOT NULL,
 	"by" text NOT NULL,
@@ -200,7 +196,7 @@ CREATE TABLE "action_log" (
 	"reason" text
 );
 --> statement-breakpoint
-CREATE TABLE "controls" (
+CREATE TABLE "knockon"."controls" (
 	"subscriber" text PRIMARY KEY NOT NULL,
 	"paused_at" timestamp with time zone,
 	"paused_by" text,
@@ -212,7 +208,7 @@ CREATE TABLE "controls" (
 	"changed_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
-CREATE TABLE "effect_rates" (
+CREATE TABLE "knockon"."effect_rates" (
 	"subscriber" text NOT NULL,
 	"since" timestamp with time zone NOT NULL,
 	"done" integer NOT NULL,
@@ -220,7 +216,7 @@ CREATE TABLE "effect_rates" (
 	CONSTRAINT "effect_rates_subscriber_since_pk" PRIMARY KEY("subscriber","since")
 );
 --> statement-breakpoint
-CREATE TABLE "operators" (
+CREATE TABLE "knockon"."operators" (
 	"id" uuid PRIMARY KEY DEFAULT knockon.uuidv7() NOT NULL,
 	"name" text NOT NULL,
 	"role" text NOT NULL,
@@ -231,7 +227,7 @@ CREATE TABLE "operators" (
 	CONSTRAINT "operators_hash_unique" UNIQUE("hash")
 );
 --> statement-breakpoint
-CREATE TABLE "samples" (
+CREATE TABLE "knockon"."samples" (
 	"every" integer NOT NULL,
 	"at" timestamp with time zone NOT NULL,
 	"subscriber" text NOT NULL,
@@ -244,14 +240,14 @@ CREATE TABLE "samples" (
 	CONSTRAINT "samples_every_at_subscriber_pk" PRIMARY KEY("every","at","subscriber")
 );
 --> statement-breakpoint
-CREATE TABLE "sessions" (
+CREATE TABLE "knockon"."sessions" (
 	"id" uuid PRIMARY KEY DEFAULT knockon.uuidv7() NOT NULL,
 	"operator_id" uuid,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"expires_at" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
-CREATE TABLE "workers" (
+CREATE TABLE "knockon"."workers" (
 	"identity" text PRIMARY KEY NOT NULL,
 	"kind" text NOT NULL,
 	"version" text NOT NULL,
@@ -263,21 +259,21 @@ CREATE TABLE "workers" (
 	"clock_ahead_ms" double precision
 );
 --> statement-breakpoint
-CREATE TABLE "cursors" (
+CREATE TABLE "knockon"."cursors" (
 	"subscriber" text NOT NULL,
-	"channel_id" uuid NOT NULL,
+	"sequence_id" uuid NOT NULL,
 	"seq" bigint NOT NULL,
-	CONSTRAINT "cursors_subscriber_channel_id_pk" PRIMARY KEY("subscriber","channel_id")
+	CONSTRAINT "cursors_subscriber_sequence_id_pk" PRIMARY KEY("subscriber","sequence_id")
 );
 --> statement-breakpoint
-CREATE TABLE "fences" (
+CREATE TABLE "knockon"."fences" (
 	"subscriber" text NOT NULL,
 	"key" uuid NOT NULL,
 	"token" bigint NOT NULL,
 	CONSTRAINT "fences_subscriber_key_pk" PRIMARY KEY("subscriber","key")
 );
 --> statement-breakpoint
-CREATE TABLE "attempts" (
+CREATE TABLE "knockon"."attempts" (
 	"event_id" uuid NOT NULL,
 	"subscriber" text NOT NULL,
 	"target" text DEFAULT '' NOT NULL,
@@ -289,7 +285,7 @@ CREATE TABLE "attempts" (
 	CONSTRAINT "attempts_event_id_subscriber_target_pk" PRIMARY KEY("event_id","subscriber","target")
 );
 --> statement-breakpoint
-CREATE TABLE "dead_letters" (
+CREATE TABLE "knockon"."dead_letters" (
 	"id" uuid PRIMARY KEY DEFAULT knockon.uuidv7() NOT NULL,
 	"event_id" uuid NOT NULL,
 	"subscriber" text NOT NULL,
@@ -302,7 +298,7 @@ CREATE TABLE "dead_letters" (
 	CONSTRAINT "dead_letters_event_id_subscriber_target_unique" UNIQUE("event_id","subscriber","target")
 );
 --> statement-breakpoint
-CREATE TABLE "dispatches" (
+CREATE TABLE "knockon"."dispatches" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"type" text NOT NULL,
 	"size" integer NOT NULL,
@@ -317,22 +313,23 @@ CREATE TABLE "dispatches" (
 	"again" boolean DEFAULT false NOT NULL
 );
 --> statement-breakpoint
-CREATE TABLE "outbox" (
+CREATE TABLE "knockon"."outbox" (
 	"event_id" uuid PRIMARY KEY NOT NULL,
 	"workspace_id" uuid NOT NULL,
 	"channel_id" uuid,
 	"type" text NOT NULL,
-	"dispatch_id" uuid
+	"dispatch_id" uuid,
+	"unchecked" boolean
 );
 --> statement-breakpoint
-CREATE TABLE "receipts" (
+CREATE TABLE "knockon"."receipts" (
 	"event_id" uuid NOT NULL,
 	"subscriber" text NOT NULL,
 	"completed_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "receipts_event_id_subscriber_pk" PRIMARY KEY("event_id","subscriber")
 );
 --> statement-breakpoint
-CREATE TABLE "subscribers" (
+CREATE TABLE "knockon"."subscribers" (
 	"name" text PRIMARY KEY NOT NULL,
 	"description" text DEFAULT '' NOT NULL,
 	"event_types" text[] NOT NULL,
@@ -352,12 +349,37 @@ CREATE TABLE "subscribers" (
 	"retire_operation" uuid
 );
 --> statement-breakpoint
-CREATE TABLE "queue_turns" (
+CREATE TABLE "knockon"."queue_turns" (
 	"task_queue" text PRIMARY KEY NOT NULL,
 	"reserved_until" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
-CREATE TABLE "search_documents" (
+CREATE TABLE "knockon"."analytics_hours" (
+	"channel_id" uuid NOT NULL,
+	"hour" timestamp with time zone NOT NULL,
+	"author" text NOT NULL,
+	"workspace_id" uuid NOT NULL,
+	"messages" integer NOT NULL,
+	CONSTRAINT "analytics_hours_channel_id_hour_author_pk" PRIMARY KEY("channel_id","hour","author")
+);
+--> statement-breakpoint
+CREATE TABLE "knockon"."channel_authors" (
+	"channel_id" uuid NOT NULL,
+	"author" text NOT NULL,
+	"messages" integer NOT NULL,
+	CONSTRAINT "channel_authors_channel_id_author_pk" PRIMARY KEY("channel_id","author")
+);
+--> statement-breakpoint
+CREATE TABLE "knockon"."channel_summaries" (
+	"channel_id" uuid PRIMARY KEY NOT NULL,
+	"workspace_id" uuid NOT NULL,
+	"messages" integer DEFAULT 0 NOT NULL,
+	"authors" integer DEFAULT 0 NOT NULL,
+	"last_message" jsonb,
+	"last_activity_at" timestamp with time zone
+);
+--> statement-breakpoint
+CREATE TABLE "knockon"."search_documents" (
 	"message_id" uuid PRIMARY KEY NOT NULL,
 	"workspace_id" uuid NOT NULL,
 	"channel_id" uuid NOT NULL,
@@ -367,7 +389,7 @@ CREATE TABLE "search_documents" (
 	"document" "tsvector"
 );
 --> statement-breakpoint
-CREATE TABLE "deliveries" (
+CREATE TABLE "knockon"."deliveries" (
 	"id" uuid PRIMARY KEY DEFAULT knockon.uuidv7() NOT NULL,
 	"workspace_id" uuid NOT NULL,
 	"endpoint_id" uuid NOT NULL,
@@ -380,7 +402,7 @@ CREATE TABLE "deliveries" (
 	CONSTRAINT "deliveries_event_id_endpoint_id_unique" UNIQUE("event_id","endpoint_id")
 );
 --> statement-breakpoint
-CREATE TABLE "delivery_attempts" (
+CREATE TABLE "knockon"."delivery_attempts" (
 	"id" uuid PRIMARY KEY DEFAULT knockon.uuidv7() NOT NULL,
 	"delivery_id" uuid NOT NULL,
 	"attempted_at" timestamp with time zone DEFAULT now() NOT NULL,
@@ -390,7 +412,7 @@ CREATE TABLE "delivery_attempts" (
 	"response_excerpt" text
 );
 --> statement-breakpoint
-CREATE TABLE "endpoints" (
+CREATE TABLE "knockon"."endpoints" (
 	"id" uuid PRIMARY KEY DEFAULT knockon.uuidv7() NOT NULL,
 	"workspace_id" uuid NOT NULL,
 	"url" text NOT NULL,
@@ -415,7 +437,7 @@ CREATE TABLE "endpoints" (
 	"disabled_by" text
 );
 --> statement-breakpoint
-CREATE TABLE "api_keys" (
+CREATE TABLE "knockon"."api_keys" (
 	"id" uuid PRIMARY KEY DEFAULT knockon.uuidv7() NOT NULL,
 	"workspace_id" uuid NOT NULL,
 	"name" text NOT NULL,
@@ -425,7 +447,7 @@ CREATE TABLE "api_keys" (
 	CONSTRAINT "api_keys_hash_unique" UNIQUE("hash")
 );
 --> statement-breakpoint
-CREATE TABLE "idempotency_keys" (
+CREATE TABLE "knockon"."idempotency_keys" (
 	"workspace_id" uuid NOT NULL,
 	"key" text NOT NULL,
 	"request_hash" "bytea" NOT NULL,
@@ -436,49 +458,49 @@ CREATE TABLE "idempotency_keys" (
 	CONSTRAINT "idempotency_keys_workspace_id_key_pk" PRIMARY KEY("workspace_id","key")
 );
 --> statement-breakpoint
-CREATE TABLE "workspaces" (
+CREATE TABLE "knockon"."workspaces" (
 	"id" uuid PRIMARY KEY DEFAULT knockon.uuidv7() NOT NULL,
 	"name" text NOT NULL,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
-ALTER TABLE "channels" ADD CONSTRAINT "channels_workspace_id_workspaces_id_fk" FOREIGN KEY ("workspace_id") REFERENCES "public"."workspaces"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "members" ADD CONSTRAINT "members_workspace_id_workspaces_id_fk" FOREIGN KEY ("workspace_id") REFERENCES "public"."workspaces"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "operation_dispatches" ADD CONSTRAINT "operation_dispatches_operation_id_operations_id_fk" FOREIGN KEY ("operation_id") REFERENCES "public"."operations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "operation_items" ADD CONSTRAINT "operation_items_operation_id_operations_id_fk" FOREIGN KEY ("operation_id") REFERENCES "public"."operations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "sessions" ADD CONSTRAINT "sessions_operator_id_operators_id_fk" FOREIGN KEY ("operator_id") REFERENCES "public"."operators"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "endpoints" ADD CONSTRAINT "endpoints_workspace_id_workspaces_id_fk" FOREIGN KEY ("workspace_id") REFERENCES "public"."workspaces"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "api_keys" ADD CONSTRAINT "api_keys_workspace_id_workspaces_id_fk" FOREIGN KEY ("workspace_id") REFERENCES "public"."workspaces"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-CREATE INDEX "analytics_hours_workspace_id_hour_index" ON "analytics_hours" USING btree ("workspace_id","hour");--> statement-breakpoint
-CREATE INDEX "events_workspace_id_id_index" ON "events" USING btree ("workspace_id","id");--> statement-breakpoint
-CREATE INDEX "events_message_id_id_index" ON "events" USING btree ("message_id","id");--> statement-breakpoint
-CREATE INDEX "events_uncommon" ON "events" USING btree ("type","id") WHERE type <> 'message.created';--> statement-breakpoint
-CREATE INDEX "channels_workspace_id_id_index" ON "channels" USING btree ("workspace_id","id");--> statement-breakpoint
-CREATE INDEX "members_handle_folded" ON "members" USING btree ("workspace_id",lower("handle"));--> statement-breakpoint
-CREATE INDEX "messages_speaker" ON "messages" USING btree ("channel_id",lower("author"),"seq");--> statement-breakpoint
-CREATE INDEX "notifications_workspace_id_recipient_id_index" ON "notifications" USING btree ("workspace_id","recipient","id");--> statement-breakpoint
-CREATE INDEX "dispatch_events_event_id_index" ON "dispatch_events" USING btree ("event_id");--> statement-breakpoint
-CREATE INDEX "operation_dispatches_open" ON "operation_dispatches" USING btree ("operation_id","dispatch_id") WHERE ended_at is null;--> statement-breakpoint
-CREATE INDEX "operation_items_open" ON "operation_items" USING btree ("operation_id","subject") WHERE done_at is null;--> statement-breakpoint
-CREATE INDEX "operations_open" ON "operations" USING btree ("id") WHERE state in ('running', 'paused');--> statement-breakpoint
-CREATE INDEX "action_log_subject_id_index" ON "action_log" USING btree ("subject","id");--> statement-breakpoint
-CREATE INDEX "dead_letters_subscriber_id_index" ON "dead_letters" USING btree ("subscriber","id");--> statement-breakpoint
-CREATE INDEX "dispatches_unstarted" ON "dispatches" USING btree ("claimed_at") WHERE started_at is null;--> statement-breakpoint
-CREATE INDEX "dispatches_unsettled" ON "dispatches" USING btree ("id") WHERE settled_at is null;--> statement-breakpoint
-CREATE INDEX "outbox_undispatched" ON "outbox" USING btree ("event_id") WHERE dispatch_id is null;--> statement-breakpoint
-CREATE INDEX "outbox_waiting" ON "outbox" USING btree ("workspace_id","event_id") WHERE coalesce(dispatch_id, event_id) = event_id;--> statement-breakpoint
-CREATE INDEX "outbox_dispatched" ON "outbox" USING btree ("dispatch_id","event_id") WHERE dispatch_id is not null;--> statement-breakpoint
-CREATE INDEX "search_documents_document" ON "search_documents" USING gin ("document");--> statement-breakpoint
-CREATE INDEX "search_documents_workspace_id_sent_at_index" ON "search_documents" USING btree ("workspace_id","sent_at");--> statement-breakpoint
-CREATE INDEX "deliveries_endpoint_id_id_index" ON "deliveries" USING btree ("endpoint_id","id");--> statement-breakpoint
-CREATE INDEX "deliveries_waiting_index" ON "deliveries" USING btree ("endpoint_id") WHERE due_at is not null;--> statement-breakpoint
-CREATE INDEX "delivery_attempts_delivery_id_id_index" ON "delivery_attempts" USING btree ("delivery_id","id");--> statement-breakpoint
-CREATE INDEX "endpoints_workspace_id_id_index" ON "endpoints" USING btree ("workspace_id","id");--> statement-breakpoint
-CREATE INDEX "api_keys_workspace_id_id_index" ON "api_keys" USING btree ("workspace_id","id");--> statement-breakpoint
-CREATE INDEX "idempotency_keys_created_at_index" ON "idempotency_keys" USING btree ("created_at");--> statement-breakpoint
-CREATE INDEX "idempotency_keys_message_id_index" ON "idempotency_keys" USING btree ("message_id") WHERE message_id is not null;--> statement-breakpoint
+ALTER TABLE "knockon"."channels" ADD CONSTRAINT "channels_workspace_id_workspaces_id_fk" FOREIGN KEY ("workspace_id") REFERENCES "knockon"."workspaces"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "knockon"."members" ADD CONSTRAINT "members_workspace_id_workspaces_id_fk" FOREIGN KEY ("workspace_id") REFERENCES "knockon"."workspaces"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "knockon"."operation_dispatches" ADD CONSTRAINT "operation_dispatches_operation_id_operations_id_fk" FOREIGN KEY ("operation_id") REFERENCES "knockon"."operations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "knockon"."operation_items" ADD CONSTRAINT "operation_items_operation_id_operations_id_fk" FOREIGN KEY ("operation_id") REFERENCES "knockon"."operations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "knockon"."sessions" ADD CONSTRAINT "sessions_operator_id_operators_id_fk" FOREIGN KEY ("operator_id") REFERENCES "knockon"."operators"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "knockon"."endpoints" ADD CONSTRAINT "endpoints_workspace_id_workspaces_id_fk" FOREIGN KEY ("workspace_id") REFERENCES "knockon"."workspaces"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "knockon"."api_keys" ADD CONSTRAINT "api_keys_workspace_id_workspaces_id_fk" FOREIGN KEY ("workspace_id") REFERENCES "knockon"."workspaces"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+CREATE INDEX "events_workspace_id_id_index" ON "knockon"."events" USING btree ("workspace_id","id");--> statement-breakpoint
+CREATE INDEX "events_message_id_id_index" ON "knockon"."events" USING btree ("message_id","id");--> statement-breakpoint
+CREATE INDEX "events_uncommon" ON "knockon"."events" USING btree ("type","id") WHERE type <> 'message.created';--> statement-breakpoint
+CREATE INDEX "channels_workspace_id_id_index" ON "knockon"."channels" USING btree ("workspace_id","id");--> statement-breakpoint
+CREATE INDEX "members_handle_folded" ON "knockon"."members" USING btree ("workspace_id",lower("handle"));--> statement-breakpoint
+CREATE INDEX "messages_speaker" ON "knockon"."messages" USING btree ("channel_id",lower("author"),"seq");--> statement-breakpoint
+CREATE INDEX "notifications_workspace_id_recipient_id_index" ON "knockon"."notifications" USING btree ("workspace_id","recipient","id");--> statement-breakpoint
+CREATE INDEX "dispatch_events_event_id_index" ON "knockon"."dispatch_events" USING btree ("event_id");--> statement-breakpoint
+CREATE INDEX "operation_dispatches_open" ON "knockon"."operation_dispatches" USING btree ("operation_id","dispatch_id") WHERE ended_at is null;--> statement-breakpoint
+CREATE INDEX "operation_items_open" ON "knockon"."operation_items" USING btree ("operation_id","subject") WHERE done_at is null;--> statement-breakpoint
+CREATE INDEX "operations_open" ON "knockon"."operations" USING btree ("id") WHERE state in ('running', 'paused');--> statement-breakpoint
+CREATE INDEX "action_log_subject_id_index" ON "knockon"."action_log" USING btree ("subject","id");--> statement-breakpoint
+CREATE INDEX "dead_letters_subscriber_id_index" ON "knockon"."dead_letters" USING btree ("subscriber","id");--> statement-breakpoint
+CREATE INDEX "dispatches_unstarted" ON "knockon"."dispatches" USING btree ("claimed_at") WHERE started_at is null;--> statement-breakpoint
+CREATE INDEX "dispatches_unsettled" ON "knockon"."dispatches" USING btree ("id") WHERE settled_at is null;--> statement-breakpoint
+CREATE INDEX "outbox_undispatched" ON "knockon"."outbox" USING btree ("event_id") WHERE dispatch_id is null;--> statement-breakpoint
+CREATE INDEX "outbox_waiting" ON "knockon"."outbox" USING btree ("workspace_id","event_id") WHERE coalesce(dispatch_id, event_id) = event_id;--> statement-breakpoint
+CREATE INDEX "outbox_dispatched" ON "knockon"."outbox" USING btree ("dispatch_id","event_id") WHERE dispatch_id is not null;--> statement-breakpoint
+CREATE INDEX "analytics_hours_workspace_id_hour_index" ON "knockon"."analytics_hours" USING btree ("workspace_id","hour");--> statement-breakpoint
+CREATE INDEX "search_documents_document" ON "knockon"."search_documents" USING gin ("document");--> statement-breakpoint
+CREATE INDEX "search_documents_workspace_id_sent_at_index" ON "knockon"."search_documents" USING btree ("workspace_id","sent_at");--> statement-breakpoint
+CREATE INDEX "deliveries_endpoint_id_id_index" ON "knockon"."deliveries" USING btree ("endpoint_id","id");--> statement-breakpoint
+CREATE INDEX "deliveries_waiting_index" ON "knockon"."deliveries" USING btree ("endpoint_id") WHERE due_at is not null;--> statement-breakpoint
+CREATE INDEX "delivery_attempts_delivery_id_id_index" ON "knockon"."delivery_attempts" USING btree ("delivery_id","id");--> statement-breakpoint
+CREATE INDEX "endpoints_workspace_id_id_index" ON "knockon"."endpoints" USING btree ("workspace_id","id");--> statement-breakpoint
+CREATE INDEX "api_keys_workspace_id_id_index" ON "knockon"."api_keys" USING btree ("workspace_id","id");--> statement-breakpoint
+CREATE INDEX "idempotency_keys_created_at_index" ON "knockon"."idempotency_keys" USING btree ("created_at");--> statement-breakpoint
+CREATE INDEX "idempotency_keys_message_id_index" ON "knockon"."idempotency_keys" USING btree ("message_id") WHERE message_id is not null;--> statement-breakpoint
 -- Written by hand from here on: what drizzle-kit can't express.
-INSERT INTO "deployment" DEFAULT VALUES;--> statement-breakpoint
+INSERT INTO "knockon"."deployment" DEFAULT VALUES;--> statement-breakpoint
 -- The time at which a UUIDv7 was made. Postgres 18 has `uuid_extract_timestamp`; older ones have nothing.
 CREATE FUNCTION knockon.uuid_time(id uuid) RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE
   AS $$ SELECT to_timestamp(('x' || translate(left(id::text, 13), '-', ''))::bit(48)::bigint / 1000.0) $$;--> statement-breakpoint
@@ -486,14 +508,14 @@ CREATE FUNCTION knockon.uuid_time(id uuid) RETURNS timestamptz LANGUAGE sql IMMU
 CREATE FUNCTION knockon.uuid_at(moment timestamptz) RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
   AS $$ SELECT (lpad(to_hex(floor(extract(epoch FROM moment) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid $$;--> statement-breakpoint
 -- All events of a dispatch: those it was made for at first, and those that an operation asked for later.
-CREATE VIEW "dispatched" AS
-  SELECT "event_id", "type", "dispatch_id" FROM "outbox" WHERE "dispatch_id" IS NOT NULL
+CREATE VIEW "knockon"."dispatched" AS
+  SELECT "event_id", "type", "dispatch_id" FROM "knockon"."outbox" WHERE "dispatch_id" IS NOT NULL
   UNION ALL
-  SELECT "event_id", "type", "dispatch_id" FROM "dispatch_events";--> statement-breakpoint
+  SELECT "event_id", "type", "dispatch_id" FROM "knockon"."dispatch_events";--> statement-breakpoint
 -- A receipt or dead letter that is deleted opens its dispatch again, so the ledger checks it anew. Rows that expire are deleted together
 -- with their outbox row, and open nothing. Dispatches of operations are not in the ledger: their `open` is null and stays so.
 -- Arrays, because the planner knows nothing of the size of `gone` and would read the whole outbox for one receipt.
-CREATE FUNCTION "reopen_dispatches"() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION "knockon"."reopen_dispatches"() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   who text;
   those uuid[];
@@ -502,37 +524,37 @@ DECLARE
 BEGIN
   FOR who, those IN SELECT subscriber, array_agg(event_id) FROM gone GROUP BY subscriber ORDER BY subscriber LOOP
     taken_by := ARRAY(SELECT DISTINCT o.dispatch_id FROM unnest(those) AS e (id)
-      CROSS JOIN LATERAL (SELECT dispatch_id FROM dispatched WHERE event_id = e.id OFFSET 0) o);
+      CROSS JOIN LATERAL (SELECT dispatch_id FROM knockon.dispatched WHERE event_id = e.id OFFSET 0) o);
     WITH torn AS (
-      UPDATE dispatches d SET open = d.open || who, settled_at = NULL
+      UPDATE knockon.dispatches d SET open = d.open || who, settled_at = NULL
       WHERE d.id = ANY (taken_by) AND who = ANY (d.subscribers) AND who <> ALL (d.open)
       RETURNING d.size
     )
     SELECT sum(size) INTO reopened FROM torn;
     IF reopened IS NOT NULL THEN
-      UPDATE settled_totals t SET events = t.events - reopened WHERE t.subscriber = who;
+      UPDATE knockon.settled_totals t SET events = t.events - reopened WHERE t.subscriber = who;
     END IF;
   END LOOP;
   RETURN NULL;
 END $$;--> statement-breakpoint
-CREATE TRIGGER "receipts_deleted" AFTER DELETE ON "receipts" REFERENCING OLD TABLE AS gone
-FOR EACH STATEMENT EXECUTE FUNCTION "reopen_dispatches"();--> statement-breakpoint
-CREATE TRIGGER "dead_letters_deleted" AFTER DELETE ON "dead_letters" REFERENCING OLD TABLE AS gone
-FOR EACH STATEMENT EXECUTE FUNCTION "reopen_dispatches"();--> statement-breakpoint
+CREATE TRIGGER "receipts_deleted" AFTER DELETE ON "knockon"."receipts" REFERENCING OLD TABLE AS gone
+FOR EACH STATEMENT EXECUTE FUNCTION "knockon"."reopen_dispatches"();--> statement-breakpoint
+CREATE TRIGGER "dead_letters_deleted" AFTER DELETE ON "knockon"."dead_letters" REFERENCING OLD TABLE AS gone
+FOR EACH STATEMENT EXECUTE FUNCTION "knockon"."reopen_dispatches"();--> statement-breakpoint
 -- Free space in each page for the next version of rows that are updated often, so that updates stay in their page.
-ALTER TABLE "channels" SET (fillfactor = 50);--> statement-breakpoint
-ALTER TABLE "analytics_hours" SET (fillfactor = 70);--> statement-breakpoint
-ALTER TABLE "channel_summaries" SET (fillfactor = 50);--> statement-breakpoint
-ALTER TABLE "channel_authors" SET (fillfactor = 70);--> statement-breakpoint
-ALTER TABLE "audit_heads" SET (fillfactor = 50);--> statement-breakpoint
-ALTER TABLE "cursors" SET (fillfactor = 70);--> statement-breakpoint
-ALTER TABLE "settled_totals" SET (fillfactor = 50);--> statement-breakpoint
-ALTER TABLE "ledger_checks" SET (fillfactor = 50);--> statement-breakpoint
-ALTER TABLE "attempts" SET (fillfactor = 70);--> statement-breakpoint
-ALTER TABLE "deliveries" SET (fillfactor = 80);--> statement-breakpoint
+ALTER TABLE "knockon"."channels" SET (fillfactor = 50);--> statement-breakpoint
+ALTER TABLE "knockon"."analytics_hours" SET (fillfactor = 70);--> statement-breakpoint
+ALTER TABLE "knockon"."channel_summaries" SET (fillfactor = 50);--> statement-breakpoint
+ALTER TABLE "knockon"."channel_authors" SET (fillfactor = 70);--> statement-breakpoint
+ALTER TABLE "knockon"."audit_heads" SET (fillfactor = 50);--> statement-breakpoint
+ALTER TABLE "knockon"."cursors" SET (fillfactor = 70);--> statement-breakpoint
+ALTER TABLE "knockon"."settled_totals" SET (fillfactor = 50);--> statement-breakpoint
+ALTER TABLE "knockon"."ledger_checks" SET (fillfactor = 50);--> statement-breakpoint
+ALTER TABLE "knockon"."attempts" SET (fillfactor = 70);--> statement-breakpoint
+ALTER TABLE "knockon"."deliveries" SET (fillfactor = 80);--> statement-breakpoint
 -- Retention deletes millions of rows: vacuum them at 2 % dead rows, not at Postgres' 20 %, so that their space is used again.
-ALTER TABLE "outbox" SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);--> statement-breakpoint
-ALTER TABLE "dispatches" SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);--> statement-breakpoint
-ALTER TABLE "events" SET (autovacuum_vacuum_scale_factor = 0.02);--> statement-breakpoint
-ALTER TABLE "receipts" SET (autovacuum_vacuum_scale_factor = 0.02);--> statement-breakpoint
-ALTER TABLE "idempotency_keys" SET (autovacuum_vacuum_scale_factor = 0.05);
+ALTER TABLE "knockon"."outbox" SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);--> statement-breakpoint
+ALTER TABLE "knockon"."dispatches" SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);--> statement-breakpoint
+ALTER TABLE "knockon"."events" SET (autovacuum_vacuum_scale_factor = 0.02);--> statement-breakpoint
+ALTER TABLE "knockon"."receipts" SET (autovacuum_vacuum_scale_factor = 0.02);--> statement-breakpoint
+ALTER TABLE "knockon"."idempotency_keys" SET (autovacuum_vacuum_scale_factor = 0.05);

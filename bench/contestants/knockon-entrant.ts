@@ -65,10 +65,10 @@ export class KnockonEntrant implements Omit<Entrant, 'stop'> {
         count(
           pg<
             { count: number }[]
-          >`select count(*)::int from events where id > ${mark} and type = 'message.created'`,
+          >`select count(*)::int from knockon.events where id > ${mark} and type = 'message.created'`,
         ),
       effects: () =>
-        count(pg<{ count: number }[]>`select count(*)::int from receipts where event_id > ${mark}`),
+        count(pg<{ count: number }[]>`select count(*)::int from knockon.receipts where event_id > ${mark}`),
       lastEffect: () => lastCommitted(pg, pg`receipts where event_id > ${mark}`),
     };
   }

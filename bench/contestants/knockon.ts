@@ -55,7 +55,7 @@ export const knockonApi: Contestant = {
 /** Six effects in order per channel. */
 export const knockonOrdered: Contestant = {
   name: 'knockon-ordered',
-  title: "Knock-on, `ordering: 'channel'`",
+  title: "Knock-on, `ordering: 'key'`",
   effects: 6,
   enter: (ground) => enter(ground, 'knockon_ordered', 'channel'),
 };

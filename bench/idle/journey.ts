@@ -32,7 +32,7 @@ export async function journeyOf(
   times: Times,
 ): Promise<Journey> {
   const [row] = await pg<[{ id: string; claimed: number }]>`
-    select d.id, extract(epoch from d.claimed_at)::float8 * 1000 as claimed from outbox o join dispatches d on d.id = o.dispatch_id where o.event_id = ${eventId}`;
+    select d.id, extract(epoch from d.claimed_at)::float8 * 1000 as claimed from knockon.outbox o join knockon.dispatches d on d.id = o.dispatch_id where o.event_id = ${eventId}`;
   const { events } = await client.workflow.getHandle(row.id).fetchHistory();
   const at = (time: { seconds?: unknown; nanos?: number | null } | null | undefined) =>
     Number(time?.seconds ?? 0) * 1000 + (time?.nanos ?? 0) / 1e6 - times.posted;

@@ -6,8 +6,8 @@ export const channels: Check = {
   async look({ pg, workspaces }) {
     const accepted = new Set(workspaces.flatMap((workspace) => workspace.channels));
     const rows = await pg<{ id: string; events: number }[]>`
-      select c.id, count(e.id)::int as events from channels c
-      left join events e on e.channel_id = c.id and e.type = 'channel.created' and e.seq = 0
+      select c.id, count(e.id)::int as events from knockon.channels c
+      left join knockon.events e on e.channel_id = c.id and e.type = 'channel.created' and e.seq = 0
       where c.workspace_id = any(${idsOf(workspaces)}) group by c.id`;
     const there = new Map(rows.map(({ id, events }) => [id, events]));
     const wrong = [...accepted]

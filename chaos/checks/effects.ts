@@ -9,10 +9,10 @@ export const receipts: Check = {
       { subscriber: string; expected: number; missing: number; surplus: number }[]
     >`
       with promised as (
-        select e.id as event_id, s.name as subscriber from events e join subscribers s on s.event_types && array[e.type, '*']
+        select e.id as event_id, s.name as subscriber from knockon.events e join knockon.subscribers s on s.event_types && array[e.type, '*']
         where e.workspace_id = any(${ids})
       ), had as (
-        select r.event_id, r.subscriber from receipts r left join events e on e.id = r.event_id
+        select r.event_id, r.subscriber from knockon.receipts r left join knockon.events e on e.id = r.event_id
         where e.id is null or e.workspace_id = any(${ids})
       )
       select coalesce(p.subscriber, r.subscriber) as subscriber, count(p.event_id)::int as expected,
@@ -35,7 +35,7 @@ export const deadLetters: Check = {
       { subscriber: string; cause: string; count: number; reason: string; event_id: string }[]
     >`
       select subscriber, cause, count(*)::int, min(reason) as reason, min(event_id::text) as event_id
-      from dead_letters d left join events e on e.id = d.event_id where e.id is null or e.workspace_id = any(${idsOf(workspaces)})
+      from knockon.dead_letters d left join knockon.events e on e.id = d.event_id where e.id is null or e.workspace_id = any(${idsOf(workspaces)})
       group by subscriber, cause order by 1, 2`;
     return {
       examined: rows.reduce((sum, { count }) => sum + count, 0),

@@ -7,7 +7,7 @@ export const mails: Check = {
     'whoever did not read of a mention had its mail, always with the same Message-ID, and no other mail was sent',
   async look({ pg, mailbox }) {
     const rows = await pg<{ id: string; recipient: string; emailed: boolean }[]>`
-      select id, recipient, emailed_at is not null as emailed from notifications`;
+      select id, recipient, emailed_at is not null as emailed from knockon.notifications`;
     const came = new Map(
       [...mailbox.mails].map(([which, times]) => [notificationOf(which), times]),
     );
@@ -23,7 +23,7 @@ export const mails: Check = {
       wrong.push(`${mailbox.mails.size - came.size} mails came under another Message-ID once more`);
     const gone = await pg<
       { n: number }[]
-    >`select count(*)::int as n from messages where deleted_at is not null`;
+    >`select count(*)::int as n from knockon.messages where deleted_at is not null`;
     // A mail may have been sent just before its message was deleted: one at most for each.
     const surplus = came.size - rows.length;
     if (surplus > (gone[0]?.n ?? 0))

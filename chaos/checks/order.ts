@@ -10,7 +10,7 @@ export const audit: Check = {
       const { body } = await client.call({ method: 'GET', path: '/v1/audit/verify', key });
       const [row] = await pg<
         { events: number }[]
-      >`select count(*)::int as events from events where workspace_id = ${id}`;
+      >`select count(*)::int as events from knockon.events where workspace_id = ${id}`;
       examined += row?.events ?? 0;
       if (body.valid !== true)
         wrong.push(`the chain of workspace ${id} does not hold: ${JSON.stringify(body.broken_at)}`);
@@ -38,10 +38,10 @@ export const chainOrder: Check = {
     const rows = await pg<Step[]>`
       with steps as (
         select e.channel_id, a.event_id, e.seq::float8 as seq, lag(e.seq) over (partition by e.channel_id order by a.position)::float8 as before
-        from audit_entries a join events e on e.id = a.event_id where e.channel_id is not null
+        from knockon.audit_entries a join knockon.events e on e.id = a.event_id where e.channel_id is not null
       )
       select * from steps where before >= seq`;
-    const [count] = await pg<{ n: number }[]>`select count(*)::int as n from audit_entries`;
+    const [count] = await pg<{ n: number }[]>`select count(*)::int as n from knockon.audit_entries`;
     return { examined: count?.n ?? 0, wrong: rows.map(outOfOrder) };
   },
 };
@@ -56,7 +56,7 @@ export const channelOrder: Check = {
       )
       select * from steps where before >= seq`;
     const counts = await pg<{ id: string; times: number }[]>`
-      select e.id, count(s.place)::int as times from events e left join sightings s on s.event_id = e.id
+      select e.id, count(s.place)::int as times from knockon.events e left join sightings s on s.event_id = e.id
       where e.type like 'message.%' group by e.id having count(s.place) <> 1`;
     const [all] = await pg<{ n: number }[]>`select count(*)::int as n from sightings`;
     return {

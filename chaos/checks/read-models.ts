@@ -9,10 +9,10 @@ export const analytics: Check = {
     >`
       with there as (
         select channel_id, date_trunc('hour', sent_at, 'UTC') as hour, author, count(*)::int as messages
-        from messages where deleted_at is null group by 1, 2, 3
+        from knockon.messages where deleted_at is null group by 1, 2, 3
       )
       select channel_id, hour, author, coalesce(t.messages, 0) as there, coalesce(a.messages, 0) as told
-      from there t full join analytics_hours a using (channel_id, hour, author)`;
+      from there t full join knockon.analytics_hours a using (channel_id, hour, author)`;
     const wrong = rows.filter(({ there, told }) => there !== told);
     return {
       examined: rows.length,
@@ -36,8 +36,8 @@ export const summaries: Check = {
         jsonb_build_object('messages', count(m.id), 'authors', count(distinct m.author),
           'last', (array_agg(m.id order by m.seq desc))[1], 'text', (array_agg(m.text order by m.seq desc))[1]) as there,
         (select jsonb_build_object('messages', s.messages, 'authors', s.authors, 'last', s.last_message -> 'id', 'text', s.last_message -> 'text')
-          from channel_summaries s where s.channel_id = c.id) as told
-      from channels c join messages m on m.channel_id = c.id and m.deleted_at is null group by c.id`;
+          from knockon.channel_summaries s where s.channel_id = c.id) as told
+      from knockon.channels c join knockon.messages m on m.channel_id = c.id and m.deleted_at is null group by c.id`;
     const wrong = rows.filter(({ there, told }) =>
       Object.keys(there).some((name) => there[name] !== told?.[name]),
     );
@@ -62,7 +62,7 @@ export const notifications: Check = {
       (message) => message.mention !== null && !message.isDeleted,
     );
     const rows = await pg<{ message_id: string; recipient: string; count: number }[]>`
-      select message_id, recipient, count(*)::int from notifications where workspace_id = any(${idsOf(workspaces)}) group by 1, 2`;
+      select message_id, recipient, count(*)::int from knockon.notifications where workspace_id = any(${idsOf(workspaces)}) group by 1, 2`;
     const name = (message: string, recipient: string | null) => `message ${message}, ${recipient}`;
     const expected = new Set(mentioning.map(({ id, mention }) => name(id, mention)));
     const there = new Map(rows.map((row) => [name(row.message_id, row.recipient), row.count]));

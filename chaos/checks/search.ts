@@ -10,7 +10,7 @@ export const index: Check = {
     const rows = await pg<{ id: string; why: string }[]>`
       select m.id, case when d.message_id is null then 'is not in the index' when d.version <> m.version then 'is in the index with an older text'
         when m.deleted_at is not null then 'is deleted, and its text is in the index' else 'is not found by its word' end as why
-      from messages m left join search_documents d on d.message_id = m.id
+      from knockon.messages m left join knockon.search_documents d on d.message_id = m.id
       left join unnest(${sure.map(({ id }) => id)}::uuid[], ${sure.map(({ word }) => word)}::text[]) as w (id, word) on w.id = m.id
       where d.version is distinct from m.version or (d.document is null) <> (m.deleted_at is not null)
         or (w.word is not null and not d.document @@ plainto_tsquery('english', w.word))`;

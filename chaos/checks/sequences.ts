@@ -15,10 +15,10 @@ export const sequences: Check = {
   async look({ pg }) {
     const rows = await pg<Counted[]>`
       select c.id as channel_id, 'messages' as what, count(m.id)::int as count, min(m.seq)::float8 as first, max(m.seq)::float8 as last, c.last_seq::float8 as told
-      from channels c left join messages m on m.channel_id = c.id group by c.id
+      from knockon.channels c left join knockon.messages m on m.channel_id = c.id group by c.id
       union all
       select c.id, 'events', count(e.id)::int, min(e.seq)::float8, max(e.seq)::float8, c.last_event_seq::float8
-      from channels c left join events e on e.channel_id = c.id group by c.id`;
+      from knockon.channels c left join knockon.events e on e.channel_id = c.id group by c.id`;
     const wrong = rows.filter(({ what, count, first, last, told }) => {
       const start = what === 'events' ? 0 : 1;
       return count > 0

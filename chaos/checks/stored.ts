@@ -16,7 +16,7 @@ interface Stored {
 const readStored = ({ pg, workspaces }: World) => pg<Stored[]>`
   select m.id, m.channel_id, m.seq::float8 as seq, m.author, m.text, m.version, m.deleted_at is not null as is_deleted,
     array_agg(jsonb_build_object('id', e.id, 'type', e.type, 'text', e.payload -> 'text') order by e.seq) as events
-  from messages m left join events e on e.message_id = m.id
+  from knockon.messages m left join knockon.events e on e.message_id = m.id
   where m.workspace_id = any(${idsOf(workspaces)}) group by m.id`;
 
 /** The messages there are, against those that were answered for. */
@@ -63,7 +63,7 @@ export const onceEach: Check = {
   async look({ pg, journal, workspaces }) {
     const known = new Set(journal.messages.map(({ id }) => id));
     const rows = await pg<{ id: string; key: string | null }[]>`
-      select m.id, k.key from messages m left join idempotency_keys k on k.message_id = m.id where m.workspace_id = any(${idsOf(workspaces)})`;
+      select m.id, k.key from knockon.messages m left join knockon.idempotency_keys k on k.message_id = m.id where m.workspace_id = any(${idsOf(workspaces)})`;
     const unknown = rows.filter(
       ({ id, key }) => !known.has(id) && !journal.unanswered.has(key ?? ''),
     );

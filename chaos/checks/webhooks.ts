@@ -9,7 +9,7 @@ export const webhooks: Check = {
     let examined = 0;
     for (const { url, workspaceId, types, events } of receiver.hooks) {
       const rows = await pg<{ id: string; type: string }[]>`
-        select id, type from events where workspace_id = ${workspaceId} and (type = any(${types}) or ${types.includes('*')})`;
+        select id, type from knockon.events where workspace_id = ${workspaceId} and (type = any(${types}) or ${types.includes('*')})`;
       examined += rows.length;
       const wanted = new Map(rows.map(({ id, type }) => [id, type]));
       for (const [id, type] of wanted) {
@@ -32,7 +32,7 @@ export const deliveries: Check = {
   promise: 'every delivery is delivered, one an event and endpoint',
   async look({ pg, receiver, workspaces }) {
     const rows = await pg<{ state: string; count: number }[]>`
-      select state, count(*)::int from deliveries where workspace_id = any(${idsOf(workspaces)}) group by state`;
+      select state, count(*)::int from knockon.deliveries where workspace_id = any(${idsOf(workspaces)}) group by state`;
     const sum = (wanted: (state: string) => boolean) =>
       rows.filter(({ state }) => wanted(state)).reduce((n, { count }) => n + count, 0);
     const taken = receiver.hooks.reduce((n, { events }) => n + events.size, 0);

@@ -45,9 +45,9 @@ const ofTheOthers = (bad: BadReport[], good: string): Check => ({
     const accepted = bad.flatMap((one) => one.accepted);
     const gone = await pg<{ id: string }[]>`
       select a.id from unnest(${accepted}::uuid[]) as a (id)
-      where not exists (select from messages m join events e on e.message_id = m.id and e.type = 'message.created' where m.id = a.id)`;
+      where not exists (select from knockon.messages m join knockon.events e on e.message_id = m.id and e.type = 'message.created' where m.id = a.id)`;
     const given = await pg<{ subscriber: string; cause: string; count: number }[]>`
-      select d.subscriber, d.cause, count(*)::int from dead_letters d join events e on e.id = d.event_id
+      select d.subscriber, d.cause, count(*)::int from knockon.dead_letters d join knockon.events e on e.id = d.event_id
       where d.subscriber <> 'webhooks' and e.workspace_id <> ${good} group by 1, 2`;
     return {
       examined: accepted.length,
@@ -68,11 +68,11 @@ const ofTheOthers = (bad: BadReport[], good: string): Check => ({
 export const stillToCome = (good: string) => async (pg: Sql) =>
   openWork(
     await pg<{ name: string; count: number }[]>`
-    select 'dispatch' as name, count(*)::int from outbox where dispatch_id is null
+    select 'dispatch' as name, count(*)::int from knockon.outbox where dispatch_id is null
     union all
-    select s.name, count(*)::int from events e join subscribers s on s.event_types && array[e.type, '*']
+    select s.name, count(*)::int from knockon.events e join knockon.subscribers s on s.event_types && array[e.type, '*']
     where (s.name <> 'webhooks' or e.workspace_id = ${good})
-      and not exists (select from receipts r where r.event_id = e.id and r.subscriber = s.name)
-      and not exists (select from dead_letters d where d.event_id = e.id and d.subscriber = s.name)
+      and not exists (select from knockon.receipts r where r.event_id = e.id and r.subscriber = s.name)
+      and not exists (select from knockon.dead_letters d where d.event_id = e.id and d.subscriber = s.name)
     group by s.name order by name`,
   );

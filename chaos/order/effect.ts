@@ -15,7 +15,7 @@ export const sightings = defineEffect({
   name: 'sightings',
   description: 'Writes down the order in which it sees the events of each channel.',
   on: ['message.created', 'message.updated', 'message.deleted'],
-  ordering: 'channel',
+  ordering: 'key',
   async transact(tx, events) {
     const column = (pick: (event: (typeof events)[number]) => string | number | null) =>
       sql.param(events.map(pick));

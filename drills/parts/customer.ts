@@ -57,7 +57,7 @@ export class Customer {
   /** How many deliveries to an endpoint are in that state. */
   async deliveries(endpointId: string, state: 'pending' | 'delivered' | 'failed'): Promise<number> {
     const [row] = await this.#stage.pg<{ n: number }[]>`
-      select count(*)::int as n from deliveries where endpoint_id = ${endpointId} and state = ${state}`;
+      select count(*)::int as n from knockon.deliveries where endpoint_id = ${endpointId} and state = ${state}`;
     return row?.n ?? 0;
   }
 }

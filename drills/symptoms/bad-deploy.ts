@@ -25,7 +25,7 @@ export const badDeploy: Drill = {
     const letters = async () => {
       const [row] = await pg<
         { n: number }[]
-      >`select count(*)::int as n from dead_letters where subscriber = 'search' and cause = ${CAUSE}`;
+      >`select count(*)::int as n from knockon.dead_letters where subscriber = 'search' and cause = ${CAUSE}`;
       return row?.n ?? 0;
     };
     await stage.until('that some of it is given up', async () => {

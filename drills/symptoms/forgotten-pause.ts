@@ -16,7 +16,7 @@ export const forgottenPause: Drill = {
     stage.afterwards(() => stage.call('POST', '/v1/ops/subscribers/search/resume'));
     await customer.postMany(20, (n) => `written in the afternoon, ${n}`);
     // Nobody practises for hours: the pause is told to have begun then.
-    await pg`update controls set paused_at = paused_at - interval '3 hours' where subscriber = 'search'`;
+    await pg`update knockon.controls set paused_at = paused_at - interval '3 hours' where subscriber = 'search'`;
     await stage.until(
       'that events wait for search',
       async () => (await stage.subscriber('search')).backlog >= 20,

@@ -15,18 +15,18 @@ export const missingEffect: Drill = {
     const messages = await customer.postMany(5, (n) => `chapter ${n}`);
     const { id, event_id } = messages[2];
     const receipt = () =>
-      pg`select from receipts where event_id = ${event_id} and subscriber = 'search'`;
+      pg`select from knockon.receipts where event_id = ${event_id} and subscriber = 'search'`;
     await stage.until('that search has done it', async () => (await receipt()).length === 1);
     await stage.until('that its workflow has ended', async () => {
-      const [row] = await pg`select from dispatches d join outbox o on o.dispatch_id = d.id
-        where o.event_id = ${event_id} and (select count(*) from receipts r where r.event_id = o.event_id) >= cardinality(d.subscribers)`;
+      const [row] = await pg`select from knockon.dispatches d join knockon.outbox o on o.dispatch_id = d.id
+        where o.event_id = ${event_id} and (select count(*) from knockon.receipts r where r.event_id = o.event_id) >= cardinality(d.subscribers)`;
       return row !== undefined;
     });
-    await pg`delete from search_documents where message_id = ${id}`;
-    await pg`delete from receipts where event_id = ${event_id} and subscriber = 'search'`;
+    await pg`delete from knockon.search_documents where message_id = ${id}`;
+    await pg`delete from knockon.receipts where event_id = ${event_id} and subscriber = 'search'`;
     const [dispatch] = await pg<
       { id: string }[]
-    >`select dispatch_id as id from outbox where event_id = ${event_id}`;
+    >`select dispatch_id as id from knockon.outbox where event_id = ${event_id}`;
     stage.env.KNOCKON_API_KEY = customer.key;
     return {
       words: { MESSAGE_ID: id, WORKFLOW_ID: dispatch!.id },

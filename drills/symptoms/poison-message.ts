@@ -21,7 +21,7 @@ export const poisonMessage: Drill = {
     const { id } = await customer.post(`the second one says ${POISON}`);
     for (let n = 0; n < 5; n += 1) await customer.post(`stone ${n + 3}`);
     const letters = () =>
-      stage.pg<{ id: string }[]>`select id from dead_letters where subscriber = ${TRANSLATIONS}`;
+      stage.pg<{ id: string }[]>`select id from knockon.dead_letters where subscriber = ${TRANSLATIONS}`;
     await stage.until('that it is given up', async () => (await letters()).length === 1);
     stage.env.KNOCKON_API_KEY = customer.key;
     return {
@@ -39,15 +39,15 @@ export const poisonMessage: Drill = {
 /** What is dispatched to the made-up subscriber and not done. */
 async function openEvents({ pg }: Stage): Promise<number> {
   const [row] = await pg<{ n: number }[]>`
-    select count(*)::int as n from dispatches d join outbox o on o.dispatch_id = d.id
+    select count(*)::int as n from knockon.dispatches d join knockon.outbox o on o.dispatch_id = d.id
     where ${TRANSLATIONS} = any(d.subscribers)
-      and not exists (select from receipts r where r.event_id = o.event_id and r.subscriber = ${TRANSLATIONS})`;
+      and not exists (select from knockon.receipts r where r.event_id = o.event_id and r.subscriber = ${TRANSLATIONS})`;
   return row?.n ?? 0;
 }
 
 /** Nothing is left open that nobody would do. */
 async function unsubscribe(stage: Stage): Promise<void> {
-  await stage.pg`delete from subscribers where name = ${TRANSLATIONS}`;
+  await stage.pg`delete from knockon.subscribers where name = ${TRANSLATIONS}`;
   await stage.until('that nothing waits for the made-up subscriber', async () => {
     const body = { filter: { subscriber: TRANSLATIONS }, reason: 'the drill is over' };
     if ((await openEvents(stage)) > 0)

@@ -23,7 +23,7 @@ export const webhooksLate: Drill = {
     await customer.postMany(messages, (n) => `order ${n}`);
     const row = async () =>
       (
-        await stage.pg`select failing_since, max_per_second from endpoints where id = ${endpoint}`
+        await stage.pg`select failing_since, max_per_second from knockon.endpoints where id = ${endpoint}`
       )[0];
     await stage.until(
       'that the endpoint is left alone',

@@ -8,7 +8,7 @@ await host(
     name: TRANSLATIONS,
     description: 'Translates messages. Made up, for a drill.',
     on: ['message.created'],
-    ordering: 'channel',
+    ordering: 'key',
     onPoison: 'block',
     retry: { attempts: 2, initial: '200ms' },
     async transact(_tx, events) {

@@ -11,14 +11,14 @@ const kinds: Record<string, string> = {
 
 /**
  * Keeps a transcript of each channel: a numbered line for what was said, corrected or withdrawn, as
- * it happened. It needs `ordering: 'channel'`: lines are numbered one after another, and a text
+ * it happened. It needs `ordering: 'key'`: lines are numbered one after another, and a text
  * that was withdrawn must not come back because its deletion was handled before its message.
  */
 export const transcripts = defineEffect({
   name: 'transcripts',
   description: 'Keeps a numbered transcript of each channel.',
   on: ['message.created', 'message.updated', 'message.deleted'],
-  ordering: 'channel',
+  ordering: 'key',
   onPoison: 'block',
   async transact(tx, events) {
     await addLines(tx, events);

@@ -54,7 +54,9 @@ export async function findEndpoint({ db }: Database, which: Which) {
  * that there are.
  */
 export async function noSuchSubscriber({ pg }: Database, wanted: string): Promise<Problem> {
-  const rows = await pg<{ name: string }[]>`select name from subscribers order by name limit 500`;
+  const rows = await pg<
+    { name: string }[]
+  >`select name from knockon.subscribers order by name limit 500`;
   const names = rows.map((row) => row.name);
   if (names.length === 0)
     return new Problem(404, 'There is no such subscriber: no worker has registered one yet.');

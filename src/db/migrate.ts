@@ -102,10 +102,8 @@ async function apply(tx: TransactionSql, { tag, hash, statements }: Migration): 
 
 /** Waits until no other migrator runs. The lock ends with the transaction. */
 async function waitForTurn(tx: TransactionSql, turnMs: number): Promise<void> {
-  // Our tables are in `public`, whatever the role's search path says. Before Postgres 18 `uuidv7()`
-  // is in our own schema.
   await tx`
-    select set_config('search_path', ${`public, ${OWN_SCHEMA}`}, true),
+    select set_config('search_path', '', true),
       set_config('lock_timeout', ${String(turnMs)}, true),
       set_config('statement_timeout', '0', true),
       set_config('idle_in_transaction_session_timeout', '0', true)`;
@@ -137,28 +135,21 @@ async function layFoundations(
 
 /** @throws MigrationError with the statements that grant what the role lacks */
 async function checkPrivileges(tx: TransactionSql): Promise<void> {
-  const [may] = await tx<
-    { role: string; quoted: string; database: string; own: boolean; public: boolean }[]
-  >`
+  const [may] = await tx<{ role: string; quoted: string; database: string; may: boolean }[]>`
     select current_user as role, quote_ident(current_user) as quoted,
       quote_ident(current_database()) as database,
       case when to_regnamespace(${OWN_SCHEMA}) is null
         then has_database_privilege(current_database(), 'create')
-        else has_schema_privilege(to_regnamespace(${OWN_SCHEMA}), 'create') end as own,
-      coalesce(has_schema_privilege(to_regnamespace('public'), 'create'), false) as public`;
-  if (!may) return;
-  const lacking = [may.own ? null : OWN_SCHEMA, may.public ? null : 'public'];
-  const remedies = lacking.flatMap((schema) => (schema ? grant(schema, may.quoted) : []));
-  if (remedies.length === 0) return;
+        else has_schema_privilege(to_regnamespace(${OWN_SCHEMA}), 'create') end as may`;
+  if (!may || may.may) return;
   throw new MigrationError(
     `The role "${may.role}" may not create what is missing in the database ${may.database}. ` +
       'Nothing was changed. ' +
-      `Let the database's owner run this, then migrate again:\n  ${remedies.join('\n  ')}`,
+      "Let the database's owner run this, then migrate again:\n" +
+      `  create schema if not exists ${OWN_SCHEMA}; ` +
+      `grant usage, create on schema ${OWN_SCHEMA} to ${may.quoted};`,
   );
 }
-
-const grant = (schema: string, role: string) =>
-  `create schema if not exists ${schema}; grant usage, create on schema ${schema} to ${role};`;
 
 /** @throws always: a MigrationError, or the error itself where another try may pass */
 function explainFailure(tag: string, error: unknown): never {

@@ -83,7 +83,7 @@ function expectedObjects(): SchemaObject[] {
 export async function missingObjects(pg: Sql | TransactionSql): Promise<string[]> {
   const rows = await pg<{ missing: string }[]>`
     with ours as (
-      select * from pg_class where relnamespace = to_regnamespace('public')
+      select * from pg_class where relnamespace = to_regnamespace(${OWN_SCHEMA})
     ), expected as (
       select * from jsonb_to_recordset(${pg.json(expectedObjects() as never)})
         as e (kind text, of text, name text)

@@ -11,12 +11,12 @@ export async function missWhatWaits(
   endpointId: string,
 ): Promise<void> {
   await db.execute(sql`
-    update deliveries d set state = 'missed', due_at = null from endpoints n
+    update knockon.deliveries d set state = 'missed', due_at = null from knockon.endpoints n
     where n.id = ${endpointId} and n.disabled_at is not null
       and d.endpoint_id = n.id and d.id > knockon.uuid_at(now() - interval '7 days')
         and d.state = 'pending' and d.event_id is not null
       and not exists (
-        select from dead_letters l where l.event_id = d.event_id and l.subscriber = 'webhooks'
+        select from knockon.dead_letters l where l.event_id = d.event_id and l.subscriber = 'webhooks'
           and l.target in ('', d.endpoint_id::text)
       )`);
 }

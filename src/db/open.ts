@@ -1,5 +1,6 @@
 import postgres, { type Options, type PostgresType, type Sql } from 'postgres';
 import { Hosts } from './hosts.ts';
+import { renamingSchema } from './own-schema.ts';
 import { Sockets, type Tls } from './sockets.ts';
 
 /**
@@ -16,7 +17,7 @@ export function openClient(
   const sockets = new Sockets(url, silentMs, tlsOf(url));
   // The types of postgres.js don't know its option `socket`.
   const settings = { ...options, ssl: false, socket: sockets.open.bind(sockets) } as typeof options;
-  return { client: postgres(Hosts.of(url).url, settings) as Sql, sockets };
+  return { client: renamingSchema(postgres(Hosts.of(url).url, settings) as Sql), sockets };
 }
 
 /** What the URL says about TLS, as postgres.js reads it. */

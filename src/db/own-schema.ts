@@ -1,14 +1,79 @@
+import type { Sql, TransactionSql } from 'postgres';
+
 /**
- * The schema with what Knock-on has beside its tables: the journal of migrations, and functions.
- * Its objects are always named in full, for the search path is the application's.
+ * The schema with everything of Knock-on: tables, functions and the journal of migrations. All SQL
+ * says `knockon` and names it with each object, because the search path is the application's. Where
+ * `KNOCKON_SCHEMA` has another name, {@link renamingSchema} puts that in.
  */
-export const OWN_SCHEMA = 'knockon';
+const WRITTEN = 'knockon';
+
+/** Whether a schema may have that name: one that needs no quotes and is not Postgres' own. */
+export const isSchemaName = (name: string) => /^(?!pg_)[a-z_][a-z0-9_]{0,62}$/.test(name);
+
+/** The schema's name in this process. */
+export const OWN_SCHEMA = nameOfSchema(process.env['KNOCKON_SCHEMA']);
 
 /**
  * Says which migrations the database has had. A name that no application beside us uses: a role
  * called knockon finds it without its schema.
  */
 export const JOURNAL = 'applied_migrations';
+
+/** What is no name is refused by `readConfig`. */
+function nameOfSchema(named = ''): string {
+  return isSchemaName(named) ? named : WRITTEN;
+}
+
+const said = /\bknockon(?=\.)|(?<=")knockon(?=")|(?<=')knockon(?=')/g;
+
+/** A statement's text, with the schema's name in this process. */
+export const inOwnSchema = (text: string) => text.replace(said, OWN_SCHEMA);
+
+/** Templates whose texts have been renamed. Each is renamed once. */
+const renamed = new WeakMap<TemplateStringsArray, TemplateStringsArray>();
+
+function renameTemplate(template: TemplateStringsArray): TemplateStringsArray {
+  const known = renamed.get(template);
+  if (known) return known;
+  const texts = template.map(inOwnSchema);
+  const made = Object.assign(texts, { raw: texts });
+  renamed.set(template, made);
+  return made;
+}
+
+/** Has a client say the schema's name in each statement. The default name costs nothing. */
+export function renamingSchema<T extends Sql | TransactionSql>(pg: T): T {
+  if (OWN_SCHEMA === WRITTEN) return pg;
+  const unsafe = pg.unsafe.bind(pg) as (text: string, ...rest: unknown[]) => unknown;
+  Object.assign(pg, {
+    unsafe: (text: string, ...rest: unknown[]) => unsafe(inOwnSchema(text), ...rest),
+    ...within(pg, 'begin'),
+    ...within(pg, 'savepoint'),
+  });
+  return new Proxy(pg, {
+    apply: (target, self, [first, ...rest]: unknown[]) =>
+      Reflect.apply(target, self, [
+        Array.isArray(first) && 'raw' in first
+          ? renameTemplate(first as unknown as TemplateStringsArray)
+          : first,
+        ...rest,
+      ]) as unknown,
+  });
+}
+
+/** The statements of a transaction come by a client of its own. */
+function within(pg: Sql | TransactionSql, name: 'begin' | 'savepoint') {
+  const open = (pg as unknown as Record<string, unknown>)[name];
+  if (typeof open !== 'function') return {};
+  const opened = (...args: unknown[]) => {
+    const work = args.pop() as (tx: TransactionSql) => unknown;
+    return Reflect.apply(open, pg, [
+      ...args,
+      (tx: TransactionSql) => work(renamingSchema(tx)),
+    ]) as unknown;
+  };
+  return { [name]: opened };
+}
 
 /**
  * `uuidv7()` as Postgres 18 has it. Before: milliseconds, then microseconds in the twelve bits
@@ -27,10 +92,10 @@ const uuidv7 = (version: number) =>
  * Everybody may read it.
  */
 export const foundations = (version: number): string[] => [
-  `create table ${OWN_SCHEMA}.${JOURNAL} (
+  `create table knockon.${JOURNAL} (
     tag text primary key, hash text not null, applied_at timestamptz not null default now())`,
-  `create function ${OWN_SCHEMA}.uuidv7() returns uuid language sql volatile parallel safe
+  `create function knockon.uuidv7() returns uuid language sql volatile parallel safe
     as $$ ${uuidv7(version)} $$`,
-  `grant usage on schema ${OWN_SCHEMA} to public`,
-  `grant select on ${OWN_SCHEMA}.${JOURNAL} to public`,
+  'grant usage on schema knockon to public',
+  `grant select on knockon.${JOURNAL} to public`,
 ];

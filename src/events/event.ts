@@ -9,9 +9,11 @@ export interface DomainEvent {
   workspace_id: string;
   channel_id: string | null;
   message_id: string | null;
+  /** What it is in order with: its channel's id, or the key it was emitted with; null: nothing. */
+  key: string | null;
   /**
-   * Position in its channel's log, from 0 (`channel.created`) without gaps, in commit order; null
-   * outside a channel.
+   * Position among the events of its key, from 0 without gaps, in commit order; null without a key.
+   * A channel's first is `channel.created`.
    */
   seq: number | null;
   /** RFC 3339, UTC, milliseconds. */

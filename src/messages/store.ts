@@ -58,11 +58,11 @@ export async function storeMessages(
         as t (id, event_id, workspace_id, channel_id, author, text, metadata, sent_at, created_at,
           key, request_hash, place)
     ), locked as (
-      select c.id, c.workspace_id, c.last_seq, c.last_event_seq from channels c
+      select c.id, c.workspace_id, c.last_seq, c.last_event_seq from knockon.channels c
       where c.id in (select channel_id from input) order by c.id
         for no key update ${whatIsHeld === 'left out' ? pg`skip locked` : pg``}
     ), keyed as (
-      insert into idempotency_keys as k (workspace_id, key, request_hash, status, message_id)
+      insert into knockon.idempotency_keys as k (workspace_id, key, request_hash, status, message_id)
       select i.workspace_id, i.key, decode(i.request_hash, 'hex'), 201, i.id
       from input i join locked c on c.id = i.channel_id and c.workspace_id = i.workspace_id
       where i.key is not null
@@ -77,32 +77,32 @@ export async function storeMessages(
       from input i join locked c on c.id = i.channel_id and c.workspace_id = i.workspace_id
       where i.key is null or i.id in (select message_id from keyed)
     ), advanced as (
-      update channels c set last_seq = c.last_seq + n.count,
+      update knockon.channels c set last_seq = c.last_seq + n.count,
         last_event_seq = c.last_event_seq + n.count
       from (select channel_id, count(*) from accepted group by channel_id) n
         where c.id = n.channel_id
     ), stored as (
-      insert into messages (id, workspace_id, channel_id, seq, author, text, metadata, sent_at,
+      insert into knockon.messages (id, workspace_id, channel_id, seq, author, text, metadata, sent_at,
         created_at, updated_at)
       select id, workspace_id, channel_id, last_seq + nth, author, text, metadata::jsonb,
         sent_at::timestamptz,
         created_at::timestamptz, created_at::timestamptz
       from accepted returning id, seq
     ), logged as (
-      insert into events (id, type, version, workspace_id, channel_id, message_id, seq,
-        timestamp, payload)
-      select event_id, 'message.created', 1, workspace_id, channel_id, id, last_event_seq + nth,
-        created_at::timestamptz,
+      insert into knockon.events (id, type, version, workspace_id, channel_id, message_id,
+        sequence_id, seq, timestamp, payload)
+      select event_id, 'message.created', 1, workspace_id, channel_id, id, channel_id,
+        last_event_seq + nth, created_at::timestamptz,
         jsonb_build_object('seq', last_seq + nth, 'author', author, 'text', text, 'metadata',
           metadata::jsonb, 'sent_at', sent_at)
       from accepted
     ), queued as (
-      insert into outbox (event_id, workspace_id, channel_id, type)
+      insert into knockon.outbox (event_id, workspace_id, channel_id, type)
       select event_id, workspace_id, channel_id, 'message.created' from accepted
     )
     select id, seq from stored
     union all
-    select c.id, null from channels c
+    select c.id, null from knockon.channels c
     where (select count(*) from locked) < (select count(distinct channel_id) from input)
       and c.id in (select channel_id from input) and c.id not in (select id from locked)`;
   const stored: Stored = { seqs: new Map(), held: new Set() };

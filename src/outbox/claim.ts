@@ -24,7 +24,7 @@ export interface ClaimedDispatch extends DispatchScope {
 const FLOOD = 1 / 20;
 
 /** Whose dispatches these are. */
-export const origin = (pg: Sql | TransactionSql) => pg`(select id from deployment)`;
+export const origin = (pg: Sql | TransactionSql) => pg`(select id from knockon.deployment)`;
 
 /** What travels of a claimed group, and what is told of it beside. */
 export const handedOver = ({
@@ -51,7 +51,7 @@ export const specs = (pg: Sql | TransactionSql, names: PendingQuery<Row[]>) => p
       case when c.per_second is null then s.batch
         else least(s.batch, greatest(1, floor(c.per_second / 100)))::int end,
       'timeout_ms', s.timeout_ms, 'retry', s.retry) order by s.name)
-    from subscribers s left join controls c on c.subscriber = s.name
+    from knockon.subscribers s left join knockon.controls c on c.subscriber = s.name
     where s.name = any(${names}) and coalesce(s.retired_open, 'finish') = 'finish'
   ), '[]')`;
 
@@ -82,26 +82,26 @@ export async function claim(
   const waits = pg`coalesce(dispatch_id, event_id) = event_id`;
   return await pg<ClaimedDispatch[]>`
     with recursive waiting as (
-      (select workspace_id, 1 as nth from outbox
-        where ${waits} and ${size > 1} and exists (select from subscribers)
+      (select workspace_id, 1 as nth from knockon.outbox
+        where ${waits} and ${size > 1} and exists (select from knockon.subscribers)
           order by workspace_id limit 1)
       union all
       select next.workspace_id, w.nth + 1 from waiting w cross join lateral (
-        select workspace_id from outbox where ${waits} and workspace_id > w.workspace_id
+        select workspace_id from knockon.outbox where ${waits} and workspace_id > w.workspace_id
           order by workspace_id limit 1
       ) next where w.nth < ${half}::float8
     ), turns as (
       select workspace_id from waiting where workspace_id <> all(${resting}::uuid[])
     ), fair as (
       select share.* from turns t cross join lateral (
-        select event_id, type, workspace_id, channel_id from outbox where ${waits}
+        select event_id, type, workspace_id, channel_id from knockon.outbox where ${waits}
           and workspace_id = t.workspace_id
         order by event_id limit (select ceil(${half}::float8 / count(*)) from turns)
           for update skip locked
       ) share
     ), oldest as (
-      select event_id, type, workspace_id, channel_id from outbox
-      where dispatch_id is null and ${resting.length === 0} and exists (select from subscribers)
+      select event_id, type, workspace_id, channel_id from knockon.outbox
+      where dispatch_id is null and ${resting.length === 0} and exists (select from knockon.subscribers)
       order by event_id limit ${size} for update skip locked
     ), picked as (
       select event_id, type, workspace_id, channel_id from (select *, 1 as turn from fair union all
@@ -113,16 +113,16 @@ export async function claim(
     ), groups as (
       select knockon.uuidv7() as id, type, flooding, count(*)::int as size,
         (array_agg(event_id order by event_id))[1] as oldest_event_id,
-        array(select name from subscribers where event_types && array[t.type, '*']
+        array(select name from knockon.subscribers where event_types && array[t.type, '*']
           and retired_at is null order by name) as names,
         array_agg(distinct workspace_id) as workspace_ids,
         coalesce(array_agg(distinct channel_id) filter (where channel_id is not null),
           '{}') as channel_ids
       from told_apart t group by type, flooding
     ), opened as (
-      insert into dispatches (id, type, size, subscribers) select id, type, size, names from groups
+      insert into knockon.dispatches (id, type, size, subscribers) select id, type, size, names from groups
     ), claimed as (
-      update outbox o set dispatch_id = g.id from told_apart p join groups g using (type, flooding)
+      update knockon.outbox o set dispatch_id = g.id from told_apart p join groups g using (type, flooding)
         where o.event_id = p.event_id
     )
     select id, type, size, oldest_event_id, flooding, workspace_ids, channel_ids,
@@ -137,21 +137,21 @@ export async function claim(
  */
 export async function reclaim(pg: Sql, staleMs: number): Promise<ClaimedDispatch[]> {
   return await pg<ClaimedDispatch[]>`
-    update dispatches d set claimed_at = now()
+    update knockon.dispatches d set claimed_at = now()
     where d.id in (
-      select id from dispatches where started_at is null and claimed_at < now() - ${staleMs} *
+      select id from knockon.dispatches where started_at is null and claimed_at < now() - ${staleMs} *
         interval '1 ms'
       order by claimed_at limit 50 for update skip locked
     )
     returning d.id, d.type, d.size, ${origin(pg)} as origin,
       ${specs(pg, pg`d.subscribers`)} as subscribers,
-      array(select distinct workspace_id from outbox where dispatch_id = d.id) as workspace_ids,
-      array(select distinct channel_id from outbox where dispatch_id = d.id
+      array(select distinct workspace_id from knockon.outbox where dispatch_id = d.id) as workspace_ids,
+      array(select distinct channel_id from knockon.outbox where dispatch_id = d.id
         and channel_id is not null) as channel_ids`;
 }
 
 /** Notes that a dispatch has been taken, or that there is nobody to take it (`runId` null). */
 export async function markStarted(pg: Sql, id: string, runId: string | null): Promise<void> {
-  await pg`update dispatches set started_at = now(), run_id = coalesce(${runId}, run_id)
+  await pg`update knockon.dispatches set started_at = now(), run_id = coalesce(${runId}, run_id)
     where id = ${id} and started_at is null`;
 }

@@ -54,6 +54,8 @@ export async function emit(tx: Transaction, event: NewEvent): Promise<DomainEven
     workspace_id: event.workspaceId,
     channel_id: event.channelId ?? null,
     message_id: event.messageId ?? null,
+    sequence_id: event.channelId ?? null,
+    key: null,
     seq: event.channelId ? await nextSeq(tx, event.workspaceId, event.channelId) : null,
     timestamp: new Date(),
     payload: payload.data as Record<string, unknown>,
@@ -66,7 +68,7 @@ export async function emit(tx: Transaction, event: NewEvent): Promise<DomainEven
     type: row.type,
   });
   await tx.execute(sql`select pg_notify(${EVENTS_CHANNEL}, '')`);
-  return { ...row, timestamp: row.timestamp.toISOString() };
+  return { ...row, key: row.channel_id, timestamp: row.timestamp.toISOString() };
 }
 
 async function nextSeq(tx: Transaction, workspaceId: string, channelId: string): Promise<number> {

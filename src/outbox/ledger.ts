@@ -19,7 +19,7 @@ export interface Account {
  * where it expects many.
  */
 const eventsOf = (pg: Sql) =>
-  pg`select event_id, type from dispatched where dispatch_id = d.id offset 0`;
+  pg`select event_id, type from knockon.dispatched where dispatch_id = d.id offset 0`;
 
 /**
  * Each event that a dispatch has open, once for each subscriber it is open for, with what became of
@@ -29,13 +29,13 @@ const openEffectRows = (pg: Sql, lost: string[]) => pg`
   select s.name, d.claimed_at, o.event_id, d.id as dispatch_id, o.type,
     r.event_id is not null as done,
     r.event_id is null and l.event_id is not null as dead, d.id = any(${lost}::uuid[]) as lost
-  from dispatches d
+  from knockon.dispatches d
   cross join unnest(coalesce(d.open, d.subscribers)) as s (name)
   cross join lateral (${eventsOf(pg)}) o
-  left join lateral (select event_id from receipts where event_id = o.event_id
+  left join lateral (select event_id from knockon.receipts where event_id = o.event_id
     and subscriber = s.name limit 1) r on true
   left join lateral (
-    select event_id from (select event_id, subscriber from dead_letters
+    select event_id from (select event_id, subscriber from knockon.dead_letters
       where event_id = o.event_id offset 0) l where subscriber = s.name limit 1
   ) l on true
   where d.settled_at is null`;
@@ -56,13 +56,13 @@ export async function accounts(pg: Sql, lost: string[]): Promise<Account[]> {
         extract(epoch from now() - min(claimed_at) filter (where not done and not dead)) as oldest
       from effects group by name
     ), buried as (
-      select l.subscriber as name, count(distinct l.event_id) as dead from dead_letters l
-      cross join lateral (select dispatch_id from dispatched where event_id = l.event_id offset 0) o
-      cross join lateral (select subscribers, open from dispatches
+      select l.subscriber as name, count(distinct l.event_id) as dead from knockon.dead_letters l
+      cross join lateral (select dispatch_id from knockon.dispatched where event_id = l.event_id offset 0) o
+      cross join lateral (select subscribers, open from knockon.dispatches
         where id = o.dispatch_id offset 0) d
       where l.subscriber = any(d.subscribers)
         and l.subscriber <> all(coalesce(d.open, d.subscribers)) group by l.subscriber
-    ), settled as (select subscriber as name, events from settled_totals)
+    ), settled as (select subscriber as name, events from knockon.settled_totals)
     select name, (coalesce(s.events, 0) + coalesce(n.expected, 0))::float8 as expected,
       (coalesce(s.events, 0) - coalesce(b.dead, 0) + coalesce(n.done, 0))::float8 as done,
       (coalesce(b.dead, 0) + coalesce(n.dead, 0))::float8 as dead,
@@ -101,8 +101,8 @@ export async function undispatched(
 ): Promise<{ count: number; oldest_seconds: number | null }> {
   const [row] = await pg<{ count: number; oldest_seconds: number | null }[]>`
     with waiting as (
-      select event_id from outbox where dispatch_id is null
-      union all select o.event_id from dispatches d cross join lateral (${eventsOf(pg)}) o
+      select event_id from knockon.outbox where dispatch_id is null
+      union all select o.event_id from knockon.dispatches d cross join lateral (${eventsOf(pg)}) o
         where d.started_at is null
     )
     select count(*)::int as count,
@@ -118,9 +118,9 @@ export async function undispatched(
 export async function oldestUndispatched(pg: Sql): Promise<number | null> {
   const [row] = await pg<{ age: number | null }[]>`
     select extract(epoch from now() - least(
-      (select knockon.uuid_time(event_id) from outbox where dispatch_id is null order by event_id
+      (select knockon.uuid_time(event_id) from knockon.outbox where dispatch_id is null order by event_id
         limit 1),
-      (select claimed_since from (select knockon.uuid_time(id) as claimed_since from dispatches
+      (select claimed_since from (select knockon.uuid_time(id) as claimed_since from knockon.dispatches
         where started_at is null order by claimed_at limit 1) d)
     ))::float8 as age`;
   return row?.age ?? null;

@@ -28,18 +28,18 @@ export async function markSettled(pg: Sql): Promise<void> {
 async function settlePage(pg: Sql, after: string): Promise<DispatchPage> {
   const [page] = await pg<DispatchPage[]>`
     with page as (
-      select id, size, coalesce(open, subscribers) as open from dispatches
+      select id, size, coalesce(open, subscribers) as open from knockon.dispatches
       where settled_at is null and started_at is not null and id > ${after} order by id
         limit ${PAGE} for update skip locked
     ), found as (
       select id, size, open, array(select s.name from unnest(page.open) as s (name)
         where ${isOpen(pg, pg`page.id`)}) as still from page
     ), marked as (
-      update dispatches d set open = f.still, settled_at = case when f.still = '{}' then now() end
+      update knockon.dispatches d set open = f.still, settled_at = case when f.still = '{}' then now() end
       from found f where d.id = f.id
         and (f.still = '{}' or cardinality(f.still) < cardinality(f.open))
     ), counted as (
-      insert into settled_totals as t (subscriber, events)
+      insert into knockon.settled_totals as t (subscriber, events)
       select s.name, sum(f.size) from found f cross join unnest(f.open) as s (name)
         where s.name <> all(f.still) group by s.name order by s.name
       on conflict (subscriber) do update set events = t.events + excluded.events
@@ -55,10 +55,10 @@ async function settlePage(pg: Sql, after: string): Promise<DispatchPage> {
  * of the tables.
  */
 const isOpen = (pg: Sql, dispatchId: ReturnType<Sql>) => pg`exists (
-  select from (select event_id from dispatched where dispatch_id = ${dispatchId} offset 0) o
-  where (select true from receipts r where r.event_id = o.event_id and r.subscriber = s.name
+  select from (select event_id from knockon.dispatched where dispatch_id = ${dispatchId} offset 0) o
+  where (select true from knockon.receipts r where r.event_id = o.event_id and r.subscriber = s.name
     limit 1) is null
-    and (select true from (select subscriber from dead_letters where event_id = o.event_id offset 0)
+    and (select true from (select subscriber from knockon.dead_letters where event_id = o.event_id offset 0)
       l where l.subscriber = s.name limit 1) is null)`;
 
 /**
@@ -77,7 +77,7 @@ export async function reopenUnsettled(pg: Sql): Promise<void> {
 async function reopenPage(pg: Sql, after: string): Promise<DispatchPage> {
   const [page] = await pg<DispatchPage[]>`
     with page as (
-      select id, size, subscribers, open from dispatches where open is not null and id > ${after}
+      select id, size, subscribers, open from knockon.dispatches where open is not null and id > ${after}
         order by id limit ${PAGE} for update skip locked
     ), found as (
       select id, size, open, array(
@@ -85,10 +85,10 @@ async function reopenPage(pg: Sql, after: string): Promise<DispatchPage> {
           and ${isOpen(pg, pg`page.id`)}
       ) as torn from page
     ), reopened as (
-      update dispatches d set open = d.open || f.torn, settled_at = null from found f
+      update knockon.dispatches d set open = d.open || f.torn, settled_at = null from found f
         where d.id = f.id and f.torn <> '{}'
     ), discounted as (
-      update settled_totals t set events = t.events - n.events
+      update knockon.settled_totals t set events = t.events - n.events
       from (select s.name, sum(f.size) as events from found f cross join unnest(f.torn) as s (name)
         group by s.name) n where t.subscriber = n.name
     )

@@ -30,7 +30,7 @@ export async function findOrphans(
 
 async function openDispatches(pg: Sql, after: string, quietMs: number): Promise<DispatchRef[]> {
   return await pg<DispatchRef[]>`
-    select id, restarts from dispatches
+    select id, restarts from knockon.dispatches
     where settled_at is null and started_at is not null and id > ${after}
       and greatest(claimed_at, restarted_at) <= now() - ${quietMs}::float8 * interval '1 ms'
     order by id limit ${PAGE}`;

@@ -97,8 +97,8 @@ async function inBatches(
 
 async function deleteKeys(tx: TransactionSql): Promise<Batch> {
   const { count } = await tx`
-    delete from idempotency_keys where ctid = any(array(
-      select ctid from idempotency_keys where created_at < now() - interval '24 hours'
+    delete from knockon.idempotency_keys where ctid = any(array(
+      select ctid from knockon.idempotency_keys where created_at < now() - interval '24 hours'
         order by created_at limit ${BATCH} for update skip locked
     ))`;
   return { looked_at: count, deleted: count, last: null };
@@ -120,7 +120,7 @@ async function deleteDispatches(tx: TransactionSql, after: string, before: strin
   const [row] = await tx<Batch[]>`
     with page as (
       select id, settled_at, sum(size) over (order by id) - size as before_it from (
-        select id, size, settled_at from dispatches where id > ${after} and id < ${before}
+        select id, size, settled_at from knockon.dispatches where id > ${after} and id < ${before}
           order by id limit ${BATCH}
       ) d
     ), looked_at as materialized (
@@ -128,30 +128,30 @@ async function deleteDispatches(tx: TransactionSql, after: string, before: strin
     ), old as materialized (
       select array(
         select l.id from looked_at l where l.settled_at is not null and not exists (
-          select from (select event_id from dispatched where dispatch_id = l.id offset 0) o
-          cross join lateral (select 1 from dead_letters where event_id = o.event_id limit 1) dead
+          select from (select event_id from knockon.dispatched where dispatch_id = l.id offset 0) o
+          cross join lateral (select 1 from knockon.dead_letters where event_id = o.event_id limit 1) dead
         )
       ) as ids
     ), taken as (
-      delete from outbox where dispatch_id = any((select ids from old)::uuid[]) returning event_id
+      delete from knockon.outbox where dispatch_id = any((select ids from old)::uuid[]) returning event_id
     ), later as (
-      delete from dispatch_events where dispatch_id = any((select ids from old)::uuid[])
+      delete from knockon.dispatch_events where dispatch_id = any((select ids from old)::uuid[])
         returning event_id
     ), last_of as materialized (
       select array_agg(event_id) as ids from (select event_id from taken union select event_id
         from later) e cross join lateral (
         select count(*) filter (where dispatch_id <> all((select ids from old)::uuid[])) as others
-          from dispatched where event_id = e.event_id
+          from knockon.dispatched where event_id = e.event_id
       ) o where others = 0
     ), done as (
-      delete from receipts where event_id = any((select ids from last_of)::uuid[])
+      delete from knockon.receipts where event_id = any((select ids from last_of)::uuid[])
     ), tried as (
-      delete from attempts where event_id = any((select ids from last_of)::uuid[])
+      delete from knockon.attempts where event_id = any((select ids from last_of)::uuid[])
     ), gone as (
-      delete from dispatches where id = any((select ids from old)::uuid[]) returning id
+      delete from knockon.dispatches where id = any((select ids from old)::uuid[]) returning id
     ), noted as (
       -- By which a late call of one of them is told from one of a dispatch that never was here.
-      update deployment set expired_before = ${before} where coalesce(expired_before < ${before},
+      update knockon.deployment set expired_before = ${before} where coalesce(expired_before < ${before},
         true) and exists (select from gone)
     )
     select (select count(*) from looked_at)::int as looked_at, (select count(*)
@@ -175,21 +175,21 @@ async function deleteEvents(
 ): Promise<Batch> {
   const [row] = await tx<Batch[]>`
     with old as materialized (
-      select id, message_id from events where id > ${after} and id < ${before} order by id
+      select id, message_id from knockon.events where id > ${after} and id < ${before} order by id
         limit ${BATCH}
     ), free as materialized (
       select array(select id from old where not (${keysNeedThem} and exists (
-          select from idempotency_keys k where k.message_id = old.message_id
+          select from knockon.idempotency_keys k where k.message_id = old.message_id
             and k.created_at >= now() - interval '24 hours'
-        )) and (select o.event_id from outbox o where o.event_id = old.id) is null
-        and (select e.event_id from dispatch_events e where e.event_id = old.id
+        )) and (select o.event_id from knockon.outbox o where o.event_id = old.id) is null
+        and (select e.event_id from knockon.dispatch_events e where e.event_id = old.id
           limit 1) is null) as ids
     ), d as (
-      delete from deliveries where event_id = any((select ids from free)::uuid[]) returning id
+      delete from knockon.deliveries where event_id = any((select ids from free)::uuid[]) returning id
     ), a as (
-      delete from delivery_attempts where delivery_id = any(array(select id from d))
+      delete from knockon.delivery_attempts where delivery_id = any(array(select id from d))
     ), gone as (
-      delete from events where id = any((select ids from free)::uuid[]) returning id
+      delete from knockon.events where id = any((select ids from free)::uuid[]) returning id
     )
     select (select count(*) from old)::int as looked_at, (select count(*)
       from gone)::int as deleted,

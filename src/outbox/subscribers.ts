@@ -7,7 +7,7 @@ export interface Registration extends SubscriberSpec {
   description: string;
   /** Event types, or `*` for all. */
   event_types: string[];
-  ordering: 'none' | 'channel' | 'exclusive';
+  ordering: 'none' | 'key' | 'exclusive';
   /** Whether a replay may do again what is done (default `never`). */
   again?: 'freely' | 'asked' | 'never';
 }
@@ -22,7 +22,7 @@ export async function register(pg: Sql, registrations: Registration[]): Promise<
   return await pg.begin(async (tx) => {
     for (const r of registrations) {
       await tx`
-        insert into subscribers (name, description, event_types, task_queue, activity, ordering,
+        insert into knockon.subscribers (name, description, event_types, task_queue, activity, ordering,
           batch, timeout_ms, retry, again)
         values (${r.name}, ${r.description}, ${r.event_types}, ${r.task_queue}, ${r.activity},
           ${r.ordering}, ${r.batch},
@@ -40,7 +40,7 @@ export async function register(pg: Sql, registrations: Registration[]): Promise<
     const names = registrations.map(({ name }) => name);
     const retired = await tx<
       { name: string }[]
-    >`select name from subscribers where name = any(${names}) and retired_at is not null
+    >`select name from knockon.subscribers where name = any(${names}) and retired_at is not null
       order by name`;
     return retired.map(({ name }) => name);
   });

@@ -1,4 +1,5 @@
 import { isDatabaseUrl } from '../database-url.ts';
+import { isSchemaName } from '../db/own-schema.ts';
 import {
   checkedText,
   choice,
@@ -28,6 +29,18 @@ export const database = {
       'It is used for LISTEN and for migrations. ' +
       'Without it, processes behind a pooler look for new work every second.',
   }),
+  KNOCKON_SCHEMA: checkedText(
+    'must be a name of a-z, 0-9 and _ that begins with a letter and not with "pg_"',
+    isSchemaName,
+    {
+      readBy: everyProcess,
+      means: 'The Postgres schema with all of its tables and functions.',
+      more:
+        '`knockon migrate` makes it. All processes and commands need the same. ' +
+        'Nothing depends on the search path.',
+      unset: 'knockon',
+    },
+  ),
 };
 
 export const secrets = {

@@ -87,7 +87,7 @@ async function unlessAnother(
   work: () => Promise<unknown>,
 ): Promise<void> {
   const begun = await pg`
-    insert into ledger_checks as c (name, balance) values (${name}, 'null')
+    insert into knockon.ledger_checks as c (name, balance) values (${name}, 'null')
     on conflict (name) do update set checked_at = now()
       where c.checked_at <= now() - ${everyMs}::float8 * interval '1 ms'
     returning name`;

@@ -132,7 +132,7 @@ export class Presence {
     await this.#beating?.stop();
     const leave = async () => {
       await this.#beat();
-      await this.#options.pg`delete from workers where identity = ${this.identity}`;
+      await this.#options.pg`delete from knockon.workers where identity = ${this.identity}`;
     };
     await Promise.race([
       leave().catch(() => {}),
@@ -148,7 +148,7 @@ export class Presence {
     );
     const ahead = await clockAhead(pg);
     await pg`
-      insert into workers (identity, kind, version, host, pid, effects, clock_ahead_ms)
+      insert into knockon.workers (identity, kind, version, host, pid, effects, clock_ahead_ms)
       values (${this.identity}, ${kind}, ${version}, ${hostname()}, ${process.pid},
         ${pg.json(effects)}, ${ahead})
       on conflict (identity) do update
@@ -158,7 +158,7 @@ export class Presence {
       const { done, failed } = tally;
       if (done + failed === 0) continue;
       await pg`
-        insert into effect_rates (subscriber, since, done, failed)
+        insert into knockon.effect_rates (subscriber, since, done, failed)
         values (${name}, date_bin('10 seconds', now(), timestamptz 'epoch'), ${done}, ${failed})
         on conflict (subscriber, since) do update set done = effect_rates.done + excluded.done,
           failed = effect_rates.failed + excluded.failed`;

@@ -137,7 +137,7 @@ export async function expectOnce(
   for (const { name, expected, done, dead } of subscribers)
     expect({ name, done, dead }).toEqual({ name, done: expected, dead: 0 });
   const [count] =
-    await pg`select (select count(*)::int from events) as events, (select count(*)::int from messages) as messages`;
+    await pg`select (select count(*)::int from knockon.events) as events, (select count(*)::int from knockon.messages) as messages`;
   expect(count?.messages).toBe(messages);
   expect(await product.get('/v1/audit/verify')).toMatchObject({
     valid: true,
@@ -151,6 +151,6 @@ export async function expectOnce(
   expect(await product.get(`/v1/channels/${product.channelId}/summary`)).toMatchObject({
     messages,
   });
-  const [found] = await pg`select count(*)::int as documents from search_documents`;
+  const [found] = await pg`select count(*)::int as documents from knockon.search_documents`;
   expect(found?.documents).toBe(messages);
 }

@@ -116,9 +116,9 @@ async function giveItsOwnTime(pg: Sql): Promise<void> {
     create function clock.now() returns timestamptz language sql stable as
       'select pg_catalog.now() + ms * interval ''1 ms'' from clock.ahead';
     do $$ declare c record; begin
-      for c in select table_name, column_name from information_schema.columns where table_schema = 'public' and column_default = 'now()' loop
-        execute format('alter table public.%I alter column %I set default clock.now()', c.table_name, c.column_name);
+      for c in select table_name, column_name from information_schema.columns where table_schema = 'knockon' and column_default = 'now()' loop
+        execute format('alter table knockon.%I alter column %I set default clock.now()', c.table_name, c.column_name);
       end loop;
-      execute format('alter database %I set search_path = clock, pg_catalog, public, knockon', current_database());
+      execute format('alter database %I set search_path = clock, pg_catalog, public', current_database());
     end $$`);
 }

@@ -182,7 +182,7 @@ describe("an event of a user's own type, emitted in a transaction of their own",
     );
     expect(await acme.get('/v1/audit/verify')).toMatchObject({ valid: true, entries: entries + 1 });
     const done =
-      await pg`select subscriber from receipts where event_id = ${event.id} order by subscriber`;
+      await pg`select subscriber from knockon.receipts where event_id = ${event.id} order by subscriber`;
     expect(done.map((row) => row.subscriber)).toEqual(['audit', 'webhooks']);
   });
 
@@ -197,6 +197,6 @@ describe("an event of a user's own type, emitted in a transaction of their own",
       throw new Error('the customer changed their mind');
     });
     await expect(broken).rejects.toThrow('changed their mind');
-    expect(await pg`select from events where payload ->> 'amount' = '1'`).toEqual([]);
+    expect(await pg`select from knockon.events where payload ->> 'amount' = '1'`).toEqual([]);
   });
 });

@@ -41,7 +41,7 @@ describe.runIf(isPgbouncerInstalled)('a deployment behind a pooler in transactio
         ),
       );
       expect(posted.every(({ id }) => id)).toBe(true);
-      const receipts = () => knockon.database.pg`select from receipts`;
+      const receipts = () => knockon.database.pg`select from knockon.receipts`;
       // The channel and its messages, for those who want them.
       await expect.poll(async () => (await acme.get('/v1/audit/verify')).entries, soon).toBe(21);
       await expect

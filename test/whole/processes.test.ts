@@ -138,7 +138,7 @@ describe('an effect worker', () => {
     expect(await effects.exit()).toEqual({ code: 0, signal: null });
     expect(await acme.states(message.id)).toEqual(all('done'));
     const attempts = await knockon.current.database
-      .pg`select from delivery_attempts a join deliveries d on d.id = a.delivery_id where d.event_id = ${message.event_id}`;
+      .pg`select from knockon.delivery_attempts a join knockon.deliveries d on d.id = a.delivery_id where d.event_id = ${message.event_id}`;
     expect(attempts).toHaveLength(1);
   });
 

@@ -71,9 +71,9 @@ async function aFailedWorkflow(): Promise<{
 async function written(eventId: string) {
   const { pg } = knockon.current.database;
   const [row] = await pg`
-    select (select jsonb_agg(r order by subscriber) from receipts r where event_id = ${eventId} and subscriber <> 'webhooks') as receipts,
-      (select jsonb_agg(a order by position) from audit_entries a) as audit, (select jsonb_agg(h) from analytics_hours h) as analytics,
-      (select jsonb_agg(s) from channel_summaries s) as summaries, (select jsonb_agg(d order by message_id) from search_documents d) as search`;
+    select (select jsonb_agg(r order by subscriber) from knockon.receipts r where event_id = ${eventId} and subscriber <> 'webhooks') as receipts,
+      (select jsonb_agg(a order by position) from knockon.audit_entries a) as audit, (select jsonb_agg(h) from knockon.analytics_hours h) as analytics,
+      (select jsonb_agg(s) from knockon.channel_summaries s) as summaries, (select jsonb_agg(d order by message_id) from knockon.search_documents d) as search`;
   return row;
 }
 
@@ -85,7 +85,7 @@ async function recovers(reset: (workflow: WorkflowExecutionInfo) => Promise<void
   const { message, found } = await aFailedWorkflow();
   const { pg } = knockon.current.database;
   const letters = () =>
-    pg`select subscriber, cause, reason from dead_letters where event_id = ${message.event_id}`;
+    pg`select subscriber, cause, reason from knockon.dead_letters where event_id = ${message.event_id}`;
   expect(await letters()).toMatchObject([{ subscriber: 'webhooks', cause: 'HTTP 500' }]);
   const before = await written(message.event_id);
 
@@ -101,7 +101,7 @@ async function recovers(reset: (workflow: WorkflowExecutionInfo) => Promise<void
   expect(await acme.states(message.id)).toEqual(all('done'));
   expect(await letters()).toEqual([]);
   expect(await written(message.event_id)).toEqual(before);
-  const deliveries = await pg`select state from deliveries where event_id = ${message.event_id}`;
+  const deliveries = await pg`select state from knockon.deliveries where event_id = ${message.event_id}`;
   expect(deliveries).toEqual([{ state: 'delivered' }]);
   // Refused once, taken once.
   expect(receiver.requests.filter(({ event }) => event.id === message.event_id)).toHaveLength(2);

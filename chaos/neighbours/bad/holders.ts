@@ -20,7 +20,7 @@ export const lock: Bad = {
         connection: { application_name: 'psql' },
       });
       await pg.begin(async (tx) => {
-        await tx`select 1 from channels where id = ${tenant.channel} for update`;
+        await tx`select 1 from knockon.channels where id = ${tenant.channel} for update`;
         await wait(HELD_MS, undefined, { signal }).catch(() => {});
       });
       await pg.end({ timeout: 1 });

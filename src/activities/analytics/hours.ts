@@ -18,7 +18,7 @@ export async function addCounts(tx: Transaction, counts: Count[]): Promise<void>
   if (counts.length === 0) return;
   const column = (pick: (count: Count) => string | number) => sql.param(counts.map(pick));
   const rows = await tx.execute<Key & { messages: number }>(sql`
-    insert into analytics_hours as a (channel_id, hour, author, workspace_id, messages)
+    insert into knockon.analytics_hours as a (channel_id, hour, author, workspace_id, messages)
     select channel_id, to_timestamp(hour * 3600.0), author, workspace_id, sum(delta) from unnest(
       ${column((c) => c.channel_id)}::uuid[], ${column((c) => c.hour)}::int[],
       ${column((c) => c.author)}::text[], ${column((c) => c.workspace_id)}::uuid[],
@@ -36,12 +36,12 @@ export async function addCounts(tx: Transaction, counts: Count[]): Promise<void>
 async function deleteHours(tx: Transaction, rows: Key[]): Promise<void> {
   const column = (pick: (row: Key) => string) => sql.param(rows.map(pick));
   await tx.execute(sql`
-    delete from analytics_hours where ctid = any(array(
+    delete from knockon.analytics_hours where ctid = any(array(
       select a.ctid from unnest(
         ${column((r) => r.channel_id)}::uuid[], ${column((r) => r.hour)}::text[],
         ${column((r) => r.author)}::text[]
       ) as t (channel_id, hour, author) cross join lateral (
-        select ctid from analytics_hours
+        select ctid from knockon.analytics_hours
         where channel_id = t.channel_id and hour = t.hour::timestamptz and author = t.author
         offset 0
       ) a

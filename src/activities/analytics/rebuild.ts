@@ -12,10 +12,10 @@ export function rebuildAnalytics({ db }: Database): Rebuild {
     fill: async () => ({ after: null, read: await countMessages(db) }),
     swap: () =>
       db.transaction(async (tx) => {
-        await tx.execute(sql`lock table analytics_hours in share row exclusive mode`);
-        await tx.execute(sql`delete from analytics_hours`);
+        await tx.execute(sql`lock table knockon.analytics_hours in share row exclusive mode`);
+        await tx.execute(sql`delete from knockon.analytics_hours`);
         await tx.execute(sql`
-          insert into analytics_hours (channel_id, hour, author, workspace_id, messages)
+          insert into knockon.analytics_hours (channel_id, hour, author, workspace_id, messages)
           select channel_id, to_timestamp(floor(extract(epoch from sent_at) / 3600) * 3600), author,
             workspace_id, sum(messages)
           from (${countedMessages('analytics')}) counted

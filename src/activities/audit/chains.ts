@@ -28,7 +28,7 @@ export async function lockChains(tx: Transaction, events: DomainEvent[]): Promis
     head: Buffer;
     recorded_at: string;
   }>(sql`
-    insert into audit_heads as h (workspace_id, head)
+    insert into knockon.audit_heads as h (workspace_id, head)
     select id, ''::bytea from unnest(${sql.param(workspaces)}::uuid[]) as t (id) order by id
     on conflict (workspace_id) do update set entries = h.entries
     returning workspace_id, entries, head, to_char(
@@ -49,7 +49,7 @@ export async function unrecorded(tx: Transaction, events: DomainEvent[]): Promis
     select a.event_id from unnest(
       ${column((event) => event.workspace_id)}::uuid[], ${column((event) => event.id)}::uuid[]
     ) as t (workspace_id, event_id) cross join lateral (
-      select event_id from audit_entries
+      select event_id from knockon.audit_entries
       where workspace_id = t.workspace_id and event_id = t.event_id offset 0
     ) a`);
   const recorded = new Set(rows.map((row) => row.event_id));
@@ -77,7 +77,7 @@ export async function append(
   const hex = (pick: (entry: Link) => Buffer) => column((entry) => pick(entry).toString('hex'));
   await tx.execute(sql`
     with entries as (
-      insert into audit_entries
+      insert into knockon.audit_entries
         (workspace_id, position, event_id, event_type, recorded_at, digest, previous, hash)
       select workspace_id, position, event_id, event_type, recorded_at::timestamptz,
         decode(digest, 'hex'), decode(previous, 'hex'), decode(hash, 'hex')
@@ -92,7 +92,7 @@ export async function append(
       select distinct on (workspace_id) workspace_id, position, hash
       from entries order by workspace_id, position desc
     )
-    update audit_heads h set entries = e.position, head = e.hash
+    update knockon.audit_heads h set entries = e.position, head = e.hash
     from ends e where h.workspace_id = e.workspace_id`);
 }
 

@@ -8,7 +8,7 @@ import type { TransactionSql } from 'postgres';
 export function noteExpiry(key: Buffer) {
   return async (tx: TransactionSql, before: string): Promise<void> => {
     await tx`
-      insert into expirations as e (log, before, mac)
+      insert into knockon.expirations as e (log, before, mac)
       values ('events', ${before}, ${macOf(key, before)})
       on conflict (log) do update set before = excluded.before, mac = excluded.mac
       where e.before < excluded.before`;

@@ -24,7 +24,7 @@ export function genesis(key: Buffer, workspaceId: string): Buffer {
 
 /** SHA-256 of the canonical JSON of an event's fields. */
 export function digestOf(event: DomainEvent): Buffer {
-  const { id, type, version, workspace_id, channel_id, message_id, seq, timestamp, payload } =
+  const { id, type, version, workspace_id, channel_id, message_id, key, seq, timestamp, payload } =
     event;
   const fields = {
     id,
@@ -36,6 +36,8 @@ export function digestOf(event: DomainEvent): Buffer {
     seq,
     timestamp,
     payload,
+    // In a channel the key is that again.
+    ...(channel_id === null && key !== null && { key }),
   };
   return hash('sha256', canonicalJson(fields), 'buffer');
 }

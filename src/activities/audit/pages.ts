@@ -47,14 +47,14 @@ export async function readChain(
 ): Promise<ChainPage> {
   const rows = await pg<Row[]>`
     with page as materialized (
-      select * from audit_entries where workspace_id = ${workspaceId} and position > ${after}
+      select * from knockon.audit_entries where workspace_id = ${workspaceId} and position > ${after}
       order by position limit ${ENTRIES}
     ), with_events as (
       select a.*, e.id, e.type, e.version, e.workspace_id as theirs, e.channel_id, e.message_id,
         e.seq, e.timestamp, e.payload,
         sum(coalesce(e.bytes, 0)) over (order by a.position) - coalesce(e.bytes, 0) as bytes_before
       from page a left join lateral (
-        select *, pg_column_size(payload) as bytes from events where id = a.event_id offset 0
+        select *, pg_column_size(payload) as bytes from knockon.events where id = a.event_id offset 0
       ) e on true
     )
     select h.entries::float8 as head_entries, h.head as head_hash, x.before, x.mac,
@@ -66,8 +66,8 @@ export async function readChain(
         'message_id', a.message_id, 'seq', a.seq,
         'timestamp', to_char(a.timestamp at time zone 'utc', ${FORMAT}),
         'payload', a.payload) end as event
-    from (select) one left join audit_heads h on h.workspace_id = ${workspaceId}
-      left join expirations x on x.log = 'events'
+    from (select) one left join knockon.audit_heads h on h.workspace_id = ${workspaceId}
+      left join knockon.expirations x on x.log = 'events'
       left join with_events a on a.bytes_before < ${BYTES} order by a.position`;
   const entries = rows.flatMap((row) => (row.position === null ? [] : [row]));
   const { head_entries = null, head_hash = null, looked_at = 0 } = rows[0] ?? {};
@@ -97,12 +97,12 @@ export async function readLog(
 ): Promise<LogPage> {
   const [row] = await pg<LogPage[]>`
     with page as materialized (
-      select id from events where workspace_id = ${workspaceId} and id > ${after}
+      select id from knockon.events where workspace_id = ${workspaceId} and id > ${after}
       order by id limit ${EVENTS}
     ), torn as (
       select id from page p
-      where (select true from receipts where event_id = p.id and subscriber = 'audit' limit 1)
-        and (select true from audit_entries
+      where (select true from knockon.receipts where event_id = p.id and subscriber = 'audit' limit 1)
+        and (select true from knockon.audit_entries
           where workspace_id = ${workspaceId} and event_id = p.id limit 1) is null
     )
     select (select id from page order by id offset ${EVENTS - 1}) as last,
@@ -112,6 +112,6 @@ export async function readLog(
 
 export async function countEntries(pg: TransactionSql, workspaceId: string): Promise<number> {
   const [row] = await pg<{ n: number }[]>`
-    select count(*)::float8 as n from audit_entries where workspace_id = ${workspaceId}`;
+    select count(*)::float8 as n from knockon.audit_entries where workspace_id = ${workspaceId}`;
   return row?.n ?? 0;
 }

@@ -47,7 +47,7 @@ function lastIds(locked: LockedChannel[]): SQL {
   const tops = sql.param(locked.map(({ top_seq }) => top_seq));
   return sql`array(
     select (
-      select m.id from messages m
+      select m.id from knockon.messages m
       where m.channel_id = t.channel_id and m.seq <= t.top_seq and m.deleted_at is null
       order by m.seq desc limit 1
     ) from unnest(${channels}::uuid[], ${tops}::bigint[]) as t (channel_id, top_seq)

@@ -19,7 +19,7 @@ export function rebuildCache({ db }: Database, summaries: SummaryStore): Rebuild
     swap: () =>
       db.transaction(async (tx) => {
         await tx.execute(
-          sql`lock table channel_summaries, channel_authors in share row exclusive mode`,
+          sql`lock table knockon.channel_summaries, knockon.channel_authors in share row exclusive mode`,
         );
         const all = await recount(tx);
         for (let i = 0; i < all.length; i += CHANNELS)
@@ -35,21 +35,21 @@ export function rebuildCache({ db }: Database, summaries: SummaryStore): Rebuild
  * @returns every channel, with its number of authors
  */
 async function recount(tx: Transaction): Promise<LockedChannel[]> {
-  await tx.execute(sql`delete from channel_summaries`);
-  await tx.execute(sql`delete from channel_authors`);
+  await tx.execute(sql`delete from knockon.channel_summaries`);
+  await tx.execute(sql`delete from knockon.channel_authors`);
   await tx.execute(sql`
-    insert into channel_authors (channel_id, author, messages)
+    insert into knockon.channel_authors (channel_id, author, messages)
     select channel_id, author, sum(messages) from (${countedMessages('cache')}) counted
     group by channel_id, author having sum(messages) <> 0`);
   await tx.execute(sql`
-    insert into channel_summaries (channel_id, workspace_id, messages)
+    insert into knockon.channel_summaries (channel_id, workspace_id, messages)
     select c.id, c.workspace_id,
-      coalesce((select sum(messages) from channel_authors a where a.channel_id = c.id), 0)
-    from channels c where exists (select from messages m where m.channel_id = c.id)`);
+      coalesce((select sum(messages) from knockon.channel_authors a where a.channel_id = c.id), 0)
+    from knockon.channels c where exists (select from knockon.messages m where m.channel_id = c.id)`);
   const rows = await tx.execute(sql`
     select s.channel_id, c.last_seq::float8 as top_seq, (
-        select count(*) from channel_authors a where a.channel_id = s.channel_id and a.messages > 0
+        select count(*) from knockon.channel_authors a where a.channel_id = s.channel_id and a.messages > 0
       )::int as authors
-    from channel_summaries s join channels c on c.id = s.channel_id order by s.channel_id`);
+    from knockon.channel_summaries s join knockon.channels c on c.id = s.channel_id order by s.channel_id`);
   return rows as unknown as LockedChannel[];
 }

@@ -38,13 +38,13 @@ export async function addDeltas(tx: Transaction, deltas: Delta[]): Promise<Locke
       ) as t (channel_id, workspace_id, author, seq, messages)
       group by channel_id, workspace_id, author
     ), locked as (
-      insert into channel_summaries as s (channel_id, workspace_id, messages)
+      insert into knockon.channel_summaries as s (channel_id, workspace_id, messages)
       select channel_id, workspace_id, sum(messages) from input
       group by channel_id, workspace_id order by channel_id
       on conflict (channel_id) do update set messages = s.messages + excluded.messages
       returning channel_id, (last_message ->> 'seq')::bigint as last_seq
     ), authors as (
-      insert into channel_authors as a (channel_id, author, messages)
+      insert into knockon.channel_authors as a (channel_id, author, messages)
       select channel_id, author, messages from input join locked using (channel_id)
       where messages <> 0 order by channel_id, author
       on conflict (channel_id, author) do update set messages = a.messages + excluded.messages
@@ -76,7 +76,7 @@ export async function writeSummaries(
   const lastOf = ({ channel_id }: LockedChannel) => last.get(channel_id);
   const json = (message: Message | undefined) => (message ? JSON.stringify(message) : null);
   const rows = await tx.execute(sql`
-    update channel_summaries s
+    update knockon.channel_summaries s
     set authors = s.authors + t.authors, last_message = t.last_message::jsonb,
       last_activity_at = t.sent_at::timestamptz
     from unnest(

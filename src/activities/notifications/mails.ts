@@ -37,10 +37,10 @@ export interface MailText {
  */
 const wanted = sql`notifications n
   cross join lateral (
-    select * from members where workspace_id = n.workspace_id and handle = n.recipient offset 0
+    select * from knockon.members where workspace_id = n.workspace_id and handle = n.recipient offset 0
   ) p
   cross join lateral (
-    select author, text, deleted_at from messages where id = n.message_id offset 0
+    select author, text, deleted_at from knockon.messages where id = n.message_id offset 0
   ) m
   where n.read_at is null and n.emailed_at is null and n.email_over_quota_at is null
     and m.deleted_at is null and p.email is not null and p.emails = 'mentions'`;
@@ -86,7 +86,7 @@ export async function readMail(
       select n.id as notification_id, n.recipient, n.channel_id, p.email, p.display_name, m.author,
         left(ltrim(m.text, ${BLANK}), ${4 * QUOTED}) as text
       from ${wanted} and n.id = ${notificationId}
-    ) w join channels c on c.id = w.channel_id`);
+    ) w join knockon.channels c on c.id = w.channel_id`);
   return (row as unknown as MailText | undefined) ?? null;
 }
 
@@ -112,9 +112,9 @@ export async function isWithinQuota(
     with one as (
       -- Waits for another call with the same mail, and sees what that has written.
       select id, workspace_id, email_counted_at, email_over_quota_at
-      from notifications where id = ${notificationId} for update
+      from knockon.notifications where id = ${notificationId} for update
     ), counted as (
-      insert into mail_quotas as q (workspace_id, began_at, mails)
+      insert into knockon.mail_quotas as q (workspace_id, began_at, mails)
       select workspace_id, now(), 1 from one where email_counted_at is null
       on conflict (workspace_id) do update set
         began_at = case when ${isOver} then now() else q.began_at end,
@@ -122,7 +122,7 @@ export async function isWithinQuota(
         mails = case when ${isOver} then 1 else least(q.mails, ${mails}) + 1 end
       returning mails <= ${mails} as is_within
     ), noted as (
-      update notifications n set email_counted_at = now(),
+      update knockon.notifications n set email_counted_at = now(),
         email_over_quota_at = case when c.is_within then null else now() end
       from one, counted c where n.id = one.id returning c.is_within
     )
@@ -133,7 +133,7 @@ export async function isWithinQuota(
 
 export async function markEmailed(db: Database['db'], notificationId: string): Promise<void> {
   await db.execute(sql`
-    update notifications set emailed_at = now()
+    update knockon.notifications set emailed_at = now()
     where id = ${notificationId} and emailed_at is null`);
 }
 

@@ -57,12 +57,12 @@ async function currentMessages(
     from (
       select m.id, m.workspace_id, m.channel_id, m.seq::float8 as seq, m.author, m.text, m.version,
         octet_length(m.text) as bytes,
-        (select true from notifications n
+        (select true from knockon.notifications n
           where n.message_id = m.id and n.event_id = e.event_id limit 1) is not null as notified
       from unnest(
           ${sql.param(ids)}::uuid[], ${sql.param(ids.map((id) => eventOf.get(id)))}::uuid[]
         ) as e (message_id, event_id)
-        cross join lateral (select * from messages where id = e.message_id offset 0) m
+        cross join lateral (select * from knockon.messages where id = e.message_id offset 0) m
     ) m window w as (order by id) order by id`);
   return rows as unknown as Current[];
 }
@@ -82,7 +82,7 @@ async function write(
   const ids = column(messages, (m) => m.id);
   await db.execute(sql`
     with locked as (
-      select m.* from messages m
+      select m.* from knockon.messages m
       join unnest(${ids}::uuid[], ${column(messages, (m) => m.version)}::int[]) as r (id, version)
         on m.id = r.id and m.version = r.version
       -- The planner then looks messages up by their ids, whatever it thinks of their number.
@@ -95,13 +95,13 @@ async function write(
         ${column(mentioned, (m) => m.recipient)}::text[]
       ) as t (message_id, event_id, recipient) join locked l on l.id = t.message_id
     ), withdrawn as (
-      delete from notifications n using locked l
+      delete from knockon.notifications n using locked l
       where n.message_id = l.id and n.kind = 'mention' and n.read_at is null
         and not exists (
           select from mentioned m where m.message_id = n.message_id and m.recipient = n.recipient
         )
     )
-    insert into notifications (workspace_id, channel_id, message_id, event_id, recipient, kind)
+    insert into knockon.notifications (workspace_id, channel_id, message_id, event_id, recipient, kind)
     select workspace_id, channel_id, message_id, event_id, recipient, 'mention' from mentioned
     order by message_id, recipient
     on conflict (message_id, recipient, kind) do nothing`);

@@ -86,16 +86,16 @@ async function spellings(
       select a.id, a.name,
         a.name = a.author
           or exists (
-            select from members m where m.workspace_id = a.workspace_id and m.handle = a.name
+            select from knockon.members m where m.workspace_id = a.workspace_id and m.handle = a.name
           )
           or exists (
-            select from messages m where m.channel_id = a.channel_id
+            select from knockon.messages m where m.channel_id = a.channel_id
               and lower(m.author) = a.folded and m.author = a.name and m.seq < a.seq
           ) as exact,
         case when a.folded = lower(a.author) then a.author end as own,
-        (select min(m.handle) from members m
+        (select min(m.handle) from knockon.members m
           where m.workspace_id = a.workspace_id and lower(m.handle) = a.folded) as member,
-        (select m.author from messages m
+        (select m.author from knockon.messages m
           where m.channel_id = a.channel_id and lower(m.author) = a.folded and m.seq < a.seq
           order by m.seq limit 1) as author
       from asked a

@@ -6,9 +6,9 @@ import { chosen, isDone } from './receipts.ts';
 
 /** Whether it is another subscriber of the dispatch that is retired, and not this one. */
 const isSibling = (dispatchId: string, subscriber: string) => sql`(
-  exists (select from subscribers where retired_at is not null
-    and name = any((select subscribers from dispatches where id = ${dispatchId})::text[]))
-  and exists (select from subscribers where name = ${subscriber} and retired_at is null))`;
+  exists (select from knockon.subscribers where retired_at is not null
+    and name = any((select subscribers from knockon.dispatches where id = ${dispatchId})::text[]))
+  and exists (select from knockon.subscribers where name = ${subscriber} and retired_at is null))`;
 
 type Queryable = Database['db'] | Transaction;
 
@@ -27,10 +27,10 @@ export async function recordDeadLetters(
   let written = 0;
   for (const { events, target, cause, reason } of letters) {
     const rows = await db.execute(sql`
-      insert into dead_letters (event_id, subscriber, target, dispatch_id, cause, reason)
+      insert into knockon.dead_letters (event_id, subscriber, target, dispatch_id, cause, reason)
       select c.event_id, ${subscriber}, ${target ?? ''}, ${dispatch_id},
         ${cause.slice(0, 200)}, coalesce((
-        select a.last_error from attempts a where a.event_id = c.event_id
+        select a.last_error from knockon.attempts a where a.event_id = c.event_id
           and a.subscriber = ${subscriber} and a.target = ${target ?? ''}
           and starts_with(a.last_error, ${reason})
       ), ${reason.slice(0, 2000)})

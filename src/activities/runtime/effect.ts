@@ -51,11 +51,11 @@ interface Options {
   /** Further calls at once, for those that have called `onlyWaits` (default 0). */
   waiting?: number;
   /**
-   * `channel`: each channel's events one after another, in the order of their `seq`, whatever
-   * dispatches and workers they come by. `exclusive`: that, and one call at a time for a workspace.
-   * Default `none`: calls run side by side, in any order.
+   * `key`: the events of each key one after another, in the order of their `seq`, whatever
+   * dispatches and workers they come by. A channel is its events' key. `exclusive`: that, and one
+   * call at a time for a workspace. Default `none`: calls run side by side, in any order.
    */
-  ordering?: 'none' | 'channel' | 'exclusive';
+  ordering?: 'none' | 'key' | 'exclusive';
   /**
    * What an ordered effect does when an event's tries are used up. `block` (default): its channel's
    * later events wait until that dead letter is retried or discarded. `park`: the channel goes on

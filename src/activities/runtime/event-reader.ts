@@ -37,7 +37,7 @@ interface Kept {
 }
 
 /**
- * Reads the events of calls, in the order of their channels and seqs. Effects of one process that
+ * Reads the events of calls, in the order of their keys and seqs. Effects of one process that
  * are called with the same events share what is read, so they get them frozen; the log never
  * changes.
  */
@@ -108,14 +108,14 @@ export class EventReader {
     const rows = await this.#db.execute(sql`
       with chosen as (${chosen(which)}), sized as (
         select e.*, ${payloadBytes(sql`e.payload`)} as bytes
-        from chosen c cross join lateral (select * from events where id = c.event_id offset 0) e
+        from chosen c cross join lateral (select * from knockon.events where id = c.event_id offset 0) e
       )
       select ${eventColumns}, bytes, fits from (
-        select id, type, version, workspace_id, channel_id, message_id, seq, timestamp, bytes,
-          ${fits} as fits,
+        select id, type, version, workspace_id, channel_id, message_id, sequence_id, key, seq,
+          timestamp, bytes, ${fits} as fits,
           case when ${fits} then payload end as payload
-        from sized window w as (order by channel_id, seq, id)
-      ) e order by e.channel_id, e.seq, e.id`);
+        from sized window w as (order by sequence_id, seq, id)
+      ) e order by e.sequence_id, e.seq, e.id`);
     const { page, beyond } = split(rows as unknown as (DomainEvent & Paged)[]);
     const bytes = page.reduce((sum, row) => sum + row.bytes, 0);
     return { events: page.map(eventOf), bytes, beyond };
@@ -133,6 +133,7 @@ function eventOf({
   workspace_id,
   channel_id,
   message_id,
+  key,
   seq,
   timestamp,
   payload,
@@ -144,6 +145,7 @@ function eventOf({
     workspace_id,
     channel_id,
     message_id,
+    key,
     seq,
     timestamp,
     payload,

@@ -20,10 +20,10 @@ export async function assureKnown(
   { dispatch_id, origin }: DispatchOrigin,
 ): Promise<void> {
   const [row] = await db.execute<{ is_here: boolean; is_ours: boolean; has_expired: boolean }>(sql`
-    select exists (select from dispatches where id = ${dispatch_id}) as is_here,
+    select exists (select from knockon.dispatches where id = ${dispatch_id}) as is_here,
       id = coalesce(${origin ?? null}::uuid, id) as is_ours,
       coalesce(${dispatch_id}::uuid < expired_before, false) as has_expired
-    from deployment`);
+    from knockon.deployment`);
   if (row?.is_here || (row?.is_ours && row.has_expired)) return;
   const explain = row?.is_ours === false ? strangers : lost;
   throw new CallFailure(FAILURE.unknownDispatch, explain(dispatch_id));

@@ -97,7 +97,7 @@ function look(db: Db): Promise<boolean> {
  * write is replaced.
  */
 async function isWritable(db: Db): Promise<boolean> {
-  return await db.execute(sql`select from subscribers limit 0 for update`).then(
+  return await db.execute(sql`select from knockon.subscribers limit 0 for update`).then(
     () => true,
     () => false,
   );

@@ -19,7 +19,7 @@ export interface Rebuild {
 
 /** All messages there are, the deleted ones too: what a rebuild has to read. */
 export async function countMessages(db: Database['db']): Promise<number> {
-  const [row] = await db.execute<{ n: string }>(sql`select count(*) as n from messages`);
+  const [row] = await db.execute<{ n: string }>(sql`select count(*) as n from knockon.messages`);
   return Number(row?.n ?? 0);
 }
 
@@ -29,16 +29,16 @@ export async function countMessages(db: Database['db']): Promise<number> {
  * Rows: channel_id, workspace_id, author, sent_at, messages.
  */
 export const countedMessages = (subscriber: string): SQL => sql`
-  select channel_id, workspace_id, author, sent_at, 1 as messages from messages
+  select channel_id, workspace_id, author, sent_at, 1 as messages from knockon.messages
     where deleted_at is null
   union all
   select e.channel_id, e.workspace_id, e.payload ->> 'author',
     (e.payload ->> 'sent_at')::timestamptz,
     case e.type when 'message.created' then -1 else 1 end
-  from events e
+  from knockon.events e
   where e.type in ('message.created', 'message.deleted') and e.channel_id is not null
-    and (select true from receipts r where r.event_id = e.id and r.subscriber = ${subscriber}
+    and (select true from knockon.receipts r where r.event_id = e.id and r.subscriber = ${subscriber}
       limit 1) is null
     -- Without an outbox row it was done by all who were there then, and its receipts have expired.
-    and ((select true from outbox o where o.event_id = e.id) is not null
-      or e.timestamp < (select created_at from subscribers where name = ${subscriber}))`;
+    and ((select true from knockon.outbox o where o.event_id = e.id) is not null
+      or e.timestamp < (select created_at from knockon.subscribers where name = ${subscriber}))`;

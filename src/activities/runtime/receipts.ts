@@ -23,15 +23,15 @@ export interface Claim {
 export function chosen({ dispatch_id, events }: Pick<Claim, 'dispatch_id' | 'events'>): SQL {
   if ('ids' in events)
     return sql`select event_id from unnest(${sql.param(events.ids)}::uuid[]) as t (event_id)
-      where exists (select from dispatches where id = ${dispatch_id})`;
-  const those = sql`select event_id from dispatched where dispatch_id = ${dispatch_id} offset 0`;
+      where exists (select from knockon.dispatches where id = ${dispatch_id})`;
+  const those = sql`select event_id from knockon.dispatched where dispatch_id = ${dispatch_id} offset 0`;
   return sql`select event_id from (${those}) those order by event_id offset ${events.offset}
     limit ${events.limit}`;
 }
 
 /** When a dispatch was claimed that does again what is done; no row for every other. */
 const again = (dispatchId: string) =>
-  sql`select claimed_at from dispatches where id = ${dispatchId} and again`;
+  sql`select claimed_at from knockon.dispatches where id = ${dispatchId} and again`;
 
 /** A receipt `r` counts, unless it is older than a dispatch that does again what is done. */
 const counts = (dispatchId: string) =>
@@ -42,12 +42,12 @@ export const isDone = ({
   dispatch_id,
   subscriber,
 }: Pick<Claim, 'dispatch_id' | 'subscriber'>): SQL => sql`exists (
-  select from receipts r where r.event_id = c.event_id and r.subscriber = ${subscriber}
+  select from knockon.receipts r where r.event_id = c.event_id and r.subscriber = ${subscriber}
     and ${counts(dispatch_id)})`;
 
 /** An event as effects get it; of a row `e`. */
 export const eventColumns = sql`e.id, e.type, e.version, e.workspace_id, e.channel_id, e.message_id,
-  e.seq::float8 as seq,
+  coalesce(e.key, e.channel_id::text) as key, e.seq::float8 as seq,
   to_char(e.timestamp at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as timestamp, e.payload`;
 
 /**
@@ -62,17 +62,17 @@ export async function claimReceipts(
 ): Promise<Set<string> | undefined> {
   const [row] = await tx.execute<{ some: string[] | null }>(sql`
     with chosen as (${chosen(claim)}), fresh as (
-      insert into receipts (event_id, subscriber) select event_id, ${claim.subscriber} from chosen
+      insert into knockon.receipts (event_id, subscriber) select event_id, ${claim.subscriber} from chosen
         order by event_id
       on conflict do nothing returning event_id
     ), renewed as (
-      update receipts r set completed_at = now() from (${again(claim.dispatch_id)}) a, chosen c
+      update knockon.receipts r set completed_at = now() from (${again(claim.dispatch_id)}) a, chosen c
       where r.event_id = c.event_id and r.subscriber = ${claim.subscriber}
         and r.completed_at < a.claimed_at returning r.event_id
     ), mine as (
       select event_id from fresh union all select event_id from renewed
     ), revived as (
-      delete from dead_letters d using mine f where d.event_id = f.event_id
+      delete from knockon.dead_letters d using mine f where d.event_id = f.event_id
         and d.subscriber = ${claim.subscriber}
     )
     select case when count(*) < (select count(*) from chosen) then coalesce(array_agg(event_id),
@@ -93,10 +93,10 @@ export async function withdrawReceipts(
     and subscriber = ${subscriber}`;
   await tx.execute(sql`
     with again as (${again(dispatch_id)}), put_back as (
-      update receipts r set completed_at = a.claimed_at - interval '1 ms' from again a
+      update knockon.receipts r set completed_at = a.claimed_at - interval '1 ms' from again a
         where ${those}
     )
-    delete from receipts where ${those} and not exists (select from again)`);
+    delete from knockon.receipts where ${those} and not exists (select from again)`);
 }
 
 /** The ids of the events that have no receipt yet. */
@@ -116,11 +116,11 @@ export async function writeReceipts(
   if (eventIds.length === 0) return;
   await db.execute(sql`
     with done as (select unnest(${sql.param(eventIds)}::uuid[]) as event_id), written as (
-      insert into receipts (event_id, subscriber) select event_id, ${subscriber} from done
+      insert into knockon.receipts (event_id, subscriber) select event_id, ${subscriber} from done
         order by event_id
       on conflict (event_id, subscriber) do update set completed_at = excluded.completed_at
     )
-    delete from dead_letters d using done where d.event_id = done.event_id
+    delete from knockon.dead_letters d using done where d.event_id = done.event_id
       and d.subscriber = ${subscriber}`);
 }
 
@@ -137,8 +137,8 @@ export async function settleTargets(
   const those = sql`event_id = ${eventId} and subscriber = ${subscriber}
     and target = any(${sql.param(targets)}::text[])`;
   await db.execute(sql`
-    with answered as (delete from dead_letters where ${those})
-    update attempts set waiting_until = null where ${those}`);
+    with answered as (delete from knockon.dead_letters where ${those})
+    update knockon.attempts set waiting_until = null where ${those}`);
 }
 
 /**
@@ -161,7 +161,7 @@ export async function recordAttempts(
     o.state === 'later' ? (o.in_ms ?? Math.max(0, Date.parse(o.until) - now)) : null;
   await db.execute(sql`
     ${how === 'lazily' ? sql`with lazy as materialized (${asynchronousCommit})` : sql``}
-    insert into attempts as a (event_id, subscriber, target, attempts, last_error, waiting_until)
+    insert into knockon.attempts as a (event_id, subscriber, target, attempts, last_error, waiting_until)
     select event_id, ${subscriber}, target, failed, reason,
       now() + make_interval(secs => in_ms / 1000)
     from ${how === 'lazily' ? sql`lazy cross join` : sql``} unnest(
@@ -182,7 +182,7 @@ export async function recordFailure(
   reason: string,
 ): Promise<string[]> {
   const rows = await db.execute<{ event_id: string }>(sql`
-    insert into attempts as a (event_id, subscriber, target, attempts, last_error)
+    insert into knockon.attempts as a (event_id, subscriber, target, attempts, last_error)
     select c.event_id, ${claim.subscriber}, ${claim.target ?? ''}, 1, ${reason.slice(0, 2000)}
       from (${chosen(claim)}) c
     where not ${isDone(claim)}

@@ -8,10 +8,10 @@ import type { Indexable } from './texts.ts';
  */
 const gap = sql`''' '':64'::tsvector`;
 
-const DOCUMENTS = sql`search_documents`;
+const DOCUMENTS = sql`knockon.search_documents`;
 
 /** The table that a rebuild fills. */
-export const NEXT_DOCUMENTS = sql`search_documents_next`;
+export const NEXT_DOCUMENTS = sql`knockon.search_documents_next`;
 
 /**
  * Writes the documents, in the order of their ids to avoid deadlocks. A document of a newer version
@@ -39,7 +39,7 @@ export async function writeDocuments(
       ${column((m) => m.reading?.words ?? null)}::text[],
       ${column((m) => m.reading?.parts ?? null)}::text[]
     ) as t (id, version, words, parts)
-      cross join lateral (select * from messages where id = t.id offset 0) m
+      cross join lateral (select * from knockon.messages where id = t.id offset 0) m
     order by m.id
     on conflict (message_id) do update set version = excluded.version, document = excluded.document
     where d.version <= excluded.version`);

@@ -23,7 +23,7 @@ export function rebuildSearch({ db }: Database): Rebuild {
       if (!(await isThere(db))) return { after: null, read: 0 };
       return await db.transaction(async (tx) => {
         const ids = await tx.execute<{ id: string }>(
-          sql`select id from messages where id > ${after ?? FIRST} order by id limit ${limit}`,
+          sql`select id from knockon.messages where id > ${after ?? FIRST} order by id limit ${limit}`,
         );
         await index(tx, ids);
         return { after: ids.length < limit ? null : (ids.at(-1)?.id ?? null), read: ids.length };
@@ -35,7 +35,7 @@ export function rebuildSearch({ db }: Database): Rebuild {
       while ((await db.transaction(catchUp)) === BATCH);
       await db.transaction(async (tx) => {
         // From here on writers wait, so nothing changes any more. Readers don't wait.
-        await tx.execute(sql`lock table search_documents in share row exclusive mode`);
+        await tx.execute(sql`lock table knockon.search_documents in share row exclusive mode`);
         while ((await catchUp(tx)) === BATCH);
         await rename(tx);
       });
@@ -45,7 +45,7 @@ export function rebuildSearch({ db }: Database): Rebuild {
 
 async function isThere(db: Database['db'] | Transaction): Promise<boolean> {
   const [row] = await db.execute<{ there: boolean }>(
-    sql`select to_regclass('search_documents_next') is not null as there`,
+    sql`select to_regclass('knockon.search_documents_next') is not null as there`,
   );
   return row?.there === true;
 }
@@ -54,7 +54,7 @@ async function prepare(tx: Transaction): Promise<void> {
   for (const statement of [
     sql`drop table if exists ${NEXT_DOCUMENTS}`,
     sql`create table ${NEXT_DOCUMENTS}
-      (like search_documents including defaults including storage)`,
+      (like knockon.search_documents including defaults including storage)`,
     sql`alter table ${NEXT_DOCUMENTS}
       add constraint search_documents_next_pkey primary key (message_id)`,
     sql`create index search_documents_next_document on ${NEXT_DOCUMENTS} using gin (document)`,
@@ -76,7 +76,7 @@ async function index(tx: Transaction, rows: { id: string }[]): Promise<void> {
  */
 async function catchUp(tx: Transaction): Promise<number> {
   const behind = await tx.execute<{ id: string }>(sql`
-    select m.id from messages m
+    select m.id from knockon.messages m
     where m.version > coalesce(
       (select n.version from ${NEXT_DOCUMENTS} n where n.message_id = m.id), -1
     ) limit ${BATCH}`);
@@ -87,11 +87,11 @@ async function catchUp(tx: Transaction): Promise<number> {
 /** Gives the new table the names that migrations know. */
 async function rename(tx: Transaction): Promise<void> {
   for (const statement of [
-    sql`drop table search_documents`,
+    sql`drop table knockon.search_documents`,
     sql`alter table ${NEXT_DOCUMENTS} rename to search_documents`,
-    sql`alter index search_documents_next_pkey rename to search_documents_pkey`,
-    sql`alter index search_documents_next_document rename to search_documents_document`,
-    sql`alter index search_documents_next_sent_at
+    sql`alter index knockon.search_documents_next_pkey rename to search_documents_pkey`,
+    sql`alter index knockon.search_documents_next_document rename to search_documents_document`,
+    sql`alter index knockon.search_documents_next_sent_at
       rename to search_documents_workspace_id_sent_at_index`,
   ])
     await tx.execute(statement);

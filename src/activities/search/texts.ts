@@ -35,7 +35,7 @@ async function read(tx: Transaction, ids: string[]): Promise<Row[]> {
     select id, version, is_deleted, bytes, ${fits} as fits, case when ${fits} then text end as text
     from (
       select id, version, deleted_at is not null as is_deleted, octet_length(text) as bytes, text
-      from messages where id = any(${sql.param(ids)}::uuid[])
+      from knockon.messages where id = any(${sql.param(ids)}::uuid[])
     ) m window w as (order by id) order by id`);
   return rows as unknown as Row[];
 }

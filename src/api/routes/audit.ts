@@ -90,12 +90,12 @@ function listEntries(
   if (after_position === undefined) {
     const before = cursor ?? Number.MAX_SAFE_INTEGER;
     return pg<Entry[]>`
-      select ${columns} from audit_entries where workspace_id = ${workspaceId}
+      select ${columns} from knockon.audit_entries where workspace_id = ${workspaceId}
         and position < ${before} order by position desc limit ${limit + 1}`;
   }
   const after = Math.max(after_position, cursor ?? 0);
   return pg<Entry[]>`
-    select ${columns} from audit_entries where workspace_id = ${workspaceId} and position > ${after}
+    select ${columns} from knockon.audit_entries where workspace_id = ${workspaceId} and position > ${after}
       order by position limit ${limit + 1}`;
 }
 

@@ -18,10 +18,13 @@ const event = z
     workspace_id: uuid,
     channel_id: uuid.nullable(),
     message_id: uuid.nullable(),
+    key: z.string().nullable().openapi({
+      description: "What it is in order with: its channel's id, or the key it was emitted with.",
+    }),
     seq: z
       .int()
       .nullable()
-      .openapi({ description: "The event's place in its channel's log; null outside a channel." }),
+      .openapi({ description: 'Its place among the events of its key; null without a key.' }),
     timestamp,
     payload: z.record(z.string(), z.unknown()),
   })
@@ -57,8 +60,9 @@ const read = operation('GET /v1/events/{id}', 'getEvent', {
 
 type Row = typeof events.$inferSelect;
 
-const toDomainEvent = (row: Row): DomainEvent => ({
+const toDomainEvent = ({ sequence_id: _, ...row }: Row): DomainEvent => ({
   ...row,
+  key: row.key ?? row.channel_id,
   timestamp: row.timestamp.toISOString(),
 });
 
@@ -93,7 +97,7 @@ export const eventRoutes = ({ database }: ApiDependencies) =>
       const filters = [
         eq(events.workspace_id, workspaceId),
         matches(events.type, type),
-        matches(events.channel_id, channel_id),
+        matches(events.sequence_id, channel_id),
       ];
       const select = (after: Row | undefined, count: number) =>
         database.db

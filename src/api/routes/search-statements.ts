@@ -52,14 +52,14 @@ export async function findHits(
     tx,
     sql`
     with fitting as materialized (
-      select d.message_id, d.document from search_documents d
+      select d.message_id, d.document from knockon.search_documents d
       where d.workspace_id = ${workspaceId} and numnode(${terms}) > 0 and d.document @@ ${terms}
         ${channel_id ? sql`and d.channel_id = ${channel_id}` : sql``}
           ${author ? sql`and d.author = ${author}` : sql``}
         ${from ? sql`and d.sent_at >= ${from.toISOString()}` : sql``}
           ${to ? sql`and d.sent_at < ${to.toISOString()}` : sql``}
         ${newest ? sql`and d.message_id <= ${newest}` : sql``}
-        and (select deleted_at is null from messages where id = d.message_id)
+        and (select deleted_at is null from knockon.messages where id = d.message_id)
       order by d.sent_at desc, d.message_id desc limit ${RANKED}
     ), ranked as (
       select message_id as id, ts_rank(document, ${terms})::float8 as rank from fitting
@@ -94,7 +94,7 @@ export async function readHits(tx: TransactionSql, q: string, hits: Hit[]): Prom
       select m.*, t.place, sum(octet_length(m.text)) over before_it as bytes,
         sum(char_length(m.text)) over before_it as characters
       from unnest(${sql.param(hits.map((hit) => hit.id))}::uuid[]) with ordinality as t (id, place)
-      cross join lateral (select * from messages where id = t.id and deleted_at is null offset 0) m
+      cross join lateral (select * from knockon.messages where id = t.id and deleted_at is null offset 0) m
       window before_it as (order by t.place rows between unbounded preceding and 1 preceding)
     )
     select id, workspace_id, channel_id, seq::float8 as seq, author, text, metadata, version,

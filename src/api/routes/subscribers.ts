@@ -14,7 +14,7 @@ const subscriber = z
     event_types: z.array(z.string()).openapi({ description: '`*` for all.' }),
     task_queue: z.string(),
     activity: z.string(),
-    ordering: z.enum(['none', 'channel', 'exclusive']),
+    ordering: z.enum(['none', 'key', 'exclusive']),
     registered_at: z.string().openapi({ format: 'date-time' }),
     state: z.enum(['active', 'paused', 'limited', 'retired']),
     backlog: z.int().openapi({

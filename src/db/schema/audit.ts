@@ -1,10 +1,10 @@
-import { bigint, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core';
-import { bytea, created } from './columns.ts';
+import { bigint, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core';
+import { bytea, created, ownSchema } from './columns.ts';
 
 /**
  * A workspace's hash chain: each entry's hash covers the one before it and the digest of its event.
  */
-export const auditEntries = pgTable(
+export const auditEntries = ownSchema.table(
   'audit_entries',
   {
     workspace_id: uuid().notNull(),
@@ -24,7 +24,7 @@ export const auditEntries = pgTable(
 );
 
 /** Where each chain ends, so that a cut tail shows. */
-export const auditHeads = pgTable('audit_heads', {
+export const auditHeads = ownSchema.table('audit_heads', {
   workspace_id: uuid().primaryKey(),
   entries: bigint({ mode: 'number' }).notNull().default(0),
   head: bytea().notNull(),

@@ -1,5 +1,8 @@
 import { sql } from 'drizzle-orm';
-import { customType, timestamp, uuid } from 'drizzle-orm/pg-core';
+import { customType, pgSchema, timestamp, uuid } from 'drizzle-orm/pg-core';
+
+/** Where all tables are. See `src/db/own-schema.ts`. */
+export const ownSchema = pgSchema('knockon');
 
 /** A UUIDv7 primary key, made by Postgres where the application gives none. */
 export const id = () => uuid().primaryKey().default(sql`knockon.uuidv7()`);

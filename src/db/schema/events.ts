@@ -1,12 +1,21 @@
 import { sql } from 'drizzle-orm';
-import { bigint, index, jsonb, pgTable, smallint, text, unique, uuid } from 'drizzle-orm/pg-core';
-import { moment } from './columns.ts';
+import {
+  bigint,
+  index,
+  jsonb,
+  primaryKey,
+  smallint,
+  text,
+  unique,
+  uuid,
+} from 'drizzle-orm/pg-core';
+import { created, id, moment, ownSchema } from './columns.ts';
 
 /**
  * The log. Rows are written once and never changed: what becomes of an event stands in `outbox` and
  * `receipts`.
  */
-export const events = pgTable(
+export const events = ownSchema.table(
   'events',
   {
     id: uuid().primaryKey(),
@@ -15,15 +24,49 @@ export const events = pgTable(
     workspace_id: uuid().notNull(),
     channel_id: uuid(),
     message_id: uuid(),
+    /** What its `seq` counts in: its channel's id, or the id of its key's row in `sequences`. */
+    sequence_id: uuid(),
+    /** The key it was emitted with; null in a channel, which is the key there. */
+    key: text(),
     seq: bigint({ mode: 'number' }),
     timestamp: moment().notNull(),
     payload: jsonb().$type<Record<string, unknown>>().notNull(),
   },
   (t) => [
     index().on(t.workspace_id, t.id),
-    unique().on(t.channel_id, t.seq),
+    unique().on(t.sequence_id, t.seq),
     index().on(t.message_id, t.id),
     // What is rare is found without reading what is common; that has no index more to write.
     index('events_uncommon').on(t.type, t.id).where(sql`type <> 'message.created'`),
   ],
+);
+
+/** Where each key's `seq` stands. A channel has its own in its row. */
+export const sequences = ownSchema.table(
+  'sequences',
+  {
+    id: id(),
+    workspace_id: uuid().notNull(),
+    key: text().notNull(),
+    /** The newest event's `seq`; -1 before the first. */
+    last_seq: bigint({ mode: 'number' }).notNull().default(-1),
+  },
+  (t) => [unique().on(t.workspace_id, t.key)],
+);
+
+/** What may be emitted. Each change of a type's schema is a row of its own, a version further. */
+export const eventTypes = ownSchema.table(
+  'event_types',
+  {
+    name: text().notNull(),
+    version: smallint().notNull(),
+    description: text().notNull().default(''),
+    /** JSON Schema 2020-12 of the payload. */
+    schema: jsonb().$type<Record<string, unknown>>().notNull(),
+    examples: jsonb().$type<Record<string, unknown>[]>().notNull().default([]),
+    /** Whether a process declared it when it started, or somebody by the API. */
+    source: text({ enum: ['code', 'api'] }).notNull(),
+    created_at: created(),
+  },
+  (t) => [primaryKey({ columns: [t.name, t.version] })],
 );

@@ -1,18 +1,18 @@
 import { sql } from 'drizzle-orm';
-import { bigint, boolean, check, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core';
-import { bytea, created } from './columns.ts';
+import { bigint, boolean, check, jsonb, text, uuid } from 'drizzle-orm/pg-core';
+import { bytea, created, ownSchema } from './columns.ts';
 
 /**
  * Events that each subscriber has settled (done or given up), since the beginning: history the
  * ledger need not read again.
  */
-export const settledTotals = pgTable('settled_totals', {
+export const settledTotals = ownSchema.table('settled_totals', {
   subscriber: text().primaryKey(),
   events: bigint({ mode: 'number' }).notNull(),
 });
 
 /** What the newest background check of the ledger found: one does it, all processes show it. */
-export const ledgerChecks = pgTable('ledger_checks', {
+export const ledgerChecks = ownSchema.table('ledger_checks', {
   name: text().primaryKey(),
   checked_at: created(),
   balance: jsonb().notNull(),
@@ -22,7 +22,7 @@ export const ledgerChecks = pgTable('ledger_checks', {
  * How far a log has been expired: what is before it may be gone. `mac` is made with KNOCKON_SECRET,
  * so that nobody else can move it.
  */
-export const expirations = pgTable('expirations', {
+export const expirations = ownSchema.table('expirations', {
   log: text().primaryKey(),
   before: uuid().notNull(),
   mac: bytea().notNull(),
@@ -32,7 +32,7 @@ export const expirations = pgTable('expirations', {
  * One row: whose dispatches these are. Calls say where they come from, so that another deployment's
  * on the same queue are told apart.
  */
-export const deployment = pgTable(
+export const deployment = ownSchema.table(
   'deployment',
   {
     is_only: boolean().primaryKey().default(true),

@@ -1,19 +1,9 @@
 import { sql } from 'drizzle-orm';
-import {
-  bigint,
-  index,
-  integer,
-  jsonb,
-  pgTable,
-  primaryKey,
-  text,
-  unique,
-  uuid,
-} from 'drizzle-orm/pg-core';
-import { created, id, moment } from './columns.ts';
+import { bigint, index, integer, jsonb, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core';
+import { created, id, moment, ownSchema } from './columns.ts';
 import { workspaces } from './workspaces.ts';
 
-export const channels = pgTable(
+export const channels = ownSchema.table(
   'channels',
   {
     id: id(),
@@ -31,7 +21,7 @@ export const channels = pgTable(
 );
 
 /** A deleted message stays as a tombstone without its text: its `seq` is never given again. */
-export const messages = pgTable(
+export const messages = ownSchema.table(
   'messages',
   {
     id: uuid().primaryKey(),
@@ -55,7 +45,7 @@ export const messages = pgTable(
   ],
 );
 
-export const members = pgTable(
+export const members = ownSchema.table(
   'members',
   {
     workspace_id: uuid()

@@ -1,7 +1,7 @@
-import { index, integer, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core';
-import { created, id, moment } from './columns.ts';
+import { index, integer, text, unique, uuid } from 'drizzle-orm/pg-core';
+import { created, id, moment, ownSchema } from './columns.ts';
 
-export const notifications = pgTable(
+export const notifications = ownSchema.table(
   'notifications',
   {
     id: id(),
@@ -29,7 +29,7 @@ export const notifications = pgTable(
 );
 
 /** How many e-mails of a workspace's have been counted in the quota's window. */
-export const mailQuotas = pgTable('mail_quotas', {
+export const mailQuotas = ownSchema.table('mail_quotas', {
   workspace_id: uuid().primaryKey(),
   began_at: moment().notNull(),
   mails: integer().notNull(),

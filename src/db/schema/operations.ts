@@ -5,18 +5,17 @@ import {
   index,
   integer,
   jsonb,
-  pgTable,
   primaryKey,
   text,
   uuid,
 } from 'drizzle-orm/pg-core';
-import { created, id, moment } from './columns.ts';
+import { created, id, moment, ownSchema } from './columns.ts';
 
 /**
  * Long work that an operator asked for. Its progress is stored here only, so the process that runs
  * it may be killed at any moment.
  */
-export const operations = pgTable(
+export const operations = ownSchema.table(
   'operations',
   {
     id: id(),
@@ -59,7 +58,7 @@ export const operations = pgTable(
  * What an operation takes one by one and can't find again by a cursor, such as workflows to be
  * reset.
  */
-export const operationItems = pgTable(
+export const operationItems = ownSchema.table(
   'operation_items',
   {
     operation_id: uuid()
@@ -75,7 +74,7 @@ export const operationItems = pgTable(
 );
 
 /** Dispatches that an operation has made, and whether it has counted what became of them. */
-export const operationDispatches = pgTable(
+export const operationDispatches = ownSchema.table(
   'operation_dispatches',
   {
     dispatch_id: uuid().primaryKey(),
@@ -95,7 +94,7 @@ export const operationDispatches = pgTable(
  * The events of dispatches that were made for somebody later than the first: an event's first
  * dispatch stands in `outbox`.
  */
-export const dispatchEvents = pgTable(
+export const dispatchEvents = ownSchema.table(
   'dispatch_events',
   { dispatch_id: uuid().notNull(), event_id: uuid().notNull(), type: text().notNull() },
   (t) => [primaryKey({ columns: [t.dispatch_id, t.event_id] }), index().on(t.event_id)],
@@ -105,7 +104,7 @@ export const dispatchEvents = pgTable(
  * Effects that somebody has decided won't happen. Each has a receipt beside it, so that nothing
  * brings it about.
  */
-export const discards = pgTable(
+export const discards = ownSchema.table(
   'discards',
   {
     event_id: uuid().notNull(),

@@ -3,18 +3,17 @@ import {
   index,
   integer,
   jsonb,
-  pgTable,
   primaryKey,
   text,
   uuid,
 } from 'drizzle-orm/pg-core';
-import { bytea, created, id, moment } from './columns.ts';
+import { bytea, created, id, moment, ownSchema } from './columns.ts';
 
 /**
  * People and programs that may operate, each with a key of its own. `viewer` reads, `operator`
  * acts. Only the key's hash is kept.
  */
-export const operators = pgTable('operators', {
+export const operators = ownSchema.table('operators', {
   id: id(),
   name: text().notNull().unique(),
   role: text({ enum: ['viewer', 'operator'] }).notNull(),
@@ -27,7 +26,7 @@ export const operators = pgTable('operators', {
  * Who is signed in to the console. The browser has the id sealed, so nobody who reads this table
  * can be somebody else.
  */
-export const sessions = pgTable('sessions', {
+export const sessions = ownSchema.table('sessions', {
   id: id(),
   /** Null: signed in with KNOCKON_ADMIN_KEY. Deleting an operator signs them out. */
   operator_id: uuid().references(() => operators.id, { onDelete: 'cascade' }),
@@ -36,7 +35,7 @@ export const sessions = pgTable('sessions', {
 });
 
 /** Who did what, when and why. Written in the transaction of what was done, and never changed. */
-export const actions = pgTable(
+export const actions = ownSchema.table(
   'action_log',
   {
     id: id(),
@@ -59,7 +58,7 @@ export const actions = pgTable(
  * this is what it is made again from. A row stays once there was one, so that what Temporal still
  * has is taken back.
  */
-export const controls = pgTable('controls', {
+export const controls = ownSchema.table('controls', {
   subscriber: text().primaryKey(),
   /** Null: not paused. */
   paused_at: moment(),
@@ -75,7 +74,7 @@ export const controls = pgTable('controls', {
 });
 
 /** Processes that host effects or workflows, as they say of themselves every few seconds. */
-export const workers = pgTable('workers', {
+export const workers = ownSchema.table('workers', {
   /**
    * As it is to the transport too: `<pid>@<host>.<mark>/<kind>`, where eight digits tell its
    * database from others.
@@ -97,7 +96,7 @@ export const workers = pgTable('workers', {
 });
 
 /** What workers have got done, in slices of ten seconds; kept for an hour. */
-export const effectRates = pgTable(
+export const effectRates = ownSchema.table(
   'effect_rates',
   {
     subscriber: text().notNull(),
@@ -113,7 +112,7 @@ export const effectRates = pgTable(
  * the rows stay few. One process writes them. The row without a subscriber is of messages: how many
  * a second, and the age of the oldest event that was not dispatched.
  */
-export const samples = pgTable(
+export const samples = ownSchema.table(
   'samples',
   {
     /** The resolution: how many seconds a row stands for. */

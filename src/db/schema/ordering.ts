@@ -1,23 +1,24 @@
-import { bigint, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { bigint, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { ownSchema } from './columns.ts';
 
 /**
- * How far an ordered effect has come in a channel's log: every event up to `seq` is done, given up,
+ * How far an ordered effect has come in a sequence: every event up to `seq` is done, given up,
  * or was never its.
  */
-export const cursors = pgTable(
+export const cursors = ownSchema.table(
   'cursors',
   {
     subscriber: text().notNull(),
-    channel_id: uuid().notNull(),
+    sequence_id: uuid().notNull(),
     seq: bigint({ mode: 'number' }).notNull(),
   },
-  (t) => [primaryKey({ columns: [t.subscriber, t.channel_id] })],
+  (t) => [primaryKey({ columns: [t.subscriber, t.sequence_id] })],
 );
 
 /**
  * The newest holder that each lock in Redis has had: one that was replaced may not write any more.
  */
-export const fences = pgTable(
+export const fences = ownSchema.table(
   'fences',
   {
     subscriber: text().notNull(),

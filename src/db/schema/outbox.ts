@@ -4,16 +4,15 @@ import {
   index,
   integer,
   jsonb,
-  pgTable,
   primaryKey,
   text,
   unique,
   uuid,
 } from 'drizzle-orm/pg-core';
-import { created, id, moment } from './columns.ts';
+import { created, id, moment, ownSchema } from './columns.ts';
 
 /** One narrow row an event: which dispatch took it. `dispatch_id` null means nobody has yet. */
-export const outbox = pgTable(
+export const outbox = ownSchema.table(
   'outbox',
   {
     event_id: uuid().primaryKey(),
@@ -21,6 +20,8 @@ export const outbox = pgTable(
     channel_id: uuid(),
     type: text().notNull(),
     dispatch_id: uuid(),
+    /** True: its payload has not been compared with its type's schema yet. Null: it has. */
+    unchecked: boolean(),
   },
   (t) => [
     index('outbox_undispatched').on(t.event_id).where(sql`dispatch_id is null`),
@@ -33,7 +34,7 @@ export const outbox = pgTable(
 );
 
 /** What each workflow was started with. `id` is the workflow's id too. */
-export const dispatches = pgTable(
+export const dispatches = ownSchema.table(
   'dispatches',
   {
     id: uuid().primaryKey(),
@@ -72,13 +73,13 @@ export const dispatches = pgTable(
  * Who wants which events, on which queue, with which policy: written by the worker that hosts the
  * effect.
  */
-export const subscribers = pgTable('subscribers', {
+export const subscribers = ownSchema.table('subscribers', {
   name: text().primaryKey(),
   description: text().notNull().default(''),
   event_types: text().array().notNull(),
   task_queue: text().notNull(),
   activity: text().notNull(),
-  ordering: text({ enum: ['none', 'channel', 'exclusive'] })
+  ordering: text({ enum: ['none', 'key', 'exclusive'] })
     .notNull()
     .default('none'),
   /** Most events a call. */
@@ -111,14 +112,14 @@ export const subscribers = pgTable('subscribers', {
 });
 
 /** The effect has happened for this event: written in the effect's own transaction. */
-export const receipts = pgTable(
+export const receipts = ownSchema.table(
   'receipts',
   { event_id: uuid().notNull(), subscriber: text().notNull(), completed_at: created() },
   (t) => [primaryKey({ columns: [t.event_id, t.subscriber] })],
 );
 
 /** An effect that has been tried and is not done. Gone once there is a receipt. */
-export const attempts = pgTable(
+export const attempts = ownSchema.table(
   'attempts',
   {
     event_id: uuid().notNull(),
@@ -143,7 +144,7 @@ export const attempts = pgTable(
 );
 
 /** The effect won't happen by itself. Gone once there is a receipt. */
-export const deadLetters = pgTable(
+export const deadLetters = ownSchema.table(
   'dead_letters',
   {
     id: id(),

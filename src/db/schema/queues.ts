@@ -1,11 +1,11 @@
-import { pgTable, text } from 'drizzle-orm/pg-core';
-import { moment } from './columns.ts';
+import { text } from 'drizzle-orm/pg-core';
+import { moment, ownSchema } from './columns.ts';
 
 /**
  * Queues of effects that declare a limit, where no server keeps it: up to which moment calls have
  * been given their turns.
  */
-export const queueTurns = pgTable('queue_turns', {
+export const queueTurns = ownSchema.table('queue_turns', {
   task_queue: text().primaryKey(),
   reserved_until: moment().notNull(),
 });

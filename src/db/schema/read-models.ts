@@ -1,11 +1,11 @@
-import { index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
-import { moment, tsvector } from './columns.ts';
+import { index, integer, jsonb, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { moment, ownSchema, tsvector } from './columns.ts';
 
 /**
  * `document` is null once the message is deleted; `version` keeps an older text from replacing a
  * newer one.
  */
-export const searchDocuments = pgTable(
+export const searchDocuments = ownSchema.table(
   'search_documents',
   {
     message_id: uuid().primaryKey(),
@@ -23,7 +23,7 @@ export const searchDocuments = pgTable(
 );
 
 /** The channel's summary, ready to be served. */
-export const channelSummaries = pgTable('channel_summaries', {
+export const channelSummaries = ownSchema.table('channel_summaries', {
   channel_id: uuid().primaryKey(),
   workspace_id: uuid().notNull(),
   messages: integer().notNull().default(0),
@@ -34,7 +34,7 @@ export const channelSummaries = pgTable('channel_summaries', {
 });
 
 /** How many messages of each author are in a channel; an author counts while the sum is above 0. */
-export const channelAuthors = pgTable(
+export const channelAuthors = ownSchema.table(
   'channel_authors',
   { channel_id: uuid().notNull(), author: text().notNull(), messages: integer().notNull() },
   (t) => [primaryKey({ columns: [t.channel_id, t.author] })],
@@ -44,7 +44,7 @@ export const channelAuthors = pgTable(
  * Messages an author sent to a channel in an hour (UTC, by `sent_at`). A sum may be negative for a
  * moment.
  */
-export const analyticsHours = pgTable(
+export const analyticsHours = ownSchema.table(
   'analytics_hours',
   {
     channel_id: uuid().notNull(),

@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm';
-import { doublePrecision, index, integer, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core';
-import { created, id, moment } from './columns.ts';
+import { doublePrecision, index, integer, text, unique, uuid } from 'drizzle-orm/pg-core';
+import { created, id, moment, ownSchema } from './columns.ts';
 import { workspaces } from './workspaces.ts';
 
-export const endpoints = pgTable(
+export const endpoints = ownSchema.table(
   'endpoints',
   {
     id: id(),
@@ -55,7 +55,7 @@ export const endpoints = pgTable(
 );
 
 /** One event for one endpoint: the receipt of that call. */
-export const deliveries = pgTable(
+export const deliveries = ownSchema.table(
   'deliveries',
   {
     id: id(),
@@ -84,7 +84,7 @@ export const deliveries = pgTable(
   ],
 );
 
-export const deliveryAttempts = pgTable(
+export const deliveryAttempts = ownSchema.table(
   'delivery_attempts',
   {
     id: id(),

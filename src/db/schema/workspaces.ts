@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm';
-import { index, integer, pgTable, primaryKey, text, timestamp, uuid } from 'drizzle-orm/pg-core';
-import { bytea, created, id } from './columns.ts';
+import { index, integer, primaryKey, text, timestamp, uuid } from 'drizzle-orm/pg-core';
+import { bytea, created, id, ownSchema } from './columns.ts';
 
-export const workspaces = pgTable('workspaces', {
+export const workspaces = ownSchema.table('workspaces', {
   id: id(),
   name: text().notNull(),
   created_at: created(),
@@ -12,7 +12,7 @@ export const workspaces = pgTable('workspaces', {
  * The key itself is never stored: `hash` is its SHA-256, `prefix` its first characters, to tell
  * keys apart.
  */
-export const apiKeys = pgTable(
+export const apiKeys = ownSchema.table(
   'api_keys',
   {
     id: id(),
@@ -31,7 +31,7 @@ export const apiKeys = pgTable(
  * `response` is the first answer, sealed (it may hold a secret); a message's is kept as the
  * message's id alone.
  */
-export const idempotencyKeys = pgTable(
+export const idempotencyKeys = ownSchema.table(
   'idempotency_keys',
   {
     /** The nil UUID for calls made with the operator's key. */

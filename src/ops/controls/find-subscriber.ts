@@ -4,7 +4,7 @@ import type { Sql } from 'postgres';
 export interface KnownSubscriber {
   name: string;
   again: 'freely' | 'asked' | 'never';
-  ordering: 'none' | 'channel' | 'exclusive';
+  ordering: 'none' | 'key' | 'exclusive';
   /** Most events a call. */
   batch: number;
 }
@@ -13,7 +13,7 @@ export interface KnownSubscriber {
 export async function findSubscriber(pg: Sql, name: string): Promise<KnownSubscriber | undefined> {
   const [row] = await pg<
     KnownSubscriber[]
-  >`select name, again, ordering, batch from subscribers where name = ${name}
+  >`select name, again, ordering, batch from knockon.subscribers where name = ${name}
     and retired_at is null`;
   return row;
 }

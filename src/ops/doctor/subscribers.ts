@@ -69,7 +69,7 @@ export async function checkStrangers({
     readWorkers(pg),
     pg<
       { name: string; task_queue: string }[]
-    >`select name, task_queue from subscribers order by name`,
+    >`select name, task_queue from knockon.subscribers order by name`,
   ]);
   const isHosted = (name: string) => beats.some(({ alive, effects }) => alive && effects[name]);
   const among = async (queue: string, onlyOurs: boolean) => {

@@ -79,11 +79,11 @@ export async function listDeadLetters(
   const rows = await pg<(Omit<DeadLetter, 'created_at'> & { created_at: Date })[]>`
     select l.id, l.event_id, e.type, e.workspace_id, e.channel_id, e.message_id, l.subscriber,
       nullif(l.target, '') as target, l.cause, l.reason,
-      coalesce((select max(attempts) from attempts a where a.event_id = l.event_id
+      coalesce((select max(attempts) from knockon.attempts a where a.event_id = l.event_id
         and a.subscriber = l.subscriber and a.target = l.target), 0) as attempts,
       l.created_at, ${isRetried(pg)} as retrying, l.dispatch_id,
-        coalesce((select restarts from dispatches d where d.id = l.dispatch_id), 0) as restarts
-    from dead_letters l join events e on e.id = l.event_id
+        coalesce((select restarts from knockon.dispatches d where d.id = l.dispatch_id), 0) as restarts
+    from knockon.dead_letters l join knockon.events e on e.id = l.event_id
     where ${deadLetters(pg, { filter })} and (${before}::uuid is null or l.id < ${before})
       order by l.id desc limit ${limit}`;
   return rows.map(({ created_at, ...row }) => ({ ...row, created_at: created_at.toISOString() }));
@@ -114,7 +114,7 @@ export async function listCauses(pg: Queries, filter: DeadLetterFilter): Promise
       (array_agg(jsonb_build_object('id', l.id, 'event_id', l.event_id, 'message_id', e.message_id,
         'reason', l.reason, 'dispatch_id', l.dispatch_id)
         order by l.id desc))[1] as example
-    from dead_letters l join events e on e.id = l.event_id where ${deadLetters(pg, { filter })}
+    from knockon.dead_letters l join knockon.events e on e.id = l.event_id where ${deadLetters(pg, { filter })}
     group by l.subscriber, l.cause order by count(*) desc, l.subscriber, l.cause limit 200`;
   return rows.map(({ first, last, ...row }) => ({
     ...row,
@@ -126,7 +126,7 @@ export async function listCauses(pg: Queries, filter: DeadLetterFilter): Promise
 /** How many letters these are. */
 export async function countDeadLetters(pg: Sql, letters: DeadLetterSelection): Promise<number> {
   const [row] = await pg<{ n: number }[]>`
-    select count(*)::int as n from dead_letters l join events e on e.id = l.event_id
+    select count(*)::int as n from knockon.dead_letters l join knockon.events e on e.id = l.event_id
       where ${deadLetters(pg, letters)}`;
   return row?.n ?? 0;
 }

@@ -7,8 +7,8 @@ const WEBHOOKS = 'webhooks';
 
 /** Whether somebody tries the dead letter `l` again at this moment. */
 export const isRetried = sql<boolean>`coalesce((
-  select (select state from operations where id = jd.operation_id) in ('running', 'paused')
-    from operation_dispatches jd
+  select (select state from knockon.operations where id = jd.operation_id) in ('running', 'paused')
+    from knockon.operation_dispatches jd
   where jd.dispatch_id = l.retried_by and jd.ended_at is null limit 1), false)`;
 
 /**
@@ -16,10 +16,10 @@ export const isRetried = sql<boolean>`coalesce((
  * decided that it won't happen.
  */
 const isGivenUp = sql`(exists (
-    select from (select * from dead_letters where event_id = ${table.event_id} offset 0) l
+    select from (select * from knockon.dead_letters where event_id = ${table.event_id} offset 0) l
     where l.subscriber = ${WEBHOOKS} and l.target in (${table.endpoint_id}::text, '')
       and not ${isRetried}
-  ) or exists (select from discards x where x.event_id = ${table.event_id}
+  ) or exists (select from knockon.discards x where x.event_id = ${table.event_id}
     and x.subscriber = ${WEBHOOKS}))`;
 
 type DeliveryShown = (typeof table.$inferSelect)['state'];
@@ -61,7 +61,7 @@ export async function triesOf(
   // number.
   const those = sql`array(
     select a.id from unnest(${sql.param(ids)}::uuid[]) as t (id) cross join lateral (
-      select id from delivery_attempts where delivery_id = t.id offset 0
+      select id from knockon.delivery_attempts where delivery_id = t.id offset 0
     ) a)`;
   const rows = await db
     .select()

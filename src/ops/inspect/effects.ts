@@ -161,12 +161,12 @@ const MOST_ASKED = 5;
  */
 async function callsOf(db: Database['db'], ids: string[], seeCalls: SeeCalls) {
   const places = (await db.execute(sql`
-    select t.id as event_id, d.dispatch_id, coalesce((select restarts from dispatches
+    select t.id as event_id, d.dispatch_id, coalesce((select restarts from knockon.dispatches
       where id = d.dispatch_id), 0) as restarts,
-      (select count(*)::int from (select event_id from dispatched
+      (select count(*)::int from (select event_id from knockon.dispatched
         where dispatch_id = d.dispatch_id offset 0) o where o.event_id < t.id) as place
     from unnest(${sql.param(ids)}::uuid[]) as t (id)
-    cross join lateral (select dispatch_id from dispatched where event_id = t.id offset 0)
+    cross join lateral (select dispatch_id from knockon.dispatched where event_id = t.id offset 0)
       d`)) as unknown as Place[];
   places.sort((a, b) => (a.dispatch_id > b.dispatch_id ? -1 : 1));
   const workflows = [...new Set(places.flatMap(workflowsOf))].slice(0, MOST_ASKED);

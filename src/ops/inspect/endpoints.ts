@@ -106,18 +106,18 @@ const ANSWERS = 10;
 export async function endpointProgress({ db }: Database, id: string): Promise<EndpointProgress> {
   const [counted] = await db.execute(sql`
     select count(*)::int as count, min(w.created_at) as oldest_at, (
-        select count(*)::int from dead_letters where subscriber = 'webhooks' and target = ${id}
+        select count(*)::int from knockon.dead_letters where subscriber = 'webhooks' and target = ${id}
       ) as given_up
     from (${waiting(id)}) w`);
   const rows = await db.execute(sql`
     select a.attempted_at, d.id as delivery_id, d.event_type, a.status, a.latency_ms, a.error,
       a.response_excerpt
     from (
-      (select id, event_type from deliveries where endpoint_id = ${id} order by id desc
+      (select id, event_type from knockon.deliveries where endpoint_id = ${id} order by id desc
         limit ${2 * ANSWERS})
       union (select id, event_type from (${waiting(id)}) w order by id limit ${2 * ANSWERS})
     ) d cross join lateral (
-      select * from delivery_attempts where delivery_id = d.id order by id desc limit ${ANSWERS}
+      select * from knockon.delivery_attempts where delivery_id = d.id order by id desc limit ${ANSWERS}
     ) a order by a.id desc limit ${ANSWERS}`);
   const { count, oldest_at, given_up } = counted as {
     count: number;
@@ -139,11 +139,11 @@ export async function endpointProgress({ db }: Database, id: string): Promise<En
 
 /** Deliveries that somebody still tries: those that were given up have a dead letter. */
 const waiting = (id: string) => sql`
-  select d.* from deliveries d
+  select d.* from knockon.deliveries d
   where d.endpoint_id = ${id} and d.id > knockon.uuid_at(now() - interval '7 days')
     and d.state = 'pending' and d.event_id is not null
     and not exists (
-      select from dead_letters l where l.event_id = d.event_id and l.subscriber = 'webhooks'
+      select from knockon.dead_letters l where l.event_id = d.event_id and l.subscriber = 'webhooks'
         and l.target in ('', d.endpoint_id::text)
     )`;
 

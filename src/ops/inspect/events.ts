@@ -101,18 +101,18 @@ export async function listEvents(
   const asked = [
     pg``,
     workspace_id && pg`and e.workspace_id = ${workspace_id}`,
-    channel_id && pg`and e.channel_id = ${channel_id}`,
+    channel_id && pg`and e.sequence_id = ${channel_id}`,
     message_id && pg`and e.message_id = ${message_id}`,
     type && pg`and e.type = ${type}`,
     // What the index of uncommon types says of itself.
     type && type !== 'message.created' && pg`and e.type <> 'message.created'`,
     dispatch &&
-      pg`and e.id = any(array(select event_id from dispatched where dispatch_id = ${dispatch}))`,
+      pg`and e.id = any(array(select event_id from knockon.dispatched where dispatch_id = ${dispatch}))`,
     named &&
       pg`and e.id = any(array(
-        select id from events where id = ${named} union all select id from events
+        select id from knockon.events where id = ${named} union all select id from knockon.events
           where message_id = ${named}
-        union all select event_id from dispatched where dispatch_id = ${named}))`,
+        union all select event_id from knockon.dispatched where dispatch_id = ${named}))`,
     from && pg`and e.id >= ${firstIdAt(from.getTime())}::uuid`,
     to && pg`and e.id < ${firstIdAt(to.getTime())}::uuid`,
     before && pg`and e.id < ${before}::uuid`,
@@ -122,9 +122,9 @@ export async function listEvents(
   >`
     select e.id, e.type, e.version, e.workspace_id, w.name as workspace_name, e.channel_id,
       c.name as channel_name, e.message_id, e.seq, e.timestamp
-    from (select e.* from ${outcome ? failed(pg, before) : pg`events e`}
+    from (select e.* from ${outcome ? failed(pg, before) : pg`knockon.events e`}
       where true ${asked} ${outcome ? pg`` : pg`order by e.id desc`} limit ${limit}) e
-    left join workspaces w on w.id = e.workspace_id left join channels c on c.id = e.channel_id
+    left join knockon.workspaces w on w.id = e.workspace_id left join knockon.channels c on c.id = e.channel_id
       order by e.id desc`;
   return rows.map(({ timestamp, seq, ...row }) => ({
     ...row,
@@ -139,10 +139,10 @@ export async function listEvents(
  */
 const failed = (pg: Queries, before: string | null) => pg`
   (with recursive f as (
-    (select event_id from dead_letters where event_id < coalesce(${before}::uuid,
+    (select event_id from knockon.dead_letters where event_id < coalesce(${before}::uuid,
       'ffffffff-ffff-ffff-ffff-ffffffffffff') order by event_id desc limit 1)
     union all
-    select (select event_id from dead_letters d where d.event_id < f.event_id order by event_id desc
+    select (select event_id from knockon.dead_letters d where d.event_id < f.event_id order by event_id desc
       limit 1) from f where f.event_id is not null
   ) select event_id from f where event_id is not null) f
-  cross join lateral (select * from events where id = f.event_id offset 0) e`;
+  cross join lateral (select * from knockon.events where id = f.event_id offset 0) e`;

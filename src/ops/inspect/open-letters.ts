@@ -18,7 +18,7 @@ export function showOpenLetters(pg: Sql, board: LetterBoard): () => Promise<void
     const rows = await pg<(OpenLetters & { dispatch_id: string })[]>`
       select dispatch_id, count(*)::int as open, array_agg(distinct subscriber
         order by subscriber) as effects
-      from dead_letters group by dispatch_id order by min(id::text) limit ${MOST}`;
+      from knockon.dead_letters group by dispatch_id order by min(id::text) limit ${MOST}`;
     if (rows.length === 0 && performance.now() < quietUntil) return;
     await board.show(new Map(rows.map(({ dispatch_id, ...letters }) => [dispatch_id, letters])));
     quietUntil = rows.length === 0 ? performance.now() + QUIET : 0;

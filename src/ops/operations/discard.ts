@@ -50,8 +50,8 @@ async function discardSome(
   reason: string,
 ): Promise<number> {
   const chosen = await pg<EffectToClose[]>`
-    select l.event_id, l.subscriber, min(l.cause) as cause, e.workspace_id from dead_letters l
-      join events e on e.id = l.event_id
+    select l.event_id, l.subscriber, min(l.cause) as cause, e.workspace_id from knockon.dead_letters l
+      join knockon.events e on e.id = l.event_id
     where ${deadLetters(pg, letters)} and not ${isRetried(pg)} group by l.event_id, l.subscriber,
       e.workspace_id limit ${BATCH}`;
   if (chosen.length === 0) return 0;
@@ -94,15 +94,15 @@ export async function closeEffects(
         ${column((g) => g.subscriber)}::text[], ${column((g) => g.cause)}::text[])
         as t (event_id, subscriber, cause)
     ), closed as (
-      insert into receipts (event_id, subscriber) select event_id, subscriber from given
+      insert into knockon.receipts (event_id, subscriber) select event_id, subscriber from given
         order by event_id on conflict do nothing
       returning event_id, subscriber
     ), noted as (
-      insert into discards (event_id, subscriber, by, reason, cause)
+      insert into knockon.discards (event_id, subscriber, by, reason, cause)
       select event_id, subscriber, ${by}, ${reason}, cause from given
         join closed using (event_id, subscriber) on conflict do nothing
     ), answered as (
-      delete from dead_letters l using given g where l.event_id = g.event_id
+      delete from knockon.dead_letters l using given g where l.event_id = g.event_id
         and l.subscriber = g.subscriber
     )
     select event_id, subscriber from closed`);

@@ -98,14 +98,14 @@ export async function dispatchPage(
   const claimed = await deps.pg.begin(async (tx) => {
     await waitForLock(tx, REDISPATCH_LOCK);
     const [operation] = await tx<{ cursor: Record<string, unknown> | null }[]>`
-      select cursor from operations where id = ${id} and state = 'running' and not exhausted
+      select cursor from knockon.operations where id = ${id} and state = 'running' and not exhausted
         for update`;
     if (!operation) return [];
     const { send, skipped, cursor, exhausted, ...rest } = await page(tx, operation.cursor);
     pause = rest.pause;
     const made = await redispatch(tx, id, send);
     await tx`
-      update operations set cursor = ${tx.json(cursor)}, done = done + ${skipped},
+      update knockon.operations set cursor = ${tx.json(cursor)}, done = done + ${skipped},
         skipped = skipped + ${skipped}, exhausted = ${exhausted}
       where id = ${id}`;
     return made;

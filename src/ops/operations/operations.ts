@@ -83,7 +83,7 @@ export async function readOperation(
   id: string,
   ui: TemporalUi | null,
 ): Promise<OperationView | null> {
-  const [row] = await pg<Row[]>`select ${columns(pg)} from operations where id = ${id}`;
+  const [row] = await pg<Row[]>`select ${columns(pg)} from knockon.operations where id = ${id}`;
   return row ? toOperationView(row, ui) : null;
 }
 
@@ -97,7 +97,7 @@ export interface OperationHosts {
 /** Operations that should be at work and that nobody has driven for so long. */
 export async function openOperations(pg: Sql, quietMs: number): Promise<OperationRef[]> {
   return await pg<OperationRef[]>`
-    select id, verb from operations where state = 'running' and (driven_at is null
+    select id, verb from knockon.operations where state = 'running' and (driven_at is null
       or driven_at < now() - ${quietMs}::float8 * interval '1 ms') order by id`;
 }
 
@@ -113,7 +113,7 @@ const LEASE = 10;
  */
 export async function claimOperation(pg: Sql, id: string, by: string): Promise<boolean> {
   const claimed = await pg`
-    update operations set driven_by = ${by}, driven_at = now() where id = ${id}
+    update knockon.operations set driven_by = ${by}, driven_at = now() where id = ${id}
       and state = 'running'
       and (driven_by is null or driven_by = ${by} or driven_at is null
         or driven_at < now() - ${LEASE} * interval '1 s')`;
@@ -122,7 +122,7 @@ export async function claimOperation(pg: Sql, id: string, by: string): Promise<b
 
 /** Lets another process drive it at once. */
 export async function releaseOperation(pg: Sql, id: string, by: string): Promise<void> {
-  await pg`update operations set driven_by = null where id = ${id} and driven_by = ${by}`;
+  await pg`update knockon.operations set driven_by = null where id = ${id} and driven_by = ${by}`;
 }
 
 /**
@@ -130,9 +130,9 @@ export async function releaseOperation(pg: Sql, id: string, by: string): Promise
  * false where there is no such operation
  */
 export async function cancelOperation(pg: Sql, id: string): Promise<boolean> {
-  await pg`update operations set state = 'cancelled', finished_at = now() where id = ${id}
+  await pg`update knockon.operations set state = 'cancelled', finished_at = now() where id = ${id}
     and state in ('running', 'paused')`;
-  return (await pg`select from operations where id = ${id}`).length > 0;
+  return (await pg`select from knockon.operations where id = ${id}`).length > 0;
 }
 
 /** Operations, newest first. */
@@ -142,7 +142,7 @@ export async function listOperations(
   ui: TemporalUi | null,
 ): Promise<OperationView[]> {
   const rows = await pg<Row[]>`
-    select ${columns(pg)} from operations where ${before ?? null}::uuid is null
+    select ${columns(pg)} from knockon.operations where ${before ?? null}::uuid is null
       or id < ${before ?? null} order by id desc limit ${limit}`;
   return rows.map((row) => toOperationView(row, ui));
 }
@@ -216,7 +216,7 @@ export async function changeOperation(
 ): Promise<boolean> {
   const { from, to } = changes[change];
   const changed = await pg`
-    update operations set state = ${to},
+    update knockon.operations set state = ${to},
       finished_at = case when ${to === 'cancelled'} then now() end
     where id = ${id} and state = any(${[...from]})`;
   if (changed.count > 0)

@@ -18,7 +18,7 @@ export const rebuild: OperationHandler = {
     );
     if (after === null) await wanted.swap();
     await pg`
-      update operations set cursor = ${pg.json({ after: after ?? '' })}, done = done + ${read},
+      update knockon.operations set cursor = ${pg.json({ after: after ?? '' })}, done = done + ${read},
         exhausted = ${after === null}
       where id = ${id} and state = 'running'`;
     return { begun: read };
@@ -28,7 +28,7 @@ export const rebuild: OperationHandler = {
 /** The id of the operation that is at it, if there is one. */
 export async function isBeingRebuilt(pg: Sql, subscriber: string): Promise<string | null> {
   const [row] = await pg<{ id: string }[]>`
-    select id from operations where verb = 'rebuild' and state in ('running', 'paused')
+    select id from knockon.operations where verb = 'rebuild' and state in ('running', 'paused')
       and input ->> 'subscriber' = ${subscriber} limit 1`;
   return row?.id ?? null;
 }

@@ -61,18 +61,18 @@ async function open(
   const ids = events.map((event) => event.event_id);
   const [made] = await tx<Pick<ClaimedDispatch, 'id' | 'subscribers' | 'origin'>[]>`
     with made as (
-      insert into dispatches (id, type, size, subscribers, again, settled_at)
+      insert into knockon.dispatches (id, type, size, subscribers, again, settled_at)
       values (knockon.uuidv7(), ${type}, ${ids.length}, ${[subscriber]}, ${purpose === 'again'},
         case when ${purpose !== 'first'} then now() end)
       returning id
     ), named as (
-      insert into dispatch_events (dispatch_id, event_id, type) select made.id, t.id, ${type}
+      insert into knockon.dispatch_events (dispatch_id, event_id, type) select made.id, t.id, ${type}
         from made, unnest(${ids}::uuid[]) as t (id)
     ), kept as (
-      insert into operation_dispatches (dispatch_id, operation_id) select id, ${operationId}
+      insert into knockon.operation_dispatches (dispatch_id, operation_id) select id, ${operationId}
         from made
     ), marked as (
-      update dead_letters l set retried_by = made.id from made
+      update knockon.dead_letters l set retried_by = made.id from made
         where l.event_id = any(${ids}::uuid[]) and l.subscriber = ${subscriber}
     )
     select made.id, ${origin(tx)} as origin,

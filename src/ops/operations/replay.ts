@@ -42,7 +42,7 @@ export const replay: OperationHandler = {
     const { subscriber, ...filter } = input as ReplayInput;
     const [row] = await pg<{ n: number }[]>`
       select count(*)::int as n from (${matching(pg, filter)}) e
-      join subscribers s on (e.type = any(s.event_types) or '*' = any(s.event_types))
+      join knockon.subscribers s on (e.type = any(s.event_types) or '*' = any(s.event_types))
         and s.retired_at is null
         and (${subscriber ?? null}::text is null or s.name = ${subscriber ?? null})`;
     return row?.n ?? 0;
@@ -80,7 +80,7 @@ export const replay: OperationHandler = {
 /** A delivery is the receipt of one webhook: only one that is open is sent. */
 async function openDeliveries(tx: Queries, events: { event_id: string }[]): Promise<void> {
   await tx`
-    update deliveries set state = 'pending'
+    update knockon.deliveries set state = 'pending'
       where event_id = any(${events.map((event) => event.event_id)}::uuid[])`;
 }
 
@@ -133,7 +133,7 @@ export async function planReplay(pg: Queries, input: ReplayInput): Promise<Repla
   const [row] = await pg<{ events: number; answered: number }[]>`
     with found as materialized (${matching(pg, filter)})
     select (select count(*) from found)::int as events,
-      (select count(*) from deliveries d where d.state = 'delivered'
+      (select count(*) from knockon.deliveries d where d.state = 'delivered'
         and d.event_id in (select id from found))::int as answered`;
   const names = [...new Set(counted.map((count) => count.subscriber))];
   const isAsked = subscriber === undefined || subscriber === 'webhooks';

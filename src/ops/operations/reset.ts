@@ -23,13 +23,13 @@ export const reset: OperationHandler = {
     const subjects =
       'workflow_ids' in input
         ? pg`select unnest(${input.workflow_ids as string[]}::text[]) as subject`
-        : pg`select distinct l.dispatch_id::text as subject from dead_letters l
-          join events e on e.id = l.event_id
+        : pg`select distinct l.dispatch_id::text as subject from knockon.dead_letters l
+          join knockon.events e on e.id = l.event_id
             where ${deadLetters(pg, input as DeadLetterSelection)}
-              and l.created_at <= (select created_at from operations where id = ${id})`;
+              and l.created_at <= (select created_at from knockon.operations where id = ${id})`;
     const [row] = await pg<{ n: number }[]>`
       with written as (
-        insert into operation_items (operation_id, subject) select ${id}, subject
+        insert into knockon.operation_items (operation_id, subject) select ${id}, subject
           from (${subjects}) s on conflict do nothing
       )
       select count(*)::int as n from (${subjects}) s`;
@@ -43,7 +43,7 @@ export const reset: OperationHandler = {
           'letters instead',
       );
     const items = await pg<{ subject: string }[]>`
-      select subject from operation_items where operation_id = ${id} and done_at is null
+      select subject from knockon.operation_items where operation_id = ${id} and done_at is null
         order by subject limit ${Math.min(limit, 5)}`;
     for (const { subject } of items) {
       await resetCircuitsOf(pg, subject);
@@ -52,16 +52,17 @@ export const reset: OperationHandler = {
         (error: Error) => error.message,
       );
       await pg`
-        with marked as (update operation_items set done_at = now() where operation_id = ${id}
+        with marked as (update knockon.operation_items set done_at = now() where operation_id = ${id}
           and subject = ${subject} and done_at is null returning subject)
-        update operations set done = done + ${failure === null ? 1 : 0},
+        update knockon.operations set done = done + ${failure === null ? 1 : 0},
           failed = failed + ${failure === null ? 0 : 1},
           failures = case when ${failure}::text is not null and jsonb_array_length(failures) < 100
             then failures || jsonb_build_object('subject', ${subject}::text, 'reason',
               ${failure}::text) else failures end
         where id = ${id} and exists (select from marked)`;
     }
-    if (items.length === 0) await pg`update operations set exhausted = true where id = ${id}`;
+    if (items.length === 0)
+      await pg`update knockon.operations set exhausted = true where id = ${id}`;
     return { begun: items.length };
   },
 };
@@ -70,7 +71,7 @@ async function resetCircuitsOf(pg: Sql, workflowId: string): Promise<void> {
   const dispatchId = dispatchOf(workflowId) ?? '';
   const rows = await pg<
     { event_id: string }[]
-  >`select event_id from dead_letters where dispatch_id::text = ${dispatchId}
+  >`select event_id from knockon.dead_letters where dispatch_id::text = ${dispatchId}
     and subscriber = 'webhooks'`;
   await resetCircuits(
     pg,

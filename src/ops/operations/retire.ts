@@ -36,10 +36,10 @@ interface Open {
 /** Effects of a subscriber that are not done; `d` is in the hands of the transport. */
 const undone = (pg: Sql, name: string) => pg`
   dispatches d cross join lateral (
-    select event_id from dispatched where dispatch_id = d.id offset 0
+    select event_id from knockon.dispatched where dispatch_id = d.id offset 0
   ) o
   where d.settled_at is null and ${name} = any(coalesce(d.open, d.subscribers)) and (
-    select true from receipts r where r.event_id = o.event_id and r.subscriber = ${name} limit 1
+    select true from knockon.receipts r where r.event_id = o.event_id and r.subscriber = ${name} limit 1
   ) is null`;
 
 /**
@@ -49,16 +49,16 @@ const undone = (pg: Sql, name: string) => pg`
 const openEffects = (pg: Sql, name: string) => pg`
   select o.event_id, d.id as dispatch_id, d.restarts, d.started_at from ${undone(pg, name)}
   union
-  select l.event_id, d.id, d.restarts, d.started_at from dead_letters l
+  select l.event_id, d.id, d.restarts, d.started_at from knockon.dead_letters l
   cross join lateral (
-    select * from dispatches where id in (l.dispatch_id, l.retried_by) offset 0
+    select * from knockon.dispatches where id in (l.dispatch_id, l.retried_by) offset 0
   ) d
   where l.subscriber = ${name}`;
 
 /** What its workers have still to do. Dead letters are given up already. */
 const unfinished = (pg: Sql, name: string) => pg`
   select o.event_id from ${undone(pg, name)} and not exists (
-    select from (select subscriber from dead_letters where event_id = o.event_id offset 0) l
+    select from (select subscriber from knockon.dead_letters where event_id = o.event_id offset 0) l
     where l.subscriber = ${name}
   )`;
 
@@ -86,7 +86,7 @@ export const retire: OperationHandler = {
       select task_queue, now() - greatest(retired_at, ${since}::timestamptz)
         < ${CLAIMING}::float8 * interval '1 ms' as is_young,
         coalesce(now() < ${rest as string | null}::timestamptz, false) as rests
-      from subscribers where name = ${subscriber} and retire_operation = ${operation.id}`;
+      from knockon.subscribers where name = ${subscriber} and retire_operation = ${operation.id}`;
     // Somebody has taken it back, or asked for another way.
     if (!row) return await exhausted(deps.pg, operation);
     if (open !== 'finish') return await letGo(deps, operation, row, limit);
@@ -107,8 +107,8 @@ async function lookOn(pg: Sql, { id, input }: OpenOperation, isYoung: boolean): 
     with open as (
       select count(distinct event_id)::int as n from (${unfinished(pg, subscriber)}) u
     ), dead as (
-      select l.event_id, min(l.reason) as reason from dead_letters l
-      join operations o on o.id = ${id} and l.created_at >= o.created_at
+      select l.event_id, min(l.reason) as reason from knockon.dead_letters l
+      join knockon.operations o on o.id = ${id} and l.created_at >= o.created_at
       where l.subscriber = ${subscriber} group by l.event_id
     ), failed as (
       select count(*)::int as n, coalesce(
@@ -117,7 +117,7 @@ async function lookOn(pg: Sql, { id, input }: OpenOperation, isYoung: boolean): 
       ) as named
       from (select *, row_number() over (order by event_id) as nth from dead) d
     )
-    update operations set failed = failed.n, failures = failed.named,
+    update knockon.operations set failed = failed.n, failures = failed.named,
       done = greatest(done, total - open.n - failed.n),
       exhausted = open.n = 0 and ${!isYoung},
       cursor = jsonb_build_object(
@@ -161,15 +161,15 @@ async function startedOnes(pg: Sql, name: string, limit: number): Promise<Open[]
         restarts)) as dispatches
       from (${openEffects(pg, name)}) o group by event_id having bool_and(started_at is not null)
         order by event_id limit ${limit}
-    ) o cross join lateral (select workspace_id from events where id = o.event_id limit 1) e
+    ) o cross join lateral (select workspace_id from knockon.events where id = o.event_id limit 1) e
       order by o.event_id`;
 }
 
 /** What operations have under way for it, such as a replay, though it is done. */
 async function ofOperations(pg: Sql, name: string): Promise<DispatchRef[]> {
   return await pg<DispatchRef[]>`
-    select d.id, d.restarts from operation_dispatches jd cross join lateral (select *
-      from dispatches where id = jd.dispatch_id offset 0) d
+    select d.id, d.restarts from knockon.operation_dispatches jd cross join lateral (select *
+      from knockon.dispatches where id = jd.dispatch_id offset 0) d
     where jd.ended_at is null and ${name} = any(d.subscribers)`;
 }
 
@@ -194,7 +194,7 @@ async function closeOrHandOver(
     const closed = await closeEffects(tx, given, operation.by, why);
     if (open === 'discard') await emitDiscards(tx, closed, operation.by, why);
   });
-  await deps.pg`update operations set done = done + ${found.length - sent}
+  await deps.pg`update knockon.operations set done = done + ${found.length - sent}
     where id = ${operation.id}`;
   return { begun: found.length };
 }
@@ -211,7 +211,7 @@ async function handOver(
 ): Promise<number> {
   const claimed = await deps.pg.begin(async (tx) => {
     await waitForLock(tx, REDISPATCH_LOCK);
-    const those = tx`select id, type, workspace_id, channel_id, timestamp from events
+    const those = tx`select id, type, workspace_id, channel_id, timestamp from knockon.events
       where id = any(${events}::uuid[]) order by id`;
     const pairs = await tx<Parameters<typeof redispatch>[2]>`
       select event_id, type, workspace_id, channel_id, subscriber, 'first' as purpose
@@ -223,6 +223,6 @@ async function handOver(
 }
 
 async function exhausted(pg: Sql, { id }: OpenOperation): Promise<Step> {
-  await pg`update operations set exhausted = true where id = ${id}`;
+  await pg`update knockon.operations set exhausted = true where id = ${id}`;
   return { begun: 0 };
 }

@@ -78,7 +78,7 @@ const toProgress = (
  */
 async function begin(pg: Sql, id: string): Promise<OpenOperation | undefined> {
   const [operation] = await pg<OpenOperation[]>`
-    update operations set driven_at = now(),
+    update knockon.operations set driven_at = now(),
       active_ms = active_ms + case when state = 'running'
         and driven_at > now() - interval '10 s' then extract(epoch from now() - driven_at) * 1000
           else 0 end
@@ -173,7 +173,7 @@ class OperationRun {
 
 async function count(deps: OperationDependencies, operation: OpenOperation): Promise<void> {
   const total = await verbs[operation.verb].count(deps, operation);
-  await deps.pg`update operations set total = ${total} where id = ${operation.id}`;
+  await deps.pg`update knockon.operations set total = ${total} where id = ${operation.id}`;
 }
 
 /**
@@ -181,11 +181,11 @@ async function count(deps: OperationDependencies, operation: OpenOperation): Pro
  * may be off by some.
  */
 async function finish(pg: Sql, id: string): Promise<void> {
-  await pg`update operations set state = 'done', total = done + failed, finished_at = now()
+  await pg`update knockon.operations set state = 'done', total = done + failed, finished_at = now()
     where id = ${id} and state = 'running'`;
 }
 
 async function fail(pg: Sql, id: string, reason: string): Promise<void> {
-  await pg`update operations set state = 'failed', error = ${reason}, finished_at = now()
+  await pg`update knockon.operations set state = 'failed', error = ${reason}, finished_at = now()
     where id = ${id} and state = 'running'`;
 }

@@ -35,11 +35,11 @@ export function matching(
     to ? firstIdAt(Date.parse(to) + MARGIN) : LAST,
   ];
   return pg`
-    select id, type, workspace_id, channel_id, timestamp from events
+    select id, type, workspace_id, channel_id, timestamp from knockon.events
     where id > ${after} and id >= ${least} and id <= ${most}
     ${from ? pg`and timestamp >= ${from}::timestamptz` : pg``}
     ${to ? pg`and timestamp < ${to}::timestamptz` : pg``}
-    ${channel_id ? pg`and channel_id = ${channel_id}` : pg``}
+    ${channel_id ? pg`and sequence_id = ${channel_id}` : pg``}
     ${type ? pg`and type = ${type}` : pg``}
     ${message_id ? pg`and message_id = ${message_id}` : pg``}
     ${workspace_id ? pg`and workspace_id = ${workspace_id}` : pg``}

@@ -27,8 +27,8 @@ export interface EventEffect {
  * tables would compare each letter with each of the dispatches.
  */
 export const isRetried = (pg: Queries) => pg`(l.retried_by is not null and coalesce((
-  select (select state from operations where id = jd.operation_id) in ('running', 'paused')
-  from operation_dispatches jd where jd.dispatch_id = l.retried_by and jd.ended_at is null
+  select (select state from knockon.operations where id = jd.operation_id) in ('running', 'paused')
+  from knockon.operation_dispatches jd where jd.dispatch_id = l.retried_by and jd.ended_at is null
     limit 1), false))`;
 
 /**
@@ -58,23 +58,23 @@ export function effectStatuses(
         else 'never'
       end as standing
     from (${events}) e
-    join subscribers s on (e.type = any(s.event_types) or '*' = any(s.event_types))
+    join knockon.subscribers s on (e.type = any(s.event_types) or '*' = any(s.event_types))
       and s.retired_at is null and (${subscriber}::text is null or s.name = ${subscriber})
-    left join lateral (select event_id, dispatch_id from outbox where event_id = e.id offset 0)
+    left join lateral (select event_id, dispatch_id from knockon.outbox where event_id = e.id offset 0)
       o on true
-    left join lateral (select subscribers from dispatches where id = o.dispatch_id offset 0)
+    left join lateral (select subscribers from knockon.dispatches where id = o.dispatch_id offset 0)
       d on true
-    left join lateral (select event_id from receipts where event_id = e.id
+    left join lateral (select event_id from knockon.receipts where event_id = e.id
       and subscriber = s.name offset 0) r on true
     left join lateral (
-      select l.event_id, ${isRetried(pg)} as retried from (select * from dead_letters
+      select l.event_id, ${isRetried(pg)} as retried from (select * from knockon.dead_letters
         where event_id = e.id offset 0) l
       where l.subscriber = s.name limit 1
     ) l on true
     left join lateral (
-      select true as is_there from (select dispatch_id from dispatch_events
+      select true as is_there from (select dispatch_id from knockon.dispatch_events
         where event_id = e.id offset 0) x
-      where s.name = any((select subscribers from dispatches where id = x.dispatch_id)::text[])
+      where s.name = any((select subscribers from knockon.dispatches where id = x.dispatch_id)::text[])
         limit 1
     ) later on true`;
 }

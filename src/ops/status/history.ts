@@ -45,7 +45,7 @@ export async function keepSample(pg: Sql, sample: Sample): Promise<void> {
   ];
   const column = <T>(pick: (one: (typeof all)[number]) => T) => all.map(pick);
   await pg`
-    insert into samples as s (every, at, subscriber, looks, rate, error_rate, backlog,
+    insert into knockon.samples as s (every, at, subscriber, looks, rate, error_rate, backlog,
       backlog_age_seconds, dead_letters)
     select k.every, date_bin(make_interval(secs => k.every), now(), 'epoch'), t.*
       from unnest(${kept.map(({ every }) => every)}::int[]) as k (every)
@@ -68,7 +68,7 @@ export async function keepSample(pg: Sql, sample: Sample): Promise<void> {
 async function forgetSamples(pg: Sql): Promise<void> {
   for (const { every, forMs } of kept)
     await pg`
-      delete from samples where every = ${every} and at < now() - ${forMs}::float8 *
+      delete from knockon.samples where every = ${every} and at < now() - ${forMs}::float8 *
         interval '1 ms'`;
 }
 
@@ -121,7 +121,7 @@ export async function readHistory(pg: Sql, past: HistoryRange): Promise<History>
       (sum(rate * looks) / sum(looks))::float8 as rate, max(backlog) as backlog,
       (sum(error_rate * looks) / sum(looks))::float8 as error_rate,
         max(backlog_age_seconds) as backlog_age_seconds, max(dead_letters) as dead_letters
-    from samples where every = ${every} and at > now() - make_interval(secs => ${span})
+    from knockon.samples where every = ${every} and at > now() - make_interval(secs => ${span})
       group by 1, 2`;
   const newest = bounds!.newest.getTime();
   const moments = Array.from(

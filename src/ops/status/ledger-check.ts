@@ -52,12 +52,12 @@ export class LedgerCheck {
       const balance = await verifyLedger(pg, { running });
       const found = { balance, took_ms: performance.now() - began };
       await pg`
-        update ledger_checks set checked_at = now(), balance = ${JSON.stringify(found)}::text::jsonb
+        update knockon.ledger_checks set checked_at = now(), balance = ${JSON.stringify(found)}::text::jsonb
           where name = 'ledger'`;
     }
     const [row] = await pg<{ balance: { balance: Balance } | null; age_ms: number }[]>`
       select balance, extract(epoch from now() - checked_at)::float8 * 1000 as age_ms
-        from ledger_checks where name = 'ledger'`;
+        from knockon.ledger_checks where name = 'ledger'`;
     if (!row?.balance) return;
     this.#latest = { balance: row.balance.balance, checked_at: new Date(Date.now() - row.age_ms) };
     this.#tell(row.balance.balance);
@@ -69,7 +69,7 @@ export class LedgerCheck {
   async #isDue(): Promise<boolean> {
     const { pg, everyMs } = this.#options;
     const rows = await pg`
-      insert into ledger_checks as c (name, balance) values ('ledger', 'null')
+      insert into knockon.ledger_checks as c (name, balance) values ('ledger', 'null')
       on conflict (name) do update set checked_at = now()
         where c.checked_at <= now() - greatest(${everyMs * 0.9}::float8,
           least(${RAREST}::float8, 20 * coalesce((c.balance->>'took_ms')::float8, 0))) *

@@ -12,7 +12,7 @@ export interface SubscriberState {
   event_types: string[];
   task_queue: string;
   activity: string;
-  ordering: 'none' | 'channel' | 'exclusive';
+  ordering: 'none' | 'key' | 'exclusive';
   registered_at: string;
   state: SubscriberCondition;
   /**
@@ -84,13 +84,13 @@ async function readLags({ db }: Database, workspaceId: string): Promise<Map<stri
   const rows = await db.execute<{ name: string; lag: number }>(sql`
     select s.name, greatest(0, extract(epoch
       from now() - min(knockon.uuid_time(oldest.event_id))))::float8 as lag
-    from dispatches d cross join unnest(coalesce(d.open, d.subscribers)) as s (name)
+    from knockon.dispatches d cross join unnest(coalesce(d.open, d.subscribers)) as s (name)
       cross join lateral (
-      select event_id from (select event_id from dispatched where dispatch_id = d.id offset 0) o
-      where (select workspace_id from events where id = o.event_id) = ${workspaceId}
-        and (select true from receipts where event_id = o.event_id and subscriber = s.name
+      select event_id from (select event_id from knockon.dispatched where dispatch_id = d.id offset 0) o
+      where (select workspace_id from knockon.events where id = o.event_id) = ${workspaceId}
+        and (select true from knockon.receipts where event_id = o.event_id and subscriber = s.name
           limit 1) is null
-        and (select true from (select subscriber from dead_letters
+        and (select true from (select subscriber from knockon.dead_letters
           where event_id = o.event_id offset 0) l where l.subscriber = s.name limit 1) is null
       order by event_id limit 1
     ) oldest where d.settled_at is null group by s.name`);

@@ -107,8 +107,8 @@ export interface SubscriberBacklog {
 /** How all subscribers stand. Costs what is open. */
 export async function readSubscriberBacklogs(pg: Sql): Promise<SubscriberBacklog[]> {
   const rows = await pg<{ name: string; paused: boolean }[]>`
-    select s.name, c.paused_at is not null as paused from subscribers s
-      left join controls c on c.subscriber = s.name order by s.name`;
+    select s.name, c.paused_at is not null as paused from knockon.subscribers s
+      left join knockon.controls c on c.subscriber = s.name order by s.name`;
   const names = rows.map(({ name }) => name);
   const backlogs = await readBacklogs(pg, names);
   return rows.map(({ name, paused }) => {

@@ -80,8 +80,8 @@ const READ_ONLY =
 async function look({ db, pg }: Database): Promise<number | null> {
   const [age] = await Promise.all([
     oldestUndispatched(pg),
-    pg`select from subscribers limit 0 for update`,
-    db.execute(sql`select from subscribers limit 0 for update`),
+    pg`select from knockon.subscribers limit 0 for update`,
+    db.execute(sql`select from knockon.subscribers limit 0 for update`),
   ]);
   return age;
 }

@@ -44,7 +44,7 @@ export interface Totals {
  */
 export async function readTotals(pg: Sql, from: Date): Promise<Totals> {
   const rows = await pg<{ subscriber: string; done: number }[]>`
-    select subscriber, sum(done)::float8 as done from effect_rates
+    select subscriber, sum(done)::float8 as done from knockon.effect_rates
       where since >= ${from.toISOString()} group by subscriber`;
   return { at: Date.now(), done: new Map(rows.map(({ subscriber, done }) => [subscriber, done])) };
 }
@@ -70,11 +70,11 @@ const readSubscribers = (pg: Sql) => pg<
   >)[]
 >`
   select s.name, s.retired_at, c.paused_at, c.per_second,
-    (select count(*)::int from dead_letters l where l.subscriber = s.name) as dead_letters
-  from subscribers s left join controls c on c.subscriber = s.name order by s.name collate "C"`;
+    (select count(*)::int from knockon.dead_letters l where l.subscriber = s.name) as dead_letters
+  from knockon.subscribers s left join knockon.controls c on c.subscriber = s.name order by s.name collate "C"`;
 
 const readMessages = (pg: Sql) => pg<{ n: number }[]>`
-  select count(*)::int as n from messages
+  select count(*)::int as n from knockon.messages
     where id >= knockon.uuid_at(now() - ${MESSAGES_OVER} * interval '1 s')`;
 
 /**

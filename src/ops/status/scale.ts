@@ -123,7 +123,7 @@ function inWords(s: SubscriberStatus, f: Found): { advice: string; command: stri
  */
 async function arrivalRate(pg: Sql, types: string[]): Promise<number> {
   const [row] = await pg<{ n: number }[]>`
-    select count(*)::float8 as n from outbox
+    select count(*)::float8 as n from knockon.outbox
     where event_id > knockon.uuid_at(now() - interval '1 minute')
       and ${types.includes('*') ? pg`true` : pg`type = any(${types})`}`;
   return (row?.n ?? 0) / 60;

@@ -119,23 +119,23 @@ export async function readBacklogs(pg: Sql, names: string[], workspaceId?: strin
   const isTheirs =
     workspaceId === undefined
       ? pg`true`
-      : pg`(select workspace_id from events where id = o.event_id) = ${workspaceId}`;
+      : pg`(select workspace_id from knockon.events where id = o.event_id) = ${workspaceId}`;
   const rows = await pg<Backlog[]>`
     with open as (
       select s.name, o.event_id, exists (
-        select from attempts a where a.event_id = o.event_id and a.subscriber = s.name
+        select from knockon.attempts a where a.event_id = o.event_id and a.subscriber = s.name
           and a.waiting_until > now()) as waits,
-        exists (select from attempts a where a.event_id = o.event_id
+        exists (select from knockon.attempts a where a.event_id = o.event_id
           and a.subscriber = s.name) as tried
-      from dispatches d cross join unnest(coalesce(d.open, d.subscribers)) as s (name)
-      cross join lateral (select event_id from dispatched where dispatch_id = d.id offset 0) o
+      from knockon.dispatches d cross join unnest(coalesce(d.open, d.subscribers)) as s (name)
+      cross join lateral (select event_id from knockon.dispatched where dispatch_id = d.id offset 0) o
       where d.settled_at is null and s.name = any(${names}) and ${isTheirs}
-        and (select true from receipts r where r.event_id = o.event_id and r.subscriber = s.name
+        and (select true from knockon.receipts r where r.event_id = o.event_id and r.subscriber = s.name
           limit 1) is null
-        and (select true from (select subscriber from dead_letters
+        and (select true from (select subscriber from knockon.dead_letters
           where event_id = o.event_id offset 0) l where l.subscriber = s.name limit 1) is null
       union all
-      select s.name, o.event_id, false, false from outbox o join subscribers s
+      select s.name, o.event_id, false, false from knockon.outbox o join knockon.subscribers s
         on s.event_types && array[o.type, '*'] and s.retired_at is null
       where o.dispatch_id is null and s.name = any(${names}) and ${isTheirs}
     )
@@ -174,7 +174,7 @@ const readRows = (pg: Sql, name?: string) => pg<Row[]>`
   select s.name, s.description, s.event_types, s.task_queue, c.paused_at, c.paused_by,
     c.pause_reason, c.paused_until, c.per_second,
     s.retired_at, s.retired_by, s.retired_open, s.handed_to, s.retire_operation
-  from subscribers s left join controls c on c.subscriber = s.name
+  from knockon.subscribers s left join knockon.controls c on c.subscriber = s.name
   where ${name === undefined ? pg`true` : pg`s.name = ${name}`} order by s.name collate "C"`;
 
 /**

@@ -25,7 +25,7 @@ export async function readMark(pg: Sql): Promise<string> {
   const mark = async (cluster: ReturnType<Sql>) => {
     const [row] = await pg<{ mark: string }[]>`
       select left(md5(concat_ws(' ', id, ${cluster}, (select oid from pg_database
-        where datname = current_database()))), 8) as mark from deployment`;
+        where datname = current_database()))), 8) as mark from knockon.deployment`;
     if (!row)
       throw new Error(
         'The table `deployment` is empty: run `insert into deployment default values`.',
@@ -54,7 +54,7 @@ export async function readWorkers(pg: Sql): Promise<Beat[]> {
   return await pg<Beat[]>`
     select identity, kind, version, host, pid, effects, started_at, seen_at, clock_ahead_ms,
       seen_at > now() - interval '30 seconds' as alive
-    from workers where seen_at > now() - interval '1 day' order by identity`;
+    from knockon.workers where seen_at > now() - interval '1 day' order by identity`;
 }
 
 /**
@@ -68,12 +68,12 @@ export async function readRates(
     select subscriber, coalesce(sum(done) filter (where since > now() - interval '1 minute'),
       0)::float8 / 60 as rate,
       coalesce(sum(failed)::float8 / nullif(sum(done + failed), 0), 0)::float8 as error_rate
-    from effect_rates where since > now() - interval '5 minutes' group by subscriber`;
+    from knockon.effect_rates where since > now() - interval '5 minutes' group by subscriber`;
   return new Map(rows.map(({ subscriber, ...rates }) => [subscriber, rates]));
 }
 
 /** Lets go of what no longer counts: workers of yesterday, and rates of more than an hour ago. */
 export async function forgetWorkers(pg: Sql): Promise<void> {
-  await pg`delete from workers where seen_at < now() - interval '1 day'`;
-  await pg`delete from effect_rates where since < now() - interval '1 hour'`;
+  await pg`delete from knockon.workers where seen_at < now() - interval '1 day'`;
+  await pg`delete from knockon.effect_rates where since < now() - interval '1 hour'`;
 }

@@ -1,13 +1,11 @@
 import { PgBoss } from 'pg-boss';
 import type { Logger } from 'pino';
 import { HostSocket, Hosts } from '../../db/hosts.ts';
+import { OWN_SCHEMA } from '../../db/own-schema.ts';
 import { queueOptions } from './jobs.ts';
 
 export interface BossOptions {
-  /**
-   * The database: pg-boss keeps its jobs there, in a schema of its own (`pgboss`) that it makes and
-   * migrates itself.
-   */
+  /** The database. pg-boss keeps its tables in our schema there, and migrates them itself. */
   url: string;
   /** Shown as `application_name`. */
   name: string;
@@ -57,6 +55,8 @@ export function createBoss({ url, name, log, connections = 2 }: BossOptions): Pg
     connectionString: hosts.url,
     ...(hosts.areSeveral && { stream: () => new HostSocket(hosts) }),
     application_name: name,
+    schema: OWN_SCHEMA,
+    createSchema: false,
     max: connections,
     connectionTimeoutMillis: 5000,
     ...LIMITS,

@@ -21,7 +21,7 @@ export const pgBossCalls =
         coalesce((data->>'tried')::int, 0) + 1 as attempt,
         greatest(created_on, start_after) as scheduled_at, started_on as started_at,
           completed_on as ended_at, state::text as state
-      from pgboss.job where singleton_key = ${dispatchId ?? ''}
+      from knockon.job where singleton_key = ${dispatchId ?? ''}
         and start_after < now() + interval '1 year' order by scheduled_at limit 1000`;
     return rows.map(({ scheduled_at, started_at, ended_at, state, ...row }) => ({
       ...row,

@@ -36,7 +36,7 @@ export async function jobBacklog(
   const [row] = await pg<{ count: number; age_seconds: number }[]>`
     select count(*)::int as count, coalesce(extract(epoch from now() - min(start_after)),
       0)::float8 as age_seconds
-    from pgboss.job where name = ${queue} and state < 'active' and not blocked
+    from knockon.job where name = ${queue} and state < 'active' and not blocked
       and start_after <= now()`.catch(() => []);
   return row ?? null;
 }

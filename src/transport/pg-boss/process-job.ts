@@ -75,7 +75,7 @@ async function recordBegun(db: Db, job: Job<CallJob>): Promise<void> {
   const { id, name, data, retryCount } = job;
   // pg-boss's own `update` does not change active jobs.
   const { rows } = await db.executeSql(
-    `update pgboss.job set data = data || jsonb_build_object('begun', $4::int)
+    `update knockon.job set data = data || jsonb_build_object('begun', $4::int)
      where name = $1 and id = $2::uuid and state = 'active' and retry_count = $3 returning id`,
     [name, id, retryCount, (data.begun ?? 0) + 1],
   );

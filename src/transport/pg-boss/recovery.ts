@@ -24,7 +24,7 @@ export function pgBossRecovery(boss: PgBoss, pg: Sql): Recovery {
     // What a worker is at it may end; what follows from that finds nothing to do.
     async drop(dispatches, { task_queue }) {
       await pg`
-        delete from pgboss.job
+        delete from knockon.job
         where name = ${task_queue} and state < 'active'
           and singleton_key = any(${dispatches.map(({ id }) => id)}::text[])`;
     },
@@ -35,7 +35,7 @@ export function pgBossRecovery(boss: PgBoss, pg: Sql): Recovery {
 export async function withOpenJobs(pg: Sql, dispatches: DispatchRef[]): Promise<Set<string>> {
   const ids = dispatches.map(({ id }) => id);
   const rows = await pg<{ id: string }[]>`
-    select distinct singleton_key as id from pgboss.job
+    select distinct singleton_key as id from knockon.job
     where singleton_key = any(${ids}::text[]) and state < 'completed'`;
   return new Set(rows.map(({ id }) => id));
 }

@@ -8,7 +8,7 @@ const api = useApi({
   redeliver: async (delivery_id) => {
     sent.push(delivery_id);
     if (answer.error === null)
-      await api.database.pg`update deliveries set state = 'delivered' where id = ${delivery_id}`;
+      await api.database.pg`update knockon.deliveries set state = 'delivered' where id = ${delivery_id}`;
     return { delivery_id, latency_ms: 3, response_excerpt: null, ...answer };
   },
 });
@@ -30,7 +30,7 @@ describe('an operator and the endpoints of customers', () => {
 
   const wait = async (count: number) =>
     await api.database.pg<{ id: string }[]>`
-      insert into deliveries (workspace_id, endpoint_id, event_id, event_type)
+      insert into knockon.deliveries (workspace_id, endpoint_id, event_id, event_type)
       select ${api.workspaceId}, ${id}, uuidv7(), 'message.created' from generate_series(1, ${count}) returning id`;
 
   test('are listed across workspaces by workspace, state and host', async () => {
@@ -46,7 +46,7 @@ describe('an operator and the endpoints of customers', () => {
     for (const host of ['other.example', 'OTHER.example:8080'])
       expect(await ids(`host=${host}`)).toEqual([own.body.id]);
     expect(await ids('host=example')).toEqual([]);
-    await api.database.pg`update endpoints set failing_since = now() where id = ${own.body.id}`;
+    await api.database.pg`update knockon.endpoints set failing_since = now() where id = ${own.body.id}`;
     expect(await ids('state=failing')).toEqual([own.body.id]);
   });
 
@@ -192,10 +192,10 @@ describe('an operator and the endpoints of customers', () => {
   test('are shown with what waits, what was given up and what they answered', async () => {
     const [first] = await wait(3);
     await api.database.pg`
-      insert into delivery_attempts (delivery_id, status, latency_ms, error) values (${first!.id}, 500, 12, 'HTTP 500'), (${first!.id}, null, 9, 'timeout')`;
+      insert into knockon.delivery_attempts (delivery_id, status, latency_ms, error) values (${first!.id}, 500, 12, 'HTTP 500'), (${first!.id}, null, 9, 'timeout')`;
     await api.database.pg`
-      insert into dead_letters (event_id, subscriber, target, dispatch_id, cause, reason)
-      select event_id, 'webhooks', ${id}, uuidv7(), 'HTTP 500', 'it failed' from deliveries where id = ${first!.id}`;
+      insert into knockon.dead_letters (event_id, subscriber, target, dispatch_id, cause, reason)
+      select event_id, 'webhooks', ${id}, uuidv7(), 'HTTP 500', 'it failed' from knockon.deliveries where id = ${first!.id}`;
     const { body } = await ops('GET', `endpoints/${id}`);
     expect(body).toMatchObject({
       waiting: { count: 2, oldest_at: expect.any(String) },
@@ -212,7 +212,7 @@ describe('an operator and the endpoints of customers', () => {
   test('are tried now: a rest ends, and what waits is sent, the oldest first, as long as it is taken', async () => {
     const waiting = await wait(3);
     await api.database
-      .pg`update endpoints set resting_until = now() + interval '1 hour' where id = ${id}`;
+      .pg`update knockon.endpoints set resting_until = now() + interval '1 hour' where id = ${id}`;
     answer = { status: 500, error: 'HTTP 500' };
     const still = (await ops('POST', `endpoints/${id}/try`)).body;
     expect(still).toMatchObject({
@@ -243,7 +243,7 @@ describe('an operator and the endpoints of customers', () => {
     id = await endpoint();
     const later = new Date(Date.now() + 600_000);
     await api.database
-      .pg`update endpoints set failures = 10, failing_since = now(), probe_at = ${later} where id = ${id}`;
+      .pg`update knockon.endpoints set failures = 10, failing_since = now(), probe_at = ${later} where id = ${id}`;
     const { body } = await ops('POST', `endpoints/${id}/try`);
     expect(body).toMatchObject({ tried: 0, answer: null });
     expect(Date.parse(body.endpoint.next_try_at)).toBeLessThan(later.getTime() - 60_000);

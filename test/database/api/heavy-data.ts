@@ -32,11 +32,11 @@ export async function aLongHistory(
     ), indexed as materialized (
       select text, to_tsvector('english', text) as document from longest
     ), stored as (
-      insert into messages (id, workspace_id, channel_id, seq, author, text, sent_at, created_at, updated_at)
+      insert into knockon.messages (id, workspace_id, channel_id, seq, author, text, sent_at, created_at, updated_at)
       select knockon.uuidv7(), ${workspaceId}, ${channelId}, 100000 + n, 'mallory', text, now(), now(), now()
       from indexed, generate_series(1, ${messages}::int) n returning id
     )
-    insert into search_documents (message_id, workspace_id, channel_id, author, sent_at, version, document)
+    insert into knockon.search_documents (message_id, workspace_id, channel_id, author, sent_at, version, document)
     select id, ${workspaceId}, ${channelId}, 'mallory', now(), 1, document from stored, indexed`;
 }
 
@@ -49,19 +49,19 @@ export async function aLongChain(
 ): Promise<void> {
   const { pg } = database;
   await pg`
-    insert into events (id, type, version, workspace_id, timestamp, payload)
+    insert into knockon.events (id, type, version, workspace_id, timestamp, payload)
     select uuidv7(n * interval '1 ms' - interval '1 day'), 'note.added', 1, ${workspaceId}, date_trunc('milliseconds', now()), jsonb_build_object('text', repeat('note ' || n || ' ', 20))
     from generate_series(1, ${entries}::int) n`;
   const effect = audit({ key });
   const all = await pg<DomainEvent[]>`
     select id, type, version, workspace_id, channel_id, message_id, seq::float8 as seq,
       to_char(timestamp at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as timestamp, payload
-    from events e where workspace_id = ${workspaceId}
-      and not exists (select from audit_entries a where a.workspace_id = e.workspace_id and a.event_id = e.id) order by id`;
+    from knockon.events e where workspace_id = ${workspaceId}
+      and not exists (select from knockon.audit_entries a where a.workspace_id = e.workspace_id and a.event_id = e.id) order by id`;
   for (let i = 0; i < all.length; i += 2000) {
     const some = all.slice(i, i + 2000);
     await deliver(database, effect, some);
-    await pg`insert into receipts (event_id, subscriber) select unnest(${some.map(({ id }) => id)}::uuid[]), 'audit' on conflict do nothing`;
+    await pg`insert into knockon.receipts (event_id, subscriber) select unnest(${some.map(({ id }) => id)}::uuid[]), 'audit' on conflict do nothing`;
   }
 }
 

@@ -37,8 +37,8 @@ async function aWorkspace(): Promise<Workspace> {
 async function indexed({ id, api_key, channel }: Workspace, text: string): Promise<string> {
   const posted = await api.post(channel, { text }, { key: api_key });
   await api.database.pg`
-    insert into search_documents (message_id, workspace_id, channel_id, author, sent_at, version, document)
-    select id, ${id}, channel_id, author, sent_at, 1, to_tsvector('english', text) from messages where id = ${posted.body.id}`;
+    insert into knockon.search_documents (message_id, workspace_id, channel_id, author, sent_at, version, document)
+    select id, ${id}, channel_id, author, sent_at, 1, to_tsvector('english', text) from knockon.messages where id = ${posted.body.id}`;
   return posted.body.id;
 }
 
@@ -193,7 +193,7 @@ describe('checks of an audit chain', () => {
     expect(await Promise.all(left)).toEqual(['AbortError', 'AbortError']);
     const begun = pages;
     await api.database
-      .pg`update audit_entries set event_type = 'note.changed' where workspace_id = ${bad.id} and position = 2`;
+      .pg`update knockon.audit_entries set event_type = 'note.changed' where workspace_id = ${bad.id} and position = 2`;
     expect((await get('/v1/audit/verify', bad)).body).toMatchObject({
       valid: false,
       broken_at: { position: 2 },
@@ -201,7 +201,7 @@ describe('checks of an audit chain', () => {
     // One page, which breaks, the count, and at most one that was under way.
     expect(pages - begun).toBeLessThanOrEqual(3);
     await api.database
-      .pg`update audit_entries set event_type = 'note.added' where workspace_id = ${bad.id} and position = 2`;
+      .pg`update knockon.audit_entries set event_type = 'note.added' where workspace_id = ${bad.id} and position = 2`;
   });
 
   it('that take too long say how far they are, go on there, and find afterwards what was tampered with before that', async () => {
@@ -239,14 +239,14 @@ describe('checks of an audit chain', () => {
     expect(progress).toEqual([...progress].sort((a, b) => a - b));
     expect(answer.body).toMatchObject({ valid: true, entries: CHAIN + 1 });
     await api.database
-      .pg`update audit_entries set event_type = 'note.changed' where workspace_id = ${bad.id} and position = 2`;
+      .pg`update knockon.audit_entries set event_type = 'note.changed' where workspace_id = ${bad.id} and position = 2`;
     // On a busy machine even the first page can take longer than the 50 ms.
     expect((await askToTheEnd()).answer.body).toMatchObject({
       valid: false,
       broken_at: { position: 2 },
     });
     await api.database
-      .pg`update audit_entries set event_type = 'note.added' where workspace_id = ${bad.id} and position = 2`;
+      .pg`update knockon.audit_entries set event_type = 'note.added' where workspace_id = ${bad.id} and position = 2`;
     await hasty.close();
   });
 });
@@ -266,13 +266,13 @@ describe('what a search may be', () => {
     const many = await aWorkspace();
     await api.database.pg`
       with stored as (
-        insert into messages (id, workspace_id, channel_id, seq, author, text, sent_at, created_at, updated_at)
+        insert into knockon.messages (id, workspace_id, channel_id, seq, author, text, sent_at, created_at, updated_at)
         select knockon.uuidv7(), ${many.id}, ${many.channel}, n, 'ada', 'apple' || repeat(' apple', n % 7), now() - n * interval '1 s', now(), now()
         from generate_series(1, 1100) n returning *
       )
-      insert into search_documents (message_id, workspace_id, channel_id, author, sent_at, version, document)
+      insert into knockon.search_documents (message_id, workspace_id, channel_id, author, sent_at, version, document)
       select id, workspace_id, channel_id, author, sent_at, 1, to_tsvector('english', text) from stored`;
-    await api.database.pg`update channels set last_seq = 2000 where id = ${many.channel}`;
+    await api.database.pg`update knockon.channels set last_seq = 2000 where id = ${many.channel}`;
     const seen: { message: { id: string; seq: number }; rank: number }[] = [];
     for (let cursor = ''; ; ) {
       const { body } = await get(`/v1/search?q=apple&limit=150${cursor}`, many);
@@ -293,11 +293,11 @@ describe('what a search may be', () => {
     const wordy = await aWorkspace();
     await api.database.pg`
       with stored as (
-        insert into messages (id, workspace_id, channel_id, seq, author, text, sent_at, created_at, updated_at)
+        insert into knockon.messages (id, workspace_id, channel_id, seq, author, text, sent_at, created_at, updated_at)
         select knockon.uuidv7(), ${wordy.id}, ${wordy.channel}, n, 'ada', 'pear ' || repeat(chr(28450), 39000), now(), now(), now()
         from generate_series(1, 40) n returning *
       )
-      insert into search_documents (message_id, workspace_id, channel_id, author, sent_at, version, document)
+      insert into knockon.search_documents (message_id, workspace_id, channel_id, author, sent_at, version, document)
       select id, workspace_id, channel_id, author, sent_at, 1, 'pear:1'::tsvector from stored`;
     const seen: string[] = [];
     const sizes: number[] = [];

@@ -34,7 +34,7 @@ const statuses = async (answers: ReturnType<typeof call>[]) =>
 async function aDelivery(): Promise<string> {
   const posted = await api.post(await api.channel());
   const [row] = await api.database.pg`
-    insert into deliveries (workspace_id, endpoint_id, event_id, event_type)
+    insert into knockon.deliveries (workspace_id, endpoint_id, event_id, event_type)
     values (${api.workspaceId}, ${endpoint}, ${posted.body.event_id}, 'message.created') returning id`;
   return row!.id;
 }
@@ -108,7 +108,7 @@ describe('an Idempotency-Key of a request that calls the outside', () => {
     await api.database.db.update(idempotencyKeys).set({ status: 102, response: null });
     expect((await send('died')).status).toBe(409);
     await api.database
-      .pg`update idempotency_keys set created_at = now() - interval '121 seconds' where key = 'died'`;
+      .pg`update knockon.idempotency_keys set created_at = now() - interval '121 seconds' where key = 'died'`;
     expect((await send('died')).status).toBe(200);
     expect(receiver.requests.length).toBe(made + 1);
   });

@@ -436,7 +436,7 @@ describe('endpoints', () => {
       body: { url, event_types: ['*'] },
     });
     await api.database
-      .pg`update endpoints set failures = 12, failing_since = now(), probe_at = now() + interval '30 s' where id = ${endpoint.id}`;
+      .pg`update knockon.endpoints set failures = 12, failing_since = now(), probe_at = now() + interval '30 s' where id = ${endpoint.id}`;
     const { body } = await api.call('GET', `/v1/endpoints/${endpoint.id}`);
     expect(body).toMatchObject({ state: 'failing', failures: 12 });
     expect(Date.parse(body.next_try_at)).toBeGreaterThan(Date.parse(body.failing_since));
@@ -462,9 +462,9 @@ describe('endpoints', () => {
       expect([status, body.errors?.[0]?.path]).toEqual([422, 'enabled']);
     }
     await api.database
-      .pg`update endpoints set failures = 12, failing_since = now(), probe_at = now(), resting_until = now() + interval '1 day' where id = ${endpoint.id}`;
+      .pg`update knockon.endpoints set failures = 12, failing_since = now(), probe_at = now(), resting_until = now() + interval '1 day' where id = ${endpoint.id}`;
     const [delivery] = await api.database
-      .pg`insert into deliveries (workspace_id, endpoint_id, event_id, event_type)
+      .pg`insert into knockon.deliveries (workspace_id, endpoint_id, event_id, event_type)
       values (${api.workspaceId}, ${endpoint.id}, knockon.uuidv7(), 'message.created') returning id`;
     const { body: disabled } = await patch({ enabled: false });
     expect(disabled).toMatchObject({
@@ -491,7 +491,7 @@ describe('endpoints', () => {
       body: { url, event_types: ['*'] },
     });
     await api.database
-      .pg`update endpoints set disabled_at = now(), disabled_by = 'endpoint', disabled_reason = 'It answered HTTP 410 (Gone).', failing_since = now()
+      .pg`update knockon.endpoints set disabled_at = now(), disabled_by = 'endpoint', disabled_reason = 'It answered HTTP 410 (Gone).', failing_since = now()
       where id = ${endpoint.id}`;
     const { body } = await api.call('GET', `/v1/endpoints/${endpoint.id}`);
     expect(body).toMatchObject({

@@ -71,7 +71,7 @@ describe('the id of a request', () => {
 test('a request that fails on our side is logged with what went wrong, and without what was sent', async () => {
   const { db } = api.database;
   await db.execute(
-    sql`alter table members add constraint broken check (email <> 'canary@example.com')`,
+    sql`alter table knockon.members add constraint broken check (email <> 'canary@example.com')`,
   );
   const body = { email: 'canary@example.com', display_name: 'canary' };
   const refused = await api.call('PUT', '/v1/members/canary', {

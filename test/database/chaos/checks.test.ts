@@ -45,12 +45,12 @@ beforeEach(async () => {
       word,
       ...state,
     });
-    await pg`insert into receipts (event_id, subscriber) values (${event_id}, 'sightings')`;
+    await pg`insert into knockon.receipts (event_id, subscriber) values (${event_id}, 'sightings')`;
     await pg`insert into sightings (channel_id, event_id, seq) values (${channelId}, ${event_id}, ${seq})`;
   }
   // The channel was made without an event of its own, where the log of a channel begins.
-  await pg`insert into events (id, type, version, workspace_id, channel_id, seq, timestamp, payload)
-    values (knockon.uuidv7(), 'channel.created', 1, ${workspaceId}, ${channelId}, 0, now(), '{}')`;
+  await pg`insert into knockon.events (id, type, version, workspace_id, channel_id, sequence_id, seq, timestamp, payload)
+    values (knockon.uuidv7(), 'channel.created', 1, ${workspaceId}, ${channelId}, ${channelId}, 0, now(), '{}')`;
   const mailbox = await Mailbox.start(() => 1);
   world = {
     pg,
@@ -86,7 +86,7 @@ describe('what chaos looks for', () => {
   });
 
   it('is found where an accepted message is gone', async () => {
-    await world.pg`delete from messages where id = ${message(1).id}`;
+    await world.pg`delete from knockon.messages where id = ${message(1).id}`;
     expect(await wrongIn(stored)).toEqual([
       `message ${message(1).id} was answered for and is not there`,
     ]);
@@ -105,9 +105,9 @@ describe('what chaos looks for', () => {
 
   it('is found where an effect has not happened, or was given up', async () => {
     const { event_id } = message(2);
-    await world.pg`delete from receipts where event_id = ${event_id}`;
+    await world.pg`delete from knockon.receipts where event_id = ${event_id}`;
     expect(await wrongIn(receipts)).toEqual(['sightings has not happened for 1 events']);
-    await world.pg`insert into dead_letters (event_id, subscriber, dispatch_id, cause, reason) values (${event_id}, 'sightings', knockon.uuidv7(), 'HTTP 500', '')`;
+    await world.pg`insert into knockon.dead_letters (event_id, subscriber, dispatch_id, cause, reason) values (${event_id}, 'sightings', knockon.uuidv7(), 'HTTP 500', '')`;
     expect(await wrongIn(deadLetters)).toHaveLength(1);
   });
 

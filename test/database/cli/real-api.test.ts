@@ -137,7 +137,7 @@ test('a second import adds nothing, a day later and after edits and deletions', 
   const stored = await messages(first.channel?.id ?? '');
   await call('PATCH', `/v1/messages/${stored[0]?.id}`, apiKey, { text: 'edited', metadata: {} });
   await call('DELETE', `/v1/messages/${stored[1]?.id}`);
-  await database.database.pg`delete from idempotency_keys`;
+  await database.database.pg`delete from knockon.idempotency_keys`;
   const second = await run('day-2024-01-15.txt', text, 'twice');
   expect(first).toMatchObject({ posted: 230, already_there: 0 });
   expect(second).toMatchObject({ posted: 0, already_there: 230 });

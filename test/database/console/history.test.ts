@@ -4,7 +4,7 @@ import type { Sample } from '../../../src/ops/status/sample.ts';
 import { OPERATOR, useApi } from '../api/test-api.ts';
 
 const api = useApi();
-beforeEach(() => api.database.pg`delete from samples`);
+beforeEach(() => api.database.pg`delete from knockon.samples`);
 
 const subscriber = {
   state: 'active',
@@ -26,7 +26,7 @@ const read = async (past = '') =>
 
 /** As if what was kept had been kept so long before. */
 const age = (interval: string) =>
-  api.database.pg`update samples set at = at - ${interval}::interval`;
+  api.database.pg`update knockon.samples set at = at - ${interval}::interval`;
 
 it('shows the last three hours unless another past is asked for, with a place for each step, also where nobody has looked', async () => {
   await keepSample(api.database.pg, aSample(5));
@@ -74,7 +74,7 @@ it('keeps the past for seven days, coarser with age, and no more rows than that'
     (
       await pg<
         { every: number }[]
-      >`select distinct every from samples where at < now() - interval '30 minutes' order by 1`
+      >`select distinct every from knockon.samples where at < now() - interval '30 minutes' order by 1`
     ).map(({ every }) => every);
   await keepSample(pg, aSample(5));
   for (const [older, kept] of [
@@ -86,15 +86,15 @@ it('keeps the past for seven days, coarser with age, and no more rows than that'
     await age(older);
     await keepSample(pg, aSample(5));
     expect(await resolutions()).toEqual(kept);
-    await pg`delete from samples where at > now() - interval '30 minutes'`;
+    await pg`delete from knockon.samples where at > now() - interval '30 minutes'`;
   }
   // A week of looks, as they would be.
-  await pg`insert into samples (every, at, subscriber, looks, rate, error_rate, backlog, backlog_age_seconds, dead_letters)
+  await pg`insert into knockon.samples (every, at, subscriber, looks, rate, error_rate, backlog, backlog_age_seconds, dead_letters)
     select k.every, date_bin(make_interval(secs => k.every), at, 'epoch'), 'search', 1, 1, 0, 1, 1, 0
     from (values (10), (60), (600)) k (every), generate_series(now() - interval '9 days', now(), make_interval(secs => k.every)) at`;
   await keepSample(pg, aSample(5));
   const [row] = await pg<
     { n: number }[]
-  >`select count(*)::int as n from samples where subscriber = 'search'`;
+  >`select count(*)::int as n from knockon.samples where subscriber = 'search'`;
   expect(row!.n).toBeLessThanOrEqual(1080 + 1440 + 1008 + 3);
 });

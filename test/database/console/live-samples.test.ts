@@ -78,7 +78,7 @@ it('makes a rate of what workers say they have done', async () => {
   live.watch(viewer);
   await expect.poll(() => samples().length).toBeGreaterThan(0);
   await own.database
-    .pg`insert into effect_rates (subscriber, since, done, failed) values ('search', now(), 50, 50)`;
+    .pg`insert into knockon.effect_rates (subscriber, since, done, failed) values ('search', now(), 50, 50)`;
   await expect.poll(() => samples().at(-1)?.subscribers[1]?.rate).toBeGreaterThan(0);
   expect(samples().at(-1)?.subscribers[1]?.error_rate).toBe(0.5);
   live.close();

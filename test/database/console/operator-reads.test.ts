@@ -68,17 +68,17 @@ it('the log can be narrowed to a workspace, a channel, a message and a time, and
 it('a workflow’s id leads to the events it was started with, that of a restarted one too', async () => {
   const [row] = await api.database.pg<
     { event_id: string }[]
-  >`select event_id from outbox where type = 'message.created' limit 1`;
+  >`select event_id from knockon.outbox where type = 'message.created' limit 1`;
   const [made] = await api.database.pg<{ id: string }[]>`
-    insert into dispatches (id, type, size, subscribers) values (knockon.uuidv7(), 'message.created', 1, '{search}') returning id`;
+    insert into knockon.dispatches (id, type, size, subscribers) values (knockon.uuidv7(), 'message.created', 1, '{search}') returning id`;
   await api.database
-    .pg`update outbox set dispatch_id = ${made!.id} where event_id = ${row!.event_id}`;
+    .pg`update knockon.outbox set dispatch_id = ${made!.id} where event_id = ${row!.event_id}`;
   for (const workflow of [made!.id, `${made!.id}.2`])
     expect(
       (await look(`events?workflow_id=${workflow}`)).data.map((event: { id: string }) => event.id),
     ).toEqual([row!.event_id]);
   expect((await look('events?workflow_id=replay-of-something')).data).toEqual([]);
-  await api.database.pg`update outbox set dispatch_id = null where event_id = ${row!.event_id}`;
+  await api.database.pg`update knockon.outbox set dispatch_id = null where event_id = ${row!.event_id}`;
 });
 
 it('operators see a message’s journey and an event with all that became of it, in whatever workspace', async () => {
@@ -104,9 +104,9 @@ it('operators see a message’s journey and an event with all that became of it,
   };
   const [made] = await api.database.pg<
     { id: string }[]
-  >`insert into deliveries ${api.database.pg(delivery)} returning id`;
+  >`insert into knockon.deliveries ${api.database.pg(delivery)} returning id`;
   await api.database
-    .pg`insert into delivery_attempts ${api.database.pg({ delivery_id: made!.id, status: 500, latency_ms: 3, error: 'HTTP 500' })}`;
+    .pg`insert into knockon.delivery_attempts ${api.database.pg({ delivery_id: made!.id, status: 500, latency_ms: 3, error: 'HTTP 500' })}`;
   expect((await look(`events/${event}`)).deliveries).toEqual([
     {
       ...{ id: made!.id, endpoint_id: endpoint, url: 'https://example.com/hook', state: 'pending' },
@@ -130,7 +130,7 @@ it('operators see a message’s journey and an event with all that became of it,
 
 it('operators see the endpoints of all workspaces, and which of them fail, without their secrets', async () => {
   await api.database
-    .pg`update endpoints set failing_since = now(), failures = 12, failing_cause = 'HTTP 500' where id = ${endpoint}`;
+    .pg`update knockon.endpoints set failing_since = now(), failures = 12, failing_cause = 'HTTP 500' where id = ${endpoint}`;
   const { data } = await look('endpoints?state=failing');
   expect(data).toMatchObject([
     {
@@ -164,7 +164,7 @@ it('a delivery that was given up is failed and not pending, to operators and to 
     event_id: posted.event_id,
     event_type: 'message.created',
   };
-  await pg`insert into deliveries ${pg(delivery)}`;
+  await pg`insert into knockon.deliveries ${pg(delivery)}`;
   const shown = async () => {
     const [event, ops, theirs] = [
       await look(`events/${posted.event_id}`),
@@ -183,33 +183,33 @@ it('a delivery that was given up is failed and not pending, to operators and to 
     reason: 'it answered 500',
   };
   for (const target of [own, '']) {
-    await pg`insert into dead_letters ${pg({ ...letter, target })}`;
+    await pg`insert into knockon.dead_letters ${pg({ ...letter, target })}`;
     expect(await shown()).toEqual(all('failed'));
     expect((await look(`endpoints/${own}/deliveries?state=failed`)).data).toHaveLength(1);
     expect((await look(`endpoints/${own}/deliveries?state=pending`)).data).toHaveLength(0);
-    await pg`delete from dead_letters where event_id = ${posted.event_id}`;
+    await pg`delete from knockon.dead_letters where event_id = ${posted.event_id}`;
   }
   // Somebody else's endpoint has been given up; this one is still to come.
-  await pg`insert into dead_letters ${pg({ ...letter, target: endpoint })}`;
+  await pg`insert into knockon.dead_letters ${pg({ ...letter, target: endpoint })}`;
   expect(await shown()).toEqual(all('pending'));
-  await pg`delete from dead_letters where event_id = ${posted.event_id}`;
+  await pg`delete from knockon.dead_letters where event_id = ${posted.event_id}`;
   const [job] = await pg<
     { id: string }[]
-  >`insert into operations (verb, input, by) values ('retry', '{}', 'ada') returning id`;
-  await pg`insert into operation_dispatches (dispatch_id, operation_id) values (${ABSENT}, ${job!.id})`;
-  await pg`insert into dead_letters ${pg({ ...letter, target: own, retried_by: ABSENT })}`;
+  >`insert into knockon.operations (verb, input, by) values ('retry', '{}', 'ada') returning id`;
+  await pg`insert into knockon.operation_dispatches (dispatch_id, operation_id) values (${ABSENT}, ${job!.id})`;
+  await pg`insert into knockon.dead_letters ${pg({ ...letter, target: own, retried_by: ABSENT })}`;
   const letters = async () => (await look(`events/${posted.event_id}`)).effects[0].letters;
   expect(await shown()).toEqual(all('pending'));
   expect(await letters()).toMatchObject([
     { target: own, cause: 'HTTP 500', reason: 'it answered 500', retrying: true },
   ]);
-  await pg`delete from operation_dispatches`;
+  await pg`delete from knockon.operation_dispatches`;
   expect(await shown()).toEqual(all('failed'));
   expect(await letters()).toMatchObject([{ target: own, retrying: false }]);
-  await pg`delete from dead_letters where event_id = ${posted.event_id}`;
-  await pg`insert into discards ${pg({ event_id: posted.event_id, subscriber: 'webhooks', by: 'ada', reason: 'old', cause: 'HTTP 500' })}`;
+  await pg`delete from knockon.dead_letters where event_id = ${posted.event_id}`;
+  await pg`insert into knockon.discards ${pg({ event_id: posted.event_id, subscriber: 'webhooks', by: 'ada', reason: 'old', cause: 'HTTP 500' })}`;
   expect(await shown()).toEqual(all('failed'));
-  await pg`delete from discards`;
+  await pg`delete from knockon.discards`;
 });
 
 it('each event of the log says what became of it, and the log can be narrowed to those that failed', async () => {
@@ -221,13 +221,13 @@ it('each event of the log says what became of it, and the log can be narrowed to
   const names = ['audit', 'search'];
   const spec = { task_queue: 'q', activity: 'a', batch: 1, timeout_ms: 1, retry: '{}' };
   for (const name of names)
-    await pg`insert into subscribers ${pg({ name, event_types: ['*'], ...spec })}`;
+    await pg`insert into knockon.subscribers ${pg({ name, event_types: ['*'], ...spec })}`;
   const receipt = (event_id: string, subscriber: string) =>
-    pg`insert into receipts ${pg({ event_id, subscriber })}`;
+    pg`insert into knockon.receipts ${pg({ event_id, subscriber })}`;
   for (const name of names) await receipt(done, name);
   for (const event_id of [failed, discarded]) await receipt(event_id, 'audit');
-  await pg`insert into dead_letters ${pg({ event_id: failed, subscriber: 'search', dispatch_id: ABSENT, cause: 'x', reason: 'y' })}`;
-  await pg`insert into discards ${pg({ event_id: discarded, subscriber: 'search', by: 'ada', reason: 'old', cause: 'x' })}`;
+  await pg`insert into knockon.dead_letters ${pg({ event_id: failed, subscriber: 'search', dispatch_id: ABSENT, cause: 'x', reason: 'y' })}`;
+  await pg`insert into knockon.discards ${pg({ event_id: discarded, subscriber: 'search', by: 'ada', reason: 'old', cause: 'x' })}`;
   const outcomes = Object.fromEntries(
     (await look('events?limit=4')).data.map(({ id, outcome }: { id: string; outcome: object }) => [
       id,
@@ -245,8 +245,8 @@ it('each event of the log says what became of it, and the log can be narrowed to
     (await look(`events?${query}`)).data.map(({ id }: { id: string }) => id);
   expect(await ids('outcome=failed')).toEqual([failed]);
   expect(await ids(`outcome=failed&workspace_id=${theirs}`)).toEqual([]);
-  await pg`insert into dead_letters ${pg({ event_id: open, subscriber: 'search', dispatch_id: ABSENT, cause: 'x', reason: 'y' })}`;
-  await pg`insert into dead_letters ${pg({ event_id: open, subscriber: 'audit', dispatch_id: ABSENT, cause: 'x', reason: 'y' })}`;
+  await pg`insert into knockon.dead_letters ${pg({ event_id: open, subscriber: 'search', dispatch_id: ABSENT, cause: 'x', reason: 'y' })}`;
+  await pg`insert into knockon.dead_letters ${pg({ event_id: open, subscriber: 'audit', dispatch_id: ABSENT, cause: 'x', reason: 'y' })}`;
   const first = await look('events?outcome=failed&limit=1');
   expect([
     first.data[0].id,
@@ -256,7 +256,7 @@ it('each event of the log says what became of it, and the log can be narrowed to
     422,
   );
   for (const table of ['dead_letters', 'discards', 'receipts', 'subscribers'])
-    await pg`delete from ${pg(table)}`;
+    await pg`delete from knockon.${pg(table)}`;
 });
 
 it('one look finds whatever has an id: an event, a message, a workflow; and nothing where nothing has it', async () => {
@@ -276,8 +276,8 @@ it('an event tells the calls that it was in, and how long it was in a queue and 
     (await api.post(channel, { text: 'eight' })).body.event_id,
   ];
   const [made] = await pg<{ id: string }[]>`
-    insert into dispatches (id, type, size, subscribers, started_at) values (uuidv7(), 'message.created', 2, '{search}', now()) returning id`;
-  await pg`update outbox set dispatch_id = ${made!.id} where event_id in (${one}, ${two})`;
+    insert into knockon.dispatches (id, type, size, subscribers, started_at) values (uuidv7(), 'message.created', 2, '{search}', now()) returning id`;
+  await pg`update knockon.outbox set dispatch_id = ${made!.id} where event_id in (${one}, ${two})`;
   const at = (ms: number) => new Date(1_700_000_000_000 + ms).toISOString();
   const group = {
     subscriber: 'search',
@@ -327,7 +327,7 @@ it('an event tells the calls that it was in, and how long it was in a queue and 
   const away = async () => await Promise.reject(new Error('away'));
   expect(await calls(one, api.another({ seeCalls: away }))).toBeNull();
   expect(await calls(one, api.app)).toBeNull();
-  await pg`update outbox set dispatch_id = null where dispatch_id = ${made!.id}`;
+  await pg`update knockon.outbox set dispatch_id = null where dispatch_id = ${made!.id}`;
 });
 
 it('a subscriber without workers, or whose tries fail, is not well, whatever operators want of it', async () => {
@@ -340,26 +340,26 @@ it('a subscriber without workers, or whose tries fail, is not well, whatever ope
     timeout_ms: 1,
     retry: '{}',
   };
-  await pg`insert into subscribers ${pg({ name: 'search', ...spec })}`;
+  await pg`insert into knockon.subscribers ${pg({ name: 'search', ...spec })}`;
   const seen = async () => {
     const { state, health } = await look('subscribers/search');
     return [state, health];
   };
   expect(await seen()).toEqual(['active', 'down']);
   const beat = { identity: '1@here/effects', kind: 'effects', version: '1', host: 'here', pid: 1 };
-  await pg`insert into workers ${pg({ ...beat, effects: pg.json({ search: { concurrency: 1, running: 0 } }) as never })}`;
+  await pg`insert into knockon.workers ${pg({ ...beat, effects: pg.json({ search: { concurrency: 1, running: 0 } }) as never })}`;
   expect(await seen()).toEqual(['active', 'ok']);
   for (const [done, failed, health] of [
     [97, 3, 'ok'],
     [90, 10, 'degraded'],
     [5, 95, 'failing'],
   ] as const) {
-    await pg`delete from effect_rates`;
-    await pg`insert into effect_rates (subscriber, since, done, failed) values ('search', now(), ${done}, ${failed})`;
+    await pg`delete from knockon.effect_rates`;
+    await pg`insert into knockon.effect_rates (subscriber, since, done, failed) values ('search', now(), ${done}, ${failed})`;
     expect(await seen()).toEqual(['active', health]);
   }
   for (const table of ['effect_rates', 'workers', 'subscribers'])
-    await pg`delete from ${pg(table)}`;
+    await pg`delete from knockon.${pg(table)}`;
 });
 
 it('what is not there answers 404', async () => {

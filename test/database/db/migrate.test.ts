@@ -47,7 +47,7 @@ describe('migrating', () => {
   const next: Migration = {
     tag: '9999_next',
     hash: 'of the next version',
-    statements: ['alter table endpoints add column next text'],
+    statements: ['alter table knockon.endpoints add column next text'],
   };
   const migrateToNext = (options?: MigrateOptions) =>
     migrate(url, { ...options, migrations: [...own, next] });
@@ -84,12 +84,12 @@ describe('migrating', () => {
 
   it('goes on where an older version stopped, and runs nothing twice', async () => {
     await migrate(url);
-    await pg`insert into workspaces (name) values ('kept')`;
+    await pg`insert into knockon.workspaces (name) values ('kept')`;
     await migrateToNext();
     await isUpTo([...own, next]);
     await migrateToNext();
     expect(await applied()).toEqual([...own.map(({ tag }) => tag), next.tag]);
-    expect(await pg`select name from workspaces`).toEqual([{ name: 'kept' }]);
+    expect(await pg`select name from knockon.workspaces`).toEqual([{ name: 'kept' }]);
   });
 
   it('makes the tables in public, whatever the search path of its role says', async () => {
@@ -111,7 +111,7 @@ describe('migrating', () => {
     await migrate(url);
     const reader = await pg.reserve();
     await reader`begin`;
-    await reader`select from endpoints`;
+    await reader`select from knockon.endpoints`;
     const killed = refusalOf(migrateToNext({ lockMs: 20_000 }));
     const waiting = () =>
       pg`select pid from pg_stat_activity where application_name = 'knockon migrate' and wait_event_type = 'Lock'`;
@@ -129,7 +129,7 @@ describe('migrating', () => {
     await migrate(url);
     const reader = await pg.reserve();
     await reader`begin`;
-    await reader`select from endpoints`;
+    await reader`select from knockon.endpoints`;
     const said = await refusalOf(migrateToNext({ lockMs: 100, tries: 2 }));
     expect(said).toMatch(
       /MigrationError: A table could not be locked.*process \d+.*idle in transaction.*Nothing was changed/,
@@ -170,11 +170,11 @@ describe('migrating', () => {
 
   it('names what is missing though every migration has been applied', async () => {
     await migrate(url);
-    await pg`drop table analytics_hours`;
-    await pg`alter table endpoints drop column max_per_second`;
+    await pg`drop table knockon.analytics_hours`;
+    await pg`alter table knockon.endpoints drop column max_per_second`;
     await pg`drop index outbox_waiting`;
     const said = await refusal();
-    expect(said).toContain('table analytics_hours');
+    expect(said).toContain('table knockon.analytics_hours');
     expect(said).toContain('column endpoints.max_per_second');
     expect(said).toContain('index outbox.outbox_waiting');
     expect(said).not.toContain('analytics_hours.');
@@ -187,7 +187,7 @@ describe('migrating', () => {
   });
 
   it('names the migration that fails, and what something else in the database has taken', async () => {
-    await pg`create table channels (id int)`;
+    await pg`create table knockon.channels (id int)`;
     expect(await refusal()).toMatch(
       /The migration 0000_init failed: relation "channels" already exists \(42P07\)\. Nothing was changed/,
     );

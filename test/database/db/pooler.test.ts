@@ -85,14 +85,14 @@ describe.runIf(isPgbouncerInstalled).each([
     await Promise.all(Array.from({ length: 30 }, () => writer.post(aMessage(where))));
     expect(
       await test.database
-        .pg`select count(*)::int as n from messages where channel_id = ${where.channelId}`,
+        .pg`select count(*)::int as n from knockon.messages where channel_id = ${where.channelId}`,
     ).toEqual([{ n: 30 }]);
     expect(
       await codeOf(
-        database.pg`insert into channels (workspace_id, name) values (${where.workspaceId}, ${'x'}), (gen_random_uuid(), 'y')`,
+        database.pg`insert into knockon.channels (workspace_id, name) values (${where.workspaceId}, ${'x'}), (gen_random_uuid(), 'y')`,
       ),
     ).toBe('23503');
-    expect(await test.database.pg`select from channels where name = 'x'`).toHaveLength(0);
+    expect(await test.database.pg`select from knockon.channels where name = 'x'`).toHaveLength(0);
     await database.db.insert(workspaces).values({ name: 'after it' });
   });
 
@@ -121,8 +121,8 @@ describe.runIf(isPgbouncerInstalled).each([
   it('a wait for a lock has its limit, and so has an idle transaction', async () => {
     const [holder, waiter] = [postgres(test.url, { max: 1 }), connect({ lockMs: 200 })];
     await holder.begin(async (tx) => {
-      await tx`lock table workspaces in access exclusive mode`;
-      expect(await codeOf(waiter.pg`select from workspaces`)).toBe('55P03');
+      await tx`lock table knockon.workspaces in access exclusive mode`;
+      expect(await codeOf(waiter.pg`select from knockon.workspaces`)).toBe('55P03');
     });
     await holder.end();
     const idle = await waiter.pg.begin(

@@ -16,11 +16,11 @@ type Row = { channel_id: string; hour: string; author: string; messages: number 
 
 const counted = (workspaceId: string) =>
   fresh.database.db.execute<Row>(sql`
-    select channel_id, hour::text, author, messages from analytics_hours where workspace_id = ${workspaceId} order by 1, 2, 3`);
+    select channel_id, hour::text, author, messages from knockon.analytics_hours where workspace_id = ${workspaceId} order by 1, 2, 3`);
 
 const recounted = (workspaceId: string) =>
   fresh.database.db.execute<Row>(sql`
-    select channel_id, date_trunc('hour', sent_at, 'UTC')::text as hour, author, count(*)::int as messages from messages
+    select channel_id, date_trunc('hour', sent_at, 'UTC')::text as hour, author, count(*)::int as messages from knockon.messages
     where workspace_id = ${workspaceId} and deleted_at is null group by 1, 2, 3 order by 1, 2, 3`);
 
 test('whatever order and groups the events come in, the counts are those of the live messages', async () => {

@@ -67,7 +67,7 @@ test('events of every type are recorded, with whatever JSON they carry', async (
   await talk.remove(id);
   const deep = `${'['.repeat(5000)}1${']'.repeat(5000)}`;
   await fresh.database.db.execute(sql`
-    insert into events (id, type, version, workspace_id, timestamp, payload) values
+    insert into knockon.events (id, type, version, workspace_id, timestamp, payload) values
       (knockon.uuidv7(), 'note.added', 2, ${talk.workspaceId}, '2024-01-15T12:00:00.007Z', '{"10": 1, "9": 1e21, "__proto__": {"b": null, "a": -0.5}, "é": []}'),
       (knockon.uuidv7(), 'note.added', 1, ${talk.workspaceId}, now(), jsonb_build_object('deep', ${deep}::jsonb))`);
   await deliver(fresh.database, effect, await talk.events());
@@ -88,7 +88,7 @@ test('within a group a channel is recorded in the order of its log, whatever ord
     events.sort((a, b) => (a.id.slice(-5) < b.id.slice(-5) ? -1 : 1)),
   );
   const rows = await fresh.database.db.execute<{ channel_id: string; seq: string }>(sql`
-    select e.channel_id, e.seq from audit_entries a join events e on e.id = a.event_id where a.workspace_id = ${talk.workspaceId} order by a.position`);
+    select e.channel_id, e.seq from knockon.audit_entries a join knockon.events e on e.id = a.event_id where a.workspace_id = ${talk.workspaceId} order by a.position`);
   for (const channel of talk.channelIds) {
     const seqs = rows.filter((row) => row.channel_id === channel).map((row) => Number(row.seq));
     expect(seqs).toEqual(Array.from({ length: 11 }, (_, i) => i));
@@ -127,7 +127,7 @@ test('a chain longer than a page is checked to its end', async () => {
     await deliver(fresh.database, effect, events.slice(i, i + 450));
   expect(await verify(talk.workspaceId)).toMatchObject({ valid: true, entries: 900 });
   await fresh.database.db.execute(
-    sql`update audit_entries set event_type = 'message.read' where workspace_id = ${talk.workspaceId} and position = 751`,
+    sql`update knockon.audit_entries set event_type = 'message.read' where workspace_id = ${talk.workspaceId} and position = 751`,
   );
   expect(await verify(talk.workspaceId)).toMatchObject({
     valid: false,
@@ -148,76 +148,76 @@ describe('tampering breaks the chain, and the first broken place is named', () =
   const entry = (position: number) =>
     sql`workspace_id = current_setting('test.workspace')::uuid and position = ${position}`;
   const eventAt = (position: number) =>
-    sql`id = (select event_id from audit_entries where ${entry(position)})`;
+    sql`id = (select event_id from knockon.audit_entries where ${entry(position)})`;
   const mine = sql`workspace_id = current_setting('test.workspace')::uuid`;
-  const cutTail = sql`delete from audit_entries where ${mine} and position > 4`;
+  const cutTail = sql`delete from knockon.audit_entries where ${mine} and position > 4`;
   const setBack = sql`
-    update audit_heads set entries = 4, head = (select hash from audit_entries where ${entry(4)}) where ${mine}`;
+    update knockon.audit_heads set entries = 4, head = (select hash from knockon.audit_entries where ${entry(4)}) where ${mine}`;
 
   test.each([
     [
       'an entry of which the type was changed',
       3,
       /changed after it was recorded/,
-      [sql`update audit_entries set event_type = 'message.read' where ${entry(3)}`],
+      [sql`update knockon.audit_entries set event_type = 'message.read' where ${entry(3)}`],
     ],
     [
       'an entry of which the time was changed',
       3,
       /changed after it was recorded/,
       [
-        sql`update audit_entries set recorded_at = recorded_at - interval '1 day' where ${entry(3)}`,
+        sql`update knockon.audit_entries set recorded_at = recorded_at - interval '1 day' where ${entry(3)}`,
       ],
     ],
     [
       'an entry of which the digest was changed',
       3,
       /changed after it was recorded/,
-      [sql`update audit_entries set digest = sha256('x') where ${entry(3)}`],
+      [sql`update knockon.audit_entries set digest = sha256('x') where ${entry(3)}`],
     ],
     [
       'an entry of which the hash was changed',
       3,
       /changed after it was recorded/,
-      [sql`update audit_entries set hash = sha256('x') where ${entry(3)}`],
+      [sql`update knockon.audit_entries set hash = sha256('x') where ${entry(3)}`],
     ],
     [
       'an entry that points to another event',
       3,
       /changed after it was recorded/,
-      [sql`update audit_entries set event_id = knockon.uuidv7() where ${entry(3)}`],
+      [sql`update knockon.audit_entries set event_id = knockon.uuidv7() where ${entry(3)}`],
     ],
     [
       'an entry of which the link was changed',
       3,
       /hash before it was changed/,
-      [sql`update audit_entries set previous = sha256('x') where ${entry(3)}`],
+      [sql`update knockon.audit_entries set previous = sha256('x') where ${entry(3)}`],
     ],
     [
       'the last entry, changed',
       6,
       /changed after it was recorded/,
-      [sql`update audit_entries set event_type = 'message.read' where ${entry(6)}`],
+      [sql`update knockon.audit_entries set event_type = 'message.read' where ${entry(6)}`],
     ],
     [
       'an entry that was removed',
       3,
       /entry 3 is missing/,
-      [sql`delete from audit_entries where ${entry(3)}`],
+      [sql`delete from knockon.audit_entries where ${entry(3)}`],
     ],
     [
       'the first entry, removed',
       1,
       /entry 1 is missing/,
-      [sql`delete from audit_entries where ${entry(1)}`],
+      [sql`delete from knockon.audit_entries where ${entry(1)}`],
     ],
     [
       'an entry that was removed and the gap closed',
       3,
       /changed after|does not continue/,
       [
-        sql`delete from audit_entries where ${entry(3)}`,
-        sql`update audit_entries set position = position - 1 where ${mine} and position > 3`,
+        sql`delete from knockon.audit_entries where ${entry(3)}`,
+        sql`update knockon.audit_entries set position = position - 1 where ${mine} and position > 3`,
       ],
     ],
     [
@@ -225,9 +225,9 @@ describe('tampering breaks the chain, and the first broken place is named', () =
       3,
       /changed after|does not continue/,
       [
-        sql`update audit_entries set position = 1000 where ${entry(3)}`,
-        sql`update audit_entries set position = 3 where ${entry(4)}`,
-        sql`update audit_entries set position = 4 where ${entry(1000)}`,
+        sql`update knockon.audit_entries set position = 1000 where ${entry(3)}`,
+        sql`update knockon.audit_entries set position = 3 where ${entry(4)}`,
+        sql`update knockon.audit_entries set position = 4 where ${entry(1000)}`,
       ],
     ],
     [
@@ -235,9 +235,9 @@ describe('tampering breaks the chain, and the first broken place is named', () =
       3,
       /changed after|does not continue|not recorded by/,
       [
-        sql`update audit_entries set position = position + 1000 where ${mine} and position >= 3`,
-        sql`update audit_entries set position = position - 999 where ${mine} and position >= 1000`,
-        sql`insert into audit_entries select workspace_id, 3, knockon.uuidv7(), event_type, recorded_at, digest, hash, sha256('x') from audit_entries where ${entry(2)}`,
+        sql`update knockon.audit_entries set position = position + 1000 where ${mine} and position >= 3`,
+        sql`update knockon.audit_entries set position = position - 999 where ${mine} and position >= 1000`,
+        sql`insert into knockon.audit_entries select workspace_id, 3, knockon.uuidv7(), event_type, recorded_at, digest, hash, sha256('x') from knockon.audit_entries where ${entry(2)}`,
       ],
     ],
     [
@@ -245,7 +245,7 @@ describe('tampering breaks the chain, and the first broken place is named', () =
       1,
       /before the chain's beginning/,
       [
-        sql`insert into audit_entries select workspace_id, 0, knockon.uuidv7(), event_type, recorded_at, digest, previous, hash from audit_entries where ${entry(1)}`,
+        sql`insert into knockon.audit_entries select workspace_id, 0, knockon.uuidv7(), event_type, recorded_at, digest, previous, hash from knockon.audit_entries where ${entry(1)}`,
       ],
     ],
     [
@@ -253,8 +253,8 @@ describe('tampering breaks the chain, and the first broken place is named', () =
       7,
       /not recorded by Knock-on/,
       [
-        sql`insert into audit_entries select workspace_id, 7, knockon.uuidv7(), event_type, recorded_at, digest, hash, sha256('x') from audit_entries where ${entry(6)}`,
-        sql`update audit_heads set entries = 7, head = sha256('x') where ${mine}`,
+        sql`insert into knockon.audit_entries select workspace_id, 7, knockon.uuidv7(), event_type, recorded_at, digest, hash, sha256('x') from knockon.audit_entries where ${entry(6)}`,
+        sql`update knockon.audit_heads set entries = 7, head = sha256('x') where ${mine}`,
       ],
     ],
     ['a tail that was cut off', 5, /its end was cut off/, [cutTail]],
@@ -269,55 +269,55 @@ describe('tampering breaks the chain, and the first broken place is named', () =
       'an end that was replaced',
       6,
       /not the hash of its last entry/,
-      [sql`update audit_heads set head = sha256('x') where ${mine}`],
+      [sql`update knockon.audit_heads set head = sha256('x') where ${mine}`],
     ],
-    ['an end that is gone', 7, /is gone/, [sql`delete from audit_heads where ${mine}`]],
+    ['an end that is gone', 7, /is gone/, [sql`delete from knockon.audit_heads where ${mine}`]],
     [
       'a chain that is gone',
       1,
       /its entry is gone/,
-      [sql`delete from audit_entries where ${mine}`, sql`delete from audit_heads where ${mine}`],
+      [sql`delete from knockon.audit_entries where ${mine}`, sql`delete from knockon.audit_heads where ${mine}`],
     ],
-    ['entries that are gone', 1, /6 were recorded/, [sql`delete from audit_entries where ${mine}`]],
+    ['entries that are gone', 1, /6 were recorded/, [sql`delete from knockon.audit_entries where ${mine}`]],
     [
       'an event of which the payload was changed',
       3,
       /changed in the log/,
       [
-        sql`update events set payload = jsonb_set(payload, '{text}', '"nicer"') where ${eventAt(3)}`,
+        sql`update knockon.events set payload = jsonb_set(payload, '{text}', '"nicer"') where ${eventAt(3)}`,
       ],
     ],
     [
       'an event of which the time was changed',
       3,
       /changed in the log/,
-      [sql`update events set timestamp = timestamp + interval '1 hour' where ${eventAt(3)}`],
+      [sql`update knockon.events set timestamp = timestamp + interval '1 hour' where ${eventAt(3)}`],
     ],
     [
       'an event of which the message was changed',
       3,
       /changed in the log/,
-      [sql`update events set message_id = knockon.uuidv7() where ${eventAt(3)}`],
+      [sql`update knockon.events set message_id = knockon.uuidv7() where ${eventAt(3)}`],
     ],
     [
       'an event that was moved to another workspace',
       3,
       /changed in the log/,
-      [sql`update events set workspace_id = knockon.uuidv7() where ${eventAt(3)}`],
+      [sql`update knockon.events set workspace_id = knockon.uuidv7() where ${eventAt(3)}`],
     ],
     [
       'an event that was removed',
       3,
       /gone from the log/,
-      [sql`delete from events where ${eventAt(3)}`],
+      [sql`delete from knockon.events where ${eventAt(3)}`],
     ],
     [
       'an event that was changed, and its digest with it',
       3,
       /changed after it was recorded/,
       [
-        sql`update events set version = 9 where ${eventAt(3)}`,
-        sql`update audit_entries set digest = sha256('fits') where ${entry(3)}`,
+        sql`update knockon.events set version = 9 where ${eventAt(3)}`,
+        sql`update knockon.audit_entries set digest = sha256('fits') where ${entry(3)}`,
       ],
     ],
   ])('%s', async (_what, position, reason, statements) => {
@@ -325,7 +325,7 @@ describe('tampering breaks the chain, and the first broken place is named', () =
     await fresh.database.db.transaction(async (tx) => {
       await tx.execute(sql`select set_config('test.workspace', ${talk.workspaceId}, true)`);
       await tx.execute(
-        sql`insert into receipts (event_id, subscriber) select event_id, 'audit' from audit_entries where ${mine}`,
+        sql`insert into knockon.receipts (event_id, subscriber) select event_id, 'audit' from knockon.audit_entries where ${mine}`,
       );
       for (const statement of statements) await tx.execute(statement);
     });
@@ -339,8 +339,8 @@ describe('tampering breaks the chain, and the first broken place is named', () =
   test('a chain that was copied from another workspace', async () => {
     const [one, other] = [await recorded(), await startConversation(fresh.database)];
     await fresh.database.db.execute(sql`
-      with moved as (update audit_entries set workspace_id = ${other.workspaceId} where workspace_id = ${one.workspaceId})
-      update audit_heads set workspace_id = ${other.workspaceId} where workspace_id = ${one.workspaceId}`);
+      with moved as (update knockon.audit_entries set workspace_id = ${other.workspaceId} where workspace_id = ${one.workspaceId})
+      update knockon.audit_heads set workspace_id = ${other.workspaceId} where workspace_id = ${one.workspaceId}`);
     expect(await verify(other.workspaceId)).toMatchObject({
       valid: false,
       broken_at: { position: 1 },
@@ -365,6 +365,7 @@ test('the digest covers every field of an event', () => {
     workspace_id: 'w',
     channel_id: null,
     message_id: null,
+    key: null,
     seq: null,
     timestamp: 's',
     payload: {},

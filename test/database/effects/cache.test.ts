@@ -24,7 +24,7 @@ async function recounted(
   const [row] = await fresh.database.db.execute(sql`
     select count(*)::int as messages, count(distinct author)::int as authors, max(seq)::int as last_seq,
       (array_agg(text order by seq desc))[1] as text
-    from messages where channel_id = ${channelId} and deleted_at is null`);
+    from knockon.messages where channel_id = ${channelId} and deleted_at is null`);
   return row as never;
 }
 

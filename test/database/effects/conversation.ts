@@ -56,7 +56,7 @@ export async function startConversation(
       const rows = await db.execute(sql`
         select id, type, version, workspace_id, channel_id, message_id, seq::float8 as seq,
           to_char(timestamp at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as timestamp, payload
-        from events where workspace_id = ${workspaceId} order by channel_id, seq, id`);
+        from knockon.events where workspace_id = ${workspaceId} order by channel_id, seq, id`);
       return rows as unknown as DomainEvent[];
     },
   };

@@ -68,7 +68,7 @@ const join = (handle: string, rest: Partial<typeof members.$inferInsert> = {}) =
 async function targetOf(recipient: string): Promise<string> {
   const where = sql`workspace_id = ${talk.workspaceId} and recipient = ${recipient}`;
   const [row] = await fresh.database.db.execute<{ id: string }>(
-    sql`select id from notifications where ${where} order by id desc limit 1`,
+    sql`select id from knockon.notifications where ${where} order by id desc limit 1`,
   );
   return row!.id;
 }
@@ -82,7 +82,7 @@ async function posted(text: string, author = 'ada'): Promise<DomainEvent> {
 /** The grace period passes: what was notified lies an hour further back. */
 const anHourPasses = () =>
   fresh.database.db.execute(
-    sql`update notifications set created_at = created_at - interval '1 hour' where workspace_id = ${talk.workspaceId}`,
+    sql`update knockon.notifications set created_at = created_at - interval '1 hour' where workspace_id = ${talk.workspaceId}`,
   );
 
 const change = (handle: string, values: Partial<typeof members.$inferInsert>) =>
@@ -99,7 +99,7 @@ test('a mention that is still unread when the grace period is over is e-mailed, 
   expect(waiting).toMatchObject({ event_id: event.id, state: 'later' });
   const rows = await fresh.database.db.execute<{ due: string }>(sql`
     select to_char((created_at + interval '1 hour') at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as due
-    from notifications where message_id = ${event.message_id}`);
+    from knockon.notifications where message_id = ${event.message_id}`);
   expect(waiting).toHaveProperty('until', rows[0]!.due);
   expect(waiting).toMatchObject({ in_ms: expect.closeTo(HOUR, -4) });
   expect(server.mails).toEqual([]);
@@ -145,7 +145,7 @@ test.each<[string, (event: DomainEvent) => Promise<unknown>]>([
     'who has read it',
     () =>
       fresh.database.db.execute(
-        sql`update notifications set read_at = now() where workspace_id = ${talk.workspaceId}`,
+        sql`update knockon.notifications set read_at = now() where workspace_id = ${talk.workspaceId}`,
       ),
   ],
   ['whose message was deleted', (event) => talk.remove(event.message_id!)],
@@ -257,7 +257,7 @@ test('who is mentioned is notified in the app at once while the mail server is s
     else performed.catch(() => {});
   }
   const rows = await fresh.database.db.execute(
-    sql`select from notifications where workspace_id = ${talk.workspaceId}`,
+    sql`select from knockon.notifications where workspace_id = ${talk.workspaceId}`,
   );
   expect(rows.length).toBeGreaterThanOrEqual(17);
   await silent.stop();
@@ -290,7 +290,7 @@ test('a crash between sending and noting it repeats the same mail under the same
   const event = await posted('@bob');
   await perform([event], { graceMs: 0 });
   await fresh.database.db.execute(
-    sql`update notifications set emailed_at = null where message_id = ${event.message_id}`,
+    sql`update knockon.notifications set emailed_at = null where message_id = ${event.message_id}`,
   );
   await perform([event], { graceMs: 0 });
   const ids = server.mails.map(
@@ -344,7 +344,7 @@ const overQuota = async () => {
     over: boolean;
     mailed: boolean;
   }>(sql`
-    select recipient, email_over_quota_at is not null as over, emailed_at is not null as mailed from notifications
+    select recipient, email_over_quota_at is not null as over, emailed_at is not null as mailed from knockon.notifications
     where workspace_id = ${talk.workspaceId} order by recipient`);
   return Object.fromEntries(
     rows.map(({ recipient, over, mailed }) => [
@@ -391,7 +391,7 @@ test("a quota is a workspace's own, begins anew when its time is over, and count
   expect(await overQuota()).toEqual({ bob: 'mailed' });
   talk = first;
   await fresh.database.db.execute(
-    sql`update mail_quotas set began_at = began_at - interval '1 hour'`,
+    sql`update knockon.mail_quotas set began_at = began_at - interval '1 hour'`,
   );
   await join('zoe');
   await perform([await posted('@zoe')], { graceMs: 0, quota });

@@ -37,7 +37,7 @@ const join = (handle: string) =>
 /** Who is notified, by message. */
 async function notified(messageId?: string): Promise<string[]> {
   const rows = await fresh.database.db.execute<{ recipient: string }>(sql`
-    select recipient from notifications where workspace_id = ${talk.workspaceId} and message_id = coalesce(${messageId ?? null}::uuid, message_id)
+    select recipient from knockon.notifications where workspace_id = ${talk.workspaceId} and message_id = coalesce(${messageId ?? null}::uuid, message_id)
     order by recipient`);
   return rows.map((row) => row.recipient);
 }
@@ -51,7 +51,7 @@ async function say(text: string, options?: Parameters<Conversation['post']>[1]) 
 
 const markRead = (recipient: string) =>
   fresh.database.db.execute(
-    sql`update notifications set read_at = now() where workspace_id = ${talk.workspaceId} and recipient = ${recipient}`,
+    sql`update knockon.notifications set read_at = now() where workspace_id = ${talk.workspaceId} and recipient = ${recipient}`,
   );
 
 test('@nick is notified at once, known or not, spelled as known', async () => {
@@ -139,7 +139,7 @@ test('after an edit who is newly mentioned is notified, who was stays so, and wh
   await perform(await talk.events());
   expect(await notified(id)).toEqual(['bob', 'cid', 'dan']);
   const rows = await fresh.database.db.execute(
-    sql`select count(*)::int as n from notifications where message_id = ${id}`,
+    sql`select count(*)::int as n from knockon.notifications where message_id = ${id}`,
   );
   expect(rows[0]).toEqual({ n: 3 });
 });

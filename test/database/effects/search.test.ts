@@ -16,7 +16,7 @@ afterAll(() => fresh?.close());
 /** The texts a search finds, in the order they were posted. */
 async function find(talk: Conversation, typed: string): Promise<string[]> {
   const rows = await fresh.database.db.execute<{ text: string }>(sql`
-    select m.text from search_documents d join messages m on m.id = d.message_id
+    select m.text from knockon.search_documents d join knockon.messages m on m.id = d.message_id
     where d.workspace_id = ${talk.workspaceId} and d.document @@ websearch_to_tsquery('english', ${searchQuery(typed)})
     order by m.channel_id, m.seq`);
   return rows.map((row) => row.text);
@@ -169,7 +169,7 @@ test('a deleted message is found by nothing, whichever of its events comes last'
   for (const event of (await talk.events()).reverse())
     await deliver(fresh.database, search(), [event]);
   const [row] = await fresh.database.db.execute(
-    sql`select document from search_documents where message_id = ${id}`,
+    sql`select document from knockon.search_documents where message_id = ${id}`,
   );
   expect(row).toEqual({ document: null });
 });
@@ -262,10 +262,10 @@ test('whatever order and groups the events come in, the documents are those of t
       const played = await playSteps(fresh.database, search(), steps, order);
       const documents = () =>
         fresh.database.db.execute(sql`
-        select message_id, version, document from search_documents where workspace_id = ${played.workspaceId} order by message_id`);
+        select message_id, version, document from knockon.search_documents where workspace_id = ${played.workspaceId} order by message_id`);
       const kept = [...(await documents())];
       await fresh.database.db.execute(
-        sql`delete from search_documents where workspace_id = ${played.workspaceId}`,
+        sql`delete from knockon.search_documents where workspace_id = ${played.workspaceId}`,
       );
       await deliver(fresh.database, search(), await played.events());
       expect(kept).toEqual([...(await documents())]);

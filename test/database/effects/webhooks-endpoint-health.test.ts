@@ -46,9 +46,9 @@ const answering = (status: number, headers = {}) => {
   receiver.answer = (response) => response.writeHead(status, headers).end();
 };
 const endpoint = async (id: string) =>
-  (await fresh.database.pg`select * from endpoints where id = ${id}`)[0]!;
+  (await fresh.database.pg`select * from knockon.endpoints where id = ${id}`)[0]!;
 const states = async (id: string) =>
-  (await fresh.database.pg`select state from deliveries where endpoint_id = ${id} order by id`).map(
+  (await fresh.database.pg`select state from knockon.deliveries where endpoint_id = ${id} order by id`).map(
     ({ state }) => state,
   );
 const atOnce = () => ({ db: fresh.database.db, seal, allow: loopback, timeoutMs: 2000 });
@@ -85,14 +85,14 @@ describe('an endpoint that answers 410', () => {
     expect(receiver.requests).toHaveLength(asked);
     expect(await states(id)).toEqual(Array(33).fill('missed'));
     const tried = await fresh.database
-      .pg`select a.error from delivery_attempts a join deliveries d on d.id = a.delivery_id where d.event_id = any(${events.map((e) => e.id)}::uuid[])`;
+      .pg`select a.error from knockon.delivery_attempts a join knockon.deliveries d on d.id = a.delivery_id where d.event_id = any(${events.map((e) => e.id)}::uuid[])`;
     expect(tried.every(({ error }) => error === 'HTTP 410')).toBe(true);
   });
 
   test('as the answer to a probe, or to a test of its owner, is disabled as well', async () => {
     const { id } = await register();
     await fresh.database
-      .pg`update endpoints set failures = 10, failing_since = now() - interval '1 minute', probe_at = now() where id = ${id}`;
+      .pg`update knockon.endpoints set failures = 10, failing_since = now() - interval '1 minute', probe_at = now() where id = ${id}`;
     answering(410);
     expect(await perform(process(), await posted(1))).toEqual([]);
     expect(await endpoint(id)).toMatchObject({
@@ -114,7 +114,7 @@ describe('an endpoint that answers 410', () => {
     };
     const call = perform(process(), await posted(1));
     await vi.waitFor(() => expect(receiver.requests).toHaveLength(1), { timeout: 20_000 });
-    await fresh.database.pg`update endpoints set url = ${receiver.url('/new')} where id = ${id}`;
+    await fresh.database.pg`update knockon.endpoints set url = ${receiver.url('/new')} where id = ${id}`;
     answer();
     await call;
     expect(await endpoint(id)).toMatchObject({ disabled_at: null });
@@ -125,7 +125,7 @@ describe('an endpoint that answers 410', () => {
     answering(410);
     await perform(process(), await posted(1));
     answering(200);
-    const [missed] = await fresh.database.pg`select id from deliveries where endpoint_id = ${id}`;
+    const [missed] = await fresh.database.pg`select id from knockon.deliveries where endpoint_id = ${id}`;
     expect(await redeliver(atOnce())(missed!.id)).toMatchObject({ status: 200, error: null });
     expect(await states(id)).toEqual(['delivered']);
     expect(await sendTest(atOnce())(id)).toMatchObject({ status: 200 });
@@ -172,7 +172,7 @@ describe('an endpoint that asks for a rest', () => {
     expect(portions.length).toBeGreaterThanOrEqual(5);
     expect(portions[0]).toBeLessThanOrEqual(4);
     expect(Math.max(...waits) - Math.min(...waits)).toBeLessThanOrEqual(30_000);
-    await fresh.database.pg`update endpoints set resting_until = now()`;
+    await fresh.database.pg`update knockon.endpoints set resting_until = now()`;
     answering(200);
     expect(await perform(effect, await posted(1))).toEqual([]);
   });
@@ -224,7 +224,7 @@ describe('while the database can not be written', () => {
       events.map(({ id }) => id).sort(),
     );
     const [row] =
-      await fresh.database.db.execute(sql`select count(*)::int as n from delivery_attempts a join deliveries d on d.id = a.delivery_id
+      await fresh.database.db.execute(sql`select count(*)::int as n from knockon.delivery_attempts a join knockon.deliveries d on d.id = a.delivery_id
       where d.workspace_id = ${talk.workspaceId} and a.status = 200`);
     expect(row).toEqual({ n: 20 });
   });

@@ -50,22 +50,22 @@ async function posted(count: number): Promise<DomainEvent[]> {
 }
 
 const endpoint = async (id: string) =>
-  (await fresh.database.pg`select * from endpoints where id = ${id}`)[0]!;
+  (await fresh.database.pg`select * from knockon.endpoints where id = ${id}`)[0]!;
 const later = (outcomes: OpenOutcome[]) =>
   outcomes.flatMap((outcome) => (outcome.state === 'later' ? [outcome] : []));
 const idsOf = (outcomes: OpenOutcome[]) => new Set(outcomes.map((outcome) => outcome.event_id));
 const tries = async () =>
-  Number((await fresh.database.pg`select count(*) from delivery_attempts`)[0]!.count);
+  Number((await fresh.database.pg`select count(*) from knockon.delivery_attempts`)[0]!.count);
 
 /** As if so many seconds had passed for the endpoints and what waits for them. */
 async function pass(seconds: number): Promise<void> {
   const { db } = fresh.database;
   const before = sql`- make_interval(secs => ${seconds})`;
   await db.execute(
-    sql`update deliveries set due_at = due_at ${before}, created_at = created_at ${before}`,
+    sql`update knockon.deliveries set due_at = due_at ${before}, created_at = created_at ${before}`,
   );
   await db.execute(
-    sql`update endpoints set reserved_until = reserved_until ${before}, queued_until = queued_until ${before}, failing_since = failing_since ${before}, probe_at = probe_at ${before}`,
+    sql`update knockon.endpoints set reserved_until = reserved_until ${before}, queued_until = queued_until ${before}, failing_since = failing_since ${before}, probe_at = probe_at ${before}`,
   );
 }
 
@@ -139,7 +139,7 @@ describe('an endpoint with a limit', () => {
     const worker = process();
     await perform(worker, await posted(20));
     expect(most).toBeGreaterThan(2);
-    await fresh.database.pg`update endpoints set max_concurrency = 2 where id = ${id}`;
+    await fresh.database.pg`update knockon.endpoints set max_concurrency = 2 where id = ${id}`;
     most = 0;
     expect(await perform(worker, await posted(20))).toEqual([]);
     expect(most).toBe(2);
@@ -233,7 +233,7 @@ describe('an endpoint that fails constantly', () => {
       expect(receiver.requests.length - before).toBe(1);
       expect(outcomes.filter(({ state }) => state === 'retry')).toHaveLength(1);
       const [row] = await fresh.database
-        .pg`select extract(epoch from probe_at - now()) as wait from endpoints where workspace_id = ${talk.workspaceId}`;
+        .pg`select extract(epoch from probe_at - now()) as wait from knockon.endpoints where workspace_id = ${talk.workspaceId}`;
       expect(Math.abs(Number(row!.wait) - next)).toBeLessThan(8);
     }
   });

@@ -165,6 +165,7 @@ describe('requests to names', () => {
       workspace_id: 'w',
       channel_id: null,
       message_id: null,
+      key: null,
       seq: null,
       timestamp: '',
       payload: {},

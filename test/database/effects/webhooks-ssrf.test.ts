@@ -49,6 +49,7 @@ const testEvent = {
   workspace_id: '0190a000-0000-7000-8000-000000000001',
   channel_id: null,
   message_id: null,
+  key: null,
   seq: null,
   timestamp: '2024-01-15T12:00:00.000Z',
   payload: {},
@@ -210,7 +211,7 @@ test('a test event is sent once, signed, and logged among the deliveries of its 
     response_excerpt: null,
   });
   const rows = await fresh.database.db.execute(sql`
-    select event_id, event_type, state from deliveries where endpoint_id = ${endpoint.id} order by id`);
+    select event_id, event_type, state from knockon.deliveries where endpoint_id = ${endpoint.id} order by id`);
   expect(rows).toEqual([
     { event_id: null, event_type: 'endpoint.test', state: 'delivered' },
     { event_id: null, event_type: 'endpoint.test', state: 'failed' },

@@ -37,10 +37,10 @@ async function posted(text = 'hello'): Promise<DomainEvent> {
 const deliveries = () =>
   fresh.database.db.execute(sql`
     select d.event_id, d.endpoint_id, d.state, d.delivered_at is not null as dated,
-      (select json_agg(status order by a.id) from delivery_attempts a where a.delivery_id = d.id) as statuses,
-      (select json_agg(error order by a.id) from delivery_attempts a where a.delivery_id = d.id) as errors,
-      (select json_agg(response_excerpt order by a.id) from delivery_attempts a where a.delivery_id = d.id) as excerpts
-    from deliveries d where d.workspace_id = ${talk.workspaceId} order by d.id`);
+      (select json_agg(status order by a.id) from knockon.delivery_attempts a where a.delivery_id = d.id) as statuses,
+      (select json_agg(error order by a.id) from knockon.delivery_attempts a where a.delivery_id = d.id) as errors,
+      (select json_agg(response_excerpt order by a.id) from knockon.delivery_attempts a where a.delivery_id = d.id) as excerpts
+    from knockon.deliveries d where d.workspace_id = ${talk.workspaceId} order by d.id`);
 
 test('an endpoint gets the event as it lies in the log, signed so that the official library verifies it', async () => {
   await register();
@@ -392,7 +392,7 @@ test('through the runtime: the receipt is written when the last endpoint has the
   const effect = webhooks({ seal, allow: loopback, timeoutMs: 2000 });
   const { db } = fresh.database;
   await db.execute(
-    sql`insert into dispatches (id, type, size, subscribers) values (${event.id}, 'message.created', 1, '{webhooks}')`,
+    sql`insert into knockon.dispatches (id, type, size, subscribers) values (${event.id}, 'message.created', 1, '{webhooks}')`,
   );
   const call = (target?: string) => {
     const events = { ids: [event.id] };
@@ -404,19 +404,19 @@ test('through the runtime: the receipt is written when the last endpoint has the
     );
   };
   const receipts = () =>
-    db.execute(sql`select from receipts where event_id = ${event.id} and subscriber = 'webhooks'`);
+    db.execute(sql`select from knockon.receipts where event_id = ${event.id} and subscriber = 'webhooks'`);
   expect(await call()).toMatchObject({
     done: 0,
     open: [{ target: bad.id, state: 'retry', after_ms: 3000 }],
   });
   expect(await call(bad.id)).toMatchObject({ done: 0, open: [{ target: bad.id, state: 'later' }] });
-  await db.execute(sql`update endpoints set resting_until = now()`);
+  await db.execute(sql`update knockon.endpoints set resting_until = now()`);
   await expect(call(bad.id)).rejects.toMatchObject({
     type: 'EffectRetry',
     afterMs: 3000,
     message: expect.stringContaining('503'),
   });
-  await db.execute(sql`update endpoints set resting_until = now()`);
+  await db.execute(sql`update knockon.endpoints set resting_until = now()`);
   receiver.answer = (response) => response.end();
   expect(await call(bad.id)).toEqual({ done: 1, open: [] });
   expect(await receipts()).toHaveLength(0);

@@ -22,7 +22,7 @@ afterAll(() => test?.close());
 async function indexedColumns(table: string): Promise<string[]> {
   const rows = await test.database.pg`
     select distinct a.attname as name from pg_index i join pg_attribute a on a.attrelid = i.indrelid
-    where i.indrelid = ${table}::regclass and (a.attnum = any(i.indkey)
+    where i.indrelid = ${`knockon.${table}`}::regclass and (a.attnum = any(i.indkey)
       or pg_get_expr(i.indpred, i.indrelid) ~ ('\\m' || a.attname || '\\M') or pg_get_expr(i.indexprs, i.indrelid) ~ ('\\m' || a.attname || '\\M'))`;
   return rows.map(({ name }) => String(name));
 }
@@ -61,7 +61,7 @@ describe('rows that are updated again and again', () => {
       for (const effect of effects.slice(round % 2, (round % 2) + 1))
         await (await aCallTo(effect, test.database))();
       for (const { id } of await test.database
-        .pg`select id from dispatches where started_at is null`) {
+        .pg`select id from knockon.dispatches where started_at is null`) {
         await markStarted(test.database.pg, String(id), 'run');
       }
       await verifyLedger(test.database.pg, { running: runsEverything });

@@ -20,30 +20,30 @@ const six = ['analytics', 'audit', 'cache', 'notifications', 'search', 'webhooks
 export async function aHistory({ pg }: Database, messages: number): Promise<History> {
   await pg.unsafe(`create function id_at(age interval, n bigint) returns uuid language sql immutable as $$
     select (lpad(to_hex(${Date.now()} - (extract(epoch from age) * 1000)::bigint), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'))::uuid $$`);
-  await pg`insert into workspaces (id, name) select id_at('40 days', n), 'w' || n from generate_series(1, 20) n`;
-  await pg`insert into channels (id, workspace_id, name) select id_at('40 days', n), id_at('40 days', 1 + n % 20), 'c' || n from generate_series(1, 100) n`;
+  await pg`insert into knockon.workspaces (id, name) select id_at('40 days', n), 'w' || n from generate_series(1, 20) n`;
+  await pg`insert into knockon.channels (id, workspace_id, name) select id_at('40 days', n), id_at('40 days', 1 + n % 20), 'c' || n from generate_series(1, 100) n`;
   await pg`create table made as select n, (${messages} - n) * (interval '30 days' / ${messages}) as age, 1 + n % 100 as channel, n / 10 as dispatch
     from generate_series(1, ${messages}::int) n`;
-  await pg`insert into messages (id, workspace_id, channel_id, seq, author, text, sent_at, created_at, updated_at)
+  await pg`insert into knockon.messages (id, workspace_id, channel_id, seq, author, text, sent_at, created_at, updated_at)
     select id_at(age, n), id_at('40 days', 1 + channel % 20), id_at('40 days', channel), n / 100 + 1, 'author ' || n % 50, 'text ' || n, now() - age, now() - age, now() - age from made`;
-  await pg`update channels c set last_seq = m.seq, last_event_seq = m.seq from (select channel_id, max(seq) as seq from messages group by channel_id) m where m.channel_id = c.id`;
-  await pg`insert into events (id, type, version, workspace_id, channel_id, message_id, seq, timestamp, payload)
-    select m.id, 'message.created', 1, m.workspace_id, m.channel_id, m.id, m.seq, m.created_at, jsonb_build_object('seq', m.seq, 'author', m.author) from messages m`;
-  await pg`insert into dispatches (id, type, size, subscribers, claimed_at, started_at, open, settled_at)
+  await pg`update knockon.channels c set last_seq = m.seq, last_event_seq = m.seq from (select channel_id, max(seq) as seq from knockon.messages group by channel_id) m where m.channel_id = c.id`;
+  await pg`insert into knockon.events (id, type, version, workspace_id, channel_id, message_id, sequence_id, seq, timestamp, payload)
+    select m.id, 'message.created', 1, m.workspace_id, m.channel_id, m.id, m.channel_id, m.seq, m.created_at, jsonb_build_object('seq', m.seq, 'author', m.author) from knockon.messages m`;
+  await pg`insert into knockon.dispatches (id, type, size, subscribers, claimed_at, started_at, open, settled_at)
     select id_at(min(age) - interval '1 ms', dispatch), 'message.created', count(*), ${six}, now() - min(age), now() - min(age),
       case when max(n) <= ${messages - 1000} then '{}'::text[] end, case when max(n) <= ${messages - 1000} then now() - min(age) end
     from made group by dispatch`;
-  await pg`insert into outbox (event_id, workspace_id, channel_id, type, dispatch_id)
+  await pg`insert into knockon.outbox (event_id, workspace_id, channel_id, type, dispatch_id)
     select id_at(age, n), id_at('40 days', 1 + channel % 20), id_at('40 days', channel), 'message.created', d.id
     from made join (select dispatch, id_at(min(age) - interval '1 ms', dispatch) as id from made group by dispatch) d using (dispatch)`;
-  await pg`insert into receipts (event_id, subscriber) select id_at(age, n), s from made cross join unnest(${six}::text[]) s
+  await pg`insert into knockon.receipts (event_id, subscriber) select id_at(age, n), s from made cross join unnest(${six}::text[]) s
     where n <= ${messages - 1000} or s <> 'webhooks'`;
-  await pg`insert into settled_totals select s, ${messages - 1000} from unnest(${six}::text[]) s`;
-  await pg`insert into idempotency_keys (workspace_id, key, request_hash, status, created_at)
+  await pg`insert into knockon.settled_totals select s, ${messages - 1000} from unnest(${six}::text[]) s`;
+  await pg`insert into knockon.idempotency_keys (workspace_id, key, request_hash, status, created_at)
     select id_at('40 days', 1 + channel % 20), 'key ' || n, 'hash', 201, now() - age from made`;
   await pg`analyze`;
   const [middle] = await pg<History[]>`
     select e.workspace_id as "workspaceId", e.channel_id as "channelId", e.message_id as "messageId", e.id as "eventId", o.dispatch_id as "dispatchId"
-    from events e join outbox o on o.event_id = e.id order by e.id offset ${Math.floor(messages / 2)} limit 1`;
+    from knockon.events e join knockon.outbox o on o.event_id = e.id order by e.id offset ${Math.floor(messages / 2)} limit 1`;
   return middle!;
 }

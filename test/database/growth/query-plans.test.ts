@@ -118,7 +118,7 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
       });
       const { id, api_key } = (await made.json()) as { id: string; api_key: string };
       await own.database
-        .pg`update api_keys set workspace_id = ${history.workspaceId} where workspace_id = ${id}`;
+        .pg`update knockon.api_keys set workspace_id = ${history.workspaceId} where workspace_id = ${id}`;
       const paths = [
         `/v1/channels/${history.channelId}/messages`,
         `/v1/channels/${history.channelId}/messages?after_seq=100`,
@@ -158,9 +158,9 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
     }));
 
   it('where many workspaces wait, though hardly anybody did when statistics were taken', async () => {
-    await own.database.pg`vacuum analyze outbox`;
+    await own.database.pg`vacuum analyze knockon.outbox`;
     await own.database.pg`
-      insert into outbox (event_id, workspace_id, type) select knockon.uuidv7(), md5((i % 1000)::text)::uuid, 'message.created' from generate_series(1, 20000) i`;
+      insert into knockon.outbox (event_id, workspace_id, type) select knockon.uuidv7(), md5((i % 1000)::text)::uuid, 'message.created' from generate_series(1, 20000) i`;
     const [group] = await claim(database.pg, 2000);
     expect(group?.size).toBe(2000);
     // The oldest; those that wait, one workspace after the other, twice; a workspace's own; and

@@ -40,9 +40,9 @@ const now = async () => {
 const settle = () => verifyLedger(test.database.pg, { running: runsNothing });
 const rows = async () => {
   const [counts] = await test.database.pg`
-    select (select count(*)::int from events) as events, (select count(*)::int from outbox) as outbox,
-      (select count(*)::int from dispatches) as dispatches, (select count(*)::int from receipts) as receipts,
-      (select count(*)::int from messages) as messages`;
+    select (select count(*)::int from knockon.events) as events, (select count(*)::int from knockon.outbox) as outbox,
+      (select count(*)::int from knockon.dispatches) as dispatches, (select count(*)::int from knockon.receipts) as receipts,
+      (select count(*)::int from knockon.messages) as messages`;
   return counts;
 };
 
@@ -52,7 +52,7 @@ describe('retention', () => {
     await writeReceipts(test.database, 'search', events);
     await settle();
     await test.database.pg`
-      insert into idempotency_keys (workspace_id, key, request_hash, status, created_at)
+      insert into knockon.idempotency_keys (workspace_id, key, request_hash, status, created_at)
       select knockon.uuidv7(), 'key ' || n, 'hash', 201, now() - n * interval '1 minute' from generate_series(1, 4000) n`;
     expect(await run({})).toEqual({ idempotency_keys: 4000 - 1439, dispatches: 0, events: 0 });
     expect(await run({})).toEqual({ idempotency_keys: 0, dispatches: 0, events: 0 });
@@ -63,9 +63,9 @@ describe('retention', () => {
     const { events } = await dispatchMessages(test.database, 30, 'search', 'webhooks');
     for (const name of ['search', 'webhooks']) await writeReceipts(test.database, name, events);
     const [delivery] = await test.database.pg`
-      insert into deliveries (workspace_id, endpoint_id, event_id, event_type) values (knockon.uuidv7(), knockon.uuidv7(), ${events[0]!}, 'message.created') returning id`;
+      insert into knockon.deliveries (workspace_id, endpoint_id, event_id, event_type) values (knockon.uuidv7(), knockon.uuidv7(), ${events[0]!}, 'message.created') returning id`;
     await test.database
-      .pg`insert into delivery_attempts (delivery_id, latency_ms) values (${delivery!.id}, 1)`;
+      .pg`insert into knockon.delivery_attempts (delivery_id, latency_ms) values (${delivery!.id}, 1)`;
     await settle();
     expect(await run({ eventsMs: await now() })).toMatchObject({ dispatches: 1, events: 30 });
     expect(await rows()).toEqual({
@@ -76,7 +76,7 @@ describe('retention', () => {
       messages: 30,
     });
     expect(
-      await test.database.pg`select id from deliveries union all select id from delivery_attempts`,
+      await test.database.pg`select id from knockon.deliveries union all select id from knockon.delivery_attempts`,
     ).toEqual([]);
   });
 
@@ -89,10 +89,10 @@ describe('retention', () => {
     const { message: first } = (await writer.post(keyed)) as { message: object };
     await writer.post(aMessage(where));
     expect(await run({ eventsMs: await now() })).toMatchObject({ events: 0 });
-    await test.database.pg`delete from outbox`;
+    await test.database.pg`delete from knockon.outbox`;
     expect(await run({ eventsMs: await now() })).toMatchObject({ events: 1 });
     expect(await writer.post(keyed)).toEqual({ state: 'replayed', message: first });
-    await test.database.pg`update idempotency_keys set created_at = now() - interval '25 hours'`;
+    await test.database.pg`update knockon.idempotency_keys set created_at = now() - interval '25 hours'`;
     expect(await run({ eventsMs: await now() })).toMatchObject({ idempotency_keys: 1, events: 1 });
   });
 
@@ -103,7 +103,7 @@ describe('retention', () => {
       idempotency: { key: 'gone', requestHash: Buffer.alloc(32, 1) },
     });
     await writer.post(keyed);
-    await test.database.pg`delete from events`;
+    await test.database.pg`delete from knockon.events`;
     expect(await writer.post(keyed)).toEqual({ state: 'answer_gone' });
   });
 
@@ -150,9 +150,9 @@ describe('retention', () => {
     const { events } = await dispatchMessages(test.database, 3, 'search');
     await writeReceipts(test.database, 'search', events);
     const [late] = await test.database.pg`
-      insert into dispatches (id, type, size, subscribers, started_at) values (knockon.uuidv7(), 'message.created', 1, '{late}', now()) returning id`;
+      insert into knockon.dispatches (id, type, size, subscribers, started_at) values (knockon.uuidv7(), 'message.created', 1, '{late}', now()) returning id`;
     await test.database
-      .pg`insert into dispatch_events (dispatch_id, event_id, type) values (${late!.id}, ${events[1]!}, 'message.created')`;
+      .pg`insert into knockon.dispatch_events (dispatch_id, event_id, type) values (${late!.id}, ${events[1]!}, 'message.created')`;
     await settle();
     expect(await run({ eventsMs: await now() })).toMatchObject({ dispatches: 1, events: 2 });
     expect(await rows()).toMatchObject({ events: 1, receipts: 1, dispatches: 1 });
@@ -174,13 +174,13 @@ describe('retention', () => {
     for (const text of ['one', 'two', 'three'])
       await writer.post(aMessage({ workspaceId, channelId }, { text }));
     await (await aCallTo(audit({ key }), test.database))();
-    await test.database.pg`update dispatches set started_at = now()`;
+    await test.database.pg`update knockon.dispatches set started_at = now()`;
     await settle();
     const verify = () => verifyAudit({ heavy: createHeavy(test.database), key })(workspaceId);
     await run({ eventsMs: await now() });
     expect(await rows()).toMatchObject({ events: 0 });
     expect(await verify()).toMatchObject({ valid: true, entries: 3 });
-    await test.database.pg`update expirations set before = 'ffffffff-ffff-7fff-bfff-ffffffffffff'`;
+    await test.database.pg`update knockon.expirations set before = 'ffffffff-ffff-7fff-bfff-ffffffffffff'`;
     expect(await verify()).toMatchObject({
       valid: false,
       broken_at: { position: 1, reason: expect.stringMatching(/gone from the log/) },

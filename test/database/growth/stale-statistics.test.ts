@@ -100,7 +100,7 @@ describe.each<[Statistics, Plans]>([
       ),
     );
     await own.database
-      .pg`update outbox set dispatch_id = null where event_id in (select id from events order by id desc limit 3000)`;
+      .pg`update knockon.outbox set dispatch_id = null where event_id in (select id from knockon.events order by id desc limit 3000)`;
     await forget(own.database, statistics);
     database = explained(own.url, { counted: true, kept: plans === 'kept' });
     app = createApp({
@@ -127,13 +127,13 @@ describe.each<[Statistics, Plans]>([
     });
     keys = (await made.json()) as { api_key: string };
     await own.database
-      .pg`update api_keys set workspace_id = ${history.workspaceId} where workspace_id <> ${history.workspaceId}`;
+      .pg`update knockon.api_keys set workspace_id = ${history.workspaceId} where workspace_id <> ${history.workspaceId}`;
     // 500 events in one call: as large as most effects take.
     const big = '0199aaaa-0000-7000-8000-000000000001';
     await own.database
-      .pg`insert into dispatches (id, type, size, subscribers, started_at) values (${big}, 'message.created', 500, '{webhooks,newcomer}', now())`;
+      .pg`insert into knockon.dispatches (id, type, size, subscribers, started_at) values (${big}, 'message.created', 500, '{webhooks,newcomer}', now())`;
     await own.database
-      .pg`update outbox set dispatch_id = ${big} where event_id in (select id from events order by id offset 5000 limit 500)`;
+      .pg`update knockon.outbox set dispatch_id = ${big} where event_id in (select id from knockon.events order by id offset 5000 limit 500)`;
     call = {
       dispatch_id: big,
       subscriber: 'newcomer',
@@ -161,14 +161,14 @@ describe.each<[Statistics, Plans]>([
     name: 'newcomer',
     description: '',
     on: ['*'],
-    ordering: 'channel',
+    ordering: 'key',
     transact: async () => [],
   });
   const inTransaction = (work: (tx: never) => Promise<unknown>) =>
     database.db.transaction((tx) => work(tx as never));
   const job = (verb: string, input: object) =>
     own.database
-      .pg`insert into operations (verb, input, by) values (${verb}, ${own.database.pg.json(input as never)}, 'test') returning *`;
+      .pg`insert into knockon.operations (verb, input, by) values (${verb}, ${own.database.pg.json(input as never)}, 'test') returning *`;
   const deps = () =>
     ({
       pg: database.pg,
@@ -237,8 +237,8 @@ describe.each<[Statistics, Plans]>([
       'reads 20 events each of 100 channels’ logs',
       async (tx) => {
         const places = await readPlaces(tx, effect, call as never);
-        const stretches = places.map(({ channel_id, upto }) => ({
-          channel_id: channel_id!,
+        const stretches = places.map(({ sequence_id, upto }) => ({
+          sequence_id: sequence_id!,
           upto: upto!,
           most: 20,
         }));
@@ -438,7 +438,7 @@ describe.each<[Statistics, Plans]>([
             ids: (
               await own.database.pg<
                 { id: string }[]
-              >`select id from dead_letters order by id limit 100`
+              >`select id from knockon.dead_letters order by id limit 100`
             ).map(({ id }) => id),
           },
           'test',

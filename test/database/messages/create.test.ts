@@ -15,7 +15,7 @@ afterAll(() => test.close());
 const hash = (byte: number) => Buffer.alloc(32, byte);
 const seqs = async (channelId: string) =>
   (
-    await test.database.pg`select seq from messages where channel_id = ${channelId} order by seq`
+    await test.database.pg`select seq from knockon.messages where channel_id = ${channelId} order by seq`
   ).map((row) => Number(row.seq));
 
 describe('posting a message', () => {
@@ -26,7 +26,7 @@ describe('posting a message', () => {
     );
     if (posted.state !== 'stored') throw new Error(posted.state);
     const { message } = posted;
-    const [event] = await test.database.pg`select * from events where id = ${message.event_id}`;
+    const [event] = await test.database.pg`select * from knockon.events where id = ${message.event_id}`;
     expect(event).toMatchObject({
       type: 'message.created',
       message_id: message.id,
@@ -41,7 +41,7 @@ describe('posting a message', () => {
       sent_at: message.sent_at,
     });
     const [queued] = await test.database
-      .pg`select * from outbox where event_id = ${message.event_id}`;
+      .pg`select * from knockon.outbox where event_id = ${message.event_id}`;
     expect(queued).toMatchObject({ dispatch_id: null, type: 'message.created' });
   });
 
@@ -156,7 +156,7 @@ describe('an idempotency key', () => {
     const writer = aWriter(test.database);
     await writer.post(aMessage(where, keyed('k', 1)));
     await test.database
-      .pg`update idempotency_keys set created_at = now() - interval '25 hours' where workspace_id = ${where.workspaceId}`;
+      .pg`update knockon.idempotency_keys set created_at = now() - interval '25 hours' where workspace_id = ${where.workspaceId}`;
     expect((await writer.post(aMessage(where, keyed('k', 2)))).state).toBe('stored');
   });
 
@@ -183,7 +183,7 @@ describe('editing and deleting', () => {
     expect(await test.database.db.transaction((tx) => removeMessage(tx, which))).toBe(true);
     await writer.post(aMessage(where));
     const log = await test.database
-      .pg`select type, seq, payload from events where channel_id = ${where.channelId} order by seq`;
+      .pg`select type, seq, payload from knockon.events where channel_id = ${where.channelId} order by seq`;
     expect(log.map((e) => [e.type, Number(e.seq)])).toEqual([
       ['message.created', 1],
       ['message.updated', 2],
@@ -193,7 +193,7 @@ describe('editing and deleting', () => {
     expect(log[2]?.payload).not.toHaveProperty('text');
     expect(await seqs(where.channelId)).toEqual([1, 2]);
     const [tombstone] = await test.database
-      .pg`select text, metadata from messages where id = ${which.id}`;
+      .pg`select text, metadata from knockon.messages where id = ${which.id}`;
     expect(tombstone).toEqual({ text: '', metadata: {} });
   });
 

@@ -45,7 +45,7 @@ const stateOf = (posted: ReturnType<typeof post>) =>
 /** Holds a channel's row, as an operator's psql may, while something is done. */
 const holding = (where: Where, work: () => Promise<void>) =>
   psql.begin(async (tx) => {
-    await tx`select 1 from channels where id = ${where.channelId} for update`;
+    await tx`select 1 from knockon.channels where id = ${where.channelId} for update`;
     await work();
   });
 

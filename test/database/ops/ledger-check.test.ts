@@ -18,7 +18,7 @@ const aCheck = (running = runsNothing, everyMs = 0) =>
   new LedgerCheck({ pg: test.database.pg, running, everyMs, log });
 /** A later check: its time has come, whatever time the one before took. */
 async function again(check: LedgerCheck) {
-  await test.database.pg`update ledger_checks set checked_at = now() - interval '1 hour'`;
+  await test.database.pg`update knockon.ledger_checks set checked_at = now() - interval '1 hour'`;
   await check.run();
 }
 const ready = (check: LedgerCheck, maxAgeMs = 60_000) =>
@@ -60,7 +60,7 @@ describe('the background check', () => {
       detail: { ledger: { missing: 4, in_flight: 0, dead: 0 } },
     });
     expect(young.detail.problem).toMatch(/4 effects are missing/);
-    await test.database.pg`update dispatches set claimed_at = now() - interval '61 s'`;
+    await test.database.pg`update knockon.dispatches set claimed_at = now() - interval '61 s'`;
     await again(check);
     const old = await ready(check);
     expect(old).toMatchObject({ ok: false, detail: { database: 'ok' } });
@@ -69,7 +69,7 @@ describe('the background check', () => {
 
   it('calls a deployment ready whose effects are only slow', async () => {
     await halfDone();
-    await test.database.pg`update dispatches set claimed_at = now() - interval '1 day'`;
+    await test.database.pg`update knockon.dispatches set claimed_at = now() - interval '1 day'`;
     const check = aCheck(runsEverything);
     await check.run();
     expect(await ready(check)).toMatchObject({

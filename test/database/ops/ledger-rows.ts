@@ -15,7 +15,7 @@ export async function dispatchMessages(database: Database, count: number, ...nam
   const dispatches = await claim(database.pg, 2000);
   for (const { id } of dispatches) await markStarted(database.pg, id, 'run');
   const rows =
-    await database.pg`select event_id from outbox where dispatch_id = any(${dispatches.map(({ id }) => id)}) order by event_id`;
+    await database.pg`select event_id from knockon.outbox where dispatch_id = any(${dispatches.map(({ id }) => id)}) order by event_id`;
   return {
     dispatches: dispatches.map(({ id }) => id),
     events: rows.map(({ event_id }) => String(event_id)),
@@ -29,7 +29,7 @@ export async function writeReceipts(
   name: string,
   events: string[],
 ): Promise<void> {
-  await pg`insert into receipts (event_id, subscriber) select id, ${name} from unnest(${events}::uuid[]) as t (id)`;
+  await pg`insert into knockon.receipts (event_id, subscriber) select id, ${name} from unnest(${events}::uuid[]) as t (id)`;
 }
 
 export async function writeDeadLetters(
@@ -39,7 +39,7 @@ export async function writeDeadLetters(
   events: string[],
 ): Promise<void> {
   await pg`
-    insert into dead_letters (event_id, subscriber, target, dispatch_id, cause, reason)
+    insert into knockon.dead_letters (event_id, subscriber, target, dispatch_id, cause, reason)
     select id, ${name}, target, ${dispatch}, 'cause', 'reason' from unnest(${events}::uuid[]) as t (id) cross join unnest(array['a', 'b']) as x (target)`;
 }
 

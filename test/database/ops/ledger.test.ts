@@ -29,7 +29,7 @@ const books = async (running = runsNothing, full = false) => {
   };
 };
 const settledDispatches = async () =>
-  (await test.database.pg`select 1 from dispatches where settled_at is not null`).length;
+  (await test.database.pg`select 1 from knockon.dispatches where settled_at is not null`).length;
 
 describe('the ledger', () => {
   it('is balanced while a transport is at work on what is open, and misses it once it is not', async () => {
@@ -51,7 +51,7 @@ describe('the ledger', () => {
   it('names what is missing, and how old it is', async () => {
     const { dispatches, events } = await dispatchMessages(test.database, 2, 'search');
     await writeReceipts(test.database, 'search', events.slice(0, 1));
-    await test.database.pg`update dispatches set claimed_at = now() - interval '1 hour'`;
+    await test.database.pg`update knockon.dispatches set claimed_at = now() - interval '1 hour'`;
     const { missing, subscribers } = await verifyLedger(test.database.pg, { running: runsNothing });
     const age_seconds = expect.closeTo(3600, -2);
     expect(missing).toEqual([
@@ -85,7 +85,7 @@ describe('the ledger', () => {
       search: [7, 7, 0, 0, 0],
       audit: [7, 4, 0, 3, 0],
     });
-    const [half] = await test.database.pg`select open from dispatches where settled_at is null`;
+    const [half] = await test.database.pg`select open from knockon.dispatches where settled_at is null`;
     expect(half?.open).toEqual(['audit']);
   });
 
@@ -94,7 +94,7 @@ describe('the ledger', () => {
     for (const name of ['search', 'audit']) await writeReceipts(test.database, name, events);
     expect(await books()).toMatchObject({ balanced: true });
     await test.database
-      .pg`delete from receipts where subscriber = 'search' and event_id = ${events[1]!}`;
+      .pg`delete from knockon.receipts where subscriber = 'search' and event_id = ${events[1]!}`;
     expect(await books()).toEqual({
       balanced: false,
       search: [3, 2, 0, 0, 1],
@@ -112,8 +112,8 @@ describe('the ledger', () => {
     const { events } = await dispatchMessages(test.database, 3, 'search');
     await writeReceipts(test.database, 'search', events);
     await books();
-    await test.database.pg`alter table receipts disable trigger all`;
-    await test.database.pg`delete from receipts where event_id = ${events[0]!}`;
+    await test.database.pg`alter table knockon.receipts disable trigger all`;
+    await test.database.pg`delete from knockon.receipts where event_id = ${events[0]!}`;
     expect(await books()).toMatchObject({ balanced: true });
     expect(await books(runsNothing, true)).toEqual({ balanced: false, search: [3, 2, 0, 0, 1] });
   });
@@ -141,9 +141,9 @@ describe('the ledger', () => {
     await writeDeadLetters(test.database, 'webhooks', dispatches[0]!, events);
     expect(await books()).toEqual({ balanced: true, webhooks: [2, 0, 2, 0, 0] });
     await writeReceipts(test.database, 'webhooks', events.slice(0, 1));
-    await test.database.pg`delete from dead_letters where event_id = ${events[0]!}`;
+    await test.database.pg`delete from knockon.dead_letters where event_id = ${events[0]!}`;
     expect(await books()).toEqual({ balanced: true, webhooks: [2, 1, 1, 0, 0] });
-    await test.database.pg`delete from dead_letters where event_id = ${events[1]!}`;
+    await test.database.pg`delete from knockon.dead_letters where event_id = ${events[1]!}`;
     expect(await books()).toEqual({ balanced: false, webhooks: [2, 1, 0, 0, 1] });
   });
 
@@ -179,7 +179,7 @@ describe('the ledger', () => {
         .slice(0, 10)
         .map(
           (id) =>
-            test.database.pg`delete from receipts where event_id = ${id} and subscriber = 'audit'`,
+            test.database.pg`delete from knockon.receipts where event_id = ${id} and subscriber = 'audit'`,
         ),
     );
     expect(await books()).toEqual({

@@ -43,7 +43,7 @@ describe('an effect ordered by channel', () => {
     const [claimed] = await ordered.dispatches(1);
     const { message } = { message: await ordered.talk.post('three') };
     const [row] = await test.database
-      .pg`select event_id from outbox where dispatch_id = ${claimed!.id}`;
+      .pg`select event_id from knockon.outbox where dispatch_id = ${claimed!.id}`;
     expect(row?.event_id).not.toBe(message.event_id);
     await ordered.call({ id: claimed!.id, size: 1 }, [message.event_id]);
     expect(await ordered.seen()).toEqual([1, 2, 3]);
@@ -64,11 +64,11 @@ describe('an effect ordered by channel', () => {
     const { pg } = test.database;
     const before = await ordered.talk.post('before');
     const [elsewhere] =
-      await pg`insert into dispatches (id, type, size, subscribers) values (knockon.uuidv7(), 'message.created', 1, '{others}') returning id`;
-    await pg`update outbox set dispatch_id = ${elsewhere!.id} where event_id = ${before.event_id}`;
+      await pg`insert into knockon.dispatches (id, type, size, subscribers) values (knockon.uuidv7(), 'message.created', 1, '{others}') returning id`;
+    await pg`update knockon.outbox set dispatch_id = ${elsewhere!.id} where event_id = ${before.event_id}`;
     const [backfill] = await pg`
-      insert into dispatches (id, type, size, subscribers) values (knockon.uuidv7(), 'message.created', 1, ${[ordered.name]}) returning id, size`;
-    await pg`insert into dispatch_events (dispatch_id, event_id, type) values (${backfill!.id}, ${before.event_id}, 'message.created')`;
+      insert into knockon.dispatches (id, type, size, subscribers) values (knockon.uuidv7(), 'message.created', 1, ${[ordered.name]}) returning id, size`;
+    await pg`insert into knockon.dispatch_events (dispatch_id, event_id, type) values (${backfill!.id}, ${before.event_id}, 'message.created')`;
     await ordered.call((await ordered.posted()).dispatch);
     expect(await ordered.seen()).toEqual([1, 2]);
   });
@@ -93,7 +93,7 @@ describe('an effect ordered by channel', () => {
     const calls: { dispatch: { id: string; size: number }; ids: string[] }[] = [];
     for (const dispatch of await ordered.dispatches()) {
       const rows = await test.database
-        .pg`select event_id from outbox where dispatch_id = ${dispatch.id} order by md5(event_id::text)`;
+        .pg`select event_id from knockon.outbox where dispatch_id = ${dispatch.id} order by md5(event_id::text)`;
       for (let i = 0; i < rows.length; i += 7)
         calls.push({ dispatch, ids: rows.slice(i, i + 7).map((row) => String(row.event_id)) });
     }
@@ -104,7 +104,7 @@ describe('an effect ordered by channel', () => {
     await Promise.all(calls.map(settle));
     for (const channel of [0, 1, 2]) {
       const log = await test.database.pg`
-        select seq::int from events where channel_id = ${ordered.talk.channelIds[channel]!} and seq > 0 order by seq`;
+        select seq::int from knockon.events where channel_id = ${ordered.talk.channelIds[channel]!} and seq > 0 order by seq`;
       expect(await ordered.seen(channel)).toEqual(log.map((row) => row.seq));
     }
     expect(await ordered.receipts()).toBe(60 + 15 + 10);
@@ -150,11 +150,11 @@ describe('an effect ordered by channel', () => {
     for (const i of upTo(35)) await ordered.talk.post(`${i}`);
     const dispatches = await ordered.dispatches();
     const [last] = await test.database
-      .pg`select id from events where channel_id = ${ordered.talk.channelId} order by seq desc limit 1`;
+      .pg`select id from knockon.events where channel_id = ${ordered.talk.channelId} order by seq desc limit 1`;
     expect(await ordered.call(dispatches[0]!, [String(last!.id)])).toEqual({ done: 1, open: [] });
     expect(await ordered.seen()).toEqual(upTo(35));
     const [cursor] = await test.database
-      .pg`select seq::int from cursors where subscriber = ${ordered.name}`;
+      .pg`select seq::int from knockon.cursors where subscriber = ${ordered.name}`;
     expect(cursor?.seq).toBe(35);
   });
 });
@@ -251,7 +251,7 @@ describe('an event that fails', () => {
     await ordered.call(bad.dispatch);
     expect(await ordered.seen()).toEqual([1, 2]);
     expect(
-      await test.database.pg`select 1 from dead_letters where subscriber = ${ordered.name}`,
+      await test.database.pg`select 1 from knockon.dead_letters where subscriber = ${ordered.name}`,
     ).toEqual([]);
   });
 
@@ -428,7 +428,7 @@ describe('an effect that is exclusive', () => {
     const [dispatch] = await ordered.dispatches();
     const ids = (
       await test.database
-        .pg`select event_id from outbox where dispatch_id = ${dispatch!.id} order by md5(event_id::text)`
+        .pg`select event_id from knockon.outbox where dispatch_id = ${dispatch!.id} order by md5(event_id::text)`
     ).map((row) => String(row.event_id));
     const settle = async (id: string): Promise<void> => {
       if ((await ordered.call(dispatch!, [id], { alone: false })).open.length > 0) await settle(id);

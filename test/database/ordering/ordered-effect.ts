@@ -64,16 +64,16 @@ export class OrderedEffect {
       name,
       description: '',
       on: ['message.created', 'message.updated', 'message.deleted'],
-      ordering: 'channel' as const,
+      ordering: 'key' as const,
     };
     const effect = defineEffect({
       ...own,
       ...('perform' in rest ? {} : { transact }),
       ...rest,
     } as Ordered);
-    await client`delete from subscribers`;
+    await client`delete from knockon.subscribers`;
     // What was emitted before is nobody's.
-    await client`update outbox set dispatch_id = ${talk.workspaceId} where dispatch_id is null`;
+    await client`update knockon.outbox set dispatch_id = ${talk.workspaceId} where dispatch_id is null`;
     await subscribe(test.database, { name, types: effect.on });
     return new OrderedEffect(test, talk, effect);
   }
@@ -118,13 +118,13 @@ export class OrderedEffect {
 
   async receipts(): Promise<number> {
     const [row] = await this.#test.database
-      .pg`select count(*)::int as n from receipts where subscriber = ${this.name}`;
+      .pg`select count(*)::int as n from knockon.receipts where subscriber = ${this.name}`;
     return row?.n;
   }
 
   async attempt(eventId: string) {
     const [row] = await this.#test.database
-      .pg`select * from attempts where subscriber = ${this.name} and event_id = ${eventId}`;
+      .pg`select * from knockon.attempts where subscriber = ${this.name} and event_id = ${eventId}`;
     return row;
   }
 
@@ -140,8 +140,8 @@ export class OrderedEffect {
   /** Forgets a dead letter and lets the event count as done, as discarding does. */
   async discard(id: string): Promise<void> {
     await this.#test.database
-      .pg`insert into receipts (event_id, subscriber) values (${id}, ${this.name})`;
+      .pg`insert into knockon.receipts (event_id, subscriber) values (${id}, ${this.name})`;
     await this.#test.database
-      .pg`delete from dead_letters where event_id = ${id} and subscriber = ${this.name}`;
+      .pg`delete from knockon.dead_letters where event_id = ${id} and subscriber = ${this.name}`;
   }
 }

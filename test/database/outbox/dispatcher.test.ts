@@ -63,7 +63,7 @@ const unstarted = async () =>
   Number(
     (
       await test.database
-        .pg`select count(*) from outbox o left join dispatches d on d.id = o.dispatch_id where d.started_at is null`
+        .pg`select count(*) from knockon.outbox o left join knockon.dispatches d on d.id = o.dispatch_id where d.started_at is null`
     )[0]?.count,
   );
 
@@ -81,7 +81,7 @@ describe('the dispatcher', () => {
         subscribers: [{ name: 'search', task_queue: 'effects.search' }],
       },
     ]);
-    const [row] = await test.database.pg`select id, run_id, subscribers from dispatches`;
+    const [row] = await test.database.pg`select id, run_id, subscribers from knockon.dispatches`;
     expect(row).toEqual({
       id: taken[0]?.id,
       run_id: `run of ${taken[0]?.id}`,
@@ -102,7 +102,7 @@ describe('the dispatcher', () => {
     dispatcher(transport);
     await post(1);
     await expect
-      .poll(async () => (await test.database.pg`select 1 from dispatches`).length)
+      .poll(async () => (await test.database.pg`select 1 from knockon.dispatches`).length)
       .toBe(1);
     await post(40);
     release();
@@ -166,7 +166,7 @@ describe('the dispatcher', () => {
     dispatcher(transport);
     await expect.poll(unstarted).toBe(0);
     expect(taken).toEqual([]);
-    expect(await test.database.pg`select type from events`).toEqual([{ type: 'parcel.lost' }]);
+    expect(await test.database.pg`select type from knockon.events`).toEqual([{ type: 'parcel.lost' }]);
   });
 
   it('gives a subscriber every event that is committed after it has registered', async () => {
@@ -209,7 +209,7 @@ describe('the dispatcher', () => {
     await subscribe(test.database, { name: 'search' });
     await post(2);
     const [claimed] = await claim(test.database.pg, 500);
-    await test.database.pg`update dispatches set claimed_at = now() - interval '1 minute'`;
+    await test.database.pg`update knockon.dispatches set claimed_at = now() - interval '1 minute'`;
     const { transport, taken } = aTransport(() => null);
     dispatcher(transport);
     await expect.poll(unstarted).toBe(0);
@@ -268,7 +268,7 @@ describe('the dispatcher', () => {
     for (const one of quiet) await post(3, undefined, one);
     const [group] = await claim(test.database.pg, 40);
     const shares = await test.database.pg<{ workspace_id: string; count: number }[]>`
-      select workspace_id, count(*)::int from outbox where dispatch_id = ${group?.id ?? null} group by workspace_id`;
+      select workspace_id, count(*)::int from knockon.outbox where dispatch_id = ${group?.id ?? null} group by workspace_id`;
     expect(group?.size).toBe(40);
     expect(new Map(shares.map((share) => [share.workspace_id, share.count]))).toEqual(
       new Map([

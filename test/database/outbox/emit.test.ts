@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => test.close());
 const eventsOf = (workspaceId: string) =>
-  test.database.pg`select * from events where workspace_id = ${workspaceId} order by id`;
+  test.database.pg`select * from knockon.events where workspace_id = ${workspaceId} order by id`;
 
 describe('emit', () => {
   it('writes an event of any declared type in the caller’s transaction', async () => {

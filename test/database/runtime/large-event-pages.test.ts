@@ -30,7 +30,7 @@ beforeAll(async () => {
     await writer.post(
       aMessage(channels[i % 2]!, { text: `${texts[i % 2]!.slice(0, 79_000)}${i}` }),
     );
-  await test.database.pg`update outbox set workspace_id = ${channels[0]!.workspaceId}`;
+  await test.database.pg`update knockon.outbox set workspace_id = ${channels[0]!.workspaceId}`;
   const [claimed] = await claim(test.database.pg, 500);
   if (claimed?.size !== LARGE) throw new Error('the dispatch is not of these messages alone');
   dispatchId = claimed.id;
@@ -76,12 +76,12 @@ function anEffect(
 const bytes = (events: DomainEvent[]) =>
   events.reduce((n, event) => n + Buffer.byteLength(JSON.stringify(event.payload)), 0);
 const receipts = async (name: string) =>
-  (await test.database.pg`select event_id from receipts where subscriber = ${name}`).length;
+  (await test.database.pg`select event_id from knockon.receipts where subscriber = ${name}`).length;
 
 describe.each([
   ['that changes the database', {}],
   ['that calls the outside', { perform: true as const }],
-  ['that is ordered by channel', { ordering: 'channel' as const }],
+  ['that is ordered by channel', { ordering: 'key' as const }],
   ['that is ordered by workspace', { ordering: 'exclusive' as const }],
 ])('an effect %s', (_, kind) => {
   it('gets large events in pages, each once and in their order', async () => {
@@ -133,7 +133,7 @@ it.each([{}, { perform: true as const }])(
       ).size,
     ).toBe(1);
     expect(open[0]).toMatchObject({ state: 'later', in_ms: 0 });
-    expect(await test.database.db.execute(sql`select from attempts`)).toHaveLength(0);
+    expect(await test.database.db.execute(sql`select from knockon.attempts`)).toHaveLength(0);
   },
 );
 

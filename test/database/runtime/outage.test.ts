@@ -50,7 +50,7 @@ it.each([
     expect(answered).toMatchObject({ done: 0, open: [], put_off: expect.any(String) });
     expect(answered.put_off_ms).toBeGreaterThan(0);
     expect(answered.put_off_ms).toBeLessThanOrEqual(2000);
-    expect(await test.database.pg`select from attempts`).toHaveLength(0);
+    expect(await test.database.pg`select from knockon.attempts`).toHaveLength(0);
   },
 );
 

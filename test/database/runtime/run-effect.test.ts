@@ -53,7 +53,7 @@ async function aDispatch(n: number, workspaces = 1) {
   const [claimed] = await claim(test.database.pg, 500);
   if (claimed?.size !== n) throw new Error('the dispatch is not of these messages alone');
   const rows = await test.database
-    .pg`select event_id from outbox where dispatch_id = ${claimed.id} order by event_id`;
+    .pg`select event_id from knockon.outbox where dispatch_id = ${claimed.id} order by event_id`;
   const ids = rows.map((row) => String(row.event_id));
   const call = (
     effect: Effect,
@@ -69,11 +69,11 @@ async function aDispatch(n: number, workspaces = 1) {
   return { id: claimed.id, ids, call };
 }
 const receipts = async (name: string) =>
-  (await test.database.pg`select event_id from receipts where subscriber = ${name}`).map(
+  (await test.database.pg`select event_id from knockon.receipts where subscriber = ${name}`).map(
     (row) => row.event_id,
   );
 const attempts = (name: string) => test.database.pg`
-  select event_id, target, attempts, last_error, waiting_until from attempts where subscriber = ${name} order by event_id, target`;
+  select event_id, target, attempts, last_error, waiting_until from knockon.attempts where subscriber = ${name} order by event_id, target`;
 
 describe('an effect that changes the database', () => {
   const define = (
@@ -193,14 +193,14 @@ describe('an effect that changes the database', () => {
     await recordDeadLetters(test.database.db, letters);
     await recordDeadLetters(test.database.db, letters);
     expect(
-      await test.database.pg`select cause, reason from dead_letters where subscriber = ${name}`,
+      await test.database.pg`select cause, reason from knockon.dead_letters where subscriber = ${name}`,
     ).toEqual(Array(2).fill({ cause: 'x', reason: 'y' }));
     await call(define(async () => {}, name));
-    expect(await test.database.pg`select 1 from dead_letters where subscriber = ${name}`).toEqual(
+    expect(await test.database.pg`select 1 from knockon.dead_letters where subscriber = ${name}`).toEqual(
       [],
     );
     await recordDeadLetters(test.database.db, letters);
-    expect(await test.database.pg`select 1 from dead_letters where subscriber = ${name}`).toEqual(
+    expect(await test.database.pg`select 1 from knockon.dead_letters where subscriber = ${name}`).toEqual(
       [],
     );
   });
@@ -312,14 +312,14 @@ describe('a call for several targets of an event', () => {
     });
     for (const target of ['a', 'b'])
       await test.database
-        .pg`insert into dead_letters (event_id, subscriber, target, dispatch_id, cause, reason)
-        select ${ids[0]!}, ${effect.name}, ${target}, dispatch_id, 'x', 'x' from dispatched where event_id = ${ids[0]!}`;
+        .pg`insert into knockon.dead_letters (event_id, subscriber, target, dispatch_id, cause, reason)
+        select ${ids[0]!}, ${effect.name}, ${target}, dispatch_id, 'x', 'x' from knockon.dispatched where event_id = ${ids[0]!}`;
     expect(
       shown((await call(effect, { ids }, { alone: true, tried: 1, targets: ['a', 'b'] })).open),
     ).toEqual([['b', 'retry']]);
     expect(asked).toEqual([[undefined, ['a', 'b']]]);
     expect(
-      await test.database.pg`select target from dead_letters where subscriber = ${effect.name}`,
+      await test.database.pg`select target from knockon.dead_letters where subscriber = ${effect.name}`,
     ).toEqual([{ target: 'b' }]);
   });
 
@@ -330,7 +330,7 @@ describe('a call for several targets of an event', () => {
       name: named(),
       description: '',
       on: ['message.created'],
-      ordering: 'channel',
+      ordering: 'key',
       async perform(_, { target }) {
         asked.push(target);
       },
@@ -353,9 +353,9 @@ describe('a call for several targets of an event', () => {
     for (const workspaces of [1, 2]) {
       const { call, ids } = await aDispatch(2, workspaces);
       await call(effect, { offset: 0, limit: 1 });
-      await test.database.pg`delete from receipts where subscriber = ${effect.name}`;
+      await test.database.pg`delete from knockon.receipts where subscriber = ${effect.name}`;
       await call(effect, { offset: 0, limit: 2 });
-      await test.database.pg`delete from receipts where subscriber = ${effect.name}`;
+      await test.database.pg`delete from knockon.receipts where subscriber = ${effect.name}`;
       await call(effect, { ids });
     }
     expect(parted).toEqual([false, false, false, false, true, false]);
@@ -373,7 +373,7 @@ describe('a call for several targets of an event', () => {
     });
     const { call, ids } = await aDispatch(2, 2);
     await test.database
-      .pg`insert into receipts (event_id, subscriber) values (${ids[0]!}, ${effect.name})`;
+      .pg`insert into knockon.receipts (event_id, subscriber) values (${ids[0]!}, ${effect.name})`;
     await call(effect);
     expect(parted).toBe(true);
   });

@@ -25,10 +25,10 @@ const count = async (...[first, second]: unknown[]) => {
 const effects: [string, Effect][] = [
   ['changes the database', defineEffect({ ...basics, transact: count })],
   ['calls the outside', defineEffect({ ...basics, perform: count })],
-  ['is ordered', defineEffect({ ...basics, ordering: 'channel', transact: count })],
+  ['is ordered', defineEffect({ ...basics, ordering: 'key', transact: count })],
   [
     'is ordered and calls the outside',
-    defineEffect({ ...basics, ordering: 'channel', perform: count }),
+    defineEffect({ ...basics, ordering: 'key', perform: count }),
   ],
 ];
 
@@ -42,7 +42,7 @@ const callOf = (dispatch_id: string, rest: Partial<EffectCall> = {}): EffectCall
 const make = (effect: Effect, call: EffectCall) =>
   answer(effect, test.database.db, call, new AbortController().signal);
 const origin = async () =>
-  (await test.database.pg<{ id: string }[]>`select id from deployment`)[0]!.id;
+  (await test.database.pg<{ id: string }[]>`select id from knockon.deployment`)[0]!.id;
 
 /** Two events that are done, and have expired but for their rows in the log. */
 async function anExpiredDispatch(effect: Effect) {
@@ -126,7 +126,7 @@ describe('dead letters of a dispatch that is not here', () => {
       });
     await expect(write({})).rejects.toThrow(/not in this worker's database/);
     await expect(write({ origin: uuidv7() })).rejects.toThrow(/another deployment's/);
-    expect((await test.database.pg`select from dead_letters`).length).toBe(0);
+    expect((await test.database.pg`select from knockon.dead_letters`).length).toBe(0);
   });
 
   it('are no error where all of it is done', async () => {
@@ -138,6 +138,6 @@ describe('dead letters of a dispatch that is not here', () => {
     await make(effect, callOf(id));
     const letters = [{ events: { ids: events }, cause: 'HTTP 500', reason: 'HTTP 500' }];
     await recordDeadLetters(test.database.db, { dispatch_id: id, subscriber: 'search', letters });
-    expect((await test.database.pg`select from dead_letters`).length).toBe(0);
+    expect((await test.database.pg`select from knockon.dead_letters`).length).toBe(0);
   });
 });

@@ -30,14 +30,14 @@ async function posted(...texts: string[]) {
   return where;
 }
 const receipts = async (name: string) =>
-  (await test.database.pg`select from receipts where subscriber = ${name}`).length;
+  (await test.database.pg`select from knockon.receipts where subscriber = ${name}`).length;
 
 describe('an effect that waits for a moment', () => {
   /** Reminds of a message a day after it was posted. */
   const reminding = (
     reminded: Date[],
     act: 'transact' | 'perform',
-    ordering?: 'channel',
+    ordering?: 'key',
   ): Effect => {
     const remind = (events: { timestamp: string }[], now: () => Date) =>
       events.flatMap((event) => {
@@ -60,8 +60,8 @@ describe('an effect that waits for a moment', () => {
   it.each([
     ['in our database', 'transact', undefined],
     ['outside', 'perform', undefined],
-    ['in our database, in order', 'transact', 'channel'],
-    ['outside, in order', 'perform', 'channel'],
+    ['in our database, in order', 'transact', 'key'],
+    ['outside, in order', 'perform', 'key'],
   ] as const)('gets there in a moment where time is skipped: %s', async (_, act, ordering) => {
     const reminded: Date[] = [];
     fanOut = await FanOut.open(test, [reminding(reminded, act, ordering)]);
@@ -107,7 +107,7 @@ describe('a whole fan-out', () => {
     ]);
     expect(tries).toHaveLength(3);
     expect(await receipts('counting')).toBe(1);
-    expect(await test.database.pg`select subscriber, reason from dead_letters`).toMatchObject([
+    expect(await test.database.pg`select subscriber, reason from knockon.dead_letters`).toMatchObject([
       { subscriber: 'broken', reason: 'HTTP 500' },
     ]);
   });

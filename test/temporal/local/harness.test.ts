@@ -6,8 +6,8 @@ import { freshNamespace, testServerPath } from '../../harness/temporal.ts';
 describe('the harness', () => {
   it('hands out migrated databases that know nothing of each other', async () => {
     const [one, two] = await Promise.all([freshDatabase(), freshDatabase()]);
-    await one.database.pg`insert into workspaces (name) values ('one')`;
-    expect(await two.database.pg`select * from workspaces`).toEqual([]);
+    await one.database.pg`insert into knockon.workspaces (name) values ('one')`;
+    expect(await two.database.pg`select * from knockon.workspaces`).toEqual([]);
     await Promise.all([one.close(), two.close()]);
   });
 

@@ -72,7 +72,7 @@ export function healing(transport: Config['KNOCKON_TRANSPORT']): void {
       await testbed.database
         .pg`delete from happened where effect = ${one.name} and event_id = any(${events.slice(1, 3)}::uuid[])`;
       await testbed.database
-        .pg`delete from receipts where subscriber = ${one.name} and event_id = any(${events.slice(1, 3)}::uuid[])`;
+        .pg`delete from knockon.receipts where subscriber = ${one.name} and event_id = any(${events.slice(1, 3)}::uuid[])`;
       // Its workflow may be a moment from its end.
       await expect
         .poll(() => books(one), soon)
@@ -94,7 +94,7 @@ export function healing(transport: Config['KNOCKON_TRANSPORT']): void {
       await testbed.done(effect.name, events);
       expect(await happened(effect)).toEqual(events);
       const [dispatch] = await testbed.database
-        .pg`select restarts from dispatches order by id desc limit 1`;
+        .pg`select restarts from knockon.dispatches order by id desc limit 1`;
       expect(dispatch).toEqual({ restarts: 1 });
     });
 
@@ -104,7 +104,7 @@ export function healing(transport: Config['KNOCKON_TRANSPORT']): void {
       const events = await testbed.post(2);
       await lose();
       await testbed.database
-        .pg`update dispatches set restarts = 3, restarted_at = now() where settled_at is null`;
+        .pg`update knockon.dispatches set restarts = 3, restarted_at = now() where settled_at is null`;
       await healed();
       await testbed.done(effect.name, events);
       expect(await happened(effect)).toEqual(events);
@@ -143,7 +143,7 @@ export function healing(transport: Config['KNOCKON_TRANSPORT']): void {
         }),
       ).toBe(0);
       await testbed.database
-        .pg`update dispatches set claimed_at = now() - interval '61 s' where settled_at is null`;
+        .pg`update knockon.dispatches set claimed_at = now() - interval '61 s' where settled_at is null`;
       expect(
         await restartOrphans({
           pg: testbed.database.pg,

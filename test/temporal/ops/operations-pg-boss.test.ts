@@ -53,7 +53,7 @@ it('on pg-boss too one retry does what was given up, nothing twice, and there is
 });
 
 it('on pg-boss too a replay reckons anew what may be, and can be held up', async () => {
-  await product.own.database.pg`update search_documents set document = null`;
+  await product.own.database.pg`update knockon.search_documents set document = null`;
   const { body } = await product.ops('POST', 'replays', { subscriber: 'search', per_second: 10 });
   await expect
     .poll(async () => (await product.ops('GET', `jobs/${body.id}`)).body.done, soon)
@@ -62,6 +62,6 @@ it('on pg-boss too a replay reckons anew what may be, and can be held up', async
   expect((await product.ops('POST', `jobs/${body.id}/resume`)).body.state).toBe('running');
   expect(await ended(body.id)).toMatchObject({ state: 'done', total: 30, done: 30 });
   const [row] = await product.own.database
-    .pg`select count(*)::int as n from search_documents where document is null`;
+    .pg`select count(*)::int as n from knockon.search_documents where document is null`;
   expect(row?.n).toBe(0);
 });

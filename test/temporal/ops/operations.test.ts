@@ -103,7 +103,7 @@ describe('a backfill', () => {
       failed: 0,
     });
     await settled();
-    const [count] = await pg()`select count(*)::int as n from messages`;
+    const [count] = await pg()`select count(*)::int as n from knockon.messages`;
     expect(seen.size).toBe(count?.n);
     expect([...seen.values()].every((times) => times === 1)).toBe(true);
     expect(await account('late')).toMatchObject({
@@ -123,9 +123,9 @@ describe('a backfill', () => {
 
   it('begins where it is told, and names what fails', async () => {
     const [row] =
-      await pg()`select timestamp from events where type = 'message.created' order by id offset 100 limit 1`;
+      await pg()`select timestamp from knockon.events where type = 'message.created' order by id offset 100 limit 1`;
     const [after] =
-      await pg()`select count(*)::int as n from events where type = 'message.created' and timestamp >= ${row?.timestamp}`;
+      await pg()`select count(*)::int as n from knockon.events where type = 'message.created' and timestamp >= ${row?.timestamp}`;
     const seen = await newcomer('picky', { fails: (seq) => seq === 200 });
     const job = await ended(
       await begun('backfills', { subscriber: 'picky', from: row?.timestamp.toISOString() }),
@@ -160,7 +160,7 @@ describe('a backfill', () => {
       name: 'orderly',
       description: 'Arrives late and minds the order.',
       on: ['message.created', 'message.updated'],
-      ordering: 'channel',
+      ordering: 'key',
       batch: 50,
       async transact(_, events) {
         seen.push(...events.map((event) => Number(event.seq)));
@@ -188,7 +188,7 @@ describe('a replay', () => {
   it('says first what it would do, and does nothing', async () => {
     await settled();
     const [{ n }] =
-      (await pg()`select count(*)::int as n from events where type = 'message.created'`) as unknown as [
+      (await pg()`select count(*)::int as n from knockon.events where type = 'message.created'`) as unknown as [
         { n: number },
       ];
     const jobs = (await product.ops('GET', 'jobs')).body.data.length;
@@ -212,10 +212,10 @@ describe('a replay', () => {
 
   it('reckons anew what may be, and does nothing else twice', async () => {
     receiver.requests.length = 0;
-    await pg()`update search_documents set document = null`;
+    await pg()`update knockon.search_documents set document = null`;
     const counted = async () =>
       (
-        await pg()`select (select count(*)::int from audit_entries) as audit, (select sum(messages)::int from analytics_hours) as n`
+        await pg()`select (select count(*)::int from knockon.audit_entries) as audit, (select sum(messages)::int from knockon.analytics_hours) as n`
       )[0];
     const before = await counted();
     const job = await ended(
@@ -226,7 +226,7 @@ describe('a replay', () => {
     expect(receiver.requests).toEqual([]);
     expect(await counted()).toEqual(before);
     const [row] =
-      await pg()`select count(*)::int as n from search_documents where document is null`;
+      await pg()`select count(*)::int as n from knockon.search_documents where document is null`;
     expect(row?.n).toBe(0);
     await settled();
     expect(
@@ -295,9 +295,9 @@ describe('a job', () => {
 describe('a rebuild', () => {
   const sums = async () => {
     const [row] = await pg()`
-      select (select jsonb_agg(h order by channel_id, hour, author) from analytics_hours h) as analytics,
-        (select jsonb_agg(c order by channel_id) from channel_summaries c) as cache, (select jsonb_agg(a order by author) from channel_authors a) as authors,
-        (select jsonb_agg(jsonb_build_array(message_id, version, document is null) order by message_id) from search_documents) as search`;
+      select (select jsonb_agg(h order by channel_id, hour, author) from knockon.analytics_hours h) as analytics,
+        (select jsonb_agg(c order by channel_id) from knockon.channel_summaries c) as cache, (select jsonb_agg(a order by author) from knockon.channel_authors a) as authors,
+        (select jsonb_agg(jsonb_build_array(message_id, version, document is null) order by message_id) from knockon.search_documents) as search`;
     return row;
   };
 
@@ -306,9 +306,9 @@ describe('a rebuild', () => {
     await product.acme.call('DELETE', `/v1/messages/${doomed.id}`);
     await settled();
     const right = await sums();
-    await pg()`update analytics_hours set messages = messages + 7`;
-    await pg()`update channel_summaries set messages = 3, last_message = null`;
-    await pg()`delete from search_documents where version = 1`;
+    await pg()`update knockon.analytics_hours set messages = messages + 7`;
+    await pg()`update knockon.channel_summaries set messages = 3, last_message = null`;
+    await pg()`delete from knockon.search_documents where version = 1`;
     for (const subscriber of ['search', 'analytics', 'cache']) {
       const job = await ended(await begun('rebuilds', { subscriber }));
       expect(job).toMatchObject({ verb: 'rebuild', state: 'done', failed: 0 });
@@ -322,7 +322,7 @@ describe('a rebuild', () => {
     for (const id of jobs) expect((await ended(id)).state).toBe('done');
     await writing;
     await settled();
-    const [count] = await pg()`select count(*)::int as n from messages where deleted_at is null`;
+    const [count] = await pg()`select count(*)::int as n from knockon.messages where deleted_at is null`;
     const { data } = await product.acme.get('/v1/analytics/messages?bucket=day');
     expect(data.reduce((n: number, bucket: { messages: number }) => n + bucket.messages, 0)).toBe(
       count?.n,
@@ -331,7 +331,7 @@ describe('a rebuild', () => {
       messages: count?.n,
     });
     const [found] =
-      await pg()`select count(*)::int as n from search_documents where document is not null`;
+      await pg()`select count(*)::int as n from knockon.search_documents where document is not null`;
     expect(found?.n).toBe(count?.n);
   });
 

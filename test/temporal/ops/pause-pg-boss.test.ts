@@ -10,7 +10,7 @@ const status = async (name: string) => (await product.ops('GET', `subscribers/${
 
 async function receipts(subscriber: string): Promise<number> {
   const [row] = await product.own.database
-    .pg`select count(*)::int as n from receipts where subscriber = ${subscriber}`;
+    .pg`select count(*)::int as n from knockon.receipts where subscriber = ${subscriber}`;
   return row?.n;
 }
 

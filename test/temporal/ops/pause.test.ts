@@ -16,7 +16,7 @@ const status = async (name: string) => (await product.ops('GET', `subscribers/${
 
 async function receipts(subscriber: string): Promise<number> {
   const [row] =
-    await pg()`select count(*)::int as n from receipts where subscriber = ${subscriber}`;
+    await pg()`select count(*)::int as n from knockon.receipts where subscriber = ${subscriber}`;
   return row?.n;
 }
 
@@ -120,9 +120,9 @@ it('a drained subscriber says so once nothing of it runs, and its worker can go'
 
 it('more workers of one effect are seen, with the versions they run', async () => {
   expect((await status('search')).processes).toMatchObject([{ version: '0.2.0', running: 0 }]);
-  await pg()`insert into workers (identity, kind, version, host, pid, effects)
+  await pg()`insert into knockon.workers (identity, kind, version, host, pid, effects)
     values ('1@elsewhere/effects', 'effects', '0.3.0', 'elsewhere', 1, ${pg().json({ search: { concurrency: 50, running: 3 } })})`;
   expect(await status('search')).toMatchObject({ workers: 2, versions: ['0.2.0', '0.3.0'] });
-  await pg()`update workers set seen_at = now() - interval '1 minute' where host = 'elsewhere'`;
+  await pg()`update knockon.workers set seen_at = now() - interval '1 minute' where host = 'elsewhere'`;
   expect(await status('search')).toMatchObject({ workers: 1 });
 });

@@ -87,7 +87,7 @@ it('both secrets sign for a day after the secret was replaced', async () => {
     expect(() =>
       new Webhook(secret).verify(sent!.body, sent!.headers as Record<string, string>),
     ).not.toThrow();
-  await product.own.database.pg`update endpoints set previous_until = now()`;
+  await product.own.database.pg`update knockon.endpoints set previous_until = now()`;
   receiver.secret = body.secret;
   const later = await product.acme.post();
   await expect.poll(() => product.acme.states(later.id), soon).toEqual(all('done'));

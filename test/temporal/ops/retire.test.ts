@@ -160,19 +160,19 @@ describe.each(Object.entries(products))(
       expect(await account(sibling)).toMatchObject({ in_flight: 3, dead: 0, missing: 0 });
       await siblingIsDone();
       const discarded = await product.own.database
-        .pg`select by, reason, cause from discards where subscriber = ${dropped}`;
+        .pg`select by, reason, cause from knockon.discards where subscriber = ${dropped}`;
       expect([...discarded]).toEqual(
         Array(3).fill({ by: 'operator', reason: 'nobody reads it', cause: 'retired' }),
       );
       const told = await product.own.database
-        .pg`select from events where type = 'effect.discarded' and payload->>'subscriber' = ${dropped}`;
+        .pg`select from knockon.events where type = 'effect.discarded' and payload->>'subscriber' = ${dropped}`;
       expect(told.length).toBe(3);
       if (transport === 'temporal') {
         const { events } = await product.acme.get(`/v1/messages/${message}/effects`);
         await expect.poll(() => statusOf(product, events[0].workflow.id), soon).toBe('COMPLETED');
       } else {
         const jobs = await product.own.database
-          .pg`select from pgboss.job where name = ${`effects.${dropped}`} and state < 'completed'`;
+          .pg`select from knockon.job where name = ${`effects.${dropped}`} and state < 'completed'`;
         expect(jobs.length).toBe(0);
       }
     });
@@ -341,7 +341,7 @@ it('does not take its siblings along where somebody cancels its workflow in Temp
   isWaiting.delete('t-sibling');
   await expect.poll(async () => (await states())['t-sibling'], soon).toBe('done');
   expect(
-    (await product.own.database.pg`select subscriber from dead_letters`).map(
+    (await product.own.database.pg`select subscriber from knockon.dead_letters`).map(
       (row) => row.subscriber,
     ),
   ).toEqual(['t-cancelled']);

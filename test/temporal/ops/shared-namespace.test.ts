@@ -33,7 +33,7 @@ async function allDone(product: RunningProduct, events: number): Promise<void> {
   };
   await expect.poll(open, soon).toEqual([]);
   const [row] = await product.own.database.pg`
-    select count(*)::int as n from receipts r join events e on e.id = r.event_id where r.subscriber = 'search' and e.type = 'message.created'`;
+    select count(*)::int as n from knockon.receipts r join knockon.events e on e.id = r.event_id where r.subscriber = 'search' and e.type = 'message.created'`;
   expect(row!.n).toBe(events);
 }
 
@@ -127,7 +127,7 @@ describe('two deployments that share their queues', () => {
     await nameless.effects();
     await post(nameless, 11);
     await allDone(nameless, 24);
-    expect((await nameless.own.database.pg`select from dead_letters`).length).toBe(0);
+    expect((await nameless.own.database.pg`select from knockon.dead_letters`).length).toBe(0);
   });
 
   it('are told of by the doctor, who names the strangers and says what to do', async () => {
@@ -136,7 +136,7 @@ describe('two deployments that share their queues', () => {
       ok: false,
       remedy: expect.stringContaining('KNOCKON_DEPLOYMENT'),
     });
-    const [row] = await other.database.pg`select identity from workers`;
+    const [row] = await other.database.pg`select identity from knockon.workers`;
     expect(finding.detail).toContain(`${row!.identity} on effects.`);
   });
 });

@@ -44,7 +44,7 @@ describe.each(['temporal', 'pg-boss'] as const)("an effect's limit, on %s", (tra
     // them through at once.
     expect(await took('slow')).toBeGreaterThan(24 / 5 - 1.5);
     const [tries] = await testbed.database
-      .pg`select count(*)::int as n from attempts where subscriber = 'slow'`;
+      .pg`select count(*)::int as n from knockon.attempts where subscriber = 'slow'`;
     expect(tries).toEqual({ n: 0 });
     for (const stop of stops) await stop();
   }, 90_000);

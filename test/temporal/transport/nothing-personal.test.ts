@@ -84,7 +84,7 @@ describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
     const { id: messageId, event_id } = posted.message;
     const letters = () =>
       testbed.database
-        .pg`select distinct subscriber from dead_letters where event_id = ${event_id}`;
+        .pg`select distinct subscriber from knockon.dead_letters where event_id = ${event_id}`;
     await expect.poll(async () => (await letters()).length, soon).toBe(givenUp);
     return { messageId, dispatchId: dispatch!.id };
   }
@@ -92,7 +92,7 @@ describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
   /** Everything that the transport has kept of a dispatch. */
   async function travelled(dispatchId: string): Promise<string> {
     if (transport === 'pg-boss')
-      return JSON.stringify(await testbed.database.pg`select * from pgboss.job`);
+      return JSON.stringify(await testbed.database.pg`select * from knockon.job`);
     // Payloads are in Base64.
     return JSON.stringify(await testbed.history(dispatchId), (key, value) =>
       key === 'data' && typeof value === 'string' ? Buffer.from(value, 'base64').toString() : value,
@@ -113,7 +113,7 @@ describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
     }
     await testbed.host(...shipped);
     const { messageId, dispatchId } = await post(shipped.length);
-    const letters = await pg`select subscriber, target, cause, reason from dead_letters`;
+    const letters = await pg`select subscriber, target, cause, reason from knockon.dead_letters`;
     const journey = await readJourney(
       testbed.database,
       { workspaceId: where.workspaceId, messageId },
@@ -169,7 +169,7 @@ describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
     );
     expect(effects.notifications?.last_error).toMatch(/550 5\.1\.1 at RCPT TO/);
     const [letter] = await testbed.database
-      .pg`select target, cause from dead_letters where subscriber = 'notifications' and target <> ''`;
+      .pg`select target, cause from knockon.dead_letters where subscriber = 'notifications' and target <> ''`;
     expect(letter).toEqual({ target: expect.stringMatching(/^[0-9a-f-]{36}$/), cause: 'SMTP 550' });
     const history = await travelled(dispatchId);
     if (transport === 'temporal') expect(history).toContain('answered 500 to message.created');
@@ -186,7 +186,7 @@ describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
       retry: { attempts: 1 },
       async transact(tx: Transaction, [event]) {
         const rows = tx.execute(
-          sql`select 1 as one from messages where id = ${event?.message_id} and text = ${event?.payload.text}`,
+          sql`select 1 as one from knockon.messages where id = ${event?.message_id} and text = ${event?.payload.text}`,
         );
         expect(await rows).toHaveLength(1);
         throw new TypeError(

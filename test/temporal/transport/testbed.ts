@@ -84,7 +84,7 @@ export class TransportTestbed {
   async clear(): Promise<void> {
     await Promise.all([...this.#hosts].map((host) => host.stop()));
     this.#hosts.clear();
-    await this.database.pg`truncate subscribers, outbox`;
+    await this.database.pg`truncate knockon.subscribers, knockon.outbox`;
   }
 
   /**
@@ -133,7 +133,7 @@ export class TransportTestbed {
 
   async receipts(name: string): Promise<string[]> {
     const rows = await this.database
-      .pg`select event_id from receipts where subscriber = ${name} order by event_id`;
+      .pg`select event_id from knockon.receipts where subscriber = ${name} order by event_id`;
     return rows.map((row) => String(row.event_id));
   }
 
@@ -143,7 +143,7 @@ export class TransportTestbed {
 
   letters(name: string) {
     return this.database.pg<{ event_id: string; target: string; cause: string; reason: string }[]>`
-      select event_id, target, cause, reason from dead_letters where subscriber = ${name} order by event_id, target`;
+      select event_id, target, cause, reason from knockon.dead_letters where subscriber = ${name} order by event_id, target`;
   }
 
   async close(): Promise<void> {

@@ -28,7 +28,7 @@ describe.each(['temporal', 'pg-boss'] as const)('webhooks on %s', (transport) =>
       .toEqual(expect.arrayContaining(events));
   const attempts = () =>
     testbed.database
-      .pg`select attempts from attempts where subscriber = 'webhooks' and attempts > 0`;
+      .pg`select attempts from knockon.attempts where subscriber = 'webhooks' and attempts > 0`;
 
   test("an endpoint's limit is kept by two processes, nothing is lost, and no try is used up", async () => {
     const arrivals: number[] = [];
@@ -60,7 +60,7 @@ describe.each(['temporal', 'pg-boss'] as const)('webhooks on %s', (transport) =>
     const state = async () =>
       (
         await testbed.database
-          .pg`select failing_since is not null as failing, failures from endpoints where id = ${id}`
+          .pg`select failing_since is not null as failing, failures from knockon.endpoints where id = ${id}`
       )[0]!;
     await expect.poll(state, soon).toMatchObject({ failing: true });
     await expect.poll(state, soon).toMatchObject({

@@ -252,7 +252,7 @@ describeInBrowser('the pages of the console', () => {
     await page.getByText('There is nothing at this address').waitFor();
     await visit(page, '/console/journey/42');
     await page.getByText('No message, no event and no workflow').waitFor();
-    await deployment.current.database.pg`delete from sessions`;
+    await deployment.current.database.pg`delete from knockon.sessions`;
     await page.getByRole('navigation').getByRole('link', { name: 'Operations' }).click();
     await page.getByText('Your session has ended').waitFor();
     await page.getByLabel("Operator's key").fill(OPERATOR);

@@ -42,7 +42,7 @@ const open = async (path: string, key?: string) => {
   const text = await response.text();
   return { status: response.status, text, body: text.startsWith('{') ? JSON.parse(text) : null };
 };
-const documents = () => knockon.current.database.pg`select message_id from search_documents`;
+const documents = () => knockon.current.database.pg`select message_id from knockon.search_documents`;
 
 describe('an effect that is lost, in a deployment', () => {
   it('is found by everybody who looks, and brought about by the relay, while nothing else happens twice', async () => {
@@ -55,8 +55,8 @@ describe('an effect that is lost, in a deployment', () => {
     expect((await verify('--json')).stdout).toContain('"balanced":true');
 
     const { id, event_id } = messages[1]!;
-    await pg`delete from search_documents where message_id = ${id}`;
-    await pg`delete from receipts where subscriber = 'search' and event_id = ${event_id}`;
+    await pg`delete from knockon.search_documents where message_id = ${id}`;
+    await pg`delete from knockon.receipts where subscriber = 'search' and event_id = ${event_id}`;
 
     const text = await verify();
     expect(text).toMatchObject({ code: 1, stdout: expect.stringContaining('Not balanced') });

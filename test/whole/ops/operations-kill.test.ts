@@ -27,6 +27,6 @@ it('a replay whose worker is killed in the middle goes on, and ends with the sam
   expect(await read()).toMatchObject({ total: 400, done: 400, skipped: 0, failed: 0 });
   // Each event was dispatched once more, and once.
   const [row] = await pg`
-    select count(*)::int as events, count(distinct e.event_id)::int as different from operation_dispatches j join dispatch_events e using (dispatch_id)`;
+    select count(*)::int as events, count(distinct e.event_id)::int as different from knockon.operation_dispatches j join knockon.dispatch_events e using (dispatch_id)`;
   expect(row).toEqual({ events: 400, different: 400 });
 });

@@ -79,7 +79,7 @@ describe('commands that operate', () => {
       event_types: ['*'],
     });
     await product.own.database
-      .pg`update endpoints set failing_since = now() - interval '3 hours', failing_cause = 'HTTP 500' where id = ${body.id}`;
+      .pg`update knockon.endpoints set failing_since = now() - interval '3 hours', failing_cause = 'HTTP 500' where id = ${body.id}`;
     const { findings } = (await product.ops('GET', 'doctor')).body;
     await product.acme.call('DELETE', `/v1/endpoints/${body.id}`);
     expect(findings.find((f: { check: string }) => f.check === 'endpoints')).toEqual({
@@ -258,7 +258,7 @@ describe('commands that operate', () => {
       out: expect.stringMatching(/dropped is retired[\s\S]*retire \S+: done, 2 of 2 done/),
     });
     expect(
-      (await pg`select reason from discards where subscriber = 'dropped'`).map((d) => d.reason),
+      (await pg`select reason from knockon.discards where subscriber = 'dropped'`).map((d) => d.reason),
     ).toEqual(['nobody reads them', 'nobody reads them']);
     // The heir has their events already, and is given nothing twice.
     const handed = await knockon('retire handing_over --open hand_over --to heir --json');

@@ -73,7 +73,7 @@ describe('the example that is ordered per channel, with several workers that are
 
     for (const channel of channels) {
       const log =
-        await pg`select message_id, type from events where channel_id = ${channel} and message_id is not null order by seq`;
+        await pg`select message_id, type from knockon.events where channel_id = ${channel} and message_id is not null order by seq`;
       const lines =
         await pg`select message_id, kind, line::int from transcript_lines where channel_id = ${channel} order by line`;
       expect(log.length).toBe(2 * (MESSAGES + MESSAGES + MESSAGES / 3));

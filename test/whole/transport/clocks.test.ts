@@ -49,7 +49,7 @@ describe.each(['temporal', 'pg-boss'] as const)('on %s', (transport) => {
         await acme.postPersistently(`message ${i} to one whose clock is ${word}`);
       const delivered = async () => {
         const [row] = await knockon.current.database.pg<{ n: number }[]>`
-        select count(*)::int as n from deliveries where endpoint_id = ${body.id} and state = 'delivered'`;
+        select count(*)::int as n from knockon.deliveries where endpoint_id = ${body.id} and state = 'delivered'`;
         return row!.n;
       };
       await expect.poll(delivered, { ...soon, timeout: 60_000 }).toBe(6);

@@ -134,8 +134,8 @@ class Supervised {
     if (this.#worker.ended) this.#worker = await this.#deployment.startScript(deadlyWorker);
     const { pg } = this.#deployment.database;
     const [letters, done] = await Promise.all([
-      pg`select e.payload->>'text' as text, l.cause from dead_letters l join events e on e.id = l.event_id`,
-      pg`select e.payload->>'text' as text from receipts r join events e on e.id = r.event_id where r.subscriber = 'deadly'`,
+      pg`select e.payload->>'text' as text, l.cause from knockon.dead_letters l join knockon.events e on e.id = l.event_id`,
+      pg`select e.payload->>'text' as text from knockon.receipts r join knockon.events e on e.id = r.event_id where r.subscriber = 'deadly'`,
     ]);
     return { letters: [...letters], done: [...done] };
   }
@@ -152,7 +152,7 @@ async function expectOneWorkflowEach({ temporal, database }: Deployment): Promis
     namespace: temporal.namespace,
   });
   const [dispatches] =
-    await database.pg`select count(*)::int as n from dispatches where subscribers <> '{}'`;
+    await database.pg`select count(*)::int as n from knockon.dispatches where subscribers <> '{}'`;
   await expect.poll(async () => (await client.workflow.count()).count, soon).toBe(dispatches?.n);
   await client.connection.close();
 }

@@ -136,7 +136,7 @@ type Fenced = Pick<LockRequest, 'owner' | 'keys'> & { token: number };
 async function raiseFences(db: Database['db'], { owner, token, keys }: Fenced): Promise<string[]> {
   if (keys.length === 0) return [];
   const rows = await db.execute<{ key: string }>(sql`
-    insert into fences as f (subscriber, key, token) select ${owner}, key, ${token}::bigint
+    insert into knockon.fences as f (subscriber, key, token) select ${owner}, key, ${token}::bigint
       from unnest(${sql.param(keys)}::uuid[]) as t (key) order by key
     on conflict (subscriber, key) do update set token = excluded.token
       where f.token <= excluded.token
@@ -147,7 +147,7 @@ async function raiseFences(db: Database['db'], { owner, token, keys }: Fenced): 
 /** The last thing a transaction does: from here to its commit nobody newer can begin. */
 async function holdFences(tx: Transaction, { owner, token, keys }: Fenced): Promise<void> {
   const rows = await tx.execute(sql`
-    select key from fences where subscriber = ${owner} and key = any(${sql.param(keys)}::uuid[])
+    select key from knockon.fences where subscriber = ${owner} and key = any(${sql.param(keys)}::uuid[])
       and token = ${token}::bigint order by key for share`);
   if (rows.length < keys.length)
     throw new FencedOffError(

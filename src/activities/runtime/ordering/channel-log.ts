@@ -5,21 +5,22 @@ import type { Effect } from '../effect.ts';
 import { FencedOffError } from '../locks/lock.ts';
 import { fits, PAGE, payloadBytes, payloadBytesAtLeast } from '../pages.ts';
 import { eventColumns } from '../receipts.ts';
+import type { OrderedEvent } from './isolate.ts';
 
 export type Queryable = Database['db'] | Transaction;
 
 // `limit 1` in a lateral subquery: by the index, event by event. A planner that has never heard of
 // a subscriber, or was told of the tables when they were empty, would read them as a whole instead.
 export const receiptOf = (event: SQL, subscriber: string) =>
-  sql`(select true from receipts where event_id = ${event} and subscriber = ${subscriber} limit 1)`;
+  sql`(select true from knockon.receipts where event_id = ${event} and subscriber = ${subscriber} limit 1)`;
 
 /** What is locked for an event `e`. */
 export const keyOf = (effect: Effect) =>
-  effect.ordering === 'exclusive' ? sql`e.workspace_id` : sql`coalesce(e.channel_id, e.id)`;
+  effect.ordering === 'exclusive' ? sql`e.workspace_id` : sql`coalesce(e.sequence_id, e.id)`;
 
 /** How far to read a channel's log from the effect's cursor. */
 export interface Stretch {
-  channel_id: string;
+  sequence_id: string;
   /** Last `seq`, included. */
   upto: number;
   /** Most events. */
@@ -36,7 +37,7 @@ export function withPredecessors(stretches: Stretch[]): Stretch[] {
 }
 
 /** An event where it stands in its channel's log, with what stands in its way. */
-export interface Entry extends DomainEvent {
+export interface Entry extends OrderedEvent {
   /**
    * `due`: may be done as soon as those before it are. `foreign`: not this effect's. `hindered`: it
    * was tried or asked for time itself, so its own workflow alone decides when it is tried again.
@@ -90,15 +91,15 @@ export async function readLog(
       union all
       ${apart(effect, keys)}
     )
-    select ${eventColumns}, e.apart, e.mine, e.tried, e.why, e.place, e.bytes, e.is_read from (
-      select p.id, p.type, p.version, p.workspace_id, p.channel_id, p.message_id, p.seq,
+    select ${eventColumns}, e.sequence_id, e.apart, e.mine, e.tried, e.why, e.place, e.bytes, e.is_read from (
+      select p.id, p.type, p.version, p.workspace_id, p.channel_id, p.message_id, p.sequence_id, p.key, p.seq,
         p.timestamp, p.apart, p.mine, p.tried, p.why, p.place,
         case when p.place = 'due' then ${payloadBytesAtLeast(sql`p.payload`)} else 0 end as bytes,
         p.place = 'due' and ${isLittle} as is_read, case when p.place = 'due'
           and ${isLittle} then p.payload end as payload
       from (${placed(effect)}) p
     ) e
-    order by e.apart desc, e.channel_id, e.seq, e.id`);
+    order by e.apart desc, e.sequence_id, e.seq, e.id`);
   return rows as unknown as Entry[];
 }
 
@@ -106,10 +107,10 @@ export async function readLog(
 function withCursors(effect: Effect, stretches: Stretch[]): SQL {
   const column = (pick: (stretch: Stretch) => string | number) => sql.param(stretches.map(pick));
   return sql`
-    select t.channel_id, t.upto, t.most, coalesce(c.seq, -1) as cursor
-    from unnest(${column((s) => s.channel_id)}::uuid[], ${column((s) => s.upto)}::bigint[],
-      ${column((s) => s.most)}::int[]) as t (channel_id, upto, most)
-    left join cursors c on c.subscriber = ${effect.name} and c.channel_id = t.channel_id`;
+    select t.sequence_id, t.upto, t.most, coalesce(c.seq, -1) as cursor
+    from unnest(${column((s) => s.sequence_id)}::uuid[], ${column((s) => s.upto)}::bigint[],
+      ${column((s) => s.most)}::int[]) as t (sequence_id, upto, most)
+    left join knockon.cursors c on c.subscriber = ${effect.name} and c.sequence_id = t.sequence_id`;
 }
 
 /**
@@ -118,16 +119,16 @@ function withCursors(effect: Effect, stretches: Stretch[]): SQL {
  */
 const line = sql`
   select e.*, e.id in (select event_id from mine) as mine from asked a cross join lateral (
-    select * from events where channel_id = a.channel_id and seq > a.cursor and seq <= a.upto
+    select * from knockon.events where sequence_id = a.sequence_id and seq > a.cursor and seq <= a.upto
       order by seq limit a.most
   ) e`;
 
 /** Those of `mine` that are before the cursor, or in no channel. */
 const apart = (effect: Effect, keys: string[]) => sql`
   select e.*, true, true from (select event_id from mine except select id from line) rest
-  cross join lateral (select * from events where id = rest.event_id limit 1) e
-    left join asked a on a.channel_id = e.channel_id
-  where (e.channel_id is null or e.seq is null or e.seq <= a.cursor)
+  cross join lateral (select * from knockon.events where id = rest.event_id limit 1) e
+    left join asked a on a.sequence_id = e.sequence_id
+  where (e.sequence_id is null or e.seq is null or e.seq <= a.cursor)
     and ${keyOf(effect)} = any(${sql.param(keys)}::uuid[])`;
 
 /** The events of `log`, each with its place. `offset 0`: so that a place is looked up once. */
@@ -143,15 +144,15 @@ const placed = (effect: Effect) => sql`
     end as place
   from log e
   left join lateral (
-    select last_error, true as is_there from attempts
+    select last_error, true as is_there from knockon.attempts
     where event_id = e.id and subscriber = ${effect.name} and waits_for is null
       order by updated_at desc limit 1
   ) t on true
   left join lateral (
     select ${isFor(effect)} as is_its,
-      (select reason from (select * from dead_letters where event_id = e.id offset 0) l
+      (select reason from (select * from knockon.dead_letters where event_id = e.id offset 0) l
         where subscriber = ${effect.name} order by target limit 1) as dead
-    from outbox o where not e.mine and o.event_id = e.id limit 1
+    from knockon.outbox o where not e.mine and o.event_id = e.id limit 1
   ) o on true
   offset 0`;
 
@@ -159,10 +160,10 @@ const placed = (effect: Effect) => sql`
 function isFor({ name, on }: Effect): SQL {
   const types = sql.param(on);
   return sql`(e.type = any(${types}::text[]) or '*' = any(${types}::text[]))
-    and (o.dispatch_id is null or ${name} = any((select subscribers from dispatches
+    and (o.dispatch_id is null or ${name} = any((select subscribers from knockon.dispatches
       where id = o.dispatch_id)::text[]) or exists (
-      select from (select dispatch_id from dispatch_events where event_id = e.id offset 0) x
-      where ${name} = any((select subscribers from dispatches
+      select from (select dispatch_id from knockon.dispatch_events where event_id = e.id offset 0) x
+      where ${name} = any((select subscribers from knockon.dispatches
         where id = x.dispatch_id)::text[])
     ))`;
 }
@@ -185,7 +186,7 @@ export async function readPayloads(db: Queryable, turn: Entry[]): Promise<Entry[
         select e.id, t.place, e.payload, ${payloadBytes(sql`e.payload`)} as bytes
         from unnest(${sql.param(turn.map((entry) => entry.id))}::uuid[])
           with ordinality as t (id, place)
-          cross join lateral (select * from events where id = t.id limit 1) e
+          cross join lateral (select * from knockon.events where id = t.id limit 1) e
       ) e window w as (order by place)
     ) e where fits order by place`);
   const payloads = new Map(rows.map((row) => [row.id, row.payload]));
@@ -217,18 +218,18 @@ export async function commitTurn(
   if (done.length === 0 && cursors.size === 0) return;
   const [row] = await tx.execute<{ written: number }>(sql`
     with done as (select unnest(${sql.param(done)}::uuid[]) as event_id), written as (
-      insert into receipts (event_id, subscriber) select event_id, ${subscriber} from done
+      insert into knockon.receipts (event_id, subscriber) select event_id, ${subscriber} from done
         order by event_id
       on conflict do nothing returning event_id
     ), answered as (
-      delete from dead_letters d using done where d.event_id = done.event_id
+      delete from knockon.dead_letters d using done where d.event_id = done.event_id
         and d.subscriber = ${subscriber}
     ), moved as (
-      insert into cursors as c (subscriber, channel_id, seq)
-      select ${subscriber}, channel_id, seq
+      insert into knockon.cursors as c (subscriber, sequence_id, seq)
+      select ${subscriber}, sequence_id, seq
       from unnest(${sql.param([...cursors.keys()])}::uuid[],
-        ${sql.param([...cursors.values()])}::bigint[]) as t (channel_id, seq) order by channel_id
-      on conflict (subscriber, channel_id) do update set seq = excluded.seq
+        ${sql.param([...cursors.values()])}::bigint[]) as t (sequence_id, seq) order by sequence_id
+      on conflict (subscriber, sequence_id) do update set seq = excluded.seq
         where c.seq < excluded.seq
     )
     select count(*)::int as written from written`);
@@ -254,7 +255,7 @@ export async function recordWaits(
   const reason =
     `waits for ${head.type} ${head.id}, before it in its channel, which ${head.why}`.slice(0, 2000);
   await tx.execute(sql`
-    insert into attempts as a (event_id, subscriber, target, attempts, last_error,
+    insert into knockon.attempts as a (event_id, subscriber, target, attempts, last_error,
       waiting_until, waits_for)
     select event_id, ${subscriber}, '', 0, ${reason}, now() + make_interval(secs => ${inMs / 1000}),
       ${head.id}::uuid
@@ -276,7 +277,7 @@ export async function recordBegun(
 ): Promise<void> {
   const reason = 'its worker died or ran out of time while it was at it';
   await db.execute(sql`
-    insert into attempts (event_id, subscriber, target, attempts, last_error)
+    insert into knockon.attempts (event_id, subscriber, target, attempts, last_error)
       values (${eventId}, ${subscriber}, '', 0, ${reason})
     on conflict (event_id, subscriber, target) do update set last_error = excluded.last_error,
       waiting_until = null, waits_for = null, updated_at = now()`);

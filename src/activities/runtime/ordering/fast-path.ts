@@ -45,7 +45,7 @@ export async function tryFastPath(ordered: OrderedCall): Promise<FastPath> {
  * many there, done or not, and the last's `seq`.
  */
 interface Place {
-  channel_id: string | null;
+  sequence_id: string | null;
   key: string;
   events: number;
   upto: number | null;
@@ -58,9 +58,9 @@ export async function readPlaces(
 ): Promise<Place[]> {
   const rows = await db.execute(sql`
     with chosen as (${chosen(call)})
-    select e.channel_id, ${keyOf(effect)} as key, count(*)::int as events,
+    select e.sequence_id, ${keyOf(effect)} as key, count(*)::int as events,
       max(e.seq)::float8 as upto
-    from chosen c cross join lateral (select * from events where id = c.event_id limit 1) e
+    from chosen c cross join lateral (select * from knockon.events where id = c.event_id limit 1) e
       group by 1, 2`);
   return rows as unknown as Place[];
 }
@@ -96,8 +96,8 @@ async function whileBusy(
 }
 
 function stretchesOf(places: Place[], held: Set<string>): Stretch[] {
-  const stretches = places.flatMap(({ channel_id, key, upto, events }) =>
-    held.has(key) && channel_id && upto !== null ? [{ channel_id, upto, most: events }] : [],
+  const stretches = places.flatMap(({ sequence_id, key, upto, events }) =>
+    held.has(key) && sequence_id && upto !== null ? [{ sequence_id, upto, most: events }] : [],
   );
   return withPredecessors(stretches);
 }
@@ -106,10 +106,10 @@ function sumUp(effect: Effect, places: Place[], turns: Turn[]): FastPath {
   const own = turns.flatMap((turn) => turn.own);
   const freed = new Map<string, string>();
   for (const { entry, isNew } of own) {
-    if (isNew && entry.tried && entry.channel_id)
+    if (isNew && entry.tried && entry.sequence_id)
       freed.set(
-        entry.channel_id,
-        effect.ordering === 'exclusive' ? entry.workspace_id : entry.channel_id,
+        entry.sequence_id,
+        effect.ordering === 'exclusive' ? entry.workspace_id : entry.sequence_id,
       );
   }
   const open = turns.flatMap((turn) =>

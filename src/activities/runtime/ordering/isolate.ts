@@ -20,9 +20,14 @@ export interface Ran {
 export const stops = (open: OpenOutcome, onPoison: PoisonPolicy): boolean =>
   open.state !== 'dead' || onPoison === 'block';
 
-/** What lies without a channel comes in no order. */
-export const lineOf = (event: { channel_id: string | null; id: string }): string =>
-  event.channel_id ?? event.id;
+/** An event with what it is in order with; null: with nothing. */
+export interface OrderedEvent extends DomainEvent {
+  sequence_id: string | null;
+}
+
+/** What has no key comes in no order. */
+export const lineOf = (event: Pick<OrderedEvent, 'sequence_id' | 'id'>): string =>
+  event.sequence_id ?? event.id;
 
 /** Thrown where an effect has not answered in its time; which event is to blame is not known. */
 export class TimeLimitError extends Error {
@@ -51,9 +56,9 @@ export class OutOfTurnError extends Error {
  * @param attempt does these events or, where it throws, none of them
  */
 export async function isolate(
-  events: DomainEvent[],
+  events: OrderedEvent[],
   onPoison: PoisonPolicy,
-  attempt: (events: DomainEvent[]) => Promise<OpenOutcome[]>,
+  attempt: (events: OrderedEvent[]) => Promise<OpenOutcome[]>,
 ): Promise<Ran> {
   if (events.length === 0) return { done: new Set(), open: [] };
   try {
@@ -76,7 +81,7 @@ export async function isolate(
     return both(first, await isolate(rest, onPoison, attempt));
   }
 
-  async function withoutOpen(all: DomainEvent[], open: OpenOutcome[]): Promise<Ran> {
+  async function withoutOpen(all: OrderedEvent[], open: OpenOutcome[]): Promise<Ran> {
     const isOpen = new Set(open.map((outcome) => outcome.event_id));
     const ran = await isolate(
       inTurn(all, all, open).filter((event) => !isOpen.has(event.id)),
@@ -92,7 +97,7 @@ export async function isolate(
   }
 
   /** Of `some` those that no open event of `all` comes before. */
-  function inTurn(some: DomainEvent[], all: DomainEvent[], open: OpenOutcome[]): DomainEvent[] {
+  function inTurn(some: OrderedEvent[], all: OrderedEvent[], open: OpenOutcome[]): OrderedEvent[] {
     const stopping = new Set(
       open.filter((outcome) => stops(outcome, onPoison)).map((outcome) => outcome.event_id),
     );
@@ -108,7 +113,7 @@ export async function isolate(
 
 /** Whether an answer leaves an event open that later ones of its channel were done after. */
 export function isOutOfTurn(
-  events: DomainEvent[],
+  events: OrderedEvent[],
   open: OpenOutcome[],
   onPoison: PoisonPolicy,
 ): boolean {

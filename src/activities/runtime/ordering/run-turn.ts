@@ -1,7 +1,6 @@
 import { crashPoint } from '../../../crash-points.ts';
 import type { Database, Transaction } from '../../../db/client.ts';
 import { isDatabaseAway } from '../../../db/errors.ts';
-import type { DomainEvent } from '../../../events/index.ts';
 import type { EffectCall, OpenOutcome } from '../../../transport/dispatch.ts';
 import type { OutsideEffect } from '../effect.ts';
 import { asWaits, type Call, type DatabaseEffect, type Effect } from '../effect.ts';
@@ -22,6 +21,7 @@ import {
   isOutOfTurn,
   isolate,
   lineOf,
+  type OrderedEvent,
   OutOfTurnError,
   type PoisonPolicy,
   type Ran,
@@ -105,7 +105,7 @@ async function attempt(
   tx: Transaction,
   effect: Effect & Pick<DatabaseEffect, 'transact'>,
   ordered: OrderedCall,
-  events: DomainEvent[],
+  events: OrderedEvent[],
 ): Promise<OpenOutcome[]> {
   const { told } = ordered;
   let giveUp = () => {};
@@ -200,7 +200,7 @@ async function keepBooks(
     own: settled
       .filter((entry) => entry.mine)
       .map((entry) => ({ entry, isNew: entry.place !== 'done' })),
-    moved: new Set(turn.map((entry) => entry.channel_id)),
+    moved: new Set(turn.map((entry) => entry.sequence_id)),
   };
 }
 
@@ -260,15 +260,15 @@ export function advanceCursors(log: Entry[], ran: Ran, onPoison: PoisonPolicy): 
   const advanced: AdvancedCursors = { cursors: new Map(), heads: new Map() };
   const stopped = new Set<string>();
   for (const entry of log) {
-    if (entry.apart || entry.channel_id === null || stopped.has(entry.channel_id)) continue;
+    if (entry.apart || entry.sequence_id === null || stopped.has(entry.sequence_id)) continue;
     const open = ran.open.find((outcome) => outcome.event_id === entry.id);
     if (ran.done.has(entry.id) || isPassed(entry, onPoison) || (open && !stops(open, onPoison))) {
-      if (entry.seq !== null) advanced.cursors.set(entry.channel_id, entry.seq);
+      if (entry.seq !== null) advanced.cursors.set(entry.sequence_id, entry.seq);
       continue;
     }
-    stopped.add(entry.channel_id);
+    stopped.add(entry.sequence_id);
     if (open || entry.place === 'dead' || entry.place === 'hindered')
-      advanced.heads.set(entry.channel_id, headOf(entry, open));
+      advanced.heads.set(entry.sequence_id, headOf(entry, open));
   }
   return advanced;
 }

@@ -64,7 +64,7 @@ interface Wanted {
   /** What is locked for it: its channel or its workspace. */
   key: string;
   /** Null: it has no place in any order. */
-  channel_id: string | null;
+  sequence_id: string | null;
   seq: number | null;
   /** How long it was last made to wait, in ms; 0 at first. */
   waited_ms: number;
@@ -82,22 +82,22 @@ export async function readWanted(
 ): Promise<Wanted[]> {
   const rows = await db.execute(sql`
     with chosen as (${chosen(call)})
-    select e.id, ${keyOf(effect)} as key, e.channel_id, e.seq::float8 as seq,
+    select e.id, ${keyOf(effect)} as key, e.sequence_id, e.seq::float8 as seq,
       coalesce(extract(epoch from t.waited) * 1000, 0)::float8 as waited_ms,
       coalesce(t.tried, false) or l.is_there is not null as tried,
-      coalesce((select size from dispatches where id = ${call.dispatch_id}), 1) as dispatch_size
-    from chosen c cross join lateral (select * from events where id = c.event_id limit 1) e
+      coalesce((select size from knockon.dispatches where id = ${call.dispatch_id}), 1) as dispatch_size
+    from chosen c cross join lateral (select * from knockon.events where id = c.event_id limit 1) e
     left join lateral (
       select max(waiting_until - updated_at) filter (where target = '') as waited,
         bool_or(waits_for is null) as tried
-      from attempts where event_id = e.id and subscriber = ${effect.name}
+      from knockon.attempts where event_id = e.id and subscriber = ${effect.name}
     ) t on true
     left join lateral (
-      select true as is_there from (select subscriber from dead_letters
+      select true as is_there from (select subscriber from knockon.dead_letters
         where event_id = e.id offset 0) l where subscriber = ${effect.name} limit 1
     ) l on true
     where ${receiptOf(sql`e.id`, effect.name)} is null
-    order by e.channel_id, e.seq, e.id`);
+    order by e.sequence_id, e.seq, e.id`);
   return rows as unknown as Wanted[];
 }
 /** These events, as a turn reads them. */
@@ -207,14 +207,14 @@ class SlowPath {
   /** Each channel up to its last event of this call. A channel that was freed: to its end. */
   #stretches(keys: string[], wanted: Wanted[]): Stretch[] {
     const stretches = new Map<string, Stretch>();
-    for (const { channel_id, seq } of wanted) {
-      if (channel_id === null || seq === null) continue;
-      const { upto, most } = stretches.get(channel_id) ?? { upto: seq, most: 0 };
-      stretches.set(channel_id, { channel_id, upto: Math.max(upto, seq), most: most + 1 });
+    for (const { sequence_id, seq } of wanted) {
+      if (sequence_id === null || seq === null) continue;
+      const { upto, most } = stretches.get(sequence_id) ?? { upto: seq, most: 0 };
+      stretches.set(sequence_id, { sequence_id, upto: Math.max(upto, seq), most: most + 1 });
     }
-    for (const [channel_id, key] of this.#freed) {
+    for (const [sequence_id, key] of this.#freed) {
       if (!keys.includes(key)) continue;
-      stretches.set(channel_id, { channel_id, upto: Number.MAX_SAFE_INTEGER, most: 0 });
+      stretches.set(sequence_id, { sequence_id, upto: Number.MAX_SAFE_INTEGER, most: 0 });
     }
     return withPredecessors([...stretches.values()]);
   }
@@ -223,7 +223,7 @@ class SlowPath {
   #waits(wanted: Wanted[], { heads }: AdvancedCursors, { open }: Pick<Ran, 'open'>): Waits[] {
     const isOpen = new Set(open.map((outcome) => outcome.event_id));
     return [...heads].flatMap(([channel, head]) => {
-      const there = wanted.filter((event) => event.channel_id === channel);
+      const there = wanted.filter((event) => event.sequence_id === channel);
       const behind = there.filter(({ id, seq }) => !isOpen.has(id) && (seq ?? 0) > (head.seq ?? 0));
       const ids = behind.map((event) => event.id);
       return ids.length > 0 ? [{ ids, head, inMs: this.#waitMs }] : [];
@@ -248,9 +248,9 @@ class SlowPath {
   }
 
   /** Once an event is done that was tried before, what waits behind it in its channel follows. */
-  #settle({ id, tried, channel_id, key }: Wanted): void {
+  #settle({ id, tried, sequence_id, key }: Wanted): void {
     this.#left.delete(id);
-    if (tried && channel_id !== null) this.#freed.set(channel_id, key);
+    if (tried && sequence_id !== null) this.#freed.set(sequence_id, key);
   }
 
   #callAgain(event_id: string, in_ms: number, target?: string): void {

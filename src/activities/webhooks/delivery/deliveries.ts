@@ -57,14 +57,14 @@ export async function openDeliveries(
     ), found as materialized (
       select d.* from handled h cross join lateral (
         select d.id, d.event_id, d.endpoint_id, d.state, d.created_at, d.due_at
-        from deliveries d where d.event_id = h.event_id offset 0
+        from knockon.deliveries d where d.event_id = h.event_id offset 0
       ) d
     ), opened as (
-      insert into deliveries (workspace_id, endpoint_id, event_id, event_type, state)
+      insert into knockon.deliveries (workspace_id, endpoint_id, event_id, event_type, state)
       select h.workspace_id, n.id, h.event_id, h.type,
         case when n.disabled_at is null then 'pending' else 'missed' end
       from handled h cross join lateral (
-        select n.id, n.disabled_at from endpoints n
+        select n.id, n.disabled_at from knockon.endpoints n
         where n.workspace_id = h.workspace_id and n.event_types && array[h.type, '*'] offset 0
       ) n
       where h.event_id not in (select event_id from found)
@@ -73,10 +73,10 @@ export async function openDeliveries(
       on conflict (event_id, endpoint_id) do update set state = deliveries.state
       returning id, event_id, endpoint_id, state, created_at, due_at
     ), missed as (
-      update deliveries set state = 'missed', due_at = null
+      update knockon.deliveries set state = 'missed', due_at = null
       where id = any(array(
         select f.id from found f
-        where (select n.disabled_at from endpoints n where n.id = f.endpoint_id) is not null
+        where (select n.disabled_at from knockon.endpoints n where n.id = f.endpoint_id) is not null
       )) and state in ('pending', 'failed')
     ), known as (
       select * from opened union all select * from found
@@ -89,7 +89,7 @@ export async function openDeliveries(
       extract(epoch from n.probe_at - now())::float8 * 1000 as probe_in_ms,
       extract(epoch from n.resting_until - now())::float8 * 1000 as rest_in_ms
     from known k join handled h using (event_id) cross join lateral (
-      select * from endpoints n
+      select * from knockon.endpoints n
       where n.id = k.endpoint_id and n.event_types && array[h.type, '*'] and n.disabled_at is null
       offset 0
     ) n
@@ -110,7 +110,7 @@ export async function openTest(
   endpoint: { id: string; workspace_id: string },
 ): Promise<string> {
   const [row] = await db.execute(sql`
-    insert into deliveries (workspace_id, endpoint_id, event_id, event_type)
+    insert into knockon.deliveries (workspace_id, endpoint_id, event_id, event_type)
     values (${endpoint.workspace_id}, ${endpoint.id}, null, 'endpoint.test') returning id`);
   if (!row) throw new Error('an insert returned no row');
   return String(row.id);

@@ -33,12 +33,12 @@ export async function recordAttempt(
   const isFailedTest = isRetried && isTest === true;
   const [row] = await db.execute(sql`
     with ${isRetried ? sql`lazy as materialized (${asynchronousCommit}), ` : sql``}logged as (
-      insert into delivery_attempts (delivery_id, status, latency_ms, error, response_excerpt)
+      insert into knockon.delivery_attempts (delivery_id, status, latency_ms, error, response_excerpt)
       select ${deliveryId}::uuid, ${attempt.status}::int, ${attempt.latencyMs}::int,
         ${errorText(attempt, responseClass)}::text, ${attempt.excerpt}::text
       ${isRetried ? sql`from lazy` : sql``}
     ), updated as (
-      update deliveries set due_at = null,
+      update knockon.deliveries set due_at = null,
         delivered_at = case when ${state} = 'delivered' then now() end,
         state = case
           -- An extra attempt leaves a delivery of an event to its own attempts.
@@ -57,7 +57,7 @@ export async function recordAttempt(
       disabled_at is not null as is_disabled
     from (
       select * from changed union all
-      select probe_at, resting_until, disabled_at from endpoints
+      select probe_at, resting_until, disabled_at from knockon.endpoints
       where id = ${endpointId} and not exists (select from changed)
     ) e`);
   if (responseClass.state === 'gone') await missWhatWaits(db, endpointId);

@@ -104,7 +104,9 @@ async function findEndpoint(db: Db, endpointId: string): Promise<Endpoint | unde
 }
 
 async function findEvent(db: Db, id: string): Promise<DomainEvent | undefined> {
-  const [event] = await db.execute(sql`select ${eventColumns} from events e where e.id = ${id}`);
+  const [event] = await db.execute(
+    sql`select ${eventColumns} from knockon.events e where e.id = ${id}`,
+  );
   return event as unknown as DomainEvent | undefined;
 }
 
@@ -112,10 +114,10 @@ async function findEvent(db: Db, id: string): Promise<DomainEvent | undefined> {
 async function completeDelivery(db: Db, eventId: string, endpointId: string): Promise<void> {
   await settleTargets(db, 'webhooks', eventId, [endpointId]);
   const [open] = await db.execute(sql`
-    select 1 from deliveries d
+    select 1 from knockon.deliveries d
     where d.event_id = ${eventId} and d.state not in ('delivered', 'missed')
     union all
-    select 1 from dead_letters l
+    select 1 from knockon.dead_letters l
     where l.event_id = ${eventId} and l.subscriber = 'webhooks' and l.target <> '' limit 1`);
   if (!open) await writeReceipts(db, 'webhooks', [eventId]);
 }
@@ -127,6 +129,7 @@ const testEvent = (workspace_id: string): DomainEvent => ({
   workspace_id,
   channel_id: null,
   message_id: null,
+  key: null,
   seq: null,
   timestamp: new Date().toISOString(),
   payload: {},

@@ -52,12 +52,12 @@ export async function claimProbe(
 ): Promise<{ mine: boolean; inMs: number | null }> {
   const [row] = await db.execute(sql`
     with mine as (
-      update endpoints set probe_at = now() + make_interval(secs => ${holdMs / 1000})
+      update knockon.endpoints set probe_at = now() + make_interval(secs => ${holdMs / 1000})
       where id = ${endpointId} and probe_at <= now() returning id
     )
     select exists (select from mine) as mine,
       extract(epoch from probe_at - now())::float8 * 1000 as in_ms
-    from endpoints where id = ${endpointId}`);
+    from knockon.endpoints where id = ${endpointId}`);
   if (!row) return { mine: false, inMs: null };
   // After a lost race the row here is the one from before, whose probe is already due.
   const inMs = row.in_ms === null ? null : Math.max(1000, Number(row.in_ms));
@@ -83,22 +83,22 @@ export function endpointHealthUpdate(made: EndpointAttempt): SQL {
   return countFailure(made, cause, restMs);
 }
 
-const changeNothing = sql`update endpoints set failures = failures where false`;
+const changeNothing = sql`update knockon.endpoints set failures = failures where false`;
 
 /** An address that was changed meanwhile has not answered 410. */
 const disable = (endpointId: string, url: string): SQL => sql`
-  update endpoints set disabled_at = now(), disabled_by = 'endpoint',
+  update knockon.endpoints set disabled_at = now(), disabled_by = 'endpoint',
     disabled_reason = 'It answered HTTP 410 (Gone).', failures = 0, failing_since = null,
     probe_at = null, failing_cause = null, resting_until = null
   where id = ${endpointId} and url = ${url} and disabled_at is null`;
 
 const clearFailures = (endpointId: string): SQL => sql`
-  update endpoints set failures = 0, failing_since = null, probe_at = null
+  update knockon.endpoints set failures = 0, failing_since = null, probe_at = null
   where id = ${endpointId} and failures > 0`;
 
 /** A rest is no failure: the endpoint says how much it can take. */
 const rest = (endpointId: string, cause: string, restMs: number): SQL => sql`
-  update endpoints set resting_until = ${restingUntil(restMs)}, failing_cause = ${cause}
+  update knockon.endpoints set resting_until = ${restingUntil(restMs)}, failing_cause = ${cause}
   where id = ${endpointId}`;
 
 /** Of several attempts in flight the longest rest counts. */
@@ -116,7 +116,7 @@ function countFailure(
   const first = sql`make_interval(secs => ${firstMs / 1000})`;
   const longest = sql`make_interval(secs => ${longestMs / 1000})`;
   return sql`
-    update endpoints set failures = failures + 1, failing_cause = ${cause},
+    update knockon.endpoints set failures = failures + 1, failing_cause = ${cause},
       failing_since = case when ${failures} > 0 and failures + 1 >= ${failures}
         then coalesce(failing_since, now()) end,
       probe_at = case

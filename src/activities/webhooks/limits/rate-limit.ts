@@ -95,7 +95,7 @@ async function reserve(
     with endpoint as (
       select id, max_per_second, reserved_until, queued_until,
         greatest(reserved_until, now()) as free
-      from endpoints where id = ${endpointId} and max_per_second is not null for no key update
+      from knockon.endpoints where id = ${endpointId} and max_per_second is not null for no key update
     ), with_room as (
       select *, greatest(0,
         ceil(extract(epoch from now() - free + ${ahead})::float8 * max_per_second))::int as room
@@ -116,7 +116,7 @@ async function reserve(
           else queued_until end as queued
       from with_given
     )
-    update endpoints e set reserved_until = m.reserved, queued_until = m.queued
+    update knockon.endpoints e set reserved_until = m.reserved, queued_until = m.queued
     from moved m where e.id = m.id
     returning m.given, extract(epoch from m.free - now())::float8 * 1000 as first_ms,
       extract(epoch from greatest(m.queued_until, m.reserved, now()) - now())::float8 * 1000
@@ -130,7 +130,7 @@ async function recordPromises(db: Database['db'], slots: RateSlot[]): Promise<vo
   const ids = sql.param(slots.map(({ delivery }) => delivery.id));
   const inMs = sql.param(slots.map((slot) => slot.inMs));
   await db.execute(sql`
-    update deliveries d set due_at = now() + make_interval(secs => t.in_ms / 1000)
+    update knockon.deliveries d set due_at = now() + make_interval(secs => t.in_ms / 1000)
     from unnest(${ids}::uuid[], ${inMs}::float8[]) as t (id, in_ms)
     where d.id = t.id and d.state <> 'delivered'`);
 }

@@ -47,7 +47,7 @@ export function dispatched(fixture: TransportFixture): void {
       expect(await fixture.happened(effect)).toEqual([...events, ...marker].sort());
     });
 
-    it.each(['channel', 'exclusive'] as const)(
+    it.each(['key', 'exclusive'] as const)(
       'are seen in the order of their channel by an effect that is ordered: %s',
       async (ordering) => {
         const effect = fixture.recordingEffect({ ordering, batch: 5 });
@@ -60,7 +60,7 @@ export function dispatched(fixture: TransportFixture): void {
         await fixture.testbed.done(effect.name, events);
         for (const { channelId } of channels) {
           const rows = await fixture.testbed.database.pg`
-          select h.seq from happened h join events e on e.id = h.event_id
+          select h.seq from happened h join knockon.events e on e.id = h.event_id
           where h.effect = ${effect.name} and e.channel_id = ${channelId} order by h.id`;
           expect(rows.map((row) => row.seq)).toEqual(
             Array.from({ length: events.length / 2 }, (_, i) => i + 1),
@@ -102,7 +102,7 @@ async function manyInOverlappingDispatches(
   const ids = channels.map(({ channelId }) => channelId);
   return (
     await testbed.database
-      .pg`select id from events where channel_id = any(${ids}::uuid[]) order by id`
+      .pg`select id from knockon.events where channel_id = any(${ids}::uuid[]) order by id`
   ).map((row) => String(row.id));
 }
 
@@ -113,7 +113,7 @@ async function editOne(
 ): Promise<void> {
   const { db, pg: query } = testbed.database;
   const [message] =
-    await query`select id from messages where channel_id = ${channelId} order by seq limit 1`;
+    await query`select id from knockon.messages where channel_id = ${channelId} order by seq limit 1`;
   await db.transaction((tx) =>
     editMessage(tx, { workspaceId, id: String(message!.id) }, { text: 'edited' }),
   );

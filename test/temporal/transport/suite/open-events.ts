@@ -23,7 +23,7 @@ export function openEvents(fixture: TransportFixture): void {
       expect(calls).toBe(3);
       expect(
         await fixture.testbed.database
-          .pg`select attempts, last_error from attempts where subscriber = ${effect.name}`,
+          .pg`select attempts, last_error from knockon.attempts where subscriber = ${effect.name}`,
       ).toEqual([{ attempts: 2, last_error: 'busy, try 2' }]);
       expect(await fixture.testbed.letters(effect.name)).toEqual([]);
     });
