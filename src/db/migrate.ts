@@ -162,7 +162,7 @@ function explainFailure(tag: string, error: unknown): never {
 
 const hints: Record<string, string> = {
   '42501': ' Run it as the role that owns the tables of Knock-on.',
-  '42P07': ' Something else in this database has the name: give Knock-on a database of its own.',
+  '42P07': ' Something else in the schema has the name: give Knock-on a schema of its own.',
 };
 
 const changedError = (tags: string[]) =>

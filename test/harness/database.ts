@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
 import { inject } from 'vitest';
 import { connectDatabase, type Database, type DatabaseOptions } from '../../src/db/client.ts';
+import { migrate } from '../../src/db/migrate.ts';
 import { refuseNestedUse } from '../../src/db/nested-use.ts';
+import { OWN_SCHEMA } from '../../src/db/own-schema.ts';
 
 // Holding a connection and asking for another is a fault wherever it happens, though only a full
 // pool shows it.
@@ -21,9 +23,16 @@ export interface TestDatabase {
  * @param options as `connectDatabase` takes them
  */
 export async function freshDatabase(options: DatabaseOptions = {}): Promise<TestDatabase> {
-  const url = await createDatabase('template_knockon');
+  const url = await migratedDatabase();
   const database = connectDatabase(url, { name: 'test', ...options });
   return { url, database, close: () => database.close() };
+}
+
+async function migratedDatabase(): Promise<string> {
+  if (OWN_SCHEMA === 'knockon') return await createDatabase('template_knockon');
+  const url = await emptyDatabase();
+  await migrate(url);
+  return url;
 }
 
 /** The URL of a database that has nothing yet, not even our tables. */

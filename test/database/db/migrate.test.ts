@@ -92,14 +92,59 @@ describe('migrating', () => {
     expect(await pg`select name from knockon.workspaces`).toEqual([{ name: 'kept' }]);
   });
 
-  it('makes the tables in public, whatever the search path of its role says', async () => {
+  it('makes everything in the schema knockon, whatever the search path says', async () => {
     const { user } = pg.options as unknown as { user: string };
     await pg.unsafe(`create schema "${user}"`);
     await pg.unsafe(
-      `alter database ${new URL(url).pathname.slice(1)} set search_path = "${user}", knockon`,
+      `alter database ${new URL(url).pathname.slice(1)} set search_path = "${user}", public`,
     );
     await migrate(url);
     await isUpToDate();
+    const elsewhere = await pg`
+      select c.oid::regclass from pg_class c
+      where relnamespace in ('public'::regnamespace, to_regnamespace(${user}))`;
+    expect(elsewhere).toEqual([]);
+  });
+
+  it('shares a database with tables of the same names, in either order, and leaves it as it was', async () => {
+    const application = async () => {
+      await pg.unsafe(`
+        create schema if not exists drizzle;
+        create table drizzle.__drizzle_migrations (id serial primary key, hash text, created_at bigint);
+        create table events (id serial primary key, name text);
+        create table messages (id serial primary key, event_id int references events (id));
+        create table jobs (id int); create table members (id int); create table sessions (id int);
+        create function emit(text) returns int language sql as 'select 1';
+        insert into events (name) values ('theirs'); insert into messages (event_id) values (1)`);
+      await anApplicationsRow();
+    };
+    const everything = async () =>
+      await pg`
+        select n.nspname as schema, c.relname as name, c.relkind as kind from pg_class c
+        join pg_namespace n on n.oid = c.relnamespace
+        where n.nspname !~ '^(pg_|information_schema)' order by 1, 2
+      `;
+    await application();
+    const before = await everything();
+    await migrate(url);
+    await migrate(url);
+    await isUpToDate();
+    await pg`drop schema knockon cascade`;
+    expect(await everything()).toEqual(before);
+    expect(await pg`select e.name from events e join messages m on m.event_id = e.id`).toEqual([
+      { name: 'theirs' },
+    ]);
+
+    // The other way round.
+    await pg`drop table messages, events, jobs, members, sessions`;
+    await pg`drop function emit`;
+    await pg`drop schema drizzle cascade`;
+    await migrate(url);
+    await application();
+    await migrate(url);
+    await isUpToDate();
+    await pg`drop schema knockon cascade`;
+    expect(await everything()).toEqual(before);
   });
 
   it('lets one of several at once do it, and the others wait', async () => {
@@ -159,12 +204,12 @@ describe('migrating', () => {
     const said = await migrate(theirs.href).catch((error: Error) => error.message);
     expect(said).toContain(`The role "${role}" may not create what is missing`);
     const statements = String(said).split('\n').slice(1);
-    expect(statements).toHaveLength(2);
+    expect(statements).toHaveLength(1);
     for (const statement of statements) await pg.unsafe(statement);
     await migrate(theirs.href);
     await isUpToDate();
     // Nothing is left to do: nothing is needed.
-    await pg.unsafe(`revoke create on schema public, knockon from ${role}`);
+    await pg.unsafe(`revoke create on schema knockon from ${role}`);
     await migrate(theirs.href);
   });
 
@@ -172,9 +217,9 @@ describe('migrating', () => {
     await migrate(url);
     await pg`drop table knockon.analytics_hours`;
     await pg`alter table knockon.endpoints drop column max_per_second`;
-    await pg`drop index outbox_waiting`;
+    await pg`drop index knockon.outbox_waiting`;
     const said = await refusal();
-    expect(said).toContain('table knockon.analytics_hours');
+    expect(said).toContain('table analytics_hours');
     expect(said).toContain('column endpoints.max_per_second');
     expect(said).toContain('index outbox.outbox_waiting');
     expect(said).not.toContain('analytics_hours.');
@@ -187,12 +232,15 @@ describe('migrating', () => {
   });
 
   it('names the migration that fails, and what something else in the database has taken', async () => {
+    await pg`create schema knockon`;
     await pg`create table knockon.channels (id int)`;
     expect(await refusal()).toMatch(
       /The migration 0000_init failed: relation "channels" already exists \(42P07\)\. Nothing was changed/,
     );
     expect(
-      await pg`select to_regclass('public.events') as events, to_regnamespace('knockon') as schema`,
-    ).toEqual([{ events: null, schema: null }]);
+      await pg`
+        select to_regclass('knockon.events') as events,
+          to_regclass('knockon.applied_migrations') as journal`,
+    ).toEqual([{ events: null, journal: null }]);
   });
 });
