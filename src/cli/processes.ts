@@ -108,9 +108,10 @@ function addMigrate(program: Command): void {
       reported(async ({ json }: { json?: boolean }) => {
         const url = databaseUrl();
         const { migrate } = await import('../db/migrate.ts');
-        await migrate(url).catch((error) => explained(error));
+        const applied = await migrate(url).catch((error) => explained(error));
+        const did = applied.length > 0 ? `Applied ${applied.join(', ')}. ` : '';
         processTerminal().out(
-          json ? JSON.stringify({ migrated: true }) : 'The database is up to date.',
+          json ? JSON.stringify({ migrated: true, applied }) : `${did}The database is up to date.`,
         );
       }),
     );

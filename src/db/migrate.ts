@@ -37,9 +37,10 @@ export interface MigrateOptions {
  * Brings the database to this version's schema in one transaction, so wholly or not at all. Several
  * processes may call it at once: one migrates, the others wait.
  *
+ * @returns which migrations it applied
  * @throws MigrationError, UnsupportedPostgresError, or Postgres' error
  */
-export async function migrate(url: string, options: MigrateOptions = {}): Promise<void> {
+export async function migrate(url: string, options: MigrateOptions = {}): Promise<string[]> {
   const { turnMs = 60_000, lockMs = 2000, tries = 20, migrations = ownMigrations() } = options;
   // The session keeps no settings: a pooler may be in between.
   const { client } = openClient(url, {
@@ -54,19 +55,19 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
     const { version, prepares } = await askServer(pg);
     client.options.prepare = prepares;
     const once = () => pg.begin((tx) => applyPending(tx, { version, migrations, turnMs, lockMs }));
-    await retryWhileLocked(pg, once, tries);
+    return await retryWhileLocked(pg, once, tries);
   } finally {
     await pg.end({ timeout: 5 });
   }
 }
 
-async function retryWhileLocked(pg: Sql, once: () => Promise<void>, tries: number): Promise<void> {
-  for (let left = tries; left > 0; left--) {
+async function retryWhileLocked<T>(pg: Sql, once: () => Promise<T>, tries: number): Promise<T> {
+  for (let left = tries; ; left--) {
     try {
       return await once();
     } catch (error) {
       if (!isLockTimeout(error)) throw error;
-      if (left === 1) throw await lockedOut(pg, error);
+      if (left <= 1) throw await lockedOut(pg, error);
       await wait(1000);
     }
   }
@@ -80,7 +81,7 @@ interface Migrating {
   lockMs: number;
 }
 
-async function applyPending(tx: TransactionSql, migrating: Migrating): Promise<void> {
+async function applyPending(tx: TransactionSql, migrating: Migrating): Promise<string[]> {
   const { version, migrations, turnMs, lockMs } = migrating;
   await waitForTurn(tx, turnMs);
   await tx`select set_config('lock_timeout', ${String(lockMs)}, true)`;
@@ -92,6 +93,7 @@ async function applyPending(tx: TransactionSql, migrating: Migrating): Promise<v
   }
   const missing = await missingObjects(tx);
   if (missing.length > 0) throw missingError(missing);
+  return pending;
 }
 
 async function apply(tx: TransactionSql, { tag, hash, statements }: Migration): Promise<void> {

@@ -8,6 +8,8 @@ export interface EffectView {
   state: 'pending' | 'running' | 'waiting' | 'done' | 'failed';
   attempts: number;
   last_error: string | null;
+  /** When it is called again, where a timer says. */
+  waiting_until?: string | null;
   completed_at: string | null;
 }
 
@@ -91,7 +93,9 @@ const SIGNS = {
 export function showEffect(terminal: Terminal, event: EventView, effect: EffectView): string {
   const [colour, sign] = SIGNS[effect.state];
   const took = elapsed(event, effect);
-  const when = took === null ? effect.state : `${effect.state} after ${duration(took)}`;
+  const until = effect.waiting_until ? ` until ${effect.waiting_until}` : '';
+  const when =
+    took === null ? `${effect.state}${until}` : `${effect.state} after ${duration(took)}`;
   const tries = effect.attempts > 1 ? `, ${effect.attempts} attempts` : '';
   const error = effect.last_error
     ? `\n      ${effect.last_error.trim().replaceAll('\n', '\n      ')}`

@@ -57,7 +57,10 @@ describe('the command line', () => {
     const { url, close } = await freshDatabase();
     const { code, stdout } = await knockon(['migrate', '--json'], { DATABASE_URL: url });
     await close();
-    expect({ code, answer: JSON.parse(stdout) }).toEqual({ code: 0, answer: { migrated: true } });
+    expect({ code, answer: JSON.parse(stdout) }).toEqual({
+      code: 0,
+      answer: { migrated: true, applied: [] },
+    });
   });
 
   it('tells where no database answers instead of showing a stack', async () => {
