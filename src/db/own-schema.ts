@@ -24,7 +24,7 @@ function nameOfSchema(named = ''): string {
   return isSchemaName(named) ? named : WRITTEN;
 }
 
-const said = /\bknockon(?=\.)|(?<=")knockon(?=")|(?<=')knockon(?=')/g;
+const said = /\bknockon(?=\.)|(?<=["'])knockon(?=["'])|(?<=\bschema )knockon\b/gi;
 
 /** A statement's text, with the schema's name in this process. */
 export const inOwnSchema = (text: string) => text.replace(said, OWN_SCHEMA);

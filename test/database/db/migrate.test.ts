@@ -55,7 +55,7 @@ describe('migrating', () => {
   const anApplicationsRow = () =>
     pg`insert into drizzle.__drizzle_migrations (hash, created_at) values ('of an application', 4102444800000)`;
 
-  const refusalOf = (migrating: Promise<void>) =>
+  const refusalOf = (migrating: Promise<unknown>) =>
     migrating.then(
       () => 'none',
       (error: Error) => `${error.name}: ${error.message}`,
