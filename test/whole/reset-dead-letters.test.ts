@@ -101,7 +101,8 @@ async function recovers(reset: (workflow: WorkflowExecutionInfo) => Promise<void
   expect(await acme.states(message.id)).toEqual(all('done'));
   expect(await letters()).toEqual([]);
   expect(await written(message.event_id)).toEqual(before);
-  const deliveries = await pg`select state from knockon.deliveries where event_id = ${message.event_id}`;
+  const deliveries =
+    await pg`select state from knockon.deliveries where event_id = ${message.event_id}`;
   expect(deliveries).toEqual([{ state: 'delivered' }]);
   // Refused once, taken once.
   expect(receiver.requests.filter(({ event }) => event.id === message.event_id)).toHaveLength(2);

@@ -39,7 +39,9 @@ it.each(['temporal', 'pg-boss'])(
     try {
       await ready;
       const { pg } = knockon.current.database;
-      expect(await pg`select count(*)::int as count from knockon.subscribers`).toEqual([{ count: 6 }]);
+      expect(await pg`select count(*)::int as count from knockon.subscribers`).toEqual([
+        { count: 6 },
+      ]);
     } finally {
       await worker?.stop();
       server.close();

@@ -35,7 +35,7 @@ export interface MailText {
  * Notifications that are still to be e-mailed: unread, not e-mailed before, not over the quota. The
  * message is not deleted. The member has an address and wants mails.
  */
-const wanted = sql`notifications n
+const wanted = sql`knockon.notifications n
   cross join lateral (
     select * from knockon.members where workspace_id = n.workspace_id and handle = n.recipient offset 0
   ) p

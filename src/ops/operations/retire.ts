@@ -35,7 +35,7 @@ interface Open {
 
 /** Effects of a subscriber that are not done; `d` is in the hands of the transport. */
 const undone = (pg: Sql, name: string) => pg`
-  dispatches d cross join lateral (
+  knockon.dispatches d cross join lateral (
     select event_id from knockon.dispatched where dispatch_id = d.id offset 0
   ) o
   where d.settled_at is null and ${name} = any(coalesce(d.open, d.subscribers)) and (

@@ -8,7 +8,8 @@ const api = useApi({
   redeliver: async (delivery_id) => {
     sent.push(delivery_id);
     if (answer.error === null)
-      await api.database.pg`update knockon.deliveries set state = 'delivered' where id = ${delivery_id}`;
+      await api.database
+        .pg`update knockon.deliveries set state = 'delivered' where id = ${delivery_id}`;
     return { delivery_id, latency_ms: 3, response_excerpt: null, ...answer };
   },
 });
@@ -46,7 +47,8 @@ describe('an operator and the endpoints of customers', () => {
     for (const host of ['other.example', 'OTHER.example:8080'])
       expect(await ids(`host=${host}`)).toEqual([own.body.id]);
     expect(await ids('host=example')).toEqual([]);
-    await api.database.pg`update knockon.endpoints set failing_since = now() where id = ${own.body.id}`;
+    await api.database
+      .pg`update knockon.endpoints set failing_since = now() where id = ${own.body.id}`;
     expect(await ids('state=failing')).toEqual([own.body.id]);
   });
 

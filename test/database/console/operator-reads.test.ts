@@ -78,7 +78,8 @@ it('a workflow’s id leads to the events it was started with, that of a restart
       (await look(`events?workflow_id=${workflow}`)).data.map((event: { id: string }) => event.id),
     ).toEqual([row!.event_id]);
   expect((await look('events?workflow_id=replay-of-something')).data).toEqual([]);
-  await api.database.pg`update knockon.outbox set dispatch_id = null where event_id = ${row!.event_id}`;
+  await api.database
+    .pg`update knockon.outbox set dispatch_id = null where event_id = ${row!.event_id}`;
 });
 
 it('operators see a message’s journey and an event with all that became of it, in whatever workspace', async () => {

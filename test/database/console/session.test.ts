@@ -155,7 +155,9 @@ it('ends a session when its time is over', async () => {
   await api.database.pg`update knockon.sessions set expires_at = now() - interval '1 second'`;
   expect((await asked(cookie)).status).toBe(401);
   await cookieOf(OPERATOR);
-  expect(await api.database.pg`select from knockon.sessions where expires_at < now()`).toHaveLength(0);
+  expect(await api.database.pg`select from knockon.sessions where expires_at < now()`).toHaveLength(
+    0,
+  );
 });
 
 it('takes no cookie that it has not sealed, and no cookie of its own for a workspace’s calls', async () => {

@@ -276,9 +276,17 @@ describe('tampering breaks the chain, and the first broken place is named', () =
       'a chain that is gone',
       1,
       /its entry is gone/,
-      [sql`delete from knockon.audit_entries where ${mine}`, sql`delete from knockon.audit_heads where ${mine}`],
+      [
+        sql`delete from knockon.audit_entries where ${mine}`,
+        sql`delete from knockon.audit_heads where ${mine}`,
+      ],
     ],
-    ['entries that are gone', 1, /6 were recorded/, [sql`delete from knockon.audit_entries where ${mine}`]],
+    [
+      'entries that are gone',
+      1,
+      /6 were recorded/,
+      [sql`delete from knockon.audit_entries where ${mine}`],
+    ],
     [
       'an event of which the payload was changed',
       3,
@@ -291,7 +299,9 @@ describe('tampering breaks the chain, and the first broken place is named', () =
       'an event of which the time was changed',
       3,
       /changed in the log/,
-      [sql`update knockon.events set timestamp = timestamp + interval '1 hour' where ${eventAt(3)}`],
+      [
+        sql`update knockon.events set timestamp = timestamp + interval '1 hour' where ${eventAt(3)}`,
+      ],
     ],
     [
       'an event of which the message was changed',

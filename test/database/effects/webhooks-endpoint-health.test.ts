@@ -48,9 +48,10 @@ const answering = (status: number, headers = {}) => {
 const endpoint = async (id: string) =>
   (await fresh.database.pg`select * from knockon.endpoints where id = ${id}`)[0]!;
 const states = async (id: string) =>
-  (await fresh.database.pg`select state from knockon.deliveries where endpoint_id = ${id} order by id`).map(
-    ({ state }) => state,
-  );
+  (
+    await fresh.database
+      .pg`select state from knockon.deliveries where endpoint_id = ${id} order by id`
+  ).map(({ state }) => state);
 const atOnce = () => ({ db: fresh.database.db, seal, allow: loopback, timeoutMs: 2000 });
 
 async function posted(count: number): Promise<DomainEvent[]> {
@@ -114,7 +115,8 @@ describe('an endpoint that answers 410', () => {
     };
     const call = perform(process(), await posted(1));
     await vi.waitFor(() => expect(receiver.requests).toHaveLength(1), { timeout: 20_000 });
-    await fresh.database.pg`update knockon.endpoints set url = ${receiver.url('/new')} where id = ${id}`;
+    await fresh.database
+      .pg`update knockon.endpoints set url = ${receiver.url('/new')} where id = ${id}`;
     answer();
     await call;
     expect(await endpoint(id)).toMatchObject({ disabled_at: null });
@@ -125,7 +127,8 @@ describe('an endpoint that answers 410', () => {
     answering(410);
     await perform(process(), await posted(1));
     answering(200);
-    const [missed] = await fresh.database.pg`select id from knockon.deliveries where endpoint_id = ${id}`;
+    const [missed] = await fresh.database
+      .pg`select id from knockon.deliveries where endpoint_id = ${id}`;
     expect(await redeliver(atOnce())(missed!.id)).toMatchObject({ status: 200, error: null });
     expect(await states(id)).toEqual(['delivered']);
     expect(await sendTest(atOnce())(id)).toMatchObject({ status: 200 });
@@ -206,7 +209,7 @@ describe('while the database can not be written', () => {
       "create function refuse() returns trigger language plpgsql as $$ begin raise exception using errcode = '57P01'; end $$",
     );
     await fresh.database.pg.unsafe(
-      'create trigger refuse before insert on delivery_attempts execute function refuse()',
+      'create trigger refuse before insert on knockon.delivery_attempts execute function refuse()',
     );
     try {
       await expect(perform(effect, events)).rejects.toThrow();
@@ -217,7 +220,7 @@ describe('while the database can not be written', () => {
       await expect(perform(effect, events)).rejects.toThrow();
       expect(receiver.requests.length).toBeLessThanOrEqual(8);
     } finally {
-      await fresh.database.pg.unsafe('drop trigger refuse on delivery_attempts');
+      await fresh.database.pg.unsafe('drop trigger refuse on knockon.delivery_attempts');
     }
     expect(await perform(effect, events)).toEqual([]);
     expect(receiver.requests.map(({ event }) => event.id).sort()).toEqual(

@@ -404,7 +404,9 @@ test('through the runtime: the receipt is written when the last endpoint has the
     );
   };
   const receipts = () =>
-    db.execute(sql`select from knockon.receipts where event_id = ${event.id} and subscriber = 'webhooks'`);
+    db.execute(
+      sql`select from knockon.receipts where event_id = ${event.id} and subscriber = 'webhooks'`,
+    );
   expect(await call()).toMatchObject({
     done: 0,
     open: [{ target: bad.id, state: 'retry', after_ms: 3000 }],

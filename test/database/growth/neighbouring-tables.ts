@@ -62,5 +62,6 @@ export async function withoutAutovacuum({ pg }: Database): Promise<void> {
   const tables = await pg<
     { name: string }[]
   >`select relname as name from pg_class where relnamespace = 'knockon'::regnamespace and relkind = 'r'`;
-  for (const { name } of tables) await pg`alter table knockon.${pg(name)} set (autovacuum_enabled = off)`;
+  for (const { name } of tables)
+    await pg`alter table knockon.${pg(name)} set (autovacuum_enabled = off)`;
 }

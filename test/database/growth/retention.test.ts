@@ -76,7 +76,8 @@ describe('retention', () => {
       messages: 30,
     });
     expect(
-      await test.database.pg`select id from knockon.deliveries union all select id from knockon.delivery_attempts`,
+      await test.database
+        .pg`select id from knockon.deliveries union all select id from knockon.delivery_attempts`,
     ).toEqual([]);
   });
 
@@ -92,7 +93,8 @@ describe('retention', () => {
     await test.database.pg`delete from knockon.outbox`;
     expect(await run({ eventsMs: await now() })).toMatchObject({ events: 1 });
     expect(await writer.post(keyed)).toEqual({ state: 'replayed', message: first });
-    await test.database.pg`update knockon.idempotency_keys set created_at = now() - interval '25 hours'`;
+    await test.database
+      .pg`update knockon.idempotency_keys set created_at = now() - interval '25 hours'`;
     expect(await run({ eventsMs: await now() })).toMatchObject({ idempotency_keys: 1, events: 1 });
   });
 
@@ -180,7 +182,8 @@ describe('retention', () => {
     await run({ eventsMs: await now() });
     expect(await rows()).toMatchObject({ events: 0 });
     expect(await verify()).toMatchObject({ valid: true, entries: 3 });
-    await test.database.pg`update knockon.expirations set before = 'ffffffff-ffff-7fff-bfff-ffffffffffff'`;
+    await test.database
+      .pg`update knockon.expirations set before = 'ffffffff-ffff-7fff-bfff-ffffffffffff'`;
     expect(await verify()).toMatchObject({
       valid: false,
       broken_at: { position: 1, reason: expect.stringMatching(/gone from the log/) },

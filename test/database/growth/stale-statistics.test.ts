@@ -386,7 +386,8 @@ describe.each<[Statistics, Plans]>([
       async () => {
         const rebuild = rebuildSearch({ db: database.db } as never);
         await rebuild.count();
-        await own.database.pg`alter table search_documents_next set (autovacuum_enabled = off)`;
+        await own.database
+          .pg`alter table knockon.search_documents_next set (autovacuum_enabled = off)`;
         for (let after: string | null = null; ; ) {
           const filled = await rebuild.fill(after, 500);
           after = filled.after;

@@ -15,7 +15,8 @@ afterAll(() => test.close());
 const hash = (byte: number) => Buffer.alloc(32, byte);
 const seqs = async (channelId: string) =>
   (
-    await test.database.pg`select seq from knockon.messages where channel_id = ${channelId} order by seq`
+    await test.database
+      .pg`select seq from knockon.messages where channel_id = ${channelId} order by seq`
   ).map((row) => Number(row.seq));
 
 describe('posting a message', () => {
@@ -26,7 +27,8 @@ describe('posting a message', () => {
     );
     if (posted.state !== 'stored') throw new Error(posted.state);
     const { message } = posted;
-    const [event] = await test.database.pg`select * from knockon.events where id = ${message.event_id}`;
+    const [event] = await test.database
+      .pg`select * from knockon.events where id = ${message.event_id}`;
     expect(event).toMatchObject({
       type: 'message.created',
       message_id: message.id,

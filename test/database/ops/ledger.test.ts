@@ -85,7 +85,8 @@ describe('the ledger', () => {
       search: [7, 7, 0, 0, 0],
       audit: [7, 4, 0, 3, 0],
     });
-    const [half] = await test.database.pg`select open from knockon.dispatches where settled_at is null`;
+    const [half] = await test.database
+      .pg`select open from knockon.dispatches where settled_at is null`;
     expect(half?.open).toEqual(['audit']);
   });
 
@@ -179,7 +180,8 @@ describe('the ledger', () => {
         .slice(0, 10)
         .map(
           (id) =>
-            test.database.pg`delete from knockon.receipts where event_id = ${id} and subscriber = 'audit'`,
+            test.database
+              .pg`delete from knockon.receipts where event_id = ${id} and subscriber = 'audit'`,
         ),
     );
     expect(await books()).toEqual({

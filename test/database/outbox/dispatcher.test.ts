@@ -166,7 +166,9 @@ describe('the dispatcher', () => {
     dispatcher(transport);
     await expect.poll(unstarted).toBe(0);
     expect(taken).toEqual([]);
-    expect(await test.database.pg`select type from knockon.events`).toEqual([{ type: 'parcel.lost' }]);
+    expect(await test.database.pg`select type from knockon.events`).toEqual([
+      { type: 'parcel.lost' },
+    ]);
   });
 
   it('gives a subscriber every event that is committed after it has registered', async () => {

@@ -193,16 +193,17 @@ describe('an effect that changes the database', () => {
     await recordDeadLetters(test.database.db, letters);
     await recordDeadLetters(test.database.db, letters);
     expect(
-      await test.database.pg`select cause, reason from knockon.dead_letters where subscriber = ${name}`,
+      await test.database
+        .pg`select cause, reason from knockon.dead_letters where subscriber = ${name}`,
     ).toEqual(Array(2).fill({ cause: 'x', reason: 'y' }));
     await call(define(async () => {}, name));
-    expect(await test.database.pg`select 1 from knockon.dead_letters where subscriber = ${name}`).toEqual(
-      [],
-    );
+    expect(
+      await test.database.pg`select 1 from knockon.dead_letters where subscriber = ${name}`,
+    ).toEqual([]);
     await recordDeadLetters(test.database.db, letters);
-    expect(await test.database.pg`select 1 from knockon.dead_letters where subscriber = ${name}`).toEqual(
-      [],
-    );
+    expect(
+      await test.database.pg`select 1 from knockon.dead_letters where subscriber = ${name}`,
+    ).toEqual([]);
   });
 
   it('runs one call at a time for a workspace where it is exclusive', async () => {
@@ -319,7 +320,8 @@ describe('a call for several targets of an event', () => {
     ).toEqual([['b', 'retry']]);
     expect(asked).toEqual([[undefined, ['a', 'b']]]);
     expect(
-      await test.database.pg`select target from knockon.dead_letters where subscriber = ${effect.name}`,
+      await test.database
+        .pg`select target from knockon.dead_letters where subscriber = ${effect.name}`,
     ).toEqual([{ target: 'b' }]);
   });
 

@@ -34,11 +34,7 @@ const receipts = async (name: string) =>
 
 describe('an effect that waits for a moment', () => {
   /** Reminds of a message a day after it was posted. */
-  const reminding = (
-    reminded: Date[],
-    act: 'transact' | 'perform',
-    ordering?: 'key',
-  ): Effect => {
+  const reminding = (reminded: Date[], act: 'transact' | 'perform', ordering?: 'key'): Effect => {
     const remind = (events: { timestamp: string }[], now: () => Date) =>
       events.flatMap((event) => {
         const due = new Date(Date.parse(event.timestamp) + 24 * HOUR);
@@ -107,9 +103,9 @@ describe('a whole fan-out', () => {
     ]);
     expect(tries).toHaveLength(3);
     expect(await receipts('counting')).toBe(1);
-    expect(await test.database.pg`select subscriber, reason from knockon.dead_letters`).toMatchObject([
-      { subscriber: 'broken', reason: 'HTTP 500' },
-    ]);
+    expect(
+      await test.database.pg`select subscriber, reason from knockon.dead_letters`,
+    ).toMatchObject([{ subscriber: 'broken', reason: 'HTTP 500' }]);
   });
 
   it('e-mails who has not read a mention when the grace is over, as often as it is run', async () => {

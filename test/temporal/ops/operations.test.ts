@@ -322,7 +322,8 @@ describe('a rebuild', () => {
     for (const id of jobs) expect((await ended(id)).state).toBe('done');
     await writing;
     await settled();
-    const [count] = await pg()`select count(*)::int as n from knockon.messages where deleted_at is null`;
+    const [count] =
+      await pg()`select count(*)::int as n from knockon.messages where deleted_at is null`;
     const { data } = await product.acme.get('/v1/analytics/messages?bucket=day');
     expect(data.reduce((n: number, bucket: { messages: number }) => n + bucket.messages, 0)).toBe(
       count?.n,

@@ -42,7 +42,8 @@ const open = async (path: string, key?: string) => {
   const text = await response.text();
   return { status: response.status, text, body: text.startsWith('{') ? JSON.parse(text) : null };
 };
-const documents = () => knockon.current.database.pg`select message_id from knockon.search_documents`;
+const documents = () =>
+  knockon.current.database.pg`select message_id from knockon.search_documents`;
 
 describe('an effect that is lost, in a deployment', () => {
   it('is found by everybody who looks, and brought about by the relay, while nothing else happens twice', async () => {

@@ -61,7 +61,7 @@ describe('commands that operate', () => {
   it('let the doctor say that nothing can be written, though all can be read', async () => {
     const { pg } = product.own.database;
     await pg`create function refuse() returns trigger language plpgsql as $$ begin raise 'No space left on device' using errcode = '53100'; end $$`;
-    await pg`create trigger refuse before insert on action_log for each statement execute function refuse()`;
+    await pg`create trigger refuse before insert on knockon.action_log for each statement execute function refuse()`;
     const { exitCode, out } = await knockon('doctor');
     await pg`drop function refuse cascade`;
     expect(out).toMatch(/✗ writes +Postgres takes nothing: No space left on device/);
@@ -258,7 +258,9 @@ describe('commands that operate', () => {
       out: expect.stringMatching(/dropped is retired[\s\S]*retire \S+: done, 2 of 2 done/),
     });
     expect(
-      (await pg`select reason from knockon.discards where subscriber = 'dropped'`).map((d) => d.reason),
+      (await pg`select reason from knockon.discards where subscriber = 'dropped'`).map(
+        (d) => d.reason,
+      ),
     ).toEqual(['nobody reads them', 'nobody reads them']);
     // The heir has their events already, and is given nothing twice.
     const handed = await knockon('retire handing_over --open hand_over --to heir --json');

@@ -48,7 +48,8 @@ export function wholeCalls(fixture: TransportFixture): void {
         expect(calls).toEqual([size, size, size, size]);
         expect(await fixture.testbed.letters(effect.name)).toEqual([]);
         expect(
-          await fixture.testbed.database.pg`select from knockon.attempts where subscriber = ${effect.name}`,
+          await fixture.testbed.database
+            .pg`select from knockon.attempts where subscriber = ${effect.name}`,
         ).toHaveLength(0);
       },
     );
