@@ -69,7 +69,7 @@ export class KnockonEntrant implements Omit<Entrant, 'stop'> {
         ),
       effects: () =>
         count(pg<{ count: number }[]>`select count(*)::int from knockon.receipts where event_id > ${mark}`),
-      lastEffect: () => lastCommitted(pg, pg`receipts where event_id > ${mark}`),
+      lastEffect: () => lastCommitted(pg, pg`knockon.receipts where event_id > ${mark}`),
     };
   }
 
@@ -83,7 +83,7 @@ export class KnockonEntrant implements Omit<Entrant, 'stop'> {
   }
 
   happened(event: string) {
-    return commits(this.#pg, this.#pg`receipts where event_id = ${event}`);
+    return commits(this.#pg, this.#pg`knockon.receipts where event_id = ${event}`);
   }
 
   async journey(event: string, times: Times): Promise<Journey> {

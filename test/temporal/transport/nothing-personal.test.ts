@@ -105,10 +105,10 @@ describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
     await pg`create function cast_it() returns trigger language plpgsql as $$ begin perform ('a "canary" ' || new::text)::int; return new; end $$`;
     for (const [, table, how] of broken) {
       if (how === 'check')
-        await pg.unsafe(`alter table ${table} add constraint "no_more" check (false) not valid`);
+        await pg.unsafe(`alter table knockon.${table} add constraint "no_more" check (false) not valid`);
       else
         await pg.unsafe(
-          `create trigger broken before insert on ${table} for each row execute function ${how}_it()`,
+          `create trigger broken before insert on knockon.${table} for each row execute function ${how}_it()`,
         );
     }
     await testbed.host(...shipped);
@@ -145,8 +145,8 @@ describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
     for (const [, table, how] of broken)
       await pg.unsafe(
         how === 'check'
-          ? `alter table ${table} drop constraint "no_more"`
-          : `drop trigger broken on ${table}`,
+          ? `alter table knockon.${table} drop constraint "no_more"`
+          : `drop trigger broken on knockon.${table}`,
       );
   }, 90_000);
 
