@@ -559,152 +559,187 @@ ALTER TABLE "knockon"."dispatches" SET (fillfactor = 70, autovacuum_vacuum_scale
 ALTER TABLE "knockon"."events" SET (autovacuum_vacuum_scale_factor = 0.02);--> statement-breakpoint
 ALTER TABLE "knockon"."receipts" SET (autovacuum_vacuum_scale_factor = 0.02);--> statement-breakpoint
 ALTER TABLE "knockon"."idempotency_keys" SET (autovacuum_vacuum_scale_factor = 0.05);--> statement-breakpoint
--- Emitting. Whether the payload of a type with this schema can be refused, other than for not being an object: what can't is never
--- compared with it.
-CREATE FUNCTION knockon.refuses_some(schema jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
-  AS $$ SELECT CASE WHEN jsonb_typeof(schema) <> 'object' THEN schema <> 'true' ELSE
-    schema - '{$schema,$id,$comment,title,description,examples,default,deprecated}'::text[] NOT IN ('{}', '{"type": "object"}', '{"type": "object", "properties": {}}',
-      '{"type": "object", "additionalProperties": {}}', '{"type": "object", "additionalProperties": true}',
+-- Emitting, from here to the end. Whether a payload that is an object can break that schema.
+CREATE FUNCTION knockon.refuses_some(schema jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN jsonb_typeof(schema) <> 'object' THEN schema <> 'true' ELSE
+    schema - '{$schema,$id,$comment,title,description,examples,default,deprecated}'::text[]
+    NOT IN (
+      '{}', '{"type": "object"}',
+      '{"type": "object", "properties": {}}',
+      '{"type": "object", "additionalProperties": {}}',
+      '{"type": "object", "additionalProperties": true}',
       '{"type": "object", "properties": {}, "additionalProperties": {}}',
-      '{"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}') END $$;--> statement-breakpoint
--- The first number that a double can't hold as it is written, with its path, such as `items.0.id is 9007199254740993`. JavaScript, and
--- most who read JSON, would make another number of it.
-CREATE FUNCTION knockon.inexact_number(payload jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-  SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1
-  AS $$
+      '{"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}'
+    )
+  END $$;--> statement-breakpoint
+-- The first number that a double can't hold as it is written, with its path, such as
+-- `items.0.id is 9007199254740993`. JavaScript, and most who read JSON, would change it.
+CREATE FUNCTION knockon.inexact_number(payload jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
   WITH RECURSIVE nodes (path, value) AS (
     SELECT '', payload
     UNION ALL
     SELECT concat_ws('.', nullif(n.path, ''), child.step), child.value
     FROM nodes n CROSS JOIN LATERAL (
-      SELECT key AS step, value FROM jsonb_each(CASE jsonb_typeof(n.value) WHEN 'object' THEN n.value ELSE '{}' END)
+      SELECT key AS step, value
+      FROM jsonb_each(CASE jsonb_typeof(n.value) WHEN 'object' THEN n.value ELSE '{}' END)
       UNION ALL
       SELECT (place - 1)::text, value
       FROM jsonb_array_elements(CASE jsonb_typeof(n.value) WHEN 'array' THEN n.value ELSE '[]' END)
         WITH ORDINALITY AS item (value, place)
     ) child
   )
-  SELECT path || ' is ' || left(value::text, 40) FROM nodes
+  SELECT left(path, 200) || ' is ' || left(value::text, 40) FROM nodes
   WHERE CASE
     WHEN jsonb_typeof(value) <> 'number' OR value::numeric = 0 THEN false
     WHEN abs(value::numeric) NOT BETWEEN 2.3e-308 AND 1.79e308 THEN true
     ELSE value::numeric::float8::text::numeric <> value::numeric
   END
   LIMIT 1 $$;--> statement-breakpoint
--- Bytes of a payload as compact JSON. Postgres writes a space after each comma and colon.
-CREATE FUNCTION knockon.json_bytes(payload jsonb) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE
-  SET search_path = pg_catalog, pg_temp
-  AS $$
-  SELECT octet_length(written) - CASE WHEN octet_length(written) <= 262144 THEN 0
-    ELSE length(bare) - length(replace(bare, ' ', '')) END
-  FROM (SELECT payload::text AS written) AS whole,
-    LATERAL (SELECT regexp_replace(written, '"(?:[^"\\]|\\.)*"', '', 'g') AS bare OFFSET 0) AS rest $$;--> statement-breakpoint
--- Whether an event may have that payload: an object of 256 KiB at most, whose numbers are kept.
-CREATE FUNCTION knockon.is_storable(payload jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
-  AS $$ SELECT CASE
+-- Bytes of a payload as compact JSON: Postgres writes a space after each comma and colon.
+CREATE FUNCTION knockon.json_bytes(payload jsonb) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN octet_length(written) <= 262144 THEN octet_length(written)
+    ELSE octet_length(written) - length(bare) + length(replace(bare, ' ', '')) END
+  FROM (SELECT payload::text AS written) AS whole, LATERAL (
+    SELECT regexp_replace(written, '"(?:[^"\\]|\\.)*"', '', 'g') AS bare OFFSET 0
+  ) AS rest $$;--> statement-breakpoint
+-- Whether an event may have that payload: an object of at most 256 KiB whose numbers are kept.
+CREATE FUNCTION knockon.is_storable(payload jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE
     WHEN jsonb_typeof(payload) IS DISTINCT FROM 'object' THEN false
     WHEN octet_length(payload::text) > 262144 AND knockon.json_bytes(payload) > 262144 THEN false
     WHEN payload::text ~ '[0-9.]{16}' THEN knockon.inexact_number(payload) IS NULL
     ELSE true
   END $$;--> statement-breakpoint
 -- Whether an event may have that key.
-CREATE FUNCTION knockon.is_key(key text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
-  AS $$ SELECT length(key) BETWEEN 1 AND 200 AND key !~ '[\u0001-\u001f\u007f-\u009f]' $$;--> statement-breakpoint
--- Whether a caller may choose that id: a UUIDv7 of the last day, because lists and retention go by the time in it.
-CREATE FUNCTION knockon.is_event_id(id uuid) RETURNS boolean LANGUAGE sql VOLATILE PARALLEL SAFE
-  AS $$ SELECT id::text ~ '^.{14}7.{4}[89ab]' AND knockon.uuid_time(id)
-    BETWEEN clock_timestamp() - interval '1 day' AND clock_timestamp() + interval '5 minutes' $$;--> statement-breakpoint
--- Whether a key is the id of one of the workspace's channels: their events would be two sequences under one key.
-CREATE FUNCTION knockon.is_channel(workspace uuid, key text) RETURNS boolean LANGUAGE sql STABLE
-  AS $$ SELECT CASE WHEN key ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
-    THEN EXISTS (SELECT FROM knockon.channels c WHERE c.id = key::uuid AND c.workspace_id = workspace)
-    ELSE false END $$;--> statement-breakpoint
+CREATE FUNCTION knockon.is_key(key text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT length(key) BETWEEN 1 AND 200 AND key !~ '[\u0001-\u001f\u007f-\u009f]'
+  $$;--> statement-breakpoint
+-- Whether a key is the id of one of the workspace's channels. It would name two sequences.
+CREATE FUNCTION knockon.is_channel(workspace uuid, key text) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+  SELECT CASE WHEN key ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN EXISTS (
+    SELECT FROM knockon.channels c WHERE c.id = key::uuid AND c.workspace_id = workspace)
+  ELSE false END $$;--> statement-breakpoint
+-- Whether a caller may choose that id: lists and retention go by the time in it.
+CREATE FUNCTION knockon.is_event_id(id uuid) RETURNS boolean
+LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
+  SELECT id::text ~ '^.{14}7.{4}[89ab]' AND knockon.uuid_time(id)
+    BETWEEN clock_timestamp() - interval '1 day' AND clock_timestamp() + interval '5 minutes'
+  $$;--> statement-breakpoint
 -- Declared types whose names are like this one, at most three.
-CREATE FUNCTION knockon.types_like(name text) RETURNS text LANGUAGE sql STABLE
-  SET search_path = pg_catalog, pg_temp
-  AS $$
+CREATE FUNCTION knockon.types_like(name text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   WITH names AS (
-    SELECT DISTINCT t.name FROM knockon.event_types t UNION SELECT left(types_like.name, 200)
+    SELECT t.name FROM knockon.event_types t UNION SELECT left(types_like.name, 200)
   ), parts AS (
-    SELECT DISTINCT n.name, substr('  ' || n.name, i, 3) AS part FROM names n, generate_series(1, length(n.name)) AS i
+    SELECT DISTINCT n.name, substr('  ' || n.name, i, 3) AS part
+    FROM names n, generate_series(1, length(n.name)) AS i
   ), alike AS (
     SELECT p.name, count(*) AS shared FROM parts p JOIN parts asked USING (part)
     WHERE asked.name = types_like.name AND p.name <> asked.name
     GROUP BY p.name HAVING count(*) * 2 >= length(types_like.name) ORDER BY 2 DESC, 1 LIMIT 3
   )
   SELECT string_agg(name, ', ' ORDER BY shared DESC, name) FROM alike $$;--> statement-breakpoint
--- Why `store_events` refuses an event, for people. Class KN: KN001 unknown type, KN002 malformed, KN003 nothing of that workspace,
--- KN004 too large, KN005 an id that exists already.
+-- Why `store_events` refuses an event, for people. The codes are of a class of our own: KN001
+-- unknown type, KN002 malformed, KN003 not in this workspace, KN004 too large, KN005 an id twice.
 CREATE FUNCTION knockon.why_refused(
-  type text, workspace uuid, payload jsonb, channel uuid, message uuid, key text, id uuid, version int,
-  OUT code text, OUT problem text, OUT detail text, OUT hint text
+  type text, workspace uuid, payload jsonb, channel uuid, message uuid, key text, id uuid,
+  version int, OUT code text, OUT problem text, OUT detail text, OUT hint text
 ) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-  named text := left(type, 100);
-  alike text;
+  named text := coalesce('"' || left(type, 100) || '"', 'null');
 BEGIN
-  detail := format('The event is of type %s.', coalesce(quote_ident(named), 'null'));
-  IF type IS NULL OR type !~ '^[a-z][a-z0-9]*(_[a-z0-9]+)*\.[a-z][a-z0-9]*(_[a-z0-9]+)*$' THEN
-    code := 'KN002'; problem := format('the event type %L is malformed', named);
+  detail := format('The event is of type %s.', named);
+  IF type IS NULL
+    OR type !~ '^[a-z][a-z0-9]*(_[a-z0-9]+)*\.[a-z][a-z0-9]*(_[a-z0-9]+)*$' THEN
+    code := 'KN002';
+    problem := format('the event type %s is malformed', named);
     hint := 'A type is named <aggregate>.<past participle> in snake_case, such as invoice.paid.';
   ELSIF NOT EXISTS (SELECT FROM knockon.event_types t WHERE t.name = type) THEN
-    alike := knockon.types_like(type);
-    code := 'KN001'; problem := format('the event type "%s" is not declared', named);
+    code := 'KN001';
+    problem := format('the event type %s is not declared', named);
     detail := 'No row of knockon.event_types has that name.';
-    hint := coalesce(format('Names like it: %s. ', alike), '')
-      || 'Declare it with defineEvent in a process of yours, or with PUT /v1/ops/event_types/' || named || '.';
+    hint := coalesce('Names like it: ' || knockon.types_like(type) || '. ', '')
+      || 'Declare it with defineEvent in a process of yours, '
+      || format('or with PUT /v1/ops/event_types/%s.', left(type, 100));
   ELSIF version IS NOT NULL AND NOT EXISTS (
-    SELECT FROM knockon.event_types t WHERE t.name = type AND t.version = why_refused.version) THEN
-    code := 'KN001'; problem := format('the event type "%s" has no version %s', named, version);
-    hint := format('Declared versions: %s.', (SELECT string_agg(t.version::text, ', ' ORDER BY t.version)
+    SELECT FROM knockon.event_types t
+    WHERE t.name = type AND t.version = why_refused.version) THEN
+    code := 'KN001';
+    problem := format('the event type %s has no version %s', named, version);
+    hint := format('Its versions are %s. Without `version` it is the newest.', (
+      SELECT string_agg(t.version::text, ', ' ORDER BY t.version)
       FROM knockon.event_types t WHERE t.name = type));
-  ELSIF workspace IS NULL OR NOT EXISTS (SELECT FROM knockon.workspaces w WHERE w.id = workspace) THEN
-    code := 'KN003'; problem := format('there is no workspace %s', coalesce(workspace::text, 'null'));
-    hint := 'Pass the id of a workspace as `workspace`: POST /v1/workspaces makes one and answers with it.';
+  ELSIF workspace IS NULL
+    OR NOT EXISTS (SELECT FROM knockon.workspaces w WHERE w.id = workspace) THEN
+    code := 'KN003';
+    problem := format('there is no workspace %s', coalesce(workspace::text, 'null'));
+    hint := 'Pass the id of a workspace as `workspace`. POST /v1/workspaces makes one.';
   ELSIF jsonb_typeof(payload) IS DISTINCT FROM 'object' THEN
-    code := 'KN002'; problem := format('the payload of "%s" is no JSON object, but %s', named,
+    code := 'KN002';
+    problem := format('the payload of %s is no JSON object, but %s', named,
       coalesce(jsonb_typeof(payload), 'null'));
-    hint := 'Pass an object as `payload`, such as {"amount": 5}. A text that holds JSON is a string: pass it as jsonb.';
+    hint := 'Pass an object as `payload`, such as {"amount": 5}. A driver may have made a JSON '
+      || 'string of it: pass it as text with ::jsonb then.';
   ELSIF knockon.json_bytes(payload) > 262144 THEN
-    code := 'KN004'; problem := format('the payload of "%s" is too large', named);
-    detail := format('It has %s bytes of JSON, and 262144 at most are taken.', knockon.json_bytes(payload));
+    code := 'KN004';
+    problem := format('the payload of %s is too large', named);
+    detail := format('It has %s bytes of JSON. At most 262144 are taken.',
+      knockon.json_bytes(payload));
     hint := 'Store what is large elsewhere, and put its id into the payload.';
   ELSIF knockon.inexact_number(payload) IS NOT NULL THEN
-    code := 'KN002'; problem := format('the payload of "%s" has a number that can''t be kept exactly', named);
-    detail := knockon.inexact_number(payload) || '; JavaScript, and most who read JSON, make another number of it.';
+    code := 'KN002';
+    problem := format('the payload of %s has a number that can''t be kept exactly', named);
+    detail := knockon.inexact_number(payload)
+      || '. JavaScript, and most who read JSON, would change it.';
     hint := 'Send it as a string.';
   ELSIF key IS NOT NULL AND channel IS NOT NULL THEN
-    code := 'KN002'; problem := 'an event has a key or a channel, not both';
+    code := 'KN002';
+    problem := 'an event has a key or a channel, not both';
     hint := 'Leave out `key`: the events of a channel are in order by themselves.';
   ELSIF NOT knockon.is_key(key) THEN
-    code := 'KN002'; problem := CASE WHEN key = '' THEN 'the key is empty'
-      WHEN length(key) > 200 THEN format('the key has %s characters, and 200 at most are taken', length(key))
-      ELSE 'the key holds control characters' END;
-    hint := 'A key has 1 to 200 characters, such as invoice-42. Leave it out where the order does not matter.';
+    code := 'KN002';
+    problem := CASE
+      WHEN key = '' THEN 'the key is empty'
+      WHEN length(key) > 200 THEN format('the key has %s characters', length(key))
+      ELSE 'the key has control characters' END;
+    hint := 'A key has 1 to 200 characters, such as invoice-42. '
+      || 'Leave it out where the order does not matter.';
   ELSIF channel IS NOT NULL AND NOT EXISTS (
     SELECT FROM knockon.channels c WHERE c.id = channel AND c.workspace_id = workspace) THEN
-    code := 'KN003'; problem := format('there is no channel %s in workspace %s', channel, workspace);
-    hint := 'Pass a channel of the same workspace, or a `key` of your own to have events in order.';
+    code := 'KN003';
+    problem := format('there is no channel %s in workspace %s', channel, workspace);
+    hint := 'Pass a channel of that workspace, or a `key` of your own to have events in order.';
   ELSIF message IS NOT NULL AND NOT EXISTS (
     SELECT FROM knockon.messages m WHERE m.id = message AND m.workspace_id = workspace) THEN
-    code := 'KN003'; problem := format('there is no message %s in workspace %s', message, workspace);
-    hint := 'Pass a message of the same workspace, or leave out `message`.';
-  ELSIF NOT knockon.is_event_id(id) THEN
-    code := 'KN002'; problem := format('the id %s is no UUIDv7 of the last 24 hours', id);
-    hint := 'Leave out `id`, or make one with uuidv7() right before: lists and retention go by the time in it.';
+    code := 'KN003';
+    problem := format('there is no message %s in workspace %s', message, workspace);
+    hint := 'Pass a message of that workspace, or leave out `message`.';
   ELSIF knockon.is_channel(workspace, key) THEN
-    code := 'KN002'; problem := format('the key %s is the id of a channel', key);
-    hint := 'Pass it as `channel` instead, so that the event is in order with the others of that channel.';
+    code := 'KN002';
+    problem := format('the key %s is the id of a channel', key);
+    hint := 'Pass it as `channel`, so that the event is in order with others of that channel.';
+  ELSIF NOT knockon.is_event_id(id) THEN
+    code := 'KN002';
+    problem := format('the id %s is no UUIDv7 of the last 24 hours', id);
+    hint := 'Leave out `id`, or make a UUIDv7 right before: lists go by the time in it.';
   ELSE
-    code := 'KN005'; problem := format('there is an event %s already', id);
-    hint := 'It was emitted before, so nothing is left to do; a new event must have an id of its own.';
+    code := 'KN005';
+    problem := format('there is an event %s already', id);
+    hint := 'If it is this one, nothing is left to do. Each event has an id of its own.';
   END IF;
 END $$;--> statement-breakpoint
--- Makes the rows of keys that have none yet. Another transaction may be making one of them, and `on conflict` waits for its end.
--- With `skip_locked` such a key is left without a row after 10 ms.
-CREATE FUNCTION knockon.make_sequences(workspaces uuid[], keys text[], skip_locked boolean) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- Makes the rows of keys that have none yet. Where another transaction is making the same one,
+-- `on conflict` waits for its end. With `skip_locked` such a key is left without after 10 ms.
+CREATE FUNCTION knockon.make_sequences(workspaces uuid[], keys text[], skip_locked boolean)
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   limit_before text := current_setting('lock_timeout');
   missing record;
@@ -717,8 +752,10 @@ BEGIN
   END IF;
   IF NOT skip_locked THEN
     INSERT INTO knockon.sequences (workspace_id, key)
-    SELECT DISTINCT workspace, key COLLATE "C" FROM unnest(workspaces, keys) AS k (workspace, key)
-    WHERE NOT EXISTS (SELECT FROM knockon.sequences s WHERE s.workspace_id = k.workspace AND s.key = k.key)
+    SELECT DISTINCT k.workspace, k.key COLLATE "C"
+    FROM unnest(workspaces, keys) AS k (workspace, key)
+    WHERE NOT EXISTS (
+      SELECT FROM knockon.sequences s WHERE s.workspace_id = k.workspace AND s.key = k.key)
     ORDER BY 1, 2 ON CONFLICT DO NOTHING;
     RETURN;
   END IF;
@@ -726,7 +763,7 @@ BEGIN
   BEGIN
     PERFORM knockon.make_sequences(workspaces, keys, false);
   EXCEPTION WHEN lock_not_available THEN
-    FOR missing IN SELECT DISTINCT workspace, key COLLATE "C" AS key
+    FOR missing IN SELECT DISTINCT k.workspace, k.key COLLATE "C" AS key
       FROM unnest(workspaces, keys) AS k (workspace, key) ORDER BY 1, 2
     LOOP
       BEGIN
@@ -737,26 +774,32 @@ BEGIN
   END;
   PERFORM set_config('lock_timeout', limit_before, true);
 END $$;--> statement-breakpoint
--- Stores events, as many at once as there are, each with its place in the outbox; underneath all ways to emit. The arrays are of one
--- length. It answers for each event, in the order given:
---   place       from 1
---   id … timestamp   as stored; `key` is the channel's id where there is a channel
---   held        true: another transaction holds its channel or key, so it was left out (only with `skip_locked`)
---   code … hint      why it was refused (see `why_refused`); null: it was not
--- Events that are neither held nor refused are stored, and nobody is notified: both are the caller's affair. `ids` and `versions` may
--- hold nulls: a new id, the newest version. `checked`: the payloads have been compared with their types' schemas.
--- Rows are locked in one order (new keys by name, channels by id, keys by id), so two callers can't wait for each other.
--- They are held until the commit: that makes `seq` gap-free and in commit order.
+-- Stores events with their places in the outbox, as many at once as there are. All ways to emit
+-- come here. The arrays are of one length. `ids` and `versions` may hold nulls: a new id, the
+-- newest version. `checked`: the payloads have been compared with their types' schemas.
+--
+-- It answers for each event, in the order given:
+--   place           from 1
+--   id … timestamp  as stored; `key` is the channel's id where there is a channel
+--   held            true: another transaction holds its channel or key, so it was left out. Only
+--                   with `skip_locked`; without, it is waited for
+--   code … hint     why it was refused (see `why_refused`); null: it was not
+--
+-- What is neither held nor refused is stored. The caller decides what a refused one means for the
+-- others, and notifies the dispatchers.
+--
+-- Rows are locked in one order (new keys by name, channels by id, keys by id), so two callers
+-- can't wait for each other, and held until the commit. So `seq` has no gaps and follows the order
+-- of commits.
 CREATE FUNCTION knockon.store_events(
-  types text[], workspaces uuid[], payloads jsonb[], channels uuid[], messages uuid[], keys text[], ids uuid[], versions int[],
-  checked boolean, skip_locked boolean
+  types text[], workspaces uuid[], payloads jsonb[], channels uuid[], messages uuid[], keys text[],
+  ids uuid[], versions int[], checked boolean, skip_locked boolean
 ) RETURNS TABLE (
   place int, id uuid, version int, key text, seq bigint, "timestamp" timestamptz, held boolean,
   code text, problem text, detail text, hint text
-)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
--- A plan that is made while the tables are small is used when they are large. Making it takes longer than all it does.
-SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
+) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+-- The plan is made once, for making it takes longer than all it does. It must suit large tables.
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
   moment timestamptz := date_trunc('milliseconds', clock_timestamp());
@@ -771,45 +814,53 @@ BEGIN
 
   RETURN QUERY
   WITH input AS MATERIALIZED (
-    SELECT i.place, coalesce(i.id, knockon.uuidv7()) AS id, i.id AS given_id, i.type, i.workspace, i.payload, i.channel, i.message,
-      i.key, i.version, t.version AS stored_version, t.refuses_some, coalesce(i.channel, s.id) AS sequence_id,
-      t.version IS NOT NULL
-        AND (SELECT true FROM knockon.workspaces w WHERE w.id = i.workspace LIMIT 1) IS NOT NULL
-        AND knockon.is_storable(i.payload)
-        AND (i.key IS NULL OR i.channel IS NULL AND knockon.is_key(i.key) AND NOT knockon.is_channel(i.workspace, i.key))
+    SELECT i.*, coalesce(i.given_id, knockon.uuidv7()) AS id, t.version, t.refuses_some,
+      coalesce(i.channel, s.id) AS sequence_id,
+      t.version IS NOT NULL AND knockon.is_storable(i.payload)
+        AND (
+          SELECT true FROM knockon.workspaces w WHERE w.id = i.workspace LIMIT 1) IS NOT NULL
         AND (i.channel IS NULL OR (
-          SELECT true FROM knockon.channels c WHERE c.id = i.channel AND c.workspace_id = i.workspace LIMIT 1) IS NOT NULL)
+          SELECT true FROM knockon.channels c
+          WHERE c.id = i.channel AND c.workspace_id = i.workspace LIMIT 1) IS NOT NULL)
         AND (i.message IS NULL OR (
-          SELECT true FROM knockon.messages m WHERE m.id = i.message AND m.workspace_id = i.workspace LIMIT 1) IS NOT NULL)
-        AND (i.id IS NULL OR knockon.is_event_id(i.id)
-          AND (SELECT true FROM knockon.events e WHERE e.id = i.id LIMIT 1) IS NULL
-          AND row_number() OVER (PARTITION BY i.id ORDER BY i.place) = 1)
+          SELECT true FROM knockon.messages m
+          WHERE m.id = i.message AND m.workspace_id = i.workspace LIMIT 1) IS NOT NULL)
+        AND (i.key IS NULL OR i.channel IS NULL AND knockon.is_key(i.key)
+          AND NOT knockon.is_channel(i.workspace, i.key))
+        AND (i.given_id IS NULL OR knockon.is_event_id(i.given_id)
+          AND (SELECT true FROM knockon.events e WHERE e.id = i.given_id LIMIT 1) IS NULL
+          AND row_number() OVER (PARTITION BY i.given_id ORDER BY i.place) = 1)
         AS is_fine
-    FROM unnest(types, workspaces, payloads, channels, messages, keys, ids, versions) WITH ORDINALITY
-      AS i (type, workspace, payload, channel, message, key, id, version, place)
+    FROM unnest(types, workspaces, payloads, channels, messages, keys, ids, versions)
+      WITH ORDINALITY AS i (
+        type, workspace, payload, channel, message, key, given_id, given_version, place)
     LEFT JOIN LATERAL (
       SELECT e.version, knockon.refuses_some(e.schema) AS refuses_some FROM knockon.event_types e
-      WHERE e.name = i.type AND (i.version IS NULL OR e.version = i.version) ORDER BY e.version DESC LIMIT 1
+      WHERE e.name = i.type AND (i.given_version IS NULL OR e.version = i.given_version)
+      ORDER BY e.version DESC LIMIT 1
     ) t ON true
     LEFT JOIN LATERAL (
-      SELECT s.id FROM knockon.sequences s WHERE s.workspace_id = i.workspace AND s.key = i.key LIMIT 1
+      SELECT s.id FROM knockon.sequences s
+      WHERE s.workspace_id = i.workspace AND s.key = i.key LIMIT 1
     ) s ON true
   ), free_channels AS (
     SELECT c.id, c.last_event_seq AS last_seq FROM knockon.channels c
-    WHERE skip_locked AND c.id = ANY (ARRAY(SELECT i.channel FROM input i WHERE i.is_fine)) ORDER BY c.id
-    FOR NO KEY UPDATE SKIP LOCKED
+    WHERE skip_locked AND c.id = ANY (ARRAY(SELECT i.channel FROM input i WHERE i.is_fine))
+    ORDER BY c.id FOR NO KEY UPDATE SKIP LOCKED
   ), all_channels AS (
     SELECT c.id, c.last_event_seq AS last_seq FROM knockon.channels c
-    WHERE NOT skip_locked AND c.id = ANY (ARRAY(SELECT i.channel FROM input i WHERE i.is_fine)) ORDER BY c.id
-    FOR NO KEY UPDATE
+    WHERE NOT skip_locked AND c.id = ANY (ARRAY(SELECT i.channel FROM input i WHERE i.is_fine))
+    ORDER BY c.id FOR NO KEY UPDATE
   ), free_keys AS (
     SELECT s.id, s.last_seq FROM knockon.sequences s
-    WHERE skip_locked AND s.id = ANY (ARRAY(SELECT i.sequence_id FROM input i WHERE i.is_fine AND i.channel IS NULL)) ORDER BY s.id
-    FOR NO KEY UPDATE SKIP LOCKED
+    WHERE skip_locked AND s.id = ANY (ARRAY(
+      SELECT i.sequence_id FROM input i WHERE i.is_fine AND i.channel IS NULL))
+    ORDER BY s.id FOR NO KEY UPDATE SKIP LOCKED
   ), all_keys AS (
     SELECT s.id, s.last_seq FROM knockon.sequences s
-    WHERE NOT skip_locked AND s.id = ANY (ARRAY(SELECT i.sequence_id FROM input i WHERE i.is_fine AND i.channel IS NULL)) ORDER BY s.id
-    FOR NO KEY UPDATE
+    WHERE NOT skip_locked AND s.id = ANY (ARRAY(
+      SELECT i.sequence_id FROM input i WHERE i.is_fine AND i.channel IS NULL))
+    ORDER BY s.id FOR NO KEY UPDATE
   ), locked AS MATERIALIZED (
     SELECT * FROM free_channels UNION ALL SELECT * FROM all_channels
     UNION ALL SELECT * FROM free_keys UNION ALL SELECT * FROM all_keys
@@ -819,72 +870,88 @@ BEGIN
     WHERE i.is_fine AND (l.id IS NOT NULL OR i.channel IS NULL AND i.key IS NULL)
   ), advanced_channels AS (
     UPDATE knockon.channels c SET last_event_seq = c.last_event_seq + n.events
-    FROM (SELECT a.channel, count(*) AS events FROM accepted a WHERE a.channel IS NOT NULL GROUP BY 1) n WHERE c.id = n.channel
+    FROM (
+      SELECT a.channel, count(*) AS events FROM accepted a WHERE a.channel IS NOT NULL GROUP BY 1
+    ) n WHERE c.id = n.channel
   ), advanced_keys AS (
     UPDATE knockon.sequences s SET last_seq = s.last_seq + n.events
-    FROM (SELECT a.sequence_id, count(*) AS events FROM accepted a WHERE a.key IS NOT NULL GROUP BY 1) n WHERE s.id = n.sequence_id
+    FROM (
+      SELECT a.sequence_id, count(*) AS events FROM accepted a WHERE a.key IS NOT NULL GROUP BY 1
+    ) n WHERE s.id = n.sequence_id
   ), logged AS (
-    INSERT INTO knockon.events (id, type, version, workspace_id, channel_id, message_id, sequence_id, key, seq, timestamp, payload)
-    SELECT a.id, a.type, a.stored_version, a.workspace, a.channel, a.message, a.sequence_id, a.key, a.seq, moment, a.payload
+    INSERT INTO knockon.events (id, type, version, workspace_id, channel_id, message_id,
+      sequence_id, key, seq, timestamp, payload)
+    SELECT a.id, a.type, a.version, a.workspace, a.channel, a.message, a.sequence_id, a.key, a.seq,
+      moment, a.payload
     FROM accepted a
   ), queued AS (
     INSERT INTO knockon.outbox (event_id, workspace_id, channel_id, type, unchecked)
-    SELECT a.id, a.workspace, a.channel, a.type, CASE WHEN NOT checked AND a.refuses_some THEN true END FROM accepted a
+    SELECT a.id, a.workspace, a.channel, a.type,
+      CASE WHEN a.refuses_some AND NOT checked THEN true END
+    FROM accepted a
   )
-  SELECT i.place::int, i.id, i.stored_version::int, coalesce(i.key, i.channel::text), a.seq, moment, i.is_fine AND a.id IS NULL,
-    r.code, r.problem, r.detail, r.hint
+  SELECT i.place::int, i.id, i.version::int, coalesce(i.key, i.channel::text), a.seq, moment,
+    i.is_fine AND a.id IS NULL, r.code, r.problem, r.detail, r.hint
   FROM input i LEFT JOIN accepted a ON a.place = i.place
     LEFT JOIN LATERAL (
-      SELECT * FROM knockon.why_refused(i.type, i.workspace, i.payload, i.channel, i.message, i.key, i.given_id, i.version)
+      SELECT * FROM knockon.why_refused(i.type, i.workspace, i.payload, i.channel, i.message,
+        i.key, i.given_id, i.given_version)
       WHERE NOT i.is_fine OFFSET 0
     ) r ON true
   ORDER BY i.place;
 END $$;--> statement-breakpoint
--- Emits an event in the caller's transaction: it is emitted if and only if that commits. Returns its id.
+-- Emits an event in the caller's transaction: if and only if that commits. Returns its id.
 CREATE FUNCTION knockon.emit(
-  type text, workspace uuid, payload jsonb, channel uuid DEFAULT NULL, message uuid DEFAULT NULL, key text DEFAULT NULL,
-  deliver_at timestamptz DEFAULT NULL, id uuid DEFAULT NULL, version int DEFAULT NULL
+  type text, workspace uuid, payload jsonb, channel uuid DEFAULT NULL, message uuid DEFAULT NULL,
+  key text DEFAULT NULL, deliver_at timestamptz DEFAULT NULL, id uuid DEFAULT NULL,
+  version int DEFAULT NULL
 ) RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   stored record;
 BEGIN
   IF deliver_at IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = 'KN002', MESSAGE = 'deliver_at is not supported yet',
-      DETAIL = 'Every event is delivered once its transaction has committed.', HINT = 'Leave out `deliver_at`.';
+    RAISE EXCEPTION USING ERRCODE = 'KN002', MESSAGE = '`deliver_at` is not supported yet',
+      DETAIL = 'Every event is dispatched once its transaction has committed.',
+      HINT = 'Leave out `deliver_at`.';
   END IF;
-  SELECT * INTO stored FROM knockon.store_events(ARRAY[emit.type], ARRAY[emit.workspace], ARRAY[emit.payload], ARRAY[emit.channel],
-    ARRAY[emit.message], ARRAY[emit.key], ARRAY[emit.id], ARRAY[emit.version], false, false);
+  SELECT * INTO stored FROM knockon.store_events(ARRAY[emit.type], ARRAY[emit.workspace],
+    ARRAY[emit.payload], ARRAY[emit.channel], ARRAY[emit.message], ARRAY[emit.key],
+    ARRAY[emit.id], ARRAY[emit.version], false, false);
   IF stored.code IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = stored.code, MESSAGE = stored.problem, DETAIL = stored.detail, HINT = stored.hint;
+    RAISE EXCEPTION USING ERRCODE = stored.code, MESSAGE = stored.problem,
+      DETAIL = stored.detail, HINT = stored.hint;
   END IF;
   PERFORM pg_notify('knockon_events', '');
   RETURN stored.id;
 END $$;--> statement-breakpoint
 -- What is wrong with the form of an event for `emit_events`; null: nothing.
-CREATE FUNCTION knockon.why_unreadable(event jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-  SET search_path = pg_catalog, pg_temp
-  AS $$
-  SELECT CASE WHEN jsonb_typeof(event) <> 'object' THEN 'it is no JSON object, but ' || jsonb_typeof(event)
+CREATE FUNCTION knockon.why_unreadable(event jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN jsonb_typeof(event) <> 'object'
+    THEN 'it is no JSON object, but ' || jsonb_typeof(event)
   ELSE (
     SELECT CASE
       WHEN m.key = 'deliver_at' THEN '`deliver_at` is not supported yet'
-      WHEN m.key IN ('type', 'key') THEN format('`%s` is no string, but %s', m.key, jsonb_typeof(m.value))
+      WHEN m.key IN ('type', 'key')
+        THEN format('`%s` is no string, but %s', m.key, jsonb_typeof(m.value))
       WHEN m.key = 'version' THEN '`version` is no whole number from 1 to 32767'
-      WHEN m.key IN ('workspace', 'channel', 'message', 'id') THEN format('`%s` is no UUID', m.key)
+      WHEN m.key IN ('workspace', 'channel', 'message', 'id')
+        THEN format('`%s` is no UUID', m.key)
       ELSE format('`%s` is no member of an event', left(m.key, 100))
     END
     FROM jsonb_each(event) AS m
     WHERE NOT CASE
       WHEN m.key IN ('type', 'key') THEN jsonb_typeof(m.value) IN ('string', 'null')
-      WHEN m.key IN ('workspace', 'channel', 'message', 'id')
-        THEN m.value = 'null' OR m.value #>> '{}' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+      WHEN m.key IN ('workspace', 'channel', 'message', 'id') THEN m.value = 'null'
+        OR m.value #>> '{}' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
       WHEN m.key = 'version' THEN m.value::text ~ '^(null|[1-9][0-9]{0,4})$'
       ELSE m.key = 'payload' OR m.key = 'deliver_at' AND m.value = 'null'
     END
     LIMIT 1
   ) END $$;--> statement-breakpoint
--- Emits the events of a JSON array, all or none: `{type, workspace, payload, channel?, message?, key?, id?, version?}` each.
--- `checked`: their payloads have been compared with their types' schemas, so that is not done again. Returns them in the order given.
+-- Emits the events of a JSON array, all or none. Each is
+-- `{type, workspace, payload, channel?, message?, key?, id?, version?}`. `checked`: the payloads
+-- have been compared with their types' schemas already. Returns them in the order given.
 CREATE FUNCTION knockon.emit_events(events jsonb, checked boolean DEFAULT false)
 RETURNS TABLE (id uuid, version int, key text, seq bigint, "timestamp" timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -900,16 +967,21 @@ BEGIN
       DETAIL = format('They are %s.', coalesce(jsonb_typeof(events), 'null')),
       HINT = 'Pass [{"type": …, "workspace": …, "payload": {…}}, …] as jsonb.';
   ELSIF jsonb_array_length(events) > most THEN
-    RAISE EXCEPTION USING ERRCODE = 'KN004', MESSAGE = format('%s events are too many at once', jsonb_array_length(events)),
-      DETAIL = format('At most %s are taken.', most), HINT = 'Emit them by several calls in the same transaction.';
+    RAISE EXCEPTION USING ERRCODE = 'KN004',
+      MESSAGE = format('%s events are too many at once', jsonb_array_length(events)),
+      DETAIL = format('At most %s are taken.', most),
+      HINT = 'Emit them by several calls in the same transaction.';
   ELSIF jsonb_array_length(events) = 0 THEN
     RETURN;
   END IF;
-  SELECT e.place - 1 AS place, knockon.why_unreadable(e.event) AS reason INTO wrong
-  FROM jsonb_array_elements(events) WITH ORDINALITY AS e (event, place)
-  WHERE knockon.why_unreadable(e.event) IS NOT NULL ORDER BY e.place LIMIT 1;
+  SELECT e.place - 1 AS place, e.reason INTO wrong
+  FROM (
+    SELECT given.place, knockon.why_unreadable(given.event) AS reason
+    FROM jsonb_array_elements(events) WITH ORDINALITY AS given (event, place) OFFSET 0
+  ) e WHERE e.reason IS NOT NULL ORDER BY e.place LIMIT 1;
   IF wrong.reason IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = 'KN002', MESSAGE = format('events[%s] is malformed: %s', wrong.place, wrong.reason),
+    RAISE EXCEPTION USING ERRCODE = 'KN002',
+      MESSAGE = format('events[%s] is malformed: %s', wrong.place, wrong.reason),
       DETAIL = 'Nothing was stored.',
       HINT = 'An event is {type, workspace, payload, channel?, message?, key?, id?, version?}.';
   END IF;
@@ -922,22 +994,31 @@ BEGIN
     array_agg((e.event ->> 'id')::uuid ORDER BY e.place) AS ids,
     array_agg((e.event ->> 'version')::int ORDER BY e.place) AS versions
   INTO given FROM jsonb_array_elements(events) WITH ORDINALITY AS e (event, place);
-  FOR stored IN SELECT * FROM knockon.store_events(given.types, given.workspaces, given.payloads, given.channels, given.messages,
-    given.keys, given.ids, given.versions, coalesce(checked, false), false)
+  FOR stored IN
+    SELECT * FROM knockon.store_events(given.types, given.workspaces, given.payloads,
+      given.channels, given.messages, given.keys, given.ids, given.versions,
+      coalesce(checked, false), false)
   LOOP
     IF stored.code IS NOT NULL THEN
-      RAISE EXCEPTION USING ERRCODE = stored.code, MESSAGE = format('events[%s]: %s', stored.place - 1, stored.problem),
+      RAISE EXCEPTION USING ERRCODE = stored.code,
+        MESSAGE = format('events[%s]: %s', stored.place - 1, stored.problem),
         DETAIL = stored.detail || ' Nothing was stored.', HINT = stored.hint;
     END IF;
-    id := stored.id; version := stored.version; key := stored.key; seq := stored.seq; "timestamp" := stored."timestamp";
+    id := stored.id;
+    version := stored.version;
+    key := stored.key;
+    seq := stored.seq;
+    "timestamp" := stored."timestamp";
     RETURN NEXT;
   END LOOP;
   PERFORM pg_notify('knockon_events', '');
 END $$;--> statement-breakpoint
 -- As `emit_events`, for SQL: returns the ids alone.
 CREATE FUNCTION knockon.emit_many(events jsonb) RETURNS SETOF uuid
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-  AS $$ SELECT id FROM knockon.emit_events(events) $$;--> statement-breakpoint
--- Everybody may call a function unless it is taken from them. What only computes stays: defaults of columns need it.
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT id FROM knockon.emit_events(events) $$;--> statement-breakpoint
+-- Everybody may call a function unless that is taken from them. These three only compute, and
+-- defaults of columns need the first.
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA knockon FROM PUBLIC;--> statement-breakpoint
-GRANT EXECUTE ON FUNCTION knockon.uuidv7(), knockon.uuid_time(uuid), knockon.uuid_at(timestamptz) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION knockon.uuidv7(), knockon.uuid_time(uuid), knockon.uuid_at(timestamptz)
+TO PUBLIC;

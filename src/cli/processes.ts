@@ -108,10 +108,13 @@ function addMigrate(program: Command): void {
       reported(async ({ json }: { json?: boolean }) => {
         const url = databaseUrl();
         const { migrate } = await import('../db/migrate.ts');
-        const applied = await migrate(url).catch((error) => explained(error));
+        const { applied, note } = await migrate(url).catch((error) => explained(error));
         const did = applied.length > 0 ? `Applied ${applied.join(', ')}. ` : '';
+        const told = [`${did}The database is up to date.`, ...(note ? [note] : [])];
         processTerminal().out(
-          json ? JSON.stringify({ migrated: true, applied }) : `${did}The database is up to date.`,
+          json
+            ? JSON.stringify({ migrated: true, applied, ...(note && { note }) })
+            : told.join('\n'),
         );
       }),
     );

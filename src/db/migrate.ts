@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Sql, TransactionSql } from 'postgres';
 import { abortOnDisconnect } from './abort-on-disconnect.ts';
 import { lockKey, waitForLock } from './advisory-locks.ts';
+import { letEmitterEmit } from './emitter-role.ts';
 import { isLockTimeout } from './errors.ts';
 import { compareMigrations, type Migration, missingObjects, ownMigrations } from './migrations.ts';
 import { openClient } from './open.ts';
@@ -33,14 +34,20 @@ export interface MigrateOptions {
   migrations?: Migration[];
 }
 
+export interface Migrated {
+  /** Tags of the migrations that were applied. */
+  applied: string[];
+  /** What is left for an administrator to do, for people; null: nothing. */
+  note: string | null;
+}
+
 /**
  * Brings the database to this version's schema in one transaction, so wholly or not at all. Several
  * processes may call it at once: one migrates, the others wait.
  *
- * @returns which migrations it applied
  * @throws MigrationError, UnsupportedPostgresError, or Postgres' error
  */
-export async function migrate(url: string, options: MigrateOptions = {}): Promise<string[]> {
+export async function migrate(url: string, options: MigrateOptions = {}): Promise<Migrated> {
   const { turnMs = 60_000, lockMs = 2000, tries = 20, migrations = ownMigrations() } = options;
   // The session keeps no settings: a pooler may be in between.
   const { client } = openClient(url, {
@@ -81,7 +88,7 @@ interface Migrating {
   lockMs: number;
 }
 
-async function applyPending(tx: TransactionSql, migrating: Migrating): Promise<string[]> {
+async function applyPending(tx: TransactionSql, migrating: Migrating): Promise<Migrated> {
   const { version, migrations, turnMs, lockMs } = migrating;
   await waitForTurn(tx, turnMs);
   await tx`select set_config('lock_timeout', ${String(lockMs)}, true)`;
@@ -93,7 +100,7 @@ async function applyPending(tx: TransactionSql, migrating: Migrating): Promise<s
   }
   const missing = await missingObjects(tx);
   if (missing.length > 0) throw missingError(missing);
-  return pending;
+  return { applied: pending, note: await letEmitterEmit(tx) };
 }
 
 async function apply(tx: TransactionSql, { tag, hash, statements }: Migration): Promise<void> {
