@@ -45,10 +45,15 @@ const OF_SCHEMA = [
   'constraint_name',
 ];
 
+/** Members that say what to do; kept of our own functions' errors, for who called them. */
+const OF_ADVICE = ['detail', 'hint'];
+
 /** Classes of SQLSTATE whose messages tell of the server and its resources alone. */
 const OF_SERVER = /^(08|25|40|53|54|55|57|58)/;
 /** Classes whose messages name parts of the schema. */
 const OF_NAMES = /^(0A|0B|23|26|28|2B|2D|34|3B|3D|3F|42|XX)/;
+/** What our own functions raise: its messages hold no values. */
+const OF_OURS = /^KN/;
 /** Values: data exceptions, and syntax errors, which quote what they stumbled over. */
 const OF_VALUES = /^(22|42601)/;
 
@@ -64,6 +69,7 @@ const isServers = (error: unknown): error is ServerError =>
  * log has it.
  */
 function serversMessage({ code, message, where = '', routine }: ServerError): string {
+  if (OF_OURS.test(code)) return message;
   const isRaised = routine === 'exec_stmt_raise';
   if (OF_SERVER.test(code)) return isRaised ? withoutQuotes(message) : message;
   if (isRaised || !(OF_NAMES.test(code) || OF_VALUES.test(code))) {
@@ -187,7 +193,8 @@ export function asSafeError(error: unknown): Error {
  */
 export function withoutValues(error: unknown): unknown {
   if (!isServers(error) || safe in error) return error;
-  const rest = Object.fromEntries(Object.entries(error).filter(([key]) => OF_SCHEMA.includes(key)));
+  const kept = OF_OURS.test(error.code) ? [...OF_SCHEMA, ...OF_ADVICE] : OF_SCHEMA;
+  const rest = Object.fromEntries(Object.entries(error).filter(([key]) => kept.includes(key)));
   return Object.assign(made(safeError(error), Object.getPrototypeOf(error) as object), rest);
 }
 

@@ -62,7 +62,7 @@ describe('emit in SQL', () => {
     ["'invoice.paid', null, '{}'", /^KN003 there is no workspace null/],
     [`'invoice.paid', '${uuidv7()}', '{}'`, /^KN003 there is no workspace/],
     [
-      "'invoice.paid', '$workspace', jsonb_build_object('t', repeat('x', 262136))",
+      "'invoice.paid', '$workspace', jsonb_build_object('t', repeat('x', 262137))",
       /^KN004 .*too large .*262145 bytes/,
     ],
     [
