@@ -68,7 +68,11 @@ export class KnockonEntrant implements Omit<Entrant, 'stop'> {
           >`select count(*)::int from knockon.events where id > ${mark} and type = 'message.created'`,
         ),
       effects: () =>
-        count(pg<{ count: number }[]>`select count(*)::int from knockon.receipts where event_id > ${mark}`),
+        count(
+          pg<
+            { count: number }[]
+          >`select count(*)::int from knockon.receipts where event_id > ${mark}`,
+        ),
       lastEffect: () => lastCommitted(pg, pg`knockon.receipts where event_id > ${mark}`),
     };
   }

@@ -18,7 +18,8 @@ export const missingEffect: Drill = {
       pg`select from knockon.receipts where event_id = ${event_id} and subscriber = 'search'`;
     await stage.until('that search has done it', async () => (await receipt()).length === 1);
     await stage.until('that its workflow has ended', async () => {
-      const [row] = await pg`select from knockon.dispatches d join knockon.outbox o on o.dispatch_id = d.id
+      const [row] =
+        await pg`select from knockon.dispatches d join knockon.outbox o on o.dispatch_id = d.id
         where o.event_id = ${event_id} and (select count(*) from knockon.receipts r where r.event_id = o.event_id) >= cardinality(d.subscribers)`;
       return row !== undefined;
     });

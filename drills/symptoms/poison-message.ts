@@ -21,7 +21,9 @@ export const poisonMessage: Drill = {
     const { id } = await customer.post(`the second one says ${POISON}`);
     for (let n = 0; n < 5; n += 1) await customer.post(`stone ${n + 3}`);
     const letters = () =>
-      stage.pg<{ id: string }[]>`select id from knockon.dead_letters where subscriber = ${TRANSLATIONS}`;
+      stage.pg<
+        { id: string }[]
+      >`select id from knockon.dead_letters where subscriber = ${TRANSLATIONS}`;
     await stage.until('that it is given up', async () => (await letters()).length === 1);
     stage.env.KNOCKON_API_KEY = customer.key;
     return {

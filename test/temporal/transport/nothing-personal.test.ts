@@ -105,7 +105,9 @@ describe.each(['temporal', 'pg-boss'] as const)('people on %s', (transport) => {
     await pg`create function cast_it() returns trigger language plpgsql as $$ begin perform ('a "canary" ' || new::text)::int; return new; end $$`;
     for (const [, table, how] of broken) {
       if (how === 'check')
-        await pg.unsafe(`alter table knockon.${table} add constraint "no_more" check (false) not valid`);
+        await pg.unsafe(
+          `alter table knockon.${table} add constraint "no_more" check (false) not valid`,
+        );
       else
         await pg.unsafe(
           `create trigger broken before insert on knockon.${table} for each row execute function ${how}_it()`,
