@@ -12,7 +12,7 @@ const allowed = {
   db: ['events', 'safe-error', 'database-url'],
   outbox: ['db', 'events', 'transport/dispatch', 'transport/transport', 'crash-points'],
   messages: ['db', 'events', 'outbox/emit', 'crash-points'],
-  transport: ['events', 'safe-error', 'db/hosts', 'db/advisory-locks', 'group-by'],
+  transport: ['events', 'safe-error', 'db/hosts', 'db/advisory-locks', 'db/own-schema', 'group-by'],
   workflows: ['transport/dispatch', 'transport/operation', 'transport/retry'],
   activities: [
     'db',
@@ -33,7 +33,7 @@ const allowed = {
   workers: ['*'],
   cli: ['*'],
   local: ['db', 'settings', 'transport'],
-  settings: ['database-url'],
+  settings: ['database-url', 'db/own-schema'],
   'database-url': [],
   seal: [],
   'crash-points': [],
