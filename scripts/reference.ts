@@ -1,8 +1,10 @@
-// `npm run reference`: writes docs/reference/ and .env.example from the code. With `--check` it
+// `npm run reference`: writes docs/reference/, .env.example and what the client knows of the API
+// from the code. With `--check` it
 // writes nothing, and fails if one of them is stale.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { cliPage } from './reference/cli.ts';
+import { clientRoutes, clientTypes } from './reference/client.ts';
 import { eventsPage } from './reference/events.ts';
 import { httpPage, readOpenApi } from './reference/http.ts';
 import { environmentExample, settingsPage } from './reference/settings.ts';
@@ -14,6 +16,8 @@ const pages: Record<string, string> = {
   'docs/reference/settings.md': settingsPage(),
   'docs/reference/cli.md': await cliPage(),
   'docs/reference/http.md': httpPage(openApi),
+  'src/client/operations.ts': clientTypes(openApi),
+  'src/client/routes.ts': clientRoutes(openApi),
   'docs/reference/events.md': eventsPage(openApi),
 };
 

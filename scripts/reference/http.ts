@@ -6,7 +6,8 @@ interface Content {
   content?: Record<string, { schema?: Schema }>;
 }
 
-interface Route {
+export interface Route {
+  operationId: string;
   summary: string;
   description?: string;
   deprecated?: boolean;
@@ -19,7 +20,7 @@ interface Route {
     description?: string;
     schema: Schema;
   }[];
-  requestBody?: Content;
+  requestBody?: Content & { required?: boolean };
   responses: Record<string, { description: string } & Content>;
 }
 

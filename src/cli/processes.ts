@@ -34,6 +34,10 @@ export function processCommands(program: Command): void {
     .command('effects')
     .option('--only <names>', 'run only these effects, separated by commas')
     .option(
+      '--from <module>',
+      "run the effects that this file or folder exports instead of Knock-on's own",
+    )
+    .option(
       '--concurrency <n>',
       "calls of each effect at once in this process, 1 to 1000 (default: the effect's own, or " +
         'KNOCKON_CONCURRENCY)',
@@ -45,6 +49,7 @@ export function processCommands(program: Command): void {
     start: async (config, options) =>
       (await import('../workers/effects.ts')).start(config, {
         only: namesIn(options.only),
+        from: options.from,
         concurrency: options.concurrency,
       }),
   });
@@ -59,6 +64,7 @@ interface ProcessCommand {
 
 interface ProcessOptions {
   only?: string;
+  from?: string;
   concurrency?: number;
 }
 
@@ -181,6 +187,8 @@ function explained(error: unknown, config?: Config): never {
     port !== undefined && port === config?.KNOCKON_METRICS_PORT
       ? 'KNOCKON_METRICS_PORT'
       : 'KNOCKON_PORT';
+  if (error instanceof ConfigError) throw new CommandError(error.message, badConfig);
+  if (name === 'EffectModuleError') throw new CommandError(`--from: ${message}`, EXIT.usage);
   if (name === 'UnknownEffectError') throw new CommandError(`--only: ${message}`, EXIT.usage);
   if (name === 'MigrationError' || name === 'UnsupportedPostgresError')
     throw new CommandError(message);

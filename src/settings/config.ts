@@ -1,5 +1,6 @@
 import { closest } from 'fastest-levenshtein';
 import type { z } from 'zod';
+import { ConfigError, cantBeUsed, problemOf, variablesOf } from './problems.ts';
 import { otherVariables, schema, settings, table } from './table.ts';
 import { isTemporals, readTemporal, type TemporalSettings } from './temporal-profile.ts';
 
@@ -14,36 +15,7 @@ export type Config = Settings & {
   TEMPORAL_NAMESPACE: string;
 };
 
-export { settings };
-
-/** Thrown when settings are missing, malformed or unknown; the message has a line for each. */
-export class ConfigError extends Error {
-  override name = 'ConfigError';
-}
-
-/**
- * What Kubernetes, and Docker's links, put into the environment for each service beside: of one
- * called `knockon-api` `KNOCKON_API_PORT=tcp://10.0.0.7:80`.
- */
-const serviceLink =
-  /_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/;
-const serviceAddress = /^(tcp|udp|sctp):\/\//;
-
-/**
- * The variables that somebody has set: without empty ones, and without those that tell of services
- * beside, whatever these are called.
- */
-export function variablesOf(env: NodeJS.ProcessEnv): Record<string, string> {
-  const isSet = (entry: [string, string | undefined]): entry is [string, string] =>
-    entry[1] !== undefined && entry[1].trim() !== '';
-  const isLink = ([name, value]: [string, string]) =>
-    serviceLink.test(name) || (name.endsWith('_PORT') && serviceAddress.test(value));
-  return Object.fromEntries(
-    Object.entries(env)
-      .filter(isSet)
-      .filter((entry) => !isLink(entry)),
-  );
-}
+export { ConfigError, settings, variablesOf };
 
 /**
  * Reads the settings from the environment. An empty variable counts as unset.
@@ -55,21 +27,14 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const given = variablesOf(env);
   const parsed = schema.safeParse(given);
   const problems = [...unknownVariables(given)];
-  for (const issue of parsed.error?.issues ?? []) {
-    const name = String(issue.path[0]);
-    problems.push(
-      given[name] === undefined
-        ? `${name} is not set: it ${table[name as keyof Settings].must}`
-        : `${name} is ${shown(name, given[name])}: it ${issue.message}`,
-    );
+  for (const { path, message } of parsed.error?.issues ?? []) {
+    const name = path[0] as keyof Settings;
+    problems.push(problemOf(name, given[name], given[name] ? message : table[name].must));
   }
   if (parsed.data?.KNOCKON_LOCKS === 'redis' && !parsed.data.REDIS_URL)
     problems.push('KNOCKON_LOCKS is "redis": REDIS_URL must be set too');
   const temporal = temporalOf(given, problems);
-  if (problems.length > 0 || !parsed.success)
-    throw new ConfigError(
-      `The configuration can't be used:\n${problems.map((p) => `  ${p}`).join('\n')}`,
-    );
+  if (problems.length > 0 || !parsed.success) throw cantBeUsed(problems);
   const REDIS_URL = keyedBy(parsed.data.KNOCKON_DEPLOYMENT, parsed.data.REDIS_URL);
   return {
     ...parsed.data,
@@ -111,10 +76,4 @@ function* unknownVariables(env: Record<string, string | undefined>): Generator<s
     if (/^(KNOCKON|TEMPORAL)_/.test(name) && !known.includes(name) && !isTemporals(name))
       yield `${name} is not a setting of Knock-on; did you mean ${closest(name, known)}?`;
   }
-}
-
-function shown(name: string, value: string): string {
-  return /SECRET|KEY|URL/.test(name)
-    ? `set to something it can't use (${value.length} characters)`
-    : JSON.stringify(value);
 }

@@ -10,6 +10,8 @@ import { isDatabaseAway } from '../db/errors.ts';
 import { type Registration, register } from '../outbox/subscribers.ts';
 import type { Config } from '../settings/config.ts';
 import { namingOf } from '../transport/naming.ts';
+import { loadEffects } from './load-effects.ts';
+import { withOwnSettings } from './own-settings.ts';
 import { createPresence, type Presence } from './presence.ts';
 import { type Health, startHealth } from './process/health.ts';
 import { LimitedLog } from './process/limited-log.ts';
@@ -21,43 +23,83 @@ export class UnknownEffectError extends Error {
   override name = 'UnknownEffectError';
 }
 
+/** What `knockon worker effects` is asked for. */
+export interface WorkerOptions {
+  /** Names of the effects to run (default: all). */
+  only?: string[];
+  /** Goes before what an effect says of itself. */
+  concurrency?: number;
+  /** A module with effects to run instead of this version's. */
+  from?: string;
+}
+
 /**
  * `knockon worker effects`: hosts effects, each on its own queue of the transport, and registers
  * them as subscribers.
+ *
+ * @throws UnknownEffectError, EffectModuleError, ConfigError
  */
-export async function start(
-  given: Config,
-  options: { only?: string[]; concurrency?: number } = {},
-): Promise<Running> {
-  const { only, concurrency } = options;
-  const config = concurrency === undefined ? given : { ...given, KNOCKON_CONCURRENCY: concurrency };
-  const log = createLog('worker effects', config.LOG_LEVEL);
-  const started = new ShutdownStack();
-  const connections = Math.min(2 * config.KNOCKON_CONCURRENCY, 16);
-  const statementMs = config.KNOCKON_STATEMENT_TIMEOUT;
-  // Calls have time to wait for a connection: where many are under way, each has its turn.
-  const limits = { statementMs, lockMs: statementMs / 2, waitMs: statementMs };
-  const { KNOCKON_DATABASE_DIRECT_URL: directUrl } = config;
-  const database = started.add(
-    connectDatabase(config.DATABASE_URL, {
-      directUrl,
-      connections,
-      name: 'knockon worker effects',
-      ...limits,
-    }),
-    (d) => d.close(),
-  );
-  // Not loaded by those who host effects of their own alone.
+export async function start(config: Config, options: WorkerOptions = {}): Promise<Running> {
+  const { only, concurrency, from } = options;
+  const loaded = from === undefined ? undefined : await loadEffects(from);
+  const effects = async (opened: Opened) =>
+    select(loaded ?? (await shippedEffects(config, opened)), only);
+  return await startEffects(config, { effects, concurrency });
+}
+
+interface Opened {
+  database: Database;
+  started: ShutdownStack;
+}
+
+/** Not loaded by those who host effects of their own alone. */
+async function shippedEffects(config: Config, { database, started }: Opened): Promise<Effect[]> {
   const { createEffects } = await import('../activities/index.ts');
   const { effects, close } = await createEffects(effectSettings(config), database);
   started.add(close, (c) => c());
+  return effects;
+}
+
+/** What it takes to host effects in a process. */
+export interface StartOptions {
+  effects: Effect[] | ((opened: Opened) => Promise<Effect[]>);
+  /** Where settings of an effect's own are read (default `process.env`). */
+  env?: NodeJS.ProcessEnv;
+  /** Stays open afterwards. Default: a connection of its own. */
+  database?: Database;
+  concurrency?: number;
+}
+
+/** Hosts these effects until it is stopped. @throws ConfigError */
+export async function startEffects(given: Config, options: StartOptions): Promise<Running> {
+  const { concurrency, env = process.env } = options;
+  const config = concurrency === undefined ? given : { ...given, KNOCKON_CONCURRENCY: concurrency };
+  const log = createLog('worker effects', config.LOG_LEVEL);
+  const started = new ShutdownStack();
+  const database = options.database ?? openDatabase(config, started);
+  const wanted = options.effects;
+  const effects = Array.isArray(wanted) ? wanted : await wanted({ database, started });
   // What is asked for this process goes before what an effect says of itself.
-  const hosted = select(effects, only).map((effect) => ({
+  const hosted = withOwnSettings(effects, env).map((effect) => ({
     ...effect,
     concurrency: concurrency ?? effect.concurrency,
   }));
   const { ended } = await hostEffects({ config, database, effects: hosted, log, started });
   return { stop: () => started.stop(), ended };
+}
+
+function openDatabase(config: Config, started: ShutdownStack): Database {
+  const statementMs = config.KNOCKON_STATEMENT_TIMEOUT;
+  const options = {
+    directUrl: config.KNOCKON_DATABASE_DIRECT_URL,
+    connections: Math.min(2 * config.KNOCKON_CONCURRENCY, 16),
+    name: 'knockon worker effects',
+    statementMs,
+    // Calls have time to wait for a connection: where many are under way, each has its turn.
+    lockMs: statementMs / 2,
+    waitMs: statementMs,
+  };
+  return started.add(connectDatabase(config.DATABASE_URL, options), (d) => d.close());
 }
 
 /** What effects need, of the settings. */

@@ -1,8 +1,6 @@
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { Context } from '@temporalio/activity';
-import { Worker, type WorkerOptions } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { recordDeadLetters } from '../activities/runtime/dead-letters.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
@@ -17,18 +15,7 @@ import { createLog, type Running, ShutdownStack } from './process/process.ts';
 import { temporalFailures } from './temporal-failures.ts';
 import { connectWorker, installRuntime, workerPolls } from './temporal-runtime.ts';
 import { chooseTransport } from './transport.ts';
-
-type WorkflowSource = Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'>;
-
-/** The workflow code: bundled ahead in a build, bundled at start when run from source. */
-function workflowSource(): WorkflowSource {
-  const bundle = fileURLToPath(new URL('./workflow-bundle.js', import.meta.url));
-  if (existsSync(bundle)) return { workflowBundle: { codePath: bundle } };
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return {
-    workflowsPath: fileURLToPath(new URL(`../workflows/index.${extension}`, import.meta.url)),
-  };
-}
+import { type WorkflowSource, workflowSource } from './workflow-source.ts';
 
 /**
  * The SDK records a stack for every promise a workflow makes, a quarter of its time at the usual

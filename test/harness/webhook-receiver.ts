@@ -1,27 +1,15 @@
-import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import {
-  createServer,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type ServerResponse,
-} from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingHttpHeaders } from 'node:http';
 import { Webhook } from 'standardwebhooks';
 import { type Effect, machineTime } from '../../src/activities/runtime/effect.ts';
 import { webhooks } from '../../src/activities/webhooks/index.ts';
+import type { WebhookEvent } from '../../src/client/webhooks.ts';
 import type { Database } from '../../src/db/client.ts';
 import { endpoints } from '../../src/db/schema/webhooks.ts';
 import type { DomainEvent } from '../../src/events/index.ts';
 import { createSeal } from '../../src/seal.ts';
+import { type ReceivedWebhook, WebhookReceiver } from '../../src/testing/receiver.ts';
 
-/** A request as it arrived, after its signature was verified with the official library. */
-export interface Received {
-  path: string;
-  headers: IncomingHttpHeaders;
-  body: string;
-  event: DomainEvent;
-}
+export type Received = ReceivedWebhook;
 
 export const seal = createSeal('a secret of thirty-two characters');
 export const loopback = ['127.0.0.0/8', '::1/128'];
@@ -33,27 +21,10 @@ export interface RegisterOptions {
   maxPerSecond?: number;
 }
 
-/** A real HTTP server that takes webhooks. */
-export class Receiver {
-  /** What it verifies with; another where the API made the endpoint. */
-  secret = `whsec_${randomBytes(32).toString('base64')}`;
-  readonly requests: Received[] = [];
-  /** What it answers; default 200 without a body. */
-  answer: (response: ServerResponse, request: Received) => void = (response) => response.end();
-  readonly #server = createServer((request, response) => void this.#take(request, response));
-
-  static async start(): Promise<Receiver> {
-    const receiver = new Receiver();
-    await once(receiver.#server.listen(0, '127.0.0.1'), 'listening');
-    return receiver;
-  }
-
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port;
-  }
-
-  url(path = '/hook'): string {
-    return `http://127.0.0.1:${this.port}${path}`;
+/** The receiver of `knockon/testing`, which takes what the official library verifies too. */
+export class Receiver extends WebhookReceiver {
+  static start(): Promise<Receiver> {
+    return new Receiver().listen();
   }
 
   /** Registers an endpoint of that workspace here. */
@@ -69,19 +40,9 @@ export class Receiver {
     return row!;
   }
 
-  async stop(): Promise<void> {
-    this.#server.closeAllConnections();
-    this.#server.close();
-  }
-
-  async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    let body = '';
-    for await (const chunk of request) body += chunk;
-    const headers = request.headers as Record<string, string>;
-    const event = new Webhook(this.secret).verify(body, headers) as DomainEvent;
-    const received = { path: request.url ?? '', headers: request.headers, body, event };
-    this.requests.push(received);
-    this.answer(response, received);
+  protected override verify(body: string, headers: IncomingHttpHeaders): WebhookEvent {
+    new Webhook(this.secret).verify(body, headers as Record<string, string>);
+    return super.verify(body, headers);
   }
 }
 

@@ -1,9 +1,9 @@
 import { basename, join } from 'node:path';
 import postgres from 'postgres';
 import type { TestProject } from 'vitest/node';
-import { migrate } from '../../src/db/migrate.ts';
 import { freePorts } from '../../src/local/launcher/ports.ts';
 import { type Postgres, startPostgres } from '../../src/local/postgres/postgres.ts';
+import { makeTemplate } from '../../src/testing/database.ts';
 import type { TestRun } from './run.ts';
 import { share } from './share-server.ts';
 
@@ -46,12 +46,11 @@ export async function startDatabase(run: TestRun, programs?: string): Promise<Po
   });
   const admin = postgres(server.url('postgres'), { max: 1, onnotice: () => {} });
   await admin`create sequence namespaces`;
-  await admin`create database template_knockon`;
   // Another name than our schema's: what is found only by the search path of a role called knockon
   // must not pass.
   await admin`create role tester superuser login password 'test'`;
   await admin.end();
   const url = (database: string) => server.url(database).replace('//knockon:', '//tester:');
-  await migrate(url('template_knockon'));
+  await makeTemplate(url('postgres'));
   return { ...server, url };
 }

@@ -1,4 +1,5 @@
 import ms, { type StringValue } from 'ms';
+import type { z } from 'zod';
 import type { Database, Transaction } from '../../db/client.ts';
 import { type DomainEvent, eventType } from '../../events/index.ts';
 import { effectQueue, type OpenOutcome, type RetryPolicy } from '../../transport/dispatch.ts';
@@ -22,7 +23,7 @@ interface Aside {
 /** The events that are not done, and why. Nothing or an empty list: all are done. */
 export type Answer = Open[] | undefined;
 
-interface Options {
+interface Options<S extends OwnSettings> {
   /**
    * Lower case, digits, `_` and `-`; names its receipts, its task queue (`effects.<name>`) and its
    * activity. Never change it.
@@ -69,7 +70,20 @@ interface Options {
    * ones.
    */
   again?: 'freely' | 'asked' | 'never';
+  /**
+   * Settings of the effect's own: `z.object({ CRM_URL: z.url() })`. The keys are environment
+   * variables. They are read when the process starts, and each call is given them as `settings`. A
+   * process does not start where one is missing or malformed, nor where the environment has another
+   * variable that begins with the effect's name, such as `CRM_ULR` for the effect `crm`.
+   */
+  settings?: S;
 }
+
+/** The schema of an effect's own settings: `z.object`, by the names of environment variables. */
+export type OwnSettings = z.ZodObject | undefined;
+
+/** What its `settings` came to, for an effect that has some. */
+type Given<S extends OwnSettings> = S extends z.ZodObject ? { settings: z.output<S> } : unknown;
 
 /** Default and limit of `batch`. */
 const MOST_EVENTS = 2000;
@@ -102,34 +116,39 @@ export interface OutsideCall extends Call {
 }
 
 /** An effect that changes our database and nothing else: happens exactly once. */
-export interface DatabaseEffect extends Options {
+export interface DatabaseEffect<S extends OwnSettings = undefined> extends Options<S> {
   /**
    * Runs in the transaction that holds the receipts: what it writes and the receipts are kept
    * together or not at all. The events are frozen, as the effects of a process share them. Large
    * events come in pages of 2 MB, each in a transaction of its own.
    */
-  transact(tx: Transaction, events: DomainEvent[], call: Call): Promise<Answer | void>;
+  transact(tx: Transaction, events: DomainEvent[], call: Call & Given<S>): Promise<Answer | void>;
 }
 
 /** An effect that calls the outside: happens at least once; calls carry a stable id. */
-export interface OutsideEffect extends Options {
+export interface OutsideEffect<S extends OwnSettings = undefined> extends Options<S> {
   /** Receipts are written after it has answered. Large events come in pages of 2 MB, in turn. */
-  perform(events: DomainEvent[], call: OutsideCall): Promise<Answer | void>;
+  perform(events: DomainEvent[], call: OutsideCall & Given<S>): Promise<Answer | void>;
 }
 
 /** A checked effect, with every default filled in. */
 export type Effect = (Pick<DatabaseEffect, 'transact'> | Pick<OutsideEffect, 'perform'>) &
   Required<
-    Pick<Options, 'name' | 'description' | 'on' | 'batch' | 'ordering' | 'onPoison' | 'again'>
+    Pick<
+      Options<OwnSettings>,
+      'name' | 'description' | 'on' | 'batch' | 'ordering' | 'onPoison' | 'again'
+    >
   > &
-  Pick<Options, 'limit' | 'concurrency' | 'manyTargets' | 'waiting'> & {
+  Pick<Options<OwnSettings>, 'limit' | 'concurrency' | 'manyTargets' | 'waiting' | 'settings'> & {
     retry: RetryPolicy;
     timeout_ms: number;
     task_queue: string;
   };
 
 /** Declares an effect. @throws TypeError if an option is invalid */
-export function defineEffect(options: DatabaseEffect | OutsideEffect): Effect {
+export function defineEffect<S extends OwnSettings = undefined>(
+  options: DatabaseEffect<S> | OutsideEffect<S>,
+): Effect {
   check(options);
   const { timeout = '30s', retry = {}, ...rest } = options;
   const { name, ordering = 'none' } = options;
@@ -151,7 +170,7 @@ export function defineEffect(options: DatabaseEffect | OutsideEffect): Effect {
 }
 
 /** @throws TypeError if an option is invalid */
-function check(options: DatabaseEffect | OutsideEffect): void {
+function check(options: DatabaseEffect<OwnSettings> | OutsideEffect<OwnSettings>): void {
   const { name, on, batch = MOST_EVENTS, again = 'never', limit, concurrency } = options;
   const { attempts = 0, backoff = 1 } = options.retry ?? {};
   const isOrdered = (options.ordering ?? 'none') !== 'none';
@@ -176,6 +195,8 @@ function check(options: DatabaseEffect | OutsideEffect): void {
     refuse(`limit.perSecond ${limit.perSecond} is not a number above 0, up to 100000`);
   if (concurrency !== undefined && !isWhole(concurrency, 1, 1000))
     refuse(`concurrency ${concurrency} is not a whole number from 1 to 1000`);
+  if (options.settings && !('shape' in options.settings))
+    refuse('`settings` must be z.object({ VARIABLE: … })');
   if (backoff < 1) refuse(`retry.backoff ${backoff} is below 1`);
 }
 

@@ -1,26 +1,26 @@
 import type { WorkflowHandle } from '@temporalio/client';
-import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { uuidv7 } from 'uuidv7';
+import {
+  type HostedEffect,
+  openServer,
+  openTimeSkipping,
+  type Workflows,
+  withWorkers,
+} from '../../../src/testing/time-skipping.ts';
 import {
   type DeadLetters,
   type Dispatch,
-  type EffectAnswer,
-  type EffectCall,
   effectQueue,
   type RetryPolicy,
   WORKFLOW_QUEUE,
 } from '../../../src/transport/dispatch.ts';
-import {
-  attributesOf,
-  searchAttributes,
-} from '../../../src/transport/temporal/search-attributes.ts';
-import { temporalFailures } from '../../../src/workers/temporal-failures.ts';
+import { attributesOf } from '../../../src/transport/temporal/search-attributes.ts';
 import type { HandOver } from '../../../src/workflows/hand-over.ts';
 import type { TestNamespace } from '../../harness/temporal.ts';
 
 /** A stand-in for an effect's worker: what the workflow sees of one. */
-export type FakeEffect = (call: EffectCall) => Promise<EffectAnswer>;
+export type FakeEffect = HostedEffect;
 
 export const retryPolicy: RetryPolicy = {
   attempts: 5,
@@ -29,45 +29,28 @@ export const retryPolicy: RetryPolicy = {
   backoff: 2,
 };
 
-/** The workflow code, as `Worker.create` takes it. */
-type BundledWorkflows = Required<Pick<WorkerOptions, 'workflowBundle'>>;
-
 /** The time-skipping server with a workflow worker, and a worker for each fake effect. */
 export class WorkflowTestbed {
   readonly letters: DeadLetters[] = [];
   readonly env: TestWorkflowEnvironment;
-  readonly #workflows: BundledWorkflows;
+  readonly #workflows: Workflows;
 
   readonly #noteLetters = async (letters: DeadLetters): Promise<void> =>
     void this.letters.push(letters);
 
-  private constructor(env: TestWorkflowEnvironment, workflows: BundledWorkflows) {
+  private constructor(env: TestWorkflowEnvironment, workflows: Workflows) {
     this.env = env;
     this.#workflows = workflows;
   }
 
   /** @param server the time-skipping server's program */
-  static async open(server: string, workflows: BundledWorkflows): Promise<WorkflowTestbed> {
-    installLog();
-    const path = { type: 'existing-path', path: server } as const;
-    const env = await TestWorkflowEnvironment.createTimeSkipping({ server: { executable: path } });
-    // The time-skipping server can't list them, which `SearchAttributes` does first.
-    await env.connection.operatorService.addSearchAttributes({
-      namespace: 'default',
-      searchAttributes,
-    });
-    return new WorkflowTestbed(env, workflows);
+  static async open(server: string, workflows: Workflows): Promise<WorkflowTestbed> {
+    return new WorkflowTestbed(await openTimeSkipping(server), workflows);
   }
 
   /** On a server that runs already. Time takes its time there. */
-  static async at(server: TestNamespace, workflows: BundledWorkflows): Promise<WorkflowTestbed> {
-    installLog();
-    const env = await TestWorkflowEnvironment.createFromExistingServer(server);
-    await env.connection.operatorService.addSearchAttributes({
-      namespace: server.namespace,
-      searchAttributes,
-    });
-    return new WorkflowTestbed(env, workflows);
+  static async at(server: TestNamespace, workflows: Workflows): Promise<WorkflowTestbed> {
+    return new WorkflowTestbed(await openServer(server), workflows);
   }
 
   async close(): Promise<void> {
@@ -84,28 +67,8 @@ export class WorkflowTestbed {
     recordDeadLetters = this.#noteLetters,
   ): Promise<T> {
     this.letters.length = 0;
-    const where = { connection: this.env.nativeConnection, namespace: this.env.namespace };
-    const workers = await Promise.all([
-      Worker.create({
-        ...where,
-        taskQueue: WORKFLOW_QUEUE,
-        ...this.#workflows,
-        activities: { recordDeadLetters },
-      }),
-      ...Object.entries(effects).map(([name, effect]) =>
-        Worker.create({
-          ...where,
-          taskQueue: effectQueue(name),
-          activities: { [name]: effect },
-          interceptors: { activity: temporalFailures },
-        }),
-      ),
-    ]);
-    const [first, ...rest] = workers;
-    if (!first) throw new Error('there is always the workflow worker');
-    return await first.runUntil(
-      rest.reduce<() => Promise<T>>((run, worker) => () => worker.runUntil(run()), test)(),
-    );
+    const hosting = { effects, recordDeadLetters, workflows: this.#workflows };
+    return await withWorkers(this.env, hosting, test);
   }
 
   /** Starts a workflow for a dispatch of `size` events, for the named effects. */
@@ -147,12 +110,6 @@ export class WorkflowTestbed {
     });
   }
 }
-
-const installLog = () =>
-  Runtime.install({
-    logger: new DefaultLogger('ERROR'),
-    telemetryOptions: { logging: { filter: 'ERROR' } },
-  });
 
 /** An effect that is done with everything at once. */
 export const healthy: FakeEffect = async ({ events }) => ({

@@ -1,0 +1,70 @@
+/** An RFC 9457 problem document, as the API answers it. */
+export interface Problem {
+  /** A URI such as `urn:knockon:problem:validation`, or `about:blank`. */
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  /** Of a 422: what is wrong, field by field. */
+  errors?: { path: string; message: string }[];
+  [extension: string]: unknown;
+}
+
+/** Thrown where the API answers with an error: an RFC 9457 problem. */
+export class ProblemError extends Error {
+  override name = 'ProblemError';
+  readonly problem: Problem;
+  /** The HTTP status, such as 404. */
+  readonly status: number;
+  /** The answer's X-Request-Id: the API's log lines have it too. */
+  readonly requestId: string | null;
+  /** How long the API asks to wait, in ms; undefined where it does not say. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(problem: Problem, headers: Headers) {
+    super(`${problem.status} ${problem.title}: ${problem.detail}`);
+    this.problem = problem;
+    this.status = problem.status;
+    this.requestId = headers.get('x-request-id');
+    this.retryAfterMs = readRetryAfter(headers.get('retry-after'));
+  }
+
+  /** Whether it is a problem of this kind: `error.is('validation')`. */
+  is(kind: string): boolean {
+    return this.problem.type === `urn:knockon:problem:${kind}`;
+  }
+}
+
+/** Thrown where no answer came: the API can't be reached, or it took too long. */
+export class UnreachableError extends Error {
+  override name = 'UnreachableError';
+}
+
+/** The problem that an answer tells; one is made up where something in between has answered. */
+export async function problemIn(response: Response): Promise<ProblemError> {
+  const text = await response.text();
+  return new ProblemError(parseProblem(text, response), response.headers);
+}
+
+function parseProblem(text: string, { status, statusText, headers }: Response): Problem {
+  const made = { type: 'about:blank', title: statusText || 'Error', status };
+  try {
+    const told: unknown = JSON.parse(text);
+    if (typeof told === 'object' && told !== null && 'title' in told && 'detail' in told)
+      return { ...made, ...told } as Problem;
+  } catch {
+    // A proxy's page, not the API's answer.
+  }
+  const kind = headers.get('content-type') ?? 'no content type';
+  return {
+    ...made,
+    detail: `The answer is no problem document (${kind}): is that Knock-on's API?`,
+  };
+}
+
+/** Seconds or a date, in ms from now. */
+function readRetryAfter(value: string | null): number | undefined {
+  if (value === null) return undefined;
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
+}

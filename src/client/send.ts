@@ -1,0 +1,158 @@
+import { ProblemError, problemIn, UnreachableError } from './problem.ts';
+import type { Route } from './routes.ts';
+
+/** Where the API is and how it is asked. */
+export interface ClientOptions {
+  /** Such as `https://knockon.example.com`. */
+  url: string;
+  /** A workspace's key, `kn_…`. */
+  key?: string;
+  /** An operator's key, for workspaces and everything below `/v1/ops` (default: `key`). */
+  operatorKey?: string;
+  /** Tries after the first (default 4). 0: none. */
+  retries?: number;
+  /** Longest wait before another try, in ms (default 30,000). A longer one is not waited for. */
+  maxWaitMs?: number;
+  /** Longest time of one try, in ms (default 30,000). Streams have no limit. */
+  timeoutMs?: number;
+  /** What sends requests (default: the global `fetch`). */
+  fetch?: typeof fetch;
+}
+
+/** What a call of an operation may have. */
+export interface Call {
+  path?: Record<string, string>;
+  query?: Record<string, unknown>;
+  body?: unknown;
+  idempotencyKey?: string;
+  signal?: AbortSignal;
+  headers?: Record<string, string>;
+}
+
+const RETRIES = 4;
+const LONGEST_WAIT = 30_000;
+const TIMEOUT = 30_000;
+const FIRST_WAIT = 250;
+
+/** Statuses that may pass. 429: it was not done. The others: it may have been done. */
+const REFUSED = 429;
+const MAYBE_DONE = [502, 503, 504];
+
+/**
+ * Sends a request until it is answered, with a bounded number of tries.
+ *
+ * @throws ProblemError, UnreachableError, or the signal's reason
+ */
+export async function send(options: ClientOptions, route: Route, call: Call): Promise<Response> {
+  const { retries = RETRIES } = options;
+  const request = requestOf(options, route, call);
+  for (let tried = 0; ; tried += 1) {
+    const { response, error } = await attempt(options, request, call.signal);
+    if (response?.ok) return response;
+    const isGone = tried > 0 && route.method === 'DELETE' && response?.status === 404;
+    // An earlier try has deleted it, and its answer was lost.
+    if (isGone) return new Response(null, { status: 204 });
+    const failure = error ?? (await problemIn(response));
+    const waitMs = waitBefore(tried, failure, options);
+    if (tried >= retries || !mayRetry(route, call, failure) || waitMs === undefined) throw failure;
+    await wait(waitMs, call.signal);
+  }
+}
+
+interface Prepared {
+  url: URL;
+  init: RequestInit;
+  timeoutMs: number | undefined;
+}
+
+type Tried =
+  | { response: Response; error?: undefined }
+  | { response?: undefined; error: UnreachableError };
+
+async function attempt(
+  { fetch: send = fetch }: ClientOptions,
+  { url, init, timeoutMs }: Prepared,
+  signal: AbortSignal | undefined,
+): Promise<Tried> {
+  const signals = [signal, timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)];
+  try {
+    const any = AbortSignal.any(signals.filter((one) => one !== undefined));
+    return { response: await send(url, { ...init, signal: any }) };
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    return { error: new UnreachableError(unreachable(url, error, timeoutMs), { cause: error }) };
+  }
+}
+
+function unreachable(url: URL, error: unknown, timeoutMs: number | undefined): string {
+  if (error instanceof Error && error.name === 'TimeoutError')
+    return `${url.origin} did not answer within ${timeoutMs} ms`;
+  const { code, message } = ((error as Error).cause ?? error) as { code?: string; message: string };
+  return `${url.origin} can't be reached: ${code ?? message}`;
+}
+
+function requestOf(options: ClientOptions, route: Route, call: Call): Prepared {
+  const { timeoutMs = TIMEOUT } = options;
+  const headers: Record<string, string> = { ...call.headers };
+  const key = route.operator ? (options.operatorKey ?? options.key) : options.key;
+  if (key !== undefined && !route.open) headers.authorization = `Bearer ${key}`;
+  if (call.body !== undefined) headers['content-type'] ??= 'application/json';
+  // One key for all tries: the API makes it once.
+  if (route.creates) headers['idempotency-key'] = call.idempotencyKey ?? crypto.randomUUID();
+  const body = call.body === undefined ? undefined : JSON.stringify(call.body);
+  return {
+    url: urlOf(options.url, route, call),
+    init: { method: route.method, headers, body },
+    timeoutMs: route.answers === 'events' ? undefined : timeoutMs,
+  };
+}
+
+/** @throws TypeError if a parameter of the path is missing, or would lead to another path */
+function urlOf(base: string, { path }: Route, { path: given = {}, query = {} }: Call): URL {
+  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+    const value = String(given[name] ?? '');
+    if (value === '' || value === '.' || value === '..')
+      throw new TypeError(`path.${name} of ${path} is ${JSON.stringify(given[name])}`);
+    return encodeURIComponent(value);
+  });
+  const url = new URL(base.replace(/\/+$/, '') + filled);
+  for (const [name, value] of Object.entries(query))
+    if (value !== undefined && value !== null) url.searchParams.set(name, String(value));
+  return url;
+}
+
+/** What may have been done is only repeated where that does no harm. */
+function mayRetry(route: Route, call: Call, failure: ProblemError | UnreachableError): boolean {
+  const repeats = route.creates === true || ['GET', 'PUT', 'DELETE'].includes(route.method);
+  if (failure instanceof UnreachableError) return repeats;
+  if (failure.status === REFUSED) return true;
+  if (failure.is('idempotency-key-in-flight')) return call.idempotencyKey === undefined;
+  return repeats && MAYBE_DONE.includes(failure.status);
+}
+
+/** In ms; undefined where the API asks for more than is waited for. */
+function waitBefore(
+  tried: number,
+  failure: ProblemError | UnreachableError,
+  { maxWaitMs = LONGEST_WAIT }: ClientOptions,
+): number | undefined {
+  const asked = failure instanceof ProblemError ? failure.retryAfterMs : undefined;
+  if (asked !== undefined) return asked <= maxWaitMs ? asked : undefined;
+  const growing = Math.min(FIRST_WAIT * 2 ** tried, maxWaitMs);
+  return growing * (0.5 + Math.random() / 2);
+}
+
+function wait(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const give = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', give);
+      resolve();
+    }, ms);
+    if (signal?.aborted) give();
+    else signal?.addEventListener('abort', give, { once: true });
+  });
+}

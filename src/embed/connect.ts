@@ -1,0 +1,76 @@
+import type { Database } from '../db/client.ts';
+
+export interface ConnectOptions {
+  /**
+   * `postgres://user:password@host:5432/database`, or with several hosts. Default: `DATABASE_URL`.
+   */
+  url?: string;
+  /**
+   * Where `url` is a pooler: a way around it, for LISTEN. Default: `KNOCKON_DATABASE_DIRECT_URL`.
+   */
+  directUrl?: string;
+  /** Most connections at once (default 8); up to 4 more serve what every event passes. */
+  connections?: number;
+  /** Shown as `application_name` in `pg_stat_activity` (default `knockon`). */
+  name?: string;
+  /** Longest time of a statement, in ms (default 20,000). */
+  statementMs?: number;
+}
+
+/** A database with Knock-on's schema in it. */
+export interface Connection extends Database {
+  url: string;
+  directUrl?: string;
+}
+
+/**
+ * Connects to the database, and asks it once who it is. Statements then wait up to 5 s for a
+ * connection of the pool. Tables need not be there yet: `migrate` makes them.
+ *
+ * The schema's name is `knockon`, or what `KNOCKON_SCHEMA` says when the process starts.
+ *
+ * @throws ConfigError if the URL or `KNOCKON_SCHEMA` is missing or malformed
+ * @throws UnsupportedPostgresError if Postgres is older than 15
+ * @throws Error with Postgres' or the network's `code` if the database does not answer
+ */
+export async function connect(options: ConnectOptions = {}): Promise<Connection> {
+  const { url, directUrl } = await databaseAddress(options);
+  const { connectDatabase } = await import('../db/client.ts');
+  const { connections, name = 'knockon', statementMs } = options;
+  const database = connectDatabase(url, { directUrl, connections, name, statementMs });
+  try {
+    await database.pg`select 1`;
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  return { ...database, url, directUrl };
+}
+
+/**
+ * Brings the database to this version's schema, in one transaction. It may be called at every start
+ * and by several processes at once. Other schemas are not touched.
+ *
+ * @param url default: `KNOCKON_DATABASE_DIRECT_URL`, else `DATABASE_URL`. A pooler will do too
+ * @throws ConfigError if the URL or `KNOCKON_SCHEMA` is missing or malformed
+ * @throws MigrationError with what to do if the role may not create the schema, or the schema was
+ * made by another version. Nothing is changed then
+ * @throws UnsupportedPostgresError if Postgres is older than 15
+ */
+export async function migrate(url?: string): Promise<void> {
+  const address = await databaseAddress({ url });
+  const { migrate: migrateDatabase } = await import('../db/migrate.ts');
+  await migrateDatabase(address.directUrl ?? address.url);
+}
+
+/** What is given goes before the environment. A direct way belongs to the URL beside it. */
+async function databaseAddress({ url, directUrl }: ConnectOptions) {
+  const { readDatabaseSettings } = await import('../settings/database.ts');
+  const { DATABASE_URL, KNOCKON_DATABASE_DIRECT_URL } = readDatabaseSettings({
+    KNOCKON_SCHEMA: process.env.KNOCKON_SCHEMA,
+    DATABASE_URL: url ?? process.env.DATABASE_URL,
+    KNOCKON_DATABASE_DIRECT_URL:
+      directUrl ?? (url ? undefined : process.env.KNOCKON_DATABASE_DIRECT_URL),
+  });
+  return { url: DATABASE_URL, directUrl: KNOCKON_DATABASE_DIRECT_URL };
+}

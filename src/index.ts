@@ -1,0 +1,25 @@
+// The package `knockon`: what an application needs to emit events in its own transactions, and to
+// run effects of its own. Servers and workers are loaded when they are called for.
+export { sql } from 'drizzle-orm';
+export { z } from 'zod';
+export {
+  type Answer,
+  type Call,
+  type DatabaseEffect,
+  dead,
+  defineEffect,
+  type Effect,
+  later,
+  laterIn,
+  type Open,
+  type OutsideCall,
+  type OutsideEffect,
+  retry,
+} from './activities/runtime/effect.ts';
+export type { Transaction } from './db/client.ts';
+export { type Connection, type ConnectOptions, connect, migrate } from './embed/connect.ts';
+export { type RunEffectsOptions, type RunningEffects, runEffects } from './embed/run-effects.ts';
+export { defineEvent, EventNameError, type EventType } from './events/catalogue.ts';
+export type { DomainEvent } from './events/event.ts';
+export { EmitError, emit, type NewEvent } from './outbox/emit.ts';
+export { ConfigError } from './settings/problems.ts';
