@@ -22,6 +22,7 @@ const steps = [
   ['references are up to date', 'tsx', 'scripts/reference.ts', '--check'],
   ['unused files and dependencies', 'knip'],
   ['build', 'node', 'scripts/build-if-stale.js'],
+  ['what the package exports', 'node', 'scripts/check-package.js'],
   ['tests', 'vitest', 'run', ...reporting(report)],
   [
     'a part of the tests, on Postgres 15, 16 and 17',

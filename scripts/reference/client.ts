@@ -98,10 +98,10 @@ function callOf(route: Route): string {
     const isNeeded = fields.some(({ required }) => required);
     const inside = fields.map(
       ({ name, required, schema, description }) =>
-        `${comment(description ?? schema.description)}\n${key(name)}${required ? '' : '?'}: ` +
+        `${above(description ?? schema.description)}\n${key(name)}${required ? '' : '?'}: ` +
         typeOf(schema),
     );
-    return `${where}${isNeeded ? '' : '?'}: { ${inside.join(';\n')} };`;
+    return `${where}${isNeeded ? '' : '?'}: { ${inside.join(';')} };`;
   };
   const schema = jsonOf(route.requestBody);
   const isOptional = route.requestBody?.required === true ? '' : '?';
@@ -183,20 +183,27 @@ function objectType({ properties, required = [], additionalProperties }: Schema)
   if (!properties) return `Record<string, ${others}>`;
   const fields = Object.entries(properties).map(
     ([name, field]) =>
-      `${comment(field.description)}\n${key(name)}${required.includes(name) ? '' : '?'}: ` +
+      `${above(field.description)}\n${key(name)}${required.includes(name) ? '' : '?'}: ` +
       typeOf(field),
   );
-  return `{ ${fields.join(';\n')} }`;
+  return `{ ${fields.join(';')} }`;
 }
 
 const key = (name: string) => (/^\w+$/.test(name) ? name : JSON.stringify(name));
 
-/** Indented for the deepest place, so that no line grows beyond 100 columns. */
+/** Wrapped for the deepest place, so that no line grows beyond 100 columns. */
 function comment(text: string | undefined): string {
   if (!text) return '';
-  const lines = wrap(`${'x'.repeat(16)} ${text.replaceAll('*/', '* /')}`, ' * ').slice(17);
-  return `\n/**\n * ${lines}\n */`;
+  const [first = '', ...others] = wrap(`${DEEP} ${text.replaceAll('*/', '* /')}`, DEEP)
+    .split('\n')
+    .map((line) => line.slice(DEEP.length).trim());
+  if (others.length === 0) return `/** ${first} */`;
+  return ['/**', ...[first, ...others].map((line) => ` * ${line}`), ' */'].join('\n');
 }
+
+const above = (text: string | undefined) => (text ? `\n${comment(text)}` : '');
+
+const DEEP = 'x'.repeat(22);
 
 const formatted = (path: string, text: string) =>
   execFileSync('node_modules/.bin/biome', ['format', '--stdin-file-path', path], {

@@ -41,5 +41,6 @@ export function describeApi(app: OpenAPIHono<Env>) {
   return app.getOpenAPI31Document({
     openapi: '3.1.0',
     info: { title: 'Knock-on', version: '1', description, license: { name: 'MIT' } },
+    servers: [{ url: '/', description: 'This deployment.' }],
   });
 }

@@ -86,7 +86,7 @@ function addProcess(command: Command, { reader, description, start }: ProcessCom
 }
 
 async function run(start: ProcessCommand['start'], options: ProcessOptions): Promise<void> {
-  const config = configuration();
+  const config = configuration(options);
   const [{ createLog, runProcess }, { refuseOldPostgres }] = await Promise.all([
     import('../workers/process/process.ts'),
     import('../db/client.ts'),
@@ -146,9 +146,13 @@ ${lines(names.filter((name) => !isNeeded(name)))}`;
 const inBrief = ({ means, byDefault, unset = 'none', isRequired, must }: Setting) =>
   isRequired ? `${means} It ${must}.` : `${means} (${byDefault ?? unset})`;
 
-function configuration(): Config {
+/** Effects of one's own seal nothing: they need no secret. */
+const NO_SECRET = { KNOCKON_SECRET: 'effects of their own need no secret' };
+
+function configuration({ from }: ProcessOptions): Config {
   try {
-    return readConfig(surroundings());
+    const env = surroundings();
+    return readConfig(from === undefined || env.KNOCKON_SECRET ? env : { ...env, ...NO_SECRET });
   } catch (error) {
     if (error instanceof ConfigError) throw new CommandError(error.message, badConfig);
     throw error;

@@ -109,7 +109,7 @@ function requestOf(options: ClientOptions, route: Route, call: Call): Prepared {
 
 /** @throws TypeError if a parameter of the path is missing, or would lead to another path */
 function urlOf(base: string, { path }: Route, { path: given = {}, query = {} }: Call): URL {
-  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+  const filled = path.replaceAll(/\{(\w+)\}/g, (_: string, name: string) => {
     const value = String(given[name] ?? '');
     if (value === '' || value === '.' || value === '..')
       throw new TypeError(`path.${name} of ${path} is ${JSON.stringify(given[name])}`);

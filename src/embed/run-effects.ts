@@ -72,7 +72,7 @@ function checkNames(effects: Effect[]): void {
   if (twice) throw new TypeError(`runEffects: two effects are called "${twice}"`);
 }
 
-/** Effects of one's own seal nothing, so they need no secret. */
+/** Effects of one's own seal nothing: they need no secret. */
 const NO_SECRET = 'effects of their own need no secret';
 
 /** The environment, and what the options say in its place. */

@@ -45,7 +45,7 @@ test('the customer is thanked a week later, though the service is down for two d
   const thanked = [];
   let fanOut;
   let upAt = Number.POSITIVE_INFINITY;
-  const service = createServer(async (request, response) => {
+  const service = createServer(async (_request, response) => {
     const now = await fanOut.now();
     if (now >= upAt) thanked.push(now);
     response.writeHead(now >= upAt ? 204 : 503).end();
