@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { eventType, eventTypes } from '../../src/events/index.ts';
 import type { OpenApi } from './http.ts';
 import { blocks, code, page, sentence, wrap } from './markdown.ts';
@@ -17,12 +16,11 @@ export const eventsPage = ({ components }: OpenApi): string =>
   );
 
 function describeEvent(name: string): string {
-  const { version, payload } = eventType(name)!;
-  const schema = z.toJSONSchema(payload) as Schema;
+  const { version, description, schema } = eventType(name)!;
   return blocks(
     `## ${name}`,
-    schema.description && wrap(sentence(schema.description)),
+    description && wrap(sentence(description)),
     wrap(`Version of the payload: ${code(String(version))}. Fields of \`payload\`:`),
-    fields(schema),
+    fields(schema as Schema),
   );
 }

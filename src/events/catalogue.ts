@@ -1,31 +1,70 @@
 import type { z } from 'zod';
+import { explainIssues, type Issue } from './issue.ts';
+import { refusedName } from './name.ts';
+import { compileCheck } from './schema/check.ts';
+import type { JsonSchema } from './schema/keywords.ts';
+import { schemaIssues } from './schema/schema-issues.ts';
+import { fromZod, UnsayableError, zodIssues } from './schema/zod.ts';
 
-/** A declared event type: its name, the version of its payload and the payload's schema. */
-export interface EventType<P extends z.ZodType = z.ZodType> {
+/** What an event carries: a JSON object. */
+export type Payload = Record<string, unknown>;
+
+/** A declared event type. `P` is what its payloads are. */
+export interface EventType<P extends object = Payload> {
+  /** `<aggregate>.<past participle>`. */
   readonly name: string;
+  /** The payload's version, a whole number from 1. */
   readonly version: number;
-  readonly payload: P;
+  /** What has happened, in a sentence or two; empty where nothing was said. */
+  readonly description: string;
+  /** JSON Schema 2020-12 of the payload. */
+  readonly schema: JsonSchema;
+  /** Payloads as they may be. */
+  readonly examples: readonly P[];
+  /** Says what of a payload does not fit; nothing: it fits. It never throws. */
+  check(payload: unknown): Issue[];
+  /** Makes a payload of an older version one of this version. */
+  readonly upcast: Upcast<P> | undefined;
 }
 
-const declared = new Map<string, EventType>();
+/**
+ * Makes a payload of an older version one of the current version. It must change nothing that it is
+ * given, and depend on nothing else. What it throws makes a dead letter of the event.
+ *
+ * @param payload as it lies in the log, frozen
+ * @param version which version that is of
+ */
+export type Upcast<P extends object = Payload> = (payload: Payload, version: number) => P;
 
-/** Past participles that do not end in "-ed". Add the one you need. */
-const irregular = new Set(
-  (
-    'begun bought bound broken brought built caught chosen cut done drawn driven fallen felt ' +
-    'forgotten found frozen given gone grown held hidden hit kept known laid left lent let lost ' +
-    'made meant met paid put read reset rewritten run seen sent set shown shut sold sought spent ' +
-    'split spoken taken taught thrown told torn understood undone unread won withdrawn written'
-  ).split(' '),
-);
+/** How an event type is declared. */
+export interface EventOptions<P extends object = Payload> {
+  /**
+   * The payload's version, a whole number from 1 to 32767 (default 1). Each change of `payload`
+   * needs the next one.
+   */
+  version?: number;
+  /** What has happened, in a sentence or two (default: the schema's own description). */
+  description?: string;
+  /** Payloads as they may be, for docs. Each must fit. */
+  examples?: P[];
+  /** For effects that get events of older versions (default: they get them as they are). */
+  upcast?: Upcast<P>;
+}
 
 /**
  * Thrown when an event type is declared under a name that is not `<aggregate>.<past participle>`,
- * or declared twice.
+ * declared twice, or with a version that is none.
  */
 export class EventNameError extends Error {
   override name = 'EventNameError';
 }
+
+/** Thrown when an event type is declared with a schema that can't be used. */
+export class EventSchemaError extends Error {
+  override name = 'EventSchemaError';
+}
+
+const declared = new Map<string, EventType>();
 
 /**
  * Declares an event type. The name says what has happened, never what should happen because of it:
@@ -33,25 +72,28 @@ export class EventNameError extends Error {
  *
  * @param name `<aggregate>.<past participle>` in snake_case, such as `message.created` or
  * `invoice.sent`
- * @param options.version the payload's version, a whole number from 1 (default 1)
- * @param options.payload a zod schema; `emit` refuses what it refuses
- * @throws EventNameError
+ * @param options.payload a zod schema of an object, without transforms, or a JSON Schema 2020-12
+ * @throws EventNameError, EventSchemaError
  */
-export function defineEvent<P extends z.ZodType>(
+export function defineEvent<Z extends z.ZodType<object>>(
   name: string,
-  options: { version?: number; payload: P },
-): EventType<P> {
-  checkName(name);
-  const version = options.version ?? 1;
-  if (!Number.isInteger(version) || version < 1 || version > 32_767) {
-    throw new EventNameError(
-      `event "${name}": version ${version} is not a whole number from 1 to 32767`,
-    );
-  }
-  if (declared.has(name))
-    throw new EventNameError(`event "${name}" is declared twice; one declaration an event type`);
-  const type = Object.freeze({ name, version, payload: options.payload });
-  declared.set(name, type);
+  options: EventOptions<z.input<Z> & object> & { payload: Z },
+): EventType<z.input<Z> & object>;
+export function defineEvent<P extends object = Payload>(
+  name: string,
+  options: EventOptions<P> & { payload: JsonSchema },
+): EventType<P>;
+export function defineEvent(
+  name: string,
+  { version = 1, ...options }: EventOptions & { payload: z.ZodType | JsonSchema },
+): EventType {
+  checkNameAndVersion(name, version);
+  const { schema, check } = payloadOf(name, options.payload);
+  const { description = schema['description'] ?? '', examples = [], upcast } = options;
+  const type = { name, version, description: String(description), schema, examples, check, upcast };
+  for (const [place, example] of examples.entries())
+    refuse(name, `examples.${place}`, check(example));
+  declared.set(name, Object.freeze(type));
   return type;
 }
 
@@ -60,27 +102,61 @@ export function eventType(name: string): EventType | undefined {
   return declared.get(name);
 }
 
+/** All declared types, in the order of their declaration. */
+export function declaredTypes(): EventType[] {
+  return [...declared.values()];
+}
+
 /** The names of all declared types, in the order of their declaration. */
 export function eventTypes(): string[] {
   return [...declared.keys()];
 }
 
-function checkName(name: string): void {
-  const [aggregate, participle, ...rest] = name.split('.');
-  const word = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/;
-  const rule =
-    'an event is named <aggregate>.<past participle> in snake_case, such as "message.created"';
-  if (!participle || rest.length > 0 || !word.test(aggregate ?? '') || !word.test(participle)) {
-    const hint = name.includes('.')
-      ? ''
-      : ': it reads as a command, and a producer that commands knows its consumers';
-    throw new EventNameError(`event "${name}" is refused${hint}; ${rule}`);
-  }
-  const last = participle.split('_').at(-1) ?? '';
-  if (!last.endsWith('ed') && !irregular.has(last)) {
+function checkNameAndVersion(name: string, version: number): void {
+  const refused = refusedName(name);
+  if (refused) throw new EventNameError(refused);
+  if (!Number.isInteger(version) || version < 1 || version > 32_767)
     throw new EventNameError(
-      `event "${name}" is refused: "${last}" is not a past participle, and an event says what ` +
-        `has happened, not what to do; ${rule}`,
+      `event "${name}": version ${version} is not a whole number from 1 to 32767`,
+    );
+  if (declared.has(name))
+    throw new EventNameError(`event "${name}" is declared twice; one declaration an event type`);
+}
+
+/** What payloads must be. The check is compiled once it is needed. */
+function payloadOf(name: string, payload: z.ZodType | JsonSchema): Pick<EventType, 'schema' | 'check'> {
+  const type = isZod(payload) ? payload : undefined;
+  const schema = type ? sayable(name, type) : (payload as JsonSchema);
+  if (!type) refuse(name, 'payload', schemaIssues(schema));
+  let compiled: ((value: unknown) => Issue[]) | undefined;
+  return {
+    schema,
+    check(value) {
+      compiled ??= compileCheck(schema);
+      const issues = compiled(value);
+      return issues.length === 0 && type ? zodIssues(type, value) : issues;
+    },
+  };
+}
+
+/** Also where the application has another copy of zod. */
+const isZod = (payload: z.ZodType | JsonSchema): payload is z.ZodType => '_zod' in payload;
+
+function sayable(name: string, type: z.ZodType): JsonSchema {
+  try {
+    return fromZod(type);
+  } catch (error) {
+    if (!(error instanceof UnsayableError)) throw error;
+    throw new EventSchemaError(
+      `event "${name}": its payload can't be said in JSON Schema, which other languages are told: ` +
+        `${error.message}. An event is kept as it was emitted, so leave out transforms, dates and ` +
+        'the like',
     );
   }
+}
+
+/** @throws EventSchemaError where there is any issue */
+function refuse(name: string, what: string, issues: Issue[]): void {
+  if (issues.length === 0) return;
+  throw new EventSchemaError(`event "${name}": ${what} is refused: ${explainIssues(issues, 'it')}`);
 }

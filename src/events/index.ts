@@ -3,4 +3,5 @@ export * from './catalogue.ts';
 export * from './channel.ts';
 export * from './effect.ts';
 export * from './event.ts';
+export * from './issue.ts';
 export * from './message.ts';

@@ -4,7 +4,7 @@ import type { Transaction } from '../db/client.ts';
 import { events } from '../db/schema/events.ts';
 import { channels } from '../db/schema/messages.ts';
 import { outbox } from '../db/schema/outbox.ts';
-import { type DomainEvent, eventType, eventTypes } from '../events/index.ts';
+import { type DomainEvent, eventType, eventTypes, explainIssues } from '../events/index.ts';
 
 /** What has happened, before it has an id and a place in its channel's log. */
 export interface NewEvent {
@@ -40,13 +40,9 @@ export async function emit(tx: Transaction, event: NewEvent): Promise<DomainEven
       `event type "${event.type}" is not declared; declared are ${eventTypes().join(', ')}. ` +
         'Declare it in src/events/',
     );
-  const payload = type.payload.safeParse(event.payload);
-  if (!payload.success) {
-    const where = payload.error.issues
-      .map((issue) => `${issue.path.join('.') || 'payload'}: ${issue.message}`)
-      .join('; ');
-    throw new EmitError(`the payload of "${event.type}" is refused: ${where}`);
-  }
+  const issues = type.check(event.payload);
+  if (issues.length > 0)
+    throw new EmitError(`the payload of "${event.type}" is refused: ${explainIssues(issues)}`);
   const row = {
     id: uuidv7(),
     type: type.name,
@@ -58,7 +54,7 @@ export async function emit(tx: Transaction, event: NewEvent): Promise<DomainEven
     key: null,
     seq: event.channelId ? await nextSeq(tx, event.workspaceId, event.channelId) : null,
     timestamp: new Date(),
-    payload: payload.data as Record<string, unknown>,
+    payload: event.payload,
   };
   await tx.insert(events).values(row);
   await tx.insert(outbox).values({

@@ -1,0 +1,40 @@
+/** Past participles that do not end in "-ed". Add the one you need. */
+const irregular = new Set(
+  (
+    'begun bought bound broken brought built caught chosen cut done drawn driven fallen felt ' +
+    'forgotten found frozen given gone grown held hidden hit kept known laid left lent let lost ' +
+    'made meant met paid put read reset rewritten run seen sent set shown shut sold sought spent ' +
+    'split spoken taken taught thrown told torn understood undone unread won withdrawn written'
+  ).split(' '),
+);
+
+/** Longest name of an event type. */
+export const LONGEST_NAME = 200;
+
+const rule =
+  'an event is named <aggregate>.<past participle> in snake_case, such as "message.created"';
+
+/**
+ * Says why an event type can't have that name. The name says what has happened, never what should
+ * happen because of it: the producer must not know its consumers.
+ *
+ * @returns undefined where it can
+ */
+export function refusedName(name: string): string | undefined {
+  if (name.length > LONGEST_NAME)
+    return `the name of an event has at most ${LONGEST_NAME} characters; this has ${name.length}`;
+  const [aggregate, participle, ...rest] = name.split('.');
+  const word = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/;
+  if (!participle || rest.length > 0 || !word.test(aggregate ?? '') || !word.test(participle)) {
+    const hint = name.includes('.')
+      ? ''
+      : ': it reads as a command, and a producer that commands knows its consumers';
+    return `event "${name}" is refused${hint}; ${rule}`;
+  }
+  const last = participle.split('_').at(-1) ?? '';
+  if (last.endsWith('ed') || irregular.has(last)) return undefined;
+  return (
+    `event "${name}" is refused: "${last}" is not a past participle, and an event says what ` +
+    `has happened, not what to do; ${rule}`
+  );
+}

@@ -1,0 +1,140 @@
+import { closest } from 'fastest-levenshtein';
+import { LRUCache } from 'lru-cache';
+import type { Sql } from 'postgres';
+import { EVENT_TYPES_CHANNEL } from './register.ts';
+import { type Check, compileCheck } from './schema/check.ts';
+import type { JsonSchema } from './schema/keywords.ts';
+
+/** A version of an event type, with the check of its payloads. */
+export interface KnownEventType {
+  name: string;
+  version: number;
+  /**
+   * Says what of a payload does not fit; nothing: it fits. It never throws, and takes 0.1 s at
+   * most.
+   */
+  check: Check;
+}
+
+export interface EventTypeRegistryOptions {
+  pg: Sql;
+  /** Tells of changes (default: it is looked every `freshMs`). */
+  listen?(channel: string, onNotify: () => void): Promise<boolean>;
+  /** How old what is known may be, in ms (default 1,000). */
+  freshMs?: number;
+}
+
+/** Bytes of schemas whose checks are kept. */
+const MOST_KEPT = 16 * 1024 * 1024;
+
+/** How long an unknown name is not looked for again, in ms. */
+const UNKNOWN = 100;
+
+/**
+ * The event types that the database knows, for a process. What changes is known within
+ * `freshMs`; a new type at once. Nothing is read while nobody asks.
+ */
+export class EventTypeRegistry {
+  readonly #pg: Sql;
+  readonly #freshMs: number;
+  /** Each type's current version. */
+  #current = new Map<string, number>();
+  #readAt = Number.NEGATIVE_INFINITY;
+  #reading: Promise<void> | undefined;
+  readonly #kept = new LRUCache<string, KnownEventType>({
+    max: 5000,
+    maxSize: MOST_KEPT,
+  });
+
+  constructor({ pg, listen, freshMs = 1000 }: EventTypeRegistryOptions) {
+    this.#pg = pg;
+    this.#freshMs = freshMs;
+    // Who can't listen looks every now and then.
+    listen?.(EVENT_TYPES_CHANNEL, () => this.forget()).catch(() => {});
+  }
+
+  /** Whoever asks next reads anew. */
+  forget(): void {
+    this.#readAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /**
+   * The type of that name: its current version, or the one that is asked for.
+   *
+   * @returns undefined where there is none
+   * @throws Postgres' error
+   */
+  async find(name: string, version?: number): Promise<KnownEventType | undefined> {
+    const wanted = version ?? (await this.#currentVersion(name));
+    if (wanted === undefined) return undefined;
+    return this.#kept.get(keyOf(name, wanted)) ?? (await this.#compile(name, wanted));
+  }
+
+  /** The names of all types, by the alphabet. @throws Postgres' error */
+  async names(): Promise<string[]> {
+    await this.#refresh(this.#freshMs);
+    return [...this.#current.keys()];
+  }
+
+  /** Why there is no such type, with the nearest name. @throws Postgres' error */
+  async explainUnknown(name: string): Promise<string> {
+    return explainUnknown(name, await this.names());
+  }
+
+  async #currentVersion(name: string): Promise<number | undefined> {
+    await this.#refresh(this.#freshMs);
+    if (!this.#current.has(name)) await this.#refresh(UNKNOWN);
+    return this.#current.get(name);
+  }
+
+  /** Reads unless what is known is younger. Those who ask at once share one look. */
+  async #refresh(ageMs: number): Promise<void> {
+    if (!this.#reading && performance.now() - this.#readAt < ageMs) return;
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined;
+    });
+    await this.#reading;
+  }
+
+  async #read(): Promise<void> {
+    // Before the answer: what is told meanwhile may not be in it.
+    this.#readAt = performance.now();
+    try {
+      const rows = await this.#pg<{ name: string; version: number }[]>`
+        select name, max(version)::int as version from knockon.event_types
+        group by name order by name`;
+      this.#current = new Map(rows.map(({ name, version }) => [name, version]));
+    } catch (error) {
+      this.forget();
+      throw error;
+    }
+  }
+
+  async #compile(name: string, version: number): Promise<KnownEventType | undefined> {
+    const [row] = await this.#pg<{ schema: JsonSchema; bytes: number }[]>`
+      select schema, octet_length(schema::text) as bytes from knockon.event_types
+      where name = ${name} and version = ${version}`;
+    if (!row) return undefined;
+    const known = { name, version, check: checkOf(row.schema) };
+    this.#kept.set(keyOf(name, version), known, { size: row.bytes });
+    return known;
+  }
+}
+
+/** Nothing fits a schema that somebody has written into the table and that is none. */
+function checkOf(schema: JsonSchema): Check {
+  try {
+    return compileCheck(schema);
+  } catch (error) {
+    const message = `can't be checked: its type's schema is refused: ${(error as Error).message}`;
+    return () => [{ path: '', message }];
+  }
+}
+
+const keyOf = (name: string, version: number): string => `${name}@${version}`;
+
+/** Why there is no such type, with the nearest of these names. */
+export function explainUnknown(name: string, known: string[]): string {
+  const near = known.length > 0 ? `; did you mean ${closest(name.slice(0, 200), known)}?` : '';
+  return `is no event type${near} \`knockon event-types\` lists them`;
+}

@@ -1,0 +1,100 @@
+import { createRequire } from 'node:module';
+import type { Ajv2020, ValidateFunction } from 'ajv/dist/2020.js';
+import type { FormatsPlugin } from 'ajv-formats';
+import type { FormatName } from 'ajv-formats/dist/formats.js';
+import { charge, PRICE, pay, priced } from './effort.ts';
+import type { JsonSchema } from './keywords.ts';
+import { compilePattern } from './patterns.ts';
+
+const load = createRequire(import.meta.url);
+
+/** Formats of the standard that are not checked. */
+const UNCHECKED = ['idn-email', 'idn-hostname', 'iri', 'iri-reference'];
+
+/** Formats that are checked. */
+const CHECKED = [
+  ...(['date', 'date-time', 'duration', 'email', 'hostname', 'ipv4', 'ipv6'] as const),
+  ...(['json-pointer', 'regex', 'relative-json-pointer', 'time', 'uri', 'uri-reference'] as const),
+  ...(['uri-template', 'uuid', 'byte', 'int32', 'int64', 'float', 'double'] as const),
+] satisfies FormatName[];
+
+/** The formats that a schema may name. */
+export const FORMATS: string[] = [...CHECKED, ...UNCHECKED, 'binary', 'password'];
+
+/** Longest text of a format, in characters. Only encoded data is longer. */
+const LONGEST = 4096;
+
+let made: Ajv2020 | undefined;
+
+/** The validator of this process. It is loaded and made once it is needed. */
+function ajv(): Ajv2020 {
+  if (made) return made;
+  const { Ajv2020: Ajv } = load('ajv/dist/2020') as { Ajv2020: typeof Ajv2020 };
+  made = new Ajv({
+    strict: false,
+    allErrors: true,
+    ownProperties: true,
+    addUsedSchema: false,
+    messages: true,
+    logger: false,
+    code: { regExp: Object.assign(compilePattern, { code: 'compilePattern' }) },
+  });
+  made.removeKeyword('uniqueItems');
+  made.addKeyword({
+    keyword: 'uniqueItems',
+    type: 'array',
+    schemaType: 'boolean',
+    error: { message: 'must have no entry twice' },
+    validate: (isAsked: boolean, entries: unknown[]) => !isAsked || areUnique(entries),
+  });
+  made.addKeyword({ keyword: PRICE, schemaType: 'object', valid: true, validate: pay });
+  addFormats(made);
+  return made;
+}
+
+function addFormats(to: Ajv2020): void {
+  const { get } = (load('ajv-formats') as { default: FormatsPlugin }).default;
+  for (const name of CHECKED) {
+    const format = get(name);
+    const limited = (fits: (text: string) => boolean) => (text: string) =>
+      (text.length <= LONGEST || name === 'byte') && fits(text);
+    if (format instanceof RegExp) to.addFormat(name, limited((text) => format.test(text)));
+    else if (typeof format === 'function') to.addFormat(name, limited(format as never));
+    else if (typeof format === 'object' && 'type' in format) to.addFormat(name, format);
+    else if (typeof format === 'object')
+      to.addFormat(name, limited((format as { validate(text: string): boolean }).validate));
+  }
+  for (const name of [...UNCHECKED, 'binary', 'password']) to.addFormat(name, true);
+}
+
+/** Compares texts instead of each entry with each. */
+function areUnique(entries: unknown[]): boolean {
+  const texts = entries.map((entry) => JSON.stringify(sorted(entry)));
+  charge(texts.reduce((sum, text) => sum + Math.ceil((text?.length ?? 0) / 16), 0));
+  return new Set(texts).size === entries.length;
+}
+
+function sorted(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(sorted);
+  const keys = Object.keys(value).sort();
+  return keys.map((key) => [key, sorted((value as Record<string, unknown>)[key])]);
+}
+
+/** The function that checks values. @throws where the schema is none */
+export function compile(schema: JsonSchema): ValidateFunction {
+  const validator = ajv();
+  const copy = priced(schema);
+  try {
+    return validator.compile(copy);
+  } finally {
+    // It would be kept for good.
+    validator.removeSchema(copy);
+  }
+}
+
+/** What the standard's own schema says of a schema. */
+export function compareWithStandard(schema: JsonSchema): ValidateFunction['errors'] {
+  const validator = ajv();
+  return validator.validateSchema(schema) ? [] : validator.errors;
+}

@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { defineEvent, EventSchemaError } from '../../../src/events/index.ts';
+import { compileCheck } from '../../../src/events/schema/check.ts';
+import { schemaIssues } from '../../../src/events/schema/schema-issues.ts';
+
+const object = (properties: Record<string, unknown>, more = {}) => ({
+  type: 'object',
+  properties,
+  ...more,
+});
+
+/** How long it takes, in ms. */
+function time(work: () => unknown): number {
+  const began = performance.now();
+  work();
+  return performance.now() - began;
+}
+
+describe('a payload’s check', () => {
+  const check = compileCheck(
+    object(
+      {
+        id: { type: 'string', format: 'uuid' },
+        lines: { type: 'array', items: object({ amount: { type: 'integer', minimum: 1 } }) },
+        state: { enum: ['open', 'paid'] },
+        code: { type: 'string', pattern: '^[A-Z]{2}\\d+$' },
+      },
+      { required: ['id'], additionalProperties: false },
+    ),
+  );
+
+  it('says nothing of what fits', () => {
+    expect(
+      check({ id: '01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70', lines: [{ amount: 2 }], code: 'AB1' }),
+    ).toEqual([]);
+  });
+
+  it('names each field that does not fit, and says why', () => {
+    expect(
+      check({ lines: [{ amount: 2 }, { amount: 0.5 }], state: 'lost', code: 'x', more: 1 }),
+    ).toEqual([
+      { path: 'id', message: 'is missing' },
+      { path: 'more', message: 'is not a known field' },
+      { path: 'lines.1.amount', message: 'must be >= 1' },
+      { path: 'lines.1.amount', message: 'must be a whole number' },
+      { path: 'state', message: 'must be "open" or "paid"' },
+      { path: 'code', message: 'must match pattern "^[A-Z]{2}\\d+$"' },
+    ]);
+  });
+
+  it('refuses what is no object', () => {
+    expect(check([])).toEqual([{ path: '', message: 'must be a JSON object' }]);
+  });
+
+  it('takes no inherited property for one that is there', () => {
+    const needs = compileCheck(object({}, { required: ['constructor', '__proto__'] }));
+    expect(needs({}).map(({ path }) => path)).toEqual(['constructor', '__proto__']);
+  });
+
+  const long = 'a'.repeat(250_000);
+  it.each([
+    ['a pattern that JavaScript would try in vain for ages', { pattern: '^(a+)+$' }, `${long}!`],
+    ['a large pattern on a long text', { pattern: '^(a{1,20}){1,20}b$' }, long],
+    ['a format on a long text', { format: 'email' }, `a@${long}!`],
+    ['many equal entries', { uniqueItems: true }, Array.from({ length: 80_000 }, () => ({}))],
+    [
+      'alternatives that call each other',
+      { $ref: '#/$defs/a' },
+      JSON.parse(`${'{"x":'.repeat(90)}1${'}'.repeat(90)}`),
+    ],
+    ['a schema that leads to itself', { $ref: '#/$defs/self' }, 1],
+  ])('ends in time: %s', (_, part, value) => {
+    const again = { properties: { x: { $ref: '#/$defs/a' } }, required: ['no'] };
+    const slow = compileCheck(
+      object({ it: part }, { $defs: { a: { anyOf: [again, again] }, self: { $ref: '#/$defs/self' } } }),
+    );
+    let issues: unknown[] = [];
+    expect(time(() => (issues = slow({ it: value })))).toBeLessThan(1000);
+    expect(issues).not.toEqual([]);
+  });
+});
+
+describe('a schema', () => {
+  it('may have every part of the standard, and parts of its own', () => {
+    const schema = object(
+      {
+        a: { anyOf: [{ type: 'string' }, { $ref: '#/$defs/b' }], 'x-column': 'a' },
+        c: { prefixItems: [true], contains: { const: 1 }, format: 'iri' },
+      },
+      { $defs: { b: { not: { type: 'null' } } }, unevaluatedProperties: false },
+    );
+    expect(schemaIssues(schema)).toEqual([]);
+  });
+
+  const nested = (depth: number): object =>
+    depth === 0 ? { type: 'string' } : object({ x: nested(depth - 1) });
+  it.each([
+    ['text', 'nonsense', '', 'must be a JSON object'],
+    ['another type', { type: 'string' }, 'type', 'a payload is a JSON object'],
+    ['no such type', object({ a: { type: 'strin' } }), 'properties.a.type', 'must be'],
+    ['a misspelt keyword', object({ a: { minlength: 1 } }), 'properties.a.minlength', 'minLength'],
+    ['another draft', object({}, { $schema: 'http://json-schema.org/draft-07/schema#' }), '$schema', '2020-12'],
+    ['a remote reference', object({ a: { $ref: 'https://example.com/a' } }), 'properties.a.$ref', '#'],
+    ['a reference to nothing', object({ a: { $ref: '#/$defs/no' } }), '', "can't"],
+    ['an unknown format', object({ a: { format: 'emial' } }), 'properties.a.format', 'email'],
+    ['a pattern that is none', object({ a: { pattern: '(' } }), 'properties.a.pattern', 'RE2'],
+    ['a lookahead', object({ a: { pattern: '(?=a)' } }), 'properties.a.pattern', 'RE2'],
+    ['a back reference', object({ a: { pattern: '(a)\\1' } }), 'properties.a.pattern', 'RE2'],
+    ['a pattern too large', object({ a: { pattern: '(a{1,900}b){1,2}' } }), 'properties.a.pattern', 'too large'],
+    ['a pattern of names', object({}, { patternProperties: { '(': true } }), 'patternProperties', 'RE2'],
+    ['too deep', nested(40), '', 'deeper'],
+    ['too large', object({ a: { description: 'x'.repeat(66_000) } }), '', 'bytes'],
+    ['too many parts', object(Object.fromEntries(Array.from({ length: 2500 }, (_, i) => [i, {}]))), '', 'schemas within'],
+    ['asynchronous', object({}, { $async: true }), '$async', 'no keyword'],
+  ])('is refused: %s', (_, schema, path, message) => {
+    expect(schemaIssues(schema)).toContainEqual({ path, message: expect.stringContaining(message) });
+  });
+
+  it('is read in time, however it is made', () => {
+    const wide = object(Object.fromEntries(Array.from({ length: 1900 }, (_, i) => [`f${i}`, { minLength: 1 }])));
+    expect(time(() => schemaIssues(wide))).toBeLessThan(1000);
+  });
+});
+
+describe('a declaration', () => {
+  it('says in JSON Schema what zod takes', () => {
+    const type = defineEvent('schema.said', {
+      payload: z.object({ id: z.uuid(), mail: z.email(), note: z.string().optional() }),
+    });
+    expect(schemaIssues(type.schema)).toEqual([]);
+    expect(type.check({ id: 'x', mail: 'a@example.com' })).toMatchObject([{ path: 'id' }]);
+  });
+
+  it('checks refinements of zod too', () => {
+    const type = defineEvent('number.refined', {
+      payload: z.object({ n: z.number().refine((n) => n % 2 === 0, { message: 'must be even' }) }),
+    });
+    expect(type.check({ n: 3 })).toEqual([{ path: 'n', message: 'must be even' }]);
+    expect(type.check({ n: 4 })).toEqual([]);
+  });
+
+  it('takes a JSON Schema', () => {
+    const type = defineEvent<{ n: number }>('number.sent', {
+      payload: { type: 'object', properties: { n: { type: 'number' } }, description: 'A number.' },
+      examples: [{ n: 1 }],
+    });
+    expect(type).toMatchObject({ version: 1, description: 'A number.' });
+    expect(type.check({ n: 'x' })).toEqual([{ path: 'n', message: 'must be a number' }]);
+  });
+
+  it.each([
+    ['what JSON can’t say', { payload: z.object({ at: z.date() }) }, 'JSON Schema'],
+    ['transforms', { payload: z.object({ n: z.string().transform(Number) }) }, 'transforms'],
+    ['no schema', { payload: { type: 'objekt' } }, 'payload is refused: type must be'],
+    ['an example that does not fit', { payload: z.object({ n: z.number() }), examples: [{ n: 'x' }] }, 'examples.0'],
+  ])('is refused: %s', (_, options, why) => {
+    const declare = () => defineEvent('thing.refused', options as never);
+    expect(declare).toThrow(EventSchemaError);
+    expect(declare).toThrow(why);
+  });
+});
