@@ -1,5 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Sql, TransactionSql } from 'postgres';
+import '../events/index.ts';
+import { registerEventTypes } from '../events/register.ts';
 import { abortOnDisconnect } from './abort-on-disconnect.ts';
 import { lockKey, waitForLock } from './advisory-locks.ts';
 import { letEmitterEmit } from './emitter-role.ts';
@@ -100,6 +102,8 @@ async function applyPending(tx: TransactionSql, migrating: Migrating): Promise<M
   }
   const missing = await missingObjects(tx);
   if (missing.length > 0) throw missingError(missing);
+  // So that SQL can emit before a process of ours has started.
+  await registerEventTypes(tx);
   return { applied: pending, note: await letEmitterEmit(tx) };
 }
 

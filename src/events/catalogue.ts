@@ -89,7 +89,7 @@ export function defineEvent(
 ): EventType {
   checkNameAndVersion(name, version);
   const { schema, check } = payloadOf(name, options.payload);
-  const { description = schema['description'] ?? '', examples = [], upcast } = options;
+  const { description = schema.description ?? '', examples = [], upcast } = options;
   const type = { name, version, description: String(description), schema, examples, check, upcast };
   for (const [place, example] of examples.entries())
     refuse(name, `examples.${place}`, check(example));
@@ -124,7 +124,10 @@ function checkNameAndVersion(name: string, version: number): void {
 }
 
 /** What payloads must be. The check is compiled once it is needed. */
-function payloadOf(name: string, payload: z.ZodType | JsonSchema): Pick<EventType, 'schema' | 'check'> {
+function payloadOf(
+  name: string,
+  payload: z.ZodType | JsonSchema,
+): Pick<EventType, 'schema' | 'check'> {
   const type = isZod(payload) ? payload : undefined;
   const schema = type ? sayable(name, type) : (payload as JsonSchema);
   if (!type) refuse(name, 'payload', schemaIssues(schema));

@@ -1,10 +1,15 @@
 /** Past participles that do not end in "-ed". Add the one you need. */
 const irregular = new Set(
   (
-    'begun bought bound broken brought built caught chosen cut done drawn driven fallen felt ' +
-    'forgotten found frozen given gone grown held hidden hit kept known laid left lent let lost ' +
-    'made meant met paid put read reset rewritten run seen sent set shown shut sold sought spent ' +
-    'split spoken taken taught thrown told torn understood undone unread won withdrawn written'
+    'beaten become begun bent bitten blown born bought bound broken brought built burnt ' +
+    'caught chosen come cost cut dealt done drawn driven drunk eaten fallen felt flown ' +
+    'forbidden forgiven forgotten fought found frozen given gone grown heard held hidden ' +
+    'hit hung hurt kept known laid left lent let lit lost made meant met mistaken ' +
+    'overridden overrun paid proven put quit read rebuilt redone reset rewritten ridden ' +
+    'risen run rung said seen sent set shaken shot shown shrunk shut slept sold sought ' +
+    'spent split spoken spread spun stolen stood struck stuck sung sunk swept taken taught ' +
+    'thought thrown told torn undergone understood undone unread unset upset withdrawn ' +
+    'withheld woken won worn woven written'
   ).split(' '),
 );
 

@@ -46,7 +46,8 @@ export async function registerEventTypes(
 const readRows = async (pg: Queries, types: EventType[]): Promise<Row[]> =>
   await pg<Row[]>`
     select name, version, description, schema, examples, source from knockon.event_types
-    where name = any(${types.map(({ name }) => name)})`;
+    where name in (
+      select jsonb_array_elements_text(${pg.json(types.map(({ name }) => name))}::jsonb))`;
 
 /** As it is written: JSON knows no undefined. */
 const asJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
@@ -84,7 +85,7 @@ async function writeRows(pg: Queries, types: EventType[]): Promise<void> {
   await pg`
     insert into knockon.event_types as t (name, version, description, schema, examples, source)
     select name, version, description, schema, examples, 'code'
-    from jsonb_to_recordset(${pg.json(rows as never)})
+    from jsonb_to_recordset(${pg.json(rows as never)}::jsonb)
       as r (name text, version smallint, description text, schema jsonb, examples jsonb)
     order by name
     on conflict (name, version) do update

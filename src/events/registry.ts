@@ -1,9 +1,11 @@
 import { closest } from 'fastest-levenshtein';
 import { LRUCache } from 'lru-cache';
 import type { Sql } from 'postgres';
+import { explainIssues } from './issue.ts';
 import { EVENT_TYPES_CHANNEL } from './register.ts';
 import { type Check, compileCheck } from './schema/check.ts';
 import type { JsonSchema } from './schema/keywords.ts';
+import { schemaIssues } from './schema/schema-issues.ts';
 
 /** A version of an event type, with the check of its payloads. */
 export interface KnownEventType {
@@ -123,12 +125,10 @@ export class EventTypeRegistry {
 
 /** Nothing fits a schema that somebody has written into the table and that is none. */
 function checkOf(schema: JsonSchema): Check {
-  try {
-    return compileCheck(schema);
-  } catch (error) {
-    const message = `can't be checked: its type's schema is refused: ${(error as Error).message}`;
-    return () => [{ path: '', message }];
-  }
+  const [issue] = schemaIssues(schema);
+  if (!issue) return compileCheck(schema);
+  const message = `can't be checked: its type's schema is refused: ${explainIssues([issue], 'it')}`;
+  return () => [{ path: '', message }];
 }
 
 const keyOf = (name: string, version: number): string => `${name}@${version}`;

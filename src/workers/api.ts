@@ -28,6 +28,7 @@ import { readiness } from '../ops/status/readiness.ts';
 import { EVENTS_CHANNEL } from '../outbox/emit.ts';
 import { createSeal } from '../seal.ts';
 import type { Config } from '../settings/config.ts';
+import { beginRegisteringTypes } from './event-types.ts';
 import { BACKGROUND, startControls, startMaintenance } from './maintenance.ts';
 import { startOperations } from './operations.ts';
 import { versionOf } from './presence.ts';
@@ -57,6 +58,7 @@ export async function start(config: Config): Promise<Running> {
   const metrics = new Registry();
   registerProcessMetrics(metrics, config);
   const pools = openPools(config, started);
+  beginRegisteringTypes({ database: pools.background, log }, started);
   const chosen = await chooseTransport(config, pools.background, log);
   started.add(chosen.transport, (t) => t.close());
   const summaries = await summaryStore(pools.database.db, config.REDIS_URL);

@@ -10,6 +10,7 @@ import { isDatabaseAway } from '../db/errors.ts';
 import { type Registration, register } from '../outbox/subscribers.ts';
 import type { Config } from '../settings/config.ts';
 import { namingOf } from '../transport/naming.ts';
+import { registerTypes } from './event-types.ts';
 import { loadEffects } from './load-effects.ts';
 import { withOwnSettings } from './own-settings.ts';
 import { createPresence, type Presence } from './presence.ts';
@@ -199,6 +200,7 @@ export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<vo
     metrics: new EffectMetrics(health.metrics),
   });
   presence.start();
+  await registerTypes(hosting, isDatabaseAway);
   const retired = await retryUntilAvailable(
     'Postgres does not answer',
     () => register(database.pg, effects.map(registration)),

@@ -5,6 +5,7 @@ import { readiness } from '../ops/status/readiness.ts';
 import { Dispatcher } from '../outbox/dispatcher.ts';
 import type { Config } from '../settings/config.ts';
 import type { Transport } from '../transport/transport.ts';
+import { beginRegisteringTypes } from './event-types.ts';
 import { BACKGROUND, startControls, startMaintenance } from './maintenance.ts';
 import { startOperations } from './operations.ts';
 import { startHealth, transportAnswers } from './process/health.ts';
@@ -60,6 +61,7 @@ export async function start(config: Config): Promise<Running> {
   }));
   const database = open('knockon relay', DISPATCHING);
   const background = open('knockon relay, background', BACKGROUND);
+  beginRegisteringTypes({ database: background, log }, started);
   const chosen = await chooseTransport(config, background, log);
   const { transport, queues, driver } = chosen;
   started.add(transport, (t) => t.close());

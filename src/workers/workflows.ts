@@ -7,6 +7,7 @@ import { connectDatabase, type Database } from '../db/client.ts';
 import type { Config } from '../settings/config.ts';
 import type { DeadLetters } from '../transport/dispatch.ts';
 import { namingOf } from '../transport/naming.ts';
+import { beginRegisteringTypes } from './event-types.ts';
 import { operationActivities, operationDependencies } from './operations.ts';
 import { createPresence } from './presence.ts';
 import { startHealth, transportAnswers } from './process/health.ts';
@@ -51,6 +52,7 @@ export async function start(
     (d) => d.close(),
   );
   const wiring = { config, database, log, started };
+  beginRegisteringTypes(wiring, started);
   const tellLetters = tellingLetters(started.add(new LimitedLog(log), (s) => s.close()));
   const activities = deadLetterActivities(database.db, tellLetters);
   const presence = await createPresence('workflows', wiring);

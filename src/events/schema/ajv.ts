@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type { Ajv2020, ValidateFunction } from 'ajv/dist/2020.js';
 import type { FormatsPlugin } from 'ajv-formats';
 import type { FormatName } from 'ajv-formats/dist/formats.js';
-import { charge, PRICE, pay, priced } from './effort.ts';
+import { charge, PRICE, pay, priced, withinEffort } from './effort.ts';
 import type { JsonSchema } from './keywords.ts';
 import { compilePattern } from './patterns.ts';
 
@@ -24,32 +24,39 @@ export const FORMATS: string[] = [...CHECKED, ...UNCHECKED, 'binary', 'password'
 /** Longest text of a format, in characters. Only encoded data is longer. */
 const LONGEST = 4096;
 
-let made: Ajv2020 | undefined;
+/** How much a check tells: the first thing that does not fit, or all. */
+export type Thoroughness = 'first' | 'all';
 
-/** The validator of this process. It is loaded and made once it is needed. */
-function ajv(): Ajv2020 {
-  if (made) return made;
+const made = new Map<Thoroughness, Ajv2020>();
+
+/** A validator of this process. It is loaded and made once it is needed. */
+function ajv(tells: Thoroughness): Ajv2020 {
+  const known = made.get(tells);
+  if (known) return known;
   const { Ajv2020: Ajv } = load('ajv/dist/2020') as { Ajv2020: typeof Ajv2020 };
-  made = new Ajv({
+  const ajv = new Ajv({
     strict: false,
-    allErrors: true,
+    // That is done once, where a schema is sent.
+    validateSchema: false,
+    allErrors: tells === 'all',
     ownProperties: true,
     addUsedSchema: false,
     messages: true,
     logger: false,
-    code: { regExp: Object.assign(compilePattern, { code: 'compilePattern' }) },
+    code: { optimize: false, regExp: Object.assign(compilePattern, { code: 'compilePattern' }) },
   });
-  made.removeKeyword('uniqueItems');
-  made.addKeyword({
+  ajv.removeKeyword('uniqueItems');
+  ajv.addKeyword({
     keyword: 'uniqueItems',
     type: 'array',
     schemaType: 'boolean',
     error: { message: 'must have no entry twice' },
     validate: (isAsked: boolean, entries: unknown[]) => !isAsked || areUnique(entries),
   });
-  made.addKeyword({ keyword: PRICE, schemaType: 'object', valid: true, validate: pay });
-  addFormats(made);
-  return made;
+  ajv.addKeyword({ keyword: PRICE, schemaType: 'object', errors: false, validate: pay });
+  addFormats(ajv);
+  made.set(tells, ajv);
+  return ajv;
 }
 
 function addFormats(to: Ajv2020): void {
@@ -58,7 +65,11 @@ function addFormats(to: Ajv2020): void {
     const format = get(name);
     const limited = (fits: (text: string) => boolean) => (text: string) =>
       (text.length <= LONGEST || name === 'byte') && fits(text);
-    if (format instanceof RegExp) to.addFormat(name, limited((text) => format.test(text)));
+    if (format instanceof RegExp)
+      to.addFormat(
+        name,
+        limited((text) => format.test(text)),
+      );
     else if (typeof format === 'function') to.addFormat(name, limited(format as never));
     else if (typeof format === 'object' && 'type' in format) to.addFormat(name, format);
     else if (typeof format === 'object')
@@ -82,8 +93,8 @@ function sorted(value: unknown): unknown {
 }
 
 /** The function that checks values. @throws where the schema is none */
-export function compile(schema: JsonSchema): ValidateFunction {
-  const validator = ajv();
+export function compile(schema: JsonSchema, tells: Thoroughness = 'first'): ValidateFunction {
+  const validator = ajv(tells);
   const copy = priced(schema);
   try {
     return validator.compile(copy);
@@ -95,6 +106,6 @@ export function compile(schema: JsonSchema): ValidateFunction {
 
 /** What the standard's own schema says of a schema. */
 export function compareWithStandard(schema: JsonSchema): ValidateFunction['errors'] {
-  const validator = ajv();
-  return validator.validateSchema(schema) ? [] : validator.errors;
+  const validator = ajv('all');
+  return withinEffort(() => validator.validateSchema(schema)) ? [] : validator.errors;
 }

@@ -1,4 +1,4 @@
-import type { ErrorObject } from 'ajv/dist/2020.js';
+import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import type { Issue } from '../issue.ts';
 import { compile } from './ajv.ts';
 import { EffortError, withinEffort } from './effort.ts';
@@ -15,27 +15,51 @@ const TOO_COSTLY: Issue = {
   message: 'takes too long to check: send less of it, or make the schema simpler',
 };
 
+/** Of a value with so many parts at most, all that does not fit is told. Else the first thing. */
+const SMALL = 1000;
+
+/** What it may cost to find all that does not fit. */
+const TELLING = 200_000;
+
 /**
  * Compiles a schema. That takes milliseconds, so keep what is returned. A check takes 0.1 s at
  * most, whatever schema and value are.
  *
- * @throws where the schema is none: see {@link schemaIssues}
+ * @throws where the schema is none: see `schemaIssues`
  */
 export function compileCheck(schema: JsonSchema): Check {
-  const validate = compile(schema);
+  const first = compile(schema, 'first');
+  let all: ValidateFunction | undefined;
   return (value) => {
-    try {
-      if (withinEffort(() => validate(value))) return [];
-      return issuesOf(validate.errors ?? []);
-    } catch (error) {
-      // Schemas that lead to each other may go deeper than the stack.
-      if (error instanceof EffortError || error instanceof RangeError) return [TOO_COSTLY];
-      throw error;
-    } finally {
-      // What was checked would be kept until the next one.
-      validate.errors = null;
-    }
+    const issues = run(first, value) ?? [TOO_COSTLY];
+    if (issues.length === 0 || !isSmall(value)) return issues;
+    all ??= compile(schema, 'all');
+    return run(all, value, TELLING) ?? issues;
   };
+}
+
+/** @returns undefined where it costs too much */
+function run(validate: ValidateFunction, value: unknown, units?: number): Issue[] | undefined {
+  try {
+    return withinEffort(() => validate(value), units) ? [] : issuesOf(validate.errors ?? []);
+  } catch (error) {
+    // Schemas that lead to each other may go deeper than the stack.
+    if (error instanceof EffortError || error instanceof RangeError) return undefined;
+    throw error;
+  } finally {
+    // What was checked would be kept until the next one.
+    validate.errors = null;
+  }
+}
+
+function isSmall(value: unknown): boolean {
+  let left = SMALL;
+  const look = (part: unknown): boolean => {
+    left -= 1;
+    if (left < 0 || typeof part !== 'object' || part === null) return left >= 0;
+    return Object.values(part).every(look);
+  };
+  return look(value);
 }
 
 /** What the validator says, in our words, each once. */
@@ -64,17 +88,17 @@ function issueOf({ keyword, instancePath, params, message }: ErrorObject): Issue
   const path = dotted(instancePath);
   switch (keyword) {
     case 'required':
-      return { path: at(params['missingProperty']), message: 'is missing' };
+      return { path: at(params.missingProperty), message: 'is missing' };
     case 'additionalProperties':
-      return { path: at(params['additionalProperty']), message: 'is not a known field' };
+      return { path: at(params.additionalProperty), message: 'is not a known field' };
     case 'unevaluatedProperties':
-      return { path: at(params['unevaluatedProperty']), message: 'is not a known field' };
+      return { path: at(params.unevaluatedProperty), message: 'is not a known field' };
     case 'enum':
-      return { path, message: `must be ${listed(params['allowedValues'] as unknown[])}` };
+      return { path, message: `must be ${listed(params.allowedValues as unknown[])}` };
     case 'const':
-      return { path, message: `must be ${listed([params['allowedValue']])}` };
+      return { path, message: `must be ${listed([params.allowedValue])}` };
     case 'type':
-      return { path, message: `must be ${[params['type']].flat().map(kind).join(' or ')}` };
+      return { path, message: `must be ${[params.type].flat().map(kind).join(' or ')}` };
     case 'false schema':
       return { path, message: 'must not be there' };
     default:

@@ -19,9 +19,9 @@ export function charge(units: number): void {
   if (left < 0) throw new EffortError();
 }
 
-/** Runs a check that may cost so much. */
-export function withinEffort<T>(check: () => T): T {
-  left = MOST;
+/** Runs a check that may cost so much. @throws EffortError where it costs more */
+export function withinEffort<T>(check: () => T, units = MOST): T {
+  left = units;
   return check();
 }
 
@@ -52,14 +52,18 @@ export const PRICE = '$price';
 export const priced = (schema: JsonSchema): JsonSchema =>
   mapSchemas(schema, (part) => ({ ...withoutOwn(part), [PRICE]: priceOf(part) })) as JsonSchema;
 
+/** Units for each alternative: what it says of a value that does not fit is kept for a while. */
+const ALTERNATIVE = 20;
+
 const count = (value: unknown): number =>
   typeof value === 'object' && value !== null ? Object.keys(value).length : 0;
 
 function priceOf(part: JsonSchema): Price {
   const listed = ['enum', 'required', 'properties', 'dependentRequired', 'dependentSchemas'];
   const base = listed.reduce((sum, keyword) => sum + count(part[keyword]), 1);
+  const alternatives = count(part.anyOf) + count(part.oneOf);
   const entry = goThroughAll.filter((keyword) => keyword in part).length;
-  return { base, entry: entry + count(part['patternProperties']) };
+  return { base: base + ALTERNATIVE * alternatives, entry: entry + count(part.patternProperties) };
 }
 
 /** Keywords of somebody's own say nothing about what fits. */

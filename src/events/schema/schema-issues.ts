@@ -12,7 +12,7 @@ export const LARGEST_SCHEMA = 64 * 1024;
 const DEEPEST = 64;
 
 /** Most schemas within a schema: compiling more takes too long. */
-const MOST_PARTS = 2000;
+const MOST_PARTS = 500;
 
 const STANDARD = 'https://json-schema.org/draft/2020-12/schema';
 

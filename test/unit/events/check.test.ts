@@ -42,8 +42,8 @@ describe('a payload’s check', () => {
     ).toEqual([
       { path: 'id', message: 'is missing' },
       { path: 'more', message: 'is not a known field' },
-      { path: 'lines.1.amount', message: 'must be >= 1' },
       { path: 'lines.1.amount', message: 'must be a whole number' },
+      { path: 'lines.1.amount', message: 'must be >= 1' },
       { path: 'state', message: 'must be "open" or "paid"' },
       { path: 'code', message: 'must match pattern "^[A-Z]{2}\\d+$"' },
     ]);
@@ -70,10 +70,18 @@ describe('a payload’s check', () => {
       JSON.parse(`${'{"x":'.repeat(90)}1${'}'.repeat(90)}`),
     ],
     ['a schema that leads to itself', { $ref: '#/$defs/self' }, 1],
+    [
+      'many entries that don’t fit a part of their own',
+      { items: { $ref: '#/$defs/a' } },
+      Array.from({ length: 80_000 }, () => ({ x: {} })),
+    ],
   ])('ends in time: %s', (_, part, value) => {
     const again = { properties: { x: { $ref: '#/$defs/a' } }, required: ['no'] };
     const slow = compileCheck(
-      object({ it: part }, { $defs: { a: { anyOf: [again, again] }, self: { $ref: '#/$defs/self' } } }),
+      object(
+        { it: part },
+        { $defs: { a: { anyOf: [again, again] }, self: { $ref: '#/$defs/self' } } },
+      ),
     );
     let issues: unknown[] = [];
     expect(time(() => (issues = slow({ it: value })))).toBeLessThan(1000);
@@ -100,32 +108,63 @@ describe('a schema', () => {
     ['another type', { type: 'string' }, 'type', 'a payload is a JSON object'],
     ['no such type', object({ a: { type: 'strin' } }), 'properties.a.type', 'must be'],
     ['a misspelt keyword', object({ a: { minlength: 1 } }), 'properties.a.minlength', 'minLength'],
-    ['another draft', object({}, { $schema: 'http://json-schema.org/draft-07/schema#' }), '$schema', '2020-12'],
-    ['a remote reference', object({ a: { $ref: 'https://example.com/a' } }), 'properties.a.$ref', '#'],
+    [
+      'another draft',
+      object({}, { $schema: 'http://json-schema.org/draft-07/schema#' }),
+      '$schema',
+      '2020-12',
+    ],
+    [
+      'a remote reference',
+      object({ a: { $ref: 'https://example.com/a' } }),
+      'properties.a.$ref',
+      '#',
+    ],
     ['a reference to nothing', object({ a: { $ref: '#/$defs/no' } }), '', "can't"],
     ['an unknown format', object({ a: { format: 'emial' } }), 'properties.a.format', 'email'],
     ['a pattern that is none', object({ a: { pattern: '(' } }), 'properties.a.pattern', 'RE2'],
     ['a lookahead', object({ a: { pattern: '(?=a)' } }), 'properties.a.pattern', 'RE2'],
     ['a back reference', object({ a: { pattern: '(a)\\1' } }), 'properties.a.pattern', 'RE2'],
-    ['a pattern too large', object({ a: { pattern: '(a{1,900}b){1,2}' } }), 'properties.a.pattern', 'too large'],
-    ['a pattern of names', object({}, { patternProperties: { '(': true } }), 'patternProperties', 'RE2'],
+    [
+      'a pattern too large',
+      object({ a: { pattern: '(a?b?c?d?){200}' } }),
+      'properties.a.pattern',
+      'too large',
+    ],
+    [
+      'a pattern of names',
+      object({}, { patternProperties: { '(': true } }),
+      'patternProperties',
+      'RE2',
+    ],
     ['too deep', nested(40), '', 'deeper'],
     ['too large', object({ a: { description: 'x'.repeat(66_000) } }), '', 'bytes'],
-    ['too many parts', object(Object.fromEntries(Array.from({ length: 2500 }, (_, i) => [i, {}]))), '', 'schemas within'],
+    [
+      'too many parts',
+      object(Object.fromEntries(Array.from({ length: 600 }, (_, i) => [i, {}]))),
+      '',
+      'schemas within',
+    ],
     ['asynchronous', object({}, { $async: true }), '$async', 'no keyword'],
   ])('is refused: %s', (_, schema, path, message) => {
-    expect(schemaIssues(schema)).toContainEqual({ path, message: expect.stringContaining(message) });
+    expect(schemaIssues(schema)).toContainEqual({
+      path,
+      message: expect.stringContaining(message),
+    });
   });
 
   it('is read in time, however it is made', () => {
-    const wide = object(Object.fromEntries(Array.from({ length: 1900 }, (_, i) => [`f${i}`, { minLength: 1 }])));
-    expect(time(() => schemaIssues(wide))).toBeLessThan(1000);
+    const wide = object(
+      Object.fromEntries(Array.from({ length: 490 }, (_, i) => [`f${i}`, { minLength: 1 }])),
+    );
+    expect(schemaIssues(wide)).toEqual([]);
+    expect(time(() => schemaIssues(wide))).toBeLessThan(3000);
   });
 });
 
 describe('a declaration', () => {
   it('says in JSON Schema what zod takes', () => {
-    const type = defineEvent('schema.said', {
+    const type = defineEvent('schema.told', {
       payload: z.object({ id: z.uuid(), mail: z.email(), note: z.string().optional() }),
     });
     expect(schemaIssues(type.schema)).toEqual([]);
@@ -153,7 +192,11 @@ describe('a declaration', () => {
     ['what JSON can’t say', { payload: z.object({ at: z.date() }) }, 'JSON Schema'],
     ['transforms', { payload: z.object({ n: z.string().transform(Number) }) }, 'transforms'],
     ['no schema', { payload: { type: 'objekt' } }, 'payload is refused: type must be'],
-    ['an example that does not fit', { payload: z.object({ n: z.number() }), examples: [{ n: 'x' }] }, 'examples.0'],
+    [
+      'an example that does not fit',
+      { payload: z.object({ n: z.number() }), examples: [{ n: 'x' }] },
+      'examples.0',
+    ],
   ])('is refused: %s', (_, options, why) => {
     const declare = () => defineEvent('thing.refused', options as never);
     expect(declare).toThrow(EventSchemaError);
