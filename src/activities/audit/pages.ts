@@ -51,7 +51,7 @@ export async function readChain(
       order by position limit ${ENTRIES}
     ), with_events as (
       select a.*, e.id, e.type, e.version, e.workspace_id as theirs, e.channel_id, e.message_id,
-        e.seq, e.timestamp, e.payload,
+        coalesce(e.key, e.channel_id::text) as key, e.seq, e.timestamp, e.payload,
         sum(coalesce(e.bytes, 0)) over (order by a.position) - coalesce(e.bytes, 0) as bytes_before
       from page a left join lateral (
         select *, pg_column_size(payload) as bytes from knockon.events where id = a.event_id offset 0
@@ -63,7 +63,7 @@ export async function readChain(
       a.digest, a.previous, a.hash,
       case when a.id is not null then jsonb_build_object('id', a.id, 'type', a.type,
         'version', a.version, 'workspace_id', a.theirs, 'channel_id', a.channel_id,
-        'message_id', a.message_id, 'seq', a.seq,
+        'message_id', a.message_id, 'key', a.key, 'seq', a.seq,
         'timestamp', to_char(a.timestamp at time zone 'utc', ${FORMAT}),
         'payload', a.payload) end as event
     from (select) one left join knockon.audit_heads h on h.workspace_id = ${workspaceId}
