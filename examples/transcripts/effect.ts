@@ -1,7 +1,4 @@
-import { sql } from 'drizzle-orm';
-import { defineEffect } from '../../src/activities/runtime/effect.ts';
-import type { Transaction } from '../../src/db/client.ts';
-import type { DomainEvent } from '../../src/events/event.ts';
+import { type DomainEvent, defineEffect, sql, type Transaction } from '../../src/index.ts';
 
 const kinds: Record<string, string> = {
   'message.created': 'said',

@@ -1,3 +1,4 @@
+import type { Sql } from 'postgres';
 import type { Database } from '../db/client.ts';
 
 export interface ConnectOptions {
@@ -24,12 +25,14 @@ export interface Connection extends Database {
 }
 
 /**
- * Connects to the database, and asks it once who it is. Statements then wait up to 5 s for a
- * connection of the pool. Tables need not be there yet: `migrate` makes them.
+ * Connects to the database, and writes the event types that were declared so far with
+ * `defineEvent`: they must be known before they are emitted. Nothing is written where the tables
+ * are not there yet: call `migrate` first. Statements wait up to 5 s for a connection of the pool.
  *
  * The schema's name is `knockon`, or what `KNOCKON_SCHEMA` says when the process starts.
  *
  * @throws ConfigError if the URL or `KNOCKON_SCHEMA` is missing or malformed
+ * @throws EventSchemaError if a declared type's schema can't be used
  * @throws UnsupportedPostgresError if Postgres is older than 15
  * @throws Error with Postgres' or the network's `code` if the database does not answer
  */
@@ -39,12 +42,20 @@ export async function connect(options: ConnectOptions = {}): Promise<Connection>
   const { connections, name = 'knockon', statementMs } = options;
   const database = connectDatabase(url, { directUrl, connections, name, statementMs });
   try {
-    await database.pg`select 1`;
+    await writeTypes(database.pg);
   } catch (error) {
     await database.close();
     throw error;
   }
   return { ...database, url, directUrl };
+}
+
+/** Writes the declared event types, where the tables are there. */
+async function writeTypes(pg: Sql): Promise<void> {
+  const [found] = await pg`select to_regclass('knockon.event_types') as table`;
+  if (!found?.table) return;
+  const { registerEventTypes } = await import('../events/register.ts');
+  for (const conflict of await registerEventTypes(pg)) process.emitWarning(conflict, 'KnockOn');
 }
 
 /**

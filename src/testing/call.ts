@@ -1,5 +1,6 @@
 import type { Call, Effect } from '../activities/runtime/effect.ts';
 import { answer } from '../activities/runtime/run-effect.ts';
+import { registerEventTypes } from '../events/register.ts';
 import { claim, handedOver } from '../outbox/claim.ts';
 import { register } from '../outbox/subscribers.ts';
 import type { EffectAnswer, EffectCall } from '../transport/dispatch.ts';
@@ -28,6 +29,7 @@ export async function aCallTo(
   { now, env = process.env }: CallOptions = {},
 ): Promise<() => Promise<EffectAnswer>> {
   const [hosted = effect] = withOwnSettings([effect], env);
+  await registerEventTypes(pg);
   await register(pg, [registration(hosted)]);
   const claimed = (await claim(pg, 2000)).filter(({ subscribers }) =>
     subscribers.some(({ name }) => name === effect.name),

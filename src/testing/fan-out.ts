@@ -3,6 +3,7 @@ import type { Sql } from 'postgres';
 import { recordDeadLetters } from '../activities/runtime/dead-letters.ts';
 import type { Effect } from '../activities/runtime/effect.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
+import { registerEventTypes } from '../events/register.ts';
 import { type ClaimedDispatch, claim, handedOver, markStarted } from '../outbox/claim.ts';
 import { register } from '../outbox/subscribers.ts';
 import { WORKFLOW_QUEUE, workflowName } from '../transport/dispatch.ts';
@@ -64,6 +65,7 @@ export class FanOut {
     const hosted = withOwnSettings(effects, env);
     const { openTimeSkipping } = await import('./time-skipping.ts');
     await giveItsOwnTime(database.pg);
+    await registerEventTypes(database.pg);
     const [skipping] = await Promise.all([
       openTimeSkipping(server),
       register(database.pg, hosted.map(registration)),

@@ -1,10 +1,5 @@
 // A worker that somebody else deploys: one effect of their own, from outside this version's list.
-import { sql } from 'drizzle-orm';
-import { defineEffect } from '../../src/activities/runtime/effect.ts';
-import { connectDatabase } from '../../src/db/client.ts';
-import { readConfig } from '../../src/settings/config.ts';
-import { hostEffects } from '../../src/workers/effects.ts';
-import { createLog, runProcess, ShutdownStack } from '../../src/workers/process/process.ts';
+import { defineEffect, runEffects, sql } from '../../src/index.ts';
 
 const greetings = defineEffect({
   name: 'greetings',
@@ -19,13 +14,7 @@ const greetings = defineEffect({
   },
 });
 
-const config = readConfig();
-const log = createLog('greetings', config.LOG_LEVEL);
-
-await runProcess(async () => {
-  const started = new ShutdownStack();
-  const database = started.add(connectDatabase(config.DATABASE_URL), (d) => d.close());
-  const { ended } = await hostEffects({ config, database, effects: [greetings], log, started });
-  return { stop: () => started.stop(), ended };
-}, config.KNOCKON_SHUTDOWN);
+const running = await runEffects({ effects: [greetings] });
+process.send?.({ ready: true });
+await running.ended;
 process.exit();

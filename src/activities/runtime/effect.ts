@@ -1,7 +1,7 @@
 import ms, { type StringValue } from 'ms';
 import type { z } from 'zod';
 import type { Database, Transaction } from '../../db/client.ts';
-import { type DomainEvent, eventType } from '../../events/index.ts';
+import { type DomainEvent, type EventType, eventType } from '../../events/index.ts';
 import { effectQueue, type OpenOutcome, type RetryPolicy } from '../../transport/dispatch.ts';
 import type { PoisonPolicy } from './ordering/isolate.ts';
 
@@ -31,8 +31,8 @@ interface Options<S extends OwnSettings> {
   name: string;
   /** One line: what it is good for. */
   description: string;
-  /** Declared event types, or `['*']` for all, those declared later included. */
-  on: string[];
+  /** Declared event types or their names, or `['*']` for all, those declared later included. */
+  on: (string | EventType<object>)[];
   /** Default 20 tries, 1 s before the second, then `backoff` (2) times as long, up to 10 min. */
   retry?: { attempts?: number; initial?: StringValue; max?: StringValue; backoff?: number };
   /** Longest time of a call (default 30 s). A call that takes longer is made again. */
@@ -134,12 +134,11 @@ export interface OutsideEffect<S extends OwnSettings = undefined> extends Option
 /** A checked effect, with every default filled in. */
 export type Effect = (Pick<DatabaseEffect, 'transact'> | Pick<OutsideEffect, 'perform'>) &
   Required<
-    Pick<
-      Options<OwnSettings>,
-      'name' | 'description' | 'on' | 'batch' | 'ordering' | 'onPoison' | 'again'
-    >
+    Pick<Options<OwnSettings>, 'name' | 'description' | 'batch' | 'ordering' | 'onPoison' | 'again'>
   > &
   Pick<Options<OwnSettings>, 'limit' | 'concurrency' | 'manyTargets' | 'waiting' | 'settings'> & {
+    /** Names of event types, or `*`. */
+    on: string[];
     retry: RetryPolicy;
     timeout_ms: number;
     task_queue: string;
@@ -154,6 +153,7 @@ export function defineEffect<S extends OwnSettings = undefined>(
   const { name, ordering = 'none' } = options;
   return Object.freeze({
     ...rest,
+    on: options.on.map(nameOf),
     batch: options.batch ?? MOST_EVENTS,
     ordering,
     onPoison: options.onPoison ?? 'block',
@@ -180,9 +180,9 @@ function check(options: DatabaseEffect<OwnSettings> | OutsideEffect<OwnSettings>
   if (!/^[a-z][a-z0-9_-]{0,62}$/.test(name))
     refuse('its name must be a lower-case letter, then up to 62 of a-z, 0-9, _ and -');
   if (on.length === 0) refuse('`on` is empty; list event types, or "*" for all');
-  for (const type of on)
+  for (const type of on.map(nameOf))
     if (type !== '*' && !eventType(type))
-      refuse(`"${type}" is not a declared event type; declare it in src/events/`);
+      refuse(`"${type}" is not a declared event type; declare it with defineEvent`);
   if (!isWhole(batch, 1, MOST_EVENTS))
     refuse(`batch ${batch} is not a whole number from 1 to ${MOST_EVENTS}`);
   if (isOrdered && again !== 'never')
@@ -199,6 +199,8 @@ function check(options: DatabaseEffect<OwnSettings> | OutsideEffect<OwnSettings>
     refuse('`settings` must be z.object({ VARIABLE: … })');
   if (backoff < 1) refuse(`retry.backoff ${backoff} is below 1`);
 }
+
+const nameOf = (type: string | EventType<object>) => (typeof type === 'string' ? type : type.name);
 
 const isWhole = (value: number, least: number, most: number) =>
   Number.isInteger(value) && value >= least && value <= most;
