@@ -20,6 +20,7 @@ import { channelRoutes } from './routes/channels.ts';
 import { deliveryRoutes } from './routes/deliveries.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { endpointRoutes } from './routes/endpoints.ts';
+import { eventTypeRoutes } from './routes/event-types.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { memberRoutes } from './routes/members.ts';
@@ -67,6 +68,7 @@ export function createApp(deps: ApiDependencies) {
     messageEffectRoutes,
     channelRoutes,
     eventRoutes,
+    eventTypeRoutes,
     searchRoutes,
     notificationRoutes,
   ];

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Database } from '../db/client.ts';
 import type { Heavy } from '../db/heavy/heavy.ts';
+import type { EventTypeRegistry } from '../events/registry.ts';
 import type { MessageWriter } from '../messages/create.ts';
 import type { Message } from '../messages/message.ts';
 import type { Steering } from '../ops/controls/controls.ts';
@@ -57,6 +58,8 @@ export interface ApiDependencies {
   /** Where what a caller can make expensive runs: searches, audits, analytics, operators' lists. */
   heavy: Heavy;
   writer: MessageWriter;
+  /** What may be emitted. */
+  eventTypes: EventTypeRegistry;
   /** Seals webhook secrets and stored first answers. */
   seal: Seal;
   /** Null for a channel that has no summary yet. */

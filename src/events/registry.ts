@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { closest } from 'fastest-levenshtein';
 import { LRUCache } from 'lru-cache';
 import type { Sql } from 'postgres';
 import { explainIssues } from './issue.ts';
+import { LONGEST_NAME } from './name.ts';
 import { EVENT_TYPES_CHANNEL } from './register.ts';
 import { type Check, compileCheck } from './schema/check.ts';
 import type { JsonSchema } from './schema/keywords.ts';
@@ -41,6 +43,7 @@ export class EventTypeRegistry {
   readonly #freshMs: number;
   /** Each type's current version. */
   #current = new Map<string, number>();
+  #fingerprint = '';
   #readAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<void> | undefined;
   readonly #kept = new LRUCache<string, KnownEventType>({
@@ -78,9 +81,32 @@ export class EventTypeRegistry {
     return [...this.#current.keys()];
   }
 
-  /** Why there is no such type, with the nearest name. @throws Postgres' error */
-  async explainUnknown(name: string): Promise<string> {
-    return explainUnknown(name, await this.names());
+  /** Of the types that there are, the one whose name is nearest. @throws Postgres' error */
+  async nearest(name: string): Promise<string | undefined> {
+    const names = await this.names();
+    return names.length > 0 ? closest(name.slice(0, LONGEST_NAME), names) : undefined;
+  }
+
+  /**
+   * What is not the name of a type, each with the nearest name in a sentence.
+   *
+   * @throws Postgres' error
+   */
+  async unknown(names: string[]): Promise<{ name: string; message: string }[]> {
+    const known = await Promise.all(names.map((name) => this.#currentVersion(name)));
+    const unknown = names.filter((_, place) => known[place] === undefined);
+    return await Promise.all(
+      unknown.map(async (name) => {
+        const near = await this.nearest(name);
+        return { name, message: `is no event type${near ? `; did you mean ${near}?` : ''}` };
+      }),
+    );
+  }
+
+  /** Another text whenever a type, its version or its words have changed. */
+  async fingerprint(): Promise<string> {
+    await this.#refresh(this.#freshMs);
+    return this.#fingerprint;
   }
 
   async #currentVersion(name: string): Promise<number | undefined> {
@@ -102,10 +128,11 @@ export class EventTypeRegistry {
     // Before the answer: what is told meanwhile may not be in it.
     this.#readAt = performance.now();
     try {
-      const rows = await this.#pg<{ name: string; version: number }[]>`
-        select name, max(version)::int as version from knockon.event_types
-        group by name order by name`;
+      const rows = await this.#pg<{ name: string; version: number; words: string }[]>`
+        select distinct on (name) name, version, md5(description || examples::text) as words
+        from knockon.event_types order by name, version desc`;
       this.#current = new Map(rows.map(({ name, version }) => [name, version]));
+      this.#fingerprint = createHash('sha256').update(JSON.stringify(rows)).digest('hex');
     } catch (error) {
       this.forget();
       throw error;
@@ -132,9 +159,3 @@ function checkOf(schema: JsonSchema): Check {
 }
 
 const keyOf = (name: string, version: number): string => `${name}@${version}`;
-
-/** Why there is no such type, with the nearest of these names. */
-export function explainUnknown(name: string, known: string[]): string {
-  const near = known.length > 0 ? `; did you mean ${closest(name.slice(0, 200), known)}?` : '';
-  return `is no event type${near} \`knockon event-types\` lists them`;
-}

@@ -13,6 +13,7 @@ import { shared } from '../api/shared.ts';
 import { connectDatabase, type Database, type DatabaseOptions } from '../db/client.ts';
 import { createHeavy, type Heavy } from '../db/heavy/heavy.ts';
 import { soon } from '../db/soon.ts';
+import { EventTypeRegistry } from '../events/registry.ts';
 import { createMessageWriter } from '../messages/create.ts';
 import { registerPauseMetrics, stalePauses } from '../ops/controls/stale-pauses.ts';
 import { diagnose } from '../ops/doctor/diagnose.ts';
@@ -202,7 +203,8 @@ function storage(
   wake: (workspaceIds: string[]) => void,
 ) {
   const writer = createMessageWriter({ pg: database.pg, patient: patient.pg, onStored: wake });
-  return { database, heavy, writer, ...effectCalls(config, database, heavy) };
+  const eventTypes = new EventTypeRegistry(database);
+  return { database, heavy, writer, eventTypes, ...effectCalls(config, database, heavy) };
 }
 
 /** What operators use. */

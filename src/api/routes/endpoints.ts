@@ -11,7 +11,13 @@ import { once } from '../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toIdPage } from '../paging.ts';
 import { conflict, invalid, notFound } from '../problem.ts';
 import { body, json, operation, router } from '../router.ts';
-import { endpointChange, endpointSchema, newEndpoint, toEndpoint } from './endpoint-schema.ts';
+import {
+  checkEventTypes,
+  endpointChange,
+  endpointSchema,
+  newEndpoint,
+  toEndpoint,
+} from './endpoint-schema.ts';
 import { newSecret } from './rotate-secret.ts';
 
 const params = z.object({ id: uuid });
@@ -93,6 +99,7 @@ export const endpointRoutes = (deps: ApiDependencies) =>
     .openapi(create, async (c) => {
       const given = c.req.valid('json');
       await checkUrl(deps, given.url);
+      await checkEventTypes(deps, given.event_types);
       const made = await once(c, deps, given, async (tx) => {
         const secret = newSecret();
         const row = {
@@ -125,6 +132,7 @@ export const endpointRoutes = (deps: ApiDependencies) =>
       const given = c.req.valid('json');
       const which = whichOf(c);
       if (given.url !== undefined) await checkUrl(deps, given.url);
+      if (given.event_types) await checkEventTypes(deps, given.event_types);
       const row = await deps.database.db.transaction((tx) => applyChange(tx, which, given));
       return c.json(toEndpoint(row), 200);
     })

@@ -28,5 +28,6 @@ export const ACTIONS = [
     'try endpoint',
     'create key',
     'revoke key',
+    'set event type',
   ] as const),
 ];

@@ -4,6 +4,7 @@ import { createApp } from '../../../src/api/app.ts';
 import type { ApiDependencies } from '../../../src/api/dependencies.ts';
 import type { Database } from '../../../src/db/client.ts';
 import { createHeavy } from '../../../src/db/heavy/heavy.ts';
+import { EventTypeRegistry } from '../../../src/events/registry.ts';
 import { createMessageWriter } from '../../../src/messages/create.ts';
 import { createSeal, type Seal } from '../../../src/seal.ts';
 import { ResetError } from '../../../src/transport/operation.ts';
@@ -63,6 +64,7 @@ function dependencies(database: Database, seal: Seal): ApiDependencies {
   return {
     database,
     heavy: createHeavy(database),
+    eventTypes: new EventTypeRegistry({ pg: database.pg }),
     seal,
     writer: createMessageWriter({ pg: database.pg, onStored: () => {} }),
     summaries: { get: async () => null },

@@ -83,7 +83,9 @@ describe('the registry', () => {
   it('knows a new type at once, and a new version as soon as it is told', async () => {
     const registry = new EventTypeRegistry({ ...test.database, freshMs: 3_600_000 });
     expect(await registry.find('parcel.lost')).toBeUndefined();
-    expect(await registry.explainUnknown('order.biled')).toContain('order.billed');
+    expect(await registry.unknown(['order.biled', 'order.billed'])).toEqual([
+      { name: 'order.biled', message: 'is no event type; did you mean order.billed?' },
+    ]);
     const parcel = { ...billed, name: 'parcel.lost', version: 1 };
     await registerEventTypes(test.database.pg, [parcel]);
     await expect.poll(() => registry.find('parcel.lost')).toMatchObject({ version: 1 });

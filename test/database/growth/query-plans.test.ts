@@ -4,6 +4,7 @@ import { defineEffect } from '../../../src/activities/runtime/effect.ts';
 import { answer } from '../../../src/activities/runtime/run-effect.ts';
 import { createApp } from '../../../src/api/app.ts';
 import { createHeavy } from '../../../src/db/heavy/heavy.ts';
+import { EventTypeRegistry } from '../../../src/events/registry.ts';
 import { createMessageWriter } from '../../../src/messages/create.ts';
 import { verifyLedger } from '../../../src/ops/status/verify.ts';
 import { claim, markStarted, reclaim } from '../../../src/outbox/claim.ts';
@@ -101,6 +102,7 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
       const app = createApp({
         database,
         heavy: createHeavy(database),
+        eventTypes: new EventTypeRegistry({ pg: database.pg }),
         seal: createSeal('a secret that is long enough for a test'),
         writer: createMessageWriter({ pg: database.pg, onStored: () => {} }),
         summaries: { get: async () => null },

@@ -28,6 +28,7 @@ import { rebuildSearch } from '../../../src/activities/search/rebuild.ts';
 import { openDeliveries } from '../../../src/activities/webhooks/delivery/deliveries.ts';
 import { createApp } from '../../../src/api/app.ts';
 import { createHeavy } from '../../../src/db/heavy/heavy.ts';
+import { EventTypeRegistry } from '../../../src/events/registry.ts';
 import { createMessageWriter } from '../../../src/messages/create.ts';
 import { backfill } from '../../../src/ops/operations/backfill.ts';
 import { discard } from '../../../src/ops/operations/discard.ts';
@@ -106,6 +107,7 @@ describe.each<[Statistics, Plans]>([
     app = createApp({
       database,
       heavy: createHeavy(database),
+      eventTypes: new EventTypeRegistry({ pg: database.pg }),
       seal: createSeal('a secret that is long enough for a test'),
       writer: createMessageWriter({ pg: database.pg, onStored: () => {} }),
       summaries: { get: async () => null },

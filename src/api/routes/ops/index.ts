@@ -6,6 +6,7 @@ import { backfillRoutes } from './backfills.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import { doctorRoutes } from './doctor.ts';
 import { opsEndpointRoutes } from './endpoints.ts';
+import { opsEventTypeRoutes } from './event-types.ts';
 import { opsEventRoutes } from './events.ts';
 import { historyRoutes } from './history.ts';
 import { opsKeyRoutes } from './keys.ts';
@@ -22,7 +23,7 @@ import { workspaceKeyRoutes } from './workspace-keys.ts';
 import { opsWorkspaceRoutes } from './workspaces.ts';
 
 const failures = [deadLetterRoutes, workflowRoutes];
-const looks = [opsEventRoutes, opsWorkspaceRoutes];
+const looks = [opsEventRoutes, opsEventTypeRoutes, opsWorkspaceRoutes];
 const customers = [opsEndpointRoutes, opsKeyRoutes, workspaceKeyRoutes];
 const operations = [replayRoutes, backfillRoutes, rebuildRoutes, operationRoutes];
 
