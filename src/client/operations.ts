@@ -502,6 +502,50 @@ export type InspectedJourney = {
   events: InspectedEvent[];
 };
 
+export type EventType = {
+  name: string;
+  /** The version of the payload, from 1. */
+  version: number;
+  description: string;
+  /**
+   * JSON Schema 2020-12 of the payload, with `"type": "object"`. Up to 64 KiB.
+   * Its patterns are those of RE2.
+   */
+  schema: Record<string, unknown>;
+  examples: Record<string, unknown>[];
+  /** `code`: a process declared it when it started. `api`: an operator sent it. */
+  source: 'code' | 'api';
+  created_at: string;
+};
+
+export type EventTypeWithVersions = EventType & {
+  /** The newest 100, the current one first. */
+  versions: {
+    /** The version of the payload, from 1. */
+    version: number;
+    description: string;
+    /**
+     * JSON Schema 2020-12 of the payload, with `"type": "object"`. Up to 64 KiB.
+     * Its patterns are those of RE2.
+     */
+    schema: Record<string, unknown>;
+    examples: Record<string, unknown>[];
+    /** `code`: a process declared it when it started. `api`: an operator sent it. */
+    source: 'code' | 'api';
+    created_at: string;
+  }[];
+};
+
+export type NewEventType = {
+  description?: string;
+  /**
+   * JSON Schema 2020-12 of the payload, with `"type": "object"`. Up to 64 KiB.
+   * Its patterns are those of RE2.
+   */
+  schema: Record<string, unknown>;
+  examples?: Record<string, unknown>[];
+};
+
 export type Workspace = {
   id: string;
   name: string;
@@ -939,14 +983,8 @@ export type EndpointWithSecret = Endpoint & {
 
 export type NewEndpoint = {
   url: string;
-  event_types: (
-    | 'channel.created'
-    | 'effect.discarded'
-    | 'message.created'
-    | 'message.updated'
-    | 'message.deleted'
-    | '*'
-  )[];
+  /** Names of event types (`GET /v1/event_types`), or `*` for all. */
+  event_types: string[];
   description?: string | null;
   /**
    * Most deliveries a second, all workers together; null: no limit. What is
@@ -959,14 +997,8 @@ export type NewEndpoint = {
 
 export type EndpointChange = {
   url?: string;
-  event_types?: (
-    | 'channel.created'
-    | 'effect.discarded'
-    | 'message.created'
-    | 'message.updated'
-    | 'message.deleted'
-    | '*'
-  )[];
+  /** Names of event types (`GET /v1/event_types`), or `*` for all. */
+  event_types?: string[];
   description?: string | null;
   /**
    * Most deliveries a second, all workers together; null: no limit. What is
@@ -1271,6 +1303,19 @@ export interface Operations {
     };
     answer: Event;
   };
+  /** Read an event type and its versions. `GET /v1/event_types/{name}` */
+  getEventType: {
+    call: {
+      path: {
+        name: string;
+      };
+      query?: {
+        /** Shows this version; default: the current one. */
+        version?: number;
+      };
+    };
+    answer: EventTypeWithVersions;
+  };
   /** Whether the process answers. `GET /healthz` */
   getHealth: {
     call: object;
@@ -1526,6 +1571,22 @@ export interface Operations {
       next_cursor: string | null;
     };
   };
+  /** List event types by name, each in its current version. `GET /v1/event_types` */
+  listEventTypes: {
+    call: {
+      query?: {
+        /** Most entries of the answer. */
+        limit?: number;
+        /** The last page's `next_cursor`. */
+        cursor?: string;
+      };
+    };
+    answer: {
+      data: EventType[];
+      /** Null on the last page. */
+      next_cursor: string | null;
+    };
+  };
   /** Read the log, newest first. `GET /v1/events` */
   listEvents: {
     call: {
@@ -1666,7 +1727,8 @@ export interface Operations {
           | 'disable endpoint'
           | 'try endpoint'
           | 'create key'
-          | 'revoke key';
+          | 'revoke key'
+          | 'set event type';
         /** Only what was done to this. */
         subject?: string;
         /** Only what this operator did. */
@@ -1781,6 +1843,19 @@ export interface Operations {
     };
     answer: InspectedEvent;
   };
+  /** Read an event type and its versions. `GET /v1/ops/event_types/{name}` */
+  opsGetEventType: {
+    call: {
+      path: {
+        name: string;
+      };
+      query?: {
+        /** Shows this version; default: the current one. */
+        version?: number;
+      };
+    };
+    answer: EventTypeWithVersions;
+  };
   /**
    * Read a message's journey, in whatever workspace it is.
    * `GET /v1/ops/messages/{id}/effects`
@@ -1861,6 +1936,25 @@ export interface Operations {
     };
     answer: {
       data: OperatedEndpoint[];
+      /** Null on the last page. */
+      next_cursor: string | null;
+    };
+  };
+  /**
+   * List event types by name, each in its current version.
+   * `GET /v1/ops/event_types`
+   */
+  opsListEventTypes: {
+    call: {
+      query?: {
+        /** Most entries of the answer. */
+        limit?: number;
+        /** The last page's `next_cursor`. */
+        cursor?: string;
+      };
+    };
+    answer: {
+      data: EventType[];
       /** Null on the last page. */
       next_cursor: string | null;
     };
@@ -1998,6 +2092,20 @@ export interface Operations {
       body: NewMessage;
     };
     answer: PostedMessage;
+  };
+  /** Make an event type, or change one. `PUT /v1/ops/event_types/{name}` */
+  putEventType: {
+    call: {
+      path: {
+        name: string;
+      };
+      query?: {
+        /** `true`: the schema may refuse what the current one takes. */
+        breaking?: 'true' | 'false';
+      };
+      body: NewEventType;
+    };
+    answer: EventType;
   };
   /**
    * Say who is behind a handle; what is left out is reset.
