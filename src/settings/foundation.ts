@@ -7,6 +7,7 @@ import {
   optionalUrl,
   type Reader,
   requiredText,
+  textOr,
 } from './setting.ts';
 
 export const everyProcess: Reader[] = ['api', 'relay', 'worker workflows', 'worker effects'];
@@ -29,17 +30,17 @@ export const database = {
       'It is used for LISTEN and for migrations. ' +
       'Without it, processes behind a pooler look for new work every second.',
   }),
-  KNOCKON_SCHEMA: checkedText(
+  KNOCKON_SCHEMA: textOr(
+    'knockon',
     'must be a name of a-z, 0-9 and _ that begins with a letter and not with "pg_"',
-    isSchemaName,
     {
       readBy: everyProcess,
       means: 'The Postgres schema with all of its tables and functions.',
       more:
         '`knockon migrate` makes it. All processes and commands need the same. ' +
         'Nothing depends on the search path.',
-      unset: 'knockon',
     },
+    isSchemaName,
   ),
 };
 

@@ -69,9 +69,13 @@ export const requiredText = (must: string, isFine: (text: string) => boolean, ab
   schema: z.string().refine(isFine, { message: must }),
 });
 
-/** A text with a default. */
-export const textOr = (byDefault: string, must: string, about: About) =>
-  parsed(byDefault, must, about, (text) => text);
+/** A text with a default, that `isFine` accepts. */
+export const textOr = (
+  byDefault: string,
+  must: string,
+  about: About,
+  isFine: (text: string) => boolean = () => true,
+) => parsed(byDefault, must, about, (text) => (isFine(text) ? text : undefined));
 
 /** One of a few words. */
 export function choice<const T extends string>(
