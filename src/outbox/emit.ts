@@ -1,78 +1,134 @@
-import { sql } from 'drizzle-orm';
-import { uuidv7 } from 'uuidv7';
-import type { Transaction } from '../db/client.ts';
-import { events } from '../db/schema/events.ts';
-import { channels } from '../db/schema/messages.ts';
-import { outbox } from '../db/schema/outbox.ts';
-import { type DomainEvent, eventType, eventTypes, explainIssues } from '../events/index.ts';
+import { inOwnSchema } from '../db/own-schema.ts';
+import {
+  type DomainEvent,
+  type EventType,
+  eventType,
+  explainIssues,
+  type Payload,
+} from '../events/index.ts';
+import { EmitError, explainFailure } from './emit-error.ts';
+import { type AnyTransaction, type Row, runIn } from './transactions.ts';
 
-/** What has happened, before it has an id and a place in its channel's log. */
-export interface NewEvent {
-  /** A declared type. */
-  type: string;
+/** What the payload of a type is. A type that is named by a string: any JSON object. */
+export type PayloadOf<T> = T extends EventType<infer P> ? P : Payload;
+
+/** What has happened, before it has an id and a place in any order. */
+export interface NewEvent<T extends string | EventType<object> = string> {
+  /** What `defineEvent` returned, or the name of a declared type. */
+  type: T;
   workspaceId: string;
-  channelId?: string;
-  messageId?: string;
-  payload: Record<string, unknown>;
+  payload: PayloadOf<T>;
+  /**
+   * 1 to 200 characters, such as `invoice-42`. The workspace's events of a key are in order.
+   * Default: the event is in no order.
+   */
+  key?: string | undefined;
+  /** The event is in order with this channel's. Not together with `key`. */
+  channelId?: string | undefined;
+  messageId?: string | undefined;
+  /** A UUIDv7 that was made within the last day (default: a new one). */
+  id?: string | undefined;
 }
 
-/**
- * Thrown by `emit`, before anything is written: the type is not declared, the payload does not fit
- * it, or there is no such channel.
- */
-export class EmitError extends Error {
-  override name = 'EmitError';
-}
+/** An event as it lies in the log. */
+export type EmittedEvent<T> = Omit<DomainEvent, 'payload'> & { payload: PayloadOf<T> };
 
 /** Tells dispatchers that something waits for them; arrives with the commit. */
 export const EVENTS_CHANNEL = 'knockon_events';
 
+/** Most bytes of a payload as JSON. */
+const LARGEST = 256 * 1024;
+
 /**
- * Writes an event into the log and the outbox, in the caller's transaction: it is emitted if and
- * only if that commits. Takes the channel's next `seq`, and so holds the channel until the commit.
+ * Emits an event in the caller's transaction: it is emitted if and only if that commits. With a key
+ * or a channel it takes the next `seq`, so others who emit there wait until the transaction ends.
  *
- * @throws EmitError
+ * @param tx a transaction of drizzle, postgres.js, pg, Kysely, Knex, Prisma or TypeORM. Given a
+ * client that is in none, the event is emitted at once.
+ * @throws EmitError where it was refused, the transaction is aborted or over, or the role may not
+ * emit; else what the library throws
  */
-export async function emit(tx: Transaction, event: NewEvent): Promise<DomainEvent> {
-  const type = eventType(event.type);
-  if (!type)
-    throw new EmitError(
-      `event type "${event.type}" is not declared; declared are ${eventTypes().join(', ')}. ` +
-        'Declare it in src/events/',
-    );
-  const issues = type.check(event.payload);
-  if (issues.length > 0)
-    throw new EmitError(`the payload of "${event.type}" is refused: ${explainIssues(issues)}`);
-  const row = {
-    id: uuidv7(),
-    type: type.name,
-    version: type.version,
-    workspace_id: event.workspaceId,
-    channel_id: event.channelId ?? null,
-    message_id: event.messageId ?? null,
-    sequence_id: event.channelId ?? null,
-    key: null,
-    seq: event.channelId ? await nextSeq(tx, event.workspaceId, event.channelId) : null,
-    timestamp: new Date(),
+export async function emit<T extends string | EventType<object>>(
+  tx: AnyTransaction,
+  event: NewEvent<T>,
+): Promise<EmittedEvent<T>> {
+  const type = typeof event.type === 'string' ? eventType(event.type) : event.type;
+  const payload = toJson(event, type);
+  const { workspaceId, channelId, messageId, key, id } = event;
+  const name = nameOf(event);
+  const told = { type: name, workspace: workspaceId, channel: channelId, message: messageId };
+  const rest = JSON.stringify({ ...told, key, id, version: type?.version });
+  const sent = `[${rest.slice(0, -1)},"payload":${payload}}]`;
+  const [row] = await runIn(tx, statement(type !== undefined), sent).catch((error) => {
+    throw explainFailure(error);
+  });
+  return {
+    ...placed(row!),
+    type: name,
+    workspace_id: workspaceId,
+    channel_id: channelId ?? null,
+    message_id: messageId ?? null,
     payload: event.payload,
   };
-  await tx.insert(events).values(row);
-  await tx.insert(outbox).values({
-    event_id: row.id,
-    workspace_id: row.workspace_id,
-    channel_id: row.channel_id,
-    type: row.type,
-  });
-  await tx.execute(sql`select pg_notify(${EVENTS_CHANNEL}, '')`);
-  return { ...row, key: row.channel_id, timestamp: row.timestamp.toISOString() };
 }
 
-async function nextSeq(tx: Transaction, workspaceId: string, channelId: string): Promise<number> {
-  const [channel] = await tx
-    .update(channels)
-    .set({ last_event_seq: sql`${channels.last_event_seq} + 1` })
-    .where(sql`${channels.id} = ${channelId} and ${channels.workspace_id} = ${workspaceId}`)
-    .returning({ seq: channels.last_event_seq });
-  if (!channel) throw new EmitError(`there is no channel ${channelId} in workspace ${workspaceId}`);
-  return channel.seq;
+/** All as text: libraries make something else of times and large numbers, each its own. */
+const statement = (isChecked: boolean) =>
+  inOwnSchema(`select id::text as id, version::text as version, key, seq::text as seq,
+    to_char("timestamp" at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as timestamp
+    from knockon.emit_events($1::text::jsonb, ${isChecked})`);
+
+const placed = ({ id, version, key, seq, timestamp }: Row) => ({
+  id: id as string,
+  version: Number(version),
+  key: (key ?? null) as string | null,
+  seq: seq === null ? null : Number(seq),
+  timestamp: timestamp as string,
+});
+
+const nameOf = ({ type }: NewEvent<string | EventType<object>>): string =>
+  typeof type === 'string' ? type : type.name;
+
+/** @throws EmitError where the payload does not fit the type, or Postgres can't keep it */
+function toJson(
+  event: NewEvent<string | EventType<object>>,
+  type: EventType<object> | undefined,
+): string {
+  const { payload } = event;
+  const refused = `the payload of "${nameOf(event)}" is refused`;
+  const issues = type?.check(payload) ?? [];
+  if (issues.length > 0) throw new EmitError(`${refused}: ${explainIssues(issues)}`);
+  const json = stringify(payload, refused);
+  const bytes = Buffer.byteLength(json);
+  if (bytes > LARGEST)
+    throw new EmitError(`${refused}: it has ${bytes} bytes of JSON, and ${LARGEST} at most`, {
+      hint: 'Store what is large elsewhere, and put its id into the payload',
+    });
+  const unkept = /\\u(0000|d[89a-f])/.test(json) ? unkeptText(payload) : undefined;
+  if (unkept !== undefined)
+    throw new EmitError(`${refused}: ${unkept} holds what no text in Postgres can: NUL, or half of a pair`);
+  return json;
+}
+
+function stringify(payload: unknown, refused: string): string {
+  try {
+    const json = JSON.stringify(payload);
+    if (json?.startsWith('{')) return json;
+  } catch (error) {
+    throw new EmitError(`${refused}: it can't be written as JSON`, { cause: error });
+  }
+  throw new EmitError(`${refused}: it must be a JSON object`);
+}
+
+/** Where a text has NUL, or half of a surrogate pair. */
+function unkeptText(value: unknown, path: string[] = []): string | undefined {
+  const isUnkept = (text: string) => text.includes('\0') || !text.isWellFormed();
+  if (typeof value === 'string') return isUnkept(value) ? path.join('.') : undefined;
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const [name, member] of Object.entries(value)) {
+    if (isUnkept(name)) return `a name in ${path.join('.') || 'payload'}`;
+    const found = unkeptText(member, [...path, name]);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
