@@ -21,5 +21,11 @@ export { type Connection, type ConnectOptions, connect, migrate } from './embed/
 export { type RunEffectsOptions, type RunningEffects, runEffects } from './embed/run-effects.ts';
 export { defineEvent, EventNameError, type EventType } from './events/catalogue.ts';
 export type { DomainEvent } from './events/event.ts';
-export { EmitError, emit, type NewEvent } from './outbox/emit.ts';
+export {
+  type AnyTransaction,
+  EmitError,
+  type EmittedEvent,
+  emit,
+  type NewEvent,
+} from './outbox/emit.ts';
 export { ConfigError } from './settings/problems.ts';

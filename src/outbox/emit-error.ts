@@ -57,6 +57,9 @@ const CLOSED = {
 const isClosing =
   /closed|not queryable|connection (terminated|ended)|already (been )?(complete|committed|rolled|released|destroyed)|released connection|not started yet|(?:^| )(ECONN|EPIPE|CONNECTION_|57P0|08)/i;
 
+/** What was said, between what libraries put before it, and what our own client puts behind it. */
+const told = /events\[0\](?::| is malformed:) (.*?)(?: \(SQLSTATE \w+\))?$/s;
+
 /** Postgres' error as one of the libraries has wrapped it. */
 interface Found {
   code: string;
@@ -75,7 +78,7 @@ export function explainFailure(error: unknown): unknown {
   const ours = found.find(({ code }) => /^KN\d{3}$/.test(code));
   if (ours) {
     const { code, detail, hint } = ours;
-    const problem = ours.message.replace(/^(ERROR: +)?(events\[0\](:| is malformed:) )?/, '');
+    const [, problem = ours.message] = told.exec(ours.message) ?? [];
     return new EmitError(problem, { code, detail, hint, cause: error });
   }
   const [first] = found.filter(({ code }) => code in known);

@@ -9,6 +9,9 @@ import {
 import { EmitError, explainFailure } from './emit-error.ts';
 import { type AnyTransaction, type Row, runIn } from './transactions.ts';
 
+export type { AnyTransaction };
+export { EmitError };
+
 /** What the payload of a type is. A type that is named by a string: any JSON object. */
 export type PayloadOf<T> = T extends EventType<infer P> ? P : Payload;
 
@@ -52,10 +55,9 @@ export async function emit<T extends string | EventType<object>>(
   tx: AnyTransaction,
   event: NewEvent<T>,
 ): Promise<EmittedEvent<T>> {
-  const type = typeof event.type === 'string' ? eventType(event.type) : event.type;
-  const payload = toJson(event, type);
+  const { name, type } = typeOf(event);
+  const payload = toJson(name, type, event.payload);
   const { workspaceId, channelId, messageId, key, id } = event;
-  const name = nameOf(event);
   const told = { type: name, workspace: workspaceId, channel: channelId, message: messageId };
   const rest = JSON.stringify({ ...told, key, id, version: type?.version });
   const sent = `[${rest.slice(0, -1)},"payload":${payload}}]`;
@@ -86,16 +88,21 @@ const placed = ({ id, version, key, seq, timestamp }: Row) => ({
   timestamp: timestamp as string,
 });
 
-const nameOf = ({ type }: NewEvent<string | EventType<object>>): string =>
-  typeof type === 'string' ? type : type.name;
+interface Named {
+  name: string;
+  /** Undefined: this process has not declared it. The database may know it. */
+  type: EventType<object> | undefined;
+}
+
+function typeOf({ type }: { type: string | EventType<object> }): Named {
+  return typeof type === 'string'
+    ? { name: type, type: eventType(type) }
+    : { name: type.name, type };
+}
 
 /** @throws EmitError where the payload does not fit the type, or Postgres can't keep it */
-function toJson(
-  event: NewEvent<string | EventType<object>>,
-  type: EventType<object> | undefined,
-): string {
-  const { payload } = event;
-  const refused = `the payload of "${nameOf(event)}" is refused`;
+function toJson(name: string, type: Named['type'], payload: unknown): string {
+  const refused = `the payload of "${name}" is refused`;
   const issues = type?.check(payload) ?? [];
   if (issues.length > 0) throw new EmitError(`${refused}: ${explainIssues(issues)}`);
   const json = stringify(payload, refused);
@@ -106,7 +113,9 @@ function toJson(
     });
   const unkept = /\\u(0000|d[89a-f])/.test(json) ? unkeptText(payload) : undefined;
   if (unkept !== undefined)
-    throw new EmitError(`${refused}: ${unkept} holds what no text in Postgres can: NUL, or half of a pair`);
+    throw new EmitError(`${refused}: ${unkept} holds NUL or half a character`, {
+      hint: 'No text in Postgres can hold that: leave it out, or encode it',
+    });
   return json;
 }
 
@@ -122,7 +131,7 @@ function stringify(payload: unknown, refused: string): string {
 
 /** Where a text has NUL, or half of a surrogate pair. */
 function unkeptText(value: unknown, path: string[] = []): string | undefined {
-  const isUnkept = (text: string) => text.includes('\0') || !text.isWellFormed();
+  const isUnkept = (text: string) => /[\0\p{Surrogate}]/u.test(text);
   if (typeof value === 'string') return isUnkept(value) ? path.join('.') : undefined;
   if (typeof value !== 'object' || value === null) return undefined;
   for (const [name, member] of Object.entries(value)) {

@@ -86,7 +86,7 @@ export async function runIn(tx: AnyTransaction, text: string, value: string): Pr
 }
 
 function senderOf(tx: AnyTransaction): Send {
-  const members = (tx ?? {}) as Record<string, unknown>;
+  const members = Object(tx) as Record<string, unknown>;
   for (const [name, sender] of libraries) {
     const run = members[name];
     if (typeof run === 'function') return sender((...args) => Reflect.apply(run, tx, args));

@@ -2,15 +2,22 @@ import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineEvent } from '../../../src/events/index.ts';
+import { registerEventTypes } from '../../../src/events/register.ts';
 import { EmitError, emit } from '../../../src/outbox/emit.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { aChannel } from '../../harness/messaging.ts';
 
-defineEvent('order.paid', { version: 2, payload: z.object({ amount: z.number().positive() }) });
+const orderPaid = defineEvent('order.paid', {
+  version: 2,
+  payload: z.object({ amount: z.number().positive() }),
+});
+
+defineEvent('note.taken', { payload: z.looseObject({}) });
 
 let test: TestDatabase;
 beforeAll(async () => {
   test = await freshDatabase();
+  await registerEventTypes(test.database.pg);
 });
 afterAll(() => test.close());
 const eventsOf = (workspaceId: string) =>
@@ -67,5 +74,44 @@ describe('emit', () => {
     await expect(test.database.db.transaction((tx) => emit(tx, event))).rejects.toThrow(
       'no channel',
     );
+  });
+
+  it('takes a type itself, and payloads that fit it alone', async () => {
+    const { workspaceId } = await aChannel(test.database);
+    await test.database.db.transaction(async (tx) => {
+      const event = await emit(tx, { type: orderPaid, workspaceId, payload: { amount: 5 } });
+      expect(event.payload.amount).toBe(5);
+      // @ts-expect-error The payload of order.paid has a number.
+      const wrong = emit(tx, { type: orderPaid, workspaceId, payload: { amount: 'five' } });
+      await expect(wrong).rejects.toThrow('amount must be a number');
+      // @ts-expect-error It has no such member.
+      void (() => emit(tx, { type: orderPaid, workspaceId, payload: { amount: 5, tip: 1 } }));
+      // @ts-expect-error It must have one.
+      void (() => emit(tx, { type: orderPaid, workspaceId, payload: {} }));
+      // @ts-expect-error This is no transaction.
+      const nowhere = emit({}, { type: orderPaid, workspaceId, payload: { amount: 5 } });
+      await expect(nowhere).rejects.toThrow('no transaction');
+    });
+  });
+
+  it.each([
+    ['has NUL', { note: 'a\0b' }, /note holds NUL/],
+    ['has half a character', { note: { deep: ['\ud83d'] } }, /note\.deep\.0 holds NUL or half/],
+    ['is large', { note: 'x'.repeat(256 * 1024) }, /has 262155 bytes of JSON/],
+    ['is a list', [] as unknown as Record<string, unknown>, /must be a JSON object/],
+    ['is not JSON', { note: 1n }, /can't be written as JSON/],
+  ])('refuses a payload that %s before the transaction is harmed', async (_, payload, why) => {
+    const { workspaceId } = await aChannel(test.database);
+    const after = await test.database.db.transaction(async (tx) => {
+      await expect(emit(tx, { type: 'note.taken', workspaceId, payload })).rejects.toThrow(why);
+      return await emit(tx, {
+        type: 'note.taken',
+        workspaceId,
+        payload: { note: '\\u0000 is text' },
+      });
+    });
+    expect(await eventsOf(workspaceId)).toMatchObject([
+      { id: after.id, payload: { note: '\\u0000 is text' } },
+    ]);
   });
 });
