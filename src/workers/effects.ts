@@ -10,7 +10,7 @@ import { isDatabaseAway } from '../db/errors.ts';
 import { type Registration, register } from '../outbox/subscribers.ts';
 import type { Config } from '../settings/config.ts';
 import { namingOf } from '../transport/naming.ts';
-import { registerTypes } from './event-types.ts';
+import { registerTypes, tellUnknownTypes } from './event-types.ts';
 import { loadEffects } from './load-effects.ts';
 import { withOwnSettings } from './own-settings.ts';
 import { createPresence, type Presence } from './presence.ts';
@@ -201,6 +201,7 @@ export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<vo
   });
   presence.start();
   await registerTypes(hosting, isDatabaseAway);
+  await tellUnknownTypes(hosting, effects).catch(() => {});
   const retired = await retryUntilAvailable(
     'Postgres does not answer',
     () => register(database.pg, effects.map(registration)),

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Database } from '../db/client.ts';
 import { registerEventTypes } from '../events/register.ts';
+import { EventTypeRegistry } from '../events/registry.ts';
 import { retryUntilAvailable, type ShutdownStack } from './process/process.ts';
 
 /**
@@ -19,7 +20,23 @@ export async function registerTypes(
   for (const conflict of conflicts) log.warn(conflict);
 }
 
-/** The same in the background, until it is done or the process stops. */
+/** Tells of types that an effect listens to and that there are not. They may come later. */
+export async function tellUnknownTypes(
+  { database: { pg }, log }: { database: Database; log: Logger },
+  effects: { name: string; on: string[] }[],
+): Promise<void> {
+  const registry = new EventTypeRegistry({ pg });
+  for (const { name: effect, on } of effects) {
+    const unknown = await registry.unknown(on.filter((type) => type !== '*'));
+    for (const { name, message } of unknown)
+      log.warn(
+        { effect },
+        `${effect} listens to ${name}, which ${message}. It gets such events once the type is there`,
+      );
+  }
+}
+
+/** Writes them in the background, until it is done or the process stops. */
 export function beginRegisteringTypes(
   wiring: { database: Database; log: Logger },
   started: ShutdownStack,

@@ -15,6 +15,8 @@ export const audit = ({ key }: { key: Buffer }) =>
     name: 'audit',
     description: 'Records every event in an append-only hash chain per workspace.',
     on: ['*'],
+    // The chain holds what lies in the log.
+    as: 'stored',
     ordering: 'exclusive',
     async transact(tx, events) {
       const chains = await lockChains(tx, events);

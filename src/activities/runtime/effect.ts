@@ -1,7 +1,8 @@
 import ms, { type StringValue } from 'ms';
 import type { z } from 'zod';
 import type { Database, Transaction } from '../../db/client.ts';
-import { type DomainEvent, type EventType, eventType } from '../../events/index.ts';
+import type { DomainEvent, EventType } from '../../events/index.ts';
+import { refusedName } from '../../events/name.ts';
 import { effectQueue, type OpenOutcome, type RetryPolicy } from '../../transport/dispatch.ts';
 import type { PoisonPolicy } from './ordering/isolate.ts';
 
@@ -31,8 +32,16 @@ interface Options<S extends OwnSettings> {
   name: string;
   /** One line: what it is good for. */
   description: string;
-  /** Declared event types or their names, or `['*']` for all, those declared later included. */
+  /**
+   * Event types or their names, or `['*']` for all, those declared later included. A name may be
+   * declared later, or by the API alone: its events come as soon as it is there.
+   */
   on: (string | EventType<object>)[];
+  /**
+   * How it gets events of an older version of their type. `current` (default): as the type's
+   * `upcast` makes them. `stored`: as they lie in the log.
+   */
+  as?: 'current' | 'stored';
   /** Default 20 tries, 1 s before the second, then `backoff` (2) times as long, up to 10 min. */
   retry?: { attempts?: number; initial?: StringValue; max?: StringValue; backoff?: number };
   /** Longest time of a call (default 30 s). A call that takes longer is made again. */
@@ -136,7 +145,10 @@ export type Effect = (Pick<DatabaseEffect, 'transact'> | Pick<OutsideEffect, 'pe
   Required<
     Pick<Options<OwnSettings>, 'name' | 'description' | 'batch' | 'ordering' | 'onPoison' | 'again'>
   > &
-  Pick<Options<OwnSettings>, 'limit' | 'concurrency' | 'manyTargets' | 'waiting' | 'settings'> & {
+  Pick<
+    Options<OwnSettings>,
+    'as' | 'limit' | 'concurrency' | 'manyTargets' | 'waiting' | 'settings'
+  > & {
     /** Names of event types, or `*`. */
     on: string[];
     retry: RetryPolicy;
@@ -181,8 +193,7 @@ function check(options: DatabaseEffect<OwnSettings> | OutsideEffect<OwnSettings>
     refuse('its name must be a lower-case letter, then up to 62 of a-z, 0-9, _ and -');
   if (on.length === 0) refuse('`on` is empty; list event types, or "*" for all');
   for (const type of on.map(nameOf))
-    if (type !== '*' && !eventType(type))
-      refuse(`"${type}" is not a declared event type; declare it with defineEvent`);
+    if (type !== '*' && refusedName(type)) refuse(`\`on\`: ${refusedName(type)}`);
   if (!isWhole(batch, 1, MOST_EVENTS))
     refuse(`batch ${batch} is not a whole number from 1 to ${MOST_EVENTS}`);
   if (isOrdered && again !== 'never')

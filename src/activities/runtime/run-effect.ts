@@ -20,6 +20,7 @@ import { oneTarget, outside } from './outside-call.ts';
 import { type Paging, pageByPage, readAtOnce, TooLargeError } from './paged-call.ts';
 import { claimReceipts, recordAttempts, recordFailure, withdrawReceipts } from './receipts.ts';
 import { truncateOutcomes } from './truncate-outcomes.ts';
+import { upcasting } from './upcast.ts';
 
 type Db = Database['db'];
 
@@ -68,7 +69,8 @@ export async function answer(
   options: CallOptions = {},
 ): Promise<EffectAnswer> {
   const report = new CallReport(call, options);
-  const answered = await runOrPutOff({ effect, db, call, signal, options, report });
+  const calling = { effect: upcasting(effect), db, call, signal, options, report };
+  const answered = await runOrPutOff(calling);
   if (answered.put_off !== undefined) return answered;
   report.outcomes(answered.open);
   const open = truncateOutcomes(answered.open);

@@ -68,6 +68,8 @@ export const webhooks = (deps: WebhookDependencies) => {
     description:
       'Sends events to the endpoints that want them, signed as Standard Webhooks specifies.',
     on: ['*'],
+    // Each request for an event says the same.
+    as: 'stored',
     batch: 500,
     concurrency: CALLS.working,
     manyTargets: true,

@@ -391,7 +391,7 @@ describe('an effect that is declared wrongly', () => {
   it.each([
     [{ name: 'Not Fine' }, 'its name must be'],
     [{ on: [] }, '`on` is empty'],
-    [{ on: ['message.vanished'] }, 'not a declared event type'],
+    [{ on: ['vanish_message'] }, 'reads as a command'],
     [{ batch: 0 }, 'batch 0'],
     [{ timeout: 'soon' as '1s' }, '"soon" is not a duration'],
     [{ retry: { attempts: -1 } }, 'retry.attempts -1'],

@@ -1,0 +1,113 @@
+import { sql } from 'drizzle-orm';
+import { uuidv7 } from 'uuidv7';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { defineEffect, type Effect } from '../../../src/activities/runtime/effect.ts';
+import { answer } from '../../../src/activities/runtime/run-effect.ts';
+import { type DomainEvent, defineEvent } from '../../../src/events/index.ts';
+import { registerEventTypes } from '../../../src/events/register.ts';
+import { claim } from '../../../src/outbox/claim.ts';
+import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
+import { aChannel, subscribe } from '../../harness/messaging.ts';
+
+defineEvent('fare.paid', {
+  version: 2,
+  payload: z.object({ cents: z.int() }),
+  upcast: ({ euros }, version) => {
+    if (typeof euros !== 'number') throw new Error(`no euros in version ${version}`);
+    return { cents: euros * 100 };
+  },
+});
+
+let test: TestDatabase;
+beforeAll(async () => {
+  test = await freshDatabase();
+  await registerEventTypes(test.database.pg);
+  await subscribe(test.database, { name: 'x' });
+});
+afterAll(() => test.close());
+
+/** Events of one key, as they lie in the log, and how to call an effect for them. */
+async function dispatched(...stored: { version: number; payload: Record<string, unknown> }[]) {
+  const { pg, db } = test.database;
+  const { workspaceId } = await aChannel(test.database);
+  const { id: sequence } = { id: uuidv7() };
+  for (const [seq, { version, payload }] of stored.entries()) {
+    const id = uuidv7();
+    await pg`
+      insert into knockon.events (id, type, version, workspace_id, sequence_id, key, seq, timestamp,
+        payload)
+      values (${id}, 'fare.paid', ${version}, ${workspaceId}, ${sequence}, 'k', ${seq}, now(),
+        ${pg.json(payload as never)})`;
+    await pg`
+      insert into knockon.outbox (event_id, workspace_id, type)
+      values (${id}, ${workspaceId}, 'fare.paid')`;
+  }
+  const claimed = (await claim(pg, 500)).find(({ type }) => type === 'fare.paid');
+  const events = { offset: 0, limit: stored.length };
+  return (effect: Effect) => {
+    const call = { dispatch_id: claimed!.id, subscriber: effect.name, events, alone: false };
+    return answer(effect, db, call, new AbortController().signal);
+  };
+}
+
+/** An effect that keeps what it is given. */
+function keeping(options: { ordering?: 'key'; as?: 'stored'; onPoison?: 'park' } = {}) {
+  const seen: DomainEvent[] = [];
+  const effect = defineEffect({
+    name: `fares-${uuidv7().slice(-6)}`,
+    description: '',
+    on: ['fare.paid'],
+    async transact(tx, events) {
+      await tx.execute(sql`select 1`);
+      seen.length = 0;
+      seen.push(...events);
+    },
+    ...options,
+  });
+  return { effect, seen };
+}
+
+const older = { version: 1, payload: { euros: 3 } };
+const newer = { version: 2, payload: { cents: 5 } };
+const versions = (events: DomainEvent[]) =>
+  events.map(({ version, payload }) => ({ version, payload }));
+
+describe('an effect gets events of an older version', () => {
+  it.each([{}, { ordering: 'key' as const }])('as the current version, frozen: %j', async (how) => {
+    const call = await dispatched(older, newer);
+    const { effect, seen } = keeping(how);
+    expect(await call(effect)).toMatchObject({ done: 2, open: [] });
+    expect(versions(seen)).toEqual([{ version: 2, payload: { cents: 300 } }, newer]);
+    expect(Object.isFrozen(seen[0]?.payload)).toBe(true);
+  });
+
+  it('as they are in the log, where it says so', async () => {
+    const call = await dispatched(older);
+    const { effect, seen } = keeping({ as: 'stored' });
+    await call(effect);
+    expect(versions(seen)).toEqual([older]);
+  });
+
+  it.each([{}, { ordering: 'key' as const, onPoison: 'park' as const }])(
+    'or not at all where that fails, and the others go on: %j',
+    async (how) => {
+      const broken = { version: 1, payload: { text: 'Anna pays' } };
+      const wrong = { version: 1, payload: { euros: 0.001 } };
+      const call = await dispatched(broken, older, wrong, newer);
+      const { effect, seen } = keeping(how);
+      const { done, open } = await call(effect);
+      expect(done).toBe(2);
+      expect(versions(seen)).toEqual([{ version: 2, payload: { cents: 300 } }, newer]);
+      expect(open).toMatchObject([
+        {
+          state: 'dead',
+          cause: 'upcast',
+          reason: expect.stringContaining('version 1 of fare.paid'),
+        },
+        { state: 'dead', cause: 'upcast' },
+      ]);
+      expect(JSON.stringify(open)).not.toContain('Anna');
+    },
+  );
+});
