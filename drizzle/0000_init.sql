@@ -303,7 +303,8 @@ CREATE TABLE "knockon"."dispatches" (
 	"type" text NOT NULL,
 	"size" integer NOT NULL,
 	"subscribers" text[] NOT NULL,
-	"claimed_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"claimed_at" timestamp with time zone DEFAULT now(),
+	"unchecked" boolean,
 	"started_at" timestamp with time zone,
 	"run_id" text,
 	"open" text[],
@@ -454,6 +455,7 @@ CREATE TABLE "knockon"."idempotency_keys" (
 	"status" integer NOT NULL,
 	"response" text,
 	"message_id" uuid,
+	"event_id" uuid,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "idempotency_keys_workspace_id_key_pk" PRIMARY KEY("workspace_id","key")
 );
@@ -499,6 +501,7 @@ CREATE INDEX "endpoints_workspace_id_id_index" ON "knockon"."endpoints" USING bt
 CREATE INDEX "api_keys_workspace_id_id_index" ON "knockon"."api_keys" USING btree ("workspace_id","id");--> statement-breakpoint
 CREATE INDEX "idempotency_keys_created_at_index" ON "knockon"."idempotency_keys" USING btree ("created_at");--> statement-breakpoint
 CREATE INDEX "idempotency_keys_message_id_index" ON "knockon"."idempotency_keys" USING btree ("message_id") WHERE message_id is not null;--> statement-breakpoint
+CREATE INDEX "idempotency_keys_event_id_index" ON "knockon"."idempotency_keys" USING btree ("event_id") WHERE event_id is not null;--> statement-breakpoint
 -- Written by hand from here on: what drizzle-kit can't express.
 INSERT INTO "knockon"."deployment" DEFAULT VALUES;--> statement-breakpoint
 -- The time at which a UUIDv7 was made. Postgres 18 has `uuid_extract_timestamp`; older ones have nothing.
@@ -899,6 +902,89 @@ BEGIN
       WHERE NOT i.is_fine OFFSET 0
     ) r ON true
   ORDER BY i.place;
+END $$;--> statement-breakpoint
+-- Stores events that came over HTTP, as many at once as there are. Their payloads have been
+-- checked. It answers as `store_events` does, and:
+--   taken   true: its idempotency key was used before, so it was not stored
+-- `idempotency_keys` and `request_hashes` (in hex) may hold nulls, and no key comes twice. A key is
+-- kept together with its event or not at all: what is held or refused leaves it free.
+CREATE FUNCTION knockon.post_events(
+  types text[], workspaces uuid[], payloads text[], channels uuid[], messages uuid[], keys text[],
+  versions int[], idempotency_keys text[], request_hashes text[], skip_locked boolean
+) RETURNS TABLE (
+  place int, id uuid, version int, key text, seq bigint, "timestamp" timestamptz, held boolean,
+  taken boolean, code text, problem text, detail text, hint text
+) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  ids uuid[] := array_fill(NULL::uuid, ARRAY[cardinality(types)]);
+  fresh int[];
+  stored record;
+  unused int[] := '{}';
+BEGIN
+  IF array_remove(idempotency_keys, NULL) = '{}' THEN
+    RETURN QUERY SELECT s.place, s.id, s.version, s.key, s.seq, s.timestamp, s.held, false,
+      s.code, s.problem, s.detail, s.hint
+    FROM knockon.store_events(types, workspaces, payloads::jsonb[], channels, messages, keys,
+      ids, versions, true, skip_locked) s;
+    RETURN;
+  END IF;
+  IF NOT skip_locked THEN
+    -- Nobody who wants the idempotency key waits for the channel or key of its event too.
+    PERFORM FROM knockon.channels c WHERE c.id = ANY (channels) ORDER BY c.id FOR NO KEY UPDATE;
+    PERFORM knockon.make_sequences(n.workspaces, n.keys, false) FROM (
+      SELECT array_agg(k.workspace) AS workspaces, array_agg(k.key) AS keys
+      FROM unnest(workspaces, keys) AS k (workspace, key) WHERE knockon.is_key(k.key)
+    ) n WHERE n.keys IS NOT NULL;
+    PERFORM FROM knockon.sequences s JOIN unnest(workspaces, keys) AS k (workspace, key)
+      ON s.workspace_id = k.workspace AND s.key = k.key
+    ORDER BY s.id FOR NO KEY UPDATE OF s;
+  END IF;
+
+  ids := ARRAY(
+    SELECT CASE WHEN i.key IS NOT NULL THEN knockon.uuidv7() END
+    FROM unnest(idempotency_keys) WITH ORDINALITY AS i (key, place) ORDER BY i.place);
+  WITH keyed AS (
+    INSERT INTO knockon.idempotency_keys AS k (workspace_id, key, request_hash, status, event_id)
+    SELECT i.workspace, i.key, decode(i.request_hash, 'hex'), 201, i.id
+    FROM unnest(workspaces, idempotency_keys, request_hashes, ids)
+      AS i (workspace, key, request_hash, id)
+    WHERE i.key IS NOT NULL ORDER BY 1, 2
+    ON CONFLICT (workspace_id, key) DO UPDATE
+      SET request_hash = excluded.request_hash, status = 201, response = NULL, message_id = NULL,
+        event_id = excluded.event_id, created_at = now()
+      WHERE k.created_at < now() - interval '24 hours'
+    RETURNING k.event_id
+  )
+  SELECT coalesce(array_agg(i.place ORDER BY i.place), '{}') INTO fresh
+  FROM unnest(idempotency_keys, ids) WITH ORDINALITY AS i (key, id, place)
+  WHERE i.key IS NULL OR i.id IN (SELECT k.event_id FROM keyed k);
+
+  RETURN QUERY SELECT i.place, NULL::uuid, NULL::int, NULL::text, NULL::bigint, NULL::timestamptz,
+    false, true, NULL::text, NULL::text, NULL::text, NULL::text
+  FROM generate_subscripts(types, 1) AS i (place) WHERE i.place <> ALL (fresh);
+  FOR stored IN
+    SELECT fresh[s.place] AS nth, s.* FROM (
+      SELECT array_agg(types[p] ORDER BY n) AS types, array_agg(workspaces[p] ORDER BY n) AS owners,
+        array_agg(payloads[p]::jsonb ORDER BY n) AS payloads,
+        array_agg(channels[p] ORDER BY n) AS channels,
+        array_agg(messages[p] ORDER BY n) AS messages, array_agg(keys[p] ORDER BY n) AS keys,
+        array_agg(ids[p] ORDER BY n) AS ids, array_agg(versions[p] ORDER BY n) AS versions
+      FROM unnest(fresh) WITH ORDINALITY AS f (p, n)
+    ) f CROSS JOIN LATERAL knockon.store_events(f.types, f.owners, f.payloads, f.channels,
+      f.messages, f.keys, f.ids, f.versions, true, skip_locked) s
+    WHERE fresh <> '{}'
+  LOOP
+    place := stored.nth; id := stored.id; version := stored.version; key := stored.key;
+    seq := stored.seq; "timestamp" := stored."timestamp"; held := stored.held; taken := false;
+    code := stored.code; problem := stored.problem; detail := stored.detail; hint := stored.hint;
+    IF held OR code IS NOT NULL THEN
+      unused := unused || place;
+    END IF;
+    RETURN NEXT;
+  END LOOP;
+  DELETE FROM knockon.idempotency_keys k USING unnest(unused) AS f (p)
+  WHERE k.workspace_id = workspaces[f.p] AND k.key = idempotency_keys[f.p];
 END $$;--> statement-breakpoint
 -- Emits an event in the caller's transaction: if and only if that commits. Returns its id.
 CREATE FUNCTION knockon.emit(

@@ -19,6 +19,7 @@ import { auditRoutes } from './routes/audit.ts';
 import { channelRoutes } from './routes/channels.ts';
 import { deliveryRoutes } from './routes/deliveries.ts';
 import { docsRoutes } from './routes/docs.ts';
+import { emitRoutes } from './routes/emit/index.ts';
 import { endpointRoutes } from './routes/endpoints.ts';
 import { eventTypeRoutes } from './routes/event-types.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -67,6 +68,7 @@ export function createApp(deps: ApiDependencies) {
     messageRoutes,
     messageEffectRoutes,
     channelRoutes,
+    emitRoutes,
     eventRoutes,
     eventTypeRoutes,
     searchRoutes,

@@ -12,6 +12,7 @@ import type { TemporalUi } from '../ops/inspect/temporal-ui.ts';
 import type { OperationHosts } from '../ops/operations/operations.ts';
 import type { Live } from '../ops/status/live.ts';
 import type { VerifyOptions } from '../ops/status/verify.ts';
+import type { EventWriter } from '../outbox/post-events.ts';
 import type { Seal } from '../seal.ts';
 import type { Limits } from './limits/index.ts';
 
@@ -58,6 +59,7 @@ export interface ApiDependencies {
   /** Where what a caller can make expensive runs: searches, audits, analytics, operators' lists. */
   heavy: Heavy;
   writer: MessageWriter;
+  eventWriter: EventWriter;
   /** What may be emitted. */
   eventTypes: EventTypeRegistry;
   /** Seals webhook secrets and stored first answers. */

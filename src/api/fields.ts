@@ -116,18 +116,27 @@ export const typeName = z
 const METADATA_BYTES = 16 * 1024;
 const METADATA_DEPTH = 32;
 
+/** What Postgres or JSON readers can't keep, and where it is: keys and indices with dots between. */
+export interface Flaw {
+  path: string;
+  message: string;
+}
+
 /**
  * What is wrong somewhere inside a JSON value, or null. Never goes deeper than the limit, so it
  * can't overflow the stack.
  */
-function flaw(value: unknown, depth: number): string | null {
-  if (typeof value === 'string') return unstorable.test(value) ? unstorableMessage : null;
+export function flawIn(value: unknown, deepest: number, path = '', depth = 0): Flaw | null {
+  const flaw = (message: string) => ({ path, message });
+  if (typeof value === 'string') return unstorable.test(value) ? flaw(unstorableMessage) : null;
   if (typeof value === 'number')
-    return Number.isFinite(value) ? null : 'holds a number too large to be kept';
+    return Number.isFinite(value) ? null : flaw('holds a number too large to be kept');
   if (typeof value !== 'object' || value === null) return null;
-  if (depth >= METADATA_DEPTH) return `is nested deeper than ${METADATA_DEPTH} levels`;
+  if (depth >= deepest) return flaw(`is nested deeper than ${deepest} levels`);
   for (const [key, inner] of Object.entries(value)) {
-    const found = (unstorable.test(key) ? unstorableMessage : null) ?? flaw(inner, depth + 1);
+    if (unstorable.test(key)) return flaw(unstorableMessage);
+    const at = path === '' ? key : `${path}.${key}`;
+    const found = flawIn(inner, deepest, at, depth + 1);
     if (found) return found;
   }
   return null;
@@ -147,7 +156,8 @@ export const metadata = z
   )
   .superRefine((value, context) => {
     const tooLarge = () => Buffer.byteLength(JSON.stringify(value)) > METADATA_BYTES;
-    const message = flaw(value, 0) ?? (tooLarge() ? 'is larger than 16 KiB of JSON' : null);
+    const flaw = flawIn(value, METADATA_DEPTH)?.message;
+    const message = flaw ?? (tooLarge() ? 'is larger than 16 KiB of JSON' : null);
     if (message) context.addIssue({ code: 'custom', message });
   })
   .openapi({

@@ -76,11 +76,11 @@ export function invalid(errors: FieldError[], total = errors.length): Problem {
 
 const cut = (text: string) => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
 
-/** The problem as the response of this request. */
-export function answerProblem(c: Context, { status, message, options }: Problem): Response {
+/** The problem as an RFC 9457 document. */
+export function problemDocument({ status, message, options }: Problem) {
   const { type = 'about:blank' } = options;
   const uri = type.includes(':') ? type : `urn:knockon:problem:${type}`;
-  const document = {
+  return {
     type: uri,
     title: titles[status],
     status,
@@ -88,8 +88,11 @@ export function answerProblem(c: Context, { status, message, options }: Problem)
     errors: options.errors,
     ...options.extensions,
   };
-  return c.body(JSON.stringify(document), status as ContentfulStatusCode, {
-    'content-type': 'application/problem+json',
-    ...options.headers,
-  });
 }
+
+/** The problem as the response of this request. */
+export const answerProblem = (c: Context, problem: Problem): Response =>
+  c.body(JSON.stringify(problemDocument(problem)), problem.status as ContentfulStatusCode, {
+    'content-type': 'application/problem+json',
+    ...problem.options.headers,
+  });

@@ -84,6 +84,16 @@ function refuse(issues: Issue[], data: unknown): never {
 }
 
 /**
+ * What the schema reads of a value that no route has checked.
+ *
+ * @throws Problem 422 with the first errors
+ */
+export function readAs<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
+  const read = schema.safeParse(value);
+  return read.success ? read.data : refuse(read.error.issues, value);
+}
+
+/**
  * A router whose requests are checked against their schemas: a malformed id in the path is absent
  * (404), all else is 422.
  */
@@ -253,7 +263,7 @@ export function operation<M extends Method, P extends string, R extends Declared
   const complete = {
     ...route,
     ...(creates && { parameters: [idempotencyKey] }),
-    ...(rest.request?.body && { middleware: jsonBody }),
+    ...(rest.request?.body && { middleware: rest.middleware ?? jsonBody }),
     ...(acts && { middleware: answerHead }),
     responses: {
       ...Object.fromEntries(documents),

@@ -6,6 +6,7 @@ import { explainIssues } from './issue.ts';
 import { LONGEST_NAME } from './name.ts';
 import { EVENT_TYPES_CHANNEL } from './register.ts';
 import { type Check, compileCheck } from './schema/check.ts';
+import { fieldNames } from './schema/field-names.ts';
 import type { JsonSchema } from './schema/keywords.ts';
 import { schemaIssues } from './schema/schema-issues.ts';
 
@@ -18,6 +19,8 @@ export interface KnownEventType {
    * most.
    */
   check: Check;
+  /** The names of fields that its schema speaks of. */
+  names: ReadonlySet<string>;
 }
 
 export interface EventTypeRegistryOptions {
@@ -144,14 +147,15 @@ export class EventTypeRegistry {
       select schema, octet_length(schema::text) as bytes from knockon.event_types
       where name = ${name} and version = ${version}`;
     if (!row) return undefined;
-    const known = { name, version, check: checkOf(row.schema) };
+    const names = fieldNames(row.schema);
+    const known = { name, version, check: checkOf(row.schema), names };
     this.#kept.set(keyOf(name, version), known, { size: row.bytes });
     return known;
   }
 }
 
 /** Nothing fits a schema that somebody has written into the table and that is none. */
-function checkOf(schema: JsonSchema): Check {
+export function checkOf(schema: JsonSchema): Check {
   const [issue] = schemaIssues(schema);
   if (!issue) return compileCheck(schema);
   const message = `can't be checked: its type's schema is refused: ${explainIssues([issue], 'it')}`;

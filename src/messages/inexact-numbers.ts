@@ -22,8 +22,10 @@ const token = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|[{}[\],]/g;
  * more than 17 digits, too large, too small): JavaScript, and most who read JSON, would make other
  * numbers of them without a word. Integers beyond 2^53 are left out where JavaScript writes the
  * same digits, such as 9007199254740992. None where the text is no JSON.
+ *
+ * @param most of them
  */
-export function inexactNumbers(text: string): InexactNumber[] {
+export function inexactNumbers(text: string, most = MOST): InexactNumber[] {
   // What is no JSON could have a string without an end, which each of its quotes would look for.
   if (!suspicious.test(text) || !isJson(text)) return [];
   const numbers: InexactNumber[] = [];
@@ -40,7 +42,7 @@ export function inexactNumbers(text: string): InexactNumber[] {
     else if (found === ',') path[path.length - 1] = typeof here === 'number' ? here + 1 : null;
     else if (found.startsWith('"')) path[path.length - 1] = here ?? found;
     else if (!isKept(found)) numbers.push({ path: path.join('\n'), literal: found });
-    if (numbers.length === MOST) break;
+    if (numbers.length === most) break;
   }
   return numbers.map((number) => ({ ...number, path: spoken(number.path) }));
 }

@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres';
+import type { WhatIsHeld } from '../db/group-commit/group-commit.ts';
 import type { NewMessage } from './create.ts';
 
 /** A message with everything that is known before the statement gives it its `seq`. */
@@ -9,9 +10,6 @@ export interface Pending extends NewMessage {
   /** Its metadata as JSON, made once. */
   metadataJson: string;
 }
-
-/** What happens to messages of a channel that another transaction holds. */
-export type HeldChannels = 'left out' | 'waited for';
 
 /** What became of a batch. */
 export interface Stored {
@@ -39,7 +37,7 @@ export interface Stored {
 export async function storeMessages(
   pg: Sql,
   batch: Pending[],
-  whatIsHeld: HeldChannels = 'left out',
+  whatIsHeld: WhatIsHeld = 'left out',
 ): Promise<Stored> {
   const column = <T>(pick: (message: Pending) => T) => batch.map(pick);
   const rows = await pg<{ id: string; seq: string | null }[]>`

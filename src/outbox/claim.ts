@@ -14,6 +14,8 @@ export interface ClaimedDispatch extends DispatchScope {
    * are a dispatch of their own.
    */
   flooding?: boolean;
+  /** True: payloads of some of its events have not been compared with their schema yet. */
+  unchecked?: boolean | null;
   /** Of whose database it is. */
   origin?: string;
   /** Whom it is for; empty: nobody listens, there is nothing to start. */
@@ -94,19 +96,20 @@ export async function claim(
       select workspace_id from waiting where workspace_id <> all(${resting}::uuid[])
     ), fair as (
       select share.* from turns t cross join lateral (
-        select event_id, type, workspace_id, channel_id from knockon.outbox where ${waits}
+        select event_id, type, workspace_id, channel_id, unchecked from knockon.outbox where ${waits}
           and workspace_id = t.workspace_id
         order by event_id limit (select ceil(${half}::float8 / count(*)) from turns)
           for update skip locked
       ) share
     ), oldest as (
-      select event_id, type, workspace_id, channel_id from knockon.outbox
+      select event_id, type, workspace_id, channel_id, unchecked from knockon.outbox
       where dispatch_id is null and ${resting.length === 0} and exists (select from knockon.subscribers)
       order by event_id limit ${size} for update skip locked
     ), picked as (
-      select event_id, type, workspace_id, channel_id from (select *, 1 as turn from fair union all
-        select *, 2 from oldest) as candidates
-      group by event_id, type, workspace_id, channel_id order by min(turn), event_id limit ${size}
+      select event_id, type, workspace_id, channel_id, unchecked
+      from (select *, 1 as turn from fair union all select *, 2 from oldest) as candidates
+      group by event_id, type, workspace_id, channel_id, unchecked
+      order by min(turn), event_id limit ${size}
     ), told_apart as (
       select *, count(*) over (partition by workspace_id) > ${size * FLOOD}::float8 as flooding
         from picked
@@ -117,34 +120,43 @@ export async function claim(
           and retired_at is null order by name) as names,
         array_agg(distinct workspace_id) as workspace_ids,
         coalesce(array_agg(distinct channel_id) filter (where channel_id is not null),
-          '{}') as channel_ids
+          '{}') as channel_ids,
+        bool_or(unchecked) as unchecked
       from told_apart t group by type, flooding
     ), opened as (
-      insert into knockon.dispatches (id, type, size, subscribers) select id, type, size, names from groups
+      insert into knockon.dispatches (id, type, size, subscribers, unchecked)
+      select id, type, size, names, unchecked from groups
     ), claimed as (
       update knockon.outbox o set dispatch_id = g.id from told_apart p join groups g using (type, flooding)
         where o.event_id = p.event_id
     )
-    select id, type, size, oldest_event_id, flooding, workspace_ids, channel_ids,
+    select id, type, size, oldest_event_id, flooding, unchecked, workspace_ids, channel_ids,
       ${origin(pg)} as origin,
       ${specs(pg, pg`groups.names`)} as subscribers from groups
     order by flooding, size`;
 }
 
+/** A dispatch that nobody has started. */
+export interface UnstartedDispatch extends ClaimedDispatch {
+  /** A dispatcher claimed it before, and has not started it. */
+  abandoned: boolean;
+}
+
 /**
- * Claims again what was claimed `staleMs` ago and has not been started since: its dispatcher is
- * gone, or can't say.
+ * Claims dispatches that nobody starts: those that were made and not claimed yet, and those that
+ * were claimed `staleMs` ago, for their dispatcher is gone, or can't say.
  */
-export async function reclaim(pg: Sql, staleMs: number): Promise<ClaimedDispatch[]> {
-  return await pg<ClaimedDispatch[]>`
-    update knockon.dispatches d set claimed_at = now()
-    where d.id in (
-      select id from knockon.dispatches where started_at is null and claimed_at < now() - ${staleMs} *
-        interval '1 ms'
+export async function reclaim(pg: Sql, staleMs: number): Promise<UnstartedDispatch[]> {
+  return await pg<UnstartedDispatch[]>`
+    with found as (
+      select id, claimed_at from knockon.dispatches
+      where started_at is null
+        and (claimed_at is null or claimed_at < now() - ${staleMs} * interval '1 ms')
       order by claimed_at limit 50 for update skip locked
     )
-    returning d.id, d.type, d.size, ${origin(pg)} as origin,
-      ${specs(pg, pg`d.subscribers`)} as subscribers,
+    update knockon.dispatches d set claimed_at = now() from found where d.id = found.id
+    returning d.id, d.type, d.size, d.unchecked, found.claimed_at is not null as abandoned,
+      ${origin(pg)} as origin, ${specs(pg, pg`d.subscribers`)} as subscribers,
       array(select distinct workspace_id from knockon.outbox where dispatch_id = d.id) as workspace_ids,
       array(select distinct channel_id from knockon.outbox where dispatch_id = d.id
         and channel_id is not null) as channel_ids`;

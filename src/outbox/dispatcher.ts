@@ -4,6 +4,7 @@ import { crashPoint } from '../crash-points.ts';
 import { type Listen, NO_LISTENING } from '../db/client.ts';
 import type { Transport } from '../transport/transport.ts';
 import { BatchLinger, type BatchLingerOptions, LOOK_AGAIN } from './batch-linger.ts';
+import { checkPayloads, type Fits } from './check-payloads.ts';
 import { type ClaimedDispatch, claim, handedOver, markStarted, reclaim } from './claim.ts';
 import { EVENTS_CHANNEL } from './emit.ts';
 
@@ -14,6 +15,8 @@ export interface DispatcherOptions {
   /** Most events a dispatch. */
   size: number;
   log: Pick<Logger, 'info' | 'warn'>;
+  /** Compares what SQL has emitted with its type's schema. */
+  fits: Fits;
   /** How long a group that was not full rests. */
   pace?: Partial<BatchLingerOptions>;
   /** How long nobody need have told it before it looks, in ms (default 1,000). */
@@ -110,31 +113,47 @@ export class Dispatcher {
     const { pg, staleMs, pollMs, log } = this.#options;
     if (performance.now() - this.#sweptAt < pollMs) return;
     this.#sweptAt = performance.now();
-    const abandoned = await reclaim(pg, staleMs);
+    const unstarted = await reclaim(pg, staleMs);
+    const abandoned = unstarted.filter((dispatch) => dispatch.abandoned);
     if (abandoned.length > 0)
       log.warn(
         { dispatches: abandoned.map((d) => d.id) },
         'starting dispatches that were claimed and not started',
       );
-    await this.#handOver(abandoned);
+    await this.#handOver(unstarted);
   }
 
   async #handOver(claimed: ClaimedDispatch[]): Promise<void> {
-    const { transport, pg, onDispatched } = this.#options;
     const claimedAt = performance.now();
+    const checked: ClaimedDispatch[] = [];
     for (const group of claimed) {
       crashPoint('after-claim');
-      const { id, subscribers } = group;
-      const start = () => transport.start(...handedOver(group));
-      const began = performance.now();
-      const runId =
-        subscribers.length === 0 ? null : await this.#persist('start a workflow', start);
-      if (runId === undefined) return;
-      this.#pace.took(performance.now() - began);
-      onDispatched(group, performance.now() - claimedAt);
-      crashPoint('after-start');
-      await this.#persist('mark a dispatch', () => markStarted(pg, id, runId));
+      const found = await this.#persist('check payloads', () => this.#check(group));
+      if (!found) return;
+      checked.push(...found);
     }
+    for (const group of checked) if (!(await this.#start(group, claimedAt))) return;
+  }
+
+  /** All groups of a claim are checked before one is started: ordered events wait for each other. */
+  async #check(group: ClaimedDispatch): Promise<ClaimedDispatch[]> {
+    const { pg, fits } = this.#options;
+    return await checkPayloads(pg, group, fits);
+  }
+
+  /** @returns false where the dispatcher is stopped first */
+  async #start(group: ClaimedDispatch, claimedAt: number): Promise<boolean> {
+    const { transport, pg, onDispatched } = this.#options;
+    const { id, subscribers } = group;
+    const start = () => transport.start(...handedOver(group));
+    const began = performance.now();
+    const runId = subscribers.length === 0 ? null : await this.#persist('start a workflow', start);
+    if (runId === undefined) return false;
+    this.#pace.took(performance.now() - began);
+    onDispatched(group, performance.now() - claimedAt);
+    crashPoint('after-start');
+    await this.#persist('mark a dispatch', () => markStarted(pg, id, runId));
+    return true;
   }
 
   /**

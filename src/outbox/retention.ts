@@ -164,8 +164,8 @@ async function deleteDispatches(tx: TransactionSql, after: string, before: strin
  * Events that no dispatch has and that none waits for: all who wanted them have done them. Their
  * deliveries go with them. Looked up one by one: a join may read the outbox from end to end.
  *
- * @param keysNeedThem whether events are deleted while the keys of their messages are still
- * answered for: those stay until then
+ * @param keysNeedThem whether events are deleted while their idempotency keys, or those of their
+ * messages, are still answered for: those stay until then
  */
 async function deleteEvents(
   tx: TransactionSql,
@@ -180,6 +180,9 @@ async function deleteEvents(
     ), free as materialized (
       select array(select id from old where not (${keysNeedThem} and exists (
           select from knockon.idempotency_keys k where k.message_id = old.message_id
+            and k.created_at >= now() - interval '24 hours'
+          union all
+          select from knockon.idempotency_keys k where k.event_id = old.id
             and k.created_at >= now() - interval '24 hours'
         )) and (select o.event_id from knockon.outbox o where o.event_id = old.id) is null
         and (select e.event_id from knockon.dispatch_events e where e.event_id = old.id

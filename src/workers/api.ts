@@ -27,6 +27,7 @@ import {
 } from '../ops/status/metrics.ts';
 import { readiness } from '../ops/status/readiness.ts';
 import { EVENTS_CHANNEL } from '../outbox/emit.ts';
+import { createEventWriter } from '../outbox/post-events.ts';
 import { createSeal } from '../seal.ts';
 import type { Config } from '../settings/config.ts';
 import { beginRegisteringTypes } from './event-types.ts';
@@ -65,7 +66,8 @@ export async function start(config: Config): Promise<Running> {
   const summaries = await summaryStore(pools.database.db, config.REDIS_URL);
   started.add(summaries, (s) => s.close());
   const limits = started.add(await apiLimits(config, log), (l) => l.close());
-  const api: ApiProcess = { config, log, started, metrics, pools, chosen };
+  const types = new EventTypeRegistry(pools.background);
+  const api: ApiProcess = { config, log, started, metrics, pools, chosen, types };
   const wake = await startDispatching(api);
   startControls({ database: pools.background, queues: chosen.queues, log }, started);
   const check = startLedgerCheck(api);
@@ -76,6 +78,7 @@ export async function start(config: Config): Promise<Running> {
   const deps: ApiDependencies = {
     ...storage(config, pools, wake),
     ...operating(api, limits),
+    eventTypes: types,
     limits,
     summaries,
     readiness: async () =>
@@ -111,6 +114,7 @@ interface ApiProcess {
   metrics: Registry;
   pools: Pools;
   chosen: ChosenTransport;
+  types: EventTypeRegistry;
 }
 
 type Pools = ReturnType<typeof openPools>;
@@ -149,12 +153,13 @@ async function startDispatching({
   metrics,
   pools,
   chosen,
+  types,
 }: ApiProcess): Promise<(workspaceIds: string[]) => void> {
   const { database, background } = pools;
   if (config.KNOCKON_DISPATCHER === 'off')
     return () => void database.pg`select pg_notify(${EVENTS_CHANNEL}, '')`.catch(() => {});
   const { transport, driver } = chosen;
-  const dispatcher = createDispatcher({ config, database, transport, metrics, log });
+  const dispatcher = createDispatcher({ config, types, database, transport, metrics, log });
   started.add(dispatcher, (d) => d.stop());
   dispatcher.start();
   startMaintenance(config, background, chosen, log, started);
@@ -202,9 +207,10 @@ function storage(
   { database, patient, heavy }: Pools,
   wake: (workspaceIds: string[]) => void,
 ) {
-  const writer = createMessageWriter({ pg: database.pg, patient: patient.pg, onStored: wake });
-  const eventTypes = new EventTypeRegistry(database);
-  return { database, heavy, writer, eventTypes, ...effectCalls(config, database, heavy) };
+  const writing = { pg: database.pg, patient: patient.pg, onStored: wake };
+  const writer = createMessageWriter(writing);
+  const eventWriter = createEventWriter(writing);
+  return { database, heavy, writer, eventWriter, ...effectCalls(config, database, heavy) };
 }
 
 /** What operators use. */

@@ -5,8 +5,11 @@ import type { TellAttempt } from '../activities/runtime/attempt-report.ts';
 import type { Effect } from '../activities/runtime/effect.ts';
 import type { Locks } from '../activities/runtime/locks/lock.ts';
 import { postgresLocks } from '../activities/runtime/locks/postgres.ts';
+import { schema } from '../activities/schema/index.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import { isDatabaseAway } from '../db/errors.ts';
+import { SCHEMA_SUBSCRIBER } from '../outbox/check-payloads.ts';
+import { dispatchAnew } from '../outbox/dispatch-anew.ts';
 import { type Registration, register } from '../outbox/subscribers.ts';
 import type { Config } from '../settings/config.ts';
 import { namingOf } from '../transport/naming.ts';
@@ -180,7 +183,7 @@ export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<vo
   const { config, database, log, started } = hosting;
   const health = await startHealth(hosting);
   const naming = namingOf(config.KNOCKON_DEPLOYMENT);
-  const effects = hosting.effects.map((effect) => ({
+  const effects = withSchema(hosting).map((effect) => ({
     ...effect,
     task_queue: naming.of(effect.task_queue),
   }));
@@ -217,6 +220,13 @@ export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<vo
   health.is('started');
   log.info({ effects: effects.map((effect) => effect.name) }, 'ready');
   return { ended };
+}
+
+/** With the one that each process of effects hosts, so that nobody has to think of it. */
+function withSchema({ effects }: Hosting): Effect[] {
+  if (effects.some(({ name }) => name === SCHEMA_SUBSCRIBER))
+    throw new TypeError(`an effect named ${SCHEMA_SUBSCRIBER} is Knock-on's own: rename yours`);
+  return [...effects, schema({ dispatchAnew })];
 }
 
 /** Redis' client is loaded by those alone who lock there. */

@@ -1,7 +1,9 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { connectDatabase, type Database } from '../db/client.ts';
+import { EventTypeRegistry } from '../events/registry.ts';
 import { readiness } from '../ops/status/readiness.ts';
+import type { Fits } from '../outbox/check-payloads.ts';
 import { Dispatcher } from '../outbox/dispatcher.ts';
 import type { Config } from '../settings/config.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -18,14 +20,24 @@ const DISPATCHING = 8000;
 
 interface Dispatching {
   config: Config;
+  types: EventTypeRegistry;
   database: Database;
   transport: Transport;
   metrics: Registry;
   log: Logger;
 }
 
+/** Whether events fit the version of their type that they were emitted with. */
+export const fitsSchema =
+  (types: Pick<EventTypeRegistry, 'find'>): Fits =>
+  async ({ type, version, payload }) => {
+    const known = await types.find(type, version);
+    return known !== undefined && known.check(payload).length === 0;
+  };
+
 export function createDispatcher({
   config,
+  types,
   database,
   transport,
   metrics,
@@ -36,6 +48,7 @@ export function createDispatcher({
     listen: database.listen,
     transport,
     size: config.KNOCKON_DISPATCH_SIZE,
+    fits: fitsSchema(types),
     staleMs: config.KNOCKON_RELAY_AGE,
     onDispatched: dispatchDelays(metrics),
     log,
@@ -66,8 +79,9 @@ export async function start(config: Config): Promise<Running> {
   const { transport, queues, driver } = chosen;
   started.add(transport, (t) => t.close());
   health.check('transport', transportAnswers(queues));
+  const types = new EventTypeRegistry(database);
   const dispatcher = started.add(
-    createDispatcher({ config, database, transport, metrics: health.metrics, log }),
+    createDispatcher({ config, types, database, transport, metrics: health.metrics, log }),
     (d) => d.stop(),
   );
   dispatcher.start();

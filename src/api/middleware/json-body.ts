@@ -33,9 +33,9 @@ const json = /^application\/(?:[\w.-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-?8"?
 
 /**
  * Reads the body as UTF-8 within the limit: 415, 413 and 400 are decided here, before any schema
- * sees it.
+ * sees it. Its numbers are not looked at.
  */
-export const jsonBody: MiddlewareHandler = async (c, next) => {
+export const jsonBodyOfMany: MiddlewareHandler = async (c, next) => {
   const { headers } = c.req.raw;
   if (!json.test(headers.get('content-type') ?? ''))
     throw new Problem(415, 'Send JSON, with content-type: application/json.');
@@ -49,11 +49,17 @@ export const jsonBody: MiddlewareHandler = async (c, next) => {
   const text = decode(bytes);
   // Hono awaits what lies here, whatever its type says.
   c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
-  const inexact = inexactNumbers(text);
-  if (inexact.length > 0)
-    throw invalid(inexact.map((number) => ({ path: number.path, message: whyInexact(number) })));
   await next();
 };
+
+/** The same, and refuses numbers that JSON readers would round. */
+export const jsonBody: MiddlewareHandler = (c, next) =>
+  jsonBodyOfMany(c, async () => {
+    const inexact = inexactNumbers(await c.req.text());
+    if (inexact.length > 0)
+      throw invalid(inexact.map((number) => ({ path: number.path, message: whyInexact(number) })));
+    await next();
+  });
 
 function decode(bytes: Uint8Array): string {
   try {

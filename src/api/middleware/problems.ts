@@ -3,7 +3,7 @@ import { HTTPException } from 'hono/http-exception';
 import { matchedRoutes } from 'hono/route';
 import type { Logger } from 'pino';
 import { errorCode, isDatabaseAway } from '../../db/errors.ts';
-import { ChannelHeldError } from '../../messages/create.ts';
+import { HeldError } from '../../db/group-commit/group-commit.ts';
 import { safeReason } from '../../safe-error.ts';
 import { answerProblem, notFound, Problem } from '../problem.ts';
 import type { Env } from '../router.ts';
@@ -16,7 +16,7 @@ import { requestOf } from './request-id.ts';
 const transient = /^(40001|40P01|55P03|57014)$/;
 
 /** What a thrown error is to the client. */
-function toProblem(error: Error): Problem {
+export function toProblem(error: Error): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof HTTPException && error.status === 415)
     return new Problem(415, 'Send JSON, with content-type: application/json.');
@@ -44,9 +44,7 @@ function toProblem(error: Error): Problem {
 
 function busy(error: Error, later: { headers: Record<string, string> }): Problem {
   const detail =
-    error instanceof ChannelHeldError
-      ? error.message
-      : 'The database is busy; try again in a moment.';
+    error instanceof HeldError ? error.message : 'The database is busy; try again in a moment.';
   return new Problem(503, detail, { type: 'database-busy', ...later });
 }
 

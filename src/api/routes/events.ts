@@ -10,7 +10,8 @@ import { cursor, limit, pageOf, readBounded, toPage } from '../paging.ts';
 import { invalid, notFound } from '../problem.ts';
 import { json, operation, router } from '../router.ts';
 
-const event = z
+/** An event, as it is in the log. */
+export const event = z
   .object({
     id: uuid,
     type: z.string().openapi({ example: 'message.created' }),

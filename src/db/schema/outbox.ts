@@ -20,7 +20,10 @@ export const outbox = ownSchema.table(
     channel_id: uuid(),
     type: text().notNull(),
     dispatch_id: uuid(),
-    /** True: its payload has not been compared with its type's schema yet. Null: it has. */
+    /**
+     * True: it was emitted by SQL, and its payload is compared with its type's schema once it is
+     * claimed. False: it was, and does not fit. Null: it fits.
+     */
     unchecked: boolean(),
   },
   (t) => [
@@ -42,7 +45,10 @@ export const dispatches = ownSchema.table(
     size: integer().notNull(),
     /** Names of the subscribers this dispatch is for. */
     subscribers: text().array().notNull(),
-    claimed_at: created(),
+    /** Null: it was made and no dispatcher has claimed it yet. */
+    claimed_at: moment().defaultNow(),
+    /** True: payloads of some of its events have not been compared with their schema yet. */
+    unchecked: boolean(),
     /** When the transport took it; null: not yet, or nobody knows (the relay starts it again). */
     started_at: moment(),
     /** The workflow's first run. */

@@ -28,8 +28,8 @@ export const apiKeys = ownSchema.table(
 );
 
 /**
- * `response` is the first answer, sealed (it may hold a secret); a message's is kept as the
- * message's id alone.
+ * `response` is the first answer, sealed (it may hold a secret); of a message's or an event's the id
+ * alone is kept.
  */
 export const idempotencyKeys = ownSchema.table(
   'idempotency_keys',
@@ -41,11 +41,13 @@ export const idempotencyKeys = ownSchema.table(
     status: integer().notNull(),
     response: text(),
     message_id: uuid(),
+    event_id: uuid(),
     created_at: timestamp({ withTimezone: true }).notNull().default(sql`now()`),
   },
   (t) => [
     primaryKey({ columns: [t.workspace_id, t.key] }),
     index().on(t.created_at),
     index().on(t.message_id).where(sql`message_id is not null`),
+    index().on(t.event_id).where(sql`event_id is not null`),
   ],
 );

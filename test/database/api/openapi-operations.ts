@@ -60,6 +60,8 @@ export const bodies: Record<string, unknown> = {
   'POST /v1/channels': { name: 'a channel of its own' },
   'POST /v1/channels/{id}/messages': { author: 'ada', text: 'hello' },
   'PATCH /v1/messages/{id}': { text: 'hello' },
+  'POST /v1/events': { type: 'invoice.paid', payload: { amount: 5 } },
+  'POST /v1/events/batch': { events: [{ type: 'invoice.paid', payload: { amount: 5 } }] },
   'PUT /v1/members/{handle}': { email: 'ada@example.com' },
   'POST /v1/endpoints': { url: 'https://example.com/hook', event_types: ['message.created'] },
   'PATCH /v1/endpoints/{id}': { description: 'changed' },

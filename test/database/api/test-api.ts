@@ -6,6 +6,7 @@ import type { Database } from '../../../src/db/client.ts';
 import { createHeavy } from '../../../src/db/heavy/heavy.ts';
 import { EventTypeRegistry } from '../../../src/events/registry.ts';
 import { createMessageWriter } from '../../../src/messages/create.ts';
+import { createEventWriter } from '../../../src/outbox/post-events.ts';
 import { createSeal, type Seal } from '../../../src/seal.ts';
 import { ResetError } from '../../../src/transport/operation.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
@@ -64,9 +65,10 @@ function dependencies(database: Database, seal: Seal): ApiDependencies {
   return {
     database,
     heavy: createHeavy(database),
-    eventTypes: new EventTypeRegistry({ pg: database.pg }),
     seal,
     writer: createMessageWriter({ pg: database.pg, onStored: () => {} }),
+    eventWriter: createEventWriter({ pg: database.pg, onStored: () => {} }),
+    eventTypes: new EventTypeRegistry({ pg: database.pg }),
     summaries: { get: async () => null },
     verifyAudit: async () => ({ valid: true, entries: 0, head: null, broken_at: null }),
     sendTest: async () => ({

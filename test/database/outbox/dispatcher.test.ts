@@ -48,6 +48,7 @@ function dispatcher(transport: Transport, options: Partial<DispatcherOptions> = 
     size: 500,
     log: pino({ level: 'silent' }),
     pollMs: 50,
+    fits: () => true,
     ...options,
   });
   running.push(made);

@@ -40,7 +40,8 @@ export function withPredecessors(stretches: Stretch[]): Stretch[] {
 export interface Entry extends OrderedEvent {
   /**
    * `due`: may be done as soon as those before it are. `foreign`: not this effect's. `hindered`: it
-   * was tried or asked for time itself, so its own workflow alone decides when it is tried again.
+   * was tried or asked for time itself, so its own workflow alone decides when it is tried again; or
+   * nobody has compared its payload with its type's schema yet.
    * `dead`: it has a dead letter.
    */
   place: 'done' | 'foreign' | 'due' | 'hindered' | 'dead';
@@ -133,13 +134,14 @@ const apart = (effect: Effect, keys: string[]) => sql`
 
 /** The events of `log`, each with its place. `offset 0`: so that a place is looked up once. */
 const placed = (effect: Effect) => sql`
-  select e.*, coalesce(t.is_there, false) as tried, coalesce(o.dead, t.last_error) as why,
+  select e.*, coalesce(t.is_there, false) as tried,
+    coalesce(o.dead, t.last_error, case when o.unchecked then ${UNCHECKED} end) as why,
     case
       when ${receiptOf(sql`e.id`, effect.name)} then 'done'
       when e.mine then 'due'
       when o.is_its is not true then 'foreign'
       when o.dead is not null then 'dead'
-      when t.is_there then 'hindered'
+      when t.is_there or o.unchecked then 'hindered'
       else 'due'
     end as place
   from log e
@@ -149,12 +151,18 @@ const placed = (effect: Effect) => sql`
       order by updated_at desc limit 1
   ) t on true
   left join lateral (
-    select ${isFor(effect)} as is_its,
+    select ${isFor(effect)} as is_its, ${isUnchecked} as unchecked,
       (select reason from (select * from knockon.dead_letters where event_id = e.id offset 0) l
         where subscriber = ${effect.name} order by target limit 1) as dead
     from knockon.outbox o where not e.mine and o.event_id = e.id limit 1
   ) o on true
   offset 0`;
+
+const UNCHECKED = 'its payload has not been compared with its schema yet';
+
+/** Whether nobody has compared the event of the outbox's row `o` with its type's schema yet. */
+const isUnchecked = sql`(o.unchecked is true and (o.dispatch_id is null
+  or (select unchecked from knockon.dispatches where id = o.dispatch_id) is true))`;
 
 /** Whether the event `e` of the outbox's row `o` was dispatched to the effect, or will be. */
 function isFor({ name, on }: Effect): SQL {

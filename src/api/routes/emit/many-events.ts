@@ -1,0 +1,79 @@
+import { z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { inexactNumbers, whyInexact } from '../../../messages/inexact-numbers.ts';
+import { idempotencyOf } from '../../middleware/idempotency.ts';
+import { type FieldError, invalid, Problem } from '../../problem.ts';
+import { type Env, readAs } from '../../router.ts';
+import { CLOUD_EVENT, CLOUD_EVENTS, isBinary } from './cloud-event.ts';
+import { cloudCandidate, mediaTypeOf, readJson, type SentCandidate } from './one-event.ts';
+
+/** Most events of a batch. */
+export const MOST_EVENTS = 500;
+
+const entries = z
+  .array(z.unknown())
+  .refine((events) => events.length >= 1 && events.length <= MOST_EVENTS, {
+    message: `must have 1 to ${MOST_EVENTS} events`,
+  });
+
+const batch = z.strictObject({ events: entries });
+
+/** A batch as it was sent. */
+export interface SentBatch {
+  /** Each event, or why it is none. */
+  candidates: (SentCandidate | Problem)[];
+  /** The Idempotency-Key of the request as a whole; CloudEvents have their own. */
+  idempotency: { key: string; requestHash: Buffer } | undefined;
+}
+
+/** @throws Problem 400, 415, 422 where it is no batch at all */
+export async function readMany(c: Context<Env>): Promise<SentBatch> {
+  const mediaType = mediaTypeOf(c);
+  const isCloud = mediaType === CLOUD_EVENTS;
+  if (mediaType === CLOUD_EVENT || (!isCloud && isBinary(c.req.raw.headers)))
+    throw new Problem(
+      415,
+      `Send one CloudEvent to POST /v1/events, and several as ${CLOUD_EVENTS}.`,
+    );
+  const body = await readJson(c);
+  const events = isCloud ? readAs(entries, body) : readAs(batch, body).events;
+  const idempotency = isCloud ? undefined : idempotencyOf(c, body);
+  const inexact = inexactByEvent(await c.req.text(), isCloud ? 0 : 1);
+  const candidates = events.map((value, place) => {
+    const errors = inexact.get(String(place));
+    if (errors) return invalid(errors);
+    if (!isCloud) return { value, idempotency: idempotency && partOf(idempotency, place) };
+    return asCandidate(value);
+  });
+  return { candidates, idempotency };
+}
+
+function asCandidate(attributes: unknown): SentCandidate | Problem {
+  try {
+    return cloudCandidate(attributes);
+  } catch (error) {
+    if (error instanceof Problem) return error;
+    throw error;
+  }
+}
+
+/**
+ * What one event of a batch is kept under. The first has the batch's own key, so that a request for
+ * one event finds it. No header can be such a key as the others have.
+ */
+export const partOf = (whole: { key: string; requestHash: Buffer }, place: number) => ({
+  ...whole,
+  key: place === 0 ? whole.key : `${whole.key}\n${place}`,
+});
+
+/** @param depth steps of a path before the event's place */
+function inexactByEvent(text: string, depth: number): Map<string, FieldError[]> {
+  const found = new Map<string, FieldError[]>();
+  for (const number of inexactNumbers(text, Number.POSITIVE_INFINITY)) {
+    const [place = '', ...rest] = number.path.split('.').slice(depth);
+    const errors = found.get(place) ?? [];
+    errors.push({ path: rest.join('.'), message: whyInexact(number) });
+    found.set(place, errors);
+  }
+  return found;
+}

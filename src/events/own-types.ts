@@ -1,0 +1,11 @@
+/** Types that Knock-on itself emits. Its effects and its audit chain trust them. */
+const OWN = new Set([
+  'message.created',
+  'message.updated',
+  'message.deleted',
+  'channel.created',
+  'effect.discarded',
+]);
+
+/** Whether nobody but Knock-on itself may emit events of that type. */
+export const isOwnType = (name: string): boolean => OWN.has(name) || name.startsWith('endpoint.');
