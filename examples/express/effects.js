@@ -5,13 +5,14 @@ import { invoicePaid } from './events.js';
 export const receipts = defineEffect({
   name: 'receipts',
   description: 'Writes a receipt for each paid invoice.',
-  on: [invoicePaid.name],
+  on: [invoicePaid],
   ordering: 'key',
   async transact(tx, events) {
     for (const { payload } of events)
       await tx.execute(sql`
         insert into receipts_to_send (invoice_id, customer)
-        values (${payload.invoice_id}, ${payload.customer})`);
+        values (${payload.invoice_id}, ${payload.customer})
+        on conflict do nothing`);
   },
 });
 
@@ -19,8 +20,8 @@ export const receipts = defineEffect({
 export const thanks = defineEffect({
   name: 'thanks',
   description: 'Thanks the customer some days after the payment.',
-  on: [invoicePaid.name],
-  retry: { initial: '1m', max: '1h' },
+  on: [invoicePaid],
+  retry: { attempts: 100, initial: '1m', max: '1h' },
   // Read from the environment when the process starts.
   settings: z.object({
     THANKS_URL: z.url(),

@@ -7,7 +7,7 @@ create table if not exists invoices (
 );
 
 create table if not exists receipts_to_send (
-  invoice_id text primary key references invoices,
+  invoice_id text primary key,
   number bigint generated always as identity,
   customer text not null
 );

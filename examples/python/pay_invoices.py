@@ -1,7 +1,7 @@
-"""Pays invoices, and emits invoice.paid in the same transaction.
+"""Takes payments, and emits invoice.paid in the same transaction.
 
-Reads DATABASE_URL and WORKSPACE_ID. Every second payment fails after the event was emitted: then
-neither the payment nor the event has happened.
+Reads DATABASE_URL and WORKSPACE_ID. Every second payment is declined after the event was emitted:
+then neither the payment nor the event has happened.
 """
 
 import os
@@ -10,41 +10,32 @@ import sys
 import psycopg
 from psycopg.types.json import Jsonb
 
-SCHEMA = """
-create table if not exists invoices (
-  id text primary key, customer text not null, payments int not null default 0
-)"""
+TABLE = "create table if not exists payments (invoice_id text, amount_cents int)"
 
 
 class Declined(Exception):
     pass
 
 
-def pay(connection: psycopg.Connection, invoice: str, nth: int, workspace: str) -> None:
+def pay(connection: psycopg.Connection, invoice: str, cents: int, workspace: str) -> None:
     with connection.transaction():
-        connection.execute(
-            "update invoices set payments = payments + 1 where id = %s", (invoice,)
-        )
+        connection.execute("insert into payments values (%s, %s)", (invoice, cents))
+        payload = {"invoice_id": invoice, "customer": "ada", "amount_cents": cents}
         connection.execute(
             "select knockon.emit('invoice.paid', workspace => %s, payload => %s, key => %s)",
-            (workspace, Jsonb({"invoice_id": invoice, "nth": nth}), f"invoice-{invoice}"),
+            (workspace, Jsonb(payload), f"invoice-{invoice}"),
         )
-        if nth % 2 == 1:
-            raise Declined(f"payment {nth} of invoice {invoice} was declined")
+        if cents % 2 == 0:
+            raise Declined(f"{cents} cents for invoice {invoice} were declined")
 
 
 def main(payments: int) -> None:
     workspace = os.environ["WORKSPACE_ID"]
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
-        connection.execute(SCHEMA)
-        for invoice in ("42", "43"):
-            connection.execute(
-                "insert into invoices (id, customer) values (%s, 'ada') on conflict do nothing",
-                (invoice,),
-            )
-        for nth in range(payments):
+        connection.execute(TABLE)
+        for cents in range(1, payments + 1):
             try:
-                pay(connection, ("42", "43")[nth // 2 % 2], nth, workspace)
+                pay(connection, f"{42 + cents % 3}", cents, workspace)
             except Declined as declined:
                 print(declined)
 

@@ -22,8 +22,8 @@ export interface RunEffectsOptions {
   /** Calls of one effect at once, 1 to 1000. Default: the effect's own, else 8. */
   concurrency?: number;
   /**
-   * Whether SIGTERM and SIGINT stop it (default true). A second signal ends the process. With false,
-   * call `stop` yourself.
+   * Whether SIGTERM and SIGINT stop it (default true). A second signal ends the process. With
+   * false, call `stop` yourself.
    */
   signals?: boolean;
   /** Where all other settings are read, also those of effects (default `process.env`). */
