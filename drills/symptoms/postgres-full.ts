@@ -60,7 +60,7 @@ async function setQuota({ pg }: Stage): Promise<void> {
         return null;
       end', quota));
       for t in select tablename from pg_tables where schemaname = 'knockon' loop
-        execute format('create trigger drill_full before insert or update on knockon.%I for each statement execute function public.drill_full()', t);
+        execute format('create trigger drill_full before insert or update on knockon.%I for each statement execute function drill_full()', t);
       end loop;
     end $$`);
 }

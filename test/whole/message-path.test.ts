@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineEvent } from '../../src/events/index.ts';
+import { registerEventTypes } from '../../src/events/register.ts';
 import { emit } from '../../src/outbox/emit.ts';
 import { all, Customer, settled, soon } from '../harness/customer.ts';
 import { effectsOf } from '../harness/effect-names.ts';
@@ -169,6 +170,11 @@ describe('a message that is edited, then deleted', () => {
 });
 
 describe("an event of a user's own type, emitted in a transaction of their own", () => {
+  // As a process does when it starts.
+  beforeAll(async () => {
+    await registerEventTypes(knockon.current.database.pg);
+  });
+
   it('reaches webhooks and the audit chain through a workflow that its worker has never heard of', async () => {
     await settled(knockon.current);
     const { entries } = await acme.get('/v1/audit/verify');
