@@ -4,7 +4,7 @@ import type { Check, Finding, World } from './check.ts';
 import { deadLetters, receipts } from './effects.ts';
 import { ledger } from './ledger.ts';
 import { mails } from './mails.ts';
-import { audit, chainOrder, channelOrder } from './order.ts';
+import { audit, chainOrder, keyOrder } from './order.ts';
 import { analytics, notifications, summaries } from './read-models.ts';
 import { index, searched } from './search.ts';
 import { sequences } from './sequences.ts';
@@ -27,7 +27,7 @@ const checks: Check[] = [
   searched,
   audit,
   chainOrder,
-  channelOrder,
+  keyOrder,
   webhooks,
   deliveries,
   answers,

@@ -24,21 +24,23 @@ export const audit: Check = {
 };
 
 interface Step {
-  channel_id: string;
+  key: string;
   event_id: string;
   seq: number;
-  /** The seq that the effect saw before it in this channel. */
+  /** The seq that the effect saw before it under this key. */
   before: number;
 }
 
-/** `exclusive` keeps each channel's order too. */
+/** `exclusive` keeps each key's order too. */
 export const chainOrder: Check = {
-  promise: "the audit chain has each channel's events in their order",
+  promise: "the audit chain has each key's events in their order",
   async look({ pg }) {
     const rows = await pg<Step[]>`
       with steps as (
-        select e.channel_id, a.event_id, e.seq::float8 as seq, lag(e.seq) over (partition by e.channel_id order by a.position)::float8 as before
-        from knockon.audit_entries a join knockon.events e on e.id = a.event_id where e.channel_id is not null
+        select coalesce(e.key, e.channel_id::text) as key, a.event_id, e.seq::float8 as seq,
+          lag(e.seq) over (partition by e.sequence_id order by a.position)::float8 as before
+        from knockon.audit_entries a join knockon.events e on e.id = a.event_id
+        where e.sequence_id is not null
       )
       select * from steps where before >= seq`;
     const [count] = await pg<{ n: number }[]>`select count(*)::int as n from knockon.audit_entries`;
@@ -46,13 +48,15 @@ export const chainOrder: Check = {
   },
 };
 
-/** What an effect that is ordered by channel has seen: it hides nothing that it sees twice. */
-export const channelOrder: Check = {
-  promise: "an ordered effect saw every channel's events once each, in their order",
+/** What an effect that is ordered by key has seen: it hides nothing that it sees twice. */
+export const keyOrder: Check = {
+  promise: "an ordered effect saw every key's events once each, in their order",
   async look({ pg }) {
     const disorder = await pg<Step[]>`
       with steps as (
-        select channel_id, event_id, seq::float8 as seq, lag(seq) over (partition by channel_id order by place)::float8 as before from sightings
+        select key, event_id, seq::float8 as seq,
+          lag(seq) over (partition by key order by place)::float8 as before
+        from sightings
       )
       select * from steps where before >= seq`;
     const counts = await pg<{ id: string; times: number }[]>`
@@ -69,5 +73,5 @@ export const channelOrder: Check = {
   },
 };
 
-const outOfOrder = ({ channel_id, event_id, seq, before }: Step) =>
-  `channel ${channel_id}: event ${event_id} (seq ${seq}) came after seq ${before}`;
+const outOfOrder = ({ key, event_id, seq, before }: Step) =>
+  `key ${key}: event ${event_id} (seq ${seq}) came after seq ${before}`;

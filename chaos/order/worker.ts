@@ -1,4 +1,4 @@
-// A worker of somebody else's, with one effect that is ordered per channel.
+// A worker of somebody else's, with one effect that is ordered by key.
 
 import { connectDatabase } from '../../src/db/client.ts';
 import { readConfig } from '../../src/settings/config.ts';

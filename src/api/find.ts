@@ -3,7 +3,7 @@ import { closest } from 'fastest-levenshtein';
 import type { Database } from '../db/client.ts';
 import { channels, messages } from '../db/schema/messages.ts';
 import { endpoints } from '../db/schema/webhooks.ts';
-import { notFound, Problem } from './problem.ts';
+import { invalid, notFound, Problem } from './problem.ts';
 
 /** A row's owner and id; nobody sees what is another workspace's. */
 export interface Which {
@@ -16,6 +16,15 @@ export const whichOf = (c: {
   get(key: 'workspaceId'): string;
   req: { valid(target: 'param'): { id: string } };
 }): Which => ({ workspaceId: c.get('workspaceId'), id: c.req.valid('param').id });
+
+/** A key belongs to a workspace. @throws Problem 422 where a filter names one without */
+export function refuseLoneKey(filter: {
+  key?: string | undefined;
+  workspace_id?: string | undefined;
+}): void {
+  if (filter.key !== undefined && filter.workspace_id === undefined)
+    throw invalid([{ path: 'key', message: 'needs workspace_id too: each workspace has its own' }]);
+}
 
 /** @throws Problem 404 */
 export async function findChannel({ db }: Database, { workspaceId, id }: Which) {

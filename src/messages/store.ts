@@ -60,7 +60,8 @@ export async function storeMessages(
       where c.id in (select channel_id from input) order by c.id
         for no key update ${whatIsHeld === 'left out' ? pg`skip locked` : pg``}
     ), keyed as (
-      insert into knockon.idempotency_keys as k (workspace_id, key, request_hash, status, message_id)
+      insert into knockon.idempotency_keys as k (workspace_id, key, request_hash, status,
+        message_id)
       select i.workspace_id, i.key, decode(i.request_hash, 'hex'), 201, i.id
       from input i join locked c on c.id = i.channel_id and c.workspace_id = i.workspace_id
       where i.key is not null
@@ -80,8 +81,8 @@ export async function storeMessages(
       from (select channel_id, count(*) from accepted group by channel_id) n
         where c.id = n.channel_id
     ), stored as (
-      insert into knockon.messages (id, workspace_id, channel_id, seq, author, text, metadata, sent_at,
-        created_at, updated_at)
+      insert into knockon.messages (id, workspace_id, channel_id, seq, author, text, metadata,
+        sent_at, created_at, updated_at)
       select id, workspace_id, channel_id, last_seq + nth, author, text, metadata::jsonb,
         sent_at::timestamptz,
         created_at::timestamptz, created_at::timestamptz

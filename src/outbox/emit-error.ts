@@ -54,8 +54,14 @@ const CLOSED = {
 };
 
 /** How libraries say that. */
-const isClosing =
-  /closed|not queryable|connection (terminated|ended)|already (been )?(complete|committed|rolled|released|destroyed)|released connection|not started yet|(?:^| )(ECONN|EPIPE|CONNECTION_|57P0|08)/i;
+const isClosing = new RegExp(
+  [
+    'closed|not queryable|connection (terminated|ended)|released connection|not started yet',
+    'already (been )?(complete|committed|rolled|released|destroyed)',
+    '(^| )(ECONN|EPIPE|CONNECTION_|57P0|08)',
+  ].join('|'),
+  'i',
+);
 
 /** What was said, between what libraries put before it, and what our own client puts behind it. */
 const told = /events\[0\](?::| is malformed:) (.*?)(?: \(SQLSTATE \w+\))?$/s;
@@ -91,22 +97,35 @@ export function explainFailure(error: unknown): unknown {
   return new EmitError(problem, { code: found[0]?.code, hint, cause: error });
 }
 
-type Link = Record<string, unknown>;
+interface Link {
+  code?: unknown;
+  message?: unknown;
+  detail?: unknown;
+  hint?: unknown;
+  cause?: unknown;
+  /** TypeORM. */
+  driverError?: unknown;
+  /** Prisma, and within it the next three. */
+  meta?: unknown;
+  driverAdapterError?: unknown;
+  originalCode?: unknown;
+  originalMessage?: unknown;
+}
 
 /** An error with all that it was made of: each library keeps Postgres' somewhere else. */
 function links(error: unknown, depth = 6): Link[] {
   if (typeof error !== 'object' || error === null || depth === 0) return [];
-  const link = error as Link;
-  const inner = [link['cause'], link['driverError'], link['meta'], link['driverAdapterError']];
+  const link: Link = error;
+  const inner = [link.cause, link.driverError, link.meta, link.driverAdapterError];
   return [link, ...inner.flatMap((one) => links(one, depth - 1))];
 }
 
 function postgresError(link: Link): Found[] {
-  const code = link['originalCode'] ?? link['code'];
+  const code = link.originalCode ?? link.code;
   if (typeof code !== 'string') return [];
   const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
-  const message = text(link['originalMessage']) ?? text(link['message']) ?? '';
-  return [{ code, message, detail: text(link['detail']), hint: text(link['hint']) }];
+  const message = text(link.originalMessage) ?? text(link.message) ?? '';
+  return [{ code, message, detail: text(link.detail), hint: text(link.hint) }];
 }
 
 const saysClosed = ({ code, message }: Link): boolean =>

@@ -57,7 +57,9 @@ export async function accounts(pg: Sql, lost: string[]): Promise<Account[]> {
       from effects group by name
     ), buried as (
       select l.subscriber as name, count(distinct l.event_id) as dead from knockon.dead_letters l
-      cross join lateral (select dispatch_id from knockon.dispatched where event_id = l.event_id offset 0) o
+      cross join lateral (
+        select dispatch_id from knockon.dispatched where event_id = l.event_id offset 0
+      ) o
       cross join lateral (select subscribers, open from knockon.dispatches
         where id = o.dispatch_id offset 0) d
       where l.subscriber = any(d.subscribers)
@@ -118,9 +120,11 @@ export async function undispatched(
 export async function oldestUndispatched(pg: Sql): Promise<number | null> {
   const [row] = await pg<{ age: number | null }[]>`
     select extract(epoch from now() - least(
-      (select knockon.uuid_time(event_id) from knockon.outbox where dispatch_id is null order by event_id
+      (select knockon.uuid_time(event_id) from knockon.outbox where dispatch_id is null
+        order by event_id
         limit 1),
-      (select claimed_since from (select knockon.uuid_time(id) as claimed_since from knockon.dispatches
+      (select claimed_since from (
+        select knockon.uuid_time(id) as claimed_since from knockon.dispatches
         where started_at is null order by claimed_at limit 1) d)
     ))::float8 as age`;
   return row?.age ?? null;

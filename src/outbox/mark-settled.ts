@@ -35,7 +35,8 @@ async function settlePage(pg: Sql, after: string): Promise<DispatchPage> {
       select id, size, open, array(select s.name from unnest(page.open) as s (name)
         where ${isOpen(pg, pg`page.id`)}) as still from page
     ), marked as (
-      update knockon.dispatches d set open = f.still, settled_at = case when f.still = '{}' then now() end
+      update knockon.dispatches d
+        set open = f.still, settled_at = case when f.still = '{}' then now() end
       from found f where d.id = f.id
         and (f.still = '{}' or cardinality(f.still) < cardinality(f.open))
     ), counted as (
@@ -58,7 +59,8 @@ const isOpen = (pg: Sql, dispatchId: ReturnType<Sql>) => pg`exists (
   select from (select event_id from knockon.dispatched where dispatch_id = ${dispatchId} offset 0) o
   where (select true from knockon.receipts r where r.event_id = o.event_id and r.subscriber = s.name
     limit 1) is null
-    and (select true from (select subscriber from knockon.dead_letters where event_id = o.event_id offset 0)
+    and (select true
+      from (select subscriber from knockon.dead_letters where event_id = o.event_id offset 0)
       l where l.subscriber = s.name limit 1) is null)`;
 
 /**
@@ -77,7 +79,8 @@ export async function reopenUnsettled(pg: Sql): Promise<void> {
 async function reopenPage(pg: Sql, after: string): Promise<DispatchPage> {
   const [page] = await pg<DispatchPage[]>`
     with page as (
-      select id, size, subscribers, open from knockon.dispatches where open is not null and id > ${after}
+      select id, size, subscribers, open from knockon.dispatches
+        where open is not null and id > ${after}
         order by id limit ${PAGE} for update skip locked
     ), found as (
       select id, size, open, array(

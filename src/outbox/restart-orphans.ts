@@ -52,7 +52,8 @@ async function restart(
   const names = [...new Set(missing.map((effect) => effect.subscriber))];
   const [dispatch] = await pg<Pick<Dispatch, 'type' | 'size' | 'origin' | 'subscribers'>[]>`
     select d.type, d.size, ${origin(pg)} as origin,
-      ${specs(pg, pg`${names}::text[]`)} as subscribers from knockon.dispatches d where d.id = ${id}`;
+      ${specs(pg, pg`${names}::text[]`)} as subscribers
+    from knockon.dispatches d where d.id = ${id}`;
   // Those that have been removed since can't be called: their effects stay missing, and the ledger
   // says so.
   if (!dispatch || dispatch.subscribers.length === 0) return 0;
@@ -60,7 +61,8 @@ async function restart(
     dispatch.subscribers.map(({ name }) => [name, eventsOf(missing, name)]),
   );
   await recovery.restart({ id, ...dispatch }, events, restarts + 1);
-  await pg`update knockon.dispatches set restarts = ${restarts + 1}, restarted_at = now() where id = ${id}
+  await pg`update knockon.dispatches set restarts = ${restarts + 1}, restarted_at = now()
+    where id = ${id}
     and restarts = ${restarts}`;
   const counts = Object.fromEntries(
     Object.entries(events).map(([name, ids]) => [name, ids.length]),

@@ -22,7 +22,8 @@ export async function register(pg: Sql, registrations: Registration[]): Promise<
   return await pg.begin(async (tx) => {
     for (const r of registrations) {
       await tx`
-        insert into knockon.subscribers (name, description, event_types, task_queue, activity, ordering,
+        insert into knockon.subscribers (name, description, event_types, task_queue, activity,
+          ordering,
           batch, timeout_ms, retry, again)
         values (${r.name}, ${r.description}, ${r.event_types}, ${r.task_queue}, ${r.activity},
           ${r.ordering}, ${r.batch},

@@ -67,8 +67,8 @@ interface Options<S extends OwnSettings> {
    */
   ordering?: 'none' | 'key' | 'exclusive';
   /**
-   * What an ordered effect does when an event's tries are used up. `block` (default): its channel's
-   * later events wait until that dead letter is retried or discarded. `park`: the channel goes on
+   * What an ordered effect does when an event's tries are used up. `block` (default): its key's
+   * later events wait until that dead letter is retried or discarded. `park`: the key goes on
    * without it; retried later it comes out of order.
    */
   onPoison?: PoisonPolicy;

@@ -108,7 +108,8 @@ export class EventReader {
     const rows = await this.#db.execute(sql`
       with chosen as (${chosen(which)}), sized as (
         select e.*, ${payloadBytes(sql`e.payload`)} as bytes
-        from chosen c cross join lateral (select * from knockon.events where id = c.event_id offset 0) e
+        from chosen c
+        cross join lateral (select * from knockon.events where id = c.event_id offset 0) e
       )
       select ${eventColumns}, bytes, fits from (
         select id, type, version, workspace_id, channel_id, message_id, sequence_id, key, seq,

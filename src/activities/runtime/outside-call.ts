@@ -169,7 +169,7 @@ const mayPart = ({ events }: EffectCall, read: DomainEvent[]): boolean =>
 const shareOf = ({ workspace_id }: DomainEvent) => workspace_id.slice(-8);
 
 /**
- * An ordered effect takes one target a call: it holds its channel meanwhile. The other targets are
+ * An ordered effect takes one target a call: it holds its sequence meanwhile. The other targets are
  * called again at once.
  */
 export async function oneTarget(

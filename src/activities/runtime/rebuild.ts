@@ -37,7 +37,8 @@ export const countedMessages = (subscriber: string): SQL => sql`
     case e.type when 'message.created' then -1 else 1 end
   from knockon.events e
   where e.type in ('message.created', 'message.deleted') and e.channel_id is not null
-    and (select true from knockon.receipts r where r.event_id = e.id and r.subscriber = ${subscriber}
+    and (select true from knockon.receipts r
+      where r.event_id = e.id and r.subscriber = ${subscriber}
       limit 1) is null
     -- Without an outbox row it was done by all who were there then, and its receipts have expired.
     and ((select true from knockon.outbox o where o.event_id = e.id) is not null

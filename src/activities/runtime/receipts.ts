@@ -24,7 +24,8 @@ export function chosen({ dispatch_id, events }: Pick<Claim, 'dispatch_id' | 'eve
   if ('ids' in events)
     return sql`select event_id from unnest(${sql.param(events.ids)}::uuid[]) as t (event_id)
       where exists (select from knockon.dispatches where id = ${dispatch_id})`;
-  const those = sql`select event_id from knockon.dispatched where dispatch_id = ${dispatch_id} offset 0`;
+  const those = sql`
+    select event_id from knockon.dispatched where dispatch_id = ${dispatch_id} offset 0`;
   return sql`select event_id from (${those}) those order by event_id offset ${events.offset}
     limit ${events.limit}`;
 }
@@ -62,11 +63,13 @@ export async function claimReceipts(
 ): Promise<Set<string> | undefined> {
   const [row] = await tx.execute<{ some: string[] | null }>(sql`
     with chosen as (${chosen(claim)}), fresh as (
-      insert into knockon.receipts (event_id, subscriber) select event_id, ${claim.subscriber} from chosen
+      insert into knockon.receipts (event_id, subscriber)
+        select event_id, ${claim.subscriber} from chosen
         order by event_id
       on conflict do nothing returning event_id
     ), renewed as (
-      update knockon.receipts r set completed_at = now() from (${again(claim.dispatch_id)}) a, chosen c
+      update knockon.receipts r set completed_at = now()
+        from (${again(claim.dispatch_id)}) a, chosen c
       where r.event_id = c.event_id and r.subscriber = ${claim.subscriber}
         and r.completed_at < a.claimed_at returning r.event_id
     ), mine as (
@@ -161,7 +164,8 @@ export async function recordAttempts(
     o.state === 'later' ? (o.in_ms ?? Math.max(0, Date.parse(o.until) - now)) : null;
   await db.execute(sql`
     ${how === 'lazily' ? sql`with lazy as materialized (${asynchronousCommit})` : sql``}
-    insert into knockon.attempts as a (event_id, subscriber, target, attempts, last_error, waiting_until)
+    insert into knockon.attempts as a (event_id, subscriber, target, attempts, last_error,
+      waiting_until)
     select event_id, ${subscriber}, target, failed, reason,
       now() + make_interval(secs => in_ms / 1000)
     from ${how === 'lazily' ? sql`lazy cross join` : sql``} unnest(

@@ -141,8 +141,8 @@ async function run({ effect, db, call, signal, options }: Calling): Promise<Effe
 }
 
 /**
- * An ordered call. The process that holds a channel runs its events in the order of its log, after
- * all earlier ones. A group tries all its channels at once. What that leaves goes event by event.
+ * An ordered call. The process that holds a sequence runs its events in the order of its log, after
+ * all earlier ones. A group tries all its sequences at once. What that leaves goes event by event.
  */
 async function inOrder(ordered: OrderedCall): Promise<EffectAnswer> {
   const fast = await tryFastPath(ordered);

@@ -1,10 +1,11 @@
 import { z } from '@hono/zod-openapi';
 import { and, asc, desc, eq, gt, type SQL } from 'drizzle-orm';
 import { events } from '../../db/schema/events.ts';
+import { findSequence } from '../../db/sequences.ts';
 import { isBefore, matches } from '../../db/statements.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import type { ApiDependencies } from '../dependencies.ts';
-import { seq, timestamp, typeName, uuid } from '../fields.ts';
+import { seq, text, timestamp, typeName, uuid } from '../fields.ts';
 import { findChannel } from '../find.ts';
 import { cursor, limit, pageOf, readBounded, toPage } from '../paging.ts';
 import { invalid, notFound } from '../problem.ts';
@@ -34,9 +35,12 @@ export const event = z
 const query = z.strictObject({
   type: typeName.optional(),
   channel_id: uuid.optional(),
+  key: text(1, 200).optional().openapi({
+    description: 'Only events of this key. The id of a channel is the key of its events.',
+  }),
   after_seq: seq.optional().openapi({
     type: 'integer',
-    description: 'With channel_id: only events after this place, oldest first.',
+    description: 'With key or channel_id: only events after this place, oldest first.',
   }),
   limit,
   cursor: cursor(z.union([uuid, z.int()]), {
@@ -68,9 +72,9 @@ const toDomainEvent = ({ sequence_id: _, ...row }: Row): DomainEvent => ({
 });
 
 /**
- * Where the page starts, by `seq` upwards after a given place of a channel, else by id downwards.
+ * Where the page starts, by `seq` upwards after a given place of a key, else by id downwards.
  */
-function start({ after_seq, channel_id, cursor }: z.output<typeof query>): SQL | undefined {
+function start({ after_seq, channel_id, key, cursor }: z.output<typeof query>): SQL | undefined {
   if (after_seq === undefined) {
     if (typeof cursor === 'number')
       throw invalid([
@@ -78,9 +82,9 @@ function start({ after_seq, channel_id, cursor }: z.output<typeof query>): SQL |
       ]);
     return isBefore(events.id, cursor);
   }
-  if (!channel_id)
+  if (channel_id === undefined && key === undefined)
     throw invalid([
-      { path: 'after_seq', message: 'needs channel_id too: places are counted in each channel' },
+      { path: 'after_seq', message: 'needs key or channel_id too: each key counts its places' },
     ]);
   if (typeof cursor === 'string')
     throw invalid([{ path: 'cursor', message: 'belongs to a list without after_seq' }]);
@@ -92,13 +96,19 @@ export const eventRoutes = ({ database }: ApiDependencies) =>
   router()
     .openapi(list, async (c) => {
       const page = c.req.valid('query');
-      const { type, channel_id, after_seq } = page;
+      const { type, channel_id, key, after_seq } = page;
       const workspaceId = c.get('workspaceId');
       const upwards = after_seq !== undefined;
+      if (channel_id !== undefined && key !== undefined)
+        throw invalid([{ path: 'key', message: 'can not be given together with channel_id' }]);
+      const sequence =
+        key === undefined ? channel_id : await findSequence(database.pg, workspaceId, key);
+      if (key !== undefined && sequence === undefined)
+        return c.json({ data: [], next_cursor: null }, 200);
       const filters = [
         eq(events.workspace_id, workspaceId),
         matches(events.type, type),
-        matches(events.sequence_id, channel_id),
+        matches(events.sequence_id, sequence),
       ];
       const select = (after: Row | undefined, count: number) =>
         database.db

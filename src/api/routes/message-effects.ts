@@ -49,6 +49,10 @@ const journey = z
       z.object({
         id: uuid,
         type: z.string(),
+        key: z.string().nullable().openapi({
+          description:
+            "What it is in order with: its channel's id, or the key it was emitted with.",
+        }),
         timestamp,
         dispatched_at: dispatchedAt,
         workflow: workflowSchema,

@@ -18,6 +18,7 @@ interface ReplayOptions extends OperationOptions {
   from?: string;
   to?: string;
   channel?: string;
+  key?: string;
   type?: string;
   subscriber?: string;
   message?: string;
@@ -54,6 +55,7 @@ export function replayCommand(program: Command): void {
     )
     .option('--to <when>', 'events before that moment (default: now)')
     .option('--channel <id>', 'only of this channel', idFrom('`GET /v1/channels` shows channels.'))
+    .option('--key <key>', 'only of this key; needs --workspace')
     .option('--type <type>', 'only of this type')
     .option(
       '-s, --subscriber <name>',
@@ -69,13 +71,16 @@ export function replayCommand(program: Command): void {
 
 async function replay(ops: Ops<ReplayOptions>): Promise<number> {
   const { api, terminal, options } = ops;
-  const { channel, type, subscriber, message, workspace, force, reason } = options;
+  const { channel, key, type, subscriber, message, workspace, force, reason } = options;
+  if (key !== undefined && workspace === undefined)
+    throw new CommandError('--key needs --workspace: each workspace has its own keys', EXIT.usage);
   // Answers with the nearest name where there is none of that name.
   if (subscriber !== undefined)
     await api.get(`/v1/ops/subscribers/${encodeURIComponent(subscriber)}`);
   const workspace_id = workspace === undefined ? undefined : await workspaceId(api, workspace);
   const body = {
     channel_id: channel,
+    key,
     type,
     subscriber,
     message_id: message,

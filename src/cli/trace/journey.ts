@@ -16,6 +16,7 @@ export interface EffectView {
 export interface EventView {
   id: string;
   type: string;
+  key: string | null;
   timestamp: string;
   dispatched_at: string | null;
   workflow: { id: string; run_id: string | null; url: string | null } | null;
@@ -120,6 +121,7 @@ function showEvent(terminal: Terminal, event: EventView): string {
   const nobody = event.effects.length === 0 ? ['  nobody subscribes to it'] : [];
   return [
     `${styled(terminal, 'bold', event.type)}  ${event.timestamp}  (event ${event.id})`,
+    ...(event.key ? [`  key ${event.key}`] : []),
     ...where,
     ...nobody,
     ...byCompletion(event.effects).map((effect) => showEffect(terminal, event, effect)),

@@ -6,9 +6,7 @@ import { Id, State, When } from '../parts/text.tsx';
 /** Events, each with what became of it, the way to the whole of that, and to its neighbours. */
 export function EventTable({ events }: { events: ListedEvent[] }) {
   return (
-    <List
-      heads={['Event', 'Outcome', 'When', 'Workspace', 'Channel', ['Place', 'number'], 'Message']}
-    >
+    <List heads={['Event', 'Outcome', 'When', 'Workspace', 'Key', ['Place', 'number'], 'Message']}>
       {events.map((event) => (
         <tr key={event.id}>
           <th scope="row">
@@ -27,16 +25,10 @@ export function EventTable({ events }: { events: ListedEvent[] }) {
               {event.workspace_name ?? <Id of={event.workspace_id} />}
             </a>
           </td>
-          <td data-label="Channel">
-            {event.channel_id ? (
-              <a href={to('/events', { channel_id: event.channel_id })}>
-                {event.channel_name ?? 'a deleted one'}
-              </a>
-            ) : (
-              '–'
-            )}
+          <td data-label="Key">
+            <Key of={event} />
           </td>
-          <td data-label="Place" class="number" title="Its place in its channel’s log">
+          <td data-label="Place" class="number" title="Its place among the events of its key">
             {event.seq ?? '–'}
           </td>
           <td data-label="Message">
@@ -51,6 +43,16 @@ export function EventTable({ events }: { events: ListedEvent[] }) {
     </List>
   );
 }
+
+/** What an event is in order with: its channel, or the key it was emitted with. */
+export function Key({ of }: { of: KeyedEvent }) {
+  const { channel_id, channel_name, key, workspace_id } = of;
+  if (channel_id)
+    return <a href={to('/events', { channel_id })}>{channel_name ?? <Id of={channel_id} />}</a>;
+  return key === null ? <>–</> : <a href={to('/events', { workspace_id, key })}>{key}</a>;
+}
+
+type KeyedEvent = Pick<ListedEvent, 'channel_id' | 'channel_name' | 'key' | 'workspace_id'>;
 
 /** The worst of its effects in a word, and how many are how. */
 function Became({ of }: { of: Outcome | null }) {

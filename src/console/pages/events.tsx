@@ -8,7 +8,7 @@ import { Empty, Loaded } from '../parts/states.tsx';
 import { usePages, useResource } from '../resource.ts';
 import { EventTable } from './event-table.tsx';
 
-const names = ['outcome', 'workspace_id', 'type', 'channel_id', 'from', 'to', 'message_id'];
+const names = ['outcome', 'workspace_id', 'type', 'channel_id', 'key', 'from', 'to', 'message_id'];
 
 const outcomes: [string, string][] = [
   ['', 'any'],
@@ -62,6 +62,7 @@ function EventFilters() {
       <WorkspaceChoice workspaces={workspaces} value={value('workspace_id')} />
       <Field label="Type" name="type" list={[...types].sort()} value={value('type')} />
       <Field label="Channel’s id" name="channel_id" value={value('channel_id')} />
+      <Field label="Key (of a workspace)" name="key" value={value('key')} />
       <Field label="From" name="from" type="datetime-local" value={value('from')} />
       <Field label="To" name="to" type="datetime-local" value={value('to')} />
     </Filters>

@@ -5,6 +5,7 @@ import { to } from '../location.ts';
 import { Id, Workflow } from '../parts/text.tsx';
 import { type Ask, SettleDialog, type Settling } from './dead-letter-dialog.tsx';
 import { Deliveries } from './deliveries.tsx';
+import { Key } from './event-table.tsx';
 import { Track } from './track.tsx';
 
 /**
@@ -45,11 +46,7 @@ function Origin({ of }: { of: InspectedEvent }) {
         ? `, dispatched ${span(since(timestamp, dispatched_at))} later`
         : ', not dispatched yet'}
       {of.seq !== null && `, place ${of.seq} in `}
-      {of.channel_id && (
-        <a href={to('/events', { channel_id: of.channel_id })}>
-          {of.channel_name ?? <Id of={of.channel_id} />}
-        </a>
-      )}
+      {of.key !== null && <Key of={of} />}
       {' of '}
       <a href={to('/events', { workspace_id: of.workspace_id })}>
         {of.workspace_name ?? <Id of={of.workspace_id} />}

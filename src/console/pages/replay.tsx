@@ -87,6 +87,7 @@ function Filters() {
         <summary>Fewer events</summary>
         <Field label="Type" name="type" placeholder="message.created" />
         <Field label="Channel’s id" name="channel_id" />
+        <Field label="Key (of a workspace)" name="key" />
         <Field label="Message’s id" name="message_id" />
         <Field label="Workspace’s id" name="workspace_id" />
       </details>
@@ -100,7 +101,7 @@ function askedOf(form: FormData, length: string): Record<string, unknown> {
       ? momentOf(form, 'from')
       : length && new Date(Date.now() - Number(length) * 60_000).toISOString();
   const to = length === 'at' ? momentOf(form, 'to') : undefined;
-  const named = ['subscriber', 'type', 'channel_id', 'message_id', 'workspace_id'].flatMap(
+  const named = ['subscriber', 'type', 'channel_id', 'key', 'message_id', 'workspace_id'].flatMap(
     (name) => {
       const value = written(form, name);
       return value ? [[name, value]] : [];

@@ -1,4 +1,5 @@
 import type { Database } from '../../db/client.ts';
+import { sequenceOf } from '../../db/sequences.ts';
 import { firstIdAt } from '../../outbox/retention.ts';
 import type { Queries } from '../status/effect-status.ts';
 import { type EffectState, journeysOf } from './journey.ts';
@@ -7,6 +8,8 @@ import { type EffectState, journeysOf } from './journey.ts';
 export interface EventFilter {
   workspace_id?: string;
   channel_id?: string;
+  /** With `workspace_id`. */
+  key?: string;
   message_id?: string;
   type?: string;
   /** The workflow that was started with it, now or for a retry: a dispatch's id. */
@@ -31,7 +34,9 @@ export interface LoggedEvent {
   channel_id: string | null;
   channel_name: string | null;
   message_id: string | null;
-  /** Its place in its channel; null outside of one. */
+  /** What it is in order with: its channel's id, or the key it was emitted with. */
+  key: string | null;
+  /** Its place among the events of its key; null without one. */
   seq: number | null;
   timestamp: string;
 }
@@ -62,7 +67,7 @@ export async function outcomesOf(
 ): Promise<(Outcome | null)[]> {
   const journeys = await journeysOf(
     db,
-    events.map(({ id, type, timestamp }) => ({ id, type, timestamp: new Date(timestamp) })),
+    events.map((event) => ({ ...event, timestamp: new Date(event.timestamp) })),
     null,
   );
   return journeys.map(({ effects }) => {
@@ -91,8 +96,8 @@ export async function listEvents(
   pg: Queries,
   { filter, limit, before = null }: { filter: EventFilter; limit: number; before?: string | null },
 ): Promise<LoggedEvent[]> {
-  const { workspace_id, channel_id, message_id, type, workflow_id, about, outcome, from, to } =
-    filter;
+  const { workspace_id, channel_id, key, message_id, type, workflow_id, about } = filter;
+  const { outcome, from, to } = filter;
   const [dispatch, named] = [workflow_id, about].map((id) =>
     id === undefined ? undefined : dispatchOf(id),
   );
@@ -102,6 +107,7 @@ export async function listEvents(
     pg``,
     workspace_id && pg`and e.workspace_id = ${workspace_id}`,
     channel_id && pg`and e.sequence_id = ${channel_id}`,
+    key && workspace_id && pg`and e.sequence_id = ${sequenceOf(pg, workspace_id, key)}`,
     message_id && pg`and e.message_id = ${message_id}`,
     type && pg`and e.type = ${type}`,
     // What the index of uncommon types says of itself.
@@ -121,11 +127,13 @@ export async function listEvents(
     (Omit<LoggedEvent, 'timestamp' | 'seq'> & { timestamp: Date; seq: string | null })[]
   >`
     select e.id, e.type, e.version, e.workspace_id, w.name as workspace_name, e.channel_id,
-      c.name as channel_name, e.message_id, e.seq, e.timestamp
+      c.name as channel_name, e.message_id, coalesce(e.key, e.channel_id::text) as key, e.seq,
+      e.timestamp
     from (select e.* from ${outcome ? failed(pg, before) : pg`knockon.events e`}
       where true ${asked} ${outcome ? pg`` : pg`order by e.id desc`} limit ${limit}) e
-    left join knockon.workspaces w on w.id = e.workspace_id left join knockon.channels c on c.id = e.channel_id
-      order by e.id desc`;
+    left join knockon.workspaces w on w.id = e.workspace_id
+    left join knockon.channels c on c.id = e.channel_id
+    order by e.id desc`;
   return rows.map(({ timestamp, seq, ...row }) => ({
     ...row,
     seq: seq === null ? null : Number(seq),

@@ -82,6 +82,7 @@ async function inspect(
     channel_id: event.channel_id,
     channel_name: channel,
     message_id: event.message_id,
+    key: event.key ?? event.channel_id,
     seq: event.seq,
     payload: event.payload,
     deliveries: deliveries.get(event.id) ?? [],

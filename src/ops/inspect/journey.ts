@@ -38,6 +38,8 @@ export interface EffectState {
 export interface EventJourney {
   id: string;
   type: string;
+  /** What it is in order with: its channel's id, or the key it was emitted with. */
+  key: string | null;
   timestamp: string;
   /** When it was handed to the transport; null before. */
   dispatched_at: string | null;
@@ -53,7 +55,7 @@ export interface Journey {
 }
 
 /** An event whose journey is asked for. */
-type Asked = Pick<typeof events.$inferSelect, 'id' | 'type' | 'timestamp'>;
+type Asked = Pick<typeof events.$inferSelect, 'id' | 'type' | 'timestamp' | 'key' | 'channel_id'>;
 
 /**
  * Reads a message's journey from Postgres alone; null where the workspace never had such a message.
@@ -65,14 +67,20 @@ export async function readJourney(
   ui: TemporalUi | null,
 ): Promise<Journey | null> {
   const rows = await db
-    .select({ id: events.id, type: events.type, timestamp: events.timestamp })
+    .select({
+      id: events.id,
+      type: events.type,
+      timestamp: events.timestamp,
+      key: events.key,
+      channel_id: events.channel_id,
+    })
     .from(messages)
     .leftJoin(events, eq(events.message_id, messages.id))
     .where(and(eq(messages.id, messageId), eq(messages.workspace_id, workspaceId)))
     .orderBy(asc(events.id));
   if (rows.length === 0) return null;
-  const kept = rows.flatMap(({ id, type, timestamp }) =>
-    id && type && timestamp ? [{ id, type, timestamp }] : [],
+  const kept = rows.flatMap(({ id, type, timestamp, ...row }) =>
+    id && type && timestamp ? [{ id, type, timestamp, ...row }] : [],
   );
   return { message_id: messageId, events: await journeysOf(db, kept, ui) };
 }
@@ -85,13 +93,11 @@ export async function journeysOf(
 ): Promise<EventJourney[]> {
   const ids = rows.map((row) => row.id);
   const [known, queue] = await Promise.all([readLedger(db, ids), readQueue(db, ids)]);
-  return rows.map(({ id, type, timestamp }) =>
-    journeyOf({ id, type, timestamp }, known, queue.get(id), ui),
-  );
+  return rows.map((row) => journeyOf(row, known, queue.get(row.id), ui));
 }
 
 function journeyOf(
-  { id, type, timestamp }: Asked,
+  { id, type, timestamp, key, channel_id }: Asked,
   known: Ledger,
   queued: QueuedEvent | undefined,
   ui: TemporalUi | null,
@@ -100,6 +106,7 @@ function journeyOf(
   return {
     id,
     type,
+    key: key ?? channel_id,
     timestamp: timestamp.toISOString(),
     dispatched_at: dispatch?.started_at?.toISOString() ?? null,
     workflow: ui &&

@@ -1,4 +1,5 @@
 import type { JSONValue, TransactionSql } from 'postgres';
+import { sequenceOf } from '../../db/sequences.ts';
 import { firstIdAt } from '../../outbox/retention.ts';
 import { type EventEffect, effectStatuses, type Queries } from '../status/effect-status.ts';
 
@@ -9,6 +10,8 @@ export interface EventFilter {
   /** Emitted before that moment. */
   to?: string;
   channel_id?: string;
+  /** With `workspace_id`. */
+  key?: string;
   type?: string;
   message_id?: string;
   workspace_id?: string;
@@ -26,7 +29,7 @@ const LAST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 /** Rows of events that fit, in the order of their ids, found by the narrowest index there is. */
 export function matching(
   pg: Queries,
-  { from, to, channel_id, type, message_id, workspace_id }: EventFilter,
+  { from, to, channel_id, key, type, message_id, workspace_id }: EventFilter,
   after = FIRST,
   limit?: number,
 ) {
@@ -40,6 +43,7 @@ export function matching(
     ${from ? pg`and timestamp >= ${from}::timestamptz` : pg``}
     ${to ? pg`and timestamp < ${to}::timestamptz` : pg``}
     ${channel_id ? pg`and sequence_id = ${channel_id}` : pg``}
+    ${key && workspace_id ? pg`and sequence_id = ${sequenceOf(pg, workspace_id, key)}` : pg``}
     ${type ? pg`and type = ${type}` : pg``}
     ${message_id ? pg`and message_id = ${message_id}` : pg``}
     ${workspace_id ? pg`and workspace_id = ${workspace_id}` : pg``}

@@ -17,7 +17,8 @@ export async function takeRateSlot(pg: Sql, queue: string, perSecond: number): P
   const gap = 1 / perSecond;
   const afterRest = pg`now() + make_interval(secs => ${gap + AFTER_REST})`;
   const [row] = await pg<{ in_ms: number }[]>`
-    insert into knockon.queue_turns as t (task_queue, reserved_until) values (${queue}, ${afterRest})
+    insert into knockon.queue_turns as t (task_queue, reserved_until)
+      values (${queue}, ${afterRest})
     on conflict (task_queue) do update
       set reserved_until = case when t.reserved_until <= now() then ${afterRest}
         else t.reserved_until + make_interval(secs => ${gap}) end

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Check, World } from '../../../chaos/checks/check.ts';
 import { deadLetters, receipts } from '../../../chaos/checks/effects.ts';
-import { channelOrder } from '../../../chaos/checks/order.ts';
+import { keyOrder } from '../../../chaos/checks/order.ts';
 import { sequences } from '../../../chaos/checks/sequences.ts';
 import { onceEach, stored } from '../../../chaos/checks/stored.ts';
 import { webhooks } from '../../../chaos/checks/webhooks.ts';
@@ -46,7 +46,7 @@ beforeEach(async () => {
       ...state,
     });
     await pg`insert into knockon.receipts (event_id, subscriber) values (${event_id}, 'sightings')`;
-    await pg`insert into sightings (channel_id, event_id, seq) values (${channelId}, ${event_id}, ${seq})`;
+    await pg`insert into sightings (key, event_id, seq) values (${channelId}, ${event_id}, ${seq})`;
   }
   // The channel was made without an event of its own, where the log of a channel begins.
   await pg`insert into knockon.events (id, type, version, workspace_id, channel_id, sequence_id, seq, timestamp, payload)
@@ -73,15 +73,7 @@ const message = (n: number) => world.journal.messages[n] as Accepted;
 
 describe('what chaos looks for', () => {
   it('is not found where all is well', async () => {
-    for (const check of [
-      stored,
-      onceEach,
-      sequences,
-      receipts,
-      deadLetters,
-      channelOrder,
-      webhooks,
-    ])
+    for (const check of [stored, onceEach, sequences, receipts, deadLetters, keyOrder, webhooks])
       expect(await wrongIn(check)).toEqual([]);
   });
 
@@ -113,13 +105,13 @@ describe('what chaos looks for', () => {
 
   it('is found where an ordered effect saw an event twice, out of order, or not at all', async () => {
     const again = ({ channel_id, event_id, seq }: Accepted) =>
-      world.pg`insert into sightings (channel_id, event_id, seq) values (${channel_id}, ${event_id}, ${seq})`;
+      world.pg`insert into sightings (key, event_id, seq) values (${channel_id}, ${event_id}, ${seq})`;
     await again(message(2));
-    expect(await wrongIn(channelOrder)).toHaveLength(2);
+    expect(await wrongIn(keyOrder)).toHaveLength(2);
     await world.pg`delete from sightings where event_id = ${message(0).event_id}`;
-    expect(await wrongIn(channelOrder)).toHaveLength(3);
+    expect(await wrongIn(keyOrder)).toHaveLength(3);
     await again(message(0));
-    expect(await wrongIn(channelOrder)).toEqual(
+    expect(await wrongIn(keyOrder)).toEqual(
       expect.arrayContaining([
         expect.stringContaining(`${message(0).event_id} (seq 1) came after seq 3`),
       ]),

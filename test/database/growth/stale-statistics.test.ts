@@ -12,8 +12,8 @@ import { notify } from '../../../src/activities/notifications/notify.ts';
 import { recordDeadLetters } from '../../../src/activities/runtime/dead-letters.ts';
 import { retry as again, defineEffect } from '../../../src/activities/runtime/effect.ts';
 import { EventReader } from '../../../src/activities/runtime/event-reader.ts';
-import { readLog } from '../../../src/activities/runtime/ordering/channel-log.ts';
 import { readPlaces } from '../../../src/activities/runtime/ordering/fast-path.ts';
+import { readLog } from '../../../src/activities/runtime/ordering/sequence-log.ts';
 import { readWanted, these } from '../../../src/activities/runtime/ordering/slow-path.ts';
 import {
   claimReceipts,

@@ -8,7 +8,7 @@ import { claim } from '../../../src/outbox/claim.ts';
 import type { EffectAnswer, EffectCall, OpenOutcome } from '../../../src/transport/dispatch.ts';
 import type { TestDatabase } from '../../harness/database.ts';
 import { subscribe } from '../../harness/messaging.ts';
-import { type Conversation, startConversation } from '../effects/conversation.ts';
+import { inChannels, type StartTalk, type Talk } from './keyed-talk.ts';
 
 export type Ordered = Parameters<typeof defineEffect>[0];
 
@@ -21,16 +21,16 @@ type Extra = (
 let names = 0;
 
 /**
- * An ordered effect, the channels it works in, and its calls one by one, as a transport would make
- * them.
+ * An ordered effect, the channels or keys it works in, and its calls one by one, as a transport
+ * would make them.
  */
 export class OrderedEffect {
   readonly name: string;
   readonly effect: Effect;
-  readonly talk: Conversation;
+  readonly talk: Talk;
   readonly #test: TestDatabase;
 
-  private constructor(test: TestDatabase, talk: Conversation, effect: Effect) {
+  private constructor(test: TestDatabase, talk: Talk, effect: Effect) {
     this.#test = test;
     this.talk = talk;
     this.effect = effect;
@@ -42,21 +42,21 @@ export class OrderedEffect {
    */
   static async open(
     test: TestDatabase,
-    options: Partial<Ordered> & { channels?: number; extra?: Extra } = {},
+    options: Partial<Ordered> & { channels?: number; extra?: Extra; startTalk?: StartTalk } = {},
   ): Promise<OrderedEffect> {
-    const { channels, extra, ...rest } = options;
+    const { channels, extra, startTalk = inChannels, ...rest } = options;
     names += 1;
     const name = `ordered-${names}`;
     const { pg: client } = test.database;
-    await client`create table if not exists seen (effect text, place bigserial, channel_id uuid, seq int, event_id uuid, unique (effect, event_id))`;
-    const talk = await startConversation(test.database, { channels });
+    await client`create table if not exists seen (effect text, place bigserial, seq int, event_id uuid, unique (effect, event_id))`;
+    const talk = await startTalk(test.database, { ...(channels && { channels }) });
     const transact = async (tx: Transaction, events: DomainEvent[]) => {
       const open = (await extra?.(tx, events)) ?? [];
-      for (const { channel_id, seq, id } of events.filter(
+      for (const { seq, id } of events.filter(
         (event) => !open.some((outcome) => outcome.event_id === event.id),
       ))
         await tx.execute(
-          sql`insert into seen (effect, channel_id, seq, event_id) values (${name}, ${channel_id}, ${seq}, ${id})`,
+          sql`insert into seen (effect, seq, event_id) values (${name}, ${seq}, ${id})`,
         );
       return open;
     };
@@ -109,10 +109,12 @@ export class OrderedEffect {
     });
   }
 
-  /** The `seq`s it has seen of a channel, in the order it saw them. */
+  /** The `seq`s it has seen of a channel or key, in the order it saw them. */
   async seen(channel = 0): Promise<number[]> {
     const rows = await this.#test.database.pg`
-      select seq from seen where effect = ${this.name} and channel_id = ${this.talk.channelIds[channel]!} order by place`;
+      select s.seq from seen s join knockon.events e on e.id = s.event_id
+      where s.effect = ${this.name} and e.sequence_id = ${this.talk.sequenceIds[channel]!}
+      order by s.place`;
     return rows.map((row) => row.seq);
   }
 

@@ -41,6 +41,7 @@ const journey = (effects: EffectView[], type = 'message.created'): JourneyView =
   const event: EventView = {
     id: 'e',
     type,
+    key: 'invoice-42',
     timestamp: began,
     dispatched_at: began,
     workflow: { id: 'w', run_id: 'r', url },
@@ -60,6 +61,7 @@ test('a journey shows the link to the workflow, and its effects in the order the
   );
   expect(text.split('\n').map((line) => line.trimEnd())).toEqual([
     `message.created  ${began}  (event e)`,
+    '  key invoice-42',
     `  workflow ${url}`,
     '  ✓ audit            done after 38 ms',
     '  ✓ search           done after 1.5 s',

@@ -4,7 +4,7 @@ import type { Transaction } from '../../../db/client.ts';
 export interface LockRequest {
   /** The effect's name: effects don't get in each other's way. */
   owner: string;
-  /** UUIDs: of channels, of workspaces. */
+  /** UUIDs: of sequences, of workspaces. */
   keys: string[];
   /** Longest a statement may take, in ms. */
   statementMs: number;
@@ -23,7 +23,7 @@ export interface HeldLocks {
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
 }
 
-/** Locks on the channels or workspaces of an effect. */
+/** Locks on the sequences or workspaces of an effect. */
 export interface Locks {
   /**
    * Takes those of the keys that are free and waits for none, so nobody waits for each other; gives

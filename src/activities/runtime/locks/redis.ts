@@ -147,7 +147,8 @@ async function raiseFences(db: Database['db'], { owner, token, keys }: Fenced): 
 /** The last thing a transaction does: from here to its commit nobody newer can begin. */
 async function holdFences(tx: Transaction, { owner, token, keys }: Fenced): Promise<void> {
   const rows = await tx.execute(sql`
-    select key from knockon.fences where subscriber = ${owner} and key = any(${sql.param(keys)}::uuid[])
+    select key from knockon.fences
+    where subscriber = ${owner} and key = any(${sql.param(keys)}::uuid[])
       and token = ${token}::bigint order by key for share`);
   if (rows.length < keys.length)
     throw new FencedOffError(

@@ -3,8 +3,8 @@ import type { EffectCall, OpenOutcome } from '../../../transport/dispatch.ts';
 import type { Effect } from '../effect.ts';
 import { holdFree } from '../locks/lock.ts';
 import { chosen } from '../receipts.ts';
-import { keyOf, type Queryable, type Stretch, withPredecessors } from './channel-log.ts';
 import { lockRequest, type OrderedCall, runTurn, type Turn } from './run-turn.ts';
+import { lockKeyOf, type Queryable, type Stretch, withPredecessors } from './sequence-log.ts';
 
 /** What a group came to that was tried as a whole. */
 export interface FastPath {
@@ -13,15 +13,15 @@ export interface FastPath {
   /** How many were done by this. */
   done: number;
   open: OpenOutcome[];
-  /** Channels that stood still because of an event that is done now, and their keys. */
+  /** Sequences that stood still because of an event that is done now, and their keys. */
   freed: Map<string, string>;
 }
 
 const NOT_TRIED: FastPath = { isAll: false, done: 0, open: [], freed: new Map() };
 
 /**
- * Gives a group's channels their turns without looking at its events one by one first. Nearly
- * always all channels are free and nothing fails. Then this costs half.
+ * Gives a group's sequences their turns without looking at its events one by one first. Nearly
+ * always all sequences are free and nothing fails. Then this costs half.
  */
 export async function tryFastPath(ordered: OrderedCall): Promise<FastPath> {
   const { call, db, effect, locks } = ordered;
@@ -41,7 +41,7 @@ export async function tryFastPath(ordered: OrderedCall): Promise<FastPath> {
 }
 
 /**
- * Where a call's events are: a channel (null: events that are in none), what is locked for it, how
+ * Where a call's events are: a sequence (null: events that are in none), what is locked for it, how
  * many there, done or not, and the last's `seq`.
  */
 interface Place {
@@ -58,7 +58,7 @@ export async function readPlaces(
 ): Promise<Place[]> {
   const rows = await db.execute(sql`
     with chosen as (${chosen(call)})
-    select e.sequence_id, ${keyOf(effect)} as key, count(*)::int as events,
+    select e.sequence_id, ${lockKeyOf(effect)} as key, count(*)::int as events,
       max(e.seq)::float8 as upto
     from chosen c cross join lateral (select * from knockon.events where id = c.event_id limit 1) e
       group by 1, 2`);
@@ -66,8 +66,8 @@ export async function readPlaces(
 }
 
 /**
- * A busy channel is looked at again after so long, in ms, doubled each time, up to `most` in all. A
- * group is waited for longer than a call alone: the holder mostly has one too, and calling five
+ * A busy sequence is looked at again after so long, in ms, doubled each time, up to `most` in all.
+ * A group is waited for longer than a call alone: the holder mostly has one too, and calling five
  * hundred events again costs more.
  */
 const PAUSE = { first: 10, most: 2000 };

@@ -5,8 +5,8 @@ import { explain } from '../explain.ts';
 import { FencedOffError, LocksAwayError } from '../locks/lock.ts';
 
 /**
- * What an ordered effect does at an event that can't be done: its channel waits, or goes on without
- * it.
+ * What an ordered effect does at an event that can't be done: its sequence waits, or goes on
+ * without it.
  */
 export type PoisonPolicy = 'block' | 'park';
 
@@ -35,7 +35,7 @@ export class TimeLimitError extends Error {
 }
 
 /**
- * Thrown by an attempt whose answer leaves open what the effect did later events of the channel
+ * Thrown by an attempt whose answer leaves open what the effect did later events of the sequence
  * without: it must be undone.
  */
 export class OutOfTurnError extends Error {
@@ -43,13 +43,13 @@ export class OutOfTurnError extends Error {
   readonly open: OpenOutcome[];
 
   constructor(open: OpenOutcome[]) {
-    super('later events of a channel were done before an earlier one');
+    super('later events of a sequence were done before an earlier one');
     this.open = open;
   }
 }
 
 /**
- * Does events in their order, each channel up to the first that fails. Where none fails, that is
+ * Does events in their order, each sequence up to the first that fails. Where none fails, that is
  * one attempt. An attempt that throws is made with the halves until the culprit is alone. One that
  * leaves an event open is made once more, without what comes after that event.
  *
@@ -111,7 +111,7 @@ export async function isolate(
   }
 }
 
-/** Whether an answer leaves an event open that later ones of its channel were done after. */
+/** Whether an answer leaves an event open that later ones of its sequence were done after. */
 export function isOutOfTurn(
   events: OrderedEvent[],
   open: OpenOutcome[],

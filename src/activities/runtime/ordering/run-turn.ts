@@ -8,16 +8,6 @@ import type { HeldLocks, LockRequest, Locks } from '../locks/lock.ts';
 import { PAGE } from '../pages.ts';
 import { recordAttempts, settleTargets } from '../receipts.ts';
 import {
-  type BlockingEvent,
-  commitTurn,
-  type Entry,
-  type Reading,
-  readLog,
-  readPayloads,
-  recordWaits,
-  type Waits,
-} from './channel-log.ts';
-import {
   isOutOfTurn,
   isolate,
   lineOf,
@@ -28,6 +18,16 @@ import {
   stops,
   TimeLimitError,
 } from './isolate.ts';
+import {
+  type BlockingEvent,
+  commitTurn,
+  type Entry,
+  type Reading,
+  readLog,
+  readPayloads,
+  recordWaits,
+  type Waits,
+} from './sequence-log.ts';
 
 /** A call of an ordered effect, with what it works with. */
 export interface OrderedCall {
@@ -61,7 +61,7 @@ export interface Turn extends AdvancedCursors {
   open: OpenOutcome[];
   /** The call's own events that it came across. */
   mine: Set<string>;
-  /** Channels of which something was done. */
+  /** Sequences of which something was done. */
   moved: Set<string | null>;
 }
 
@@ -75,7 +75,7 @@ export function lockRequest(effect: Effect, keys: string[]): LockRequest {
   return { owner, keys, statementMs: timeout_ms * 0.9, idleMs };
 }
 
-/** Does the events whose turn it is, and writes their receipts while their channels are held. */
+/** Does the events whose turn it is, and writes their receipts while their sequences are held. */
 export async function runTurn(held: HeldLocks, ordered: OrderedCall, ask: Ask): Promise<Turn> {
   const { effect } = ordered;
   return 'transact' in effect
@@ -126,7 +126,7 @@ async function attempt(
   }
 }
 
-/** Calls the outside between two transactions, for the first event of each channel. */
+/** Calls the outside between two transactions, for the first event of each sequence. */
 async function performTurn(
   held: HeldLocks,
   effect: Effect & Pick<OutsideEffect, 'perform'>,
@@ -219,11 +219,11 @@ async function settleTarget(
 }
 
 /**
- * The events whose turn it is, in order: of each channel those before the first that must be waited
- * for, about a page of bytes in all.
+ * The events whose turn it is, in order: of each sequence those before the first that must be
+ * waited for, about a page of bytes in all.
  *
  * @param limits.most events in all
- * @param limits.oneEach only the first of each channel: what calls the outside can't take back the
+ * @param limits.oneEach only the first of each sequence: what calls the outside can't take back the
  * second when the first fails
  */
 export function eligibleEvents(
@@ -250,7 +250,7 @@ export function eligibleEvents(
   return turn;
 }
 
-/** How far each channel has come after a turn, and where it stands still. */
+/** How far each sequence has come after a turn, and where it stands still. */
 export interface AdvancedCursors {
   cursors: Map<string, number>;
   heads: Map<string, BlockingEvent>;

@@ -3,17 +3,6 @@ import type { EffectAnswer, EffectCall, OpenOutcome } from '../../../transport/d
 import type { Effect } from '../effect.ts';
 import { holdFree } from '../locks/lock.ts';
 import { chosen } from '../receipts.ts';
-import {
-  type Entry,
-  keyOf,
-  type Queryable,
-  readLog,
-  receiptOf,
-  recordBegun,
-  type Stretch,
-  type Waits,
-  withPredecessors,
-} from './channel-log.ts';
 import type { FastPath } from './fast-path.ts';
 import type { Ran } from './isolate.ts';
 import {
@@ -25,6 +14,17 @@ import {
   runTurn,
   type Turn,
 } from './run-turn.ts';
+import {
+  type Entry,
+  lockKeyOf,
+  type Queryable,
+  readLog,
+  receiptOf,
+  recordBegun,
+  type Stretch,
+  type Waits,
+  withPredecessors,
+} from './sequence-log.ts';
 
 /**
  * How long an event waits for the one before it, in ms: each time a fifth longer, so that a
@@ -33,15 +33,15 @@ import {
 const WAIT = { first: 2000, longest: 3_600_000, growth: 1.2 };
 
 /**
- * A busy channel is looked at again after so long, in ms, doubled each time. After `most` in all a
+ * A busy sequence is looked at again after so long, in ms, doubled each time. After `most` in all a
  * durable timer waits for it, and nobody here.
  */
 const PAUSE = { first: 10, most: 640 };
 
 /**
- * Follows the events of a call one by one. It runs those whose channel is free, after all that is
+ * Follows the events of a call one by one. It runs those whose sequence is free, after all that is
  * before them in the log. It sets timers for those behind an event that failed, and for those whose
- * channel stays busy.
+ * sequence stays busy.
  *
  * @param before what the fast path has made of the call
  */
@@ -61,7 +61,7 @@ export async function runSlowPath(
 /** An event that a call is for and that is not done. */
 interface Wanted {
   id: string;
-  /** What is locked for it: its channel or its workspace. */
+  /** What is locked for it: its sequence or its workspace. */
   key: string;
   /** Null: it has no place in any order. */
   sequence_id: string | null;
@@ -82,10 +82,11 @@ export async function readWanted(
 ): Promise<Wanted[]> {
   const rows = await db.execute(sql`
     with chosen as (${chosen(call)})
-    select e.id, ${keyOf(effect)} as key, e.sequence_id, e.seq::float8 as seq,
+    select e.id, ${lockKeyOf(effect)} as key, e.sequence_id, e.seq::float8 as seq,
       coalesce(extract(epoch from t.waited) * 1000, 0)::float8 as waited_ms,
       coalesce(t.tried, false) or l.is_there is not null as tried,
-      coalesce((select size from knockon.dispatches where id = ${call.dispatch_id}), 1) as dispatch_size
+      coalesce((select size from knockon.dispatches where id = ${call.dispatch_id}), 1)
+        as dispatch_size
     from chosen c cross join lateral (select * from knockon.events where id = c.event_id limit 1) e
     left join lateral (
       select max(waiting_until - updated_at) filter (where target = '') as waited,
@@ -114,7 +115,7 @@ class SlowPath {
   /** The one that was noted as begun. */
   #begun: Entry | undefined;
   #left: Map<string, Wanted>;
-  /** Channels that stood still because of an event of this call, and their keys. */
+  /** Sequences that stood still because of an event of this call, and their keys. */
   readonly #freed: Map<string, string>;
 
   constructor(ordered: OrderedCall, wanted: Wanted[], freed: Map<string, string>) {
@@ -143,7 +144,7 @@ class SlowPath {
     for (const event_id of this.#left.keys()) this.#callAgain(event_id, WAIT.first / 2, target);
   }
 
-  /** Gives each free channel a turn. @returns all keys where none was free */
+  /** Gives each free sequence a turn. @returns all keys where none was free */
   async #pass(): Promise<string[]> {
     const { effect, locks } = this.#ordered;
     const left = [...this.#left.values()].map((event) => event.key);
@@ -204,7 +205,7 @@ class SlowPath {
     return [...this.#left.values()].filter((event) => held.has(event.key));
   }
 
-  /** Each channel up to its last event of this call. A channel that was freed: to its end. */
+  /** Each sequence up to its last event of this call. A sequence that was freed: to its end. */
   #stretches(keys: string[], wanted: Wanted[]): Stretch[] {
     const stretches = new Map<string, Stretch>();
     for (const { sequence_id, seq } of wanted) {
@@ -222,8 +223,8 @@ class SlowPath {
   /** Those that stand behind an event that is not done. */
   #waits(wanted: Wanted[], { heads }: AdvancedCursors, { open }: Pick<Ran, 'open'>): Waits[] {
     const isOpen = new Set(open.map((outcome) => outcome.event_id));
-    return [...heads].flatMap(([channel, head]) => {
-      const there = wanted.filter((event) => event.sequence_id === channel);
+    return [...heads].flatMap(([sequence, head]) => {
+      const there = wanted.filter((event) => event.sequence_id === sequence);
       const behind = there.filter(({ id, seq }) => !isOpen.has(id) && (seq ?? 0) > (head.seq ?? 0));
       const ids = behind.map((event) => event.id);
       return ids.length > 0 ? [{ ids, head, inMs: this.#waitMs }] : [];
@@ -241,13 +242,13 @@ class SlowPath {
     }
     const waiting = this.#waits([...this.#left.values()], turn, turn);
     for (const id of waiting.flatMap(({ ids }) => ids)) this.#callAgain(id, this.#waitMs);
-    for (const [channel, key] of this.#freed) {
-      const isDry = !turn.moved.has(channel) || turn.heads.has(channel);
-      if (isDry && held.includes(key)) this.#freed.delete(channel);
+    for (const [sequence, key] of this.#freed) {
+      const isDry = !turn.moved.has(sequence) || turn.heads.has(sequence);
+      if (isDry && held.includes(key)) this.#freed.delete(sequence);
     }
   }
 
-  /** Once an event is done that was tried before, what waits behind it in its channel follows. */
+  /** Once an event is done that was tried before, what waits behind it in its sequence follows. */
   #settle({ id, tried, sequence_id, key }: Wanted): void {
     this.#left.delete(id);
     if (tried && sequence_id !== null) this.#freed.set(sequence_id, key);

@@ -3,6 +3,7 @@ import { listEvents, outcomesOf } from '../../../ops/inspect/events.ts';
 import { inspectEvent, inspectMessage } from '../../../ops/inspect/inspect.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, timestamp, typeName, uuid } from '../../fields.ts';
+import { refuseLoneKey } from '../../find.ts';
 import { heavily, LISTING } from '../../heavy.ts';
 import { idCursor, limit, pageOf, toIdPage } from '../../paging.ts';
 import { notFound } from '../../problem.ts';
@@ -16,10 +17,13 @@ const whose = {
   channel_id: uuid.nullable(),
   channel_name: z.string().nullable(),
   message_id: uuid.nullable(),
+  key: z.string().nullable().openapi({
+    description: "What it is in order with: its channel's id, or the key it was emitted with.",
+  }),
   seq: z
     .int()
     .nullable()
-    .openapi({ description: "The event's place in its channel's log; null outside a channel." }),
+    .openapi({ description: 'Its place among the events of its key; null without a key.' }),
 };
 
 const outcome = z
@@ -125,6 +129,9 @@ const list = operation('GET /v1/ops/events', 'opsListEvents', {
     query: z.strictObject({
       workspace_id: uuid.optional(),
       channel_id: uuid.optional(),
+      key: text(1, 200)
+        .optional()
+        .openapi({ description: 'Only events of this key. Needs workspace_id too.' }),
       message_id: uuid.optional(),
       type: typeName.optional(),
       workflow_id: text(1, 255)
@@ -173,6 +180,7 @@ export function opsEventRoutes({ database, heavy, temporalUi, seeCalls }: ApiDep
   return router()
     .openapi(list, async (c) => {
       const { limit, cursor, ...filter } = c.req.valid('query');
+      refuseLoneKey(filter);
       const rows = await heavily(c, heavy, LISTING, (pg) =>
         listEvents(pg, { filter, limit: limit + 1, before: cursor }),
       );

@@ -3,7 +3,7 @@ import { findSubscriber } from '../../../ops/controls/find-subscriber.ts';
 import { explainPlan, planReplay } from '../../../ops/operations/replay.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, typeName, uuid } from '../../fields.ts';
-import { noSuchSubscriber } from '../../find.ts';
+import { noSuchSubscriber, refuseLoneKey } from '../../find.ts';
 import { heavily } from '../../heavy.ts';
 import { conflict, invalid } from '../../problem.ts';
 import { body, json, operation, router } from '../../router.ts';
@@ -17,6 +17,9 @@ const given = z
     from: moment.optional().openapi({ description: 'Events of that moment or later.' }),
     to: moment.optional().openapi({ description: 'Events before that moment; default: now.' }),
     channel_id: uuid.optional(),
+    key: text(1, 200)
+      .optional()
+      .openapi({ description: 'Only events of this key. Needs workspace_id too.' }),
     type: typeName.optional(),
     subscriber: text(1, 255)
       .optional()
@@ -92,6 +95,7 @@ const PLANNING = {
 export const replayRoutes = (deps: ApiDependencies) =>
   router().openapi(replay, async (c) => {
     const asked = c.req.valid('json');
+    refuseLoneKey(asked);
     const { dry_run, per_second = PACE, reason: _, ...rest } = asked;
     const input = JSON.parse(JSON.stringify({ ...rest, to: rest.to ?? new Date() }));
     const subscriber =

@@ -12,13 +12,14 @@ export type Queryable = Database['db'] | Transaction;
 // `limit 1` in a lateral subquery: by the index, event by event. A planner that has never heard of
 // a subscriber, or was told of the tables when they were empty, would read them as a whole instead.
 export const receiptOf = (event: SQL, subscriber: string) =>
-  sql`(select true from knockon.receipts where event_id = ${event} and subscriber = ${subscriber} limit 1)`;
+  sql`(select true from knockon.receipts
+    where event_id = ${event} and subscriber = ${subscriber} limit 1)`;
 
 /** What is locked for an event `e`. */
-export const keyOf = (effect: Effect) =>
+export const lockKeyOf = (effect: Effect) =>
   effect.ordering === 'exclusive' ? sql`e.workspace_id` : sql`coalesce(e.sequence_id, e.id)`;
 
-/** How far to read a channel's log from the effect's cursor. */
+/** How far to read a sequence's log from the effect's cursor. */
 export interface Stretch {
   sequence_id: string;
   /** Last `seq`, included. */
@@ -36,7 +37,7 @@ export function withPredecessors(stretches: Stretch[]): Stretch[] {
   return stretches.map((stretch) => ({ ...stretch, most: stretch.most + more }));
 }
 
-/** An event where it stands in its channel's log, with what stands in its way. */
+/** An event where it stands in its sequence's log, with what stands in its way. */
 export interface Entry extends OrderedEvent {
   /**
    * `due`: may be done as soon as those before it are. `foreign`: not this effect's. `hindered`: it
@@ -49,7 +50,7 @@ export interface Entry extends OrderedEvent {
   mine: boolean;
   /** It was tried before, so others may wait for it. */
   tried: boolean;
-  /** Before the cursor, or in no channel: it has no turn. */
+  /** Before the cursor, or in no sequence: it has no turn. */
   apart: boolean;
   /** What is known of why it is hindered or dead. */
   why: string | null;
@@ -75,7 +76,7 @@ export interface Reading {
 const SQUEEZED = 100;
 
 /**
- * Reads channels' logs from the effect's cursors on, in the order of channels and seqs, and those
+ * Reads sequences' logs from the effect's cursors on, in the order of sequences and seqs, and those
  * of `mine` that lie apart. Predecessors are there too that have not reached this effect, or
  * anybody, yet: they are its if it is registered for them. Where what is due is much, its payloads
  * are left to `readPayloads`: all of a group's would be more than a process has room for.
@@ -92,9 +93,11 @@ export async function readLog(
       union all
       ${apart(effect, keys)}
     )
-    select ${eventColumns}, e.sequence_id, e.apart, e.mine, e.tried, e.why, e.place, e.bytes, e.is_read from (
-      select p.id, p.type, p.version, p.workspace_id, p.channel_id, p.message_id, p.sequence_id, p.key, p.seq,
-        p.timestamp, p.apart, p.mine, p.tried, p.why, p.place,
+    select ${eventColumns}, e.sequence_id, e.apart, e.mine, e.tried, e.why, e.place, e.bytes,
+      e.is_read
+    from (
+      select p.id, p.type, p.version, p.workspace_id, p.channel_id, p.message_id, p.sequence_id,
+        p.key, p.seq, p.timestamp, p.apart, p.mine, p.tried, p.why, p.place,
         case when p.place = 'due' then ${payloadBytesAtLeast(sql`p.payload`)} else 0 end as bytes,
         p.place = 'due' and ${isLittle} as is_read, case when p.place = 'due'
           and ${isLittle} then p.payload end as payload
@@ -104,7 +107,7 @@ export async function readLog(
   return rows as unknown as Entry[];
 }
 
-/** The stretches, each with the effect's cursor in its channel. */
+/** The stretches, each with the effect's cursor in its sequence. */
 function withCursors(effect: Effect, stretches: Stretch[]): SQL {
   const column = (pick: (stretch: Stretch) => string | number) => sql.param(stretches.map(pick));
   return sql`
@@ -120,17 +123,18 @@ function withCursors(effect: Effect, stretches: Stretch[]): SQL {
  */
 const line = sql`
   select e.*, e.id in (select event_id from mine) as mine from asked a cross join lateral (
-    select * from knockon.events where sequence_id = a.sequence_id and seq > a.cursor and seq <= a.upto
-      order by seq limit a.most
+    select * from knockon.events
+    where sequence_id = a.sequence_id and seq > a.cursor and seq <= a.upto
+    order by seq limit a.most
   ) e`;
 
-/** Those of `mine` that are before the cursor, or in no channel. */
+/** Those of `mine` that are before the cursor, or in no sequence. */
 const apart = (effect: Effect, keys: string[]) => sql`
   select e.*, true, true from (select event_id from mine except select id from line) rest
   cross join lateral (select * from knockon.events where id = rest.event_id limit 1) e
     left join asked a on a.sequence_id = e.sequence_id
   where (e.sequence_id is null or e.seq is null or e.seq <= a.cursor)
-    and ${keyOf(effect)} = any(${sql.param(keys)}::uuid[])`;
+    and ${lockKeyOf(effect)} = any(${sql.param(keys)}::uuid[])`;
 
 /** The events of `log`, each with its place. `offset 0`: so that a place is looked up once. */
 const placed = (effect: Effect) => sql`
@@ -204,7 +208,7 @@ export async function readPayloads(db: Queryable, turn: Entry[]): Promise<Entry[
   });
 }
 
-/** The event at which a channel stands still. */
+/** The event at which a sequence stands still. */
 export interface BlockingEvent {
   id: string;
   type: string;
@@ -214,7 +218,7 @@ export interface BlockingEvent {
 }
 
 /**
- * Writes the receipts of a turn and moves its channels' cursors, in one statement.
+ * Writes the receipts of a turn and moves its sequences' cursors, in one statement.
  *
  * @throws FencedOffError where `once` and somebody else has written one of these receipts meanwhile
  */
@@ -260,8 +264,8 @@ export async function recordWaits(
   subscriber: string,
   { ids, head, inMs }: Waits,
 ): Promise<void> {
-  const reason =
-    `waits for ${head.type} ${head.id}, before it in its channel, which ${head.why}`.slice(0, 2000);
+  const where = `${head.type} ${head.id}, before it in its sequence`;
+  const reason = `waits for ${where}, which ${head.why}`.slice(0, 2000);
   await tx.execute(sql`
     insert into knockon.attempts as a (event_id, subscriber, target, attempts, last_error,
       waiting_until, waits_for)
