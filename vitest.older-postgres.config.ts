@@ -7,7 +7,7 @@ import { defineConfig } from 'vitest/config';
 const everywhere = [
   'test/database/db/migrate.test.ts',
   'test/database/messages/create.test.ts',
-  'test/database/outbox/emit.test.ts',
+  'test/database/outbox/{emit,emit-in-sql,emit-transactions}.test.ts',
   'test/database/effects/{audit,cache,search}.test.ts',
   'test/database/growth/retention.test.ts',
 ];

@@ -378,7 +378,9 @@ export type LoggedEvent = {
   channel_id: string | null;
   channel_name: string | null;
   message_id: string | null;
-  /** The event's place in its channel's log; null outside a channel. */
+  /** What it is in order with: its channel's id, or the key it was emitted with. */
+  key: string | null;
+  /** Its place among the events of its key; null without a key. */
   seq: number | null;
   /**
    * How many effects it has in each state; null if no subscriber takes it, or if
@@ -401,7 +403,9 @@ export type InspectedEvent = {
   channel_id: string | null;
   channel_name: string | null;
   message_id: string | null;
-  /** The event's place in its channel's log; null outside a channel. */
+  /** What it is in order with: its channel's id, or the key it was emitted with. */
+  key: string | null;
+  /** Its place among the events of its key; null without a key. */
   seq: number | null;
   payload: Record<string, unknown>;
   /** When it was handed to the transport; null before. */
@@ -745,6 +749,8 @@ export type Replay = {
   /** Events before that moment; default: now. */
   to?: string;
   channel_id?: string;
+  /** Only events of this key. Needs workspace_id too. */
+  key?: string;
   type?: string;
   /** Only its effects, and then also of events it never got. */
   subscriber?: string;
@@ -835,6 +841,8 @@ export type Journey = {
   events: {
     id: string;
     type: string;
+    /** What it is in order with: its channel's id, or the key it was emitted with. */
+    key: string | null;
     timestamp: string;
     /** When it was handed to the transport; null before. */
     dispatched_at: string | null;
@@ -1593,7 +1601,9 @@ export interface Operations {
       query?: {
         type?: string;
         channel_id?: string;
-        /** With channel_id: only events after this place, oldest first. */
+        /** Only events of this key. The id of a channel is the key of its events. */
+        key?: string;
+        /** With key or channel_id: only events after this place, oldest first. */
         after_seq?: number;
         /** Most entries of the answer. */
         limit?: number;
@@ -1965,6 +1975,8 @@ export interface Operations {
       query?: {
         workspace_id?: string;
         channel_id?: string;
+        /** Only events of this key. Needs workspace_id too. */
+        key?: string;
         message_id?: string;
         type?: string;
         /**

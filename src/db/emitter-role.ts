@@ -4,48 +4,48 @@ import { EMITTING } from './migrations.ts';
 import { OWN_SCHEMA } from './own-schema.ts';
 
 /** A role that may emit, and nothing else. All databases of a server share it. */
-const EMITTER = 'knockon_emitter';
+export const EMITTER = 'knockon_emitter';
 
 /**
- * Lets the role `knockon_emitter` emit. Makes the role where it does not exist and we may.
+ * Lets a role emit, and nothing else. Makes the role where it does not exist and we may.
  *
  * @returns what an administrator must do, for people; null: nothing
  * @throws Postgres' error
  */
-export async function letEmitterEmit(tx: TransactionSql): Promise<string | null> {
-  if (!(await makeRole(tx)))
+export async function letEmitterEmit(tx: TransactionSql, role: string): Promise<string | null> {
+  if (!(await makeRole(tx, role)))
     return (
-      `The role ${EMITTER} does not exist, and this role may not make it. Without it, only the ` +
+      `The role ${role} does not exist, and this role may not make it. Without it, only the ` +
       "owner of Knock-on's tables can emit in SQL. An administrator makes it, and gives it to " +
-      `an application:\n  create role ${EMITTER} nologin;\n  grant ${EMITTER} to ROLE;\n` +
+      `an application:\n  create role ${role} nologin;\n  grant ${role} to ROLE;\n` +
       'Then migrate again.'
     );
-  if (await grantFunctions(tx)) return null;
+  if (await grantFunctions(tx, role)) return null;
   return (
-    `The role ${EMITTER} may not emit yet, and this role may not grant that. ` +
+    `The role ${role} may not emit yet, and this role may not grant that. ` +
     "Migrate again as the owner of Knock-on's tables."
   );
 }
 
 /** @returns whether it exists now */
-async function makeRole(tx: TransactionSql): Promise<boolean> {
+async function makeRole(tx: TransactionSql, role: string): Promise<boolean> {
   const [known] = await tx<{ exists: boolean; may: boolean }[]>`
-    select exists (select from pg_roles where rolname = ${EMITTER}) as exists,
+    select exists (select from pg_roles where rolname = ${role}) as exists,
       (select rolsuper or rolcreaterole from pg_roles where rolname = current_user) as may`;
   if (known?.exists || !known?.may) return known?.exists ?? false;
   // The migrator of another database may make it at the same moment.
-  return await tried(tx, `create role ${EMITTER} nologin`, ['42710', '23505'], ['42501']);
+  return await tried(tx, `create role ${role} nologin`, ['42710', '23505'], ['42501']);
 }
 
 /** @returns whether the role may emit now */
-async function grantFunctions(tx: TransactionSql): Promise<boolean> {
+async function grantFunctions(tx: TransactionSql, role: string): Promise<boolean> {
   const lacking = await tx<{ name: string }[]>`
     select name from jsonb_array_elements_text(${tx.json(EMITTING)}) as t (name)
-    where not has_function_privilege(${EMITTER}, concat(${OWN_SCHEMA}::text, '.', name), 'execute')`;
+    where not has_function_privilege(${role}, concat(${OWN_SCHEMA}::text, '.', name), 'execute')`;
   if (lacking.length === 0) return true;
   const functions = EMITTING.map((name) => `knockon.${name}`).join(', ');
-  const grant = `grant usage on schema knockon to ${EMITTER};
-    grant execute on function ${functions} to ${EMITTER}`;
+  const grant = `grant usage on schema knockon to ${role};
+    grant execute on function ${functions} to ${role}`;
   return await tried(tx, grant, [], ['42501']);
 }
 

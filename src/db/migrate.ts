@@ -4,7 +4,7 @@ import '../events/index.ts';
 import { registerEventTypes } from '../events/register.ts';
 import { abortOnDisconnect } from './abort-on-disconnect.ts';
 import { lockKey, waitForLock } from './advisory-locks.ts';
-import { letEmitterEmit } from './emitter-role.ts';
+import { EMITTER, letEmitterEmit } from './emitter-role.ts';
 import { isLockTimeout } from './errors.ts';
 import { compareMigrations, type Migration, missingObjects, ownMigrations } from './migrations.ts';
 import { openClient } from './open.ts';
@@ -34,6 +34,8 @@ export interface MigrateOptions {
   tries?: number;
   /** What to apply (default: this version's migrations). */
   migrations?: Migration[];
+  /** The role that may emit and nothing else (default `knockon_emitter`). */
+  emitter?: string;
 }
 
 export interface Migrated {
@@ -50,7 +52,8 @@ export interface Migrated {
  * @throws MigrationError, UnsupportedPostgresError, or Postgres' error
  */
 export async function migrate(url: string, options: MigrateOptions = {}): Promise<Migrated> {
-  const { turnMs = 60_000, lockMs = 2000, tries = 20, migrations = ownMigrations() } = options;
+  const { turnMs = 60_000, lockMs = 2000, tries = 20, emitter = EMITTER } = options;
+  const { migrations = ownMigrations() } = options;
   // The session keeps no settings: a pooler may be in between.
   const { client } = openClient(url, {
     max: 1,
@@ -63,7 +66,8 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
   try {
     const { version, prepares } = await askServer(pg);
     client.options.prepare = prepares;
-    const once = () => pg.begin((tx) => applyPending(tx, { version, migrations, turnMs, lockMs }));
+    const migrating = { version, migrations, turnMs, lockMs, emitter };
+    const once = () => pg.begin((tx) => applyPending(tx, migrating));
     return await retryWhileLocked(pg, once, tries);
   } finally {
     await pg.end({ timeout: 5 });
@@ -86,12 +90,13 @@ interface Migrating {
   /** `server_version_num`. */
   version: number;
   migrations: Migration[];
+  emitter: string;
   turnMs: number;
   lockMs: number;
 }
 
 async function applyPending(tx: TransactionSql, migrating: Migrating): Promise<Migrated> {
-  const { version, migrations, turnMs, lockMs } = migrating;
+  const { version, migrations, turnMs, lockMs, emitter } = migrating;
   await waitForTurn(tx, turnMs);
   await tx`select set_config('lock_timeout', ${String(lockMs)}, true)`;
   const { pending, changed } = await compareMigrations(tx, migrations);
@@ -104,7 +109,7 @@ async function applyPending(tx: TransactionSql, migrating: Migrating): Promise<M
   if (missing.length > 0) throw missingError(missing);
   // So that SQL can emit before a process of ours has started.
   await registerEventTypes(tx);
-  return { applied: pending, note: await letEmitterEmit(tx) };
+  return { applied: pending, note: await letEmitterEmit(tx, emitter) };
 }
 
 async function apply(tx: TransactionSql, { tag, hash, statements }: Migration): Promise<void> {

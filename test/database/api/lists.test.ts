@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { auditEntries } from '../../../src/db/schema/audit.ts';
 import { notifications } from '../../../src/db/schema/notifications.ts';
 import { deliveries, deliveryAttempts } from '../../../src/db/schema/webhooks.ts';
+import { emit } from '../../../src/outbox/emit.ts';
 import { ABSENT } from './openapi-operations.ts';
 import { OPERATOR, useApi } from './test-api.ts';
 
@@ -107,11 +108,40 @@ describe('the log', () => {
         workspace_id: api.workspaceId,
         channel_id: channel,
         message_id: null,
+        key: channel,
         seq: 0,
         timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
         payload: { name: 'shown' },
       },
     ]);
+  });
+
+  test('finds the events of a key, in its own workspace alone', async () => {
+    const [key, other] = ['invoice 42/ü', await api.workspace()];
+    for (const workspaceId of [api.workspaceId, api.workspaceId, other.id])
+      await api.database.db.transaction((tx) =>
+        emit(tx, { type: 'channel.created', workspaceId, key, payload: { name: 'none' } }),
+      );
+    const path = `/v1/events?key=${encodeURIComponent(key)}`;
+    expect(seqs(await pages(`${path}&limit=1`))).toEqual([1, 0]);
+    const [second] = await pages(`${path}&after_seq=0&limit=1`);
+    expect(second).toMatchObject({ key, seq: 1, channel_id: null });
+    expect(seqs((await api.call('GET', path, { key: other.api_key })).body.data)).toEqual([0]);
+    const channel = await api.channel();
+    expect(await pages(`/v1/events?key=${channel}&limit=2`)).toMatchObject([{ key: channel }]);
+    expect(await pages('/v1/events?key=nobodys&limit=2')).toEqual([]);
+    const both = await api.call('GET', `${path}&channel_id=${channel}`);
+    expect(both).toMatchObject({ status: 422, body: { errors: [{ path: 'key' }] } });
+    const ops = await api.call('GET', `/v1/ops/events?key=${encodeURIComponent(key)}`, {
+      key: OPERATOR,
+    });
+    expect(ops).toMatchObject({ status: 422, body: { errors: [{ path: 'key' }] } });
+    const found = await api.call(
+      'GET',
+      `/v1/ops/events?workspace_id=${other.id}&key=${encodeURIComponent(key)}`,
+      { key: OPERATOR },
+    );
+    expect(found.body.data).toMatchObject([{ key, seq: 0, workspace_id: other.id }]);
   });
 
   test('says why after_seq wants a channel, and why a cursor of the other order is none', async () => {

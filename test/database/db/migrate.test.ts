@@ -213,6 +213,25 @@ describe('migrating', () => {
     await migrate(theirs.href);
   });
 
+  it('says who can make the role that emits where it may not, and grants to it later', async () => {
+    const name = `weak_${new URL(url).pathname.slice(6)}`;
+    await pg.unsafe(`create role ${name} login password 'test'; grant create on database
+      ${new URL(url).pathname.slice(1)} to ${name}`);
+    const theirs = new URL(url);
+    theirs.username = name;
+    theirs.password = 'test';
+    // Every database of the server shares the role, so it can only be looked as if it were not there.
+    const emitter = `emitter_of_${name}`;
+    const { note } = await migrate(theirs.href, { emitter });
+    expect(note).toContain(`create role ${emitter} nologin`);
+    expect(note).toContain(`grant ${emitter} to ROLE`);
+    await pg.unsafe(`create role ${emitter} nologin`);
+    expect(await migrate(theirs.href, { emitter })).toEqual({ applied: [], note: null });
+    const [row] =
+      await pg`select has_function_privilege(${emitter}, 'knockon.emit_many(jsonb)', 'execute') as may`;
+    expect(row).toEqual({ may: true });
+  });
+
   it('names what is missing though every migration has been applied', async () => {
     await migrate(url);
     await pg`drop table knockon.analytics_hours`;
