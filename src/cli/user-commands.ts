@@ -4,6 +4,7 @@ import { importCommand } from './import/import.ts';
 import { doctorCommand } from './operate/doctor.ts';
 import { drainCommand } from './operate/drain.ts';
 import { endpointsCommand } from './operate/endpoints.ts';
+import { eventTypesCommand } from './operate/event-types.ts';
 import { failedCommand } from './operate/failed.ts';
 import { keysCommand } from './operate/keys.ts';
 import { logCommand } from './operate/log.ts';
@@ -47,6 +48,7 @@ const groups: Record<string, ((program: Command) => void)[]> = {
     rebuildCommand,
   ],
   'Look after customers': [endpointsCommand, keysCommand],
+  'Say what may be emitted': [eventTypesCommand],
   'Set up': [completionCommand],
 };
 
