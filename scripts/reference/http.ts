@@ -1,4 +1,4 @@
-import type { ApiDependencies } from '../../src/api/dependencies.ts';
+import { declaredTypes } from '../../src/events/index.ts';
 import { blocks, code, list, page, paragraphs, sentence, wrap } from './markdown.ts';
 import { fields, inlineFields, type Schema, typeOf } from './schema.ts';
 
@@ -34,7 +34,8 @@ export interface OpenApi {
 export async function readOpenApi(): Promise<OpenApi> {
   const { createApp } = await import('../../src/api/app.ts');
   const nothing: unknown = new Proxy(() => nothing, { get: () => nothing });
-  const app = createApp({ database: nothing, heavy: nothing } as ApiDependencies);
+  const eventTypes = { fingerprint: async () => '', current: async () => declaredTypes() };
+  const app = createApp({ database: nothing, heavy: nothing, eventTypes } as never);
   return (await (await app.request('/openapi.json')).json()) as OpenApi;
 }
 

@@ -1,7 +1,8 @@
 import { Registry } from 'prom-client';
-import { answerAsset, lazyAsset } from './asset.ts';
+import { answerAsset } from './asset.ts';
 import { consoleRoutes } from './console/index.ts';
 import type { ApiDependencies } from './dependencies.ts';
+import { apiDocuments } from './documents/index.ts';
 import { createKeyring } from './keys.ts';
 import { noLimits } from './limits/index.ts';
 import { operatorKey, workspaceKey } from './middleware/authenticate.ts';
@@ -11,7 +12,6 @@ import { observe } from './middleware/observe.ts';
 import { operator, operatorLookup } from './middleware/operator.ts';
 import { onError, onUnrouted } from './middleware/problems.ts';
 import { requestId } from './middleware/request-id.ts';
-import { describeApi } from './openapi.ts';
 import { router } from './router.ts';
 import { analyticsRoutes } from './routes/analytics.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
@@ -55,7 +55,9 @@ export function createApp(deps: ApiDependencies) {
   app.route('/', healthRoutes(deps, registry));
   app.route('/', docsRoutes());
   app.route('/', consoleRoutes(recognition));
-  app.get('/openapi.json', async (c) => answerAsset(c, await document()));
+  const documents = apiDocuments(app, deps.eventTypes);
+  app.get('/openapi.json', async (c) => answerAsset(c, await documents.openapi()));
+  app.get('/asyncapi.json', async (c) => answerAsset(c, await documents.asyncapi()));
   // Before the workspaces' keys are asked for: their own routes answer, and go no further.
   app.use('/v1/workspaces', operatorKey(deps.adminKey, limits));
   app.use('/v1/ops/*', operator(recognition));
@@ -85,7 +87,6 @@ export function createApp(deps: ApiDependencies) {
     subscriberRoutes,
   ];
   for (const route of [...routes, ...more]) app.route('/', route(deps));
-  const document = lazyAsset('application/json', () => JSON.stringify(describeApi(app)));
   app.notFound(onUnrouted(app));
   return app;
 }

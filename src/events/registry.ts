@@ -23,6 +23,15 @@ export interface KnownEventType {
   names: ReadonlySet<string>;
 }
 
+/** The current version of an event type, for documents. */
+export interface DescribedType {
+  name: string;
+  version: number;
+  description: string;
+  schema: JsonSchema;
+  examples: Record<string, unknown>[];
+}
+
 export interface EventTypeRegistryOptions {
   pg: Sql;
   /** Tells of changes (default: it is looked every `freshMs`). */
@@ -104,6 +113,13 @@ export class EventTypeRegistry {
         return { name, message: `is no event type${near ? `; did you mean ${near}?` : ''}` };
       }),
     );
+  }
+
+  /** The types in their current versions, by name. At most 1,000. @throws Postgres' error */
+  async current(): Promise<DescribedType[]> {
+    return await this.#pg<DescribedType[]>`
+      select distinct on (name) name, version, description, schema, examples
+      from knockon.event_types order by name, version desc limit 1000`;
   }
 
   /** Another text whenever a type, its version or its words have changed. */
