@@ -95,7 +95,8 @@ function sorted(value: unknown): unknown {
 /** The function that checks values. @throws where the schema is none */
 export function compile(schema: JsonSchema, tells: Thoroughness = 'first'): ValidateFunction {
   const validator = ajv(tells);
-  const copy = priced(schema);
+  // Without an address the validator does not find what `#` refers to.
+  const copy = { ...priced(schema), $id: 'https://knockon.invalid/' };
   try {
     return validator.compile(copy);
   } finally {

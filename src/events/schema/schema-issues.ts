@@ -73,7 +73,10 @@ function rootIssues({ type, $schema }: JsonSchema): Issue[] {
 
 function partIssues({ path, schema }: Part): Issue[] {
   return Object.entries(schema).flatMap(([keyword, value]) => {
-    const message = keywordIssue(keyword, value);
+    const isInner = keyword === '$id' && path.length > 0;
+    const message = isInner
+      ? 'may stand at the top alone: references begin there'
+      : keywordIssue(keyword, value);
     return message ? [{ path: [...path, keyword].join('.'), message }] : [];
   });
 }

@@ -90,6 +90,21 @@ describe('a payload’s check', () => {
 });
 
 describe('a schema', () => {
+  it('may refer to itself', () => {
+    const tree = object(
+      { child: { $ref: '#' }, n: { $ref: '#/$defs/n' } },
+      {
+        $id: 'urn:tree',
+        $defs: { n: { type: 'integer' } },
+      },
+    );
+    expect(schemaIssues(tree)).toEqual([]);
+    expect(compileCheck(tree)({ child: { child: { n: 1 } } })).toEqual([]);
+    expect(compileCheck(tree)({ child: { child: { n: 'x' } } })).toMatchObject([
+      { path: 'child.child.n' },
+    ]);
+  });
+
   it('may have every part of the standard, and parts of its own', () => {
     const schema = object(
       {
@@ -120,6 +135,7 @@ describe('a schema', () => {
       'properties.a.$ref',
       '#',
     ],
+    ['an $id within', object({ a: { $id: 'a' } }), 'properties.a.$id', 'at the top'],
     ['a reference to nothing', object({ a: { $ref: '#/$defs/no' } }), '', "can't"],
     ['an unknown format', object({ a: { format: 'emial' } }), 'properties.a.format', 'email'],
     ['a pattern that is none', object({ a: { pattern: '(' } }), 'properties.a.pattern', 'RE2'],
