@@ -2,6 +2,38 @@
 import type { CreateOptions } from './client.ts';
 import type { ServerSentEvent } from './server-sent-events.ts';
 
+export type NewEvent = {
+  /** A declared event type; GET /v1/event_types lists them. */
+  type: string;
+  /** What the schema of its type says; handed on as it came. */
+  payload: Record<string, unknown>;
+  /**
+   * What it is in order with: events of one key get a `seq` without gaps. In a
+   * channel leave it out.
+   */
+  key?: string;
+  /** The channel that it happened in. */
+  channel_id?: string;
+  /** The message that it is about. */
+  message_id?: string;
+};
+
+export type NewEvents = {
+  events: NewEvent[];
+};
+
+/** An RFC 9457 problem document. */
+export type Problem = {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  errors?: {
+    path: string;
+    message: string;
+  }[];
+};
+
 export type Readiness = {
   ok: boolean;
   detail: Record<string, unknown>;
@@ -897,6 +929,15 @@ export type Event = {
   payload: Record<string, unknown>;
 };
 
+/** The stored event's id, or why it was not stored. */
+export type EmitResult =
+  | {
+      id: string;
+    }
+  | {
+      error: Problem;
+    };
+
 export type SearchHit = {
   message: Message;
   /** How well it fits; only to be compared within one search. */
@@ -1254,6 +1295,15 @@ export interface Operations {
       body: MessageChange;
     };
     answer: Message;
+  };
+  /** Emit an event. `POST /v1/events` */
+  emitEvent: { call: CreateOptions & { body: NewEvent }; answer: Event };
+  /** Emit up to 500 events. `POST /v1/events/batch` */
+  emitEvents: {
+    call: CreateOptions & { body: NewEvents };
+    answer: {
+      results: EmitResult[];
+    };
   };
   /**
    * Send to it again, as if it had never failed; what it missed stays so.

@@ -47,6 +47,8 @@ export const routes = {
   },
   drainSubscriber: { method: 'POST', path: '/v1/ops/subscribers/{name}/drain', operator: true },
   editMessage: { method: 'PATCH', path: '/v1/messages/{id}' },
+  emitEvent: { method: 'POST', path: '/v1/events', creates: true },
+  emitEvents: { method: 'POST', path: '/v1/events/batch', creates: true },
   enableEndpoint: { method: 'POST', path: '/v1/ops/endpoints/{id}/enable', operator: true },
   endSession: { method: 'DELETE', path: '/v1/ops/session', operator: true },
   getChannel: { method: 'GET', path: '/v1/channels/{id}' },
