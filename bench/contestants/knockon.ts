@@ -52,23 +52,19 @@ export const knockonApi: Contestant = {
   },
 };
 
-/** Six effects in order per channel. */
+/** Six effects in order by key. */
 export const knockonOrdered: Contestant = {
   name: 'knockon-ordered',
   title: "Knock-on, `ordering: 'key'`",
   effects: 6,
-  enter: (ground) => enter(ground, 'knockon_ordered', 'channel'),
+  enter: (ground) => enter(ground, 'knockon_ordered', 'key'),
 };
 
 /** Hosts six effects that do what the peers' do. */
 const sameJob = fileURLToPath(new URL('../peers/knockon/worker.js', import.meta.url));
 
 /** @param ordering of effects that do what the peers' do, in place of those that ship */
-async function enter(
-  ground: Ground,
-  name: string,
-  ordering?: 'none' | 'channel',
-): Promise<Entrant> {
+async function enter(ground: Ground, name: string, ordering?: 'none' | 'key'): Promise<Entrant> {
   const database = await ground.database(name);
   await migrate(database);
   const temporal = await ourTemporal(ground);

@@ -1,5 +1,5 @@
 // Knock-on with six effects, each the same small insert as the peers', hosted as one's own effects
-// are (see examples/transcripts). ORDERING: `channel` or `none`. From the build, so that no
+// are (see examples/transcripts). ORDERING: `key` or `none`. From the build, so that no
 // loader's time is counted.
 import { sql } from 'drizzle-orm';
 import { defineEffect } from '../../../dist/activities/runtime/effect.js';

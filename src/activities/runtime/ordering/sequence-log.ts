@@ -41,8 +41,8 @@ export function withPredecessors(stretches: Stretch[]): Stretch[] {
 export interface Entry extends OrderedEvent {
   /**
    * `due`: may be done as soon as those before it are. `foreign`: not this effect's. `hindered`: it
-   * was tried or asked for time itself, so its own workflow alone decides when it is tried again; or
-   * nobody has compared its payload with its type's schema yet.
+   * was tried or asked for time itself, so its own workflow alone decides when it is tried again;
+   * or nobody has compared its payload with its type's schema yet.
    * `dead`: it has a dead letter.
    */
   place: 'done' | 'foreign' | 'due' | 'hindered' | 'dead';
