@@ -49,4 +49,6 @@ export const short = (id: string): string => (id.length > 13 ? `…${id.slice(-1
 
 /** Event types that somebody wants. */
 export const wanted = (types: string[]): string =>
-  types.map((type) => (type === '*' ? 'every event' : type)).join(', ');
+  types.length === 0
+    ? 'no event by its type'
+    : types.map((type) => (type === '*' ? 'every event' : type)).join(', ');

@@ -84,12 +84,19 @@ export async function startEffects(given: Config, options: StartOptions): Promis
   const wanted = options.effects;
   const effects = Array.isArray(wanted) ? wanted : await wanted({ database, started });
   // What is asked for this process goes before what an effect says of itself.
-  const hosted = withOwnSettings(effects, env).map((effect) => ({
+  const hosted = withSchema(withOwnSettings(effects, env)).map((effect) => ({
     ...effect,
     concurrency: concurrency ?? effect.concurrency,
   }));
   const { ended } = await hostEffects({ config, database, effects: hosted, log, started });
   return { stop: () => started.stop(), ended };
+}
+
+/** With the one that each process of effects hosts, so that nobody has to think of it. */
+function withSchema(effects: Effect[]): Effect[] {
+  if (effects.some(({ name }) => name === SCHEMA_SUBSCRIBER))
+    throw new TypeError(`an effect named ${SCHEMA_SUBSCRIBER} is Knock-on's own: rename yours`);
+  return [...effects, schema({ dispatchAnew })];
 }
 
 function openDatabase(config: Config, started: ShutdownStack): Database {
@@ -183,7 +190,7 @@ export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<vo
   const { config, database, log, started } = hosting;
   const health = await startHealth(hosting);
   const naming = namingOf(config.KNOCKON_DEPLOYMENT);
-  const effects = withSchema(hosting).map((effect) => ({
+  const effects = hosting.effects.map((effect) => ({
     ...effect,
     task_queue: naming.of(effect.task_queue),
   }));
@@ -220,13 +227,6 @@ export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<vo
   health.is('started');
   log.info({ effects: effects.map((effect) => effect.name) }, 'ready');
   return { ended };
-}
-
-/** With the one that each process of effects hosts, so that nobody has to think of it. */
-function withSchema({ effects }: Hosting): Effect[] {
-  if (effects.some(({ name }) => name === SCHEMA_SUBSCRIBER))
-    throw new TypeError(`an effect named ${SCHEMA_SUBSCRIBER} is Knock-on's own: rename yours`);
-  return [...effects, schema({ dispatchAnew })];
 }
 
 /** Redis' client is loaded by those alone who lock there. */

@@ -1,5 +1,6 @@
 import { createEffects } from '../../src/activities/index.ts';
 import type { Database } from '../../src/db/client.ts';
+import { SCHEMA_SUBSCRIBER } from '../../src/outbox/check-payloads.ts';
 import { readConfig } from '../../src/settings/config.ts';
 import { effectSettings } from '../../src/workers/effects.ts';
 
@@ -16,6 +17,9 @@ await close();
  * these.
  */
 export const effectNames = effects.map(({ name }) => name).sort();
+
+/** What a process that hosts them registers. */
+export const subscriberNames = [...effectNames, SCHEMA_SUBSCRIBER].sort();
 
 /** Those that want events of a type. */
 export const effectsOf = (type: string): string[] => {

@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream';
 import { expect, it } from 'vitest';
 import { freePorts } from '../../src/local/launcher/ports.ts';
 import { soon } from '../harness/customer.ts';
+import { subscriberNames } from '../harness/effect-names.ts';
 import { useDeployment } from '../harness/processes.ts';
 
 const knockon = useDeployment();
@@ -40,7 +41,7 @@ it.each(['temporal', 'pg-boss'])(
       await ready;
       const { pg } = knockon.current.database;
       expect(await pg`select count(*)::int as count from knockon.subscribers`).toEqual([
-        { count: 6 },
+        { count: subscriberNames.length },
       ]);
     } finally {
       await worker?.stop();

@@ -5,7 +5,8 @@ export type Queries = Sql | TransactionSql;
 
 /**
  * How an event stands with a subscriber. `never`: not dispatched to it. `waiting`: for its first
- * dispatch. `in_flight`: a dispatch is running for it. `expired`: done, and its receipt is gone.
+ * dispatch, or until its type is mended. `in_flight`: a dispatch is running for it. `expired`: done,
+ * and its receipt is gone.
  */
 export type EffectStatus = 'never' | 'waiting' | 'in_flight' | 'dead' | 'done' | 'expired';
 
@@ -53,15 +54,15 @@ export function effectStatuses(
         when later.is_there then 'in_flight'
         when o.event_id is null then case when e.timestamp < s.created_at then 'never'
           else 'expired' end
-        when o.dispatch_id is null then 'waiting'
+        when o.dispatch_id is null or o.unchecked is false then 'waiting'
         when s.name = any(d.subscribers) then 'in_flight'
         else 'never'
       end as standing
     from (${events}) e
     join knockon.subscribers s on (e.type = any(s.event_types) or '*' = any(s.event_types))
       and s.retired_at is null and (${subscriber}::text is null or s.name = ${subscriber})
-    left join lateral (select event_id, dispatch_id from knockon.outbox where event_id = e.id offset 0)
-      o on true
+    left join lateral (select event_id, dispatch_id, unchecked from knockon.outbox
+      where event_id = e.id offset 0) o on true
     left join lateral (select subscribers from knockon.dispatches where id = o.dispatch_id offset 0)
       d on true
     left join lateral (select event_id from knockon.receipts where event_id = e.id

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { soon } from '../../harness/customer.ts';
 import { useProduct } from '../../harness/running-product.ts';
 import { Receiver } from '../../harness/webhook-receiver.ts';
+import { misfits } from './misfits.ts';
 
 const product = useProduct({
   KNOCKON_TRANSPORT: 'pg-boss',
@@ -65,3 +66,5 @@ it('on pg-boss too a replay reckons anew what may be, and can be held up', async
     .pg`select count(*)::int as n from knockon.search_documents where document is null`;
   expect(row?.n).toBe(0);
 });
+
+misfits(product);

@@ -6,6 +6,7 @@ import { createLog, ShutdownStack } from '../../../src/workers/process/process.t
 import { all, soon } from '../../harness/customer.ts';
 import { useProduct } from '../../harness/running-product.ts';
 import { Receiver } from '../../harness/webhook-receiver.ts';
+import { misfits } from './misfits.ts';
 
 const product = useProduct({ KNOCKON_WEBHOOK_ALLOW: '127.0.0.0/8', KNOCKON_WEBHOOK_FAILURES: '0' });
 const pg = () => product.own.database.pg;
@@ -340,3 +341,5 @@ describe('a rebuild', () => {
     expect((await product.ops('POST', 'rebuilds', { subscriber: 'audit' })).status).toBe(422);
   });
 });
+
+misfits(product);

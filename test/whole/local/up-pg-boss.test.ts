@@ -6,7 +6,7 @@ import { readJson, type Secrets } from '../../../src/local/files/home.ts';
 import type { UpFile } from '../../../src/local/launcher/up-file.ts';
 import { commonFolder } from '../../../src/local/postgres/programs.ts';
 import { type Identity, isAlive } from '../../../src/local/processes/process-identity.ts';
-import { effectNames, effectsOf } from '../../harness/effect-names.ts';
+import { effectsOf, subscriberNames } from '../../harness/effect-names.ts';
 import { knockon, type RunningCommand, startKnockon } from './start-knockon.ts';
 
 const minutes = 60_000;
@@ -78,7 +78,7 @@ describe('knockon up with KNOCKON_TRANSPORT=pg-boss', { timeout: 3 * minutes }, 
     const { data } = (await call('/v1/subscribers')) as {
       data: { name: string; backlog: number }[];
     };
-    expect(data.map(({ backlog }) => backlog)).toEqual(effectNames.map(() => 0));
+    expect(data.map(({ backlog }) => backlog)).toEqual(subscriberNames.map(() => 0));
   });
 
   it('has a ledger that is balanced', async () => {

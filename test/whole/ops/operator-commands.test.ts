@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { soon } from '../../harness/customer.ts';
-import { effectNames } from '../../harness/effect-names.ts';
+import { subscriberNames } from '../../harness/effect-names.ts';
 import { subscribe } from '../../harness/messaging.ts';
 import { OPERATOR } from '../../harness/processes.ts';
 import { useProduct } from '../../harness/running-product.ts';
@@ -54,7 +54,7 @@ describe('commands that operate', () => {
     const table = await knockon('subscribers');
     expect(table.out).toMatch(/search +active +effects\.search +0\.2\.0 +1 +0 +– +0 +\d+\.\d +0 %/);
     const listed = JSON.parse((await knockon('subscribers --json')).out) as { name: string }[];
-    expect(listed.map(({ name }) => name).sort()).toEqual(effectNames);
+    expect(listed.map(({ name }) => name).sort()).toEqual(subscriberNames);
     expect((await knockon('scale search')).out).toContain('nothing is to be changed');
   });
 
