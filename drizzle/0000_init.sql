@@ -986,6 +986,11 @@ BEGIN
   DELETE FROM knockon.idempotency_keys k USING unnest(unused) AS f (p)
   WHERE k.workspace_id = workspaces[f.p] AND k.key = idempotency_keys[f.p];
 END $$;--> statement-breakpoint
+-- Types that Knock-on itself emits (src/events/own-types.ts). Its effects and its audit chain trust
+-- them, so nobody else may.
+CREATE FUNCTION knockon.is_own_type(type text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT type IN ('message.created', 'message.updated', 'message.deleted', 'channel.created',
+    'effect.discarded') OR type LIKE 'endpoint.%' $$;--> statement-breakpoint
 -- Emits an event in the caller's transaction: if and only if that commits. Returns its id.
 CREATE FUNCTION knockon.emit(
   type text, workspace uuid, payload jsonb, channel uuid DEFAULT NULL, message uuid DEFAULT NULL,
@@ -999,6 +1004,11 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'KN002', MESSAGE = '`deliver_at` is not supported yet',
       DETAIL = 'Every event is dispatched once its transaction has committed.',
       HINT = 'Leave out `deliver_at`.';
+  ELSIF knockon.is_own_type(emit.type) THEN
+    RAISE EXCEPTION USING ERRCODE = 'KN002',
+      MESSAGE = format('the event type "%s" is emitted by Knock-on itself', emit.type),
+      DETAIL = 'Its effects and its audit chain trust such events.',
+      HINT = 'Emit an event type of your own.';
   END IF;
   SELECT * INTO stored FROM knockon.store_events(ARRAY[emit.type], ARRAY[emit.workspace],
     ARRAY[emit.payload], ARRAY[emit.channel], ARRAY[emit.message], ARRAY[emit.key],
@@ -1035,12 +1045,12 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     END
     LIMIT 1
   ) END $$;--> statement-breakpoint
--- Emits the events of a JSON array, all or none. Each is
+-- Emits the events of a JSON array, all or none, those of Knock-on's own types too. Each is
 -- `{type, workspace, payload, channel?, message?, key?, id?, version?}`. `checked`: the payloads
 -- have been compared with their types' schemas already. Returns them in the order given.
-CREATE FUNCTION knockon.emit_events(events jsonb, checked boolean DEFAULT false)
+CREATE FUNCTION knockon.write_events(events jsonb, checked boolean)
 RETURNS TABLE (id uuid, version int, key text, seq bigint, "timestamp" timestamptz)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
   most CONSTANT int := 10000;
@@ -1098,6 +1108,28 @@ BEGIN
     RETURN NEXT;
   END LOOP;
   PERFORM pg_notify('knockon_events', '');
+END $$;--> statement-breakpoint
+-- As `write_events`, for everybody: refuses Knock-on's own types.
+CREATE FUNCTION knockon.emit_events(events jsonb, checked boolean DEFAULT false)
+RETURNS TABLE (id uuid, version int, key text, seq bigint, "timestamp" timestamptz)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  own record;
+BEGIN
+  IF jsonb_typeof(events) = 'array' THEN
+    SELECT e.place - 1 AS place, e.event ->> 'type' AS type INTO own
+    FROM jsonb_array_elements(events) WITH ORDINALITY AS e (event, place)
+    WHERE jsonb_typeof(e.event) = 'object' AND knockon.is_own_type(e.event ->> 'type')
+    ORDER BY e.place LIMIT 1;
+    IF FOUND THEN
+      RAISE EXCEPTION USING ERRCODE = 'KN002', MESSAGE = format(
+          'events[%s]: the event type "%s" is emitted by Knock-on itself', own.place, own.type),
+        DETAIL = 'Its effects and its audit chain trust such events. Nothing was stored.',
+        HINT = 'Emit an event type of your own.';
+    END IF;
+  END IF;
+  RETURN QUERY SELECT * FROM knockon.write_events(events, checked);
 END $$;--> statement-breakpoint
 -- As `emit_events`, for SQL: returns the ids alone.
 CREATE FUNCTION knockon.emit_many(events jsonb) RETURNS SETOF uuid

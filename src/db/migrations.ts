@@ -64,6 +64,8 @@ const byHand: SchemaObject[] = [
     'uuid_time(uuid)',
     'uuid_at(timestamptz)',
     'store_events(text[],uuid[],jsonb[],uuid[],uuid[],text[],uuid[],int[],boolean,boolean)',
+    'post_events(text[],uuid[],text[],uuid[],uuid[],text[],int[],text[],text[],boolean)',
+    'write_events(jsonb,boolean)',
     ...EMITTING,
   ].map((name) => ({ kind: 'function' as const, of: OWN_SCHEMA, name })),
 ];

@@ -1,4 +1,7 @@
-/** Types that Knock-on itself emits. Its effects and its audit chain trust them. */
+/**
+ * Types that Knock-on itself emits. Its effects and its audit chain trust them. SQL has the same in
+ * `knockon.is_own_type`.
+ */
 const OWN = new Set([
   'message.created',
   'message.updated',

@@ -1,7 +1,7 @@
 import { and, eq, isNull, sql } from 'drizzle-orm';
 import type { Transaction } from '../db/client.ts';
 import { messages } from '../db/schema/messages.ts';
-import { emit } from '../outbox/emit.ts';
+import { emitOwn } from '../outbox/emit.ts';
 import { type Message, toMessage } from './message.ts';
 
 /**
@@ -27,7 +27,7 @@ export async function editMessage(
   if (!row) return null;
   const message = toMessage(row);
   const { seq, author, text, metadata, sent_at } = message;
-  await emit(tx, {
+  await emitOwn(tx, {
     type: 'message.updated',
     workspaceId: which.workspaceId,
     channelId: row.channel_id,

@@ -1,6 +1,6 @@
 import type { Transaction } from '../db/client.ts';
 import { channels } from '../db/schema/messages.ts';
-import { emit } from '../outbox/emit.ts';
+import { emitOwn } from '../outbox/emit.ts';
 
 /**
  * Makes a channel and emits `channel.created`. @throws Postgres' 23505 where the workspace has one
@@ -12,7 +12,7 @@ export async function openChannel(tx: Transaction, channel: { workspaceId: strin
     .values({ workspace_id: channel.workspaceId, name: channel.name })
     .returning();
   if (!row) throw new Error('an insert returned no row');
-  await emit(tx, {
+  await emitOwn(tx, {
     type: 'channel.created',
     workspaceId: channel.workspaceId,
     channelId: row.id,

@@ -1,7 +1,7 @@
 import { and, eq, isNull, sql } from 'drizzle-orm';
 import type { Transaction } from '../db/client.ts';
 import { messages } from '../db/schema/messages.ts';
-import { emit } from '../outbox/emit.ts';
+import { emitOwn } from '../outbox/emit.ts';
 
 /**
  * Deletes a message's text, leaves its tombstone and emits `message.deleted`. False where there is
@@ -30,7 +30,7 @@ export async function removeMessage(
     )
     .returning();
   if (!row) return false;
-  await emit(tx, {
+  await emitOwn(tx, {
     type: 'message.deleted',
     workspaceId: which.workspaceId,
     channelId: row.channel_id,

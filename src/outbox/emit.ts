@@ -6,6 +6,7 @@ import {
   explainIssues,
   type Payload,
 } from '../events/index.ts';
+import { isOwnType } from '../events/own-types.ts';
 import { EmitError, explainFailure } from './emit-error.ts';
 import { type AnyTransaction, type Row, runIn } from './transactions.ts';
 
@@ -55,13 +56,32 @@ export async function emit<T extends string | EventType<object>>(
   tx: AnyTransaction,
   event: NewEvent<T>,
 ): Promise<EmittedEvent<T>> {
+  const { name } = typeOf(event);
+  if (isOwnType(name))
+    throw new EmitError(`the event type "${name}" is emitted by Knock-on itself`, {
+      hint: 'Emit an event type of your own',
+    });
+  return await write(tx, event, 'emit_events');
+}
+
+/** The same for events of Knock-on's own types. */
+export const emitOwn = <T extends string | EventType<object>>(
+  tx: AnyTransaction,
+  event: NewEvent<T>,
+): Promise<EmittedEvent<T>> => write(tx, event, 'write_events');
+
+async function write<T extends string | EventType<object>>(
+  tx: AnyTransaction,
+  event: NewEvent<T>,
+  how: 'emit_events' | 'write_events',
+): Promise<EmittedEvent<T>> {
   const { name, type } = typeOf(event);
   const payload = toJson(name, type, event.payload);
   const { workspaceId, channelId, messageId, key, id } = event;
   const told = { type: name, workspace: workspaceId, channel: channelId, message: messageId };
   const rest = JSON.stringify({ ...told, key, id, version: type?.version });
   const sent = `[${rest.slice(0, -1)},"payload":${payload}}]`;
-  const [row] = await runIn(tx, statement(type !== undefined), sent).catch((error) => {
+  const [row] = await runIn(tx, statement(how, type !== undefined), sent).catch((error) => {
     throw explainFailure(error);
   });
   return {
@@ -75,10 +95,10 @@ export async function emit<T extends string | EventType<object>>(
 }
 
 /** All as text: libraries make something else of times and large numbers, each its own. */
-const statement = (isChecked: boolean) =>
+const statement = (how: 'emit_events' | 'write_events', isChecked: boolean) =>
   inOwnSchema(`select id::text as id, version::text as version, key, seq::text as seq,
     to_char("timestamp" at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as timestamp
-    from knockon.emit_events($1::text::jsonb, ${isChecked})`);
+    from knockon.${how}($1::text::jsonb, ${isChecked})`);
 
 const placed = ({ id, version, key, seq, timestamp }: Row) => ({
   id: id as string,

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
-import { emit } from '../../outbox/emit.ts';
+import { emitOwn } from '../../outbox/emit.ts';
 import { recordAction } from '../access/action-log.ts';
 import { type DeadLetterSelection, deadLetters } from '../inspect/dead-letters.ts';
 import { isRetried } from '../status/effect-status.ts';
@@ -70,7 +70,7 @@ export async function emitDiscards(
   reason: string,
 ): Promise<void> {
   for (const { event_id, subscriber, cause, workspace_id } of given)
-    await emit(tx, {
+    await emitOwn(tx, {
       type: 'effect.discarded',
       workspaceId: workspace_id,
       payload: { event_id, subscriber, cause, by, reason },

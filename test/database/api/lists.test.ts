@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { auditEntries } from '../../../src/db/schema/audit.ts';
 import { notifications } from '../../../src/db/schema/notifications.ts';
 import { deliveries, deliveryAttempts } from '../../../src/db/schema/webhooks.ts';
-import { emit } from '../../../src/outbox/emit.ts';
+import { emitOwn } from '../../../src/outbox/emit.ts';
 import { ABSENT } from './openapi-operations.ts';
 import { OPERATOR, useApi } from './test-api.ts';
 
@@ -120,7 +120,7 @@ describe('the log', () => {
     const [key, other] = ['invoice 42/ü', await api.workspace()];
     for (const workspaceId of [api.workspaceId, api.workspaceId, other.id])
       await api.database.db.transaction((tx) =>
-        emit(tx, { type: 'channel.created', workspaceId, key, payload: { name: 'none' } }),
+        emitOwn(tx, { type: 'channel.created', workspaceId, key, payload: { name: 'none' } }),
       );
     const path = `/v1/events?key=${encodeURIComponent(key)}`;
     expect(seqs(await pages(`${path}&limit=1`))).toEqual([1, 0]);
