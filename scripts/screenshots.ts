@@ -172,6 +172,7 @@ try {
     subscribers: '/subscribers',
     failed: '/failed',
     events: '/events',
+    'event-types': '/event-types',
     endpoint: `/endpoints/${endpoint}`,
   };
   for (const colorScheme of ['light', 'dark'] as const) {

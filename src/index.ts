@@ -19,7 +19,14 @@ export {
 export type { Transaction } from './db/client.ts';
 export { type Connection, type ConnectOptions, connect, migrate } from './embed/connect.ts';
 export { type RunEffectsOptions, type RunningEffects, runEffects } from './embed/run-effects.ts';
-export { defineEvent, EventNameError, type EventType } from './events/catalogue.ts';
+export {
+  defineEvent,
+  EventNameError,
+  type EventOptions,
+  EventSchemaError,
+  type EventType,
+  type Upcast,
+} from './events/catalogue.ts';
 export type { DomainEvent } from './events/event.ts';
 export {
   type AnyTransaction,

@@ -7,6 +7,7 @@ import { listen } from './live.ts';
 import { path } from './location.ts';
 import { EndpointPage } from './pages/endpoint.tsx';
 import { EndpointsPage } from './pages/endpoints.tsx';
+import { EventTypePage, EventTypesPage } from './pages/event-types.tsx';
 import { EventsPage } from './pages/events.tsx';
 import { FailedPage } from './pages/failed.tsx';
 import { JourneyPage } from './pages/journey.tsx';
@@ -34,6 +35,8 @@ const pages: [pattern: RegExp, page: Page][] = [
   [/^\/jobs$/, OperationsPage],
   [/^\/jobs\/([^/]+)$/, OperationPage],
   [/^\/events$/, EventsPage],
+  [/^\/event-types$/, EventTypesPage],
+  [/^\/event-types\/([^/]+)$/, EventTypePage],
   [/^\/journey$/, JourneyPage],
   [/^\/journey\/([^/]+)$/, JourneyPage],
   [/^\/endpoints$/, EndpointsPage],

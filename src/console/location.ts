@@ -61,6 +61,7 @@ export const places: [place: string, label: string][] = [
   ['/failed', 'Failed'],
   ['/jobs', 'Operations'],
   ['/events', 'Events'],
+  ['/event-types', 'Event types'],
   ['/journey', 'Journey'],
   ['/endpoints', 'Endpoints'],
   ['/log', 'Log'],

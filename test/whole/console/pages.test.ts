@@ -79,6 +79,8 @@ describeInBrowser('the pages of the console', () => {
       `/console/jobs/${job.id}`,
       `/console/endpoints/${endpoint.id}`,
       `/console/events?type=message.created`,
+      '/console/event-types',
+      '/console/event-types/message.created',
     ];
     const page = await browser.open();
     await signIn(page, api.url, OPERATOR);
