@@ -3,9 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { Customer, settled, soon } from '../../harness/customer.ts';
 import { type TestProcess, useDeployment } from '../../harness/processes.ts';
 
-const transcriptWorker = fileURLToPath(
-  new URL('../../../examples/transcripts/worker.ts', import.meta.url),
-);
+const orderedWorker = fileURLToPath(new URL('./ordered-worker.ts', import.meta.url));
 
 const kinds: Record<string, string> = {
   'message.created': 'said',
@@ -21,9 +19,11 @@ let acme: Customer;
 let workers: TestProcess[];
 const channels: string[] = [];
 
-const startWorker = () => knockon.current.startScript(transcriptWorker);
+const startWorker = () => knockon.current.startScript(orderedWorker);
 
 beforeAll(async () => {
+  await knockon.current.database.pg`
+    create table public.payments (place bigint generated always as identity, key text, seq int)`;
   const [api] = await Promise.all([
     knockon.current.start('api'),
     knockon.current.start('worker workflows'),
@@ -52,8 +52,21 @@ async function talk(
   }
 }
 
+/** Emits under some keys by SQL, each second time in vain. */
+async function pay(workspaceId: string, payments: number): Promise<void> {
+  const { pg } = knockon.current.database;
+  for (let n = 0; n < payments; n += 1)
+    await pg
+      .begin(async (tx) => {
+        await tx`select knockon.emit('invoice.paid', ${workspaceId}, ${tx.json({ n })},
+          key => ${`invoice-${n % 3}`})`;
+        if (n % 2) throw new Error('changed my mind');
+      })
+      .catch((error: Error) => expect(error.message).toBe('changed my mind'));
+}
+
 describe('the example that is ordered per channel, with several workers that are killed', () => {
-  it('sees posts, edits and deletions of each channel in the order of its log, each once', {
+  it('sees what is posted, edited and deleted in each channel in order, each once; an effect beside it sees each key so', {
     timeout: 300_000,
   }, async () => {
     const { pg } = knockon.current.database;
@@ -63,12 +76,13 @@ describe('the example that is ordered per channel, with several workers that are
         ['ada', 'bob'].map((name) => talk(channel, name, MESSAGES, () => (said += 1))),
       ),
     );
+    const paying = Promise.all([1, 2].map(() => pay(acme.workspaceId, 60)));
     for (const atLeast of [15, 45]) {
       await expect.poll(() => said, { ...soon, interval: 1 }).toBeGreaterThan(atLeast);
       expect(await workers.shift()!.kill()).toEqual({ code: null, signal: 'SIGKILL' });
       workers.push(await startWorker());
     }
-    await talking;
+    await Promise.all([talking, paying]);
     await settled(knockon.current);
 
     for (const channel of channels) {
@@ -80,6 +94,10 @@ describe('the example that is ordered per channel, with several workers that are
       expect(lines.map((row) => [row.line, row.message_id, row.kind])).toEqual(
         log.map((row, i) => [i + 1, row.message_id, kinds[row.type]]),
       );
+    }
+    for (const key of ['invoice-0', 'invoice-1', 'invoice-2']) {
+      const seen = await pg`select seq from public.payments where key = ${key} order by place`;
+      expect(seen.map(({ seq }) => seq)).toEqual(Array.from({ length: 20 }, (_, seq) => seq));
     }
     const leaks = await pg`
       select 1 from transcript_lines t where text <> '' and exists (
