@@ -1,6 +1,6 @@
 // The package `knockon`: what an application needs to emit events in its own transactions, and to
 // run effects of its own. Servers and workers are loaded when they are called for.
-export { sql } from 'drizzle-orm';
+export { sql } from 'drizzle-orm/sql/sql';
 export { z } from 'zod';
 export {
   type Answer,

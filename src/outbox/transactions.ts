@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm/sql/sql';
 
 // Structural types: `emit` imports none of these libraries, and takes any version that has these
 // functions. `never` accepts functions of whatever arguments.

