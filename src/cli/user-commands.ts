@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { demoCommand } from './demo/demo.ts';
+import { emitCommand } from './emit/emit.ts';
 import { importCommand } from './import/import.ts';
 import { doctorCommand } from './operate/doctor.ts';
 import { drainCommand } from './operate/drain.ts';
@@ -21,7 +22,7 @@ import { traceCommand } from './trace/trace.ts';
 
 /** The commands that talk to a running API, as the help groups them; a new one is a name here. */
 const groups: Record<string, ((program: Command) => void)[]> = {
-  Try: [demoCommand, importCommand],
+  Try: [demoCommand, importCommand, emitCommand],
   Look: [
     doctorCommand,
     subscribersCommand,
