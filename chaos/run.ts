@@ -17,11 +17,14 @@ import type { Watchdog } from './processes/watchdog.ts';
 import { randomFrom } from './random.ts';
 import { type Outcome, outcomeOf } from './report/outcome.ts';
 import type { Progress } from './report/progress.ts';
+import { Bills } from './traffic/bills.ts';
 import { Client } from './traffic/client.ts';
+import { HttpEmitter } from './traffic/http-emitter.ts';
 import { Journal } from './traffic/journal.ts';
 import type { Mailbox } from './traffic/mailbox.ts';
 import { Receiver } from './traffic/receiver.ts';
 import { ResponseTimes } from './traffic/response-times.ts';
+import { SqlEmitter } from './traffic/sql-emitter.ts';
 import { openWorkspaces } from './traffic/workspace.ts';
 import { Writer } from './traffic/writer.ts';
 import { waitUntilIdle } from './wait-until-idle.ts';
@@ -62,7 +65,8 @@ export async function run(
     const client = new Client(stage.apiUrls, journal, promptness.see);
     const workspaces = await openWorkspaces(client, receiver, stage.adminKey);
     const env = { ...stage.env, DATABASE_URL: stage.databaseUrl };
-    const world: World = { pg, client, journal, receiver, mailbox, workspaces, env };
+    const bills = new Bills();
+    const world: World = { pg, client, journal, bills, receiver, mailbox, workspaces, env };
     const scene = { world, parts: cast.parts, progress };
     const ailing =
       proxy &&
@@ -110,22 +114,42 @@ async function writeAmid<T>(
   { world, parts, progress }: Scene,
   mischief: () => Promise<T>,
 ): Promise<T> {
-  const { client, journal, workspaces } = world;
-  const random = (n: number) => randomFrom(options.seed + 1000 * (n + 2));
-  const writers = Array.from(
-    { length: options.writers },
-    (_, n) => new Writer({ client, journal, workspaces, random: random(n), name: `w${n}` }),
-  );
-  progress.watch(journal);
-  const written = Promise.all(writers.map((writer) => writer.write()));
+  const clients = clientsOf(options, world);
+  progress.watch(world.journal);
+  const written = Promise.all(clients.map((client) => client.work()));
   written.catch(() => {});
   await wait(2000);
   const seen = await mischief();
   await Promise.all(parts.map((part) => part.untilUp()));
-  for (const writer of writers) writer.stop();
+  for (const client of clients) client.stop();
   await inTime(written, world);
   progress.end();
   return seen;
+}
+
+interface Busy {
+  /** Until it is stopped; what is in hand is seen through. */
+  work(): Promise<void>;
+  stop(): void;
+}
+
+/** Those who write messages, and a third as many each who emit by HTTP and SQL. */
+function clientsOf({ seed, writers }: Options, world: World): Busy[] {
+  const { client, journal, bills, workspaces, env } = world;
+  const emitters = Math.ceil(writers / 3);
+  const several = (count: number, letter: string, first: number) =>
+    Array.from({ length: count }, (_, n) => ({
+      random: randomFrom(seed + 1000 * (first + n + 2)),
+      name: `${letter}${n}`,
+    }));
+  const shared = { journal, bills, workspaces };
+  return [
+    ...several(writers, 'w', 0).map((own) => new Writer({ client, ...shared, ...own })),
+    ...several(emitters, 'h', writers).map((own) => new HttpEmitter(client, { ...shared, ...own })),
+    ...several(emitters, 's', writers + emitters).map(
+      (own) => new SqlEmitter(String(env.DATABASE_URL), { ...shared, ...own }),
+    ),
+  ];
 }
 
 /** Where no answer comes any more, there is nothing to wait for. */

@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres';
+import type { Bills } from '../traffic/bills.ts';
 import type { Client } from '../traffic/client.ts';
 import type { Accepted, Journal } from '../traffic/journal.ts';
 import type { Mailbox } from '../traffic/mailbox.ts';
@@ -10,6 +11,8 @@ export interface World {
   pg: Sql;
   client: Client;
   journal: Journal;
+  /** What was emitted by HTTP and SQL. */
+  bills: Bills;
   receiver: Receiver;
   mailbox: Mailbox;
   workspaces: Workspace[];

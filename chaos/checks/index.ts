@@ -1,4 +1,5 @@
 import { answers } from './answers.ts';
+import { emitted, emittedInOrder, ownEffect } from './bills.ts';
 import { channels } from './channels.ts';
 import type { Check, Finding, World } from './check.ts';
 import { deadLetters, receipts } from './effects.ts';
@@ -28,6 +29,9 @@ const checks: Check[] = [
   audit,
   chainOrder,
   keyOrder,
+  emitted,
+  emittedInOrder,
+  ownEffect,
   webhooks,
   deliveries,
   answers,

@@ -8,6 +8,7 @@ import { type StartedProcesses, startAll, stopAll } from '../processes/start-and
 import { randomFrom } from '../random.ts';
 import { ReadinessWatch } from '../readiness.ts';
 import type { RunContext } from '../run.ts';
+import { Bills } from '../traffic/bills.ts';
 import { Client } from '../traffic/client.ts';
 import { Journal } from '../traffic/journal.ts';
 import { Receiver } from '../traffic/receiver.ts';
@@ -89,6 +90,7 @@ export async function runNeighbours(
       pg,
       client,
       journal,
+      bills: new Bills(),
       receiver,
       mailbox,
       workspaces: [workspace],

@@ -7,6 +7,7 @@ import type { ProcessSpec } from './managed-process.ts';
 import { type OwnProcess, startOwn } from './own-process.ts';
 import { dataOf, type RunFolder } from './run-folder.ts';
 
+const ownEffects = fileURLToPath(new URL('../own-effects', import.meta.url));
 const orderWorker = fileURLToPath(new URL('../order/worker.ts', import.meta.url));
 
 /** The servers that ours need. Both keep their state on disk. */
@@ -38,6 +39,8 @@ export function allProcesses(stage: RunFolder): ProcessSpec[] {
     worker('effects', 2),
     own(stage, 'order worker 1', { path: orderWorker }),
     own(stage, 'order worker 2', { path: orderWorker }),
+    own(stage, 'own effects worker 1', { args: ['worker', 'effects', '--from', ownEffects] }),
+    own(stage, 'own effects worker 2', { args: ['worker', 'effects', '--from', ownEffects] }),
   ];
 }
 

@@ -1,4 +1,4 @@
-import postgres from 'postgres';
+import postgres, { type Sql } from 'postgres';
 import { migrate } from '../../src/db/migrate.ts';
 import { makeSightings } from '../order/effect.ts';
 import { serverSpecs } from './deployment.ts';
@@ -45,7 +45,15 @@ async function makeDatabase({ databaseUrl }: RunFolder): Promise<void> {
   await migrate(databaseUrl);
   const client = postgres(databaseUrl, { max: 1, onnotice: () => {} });
   await makeSightings(client);
+  await makeTallies(client);
   await client.end();
+}
+
+/** What the effect of `chaos/own-effects` writes. It is an application's, so not in our schema. */
+export async function makeTallies(client: Sql): Promise<void> {
+  await client`
+    create table public.tallies (place bigint generated always as identity primary key,
+      workspace_id uuid not null, key text not null, event_id uuid not null, seq bigint not null)`;
 }
 
 /** Ours first, then what they need. */

@@ -38,7 +38,7 @@ export class Writer {
   }
 
   /** Until it is stopped; the call in hand is seen through. */
-  async write(): Promise<void> {
+  async work(): Promise<void> {
     const { random } = this.#with;
     while (!this.#stopping) {
       const dice = random();

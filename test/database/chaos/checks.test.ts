@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { emitted, emittedInOrder, ownEffect } from '../../../chaos/checks/bills.ts';
 import type { Check, World } from '../../../chaos/checks/check.ts';
 import { deadLetters, receipts } from '../../../chaos/checks/effects.ts';
 import { keyOrder } from '../../../chaos/checks/order.ts';
@@ -6,11 +7,14 @@ import { sequences } from '../../../chaos/checks/sequences.ts';
 import { onceEach, stored } from '../../../chaos/checks/stored.ts';
 import { webhooks } from '../../../chaos/checks/webhooks.ts';
 import { makeSightings } from '../../../chaos/order/effect.ts';
+import { makeTallies } from '../../../chaos/processes/start-and-stop.ts';
+import { BILL, Bills } from '../../../chaos/traffic/bills.ts';
 import { Client } from '../../../chaos/traffic/client.ts';
 import { type Accepted, Journal } from '../../../chaos/traffic/journal.ts';
 import { Mailbox } from '../../../chaos/traffic/mailbox.ts';
 import { Receiver } from '../../../chaos/traffic/receiver.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
+import { declareTypes } from '../../harness/event-types.ts';
 import { aChannel, aMessage, aWriter, subscribe } from '../../harness/messaging.ts';
 
 let own: TestDatabase;
@@ -56,6 +60,7 @@ beforeEach(async () => {
     pg,
     mailbox,
     journal,
+    bills: new Bills(),
     receiver,
     workspaces: [workspace],
     client: new Client([], journal),
@@ -69,6 +74,9 @@ beforeEach(async () => {
 });
 
 const wrongIn = async (check: Check) => (await check.look(world)).wrong;
+const tally = (id: string, seq: number) =>
+  world.pg`insert into public.tallies (workspace_id, key, event_id, seq)
+    values (${world.workspaces[0]!.id}, 'a', ${id}, ${seq})`;
 const message = (n: number) => world.journal.messages[n] as Accepted;
 
 describe('what chaos looks for', () => {
@@ -116,6 +124,38 @@ describe('what chaos looks for', () => {
         expect.stringContaining(`${message(0).event_id} (seq 1) came after seq 3`),
       ]),
     );
+  });
+
+  it('is found where an emitted event is lost, or there though it was rolled back, or seen twice', async () => {
+    const { pg, bills } = world;
+    const [workspace] = world.workspaces;
+    await declareTypes({ pg }, [BILL], { schema: { type: 'object' } });
+    await makeTallies(pg);
+    const ids: string[] = [];
+    for (const nth of [1, 2]) {
+      const payload = pg.json({ by: 'h0', nth });
+      const [row] = await pg`
+        select knockon.emit(${BILL}, ${workspace!.id}::uuid, ${payload}, key => 'a') as id`;
+      ids.push(row!['id']);
+      await tally(row!['id'], nth);
+    }
+    const bill = (id: string, nth: number) => ({
+      id,
+      workspace: workspace!,
+      key: 'a',
+      by: 'h0',
+      nth,
+    });
+    bills.committed.push(bill(ids[0]!, 1));
+    for (const check of [emitted, emittedInOrder, ownEffect])
+      expect(await check.look(world)).toMatchObject({ examined: expect.any(Number), wrong: [] });
+    bills.undone.push(ids[1]!);
+    bills.committed.push(bill(workspace!.id, 3));
+    expect(await wrongIn(emitted)).toHaveLength(2);
+    await tally(ids[0]!, 1);
+    expect(await wrongIn(ownEffect)).toHaveLength(2);
+    await pg`update knockon.events set payload = '{"by": "h0", "nth": 9}' where id = ${ids[0]!}`;
+    expect(await wrongIn(emittedInOrder)).toHaveLength(1);
   });
 
   it('is found where an endpoint did not take what it wants, or got what nobody has emitted', async () => {
