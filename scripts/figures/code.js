@@ -45,7 +45,9 @@ function readFile(path, projects) {
   };
 }
 
-/** Each function's `name`, first line and length in lines. Bodies without a line break count too. */
+/**
+ * Each function's `name`, first line and length in lines. Bodies without a line break count too.
+ */
 function functionsOf(source, text) {
   const found = [];
   const lineAt = (position) => text.slice(0, position).split('\n').length;

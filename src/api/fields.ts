@@ -116,7 +116,9 @@ export const typeName = z
 const METADATA_BYTES = 16 * 1024;
 const METADATA_DEPTH = 32;
 
-/** What Postgres or JSON readers can't keep, and where it is: keys and indices with dots between. */
+/**
+ * What Postgres or JSON readers can't keep, and where it is: keys and indices with dots between.
+ */
 export interface Flaw {
   path: string;
   message: string;

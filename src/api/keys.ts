@@ -119,7 +119,8 @@ async function findCallers(
 ): Promise<(Caller & { known: string })[]> {
   const rows = await db.execute(sql`
     select known, workspace_id as "workspaceId", id as "keyId"
-    from unnest(${sql.param(known)}::text[]) as t (known) join knockon.api_keys on hash = decode(known,
+    from unnest(${sql.param(known)}::text[]) as t (known)
+      join knockon.api_keys on hash = decode(known,
       'base64')`);
   return rows as unknown as (Caller & { known: string })[];
 }

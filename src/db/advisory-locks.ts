@@ -3,8 +3,9 @@ import type { TransactionSql } from 'postgres';
 import { OWN_SCHEMA } from './own-schema.ts';
 
 /**
- * The key of the advisory lock with that name: 64 bits of the hash of the schema's name and
- * its own, as a decimal for `bigint`. All locks of Knock-on belong to a transaction, because a pooler may share the session.
+ * The key of the advisory lock with that name: 64 bits of the hash of the schema's name and its
+ * own, as a decimal for `bigint`. All locks of Knock-on belong to a transaction, because a pooler
+ * may share the session.
  */
 export const lockKey = (name: string): string =>
   createHash('sha256').update(`${OWN_SCHEMA} ${name}`).digest().readBigInt64BE().toString();

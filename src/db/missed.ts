@@ -16,7 +16,8 @@ export async function missWhatWaits(
       and d.endpoint_id = n.id and d.id > knockon.uuid_at(now() - interval '7 days')
         and d.state = 'pending' and d.event_id is not null
       and not exists (
-        select from knockon.dead_letters l where l.event_id = d.event_id and l.subscriber = 'webhooks'
+        select from knockon.dead_letters l where l.event_id = d.event_id
+          and l.subscriber = 'webhooks'
           and l.target in ('', d.endpoint_id::text)
       )`);
 }

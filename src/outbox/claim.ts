@@ -96,14 +96,16 @@ export async function claim(
       select workspace_id from waiting where workspace_id <> all(${resting}::uuid[])
     ), fair as (
       select share.* from turns t cross join lateral (
-        select event_id, type, workspace_id, channel_id, unchecked from knockon.outbox where ${waits}
+        select event_id, type, workspace_id, channel_id, unchecked from knockon.outbox
+          where ${waits}
           and workspace_id = t.workspace_id
         order by event_id limit (select ceil(${half}::float8 / count(*)) from turns)
           for update skip locked
       ) share
     ), oldest as (
       select event_id, type, workspace_id, channel_id, unchecked from knockon.outbox
-      where dispatch_id is null and ${resting.length === 0} and exists (select from knockon.subscribers)
+      where dispatch_id is null and ${resting.length === 0} and exists (select
+        from knockon.subscribers)
       order by event_id limit ${size} for update skip locked
     ), picked as (
       select event_id, type, workspace_id, channel_id, unchecked
@@ -127,7 +129,8 @@ export async function claim(
       insert into knockon.dispatches (id, type, size, subscribers, unchecked)
       select id, type, size, names, unchecked from groups
     ), claimed as (
-      update knockon.outbox o set dispatch_id = g.id from told_apart p join groups g using (type, flooding)
+      update knockon.outbox o set dispatch_id = g.id from told_apart p
+        join groups g using (type, flooding)
         where o.event_id = p.event_id
     )
     select id, type, size, oldest_event_id, flooding, unchecked, workspace_ids, channel_ids,
@@ -157,7 +160,8 @@ export async function reclaim(pg: Sql, staleMs: number): Promise<UnstartedDispat
     update knockon.dispatches d set claimed_at = now() from found where d.id = found.id
     returning d.id, d.type, d.size, d.unchecked, found.claimed_at is not null as abandoned,
       ${origin(pg)} as origin, ${specs(pg, pg`d.subscribers`)} as subscribers,
-      array(select distinct workspace_id from knockon.outbox where dispatch_id = d.id) as workspace_ids,
+      array(select distinct workspace_id from knockon.outbox
+        where dispatch_id = d.id) as workspace_ids,
       array(select distinct channel_id from knockon.outbox where dispatch_id = d.id
         and channel_id is not null) as channel_ids`;
 }

@@ -135,7 +135,9 @@ export class Dispatcher {
     for (const group of checked) if (!(await this.#start(group, claimedAt))) return;
   }
 
-  /** All groups of a claim are checked before one is started: ordered events wait for each other. */
+  /**
+   * All groups of a claim are checked before one is started: ordered events wait for each other.
+   */
   async #check(group: ClaimedDispatch): Promise<ClaimedDispatch[]> {
     const { pg, fits } = this.#options;
     return await checkPayloads(pg, group, fits);

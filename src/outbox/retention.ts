@@ -129,11 +129,13 @@ async function deleteDispatches(tx: TransactionSql, after: string, before: strin
       select array(
         select l.id from looked_at l where l.settled_at is not null and not exists (
           select from (select event_id from knockon.dispatched where dispatch_id = l.id offset 0) o
-          cross join lateral (select 1 from knockon.dead_letters where event_id = o.event_id limit 1) dead
+          cross join lateral (select 1 from knockon.dead_letters where event_id = o.event_id
+            limit 1) dead
         )
       ) as ids
     ), taken as (
-      delete from knockon.outbox where dispatch_id = any((select ids from old)::uuid[]) returning event_id
+      delete from knockon.outbox where dispatch_id = any((select ids
+        from old)::uuid[]) returning event_id
     ), later as (
       delete from knockon.dispatch_events where dispatch_id = any((select ids from old)::uuid[])
         returning event_id
@@ -151,7 +153,8 @@ async function deleteDispatches(tx: TransactionSql, after: string, before: strin
       delete from knockon.dispatches where id = any((select ids from old)::uuid[]) returning id
     ), noted as (
       -- By which a late call of one of them is told from one of a dispatch that never was here.
-      update knockon.deployment set expired_before = ${before} where coalesce(expired_before < ${before},
+      update knockon.deployment set expired_before = ${before}
+        where coalesce(expired_before < ${before},
         true) and exists (select from gone)
     )
     select (select count(*) from looked_at)::int as looked_at, (select count(*)
@@ -188,7 +191,8 @@ async function deleteEvents(
         and (select e.event_id from knockon.dispatch_events e where e.event_id = old.id
           limit 1) is null) as ids
     ), d as (
-      delete from knockon.deliveries where event_id = any((select ids from free)::uuid[]) returning id
+      delete from knockon.deliveries where event_id = any((select ids
+        from free)::uuid[]) returning id
     ), a as (
       delete from knockon.delivery_attempts where delivery_id = any(array(select id from d))
     ), gone as (

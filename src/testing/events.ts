@@ -14,7 +14,8 @@ export async function aWorkspace(
 
 /**
  * An event as an effect gets it, for tests that call code of yours without a database. Ids are new,
- * and the time is now, where `rest` does not say otherwise. With a `key` it is the first of its key.
+ * and the time is now, where `rest` does not say otherwise. With a `key` it is the first of its
+ * key.
  */
 export function anEvent(type: string, rest: Partial<DomainEvent> = {}): DomainEvent {
   const key = rest.key ?? rest.channel_id ?? null;

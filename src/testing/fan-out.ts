@@ -152,7 +152,8 @@ async function giveItsOwnTime(pg: Sql): Promise<void> {
       'select pg_catalog.now() + ms * interval ''1 ms'' from clock.ahead';
     do $$ declare c record; begin
       for c in select table_name, column_name from information_schema.columns where table_schema = 'knockon' and column_default = 'now()' loop
-        execute format('alter table knockon.%I alter column %I set default clock.now()', c.table_name, c.column_name);
+        execute format('alter table knockon.%I alter column %I
+          set default clock.now()', c.table_name, c.column_name);
       end loop;
       execute format('alter database %I set search_path = clock, pg_catalog, public', current_database());
     end $$`);

@@ -14,7 +14,9 @@ import type { AnyTransaction } from '../../src/outbox/emit.ts';
 /** An application's table, in its own schema. */
 const invoices = pgTable('invoices', { id: text().primaryKey() });
 
-/** Something that ends transactions: it commits what `work` returns from, and rolls back a throw. */
+/**
+ * Something that ends transactions: it commits what `work` returns from, and rolls back a throw.
+ */
 export interface Library {
   /** Runs `work` in a transaction of the library. */
   begin(work: (tx: AnyTransaction) => Promise<void>): Promise<unknown>;

@@ -47,14 +47,16 @@ export async function readChain(
 ): Promise<ChainPage> {
   const rows = await pg<Row[]>`
     with page as materialized (
-      select * from knockon.audit_entries where workspace_id = ${workspaceId} and position > ${after}
+      select * from knockon.audit_entries where workspace_id = ${workspaceId}
+        and position > ${after}
       order by position limit ${ENTRIES}
     ), with_events as (
       select a.*, e.id, e.type, e.version, e.workspace_id as theirs, e.channel_id, e.message_id,
         coalesce(e.key, e.channel_id::text) as key, e.seq, e.timestamp, e.payload,
         sum(coalesce(e.bytes, 0)) over (order by a.position) - coalesce(e.bytes, 0) as bytes_before
       from page a left join lateral (
-        select *, pg_column_size(payload) as bytes from knockon.events where id = a.event_id offset 0
+        select *, pg_column_size(payload) as bytes from knockon.events
+          where id = a.event_id offset 0
       ) e on true
     )
     select h.entries::float8 as head_entries, h.head as head_hash, x.before, x.mac,
@@ -101,7 +103,8 @@ export async function readLog(
       order by id limit ${EVENTS}
     ), torn as (
       select id from page p
-      where (select true from knockon.receipts where event_id = p.id and subscriber = 'audit' limit 1)
+      where (select true from knockon.receipts where event_id = p.id and subscriber = 'audit'
+        limit 1)
         and (select true from knockon.audit_entries
           where workspace_id = ${workspaceId} and event_id = p.id limit 1) is null
     )

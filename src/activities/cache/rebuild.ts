@@ -19,7 +19,8 @@ export function rebuildCache({ db }: Database, summaries: SummaryStore): Rebuild
     swap: () =>
       db.transaction(async (tx) => {
         await tx.execute(
-          sql`lock table knockon.channel_summaries, knockon.channel_authors in share row exclusive mode`,
+          sql`lock table knockon.channel_summaries, knockon.channel_authors
+            in share row exclusive mode`,
         );
         const all = await recount(tx);
         for (let i = 0; i < all.length; i += CHANNELS)
@@ -45,11 +46,14 @@ async function recount(tx: Transaction): Promise<LockedChannel[]> {
     insert into knockon.channel_summaries (channel_id, workspace_id, messages)
     select c.id, c.workspace_id,
       coalesce((select sum(messages) from knockon.channel_authors a where a.channel_id = c.id), 0)
-    from knockon.channels c where exists (select from knockon.messages m where m.channel_id = c.id)`);
+    from knockon.channels c where exists (select from knockon.messages m
+      where m.channel_id = c.id)`);
   const rows = await tx.execute(sql`
     select s.channel_id, c.last_seq::float8 as top_seq, (
-        select count(*) from knockon.channel_authors a where a.channel_id = s.channel_id and a.messages > 0
+        select count(*) from knockon.channel_authors a where a.channel_id = s.channel_id
+          and a.messages > 0
       )::int as authors
-    from knockon.channel_summaries s join knockon.channels c on c.id = s.channel_id order by s.channel_id`);
+    from knockon.channel_summaries s join knockon.channels c on c.id = s.channel_id
+      order by s.channel_id`);
   return rows as unknown as LockedChannel[];
 }

@@ -37,7 +37,8 @@ export interface MailText {
  */
 const wanted = sql`knockon.notifications n
   cross join lateral (
-    select * from knockon.members where workspace_id = n.workspace_id and handle = n.recipient offset 0
+    select * from knockon.members where workspace_id = n.workspace_id
+      and handle = n.recipient offset 0
   ) p
   cross join lateral (
     select author, text, deleted_at from knockon.messages where id = n.message_id offset 0

@@ -86,7 +86,8 @@ async function spellings(
       select a.id, a.name,
         a.name = a.author
           or exists (
-            select from knockon.members m where m.workspace_id = a.workspace_id and m.handle = a.name
+            select from knockon.members m where m.workspace_id = a.workspace_id
+              and m.handle = a.name
           )
           or exists (
             select from knockon.messages m where m.channel_id = a.channel_id

@@ -23,7 +23,8 @@ export function rebuildSearch({ db }: Database): Rebuild {
       if (!(await isThere(db))) return { after: null, read: 0 };
       return await db.transaction(async (tx) => {
         const ids = await tx.execute<{ id: string }>(
-          sql`select id from knockon.messages where id > ${after ?? FIRST} order by id limit ${limit}`,
+          sql`select id from knockon.messages where id > ${after ?? FIRST} order by id
+            limit ${limit}`,
         );
         await index(tx, ids);
         return { after: ids.length < limit ? null : (ids.at(-1)?.id ?? null), read: ids.length };

@@ -95,7 +95,8 @@ function listEntries(
   }
   const after = Math.max(after_position, cursor ?? 0);
   return pg<Entry[]>`
-    select ${columns} from knockon.audit_entries where workspace_id = ${workspaceId} and position > ${after}
+    select ${columns} from knockon.audit_entries where workspace_id = ${workspaceId}
+      and position > ${after}
       order by position limit ${limit + 1}`;
 }
 

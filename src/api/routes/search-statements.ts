@@ -94,7 +94,8 @@ export async function readHits(tx: TransactionSql, q: string, hits: Hit[]): Prom
       select m.*, t.place, sum(octet_length(m.text)) over before_it as bytes,
         sum(char_length(m.text)) over before_it as characters
       from unnest(${sql.param(hits.map((hit) => hit.id))}::uuid[]) with ordinality as t (id, place)
-      cross join lateral (select * from knockon.messages where id = t.id and deleted_at is null offset 0) m
+      cross join lateral (select * from knockon.messages where id = t.id
+        and deleted_at is null offset 0) m
       window before_it as (order by t.place rows between unbounded preceding and 1 preceding)
     )
     select id, workspace_id, channel_id, seq::float8 as seq, author, text, metadata, version,

@@ -28,8 +28,8 @@ export const apiKeys = ownSchema.table(
 );
 
 /**
- * `response` is the first answer, sealed (it may hold a secret); of a message's or an event's the id
- * alone is kept.
+ * `response` is the first answer, sealed (it may hold a secret); of a message's or an event's the
+ * id alone is kept.
  */
 export const idempotencyKeys = ownSchema.table(
   'idempotency_keys',

@@ -36,7 +36,8 @@ export async function findOperators(
     role: Operator['role'];
   }>(sql`
     select asked, id, name, role
-    from unnest(${sql.param(hashes)}::text[]) as t (asked) join knockon.operators on hash = decode(asked,
+    from unnest(${sql.param(hashes)}::text[]) as t (asked)
+      join knockon.operators on hash = decode(asked,
       'base64')`);
   return new Map(rows.map(({ asked, ...operator }) => [asked, operator]));
 }

@@ -51,9 +51,8 @@ const columns = (pg: Sql) => pg`
 
 /** The controls of all subscribers that have, or had, one. */
 export async function readControls(pg: Sql): Promise<Control[]> {
-  return await pg<
-    Control[]
-  >`select ${columns(pg)} from knockon.controls c join knockon.subscribers s on s.name = c.subscriber
+  return await pg<Control[]>`select ${columns(pg)} from knockon.controls c
+    join knockon.subscribers s on s.name = c.subscriber
     order by c.subscriber`;
 }
 
@@ -104,7 +103,8 @@ const LOOKS = 5;
 
 async function readControl(pg: Sql, subscriber: string): Promise<Control | undefined> {
   const [control] = await pg<Control[]>`
-    select ${columns(pg)} from knockon.controls c join knockon.subscribers s on s.name = c.subscriber
+    select ${columns(pg)} from knockon.controls c
+      join knockon.subscribers s on s.name = c.subscriber
       where c.subscriber = ${subscriber}`;
   return control;
 }

@@ -20,7 +20,8 @@ export async function stalePauses(pg: Sql, thresholdMs: number): Promise<StalePa
     select c.subscriber as name, coalesce(c.paused_by, '') as by, coalesce(c.pause_reason,
       '') as reason, c.paused_at as at,
       round(extract(epoch from now() - c.paused_at))::float8 as seconds
-    from knockon.controls c join knockon.subscribers s on s.name = c.subscriber and s.retired_at is null
+    from knockon.controls c join knockon.subscribers s on s.name = c.subscriber
+      and s.retired_at is null
     where now() - c.paused_at >= ${thresholdMs}::float8 * interval '1 ms' order by c.paused_at,
       c.subscriber`;
   return rows.map(({ at, ...row }) => ({ ...row, at: at.toISOString() }));

@@ -35,7 +35,8 @@ export async function checkWrites({ database: { pg } }: DoctorContext): Promise<
   const takeBack = new Error('taken back');
   const failure = await pg
     .begin(async (tx) => {
-      await tx`insert into knockon.action_log (by, verb, subject) values ('knockon', 'doctor', 'writes')`;
+      await tx`insert into knockon.action_log (by, verb, subject)
+        values ('knockon', 'doctor', 'writes')`;
       throw takeBack;
     })
     .catch(asError);

@@ -57,7 +57,8 @@ export async function checkBacklogs(patient: DoctorContext): Promise<Finding[]> 
 
 export async function checkDeadLetters({ database: { pg } }: DoctorContext): Promise<Finding[]> {
   const rows = await pg<{ subscriber: string; n: number }[]>`
-    select subscriber, count(*)::int as n from knockon.dead_letters group by subscriber order by n desc`;
+    select subscriber, count(*)::int as n from knockon.dead_letters group by subscriber
+      order by n desc`;
   if (rows.length === 0) return [pass('dead letters', 'there are none')];
   const detail = rows.map(({ subscriber, n }) => `${n} of ${subscriber}`).join(', ');
   return [
@@ -81,7 +82,8 @@ export async function checkEndpoints({ database: { pg } }: DoctorContext): Promi
   const rows = await pg<{ id: string; url: string; cause: string | null; seconds: number }[]>`
     select id, url, failing_cause as cause,
       extract(epoch from now() - failing_since)::float8 as seconds
-    from knockon.endpoints where failing_since is not null and disabled_at is null order by failing_since`;
+    from knockon.endpoints where failing_since is not null and disabled_at is null
+      order by failing_since`;
   if (rows.length === 0) return [pass('endpoints', 'none is failing')];
   const told = rows
     .slice(0, MOST_NAMED)

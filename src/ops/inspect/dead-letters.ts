@@ -82,7 +82,8 @@ export async function listDeadLetters(
       coalesce((select max(attempts) from knockon.attempts a where a.event_id = l.event_id
         and a.subscriber = l.subscriber and a.target = l.target), 0) as attempts,
       l.created_at, ${isRetried(pg)} as retrying, l.dispatch_id,
-        coalesce((select restarts from knockon.dispatches d where d.id = l.dispatch_id), 0) as restarts
+        coalesce((select restarts from knockon.dispatches d
+          where d.id = l.dispatch_id), 0) as restarts
     from knockon.dead_letters l join knockon.events e on e.id = l.event_id
     where ${deadLetters(pg, { filter })} and (${before}::uuid is null or l.id < ${before})
       order by l.id desc limit ${limit}`;
@@ -114,7 +115,8 @@ export async function listCauses(pg: Queries, filter: DeadLetterFilter): Promise
       (array_agg(jsonb_build_object('id', l.id, 'event_id', l.event_id, 'message_id', e.message_id,
         'reason', l.reason, 'dispatch_id', l.dispatch_id)
         order by l.id desc))[1] as example
-    from knockon.dead_letters l join knockon.events e on e.id = l.event_id where ${deadLetters(pg, { filter })}
+    from knockon.dead_letters l join knockon.events e on e.id = l.event_id
+      where ${deadLetters(pg, { filter })}
     group by l.subscriber, l.cause order by count(*) desc, l.subscriber, l.cause limit 200`;
   return rows.map(({ first, last, ...row }) => ({
     ...row,

@@ -106,7 +106,8 @@ const ANSWERS = 10;
 export async function endpointProgress({ db }: Database, id: string): Promise<EndpointProgress> {
   const [counted] = await db.execute(sql`
     select count(*)::int as count, min(w.created_at) as oldest_at, (
-        select count(*)::int from knockon.dead_letters where subscriber = 'webhooks' and target = ${id}
+        select count(*)::int from knockon.dead_letters where subscriber = 'webhooks'
+          and target = ${id}
       ) as given_up
     from (${waiting(id)}) w`);
   const rows = await db.execute(sql`
@@ -117,7 +118,8 @@ export async function endpointProgress({ db }: Database, id: string): Promise<En
         limit ${2 * ANSWERS})
       union (select id, event_type from (${waiting(id)}) w order by id limit ${2 * ANSWERS})
     ) d cross join lateral (
-      select * from knockon.delivery_attempts where delivery_id = d.id order by id desc limit ${ANSWERS}
+      select * from knockon.delivery_attempts where delivery_id = d.id order by id desc
+        limit ${ANSWERS}
     ) a order by a.id desc limit ${ANSWERS}`);
   const { count, oldest_at, given_up } = counted as {
     count: number;

@@ -113,7 +113,8 @@ export async function listEvents(
     // What the index of uncommon types says of itself.
     type && type !== 'message.created' && pg`and e.type <> 'message.created'`,
     dispatch &&
-      pg`and e.id = any(array(select event_id from knockon.dispatched where dispatch_id = ${dispatch}))`,
+      pg`and e.id = any(array(select event_id from knockon.dispatched
+        where dispatch_id = ${dispatch}))`,
     named &&
       pg`and e.id = any(array(
         select id from knockon.events where id = ${named} union all select id from knockon.events
@@ -150,7 +151,8 @@ const failed = (pg: Queries, before: string | null) => pg`
     (select event_id from knockon.dead_letters where event_id < coalesce(${before}::uuid,
       'ffffffff-ffff-ffff-ffff-ffffffffffff') order by event_id desc limit 1)
     union all
-    select (select event_id from knockon.dead_letters d where d.event_id < f.event_id order by event_id desc
+    select (select event_id from knockon.dead_letters d where d.event_id < f.event_id
+      order by event_id desc
       limit 1) from f where f.event_id is not null
   ) select event_id from f where event_id is not null) f
   cross join lateral (select * from knockon.events where id = f.event_id offset 0) e`;

@@ -50,7 +50,8 @@ async function discardSome(
   reason: string,
 ): Promise<number> {
   const chosen = await pg<EffectToClose[]>`
-    select l.event_id, l.subscriber, min(l.cause) as cause, e.workspace_id from knockon.dead_letters l
+    select l.event_id, l.subscriber, min(l.cause) as cause, e.workspace_id
+      from knockon.dead_letters l
       join knockon.events e on e.id = l.event_id
     where ${deadLetters(pg, letters)} and not ${isRetried(pg)} group by l.event_id, l.subscriber,
       e.workspace_id limit ${BATCH}`;

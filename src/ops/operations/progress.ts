@@ -19,17 +19,20 @@ const eventsProgress = (pg: Sql, operationId: string) => pg`
   from knockon.operation_dispatches jd
   cross join lateral (select id, subscribers, again, claimed_at from knockon.dispatches
     where id = jd.dispatch_id offset 0) d
-  cross join lateral (select event_id from knockon.dispatch_events where dispatch_id = d.id offset 0) e
+  cross join lateral (select event_id from knockon.dispatch_events
+    where dispatch_id = d.id offset 0) e
   left join lateral (
     select event_id, completed_at from knockon.receipts where event_id = e.event_id
       and subscriber = d.subscribers[1] offset 0
   ) r on not d.again or r.completed_at >= d.claimed_at
   left join lateral (
-    select event_id, reason from (select * from knockon.dead_letters where event_id = e.event_id offset 0) l
+    select event_id, reason from (select * from knockon.dead_letters
+      where event_id = e.event_id offset 0) l
     where subscriber = d.subscribers[1] and created_at >= d.claimed_at limit 1
   ) l on true
   left join lateral (
-    select event_id from knockon.attempts where event_id = e.event_id and subscriber = d.subscribers[1]
+    select event_id from knockon.attempts where event_id = e.event_id
+      and subscriber = d.subscribers[1]
       and updated_at >= d.claimed_at limit 1
   ) a on true
   where jd.operation_id = ${operationId} and jd.ended_at is null`;
@@ -83,7 +86,8 @@ async function countEnded(
       from fared where dispatch_id = any(array(select dispatch_id from ended)) and not fared.done
         order by event_id limit ${NAMED}
     ), counted as (
-      update knockon.operations set done = operations.done + e.done, failed = operations.failed + e.failed,
+      update knockon.operations
+        set done = operations.done + e.done, failed = operations.failed + e.failed,
         failures = case when jsonb_array_length(failures) < ${NAMED} then failures ||
           (select coalesce(jsonb_agg(failure), '[]') from named) else failures end
       from (select coalesce(sum(done), 0)::int as done, coalesce(sum(failed), 0)::int as failed

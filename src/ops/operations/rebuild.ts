@@ -18,7 +18,8 @@ export const rebuild: OperationHandler = {
     );
     if (after === null) await wanted.swap();
     await pg`
-      update knockon.operations set cursor = ${pg.json({ after: after ?? '' })}, done = done + ${read},
+      update knockon.operations
+        set cursor = ${pg.json({ after: after ?? '' })}, done = done + ${read},
         exhausted = ${after === null}
       where id = ${id} and state = 'running'`;
     return { begun: read };

@@ -66,7 +66,8 @@ async function open(
         case when ${purpose !== 'first'} then now() end)
       returning id
     ), named as (
-      insert into knockon.dispatch_events (dispatch_id, event_id, type) select made.id, t.id, ${type}
+      insert into knockon.dispatch_events (dispatch_id, event_id, type)
+        select made.id, t.id, ${type}
         from made, unnest(${ids}::uuid[]) as t (id)
     ), kept as (
       insert into knockon.operation_dispatches (dispatch_id, operation_id) select id, ${operationId}

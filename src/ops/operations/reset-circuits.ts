@@ -7,7 +7,8 @@ import type { Queries } from '../status/effect-status.ts';
 export async function resetCircuits(pg: Queries, eventIds: string[]): Promise<void> {
   if (eventIds.length === 0) return;
   await pg`
-    update knockon.endpoints set failures = 0, failing_since = null, probe_at = null, failing_cause = null
+    update knockon.endpoints
+      set failures = 0, failing_since = null, probe_at = null, failing_cause = null
     where failures > 0 and id in (
       select endpoint_id from knockon.deliveries where event_id = any(${eventIds}::uuid[])
         and state <> 'delivered'

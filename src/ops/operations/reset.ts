@@ -52,7 +52,8 @@ export const reset: OperationHandler = {
         (error: Error) => error.message,
       );
       await pg`
-        with marked as (update knockon.operation_items set done_at = now() where operation_id = ${id}
+        with marked as (update knockon.operation_items set done_at = now()
+          where operation_id = ${id}
           and subject = ${subject} and done_at is null returning subject)
         update knockon.operations set done = done + ${failure === null ? 1 : 0},
           failed = failed + ${failure === null ? 0 : 1},

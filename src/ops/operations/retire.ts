@@ -39,7 +39,8 @@ const undone = (pg: Sql, name: string) => pg`
     select event_id from knockon.dispatched where dispatch_id = d.id offset 0
   ) o
   where d.settled_at is null and ${name} = any(coalesce(d.open, d.subscribers)) and (
-    select true from knockon.receipts r where r.event_id = o.event_id and r.subscriber = ${name} limit 1
+    select true from knockon.receipts r where r.event_id = o.event_id and r.subscriber = ${name}
+      limit 1
   ) is null`;
 
 /**

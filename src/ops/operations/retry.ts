@@ -10,7 +10,8 @@ import { resetCircuits } from './reset-circuits.ts';
  * planner believes.
  */
 const chosen = (pg: Queries, operationId: string, input: Record<string, unknown>) => pg`
-  knockon.dead_letters l cross join lateral (select * from knockon.events where id = l.event_id offset 0) e
+  knockon.dead_letters l cross join lateral (select * from knockon.events
+    where id = l.event_id offset 0) e
   where ${deadLetters(pg, input as DeadLetterSelection)} and not ${isRetried(pg)}
     and l.created_at <= (select created_at from knockon.operations where id = ${operationId})
     and l.subscriber = any(array(select name from knockon.subscribers where retired_at is null))`;

@@ -5,8 +5,8 @@ export type Queries = Sql | TransactionSql;
 
 /**
  * How an event stands with a subscriber. `never`: not dispatched to it. `waiting`: for its first
- * dispatch, or until its type is mended. `in_flight`: a dispatch is running for it. `expired`: done,
- * and its receipt is gone.
+ * dispatch, or until its type is mended. `in_flight`: a dispatch is running for it. `expired`:
+ * done, and its receipt is gone.
  */
 export type EffectStatus = 'never' | 'waiting' | 'in_flight' | 'dead' | 'done' | 'expired';
 
@@ -75,7 +75,8 @@ export function effectStatuses(
     left join lateral (
       select true as is_there from (select dispatch_id from knockon.dispatch_events
         where event_id = e.id offset 0) x
-      where s.name = any((select subscribers from knockon.dispatches where id = x.dispatch_id)::text[])
+      where s.name = any((select subscribers from knockon.dispatches
+        where id = x.dispatch_id)::text[])
         limit 1
     ) later on true`;
 }

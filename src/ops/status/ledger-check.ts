@@ -52,7 +52,8 @@ export class LedgerCheck {
       const balance = await verifyLedger(pg, { running });
       const found = { balance, took_ms: performance.now() - began };
       await pg`
-        update knockon.ledger_checks set checked_at = now(), balance = ${JSON.stringify(found)}::text::jsonb
+        update knockon.ledger_checks
+          set checked_at = now(), balance = ${JSON.stringify(found)}::text::jsonb
           where name = 'ledger'`;
     }
     const [row] = await pg<{ balance: { balance: Balance } | null; age_ms: number }[]>`

@@ -86,7 +86,8 @@ async function readLags({ db }: Database, workspaceId: string): Promise<Map<stri
       from now() - min(knockon.uuid_time(oldest.event_id))))::float8 as lag
     from knockon.dispatches d cross join unnest(coalesce(d.open, d.subscribers)) as s (name)
       cross join lateral (
-      select event_id from (select event_id from knockon.dispatched where dispatch_id = d.id offset 0) o
+      select event_id from (select event_id from knockon.dispatched
+        where dispatch_id = d.id offset 0) o
       where (select workspace_id from knockon.events where id = o.event_id) = ${workspaceId}
         and (select true from knockon.receipts where event_id = o.event_id and subscriber = s.name
           limit 1) is null

@@ -71,7 +71,8 @@ const readSubscribers = (pg: Sql) => pg<
 >`
   select s.name, s.retired_at, c.paused_at, c.per_second,
     (select count(*)::int from knockon.dead_letters l where l.subscriber = s.name) as dead_letters
-  from knockon.subscribers s left join knockon.controls c on c.subscriber = s.name order by s.name collate "C"`;
+  from knockon.subscribers s left join knockon.controls c on c.subscriber = s.name
+    order by s.name collate "C"`;
 
 const readMessages = (pg: Sql) => pg<{ n: number }[]>`
   select count(*)::int as n from knockon.messages

@@ -128,9 +128,11 @@ export async function readBacklogs(pg: Sql, names: string[], workspaceId?: strin
         exists (select from knockon.attempts a where a.event_id = o.event_id
           and a.subscriber = s.name) as tried
       from knockon.dispatches d cross join unnest(coalesce(d.open, d.subscribers)) as s (name)
-      cross join lateral (select event_id from knockon.dispatched where dispatch_id = d.id offset 0) o
+      cross join lateral (select event_id from knockon.dispatched
+        where dispatch_id = d.id offset 0) o
       where d.settled_at is null and s.name = any(${names}) and ${isTheirs}
-        and (select true from knockon.receipts r where r.event_id = o.event_id and r.subscriber = s.name
+        and (select true from knockon.receipts r where r.event_id = o.event_id
+          and r.subscriber = s.name
           limit 1) is null
         and (select true from (select subscriber from knockon.dead_letters
           where event_id = o.event_id offset 0) l where l.subscriber = s.name limit 1) is null

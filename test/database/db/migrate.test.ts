@@ -220,7 +220,8 @@ describe('migrating', () => {
     const theirs = new URL(url);
     theirs.username = name;
     theirs.password = 'test';
-    // Every database of the server shares the role, so it can only be looked as if it were not there.
+    // Every database of the server shares the role, so it can only be looked as if it were not
+    // there.
     const emitter = `emitter_of_${name}`;
     const { note } = await migrate(theirs.href, { emitter });
     expect(note).toContain(`create role ${emitter} nologin`);

@@ -18,7 +18,8 @@ export function anEffect(act: Options): Effect {
 }
 
 /**
- * What the tests of a transport share: its testbed, and effects that write down what they are given.
+ * What the tests of a transport share: its testbed, and effects that write down what they are
+ * given.
  */
 export class TransportFixture {
   #testbed: TransportTestbed | undefined;

@@ -33,7 +33,8 @@ export async function recordAttempt(
   const isFailedTest = isRetried && isTest === true;
   const [row] = await db.execute(sql`
     with ${isRetried ? sql`lazy as materialized (${asynchronousCommit}), ` : sql``}logged as (
-      insert into knockon.delivery_attempts (delivery_id, status, latency_ms, error, response_excerpt)
+      insert into knockon.delivery_attempts (delivery_id, status, latency_ms, error,
+        response_excerpt)
       select ${deliveryId}::uuid, ${attempt.status}::int, ${attempt.latencyMs}::int,
         ${errorText(attempt, responseClass)}::text, ${attempt.excerpt}::text
       ${isRetried ? sql`from lazy` : sql``}

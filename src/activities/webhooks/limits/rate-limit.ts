@@ -95,7 +95,8 @@ async function reserve(
     with endpoint as (
       select id, max_per_second, reserved_until, queued_until,
         greatest(reserved_until, now()) as free
-      from knockon.endpoints where id = ${endpointId} and max_per_second is not null for no key update
+      from knockon.endpoints where id = ${endpointId}
+        and max_per_second is not null for no key update
     ), with_room as (
       select *, greatest(0,
         ceil(extract(epoch from now() - free + ${ahead})::float8 * max_per_second))::int as room
