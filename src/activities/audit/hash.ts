@@ -37,7 +37,7 @@ export function digestOf(event: DomainEvent): Buffer {
     timestamp,
     payload,
     // In a channel the key is that again.
-    ...(channel_id === null && key !== null && { key }),
+    ...(channel_id === null && key && { key }),
   };
   return hash('sha256', canonicalJson(fields), 'buffer');
 }

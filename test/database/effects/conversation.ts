@@ -54,7 +54,8 @@ export async function startConversation(
     /** All that has happened in the workspace, as the effect runtime hands it out. */
     async events(): Promise<DomainEvent[]> {
       const rows = await db.execute(sql`
-        select id, type, version, workspace_id, channel_id, message_id, seq::float8 as seq,
+        select id, type, version, workspace_id, channel_id, message_id,
+          coalesce(key, channel_id::text) as key, seq::float8 as seq,
           to_char(timestamp at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as timestamp, payload
         from knockon.events where workspace_id = ${workspaceId} order by channel_id, seq, id`);
       return rows as unknown as DomainEvent[];
