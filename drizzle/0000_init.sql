@@ -597,24 +597,37 @@ SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
   SELECT left(path, 200) || ' is ' || left(value::text, 40) FROM nodes
   WHERE CASE
     WHEN jsonb_typeof(value) <> 'number' OR value::numeric = 0 THEN false
-    WHEN abs(value::numeric) NOT BETWEEN 2.3e-308 AND 1.79e308 THEN true
+    WHEN abs(value::numeric) NOT BETWEEN 4.9e-324 AND 1.7976931348623157e308 THEN true
+    -- Fifteen digits are always kept, though Postgres writes one such as 1e23 otherwise.
+    WHEN abs(value::numeric) > 2.3e-308
+      AND length(trim(BOTH '0' FROM translate(value::text, '-.', ''))) <= 15 THEN false
     ELSE value::numeric::float8::text::numeric <> value::numeric
   END
   LIMIT 1 $$;--> statement-breakpoint
--- Bytes of a payload as compact JSON: Postgres writes a space after each comma and colon.
+-- Bytes of a payload as compact JSON: Postgres writes a space after each comma and colon. Of one
+-- that is too large anyway, the bytes as Postgres writes it: to look for spaces takes seconds.
 CREATE FUNCTION knockon.json_bytes(payload jsonb) RETURNS int
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN octet_length(written) <= 262144 THEN octet_length(written)
+  SELECT CASE WHEN octet_length(written) <= 262144 OR octet_length(written) > 524288
+    THEN octet_length(written)
     ELSE octet_length(written) - length(bare) + length(replace(bare, ' ', '')) END
   FROM (SELECT payload::text AS written) AS whole, LATERAL (
-    SELECT regexp_replace(written, '"(?:[^"\\]|\\.)*"', '', 'g') AS bare OFFSET 0
+    SELECT CASE WHEN octet_length(written) BETWEEN 262145 AND 524288
+      THEN regexp_replace(written, '"(?:[^"\\]|\\.)*"', '', 'g') END AS bare OFFSET 0
   ) AS rest $$;--> statement-breakpoint
--- Whether an event may have that payload: an object of at most 256 KiB whose numbers are kept.
+-- Whether a payload is nested deeper than 98 levels: many who read JSON go no deeper.
+CREATE FUNCTION knockon.is_deep(payload jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT octet_length(payload::text) > 2 * 98 AND jsonb_path_exists(payload,
+    'strict $.**{98} ? (@.type() == "object" || @.type() == "array")') $$;--> statement-breakpoint
+-- Whether an event may have that payload: an object of at most 256 KiB and 98 levels whose numbers
+-- are kept.
 CREATE FUNCTION knockon.is_storable(payload jsonb) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE
     WHEN jsonb_typeof(payload) IS DISTINCT FROM 'object' THEN false
     WHEN octet_length(payload::text) > 262144 AND knockon.json_bytes(payload) > 262144 THEN false
+    WHEN knockon.is_deep(payload) THEN false
     WHEN payload::text ~ '[0-9.]{16}' THEN knockon.inexact_number(payload) IS NULL
     ELSE true
   END $$;--> statement-breakpoint
@@ -697,6 +710,10 @@ BEGIN
     detail := format('It has %s bytes of JSON. At most 262144 are taken.',
       knockon.json_bytes(payload));
     hint := 'Store what is large elsewhere, and put its id into the payload.';
+  ELSIF knockon.is_deep(payload) THEN
+    code := 'KN002';
+    problem := format('the payload of %s is nested deeper than 98 levels', named);
+    hint := 'Nest it less deep, or store it elsewhere and put its id into the payload.';
   ELSIF knockon.inexact_number(payload) IS NOT NULL THEN
     code := 'KN002';
     problem := format('the payload of %s has a number that can''t be kept exactly', named);

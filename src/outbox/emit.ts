@@ -7,6 +7,7 @@ import {
   type Payload,
 } from '../events/index.ts';
 import { isOwnType } from '../events/own-types.ts';
+import { unkeptText } from '../events/unkept-text.ts';
 import { EmitError, explainFailure } from './emit-error.ts';
 import { type AnyTransaction, type Row, runIn } from './transactions.ts';
 
@@ -87,9 +88,9 @@ async function write<T extends string | EventType<object>>(
   return {
     ...placed(row!),
     type: name,
-    workspace_id: workspaceId,
-    channel_id: channelId ?? null,
-    message_id: messageId ?? null,
+    workspace_id: workspaceId.toLowerCase(),
+    channel_id: channelId?.toLowerCase() ?? null,
+    message_id: messageId?.toLowerCase() ?? null,
     payload: event.payload,
   };
 }
@@ -147,17 +148,4 @@ function stringify(payload: unknown, refused: string): string {
     throw new EmitError(`${refused}: it can't be written as JSON`, { cause: error });
   }
   throw new EmitError(`${refused}: it must be a JSON object`);
-}
-
-/** Where a text has NUL, or half of a surrogate pair. */
-function unkeptText(value: unknown, path: string[] = []): string | undefined {
-  const isUnkept = (text: string) => /[\0\p{Surrogate}]/u.test(text);
-  if (typeof value === 'string') return isUnkept(value) ? path.join('.') : undefined;
-  if (typeof value !== 'object' || value === null) return undefined;
-  for (const [name, member] of Object.entries(value)) {
-    if (isUnkept(name)) return `a name in ${path.join('.') || 'payload'}`;
-    const found = unkeptText(member, [...path, name]);
-    if (found !== undefined) return found;
-  }
-  return undefined;
 }

@@ -17,7 +17,9 @@ export const withoutNames = (
 function withoutNamesIn(path: string, payload: unknown, names: ReadonlySet<string>): string {
   let value = payload;
   const steps = path.split('.').map((step) => {
-    const isKnown = path === '' || names.has(step) || Array.isArray(value);
+    // A name may have dots, so what looks like a place in a list need not be one.
+    const isPlace = Array.isArray(value) && Object.hasOwn(value, step);
+    const isKnown = path === '' || names.has(step) || isPlace;
     value = isContainer(value) ? Reflect.get(value, step) : undefined;
     return isKnown ? step : '*';
   });

@@ -1,5 +1,6 @@
 import { closest } from 'fastest-levenshtein';
 import type { Issue } from '../issue.ts';
+import { unkeptText } from '../unkept-text.ts';
 import { compareWithStandard, compile, FORMATS } from './ajv.ts';
 import { issuesOf } from './check.ts';
 import { isObject, type JsonSchema, KEYWORDS, schemasWithin } from './keywords.ts';
@@ -29,7 +30,7 @@ export function schemaIssues(schema: unknown): Issue[] {
     return [
       { path: '', message: `has ${parts.length} schemas within; at most ${MOST_PARTS} may be` },
     ];
-  const issues = [...rootIssues(schema), ...parts.flatMap(partIssues)];
+  const issues = [...rootIssues(schema), ...parts.flatMap(partIssues), ...referenceIssues(parts)];
   if (issues.length > 0) return issues;
   const faults = issuesOf(compareWithStandard(schema) ?? []);
   return faults.length > 0 ? faults : compileIssues(schema);
@@ -39,7 +40,8 @@ function boundIssue(schema: JsonSchema): string | undefined {
   if (depthOf(schema) > DEEPEST) return `is nested deeper than ${DEEPEST} levels`;
   const bytes = Buffer.byteLength(JSON.stringify(schema));
   if (bytes > LARGEST_SCHEMA) return `has ${bytes} bytes; at most ${LARGEST_SCHEMA} may be`;
-  return undefined;
+  const unkept = unkeptText(schema);
+  return unkept && `can't be stored: ${unkept} holds NUL or half a character`;
 }
 
 /** How deep it is nested; one more than may be where it is deeper. */
@@ -88,13 +90,50 @@ function keywordIssue(keyword: string, value: unknown): string | undefined {
       `is no keyword of JSON Schema 2020-12; did you mean ${closest(keyword, KEYWORDS)}? ` +
       'Your own begin with x-'
     );
-  if (/^\$(dynamicR|r)ef$/.test(keyword) && typeof value === 'string' && !value.startsWith('#'))
-    return 'must begin with #: nothing is fetched, so put what it means into $defs';
   if (keyword === 'format' && typeof value === 'string' && !FORMATS.includes(value))
     return `is no format that is known; did you mean ${closest(value, FORMATS)}?`;
   if (keyword === 'pattern' && typeof value === 'string') return patternIssue(value);
   if (keyword !== 'patternProperties' || !isObject(value)) return undefined;
   return Object.keys(value).map(patternIssue).find(Boolean);
+}
+
+/**
+ * References may lead to schemas alone. Elsewhere, such as in `examples`, nobody has looked at what
+ * is there, and it has no price.
+ */
+function referenceIssues(parts: Part[]): Issue[] {
+  const targets = new Set(['#', ...parts.flatMap(targetsIn)]);
+  return parts.flatMap(({ path, schema }) =>
+    ['$ref', '$dynamicRef'].flatMap((keyword) => {
+      const ref = schema[keyword];
+      if (typeof ref !== 'string' || targets.has(targetOf(ref))) return [];
+      const message = ref.startsWith('#')
+        ? 'leads to no schema within this one'
+        : 'must begin with #: nothing is fetched, so put what it means into $defs';
+      return [{ path: [...path, keyword].join('.'), message }];
+    }),
+  );
+}
+
+/** What leads to the schemas that stand directly within a part, and to the part by its name. */
+function targetsIn({ path, schema }: Part): string[] {
+  const names = [schema.$anchor, schema.$dynamicAnchor].filter((name) => name !== undefined);
+  const within = schemasWithin(schema).map((inner) => JSON.stringify([...path, ...inner.path]));
+  return [...within, ...names.map((name) => `#${name}`)];
+}
+
+/** What a reference leads to, as `targetsIn` names it. */
+function targetOf(ref: string): string {
+  const [start = '', ...steps] = ref.split('/');
+  if (start !== '#' || steps.length === 0) return ref;
+  try {
+    const names = steps.map((step) =>
+      decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~'),
+    );
+    return JSON.stringify(names);
+  } catch {
+    return '';
+  }
 }
 
 function patternIssue(source: string): string | undefined {

@@ -8,6 +8,7 @@ import { EVENT_TYPES_CHANNEL } from '../../events/register.ts';
 import { compileCheck } from '../../events/schema/check.ts';
 import { incompatibilities } from '../../events/schema/compare/incompatibilities.ts';
 import { schemaIssues } from '../../events/schema/schema-issues.ts';
+import { unkeptText } from '../../events/unkept-text.ts';
 import { recordAction } from '../access/action-log.ts';
 import { type EventTypeVersion, readEventType, readVersion } from './list.ts';
 
@@ -40,6 +41,8 @@ function issuesOf({ name, schema, examples }: EventTypeGiven): Issue[] {
   if (refused) return [{ path: 'name', message: refused }];
   const issues = schemaIssues(schema);
   if (issues.length > 0) return within('schema', issues);
+  const unkept = unkeptText({ examples });
+  if (unkept) return [{ path: 'examples', message: `${unkept} holds NUL or half a character` }];
   const check = compileCheck(schema);
   return examples.flatMap((example, place) => within(`examples.${place}`, check(example)));
 }

@@ -56,6 +56,8 @@ describe('an event', () => {
     const { body: message } = await api.post(channel_id);
     const { body } = await emit(paid({ channel_id, message_id: message.id }));
     expect(body).toMatchObject({ channel_id, message_id: message.id, key: channel_id, seq: 2 });
+    const shouted = await emit(paid({ channel_id: channel_id.toUpperCase() }));
+    expect(shouted.body).toMatchObject({ channel_id, key: channel_id, seq: 3 });
   });
 
   it('has no place without a key', async () => {

@@ -109,6 +109,7 @@ describe('PUT /v1/ops/event_types/{name}', () => {
       { schema: amount, examples: [{ amount: 1 }, {}] },
       'examples.1.amount',
     ],
+    ['an example with NUL', 'job.done', { schema: amount, examples: [{ a: '\0' }] }, 'examples'],
     ['a field that is none', 'job.done', { schema: amount, shema: 1 }, 'shema'],
     [
       'a large schema',

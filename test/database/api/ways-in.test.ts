@@ -83,6 +83,16 @@ async function inSql(how: 'emit' | 'emit_many', given: Given): Promise<string | 
   }
 }
 
+/** Numbers that doubles hold as they are written. */
+const strange = {
+  amount: 5,
+  all: [1e23, 1e22, 5e-324, 1e-320, Number.MAX_VALUE, 2 ** 53, 0.1 + 0.2],
+};
+
+/** A payload that is nested so deep, the payload itself counted. */
+const nested = (levels: number): object =>
+  JSON.parse(`{"amount":5,"a":${'['.repeat(levels - 1)}1${']'.repeat(levels - 1)}}`);
+
 const paid = (rest: Partial<Given> = {}): Given => ({
   type: 'invoice.paid',
   payload: { amount: 5 },
@@ -107,6 +117,8 @@ describe.each(Object.keys(ways))('%s', (name) => {
     ['again with that key', () => paid({ key: `k ${name}` }), { seq: 1, unordered: false }],
     ['with the longest key', () => paid({ key: `${name}${'é'.repeat(200 - name.length)}` }), {}],
     ['about a message', () => paid({ message: own.message }), {}],
+    ['nested as deep as may be', () => paid({ payload: nested(98) }), { payload: nested(98) }],
+    ['with strange numbers', () => paid({ payload: strange }), { payload: strange }],
   ])('stores an event %s, and queues it', async (_, given, expected) => {
     const id = await way(given());
     expect(await rowOf(id!)).toMatchObject({
@@ -119,6 +131,11 @@ describe.each(Object.keys(ways))('%s', (name) => {
       dispatch_id: null,
       ...expected,
     });
+  });
+
+  it('tells the id of a channel as it is written in the log', async () => {
+    const id = await way(paid({ channel: own.channel.toUpperCase() }));
+    expect(await rowOf(id!)).toMatchObject({ channel_id: own.channel });
   });
 
   it('gives the next place in a channel', async () => {
@@ -143,6 +160,7 @@ describe.each(Object.keys(ways))('%s', (name) => {
     ["another workspace's channel", () => paid({ channel: foreign.channel })],
     ["another workspace's message", () => paid({ message: foreign.message })],
     ['a channel that is not there', () => paid({ channel: foreign.message })],
+    ['a payload that is nested too deep', () => paid({ payload: nested(99) })],
     ['a payload that is too large', () => paid({ payload: { note: 'x'.repeat(262_144) } })],
   ])('refuses %s, and stores nothing', async (_, given) => {
     const count = async () => (await api.database.pg`select 1 from knockon.events`).length;

@@ -157,6 +157,18 @@ describe('what SQL has emitted', () => {
     expect(letter!['reason']).toMatch(/: \*(\.\*)? must be a whole number$/);
   });
 
+  it('tells no name with dots that looks like a place in a list', async () => {
+    const lines = { type: 'array' };
+    await declareTypes(test.database, ['invoice.sent'], {
+      schema: { type: 'object', properties: { lines }, additionalProperties: false },
+    });
+    const payload = test.database.pg.json({ lines: [], 'lines.ada@example.com': 1 });
+    await test.database.pg`select knockon.emit('invoice.sent', ${workspaceId}::uuid, ${payload})`;
+    await dispatch();
+    const [letter] = await letters();
+    expect(letter!['reason']).toMatch(/: lines\.\*\.\* is not a known field$/);
+  });
+
   it('is checked in pages, however much it is', async () => {
     const note = 'x'.repeat(100_000);
     for (let nth = 0; nth < 20; nth += 1) await emit({ amount: nth % 5 ? nth : 'bad', note });

@@ -105,6 +105,19 @@ describe('a schema', () => {
     ]);
   });
 
+  it('may refer to any schema within, by its path and by its anchor', () => {
+    const names = {
+      'a/b~c d%': { type: 'integer' },
+      any: true,
+      n: { $anchor: 'n', type: 'integer' },
+    };
+    const refs = ['#', '#n', '#/$defs/a~1b~0c%20d%25', '#/$defs/any', '#/properties/0'];
+    const schema = object({ ...refs.map(($ref) => ({ $ref })) }, { $defs: names });
+    expect(schemaIssues(schema)).toEqual([]);
+    const check = compileCheck(schema);
+    expect(check({ 1: 'x', 2: 'x', 3: 'x' }).map(({ path }) => path)).toEqual(['1', '2']);
+  });
+
   it('may have every part of the standard, and parts of its own', () => {
     const schema = object(
       {
@@ -136,7 +149,26 @@ describe('a schema', () => {
       '#',
     ],
     ['an $id within', object({ a: { $id: 'a' } }), 'properties.a.$id', 'at the top'],
-    ['a reference to nothing', object({ a: { $ref: '#/$defs/no' } }), '', "can't"],
+    [
+      'a reference to nothing',
+      object({ a: { $ref: '#/$defs/no' } }),
+      'properties.a.$ref',
+      'no schema',
+    ],
+    [
+      'a reference to what is no schema, and is not looked at',
+      object({ a: { $ref: '#/examples/0' } }, { examples: [{ pattern: '(?=a)' }] }),
+      'properties.a.$ref',
+      'no schema',
+    ],
+    [
+      'a reference that is malformed',
+      object({ a: { $ref: '#/%' } }),
+      'properties.a.$ref',
+      'no schema',
+    ],
+    ['a NUL in a text', object({ a: { const: 'a\0' } }), '', 'properties.a.const holds NUL'],
+    ['a NUL in a name', object({ 'a\0': {} }), '', 'a name in properties holds NUL'],
     ['an unknown format', object({ a: { format: 'emial' } }), 'properties.a.format', 'email'],
     ['a pattern that is none', object({ a: { pattern: '(' } }), 'properties.a.pattern', 'RE2'],
     ['a lookahead', object({ a: { pattern: '(?=a)' } }), 'properties.a.pattern', 'RE2'],

@@ -56,8 +56,8 @@ async function checkType(
     payload,
     payloadJson: JSON.stringify(payload),
     key,
-    channelId: channel_id,
-    messageId: message_id,
+    channelId: channel_id?.toLowerCase(),
+    messageId: message_id?.toLowerCase(),
   };
 }
 
