@@ -1,9 +1,24 @@
 import type { Contestant } from './contestant.ts';
-import { knockonAll, knockonApi, knockonOrdered, knockonShipped } from './knockon.ts';
+import {
+  knockonAll,
+  knockonApi,
+  knockonEvents,
+  knockonOrdered,
+  knockonShipped,
+  knockonSql,
+} from './knockon.ts';
 import { floor, orderedPeers, peers } from './peers.ts';
 
 /** In the order of the tables; the first is what the others are compared with. */
-export const contestants: Contestant[] = [floor, ...peers, knockonApi, knockonAll, knockonShipped];
+export const contestants: Contestant[] = [
+  floor,
+  ...peers,
+  knockonApi,
+  knockonAll,
+  knockonEvents,
+  knockonSql,
+  knockonShipped,
+];
 
 /** Those of the ordered part: one at a time within a channel. */
 export const orderedContestants: Contestant[] = [...orderedPeers, knockonOrdered];

@@ -6,6 +6,7 @@ import { type Journey, journeyOf, type Times } from '../idle/journey.ts';
 import { load } from '../load.ts';
 import { type Shape, shapes } from '../shapes.ts';
 import type { Entrant } from './contestant.ts';
+import { applicationRequests, type EventSource, eventRequests, makeOwnPlaces } from './events.ts';
 import type { Servers } from './peer.ts';
 import { makePlaces, messageRequests, type Place, post } from './workspace.ts';
 
@@ -17,6 +18,8 @@ interface Parts {
   temporal: Servers;
   env: NodeJS.ProcessEnv;
   effectWorker: string | undefined;
+  /** Default: messages. */
+  source?: EventSource;
 }
 
 /** Our processes, each under the command's name. */
@@ -25,16 +28,18 @@ export class KnockonEntrant implements Omit<Entrant, 'stop'> {
   readonly #temporal: Servers;
   readonly #env: NodeJS.ProcessEnv;
   readonly #effectWorker: string | undefined;
+  readonly #source: EventSource | undefined;
   readonly #running = new Map<string, Forked>();
   /** Made once, as channels have events and effects of their own. */
   readonly #places = new Map<string, Promise<Place[]>>();
   #home: Promise<Place[]> | undefined;
 
-  constructor({ pg, temporal, env, effectWorker }: Parts) {
+  constructor({ pg, temporal, env, effectWorker, source }: Parts) {
     this.#pg = pg;
     this.#temporal = temporal;
     this.#env = env;
     this.#effectWorker = effectWorker;
+    this.#source = source;
   }
 
   get url() {
@@ -49,15 +54,22 @@ export class KnockonEntrant implements Omit<Entrant, 'stop'> {
     const spread = `${channels} in ${workspaces}`;
     if (!this.#places.has(spread))
       this.#places.set(spread, this.#makePlaces({ workspaces, channels }));
-    return messageRequests(this.url, await this.#places.get(spread)!);
+    const places = await this.#places.get(spread)!;
+    if (!this.#source) return messageRequests(this.url, places);
+    const { type, application } = this.#source;
+    return application
+      ? applicationRequests(this.url, places)
+      : eventRequests(this.url, type, places);
   }
 
   #makePlaces(spread: { workspaces: number; channels: number }) {
+    if (this.#source?.application) return makeOwnPlaces(this.#pg, spread);
     return makePlaces(this.url, this.#env.KNOCKON_ADMIN_KEY!, spread);
   }
 
   async watch() {
     const pg = this.#pg;
+    const type = this.#source?.type ?? 'message.created';
     const [{ mark }] = await pg<[{ mark: string }]>`select uuidv7() as mark`;
     const count = async (rows: Promise<{ count: number }[]>) => (await rows)[0]!.count;
     return {
@@ -65,7 +77,7 @@ export class KnockonEntrant implements Omit<Entrant, 'stop'> {
         count(
           pg<
             { count: number }[]
-          >`select count(*)::int from knockon.events where id > ${mark} and type = 'message.created'`,
+          >`select count(*)::int from knockon.events where id > ${mark} and type = ${type}`,
         ),
       effects: () =>
         count(
@@ -81,9 +93,22 @@ export class KnockonEntrant implements Omit<Entrant, 'stop'> {
     this.#home ??= this.#makePlaces({ workspaces: 1, channels: 1 });
     const [{ key, channel }] = (await this.#home) as [Place];
     const message = { author: 'ada', text: 'is anybody there?' };
+    if (this.#source) return await this.#emit(this.#source, { key, channel }, message);
     return (
       await post<{ event_id: string }>(`${this.url}/v1/channels/${channel}/messages`, key, message)
     ).event_id;
+  }
+
+  async #emit(
+    { type, application }: EventSource,
+    { key, channel }: Place,
+    message: object,
+  ): Promise<string> {
+    const path = application ? `/channels/${channel}/messages` : '/v1/events';
+    const body = application
+      ? { ...message, workspace_id: key }
+      : { type, key: channel, payload: message };
+    return (await post<{ id: string }>(`${this.url}${path}`, key, body)).id;
   }
 
   happened(event: string) {
@@ -114,6 +139,12 @@ export class KnockonEntrant implements Omit<Entrant, 'stop'> {
   /** In place of the one that runs. Where it dispatches itself, no relay does beside it. */
   async startApi(dispatcher: 'on' | 'off' = 'on') {
     await this.#stop('api', ...(dispatcher === 'on' ? ['relay'] : []));
+    const application = this.#source?.application;
+    if (application) {
+      await this.#start(['api'], { POOL: '8' }, application);
+      if (dispatcher === 'on') await this.#start(['relay']);
+      return;
+    }
     await this.#start(['api'], { KNOCKON_DISPATCHER: dispatcher });
   }
 

@@ -4,6 +4,7 @@ import { migrate } from '../../src/db/migrate.ts';
 import { type Ground, look } from '../ground.ts';
 import { ourTemporal } from '../servers/temporal.ts';
 import type { Contestant, Entrant } from './contestant.ts';
+import { bySql, type EventSource, makeOwnTables, overHttp } from './events.ts';
 import { KnockonEntrant } from './knockon-entrant.ts';
 
 /** As `knockon up` has it for its own. */
@@ -60,13 +61,40 @@ export const knockonOrdered: Contestant = {
   enter: (ground) => enter(ground, 'knockon_ordered', 'key'),
 };
 
+/** As `knockon`, with `POST /v1/events` in place of messages. */
+export const knockonEvents: Contestant = {
+  name: 'knockon-events',
+  title: 'Knock-on, events over HTTP',
+  effects: 6,
+  patience,
+  enter: (ground) => enter(ground, 'knockon_events', 'none', overHttp),
+};
+
+/** As `knockon`, with an application's own API that emits in SQL over eight connections. */
+export const knockonSql: Contestant = {
+  name: 'knockon-sql',
+  title: 'Knock-on, events by SQL',
+  effects: 6,
+  patience,
+  // Its backlog would be one of the application's.
+  backlog: 0,
+  enter: (ground) => enter(ground, 'knockon_sql', 'none', bySql),
+};
+
 /** Hosts six effects that do what the peers' do. */
 const sameJob = fileURLToPath(new URL('../peers/knockon/worker.js', import.meta.url));
 
 /** @param ordering of effects that do what the peers' do, in place of those that ship */
-async function enter(ground: Ground, name: string, ordering?: 'none' | 'key'): Promise<Entrant> {
+async function enter(
+  ground: Ground,
+  name: string,
+  ordering?: 'none' | 'key',
+  source?: EventSource,
+): Promise<Entrant> {
   const database = await ground.database(name);
   await migrate(database);
+  const pg = look(database);
+  if (source?.application) await makeOwnTables(pg);
   const temporal = await ourTemporal(ground);
   const adminKey = randomBytes(24).toString('hex');
   const env = {
@@ -79,12 +107,14 @@ async function enter(ground: Ground, name: string, ordering?: 'none' | 'key'): P
     KNOCKON_DRAIN: '0s',
     LOG_LEVEL: 'info',
     ...(ordering && { ORDERING: ordering }),
+    ...(source && { EVENT_TYPE: source.type }),
   };
   const entrant = new KnockonEntrant({
-    pg: look(database),
+    pg,
     temporal,
     env,
     effectWorker: ordering && sameJob,
+    source,
   });
   await entrant.startWorkers();
   await entrant.startApi();

@@ -2,11 +2,17 @@
 // are (see examples/transcripts). ORDERING: `key` or `none`. From the build, so that no
 // loader's time is counted.
 import { sql } from 'drizzle-orm';
+import { z } from 'zod';
 import { defineEffect } from '../../../dist/activities/runtime/effect.js';
 import { connectDatabase } from '../../../dist/db/client.js';
+import { defineEvent } from '../../../dist/events/catalogue.js';
 import { readConfig } from '../../../dist/settings/config.js';
 import { hostEffects } from '../../../dist/workers/effects.js';
 import { createLog, runProcess, ShutdownStack } from '../../../dist/workers/process/process.js';
+
+const type = process.env.EVENT_TYPE ?? 'message.created';
+if (type !== 'message.created')
+  defineEvent(type, { payload: z.object({ author: z.string(), text: z.string() }) });
 
 const names = ['webhooks', 'notifications', 'search', 'analytics', 'audit', 'cache'];
 
@@ -14,10 +20,10 @@ const effect = (name) =>
   defineEffect({
     name,
     description: 'A row an event.',
-    on: ['message.created'],
+    on: [type],
     ordering: process.env.ORDERING,
     async transact(tx, events) {
-      const ids = sql.param(events.map((event) => event.message_id));
+      const ids = sql.param(events.map((event) => event.message_id ?? event.id));
       await tx.execute(
         sql`insert into effect_log (effect, message_id) select ${name}, unnest(${ids}::uuid[])`,
       );
