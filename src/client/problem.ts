@@ -22,7 +22,7 @@ export class ProblemError extends Error {
   readonly retryAfterMs: number | undefined;
 
   constructor(problem: Problem, headers: Headers) {
-    super(`${problem.status} ${problem.title}: ${problem.detail}`);
+    super(`${problem.status} ${problem.title}: ${problem.detail}${fieldsOf(problem)}`);
     this.problem = problem;
     this.status = problem.status;
     this.requestId = headers.get('x-request-id');
@@ -33,6 +33,13 @@ export class ProblemError extends Error {
   is(kind: string): boolean {
     return this.problem.type === `urn:knockon:problem:${kind}`;
   }
+}
+
+/** The first few fields with what is wrong: a log that prints only the message must have them. */
+function fieldsOf({ errors }: Problem): string {
+  if (!Array.isArray(errors) || errors.length === 0) return '';
+  const shown = errors.slice(0, 5).map(({ path, message }) => `${path || 'the body'} ${message}`);
+  return ` (${shown.join('; ')})`;
 }
 
 /** Thrown where no answer came: the API can't be reached, or it took too long. */

@@ -15,10 +15,9 @@ export const EMITTER = 'knockon_emitter';
 export async function letEmitterEmit(tx: TransactionSql, role: string): Promise<string | null> {
   if (!(await makeRole(tx, role)))
     return (
-      `The role ${role} does not exist, and this role may not make it. Without it, only the ` +
-      "owner of Knock-on's tables can emit in SQL. An administrator makes it, and gives it to " +
-      `an application:\n  create role ${role} nologin;\n  grant ${role} to ROLE;\n` +
-      'Then migrate again.'
+      "This role owns Knock-on's tables, and can emit. For other roles there must be the role " +
+      `${role}, which this role may not make. If you need it, an administrator runs:\n` +
+      `  create role ${role} nologin;\n  grant ${role} to ROLE;\nThen migrate again.`
     );
   if (await grantFunctions(tx, role)) return null;
   return (

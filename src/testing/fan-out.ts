@@ -53,7 +53,7 @@ export class FanOut {
 
   /**
    * Registers the effects: what is emitted from then on is for them. Only one at a time for a
-   * database.
+   * database. Nothing of the database's other effects runs.
    *
    * @throws ConfigError if a setting of an effect's own is wrong
    */
@@ -118,8 +118,12 @@ export class FanOut {
 
   async #outcome(group: ClaimedDispatch): Promise<void> {
     await markStarted(this.#database.pg, group.id, null);
-    if (group.subscribers.length === 0) return;
-    const [dispatch] = handedOver(group);
+    // An effect of an earlier test has no worker here: its part would never end.
+    const subscribers = group.subscribers.filter(({ name }) =>
+      this.#effects.some((effect) => effect.name === name),
+    );
+    if (subscribers.length === 0) return;
+    const [dispatch] = handedOver({ ...group, subscribers });
     // Without search attributes, which the time-skipping server can't be asked for.
     const handle = await this.#env.client.workflow.start(workflowName(dispatch.type), {
       taskQueue: WORKFLOW_QUEUE,

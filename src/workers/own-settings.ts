@@ -43,7 +43,7 @@ const variablesIn = (settings: Effect['settings']) => Object.keys(settings?.shap
 function sentence(effect: string, { path, message }: z.core.$ZodIssue, given: Variables): string {
   const variable = String(path[0]);
   const told = problemOf(variable, given[variable], `is for the effect "${effect}"`);
-  return `${told}; ${message}`;
+  return given[variable] === undefined ? told : `${told}; ${message}`;
 }
 
 function giveSettings(effect: Effect, given: Variables): Effect {

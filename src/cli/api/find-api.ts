@@ -102,8 +102,8 @@ export function findApi(
 
 function noApi(folder: string, whose: keyof typeof keys): CommandError {
   const remedy =
-    'Start everything here with `npm start` (in another terminal), or name a running API by ' +
-    '--api-url and --api-key.';
+    'Start everything here with `npm start` (in another terminal), or name a running API: set ' +
+    `KNOCKON_API_URL and ${keys[whose].variable}, or give --api-url and --api-key.`;
   const exitCode = whose === 'operator' ? EXIT.unreachable : EXIT.failed;
   return new CommandError(
     `No API is known here: there is no up.json in ${folder}. ${remedy}`,

@@ -85,7 +85,16 @@ async function showLetters(ops: Ops<FailedOptions>): Promise<void> {
   const letters = await collect(list, options.limit);
   if (options.json) return terminal.out(JSON.stringify(letters));
   if (letters.length === 0) return terminal.out('Nothing has been given up.');
-  const head = ['when', 'subscriber', 'event', 'cause', 'tries', 'message', 'id', 'workflow'];
+  const head = [
+    'when',
+    'subscriber',
+    'type',
+    'cause',
+    'tries',
+    'message or event',
+    'id',
+    'workflow',
+  ];
   terminal.out(table(terminal, head, letters.map(rowOf)));
 }
 

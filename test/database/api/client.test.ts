@@ -63,7 +63,8 @@ describe('the client', () => {
     const call = client.postMessage({ path, body: { author: '', text: 'hello' } });
     const error = await call.catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ProblemError);
-    const { status, problem, requestId } = error as ProblemError;
+    const { status, problem, requestId, message } = error as ProblemError;
+    expect(message).toContain('(author must have 1 to 255 characters)');
     expect((error as ProblemError).is('validation')).toBe(true);
     expect(status).toBe(422);
     expect(problem.errors).toEqual([{ path: 'author', message: 'must have 1 to 255 characters' }]);

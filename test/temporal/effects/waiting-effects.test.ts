@@ -9,6 +9,7 @@ import {
 } from '../../../src/activities/runtime/effect.ts';
 import { members } from '../../../src/db/schema/messages.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
+import { aCallTo } from '../../harness/effects.ts';
 import { FanOut } from '../../harness/fan-out.ts';
 import { aChannel, aMessage, aWriter } from '../../harness/messaging.ts';
 
@@ -74,6 +75,23 @@ describe('an effect that waits for a moment', () => {
 });
 
 describe('a whole fan-out', () => {
+  it('ends though an effect of an earlier test is registered in the database', async () => {
+    const done: string[] = [];
+    const named = (name: string) =>
+      defineEffect({
+        name,
+        description: '',
+        on: ['message.created'],
+        perform: async () => void done.push(name),
+      });
+    await posted('one');
+    await (await aCallTo(named('earlier'), test.database))();
+    fanOut = await FanOut.open(test, [named('later')]);
+    await posted('two');
+    expect(await fanOut.run()).toEqual([]);
+    expect(done).toEqual(['earlier', 'later']);
+  });
+
   it('is seen through beside one that gives up, and says why', async () => {
     const tries: string[] = [];
     const broken = defineEffect({

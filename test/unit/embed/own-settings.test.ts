@@ -42,7 +42,7 @@ describe("settings of an effect of one's own", () => {
       MAIL_TOKEN: 'short',
     };
     const problems = problemsOf(env);
-    expect(problems).toContain('CRM_SYNC_URL is not set: it is for the effect "crm-sync"');
+    expect(problems).toContain('CRM_SYNC_URL is not set: it is for the effect "crm-sync"\n');
     expect(problems).toContain('CRM_SYNC_TRIES is "many": it is for the effect "crm-sync"');
     expect(problems).toContain('CRM_SYNC_URI is not a setting of the effect "crm-sync"');
     expect(problems).toContain('did you mean CRM_SYNC_URL?');
