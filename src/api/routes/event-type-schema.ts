@@ -63,7 +63,8 @@ export async function findEventType(
   name: string,
   wanted?: number,
 ) {
-  const versions = await readEventType(database.db, name);
+  // No row has another name, and Postgres refuses some.
+  const versions = /^[\w.]+$/.test(name) ? await readEventType(database.db, name) : [];
   const [current] = versions;
   if (!current) throw await noSuchType(eventTypes, name);
   const shown = wanted === undefined ? current : await readVersion(database.db, name, wanted);

@@ -85,7 +85,11 @@ export const bodies: Record<string, unknown> = {
   'POST /v1/ops/keys/revoke': { ids: [ABSENT], reason: 'a test' },
   'POST /v1/ops/workspaces/{id}/api_keys': { name: 'spare' },
   'POST /v1/ops/operators': { name: 'ada', role: 'viewer' },
+  'PUT /v1/ops/event_types/{name}': { schema: { type: 'object' } },
 };
+
+/** Names in paths, where what is made can't have any. */
+const names: Record<string, string> = { 'PUT /v1/ops/event_types/{name}': 'thing.made' };
 
 export const titleOf = ({ method, path }: Pick<Operation, 'method' | 'path'>) =>
   `${method} ${path}`;
@@ -93,10 +97,12 @@ export const titleOf = ({ method, path }: Pick<Operation, 'method' | 'path'>) =>
 /**
  * The operation's path with its parameters filled in, and the query parameters that must be there.
  */
-export function fill({ path, parameters }: Operation, values: Record<string, string> = {}): string {
+export function fill(operation: Operation, values: Record<string, string> = {}): string {
+  const { path, parameters } = operation;
   const filled = path.replaceAll(
     /\{(\w+)\}/g,
-    (_, name: string) => values[name] ?? (/(^|_)id$/.test(name) ? ABSENT : 'nobody'),
+    (_, name: string) =>
+      names[titleOf(operation)] ?? values[name] ?? (/(^|_)id$/.test(name) ? ABSENT : 'nobody'),
   );
   const query = parameters
     .filter((p) => p.in === 'query' && p.required)
