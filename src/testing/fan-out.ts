@@ -146,6 +146,7 @@ export class FanOut {
 
 /**
  * From then on `now()` is a function of ours in new sessions, also where it is a column's default.
+ * What is emitted has that time too.
  */
 async function giveItsOwnTime(pg: Sql): Promise<void> {
   await pg.unsafe(`
@@ -154,7 +155,15 @@ async function giveItsOwnTime(pg: Sql): Promise<void> {
     insert into clock.ahead values (0);
     create function clock.now() returns timestamptz language sql stable as
       'select pg_catalog.now() + ms * interval ''1 ms'' from clock.ahead';
+    create function clock.clock_timestamp() returns timestamptz language sql volatile as
+      'select pg_catalog.clock_timestamp() + ms * interval ''1 ms'' from clock.ahead';
+    grant usage on schema clock to public;
+    grant select on clock.ahead to public;
     do $$ declare c record; begin
+      for c in select oid::regprocedure as function from pg_proc
+        where pronamespace = to_regnamespace('knockon') and proname = 'store_events' loop
+        execute format('alter function %s set search_path = clock, pg_catalog, pg_temp', c.function);
+      end loop;
       for c in select table_name, column_name from information_schema.columns where table_schema = 'knockon' and column_default = 'now()' loop
         execute format('alter table knockon.%I alter column %I
           set default clock.now()', c.table_name, c.column_name);

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { notifications } from '../../../src/activities/notifications/index.ts';
 import {
   dead,
@@ -8,12 +9,15 @@ import {
   retry,
 } from '../../../src/activities/runtime/effect.ts';
 import { members } from '../../../src/db/schema/messages.ts';
+import { defineEvent } from '../../../src/events/index.ts';
+import { emit } from '../../../src/outbox/emit.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { aCallTo } from '../../harness/effects.ts';
 import { FanOut } from '../../harness/fan-out.ts';
 import { aChannel, aMessage, aWriter } from '../../harness/messaging.ts';
 
 const HOUR = 3_600_000;
+const reminderSent = defineEvent('reminder.sent', { payload: z.object({}) });
 let test: TestDatabase;
 let fanOut: FanOut;
 beforeEach(async () => {
@@ -90,6 +94,34 @@ describe('a whole fan-out', () => {
     await posted('two');
     expect(await fanOut.run()).toEqual([]);
     expect(done).toEqual(['earlier', 'later']);
+  });
+
+  it('gives what an effect emits the time that was skipped to', async () => {
+    const happened: Date[] = [];
+    const emitting = defineEffect({
+      name: 'emitting',
+      description: '',
+      on: ['message.created'],
+      async transact(tx, [event], { now }) {
+        const due = new Date(Date.parse(event!.timestamp) + 30 * HOUR);
+        if (now() < due) return [later(event!, due)];
+        await emit(tx, { type: reminderSent, workspaceId: event!.workspace_id, payload: {} });
+      },
+    });
+    const noting = defineEffect({
+      name: 'noting',
+      description: '',
+      on: [reminderSent],
+      async transact(_, events) {
+        for (const { timestamp } of events) happened.push(new Date(timestamp));
+      },
+    });
+    fanOut = await FanOut.open(test, [emitting, noting]);
+    const began = await fanOut.now();
+    await posted('one');
+    expect(await fanOut.run()).toEqual([]);
+    expect(happened).toHaveLength(1);
+    expect((happened[0]!.getTime() - began.getTime()) / HOUR).toBeGreaterThan(29.9);
   });
 
   it('is seen through beside one that gives up, and says why', async () => {
