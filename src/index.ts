@@ -9,6 +9,7 @@ export {
   dead,
   defineEffect,
   type Effect,
+  type EventOf,
   later,
   laterIn,
   type Open,

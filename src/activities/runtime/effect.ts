@@ -24,7 +24,7 @@ interface Aside {
 /** The events that are not done, and why. Nothing or an empty list: all are done. */
 export type Answer = Open[] | undefined;
 
-interface Options<S extends OwnSettings> {
+interface Options<S extends OwnSettings, T extends AnyType> {
   /**
    * Lower case, digits, `_` and `-`; names its receipts, its task queue (`effects.<name>`) and its
    * activity. Never change it.
@@ -36,7 +36,7 @@ interface Options<S extends OwnSettings> {
    * Event types or their names, or `['*']` for all, those declared later included. A name may be
    * declared later, or by the API alone: its events come as soon as it is there.
    */
-  on: (string | EventType<object>)[];
+  on: T[];
   /**
    * How it gets events of an older version of their type. `current` (default): as the type's
    * `upcast` makes them. `stored`: as they lie in the log.
@@ -88,6 +88,13 @@ interface Options<S extends OwnSettings> {
   settings?: S;
 }
 
+/** An event type, or its name. */
+type AnyType = string | EventType<object>;
+
+/** An event of that type: its payload is typed where `on` has what `defineEvent` returned. */
+export type EventOf<T extends AnyType> =
+  T extends EventType<infer P> ? DomainEvent & { payload: P } : DomainEvent;
+
 /** The schema of an effect's own settings: `z.object`, by the names of environment variables. */
 export type OwnSettings = z.ZodObject | undefined;
 
@@ -125,28 +132,33 @@ export interface OutsideCall extends Call {
 }
 
 /** An effect that changes our database and nothing else: happens exactly once. */
-export interface DatabaseEffect<S extends OwnSettings = undefined> extends Options<S> {
+export interface DatabaseEffect<S extends OwnSettings = undefined, T extends AnyType = string>
+  extends Options<S, T> {
   /**
    * Runs in the transaction that holds the receipts: what it writes and the receipts are kept
    * together or not at all. The events are frozen, as the effects of a process share them. Large
    * events come in pages of 2 MB, each in a transaction of its own.
    */
-  transact(tx: Transaction, events: DomainEvent[], call: Call & Given<S>): Promise<Answer | void>;
+  transact(tx: Transaction, events: EventOf<T>[], call: Call & Given<S>): Promise<Answer | void>;
 }
 
 /** An effect that calls the outside: happens at least once; calls carry a stable id. */
-export interface OutsideEffect<S extends OwnSettings = undefined> extends Options<S> {
+export interface OutsideEffect<S extends OwnSettings = undefined, T extends AnyType = string>
+  extends Options<S, T> {
   /** Receipts are written after it has answered. Large events come in pages of 2 MB, in turn. */
-  perform(events: DomainEvent[], call: OutsideCall & Given<S>): Promise<Answer | void>;
+  perform(events: EventOf<T>[], call: OutsideCall & Given<S>): Promise<Answer | void>;
 }
 
 /** A checked effect, with every default filled in. */
 export type Effect = (Pick<DatabaseEffect, 'transact'> | Pick<OutsideEffect, 'perform'>) &
   Required<
-    Pick<Options<OwnSettings>, 'name' | 'description' | 'batch' | 'ordering' | 'onPoison' | 'again'>
+    Pick<
+      Options<OwnSettings, AnyType>,
+      'name' | 'description' | 'batch' | 'ordering' | 'onPoison' | 'again'
+    >
   > &
   Pick<
-    Options<OwnSettings>,
+    Options<OwnSettings, AnyType>,
     'as' | 'limit' | 'concurrency' | 'manyTargets' | 'waiting' | 'settings'
   > & {
     /** Names of event types, or `*`. */
@@ -157,8 +169,8 @@ export type Effect = (Pick<DatabaseEffect, 'transact'> | Pick<OutsideEffect, 'pe
   };
 
 /** Declares an effect. @throws TypeError if an option is invalid */
-export function defineEffect<S extends OwnSettings = undefined>(
-  options: DatabaseEffect<S> | OutsideEffect<S>,
+export function defineEffect<S extends OwnSettings = undefined, T extends AnyType = string>(
+  options: DatabaseEffect<S, T> | OutsideEffect<S, T>,
 ): Effect {
   check(options);
   const { timeout = '30s', retry = {}, ...rest } = options;
@@ -181,8 +193,10 @@ export function defineEffect<S extends OwnSettings = undefined>(
   });
 }
 
+type AnyOptions = DatabaseEffect<OwnSettings, AnyType> | OutsideEffect<OwnSettings, AnyType>;
+
 /** @throws TypeError if an option is invalid */
-function check(options: DatabaseEffect<OwnSettings> | OutsideEffect<OwnSettings>): void {
+function check(options: AnyOptions): void {
   const { name, on, batch = MOST_EVENTS, again = 'never', limit, concurrency } = options;
   const { attempts = 0, backoff = 1 } = options.retry ?? {};
   const isOrdered = (options.ordering ?? 'none') !== 'none';

@@ -241,7 +241,10 @@ const effect = defineEffect({
   settings: z.object({ MAILS_URL: z.url() }),
   async perform(events, { settings, now }) {
     const url: string = settings.MAILS_URL;
-    console.log(url, now(), events.length);
+    const ids: string[] = events.map(({ payload }) => payload.id);
+    // @ts-expect-error an id is a text
+    const numbers: number[] = events.map(({ payload }) => payload.id);
+    console.log(url, now(), ids, numbers);
   },
 });
 
