@@ -1,6 +1,7 @@
 import { eq, sql } from 'drizzle-orm';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { idempotencyKeys } from '../../../src/db/schema/workspaces.ts';
+import { declareTypes } from '../../harness/event-types.ts';
 import { bodies, fill, type Operation, operations, titleOf } from './openapi-operations.ts';
 import { OPERATOR, request, useApi } from './test-api.ts';
 
@@ -17,6 +18,7 @@ beforeAll(async () => {
   );
   // There is no delivery here to be sent again.
   creating = keyed.filter(({ path }) => !path.startsWith('/v1/deliveries/'));
+  await declareTypes(api.database, ['invoice.paid']);
   channel = await api.channel();
   endpoint = (
     await api.call('POST', '/v1/endpoints', {
@@ -45,6 +47,19 @@ const fresh = (operation: Operation) => {
   return operation.path === '/v1/channels' ? { name: `channel ${Math.random()}` } : body;
 };
 
+/** What another body has. */
+const others: Record<string, object> = {
+  name: { name: 'other' },
+  text: { text: 'other' },
+  payload: { key: 'other' },
+  events: { events: [{ type: 'invoice.paid', payload: { amount: 6 } }] },
+};
+
+function other(body: Record<string, unknown>): object {
+  const [field = ''] = Object.keys(body).filter((name) => name in others);
+  return others[field] ?? { description: 'other' };
+}
+
 describe('every POST that creates', () => {
   test('is said to take an Idempotency-Key', () => {
     expect(keyed.map(titleOf).sort()).toEqual([
@@ -55,6 +70,8 @@ describe('every POST that creates', () => {
       'POST /v1/endpoints',
       'POST /v1/endpoints/{id}/rotate_secret',
       'POST /v1/endpoints/{id}/test',
+      'POST /v1/events',
+      'POST /v1/events/batch',
       'POST /v1/workspaces',
     ]);
   });
@@ -66,7 +83,7 @@ describe('every POST that creates', () => {
       const first = await send(operation, key, body);
       const second = await send(operation, key, body);
       expect({ [titleOf(operation)]: first.status }).toEqual({
-        [titleOf(operation)]: /test$|rotate_secret$/.test(operation.path) ? 200 : 201,
+        [titleOf(operation)]: /test$|rotate_secret$|batch$/.test(operation.path) ? 200 : 201,
       });
       expect(second).toMatchObject({ status: first.status, body: first.body });
       expect(first.headers.get('idempotent-replayed')).toBeNull();
@@ -79,14 +96,7 @@ describe('every POST that creates', () => {
       const key = `other body ${operation.path}`;
       await send(operation, key, fresh(operation));
       const body = fresh(operation) as Record<string, unknown>;
-      const answer = await send(operation, key, {
-        ...body,
-        ...('name' in body
-          ? { name: 'other' }
-          : 'text' in body
-            ? { text: 'other' }
-            : { description: 'other' }),
-      });
+      const answer = await send(operation, key, { ...body, ...other(body) });
       expect(answer.status, titleOf(operation)).toBe(422);
       expect(answer.body.type).toBe('urn:knockon:problem:idempotency-key-reused');
     }
