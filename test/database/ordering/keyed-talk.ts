@@ -1,7 +1,7 @@
 import type { Database } from '../../../src/db/client.ts';
 import { workspaces } from '../../../src/db/schema/workspaces.ts';
 import { findSequence } from '../../../src/db/sequences.ts';
-import { emit } from '../../../src/outbox/emit.ts';
+import { emitOwn } from '../../../src/outbox/emit.ts';
 import { startConversation } from '../effects/conversation.ts';
 
 /** What is said in order: in channels, or under keys of an application's own. */
@@ -29,7 +29,7 @@ export const underKeys: StartTalk = async ({ db, pg }, { channels = 1 }) => {
   const keys = Array.from({ length: channels }, (_, n) => `invoice-${n}`);
   const keyOf = new Map<string, string>();
   const say = (type: string, key: string, payload: Record<string, unknown>) =>
-    db.transaction((tx) => emit(tx, { type, workspaceId, key, payload }));
+    db.transaction((tx) => emitOwn(tx, { type, workspaceId, key, payload }));
   const body = { seq: 1, author: 'ada', sent_at: '2024-01-15T12:00:00.000Z' };
   for (const name of keys) await say('channel.created', name, { name });
   const ids = await Promise.all(keys.map((key) => findSequence(pg, workspaceId, key)));

@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineEvent } from '../../../src/events/index.ts';
+import { registerEventTypes } from '../../../src/events/register.ts';
 import { claim } from '../../../src/outbox/claim.ts';
 import { Dispatcher, type DispatcherOptions } from '../../../src/outbox/dispatcher.ts';
 import { emit } from '../../../src/outbox/emit.ts';
@@ -17,6 +18,7 @@ let where: { workspaceId: string; channelId: string };
 const running: Dispatcher[] = [];
 beforeEach(async () => {
   test = await freshDatabase();
+  await registerEventTypes(test.database.pg);
   where = await aChannel(test.database);
 });
 afterEach(async () => {
