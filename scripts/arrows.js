@@ -5,12 +5,12 @@ import { dirname, relative, resolve } from 'node:path';
 
 /**
  * What each folder may import beside itself. `seal`, `crash-points`, `safe-error`,
- * `database-url`, `canonical-json` and `group-by` are files of src/ itself.
+ * `database-url`, `canonical-json`, `group-by` and `pauses` are files of src/ itself.
  */
 const allowed = {
   events: [],
   db: ['events', 'safe-error', 'database-url'],
-  outbox: ['db', 'events', 'transport/dispatch', 'transport/transport', 'crash-points'],
+  outbox: ['db', 'events', 'transport/dispatch', 'transport/transport', 'crash-points', 'pauses'],
   messages: ['db', 'events', 'outbox/emit', 'crash-points'],
   transport: ['events', 'safe-error', 'db/hosts', 'db/advisory-locks', 'db/own-schema', 'group-by'],
   workflows: ['transport/dispatch', 'transport/operation', 'transport/retry'],
@@ -25,6 +25,7 @@ const allowed = {
     'safe-error',
     'canonical-json',
     'group-by',
+    'pauses',
   ],
   ops: ['db', 'events', 'outbox', 'transport', 'safe-error', 'group-by'],
   api: [
@@ -37,6 +38,7 @@ const allowed = {
     'seal',
     'safe-error',
     'canonical-json',
+    'pauses',
   ],
   // Types alone: what the calls answer.
   console: ['ops'],
@@ -55,6 +57,7 @@ const allowed = {
   'safe-error': [],
   'canonical-json': [],
   'group-by': [],
+  pauses: [],
 };
 
 const root = resolve('src');

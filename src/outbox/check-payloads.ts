@@ -1,5 +1,6 @@
 import type { Sql } from 'postgres';
 import type { DomainEvent } from '../events/index.ts';
+import { createPauses } from '../pauses.ts';
 import { type ClaimedDispatch, origin, specs } from './claim.ts';
 
 /** Hosts what is wrong with events that fit no schema; see `src/activities/schema`. */
@@ -28,8 +29,12 @@ export async function checkPayloads(
 ): Promise<ClaimedDispatch[]> {
   if (!group.unchecked) return [group];
   const misfits: string[] = [];
+  const pause = createPauses();
   for await (const page of uncheckedOf(pg, group.id))
-    for (const event of page) if (!(await fits(event))) misfits.push(event.id);
+    for (const event of page) {
+      if (!(await fits(event))) misfits.push(event.id);
+      await pause();
+    }
   if (misfits.length > 0) return await setApart(pg, group, misfits);
   await pg`update knockon.dispatches set unchecked = null where id = ${group.id}`;
   return [group];

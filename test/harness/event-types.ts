@@ -22,3 +22,20 @@ export async function declareTypes(
       insert into knockon.event_types (name, version, schema, source)
       values (${name}, ${version}, ${pg.json(schema as never)}, 'api') on conflict do nothing`;
 }
+
+/** A schema whose alternatives each look at the same field, and a payload that is costly by it. */
+export const costly = {
+  schema: {
+    type: 'object',
+    properties: { it: { $ref: '#/$defs/either' } },
+    $defs: {
+      either: {
+        anyOf: ['no', 'never'].map((name) => ({
+          properties: { it: { $ref: '#/$defs/either' } },
+          required: [name],
+        })),
+      },
+    },
+  },
+  payload: JSON.parse(`${'{"it":'.repeat(60)}1${'}'.repeat(60)}`),
+};

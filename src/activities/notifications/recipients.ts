@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
-import { createPauses } from '../runtime/pauses.ts';
+import { createPauses } from '../../pauses.ts';
 import { findMentions, type Mention } from './mentions.ts';
 
 /** A message, as far as its mentions need it. */

@@ -3,6 +3,7 @@ import type { DomainEvent } from '../../events/index.ts';
 import { explainIssues, type Issue } from '../../events/issue.ts';
 import type { KnownEventType } from '../../events/registry.ts';
 import { groupBy } from '../../group-by.ts';
+import { mapInPauses } from '../../pauses.ts';
 import { dead, defineEffect, type Effect } from '../runtime/effect.ts';
 import { KnownTypes } from './known-types.ts';
 import { withoutNames } from './without-names.ts';
@@ -38,7 +39,7 @@ export function schema({ dispatchAnew }: SchemaDependencies): Effect {
       for (const [type, ofType] of groupBy(events, (event) => event.type)) {
         const versions = [...new Set(ofType.map(({ version }) => version))];
         const known = await types.read(tx, type, versions);
-        verdicts.push(...ofType.map((event) => judge(known, event)));
+        verdicts.push(...(await mapInPauses(ofType, (event) => judge(known, event))));
       }
       const isMended = (verdict: Mended | Misfit): verdict is Mended => 'version' in verdict;
       await dispatchAnew(tx, verdicts.filter(isMended));

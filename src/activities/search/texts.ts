@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 import { type SearchText, searchText } from '../../db/search-text.ts';
+import { mapInPauses } from '../../pauses.ts';
 import { fits, inPages, type Paged } from '../runtime/pages.ts';
-import { mapInPauses } from '../runtime/pauses.ts';
 
 /** A message's text, ready to be indexed. `reading` is null if the message is deleted. */
 export interface Indexable {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { declareTypes } from '../../harness/event-types.ts';
+import { costly, declareTypes } from '../../harness/event-types.ts';
 import { OPERATOR, useApi } from './test-api.ts';
 
 const api = useApi();
@@ -209,6 +209,18 @@ describe('a batch', () => {
       where key = 'order-1' order by seq`;
     const expected = Array.from({ length: 133 }, (_, nth) => 3 * nth + 1);
     expect(rows.map(({ amount }) => amount)).toEqual(expected);
+  });
+
+  it('keeps nobody else waiting while it is checked', async () => {
+    await declareTypes(api.database, ['tree.grown'], { schema: costly.schema });
+    const tree = { type: 'tree.grown', payload: costly.payload };
+    const batch = emitAll(Array.from({ length: 25 }, () => tree)).then(() => 'batch');
+    const others = (async () => {
+      for (let nth = 0; nth < 3; nth += 1) expect((await emit(paid())).status).toBe(201);
+      return 'others';
+    })();
+    expect(await Promise.race([batch, others])).toBe('others');
+    await batch;
   });
 
   it('refuses a number that JavaScript rounds in its own event alone', async () => {

@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findRecipients } from '../../../src/activities/notifications/recipients.ts';
 import { loadTexts } from '../../../src/activities/search/texts.ts';
+import { EventTypeRegistry } from '../../../src/events/registry.ts';
+import { checkPayloads } from '../../../src/outbox/check-payloads.ts';
+import { claim } from '../../../src/outbox/claim.ts';
+import { fitsSchema } from '../../../src/workers/relay.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
+import { costly, declareTypes } from '../../harness/event-types.ts';
 import { startConversation } from './conversation.ts';
 
 let fresh: TestDatabase;
@@ -40,4 +45,31 @@ test('others have their turn while many texts are read for the index', async () 
     // Reading rows takes turns too: what is beyond them is what counts.
     expect(await turnsDuring(() => load(ids))).toBeGreaterThan(5);
   });
+});
+
+test('others have their turn while what SQL has emitted is compared with its schema', async () => {
+  const { pg } = fresh.database;
+  const { workspaceId } = await startConversation(fresh.database);
+  await declareTypes(fresh.database, ['tree.grown'], { schema: costly.schema });
+  await pg`insert into knockon.subscribers (name, event_types, task_queue, activity, batch,
+    timeout_ms, retry) values ('any', '{*}', 'any', 'any', 1, 1000, '{}')`;
+  const events = Array.from({ length: 25 }, () => ({
+    type: 'tree.grown',
+    workspace: workspaceId,
+    payload: costly.payload,
+  }));
+  await pg`select knockon.emit_many(${pg.json(events)})`;
+  const groups = await claim(pg, 100);
+  const group = groups.find(({ type }) => type === 'tree.grown')!;
+  let turns = 0;
+  const other = setInterval(() => (turns += 1), 1);
+  const fits = fitsSchema(new EventTypeRegistry({ pg }));
+  const seen: number[] = [];
+  await checkPayloads(pg, group, (event) => {
+    seen.push(turns);
+    return fits(event);
+  });
+  clearInterval(other);
+  // The first waits for its schema.
+  expect(seen.at(-1)! - seen[1]!).toBeGreaterThan(10);
 });

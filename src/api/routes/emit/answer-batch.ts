@@ -2,6 +2,7 @@ import type { Context } from 'hono';
 import type { Database } from '../../../db/client.ts';
 import type { EventWriter, PostedEvent } from '../../../outbox/post-events.ts';
 import type { SentEvent } from '../../../outbox/store-events.ts';
+import { createPauses } from '../../../pauses.ts';
 import { keyInFlight, keyMismatch } from '../../middleware/idempotency.ts';
 import { toProblem } from '../../middleware/problems.ts';
 import { Problem, problemDocument } from '../../problem.ts';
@@ -35,9 +36,7 @@ export async function answerBatch(c: Context<Env>, deps: Emitting): Promise<Batc
   const sent = await readMany(c);
   const workspaceId = c.get('workspaceId');
   await refuseOtherRequest(deps.database, workspaceId, sent);
-  const checked = await Promise.all(
-    sent.candidates.map((candidate) => check(deps.eventTypes, workspaceId, candidate)),
-  );
+  const checked = await checkAll(deps.eventTypes, workspaceId, sent.candidates);
   const outcomes = await postOnce(deps.eventWriter, checked);
   return answerOf(outcomes, sent.idempotency !== undefined);
 }
@@ -58,6 +57,21 @@ async function refuseOtherRequest(
       and key = any(${keys}) and request_hash <> ${idempotency.requestHash}
       and created_at >= now() - interval '24 hours' limit 1`;
   if (other) throw keyMismatch();
+}
+
+/** One after the other, so that others have their turn where that takes long. */
+async function checkAll(
+  types: EventTypes,
+  workspaceId: string,
+  candidates: SentBatch['candidates'],
+): Promise<(SentEvent | Problem)[]> {
+  const pause = createPauses();
+  const checked: (SentEvent | Problem)[] = [];
+  for (const candidate of candidates) {
+    checked.push(await check(types, workspaceId, candidate));
+    await pause();
+  }
+  return checked;
 }
 
 async function check(

@@ -1,13 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 
 /**
- * How long an effect may compute before others of its process have their turn, in ms: heartbeats,
+ * How long a loop may compute before others of its process have their turn, in ms: heartbeats,
  * answers, other workspaces' calls.
  */
 const AT_ONCE = 5;
 
 /**
- * What a loop over many texts awaits after each: `await pause()` lets others have their turn where
+ * What a loop over many values awaits after each: `await pause()` lets others have their turn where
  * it has computed for long enough, and costs nothing else.
  */
 export function createPauses(): () => Promise<void> | undefined {
