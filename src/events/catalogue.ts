@@ -151,9 +151,9 @@ function sayable(name: string, type: z.ZodType): JsonSchema {
   } catch (error) {
     if (!(error instanceof UnsayableError)) throw error;
     throw new EventSchemaError(
-      `event "${name}": its payload can't be said in JSON Schema, which other languages are told: ` +
-        `${error.message}. An event is kept as it was emitted, so leave out transforms, dates and ` +
-        'the like',
+      `event "${name}": its payload can't be said in JSON Schema, which other languages are ` +
+        `told: ${error.message}. An event is kept as it was emitted, so leave out transforms, ` +
+        'dates and the like',
     );
   }
 }

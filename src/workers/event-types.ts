@@ -31,7 +31,7 @@ export async function tellUnknownTypes(
     for (const { name, message } of unknown)
       log.warn(
         { effect },
-        `${effect} listens to ${name}, which ${message}. It gets such events once the type is there`,
+        `${effect} listens to ${name}, which ${message}. It gets such events once there is one`,
       );
   }
 }
