@@ -61,7 +61,8 @@ export async function connectWorker(config: Config, log: Logger): Promise<Native
     codeOf(error) === CODE.notFound
       ? `Temporal at ${address} has no namespace "${namespace}": ` +
         'make it, or correct TEMPORAL_NAMESPACE'
-      : `Temporal at ${address} does not answer`;
+      : `Temporal at ${address} does not answer ` +
+        '(a deployment without Temporal has KNOCKON_TRANSPORT=pg-boss)';
   return await retryUntilAvailable(trouble, connect, log);
 }
 
