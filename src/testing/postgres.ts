@@ -69,7 +69,7 @@ function endWithUs(pid: number, folders: string[]) {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
-  // Where there is no shell, whoever starts a server must stop it.
+  // Without a shell, the process that started the server must stop it.
   watcher.on('error', () => {});
   watcher.unref();
   watcher.stdin.on('error', () => {});
