@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import postgres, { type Sql, type TransactionSql } from 'postgres';
+import type { TransactionSql } from 'postgres';
+import { connectDatabase, type Database } from '../../src/db/client.ts';
 import { BILL, type Bill, BillMaker, payloadOf } from './bills.ts';
 import type { Emitting } from './http-emitter.ts';
 
@@ -11,13 +12,14 @@ class Undone extends Error {}
  * back, and some lie idle for a while.
  */
 export class SqlEmitter {
-  readonly #pg: Sql;
+  readonly #database: Database;
   readonly #with: Emitting;
   readonly #maker: BillMaker;
   #stopping = false;
 
   constructor(databaseUrl: string, emitting: Emitting) {
-    this.#pg = postgres(databaseUrl, { max: 1, onnotice: () => {}, backoff: () => 0.3 });
+    // Not postgres.js alone: it ends the process where a connection ends in a transaction.
+    this.#database = connectDatabase(databaseUrl, { name: 'sql emitter' });
     this.#with = emitting;
     this.#maker = new BillMaker(emitting.name, emitting.random);
   }
@@ -29,7 +31,7 @@ export class SqlEmitter {
       await this.#transaction(this.#maker.some(workspaces, 5));
       await wait(random() * 80);
     }
-    await this.#pg.end({ timeout: 5 });
+    await this.#database.close();
   }
 
   stop(): void {
@@ -41,7 +43,7 @@ export class SqlEmitter {
     const isUndone = random() < 0.5;
     const ids: string[] = [];
     try {
-      await this.#pg.begin(async (tx) => {
+      await this.#database.pg.begin(async (tx) => {
         ids.push(...(await this.#emitAll(tx, made)));
         if (random() < 0.05) await wait(random() * 1000);
         if (isUndone) throw new Undone();
