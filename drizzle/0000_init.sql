@@ -611,7 +611,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE WHEN octet_length(written) <= 262144 OR octet_length(written) > 524288
     THEN octet_length(written)
     ELSE octet_length(written) - length(bare) + length(replace(bare, ' ', '')) END
-  FROM (SELECT payload::text AS written) AS whole, LATERAL (
+  FROM (SELECT payload::text AS written OFFSET 0) AS whole, LATERAL (
     SELECT CASE WHEN octet_length(written) BETWEEN 262145 AND 524288
       THEN regexp_replace(written, '"(?:[^"\\]|\\.)*"', '', 'g') END AS bare OFFSET 0
   ) AS rest $$;--> statement-breakpoint
