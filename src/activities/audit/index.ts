@@ -25,15 +25,16 @@ export const audit = ({ key }: { key: Buffer }) =>
   });
 
 /**
- * Sorts events by id, which is by time. Within the places that a channel's events then have, they
- * keep the order of its log. The same events always come out in the same order.
+ * Sorts events by id, which is by time. Within the places that the events of a key (or a channel)
+ * then have, they keep the order of their seqs. The same events always come out in the same order.
  */
 function inRecordingOrder(events: DomainEvent[]): DomainEvent[] {
   const byId = [...events].sort((a, b) => (a.id < b.id ? -1 : 1));
-  const channels = groupBy(byId, channelOf);
-  for (const log of channels.values()) log.sort((a, b) => (a.seq ?? 0) - (b.seq ?? 0));
-  return byId.map((event) => channels.get(channelOf(event))?.shift() ?? event);
+  const sequences = groupBy(byId, sequenceOf);
+  for (const log of sequences.values()) log.sort((a, b) => (a.seq ?? 0) - (b.seq ?? 0));
+  return byId.map((event) => sequences.get(sequenceOf(event))?.shift() ?? event);
 }
 
-/** An event without a channel is a channel of its own. */
-const channelOf = (event: DomainEvent) => event.channel_id ?? event.id;
+/** An event without a key is a sequence of its own. In a channel the key is the channel. */
+const sequenceOf = ({ workspace_id, key, id }: DomainEvent) =>
+  key === null ? id : `${workspace_id} ${key}`;

@@ -78,6 +78,25 @@ test('events of every type are recorded, with whatever JSON they carry', async (
   });
 });
 
+test('within a group the events of a key are recorded in the order of their seqs, whatever their ids say', async () => {
+  const { workspaceId, events } = await startConversation(fresh.database);
+  await fresh.database.pg`
+    with sequence as (
+      insert into knockon.sequences (workspace_id, key, last_seq)
+      values (${workspaceId}, 'invoice-42', 4) returning id
+    )
+    insert into knockon.events (id, type, version, workspace_id, sequence_id, key, seq, timestamp,
+      payload)
+    select knockon.uuid_at(now() - n * interval '1 second'), 'invoice.paid', 1, ${workspaceId},
+      sequence.id, 'invoice-42', n, now(), '{}'
+    from sequence, generate_series(0, 4) as n`;
+  await deliver(fresh.database, effect, await events());
+  const seqs = await fresh.database.pg`
+    select e.seq::int from knockon.audit_entries a join knockon.events e on e.id = a.event_id
+    where a.workspace_id = ${workspaceId} and e.key is not null order by a.position`;
+  expect(seqs.map(({ seq }) => seq)).toEqual([0, 1, 2, 3, 4]);
+});
+
 test('within a group a channel is recorded in the order of its log, whatever order the group came in', async () => {
   const talk = await startConversation(fresh.database, { channels: 2 });
   for (let i = 0; i < 20; i++) await talk.post(`text ${i}`, { channel: i % 2 });
