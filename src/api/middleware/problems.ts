@@ -82,11 +82,11 @@ const pattern = (path: string) =>
 export function onUnrouted(app: Pick<Hono<Env>, 'routes'>): NotFoundHandler<Env> {
   const routes = app.routes
     .filter((route) => route.method !== 'ALL')
-    .map(({ method, path }) => ({ method, path: pattern(path) }));
+    .map(({ method, path }) => ({ method, path, pattern: pattern(path) }));
   return (c: Context) => {
-    const methods = new Set(
-      routes.filter((route) => route.path.test(c.req.path)).map((route) => route.method),
-    );
+    const found = routes.filter((route) => route.pattern.test(c.req.path));
+    const exact = found.filter((route) => route.path === c.req.path);
+    const methods = new Set((exact.length > 0 ? exact : found).map((route) => route.method));
     if (methods.size === 0) return answerProblem(c, notFound('resource'));
     const allow = [...methods, ...(methods.has('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
     if (c.req.method === 'OPTIONS') return c.body(null, 204, { allow });
