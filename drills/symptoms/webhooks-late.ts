@@ -2,11 +2,14 @@ import type { Drill } from '../drill.ts';
 import { Customer } from '../parts/customer.ts';
 import { answer, openReceiver } from '../parts/receiver.ts';
 
-/**
- * What their gateway lets through in a second. Beyond it everything is refused until nothing has
- * come for a second.
- */
+/** What their gateway lets through in a second. */
 const BEARS = 5;
+
+/**
+ * Beyond that everything is refused until nothing has come for so long, in ms. The first tries of a
+ * resting endpoint are refused too, so there is time to look.
+ */
+const REFUSES_FOR = 8000;
 
 /** A customer's gateway that is given more than it bears, and then refuses everything. */
 export const webhooksLate: Drill = {
@@ -46,6 +49,6 @@ function gateway(now = Date.now()): boolean {
   if (now - second > 1000) [second, count] = [now, 0];
   count += 1;
   if (now >= closedUntil && count <= BEARS) return true;
-  closedUntil = now + 1000;
+  closedUntil = now + REFUSES_FOR;
   return false;
 }
