@@ -63,6 +63,10 @@ export function createApp(deps: ApiDependencies) {
   app.use('/v1/ops/*', operator(recognition));
   app.route('/', workspaceRoutes(deps));
   app.route('/', opsRoutes(deps, keyring));
+  // To other methods "batch" would be an event's id.
+  app.use('/v1/events/batch', async (c, next) =>
+    c.req.method === 'POST' ? await next() : c.notFound(),
+  );
   app.use('/v1/*', workspaceKey(keyring, limits));
   app.route('/', apiKeyRoutes(deps, keyring));
   const routes = [

@@ -50,7 +50,7 @@ test('an endpoint gets the event as it lies in the log, signed so that the offic
   const [request] = receiver.requests;
   expect(request!.event).toEqual(event);
   expect(Object.keys(request!.event)).toEqual(
-    'id type version workspace_id channel_id message_id seq timestamp payload'.split(' '),
+    'id type version workspace_id channel_id message_id key seq timestamp payload'.split(' '),
   );
   expect(request!.headers).toMatchObject({
     'content-type': 'application/json',

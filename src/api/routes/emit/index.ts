@@ -64,10 +64,6 @@ const cloudEvents = z.array(cloudEvent).min(1).max(MOST_EVENTS).openapi('CloudEv
 /** The ways in for events of one's own. */
 export function emitRoutes({ database, eventWriter, eventTypes }: ApiDependencies) {
   const routes = router();
-  // Another method is not for this path, though "batch" could be an event's id.
-  routes.use('/v1/events/batch', (c, next) =>
-    c.req.method === 'POST' ? next() : Promise.resolve(c.notFound()),
-  );
   routes.openAPIRegistry.register('NewEvent', newEvent);
   routes.openAPIRegistry.register('NewEvents', newEvents);
   routes.openAPIRegistry.register('CloudEvent', cloudEvent);
