@@ -214,7 +214,7 @@ describe('a batch', () => {
   it('keeps nobody else waiting while it is checked', async () => {
     await declareTypes(api.database, ['tree.grown'], { schema: costly.schema });
     const tree = { type: 'tree.grown', payload: costly.payload };
-    const batch = emitAll(Array.from({ length: 25 }, () => tree)).then(() => 'batch');
+    const batch = emitAll(Array.from({ length: 100 }, () => tree)).then(() => 'batch');
     const others = (async () => {
       for (let nth = 0; nth < 3; nth += 1) expect((await emit(paid())).status).toBe(201);
       return 'others';
