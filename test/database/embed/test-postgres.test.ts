@@ -18,7 +18,7 @@ it('a throw-away Postgres ends with the process that started it, though that is 
   const [text] = (await once(child.stdout, 'data')) as [Buffer];
   const url = String(text).trim();
   const ask = async () => {
-    const pg = postgres(url, { max: 1, connect_timeout: 2 });
+    const pg = postgres(url, { max: 1, connect_timeout: 2, fetch_types: false });
     return await pg`select from knockon.events`
       .then(() => 'answers')
       .catch(({ code }) => code as string)
