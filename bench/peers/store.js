@@ -12,7 +12,7 @@ export const effects = ['webhooks', 'notifications', 'search', 'analytics', 'aud
 /** @param tx a transaction or the pool */
 export async function insertMessage(tx, { workspace_id, channel_id, author, text }) {
   const [row] = await tx`
-    insert into messages (workspace_id, channel_id, author, text)
+    insert into public.messages (workspace_id, channel_id, author, text)
     values (${workspace_id}, ${channel_id}, ${author}, ${text}) returning id, created_at`;
   return row;
 }
