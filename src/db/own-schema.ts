@@ -1,4 +1,5 @@
 import type { Sql, TransactionSql } from 'postgres';
+import { wrapTransactions } from './wrap-transactions.ts';
 
 /**
  * The schema with everything of Knock-on: tables, functions and the journal of migrations. All SQL
@@ -47,8 +48,7 @@ export function renamingSchema<T extends Sql | TransactionSql>(pg: T): T {
   const unsafe = pg.unsafe.bind(pg) as (text: string, ...rest: unknown[]) => unknown;
   Object.assign(pg, {
     unsafe: (text: string, ...rest: unknown[]) => unsafe(inOwnSchema(text), ...rest),
-    ...within(pg, 'begin'),
-    ...within(pg, 'savepoint'),
+    ...wrapTransactions(pg, renamingSchema),
   });
   return new Proxy(pg, {
     apply: (target, self, [first, ...rest]: unknown[]) =>
@@ -59,20 +59,6 @@ export function renamingSchema<T extends Sql | TransactionSql>(pg: T): T {
         ...rest,
       ]) as unknown,
   });
-}
-
-/** The statements of a transaction come by a client of its own. */
-function within(pg: Sql | TransactionSql, name: 'begin' | 'savepoint') {
-  const open = (pg as unknown as Record<string, unknown>)[name];
-  if (typeof open !== 'function') return {};
-  const opened = (...args: unknown[]) => {
-    const work = args.pop() as (tx: TransactionSql) => unknown;
-    return Reflect.apply(open, pg, [
-      ...args,
-      (tx: TransactionSql) => work(renamingSchema(tx)),
-    ]) as unknown;
-  };
-  return { [name]: opened };
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Sql, TransactionSql } from 'postgres';
+import { wrapTransactions } from './wrap-transactions.ts';
 
 /**
  * Most texts that are prepared in a process' life. Each costs every connection some memory, and
@@ -31,23 +32,8 @@ export function prepareRecurring(client: Sql): Sql {
       unsafe(text, args, args.length > 0 && recurs(text) ? { ...options, prepare: true } : options);
     return Object.assign(pg, {
       unsafe: prepared,
-      ...nested(pg, 'begin'),
-      ...nested(pg, 'savepoint'),
+      ...wrapTransactions(pg, preparing),
     });
-  }
-
-  /** The statements of a transaction come by a client of its own. */
-  function nested(pg: Sql | TransactionSql, name: 'begin' | 'savepoint') {
-    const open = (pg as unknown as Record<string, unknown>)[name];
-    if (typeof open !== 'function') return {};
-    const opened = (...args: unknown[]) => {
-      const work = args.pop() as (tx: TransactionSql) => unknown;
-      return Reflect.apply(open, pg, [
-        ...args,
-        (tx: TransactionSql) => work(preparing(tx)),
-      ]) as unknown;
-    };
-    return { [name]: opened };
   }
 
   return preparing(client);

@@ -10,5 +10,5 @@ const OWN = new Set([
   'effect.discarded',
 ]);
 
-/** Whether nobody but Knock-on itself may emit events of that type. */
+/** Whether only Knock-on itself may emit events of that type. */
 export const isOwnType = (name: string): boolean => OWN.has(name) || name.startsWith('endpoint.');

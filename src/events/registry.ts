@@ -70,7 +70,7 @@ export class EventTypeRegistry {
     listen?.(EVENT_TYPES_CHANNEL, () => this.forget()).catch(() => {});
   }
 
-  /** Whoever asks next reads anew. */
+  /** The next caller reads the rows again. */
   forget(): void {
     this.#readAt = Number.NEGATIVE_INFINITY;
   }

@@ -92,7 +92,7 @@ export async function startEffects(given: Config, options: StartOptions): Promis
   return { stop: () => started.stop(), ended };
 }
 
-/** With the one that each process of effects hosts, so that nobody has to think of it. */
+/** Adds the effect `schema`, which every worker of effects hosts. */
 function withSchema(effects: Effect[]): Effect[] {
   if (effects.some(({ name }) => name === SCHEMA_SUBSCRIBER))
     throw new TypeError(`an effect named ${SCHEMA_SUBSCRIBER} is Knock-on's own: rename yours`);

@@ -46,7 +46,7 @@ export function schema({ dispatchAnew }: SchemaDependencies): Effect {
       return verdicts.flatMap((verdict) => (isMended(verdict) ? [] : [misfit(verdict)]));
     },
   });
-  // By its type it wants nothing.
+  // No event is dispatched to it by its type.
   return Object.freeze({ ...effect, on: [] });
 }
 
