@@ -9,6 +9,8 @@ import { dirname, relative, resolve } from 'node:path';
  */
 const allowed = {
   events: [],
+  // How texts are read: pure, and the same everywhere.
+  text: [],
   db: ['events', 'safe-error', 'database-url'],
   outbox: ['db', 'events', 'transport/dispatch', 'transport/transport', 'crash-points', 'pauses'],
   messages: ['db', 'events', 'outbox/emit', 'crash-points'],
@@ -26,6 +28,7 @@ const allowed = {
     'canonical-json',
     'group-by',
     'pauses',
+    'text',
   ],
   ops: ['db', 'events', 'outbox', 'transport', 'safe-error', 'group-by'],
   api: [
@@ -39,6 +42,7 @@ const allowed = {
     'safe-error',
     'canonical-json',
     'pauses',
+    'text',
   ],
   // Types alone: what the calls answer.
   console: ['ops'],

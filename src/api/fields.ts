@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { invisibleIn } from './invisible.ts';
+import { invisibleIn } from '../text/invisible.ts';
 
 /** What Postgres can't store in text: NUL, and halves of surrogate pairs. */
 const unstorable = /[\0\p{Cs}]/u;

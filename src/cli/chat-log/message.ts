@@ -1,4 +1,4 @@
-import { withoutInvisible } from '../../api/invisible.ts';
+import { withoutInvisible } from '../../text/invisible.ts';
 
 /** One message of a chat log, cleaned and within the API's limits where the reader can tell. */
 export interface ChatMessage {

@@ -7,6 +7,7 @@ import { canonicalJson } from '../../../src/canonical-json.ts';
 import { datedIrcLayout, ircLayout } from '../../../src/cli/chat-log/irc.ts';
 import { jsonLinesLayout } from '../../../src/cli/chat-log/json-lines.ts';
 import { searchText } from '../../../src/db/search-text.ts';
+import { withoutFormatting } from '../../../src/text/formatting.ts';
 
 const irc = ircLayout('2020-01-01');
 const dated = datedIrcLayout();
@@ -17,6 +18,7 @@ const readers: Record<string, (text: string) => unknown> = {
   findMentions,
   searchText,
   highlighted,
+  withoutFormatting,
   'the excerpt of a mail': (text) => compose({ ...mail, text }),
   'the names in a mail': (text) =>
     compose({ ...mail, author: text, channel: text, display_name: text }),
@@ -93,6 +95,8 @@ const longer = [
   'a:/',
   '\u0003',
   '\u00031,2',
+  '\u001b[',
+  '\u001b]',
   '\u0301',
   'é',
   'é\u0301',

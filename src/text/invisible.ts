@@ -40,6 +40,8 @@ const MARKS = /[\u200e\u200f\u061c]/g;
 const INVISIBLE =
   /(?![\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u{110bd}\u{110cd}])(?:\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}|\u034f|\u115f|\u1160|\u17b4|\u17b5|[\u180b-\u180f]|\u3164|\uffa0|[\ufe00-\ufe0f]|[\u{e0100}-\u{e01ef}])/u;
 
+const EACH_INVISIBLE = new RegExp(INVISIBLE, 'gu');
+
 /**
  * The first character of a name that nobody would see, or that turns round what comes after it,
  * such as `U+202E`; undefined where there is none.
@@ -64,6 +66,6 @@ export function withoutInvisible(name: string): string {
   const keep = (text: string) => `\uffff${kept.push(text) - 1};`;
   const marked = name.replaceAll('\uffff', '').replace(BELONGING, keep);
   return (isMarked ? marked.replace(MARKS, keep) : marked)
-    .replace(new RegExp(INVISIBLE, 'gu'), '')
+    .replace(EACH_INVISIBLE, '')
     .replace(/\uffff(\d+);/g, (_, place: string) => kept[Number(place)] ?? '');
 }

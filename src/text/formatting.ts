@@ -1,0 +1,28 @@
+import { withoutInvisible } from './invisible.ts';
+
+/**
+ * Codes that format a text and are no text themselves: IRC's (bold, colours `^C04,12`, hex colours
+ * `^D00ff00`, resets) and a terminal's (`ESC[31m`, links, single escapes). None takes a whole line:
+ * what is broken off costs its first characters alone.
+ */
+const CODES = new RegExp(
+  [
+    String.raw`\x03(?:\d{1,2}(?:,\d{1,2})?)?`,
+    String.raw`\x04(?:[\da-fA-F]{6}(?:,[\da-fA-F]{6})?)?`,
+    String.raw`(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,4}[@-~]`,
+    String.raw`(?:\x1b\]|\x9d)[^\x07\x1b\x9c\n]{0,2048}(?:\x07|\x1b\\|\x9c)`,
+    String.raw`\x1b[ -/]{0,4}[0-Z\\^-~]`,
+  ].join('|'),
+  'g',
+);
+
+/** The text without IRC's and a terminal's codes. What else can't be seen stays. */
+export const withoutCodes = (text: string): string => text.replace(CODES, '');
+
+/**
+ * The text as it looks: without codes, other controls, zero-width characters and marks that turn
+ * the direction round. Lines and tabs stay, and so do the joiners of emoji and of scripts that have
+ * them by right.
+ */
+export const withoutFormatting = (text: string): string =>
+  withoutCodes(text).replace(/[^\t\n\r\u2028\u2029]+/g, withoutInvisible);
