@@ -336,6 +336,7 @@ CREATE TABLE "knockon"."subscribers" (
 	"event_types" text[] NOT NULL,
 	"task_queue" text NOT NULL,
 	"activity" text NOT NULL,
+	"host" text DEFAULT 'effects' NOT NULL,
 	"ordering" text DEFAULT 'none' NOT NULL,
 	"batch" integer NOT NULL,
 	"timeout_ms" integer NOT NULL,

@@ -140,6 +140,11 @@ export type SubscriberStatus = {
   description: string;
   event_types: string[];
   task_queue: string;
+  /**
+   * Whose code does it: our worker’s (`effects`), that of a service which our
+   * worker asks (`http`), or that of somebody’s own Temporal worker (`worker`).
+   */
+  host: 'effects' | 'http' | 'worker';
   /** What operators want of it. */
   state: 'active' | 'paused' | 'limited' | 'retired';
   /**
@@ -1088,6 +1093,11 @@ export type Subscriber = {
   event_types: string[];
   task_queue: string;
   activity: string;
+  /**
+   * Whose code does it: our worker’s (`effects`), that of a service which our
+   * worker asks (`http`), or that of somebody’s own Temporal worker (`worker`).
+   */
+  host: 'effects' | 'http' | 'worker';
   ordering: 'none' | 'key' | 'exclusive';
   registered_at: string;
   state: 'active' | 'paused' | 'limited' | 'retired';

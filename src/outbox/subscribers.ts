@@ -1,10 +1,30 @@
-import type { Sql } from 'postgres';
+import type { Sql, TransactionSql } from 'postgres';
+import type { subscribers } from '../db/schema/outbox.ts';
 import type { SubscriberSpec } from '../transport/dispatch.ts';
 import { EVENTS_CHANNEL } from './emit.ts';
+
+/** Whose code does a subscriber's work: our worker's, a service's, somebody's Temporal worker's. */
+export type SubscriberHost = (typeof subscribers.host.enumValues)[number];
+
+/** Thrown where a name belongs to a subscriber that something else hosts. It says what to do. */
+export class TakenNameError extends Error {
+  override name = 'TakenNameError';
+  constructor(taken: string, host: SubscriberHost) {
+    super(`the name ${taken} belongs to ${HOSTED_BY[host]}: choose another one`);
+  }
+}
+
+const HOSTED_BY: Record<SubscriberHost, string> = {
+  effects: 'an effect of our workers',
+  http: 'an HTTP subscriber',
+  worker: 'a subscriber that is a Temporal worker of its own',
+};
 
 /** What an effect announces of itself. */
 export interface Registration extends SubscriberSpec {
   description: string;
+  /** Default `effects`. */
+  host?: SubscriberHost;
   /** Event types, or `*` for all. */
   event_types: string[];
   ordering: 'none' | 'key' | 'exclusive';
@@ -17,24 +37,11 @@ export interface Registration extends SubscriberSpec {
  * them too, unless they are retired.
  *
  * @returns the names of those that are
+ * @throws TakenNameError
  */
 export async function register(pg: Sql, registrations: Registration[]): Promise<string[]> {
   return await pg.begin(async (tx) => {
-    for (const r of registrations) {
-      await tx`
-        insert into knockon.subscribers (name, description, event_types, task_queue, activity,
-          ordering,
-          batch, timeout_ms, retry, again)
-        values (${r.name}, ${r.description}, ${r.event_types}, ${r.task_queue}, ${r.activity},
-          ${r.ordering}, ${r.batch},
-          ${r.timeout_ms}, ${pg.json({ ...r.retry })}, ${r.again ?? 'never'})
-        on conflict (name) do update set description = excluded.description,
-          event_types = excluded.event_types,
-          task_queue = excluded.task_queue, activity = excluded.activity,
-            ordering = excluded.ordering, batch = excluded.batch,
-          timeout_ms = excluded.timeout_ms, retry = excluded.retry,
-          again = excluded.again, registered_at = now()`;
-    }
+    for (const registration of registrations) await write(tx, registration);
     // Events may have waited for the first of them. Not by `tx.notify`, which takes another
     // connection of the pool.
     await tx`select pg_notify(${EVENTS_CHANNEL}, '')`;
@@ -45,4 +52,25 @@ export async function register(pg: Sql, registrations: Registration[]): Promise<
       order by name`;
     return retired.map(({ name }) => name);
   });
+}
+
+/** @throws TakenNameError */
+async function write(tx: TransactionSql, r: Registration): Promise<void> {
+  const host = r.host ?? 'effects';
+  const written = await tx`
+    insert into knockon.subscribers (name, description, event_types, task_queue, activity, host,
+      ordering, batch, timeout_ms, retry, again)
+    values (${r.name}, ${r.description}, ${r.event_types}, ${r.task_queue}, ${r.activity}, ${host},
+      ${r.ordering}, ${r.batch}, ${r.timeout_ms}, ${tx.json({ ...r.retry })}, ${r.again ?? 'never'})
+    on conflict (name) do update set description = excluded.description,
+      event_types = excluded.event_types, task_queue = excluded.task_queue,
+      activity = excluded.activity, ordering = excluded.ordering, batch = excluded.batch,
+      timeout_ms = excluded.timeout_ms, retry = excluded.retry, again = excluded.again,
+      registered_at = now()
+    where subscribers.host = excluded.host
+    returning true`;
+  if (written.length > 0) return;
+  const [taken] = await tx<{ host: SubscriberHost }[]>`
+    select host from knockon.subscribers where name = ${r.name}`;
+  throw new TakenNameError(r.name, taken!.host);
 }

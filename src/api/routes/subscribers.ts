@@ -6,6 +6,7 @@ import { inPlace, LISTING } from '../heavy.ts';
 import { cursor, limit, pageOf, toPlainPage } from '../paging.ts';
 import { notFound } from '../problem.ts';
 import { type Env, json, operation, router } from '../router.ts';
+import { host } from './ops/subscriber-schema.ts';
 
 const subscriber = z
   .object({
@@ -14,6 +15,7 @@ const subscriber = z
     event_types: z.array(z.string()).openapi({ description: '`*` for all.' }),
     task_queue: z.string(),
     activity: z.string(),
+    host,
     ordering: z.enum(['none', 'key', 'exclusive']),
     registered_at: z.string().openapi({ format: 'date-time' }),
     state: z.enum(['active', 'paused', 'limited', 'retired']),

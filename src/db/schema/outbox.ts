@@ -85,6 +85,13 @@ export const subscribers = ownSchema.table('subscribers', {
   event_types: text().array().notNull(),
   task_queue: text().notNull(),
   activity: text().notNull(),
+  /**
+   * Whose code does it. `effects`: our worker's. `http`: a service's, which our worker asks.
+   * `worker`: that of somebody's own Temporal worker.
+   */
+  host: text({ enum: ['effects', 'http', 'worker'] })
+    .notNull()
+    .default('effects'),
   ordering: text({ enum: ['none', 'key', 'exclusive'] })
     .notNull()
     .default('none'),

@@ -1,6 +1,7 @@
 import { asc, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import { subscribers } from '../../db/schema/outbox.ts';
+import type { SubscriberHost } from '../../outbox/subscribers.ts';
 import { readControls, type SubscriberCondition, stateOf } from '../controls/controls.ts';
 import { readBacklogs } from './subscriber-status.ts';
 
@@ -12,6 +13,8 @@ export interface SubscriberState {
   event_types: string[];
   task_queue: string;
   activity: string;
+  /** Whose code does it. */
+  host: SubscriberHost;
   ordering: 'none' | 'key' | 'exclusive';
   registered_at: string;
   state: SubscriberCondition;
@@ -51,6 +54,7 @@ export async function listSubscribers(
       event_types,
       task_queue,
       activity,
+      host,
       ordering,
       registered_at,
       retired_at,
@@ -60,6 +64,7 @@ export async function listSubscribers(
       event_types,
       task_queue,
       activity,
+      host,
       ordering,
       registered_at: registered_at.toISOString(),
       state: retired_at ? 'retired' : (states.get(name) ?? 'active'),

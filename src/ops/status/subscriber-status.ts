@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres';
+import type { SubscriberHost } from '../../outbox/subscribers.ts';
 import type { Poller, QueueState } from '../../transport/queues.ts';
 import {
   type Control,
@@ -37,6 +38,8 @@ export interface SubscriberStatus {
   description: string;
   event_types: string[];
   task_queue: string;
+  /** Whose code does it: our worker's, an HTTP service's, or somebody's own Temporal worker's. */
+  host: SubscriberHost;
   state: SubscriberCondition;
   /** How it is doing, whatever operators want of it. */
   health: Health;
@@ -94,6 +97,7 @@ interface Row extends Omit<Control, 'subscriber' | 'calls_per_second'>, RetiredR
   name: string;
   description: string;
   event_types: string[];
+  host: SubscriberHost;
 }
 
 interface Backlog {
@@ -173,8 +177,8 @@ function retirementOf(row: RetiredRow): Retirement | null {
 }
 
 const readRows = (pg: Sql, name?: string) => pg<Row[]>`
-  select s.name, s.description, s.event_types, s.task_queue, c.paused_at, c.paused_by,
-    c.pause_reason, c.paused_until, c.per_second,
+  select s.name, s.description, s.event_types, s.task_queue, s.host, c.paused_at,
+    c.paused_by, c.pause_reason, c.paused_until, c.per_second,
     s.retired_at, s.retired_by, s.retired_open, s.handed_to, s.retire_operation
   from knockon.subscribers s left join knockon.controls c on c.subscriber = s.name
   where ${name === undefined ? pg`true` : pg`s.name = ${name}`} order by s.name collate "C"`;
@@ -205,6 +209,7 @@ export async function subscriberStatuses(
       description: row.description,
       event_types: row.event_types,
       task_queue: row.task_queue,
+      host: row.host,
       state: stateOf(row),
       health: healthOf(processes.length, error_rate, row.retired_at !== null),
       backlog: backlog?.backlog ?? 0,

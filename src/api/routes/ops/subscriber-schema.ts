@@ -1,9 +1,16 @@
 import { z } from '@hono/zod-openapi';
+import { subscribers } from '../../../db/schema/outbox.ts';
 import { openWays } from '../../../ops/controls/open-ways.ts';
 import { timestamp, uuid } from '../../fields.ts';
 
 const count = (description: string) => z.int().openapi({ description });
 const number = (description: string) => z.number().openapi({ description });
+
+export const host = z.enum(subscribers.host.enumValues).openapi({
+  description:
+    'Whose code does it: our worker’s (`effects`), that of a service which our worker asks ' +
+    '(`http`), or that of somebody’s own Temporal worker (`worker`).',
+});
 
 const worker = z
   .object({
@@ -27,6 +34,7 @@ export const status = z
     description: z.string(),
     event_types: z.array(z.string()),
     task_queue: z.string(),
+    host,
     state: z
       .enum(['active', 'paused', 'limited', 'retired'])
       .openapi({ description: 'What operators want of it.' }),
