@@ -109,6 +109,7 @@ CREATE TABLE "knockon"."messages" (
 	"created_at" timestamp with time zone NOT NULL,
 	"updated_at" timestamp with time zone NOT NULL,
 	"deleted_at" timestamp with time zone,
+	"notify" boolean,
 	CONSTRAINT "messages_channel_id_seq_unique" UNIQUE("channel_id","seq")
 );
 --> statement-breakpoint

@@ -23,6 +23,8 @@ export interface EffectSettings {
     graceMs: number;
     quota?: { mails: number; seconds: number } | null;
   };
+  /** Age from which a new message notifies nobody. Null: messages of any age do. */
+  notifyAgeMs?: number | null;
   redisUrl: string | undefined;
 }
 
@@ -36,7 +38,12 @@ export async function createEffects(
   const summaries = await summaryStore(db, settings.redisUrl);
   const effects = [
     webhooks({ seal: createSeal(secret), ...settings.webhooks }),
-    notifications({ mailer, graceMs: mail.graceMs, quota: mail.quota }),
+    notifications({
+      mailer,
+      graceMs: mail.graceMs,
+      quota: mail.quota,
+      ageMs: settings.notifyAgeMs,
+    }),
     search(),
     analytics(),
     audit({ key: auditKey(secret) }),

@@ -858,6 +858,11 @@ export type NewMessage = {
   metadata?: Record<string, unknown>;
   /** When it was sent, where that was earlier. Default: now. */
   sent_at?: string;
+  /**
+   * Whether it notifies and mails whom it mentions. Default: unless `sent_at` is
+   * longer ago than KNOCKON_NOTIFY_AGE.
+   */
+  notify?: boolean;
 };
 
 /** `text`, `metadata` or both; `metadata` is replaced as a whole. */

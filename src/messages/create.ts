@@ -21,6 +21,8 @@ export interface NewMessage {
   metadata: Record<string, unknown>;
   /** Default: when it arrived. */
   sentAt?: Date;
+  /** Whether it notifies whom it mentions. Default: unless it was sent long ago. */
+  notify?: boolean;
   idempotency?: { key: string; requestHash: Buffer };
 }
 

@@ -51,10 +51,11 @@ export async function storeMessages(
           ${column((m) => (m.sentAt ?? m.createdAt).toISOString())}::text[],
         ${column((m) => m.createdAt.toISOString())}::text[],
           ${column((m) => m.idempotency?.key ?? null)}::text[],
-        ${column((m) => m.idempotency?.requestHash.toString('hex') ?? null)}::text[]
+        ${column((m) => m.idempotency?.requestHash.toString('hex') ?? null)}::text[],
+          ${column((m) => m.notify?.toString() ?? null)}::text[]
       ) with ordinality
         as t (id, event_id, workspace_id, channel_id, author, text, metadata, sent_at, created_at,
-          key, request_hash, place)
+          key, request_hash, notify, place)
     ), locked as (
       select c.id, c.workspace_id, c.last_seq, c.last_event_seq from knockon.channels c
       where c.id in (select channel_id from input) order by c.id
@@ -82,10 +83,10 @@ export async function storeMessages(
         where c.id = n.channel_id
     ), stored as (
       insert into knockon.messages (id, workspace_id, channel_id, seq, author, text, metadata,
-        sent_at, created_at, updated_at)
+        sent_at, created_at, updated_at, notify)
       select id, workspace_id, channel_id, last_seq + nth, author, text, metadata::jsonb,
         sent_at::timestamptz,
-        created_at::timestamptz, created_at::timestamptz
+        created_at::timestamptz, created_at::timestamptz, notify::boolean
       from accepted returning id, seq
     ), logged as (
       insert into knockon.events (id, type, version, workspace_id, channel_id, message_id,

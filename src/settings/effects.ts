@@ -1,4 +1,13 @@
-import { cidrs, duration, nameServers, optionalUrl, quota, textOr, whole } from './setting.ts';
+import {
+  cidrs,
+  duration,
+  durationOrOff,
+  nameServers,
+  optionalUrl,
+  quota,
+  textOr,
+  whole,
+} from './setting.ts';
 
 export const effects = {
   KNOCKON_CONCURRENCY: whole(8, 1, 1000, {
@@ -71,6 +80,13 @@ export const notifications = {
     'must be an address, with or without a name',
     { readBy: ['worker effects'], means: 'The sender of e-mails.' },
   ),
+  KNOCKON_NOTIFY_AGE: durationOrOff('24h', {
+    readBy: ['worker effects'],
+    means: 'The age from which a new message notifies nobody, or "off".',
+    more:
+      'A message that was sent (`sent_at`) so long before it was stored is history. ' +
+      'With `"notify": true` it notifies all the same. `off`: messages of any age notify.',
+  }),
   KNOCKON_EMAIL_GRACE: duration('5m', {
     readBy: ['worker effects'],
     means: 'How long a notification may stay unread before it is e-mailed.',

@@ -132,6 +132,7 @@ export function effectSettings(config: Config): EffectSettings {
       graceMs: config.KNOCKON_EMAIL_GRACE,
       quota: mailQuota(config),
     },
+    notifyAgeMs: config.KNOCKON_NOTIFY_AGE,
     redisUrl: config.REDIS_URL,
   };
 }

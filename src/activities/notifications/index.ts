@@ -24,6 +24,8 @@ export interface NotificationDependencies {
   graceMs: number;
   /** Most e-mails to a workspace. Default: no limit. */
   quota?: MailQuota | null;
+  /** Age, in ms, from which a new message notifies nobody. Default: messages of any age do. */
+  ageMs?: number | null;
 }
 
 /** How long one call begins mails, in ms. Later ones get calls of their own. */
@@ -49,7 +51,8 @@ export const notifications = (deps: NotificationDependencies) => {
     timeout: '90s',
     retry: { attempts: 20, initial: '5s', backoff: 2, max: '1h' },
     async perform(events, call) {
-      const mentioning = call.target === undefined ? await notify(call.db, events) : events;
+      const mentioning =
+        call.target === undefined ? await notify(call.db, events, deps.ageMs ?? null) : events;
       if (!deps.mailer || mentioning.length === 0) return [];
       const pending = await pendingMails(call.db, mentioning, deps.graceMs, call.target);
       const sending = {

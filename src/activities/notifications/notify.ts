@@ -10,21 +10,29 @@ interface Current extends Text, Paged {
   version: number;
   /** Its event has made its notifications already. */
   notified: boolean;
+  /** It may notify people: it is no message from long ago, or says so. */
+  notifies: boolean;
 }
 
 /**
  * Makes notifications match what the messages say now, in whatever order the events come. New
  * mentions are notified. Unread notifications are withdrawn if the mention or the message is gone.
  *
+ * @param ageMs a message that was sent so long before it was stored notifies nobody, unless it says
+ * `notify` (default: messages of any age do)
  * @returns the events whose messages mention somebody
  */
-export async function notify(db: Db, events: DomainEvent[]): Promise<DomainEvent[]> {
+export async function notify(
+  db: Db,
+  events: DomainEvent[],
+  ageMs: number | null = null,
+): Promise<DomainEvent[]> {
   // Of several edits the last one counts.
   const eventOf = new Map(
     events.flatMap((event) => (event.message_id ? [[event.message_id, event.id] as const] : [])),
   );
   const mentioning = new Set<string>();
-  const readPage = (ids: string[]) => currentMessages(db, ids, eventOf);
+  const readPage = (ids: string[]) => currentMessages(db, ids, eventOf, ageMs);
   for await (const messages of inPages([...eventOf.keys()], readPage))
     for (const id of await notifyOf(db, messages, eventOf)) mentioning.add(id);
   return events.filter((event) => mentioning.has(event.message_id ?? ''));
@@ -37,7 +45,10 @@ async function notifyOf(
   eventOf: Map<string, string>,
 ): Promise<Set<string>> {
   const fresh = messages.filter((message) => !message.notified);
-  const mentioned = await findRecipients(db, fresh);
+  const mentioned = await findRecipients(
+    db,
+    fresh.filter(({ notifies }) => notifies),
+  );
   const mentioning = new Set(mentioned.map(({ message }) => message.id));
   const affected = fresh.filter((message) => message.version > 1 || mentioning.has(message.id));
   if (affected.length > 0) await write(db, affected, mentioned, eventOf);
@@ -50,13 +61,17 @@ async function currentMessages(
   db: Db,
   ids: string[],
   eventOf: Map<string, string>,
+  ageMs: number | null,
 ): Promise<Current[]> {
   const rows = await db.execute(sql`
-    select id, workspace_id, channel_id, seq, author, version, notified, bytes, ${fits} as fits,
+    select id, workspace_id, channel_id, seq, author, version, notified, notifies, bytes,
+      ${fits} as fits,
       case when ${fits} then text end as text
     from (
       select m.id, m.workspace_id, m.channel_id, m.seq::float8 as seq, m.author, m.text, m.version,
         octet_length(m.text) as bytes,
+        coalesce(m.notify, m.created_at - m.sent_at < ${ageMs}::float8 * interval '1 ms', true)
+          as notifies,
         (select true from knockon.notifications n
           where n.message_id = m.id and n.event_id = e.event_id limit 1) is not null as notified
       from unnest(

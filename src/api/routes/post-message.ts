@@ -20,6 +20,14 @@ const newMessage = z
       type: 'string',
       description: 'When it was sent, where that was earlier. Default: now.',
     }),
+    notify: z
+      .boolean()
+      .optional()
+      .openapi({
+        description:
+          'Whether it notifies and mails whom it mentions. Default: unless `sent_at` is longer ago ' +
+          'than KNOCKON_NOTIFY_AGE.',
+      }),
   })
   .openapi('NewMessage');
 
@@ -50,6 +58,7 @@ export const postMessageRoute = ({ writer }: ApiDependencies) =>
       text: given.text,
       metadata: given.metadata ?? {},
       sentAt: given.sent_at,
+      notify: given.notify,
       idempotency: idempotencyOf(c, given),
     });
     switch (posted.state) {

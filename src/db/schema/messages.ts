@@ -1,5 +1,15 @@
 import { sql } from 'drizzle-orm';
-import { bigint, index, integer, jsonb, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core';
+import {
+  bigint,
+  boolean,
+  index,
+  integer,
+  jsonb,
+  primaryKey,
+  text,
+  unique,
+  uuid,
+} from 'drizzle-orm/pg-core';
 import { created, id, moment, ownSchema } from './columns.ts';
 import { workspaces } from './workspaces.ts';
 
@@ -38,6 +48,8 @@ export const messages = ownSchema.table(
     created_at: moment().notNull(),
     updated_at: moment().notNull(),
     deleted_at: moment(),
+    /** Whether it notifies whom it mentions. Null: unless it was sent long before it was stored. */
+    notify: boolean(),
   },
   (t) => [
     unique().on(t.channel_id, t.seq),

@@ -35,7 +35,8 @@ export async function startConversation(
         author = 'ada',
         channel = 0,
         sentAt,
-      }: { author?: string; channel?: number; sentAt?: Date } = {},
+        notify,
+      }: { author?: string; channel?: number; sentAt?: Date; notify?: boolean } = {},
     ) {
       const posted = await writer.post({
         workspaceId,
@@ -44,6 +45,7 @@ export async function startConversation(
         text,
         metadata: { n: 1 },
         sentAt,
+        notify,
       });
       if (posted.state !== 'stored') throw new Error(posted.state);
       return posted.message as Message & { event_id: string };

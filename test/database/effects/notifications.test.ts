@@ -18,9 +18,9 @@ beforeEach(async () => {
   talk = await startConversation(fresh.database, { channels: 2 });
 });
 
-const effect = notifications({ mailer: null, graceMs: 0 });
+const ofAnyAge = notifications({ mailer: null, graceMs: 0 });
 
-async function perform(events: DomainEvent[]) {
+async function perform(events: DomainEvent[], effect = ofAnyAge) {
   if (!('perform' in effect)) throw new Error('notifications call the outside');
   const wanted = events.filter((event) => effect.on.includes(event.type));
   return await effect.perform(wanted, {
@@ -183,4 +183,20 @@ test('a text full of odd characters harms nothing', async () => {
     `@'; drop table notifications; -- @\\ @{} @"x" @%_ ${'\u202e'}@ann\u0000`.replace('\u0000', ''),
   );
   expect(await notified()).toContain('ann');
+});
+
+test('a message from long ago notifies nobody unless it says so, and edits keep to that', async () => {
+  const HOUR = 3_600_000;
+  const ofToday = notifications({ mailer: null, graceMs: 0, ageMs: 24 * HOUR });
+  const hoursAgo = (hours: number) => ({ sentAt: new Date(Date.now() - hours * HOUR) });
+  const old = await talk.post('@ann hello', hoursAgo(25));
+  const recent = await talk.post('@bob hello', hoursAgo(23));
+  const asked = await talk.post('@cid hello', { ...hoursAgo(10_000), notify: true });
+  const silent = await talk.post('@dan hello', { notify: false });
+  await perform(await talk.events(), ofToday);
+  expect(await notified()).toEqual(['bob', 'cid']);
+  for (const { id } of [old, recent, asked, silent]) await talk.edit(id, '@eve hello');
+  await perform(await talk.events(), ofToday);
+  expect(await notified()).toEqual(['eve', 'eve']);
+  expect(await notified(recent.id)).toEqual(['eve']);
 });
