@@ -51,7 +51,7 @@ interface SchemaObject {
 export const EMITTING = [
   'emit(text,uuid,jsonb,uuid,uuid,text,timestamptz,uuid,int)',
   'emit_many(jsonb)',
-  'emit_events(jsonb,boolean)',
+  'emit_events(jsonb)',
 ];
 
 /** What is written by hand, so that drizzle-kit does not know it. */
@@ -63,6 +63,7 @@ const byHand: SchemaObject[] = [
     'uuidv7()',
     'uuid_time(uuid)',
     'uuid_at(timestamptz)',
+    'store_event(text,uuid,jsonb,uuid,uuid,text,uuid,int,boolean)',
     'store_events(text[],uuid[],jsonb[],uuid[],uuid[],text[],uuid[],int[],boolean,boolean)',
     'post_events(text[],uuid[],text[],uuid[],uuid[],text[],int[],text[],text[],boolean)',
     'write_events(jsonb,boolean)',

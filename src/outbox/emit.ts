@@ -74,15 +74,16 @@ export const emitOwn = <T extends string | EventType<object>>(
 async function write<T extends string | EventType<object>>(
   tx: AnyTransaction,
   event: NewEvent<T>,
-  how: 'emit_events' | 'write_events',
+  how: keyof typeof statements,
 ): Promise<EmittedEvent<T>> {
   const { name, type } = typeOf(event);
   const payload = toJson(name, type, event.payload);
   const { workspaceId, channelId, messageId, key, id } = event;
+  refuseWrongIds({ workspaceId, channelId, messageId, id });
   const told = { type: name, workspace: workspaceId, channel: channelId, message: messageId };
   const rest = JSON.stringify({ ...told, key, id, version: type?.version });
   const sent = `[${rest.slice(0, -1)},"payload":${payload}}]`;
-  const [row] = await runIn(tx, statement(how, type !== undefined), sent).catch((error) => {
+  const [row] = await runIn(tx, statements[how], sent).catch((error) => {
     throw explainFailure(error);
   });
   return {
@@ -96,10 +97,16 @@ async function write<T extends string | EventType<object>>(
 }
 
 /** All as text: libraries make something else of times and large numbers, each its own. */
-const statement = (how: 'emit_events' | 'write_events', isChecked: boolean) =>
+const statement = (call: string) =>
   inOwnSchema(`select id::text as id, version::text as version, key, seq::text as seq,
     to_char("timestamp" at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as timestamp
-    from knockon.${how}($1::text::jsonb, ${isChecked})`);
+    from ${call}`);
+
+const statements = {
+  emit_events: statement('knockon.emit_events($1::text::jsonb)'),
+  // Its payload has been compared with its schema here.
+  write_events: statement('knockon.write_events($1::text::jsonb, true)'),
+};
 
 const placed = ({ id, version, key, seq, timestamp }: Row) => ({
   id: id as string,
@@ -108,6 +115,18 @@ const placed = ({ id, version, key, seq, timestamp }: Row) => ({
   seq: seq === null ? null : Number(seq),
   timestamp: timestamp as string,
 });
+
+const isUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** In JavaScript no compiler says it, and Postgres knows these members by other names. */
+function refuseWrongIds(ids: Record<string, string | undefined>): void {
+  if (ids['workspaceId'] == null)
+    throw new EmitError('the event names no workspace', {
+      hint: 'Pass the id of one as `workspaceId`',
+    });
+  for (const [member, id] of Object.entries(ids))
+    if (id != null && !isUuid.test(id)) throw new EmitError(`\`${member}\` is no UUID`);
+}
 
 interface Named {
   name: string;

@@ -161,7 +161,7 @@ async function giveItsOwnTime(pg: Sql): Promise<void> {
     grant select on clock.ahead to public;
     do $$ declare c record; begin
       for c in select oid::regprocedure as function from pg_proc
-        where pronamespace = to_regnamespace('knockon') and proname = 'store_events' loop
+        where pronamespace = to_regnamespace('knockon') and proname in ('store_event', 'store_events') loop
         execute format('alter function %s set search_path = clock, pg_catalog, pg_temp', c.function);
       end loop;
       for c in select table_name, column_name from information_schema.columns where table_schema = 'knockon' and column_default = 'now()' loop

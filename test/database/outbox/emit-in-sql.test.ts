@@ -59,7 +59,8 @@ describe('emit in SQL', () => {
     ["null, '$workspace', '{}'", /^KN002 the event type null is malformed/],
     ["'invoice.paid', '$workspace', '[]'", /^KN002 .*no JSON object, but array/],
     ["'invoice.paid', '$workspace', null", /^KN002 .*no JSON object, but null/],
-    ["'invoice.paid', null, '{}'", /^KN003 there is no workspace null/],
+    ["'invoice.paid', payload => '{}'", /^KN003 the event names no workspace .*`workspace`/],
+    ["'invoice.paid', '$workspace'", /^KN002 .*no JSON object, but null/],
     [`'invoice.paid', '${uuidv7()}', '{}'`, /^KN003 there is no workspace/],
     [
       "'invoice.paid', '$workspace', jsonb_build_object('t', repeat('x', 262137))",

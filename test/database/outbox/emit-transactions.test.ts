@@ -250,12 +250,27 @@ describe('the role knockon_emitter', () => {
     expect(await seqsOf('by-trigger')).toEqual([0, 1, 2]);
   });
 
+  it('can have none of its payloads go unchecked', async () => {
+    await emitted(theirs, 'to-check');
+    const events = theirs.json([event('to-check')] as never);
+    await theirs`select knockon.emit_many(${events})`;
+    await theirs`select * from knockon.emit_events(${events})`;
+    await expect(theirs`select * from knockon.emit_events(${events}, true)`).rejects.toThrow(
+      /emit_events\(jsonb, boolean\) does not exist/,
+    );
+    const rows = await pg`
+      select unchecked from knockon.outbox o join knockon.events e on e.id = o.event_id
+      where e.key = 'to-check'`;
+    expect(rows.map(({ unchecked }) => unchecked)).toEqual([true, true, true]);
+  });
+
   it.each([
     'select * from knockon.events',
     'select * from knockon.event_types',
     'delete from knockon.outbox',
     'insert into knockon.workspaces (name) values (1)',
     "select knockon.store_events('{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', false, false)",
+    "select knockon.write_events('[]', true)",
     "select knockon.why_refused('a.b', null, null, null, null, null, null, null)",
     "select knockon.make_sequences('{}', '{}', false)",
     'create table knockon.mine (id int)',

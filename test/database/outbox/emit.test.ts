@@ -63,6 +63,20 @@ describe('emit', () => {
     await expect(emitting).rejects.toThrow(why);
   });
 
+  it.each([
+    [{ workspaceId: undefined }, /names no workspace\. Pass the id of one as `workspaceId`/],
+    [{ workspaceId: 'acme' }, /`workspaceId` is no UUID/],
+    [{ channelId: 'general' }, /`channelId` is no UUID/],
+  ])('says of %j what is wrong, before the transaction is harmed', async (ids, why) => {
+    const { workspaceId } = await aChannel(test.database);
+    const event = { type: orderPaid, workspaceId, payload: { amount: 5 } };
+    await test.database.db.transaction(async (tx) => {
+      await expect(emit(tx, { ...event, ...ids } as never)).rejects.toThrow(why);
+      await emit(tx, event);
+    });
+    expect(await eventsOf(workspaceId)).toHaveLength(1);
+  });
+
   it("does not emit into another workspace's channel", async () => {
     const [mine, theirs] = [await aChannel(test.database), await aChannel(test.database)];
     const event = {

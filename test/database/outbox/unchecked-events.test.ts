@@ -251,7 +251,7 @@ describe('an event that nobody has checked yet', () => {
     await host({ ordering: 'key' });
     await emit({ amount: 'bad' }, 'a');
     await test.database.pg`
-      select * from knockon.emit_events(${test.database.pg.json([
+      select * from knockon.write_events(${test.database.pg.json([
         { type: 'invoice.paid', workspace: workspaceId, payload: { amount: 2 }, key: 'a' },
       ])}, true)`;
     const [second] = await test.database.pg`
