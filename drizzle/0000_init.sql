@@ -55,6 +55,8 @@ CREATE TABLE "knockon"."deployment" (
 	"is_only" boolean PRIMARY KEY DEFAULT true NOT NULL,
 	"id" uuid DEFAULT gen_random_uuid() NOT NULL,
 	"expired_before" uuid,
+	"name" text,
+	"transport" text,
 	CONSTRAINT "deployment_is_only" CHECK ("knockon"."deployment"."is_only")
 );
 --> statement-breakpoint
@@ -338,6 +340,7 @@ CREATE TABLE "knockon"."subscribers" (
 	"task_queue" text NOT NULL,
 	"activity" text NOT NULL,
 	"host" text DEFAULT 'effects' NOT NULL,
+	"owner" text,
 	"ordering" text DEFAULT 'none' NOT NULL,
 	"batch" integer NOT NULL,
 	"timeout_ms" integer NOT NULL,
@@ -1221,6 +1224,351 @@ END $$;--> statement-breakpoint
 CREATE FUNCTION knockon.emit_many(events jsonb) RETURNS SETOF uuid
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT id FROM knockon.emit_events(events) $$;--> statement-breakpoint
+-- Work for a subscriber in another language, from here to the end: docs/reference/protocol.md.
+CREATE FUNCTION knockon.is_uuid(value jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(jsonb_typeof(value) = 'string'
+    AND value #>> '{}' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', false) $$;--> statement-breakpoint
+CREATE FUNCTION knockon.is_whole(value jsonb, lowest int, highest int) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(CASE WHEN value::text ~ '^[0-9]{1,9}$' THEN value::text::int BETWEEN lowest AND highest
+    END, false) $$;--> statement-breakpoint
+-- Whether the session may work for a subscriber of that owner: it is a member of that role, or of
+-- the one that owns Knock-on's tables.
+CREATE FUNCTION knockon.may_work_for(owner text) RETURNS boolean LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (SELECT FROM pg_roles r WHERE r.rolname IN (owner, current_user)
+    AND pg_has_role(session_user, r.oid, 'member')) $$;--> statement-breakpoint
+-- What is wrong with a subscriber's registration; null: nothing.
+CREATE FUNCTION knockon.why_not_registered(given jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN jsonb_typeof(given) IS DISTINCT FROM 'object'
+    THEN 'it is no JSON object, but ' || coalesce(jsonb_typeof(given), 'null')
+  WHEN NOT given ? 'name' THEN '`name` is missing'
+  WHEN NOT given ? 'event_types' THEN '`event_types` is missing'
+  ELSE (
+    SELECT CASE m.key
+      WHEN 'name' THEN '`name` must be a lower-case letter, then up to 62 of a-z, 0-9, _ and -'
+      WHEN 'event_types' THEN '`event_types` must be an array of 1 to 1000 names of event types, '
+        || 'such as ["invoice.paid"], or ["*"] for all'
+      WHEN 'description' THEN '`description` must be a string of at most 1000 characters'
+      WHEN 'ordering' THEN '`ordering` must be "none": only effects that Knock-on''s own workers '
+        || 'host, and subscribers over HTTP, get events in order'
+      WHEN 'batch' THEN '`batch` must be a whole number from 1 to 2000'
+      WHEN 'timeout_ms' THEN '`timeout_ms` must be a whole number from 1000 to 86400000'
+      WHEN 'retry' THEN '`retry` must be an object of `attempts` (0: without end), `initial_ms`, '
+        || '`max_ms` (whole numbers) and `backoff` (from 1 to 100)'
+      WHEN 'again' THEN '`again` must be "freely", "asked" or "never"'
+      WHEN 'owner' THEN '`owner` must be a role that this session is a member of'
+      ELSE format('`%s` is no member of a registration', left(m.key, 100)) END
+    FROM jsonb_each(given) AS m
+    WHERE NOT coalesce(CASE m.key
+      WHEN 'name' THEN jsonb_typeof(m.value) = 'string'
+        AND m.value #>> '{}' ~ '^[a-z][a-z0-9_-]{0,62}$'
+      WHEN 'event_types' THEN jsonb_typeof(m.value) = 'array'
+        AND jsonb_array_length(m.value) BETWEEN 1 AND 1000
+        AND jsonb_array_length(m.value) = (
+          SELECT count(*) FROM jsonb_array_elements(m.value) AS t (name)
+          WHERE jsonb_typeof(t.name) = 'string' AND t.name #>> '{}'
+            ~ '^(\*|[a-z][a-z0-9]*(_[a-z0-9]+)*\.[a-z][a-z0-9]*(_[a-z0-9]+)*)$')
+      WHEN 'description' THEN jsonb_typeof(m.value) = 'string'
+        AND length(m.value #>> '{}') <= 1000
+      WHEN 'ordering' THEN m.value = '"none"'
+      WHEN 'batch' THEN knockon.is_whole(m.value, 1, 2000)
+      WHEN 'timeout_ms' THEN knockon.is_whole(m.value, 1000, 86400000)
+      WHEN 'again' THEN m.value IN ('"freely"', '"asked"', '"never"')
+      WHEN 'owner' THEN jsonb_typeof(m.value) = 'string' AND knockon.may_work_for(m.value #>> '{}')
+        AND EXISTS (SELECT FROM pg_roles r WHERE r.rolname = m.value #>> '{}')
+      WHEN 'retry' THEN jsonb_typeof(m.value) = 'object'
+        AND m.value - '{attempts,initial_ms,max_ms,backoff}'::text[] = '{}'
+        AND knockon.is_whole(coalesce(m.value -> 'attempts', '0'), 0, 999999999)
+        AND knockon.is_whole(coalesce(m.value -> 'initial_ms', '1'), 1, 999999999)
+        AND knockon.is_whole(coalesce(m.value -> 'max_ms', '1'), 1, 999999999)
+        AND CASE jsonb_typeof(coalesce(m.value -> 'backoff', '1'))
+          WHEN 'number' THEN coalesce(m.value -> 'backoff', '1')::numeric BETWEEN 1 AND 100 END
+      END, false)
+    ORDER BY m.key LIMIT 1
+  ) END $$;--> statement-breakpoint
+-- Registers a subscriber whose calls somebody's own Temporal worker takes. Every event that is
+-- committed from then on is for it too. Again, it changes what is given. Returns where its calls
+-- are: `{name, task_queue, activity, is_retired}`.
+CREATE FUNCTION knockon.register_subscriber(registration jsonb) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  wrong text := knockon.why_not_registered(registration);
+  given text := registration ->> 'name';
+  place record;
+  stored record;
+BEGIN
+  IF wrong IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'KN002', MESSAGE = 'the registration is malformed: ' || wrong,
+      DETAIL = 'Nothing was changed.',
+      HINT = 'A registration is {name, event_types, description?, batch?, timeout_ms?, retry?, '
+        || 'again?, ordering?, owner?}.';
+  END IF;
+  SELECT transport, coalesce(d.name || '.', '') || 'effects.' || given AS task_queue INTO place
+  FROM knockon.deployment d;
+  IF place.transport = 'pg-boss' THEN
+    RAISE EXCEPTION USING ERRCODE = 'KN008',
+      MESSAGE = format('"%s" can''t be registered: this deployment runs on pg-boss', given),
+      DETAIL = 'A worker of your own takes its calls from Temporal, which is not there.',
+      HINT = 'Run Knock-on with KNOCKON_TRANSPORT=temporal, or subscribe over HTTP.';
+  END IF;
+  INSERT INTO knockon.subscribers AS s (name, host, owner, description, event_types, task_queue,
+    activity, ordering, batch, timeout_ms, retry, again)
+  SELECT given, 'worker', coalesce(registration ->> 'owner', session_user),
+    coalesce(registration ->> 'description', ''),
+    ARRAY(SELECT DISTINCT jsonb_array_elements_text(registration -> 'event_types') ORDER BY 1),
+    place.task_queue, given, 'none', coalesce((registration ->> 'batch')::int, 2000),
+    coalesce((registration ->> 'timeout_ms')::int, 30000),
+    '{"attempts": 20, "initial_ms": 1000, "max_ms": 600000, "backoff": 2}'::jsonb
+      || coalesce(registration -> 'retry', '{}'),
+    coalesce(registration ->> 'again', 'never')
+  WHERE given <> 'schema'
+  ON CONFLICT (name) DO UPDATE SET description = excluded.description,
+    owner = CASE WHEN registration ? 'owner' THEN excluded.owner ELSE s.owner END,
+    event_types = excluded.event_types, task_queue = excluded.task_queue, batch = excluded.batch,
+    timeout_ms = excluded.timeout_ms, retry = excluded.retry, again = excluded.again,
+    registered_at = now()
+  WHERE s.host = 'worker' AND knockon.may_work_for(s.owner)
+  RETURNING jsonb_build_object('name', s.name, 'task_queue', s.task_queue, 'activity', s.activity,
+    'is_retired', s.retired_at IS NOT NULL) AS answer INTO stored;
+  IF NOT FOUND THEN
+    PERFORM knockon.refuse_work(given);
+  END IF;
+  -- Events may have waited for the first subscriber.
+  PERFORM pg_notify('knockon_events', '');
+  RETURN stored.answer;
+END $$;--> statement-breakpoint
+-- Raises why the session may not work for a subscriber.
+CREATE FUNCTION knockon.refuse_work(subscriber text) RETURNS void LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  known record;
+BEGIN
+  SELECT s.host, s.owner INTO known FROM knockon.subscribers s WHERE s.name = subscriber;
+  IF known.host = 'worker' THEN
+    RAISE EXCEPTION USING ERRCODE = '42501',
+      MESSAGE = format('the role "%s" may not work for "%s"', session_user, subscriber),
+      DETAIL = 'It belongs to ' || coalesce(format('the role "%s".', known.owner), 'nobody.'),
+      HINT = 'Connect as a member of that role, or register a subscriber of your own.';
+  ELSIF known.host IS NOT NULL OR subscriber = 'schema' THEN
+    RAISE EXCEPTION USING ERRCODE = 'KN007',
+      MESSAGE = format('"%s" is no subscriber of a worker of yours', subscriber),
+      DETAIL = 'It is hosted by ' || CASE known.host WHEN 'http' THEN 'a service over HTTP.'
+        ELSE 'Knock-on''s own workers.' END,
+      HINT = 'Take another name.';
+  END IF;
+  RAISE EXCEPTION USING ERRCODE = 'KN007',
+    MESSAGE = format('there is no subscriber "%s"', coalesce(subscriber, 'null')),
+    DETAIL = 'It has not been registered in this database.',
+    HINT = 'Register it by knockon.register_subscriber, and pass calls as they came.';
+END $$;--> statement-breakpoint
+-- What is wrong with the form of a call; null: nothing.
+CREATE FUNCTION knockon.why_no_call(call jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE
+    WHEN jsonb_typeof(call) IS DISTINCT FROM 'object' THEN 'it is no JSON object'
+    WHEN jsonb_typeof(call -> 'subscriber') IS DISTINCT FROM 'string'
+      THEN '`subscriber` is no string'
+    WHEN NOT knockon.is_uuid(call -> 'dispatch_id') THEN '`dispatch_id` is no UUID'
+    WHEN coalesce(call -> 'origin', 'null') <> 'null' AND NOT knockon.is_uuid(call -> 'origin')
+      THEN '`origin` is no UUID'
+    WHEN jsonb_typeof(call #> '{events,ids}') = 'array' THEN (
+      SELECT '`events.ids` has something that is no UUID'
+      FROM jsonb_array_elements(call #> '{events,ids}') AS e (id)
+      WHERE NOT knockon.is_uuid(e.id) LIMIT 1)
+    WHEN NOT knockon.is_whole(call #> '{events,offset}', 0, 999999999)
+      OR NOT knockon.is_whole(call #> '{events,limit}', 0, 999999999)
+      THEN '`events` is neither {ids} nor {offset, limit}'
+  END $$;--> statement-breakpoint
+-- Checks that the session may take that call. `is_here` is false where its dispatch has expired:
+-- then all of it was done. Receipts from before `since` don't count: it does again what is done.
+CREATE FUNCTION knockon.check_call(call jsonb, OUT is_here boolean, OUT since timestamptz)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  wrong text := knockon.why_no_call(call);
+  who text := call ->> 'subscriber';
+  dispatch uuid;
+  is_ours boolean;
+  has_expired boolean;
+BEGIN
+  IF wrong IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'KN002', MESSAGE = 'the call is malformed: ' || wrong,
+      DETAIL = 'Nothing was done.', HINT = 'Pass the activity''s input as it came, as jsonb.';
+  ELSIF NOT EXISTS (SELECT FROM knockon.subscribers s
+    WHERE s.name = who AND s.host = 'worker' AND knockon.may_work_for(s.owner)) THEN
+    PERFORM knockon.refuse_work(who);
+  END IF;
+  dispatch := call ->> 'dispatch_id';
+  SELECT CASE WHEN d.again THEN d.claimed_at END INTO since
+  FROM knockon.dispatches d WHERE d.id = dispatch AND who = ANY (d.subscribers);
+  is_here := FOUND;
+  since := coalesce(since, '-infinity');
+  IF is_here THEN
+    RETURN;
+  END IF;
+  SELECT d.id = coalesce((call ->> 'origin')::uuid, d.id), dispatch < d.expired_before
+  INTO is_ours, has_expired FROM knockon.deployment d;
+  IF has_expired AND is_ours THEN
+    RETURN;
+  END IF;
+  RAISE EXCEPTION USING ERRCODE = 'KN006',
+    MESSAGE = format('dispatch %s of "%s" is not in this database', dispatch, who),
+    DETAIL = CASE WHEN is_ours THEN 'Either it is another deployment''s, or this database was put '
+      || 'back to an earlier state. Nothing was done.'
+      ELSE 'It is another deployment''s. Nothing was done.' END,
+    HINT = 'Fail the call by an UnknownDispatchError. Have DATABASE_URL, TEMPORAL_NAMESPACE and '
+      || 'KNOCKON_DEPLOYMENT of one deployment.';
+END $$;--> statement-breakpoint
+-- The events of a call.
+CREATE FUNCTION knockon.events_of(call jsonb) RETURNS SETOF uuid LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  dispatch uuid := call ->> 'dispatch_id';
+BEGIN
+  IF call #> '{events,ids}' IS NULL THEN
+    RETURN QUERY SELECT d.event_id FROM (
+      SELECT o.event_id FROM knockon.dispatched o WHERE o.dispatch_id = dispatch OFFSET 0
+    ) d ORDER BY d.event_id
+    OFFSET (call #>> '{events,offset}')::int LIMIT (call #>> '{events,limit}')::int;
+    RETURN;
+  END IF;
+  RETURN QUERY SELECT DISTINCT e.id
+  FROM (SELECT jsonb_array_elements_text(call #> '{events,ids}')::uuid AS id) e
+  WHERE EXISTS (
+      SELECT FROM knockon.outbox o WHERE o.event_id = e.id AND o.dispatch_id = dispatch)
+    OR EXISTS (
+      SELECT FROM knockon.dispatch_events d WHERE d.event_id = e.id AND d.dispatch_id = dispatch);
+END $$;--> statement-breakpoint
+-- The events of a call that have no receipt yet, in the order of their keys and seqs: as many as
+-- have 2 MB, and one at least. `seen`: those that the call has had already.
+CREATE FUNCTION knockon.open_events(call jsonb, seen uuid[] DEFAULT '{}') RETURNS SETOF jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  most CONSTANT int := 2097152;
+  found record;
+BEGIN
+  SELECT * INTO found FROM knockon.check_call(call);
+  RETURN QUERY
+  WITH open AS MATERIALIZED (
+    SELECT c.id FROM knockon.events_of(call) AS c (id)
+    WHERE found.is_here AND c.id <> ALL (seen) AND NOT EXISTS (
+      SELECT FROM knockon.receipts r WHERE r.event_id = c.id
+        AND r.subscriber = call ->> 'subscriber' AND r.completed_at >= found.since)
+  ), sized AS (
+    SELECT e.id, e.sequence_id, e.seq, e.bytes, sum(e.bytes) OVER w AS total,
+      row_number() OVER w AS nth
+    FROM (
+      SELECT e.id, e.sequence_id, e.seq,
+        CASE WHEN pg_column_compression(e.payload) IS NULL THEN pg_column_size(e.payload)
+          ELSE octet_length(e.payload::text) END AS bytes
+      FROM open o CROSS JOIN LATERAL (
+        SELECT * FROM knockon.events e WHERE e.id = o.id OFFSET 0) e
+    ) e WINDOW w AS (ORDER BY e.sequence_id, e.seq, e.id)
+  )
+  SELECT jsonb_build_object('id', e.id, 'type', e.type, 'version', e.version,
+    'workspace_id', e.workspace_id, 'channel_id', e.channel_id, 'message_id', e.message_id,
+    'key', coalesce(e.key, e.channel_id::text), 'seq', e.seq,
+    'timestamp', to_char(e.timestamp AT TIME ZONE 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+    'payload', e.payload)
+  FROM sized s CROSS JOIN LATERAL (SELECT * FROM knockon.events e WHERE e.id = s.id OFFSET 0) e
+  WHERE s.total <= most OR s.nth = 1 ORDER BY s.sequence_id, s.seq, s.id;
+END $$;--> statement-breakpoint
+-- Writes the receipts of these events of a call, and returns the ids of those that had none. Whose
+-- transaction does an event's work does so for these alone: another that writes the same receipt is
+-- waited for, and of two one gets it. A call for targets of an event settles these.
+CREATE FUNCTION knockon.complete(call jsonb, event_ids uuid[]) RETURNS SETOF uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  found record;
+  who text := call ->> 'subscriber';
+  own uuid[];
+  parties text[];
+BEGIN
+  SELECT * INTO found FROM knockon.check_call(call);
+  IF NOT found.is_here THEN
+    RETURN;
+  END IF;
+  own := ARRAY(SELECT c.id FROM knockon.events_of(call) AS c (id)
+    WHERE c.id = ANY (event_ids) ORDER BY 1);
+  IF cardinality(own) < (SELECT count(DISTINCT e.id) FROM unnest(event_ids) AS e (id)) THEN
+    RAISE EXCEPTION USING ERRCODE = 'KN002',
+      MESSAGE = 'some of these ids are none of the call''s events', DETAIL = 'Nothing was done.',
+      HINT = 'Pass ids that knockon.open_events has returned for this call.';
+  END IF;
+  parties := ARRAY(SELECT jsonb_array_elements_text(coalesce(nullif(call -> 'targets', 'null'),
+    CASE WHEN nullif(call -> 'target', 'null') IS NULL THEN '[]'
+      ELSE jsonb_build_array(call -> 'target') END)));
+  IF parties <> '{}' THEN
+    RETURN QUERY
+    WITH answered AS (
+      DELETE FROM knockon.dead_letters d
+      WHERE d.event_id = ANY (own) AND d.subscriber = who AND d.target = ANY (parties)
+    ), settled AS (
+      UPDATE knockon.attempts a SET waiting_until = NULL
+      WHERE a.event_id = ANY (own) AND a.subscriber = who AND a.target = ANY (parties)
+    )
+    SELECT unnest(own);
+    RETURN;
+  END IF;
+  RETURN QUERY
+  WITH fresh AS (
+    INSERT INTO knockon.receipts (event_id, subscriber) SELECT o.id, who FROM unnest(own) AS o (id)
+    ON CONFLICT DO NOTHING RETURNING event_id
+  ), renewed AS (
+    UPDATE knockon.receipts r SET completed_at = now()
+    WHERE r.event_id = ANY (own) AND r.subscriber = who AND r.completed_at < found.since
+    RETURNING r.event_id
+  ), mine AS (
+    SELECT f.event_id FROM fresh f UNION ALL SELECT r.event_id FROM renewed r
+  ), revived AS (
+    DELETE FROM knockon.dead_letters d USING mine m
+    WHERE d.event_id = m.event_id AND d.subscriber = who
+  )
+  SELECT m.event_id FROM mine m;
+END $$;--> statement-breakpoint
+-- Notes what a call is about to answer: tries and their errors, waits, and how much is done. That is
+-- what operators see. To be called outside of the transaction that does the work.
+CREATE FUNCTION knockon.report(call jsonb, answer jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  found record;
+  who text := call ->> 'subscriber';
+  failed int;
+BEGIN
+  SELECT * INTO found FROM knockon.check_call(call);
+  IF NOT jsonb_path_exists(answer, 'strict $ ? (@.done.type() == "number" && @.done >= 0
+      && @.done <= 2000 && @.open.type() == "array")')
+    OR jsonb_path_exists(answer, 'strict $.open[*] ? (!(@.event_id.type() == "string"
+      && (@.state == "retry" || @.state == "later" || @.state == "dead")))') IS NOT false THEN
+    RAISE EXCEPTION USING ERRCODE = 'KN002', MESSAGE = 'the answer is malformed',
+      DETAIL = 'Nothing was noted.', HINT = 'An answer is {done, open: [{event_id, state: '
+        || '"retry", "later" or "dead", reason?, until?, in_ms?, target?}]}.';
+  END IF;
+  INSERT INTO knockon.attempts AS a (event_id, subscriber, target, attempts, last_error,
+    waiting_until)
+  SELECT DISTINCT ON (c.id, coalesce(o.target, '')) c.id, who, coalesce(o.target, ''),
+    CASE WHEN o.state = 'later' THEN 0 ELSE 1 END, left(o.reason, 2000),
+    CASE WHEN o.state = 'later' THEN
+      coalesce(now() + o.in_ms * interval '1 ms', o.until) END
+  FROM jsonb_to_recordset(answer -> 'open') AS o (event_id uuid, target text, state text,
+    reason text, in_ms float8, until timestamptz)
+  JOIN knockon.events_of(call) AS c (id) ON c.id = o.event_id
+  WHERE found.is_here ORDER BY 1, 3
+  ON CONFLICT (event_id, subscriber, target) DO UPDATE SET
+    attempts = a.attempts + excluded.attempts,
+    last_error = coalesce(excluded.last_error, a.last_error),
+    waiting_until = excluded.waiting_until, waits_for = NULL, updated_at = now();
+  SELECT count(*) INTO failed FROM jsonb_array_elements(answer -> 'open') AS o (outcome)
+  WHERE o.outcome ->> 'state' <> 'later';
+  INSERT INTO knockon.effect_rates AS r (subscriber, since, done, failed)
+  SELECT who, date_bin('10 seconds', now(), timestamptz 'epoch'), (answer ->> 'done')::numeric::int,
+    failed
+  WHERE failed > 0 OR (answer -> 'done')::numeric > 0
+  ON CONFLICT (subscriber, since) DO UPDATE SET done = r.done + excluded.done,
+    failed = r.failed + excluded.failed;
+END $$;--> statement-breakpoint
 -- Everybody may call a function unless that is taken from them. These three only compute, and
 -- defaults of columns need the first.
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA knockon FROM PUBLIC;--> statement-breakpoint

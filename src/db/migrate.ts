@@ -4,8 +4,8 @@ import '../events/index.ts';
 import { registerEventTypes } from '../events/register.ts';
 import { abortOnDisconnect } from './abort-on-disconnect.ts';
 import { lockKey, waitForLock } from './advisory-locks.ts';
-import { EMITTER, letEmitterEmit } from './emitter-role.ts';
 import { isLockTimeout } from './errors.ts';
+import { GROUP_ROLES, type GroupRoles, letRolesCall } from './group-roles.ts';
 import { compareMigrations, type Migration, missingObjects, ownMigrations } from './migrations.ts';
 import { openClient } from './open.ts';
 import { foundations, JOURNAL, OWN_SCHEMA } from './own-schema.ts';
@@ -34,8 +34,8 @@ export interface MigrateOptions {
   tries?: number;
   /** What to apply (default: this version's migrations). */
   migrations?: Migration[];
-  /** The role that may emit and nothing else (default `knockon_emitter`). */
-  emitter?: string;
+  /** Roles that may call some functions (default `knockon_emitter` and `knockon_worker`). */
+  roles?: Partial<GroupRoles>;
 }
 
 export interface Migrated {
@@ -52,8 +52,9 @@ export interface Migrated {
  * @throws MigrationError, UnsupportedPostgresError, or Postgres' error
  */
 export async function migrate(url: string, options: MigrateOptions = {}): Promise<Migrated> {
-  const { turnMs = 60_000, lockMs = 2000, tries = 20, emitter = EMITTER } = options;
+  const { turnMs = 60_000, lockMs = 2000, tries = 20 } = options;
   const { migrations = ownMigrations() } = options;
+  const roles = { ...GROUP_ROLES, ...options.roles };
   // The session keeps no settings: a pooler may be in between.
   const { client } = openClient(url, {
     max: 1,
@@ -66,7 +67,7 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
   try {
     const { version, prepares } = await askServer(pg);
     client.options.prepare = prepares;
-    const migrating = { version, migrations, turnMs, lockMs, emitter };
+    const migrating = { version, migrations, turnMs, lockMs, roles };
     const once = () => pg.begin((tx) => applyPending(tx, migrating));
     return await retryWhileLocked(pg, once, tries);
   } finally {
@@ -90,13 +91,13 @@ interface Migrating {
   /** `server_version_num`. */
   version: number;
   migrations: Migration[];
-  emitter: string;
+  roles: GroupRoles;
   turnMs: number;
   lockMs: number;
 }
 
 async function applyPending(tx: TransactionSql, migrating: Migrating): Promise<Migrated> {
-  const { version, migrations, turnMs, lockMs, emitter } = migrating;
+  const { version, migrations, turnMs, lockMs, roles } = migrating;
   await waitForTurn(tx, turnMs);
   await tx`select set_config('lock_timeout', ${String(lockMs)}, true)`;
   const { pending, changed } = await compareMigrations(tx, migrations);
@@ -109,7 +110,7 @@ async function applyPending(tx: TransactionSql, migrating: Migrating): Promise<M
   if (missing.length > 0) throw missingError(missing);
   // So that SQL can emit before a process of ours has started.
   await registerEventTypes(tx);
-  return { applied: pending, note: await letEmitterEmit(tx, emitter) };
+  return { applied: pending, note: await letRolesCall(tx, roles) };
 }
 
 async function apply(tx: TransactionSql, { tag, hash, statements }: Migration): Promise<void> {

@@ -54,6 +54,17 @@ export const EMITTING = [
   'emit_events(jsonb)',
 ];
 
+/**
+ * Functions that work for a subscriber from another language. The role `knockon_worker` may call
+ * these, and nothing else.
+ */
+export const WORKING = [
+  'register_subscriber(jsonb)',
+  'open_events(jsonb,uuid[])',
+  'complete(jsonb,uuid[])',
+  'report(jsonb,jsonb)',
+];
+
 /** What is written by hand, so that drizzle-kit does not know it. */
 const byHand: SchemaObject[] = [
   { kind: 'view', of: null, name: 'dispatched' },
@@ -68,6 +79,7 @@ const byHand: SchemaObject[] = [
     'post_events(text[],uuid[],text[],uuid[],uuid[],text[],int[],text[],text[],boolean)',
     'write_events(jsonb,boolean)',
     ...EMITTING,
+    ...WORKING,
   ].map((name) => ({ kind: 'function' as const, of: OWN_SCHEMA, name })),
 ];
 

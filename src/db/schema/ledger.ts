@@ -43,6 +43,10 @@ export const deployment = ownSchema.table(
      * null: none is.
      */
     expired_before: uuid(),
+    /** KNOCKON_DEPLOYMENT, as the last API or relay that started had it; null: none. */
+    name: text(),
+    /** KNOCKON_TRANSPORT, in the same way; null: none has started yet. */
+    transport: text({ enum: ['temporal', 'pg-boss'] }),
   },
   (t) => [check('deployment_is_only', sql`${t.is_only}`)],
 );

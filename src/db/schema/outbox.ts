@@ -92,6 +92,8 @@ export const subscribers = ownSchema.table('subscribers', {
   host: text({ enum: ['effects', 'http', 'worker'] })
     .notNull()
     .default('effects'),
+  /** Where the host is `worker`: the database role whose members may do its work. */
+  owner: text(),
   ordering: text({ enum: ['none', 'key', 'exclusive'] })
     .notNull()
     .default('none'),

@@ -223,11 +223,11 @@ describe('migrating', () => {
     // Every database of the server shares the role, so it can only be looked as if it were not
     // there.
     const emitter = `emitter_of_${name}`;
-    const { note } = await migrate(theirs.href, { emitter });
+    const { note } = await migrate(theirs.href, { roles: { emit: emitter } });
     expect(note).toContain(`create role ${emitter} nologin`);
     expect(note).toContain(`grant ${emitter} to ROLE`);
     await pg.unsafe(`create role ${emitter} nologin`);
-    expect(await migrate(theirs.href, { emitter })).toEqual({ applied: [], note: null });
+    expect(await migrate(theirs.href, { roles: { emit: emitter } })).toEqual({ applied: [], note: null });
     const [row] =
       await pg`select has_function_privilege(${emitter}, 'knockon.emit_many(jsonb)', 'execute') as may`;
     expect(row).toEqual({ may: true });

@@ -1,27 +1,52 @@
 import type { TransactionSql } from 'postgres';
 import { errorCode } from './errors.ts';
-import { EMITTING } from './migrations.ts';
+import { EMITTING, WORKING } from './migrations.ts';
 import { OWN_SCHEMA } from './own-schema.ts';
 
-/** A role that may emit, and nothing else. All databases of a server share it. */
-export const EMITTER = 'knockon_emitter';
+/**
+ * Roles that may call some of our functions, and nothing else, by what they may do. All databases
+ * of a server share them.
+ */
+export interface GroupRoles {
+  /** May emit events. */
+  emit: string;
+  /** May do the work of subscribers of its own. */
+  work: string;
+}
+
+export const GROUP_ROLES: GroupRoles = { emit: 'knockon_emitter', work: 'knockon_worker' };
+
+const FUNCTIONS: Record<keyof GroupRoles, string[]> = { emit: EMITTING, work: WORKING };
 
 /**
- * Lets a role emit, and nothing else. Makes the role where it does not exist and we may.
+ * Lets these roles call what they may. Makes a role where it does not exist and we may.
  *
  * @returns what an administrator must do, for people; null: nothing
  * @throws Postgres' error
  */
-export async function letEmitterEmit(tx: TransactionSql, role: string): Promise<string | null> {
+export async function letRolesCall(tx: TransactionSql, roles: GroupRoles): Promise<string | null> {
+  const notes: string[] = [];
+  for (const [may, role] of Object.entries(roles) as [keyof GroupRoles, string][]) {
+    const note = await letRoleCall(tx, role, may);
+    if (note !== null) notes.push(note);
+  }
+  return notes.length > 0 ? notes.join('\n') : null;
+}
+
+async function letRoleCall(
+  tx: TransactionSql,
+  role: string,
+  may: keyof GroupRoles,
+): Promise<string | null> {
   if (!(await makeRole(tx, role)))
     return (
-      "This role owns Knock-on's tables, and can emit. For other roles there must be the role " +
+      `This role owns Knock-on's tables, and can ${may}. For other roles there must be the role ` +
       `${role}, which this role may not make. If you need it, an administrator runs:\n` +
       `  create role ${role} nologin;\n  grant ${role} to ROLE;\nThen migrate again.`
     );
-  if (await grantFunctions(tx, role)) return null;
+  if (await grantFunctions(tx, role, FUNCTIONS[may])) return null;
   return (
-    `The role ${role} may not emit yet, and this role may not grant that. ` +
+    `The role ${role} may not ${may} yet, and this role may not grant that. ` +
     "Migrate again as the owner of Knock-on's tables."
   );
 }
@@ -36,13 +61,17 @@ async function makeRole(tx: TransactionSql, role: string): Promise<boolean> {
   return await tried(tx, `create role ${role} nologin`, ['42710', '23505'], ['42501']);
 }
 
-/** @returns whether the role may emit now */
-async function grantFunctions(tx: TransactionSql, role: string): Promise<boolean> {
+/** @returns whether the role may call them now */
+async function grantFunctions(
+  tx: TransactionSql,
+  role: string,
+  callable: string[],
+): Promise<boolean> {
   const lacking = await tx<{ name: string }[]>`
-    select name from jsonb_array_elements_text(${tx.json(EMITTING)}) as t (name)
+    select name from jsonb_array_elements_text(${tx.json(callable)}) as t (name)
     where not has_function_privilege(${role}, concat(${OWN_SCHEMA}::text, '.', name), 'execute')`;
   if (lacking.length === 0) return true;
-  const functions = EMITTING.map((name) => `knockon.${name}`).join(', ');
+  const functions = callable.map((name) => `knockon.${name}`).join(', ');
   const grant = `grant usage on schema knockon to ${role};
     grant execute on function ${functions} to ${role}`;
   return await tried(tx, grant, [], ['42501']);
