@@ -227,7 +227,10 @@ describe('migrating', () => {
     expect(note).toContain(`create role ${emitter} nologin`);
     expect(note).toContain(`grant ${emitter} to ROLE`);
     await pg.unsafe(`create role ${emitter} nologin`);
-    expect(await migrate(theirs.href, { roles: { emit: emitter } })).toEqual({ applied: [], note: null });
+    expect(await migrate(theirs.href, { roles: { emit: emitter } })).toEqual({
+      applied: [],
+      note: null,
+    });
     const [row] =
       await pg`select has_function_privilege(${emitter}, 'knockon.emit_many(jsonb)', 'execute') as may`;
     expect(row).toEqual({ may: true });
