@@ -24,8 +24,8 @@ import { endpointRoutes } from './routes/endpoints.ts';
 import { eventTypeRoutes } from './routes/event-types.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
+import { journeyRoutes } from './routes/journeys.ts';
 import { memberRoutes } from './routes/members.ts';
-import { messageEffectRoutes } from './routes/message-effects.ts';
 import { messageRoutes } from './routes/messages.ts';
 import { notificationRoutes } from './routes/notifications.ts';
 import { opsRoutes } from './routes/ops/index.ts';
@@ -72,7 +72,7 @@ export function createApp(deps: ApiDependencies) {
   const routes = [
     postMessageRoute,
     messageRoutes,
-    messageEffectRoutes,
+    journeyRoutes,
     channelRoutes,
     emitRoutes,
     eventRoutes,

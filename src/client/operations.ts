@@ -878,27 +878,29 @@ export type MessageChange = {
   metadata?: Record<string, unknown>;
 };
 
+export type EventJourney = {
+  id: string;
+  type: string;
+  /** What it is in order with: its channel's id, or the key it was emitted with. */
+  key: string | null;
+  timestamp: string;
+  /** When it was handed to the transport; null before. */
+  dispatched_at: string | null;
+  /**
+   * The workflow that sees to it, with a link into the Temporal UI; null before
+   * its dispatch, and under another transport.
+   */
+  workflow: {
+    id: string;
+    run_id: string | null;
+    url: string | null;
+  } | null;
+  effects: EffectState[];
+};
+
 export type Journey = {
   message_id: string;
-  events: {
-    id: string;
-    type: string;
-    /** What it is in order with: its channel's id, or the key it was emitted with. */
-    key: string | null;
-    timestamp: string;
-    /** When it was handed to the transport; null before. */
-    dispatched_at: string | null;
-    /**
-     * The workflow that sees to it, with a link into the Temporal UI; null before
-     * its dispatch, and under another transport.
-     */
-    workflow: {
-      id: string;
-      run_id: string | null;
-      url: string | null;
-    } | null;
-    effects: EffectState[];
-  }[];
+  events: EventJourney[];
 };
 
 export type Channel = {
@@ -1375,6 +1377,18 @@ export interface Operations {
       };
     };
     answer: Event;
+  };
+  /**
+   * Read an event's journey: what happened because of it, and what is still to
+   * happen. `GET /v1/events/{id}/effects`
+   */
+  getEventEffects: {
+    call: {
+      path: {
+        id: string;
+      };
+    };
+    answer: EventJourney;
   };
   /** Read an event type and its versions. `GET /v1/event_types/{name}` */
   getEventType: {

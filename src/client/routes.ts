@@ -55,6 +55,7 @@ export const routes = {
   getChannelSummary: { method: 'GET', path: '/v1/channels/{id}/summary' },
   getEndpoint: { method: 'GET', path: '/v1/endpoints/{id}' },
   getEvent: { method: 'GET', path: '/v1/events/{id}' },
+  getEventEffects: { method: 'GET', path: '/v1/events/{id}/effects' },
   getEventType: { method: 'GET', path: '/v1/event_types/{name}' },
   getHealth: { method: 'GET', path: '/healthz', open: true },
   getHistory: { method: 'GET', path: '/v1/ops/history', operator: true },

@@ -47,7 +47,7 @@ export function ago(at: string, now = Date.now()): string {
 /** Enough of an id to tell it from its neighbours: UUIDs of one moment begin alike. */
 export const short = (id: string): string => (id.length > 13 ? `…${id.slice(-12)}` : id);
 
-/** Event types that somebody wants. */
+/** Event types that somebody takes. */
 export const wanted = (types: string[]): string =>
   types.length === 0
     ? 'no event by its type'

@@ -1,5 +1,6 @@
 import type { Sql } from 'postgres';
 import type { DomainEvent } from '../events/index.ts';
+import type { EventTypeRegistry } from '../events/registry.ts';
 import { createPauses } from '../pauses.ts';
 import { type ClaimedDispatch, origin, specs } from './claim.ts';
 
@@ -11,6 +12,14 @@ export type Unchecked = Pick<DomainEvent, 'id' | 'type' | 'version' | 'payload'>
 
 /** Whether a payload fits its type's schema. */
 export type Fits = (event: Unchecked) => boolean | Promise<boolean>;
+
+/** Whether events fit the version of their type that they were emitted with. */
+export const fitsSchema =
+  (types: Pick<EventTypeRegistry, 'find'>): Fits =>
+  async ({ type, version, payload }) => {
+    const known = await types.find(type, version);
+    return known !== undefined && known.check(payload).length === 0;
+  };
 
 /** Most events that are read at once, and most bytes of their payloads, about. */
 const PAGE = { events: 500, bytes: 512 * 1024 };

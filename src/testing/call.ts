@@ -1,12 +1,15 @@
+import type { Sql } from 'postgres';
 import type { Call, Effect } from '../activities/runtime/effect.ts';
 import { answer } from '../activities/runtime/run-effect.ts';
+import type { Database } from '../db/client.ts';
 import { registerEventTypes } from '../events/register.ts';
-import { claim, handedOver } from '../outbox/claim.ts';
+import { EventTypeRegistry } from '../events/registry.ts';
+import { checkPayloads, fitsSchema } from '../outbox/check-payloads.ts';
+import { type ClaimedDispatch, claim, handedOver } from '../outbox/claim.ts';
 import { register } from '../outbox/subscribers.ts';
 import type { EffectAnswer, EffectCall } from '../transport/dispatch.ts';
 import { registration } from '../workers/effects.ts';
 import { withOwnSettings } from '../workers/own-settings.ts';
-import type { TestDatabase } from './database.ts';
 
 export interface CallOptions {
   /** What the call's `now()` says (default: this machine's clock). */
@@ -20,22 +23,18 @@ export interface CallOptions {
  * with real receipts. Call it twice to see that a repetition changes nothing.
  *
  * @returns a call's answer: how many events are done, and which are not
- * @throws Error if no event of its types waits
+ * @throws Error if no event of its types waits that fits the schema of its type
  * @throws ConfigError if a setting of the effect's own is wrong
  */
 export async function aCallTo(
   effect: Effect,
-  { database: { pg, db } }: Pick<TestDatabase, 'database'>,
+  { database: { pg, db } }: { database: Pick<Database, 'pg' | 'db'> },
   { now, env = process.env }: CallOptions = {},
 ): Promise<() => Promise<EffectAnswer>> {
   const [hosted = effect] = withOwnSettings([effect], env);
   await registerEventTypes(pg);
   await register(pg, [registration(hosted)]);
-  const claimed = (await claim(pg, 2000)).filter(({ subscribers }) =>
-    subscribers.some(({ name }) => name === effect.name),
-  );
-  if (claimed.length === 0)
-    throw new Error(`no event waits for the effect "${effect.name}": emit one first`);
+  const claimed = await claimFor(effect.name, pg);
   const calls = claimed.map((group): EffectCall => {
     const [{ id, size, origin }] = handedOver(group);
     const events = { offset: 0, limit: size };
@@ -50,4 +49,19 @@ export async function aCallTo(
       open: answers.flatMap(({ open }) => open),
     };
   };
+}
+
+async function claimFor(name: string, pg: Sql): Promise<ClaimedDispatch[]> {
+  const fits = fitsSchema(new EventTypeRegistry({ pg }));
+  const isOwn = ({ subscribers }: ClaimedDispatch) => subscribers.some((one) => one.name === name);
+  const waiting = (await claim(pg, 2000)).filter(isOwn);
+  const checked: ClaimedDispatch[] = [];
+  for (const group of waiting) checked.push(...(await checkPayloads(pg, group, fits)));
+  const fitting = checked.filter(isOwn);
+  if (fitting.length > 0) return fitting;
+  throw new Error(
+    waiting.length > 0
+      ? `no event that waits for the effect "${name}" fits the schema of its type`
+      : `no event waits for the effect "${name}": emit one first`,
+  );
 }

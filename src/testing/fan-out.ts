@@ -4,11 +4,13 @@ import { recordDeadLetters } from '../activities/runtime/dead-letters.ts';
 import type { Effect } from '../activities/runtime/effect.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import { registerEventTypes } from '../events/register.ts';
+import { EventTypeRegistry } from '../events/registry.ts';
+import { checkPayloads, fitsSchema } from '../outbox/check-payloads.ts';
 import { type ClaimedDispatch, claim, handedOver, markStarted } from '../outbox/claim.ts';
 import { register } from '../outbox/subscribers.ts';
 import { WORKFLOW_QUEUE, workflowName } from '../transport/dispatch.ts';
 import { effectActivity, heartbeats } from '../workers/effect-activity.ts';
-import { registration } from '../workers/effects.ts';
+import { registration, withSchema } from '../workers/effects.ts';
 import { withOwnSettings } from '../workers/own-settings.ts';
 import type { TestDatabase } from './database.ts';
 import type { HostedEffect, Workflows } from './time-skipping.ts';
@@ -62,7 +64,7 @@ export class FanOut {
     effects: Effect[],
     { env = process.env, server, workflows }: FanOutOptions = {},
   ): Promise<FanOut> {
-    const hosted = withOwnSettings(effects, env);
+    const hosted = withSchema(withOwnSettings(effects, env));
     const { openTimeSkipping } = await import('./time-skipping.ts');
     await giveItsOwnTime(database.pg);
     await registerEventTypes(database.pg);
@@ -81,7 +83,8 @@ export class FanOut {
   }
 
   /**
-   * Dispatches all that waits, and what the effects emit meanwhile, and sees it through.
+   * Dispatches all that waits, and what the effects emit meanwhile, and sees it through. What does
+   * not fit the schema of its type goes to no effect: it is a dead letter of `schema`.
    *
    * @returns of each workflow that has given something up its failure: what, and why
    */
@@ -105,7 +108,11 @@ export class FanOut {
   }
 
   async #seeThrough(): Promise<string[]> {
-    const claimed = await claim(this.#database.pg, 2000);
+    const { pg } = this.#database;
+    const fits = fitsSchema(new EventTypeRegistry({ pg }));
+    const claimed: ClaimedDispatch[] = [];
+    for (const group of await claim(pg, 2000))
+      claimed.push(...(await checkPayloads(pg, group, fits)));
     if (claimed.length === 0) return [];
     const results = await Promise.allSettled(
       claimed.map(async (group) => await this.#outcome(group)),

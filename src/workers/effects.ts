@@ -92,8 +92,8 @@ export async function startEffects(given: Config, options: StartOptions): Promis
   return { stop: () => started.stop(), ended };
 }
 
-/** Adds the effect `schema`, which every worker of effects hosts. */
-function withSchema(effects: Effect[]): Effect[] {
+/** Adds the effect `schema`, which every worker of effects hosts. @throws TypeError */
+export function withSchema(effects: Effect[]): Effect[] {
   if (effects.some(({ name }) => name === SCHEMA_SUBSCRIBER))
     throw new TypeError(`an effect named ${SCHEMA_SUBSCRIBER} is Knock-on's own: rename yours`);
   return [...effects, schema({ dispatchAnew })];

@@ -3,7 +3,7 @@ import type { Registry } from 'prom-client';
 import { connectDatabase, type Database } from '../db/client.ts';
 import { EventTypeRegistry } from '../events/registry.ts';
 import { readiness } from '../ops/status/readiness.ts';
-import type { Fits } from '../outbox/check-payloads.ts';
+import { fitsSchema } from '../outbox/check-payloads.ts';
 import { Dispatcher } from '../outbox/dispatcher.ts';
 import type { Config } from '../settings/config.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -26,14 +26,6 @@ interface Dispatching {
   metrics: Registry;
   log: Logger;
 }
-
-/** Whether events fit the version of their type that they were emitted with. */
-export const fitsSchema =
-  (types: Pick<EventTypeRegistry, 'find'>): Fits =>
-  async ({ type, version, payload }) => {
-    const known = await types.find(type, version);
-    return known !== undefined && known.check(payload).length === 0;
-  };
 
 export function createDispatcher({
   config,

@@ -37,7 +37,7 @@ export const describeEvents = (types: DescribedType[], event: unknown) => ({
   operations: by(types, ({ name }) => ({
     action: 'send',
     title: `Send ${name}`,
-    summary: `An endpoint that wants ${name} gets each such event.`,
+    summary: `An endpoint that listens to ${name} gets each such event.`,
     channel: { $ref: `#/channels/${name}` },
     messages: [{ $ref: `#/channels/${name}/messages/event` }],
   })),

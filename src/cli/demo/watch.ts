@@ -50,11 +50,15 @@ export async function watchEvent({
   const refused = new Set<string>();
   let event: EventView | undefined;
   terminal?.out(`  ${duration(answered).padStart(7)}  ${styled(terminal, 'gray', 'answered')}`);
-  for await (const journey of followJourney(api, messageId, {
-    until: isAtRest,
-    every: 10,
-    atMost: AT_MOST,
-  })) {
+  for await (const journey of followJourney(
+    api,
+    { id: messageId },
+    {
+      until: isAtRest,
+      every: 10,
+      atMost: AT_MOST,
+    },
+  )) {
     event = journey.events.findLast((candidate) => candidate.type === type);
     for (const effect of event?.effects.filter(
       (one) => isRetried(one) && !refused.has(one.subscriber),

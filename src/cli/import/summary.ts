@@ -1,3 +1,4 @@
+import { counted } from '../../ops/operations/counted.ts';
 import { SKIP_REASONS, type SkipReason } from '../chat-log/message.ts';
 import type { Format } from '../chat-log/read.ts';
 import { duration, styled, type Terminal } from '../terminal/output.ts';
@@ -41,7 +42,7 @@ export function summarise(
 export function showSummary(terminal: Terminal, summary: Summary): string {
   const { lines, posted, already_there, skipped, actions, notices, dry_run } = summary;
   const row = (count: number, text: string) => `${String(count).padStart(9)}  ${text}`;
-  const voices = [actions && `${actions} actions`, notices && `${notices} notices`]
+  const voices = [actions && counted(actions, 'action'), notices && counted(notices, 'notice')]
     .filter(Boolean)
     .join(', ');
   const where = summary.channel ? ` into ${summary.channel.name} (${summary.channel.id})` : '';
@@ -52,7 +53,7 @@ export function showSummary(terminal: Terminal, summary: Summary): string {
     styled(
       terminal,
       'bold',
-      `${summary.file === '-' ? 'stdin' : summary.file}${where}: ${lines} lines in ` +
+      `${summary.file === '-' ? 'stdin' : summary.file}${where}: ${counted(lines, 'line')} in ` +
         `${duration(summary.seconds * 1000)}${rate}`,
     ),
     row(posted, `${what}${voices && already_there === 0 ? `, of them ${voices}` : ''}`),

@@ -59,7 +59,7 @@ export function describe(terminal: Terminal, one: EndpointInFull): string {
     ['id', one.id],
     ['workspace', `${one.workspace_name} (${one.workspace_id})`],
     ['says of itself', one.description],
-    ['wants', one.event_types.join(' ')],
+    ['gets', one.event_types.join(' ')],
     ['state', `${stateOf(terminal, one)}${since ? ` since ${since} (${ago(since)})` : ''}`],
     ['why', whyOf(one)],
     ['next try', one.state === 'failing' ? (one.next_try_at ?? 'now') : null],
@@ -96,7 +96,7 @@ export function resultOf({
   const left =
     waiting.count === 0
       ? 'nothing waits any more.'
-      : `${counted(waiting.count, 'event')} still wait, and follow by themselves.`;
+      : `${counted(waiting.count, 'event')} still to come, by themselves.`;
   if (answer.error)
     return (
       `${url} does not take it: ${answer.error}. ${delivered} of ${tried} delivered; ${left} ` +

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { counted } from '../../ops/operations/counted.ts';
 import type { ReplayPlan } from '../../ops/operations/replay.ts';
 import { workspaceId } from '../api/workspace.ts';
 import { idFrom, parsePastTime } from '../terminal/arguments.ts';
@@ -99,7 +100,7 @@ async function replay(ops: Ops<ReplayOptions>): Promise<number> {
       terminal.out(options.json ? JSON.stringify(plan) : showPlan(terminal, plan));
     if (options.dryRun) return EXIT.done;
     if (!options.json) terminal.err(showPlan(terminal, plan));
-    await confirm(ops, `Bring about ${plan.effects} effects?`);
+    await confirm(ops, `Bring about ${counted(plan.effects, 'effect')}?`);
   }
   return await begin(ops, '/v1/ops/replays', { ...body, dry_run: false });
 }

@@ -79,7 +79,7 @@ async function discard(ops: Ops<DeadLetterOptions>, ids: string[]): Promise<void
   const chosen = await chosenDeadLetters(ids, ops);
   const which =
     ids.length > 0
-      ? `${ids.length} dead letters`
+      ? counted(ids.length, 'dead letter')
       : ops.options.all
         ? 'all dead letters'
         : `dead letters (${describe(chosen)})`;

@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Api } from '../api/client.ts';
-import { duration, styled, type Terminal } from '../terminal/output.ts';
+import { type Api, ApiProblem } from '../api/client.ts';
+import { CommandError, duration, styled, type Terminal } from '../terminal/output.ts';
 
-/** One effect of an event, as `GET /v1/messages/{id}/effects` answers it. */
+/** One effect of an event, as `GET /v1/events/{id}/effects` answers it. */
 export interface EffectView {
   subscriber: string;
   state: 'pending' | 'running' | 'waiting' | 'done' | 'failed';
@@ -23,11 +23,18 @@ export interface EventView {
   effects: EffectView[];
 }
 
-/** What has happened because of a message. */
+/** What has happened because of some events. */
 export interface JourneyView {
-  message_id: string;
+  /** Where they are the events of a message. */
+  message_id?: string;
   events: EventView[];
 }
+
+/** Whose journey: a message's or an event's, or that of the newest events of a key. */
+export type Traced = { id: string } | { key: string };
+
+/** Most events of a key that are shown. */
+const MOST = 20;
 
 /** Whether an effect has come to its end: by itself nothing will change any more. */
 export const isSettled = ({ state }: EffectView) => state === 'done' || state === 'failed';
@@ -35,11 +42,37 @@ export const isSettled = ({ state }: EffectView) => state === 'done' || state ==
 /** Whether an effect needs nothing but time: a durable timer may run for days. */
 export const isAtRest = (effect: EffectView) => isSettled(effect) || effect.state === 'waiting';
 
-export const readJourney = (api: Api, messageId: string) =>
-  api.get<JourneyView>(`/v1/messages/${encodeURIComponent(messageId)}/effects`);
+/** @throws CommandError where there is nothing of that id or key; else ApiProblem */
+export async function readJourney(api: Api, traced: Traced): Promise<JourneyView> {
+  if ('key' in traced) return await readKey(api, traced.key);
+  try {
+    return await api.get<JourneyView>(`/v1/messages/${traced.id}/effects`);
+  } catch (error) {
+    if (!(error instanceof ApiProblem && error.status === 404)) throw error;
+  }
+  return { events: [await readEvent(api, traced.id)] };
+}
+
+const readEvent = (api: Api, id: string) =>
+  api.get<EventView>(`/v1/events/${id}/effects`).catch((error) => {
+    throw error instanceof ApiProblem && error.status === 404
+      ? new CommandError(`No message and no event of the workspace has the id ${id}.`)
+      : error;
+  });
+
+async function readKey(api: Api, key: string): Promise<JourneyView> {
+  const { data } = await api.get<{ data: { id: string }[] }>(
+    `/v1/events?key=${encodeURIComponent(key)}&limit=${MOST}`,
+  );
+  if (data.length === 0)
+    throw new CommandError(`No event of the workspace has the key ${JSON.stringify(key)}.`);
+  const events: EventView[] = [];
+  for (const { id } of data.toReversed()) events.push(await readEvent(api, id));
+  return { events };
+}
 
 /**
- * A message's journey, now and each time it has changed, until `until` holds for every effect.
+ * A journey, now and each time it has changed, until `until` holds for every effect.
  *
  * @param options.every milliseconds between two looks (default 100; after ten seconds it is a
  * second)
@@ -48,7 +81,7 @@ export const readJourney = (api: Api, messageId: string) =>
  */
 export async function* followJourney(
   api: Api,
-  messageId: string,
+  traced: Traced,
   options: {
     until: (effect: EffectView) => boolean;
     every?: number;
@@ -59,7 +92,7 @@ export async function* followJourney(
   const began = Date.now();
   let before = '';
   for (;;) {
-    const journey = await readJourney(api, messageId);
+    const journey = await readJourney(api, traced);
     const now = JSON.stringify(journey);
     if (now !== before) yield journey;
     before = now;

@@ -4,6 +4,7 @@ import { findApi } from '../api/find-api.ts';
 import { type ApiOptions, addApiOptions } from '../api/options.ts';
 import { idFrom } from '../terminal/arguments.ts';
 import {
+  CommandError,
   EXIT,
   endOnInterrupt,
   processTerminal,
@@ -17,6 +18,7 @@ import {
   readJourney,
   showEffect,
   showJourney,
+  type Traced,
 } from './journey.ts';
 
 const MORE = `
@@ -30,11 +32,12 @@ States:
 Examples:
   $ knockon trace 01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70
   $ knockon trace 01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70 --follow
+  $ knockon trace --key invoice-42
   $ knockon trace 01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70 --json | jq '.events[].effects[].state'
 
 With --follow --json there is a line of JSON for each change. The last one is the final state.
 
-Exit codes: 0 shown; 1 no such message, the API can't be reached, or an effect failed (--follow);
+Exit codes: 0 shown; 1 no such message or event, the API can't be reached, or an effect failed (--follow);
 130 interrupted.`;
 
 /** How long a followed journey waits for an API that is away: long enough for a restart. */
@@ -43,33 +46,49 @@ const PATIENCE = 30_000;
 export function traceCommand(program: Command): void {
   const command = program
     .command('trace')
-    .summary("show a message's journey: its events and what happened because of them")
+    .summary('show a journey: what happened because of a message or an event')
     .description(
-      "Shows a message's journey: each of its events with the link to its workflow, and each " +
-        'effect with its state, attempts and time since the event. Deleted messages keep theirs.',
+      'Shows the journey of an event, of a message, or of the newest 20 events of a key: each ' +
+        'event with the link to its workflow, and each effect with its state, attempts and time ' +
+        'since the event. Deleted messages keep theirs.',
     )
-    .argument('<message>', "the message's id", idFrom('The answer to the post has it.'))
+    .argument(
+      '[id]',
+      'the id of a message or an event',
+      idFrom('The answer to the post has it, and `knockon.emit` returns it.'),
+    )
+    .option('--key <key>', 'the key that the events were emitted with, such as invoice-42')
     .option('-f, --follow', 'stay until every effect is done or has failed')
     .addHelpText('after', MORE);
   addApiOptions(command).action(
-    reported(async (messageId: string, options: ApiOptions & { follow?: boolean }) => {
+    reported(async (id: string | undefined, options: TraceOptions) => {
+      const traced = tracedBy(id, options.key);
       endOnInterrupt();
       const api = createApi(findApi(options), { patience: options.follow ? PATIENCE : 0 });
       const show = options.follow ? follow : once;
-      process.exitCode = await show(api, messageId, processTerminal(), options.json).finally(() =>
+      process.exitCode = await show(api, traced, processTerminal(), options.json).finally(() =>
         api.close(),
       );
     }),
   );
 }
 
-async function once(
-  api: Api,
-  messageId: string,
-  terminal: Terminal,
-  json?: boolean,
-): Promise<number> {
-  const journey = await readJourney(api, messageId);
+interface TraceOptions extends ApiOptions {
+  follow?: boolean;
+  key?: string;
+}
+
+function tracedBy(id: string | undefined, key: string | undefined): Traced {
+  if (id !== undefined && key === undefined) return { id };
+  if (key !== undefined && id === undefined) return { key };
+  throw new CommandError(
+    'Give the id of a message or an event, or --key; one of them.',
+    EXIT.usage,
+  );
+}
+
+async function once(api: Api, traced: Traced, terminal: Terminal, json?: boolean): Promise<number> {
+  const journey = await readJourney(api, traced);
   terminal.out(json ? JSON.stringify(journey) : showJourney(terminal, journey));
   return EXIT.done;
 }
@@ -77,12 +96,12 @@ async function once(
 /** Prints what is known, then each change, until all is settled. @returns the exit code */
 export async function follow(
   api: Api,
-  messageId: string,
+  traced: Traced,
   terminal: Terminal,
   json?: boolean,
 ): Promise<number> {
   let last: JourneyView | undefined;
-  for await (const journey of followJourney(api, messageId, { until: isSettled })) {
+  for await (const journey of followJourney(api, traced, { until: isSettled })) {
     if (json) terminal.out(JSON.stringify(journey));
     else if (!last) terminal.out(`${showJourney(terminal, journey)}\n`);
     else for (const line of changes(terminal, last, journey)) terminal.out(line);

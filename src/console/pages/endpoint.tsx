@@ -55,7 +55,7 @@ export function EndpointPage({ of: id }: { of: string }) {
             </div>
             <p class="muted">
               Of <a href={to('/events', { workspace_id: of.workspace_id })}>{of.workspace_name}</a>,
-              since <When at={of.created_at} />. It wants {wanted(of.event_types)}. {of.description}
+              since <When at={of.created_at} />. It gets {wanted(of.event_types)}. {of.description}
             </p>
             <Facts of={of} />
             <Answers of={of} />

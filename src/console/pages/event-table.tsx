@@ -57,7 +57,7 @@ type KeyedEvent = Pick<ListedEvent, 'channel_id' | 'channel_name' | 'key' | 'wor
 /** The worst of its effects in a word, and how many are how. */
 function Became({ of }: { of: Outcome | null }) {
   if (of === null)
-    return <span title="No subscriber wants it, or what was done of it has expired">–</span>;
+    return <span title="No subscriber takes it, or what was done of it has expired">–</span>;
   const { done, failed, discarded, open } = of;
   const total = done + failed + discarded + open;
   const others = [

@@ -23,7 +23,7 @@ export function JourneyEvent({ of, onChange }: { of: InspectedEvent; onChange: (
       </div>
       <Origin of={of} />
       {effects.length === 0 ? (
-        <p class="muted">No subscriber wants such events, or what was done of it has expired.</p>
+        <p class="muted">No subscriber takes such events, or what was done of it has expired.</p>
       ) : (
         <Tracks of={of} ask={setSettling} />
       )}

@@ -1,5 +1,5 @@
 import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
-import { count, counted, percent, rate, span, wanted } from '../format.ts';
+import { counted, percent, rate, span, wanted } from '../format.ts';
 import { to } from '../location.ts';
 import { List } from '../parts/list.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
@@ -46,7 +46,7 @@ function Facts({ of }: { of: SubscriberStatus }) {
         {counted(of.backlog, 'event')}
         {of.backlog > 0 && `, the oldest for ${span(of.backlog_age_seconds)}`}
         {of.waiting > 0 && (
-          <small>{count(of.waiting)} more wait for a moment of their own, and are not late</small>
+          <small>{counted(of.waiting, 'event')} more on timers of their own, and not late</small>
         )}
       </dd>
       <dt>Queue</dt>

@@ -76,7 +76,7 @@ export const dispatches = ownSchema.table(
 );
 
 /**
- * Who wants which events, on which queue, with which policy: written by the worker that hosts the
+ * Who takes which events, on which queue, with which policy: written by the worker that hosts the
  * effect.
  */
 export const subscribers = ownSchema.table('subscribers', {

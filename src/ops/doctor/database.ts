@@ -3,6 +3,7 @@ import { compareMigrations, missingObjects } from '../../db/migrations.ts';
 import { askServer, UnsupportedPostgresError } from '../../db/server.ts';
 import { soon } from '../../db/soon.ts';
 import { safeReason } from '../../safe-error.ts';
+import { counted } from '../operations/counted.ts';
 import { type DoctorContext, type Finding, fail, pass } from './finding.ts';
 
 export async function checkDatabase({ database: { pg } }: DoctorContext): Promise<Finding[]> {
@@ -82,7 +83,7 @@ export async function checkMigrations({ database: { pg } }: DoctorContext): Prom
   }
   if (unknown > 0) {
     const detail =
-      `the database has ${unknown} migrations that this version does not know: a newer version ` +
+      `the database has ${counted(unknown, 'migration')} that this version does not know: a newer version ` +
       'has been here';
     return [
       fail(

@@ -1,5 +1,6 @@
 import pMap from 'p-map';
 import { stalePauses } from '../controls/stale-pauses.ts';
+import { counted } from '../operations/counted.ts';
 import { isFresh, subscriberStatuses } from '../status/subscriber-status.ts';
 import { markIn, readMark, readWorkers } from '../status/workers.ts';
 import { age, type DoctorContext, type Finding, fail, pass } from './finding.ts';
@@ -19,7 +20,7 @@ export async function checkWorkers(patient: DoctorContext): Promise<Finding[]> {
   const alone = all.filter(({ workers }) => workers === 0).map(({ name }) => name);
   const effects =
     alone.length === 0
-      ? pass('workers', `every one of ${all.length} subscribers has a worker`)
+      ? pass('workers', `each of ${counted(all.length, 'subscriber')} has a worker`)
       : fail(
           'workers',
           `nobody takes the calls of ${alone.join(', ')}: its events wait`,
@@ -112,7 +113,7 @@ export async function checkClocks({ database: { pg } }: DoctorContext): Promise<
   );
   const off = said.filter(({ ahead }) => Math.abs(ahead) > CLOCKS);
   if (off.length === 0)
-    return [pass('clocks', `those of ${said.length} workers agree with Postgres'`)];
+    return [pass('clocks', `those of ${counted(said.length, 'worker')} agree with Postgres'`)];
   const told = off.map(
     ({ identity, ahead }) =>
       `${identity} is ${age(Math.abs(ahead) / 1000)} ${ahead > 0 ? 'fast' : 'slow'}`,
@@ -131,7 +132,7 @@ export async function checkVersions({
   const beats = (await readWorkers(pg)).filter(({ alive }) => alive);
   const versions = [...new Set([version, ...beats.map((beat) => beat.version)])].sort();
   if (versions.length === 1)
-    return [pass('versions', `API and ${beats.length} workers run ${version}`)];
+    return [pass('versions', `API and ${counted(beats.length, 'worker')} run ${version}`)];
   const others = beats
     .filter((beat) => beat.version !== version)
     .map((beat) => `${beat.identity} (${beat.version})`);

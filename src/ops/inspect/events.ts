@@ -58,7 +58,7 @@ export interface ListedEvent extends LoggedEvent {
 }
 
 /**
- * What became of each of these events; nothing at all (null) where no subscriber wants it, or what
+ * What became of each of these events; nothing at all (null) where no subscriber takes it, or what
  * was done of it has expired.
  */
 export async function outcomesOf(

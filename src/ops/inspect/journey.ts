@@ -57,6 +57,28 @@ export interface Journey {
 /** An event whose journey is asked for. */
 type Asked = Pick<typeof events.$inferSelect, 'id' | 'type' | 'timestamp' | 'key' | 'channel_id'>;
 
+const asked = {
+  id: events.id,
+  type: events.type,
+  timestamp: events.timestamp,
+  key: events.key,
+  channel_id: events.channel_id,
+};
+
+/** Reads the journey of one event of any type; null where the workspace has no such event. */
+export async function readEventJourney(
+  { db }: Database,
+  { workspaceId, eventId }: { workspaceId: string; eventId: string },
+  ui: TemporalUi | null,
+): Promise<EventJourney | null> {
+  const rows = await db
+    .select(asked)
+    .from(events)
+    .where(and(eq(events.id, eventId), eq(events.workspace_id, workspaceId)));
+  const [journey = null] = await journeysOf(db, rows, ui);
+  return journey;
+}
+
 /**
  * Reads a message's journey from Postgres alone; null where the workspace never had such a message.
  * Deleted ones keep theirs; what has expired is left out.
@@ -67,13 +89,7 @@ export async function readJourney(
   ui: TemporalUi | null,
 ): Promise<Journey | null> {
   const rows = await db
-    .select({
-      id: events.id,
-      type: events.type,
-      timestamp: events.timestamp,
-      key: events.key,
-      channel_id: events.channel_id,
-    })
+    .select(asked)
     .from(messages)
     .leftJoin(events, eq(events.message_id, messages.id))
     .where(and(eq(messages.id, messageId), eq(messages.workspace_id, workspaceId)))
@@ -175,10 +191,10 @@ function namesOf(
   type: string,
   dispatch: Dispatched | null,
 ): string[] {
-  const wants = known.registered.filter(
+  const takers = known.registered.filter(
     ({ event_types }) => event_types.includes(type) || event_types.includes('*'),
   );
-  const expected = dispatch ? dispatch.subscribers : wants.map(({ name }) => name);
+  const expected = dispatch ? dispatch.subscribers : takers.map(({ name }) => name);
   const written = [...known.done, ...known.tried, ...known.dead]
     .filter((row) => row.event_id === eventId)
     .map((row) => row.subscriber);

@@ -4,6 +4,7 @@ import { emitOwn } from '../../outbox/emit.ts';
 import { recordAction } from '../access/action-log.ts';
 import { type DeadLetterSelection, deadLetters } from '../inspect/dead-letters.ts';
 import { isRetried } from '../status/effect-status.ts';
+import { counted } from './counted.ts';
 
 /** Effects that are given up in one transaction. */
 const BATCH = 200;
@@ -36,7 +37,7 @@ export async function discard(
   await recordAction(database.db, {
     by,
     verb: 'discard',
-    subject: `${total} effects`,
+    subject: counted(total, 'effect'),
     detail: { ...letters, effects: total },
     reason,
   });

@@ -50,7 +50,7 @@ export function matching(
     order by id ${limit === undefined ? pg`` : pg`limit ${limit}`}`;
 }
 
-/** A stretch of the log with how each event stands with each subscriber that wants it. */
+/** A stretch of the log with how each event stands with each subscriber that takes it. */
 export interface Stretch {
   pairs: EventEffect[];
   /** The last event that was looked at. */

@@ -10,7 +10,7 @@ export type Queries = Sql | TransactionSql;
  */
 export type EffectStatus = 'never' | 'waiting' | 'in_flight' | 'dead' | 'done' | 'expired';
 
-/** One event and one subscriber that wants its type. */
+/** One event and one subscriber that takes its type. */
 export interface EventEffect {
   event_id: string;
   type: string;
@@ -33,7 +33,7 @@ export const isRetried = (pg: Queries) => pg`(l.retried_by is not null and coale
     limit 1), false))`;
 
 /**
- * Some events, once for each subscriber that wants them and is not retired, with how they stand.
+ * Some events, once for each subscriber that takes them and is not retired, with how they stand.
  * Several subscribers' places in an event's history are in its first dispatch; what somebody has
  * asked for later is in `dispatch_events`.
  *

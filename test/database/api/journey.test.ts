@@ -8,6 +8,7 @@ import {
   receipts,
   subscribers,
 } from '../../../src/db/schema/outbox.ts';
+import { declareTypes } from '../../harness/event-types.ts';
 import { request, useApi } from './test-api.ts';
 
 const api = useApi();
@@ -85,6 +86,25 @@ describe("a message's journey", () => {
         },
       ],
     });
+  });
+
+  test('is that of an event too, of any type and in its own workspace alone', async () => {
+    const { database, workspaceId } = api;
+    await declareTypes(database, ['other.done']);
+    const [row] = await database.pg`
+      select knockon.emit('other.done', ${workspaceId}::uuid, '{}', key => 'a') as id`;
+    const path = `/v1/events/${row!['id']}/effects`;
+    const { status, body } = await api.call('GET', path);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ id: row!['id'], type: 'other.done', key: 'a' });
+    expect(body.effects).toMatchObject([{ subscriber: 'audit', state: 'pending' }]);
+    const message = await posted();
+    const { events } = await journey(message.id);
+    const own = await api.call('GET', `/v1/events/${message.event_id}/effects`);
+    expect(own.body).toEqual(events[0]);
+    const stranger = await api.workspace();
+    const theirs = await api.call('GET', path, { key: stranger.api_key });
+    expect(theirs.status).toBe(404);
   });
 
   test('links to the workflow that sees to it, and to none where no UI is known', async () => {
@@ -226,6 +246,7 @@ describe('subscribers', () => {
       task_queue: 'effects.audit',
       activity: 'audit',
       ordering: 'none',
+      host: 'effects',
       registered_at: expect.any(String),
       state: 'active',
       backlog: expect.any(Number),

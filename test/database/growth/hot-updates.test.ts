@@ -4,8 +4,8 @@ import { audit } from '../../../src/activities/audit/index.ts';
 import type { Effect } from '../../../src/activities/runtime/effect.ts';
 import { verifyLedger } from '../../../src/ops/status/verify.ts';
 import { markStarted } from '../../../src/outbox/claim.ts';
+import { aCallTo } from '../../../src/testing/call.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
-import { aCallTo } from '../../harness/effects.ts';
 import { aChannel, aMessage, aWriter } from '../../harness/messaging.ts';
 import { runsEverything } from '../ops/ledger-rows.ts';
 
@@ -59,7 +59,7 @@ describe('rows that are updated again and again', () => {
     for (let round = 0; round < 40; round += 1) {
       await writer.post(aMessage(where, { author: `author ${round % 3}` }));
       for (const effect of effects.slice(round % 2, (round % 2) + 1))
-        await (await aCallTo(effect, test.database))();
+        await (await aCallTo(effect, test))();
       for (const { id } of await test.database
         .pg`select id from knockon.dispatches where started_at is null`) {
         await markStarted(test.database.pg, String(id), 'run');

@@ -6,9 +6,9 @@ import { verifyAudit } from '../../../src/activities/audit/verify.ts';
 import { createHeavy } from '../../../src/db/heavy/heavy.ts';
 import { verifyLedger } from '../../../src/ops/status/verify.ts';
 import { expire, type Retention } from '../../../src/outbox/retention.ts';
+import { aCallTo } from '../../../src/testing/call.ts';
 import { repeat } from '../../../src/workers/process/repeat.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
-import { aCallTo } from '../../harness/effects.ts';
 import { aChannel, aMessage, aWriter } from '../../harness/messaging.ts';
 import {
   dispatchMessages,
@@ -175,7 +175,7 @@ describe('retention', () => {
     const writer = aWriter(test.database);
     for (const text of ['one', 'two', 'three'])
       await writer.post(aMessage({ workspaceId, channelId }, { text }));
-    await (await aCallTo(audit({ key }), test.database))();
+    await (await aCallTo(audit({ key }), test))();
     await test.database.pg`update knockon.dispatches set started_at = now()`;
     await settle();
     const verify = () => verifyAudit({ heavy: createHeavy(test.database), key })(workspaceId);

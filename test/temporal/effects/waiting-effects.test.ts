@@ -11,12 +11,13 @@ import {
 import { members } from '../../../src/db/schema/messages.ts';
 import { defineEvent } from '../../../src/events/index.ts';
 import { emit } from '../../../src/outbox/emit.ts';
+import { aCallTo } from '../../../src/testing/call.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
-import { aCallTo } from '../../harness/effects.ts';
 import { FanOut } from '../../harness/fan-out.ts';
 import { aChannel, aMessage, aWriter } from '../../harness/messaging.ts';
 
 const HOUR = 3_600_000;
+const bookPaid = defineEvent('book.paid', { payload: z.object({ amount: z.number() }) });
 const reminderSent = defineEvent('reminder.sent', { payload: z.object({}) });
 let test: TestDatabase;
 let fanOut: FanOut;
@@ -89,7 +90,7 @@ describe('a whole fan-out', () => {
         perform: async () => void done.push(name),
       });
     await posted('one');
-    await (await aCallTo(named('earlier'), test.database))();
+    await (await aCallTo(named('earlier'), test))();
     fanOut = await FanOut.open(test, [named('later')]);
     await posted('two');
     expect(await fanOut.run()).toEqual([]);
@@ -122,6 +123,32 @@ describe('a whole fan-out', () => {
     expect(await fanOut.run()).toEqual([]);
     expect(happened).toHaveLength(1);
     expect((happened[0]!.getTime() - began.getTime()) / HOUR).toBeGreaterThan(29.9);
+  });
+
+  it('gives no effect what does not fit its type: it is a dead letter, as in production', async () => {
+    const paid: unknown[] = [];
+    const books = defineEffect({
+      name: 'books',
+      description: '',
+      on: [bookPaid],
+      transact: async (_, events) => void paid.push(...events.map(({ payload }) => payload.amount)),
+    });
+    fanOut = await FanOut.open(test, [books]);
+    const { workspaceId } = await aChannel(test.database);
+    for (const payload of ['{"amount": 1}', '{"amount": "two"}', '{"amount": 3}'])
+      await test.database
+        .pg`select knockon.emit('book.paid', ${workspaceId}::uuid, ${payload}::text::jsonb)`;
+    expect(await fanOut.run()).toEqual([expect.stringContaining('schema')]);
+    expect(paid).toEqual([1, 3]);
+    const letters = await test.database.pg`select subscriber, reason from knockon.dead_letters`;
+    const reason = expect.stringContaining('amount must be a number');
+    expect(letters).toEqual([{ subscriber: 'schema', reason }]);
+
+    await test.database
+      .pg`select knockon.emit('book.paid', ${workspaceId}::uuid, '{"amount": "four"}')`;
+    await expect(aCallTo(books, test)).rejects.toThrow(
+      'no event that waits for the effect "books" fits the schema of its type',
+    );
   });
 
   it('is seen through beside one that gives up, and says why', async () => {

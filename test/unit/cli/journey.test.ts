@@ -99,7 +99,7 @@ test('following prints each change once and ends when all is done', async () => 
     journey([done('audit', 20), open('search', 'running')]),
     journey([done('audit', 20), done('search', 30)]),
   ];
-  expect(await follow(api, id, terminal)).toBe(0);
+  expect(await follow(api, { id }, terminal)).toBe(0);
   expect(terminal.said.slice(1).map((line) => line.replace(/ +/g, ' '))).toEqual([
     'message.created ✓ audit done after 20 ms',
     'message.created ✓ search done after 30 ms',
@@ -112,7 +112,7 @@ test('following ends with 1 where an effect has failed', async () => {
   standIn.journeys = [
     journey([open('webhooks', 'failed', { attempts: 12, last_error: 'gone' }), done('audit', 20)]),
   ];
-  expect(await follow(api, id, terminal)).toBe(1);
+  expect(await follow(api, { id }, terminal)).toBe(1);
   expect(terminal.said.at(-1)).toBe('1 failed, the rest is done.');
 });
 
@@ -124,12 +124,38 @@ test('following as JSON prints the whole journey each time it has changed', asyn
     journey([done('audit', 9)]),
   ];
   standIn.journeys = [...states];
-  await follow(api, id, terminal, true);
+  await follow(api, { id }, terminal, true);
   expect(terminal.said.map((line) => JSON.parse(line))).toEqual([states[0], states[2]]);
 });
 
-test('a message that is not there is told in the words of the API', async () => {
-  await expect(follow(api, id, aTerminal())).rejects.toThrow('There is no such message.');
+test('an id that is no message’s is that of an event, of whatever type', async () => {
+  const terminal = aTerminal();
+  const [event] = journey([done('books', 7)], 'invoice.paid').events;
+  standIn.answers = { [`GET /v1/events/${id}/effects`]: event };
+  expect(await follow(api, { id }, terminal, true)).toBe(0);
+  expect(JSON.parse(terminal.said[0]!)).toEqual({ events: [event] });
+});
+
+test('a key has the journeys of its newest events, oldest first', async () => {
+  const ids = [id.replace(/0$/, '2'), id.replace(/0$/, '1')];
+  const events = ids.map((one) => ({ ...journey([done('books', 7)]).events[0]!, id: one }));
+  standIn.answers = {
+    'GET /v1/events': { data: events },
+    ...Object.fromEntries(events.map((event) => [`GET /v1/events/${event.id}/effects`, event])),
+  };
+  const terminal = aTerminal();
+  await follow(api, { key: 'invoice 42' }, terminal, true);
+  expect(JSON.parse(terminal.said[0]!)).toEqual({ events: events.toReversed() });
+  expect(standIn.requests[0]).toContain('key=invoice%2042');
+});
+
+test('an id or a key that nothing has is said so', async () => {
+  await expect(follow(api, { id }, aTerminal())).rejects.toThrow(
+    `No message and no event of the workspace has the id ${id}.`,
+  );
+  await expect(follow(api, { key: 'invoice-42' }, aTerminal())).rejects.toThrow(
+    'No event of the workspace has the key "invoice-42".',
+  );
 });
 
 test('subscribers are shown with backlog and lag', async () => {

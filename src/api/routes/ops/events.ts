@@ -9,7 +9,7 @@ import { idCursor, limit, pageOf, toIdPage } from '../../paging.ts';
 import { notFound } from '../../problem.ts';
 import { json, operation, router } from '../../router.ts';
 import { deliveryTry } from '../deliveries.ts';
-import { dispatchedAt, effectSchema, workflowSchema } from '../message-effects.ts';
+import { dispatchedAt, effectSchema, workflowSchema } from '../journeys.ts';
 
 const whose = {
   workspace_id: uuid,

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { readJourney } from '../../ops/inspect/journey.ts';
+import { readEventJourney, readJourney } from '../../ops/inspect/journey.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { timestamp, uuid } from '../fields.ts';
 import { notFound } from '../problem.ts';
@@ -42,38 +42,48 @@ export const dispatchedAt = timestamp
   .nullable()
   .openapi({ description: 'When it was handed to the transport; null before.' });
 
-const journey = z
+const eventJourney = z
   .object({
-    message_id: uuid,
-    events: z.array(
-      z.object({
-        id: uuid,
-        type: z.string(),
-        key: z.string().nullable().openapi({
-          description:
-            "What it is in order with: its channel's id, or the key it was emitted with.",
-        }),
-        timestamp,
-        dispatched_at: dispatchedAt,
-        workflow: workflowSchema,
-        effects: z.array(effectSchema),
-      }),
-    ),
+    id: uuid,
+    type: z.string(),
+    key: z.string().nullable().openapi({
+      description: "What it is in order with: its channel's id, or the key it was emitted with.",
+    }),
+    timestamp,
+    dispatched_at: dispatchedAt,
+    workflow: workflowSchema,
+    effects: z.array(effectSchema),
   })
-  .openapi('Journey');
+  .openapi('EventJourney');
 
-const read = operation('GET /v1/messages/{id}/effects', 'getMessageEffects', {
+const journey = z.object({ message_id: uuid, events: z.array(eventJourney) }).openapi('Journey');
+
+const readOfEvent = operation('GET /v1/events/{id}/effects', 'getEventEffects', {
+  tags: ['Events'],
+  summary: "Read an event's journey: what happened because of it, and what is still to happen",
+  request: { params: z.object({ id: uuid }) },
+  responses: { 200: json(eventJourney, 'The journey of an event of any type.') },
+});
+
+const readOfMessage = operation('GET /v1/messages/{id}/effects', 'getMessageEffects', {
   tags: ['Messages'],
   summary: "Read a message's journey: what happened because of it, and what is still to happen",
   request: { params: z.object({ id: uuid }) },
   responses: { 200: json(journey, 'The journey; of deleted messages too.') },
 });
 
-/** The journey of a message. */
-export const messageEffectRoutes = ({ database, temporalUi }: ApiDependencies) =>
-  router().openapi(read, async (c) => {
-    const which = { workspaceId: c.get('workspaceId'), messageId: c.req.valid('param').id };
-    const found = await readJourney(database, which, temporalUi);
-    if (!found) throw notFound('message');
-    return c.json(found, 200);
-  });
+/** The journeys of an event, and of all events of a message. */
+export const journeyRoutes = ({ database, temporalUi }: ApiDependencies) =>
+  router()
+    .openapi(readOfEvent, async (c) => {
+      const which = { workspaceId: c.get('workspaceId'), eventId: c.req.valid('param').id };
+      const found = await readEventJourney(database, which, temporalUi);
+      if (!found) throw notFound('event');
+      return c.json(found, 200);
+    })
+    .openapi(readOfMessage, async (c) => {
+      const which = { workspaceId: c.get('workspaceId'), messageId: c.req.valid('param').id };
+      const found = await readJourney(database, which, temporalUi);
+      if (!found) throw notFound('message');
+      return c.json(found, 200);
+    });
