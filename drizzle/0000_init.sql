@@ -395,6 +395,36 @@ CREATE TABLE "knockon"."search_documents" (
 	"document" "tsvector"
 );
 --> statement-breakpoint
+CREATE TABLE "knockon"."schedule_runs" (
+	"schedule" text NOT NULL,
+	"at" timestamp with time zone NOT NULL,
+	"event_id" uuid,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "schedule_runs_schedule_at_pk" PRIMARY KEY("schedule","at")
+);
+--> statement-breakpoint
+CREATE TABLE "knockon"."schedules" (
+	"name" text PRIMARY KEY NOT NULL,
+	"workspace_id" uuid NOT NULL,
+	"cron" text NOT NULL,
+	"zone" text NOT NULL,
+	"event_type" text NOT NULL,
+	"payload" jsonb NOT NULL,
+	"key" text,
+	"catch_up_seconds" integer NOT NULL,
+	"overlap" text NOT NULL,
+	"next_at" timestamp with time zone NOT NULL,
+	"paused_at" timestamp with time zone,
+	"paused_by" text,
+	"pause_reason" text,
+	"missed_from" timestamp with time zone,
+	"missed_to" timestamp with time zone,
+	"last_error" text,
+	"retry_at" timestamp with time zone,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"changed_at" timestamp with time zone DEFAULT now() NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "knockon"."deliveries" (
 	"id" uuid PRIMARY KEY DEFAULT knockon.uuidv7() NOT NULL,
 	"workspace_id" uuid NOT NULL,
@@ -476,6 +506,8 @@ ALTER TABLE "knockon"."members" ADD CONSTRAINT "members_workspace_id_workspaces_
 ALTER TABLE "knockon"."operation_dispatches" ADD CONSTRAINT "operation_dispatches_operation_id_operations_id_fk" FOREIGN KEY ("operation_id") REFERENCES "knockon"."operations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "knockon"."operation_items" ADD CONSTRAINT "operation_items_operation_id_operations_id_fk" FOREIGN KEY ("operation_id") REFERENCES "knockon"."operations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "knockon"."sessions" ADD CONSTRAINT "sessions_operator_id_operators_id_fk" FOREIGN KEY ("operator_id") REFERENCES "knockon"."operators"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "knockon"."schedule_runs" ADD CONSTRAINT "schedule_runs_schedule_schedules_name_fk" FOREIGN KEY ("schedule") REFERENCES "knockon"."schedules"("name") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "knockon"."schedules" ADD CONSTRAINT "schedules_workspace_id_workspaces_id_fk" FOREIGN KEY ("workspace_id") REFERENCES "knockon"."workspaces"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "knockon"."endpoints" ADD CONSTRAINT "endpoints_workspace_id_workspaces_id_fk" FOREIGN KEY ("workspace_id") REFERENCES "knockon"."workspaces"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "knockon"."api_keys" ADD CONSTRAINT "api_keys_workspace_id_workspaces_id_fk" FOREIGN KEY ("workspace_id") REFERENCES "knockon"."workspaces"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "events_workspace_id_id_index" ON "knockon"."events" USING btree ("workspace_id","id");--> statement-breakpoint
@@ -499,6 +531,7 @@ CREATE INDEX "outbox_dispatched" ON "knockon"."outbox" USING btree ("dispatch_id
 CREATE INDEX "analytics_hours_workspace_id_hour_index" ON "knockon"."analytics_hours" USING btree ("workspace_id","hour");--> statement-breakpoint
 CREATE INDEX "search_documents_document" ON "knockon"."search_documents" USING gin ("document");--> statement-breakpoint
 CREATE INDEX "search_documents_workspace_id_sent_at_index" ON "knockon"."search_documents" USING btree ("workspace_id","sent_at");--> statement-breakpoint
+CREATE INDEX "schedules_active" ON "knockon"."schedules" USING btree ("next_at") WHERE paused_at is null;--> statement-breakpoint
 CREATE INDEX "deliveries_endpoint_id_id_index" ON "knockon"."deliveries" USING btree ("endpoint_id","id");--> statement-breakpoint
 CREATE INDEX "deliveries_waiting_index" ON "knockon"."deliveries" USING btree ("endpoint_id") WHERE due_at is not null;--> statement-breakpoint
 CREATE INDEX "delivery_attempts_delivery_id_id_index" ON "knockon"."delivery_attempts" USING btree ("delivery_id","id");--> statement-breakpoint

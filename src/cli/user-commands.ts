@@ -15,6 +15,8 @@ import { backfillCommand, rebuildCommand, replayCommand } from './operate/replay
 import { retireCommand } from './operate/retire.ts';
 import { discardCommand, resetCommand, retryCommand } from './operate/retry.ts';
 import { scaleCommand } from './operate/scale.ts';
+import { scheduleCommand } from './operate/schedule.ts';
+import { schedulesCommand } from './operate/schedules.ts';
 import { subscribersCommand } from './operate/subscribers.ts';
 import { verifyCommand } from './operate/verify.ts';
 import { completionCommand } from './terminal/completion.ts';
@@ -50,6 +52,7 @@ const groups: Record<string, ((program: Command) => void)[]> = {
   ],
   'Look after customers': [endpointsCommand, keysCommand],
   'Say what may be emitted': [eventTypesCommand],
+  'Emit again and again': [scheduleCommand, schedulesCommand],
   'Set up': [completionCommand],
 };
 

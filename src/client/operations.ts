@@ -300,6 +300,121 @@ export type Retire = {
   reason?: string;
 };
 
+export type Schedule = {
+  name: string;
+  workspace_id: string;
+  /**
+   * Minute, hour, day of month, month and day of week; or @hourly, @daily,
+   * @weekly, @monthly or @yearly.
+   */
+  cron: string;
+  zone: string;
+  event_type: string;
+  /**
+   * Each text in it that is `$scheduled_at` becomes the moment that the run was
+   * due.
+   */
+  payload: Record<string, unknown>;
+  key: string | null;
+  /**
+   * A run that could not be emitted at its time is emitted later, by so much at
+   * most. What is later is missed, and can be backfilled.
+   */
+  catch_up_seconds?: number;
+  /**
+   * `skip`: a run is skipped while the event of the run before is still open: a
+   * subscriber has neither done it nor given it up.
+   */
+  overlap?: 'allow' | 'skip';
+  workspace_name: string;
+  state: 'active' | 'paused';
+  paused: {
+    by: string;
+    reason: string | null;
+    at: string;
+  } | null;
+  /** Null while it is paused. */
+  next_at: string | null;
+  last_run: {
+    /** When it was due. */
+    at: string;
+    /** Null: it was skipped. */
+    event_id: string | null;
+  } | null;
+  /** Runs that nobody emitted in time were due in between. */
+  missed: {
+    from: string;
+    to: string;
+  } | null;
+  /** Why the run that is due could not be emitted. It is tried again every 10 s. */
+  last_error: string | null;
+  created_at: string;
+  changed_at: string;
+};
+
+export type ScheduleInFull = Schedule & {
+  /** When it runs next: ten moments. */
+  next: string[];
+  /** The newest twenty, the newest first. */
+  runs: {
+    /** When it was due. */
+    at: string;
+    /** Null: it was skipped. */
+    event_id: string | null;
+  }[];
+};
+
+export type NewSchedule = {
+  workspace_id: string;
+  /**
+   * Minute, hour, day of month, month and day of week; or @hourly, @daily,
+   * @weekly, @monthly or @yearly.
+   */
+  cron: string;
+  /** The time zone of `cron`. */
+  zone?: string;
+  event_type: string;
+  /**
+   * Each text in it that is `$scheduled_at` becomes the moment that the run was
+   * due.
+   */
+  payload?: Record<string, unknown>;
+  /** What its events are in order with. */
+  key?: string;
+  /**
+   * A run that could not be emitted at its time is emitted later, by so much at
+   * most. What is later is missed, and can be backfilled.
+   */
+  catch_up_seconds?: number;
+  /**
+   * `skip`: a run is skipped while the event of the run before is still open: a
+   * subscriber has neither done it nor given it up.
+   */
+  overlap?: 'allow' | 'skip';
+};
+
+export type SchedulePause = {
+  reason: string;
+};
+
+export type EmittedRun = {
+  at: string;
+  event_id: string;
+};
+
+export type BackfilledRuns = {
+  /** Runs that were due. */
+  due: number;
+  /** Those that had not been emitted. */
+  emitted: EmittedRun[];
+};
+
+export type ScheduleBackfill = {
+  from: string;
+  /** Default: now. */
+  to?: string;
+};
+
 export type Diagnosis = {
   ok: boolean;
   findings: Finding[];
@@ -1138,6 +1253,19 @@ export interface Operations {
     answer: ScaleAdvice;
   };
   /**
+   * Emit the runs of a time that were missed or skipped: 500 at most.
+   * `POST /v1/ops/schedules/{name}/backfill`
+   */
+  backfillSchedule: {
+    call: {
+      path: {
+        name: string;
+      };
+      body: ScheduleBackfill;
+    };
+    answer: BackfilledRuns;
+  };
+  /**
    * Cancel an operation; what it has begun is finished.
    * `POST /v1/ops/jobs/{id}/cancel`
    */
@@ -1268,6 +1396,18 @@ export interface Operations {
     call: {
       path: {
         id: string;
+      };
+    };
+    answer: undefined;
+  };
+  /**
+   * Delete a schedule; the events that it has emitted stay.
+   * `DELETE /v1/ops/schedules/{name}`
+   */
+  deleteSchedule: {
+    call: {
+      path: {
+        name: string;
       };
     };
     answer: undefined;
@@ -1472,6 +1612,18 @@ export interface Operations {
   };
   /** Whether events make progress, and so requests should come here. `GET /readyz` */
   getReadiness: { call: object; answer: Readiness };
+  /**
+   * Read a schedule: when it runs next, and its newest runs.
+   * `GET /v1/ops/schedules/{name}`
+   */
+  getSchedule: {
+    call: {
+      path: {
+        name: string;
+      };
+    };
+    answer: ScheduleInFull;
+  };
   /** Who calls, and what they may do. `GET /v1/ops/session` */
   getSession: {
     call: {
@@ -1817,7 +1969,13 @@ export interface Operations {
           | 'try endpoint'
           | 'create key'
           | 'revoke key'
-          | 'set event type';
+          | 'set event type'
+          | 'set schedule'
+          | 'pause schedule'
+          | 'resume schedule'
+          | 'trigger schedule'
+          | 'backfill schedule'
+          | 'delete schedule';
         /** Only what was done to this. */
         subject?: string;
         /** Only what this operator did. */
@@ -1842,6 +2000,23 @@ export interface Operations {
     };
     answer: {
       data: Operator[];
+      /** Null on the last page. */
+      next_cursor: string | null;
+    };
+  };
+  /** List schedules by name. `GET /v1/ops/schedules` */
+  listSchedules: {
+    call: {
+      query?: {
+        workspace_id?: string;
+        /** Most entries of the answer. */
+        limit?: number;
+        /** The last page's `next_cursor`. */
+        cursor?: string;
+      };
+    };
+    answer: {
+      data: Schedule[];
       /** Null on the last page. */
       next_cursor: string | null;
     };
@@ -2162,6 +2337,19 @@ export interface Operations {
     answer: Operation;
   };
   /**
+   * Emit nothing of it until it is resumed; what is due meanwhile is skipped.
+   * `POST /v1/ops/schedules/{name}/pause`
+   */
+  pauseSchedule: {
+    call: {
+      path: {
+        name: string;
+      };
+      body: SchedulePause;
+    };
+    answer: ScheduleInFull;
+  };
+  /**
    * Let none of its calls begin; its events wait.
    * `POST /v1/ops/subscribers/{name}/pause`
    */
@@ -2210,6 +2398,20 @@ export interface Operations {
       body: MemberSettings;
     };
     answer: Member;
+  };
+  /** Emit an event again and again. `PUT /v1/ops/schedules/{name}` */
+  putSchedule: {
+    call: {
+      path: {
+        name: string;
+      };
+      query?: {
+        /** `true`: a schedule of that name that says something else is changed. */
+        replace?: 'true' | 'false';
+      };
+      body: NewSchedule;
+    };
+    answer: ScheduleInFull;
   };
   /**
    * Mark a notification as read; it is not mailed any more.
@@ -2276,6 +2478,15 @@ export interface Operations {
       };
     };
     answer: Operation;
+  };
+  /** Go on with the first run from now on. `POST /v1/ops/schedules/{name}/resume` */
+  resumeSchedule: {
+    call: {
+      path: {
+        name: string;
+      };
+    };
+    answer: ScheduleInFull;
   };
   /**
    * End a pause; what has waited is done.
@@ -2373,6 +2584,18 @@ export interface Operations {
       };
     };
     answer: TestDelivery;
+  };
+  /**
+   * Emit a run at once, also while it is paused.
+   * `POST /v1/ops/schedules/{name}/trigger`
+   */
+  triggerSchedule: {
+    call: CreateOptions & {
+      path: {
+        name: string;
+      };
+    };
+    answer: EmittedRun;
   };
   /**
    * End its rest at once, and send it what waits, the oldest first, as long as it

@@ -15,6 +15,7 @@ import { LogPage } from './pages/log.tsx';
 import { OperationPage } from './pages/operation.tsx';
 import { OperationsPage } from './pages/operations.tsx';
 import { OverviewPage } from './pages/overview.tsx';
+import { SchedulesPage } from './pages/schedules.tsx';
 import { SubscriberPage } from './pages/subscriber.tsx';
 import { SubscribersPage } from './pages/subscribers.tsx';
 import { Failure } from './parts/states.tsx';
@@ -37,6 +38,7 @@ const pages: [pattern: RegExp, page: Page][] = [
   [/^\/events$/, EventsPage],
   [/^\/event-types$/, EventTypesPage],
   [/^\/event-types\/([^/]+)$/, EventTypePage],
+  [/^\/schedules$/, SchedulesPage],
   [/^\/journey$/, JourneyPage],
   [/^\/journey\/([^/]+)$/, JourneyPage],
   [/^\/endpoints$/, EndpointsPage],

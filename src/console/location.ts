@@ -62,6 +62,7 @@ export const places: [place: string, label: string][] = [
   ['/jobs', 'Operations'],
   ['/events', 'Events'],
   ['/event-types', 'Event types'],
+  ['/schedules', 'Schedules'],
   ['/journey', 'Journey'],
   ['/endpoints', 'Endpoints'],
   ['/log', 'Log'],

@@ -5,6 +5,7 @@ import { auditKey } from '../activities/audit/hash.ts';
 import type { Database } from '../db/client.ts';
 import { keepControls } from '../ops/controls/controls.ts';
 import { showOpenLetters } from '../ops/inspect/open-letters.ts';
+import { emitDue } from '../ops/schedules/emit-due.ts';
 import { keepSample, LOOK_EVERY } from '../ops/status/history.ts';
 import { Sampler } from '../ops/status/sampler.ts';
 import { forgetWorkers } from '../ops/status/workers.ts';
@@ -28,20 +29,27 @@ const EXPIRY = 60_000;
 /** How often it is looked which dispatches have open letters, in ms. */
 const LETTERS = 5000;
 
+/** How often it is looked which schedules are due, in ms: how late a run is at most. */
+const SCHEDULES = 1000;
+
 type Doing = Pick<ChosenTransport, 'recovery' | 'letters'>;
 
 /**
  * What a relay does beside dispatching: starts missing effects again, keeps how everything was,
- * shows open letters, and deletes what has expired. Any number of relays may.
+ * emits what schedules have due, shows open letters, and deletes what has expired. Any number of
+ * relays may.
  */
 export function startMaintenance(
   config: Config,
-  { pg }: Database,
+  database: Database,
   { recovery, letters }: Doing,
   log: Logger,
   started: ShutdownStack,
 ): void {
+  const { pg } = database;
   const stop = (loop: { stop(): Promise<void> }) => loop.stop();
+  const due = () => emitDue(database, log);
+  started.add(repeat('emit what schedules have due', SCHEDULES, due, log), stop);
   const ageMs = config.KNOCKON_HEAL_AGE;
   if (ageMs !== null) {
     const everyMs = Math.min(ageMs, config.KNOCKON_CHECK_EVERY);

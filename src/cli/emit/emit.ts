@@ -59,7 +59,8 @@ export function emitCommand(program: Command): void {
   );
 }
 
-function parsePayload(text: string): Record<string, unknown> {
+/** Reads a payload from the command line. @throws InvalidArgumentError */
+export function parsePayload(text: string): Record<string, unknown> {
   try {
     const payload: unknown = JSON.parse(text);
     if (typeof payload === 'object' && payload !== null && !Array.isArray(payload))

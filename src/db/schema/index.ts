@@ -9,5 +9,6 @@ export * from './ordering.ts';
 export * from './outbox.ts';
 export * from './queues.ts';
 export * from './read-models.ts';
+export * from './schedules.ts';
 export * from './webhooks.ts';
 export * from './workspaces.ts';

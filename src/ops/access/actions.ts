@@ -30,4 +30,12 @@ export const ACTIONS = [
     'revoke key',
     'set event type',
   ] as const),
+  ...([
+    'set schedule',
+    'pause schedule',
+    'resume schedule',
+    'trigger schedule',
+    'backfill schedule',
+    'delete schedule',
+  ] as const),
 ];

@@ -6,6 +6,7 @@ import {
   checkDeadLetters,
   checkEndpoints,
   checkLedger,
+  checkSchedules,
   checkUndispatched,
 } from './progress.ts';
 import { checkProxies } from './proxies.ts';
@@ -46,6 +47,7 @@ const checks: [name: string, check: Check][] = [
   ['queues', checkQueues],
   ['paused', checkPaused],
   ['undispatched', checkUndispatched],
+  ['schedules', checkSchedules],
   ['backlog', checkBacklogs],
   ['dead letters', checkDeadLetters],
   ['endpoints', checkEndpoints],

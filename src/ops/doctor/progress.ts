@@ -110,3 +110,28 @@ export async function checkLedger({
       : `${missing.length} effects or more are missing: no dispatch is running for them`;
   return [fail('ledger', what, remedy)];
 }
+
+/** How late a run may be that is due and not paused, in seconds: it is looked every second. */
+const LATE_RUN = 60;
+
+/** Runs of schedules that nobody emits, or that can't be. */
+export async function checkSchedules({ database: { pg } }: DoctorContext): Promise<Finding[]> {
+  const rows = await pg<{ name: string; late: number; last_error: string | null }[]>`
+    select name, last_error, extract(epoch from now() - next_at)::float8 as late
+    from knockon.schedules where paused_at is null
+      and (last_error is not null or next_at < now() - ${LATE_RUN} * interval '1 s')
+    order by next_at limit 20`;
+  if (rows.length === 0) return [pass('schedules', 'none is late')];
+  const told = rows.map(
+    ({ name, late, last_error }) =>
+      `${name} is ${age(late)} late${last_error ? `: ${last_error}` : ''}`,
+  );
+  return [
+    fail(
+      'schedules',
+      told.join('; '),
+      'See that a dispatcher runs (`knockon relay`, or the API with KNOCKON_DISPATCHER=on), and ' +
+        'mend what is said of one; `knockon schedules pause NAME` takes it out.',
+    ),
+  ];
+}

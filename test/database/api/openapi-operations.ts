@@ -69,6 +69,14 @@ export const bodies: Record<string, unknown> = {
   'POST /v1/ops/subscribers/{name}/drain': { reason: 'a deploy', until: '2099-01-01T00:00:00Z' },
   'POST /v1/ops/subscribers/{name}/retire': { open: 'finish', reason: 'it is renamed' },
   'PUT /v1/ops/subscribers/{name}/limit': { per_second: 5 },
+  'PUT /v1/ops/schedules/{name}': {
+    workspace_id: ABSENT,
+    cron: '0 9 * * 1',
+    event_type: 'invoice.paid',
+    payload: { amount: 5 },
+  },
+  'POST /v1/ops/schedules/{name}/pause': { reason: 'a test' },
+  'POST /v1/ops/schedules/{name}/backfill': { from: '2024-01-15T12:00:00Z' },
   'POST /v1/ops/dead_letters/retry': { ids: ['01995b0e-0000-7000-8000-000000000000'] },
   'POST /v1/ops/dead_letters/discard': {
     ids: ['01995b0e-0000-7000-8000-000000000000'],

@@ -15,6 +15,7 @@ import { operationRoutes } from './operations.ts';
 import { operatorRoutes } from './operators.ts';
 import { rebuildRoutes } from './rebuilds.ts';
 import { replayRoutes } from './replays.ts';
+import { scheduleControlRoutes, scheduleRoutes } from './schedules.ts';
 import { sessionRoutes } from './session.ts';
 import { streamRoutes } from './stream.ts';
 import { opsSubscriberRoutes } from './subscribers.ts';
@@ -36,6 +37,8 @@ const all = [
   opsLogRoutes,
   operatorRoutes,
   opsSubscriberRoutes,
+  scheduleRoutes,
+  scheduleControlRoutes,
   doctorRoutes,
   sessionRoutes,
   streamRoutes,

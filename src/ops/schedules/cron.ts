@@ -1,0 +1,86 @@
+import { CronExpressionParser } from 'cron-parser';
+import { closest } from 'fastest-levenshtein';
+
+/** When a schedule runs. */
+export interface Timetable {
+  /** Five fields: minute, hour, day of month, month, day of week; or such as `@daily`. */
+  cron: string;
+  /** IANA name of its zone. */
+  zone: string;
+}
+
+/** The parser takes more than that, such as seconds and random times. */
+const NICKNAME = /^@(hourly|daily|midnight|weekly|monthly|yearly|annually)$/;
+const FIELD = /^[\d*,/#L-]+$/;
+const NAMES = /jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat/gi;
+
+const FIVE =
+  'must have five fields: minute, hour, day of month, month, day of week, such as "0 9 * * 1"';
+
+/** What is wrong with a cron expression; undefined: nothing. */
+export function refusedCron(cron: string): string | undefined {
+  const fields = cron.split(' ');
+  if (!NICKNAME.test(cron)) {
+    if (fields.length !== 5 || fields.includes('')) return FIVE;
+    const wrong = fields.find((field) => !FIELD.test(field.replace(NAMES, '0')));
+    if (wrong !== undefined) return `has ${JSON.stringify(wrong)}, which is no field of a cron`;
+  }
+  try {
+    firstAfter({ cron, zone: 'UTC' }, new Date());
+    return undefined;
+  } catch (error) {
+    return `is no cron that ever runs: ${(error as Error).message}`;
+  }
+}
+
+/** What is wrong with the name of a zone; undefined: nothing. */
+export function refusedZone(zone: string): string | undefined {
+  try {
+    // Offsets such as +01:00 are taken too, and know of no summer.
+    if (/^[A-Za-z]/.test(zone)) return void new Intl.DateTimeFormat('en', { timeZone: zone });
+  } catch {
+    // Told below.
+  }
+  const near = closest(zone, [...Intl.supportedValuesOf('timeZone'), 'UTC']);
+  return `is no time zone; did you mean ${near}? Take a name such as Europe/Berlin`;
+}
+
+/**
+ * Where the clock is put forward, a time that does not exist is an hour later. The parser knows
+ * that only if it begins before it.
+ */
+const BEFORE = 2 * 3_600_000;
+
+/** The moments of a timetable from one on, that one included. Without end. */
+export function* timesFrom({ cron, zone }: Timetable, from: Date): Generator<Date> {
+  const currentDate = new Date(from.getTime() - BEFORE);
+  const times = CronExpressionParser.parse(cron, { currentDate, tz: zone });
+  for (;;) {
+    const time = times.next().toDate();
+    if (time >= from) yield time;
+  }
+}
+
+/** The first moment after one. */
+export const firstAfter = (timetable: Timetable, moment: Date): Date =>
+  firstOf(timesFrom(timetable, new Date(moment.getTime() + 1)), 1)[0]!;
+
+/** The moments of a timetable between two, both included, oldest first; so many at most. */
+export function timesBetween(timetable: Timetable, from: Date, to: Date, most: number): Date[] {
+  const found: Date[] = [];
+  for (const time of timesFrom(timetable, from)) {
+    if (time > to || found.length >= most) break;
+    found.push(time);
+  }
+  return found;
+}
+
+/** The first so many. */
+export function firstOf(times: Iterable<Date>, count: number): Date[] {
+  const found: Date[] = [];
+  for (const time of times) {
+    found.push(time);
+    if (found.length >= count) break;
+  }
+  return found;
+}
