@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { demoCommand } from './demo/demo.ts';
 import { emitCommand } from './emit/emit.ts';
-import { importCommand } from './import/import.ts';
+import { importCommand } from './import/command.ts';
 import { doctorCommand } from './operate/doctor.ts';
 import { drainCommand } from './operate/drain.ts';
 import { endpointsCommand } from './operate/endpoints.ts';

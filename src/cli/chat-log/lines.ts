@@ -1,7 +1,7 @@
-import { TextDecoder } from 'node:util';
+import { createDecoder, type Decoded, inBytes } from './encoding.ts';
 
 /** One line of a file. */
-export interface Line {
+export interface Line extends Decoded {
   /** From 1. */
   number: number;
   /** Without its line end. Cut off where `overlong`. */
@@ -9,73 +9,74 @@ export interface Line {
   overlong: boolean;
 }
 
-/**
- * A line beyond this can't be a message: the API takes bodies of up to 256 KiB. In UTF-16 units.
- */
-const LONGEST_LINE = 512 * 1024;
+/** A line beyond this can't be a message: the API takes bodies of up to 256 KiB. In bytes. */
+const LONGEST_LINE = 1024 * 1024;
 
 /**
  * Splits a stream of bytes into lines without ever holding more than one line and one chunk.
  *
- * CRLF and a last line without an end are fine. Bytes that are not of the encoding become U+FFFD.
+ * CRLF and a last line without an end are fine.
  *
- * @param options.encoding a label of the Encoding Standard, such as `latin1`; a UTF-16 byte order
- * mark beats it (default utf-8)
- * @param options.longest longest line kept, in UTF-16 units (default 524,288); the rest of a longer
- * one is read and dropped
+ * @param options.encoding what a line is read as that is no UTF-8, such as `latin1` (default
+ * windows-1252); a file in UTF-16 is found out
+ * @param options.longest longest line kept, in bytes (default 1 MiB); the rest of a longer one is
+ * read and dropped
  */
-export async function* readLines(
+export function readLines(
   chunks: AsyncIterable<Uint8Array>,
   options: { encoding?: string; longest?: number } = {},
 ): AsyncGenerator<Line> {
+  return linesOf(inBytes(chunks, options.encoding), options);
+}
+
+/** The same of bytes that `inBytes` has looked at. */
+export async function* linesOf(
+  bytes: AsyncIterable<Uint8Array>,
+  options: { encoding?: string; longest?: number } = {},
+): AsyncGenerator<Line> {
   const longest = options.longest ?? LONGEST_LINE;
+  const decode = createDecoder(options.encoding);
   let number = 0;
-  let rest = '';
-  let overlong = false;
-  for await (const text of decoded(chunks, options.encoding)) {
-    const parts = text.split('\n');
-    for (const part of parts.slice(0, -1)) {
-      number += 1;
-      yield cut(number, rest + part, overlong, longest);
-      rest = '';
-      overlong = false;
-    }
-    rest += parts.at(-1) ?? '';
-    if (rest.length > longest + 1) {
-      overlong = true;
-      rest = rest.slice(0, longest);
-    }
+  for await (const { bytes: piece, overlong } of split(bytes, longest)) {
+    number += 1;
+    const line = decode(piece.at(-1) === CR ? piece.subarray(0, -1) : piece);
+    // A cut may go through a character: that is no other encoding.
+    yield overlong ? { number, text: line.text, overlong } : { number, ...line, overlong };
   }
-  if (rest !== '') yield cut(number + 1, rest, overlong, longest);
 }
 
-function cut(number: number, text: string, overlong: boolean, longest: number): Line {
-  const line = text.endsWith('\r') ? text.slice(0, -1) : text;
-  return { number, text: line.slice(0, longest), overlong: overlong || line.length > longest };
+const LF = 0x0a;
+const CR = 0x0d;
+
+interface Piece {
+  bytes: Uint8Array;
+  overlong: boolean;
 }
 
-async function* decoded(
-  chunks: AsyncIterable<Uint8Array>,
-  encoding = 'utf-8',
-): AsyncGenerator<string> {
-  let decoder: TextDecoder | undefined;
-  let first = new Uint8Array();
+async function* split(chunks: AsyncIterable<Uint8Array>, longest: number): AsyncGenerator<Piece> {
+  let parts: Uint8Array[] = [];
+  let length = 0;
+  const keep = (part: Uint8Array) => {
+    // One more than the longest: it may be the CR of the line's end.
+    const room = Math.max(0, longest + 1 - Math.min(length, longest + 1));
+    if (part.length > 0 && room > 0) parts.push(part.subarray(0, room));
+    length += part.length;
+  };
+  const take = (): Piece => {
+    const bytes = parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts);
+    const overlong = length > longest && !(length === longest + 1 && bytes.at(-1) === CR);
+    parts = [];
+    length = 0;
+    return { bytes: overlong ? bytes.subarray(0, longest) : bytes, overlong };
+  };
   for await (const chunk of chunks) {
-    if (decoder) yield decoder.decode(chunk, { stream: true });
-    else {
-      first = Buffer.concat([first, chunk]);
-      // Two bytes tell UTF-16; a UTF-8 mark is the decoder's own business.
-      if (first.length < 2) continue;
-      decoder = new TextDecoder(marked(first) ?? encoding);
-      yield decoder.decode(first, { stream: true });
+    let from = 0;
+    for (let end = chunk.indexOf(LF); end >= 0; end = chunk.indexOf(LF, from)) {
+      keep(chunk.subarray(from, end));
+      yield take();
+      from = end + 1;
     }
+    keep(chunk.subarray(from));
   }
-  decoder ??= new TextDecoder(encoding);
-  yield first.length < 2 ? decoder.decode(first) : decoder.decode();
-}
-
-function marked(start: Uint8Array): string | undefined {
-  if (start[0] === 0xff && start[1] === 0xfe) return 'utf-16le';
-  if (start[0] === 0xfe && start[1] === 0xff) return 'utf-16be';
-  return undefined;
+  if (length > 0) yield take();
 }

@@ -1,4 +1,5 @@
 import { withoutInvisible } from '../../text/invisible.ts';
+import type { Note } from './calendar.ts';
 
 /** One message of a chat log, cleaned and within the API's limits where the reader can tell. */
 export interface ChatMessage {
@@ -6,6 +7,8 @@ export interface ChatMessage {
   text: string;
   /** RFC 3339 in UTC; absent where the log has no time. */
   sent_at?: string;
+  /** The time as the log says it, for the message's identity. */
+  place?: string;
   metadata: Record<string, unknown>;
   /**
    * An action (`* nick waves`) or a notice (`-bot- text`) is said by somebody too, only in another
@@ -24,6 +27,8 @@ export const SKIP_REASONS = {
   bad_time: 'a date or time that does not exist',
   bad_json: 'not a JSON object',
   bad_metadata: 'metadata that is not an object',
+  no_message: 'a record that is no message',
+  deleted: 'a message that was deleted',
   inexact: "a number that can't be kept exactly; write it as a string",
   too_long: 'a text of more than 40,000 characters',
   refused: 'refused by the API',
@@ -31,8 +36,45 @@ export const SKIP_REASONS = {
 
 export type SkipReason = keyof typeof SKIP_REASONS;
 
-/** What a layout makes of one line. */
-export type Parsed = { message: ChatMessage } | { skip: SkipReason };
+/** What a line is that tells of the channel, not of what was said in it. */
+export type SystemKind =
+  | 'join'
+  | 'part'
+  | 'quit'
+  | 'kick'
+  | 'rename'
+  | 'mode'
+  | 'topic'
+  | 'day'
+  | 'session'
+  | 'other';
+
+export interface Skipped {
+  skip: SkipReason;
+  /** Of a system line. */
+  system?: SystemKind;
+}
+
+/** A message, or the reason why there is none. */
+export type Parsed = ({ message: ChatMessage } | Skipped) & { notes?: Note[] };
+
+/**
+ * What a layout makes of one line. `continues` is a line that belongs to the message before it, if
+ * there is one. So a message may still be empty: it is checked once it is whole.
+ */
+export type LineParser = (line: string) => Parsed | { continues: true };
+
+/** What became of a line, or of several that are one message. */
+export type LogLine = {
+  /** The first one, from 1. */
+  line: number;
+  /** Of the file; a record of a JSON document is one. */
+  lines: number;
+  raw: string;
+  /** Its bytes, where they are no UTF-8. */
+  foreign?: Uint8Array;
+  notes?: Note[];
+} & Parsed;
 
 /** The API's limit, in characters (code points). */
 const LONGEST_TEXT = 40_000;

@@ -1,42 +1,42 @@
-import { dateInName, moment } from './clock.ts';
-import { datedIrcLayout, ircLayout } from './irc.ts';
-import { jsonLinesLayout } from './json-lines.ts';
-import { type Line, readLines } from './lines.ts';
-import type { Parsed } from './message.ts';
+import { MissingDay, moment } from './calendar.ts';
+import { inBytes, peek, startingWith } from './encoding.ts';
+import { joined } from './joined.ts';
+import { jsonParser, mappedReader, ownReader, parseObject, type RecordReader } from './json.ts';
+import { CutOff, readRecords } from './json-records.ts';
+import { type DayOptions, DIALECTS, FORMATS, type Format, logParser, score } from './layouts.ts';
+import { type Line, linesOf } from './lines.ts';
+import { type Mapping, type Path, valueAt } from './mapping.ts';
+import type { LogLine, Parsed } from './message.ts';
+import { isSlack, slackReader, type Users } from './slack.ts';
+import { noRecords, shown, unknownJson, unknownText } from './unknown.ts';
 
-/** The layouts of chat logs that are understood; the names are those of `--format`. */
-export const FORMATS = ['irc', 'irc-dated', 'jsonl'] as const;
-export type Format = (typeof FORMATS)[number];
-
-/** A line of the log with what became of it. */
-export type LogLine = { line: number; raw: string } & Parsed;
+export { FORMATS, type Format };
 
 /** Thrown when a file can't be read as a chat log at all; the message says what to do. */
 export class ChatLogError extends Error {
   override name = 'ChatLogError';
 }
 
-export interface ReadOptions {
+export interface ReadOptions extends DayOptions {
   /** Default: found out from the first lines. */
   format?: Format;
-  /**
-   * `yyyy-mm-dd` of the first line, for logs that write none (default: the date in the file's
-   * name).
-   */
-  date?: string;
-  /** The file's name, for its date and for messages; `-` is stdin. */
-  name: string;
-  /** Default utf-8. */
+  /** What a line is read as that is no UTF-8 (default windows-1252). */
   encoding?: string;
+  /** Where the fields are in JSON of another product. */
+  map?: Mapping;
+  /** Names of Slack's users. */
+  users?: Users;
   /** Told once, before the first line. */
   onFormat?(format: Format): void;
 }
 
-/** Lines looked at to find out the layout. */
+/** Lines looked at to find out the layout, and bytes to tell a JSON document from lines. */
 const SAMPLE = 200;
+const HEAD = 64 * 1024;
 
 /**
- * Reads a chat log line by line, each line with its message or the reason why it has none.
+ * Reads a chat log line by line, each line with its message or the reason why it has none. It never
+ * holds more than a message and a sample.
  *
  * @throws ChatLogError where the layout is none of the known ones, or has no dates and none was
  * given
@@ -45,70 +45,121 @@ export async function* readChatLog(
   chunks: AsyncIterable<Uint8Array>,
   options: ReadOptions,
 ): AsyncGenerator<LogLine> {
-  const lines = readLines(chunks, { encoding: options.encoding });
+  const { head, rest } = await peek(inBytes(chunks, options.encoding), HEAD);
+  const list = listOf(Buffer.from(head).toString(), options);
+  const bytes = startingWith(head, rest);
+  const rows = list ? readRecords(bytes, list, options.encoding) : linesOf(bytes, options);
+  try {
+    yield* readRows(rows, options, list);
+  } catch (error) {
+    if (error instanceof CutOff)
+      throw new ChatLogError(
+        `${shown(options.name)}: ${error.message}: nothing after that could be read.`,
+      );
+    if (error instanceof MissingDay) throw new ChatLogError(missingDay(options.name));
+    throw error;
+  }
+}
+
+async function* readRows(
+  rows: AsyncGenerator<Line>,
+  options: ReadOptions,
+  list?: Path,
+): AsyncGenerator<LogLine> {
   const sample: Line[] = [];
-  while (!options.format && sample.length < SAMPLE) {
-    const next = await lines.next();
+  while (sample.length < SAMPLE) {
+    const next = await rows.next();
     if (next.done) break;
     sample.push(next.value);
   }
-  const format = options.format ?? detectFormat(sample, options.name);
+  if (list && sample.length === 0) throw new ChatLogError(noRecords(options.name, list));
+  const format = options.map ? 'json' : (options.format ?? detectFormat(sample, options.name));
   options.onFormat?.(format);
-  const parse = layout(format, options);
-  for (const line of sample) yield read(line, parse);
-  for await (const line of lines) yield read(line, parse);
-}
-
-function read(line: Line, parse: (text: string) => Parsed): LogLine {
-  const parsed: Parsed = line.overlong ? { skip: 'too_long' } : parse(line.text);
-  return { line: line.number, raw: line.text, ...parsed };
-}
-
-function layout(format: Format, { name, date }: ReadOptions): (line: string) => Parsed {
-  if (format === 'jsonl') return jsonLinesLayout();
-  if (format === 'irc-dated') return datedIrcLayout();
-  const first = date ?? dateInName(name);
-  if (!first) {
-    throw new ChatLogError(
-      `${shown(name)} has times without dates ("[hh:mm] <nick> text"), and its name has no date: ` +
-        'give the day of its first line, such as --date 2009-02-23',
-    );
-  }
-  if (!moment(first, 0, 0, 0))
-    throw new ChatLogError(
-      `--date ${first} is not a day: it must be yyyy-mm-dd such as 2009-02-23`,
-    );
-  return ircLayout(first);
-}
-
-/** The layout most of the lines are in. @throws ChatLogError where no line is in any */
-export function detectFormat(lines: Line[], name: string): Format {
-  const written = lines.filter((line) => line.text.trim() !== '');
-  if (written.length === 0) return 'jsonl';
-  const layouts = {
-    irc: ircLayout('2000-01-01'),
-    'irc-dated': datedIrcLayout(),
-    jsonl: jsonLinesLayout(),
-  };
-  const scores = FORMATS.map((format) => ({
-    format,
-    score: written.filter(({ text }) => understands(layouts[format](text))).length,
-  }));
-  const best = scores.reduce((a, b) => (b.score > a.score ? b : a));
-  if (best.score > 0) return best.format;
-  throw new ChatLogError(
-    `${shown(name)} is in no layout that is understood. Its line ${written[0]?.number} is ` +
-      `${JSON.stringify(written[0]?.text.slice(0, 80))}.\n` +
-      'Understood are "[hh:mm] <nick> text", "channel yyyy-mm-dd [hh:mm] <nick> text" and JSON ' +
-      'lines {"author", "text", "sent_at"?}.\n' +
-      `To read it all the same, and skip what is in another layout: --format ${FORMATS.join('|')}`,
+  const all = startingWithRows(sample, rows);
+  const dialect = DIALECTS.find(({ name }) => name === format);
+  if (!dialect) return yield* readJson(all, recordReader(format, options));
+  checkDate(options.date);
+  yield* joined(
+    all,
+    logParser(
+      dialect,
+      sample.map(({ text }) => text),
+      options,
+    ),
   );
 }
 
-function understands(parsed: Parsed): boolean {
-  return !('skip' in parsed) || !['unrecognised', 'bad_json'].includes(parsed.skip);
+async function* startingWithRows(sample: Line[], rows: AsyncGenerator<Line>): AsyncGenerator<Line> {
+  yield* sample;
+  yield* rows;
 }
 
-function shown(name: string): string {
-  return name === '-' ? 'What came from stdin' : name;
+async function* readJson(rows: AsyncIterable<Line>, read: RecordReader): AsyncGenerator<LogLine> {
+  const parse = jsonParser(read);
+  for await (const { number, text, overlong, foreign } of rows) {
+    const parsed: Parsed[] = overlong ? [{ skip: 'too_long' }] : parse(text);
+    for (const one of parsed)
+      yield {
+        line: number,
+        lines: 1,
+        raw: text,
+        foreign,
+        ...one,
+        notes: [...(one.notes ?? []), ...(foreign ? ['fallback_encoding' as const] : [])],
+      };
+  }
 }
+
+function recordReader(format: Format, { map, users, zone }: ReadOptions): RecordReader {
+  if (map) return mappedReader(map, zone);
+  if (format === 'json')
+    throw new ChatLogError(
+      '--format json needs --map, such as --map author=.user.name,text=.content,sent_at=.timestamp',
+    );
+  return format === 'slack' ? slackReader(users ?? new Map()) : ownReader(zone);
+}
+
+/**
+ * Where the messages are in a JSON document: `[]` where it is a list of them. Undefined where the
+ * file is no document: then it is read by lines.
+ */
+function listOf(head: string, { format, map }: ReadOptions): Path | undefined {
+  if (format && !['slack', 'json'].includes(format)) return undefined;
+  const start = head.trimStart();
+  if (map?.records) return map.records;
+  if (/^\[\s*[{\]]/.test(start)) return [];
+  if (!start.startsWith('{')) return undefined;
+  const [first = '', ...others] = start.split('\n', SAMPLE);
+  const record = parseObject(first);
+  if (record) return Array.isArray(valueAt(record, ['messages'])) ? ['messages'] : undefined;
+  const isLines = others.some((line) => line.startsWith('{') && parseObject(line));
+  return isLines && !/[[{,]\s*$/.test(first) ? undefined : ['messages'];
+}
+
+/** The layout most of the lines are in. @throws ChatLogError where no line is in any */
+export function detectFormat(rows: Line[], name: string): Format {
+  const written = rows.filter(({ text }) => text.trim() !== '');
+  if (written.length === 0) return 'jsonl';
+  const texts = written.map(({ text }) => text);
+  const records = texts.map(parseObject).filter((record) => record !== undefined);
+  const scores = DIALECTS.map((dialect) => ({
+    format: dialect.name,
+    score: score(dialect, texts),
+  }));
+  const best = scores.reduce((a, b) => (b.score > a.score ? b : a));
+  if (best.score === 0 && records.length === 0) throw new ChatLogError(unknownText(name, written));
+  if (best.score > records.length) return best.format;
+  if (records.some(isSlack)) return 'slack';
+  if (!records.some(({ author, text }) => typeof author === 'string' && typeof text === 'string'))
+    throw new ChatLogError(unknownJson(name, records));
+  return 'jsonl';
+}
+
+function checkDate(date: string | undefined): void {
+  if (date !== undefined && moment(date, 0, 0, 0) === undefined)
+    throw new ChatLogError(`--date ${date} is not a day: it must be yyyy-mm-dd such as 2009-02-23`);
+}
+
+const missingDay = (name: string): string =>
+  `${shown(name)} has times without dates ("[hh:mm] <nick> text"), and its name has no date: ` +
+  'give the day of its first line, such as --date 2009-02-23';

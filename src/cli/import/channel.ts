@@ -25,8 +25,11 @@ export async function openChannel(api: Api, name: string): Promise<Channel & { c
 }
 
 interface CreatedEvent {
-  payload: { metadata?: { import?: { id?: string } } };
+  payload: { metadata?: { import?: { id?: string; bytes?: string } } };
 }
+
+/** Names of messages, see identity.ts. */
+export type Earlier = ReadonlySet<string>;
 
 /**
  * The names of all messages that imports have ever posted into a channel.
@@ -34,14 +37,14 @@ interface CreatedEvent {
  * They are read from the event log, not from the messages: idempotency keys are forgotten after a
  * day, a message can be edited or deleted, and what the log says stays.
  */
-export async function importedBefore(api: Api, channelId: string): Promise<Set<string>> {
+export async function importedBefore(api: Api, channelId: string): Promise<Earlier> {
   const names = new Set<string>();
   const events = api.list<CreatedEvent>(
     `/v1/events?type=message.created&channel_id=${channelId}&after_seq=0`,
   );
   for await (const { payload } of events) {
-    const name = payload.metadata?.import?.id;
-    if (typeof name === 'string') names.add(name);
+    const { id, bytes } = payload.metadata?.import ?? {};
+    for (const name of [id, bytes]) if (typeof name === 'string') names.add(name);
   }
   return names;
 }

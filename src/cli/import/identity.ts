@@ -1,28 +1,46 @@
 import { createHash } from 'node:crypto';
 import type { ChatMessage } from '../chat-log/message.ts';
 
+/** How a message of a log is known again. */
+export interface Identity {
+  name: string;
+  /** A second name, by the bytes of its line: only where these are no UTF-8. */
+  bytes?: string;
+}
+
 /**
  * Names the messages of a chat log, so that an import can be repeated, resumed and continued after
  * the log has grown.
  *
- * A message with a time is known by its time, author, text and voice; said several times in the
- * same moment, by which time of these it is. So a copy of the file under another name, or a later
- * excerpt that overlaps, adds only what is new. A message without a time is known by its file and
- * line instead: "ok" in two such files is two messages.
+ * A message with a time is known by its time, author and text; said several times in the same
+ * moment, by which time of these it is. So a copy of the file under another name or in another
+ * layout, or a later excerpt that overlaps, adds only what is new. The time is the one that the log
+ * says, whatever zone it is read in. A message without a time is known by its file and line
+ * instead: "ok" in two such files is two messages.
+ *
+ * What a line says that is no UTF-8 depends on the encoding that it is read in. Its bytes don't: so
+ * it has a second name.
  *
  * The names of one log must be asked for in the order of its lines. They take about 100 bytes of
  * memory each.
  *
  * @param source the file's name without its folder; `-` for stdin
  */
-export function createIdentities(source: string): (message: ChatMessage, line: number) => string {
+export function createIdentities(
+  source: string,
+): (message: ChatMessage, line: number, foreign?: Uint8Array) => Identity {
   const times = new Map<string, number>();
-  return ({ author, text, sent_at, voice }, line) => {
-    const place = sent_at ?? `${source}:${line}`;
-    const name = digest([place, author, voice, text]);
+  const counted = (name: string) => {
     const time = (times.get(name) ?? 0) + 1;
     times.set(name, time);
     return time === 1 ? name : `${name}.${time}`;
+  };
+  return ({ author, text, place: written }, line, foreign) => {
+    const place = written ?? `${source}:${line}`;
+    // A place to the microsecond is the message's own.
+    const name = counted(digest(place.startsWith('=') ? [place] : [place, author, text]));
+    if (!foreign) return { name };
+    return { name, bytes: counted(digest([place, Buffer.from(foreign).toString('base64')])) };
   };
 }
 

@@ -1,20 +1,29 @@
 import { type Api, ApiProblem } from '../api/client.ts';
-import type { ChatMessage, SkipReason } from '../chat-log/message.ts';
-import type { LogLine } from '../chat-log/read.ts';
-import { importedBefore, openChannel } from './channel.ts';
-import { createIdentities, idempotencyKey } from './identity.ts';
+import type { Note } from '../chat-log/calendar.ts';
+import type { ChatMessage, LogLine, SkipReason, SystemKind } from '../chat-log/message.ts';
+import { type Earlier, importedBefore, openChannel } from './channel.ts';
+import { createIdentities, type Identity, idempotencyKey } from './identity.ts';
 
-/** What an import has done so far: `posted + already_there + skipped = lines`. */
+/**
+ * What an import has done so far: `posted + already_there + skipped + continued = lines`. A record
+ * of a JSON document counts as a line.
+ */
 export interface Tally {
   lines: number;
   posted: number;
   already_there: number;
+  /** Lines that belong to the message before them. */
+  continued: number;
   skipped: number;
   /** Skipped lines by reason. */
   reasons: Partial<Record<SkipReason, number>>;
+  /** System lines by kind. */
+  system: Partial<Record<SystemKind, number>>;
   /** Of the messages, those that were actions (`* nick waves`) and notices (`-bot- text`). */
   actions: number;
   notices: number;
+  /** What was peculiar, how often, and where first. */
+  notes: Partial<Record<Note, { count: number; file: string; line: number }>>;
 }
 
 export interface ImportJob {
@@ -25,6 +34,10 @@ export interface ImportJob {
   source: string;
   lines: AsyncIterable<LogLine>;
   tally: Tally;
+  /** Channels that were opened before, by their names. */
+  targets: Map<string, Target>;
+  /** Whether those who are mentioned get notifications and mails. */
+  notify?: boolean;
   signal?: AbortSignal;
   onChannel?(channel: { id: string; name: string }): void;
   onLine?(line: LogLine): void;
@@ -35,11 +48,20 @@ export const emptyTally = (): Tally => ({
   lines: 0,
   posted: 0,
   already_there: 0,
+  continued: 0,
   skipped: 0,
   reasons: {},
+  system: {},
   actions: 0,
   notices: 0,
+  notes: {},
 });
+
+/** A channel that is imported into, with the names of what earlier imports have posted there. */
+export interface Target {
+  id: string;
+  before: Earlier;
+}
 
 /**
  * Posts the messages of a chat log into a channel, one after the other, so that their order there
@@ -55,69 +77,70 @@ export async function importLines(job: ImportJob): Promise<void> {
   let target: Target | undefined;
   for await (const line of job.lines) {
     job.signal?.throwIfAborted();
+    note(job, line, line.notes ?? []);
     if ('skip' in line) skip(job, line, line.skip);
     else {
       // Only now: a file that can't be read must not leave an empty channel.
-      if (job.api) target ??= await openTarget(job, job.api);
-      const name = nameOf(line.message, line.line);
-      await post(job, target, line, name);
+      if (job.api) target ??= job.targets.get(job.channel) ?? (await openTarget(job, job.api));
+      await post(job, target, line, nameOf(line.message, line.line, line.foreign));
     }
-    tally.lines += 1;
+    tally.lines += line.lines;
     job.onLine?.(line);
   }
-}
-
-interface Target {
-  api: Api;
-  id: string;
-  before: Set<string>;
 }
 
 async function openTarget(job: ImportJob, api: Api): Promise<Target> {
   const channel = await openChannel(api, job.channel);
   job.onChannel?.({ id: channel.id, name: channel.name });
-  return {
-    api,
+  const target = {
     id: channel.id,
-    before: channel.created ? new Set() : await importedBefore(api, channel.id),
+    before: channel.created ? new Set<string>() : await importedBefore(api, channel.id),
   };
+  job.targets.set(job.channel, target);
+  return target;
 }
 
-type MessageLine = Extract<LogLine, { message: ChatMessage }>;
+type MessageLine = LogLine & { message: ChatMessage };
 
 async function post(
   job: ImportJob,
   target: Target | undefined,
   line: MessageLine,
-  name: string,
+  identity: Identity,
 ): Promise<void> {
   const { tally } = job;
-  if (target?.before.has(name)) tally.already_there += 1;
+  const isOther = isInOtherEncoding(target, identity);
+  if (isOther) note(job, line, ['other_encoding']);
+  if (isOther || target?.before.has(identity.name)) tally.already_there += 1;
   else {
-    const outcome = target ? await send(job, target, line, name) : 'posted';
+    const outcome = job.api && target ? await send(job, job.api, target, line, identity) : 'posted';
     if (typeof outcome === 'object') return skip(job, line, 'refused', outcome.refused);
     tally[outcome] += 1;
   }
+  tally.continued += line.lines - 1;
   if (line.message.voice === 'action') tally.actions += 1;
   if (line.message.voice === 'notice') tally.notices += 1;
 }
 
+const isInOtherEncoding = (target: Target | undefined, { name, bytes }: Identity) =>
+  target !== undefined &&
+  bytes !== undefined &&
+  !target.before.has(name) &&
+  target.before.has(bytes);
+
 async function send(
   job: ImportJob,
+  api: Api,
   target: Target,
   line: MessageLine,
-  name: string,
+  { name, bytes }: Identity,
 ): Promise<'posted' | 'already_there' | { refused: string }> {
   const { author, text, sent_at, metadata } = line.message;
-  const body = {
-    author,
-    text,
-    sent_at,
-    metadata: { ...metadata, import: { id: name, source: job.source, line: line.line } },
-  };
+  const origin = { id: name, ...(bytes && { bytes }), source: job.source, line: line.line };
+  const notify = job.notify === true;
+  const body = { author, text, sent_at, notify, metadata: { ...metadata, import: origin } };
   try {
-    const path = `/v1/channels/${target.id}/messages`;
-    const { replayed } = await target.api.send('POST', path, {
+    const { replayed } = await api.send('POST', `/v1/channels/${target.id}/messages`, {
       body,
       idempotencyKey: idempotencyKey(target.id, name),
     });
@@ -129,8 +152,18 @@ async function send(
   }
 }
 
+function note({ tally, source }: ImportJob, { line }: LogLine, notes: Note[]): void {
+  for (const one of notes) {
+    const first = tally.notes[one] ?? { count: 0, file: source, line };
+    tally.notes[one] = { ...first, count: first.count + 1 };
+  }
+}
+
 function skip(job: ImportJob, line: LogLine, reason: SkipReason, detail?: string): void {
-  job.tally.skipped += 1;
-  job.tally.reasons[reason] = (job.tally.reasons[reason] ?? 0) + 1;
+  const { tally } = job;
+  tally.skipped += line.lines;
+  tally.reasons[reason] = (tally.reasons[reason] ?? 0) + line.lines;
+  if ('system' in line && line.system)
+    tally.system[line.system] = (tally.system[line.system] ?? 0) + 1;
   job.onSkip?.(line, reason, detail);
 }

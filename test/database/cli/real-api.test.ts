@@ -62,13 +62,8 @@ async function run(name: string, text: string, channel: string): Promise<Summary
   writeFileSync(file, text);
   const terminal = aTerminal();
   const options = { channel, apiUrl: served.url, apiKey, patience: 0, json: true };
-  await runImport(
-    file,
-    Readable.from([Buffer.from(text)]),
-    options,
-    terminal,
-    new AbortController().signal,
-  );
+  const signal = new AbortController().signal;
+  await runImport(file, options, { terminal, signal, stdin: Readable.from([]) });
   return JSON.parse(terminal.said.join('\n'));
 }
 

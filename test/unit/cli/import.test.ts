@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type ImportOptions, runImport } from '../../../src/cli/import/import.ts';
+import { runImport } from '../../../src/cli/import/import.ts';
+import type { ImportOptions } from '../../../src/cli/import/options.ts';
 import type { Summary } from '../../../src/cli/import/summary.ts';
 import { type StandIn, startStandIn } from '../../harness/api-stand-in.ts';
 import { aTerminal } from '../../harness/recording-terminal.ts';
@@ -43,13 +44,11 @@ async function run(
     json: true,
     ...rest,
   };
-  const exitCode = await runImport(
-    name === '-' ? '-' : file,
-    Readable.from([Buffer.from(text)]),
-    given,
+  const exitCode = await runImport(name === '-' ? '-' : file, given, {
     terminal,
-    abort.signal,
-  );
+    signal: abort.signal,
+    stdin: Readable.from([Buffer.from(text)]),
+  });
   return { exitCode, summary: JSON.parse(terminal.said.join('\n')), err: terminal.complained };
 }
 
@@ -73,7 +72,7 @@ test('an import makes the channel, posts in the order of the lines and counts ev
     metadata: { import: { line: 1 } },
   });
   expect(api.messages[3]).toMatchObject({ author: 'ada', metadata: { action: true } });
-  const skipped = { total: 2, reasons: { system: 1, empty: 1 } };
+  const skipped = { total: 2, reasons: { system: 1, empty: 1 }, system: { join: 1 } };
   expect(summary).toMatchObject({
     format: 'irc',
     finished: true,
@@ -191,7 +190,7 @@ test('an interrupted import ends with 130 and its counts', async () => {
 });
 
 test('what is no chat log is refused before a channel is made', async () => {
-  await expect(run('Dear diary')).rejects.toMatchObject({ exitCode: 2 });
+  await expect(run('Dear diary')).rejects.toMatchObject({ exitCode: 1 });
   expect(api.channels).toEqual([]);
 });
 

@@ -4,14 +4,17 @@ import { compose } from '../../../src/activities/notifications/mails.ts';
 import { findMentions } from '../../../src/activities/notifications/mentions.ts';
 import { highlighted } from '../../../src/api/highlight.ts';
 import { canonicalJson } from '../../../src/canonical-json.ts';
-import { datedIrcLayout, ircLayout } from '../../../src/cli/chat-log/irc.ts';
-import { jsonLinesLayout } from '../../../src/cli/chat-log/json-lines.ts';
+import { jsonParser, ownReader } from '../../../src/cli/chat-log/json.ts';
+import { DIALECTS, logParser } from '../../../src/cli/chat-log/layouts.ts';
+import { resolved } from '../../../src/cli/chat-log/slack.ts';
 import { searchText } from '../../../src/db/search-text.ts';
 import { withoutFormatting } from '../../../src/text/formatting.ts';
 
-const irc = ircLayout('2020-01-01');
-const dated = datedIrcLayout();
-const lines = jsonLinesLayout();
+const parserOf = (name: string) =>
+  logParser(DIALECTS.find((dialect) => dialect.name === name)!, [], { name: 'log-2020-01-01' });
+const [irc, dated] = [parserOf('irc'), parserOf('irc-dated')];
+const [mirc, eggdrop, weechat] = [parserOf('mirc'), parserOf('eggdrop'), parserOf('weechat')];
+const lines = jsonParser(ownReader());
 
 /** Everything that reads what people write. */
 const readers: Record<string, (text: string) => unknown> = {
@@ -33,6 +36,13 @@ const readers: Record<string, (text: string) => unknown> = {
     dated(text),
     dated(`${text} 2020-01-01 [10:00] <a> ${text}`),
   ],
+  "a line of a client's log": (text) => [
+    mirc(`Session Start: ${text}`),
+    mirc(`[10:00] * bob (${text}) ${text}`),
+    eggdrop(`[10:00] bob (${text}) ${text}`),
+    weechat(`2020-01-01 10:00:00\t${text}\t${text}`),
+  ],
+  'a text of Slack': (text) => resolved(text, new Map()),
   'a JSON line': (text) => lines(JSON.stringify({ author: text, text, sent_at: text })),
 };
 

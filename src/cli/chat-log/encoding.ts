@@ -1,0 +1,113 @@
+import { isUtf8 } from 'node:buffer';
+import { TextDecoder } from 'node:util';
+
+/** What a line is read as that is no UTF-8, unless another encoding is told. It has every byte. */
+const FALLBACK = 'windows-1252';
+
+/** Bytes looked at to find out whether a file is UTF-16. */
+const HEAD = 4096;
+
+/** A text, and its bytes where they were no UTF-8: what was made of these is a guess. */
+export interface Decoded {
+  text: string;
+  foreign?: Uint8Array;
+}
+
+/**
+ * Reads lines as UTF-8, and those that are none in the fallback. So a log that changed its encoding
+ * over the years is read right. No byte is lost: what the fallback has no character for is read as
+ * windows-1252.
+ *
+ * @param fallback a label of the Encoding Standard (default windows-1252)
+ */
+export function createDecoder(fallback = FALLBACK): (bytes: Uint8Array) => Decoded {
+  const decoder = new TextDecoder(fallback);
+  const isSure = ['utf-8', FALLBACK].includes(decoder.encoding);
+  return (bytes) => {
+    if (isUtf8(bytes)) return { text: Buffer.from(bytes).toString() };
+    const text = isSure ? '\ufffd' : decoder.decode(bytes);
+    return { text: text.includes('\ufffd') ? windows1252(bytes) : text, foreign: bytes };
+  };
+}
+
+/** What windows-1252 has where latin1 has controls: the decoder of Node 20 leaves these as they are. */
+const BEYOND_LATIN1 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
+
+function windows1252(bytes: Uint8Array): string {
+  const latin1 = Buffer.from(bytes).toString('latin1');
+  return latin1.replace(
+    /[\u0080-\u009f]/g,
+    (sign) => BEYOND_LATIN1[sign.charCodeAt(0) - 0x80] ?? '',
+  );
+}
+
+/**
+ * The bytes in an encoding whose line ends are single bytes: UTF-16, with a byte order mark or
+ * without, becomes UTF-8, and so does what is told to be one of those. A mark of UTF-8 is left out.
+ */
+export async function* inBytes(
+  chunks: AsyncIterable<Uint8Array>,
+  encoding?: string,
+): AsyncGenerator<Uint8Array> {
+  const { head, rest } = await peek(chunks, HEAD);
+  const wide = wideEncoding(head, encoding);
+  const whole = startingWith(head, rest);
+  if (!wide) return yield* head[0] === 0xef ? withoutMark(whole) : whole;
+  const decoder = new TextDecoder(wide);
+  for await (const chunk of whole) yield Buffer.from(decoder.decode(chunk, { stream: true }));
+  yield Buffer.from(decoder.decode());
+}
+
+/** The encoding of a file whose bytes can't be split into lines as they are. */
+export function wideEncoding(head: Uint8Array, told?: string): string | undefined {
+  if (head[0] === 0xff && head[1] === 0xfe) return 'utf-16le';
+  if (head[0] === 0xfe && head[1] === 0xff) return 'utf-16be';
+  const given = told === undefined ? undefined : new TextDecoder(told).encoding;
+  if (given?.startsWith('utf-16') || given === 'iso-2022-jp') return given;
+  const [even, odd] = zeros(head);
+  const enough = Math.max(1, head.length / 20);
+  if (odd >= enough && even * 20 < odd) return 'utf-16le';
+  return even >= enough && odd * 20 < even ? 'utf-16be' : undefined;
+}
+
+function zeros(bytes: Uint8Array): [even: number, odd: number] {
+  const counts: [number, number] = [0, 0];
+  for (let i = 0; i < bytes.length; i += 1) if (bytes[i] === 0) counts[i % 2 ? 1 : 0] += 1;
+  return counts;
+}
+
+async function* withoutMark(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const { head, rest } = await peek(chunks, 3);
+  const marked = Buffer.from(head.subarray(0, 3)).equals(Buffer.from([0xef, 0xbb, 0xbf]));
+  yield* startingWith(marked ? head.subarray(3) : head, rest);
+}
+
+/** The first bytes, at least so many where there are, and what comes after them. */
+export async function peek(
+  chunks: AsyncIterable<Uint8Array>,
+  bytes: number,
+): Promise<{ head: Uint8Array; rest: AsyncIterator<Uint8Array> }> {
+  const rest = chunks[Symbol.asyncIterator]();
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  while (length < bytes) {
+    const next = await rest.next();
+    if (next.done) break;
+    parts.push(next.value);
+    length += next.value.length;
+  }
+  return { head: Buffer.concat(parts), rest };
+}
+
+/** Puts back what was looked at. */
+export async function* startingWith(
+  head: Uint8Array,
+  rest: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    if (head.length > 0) yield head;
+    for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+  } finally {
+    await rest.return?.();
+  }
+}

@@ -1,0 +1,349 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
+import { strToU8, zipSync } from 'fflate';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { readMapping } from '../../../src/cli/chat-log/mapping.ts';
+import { runImport } from '../../../src/cli/import/import.ts';
+import type { ImportOptions } from '../../../src/cli/import/options.ts';
+import type { Summary } from '../../../src/cli/import/summary.ts';
+import { type StandIn, startStandIn } from '../../harness/api-stand-in.ts';
+import { aTerminal } from '../../harness/recording-terminal.ts';
+
+let api: StandIn;
+let folder: string;
+
+beforeEach(async () => {
+  api = await startStandIn();
+  folder = mkdtempSync(join(tmpdir(), 'knockon-sources-'));
+});
+
+afterEach(async () => {
+  await api.close();
+  rmSync(folder, { recursive: true });
+});
+
+function write(files: Record<string, string | Uint8Array>): void {
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), content);
+  }
+}
+
+async function run(name: string, options: Partial<ImportOptions> = {}, stdin = Readable.from([])) {
+  const terminal = aTerminal();
+  const address = { apiUrl: api.url, apiKey: api.key, patience: 0, json: true };
+  const given = { channel: 'general', ...address, ...options };
+  const file = name === '-' ? '-' : join(folder, name);
+  const exitCode = await runImport(file, given, {
+    terminal,
+    signal: new AbortController().signal,
+    stdin,
+  });
+  const told = terminal.said.join('\n');
+  const summary = (given.json ? JSON.parse(told) : {}) as Summary;
+  return { exitCode, summary, told, err: terminal.complained.join('\n') };
+}
+
+const said = () => api.messages.map(({ author, text }) => `${author}: ${text}`);
+
+const users = JSON.stringify([
+  { id: 'U1', name: 'ada', profile: { display_name: 'Ada L.' } },
+  { id: 'U2', real_name: 'Bob', profile: {} },
+]);
+const day = (...messages: object[]) =>
+  JSON.stringify(messages.map((message) => ({ type: 'message', ...message })));
+const firstDay = day(
+  { user: 'U1', text: 'hello <@U2|bob> &amp; <!here>', ts: '1355517523.000005' },
+  { user: 'U2', subtype: 'channel_join', text: '<@U2> has joined', ts: '1355517523.500000' },
+  {
+    user: 'U2',
+    text: 'see <https://example.com/?a=1&amp;b=2|this> &lt;3 in <#C1|random>',
+    ts: '1355517524.000006',
+    thread_ts: '1355517523.000005',
+  },
+  { subtype: 'me_message', user: 'U1', text: 'waves', ts: '1355517525.000000' },
+);
+const secondDay = day(
+  {
+    user: 'U9',
+    user_profile: { name: 'eve' },
+    text: 'edited',
+    ts: '1355603923.000001',
+    edited: { ts: '1355603999.000000' },
+  },
+  {
+    subtype: 'bot_message',
+    username: 'deploy',
+    text: '',
+    attachments: [{ fallback: 'it went out' }],
+    ts: '1355603924.000001',
+  },
+  { user: 'U1', text: '', files: [{ name: 'plan.pdf' }], ts: '1355603925.000001' },
+  { subtype: 'tombstone', user: 'U1', text: 'This message was deleted.', ts: '1355603926.000001' },
+);
+const right = [
+  'ada: hello @Bob & @here',
+  'Bob: see this (https://example.com/?a=1&b=2) <3 in #random',
+  'ada: waves',
+  'eve: edited',
+  'deploy: it went out',
+  'ada: [file: plan.pdf]',
+];
+const slack = {
+  'users.json': users,
+  'channels.json': '[]',
+  'general/2012-12-14.json': firstDay,
+  'general/2012-12-15.json': secondDay,
+  'random/2012-12-14.json': day({ user: 'U1', text: 'elsewhere', ts: '1355517600.000001' }),
+};
+const zip = (files: Record<string, string>) =>
+  zipSync(Object.fromEntries(Object.entries(files).map(([name, text]) => [name, strToU8(text)])));
+
+test("Slack's export: a folder, a conversation of it, the file of a day and a zip are the same messages", async () => {
+  write(Object.fromEntries(Object.entries(slack).map(([name, text]) => [`export/${name}`, text])));
+  write({ 'export.zip': zip(slack) });
+  const first = await run('export');
+  expect(first.summary).toMatchObject({
+    format: 'slack',
+    files: 2,
+    posted: 6,
+    actions: 1,
+    skipped: { total: 2, reasons: { system: 1, deleted: 1 }, system: { join: 1 } },
+  });
+  expect(said()).toEqual(right);
+  expect(api.messages[1]?.metadata).toMatchObject({
+    slack: { ts: '1355517524.000006', thread_ts: '1355517523.000005' },
+  });
+  expect(api.messages[0]?.sent_at).toBe('2012-12-14T20:38:43.000Z');
+  api.forgetKeys();
+  for (const name of ['export/general', 'export/general/2012-12-14.json', 'export.zip'])
+    expect((await run(name)).summary.posted, name).toBe(0);
+});
+
+test('without a channel each conversation goes into one of its own name; one can be chosen', async () => {
+  write({ 'export.zip': zip(slack) });
+  const { summary } = await run('export.zip', { channel: undefined });
+  expect(summary).toMatchObject({ posted: 7, channels: [{ name: 'general' }, { name: 'random' }] });
+  await run('export.zip', { channel: 'copy', conversation: 'random' });
+  expect(said().at(-1)).toBe('ada: elsewhere');
+  const none = run('export.zip', { conversation: 'nowhere' });
+  await expect(none).rejects.toThrow(/no conversation "nowhere".*general, random/s);
+  const all = await run('export.zip', { channel: 'all', json: false });
+  expect(all.err).toMatch(/All goes into all. It has 2 conversations: general, random/);
+});
+
+test("Slack's messages as JSON lines are read as Slack's, and again with names they stay what they are", async () => {
+  const lines = `${JSON.parse(firstDay)
+    .map((one: object) => JSON.stringify(one))
+    .join('\n')}\n`;
+  write({ 'alone/x.jsonl': lines, 'users.txt': users });
+  expect((await run('alone/x.jsonl')).summary).toMatchObject({ format: 'slack', posted: 3 });
+  expect(said()[0]).toBe('U1: hello @bob & @here');
+  api.forgetKeys();
+  const map = readMapping('author=.user,text=.text,sent_at=.ts');
+  for (const options of [{ users: join(folder, 'users.txt') }, { map }])
+    expect((await run('alone/x.jsonl', options)).summary).toMatchObject({ already_there: 3 });
+});
+
+test('a file packed by gzip is read as what is in it, also from stdin', async () => {
+  const log = '[10:00] <ada> hi\n';
+  write({ 'a-2009-02-23.log.gz': gzipSync(log) });
+  expect((await run('a-2009-02-23.log.gz')).summary.posted).toBe(1);
+  const stdin = Readable.from([gzipSync(log)]);
+  expect((await run('-', { date: '2009-02-23' }, stdin)).summary.already_there).toBe(1);
+});
+
+test('what is packed and cut off is read as far as it goes, and told', async () => {
+  const whole = gzipSync(
+    Array.from({ length: 5000 }, (_, n) => `{"author":"a","text":"${n * 7919}"}`).join('\n'),
+  );
+  write({
+    'a.jsonl.gz': whole.subarray(0, whole.length - 500),
+    'b.zip': zip(slack).subarray(0, 300),
+  });
+  const { exitCode, summary } = await run('a.jsonl.gz', { dryRun: true });
+  expect(exitCode).toBe(1);
+  expect(summary.error).toMatch(/can't be unpacked.*damaged or cut off/);
+  expect(summary.posted).toBeGreaterThan(1000);
+  await expect(run('b.zip')).rejects.toThrow(/b\.zip can't be unpacked/);
+});
+
+test("a folder's files are read in the order of their names, and what is no log is told of", async () => {
+  write({
+    'logs/#c_20120922.log': '[00:00:01] <bob> b',
+    'logs/#c_20120921.log': '[23:59:59] <ada> a',
+    'logs/notes.md': 'Dear diary',
+  });
+  const { exitCode, summary } = await run('logs');
+  expect(exitCode).toBe(0);
+  expect(said()).toEqual(['ada: a', 'bob: b']);
+  expect(api.messages[1]?.sent_at).toBe('2012-09-22T00:00:01.000Z');
+  expect(summary.unread).toMatchObject([{ file: 'notes.md' }]);
+});
+
+const discord = {
+  guild: { name: 'g', messages: 'no' },
+  messages: [
+    {
+      id: '1',
+      timestamp: '2021-03-04T12:34:56.789+00:00',
+      content: 'hi "}]',
+      author: { name: 'ada' },
+    },
+    { id: '2', timestamp: '2021-03-04T14:34:57+02:00', content: '', author: { name: 'bob' } },
+    {
+      id: '3',
+      timestamp: '2021-03-04T12:34:58.1+00:00',
+      content: 'you\\',
+      author: { name: 'bob' },
+    },
+  ],
+  messageCount: 3,
+};
+const map = 'author=.author.name,text=.content,sent_at=.timestamp';
+
+test.each([
+  ['pretty', JSON.stringify(discord, null, 2)],
+  ['on one line', JSON.stringify(discord)],
+  ['as a list', JSON.stringify(discord.messages, null, 2)],
+  ['as lines', discord.messages.map((one) => JSON.stringify(one)).join('\n')],
+])("Discord's export, %s, is read by a map", async (_name, text) => {
+  write({ 'discord.json': text });
+  const { summary } = await run('discord.json', { map: readMapping(map) });
+  expect(summary).toMatchObject({ format: 'json', posted: 2, skipped: { reasons: { empty: 1 } } });
+  expect(said()).toEqual(['ada: hi "}]', 'bob: you\\']);
+  expect(api.messages[0]?.sent_at).toBe('2021-03-04T12:34:56.789Z');
+});
+
+test("Mattermost's export is read by a map, with the replies within a post", async () => {
+  const post = (user: string, message: string, create_at: number, replies: object[] = []) => ({
+    ...{ user, message, create_at, replies },
+  });
+  const lines = [
+    { type: 'version', version: 1 },
+    { type: 'user', user: { username: 'ada' } },
+    { type: 'post', post: post('ada', 'hi', 1705320000000, [post('bob', 'hello', 1705320001000)]) },
+  ];
+  write({ 'mm.jsonl': lines.map((line) => JSON.stringify(line)).join('\n') });
+  const paths = 'author=.post.user,text=.post.message,sent_at=.post.create_at';
+  const { summary } = await run('mm.jsonl', { map: readMapping(`${paths},replies=.post.replies`) });
+  expect(said()).toEqual(['ada: hi', 'bob: hello']);
+  expect(summary.skipped.reasons).toEqual({ no_message: 2 });
+  await expect(run('mm.jsonl')).rejects.toThrow(`perhaps: --map ${paths}`);
+});
+
+test.each([
+  ['author=.a', /where author and text are/],
+  ['author=.a,text=b', /b must be a path/],
+  ['who=.a,text=.b', /"who=.a" must be one of author/],
+])('the map %s is refused', (text, message) => {
+  expect(() => readMapping(text)).toThrow(message);
+});
+
+test('JSON of another product is told with what was seen and what would fit', async () => {
+  write({
+    'discord.json': JSON.stringify(discord, null, 2),
+    'other.json': '{"data": {"items": [{"a": 1}]}}\n',
+  });
+  const failed = run('discord.json');
+  await expect(failed).rejects.toMatchObject({ exitCode: 1 });
+  await expect(failed).rejects.toThrow(
+    /seen: \.id \.timestamp \.content \.author\.name.*--map author=\.author\.name,text=\.content,sent_at=\.timestamp/s,
+  );
+  const map = readMapping('records=.data.messages,author=.a,text=.b');
+  await expect(run('other.json', { map })).rejects.toThrow(
+    /no list of objects at \.data\.messages/,
+  );
+});
+
+test.each([
+  [
+    'a layout that is not listed',
+    'Sep 21 13:58 ada | hi\nSep 21 13:59 bob | hello',
+    /line 1: "Sep 21 13:58 ada | hi".*irssi/s,
+  ],
+  ['a table', 'time,author,text\n1,ada,hi\n2,bob,hello', /looks like a table/],
+  ['a page', '<!DOCTYPE html>\n<html>', /HTML/],
+])('%s is told with what was seen, and ends with 1', async (_name, text, message) => {
+  write({ 'x.txt': text });
+  const failed = run('x.txt');
+  await expect(failed).rejects.toMatchObject({ exitCode: 1 });
+  await expect(failed).rejects.toThrow(message);
+  expect(api.channels).toEqual([]);
+});
+
+test.each([
+  ['nothing in it', '', /is empty/],
+  [
+    'no line that is right',
+    '[25:00] <ada> a\n[26:00] <ada> b',
+    /line 1: .*a date or time that does not exist/s,
+  ],
+])('a log with %s ends with 1 and why', async (_name, text, message) => {
+  write({ 'x-2009-02-23.log': text });
+  const { exitCode, summary } = await run('x-2009-02-23.log');
+  expect(exitCode).toBe(1);
+  expect(summary.error).toMatch(message);
+});
+
+test('a day on which nobody spoke has been read', async () => {
+  write({ 'x-2009-02-23.log': '[10:00:00] *** Joins: ada (a@b)\n' });
+  expect(await run('x-2009-02-23.log')).toMatchObject({ exitCode: 0, summary: { posted: 0 } });
+});
+
+test('skipped lines are written whole to a file, with their reasons', async () => {
+  write({ 'x-2009-02-23.log': '[10:00] <ada> hi\n=== bob has joined\n[10:01] ???é\n' });
+  const skipped = join(folder, 'skipped.jsonl');
+  const { exitCode, told } = await run('x-2009-02-23.log', { skipped, json: false });
+  expect(exitCode).toBe(0);
+  expect(
+    readFileSync(skipped, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line)),
+  ).toEqual([
+    { file: 'x-2009-02-23.log', line: 2, reason: 'system', text: '=== bob has joined' },
+    { file: 'x-2009-02-23.log', line: 3, reason: 'unrecognised', text: '[10:01] ???é' },
+  ]);
+  expect(told).toMatch(/2 {2}skipped\n.*1 {4}system: .*: 1 join\n.*1 {4}unrecognised/s);
+});
+
+test('a second run with another encoding or layout warns and does not double', async () => {
+  const log = Buffer.concat([
+    Buffer.from('[10:00] <ada> caf\xe9 ferm\xe9 \xe0 18h\n[10:01] <bob> d\xe9ploy OK\n', 'latin1'),
+    Buffer.from('[10:01] <Zo\xeb> d\xe9j\xe0\n  et plus\xe9\n', 'latin1'),
+    Buffer.from('[10:02] <ada> naïve\n'),
+  ]);
+  const name = 'latin1-2009-02-23.log';
+  write({ [name]: log });
+  expect((await run(name)).summary).toMatchObject({
+    posted: 4,
+    notes: { fallback_encoding: { count: 3 } },
+  });
+  api.forgetKeys();
+  for (const options of [
+    { encoding: 'koi8-r' },
+    { encoding: 'shift_jis' },
+    { format: 'znc' },
+    { format: 'mirc', encoding: 'iso-8859-7' },
+    { zone: 'Asia/Tokyo' },
+  ])
+    expect((await run(name, options)).summary).toMatchObject({ posted: 0, already_there: 4 });
+  const { told } = await run(name, { encoding: 'koi8-r', json: false });
+  expect(told).toMatch(/note: 3 already there, read in another encoding/);
+  write({ [name]: Buffer.from(log.subarray(0, -8)).toString('latin1') });
+  expect((await run(name)).summary).toMatchObject({ posted: 0 });
+});
+
+test('nobody is notified, unless it is asked for', async () => {
+  write({ 'x-2009-02-23.log': '[09:00] <bob> @ada look\n' });
+  await run('x-2009-02-23.log');
+  await run('x-2009-02-23.log', { channel: 'loud', notify: true });
+  expect(api.messages.map((message) => (message as { notify?: boolean }).notify)).toEqual([
+    false,
+    true,
+  ]);
+});
