@@ -2381,6 +2381,8 @@ export interface Operations {
       query?: {
         /** `true`: the schema may refuse what the current one takes. */
         breaking?: 'true' | 'false';
+        /** `true`: also if code has declared it. For types whose code is gone. */
+        take_over?: 'true' | 'false';
       };
       body: NewEventType;
     };

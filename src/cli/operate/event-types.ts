@@ -46,6 +46,7 @@ export function eventTypesCommand(program: Command): void {
     .option('--description <text>', 'what has happened, in a sentence or two')
     .option('--examples <file>', 'a file with a JSON list of payloads')
     .option('--breaking', 'also where the schema may refuse what the current one takes')
+    .option('--take-over', 'also where code has declared it: for types whose code is gone')
     .addHelpText('after', `\n${OPS_EXIT_CODES}`);
   operates(set, setType);
 }
@@ -89,6 +90,7 @@ interface SetOptions extends OpsOptions {
   description?: string;
   examples?: string;
   breaking?: boolean;
+  takeOver?: boolean;
 }
 
 async function setType({ api, terminal, options }: Ops<SetOptions>, name: string): Promise<void> {
@@ -97,7 +99,7 @@ async function setType({ api, terminal, options }: Ops<SetOptions>, name: string
   const before = await currentType(api, name);
   const { body } = await api.send<EventTypeVersion>(
     'PUT',
-    `${pathOf(name)}${options.breaking ? '?breaking=true' : ''}`,
+    `${pathOf(name)}?breaking=${options.breaking === true}&take_over=${options.takeOver === true}`,
     {
       body: {
         schema,

@@ -4,6 +4,7 @@ import type { Database, Transaction } from '../../db/client.ts';
 import { eventTypes } from '../../db/schema/events.ts';
 import type { Issue } from '../../events/index.ts';
 import { refusedName } from '../../events/name.ts';
+import { isOwnType } from '../../events/own-types.ts';
 import { EVENT_TYPES_CHANNEL } from '../../events/register.ts';
 import { compileCheck } from '../../events/schema/check.ts';
 import { incompatibilities } from '../../events/schema/compare/incompatibilities.ts';
@@ -29,6 +30,11 @@ export type Put =
   | { state: 'incompatible'; current: EventTypeVersion; issues: Issue[] }
   | { state: 'declared in code'; current: EventTypeVersion };
 
+interface How {
+  breaking: boolean;
+  takeOver: boolean;
+}
+
 /** Largest version. */
 const LAST = 32_767;
 
@@ -52,11 +58,13 @@ function issuesOf({ name, schema, examples }: EventTypeGiven): Issue[] {
  * within two seconds.
  *
  * @param options.breaking whether the schema may refuse what the current one takes
+ * @param options.takeOver whether it may be one that code has declared. If a process declares it
+ * still, the highest version is the current one, as ever.
  */
 export async function putEventType(
   { db }: Database,
   given: EventTypeGiven,
-  { by, breaking }: { by: string; breaking: boolean },
+  { by, ...how }: How & { by: string },
 ): Promise<Put> {
   const issues = issuesOf(given);
   if (issues.length > 0) return { state: 'refused', issues };
@@ -64,11 +72,12 @@ export async function putEventType(
     // One change at a time: each is compared with the one before.
     await tx.execute(sql`lock table knockon.event_types in share row exclusive mode`);
     const [current] = await readEventType(tx, given.name);
-    const decided = decide(given, current, breaking);
+    const decided = decide(given, current, how);
     if (decided.state !== 'write') return decided;
     await write(tx, given, decided.version);
     const { name } = given;
-    const detail = { version: decided.version, ...(breaking && { breaking }) };
+    const told = Object.entries(how).filter(([, isSo]) => isSo);
+    const detail = { version: decided.version, ...Object.fromEntries(told) };
     await recordAction(tx, { by, verb: 'set event type', subject: name, detail });
     await tx.execute(sql`select pg_notify(${EVENT_TYPES_CHANNEL}, '')`);
     const type = await readVersion(tx, name, decided.version);
@@ -79,7 +88,7 @@ export async function putEventType(
 function decide(
   given: EventTypeGiven,
   current: EventTypeVersion | undefined,
-  breaking: boolean,
+  { breaking, takeOver }: How,
 ): Put | { state: 'write'; version: number } {
   if (!current) return { state: 'write', version: 1 };
   const isSame = isDeepStrictEqual(given.schema, current.schema);
@@ -87,8 +96,9 @@ function decide(
     isSame &&
     given.description === current.description &&
     isDeepStrictEqual(given.examples, current.examples);
-  if (isAllSame) return { state: 'unchanged', type: current };
-  if (current.source === 'code') return { state: 'declared in code', current };
+  const isTakenOver = current.source === 'code' && takeOver && !isOwnType(given.name);
+  if (isAllSame && !isTakenOver) return { state: 'unchanged', type: current };
+  if (current.source === 'code' && !isTakenOver) return { state: 'declared in code', current };
   if (isSame) return { state: 'write', version: current.version };
   const issues = breaking ? [] : incompatibilities(current.schema, given.schema);
   if (issues.length > 0)
@@ -108,7 +118,7 @@ async function write(
     .values({ name, version, description, schema, examples, source: 'api' })
     .onConflictDoUpdate({
       target: [eventTypes.name, eventTypes.version],
-      set: { description, examples },
+      set: { description, examples, source: 'api' },
       setWhere: and(eq(eventTypes.name, name), eq(eventTypes.version, version)),
     });
 }

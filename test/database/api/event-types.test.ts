@@ -74,12 +74,36 @@ describe('PUT /v1/ops/event_types/{name}', () => {
   it('leaves alone what is declared in code', async () => {
     const { body: type } = await read('message.created');
     expect(type.source).toBe('code');
-    const { status, body } = await put('message.created', { schema: amount }, '?breaking=true');
+    const all = '?breaking=true&take_over=true';
+    const { status, body } = await put('message.created', { schema: amount }, all);
     expect(status).toBe(409);
     expect(body).toMatchObject({ type: 'urn:knockon:problem:declared-in-code' });
     expect(body.detail).toContain('version: 2');
     const same = { schema: type.schema, description: type.description, examples: type.examples };
     expect((await put('message.created', same)).status).toBe(200);
+  });
+
+  it('takes over what code has declared that is gone, and is no less careful with it', async () => {
+    await api.database.pg`
+      insert into knockon.event_types (name, version, schema, source)
+      values ('code.gone', 3, ${api.database.pg.json(amount)}, 'code')`;
+    const wider = { schema: { ...amount, required: [] } };
+    const narrower = { schema: { ...amount, required: ['amount', 'to'] } };
+    const refused = await put('code.gone', wider);
+    expect(refused.body.detail).toContain('take_over=true');
+    expect((await put('code.gone', narrower, '?take_over=true')).status).toBe(409);
+    const taken = await put('code.gone', wider, '?take_over=true');
+    expect(taken.body).toMatchObject({ version: 4, source: 'api', ...wider });
+    expect((await put('code.gone', { ...wider, description: 'Changed since.' })).status).toBe(200);
+  });
+
+  it('takes over a schema that stays as it is', async () => {
+    await api.database.pg`
+      insert into knockon.event_types (name, version, schema, source)
+      values ('code.left', 1, ${api.database.pg.json(amount)}, 'code')`;
+    const { body } = await put('code.left', { schema: amount }, '?take_over=true');
+    expect(body).toMatchObject({ version: 1, source: 'api' });
+    expect((await put('code.left', { schema: { ...amount, required: [] } })).status).toBe(200);
   });
 
   it.each([

@@ -1,11 +1,19 @@
 import { readFileSync } from 'node:fs';
+import { eq } from 'drizzle-orm';
+import { pgTable, text, timestamp } from 'drizzle-orm/pg-core';
 import postgres from 'postgres';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { aChannel } from '../../harness/messaging.ts';
 
-const page = readFileSync(new URL('../../../docs/guides/emit.md', import.meta.url), 'utf8');
-const statements = [...page.matchAll(/```sql\n([\s\S]*?)```/g)].map(([, text = '']) => text);
+/** Blocks of a page in a language. */
+const blocksOf = (path: string, language: string) =>
+  readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
+    .split(`\`\`\`${language}\n`)
+    .slice(1)
+    .map((rest) => rest.split('```')[0]!);
+
+const statements = blocksOf('docs/guides/emit.md', 'sql');
 
 let test: TestDatabase;
 beforeAll(async () => {
@@ -41,4 +49,47 @@ it('the statements of docs/guides/emit.md work when typed in their order', async
   const [may] = await pg`select pg_has_role(${role}, 'knockon_emitter', 'member') as may`;
   expect(may).toEqual({ may: true });
   await pg.end();
+});
+
+/** As a process of its own has it, where nothing is declared yet. */
+const freshPackage = async () => {
+  vi.resetModules();
+  return await import('../../../src/index.ts');
+};
+
+/** Runs a block, without its imports, and returns what it exports. */
+async function typed(block: string, scope: Record<string, unknown>): Promise<unknown> {
+  const names = [...block.matchAll(/^export const (\w+)/gm)].map(([, name]) => name);
+  const code = block.replaceAll(/^import .*$/gm, '').replaceAll(/^export /gm, '');
+  const made = new Function(
+    ...Object.keys(scope),
+    `return (async () => {${code}
+    return ${names[0] ?? null}; })()`,
+  );
+  return await made(...Object.values(scope));
+}
+
+it('the TypeScript of README.md emits in the transaction of drizzle', async () => {
+  const { pg, db } = test.database;
+  const { workspaceId } = await aChannel(test.database);
+  const invoices = pgTable('paid_invoices', { id: text(), paidAt: timestamp('paid_at') });
+  await pg`create table public.paid_invoices (id text, paid_at timestamp)`;
+  await pg`insert into public.paid_invoices values ('42')`;
+  const { emit } = await freshPackage();
+  const scope = { db, emit, eq, invoices, invoicePaid: 'invoice.paid', workspaceId };
+  await typed(blocksOf('README.md', 'ts')[0]!, scope);
+  const [invoice] = await pg`select paid_at is not null as paid from public.paid_invoices`;
+  const [event] = await pg`
+    select key, payload from knockon.events where workspace_id = ${workspaceId}`;
+  expect(invoice).toEqual({ paid: true });
+  expect(event).toMatchObject({ key: 'invoice-42', payload: { customer: 'ada' } });
+});
+
+it('the TypeScript of docs/guides/event-types.md declares a type, and reads its older events', async () => {
+  const [first, second] = blocksOf('docs/guides/event-types.md', 'ts');
+  await typed(first!, await freshPackage());
+  const changed = await typed(second!, await freshPackage());
+  const old = { invoice_id: 'in_42', amount_cents: 1900 };
+  const { upcast } = changed as { upcast: (payload: object, version: number) => object };
+  expect(upcast(old, 1)).toEqual({ invoice_id: 'in_42', amount: '19.00', currency: 'EUR' });
 });

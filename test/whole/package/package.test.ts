@@ -135,14 +135,36 @@ describe('docs/guides/adopt.md', () => {
   });
 });
 
-describe("README's first statement", () => {
-  it('emits an event by SQL, in the transaction of its own', async () => {
-    const [block = ''] = await blocksBelow('README.md', 'Emit an event');
+describe("README's statements", () => {
+  it('emit an event by SQL, in a transaction of its own, and over HTTP', async () => {
+    const [inSql = '', , overHttp = ''] = await blocksBelow('README.md', 'Emit an event');
     const before = await eventsOf(env.WORKSPACE_ID!);
     const own = postgres(env.DATABASE_URL!, { max: 1 });
-    await own.unsafe(block.replace("'…'", `'${env.WORKSPACE_ID}'`)).finally(() => own.end());
-    const [event] = (await eventsOf(env.WORKSPACE_ID!)).slice(before.length);
-    expect(event).toMatchObject({ key: 'invoice-42', payload: { invoice_id: '42' } });
+    await own.unsafe(inSql.replace("'…'", `'${env.WORKSPACE_ID}'`)).finally(() => own.end());
+    expect(await project.type(replaced(overHttp), { env })).toMatchObject({ code: 0 });
+    const events = (await eventsOf(env.WORKSPACE_ID!)).slice(before.length);
+    const emitted = { key: 'invoice-42', payload: { invoice_id: '42', customer: 'ada' } };
+    expect(events).toMatchObject([emitted, emitted]);
+  });
+});
+
+describe('docs/guides/event-types.md', () => {
+  it('makes a type by the command line, which is known at once', async () => {
+    const [schema = '', commands = ''] = await blocksBelow(
+      'docs/guides/event-types.md',
+      'Make one without code',
+    );
+    await project.write('invoice-sent.json', schema);
+    const own = commands.replaceAll('invoice.paid', 'invoice.sent').replace('-paid', '-sent');
+    const { code, output } = await project.type(own.replaceAll(/^knockon/gm, 'npx knockon'), {
+      env: { ...env, KNOCKON_API_URL: env.API_URL! },
+    });
+    expect({ code, output }).toMatchObject({
+      code: 0,
+      output: expect.stringContaining('amount_cents'),
+    });
+    const { data } = await operator().listEventTypes();
+    expect(data.map(({ name }) => name)).toContain('invoice.sent');
   });
 });
 

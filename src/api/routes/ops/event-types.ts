@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { isOwnType } from '../../../events/own-types.ts';
 import { type Put, putEventType } from '../../../ops/event-types/put.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { cursor, limit, pageOf } from '../../paging.ts';
@@ -26,22 +27,26 @@ const read = operation('GET /v1/ops/event_types/{name}', 'opsGetEventType', {
   responses: { 200: json(eventTypeWithVersions, 'The event type.') },
 });
 
-const breaking = z
-  .enum(['true', 'false'])
-  .default('false')
-  .openapi({ description: '`true`: the schema may refuse what the current one takes.' });
+const flag = (description: string) =>
+  z.enum(['true', 'false']).default('false').openapi({ description });
+
+const putQuery = z.strictObject({
+  breaking: flag('`true`: the schema may refuse what the current one takes.'),
+  take_over: flag('`true`: also if code has declared it. For types whose code is gone.'),
+});
 
 const put = operation('PUT /v1/ops/event_types/{name}', 'putEventType', {
   summary: 'Make an event type, or change one',
   description:
     'Another schema is the next version. The same one again changes nothing, or description and ' +
     'examples alone. 409 with each reason where the schema may refuse payloads that the current ' +
-    'one takes, unless `breaking=true`; and where the type is declared in code. A payload counts ' +
+    'one takes, unless `breaking=true`; and where the type is declared in code, unless ' +
+    '`take_over=true`. A payload counts ' +
     'as having no fields of which a schema without `additionalProperties` says nothing.',
   refuses: [409],
   request: {
     params: eventTypeParams,
-    query: z.strictObject({ breaking }),
+    query: putQuery,
     body: body(newEventType),
   },
   responses: { 200: json(eventType, 'The event type as it is now.') },
@@ -63,7 +68,8 @@ function answerOf(name: string, put: Put) {
       throw new Problem(
         409,
         `${name} is declared in code (source: code), which says something else. ` +
-          `Declare it there with version: ${put.current.version + 1}, and start that process.`,
+          `Declare it there with version: ${put.current.version + 1}, and start that process.` +
+          (isOwnType(name) ? '' : ' If that code is gone for good, pass take_over=true.'),
         { type: 'declared-in-code' },
       );
     default:
@@ -81,10 +87,15 @@ export const opsEventTypeRoutes = (deps: ApiDependencies) =>
     })
     .openapi(put, async (c) => {
       const { name } = c.req.valid('param');
+      const { breaking, take_over } = c.req.valid('query');
       const made = await putEventType(
         deps.database,
         { name, ...c.req.valid('json') },
-        { by: c.get('operator').name, breaking: c.req.valid('query').breaking === 'true' },
+        {
+          by: c.get('operator').name,
+          breaking: breaking === 'true',
+          takeOver: take_over === 'true',
+        },
       );
       const type = answerOf(name, made);
       deps.eventTypes.forget();
