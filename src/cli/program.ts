@@ -13,8 +13,8 @@ const MORE = `
 Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the API can't be reached (operators' commands);
 78 settings missing or malformed; 130 interrupted.
 
-Start here: \`npm start\` brings everything up on this machine. \`npm run demo\` shows what happens
-because of a message.`;
+Start here: \`knockon up\` brings everything up on this machine, and \`knockon demo\` shows what
+happens because of a message. docs/guides/adopt.md begins with an application of yours.`;
 
 /** Wrong usage, as programs want it: one line, and no hint beside it. */
 const forPrograms = {
