@@ -3,6 +3,7 @@ import type { EffectAnswer, EffectCall, Selection, SubscriberSpec } from '../tra
 import { FAILURE } from '../transport/retry/failure.ts';
 import type { PendingCall } from '../transport/retry/next-steps.ts';
 import { count } from '../transport/retry/selection.ts';
+import { checkedAnswer } from './checked-answer.ts';
 import type { Leg } from './leg.ts';
 
 const WORKER_DIED = 'TemporalTimeout:Heartbeat';
@@ -19,7 +20,7 @@ const FOLLOW_UP = { priorityKey: 4 };
 /** A call for one target of an event, or for several at once. */
 export type TargetedCall = PendingCall & { targets?: string[] };
 
-/** One activity call on the subscriber's queue. @throws ActivityFailure */
+/** One activity call on the subscriber's queue. @throws ActivityFailure, or of a malformed answer */
 export async function callEffect(
   { dispatch, subscriber }: Pick<Leg, 'dispatch' | 'subscriber'>,
   call: TargetedCall,
@@ -39,7 +40,7 @@ export async function callEffect(
   });
   const activity = activities[subscriber.activity];
   if (!activity) throw new Error('proxyActivities gives a function for every name');
-  return await activity({
+  const answer = await activity({
     dispatch_id: dispatch.id,
     origin: dispatch.origin,
     subscriber: subscriber.name,
@@ -50,6 +51,7 @@ export async function callEffect(
     tried: alone ? tried : undefined,
     suspect: deaths === undefined ? undefined : true,
   });
+  return checkedAnswer(answer);
 }
 
 /** A first call names its events by their place, and nothing was tried before. */

@@ -2,6 +2,7 @@ import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio
 import type { Beat } from '../transport/dispatch.ts';
 import { FAILURE } from '../transport/retry/failure.ts';
 import { type Failure, type PendingCall, TIMED_OUT } from '../transport/retry/next-steps.ts';
+import { MALFORMED } from './checked-answer.ts';
 
 /** What an activity's failure says of its call. */
 export function failureOf(error: unknown, { once, deaths }: PendingCall): Failure {
@@ -14,7 +15,9 @@ export function failureOf(error: unknown, { once, deaths }: PendingCall): Failur
       deaths: 1,
       hasBegun: deaths === undefined || lastBeat(cause) === 'begun',
     };
-  return { kind: 'failed', isFinal: !once, ...explain(cause) };
+  // No transport has repeated that.
+  const isMalformed = cause instanceof ApplicationFailure && cause.type === MALFORMED;
+  return { kind: 'failed', isFinal: !once && !isMalformed, ...explain(cause) };
 }
 
 /**
