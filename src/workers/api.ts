@@ -30,6 +30,7 @@ import { EVENTS_CHANNEL } from '../outbox/emit.ts';
 import { createEventWriter } from '../outbox/post-events.ts';
 import { createSeal } from '../seal.ts';
 import type { Config } from '../settings/config.ts';
+import { beginNotingDeployment } from './deployment.ts';
 import { beginRegisteringTypes } from './event-types.ts';
 import { BACKGROUND, startControls, startMaintenance } from './maintenance.ts';
 import { startOperations } from './operations.ts';
@@ -61,6 +62,7 @@ export async function start(config: Config): Promise<Running> {
   registerProcessMetrics(metrics, config);
   const pools = openPools(config, started);
   beginRegisteringTypes({ database: pools.background, log }, started);
+  beginNotingDeployment(config, { database: pools.background, log }, started);
   const chosen = await chooseTransport(config, pools.background, log);
   started.add(chosen.transport, (t) => t.close());
   const summaries = await summaryStore(pools.database.db, config.REDIS_URL);

@@ -7,6 +7,7 @@ import { fitsSchema } from '../outbox/check-payloads.ts';
 import { Dispatcher } from '../outbox/dispatcher.ts';
 import type { Config } from '../settings/config.ts';
 import type { Transport } from '../transport/transport.ts';
+import { beginNotingDeployment } from './deployment.ts';
 import { beginRegisteringTypes } from './event-types.ts';
 import { BACKGROUND, startControls, startMaintenance } from './maintenance.ts';
 import { startOperations } from './operations.ts';
@@ -67,6 +68,7 @@ export async function start(config: Config): Promise<Running> {
   const database = open('knockon relay', DISPATCHING);
   const background = open('knockon relay, background', BACKGROUND);
   beginRegisteringTypes({ database: background, log }, started);
+  beginNotingDeployment(config, { database: background, log }, started);
   const chosen = await chooseTransport(config, background, log);
   const { transport, queues, driver } = chosen;
   started.add(transport, (t) => t.close());

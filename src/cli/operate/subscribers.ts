@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { howToStart } from '../../ops/status/how-to-start.ts';
 import type { Retirement, SubscriberStatus } from '../../ops/status/subscriber-status.ts';
 import { type Api, ApiProblem, collect, createApi } from '../api/client.ts';
 import { findApi } from '../api/find-api.ts';
@@ -127,7 +128,8 @@ function rowOf(terminal: Terminal, s: SubscriberStatus): (string | number)[] {
   ];
 }
 
-function notes({ name, paused, applied, workers, retired }: SubscriberStatus): string[] {
+function notes(status: SubscriberStatus): string[] {
+  const { name, paused, applied, workers, retired } = status;
   if (retired)
     return [
       `${name} was retired by ${retired.by} at ${retired.at}: nothing new is for ` +
@@ -142,10 +144,7 @@ function notes({ name, paused, applied, workers, retired }: SubscriberStatus): s
       ? []
       : [`${name}: Temporal does not answer; what was asked holds as soon as it does.`]),
     ...(workers === 0
-      ? [
-          `${name} has no worker: its events wait. \`knockon worker effects --only ${name}\` ` +
-            'starts one.',
-        ]
+      ? [`${name} has no worker: its events wait. To go on, ${howToStart(status)}.`]
       : []),
   ];
 }

@@ -1,7 +1,8 @@
 import pMap from 'p-map';
 import { stalePauses } from '../controls/stale-pauses.ts';
 import { counted } from '../operations/counted.ts';
-import { isFresh, subscriberStatuses } from '../status/subscriber-status.ts';
+import { howToStart } from '../status/how-to-start.ts';
+import { isFresh, type SubscriberStatus, subscriberStatuses } from '../status/subscriber-status.ts';
 import { markIn, readMark, readWorkers } from '../status/workers.ts';
 import { age, type DoctorContext, type Finding, fail, pass } from './finding.ts';
 
@@ -17,19 +18,32 @@ export async function checkWorkers(patient: DoctorContext): Promise<Finding[]> {
         'Start `knockon worker effects`.',
       ),
     ];
-  const alone = all.filter(({ workers }) => workers === 0).map(({ name }) => name);
+  const alone = all.filter(({ workers }) => workers === 0);
   const effects =
     alone.length === 0
       ? pass('workers', `each of ${counted(all.length, 'subscriber')} has a worker`)
       : fail(
           'workers',
-          `nobody takes the calls of ${alone.join(', ')}: its events wait`,
-          `Start \`knockon worker effects --only ${alone.join(',')}\`; its log says why it ends.`,
+          `nobody takes the calls of ${alone.map(({ name }) => name).join(', ')}: its events wait`,
+          remedyFor(alone),
         );
   const { workflowQueue } = patient.queues;
   return workflowQueue === undefined
     ? [effects]
     : [effects, await checkWorkflowWorkers(patient, workflowQueue)];
+}
+
+/** Those that our workers host are started by one command. */
+function remedyFor(alone: SubscriberStatus[]): string {
+  const theirs = alone.filter(({ host }) => host === 'worker');
+  const ours = alone.filter(({ host }) => host !== 'worker').map(({ name }) => name);
+  const start = [
+    ...(ours.length > 0
+      ? [`Start \`knockon worker effects --only ${ours.join(',')}\`; its log says why it ends.`]
+      : []),
+    ...theirs.map((one) => `${howToStart(one).replace(/^s/, 'S')}; its log says why it ends.`),
+  ];
+  return start.join(' ');
 }
 
 async function checkWorkflowWorkers(

@@ -82,7 +82,8 @@ interface Found {
 
 function inWords(s: SubscriberStatus, f: Found): { advice: string; command: string | null } {
   const calls = f.suggested_concurrency;
-  const command = `knockon worker effects --only ${s.name} --concurrency ${calls}`;
+  const start = `knockon worker effects --only ${s.name} --concurrency ${calls}`;
+  const command = s.host === 'worker' ? null : start;
   if (s.state === 'paused')
     return {
       advice: 'It is paused: resume it first; more workers change nothing.',

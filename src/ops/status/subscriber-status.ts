@@ -98,6 +98,8 @@ interface Row extends Omit<Control, 'subscriber' | 'calls_per_second'>, RetiredR
   description: string;
   event_types: string[];
   host: SubscriberHost;
+  /** Of a worker that does not say what it runs: a call of before the pause is over by now. */
+  calls_have_ended: boolean | null;
 }
 
 interface Backlog {
@@ -177,7 +179,9 @@ function retirementOf(row: RetiredRow): Retirement | null {
 }
 
 const readRows = (pg: Sql, name?: string) => pg<Row[]>`
-  select s.name, s.description, s.event_types, s.task_queue, s.host, c.paused_at,
+  select s.name, s.description, s.event_types, s.task_queue, s.host,
+    s.host = 'worker' and c.paused_at + (s.timeout_ms + ${PAUSE_HOLDS}) * interval '1 ms' < now()
+      as calls_have_ended, c.paused_at,
     c.paused_by, c.pause_reason, c.paused_until, c.per_second,
     s.retired_at, s.retired_by, s.retired_open, s.handed_to, s.retire_operation
   from knockon.subscribers s left join knockon.controls c on c.subscriber = s.name
@@ -223,7 +227,7 @@ export async function subscriberStatuses(
       processes,
       ...steeredAs(row, state, queues.steeredBy),
       retired: retirementOf(row),
-      drained: row.paused_at !== null && isDrained(row.name, row.paused_at, beats),
+      drained: row.paused_at !== null && isDrained(row, row.paused_at, beats),
     };
   });
 }
@@ -281,8 +285,15 @@ const POLL = 90_000;
 
 export const isFresh = ({ seen_at }: Poller): boolean => Date.now() - seen_at.getTime() < POLL;
 
-/** Every worker has been seen since, a moment after the pause, and is at no call. */
-function isDrained(name: string, pausedAt: Date, beats: Beat[]): boolean {
+/** How soon the server hands out no more calls of a subscriber that was paused, in ms. */
+const PAUSE_HOLDS = 5000;
+
+/**
+ * Every worker has been seen since, a moment after the pause, and is at no call. Those in other
+ * languages say nothing: their calls have ended once the time limit of one is over.
+ */
+function isDrained({ name, host, calls_have_ended }: Row, pausedAt: Date, beats: Beat[]): boolean {
+  if (host === 'worker') return calls_have_ended === true;
   const hosts = beats.filter(({ alive, effects }) => alive && effects[name]);
   return hosts.every(
     ({ seen_at, effects }) =>
