@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -71,9 +71,7 @@ export async function makeRole({ url, database: { pg } }: Deployment): Promise<v
   const role = roleOf(url);
   await pg.unsafe(`
     create role ${role} login password 'test' in role knockon_worker;
-    create table accounts (customer text primary key);
-    create table ledger (booked_by text not null, event_id uuid not null, invoice_id text not null,
-      amount_cents int not null, booked_at timestamptz not null default clock_timestamp());
+    ${await readFile(join(root, 'examples/python-worker/schema.sql'), 'utf8')};
     grant select on accounts to ${role};
     grant insert on ledger to ${role}`);
 }
