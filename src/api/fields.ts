@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { invisibleIn } from '../text/invisible.ts';
+import { canBeMentioned } from '../text/mentions/mentions.ts';
 
 /** What Postgres can't store in text: NUL, and halves of surrogate pairs. */
 const unstorable = /[\0\p{Cs}]/u;
@@ -28,24 +29,26 @@ export const text = (min: number, max: number) =>
 const NAME =
   'Without control characters, invisible ones and marks that override the direction of text.';
 
+function withoutHidden(value: string, context: z.RefinementCtx): void {
+  const found = invisibleIn(value);
+  if (found)
+    context.addIssue({
+      code: 'custom',
+      message: `holds ${found}, a control character or one that can't be seen: leave it out`,
+    });
+}
+
 /**
  * A name of 1 to 255 characters on one line; spaces around it are taken off. What nobody sees, or
- * what turns the text around it, is refused: two names that look alike would be two people. Emoji,
- * and what scripts need between their letters, is fine.
+ * what turns the text around it, is refused: two names that look alike would be two people. For the
+ * same reason letters are composed (NFC). Emoji, and what scripts need between their letters, is
+ * fine.
  */
 export const name = z
   .string()
   .trim()
-  .pipe(
-    text(1, 255).superRefine((value, context) => {
-      const found = invisibleIn(value);
-      if (found)
-        context.addIssue({
-          code: 'custom',
-          message: `holds ${found}, a control character or one that can't be seen: leave it out`,
-        });
-    }),
-  )
+  .normalize('NFC')
+  .pipe(text(1, 255).superRefine(withoutHidden))
   .openapi({ type: 'string', minLength: 1, maxLength: 255, description: NAME });
 
 /** Who wrote a message: a name. */
@@ -173,11 +176,25 @@ export const metadata = z
     example: { thread: 'deploys' },
   });
 
-/** Whom a mention finds: 1 to 64 characters without spaces, and without the @ in front. */
+/**
+ * Whom a mention finds: 1 to 64 characters without spaces, and without the @ in front. Its letters
+ * are composed (NFC).
+ */
 export const handle = z
   .string()
-  .regex(/^(?!@)[^\s\p{C}]+$/u, {
+  .normalize('NFC')
+  .regex(/^(?![@＠﹫])[^\s\p{Cc}\p{Cs}\p{Co}\p{Cn}]+$/u, {
     message: 'must have no spaces, no control characters and no @ in front',
+    abort: true,
   })
-  .refine((value) => !longerThan(value, 64), { message: 'must have 1 to 64 characters' })
+  .refine((value) => !longerThan(value, 64), {
+    message: 'must have 1 to 64 characters',
+    abort: true,
+  })
+  .superRefine(withoutHidden)
+  .refine(canBeMentioned, {
+    message:
+      'could not be mentioned: must begin with a letter, number, emoji or a sign of nicks, and be ' +
+      'no URL',
+  })
   .openapi({ type: 'string', minLength: 1, maxLength: 64, example: 'ada' });

@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
 import { createPauses } from '../../pauses.ts';
-import { findMentions, type Mention } from './mentions.ts';
+import { findMentions, type Mention, type Mentions } from '../../text/mentions/mentions.ts';
+import type { Opening } from '../../text/mentions/openings.ts';
 
 /** A message, as far as its mentions need it. */
 export interface Text {
@@ -19,90 +20,124 @@ export interface Mentioned {
   recipient: string;
 }
 
-/** Mentions in one query. A text may have 50 of 8 readings each, and a call 2,000 texts. */
-const MENTIONS_AT_ONCE = 1000;
+/** Names in one query. A text may have 50 mentions of 128 readings each, and a call 2,000 texts. */
+const NAMES_AT_ONCE = 5000;
+
+/** A name that a message may mean. */
+interface Asked {
+  message: Text;
+  name: string;
+}
 
 /**
  * Finds the people whom messages mention. Known are the workspace's members and everybody who has
- * written in the channel before. Their exact spelling comes first, then any other case. An unknown
- * `@name` is taken as written. Authors do not notify themselves.
+ * written in the channel before. The longest name of somebody counts, in its exact spelling before
+ * any other case. An unknown `@name` is taken as written. Authors do not notify themselves.
  */
 export async function findRecipients(
   db: Database['db'] | Transaction,
   texts: Text[],
 ): Promise<Mentioned[]> {
-  const mentions: { message: Text; mention: Mention }[] = [];
+  const read: { message: Text; mentions: Mentions }[] = [];
   const pause = createPauses();
   for (const message of texts) {
-    for (const mention of findMentions(message.text)) mentions.push({ message, mention });
+    read.push({ message, mentions: findMentions(message.text) });
     await pause();
   }
-  const known = new Map<string, Spelling>();
-  for (let i = 0; i < mentions.length; i += MENTIONS_AT_ONCE)
-    for (const [name, spelling] of await spellings(db, mentions.slice(i, i + MENTIONS_AT_ONCE)))
-      known.set(name, spelling);
-  const found = new Map<string, Mentioned>();
-  for (const { message, mention } of mentions) {
-    const recipient = recipientOf(message, mention, known);
-    if (recipient !== null && recipient !== message.author)
-      found.set(`${message.id} ${recipient}`, { message, recipient });
+  const known = await spellings(
+    db,
+    read.flatMap(({ message, mentions }) => namesIn(mentions).map((name) => ({ message, name }))),
+  );
+  return read.flatMap(({ message, mentions }) => {
+    const find = (name: string) => known.get(`${message.id} ${name}`);
+    const people = new Set([
+      ...addressed(mentions.openings, find),
+      ...named(mentions.mentions, find),
+    ]);
+    people.delete(message.author);
+    return Array.from(people, (recipient) => ({ message, recipient }));
+  });
+}
+
+const namesIn = ({ openings, mentions }: Mentions): string[] => [
+  ...openings.flatMap(({ readings, joined }) => [...readings, ...joined.flat()]),
+  ...mentions.flatMap(({ readings }) => readings.map(({ name }) => name)),
+];
+
+type Find = (name: string) => string | undefined;
+
+const firstOf = (names: string[], find: Find) =>
+  names.map(find).find((person) => person !== undefined);
+
+/** Whom the start addresses: one after the other, up to the first name that is nobody's. */
+function addressed(openings: Opening[], find: Find): string[] {
+  const people: string[] = [];
+  for (const { readings, joined } of openings) {
+    const whole = firstOf(readings, find);
+    const each = whole === undefined ? joined.map((names) => firstOf(names, find)) : [whole];
+    if (each.length === 0 || each.includes(undefined)) break;
+    people.push(...each.filter((person) => person !== undefined));
   }
-  return [...found.values()];
+  return people;
 }
 
-type Spelling = { exact: boolean; spelling: string };
-
-/** The first reading that is somebody's exact spelling, else in any case, else the fallback. */
-function recipientOf(
-  message: Text,
-  { readings, fallback }: Mention,
-  known: Map<string, Spelling>,
-): string | null {
-  const found = readings.flatMap((reading) => known.get(`${message.id} ${reading}`) ?? []);
-  return (found.find(({ exact }) => exact) ?? found[0])?.spelling ?? fallback;
+/** Whom each @ means. What a name covers is no mention of its own: of `@a@b`, if that is a name. */
+function named(mentions: Mention[], find: Find): string[] {
+  const people: string[] = [];
+  let covered = 0;
+  for (const { at, readings, fallback } of mentions) {
+    if (at < covered) continue;
+    const reading = readings.find(({ name }) => find(name) !== undefined);
+    const person = reading ? find(reading.name) : (fallback ?? undefined);
+    if (reading) covered = reading.end;
+    if (person !== undefined) people.push(person);
+  }
+  return people;
 }
 
-/**
- * Looks up in one query how known people spell these names, by message and name. The author counts
- * as known, so that authors do not notify themselves in another case.
- */
+/** How known people spell these names, by message and name. */
 async function spellings(
   db: Database['db'] | Transaction,
-  mentions: { message: Text; mention: Mention }[],
-): Promise<Map<string, Spelling>> {
-  const asked = mentions.flatMap(({ message, mention }) =>
-    mention.readings.map((name) => ({ ...message, name })),
-  );
-  const column = (pick: (name: (typeof asked)[number]) => string | number) =>
-    sql.param(asked.map(pick));
-  const rows = await db.execute<{ id: string; name: string; exact: boolean; spelling: string }>(sql`
+  asked: Asked[],
+): Promise<Map<string, string>> {
+  const known = new Map<string, string>();
+  for (let i = 0; i < asked.length; i += NAMES_AT_ONCE)
+    for (const { id, name, spelling } of await lookUp(db, asked.slice(i, i + NAMES_AT_ONCE)))
+      known.set(`${id} ${name}`, spelling);
+  return known;
+}
+
+/** The author counts as known, so that authors do not notify themselves in another case. */
+async function lookUp(db: Database['db'] | Transaction, asked: Asked[]) {
+  const column = (pick: (asked: Asked) => string | number) => sql.param(asked.map(pick));
+  return await db.execute<{ id: string; name: string; spelling: string }>(sql`
     with asked as (
       select *, lower(name) as folded from unnest(
-        ${column((a) => a.id)}::uuid[], ${column((a) => a.workspace_id)}::uuid[],
-        ${column((a) => a.channel_id)}::uuid[], ${column((a) => a.seq)}::bigint[],
-        ${column((a) => a.author)}::text[], ${column((a) => a.name)}::text[]
+        ${column((a) => a.message.id)}::uuid[], ${column((a) => a.message.workspace_id)}::uuid[],
+        ${column((a) => a.message.channel_id)}::uuid[], ${column((a) => a.message.seq)}::bigint[],
+        ${column((a) => a.message.author)}::text[], ${column((a) => a.name)}::text[]
       ) as t (id, workspace_id, channel_id, seq, author, name)
     ), known as (
       select a.id, a.name,
         a.name = a.author
           or exists (
-            select from knockon.members m where m.workspace_id = a.workspace_id
-              and m.handle = a.name
-          )
-          or exists (
             select from knockon.messages m where m.channel_id = a.channel_id
               and lower(m.author) = a.folded and m.author = a.name and m.seq < a.seq
           ) as exact,
         case when a.folded = lower(a.author) then a.author end as own,
-        (select min(m.handle) from knockon.members m
-          where m.workspace_id = a.workspace_id and lower(m.handle) = a.folded) as member,
+        (select m.handle from knockon.members m
+          where m.workspace_id = a.workspace_id and lower(normalize(m.handle)) = a.folded
+          order by normalize(m.handle) = a.name desc, m.handle limit 1) as member,
         (select m.author from knockon.messages m
           where m.channel_id = a.channel_id and lower(m.author) = a.folded and m.seq < a.seq
           order by m.seq limit 1) as author
       from asked a
+    ), spelled as (
+      select id, name, case
+        when normalize(member) = name then member
+        when exact then name
+        else coalesce(own, member, author) end as spelling
+      from known
     )
-    select id, name, exact,
-      case when exact then name else coalesce(own, member, author) end as spelling
-    from known where exact or coalesce(own, member, author) is not null`);
-  return new Map(rows.map((row) => [`${row.id} ${row.name}`, row]));
+    select id, name, spelling from spelled where spelling is not null`);
 }

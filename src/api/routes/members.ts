@@ -71,8 +71,9 @@ const toMember = ({ workspace_id: _, ...row }: typeof members.$inferSelect) => (
 });
 
 function isMember(workspaceId: string, given: string) {
-  if (!handle.safeParse(given).success) throw notFound('member');
-  return and(eq(members.workspace_id, workspaceId), eq(members.handle, given));
+  const parsed = handle.safeParse(given);
+  if (!parsed.success) throw notFound('member');
+  return and(eq(members.workspace_id, workspaceId), eq(members.handle, parsed.data));
 }
 
 function newHandle(given: string): string {

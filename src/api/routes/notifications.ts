@@ -34,7 +34,7 @@ const list = operation('GET /v1/notifications', 'listNotifications', {
   summary: "List a recipient's notifications, newest first",
   request: {
     query: z.strictObject({
-      recipient: text(1, 255).openapi({ example: 'ada' }),
+      recipient: z.string().normalize('NFC').pipe(text(1, 255)).openapi({ example: 'ada' }),
       unread: z
         .stringbool({ truthy: ['true'], falsy: ['false'], error: 'must be true or false' })
         .optional()

@@ -74,6 +74,6 @@ export const members = ownSchema.table(
   },
   (t) => [
     primaryKey({ columns: [t.workspace_id, t.handle] }),
-    index('members_handle_folded').on(t.workspace_id, sql`lower(${t.handle})`),
+    index('members_handle_folded').on(t.workspace_id, sql`lower(normalize(${t.handle}))`),
   ],
 );

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compose } from '../../../src/activities/notifications/mails.ts';
-import { findMentions } from '../../../src/activities/notifications/mentions.ts';
 import { highlighted } from '../../../src/api/highlight.ts';
 import { canonicalJson } from '../../../src/canonical-json.ts';
 import { jsonParser, ownReader } from '../../../src/cli/chat-log/json.ts';
@@ -9,6 +8,7 @@ import { DIALECTS, logParser } from '../../../src/cli/chat-log/layouts.ts';
 import { resolved } from '../../../src/cli/chat-log/slack.ts';
 import { searchText } from '../../../src/db/search-text.ts';
 import { withoutFormatting } from '../../../src/text/formatting.ts';
+import { findMentions } from '../../../src/text/mentions/mentions.ts';
 
 const parserOf = (name: string) =>
   logParser(DIALECTS.find((dialect) => dialect.name === name)!, [], { name: 'log-2020-01-01' });
@@ -117,6 +117,31 @@ const longer = [
   '-a-',
   '> ',
   '{}',
+  'a, ',
+  '@a/',
+  '@a ',
+  '\\@',
+  '@小明来做，',
+  '小',
+  'カ',
+  '@민수님 ',
+  '＠',
+  '：',
+  '@🟢',
+  '🇩🇪',
+  '👩‍💻',
+  '\u0301\u0323',
+  '\u1100\u1161',
+  '```\n',
+  '````\n```\n',
+  '~~~\n',
+  '``a`',
+  '@a:b.',
+  '@a\nclass ',
+  'ada & ',
+  'a.bc/@',
+  '"@',
+  '\u202e@',
 ];
 const ends = ['', '@', '@a', 'a', '[', '(@', ']', ':', '@@', ' ', '\n', '.', '🎉'];
 

@@ -1,0 +1,46 @@
+import { addressed } from './names.ts';
+
+/** People whom a message is addressed to at its start: `ada, bob:`. */
+export interface Opening {
+  /** Readings of the whole as one name: `Anna Lee`. */
+  readings: string[];
+  /** If nobody is so called: readings of each of several who are joined, `ada/bob`. */
+  joined: string[][];
+}
+
+/** Most words before a colon or comma, and of one name. */
+const NAME = 3;
+
+/** Addressed one after the other. */
+const MOST = 8;
+
+const word = '[^\\s:：﹕,，﹐、､،]{1,255}';
+
+/** Words, and the colon or comma that ends them, but not `http://`. */
+const part = new RegExp(
+  `(${word}(?: ${word}){0,7})[ ]?(?:([:：﹕])(?!\\/\\/)|[,，﹐、､،])[^\\S\\n]{0,20}`,
+  'uy',
+);
+
+/** What joins names. */
+const joint = / ?[/＋+&＆／] ?| - |-| (?:and|und|et|y|e|och|og|en|i|и|ve|和|跟|与|與|及|と) /iu;
+
+/** Finds whom the start of a text addresses. Each counts only if the one before is somebody. */
+export function openingsOf(text: string): Opening[] {
+  const openings: Opening[] = [];
+  part.lastIndex = text.length - text.trimStart().length;
+  if (/[@＠﹫]/.test(text.charAt(part.lastIndex))) return [];
+  while (openings.length < MOST) {
+    const [, words, colon] = part.exec(text) ?? [];
+    if (words === undefined) break;
+    const joined = words.split(joint);
+    const isName = words.split(' ').length <= NAME;
+    if (!isName && joined.length === 1) break;
+    openings.push({
+      readings: isName ? addressed(words) : [],
+      joined: joined.length > 1 ? joined.map(addressed) : [],
+    });
+    if (colon !== undefined) break;
+  }
+  return openings;
+}
