@@ -32,8 +32,11 @@ export async function discard(
   reason: string,
 ): Promise<number> {
   let total = 0;
-  for (let given = BATCH; given === BATCH; total += given)
-    given = await discardSome(database, letters, by, reason);
+  for (let chosen = BATCH; chosen === BATCH; ) {
+    const some = await discardSome(database, letters, by, reason);
+    chosen = some.chosen;
+    total += some.closed;
+  }
   await recordAction(database.db, {
     by,
     verb: 'discard',
@@ -49,19 +52,21 @@ async function discardSome(
   letters: DeadLetterSelection,
   by: string,
   reason: string,
-): Promise<number> {
+): Promise<{ chosen: number; closed: number }> {
   const chosen = await pg<EffectToClose[]>`
     select l.event_id, l.subscriber, min(l.cause) as cause, e.workspace_id
       from knockon.dead_letters l
       join knockon.events e on e.id = l.event_id
     where ${deadLetters(pg, letters)} and not ${isRetried(pg)} group by l.event_id, l.subscriber,
       e.workspace_id limit ${BATCH}`;
-  if (chosen.length === 0) return 0;
-  await db.transaction(async (tx) => {
-    await emitDiscards(tx, chosen, by, reason);
-    await closeEffects(tx, chosen, by, reason);
+  if (chosen.length === 0) return { chosen: 0, closed: 0 };
+  const closed = await db.transaction(async (tx) => {
+    // Somebody else may discard the same: whose receipt it is tells of it.
+    const own = await closeEffects(tx, chosen, by, reason);
+    await emitDiscards(tx, own, by, reason);
+    return own.length;
   });
-  return chosen.length;
+  return { chosen: chosen.length, closed };
 }
 
 /** Each is an event of its workspace. */

@@ -233,6 +233,20 @@ describe('an event that does not fit', () => {
     expect(await ledger()).toMatchObject({ schema: { expected: 1, done: 1, dead: 0 } });
   });
 
+  it('is discarded once, however many discard it and retry it at the same moment', async () => {
+    for (let nth = 0; nth < 30; nth += 1) await emit({ amount: 'bad' });
+    await dispatch();
+    const giveUp = () => discard(test.database, { filter: { subscriber: 'schema' } }, 'ada', '');
+    const [first, second, third] = await Promise.all([giveUp(), giveUp(), giveUp(), retryAll()]);
+    const rest = await giveUp();
+    expect(first + second + third + rest).toBe(30);
+    const told = await test.database.pg`
+      select from knockon.events where type = 'effect.discarded'`;
+    expect(told).toHaveLength(30);
+    expect(await letters()).toEqual([]);
+    expect(await ledger()).toMatchObject({ schema: { expected: 30, done: 30, dead: 0 } });
+  });
+
   it('does not stop its key, and comes late once it is mended', async () => {
     await host({ ordering: 'key' });
     await emit({ amount: 1 }, 'a');

@@ -163,7 +163,7 @@ describe('docs/guides/event-types.md', () => {
       code: 0,
       output: expect.stringContaining('amount_cents'),
     });
-    const { data } = await operator().listEventTypes();
+    const { data } = await operator().opsListEventTypes();
     expect(data.map(({ name }) => name)).toContain('invoice.sent');
   });
 });
