@@ -17,6 +17,7 @@ const oldest = [
   'test/database/effects/webhooks-limits.test.ts',
   'test/database/outbox/dispatcher.test.ts',
   'test/database/ops/ledger.test.ts',
+  'test/database/protocol/calls.test.ts',
   'test/database/growth/query-plans.test.ts',
 ];
 

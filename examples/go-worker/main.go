@@ -99,7 +99,7 @@ func run(ctx context.Context) error {
 		Registration: knockon.Registration{
 			Name:       name,
 			EventTypes: []string{"invoice.paid"},
-			Retry:      &knockon.RetryPolicy{Attempts: 5, InitialMS: 200, MaxMS: 60_000, Backoff: 2},
+			Retry:      &knockon.RetryPolicy{Attempts: 5, InitialMS: 400, MaxMS: 60_000, Backoff: 2},
 			Again:      "asked",
 			Batch:      500,
 		},

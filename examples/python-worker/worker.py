@@ -45,7 +45,7 @@ async def main() -> None:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    retry = {"attempts": 5, "initial_ms": 200, "max_ms": 60_000}
+    retry = {"attempts": 5, "initial_ms": 400, "max_ms": 60_000}
     ledger = knockon.Subscriber(
         NAME, ["invoice.paid"], book, {"retry": retry, "again": "asked", "batch": 500}
     )

@@ -23,7 +23,7 @@ const ledger = defineEffect({
   name: NAME,
   description: 'Books invoices that are paid.',
   on: ['invoice.paid'],
-  retry: { attempts: 5, initial: '200ms', max: '1m' },
+  retry: { attempts: 5, initial: '400ms', max: '1m' },
   again: 'asked',
   batch: 500,
   async transact(tx, events) {
