@@ -51,6 +51,22 @@ CREATE TABLE "knockon"."sequences" (
 	CONSTRAINT "sequences_workspace_id_key_unique" UNIQUE("workspace_id","key")
 );
 --> statement-breakpoint
+CREATE TABLE "knockon"."http_subscribers" (
+	"name" text PRIMARY KEY NOT NULL,
+	"url" text NOT NULL,
+	"secret" text NOT NULL,
+	"previous_secret" text,
+	"previous_until" timestamp with time zone,
+	"timeout_ms" integer NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"changed_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"failures" integer DEFAULT 0 NOT NULL,
+	"failing_since" timestamp with time zone,
+	"probe_at" timestamp with time zone,
+	"failing_cause" text,
+	"resting_until" timestamp with time zone
+);
+--> statement-breakpoint
 CREATE TABLE "knockon"."deployment" (
 	"is_only" boolean PRIMARY KEY DEFAULT true NOT NULL,
 	"id" uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -274,6 +290,14 @@ CREATE TABLE "knockon"."fences" (
 	"key" uuid NOT NULL,
 	"token" bigint NOT NULL,
 	CONSTRAINT "fences_subscriber_key_pk" PRIMARY KEY("subscriber","key")
+);
+--> statement-breakpoint
+CREATE TABLE "knockon"."leases" (
+	"subscriber" text NOT NULL,
+	"key" uuid NOT NULL,
+	"holder" uuid NOT NULL,
+	"until" timestamp with time zone NOT NULL,
+	CONSTRAINT "leases_subscriber_key_pk" PRIMARY KEY("subscriber","key")
 );
 --> statement-breakpoint
 CREATE TABLE "knockon"."attempts" (
@@ -522,6 +546,7 @@ CREATE INDEX "operation_dispatches_open" ON "knockon"."operation_dispatches" USI
 CREATE INDEX "operation_items_open" ON "knockon"."operation_items" USING btree ("operation_id","subject") WHERE done_at is null;--> statement-breakpoint
 CREATE INDEX "operations_open" ON "knockon"."operations" USING btree ("id") WHERE state in ('running', 'paused');--> statement-breakpoint
 CREATE INDEX "action_log_subject_id_index" ON "knockon"."action_log" USING btree ("subject","id");--> statement-breakpoint
+CREATE INDEX "leases_holder_index" ON "knockon"."leases" USING btree ("holder");--> statement-breakpoint
 CREATE INDEX "dead_letters_subscriber_id_index" ON "knockon"."dead_letters" USING btree ("subscriber","id");--> statement-breakpoint
 CREATE INDEX "dispatches_unstarted" ON "knockon"."dispatches" USING btree ("claimed_at") WHERE started_at is null;--> statement-breakpoint
 CREATE INDEX "dispatches_unsettled" ON "knockon"."dispatches" USING btree ("id") WHERE settled_at is null;--> statement-breakpoint

@@ -53,6 +53,11 @@ export interface TestDelivery {
   response_excerpt: string | null;
 }
 
+/** What came of a signed call without events to an HTTP subscriber. */
+export interface TriedSubscriber extends Omit<TestDelivery, 'delivery_id'> {
+  call_id: string;
+}
+
 /** Everything the API needs from elsewhere; mains wire it. */
 export interface ApiDependencies {
   database: Database;
@@ -72,6 +77,10 @@ export interface ApiDependencies {
   sendTest(endpointId: string): Promise<TestDelivery>;
   /** Makes a delivery once more, at once; or why it can't be. */
   redeliver(deliveryId: string): Promise<TestDelivery | 'no event' | 'no endpoint'>;
+  /** Sends an HTTP subscriber a signed call without events; undefined: there is none. */
+  trySubscriber(name: string): Promise<TriedSubscriber | undefined>;
+  /** The task queue of a subscriber of that name. */
+  taskQueueOf(name: string): string;
   /** The transport's queues, for operators. */
   queues: Steering['queues'];
   /** What the transport knows of calls; without it nothing is told of them. */

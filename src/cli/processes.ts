@@ -194,6 +194,7 @@ function explained(error: unknown, config?: Config): never {
   if (error instanceof ConfigError) throw new CommandError(error.message, badConfig);
   if (name === 'EffectModuleError') throw new CommandError(`--from: ${message}`, EXIT.usage);
   if (name === 'UnknownEffectError') throw new CommandError(`--only: ${message}`, EXIT.usage);
+  if (name === 'TakenNameError') throw new CommandError(`Could not start: ${message}.`);
   if (name === 'MigrationError' || name === 'UnsupportedPostgresError')
     throw new CommandError(message);
   if (code === 'EADDRINUSE')

@@ -17,6 +17,7 @@ import { discardCommand, resetCommand, retryCommand } from './operate/retry.ts';
 import { scaleCommand } from './operate/scale.ts';
 import { scheduleCommand } from './operate/schedule.ts';
 import { schedulesCommand } from './operate/schedules.ts';
+import { subscribeCommand, unsubscribeCommand } from './operate/subscribe.ts';
 import { subscribersCommand } from './operate/subscribers.ts';
 import { verifyCommand } from './operate/verify.ts';
 import { completionCommand } from './terminal/completion.ts';
@@ -35,6 +36,8 @@ const groups: Record<string, ((program: Command) => void)[]> = {
     logCommand,
   ],
   'Steer subscribers': [
+    subscribeCommand,
+    unsubscribeCommand,
     pauseCommand,
     resumeCommand,
     limitCommand,

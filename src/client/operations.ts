@@ -189,6 +189,23 @@ export type SubscriberStatus = {
     at: string;
     until: string | null;
   } | null;
+  /** Of an HTTP service; null for every other. */
+  http: {
+    url: string;
+    ordering: 'none' | 'key' | 'exclusive';
+    batch: number;
+    timeout: string;
+    attempts: number;
+    changed_at: string;
+    /** Set while it fails: one request at a time tries it then. */
+    failing_since: string | null;
+    /** Why the last request failed. */
+    failing_cause: string | null;
+    /** Set while it fails, or has asked for a rest. */
+    next_try_at: string | null;
+    /** Until then the secret before its own signs too. */
+    previous_until: string | null;
+  } | null;
   /** Set where nothing new is for it. */
   retired: {
     by: string;
@@ -413,6 +430,52 @@ export type ScheduleBackfill = {
   from: string;
   /** Default: now. */
   to?: string;
+};
+
+export type Subscribed = SubscriberStatus & {
+  /** Signs as Standard Webhooks say. Shown this once. */
+  secret: string;
+};
+
+export type HttpSubscriber = {
+  url: string;
+  /** Names of event types (`GET /v1/event_types`), or `*` for all. */
+  event_types: string[];
+  description?: string;
+  /**
+   * `key`: the events of each key one after another, one a request. `exclusive`:
+   * that, and one request at a time for a workspace. `none`: side by side, in any
+   * order.
+   */
+  ordering?: 'none' | 'key' | 'exclusive';
+  /** Most events a request. */
+  batch?: number;
+  /**
+   * Most events a second, as …/limit sets it; null: any number; left out: as it
+   * is.
+   */
+  per_second?: number | null;
+  /** Longest time of a request. */
+  timeout?: string;
+  /** Tries of an event before it is a dead letter; 0: without end. */
+  attempts?: number;
+};
+
+export type RotatedSubscriberSecret = {
+  name: string;
+  /** Shown this once. */
+  secret: string;
+  previous_until: string;
+};
+
+export type TriedSubscriber = {
+  call_id: string;
+  /** Null where no answer came. */
+  status: number | null;
+  latency_ms: number;
+  /** Why it would not count as done; null where it would. */
+  error: string | null;
+  response_excerpt: string | null;
 };
 
 export type Diagnosis = {
@@ -1958,6 +2021,8 @@ export interface Operations {
           | 'discard'
           | 'retire'
           | 'reinstate'
+          | 'subscribe'
+          | 'rotate secret'
           | 'pause operation'
           | 'resume operation'
           | 'cancel operation'
@@ -2538,6 +2603,18 @@ export interface Operations {
     answer: RotatedSecret;
   };
   /**
+   * Replace an HTTP subscriber’s secret; the old one signs too for 24 hours.
+   * `POST /v1/ops/subscribers/{name}/rotate_secret`
+   */
+  rotateSubscriberSecret: {
+    call: CreateOptions & {
+      path: {
+        name: string;
+      };
+    };
+    answer: RotatedSubscriberSecret;
+  };
+  /**
    * Look at everything that is known to go wrong, and say what to do.
    * `GET /v1/ops/doctor`
    */
@@ -2578,6 +2655,16 @@ export interface Operations {
    * `GET /v1/ops/stream`
    */
   streamSamples: { call: object; answer: AsyncIterable<ServerSentEvent> };
+  /** Subscribe an HTTP service, or change it. `PUT /v1/ops/subscribers/{name}` */
+  subscribe: {
+    call: {
+      path: {
+        name: string;
+      };
+      body: HttpSubscriber;
+    };
+    answer: SubscriberStatus | Subscribed;
+  };
   /** Send a signed `endpoint.test` now. `POST /v1/endpoints/{id}/test` */
   testEndpoint: {
     call: CreateOptions & {
@@ -2610,6 +2697,30 @@ export interface Operations {
       };
     };
     answer: TriedEndpoint;
+  };
+  /**
+   * Send an HTTP subscriber a signed call with `test: true` and no events.
+   * `POST /v1/ops/subscribers/{name}/try`
+   */
+  trySubscriber: {
+    call: CreateOptions & {
+      path: {
+        name: string;
+      };
+    };
+    answer: TriedSubscriber;
+  };
+  /**
+   * Retire a subscriber: nothing new is for it, and what is open is finished.
+   * `DELETE /v1/ops/subscribers/{name}`
+   */
+  unsubscribe: {
+    call: {
+      path: {
+        name: string;
+      };
+    };
+    answer: Operation;
   };
   /**
    * Check the whole chain against itself and against the events.

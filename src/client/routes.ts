@@ -171,9 +171,16 @@ export const routes = {
   },
   revokeApiKeys: { method: 'POST', path: '/v1/ops/keys/revoke', operator: true },
   rotateSecret: { method: 'POST', path: '/v1/endpoints/{id}/rotate_secret', creates: true },
+  rotateSubscriberSecret: {
+    method: 'POST',
+    path: '/v1/ops/subscribers/{name}/rotate_secret',
+    creates: true,
+    operator: true,
+  },
   runDoctor: { method: 'GET', path: '/v1/ops/doctor', operator: true },
   searchMessages: { method: 'GET', path: '/v1/search', answers: 'page' },
   streamSamples: { method: 'GET', path: '/v1/ops/stream', operator: true, answers: 'events' },
+  subscribe: { method: 'PUT', path: '/v1/ops/subscribers/{name}', operator: true },
   testEndpoint: { method: 'POST', path: '/v1/endpoints/{id}/test', creates: true },
   triggerSchedule: {
     method: 'POST',
@@ -187,6 +194,13 @@ export const routes = {
     creates: true,
     operator: true,
   },
+  trySubscriber: {
+    method: 'POST',
+    path: '/v1/ops/subscribers/{name}/try',
+    creates: true,
+    operator: true,
+  },
+  unsubscribe: { method: 'DELETE', path: '/v1/ops/subscribers/{name}', operator: true },
   verifyAudit: { method: 'GET', path: '/v1/audit/verify' },
   verifyLedger: { method: 'GET', path: '/v1/ops/verify', operator: true },
 } as const satisfies Record<string, Route>;

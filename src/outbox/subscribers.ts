@@ -41,7 +41,7 @@ export interface Registration extends SubscriberSpec {
  */
 export async function register(pg: Sql, registrations: Registration[]): Promise<string[]> {
   return await pg.begin(async (tx) => {
-    for (const registration of registrations) await write(tx, registration);
+    for (const registration of registrations) await writeRegistration(tx, registration);
     // Events may have waited for the first of them. Not by `tx.notify`, which takes another
     // connection of the pool.
     await tx`select pg_notify(${EVENTS_CHANNEL}, '')`;
@@ -54,8 +54,20 @@ export async function register(pg: Sql, registrations: Registration[]): Promise<
   });
 }
 
-/** @throws TakenNameError */
-async function write(tx: TransactionSql, r: Registration): Promise<void> {
+/**
+ * Looks before their queues are asked for calls whether these names may be effects of a worker.
+ *
+ * @throws TakenNameError
+ */
+export async function assertOwn(pg: Sql, names: string[]): Promise<void> {
+  const [taken] = await pg<{ name: string; host: SubscriberHost }[]>`
+    select name, host from knockon.subscribers where name = any(${names}) and host <> 'effects'
+      limit 1`;
+  if (taken) throw new TakenNameError(taken.name, taken.host);
+}
+
+/** Within a transaction. @throws TakenNameError */
+export async function writeRegistration(tx: TransactionSql, r: Registration): Promise<void> {
   const host = r.host ?? 'effects';
   const written = await tx`
     insert into knockon.subscribers (name, description, event_types, task_queue, activity, host,

@@ -146,7 +146,7 @@ export class FanOut {
       const [began, time] = [performance.now(), await this.now()];
       await this.#database.pg`update clock.ahead set ms = ${time.getTime() - Date.now()}`;
       const now = () => new Date(time.getTime() + performance.now() - began);
-      return await heartbeats(effectActivity(effect, this.#database.db, { now }))(call);
+      return await heartbeats(effectActivity({ effect }, this.#database.db, { now }))(call);
     };
   }
 }

@@ -5,6 +5,7 @@ import { Registry } from 'prom-client';
 import { auditKey } from '../activities/audit/hash.ts';
 import { verifyAudit } from '../activities/audit/verify.ts';
 import { summaryStore } from '../activities/cache/summaries.ts';
+import { trySubscriber } from '../activities/remote/try-subscriber.ts';
 import { isAllowedWebhookUrl, redeliver, sendTest } from '../activities/webhooks/index.ts';
 import { createApp } from '../api/app.ts';
 import type { ApiDependencies } from '../api/dependencies.ts';
@@ -30,6 +31,8 @@ import { EVENTS_CHANNEL } from '../outbox/emit.ts';
 import { createEventWriter } from '../outbox/post-events.ts';
 import { createSeal } from '../seal.ts';
 import type { Config } from '../settings/config.ts';
+import { effectQueue } from '../transport/dispatch.ts';
+import { namingOf } from '../transport/naming.ts';
 import { beginNotingDeployment } from './deployment.ts';
 import { beginRegisteringTypes } from './event-types.ts';
 import { BACKGROUND, startControls, startMaintenance } from './maintenance.ts';
@@ -255,6 +258,8 @@ function effectCalls(config: Config, database: Database, heavy: Heavy) {
     verifyAudit: verifyAudit({ heavy, key: auditKey(config.KNOCKON_SECRET) }),
     sendTest: sendTest(sending),
     redeliver: redeliver(sending),
+    trySubscriber: trySubscriber(sending),
+    taskQueueOf: (name: string) => namingOf(config.KNOCKON_DEPLOYMENT).of(effectQueue(name)),
     isAllowedWebhookUrl: isAllowedWebhookUrl(networks),
   };
 }

@@ -8,6 +8,7 @@ import type { Database } from '../db/client.ts';
 import type { Beat } from '../transport/dispatch.ts';
 import { takeRateSlot } from '../transport/pg-boss/rate-limit.ts';
 import type { Quarantine } from '../transport/quarantine.ts';
+import type { EffectSlot } from './http-subscribers.ts';
 import type { CallEffect, Middleware } from './middleware.ts';
 
 /**
@@ -18,11 +19,11 @@ export const HEARTBEAT = 3000;
 
 /** An effect as Temporal calls it: the activity. */
 export const effectActivity =
-  (effect: Effect, db: Database['db'], options: Omit<CallOptions, 'attempt'> = {}): CallEffect =>
+  (slot: EffectSlot, db: Database['db'], options: Omit<CallOptions, 'attempt'> = {}): CallEffect =>
   async (call) => {
     const { info, cancellationSignal } = Context.current();
     const attempt = info.attempt + (call.tried ?? 0);
-    return await answer(effect, db, call, cancellationSignal, { ...options, attempt });
+    return await answer(slot.effect, db, call, cancellationSignal, { ...options, attempt });
   };
 
 /** Says every few seconds that the call is under way. */

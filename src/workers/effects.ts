@@ -10,10 +10,11 @@ import { connectDatabase, type Database } from '../db/client.ts';
 import { isDatabaseAway } from '../db/errors.ts';
 import { SCHEMA_SUBSCRIBER } from '../outbox/check-payloads.ts';
 import { dispatchAnew } from '../outbox/dispatch-anew.ts';
-import { type Registration, register } from '../outbox/subscribers.ts';
+import { assertOwn, type Registration, register } from '../outbox/subscribers.ts';
 import type { Config } from '../settings/config.ts';
 import { namingOf } from '../transport/naming.ts';
 import { registerTypes, tellUnknownTypes } from './event-types.ts';
+import { type HostMore, hostHttpSubscribers, httpSubscribersAmong } from './http-subscribers.ts';
 import { loadEffects } from './load-effects.ts';
 import { withOwnSettings } from './own-settings.ts';
 import { createPresence, type Presence } from './presence.ts';
@@ -47,12 +48,13 @@ export async function start(config: Config, options: WorkerOptions = {}): Promis
   const { only, concurrency, from } = options;
   const loaded = from === undefined ? undefined : await loadEffects(from);
   const effects = async (opened: Opened) =>
-    select(loaded ?? (await shippedEffects(config, opened)), only);
-  return await startEffects(config, { effects, concurrency });
+    await select(loaded ?? (await shippedEffects(config, opened)), only, opened);
+  return await startEffects(config, { effects, only, concurrency });
 }
 
 interface Opened {
   database: Database;
+  log: Logger;
   started: ShutdownStack;
 }
 
@@ -67,6 +69,8 @@ async function shippedEffects(config: Config, { database, started }: Opened): Pr
 /** What it takes to host effects in a process. */
 export interface StartOptions {
   effects: Effect[] | ((opened: Opened) => Promise<Effect[]>);
+  /** Names of the HTTP subscribers that are hosted beside them (default: all). */
+  only?: string[];
   /** Where settings of an effect's own are read (default `process.env`). */
   env?: NodeJS.ProcessEnv;
   /** Stays open afterwards. Default: a connection of its own. */
@@ -76,19 +80,19 @@ export interface StartOptions {
 
 /** Hosts these effects until it is stopped. @throws ConfigError */
 export async function startEffects(given: Config, options: StartOptions): Promise<Running> {
-  const { concurrency, env = process.env } = options;
+  const { concurrency, only, env = process.env } = options;
   const config = concurrency === undefined ? given : { ...given, KNOCKON_CONCURRENCY: concurrency };
   const log = createLog('worker effects', config.LOG_LEVEL);
   const started = new ShutdownStack();
   const database = options.database ?? openDatabase(config, started);
   const wanted = options.effects;
-  const effects = Array.isArray(wanted) ? wanted : await wanted({ database, started });
+  const effects = Array.isArray(wanted) ? wanted : await wanted({ database, log, started });
   // What is asked for this process goes before what an effect says of itself.
   const hosted = withSchema(withOwnSettings(effects, env)).map((effect) => ({
     ...effect,
     concurrency: concurrency ?? effect.concurrency,
   }));
-  const { ended } = await hostEffects({ config, database, effects: hosted, log, started });
+  const { ended } = await hostEffects({ config, database, effects: hosted, only, log, started });
   return { stop: () => started.stop(), ended };
 }
 
@@ -140,10 +144,17 @@ export function effectSettings(config: Config): EffectSettings {
 const mailQuota = ({ KNOCKON_EMAIL_QUOTA: quota }: Config) =>
   quota && { mails: quota.requests, seconds: quota.seconds };
 
-function select(effects: Effect[], only: string[] | undefined): Effect[] {
+/** Those of that name; a name may be an HTTP subscriber's. */
+async function select(
+  effects: Effect[],
+  only: string[] | undefined,
+  { database, log }: Opened,
+): Promise<Effect[]> {
   if (!only) return effects;
   const names = effects.map((effect) => effect.name);
-  const unknown = only.filter((name) => !names.includes(name));
+  const others = only.filter((name) => !names.includes(name));
+  const http = others.length > 0 ? await httpNames(database, others, log) : [];
+  const unknown = others.filter((name) => !http.includes(name));
   if (unknown.length > 0) {
     const near = unknown.map((one) => closest(one, names)).join(', ');
     throw new UnknownEffectError(
@@ -154,14 +165,31 @@ function select(effects: Effect[], only: string[] | undefined): Effect[] {
   return effects.filter((effect) => only.includes(effect.name));
 }
 
+const httpNames = ({ pg }: Database, names: string[], log: Logger) =>
+  retryUntilAvailable(
+    'Postgres does not answer',
+    () => httpSubscribersAmong(pg, names),
+    log,
+    isDatabaseAway,
+  );
+
 /** What hosting effects takes. */
 export interface Hosting {
   config: Config;
   database: Database;
   effects: Effect[];
+  /** Names of the HTTP subscribers that are hosted beside them (default: all). */
+  only?: string[];
   log: Logger;
   /** Stops what is begun here. */
   started: ShutdownStack;
+}
+
+/** Effects that are hosted. */
+export interface EffectHost {
+  /** Rejects where a worker fails for good. */
+  ended: Promise<void>;
+  hostMore: HostMore;
 }
 
 /** What a transport takes to host effects. */
@@ -202,7 +230,11 @@ export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<vo
       : await import('./temporal.ts');
   // Stops after the calls: theirs count too.
   const presence = await createPresence('effects', hosting, isDatabaseAway);
-  const { ended } = await transport.host({
+  const names = effects.map(({ name }) => name);
+  const untilAvailable = <T>(work: () => Promise<T>) =>
+    retryUntilAvailable('Postgres does not answer', work, log, isDatabaseAway);
+  await untilAvailable(() => assertOwn(database.pg, names));
+  const { ended, hostMore } = await transport.host({
     ...hosting,
     effects,
     locks,
@@ -213,20 +245,16 @@ export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<vo
   presence.start();
   await registerTypes(hosting, isDatabaseAway);
   await tellUnknownTypes(hosting, effects).catch(() => {});
-  const retired = await retryUntilAvailable(
-    'Postgres does not answer',
-    () => register(database.pg, effects.map(registration)),
-    log,
-    isDatabaseAway,
-  );
+  const retired = await untilAvailable(() => register(database.pg, effects.map(registration)));
   if (retired.length > 0)
     log.warn(
       { effects: retired },
       'these are retired: no new event is for them; `knockon retire NAME --undo` takes that back',
     );
+  await hostHttpSubscribers({ ...hosting, hostMore, presence });
   started.add(health, (h) => h.is('stopping'));
   health.is('started');
-  log.info({ effects: effects.map((effect) => effect.name) }, 'ready');
+  log.info({ effects: names }, 'ready');
   return { ended };
 }
 

@@ -2,7 +2,6 @@ import { sql } from 'drizzle-orm';
 import { fromDrizzle, type PgBoss } from 'pg-boss';
 import { CallSlots } from '../activities/runtime/call-slots.ts';
 import { recordDeadLetters } from '../activities/runtime/dead-letters.ts';
-import type { Effect } from '../activities/runtime/effect.ts';
 import { EventReader } from '../activities/runtime/event-reader.ts';
 import { answer, type CallOptions } from '../activities/runtime/run-effect.ts';
 import { isDatabaseAway } from '../db/errors.ts';
@@ -15,7 +14,8 @@ import { type ProcessJobOptions, processJob } from '../transport/pg-boss/process
 import { rateSlotsOf } from '../transport/pg-boss/rate-limit.ts';
 import { Quarantines } from '../transport/quarantine.ts';
 import { ControlWatcher } from './control-watcher.ts';
-import { type Hosted, tellingAttempts } from './effects.ts';
+import { type EffectHost, type Hosted, tellingAttempts } from './effects.ts';
+import type { EffectSlot } from './http-subscribers.ts';
 import { compose } from './middleware.ts';
 import { LimitedLog, tellingLetters } from './process/limited-log.ts';
 import { repeat } from './process/repeat.ts';
@@ -27,7 +27,7 @@ const START_ATTEMPTS = 1000;
  * Hosts effects as consumers of pg-boss's queues, one each, and gives the jobs of dead workers to
  * others.
  */
-export async function host(hosted: Hosted): Promise<{ ended: Promise<void> }> {
+export async function host(hosted: Hosted): Promise<EffectHost> {
   const { config, database, effects, log, started } = hosted;
   const consumers = new Map<string, Consumer>();
   const wake = (queue?: string) => {
@@ -49,7 +49,7 @@ export async function host(hosted: Hosted): Promise<{ ended: Promise<void> }> {
     tellLetters: tellingLetters(started.add(new LimitedLog(log), (s) => s.close())),
   };
   for (const effect of effects)
-    consumers.set(effect.task_queue, consumerOf(effect, shared, hosted));
+    consumers.set(effect.task_queue, consumerOf({ effect }, shared, hosted));
   await listenForCalls(database.listen, wake);
   for (const consumer of consumers.values()) consumer.start();
   const ended = new Promise<void>((resolve) => {
@@ -59,7 +59,22 @@ export async function host(hosted: Hosted): Promise<{ ended: Promise<void> }> {
       resolve();
     });
   });
-  return { ended };
+  const reader = EventReader.ofEach(database.db);
+  const alone = { ...shared, options: { ...shared.options, reader } };
+  return {
+    ended,
+    async hostMore(slot) {
+      const { task_queue } = slot.effect;
+      await ensureQueues(boss, [task_queue]);
+      const consumer = consumerOf(slot, alone, hosted);
+      consumers.set(task_queue, consumer);
+      consumer.start();
+      return {
+        remove: () =>
+          consumer.stop(config.KNOCKON_SHUTDOWN).finally(() => consumers.delete(task_queue)),
+      };
+    },
+  };
 }
 
 /** Starts pg-boss and the watch for lost jobs, and makes the effects' queues. */
@@ -90,13 +105,14 @@ interface Shared {
   tellLetters(letters: DeadLetters): void;
 }
 
-function consumerOf(effect: Effect, shared: Shared, hosted: Hosted): Consumer {
+function consumerOf(slot: EffectSlot, shared: Shared, hosted: Hosted): Consumer {
   const { config, database, log } = hosted;
+  const { effect } = slot;
   const { task_queue: queue, limit } = effect;
   const slots = new CallSlots(effect.concurrency ?? config.KNOCKON_CONCURRENCY, effect.waiting);
   const options: ProcessJobOptions = {
     boss: shared.boss,
-    call: callOf(effect, slots, shared, hosted),
+    call: callOf(slot, slots, shared, hosted),
     quarantine: shared.quarantines.of(effect),
     inTransaction: (run) =>
       database.db.transaction((tx) =>
@@ -123,15 +139,15 @@ function consumerOf(effect: Effect, shared: Shared, hosted: Hosted): Consumer {
 }
 
 function callOf(
-  effect: Effect,
+  slot: EffectSlot,
   slots: CallSlots,
   shared: Shared,
   { database, metrics, presence }: Hosted,
 ): ProcessJobOptions['call'] {
   type Beside = [signal: AbortSignal, attempt: number];
   return compose<Beside>(
-    [presence.counted(effect.name, slots.working), metrics.measured(effect.name)],
+    [presence.counted(slot.effect.name, slots.working), metrics.measured(slot.effect.name)],
     (call, signal, attempt) =>
-      answer(effect, database.db, call, signal, { ...shared.options, slots, attempt }),
+      answer(slot.effect, database.db, call, signal, { ...shared.options, slots, attempt }),
   );
 }

@@ -117,6 +117,11 @@ export class Presence {
       };
   }
 
+  /** It is not hosted here any more. */
+  forget(effect: string): void {
+    this.#tallies.delete(effect);
+  }
+
   start(): void {
     this.#beating = repeat(
       'say that this worker is there',

@@ -2,7 +2,6 @@ import { Context } from '@temporalio/activity';
 import { Client } from '@temporalio/client';
 import { type NativeConnection, Worker, type WorkerTuner } from '@temporalio/worker';
 import { CallSlots } from '../activities/runtime/call-slots.ts';
-import type { Effect } from '../activities/runtime/effect.ts';
 import { EventReader } from '../activities/runtime/event-reader.ts';
 import type { CallOptions } from '../activities/runtime/run-effect.ts';
 import { Quarantines } from '../transport/quarantine.ts';
@@ -15,7 +14,8 @@ import {
   oneSuspectAtATime,
   type TellBeat,
 } from './effect-activity.ts';
-import { type Hosted, tellingAttempts } from './effects.ts';
+import { type EffectHost, type Hosted, tellingAttempts } from './effects.ts';
+import type { EffectSlot, HostedEffect } from './http-subscribers.ts';
 import { compose, type Middleware } from './middleware.ts';
 import { temporalFailures } from './temporal-failures.ts';
 import { connectWorker, installRuntime, workerPolls } from './temporal-runtime.ts';
@@ -24,7 +24,7 @@ import { connectWorker, installRuntime, workerPolls } from './temporal-runtime.t
 const CALM = 250;
 
 /** Hosts effects as activities, a Temporal worker each. */
-export async function host(hosted: Hosted): Promise<{ ended: Promise<void> }> {
+export async function host(hosted: Hosted): Promise<EffectHost> {
   const { config, effects, health, log, started } = hosted;
   installRuntime(log);
   const connection = started.add(await connectWorker(config, log), (c) => c.close());
@@ -33,15 +33,57 @@ export async function host(hosted: Hosted): Promise<{ ended: Promise<void> }> {
     await connection.workflowService.describeNamespace({ namespace });
     return null;
   });
+  const workers = new RunningWorkers();
   const shared = sharedByEffects(hosted, connection);
-  const workers = await Promise.all(effects.map((effect) => workerOf(effect, shared, hosted)));
-  const ended = Promise.all(workers.map((worker) => worker.run())).then(() => {});
-  health.check('worker', workerPolls(workers));
-  started.add(workers, async () => {
-    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-    await ended;
+  for (const worker of await Promise.all(
+    effects.map((effect) => workerOf({ effect }, shared, hosted)),
+  ))
+    workers.run(worker);
+  health.check('worker', workerPolls(workers.all));
+  started.add(workers, (w) => w.stop());
+  const alone = aloneOf(shared, hosted);
+  return {
+    ended: workers.ended,
+    hostMore: async (slot) => workers.run(await workerOf(slot, alone, hosted)),
+  };
+}
+
+/** Temporal workers that run until they are stopped. */
+class RunningWorkers {
+  readonly all: Worker[] = [];
+  readonly #runs = new Map<Worker, Promise<void>>();
+  #fail: (error: unknown) => void = () => {};
+  #end: () => void = () => {};
+  /** Rejects where one fails for good. */
+  readonly ended = new Promise<void>((resolve, reject) => {
+    this.#end = resolve;
+    this.#fail = reject;
   });
-  return { ended };
+
+  run(worker: Worker): HostedEffect {
+    this.all.push(worker);
+    const run = worker.run();
+    this.#runs.set(worker, run);
+    run.catch(this.#fail);
+    return {
+      remove: async () => {
+        this.all.splice(this.all.indexOf(worker), 1);
+        await this.#stop(worker);
+        this.#runs.delete(worker);
+      },
+    };
+  }
+
+  async stop(): Promise<void> {
+    // Those that are being removed too.
+    await Promise.all(Array.from(this.#runs.keys(), (worker) => this.#stop(worker)));
+    this.#end();
+  }
+
+  async #stop(worker: Worker): Promise<void> {
+    if (worker.getState() === 'RUNNING') worker.shutdown();
+    await this.#runs.get(worker);
+  }
 }
 
 /** What the effects of a process have in common. */
@@ -70,8 +112,15 @@ function sharedByEffects(hosted: Hosted, connection: NativeConnection): Shared {
   };
 }
 
-async function workerOf(effect: Effect, shared: Shared, hosted: Hosted): Promise<Worker> {
+/** What comes later shares no events with the others: nobody knows how many there will be. */
+const aloneOf = (shared: Shared, { database }: Hosted): Shared => ({
+  ...shared,
+  options: { ...shared.options, reader: EventReader.ofEach(database.db) },
+});
+
+async function workerOf(slot: EffectSlot, shared: Shared, hosted: Hosted): Promise<Worker> {
   const { config, presence } = hosted;
+  const { effect } = slot;
   const concurrency = effect.concurrency ?? config.KNOCKON_CONCURRENCY;
   const slots = new CallSlots(concurrency, effect.waiting);
   return await Worker.create({
@@ -79,7 +128,7 @@ async function workerOf(effect: Effect, shared: Shared, hosted: Hosted): Promise
     namespace: config.temporal.namespace,
     identity: presence.identity,
     taskQueue: effect.task_queue,
-    activities: { [effect.name]: activityOf(effect, slots, shared, hosted) },
+    activities: { [effect.name]: activityOf(slot, slots, shared, hosted) },
     interceptors: { activity: temporalFailures },
     shutdownGraceTime: config.KNOCKON_SHUTDOWN,
     ...(effect.waiting === undefined
@@ -94,8 +143,9 @@ async function workerOf(effect: Effect, shared: Shared, hosted: Hosted): Promise
   });
 }
 
-function activityOf(effect: Effect, slots: CallSlots, shared: Shared, hosted: Hosted) {
+function activityOf(slot: EffectSlot, slots: CallSlots, shared: Shared, hosted: Hosted) {
   const { database, metrics, presence } = hosted;
+  const { effect } = slot;
   return compose(
     [
       presence.counted(effect.name, slots.working),
@@ -105,7 +155,7 @@ function activityOf(effect: Effect, slots: CallSlots, shared: Shared, hosted: Ho
       inRateSlot(effect, database.pg),
       heartbeats,
     ],
-    effectActivity(effect, database.db, { ...shared.options, slots }),
+    effectActivity(slot, database.db, { ...shared.options, slots }),
   );
 }
 

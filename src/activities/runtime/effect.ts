@@ -111,6 +111,8 @@ export interface Call {
    * returns the skipped time. Use it for {@link later} only: the clocks of two machines differ.
    */
   now(): Date;
+  /** Which try of this very call it is, from 1. */
+  attempt?: number;
 }
 
 /** What a call to the outside is given beside its events. */
@@ -120,6 +122,8 @@ export interface OutsideCall extends Call {
   target: string | undefined;
   /** Set instead of `target` when several are tried again: only if the effect has `manyTargets`. */
   targets?: string[];
+  /** The dispatch whose events these are; unset where an order decides which events are next. */
+  dispatch_id?: string;
   /** Aborted when the worker stops or the workflow is cancelled. */
   signal: AbortSignal;
   /** Says that from now on the call mostly waits for the outside: the worker takes another one. */

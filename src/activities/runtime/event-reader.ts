@@ -47,6 +47,7 @@ export class EventReader {
   readonly #kept = new Map<string, Kept>();
   #keptBytes = 0;
   readonly #rooms = new Map<string, Room>();
+  #roomBytes: number;
 
   /**
    * @param sharers effects of this process: after so many calls for the same events nobody else is
@@ -55,6 +56,14 @@ export class EventReader {
   constructor(db: Database['db'], sharers = 1) {
     this.#db = db;
     this.#sharers = sharers;
+    this.#roomBytes = Math.max(ROOM.each, ROOM.all / sharers);
+  }
+
+  /** For effects that share no events, however many there are: each has room for itself. */
+  static ofEach(db: Database['db']): EventReader {
+    const reader = new EventReader(db);
+    reader.#roomBytes = ROOM.each;
+    return reader;
   }
 
   /** May be left unawaited: then nobody is told where it fails. */
@@ -68,7 +77,7 @@ export class EventReader {
 
   /** Where an effect's calls have room for what they have read. */
   roomOf(effect: string): Room {
-    const room = this.#rooms.get(effect) ?? new Room(Math.max(ROOM.each, ROOM.all / this.#sharers));
+    const room = this.#rooms.get(effect) ?? new Room(this.#roomBytes);
     this.#rooms.set(effect, room);
     return room;
   }

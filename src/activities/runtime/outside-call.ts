@@ -64,6 +64,7 @@ interface Performing {
   signal: AbortSignal;
   onlyWaits(): void;
   now: Call['now'];
+  attempt?: number;
 }
 
 /** Each target for itself: what one of them throws is a try of its own. */
@@ -106,12 +107,13 @@ async function performAll(
   effect: Effect & Pick<OutsideEffect, 'perform'>,
   db: Db,
   call: EffectCall,
-  { events: all, stillOpen, signal, onlyWaits, now }: Performing,
+  { events: all, stillOpen, ...performing }: Performing,
 ): Promise<EffectAnswer> {
   const events = all.filter((event) => stillOpen.has(event.id));
   if (events.length === 0) return { done: 0, open: [] };
-  const { target, targets } = call;
-  const told = { db, target, targets, signal, onlyWaits, now, parts: mayPart(call, events) };
+  const { dispatch_id, target, targets } = call;
+  const parts = mayPart(call, events);
+  const told = { ...performing, db, dispatch_id, target, targets, parts };
   const open = asWaits(shared(events, (await effect.perform(events, told)) ?? []), told);
   crashPoint('in-effect');
   await recordAttempts(db, effect.name, open, 'lazily');

@@ -128,7 +128,7 @@ async function runKnown(calling: Calling): Promise<EffectAnswer> {
 
 async function run({ effect, db, call, signal, options }: Calling): Promise<EffectAnswer> {
   const { locks = postgresLocks(db), reader = new EventReader(db), attempt = 1, slots } = options;
-  const told = { now: options.now ?? machineTime.now };
+  const told = { now: options.now ?? machineTime.now, attempt: attemptOf(call, options) };
   const began = performance.now();
   if (effect.ordering !== 'none')
     return await oneTarget(call, (one) =>
@@ -201,5 +201,9 @@ async function transactAll(
   crashPoint('in-effect');
   return { done: events.length - countEvents(open), open };
 }
+
+/** Which try of the call it is: those before it may have been counted by its caller. */
+const attemptOf = ({ tried = 0 }: EffectCall, { attempt = 1 }: CallOptions) =>
+  Math.max(attempt, tried + 1);
 
 const countEvents = (open: OpenOutcome[]) => new Set(open.map((outcome) => outcome.event_id)).size;

@@ -3,16 +3,16 @@ import { groupBy } from '../../group-by.ts';
 import type { Seal } from '../../seal.ts';
 import type { RetryPolicy } from '../../transport/dispatch.ts';
 import { defineEffect } from '../runtime/effect.ts';
+import type { CircuitOptions } from '../runtime/http/circuit.ts';
+import { createSender, type SenderOptions } from '../runtime/http/send.ts';
 import { UnrecordedAttempts } from './delivery/deliver.ts';
 import { deliverToEndpoint, type SharedCall } from './delivery/deliver-to-endpoint.ts';
 import { openDeliveries } from './delivery/deliveries.ts';
 import { mergeWaits } from './delivery/merge-waits.ts';
-import { createSender, type SenderOptions } from './http/send.ts';
-import type { CircuitOptions } from './limits/endpoint-health.ts';
 import { RequestPermits } from './limits/request-permits.ts';
 
+export { isAllowedWebhookUrl } from '../runtime/network/ssrf.ts';
 export { redeliver, sendTest, type TestResult } from './delivery/send-now.ts';
-export { isAllowedWebhookUrl } from './network/ssrf.ts';
 
 export interface WebhookDependencies extends SenderOptions {
   /** Opens the endpoints' secrets. */

@@ -4,7 +4,7 @@ import type { ApiDependencies } from '../dependencies.ts';
 import { text, timestamp, uuid } from '../fields.ts';
 import { invalid } from '../problem.ts';
 
-const url = text(1, 2048)
+export const url = text(1, 2048)
   .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol), {
     message: 'must be an http: or https: URL',
   })
@@ -17,7 +17,7 @@ const url = text(1, 2048)
   .openapi({ type: 'string', format: 'uri', example: 'https://example.com/hooks' });
 
 /** Whether there are such types is looked up: see `checkEventTypes`. */
-const wanted = z
+export const wanted = z
   .array(z.string().max(255))
   .min(1, { message: 'must have at least one event type, or "*" for all' })
   .max(100)

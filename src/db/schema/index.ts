@@ -1,5 +1,6 @@
 export * from './audit.ts';
 export * from './events.ts';
+export * from './http-subscribers.ts';
 export * from './ledger.ts';
 export * from './messages.ts';
 export * from './notifications.ts';

@@ -1,5 +1,5 @@
-import { bigint, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
-import { ownSchema } from './columns.ts';
+import { bigint, index, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { moment, ownSchema } from './columns.ts';
 
 /**
  * How far an ordered effect has come in a sequence: every event up to `seq` is done, given up,
@@ -26,4 +26,16 @@ export const fences = ownSchema.table(
     token: bigint({ mode: 'number' }).notNull(),
   },
   (t) => [primaryKey({ columns: [t.subscriber, t.key] })],
+);
+
+/** Who holds which key of an ordered effect that asks somebody else, until when. */
+export const leases = ownSchema.table(
+  'leases',
+  {
+    subscriber: text().notNull(),
+    key: uuid().notNull(),
+    holder: uuid().notNull(),
+    until: moment().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.subscriber, t.key] }), index().on(t.holder)],
 );

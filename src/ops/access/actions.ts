@@ -13,6 +13,8 @@ export const ACTIONS = [
     'discard',
     'retire',
     'reinstate',
+    'subscribe',
+    'rotate secret',
   ] as const),
   ...([
     'pause operation',

@@ -32,6 +32,26 @@ export interface Retirement {
   operation_id: string;
 }
 
+/** What an HTTP subscriber has of its own. */
+export interface HttpState {
+  url: string;
+  ordering: 'none' | 'key' | 'exclusive';
+  /** Most events a request. */
+  batch: number;
+  /** Longest time of a request, such as `30s`. */
+  timeout: string;
+  attempts: number;
+  changed_at: string;
+  /** Set while it fails: one request at a time tries whether it works again. */
+  failing_since: string | null;
+  /** Why the last request failed. */
+  failing_cause: string | null;
+  /** Set while it fails, or has asked for a rest. */
+  next_try_at: string | null;
+  /** Until then the secret before its own signs too. */
+  previous_until: string | null;
+}
+
 /** A subscriber as its operator sees it. */
 export interface SubscriberStatus {
   name: string;
@@ -69,6 +89,8 @@ export interface SubscriberStatus {
   paused: { by: string; reason: string; at: string; until: string | null } | null;
   /** Paused, and no worker is at any call of it. */
   drained: boolean;
+  /** Of an HTTP service; null for every other. */
+  http: HttpState | null;
   /**
    * Since when nothing new is for it, who said so, and what becomes of what was open; null: it is
    * not retired.
@@ -87,13 +109,47 @@ export type Health = 'ok' | 'degraded' | 'failing' | 'down';
 /** From which part of tries that fail on a subscriber is failing, and from which it is degraded. */
 const [FAILING, DEGRADED] = [0.5, 0.05];
 
-function healthOf(workers: number, errorRate: number, isRetired: boolean): Health {
-  if (workers === 0 && !isRetired) return 'down';
-  if (errorRate >= FAILING) return 'failing';
+function healthOf(workers: number, errorRate: number, row: Row): Health {
+  if (workers === 0 && row.retired_at === null) return 'down';
+  if (errorRate >= FAILING || row.failing_since !== null) return 'failing';
   return errorRate >= DEGRADED ? 'degraded' : 'ok';
 }
 
-interface Row extends Omit<Control, 'subscriber' | 'calls_per_second'>, RetiredRow {
+interface HttpRow {
+  /** Null: it is no HTTP service. */
+  url: string | null;
+  ordering: HttpState['ordering'];
+  batch: number;
+  request_ms: number | null;
+  attempts: number;
+  changed_at: Date | null;
+  failing_since: Date | null;
+  failing_cause: string | null;
+  next_try_at: Date | null;
+  previous_until: Date | null;
+}
+
+function httpOf(row: HttpRow): HttpState | null {
+  if (row.url === null) return null;
+  const { url, ordering, batch, attempts, failing_cause } = row;
+  const at = (moment: Date | null) => moment?.toISOString() ?? null;
+  return {
+    url,
+    ordering,
+    batch,
+    timeout: durationOf(row.request_ms ?? 0),
+    attempts,
+    changed_at: at(row.changed_at) ?? '',
+    failing_since: at(row.failing_since),
+    failing_cause,
+    next_try_at: at(row.next_try_at),
+    previous_until: at(row.previous_until),
+  };
+}
+
+const durationOf = (ms: number): string => (ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`);
+
+interface Row extends Omit<Control, 'subscriber' | 'calls_per_second'>, RetiredRow, HttpRow {
   name: string;
   description: string;
   event_types: string[];
@@ -183,8 +239,13 @@ const readRows = (pg: Sql, name?: string) => pg<Row[]>`
     s.host = 'worker' and c.paused_at + (s.timeout_ms + ${PAUSE_HOLDS}) * interval '1 ms' < now()
       as calls_have_ended, c.paused_at,
     c.paused_by, c.pause_reason, c.paused_until, c.per_second,
-    s.retired_at, s.retired_by, s.retired_open, s.handed_to, s.retire_operation
-  from knockon.subscribers s left join knockon.controls c on c.subscriber = s.name
+    s.retired_at, s.retired_by, s.retired_open, s.handed_to, s.retire_operation,
+    s.ordering, s.batch, (s.retry ->> 'attempts')::int as attempts, h.url,
+    h.timeout_ms as request_ms, h.changed_at, h.failing_since, h.failing_cause,
+    case when greatest(h.probe_at, h.resting_until) > now()
+      then greatest(h.probe_at, h.resting_until) end as next_try_at,
+    case when h.previous_until > now() then h.previous_until end as previous_until
+  from knockon.subscribers s left join knockon.http_subscribers h on h.name = s.name left join knockon.controls c on c.subscriber = s.name
   where ${name === undefined ? pg`true` : pg`s.name = ${name}`} order by s.name collate "C"`;
 
 /**
@@ -215,7 +276,7 @@ export async function subscriberStatuses(
       task_queue: row.task_queue,
       host: row.host,
       state: stateOf(row),
-      health: healthOf(processes.length, error_rate, row.retired_at !== null),
+      health: healthOf(processes.length, error_rate, row),
       backlog: backlog?.backlog ?? 0,
       backlog_age_seconds: Math.max(0, backlog?.age ?? 0),
       waiting: backlog?.waiting ?? 0,
@@ -226,6 +287,7 @@ export async function subscriberStatuses(
       versions: [...new Set(processes.flatMap(({ version }) => version ?? []))].sort(),
       processes,
       ...steeredAs(row, state, queues.steeredBy),
+      http: httpOf(row),
       retired: retirementOf(row),
       drained: row.paused_at !== null && isDrained(row, row.paused_at, beats),
     };

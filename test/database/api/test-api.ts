@@ -79,6 +79,8 @@ function dependencies(database: Database, seal: Seal): ApiDependencies {
       response_excerpt: 'ok',
     }),
     redeliver: async () => 'no event',
+    trySubscriber: async () => undefined,
+    taskQueueOf: (name) => `effects.${name}`,
     resetWorkflow: async (id) => {
       throw new ResetError('absent', `there is no workflow ${id}`);
     },

@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createSender } from '../../../src/activities/webhooks/http/send.ts';
+import { createSender } from '../../../src/activities/runtime/http/send.ts';
+import { type NameOptions, Names } from '../../../src/activities/runtime/network/names.ts';
 import { webhooks } from '../../../src/activities/webhooks/index.ts';
-import { type NameOptions, Names } from '../../../src/activities/webhooks/network/names.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { loopback, perform, Receiver, seal } from '../../harness/webhook-receiver.ts';
 import { startConversation } from './conversation.ts';
@@ -158,18 +158,8 @@ describe('requests to names', () => {
   const letter = (host: string) => ({
     url: `http://${host}:${receiver.port}/hook`,
     secrets: [receiver.secret],
-    event: {
-      id: '1',
-      type: 'message.created',
-      version: 1,
-      workspace_id: 'w',
-      channel_id: null,
-      message_id: null,
-      key: null,
-      seq: null,
-      timestamp: '',
-      payload: {},
-    },
+    id: '1',
+    body: '{}',
   });
 
   test('are refused where the name means a private address by the time of the connection', async () => {

@@ -3,9 +3,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createSender } from '../../../src/activities/webhooks/http/send.ts';
+import { createSender } from '../../../src/activities/runtime/http/send.ts';
+import { addressRule } from '../../../src/activities/runtime/network/ssrf.ts';
 import { isAllowedWebhookUrl, sendTest } from '../../../src/activities/webhooks/index.ts';
-import { addressRule } from '../../../src/activities/webhooks/network/ssrf.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { loopback, perform, Receiver, seal } from '../../harness/webhook-receiver.ts';
 import { startConversation } from './conversation.ts';
@@ -36,24 +36,13 @@ test.each(literals.trim().split(/\s+/))(
       /neither a private nor a denied address/,
     );
     const send = createSender({ allow: [], timeoutMs: 1000 });
-    const attempt = await send({ url, secrets: [receiver.secret], event: testEvent });
+    const attempt = await send({ url, secrets: [receiver.secret], ...letter });
     expect(attempt.failure).toMatchObject({ cause: 'address refused', final: true });
     expect(receiver.requests).toHaveLength(0);
   },
 );
 
-const testEvent = {
-  id: '0190a000-0000-7000-8000-000000000000',
-  type: 'endpoint.test',
-  version: 1,
-  workspace_id: '0190a000-0000-7000-8000-000000000001',
-  channel_id: null,
-  message_id: null,
-  key: null,
-  seq: null,
-  timestamp: '2024-01-15T12:00:00.000Z',
-  payload: {},
-};
+const letter = { id: '0190a000-0000-7000-8000-000000000000', body: '{}' };
 
 test('a name that resolves to a private address is stored, and refused when something is sent to it: dead, and never tried', async () => {
   expect(await isAllowedWebhookUrl({ allow: [] })('http://localhost/hook')).toBeNull();
@@ -81,7 +70,7 @@ test('an allowed network is reached by its addresses, however they are written',
   for (const host of ['127.0.0.1', '2130706433', '[::ffff:127.0.0.1]', 'localhost']) {
     const url = `http://${host}:${receiver.port}/hook`;
     expect(await isAllowedWebhookUrl({ allow: ['127.0.0.0/8'] })(url)).toBeNull();
-    expect(await send({ url, secrets: [receiver.secret], event: testEvent })).toMatchObject({
+    expect(await send({ url, secrets: [receiver.secret], ...letter })).toMatchObject({
       status: 200,
       failure: null,
     });
@@ -169,7 +158,7 @@ test('no proxy of the environment is asked', async () => {
   try {
     const send = createSender({ allow: loopback, timeoutMs: 1000 });
     expect(
-      await send({ url: receiver.url(), secrets: [receiver.secret], event: testEvent }),
+      await send({ url: receiver.url(), secrets: [receiver.secret], ...letter }),
     ).toMatchObject({ status: 200 });
     expect(receiver.requests.splice(0)).toHaveLength(1);
     expect(asked).toBe(0);

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { retryAfterMs } from '../../../src/activities/runtime/http/retry-after.ts';
 import { answer } from '../../../src/activities/runtime/run-effect.ts';
-import { retryAfterMs } from '../../../src/activities/webhooks/http/retry-after.ts';
 import { webhooks } from '../../../src/activities/webhooks/index.ts';
 import { endpoints } from '../../../src/db/schema/webhooks.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';

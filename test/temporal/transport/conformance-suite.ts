@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, vi } from 'vitest';
 import type { Config } from '../../../src/settings/config.ts';
 import { TransportFixture } from './fixture.ts';
 import { dispatched } from './suite/dispatched.ts';
+import { httpSubscribers } from './suite/http-subscribers.ts';
 import { openEvents } from './suite/open-events.ts';
 import { subscribers } from './suite/subscribers.ts';
 import { targets } from './suite/targets.ts';
@@ -22,6 +23,7 @@ export function conformance(transport: Config['KNOCKON_TRANSPORT']): void {
 
   dispatched(fixture);
   subscribers(fixture);
+  httpSubscribers(fixture);
   workers(fixture);
   openEvents(fixture);
   wholeCalls(fixture);

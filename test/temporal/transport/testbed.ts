@@ -11,6 +11,7 @@ import { start as startWorkflows } from '../../../src/workers/workflows.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { aChannel, aMessage, aWriter } from '../../harness/messaging.ts';
 import { freshNamespace, type TestNamespace, workflowBundle } from '../../harness/temporal.ts';
+import { loopback } from '../../harness/webhook-receiver.ts';
 
 const lines: string[] = [];
 /** What the workers of this file's testbeds have logged. */
@@ -54,6 +55,7 @@ export class TransportTestbed {
       KNOCKON_SECRET: 'a secret of thirty-two characters',
       KNOCKON_TRANSPORT: transport,
       KNOCKON_SHUTDOWN: '2s',
+      KNOCKON_WEBHOOK_ALLOW: loopback.join(','),
       TEMPORAL_ADDRESS: address,
       TEMPORAL_NAMESPACE: namespace,
       LOG_LEVEL: 'silent',
@@ -84,7 +86,7 @@ export class TransportTestbed {
   async clear(): Promise<void> {
     await Promise.all([...this.#hosts].map((host) => host.stop()));
     this.#hosts.clear();
-    await this.database.pg`truncate knockon.subscribers, knockon.outbox`;
+    await this.database.pg`truncate knockon.subscribers, knockon.http_subscribers, knockon.outbox`;
   }
 
   /**

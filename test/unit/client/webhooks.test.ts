@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, it } from 'vitest';
-import { signatureHeaders } from '../../../src/activities/webhooks/http/sign.ts';
+import { signatureHeaders } from '../../../src/activities/runtime/http/sign.ts';
 import { verifyWebhook, WebhookVerificationError } from '../../../src/client/index.ts';
 
 const secretOf = () => `whsec_${randomBytes(32).toString('base64')}`;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { classifyResponse } from '../../../src/activities/webhooks/http/classify-response.ts';
-import type { HttpAttempt } from '../../../src/activities/webhooks/http/http-attempt.ts';
+import { classifyResponse } from '../../../src/activities/runtime/http/classify-response.ts';
+import type { HttpAttempt } from '../../../src/activities/runtime/http/http-attempt.ts';
 
 const url = 'https://shop.example:8443/hooks?token=secret';
 const attempt = (rest: Partial<HttpAttempt>): HttpAttempt => ({

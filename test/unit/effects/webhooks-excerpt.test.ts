@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { excerptOf } from '../../../src/activities/webhooks/http/excerpt.ts';
+import { excerptOf } from '../../../src/activities/runtime/http/excerpt.ts';
 
 type Body = Parameters<typeof excerptOf>[0]['body'];
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { retryAfterMs } from '../../../src/activities/webhooks/http/retry-after.ts';
+import { retryAfterMs } from '../../../src/activities/runtime/http/retry-after.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
 const now = Date.UTC(2024, 0, 15, 12);

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import type { Transaction } from '../../../db/client.ts';
 
 /** Whose locks, on what. */
@@ -10,6 +11,8 @@ export interface LockRequest {
   statementMs: number;
   /** Longest a transaction may lie idle before its holder counts as gone, in ms. */
   idleMs: number;
+  /** Somebody else is asked while they are held: no transaction may be open meanwhile. */
+  asksOthers?: boolean;
 }
 
 /** What a call got hold of. */
@@ -73,6 +76,16 @@ export class FencedOffError extends Error {
 /** Thrown where the locks can't be reached; the same call may pass later. */
 export class LocksAwayError extends Error {
   override name = 'LocksAwayError';
+}
+
+/** Ends a holder's statements and transactions that take too long. */
+export async function limitStatements(
+  tx: Transaction,
+  { statementMs, idleMs }: LockRequest,
+): Promise<void> {
+  await tx.execute(sql`
+    select set_config('statement_timeout', ${String(Math.ceil(statementMs))}, true),
+      set_config('idle_in_transaction_session_timeout', ${String(Math.ceil(idleMs))}, true)`);
 }
 
 /** Wakes those who wait in this process for a key that is held in this process. */

@@ -1,12 +1,14 @@
 import { sql } from 'drizzle-orm';
 import { lockKey } from '../../../db/advisory-locks.ts';
 import type { Database, Transaction } from '../../../db/client.ts';
+import { holdLeases } from './leases.ts';
 import { type LockRequest, type Locks, Releases } from './lock.ts';
 
 /**
  * Advisory locks that live as long as the transaction that writes: who has lost its lock has lost
  * its transaction too. Postgres notices at once when a holder's process dies, and ends the
- * transaction of one that stays silent for `idleMs`.
+ * transaction of one that stays silent for `idleMs`. Where others are asked meanwhile they are
+ * leases, and no transaction is open.
  */
 export function postgresLocks(db: Database['db']): Locks {
   const releases = new Releases();
@@ -14,6 +16,11 @@ export function postgresLocks(db: Database['db']): Locks {
     async hold(request, work) {
       let keys: string[] = [];
       try {
+        if (request.asksOthers)
+          return await holdLeases(db, request, async (held) => {
+            keys = held.keys;
+            return await work(held);
+          });
         return await db.transaction(async (tx) => {
           keys = await takeFree(tx, request);
           return await work({ keys, transaction: (write) => write(tx) });

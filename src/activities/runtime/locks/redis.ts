@@ -8,6 +8,7 @@ import {
   type LockRequest,
   type Locks,
   LocksAwayError,
+  limitStatements,
   Releases,
 } from './lock.ts';
 
@@ -120,7 +121,7 @@ export class RedisLocks implements Locks {
 
   #writeFenced<T>(request: LockRequest, held: Fenced, write: (tx: Transaction) => Promise<T>) {
     return this.#db.transaction(async (tx) => {
-      await limit(tx, request);
+      await limitStatements(tx, request);
       const result = await write(tx);
       await holdFences(tx, held);
       return result;
@@ -154,10 +155,4 @@ async function holdFences(tx: Transaction, { owner, token, keys }: Fenced): Prom
     throw new FencedOffError(
       'the lease ran out, and another worker has the lock: nothing was written',
     );
-}
-
-async function limit(tx: Transaction, { statementMs, idleMs }: LockRequest): Promise<void> {
-  await tx.execute(sql`
-    select set_config('statement_timeout', ${String(Math.ceil(statementMs))}, true),
-      set_config('idle_in_transaction_session_timeout', ${String(Math.ceil(idleMs))}, true)`);
 }

@@ -71,8 +71,9 @@ export interface Turn extends AdvancedCursors {
  */
 export function lockRequest(effect: Effect, keys: string[]): LockRequest {
   const { name: owner, timeout_ms } = effect;
-  const idleMs = 'transact' in effect ? Math.min(timeout_ms, 10_000) : timeout_ms;
-  return { owner, keys, statementMs: timeout_ms * 0.9, idleMs };
+  const asksOthers = !('transact' in effect);
+  const idleMs = asksOthers ? timeout_ms : Math.min(timeout_ms, 10_000);
+  return { owner, keys, statementMs: timeout_ms * 0.9, idleMs, asksOthers };
 }
 
 /** Does the events whose turn it is, and writes their receipts while their sequences are held. */

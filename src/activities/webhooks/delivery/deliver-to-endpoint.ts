@@ -4,8 +4,9 @@ import type { DomainEvent } from '../../../events/index.ts';
 import type { Seal } from '../../../seal.ts';
 import type { OpenOutcome } from '../../../transport/dispatch.ts';
 import { dead, type OutsideCall, retry } from '../../runtime/effect.ts';
-import type { Send } from '../http/send.ts';
-import { type CircuitOptions, claimProbe } from '../limits/endpoint-health.ts';
+import { type CircuitOptions, claimProbe } from '../../runtime/http/circuit.ts';
+import type { Send } from '../../runtime/http/send.ts';
+import { healthOf } from '../limits/endpoint-health.ts';
 import type { EndpointState } from '../limits/endpoint-state.ts';
 import { type RateSlot, slotAtOnce, takeRateSlots } from '../limits/rate-limit.ts';
 import type { Permit, RequestPermits } from '../limits/request-permits.ts';
@@ -139,7 +140,7 @@ class EndpointDeliveries {
     const { call, probeMs } = this.#shared;
     let result: Unfinished | null;
     try {
-      const { mine, inMs } = await claimProbe(call.db, first.endpoint_id, probeMs);
+      const { mine, inMs } = await claimProbe(call.db, healthOf(first.endpoint_id), probeMs);
       if (!mine && inMs !== null) return deliveries.map((delivery) => this.hold(delivery, inMs));
       result = await this.#attempt(first, permit, mine);
     } finally {

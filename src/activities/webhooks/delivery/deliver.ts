@@ -1,9 +1,9 @@
 import type { Database } from '../../../db/client.ts';
 import type { DomainEvent } from '../../../events/index.ts';
 import type { Seal } from '../../../seal.ts';
-import { classifyResponse, type ResponseClass } from '../http/classify-response.ts';
-import { type HttpAttempt, withoutResponse } from '../http/http-attempt.ts';
-import type { Send } from '../http/send.ts';
+import { classifyResponse, type ResponseClass } from '../../runtime/http/classify-response.ts';
+import { type HttpAttempt, withoutResponse } from '../../runtime/http/http-attempt.ts';
+import type { Send } from '../../runtime/http/send.ts';
 import type { EndpointHealth } from '../limits/endpoint-health.ts';
 import { type DeliveryAttempt, recordAttempt } from './record-attempt.ts';
 
@@ -57,7 +57,7 @@ async function sendTo(
   if (current === null) return unreadableSecret;
   const previous = previous_secret ? unseal(seal, previous_secret) : null;
   const secrets = previous === null ? [current] : [current, previous];
-  return await send({ url, secrets, event }, signal);
+  return await send({ url, secrets, id: event.id, body: JSON.stringify(event) }, signal);
 }
 
 function unseal(seal: Seal, secret: string): string | null {

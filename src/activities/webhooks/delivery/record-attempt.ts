@@ -2,8 +2,8 @@ import { sql } from 'drizzle-orm';
 import type { Database } from '../../../db/client.ts';
 import { missWhatWaits } from '../../../db/missed.ts';
 import { asynchronousCommit } from '../../../db/statements.ts';
-import type { ResponseClass } from '../http/classify-response.ts';
-import type { HttpAttempt } from '../http/http-attempt.ts';
+import type { ResponseClass } from '../../runtime/http/classify-response.ts';
+import type { HttpAttempt } from '../../runtime/http/http-attempt.ts';
 import {
   type EndpointAttempt,
   type EndpointHealth,

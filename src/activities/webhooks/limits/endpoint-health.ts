@@ -1,89 +1,34 @@
 import { type SQL, sql } from 'drizzle-orm';
-import type { Database } from '../../../db/client.ts';
-import type { ResponseClass } from '../http/classify-response.ts';
-import type { HttpAttempt } from '../http/http-attempt.ts';
-
-/** When the circuit of a failing endpoint opens, and when it is tried again. */
-export interface CircuitOptions {
-  /** Consecutive failures that open the circuit; 0 disables it. */
-  failures: number;
-  /** First wait before a probe, in ms. Later waits are as long as the endpoint has been failing. */
-  firstMs: number;
-  /** Longest wait before a probe, in ms. */
-  longestMs: number;
-}
-
-/** For deliveries outside a dispatch: they never open a circuit. */
-export const NO_CIRCUIT: CircuitOptions = { failures: 0, firstMs: 0, longestMs: 0 };
+import {
+  type Health,
+  type HealthAttempt,
+  type HealthRow,
+  healthUpdate,
+} from '../../runtime/http/circuit.ts';
 
 /** An endpoint's health after an attempt. */
-export interface EndpointHealth {
-  /** Time until the next probe, in ms. Null if the circuit is closed. */
-  probe_in_ms: number | null;
-  /** Time for which it wants no request, in ms. */
-  rest_in_ms: number | null;
+export interface EndpointHealth extends Health {
   is_disabled: boolean;
 }
 
 /** An attempt, as far as it matters to its endpoint's health. */
-export interface EndpointAttempt {
+export interface EndpointAttempt extends Omit<HealthAttempt, 'receiver'> {
   endpointId: string;
   url: string;
-  attempt: HttpAttempt;
-  responseClass: ResponseClass;
-  circuit: CircuitOptions;
-  /** The circuit was open, and this attempt tried whether the endpoint works again. */
-  isProbe?: boolean;
-  /** A single attempt outside a dispatch. Its failure does not count against the endpoint. */
-  isTest?: boolean;
 }
 
-/**
- * Claims the probe of a failing endpoint, so that only one delivery tries whether it works again.
- *
- * @param holdMs how long the claim lasts if this process dies
- * @returns whether the claim succeeded; if not, in how many ms the next probe is due, or null if
- * the endpoint works again
- */
-export async function claimProbe(
-  db: Database['db'],
-  endpointId: string,
-  holdMs: number,
-): Promise<{ mine: boolean; inMs: number | null }> {
-  const [row] = await db.execute(sql`
-    with mine as (
-      update knockon.endpoints set probe_at = now() + make_interval(secs => ${holdMs / 1000})
-      where id = ${endpointId} and probe_at <= now() returning id
-    )
-    select exists (select from mine) as mine,
-      extract(epoch from probe_at - now())::float8 * 1000 as in_ms
-    from knockon.endpoints where id = ${endpointId}`);
-  if (!row) return { mine: false, inMs: null };
-  // After a lost race the row here is the one from before, whose probe is already due.
-  const inMs = row.in_ms === null ? null : Math.max(1000, Number(row.in_ms));
-  return { mine: row.mine === true, inMs };
-}
+/** Where an endpoint's health stands. */
+export const healthOf = (endpointId: string): HealthRow => ({
+  table: sql`knockon.endpoints`,
+  is: sql`id = ${endpointId}`,
+});
 
-/**
- * The update of an endpoint's row after an attempt:
- *
- * - 410 disables the endpoint.
- * - Any other attempt that is not retried clears its failures.
- * - Retry-After makes it rest.
- * - A test, or the worker's own trouble, changes nothing.
- * - Everything else counts as a failure.
- */
+/** The update of an endpoint's row after an attempt. 410 disables the endpoint. */
 export function endpointHealthUpdate(made: EndpointAttempt): SQL {
-  const { endpointId, responseClass } = made;
-  if (responseClass.state === 'gone') return disable(endpointId, made.url);
-  if (responseClass.state !== 'retry') return clearFailures(endpointId);
-  const { cause, after_ms: restMs = 0 } = responseClass;
-  if (restMs > 0 && !made.isProbe) return rest(endpointId, cause, restMs);
-  if (made.isTest || made.attempt.failure?.ours) return changeNothing;
-  return countFailure(made, cause, restMs);
+  const { endpointId, url, responseClass } = made;
+  if (responseClass.state === 'gone') return disable(endpointId, url);
+  return healthUpdate({ ...made, receiver: healthOf(endpointId) });
 }
-
-const changeNothing = sql`update knockon.endpoints set failures = failures where false`;
 
 /** An address that was changed meanwhile has not answered 410. */
 const disable = (endpointId: string, url: string): SQL => sql`
@@ -91,39 +36,3 @@ const disable = (endpointId: string, url: string): SQL => sql`
     disabled_reason = 'It answered HTTP 410 (Gone).', failures = 0, failing_since = null,
     probe_at = null, failing_cause = null, resting_until = null
   where id = ${endpointId} and url = ${url} and disabled_at is null`;
-
-const clearFailures = (endpointId: string): SQL => sql`
-  update knockon.endpoints set failures = 0, failing_since = null, probe_at = null
-  where id = ${endpointId} and failures > 0`;
-
-/** A rest is no failure: the endpoint says how much it can take. */
-const rest = (endpointId: string, cause: string, restMs: number): SQL => sql`
-  update knockon.endpoints set resting_until = ${restingUntil(restMs)}, failing_cause = ${cause}
-  where id = ${endpointId}`;
-
-/** Of several attempts in flight the longest rest counts. */
-const restingUntil = (restMs: number): SQL =>
-  restMs > 0
-    ? sql`greatest(resting_until, now() + make_interval(secs => ${restMs / 1000}))`
-    : sql`resting_until`;
-
-/** While the circuit is open, only a probe moves the next probe. Other attempts began before. */
-function countFailure(
-  { endpointId, circuit: { failures, firstMs, longestMs }, isProbe = false }: EndpointAttempt,
-  cause: string,
-  restMs: number,
-): SQL {
-  const first = sql`make_interval(secs => ${firstMs / 1000})`;
-  const longest = sql`make_interval(secs => ${longestMs / 1000})`;
-  return sql`
-    update knockon.endpoints set failures = failures + 1, failing_cause = ${cause},
-      failing_since = case when ${failures} > 0 and failures + 1 >= ${failures}
-        then coalesce(failing_since, now()) end,
-      probe_at = case
-        when ${failures} = 0 or failures + 1 < ${failures} then null
-        when probe_at is null then now() + ${first}
-        when ${isProbe} then now() + least(greatest(now() - failing_since, ${first}), ${longest})
-        else probe_at end,
-      resting_until = ${restingUntil(restMs)}
-    where id = ${endpointId}`;
-}

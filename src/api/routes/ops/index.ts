@@ -9,6 +9,7 @@ import { opsEndpointRoutes } from './endpoints.ts';
 import { opsEventTypeRoutes } from './event-types.ts';
 import { opsEventRoutes } from './events.ts';
 import { historyRoutes } from './history.ts';
+import { httpSubscriberRoutes } from './http-subscribers.ts';
 import { opsKeyRoutes } from './keys.ts';
 import { opsLogRoutes } from './log.ts';
 import { operationRoutes } from './operations.ts';
@@ -39,6 +40,7 @@ const all = [
   opsSubscriberRoutes,
   scheduleRoutes,
   scheduleControlRoutes,
+  httpSubscriberRoutes,
   doctorRoutes,
   sessionRoutes,
   streamRoutes,

@@ -6,6 +6,11 @@ import { timestamp, uuid } from '../../fields.ts';
 const count = (description: string) => z.int().openapi({ description });
 const number = (description: string) => z.number().openapi({ description });
 
+export const subscriberName = z
+  .string()
+  .regex(/^[a-z][a-z0-9_-]{0,62}$/)
+  .openapi({ example: 'search' });
+
 export const host = z.enum(subscribers.host.enumValues).openapi({
   description:
     'Whose code does it: our worker’s (`effects`), that of a service which our worker asks ' +
@@ -68,6 +73,30 @@ export const status = z
     paused: z
       .object({ by: z.string(), reason: z.string(), at: timestamp, until: timestamp.nullable() })
       .nullable(),
+    http: z
+      .object({
+        url: z.string(),
+        ordering: z.enum(['none', 'key', 'exclusive']),
+        batch: z.int(),
+        timeout: z.string().openapi({ example: '30s' }),
+        attempts: z.int(),
+        changed_at: timestamp,
+        failing_since: timestamp
+          .nullable()
+          .openapi({ description: 'Set while it fails: one request at a time tries it then.' }),
+        failing_cause: z
+          .string()
+          .nullable()
+          .openapi({ description: 'Why the last request failed.', example: 'HTTP 500' }),
+        next_try_at: timestamp
+          .nullable()
+          .openapi({ description: 'Set while it fails, or has asked for a rest.' }),
+        previous_until: timestamp
+          .nullable()
+          .openapi({ description: 'Until then the secret before its own signs too.' }),
+      })
+      .nullable()
+      .openapi({ description: 'Of an HTTP service; null for every other.' }),
     retired: z
       .object({
         by: z.string(),

@@ -17,12 +17,9 @@ import { cursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { invalid } from '../../problem.ts';
 import { body, type Env, json, operation, router } from '../../router.ts';
 import { accepted, beginAs } from './operations.ts';
-import { advice, status } from './subscriber-schema.ts';
+import { advice, status, subscriberName } from './subscriber-schema.ts';
 
-const name = z
-  .string()
-  .regex(/^[a-z][a-z0-9_-]{0,62}$/)
-  .openapi({ example: 'search' });
+const name = subscriberName;
 const params = z.object({ name });
 const reason = text(1, 500).openapi({
   description: 'Why, for the next person who looks.',

@@ -14,6 +14,8 @@ export interface HttpAttempt {
   retryAfter: string | null;
   /** The response's Date header, unparsed. */
   date?: string | null;
+  /** The whole body, where it was to be read; null where it is longer than that. */
+  body?: string | null;
 }
 
 /** Why no response came. */

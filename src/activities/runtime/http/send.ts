@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { type Dispatcher, request } from 'undici';
-import type { DomainEvent } from '../../../events/index.ts';
 import { Names } from '../network/names.ts';
 import { addressRule, guardedAgent, type Networks, refuseUrl } from '../network/ssrf.ts';
-import { excerptOf } from './excerpt.ts';
+import { EXCERPT, excerptOf } from './excerpt.ts';
 import { type Failure, failureOf, type HttpAttempt, withoutResponse } from './http-attempt.ts';
 import { signatureHeaders } from './sign.ts';
 
@@ -11,15 +10,22 @@ const { version } = JSON.parse(
   readFileSync(new URL('../../../../package.json', import.meta.url), 'utf8'),
 ) as { version: string };
 
-export interface WebhookRequest {
+export interface SignedRequest {
   url: string;
   /** `whsec_<base64>`. */
   secrets: string[];
-  event: DomainEvent;
+  /** The same for every attempt: `webhook-id`. */
+  id: string;
+  /** JSON. */
+  body: string;
+  /** Longest attempt, in ms (default: the sender's). */
+  timeoutMs?: number;
+  /** Bytes of a 2xx response's body that are read, and no more; default: its beginning. */
+  reads?: number;
 }
 
-/** Sends a request once. Never throws for what the endpoint or the network does. */
-export type Send = (request: WebhookRequest, signal?: AbortSignal) => Promise<HttpAttempt>;
+/** Sends a request once. Never throws for what the receiver or the network does. */
+export type Send = (request: SignedRequest, signal?: AbortSignal) => Promise<HttpAttempt>;
 
 export interface SenderOptions extends Networks {
   /** Longest attempt, in ms. */
@@ -37,24 +43,25 @@ const interrupted: Failure = {
   ours: true,
 };
 
-/** Makes the function that sends webhooks, with connections and remembered names of its own. */
+/** Makes the function that sends signed requests, with connections and remembered names of its own. */
 export function createSender(options: SenderOptions): Send {
-  const { nameServers: servers, timeoutMs } = options;
+  const { nameServers: servers, timeoutMs: usualMs } = options;
   const isAllowed = addressRule(options);
-  const names = new Names({ servers, timeoutMs: Math.min(NAME_MS, timeoutMs / 2) });
-  const dispatcher = guardedAgent(isAllowed, names, timeoutMs);
-  return async (webhook, signal) => {
-    const refusal = refuseUrl(webhook.url, isAllowed);
+  const names = new Names({ servers, timeoutMs: Math.min(NAME_MS, usualMs / 2) });
+  const dispatcher = guardedAgent(isAllowed, names, usualMs);
+  return async (asked, signal) => {
+    const refusal = refuseUrl(asked.url, isAllowed);
     if (refusal) {
       const cause = refusal.endsWith('address') ? 'address refused' : 'URL refused';
       return withoutResponse(0, { cause, detail: refusal, final: true });
     }
+    const { timeoutMs = usualMs } = asked;
     const timeLimit = AbortSignal.timeout(timeoutMs);
     const stop = signal ? AbortSignal.any([signal, timeLimit]) : timeLimit;
     const started = performance.now();
     const elapsedMs = () => Math.round(performance.now() - started);
     try {
-      return await post(webhook, dispatcher, stop, elapsedMs);
+      return await post(asked, dispatcher, stop, elapsedMs);
     } catch (error) {
       const failure = signal?.aborted ? interrupted : failureOf(error, timeLimit, timeoutMs);
       return withoutResponse(elapsedMs(), failure);
@@ -63,26 +70,44 @@ export function createSender(options: SenderOptions): Send {
 }
 
 async function post(
-  { url, secrets, event }: WebhookRequest,
+  { url, secrets, id, body, reads }: SignedRequest,
   dispatcher: Dispatcher,
   signal: AbortSignal,
   elapsedMs: () => number,
 ): Promise<HttpAttempt> {
-  const body = JSON.stringify(event);
   const headers = {
     'content-type': 'application/json',
     'user-agent': `Knock-on/${version}`,
-    ...signatureHeaders(secrets, event.id, new Date(), body),
+    ...signatureHeaders(secrets, id, new Date(), body),
   };
   const response = await request(url, { dispatcher, method: 'POST', headers, body, signal });
   const latencyMs = elapsedMs();
   const header = (name: string) => [response.headers[name]].flat()[0] ?? null;
+  const { statusCode: status } = response;
+  const isRead = reads !== undefined && status >= 200 && status < 300;
+  const whole = isRead ? await readWhole(response.body, reads) : undefined;
   return {
-    status: response.statusCode,
+    status,
     latencyMs,
     failure: null,
     retryAfter: header('retry-after'),
     date: header('date'),
-    excerpt: await excerptOf(response),
+    excerpt: whole === undefined ? await excerptOf(response) : beginningOf(whole),
+    ...(whole !== undefined && { body: whole }),
   };
 }
+
+/** @returns null where it is longer; throws where it breaks off */
+async function readWhole(body: AsyncIterable<Buffer>, most: number): Promise<string | null> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > most) return null;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+const beginningOf = (whole: string | null): string | null =>
+  whole?.slice(0, EXCERPT).replaceAll('\0', '') || null;

@@ -8,7 +8,7 @@ import {
 import type { Dispatcher } from 'undici';
 
 /** Bytes that are kept of a body, decompressed; and bytes that are read of a compressed one. */
-const EXCERPT = 1024;
+export const EXCERPT = 1024;
 const COMPRESSED = 8 * 1024;
 
 /** Longest wait for the beginning of a body once its status has come, in ms. */

@@ -17,7 +17,8 @@ interface Why {
 }
 
 /**
- * Decides by the status:
+ * Decides by the status. `what` is told to people: what was sent.
+ *
  * - 2xx: delivered.
  * - 410: gone. The receiver wants nothing more, ever.
  * - 429 and 503: retried when the endpoint says, within a day.
@@ -25,29 +26,26 @@ interface Why {
  *
  * Without a response the failure decides: dead if it is final, else retried.
  */
-export function classifyResponse(
-  attempt: HttpAttempt,
-  url: string,
-  eventType: string,
-): ResponseClass {
+export function classifyResponse(attempt: HttpAttempt, url: string, what: string): ResponseClass {
   const host = URL.canParse(url) ? new URL(url).host : url;
   const { status, failure } = attempt;
   if (failure || status === null) {
     const { cause, detail, final } = failure ?? { cause: 'no answer', detail: '' };
-    const short = `${host} could not be given ${eventType}: ${cause}`;
+    const short = `${host} could not be given ${what}: ${cause}`;
     return { state: final ? 'dead' : 'retry', cause, reason: `${short} (${detail})`, short, host };
   }
   if (status >= 200 && status < 300) return { state: 'delivered' };
   const isRedirect = status >= 300 && status < 400;
   const note = isRedirect ? ' (redirects are not followed)' : '';
-  const short = `${host} answered ${status} to ${eventType}${note}`;
+  const short = `${host} answered ${status} to ${what}${note}`;
   const why = { cause: `HTTP ${status}`, reason: `${short}${quote(attempt)}`, short, host };
   if (status === 410) return { state: 'gone', ...why };
   const after_ms = status === 429 || status === 503 ? retryAfterMs(attempt) : undefined;
   return { state: 'retry', ...why, after_ms };
 }
 
-function quote({ excerpt }: HttpAttempt): string {
+/** The beginning of the answer's body, for reasons. */
+export function quote({ excerpt }: HttpAttempt): string {
   const body = excerpt?.replace(/\s+/g, ' ').trim();
   return body ? `: ${Array.from(body).slice(0, 200).join('')}` : '';
 }

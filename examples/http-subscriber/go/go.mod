@@ -1,0 +1,3 @@
+module knockon.example/http-subscriber
+
+go 1.23.0

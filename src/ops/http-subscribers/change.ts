@@ -1,0 +1,123 @@
+import { eq, sql } from 'drizzle-orm';
+import type { TransactionSql } from 'postgres';
+import type { Database } from '../../db/client.ts';
+import { httpSubscribers } from '../../db/schema/http-subscribers.ts';
+import { SCHEMA_SUBSCRIBER } from '../../outbox/check-payloads.ts';
+import { type Registration, writeRegistration } from '../../outbox/subscribers.ts';
+import { recordAction } from '../access/action-log.ts';
+
+export { TakenNameError } from '../../outbox/subscribers.ts';
+
+/** Whether a name is Knock-on's own. */
+export const isReserved = (name: string): boolean => name === SCHEMA_SUBSCRIBER;
+
+/** An HTTP subscriber as an operator asks for it. Times in ms. */
+export interface HttpSubscriber {
+  name: string;
+  description: string;
+  url: string;
+  event_types: string[];
+  ordering: Registration['ordering'];
+  /** Most events a request. */
+  batch: number;
+  /** Longest time of a request. */
+  timeout_ms: number;
+  /** Longest time of a call: a request, and what is done beside it. */
+  call_timeout_ms: number;
+  /** Tries of an event in all; 0: without end. */
+  attempts: number;
+  task_queue: string;
+  by: string;
+}
+
+/** Between tries: 1 s at first, then twice as long each time, up to 10 min. */
+const RETRY = { initial_ms: 1000, max_ms: 600_000, backoff: 2 };
+
+/**
+ * Subscribes an HTTP service, or changes it. A retired one is taken back. Another URL has not
+ * failed yet.
+ *
+ * @param sealed its secret, where it is new
+ * @returns whether it is new
+ * @throws TakenNameError
+ */
+export async function putHttpSubscriber(
+  { pg, db }: Database,
+  given: HttpSubscriber,
+  sealed: string,
+): Promise<boolean> {
+  const { name, url, by, event_types } = given;
+  const isNew = await pg.begin(async (tx) => {
+    await writeRegistration(tx, registrationOf(given));
+    await tx`
+      update knockon.subscribers set retired_at = null, retired_by = null, retired_open = null,
+        handed_to = null, retire_operation = null, created_at = now()
+      where name = ${name} and retired_at is not null`;
+    return await writeRow(tx, given, sealed);
+  });
+  const detail = { url, event_types: event_types.join(' ') };
+  await recordAction(db, { by, verb: 'subscribe', subject: name, detail });
+  return isNew;
+}
+
+const registrationOf = (given: HttpSubscriber): Registration => ({
+  name: given.name,
+  description: given.description,
+  host: 'http',
+  event_types: given.event_types,
+  task_queue: given.task_queue,
+  activity: given.name,
+  ordering: given.ordering,
+  batch: given.batch,
+  timeout_ms: given.call_timeout_ms,
+  retry: { attempts: given.attempts, ...RETRY },
+  again: given.ordering === 'none' ? 'asked' : 'never',
+});
+
+async function writeRow(
+  tx: TransactionSql,
+  { name, url, timeout_ms }: HttpSubscriber,
+  sealed: string,
+): Promise<boolean> {
+  const [row] = await tx<{ is_new: boolean }[]>`
+    insert into knockon.http_subscribers as h (name, url, secret, timeout_ms)
+    values (${name}, ${url}, ${sealed}, ${timeout_ms})
+    on conflict (name) do update set url = excluded.url, timeout_ms = excluded.timeout_ms,
+      changed_at = now(),
+      failures = case when h.url = excluded.url then h.failures else 0 end,
+      failing_since = case when h.url = excluded.url then h.failing_since end,
+      probe_at = case when h.url = excluded.url then h.probe_at end,
+      failing_cause = case when h.url = excluded.url then h.failing_cause end,
+      resting_until = case when h.url = excluded.url then h.resting_until end
+    returning xmax = 0 as is_new`;
+  return row!.is_new;
+}
+
+/** How long a secret that is replaced signs too. */
+const BOTH = sql`interval '24 hours'`;
+
+/**
+ * Replaces the signing secret; the one before it signs too for 24 hours.
+ *
+ * @returns until when; undefined where there is none of that name
+ */
+export async function rotateSecret(
+  { db }: Database,
+  { name, sealed, by }: { name: string; sealed: string; by: string },
+): Promise<Date | undefined> {
+  return await db.transaction(async (tx) => {
+    const [row] = await tx
+      .update(httpSubscribers)
+      .set({
+        previous_secret: sql`${httpSubscribers.secret}`,
+        previous_until: sql`now() + ${BOTH}`,
+        secret: sealed,
+        changed_at: sql`now()`,
+      })
+      .where(eq(httpSubscribers.name, name))
+      .returning();
+    if (!row) return undefined;
+    await recordAction(tx, { by, verb: 'rotate secret', subject: name });
+    return row.previous_until ?? undefined;
+  });
+}
