@@ -539,6 +539,7 @@ CREATE INDEX "events_message_id_id_index" ON "knockon"."events" USING btree ("me
 CREATE INDEX "events_uncommon" ON "knockon"."events" USING btree ("type","id") WHERE type <> 'message.created';--> statement-breakpoint
 CREATE INDEX "channels_workspace_id_id_index" ON "knockon"."channels" USING btree ("workspace_id","id");--> statement-breakpoint
 CREATE INDEX "members_handle_folded" ON "knockon"."members" USING btree ("workspace_id",lower(normalize("handle")));--> statement-breakpoint
+CREATE INDEX "messages_sent" ON "knockon"."messages" USING btree ("channel_id","sent_at","seq");--> statement-breakpoint
 CREATE INDEX "messages_speaker" ON "knockon"."messages" USING btree ("channel_id",lower("author"),"seq");--> statement-breakpoint
 CREATE INDEX "notifications_workspace_id_recipient_id_index" ON "knockon"."notifications" USING btree ("workspace_id","recipient","id");--> statement-breakpoint
 CREATE INDEX "dispatch_events_event_id_index" ON "knockon"."dispatch_events" USING btree ("event_id");--> statement-breakpoint

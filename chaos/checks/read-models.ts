@@ -34,7 +34,7 @@ export const summaries: Check = {
     >`
       select c.id,
         jsonb_build_object('messages', count(m.id), 'authors', count(distinct m.author),
-          'last', (array_agg(m.id order by m.seq desc))[1], 'text', (array_agg(m.text order by m.seq desc))[1]) as there,
+          'last', (array_agg(m.id order by m.sent_at desc, m.seq desc))[1], 'text', (array_agg(m.text order by m.sent_at desc, m.seq desc))[1]) as there,
         (select jsonb_build_object('messages', s.messages, 'authors', s.authors, 'last', s.last_message -> 'id', 'text', s.last_message -> 'text')
           from knockon.channel_summaries s where s.channel_id = c.id) as told
       from knockon.channels c join knockon.messages m on m.channel_id = c.id and m.deleted_at is null group by c.id`;

@@ -6,7 +6,7 @@ import type { SummaryStore } from './summary.ts';
 
 /**
  * Keeps each channel's summary. Counts are deltas, which receipts make exact. The last message is
- * read after the channel's row is locked. So the last transaction reads the newest message, and
+ * the one that was sent last, whenever it came. It is read after the channel's row is locked. So the last transaction reads the newest message, and
  * none overwrites it with an older one.
  *
  * @param summaries where summaries are served from. It gets each changed one before the commit.
@@ -33,11 +33,13 @@ const counts: Record<string, Delta['messages']> = {
 
 function toDelta(event: DomainEvent): Delta | [] {
   if (event.channel_id === null) return [];
+  const sentAt = String(event.payload.sent_at);
   return {
     workspace_id: event.workspace_id,
     channel_id: event.channel_id,
     author: String(event.payload.author),
     seq: Number(event.payload.seq),
+    sent_at: Number.isNaN(Date.parse(sentAt)) ? '-infinity' : sentAt,
     messages: counts[event.type] ?? 0,
   };
 }

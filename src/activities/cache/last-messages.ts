@@ -12,10 +12,12 @@ export interface LastMessages {
 }
 
 /**
- * The live message with the highest `seq` of each channel, a page of their texts at a time.
+ * The live message of each channel that was sent last, a page of their texts at a time. Of several
+ * of that moment it is the one with the highest `seq`. So what is imported later, but was sent
+ * earlier, is no news.
  *
  * It is a statement of its own, after the one that locked the rows: so it sees what others have
- * committed meanwhile. It starts from `top_seq`, so a channel whose end was deleted bit by bit is
+ * committed meanwhile. It starts from the top, so a channel whose end was deleted bit by bit is
  * not searched through all its tombstones each time.
  */
 export async function* lastMessages(
@@ -44,13 +46,16 @@ export async function* lastMessages(
 /** An array makes the planner look messages up by their ids, whatever it thinks of their number. */
 function lastIds(locked: LockedChannel[]): SQL {
   const channels = sql.param(locked.map(({ channel_id }) => channel_id));
-  const tops = sql.param(locked.map(({ top_seq }) => top_seq));
+  const moments = sql.param(locked.map(({ top_at }) => top_at));
+  const seqs = sql.param(locked.map(({ top_seq }) => top_seq));
   return sql`array(
     select (
       select m.id from knockon.messages m
-      where m.channel_id = t.channel_id and m.seq <= t.top_seq and m.deleted_at is null
-      order by m.seq desc limit 1
-    ) from unnest(${channels}::uuid[], ${tops}::bigint[]) as t (channel_id, top_seq)
+      where m.channel_id = t.channel_id and (m.sent_at, m.seq) <= (t.top_at::timestamptz, t.top_seq)
+        and m.deleted_at is null
+      order by m.sent_at desc, m.seq desc limit 1
+    ) from unnest(${channels}::uuid[], ${moments}::text[], ${seqs}::bigint[])
+      as t (channel_id, top_at, top_seq)
   )`;
 }
 

@@ -49,7 +49,7 @@ async function recount(tx: Transaction): Promise<LockedChannel[]> {
     from knockon.channels c where exists (select from knockon.messages m
       where m.channel_id = c.id)`);
   const rows = await tx.execute(sql`
-    select s.channel_id, c.last_seq::float8 as top_seq, (
+    select s.channel_id, 'infinity' as top_at, c.last_seq::float8 as top_seq, (
         select count(*) from knockon.channel_authors a where a.channel_id = s.channel_id
           and a.messages > 0
       )::int as authors

@@ -5,7 +5,7 @@ export interface ChannelSummary {
   channel_id: string;
   /** Live messages. */
   messages: number;
-  /** The live message with the highest `seq`; null in an empty channel. */
+  /** The live message that was sent last; null in an empty channel. */
   last_message: Message | null;
   /** Its `sent_at`; null in an empty channel. */
   last_activity_at: string | null;

@@ -53,6 +53,7 @@ export const messages = ownSchema.table(
   },
   (t) => [
     unique().on(t.channel_id, t.seq),
+    index('messages_sent').on(t.channel_id, t.sent_at, t.seq),
     index('messages_speaker').on(t.channel_id, sql`lower(${t.author})`, t.seq),
   ],
 );

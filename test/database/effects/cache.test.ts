@@ -22,8 +22,9 @@ async function recounted(
   Pick<ChannelSummary, 'messages' | 'authors'> & { last_seq: number | null; text: string | null }
 > {
   const [row] = await fresh.database.db.execute(sql`
-    select count(*)::int as messages, count(distinct author)::int as authors, max(seq)::int as last_seq,
-      (array_agg(text order by seq desc))[1] as text
+    select count(*)::int as messages, count(distinct author)::int as authors, 
+      (array_agg(seq order by sent_at desc, seq desc))[1]::int as last_seq,
+      (array_agg(text order by sent_at desc, seq desc))[1] as text
     from knockon.messages where channel_id = ${channelId} and deleted_at is null`);
   return row as never;
 }
@@ -57,6 +58,37 @@ test('the last message is shown as the API answers it, with its time as the last
     last_message: message,
     last_activity_at: '2024-01-15T12:00:00.120Z',
   });
+});
+
+test('what is imported later and was sent earlier is no news, and comes back when what is newer is gone', async () => {
+  const talk = await startConversation(fresh.database);
+  const at = (sentAt: string) => ({ sentAt: new Date(sentAt) });
+  const old = await talk.post('old', at('2009-02-23T10:00:00Z'));
+  const now = await talk.post('now', at('2024-01-15T12:00:00Z'));
+  const deliverAll = async (type: string, ids: string[]) =>
+    deliver(
+      fresh.database,
+      cache({ summaries }),
+      (await talk.events()).filter((e) => e.type === type && ids.includes(String(e.message_id))),
+    );
+  const last = async () => {
+    const summary = await summaries.get(talk.channelId);
+    return [summary?.last_message?.text, summary?.last_activity_at];
+  };
+  await deliverAll('message.created', [now.id]);
+  await deliverAll('message.created', [old.id]);
+  expect(await last()).toEqual(['now', '2024-01-15T12:00:00.000Z']);
+  const imported = await talk.post('imported', at('2012-01-01T00:00:00Z'));
+  await talk.edit(old.id, 'edited');
+  await deliverAll('message.updated', [old.id]);
+  await deliverAll('message.created', [imported.id]);
+  expect(await last()).toEqual(['now', '2024-01-15T12:00:00.000Z']);
+  await talk.remove(now.id);
+  await deliverAll('message.deleted', [now.id]);
+  expect(await last()).toEqual(['imported', '2012-01-01T00:00:00.000Z']);
+  await talk.remove(imported.id);
+  await deliverAll('message.deleted', [imported.id]);
+  expect(await last()).toEqual(['edited', '2009-02-23T10:00:00.000Z']);
 });
 
 test('an emptied channel has no last message and no activity', async () => {
