@@ -30,7 +30,7 @@ export const slowSearch: Drill = {
       insert into knockon.search_documents (message_id, workspace_id, channel_id, author, sent_at, version, document)
       select uuidv7(), ${customer.workspaceId}, ${customer.channelId}, 'drill', now(), 1, text
       from generate_series(1, ${LEFT_OVER}), (
-        select to_tsvector('english', 'harbour ' || string_agg(md5(n::text), ' ')) as text from generate_series(1, ${WORDS}) n) t`;
+        select to_tsvector('simple', 'harbour ' || string_agg(md5(n::text), ' ')) as text from generate_series(1, ${WORDS}) n) t`;
     stage.env.KNOCKON_API_KEY = customer.key;
     return {
       words: {},

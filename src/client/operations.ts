@@ -1133,8 +1133,9 @@ export type SearchHit = {
   /** How well it fits; only to be compared within one search. */
   rank: number;
   /**
-   * The places that fit, as HTML: hits in <mark>, all else escaped. Beyond
-   * 100,000 characters a page only the first 1,000 of a message are looked at.
+   * The text as HTML: what was found in <mark>, all else escaped. A long one is
+   * cut around what was found, with an ellipsis. Beyond 100,000 characters a page
+   * only the first 1,000 of a message are looked at.
    */
   highlight: string;
 };
@@ -2624,8 +2625,9 @@ export interface Operations {
     call: {
       query: {
         /**
-         * Words, `"an exact phrase"`, `-not`, `or`. Words are compared by their English
-         * stems. At most 64 words.
+         * Words, `"an exact phrase"`, `-not`, `or`, `prefix*`, `from:ada`,
+         * `in:general`, `before:2024-01-15`, `after:2024-01`. Accents and case may be
+         * left out, and English words are found by their stems too. At most 64 words.
          */
         q: string;
         channel_id?: string;
@@ -2638,6 +2640,11 @@ export interface Operations {
         from?: string;
         /** Sent before this moment. */
         to?: string;
+        /**
+         * By how well they fit, or the newest first (by `sent_at`): then every message
+         * that fits is listed.
+         */
+        sort?: 'rank' | 'newest';
         /** Most entries of the answer. */
         limit?: number;
         /** The last page's `next_cursor`. */
@@ -2648,6 +2655,8 @@ export interface Operations {
       data: SearchHit[];
       /** Null on the last page. */
       next_cursor: string | null;
+      /** What of `q` had no effect, as it was typed. */
+      ignored: string[];
     };
   };
   /**

@@ -5,13 +5,25 @@ import { withoutInvisible } from './invisible.ts';
  * `^D00ff00`, resets) and a terminal's (`ESC[31m`, links, single escapes). None takes a whole line:
  * what is broken off costs its first characters alone.
  */
-const CODES = new RegExp(
+const codes = [
+  String.raw`\x03(?:\d{1,2}(?:,\d{1,2})?)?`,
+  String.raw`\x04(?:[\da-fA-F]{6}(?:,[\da-fA-F]{6})?)?`,
+  String.raw`(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,4}[@-~]`,
+  String.raw`(?:\x1b\]|\x9d)[^\x07\x1b\x9c\n]{0,2048}(?:\x07|\x1b\\|\x9c)`,
+  String.raw`\x1b[ -/]{0,4}[0-Z\\^-~]`,
+];
+
+const CODES = new RegExp(codes.join('|'), 'g');
+
+/**
+ * Codes and what else is within words without being a part of them: controls that separate nothing,
+ * zero-width characters and marks of direction. Joiners are part of their words.
+ */
+export const HIDDEN = new RegExp(
   [
-    String.raw`\x03(?:\d{1,2}(?:,\d{1,2})?)?`,
-    String.raw`\x04(?:[\da-fA-F]{6}(?:,[\da-fA-F]{6})?)?`,
-    String.raw`(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,4}[@-~]`,
-    String.raw`(?:\x1b\]|\x9d)[^\x07\x1b\x9c\n]{0,2048}(?:\x07|\x1b\\|\x9c)`,
-    String.raw`\x1b[ -/]{0,4}[0-Z\\^-~]`,
+    ...codes,
+    String.raw`[\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u061c\u180e\u200b\u200e\u200f]`,
+    String.raw`[\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]`,
   ].join('|'),
   'g',
 );

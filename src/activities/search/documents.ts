@@ -2,12 +2,6 @@ import { type SQL, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 import type { Indexable } from './texts.ts';
 
-/**
- * Separates the two readings of a text, so that no phrase matches across their border. No text has
- * a blank as a lexeme.
- */
-const gap = sql`''' '':64'::tsvector`;
-
 const DOCUMENTS = sql`knockon.search_documents`;
 
 /** The table that a rebuild fills. */
@@ -30,15 +24,11 @@ export async function writeDocuments(
     insert into ${table} as d
       (message_id, workspace_id, channel_id, author, sent_at, version, document)
     select m.id, m.workspace_id, m.channel_id, m.author, m.sent_at, t.version,
-      case when t.parts = '' then to_tsvector('english', t.words)
-        else ts_delete(
-          to_tsvector('english', t.words) || ${gap} || to_tsvector('english', t.parts), ' ')
-      end
+      t.document::tsvector
     from unnest(
       ${column((m) => m.id)}::uuid[], ${column((m) => m.version)}::int[],
-      ${column((m) => m.reading?.words ?? null)}::text[],
-      ${column((m) => m.reading?.parts ?? null)}::text[]
-    ) as t (id, version, words, parts)
+      ${column((m) => m.document)}::text[]
+    ) as t (id, version, document)
       cross join lateral (select * from knockon.messages where id = t.id offset 0) m
     order by m.id
     on conflict (message_id) do update set version = excluded.version, document = excluded.document

@@ -10,7 +10,7 @@ export const search = () =>
   defineEffect({
     name: 'search',
     description:
-      'Finds messages by their words: full text in PostgreSQL, with phrases, negation and ranking.',
+      'Finds messages by their words in every language, with phrases, negation and ranking.',
     on: ['message.created', 'message.updated', 'message.deleted'],
     // Postgres needs 15 s for 500 messages of the greatest length.
     timeout: '2m',

@@ -1,19 +1,21 @@
 import { sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
-import { type SearchText, searchText } from '../../db/search-text.ts';
 import { mapInPauses } from '../../pauses.ts';
+import { documentOf } from '../../text/search/postgres.ts';
 import { fits, inPages, type Paged } from '../runtime/pages.ts';
 
-/** A message's text, ready to be indexed. `reading` is null if the message is deleted. */
+/** A message, ready to be indexed. `document` is null if the message is deleted. */
 export interface Indexable {
   id: string;
   version: number;
-  reading: SearchText | null;
+  /** For the type tsvector. */
+  document: string | null;
 }
 
 interface Row extends Paged {
   version: number;
   is_deleted: boolean;
+  author: string;
   text: string;
 }
 
@@ -23,18 +25,18 @@ interface Row extends Paged {
  */
 export async function* loadTexts(tx: Transaction, ids: string[]): AsyncGenerator<Indexable[]> {
   for await (const page of inPages(ids, (some) => read(tx, some)))
-    yield await mapInPauses(page, ({ id, version, is_deleted, text }) => ({
+    yield await mapInPauses(page, ({ id, version, is_deleted, ...message }) => ({
       id,
       version,
-      reading: is_deleted ? null : searchText(text),
+      document: is_deleted ? null : documentOf(message),
     }));
 }
 
 async function read(tx: Transaction, ids: string[]): Promise<Row[]> {
   const rows = await tx.execute(sql`
-    select id, version, is_deleted, bytes, ${fits} as fits, case when ${fits} then text end as text
+    select id, version, is_deleted, author, bytes, ${fits} as fits, case when ${fits} then text end as text
     from (
-      select id, version, deleted_at is not null as is_deleted, octet_length(text) as bytes, text
+      select id, version, author, deleted_at is not null as is_deleted, octet_length(text) as bytes, text
       from knockon.messages where id = any(${sql.param(ids)}::uuid[])
     ) m window w as (order by id) order by id`);
   return rows as unknown as Row[];

@@ -1,30 +1,33 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { TransactionSql } from 'postgres';
 import type { messages } from '../../db/schema/messages.ts';
-import { searchQuery } from '../../db/search-text.ts';
 import { ask } from '../../db/statements.ts';
-import { jointed, MARK } from '../highlight.ts';
+import { type TsQueries, tsQueriesOf } from '../../text/search/postgres.ts';
+import type { Query } from '../../text/search/query.ts';
 
 /** What is searched for, and where. */
 export interface Search {
   workspaceId: string;
-  /** As typed. */
-  q: string;
+  query: Query;
   channel_id?: string;
   author?: string;
   from?: Date;
   to?: Date;
+  sort: 'rank' | 'newest';
   limit: number;
   /**
-   * The last page's last hit (rank and message), and the newest message of the set that was ranked.
+   * The last page's last hit. By rank: with the newest message of the set that was ranked. Newest
+   * first: when it was sent.
    */
-  cursor?: [rank: number, id: string, newest?: string];
+  cursor?: [rank: number, id: string, newest?: string] | [sentAt: string, id: string];
 }
 
 /** A message that fits. */
 export interface Hit {
   id: string;
   rank: number;
+  /** When it was sent: RFC 3339 in UTC, with microseconds. */
+  sent_at: string;
   /**
    * Of the messages that were ranked, the greatest id: later pages leave out what is newer, so that
    * nothing moves.
@@ -38,71 +41,131 @@ export interface Hit {
  */
 const RANKED = 1000;
 
+/** The hits of a page and one more. */
+export async function findHits(tx: TransactionSql, given: Search): Promise<Hit[]> {
+  const queries = tsQueriesOf(given.query);
+  if (queries.matching === null && !isNarrow(given.query)) return [];
+  return given.sort === 'newest'
+    ? await findNewest(tx, given, queries)
+    : await findBest(tx, given, queries);
+}
+
+const isNarrow = ({ filters }: Query) =>
+  Boolean(filters.in.length || filters.notIn.length || filters.since || filters.until);
+
 /**
- * The best hits of a page and one more. `materialized`, so that ranking, which reads each text's
- * whole index entry, is done for these alone.
+ * The newest that have the words themselves, then those that have others of their stems.
+ * `materialized`, so that ranking, which reads each text's whole index entry, is done for these
+ * alone.
  */
-export async function findHits(
-  tx: TransactionSql,
-  { workspaceId, q, channel_id, author, from, to, limit, cursor }: Search,
-): Promise<Hit[]> {
-  const terms = sql`websearch_to_tsquery('english', ${searchQuery(q)})`;
-  const [rank, id, newest] = cursor ?? [];
+async function findBest(tx: TransactionSql, given: Search, queries: TsQueries): Promise<Hit[]> {
+  const { matching, exactly } = queries;
+  const [rank, id, newest] = (given.cursor ?? []) as [number?, string?, string?];
+  const some = (condition: SQL) => sql`(
+      select d.message_id, d.document, d.sent_at from knockon.search_documents d
+      where ${condition} and ${scope(given)}
+        ${newest ? sql`and d.message_id <= ${newest}` : sql``}
+      order by d.sent_at desc, d.message_id desc limit ${RANKED}
+    )`;
+  const fitting = exactly
+    ? sql`${some(fits(exactly))}
+      union all ${some(sql`${fits(matching)} and not ${fits(exactly)}`)} limit ${RANKED}`
+    : some(fits(matching));
+  return await ask<Hit>(
+    tx,
+    sql`
+    with fitting as materialized (${fitting}), ranked as (
+      select message_id as id, sent_at, ${rankBy(queries)} as rank from fitting
+    )
+    select id, rank, ${written} as sent_at,
+      (select message_id from fitting order by message_id desc limit 1) as newest
+    from ranked where ${isThere}
+      ${rank === undefined ? sql`` : sql`and (rank, id) < (${rank}::float8, ${id ?? null}::uuid)`}
+    order by rank desc, id desc limit ${given.limit + 1}`,
+  );
+}
+
+async function findNewest(tx: TransactionSql, given: Search, queries: TsQueries): Promise<Hit[]> {
+  const [sentAt, id] = given.cursor ?? [];
   return await ask<Hit>(
     tx,
     sql`
     with fitting as materialized (
-      select d.message_id, d.document from knockon.search_documents d
-      where d.workspace_id = ${workspaceId} and numnode(${terms}) > 0 and d.document @@ ${terms}
-        ${channel_id ? sql`and d.channel_id = ${channel_id}` : sql``}
-          ${author ? sql`and d.author = ${author}` : sql``}
-        ${from ? sql`and d.sent_at >= ${from.toISOString()}` : sql``}
-          ${to ? sql`and d.sent_at < ${to.toISOString()}` : sql``}
-        ${newest ? sql`and d.message_id <= ${newest}` : sql``}
+      select d.message_id as id, d.document, d.sent_at from knockon.search_documents d
+      where ${fits(queries.matching)} and ${scope(given)}
         and (select deleted_at is null from knockon.messages where id = d.message_id)
-      order by d.sent_at desc, d.message_id desc limit ${RANKED}
-    ), ranked as (
-      select message_id as id, ts_rank(document, ${terms})::float8 as rank from fitting
+        ${id ? sql`and (d.sent_at, d.message_id) < (${sentAt}::timestamptz, ${id}::uuid)` : sql``}
+      order by d.sent_at desc, d.message_id desc limit ${given.limit + 1}
     )
-    select id, rank, (select message_id from fitting order by message_id desc limit 1) as newest
-      from ranked
-    ${rank === undefined ? sql`` : sql`where (rank, id) < (${rank}::float8, ${id ?? null}::uuid)`}
-    order by rank desc, id desc limit ${limit + 1}`,
+    select id, ${rankBy(queries)} as rank, ${written} as sent_at, id as newest
+    from fitting order by fitting.sent_at desc, id desc`,
   );
+}
+
+const fits = (query: string | null): SQL =>
+  query === null ? sql`d.document is not null` : sql`d.document @@ ${query}::tsquery`;
+
+const rankBy = ({ ranking }: TsQueries): SQL =>
+  ranking.length === 0
+    ? sql`0::float8`
+    : sql.join(
+        ranking.map((query) => sql`ts_rank(document, ${query}::tsquery)::float8`),
+        sql` + `,
+      );
+
+const written = sql`to_char(sent_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+
+/** One that is not there has been deleted just now. */
+const isThere = sql`(select deleted_at is null from knockon.messages m where m.id = ranked.id)`;
+
+/** What is searched in, by the fields of the request and by what is typed. */
+function scope({ workspaceId, channel_id, author, from, to, query }: Search): SQL {
+  const { in: channels, notIn, since, until } = query.filters;
+  const after = [from, since].flatMap((moment) => moment?.toISOString() ?? []);
+  const before = [to, until].flatMap((moment) => moment?.toISOString() ?? []);
+  return sql.join(
+    [
+      sql`d.workspace_id = ${workspaceId}`,
+      ...(channel_id ? [sql`d.channel_id = ${channel_id}`] : []),
+      ...(author ? [sql`d.author = ${author}`] : []),
+      ...after.map((moment) => sql`d.sent_at >= ${moment}`),
+      ...before.map((moment) => sql`d.sent_at < ${moment}`),
+      ...(channels.length > 0 ? [sql`d.channel_id = any(${named(workspaceId, channels)})`] : []),
+      ...(notIn.length > 0 ? [sql`d.channel_id <> all(${named(workspaceId, notIn)})`] : []),
+    ],
+    sql` and `,
+  );
+}
+
+/** Channels by name, in any case, or by id. */
+function named(workspaceId: string, names: string[]): SQL {
+  const lower = names.map((name) => name.toLowerCase());
+  return sql`array(select id from knockon.channels where workspace_id = ${workspaceId}
+    and (normalize(name) = any(${sql.param(names)}::text[])
+      or lower(normalize(name)) = any(${sql.param(lower)}::text[])
+      or id::text = any(${sql.param(lower)}::text[])))`;
 }
 
 /** Bytes of text that a page has: it ends early where its messages are long. */
 const PAGE_BYTES = 2 * 1024 * 1024;
 
-/** Characters of a page that are highlighted, and of each message beyond that. */
-const HIGHLIGHTED = 100_000;
-const BEYOND = 1000;
-
-/** A hit's message, with its headline (see `highlighted`). */
-export type Found = typeof messages.$inferSelect & { headline: string };
-
-/** A text as far as it is highlighted; of a row of `found`. */
-const shown: SQL = sql`case when coalesce(characters, 0) < ${HIGHLIGHTED} then text
-  else left(text, ${BEYOND}) end`;
+/** A hit's message. */
+export type Found = typeof messages.$inferSelect;
 
 /** The messages of hits, in their order, as many as a page has bytes for, and one at least. */
-export async function readHits(tx: TransactionSql, q: string, hits: Hit[]): Promise<Found[]> {
-  const rows = await ask<Found>(
+export async function readHits(tx: TransactionSql, hits: Hit[]): Promise<Found[]> {
+  return await ask<Found>(
     tx,
     sql`
     with found as (
-      select m.*, t.place, sum(octet_length(m.text)) over before_it as bytes,
-        sum(char_length(m.text)) over before_it as characters
+      select m.*, t.place, sum(octet_length(m.text)) over before_it as bytes
       from unnest(${sql.param(hits.map((hit) => hit.id))}::uuid[]) with ordinality as t (id, place)
       cross join lateral (select * from knockon.messages where id = t.id
         and deleted_at is null offset 0) m
       window before_it as (order by t.place rows between unbounded preceding and 1 preceding)
     )
     select id, workspace_id, channel_id, seq::float8 as seq, author, text, metadata, version,
-      sent_at, created_at, updated_at, deleted_at,
-      ts_headline('english', ${jointed(shown)}, websearch_to_tsquery('english', ${searchQuery(q)}),
-        ${MARK.options}) as headline
+      sent_at, created_at, updated_at, deleted_at
     from found where coalesce(bytes, 0) < ${PAGE_BYTES} order by place`,
   );
-  return rows;
 }

@@ -5,6 +5,7 @@ import { audit } from '../../../src/activities/audit/index.ts';
 import type { createApp } from '../../../src/api/app.ts';
 import type { Database } from '../../../src/db/client.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
+import { documentOf } from '../../../src/text/search/postgres.ts';
 import { deliver } from '../effects/conversation.ts';
 
 interface Where {
@@ -25,12 +26,10 @@ export async function aLongHistory(
   { workspaceId, channelId }: Where,
   messages: number,
 ): Promise<void> {
-  const words = Array.from({ length: WORDS }, (_, i) => wordAt(i));
+  const text = Array.from({ length: 10_000 }, (_, i) => wordAt(((i + 1) * 7) % WORDS)).join(' ');
   await pg`
-    with longest as materialized (
-      select string_agg((${words}::text[])[1 + (i * 7) % ${WORDS}::int], ' ') as text from generate_series(1, 10000) i
-    ), indexed as materialized (
-      select text, to_tsvector('english', text) as document from longest
+    with indexed as materialized (
+      select ${text}::text as text, ${documentOf({ text, author: 'mallory' })}::tsvector as document
     ), stored as (
       insert into knockon.messages (id, workspace_id, channel_id, seq, author, text, sent_at, created_at, updated_at)
       select knockon.uuidv7(), ${workspaceId}, ${channelId}, 100000 + n, 'mallory', text, now(), now(), now()

@@ -3,6 +3,7 @@ import { auditKey } from '../../../src/activities/audit/hash.ts';
 import { verifyAudit } from '../../../src/activities/audit/verify.ts';
 import { connectDatabase, type Database } from '../../../src/db/client.ts';
 import { createHeavy, type Heavy } from '../../../src/db/heavy/heavy.ts';
+import { documentOf } from '../../../src/text/search/postgres.ts';
 import { aLongChain, aLongHistory, everyWord, served } from './heavy-data.ts';
 import { OPERATOR, useApi } from './test-api.ts';
 
@@ -38,7 +39,7 @@ async function indexed({ id, api_key, channel }: Workspace, text: string): Promi
   const posted = await api.post(channel, { text }, { key: api_key });
   await api.database.pg`
     insert into knockon.search_documents (message_id, workspace_id, channel_id, author, sent_at, version, document)
-    select id, ${id}, channel_id, author, sent_at, 1, to_tsvector('english', text) from knockon.messages where id = ${posted.body.id}`;
+    select id, ${id}, channel_id, author, sent_at, 1, ${documentOf({ text, author: 'ada' })}::tsvector from knockon.messages where id = ${posted.body.id}`;
   return posted.body.id;
 }
 
@@ -271,7 +272,7 @@ describe('what a search may be', () => {
         from generate_series(1, 1100) n returning *
       )
       insert into knockon.search_documents (message_id, workspace_id, channel_id, author, sent_at, version, document)
-      select id, workspace_id, channel_id, author, sent_at, 1, to_tsvector('english', text) from stored`;
+      select id, workspace_id, channel_id, author, sent_at, 1, to_tsvector('simple', text) from stored`;
     await api.database.pg`update knockon.channels set last_seq = 2000 where id = ${many.channel}`;
     const seen: { message: { id: string; seq: number }; rank: number }[] = [];
     for (let cursor = ''; ; ) {

@@ -1,14 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compose } from '../../../src/activities/notifications/mails.ts';
-import { highlighted } from '../../../src/api/highlight.ts';
 import { canonicalJson } from '../../../src/canonical-json.ts';
 import { jsonParser, ownReader } from '../../../src/cli/chat-log/json.ts';
 import { DIALECTS, logParser } from '../../../src/cli/chat-log/layouts.ts';
 import { resolved } from '../../../src/cli/chat-log/slack.ts';
-import { searchText } from '../../../src/db/search-text.ts';
 import { withoutFormatting } from '../../../src/text/formatting.ts';
 import { findMentions } from '../../../src/text/mentions/mentions.ts';
+import { highlight } from '../../../src/text/search/highlight.ts';
+import { documentOf } from '../../../src/text/search/postgres.ts';
+import { readQuery } from '../../../src/text/search/query.ts';
 
 const parserOf = (name: string) =>
   logParser(DIALECTS.find((dialect) => dialect.name === name)!, [], { name: 'log-2020-01-01' });
@@ -19,8 +20,9 @@ const lines = jsonParser(ownReader());
 /** Everything that reads what people write. */
 const readers: Record<string, (text: string) => unknown> = {
   findMentions,
-  searchText,
-  highlighted,
+  documentOf: (text) => documentOf({ text, author: text }),
+  readQuery,
+  highlight: (text) => highlight(text, everything),
   withoutFormatting,
   'the excerpt of a mail': (text) => compose({ ...mail, text }),
   'the names in a mail': (text) =>
@@ -45,6 +47,8 @@ const readers: Record<string, (text: string) => unknown> = {
   'a text of Slack': (text) => resolved(text, new Map()),
   'a JSON line': (text) => lines(JSON.stringify({ author: text, text, sent_at: text })),
 };
+
+const everything = readQuery('a* 名 "a a" 🎉 é -x');
 
 const mail = {
   notification_id: 'n',

@@ -1,0 +1,166 @@
+import { DENSE_SCRIPTS } from './pieces.ts';
+import type { Query } from './query.ts';
+import type { Step } from './terms.ts';
+import { type Token, tokensOf } from './tokens.ts';
+
+/** A place in a text, in UTF-16 units; `end` is behind it. */
+interface Span {
+  start: number;
+  end: number;
+}
+
+/** Texts of so many UTF-16 units are shown whole. */
+const WHOLE = 240;
+/** Of longer ones: so much before and after what was found, in so many places. */
+const AROUND = 100;
+const PLACES = 3;
+
+const ELLIPSIS = '…';
+
+const entities: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+const escaped = (text: string) => text.replace(/[&<>"']/g, (sign) => entities[sign] ?? sign);
+
+/**
+ * A text as safe HTML: what a search finds in `<mark>`, all else escaped. Long ones are cut at
+ * blanks or between signs, with an ellipsis, around what was found.
+ *
+ * @param lookedAt in how many UTF-16 units of it (default: in all)
+ */
+export function highlight(text: string, query: Query, lookedAt = Number.POSITIVE_INFINITY): string {
+  const spans = foundIn(text.slice(0, lookedAt), query);
+  return cutsOf(text, spans)
+    .map(({ start, end }, i, cuts) => {
+      const before = start === 0 ? '' : i === 0 ? `${ELLIPSIS} ` : ` ${ELLIPSIS} `;
+      const after = i === cuts.length - 1 && end < text.length ? ` ${ELLIPSIS}` : '';
+      return before + marked(text, { start, end }, spans) + after;
+    })
+    .join('');
+}
+
+function marked(text: string, { start, end }: Span, spans: Span[]): string {
+  let html = '';
+  let at = start;
+  for (const span of spans) {
+    if (span.end <= start || span.start >= end) continue;
+    const [from, to] = [Math.max(span.start, start), Math.min(span.end, end)];
+    html += `${escaped(text.slice(at, from))}<mark>${escaped(text.slice(from, to))}</mark>`;
+    at = to;
+  }
+  return html + escaped(text.slice(at, end));
+}
+
+/** Where a text has what is looked for: in its order, none touching the next. */
+export function foundIn(text: string, { branches }: Query): Span[] {
+  const terms = branches.flat().filter(({ isExcluded }) => !isExcluded);
+  const sequences = terms.flatMap((term) => term.sequences);
+  if (sequences.length === 0) return [];
+  const places = placesOf(tokensOf(text), sequences.flat());
+  return merged(sequences.flatMap((steps) => followed(steps, places)));
+}
+
+/** The tokens that fit a step, by their position. */
+type Places = Map<Step, Map<number, Span[]>>;
+
+function placesOf(tokens: Token[], steps: Step[]): Places {
+  const places: Places = new Map(steps.map((step) => [step, new Map()]));
+  const whole = new Map<string, Step[]>();
+  for (const step of steps.filter(({ isPrefix }) => !isPrefix))
+    for (const lexeme of step.lexemes) whole.set(lexeme, [...(whole.get(lexeme) ?? []), step]);
+  const prefixes = steps.filter(({ isPrefix }) => isPrefix);
+  const add = (step: Step, position: number, { start, end }: Span) => {
+    const there = places.get(step)!;
+    const span = { start, end };
+    const known = there.get(position);
+    if (known) known.push(span);
+    else there.set(position, [span]);
+  };
+  for (const token of tokens) {
+    const { lexeme, position, start, head } = token;
+    for (const step of whole.get(lexeme) ?? []) add(step, position, token);
+    for (const step of prefixes)
+      if (lexeme.startsWith(step.lexemes[0]!)) add(step, position, { start, end: head });
+  }
+  return places;
+}
+
+/** Where the steps follow each other. */
+function followed([first, ...rest]: Step[], places: Places): Span[] {
+  return [...places.get(first!)!].flatMap(([begun, spans]) => {
+    const all = [...spans];
+    let position = begun;
+    for (const step of rest) {
+      position += step.distance;
+      const next = places.get(step)!.get(position);
+      if (!next) return [];
+      all.push(...next);
+    }
+    return all;
+  });
+}
+
+function merged(spans: Span[]): Span[] {
+  const result: Span[] = [];
+  for (const { start, end } of spans.toSorted((a, b) => a.start - b.start)) {
+    const last = result.at(-1);
+    if (last && start <= last.end) last.end = Math.max(last.end, end);
+    else result.push({ start, end });
+  }
+  return result;
+}
+
+/** The parts of a text that are shown. */
+function cutsOf(text: string, spans: Span[]): Span[] {
+  if (text.length <= WHOLE) return [{ start: 0, end: text.length }];
+  if (spans.length === 0) return [{ start: 0, end: edgeBefore(text, WHOLE) }];
+  const cuts: Span[] = [];
+  for (const span of spans) {
+    const start = edgeAfter(text, Math.max(0, span.start - AROUND), span.start);
+    const end = edgeBefore(
+      text,
+      Math.min(text.length, Math.min(span.end, span.start + AROUND) + AROUND),
+    );
+    const last = cuts.at(-1);
+    if (last && start <= last.end) last.end = Math.max(last.end, end);
+    else if (cuts.length === PLACES) break;
+    else cuts.push({ start, end });
+  }
+  return cuts;
+}
+
+/** How far a blank is looked for before something else will do. */
+const FAR = 40;
+
+/** The last place up to that one where a text may end. */
+function edgeBefore(text: string, at: number): number {
+  if (at >= text.length) return text.length;
+  for (const isEnd of [/^\S\s/, ...BETWEEN])
+    for (let i = at; i > Math.max(0, at - FAR); i--)
+      if (isEnd.test(text.slice(i - 1, i + 1))) return i;
+  return at - halfOf(text, at);
+}
+
+/** The first place from that one where a text may begin, `last` at most. */
+function edgeAfter(text: string, at: number, last: number): number {
+  if (at === 0) return 0;
+  for (const isStart of [/^\s\S/, ...BETWEEN])
+    for (let i = at; i < Math.min(last, at + FAR); i++)
+      if (isStart.test(text.slice(i - 1, i + 1))) return i;
+  return last;
+}
+
+/** Between a word and what is none; between two signs of a script without spaces. */
+const LETTER = '[\\p{L}\\p{N}\\p{M}\\p{Cs}\\p{Cf}]';
+const BETWEEN = [
+  new RegExp(`^(?:${LETTER}(?!${LETTER}).|(?!${LETTER}).${LETTER})`, 'su'),
+  new RegExp(`^(?=\\p{L})[${DENSE_SCRIPTS}](?![\\p{M}\\p{Cf}\\uff9e\\uff9f])`, 'u'),
+];
+
+/** 1 between the halves of a character. */
+const halfOf = (text: string, at: number) => (/[\ud800-\udbff]/.test(text.charAt(at - 1)) ? 1 : 0);

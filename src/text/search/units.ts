@@ -1,0 +1,44 @@
+import { cut, exactForm } from './fold.ts';
+
+/** A sign of a script without spaces, with its marks. */
+export interface Unit {
+  text: string;
+  start: number;
+  end: number;
+}
+
+/** Syllables of Korean that are taken apart are one. */
+const UNIT = new RegExp(
+  '(?:[\\u1100-\\u115f\\ua960-\\ua97c][\\u1160-\\u11a7\\ud7b0-\\ud7c6]*[\\u11a8-\\u11ff\\ud7cb-\\ud7fb]*' +
+    '|[^])(?:\\p{M}|[\\u200c\\u200d]|[\\uff9e\\uff9f])*',
+  'gu',
+);
+
+/** Runs of which every character is a sign, and written as it is compared. */
+const PLAIN = /^[\u3041-\u3096\u30a1-\u30fa\u30fc\u4e00-\u9fff\uac00-\ud7a3]*$/;
+
+/** The signs of a run, as they are compared. Offsets are the run's. */
+export function unitsOf(run: string): Unit[] {
+  if (PLAIN.test(run)) return Array.from(run, (text, start) => ({ text, start, end: start + 1 }));
+  const isPlain = run.normalize('NFKC').toLowerCase() === run;
+  return Array.from(run.matchAll(UNIT), ({ 0: text, index }) => ({
+    text: isPlain ? cut(text) : exactForm(text),
+    start: index,
+    end: index + text.length,
+  }));
+}
+
+let segmenter: Intl.Segmenter | undefined;
+
+/** A dictionary takes 5 µs for a character and more: of a run only so much is looked up. */
+const LOOKED_UP = 500;
+
+/** The words of a run by the dictionaries of Unicode's library: for ranking, never for finding. */
+export function dictionaryWords(run: string): { text: string; start: number; end: number }[] {
+  segmenter ??= new Intl.Segmenter('en', { granularity: 'word' });
+  return Array.from(segmenter.segment(run.slice(0, LOOKED_UP)), ({ segment, index }) => ({
+    text: exactForm(segment),
+    start: index,
+    end: index + segment.length,
+  }));
+}

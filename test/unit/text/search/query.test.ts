@@ -1,0 +1,117 @@
+import { expect, it } from 'vitest';
+import { documentOf } from '../../../../src/text/search/postgres.ts';
+import { readQuery } from '../../../../src/text/search/query.ts';
+
+const LENGTH = 400_000;
+
+// What takes time by the square of its length would take minutes.
+it.each([
+  '"',
+  '-"',
+  '-',
+  '- "',
+  'a"',
+  '" ',
+  'or ',
+  'a or ',
+  '-or',
+  'aB',
+  'ABc',
+  'é',
+  '\u0301',
+  '字',
+  '😀',
+  ' ',
+  '\n',
+  '_',
+  'a_',
+])('reads a search or a text of %j alone in time by its length', (unit) => {
+  const text = unit.repeat(LENGTH / unit.length);
+  const began = performance.now();
+  readQuery(text);
+  documentOf({ text, author: 'ada' });
+  expect(performance.now() - began).toBeLessThan(5_000);
+});
+
+it.each([
+  ['', 0],
+  ['"" or - "', 0],
+  ['one', 1],
+  ['one OR two or three', 3],
+  ['-one "two three" node.js', 5],
+  ['or-else', 2],
+])('counts the words of %j', (typed, words) => {
+  expect(readQuery(typed).words).toBe(words);
+});
+
+it.each([
+  ['-coupon', true],
+  ['-coupon_code', true],
+  ['-"coupon code"', true],
+  ['-не', true],
+  ['-京', true],
+  ['-🍋', true],
+  ['-from:ada', true],
+  ['--force', false],
+  ['-x', false],
+  ['-1', false],
+  ['-12.5', false],
+  ['-Xmx512m', false],
+  ['-XX:+UseG1GC', false],
+  ['-DskipTests', false],
+  ['-Dkey=value', false],
+  ['-p8080:80', false],
+  ['−minus', false],
+  ['a-coupon', false],
+])('whether %j excludes is %j', (typed, isExcluded) => {
+  const { branches, filters } = readQuery(`deploy ${typed}`);
+  const excluded = branches.flat().some((term) => term.isExcluded);
+  expect(excluded || filters.notFrom.length > 0).toBe(isExcluded);
+});
+
+it.each([
+  ['"roll back"', 2],
+  ['“roll back”', 2],
+  ['„roll back“', 2],
+  ['”roll back”', 2],
+  ['«roll back»', 2],
+  ['»roll back«', 2],
+  ['‹roll back›', 2],
+  ['＂roll back＂', 2],
+  ['「roll back」', 2],
+  ['『roll back』', 2],
+  ['《roll back》', 2],
+  ['"roll back', 2],
+  ['“roll back"', 2],
+])('%s is a phrase', (typed, words) => {
+  const { branches } = readQuery(typed);
+  expect(branches.flat().map(({ sequences }) => sequences[0]?.length)).toEqual([words]);
+});
+
+it.each([
+  ['deploy -> !!! done', ['->', '!!!']],
+  [
+    'before:soon after:2024-13 after:2024-02-30 deploy',
+    ['before:soon', 'after:2024-13', 'after:2024-02-30'],
+  ],
+  ['or deploy or', ['or', 'or']],
+  ['deploy "" -', ['""', '-']],
+  ['what about the deploy', []],
+])('tells of %j what it ignores', (typed, ignored) => {
+  expect(readQuery(typed).ignored).toEqual(ignored);
+});
+
+it('reads filters apart from words', () => {
+  const { filters, words } = readQuery(
+    'from:@Léon -from:"Ada  Lovelace" in:#General -in:random after:2023 before:2024-02 after:2023-05-06T07:08:09Z x',
+  );
+  expect(words).toBe(1);
+  expect(filters).toEqual({
+    from: ['@leon'],
+    notFrom: ['@ada lovelace'],
+    in: ['General'],
+    notIn: ['random'],
+    since: new Date('2024-01-01T00:00:00Z'),
+    until: new Date('2024-02-01T00:00:00Z'),
+  });
+});
