@@ -150,6 +150,7 @@ CREATE TABLE "knockon"."notifications" (
 	"emailed_at" timestamp with time zone,
 	"email_counted_at" timestamp with time zone,
 	"email_over_quota_at" timestamp with time zone,
+	"withdrawn_at" timestamp with time zone,
 	CONSTRAINT "notifications_message_id_recipient_kind_unique" UNIQUE("message_id","recipient","kind")
 );
 --> statement-breakpoint

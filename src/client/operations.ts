@@ -1169,6 +1169,7 @@ export type Member = {
 };
 
 export type MemberSettings = {
+  /** Where mails go, in any script. */
   email?: string | null;
   /**
    * Without control characters, invisible ones and marks that override the

@@ -5,8 +5,8 @@ import type { OpenOutcome } from '../../transport/dispatch.ts';
 import { dead, defineEffect, laterIn, type OutsideCall, retry } from '../runtime/effect.ts';
 import { MailError, type Mailer } from './mailer.ts';
 import {
+  beginMail,
   compose,
-  isWithinQuota,
   type MailQuota,
   markEmailed,
   type PendingMail,
@@ -135,8 +135,8 @@ async function send(
   const text = await readMail(call.db, notification_id);
   // It was read or withdrawn meanwhile.
   if (!text) return [];
-  // It stays a notification in the app, which says so.
-  if (quota && !(await isWithinQuota(call.db, notification_id, quota))) return [];
+  // Over the quota it stays a notification in the app, which says so.
+  if (!(await beginMail(call.db, notification_id, quota))) return [];
   try {
     await mailer.send(compose(text), call.signal);
   } catch (error) {

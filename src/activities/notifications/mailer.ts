@@ -1,5 +1,6 @@
 import nodemailer from 'nodemailer';
-import { readRefusal } from './refusal.ts';
+import { needsSmtpUtf8 } from '../../text/email-address.ts';
+import { type Refusal, readRefusal } from './refusal.ts';
 import { ServerRest } from './server-rest.ts';
 
 export interface Mail {
@@ -99,7 +100,8 @@ class SmtpMailer implements Mailer {
       await this.#transmit(mail, signal ? AbortSignal.any([signal, limit]) : limit);
       this.#rest.noteSuccess();
     } catch (error) {
-      throw signal?.aborted ? this.#interrupted(isProbe) : this.#refused(error, isProbe);
+      if (signal?.aborted) throw this.#interrupted(isProbe);
+      throw this.#refused(readRefusal(error, needsSmtpUtf8(mail.to.address)), isProbe);
     }
   }
 
@@ -117,8 +119,7 @@ class SmtpMailer implements Mailer {
     return new MailError('interrupted', 'the worker stopped while the mail was sent', { inMs: 0 });
   }
 
-  #refused(error: unknown, isProbe: boolean): MailError {
-    const refusal = readRefusal(error);
+  #refused(refusal: Refusal, isProbe: boolean): MailError {
     const { kind, cause, reason, forAll } = refusal;
     if (kind === 'final' || kind === 'unsure') {
       this.#rest.noteSuccess();

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import type { DomainEvent } from '../../events/index.ts';
+import { withoutFormatting } from '../../text/formatting.ts';
 import type { Mail } from './mailer.ts';
 
 /** Most characters that a mail quotes of a message. */
@@ -44,7 +45,8 @@ const wanted = sql`knockon.notifications n
     select author, text, deleted_at from knockon.messages where id = n.message_id offset 0
   ) m
   where n.read_at is null and n.emailed_at is null and n.email_over_quota_at is null
-    and m.deleted_at is null and p.email is not null and p.emails = 'mentions'`;
+    and n.withdrawn_at is null and m.deleted_at is null and p.email is not null
+    and p.emails = 'mentions'`;
 
 /**
  * Finds the mails that are still to be sent for these events.
@@ -99,11 +101,25 @@ export interface MailQuota {
 
 /**
  * Counts an e-mail against its workspace's quota, once for all attempts. A mail over the quota is
- * marked as such and not sent.
+ * marked as such and not sent. From then on the notification is kept even if it is withdrawn: a
+ * person gets one mail of a message.
  *
  * @returns whether it may be sent
  */
-export async function isWithinQuota(
+export async function beginMail(
+  db: Database['db'],
+  notificationId: string,
+  quota: MailQuota | null,
+): Promise<boolean> {
+  if (quota) return await isWithinQuota(db, notificationId, quota);
+  const rows = await db.execute(sql`
+    update knockon.notifications set email_counted_at = coalesce(email_counted_at, now())
+    where id = ${notificationId} and withdrawn_at is null and email_over_quota_at is null
+    returning id`);
+  return rows.length > 0;
+}
+
+async function isWithinQuota(
   db: Database['db'],
   notificationId: string,
   { mails, seconds }: MailQuota,
@@ -166,11 +182,14 @@ const control = /[\p{Cc}\p{Zl}\p{Zp}]+/gu;
 
 /** For headers: anything that could end the line becomes a space. */
 function oneLine(text: string): string {
-  return Array.from(text.replace(control, ' ').trim()).slice(0, 100).join('');
+  const plain = withoutFormatting(text.replace(/[\t\n\r\u2028\u2029]+/gu, ' '));
+  return Array.from(plain.replace(control, ' ').trim()).slice(0, 100).join('');
 }
 
 function excerpt(text: string): string {
-  const lines = text.split(/\r\n|[\n\r\u2028\u2029]/u).map((line) => line.replace(control, ' '));
+  const lines = withoutFormatting(text)
+    .split(/\r\n|[\n\r\u2028\u2029]/u)
+    .map((line) => line.replace(control, ' '));
   const letters = Array.from(lines.join('\n').trim());
   return letters.length > QUOTED ? `${letters.slice(0, QUOTED).join('')}…` : letters.join('');
 }

@@ -109,15 +109,26 @@ async function write(
         ${column(mentioned, (m) => eventOf.get(m.message.id))}::uuid[],
         ${column(mentioned, (m) => m.recipient)}::text[]
       ) as t (message_id, event_id, recipient) join locked l on l.id = t.message_id
-    ), withdrawn as (
-      delete from knockon.notifications n using locked l
-      where n.message_id = l.id and n.kind = 'mention' and n.read_at is null
+    ), gone as (
+      select n.id, n.email_counted_at is not null as is_begun
+      from knockon.notifications n join locked l on n.message_id = l.id
+      where n.kind = 'mention' and n.read_at is null and n.withdrawn_at is null
         and not exists (
           select from mentioned m where m.message_id = n.message_id and m.recipient = n.recipient
         )
+      for update of n
+    ), deleted as (
+      delete from knockon.notifications n using gone g
+      where n.id = g.id and not g.is_begun
+    ), withdrawn as (
+      update knockon.notifications n set withdrawn_at = now() from gone g
+      where n.id = g.id and g.is_begun
     )
-    insert into knockon.notifications (workspace_id, channel_id, message_id, event_id, recipient, kind)
+    insert into knockon.notifications as n
+      (workspace_id, channel_id, message_id, event_id, recipient, kind)
     select workspace_id, channel_id, message_id, event_id, recipient, 'mention' from mentioned
     order by message_id, recipient
-    on conflict (message_id, recipient, kind) do nothing`);
+    on conflict (message_id, recipient, kind) do update
+      set withdrawn_at = null, event_id = excluded.event_id, created_at = now()
+      where n.withdrawn_at is not null`);
 }

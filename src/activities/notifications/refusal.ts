@@ -1,5 +1,7 @@
+import { blamedBy, blamedByCode } from './refusal-table.ts';
+
 /** Why a mail was not accepted, as far as nodemailer's error tells. */
-interface Refusal {
+export interface Refusal {
   /**
    * - `final`: this recipient or mail is refused for good.
    * - `ours`: our sender, login or server set-up is refused. The operator must mend that.
@@ -46,15 +48,18 @@ const OURS: [pattern: RegExp, trouble: string][] = [
 const RECIPIENTS =
   /no such|unknown|n[o']t exist|not found|mailbox|recipient|inactive|disabled user|over ?quota/i;
 
-/** Enhanced status codes (RFC 3463) of the recipient or mail, and of the sender. */
-const OF_RECIPIENT = /^5\.(1\.(?:[0-6]|10)|2\.\d+|4\.[146]|5\.0|6\.\d+|7\.(?:2|1[0-9]{2}))$/;
-const OF_SENDER = /^[45]\.(1\.[789]|4\.5|5\.[1-9]\d*|7\.\d+)$/;
+/** Answers of servers that can't read an address beyond ASCII (RFC 6531, 3.5). */
+const UNREADABLE = {
+  codes: [500, 501, 504, 553, 555],
+  statuses: /^(5\.6\.7|5\.1\.3|5\.5\.\d+)$/,
+};
 
-/** Reply codes that require a login or TLS. */
-const WANTS_LOGIN = [530, 534, 535, 538];
-
-/** Reads an error that nodemailer threw. */
-export function readRefusal(error: unknown): Refusal {
+/**
+ * Reads an error that nodemailer threw.
+ *
+ * @param isBeyondAscii the recipient's local part needs SMTPUTF8
+ */
+export function readRefusal(error: unknown, isBeyondAscii = false): Refusal {
   const { code = '', command = '', responseCode, message = '' } = (error ?? {}) as SmtpError;
   if (code === 'EAUTH' || code === 'ENOAUTH' || code === 'EOAUTH2')
     return ours('SMTP login refused', `the login is refused${said(error)}`, true);
@@ -68,8 +73,19 @@ export function readRefusal(error: unknown): Refusal {
       forAll: true,
     };
   if (forAll) return ours(OUR_SET_UP, `the mail server refuses us${said(error)}`, true);
+  if (isBeyondAscii && isUnreadable(error as SmtpError, responseCode))
+    return ofOne(
+      'final',
+      'SMTPUTF8 missing',
+      `the address needs SMTPUTF8, which the mail server does not take${said(error)}`,
+    );
   return readAnswer(error as SmtpError, responseCode);
 }
+
+const isUnreadable = ({ command, response = '' }: SmtpError, code: number): boolean =>
+  command === 'RCPT TO' &&
+  code >= 500 &&
+  (UNREADABLE.codes.includes(code) || UNREADABLE.statuses.test(statusOf(response)));
 
 /** For an error without an answer: the connection failed, or nodemailer itself refused. */
 function unanswered(code: string, message: string): Refusal {
@@ -98,8 +114,8 @@ function readAnswer(error: SmtpError, code: number): Refusal {
   const status = statusOf(text);
   const trouble = OURS.find(([pattern]) => pattern.test(text))?.[1];
   const isOurs =
-    WANTS_LOGIN.includes(code) ||
-    ((trouble !== undefined || (code >= 500 && OF_SENDER.test(status))) &&
+    blamedByCode(code) === 'us' ||
+    ((trouble !== undefined || (code >= 500 && blamedBy(status) === 'us')) &&
       !isOfRecipient(status, text, trouble));
   // Temporary refusals such as greylisting speak of senders too.
   const isLasting = code >= 500 || /\brelay|starttls|authenticat|not owned/i.test(text);
@@ -108,8 +124,8 @@ function readAnswer(error: SmtpError, code: number): Refusal {
     return ours(OUR_SET_UP, `the mail server refuses us${said(error)}${what}`, false);
   }
   const isOfMailbox = error.command === 'RCPT TO' && code >= 550 && code <= 553;
-  const isFinal =
-    code >= 500 && (OF_RECIPIENT.test(status) || RECIPIENTS.test(text) || isOfMailbox);
+  const isOfRecipientItself = [blamedBy(status), blamedByCode(code)].includes('recipient');
+  const isFinal = code >= 500 && (isOfRecipientItself || RECIPIENTS.test(text) || isOfMailbox);
   const reason = isFinal
     ? 'the recipient or the mail is refused for good'
     : 'the mail was not taken';
@@ -119,7 +135,7 @@ function readAnswer(error: SmtpError, code: number): Refusal {
 /** The refusal is of the recipient, though its words fit us too: a full mailbox has a quota. */
 function isOfRecipient(status: string, text: string, trouble: string | undefined): boolean {
   const isUs = trouble !== undefined && trouble !== 'our quota is used up';
-  if (OF_RECIPIENT.test(status)) return !isUs;
+  if (blamedBy(status) === 'recipient') return !isUs;
   return !isUs && RECIPIENTS.test(text);
 }
 

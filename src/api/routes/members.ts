@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { and, asc, eq, gt, sql } from 'drizzle-orm';
 import { members } from '../../db/schema/messages.ts';
+import { isEmailAddress } from '../../text/email-address.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { handle, name, timestamp } from '../fields.ts';
 import { cursor, limit, pageOf, toPage } from '../paging.ts';
@@ -10,10 +11,19 @@ import { body, json, operation, router } from '../router.ts';
 const settings = z
   .strictObject({
     email: z
-      .email({ message: 'must be an e-mail address' })
-      .max(254)
+      .string()
+      .normalize('NFC')
+      .refine(isEmailAddress, {
+        message: 'must be an e-mail address such as ada@example.com',
+      })
       .nullish()
-      .openapi({ example: 'ada@example.com' }),
+      .openapi({
+        type: ['string', 'null'],
+        format: 'idn-email',
+        maxLength: 254,
+        description: 'Where mails go, in any script.',
+        example: 'ada@example.com',
+      }),
     display_name: name.nullish().openapi({ type: ['string', 'null'], example: 'Ada Lovelace' }),
     emails: z
       .enum(['mentions', 'none'])

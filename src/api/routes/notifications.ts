@@ -59,6 +59,7 @@ const read = operation('POST /v1/notifications/{id}/read', 'readNotification', {
 const shown = ({
   workspace_id: _,
   email_counted_at: __,
+  withdrawn_at: ___,
   ...row
 }: typeof notifications.$inferSelect) => ({
   ...row,
@@ -76,6 +77,7 @@ export const notificationRoutes = ({ database: { db } }: ApiDependencies) =>
       const filters = [
         eq(notifications.workspace_id, c.get('workspaceId')),
         eq(notifications.recipient, recipient),
+        isNull(notifications.withdrawn_at),
         isBefore(notifications.id, cursor),
         unread === undefined
           ? undefined
@@ -98,6 +100,7 @@ export const notificationRoutes = ({ database: { db } }: ApiDependencies) =>
           and(
             eq(notifications.id, c.req.valid('param').id),
             eq(notifications.workspace_id, c.get('workspaceId')),
+            isNull(notifications.withdrawn_at),
           ),
         )
         .returning();

@@ -16,11 +16,13 @@ export const notifications = ownSchema.table(
     read_at: moment(),
     emailed_at: moment(),
     /**
-     * When its e-mail was counted against the workspace's quota, and when it was found to be over
-     * it: then it is not sent.
+     * When its e-mail was begun and counted against the workspace's quota, and when it was found to
+     * be over it: then it is not sent.
      */
     email_counted_at: moment(),
     email_over_quota_at: moment(),
+    /** When its mention was edited out. It is kept if a mail was begun: a person gets one. */
+    withdrawn_at: moment(),
   },
   (t) => [
     unique().on(t.message_id, t.recipient, t.kind),

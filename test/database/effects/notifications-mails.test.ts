@@ -395,5 +395,47 @@ test("a quota is a workspace's own, begins anew when its time is over, and count
   );
   await join('zoe');
   await perform([await posted('@zoe')], { graceMs: 0, quota });
-  expect(await overQuota()).toEqual({ bob: 'mailed', eve: 'over', zoe: 'mailed' });
+  expect(await overQuota()).toEqual({
+    bob: 'mailed',
+    eve: 'over',
+    zoe: 'mailed',
+  });
+});
+
+test('a person gets one mail of a message, whatever is edited in and out', async () => {
+  await join('bob');
+  const { id } = await talk.post('@bob');
+  const handled = async () => await perform(await talk.events(), { graceMs: 0 });
+  await handled();
+  for (const text of ['nobody', '@bob again', 'nobody', '@bob at last']) {
+    await talk.edit(id, text);
+    await handled();
+  }
+  expect(server.mails).toHaveLength(1);
+});
+
+test('a mention that was edited out and in before its mail is mailed once', async () => {
+  await join('bob');
+  const { id } = await talk.post('@bob');
+  for (const text of ['nobody', '@bob']) {
+    await perform(await talk.events());
+    await talk.edit(id, text);
+  }
+  await perform(await talk.events());
+  await anHourPasses();
+  await perform(await talk.events());
+  expect(server.mails).toHaveLength(1);
+});
+
+test('colours, zero-width characters and marks that turn the direction are in no mail', async () => {
+  await join('bob', { display_name: 'B\u202eob' });
+  const event = await posted(
+    '@bob \u000304,05red\u0003 \u001b[31mansi\u001b[0m zero\u200bwidth \u202eturned',
+    'a\u200bda',
+  );
+  expect(await perform([event], { graceMs: 0 })).toEqual([]);
+  const { raw } = server.mails[0]!;
+  expect(raw).toContain('> @bob red ansi zerowidth turned');
+  expect(raw).toContain('Subject: ada mentioned you in #channel 0\r\n');
+  expect(raw).toMatch(/^To: Bob <bob@example\.com>\r$/m);
 });

@@ -58,6 +58,10 @@ describe('an answer that blames our own set-up is ours to mend, one cause, and n
       '554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org',
     ],
     ['MAIL FROM', '530 5.7.0 Must issue a STARTTLS command first'],
+    ['RCPT TO', '553 5.7.1 Absenderadresse abgelehnt'],
+    ['RCPT TO', '550 5.7.60 SMTP; Client does not have permissions to send as this sender'],
+    ['RCPT TO', '550 5.7.27 送信者のドメインはメールを受け取りません'],
+    ['message', '550 5.7.20 no passing signature'],
     ['MAIL FROM', '538 Encryption required for requested authentication mechanism'],
     ['MAIL FROM', '553 5.1.8 no such domain'],
     ['MAIL FROM', '550 unknown user'],
@@ -91,6 +95,9 @@ describe('an answer about the recipient is final', () => {
     ['RCPT TO', '554 5.2.1 mailbox disabled'],
     ['RCPT TO', '550 5.4.1 Recipient address rejected: Access denied'],
     ['RCPT TO', '550 <relay@example.com>: no such user'],
+    ['RCPT TO', '556 that domain takes no mail'],
+    ['RCPT TO', '550 5.7.17 the mailbox has another owner'],
+    ['RCPT TO', '550 5.1.1 Kein solcher Empfänger'],
     ['message', '552 5.2.2 mailbox full'],
   ])('%s: %s', async (stage, answer) => {
     server.refuse(stage, answer);
@@ -187,4 +194,23 @@ describe('a server that falls silent holds a mail no longer than its limit, and 
     expect(await refusalOf('ann')).toBeUndefined();
     expect(server.connections).toBe(2);
   });
+});
+
+test('an address that only SMTPUTF8 can name is a dead letter that says so, where the server lacks it', async () => {
+  server.refuse('RCPT TO', '553 5.1.3 invalid address');
+  await expect(
+    mailer.send({ ...aMail(), to: { name: '', address: '用户@example.com' } }),
+  ).rejects.toMatchObject({
+    failure: 'SMTPUTF8 missing',
+    final: true,
+    message: expect.stringContaining('needs SMTPUTF8'),
+  });
+});
+
+test('a domain in any script is asked for in ASCII', async () => {
+  await mailer.send({
+    ...aMail(),
+    to: { name: '', address: 'bob@münchen.example' },
+  });
+  expect(server.asked.join()).toContain('bob@xn--mnchen-3ya.example');
 });
