@@ -128,6 +128,8 @@ describe('every route', () => {
   });
 
   test('answers 404 where an id in the path is not there, or is no id at all', async () => {
+    // What the tests above have made by PUT.
+    await api.database.pg`truncate knockon.subscribers, knockon.http_subscribers`;
     const withId = all.filter(({ path }) => path.includes('{'));
     for (const operation of withId.filter(({ method }) => method !== 'PUT')) {
       expectProblem(await send(operation), 404, titleOf(operation));

@@ -68,6 +68,10 @@ export const bodies: Record<string, unknown> = {
   'POST /v1/ops/subscribers/{name}/pause': { reason: 'a deploy', until: '2099-01-01T00:00:00Z' },
   'POST /v1/ops/subscribers/{name}/drain': { reason: 'a deploy', until: '2099-01-01T00:00:00Z' },
   'POST /v1/ops/subscribers/{name}/retire': { open: 'finish', reason: 'it is renamed' },
+  'PUT /v1/ops/subscribers/{name}': {
+    url: 'https://billing.example.com/events',
+    event_types: ['message.created'],
+  },
   'PUT /v1/ops/subscribers/{name}/limit': { per_second: 5 },
   'PUT /v1/ops/schedules/{name}': {
     workspace_id: ABSENT,

@@ -79,7 +79,11 @@ function dependencies(database: Database, seal: Seal): ApiDependencies {
       response_excerpt: 'ok',
     }),
     redeliver: async () => 'no event',
-    trySubscriber: async () => undefined,
+    trySubscriber: async (name) => {
+      const { pg } = database;
+      await pg`select from knockon.http_subscribers where name = ${name}`;
+      return undefined;
+    },
     taskQueueOf: (name) => `effects.${name}`,
     resetWorkflow: async (id) => {
       throw new ResetError('absent', `there is no workflow ${id}`);

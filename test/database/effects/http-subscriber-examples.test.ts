@@ -56,7 +56,7 @@ describe.each([
       await expect.poll(() => output, soon).toMatch(/listening on (\S+)/);
       const url = /listening on (\S+)/.exec(output)![1]!;
       const { database } = test;
-      await declareTypes(database, ['invoice.paid']);
+      await declareTypes(database, ['invoice.paid'], { schema: { type: 'object' } });
       const { workspaceId } = await aChannel(database);
       for (const [invoice, cents] of [
         ['42', 500],

@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import { subscribe as register } from '../../harness/messaging.ts';
+import { type CallOptions, OPERATOR, useApi } from './test-api.ts';
+
+const tried = {
+  call_id: 'call_1',
+  status: 204,
+  latency_ms: 3,
+  error: null,
+  response_excerpt: null,
+};
+const api = useApi({
+  trySubscriber: async (name) => (name === 'billing' ? tried : undefined),
+});
+
+const path = '/v1/ops/subscribers/billing';
+const asked = { url: 'https://billing.example.com/events', event_types: ['message.created'] };
+const call = (method: string, to = path, options: CallOptions = {}) =>
+  api.call(method, to, { key: OPERATOR, ...options });
+const put = (body: object, to = path) => call('PUT', to, { body });
+const sealed = async () =>
+  (await api.database.pg`select secret, previous_secret from knockon.http_subscribers`)[0]!;
+
+describe('an HTTP subscriber', () => {
+  it('is subscribed with a secret that is shown once, and changed afterwards', async () => {
+    const { status, body } = await put({ ...asked, timeout: '5s', per_second: 50 });
+    expect(status).toBe(201);
+    expect(body).toMatchObject({
+      name: 'billing',
+      host: 'http',
+      task_queue: 'effects.billing',
+      event_types: ['message.created'],
+      per_second: 50,
+      http: { url: asked.url, ordering: 'none', batch: 100, timeout: '5s', attempts: 20 },
+    });
+    expect(api.seal.open((await sealed()).secret)).toBe(body.secret);
+
+    const changed = await put({ ...asked, batch: 7, ordering: 'key', attempts: 0 });
+    expect(changed.status).toBe(200);
+    expect(changed.body).toMatchObject({
+      per_second: 50,
+      http: { ordering: 'key', batch: 7, timeout: '30s', attempts: 0 },
+    });
+    expect(changed.body.secret).toBeUndefined();
+    expect((await put({ ...asked, per_second: null })).body.per_second).toBeNull();
+  });
+
+  it('gets a new secret, and the old one signs too for a day', async () => {
+    const before = await sealed();
+    const { status, body } = await call('POST', `${path}/rotate_secret`);
+    expect(status).toBe(200);
+    expect(Date.parse(body.previous_until)).toBeGreaterThan(Date.now() + 23 * 3_600_000);
+    expect(await sealed()).toMatchObject({ previous_secret: before.secret });
+    expect(api.seal.open((await sealed()).secret)).toBe(body.secret);
+    expect((await call('GET')).body.http.previous_until).toBe(body.previous_until);
+    expect((await call('POST', '/v1/ops/subscribers/nobody/rotate_secret')).status).toBe(404);
+  });
+
+  it('is tried, and who is not there is not', async () => {
+    expect(await call('POST', `${path}/try`)).toMatchObject({ status: 200, body: tried });
+    expect((await call('POST', '/v1/ops/subscribers/nobody/try')).status).toBe(404);
+  });
+
+  it('is retired, and subscribed again', async () => {
+    const { status, body } = await call('DELETE');
+    expect(status).toBe(202);
+    expect(body).toMatchObject({ verb: 'retire' });
+    expect((await call('GET')).body).toMatchObject({ state: 'retired' });
+    expect(await put(asked)).toMatchObject({ status: 200, body: { state: 'active' } });
+    expect((await call('DELETE', '/v1/ops/subscribers/nobody')).status).toBe(404);
+  });
+
+  it('does not take the name of an effect', async () => {
+    await register(api.database, { name: 'search' });
+    const { status, body } = await put(asked, '/v1/ops/subscribers/search');
+    expect(status).toBe(409);
+    expect(body.detail).toContain('the name search belongs to an effect of our workers');
+    expect((await put(asked, '/v1/ops/subscribers/schema')).status).toBe(409);
+  });
+
+  it.each([
+    [{ url: 'ftp://example.com' }, 'url', /http: or https:/],
+    [{ url: 'https://10.0.0.1/' }, 'url', /private address/],
+    [{ event_types: [] }, 'event_types', /at least one/],
+    [{ event_types: ['invoice.payed'] }, 'event_types.0', /./],
+    [{ batch: 0 }, 'batch', /whole number from 1 to 1000/],
+    [{ batch: 2.5 }, 'batch', /whole number from 1 to 1000/],
+    [{ timeout: '6m' }, 'timeout', /from 1s to 5m/],
+    [{ timeout: 30 }, 'timeout', /from 1s to 5m/],
+    [{ attempts: -1 }, 'attempts', /whole number from 0 to 1000/],
+    [{ ordering: 'channel' }, 'ordering', /none, key or exclusive/],
+    [{ secret: 'mine' }, 'secret', /./],
+  ])('is refused with %o', async (wrong, at, message) => {
+    const { status, body } = await put({ ...asked, ...wrong });
+    expect(status).toBe(422);
+    expect(body.errors[0].path).toBe(at);
+    expect(body.errors[0].message).toMatch(message);
+  });
+});
