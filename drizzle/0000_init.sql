@@ -17,6 +17,26 @@ CREATE TABLE "knockon"."audit_heads" (
 	"head" "bytea" NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "knockon"."debounces" (
+	"subscriber" text NOT NULL,
+	"workspace_id" uuid NOT NULL,
+	"key" text NOT NULL,
+	"began_at" timestamp with time zone,
+	"newest_id" uuid,
+	"newest_seq" bigint,
+	"newest_at" timestamp with time zone,
+	"called_id" uuid,
+	"called_seq" bigint,
+	CONSTRAINT "debounces_subscriber_workspace_id_key_pk" PRIMARY KEY("subscriber","workspace_id","key")
+);
+--> statement-breakpoint
+CREATE TABLE "knockon"."merges" (
+	"event_id" uuid NOT NULL,
+	"subscriber" text NOT NULL,
+	"merged_into" uuid NOT NULL,
+	CONSTRAINT "merges_event_id_subscriber_pk" PRIMARY KEY("event_id","subscriber")
+);
+--> statement-breakpoint
 CREATE TABLE "knockon"."event_types" (
 	"name" text NOT NULL,
 	"version" smallint NOT NULL,

@@ -714,6 +714,11 @@ export type EffectState = {
   completed_at: string | null;
   /** `failed` because an operator has decided that it will not happen. */
   discarded: boolean;
+  /**
+   * `done` because it was done for this later event of the same key: the effect
+   * is debounced.
+   */
+  merged_into: string | null;
 };
 
 export type InspectedJourney = {

@@ -147,6 +147,8 @@ async function deleteDispatches(tx: TransactionSql, after: string, before: strin
       ) o where others = 0
     ), done as (
       delete from knockon.receipts where event_id = any((select ids from last_of)::uuid[])
+    ), merged as (
+      delete from knockon.merges where event_id = any((select ids from last_of)::uuid[])
     ), tried as (
       delete from knockon.attempts where event_id = any((select ids from last_of)::uuid[])
     ), gone as (

@@ -4,6 +4,7 @@ import type { Database, Transaction } from '../../db/client.ts';
 import type { DomainEvent, EventType } from '../../events/index.ts';
 import { refusedName } from '../../events/name.ts';
 import { effectQueue, type OpenOutcome, type RetryPolicy } from '../../transport/dispatch.ts';
+import type { DebouncePolicy } from './debounce/decide.ts';
 import type { PoisonPolicy } from './ordering/isolate.ts';
 
 /** An outcome, with details for Postgres and the worker's log that enter no history. */
@@ -67,6 +68,12 @@ interface Options<S extends OwnSettings, T extends AnyType> {
    */
   ordering?: 'none' | 'key' | 'exclusive';
   /**
+   * The last event of a key stands for those before it: the effect is called with it alone, once
+   * none has come for `wait`, or the oldest has waited for `most` (default ten times `wait`).
+   * Events without a key are called at once. Not for ordered effects.
+   */
+  debounce?: { by: 'key'; wait: StringValue; most?: StringValue };
+  /**
    * What an ordered effect does when an event's tries are used up. `block` (default): its key's
    * later events wait until that dead letter is retried or discarded. `park`: the key goes on
    * without it; retried later it comes out of order.
@@ -103,6 +110,9 @@ type Given<S extends OwnSettings> = S extends z.ZodObject ? { settings: z.output
 
 /** Default and limit of `batch`. */
 const MOST_EVENTS = 2000;
+
+/** Longest that an event may wait for others, in ms. */
+const LONGEST_DEBOUNCE = 24 * 3_600_000;
 
 /** What every call is given beside its events. */
 export interface Call {
@@ -170,6 +180,7 @@ export type Effect = (Pick<DatabaseEffect, 'transact'> | Pick<OutsideEffect, 'pe
     retry: RetryPolicy;
     timeout_ms: number;
     task_queue: string;
+    debounce?: DebouncePolicy;
   };
 
 /** Declares an effect. @throws TypeError if an option is invalid */
@@ -177,7 +188,7 @@ export function defineEffect<S extends OwnSettings = undefined, T extends AnyTyp
   options: DatabaseEffect<S, T> | OutsideEffect<S, T>,
 ): Effect {
   check(options);
-  const { timeout = '30s', retry = {}, ...rest } = options;
+  const { timeout = '30s', retry = {}, debounce, ...rest } = options;
   const { name, ordering = 'none' } = options;
   return Object.freeze({
     ...rest,
@@ -194,6 +205,7 @@ export function defineEffect<S extends OwnSettings = undefined, T extends AnyTyp
     },
     timeout_ms: duration(name, timeout),
     task_queue: effectQueue(name),
+    ...(debounce && { debounce: debouncePolicy(name, debounce) }),
   });
 }
 
@@ -218,6 +230,8 @@ function check(options: AnyOptions): void {
     refuse('done again it would be out of order; leave `again` out');
   if (!isOrdered && options.onPoison)
     refuse('`onPoison` is for ordered effects; set `ordering` too');
+  if (isOrdered && options.debounce)
+    refuse('`debounce` is not for ordered effects: what is merged is in no order; leave one out');
   if (!isWhole(attempts, 0, Number.POSITIVE_INFINITY))
     refuse(`retry.attempts ${attempts} is not a whole number from 0 (without end)`);
   if (limit && !(limit.perSecond > 0 && limit.perSecond <= 100_000))
@@ -241,6 +255,21 @@ function duration(name: string, text: StringValue): number {
   const value = ms(text);
   if (Number.isFinite(value) && value > 0) return value;
   throw invalid(name, `"${text}" is not a duration such as "30s"`);
+}
+
+/** @throws TypeError */
+function debouncePolicy(
+  name: string,
+  { by, wait, most }: NonNullable<Options<OwnSettings, AnyType>['debounce']>,
+): DebouncePolicy {
+  if (by !== 'key') throw invalid(name, `debounce.by ${JSON.stringify(by)} must be "key"`);
+  const wait_ms = duration(name, wait);
+  const most_ms = most === undefined ? 10 * wait_ms : duration(name, most);
+  if (most_ms < wait_ms)
+    throw invalid(name, `debounce.most "${most}" is shorter than debounce.wait "${wait}"`);
+  if (most_ms > LONGEST_DEBOUNCE)
+    throw invalid(name, `debounce.most of ${most_ms / 1000} s is longer than a day`);
+  return { wait_ms, most_ms };
 }
 
 type Which = DomainEvent | { event: DomainEvent; target: string };

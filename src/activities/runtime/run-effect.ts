@@ -6,6 +6,7 @@ import type { EffectAnswer, EffectCall, OpenOutcome } from '../../transport/disp
 import { CallFailure, FAILURE, isUnknownDispatch } from '../../transport/retry/failure.ts';
 import { CallReport, type TellAttempt } from './attempt-report.ts';
 import type { CallSlots } from './call-slots.ts';
+import { debouncing } from './debounce/debouncing.ts';
 import { asWaits, type Call, type DatabaseEffect, type Effect, machineTime } from './effect.ts';
 import { EventReader } from './event-reader.ts';
 import { explain } from './explain.ts';
@@ -69,7 +70,7 @@ export async function answer(
   options: CallOptions = {},
 ): Promise<EffectAnswer> {
   const report = new CallReport(call, options);
-  const calling = { effect: upcasting(effect), db, call, signal, options, report };
+  const calling = { effect: upcasting(debouncing(effect)), db, call, signal, options, report };
   const answered = await runOrPutOff(calling);
   if (answered.put_off !== undefined) return answered;
   report.outcomes(answered.open);

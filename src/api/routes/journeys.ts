@@ -26,6 +26,10 @@ export const effectSchema = z
     discarded: z.boolean().openapi({
       description: '`failed` because an operator has decided that it will not happen.',
     }),
+    merged_into: uuid.nullable().openapi({
+      description:
+        '`done` because it was done for this later event of the same key: the effect is debounced.',
+    }),
   })
   .openapi('EffectState');
 

@@ -11,6 +11,8 @@ export interface EffectView {
   /** When it is called again, where a timer says. */
   waiting_until?: string | null;
   completed_at: string | null;
+  /** The later event that it was done for, where the effect is debounced. */
+  merged_into?: string | null;
 }
 
 export interface EventView {
@@ -134,8 +136,9 @@ export function showEffect(terminal: Terminal, event: EventView, effect: EffectV
   const error = effect.last_error
     ? `\n      ${effect.last_error.trim().replaceAll('\n', '\n      ')}`
     : '';
+  const merged = effect.merged_into ? `, merged into ${effect.merged_into}` : '';
   const name = effect.subscriber.padEnd(16);
-  return `  ${styled(terminal, colour, sign)} ${name} ${when}${tries}${error}`;
+  return `  ${styled(terminal, colour, sign)} ${name} ${when}${merged}${tries}${error}`;
 }
 
 /** A journey as text: a paragraph an event, with the link to its workflow. */

@@ -18,7 +18,7 @@ interface TrackProps {
  * trying it again.
  */
 export function Track({ of, from, longest, ask }: TrackProps) {
-  const { subscriber, state, last_error, waiting_until, letters, discarded } = of;
+  const { subscriber, state, last_error, waiting_until, letters, discarded, merged_into } = of;
   const isRetried = letters.length > 0 && letters.every(({ retrying }) => retrying);
   const what = `${counted(letters.length, 'dead letter')} of ${subscriber}`;
   return (
@@ -30,6 +30,11 @@ export function Track({ of, from, longest, ask }: TrackProps) {
       <Rail of={of} from={from} longest={longest} />
       <span class="told">{told(of, from)}</span>
       {last_error && <p class={discarded ? 'beside muted' : 'beside error'}>{last_error}</p>}
+      {merged_into && (
+        <p class="beside muted">
+          Merged into <a href={to(`/journey/${merged_into}`)}>a later event of its key</a>
+        </p>
+      )}
       {waiting_until && (
         <p class="beside">
           Next try <When at={waiting_until} />, at {moment(waiting_until)}

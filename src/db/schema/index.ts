@@ -1,4 +1,5 @@
 export * from './audit.ts';
+export * from './debounces.ts';
 export * from './events.ts';
 export * from './http-subscribers.ts';
 export * from './ledger.ts';

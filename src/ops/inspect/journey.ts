@@ -1,5 +1,6 @@
 import { and, asc, eq, getTableColumns, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
+import { merges } from '../../db/schema/debounces.ts';
 import { events } from '../../db/schema/events.ts';
 import { messages } from '../../db/schema/messages.ts';
 import { discards } from '../../db/schema/operations.ts';
@@ -32,6 +33,11 @@ export interface EffectState {
   completed_at: string | null;
   /** `failed` because an operator has decided that it won't happen. */
   discarded: boolean;
+  /**
+   * `done` because it was done for this later event of the same key, whose effect is debounced;
+   * null: it was done itself.
+   */
+  merged_into: string | null;
 }
 
 /** An event, and what happened because of it. */
@@ -165,7 +171,7 @@ type Ledger = Awaited<ReturnType<typeof readLedger>>;
 
 /** Everything that is written down about these events' effects. */
 async function readLedger(db: Database['db'], ids: string[]) {
-  const [done, tried, dead, discarded, registered] = await Promise.all([
+  const [done, tried, dead, discarded, merged, registered] = await Promise.all([
     db.select().from(receipts).where(among(receipts.event_id, ids)),
     db
       .select({
@@ -176,9 +182,10 @@ async function readLedger(db: Database['db'], ids: string[]) {
       .where(among(attempts.event_id, ids)),
     db.select().from(deadLetters).where(among(deadLetters.event_id, ids)),
     db.select().from(discards).where(among(discards.event_id, ids)),
+    db.select().from(merges).where(among(merges.event_id, ids)),
     db.select({ name: subscribers.name, event_types: subscribers.event_types }).from(subscribers),
   ]);
-  return { done, tried, dead, discarded, registered };
+  return { done, tried, dead, discarded, merged, registered };
 }
 
 /**
@@ -202,7 +209,7 @@ function namesOf(
 }
 
 function effectState(
-  { done, tried, dead, discarded }: Ledger,
+  { done, tried, dead, discarded, merged }: Ledger,
   eventId: string,
   subscriber: string,
   started: boolean,
@@ -220,6 +227,7 @@ function effectState(
     waiting_until: null,
     completed_at: null,
     discarded: false,
+    merged_into: null,
   };
   const given = discarded.find(own);
   if (given) {
@@ -233,6 +241,7 @@ function effectState(
       attempts: count + 1,
       last_error: null,
       completed_at: receipt.completed_at.toISOString(),
+      merged_into: merged.find(own)?.merged_into ?? null,
     };
   const letter = dead.find(own);
   if (letter)

@@ -70,7 +70,13 @@ const states = async (id: string) => {
 describe("a message's journey", () => {
   test('before its dispatch has the effects of whoever is registered, all pending, and no workflow', async () => {
     const message = await posted();
-    const open = { tried_at: null, waiting_until: null, completed_at: null, discarded: false };
+    const open = {
+      tried_at: null,
+      waiting_until: null,
+      completed_at: null,
+      discarded: false,
+      merged_into: null,
+    };
     const pending = { state: 'pending', attempts: 0, last_error: null, ...open };
     expect(await journey(message.id)).toEqual({
       message_id: message.id,
@@ -168,6 +174,7 @@ describe("a message's journey", () => {
       waiting_until: null,
       completed_at: null,
       discarded: false,
+      merged_into: null,
     });
     for (const name of ['audit', 'search'])
       await api.database.db.insert(receipts).values({ ...own, subscriber: name });
@@ -217,6 +224,7 @@ describe("a message's journey", () => {
       waiting_until: null,
       completed_at: null,
       discarded: false,
+      merged_into: null,
     });
   });
 

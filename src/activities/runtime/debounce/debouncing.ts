@@ -1,0 +1,119 @@
+import type { Transaction } from '../../../db/client.ts';
+import type { DomainEvent } from '../../../events/index.ts';
+import { groupBy } from '../../../group-by.ts';
+import { type Answer, type Effect, laterIn, type Open } from '../effect.ts';
+import { type DebouncePolicy, type Decision, decide } from './decide.ts';
+import { lockStates, writeMerges, writeStates } from './store.ts';
+
+/** Why an event waits, for operators. */
+const REASON = 'debounced: it is waited whether another event of its key comes';
+
+/** What became of the events of a call. */
+interface Sorted {
+  /** The effect is called with these. */
+  called: DomainEvent[];
+  waits: Open[];
+  /** By the event, the one that stands for it. */
+  merged: Map<DomainEvent, string>;
+  follows: Map<DomainEvent, string>;
+}
+
+/**
+ * The effect, called with the last event of a key alone. Those before it get a receipt once that
+ * one is done. Events without a key are called at once. An effect that is not debounced stays as
+ * it is.
+ */
+export function debouncing(effect: Effect): Effect {
+  const { name, debounce } = effect;
+  if (!debounce) return effect;
+  if ('transact' in effect)
+    return {
+      ...effect,
+      async transact(tx, events, call) {
+        const sorted = await sort(tx, name, debounce, events);
+        const open = await callWith(sorted, (some) => effect.transact(tx, some, call));
+        await writeMerges(tx, name, mergedOf(sorted, open));
+        return [...open, ...waitsOf(sorted, open, debounce)];
+      },
+    };
+  return {
+    ...effect,
+    async perform(events, call) {
+      // A target's event has been called before.
+      if (call.target !== undefined || call.targets) return await effect.perform(events, call);
+      const sorted = await call.db.transaction((tx) => sort(tx, name, debounce, events));
+      const open = await callWith(sorted, (some) => effect.perform(some, call));
+      await writeMerges(call.db, name, mergedOf(sorted, open));
+      return [...open, ...waitsOf(sorted, open, debounce)];
+    },
+  };
+}
+
+const callWith = async (
+  { called }: Sorted,
+  run: (events: DomainEvent[]) => Promise<Answer | void>,
+): Promise<Open[]> => (called.length > 0 ? ((await run(called)) ?? []) : []);
+
+async function sort(
+  tx: Transaction,
+  subscriber: string,
+  policy: DebouncePolicy,
+  events: DomainEvent[],
+): Promise<Sorted> {
+  const isKeyed = (event: DomainEvent) => event.key !== null && event.seq !== null;
+  const sorted: Sorted = {
+    called: events.filter((event) => !isKeyed(event)),
+    waits: [],
+    merged: new Map(),
+    follows: new Map(),
+  };
+  const keys = groupBy(events.filter(isKeyed), ({ workspace_id, key }) => `${workspace_id} ${key}`);
+  if (keys.size === 0) return sorted;
+  const locked = await lockStates(
+    tx,
+    subscriber,
+    [...keys.values()].map(([first]) => first!),
+  );
+  for (const row of locked) {
+    const own = keys.get(`${row.workspace_id} ${row.key}`) ?? [];
+    const keyed = own
+      .map(({ id, seq, timestamp }) => ({ id, seq: seq!, at: Date.parse(timestamp) }))
+      .sort((a, b) => a.seq - b.seq);
+    const { state, decisions } = decide(row.state, keyed, row.fate, row.now, policy);
+    row.state = state;
+    for (const event of own) put(sorted, event, decisions.get(event.id)!);
+  }
+  await writeStates(tx, subscriber, locked);
+  return sorted;
+}
+
+function put(sorted: Sorted, event: DomainEvent, decision: Decision): void {
+  switch (decision.kind) {
+    case 'call':
+      sorted.called.push(event);
+      break;
+    case 'wait':
+      sorted.waits.push(laterIn(event, decision.ms, REASON));
+      break;
+    case 'merge':
+      sorted.merged.set(event, decision.into);
+      break;
+    case 'follow':
+      sorted.follows.set(event, decision.into);
+  }
+}
+
+const isOpen = (open: Open[], id: string) => open.some(({ event_id }) => event_id === id);
+
+const mergedOf = ({ merged, follows }: Sorted, open: Open[]): [DomainEvent, string][] => [
+  ...merged,
+  ...[...follows].filter(([, into]) => !isOpen(open, into)),
+];
+
+/** What follows an event that is not done waits with it. */
+const waitsOf = ({ waits, follows }: Sorted, open: Open[], { wait_ms }: DebouncePolicy): Open[] => [
+  ...waits,
+  ...[...follows].flatMap(([event, into]) =>
+    isOpen(open, into) ? [laterIn(event, Math.max(1000, wait_ms), REASON)] : [],
+  ),
+];

@@ -1,0 +1,109 @@
+// What a debounced effect does with the events of one key. Pure: it follows from what is written
+// down, the events of a call and the database's clock.
+
+/** How long the events of a key are waited for, in ms. */
+export interface DebouncePolicy {
+  /** After an event, whether another one comes. */
+  wait_ms: number;
+  /** Longest that the oldest one waits. */
+  most_ms: number;
+}
+
+/** An event of the key. `at` is its time in the log, in ms since 1970. */
+export interface KeyedEvent {
+  id: string;
+  seq: number;
+  at: number;
+}
+
+/** What is written down of the key. */
+export interface DebounceState {
+  /** Of the oldest event that waits; null: none does. */
+  began_at: number | null;
+  newest: KeyedEvent | null;
+  /** The last that the effect was called with. */
+  called: Pick<KeyedEvent, 'id' | 'seq'> | null;
+}
+
+/** What became of an event that is not of this call: it is open, has a receipt, or is given up. */
+export type Fate = 'open' | 'done' | 'dead';
+
+/** What is to become of an event. */
+export type Decision =
+  | { kind: 'call' }
+  /** Call again in so long. */
+  | { kind: 'wait'; ms: number }
+  /** That one stands for it, and is done. */
+  | { kind: 'merge'; into: string }
+  /** That one stands for it, and is called now. */
+  | { kind: 'follow'; into: string };
+
+interface Decided {
+  state: DebounceState;
+  decisions: Map<string, Decision>;
+}
+
+/** How long the newest event is waited for that is due and is not of this call, in ms. */
+const SOON = 1000;
+
+/** @param events of one call, by their `seq` @param fate of the newest and of the called event */
+export function decide(
+  before: DebounceState,
+  events: KeyedEvent[],
+  fate: { newest: Fate; called: Fate },
+  now: number,
+  policy: DebouncePolicy,
+): Decided {
+  const isHere = (id: string | undefined) => events.some((event) => event.id === id);
+  const { called } = before;
+  const decisions = new Map<string, Decision>();
+  const fresh: KeyedEvent[] = [];
+  for (const event of events) {
+    const known = called && decideKnown(event, called, isHere(called.id), fate.called, policy);
+    if (known) decisions.set(event.id, known);
+    else fresh.push(event);
+  }
+  if (fresh.length === 0) return { state: before, decisions };
+  const waiting = join(before, fresh, isHere(before.newest?.id) ? 'open' : fate.newest);
+  const due = Math.min(waiting.newest.at + policy.wait_ms, waiting.began_at + policy.most_ms);
+  const last = fresh.at(-1)!;
+  const isOverdue = now >= waiting.began_at + policy.most_ms + SOON;
+  if (now < due || (waiting.newest.id !== last.id && !isOverdue)) {
+    const ms = Math.max(SOON, due - now);
+    for (const { id } of fresh) decisions.set(id, { kind: 'wait', ms: now < due ? due - now : ms });
+    return { state: { ...waiting, called }, decisions };
+  }
+  // What was called before and is tried again need not be: the last one stands for it too.
+  for (const { id, seq } of events)
+    if (seq <= last.seq && decisions.get(id)?.kind !== 'merge')
+      decisions.set(id, { kind: 'follow', into: last.id });
+  decisions.set(last.id, { kind: 'call' });
+  const isAll = waiting.newest.id === last.id;
+  const rest = isAll ? null : waiting.newest;
+  return { state: { began_at: rest?.at ?? null, newest: rest, called: last }, decisions };
+}
+
+/** @returns null where the event that was called says nothing of it */
+function decideKnown(
+  { id, seq }: KeyedEvent,
+  called: Pick<KeyedEvent, 'id' | 'seq'>,
+  isHere: boolean,
+  fate: Fate,
+  { wait_ms }: DebouncePolicy,
+): Decision | null {
+  if (seq > called.seq) return null;
+  if (id === called.id) return { kind: 'call' };
+  if (isHere) return { kind: 'follow', into: called.id };
+  if (fate === 'done') return { kind: 'merge', into: called.id };
+  return fate === 'open' ? { kind: 'wait', ms: Math.max(SOON, wait_ms) } : null;
+}
+
+/** What waits with these. One that is settled without having been called waits no more. */
+function join({ began_at, newest }: DebounceState, fresh: KeyedEvent[], fate: Fate) {
+  const last = fresh.at(-1)!;
+  const isKept = newest !== null && fate === 'open' && newest.seq > last.seq;
+  return {
+    began_at: Math.min(began_at ?? Number.POSITIVE_INFINITY, ...fresh.map(({ at }) => at)),
+    newest: isKept ? newest : last,
+  };
+}

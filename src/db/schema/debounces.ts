@@ -1,0 +1,33 @@
+import { bigint, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { moment, ownSchema } from './columns.ts';
+
+/** How far a debounced effect has come with a key: what waits, and what was done last. */
+export const debounces = ownSchema.table(
+  'debounces',
+  {
+    subscriber: text().notNull(),
+    workspace_id: uuid().notNull(),
+    key: text().notNull(),
+    /** Of the oldest event that waits; null: none does. */
+    began_at: moment(),
+    /** The newest that waits. */
+    newest_id: uuid(),
+    newest_seq: bigint({ mode: 'number' }),
+    newest_at: moment(),
+    /** The last that the effect was called with. It stands for those before it. */
+    called_id: uuid(),
+    called_seq: bigint({ mode: 'number' }),
+  },
+  (t) => [primaryKey({ columns: [t.subscriber, t.workspace_id, t.key] })],
+);
+
+/** Effects that did not happen by themselves: a later event of the key stands for this one. */
+export const merges = ownSchema.table(
+  'merges',
+  {
+    event_id: uuid().notNull(),
+    subscriber: text().notNull(),
+    merged_into: uuid().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.event_id, t.subscriber] })],
+);

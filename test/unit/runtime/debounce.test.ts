@@ -1,0 +1,178 @@
+import { describe, expect, test } from 'vitest';
+import {
+  type DebounceState,
+  decide,
+  type Fate,
+  type KeyedEvent,
+} from '../../../src/activities/runtime/debounce/decide.ts';
+import { defineEffect } from '../../../src/activities/runtime/effect.ts';
+
+/** As good as random, the same each time. */
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+const WAIT = 10_000;
+/** An event is called so much later at most, and each timer ends so much late at most, in ms. */
+const LATE = 500;
+
+interface Trouble {
+  /** How often a call fails, and how often an event can never succeed. */
+  failing: number;
+  dead: number;
+  /** How often a worker dies, before it has done anything or right after. */
+  dying: number;
+}
+const NONE: Trouble = { failing: 0, dead: 0, dying: 0 };
+
+/** Runs the events of one key to their end. Nothing of it is in memory but what is written down. */
+function run(events: KeyedEvent[], most: number, random: () => number, trouble: Trouble) {
+  let state: DebounceState = { began_at: null, newest: null, called: null };
+  const fates = new Map<string, Fate>();
+  const merged = new Map<string, string>();
+  const calls: { id: string; at: number }[] = [];
+  const doomed = new Set(events.filter(() => random() < trouble.dead).map(({ id }) => id));
+  const fateOf = (id: string | undefined): Fate => (id && fates.get(id)) || 'open';
+  const queue = events.map((event) => ({ at: event.at + random() * LATE, events: [event] }));
+  for (let steps = 0; queue.length > 0; steps++) {
+    if (steps > 200 * events.length) throw new Error('it comes to no end');
+    queue.sort((a, b) => a.at - b.at);
+    const next = queue.shift()!;
+    // Calls that are due together are one, as often as not.
+    if (queue[0] && queue[0].at - next.at < LATE && random() < 0.5)
+      next.events.push(...queue.shift()!.events);
+    const open = next.events
+      .filter(({ id }) => fateOf(id) === 'open')
+      .sort((a, b) => a.seq - b.seq);
+    if (open.length === 0) continue;
+    const again = (ms: number, some: KeyedEvent[]) =>
+      queue.push({ at: next.at + ms + random() * LATE, events: some });
+    if (random() < trouble.dying) {
+      again(100, open);
+      continue;
+    }
+    const fate = { newest: fateOf(state.newest?.id), called: fateOf(state.called?.id) };
+    const decided = decide(state, open, fate, next.at, { wait_ms: WAIT, most_ms: most });
+    state = decided.state;
+    const called = open.filter(({ id }) => decided.decisions.get(id)?.kind === 'call');
+    expect(called.length).toBeLessThanOrEqual(1);
+    let done = true;
+    for (const { id } of called) {
+      calls.push({ id, at: next.at });
+      done = !doomed.has(id) && random() >= trouble.failing;
+    }
+    // What the effect has done may not be written down yet when its worker dies.
+    if (called.length > 0 && random() < trouble.dying) {
+      again(100, open);
+      continue;
+    }
+    for (const event of open) {
+      const decision = decided.decisions.get(event.id)!;
+      if (decision.kind === 'wait') again(decision.ms, [event]);
+      else if (decision.kind === 'merge') settle(event.id, decision.into);
+      else if (decision.kind === 'follow' && done) settle(event.id, decision.into);
+      else if (decision.kind === 'follow') again(WAIT, [event]);
+      else if (done) fates.set(event.id, 'done');
+      else if (doomed.has(event.id)) fates.set(event.id, 'dead');
+      else again(1000, [event]);
+    }
+  }
+  function settle(id: string, into: string) {
+    fates.set(id, 'done');
+    merged.set(id, into);
+  }
+  return { fates, merged, calls };
+}
+
+/** Arrivals in bursts, with silences between. */
+function arrivals(random: () => number): KeyedEvent[] {
+  let at = 1_000_000;
+  const longest = [0.1, 0.5, 2][Math.floor(random() * 3)]! * WAIT;
+  return Array.from({ length: 1 + Math.floor(random() * 60) }, (_, seq) => {
+    at += Math.floor(random() < 0.1 ? 3 * WAIT * random() : longest * random());
+    return { id: `e${seq}`, seq, at };
+  });
+}
+
+const seqOf = (id: string) => Number(id.slice(1));
+const SEEDS = Array.from({ length: 100 }, (_, i) => i + 1);
+
+describe('the events of a key, however they arrive', () => {
+  test('are done each, or merged into a later one that is done', () => {
+    for (const trouble of [NONE, { failing: 0.3, dead: 0.1, dying: 0.2 }])
+      for (const seed of SEEDS) {
+        const random = randomOf(seed);
+        const events = arrivals(random);
+        const { fates, merged } = run(events, 5 * WAIT, random, trouble);
+        for (const { id } of events) {
+          const into = merged.get(id);
+          const told = { seed, id, into, fate: fates.get(id) };
+          if (into === undefined)
+            expect(['done', 'dead'], JSON.stringify(told)).toContain(told.fate);
+          else expect(seqOf(into), JSON.stringify(told)).toBeGreaterThan(seqOf(id));
+          if (into !== undefined) expect(fates.get(into), JSON.stringify(told)).toBe('done');
+        }
+        const last = events.at(-1)!;
+        expect(merged.has(last.id)).toBe(false);
+      }
+  });
+
+  test('wait no longer than `most`, nor are there more calls than one in each `wait`', () => {
+    for (const most of [WAIT, 2 * WAIT, 5 * WAIT])
+      for (const seed of SEEDS) {
+        const random = randomOf(seed);
+        const events = arrivals(random);
+        const { merged, calls } = run(events, most, random, NONE);
+        const calledAt = new Map(calls.map(({ id, at }) => [id, at]));
+        for (const { id, at } of events) {
+          const waited = calledAt.get(merged.get(id) ?? id)! - at;
+          expect(waited, JSON.stringify({ seed, most, id })).toBeLessThanOrEqual(
+            most + 2000 + 3 * LATE,
+          );
+        }
+        const span = calls.at(-1)!.at - events[0]!.at;
+        expect(calls.length, JSON.stringify({ seed, most })).toBeLessThanOrEqual(
+          Math.max(1, Math.ceil(span / (WAIT - 3 * LATE))),
+        );
+      }
+  });
+
+  test('are one call after a burst, with the last of them', () => {
+    const events = Array.from({ length: 20 }, (_, seq) => ({ id: `e${seq}`, seq, at: seq * 100 }));
+    const { calls, merged } = run(events, 10 * WAIT, randomOf(1), NONE);
+    expect(calls.map(({ id }) => id)).toEqual(['e19']);
+    expect(calls[0]!.at).toBeGreaterThanOrEqual(1900 + WAIT);
+    expect([...new Set(merged.values())]).toEqual(['e19']);
+  });
+});
+
+describe('a debounce that makes no sense', () => {
+  const define = (debounce: object, rest: object = {}) =>
+    defineEffect({
+      name: 'digest',
+      description: '',
+      on: ['invoice.paid'],
+      debounce: debounce as never,
+      async perform() {},
+      ...rest,
+    });
+
+  test('is refused with what is wrong', () => {
+    expect(() => define({ by: 'type', wait: '1s' })).toThrow('must be "key"');
+    expect(() => define({ by: 'key', wait: 'long' })).toThrow('is not a duration');
+    expect(() => define({ by: 'key', wait: '1m', most: '30s' })).toThrow('is shorter than');
+    expect(() => define({ by: 'key', wait: '1m', most: '2d' })).toThrow('longer than a day');
+    expect(() => define({ by: 'key', wait: '1m' }, { ordering: 'key' })).toThrow('ordered');
+  });
+
+  test('has a longest wait where none is given', () => {
+    expect(define({ by: 'key', wait: '30s' }).debounce).toEqual({
+      wait_ms: 30_000,
+      most_ms: 300_000,
+    });
+  });
+});
