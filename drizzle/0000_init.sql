@@ -405,13 +405,13 @@ CREATE TABLE "knockon"."queue_turns" (
 	"reserved_until" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
-CREATE TABLE "knockon"."analytics_hours" (
+CREATE TABLE "knockon"."analytics_quarters" (
 	"channel_id" uuid NOT NULL,
-	"hour" timestamp with time zone NOT NULL,
+	"quarter" timestamp with time zone NOT NULL,
 	"author" text NOT NULL,
 	"workspace_id" uuid NOT NULL,
 	"messages" integer NOT NULL,
-	CONSTRAINT "analytics_hours_channel_id_hour_author_pk" PRIMARY KEY("channel_id","hour","author")
+	CONSTRAINT "analytics_quarters_channel_id_quarter_author_pk" PRIMARY KEY("channel_id","quarter","author")
 );
 --> statement-breakpoint
 CREATE TABLE "knockon"."channel_authors" (
@@ -575,7 +575,7 @@ CREATE INDEX "dispatches_unsettled" ON "knockon"."dispatches" USING btree ("id")
 CREATE INDEX "outbox_undispatched" ON "knockon"."outbox" USING btree ("event_id") WHERE dispatch_id is null;--> statement-breakpoint
 CREATE INDEX "outbox_waiting" ON "knockon"."outbox" USING btree ("workspace_id","event_id") WHERE coalesce(dispatch_id, event_id) = event_id;--> statement-breakpoint
 CREATE INDEX "outbox_dispatched" ON "knockon"."outbox" USING btree ("dispatch_id","event_id") WHERE dispatch_id is not null;--> statement-breakpoint
-CREATE INDEX "analytics_hours_workspace_id_hour_index" ON "knockon"."analytics_hours" USING btree ("workspace_id","hour");--> statement-breakpoint
+CREATE INDEX "analytics_quarters_workspace_id_quarter_index" ON "knockon"."analytics_quarters" USING btree ("workspace_id","quarter");--> statement-breakpoint
 CREATE INDEX "search_documents_document" ON "knockon"."search_documents" USING gin ("document");--> statement-breakpoint
 CREATE INDEX "search_documents_workspace_id_sent_at_index" ON "knockon"."search_documents" USING btree ("workspace_id","sent_at");--> statement-breakpoint
 CREATE INDEX "schedules_active" ON "knockon"."schedules" USING btree ("next_at") WHERE paused_at is null;--> statement-breakpoint
@@ -632,7 +632,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION "knockon"."reopen_dispatches"();--> statemen
 -- Free space in each page for the next version of rows that are updated often, so that updates stay in their page.
 ALTER TABLE "knockon"."channels" SET (fillfactor = 50);--> statement-breakpoint
 ALTER TABLE "knockon"."sequences" SET (fillfactor = 70);--> statement-breakpoint
-ALTER TABLE "knockon"."analytics_hours" SET (fillfactor = 70);--> statement-breakpoint
+ALTER TABLE "knockon"."analytics_quarters" SET (fillfactor = 70);--> statement-breakpoint
 ALTER TABLE "knockon"."channel_summaries" SET (fillfactor = 50);--> statement-breakpoint
 ALTER TABLE "knockon"."channel_authors" SET (fillfactor = 70);--> statement-breakpoint
 ALTER TABLE "knockon"."audit_heads" SET (fillfactor = 50);--> statement-breakpoint

@@ -2,23 +2,23 @@ import { type Check, idsOf } from './check.ts';
 
 /** Sums against what a count of the messages gives. */
 export const analytics: Check = {
-  promise: 'analytics count every living message once: by channel, hour and author',
+  promise: 'analytics count every living message once: by channel, quarter of an hour and author',
   async look({ pg }) {
     const rows = await pg<
-      { channel_id: string; hour: Date; author: string; there: number; told: number }[]
+      { channel_id: string; quarter: Date; author: string; there: number; told: number }[]
     >`
       with there as (
-        select channel_id, date_trunc('hour', sent_at, 'UTC') as hour, author, count(*)::int as messages
+        select channel_id, date_bin('15 minutes', sent_at, 'epoch') as quarter, author, count(*)::int as messages
         from knockon.messages where deleted_at is null group by 1, 2, 3
       )
-      select channel_id, hour, author, coalesce(t.messages, 0) as there, coalesce(a.messages, 0) as told
-      from there t full join knockon.analytics_hours a using (channel_id, hour, author)`;
+      select channel_id, quarter, author, coalesce(t.messages, 0) as there, coalesce(a.messages, 0) as told
+      from there t full join knockon.analytics_quarters a using (channel_id, quarter, author)`;
     const wrong = rows.filter(({ there, told }) => there !== told);
     return {
       examined: rows.length,
       wrong: wrong.map(
         (r) =>
-          `channel ${r.channel_id}, ${r.hour.toISOString()}, ${r.author}: ${r.there} messages, and ${r.told} counted`,
+          `channel ${r.channel_id}, ${r.quarter.toISOString()}, ${r.author}: ${r.there} messages, and ${r.told} counted`,
       ),
     };
   },

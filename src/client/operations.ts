@@ -1376,11 +1376,13 @@ export interface Operations {
   countMessages: {
     call: {
       query?: {
-        /** UTC. */
+        /** Of the zone `tz`. */
         bucket?: 'hour' | 'day';
-        /** Hours that begin at this moment or later. */
+        /** A zone of the IANA database, such as `Europe/Berlin`. */
+        tz?: string;
+        /** Messages sent at this moment or later, to the quarter of an hour. */
         from?: string;
-        /** Hours that begin before this moment. */
+        /** Messages sent before this moment, to the quarter of an hour. */
         to?: string;
         channel_id?: string;
         /** Most buckets of the answer. */

@@ -72,7 +72,7 @@ async function written(eventId: string) {
   const { pg } = knockon.current.database;
   const [row] = await pg`
     select (select jsonb_agg(r order by subscriber) from knockon.receipts r where event_id = ${eventId} and subscriber <> 'webhooks') as receipts,
-      (select jsonb_agg(a order by position) from knockon.audit_entries a) as audit, (select jsonb_agg(h) from knockon.analytics_hours h) as analytics,
+      (select jsonb_agg(a order by position) from knockon.audit_entries a) as audit, (select jsonb_agg(h) from knockon.analytics_quarters h) as analytics,
       (select jsonb_agg(s) from knockon.channel_summaries s) as summaries, (select jsonb_agg(d order by message_id) from knockon.search_documents d) as search`;
   return row;
 }

@@ -1,9 +1,10 @@
 import type { DomainEvent } from '../../events/index.ts';
 import { dead, defineEffect } from '../runtime/effect.ts';
-import { addCounts, type Count } from './hours.ts';
+import { addCounts, type Count } from './quarters.ts';
 
 /**
- * Counts messages by channel, author and hour. Every event is a delta. Deltas may be added in any
+ * Counts messages by channel, author and quarter of an hour: every zone's
+ * hours and days begin at one. Every event is a delta. Deltas may be added in any
  * order, and receipts make each count once. An edit changes no count.
  */
 export const analytics = () =>
@@ -31,7 +32,7 @@ function toCount(event: DomainEvent): Count {
     workspace_id: event.workspace_id,
     channel_id: String(event.channel_id),
     author: String(event.payload.author),
-    hour: Math.floor(sentAt(event) / 3_600_000),
+    quarter: Math.floor(sentAt(event) / 900_000),
     delta: event.type === 'message.deleted' ? -1 : 1,
   };
 }

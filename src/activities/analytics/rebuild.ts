@@ -12,11 +12,11 @@ export function rebuildAnalytics({ db }: Database): Rebuild {
     fill: async () => ({ after: null, read: await countMessages(db) }),
     swap: () =>
       db.transaction(async (tx) => {
-        await tx.execute(sql`lock table knockon.analytics_hours in share row exclusive mode`);
-        await tx.execute(sql`delete from knockon.analytics_hours`);
+        await tx.execute(sql`lock table knockon.analytics_quarters in share row exclusive mode`);
+        await tx.execute(sql`delete from knockon.analytics_quarters`);
         await tx.execute(sql`
-          insert into knockon.analytics_hours (channel_id, hour, author, workspace_id, messages)
-          select channel_id, to_timestamp(floor(extract(epoch from sent_at) / 3600) * 3600), author,
+          insert into knockon.analytics_quarters (channel_id, quarter, author, workspace_id, messages)
+          select channel_id, to_timestamp(floor(extract(epoch from sent_at) / 900) * 900), author,
             workspace_id, sum(messages)
           from (${countedMessages('analytics')}) counted
           group by 1, 2, 3, 4 having sum(messages) <> 0`);

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { sql } from 'drizzle-orm';
 import type { TransactionSql } from 'postgres';
-import { analyticsHours as hours } from '../../db/schema/read-models.ts';
+import { analyticsQuarters as quarters } from '../../db/schema/read-models.ts';
 import { ask } from '../../db/statements.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { moment, timestamp, uuid, whole } from '../fields.ts';
@@ -12,17 +12,35 @@ import { json, operation, router } from '../router.ts';
 
 const MOST = 10_000;
 
+/** Offsets are none: Postgres reads their signs the other way round. */
+const zone = z.string().refine(isZone, { message: 'must be a zone such as Europe/Berlin or UTC' });
+
+function isZone(name: string): boolean {
+  if (!/^[A-Za-z][A-Za-z0-9_+-]*(\/[A-Za-z0-9_+-]+)*$/.test(name)) return false;
+  try {
+    return Boolean(new Intl.DateTimeFormat('en', { timeZone: name }));
+  } catch {
+    return false;
+  }
+}
+
 const query = z.strictObject({
   bucket: z
     .enum(['hour', 'day'], { message: 'must be hour or day' })
     .default('day')
-    .openapi({ description: 'UTC.' }),
-  from: moment
-    .optional()
-    .openapi({ type: 'string', description: 'Hours that begin at this moment or later.' }),
-  to: moment
-    .optional()
-    .openapi({ type: 'string', description: 'Hours that begin before this moment.' }),
+    .openapi({ description: 'Of the zone `tz`.' }),
+  tz: zone.default('UTC').openapi({
+    description: 'A zone of the IANA database, such as `Europe/Berlin`.',
+    example: 'UTC',
+  }),
+  from: moment.optional().openapi({
+    type: 'string',
+    description: 'Messages sent at this moment or later, to the quarter of an hour.',
+  }),
+  to: moment.optional().openapi({
+    type: 'string',
+    description: 'Messages sent before this moment, to the quarter of an hour.',
+  }),
   channel_id: uuid.optional(),
   limit: whole(1, MOST)
     .default(MOST)
@@ -54,8 +72,8 @@ interface Bucket extends Record<string, unknown> {
 }
 
 function countBuckets(tx: TransactionSql, workspaceId: string, given: z.output<typeof query>) {
-  const { bucket, from, to, channel_id, cursor, limit } = given;
-  const start = sql`date_trunc(${bucket}::text, ${hours.hour}, 'UTC')`;
+  const { bucket, tz, from, to, channel_id, cursor, limit } = given;
+  const start = sql`date_trunc(${bucket}::text, ${quarters.quarter}, ${tz}::text)`;
   const after = cursor
     ? sql`where (bucket, channel_id) > (${cursor[0]}::timestamptz, ${cursor[1]}::uuid)`
     : sql``;
@@ -66,13 +84,13 @@ function countBuckets(tx: TransactionSql, workspaceId: string, given: z.output<t
       channel_id, sum(messages)::float8 as messages,
       count(distinct author) filter (where messages > 0)::int as authors
     from (
-      select ${start} as bucket, ${hours.channel_id} as channel_id, ${hours.author} as author,
-        sum(${hours.messages}) as messages
-      from ${hours}
-      where ${hours.workspace_id} = ${workspaceId}
-        ${channel_id ? sql`and ${hours.channel_id} = ${channel_id}` : sql``}
-        ${from ? sql`and ${hours.hour} >= ${from.toISOString()}` : sql``}
-        ${to ? sql`and ${hours.hour} < ${to.toISOString()}` : sql``}
+      select ${start} as bucket, ${quarters.channel_id} as channel_id, ${quarters.author} as author,
+        sum(${quarters.messages}) as messages
+      from ${quarters}
+      where ${quarters.workspace_id} = ${workspaceId}
+        ${channel_id ? sql`and ${quarters.channel_id} = ${channel_id}` : sql``}
+        ${from ? sql`and ${quarters.quarter} >= ${from.toISOString()}` : sql``}
+        ${to ? sql`and ${quarters.quarter} < ${to.toISOString()}` : sql``}
       group by 1, 2, 3
     ) as by_author
     ${after}

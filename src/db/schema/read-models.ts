@@ -41,20 +41,20 @@ export const channelAuthors = ownSchema.table(
 );
 
 /**
- * Messages an author sent to a channel in an hour (UTC, by `sent_at`). A sum may be negative for a
- * moment.
+ * Messages an author sent to a channel in a quarter of an hour (by `sent_at`): hours and days of
+ * every zone begin at one. A sum may be negative for a moment.
  */
-export const analyticsHours = ownSchema.table(
-  'analytics_hours',
+export const analyticsQuarters = ownSchema.table(
+  'analytics_quarters',
   {
     channel_id: uuid().notNull(),
-    hour: moment().notNull(),
+    quarter: moment().notNull(),
     author: text().notNull(),
     workspace_id: uuid().notNull(),
     messages: integer().notNull(),
   },
   (t) => [
-    primaryKey({ columns: [t.channel_id, t.hour, t.author] }),
-    index().on(t.workspace_id, t.hour),
+    primaryKey({ columns: [t.channel_id, t.quarter, t.author] }),
+    index().on(t.workspace_id, t.quarter),
   ],
 );

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { machineTime } from '../../../src/activities/runtime/effect.ts';
 import { search } from '../../../src/activities/search/index.ts';
 import { events as eventRows } from '../../../src/db/schema/events.ts';
-import { analyticsHours } from '../../../src/db/schema/read-models.ts';
+import { analyticsQuarters } from '../../../src/db/schema/read-models.ts';
 import { request, useApi } from './test-api.ts';
 
 const api = useApi();
@@ -156,10 +156,10 @@ describe('analytics', () => {
       ['2024-01-16T00:00:00Z', 'grace', 5],
       ['2024-01-17T00:00:00Z', 'grace', 0],
     ] as const;
-    for (const [hour, author, messages] of rows) {
+    for (const [quarter, author, messages] of rows) {
       await api.database.db
-        .insert(analyticsHours)
-        .values({ workspace_id, channel_id, hour: new Date(hour), author, messages });
+        .insert(analyticsQuarters)
+        .values({ workspace_id, channel_id, quarter: new Date(quarter), author, messages });
     }
     const count = async (query: string) =>
       (await request(api.app, 'GET', `/v1/analytics/messages${query}`, { key })).body;
@@ -179,6 +179,23 @@ describe('analytics', () => {
     const first = await count('?bucket=hour&limit=2');
     const rest = await count(`?bucket=hour&limit=2&cursor=${first.next_cursor}`);
     expect([...first.data, ...rest.data].map(({ messages }) => messages)).toEqual([2, 5, 5]);
+    const local = async (tz: string) =>
+      (await count(`?tz=${tz}`)).data.map((row: Record<string, unknown>) => [
+        row.bucket,
+        row.messages,
+      ]);
+    expect(await local('Asia/Tokyo')).toEqual([
+      ['2024-01-14T15:00:00.000Z', 7],
+      ['2024-01-15T15:00:00.000Z', 5],
+    ]);
+    expect(await local('America/New_York')).toEqual([['2024-01-15T05:00:00.000Z', 12]]);
+    expect(await local('Asia/Kolkata&bucket=hour')).toEqual([
+      ['2024-01-15T09:30:00.000Z', 2],
+      ['2024-01-15T10:30:00.000Z', 5],
+      ['2024-01-15T23:30:00.000Z', 5],
+    ]);
+    for (const tz of ['Mars/Olympus', '%2B05:30', '', "UTC'"])
+      expect((await count(`?tz=${tz}`)).errors).toMatchObject([{ path: 'tz' }]);
     expect((await count('?bucket=week')).errors).toMatchObject([{ path: 'bucket' }]);
   });
 });

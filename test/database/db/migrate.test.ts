@@ -238,14 +238,14 @@ describe('migrating', () => {
 
   it('names what is missing though every migration has been applied', async () => {
     await migrate(url);
-    await pg`drop table knockon.analytics_hours`;
+    await pg`drop table knockon.analytics_quarters`;
     await pg`alter table knockon.endpoints drop column max_per_second`;
     await pg`drop index knockon.outbox_waiting`;
     const said = await refusal();
-    expect(said).toContain('table analytics_hours');
+    expect(said).toContain('table analytics_quarters');
     expect(said).toContain('column endpoints.max_per_second');
     expect(said).toContain('index outbox.outbox_waiting');
-    expect(said).not.toContain('analytics_hours.');
+    expect(said).not.toContain('analytics_quarters.');
   });
 
   it('refuses a database that has had a migration in another form', async () => {

@@ -12,15 +12,15 @@ beforeAll(async () => {
 });
 afterAll(() => fresh?.close());
 
-type Row = { channel_id: string; hour: string; author: string; messages: number };
+type Row = { channel_id: string; quarter: string; author: string; messages: number };
 
 const counted = (workspaceId: string) =>
   fresh.database.db.execute<Row>(sql`
-    select channel_id, hour::text, author, messages from knockon.analytics_hours where workspace_id = ${workspaceId} order by 1, 2, 3`);
+    select channel_id, quarter::text, author, messages from knockon.analytics_quarters where workspace_id = ${workspaceId} order by 1, 2, 3`);
 
 const recounted = (workspaceId: string) =>
   fresh.database.db.execute<Row>(sql`
-    select channel_id, date_trunc('hour', sent_at, 'UTC')::text as hour, author, count(*)::int as messages from knockon.messages
+    select channel_id, date_bin('15 minutes', sent_at, 'epoch')::text as quarter, author, count(*)::int as messages from knockon.messages
     where workspace_id = ${workspaceId} and deleted_at is null group by 1, 2, 3 order by 1, 2, 3`);
 
 test('whatever order and groups the events come in, the counts are those of the live messages', async () => {
@@ -33,15 +33,15 @@ test('whatever order and groups the events come in, the counts are those of the 
   );
 });
 
-test('a message counts in the hour it was sent in, not in the hour it arrived in', async () => {
+test('a message counts in the quarter of an hour it was sent in, not in that it arrived in', async () => {
   const talk = await startConversation(fresh.database);
   await talk.post('early', { sentAt: new Date('2009-02-23T10:59:59.999Z') });
   await talk.post('late', { sentAt: new Date('2009-02-23T11:00:00.000Z') });
   await talk.post('before 1970', { sentAt: new Date('1969-12-31T23:15:00.000Z') });
   await deliver(fresh.database, analytics(), await talk.events());
-  expect((await counted(talk.workspaceId)).map((row) => [row.hour, row.messages])).toEqual([
-    ['1969-12-31 23:00:00+00', 1],
-    ['2009-02-23 10:00:00+00', 1],
+  expect((await counted(talk.workspaceId)).map((row) => [row.quarter, row.messages])).toEqual([
+    ['1969-12-31 23:15:00+00', 1],
+    ['2009-02-23 10:45:00+00', 1],
     ['2009-02-23 11:00:00+00', 1],
   ]);
 });

@@ -33,7 +33,7 @@ async function indexedColumns(table: string): Promise<string[]> {
  */
 const often: Record<string, string[]> = {
   channels: ['last_seq', 'last_event_seq'],
-  analytics_hours: ['messages'],
+  analytics_quarters: ['messages'],
   channel_authors: ['messages'],
   channel_summaries: ['messages', 'authors', 'last_message', 'last_activity_at'],
   audit_heads: ['entries', 'head'],
@@ -71,13 +71,13 @@ describe('rows that are updated again and again', () => {
       channels: nearlyAll,
       settled_totals: nearlyAll,
       audit_heads: nearlyAll,
-      analytics_hours: nearlyAll,
+      analytics_quarters: nearlyAll,
     });
   });
 
   /** The share of updates that touched no index; statistics come late, and all at once. */
   async function stats(): Promise<Record<string, number>> {
-    const tables = ['channels', 'settled_totals', 'audit_heads', 'analytics_hours'];
+    const tables = ['channels', 'settled_totals', 'audit_heads', 'analytics_quarters'];
     const rows = await test.database.pg`
       select relname as name, n_tup_hot_upd::float8 / nullif(n_tup_upd, 0) as share from pg_stat_user_tables where relname = any(${tables}::text[])`;
     return Object.fromEntries(rows.map(({ name, share }) => [name, share]));

@@ -26,8 +26,8 @@ export async function fillNeighbouringTables(
   await pg`insert into knockon.members (workspace_id, handle, email) select w.id, 'author ' || n, 'a@example.com' from knockon.workspaces w, generate_series(0, 200) n`;
   await pg`insert into knockon.search_documents (message_id, workspace_id, channel_id, author, sent_at, version, document)
     select id, workspace_id, channel_id, author, sent_at, 1, to_tsvector('english', text) from knockon.messages`;
-  await pg`insert into knockon.analytics_hours (channel_id, hour, author, workspace_id, messages)
-    select channel_id, date_trunc('hour', sent_at), author, workspace_id, count(*) from knockon.messages group by 1, 2, 3, 4`;
+  await pg`insert into knockon.analytics_quarters (channel_id, quarter, author, workspace_id, messages)
+    select channel_id, date_bin('15 minutes', sent_at, 'epoch'), author, workspace_id, count(*) from knockon.messages group by 1, 2, 3, 4`;
   await pg`insert into knockon.channel_authors (channel_id, author, messages) select channel_id, author, count(*) from knockon.messages group by 1, 2`;
   await pg`insert into knockon.channel_summaries (channel_id, workspace_id, messages) select channel_id, workspace_id, count(*) from knockon.messages group by 1, 2`;
   await pg`insert into knockon.cursors (subscriber, sequence_id, seq) select 'webhooks', id, 0 from knockon.channels`;

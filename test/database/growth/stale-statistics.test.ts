@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addCounts } from '../../../src/activities/analytics/hours.ts';
+import { addCounts } from '../../../src/activities/analytics/quarters.ts';
 import { rebuildAnalytics } from '../../../src/activities/analytics/rebuild.ts';
 import { auditKey } from '../../../src/activities/audit/hash.ts';
 import { audit } from '../../../src/activities/audit/index.ts';
@@ -274,7 +274,7 @@ describe.each<[Statistics, Plans]>([
           workspace_id,
           channel_id: channel_id!,
           author: 'ada',
-          hour: 400_000 + (i % 50),
+          quarter: 1_600_000 + (i % 50),
           delta: 1 as const,
         }));
         await addCounts(tx, counts);

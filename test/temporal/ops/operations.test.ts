@@ -216,7 +216,7 @@ describe('a replay', () => {
     await pg()`update knockon.search_documents set document = null`;
     const counted = async () =>
       (
-        await pg()`select (select count(*)::int from knockon.audit_entries) as audit, (select sum(messages)::int from knockon.analytics_hours) as n`
+        await pg()`select (select count(*)::int from knockon.audit_entries) as audit, (select sum(messages)::int from knockon.analytics_quarters) as n`
       )[0];
     const before = await counted();
     const job = await ended(
@@ -296,7 +296,7 @@ describe('a job', () => {
 describe('a rebuild', () => {
   const sums = async () => {
     const [row] = await pg()`
-      select (select jsonb_agg(h order by channel_id, hour, author) from knockon.analytics_hours h) as analytics,
+      select (select jsonb_agg(h order by channel_id, quarter, author) from knockon.analytics_quarters h) as analytics,
         (select jsonb_agg(c order by channel_id) from knockon.channel_summaries c) as cache, (select jsonb_agg(a order by author) from knockon.channel_authors a) as authors,
         (select jsonb_agg(jsonb_build_array(message_id, version, document is null) order by message_id) from knockon.search_documents) as search`;
     return row;
@@ -307,7 +307,7 @@ describe('a rebuild', () => {
     await product.acme.call('DELETE', `/v1/messages/${doomed.id}`);
     await settled();
     const right = await sums();
-    await pg()`update knockon.analytics_hours set messages = messages + 7`;
+    await pg()`update knockon.analytics_quarters set messages = messages + 7`;
     await pg()`update knockon.channel_summaries set messages = 3, last_message = null`;
     await pg()`delete from knockon.search_documents where version = 1`;
     for (const subscriber of ['search', 'analytics', 'cache']) {

@@ -53,7 +53,7 @@ const books = async () => {
 /** What is written down that a second time would change. */
 const written = async () => {
   const [row] = await pg()`
-    select (select count(*)::int from knockon.audit_entries) as audit, (select sum(messages)::int from knockon.analytics_hours) as analytics,
+    select (select count(*)::int from knockon.audit_entries) as audit, (select sum(messages)::int from knockon.analytics_quarters) as analytics,
       (select sum(messages)::int from knockon.channel_summaries) as cache, (select count(*)::int from knockon.receipts where subscriber <> 'webhooks') as receipts`;
   return row;
 };

@@ -21,7 +21,7 @@ const SECRET = 'a secret of thirty-two characters';
  */
 const broken: [effect: string, table: string, how: 'check' | 'raise' | 'cast'][] = [
   ['search', 'search_documents', 'check'],
-  ['analytics', 'analytics_hours', 'raise'],
+  ['analytics', 'analytics_quarters', 'raise'],
   ['audit', 'audit_entries', 'raise'],
   ['cache', 'channel_summaries', 'cast'],
   ['notifications', 'notifications', 'raise'],
