@@ -6,6 +6,7 @@ import { Empty, Loaded } from '../parts/states.tsx';
 import { TaskQueue, When } from '../parts/text.tsx';
 import { useResource } from '../resource.ts';
 import { Steer } from './controls-dialog.tsx';
+import { HttpFacts } from './http-subscriber.tsx';
 import { SubscriberState, Why } from './subscribers.tsx';
 
 /** One subscriber: all that is known of it, and the processes that do its work. */
@@ -24,6 +25,7 @@ export function SubscriberPage({ of: name }: { of: string }) {
             <p class="muted">{of.description}</p>
             <Steer of={of} onChange={() => void subscriber.reload()} />
             <Facts of={of} />
+            <HttpFacts of={of} onChange={() => void subscriber.reload()} />
             <h2>Workers</h2>
             <Workers of={of} />
           </>

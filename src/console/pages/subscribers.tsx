@@ -6,6 +6,7 @@ import { Empty, Loaded } from '../parts/states.tsx';
 import { State, When } from '../parts/text.tsx';
 import { useResource } from '../resource.ts';
 import { Steer } from './controls-dialog.tsx';
+import { SubscribeButton } from './http-subscriber.tsx';
 
 /** Who does something because of events, how each is doing, and steering it. */
 export function SubscribersPage() {
@@ -16,6 +17,7 @@ export function SubscribersPage() {
   return (
     <>
       <h1>Subscribers</h1>
+      <SubscribeButton onChange={() => void subscribers.reload()} />
       <Loaded of={subscribers}>
         {({ data }) =>
           data.length === 0 ? (
