@@ -60,7 +60,25 @@ CREATE TABLE "knockon"."events" (
 	"seq" bigint,
 	"timestamp" timestamp with time zone NOT NULL,
 	"payload" jsonb NOT NULL,
+	"deliver_at" timestamp with time zone,
 	CONSTRAINT "events_sequence_id_seq_unique" UNIQUE("sequence_id","seq")
+);
+--> statement-breakpoint
+CREATE TABLE "knockon"."scheduled" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"type" text NOT NULL,
+	"version" smallint NOT NULL,
+	"workspace_id" uuid NOT NULL,
+	"channel_id" uuid,
+	"message_id" uuid,
+	"sequence_id" uuid,
+	"key" text,
+	"timestamp" timestamp with time zone NOT NULL,
+	"payload" jsonb NOT NULL,
+	"unchecked" boolean,
+	"deliver_at" timestamp with time zone NOT NULL,
+	"place" bigint GENERATED ALWAYS AS IDENTITY (sequence name "knockon"."scheduled_place_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"cancelled_at" timestamp with time zone
 );
 --> statement-breakpoint
 CREATE TABLE "knockon"."sequences" (
@@ -368,7 +386,8 @@ CREATE TABLE "knockon"."outbox" (
 	"channel_id" uuid,
 	"type" text NOT NULL,
 	"dispatch_id" uuid,
-	"unchecked" boolean
+	"unchecked" boolean,
+	"deliver_at" timestamp with time zone
 );
 --> statement-breakpoint
 CREATE TABLE "knockon"."receipts" (
@@ -558,6 +577,13 @@ ALTER TABLE "knockon"."api_keys" ADD CONSTRAINT "api_keys_workspace_id_workspace
 CREATE INDEX "events_workspace_id_id_index" ON "knockon"."events" USING btree ("workspace_id","id");--> statement-breakpoint
 CREATE INDEX "events_message_id_id_index" ON "knockon"."events" USING btree ("message_id","id");--> statement-breakpoint
 CREATE INDEX "events_uncommon" ON "knockon"."events" USING btree ("type","id") WHERE type <> 'message.created';--> statement-breakpoint
+CREATE INDEX "scheduled_next" ON "knockon"."scheduled" USING btree ("deliver_at","place") WHERE cancelled_at is null;--> statement-breakpoint
+CREATE INDEX "scheduled_of_workspace" ON "knockon"."scheduled" USING btree ("workspace_id","deliver_at","id") WHERE cancelled_at is null;--> statement-breakpoint
+CREATE INDEX "scheduled_workspace_id_id_index" ON "knockon"."scheduled" USING btree ("workspace_id","id");--> statement-breakpoint
+CREATE INDEX "scheduled_sequence_id_id_index" ON "knockon"."scheduled" USING btree ("sequence_id","id");--> statement-breakpoint
+CREATE INDEX "scheduled_type_id_index" ON "knockon"."scheduled" USING btree ("type","id");--> statement-breakpoint
+CREATE INDEX "scheduled_message_id_index" ON "knockon"."scheduled" USING btree ("message_id") WHERE message_id is not null;--> statement-breakpoint
+CREATE INDEX "scheduled_cancelled" ON "knockon"."scheduled" USING btree ("cancelled_at") WHERE cancelled_at is not null;--> statement-breakpoint
 CREATE INDEX "channels_workspace_id_id_index" ON "knockon"."channels" USING btree ("workspace_id","id");--> statement-breakpoint
 CREATE INDEX "members_handle_folded" ON "knockon"."members" USING btree ("workspace_id",lower(normalize("handle")));--> statement-breakpoint
 CREATE INDEX "messages_sent" ON "knockon"."messages" USING btree ("channel_id","sent_at","seq");--> statement-breakpoint
@@ -575,6 +601,7 @@ CREATE INDEX "dispatches_unsettled" ON "knockon"."dispatches" USING btree ("id")
 CREATE INDEX "outbox_undispatched" ON "knockon"."outbox" USING btree ("event_id") WHERE dispatch_id is null;--> statement-breakpoint
 CREATE INDEX "outbox_waiting" ON "knockon"."outbox" USING btree ("workspace_id","event_id") WHERE coalesce(dispatch_id, event_id) = event_id;--> statement-breakpoint
 CREATE INDEX "outbox_dispatched" ON "knockon"."outbox" USING btree ("dispatch_id","event_id") WHERE dispatch_id is not null;--> statement-breakpoint
+CREATE INDEX "outbox_due" ON "knockon"."outbox" USING btree ("deliver_at") WHERE dispatch_id is null and deliver_at is not null;--> statement-breakpoint
 CREATE INDEX "analytics_quarters_workspace_id_quarter_index" ON "knockon"."analytics_quarters" USING btree ("workspace_id","quarter");--> statement-breakpoint
 CREATE INDEX "search_documents_document" ON "knockon"."search_documents" USING gin ("document");--> statement-breakpoint
 CREATE INDEX "search_documents_workspace_id_sent_at_index" ON "knockon"."search_documents" USING btree ("workspace_id","sent_at");--> statement-breakpoint
@@ -597,9 +624,16 @@ CREATE FUNCTION knockon.uuid_at(moment timestamptz) RETURNS uuid LANGUAGE sql ST
   AS $$ SELECT (lpad(to_hex(floor(extract(epoch FROM moment) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid $$;--> statement-breakpoint
 -- All events of a dispatch: those it was made for at first, and those that an operation asked for later.
 CREATE VIEW "knockon"."dispatched" AS
-  SELECT "event_id", "type", "dispatch_id" FROM "knockon"."outbox" WHERE "dispatch_id" IS NOT NULL
+  SELECT "event_id", "type", "dispatch_id", "deliver_at" FROM "knockon"."outbox" WHERE "dispatch_id" IS NOT NULL
   UNION ALL
-  SELECT "event_id", "type", "dispatch_id" FROM "knockon"."dispatch_events";--> statement-breakpoint
+  SELECT "event_id", "type", "dispatch_id", NULL FROM "knockon"."dispatch_events";--> statement-breakpoint
+-- The log as it is shown: events, and those that are scheduled or were cancelled. Work reads `events` alone.
+CREATE VIEW "knockon"."shown_events" AS
+  SELECT "id", "type", "version", "workspace_id", "channel_id", "message_id", "sequence_id", "key", "seq", "timestamp", "payload",
+    "deliver_at", NULL::timestamptz AS "cancelled_at", false AS "waits" FROM "knockon"."events"
+  UNION ALL
+  SELECT "id", "type", "version", "workspace_id", "channel_id", "message_id", "sequence_id", "key", NULL::bigint, "timestamp", "payload",
+    "deliver_at", "cancelled_at", "cancelled_at" IS NULL FROM "knockon"."scheduled";--> statement-breakpoint
 -- A receipt or dead letter that is deleted opens its dispatch again, so the ledger checks it anew. Rows that expire are deleted together
 -- with their outbox row, and open nothing. Dispatches of operations are not in the ledger: their `open` is null and stays so.
 -- Arrays, because the planner knows nothing of the size of `gone` and would read the whole outbox for one receipt.
@@ -645,6 +679,7 @@ ALTER TABLE "knockon"."deliveries" SET (fillfactor = 80);--> statement-breakpoin
 ALTER TABLE "knockon"."outbox" SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);--> statement-breakpoint
 ALTER TABLE "knockon"."dispatches" SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);--> statement-breakpoint
 ALTER TABLE "knockon"."events" SET (autovacuum_vacuum_scale_factor = 0.02);--> statement-breakpoint
+ALTER TABLE "knockon"."scheduled" SET (autovacuum_vacuum_scale_factor = 0.02);--> statement-breakpoint
 ALTER TABLE "knockon"."receipts" SET (autovacuum_vacuum_scale_factor = 0.02);--> statement-breakpoint
 ALTER TABLE "knockon"."idempotency_keys" SET (autovacuum_vacuum_scale_factor = 0.05);--> statement-breakpoint
 -- Emitting, from here to the end. Whether a payload that is an object can break that schema.
@@ -733,6 +768,10 @@ LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
   SELECT id::text ~ '^.{14}7.{4}[89ab]' AND knockon.uuid_time(id)
     BETWEEN clock_timestamp() - interval '1 day' AND clock_timestamp() + interval '5 minutes'
   $$;--> statement-breakpoint
+-- Whether an event may be kept until then. A moment that is past means now.
+CREATE FUNCTION knockon.is_near(deliver_at timestamptz) RETURNS boolean
+LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
+  SELECT deliver_at <= clock_timestamp() + interval '366 days' $$;--> statement-breakpoint
 -- Declared types whose names are like this one, at most three.
 CREATE FUNCTION knockon.types_like(name text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -751,7 +790,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 -- unknown type, KN002 malformed, KN003 not in this workspace, KN004 too large, KN005 an id twice.
 CREATE FUNCTION knockon.why_refused(
   type text, workspace uuid, payload jsonb, channel uuid, message uuid, key text, id uuid,
-  version int, OUT code text, OUT problem text, OUT detail text, OUT hint text
+  version int, deliver_at timestamptz, OUT code text, OUT problem text, OUT detail text, OUT hint text
 ) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -834,6 +873,10 @@ BEGIN
     code := 'KN002';
     problem := format('the key %s is the id of a channel', key);
     hint := 'Pass it as `channel`, so that the event is in order with others of that channel.';
+  ELSIF NOT knockon.is_near(deliver_at) THEN
+    code := 'KN002';
+    problem := format('the moment %s is more than a year ahead', deliver_at);
+    hint := 'As `deliver_at` take a moment within the next 366 days.';
   ELSIF NOT knockon.is_event_id(id) THEN
     code := 'KN002';
     problem := format('the id %s is no UUIDv7 of the last 24 hours', id);
@@ -911,7 +954,8 @@ BEGIN
     AND (key IS NULL OR channel IS NULL AND knockon.is_key(key)
       AND NOT knockon.is_channel(workspace, key))
     AND (given_id IS NULL OR knockon.is_event_id(given_id)
-      AND NOT EXISTS (SELECT FROM knockon.events e WHERE e.id = given_id))
+      AND NOT EXISTS (SELECT FROM knockon.events e WHERE e.id = given_id)
+      AND NOT EXISTS (SELECT FROM knockon.scheduled e WHERE e.id = given_id))
   ORDER BY t.version DESC LIMIT 1;
   IF NOT FOUND THEN
     RETURN;
@@ -937,12 +981,14 @@ BEGIN
   RETURN NEXT;
 END $$;--> statement-breakpoint
 -- Stores events with their places in the outbox, as many at once as there are. All ways to emit
--- come here. The arrays are of one length. `ids` and `versions` may hold nulls: a new id, the
--- newest version. `checked`: the payloads have been compared with their types' schemas.
+-- come here. The arrays are of one length. `ids`, `versions` and `deliver_ats` may hold nulls: a
+-- new id, the newest version, now. `checked`: the payloads have been compared with their types'
+-- schemas. What is for later goes to `scheduled`, locks nothing and has no `seq`: see `promote`.
 --
 -- It answers for each event, in the order given:
 --   place           from 1
 --   id … timestamp  as stored; `key` is the channel's id where there is a channel
+--   deliver_at      when it is due; null: it is dispatched now
 --   held            true: another transaction holds its channel or key, so it was left out. Only
 --                   with `skip_locked`; without, it is waited for
 --   code … hint     why it was refused (see `why_refused`); null: it was not
@@ -955,21 +1001,22 @@ END $$;--> statement-breakpoint
 -- of commits.
 CREATE FUNCTION knockon.store_events(
   types text[], workspaces uuid[], payloads jsonb[], channels uuid[], messages uuid[], keys text[],
-  ids uuid[], versions int[], checked boolean, skip_locked boolean
+  ids uuid[], versions int[], deliver_ats timestamptz[], checked boolean, skip_locked boolean
 ) RETURNS TABLE (
-  place int, id uuid, version int, key text, seq bigint, "timestamp" timestamptz, held boolean,
-  code text, problem text, detail text, hint text
+  place int, id uuid, version int, key text, seq bigint, "timestamp" timestamptz,
+  deliver_at timestamptz, held boolean, code text, problem text, detail text, hint text
 ) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 -- The plan is made once, for making it takes longer than all it does. It must suit large tables.
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
-  moment timestamptz := date_trunc('milliseconds', clock_timestamp());
+  began CONSTANT timestamptz := clock_timestamp();
+  moment CONSTANT timestamptz := date_trunc('milliseconds', began);
   keyed record;
 BEGIN
-  IF cardinality(types) = 1 AND NOT skip_locked THEN
+  IF cardinality(types) = 1 AND NOT skip_locked AND (deliver_ats[1] > began) IS NOT TRUE THEN
     RETURN QUERY SELECT 1, s.id, s.version, coalesce(keys[1], channels[1]::text), s.seq,
-      s.timestamp, false, NULL::text, NULL::text, NULL::text, NULL::text
+      s.timestamp, NULL::timestamptz, false, NULL::text, NULL::text, NULL::text, NULL::text
     FROM knockon.store_event(types[1], workspaces[1], payloads[1], channels[1], messages[1],
       keys[1], ids[1], versions[1], checked) s;
     IF FOUND THEN
@@ -987,6 +1034,7 @@ BEGIN
   WITH input AS MATERIALIZED (
     SELECT i.*, coalesce(i.given_id, knockon.uuidv7()) AS id, t.version, t.refuses_some,
       coalesce(i.channel, s.id) AS sequence_id,
+      CASE WHEN i.due > began THEN date_trunc('milliseconds', i.due) END AS deliver_at,
       t.version IS NOT NULL AND knockon.is_storable(i.payload)
         AND (
           SELECT true FROM knockon.workspaces w WHERE w.id = i.workspace LIMIT 1) IS NOT NULL
@@ -998,13 +1046,15 @@ BEGIN
           WHERE m.id = i.message AND m.workspace_id = i.workspace LIMIT 1) IS NOT NULL)
         AND (i.key IS NULL OR i.channel IS NULL AND knockon.is_key(i.key)
           AND NOT knockon.is_channel(i.workspace, i.key))
+        AND (i.due IS NULL OR knockon.is_near(i.due))
         AND (i.given_id IS NULL OR knockon.is_event_id(i.given_id)
           AND (SELECT true FROM knockon.events e WHERE e.id = i.given_id LIMIT 1) IS NULL
+          AND (SELECT true FROM knockon.scheduled e WHERE e.id = i.given_id LIMIT 1) IS NULL
           AND row_number() OVER (PARTITION BY i.given_id ORDER BY i.place) = 1)
         AS is_fine
-    FROM unnest(types, workspaces, payloads, channels, messages, keys, ids, versions)
+    FROM unnest(types, workspaces, payloads, channels, messages, keys, ids, versions, deliver_ats)
       WITH ORDINALITY AS i (
-        type, workspace, payload, channel, message, key, given_id, given_version, place)
+        type, workspace, payload, channel, message, key, given_id, given_version, due, place)
     LEFT JOIN LATERAL (
       SELECT e.version, knockon.refuses_some(e.schema) AS refuses_some FROM knockon.event_types e
       WHERE e.name = i.type AND (i.given_version IS NULL OR e.version = i.given_version)
@@ -1016,57 +1066,70 @@ BEGIN
     ) s ON true
   ), free_channels AS (
     SELECT c.id, c.last_event_seq AS last_seq FROM knockon.channels c
-    WHERE skip_locked AND c.id = ANY (ARRAY(SELECT i.channel FROM input i WHERE i.is_fine))
+    WHERE skip_locked AND c.id = ANY (ARRAY(
+      SELECT i.channel FROM input i WHERE i.is_fine AND i.deliver_at IS NULL))
     ORDER BY c.id FOR NO KEY UPDATE SKIP LOCKED
   ), all_channels AS (
     SELECT c.id, c.last_event_seq AS last_seq FROM knockon.channels c
-    WHERE NOT skip_locked AND c.id = ANY (ARRAY(SELECT i.channel FROM input i WHERE i.is_fine))
+    WHERE NOT skip_locked AND c.id = ANY (ARRAY(
+      SELECT i.channel FROM input i WHERE i.is_fine AND i.deliver_at IS NULL))
     ORDER BY c.id FOR NO KEY UPDATE
   ), free_keys AS (
     SELECT s.id, s.last_seq FROM knockon.sequences s
     WHERE skip_locked AND s.id = ANY (ARRAY(
-      SELECT i.sequence_id FROM input i WHERE i.is_fine AND i.channel IS NULL))
+      SELECT i.sequence_id FROM input i
+      WHERE i.is_fine AND i.deliver_at IS NULL AND i.channel IS NULL))
     ORDER BY s.id FOR NO KEY UPDATE SKIP LOCKED
   ), all_keys AS (
     SELECT s.id, s.last_seq FROM knockon.sequences s
     WHERE NOT skip_locked AND s.id = ANY (ARRAY(
-      SELECT i.sequence_id FROM input i WHERE i.is_fine AND i.channel IS NULL))
+      SELECT i.sequence_id FROM input i
+      WHERE i.is_fine AND i.deliver_at IS NULL AND i.channel IS NULL))
     ORDER BY s.id FOR NO KEY UPDATE
   ), locked AS MATERIALIZED (
     SELECT * FROM free_channels UNION ALL SELECT * FROM all_channels
     UNION ALL SELECT * FROM free_keys UNION ALL SELECT * FROM all_keys
   ), accepted AS MATERIALIZED (
     SELECT i.*, l.last_seq + row_number() OVER (PARTITION BY l.id ORDER BY i.place) AS seq
-    FROM input i LEFT JOIN locked l ON l.id = i.sequence_id
-    WHERE i.is_fine AND (l.id IS NOT NULL OR i.channel IS NULL AND i.key IS NULL)
+    FROM input i LEFT JOIN locked l ON l.id = i.sequence_id AND i.deliver_at IS NULL
+    WHERE i.is_fine AND (l.id IS NOT NULL OR i.channel IS NULL AND i.key IS NULL
+      OR i.deliver_at IS NOT NULL AND i.sequence_id IS NOT NULL)
   ), advanced_channels AS (
     UPDATE knockon.channels c SET last_event_seq = c.last_event_seq + n.events
     FROM (
-      SELECT a.channel, count(*) AS events FROM accepted a WHERE a.channel IS NOT NULL GROUP BY 1
+      SELECT a.channel, count(*) AS events FROM accepted a
+      WHERE a.channel IS NOT NULL AND a.deliver_at IS NULL GROUP BY 1
     ) n WHERE c.id = n.channel
   ), advanced_keys AS (
     UPDATE knockon.sequences s SET last_seq = s.last_seq + n.events
     FROM (
-      SELECT a.sequence_id, count(*) AS events FROM accepted a WHERE a.key IS NOT NULL GROUP BY 1
+      SELECT a.sequence_id, count(*) AS events FROM accepted a
+      WHERE a.key IS NOT NULL AND a.deliver_at IS NULL GROUP BY 1
     ) n WHERE s.id = n.sequence_id
   ), logged AS (
     INSERT INTO knockon.events (id, type, version, workspace_id, channel_id, message_id,
       sequence_id, key, seq, timestamp, payload)
     SELECT a.id, a.type, a.version, a.workspace, a.channel, a.message, a.sequence_id, a.key, a.seq,
       moment, a.payload
-    FROM accepted a
+    FROM accepted a WHERE a.deliver_at IS NULL
   ), queued AS (
     INSERT INTO knockon.outbox (event_id, workspace_id, channel_id, type, unchecked)
     SELECT a.id, a.workspace, a.channel, a.type,
       CASE WHEN a.refuses_some AND NOT checked THEN true END
-    FROM accepted a
+    FROM accepted a WHERE a.deliver_at IS NULL
+  ), for_later AS (
+    INSERT INTO knockon.scheduled (id, type, version, workspace_id, channel_id, message_id,
+      sequence_id, key, timestamp, payload, unchecked, deliver_at)
+    SELECT a.id, a.type, a.version, a.workspace, a.channel, a.message, a.sequence_id, a.key,
+      moment, a.payload, CASE WHEN a.refuses_some AND NOT checked THEN true END, a.deliver_at
+    FROM accepted a WHERE a.deliver_at IS NOT NULL ORDER BY a.place
   )
   SELECT i.place::int, i.id, i.version::int, coalesce(i.key, i.channel::text), a.seq, moment,
-    i.is_fine AND a.id IS NULL, r.code, r.problem, r.detail, r.hint
+    a.deliver_at, i.is_fine AND a.id IS NULL, r.code, r.problem, r.detail, r.hint
   FROM input i LEFT JOIN accepted a ON a.place = i.place
     LEFT JOIN LATERAL (
       SELECT * FROM knockon.why_refused(i.type, i.workspace, i.payload, i.channel, i.message,
-        i.key, i.given_id, i.given_version)
+        i.key, i.given_id, i.given_version, i.due)
       WHERE NOT i.is_fine OFFSET 0
     ) r ON true
   ORDER BY i.place;
@@ -1078,10 +1141,11 @@ END $$;--> statement-breakpoint
 -- kept together with its event or not at all: what is held or refused leaves it free.
 CREATE FUNCTION knockon.post_events(
   types text[], workspaces uuid[], payloads text[], channels uuid[], messages uuid[], keys text[],
-  versions int[], idempotency_keys text[], request_hashes text[], skip_locked boolean
+  versions int[], deliver_ats timestamptz[], idempotency_keys text[], request_hashes text[],
+  skip_locked boolean
 ) RETURNS TABLE (
-  place int, id uuid, version int, key text, seq bigint, "timestamp" timestamptz, held boolean,
-  taken boolean, code text, problem text, detail text, hint text
+  place int, id uuid, version int, key text, seq bigint, "timestamp" timestamptz,
+  deliver_at timestamptz, held boolean, taken boolean, code text, problem text, detail text, hint text
 ) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -1091,10 +1155,10 @@ DECLARE
   unused int[] := '{}';
 BEGIN
   IF array_remove(idempotency_keys, NULL) = '{}' THEN
-    RETURN QUERY SELECT s.place, s.id, s.version, s.key, s.seq, s.timestamp, s.held, false,
-      s.code, s.problem, s.detail, s.hint
+    RETURN QUERY SELECT s.place, s.id, s.version, s.key, s.seq, s.timestamp, s.deliver_at, s.held,
+      false, s.code, s.problem, s.detail, s.hint
     FROM knockon.store_events(types, workspaces, payloads::jsonb[], channels, messages, keys,
-      ids, versions, true, skip_locked) s;
+      ids, versions, deliver_ats, true, skip_locked) s;
     RETURN;
   END IF;
   IF NOT skip_locked THEN
@@ -1129,7 +1193,7 @@ BEGIN
   WHERE i.key IS NULL OR i.id IN (SELECT k.event_id FROM keyed k);
 
   RETURN QUERY SELECT i.place, NULL::uuid, NULL::int, NULL::text, NULL::bigint, NULL::timestamptz,
-    false, true, NULL::text, NULL::text, NULL::text, NULL::text
+    NULL::timestamptz, false, true, NULL::text, NULL::text, NULL::text, NULL::text
   FROM generate_subscripts(types, 1) AS i (place) WHERE i.place <> ALL (fresh);
   FOR stored IN
     SELECT fresh[s.place] AS nth, s.* FROM (
@@ -1137,14 +1201,16 @@ BEGIN
         array_agg(payloads[p]::jsonb ORDER BY n) AS payloads,
         array_agg(channels[p] ORDER BY n) AS channels,
         array_agg(messages[p] ORDER BY n) AS messages, array_agg(keys[p] ORDER BY n) AS keys,
-        array_agg(ids[p] ORDER BY n) AS ids, array_agg(versions[p] ORDER BY n) AS versions
+        array_agg(ids[p] ORDER BY n) AS ids, array_agg(versions[p] ORDER BY n) AS versions,
+        array_agg(deliver_ats[p] ORDER BY n) AS deliver_ats
       FROM unnest(fresh) WITH ORDINALITY AS f (p, n)
     ) f CROSS JOIN LATERAL knockon.store_events(f.types, f.owners, f.payloads, f.channels,
-      f.messages, f.keys, f.ids, f.versions, true, skip_locked) s
+      f.messages, f.keys, f.ids, f.versions, f.deliver_ats, true, skip_locked) s
     WHERE fresh <> '{}'
   LOOP
     place := stored.nth; id := stored.id; version := stored.version; key := stored.key;
-    seq := stored.seq; "timestamp" := stored."timestamp"; held := stored.held; taken := false;
+    seq := stored.seq; "timestamp" := stored."timestamp"; deliver_at := stored.deliver_at;
+    held := stored.held; taken := false;
     code := stored.code; problem := stored.problem; detail := stored.detail; hint := stored.hint;
     IF held OR code IS NOT NULL THEN
       unused := unused || place;
@@ -1160,6 +1226,7 @@ CREATE FUNCTION knockon.is_own_type(type text) RETURNS boolean LANGUAGE sql IMMU
 AS $$ SELECT type IN ('message.created', 'message.updated', 'message.deleted', 'channel.created',
     'effect.discarded') OR type LIKE 'endpoint.%' $$;--> statement-breakpoint
 -- Emits an event in the caller's transaction: if and only if that commits. Returns its id.
+-- `deliver_at`: it is dispatched then, or now where that is past.
 CREATE FUNCTION knockon.emit(
   type text, workspace uuid DEFAULT NULL, payload jsonb DEFAULT NULL, channel uuid DEFAULT NULL,
   message uuid DEFAULT NULL, key text DEFAULT NULL, deliver_at timestamptz DEFAULT NULL,
@@ -1168,11 +1235,7 @@ CREATE FUNCTION knockon.emit(
 DECLARE
   stored record;
 BEGIN
-  IF deliver_at IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = 'KN002', MESSAGE = '`deliver_at` is not supported yet',
-      DETAIL = 'Every event is dispatched once its transaction has committed.',
-      HINT = 'Leave out `deliver_at`.';
-  ELSIF knockon.is_own_type(emit.type) THEN
+  IF knockon.is_own_type(emit.type) THEN
     RAISE EXCEPTION USING ERRCODE = 'KN002',
       MESSAGE = format('the event type "%s" is emitted by Knock-on itself', emit.type),
       DETAIL = 'Its effects and its audit chain trust such events.',
@@ -1180,7 +1243,7 @@ BEGIN
   END IF;
   SELECT * INTO stored FROM knockon.store_events(ARRAY[emit.type], ARRAY[emit.workspace],
     ARRAY[emit.payload], ARRAY[emit.channel], ARRAY[emit.message], ARRAY[emit.key],
-    ARRAY[emit.id], ARRAY[emit.version], false, false);
+    ARRAY[emit.id], ARRAY[emit.version], ARRAY[emit.deliver_at], false, false);
   IF stored.code IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = stored.code, MESSAGE = stored.problem,
       DETAIL = stored.detail, HINT = stored.hint;
@@ -1195,7 +1258,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     THEN 'it is no JSON object, but ' || jsonb_typeof(event)
   ELSE (
     SELECT CASE
-      WHEN m.key = 'deliver_at' THEN '`deliver_at` is not supported yet'
+      WHEN m.key = 'deliver_at' THEN '`deliver_at` is no moment such as 2027-01-31T09:00:00Z'
       WHEN m.key IN ('type', 'key')
         THEN format('`%s` is no string, but %s', m.key, jsonb_typeof(m.value))
       WHEN m.key = 'version' THEN '`version` is no whole number from 1 to 32767'
@@ -1209,15 +1272,17 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
       WHEN m.key IN ('workspace', 'channel', 'message', 'id') THEN m.value = 'null'
         OR m.value #>> '{}' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
       WHEN m.key = 'version' THEN m.value::text ~ '^(null|[1-9][0-9]{0,4})$'
-      ELSE m.key = 'payload' OR m.key = 'deliver_at' AND m.value = 'null'
+      WHEN m.key = 'deliver_at' THEN m.value = 'null' OR m.value #>> '{}'
+        ~* '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$'
+      ELSE m.key = 'payload'
     END
     LIMIT 1
   ) END $$;--> statement-breakpoint
 -- Emits the events of a JSON array, all or none, those of Knock-on's own types too. Each is
--- `{type, workspace, payload, channel?, message?, key?, id?, version?}`. `checked`: the payloads
--- have been compared with their types' schemas already. Returns them in the order given.
-CREATE FUNCTION knockon.write_events(events jsonb, checked boolean)
-RETURNS TABLE (id uuid, version int, key text, seq bigint, "timestamp" timestamptz)
+-- `{type, workspace, payload, channel?, message?, key?, id?, version?, deliver_at?}`. `checked`: the
+-- payloads have been compared with their types' schemas already. Returns them in the order given.
+CREATE FUNCTION knockon.write_events(events jsonb, checked boolean) RETURNS TABLE (
+  id uuid, version int, key text, seq bigint, "timestamp" timestamptz, deliver_at timestamptz)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -1247,7 +1312,8 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'KN002',
       MESSAGE = format('events[%s] is malformed: %s', wrong.place, wrong.reason),
       DETAIL = 'Nothing was stored.',
-      HINT = 'An event is {type, workspace, payload, channel?, message?, key?, id?, version?}.';
+      HINT = 'An event is '
+        || '{type, workspace, payload, channel?, message?, key?, id?, version?, deliver_at?}.';
   END IF;
   SELECT array_agg(e.event ->> 'type' ORDER BY e.place) AS types,
     array_agg((e.event ->> 'workspace')::uuid ORDER BY e.place) AS workspaces,
@@ -1256,11 +1322,12 @@ BEGIN
     array_agg((e.event ->> 'message')::uuid ORDER BY e.place) AS messages,
     array_agg(e.event ->> 'key' ORDER BY e.place) AS keys,
     array_agg((e.event ->> 'id')::uuid ORDER BY e.place) AS ids,
-    array_agg((e.event ->> 'version')::int ORDER BY e.place) AS versions
+    array_agg((e.event ->> 'version')::int ORDER BY e.place) AS versions,
+    array_agg((e.event ->> 'deliver_at')::timestamptz ORDER BY e.place) AS deliver_ats
   INTO given FROM jsonb_array_elements(events) WITH ORDINALITY AS e (event, place);
   FOR stored IN
     SELECT * FROM knockon.store_events(given.types, given.workspaces, given.payloads,
-      given.channels, given.messages, given.keys, given.ids, given.versions,
+      given.channels, given.messages, given.keys, given.ids, given.versions, given.deliver_ats,
       coalesce(checked, false), false)
   LOOP
     IF stored.code IS NOT NULL THEN
@@ -1273,14 +1340,15 @@ BEGIN
     key := stored.key;
     seq := stored.seq;
     "timestamp" := stored."timestamp";
+    deliver_at := stored.deliver_at;
     RETURN NEXT;
   END LOOP;
   PERFORM pg_notify('knockon_events', '');
 END $$;--> statement-breakpoint
 -- As `write_events`, for everybody: refuses Knock-on's own types, and takes nobody's word for it
 -- that payloads fit.
-CREATE FUNCTION knockon.emit_events(events jsonb)
-RETURNS TABLE (id uuid, version int, key text, seq bigint, "timestamp" timestamptz)
+CREATE FUNCTION knockon.emit_events(events jsonb) RETURNS TABLE (
+  id uuid, version int, key text, seq bigint, "timestamp" timestamptz, deliver_at timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -1304,6 +1372,114 @@ END $$;--> statement-breakpoint
 CREATE FUNCTION knockon.emit_many(events jsonb) RETURNS SETOF uuid
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT id FROM knockon.emit_events(events) $$;--> statement-breakpoint
+-- Hands events that are due to the dispatchers, `most` at a time, in the order of their moments:
+-- from `scheduled` to `events` and `outbox`, with the next `seq` of their keys. So a key's `seq` has
+-- no gaps, and follows the order in which its events went out. One caller at a time; the others
+-- find nothing. It waits for nobody: a key that somebody else holds, or an event of which is being
+-- cancelled, is left out with all of its events, so that none overtakes another.
+--   held      keys that are left out: to be passed again until `is_last`
+--   is_last   it has looked at all that is due
+--   next_ms   so long until the next one is due, by Postgres' clock; null: there is none
+CREATE FUNCTION knockon.promote(
+  most int, INOUT held uuid[] DEFAULT '{}', OUT promoted int, OUT is_last boolean,
+  OUT next_ms float8
+) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+#variable_conflict use_column
+DECLARE
+  moment timestamptz := clock_timestamp();
+  first timestamptz := (SELECT s.deliver_at FROM knockon.scheduled s
+    WHERE s.cancelled_at IS NULL ORDER BY s.deliver_at, s.place LIMIT 1);
+  passed CONSTANT uuid[] := held;
+  found record;
+BEGIN
+  promoted := 0;
+  is_last := true;
+  IF first IS NULL OR first > moment THEN
+    next_ms := extract(epoch FROM first - moment) * 1000;
+    RETURN;
+  END IF;
+  -- Until the first subscriber registers, everything waits, as in the outbox.
+  IF NOT EXISTS (SELECT FROM knockon.subscribers)
+    OR NOT pg_try_advisory_xact_lock('knockon.scheduled'::regclass::oid::bigint) THEN
+    RETURN;
+  END IF;
+  WITH due AS MATERIALIZED (
+    SELECT s.id, s.sequence_id, s.deliver_at, s.place FROM knockon.scheduled s
+    WHERE s.cancelled_at IS NULL AND s.deliver_at <= moment
+      AND (s.sequence_id IS NULL OR s.sequence_id <> ALL (passed))
+    ORDER BY s.deliver_at, s.place LIMIT most
+  ), free AS MATERIALIZED (
+    SELECT s.id FROM knockon.scheduled s
+    WHERE s.id = ANY (ARRAY(SELECT d.id FROM due d)) AND s.cancelled_at IS NULL
+    FOR UPDATE SKIP LOCKED
+  ), wanted AS MATERIALIZED (
+    SELECT d.sequence_id AS id FROM due d LEFT JOIN free f ON f.id = d.id
+    WHERE d.sequence_id IS NOT NULL GROUP BY d.sequence_id HAVING bool_and(f.id IS NOT NULL)
+  ), locked AS MATERIALIZED (
+    SELECT * FROM (
+      SELECT c.id, c.last_event_seq AS last_seq FROM knockon.channels c
+      WHERE c.id = ANY (ARRAY(SELECT w.id FROM wanted w))
+      ORDER BY c.id FOR NO KEY UPDATE SKIP LOCKED
+    ) AS free_channels UNION ALL SELECT * FROM (
+      SELECT s.id, s.last_seq FROM knockon.sequences s
+      WHERE s.id = ANY (ARRAY(SELECT w.id FROM wanted w))
+      ORDER BY s.id FOR NO KEY UPDATE SKIP LOCKED
+    ) AS free_keys
+  ), chosen AS MATERIALIZED (
+    SELECT d.id, d.sequence_id,
+      l.last_seq + row_number() OVER (PARTITION BY l.id ORDER BY d.deliver_at, d.place) AS seq
+    FROM due d JOIN free f ON f.id = d.id LEFT JOIN locked l ON l.id = d.sequence_id
+    WHERE l.id IS NOT NULL OR d.sequence_id IS NULL
+  ), advanced AS MATERIALIZED (
+    SELECT c.sequence_id AS id, max(c.seq) AS seq FROM chosen c
+    WHERE c.sequence_id IS NOT NULL GROUP BY 1
+  ), advanced_channels AS (
+    UPDATE knockon.channels c SET last_event_seq = a.seq FROM advanced a WHERE c.id = a.id
+  ), advanced_keys AS (
+    UPDATE knockon.sequences s SET last_seq = a.seq FROM advanced a WHERE s.id = a.id
+  ), taken AS (
+    DELETE FROM knockon.scheduled s
+    WHERE s.id = ANY (ARRAY(SELECT c.id FROM chosen c)) RETURNING s.*
+  ), logged AS (
+    INSERT INTO knockon.events (id, type, version, workspace_id, channel_id, message_id,
+      sequence_id, key, seq, timestamp, payload, deliver_at)
+    SELECT t.id, t.type, t.version, t.workspace_id, t.channel_id, t.message_id, t.sequence_id,
+      t.key, c.seq, t.timestamp, t.payload, t.deliver_at
+    FROM taken t JOIN chosen c ON c.id = t.id
+  ), queued AS (
+    INSERT INTO knockon.outbox (event_id, workspace_id, channel_id, type, unchecked, deliver_at)
+    SELECT t.id, t.workspace_id, t.channel_id, t.type, t.unchecked, t.deliver_at FROM taken t
+  )
+  SELECT count(*) AS due, (SELECT count(*) FROM chosen) AS chosen, ARRAY(
+    SELECT d.sequence_id FROM due d WHERE d.sequence_id IS NOT NULL
+    EXCEPT SELECT l.id FROM locked l
+  ) AS held INTO found FROM due d;
+  promoted := found.chosen;
+  held := passed || found.held;
+  is_last := found.due < most;
+  next_ms := extract(epoch FROM (SELECT s.deliver_at FROM knockon.scheduled s
+    WHERE s.cancelled_at IS NULL AND s.deliver_at > moment
+    ORDER BY s.deliver_at, s.place LIMIT 1) - moment) * 1000;
+END $$;--> statement-breakpoint
+-- Cancels an event that is scheduled, in the caller's transaction. True: it is cancelled, by this
+-- or before, and will not be dispatched. False: it has been dispatched, or there is no such event.
+-- Where it goes out at this moment it waits for that; whoever is first wins.
+CREATE FUNCTION knockon.cancel(id uuid) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  found_type text;
+BEGIN
+  UPDATE knockon.scheduled s SET cancelled_at = coalesce(s.cancelled_at, clock_timestamp())
+  WHERE s.id = cancel.id RETURNING s.type INTO found_type;
+  IF knockon.is_own_type(found_type) THEN
+    RAISE EXCEPTION USING ERRCODE = 'KN002',
+      MESSAGE = format('the event %s is Knock-on''s own', cancel.id),
+      DETAIL = format('It is of type %s.', found_type),
+      HINT = 'Delete its message instead: that cancels it.';
+  END IF;
+  RETURN found_type IS NOT NULL;
+END $$;--> statement-breakpoint
 -- Work for a subscriber in another language, from here to the end: docs/reference/protocol.md.
 CREATE FUNCTION knockon.is_uuid(value jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp AS $$

@@ -5,6 +5,8 @@
 export type CrashPoint =
   /** Messages and events are committed, nobody has been told. */
   | 'after-commit'
+  /** Events that were scheduled are in the outbox, nobody has claimed them. */
+  | 'after-promote'
   /** Events belong to a dispatch, its workflow has not been started. */
   | 'after-claim'
   /** The workflow runs, the dispatch is not marked as started. */

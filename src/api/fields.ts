@@ -84,6 +84,20 @@ export const moment = z
   })
   .openapi({ type: 'string', format: 'date-time', example: '2024-01-15T12:00:00.000Z' });
 
+const YEAR = 366 * 24 * 60 * 60 * 1000;
+
+/** When an event is to be dispatched. */
+export const deliverAt = moment
+  .refine((value) => value.getTime() <= Date.now() + YEAR, {
+    message: 'must be at most 366 days ahead',
+  })
+  .openapi({
+    type: 'string',
+    format: 'date-time',
+    description:
+      'When it is dispatched, up to 366 days ahead. Default, and where that is past: now.',
+  });
+
 /** A moment in an answer: RFC 3339, UTC, milliseconds. */
 export const timestamp = z
   .string()

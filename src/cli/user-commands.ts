@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { demoCommand } from './demo/demo.ts';
+import { cancelCommand } from './emit/cancel.ts';
 import { emitCommand } from './emit/emit.ts';
 import { importCommand } from './import/command.ts';
 import { doctorCommand } from './operate/doctor.ts';
@@ -16,6 +17,7 @@ import { retireCommand } from './operate/retire.ts';
 import { discardCommand, resetCommand, retryCommand } from './operate/retry.ts';
 import { scaleCommand } from './operate/scale.ts';
 import { scheduleCommand } from './operate/schedule.ts';
+import { scheduledCommand } from './operate/scheduled.ts';
 import { schedulesCommand } from './operate/schedules.ts';
 import { subscribeCommand, unsubscribeCommand } from './operate/subscribe.ts';
 import { subscribersCommand } from './operate/subscribers.ts';
@@ -25,13 +27,14 @@ import { traceCommand } from './trace/trace.ts';
 
 /** The commands that talk to a running API, as the help groups them; a new one is a name here. */
 const groups: Record<string, ((program: Command) => void)[]> = {
-  Try: [demoCommand, importCommand, emitCommand],
+  Try: [demoCommand, importCommand, emitCommand, cancelCommand],
   Look: [
     doctorCommand,
     subscribersCommand,
     failedCommand,
     traceCommand,
     verifyCommand,
+    scheduledCommand,
     operationsCommand,
     logCommand,
   ],

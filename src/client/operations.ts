@@ -16,6 +16,11 @@ export type NewEvent = {
   channel_id?: string;
   /** The message that it is about. */
   message_id?: string;
+  /**
+   * When it is dispatched, up to 366 days ahead. Default, and where that is past:
+   * now.
+   */
+  deliver_at?: string;
 };
 
 export type NewEvents = {
@@ -66,6 +71,11 @@ export type Balance = {
     count: number;
     /** Null where there is none. */
     oldest_seconds: number | null;
+  };
+  /** Events that are for later: no account has them yet. */
+  scheduled: {
+    count: number;
+    next_at: string | null;
   };
   /**
    * False where the transport did not answer: then all that is open counts as in
@@ -597,6 +607,11 @@ export type LoggedEvent = {
   key: string | null;
   /** Its place among the events of its key; null without a key. */
   seq: number | null;
+  /** When it is dispatched, or was. Only of events that were emitted for later. */
+  deliver_at?: string;
+  /** Of an event with deliver_at. `due`: it is dispatched, or was. */
+  state?: 'scheduled' | 'due' | 'cancelled';
+  cancelled_at?: string;
   /**
    * How many effects it has in each state; null if no subscriber takes it, or if
    * its receipts have expired.
@@ -607,6 +622,17 @@ export type LoggedEvent = {
     discarded: number;
     open: number;
   } | null;
+};
+
+export type Scheduled = {
+  count: number;
+  /** When the next is due; null where there is none. */
+  next_at: string | null;
+  types: {
+    type: string;
+    count: number;
+    next_at: string;
+  }[];
 };
 
 export type InspectedEvent = {
@@ -622,6 +648,11 @@ export type InspectedEvent = {
   key: string | null;
   /** Its place among the events of its key; null without a key. */
   seq: number | null;
+  /** When it is dispatched, or was. Only of events that were emitted for later. */
+  deliver_at?: string;
+  /** Of an event with deliver_at. `due`: it is dispatched, or was. */
+  state?: 'scheduled' | 'due' | 'cancelled';
+  cancelled_at?: string;
   payload: Record<string, unknown>;
   /** When it was handed to the transport; null before. */
   dispatched_at: string | null;
@@ -1046,6 +1077,11 @@ export type NewMessage = {
    * longer ago than KNOCKON_NOTIFY_AGE.
    */
   notify?: boolean;
+  /**
+   * When its event is dispatched, up to 366 days ahead. Default, and where that
+   * is past: now. The message can be read at once.
+   */
+  deliver_at?: string;
 };
 
 /** `text`, `metadata` or both; `metadata` is replaced as a whole. */
@@ -1067,6 +1103,11 @@ export type EventJourney = {
   /** What it is in order with: its channel's id, or the key it was emitted with. */
   key: string | null;
   timestamp: string;
+  /** When it is dispatched, or was. Only of events that were emitted for later. */
+  deliver_at?: string;
+  /** Of an event with deliver_at. `due`: it is dispatched, or was. */
+  state?: 'scheduled' | 'due' | 'cancelled';
+  cancelled_at?: string;
   /** When it was handed to the transport; null before. */
   dispatched_at: string | null;
   /**
@@ -1118,10 +1159,18 @@ export type Event = {
   message_id: string | null;
   /** What it is in order with: its channel's id, or the key it was emitted with. */
   key: string | null;
-  /** Its place among the events of its key; null without a key. */
+  /**
+   * Its place among the events of its key; null without a key, and until it is
+   * due.
+   */
   seq: number | null;
   timestamp: string;
   payload: Record<string, unknown>;
+  /** When it is dispatched, or was. Only of events that were emitted for later. */
+  deliver_at?: string;
+  /** Of an event with deliver_at. `due`: it is dispatched, or was. */
+  state?: 'scheduled' | 'due' | 'cancelled';
+  cancelled_at?: string;
 };
 
 /** The stored event's id, or why it was not stored. */
@@ -1334,6 +1383,15 @@ export interface Operations {
       body: ScheduleBackfill;
     };
     answer: BackfilledRuns;
+  };
+  /** Cancel an event that is scheduled. `DELETE /v1/events/{id}` */
+  cancelEvent: {
+    call: {
+      path: {
+        id: string;
+      };
+    };
+    answer: undefined;
   };
   /**
    * Cancel an operation; what it has begun is finished.
@@ -1908,6 +1966,8 @@ export interface Operations {
         key?: string;
         /** With key or channel_id: only events after this place, oldest first. */
         after_seq?: number;
+        /** Only events that are for later, the next due first; or that were cancelled. */
+        state?: 'scheduled' | 'cancelled';
         /** Most entries of the answer. */
         limit?: number;
         /** The last page's `next_cursor`. */
@@ -2129,6 +2189,15 @@ export interface Operations {
       next_cursor: string | null;
     };
   };
+  /** Count the events that are for later, by type. `GET /v1/ops/scheduled` */
+  opsCountScheduled: {
+    call: {
+      query?: {
+        workspace_id?: string;
+      };
+    };
+    answer: Scheduled;
+  };
   /** Make a key for a workspace. `POST /v1/ops/keys` */
   opsCreateApiKey: {
     call: CreateOptions & { body: NewOperatedKey };
@@ -2319,6 +2388,8 @@ export interface Operations {
          * discarded.
          */
         outcome?: 'failed';
+        /** Those that are for later, the next due first; or cancelled. */
+        state?: 'scheduled' | 'cancelled';
         /** Stored at that moment or later. */
         from?: string;
         /** Stored before that moment. */

@@ -21,6 +21,7 @@ export const routes = {
     operator: true,
   },
   backfillSchedule: { method: 'POST', path: '/v1/ops/schedules/{name}/backfill', operator: true },
+  cancelEvent: { method: 'DELETE', path: '/v1/events/{id}' },
   cancelJob: { method: 'POST', path: '/v1/ops/jobs/{id}/cancel', operator: true },
   cancelOperation: { method: 'POST', path: '/v1/ops/operations/{id}/cancel', operator: true },
   changeEndpoint: { method: 'PATCH', path: '/v1/endpoints/{id}' },
@@ -92,6 +93,7 @@ export const routes = {
   listSchedules: { method: 'GET', path: '/v1/ops/schedules', operator: true, answers: 'page' },
   listSubscribers: { method: 'GET', path: '/v1/subscribers', answers: 'page' },
   listWorkspaces: { method: 'GET', path: '/v1/ops/workspaces', operator: true, answers: 'page' },
+  opsCountScheduled: { method: 'GET', path: '/v1/ops/scheduled', operator: true },
   opsCreateApiKey: { method: 'POST', path: '/v1/ops/keys', creates: true, operator: true },
   opsCreateWorkspaceApiKey: {
     method: 'POST',

@@ -47,11 +47,12 @@ interface SchemaObject {
   name: string;
 }
 
-/** Functions that emit. The role `knockon_emitter` may call these, and nothing else. */
+/** Functions that emit, or take that back. The role `knockon_emitter` may call these, and nothing else. */
 export const EMITTING = [
   'emit(text,uuid,jsonb,uuid,uuid,text,timestamptz,uuid,int)',
   'emit_many(jsonb)',
   'emit_events(jsonb)',
+  'cancel(uuid)',
 ];
 
 /**
@@ -68,6 +69,7 @@ export const WORKING = [
 /** What is written by hand, so that drizzle-kit does not know it. */
 const byHand: SchemaObject[] = [
   { kind: 'view', of: null, name: 'dispatched' },
+  { kind: 'view', of: null, name: 'shown_events' },
   { kind: 'trigger', of: 'receipts', name: 'receipts_deleted' },
   { kind: 'trigger', of: 'dead_letters', name: 'dead_letters_deleted' },
   ...[
@@ -75,9 +77,10 @@ const byHand: SchemaObject[] = [
     'uuid_time(uuid)',
     'uuid_at(timestamptz)',
     'store_event(text,uuid,jsonb,uuid,uuid,text,uuid,int,boolean)',
-    'store_events(text[],uuid[],jsonb[],uuid[],uuid[],text[],uuid[],int[],boolean,boolean)',
-    'post_events(text[],uuid[],text[],uuid[],uuid[],text[],int[],text[],text[],boolean)',
+    'store_events(text[],uuid[],jsonb[],uuid[],uuid[],text[],uuid[],int[],timestamptz[],boolean,boolean)',
+    'post_events(text[],uuid[],text[],uuid[],uuid[],text[],int[],timestamptz[],text[],text[],boolean)',
     'write_events(jsonb,boolean)',
+    'promote(int,uuid[])',
     ...EMITTING,
     ...WORKING,
   ].map((name) => ({ kind: 'function' as const, of: OWN_SCHEMA, name })),

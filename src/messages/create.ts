@@ -23,6 +23,8 @@ export interface NewMessage {
   sentAt?: Date;
   /** Whether it notifies whom it mentions. Default: unless it was sent long ago. */
   notify?: boolean;
+  /** When its event is dispatched; default, and where that is past: now. */
+  deliverAt?: Date;
   idempotency?: { key: string; requestHash: Buffer };
 }
 

@@ -2,10 +2,12 @@ import { and, eq, isNull, sql } from 'drizzle-orm';
 import type { Transaction } from '../db/client.ts';
 import { messages } from '../db/schema/messages.ts';
 import { emitOwn } from '../outbox/emit.ts';
+import { afterCreated } from './later.ts';
 import { type Message, toMessage } from './message.ts';
 
 /**
- * Changes a message's text or metadata and emits `message.updated`. Null where there is no such
+ * Changes a message's text or metadata and emits `message.updated`: right after `message.created`,
+ * where that is for later. Null where there is no such
  * message (any more).
  */
 export async function editMessage(
@@ -33,6 +35,7 @@ export async function editMessage(
     channelId: row.channel_id,
     messageId: row.id,
     payload: { seq, author, text, metadata, sent_at },
+    deliverAt: await afterCreated(tx, row.id),
   });
   return message;
 }

@@ -8,7 +8,7 @@ export async function explain(pg: Sql, { workspaceId, idempotency }: NewMessage)
   if (!idempotency) return { state: 'no_channel' };
   const [taken] = await pg<(Omit<Logged, 'id'> & { request_hash: Buffer; id: string | null })[]>`
     select k.request_hash, e.id, k.message_id, e.channel_id, e.timestamp, e.payload
-    from knockon.idempotency_keys k left join knockon.events e on e.message_id = k.message_id
+    from knockon.idempotency_keys k left join knockon.shown_events e on e.message_id = k.message_id
       and e.type = 'message.created'
     where k.workspace_id = ${workspaceId} and k.key = ${idempotency.key}`;
   if (!taken) return { state: 'no_channel' };

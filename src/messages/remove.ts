@@ -2,10 +2,11 @@ import { and, eq, isNull, sql } from 'drizzle-orm';
 import type { Transaction } from '../db/client.ts';
 import { messages } from '../db/schema/messages.ts';
 import { emitOwn } from '../outbox/emit.ts';
+import { cancelEventsOf } from './later.ts';
 
 /**
- * Deletes a message's text, leaves its tombstone and emits `message.deleted`. False where there is
- * no such message (any more).
+ * Deletes a message's text, leaves its tombstone and emits `message.deleted`. What nobody has heard
+ * of yet is cancelled instead. False where there is no such message (any more).
  */
 export async function removeMessage(
   tx: Transaction,
@@ -30,6 +31,7 @@ export async function removeMessage(
     )
     .returning();
   if (!row) return false;
+  if ((await cancelEventsOf(tx, row.id)).includes('message.created')) return true;
   await emitOwn(tx, {
     type: 'message.deleted',
     workspaceId: which.workspaceId,

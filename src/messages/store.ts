@@ -40,6 +40,7 @@ export async function storeMessages(
   whatIsHeld: WhatIsHeld = 'left out',
 ): Promise<Stored> {
   const column = <T>(pick: (message: Pending) => T) => batch.map(pick);
+  const later = partsForLater(pg, batch);
   const rows = await pg<{ id: string; seq: string | null }[]>`
     with input as materialized (
       select * from unnest(
@@ -53,9 +54,10 @@ export async function storeMessages(
           ${column((m) => m.idempotency?.key ?? null)}::text[],
         ${column((m) => m.idempotency?.requestHash.toString('hex') ?? null)}::text[],
           ${column((m) => m.notify?.toString() ?? null)}::text[]
+        ${later.column}
       ) with ordinality
         as t (id, event_id, workspace_id, channel_id, author, text, metadata, sent_at, created_at,
-          key, request_hash, notify, place)
+          key, request_hash, notify ${later.name}, place)
     ), locked as (
       select c.id, c.workspace_id, c.last_seq, c.last_event_seq from knockon.channels c
       where c.id in (select channel_id from input) order by c.id
@@ -73,13 +75,16 @@ export async function storeMessages(
       returning k.message_id
     ), accepted as (
       select i.*, row_number() over (partition by i.channel_id order by i.place) as nth, c.last_seq,
-        c.last_event_seq
+        c.last_event_seq ${later.moment}
       from input i join locked c on c.id = i.channel_id and c.workspace_id = i.workspace_id
       where i.key is null or i.id in (select message_id from keyed)
     ), advanced as (
       update knockon.channels c set last_seq = c.last_seq + n.count,
-        last_event_seq = c.last_event_seq + n.count
-      from (select channel_id, count(*) from accepted group by channel_id) n
+        last_event_seq = c.last_event_seq + n.events
+      from (
+        select channel_id, count(*), count(*) ${later.isNow} as events from accepted
+        group by channel_id
+      ) n
         where c.id = n.channel_id
     ), stored as (
       insert into knockon.messages (id, workspace_id, channel_id, seq, author, text, metadata,
@@ -92,14 +97,12 @@ export async function storeMessages(
       insert into knockon.events (id, type, version, workspace_id, channel_id, message_id,
         sequence_id, seq, timestamp, payload)
       select event_id, 'message.created', 1, workspace_id, channel_id, id, channel_id,
-        last_event_seq + nth, created_at::timestamptz,
-        jsonb_build_object('seq', last_seq + nth, 'author', author, 'text', text, 'metadata',
-          metadata::jsonb, 'sent_at', sent_at)
-      from accepted
+        last_event_seq + ${later.nth}, created_at::timestamptz, ${payload(pg)}
+      from accepted ${later.now}
     ), queued as (
       insert into knockon.outbox (event_id, workspace_id, channel_id, type)
-      select event_id, workspace_id, channel_id, 'message.created' from accepted
-    )
+      select event_id, workspace_id, channel_id, 'message.created' from accepted ${later.now}
+    ) ${later.stored}
     select id, seq from stored
     union all
     select c.id, null from knockon.channels c
@@ -111,4 +114,43 @@ export async function storeMessages(
     else stored.seqs.set(id, Number(seq));
   }
   return stored;
+}
+
+const payload = (pg: Sql) => pg`
+  jsonb_build_object('seq', last_seq + nth, 'author', author, 'text', text, 'metadata',
+    metadata::jsonb, 'sent_at', sent_at)`;
+
+/**
+ * What the statement has more where some messages are for later, and nothing where none is. Their
+ * events wait in `scheduled`, and take no `seq` until they are due.
+ */
+function partsForLater(pg: Sql, batch: Pending[]) {
+  const none = pg``;
+  if (batch.every(({ deliverAt }) => deliverAt === undefined))
+    return {
+      column: none,
+      name: none,
+      moment: none,
+      isNow: none,
+      nth: pg`nth`,
+      now: none,
+      stored: none,
+    };
+  const isNow = pg`filter (where deliver_at is null)`;
+  const due = pg`date_trunc('milliseconds', i.due::timestamptz)`;
+  return {
+    column: pg`, ${batch.map(({ deliverAt }) => deliverAt?.toISOString() ?? null)}::text[]`,
+    name: pg`, due`,
+    moment: pg`, case when ${due} > now() then ${due} end as deliver_at`,
+    isNow,
+    nth: pg`row_number() over (partition by channel_id order by nth)`,
+    now: pg`where deliver_at is null`,
+    stored: pg`, for_later as (
+      insert into knockon.scheduled (id, type, version, workspace_id, channel_id, message_id,
+        sequence_id, timestamp, payload, deliver_at)
+      select event_id, 'message.created', 1, workspace_id, channel_id, id, channel_id,
+        created_at::timestamptz, ${payload(pg)}, deliver_at
+      from accepted where deliver_at is not null order by place
+    )`,
+  };
 }

@@ -7,8 +7,10 @@ export interface ClaimedDispatch extends DispatchScope {
   id: string;
   type: string;
   size: number;
-  /** Unset where it was claimed before, and not started. */
-  oldest_event_id?: string;
+  /** Unset where it was claimed before, and not started; null where all had been scheduled. */
+  oldest_event_id?: string | null;
+  /** By how much the first of those that had been scheduled is overdue, in ms; null: none had. */
+  overdue_ms?: number | null;
   /**
    * Its workspaces have so many events in it that others would wait for them: those of the others
    * are a dispatch of their own.
@@ -96,28 +98,30 @@ export async function claim(
       select workspace_id from waiting where workspace_id <> all(${resting}::uuid[])
     ), fair as (
       select share.* from turns t cross join lateral (
-        select event_id, type, workspace_id, channel_id, unchecked from knockon.outbox
+        select event_id, type, workspace_id, channel_id, unchecked, deliver_at from knockon.outbox
           where ${waits}
           and workspace_id = t.workspace_id
         order by event_id limit (select ceil(${half}::float8 / count(*)) from turns)
           for update skip locked
       ) share
     ), oldest as (
-      select event_id, type, workspace_id, channel_id, unchecked from knockon.outbox
+      select event_id, type, workspace_id, channel_id, unchecked, deliver_at from knockon.outbox
       where dispatch_id is null and ${resting.length === 0} and exists (select
         from knockon.subscribers)
       order by event_id limit ${size} for update skip locked
     ), picked as (
-      select event_id, type, workspace_id, channel_id, unchecked
+      select event_id, type, workspace_id, channel_id, unchecked, deliver_at
       from (select *, 1 as turn from fair union all select *, 2 from oldest) as candidates
-      group by event_id, type, workspace_id, channel_id, unchecked
+      group by event_id, type, workspace_id, channel_id, unchecked, deliver_at
       order by min(turn), event_id limit ${size}
     ), told_apart as (
       select *, count(*) over (partition by workspace_id) > ${size * FLOOD}::float8 as flooding
         from picked
     ), groups as (
       select knockon.uuidv7() as id, type, flooding, count(*)::int as size,
-        (array_agg(event_id order by event_id))[1] as oldest_event_id,
+        (array_agg(event_id order by event_id) filter (where deliver_at is null))[1]
+          as oldest_event_id,
+        extract(epoch from now() - min(deliver_at))::float8 * 1000 as overdue_ms,
         array(select name from knockon.subscribers where event_types && array[t.type, '*']
           and retired_at is null order by name) as names,
         array_agg(distinct workspace_id) as workspace_ids,
@@ -133,7 +137,8 @@ export async function claim(
         join groups g using (type, flooding)
         where o.event_id = p.event_id
     )
-    select id, type, size, oldest_event_id, flooding, unchecked, workspace_ids, channel_ids,
+    select id, type, size, oldest_event_id, overdue_ms, flooding, unchecked, workspace_ids,
+      channel_ids,
       ${origin(pg)} as origin,
       ${specs(pg, pg`groups.names`)} as subscribers from groups
     order by flooding, size`;

@@ -7,6 +7,7 @@ import { BatchLinger, type BatchLingerOptions, LOOK_AGAIN } from './batch-linger
 import { checkPayloads, type Fits } from './check-payloads.ts';
 import { type ClaimedDispatch, claim, handedOver, markStarted, reclaim } from './claim.ts';
 import { EVENTS_CHANNEL } from './emit.ts';
+import { Schedule } from './schedule.ts';
 
 export interface DispatcherOptions {
   pg: Sql;
@@ -44,10 +45,12 @@ export class Dispatcher {
   #wake: () => void = () => {};
   #sweptAt = 0;
   readonly #pace: BatchLinger;
+  readonly #schedule: Schedule;
 
   constructor(options: DispatcherOptions) {
     this.#options = { pollMs: 1000, staleMs: 15_000, pace: {}, onDispatched() {}, ...options };
     this.#pace = new BatchLinger(this.#options.pace);
+    this.#schedule = new Schedule(options.pg, options.size);
   }
 
   /** Begins; Postgres and the transport may both be away, it waits for them. */
@@ -83,12 +86,28 @@ export class Dispatcher {
     if (isTold === false) log.warn(NO_LISTENING);
     while (!this.#stopping) {
       const resting = await this.#turn();
+      const wasWoken = this.#woken;
       this.#woken = false;
       await this.#persist('claim events', () => this.#sweep());
+      if (this.#schedule.inMs <= 0) await this.#promote();
       const claimed = await this.#persist('claim events', () => this.#claim(resting));
       if (claimed?.length) await this.#handOver(claimed);
-      else if (resting.length === 0) await this.#rest();
+      else if (resting.length === 0) await this.#restUntilDue(wasWoken);
     }
+  }
+
+  /** Takes what was scheduled and is due, if anything. @returns whether it did */
+  async #promote(): Promise<boolean> {
+    const { pollMs } = this.#options;
+    const some = await this.#persist('take what is due', () => this.#schedule.promote(pollMs));
+    if (some) crashPoint('after-promote');
+    return some !== undefined && some > 0;
+  }
+
+  /** What woke it and left nothing to claim may have been scheduled: that is looked at first. */
+  async #restUntilDue(wasWoken: boolean): Promise<void> {
+    if (wasWoken && (await this.#promote())) return;
+    await this.#rest(Math.min(this.#options.pollMs, this.#schedule.inMs));
   }
 
   /**

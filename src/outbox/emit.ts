@@ -33,10 +33,19 @@ export interface NewEvent<T extends string | EventType<object> = string> {
   messageId?: string | undefined;
   /** A UUIDv7 that was made within the last day (default: a new one). */
   id?: string | undefined;
+  /**
+   * When it is dispatched: a Date or RFC 3339, at most 366 days ahead. Default, and where that is
+   * past: as soon as the transaction has committed.
+   */
+  deliverAt?: Date | string | undefined;
 }
 
 /** An event as it lies in the log. */
-export type EmittedEvent<T> = Omit<DomainEvent, 'payload'> & { payload: PayloadOf<T> };
+export type EmittedEvent<T> = Omit<DomainEvent, 'payload'> & {
+  payload: PayloadOf<T>;
+  /** When it is due, where that is later; its `seq` is null until then. */
+  deliver_at?: string;
+};
 
 /** Tells dispatchers that something waits for them; arrives with the commit. */
 export const EVENTS_CHANNEL = 'knockon_events';
@@ -78,10 +87,10 @@ async function write<T extends string | EventType<object>>(
 ): Promise<EmittedEvent<T>> {
   const { name, type } = typeOf(event);
   const payload = toJson(name, type, event.payload);
-  const { workspaceId, channelId, messageId, key, id } = event;
+  const { workspaceId, channelId, messageId, key, id, deliverAt } = event;
   refuseWrongIds({ workspaceId, channelId, messageId, id });
   const told = { type: name, workspace: workspaceId, channel: channelId, message: messageId };
-  const rest = JSON.stringify({ ...told, key, id, version: type?.version });
+  const rest = JSON.stringify({ ...told, key, id, version: type?.version, deliver_at: deliverAt });
   const sent = `[${rest.slice(0, -1)},"payload":${payload}}]`;
   const [row] = await runIn(tx, statements[how], sent).catch((error) => {
     throw explainFailure(error);
@@ -96,10 +105,13 @@ async function write<T extends string | EventType<object>>(
   };
 }
 
+const RFC_3339 = `'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`;
+
 /** All as text: libraries make something else of times and large numbers, each its own. */
 const statement = (call: string) =>
   inOwnSchema(`select id::text as id, version::text as version, key, seq::text as seq,
-    to_char("timestamp" at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as timestamp
+    to_char("timestamp" at time zone 'utc', ${RFC_3339}) as timestamp,
+    to_char(deliver_at at time zone 'utc', ${RFC_3339}) as deliver_at
     from ${call}`);
 
 const statements = {
@@ -108,12 +120,13 @@ const statements = {
   write_events: statement('knockon.write_events($1::text::jsonb, true)'),
 };
 
-const placed = ({ id, version, key, seq, timestamp }: Row) => ({
+const placed = ({ id, version, key, seq, timestamp, deliver_at }: Row) => ({
   id: id as string,
   version: Number(version),
   key: (key ?? null) as string | null,
   seq: seq === null ? null : Number(seq),
   timestamp: timestamp as string,
+  ...(deliver_at === null ? {} : { deliver_at: deliver_at as string }),
 });
 
 const isUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;

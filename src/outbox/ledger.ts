@@ -19,7 +19,7 @@ export interface Account {
  * where it expects many.
  */
 const eventsOf = (pg: Sql) =>
-  pg`select event_id, type from knockon.dispatched where dispatch_id = d.id offset 0`;
+  pg`select event_id, type, deliver_at from knockon.dispatched where dispatch_id = d.id offset 0`;
 
 /**
  * Each event that a dispatch has open, once for each subscriber it is open for, with what became of
@@ -103,26 +103,32 @@ export async function undispatched(
 ): Promise<{ count: number; oldest_seconds: number | null }> {
   const [row] = await pg<{ count: number; oldest_seconds: number | null }[]>`
     with waiting as (
-      select event_id from knockon.outbox where dispatch_id is null
-      union all select o.event_id from knockon.dispatches d cross join lateral (${eventsOf(pg)}) o
+      select event_id, deliver_at from knockon.outbox where dispatch_id is null
+      union all select o.event_id, o.deliver_at from knockon.dispatches d
+        cross join lateral (${eventsOf(pg)}) o
         where d.started_at is null
     )
     select count(*)::int as count,
-      extract(epoch from now() - min(knockon.uuid_time(event_id)))::float8 as oldest_seconds
-        from waiting`;
+      extract(epoch from now() - min(coalesce(deliver_at, knockon.uuid_time(event_id))))::float8
+        as oldest_seconds
+      from waiting`;
   return row ?? { count: 0, oldest_seconds: null };
 }
 
 /**
  * The age in seconds of the oldest event that has not reached the transport; null where there is
- * none. Two index look-ups.
+ * none. One that was scheduled is as old as it is overdue, whoever has it: nobody, too. Index
+ * look-ups.
  */
 export async function oldestUndispatched(pg: Sql): Promise<number | null> {
   const [row] = await pg<{ age: number | null }[]>`
     select extract(epoch from now() - least(
-      (select knockon.uuid_time(event_id) from knockon.outbox where dispatch_id is null
-        order by event_id
-        limit 1),
+      (select knockon.uuid_time(event_id) from knockon.outbox
+        where dispatch_id is null and deliver_at is null order by event_id limit 1),
+      (select deliver_at from knockon.outbox
+        where dispatch_id is null and deliver_at is not null order by deliver_at limit 1),
+      (select deliver_at from knockon.scheduled
+        where cancelled_at is null and deliver_at < now() order by deliver_at, place limit 1),
       (select claimed_since from (
         select knockon.uuid_time(id) as claimed_since from knockon.dispatches
         where started_at is null order by claimed_at limit 1) d)

@@ -9,10 +9,11 @@ import {
   type Kind,
 } from '../db/group-commit/group-commit.ts';
 import type { DomainEvent } from '../events/index.ts';
+import { type EventTiming, timingOf } from '../events/timing.ts';
 import { type SentEvent, type StoredEvent, storeEvents } from './store-events.ts';
 
 export type PostedEvent =
-  | { state: 'stored' | 'replayed'; event: DomainEvent }
+  | { state: 'stored' | 'replayed'; event: DomainEvent & EventTiming }
   /** Postgres refuses it: an SQLSTATE of class KN, and sentences for people. */
   | Extract<StoredEvent, { state: 'refused' }>
   /**
@@ -92,8 +93,8 @@ const eventKind = ({ pg: reading, onStored }: Writing): Kind<SentEvent, PostedEv
 
 function domainEvent(
   { type, workspaceId, channelId, messageId, payload }: SentEvent,
-  { id, version, key, seq, timestamp }: Extract<StoredEvent, { state: 'stored' }>,
-): DomainEvent {
+  { id, version, key, seq, timestamp, deliverAt }: Extract<StoredEvent, { state: 'stored' }>,
+): DomainEvent & EventTiming {
   return {
     id,
     type,
@@ -105,6 +106,7 @@ function domainEvent(
     seq,
     timestamp: timestamp.toISOString(),
     payload,
+    ...timingOf({ deliver_at: deliverAt, cancelled_at: null, waits: deliverAt !== null }),
   };
 }
 
@@ -116,6 +118,9 @@ interface Taken extends Omit<DomainEvent, 'id' | 'timestamp' | 'seq'> {
   id: string | null;
   seq: string | null;
   timestamp: Date;
+  deliver_at: Date | null;
+  cancelled_at: Date | null;
+  waits: boolean;
 }
 
 const nameOf = ({ workspaceId, idempotency }: SentEvent) => `${workspaceId} ${idempotency?.key}`;
@@ -126,13 +131,16 @@ async function firstAnswers(pg: Sql, events: SentEvent[]): Promise<Map<string, T
   const rows = await pg<Taken[]>`
     select k.workspace_id as workspace, k.key as idempotency_key, k.request_hash, e.id, e.type,
       e.version, e.workspace_id, e.channel_id, e.message_id,
-      coalesce(e.key, e.channel_id::text) as key, e.seq, e.timestamp, e.payload
+      coalesce(e.key, e.channel_id::text) as key, e.seq, e.timestamp, e.payload, e.deliver_at,
+      e.cancelled_at, e.waits
     from unnest(${events.map(({ workspaceId }) => workspaceId)}::uuid[],
       ${events.map(({ idempotency }) => idempotency?.key ?? '')}::text[]) as t (workspace, key)
     cross join lateral (
       select * from knockon.idempotency_keys
       where workspace_id = t.workspace and key = t.key limit 1
-    ) k left join lateral (select * from knockon.events where id = k.event_id limit 1) e on true`;
+    ) k left join lateral (
+      select * from knockon.shown_events where id = k.event_id limit 1
+    ) e on true`;
   return new Map(rows.map((row) => [`${row.workspace} ${row.idempotency_key}`, row]));
 }
 
@@ -140,9 +148,11 @@ async function firstAnswers(pg: Sql, events: SentEvent[]): Promise<Map<string, T
 function firstAnswer({ idempotency }: SentEvent, taken: Taken | undefined): PostedEvent {
   // It has expired meanwhile, so the next try finds it free.
   if (!taken || !idempotency) return { state: 'key_in_flight' };
-  const { request_hash, idempotency_key: _, workspace: __, id, seq, timestamp, ...event } = taken;
+  const { request_hash, idempotency_key: _, workspace: __, id, seq, timestamp, ...rest } = taken;
+  const { deliver_at, cancelled_at, waits, ...event } = rest;
   if (!timingSafeEqual(request_hash, idempotency.requestHash)) return { state: 'key_mismatch' };
   if (id === null) return { state: 'answer_gone' };
   const place = { seq: seq === null ? null : Number(seq), timestamp: timestamp.toISOString() };
-  return { state: 'replayed', event: { ...event, id, ...place } };
+  const timing = timingOf({ deliver_at, cancelled_at, waits });
+  return { state: 'replayed', event: { ...event, id, ...place, ...timing } };
 }

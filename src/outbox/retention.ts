@@ -65,6 +65,7 @@ export async function expire(
     await onEvents(tx, before);
     return await deleteEvents(tx, after, before, eventsMs < KEY_MS);
   });
+  expired.events += await inBatches(pg, signal, (tx) => deleteCancelled(tx, eventsMs));
   return expired;
 }
 
@@ -100,6 +101,17 @@ async function deleteKeys(tx: TransactionSql): Promise<Batch> {
     delete from knockon.idempotency_keys where ctid = any(array(
       select ctid from knockon.idempotency_keys where created_at < now() - interval '24 hours'
         order by created_at limit ${BATCH} for update skip locked
+    ))`;
+  return { looked_at: count, deleted: count, last: null };
+}
+
+/** What was scheduled and then cancelled. While it is scheduled nothing expires. */
+async function deleteCancelled(tx: TransactionSql, eventsMs: number): Promise<Batch> {
+  const { count } = await tx`
+    delete from knockon.scheduled where id = any(array(
+      select id from knockon.scheduled
+      where cancelled_at < now() - ${Math.max(eventsMs, KEY_MS)}::float8 * interval '1 ms'
+      order by cancelled_at limit ${BATCH} for update skip locked
     ))`;
   return { looked_at: count, deleted: count, last: null };
 }
@@ -167,7 +179,7 @@ async function deleteDispatches(tx: TransactionSql, after: string, before: strin
 
 /**
  * Events that no dispatch has and that none waits for: all who wanted them have done them. Their
- * deliveries go with them. Looked up one by one: a join may read the outbox from end to end.
+ * deliveries go with them. One that was scheduled is kept from its moment on. Looked up one by one: a join may read the outbox from end to end.
  *
  * @param keysNeedThem whether events are deleted while their idempotency keys, or those of their
  * messages, are still answered for: those stay until then
@@ -180,7 +192,7 @@ async function deleteEvents(
 ): Promise<Batch> {
   const [row] = await tx<Batch[]>`
     with old as materialized (
-      select id, message_id from knockon.events where id > ${after} and id < ${before} order by id
+      select id, message_id, deliver_at from knockon.events where id > ${after} and id < ${before} order by id
         limit ${BATCH}
     ), free as materialized (
       select array(select id from old where not (${keysNeedThem} and exists (
@@ -189,7 +201,8 @@ async function deleteEvents(
           union all
           select from knockon.idempotency_keys k where k.event_id = old.id
             and k.created_at >= now() - interval '24 hours'
-        )) and (select o.event_id from knockon.outbox o where o.event_id = old.id) is null
+        )) and coalesce(deliver_at < knockon.uuid_time(${before}), true)
+        and (select o.event_id from knockon.outbox o where o.event_id = old.id) is null
         and (select e.event_id from knockon.dispatch_events e where e.event_id = old.id
           limit 1) is null) as ids
     ), d as (

@@ -13,6 +13,8 @@ export interface SentEvent {
   channelId?: string;
   messageId?: string;
   key?: string;
+  /** When it is dispatched, at most 366 days ahead; default, and where that is past: now. */
+  deliverAt?: Date;
   idempotency?: { key: string; requestHash: Buffer };
 }
 
@@ -25,6 +27,8 @@ export type StoredEvent =
       key: string | null;
       seq: number | null;
       timestamp: Date;
+      /** When it is due; null: it is dispatched now. */
+      deliverAt: Date | null;
     }
   /** Its channel or key is held by another transaction: nothing was stored. */
   | { state: 'held' }
@@ -39,6 +43,7 @@ interface Row {
   key: string | null;
   seq: string | null;
   timestamp: Date;
+  deliver_at: Date | null;
   held: boolean | null;
   taken: boolean | null;
   code: string | null;
@@ -62,12 +67,14 @@ export async function storeEvents(
 ): Promise<StoredEvent[]> {
   const column = <T>(pick: (event: SentEvent) => T) => batch.map(pick);
   const rows = await pg<Row[]>`
-    select id, version, key, seq, timestamp, held, taken, code, problem, detail, hint
+    select id, version, key, seq, timestamp, deliver_at, held, taken, code, problem, detail, hint
     from knockon.post_events(
       ${column((e) => e.type)}::text[], ${column((e) => e.workspaceId)}::uuid[],
       ${column((e) => e.payloadJson)}::text[], ${column((e) => e.channelId ?? null)}::uuid[],
       ${column((e) => e.messageId ?? null)}::uuid[], ${column((e) => e.key ?? null)}::text[],
-      ${column((e) => e.version)}::int[], ${column((e) => e.idempotency?.key ?? null)}::text[],
+      ${column((e) => e.version)}::int[],
+      ${column((e) => e.deliverAt?.toISOString() ?? null)}::text[]::timestamptz[],
+      ${column((e) => e.idempotency?.key ?? null)}::text[],
       ${column((e) => e.idempotency?.requestHash.toString('hex') ?? null)}::text[],
       ${whatIsHeld === 'left out'}::boolean
     ) order by place`;
@@ -77,7 +84,8 @@ export async function storeEvents(
 function outcomeOf(row: Row): StoredEvent {
   if (row.taken) return { state: 'taken' };
   if (row.held) return { state: 'held' };
-  const { id, version, key, seq, timestamp, code, problem, detail, hint } = row;
+  const { id, version, key, timestamp, deliver_at, code, problem, detail, hint } = row;
   if (code !== null) return { state: 'refused', code, problem, detail, hint };
-  return { state: 'stored', id, version, key, seq: seq === null ? null : Number(seq), timestamp };
+  const seq = row.seq === null ? null : Number(row.seq);
+  return { state: 'stored', id, version, key, seq, timestamp, deliverAt: deliver_at };
 }

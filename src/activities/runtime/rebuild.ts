@@ -42,4 +42,9 @@ export const countedMessages = (subscriber: string): SQL => sql`
       limit 1) is null
     -- Without an outbox row it was done by all who were there then, and its receipts have expired.
     and ((select true from knockon.outbox o where o.event_id = e.id) is not null
-      or e.timestamp < (select created_at from knockon.subscribers where name = ${subscriber}))`;
+      or e.timestamp < (select created_at from knockon.subscribers where name = ${subscriber}))
+  union all
+  select s.channel_id, s.workspace_id, s.payload ->> 'author',
+    (s.payload ->> 'sent_at')::timestamptz, -1
+  from knockon.scheduled s
+  where s.type = 'message.created' and s.cancelled_at is null`;

@@ -1,15 +1,28 @@
 import { z } from '@hono/zod-openapi';
-import { and, asc, desc, eq, gt, type SQL } from 'drizzle-orm';
-import { events } from '../../db/schema/events.ts';
+import { and, eq } from 'drizzle-orm';
+import { shownEvents as events } from '../../db/schema/events.ts';
 import { findSequence } from '../../db/sequences.ts';
-import { isBefore, matches } from '../../db/statements.ts';
 import type { DomainEvent } from '../../events/index.ts';
+import { type EventTiming, timingOf } from '../../events/timing.ts';
+import { cancelEvent } from '../../ops/controls/cancel-event.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { seq, text, timestamp, typeName, uuid } from '../fields.ts';
-import { findChannel } from '../find.ts';
+import { findChannel, whichOf } from '../find.ts';
 import { cursor, limit, pageOf, readBounded, toPage } from '../paging.ts';
-import { invalid, notFound } from '../problem.ts';
+import { conflict, invalid, notFound } from '../problem.ts';
 import { json, operation, router } from '../router.ts';
+import { readAfter, readBefore } from './event-pages.ts';
+
+/** Members that only events with a `deliver_at` have. */
+export const timing = {
+  deliver_at: timestamp.optional().openapi({
+    description: 'When it is dispatched, or was. Only of events that were emitted for later.',
+  }),
+  state: z.enum(['scheduled', 'due', 'cancelled']).optional().openapi({
+    description: 'Of an event with deliver_at. `due`: it is dispatched, or was.',
+  }),
+  cancelled_at: timestamp.optional(),
+};
 
 /** An event, as it is in the log. */
 export const event = z
@@ -23,12 +36,13 @@ export const event = z
     key: z.string().nullable().openapi({
       description: "What it is in order with: its channel's id, or the key it was emitted with.",
     }),
-    seq: z
-      .int()
-      .nullable()
-      .openapi({ description: 'Its place among the events of its key; null without a key.' }),
+    seq: z.int().nullable().openapi({
+      description:
+        'Its place among the events of its key; null without a key, and until it is due.',
+    }),
     timestamp,
     payload: z.record(z.string(), z.unknown()),
+    ...timing,
   })
   .openapi('Event');
 
@@ -41,6 +55,9 @@ const query = z.strictObject({
   after_seq: seq.optional().openapi({
     type: 'integer',
     description: 'With key or channel_id: only events after this place, oldest first.',
+  }),
+  state: z.enum(['scheduled', 'cancelled']).optional().openapi({
+    description: 'Only events that are for later, the next due first; or that were cancelled.',
   }),
   limit,
   cursor: cursor(z.union([uuid, z.int()]), {
@@ -63,74 +80,80 @@ const read = operation('GET /v1/events/{id}', 'getEvent', {
   responses: { 200: json(event, 'The event.') },
 });
 
-type Row = typeof events.$inferSelect;
-
-const toDomainEvent = ({ sequence_id: _, ...row }: Row): DomainEvent => ({
-  ...row,
-  key: row.key ?? row.channel_id,
-  timestamp: row.timestamp.toISOString(),
+const cancel = operation('DELETE /v1/events/{id}', 'cancelEvent', {
+  tags: ['Events'],
+  summary: 'Cancel an event that is scheduled',
+  description:
+    'It will not be dispatched, and stays in the log as cancelled. 409 once it has been ' +
+    'dispatched: whoever is first wins.',
+  refuses: [409],
+  request: { params: z.object({ id: uuid }) },
+  responses: { 204: { description: 'It is cancelled.' } },
 });
 
+type Row = typeof events.$inferSelect;
+
+const toDomainEvent = (row: Row): DomainEvent & EventTiming => {
+  const { sequence_id: _, deliver_at, cancelled_at, waits, ...event } = row;
+  return {
+    ...event,
+    key: row.key ?? row.channel_id,
+    timestamp: row.timestamp.toISOString(),
+    ...timingOf({ deliver_at, cancelled_at, waits }),
+  };
+};
+
 /**
- * Where the page starts, by `seq` upwards after a given place of a key, else by id downwards.
+ * Where a list by places starts; null: this is another list.
+ *
+ * @throws Problem 422 where it is neither
  */
-function start({ after_seq, channel_id, key, cursor }: z.output<typeof query>): SQL | undefined {
+function placeOf(page: z.output<typeof query>): number | null {
+  const { after_seq, channel_id, key, cursor, state } = page;
+  if (channel_id !== undefined && key !== undefined)
+    throw invalid([{ path: 'key', message: 'can not be given together with channel_id' }]);
   if (after_seq === undefined) {
-    if (typeof cursor === 'number')
-      throw invalid([
-        { path: 'cursor', message: 'belongs to a list with after_seq: pass that too' },
-      ]);
-    return isBefore(events.id, cursor);
+    if (typeof cursor !== 'number') return null;
+    throw invalid([{ path: 'cursor', message: 'belongs to a list with after_seq: pass that too' }]);
   }
+  if (state !== undefined)
+    throw invalid([{ path: 'state', message: 'such events have no place: leave out after_seq' }]);
   if (channel_id === undefined && key === undefined)
     throw invalid([
       { path: 'after_seq', message: 'needs key or channel_id too: each key counts its places' },
     ]);
   if (typeof cursor === 'string')
     throw invalid([{ path: 'cursor', message: 'belongs to a list without after_seq' }]);
-  return gt(events.seq, Math.max(after_seq, cursor ?? 0));
+  return Math.max(after_seq, cursor ?? 0);
 }
 
 /** The log. */
 export const eventRoutes = ({ database }: ApiDependencies) =>
   router()
     .openapi(list, async (c) => {
-      const page = c.req.valid('query');
-      const { type, channel_id, key, after_seq } = page;
+      const query = c.req.valid('query');
+      const { type, channel_id, key, state } = query;
       const workspaceId = c.get('workspaceId');
-      const upwards = after_seq !== undefined;
-      if (channel_id !== undefined && key !== undefined)
-        throw invalid([{ path: 'key', message: 'can not be given together with channel_id' }]);
+      const place = placeOf(query);
       const sequence =
         key === undefined ? channel_id : await findSequence(database.pg, workspaceId, key);
       if (key !== undefined && sequence === undefined)
         return c.json({ data: [], next_cursor: null }, 200);
-      const filters = [
-        eq(events.workspace_id, workspaceId),
-        matches(events.type, type),
-        matches(events.sequence_id, sequence),
-      ];
+      const page = { workspaceId, type, sequence, state };
+      const cursor = typeof query.cursor === 'string' ? query.cursor : undefined;
       const select = (after: Row | undefined, count: number) =>
-        database.db
-          .select()
-          .from(events)
-          .where(
-            and(
-              ...filters,
-              start(after ? { ...page, cursor: upwards ? (after.seq ?? 0) : after.id } : page),
-            ),
-          )
-          .orderBy(upwards ? asc(events.seq) : desc(events.id))
-          .limit(count);
+        place === null
+          ? readBefore(database, page, { id: after?.id ?? cursor, count })
+          : readAfter(database, page, { seq: after?.seq ?? place, count });
       const { rows, limit } = await readBounded(
-        page.limit,
+        query.limit,
         select,
         ({ payload }) => JSON.stringify(payload).length,
       );
       if (rows.length === 0 && channel_id)
         await findChannel(database, { workspaceId, id: channel_id });
       return c.json(
-        toPage(rows, limit, toDomainEvent, (row) => (upwards ? row.seq : row.id)),
+        toPage(rows, limit, toDomainEvent, (row) => (place === null ? row.id : row.seq)),
         200,
       );
     })
@@ -142,4 +165,12 @@ export const eventRoutes = ({ database }: ApiDependencies) =>
       const [row] = await database.db.select().from(events).where(which);
       if (!row) throw notFound('event');
       return c.json(toDomainEvent(row), 200);
+    })
+    .openapi(cancel, async (c) => {
+      const found = await cancelEvent(database.pg, whichOf(c));
+      if (found === 'unknown') throw notFound('event');
+      if (found === 'own')
+        throw conflict("It is one of Knock-on's own: delete its message instead.");
+      if (found === 'dispatched') throw conflict('It has been dispatched already.');
+      return c.body(null, 204);
     });

@@ -4,6 +4,7 @@ import type { ApiDependencies } from '../dependencies.ts';
 import { timestamp, uuid } from '../fields.ts';
 import { notFound } from '../problem.ts';
 import { json, operation, router } from '../router.ts';
+import { timing } from './events.ts';
 
 /** What became of one effect, as it is shown. */
 export const effectSchema = z
@@ -54,6 +55,7 @@ const eventJourney = z
       description: "What it is in order with: its channel's id, or the key it was emitted with.",
     }),
     timestamp,
+    ...timing,
     dispatched_at: dispatchedAt,
     workflow: workflowSchema,
     effects: z.array(effectSchema),

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { verifyLedger } from '../../ops/status/verify.ts';
 import type { ApiDependencies } from '../dependencies.ts';
-import { uuid } from '../fields.ts';
+import { timestamp, uuid } from '../fields.ts';
 import { inPlace, LISTING } from '../heavy.ts';
 import { json, operation, router } from '../router.ts';
 
@@ -40,6 +40,9 @@ const balance = z
     undispatched: z
       .object({ count: z.int(), oldest_seconds: age('Null where there is none.') })
       .openapi({ description: 'Events that are committed and have not reached the transport.' }),
+    scheduled: z
+      .object({ count: z.int(), next_at: timestamp.nullable() })
+      .openapi({ description: 'Events that are for later: no account has them yet.' }),
     asked: z.boolean().openapi({
       description:
         'False where the transport did not answer: then all that is open counts as in flight.',

@@ -1,10 +1,11 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { DomainEvent } from '../../events/index.ts';
+import type { EventTiming } from '../../events/timing.ts';
 import { inexactNumbers, whyInexact } from '../../messages/inexact-numbers.ts';
 import { createApi } from '../api/client.ts';
 import { findApi } from '../api/find-api.ts';
 import { type ApiOptions, addApiOptions } from '../api/options.ts';
-import { idFrom } from '../terminal/arguments.ts';
+import { idFrom, parseAhead } from '../terminal/arguments.ts';
 import { endOnInterrupt, processTerminal, reported } from '../terminal/output.ts';
 
 const MORE = `
@@ -13,6 +14,7 @@ The payload must fit the schema of the event type: \`knockon event-types show TY
 Examples:
   $ knockon emit invoice.paid --payload '{"amount": 4200}' --key invoice-42
   $ knockon emit invoice.paid --payload '{"amount": 4200}' --json | jq .id
+  $ knockon emit invoice.due --payload '{"amount": 4200}' --in 30d
 
 Exit codes: 0 emitted; 1 failed; 2 the event is refused.`;
 
@@ -22,6 +24,8 @@ interface EmitOptions extends ApiOptions {
   channel?: string;
   message?: string;
   idempotencyKey?: string;
+  deliverAt?: string;
+  in?: string;
 }
 
 /** `knockon emit`: an event by hand. */
@@ -44,14 +48,25 @@ export function emitCommand(program: Command): void {
       idFrom('The answer to the post has it.'),
     )
     .option('--idempotency-key <key>', 'within 24 h it is emitted once under this key')
+    .addOption(
+      new Option(
+        '--deliver-at <moment>',
+        'when it is dispatched, up to a year ahead: 2027-01-31T09:00:00Z',
+      ).conflicts('in'),
+    )
+    .option('--in <duration>', 'in how long it is dispatched, such as 2h or 30d', parseAhead)
     .addHelpText('after', MORE);
   addApiOptions(command).action(
     reported(async (type: string, options: EmitOptions) => {
       endOnInterrupt();
       const api = createApi(findApi(options));
       const { payload, key, channel, message, idempotencyKey } = options;
-      const body = { type, payload, key, channel_id: channel, message_id: message };
-      const sent = api.send<DomainEvent>('POST', '/v1/events', { body, idempotencyKey });
+      const where = { key, channel_id: channel, message_id: message };
+      const body = { type, payload, ...where, deliver_at: options.deliverAt ?? options.in };
+      const sent = api.send<DomainEvent & EventTiming>('POST', '/v1/events', {
+        body,
+        idempotencyKey,
+      });
       const answer = await sent.finally(() => api.close());
       const json = JSON.stringify(answer.body);
       processTerminal().out(options.json ? json : tell(answer.body, answer.replayed));
@@ -78,7 +93,9 @@ function refuseInexact<T>(text: string, payload: T): T {
   return payload;
 }
 
-function tell({ id, type, key, seq }: DomainEvent, isReplayed: boolean): string {
+function tell(event: DomainEvent & EventTiming, isReplayed: boolean): string {
+  const { id, type, key, seq, state, deliver_at } = event;
+  if (state === 'scheduled') return `Scheduled for ${deliver_at}: ${type} ${id}`;
   const place = key === null ? '' : `, number ${seq} of the key ${key}`;
   return `${isReplayed ? 'Was emitted before' : 'Emitted'}: ${type} ${id}${place}`;
 }

@@ -150,7 +150,7 @@ const SHOWN = 10;
 /** The balance as a table, what is missing, what waits for its dispatch, and the verdict. */
 export function showBalance(
   terminal: Terminal,
-  { balanced, subscribers, missing, undispatched, asked }: Balance,
+  { balanced, subscribers, missing, undispatched, scheduled, asked }: Balance,
 ): string {
   const rows = subscribers.map((s) => [
     s.name,
@@ -181,10 +181,14 @@ export function showBalance(
     '',
     ...showMissing(terminal, missing),
     waiting,
+    ...showScheduled(scheduled),
     ...doubt,
     verdict(terminal, balanced),
   ].join('\n');
 }
+
+const showScheduled = ({ count, next_at }: Balance['scheduled']): string[] =>
+  count === 0 ? [] : [`Scheduled for later: ${counted(count, 'event')}, the next at ${next_at}.`];
 
 const age = (seconds: number | null) => (seconds === null ? null : duration(seconds * 1000));
 

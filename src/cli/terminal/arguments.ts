@@ -43,3 +43,15 @@ export function parsePastTime(option: string, text: string): string {
     'how long ago such as 2h';
   throw new CommandError(`${option} ${JSON.stringify(text)} must be ${wanted}`, EXIT.usage);
 }
+
+/**
+ * A moment ahead, typed as a duration such as `2h` or `30d`.
+ *
+ * @returns RFC 3339, UTC
+ */
+export function parseAhead(text: string): string {
+  const ahead = /^\d+(\.\d+)?\s*[a-z]+$/i.test(text) ? ms(text as StringValue) : undefined;
+  if (typeof ahead === 'number' && Number.isFinite(ahead))
+    return new Date(Date.now() + ahead).toISOString();
+  throw new InvalidArgumentError('It must be a duration such as 30m, 2h or 30d.');
+}

@@ -1,4 +1,5 @@
 import type { ListedEvent, Outcome } from '../../ops/inspect/events.ts';
+import { moment } from '../format.ts';
 import { to } from '../location.ts';
 import { List } from '../parts/list.tsx';
 import { Id, State, When } from '../parts/text.tsx';
@@ -15,7 +16,7 @@ export function EventTable({ events }: { events: ListedEvent[] }) {
             </a>
           </th>
           <td data-label="Outcome">
-            <Became of={event.outcome} />
+            {isStillToCome(event) ? <Coming of={event} /> : <Became of={event.outcome} />}
           </td>
           <td data-label="When">
             <When at={event.timestamp} />
@@ -53,6 +54,23 @@ export function Key({ of }: { of: KeyedEvent }) {
 }
 
 type KeyedEvent = Pick<ListedEvent, 'channel_id' | 'channel_name' | 'key' | 'workspace_id'>;
+
+/** Nothing has happened because of it: it is for later, or was cancelled. */
+export const isStillToCome = ({ state }: Pick<ListedEvent, 'state'>): boolean =>
+  state === 'scheduled' || state === 'cancelled';
+
+/** What is to become of an event, or was. */
+export function Coming({ of }: { of: Pick<ListedEvent, 'state' | 'deliver_at'> }) {
+  const { state = '', deliver_at = '' } = of;
+  return (
+    <>
+      <State is={state} />
+      <small>
+        for <time dateTime={deliver_at}>{moment(deliver_at)}</time>
+      </small>
+    </>
+  );
+}
 
 /** The worst of its effects in a word, and how many are how. */
 function Became({ of }: { of: Outcome | null }) {

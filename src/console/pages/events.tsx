@@ -8,11 +8,27 @@ import { Empty, Loaded } from '../parts/states.tsx';
 import { usePages, useResource } from '../resource.ts';
 import { EventTable } from './event-table.tsx';
 
-const names = ['outcome', 'workspace_id', 'type', 'channel_id', 'key', 'from', 'to', 'message_id'];
+const names = [
+  'outcome',
+  'state',
+  'workspace_id',
+  'type',
+  'channel_id',
+  'key',
+  'from',
+  'to',
+  'message_id',
+];
 
 const outcomes: [string, string][] = [
   ['', 'any'],
   ['failed', 'failed only'],
+];
+
+const states: [string, string][] = [
+  ['', 'all'],
+  ['scheduled', 'scheduled only'],
+  ['cancelled', 'cancelled only'],
 ];
 
 /** The log of all workspaces, to be searched through. */
@@ -59,6 +75,7 @@ function EventFilters() {
   return (
     <Filters names={names}>
       <Choice label="Outcome" name="outcome" options={outcomes} value={value('outcome')} />
+      <Choice label="For later" name="state" options={states} value={value('state')} />
       <WorkspaceChoice workspaces={workspaces} value={value('workspace_id')} />
       <Field label="Type" name="type" list={[...types].sort()} value={value('type')} />
       <Field label="Channel’s id" name="channel_id" value={value('channel_id')} />

@@ -5,7 +5,7 @@ import { to } from '../location.ts';
 import { Id, Workflow } from '../parts/text.tsx';
 import { type Ask, SettleDialog, type Settling } from './dead-letter-dialog.tsx';
 import { Deliveries } from './deliveries.tsx';
-import { Key } from './event-table.tsx';
+import { Coming, isStillToCome, Key } from './event-table.tsx';
 import { Track } from './track.tsx';
 
 /**
@@ -22,7 +22,11 @@ export function JourneyEvent({ of, onChange }: { of: InspectedEvent; onChange: (
         <Workflow of={of.workflow} label="Workflow in Temporal" />
       </div>
       <Origin of={of} />
-      {effects.length === 0 ? (
+      {isStillToCome(of) ? (
+        <p>
+          <Coming of={of} />
+        </p>
+      ) : effects.length === 0 ? (
         <p class="muted">No subscriber takes such events, or what was done of it has expired.</p>
       ) : (
         <Tracks of={of} ask={setSettling} />
@@ -36,14 +40,18 @@ export function JourneyEvent({ of, onChange }: { of: InspectedEvent; onChange: (
   );
 }
 
+/** When it was to be dispatched: at once, but for what was scheduled. */
+const begin = ({ timestamp, deliver_at }: InspectedEvent): string => deliver_at ?? timestamp;
+
 /** When it was stored and dispatched, and where it belongs. */
 function Origin({ of }: { of: InspectedEvent }) {
-  const { timestamp, dispatched_at } = of;
+  const { timestamp, deliver_at, dispatched_at } = of;
   return (
     <p class="muted">
       <time dateTime={timestamp}>{moment(timestamp)}</time>
+      {deliver_at && `, for ${moment(deliver_at)}`}
       {dispatched_at
-        ? `, dispatched ${span(since(timestamp, dispatched_at))} later`
+        ? `, dispatched ${span(since(begin(of), dispatched_at))} later`
         : ', not dispatched yet'}
       {of.seq !== null && `, place ${of.seq} in `}
       {of.key !== null && <Key of={of} />}
@@ -55,17 +63,19 @@ function Origin({ of }: { of: InspectedEvent }) {
   );
 }
 
-function Tracks({ of: { timestamp, effects }, ask }: { of: InspectedEvent; ask: Ask }) {
+function Tracks({ of: event, ask }: { of: InspectedEvent; ask: Ask }) {
+  const { effects } = event;
+  const from = begin(event);
   const ends = effects.flatMap(({ completed_at, calls }) => [
     completed_at,
     ...(calls ?? []).map(({ ended_at }) => ended_at),
   ]);
-  const longest = Math.max(0.001, ...ends.flatMap((end) => (end ? [since(timestamp, end)] : [])));
+  const longest = Math.max(0.001, ...ends.flatMap((end) => (end ? [since(from, end)] : [])));
   const whole = span(longest);
   return (
     <>
       {effects.map((of) => (
-        <Track of={of} from={timestamp} longest={longest} ask={ask} key={of.subscriber} />
+        <Track of={of} from={from} longest={longest} ask={ask} key={of.subscriber} />
       ))}
       <p class="key muted">
         From when the event was stored to {whole} later: <i class="queued" /> in a queue,{' '}

@@ -19,6 +19,7 @@ const tones: Record<string, Tone> = {
   running: 'info',
   limited: 'info',
   waiting: 'info',
+  scheduled: 'info',
   open: 'info',
   retrying: 'info',
   pending: 'plain',

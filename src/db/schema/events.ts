@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import {
   bigint,
+  boolean,
   index,
   jsonb,
   primaryKey,
@@ -31,6 +32,8 @@ export const events = ownSchema.table(
     seq: bigint({ mode: 'number' }),
     timestamp: moment().notNull(),
     payload: jsonb().$type<Record<string, unknown>>().notNull(),
+    /** When it was due, where it had been scheduled. */
+    deliver_at: moment(),
   },
   (t) => [
     index().on(t.workspace_id, t.id),
@@ -40,6 +43,67 @@ export const events = ownSchema.table(
     index('events_uncommon').on(t.type, t.id).where(sql`type <> 'message.created'`),
   ],
 );
+
+/**
+ * Events that are for later. Once due, an event moves to `events` and `outbox` and takes its `seq`
+ * there. Until then nothing but this table knows it, so that a million cost a dispatcher nothing.
+ */
+export const scheduled = ownSchema.table(
+  'scheduled',
+  {
+    id: uuid().primaryKey(),
+    type: text().notNull(),
+    version: smallint().notNull(),
+    workspace_id: uuid().notNull(),
+    channel_id: uuid(),
+    message_id: uuid(),
+    sequence_id: uuid(),
+    key: text(),
+    timestamp: moment().notNull(),
+    payload: jsonb().$type<Record<string, unknown>>().notNull(),
+    unchecked: boolean(),
+    deliver_at: moment().notNull(),
+    /** Among those of one moment the order in which they were emitted. */
+    place: bigint({ mode: 'number' }).generatedAlwaysAsIdentity(),
+    /** It is not to happen: it stays here, and is not dispatched. */
+    cancelled_at: moment(),
+  },
+  (t) => [
+    index('scheduled_next').on(t.deliver_at, t.place).where(sql`cancelled_at is null`),
+    index('scheduled_of_workspace')
+      .on(t.workspace_id, t.deliver_at, t.id)
+      .where(sql`cancelled_at is null`),
+    index().on(t.workspace_id, t.id),
+    index().on(t.sequence_id, t.id),
+    index().on(t.type, t.id),
+    index().on(t.message_id).where(sql`message_id is not null`),
+    index('scheduled_cancelled').on(t.cancelled_at).where(sql`cancelled_at is not null`),
+  ],
+);
+
+/**
+ * The log as it is shown: `events`, and those that are scheduled or were cancelled. What is done
+ * because of events reads `events` alone.
+ */
+export const shownEvents = ownSchema
+  .view('shown_events', {
+    id: uuid().notNull(),
+    type: text().notNull(),
+    version: smallint().notNull(),
+    workspace_id: uuid().notNull(),
+    channel_id: uuid(),
+    message_id: uuid(),
+    sequence_id: uuid(),
+    key: text(),
+    seq: bigint({ mode: 'number' }),
+    timestamp: moment().notNull(),
+    payload: jsonb().$type<Record<string, unknown>>().notNull(),
+    deliver_at: moment(),
+    cancelled_at: moment(),
+    /** It is scheduled. */
+    waits: boolean().notNull(),
+  })
+  .existing();
 
 /** Where each key's `seq` stands. A channel has its own in its row. */
 export const sequences = ownSchema.table(

@@ -25,6 +25,8 @@ export const outbox = ownSchema.table(
      * claimed. False: it was, and does not fit. Null: it fits.
      */
     unchecked: boolean(),
+    /** When it was due, where it had been scheduled: its age counts from then. */
+    deliver_at: moment(),
   },
   (t) => [
     index('outbox_undispatched').on(t.event_id).where(sql`dispatch_id is null`),
@@ -33,6 +35,8 @@ export const outbox = ownSchema.table(
       .on(t.workspace_id, t.event_id)
       .where(sql`coalesce(dispatch_id, event_id) = event_id`),
     index('outbox_dispatched').on(t.dispatch_id, t.event_id).where(sql`dispatch_id is not null`),
+    // Few: those that were scheduled and are due.
+    index('outbox_due').on(t.deliver_at).where(sql`dispatch_id is null and deliver_at is not null`),
   ],
 );
 

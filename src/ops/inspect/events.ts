@@ -1,5 +1,6 @@
 import type { Database } from '../../db/client.ts';
 import { sequenceOf } from '../../db/sequences.ts';
+import { type EventTiming, type TimingRow, timingOf } from '../../events/timing.ts';
 import { firstIdAt } from '../../outbox/retention.ts';
 import type { Queries } from '../status/effect-status.ts';
 import { type EffectState, journeysOf } from './journey.ts';
@@ -18,6 +19,8 @@ export interface EventFilter {
   about?: string;
   /** `failed`: an effect of it has been given up, and nobody has discarded that. */
   outcome?: 'failed';
+  /** `scheduled`: for later, the next due first; `cancelled`: newest first. */
+  state?: 'scheduled' | 'cancelled';
   /** Stored at that moment or later. */
   from?: Date;
   /** Stored before that moment. */
@@ -25,7 +28,7 @@ export interface EventFilter {
 }
 
 /** An event of any workspace, without its payload: lists hold no message's text. */
-export interface LoggedEvent {
+export interface LoggedEvent extends EventTiming {
   id: string;
   type: string;
   version: number;
@@ -67,7 +70,10 @@ export async function outcomesOf(
 ): Promise<(Outcome | null)[]> {
   const journeys = await journeysOf(
     db,
-    events.map((event) => ({ ...event, timestamp: new Date(event.timestamp) })),
+    events.map(({ id, type, timestamp, key, channel_id }) => ({
+      ...{ id, type, key, channel_id },
+      timestamp: new Date(timestamp),
+    })),
     null,
   );
   return journeys.map(({ effects }) => {
@@ -91,13 +97,14 @@ export const dispatchOf = (workflowId: string): string | null =>
     workflowId,
   )?.[1] ?? null;
 
-/** Events of all workspaces, newest first. */
+/** Events of all workspaces, newest first; what is scheduled by its moment. */
 export async function listEvents(
   pg: Queries,
   { filter, limit, before = null }: { filter: EventFilter; limit: number; before?: string | null },
 ): Promise<LoggedEvent[]> {
   const { workspace_id, channel_id, key, message_id, type, workflow_id, about } = filter;
-  const { outcome, from, to } = filter;
+  const { outcome, from, to, state } = filter;
+  const isScheduled = state === 'scheduled';
   const [dispatch, named] = [workflow_id, about].map((id) =>
     id === undefined ? undefined : dispatchOf(id),
   );
@@ -117,30 +124,39 @@ export async function listEvents(
         where dispatch_id = ${dispatch}))`,
     named &&
       pg`and e.id = any(array(
-        select id from knockon.events where id = ${named} union all select id from knockon.events
-          where message_id = ${named}
+        select id from knockon.shown_events where id = ${named}
+        union all select id from knockon.shown_events where message_id = ${named}
         union all select event_id from knockon.dispatched where dispatch_id = ${named}))`,
     from && pg`and e.id >= ${firstIdAt(from.getTime())}::uuid`,
     to && pg`and e.id < ${firstIdAt(to.getTime())}::uuid`,
-    before && pg`and e.id < ${before}::uuid`,
+    isScheduled && pg`and e.waits`,
+    state === 'cancelled' && pg`and e.cancelled_at is not null`,
+    before && (isScheduled ? isDueAfter(pg, before) : pg`and e.id < ${before}::uuid`),
   ].filter((part) => typeof part === 'object' && part !== null);
+  const order = isScheduled ? pg`order by e.deliver_at, e.id` : pg`order by e.id desc`;
   const rows = await pg<
-    (Omit<LoggedEvent, 'timestamp' | 'seq'> & { timestamp: Date; seq: string | null })[]
+    (Omit<LoggedEvent, 'timestamp' | 'seq' | keyof EventTiming> &
+      TimingRow & { timestamp: Date; seq: string | null })[]
   >`
     select e.id, e.type, e.version, e.workspace_id, w.name as workspace_name, e.channel_id,
       c.name as channel_name, e.message_id, coalesce(e.key, e.channel_id::text) as key, e.seq,
-      e.timestamp
-    from (select e.* from ${outcome ? failed(pg, before) : pg`knockon.events e`}
-      where true ${asked} ${outcome ? pg`` : pg`order by e.id desc`} limit ${limit}) e
+      e.timestamp, e.deliver_at, e.cancelled_at, e.waits
+    from (select e.* from ${outcome ? failed(pg, before) : pg`knockon.shown_events e`}
+      where true ${asked} ${outcome ? pg`` : order} limit ${limit}) e
     left join knockon.workspaces w on w.id = e.workspace_id
     left join knockon.channels c on c.id = e.channel_id
-    order by e.id desc`;
-  return rows.map(({ timestamp, seq, ...row }) => ({
+    ${order}`;
+  return rows.map(({ timestamp, seq, deliver_at, cancelled_at, waits, ...row }) => ({
     ...row,
     seq: seq === null ? null : Number(seq),
     timestamp: timestamp.toISOString(),
+    ...timingOf({ deliver_at, cancelled_at, waits }),
   }));
 }
+
+/** By their moments, whether the last one of the page before is still scheduled or not. */
+const isDueAfter = (pg: Queries, id: string) => pg`
+  and (e.deliver_at, e.id) > (select deliver_at, id from knockon.shown_events where id = ${id})`;
 
 /**
  * Events `e` that have dead letters, newest first: from one to the next by their index, so that no
@@ -155,4 +171,4 @@ const failed = (pg: Queries, before: string | null) => pg`
       order by event_id desc
       limit 1) from f where f.event_id is not null
   ) select event_id from f where event_id is not null) f
-  cross join lateral (select * from knockon.events where id = f.event_id offset 0) e`;
+  cross join lateral (select * from knockon.shown_events where id = f.event_id offset 0) e`;

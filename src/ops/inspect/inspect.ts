@@ -1,6 +1,6 @@
-import { asc, eq, getTableColumns, type SQL } from 'drizzle-orm';
+import { asc, eq, getTableColumns, getViewSelectedFields, type SQL } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
-import { events } from '../../db/schema/events.ts';
+import { shownEvents as events } from '../../db/schema/events.ts';
 import { channels } from '../../db/schema/messages.ts';
 import { deliveries as deliveryTable, endpoints } from '../../db/schema/webhooks.ts';
 import { workspaces } from '../../db/schema/workspaces.ts';
@@ -64,7 +64,11 @@ async function inspect(
   which: SQL,
 ): Promise<InspectedEvent[]> {
   const rows = await db
-    .select({ event: events, workspace: workspaces.name, channel: channels.name })
+    .select({
+      event: getViewSelectedFields(events),
+      workspace: workspaces.name,
+      channel: channels.name,
+    })
     .from(events)
     .leftJoin(workspaces, eq(workspaces.id, events.workspace_id))
     .leftJoin(channels, eq(channels.id, events.channel_id))

@@ -1,7 +1,7 @@
 import { and, asc, eq, getTableColumns, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import { merges } from '../../db/schema/debounces.ts';
-import { events } from '../../db/schema/events.ts';
+import { shownEvents as events } from '../../db/schema/events.ts';
 import { messages } from '../../db/schema/messages.ts';
 import { discards } from '../../db/schema/operations.ts';
 import {
@@ -13,6 +13,7 @@ import {
   subscribers,
 } from '../../db/schema/outbox.ts';
 import { among } from '../../db/statements.ts';
+import { type EventTiming, type TimingRow, timingOf } from '../../events/timing.ts';
 import { type TemporalUi, workflowLink } from './temporal-ui.ts';
 
 /** What became of one effect of one event. */
@@ -41,7 +42,7 @@ export interface EffectState {
 }
 
 /** An event, and what happened because of it. */
-export interface EventJourney {
+export interface EventJourney extends EventTiming {
   id: string;
   type: string;
   /** What it is in order with: its channel's id, or the key it was emitted with. */
@@ -61,7 +62,8 @@ export interface Journey {
 }
 
 /** An event whose journey is asked for. */
-type Asked = Pick<typeof events.$inferSelect, 'id' | 'type' | 'timestamp' | 'key' | 'channel_id'>;
+type Asked = Pick<typeof events.$inferSelect, 'id' | 'type' | 'timestamp' | 'key' | 'channel_id'> &
+  Partial<TimingRow>;
 
 const asked = {
   id: events.id,
@@ -69,6 +71,9 @@ const asked = {
   timestamp: events.timestamp,
   key: events.key,
   channel_id: events.channel_id,
+  deliver_at: events.deliver_at,
+  cancelled_at: events.cancelled_at,
+  waits: events.waits,
 };
 
 /** Reads the journey of one event of any type; null where the workspace has no such event. */
@@ -101,8 +106,8 @@ export async function readJourney(
     .where(and(eq(messages.id, messageId), eq(messages.workspace_id, workspaceId)))
     .orderBy(asc(events.id));
   if (rows.length === 0) return null;
-  const kept = rows.flatMap(({ id, type, timestamp, ...row }) =>
-    id && type && timestamp ? [{ id, type, timestamp, ...row }] : [],
+  const kept = rows.flatMap(({ id, type, timestamp, waits, ...row }) =>
+    id && type && timestamp ? [{ id, type, timestamp, waits: waits ?? false, ...row }] : [],
   );
   return { message_id: messageId, events: await journeysOf(db, kept, ui) };
 }
@@ -119,7 +124,7 @@ export async function journeysOf(
 }
 
 function journeyOf(
-  { id, type, timestamp, key, channel_id }: Asked,
+  { id, type, timestamp, key, channel_id, deliver_at = null, cancelled_at = null, waits }: Asked,
   known: Ledger,
   queued: QueuedEvent | undefined,
   ui: TemporalUi | null,
@@ -130,6 +135,7 @@ function journeyOf(
     type,
     key: key ?? channel_id,
     timestamp: timestamp.toISOString(),
+    ...timingOf({ deliver_at, cancelled_at, waits: waits ?? false }),
     dispatched_at: dispatch?.started_at?.toISOString() ?? null,
     workflow: ui &&
       dispatch && { ...workflowLink(ui, dispatch.id, dispatch.run_id), run_id: dispatch.run_id },

@@ -26,7 +26,10 @@ const MARGIN = 60_000;
 export const FIRST = '00000000-0000-0000-0000-000000000000';
 const LAST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
-/** Rows of events that fit, in the order of their ids, found by the narrowest index there is. */
+/**
+ * Rows of events that fit, in the order of their ids, found by the narrowest index there is. Their
+ * `timestamp` says when they were dispatched: for those that were scheduled, their moment.
+ */
 export function matching(
   pg: Queries,
   { from, to, channel_id, key, type, message_id, workspace_id }: EventFilter,
@@ -38,10 +41,11 @@ export function matching(
     to ? firstIdAt(Date.parse(to) + MARGIN) : LAST,
   ];
   return pg`
-    select id, type, workspace_id, channel_id, timestamp from knockon.events
+    select id, type, workspace_id, channel_id, greatest(timestamp, deliver_at) as timestamp
+    from knockon.events
     where id > ${after} and id >= ${least} and id <= ${most}
-    ${from ? pg`and timestamp >= ${from}::timestamptz` : pg``}
-    ${to ? pg`and timestamp < ${to}::timestamptz` : pg``}
+    ${from ? pg`and events.timestamp >= ${from}::timestamptz` : pg``}
+    ${to ? pg`and events.timestamp < ${to}::timestamptz` : pg``}
     ${channel_id ? pg`and sequence_id = ${channel_id}` : pg``}
     ${key && workspace_id ? pg`and sequence_id = ${sequenceOf(pg, workspace_id, key)}` : pg``}
     ${type ? pg`and type = ${type}` : pg``}

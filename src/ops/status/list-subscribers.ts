@@ -88,10 +88,11 @@ async function readStates({ pg }: Database): Promise<Map<string, SubscriberState
 async function readLags({ db }: Database, workspaceId: string): Promise<Map<string, number>> {
   const rows = await db.execute<{ name: string; lag: number }>(sql`
     select s.name, greatest(0, extract(epoch
-      from now() - min(knockon.uuid_time(oldest.event_id))))::float8 as lag
+      from now() - min(coalesce(oldest.deliver_at, knockon.uuid_time(oldest.event_id)))
+    ))::float8 as lag
     from knockon.dispatches d cross join unnest(coalesce(d.open, d.subscribers)) as s (name)
       cross join lateral (
-      select event_id from (select event_id from knockon.dispatched
+      select event_id, deliver_at from (select event_id, deliver_at from knockon.dispatched
         where dispatch_id = d.id offset 0) o
       where (select workspace_id from knockon.events where id = o.event_id) = ${workspaceId}
         and (select true from knockon.receipts where event_id = o.event_id and subscriber = s.name

@@ -55,6 +55,14 @@ export function registerLedgerMetrics(
     },
   });
   new Gauge({
+    name: 'knockon_scheduled_events',
+    help: 'Events that are for later, as the newest check of the ledger counted them.',
+    registers: [registry],
+    collect() {
+      this.set(latest()?.balance.scheduled.count ?? Number.NaN);
+    },
+  });
+  new Gauge({
     name: 'knockon_ledger_checked_seconds',
     help: 'How long ago the ledger was checked.',
     registers: [registry],

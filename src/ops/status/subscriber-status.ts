@@ -184,13 +184,13 @@ export async function readBacklogs(pg: Sql, names: string[], workspaceId?: strin
       : pg`(select workspace_id from knockon.events where id = o.event_id) = ${workspaceId}`;
   const rows = await pg<Backlog[]>`
     with open as (
-      select s.name, o.event_id, exists (
+      select s.name, coalesce(o.deliver_at, knockon.uuid_time(o.event_id)) as since, exists (
         select from knockon.attempts a where a.event_id = o.event_id and a.subscriber = s.name
           and a.waiting_until > now()) as waits,
         exists (select from knockon.attempts a where a.event_id = o.event_id
           and a.subscriber = s.name) as tried
       from knockon.dispatches d cross join unnest(coalesce(d.open, d.subscribers)) as s (name)
-      cross join lateral (select event_id from knockon.dispatched
+      cross join lateral (select event_id, deliver_at from knockon.dispatched
         where dispatch_id = d.id offset 0) o
       where d.settled_at is null and s.name = any(${names}) and ${isTheirs}
         and (select true from knockon.receipts r where r.event_id = o.event_id
@@ -199,17 +199,16 @@ export async function readBacklogs(pg: Sql, names: string[], workspaceId?: strin
         and (select true from (select subscriber from knockon.dead_letters
           where event_id = o.event_id offset 0) l where l.subscriber = s.name limit 1) is null
       union all
-      select s.name, o.event_id, false, false from knockon.outbox o join knockon.subscribers s
+      select s.name, coalesce(o.deliver_at, knockon.uuid_time(o.event_id)), false, false
+      from knockon.outbox o join knockon.subscribers s
         on s.event_types && array[o.type, '*'] and s.retired_at is null
       where o.dispatch_id is null and s.name = any(${names}) and ${isTheirs}
     )
     select name, count(*) filter (where not waits)::int as backlog,
       count(*) filter (where waits)::int as waiting,
       count(*) filter (where tried and not waits)::int as retrying,
-      extract(epoch from now() - min(knockon.uuid_time(event_id))
-        filter (where not waits))::float8 as age,
-      extract(epoch from now() - min(knockon.uuid_time(event_id))
-        filter (where not tried))::float8 as untried_age
+      extract(epoch from now() - min(since) filter (where not waits))::float8 as age,
+      extract(epoch from now() - min(since) filter (where not tried))::float8 as untried_age
     from open group by name`;
   return new Map(rows.map((row) => [row.name, row]));
 }

@@ -9,6 +9,7 @@ import {
 import { markSettled, reopenUnsettled } from '../../outbox/mark-settled.ts';
 import { findOrphans } from '../../outbox/orphans.ts';
 import type { Recovery } from '../../transport/transport.ts';
+import { inAll, type ScheduledCount, scheduledByType } from '../inspect/scheduled.ts';
 
 export interface Balance {
   /** True where nothing is missing. */
@@ -19,6 +20,8 @@ export interface Balance {
   missing: MissingEffect[];
   /** Events that are committed and have not reached the transport. */
   undispatched: { count: number; oldest_seconds: number | null };
+  /** Events that are for later: no account has them yet. */
+  scheduled: ScheduledCount;
   /**
    * False if the transport did not answer what is running. Then all open effects count as in
    * flight.
@@ -60,6 +63,7 @@ export async function verifyLedger(
     subscribers,
     missing,
     undispatched: waiting,
+    scheduled: inAll(await scheduledByType(pg)),
     asked: running !== undefined && found !== null,
   };
 }

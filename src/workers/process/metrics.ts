@@ -44,15 +44,16 @@ export function dispatchDelays(registry: Registry): NonNullable<DispatcherOption
   const delay = new Histogram({
     name: 'knockon_dispatch_delay_seconds',
     help:
-      'From the commit of an event until the transport has taken its dispatch: the oldest event ' +
-      'of each dispatch.',
+      'From the commit of an event, or the moment that it was scheduled for, until the transport ' +
+      'has taken its dispatch: the oldest event of each dispatch.',
     buckets: DELAYS,
     registers: [registry],
   });
   // Both ids are Postgres' own: no clock of another machine counts.
-  return ({ id, oldest_event_id }, heldMs) => {
-    if (oldest_event_id !== undefined)
-      delay.observe((Math.max(0, timeOf(id) - timeOf(oldest_event_id)) + heldMs) / 1000);
+  return ({ id, oldest_event_id, overdue_ms }, heldMs) => {
+    if (oldest_event_id === undefined) return;
+    const age = oldest_event_id === null ? 0 : timeOf(id) - timeOf(oldest_event_id);
+    delay.observe((Math.max(0, age, overdue_ms ?? 0) + heldMs) / 1000);
   };
 }
 

@@ -90,7 +90,10 @@ describe('emit in SQL', () => {
       "'invoice.paid', '$workspace', '{}', version => 3",
       /^KN001 .*no version 3 .*Its versions are 1/,
     ],
-    ["'invoice.paid', '$workspace', '{}', deliver_at => now()", /^KN002 .*not supported yet/],
+    [
+      "'invoice.paid', '$workspace', '{}', deliver_at => now() + interval '367 days'",
+      /^KN002 .*more than a year ahead/,
+    ],
   ])('refuses %s', async (args, why) => {
     expect(await refusal(args)).toMatch(why);
   });

@@ -170,7 +170,8 @@ describe('emitting in SQL', () => {
         select held, seq::int, code from knockon.store_events(
           ${each('invoice.paid')}::text[], ${each(where.workspaceId)}::uuid[],
           ${each('{"amount": 1}')}::text[]::jsonb[], ${channels}::uuid[], ${each(null)}::uuid[],
-          ${keys}::text[], ${each(null)}::uuid[], ${each(null)}::int[], true, true)`;
+          ${keys}::text[], ${each(null)}::uuid[], ${each(null)}::int[],
+          ${each(null)}::timestamptz[], true, true)`;
       expect(await tx`show lock_timeout`).toEqual([{ lock_timeout: '7s' }]);
       return stored;
     });
@@ -269,9 +270,9 @@ describe('the role knockon_emitter', () => {
     'select * from knockon.event_types',
     'delete from knockon.outbox',
     'insert into knockon.workspaces (name) values (1)',
-    "select knockon.store_events('{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', false, false)",
+    "select knockon.store_events('{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', false, false)",
     "select knockon.write_events('[]', true)",
-    "select knockon.why_refused('a.b', null, null, null, null, null, null, null)",
+    "select knockon.why_refused('a.b', null, null, null, null, null, null, null, null)",
     "select knockon.make_sequences('{}', '{}', false)",
     'create table knockon.mine (id int)',
   ])('may do nothing else: %s', async (statement) => {
@@ -284,6 +285,7 @@ describe('the role knockon_emitter', () => {
       where p.pronamespace = 'knockon'::regnamespace
         and has_function_privilege('knockon_emitter', p.oid, 'execute') order by 1`;
     expect(rows.map(({ name }) => name)).toEqual([
+      'cancel',
       'emit',
       'emit_events',
       'emit_many',

@@ -152,6 +152,7 @@ test('a balance shows what is missing and what to do', () => {
     subscribers: [audit],
     missing,
     undispatched: { count: 2, oldest_seconds: 3 },
+    scheduled: { count: 0, next_at: null },
     asked: false,
   };
   const text = showBalance(aTerminal(), balance);

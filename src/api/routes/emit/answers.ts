@@ -1,4 +1,5 @@
 import type { DomainEvent } from '../../../events/index.ts';
+import type { EventTiming } from '../../../events/timing.ts';
 import type { PostedEvent } from '../../../outbox/post-events.ts';
 import { keyInFlight, keyMismatch } from '../../middleware/idempotency.ts';
 import { conflict, invalid, notFound, Problem } from '../../problem.ts';
@@ -8,7 +9,7 @@ import { conflict, invalid, notFound, Problem } from '../../problem.ts';
  *
  * @throws Problem where it was not
  */
-export function eventOf(posted: PostedEvent): DomainEvent {
+export function eventOf(posted: PostedEvent): DomainEvent & EventTiming {
   switch (posted.state) {
     case 'stored':
     case 'replayed':
@@ -45,5 +46,6 @@ const sentence = (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(
 
 function fieldOf(code: string, problem: string): string {
   if (code === 'KN001') return 'type';
+  if (problem.startsWith('the moment')) return 'deliver_at';
   return problem.startsWith('the key') ? 'key' : 'payload';
 }

@@ -33,7 +33,7 @@ export async function checkEvent(
 
 async function checkType(
   types: EventTypes,
-  { type, payload, key, channel_id, message_id }: NewEvent,
+  { type, payload, key, channel_id, message_id, deliver_at }: NewEvent,
 ): Promise<Omit<SentEvent, 'workspaceId'>> {
   if (isOwnType(type))
     throw invalid([
@@ -58,6 +58,7 @@ async function checkType(
     key,
     channelId: channel_id?.toLowerCase(),
     messageId: message_id?.toLowerCase(),
+    deliverAt: deliver_at,
   };
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
-import { moment, text } from '../../fields.ts';
+import { deliverAt, moment, text } from '../../fields.ts';
 import { eventKey } from './new-event.ts';
 
 /** The media types of the JSON format. */
@@ -19,6 +19,7 @@ export const cloudEvent = z
     time: moment.optional().openapi({ type: 'string' }),
     subject: eventKey.optional().openapi({ description: "The event's key, without partitionkey." }),
     partitionkey: eventKey.optional().openapi({ description: "The event's key." }),
+    deliverat: deliverAt.optional(),
     datacontenttype: z
       .string()
       .regex(json, { message: 'must be JSON' })
@@ -39,7 +40,7 @@ export type CloudEvent = z.output<typeof cloudEvent>;
 
 /** A CloudEvent as an event of ours, and where its fields come from. */
 export interface MappedEvent {
-  value: { type: string; payload: unknown; key?: string };
+  value: { type: string; payload: unknown; key?: string; deliver_at?: string };
   /** What the CloudEvent calls a field of the event. */
   names: Record<string, string>;
   /** The same for the same `source` and `id`. No header can be such a key. */
@@ -52,16 +53,25 @@ export const withoutNulls = (attributes: unknown): unknown =>
     ? Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== null))
     : attributes;
 
-/** Maps `type`, `data` and `partitionkey` or else `subject`. */
+/** Maps `type`, `data`, `deliverat`, and `partitionkey` or else `subject`. */
 export function mapCloudEvent(event: CloudEvent): MappedEvent {
-  const { type, data = {}, partitionkey, subject, source, id } = event;
+  const { type, data = {}, partitionkey, subject, deliverat, source, id } = event;
   const identity = createHash('sha256')
     .update(JSON.stringify([source, id]))
     .digest('hex');
   const key = partitionkey ?? subject;
   return {
-    value: { type, payload: data, ...(key !== undefined && { key }) },
-    names: { payload: 'data', key: partitionkey === undefined ? 'subject' : 'partitionkey' },
+    value: {
+      type,
+      payload: data,
+      ...(key !== undefined && { key }),
+      ...(deliverat !== undefined && { deliver_at: deliverat.toISOString() }),
+    },
+    names: {
+      payload: 'data',
+      key: partitionkey === undefined ? 'subject' : 'partitionkey',
+      deliver_at: 'deliverat',
+    },
     idempotencyKey: `cloudevent\n${identity}`,
   };
 }

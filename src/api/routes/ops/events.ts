@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { listEvents, outcomesOf } from '../../../ops/inspect/events.ts';
 import { inspectEvent, inspectMessage } from '../../../ops/inspect/inspect.ts';
+import { inAll, scheduledByType } from '../../../ops/inspect/scheduled.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, timestamp, typeName, uuid } from '../../fields.ts';
 import { refuseLoneKey } from '../../find.ts';
@@ -9,6 +10,7 @@ import { idCursor, limit, pageOf, toIdPage } from '../../paging.ts';
 import { notFound } from '../../problem.ts';
 import { json, operation, router } from '../../router.ts';
 import { deliveryTry } from '../deliveries.ts';
+import { timing } from '../events.ts';
 import { dispatchedAt, effectSchema, workflowSchema } from '../journeys.ts';
 
 const whose = {
@@ -42,6 +44,7 @@ const logged = z
     version: z.int(),
     timestamp,
     ...whose,
+    ...timing,
     outcome,
   })
   .openapi('LoggedEvent');
@@ -113,6 +116,7 @@ const inspected = z
     type: z.string(),
     timestamp,
     ...whose,
+    ...timing,
     payload: z.record(z.string(), z.unknown()),
     dispatched_at: dispatchedAt,
     workflow: workflowSchema,
@@ -148,6 +152,10 @@ const list = operation('GET /v1/ops/events', 'opsListEvents', {
         description:
           '`failed`: an effect of it was given up, and that has been neither mended nor discarded.',
       }),
+      state: z
+        .enum(['scheduled', 'cancelled'])
+        .optional()
+        .openapi({ description: 'Those that are for later, the next due first; or cancelled.' }),
       from: moment.optional().openapi({ description: 'Stored at that moment or later.' }),
       to: moment.optional().openapi({ description: 'Stored before that moment.' }),
       limit,
@@ -155,6 +163,25 @@ const list = operation('GET /v1/ops/events', 'opsListEvents', {
     }),
   },
   responses: { 200: json(pageOf(logged), 'Events, without their payloads.') },
+});
+
+const scheduled = operation('GET /v1/ops/scheduled', 'opsCountScheduled', {
+  summary: 'Count the events that are for later, by type',
+  request: { query: z.strictObject({ workspace_id: uuid.optional() }) },
+  responses: {
+    200: json(
+      z
+        .object({
+          count: z.int(),
+          next_at: timestamp
+            .nullable()
+            .openapi({ description: 'When the next is due; null where there is none.' }),
+          types: z.array(z.object({ type: z.string(), count: z.int(), next_at: timestamp })),
+        })
+        .openapi('Scheduled'),
+      'How many, and when the next is due.',
+    ),
+  },
 });
 
 const read = operation('GET /v1/ops/events/{id}', 'opsGetEvent', {
@@ -193,6 +220,11 @@ export function opsEventRoutes({ database, heavy, temporalUi, seeCalls }: ApiDep
         },
         200,
       );
+    })
+    .openapi(scheduled, async (c) => {
+      const { workspace_id = null } = c.req.valid('query');
+      const types = await heavily(c, heavy, LISTING, (pg) => scheduledByType(pg, workspace_id));
+      return c.json({ ...inAll(types), types }, 200);
     })
     .openapi(read, async (c) => {
       const found = await inspectEvent(inspecting, c.req.valid('param').id);
