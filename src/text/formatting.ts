@@ -24,7 +24,9 @@ export const HIDDEN = new RegExp(
     ...codes,
     String.raw`[\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u061c\u180e\u200b\u200e\u200f]`,
     String.raw`[\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]`,
-  ].join('|'),
+  ]
+    .map((some) => `(?:${some})+`)
+    .join('|'),
   'g',
 );
 

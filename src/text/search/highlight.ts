@@ -1,7 +1,7 @@
 import { DENSE_SCRIPTS } from './pieces.ts';
 import type { Query } from './query.ts';
 import type { Step } from './terms.ts';
-import { type Token, tokensOf } from './tokens.ts';
+import { eachToken } from './tokens.ts';
 
 /** A place in a text, in UTF-16 units; `end` is behind it. */
 interface Span {
@@ -61,32 +61,30 @@ export function foundIn(text: string, { branches }: Query): Span[] {
   const terms = branches.flat().filter(({ isExcluded }) => !isExcluded);
   const sequences = terms.flatMap((term) => term.sequences);
   if (sequences.length === 0) return [];
-  const places = placesOf(tokensOf(text), sequences.flat());
+  const places = placesOf(text, sequences.flat());
   return merged(sequences.flatMap((steps) => followed(steps, places)));
 }
 
-/** The tokens that fit a step, by their position. */
+/** Where each step fits, by position. */
 type Places = Map<Step, Map<number, Span[]>>;
 
-function placesOf(tokens: Token[], steps: Step[]): Places {
+function placesOf(text: string, steps: Step[]): Places {
   const places: Places = new Map(steps.map((step) => [step, new Map()]));
   const whole = new Map<string, Step[]>();
   for (const step of steps.filter(({ isPrefix }) => !isPrefix))
     for (const lexeme of step.lexemes) whole.set(lexeme, [...(whole.get(lexeme) ?? []), step]);
   const prefixes = steps.filter(({ isPrefix }) => isPrefix);
-  const add = (step: Step, position: number, { start, end }: Span) => {
+  const add = (step: Step, position: number, span: Span) => {
     const there = places.get(step)!;
-    const span = { start, end };
     const known = there.get(position);
     if (known) known.push(span);
     else there.set(position, [span]);
   };
-  for (const token of tokens) {
-    const { lexeme, position, start, head } = token;
-    for (const step of whole.get(lexeme) ?? []) add(step, position, token);
+  eachToken(text, (lexeme, position, start, end, head) => {
+    for (const step of whole.get(lexeme) ?? []) add(step, position, { start, end });
     for (const step of prefixes)
       if (lexeme.startsWith(step.lexemes[0]!)) add(step, position, { start, end: head });
-  }
+  });
   return places;
 }
 

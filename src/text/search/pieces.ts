@@ -36,7 +36,6 @@ const emoji =
   '\\p{RI}\\p{RI}|[0-9#*]\\ufe0f?\\u20e3|' + `\\p{ExtPict}${part}(?:\\u200d\\p{ExtPict}${part})*`;
 
 const PIECE = new RegExp(`(${emoji})|[\\p{L}\\p{N}\\p{M}\\u200d]+`, 'gu');
-const PIECE_OF_ASCII = /()[a-z0-9]+/gi;
 const HAS_DENSE = new RegExp(dense, 'u');
 const BY_DENSITY = new RegExp(`((?:${dense})+)|(?:(?!${dense})[^])+`, 'gu');
 const ASCII = /^[\0-\x7f]*$/;
@@ -53,20 +52,36 @@ export function piecesOf(plain: string): Piece[] {
     before = start + text.length;
     pieces.push({ kind, text, start, end: before, isContracted });
   };
-  const isAscii = ASCII.test(plain);
-  for (const { 0: found, 1: emoji, index } of plain.matchAll(isAscii ? PIECE_OF_ASCII : PIECE))
+  if (ASCII.test(plain)) {
+    eachAsciiWord(plain, (start, end) => add('word', plain.slice(start, end), start));
+    return pieces;
+  }
+  for (const { 0: found, 1: emoji, index } of plain.matchAll(PIECE))
     if (emoji) add('emoji', found, index);
-    else if (isAscii || !HAS_DENSE.test(found)) add('word', found, index);
+    else if (ASCII.test(found) || !HAS_DENSE.test(found)) add('word', found, index);
     else
       for (const { 0: some, 1: isDense, index: within } of found.matchAll(BY_DENSITY))
         add(isDense ? 'dense' : 'word', some, index + within);
   return pieces;
 }
 
+/** Runs of letters and digits, without a regular expression: most texts are such. */
+function eachAsciiWord(text: string, visit: (start: number, end: number) => void): void {
+  let start = -1;
+  for (let i = 0; i <= text.length; i++) {
+    const code = i === text.length ? 0 : text.charCodeAt(i) | 32;
+    const isWord = (code >= 97 && code <= 122) || (code >= 48 && code <= 57);
+    if (isWord && start === -1) start = i;
+    else if (!isWord && start !== -1) {
+      visit(start, i);
+      start = -1;
+    }
+  }
+}
+
 /** A text without what formats it, and where each of its units was. Null: where it is. */
 export function plainOf(text: string): { plain: string; origin: Uint32Array | null } {
-  const hidden = [...text.matchAll(HIDDEN)];
-  if (hidden.length === 0) return { plain: text, origin: null };
+  if (text.search(HIDDEN) === -1) return { plain: text, origin: null };
   const origin = new Uint32Array(text.length);
   let plain = '';
   let from = 0;
@@ -74,7 +89,7 @@ export function plainOf(text: string): { plain: string; origin: Uint32Array | nu
     for (let i = from; i < until; i++) origin[plain.length + i - from] = i;
     plain += text.slice(from, until);
   };
-  for (const { index, 0: found } of hidden) {
+  for (const { index, 0: found } of text.matchAll(HIDDEN)) {
     keep(index);
     from = index + found.length;
   }

@@ -1,7 +1,7 @@
 import { authorLexeme, type Filters } from './filters.ts';
 import type { Query } from './query.ts';
 import type { Step, Term } from './terms.ts';
-import { tokensOf } from './tokens.ts';
+import { eachToken } from './tokens.ts';
 
 // Documents and searches as Postgres' own types have them, so that no parser or locale of its is
 // between: `'deploy':1,5 '=deploy':1` and `'deploy' | '=deploy'`.
@@ -19,11 +19,11 @@ const FURTHER = 'C';
 /** What is indexed of a message, for the type tsvector. */
 export function documentOf({ text, author }: { text: string; author: string }): string {
   const places = new Map<string, number[]>();
-  for (const { lexeme, position } of tokensOf(text)) {
+  eachToken(text, (lexeme, position) => {
     const known = places.get(lexeme);
     if (known) known.push(position);
     else places.set(lexeme, [position]);
-  }
+  });
   const parts = [quoted(authorLexeme(author))];
   let bytes = 1000;
   for (const [lexeme, all] of places) {

@@ -1,7 +1,7 @@
 import { isEnglish, stemOf } from './english-stem.ts';
 import { exactForm, foldedForm } from './fold.ts';
 import { type Piece, piecesOf } from './pieces.ts';
-import { emojiForms, formsOf, HINT } from './tokens.ts';
+import { formsOf, HINT } from './tokens.ts';
 import { dictionaryWords, unitsOf } from './units.ts';
 
 /** What a text must have at a place: one of these lexemes, the word itself first. */
@@ -50,8 +50,8 @@ interface Steps {
 }
 
 function stepsOf(piece: Piece, isPrefix: boolean, isQuoted: boolean): Steps {
-  if (piece.kind === 'dense') return densely(unitsOf(piece.text).map(({ text }) => text));
-  const [word] = piece.kind === 'emoji' ? emojiForms(piece.text) : formsOf(piece.text);
+  if (piece.kind === 'dense') return densely(unitsOf(piece.text).signs);
+  const [word] = formsOf(piece.text, piece.kind);
   if (word === undefined) return { steps: [], behind: 0 };
   const lexemes = isPrefix || isQuoted ? [word] : [...new Set([word, ...stemsOf(word)])];
   return { steps: [{ distance: 1, lexemes, isPrefix }], behind: 1 };
@@ -71,6 +71,7 @@ function densely(units: string[]): Steps {
     lexemes: [text],
     isPrefix,
   });
+  if (units.length === 0) return { steps: [], behind: 0 };
   if (units.length === 1) return { steps: [step(units[0]!, 1, true)], behind: 1 };
   const steps: Step[] = [];
   for (let i = 0; i + 1 < units.length; i += 2)
@@ -80,7 +81,10 @@ function densely(units: string[]): Steps {
 }
 
 function exactOf(piece: Piece, isPrefix: boolean): string[] {
-  if (piece.kind === 'dense') return dictionaryWords(piece.text).map(({ text }) => HINT + text);
+  if (piece.kind === 'dense')
+    return unitsOf(piece.text).signs.length === 0
+      ? []
+      : dictionaryWords(piece.text).map(({ text }) => HINT + text);
   return isPrefix ? [] : [exactForm(piece.text)].filter(Boolean);
 }
 

@@ -3,18 +3,21 @@ import { cut, exactForm, foldedForm } from './fold.ts';
 import { type Piece, piecesOf, plainOf } from './pieces.ts';
 import { dictionaryWords, unitsOf } from './units.ts';
 
-/** A word, or a part of one, by which a text is found. */
-export interface Token {
-  /** As it is compared: folded, with {@link HINT} in front where it is no word of the text. */
-  lexeme: string;
-  /** Its place among the words, from 1. Several may have one. */
-  position: number;
-  /** Where it is in the text, in UTF-16 units; `end` is behind it. */
-  start: number;
-  end: number;
-  /** Where its first sign ends, if it is two of a script without spaces; else its end. */
-  head: number;
-}
+/**
+ * What is called with each word of a text, and with what is made of it.
+ *
+ * @param lexeme as it is compared: folded, with {@link HINT} in front where it is no word of the text
+ * @param position its place among the words, from 1; several may have one
+ * @param start where it is in the text, in UTF-16 units; `end` is behind it
+ * @param head where its first sign ends, if it is two of a script without spaces; else its end
+ */
+export type Visit = (
+  lexeme: string,
+  position: number,
+  start: number,
+  end: number,
+  head: number,
+) => void;
 
 /**
  * Before what is made of a word: the stem of an English one, and the words that a dictionary finds
@@ -37,20 +40,17 @@ const HUMP = /(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u;
  * The words of a text, and what is made of them. A text with camelCase is read twice: `couponCode`
  * is one word, and it is `coupon` and `code`.
  */
-export function tokensOf(text: string): Token[] {
+export function eachToken(text: string, visit: Visit): void {
   const { plain, origin } = plainOf(text);
   const pieces = piecesOf(plain);
-  const reading = new Reading();
+  const reading = new Reading(
+    origin
+      ? (lexeme, position, start, end, head) =>
+          visit(lexeme, position, origin[start]!, origin[end - 1]! + 1, origin[head - 1]! + 1)
+      : visit,
+  );
   reading.read(pieces);
   if (pieces.some(hasHumps)) reading.readAgain(pieces.flatMap(partsOf));
-  return origin
-    ? reading.tokens.map((token) => ({
-        ...token,
-        start: origin[token.start]!,
-        end: origin[token.end - 1]! + 1,
-        head: origin[token.head - 1]! + 1,
-      }))
-    : reading.tokens;
 }
 
 const hasHumps = ({ kind, text }: Piece) => kind === 'word' && HUMP.test(text);
@@ -67,26 +67,27 @@ function partsOf(piece: Piece): Piece[] {
 }
 
 /** Words come again and again. */
-const known = new Map<string, string[]>();
+const known = { word: new Map<string, string[]>(), emoji: new Map<string, string[]>() };
 const MOST_KNOWN = 20_000;
 const KNOWN_LENGTH = 32;
 
 /**
  * The forms of a word that a text is found by: the word itself; with its accents where it has some;
- * its stem where it is an English one.
+ * its stem where it is an English one. An emoji is found without its tone of skin and gender too.
  */
-export function formsOf(word: string): string[] {
-  if (word.length > KNOWN_LENGTH) return makeForms(word);
-  let forms = known.get(word);
+export function formsOf(text: string, kind: 'word' | 'emoji'): string[] {
+  const make = kind === 'emoji' ? emojiForms : wordForms;
+  if (text.length > KNOWN_LENGTH) return make(text);
+  let forms = known[kind].get(text);
   if (!forms) {
-    forms = makeForms(word);
-    if (known.size === MOST_KNOWN) known.clear();
-    known.set(word, forms);
+    forms = make(text);
+    if (known[kind].size === MOST_KNOWN) known[kind].clear();
+    known[kind].set(text, forms);
   }
   return forms;
 }
 
-function makeForms(word: string): string[] {
+function wordForms(word: string): string[] {
   const exact = exactForm(word);
   if (exact === '') return [];
   const folded = foldedForm(exact);
@@ -97,19 +98,20 @@ function makeForms(word: string): string[] {
   return forms;
 }
 
-/** An emoji as it is compared, and without its tone of skin and gender. */
-export function emojiForms(emoji: string): string[] {
+function emojiForms(emoji: string): string[] {
   const exact = emoji.replaceAll('\ufe0f', '');
   const folded = exact.replace(/(?!^)\p{Emoji_Modifier}|\u200d[♀♂]|(?<=^\d)\u20e3/gu, '');
   return exact === folded ? [folded] : [folded, exact];
 }
 
-type Place = Pick<Token, 'start' | 'end'> & { head?: number };
-
 class Reading {
-  readonly tokens: Token[] = [];
   #position = 1;
   #lookedUp = 0;
+  #visit: Visit;
+
+  constructor(visit: Visit) {
+    this.#visit = visit;
+  }
 
   read(pieces: Piece[]): void {
     for (let i = 0; i < pieces.length; ) {
@@ -134,28 +136,24 @@ class Reading {
   #add(piece: Piece): void {
     if (piece.kind === 'dense') this.#addPairs(piece);
     else {
-      const forms = piece.kind === 'emoji' ? emojiForms(piece.text) : formsOf(piece.text);
-      for (const lexeme of forms) this.#token(lexeme, this.#position, piece);
+      const { start, end } = piece;
+      const forms = formsOf(piece.text, piece.kind);
+      for (const lexeme of forms) this.#visit(lexeme, this.#position, start, end, end);
       if (forms.length > 0) this.#position += 1;
     }
   }
 
-  #token(lexeme: string, position: number, { start, end, head = end }: Place): void {
-    this.tokens.push({ lexeme, position, start, end, head });
-  }
-
   /** Each two signs that follow each other, and the last by itself. */
   #addPairs({ text, start }: Piece): void {
-    const units = unitsOf(text);
-    for (const [i, unit] of units.entries()) {
-      const next = units[i + 1];
-      const where = {
-        start: start + unit.start,
-        end: start + (next ?? unit).end,
-        head: start + unit.end,
-      };
-      this.#token(unit.text + (next?.text ?? ''), this.#position, where);
+    const { signs, ends } = unitsOf(text);
+    let begun = start;
+    for (const [i, sign] of signs.entries()) {
+      const head = start + ends[i]!;
+      const isLast = i + 1 === signs.length;
+      const lexeme = isLast ? sign : sign + signs[i + 1]!;
+      this.#visit(lexeme, this.#position, begun, isLast ? head : start + ends[i + 1]!, head);
       this.#position += 1;
+      begun = head;
     }
   }
 
@@ -163,14 +161,15 @@ class Reading {
     if (this.#lookedUp > LOOKED_UP) return;
     this.#lookedUp += text.length;
     for (const word of dictionaryWords(text)) {
-      const where = { start: start + word.start, end: start + word.end };
-      this.#token(HINT + word.text, this.#position + word.start, where);
+      const end = start + word.end;
+      this.#visit(HINT + word.text, this.#position + word.start, start + word.start, end, end);
     }
   }
 
   /** `don't` is found as `dont` too. */
   #join(chain: Piece[], position: number): void {
     const lexeme = cut(chain.map(({ text }) => foldedForm(exactForm(text))).join(''));
-    this.#token(lexeme, position, { start: chain[0]!.start, end: chain.at(-1)!.end });
+    const { end } = chain.at(-1)!;
+    if (lexeme !== '') this.#visit(lexeme, position, chain[0]!.start, end, end);
   }
 }

@@ -1,12 +1,5 @@
 import { cut, exactForm } from './fold.ts';
 
-/** A sign of a script without spaces, with its marks. */
-export interface Unit {
-  text: string;
-  start: number;
-  end: number;
-}
-
 /** Syllables of Korean that are taken apart are one. */
 const UNIT = new RegExp(
   '(?:[\\u1100-\\u115f\\ua960-\\ua97c][\\u1160-\\u11a7\\ud7b0-\\ud7c6]*[\\u11a8-\\u11ff\\ud7cb-\\ud7fb]*' +
@@ -17,16 +10,24 @@ const UNIT = new RegExp(
 /** Runs of which every character is a sign, and written as it is compared. */
 const PLAIN = /^[\u3041-\u3096\u30a1-\u30fa\u30fc\u4e00-\u9fff\uac00-\ud7a3]*$/;
 
-/** The signs of a run, as they are compared. Offsets are the run's. */
-export function unitsOf(run: string): Unit[] {
-  if (PLAIN.test(run)) return Array.from(run, (text, start) => ({ text, start, end: start + 1 }));
+/** The signs of a run with their marks, as they are compared, and where each ends in the run. */
+export function unitsOf(run: string): { signs: string[]; ends: number[] } {
+  if (PLAIN.test(run)) return { signs: run.split(''), ends: Array.from(run, (_, i) => i + 1) };
   const isPlain = run.normalize('NFKC').toLowerCase() === run;
-  return Array.from(run.matchAll(UNIT), ({ 0: text, index }) => ({
-    text: isPlain ? cut(text) : exactForm(text),
-    start: index,
-    end: index + text.length,
-  }));
+  const units = { signs: [] as string[], ends: [] as number[] };
+  let end = 0;
+  for (const unit of run.match(UNIT) ?? []) {
+    end += unit.length;
+    const sign = isPlain ? cut(unit) : exactForm(unit);
+    // A filler is a letter that nobody sees.
+    if (sign === '') continue;
+    units.signs.push(sign);
+    units.ends.push(end);
+  }
+  return units;
 }
+
+const KOREAN = /^[\uac00-\ud7a3]*$/;
 
 let segmenter: Intl.Segmenter | undefined;
 
@@ -35,6 +36,8 @@ const LOOKED_UP = 500;
 
 /** The words of a run by the dictionaries of Unicode's library: for ranking, never for finding. */
 export function dictionaryWords(run: string): { text: string; start: number; end: number }[] {
+  // Korean has spaces.
+  if (KOREAN.test(run)) return [{ text: exactForm(run), start: 0, end: run.length }];
   segmenter ??= new Intl.Segmenter('en', { granularity: 'word' });
   return Array.from(segmenter.segment(run.slice(0, LOOKED_UP)), ({ segment, index }) => ({
     text: exactForm(segment),
