@@ -37,6 +37,10 @@ const AHEAD = 192;
 
 /** Characters before an @ that tell whether it begins a mention. */
 const BEHIND = 64;
+
+/** Mentions that may take turns in a text that repeats itself. */
+const REPEATED = 4;
+
 const run = new RegExp(
   `(?:(?![\\s\\p{Cc}\\p{Cs}])(?:\\P{Cf}|[\\u200c\\u200d\\u{e0020}-\\u{e007f}])){1,${AHEAD}}`,
   'uy',
@@ -59,20 +63,20 @@ export function findMentions(text: string): Mentions {
 
 function named(prose: string): Mention[] {
   const found = new Map<string, Mention>();
-  /** What has been read, by what follows the @: repetitions are read once. */
-  const seen = new Map<string, { behind: string; one: Found | null }>();
+  /** What was read last: repetitions are read once. */
+  const recent: { behind: string; ahead: string; one: Found | null }[] = [];
   /** Where the name before ends: `@ada/@bob` are two. */
   let joinedAt = -1;
   for (const { index } of prose.matchAll(/[@＠﹫]/gu)) {
     if (found.size === MOST) break;
+    if (!first.test(prose.slice(index + 1, index + 3))) continue;
     const behind = prose.slice(Math.max(0, index - BEHIND), index);
     const ahead = prose.slice(index, index + AHEAD);
-    const known = seen.get(ahead);
-    const isKnown = known?.behind === behind;
-    const one = isKnown ? known.one : readAt(prose, index, joinedAt);
+    const known = recent.find((other) => other.ahead === ahead && other.behind === behind);
+    const one = known ? known.one : readAt(prose, index, joinedAt);
     if (one?.joins) joinedAt = index + one.joins;
-    if (isKnown) continue;
-    seen.set(ahead, { behind, one });
+    if (known) continue;
+    if (recent.unshift({ behind, ahead, one }) > REPEATED) recent.pop();
     if (one && !found.has(one.key)) found.set(one.key, one.mention);
   }
   return [...found.values()];
@@ -89,7 +93,7 @@ interface Found {
 /** Null: the @ at `index` mentions nobody. */
 function readAt(prose: string, index: number, joinedAt: number): Found | null {
   const at = index + 1;
-  if (!first.test(prose.slice(at, at + 2)) || !mayBegin(prose, index, joinedAt)) return null;
+  if (!mayBegin(prose, index, joinedAt)) return null;
   const before = prose.charAt(index - 1);
   const written = matchAt(name, prose, at);
   const characters = matchAt(run, prose, at);

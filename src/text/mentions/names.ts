@@ -76,9 +76,12 @@ export interface Reading {
  */
 export function readingsOf(run: string, before: string, from: number): Reading[] {
   const readings: Reading[] = [];
+  // Then so are all its parts.
+  const isComposed = run.normalize('NFKC') === run;
   for (const end of placesIn(run)) {
     if (end < from || !mayEnd(run, end, before)) continue;
-    const names = spellingsOf(run.slice(0, end));
+    const written = run.slice(0, end);
+    const names = (isComposed ? [written] : spellingsOf(written)).filter(isShortEnough);
     if (names.length === 0) break;
     readings.unshift(...names.map((name) => ({ name, end })));
   }
@@ -93,12 +96,11 @@ function* placesIn(run: string): Generator<number> {
   else for (const { segment, index } of graphemes.segment(run)) yield index + segment.length;
 }
 
-/** A name as it is looked for, none if it is too long. */
-function spellingsOf(written: string): string[] {
-  if (isAscii(written)) return written.length <= LONGEST ? [written] : [];
-  const spellings = new Set([written.normalize('NFC'), written.normalize('NFKC')]);
-  return [...spellings].filter((name) => name.length <= LONGEST || [...name].length <= LONGEST);
-}
+const spellingsOf = (written: string): string[] => [
+  ...new Set([written.normalize('NFC'), written.normalize('NFKC')]),
+];
+
+const isShortEnough = (name: string) => name.length <= LONGEST || [...name].length <= LONGEST;
 
 function mayEnd(run: string, end: number, before: string): boolean {
   const closing = `-]}\`${CLOSING[before] ?? ''}`;

@@ -10,8 +10,8 @@ const quotes = /^[^\S\n]{0,3}[>＞].*$/gmu;
 const urls =
   /(?:\b[a-z][a-z0-9+.-]{0,20}:\/\/|\bwww\.)[^\s<>"“”«»「」『』（）【】，。、；：！？]+/giu;
 
-/** What may open or close code: backticks anywhere, tildes at the start of a line. */
-const marks = /(?:(?<start>^[^\S\n]{0,3})|)(?<sign>`+|~{3,})|\n/gmu;
+/** What may open or close code, backticks and tildes, and how far it stands from its line's start. */
+const marks = /(?:(^[^\S\n]{0,3})|)(`+|~{3,})|\n/gmu;
 
 /** A name that has begun and goes on with a backtick, as nicks on IRC do: it opens no code. */
 const nickBefore = /[@＠][\w\-[\]\\^{|}.`]{0,64}$/u;
@@ -26,35 +26,50 @@ export const proseOf = (text: string): string =>
  */
 function withoutCode(text: string): string {
   if (!/`|~~~/.test(text)) return text;
-  const found = [...text.matchAll(marks)];
-  const closers = closersOf(found);
-  let prose = '';
+  const found = marksIn(text);
+  const mayBeNicks = /[@＠]/.test(text);
+  const prose: string[] = [];
   let from = 0;
-  for (const [i, { index, groups }] of found.entries()) {
-    const { start, sign = '' } = groups ?? {};
-    if (sign === '' || index < from || (sign.startsWith('~') && start === undefined)) continue;
-    const opening = index + (start?.length ?? 0);
-    if (nickBefore.test(text.slice(Math.max(0, opening - 65), opening))) continue;
-    const isFence = start !== undefined && sign.length >= 3;
-    const closer = found[closers[i] ?? -1];
+  for (const { at, sign, isFence, closer } of found) {
+    if (sign === '' || at < from) continue;
+    if (mayBeNicks && nickBefore.test(text.slice(Math.max(0, at - 65), at))) continue;
     if (!closer && !isFence) continue;
-    prose += `${text.slice(from, opening)} `;
-    from = closer ? closer.index + closer[0].length : text.length;
+    prose.push(text.slice(from, at));
+    from = closer ? closer.at + closer.sign.length : text.length;
   }
-  return prose + text.slice(from);
+  return [...prose, text.slice(from)].join(' ');
 }
 
-/** Which mark closes what each would open, looked up from the end so that it stays linear. */
-function closersOf(found: RegExpExecArray[]): (number | undefined)[] {
-  const next = new Map<string, number>();
-  const closers: (number | undefined)[] = [];
+interface Mark {
+  at: number;
+  /** Empty: the end of a line. */
+  sign: string;
+  /** At the start of a line, and long enough for code of several lines. */
+  isFence: boolean;
+  /** The next one that could close it. */
+  closer?: Mark;
+}
+
+function marksIn(text: string): Mark[] {
+  const found: Mark[] = [];
+  for (const { index, 1: start, 2: sign = '' } of text.matchAll(marks)) {
+    if (sign.startsWith('~') && start === undefined) continue;
+    const isFence = start !== undefined && sign.length >= 3;
+    found.push({ at: index + (start?.length ?? 0), sign, isFence });
+  }
+  pairUp(found);
+  return found;
+}
+
+/** Looks up from the end what closes each, so that it stays linear. */
+function pairUp(found: Mark[]): void {
+  const next = new Map<string, Mark>();
   for (let i = found.length - 1; i >= 0; i--) {
-    const { start, sign } = found[i]!.groups ?? {};
-    if (sign === undefined) for (const short of ['`', '``']) next.delete(short);
-    else if (sign.startsWith('`') || start !== undefined) {
-      closers[i] = next.get(sign);
-      next.set(sign, i);
+    const mark = found[i]!;
+    if (mark.sign === '') for (const short of ['`', '``']) next.delete(short);
+    else {
+      mark.closer = next.get(mark.sign);
+      next.set(mark.sign, mark);
     }
   }
-  return closers;
 }

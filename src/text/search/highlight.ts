@@ -61,23 +61,31 @@ export function foundIn(text: string, { branches }: Query): Span[] {
   const terms = branches.flat().filter(({ isExcluded }) => !isExcluded);
   const sequences = terms.flatMap((term) => term.sequences);
   if (sequences.length === 0) return [];
-  const places = placesOf(text, sequences.flat());
-  return merged(sequences.flatMap((steps) => followed(steps, places)));
+  const isFound = new Uint8Array(text.length);
+  const mark = ({ start, end }: Span) => void isFound.fill(1, start, end);
+  const places = placesOf(text, sequences, mark);
+  for (const steps of sequences) if (steps.length > 1) followed(steps, places).forEach(mark);
+  return runsOf(isFound);
 }
 
 /** Where each step fits, by position. */
 type Places = Map<Step, Map<number, Span[]>>;
 
-function placesOf(text: string, steps: Step[]): Places {
-  const places: Places = new Map(steps.map((step) => [step, new Map()]));
+/** Where the steps fit that follow each other. @param mark is called with where one fits alone */
+function placesOf(text: string, sequences: Step[][], mark: (span: Span) => void): Places {
+  const places: Places = new Map();
+  for (const steps of sequences.filter(({ length }) => length > 1))
+    for (const step of steps) places.set(step, new Map());
   const whole = new Map<string, Step[]>();
-  for (const step of steps.filter(({ isPrefix }) => !isPrefix))
-    for (const lexeme of step.lexemes) whole.set(lexeme, [...(whole.get(lexeme) ?? []), step]);
-  const prefixes = steps.filter(({ isPrefix }) => isPrefix);
+  const prefixes: Step[] = [];
+  for (const step of sequences.flat())
+    if (step.isPrefix) prefixes.push(step);
+    else for (const lexeme of step.lexemes) whole.set(lexeme, [...(whole.get(lexeme) ?? []), step]);
   const add = (step: Step, position: number, span: Span) => {
-    const there = places.get(step)!;
-    const known = there.get(position);
-    if (known) known.push(span);
+    const there = places.get(step);
+    const known = there?.get(position);
+    if (!there) mark(span);
+    else if (known) known.push(span);
     else there.set(position, [span]);
   };
   eachToken(text, (lexeme, position, start, end, head) => {
@@ -103,14 +111,15 @@ function followed([first, ...rest]: Step[], places: Places): Span[] {
   });
 }
 
-function merged(spans: Span[]): Span[] {
-  const result: Span[] = [];
-  for (const { start, end } of spans.toSorted((a, b) => a.start - b.start)) {
-    const last = result.at(-1);
-    if (last && start <= last.end) last.end = Math.max(last.end, end);
-    else result.push({ start, end });
+function runsOf(isFound: Uint8Array): Span[] {
+  const runs: Span[] = [];
+  for (let start = isFound.indexOf(1); start !== -1; ) {
+    const next = isFound.indexOf(0, start);
+    const end = next === -1 ? isFound.length : next;
+    runs.push({ start, end });
+    start = isFound.indexOf(1, end);
   }
-  return result;
+  return runs;
 }
 
 /** The parts of a text that are shown. */
@@ -119,18 +128,21 @@ function cutsOf(text: string, spans: Span[]): Span[] {
   if (spans.length === 0) return [{ start: 0, end: edgeBefore(text, WHOLE) }];
   const cuts: Span[] = [];
   for (const span of spans) {
-    const start = edgeAfter(text, Math.max(0, span.start - AROUND), span.start);
-    const end = edgeBefore(
-      text,
-      Math.min(text.length, Math.min(span.end, span.start + AROUND) + AROUND),
-    );
+    const end = Math.min(text.length, Math.min(span.end, span.start + AROUND) + AROUND);
     const last = cuts.at(-1);
-    if (last && start <= last.end) last.end = Math.max(last.end, end);
+    if (last && isWithin(text, span, last)) last.end = Math.max(last.end, end);
     else if (cuts.length === PLACES) break;
-    else cuts.push({ start, end });
+    else cuts.push({ start: beginOf(text, span), end });
   }
-  return cuts;
+  return cuts.map(({ start, end }) => ({ start, end: edgeBefore(text, end) }));
 }
+
+const beginOf = (text: string, { start }: Span) =>
+  edgeAfter(text, Math.max(0, start - AROUND), start);
+
+/** Whether nothing would be left out between a cut and that of the span. */
+const isWithin = (text: string, span: Span, cut: Span) =>
+  span.start <= cut.end - FAR || beginOf(text, span) <= edgeBefore(text, cut.end);
 
 /** How far a blank is looked for before something else will do. */
 const FAR = 40;

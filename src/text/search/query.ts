@@ -38,12 +38,13 @@ const TERM = new RegExp(
   'giu',
 );
 
-/** Words that are read: no search takes so many. */
+/** Words and UTF-16 units that are read: no search takes so many. */
 const MOST_WORDS = 1000;
+const LONGEST = 20_000;
 
 /** Reads a search. */
 export function readQuery(typed: string): Query {
-  const plain = typed.replace(HIDDEN, '');
+  const plain = typed.slice(0, LONGEST).replace(HIDDEN, '');
   const query: Query = { branches: [], filters: noFilters(), ignored: [], words: 0 };
   const isOnlyOr = /^\s*or\s*$/i.test(plain);
   let branch: Term[] = [];

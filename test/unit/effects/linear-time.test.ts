@@ -180,9 +180,12 @@ function cost(read: (text: string) => unknown, text: string, goes: number): numb
  */
 function expectLinear(read: (text: string) => unknown, shape: Shape): void {
   const large = grown(shape, 80_000);
-  if (cost(read, large, 1) < 10) return;
+  const first = cost(read, large, 1);
+  if (first < 10) return;
   const bound = 20 * Math.max(1, cost(read, grown(shape, 10_000), 3));
-  expect(cost(read, large, 3), `of ${JSON.stringify(shape)}`).toBeLessThan(bound);
+  // The quickest of several is no slower than the first.
+  const quickest = first < bound ? first : cost(read, large, 3);
+  expect(quickest, `of ${JSON.stringify(shape)}`).toBeLessThan(bound);
 }
 
 describe.each(Object.entries(readers))(

@@ -110,10 +110,12 @@ test.each([
     '@🇩🇪',
   ],
 ])('40,000 characters of %j are read in no time', (piece) => {
-  const started = performance.now();
+  // Processor time: others use this machine too.
+  const began = process.cpuUsage();
   findMentions(piece.repeat(40_000 / piece.length));
   findMentions(`@${piece.repeat(40_000 / piece.length)}@`);
-  expect(performance.now() - started).toBeLessThan(500);
+  const { user, system } = process.cpuUsage(began);
+  expect((user + system) / 1000).toBeLessThan(500);
 });
 
 test('texts of every Unicode block are read, and names have 1 to 64 characters', () => {

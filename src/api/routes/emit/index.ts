@@ -22,7 +22,8 @@ const bodies = (content: Record<string, ReturnType<typeof ref>>) => ({
 
 const CLOUD_EVENTS_ARE =
   "A CloudEvent's `type`, `data` and `partitionkey` (or else `subject`) are the event's type, " +
-  'payload and key. The extension attribute `deliverat` is `deliver_at`. Its `source` and `id` are its idempotency key: within 24 hours the same one ' +
+  'payload and key. The extension attribute `deliverat` is `deliver_at`. Its `source` and `id` ' +
+  'are its idempotency key: within 24 hours the same one ' +
   'is stored once. Its `time` is checked, and not kept: `timestamp` says when it was stored here.';
 
 const emitOne = operation('POST /v1/events', 'emitEvent', {

@@ -107,7 +107,7 @@ test('every word is where the text has it', () => {
         expect(Buffer.byteLength(lexeme)).toBeLessThan(2046);
       });
     }),
-    { numRuns: 300 },
+    { numRuns: 100 },
   );
 });
 
@@ -117,7 +117,7 @@ test('a highlight of a short text is that text, without a character lost or adde
       const short = text.slice(0, 240);
       expect(read(highlight(short, readQuery(typed)))).toBe(short);
     }),
-    { numRuns: 500 },
+    { numRuns: 150 },
   );
 });
 
@@ -129,7 +129,7 @@ test('a highlight of a long text has parts of that text alone, and says where it
       for (const part of read(html).split(/ ?… ?/)) expect(text).toContain(part);
       if (read(html) !== text) expect(html).toContain('…');
     }),
-    { numRuns: 200 },
+    { numRuns: 70 },
   );
 });
 
@@ -143,6 +143,6 @@ test('every search is read, and every word of it that has an effect is in what P
           query.filters.from.length + query.filters.notFrom.length === 0,
       );
     }),
-    { numRuns: 500 },
+    { numRuns: 150 },
   );
 });
