@@ -117,8 +117,8 @@ export async function undispatched(
 
 /**
  * The age in seconds of the oldest event that has not reached the transport; null where there is
- * none. One that was scheduled is as old as it is overdue, whoever has it: nobody, too. Index
- * look-ups.
+ * none. One that was scheduled is as old as it is overdue, also while no dispatcher has taken it.
+ * Index look-ups.
  */
 export async function oldestUndispatched(pg: Sql): Promise<number | null> {
   const [row] = await pg<{ age: number | null }[]>`

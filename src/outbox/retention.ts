@@ -179,7 +179,8 @@ async function deleteDispatches(tx: TransactionSql, after: string, before: strin
 
 /**
  * Events that no dispatch has and that none waits for: all who wanted them have done them. Their
- * deliveries go with them. One that was scheduled is kept from its moment on. Looked up one by one: a join may read the outbox from end to end.
+ * deliveries go with them. One that was scheduled is kept from its moment on. Looked up one by one:
+ * a join may read the outbox from end to end.
  *
  * @param keysNeedThem whether events are deleted while their idempotency keys, or those of their
  * messages, are still answered for: those stay until then

@@ -16,7 +16,7 @@ interface Promoted {
 /**
  * Puts events that were scheduled into the outbox once they are due, a batch at a time, as
  * `knockon.promote` does. Postgres' clock decides; here is only kept when to ask next. Any number
- * of dispatchers have one: one of them promotes, and whoever is first claims.
+ * of dispatchers have one: one of them promotes, and any of them claims.
  */
 export class Schedule {
   readonly #pg: Sql;

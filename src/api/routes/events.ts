@@ -85,7 +85,7 @@ const cancel = operation('DELETE /v1/events/{id}', 'cancelEvent', {
   summary: 'Cancel an event that is scheduled',
   description:
     'It will not be dispatched, and stays in the log as cancelled. 409 once it has been ' +
-    'dispatched: whoever is first wins.',
+    'dispatched. Of a cancel and a dispatch at the same moment, one happens.',
   refuses: [409],
   request: { params: z.object({ id: uuid }) },
   responses: { 204: { description: 'It is cancelled.' } },

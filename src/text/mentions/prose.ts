@@ -10,7 +10,7 @@ const quotes = /^[^\S\n]{0,3}[>＞].*$/gmu;
 const urls =
   /(?:\b[a-z][a-z0-9+.-]{0,20}:\/\/|\bwww\.)[^\s<>"“”«»「」『』（）【】，。、；：！？]+/giu;
 
-/** What may open or close code, backticks and tildes, and how far it stands from its line's start. */
+/** What may open or close code: backticks and tildes, with what is before them on their line. */
 const marks = /(?:(^[^\S\n]{0,3})|)(`+|~{3,})|\n/gmu;
 
 /** A name that has begun and goes on with a backtick, as nicks on IRC do: it opens no code. */
