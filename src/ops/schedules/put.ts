@@ -81,7 +81,7 @@ async function refusedEvent(tx: Transaction, given: ScheduleGiven): Promise<Issu
   const json = JSON.stringify(payloadAt(payload, new Date().toISOString()));
   const [row] = await tx.execute<{ code: string; problem: string }>(sql`
     select code, problem from knockon.why_refused(${event_type}, ${workspace_id}::uuid,
-      ${json}::text::jsonb, null, null, ${key}, null, null)`);
+      ${json}::text::jsonb, null, null, ${key}, null, null, null)`);
   if (!row || row.code === 'KN005') return undefined;
   const path = { KN001: 'event_type', KN003: 'workspace_id', KN004: 'payload' }[row.code] ?? 'key';
   return { path, message: row.problem };
