@@ -144,34 +144,33 @@ export function effectSettings(config: Config): EffectSettings {
 const mailQuota = ({ KNOCKON_EMAIL_QUOTA: quota }: Config) =>
   quota && { mails: quota.requests, seconds: quota.seconds };
 
-/** Those of that name; a name may be an HTTP subscriber's. */
+/** Those of that name; a name may be an HTTP subscriber's. @throws UnknownEffectError */
 async function select(
   effects: Effect[],
   only: string[] | undefined,
-  { database, log }: Opened,
+  { database }: Opened,
 ): Promise<Effect[]> {
   if (!only) return effects;
   const names = effects.map((effect) => effect.name);
   const others = only.filter((name) => !names.includes(name));
-  const http = others.length > 0 ? await httpNames(database, others, log) : [];
-  const unknown = others.filter((name) => !http.includes(name));
+  const http = others.length > 0 ? await httpNames(database, others) : [];
+  const unknown = others.filter((name) => !http?.includes(name));
   if (unknown.length > 0) {
     const near = unknown.map((one) => closest(one, names)).join(', ');
     throw new UnknownEffectError(
       `there is no effect ${unknown.join(', ')}; did you mean ${near}? This version has ` +
-        `${names.join(', ')}`,
+        `${names.join(', ')}${http ? '' : '. HTTP subscribers are not known: Postgres does not answer'}`,
     );
   }
   return effects.filter((effect) => only.includes(effect.name));
 }
 
-const httpNames = ({ pg }: Database, names: string[], log: Logger) =>
-  retryUntilAvailable(
-    'Postgres does not answer',
-    () => httpSubscribersAmong(pg, names),
-    log,
-    isDatabaseAway,
-  );
+/** Undefined: Postgres does not answer. */
+const httpNames = ({ pg }: Database, names: string[]) =>
+  httpSubscribersAmong(pg, names).catch((error) => {
+    if (isDatabaseAway(error)) return undefined;
+    throw error;
+  });
 
 /** What hosting effects takes. */
 export interface Hosting {

@@ -1,10 +1,8 @@
 import type { Logger } from 'pino';
 import type { Sql } from 'postgres';
-import { remote } from '../activities/remote/index.ts';
 import type { Effect } from '../activities/runtime/effect.ts';
-import { createSender } from '../activities/runtime/http/send.ts';
 import type { Database } from '../db/client.ts';
-import { createSeal } from '../seal.ts';
+import { createSeal, type Seal } from '../seal.ts';
 import type { Config } from '../settings/config.ts';
 import type { RetryPolicy } from '../transport/dispatch.ts';
 import type { Presence } from './presence.ts';
@@ -93,10 +91,29 @@ interface Hosted {
   hosted: HostedEffect;
 }
 
+type MakeEffect = (row: Row) => Effect;
+
+/** What calls HTTP services is loaded once there is one. */
+async function effectMaker(config: Config, seal: Seal): Promise<MakeEffect> {
+  const [{ remote }, { createSender }] = await Promise.all([
+    import('../activities/remote/index.ts'),
+    import('../activities/runtime/http/send.ts'),
+  ]);
+  const send = createSender({
+    allow: config.KNOCKON_WEBHOOK_ALLOW,
+    deny: config.KNOCKON_WEBHOOK_DENY,
+    nameServers: config.KNOCKON_WEBHOOK_NAME_SERVERS,
+    timeoutMs: config.KNOCKON_WEBHOOK_TIMEOUT,
+  });
+  const { KNOCKON_WEBHOOK_FAILURES: failures, KNOCKON_WEBHOOK_PROBE: firstMs } = config;
+  const circuit = { failures, firstMs, longestMs: LONGEST_MS };
+  return (row) => ({ ...remote(row, { seal, send, circuit }), task_queue: row.task_queue });
+}
+
 class HttpSubscribers {
   readonly #wiring: Wiring;
-  readonly #makeEffect: (row: Row) => Effect;
-  readonly #opens: (sealed: string) => boolean;
+  readonly #seal: Seal;
+  #make: Promise<MakeEffect> | undefined;
   readonly #hosted = new Map<string, Hosted>();
   /** Their calls under way have not ended yet. */
   readonly #leaving = new Set<string>();
@@ -104,27 +121,20 @@ class HttpSubscribers {
 
   constructor(wiring: Wiring) {
     this.#wiring = wiring;
-    const { config } = wiring;
-    const seal = createSeal(config.KNOCKON_SECRET);
-    const send = createSender({
-      allow: config.KNOCKON_WEBHOOK_ALLOW,
-      deny: config.KNOCKON_WEBHOOK_DENY,
-      nameServers: config.KNOCKON_WEBHOOK_NAME_SERVERS,
-      timeoutMs: config.KNOCKON_WEBHOOK_TIMEOUT,
-    });
-    const { KNOCKON_WEBHOOK_FAILURES: failures, KNOCKON_WEBHOOK_PROBE: firstMs } = config;
-    const circuit = { failures, firstMs, longestMs: LONGEST_MS };
-    this.#makeEffect = (row) => ({
-      ...remote(row, { seal, send, circuit }),
-      task_queue: row.task_queue,
-    });
-    this.#opens = (sealed) => {
-      try {
-        return seal.open(sealed) !== '';
-      } catch {
-        return false;
-      }
-    };
+    this.#seal = createSeal(wiring.config.KNOCKON_SECRET);
+  }
+
+  #opens(sealed: string): boolean {
+    try {
+      return this.#seal.open(sealed) !== '';
+    } catch {
+      return false;
+    }
+  }
+
+  async #effectOf(row: Row): Promise<Effect> {
+    this.#make ??= effectMaker(this.#wiring.config, this.#seal);
+    return (await this.#make)(row);
   }
 
   async keepTo(rows: Row[]): Promise<void> {
@@ -138,14 +148,14 @@ class HttpSubscribers {
     const written = JSON.stringify(rest);
     const known = this.#hosted.get(name);
     if (known) {
-      if (known.written !== written) known.slot.effect = this.#makeEffect(row);
+      if (known.written !== written) known.slot.effect = await this.#effectOf(row);
       known.written = written;
       return;
     }
     if (this.#leaving.has(name) || !this.#mayHost(name, secret)) return;
     const { hostMore, log } = this.#wiring;
     try {
-      const slot = { effect: this.#makeEffect(row) };
+      const slot = { effect: await this.#effectOf(row) };
       this.#hosted.set(name, { written, slot, hosted: await hostMore(slot) });
       log.info({ subscriber: name }, 'hosts an HTTP subscriber');
     } catch (err) {

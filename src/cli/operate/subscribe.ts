@@ -65,7 +65,7 @@ export function unsubscribeCommand(program: Command): void {
     .summary('retire a subscriber: what it has open is finished')
     .description('Retires a subscriber as `knockon retire` does: what it has open is finished.')
     .argument('<name>', 'the subscriber')
-    .addHelpText('after', `\nExample:\n  $ knockon unsubscribe billing\n\n${OPS_EXIT_CODES}`);
+    .addHelpText('after', `\nExamples:\n  $ knockon unsubscribe billing\n\n${OPS_EXIT_CODES}`);
   operates<OpsOptions, [string]>(command, async ({ api, terminal, options }, name) => {
     const { body } = await api.send<OperationView>('DELETE', pathOf(name));
     terminal.out(

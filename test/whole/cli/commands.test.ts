@@ -76,8 +76,9 @@ test('every command shows how it ends, and all that talk to the API spell its ad
     expect(out, command).toContain('Exit codes: 0');
     expect(out, command).toContain('--json');
     if (!command.includes(' ')) expect(out, command).toMatch(/Examples:\n {2}\$ (knockon|npm)/);
-    // An event has a key of its own.
-    expect(out, command).not.toMatch(/ --url |--key <key> +(a|the) key of/);
+    // An event has a key of its own, and a subscriber over HTTP an address.
+    expect(out, command).not.toMatch(/--key <key> +(a|the) key of/);
+    if (command !== 'subscribe') expect(out, command).not.toMatch(/ --url /);
     if (command === 'verify') continue;
     expect(out, command).toMatch(/--api-url <url> .*KNOCKON_API_URL/s);
     expect(out, command).toMatch(/--api-key <key> .*KNOCKON_(API|ADMIN)_KEY/s);
@@ -214,9 +215,9 @@ test('an error with --json is JSON', async () => {
 });
 
 test.each([
-  [['import', 'x.log'], /--channel/],
+  [['import', '-'], /--channel/],
   [['import', 'missing.log', '--channel', 'x'], /missing\.log can't be read/],
-  [['import', '.', '--channel', 'x'], /is a folder/],
+  [['import', '.', '--channel', 'x'], /has no file in it that could be a chat log/],
   [['import', '-', '--channel', 'x', '--date', 'monday'], /yyyy-mm-dd/],
   [['import', '-', '--channel', 'x', '--format', 'csv'], /irc-dated/],
   [['import', '-', '--channel', 'x', '--patience', 'long'], /30s/],
@@ -236,7 +237,7 @@ test('a log can be piped in', async () => {
   );
   expect(exitCode).toBe(0);
   expect(stdout).toMatch(
-    /stdin: 2 lines.*\n +1 {2}would be posted.*\n +1 {2}skipped\n +1 {4}system: /,
+    /stdin \(irc\): 2 lines.*\n +1 {2}would be posted.*\n +1 {2}skipped\n +1 {4}system: /,
   );
 });
 
