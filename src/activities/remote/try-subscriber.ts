@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Database } from '../../db/client.ts';
 import type { Seal } from '../../seal.ts';
-import { classifyResponse } from '../runtime/http/classify-response.ts';
+import { classifyResponse, type ResponseClass } from '../runtime/http/classify-response.ts';
 import { createSender, type SenderOptions } from '../runtime/http/send.ts';
 import { readAnswer } from './answer.ts';
 import { bodyOf, post, readReceiver } from './receiver.ts';
@@ -46,8 +46,16 @@ export function trySubscriber(
       call_id,
       status: attempt.status,
       latency_ms: attempt.latencyMs,
-      error: 'open' in read ? null : 'problem' in read ? read.problem : read.reason,
+      error: problemOf(read),
       response_excerpt: attempt.excerpt,
     };
   };
+}
+
+/** Why a call would not count as done; null where it would. */
+function problemOf(
+  read: ReturnType<typeof readAnswer> | Exclude<ResponseClass, { state: 'delivered' }>,
+): string | null {
+  if ('open' in read) return null;
+  return 'problem' in read ? read.problem : read.reason;
 }

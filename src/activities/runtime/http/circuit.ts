@@ -20,7 +20,7 @@ export const NO_CIRCUIT: CircuitOptions = { failures: 0, firstMs: 0, longestMs: 
 export interface Health {
   /** Time until the next probe, in ms. Null if the circuit is closed. */
   probe_in_ms: number | null;
-  /** Time for which it wants no request, in ms. */
+  /** Time for which it has asked for no request, in ms. */
   rest_in_ms: number | null;
 }
 
