@@ -1,4 +1,4 @@
-import { domainToASCII } from 'node:url';
+import { domainToASCII, domainToUnicode } from 'node:url';
 import { invisibleIn } from './invisible.ts';
 
 /** Octets of an address, its local part, and a label of its domain (RFC 5321, 1035). */
@@ -32,9 +32,16 @@ export function isEmailAddress(text: string): boolean {
   const ascii = domainToASCII(host);
   return (
     domain.test(ascii) &&
+    isDecodable(ascii) &&
     octets(name) + 1 + ascii.length <= LONGEST.address &&
     ascii.split('.').every((label) => label.length <= LONGEST.label)
   );
+}
+
+/** Whether its labels in punycode stand for something, which Node 24 no longer asks. */
+function isDecodable(ascii: string): boolean {
+  const unicode = domainToUnicode(ascii);
+  return !/(?:^|\.)xn--/.test(unicode) && domainToASCII(unicode) === ascii;
 }
 
 const isHidden = (name: string) =>

@@ -33,6 +33,7 @@ test.each([
     'a(c)@x.org',
     'a@xn--a.org',
   ],
+  ...['a@xn--.org', 'a@xn--a-.org', 'a@xn--mnchen-3ya.xn--a', 'a@XN--A.org'],
   ...['"a>b"@x.org', '"a"b"@x.org', '"a\r\nb"@x.org'],
 ])('%j is none', (address) => {
   expect(isEmailAddress(address)).toBe(false);
