@@ -6,7 +6,7 @@ import type { EffectAnswer, EffectCall, OpenOutcome } from '../../transport/disp
 import type { CallSlots } from './call-slots.ts';
 import { asWaits, type Call, type Effect, type Open, type OutsideEffect } from './effect.ts';
 import { explain } from './explain.ts';
-import { type Paging, pageByPage, readAtOnce, TooLargeError } from './paged-call.ts';
+import { type Paging, pageByPage, readAtOnce } from './paged-call.ts';
 import {
   openEvents,
   recordAttempts,
@@ -47,13 +47,10 @@ export async function outside(
       waiting.end();
     }
   };
-  try {
-    const { events, release } = await reading;
-    return await perform(events).finally(release);
-  } catch (error) {
-    if (!(error instanceof TooLargeError)) throw error;
-    return await pageByPage(effect, call, error.pages, paging, (_, events) => perform(events));
-  }
+  const read = await reading;
+  if ('pages' in read)
+    return await pageByPage(effect, call, read.pages, paging, (_, events) => perform(events));
+  return await perform(read.events).finally(read.release);
 }
 
 /** What a call to the outside is made with. */

@@ -23,34 +23,25 @@ export interface Paging {
  */
 const WAIT = { room: 1000, again: 1000 };
 
-/**
- * Thrown where a call's events are too much to be read at once: how they are to be read instead.
- */
-export class TooLargeError extends Error {
-  override name = 'TooLargeError';
-  readonly pages: PagePlan[];
-
-  constructor(pages: PagePlan[]) {
-    super('the events of a call are to be read in pages');
-    this.pages = pages;
-  }
+/** Events that were read, with what gives back their room. */
+interface Read {
+  events: DomainEvent[];
+  release(): void;
 }
 
 /**
- * Reads all events of a call, as it nearly always can.
- *
- * @returns with what gives back their room
- * @throws TooLargeError where they are more than a page, or there is no room just now
+ * Reads all events of a call, as it nearly always can. Where they are more than a page, or there is
+ * no room just now: how they are to be read instead.
  */
 export async function readAtOnce(
   effect: Effect,
   call: EffectCall,
   { reader }: Paging,
-): Promise<{ events: DomainEvent[]; release: () => void }> {
+): Promise<Read | { pages: PagePlan[] }> {
   const { events, bytes, beyond } = await reader.read(call);
   const release = beyond.length === 0 ? reader.roomOf(effect.name).tryTake(bytes) : undefined;
   if (release) return { events, release };
-  throw new TooLargeError([{ ids: events.map((event) => event.id), bytes }, ...planPages(beyond)]);
+  return { pages: [{ ids: events.map((event) => event.id), bytes }, ...planPages(beyond)] };
 }
 
 /**

@@ -18,7 +18,7 @@ import type { OrderedCall } from './ordering/run-turn.ts';
 import { runSlowPath } from './ordering/slow-path.ts';
 import { putOff } from './outage.ts';
 import { oneTarget, outside } from './outside-call.ts';
-import { type Paging, pageByPage, readAtOnce, TooLargeError } from './paged-call.ts';
+import { type Paging, pageByPage, readAtOnce } from './paged-call.ts';
 import { claimReceipts, recordAttempts, recordFailure, withdrawReceipts } from './receipts.ts';
 import { truncateOutcomes } from './truncate-outcomes.ts';
 import { upcasting } from './upcast.ts';
@@ -162,26 +162,18 @@ async function inTransaction(
   call: EffectCall,
   paging: Paging,
 ): Promise<EffectAnswer> {
-  // Before the transaction takes a connection: if all are taken, this read gets one first.
-  const reading = readAtOnce(effect, call, paging);
-  // The transaction awaits it, and gets the error.
-  reading.catch(() => {});
-  const transact = (claim: EffectCall, events: () => Promise<DomainEvent[]>) =>
+  const transact = (claim: EffectCall, events: DomainEvent[]) =>
     db.transaction(
       async (tx) => await transactAll({ tx, told: paging.told }, effect, claim, events),
     );
+  // Read before the transaction takes a connection: with all of them taken, calls that hold one
+  // and wait for another would wait for each other.
+  const read = await readAtOnce(effect, call, paging);
+  if ('pages' in read) return await pageByPage(effect, call, read.pages, paging, transact);
   try {
-    return await transact(call, async () => (await reading).events);
-  } catch (error) {
-    if (!(error instanceof TooLargeError)) throw error;
-    return await pageByPage(effect, call, error.pages, paging, (claim, events) =>
-      transact(claim, async () => events),
-    );
+    return await transact(call, read.events);
   } finally {
-    void reading.then(
-      ({ release }) => release(),
-      () => {},
-    );
+    read.release();
   }
 }
 
@@ -189,10 +181,10 @@ async function transactAll(
   { tx, told }: { tx: Transaction; told: Call },
   effect: Effect & Pick<DatabaseEffect, 'transact'>,
   claim: EffectCall,
-  read: () => Promise<DomainEvent[]>,
+  read: DomainEvent[],
 ): Promise<EffectAnswer> {
   const mine = await claimReceipts(tx, claim);
-  const events = (await read()).filter((event) => mine?.has(event.id) ?? true);
+  const events = read.filter((event) => mine?.has(event.id) ?? true);
   if (events.length === 0) return { done: 0, open: [] };
   const open = asWaits((await effect.transact(tx, events, told)) ?? [], told);
   if (open.length > 0) {

@@ -9,7 +9,7 @@ import {
   retry,
 } from '../../../src/activities/runtime/effect.ts';
 import { answer } from '../../../src/activities/runtime/run-effect.ts';
-import type { Transaction } from '../../../src/db/client.ts';
+import { connectDatabase, type Transaction } from '../../../src/db/client.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import { claim } from '../../../src/outbox/claim.ts';
 import type { EffectCall, OpenOutcome, Selection } from '../../../src/transport/dispatch.ts';
@@ -96,6 +96,25 @@ describe('an effect that changes the database', () => {
       payload: { text: '0', author: 'anna' },
     });
     expect(seen[0]?.timestamp).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  });
+
+  it('holds no connection while it waits to read its events', async () => {
+    const { id, ids } = await aDispatch(8);
+    const name = named();
+    const small = connectDatabase(test.url, { connections: 2 });
+    await small.db.execute(sql`select 1`);
+    const answers = await Promise.all(
+      ids.map((one) =>
+        answer(
+          define(noting(name), name),
+          small.db,
+          { dispatch_id: id, subscriber: name, events: { ids: [one] }, alone: true },
+          new AbortController().signal,
+        ),
+      ),
+    );
+    await small.close();
+    expect(answers).toEqual(ids.map(() => ({ done: 1, open: [] })));
   });
 
   it('happens once however often it is called', async () => {
