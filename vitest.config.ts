@@ -26,7 +26,13 @@ export default defineConfig({
     env: { LOG_LEVEL: 'silent' },
     projects: Object.entries(tiers).map(([name, globalSetup]) => ({
       extends: true,
-      test: { name, globalSetup, include: [`test/${name}/**/*.test.ts`] },
+      test: {
+        name,
+        globalSetup,
+        include: [`test/${name}/**/*.test.ts`],
+        // Each starts processes, which a busy machine has wait for each other.
+        ...(name === 'whole' && { testTimeout: 120_000, hookTimeout: 180_000 }),
+      },
     })),
   },
 });
