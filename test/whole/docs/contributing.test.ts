@@ -30,10 +30,12 @@ function block(marker: RegExp): { where: string; code: string } {
   return { where: found[1] ?? '', code: found.at(-1) ?? '' };
 }
 
-async function write(marker: RegExp): Promise<void> {
+/** @returns the file's path in the checkout */
+async function write(marker: RegExp): Promise<string> {
   const { where, code } = block(marker);
   await mkdir(dirname(join(checkout, where)), { recursive: true });
   await writeFile(join(checkout, where), code);
+  return where;
 }
 
 beforeAll(async () => {
@@ -58,21 +60,21 @@ afterAll(() => rm(checkout, { recursive: true, force: true }));
 describe('the walk-through of docs/guides/add-an-effect.md', () => {
   it('works when typed: schema, migration, effect, one line, test, and all that looks at it then', async () => {
     const bin = (name: string) => join(root, 'node_modules/.bin', name);
-    await write(/file: (src\/db\/schema\/links\.ts)/);
+    const written = [await write(/file: (src\/db\/schema\/links\.ts)/)];
     const { where: index, code } = block(/append: (\S+)/);
     await appendFile(join(checkout, index), code);
     await run(bin('drizzle-kit'), ['generate', '--name', 'links'], { cwd: checkout });
-    await write(/file: (src\/activities\/links\/index\.ts)/);
+    written.push(await write(/file: (src\/activities\/links\/index\.ts)/));
     await addLine();
-    await write(/file: (test\/database\/effects\/links\.test\.ts)/);
-    await write(/file: (test\/temporal\/effects\/reminders\.test\.ts)/);
+    written.push(await write(/file: (test\/database\/effects\/links\.test\.ts)/));
+    written.push(await write(/file: (test\/temporal\/effects\/reminders\.test\.ts)/));
     const type = (command: string, ...args: string[]) =>
       run(command, args, { cwd: checkout }).catch(explain);
     await type('npm', 'run', '--silent', 'format');
-    // What `npm run verify` does, without the tests that have nothing to do with the list of
-    // effects.
+    // What `npm run verify` does, without the lints of other files and the tests that have nothing
+    // to do with the list of effects.
     await type(bin('biome'), 'check', '--error-on-warnings', '.');
-    await type(bin('oxlint'), '--type-aware', '--deny-warnings');
+    await type(bin('oxlint'), '--type-aware', '--deny-warnings', ...written);
     await type(bin('tsc'), '--noEmit');
     await type('node', 'scripts/arrows.js');
     await type('node', 'scripts/stale-migrations.js');
