@@ -40,3 +40,16 @@ export const withoutCodes = (text: string): string => text.replace(CODES, '');
  */
 export const withoutFormatting = (text: string): string =>
   withoutCodes(text).replace(/[^\t\n\r\u2028\u2029]+/g, withoutInvisible);
+
+/** Letters and digits that are written from right to left, and what overrules directions. */
+const LEFTWARDS =
+  /[\u0590-\u08ff\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+/**
+ * A name within a sentence of another direction: between U+2068 and U+2069 where it is written from
+ * right to left, so that it turns nothing around it round. Others stay as they are.
+ *
+ * @param name without formatting: see {@link withoutFormatting}
+ */
+export const isolated = (name: string): string =>
+  LEFTWARDS.test(name) ? `\u2068${name}\u2069` : name;

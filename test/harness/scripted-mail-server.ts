@@ -22,6 +22,8 @@ export class ScriptedMailServer {
   connections = 0;
   /** Recipients that were asked for. */
   readonly asked: string[] = [];
+  /** What was said of senders: the whole of each `MAIL FROM`. */
+  readonly senders: string[] = [];
   /** Mails that were taken. */
   taken = 0;
   readonly #server: Server;
@@ -86,8 +88,10 @@ export class ScriptedMailServer {
           isMessage = false;
           say('message', line);
         } else if (/^(EHLO|HELO)/.test(line)) say('EHLO', line);
-        else if (line.startsWith('MAIL FROM')) say('MAIL FROM', line);
-        else if (line.startsWith('RCPT TO')) {
+        else if (line.startsWith('MAIL FROM')) {
+          this.senders.push(line);
+          say('MAIL FROM', line);
+        } else if (line.startsWith('RCPT TO')) {
           this.asked.push(/<(.*?)>/.exec(line)?.[1] ?? '');
           say('RCPT TO', line);
         } else if (line === 'DATA') say('DATA', line);

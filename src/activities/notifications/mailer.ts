@@ -2,6 +2,7 @@ import nodemailer from 'nodemailer';
 import { needsSmtpUtf8 } from '../../text/email-address.ts';
 import { type Refusal, readRefusal } from './refusal.ts';
 import { ServerRest } from './server-rest.ts';
+import { SmtpUtf8 } from './smtp-utf8.ts';
 
 export interface Mail {
   to: { name: string; address: string };
@@ -70,6 +71,7 @@ export function createMailer(url: string, from: string, limits?: Partial<MailLim
 
 class SmtpMailer implements Mailer {
   readonly #transport: ReturnType<typeof openTransport>;
+  readonly #smtpUtf8: SmtpUtf8;
   readonly #domain: string;
   readonly #mailMs: number;
   readonly #rest: ServerRest;
@@ -78,6 +80,7 @@ class SmtpMailer implements Mailer {
 
   constructor(url: string, from: string, limits: MailLimits) {
     this.#transport = openTransport(url, from, limits);
+    this.#smtpUtf8 = new SmtpUtf8(url, timeoutsOf(limits));
     this.#domain = /@([^\s>@]+)>?\s*$/.exec(from)?.[1] ?? 'knockon.invalid';
     this.#mailMs = limits.mailMs;
     this.#rest = new ServerRest(limits.restMs);
@@ -101,11 +104,12 @@ class SmtpMailer implements Mailer {
       this.#rest.noteSuccess();
     } catch (error) {
       if (signal?.aborted) throw this.#interrupted(isProbe);
-      throw this.#refused(readRefusal(error, needsSmtpUtf8(mail.to.address)), isProbe);
+      throw this.#refused(readRefusal(error), isProbe);
     }
   }
 
   async #transmit({ to, subject, text, id }: Mail, signal: AbortSignal): Promise<void> {
+    if (needsSmtpUtf8(to.address)) await this.#smtpUtf8.require(signal);
     const messageId = `<${id}@${this.#domain}>`;
     const headers = { 'Auto-Submitted': 'auto-generated' };
     const mail = { to, subject, text, messageId, headers, signal };
@@ -132,14 +136,16 @@ class SmtpMailer implements Mailer {
   }
 }
 
-function openTransport(url: string, from: string, { connectMs, silenceMs }: MailLimits) {
-  const timeouts = {
-    connectionTimeout: connectMs,
-    greetingTimeout: connectMs,
-    dnsTimeout: connectMs,
-    socketTimeout: silenceMs,
-    socketCloseTimeout: 1000,
-  };
+const timeoutsOf = ({ connectMs, silenceMs }: MailLimits) => ({
+  connectionTimeout: connectMs,
+  greetingTimeout: connectMs,
+  dnsTimeout: connectMs,
+  socketTimeout: silenceMs,
+  socketCloseTimeout: 1000,
+});
+
+function openTransport(url: string, from: string, limits: MailLimits) {
+  const timeouts = timeoutsOf(limits);
   return nodemailer.createTransport(
     { url, pool: true, maxConnections: CONNECTIONS, maxRequeues: 1, ...timeouts },
     { from, disableFileAccess: true, disableUrlAccess: true },

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import type { DomainEvent } from '../../events/index.ts';
-import { withoutFormatting } from '../../text/formatting.ts';
+import { isolated, withoutFormatting } from '../../text/formatting.ts';
 import type { Mail } from './mailer.ts';
 
 /** Most characters that a mail quotes of a message. */
@@ -159,7 +159,8 @@ export async function markEmailed(db: Database['db'], notificationId: string): P
  * it repeats the same mail.
  */
 export function compose(pending: MailText): Mail {
-  const subject = `${oneLine(pending.author)} mentioned you in #${oneLine(pending.channel)}`;
+  const author = isolated(oneLine(pending.author));
+  const subject = `${author} mentioned you in #${isolated(oneLine(pending.channel))}`;
   const quote = excerpt(pending.text)
     .split('\n')
     .map((line) => `> ${line}`);

@@ -1,4 +1,5 @@
 import { blamedBy, blamedByCode } from './refusal-table.ts';
+import { SmtpUtf8MissingError } from './smtp-utf8.ts';
 
 /** Why a mail was not accepted, as far as nodemailer's error tells. */
 export interface Refusal {
@@ -48,18 +49,14 @@ const OURS: [pattern: RegExp, trouble: string][] = [
 const RECIPIENTS =
   /no such|unknown|n[o']t exist|not found|mailbox|recipient|inactive|disabled user|over ?quota/i;
 
-/** Answers of servers that can't read an address beyond ASCII (RFC 6531, 3.5). */
-const UNREADABLE = {
-  codes: [500, 501, 504, 553, 555],
-  statuses: /^(5\.6\.7|5\.1\.3|5\.5\.\d+)$/,
-};
-
-/**
- * Reads an error that nodemailer threw.
- *
- * @param isBeyondAscii the recipient's local part needs SMTPUTF8
- */
-export function readRefusal(error: unknown, isBeyondAscii = false): Refusal {
+/** Reads an error that nodemailer threw. */
+export function readRefusal(error: unknown): Refusal {
+  if (error instanceof SmtpUtf8MissingError)
+    return ofOne(
+      'final',
+      'SMTPUTF8 missing',
+      'the address needs SMTPUTF8, which the mail server does not announce',
+    );
   const { code = '', command = '', responseCode, message = '' } = (error ?? {}) as SmtpError;
   if (code === 'EAUTH' || code === 'ENOAUTH' || code === 'EOAUTH2')
     return ours('SMTP login refused', `the login is refused${said(error)}`, true);
@@ -73,19 +70,8 @@ export function readRefusal(error: unknown, isBeyondAscii = false): Refusal {
       forAll: true,
     };
   if (forAll) return ours(OUR_SET_UP, `the mail server refuses us${said(error)}`, true);
-  if (isBeyondAscii && isUnreadable(error as SmtpError, responseCode))
-    return ofOne(
-      'final',
-      'SMTPUTF8 missing',
-      `the address needs SMTPUTF8, which the mail server does not take${said(error)}`,
-    );
   return readAnswer(error as SmtpError, responseCode);
 }
-
-const isUnreadable = ({ command, response = '' }: SmtpError, code: number): boolean =>
-  command === 'RCPT TO' &&
-  code >= 500 &&
-  (UNREADABLE.codes.includes(code) || UNREADABLE.statuses.test(statusOf(response)));
 
 /** For an error without an answer: the connection failed, or nodemailer itself refused. */
 function unanswered(code: string, message: string): Refusal {

@@ -439,3 +439,22 @@ test('colours, zero-width characters and marks that turn the direction are in no
   expect(raw).toContain('Subject: ada mentioned you in #channel 0\r\n');
   expect(raw).toMatch(/^To: Bob <bob@example\.com>\r$/m);
 });
+
+test('a name that is written from right to left turns nothing round that is beside it', async () => {
+  await join('bob');
+  const event = await posted('@bob שלום', 'د\u202eعادل');
+  expect(await perform([event], { graceMs: 0 })).toEqual([]);
+  const { raw } = server.mails[0]!;
+  const subject = decoded(/^Subject: ((?:.|\r\n )*)\r$/m.exec(raw)![1]!);
+  expect(subject).toBe('\u2068دعادل\u2069 mentioned you in #channel 0');
+});
+
+/** A header that is written in words of RFC 2047. */
+const decoded = (header: string): string =>
+  header
+    .replace(/\?=\s+=\?/g, '?==?')
+    .replace(/=\?utf-8\?(b|q)\?(.*?)\?=/gi, (_, kind: string, text: string) =>
+      /b/i.test(kind)
+        ? Buffer.from(text, 'base64').toString()
+        : decodeURIComponent(text.replaceAll('_', ' ').replace(/=([\dA-F]{2})/g, '%$1')),
+    );

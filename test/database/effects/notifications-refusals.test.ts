@@ -196,14 +196,53 @@ describe('a server that falls silent holds a mail no longer than its limit, and 
   });
 });
 
-test('an address that only SMTPUTF8 can name is a dead letter that says so, where the server lacks it', async () => {
-  server.refuse('RCPT TO', '553 5.1.3 invalid address');
-  await expect(
-    mailer.send({ ...aMail(), to: { name: '', address: '用户@example.com' } }),
-  ).rejects.toMatchObject({
-    failure: 'SMTPUTF8 missing',
-    final: true,
-    message: expect.stringContaining('needs SMTPUTF8'),
+describe('an address beyond ASCII', () => {
+  const send = () => mailer.send({ ...aMail(), to: { name: '', address: '用户@münchen.example' } });
+  const announce = (extensions: string[]) => {
+    const lines = ['mail.example.com', ...extensions];
+    const last = lines.length - 1;
+    const ehlo = lines.map((line, i) => `250${i === last ? ' ' : '-'}${line}`).join('\r\n');
+    server.refuse('EHLO', ehlo);
+  };
+
+  test('goes to a server that announces SMTPUTF8, as it is', async () => {
+    announce(['8BITMIME', 'SMTPUTF8', 'SIZE 1000000']);
+    await send();
+    await send();
+    expect(server.taken).toBe(2);
+    expect(server.asked).toEqual(['用户@münchen.example', '用户@münchen.example']);
+    expect(server.senders.every((line) => / SMTPUTF8\b/.test(line))).toBe(true);
+    // Asked once, then on the connection that is kept.
+    expect(server.connections).toBe(2);
+  });
+
+  test('is never told to one that does not, and is a dead letter that says so', async () => {
+    announce(['8BITMIME', 'SIZE 1000000']);
+    for (let i = 0; i < 2; i += 1)
+      await expect(send()).rejects.toMatchObject({
+        failure: 'SMTPUTF8 missing',
+        final: true,
+        message: expect.stringContaining('needs SMTPUTF8'),
+      });
+    expect(server.asked).toEqual([]);
+    expect(server.connections).toBe(1);
+    expect(await refusalOf()).toBeUndefined();
+  });
+
+  test('waits for one that can not be asked', async () => {
+    server.refuse('EHLO', 'silence');
+    await expect(send()).rejects.toMatchObject({ failure: 'SMTP timeout', final: false });
+    announce(['SMTPUTF8']);
+    await expect
+      .poll(
+        () =>
+          send().then(
+            () => true,
+            () => false,
+          ),
+        { timeout: 5000 },
+      )
+      .toBe(true);
   });
 });
 

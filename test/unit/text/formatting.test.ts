@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { withoutFormatting } from '../../../src/text/formatting.ts';
+import { isolated, withoutFormatting } from '../../../src/text/formatting.ts';
 
 test.each([
   ['\u000304deploy\u0003 failed', 'deploy failed'],
@@ -28,6 +28,17 @@ test.each([
   ['[31m and ^B are text', '[31m and ^B are text'],
 ])('%j looks like %j', (text, plain) => {
   expect(withoutFormatting(text)).toBe(plain);
+});
+
+test.each([
+  ['ada', 'ada'],
+  ['Zoë 田中', 'Zoë 田中'],
+  ['عادل', '\u2068عادل\u2069'],
+  ['דנה (QA)', '\u2068דנה (QA)\u2069'],
+  ['room ١٢', '\u2068room ١٢\u2069'],
+  ['𞤀𞤣𞤤𞤢𞤥', '\u2068𞤀𞤣𞤤𞤢𞤥\u2069'],
+])('%j stands in a sentence as %j', (name, shown) => {
+  expect(isolated(name)).toBe(shown);
 });
 
 test('what can be seen of any text stays, in its order', () => {
