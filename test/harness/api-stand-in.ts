@@ -124,7 +124,9 @@ async function answer(
     const key = String(request.headers['idempotency-key'] ?? randomUUID());
     const known = keys.get(key);
     if (known && known.body !== text)
-      return void problem(422, 'The key was used for another request.');
+      return void problem(422, 'The key was used for another request.', {
+        type: 'urn:knockon:problem:idempotency-key-reused',
+      });
     if (known) return void json(201, known.message, { 'idempotent-replayed': 'true' });
     if (body.author.length > 255) {
       return void problem(422, 'The request does not fit the schema: author.', {

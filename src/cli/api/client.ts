@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { CommandError, EXIT } from '../terminal/output.ts';
 import type { ApiAddress } from './find-api.ts';
-import { explainProblem, readRetryAfter } from './problem.ts';
+import { explainProblem, problemType, readRetryAfter } from './problem.ts';
 
 /** An answer of the API that is not an error. */
 export interface Answer<T> {
@@ -16,10 +16,13 @@ export interface Answer<T> {
 export class ApiProblem extends CommandError {
   override name = 'ApiProblem';
   readonly status: number;
+  /** Such as `urn:knockon:problem:validation`; undefined where it was no problem document. */
+  readonly type: string | undefined;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, type?: string) {
     super(message, status === 422 ? EXIT.usage : EXIT.failed);
     this.status = status;
+    this.type = type;
   }
 }
 
@@ -169,6 +172,7 @@ async function attemptOnce<T>({
   const problem = new ApiProblem(
     status,
     explainProblem(status, text, `${method} ${path}`, address),
+    problemType(text),
   );
   const passing =
     [429, 502, 503, 504].includes(status) || (status === 409 && call.idempotencyKey !== undefined);

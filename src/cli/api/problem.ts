@@ -37,6 +37,7 @@ export function explainProblem(
 }
 
 interface ProblemDocument {
+  type?: string;
   title?: string;
   detail?: string;
   errors?: { path: string; message: string }[];
@@ -50,3 +51,6 @@ function readProblem(text: string): ProblemDocument {
     return {};
   }
 }
+
+/** The kind of a problem document; undefined where it is none. */
+export const problemType = (text: string): string | undefined => readProblem(text).type;

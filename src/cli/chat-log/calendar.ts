@@ -1,6 +1,6 @@
+import { createZone } from '../../text/zone.ts';
 import { monthOf } from './months.ts';
 import type { Stamp } from './stamp.ts';
-import { createZone } from './zone.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -15,6 +15,7 @@ export type Note =
   | 'time_skipped'
   | 'time_twice'
   | 'other_encoding'
+  | 'not_notified'
   | 'fallback_encoding';
 
 /** When a line was written. */

@@ -1,8 +1,8 @@
 import { inexactNumbers } from '../../messages/inexact-numbers.ts';
+import { createZone } from '../../text/zone.ts';
 import { moment, type Note, placeOf } from './calendar.ts';
 import { type Mapping, textAt, valueAt, withReplies } from './mapping.ts';
 import { clean, type Parsed, type SkipReason, toMessage } from './message.ts';
-import { createZone } from './zone.ts';
 
 export type Fields = Record<string, unknown>;
 

@@ -1,5 +1,6 @@
 import { type Api, ApiProblem } from '../api/client.ts';
 import { CommandError } from '../terminal/output.ts';
+import { NameSet } from './name-set.ts';
 
 export interface Channel {
   id: string;
@@ -29,7 +30,7 @@ interface CreatedEvent {
 }
 
 /** Names of messages, see identity.ts. */
-export type Earlier = ReadonlySet<string>;
+export type Earlier = Pick<NameSet, 'has'>;
 
 /**
  * The names of all messages that imports have ever posted into a channel.
@@ -38,7 +39,7 @@ export type Earlier = ReadonlySet<string>;
  * day, a message can be edited or deleted, and what the log says stays.
  */
 export async function importedBefore(api: Api, channelId: string): Promise<Earlier> {
-  const names = new Set<string>();
+  const names = new NameSet();
   const events = api.list<CreatedEvent>(
     `/v1/events?type=message.created&channel_id=${channelId}&after_seq=0`,
   );

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { ChatMessage } from '../chat-log/message.ts';
 
+/** Names that are counted at once. */
+const REMEMBERED = 100_000;
+
 /** How a message of a log is known again. */
 export interface Identity {
   name: string;
@@ -21,8 +24,8 @@ export interface Identity {
  * What a line says that is no UTF-8 depends on the encoding that it is read in. Its bytes don't: so
  * it has a second name.
  *
- * The names of one log must be asked for in the order of its lines. They take about 100 bytes of
- * memory each.
+ * The names of one log must be asked for in the order of its lines. What is said again in the same
+ * moment is told apart as long as fewer than {@link REMEMBERED} other messages are between.
  *
  * @param source the file's name without its folder; `-` for stdin
  */
@@ -32,7 +35,10 @@ export function createIdentities(
   const times = new Map<string, number>();
   const counted = (name: string) => {
     const time = (times.get(name) ?? 0) + 1;
+    // At its end again: the oldest are forgotten first.
+    times.delete(name);
     times.set(name, time);
+    if (times.size > REMEMBERED) times.delete(times.keys().next().value!);
     return time === 1 ? name : `${name}.${time}`;
   };
   return ({ author, text, place: written }, line, foreign) => {

@@ -1,10 +1,10 @@
 import { InvalidArgumentError } from 'commander';
 import ms, { type StringValue } from 'ms';
+import { createZone } from '../../text/zone.ts';
 import type { ApiOptions } from '../api/options.ts';
 import { moment } from '../chat-log/calendar.ts';
 import { type Mapping, readMapping } from '../chat-log/mapping.ts';
 import type { Format } from '../chat-log/read.ts';
-import { createZone } from '../chat-log/zone.ts';
 
 export interface ImportOptions extends ApiOptions {
   /** Needed unless the file is an export of several conversations. */

@@ -3,6 +3,7 @@ import type { Note } from '../chat-log/calendar.ts';
 import type { ChatMessage, LogLine, SkipReason, SystemKind } from '../chat-log/message.ts';
 import { type Earlier, importedBefore, openChannel } from './channel.ts';
 import { createIdentities, type Identity, idempotencyKey } from './identity.ts';
+import { NameSet } from './name-set.ts';
 
 /**
  * What an import has done so far: `posted + already_there + skipped + continued = lines`. A record
@@ -34,7 +35,10 @@ export interface ImportJob {
   source: string;
   lines: AsyncIterable<LogLine>;
   tally: Tally;
-  /** Channels that were opened before, by their names. */
+  /**
+   * The channel that was opened last, by its name. One alone: the files of a conversation follow each
+   * other.
+   */
   targets: Map<string, Target>;
   /** Whether those who are mentioned get notifications and mails. */
   notify?: boolean;
@@ -94,8 +98,9 @@ async function openTarget(job: ImportJob, api: Api): Promise<Target> {
   job.onChannel?.({ id: channel.id, name: channel.name });
   const target = {
     id: channel.id,
-    before: channel.created ? new Set<string>() : await importedBefore(api, channel.id),
+    before: channel.created ? new NameSet() : await importedBefore(api, channel.id),
   };
+  job.targets.clear();
   job.targets.set(job.channel, target);
   return target;
 }
@@ -109,6 +114,7 @@ async function post(
   identity: Identity,
 ): Promise<void> {
   const { tally } = job;
+  const before = tally.already_there;
   const isOther = isInOtherEncoding(target, identity);
   if (isOther) note(job, line, ['other_encoding']);
   if (isOther || target?.before.has(identity.name)) tally.already_there += 1;
@@ -118,6 +124,7 @@ async function post(
     tally[outcome] += 1;
   }
   tally.continued += line.lines - 1;
+  if (job.notify && tally.already_there > before) note(job, line, ['not_notified']);
   if (line.message.voice === 'action') tally.actions += 1;
   if (line.message.voice === 'notice') tally.notices += 1;
 }
@@ -127,6 +134,8 @@ const isInOtherEncoding = (target: Target | undefined, { name, bytes }: Identity
   bytes !== undefined &&
   !target.before.has(name) &&
   target.before.has(bytes);
+
+const KEY_REUSED = 'urn:knockon:problem:idempotency-key-reused';
 
 async function send(
   job: ImportJob,
@@ -146,6 +155,8 @@ async function send(
     });
     return replayed ? 'already_there' : 'posted';
   } catch (error) {
+    // By an import that said --notify or not, or from another file of the same lines.
+    if (error instanceof ApiProblem && error.type === KEY_REUSED) return 'already_there';
     if (error instanceof ApiProblem && [400, 413, 422].includes(error.status))
       return { refused: error.message };
     throw error;

@@ -347,3 +347,25 @@ test('nobody is notified, unless it is asked for', async () => {
     true,
   ]);
 });
+
+test('a second run with --notify doubles nothing, and says that it notifies nobody', async () => {
+  write({ 'x-2009-02-23.log': '[09:00] <bob> @ada look\n[09:01] <bob> @ada again\n' });
+  api.troubles.push('none', 'lost answer');
+  await run('x-2009-02-23.log');
+  // What was posted while the log of events was read already: its key is all that is known of it.
+  api.answers['GET /v1/events'] = { data: [], next_cursor: null };
+  const { exitCode, told } = await run('x-2009-02-23.log', { notify: true, json: false });
+  expect(exitCode).toBe(0);
+  expect(told).toMatch(/0 {2}posted\n +2 {2}already there\n/);
+  expect(told).toContain('note: 2 already there: nobody is notified of them');
+  expect(api.messages).toHaveLength(2);
+});
+
+test('lines that two files of a folder have are posted once', async () => {
+  const line = (minute: number) => `[10:0${minute}] <ada> line ${minute}\n`;
+  write({
+    'logs/a-2009-02-23.log': line(1) + line(2),
+    'logs/b-2009-02-23.log': line(2) + line(3),
+  });
+  expect((await run('logs')).summary).toMatchObject({ posted: 3, already_there: 1 });
+});
