@@ -84,6 +84,23 @@ export const moment = z
   })
   .openapi({ type: 'string', format: 'date-time', example: '2024-01-15T12:00:00.000Z' });
 
+/**
+ * A zone of the IANA database. Short names are refused, but for UTC: `CET` and `IST` mean one thing
+ * here and another in Postgres. So are offsets, whose signs it reads the other way round.
+ */
+export const zone = z
+  .string()
+  .refine(isZone, { message: 'must be a zone such as Europe/Berlin, or UTC' });
+
+function isZone(name: string): boolean {
+  if (!/^(?:UTC|[A-Za-z][\w+-]*(?:\/[\w+-]+)+)$/i.test(name)) return false;
+  try {
+    return Boolean(new Intl.DateTimeFormat('en', { timeZone: name }));
+  } catch {
+    return false;
+  }
+}
+
 const YEAR = 366 * 24 * 60 * 60 * 1000;
 
 /** When an event is to be dispatched. */

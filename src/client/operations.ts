@@ -801,6 +801,37 @@ export type NewEventType = {
   examples?: Record<string, unknown>[];
 };
 
+export type OperatorSearchHit = SearchHit & {
+  workspace_id: string;
+  workspace_name: string;
+  channel_name: string;
+};
+
+export type Message = {
+  id: string;
+  channel_id: string;
+  /** The message's place in its channel, from 1 without gaps. */
+  seq: number;
+  author: string;
+  text: string;
+  metadata: Record<string, unknown>;
+  sent_at: string;
+  created_at: string;
+  updated_at: string;
+};
+
+export type SearchHit = {
+  message: Message;
+  /** How well it fits; only to be compared within one search. */
+  rank: number;
+  /**
+   * The text as HTML: what was found in <mark>, all else escaped. A long one is
+   * cut around what was found, with an ellipsis. Beyond 100,000 characters a page
+   * only the first 1,000 of a message are looked at.
+   */
+  highlight: string;
+};
+
 export type Workspace = {
   id: string;
   name: string;
@@ -1042,19 +1073,6 @@ export type PostedMessage = Message & {
   event_id: string;
 };
 
-export type Message = {
-  id: string;
-  channel_id: string;
-  /** The message's place in its channel, from 1 without gaps. */
-  seq: number;
-  author: string;
-  text: string;
-  metadata: Record<string, unknown>;
-  sent_at: string;
-  created_at: string;
-  updated_at: string;
-};
-
 export type NewMessage = {
   /**
    * Without control characters, invisible ones and marks that override the
@@ -1181,18 +1199,6 @@ export type EmitResult =
   | {
       error: Problem;
     };
-
-export type SearchHit = {
-  message: Message;
-  /** How well it fits; only to be compared within one search. */
-  rank: number;
-  /**
-   * The text as HTML: what was found in <mark>, all else escaped. A long one is
-   * cut around what was found, with an ellipsis. Beyond 100,000 characters a page
-   * only the first 1,000 of a message are looked at.
-   */
-  highlight: string;
-};
 
 export type Notification = {
   id: string;
@@ -2104,6 +2110,7 @@ export interface Operations {
           | 'create key'
           | 'revoke key'
           | 'set event type'
+          | 'search'
           | 'set schedule'
           | 'pause schedule'
           | 'resume schedule'
@@ -2444,6 +2451,48 @@ export interface Operations {
       next_cursor: string | null;
     };
   };
+  /** Search the messages of all workspaces, or of one. `GET /v1/ops/search` */
+  opsSearchMessages: {
+    call: {
+      query: {
+        /**
+         * Words, `"an exact phrase"`, `-not`, `or`, `prefix*`, `from:ada`,
+         * `in:general`, `before:2024-01-15`, `after:2024-01`. Accents and case may be
+         * left out, and English words are found by their stems too. At most 64 words.
+         */
+        q: string;
+        /** Whose days `before:` and `after:` mean: a zone of the IANA database. */
+        tz?: string;
+        channel_id?: string;
+        /**
+         * Without control characters, invisible ones and marks that override the
+         * direction of text.
+         */
+        author?: string;
+        /** Sent at this moment or later. */
+        from?: string;
+        /** Sent before this moment. */
+        to?: string;
+        /**
+         * By how well they fit, or the newest first (by `sent_at`): then every message
+         * that fits is listed.
+         */
+        sort?: 'rank' | 'newest';
+        /** Most entries of the answer. */
+        limit?: number;
+        /** The last page's `next_cursor`. */
+        cursor?: string;
+        workspace_id?: string;
+      };
+    };
+    answer: {
+      data: OperatorSearchHit[];
+      /** Null on the last page. */
+      next_cursor: string | null;
+      /** What of `q` had no effect, as it was typed. */
+      ignored: string[];
+    };
+  };
   /**
    * Enable or disable an endpoint, or limit how many deliveries a second it gets.
    * `PATCH /v1/ops/endpoints/{id}`
@@ -2709,6 +2758,8 @@ export interface Operations {
          * left out, and English words are found by their stems too. At most 64 words.
          */
         q: string;
+        /** Whose days `before:` and `after:` mean: a zone of the IANA database. */
+        tz?: string;
         channel_id?: string;
         /**
          * Without control characters, invisible ones and marks that override the

@@ -138,6 +138,7 @@ export const routes = {
     operator: true,
     answers: 'page',
   },
+  opsSearchMessages: { method: 'GET', path: '/v1/ops/search', operator: true, answers: 'page' },
   opsUpdateEndpoint: { method: 'PATCH', path: '/v1/ops/endpoints/{id}', operator: true },
   pauseJob: { method: 'POST', path: '/v1/ops/jobs/{id}/pause', operator: true },
   pauseOperation: { method: 'POST', path: '/v1/ops/operations/{id}/pause', operator: true },

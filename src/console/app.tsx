@@ -16,6 +16,7 @@ import { OperationPage } from './pages/operation.tsx';
 import { OperationsPage } from './pages/operations.tsx';
 import { OverviewPage } from './pages/overview.tsx';
 import { SchedulesPage } from './pages/schedules.tsx';
+import { SearchPage } from './pages/search.tsx';
 import { SubscriberPage } from './pages/subscriber.tsx';
 import { SubscribersPage } from './pages/subscribers.tsx';
 import { Failure } from './parts/states.tsx';
@@ -41,6 +42,7 @@ const pages: [pattern: RegExp, page: Page][] = [
   [/^\/schedules$/, SchedulesPage],
   [/^\/journey$/, JourneyPage],
   [/^\/journey\/([^/]+)$/, JourneyPage],
+  [/^\/search$/, SearchPage],
   [/^\/endpoints$/, EndpointsPage],
   [/^\/endpoints\/([^/]+)$/, EndpointPage],
   [/^\/log$/, LogPage],

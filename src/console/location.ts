@@ -64,6 +64,7 @@ export const places: [place: string, label: string][] = [
   ['/event-types', 'Event types'],
   ['/schedules', 'Schedules'],
   ['/journey', 'Journey'],
+  ['/search', 'Search'],
   ['/endpoints', 'Endpoints'],
   ['/log', 'Log'],
 ];

@@ -44,30 +44,43 @@ export function useResource<T>(path: string | null, everyMs = 0): Resource<T> {
   };
 }
 
-interface ListPage<T> {
+export interface ListPage<T> {
   data: T[];
   next_cursor: string | null;
+}
+
+interface Later<T> {
+  path: string | null;
+  pages: ListPage<T>[];
+  error?: CallError;
 }
 
 /**
  * A list, page by page. While there is one page it is asked again and again; then it stays as it
  * is, so that nothing moves under a reader.
  */
-export interface Pages<T> extends Resource<T[]> {
+export interface Pages<T, P = ListPage<T>> extends Resource<T[]> {
+  /** The first page as it was answered, with what else it says. */
+  first: P | undefined;
   /** Fetches the next page; undefined on the last. */
   more: (() => Promise<void>) | undefined;
 }
 
-export function usePages<T>(path: string, everyMs = 0): Pages<T> {
-  const [later, setLater] = useState<{ path: string; pages: ListPage<T>[]; error?: CallError }>({
+/** @param path null: nothing is asked */
+export function usePages<T, P extends ListPage<T> = ListPage<T>>(
+  path: string | null,
+  everyMs = 0,
+): Pages<T, P> {
+  const [later, setLater] = useState<Later<T>>({
     path,
     pages: [],
   });
   const pages = later.path === path ? later.pages : [];
-  const first = useResource<ListPage<T>>(path, pages.length > 0 ? 0 : everyMs);
+  const first = useResource<P>(path, pages.length > 0 ? 0 : everyMs);
   const last = pages.at(-1) ?? first.data;
   const cursor = last?.next_cursor;
   const more = useCallback(async () => {
+    if (path === null) return;
     const sign = path.includes('?') ? '&' : '?';
     const next = `${path}${sign}cursor=${encodeURIComponent(cursor ?? '')}`;
     const fetched = await call<ListPage<T>>(next).then(
@@ -87,6 +100,7 @@ export function usePages<T>(path: string, everyMs = 0): Pages<T> {
   }, [path, first.reload]);
   return {
     data,
+    first: first.data,
     error: first.error ?? (later.path === path ? later.error : undefined),
     reload,
     more: cursor ? more : undefined,

@@ -13,6 +13,9 @@ export function errorCode(error: unknown): string | undefined {
 /** True where a lock was not free within `lock_timeout` (55P03). */
 export const isLockTimeout = (error: unknown): boolean => errorCode(error) === '55P03';
 
+/** True where Postgres has no such time zone: 22023, the class of parameters that are no values. */
+export const isUnknownZone = (error: unknown): boolean => errorCode(error) === '22023';
+
 const away =
   /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|CONNECT|CONNECTION_|POOL_BUSY$|08|57P0|53|25006$|40001$|40P01$|55P03$)/;
 

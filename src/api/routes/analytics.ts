@@ -1,28 +1,18 @@
 import { z } from '@hono/zod-openapi';
 import { sql } from 'drizzle-orm';
 import type { TransactionSql } from 'postgres';
+import { isUnknownZone } from '../../db/errors.ts';
 import { analyticsQuarters as quarters } from '../../db/schema/read-models.ts';
 import { ask } from '../../db/statements.ts';
 import type { ApiDependencies } from '../dependencies.ts';
-import { moment, timestamp, uuid, whole } from '../fields.ts';
+import { moment, timestamp, uuid, whole, zone } from '../fields.ts';
 import { findChannel } from '../find.ts';
 import { heavily, LIST_MS } from '../heavy.ts';
 import { cursor, pageOf, toPlainPage } from '../paging.ts';
+import { invalid } from '../problem.ts';
 import { json, operation, router } from '../router.ts';
 
 const MOST = 10_000;
-
-/** Offsets are none: Postgres reads their signs the other way round. */
-const zone = z.string().refine(isZone, { message: 'must be a zone such as Europe/Berlin or UTC' });
-
-function isZone(name: string): boolean {
-  if (!/^[A-Za-z][A-Za-z0-9_+-]*(\/[A-Za-z0-9_+-]+)*$/.test(name)) return false;
-  try {
-    return Boolean(new Intl.DateTimeFormat('en', { timeZone: name }));
-  } catch {
-    return false;
-  }
-}
 
 const query = z.strictObject({
   bucket: z
@@ -107,6 +97,12 @@ const counting = {
   advice: 'Narrow it with from, to or channel_id.',
 };
 
+/** Postgres has a list of zones of its own, perhaps an older one. */
+const unknownZone = (tz: string) =>
+  invalid([
+    { path: 'tz', message: `is a zone that Postgres does not know: ${tz}. Take one near it` },
+  ]);
+
 /** What the analytics effect has counted. */
 export const analyticsRoutes = (deps: ApiDependencies) =>
   router().openapi(count, async (c) => {
@@ -114,7 +110,9 @@ export const analyticsRoutes = (deps: ApiDependencies) =>
     const workspaceId = c.get('workspaceId');
     const rows = await heavily(c, deps.heavy, counting, (tx) =>
       countBuckets(tx, workspaceId, given),
-    );
+    ).catch((error: unknown) => {
+      throw isUnknownZone(error) ? unknownZone(given.tz) : error;
+    });
     if (rows.length === 0 && given.channel_id)
       await findChannel(deps.database, { workspaceId, id: given.channel_id });
     const page = toPlainPage([...rows], given.limit, (row) => [row.bucket, row.channel_id]);

@@ -7,7 +7,8 @@ import type { Query } from '../../text/search/query.ts';
 
 /** What is searched for, and where. */
 export interface Search {
-  workspaceId: string;
+  /** Null: in all of them, for operators. */
+  workspaceId: string | null;
   query: Query;
   channel_id?: string;
   author?: string;
@@ -49,6 +50,19 @@ export async function findHits(tx: TransactionSql, given: Search): Promise<Hit[]
     ? await findNewest(tx, given, queries)
     : await findBest(tx, given, queries);
 }
+
+/**
+ * Whether all messages would have to be looked at where it is not narrowed to a workspace: it has
+ * filters or exclusions alone, also as one side of an `or`.
+ */
+export const needsWorkspace = (query: Query): boolean => {
+  const { branches, filters } = query;
+  const isSaid = branches.every((terms) => terms.some(({ isExcluded }) => !isExcluded));
+  return filters.from.length === 0 && !(isSaid && branches.length > 0) && !isEmpty(query);
+};
+
+const isEmpty = (query: Query) =>
+  query.branches.length === 0 && query.filters.notFrom.length === 0 && !isNarrow(query);
 
 const isNarrow = ({ filters }: Query) =>
   Boolean(filters.in.length || filters.notIn.length || filters.since || filters.until);
@@ -125,7 +139,7 @@ function scope({ workspaceId, channel_id, author, from, to, query }: Search): SQ
   const before = [to, until].flatMap((moment) => moment?.toISOString() ?? []);
   return sql.join(
     [
-      sql`d.workspace_id = ${workspaceId}`,
+      ofWorkspace(sql`d.workspace_id`, workspaceId),
       ...(channel_id ? [sql`d.channel_id = ${channel_id}`] : []),
       ...(author ? [sql`d.author = ${author}`] : []),
       ...after.map((moment) => sql`d.sent_at >= ${moment}`),
@@ -137,11 +151,14 @@ function scope({ workspaceId, channel_id, author, from, to, query }: Search): SQ
   );
 }
 
+const ofWorkspace = (column: SQL, id: string | null): SQL =>
+  id === null ? sql`true` : sql`${column} = ${id}`;
+
 /** Channels by name, in any case, or by id. */
-function named(workspaceId: string, names: string[]): SQL {
+function named(workspaceId: string | null, names: string[]): SQL {
   const lower = names.map((name) => name.toLowerCase());
-  return sql`array(select id from knockon.channels where workspace_id = ${workspaceId}
-    and (normalize(name) = any(${sql.param(names)}::text[])
+  return sql`array(select id from knockon.channels
+    where ${ofWorkspace(sql`workspace_id`, workspaceId)} and (normalize(name) = any(${sql.param(names)}::text[])
       or lower(normalize(name)) = any(${sql.param(lower)}::text[])
       or id::text = any(${sql.param(lower)}::text[])))`;
 }

@@ -7,7 +7,7 @@ import { asked, Filters } from '../parts/filters.tsx';
 import { List } from '../parts/list.tsx';
 import { More } from '../parts/pager.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
-import { State, When } from '../parts/text.tsx';
+import { Name, State, When } from '../parts/text.tsx';
 import { usePages, useResource } from '../resource.ts';
 import { answered, Tries } from './deliveries.tsx';
 import { EndpointActions } from './endpoint-actions.tsx';
@@ -54,8 +54,12 @@ export function EndpointPage({ of: id }: { of: string }) {
               />
             </div>
             <p class="muted">
-              Of <a href={to('/events', { workspace_id: of.workspace_id })}>{of.workspace_name}</a>,
-              since <When at={of.created_at} />. It gets {wanted(of.event_types)}. {of.description}
+              Of{' '}
+              <a href={to('/events', { workspace_id: of.workspace_id })}>
+                <Name of={of.workspace_name} />
+              </a>
+              , since <When at={of.created_at} />. It gets {wanted(of.event_types)}.{' '}
+              {of.description}
             </p>
             <Facts of={of} />
             <Answers of={of} />

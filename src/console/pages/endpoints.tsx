@@ -6,7 +6,7 @@ import { asked, Filters } from '../parts/filters.tsx';
 import { List } from '../parts/list.tsx';
 import { More } from '../parts/pager.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
-import { State, When } from '../parts/text.tsx';
+import { Name, State, When } from '../parts/text.tsx';
 import { usePages } from '../resource.ts';
 import { useWorkspaces, WorkspaceChoice } from './events.tsx';
 
@@ -63,7 +63,7 @@ function Table({ endpoints }: { endpoints: EndpointEntry[] }) {
           </td>
           <td data-label="Workspace">
             <a href={to('/events', { workspace_id: endpoint.workspace_id })}>
-              {endpoint.workspace_name}
+              <Name of={endpoint.workspace_name} />
             </a>
           </td>
           <td data-label="Wants">{wanted(endpoint.event_types)}</td>

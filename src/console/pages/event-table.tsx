@@ -2,7 +2,7 @@ import type { ListedEvent, Outcome } from '../../ops/inspect/events.ts';
 import { moment } from '../format.ts';
 import { to } from '../location.ts';
 import { List } from '../parts/list.tsx';
-import { Id, State, When } from '../parts/text.tsx';
+import { Id, Name, State, When } from '../parts/text.tsx';
 
 /** Events, each with what became of it, the way to the whole of that, and to its neighbours. */
 export function EventTable({ events }: { events: ListedEvent[] }) {
@@ -23,7 +23,11 @@ export function EventTable({ events }: { events: ListedEvent[] }) {
           </td>
           <td data-label="Workspace">
             <a href={to('/events', { workspace_id: event.workspace_id })}>
-              {event.workspace_name ?? <Id of={event.workspace_id} />}
+              {event.workspace_name ? (
+                <Name of={event.workspace_name} />
+              ) : (
+                <Id of={event.workspace_id} />
+              )}
             </a>
           </td>
           <td data-label="Key">
@@ -49,8 +53,17 @@ export function EventTable({ events }: { events: ListedEvent[] }) {
 export function Key({ of }: { of: KeyedEvent }) {
   const { channel_id, channel_name, key, workspace_id } = of;
   if (channel_id)
-    return <a href={to('/events', { channel_id })}>{channel_name ?? <Id of={channel_id} />}</a>;
-  return key === null ? <>–</> : <a href={to('/events', { workspace_id, key })}>{key}</a>;
+    return (
+      <a href={to('/events', { channel_id })}>
+        {channel_name ? <Name of={channel_name} /> : <Id of={channel_id} />}
+      </a>
+    );
+  if (key === null) return <>–</>;
+  return (
+    <a href={to('/events', { workspace_id, key })}>
+      <Name of={key} />
+    </a>
+  );
 }
 
 type KeyedEvent = Pick<ListedEvent, 'channel_id' | 'channel_name' | 'key' | 'workspace_id'>;

@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import type { InspectedEvent } from '../../ops/inspect/inspect.ts';
 import { moment, since, span } from '../format.ts';
 import { to } from '../location.ts';
-import { Id, Workflow } from '../parts/text.tsx';
+import { Id, Name, Workflow } from '../parts/text.tsx';
 import { type Ask, SettleDialog, type Settling } from './dead-letter-dialog.tsx';
 import { Deliveries } from './deliveries.tsx';
 import { Coming, isStillToCome, Key } from './event-table.tsx';
@@ -57,7 +57,7 @@ function Origin({ of }: { of: InspectedEvent }) {
       {of.key !== null && <Key of={of} />}
       {' of '}
       <a href={to('/events', { workspace_id: of.workspace_id })}>
-        {of.workspace_name ?? <Id of={of.workspace_id} />}
+        {of.workspace_name ? <Name of={of.workspace_name} /> : <Id of={of.workspace_id} />}
       </a>
     </p>
   );

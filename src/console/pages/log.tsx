@@ -30,6 +30,7 @@ const verbs = [
     'try endpoint',
     'create key',
     'revoke key',
+    'search',
   ],
 ];
 
@@ -90,6 +91,8 @@ function Subject({ of: { verb, subject } }: { of: LogEntry }) {
     return <a href={to(`/subscribers/${encodeURIComponent(subject)}`)}>{subject}</a>;
   if (verb.endsWith(' endpoint') && isId(subject))
     return <Id of={subject} href={to(`/endpoints/${subject}`)} />;
+  if (verb === 'search' && isId(subject))
+    return <Id of={subject} href={to('/events', { workspace_id: subject })} />;
   return isId(subject) ? <Id of={subject} /> : <span>{subject}</span>;
 }
 

@@ -7,7 +7,7 @@ import { Field, written } from '../parts/fields.tsx';
 import { List } from '../parts/list.tsx';
 import { More } from '../parts/pager.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
-import { State, When } from '../parts/text.tsx';
+import { Name, State, When } from '../parts/text.tsx';
 import { tell } from '../parts/toast.tsx';
 import { usePages } from '../resource.ts';
 import { mayAct } from '../session.ts';
@@ -57,7 +57,9 @@ function Row({ of, onChange }: OneProps) {
       </th>
       <td data-label="Emits">
         <a href={to('/events', { type, workspace_id })}>{type}</a>
-        <small>{workspace_name}</small>
+        <small>
+          <Name of={workspace_name} />
+        </small>
       </td>
       <td data-label="Next">
         <Next of={of} />

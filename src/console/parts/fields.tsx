@@ -16,6 +16,7 @@ interface FieldProps {
   list?: string[];
   autoFocus?: boolean;
   autoComplete?: string;
+  dir?: 'auto';
 }
 
 /** A field with its label, and what it must be. */

@@ -1,11 +1,18 @@
 import type { ComponentChildren } from 'preact';
 import { go, path, to } from '../location.ts';
 
+interface FiltersProps {
+  children: ComponentChildren;
+  names: string[];
+  /** What the button says. */
+  label?: string;
+}
+
 /**
  * Narrows a list down. What is asked for is kept in the address, so that it can be handed to
  * somebody else.
  */
-export function Filters({ children, names }: { children: ComponentChildren; names: string[] }) {
+export function Filters({ children, names, label = 'Show' }: FiltersProps) {
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget as HTMLFormElement);
@@ -21,7 +28,7 @@ export function Filters({ children, names }: { children: ComponentChildren; name
       <form class="filters" onSubmit={(event) => submit(event as SubmitEvent)}>
         {children}
         <div class="buttons">
-          <button type="submit">Show</button>
+          <button type="submit">{label}</button>
           <a class="button" href={to(path.value)}>
             Clear
           </a>

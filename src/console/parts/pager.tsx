@@ -1,7 +1,12 @@
 import { useState } from 'preact/hooks';
 
+interface MoreProps {
+  more: (() => Promise<void>) | undefined;
+  label?: string;
+}
+
 /** Fetches the next page of a list, where there is one. */
-export function More({ more }: { more: (() => Promise<void>) | undefined }) {
+export function More({ more, label = 'Show older ones' }: MoreProps) {
   const [busy, setBusy] = useState(false);
   if (!more) return null;
   const fetchMore = () => {
@@ -11,7 +16,7 @@ export function More({ more }: { more: (() => Promise<void>) | undefined }) {
   return (
     <p class="more">
       <button type="button" disabled={busy} onClick={fetchMore}>
-        {busy ? 'Loading …' : 'Show older ones'}
+        {busy ? 'Loading …' : label}
       </button>
     </p>
   );

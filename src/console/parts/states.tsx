@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import type { CallError } from '../calls.ts';
+import { type CallError, reasonOf } from '../calls.ts';
 
 /** What is shown where there is nothing, and why that is so. */
 export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
@@ -24,7 +24,7 @@ export function Failure({ error, retry }: { error: CallError; retry?: () => unkn
   return (
     <div class="failure" role="alert">
       <p class="empty-title">{titles[error.status] ?? 'That did not work'}</p>
-      <p>{error.message}</p>
+      <p>{reasonOf(error)}</p>
       {retry && (
         <button type="button" onClick={() => void retry()}>
           Try again

@@ -10,6 +10,11 @@ export function When({ at }: { at: string }) {
   );
 }
 
+/** A name that a person chose, in any script: what it says turns nothing around it round. */
+export function Name({ of }: { of: string }) {
+  return <bdi>{of}</bdi>;
+}
+
 type Tone = 'good' | 'warn' | 'bad' | 'plain' | 'info';
 
 const tones: Record<string, Tone> = {

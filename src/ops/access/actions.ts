@@ -31,6 +31,7 @@ export const ACTIONS = [
     'create key',
     'revoke key',
     'set event type',
+    'search',
   ] as const),
   ...([
     'set schedule',

@@ -1,3 +1,4 @@
+import { createZone } from '../zone.ts';
 import { exactForm, foldedForm } from './fold.ts';
 
 /** What narrows a search beside its words. */
@@ -20,17 +21,30 @@ export const noFilters = (): Filters => ({ from: [], notFrom: [], in: [], notIn:
 export const authorLexeme = (name: string): string =>
   `@${foldedForm(exactForm(name.trim().replace(/\s+/gu, ' ')))}`;
 
-/** Takes `from:ada`, `in:general`, `before:2024-01-15`, `after:2024-01`. @returns whether it can */
+/** What is typed as a filter: its name, without the colon, and what is behind that. */
+interface Typed {
+  name: string;
+  value: string;
+  isExcluded: boolean;
+}
+
+/**
+ * Takes `from:ada`, `in:general`, `before:2024-01-15`, `after:2024-01`.
+ *
+ * @param zone whose days are meant
+ * @returns whether it can
+ */
 export function addFilter(
   filters: Filters,
-  { name, value, isExcluded }: { name: string; value: string; isExcluded: boolean },
+  { name, value, isExcluded }: Typed,
+  zone: string,
 ): boolean {
   if (name === 'from')
     filters[isExcluded ? 'notFrom' : 'from'].push(authorLexeme(value.replace(/^@(?=.)/u, '')));
   else if (name === 'in')
     filters[isExcluded ? 'notIn' : 'in'].push(value.replace(/^#(?=.)/u, '').normalize('NFC'));
   else {
-    const span = isExcluded ? null : spanOf(value);
+    const span = isExcluded ? null : spanOf(value, zone);
     if (!span) return false;
     if (name === 'before') filters.until = earlier(filters.until, span.begin);
     else filters.since = later(filters.since, span.end);
@@ -44,8 +58,8 @@ const later = (one: Date | undefined, other: Date) => (one && one > other ? one 
 const DAY = /^(\d{4})(?:-(\d\d))?(?:-(\d\d))?$/;
 const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/i;
 
-/** A year, a month or a day in UTC, or a moment. `end` is behind it. */
-function spanOf(value: string): { begin: Date; end: Date } | null {
+/** A year, a month or a day of the zone, or a moment. `end` is behind it. */
+function spanOf(value: string, zone: string): { begin: Date; end: Date } | null {
   if (MOMENT.test(value)) {
     const begin = new Date(value);
     return isKept(begin) ? { begin, end: new Date(begin.getTime() + 1) } : null;
@@ -53,12 +67,12 @@ function spanOf(value: string): { begin: Date; end: Date } | null {
   const [, year, month, day] = DAY.exec(value) ?? [];
   if (year === undefined) return null;
   const [y, m, d] = [Number(year), Number(month ?? 1) - 1, Number(day ?? 1)];
-  const begin = new Date(Date.UTC(y, m, d));
-  const isReal = begin.getUTCMonth() === m && begin.getUTCDate() === d;
-  const end = new Date(
-    day ? Date.UTC(y, m, d + 1) : month ? Date.UTC(y, m + 1) : Date.UTC(y + 1, 0),
-  );
-  return isReal && isKept(begin) ? { begin, end } : null;
+  const first = new Date(Date.UTC(y, m, d));
+  if (first.getUTCMonth() !== m || first.getUTCDate() !== d || !isKept(first)) return null;
+  const clock = createZone(zone);
+  const beginOf = (...next: [number, number, number?]) => new Date(clock(Date.UTC(...next), 0).at);
+  const end = day ? beginOf(y, m, d + 1) : month ? beginOf(y, m + 1) : beginOf(y + 1, 0);
+  return { begin: beginOf(y, m, d), end };
 }
 
 const isKept = (moment: Date) => moment.getUTCFullYear() >= 1970 && moment.getUTCFullYear() <= 2100;

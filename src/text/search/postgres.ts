@@ -1,6 +1,6 @@
 import { authorLexeme, type Filters } from './filters.ts';
 import type { Query } from './query.ts';
-import type { Step, Term } from './terms.ts';
+import type { Exact, Step, Term } from './terms.ts';
 import { eachToken } from './tokens.ts';
 
 // Documents and searches as Postgres' own types have them, so that no parser or locale of its is
@@ -42,7 +42,10 @@ const quoted = (lexeme: string) => `'${lexeme.replace(/['\\]/g, '$&$&')}'`;
 export interface TsQueries {
   /** What texts must fit. */
   matching: string | null;
-  /** What those fit that have the words themselves, not others of their stems; null: all do. */
+  /**
+   * What those fit that say it just so, and not by other words of the stems, without accents, or
+   * within other words of a script without spaces; null: all do.
+   */
   exactly: string | null;
   /** By what they are ranked: the words with their stems, and as they are written. */
   ranking: string[];
@@ -73,15 +76,22 @@ const allOf = (parts: string[]) => {
   return some.length > 1 ? `(${some.join(' & ')})` : (some[0] ?? '');
 };
 
-const exactOf = (terms: Term[]) =>
-  [...new Set(terms.flatMap(({ isExcluded, exact }) => (isExcluded ? [] : exact)))].map(quoted);
+const exactOf = (terms: Term[]) => [
+  ...new Set(terms.flatMap(({ isExcluded, exact }) => (isExcluded ? [] : exact.map(writeExact)))),
+];
+
+const writeExact = ({ lexeme, isPrefix }: Exact) => `${quoted(lexeme)}${isPrefix ? ':*' : ''}`;
 
 const authorsOf = ({ from, notFrom }: Filters) =>
   allOf([anyOf(from.map(quoted)), ...notFrom.map((name) => `!${quoted(name)}`)]);
 
-function writeTerm({ isExcluded, sequences }: Term, isExact: boolean): string {
+function writeTerm({ isExcluded, sequences, exact }: Term, isExact: boolean): string {
   const some = anyOf(sequences.map((steps) => writeSequence(steps, isExact && !isExcluded)));
-  return isExcluded ? `!${some}` : some;
+  if (isExcluded) return `!${some}`;
+  if (!isExact) return some;
+  const words = new Set(sequences.flat().map(({ lexemes }) => lexemes[0]));
+  const more = exact.filter(({ lexeme, isPrefix }) => isPrefix || !words.has(lexeme));
+  return allOf([some, ...new Set(more.map(writeExact))]);
 }
 
 /**

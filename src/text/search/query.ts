@@ -42,8 +42,12 @@ const TERM = new RegExp(
 const MOST_WORDS = 1000;
 const LONGEST = 20_000;
 
-/** Reads a search. */
-export function readQuery(typed: string): Query {
+/**
+ * Reads a search.
+ *
+ * @param zone whose days `before:` and `after:` mean
+ */
+export function readQuery(typed: string, zone = 'UTC'): Query {
   const plain = typed.slice(0, LONGEST).replace(HIDDEN, '');
   const query: Query = { branches: [], filters: noFilters(), ignored: [], words: 0 };
   const isOnlyOr = /^\s*or\s*$/i.test(plain);
@@ -56,7 +60,8 @@ export function readQuery(typed: string): Query {
       if (branch.length === 0 || pendingOr !== null) query.ignored.push(part.typed);
       else pendingOr = part.typed;
     } else if (part.filter) {
-      if (!addFilter(query.filters, { ...part, name: part.filter })) query.ignored.push(part.typed);
+      const filter = { ...part, name: part.filter };
+      if (!addFilter(query.filters, filter, zone)) query.ignored.push(part.typed);
     } else {
       const term = termOf(part.value, part.isQuoted);
       if (!term) {
@@ -105,10 +110,12 @@ function read(match: RegExpMatchArray, plain: string): Part {
 }
 
 const NO_WORD = /[\p{N}=:+/\\@#~]|[\p{Ll}]\p{Lu}/u;
-const WORD = /^(?:\p{L}.|(?![a-z])\p{Lo}|\p{ExtPict}|\p{RI})/isu;
+const WORD =
+  /^(?:(?:\p{sc=Latin}\P{L}*){3}|(?!\p{sc=Latin})(?:\p{L}.|\p{Lo})|\p{ExtPict}|\p{RI})/isu;
 
 /**
  * Whether what follows a `-` is a word that is to be excluded, and not a flag or a number:
- * `-coupon` and `-coupon_code` are; `--force`, `-x`, `-1`, `-Xmx512m` and `-Dkey=value` are not.
+ * `-coupon` and `-coupon_code` are; `--force`, `-x`, `-rf`, `-1`, `-Xmx512m` and `-Dkey=value` are
+ * not. Two letters are rather flags: who looks for `rm -rf` would not find it, and see no reason.
  */
 const isWord = (text: string) => WORD.test(text) && !NO_WORD.test(text);

@@ -2,7 +2,7 @@ import { isEnglish, stemOf } from './english-stem.ts';
 import { exactForm, foldedForm } from './fold.ts';
 import { type Piece, piecesOf } from './pieces.ts';
 import { formsOf, HINT } from './tokens.ts';
-import { dictionaryWords, unitsOf } from './units.ts';
+import { dictionaryWords, isKorean, unitsOf } from './units.ts';
 
 /** What a text must have at a place: one of these lexemes, the word itself first. */
 export interface Step {
@@ -13,12 +13,18 @@ export interface Step {
   isPrefix: boolean;
 }
 
+/** What only those texts have that say it just so. */
+export interface Exact {
+  lexeme: string;
+  isPrefix: boolean;
+}
+
 /** What is looked for: one of these sequences. */
 export interface Term {
   isExcluded: boolean;
   sequences: Step[][];
-  /** Lexemes of texts that say it just so: those are ranked higher. */
-  exact: string[];
+  /** Texts that have these say it just so: they come first, and are ranked higher. */
+  exact: Exact[];
 }
 
 /**
@@ -80,12 +86,19 @@ function densely(units: string[]): Steps {
   return { steps, behind: 2 };
 }
 
-function exactOf(piece: Piece, isPrefix: boolean): string[] {
-  if (piece.kind === 'dense')
-    return unitsOf(piece.text).signs.length === 0
-      ? []
-      : dictionaryWords(piece.text).map(({ text }) => HINT + text);
-  return isPrefix ? [] : [exactForm(piece.text)].filter(Boolean);
+/**
+ * In scripts without spaces a word that the dictionary finds there: of 京都 texts with 京都 come
+ * before those with 東京都. Korean words have their endings behind them: they only begin so.
+ */
+function exactOf({ kind, text }: Piece, isPrefix: boolean): Exact[] {
+  if (kind === 'dense') {
+    if (unitsOf(text).signs.length === 0) return [];
+    const isBegin = isKorean(text);
+    return dictionaryWords(text).map((word) => ({ lexeme: HINT + word.text, isPrefix: isBegin }));
+  }
+  if (isPrefix) return [];
+  const lexeme = kind === 'emoji' ? formsOf(text, kind).at(-1) : exactForm(text);
+  return lexeme ? [{ lexeme, isPrefix }] : [];
 }
 
 /** `don't` is looked for as `dont` too. */

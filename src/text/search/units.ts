@@ -27,7 +27,8 @@ export function unitsOf(run: string): { signs: string[]; ends: number[] } {
   return units;
 }
 
-const KOREAN = /^[\uac00-\ud7a3]*$/;
+/** Whether a run is of Korean alone, which has spaces between its words. */
+export const isKorean = (run: string): boolean => /^[\uac00-\ud7a3]*$/.test(run);
 
 let segmenter: Intl.Segmenter | undefined;
 
@@ -36,8 +37,7 @@ const LOOKED_UP = 500;
 
 /** The words of a run by the dictionaries of Unicode's library: for ranking, never for finding. */
 export function dictionaryWords(run: string): { text: string; start: number; end: number }[] {
-  // Korean has spaces.
-  if (KOREAN.test(run)) return [{ text: exactForm(run), start: 0, end: run.length }];
+  if (isKorean(run)) return [{ text: exactForm(run), start: 0, end: run.length }];
   segmenter ??= new Intl.Segmenter('en', { granularity: 'word' });
   return Array.from(segmenter.segment(run.slice(0, LOOKED_UP)), ({ segment, index }) => ({
     text: exactForm(segment),

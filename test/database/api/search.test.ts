@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { search } from '../../../src/activities/search/index.ts';
 import { deliver } from '../effects/conversation.ts';
-import { useApi } from './test-api.ts';
+import { OPERATOR, request, useApi } from './test-api.ts';
 
 interface Case {
   why: string;
@@ -200,4 +200,89 @@ test('nothing but what is excluded finds all others', async () => {
 test('a search of 10,000 characters is refused by name', async () => {
   const { status, body } = await api.call('GET', `/v1/search?q=${'a'.repeat(10_000)}`);
   expect([status, body.errors[0].path]).toEqual([422, 'q']);
+});
+
+test('days are those of the zone that is told', async () => {
+  expect(await texts('zebra before:2024-02', '&tz=Pacific/Auckland')).toHaveLength(2);
+  expect(await texts('zebra before:2024-02-02', '&tz=Pacific/Auckland')).toHaveLength(3);
+  expect(await texts('zebra after:2024-01', '&tz=America/New_York')).toEqual([]);
+  const { status, body } = await api.call('GET', '/v1/search?q=zebra&tz=Mars/Olympus');
+  expect([status, body.errors[0].path]).toEqual([422, 'tz']);
+});
+
+test('of a script without spaces the word itself comes before those that it is within', async () => {
+  const channel = await api.channel('日本');
+  await api.post(channel, { text: '京都に行く' });
+  for (const text of ['東京都に住む', '東京都庁、東京都、東京都'])
+    await api.post(channel, { text });
+  await index();
+  expect((await texts('京都 in:日本'))[0]).toBe('京都に行く');
+  expect(await texts('京都 in:日本')).toHaveLength(3);
+});
+
+describe('an operator', () => {
+  const ask = (query: string, key = OPERATOR) =>
+    request(api.app, 'GET', `/v1/ops/search?${query}`, { key });
+  const found = (body: { data: { message: { text: string } }[] }) =>
+    body.data.map(({ message }) => message.text).sort();
+  let theirs: { id: string; api_key: string };
+
+  beforeAll(async () => {
+    theirs = await api.workspace();
+    const { body } = await api.call('POST', '/v1/channels', {
+      key: theirs.api_key,
+      body: { name: 'theirs' },
+    });
+    await api.post(body.id, { text: 'okapi <b>one</b>' }, { key: theirs.api_key });
+    await api.post(general, { text: 'okapi two' });
+    await index();
+  });
+
+  test('searches all workspaces, or one, and sees where it was said', async () => {
+    const { body } = await ask('q=okapi');
+    expect(found(body)).toEqual(['okapi <b>one</b>', 'okapi two']);
+    const one = await ask(`q=okapi&workspace_id=${theirs.id}`);
+    expect(one.body).toMatchObject({
+      data: [
+        {
+          workspace_id: theirs.id,
+          channel_name: 'theirs',
+          highlight: '<mark>okapi</mark> &lt;b&gt;one&lt;/b&gt;',
+        },
+      ],
+      ignored: [],
+      next_cursor: null,
+    });
+    expect(found((await ask('q=okapi or zebra&sort=newest')).body)).toHaveLength(5);
+    expect(found((await ask('q=okapi in:theirs')).body)).toEqual(['okapi <b>one</b>']);
+    expect(found((await ask('q=from:leon')).body)).toEqual(['zebra one']);
+    expect((await ask('q=')).body).toMatchObject({ data: [] });
+  });
+
+  test('has to say a word where all workspaces are searched', async () => {
+    for (const q of ['-okapi', 'okapi or -zebra', 'after:2024', '-from:ada', 'in:theirs']) {
+      const { status, body } = await ask(`q=${encodeURIComponent(q)}`);
+      expect({ q, status, path: body.errors?.[0].path }).toEqual({ q, status: 422, path: 'q' });
+      expect((await ask(`q=${encodeURIComponent(q)}&workspace_id=${theirs.id}`)).status).toBe(200);
+    }
+  });
+
+  test('is in the log with each search, and what was typed is not', async () => {
+    const log = async () => (await request(api.app, 'GET', '/v1/ops/log', { key: OPERATOR })).body;
+    const before = (await log()).data.length;
+    await ask(`q=okapi&workspace_id=${theirs.id}`);
+    await ask('q=okapi');
+    await request(api.app, 'HEAD', '/v1/ops/search?q=okapi', { key: OPERATOR });
+    const { data } = await log();
+    expect(data.slice(0, data.length - before)).toMatchObject([
+      { by: 'operator', verb: 'search', subject: 'all workspaces', detail: {}, reason: null },
+      { by: 'operator', verb: 'search', subject: theirs.id, detail: {}, reason: null },
+    ]);
+    expect(JSON.stringify(data)).not.toContain('okapi');
+  });
+
+  test('alone may: a key of a workspace is nobody here', async () => {
+    expect((await ask('q=okapi', theirs.api_key)).status).toBe(401);
+    expect(found((await api.call('GET', '/v1/search?q=okapi')).body)).toEqual(['okapi two']);
+  });
 });

@@ -13,9 +13,26 @@ const empty: Record<string, string | RegExp> = {
   '/console/jobs': 'No long work yet',
   '/console/events': 'The log is empty',
   '/console/journey': 'What became of a message?',
+  '/console/search': 'What was said?',
   '/console/endpoints': 'Nobody has asked for webhooks yet',
   '/console/log': 'Nobody has done anything yet',
 };
+
+/** Pages that ask nothing before they are told what to look for. */
+const waiting = ['/console/journey', '/console/search'];
+
+/** What people write, and a word of it. */
+const scripts: [text: string, word: string][] = [
+  ['服务器在北京机房，已经重启', '北京'],
+  ['開発環境を準備しました', '環境'],
+  ['서버를 재시작했습니다', '재시작'],
+  ['เซิร์ฟเวอร์ล่มเมื่อคืนนี้', 'เมื่อคืน'],
+  ['تم إيقاف الخادم (v2.1) بعد النشر!', 'الخادم'],
+  ['השרת nginx נפל, 3 פעמים', 'השרת'],
+  ['nice 🔑 and 👩‍💻 and 🍋', '🍋'],
+  ['<img src=x onerror="alert(1)"> &amp; <mark>okapi</mark>', 'okapi'],
+  ['left \u202eokapi2 turned\nsecond line', 'okapi2'],
+];
 
 describeInBrowser('the pages of the console', () => {
   const deployment = useDeployment(() => ({
@@ -70,6 +87,7 @@ describeInBrowser('the pages of the console', () => {
       .toBeGreaterThan(0);
     const [cause] = (await ops('dead_letters/causes')).data;
     await ops('subscribers/cache/pause', 'POST', { reason: 'a test' });
+    await expect.poll(async () => (await ops('search?q=bold')).data.length, soon).toBe(1);
     const job = await ops('rebuilds', 'POST', { subscriber: 'search' });
     places = [
       ...Object.keys(empty),
@@ -79,6 +97,7 @@ describeInBrowser('the pages of the console', () => {
       `/console/jobs/${job.id}`,
       `/console/endpoints/${endpoint.id}`,
       `/console/events?type=message.created`,
+      '/console/search?q=bold',
       '/console/event-types',
       '/console/event-types/message.created',
     ];
@@ -87,7 +106,7 @@ describeInBrowser('the pages of the console', () => {
     for (const place of places) {
       await visit(page, place);
       // What is live may still be as it was before there was anything.
-      if (place !== '/console/journey')
+      if (!waiting.includes(place))
         await expect
           .poll(() => page.locator('.empty').count(), { message: place, timeout: 10_000 })
           .toBe(0);
@@ -146,6 +165,8 @@ describeInBrowser('the pages of the console', () => {
     await page.keyboard.type('sear');
     await page.getByRole('option', { name: 'search subscriber' }).waitFor();
     expect(await barriers(page)).toEqual([]);
+    // The page Search comes first, then the subscriber.
+    await page.keyboard.press('ArrowDown');
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'Failed: search' }).waitFor();
@@ -184,6 +205,54 @@ describeInBrowser('the pages of the console', () => {
       .getByText(/\d of \d effects done, 1 failed/)
       .first()
       .waitFor();
+  });
+
+  it('find what was said in every script, marked and as it was written', async () => {
+    const acme = await Customer.at(api.url);
+    const { body: channel } = await acme.call('POST', '/v1/channels', { name: 'ערוץ (general)' });
+    const say = (text: string) =>
+      acme.call('POST', `/v1/channels/${channel.id}/messages`, { author: 'عادل', text });
+    for (const [text] of scripts) await say(text);
+    for (let n = 0; n < 51; n++) await say(`quagga ${n}`);
+    const indexed = async () =>
+      (await acme.get('/v1/search?limit=200&q=quagga%20or%20okapi')).data.length;
+    await expect.poll(indexed, soon).toBe(52);
+    const page = await browser.open();
+    await signIn(page, api.url, OPERATOR);
+    await visit(page, '/console/search');
+    const search = async (words: string) => {
+      await page.getByLabel('Words').fill(words);
+      await page.getByRole('button', { name: 'Search', exact: true }).click();
+      await expect.poll(() => new URL(page.url()).searchParams.get('q')).toBe(words);
+      await expect.poll(() => page.locator('main .loading').count()).toBe(0);
+    };
+    const said = page.locator('.hits .said');
+    for (const [text, word] of scripts) {
+      await search(word);
+      expect(await said.allTextContents()).toEqual([text]);
+      expect(await page.locator('.hits mark').allTextContents()).toEqual([word]);
+    }
+    expect(await page.locator('.hits bdi').allTextContents()).toEqual([
+      'عادل',
+      'ערוץ (general)',
+      'Acme',
+    ]);
+    await search('quagga before:soon');
+    await page.getByText('Without effect: before:soon').waitFor();
+    expect(await said.count()).toBe(50);
+    await page.getByRole('button', { name: 'Show more' }).click();
+    await expect.poll(() => said.count()).toBe(51);
+    await page.getByLabel('Order').selectOption('newest');
+    await search('quagga');
+    expect((await said.allTextContents()).slice(0, 2)).toEqual(['quagga 50', 'quagga 49']);
+    await search('axolotl');
+    await page.getByText('Nothing was found').waitFor();
+    await search('-quagga');
+    await page.getByRole('alert').getByText('must have a word').waitFor();
+    expect(browser.refusals()).toEqual([expect.stringContaining('422')]);
+    await page.getByLabel('Workspace').selectOption({ index: 1 });
+    await search('-quagga');
+    await said.first().waitFor();
   });
 
   it.each(['light', 'dark'] as const)(
@@ -237,7 +306,7 @@ describeInBrowser('the pages of the console', () => {
     await page.route(failing, (route) =>
       route.fulfill({ status: 503, contentType: 'application/problem+json', json: problem }),
     );
-    for (const place of places.filter((one) => one !== '/console/journey')) {
+    for (const place of places.filter((one) => !waiting.includes(one))) {
       await visit(page, place);
       await page.getByRole('alert').getByText('The database is away; try again').first().waitFor();
     }

@@ -17,6 +17,7 @@ import { operatorRoutes } from './operators.ts';
 import { rebuildRoutes } from './rebuilds.ts';
 import { replayRoutes } from './replays.ts';
 import { scheduleControlRoutes, scheduleRoutes } from './schedules.ts';
+import { opsSearchRoutes } from './search.ts';
 import { sessionRoutes } from './session.ts';
 import { streamRoutes } from './stream.ts';
 import { opsSubscriberRoutes } from './subscribers.ts';
@@ -25,7 +26,7 @@ import { workspaceKeyRoutes } from './workspace-keys.ts';
 import { opsWorkspaceRoutes } from './workspaces.ts';
 
 const failures = [deadLetterRoutes, workflowRoutes];
-const looks = [opsEventRoutes, opsEventTypeRoutes, opsWorkspaceRoutes];
+const looks = [opsEventRoutes, opsEventTypeRoutes, opsSearchRoutes, opsWorkspaceRoutes];
 const customers = [opsEndpointRoutes, opsKeyRoutes, workspaceKeyRoutes];
 const operations = [replayRoutes, backfillRoutes, rebuildRoutes, operationRoutes];
 

@@ -51,7 +51,7 @@ test.each([
   ['comp*', 'my computer, comparing', 'my <mark>computer</mark>, <mark>comparing</mark>'],
   ['deploys', 'deploy, deployed', '<mark>deploy</mark>, <mark>deployed</mark>'],
   ['"roll back"', 'roll out, roll back', 'roll out, <mark>roll</mark> <mark>back</mark>'],
-  ['down -up', 'up and down', 'up and <mark>down</mark>'],
+  ['down -upper', 'upper and down', 'upper and <mark>down</mark>'],
   ['code', 'couponCode', 'coupon<mark>Code</mark>'],
 ])('a search for %j marks its words in %j', (typed, text, marked) => {
   expect(shown(text, typed)).toBe(marked);

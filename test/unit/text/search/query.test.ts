@@ -52,7 +52,16 @@ it.each([
   ['-京', true],
   ['-🍋', true],
   ['-from:ada', true],
+  ['-été', true],
+  ['-e-mail', true],
+  ['-"rf"', true],
+  ['-ср', true],
   ['--force', false],
+  ['-rf', false],
+  ['-la', false],
+  ['-v', false],
+  ['-9', false],
+  ['-v,', false],
   ['-x', false],
   ['-1', false],
   ['-12.5', false],
@@ -114,4 +123,24 @@ it('reads filters apart from words', () => {
     since: new Date('2024-01-01T00:00:00Z'),
     until: new Date('2024-02-01T00:00:00Z'),
   });
+});
+
+it('reads days in the zone that is told, and moments as they are', () => {
+  const read = (typed: string, zone: string) => readQuery(typed, zone).filters;
+  expect(read('before:2024-01-15 after:2024-01-10', 'Asia/Tokyo')).toMatchObject({
+    since: new Date('2024-01-10T15:00:00Z'),
+    until: new Date('2024-01-14T15:00:00Z'),
+  });
+  // The clock went forward in that month.
+  expect(read('after:2024-02 before:2024-04', 'America/New_York')).toMatchObject({
+    since: new Date('2024-03-01T05:00:00Z'),
+    until: new Date('2024-04-01T04:00:00Z'),
+  });
+  // Midnight was skipped on that day.
+  expect(read('before:2018-11-04', 'America/Sao_Paulo').until).toEqual(
+    new Date('2018-11-04T03:00:00Z'),
+  );
+  expect(read('before:2024-01-15T00:00:00Z', 'Asia/Tokyo').until).toEqual(
+    new Date('2024-01-15T00:00:00Z'),
+  );
 });
