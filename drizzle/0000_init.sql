@@ -27,6 +27,7 @@ CREATE TABLE "knockon"."debounces" (
 	"newest_at" timestamp with time zone,
 	"called_id" uuid,
 	"called_seq" bigint,
+	"look_at" timestamp with time zone DEFAULT now() + interval '1 day' NOT NULL,
 	CONSTRAINT "debounces_subscriber_workspace_id_key_pk" PRIMARY KEY("subscriber","workspace_id","key")
 );
 --> statement-breakpoint
@@ -574,6 +575,7 @@ ALTER TABLE "knockon"."schedule_runs" ADD CONSTRAINT "schedule_runs_schedule_sch
 ALTER TABLE "knockon"."schedules" ADD CONSTRAINT "schedules_workspace_id_workspaces_id_fk" FOREIGN KEY ("workspace_id") REFERENCES "knockon"."workspaces"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "knockon"."endpoints" ADD CONSTRAINT "endpoints_workspace_id_workspaces_id_fk" FOREIGN KEY ("workspace_id") REFERENCES "knockon"."workspaces"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "knockon"."api_keys" ADD CONSTRAINT "api_keys_workspace_id_workspaces_id_fk" FOREIGN KEY ("workspace_id") REFERENCES "knockon"."workspaces"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+CREATE INDEX "debounces_look" ON "knockon"."debounces" USING btree ("look_at");--> statement-breakpoint
 CREATE INDEX "events_workspace_id_id_index" ON "knockon"."events" USING btree ("workspace_id","id");--> statement-breakpoint
 CREATE INDEX "events_message_id_id_index" ON "knockon"."events" USING btree ("message_id","id");--> statement-breakpoint
 CREATE INDEX "events_uncommon" ON "knockon"."events" USING btree ("type","id") WHERE type <> 'message.created';--> statement-breakpoint

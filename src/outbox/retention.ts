@@ -14,6 +14,8 @@ export interface Retention {
 
 export interface Expired {
   idempotency_keys: number;
+  /** What was written down of keys that debounced effects are through with. */
+  debounces: number;
   dispatches: number;
   events: number;
 }
@@ -47,8 +49,9 @@ export async function expire(
   onEvents: (tx: TransactionSql, before: string) => Promise<void>,
   signal: AbortSignal,
 ): Promise<Expired> {
-  const expired: Expired = { idempotency_keys: 0, dispatches: 0, events: 0 };
+  const expired: Expired = { idempotency_keys: 0, debounces: 0, dispatches: 0, events: 0 };
   expired.idempotency_keys = await inBatches(pg, signal, deleteKeys);
+  expired.debounces = await inBatches(pg, signal, deleteDebounces);
   const settledMs = Math.min(
     eventsMs ?? Number.POSITIVE_INFINITY,
     receiptsMs ?? Number.POSITIVE_INFINITY,
@@ -103,6 +106,38 @@ async function deleteKeys(tx: TransactionSql): Promise<Batch> {
         order by created_at limit ${BATCH} for update skip locked
     ))`;
   return { looked_at: count, deleted: count, last: null };
+}
+
+/**
+ * What is written down of a key for a debounced effect, a day after it was changed, unless an event
+ * waits for another one or is tried. Then it is looked at again a day later.
+ */
+async function deleteDebounces(tx: TransactionSql): Promise<Batch> {
+  const [row] = await tx<Batch[]>`
+    with page as materialized (
+      select ctid as at, subscriber, newest_id, called_id from knockon.debounces
+      where look_at < now() order by look_at limit ${BATCH} for update skip locked
+    ), judged as materialized (
+      select p.at, exists (
+        select from unnest(array[p.newest_id, p.called_id]) as e (id)
+        where coalesce((select o.event_id from knockon.outbox o where o.event_id = e.id),
+            (select d.event_id from knockon.dispatch_events d where d.event_id = e.id limit 1))
+            is not null
+          and (select true from knockon.receipts r
+            where r.event_id = e.id and r.subscriber = p.subscriber) is null
+          and (select true from knockon.dead_letters l
+            where l.event_id = e.id and l.subscriber = p.subscriber limit 1) is null
+      ) as is_open from page p
+    ), gone as (
+      delete from knockon.debounces where ctid = any(array(
+        select at from judged where not is_open)) returning true
+    ), kept as (
+      update knockon.debounces set look_at = now() + interval '1 day'
+      where ctid = any(array(select at from judged where is_open))
+    )
+    select (select count(*) from page)::int as looked_at, (select count(*)
+      from gone)::int as deleted, null as last`;
+  return row ?? { looked_at: 0, deleted: 0, last: null };
 }
 
 /** What was scheduled and then cancelled. While it is scheduled nothing expires. */

@@ -1,4 +1,5 @@
-import { bigint, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { sql } from 'drizzle-orm';
+import { bigint, index, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import { moment, ownSchema } from './columns.ts';
 
 /** How far a debounced effect has come with a key: what waits, and what was done last. */
@@ -17,8 +18,13 @@ export const debounces = ownSchema.table(
     /** The last that the effect was called with. It stands for those before it. */
     called_id: uuid(),
     called_seq: bigint({ mode: 'number' }),
+    /** When it is looked whether it is over, and may be deleted. */
+    look_at: moment().notNull().default(sql`now() + interval '1 day'`),
   },
-  (t) => [primaryKey({ columns: [t.subscriber, t.workspace_id, t.key] })],
+  (t) => [
+    primaryKey({ columns: [t.subscriber, t.workspace_id, t.key] }),
+    index('debounces_look').on(t.look_at),
+  ],
 );
 
 /** Effects that did not happen by themselves: a later event of the key stands for this one. */

@@ -24,6 +24,7 @@ beforeEach(async () => {
 });
 afterEach(() => test.close());
 
+const nothing = { idempotency_keys: 0, debounces: 0, dispatches: 0, events: 0 };
 const run = (retention: Partial<Retention>) =>
   expire(
     test.database.pg,
@@ -54,8 +55,8 @@ describe('retention', () => {
     await test.database.pg`
       insert into knockon.idempotency_keys (workspace_id, key, request_hash, status, created_at)
       select knockon.uuidv7(), 'key ' || n, 'hash', 201, now() - n * interval '1 minute' from generate_series(1, 4000) n`;
-    expect(await run({})).toEqual({ idempotency_keys: 4000 - 1439, dispatches: 0, events: 0 });
-    expect(await run({})).toEqual({ idempotency_keys: 0, dispatches: 0, events: 0 });
+    expect(await run({})).toEqual({ ...nothing, idempotency_keys: 4000 - 1439 });
+    expect(await run({})).toEqual(nothing);
     expect(await rows()).toMatchObject({ events: 3, receipts: 3 });
   });
 
@@ -125,9 +126,8 @@ describe('retention', () => {
     await writeReceipts(test.database, 'search', events);
     await settle();
     expect(await run({ receiptsMs: await now(), eventsMs: 3_600_000 })).toEqual({
-      idempotency_keys: 0,
+      ...nothing,
       dispatches: 1,
-      events: 0,
     });
     expect(await rows()).toMatchObject({ events: 4, outbox: 0, receipts: 0 });
     expect(await run({ eventsMs: await now() })).toMatchObject({ events: 4 });
@@ -188,6 +188,29 @@ describe('retention', () => {
       valid: false,
       broken_at: { position: 1, reason: expect.stringMatching(/gone from the log/) },
     });
+  });
+
+  it('deletes what is written down of debounced keys, once nothing of them is open', async () => {
+    const { pg } = test.database;
+    const [done, dead, open] = (await dispatchMessages(test.database, 3, 'digest')).events;
+    const [dispatch] = await pg<{ id: string }[]>`select id from knockon.dispatches`;
+    await writeReceipts(test.database, 'digest', [done!]);
+    await writeDeadLetters(test.database, 'digest', dispatch!.id, [dead!]);
+    const note = (key: string, newest: string | null, called: string | null) => pg`
+      insert into knockon.debounces (subscriber, workspace_id, key, newest_id, called_id, look_at)
+      values ('digest', knockon.uuidv7(), ${key}, ${newest}, ${called}, now() - interval '1 s')`;
+    await note('done', null, done!);
+    await note('given up', null, dead!);
+    await note('tried', null, open!);
+    await note('waits', open!, done!);
+    await pg`
+      insert into knockon.debounces (subscriber, workspace_id, key, called_id, look_at)
+      select 'digest', knockon.uuidv7(), 'key ' || n, knockon.uuidv7(),
+        now() + (n - 2500) * interval '1 minute' from generate_series(1, 3000) n`;
+    expect(await run({})).toEqual({ ...nothing, debounces: 2 + 2500 });
+    expect(await run({})).toEqual(nothing);
+    const kept = await pg`select key from knockon.debounces where key !~ '^key' order by 1`;
+    expect(kept.map(({ key }) => key)).toEqual(['tried', 'waits']);
   });
 
   it('is done once by several relays at once, and nobody waits', async () => {

@@ -5,6 +5,7 @@ import { answer } from '../../../src/activities/runtime/run-effect.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import { readEventJourney } from '../../../src/ops/inspect/journey.ts';
 import { claim } from '../../../src/outbox/claim.ts';
+import { expire } from '../../../src/outbox/retention.ts';
 import { register } from '../../../src/outbox/subscribers.ts';
 import type { EffectCall } from '../../../src/transport/dispatch.ts';
 import { registration } from '../../../src/workers/effects.ts';
@@ -77,6 +78,13 @@ const call = (
     new AbortController().signal,
   );
 
+/** As maintenance does. @returns how many keys */
+const forget = async () => {
+  const never = { eventsMs: null, receiptsMs: null };
+  const stop = new AbortController().signal;
+  return (await expire(test_.database.pg, never, async () => {}, stop)).debounces;
+};
+
 const journey = async (effect: Effect, eventId: string) => {
   const which = { workspaceId: workspace, eventId };
   const found = await readEventJourney(test_.database, which, null);
@@ -133,6 +141,46 @@ describe.each([
     const young = await emitted(key('c'), [2]);
     await call(effect, { ...young, ids: [...old.ids, ...young.ids] });
     expect(seen).toEqual([2]);
+  });
+
+  test('waits after an event that was scheduled from its moment on', async () => {
+    const old = await emitted(key('s'), [1], 500);
+    await test_.database
+      .pg`update knockon.events set deliver_at = now() where id = any(${old.ids})`;
+    expect((await call(effect, old)).open).toMatchObject([{ state: 'later' }]);
+    await test_.database.pg`update knockon.events set deliver_at = now() - interval '2 hours'
+      where id = any(${old.ids})`;
+    await test_.database.pg`update knockon.debounces set newest_at = newest_at
+      - interval '2 hours', began_at = began_at - interval '2 hours'`;
+    expect(await call(effect, old)).toMatchObject({ done: 1 });
+  });
+
+  test('forgets a key a day after its last call, and loses no event by that', async () => {
+    const { pg } = test_.database;
+    const rows = async () =>
+      (
+        await pg`select true from knockon.debounces where key = ${key('f')}
+          and subscriber = ${effect.name}`
+      ).length;
+    const age = () => pg`update knockon.debounces set look_at = now() - interval '1 s'`;
+    const [late, last] = [await emitted(key('f'), [1], 3), await emitted(key('f'), [2], 2)];
+    await call(effect, last);
+    expect([await forget(), await rows()]).toEqual([0, 1]);
+    await age();
+    await forget();
+    expect(await rows()).toBe(0);
+    expect(await call(effect, late)).toMatchObject({ done: 1 });
+    expect(seen).toEqual([2, 1]);
+  });
+
+  test('loses no event of a key that is forgotten at that moment', async () => {
+    const keys = Array.from({ length: 20 }, (_, n) => key(`h${n}`));
+    for (const [n, one] of keys.entries()) await call(effect, await emitted(one, [n], 3));
+    const next = [];
+    for (const [n, one] of keys.entries()) next.push(await emitted(one, [100 + n], 2));
+    await test_.database.pg`update knockon.debounces set look_at = now() - interval '1 s'`;
+    await Promise.all([...next.map((one) => call(effect, one)), forget(), forget(), forget()]);
+    expect(seen.filter((n) => Number(n) >= 100)).toHaveLength(keys.length);
   });
 
   test('has keys apart, and does at once what has none', async () => {

@@ -3,7 +3,7 @@ import type { DomainEvent } from '../../../events/index.ts';
 import { groupBy } from '../../../group-by.ts';
 import { type Answer, type Effect, laterIn, type Open } from '../effect.ts';
 import { type DebouncePolicy, type Decision, decide } from './decide.ts';
-import { lockStates, writeMerges, writeStates } from './store.ts';
+import { lockStates, readMoments, writeMerges, writeStates } from './store.ts';
 
 /** Why an event waits, for operators. */
 const REASON = 'debounced: it is waited whether another event of its key comes';
@@ -67,8 +67,10 @@ async function sort(
     merged: new Map(),
     follows: new Map(),
   };
-  const keys = groupBy(events.filter(isKeyed), ({ workspace_id, key }) => `${workspace_id} ${key}`);
-  if (keys.size === 0) return sorted;
+  const keyed = events.filter(isKeyed);
+  if (keyed.length === 0) return sorted;
+  const keys = groupBy(keyed, ({ workspace_id, key }) => `${workspace_id} ${key}`);
+  const moments = await readMoments(tx, keyed);
   const locked = await lockStates(
     tx,
     subscriber,
@@ -76,10 +78,14 @@ async function sort(
   );
   for (const row of locked) {
     const own = keys.get(`${row.workspace_id} ${row.key}`) ?? [];
-    const keyed = own
-      .map(({ id, seq, timestamp }) => ({ id, seq: seq!, at: Date.parse(timestamp) }))
+    const inOrder = own
+      .map(({ id, seq, timestamp }) => ({
+        id,
+        seq: seq!,
+        at: moments.get(id) ?? Date.parse(timestamp),
+      }))
       .sort((a, b) => a.seq - b.seq);
-    const { state, decisions } = decide(row.state, keyed, row.fate, row.now, policy);
+    const { state, decisions } = decide(row.state, inOrder, row.fate, row.now, policy);
     row.state = state;
     for (const event of own) put(sorted, event, decisions.get(event.id)!);
   }

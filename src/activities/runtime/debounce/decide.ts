@@ -9,7 +9,7 @@ export interface DebouncePolicy {
   most_ms: number;
 }
 
-/** An event of the key. `at` is its time in the log, in ms since 1970. */
+/** An event of the key. `at` is when it was to be dispatched, in ms since 1970. */
 export interface KeyedEvent {
   id: string;
   seq: number;

@@ -34,7 +34,8 @@ const fateOf = (event: string, subscriber: string) => sql`case
 const ms = (column: string) => sql`extract(epoch from ${sql.raw(column)})::float8 * 1000`;
 
 /**
- * Locks what is written down of these events' keys, in one order; makes what is not there.
+ * Locks what is written down of these events' keys, in one order; makes what is not there. The lock
+ * comes by an update: what is over may be deleted at any moment until then.
  *
  * @param events one a key
  */
@@ -47,20 +48,17 @@ export async function lockStates(
   const keys = sql.param(events.map(({ key }) => key));
   const those = sql`unnest(${workspaces}::uuid[], ${keys}::text[]) as t (workspace_id, key)`;
   await tx.execute(sql`
-    insert into knockon.debounces (subscriber, workspace_id, key)
+    insert into knockon.debounces as d (subscriber, workspace_id, key)
     select ${subscriber}, workspace_id, key from ${those} order by workspace_id, key
-    on conflict do nothing`);
+    on conflict (subscriber, workspace_id, key) do update set look_at = d.look_at`);
   const rows = await tx.execute<Row>(sql`
-    with locked as materialized (
-      select d.* from knockon.debounces d join ${those} using (workspace_id, key)
-      where d.subscriber = ${subscriber} order by d.workspace_id, d.key for update of d
-    )
     select workspace_id, key, ${ms('began_at')} as began_at, newest_id,
       newest_seq::float8 as newest_seq, ${ms('newest_at')} as newest_at, called_id,
       called_seq::float8 as called_seq, ${ms('clock_timestamp()')} as now,
       ${fateOf('newest_id', subscriber)} as newest_fate,
       ${fateOf('called_id', subscriber)} as called_fate
-    from locked`);
+    from knockon.debounces d join ${those} using (workspace_id, key)
+    where d.subscriber = ${subscriber}`);
   return rows.map(lockedOf);
 }
 
@@ -90,7 +88,7 @@ export async function writeStates(
   await tx.execute(sql`
     update knockon.debounces d set began_at = ${at('t.began_at')}, newest_id = t.newest_id,
       newest_seq = t.newest_seq, newest_at = ${at('t.newest_at')}, called_id = t.called_id,
-      called_seq = t.called_seq
+      called_seq = t.called_seq, look_at = now() + interval '1 day'
     from unnest(
       ${column((s) => s.workspace_id)}::uuid[], ${column((s) => s.key)}::text[],
       ${column((s) => s.state.began_at)}::float8[],
@@ -101,6 +99,21 @@ export async function writeStates(
       ${column((s) => s.state.called?.seq ?? null)}::bigint[]
     ) as t (workspace_id, key, began_at, newest_id, newest_seq, newest_at, called_id, called_seq)
     where d.subscriber = ${subscriber} and d.workspace_id = t.workspace_id and d.key = t.key`);
+}
+
+/**
+ * When each of these was to be dispatched: its moment, where it had been scheduled.
+ *
+ * @returns by their ids, in ms since 1970
+ */
+export async function readMoments(
+  tx: Transaction,
+  events: DomainEvent[],
+): Promise<Map<string, number>> {
+  const rows = await tx.execute<{ id: string; at: number }>(sql`
+    select id, ${ms('coalesce(deliver_at, timestamp)')} as at from knockon.events
+    where id = any(${sql.param(events.map(({ id }) => id))}::uuid[])`);
+  return new Map(rows.map(({ id, at }) => [id, at]));
 }
 
 /** Notes which event stands for each of these. Their receipts are written by the call itself. */
