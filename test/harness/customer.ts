@@ -50,7 +50,7 @@ export class Customer {
 
   /** Posts a message; a key makes it safe to repeat. */
   async post(
-    message: { author?: string; text?: string } = {},
+    message: { author?: string; text?: string; deliver_at?: string } = {},
     key?: string,
   ): Promise<Answer['body']> {
     const path = `/v1/channels/${this.channelId}/messages`;
@@ -66,8 +66,8 @@ export class Customer {
   }
 
   /** Posts until the API has taken it, whatever happens to it meanwhile; the text is the key. */
-  async postPersistently(text: string): Promise<void> {
-    await vi.waitFor(() => this.post({ text }, text), soon);
+  async postPersistently(text: string, deliver_at?: string): Promise<void> {
+    await vi.waitFor(() => this.post({ text, deliver_at }, text), soon);
   }
 
   /** The states of a message's effects, by subscriber, for its event of that type. */

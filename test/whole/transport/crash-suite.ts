@@ -43,21 +43,26 @@ export function crashes(transport: Config['KNOCKON_TRANSPORT']): void {
   afterAll(() => receiver?.stop());
 
   /** Posts a few messages at once, as clients who ask again until they are answered. */
-  const postGroup = () =>
-    Promise.all(Array.from({ length: GROUP }, () => acme.postPersistently(`message ${++posted}`)));
+  const postGroup = (deliver_at?: string) =>
+    Promise.all(
+      Array.from({ length: GROUP }, () =>
+        acme.postPersistently(`message ${++posted}`, deliver_at),
+      ),
+    );
 
   /** Which events have been sent to the endpoint, each once. */
   const delivered = () => [...new Set(receiver.requests.map(({ event }) => event.id))];
 
   describe('a dispatcher killed', () => {
-    it.each<CrashPoint>(['after-commit', 'after-claim', 'after-start'])(
+    it.each<CrashPoint>(['after-commit', 'after-promote', 'after-claim', 'after-start'])(
       '%s loses and doubles nothing',
       async (point) => {
         await settled(knockon.current);
         await api.stop();
         api = await knockon.current.start('api', { KNOCKON_CRASH: point });
         acme.url = api.url;
-        const group = postGroup();
+        const isLater = point === 'after-promote';
+        const group = postGroup(isLater ? new Date(Date.now() + 1000).toISOString() : undefined);
         expect(await api.exit()).toEqual({ code: null, signal: 'SIGKILL' });
         api = await knockon.current.start('api');
         acme.url = api.url;
