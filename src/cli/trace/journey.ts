@@ -20,6 +20,10 @@ export interface EventView {
   type: string;
   key: string | null;
   timestamp: string;
+  /** Where it was emitted for later; then `state` says whether that moment has come. */
+  deliver_at?: string;
+  state?: 'scheduled' | 'due' | 'cancelled';
+  cancelled_at?: string;
   dispatched_at: string | null;
   workflow: { id: string; run_id: string | null; url: string | null } | null;
   effects: EffectView[];
@@ -38,11 +42,18 @@ export type Traced = { id: string } | { key: string };
 /** Most events of a key that are shown. */
 const MOST = 20;
 
+/** As far as an effect has come. */
+type Ending = Pick<EffectView, 'state'>;
+
+/** What an event waits for: its moment, then its effects. */
+const endingsOf = ({ state, effects }: EventView): Ending[] =>
+  state === 'scheduled' ? [{ state: 'waiting' }] : effects;
+
 /** Whether an effect has come to its end: by itself nothing will change any more. */
-export const isSettled = ({ state }: EffectView) => state === 'done' || state === 'failed';
+export const isSettled = ({ state }: Ending) => state === 'done' || state === 'failed';
 
 /** Whether an effect needs nothing but time: a durable timer may run for days. */
-export const isAtRest = (effect: EffectView) => isSettled(effect) || effect.state === 'waiting';
+export const isAtRest = (effect: Ending) => isSettled(effect) || effect.state === 'waiting';
 
 /** @throws CommandError where there is nothing of that id or key; else ApiProblem */
 export async function readJourney(api: Api, traced: Traced): Promise<JourneyView> {
@@ -74,7 +85,8 @@ async function readKey(api: Api, key: string): Promise<JourneyView> {
 }
 
 /**
- * A journey, now and each time it has changed, until `until` holds for every effect.
+ * A journey, now and each time it has changed, until `until` holds for every effect. An event that
+ * is scheduled waits, as an effect with a timer does.
  *
  * @param options.every milliseconds between two looks (default 100; after ten seconds it is a
  * second)
@@ -85,7 +97,7 @@ export async function* followJourney(
   api: Api,
   traced: Traced,
   options: {
-    until: (effect: EffectView) => boolean;
+    until: (effect: Ending) => boolean;
     every?: number;
     atMost?: number;
     signal?: AbortSignal;
@@ -98,9 +110,9 @@ export async function* followJourney(
     const now = JSON.stringify(journey);
     if (now !== before) yield journey;
     before = now;
-    const effects = journey.events.flatMap((event) => event.effects);
+    const endings = journey.events.flatMap(endingsOf);
     const elapsed = Date.now() - began;
-    if (effects.every(options.until) || elapsed > (options.atMost ?? Number.POSITIVE_INFINITY))
+    if (endings.every(options.until) || elapsed > (options.atMost ?? Number.POSITIVE_INFINITY))
       return;
     await wait(elapsed > 10_000 ? 1000 : (options.every ?? 100), undefined, {
       signal: options.signal,
@@ -108,11 +120,14 @@ export async function* followJourney(
   }
 }
 
-/** Milliseconds from the event to the end of its effect; null before. */
+/** Milliseconds from the event's moment to the end of its effect; null before. */
 export function elapsed(event: EventView, effect: EffectView): number | null {
   return effect.completed_at === null
     ? null
-    : Math.max(0, Date.parse(effect.completed_at) - Date.parse(event.timestamp));
+    : Math.max(
+        0,
+        Date.parse(effect.completed_at) - Date.parse(event.deliver_at ?? event.timestamp),
+      );
 }
 
 const SIGNS = {
@@ -147,21 +162,29 @@ export function showJourney(terminal: Terminal, journey: JourneyView): string {
 }
 
 function showEvent(terminal: Terminal, event: EventView): string {
-  const { workflow, dispatched_at } = event;
-  // Where another transport than Temporal sees to it, there is nothing to follow.
-  const where = workflow
-    ? [`  workflow ${workflow.url ?? workflow.id}`]
-    : dispatched_at
-      ? []
-      : ['  not dispatched yet'];
-  const nobody = event.effects.length === 0 ? ['  nobody subscribes to it'] : [];
+  const isDue = event.state === undefined || event.state === 'due';
+  const nobody = isDue && event.effects.length === 0 ? ['  nobody subscribes to it'] : [];
   return [
     `${styled(terminal, 'bold', event.type)}  ${event.timestamp}  (event ${event.id})`,
     ...(event.key ? [`  key ${event.key}`] : []),
-    ...where,
+    ...whereIs(event),
     ...nobody,
     ...byCompletion(event.effects).map((effect) => showEffect(terminal, event, effect)),
   ].join('\n');
+}
+
+function whereIs({
+  state,
+  deliver_at,
+  cancelled_at,
+  workflow,
+  dispatched_at,
+}: EventView): string[] {
+  if (state === 'scheduled') return [`  scheduled for ${deliver_at}`];
+  if (state === 'cancelled') return [`  cancelled at ${cancelled_at}, was for ${deliver_at}`];
+  if (workflow) return [`  workflow ${workflow.url ?? workflow.id}`];
+  // Where another transport than Temporal sees to it, there is nothing to follow.
+  return dispatched_at ? [] : ['  not dispatched yet'];
 }
 
 /** Those that are through in the order they got there, then the others. */

@@ -35,6 +35,8 @@ Examples:
   $ knockon trace --key invoice-42
   $ knockon trace 01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70 --json | jq '.events[].effects[].state'
 
+An event that is scheduled says for when. --follow stays until that moment, and then as for others.
+
 With --follow --json there is a line of JSON for each change. The last one is the final state.
 
 Exit codes: 0 shown; 1 no such message or event, the API can't be reached, or an effect failed (--follow);
@@ -110,10 +112,9 @@ export async function follow(
   const failed =
     last?.events.flatMap((event) => event.effects).filter((effect) => effect.state === 'failed') ??
     [];
-  if (!json)
-    terminal.out(
-      failed.length === 0 ? 'Everything is done.' : `${failed.length} failed, the rest is done.`,
-    );
+  const isCancelled = last?.events.every(({ state }) => state === 'cancelled');
+  const end = isCancelled ? 'Cancelled: nothing happens because of it.' : 'Everything is done.';
+  if (!json) terminal.out(failed.length === 0 ? end : `${failed.length} failed, the rest is done.`);
   return failed.length === 0 ? EXIT.done : EXIT.failed;
 }
 
@@ -124,6 +125,8 @@ function* changes(terminal: Terminal, before: JourneyView, now: JourneyView): Ge
     ),
   );
   for (const event of now.events) {
+    const old = before.events.find(({ id }) => id === event.id);
+    if (old?.state !== event.state) yield `${event.type}  ${event.state}`;
     for (const effect of event.effects) {
       if (!known.has(JSON.stringify([event.id, effect])))
         yield `${event.type}${showEffect(terminal, event, effect)}`;

@@ -92,6 +92,46 @@ test('an event that another transport than Temporal sees to names no workflow, a
   expect(text).toContain('done after 5 ms');
 });
 
+const scheduled = (rest: Partial<EventView> = {}): JourneyView => {
+  const deliver_at = '2026-03-01T12:00:00.000Z';
+  const waits = { deliver_at, state: 'scheduled', dispatched_at: null, workflow: null } as const;
+  return { events: [{ ...journey([]).events[0]!, ...waits, ...rest }] };
+};
+
+test('an event that is scheduled or was cancelled says so, and nothing of subscribers', () => {
+  const text = showJourney(aTerminal(), scheduled());
+  expect(text).toContain('scheduled for 2026-03-01T12:00:00.000Z');
+  expect(text).not.toMatch(/nobody|not dispatched/);
+  const cancelled_at = '2026-02-01T12:00:00.000Z';
+  expect(showJourney(aTerminal(), scheduled({ state: 'cancelled', cancelled_at }))).toContain(
+    `cancelled at ${cancelled_at}`,
+  );
+});
+
+test('an effect’s time counts from the moment that its event was for', () => {
+  const effects = [{ ...done('audit', 0), completed_at: '2026-03-01T12:00:00.020Z' }];
+  const text = showJourney(aTerminal(), scheduled({ state: 'due', dispatched_at: began, effects }));
+  expect(text).toContain('done after 20 ms');
+});
+
+test('following an event that is scheduled goes on until its effects are done', async () => {
+  const terminal = aTerminal();
+  const due = { state: 'due', dispatched_at: began } as const;
+  const effects = [{ ...done('audit', 0), completed_at: '2026-03-01T12:00:00.020Z' }];
+  standIn.journeys = [
+    scheduled(),
+    scheduled({ ...due, effects: [open('audit', 'running')] }),
+    scheduled({ ...due, effects }),
+  ];
+  expect(await follow(api, { id }, terminal)).toBe(0);
+  expect(terminal.said.slice(1).map((line) => line.replace(/ +/g, ' '))).toEqual([
+    'message.created due',
+    'message.created … audit running',
+    'message.created ✓ audit done after 20 ms',
+    'Everything is done.',
+  ]);
+});
+
 test('following prints each change once and ends when all is done', async () => {
   const terminal = aTerminal();
   standIn.journeys = [
