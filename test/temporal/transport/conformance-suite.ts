@@ -3,6 +3,7 @@ import type { Config } from '../../../src/settings/config.ts';
 import { TransportFixture } from './fixture.ts';
 import { dispatched } from './suite/dispatched.ts';
 import { httpSubscribers } from './suite/http-subscribers.ts';
+import { later } from './suite/later.ts';
 import { openEvents } from './suite/open-events.ts';
 import { subscribers } from './suite/subscribers.ts';
 import { targets } from './suite/targets.ts';
@@ -26,6 +27,7 @@ export function conformance(transport: Config['KNOCKON_TRANSPORT']): void {
   httpSubscribers(fixture);
   workers(fixture);
   openEvents(fixture);
+  later(fixture);
   wholeCalls(fixture);
   targets(fixture);
 }
