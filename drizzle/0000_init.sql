@@ -410,6 +410,7 @@ CREATE TABLE "knockon"."subscribers" (
 	"batch" integer NOT NULL,
 	"timeout_ms" integer NOT NULL,
 	"retry" jsonb NOT NULL,
+	"debounce" jsonb,
 	"again" text DEFAULT 'never' NOT NULL,
 	"registered_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
@@ -1512,6 +1513,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       WHEN 'description' THEN '`description` must be a string of at most 1000 characters'
       WHEN 'ordering' THEN '`ordering` must be "none": only effects that Knock-on''s own workers '
         || 'host, and subscribers over HTTP, get events in order'
+      WHEN 'debounce' THEN '`debounce` is for effects that Knock-on''s own workers host, and for '
+        || 'subscribers over HTTP: leave it out'
       WHEN 'batch' THEN '`batch` must be a whole number from 1 to 2000'
       WHEN 'timeout_ms' THEN '`timeout_ms` must be a whole number from 1000 to 86400000'
       WHEN 'retry' THEN '`retry` must be an object of `attempts` (0: without end), `initial_ms`, '

@@ -206,6 +206,12 @@ export type SubscriberStatus = {
     batch: number;
     timeout: string;
     attempts: number;
+    /** Null: each event is for itself. */
+    debounce: {
+      by: 'key';
+      wait: string;
+      most: string;
+    } | null;
     changed_at: string;
     /** Set while it fails: one request at a time tries it then. */
     failing_since: string | null;
@@ -469,6 +475,17 @@ export type HttpSubscriber = {
   timeout?: string;
   /** Tries of an event before it is a dead letter; 0: without end. */
   attempts?: number;
+  /**
+   * The last event of a key stands for those before it: it is posted once none
+   * has come for `wait`, or the oldest has waited for `most`. Null: each event is
+   * for itself.
+   */
+  debounce?: {
+    by?: 'key';
+    wait: string;
+    /** Default: ten times `wait`, a day at most. */
+    most?: string;
+  } | null;
 };
 
 export type RotatedSubscriberSecret = {

@@ -28,6 +28,8 @@ export interface Registration extends SubscriberSpec {
   /** Event types, or `*` for all. */
   event_types: string[];
   ordering: 'none' | 'key' | 'exclusive';
+  /** The last event of a key stands for those before it (default: each is for itself). In ms. */
+  debounce?: { wait_ms: number; most_ms: number };
   /** Whether a replay may do again what is done (default `never`). */
   again?: 'freely' | 'asked' | 'never';
 }
@@ -71,14 +73,15 @@ export async function writeRegistration(tx: TransactionSql, r: Registration): Pr
   const host = r.host ?? 'effects';
   const written = await tx`
     insert into knockon.subscribers (name, description, event_types, task_queue, activity, host,
-      ordering, batch, timeout_ms, retry, again)
+      ordering, batch, timeout_ms, retry, debounce, again)
     values (${r.name}, ${r.description}, ${r.event_types}, ${r.task_queue}, ${r.activity}, ${host},
-      ${r.ordering}, ${r.batch}, ${r.timeout_ms}, ${tx.json({ ...r.retry })}, ${r.again ?? 'never'})
+      ${r.ordering}, ${r.batch}, ${r.timeout_ms}, ${tx.json({ ...r.retry })},
+      ${r.debounce ? tx.json({ ...r.debounce }) : null}, ${r.again ?? 'never'})
     on conflict (name) do update set description = excluded.description,
       event_types = excluded.event_types, task_queue = excluded.task_queue,
       activity = excluded.activity, ordering = excluded.ordering, batch = excluded.batch,
-      timeout_ms = excluded.timeout_ms, retry = excluded.retry, again = excluded.again,
-      registered_at = now()
+      timeout_ms = excluded.timeout_ms, retry = excluded.retry, debounce = excluded.debounce,
+      again = excluded.again, registered_at = now()
     where subscribers.host = excluded.host
     returning true`;
   if (written.length > 0) return;

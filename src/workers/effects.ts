@@ -271,7 +271,7 @@ async function locksOf({ config, database, log }: Hosting): Promise<Locks> {
 
 /** An effect's row. */
 export function registration(effect: Effect): Registration {
-  const { name, description, on, task_queue, ordering, batch, timeout_ms, retry, again } = effect;
+  const { name, description, on, task_queue, ordering, batch, timeout_ms, retry } = effect;
   return {
     name,
     description,
@@ -282,6 +282,7 @@ export function registration(effect: Effect): Registration {
     batch,
     timeout_ms,
     retry,
-    again,
+    debounce: effect.debounce,
+    again: effect.again,
   };
 }

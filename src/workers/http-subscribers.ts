@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Sql } from 'postgres';
+import type { DebouncePolicy } from '../activities/runtime/debounce/decide.ts';
 import type { Effect } from '../activities/runtime/effect.ts';
 import type { Database } from '../db/client.ts';
 import { createSeal, type Seal } from '../seal.ts';
@@ -37,6 +38,7 @@ interface Row {
   ordering: Effect['ordering'];
   batch: number;
   retry: RetryPolicy;
+  debounce: DebouncePolicy | null;
   timeout_ms: number;
   secret: string;
 }
@@ -77,7 +79,7 @@ export async function httpSubscribersAmong(pg: Sql, names: string[]): Promise<st
 /** A retired one is needed as long as the operation runs that sees to what it has open. */
 const readRows = (pg: Sql, only: string[] | undefined) => pg<Row[]>`
   select s.name, s.description, s.event_types, s.task_queue, s.ordering, s.batch, s.retry,
-    h.timeout_ms, h.secret
+    s.debounce, h.timeout_ms, h.secret
   from knockon.http_subscribers h join knockon.subscribers s on s.name = h.name
   where ${only === undefined ? pg`true` : pg`s.name = any(${only})`} and (
     s.retired_at is null or exists (select from knockon.operations o

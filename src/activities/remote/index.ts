@@ -4,6 +4,7 @@ import { callTimeout } from '../../db/schema/http-subscribers.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import type { Seal } from '../../seal.ts';
 import type { RetryPolicy } from '../../transport/dispatch.ts';
+import type { DebouncePolicy } from '../runtime/debounce/decide.ts';
 import {
   defineEffect,
   type Effect,
@@ -30,6 +31,8 @@ export interface RemoteOptions {
   /** Longest time of a request, in ms. */
   timeout_ms: number;
   retry: RetryPolicy;
+  /** Null: each event is for itself. */
+  debounce?: DebouncePolicy | null;
 }
 
 export interface RemoteDependencies {
@@ -80,7 +83,8 @@ export function remote(options: RemoteOptions, deps: RemoteDependencies): Effect
       return await new Request(name, receiver, { ...deps, call, probe }).make(events);
     },
   });
-  return Object.freeze({ ...effect, retry: options.retry });
+  const { retry, debounce } = options;
+  return Object.freeze({ ...effect, retry, ...(debounce && { debounce }) });
 }
 
 /** All of them wait together. */

@@ -1,6 +1,7 @@
 import ms, { type StringValue } from 'ms';
 import type { z } from 'zod';
 import type { Database, Transaction } from '../../db/client.ts';
+import { LONGEST_DEBOUNCE } from '../../db/schema/debounces.ts';
 import type { DomainEvent, EventType } from '../../events/index.ts';
 import { refusedName } from '../../events/name.ts';
 import { effectQueue, type OpenOutcome, type RetryPolicy } from '../../transport/dispatch.ts';
@@ -110,9 +111,6 @@ type Given<S extends OwnSettings> = S extends z.ZodObject ? { settings: z.output
 
 /** Default and limit of `batch`. */
 const MOST_EVENTS = 2000;
-
-/** Longest that an event may wait for others, in ms. */
-const LONGEST_DEBOUNCE = 24 * 3_600_000;
 
 /** What every call is given beside its events. */
 export interface Call {

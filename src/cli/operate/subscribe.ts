@@ -13,6 +13,8 @@ interface SubscribeOptions extends OpsOptions {
   limit?: number;
   timeout?: string;
   attempts?: number;
+  debounce?: string;
+  debounceMost?: string;
   rotateSecret?: boolean;
   try?: boolean;
 }
@@ -28,6 +30,7 @@ Examples:
   $ knockon subscribe billing --url https://billing.example.com/events --on invoice.paid
   $ knockon subscribe ledger --url https://ledger.example.com/ --on invoice.paid,invoice.voided \\
       --ordering key --attempts 0
+  $ knockon subscribe carts --url https://carts.example.com/ --on cart.changed --debounce 30s
   $ knockon subscribe billing --try
   $ knockon subscribe billing --rotate-secret
 
@@ -53,6 +56,8 @@ export function subscribeCommand(program: Command): void {
     .option('--limit <n>', 'most events a second, of all workers together', numberIn)
     .option('--timeout <time>', 'longest time of a request, 1s to 5m (default: 30s)')
     .option('--attempts <n>', 'tries of an event; 0: without end (default: 20)', numberIn)
+    .option('--debounce <wait>', "only a key's last event, once none has come for so long: 30s")
+    .option('--debounce-most <time>', 'longest that one waits then (default: ten times as long)')
     .option('--rotate-secret', 'replace its secret; the old one signs too for 24 hours')
     .option('--try', 'send it a signed call without events, and show what it answers')
     .addHelpText('after', MORE);
@@ -90,7 +95,11 @@ async function put({ api, terminal, options }: Ops<SubscribeOptions>, name: stri
   const { url, on, description, ordering, batch, limit, timeout, attempts } = options;
   if (url === undefined || on === undefined)
     throw new CommandError('Give --url and --on: where it is, and what it gets.', EXIT.usage);
-  const body = { url, event_types: on, description, ordering, batch, timeout, attempts };
+  const { debounce: wait, debounceMost: most } = options;
+  if (most !== undefined && wait === undefined)
+    throw new CommandError('--debounce-most is for --debounce: say both.', EXIT.usage);
+  const debounce = wait === undefined ? undefined : { by: 'key', wait, most };
+  const body = { url, event_types: on, description, ordering, batch, timeout, attempts, debounce };
   const { body: status } = await api.send<SubscriberStatus & { secret?: string }>(
     'PUT',
     pathOf(name),

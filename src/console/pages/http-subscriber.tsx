@@ -115,6 +115,7 @@ function bodyOf(form: FormData, of: SubscriberStatus | undefined) {
     batch: number('batch'),
     timeout: written(form, 'timeout'),
     attempts: number('attempts'),
+    debounce: of?.http?.debounce ?? null,
   };
 }
 
@@ -194,6 +195,7 @@ function Called({ by }: { by: HttpState }) {
       <dt>Requests</dt>
       <dd>
         up to {by.batch} events, {by.timeout} at most; ordering: {by.ordering}
+        {by.debounce && `; of a key the last event in ${by.debounce.wait}, or ${by.debounce.most}`}
       </dd>
       {by.failing_since && (
         <>

@@ -2,6 +2,9 @@ import { sql } from 'drizzle-orm';
 import { bigint, index, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import { moment, ownSchema } from './columns.ts';
 
+/** Longest that an event may wait for others, in ms. */
+export const LONGEST_DEBOUNCE = 24 * 3_600_000;
+
 /** How far a debounced effect has come with a key: what waits, and what was done last. */
 export const debounces = ownSchema.table(
   'debounces',

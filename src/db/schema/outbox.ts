@@ -107,6 +107,8 @@ export const subscribers = ownSchema.table('subscribers', {
   retry: jsonb()
     .$type<{ attempts: number; initial_ms: number; max_ms: number; backoff: number }>()
     .notNull(),
+  /** The last event of a key stands for those before it; null: it is not debounced. In ms. */
+  debounce: jsonb().$type<{ wait_ms: number; most_ms: number }>(),
   /**
    * Whether what is done may be done again: without further ado, where somebody insists, or never.
    */

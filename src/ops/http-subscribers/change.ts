@@ -26,6 +26,8 @@ export interface HttpSubscriber {
   call_timeout_ms: number;
   /** Tries of an event in all; 0: without end. */
   attempts: number;
+  /** The last event of a key stands for those before it. Unset: each is for itself. */
+  debounce?: Registration['debounce'];
   task_queue: string;
   by: string;
 }
@@ -71,6 +73,7 @@ const registrationOf = (given: HttpSubscriber): Registration => ({
   batch: given.batch,
   timeout_ms: given.call_timeout_ms,
   retry: { attempts: given.attempts, ...RETRY },
+  debounce: given.debounce,
   again: given.ordering === 'none' ? 'asked' : 'never',
 });
 

@@ -1,5 +1,5 @@
 import type { Sql } from 'postgres';
-import type { SubscriberHost } from '../../outbox/subscribers.ts';
+import type { Registration, SubscriberHost } from '../../outbox/subscribers.ts';
 import type { Poller, QueueState } from '../../transport/queues.ts';
 import {
   type Control,
@@ -41,6 +41,8 @@ export interface HttpState {
   /** Longest time of a request, such as `30s`. */
   timeout: string;
   attempts: number;
+  /** Null: each event is for itself. */
+  debounce: { by: 'key'; wait: string; most: string } | null;
   changed_at: string;
   /** Set while it fails: one request at a time tries whether it works again. */
   failing_since: string | null;
@@ -122,6 +124,7 @@ interface HttpRow {
   batch: number;
   request_ms: number | null;
   attempts: number;
+  debounce: Registration['debounce'] | null;
   changed_at: Date | null;
   failing_since: Date | null;
   failing_cause: string | null;
@@ -131,7 +134,7 @@ interface HttpRow {
 
 function httpOf(row: HttpRow): HttpState | null {
   if (row.url === null) return null;
-  const { url, ordering, batch, attempts, failing_cause } = row;
+  const { url, ordering, batch, attempts, debounce, failing_cause } = row;
   const at = (moment: Date | null) => moment?.toISOString() ?? null;
   return {
     url,
@@ -139,6 +142,9 @@ function httpOf(row: HttpRow): HttpState | null {
     batch,
     timeout: durationOf(row.request_ms ?? 0),
     attempts,
+    debounce: debounce
+      ? { by: 'key', wait: durationOf(debounce.wait_ms), most: durationOf(debounce.most_ms) }
+      : null,
     changed_at: at(row.changed_at) ?? '',
     failing_since: at(row.failing_since),
     failing_cause,
@@ -239,7 +245,7 @@ const readRows = (pg: Sql, name?: string) => pg<Row[]>`
       as calls_have_ended, c.paused_at,
     c.paused_by, c.pause_reason, c.paused_until, c.per_second,
     s.retired_at, s.retired_by, s.retired_open, s.handed_to, s.retire_operation,
-    s.ordering, s.batch, (s.retry ->> 'attempts')::int as attempts, h.url,
+    s.ordering, s.batch, (s.retry ->> 'attempts')::int as attempts, s.debounce, h.url,
     h.timeout_ms as request_ms, h.changed_at, h.failing_since, h.failing_cause,
     case when greatest(h.probe_at, h.resting_until) > now()
       then greatest(h.probe_at, h.resting_until) end as next_try_at,

@@ -45,6 +45,18 @@ describe('an HTTP subscriber', () => {
     expect((await put({ ...asked, per_second: null })).body.per_second).toBeNull();
   });
 
+  it('is debounced where it is asked for, and not any more where it is not', async () => {
+    const given = await put({ ...asked, debounce: { by: 'key', wait: '30s', most: '5m' } });
+    expect(given.body.http.debounce).toEqual({ by: 'key', wait: '30s', most: '300s' });
+    expect((await put({ ...asked, debounce: { wait: '5h' } })).body.http.debounce).toEqual({
+      by: 'key',
+      wait: '18000s',
+      most: '86400s',
+    });
+    expect((await put({ ...asked, debounce: null })).body.http.debounce).toBeNull();
+    expect((await put(asked)).body.http.debounce).toBeNull();
+  });
+
   it('gets a new secret, and the old one signs too for a day', async () => {
     const before = await sealed();
     const { status, body } = await call('POST', `${path}/rotate_secret`);
@@ -87,6 +99,11 @@ describe('an HTTP subscriber', () => {
     [{ batch: 2.5 }, 'batch', /whole number from 1 to 1000/],
     [{ timeout: '6m' }, 'timeout', /from 1s to 5m/],
     [{ timeout: 30 }, 'timeout', /from 1s to 5m/],
+    [{ debounce: { by: 'type', wait: '1s' } }, 'debounce.by', /must be "key"/],
+    [{ debounce: { wait: 'long' } }, 'debounce.wait', /duration up to 24h/],
+    [{ debounce: { wait: '25h' } }, 'debounce.wait', /duration up to 24h/],
+    [{ debounce: { wait: '1m', most: '30s' } }, 'debounce.most', /not be shorter than `wait`/],
+    [{ debounce: { wait: '1m' }, ordering: 'key' }, 'debounce', /not for an ordered subscriber/],
     [{ attempts: -1 }, 'attempts', /whole number from 0 to 1000/],
     [{ ordering: 'channel' }, 'ordering', /none, key or exclusive/],
     [{ secret: 'mine' }, 'secret', /./],

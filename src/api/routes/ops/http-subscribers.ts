@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import ms, { type StringValue } from 'ms';
+import { LONGEST_DEBOUNCE } from '../../../db/schema/debounces.ts';
 import { callTimeout } from '../../../db/schema/http-subscribers.ts';
 import { SubscriberUnknownError } from '../../../ops/controls/controls.ts';
 import { limit } from '../../../ops/controls/limit.ts';
@@ -33,6 +34,29 @@ const timeout = z
   .refine((value) => value >= 1000 && value <= 300_000, { message: TIMES })
   .openapi({ type: 'string', example: '30s', description: 'Longest time of a request.' });
 
+const WAITS = 'must be a duration up to 24h, such as 30s or 5m';
+const wait = z
+  .string({ message: WAITS })
+  .regex(/^\d{1,8}(ms|s|m|h)$/, { message: WAITS })
+  .transform((text) => ms(text as StringValue))
+  .refine((value) => value > 0 && value <= LONGEST_DEBOUNCE, { message: WAITS })
+  .openapi({ type: 'string', example: '30s' });
+
+const debounce = z
+  .strictObject({
+    by: z.literal('key', { message: 'must be "key"' }).default('key'),
+    wait,
+    most: wait.optional().openapi({ description: 'Default: ten times `wait`, a day at most.' }),
+  })
+  .transform(({ wait, most }) => ({
+    wait_ms: wait,
+    most_ms: most ?? Math.min(10 * wait, LONGEST_DEBOUNCE),
+  }))
+  .refine(({ wait_ms, most_ms }) => most_ms >= wait_ms, {
+    path: ['most'],
+    message: 'must not be shorter than `wait`',
+  });
+
 const whole = (least: number, most: number) => {
   const message = `must be a whole number from ${least} to ${most}`;
   return z.int({ message }).min(least, { message }).max(most, { message });
@@ -64,6 +88,15 @@ const asked = z
       description: 'Tries of an event before it is a dead letter; 0: without end.',
       default: 20,
     }),
+    debounce: debounce.nullish().openapi({
+      description:
+        'The last event of a key stands for those before it: it is posted once none has come for ' +
+        '`wait`, or the oldest has waited for `most`. Null: each event is for itself.',
+    }),
+  })
+  .refine(({ ordering, debounce }) => ordering === 'none' || !debounce, {
+    path: ['debounce'],
+    message: 'is not for an ordered subscriber: what is merged is in no order; leave one out',
   })
   .openapi('HttpSubscriber');
 
@@ -153,13 +186,14 @@ export function httpSubscriberRoutes(deps: ApiDependencies) {
       await check(deps, name, given);
       const by = c.get('operator').name;
       const secret = newSecret();
-      const { timeout: timeout_ms, ...rest } = given;
+      const { timeout: timeout_ms, debounce, ...rest } = given;
       const isNew = await putHttpSubscriber(
         deps.database,
         {
           ...rest,
           name,
           by,
+          debounce: debounce ?? undefined,
           timeout_ms,
           call_timeout_ms: callTimeout(timeout_ms),
           task_queue: deps.taskQueueOf(name),

@@ -80,6 +80,10 @@ export const status = z
         batch: z.int(),
         timeout: z.string().openapi({ example: '30s' }),
         attempts: z.int(),
+        debounce: z
+          .object({ by: z.literal('key'), wait: z.string(), most: z.string() })
+          .nullable()
+          .openapi({ description: 'Null: each event is for itself.' }),
         changed_at: timestamp,
         failing_since: timestamp
           .nullable()

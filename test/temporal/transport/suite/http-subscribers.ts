@@ -93,6 +93,15 @@ export function httpSubscribers(fixture: TransportFixture): void {
       expect(letter!.reason).toContain('answered dead: unknown');
     });
 
+    it('that is debounced is posted the last event of a key alone', async () => {
+      await fixture.testbed.host(fixture.recordingEffect());
+      await subscribe({ batch: 100, debounce: { wait_ms: 1000, most_ms: 10_000 } });
+      const events = await fixture.testbed.post(5);
+      await fixture.testbed.dispatch();
+      await fixture.testbed.done(name, events);
+      expect(service.ids).toEqual(events.slice(-1));
+    });
+
     it('that does not answer holds up nobody beside it', async () => {
       const healthy = fixture.recordingEffect();
       await fixture.testbed.host(healthy);
