@@ -10,6 +10,7 @@ import { Receiver } from '../../harness/webhook-receiver.ts';
 const GROUP = 5;
 
 const deadlyWorker = fileURLToPath(new URL('./deadly-worker.ts', import.meta.url));
+const debouncedWorker = fileURLToPath(new URL('./debounced-worker.ts', import.meta.url));
 
 /**
  * What every transport must come through: real processes, each killed at one of the moments that
@@ -45,9 +46,7 @@ export function crashes(transport: Config['KNOCKON_TRANSPORT']): void {
   /** Posts a few messages at once, as clients who ask again until they are answered. */
   const postGroup = (deliver_at?: string) =>
     Promise.all(
-      Array.from({ length: GROUP }, () =>
-        acme.postPersistently(`message ${++posted}`, deliver_at),
-      ),
+      Array.from({ length: GROUP }, () => acme.postPersistently(`message ${++posted}`, deliver_at)),
     );
 
   /** Which events have been sent to the endpoint, each once. */
@@ -109,6 +108,37 @@ export function crashes(transport: Config['KNOCKON_TRANSPORT']): void {
           done: [{ text: 'harmless' }],
         });
       await supervised.stop();
+    });
+  });
+
+  describe('the worker of a debounced effect, killed', () => {
+    it('while events wait, and then in a call, loses none of them', async () => {
+      await settled(knockon.current);
+      const { pg } = knockon.current.database;
+      const dies = { TEST_DIES: 'called' };
+      const first = await knockon.current.startScript(debouncedWorker, dies);
+      for (let n = 0; n < 3; n += 1) await acme.postPersistently(`debounced ${n}`);
+      const waiting = async () =>
+        (await pg`select from knockon.attempts where subscriber = 'debounced'`).length;
+      await expect.poll(waiting, soon).toBe(3);
+      await first.kill();
+      const second = await knockon.current.startScript(debouncedWorker, dies);
+      expect(await second.exit()).toEqual({ code: null, signal: 'SIGKILL' });
+      const third = await knockon.current.startScript(debouncedWorker);
+      const outcome = async () => [
+        ...(await pg`
+          select e.payload->>'text' as text, of.payload->>'text' as merged_into
+          from knockon.receipts r join knockon.events e on e.id = r.event_id
+          left join knockon.merges m on m.event_id = e.id and m.subscriber = r.subscriber
+          left join knockon.events of on of.id = m.merged_into
+          where r.subscriber = 'debounced' order by e.seq`),
+      ];
+      await expect.poll(outcome, soon).toEqual([
+        { text: 'debounced 0', merged_into: 'debounced 2' },
+        { text: 'debounced 1', merged_into: 'debounced 2' },
+        { text: 'debounced 2', merged_into: null },
+      ]);
+      await third.stop();
     });
   });
 
