@@ -40,13 +40,12 @@ import { readSample, readTotals } from '../../../src/ops/status/sample.ts';
 import { verifyLedger } from '../../../src/ops/status/verify.ts';
 import { claim, reclaim } from '../../../src/outbox/claim.ts';
 import { expire } from '../../../src/outbox/retention.ts';
-import { Schedule } from '../../../src/outbox/schedule.ts';
 import { createSeal } from '../../../src/seal.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { aMessage, subscribe } from '../../harness/messaging.ts';
 import { aLongChain } from '../api/heavy-data.ts';
 import { runsEverything, runsNothing } from '../ops/ledger-rows.ts';
-import { aCrowd, aHistory, type History } from './long-history.ts';
+import { aHistory, type History } from './long-history.ts';
 import {
   fillNeighbouringTables,
   forget,
@@ -95,7 +94,6 @@ describe.each<[Statistics, Plans]>([
     await withoutAutovacuum(own.database);
     history = await aHistory(own.database, MESSAGES);
     beside = await fillNeighbouringTables(own.database, history);
-    await aCrowd(own.database, history, MESSAGES);
     await subscribe(
       own.database,
       ...['analytics', 'audit', 'cache', 'notifications', 'search', 'webhooks', 'newcomer'].map(
@@ -449,15 +447,6 @@ describe.each<[Statistics, Plans]>([
           'test',
           'test',
         ),
-    ],
-    ['takes what is due', () => new Schedule(database.pg, 500).promote(1000)],
-    [
-      'cancels',
-      async () => {
-        const [last] = await own.database.pg<{ id: string }[]>`
-          select id from knockon.scheduled order by deliver_at desc limit 1`;
-        await database.pg`select knockon.cancel(${last!.id})`;
-      },
     ],
     ['claims', () => claim(database.pg, 500)],
     ['claims again', () => reclaim(database.pg, 0)],
