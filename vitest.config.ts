@@ -30,8 +30,8 @@ export default defineConfig({
         name,
         globalSetup,
         include: [`test/${name}/**/*.test.ts`],
-        // Each starts processes, which a busy machine has wait for each other.
-        ...(name === 'whole' && { testTimeout: 120_000, hookTimeout: 180_000 }),
+        // Servers and processes that they start wait for each other on a busy machine.
+        ...(['temporal', 'whole'].includes(name) && { testTimeout: 120_000, hookTimeout: 180_000 }),
       },
     })),
   },

@@ -7,7 +7,7 @@ import { type Deployment, OPERATOR } from './processes.ts';
 /**
  * How long tests wait for what follows by itself; processes share two cores with the other tests.
  */
-export const soon = { timeout: 60_000, interval: 50 };
+export const soon = { timeout: 100_000, interval: 50 };
 
 // biome-ignore lint/suspicious/noExplicitAny: tests say what they expect of a body, and fail where it is not there
 export type Answer = { status: number; body: any };

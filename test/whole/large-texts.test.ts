@@ -40,4 +40,4 @@ it('a worker with little memory does every effect of many of the largest message
   for (const { name, done, dead } of subscribers)
     expect({ name, done, dead }).toEqual({ name, done: MESSAGES, dead: 0 });
   expect(worker.ended).toBeUndefined();
-});
+}, 240_000);
