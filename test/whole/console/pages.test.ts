@@ -12,7 +12,7 @@ const empty: Record<string, string | RegExp> = {
   '/console/failed': 'Nothing has been given up',
   '/console/jobs': 'No long work yet',
   '/console/events': 'The log is empty',
-  '/console/events?state=scheduled': 'No event',
+  '/console/events?state=scheduled': 'No such event',
   '/console/schedules': 'No schedule yet',
   '/console/journey': 'What became of a message?',
   '/console/search': 'What was said?',
