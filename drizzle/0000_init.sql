@@ -412,6 +412,8 @@ CREATE TABLE "knockon"."subscribers" (
 	"retry" jsonb NOT NULL,
 	"debounce" jsonb,
 	"again" text DEFAULT 'never' NOT NULL,
+	"workspace_concurrency" integer,
+	"workspace_per_second" double precision,
 	"registered_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"retired_at" timestamp with time zone,
@@ -537,6 +539,34 @@ CREATE TABLE "knockon"."endpoints" (
 	"disabled_at" timestamp with time zone,
 	"disabled_reason" text,
 	"disabled_by" text
+);
+--> statement-breakpoint
+CREATE TABLE "knockon"."workspace_calls" (
+	"subscriber" text NOT NULL,
+	"workspace_id" uuid NOT NULL,
+	"token" uuid NOT NULL,
+	"call" text NOT NULL,
+	"until" timestamp with time zone NOT NULL,
+	CONSTRAINT "workspace_calls_subscriber_workspace_id_token_pk" PRIMARY KEY("subscriber","workspace_id","token")
+);
+--> statement-breakpoint
+CREATE TABLE "knockon"."workspace_limits" (
+	"subscriber" text NOT NULL,
+	"workspace_id" uuid,
+	"concurrency" integer,
+	"per_second" double precision,
+	"changed_by" text NOT NULL,
+	"changed_at" timestamp with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "workspace_limits_of" UNIQUE NULLS NOT DISTINCT("subscriber","workspace_id")
+);
+--> statement-breakpoint
+CREATE TABLE "knockon"."workspace_turns" (
+	"subscriber" text NOT NULL,
+	"workspace_id" uuid NOT NULL,
+	"used_until" timestamp with time zone DEFAULT 'epoch' NOT NULL,
+	"queued_until" timestamp with time zone DEFAULT 'epoch' NOT NULL,
+	"call_ms" double precision,
+	CONSTRAINT "workspace_turns_subscriber_workspace_id_pk" PRIMARY KEY("subscriber","workspace_id")
 );
 --> statement-breakpoint
 CREATE TABLE "knockon"."api_keys" (
@@ -1829,6 +1859,116 @@ BEGIN
   WHERE failed > 0 OR (answer -> 'done')::numeric > 0
   ON CONFLICT (subscriber, since) DO UPDATE SET done = r.done + excluded.done,
     failed = r.failed + excluded.failed;
+END $$;--> statement-breakpoint
+-- How much of a call its workspaces may have now, which is counted as theirs at once. `may`: how
+-- many of their events. The rest comes again: the first after `wait_ms`, each further one `gap_ms`
+-- later, all of them within `most_ms`. What has `waited` goes before what comes anew. A workspace
+-- without a limit costs nothing.
+CREATE FUNCTION knockon.take_workspace_turns(
+  of_subscriber text, of_call text, of_token uuid, lasts_ms float8,
+  workspaces uuid[], events int[], waited boolean[]
+) RETURNS TABLE (workspace_id uuid, may int, wait_ms float8, gap_ms float8, most_ms float8)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  asking record;
+  turns record;
+  is_free boolean;
+  moment timestamptz;
+  queue timestamptz;
+BEGIN
+  -- In one order, so that two calls don't wait for each other in a circle.
+  FOR asking IN
+    SELECT a.id, a.events, a.waited,
+      coalesce(own.concurrency, every.concurrency, s.workspace_concurrency) AS concurrency,
+      coalesce(own.per_second, every.per_second, s.workspace_per_second) AS per_second
+    FROM unnest(workspaces, events, waited) AS a (id, events, waited)
+    JOIN knockon.subscribers s ON s.name = of_subscriber
+    LEFT JOIN knockon.workspace_limits own
+      ON own.subscriber = s.name AND own.workspace_id = a.id
+    LEFT JOIN knockon.workspace_limits every
+      ON every.subscriber = s.name AND every.workspace_id IS NULL
+    ORDER BY a.id
+  LOOP
+    workspace_id := asking.id;
+    may := asking.events;
+    wait_ms := 0;
+    gap_ms := 0;
+    most_ms := 60000;
+    IF asking.concurrency IS NULL AND asking.per_second IS NULL THEN
+      RETURN NEXT;
+      CONTINUE;
+    END IF;
+    INSERT INTO knockon.workspace_turns (subscriber, workspace_id)
+    VALUES (of_subscriber, asking.id) ON CONFLICT DO NOTHING;
+    SELECT t.used_until, t.queued_until, coalesce(t.call_ms, 250) AS call_ms INTO turns
+    FROM knockon.workspace_turns t
+    WHERE t.subscriber = of_subscriber AND t.workspace_id = asking.id FOR UPDATE;
+    moment := clock_timestamp();
+    queue := greatest(turns.queued_until, moment);
+    -- An attempt that was killed has had its turn.
+    IF turns.queued_until > moment AND NOT asking.waited AND NOT EXISTS (
+      SELECT FROM knockon.workspace_calls c WHERE c.subscriber = of_subscriber
+        AND c.workspace_id = asking.id AND c.call = of_call) THEN
+      may := 0;
+    END IF;
+    DELETE FROM knockon.workspace_calls c
+    WHERE c.subscriber = of_subscriber AND c.workspace_id = asking.id
+      AND (c.until < moment OR c.call = of_call);
+    is_free := asking.concurrency IS NULL OR asking.concurrency > (
+      SELECT count(*) FROM knockon.workspace_calls c
+      WHERE c.subscriber = of_subscriber AND c.workspace_id = asking.id);
+    IF NOT is_free THEN
+      may := 0;
+    END IF;
+    IF asking.per_second IS NOT NULL THEN
+      -- What was not used lasts for a second, or until it is one event.
+      turns.used_until := greatest(turns.used_until,
+        moment - make_interval(secs => greatest(1, 1 / asking.per_second)));
+      may := least(may, floor(extract(epoch FROM moment - turns.used_until)::float8
+        * asking.per_second + 0.001));
+      turns.used_until := turns.used_until + make_interval(secs => may / asking.per_second);
+    END IF;
+    IF may > 0 THEN
+      INSERT INTO knockon.workspace_calls (subscriber, workspace_id, token, call, until)
+      VALUES (of_subscriber, asking.id, of_token, of_call,
+        moment + make_interval(secs => lasts_ms / 1000));
+    END IF;
+    IF may < asking.events THEN
+      IF asking.per_second IS NULL OR NOT is_free THEN
+        queue := least(queue + make_interval(secs =>
+          turns.call_ms / coalesce(asking.concurrency, 1) / 1000), moment + interval '1 minute');
+        wait_ms := greatest(100, extract(epoch FROM queue - moment)::float8 * 1000);
+      ELSE
+        gap_ms := 1000 / asking.per_second;
+        queue := greatest(queue, turns.used_until);
+        wait_ms := extract(epoch FROM queue - moment)::float8 * 1000 + gap_ms;
+        most_ms := least(3600000, greatest(300000, gap_ms * (asking.events - may) / 8));
+        queue := greatest(turns.queued_until, least(
+          queue + make_interval(secs => gap_ms * (asking.events - may) / 1000),
+          moment + make_interval(secs => most_ms / 1000)));
+      END IF;
+    END IF;
+    UPDATE knockon.workspace_turns t SET used_until = turns.used_until, queued_until = queue
+    WHERE t.subscriber = of_subscriber AND t.workspace_id = asking.id;
+    RETURN NEXT;
+  END LOOP;
+END $$;--> statement-breakpoint
+-- The call has ended, after so long: its workspaces may have the next.
+CREATE FUNCTION knockon.end_workspace_turns(of_subscriber text, of_token uuid, took_ms float8)
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM FROM knockon.workspace_turns t
+  WHERE t.subscriber = of_subscriber AND t.workspace_id IN (
+    SELECT c.workspace_id FROM knockon.workspace_calls c
+    WHERE c.subscriber = of_subscriber AND c.token = of_token)
+  ORDER BY t.workspace_id FOR UPDATE;
+  WITH ended AS (
+    DELETE FROM knockon.workspace_calls c
+    WHERE c.subscriber = of_subscriber AND c.token = of_token RETURNING c.workspace_id
+  )
+  UPDATE knockon.workspace_turns t SET call_ms = coalesce(0.8 * t.call_ms + 0.2 * took_ms, took_ms)
+  FROM ended e WHERE t.subscriber = of_subscriber AND t.workspace_id = e.workspace_id;
 END $$;--> statement-breakpoint
 -- Everybody may call a function unless that is taken from them. These three only compute, and
 -- defaults of columns need the first.

@@ -193,6 +193,7 @@ export type SubscriberStatus = {
   processes: WorkerProcess[];
   /** Its limit in events a second. */
   per_second: number | null;
+  per_workspace: PerWorkspace;
   paused: {
     by: string;
     reason: string;
@@ -250,6 +251,22 @@ export type WorkerProcess = {
   running: number | null;
 };
 
+/** What one workspace may take of it at most; null: any number. */
+export type PerWorkspace = {
+  /** Calls at once that have events of the workspace, of all workers together. */
+  concurrency: number | null;
+  /** Events a second. */
+  per_second: number | null;
+  /** Those with limits of their own, by id; the first hundred. */
+  own: {
+    workspace_id: string;
+    /** Calls at once that have events of the workspace, of all workers together. */
+    concurrency: number | null;
+    /** Events a second. */
+    per_second: number | null;
+  }[];
+};
+
 export type ScaleAdvice = {
   name: string;
   backlog: number;
@@ -289,6 +306,8 @@ export type Limit = {
   /** Of all workers together; null: any number. */
   per_second: number | null;
 };
+
+export type WorkspaceLimit = unknown;
 
 export type Operation = {
   id: string;
@@ -1825,6 +1844,19 @@ export interface Operations {
     };
     answer: SubscriberStatus;
   };
+  /**
+   * Limit what one workspace may take of it, or every one.
+   * `PUT /v1/ops/subscribers/{name}/workspace_limit`
+   */
+  limitSubscriberWorkspaces: {
+    call: {
+      path: {
+        name: string;
+      };
+      body: WorkspaceLimit;
+    };
+    answer: SubscriberStatus;
+  };
   /** List the workspace's keys, newest first. `GET /v1/api_keys` */
   listApiKeys: {
     call: {
@@ -2104,6 +2136,7 @@ export interface Operations {
           | 'pause'
           | 'resume'
           | 'limit'
+          | 'limit workspaces'
           | 'drain'
           | 'retry'
           | 'reset'

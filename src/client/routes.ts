@@ -74,6 +74,11 @@ export const routes = {
   getSubscriber: { method: 'GET', path: '/v1/subscribers/{name}' },
   limitEndpoint: { method: 'PUT', path: '/v1/ops/endpoints/{id}/limit', operator: true },
   limitSubscriber: { method: 'PUT', path: '/v1/ops/subscribers/{name}/limit', operator: true },
+  limitSubscriberWorkspaces: {
+    method: 'PUT',
+    path: '/v1/ops/subscribers/{name}/workspace_limit',
+    operator: true,
+  },
   listApiKeys: { method: 'GET', path: '/v1/api_keys', answers: 'page' },
   listAuditEntries: { method: 'GET', path: '/v1/audit', answers: 'page' },
   listChannels: { method: 'GET', path: '/v1/channels', answers: 'page' },

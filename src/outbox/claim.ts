@@ -27,6 +27,10 @@ export interface ClaimedDispatch extends DispatchScope {
 /** A workspace with more than this part of a full dispatch floods. */
 const FLOOD = 1 / 20;
 
+/** By the end of the workspace's id, which is its random part; those who flood together share. */
+const shareOf = ([first = '', ...others]: string[]) =>
+  others.length === 0 ? first.slice(-8) : 'floods';
+
 /** Whose dispatches these are. */
 export const origin = (pg: Sql | TransactionSql) => pg`(select id from knockon.deployment)`;
 
@@ -37,10 +41,11 @@ export const handedOver = ({
   size,
   subscribers,
   origin,
+  flooding,
   workspace_ids,
   channel_ids,
 }: ClaimedDispatch): [Dispatch, DispatchScope] => [
-  { id, type, size, subscribers, origin },
+  { id, type, size, subscribers, origin, ...(flooding && { share: shareOf(workspace_ids) }) },
   { workspace_ids, channel_ids },
 ];
 

@@ -32,6 +32,8 @@ export interface Registration extends SubscriberSpec {
   debounce?: { wait_ms: number; most_ms: number };
   /** Whether a replay may do again what is done (default `never`). */
   again?: 'freely' | 'asked' | 'never';
+  /** What one workspace may take at most; default: any number. */
+  workspace_limit?: { concurrency: number | null; per_second: number | null };
 }
 
 /**
@@ -73,15 +75,18 @@ export async function writeRegistration(tx: TransactionSql, r: Registration): Pr
   const host = r.host ?? 'effects';
   const written = await tx`
     insert into knockon.subscribers (name, description, event_types, task_queue, activity, host,
-      ordering, batch, timeout_ms, retry, debounce, again)
+      ordering, batch, timeout_ms, retry, debounce, again,
+      workspace_concurrency, workspace_per_second)
     values (${r.name}, ${r.description}, ${r.event_types}, ${r.task_queue}, ${r.activity}, ${host},
       ${r.ordering}, ${r.batch}, ${r.timeout_ms}, ${tx.json({ ...r.retry })},
-      ${r.debounce ? tx.json({ ...r.debounce }) : null}, ${r.again ?? 'never'})
+      ${r.debounce ? tx.json({ ...r.debounce }) : null}, ${r.again ?? 'never'},
+      ${r.workspace_limit?.concurrency ?? null}, ${r.workspace_limit?.per_second ?? null})
     on conflict (name) do update set description = excluded.description,
       event_types = excluded.event_types, task_queue = excluded.task_queue,
       activity = excluded.activity, ordering = excluded.ordering, batch = excluded.batch,
       timeout_ms = excluded.timeout_ms, retry = excluded.retry, debounce = excluded.debounce,
-      again = excluded.again, registered_at = now()
+      again = excluded.again, workspace_concurrency = excluded.workspace_concurrency,
+      workspace_per_second = excluded.workspace_per_second, registered_at = now()
     where subscribers.host = excluded.host
     returning true`;
   if (written.length > 0) return;

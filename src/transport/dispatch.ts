@@ -38,6 +38,11 @@ export interface Dispatch {
   subscribers: SubscriberSpec[];
   /** Of whose database it is: `deployment.id`. Its calls say so too. */
   origin?: string;
+  /**
+   * Whose its events are, where others must not wait for all of them: calls of different shares take
+   * turns in their queue, where the server does that.
+   */
+  share?: string;
 }
 
 /** Which of a dispatch's events: a run of them in order of their ids, or these. */

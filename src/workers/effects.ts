@@ -5,6 +5,7 @@ import type { TellAttempt } from '../activities/runtime/attempt-report.ts';
 import type { Effect } from '../activities/runtime/effect.ts';
 import type { Locks } from '../activities/runtime/locks/lock.ts';
 import { postgresLocks } from '../activities/runtime/locks/postgres.ts';
+import type { LimitedSubscribers } from '../activities/runtime/workspace-limits.ts';
 import { schema } from '../activities/schema/index.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import { isDatabaseAway } from '../db/errors.ts';
@@ -22,6 +23,7 @@ import { type Health, startHealth } from './process/health.ts';
 import { LimitedLog } from './process/limited-log.ts';
 import { EffectMetrics } from './process/metrics.ts';
 import { createLog, type Running, retryUntilAvailable, ShutdownStack } from './process/process.ts';
+import { watchWorkspaceLimits } from './workspace-limits.ts';
 
 /** Thrown where `--only` names an effect that this version does not have. */
 export class UnknownEffectError extends Error {
@@ -195,6 +197,7 @@ export interface EffectHost {
 export interface Hosted extends Hosting {
   /** Of the ordered ones. */
   locks: Locks;
+  limited: LimitedSubscribers;
   /** Counts calls. */
   presence: Presence;
   /** Told what the transport needs. */
@@ -223,6 +226,7 @@ export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<vo
     task_queue: naming.of(effect.task_queue),
   }));
   const locks = started.add(await locksOf(hosting), (l) => l.close());
+  const limited = started.add(watchWorkspaceLimits(hosting), (w) => w.stop());
   const transport =
     config.KNOCKON_TRANSPORT === 'pg-boss'
       ? await import('./pg-boss.ts')
@@ -237,6 +241,7 @@ export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<vo
     ...hosting,
     effects,
     locks,
+    limited,
     presence,
     health,
     metrics: new EffectMetrics(health.metrics),
@@ -272,6 +277,7 @@ async function locksOf({ config, database, log }: Hosting): Promise<Locks> {
 /** An effect's row. */
 export function registration(effect: Effect): Registration {
   const { name, description, on, task_queue, ordering, batch, timeout_ms, retry } = effect;
+  const { concurrency = null, perSecond = null } = effect.perWorkspace ?? {};
   return {
     name,
     description,
@@ -284,5 +290,6 @@ export function registration(effect: Effect): Registration {
     retry,
     debounce: effect.debounce,
     again: effect.again,
+    workspace_limit: { concurrency, per_second: perSecond },
   };
 }

@@ -42,6 +42,7 @@ export async function host(hosted: Hosted): Promise<EffectHost> {
     controls,
     options: {
       locks: hosted.locks,
+      limited: hosted.limited,
       reader: new EventReader(database.db, effects.length),
       tell: tellingAttempts(hosted),
     },

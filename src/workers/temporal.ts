@@ -96,12 +96,13 @@ interface Shared {
 }
 
 function sharedByEffects(hosted: Hosted, connection: NativeConnection): Shared {
-  const { config, database, effects, locks } = hosted;
+  const { config, database, effects, locks, limited } = hosted;
   const { activity } = new Client({ connection, namespace: config.temporal.namespace });
   return {
     connection,
     options: {
       locks,
+      limited,
       reader: new EventReader(database.db, effects.length),
       tell: tellingAttempts(hosted),
     },

@@ -13,9 +13,10 @@ const HALVED = [FAILURE.poison, 'TemporalTimeout:StartToClose', WORKER_DIED];
 
 /**
  * Where a queue has a backlog, first calls go before those that follow up: what fails again and
- * again delays nothing that is new.
+ * again delays nothing that is new. Calls of different shares take turns, where the server knows
+ * fairness keys; to every other they say nothing.
  */
-const FOLLOW_UP = { priorityKey: 4 };
+const FOLLOW_UP = 4;
 
 /** A call for one target of an event, or for several at once. */
 export type TargetedCall = PendingCall & { targets?: string[] };
@@ -36,7 +37,7 @@ export async function callEffect(
       ? policyOfOne(subscriber, call)
       : { maximumInterval: '30s', nonRetryableErrorTypes: HALVED },
     summary: summary(events, call),
-    ...(isFollowUp(call) && { priority: FOLLOW_UP }),
+    ...priorityOf(dispatch, call),
   });
   const activity = activities[subscriber.activity];
   if (!activity) throw new Error('proxyActivities gives a function for every name');
@@ -52,6 +53,17 @@ export async function callEffect(
     suspect: deaths === undefined ? undefined : true,
   });
   return checkedAnswer(answer);
+}
+
+function priorityOf(
+  dispatch: Leg['dispatch'],
+  call: TargetedCall,
+): Pick<ActivityOptions, 'priority'> {
+  const priority = {
+    ...(isFollowUp(call) && { priorityKey: FOLLOW_UP }),
+    ...(dispatch.share !== undefined && { fairnessKey: dispatch.share }),
+  };
+  return Object.keys(priority).length > 0 ? { priority } : {};
 }
 
 /** A first call names its events by their place, and nothing was tried before. */

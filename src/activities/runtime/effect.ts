@@ -56,6 +56,12 @@ interface Options<S extends OwnSettings, T extends AnyType> {
    * Workers of one effect must agree, or the last to ask decides.
    */
   limit?: { perSecond: number };
+  /**
+   * What one workspace may take of all workers together: calls at once that have events of it, and
+   * events a second (default: no limit). The rest waits and uses up no tries, so that a workspace
+   * that floods leaves room for the others. `knockon limit` goes before it.
+   */
+  perWorkspace?: WorkspaceLimit;
   /** Calls at once in a worker process (default KNOCKON_CONCURRENCY): more if they mostly wait. */
   concurrency?: number;
   /** Whether a call may have several targets of one event, `targets` (default: one). */
@@ -94,6 +100,14 @@ interface Options<S extends OwnSettings, T extends AnyType> {
    * variable that begins with the effect's name, such as `CRM_ULR` for the effect `crm`.
    */
   settings?: S;
+}
+
+/** What one workspace may take of a subscriber at most. */
+export interface WorkspaceLimit {
+  /** Calls at once that have events of it: 1 to 1,000. */
+  concurrency?: number;
+  /** Events a second; after a rest up to a second's worth comes at once. */
+  perSecond?: number;
 }
 
 /** An event type, or its name. */
@@ -171,7 +185,7 @@ export type Effect = (Pick<DatabaseEffect, 'transact'> | Pick<OutsideEffect, 'pe
   > &
   Pick<
     Options<OwnSettings, AnyType>,
-    'as' | 'limit' | 'concurrency' | 'manyTargets' | 'waiting' | 'settings'
+    'as' | 'limit' | 'perWorkspace' | 'concurrency' | 'manyTargets' | 'waiting' | 'settings'
   > & {
     /** Names of event types, or `*`. */
     on: string[];
@@ -236,9 +250,22 @@ function check(options: AnyOptions): void {
     refuse(`limit.perSecond ${limit.perSecond} is not a number above 0, up to 100000`);
   if (concurrency !== undefined && !isWhole(concurrency, 1, 1000))
     refuse(`concurrency ${concurrency} is not a whole number from 1 to 1000`);
+  const refused = options.perWorkspace && refusedLimit(options.perWorkspace);
+  if (refused) refuse(`perWorkspace${refused}`);
   if (options.settings && !('shape' in options.settings))
     refuse('`settings` must be z.object({ VARIABLE: … })');
   if (backoff < 1) refuse(`retry.backoff ${backoff} is below 1`);
+}
+
+/** What is wrong with a limit of workspaces; undefined: nothing. */
+function refusedLimit({ concurrency, perSecond }: WorkspaceLimit): string | undefined {
+  if (concurrency === undefined && perSecond === undefined)
+    return ' says nothing: it must have concurrency, perSecond or both';
+  if (concurrency !== undefined && !isWhole(concurrency, 1, 1000))
+    return `.concurrency ${concurrency} is not a whole number from 1 to 1000`;
+  if (perSecond !== undefined && !(perSecond >= 0.001 && perSecond <= 1_000_000))
+    return `.perSecond ${perSecond} is not a number from 0.001 to 1000000`;
+  return undefined;
 }
 
 const nameOf = (type: string | EventType<object>) => (typeof type === 'string' ? type : type.name);
@@ -270,7 +297,7 @@ function debouncePolicy(
   return { wait_ms, most_ms };
 }
 
-type Which = DomainEvent | { event: DomainEvent; target: string };
+type Which = Pick<DomainEvent, 'id'> | { event: DomainEvent; target: string };
 
 const subject = (which: Which) =>
   'event' in which ? { event_id: which.event.id, target: which.target } : { event_id: which.id };

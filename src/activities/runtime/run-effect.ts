@@ -22,6 +22,7 @@ import { type Paging, pageByPage, readAtOnce } from './paged-call.ts';
 import { claimReceipts, recordAttempts, recordFailure, withdrawReceipts } from './receipts.ts';
 import { truncateOutcomes } from './truncate-outcomes.ts';
 import { upcasting } from './upcast.ts';
+import { type LimitedSubscribers, withinWorkspaceLimits } from './workspace-limits.ts';
 
 type Db = Database['db'];
 
@@ -40,6 +41,8 @@ export interface CallOptions {
   slots?: CallSlots;
   /** Told of each attempt that is not done. */
   tell?: TellAttempt;
+  /** Which subscribers limit workspaces; by default those whose effect says so. */
+  limited?: LimitedSubscribers;
   /** What effects take for the time; default: this machine's. */
   now?: Call['now'];
 }
@@ -121,10 +124,17 @@ async function runOrPutOff(calling: Calling): Promise<EffectAnswer> {
 
 /** A call that found something to do is of a known dispatch; only the others are checked. */
 async function runKnown(calling: Calling): Promise<EffectAnswer> {
-  const answered = await run(calling);
+  const answered = await withinLimits(calling);
   if (answered.done === 0 && answered.open.length === 0)
     await assureKnown(calling.db, calling.call);
   return answered;
+}
+
+/** Without such a limit nothing is asked. */
+async function withinLimits(calling: Calling): Promise<EffectAnswer> {
+  const { effect, options } = calling;
+  if (!effect.perWorkspace && !options.limited?.has(effect.name)) return await run(calling);
+  return await withinWorkspaceLimits(calling, (call) => run({ ...calling, call }));
 }
 
 async function run({ effect, db, call, signal, options }: Calling): Promise<EffectAnswer> {

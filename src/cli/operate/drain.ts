@@ -5,7 +5,7 @@ import { counted } from '../../ops/operations/counted.ts';
 import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
 import { CommandError, EXIT } from '../terminal/output.ts';
 import { OPS_EXIT_CODES, type Ops, type OpsOptions, operates } from './ops.ts';
-import { ask, endOf, parseFutureTime, tell } from './pause-resume-limit.ts';
+import { ask, endOf, parseFutureTime, tell } from './pause-resume.ts';
 
 interface DrainOptions extends OpsOptions {
   reason: string;

@@ -14,6 +14,7 @@ import {
   type Terminal,
   table,
 } from '../terminal/output.ts';
+import { limitText } from './limit.ts';
 import { addOpsOptions } from './ops.ts';
 
 /** A subscriber, as `GET /v1/subscribers` answers a workspace's key. */
@@ -137,6 +138,7 @@ function notes(status: SubscriberStatus): string[] {
     ];
   const until = paused?.until ? `until ${paused.until}` : 'until somebody resumes it';
   return [
+    ...limitNote(status),
     ...(paused
       ? [`${name} was paused by ${paused.by} at ${paused.at}, ${until}: ${paused.reason}`]
       : []),
@@ -147,6 +149,18 @@ function notes(status: SubscriberStatus): string[] {
       ? [`${name} has no worker: its events wait. To go on, ${howToStart(status)}.`]
       : []),
   ];
+}
+
+function limitNote({ name, per_workspace }: SubscriberStatus): string[] {
+  const every = limitText(per_workspace);
+  const { length } = per_workspace.own;
+  if (every === undefined && length === 0) return [];
+  const own = length === 1 ? 'one has a limit of its own' : `${length} have limits of their own`;
+  const said = [
+    ...(every === undefined ? [] : [`one workspace may take ${every}`]),
+    ...(length === 0 ? [] : [`${own} (see \`--json\`)`]),
+  ];
+  return [`${name}: ${said.join('; ')}.`];
 }
 
 function wayOf({ open, handed_to, operation_id }: Retirement): string {

@@ -118,13 +118,29 @@ function PauseDialog({ of, onClose, onChange, verb }: AskProps & { verb: 'pause'
   );
 }
 
+const changed = (name: string, from: number | null, to: number | null) =>
+  from === to ? {} : { [name]: to };
+
+const shown = (value: number | null) => (value === null ? undefined : String(value));
+
 function LimitDialog({ of, onClose, onChange }: AskProps) {
+  const { concurrency, per_second } = of.per_workspace;
   const submit = async (form: FormData) => {
     const wanted = written(form, 'per_second');
+    const numberOf = (field: string) => {
+      const text = written(form, field);
+      return text === undefined ? null : Number(text);
+    };
     await call(pathOf(of, 'limit'), {
       method: 'PUT',
-      body: { per_second: wanted === undefined ? null : Number(wanted) },
+      body: { per_second: numberOf('per_second') },
     });
+    const workspaces = {
+      ...changed('concurrency', concurrency, numberOf('workspace_concurrency')),
+      ...changed('per_second', per_second, numberOf('workspace_per_second')),
+    };
+    if (Object.keys(workspaces).length > 0)
+      await call(pathOf(of, 'workspace_limit'), { method: 'PUT', body: workspaces });
     tell(
       wanted === undefined
         ? `${of.name} has no limit any more.`
@@ -132,7 +148,6 @@ function LimitDialog({ of, onClose, onChange }: AskProps) {
     );
     onChange();
   };
-  const value = of.per_second === null ? undefined : String(of.per_second);
   return (
     <Dialog title={`Limit ${of.name}`} action="Set the limit" onSubmit={submit} onClose={onClose}>
       <p class="muted">
@@ -145,9 +160,32 @@ function LimitDialog({ of, onClose, onChange }: AskProps) {
         min="0.001"
         max="1000000"
         step="any"
-        value={value}
+        value={shown(of.per_second)}
         hint="Empty: no limit."
       />
+      {of.host !== 'worker' && (
+        <>
+          <Field
+            label="Calls at once of one workspace"
+            name="workspace_concurrency"
+            type="number"
+            min="1"
+            max="1000"
+            value={shown(concurrency)}
+            hint="Empty: no limit. One workspace that floods leaves room for the others."
+          />
+          <Field
+            label="A second, of one workspace"
+            name="workspace_per_second"
+            type="number"
+            min="0.001"
+            max="1000000"
+            step="any"
+            value={shown(per_second)}
+            hint="Empty: no limit."
+          />
+        </>
+      )}
     </Dialog>
   );
 }

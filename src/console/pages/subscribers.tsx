@@ -1,4 +1,8 @@
-import type { Retirement, SubscriberStatus } from '../../ops/status/subscriber-status.ts';
+import type {
+  PerWorkspace,
+  Retirement,
+  SubscriberStatus,
+} from '../../ops/status/subscriber-status.ts';
 import { count, counted, percent, rate, span } from '../format.ts';
 import { to } from '../location.ts';
 import { List } from '../parts/list.tsx';
@@ -124,12 +128,26 @@ function wayOf({ open, handed_to }: Retirement): string {
   return open === 'discard' ? 'is given up' : `is handed to ${handed_to}`;
 }
 
+/** What one workspace may take of it. */
+function WorkspaceLimits({ of: { concurrency, per_second, own } }: { of: PerWorkspace }) {
+  const limits = [
+    ...(concurrency === null ? [] : [`${counted(concurrency, 'call')} at once`]),
+    ...(per_second === null ? [] : [`${rate(per_second)}/s`]),
+  ];
+  return (
+    <>
+      {limits.length > 0 && <small>{limits.join(' and ')} a workspace at most</small>}
+      {own.length > 0 && <small>{counted(own.length, 'workspace')} with limits of their own</small>}
+    </>
+  );
+}
+
 /**
  * Why it does not do well, who has paused it, why and until when; what its limit is; whether
  * Temporal has heard of it.
  */
 export function Why({
-  of: { paused, per_second, drained, applied, health, error_rate, retired },
+  of: { paused, per_second, per_workspace, drained, applied, health, error_rate, retired },
 }: {
   of: SubscriberStatus;
 }) {
@@ -157,6 +175,7 @@ export function Why({
         </small>
       )}
       {per_second !== null && <small>{rate(per_second)}/s at most</small>}
+      <WorkspaceLimits of={per_workspace} />
       {!applied && <small class="bad">not applied yet: the transport does not answer</small>}
     </>
   );

@@ -13,4 +13,5 @@ export * from './queues.ts';
 export * from './read-models.ts';
 export * from './schedules.ts';
 export * from './webhooks.ts';
+export * from './workspace-limits.ts';
 export * from './workspaces.ts';

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import {
   boolean,
+  doublePrecision,
   index,
   integer,
   jsonb,
@@ -115,6 +116,10 @@ export const subscribers = ownSchema.table('subscribers', {
   again: text({ enum: ['freely', 'asked', 'never'] })
     .notNull()
     .default('never'),
+  /** Most calls at once that have events of one workspace, unless operators say otherwise. */
+  workspace_concurrency: integer(),
+  /** Most events a second of one workspace. */
+  workspace_per_second: doublePrecision(),
   registered_at: created(),
   /** When it was first registered: what was dispatched before that was not dispatched to it. */
   created_at: created(),

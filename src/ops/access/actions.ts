@@ -4,6 +4,7 @@ export const ACTIONS = [
     'pause',
     'resume',
     'limit',
+    'limit workspaces',
     'drain',
     'retry',
     'reset',

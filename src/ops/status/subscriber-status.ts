@@ -8,6 +8,7 @@ import {
   stateOf,
 } from '../controls/controls.ts';
 import type { OpenWay } from '../controls/open-ways.ts';
+import type { WorkspaceLimitValues } from '../controls/workspace-limit.ts';
 import { type Beat, markIn, readRates, readWorkers } from './workers.ts';
 
 /** A worker process that takes a subscriber's calls. */
@@ -88,6 +89,7 @@ export interface SubscriberStatus {
   versions: string[];
   processes: WorkerState[];
   per_second: number | null;
+  per_workspace: PerWorkspace;
   paused: { by: string; reason: string; at: string; until: string | null } | null;
   /** Paused, and no worker is at any call of it. */
   drained: boolean;
@@ -100,6 +102,12 @@ export interface SubscriberStatus {
   retired: Retirement | null;
   /** Whether the queue is as the control says; false while the transport does not answer. */
   applied: boolean;
+}
+
+/** What one workspace may take of it at most. */
+export interface PerWorkspace extends WorkspaceLimitValues {
+  /** Those that have limits of their own, by id; the first hundred. */
+  own: (WorkspaceLimitValues & { workspace_id: string })[];
 }
 
 /**
@@ -156,6 +164,7 @@ function httpOf(row: HttpRow): HttpState | null {
 const durationOf = (ms: number): string => (ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`);
 
 interface Row extends Omit<Control, 'subscriber' | 'calls_per_second'>, RetiredRow, HttpRow {
+  per_workspace: PerWorkspace;
   name: string;
   description: string;
   event_types: string[];
@@ -245,12 +254,22 @@ const readRows = (pg: Sql, name?: string) => pg<Row[]>`
       as calls_have_ended, c.paused_at,
     c.paused_by, c.pause_reason, c.paused_until, c.per_second,
     s.retired_at, s.retired_by, s.retired_open, s.handed_to, s.retire_operation,
+    jsonb_build_object(
+      'concurrency', coalesce(w.concurrency, s.workspace_concurrency),
+      'per_second', coalesce(w.per_second, s.workspace_per_second),
+      'own', coalesce((
+        select jsonb_agg(o) from (
+          select workspace_id, concurrency, per_second from knockon.workspace_limits
+          where subscriber = s.name and workspace_id is not null order by workspace_id limit 100
+        ) o), '[]')) as per_workspace,
     s.ordering, s.batch, (s.retry ->> 'attempts')::int as attempts, s.debounce, h.url,
     h.timeout_ms as request_ms, h.changed_at, h.failing_since, h.failing_cause,
     case when greatest(h.probe_at, h.resting_until) > now()
       then greatest(h.probe_at, h.resting_until) end as next_try_at,
     case when h.previous_until > now() then h.previous_until end as previous_until
-  from knockon.subscribers s left join knockon.http_subscribers h on h.name = s.name left join knockon.controls c on c.subscriber = s.name
+  from knockon.subscribers s left join knockon.http_subscribers h on h.name = s.name
+    left join knockon.controls c on c.subscriber = s.name
+    left join knockon.workspace_limits w on w.subscriber = s.name and w.workspace_id is null
   where ${name === undefined ? pg`true` : pg`s.name = ${name}`} order by s.name collate "C"`;
 
 /**
@@ -292,6 +311,7 @@ export async function subscriberStatuses(
       versions: [...new Set(processes.flatMap(({ version }) => version ?? []))].sort(),
       processes,
       ...steeredAs(row, state, queues.steeredBy),
+      per_workspace: row.per_workspace,
       http: httpOf(row),
       retired: retirementOf(row),
       drained: row.paused_at !== null && isDrained(row, row.paused_at, beats),

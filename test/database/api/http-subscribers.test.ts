@@ -114,3 +114,59 @@ describe('an HTTP subscriber', () => {
     expect(body.errors[0].message).toMatch(message);
   });
 });
+
+describe('what one workspace may take of it', () => {
+  const limit = (body: object, name = 'billing') =>
+    call('PUT', `/v1/ops/subscribers/${name}/workspace_limit`, { body });
+
+  it('is said for all workspaces and for one, value by value, and taken off again', async () => {
+    await put(asked);
+    const none = { concurrency: null, per_second: null, own: [] };
+    expect((await call('GET')).body.per_workspace).toEqual(none);
+    expect((await limit({ concurrency: 4 })).body.per_workspace).toEqual({
+      ...none,
+      concurrency: 4,
+    });
+    await limit({ per_second: 100 });
+    const workspace_id = api.workspaceId;
+    const { status, body } = await limit({ workspace_id, per_second: 0.5 });
+    expect(status).toBe(200);
+    expect(body.per_workspace).toEqual({
+      concurrency: 4,
+      per_second: 100,
+      own: [{ workspace_id, concurrency: null, per_second: 0.5 }],
+    });
+    await limit({ workspace_id, per_second: null });
+    expect((await limit({ concurrency: null, per_second: null })).body.per_workspace).toEqual(none);
+    const log = await call('GET', '/v1/ops/log?verb=limit%20workspaces&limit=1');
+    expect(log.body.data[0]).toMatchObject({
+      subject: 'billing',
+      detail: { concurrency: 'off', per_second: 'off' },
+    });
+  });
+
+  it.each([
+    [{}, 422, 'the body'],
+    [{ concurrency: 0 }, 422, 'concurrency'],
+    [{ concurrency: 1.5 }, 422, 'concurrency'],
+    [{ per_second: 0 }, 422, 'per_second'],
+    [{ concurrency: 1, workspace_id: 'Acme' }, 422, 'workspace_id'],
+    [{ concurrency: 1, workspace_id: '01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70' }, 422, 'workspace_id'],
+  ])('is refused where it is nonsense: %j', async (body, status, field) => {
+    expect(await limit(body)).toMatchObject({
+      status,
+      body: { detail: expect.stringContaining(field) },
+    });
+  });
+
+  it('is refused for a Temporal worker of its own, which says where to limit it', async () => {
+    await api.database.pg`
+      insert into knockon.subscribers (name, event_types, task_queue, activity, host, batch, timeout_ms, retry)
+      values ('gopher', '{*}', 'effects.gopher', 'gopher', 'worker', 1, 1000, '{}')`;
+    const { status, body } = await limit({ concurrency: 1 }, 'gopher');
+    expect(status).toBe(422);
+    expect(body.errors[0].message).toContain('takes its calls itself');
+    expect((await limit({ concurrency: 1 }, 'nobody')).status).toBe(404);
+    await api.database.pg`delete from knockon.subscribers where name = 'gopher'`;
+  });
+});

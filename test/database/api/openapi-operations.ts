@@ -73,6 +73,7 @@ export const bodies: Record<string, unknown> = {
     event_types: ['message.created'],
   },
   'PUT /v1/ops/subscribers/{name}/limit': { per_second: 5 },
+  'PUT /v1/ops/subscribers/{name}/workspace_limit': { per_second: 5 },
   'PUT /v1/ops/schedules/{name}': {
     workspace_id: ABSENT,
     cron: '0 9 * * 1',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { parseFutureTime } from '../../../src/cli/operate/pause-resume-limit.ts';
+import { parseFutureTime } from '../../../src/cli/operate/pause-resume.ts';
 import { parsePastTime } from '../../../src/cli/terminal/arguments.ts';
 import { EXIT } from '../../../src/cli/terminal/output.ts';
 

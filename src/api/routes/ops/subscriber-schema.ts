@@ -33,6 +33,37 @@ const worker = z
   })
   .openapi('WorkerProcess');
 
+export const concurrency = z
+  .int({ message: 'must be a whole number from 1 to 1000' })
+  .min(1)
+  .max(1000)
+  .nullable()
+  .openapi({
+    description: 'Calls at once that have events of the workspace, of all workers together.',
+    example: 4,
+  });
+
+/** Events a second; null: any number. */
+export const eventsPerSecond = z
+  .number()
+  .min(0.001, { message: 'must be 0.001 or more; pause it to let nothing through' })
+  .max(1_000_000)
+  .nullable();
+
+const workspaceEvents = eventsPerSecond.openapi({ description: 'Events a second.', example: 100 });
+
+export const perWorkspace = z
+  .object({
+    concurrency,
+    per_second: workspaceEvents,
+    own: z
+      .array(z.object({ workspace_id: uuid, concurrency, per_second: workspaceEvents }))
+      .openapi({ description: 'Those with limits of their own, by id; the first hundred.' }),
+  })
+  .openapi('PerWorkspace', {
+    description: 'What one workspace may take of it at most; null: any number.',
+  });
+
 export const status = z
   .object({
     name: z.string().openapi({ example: 'search' }),
@@ -70,6 +101,7 @@ export const status = z
     versions: z.array(z.string()).openapi({ description: 'The versions they run.' }),
     processes: z.array(worker),
     per_second: z.number().nullable().openapi({ description: 'Its limit in events a second.' }),
+    per_workspace: perWorkspace,
     paused: z
       .object({ by: z.string(), reason: z.string(), at: timestamp, until: timestamp.nullable() })
       .nullable(),

@@ -7,17 +7,24 @@ import { openWays } from '../../../ops/controls/open-ways.ts';
 import { drain, pause } from '../../../ops/controls/pause.ts';
 import { resume } from '../../../ops/controls/resume.ts';
 import { HandOverError, reinstate, retire } from '../../../ops/controls/retire.ts';
+import { limitWorkspaces, WorkspaceLimitError } from '../../../ops/controls/workspace-limit.ts';
 import { scaleAdvice } from '../../../ops/status/scale.ts';
 import { subscriberStatuses } from '../../../ops/status/subscriber-status.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
-import { moment, text, whole } from '../../fields.ts';
+import { moment, text, uuid, whole } from '../../fields.ts';
 import { noSuchSubscriber } from '../../find.ts';
 import { inPlace, LISTING } from '../../heavy.ts';
 import { cursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { invalid } from '../../problem.ts';
 import { body, type Env, json, operation, router } from '../../router.ts';
 import { accepted, beginAs } from './operations.ts';
-import { advice, status, subscriberName } from './subscriber-schema.ts';
+import {
+  advice,
+  concurrency,
+  eventsPerSecond,
+  status,
+  subscriberName,
+} from './subscriber-schema.ts';
 
 const name = subscriberName;
 const params = z.object({ name });
@@ -80,18 +87,51 @@ const limitIt = operation('PUT /v1/ops/subscribers/{name}/limit', 'limitSubscrib
     body: body(
       z
         .strictObject({
-          per_second: z
-            .number()
-            .min(0.001, { message: 'must be 0.001 or more; pause it to let nothing through' })
-            .max(1_000_000)
-            .nullable()
-            .openapi({ description: 'Of all workers together; null: any number.', example: 50 }),
+          per_second: eventsPerSecond.openapi({
+            description: 'Of all workers together; null: any number.',
+            example: 50,
+          }),
         })
         .openapi('Limit'),
     ),
   },
   responses: answer,
 });
+
+const limitWorkspacesOfIt = operation(
+  'PUT /v1/ops/subscribers/{name}/workspace_limit',
+  'limitSubscriberWorkspaces',
+  {
+    summary: 'Limit what one workspace may take of it, or every one',
+    description:
+      'What is beyond waits and uses up no tries, so that a workspace that floods leaves room for ' +
+      'the others. A limit of one workspace goes before that of all, and that before what the ' +
+      'effect itself says. Null takes one off; what is left out stays as it is.',
+    request: {
+      params,
+      body: body(
+        z
+          .strictObject({
+            workspace_id: uuid.optional().openapi({
+              description: 'Default: every workspace that has no limit of its own.',
+            }),
+            concurrency: concurrency.optional(),
+            per_second: eventsPerSecond.optional().openapi({ description: 'Events a second.' }),
+          })
+          .refine(
+            ({ concurrency, per_second }) => concurrency !== undefined || per_second !== undefined,
+            {
+              message: 'must have concurrency or per_second',
+            },
+          )
+          .openapi('WorkspaceLimit', {
+            anyOf: [{ required: ['concurrency'] }, { required: ['per_second'] }],
+          }),
+      ),
+    },
+    responses: answer,
+  },
+);
 
 const retirement = z
   .strictObject({
@@ -179,6 +219,11 @@ export function opsSubscriberRoutes(deps: ApiDependencies) {
       const given = { name, by: c.get('operator').name, ...c.req.valid('json') };
       return await answerAfter(c, name, setLimit(deps, given));
     })
+    .openapi(limitWorkspacesOfIt, async (c) => {
+      const { name } = c.req.valid('param');
+      const given = { name, by: c.get('operator').name, ...c.req.valid('json') };
+      return await answerAfter(c, name, limitWorkspaces(database, given));
+    })
     .openapi(retireIt, async (c) => {
       const { name } = c.req.valid('param');
       const given = c.req.valid('json');
@@ -201,8 +246,10 @@ async function show(deps: ApiDependencies, name: string) {
   return found;
 }
 
-/** @throws Problem 404 for an unknown subscriber; else the error itself */
+/** @throws Problem 404 for an unknown subscriber, 422 for a wrong limit; else the error itself */
 async function explainUnknown(database: Database, name: string, error: unknown): Promise<never> {
+  if (error instanceof WorkspaceLimitError)
+    throw invalid([{ path: error.path, message: error.message }]);
   throw error instanceof SubscriberUnknownError ? await noSuchSubscriber(database, name) : error;
 }
 

@@ -68,36 +68,8 @@ export function resumeCommand(program: Command): void {
   });
 }
 
-export function limitCommand(program: Command): void {
-  const command = program
-    .command('limit')
-    .summary('limit how many events a second a subscriber does')
-    .description(
-      'Limits how many events a second a subscriber does, all its workers together. What is ' +
-        'beyond waits and uses up no tries. Groups that were dispatched before are still done as ' +
-        'groups.',
-    )
-    .argument('<name>', 'the subscriber')
-    .argument('<per-second>', 'events a second, such as 50 or 0.5; off: any number')
-    .addHelpText('after', help('$ knockon limit webhooks 50', '$ knockon limit webhooks off'));
-  operates<OpsOptions, [string, string]>(command, async (ops, name, wanted) => {
-    const per_second = wanted === 'off' ? null : Number(wanted);
-    if (per_second !== null && !(per_second > 0)) {
-      throw new CommandError(
-        '<per-second> must be a number above 0, or off; `knockon pause` lets nothing through',
-        EXIT.usage,
-      );
-    }
-    const status = await ask(ops, 'PUT', name, 'limit', { per_second });
-    tell(ops, status, () =>
-      per_second === null
-        ? `${name} has no limit.`
-        : `${name} does up to ${per_second} events a second.`,
-    );
-  });
-}
-
-const help = (...examples: string[]) => `
+/** For the end of a command's help. */
+export const help = (...examples: string[]) => `
 Examples:
 ${examples.map((example) => `  ${example}`).join('\n')}
   ${examples[0]} --json | jq .state

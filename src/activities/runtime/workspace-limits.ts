@@ -1,0 +1,126 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { sql } from 'drizzle-orm';
+import type { Database } from '../../db/client.ts';
+import { groupBy } from '../../group-by.ts';
+import type { EffectAnswer, EffectCall, OpenOutcome } from '../../transport/dispatch.ts';
+import { type Effect, laterIn, type Open } from './effect.ts';
+import { chosen, isDone, recordAttempts } from './receipts.ts';
+
+type Db = Database['db'];
+
+/** Says which subscribers limit workspaces. */
+export interface LimitedSubscribers {
+  has(subscriber: string): boolean;
+}
+
+/** Why an event waits, for operators. */
+const REASON = "it waits for its workspace's turn: the subscriber limits workspaces";
+
+/** How much longer than its time limit a call counts as under way of which nothing is heard, in ms. */
+const GRACE = 5000;
+
+/** An event of a call that is not done. */
+interface OpenEvent {
+  event_id: string;
+  workspace_id: string;
+  /** It has been put off before. */
+  waited: boolean;
+}
+
+/** What a workspace may have of a call. */
+interface Turn {
+  workspace_id: string;
+  /** How many of its events. */
+  may: number;
+  /** When the first of the others comes again, how much later each further one, and the last. */
+  wait_ms: number;
+  gap_ms: number;
+  most_ms: number;
+}
+
+interface Limited {
+  effect: Effect;
+  db: Db;
+  call: EffectCall;
+}
+
+/**
+ * Calls with those events that are their workspaces' turn, and puts the others off: that uses up no
+ * try, and nothing is held meanwhile. Which slots are taken is counted in Postgres, for all
+ * workers together.
+ */
+export async function withinWorkspaceLimits(
+  { effect, db, call }: Limited,
+  run: (call: EffectCall) => Promise<EffectAnswer>,
+): Promise<EffectAnswer> {
+  const events = await readOpen(db, call);
+  if (events.length === 0) return await run(call);
+  const token = randomUUID();
+  const workspaces = groupBy(events, ({ workspace_id }) => workspace_id);
+  const turns = await takeTurns({ effect, db, call }, token, workspaces);
+  const putOff = turns.flatMap((turn) => putOffBy(turn, workspaces.get(turn.workspace_id)!, call));
+  const began = performance.now();
+  try {
+    if (putOff.length === 0) return await run(call);
+    await recordAttempts(db, effect.name, putOff, 'lazily');
+    const later = new Set(putOff.map(({ event_id }) => event_id));
+    const ids = events.map(({ event_id }) => event_id).filter((id) => !later.has(id));
+    if (ids.length === 0) return { done: 0, open: putOff };
+    const { open, ...answer } = await run({ ...call, events: { ids } });
+    return { ...answer, open: [...open, ...putOff] };
+  } finally {
+    await endTurns(db, effect.name, token, performance.now() - began);
+  }
+}
+
+/** The events of a call without a receipt, in the order of their ids. */
+async function readOpen(db: Db, call: EffectCall): Promise<OpenEvent[]> {
+  const rows = await db.execute<OpenEvent & Record<string, unknown>>(sql`
+    select c.event_id, e.workspace_id, exists (
+        select from knockon.attempts a where a.event_id = c.event_id
+          and a.subscriber = ${call.subscriber} and a.waiting_until is not null) as waited
+    from (${chosen(call)}) c cross join lateral (
+      select workspace_id from knockon.events where id = c.event_id limit 1) e
+    where not ${isDone(call)} order by c.event_id`);
+  return [...rows];
+}
+
+async function takeTurns(
+  { effect, db, call }: Limited,
+  token: string,
+  workspaces: Map<string, OpenEvent[]>,
+): Promise<Turn[]> {
+  const groups = [...workspaces.values()];
+  const rows = await db.execute<Turn & Record<string, unknown>>(sql`
+    select * from knockon.take_workspace_turns(${effect.name}, ${nameOf(call)}, ${token}::uuid,
+      ${effect.timeout_ms + GRACE}::float8, ${sql.param([...workspaces.keys()])}::uuid[],
+      ${sql.param(groups.map((some) => some.length))}::int[],
+      ${sql.param(groups.map((some) => `${some.some(({ waited }) => waited)}`))}::text[]::boolean[])`);
+  return [...rows];
+}
+
+/** The same for every attempt of a call. */
+const nameOf = ({ dispatch_id, events, target, targets }: EffectCall) =>
+  createHash('sha256')
+    .update(JSON.stringify([dispatch_id, events, target, targets]))
+    .digest('base64url');
+
+function putOffBy({ may, wait_ms, gap_ms, most_ms }: Turn, events: OpenEvent[], call: EffectCall) {
+  const targets = call.targets ?? [call.target];
+  return events.slice(may).flatMap(({ event_id, workspace_id }, i) => {
+    const waits = laterIn({ id: event_id }, Math.min(wait_ms + i * gap_ms, most_ms), REASON);
+    const share = workspace_id.slice(-8);
+    return targets.map((target): Open & OpenOutcome => ({
+      ...waits,
+      share,
+      ...(target === undefined ? { apart: true } : { target }),
+    }));
+  });
+}
+
+/** What can't be said now is over once the call's time is. */
+async function endTurns(db: Db, subscriber: string, token: string, ms: number): Promise<void> {
+  await db
+    .execute(sql`select knockon.end_workspace_turns(${subscriber}, ${token}::uuid, ${ms}::float8)`)
+    .catch(() => {});
+}
