@@ -47,3 +47,16 @@ export async function aHistory({ pg }: Database, messages: number): Promise<Hist
     from knockon.events e join knockon.outbox o on o.event_id = e.id order by e.id offset ${Math.floor(messages / 2)} limit 1`;
   return middle!;
 }
+
+/**
+ * So many events that are scheduled, a hundredth of them due, and as many keys of a debounced
+ * effect. Half of the keys are to be looked at.
+ */
+export async function aCrowd({ pg }: Database, { workspaceId }: History, many: number) {
+  await pg`insert into knockon.scheduled (id, type, version, workspace_id, channel_id, sequence_id, timestamp, payload, deliver_at)
+    select id_at(interval '1 hour', n), 'invoice.due', 1, c.workspace_id, c.id, c.id, now(), '{}', now() + (n - ${many / 100}) * interval '1 minute'
+    from generate_series(1, ${many}::int) n join knockon.channels c on c.id = id_at('40 days', 1 + n % 100)`;
+  await pg`insert into knockon.debounces (subscriber, workspace_id, key, called_id, look_at)
+    select 'digest', ${workspaceId}, 'key ' || n, id_at(interval '2 hours', n), now() + (n - ${many / 2}) * interval '1 minute' from generate_series(1, ${many}::int) n`;
+  await pg`analyze`;
+}

@@ -11,15 +11,18 @@ import { claim, markStarted, reclaim } from '../../../src/outbox/claim.ts';
 import { oldestUndispatched } from '../../../src/outbox/ledger.ts';
 import { restartOrphans } from '../../../src/outbox/restart-orphans.ts';
 import { expire } from '../../../src/outbox/retention.ts';
+import { Schedule } from '../../../src/outbox/schedule.ts';
 import { createSeal } from '../../../src/seal.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { aMessage, subscribe } from '../../harness/messaging.ts';
 import { runsEverything, runsNothing } from '../ops/ledger-rows.ts';
-import { aHistory, type History } from './long-history.ts';
+import { aCrowd, aHistory, type History } from './long-history.ts';
 import { type Explained, explained } from './query-plans.ts';
 
 const MESSAGES = 100_000;
 const big = ['events', 'outbox', 'receipts', 'messages', 'dispatches', 'idempotency_keys'];
+/** The ledger counts what is scheduled. */
+const crowds = [...big, 'debounces', 'scheduled'];
 
 let own: TestDatabase;
 let database: Explained;
@@ -27,6 +30,7 @@ let history: History;
 beforeAll(async () => {
   own = await freshDatabase();
   history = await aHistory(own.database, MESSAGES);
+  await aCrowd(own.database, history, MESSAGES);
   await subscribe(own.database, { name: 'search' }, { name: 'webhooks' });
   database = explained(own.url);
 }, 300_000);
@@ -36,9 +40,9 @@ afterAll(async () => {
 });
 
 /** That none of what was run meanwhile has read a big table from end to end. */
-async function byIndex(run: () => Promise<unknown>): Promise<void> {
+async function byIndex(run: () => Promise<unknown>, tables = big): Promise<void> {
   await run();
-  expect(database.scans(big)).toEqual([]);
+  expect(database.scans(tables)).toEqual([]);
 }
 
 const effect = (run: 'transact' | 'perform') =>
@@ -158,11 +162,11 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
       );
       expect(expired).toEqual({
         idempotency_keys: 1000,
-        debounces: 0,
+        debounces: 1000,
         dispatches: 101,
         events: 1000,
       });
-    }));
+    }, crowds));
 
   it('where many workspaces wait, though hardly anybody did when statistics were taken', async () => {
     await own.database.pg`vacuum analyze knockon.outbox`;
@@ -185,4 +189,31 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
       'outbox_waiting',
     ]);
   });
+
+  it('where an effect is called that is debounced', () =>
+    byIndex(async () => {
+      const [late] = await own.database.pg<{ dispatch_id: string }[]>`
+        select id as dispatch_id from knockon.dispatches where settled_at is null limit 1`;
+      const call = { ...late!, subscriber: 'webhooks', alone: false };
+      const debounced = defineEffect({
+        name: 'webhooks',
+        description: '',
+        on: ['*'],
+        debounce: { by: 'key', wait: '1s' },
+        transact: async () => [],
+      });
+      const signal = new AbortController().signal;
+      const events = { offset: 0, limit: 100 };
+      const { done } = await answer(debounced, database.db, { ...call, events }, signal);
+      expect(done).toBeGreaterThan(0);
+    }, crowds));
+
+  it('where what is due is taken, and an event is cancelled', () =>
+    byIndex(async () => {
+      const due = new Schedule(database.pg, 500);
+      expect([await due.promote(1000), await due.promote(1000)]).toEqual([500, 500]);
+      const [last] = await own.database.pg<{ id: string }[]>`
+        select id from knockon.scheduled order by deliver_at desc limit 1`;
+      expect(await database.pg`select knockon.cancel(${last!.id})`).toEqual([{ cancel: true }]);
+    }, crowds));
 });
