@@ -1,3 +1,4 @@
+import { IllegalStateError } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { findTestServer } from '../local/temporal/temporal-cli.ts';
@@ -63,11 +64,17 @@ async function temporalTesting(): Promise<typeof import('@temporalio/testing')> 
   }
 }
 
-const installLog = () =>
-  Runtime.install({
-    logger: new DefaultLogger('ERROR'),
-    telemetryOptions: { logging: { filter: 'ERROR' } },
-  });
+/** Where a process has a runtime already, with a log of its own, that stays. */
+function installLog(): void {
+  try {
+    Runtime.install({
+      logger: new DefaultLogger('ERROR'),
+      telemetryOptions: { logging: { filter: 'ERROR' } },
+    });
+  } catch (error) {
+    if (!(error instanceof IllegalStateError)) throw error;
+  }
+}
 
 interface Hosting {
   /** By name; each on its own queue. */

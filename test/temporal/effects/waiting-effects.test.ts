@@ -98,6 +98,26 @@ describe('a whole fan-out', () => {
     expect(done).toEqual(['earlier', 'later']);
   });
 
+  it('is opened beside another one, of another database', async () => {
+    const other = await freshDatabase();
+    const done: string[] = [];
+    const named = (name: string) =>
+      defineEffect({
+        name,
+        description: '',
+        on: ['message.created'],
+        perform: async () => void done.push(name),
+      });
+    fanOut = await FanOut.open(test, [named('here')]);
+    const beside = await FanOut.open(other, [named('there')]);
+    await aWriter(other.database).post(aMessage(await aChannel(other.database)));
+    await posted('one');
+    expect([await fanOut.run(), await beside.run()]).toEqual([[], []]);
+    expect(done).toEqual(['here', 'there']);
+    await beside.close();
+    await other.close();
+  });
+
   it('gives what an effect emits the time that was skipped to', async () => {
     const happened: Date[] = [];
     const emitting = defineEffect({
