@@ -76,7 +76,9 @@ function check(given: Search): void {
     throw invalid([
       {
         path: 'q',
-        message: 'must have a word or from: on each side of `or` to search all workspaces',
+        message:
+          'must have a word or from: on each side of or, to search all workspaces; or choose one by ' +
+          'workspace_id',
       },
     ]);
   if (cursor && (typeof cursor[0] === 'string') !== (sort === 'newest'))

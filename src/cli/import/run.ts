@@ -36,8 +36,8 @@ export interface ImportJob {
   lines: AsyncIterable<LogLine>;
   tally: Tally;
   /**
-   * The channel that was opened last, by its name. One alone: the files of a conversation follow each
-   * other.
+   * The channel that was opened last, by its name. One alone: the files of a conversation follow
+   * each other.
    */
   targets: Map<string, Target>;
   /** Whether those who are mentioned get notifications and mails. */

@@ -5,14 +5,14 @@ const LONGEST = 200;
 
 /**
  * Marks that people leave out: accents of Latin, Greek and Cyrillic, points of Hebrew, Arabic and
- * Syriac. In other scripts marks are vowels and tones.
+ * Syriac, nuktas of Devanagari and Gurmukhi. Other marks of other scripts are vowels and tones.
  */
 const ACCENTS = new RegExp(
   [
     '[',
     String.raw`\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7`,
     String.raw`\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u0711`,
-    String.raw`\u0730-\u074a\u08d3-\u08e1\u08e3-\u08ff\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff`,
+    String.raw`\u0730-\u074a\u093c\u0a3c\u08d3-\u08e1\u08e3-\u08ff\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff`,
     ']',
   ].join(''),
   'g',
