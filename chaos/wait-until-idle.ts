@@ -49,7 +49,7 @@ async function whatIsOpen(pg: Sql): Promise<Open> {
   const rows = await pg<{ name: string; count: number }[]>`
     select 'dispatch' as name, count(*)::int from knockon.outbox where dispatch_id is null
     union all
-    select s.name, count(*)::int from knockon.events e join knockon.subscribers s on s.event_types && array[e.type, '*']
+    select s.name, count(*)::int from knockon.events e join knockon.subscribers s on s.event_types && knockon.wanted_as(e.type)
     where not exists (select from knockon.receipts r where r.event_id = e.id and r.subscriber = s.name)
       and not exists (select from knockon.dead_letters d where d.event_id = e.id and d.subscriber = s.name)
     group by s.name order by name`;

@@ -1258,6 +1258,9 @@ END $$;--> statement-breakpoint
 CREATE FUNCTION knockon.is_own_type(type text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT type IN ('message.created', 'message.updated', 'message.deleted', 'channel.created',
     'effect.discarded') OR type LIKE 'endpoint.%' $$;--> statement-breakpoint
+-- What a subscriber may ask for to get events of that type. Postgres puts its text in its place.
+CREATE FUNCTION knockon.wanted_as(type text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT ARRAY[type, '*', split_part(type, '.', 1) || '.*'] $$;--> statement-breakpoint
 -- Emits an event in the caller's transaction: if and only if that commits. Returns its id.
 -- `deliver_at`: it is dispatched then, or now where that is past.
 CREATE FUNCTION knockon.emit(
@@ -1539,7 +1542,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE m.key
       WHEN 'name' THEN '`name` must be a lower-case letter, then up to 62 of a-z, 0-9, _ and -'
       WHEN 'event_types' THEN '`event_types` must be an array of 1 to 1000 names of event types, '
-        || 'such as ["invoice.paid"], or ["*"] for all'
+        || 'such as ["invoice.paid"], of patterns such as ["invoice.*"], or ["*"] for all'
       WHEN 'description' THEN '`description` must be a string of at most 1000 characters'
       WHEN 'ordering' THEN '`ordering` must be "none": only effects that Knock-on''s own workers '
         || 'host, and subscribers over HTTP, get events in order'
@@ -1561,7 +1564,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         AND jsonb_array_length(m.value) = (
           SELECT count(*) FROM jsonb_array_elements(m.value) AS t (name)
           WHERE jsonb_typeof(t.name) = 'string' AND t.name #>> '{}'
-            ~ '^(\*|[a-z][a-z0-9]*(_[a-z0-9]+)*\.[a-z][a-z0-9]*(_[a-z0-9]+)*)$')
+            ~ '^(\*|[a-z][a-z0-9]*(_[a-z0-9]+)*\.(\*|[a-z][a-z0-9]*(_[a-z0-9]+)*))$')
       WHEN 'description' THEN jsonb_typeof(m.value) = 'string'
         AND length(m.value #>> '{}') <= 1000
       WHEN 'ordering' THEN m.value = '"none"'

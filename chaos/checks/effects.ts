@@ -9,7 +9,7 @@ export const receipts: Check = {
       { subscriber: string; expected: number; missing: number; surplus: number }[]
     >`
       with promised as (
-        select e.id as event_id, s.name as subscriber from knockon.events e join knockon.subscribers s on s.event_types && array[e.type, '*']
+        select e.id as event_id, s.name as subscriber from knockon.events e join knockon.subscribers s on s.event_types && knockon.wanted_as(e.type)
         where e.workspace_id = any(${ids})
       ), had as (
         select r.event_id, r.subscriber from knockon.receipts r left join knockon.events e on e.id = r.event_id

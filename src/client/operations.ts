@@ -474,7 +474,11 @@ export type Subscribed = SubscriberStatus & {
 
 export type HttpSubscriber = {
   url: string;
-  /** Names of event types (`GET /v1/event_types`), or `*` for all. */
+  /**
+   * Names of event types (`GET /v1/event_types`), patterns such as `message.*`
+   * for all of one aggregate, or `*` for all. Types that are declared later count
+   * too.
+   */
   event_types: string[];
   description?: string;
   /**
@@ -1320,7 +1324,11 @@ export type EndpointWithSecret = Endpoint & {
 
 export type NewEndpoint = {
   url: string;
-  /** Names of event types (`GET /v1/event_types`), or `*` for all. */
+  /**
+   * Names of event types (`GET /v1/event_types`), patterns such as `message.*`
+   * for all of one aggregate, or `*` for all. Types that are declared later count
+   * too.
+   */
   event_types: string[];
   description?: string | null;
   /**
@@ -1334,7 +1342,11 @@ export type NewEndpoint = {
 
 export type EndpointChange = {
   url?: string;
-  /** Names of event types (`GET /v1/event_types`), or `*` for all. */
+  /**
+   * Names of event types (`GET /v1/event_types`), patterns such as `message.*`
+   * for all of one aggregate, or `*` for all. Types that are declared later count
+   * too.
+   */
   event_types?: string[];
   description?: string | null;
   /**
@@ -1372,7 +1384,7 @@ export type RotatedSecret = {
 export type Subscriber = {
   name: string;
   description: string;
-  /** `*` for all. */
+  /** Names, patterns such as `message.*`, or `*` for all. */
   event_types: string[];
   task_queue: string;
   activity: string;

@@ -76,6 +76,7 @@ const byHand: SchemaObject[] = [
     'uuidv7()',
     'uuid_time(uuid)',
     'uuid_at(timestamptz)',
+    'wanted_as(text)',
     'store_event(text,uuid,jsonb,uuid,uuid,text,uuid,int,boolean)',
     'store_events(text[],uuid[],jsonb[],uuid[],uuid[],text[],uuid[],int[],timestamptz[],boolean,boolean)',
     'post_events(text[],uuid[],text[],uuid[],uuid[],text[],int[],timestamptz[],text[],text[],boolean)',

@@ -9,6 +9,7 @@ import { type Check, compileCheck } from './schema/check.ts';
 import { fieldNames } from './schema/field-names.ts';
 import type { JsonSchema } from './schema/keywords.ts';
 import { schemaIssues } from './schema/schema-issues.ts';
+import { gets, isPattern, patternOf, refusedPattern } from './wanted.ts';
 
 /** A version of an event type, with the check of its payloads. */
 export interface KnownEventType {
@@ -113,6 +114,33 @@ export class EventTypeRegistry {
         return { name, message: `is no event type${near ? `; did you mean ${near}?` : ''}` };
       }),
     );
+  }
+
+  /**
+   * As {@link unknown}, of what a subscriber asks for: names and patterns of them.
+   *
+   * @throws Postgres' error
+   */
+  async unknownWanted(wanted: string[]): Promise<{ name: string; message: string }[]> {
+    const unknown = await this.unknown(wanted.filter((one) => !isPattern(one)));
+    for (const pattern of wanted.filter(isPattern)) {
+      const message = refusedPattern(pattern) ?? (await this.#whyNone(pattern));
+      if (message) unknown.push({ name: pattern, message });
+    }
+    return unknown;
+  }
+
+  /** Says that a pattern stands for no type. */
+  async #whyNone(pattern: string): Promise<string | undefined> {
+    await this.#refresh(this.#freshMs);
+    if (!this.#isAny(pattern)) await this.#refresh(UNKNOWN);
+    if (this.#isAny(pattern)) return undefined;
+    const near = closest(pattern, [...this.#current.keys()].map(patternOf));
+    return `stands for no event type; did you mean ${near}?`;
+  }
+
+  #isAny(pattern: string): boolean {
+    return [...this.#current.keys()].some((name) => gets([pattern], name));
   }
 
   /** The types in their current versions, by name. At most 1,000. @throws Postgres' error */

@@ -127,7 +127,7 @@ export async function claim(
         (array_agg(event_id order by event_id) filter (where deliver_at is null))[1]
           as oldest_event_id,
         extract(epoch from now() - min(deliver_at))::float8 * 1000 as overdue_ms,
-        array(select name from knockon.subscribers where event_types && array[t.type, '*']
+        array(select name from knockon.subscribers where event_types && knockon.wanted_as(t.type)
           and retired_at is null order by name) as names,
         array_agg(distinct workspace_id) as workspace_ids,
         coalesce(array_agg(distinct channel_id) filter (where channel_id is not null),

@@ -29,7 +29,7 @@ export async function dispatchAnew(tx: Transaction, mended: Mended[]): Promise<v
     ), opened as (
       insert into knockon.dispatches (id, type, size, subscribers, claimed_at)
       select id, type, size, array(select name from knockon.subscribers
-        where event_types && array[fresh.type, '*'] and retired_at is null order by name), null
+        where event_types && knockon.wanted_as(fresh.type) and retired_at is null order by name), null
       from fresh
     ), kept as (
       insert into knockon.dispatch_events (dispatch_id, event_id, type)

@@ -25,7 +25,7 @@ export interface Registration extends SubscriberSpec {
   description: string;
   /** Default `effects`. */
   host?: SubscriberHost;
-  /** Event types, or `*` for all. */
+  /** Event types, patterns such as `message.*`, or `*` for all. */
   event_types: string[];
   ordering: 'none' | 'key' | 'exclusive';
   /** The last event of a key stands for those before it (default: each is for itself). In ms. */

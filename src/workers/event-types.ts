@@ -27,7 +27,7 @@ export async function tellUnknownTypes(
 ): Promise<void> {
   const registry = new EventTypeRegistry({ pg });
   for (const { name: effect, on } of effects) {
-    const unknown = await registry.unknown(on.filter((type) => type !== '*'));
+    const unknown = await registry.unknownWanted(on);
     for (const { name, message } of unknown)
       log.warn(
         { effect },

@@ -4,6 +4,7 @@ import type { Database, Transaction } from '../../db/client.ts';
 import { LONGEST_DEBOUNCE } from '../../db/schema/debounces.ts';
 import type { DomainEvent, EventType } from '../../events/index.ts';
 import { refusedName } from '../../events/name.ts';
+import { isPattern, refusedPattern } from '../../events/wanted.ts';
 import { effectQueue, type OpenOutcome, type RetryPolicy } from '../../transport/dispatch.ts';
 import type { DebouncePolicy } from './debounce/decide.ts';
 import type { PoisonPolicy } from './ordering/isolate.ts';
@@ -35,8 +36,9 @@ interface Options<S extends OwnSettings, T extends AnyType> {
   /** One line: what it is good for. */
   description: string;
   /**
-   * Event types or their names, or `['*']` for all, those declared later included. A name may be
-   * declared later, or by the API alone: its events come as soon as it is there.
+   * Event types or their names, patterns such as `invoice.*` for all of one aggregate, or `*` for
+   * all, those declared later included. A name may be declared later, or by the API alone: its
+   * events come as soon as it is there. A pattern's payloads are not typed.
    */
   on: T[];
   /**
@@ -187,7 +189,7 @@ export type Effect = (Pick<DatabaseEffect, 'transact'> | Pick<OutsideEffect, 'pe
     Options<OwnSettings, AnyType>,
     'as' | 'limit' | 'perWorkspace' | 'concurrency' | 'manyTargets' | 'waiting' | 'settings'
   > & {
-    /** Names of event types, or `*`. */
+    /** Names of event types, and patterns. */
     on: string[];
     retry: RetryPolicy;
     timeout_ms: number;
@@ -234,8 +236,10 @@ function check(options: AnyOptions): void {
   if (!/^[a-z][a-z0-9_-]{0,62}$/.test(name))
     refuse('its name must be a lower-case letter, then up to 62 of a-z, 0-9, _ and -');
   if (on.length === 0) refuse('`on` is empty; list event types, or "*" for all');
-  for (const type of on.map(nameOf))
-    if (type !== '*' && refusedName(type)) refuse(`\`on\`: ${refusedName(type)}`);
+  for (const wanted of on.map(nameOf)) {
+    const refused = refusedWanted(wanted);
+    if (refused) refuse(`\`on\`: ${refused}`);
+  }
   if (!isWhole(batch, 1, MOST_EVENTS))
     refuse(`batch ${batch} is not a whole number from 1 to ${MOST_EVENTS}`);
   if (isOrdered && again !== 'never')
@@ -266,6 +270,12 @@ function refusedLimit({ concurrency, perSecond }: WorkspaceLimit): string | unde
   if (perSecond !== undefined && !(perSecond >= 0.001 && perSecond <= 1_000_000))
     return `.perSecond ${perSecond} is not a number from 0.001 to 1000000`;
   return undefined;
+}
+
+function refusedWanted(wanted: string): string | undefined {
+  if (!isPattern(wanted)) return refusedName(wanted);
+  const refused = refusedPattern(wanted);
+  return refused && `"${wanted}" ${refused}`;
 }
 
 const nameOf = (type: string | EventType<object>) => (typeof type === 'string' ? type : type.name);

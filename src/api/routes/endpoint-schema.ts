@@ -19,7 +19,7 @@ export const url = text(1, 2048)
 /** Whether there are such types is looked up: see `checkEventTypes`. */
 export const wanted = z
   .array(z.string().max(255))
-  .min(1, { message: 'must have at least one event type, or "*" for all' })
+  .min(1, { message: 'must have at least one event type or pattern, or "*" for all' })
   .max(100)
   .transform((types) => [...new Set(types)])
   .openapi({
@@ -27,7 +27,9 @@ export const wanted = z
     items: { type: 'string', maxLength: 255 },
     minItems: 1,
     maxItems: 100,
-    description: 'Names of event types (`GET /v1/event_types`), or `*` for all.',
+    description:
+      'Names of event types (`GET /v1/event_types`), patterns such as `message.*` for all of one ' +
+      'aggregate, or `*` for all. Types that are declared later count too.',
     example: ['message.created'],
   });
 
@@ -36,7 +38,7 @@ export async function checkEventTypes(
   { eventTypes }: Pick<ApiDependencies, 'eventTypes'>,
   names: string[],
 ): Promise<void> {
-  const unknown = await eventTypes.unknown(names.filter((name) => name !== '*'));
+  const unknown = await eventTypes.unknownWanted(names);
   if (unknown.length === 0) return;
   throw invalid(
     unknown.map(({ name, message }) => ({

@@ -12,7 +12,9 @@ const subscriber = z
   .object({
     name: z.string().openapi({ example: 'search' }),
     description: z.string(),
-    event_types: z.array(z.string()).openapi({ description: '`*` for all.' }),
+    event_types: z
+      .array(z.string())
+      .openapi({ description: 'Names, patterns such as `message.*`, or `*` for all.' }),
     task_queue: z.string(),
     activity: z.string(),
     host,

@@ -28,7 +28,7 @@ The same command once more changes it; what is left out has its default again, b
 
 Examples:
   $ knockon subscribe billing --url https://billing.example.com/events --on invoice.paid
-  $ knockon subscribe ledger --url https://ledger.example.com/ --on invoice.paid,invoice.voided \\
+  $ knockon subscribe ledger --url https://ledger.example.com/ --on 'invoice.*,order.paid' \\
       --ordering key --attempts 0
   $ knockon subscribe carts --url https://carts.example.com/ --on cart.changed --debounce 30s
   $ knockon subscribe billing --try
@@ -43,7 +43,11 @@ export function subscribeCommand(program: Command): void {
     .description('Subscribes an HTTP service to events: it does an effect, in any language.')
     .argument('<name>', 'its name: lower case, digits, _ and -')
     .option('--url <url>', 'where it takes events')
-    .option('--on <types>', 'event types, separated by commas, or "*" for all', typesIn)
+    .option(
+      '--on <types>',
+      'event types or patterns (invoice.*), separated by commas, or "*"',
+      typesIn,
+    )
     .option('--description <text>', 'one line: what it is good for')
     .addOption(
       new Option('--ordering <how>', 'whether events of a key come one after another').choices([

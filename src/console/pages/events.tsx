@@ -71,13 +71,17 @@ function EventFilters() {
     ...usual,
     ...(data?.data ?? []).flatMap((subscriber) => subscriber.event_types),
   ]);
-  types.delete('*');
   return (
     <Filters names={names}>
       <Choice label="Outcome" name="outcome" options={outcomes} value={value('outcome')} />
       <Choice label="For later" name="state" options={states} value={value('state')} />
       <WorkspaceChoice workspaces={workspaces} value={value('workspace_id')} />
-      <Field label="Type" name="type" list={[...types].sort()} value={value('type')} />
+      <Field
+        label="Type"
+        name="type"
+        list={[...types].filter((type) => !type.includes('*')).sort()}
+        value={value('type')}
+      />
       <Field label="Channel’s id" name="channel_id" value={value('channel_id')} />
       <Field label="Key (of a workspace)" name="key" value={value('key')} />
       <Field label="From" name="from" type="datetime-local" value={value('from')} />

@@ -62,7 +62,7 @@ function SubscribeDialog({ of, onClose, onChange }: SubscribeProps) {
         name="event_types"
         required
         value={of?.event_types.join(', ')}
-        hint="With commas between, or * for all."
+        hint="With commas between; invoice.* for all of one aggregate, or * for all."
       />
       <Options of={of?.http ?? null} />
     </Dialog>

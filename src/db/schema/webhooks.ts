@@ -11,7 +11,7 @@ export const endpoints = ownSchema.table(
       .notNull()
       .references(() => workspaces.id),
     url: text().notNull(),
-    /** Declared types, or `*` for all. */
+    /** Declared types, patterns such as `message.*`, or `*` for all. */
     event_types: text().array().notNull(),
     description: text(),
     /** The signing secret, sealed with KNOCKON_SECRET. */

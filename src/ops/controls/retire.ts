@@ -1,6 +1,7 @@
 import { eq, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
 import { subscribers } from '../../db/schema/outbox.ts';
+import { gets } from '../../events/wanted.ts';
 import { recordAction } from '../access/action-log.ts';
 import type { TemporalUi } from '../inspect/temporal-ui.ts';
 import { findOperation, insertOperation, type OperationView } from '../operations/operations.ts';
@@ -108,9 +109,7 @@ async function heirOf(
   const [heir] = await tx.select().from(subscribers).where(eq(subscribers.name, name));
   if (!heir) throw new SubscriberUnknownError(name);
   if (heir.retired_at) throw new HandOverError(`${name} is retired itself`);
-  const lacks = heir.event_types.includes('*')
-    ? []
-    : retiring.event_types.filter((type) => !heir.event_types.includes(type));
+  const lacks = retiring.event_types.filter((type) => !gets(heir.event_types, type));
   if (lacks.length > 0) {
     const what = lacks.includes('*')
       ? 'takes some event types alone, where its work has all'

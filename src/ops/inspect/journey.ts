@@ -14,6 +14,7 @@ import {
 } from '../../db/schema/outbox.ts';
 import { among } from '../../db/statements.ts';
 import { type EventTiming, type TimingRow, timingOf } from '../../events/timing.ts';
+import { gets } from '../../events/wanted.ts';
 import { type TemporalUi, workflowLink } from './temporal-ui.ts';
 
 /** What became of one effect of one event. */
@@ -204,9 +205,7 @@ function namesOf(
   type: string,
   dispatch: Dispatched | null,
 ): string[] {
-  const takers = known.registered.filter(
-    ({ event_types }) => event_types.includes(type) || event_types.includes('*'),
-  );
+  const takers = known.registered.filter(({ event_types }) => gets(event_types, type));
   const expected = dispatch ? dispatch.subscribers : takers.map(({ name }) => name);
   const written = [...known.done, ...known.tried, ...known.dead]
     .filter((row) => row.event_id === eventId)

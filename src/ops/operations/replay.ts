@@ -42,7 +42,7 @@ export const replay: OperationHandler = {
     const { subscriber, ...filter } = input as ReplayInput;
     const [row] = await pg<{ n: number }[]>`
       select count(*)::int as n from (${matching(pg, filter)}) e
-      join knockon.subscribers s on (e.type = any(s.event_types) or '*' = any(s.event_types))
+      join knockon.subscribers s on s.event_types && knockon.wanted_as(e.type)
         and s.retired_at is null
         and (${subscriber ?? null}::text is null or s.name = ${subscriber ?? null})`;
     return row?.n ?? 0;

@@ -59,7 +59,7 @@ export function effectStatuses(
         else 'never'
       end as standing
     from (${events}) e
-    join knockon.subscribers s on (e.type = any(s.event_types) or '*' = any(s.event_types))
+    join knockon.subscribers s on s.event_types && knockon.wanted_as(e.type)
       and s.retired_at is null and (${subscriber}::text is null or s.name = ${subscriber})
     left join lateral (select event_id, dispatch_id, unchecked from knockon.outbox
       where event_id = e.id offset 0) o on true

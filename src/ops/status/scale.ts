@@ -126,6 +126,6 @@ async function arrivalRate(pg: Sql, types: string[]): Promise<number> {
   const [row] = await pg<{ n: number }[]>`
     select count(*)::float8 as n from knockon.outbox
     where event_id > knockon.uuid_at(now() - interval '1 minute')
-      and ${types.includes('*') ? pg`true` : pg`type = any(${types})`}`;
+      and ${types}::text[] && knockon.wanted_as(type)`;
   return (row?.n ?? 0) / 60;
 }

@@ -216,7 +216,7 @@ export async function readBacklogs(pg: Sql, names: string[], workspaceId?: strin
       union all
       select s.name, coalesce(o.deliver_at, knockon.uuid_time(o.event_id)), false, false
       from knockon.outbox o join knockon.subscribers s
-        on s.event_types && array[o.type, '*'] and s.retired_at is null
+        on s.event_types && knockon.wanted_as(o.type) and s.retired_at is null
       where o.dispatch_id is null and s.name = any(${names}) and ${isTheirs}
     )
     select name, count(*) filter (where not waits)::int as backlog,

@@ -57,6 +57,14 @@ describe('an HTTP subscriber', () => {
     expect((await put(asked)).body.http.debounce).toBeNull();
   });
 
+  it('is subscribed to patterns of event types', async () => {
+    const event_types = ['message.*', 'channel.created'];
+    expect((await put({ ...asked, event_types })).body).toMatchObject({ event_types });
+    expect((await put({ ...asked, event_types: ['*'] })).body).toMatchObject({
+      event_types: ['*'],
+    });
+  });
+
   it('gets a new secret, and the old one signs too for a day', async () => {
     const before = await sealed();
     const { status, body } = await call('POST', `${path}/rotate_secret`);
@@ -95,6 +103,9 @@ describe('an HTTP subscriber', () => {
     [{ url: 'https://10.0.0.1/' }, 'url', /private address/],
     [{ event_types: [] }, 'event_types', /at least one/],
     [{ event_types: ['invoice.payed'] }, 'event_types.0', /./],
+    [{ event_types: ['*', 'mess*'] }, 'event_types.1', /is no pattern .* message\.\*, or \* for/],
+    [{ event_types: ['*.created'] }, 'event_types.0', /is no pattern of event types; give/],
+    [{ event_types: ['mesage.*'] }, 'event_types.0', /no event type; did you mean message\.\*\?/],
     [{ batch: 0 }, 'batch', /whole number from 1 to 1000/],
     [{ batch: 2.5 }, 'batch', /whole number from 1 to 1000/],
     [{ timeout: '6m' }, 'timeout', /from 1s to 5m/],

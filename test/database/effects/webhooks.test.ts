@@ -325,6 +325,18 @@ test('an endpoint that was deleted meanwhile, or no longer wants the type, leave
   expect(receiver.requests).toHaveLength(2);
 });
 
+test('an endpoint gets the types that its patterns stand for', async () => {
+  await register({ types: ['message.*'], url: receiver.url('/messages') });
+  await register({ types: ['channel.*'], url: receiver.url('/channels') });
+  const event = await posted();
+  const opened = (await talk.events()).find(({ type }) => type === 'channel.created')!;
+  expect(await perform([opened, event])).toEqual([]);
+  expect(receiver.requests.map((request) => [request.path, request.event.type]).sort()).toEqual([
+    ['/channels', 'channel.created'],
+    ['/messages', 'message.created'],
+  ]);
+});
+
 test('an endpoint made between two tries of an event does not get it', async () => {
   const { id } = await register({ url: receiver.url('/old') });
   receiver.answer = (response) => response.writeHead(500).end();

@@ -93,6 +93,16 @@ describe.each(kinds)('with events of %s', (_, startTalk) => {
       expect(await ordered.seen()).toEqual([1, 3]);
     });
 
+    it('gets what a pattern stands for, in order', async () => {
+      const ordered = await openEffect({ on: ['message.*'] });
+      const { id } = await ordered.talk.post('one');
+      await ordered.talk.edit(id, 'two');
+      await ordered.talk.remove(id);
+      const dispatches = await ordered.dispatches();
+      await ordered.call(dispatches.find(({ type }) => type === 'message.deleted')!);
+      expect(await ordered.seen()).toEqual([1, 2, 3]);
+    });
+
     it('does each event once, however many calls for however many groups run at once', async () => {
       const ordered = await openEffect({ channels: 3 });
       for (let i = 0; i < 60; i += 1) {

@@ -170,8 +170,7 @@ const isUnchecked = sql`(o.unchecked is true and (o.dispatch_id is null
 
 /** Whether the event `e` of the outbox's row `o` was dispatched to the effect, or will be. */
 function isFor({ name, on }: Effect): SQL {
-  const types = sql.param(on);
-  return sql`(e.type = any(${types}::text[]) or '*' = any(${types}::text[]))
+  return sql`${sql.param(on)}::text[] && knockon.wanted_as(e.type)
     and (o.dispatch_id is null or ${name} = any((select subscribers from knockon.dispatches
       where id = o.dispatch_id)::text[]) or exists (
       select from (select dispatch_id from knockon.dispatch_events where event_id = e.id offset 0) x

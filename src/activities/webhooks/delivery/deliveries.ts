@@ -65,7 +65,8 @@ export async function openDeliveries(
         case when n.disabled_at is null then 'pending' else 'missed' end
       from handled h cross join lateral (
         select n.id, n.disabled_at from knockon.endpoints n
-        where n.workspace_id = h.workspace_id and n.event_types && array[h.type, '*'] offset 0
+        where n.workspace_id = h.workspace_id and n.event_types && knockon.wanted_as(h.type)
+        offset 0
       ) n
       where h.event_id not in (select event_id from found)
       order by h.event_id, n.id
@@ -90,7 +91,8 @@ export async function openDeliveries(
       extract(epoch from n.resting_until - now())::float8 * 1000 as rest_in_ms
     from known k join handled h using (event_id) cross join lateral (
       select * from knockon.endpoints n
-      where n.id = k.endpoint_id and n.event_types && array[h.type, '*'] and n.disabled_at is null
+      where n.id = k.endpoint_id and n.event_types && knockon.wanted_as(h.type)
+        and n.disabled_at is null
       offset 0
     ) n
     where k.state not in ('delivered', 'missed')
