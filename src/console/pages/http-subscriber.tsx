@@ -124,6 +124,7 @@ function SecretDialog({ secret, onClose }: { secret: string; onClose: () => void
     <Dialog
       title="Its secret"
       action="I have kept it"
+      isNotice
       onSubmit={() => Promise.resolve()}
       onClose={onClose}
     >

@@ -8,6 +8,8 @@ interface DialogProps {
   action: string;
   /** Whether it can't be undone. */
   isGrave?: boolean;
+  /** Whether it only tells something: there is nothing to cancel. */
+  isNotice?: boolean;
   /** Whether another dialog comes after it. */
   stays?: boolean;
   /** Does it; what it throws is shown and the dialog stays. */
@@ -24,6 +26,7 @@ export function Dialog({
   title,
   action,
   isGrave = false,
+  isNotice = false,
   stays = false,
   onSubmit,
   onClose,
@@ -57,9 +60,11 @@ export function Dialog({
           </p>
         )}
         <div class="buttons">
-          <button type="button" onClick={close}>
-            Cancel
-          </button>
+          {!isNotice && (
+            <button type="button" onClick={close}>
+              Cancel
+            </button>
+          )}
           <button type="submit" class={isGrave ? 'grave' : 'primary'} disabled={busy}>
             {busy ? 'One moment …' : action}
           </button>

@@ -1,10 +1,11 @@
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Customer, soon } from '../../harness/customer.ts';
 import { OPERATOR, type TestProcess, useDeployment } from '../../harness/processes.ts';
-import { describeInBrowser, useBrowser } from './browser.ts';
+import { barriers, describeInBrowser, overflow, useBrowser } from './browser.ts';
 import { signIn } from './chromium.ts';
 
 describeInBrowser('operating in the console', () => {
@@ -25,10 +26,8 @@ describeInBrowser('operating in the console', () => {
       deployment.current.start('worker effects'),
     ]);
     acme = await Customer.at(api.url);
-    receiver = createServer((_, response) => response.writeHead(isBroken ? 500 : 200).end()).listen(
-      0,
-      '127.0.0.1',
-    );
+    receiver = createServer((_, response) => response.writeHead(isBroken ? 500 : 200).end());
+    await once(receiver.listen(0, '127.0.0.1'), 'listening');
   });
   afterAll(() => receiver?.close());
 
@@ -154,6 +153,46 @@ describeInBrowser('operating in the console', () => {
       .getByRole('row', { name: 'disable endpoint' })
       .getByText('it is being moved')
       .waitFor();
+  });
+
+  it.each([
+    ['a desk', 'billing', { width: 1280, height: 800 }],
+    ['a phone', 'ledger', { width: 390, height: 740 }],
+  ])('an HTTP service is subscribed, tried and changed on %s', async (_, name, viewport) => {
+    isBroken = false;
+    const { port } = receiver.address() as AddressInfo;
+    const page = await opened('/console/subscribers');
+    await page.setViewportSize(viewport);
+    const dialog = page.getByRole('dialog');
+    const fits = async () => {
+      expect(await barriers(page)).toEqual([]);
+      expect(await overflow(page)).toBe(0);
+    };
+    await page.getByRole('button', { name: 'Subscribe an HTTP service' }).click();
+    await dialog.getByLabel('Name').fill(name);
+    await dialog.getByLabel('URL').fill(`http://127.0.0.1:${port}/events`);
+    await dialog.getByLabel('Event types').fill('mess*');
+    await dialog.getByRole('button', { name: 'Subscribe' }).click();
+    await dialog.getByRole('alert').getByText('is no pattern of event types').waitFor();
+    await fits();
+    await dialog.getByLabel('Event types').fill('message.*, channel.created');
+    await dialog.getByRole('button', { name: 'Subscribe' }).click();
+    await dialog.getByText(/^whsec_/).waitFor();
+    await fits();
+    await dialog.getByRole('button', { name: 'I have kept it' }).click();
+    await row(page, name).getByRole('link', { name }).click();
+    await page.getByText('message.*, channel.created').waitFor();
+    await page.getByRole('button', { name: 'Try it' }).click();
+    await page.getByText(/^It answered 200 in \d+ ms\./).waitFor();
+    await page.getByRole('button', { name: 'Change' }).click();
+    await dialog.getByLabel('Order').selectOption('key');
+    await fits();
+    await dialog.getByRole('button', { name: 'Change' }).click();
+    await page.getByText('ordering: key').waitFor();
+    await page.getByRole('button', { name: 'Replace its secret' }).click();
+    await dialog.getByText(/^whsec_/).waitFor();
+    await dialog.getByRole('button', { name: 'I have kept it' }).click();
+    await fits();
   });
 
   it('a replay is counted first, then runs to its end', async () => {
