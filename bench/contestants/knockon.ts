@@ -22,7 +22,7 @@ export const knockonAll: Contestant = {
   title: 'Knock-on',
   effects: 6,
   patience,
-  enter: (ground) => enter(ground, 'knockon', 'none'),
+  enter: (ground) => enter(ground, 'knockon', own()),
 };
 
 /**
@@ -58,7 +58,7 @@ export const knockonOrdered: Contestant = {
   name: 'knockon-ordered',
   title: "Knock-on, `ordering: 'key'`",
   effects: 6,
-  enter: (ground) => enter(ground, 'knockon_ordered', 'key'),
+  enter: (ground) => enter(ground, 'knockon_ordered', own('key')),
 };
 
 /** As `knockon`, with `POST /v1/events` in place of messages. */
@@ -67,7 +67,7 @@ export const knockonEvents: Contestant = {
   title: 'Knock-on, events over HTTP',
   effects: 6,
   patience,
-  enter: (ground) => enter(ground, 'knockon_events', 'none', overHttp),
+  enter: (ground) => enter(ground, 'knockon_events', { ...own(), source: overHttp }),
 };
 
 /** As `knockon`, with an application's own API that emits in SQL over eight connections. */
@@ -78,18 +78,49 @@ export const knockonSql: Contestant = {
   patience,
   // Its backlog would be one of the application's.
   backlog: 0,
-  enter: (ground) => enter(ground, 'knockon_sql', 'none', bySql),
+  enter: (ground) => enter(ground, 'knockon_sql', { ...own(), source: bySql }),
 };
 
-/** Hosts six effects that do what the peers' do. */
-const sameJob = fileURLToPath(new URL('../peers/knockon/worker.js', import.meta.url));
+/** As `knockon`, with six HTTP subscribers in place of the effects: one service, 500 a request. */
+export const knockonHttp: Contestant = {
+  name: 'knockon-http',
+  title: 'Knock-on, HTTP subscribers',
+  effects: 6,
+  patience,
+  enter: (ground) => enter(ground, 'knockon_http', { worker: httpWorker }),
+};
 
-/** @param ordering of effects that do what the peers' do, in place of those that ship */
+/** The same, beside a seventh that takes every request and never answers. */
+export const knockonHttpHanging: Contestant = {
+  ...knockonHttp,
+  name: 'knockon-http-hanging',
+  title: 'the same, beside one that hangs',
+  enter: (ground) =>
+    enter(ground, 'knockon_http_hanging', { worker: httpWorker, env: { HANGING: 'yes' } }),
+};
+
+const program = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+/** Hosts six HTTP subscribers that do what the peers' effects do. */
+const httpWorker = program('../peers/knockon/http-worker.js');
+
+/** Six effects that do what the peers' do. */
+const own = (ordering: 'none' | 'key' = 'none'): Entering => ({
+  worker: program('../peers/knockon/worker.js'),
+  env: { ORDERING: ordering },
+});
+
+interface Entering {
+  /** Hosts effects in place of those that ship. */
+  worker?: string;
+  source?: EventSource;
+  env?: NodeJS.ProcessEnv;
+}
+
 async function enter(
   ground: Ground,
   name: string,
-  ordering?: 'none' | 'key',
-  source?: EventSource,
+  { worker, source, env: more }: Entering = {},
 ): Promise<Entrant> {
   const database = await ground.database(name);
   await migrate(database);
@@ -106,14 +137,14 @@ async function enter(
     KNOCKON_PORT: '0',
     KNOCKON_DRAIN: '0s',
     LOG_LEVEL: 'info',
-    ...(ordering && { ORDERING: ordering }),
+    ...more,
     ...(source && { EVENT_TYPE: source.type }),
   };
   const entrant = new KnockonEntrant({
     pg,
     temporal,
     env,
-    effectWorker: ordering && sameJob,
+    effectWorker: worker,
     source,
   });
   await entrant.startWorkers();
