@@ -36,11 +36,16 @@ export class Leg {
     this.targets = new TargetCalls(this);
   }
 
-  /** Calls the effect as soon as a slot is free. @returns undefined: the run ended before */
+  /**
+   * Calls the effect as soon as a slot is free. Of a flood few calls are in the queue at once: the
+   * others don't queue behind all of them.
+   *
+   * @returns undefined: the run ended before
+   */
   async call(call: TargetedCall): Promise<EffectAnswer | undefined> {
     return await this.slots.use(
       async () => (this.isEnding ? undefined : await callEffect(this, call)),
-      call.share,
+      call.share ?? this.dispatch.share,
     );
   }
 

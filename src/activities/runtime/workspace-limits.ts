@@ -59,13 +59,16 @@ export async function withinWorkspaceLimits(
   const workspaces = groupBy(events, ({ workspace_id }) => workspace_id);
   const turns = await takeTurns({ effect, db, call }, token, workspaces);
   const putOff = turns.flatMap((turn) => putOffBy(turn, workspaces.get(turn.workspace_id)!, call));
+  const later = new Set(putOff.map(({ event_id }) => event_id));
+  const ids = events.map(({ event_id }) => event_id).filter((id) => !later.has(id));
+  if (ids.length === 0) {
+    await recordAttempts(db, effect.name, putOff, 'lazily');
+    return { done: 0, open: putOff };
+  }
   const began = performance.now();
   try {
     if (putOff.length === 0) return await run(call);
     await recordAttempts(db, effect.name, putOff, 'lazily');
-    const later = new Set(putOff.map(({ event_id }) => event_id));
-    const ids = events.map(({ event_id }) => event_id).filter((id) => !later.has(id));
-    if (ids.length === 0) return { done: 0, open: putOff };
     const { open, ...answer } = await run({ ...call, events: { ids } });
     return { ...answer, open: [...open, ...putOff] };
   } finally {

@@ -56,6 +56,29 @@ describe('the fan-out', () => {
     });
   });
 
+  it('has few calls of a flood in the queue at once, so that others wait for few', async () => {
+    let [running, most] = [0, 0];
+    const effect = async (call: EffectCall) => {
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      running -= 1;
+      return await healthy(call);
+    };
+    await testbed.with({ search: effect }, async () => {
+      const handle = await testbed.start(['search'], { size: 40, batch: 1, share: 'floods' });
+      const { events = [] } = await handle.result().then(() => handle.fetchHistory());
+      let [pending, mostPending] = [0, 0];
+      for (const event of events ?? []) {
+        if (event.activityTaskScheduledEventAttributes) pending += 1;
+        if (event.activityTaskCompletedEventAttributes) pending -= 1;
+        mostPending = Math.max(mostPending, pending);
+      }
+      expect(mostPending).toBe(16);
+      expect(most).toBeLessThanOrEqual(16);
+    });
+  });
+
   it('takes an event type that it has never heard of', async () => {
     await testbed.with({ audit: healthy }, async () => {
       const handle = await testbed.start(['audit'], {

@@ -79,6 +79,8 @@ export class WorkflowTestbed {
       workflow?: string;
       size?: number;
       batch?: number;
+      /** Whose its events are. */
+      share?: string;
       retry?: Partial<RetryPolicy>;
       before?: HandOver;
       /** False: as where the namespace does not take ours. */
@@ -99,7 +101,8 @@ export class WorkflowTestbed {
       timeout_ms: 30_000,
       retry: { ...retryPolicy, ...options.retry },
     }));
-    const dispatch: Dispatch = { id: uuidv7(), type, size, subscribers };
+    const { share } = options;
+    const dispatch: Dispatch = { id: uuidv7(), type, size, subscribers, ...(share && { share }) };
     const args = options.before ? [dispatch, options.before] : [dispatch];
     const typedSearchAttributes = options.attributes === false ? [] : attributesOf(type);
     return await this.env.client.workflow.start(workflow, {
