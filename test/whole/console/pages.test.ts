@@ -12,8 +12,6 @@ const empty: Record<string, string | RegExp> = {
   '/console/failed': 'Nothing has been given up',
   '/console/jobs': 'No long work yet',
   '/console/events': 'The log is empty',
-  '/console/events?state=scheduled': 'No such event',
-  '/console/schedules': 'No schedule yet',
   '/console/journey': 'What became of a message?',
   '/console/search': 'What was said?',
   '/console/endpoints': 'Nobody has asked for webhooks yet',
@@ -91,19 +89,8 @@ describeInBrowser('the pages of the console', () => {
     await ops('subscribers/cache/pause', 'POST', { reason: 'a test' });
     await expect.poll(async () => (await ops('search?q=bold')).data.length, soon).toBe(1);
     const job = await ops('rebuilds', 'POST', { subscriber: 'search' });
-    const deliver_at = new Date(Date.now() + 90 * 24 * 3_600_000).toISOString();
-    const later = await acme.post({ text: 'in three months', deliver_at });
-    await ops('event_types/digest.due', 'PUT', { schema: { type: 'object' } });
-    await ops('schedules/weekly-digest', 'PUT', {
-      workspace_id: acme.workspaceId,
-      event_type: 'digest.due',
-      cron: '0 9 * * 1',
-      zone: 'Europe/Berlin',
-    });
-    await ops('schedules/weekly-digest/trigger', 'POST');
     places = [
       ...Object.keys(empty),
-      `/console/journey/${later.event_id}`,
       `/console/subscribers/search`,
       `/console/failed?subscriber=webhooks&cause=${encodeURIComponent(cause!.cause)}`,
       `/console/journey/${message.id}`,
@@ -124,8 +111,6 @@ describeInBrowser('the pages of the console', () => {
           .poll(() => page.locator('.empty').count(), { message: place, timeout: 10_000 })
           .toBe(0);
     }
-    await visit(page, '/console/events?state=scheduled');
-    await page.getByRole('link', { name: `message.created ${later.event_id}` }).waitFor();
     await visit(page, `/console/journey/${message.event_id}`);
     expect(browser.refusals()).toEqual([]);
     await visit(page, `/console/journey/${message.id}`);
