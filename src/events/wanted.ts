@@ -12,7 +12,7 @@ const wantedAs = (type: string): string[] => [type, ALL, patternOf(type)];
 /** The pattern for all types of its aggregate. */
 export const patternOf = (type: string): string => `${type.split('.')[0]}.*`;
 
-/** Whether who asks for `wanted` gets all that is meant by `type`: a type, or a pattern of types. */
+/** Whether who asks for `wanted` gets all that `type` means: a type, or a pattern of types. */
 export const gets = (wanted: string[], type: string): boolean =>
   wantedAs(type).some((one) => wanted.includes(one));
 

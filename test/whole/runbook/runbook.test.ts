@@ -1,9 +1,14 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Drill, Scene } from '../../../drills/drill.ts';
 import { drills } from '../../../drills/index.ts';
 import { type Command, readRunbook, type Section } from '../../../drills/page/read.ts';
 import { type Typed, type, typeUntilRight } from '../../../drills/page/type.ts';
 import { type Opened, openProduct } from '../../../drills/product/open.ts';
+import { freePorts } from '../../../src/local/launcher/ports.ts';
+import { hasProgram } from '../package/project.ts';
+import { readWalkThrough } from './guide.ts';
 
 const minutes = 60_000;
 const sections = readRunbook();
@@ -50,6 +55,35 @@ async function goThrough({ commands }: Section, drill: Drill): Promise<void> {
     await stage.cleanUp();
   }
 }
+
+const guide = new URL('../../../docs/guides/http-subscriber.md', import.meta.url);
+
+describe.skipIf(!hasProgram('python3', '--version'))('docs/guides/http-subscriber.md', () => {
+  it(
+    'leads from nothing to a service that survives a pause and a replay',
+    async () => {
+      const { stage } = opened;
+      const { files, commands } = readWalkThrough(guide, 'From nothing, in Python');
+      const [port] = await freePorts(1);
+      const here = (text: string) => text.replaceAll('8000', String(port));
+      for (const { name, text } of files) await writeFile(join(stage.home, name), here(text));
+      let secret = '';
+      try {
+        for (const command of commands) {
+          const text = here(command.text).replace('whsec_…', secret);
+          const how = /^knockon (trace|failed)/.test(text) ? typeUntilRight : type;
+          const { output, wrong } = await how(stage, { ...command, text }, {});
+          expect(wrong, `line ${command.line} of the guide: $ ${text}\n${output}`).toBeNull();
+          secret = /whsec_\S+/.exec(output)?.[0] ?? secret;
+        }
+      } finally {
+        await stage.ask('DELETE', '/v1/ops/subscribers/billing');
+        await stage.cleanUp();
+      }
+    },
+    2 * minutes,
+  );
+});
 
 describe('the runbook', () => {
   it('has a section for every drill, and a drill for every symptom', () => {
