@@ -62,6 +62,13 @@ async function claimFor(name: string, pg: Sql): Promise<ClaimedDispatch[]> {
   throw new Error(
     waiting.length > 0
       ? `no event that waits for the effect "${name}" fits the schema of its type`
-      : `no event waits for the effect "${name}": emit one first`,
+      : `no event waits for the effect "${name}": emit one first${await stillToCome(pg)}`,
   );
+}
+
+/** Who emits for later and asks at once is told. */
+async function stillToCome(pg: Sql): Promise<string> {
+  const [row] = await pg<{ n: number }[]>`
+    select count(*)::int as n from knockon.scheduled where cancelled_at is null`;
+  return row?.n ? `. What is scheduled (${row.n}) is not due yet: FanOut skips time to it` : '';
 }

@@ -1,4 +1,4 @@
-import type { WorkflowHandle } from '@temporalio/client';
+import type { WorkflowClient, WorkflowHandle } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { Sql } from 'postgres';
 import { recordDeadLetters } from '../activities/runtime/dead-letters.ts';
@@ -8,6 +8,7 @@ import { registerEventTypes } from '../events/register.ts';
 import { EventTypeRegistry } from '../events/registry.ts';
 import { checkPayloads, fitsSchema } from '../outbox/check-payloads.ts';
 import { type ClaimedDispatch, claim, handedOver, markStarted } from '../outbox/claim.ts';
+import { Schedule } from '../outbox/schedule.ts';
 import { register } from '../outbox/subscribers.ts';
 import { WORKFLOW_QUEUE, workflowName } from '../transport/dispatch.ts';
 import { effectActivity, heartbeats } from '../workers/effect-activity.ts';
@@ -15,6 +16,15 @@ import { registration, withSchema } from '../workers/effects.ts';
 import { withOwnSettings } from '../workers/own-settings.ts';
 import type { TestDatabase } from './database.ts';
 import type { HostedEffect, Workflows } from './time-skipping.ts';
+
+/** Most events of a dispatch. */
+const MOST = 2000;
+
+/** In ms. */
+const NEVER = Number.POSITIVE_INFINITY;
+
+/** Most time that is skipped at once, in ms: a run ends by so much later at most than it could. */
+const LONGEST_STEP = 7 * 24 * 3_600_000;
 
 export interface FanOutOptions {
   /** Where settings of an effect's own are read (default `process.env`). */
@@ -28,11 +38,16 @@ export interface FanOutOptions {
   workflows?: Workflows;
 }
 
+export interface RunOptions {
+  /** Ends at that moment. What waits longer is for the next `run` (default: nothing is left). */
+  until?: Date;
+}
+
 /**
  * Effects, the real workflow and Temporal's time-skipping server: dispatches what waits in the
- * outbox and sees it through to the end, retries, timers and dead letters included. Nothing is
- * waited for: a day takes a moment. The time that it is then is what a call's `now()` says, and
- * `now()` in Postgres.
+ * outbox and what is scheduled, and sees it through to the end, retries, timers and dead letters
+ * included. Nothing is waited for: a day takes a moment. The time that it is then is what a call's
+ * `now()` says, and `now()` in Postgres.
  *
  * Needs the package `@temporalio/testing`.
  */
@@ -40,17 +55,29 @@ export class FanOut {
   readonly #database: Database;
   readonly #effects: Effect[];
   readonly #env: TestWorkflowEnvironment;
+  /** Has time stand still while it waits: else it would go to the end of what has ended. */
+  readonly #client: WorkflowClient;
   readonly #workflows: Workflows | undefined;
+  /** Started and not waited for yet. */
+  readonly #runs: WorkflowHandle[] = [];
+  /** One at a time dispatches. */
+  #dispatching: Promise<unknown> = Promise.resolve();
+  /** When the run ends, and where time stands still next. In ms since 1970. */
+  #until = NEVER;
+  #stop = NEVER;
+  #failed: Error | undefined;
 
   private constructor(
     database: Database,
     effects: Effect[],
     env: TestWorkflowEnvironment,
+    client: WorkflowClient,
     workflows: Workflows | undefined,
   ) {
     this.#database = database;
     this.#effects = effects;
     this.#env = env;
+    this.#client = client;
     this.#workflows = workflows;
   }
 
@@ -66,7 +93,7 @@ export class FanOut {
     { env = process.env, server, workflows }: FanOutOptions = {},
   ): Promise<FanOut> {
     const hosted = withSchema(withOwnSettings(effects, env));
-    const { openTimeSkipping } = await import('./time-skipping.ts');
+    const { clientOf, openTimeSkipping } = await import('./time-skipping.ts');
     await giveItsOwnTime(database.pg);
     await registerEventTypes(database.pg);
     const [skipping] = await Promise.all([
@@ -75,7 +102,7 @@ export class FanOut {
     ]);
     // Sessions that are there already keep the time that everybody has.
     const own = connectDatabase(url, { name: 'fan-out' });
-    return new FanOut(own, hosted, skipping, workflows);
+    return new FanOut(own, hosted, skipping, clientOf(skipping), workflows);
   }
 
   /** What time it is: at first this machine's, later by as much as was skipped. */
@@ -84,12 +111,16 @@ export class FanOut {
   }
 
   /**
-   * Dispatches all that waits, and what the effects emit meanwhile, and sees it through. What does
-   * not fit the schema of its type goes to no effect: it is a dead letter of `schema`.
+   * Dispatches all that waits, and what the effects emit meanwhile, and sees it through. What is
+   * scheduled is dispatched at its moment, to which time is skipped. What does not fit the schema of
+   * its type goes to no effect: it is a dead letter of `schema`.
+   *
+   * Where each event schedules another one, such as a reminder each day, it comes to no end: say
+   * `until`. The next `run` goes on from there with new workers, as after a restart.
    *
    * @returns of each workflow that has given something up its failure: what, and why
    */
-  async run(): Promise<string[]> {
+  async run({ until }: RunOptions = {}): Promise<string[]> {
     const { withWorkers } = await import('./time-skipping.ts');
     const { db } = this.#database;
     const effects = Object.fromEntries(
@@ -98,9 +129,12 @@ export class FanOut {
     const hosting = {
       effects,
       workflows: this.#workflows,
+      handsOver: until !== undefined,
       recordDeadLetters: (letters: Parameters<typeof recordDeadLetters>[1]) =>
         recordDeadLetters(db, letters),
     };
+    this.#until = until?.getTime() ?? NEVER;
+    this.#stop = NEVER;
     return await withWorkers(this.#env, hosting, () => this.#seeThrough());
   }
 
@@ -109,20 +143,76 @@ export class FanOut {
   }
 
   async #seeThrough(): Promise<string[]> {
+    const failures: string[] = [];
+    for (let stepMs = 1000; ; stepMs = Math.min(2 * stepMs, LONGEST_STEP)) {
+      const nextInMs = await this.#dispatchDue();
+      if (this.#failed) throw this.#failed;
+      failures.push(...(await this.#failuresSoFar()));
+      const leftMs = this.#until - (await this.now()).getTime();
+      const inMs = Math.min(nextInMs, leftMs, this.#runs.length > 0 ? stepMs : NEVER);
+      if (leftMs <= 0 || inMs === NEVER) return failures;
+      await this.#env.sleep(Math.ceil(inMs));
+    }
+  }
+
+  /** Of those that have ended. The others stay. */
+  async #failuresSoFar(): Promise<string[]> {
+    const failures: string[] = [];
+    const left: WorkflowHandle[] = [];
+    for (const run of this.#runs.splice(0)) {
+      const { status } = await run.describe();
+      if (status.name === 'RUNNING') left.push(run);
+      else failures.push(...(await failureOf(run)));
+    }
+    this.#runs.push(...left);
+    return failures;
+  }
+
+  /** @returns in how many ms the next of what is scheduled is due */
+  async #dispatchDue(): Promise<number> {
+    const dispatching = this.#dispatching.then(async () => {
+      const inMs = await this.#promote();
+      while (await this.#dispatch());
+      await this.#stopAt((await this.now()).getTime() + inMs);
+      return inMs;
+    });
+    this.#dispatching = dispatching.catch(() => {});
+    return await dispatching;
+  }
+
+  /** Has time stand still at that moment until what is due then is dispatched. */
+  async #stopAt(moment: number): Promise<void> {
+    // The same moment comes out a little different each time.
+    if (moment === NEVER || moment > Math.min(this.#until, this.#stop - 100)) return;
+    this.#stop = moment;
+    const testService = this.#env.connection.testService!;
+    await testService.lockTimeSkipping({});
+    const dispatch = async () => {
+      await this.#env.sleep(Math.ceil(moment - (await this.now()).getTime()));
+      this.#stop = NEVER;
+      await this.#dispatchDue().finally(() => testService.unlockTimeSkipping({}));
+    };
+    dispatch().catch((error: Error) => (this.#failed = error));
+  }
+
+  async #promote(): Promise<number> {
+    await this.#tellTime();
+    const schedule = new Schedule(this.#database.pg, MOST);
+    do await schedule.promote(NEVER);
+    while (schedule.inMs <= 0);
+    return schedule.inMs;
+  }
+
+  /** @returns whether anything waited */
+  async #dispatch(): Promise<boolean> {
     const { pg } = this.#database;
     const fits = fitsSchema(new EventTypeRegistry({ pg }));
     const claimed: ClaimedDispatch[] = [];
-    for (const group of await claim(pg, 2000))
+    for (const group of await claim(pg, MOST))
       claimed.push(...(await checkPayloads(pg, group, fits)));
-    if (claimed.length === 0) return [];
-    const runs = await Promise.all(claimed.map((group) => this.#start(group)));
-    const failures: string[] = [];
-    for (const run of runs) {
-      // Each wait lets time be skipped, so two at once let it be while an effect is under way.
-      const failure = await run?.result().catch((error) => error);
-      if (failure) failures.push(String(failure.cause?.message ?? failure));
-    }
-    return [...failures, ...(await this.#seeThrough())];
+    const started = await Promise.all(claimed.map((group) => this.#start(group)));
+    this.#runs.push(...started.flatMap((run) => run ?? []));
+    return claimed.length > 0;
   }
 
   async #start(group: ClaimedDispatch): Promise<WorkflowHandle | undefined> {
@@ -134,7 +224,7 @@ export class FanOut {
     if (subscribers.length === 0) return undefined;
     const [dispatch] = handedOver({ ...group, subscribers });
     // Without search attributes, which the time-skipping server can't be asked for.
-    return await this.#env.client.workflow.start(workflowName(dispatch.type), {
+    return await this.#client.start(workflowName(dispatch.type), {
       taskQueue: WORKFLOW_QUEUE,
       workflowId: dispatch.id,
       args: [dispatch],
@@ -144,12 +234,26 @@ export class FanOut {
   /** The effect's activity, by the server's time. */
   #timed(effect: Effect): HostedEffect {
     return async (call) => {
-      const [began, time] = [performance.now(), await this.now()];
-      await this.#database.pg`update clock.ahead set ms = ${time.getTime() - Date.now()}`;
+      const [began, time] = [performance.now(), await this.#tellTime()];
       const now = () => new Date(time.getTime() + performance.now() - began);
-      return await heartbeats(effectActivity({ effect }, this.#database.db, { now }))(call);
+      const answer = await heartbeats(effectActivity({ effect }, this.#database.db, { now }))(call);
+      // While the call is under way no time is skipped: what it has emitted is started in time.
+      await this.#dispatchDue();
+      return answer;
     };
   }
+
+  /** Has Postgres keep the server's time. @returns what time it is */
+  async #tellTime(): Promise<Date> {
+    const time = await this.now();
+    await this.#database.pg`update clock.ahead set ms = ${time.getTime() - Date.now()}`;
+    return time;
+  }
+}
+
+async function failureOf(run: WorkflowHandle): Promise<string[]> {
+  const failure = await run.result().catch((error) => error);
+  return failure ? [String(failure.cause?.message ?? failure)] : [];
 }
 
 /**
@@ -169,7 +273,8 @@ async function giveItsOwnTime(pg: Sql): Promise<void> {
     grant select on clock.ahead to public;
     do $$ declare c record; begin
       for c in select oid::regprocedure as function from pg_proc
-        where pronamespace = to_regnamespace('knockon') and proname in ('store_event', 'store_events') loop
+        where pronamespace = to_regnamespace('knockon')
+          and proname in ('store_event', 'store_events', 'promote', 'cancel') loop
         execute format('alter function %s set search_path = clock, pg_catalog, pg_temp', c.function);
       end loop;
       for c in select table_name, column_name from information_schema.columns where table_schema = 'knockon' and column_default = 'now()' loop

@@ -3,6 +3,6 @@
 export { aCallTo, type CallOptions } from './call.ts';
 export type { TestDatabase } from './database.ts';
 export { anEvent, aWorkspace } from './events.ts';
-export { FanOut, type FanOutOptions } from './fan-out.ts';
+export { FanOut, type FanOutOptions, type RunOptions } from './fan-out.ts';
 export { startTestPostgres, type TestPostgres } from './postgres.ts';
 export { type ReceivedWebhook, WebhookReceiver } from './receiver.ts';

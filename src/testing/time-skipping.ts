@@ -1,3 +1,4 @@
+import { WorkflowClient } from '@temporalio/client';
 import { IllegalStateError } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
@@ -35,6 +36,10 @@ export async function openTimeSkipping(program?: string): Promise<TestWorkflowEn
   await addSearchAttributes(env);
   return env;
 }
+
+/** A client that lets no time be skipped while it waits, as the environment's own does. */
+export const clientOf = ({ connection, namespace }: TestWorkflowEnvironment) =>
+  new WorkflowClient({ connection, namespace });
 
 /** The same, of a server that runs already. Time takes its time there. */
 export async function openServer(address: {
@@ -82,12 +87,14 @@ interface Hosting {
   recordDeadLetters(letters: DeadLetters): Promise<void>;
   /** Default: as the workflow worker has it. */
   workflows?: Workflows;
+  /** Others go on with its workflows: it keeps none, for it would be asked when it is gone. */
+  handsOver?: boolean;
 }
 
 /** Runs a test while the workflows and these effects have workers. */
 export async function withWorkers<T>(
   env: TestWorkflowEnvironment,
-  { effects, recordDeadLetters, workflows = workflowSource() }: Hosting,
+  { effects, recordDeadLetters, workflows = workflowSource(), handsOver }: Hosting,
   test: () => Promise<T>,
 ): Promise<T> {
   const where = { connection: env.nativeConnection, namespace: env.namespace };
@@ -97,6 +104,7 @@ export async function withWorkers<T>(
       taskQueue: WORKFLOW_QUEUE,
       ...workflows,
       activities: { recordDeadLetters },
+      ...(handsOver && { maxCachedWorkflows: 0 }),
     }),
     ...Object.entries(effects).map(([name, effect]) =>
       Worker.create({

@@ -80,6 +80,87 @@ describe('an effect that waits for a moment', () => {
   });
 });
 
+describe('an event that is for later', () => {
+  const DAY = 24 * HOUR;
+  const workspace = async () => (await aChannel(test.database)).workspaceId;
+  const emitIn = async (workspaceId: string, ms: number, n: number, key?: string) =>
+    await emit(test.database.pg, {
+      type: bookPaid,
+      workspaceId,
+      key,
+      payload: { amount: n },
+      deliverAt: new Date(Date.now() + ms),
+    });
+  /** Notes when it was called with what. */
+  const noting = (noted: [number, number][], options: object = {}): Effect => {
+    const began = Date.now();
+    return defineEffect({
+      name: 'noting',
+      description: '',
+      on: [bookPaid],
+      async perform(events, { now }) {
+        for (const { payload } of events) noted.push([payload.amount, now().getTime() - began]);
+      },
+      ...options,
+    });
+  };
+
+  it('comes at its moment, months ahead, where time is skipped', async () => {
+    const noted: [number, number][] = [];
+    fanOut = await FanOut.open(test, [noting(noted)]);
+    const where = await workspace();
+    for (const days of [90, 0, 200]) await emitIn(where, days * DAY, days);
+    const cancelled = await emitIn(where, 10 * DAY, 10);
+    await test.database.pg`select knockon.cancel(${cancelled.id})`;
+    expect(await fanOut.run()).toEqual([]);
+    expect(noted.map(([days]) => days)).toEqual([0, 90, 200]);
+    for (const [days, ms] of noted) expect(ms / DAY).toBeCloseTo(days, 2);
+  });
+
+  it('that an effect emits comes at its moment too, and a run ends where it is told to', async () => {
+    const noted: [number, number][] = [];
+    const monthly = defineEffect({
+      name: 'monthly',
+      description: '',
+      on: [bookPaid],
+      async transact(tx, [event], { now }) {
+        const { workspace_id: workspaceId, payload } = event!;
+        const deliverAt = new Date(now().getTime() + 30 * DAY);
+        const next = { amount: payload.amount + 1 };
+        await emit(tx, { type: bookPaid, workspaceId, payload: next, deliverAt });
+      },
+    });
+    fanOut = await FanOut.open(test, [noting(noted), monthly]);
+    await emitIn(await workspace(), 0, 0);
+    const until = new Date((await fanOut.now()).getTime() + 100 * DAY);
+    expect(await fanOut.run({ until })).toEqual([]);
+    expect((await fanOut.now()).getTime() - until.getTime()).toBeLessThan(HOUR);
+    expect(noted.map(([n]) => n)).toEqual([0, 1, 2, 3]);
+    for (const [n, ms] of noted) expect(ms / DAY).toBeCloseTo(30 * n, 1);
+  });
+
+  it('is waited for by a debounced effect from its moment on, over restarts too', async () => {
+    const noted: [number, number][] = [];
+    const debounce = { by: 'key', wait: '1h', most: '3h' } as const;
+    fanOut = await FanOut.open(test, [noting(noted, { debounce })]);
+    const where = await workspace();
+    const began = Date.now();
+    // A burst, a silence, and a burst that does not end for longer than three hours.
+    const hours = [0, 0.5, 1, 4, 4.9, 5.8, 6.7, 7.6, 8.5];
+    for (const at of hours) await emitIn(where, 30 * DAY + at * HOUR, at, 'cart-1');
+    const at = (hour: number) => new Date(began + 30 * DAY + hour * HOUR);
+    for (const until of [at(0.7), at(1.5), at(5), at(8)])
+      expect(await fanOut.run({ until })).toEqual([]);
+    expect(await fanOut.run()).toEqual([]);
+    expect(noted.map(([n]) => n)).toEqual([1, 6.7, 8.5]);
+    const called = noted.map(([, ms]) => (ms - 30 * DAY) / HOUR);
+    expect(called[0]).toBeCloseTo(2, 1);
+    expect(called[1]).toBeCloseTo(7, 1);
+    expect(called[2]).toBeCloseTo(9.5, 1);
+    expect(await receipts('noting')).toBe(hours.length);
+  });
+});
+
 describe('a whole fan-out', () => {
   it('ends though an effect of an earlier test is registered in the database', async () => {
     const done: string[] = [];
