@@ -2,17 +2,22 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const tiers = ['whole', 'temporal', 'database', 'unit'];
 
-/** Files that take a minute or more, the longest first. */
+/**
+ * Files that take a minute or more, the longest first. Those that need the processor most are not
+ * side by side with each other, or with the runbook, which asks whether all is well.
+ */
 const longest = [
   'runbook/runbook',
-  'chaos',
-  'docs/contributing',
-  'ops/retry-and-reset',
   'transport/pg-boss-crashes',
   'transport/temporal-crashes',
-  'ops/retire',
   'console/pages',
   'local/up',
+  'chaos',
+  'ops/retire',
+  'package/package',
+  'docs/contributing',
+  'workers/other-languages',
+  'ops/retry-and-reset',
 ];
 
 /** Begins with what takes longest, so that at the end no worker is left alone with it. */

@@ -23,7 +23,7 @@ it('keeps every promise while each process is killed, Temporal and Postgres incl
     '--minutes',
     String(MINUTES),
     '--writers',
-    '6',
+    '3',
     '--seed',
     '5',
     '--json',
