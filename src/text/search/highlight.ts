@@ -1,7 +1,7 @@
 import { DENSE_SCRIPTS } from './pieces.ts';
 import type { Query } from './query.ts';
 import type { Step } from './terms.ts';
-import { eachToken } from './tokens.ts';
+import { eachToken, type Visit } from './tokens.ts';
 
 /** A place in a text, in UTF-16 units; `end` is behind it. */
 interface Span {
@@ -88,11 +88,12 @@ function placesOf(text: string, sequences: Step[][], mark: (span: Span) => void)
     else if (known) known.push(span);
     else there.set(position, [span]);
   };
-  eachToken(text, (lexeme, position, start, end, head) => {
+  const find: Visit = (lexeme, position, start, end, head) => {
     for (const step of whole.get(lexeme) ?? []) add(step, position, { start, end });
     for (const step of prefixes)
       if (lexeme.startsWith(step.lexemes[0]!)) add(step, position, { start, end: head });
-  });
+  };
+  eachToken(text, find, { looksUp: false });
   return places;
 }
 

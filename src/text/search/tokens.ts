@@ -39,8 +39,11 @@ const HUMP = /(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u;
 /**
  * The words of a text, and what is made of them. A text with camelCase is read twice: `couponCode`
  * is one word, and it is `coupon` and `code`.
+ *
+ * @param looksUp whether it is told of a dictionary's words too, which rank texts and find none
+ * (default true)
  */
-export function eachToken(text: string, visit: Visit): void {
+export function eachToken(text: string, visit: Visit, { looksUp = true } = {}): void {
   const { plain, origin } = plainOf(text);
   const pieces = piecesOf(plain);
   const reading = new Reading(
@@ -48,6 +51,7 @@ export function eachToken(text: string, visit: Visit): void {
       ? (lexeme, position, start, end, head) =>
           visit(lexeme, position, origin[start]!, origin[end - 1]! + 1, origin[head - 1]! + 1)
       : visit,
+    looksUp,
   );
   reading.read(pieces);
   if (pieces.some(hasHumps)) reading.readAgain(pieces.flatMap(partsOf));
@@ -107,10 +111,12 @@ function emojiForms(emoji: string): string[] {
 class Reading {
   #position = 1;
   #lookedUp = 0;
-  #visit: Visit;
+  readonly #visit: Visit;
+  readonly #looksUp: boolean;
 
-  constructor(visit: Visit) {
+  constructor(visit: Visit, looksUp: boolean) {
     this.#visit = visit;
+    this.#looksUp = looksUp;
   }
 
   read(pieces: Piece[]): void {
@@ -158,7 +164,7 @@ class Reading {
   }
 
   #lookUp({ text, start }: Piece): void {
-    if (this.#lookedUp > LOOKED_UP) return;
+    if (!this.#looksUp || this.#lookedUp > LOOKED_UP) return;
     this.#lookedUp += text.length;
     for (const word of dictionaryWords(text)) {
       const end = start + word.end;
