@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import postgres from 'postgres';
 import type { World } from './checks/check.ts';
 import { lookAtAll } from './checks/index.ts';
+import { subscribeService } from './http-service/subscribers.ts';
 import { planKills } from './kill-plan.ts';
 import { killProcesses } from './kill-processes.ts';
 import { networkVerdicts } from './network/checks.ts';
@@ -63,6 +64,8 @@ export async function run(
     const journal = new Journal();
     const promptness = new ResponseTimes();
     const client = new Client(stage.apiUrls, journal, promptness.see);
+    const url = `http://127.0.0.1:${stage.ports.service}`;
+    await subscribeService(client, { url, adminKey: stage.adminKey });
     const workspaces = await openWorkspaces(client, receiver, stage.adminKey);
     const env = { ...stage.env, DATABASE_URL: stage.databaseUrl };
     const bills = new Bills();

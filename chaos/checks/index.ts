@@ -6,6 +6,7 @@ import { deadLetters, receipts } from './effects.ts';
 import { ledger } from './ledger.ts';
 import { mails } from './mails.ts';
 import { audit, chainOrder, keyOrder } from './order.ts';
+import { posted, postedInOrder } from './postings.ts';
 import { analytics, notifications, summaries } from './read-models.ts';
 import { index, searched } from './search.ts';
 import { sequences } from './sequences.ts';
@@ -32,6 +33,8 @@ const checks: Check[] = [
   emitted,
   emittedInOrder,
   ownEffect,
+  posted,
+  postedInOrder,
   webhooks,
   deliveries,
   answers,

@@ -8,6 +8,7 @@ import { type OwnProcess, startOwn } from './own-process.ts';
 import { dataOf, type RunFolder } from './run-folder.ts';
 
 const ownEffects = fileURLToPath(new URL('../own-effects', import.meta.url));
+const httpService = fileURLToPath(new URL('../http-service/service.ts', import.meta.url));
 const orderWorker = fileURLToPath(new URL('../order/worker.ts', import.meta.url));
 
 /** The servers that ours need. Both keep their state on disk. */
@@ -41,6 +42,10 @@ export function allProcesses(stage: RunFolder): ProcessSpec[] {
     own(stage, 'order worker 2', { path: orderWorker }),
     own(stage, 'own effects worker 1', { args: ['worker', 'effects', '--from', ownEffects] }),
     own(stage, 'own effects worker 2', { args: ['worker', 'effects', '--from', ownEffects] }),
+    own(stage, 'http service', {
+      path: httpService,
+      env: { ...stage.env, DATABASE_URL: stage.databaseUrl, PORT: String(stage.ports.service) },
+    }),
   ];
 }
 

@@ -9,7 +9,14 @@ import { quietPorts } from './quiet-ports.ts';
 export interface RunFolder {
   folder: string;
   log(name: string): string;
-  ports: { postgres: number; temporal: number; apis: [number, number]; proxy: number };
+  ports: {
+    postgres: number;
+    temporal: number;
+    apis: [number, number];
+    proxy: number;
+    /** Of the service that takes events over HTTP. */
+    service: number;
+  };
   password: string;
   /** Of the database that all use, for what looks on: never by way of the proxy. */
   databaseUrl: string;
@@ -33,7 +40,8 @@ export async function createRunFolder(
   // As root, Postgres runs under another account that must be able to walk through.
   await chmod(folder, 0o755);
   await mkdir(join(folder, 'logs'));
-  const [postgres, temporal, one, two, proxy] = (await quietPorts(5)) as [
+  const [postgres, temporal, one, two, proxy, service] = (await quietPorts(6)) as [
+    number,
     number,
     number,
     number,
@@ -46,7 +54,7 @@ export async function createRunFolder(
   return {
     folder,
     log: (name) => join(folder, 'logs', `${name.replaceAll(' ', '-')}.log`),
-    ports: { postgres, temporal, apis: [one, two], proxy },
+    ports: { postgres, temporal, apis: [one, two], proxy, service },
     password,
     databaseUrl: urlAt(postgres),
     adminKey,

@@ -1,5 +1,6 @@
 import postgres, { type Sql } from 'postgres';
 import { migrate } from '../../src/db/migrate.ts';
+import { makePostings } from '../http-service/postings.ts';
 import { makeSightings } from '../order/effect.ts';
 import { serverSpecs } from './deployment.ts';
 import { ManagedProcess, type ProcessSpec } from './managed-process.ts';
@@ -46,6 +47,7 @@ async function makeDatabase({ databaseUrl }: RunFolder): Promise<void> {
   const client = postgres(databaseUrl, { max: 1, onnotice: () => {} });
   await makeSightings(client);
   await makeTallies(client);
+  await makePostings(client);
   await client.end();
 }
 

@@ -3,9 +3,11 @@ import { emitted, emittedInOrder, ownEffect } from '../../../chaos/checks/bills.
 import type { Check, World } from '../../../chaos/checks/check.ts';
 import { deadLetters, receipts } from '../../../chaos/checks/effects.ts';
 import { keyOrder } from '../../../chaos/checks/order.ts';
+import { posted, postedInOrder } from '../../../chaos/checks/postings.ts';
 import { sequences } from '../../../chaos/checks/sequences.ts';
 import { onceEach, stored } from '../../../chaos/checks/stored.ts';
 import { webhooks } from '../../../chaos/checks/webhooks.ts';
+import { makePostings, writePostings } from '../../../chaos/http-service/postings.ts';
 import { makeSightings } from '../../../chaos/order/effect.ts';
 import { makeTallies } from '../../../chaos/processes/start-and-stop.ts';
 import { BILL, Bills } from '../../../chaos/traffic/bills.ts';
@@ -156,6 +158,33 @@ describe('what chaos looks for', () => {
     expect(await wrongIn(ownEffect)).toHaveLength(2);
     await pg`update knockon.events set payload = '{"by": "h0", "nth": 9}' where id = ${ids[0]!}`;
     expect(await wrongIn(emittedInOrder)).toHaveLength(1);
+  });
+
+  it('is found where an HTTP subscriber lacks an event, has another’s, or got one too early', async () => {
+    const { pg } = world;
+    await makePostings(pg);
+    const [workspace] = world.workspaces;
+    const edits = await pg<{ id: string; seq: number }[]>`
+      insert into knockon.events (id, type, version, workspace_id, channel_id, sequence_id, key, seq,
+        timestamp, payload)
+      select knockon.uuidv7(), 'message.updated', 1, workspace_id, channel_id, sequence_id,
+        channel_id, seq + n, now(), '{}'
+      from knockon.events, unnest(array[101, 102]) as n where type = 'channel.created'
+      returning id, seq::int`;
+    const [first, second] = edits.map(({ id, seq }) => ({
+      id,
+      seq,
+      key: workspace!.channels[0]!,
+      workspace_id: workspace!.id,
+    }));
+    await writePostings(pg, 'ordered-postings', [second!]);
+    expect(await wrongIn(posted)).toEqual(['ordered-postings never got 1 of its events']);
+    expect(await wrongIn(postedInOrder)).toEqual([]);
+    await writePostings(pg, 'ordered-postings', [first!, second!]);
+    expect(await wrongIn(posted)).toEqual([]);
+    expect(await wrongIn(postedInOrder)).toHaveLength(1);
+    await writePostings(pg, 'postings', [first!]);
+    expect(await wrongIn(posted)).toEqual(['postings got 1 events that are not its']);
   });
 
   it('is found where an endpoint did not take what it wants, or got what nobody has emitted', async () => {
