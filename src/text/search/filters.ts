@@ -71,8 +71,9 @@ function spanOf(value: string, zone: string): { begin: Date; end: Date } | null 
   if (first.getUTCMonth() !== m || first.getUTCDate() !== d || !isKept(first)) return null;
   const clock = createZone(zone);
   const beginOf = (...next: [number, number, number?]) => new Date(clock(Date.UTC(...next), 0).at);
-  const end = day ? beginOf(y, m, d + 1) : month ? beginOf(y, m + 1) : beginOf(y + 1, 0);
-  return { begin: beginOf(y, m, d), end };
+  const begin = beginOf(y, m, d);
+  if (day) return { begin, end: beginOf(y, m, d + 1) };
+  return { begin, end: month ? beginOf(y, m + 1) : beginOf(y + 1, 0) };
 }
 
 const isKept = (moment: Date) => moment.getUTCFullYear() >= 1970 && moment.getUTCFullYear() <= 2100;

@@ -162,15 +162,18 @@ describe('an event that is for later', () => {
 });
 
 describe('a whole fan-out', () => {
+  /** Effects that note each of their calls. */
+  const notedIn = (done: string[]) => (name: string) =>
+    defineEffect({
+      name,
+      description: '',
+      on: ['message.created'],
+      perform: async () => void done.push(name),
+    });
+
   it('ends though an effect of an earlier test is registered in the database', async () => {
     const done: string[] = [];
-    const named = (name: string) =>
-      defineEffect({
-        name,
-        description: '',
-        on: ['message.created'],
-        perform: async () => void done.push(name),
-      });
+    const named = notedIn(done);
     await posted('one');
     await (await aCallTo(named('earlier'), test))();
     fanOut = await FanOut.open(test, [named('later')]);
@@ -182,13 +185,7 @@ describe('a whole fan-out', () => {
   it('is opened beside another one, of another database', async () => {
     const other = await freshDatabase();
     const done: string[] = [];
-    const named = (name: string) =>
-      defineEffect({
-        name,
-        description: '',
-        on: ['message.created'],
-        perform: async () => void done.push(name),
-      });
+    const named = notedIn(done);
     fanOut = await FanOut.open(test, [named('here')]);
     const beside = await FanOut.open(other, [named('there')]);
     await aWriter(other.database).post(aMessage(await aChannel(other.database)));
