@@ -57,11 +57,10 @@ export class Quarantine {
    */
   #appoint(): number {
     const now = performance.now();
-    this.#appointed = Math.min(
-      Math.max(this.#appointed, now) + Math.max(APART, this.#took),
-      now + FURTHEST,
-    );
-    return this.#appointed - now;
+    const last = Math.max(this.#appointed - now, 0);
+    const inMs = Math.min(last + Math.max(APART, this.#took), FURTHEST);
+    this.#appointed = now + inMs;
+    return inMs;
   }
 
   async #away<T>(written: Promise<T>): Promise<T> {

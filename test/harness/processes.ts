@@ -116,7 +116,12 @@ export class Deployment {
 
   /** Starts a script of a test's, written in TypeScript, as `start` does. */
   startScript(path: string, settings: Record<string, string> = {}): Promise<TestProcess> {
-    return this.#fork(path, path, [], settings, ['--import', 'tsx']).ready();
+    return this.spawnScript(path, settings).ready();
+  }
+
+  /** Starts one that may end before it is ready, as one does whose work kills it. */
+  spawnScript(path: string, settings: Record<string, string> = {}): TestProcess {
+    return this.#fork(path, path, [], settings, ['--import', 'tsx']);
   }
 
   #fork(

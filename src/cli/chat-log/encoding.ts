@@ -64,16 +64,41 @@ export function wideEncoding(head: Uint8Array, told?: string): string | undefine
   if (head[0] === 0xfe && head[1] === 0xff) return 'utf-16be';
   const given = told === undefined ? undefined : new TextDecoder(told).encoding;
   if (given?.startsWith('utf-16') || given === 'iso-2022-jp') return given;
-  const [even, odd] = zeros(head);
-  const enough = Math.max(1, head.length / 20);
-  if (odd >= enough && even * 20 < odd) return 'utf-16le';
-  return even >= enough && odd * 20 < even ? 'utf-16be' : undefined;
+  const [even, odd] = [0, 1].map((first) => everyOther(head, first)) as [Half, Half];
+  if (areHighBytes(odd, even, head)) return 'utf-16le';
+  return areHighBytes(even, odd, head) ? 'utf-16be' : undefined;
 }
 
-function zeros(bytes: Uint8Array): [even: number, odd: number] {
-  const counts: [number, number] = [0, 0];
-  for (let i = 0; i < bytes.length; i += 1) if (bytes[i] === 0) counts[i % 2 ? 1 : 0] += 1;
-  return counts;
+/** Every other byte of a text, counted. */
+interface Half {
+  bytes: number;
+  zeros: number;
+  /** Below a space: the high bytes of nearly all alphabets, from Latin (0) to Georgian (16). */
+  small: number;
+}
+
+function everyOther(bytes: Uint8Array, first: number): Half {
+  const half: Half = { bytes: 0, zeros: 0, small: 0 };
+  for (let i = first; i < bytes.length; i += 2) {
+    half.bytes += 1;
+    half.zeros += Number(bytes[i] === 0);
+    half.small += Number(bytes[i]! < 0x20);
+  }
+  return half;
+}
+
+/**
+ * Whether a half of the bytes are the high ones of UTF-16. Signs and spaces have a zero there. What
+ * is well-formed UTF-8 too has a stray NUL, unless most of the half are those of an alphabet.
+ */
+function areHighBytes(high: Half, low: Half, all: Uint8Array): boolean {
+  if (high.zeros < Math.max(1, all.length / 20) || low.zeros * 20 >= high.zeros) return false;
+  return high.small * 2 > high.bytes || !isUtf8Head(all);
+}
+
+/** Whether bytes are UTF-8, of which the last character may be cut. */
+function isUtf8Head(head: Uint8Array): boolean {
+  return [0, 1, 2, 3].some((cut) => isUtf8(head.subarray(0, head.length - cut)));
 }
 
 async function* withoutMark(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

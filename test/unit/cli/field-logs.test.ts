@@ -333,6 +333,30 @@ test.each([
   expect(await shorts(little.swap16(), 'x-2011-01-15.log')).toEqual(right);
 });
 
+test.each([
+  ['Greek', 'καλημέρα σε όλους'],
+  ['Russian', 'доброе утро всем'],
+  ['Hebrew', 'בוקר טוב לכולם'],
+  ['Hindi', 'सुप्रभात सभी को'],
+  ['Japanese', 'おはようございます、皆さん'],
+  ['Chinese', '大家早上好'],
+  ['Korean', '여러분 좋은 아침'],
+])('UTF-16 without a mark is found out in %s', async (_language, text) => {
+  const log = Buffer.from(`[10:00] <ada> ${text}\r\n[10:01] <bob> ${text}\r\n`, 'utf16le');
+  const right = [`2011-01-15 10:00 ada: ${text}`, `2011-01-15 10:01 bob: ${text}`];
+  expect(await shorts(log, 'x-2011-01-15.log')).toEqual(right);
+  expect(await shorts(log.swap16(), 'x-2011-01-15.log')).toEqual(right);
+});
+
+test.each(['hi\0', 'h\0i', '\0hi'])('a NUL in a line makes no UTF-16 of it (%j)', async (hi) => {
+  const log = `[10:00] <ada> ${hi}\n[10:01] <bob> 你好\0`;
+  const texts = await shorts(log, 'x-2011-01-15.log');
+  expect(texts.map((text) => text.replaceAll('\0', ''))).toEqual([
+    '2011-01-15 10:00 ada: hi',
+    '2011-01-15 10:01 bob: 你好',
+  ]);
+});
+
 test('codes of colours are no text, and none of the rest is lost', async () => {
   const log =
     '[12:00:00] <bot> \x0304deploy\x03 of \x02payments\x02 \x034,1failed\x03\n' +

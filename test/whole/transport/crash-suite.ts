@@ -122,7 +122,7 @@ export function crashes(transport: Config['KNOCKON_TRANSPORT']): void {
         (await pg`select from knockon.attempts where subscriber = 'debounced'`).length;
       await expect.poll(waiting, soon).toBe(3);
       await first.kill();
-      const second = await knockon.current.startScript(debouncedWorker, dies);
+      const second = knockon.current.spawnScript(debouncedWorker, dies);
       expect(await second.exit()).toEqual({ code: null, signal: 'SIGKILL' });
       const third = await knockon.current.startScript(debouncedWorker);
       const outcome = async () => [
@@ -166,7 +166,7 @@ class Supervised {
 
   /** What became of its events so far. */
   async outcome() {
-    if (this.#worker.ended) this.#worker = await this.#deployment.startScript(deadlyWorker);
+    if (this.#worker.ended) this.#worker = this.#deployment.spawnScript(deadlyWorker);
     const { pg } = this.#deployment.database;
     const [letters, done] = await Promise.all([
       pg`select e.payload->>'text' as text, l.cause from knockon.dead_letters l join knockon.events e on e.id = l.event_id`,
