@@ -7,6 +7,7 @@ import type { Sql } from 'postgres';
 const LONGEST = 15 * 60_000;
 const STILL = 5 * 60_000;
 
+/** Least between two looks, in ms. One that takes long takes a tenth of the time at most. */
 const LOOK = 1500;
 
 export interface IdleResult {
@@ -34,13 +35,15 @@ export async function waitUntilIdle(
   const began = Date.now();
   let [changed, before] = [began, ''];
   for (let looks = 0; ; looks += 1) {
+    const asked = Date.now();
     const open = await look(pg);
+    const took = Date.now() - asked;
     const now = JSON.stringify(open);
     if (now !== before) [changed, before] = [Date.now(), now];
     const isOver = Date.now() - began > longestMs || Date.now() - changed > STILL;
     if (now === '{}' || isOver) return { ms: Date.now() - began, open };
     if (looks % 4 === 0) tell(`still to come: ${inWords(open)}`);
-    await wait(LOOK);
+    await wait(Math.max(LOOK, 9 * took));
   }
 }
 

@@ -106,6 +106,8 @@ const hasty = (smtpUrl: string): NodeJS.ProcessEnv => ({
   // What hangs is let go soon, and what a dead dispatcher had claimed is taken over while it may be
   // back: both are to happen often.
   KNOCKON_WEBHOOK_TIMEOUT: '3s',
+  // A receiver that was killed is back long before the default would ask it again.
+  KNOCKON_WEBHOOK_PROBE: '2s',
   KNOCKON_RELAY_AGE: '5s',
   SMTP_URL: smtpUrl,
   // Long enough that whoever set the timer may be dead when it goes off.

@@ -6,7 +6,7 @@ import type { DomainEvent, EventType } from '../../events/index.ts';
 import { refusedName } from '../../events/name.ts';
 import { isPattern, refusedPattern } from '../../events/wanted.ts';
 import { effectQueue, type OpenOutcome, type RetryPolicy } from '../../transport/dispatch.ts';
-import type { DebouncePolicy } from './debounce/decide.ts';
+import { type DebouncePolicy, mostOf } from './debounce/decide.ts';
 import type { PoisonPolicy } from './ordering/isolate.ts';
 
 /** An outcome, with details for Postgres and the worker's log that enter no history. */
@@ -78,8 +78,8 @@ interface Options<S extends OwnSettings, T extends AnyType> {
   ordering?: 'none' | 'key' | 'exclusive';
   /**
    * The last event of a key stands for those before it: the effect is called with it alone, once
-   * none has come for `wait`, or the oldest has waited for `most` (default ten times `wait`).
-   * Events without a key are called at once. Not for ordered effects.
+   * none has come for `wait`, or the oldest has waited for `most` (default ten times `wait`, a day
+   * at most). Events without a key are called at once. Not for ordered effects.
    */
   debounce?: { by: 'key'; wait: StringValue; most?: StringValue };
   /**
@@ -299,11 +299,12 @@ function debouncePolicy(
 ): DebouncePolicy {
   if (by !== 'key') throw invalid(name, `debounce.by ${JSON.stringify(by)} must be "key"`);
   const wait_ms = duration(name, wait);
-  const most_ms = most === undefined ? 10 * wait_ms : duration(name, most);
+  const most_ms = most === undefined ? mostOf(wait_ms) : duration(name, most);
+  for (const [field, value] of Object.entries({ wait: wait_ms, most: most_ms }))
+    if (value > LONGEST_DEBOUNCE)
+      throw invalid(name, `debounce.${field} of ${value / 1000} s is longer than a day`);
   if (most_ms < wait_ms)
     throw invalid(name, `debounce.most "${most}" is shorter than debounce.wait "${wait}"`);
-  if (most_ms > LONGEST_DEBOUNCE)
-    throw invalid(name, `debounce.most of ${most_ms / 1000} s is longer than a day`);
   return { wait_ms, most_ms };
 }
 

@@ -175,4 +175,13 @@ describe('a debounce that makes no sense', () => {
       most_ms: 300_000,
     });
   });
+
+  test('waits a day at most where none is given', () => {
+    const day = 24 * 3_600_000;
+    expect(define({ by: 'key', wait: '5h' }).debounce).toEqual({
+      wait_ms: day / 4.8,
+      most_ms: day,
+    });
+    expect(() => define({ by: 'key', wait: '25h' })).toThrow('debounce.wait of 90000 s is longer');
+  });
 });

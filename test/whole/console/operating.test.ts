@@ -102,6 +102,54 @@ describeInBrowser('operating in the console', () => {
     );
   });
 
+  it('a schedule is triggered, paused and resumed, and leads to what it has emitted', async () => {
+    const put = await fetch(`${api.url}/v1/ops/schedules/nightly`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${OPERATOR}`, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        workspace_id: acme.workspaceId,
+        cron: '0 3 1 1 *',
+        event_type: 'report.due',
+      }),
+    });
+    expect(put.status).toBe(200);
+    const page = await opened('/console/schedules');
+    const nightly = page.getByRole('row', { name: 'nightly' });
+    await nightly.getByText('never').waitFor();
+    await nightly.getByRole('button', { name: 'Trigger nightly' }).click();
+    await page.getByText('A run of nightly was emitted.').waitFor();
+    await nightly.getByText('never').waitFor({ state: 'detached' });
+
+    await nightly.getByRole('button', { name: 'Pause nightly' }).click();
+    await page.getByLabel('Reason').fill('the report is wrong');
+    await page.getByRole('dialog').getByRole('button', { name: 'Pause' }).click();
+    await nightly.getByText('the report is wrong').waitFor();
+    await nightly.getByRole('button', { name: 'Resume nightly' }).click();
+    await nightly.getByRole('button', { name: 'Pause nightly' }).waitFor();
+    await nightly.getByRole('cell').nth(2).getByRole('link').click();
+    await page.getByText('report.due').first().waitFor();
+  });
+
+  it('what is for later is listed apart, and so is what was cancelled', async () => {
+    const later = { deliver_at: '2099-01-01T09:00:00Z' };
+    const [stays, goes] = [await acme.post(later), await acme.post(later)];
+    const cancelled = await acme.call('DELETE', `/v1/events/${goes.event_id}`);
+    expect(cancelled.status).toBe(204);
+    const page = await opened('/console/events?state=scheduled');
+    const listed = page.getByRole('rowgroup').last().getByRole('row');
+    for (const [state, message] of [
+      ['scheduled', stays],
+      ['cancelled', goes],
+    ] as const) {
+      await page.getByLabel('For later').selectOption(state);
+      await expect.poll(() => listed.count(), soon).toBe(1);
+      await listed.getByText(state, { exact: true }).waitFor();
+      await page.goto(`${api.url}/console/journey/${message.id}`);
+      await page.getByText(/, for .*2099/).waitFor();
+      await page.goBack();
+    }
+  });
+
   it('what was given up is grouped by cause, and done once it is tried again', async () => {
     const { port } = receiver.address() as AddressInfo;
     const url = `http://127.0.0.1:${port}/hook`;

@@ -12,6 +12,7 @@ const empty: Record<string, string | RegExp> = {
   '/console/failed': 'Nothing has been given up',
   '/console/jobs': 'No long work yet',
   '/console/events': 'The log is empty',
+  '/console/schedules': 'No schedule yet',
   '/console/journey': 'What became of a message?',
   '/console/search': 'What was said?',
   '/console/endpoints': 'Nobody has asked for webhooks yet',
@@ -88,12 +89,21 @@ describeInBrowser('the pages of the console', () => {
     const [cause] = (await ops('dead_letters/causes')).data;
     await ops('subscribers/cache/pause', 'POST', { reason: 'a test' });
     await expect.poll(async () => (await ops('search?q=bold')).data.length, soon).toBe(1);
+    await ops('schedules/nightly', 'PUT', {
+      workspace_id: acme.workspaceId,
+      cron: '0 3 * * *',
+      zone: 'Europe/Berlin',
+      event_type: 'report.due',
+    });
+    const later = await acme.post({ text: 'later', deliver_at: '2099-01-01T09:00:00Z' });
     const job = await ops('rebuilds', 'POST', { subscriber: 'search' });
     places = [
       ...Object.keys(empty),
       `/console/subscribers/search`,
       `/console/failed?subscriber=webhooks&cause=${encodeURIComponent(cause!.cause)}`,
       `/console/journey/${message.id}`,
+      `/console/journey/${later.id}`,
+      '/console/events?state=scheduled',
       `/console/jobs/${job.id}`,
       `/console/endpoints/${endpoint.id}`,
       `/console/events?type=message.created`,

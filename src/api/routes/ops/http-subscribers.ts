@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import ms, { type StringValue } from 'ms';
+import { mostOf } from '../../../activities/runtime/debounce/decide.ts';
 import { LONGEST_DEBOUNCE } from '../../../db/schema/debounces.ts';
 import { callTimeout } from '../../../db/schema/http-subscribers.ts';
 import { SubscriberUnknownError } from '../../../ops/controls/controls.ts';
@@ -50,7 +51,7 @@ const debounce = z
   })
   .transform(({ wait, most }) => ({
     wait_ms: wait,
-    most_ms: most ?? Math.min(10 * wait, LONGEST_DEBOUNCE),
+    most_ms: most ?? mostOf(wait),
   }))
   .refine(({ wait_ms, most_ms }) => most_ms >= wait_ms, {
     path: ['most'],
