@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
-import { mapInPauses } from '../../pauses.ts';
-import { documentOf } from '../../text/search/postgres.ts';
+import { createPauses, inPauses } from '../../pauses.ts';
+import { documentSteps } from '../../text/search/postgres.ts';
 import { fits, inPages, type Paged } from '../runtime/pages.ts';
 
 /** A message, ready to be indexed. `document` is null if the message is deleted. */
@@ -24,12 +24,16 @@ interface Row extends Paged {
  * Leaves out ids that don't exist.
  */
 export async function* loadTexts(tx: Transaction, ids: string[]): AsyncGenerator<Indexable[]> {
-  for await (const page of inPages(ids, (some) => read(tx, some)))
-    yield await mapInPauses(page, ({ id, version, is_deleted, ...message }) => ({
-      id,
-      version,
-      document: is_deleted ? null : documentOf(message),
-    }));
+  const pause = createPauses();
+  for await (const page of inPages(ids, (some) => read(tx, some))) {
+    const texts: Indexable[] = [];
+    for (const { id, version, is_deleted, ...message } of page) {
+      const document = is_deleted ? null : await inPauses(documentSteps(message), pause);
+      texts.push({ id, version, document });
+      await pause();
+    }
+    yield texts;
+  }
 }
 
 async function read(tx: Transaction, ids: string[]): Promise<Row[]> {

@@ -41,6 +41,8 @@ const dynamicConfig: Record<string, number | boolean | string> = {
   // Four partitions a queue, forwarding to one another, are for a cluster.
   'matching.numTaskqueueReadPartitions': 1,
   'matching.numTaskqueueWritePartitions': 1,
+  // Calls of a workspace that floods take turns with those of the others.
+  'matching.enableFairness': true,
 };
 
 /**

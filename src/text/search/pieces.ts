@@ -1,3 +1,4 @@
+import { atOnce, type Steps } from '../../pauses.ts';
 import { HIDDEN } from '../formatting.ts';
 
 /** What a text has of words: where it is, and how it is to be read. */
@@ -43,8 +44,14 @@ const ASCII = /^[\0-\x7f]*$/;
 /** What joins two pieces of one word. */
 const CONTRACTIONS = new Set(["'", '’', 'ʼ', '＇', '‘', '\u200c']);
 
+/** Pieces, or signs of a script without spaces, that are looked at in one step. */
+export const STEP = 500;
+
 /** The words of a plain text, in their order. */
-export function piecesOf(plain: string): Piece[] {
+export const piecesOf = (plain: string): Piece[] => atOnce(pieceSteps(plain));
+
+/** The same step by step. */
+export function* pieceSteps(plain: string): Steps<Piece[]> {
   const pieces: Piece[] = [];
   let before = -1;
   const add = (kind: Piece['kind'], text: string, start: number) => {
@@ -56,12 +63,14 @@ export function piecesOf(plain: string): Piece[] {
     eachAsciiWord(plain, (start, end) => add('word', plain.slice(start, end), start));
     return pieces;
   }
-  for (const { 0: found, 1: emoji, index } of plain.matchAll(PIECE))
+  for (const { 0: found, 1: emoji, index } of plain.matchAll(PIECE)) {
     if (emoji) add('emoji', found, index);
     else if (ASCII.test(found) || !HAS_DENSE.test(found)) add('word', found, index);
     else
       for (const { 0: some, 1: isDense, index: within } of found.matchAll(BY_DENSITY))
         add(isDense ? 'dense' : 'word', some, index + within);
+    if (pieces.length % STEP === 0) yield;
+  }
   return pieces;
 }
 

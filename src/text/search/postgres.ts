@@ -1,7 +1,8 @@
+import { atOnce, type Steps } from '../../pauses.ts';
 import { authorLexeme, type Filters } from './filters.ts';
 import type { Query } from './query.ts';
 import type { Exact, Step, Term } from './terms.ts';
-import { eachToken } from './tokens.ts';
+import { tokenSteps } from './tokens.ts';
 
 // Documents and searches as Postgres' own types have them, so that no parser or locale of its is
 // between: `'deploy':1,5 '=deploy':1` and `'deploy' | '=deploy'`.
@@ -16,13 +17,22 @@ const MOST_BYTES = 1_000_000;
 /** The label of a last place where more follow that Postgres can't keep. */
 const FURTHER = 'C';
 
+/** What a document is made of. */
+interface Said {
+  text: string;
+  author: string;
+}
+
 /** What is indexed of a message, for the type tsvector. */
-export function documentOf({ text, author }: { text: string; author: string }): string {
+export const documentOf = (said: Said): string => atOnce(documentSteps(said));
+
+/** The same step by step. */
+export function* documentSteps({ text, author }: Said): Steps<string> {
   const places = new Map<string, number[]>();
-  eachToken(text, (lexeme, position) => {
+  yield* tokenSteps(text, (lexeme, position) => {
     const known = places.get(lexeme);
-    if (known) known.push(position);
-    else places.set(lexeme, [position]);
+    if (!known) places.set(lexeme, [position]);
+    else if (known.length < MOST_PLACES) known.push(position);
   });
   const parts = [quoted(authorLexeme(author))];
   let bytes = 1000;

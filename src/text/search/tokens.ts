@@ -1,6 +1,7 @@
+import { atOnce, type Steps } from '../../pauses.ts';
 import { stemOf } from './english-stem.ts';
 import { cut, exactForm, foldedForm } from './fold.ts';
-import { type Piece, piecesOf, plainOf } from './pieces.ts';
+import { type Piece, pieceSteps, plainOf, STEP } from './pieces.ts';
 import { dictionaryWords, unitsOf } from './units.ts';
 
 /**
@@ -43,9 +44,13 @@ const HUMP = /(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u;
  * @param looksUp whether it is told of a dictionary's words too, which rank texts and find none
  * (default true)
  */
-export function eachToken(text: string, visit: Visit, { looksUp = true } = {}): void {
+export const eachToken = (text: string, visit: Visit, options?: { looksUp?: boolean }): void =>
+  atOnce(tokenSteps(text, visit, options));
+
+/** The same step by step. */
+export function* tokenSteps(text: string, visit: Visit, { looksUp = true } = {}): Steps<void> {
   const { plain, origin } = plainOf(text);
-  const pieces = piecesOf(plain);
+  const pieces = yield* pieceSteps(plain);
   const reading = new Reading(
     origin
       ? (lexeme, position, start, end, head) =>
@@ -53,8 +58,8 @@ export function eachToken(text: string, visit: Visit, { looksUp = true } = {}): 
       : visit,
     looksUp,
   );
-  reading.read(pieces);
-  if (pieces.some(hasHumps)) reading.readAgain(pieces.flatMap(partsOf));
+  yield* reading.read(pieces);
+  if (pieces.some(hasHumps)) yield* reading.readAgain(pieces.flatMap(partsOf));
 }
 
 const hasHumps = ({ kind, text }: Piece) => kind === 'word' && HUMP.test(text);
@@ -119,38 +124,41 @@ class Reading {
     this.#looksUp = looksUp;
   }
 
-  read(pieces: Piece[]): void {
-    for (let i = 0; i < pieces.length; ) {
+  *read(pieces: Piece[]): Steps<void> {
+    for (let i = 0, steps = 1; i < pieces.length; steps += 1) {
       const first = this.#position;
       const chain = [pieces[i]!];
       while (pieces[i + chain.length]?.isContracted) chain.push(pieces[i + chain.length]!);
       for (const piece of chain) {
-        if (piece.kind === 'dense') this.#lookUp(piece);
-        this.#add(piece);
+        if (piece.kind === 'dense') {
+          this.#lookUp(piece);
+          yield* this.#addPairs(piece);
+        } else this.#addWord(piece);
       }
       if (chain.length > 1 && chain.length <= CONTRACTED) this.#join(chain, first);
       i += chain.length;
+      if (steps % STEP === 0) yield;
     }
   }
 
   /** Reads the words once more, behind what has been read. */
-  readAgain(pieces: Piece[]): void {
+  *readAgain(pieces: Piece[]): Steps<void> {
     this.#position += GAP;
-    for (const piece of pieces) this.#add(piece);
-  }
-
-  #add(piece: Piece): void {
-    if (piece.kind === 'dense') this.#addPairs(piece);
-    else {
-      const { start, end } = piece;
-      const forms = formsOf(piece.text, piece.kind);
-      for (const lexeme of forms) this.#visit(lexeme, this.#position, start, end, end);
-      if (forms.length > 0) this.#position += 1;
+    for (const [i, piece] of pieces.entries()) {
+      if (piece.kind === 'dense') yield* this.#addPairs(piece);
+      else this.#addWord(piece);
+      if (i % STEP === STEP - 1) yield;
     }
   }
 
+  #addWord({ text, kind, start, end }: Piece): void {
+    const forms = formsOf(text, kind === 'emoji' ? kind : 'word');
+    for (const lexeme of forms) this.#visit(lexeme, this.#position, start, end, end);
+    if (forms.length > 0) this.#position += 1;
+  }
+
   /** Each two signs that follow each other, and the last by itself. */
-  #addPairs({ text, start }: Piece): void {
+  *#addPairs({ text, start }: Piece): Steps<void> {
     const { signs, ends } = unitsOf(text);
     let begun = start;
     for (const [i, sign] of signs.entries()) {
@@ -160,6 +168,7 @@ class Reading {
       this.#visit(lexeme, this.#position, begun, isLast ? head : start + ends[i + 1]!, head);
       this.#position += 1;
       begun = head;
+      if (i % STEP === STEP - 1) yield;
     }
   }
 
