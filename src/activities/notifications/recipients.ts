@@ -46,7 +46,9 @@ export async function findRecipients(
   }
   const known = await spellings(
     db,
-    read.flatMap(({ message, mentions }) => namesIn(mentions).map((name) => ({ message, name }))),
+    read.flatMap(({ message, mentions }) =>
+      Array.from(namesIn(mentions), (name) => ({ message, name })),
+    ),
   );
   return read.flatMap(({ message, mentions }) => {
     const find = (name: string) => known.get(`${message.id} ${name}`);
@@ -59,10 +61,12 @@ export async function findRecipients(
   });
 }
 
-const namesIn = ({ openings, mentions }: Mentions): string[] => [
-  ...openings.flatMap(({ readings, joined }) => [...readings, ...joined.flat()]),
-  ...mentions.flatMap(({ readings }) => readings.map(({ name }) => name)),
-];
+/** Each once: fifty mentions of a text may share all that they can be read as. */
+const namesIn = ({ openings, mentions }: Mentions): Set<string> =>
+  new Set([
+    ...openings.flatMap(({ readings, joined }) => [...readings, ...joined.flat()]),
+    ...mentions.flatMap(({ readings }) => readings.map(({ name }) => name)),
+  ]);
 
 type Find = (name: string) => string | undefined;
 
@@ -109,14 +113,21 @@ async function spellings(
 
 /** The author counts as known, so that authors do not notify themselves in another case. */
 async function lookUp(db: Database['db'] | Transaction, asked: Asked[]) {
-  const column = (pick: (asked: Asked) => string | number) => sql.param(asked.map(pick));
+  const messages = [...new Set(asked.map(({ message }) => message))];
+  const places = new Map(messages.map((message, i) => [message, i + 1]));
+  const column = (pick: (message: Text) => string | number) => sql.param(messages.map(pick));
   return await db.execute<{ id: string; name: string; spelling: string }>(sql`
-    with asked as (
-      select *, lower(name) as folded from unnest(
-        ${column((a) => a.message.id)}::uuid[], ${column((a) => a.message.workspace_id)}::uuid[],
-        ${column((a) => a.message.channel_id)}::uuid[], ${column((a) => a.message.seq)}::bigint[],
-        ${column((a) => a.message.author)}::text[], ${column((a) => a.name)}::text[]
-      ) as t (id, workspace_id, channel_id, seq, author, name)
+    with messages as (
+      select * from unnest(
+        ${column((m) => m.id)}::uuid[], ${column((m) => m.workspace_id)}::uuid[],
+        ${column((m) => m.channel_id)}::uuid[], ${column((m) => m.seq)}::bigint[],
+        ${column((m) => m.author)}::text[]
+      ) with ordinality as t (id, workspace_id, channel_id, seq, author, place)
+    ), asked as (
+      select m.*, t.name, lower(t.name) as folded from unnest(
+        ${sql.param(asked.map(({ message }) => places.get(message)!))}::int[],
+        ${sql.param(asked.map(({ name }) => name))}::text[]
+      ) as t (place, name) join messages m using (place)
     ), known as (
       select a.id, a.name,
         a.name = a.author

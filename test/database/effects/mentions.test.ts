@@ -1,3 +1,5 @@
+import type { SQL } from 'drizzle-orm';
+import { PgDialect } from 'drizzle-orm/pg-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findRecipients } from '../../../src/activities/notifications/recipients.ts';
 import { members } from '../../../src/db/schema/messages.ts';
@@ -26,6 +28,25 @@ async function notified([text, handles]: MentionCase): Promise<string[]> {
   const message = { id: NOWHERE, workspace_id, channel_id: NOWHERE, seq: 1, author: 'zoe', text };
   return (await findRecipients(db, [message])).map(({ recipient }) => recipient).sort();
 }
+
+test.each(['@[', '@a', '@bob '])('%j again and again asks for each name once', async (piece) => {
+  const { db } = fresh.database;
+  const asked: unknown[] = [];
+  const watched = new Proxy(db, {
+    get: (of, name) =>
+      name === 'execute'
+        ? (query: SQL) => {
+            asked.push(...(new PgDialect().sqlToQuery(query).params.at(-1) as string[]));
+            return db.execute(query);
+          }
+        : Reflect.get(of, name),
+  });
+  const ids = { id: NOWHERE, workspace_id: NOWHERE, channel_id: NOWHERE };
+  const message = { ...ids, seq: 1, author: 'zoe', text: piece.repeat(20_000) };
+  await findRecipients(watched, [message]);
+  expect(asked.length).toBeGreaterThan(0);
+  expect(asked.length).toBe(new Set(asked).size);
+});
 
 describe.each(Object.entries(mentionCases))('%s', (_kind, cases) => {
   test.each(cases)('%j with %j', async (...given) => {
