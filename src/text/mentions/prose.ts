@@ -18,7 +18,9 @@ const nickBefore = /[@＠][\w\-[\]\\^{|}.`]{0,64}$/u;
 
 /** A text without what it says to nobody: quotes, code, URLs and codes that format. */
 export const proseOf = (text: string): string =>
-  withoutCode(withoutCodes(text).replace(unseen, '').replace(quotes, '')).replace(urls, ' ');
+  withoutUrls(withoutCode(withoutCodes(text).replace(unseen, '').replace(quotes, '')));
+
+const withoutUrls = (text: string) => (/:\/\/|www\./i.test(text) ? text.replace(urls, ' ') : text);
 
 /**
  * Without code: between as many backticks on one line, or between fences. A fence that is never

@@ -1,4 +1,3 @@
-import { atOnce, type Steps } from '../../pauses.ts';
 import { HIDDEN } from '../formatting.ts';
 
 /** What a text has of words: where it is, and how it is to be read. */
@@ -48,41 +47,44 @@ const CONTRACTIONS = new Set(["'", '’', 'ʼ', '＇', '‘', '\u200c']);
 export const STEP = 500;
 
 /** The words of a plain text, in their order. */
-export const piecesOf = (plain: string): Piece[] => atOnce(pieceSteps(plain));
+export const piecesOf = (plain: string): Piece[] => Array.from(pieceSteps(plain)).flat();
 
-/** The same step by step. */
-export function* pieceSteps(plain: string): Steps<Piece[]> {
-  const pieces: Piece[] = [];
+/** The same step by step. No step ends within a word that is contracted. */
+export function* pieceSteps(plain: string): Generator<Piece[]> {
+  let step: Piece[] = [];
   let before = -1;
-  const add = (kind: Piece['kind'], text: string, start: number) => {
+  for (const [kind, text, start] of ASCII.test(plain) ? asciiWords(plain) : foundIn(plain)) {
     const isContracted = before === start - 1 && CONTRACTIONS.has(plain.charAt(before));
+    if (step.length >= STEP && !isContracted) {
+      yield step;
+      step = [];
+    }
     before = start + text.length;
-    pieces.push({ kind, text, start, end: before, isContracted });
-  };
-  if (ASCII.test(plain)) {
-    eachAsciiWord(plain, (start, end) => add('word', plain.slice(start, end), start));
-    return pieces;
+    step.push({ kind, text, start, end: before, isContracted });
   }
-  for (const { 0: found, 1: emoji, index } of plain.matchAll(PIECE)) {
-    if (emoji) add('emoji', found, index);
-    else if (ASCII.test(found) || !HAS_DENSE.test(found)) add('word', found, index);
+  yield step;
+}
+
+type Found = [kind: Piece['kind'], text: string, start: number];
+
+function* foundIn(plain: string): Generator<Found> {
+  for (const { 0: found, 1: emoji, index } of plain.matchAll(PIECE))
+    if (emoji) yield ['emoji', found, index];
+    else if (ASCII.test(found) || !HAS_DENSE.test(found)) yield ['word', found, index];
     else
       for (const { 0: some, 1: isDense, index: within } of found.matchAll(BY_DENSITY))
-        add(isDense ? 'dense' : 'word', some, index + within);
-    if (pieces.length % STEP === 0) yield;
-  }
-  return pieces;
+        yield [isDense ? 'dense' : 'word', some, index + within];
 }
 
 /** Runs of letters and digits, without a regular expression: most texts are such. */
-function eachAsciiWord(text: string, visit: (start: number, end: number) => void): void {
+function* asciiWords(text: string): Generator<Found> {
   let start = -1;
   for (let i = 0; i <= text.length; i++) {
     const code = i === text.length ? 0 : text.charCodeAt(i) | 32;
     const isWord = (code >= 97 && code <= 122) || (code >= 48 && code <= 57);
     if (isWord && start === -1) start = i;
     else if (!isWord && start !== -1) {
-      visit(start, i);
+      yield ['word', text.slice(start, i), start];
       start = -1;
     }
   }

@@ -50,7 +50,6 @@ export const eachToken = (text: string, visit: Visit, options?: { looksUp?: bool
 /** The same step by step. */
 export function* tokenSteps(text: string, visit: Visit, { looksUp = true } = {}): Steps<void> {
   const { plain, origin } = plainOf(text);
-  const pieces = yield* pieceSteps(plain);
   const reading = new Reading(
     origin
       ? (lexeme, position, start, end, head) =>
@@ -58,8 +57,18 @@ export function* tokenSteps(text: string, visit: Visit, { looksUp = true } = {})
       : visit,
     looksUp,
   );
-  yield* reading.read(pieces);
-  if (pieces.some(hasHumps)) yield* reading.readAgain(pieces.flatMap(partsOf));
+  let isReadAgain = false;
+  for (const pieces of pieceSteps(plain)) {
+    yield* reading.read(pieces);
+    isReadAgain ||= pieces.some(hasHumps);
+    yield;
+  }
+  if (!isReadAgain) return;
+  reading.leaveGap();
+  for (const pieces of pieceSteps(plain)) {
+    yield* reading.readAgain(pieces.flatMap(partsOf));
+    yield;
+  }
 }
 
 const hasHumps = ({ kind, text }: Piece) => kind === 'word' && HUMP.test(text);
@@ -125,7 +134,7 @@ class Reading {
   }
 
   *read(pieces: Piece[]): Steps<void> {
-    for (let i = 0, steps = 1; i < pieces.length; steps += 1) {
+    for (let i = 0; i < pieces.length; ) {
       const first = this.#position;
       const chain = [pieces[i]!];
       while (pieces[i + chain.length]?.isContracted) chain.push(pieces[i + chain.length]!);
@@ -137,18 +146,18 @@ class Reading {
       }
       if (chain.length > 1 && chain.length <= CONTRACTED) this.#join(chain, first);
       i += chain.length;
-      if (steps % STEP === 0) yield;
     }
   }
 
-  /** Reads the words once more, behind what has been read. */
-  *readAgain(pieces: Piece[]): Steps<void> {
+  /** Begins to read the words once more, behind what has been read. */
+  leaveGap(): void {
     this.#position += GAP;
-    for (const [i, piece] of pieces.entries()) {
+  }
+
+  *readAgain(pieces: Piece[]): Steps<void> {
+    for (const piece of pieces)
       if (piece.kind === 'dense') yield* this.#addPairs(piece);
       else this.#addWord(piece);
-      if (i % STEP === STEP - 1) yield;
-    }
   }
 
   #addWord({ text, kind, start, end }: Piece): void {
