@@ -35,9 +35,13 @@ const part = '(?:\\p{Emoji_Modifier}|\\ufe0f)?(?:[\\u{e0020}-\\u{e007e}]+\\u{e00
 const emoji =
   '\\p{RI}\\p{RI}|[0-9#*]\\ufe0f?\\u20e3|' + `\\p{ExtPict}${part}(?:\\u200d\\p{ExtPict}${part})*`;
 
-const PIECE = new RegExp(`(${emoji})|[\\p{L}\\p{N}\\p{M}\\u200d]+`, 'gu');
+const LETTERS = '[\\p{L}\\p{N}\\p{M}\\u200d]';
+const NEXT = new RegExp(`(?=${emoji}|${LETTERS})`, 'gu');
+const EMOJI = new RegExp(`(?:${emoji})`, 'uy');
+const RUN = new RegExp(`${LETTERS}+`, 'uy');
 const HAS_DENSE = new RegExp(dense, 'u');
-const BY_DENSITY = new RegExp(`((?:${dense})+)|(?:(?!${dense})[^])+`, 'gu');
+const DENSE = new RegExp(`(?:${dense})+`, 'uy');
+const SPACED = new RegExp(`(?:(?!${dense})${LETTERS})+`, 'uy');
 const ASCII = /^[\0-\x7f]*$/;
 
 /** What joins two pieces of one word. */
@@ -51,43 +55,71 @@ export const piecesOf = (plain: string): Piece[] => Array.from(pieceSteps(plain)
 
 /** The same step by step. No step ends within a word that is contracted. */
 export function* pieceSteps(plain: string): Generator<Piece[]> {
+  const next = ASCII.test(plain) ? nextAsciiWord : nextPiece();
   let step: Piece[] = [];
-  let before = -1;
-  for (const [kind, text, start] of ASCII.test(plain) ? asciiWords(plain) : foundIn(plain)) {
-    const isContracted = before === start - 1 && CONTRACTIONS.has(plain.charAt(before));
-    if (step.length >= STEP && !isContracted) {
+  for (let piece = next(plain, 0); piece; piece = next(plain, piece.end)) {
+    piece.isContracted = step.at(-1)?.end === piece.start - 1 && isJoined(plain, piece);
+    if (step.length >= STEP && !piece.isContracted) {
       yield step;
       step = [];
     }
-    before = start + text.length;
-    step.push({ kind, text, start, end: before, isContracted });
+    step.push(piece);
   }
   yield step;
 }
 
-type Found = [kind: Piece['kind'], text: string, start: number];
+const isJoined = (plain: string, { start }: Piece) => CONTRACTIONS.has(plain.charAt(start - 1));
 
-function* foundIn(plain: string): Generator<Found> {
-  for (const { 0: found, 1: emoji, index } of plain.matchAll(PIECE))
-    if (emoji) yield ['emoji', found, index];
-    else if (ASCII.test(found) || !HAS_DENSE.test(found)) yield ['word', found, index];
-    else
-      for (const { 0: some, 1: isDense, index: within } of found.matchAll(BY_DENSITY))
-        yield [isDense ? 'dense' : 'word', some, index + within];
+const pieceAt = (kind: Piece['kind'], text: string, start: number): Piece => ({
+  kind,
+  text,
+  start,
+  end: start + text.length,
+  isContracted: false,
+});
+
+/** Where a pattern ends that matches at this place; -1: it doesn't. */
+function endAt(pattern: RegExp, text: string, at: number): number {
+  pattern.lastIndex = at;
+  return pattern.test(text) ? pattern.lastIndex : -1;
 }
 
-/** Runs of letters and digits, without a regular expression: most texts are such. */
-function* asciiWords(text: string): Generator<Found> {
-  let start = -1;
-  for (let i = 0; i <= text.length; i++) {
-    const code = i === text.length ? 0 : text.charCodeAt(i) | 32;
-    const isWord = (code >= 97 && code <= 122) || (code >= 48 && code <= 57);
-    if (isWord && start === -1) start = i;
-    else if (!isWord && start !== -1) {
-      yield ['word', text.slice(start, i), start];
-      start = -1;
+/** Finds the piece after a place. Matches are tested, not made: texts may have 40,000. */
+function nextPiece(): (plain: string, from: number) => Piece | undefined {
+  /** Letters that follow each other, scripts without spaces among them, and where they begin. */
+  let mixed = '';
+  let mixedAt = 0;
+  return (plain, from) => {
+    if (from >= mixedAt + mixed.length) {
+      const start = endAt(NEXT, plain, from);
+      if (start === -1) return undefined;
+      const emojiEnd = endAt(EMOJI, plain, start);
+      if (emojiEnd !== -1) return pieceAt('emoji', plain.slice(start, emojiEnd), start);
+      const run = plain.slice(start, endAt(RUN, plain, start));
+      if (ASCII.test(run) || !HAS_DENSE.test(run)) return pieceAt('word', run, start);
+      [mixed, mixedAt] = [run, start];
     }
-  }
+    const at = Math.max(0, from - mixedAt);
+    const denseEnd = endAt(DENSE, mixed, at);
+    return denseEnd === -1
+      ? pieceAt('word', mixed.slice(at, endAt(SPACED, mixed, at)), mixedAt + at)
+      : pieceAt('dense', mixed.slice(at, denseEnd), mixedAt + at);
+  };
+}
+
+/** A run of letters and digits, without a regular expression: most texts have no others. */
+function nextAsciiWord(plain: string, from: number): Piece | undefined {
+  let start = from;
+  while (start < plain.length && !isAsciiWord(plain, start)) start += 1;
+  if (start === plain.length) return undefined;
+  let end = start + 1;
+  while (end < plain.length && isAsciiWord(plain, end)) end += 1;
+  return pieceAt('word', plain.slice(start, end), start);
+}
+
+function isAsciiWord(text: string, at: number): boolean {
+  const code = text.charCodeAt(at) | 32;
+  return (code >= 97 && code <= 122) || (code >= 48 && code <= 57);
 }
 
 /** A text without what formats it, and where each of its units was. Null: where it is. */

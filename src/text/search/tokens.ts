@@ -135,6 +135,11 @@ class Reading {
 
   *read(pieces: Piece[]): Steps<void> {
     for (let i = 0; i < pieces.length; ) {
+      if (pieces[i]!.kind !== 'dense' && !pieces[i + 1]?.isContracted) {
+        this.#addWord(pieces[i]!);
+        i += 1;
+        continue;
+      }
       const first = this.#position;
       const chain = [pieces[i]!];
       while (pieces[i + chain.length]?.isContracted) chain.push(pieces[i + chain.length]!);
