@@ -18,6 +18,8 @@ export type TimeLimits = Record<string, number>;
 
 export interface Bounds {
   places: Places;
+  /** Of the places, those that transactions may have. */
+  transactions: Places;
   /**
    * Called until it has passed, before anything is sent. Resolves with the limits that each
    * transaction must set for itself, if any.
@@ -60,14 +62,17 @@ export function limitUse(client: Sql, bounds: Bounds): Sql {
       const nested = nestedUse('a transaction is begun');
       if (nested) throw nested;
       const work = args.pop() as (tx: TransactionSql) => unknown;
-      const release = await place(use);
+      const end = await use.transactions.take();
+      let release = () => {};
       try {
+        release = await place(use);
         return await begin(...args, (tx: TransactionSql) => insideTransaction(() => work(tx)));
       } catch (error) {
         tellReadOnly(error, use);
         throw withoutValues(error);
       } finally {
         release();
+        end();
       }
     },
   });

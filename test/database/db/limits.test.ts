@@ -57,6 +57,22 @@ describe('a statement', () => {
     expect(await raw`select 1 as one`).toEqual([{ one: 1 }]);
   });
 
+  it('waits for no transaction where these may not have all connections', async () => {
+    const { db } = connect(test.url, { connections: 3, transactions: 2, waitMs: 60_000 });
+    let end = () => {};
+    const held = new Promise<void>((resolve) => (end = resolve));
+    const inside = () =>
+      db.transaction(async (tx) => {
+        await tx.execute(sql`select 1`);
+        await held;
+      });
+    const transactions = Array.from({ length: 5 }, inside);
+    const statements = Array.from({ length: 20 }, () => db.execute(sql`select 1 as one`));
+    expect((await Promise.all(statements)).flat()).toEqual(Array(20).fill({ one: 1 }));
+    end();
+    await Promise.all(transactions);
+  });
+
   it('waits for a lock no longer than it may', async () => {
     const { pg: raw } = connect(test.url, { lockMs: 200 });
     await test.database.pg`create table locked (id int)`;
