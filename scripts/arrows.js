@@ -10,7 +10,7 @@ import { dirname, relative, resolve } from 'node:path';
 const allowed = {
   events: [],
   // How texts are read: pure, and the same everywhere.
-  text: [],
+  text: ['pauses'],
   db: ['events', 'safe-error', 'database-url'],
   outbox: ['db', 'events', 'transport/dispatch', 'transport/transport', 'crash-points', 'pauses'],
   messages: ['db', 'events', 'outbox/emit', 'crash-points'],

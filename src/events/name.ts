@@ -1,8 +1,11 @@
-/** Past participles that do not end in "-ed". Add the one you need. */
+/**
+ * Past participles that do not end in "-ed", and `due`: what a schedule emits has become so. Add
+ * the one you need.
+ */
 const irregular = new Set(
   (
     'beaten become begun bent bitten blown born bought bound broken brought built burnt ' +
-    'caught chosen come cost cut dealt done drawn driven drunk eaten fallen felt flown ' +
+    'caught chosen come cost cut dealt done drawn driven drunk due eaten fallen felt flown ' +
     'forbidden forgiven forgotten fought found frozen given gone grown heard held hidden ' +
     'hit hung hurt kept known laid left lent let lit lost made meant met mistaken ' +
     'overridden overrun paid proven put quit read rebuilt redone reset rewritten ridden ' +

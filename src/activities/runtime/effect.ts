@@ -1,12 +1,12 @@
 import ms, { type StringValue } from 'ms';
 import type { z } from 'zod';
 import type { Database, Transaction } from '../../db/client.ts';
-import { LONGEST_DEBOUNCE } from '../../db/schema/debounces.ts';
+import { LONGEST_DEBOUNCE, mostOf } from '../../db/schema/debounces.ts';
 import type { DomainEvent, EventType } from '../../events/index.ts';
 import { refusedName } from '../../events/name.ts';
 import { isPattern, refusedPattern } from '../../events/wanted.ts';
 import { effectQueue, type OpenOutcome, type RetryPolicy } from '../../transport/dispatch.ts';
-import { type DebouncePolicy, mostOf } from './debounce/decide.ts';
+import type { DebouncePolicy } from './debounce/decide.ts';
 import type { PoisonPolicy } from './ordering/isolate.ts';
 
 /** An outcome, with details for Postgres and the worker's log that enter no history. */

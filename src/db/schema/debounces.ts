@@ -5,6 +5,9 @@ import { moment, ownSchema } from './columns.ts';
 /** Longest that an event may wait for others, in ms. */
 export const LONGEST_DEBOUNCE = 24 * 3_600_000;
 
+/** Longest that the oldest one waits where it is not said, in ms. */
+export const mostOf = (wait_ms: number): number => Math.min(10 * wait_ms, LONGEST_DEBOUNCE);
+
 /** How far a debounced effect has come with a key: what waits, and what was done last. */
 export const debounces = ownSchema.table(
   'debounces',

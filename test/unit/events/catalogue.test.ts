@@ -19,6 +19,7 @@ describe('the event catalogue', () => {
 
   it.each([
     'invoice.paid',
+    'digest.due',
     'email.sent',
     'reading_list.marked_read',
     'user2.signed_up_and_verified',

@@ -50,6 +50,15 @@ describeInBrowser('operating in the console', () => {
     return ((await made.json()) as { api_key: string }).api_key;
   }
 
+  async function put(path: string, body: object): Promise<void> {
+    const answer = await fetch(`${api.url}/v1/ops/${path}`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${OPERATOR}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    expect(answer.ok, await answer.text()).toBe(true);
+  }
+
   it('a wrong key is told so, the right one leads to live figures, and signing out ends it', async () => {
     const page = await browser.open();
     await page.goto(`${api.url}/console`);
@@ -103,16 +112,12 @@ describeInBrowser('operating in the console', () => {
   });
 
   it('a schedule is triggered, paused and resumed, and leads to what it has emitted', async () => {
-    const put = await fetch(`${api.url}/v1/ops/schedules/nightly`, {
-      method: 'PUT',
-      headers: { authorization: `Bearer ${OPERATOR}`, 'content-type': 'application/json' },
-      body: JSON.stringify({
-        workspace_id: acme.workspaceId,
-        cron: '0 3 1 1 *',
-        event_type: 'report.due',
-      }),
+    await put('event_types/report.due', {
+      description: 'A report is due.',
+      schema: { type: 'object' },
     });
-    expect(put.status).toBe(200);
+    const { workspaceId: workspace_id } = acme;
+    await put('schedules/nightly', { workspace_id, cron: '0 3 1 1 *', event_type: 'report.due' });
     const page = await opened('/console/schedules');
     const nightly = page.getByRole('row', { name: 'nightly' });
     await nightly.getByText('never').waitFor();
@@ -131,21 +136,25 @@ describeInBrowser('operating in the console', () => {
   });
 
   it('what is for later is listed apart, and so is what was cancelled', async () => {
-    const later = { deliver_at: '2099-01-01T09:00:00Z' };
-    const [stays, goes] = [await acme.post(later), await acme.post(later)];
-    const cancelled = await acme.call('DELETE', `/v1/events/${goes.event_id}`);
-    expect(cancelled.status).toBe(204);
+    const deliver_at = new Date(Date.now() + 200 * 86_400_000).toISOString();
+    const emit = async () => {
+      const event = { type: 'report.due', payload: {}, deliver_at };
+      return (await acme.call('POST', '/v1/events', event)).body.id as string;
+    };
+    const [stays, goes] = [await emit(), await emit()];
+    expect((await acme.call('DELETE', `/v1/events/${goes}`)).status).toBe(204);
     const page = await opened('/console/events?state=scheduled');
     const listed = page.getByRole('rowgroup').last().getByRole('row');
-    for (const [state, message] of [
+    for (const [state, id] of [
       ['scheduled', stays],
       ['cancelled', goes],
     ] as const) {
       await page.getByLabel('For later').selectOption(state);
+      await page.getByRole('button', { name: 'Show', exact: true }).click();
       await expect.poll(() => listed.count(), soon).toBe(1);
       await listed.getByText(state, { exact: true }).waitFor();
-      await page.goto(`${api.url}/console/journey/${message.id}`);
-      await page.getByText(/, for .*2099/).waitFor();
+      await page.goto(`${api.url}/console/journey/${id}`);
+      await page.getByText(/, for .*20\d\d/).waitFor();
       await page.goBack();
     }
   });

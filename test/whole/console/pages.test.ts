@@ -19,6 +19,8 @@ const empty: Record<string, string | RegExp> = {
   '/console/log': 'Nobody has done anything yet',
 };
 
+const inDays = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString();
+
 /** Pages that ask nothing before they are told what to look for. */
 const waiting = ['/console/journey', '/console/search'];
 
@@ -89,13 +91,17 @@ describeInBrowser('the pages of the console', () => {
     const [cause] = (await ops('dead_letters/causes')).data;
     await ops('subscribers/cache/pause', 'POST', { reason: 'a test' });
     await expect.poll(async () => (await ops('search?q=bold')).data.length, soon).toBe(1);
+    await ops('event_types/report.due', 'PUT', {
+      description: 'A report is due.',
+      schema: { type: 'object' },
+    });
     await ops('schedules/nightly', 'PUT', {
       workspace_id: acme.workspaceId,
       cron: '0 3 * * *',
       zone: 'Europe/Berlin',
       event_type: 'report.due',
     });
-    const later = await acme.post({ text: 'later', deliver_at: '2099-01-01T09:00:00Z' });
+    const later = await acme.post({ text: 'later', deliver_at: inDays(200) });
     const job = await ops('rebuilds', 'POST', { subscriber: 'search' });
     places = [
       ...Object.keys(empty),

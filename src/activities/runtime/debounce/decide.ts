@@ -1,8 +1,6 @@
 // What a debounced effect does with the events of one key. Pure: it follows from what is written
 // down, the events of a call and the database's clock.
 
-import { LONGEST_DEBOUNCE } from '../../../db/schema/debounces.ts';
-
 /** How long the events of a key are waited for, in ms. */
 export interface DebouncePolicy {
   /** After an event, whether another one comes. */
@@ -10,9 +8,6 @@ export interface DebouncePolicy {
   /** Longest that the oldest one waits. */
   most_ms: number;
 }
-
-/** Longest that the oldest one waits where it is not said, in ms. */
-export const mostOf = (wait_ms: number): number => Math.min(10 * wait_ms, LONGEST_DEBOUNCE);
 
 /** An event of the key. `at` is when it was to be dispatched, in ms since 1970. */
 export interface KeyedEvent {

@@ -1,8 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import ms, { type StringValue } from 'ms';
-import { mostOf } from '../../../activities/runtime/debounce/decide.ts';
-import { LONGEST_DEBOUNCE } from '../../../db/schema/debounces.ts';
+import { LONGEST_DEBOUNCE, mostOf } from '../../../db/schema/debounces.ts';
 import { callTimeout } from '../../../db/schema/http-subscribers.ts';
 import { SubscriberUnknownError } from '../../../ops/controls/controls.ts';
 import { limit } from '../../../ops/controls/limit.ts';
