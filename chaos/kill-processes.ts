@@ -9,10 +9,10 @@ import type { ManagedProcess } from './processes/managed-process.ts';
 const DOWN_AT_ONCE = 4;
 
 /**
- * Nobody is left out, however short the time and slow the machine, unless it takes so many times as
- * long.
+ * Nobody is left out, however short the time and slow the machine, unless it takes so much longer,
+ * in ms.
  */
-const PATIENCE = 4;
+const PATIENCE = 3 * 60_000;
 
 /**
  * Kills and freezes parts as the plan says, until the time is up and everybody was hit once.
@@ -29,7 +29,7 @@ export async function killProcesses(
   const isOver = () => {
     const passed = Date.now() - began;
     return (
-      passed > PATIENCE * forMs ||
+      passed > forMs + PATIENCE ||
       (passed > forMs && parts.every(({ kills, freezes }) => kills + freezes > 0))
     );
   };

@@ -17,7 +17,7 @@ const minutes = 60_000;
  * One home whose story is told from the first start to the last stop: each test goes on where the
  * one before ended.
  */
-describe('knockon up', { timeout: 3 * minutes }, () => {
+describe('knockon up', { timeout: 5 * minutes }, () => {
   let home: string;
   let command: RunningCommand;
   let up: UpFile;
@@ -36,7 +36,7 @@ describe('knockon up', { timeout: 3 * minutes }, () => {
   async function start(): Promise<void> {
     command = startKnockon(['up', '--port', '0'], { KNOCKON_HOME: home, KNOCKON_SHUTDOWN: '5s' });
     await vi.waitFor(() => expect(command.output()).toContain('Ctrl-C stops'), {
-      timeout: 2 * minutes,
+      timeout: 4 * minutes,
       interval: 100,
     });
     up = (await upFile())!;
@@ -46,7 +46,7 @@ describe('knockon up', { timeout: 3 * minutes }, () => {
     home = await mkdtemp(join(tmpdir(), 'knockon-up-'));
     await chmod(home, 0o755);
     await start();
-  }, 3 * minutes);
+  }, 5 * minutes);
 
   afterAll(async () => {
     command.kill('SIGTERM');
