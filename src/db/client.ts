@@ -45,7 +45,7 @@ export interface DatabaseOptions {
   /** Most connections of `db` (default 8); `pg` takes up to 4 beside them. */
   connections?: number;
   /**
-   * Most transactions at once on `db` (default: one a connection). A statement by itself waits for
+   * Most transactions at once on a client (default: one a connection). A statement by itself waits for
    * none of them then: some hold their connection for seconds.
    */
   transactions?: number;
@@ -87,9 +87,9 @@ const MOST_WAITING = 1000;
  * (`@one:5432,two:5432/`)
  */
 export function connectDatabase(url: string, options: DatabaseOptions = {}): Database {
-  const { connections = 8, transactions = connections, directUrl = url } = options;
+  const { connections = 8, directUrl = url } = options;
   // Two clients: drizzle() changes the parsers of the one it is given.
-  const db = abortOnDisconnect(prepareRecurring(openPool(url, connections, options, transactions)));
+  const db = abortOnDisconnect(prepareRecurring(openPool(url, connections, options)));
   const pg = abortOnDisconnect(openPool(url, 4, options));
   const listening = directUrl === url ? pg : openPool(directUrl, 1, options);
   const clients = new Set([db, pg, listening]);
@@ -106,18 +106,13 @@ export function connectDatabase(url: string, options: DatabaseOptions = {}): Dat
 }
 
 /** A client whose connections have time limits, and each statement waits for one in its turn. */
-function openPool(
-  url: string,
-  max: number,
-  options: DatabaseOptions,
-  transactions = max,
-): postgres.Sql {
+function openPool(url: string, max: number, options: DatabaseOptions): postgres.Sql {
   const waits = { waitMs: options.waitMs ?? 5000, mostWaiting: MOST_WAITING };
   const { client, sockets } = openConnections(url, max, options);
   const limits = limitsOf(options);
   return limitUse(knowArrays(client), {
     places: new Places({ places: max, ...waits }),
-    transactions: new Places({ places: transactions, ...waits }),
+    transactions: new Places({ places: Math.min(options.transactions ?? max, max), ...waits }),
     onReadOnly: () => sockets.replaceAll(),
     meet: async () => {
       const { pooled, prepares } = await serverAt(url, options);

@@ -62,17 +62,14 @@ export function limitUse(client: Sql, bounds: Bounds): Sql {
       const nested = nestedUse('a transaction is begun');
       if (nested) throw nested;
       const work = args.pop() as (tx: TransactionSql) => unknown;
-      const end = await use.transactions.take();
-      let release = () => {};
+      const release = await placeOfTransaction(use);
       try {
-        release = await place(use);
         return await begin(...args, (tx: TransactionSql) => insideTransaction(() => work(tx)));
       } catch (error) {
         tellReadOnly(error, use);
         throw withoutValues(error);
       } finally {
         release();
-        end();
       }
     },
   });
@@ -87,6 +84,21 @@ export function limitUse(client: Sql, bounds: Bounds): Sql {
 async function place(use: Use): Promise<() => void> {
   if (!use.isMet) await meet(use);
   return await use.places.take();
+}
+
+/** One of those that transactions may have. */
+async function placeOfTransaction(use: Use): Promise<() => void> {
+  const end = await use.transactions.take();
+  try {
+    const release = await place(use);
+    return () => {
+      release();
+      end();
+    };
+  } catch (error) {
+    end();
+    throw error;
+  }
 }
 
 async function meet(use: Use): Promise<void> {

@@ -30,7 +30,6 @@ export async function* loadTexts(tx: Transaction, ids: string[]): AsyncGenerator
     for (const { id, version, is_deleted, ...message } of page) {
       const document = is_deleted ? null : await inPauses(documentSteps(message), pause);
       texts.push({ id, version, document });
-      await pause();
     }
     yield texts;
   }

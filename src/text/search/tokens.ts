@@ -135,22 +135,18 @@ class Reading {
 
   *read(pieces: Piece[]): Steps<void> {
     for (let i = 0; i < pieces.length; ) {
-      if (pieces[i]!.kind !== 'dense' && !pieces[i + 1]?.isContracted) {
-        this.#addWord(pieces[i]!);
-        i += 1;
-        continue;
-      }
-      const first = this.#position;
-      const chain = [pieces[i]!];
-      while (pieces[i + chain.length]?.isContracted) chain.push(pieces[i + chain.length]!);
-      for (const piece of chain) {
+      const first = i;
+      const position = this.#position;
+      do {
+        const piece = pieces[i]!;
         if (piece.kind === 'dense') {
           this.#lookUp(piece);
           yield* this.#addPairs(piece);
         } else this.#addWord(piece);
-      }
-      if (chain.length > 1 && chain.length <= CONTRACTED) this.#join(chain, first);
-      i += chain.length;
+        i += 1;
+      } while (pieces[i]?.isContracted);
+      const joined = i - first;
+      if (joined > 1 && joined <= CONTRACTED) this.#join(pieces.slice(first, i), position);
     }
   }
 
