@@ -40,15 +40,21 @@ export async function type(
 const PAUSES = { first: 300, longest: 1500, grow: 1.5 };
 
 /**
- * The same again until it is as on the page, or 45 s have passed: what has just been done shows
- * after a moment.
+ * How long a command is typed again, in ms. What has been refused may wait 45 s for its next try,
+ * and a busy machine needs its time too.
+ */
+const PATIENCE = 120_000;
+
+/**
+ * The same again until it is as on the page, or two minutes have passed: what has just been done
+ * shows after a moment.
  */
 export async function typeUntilRight(
   stage: Stage,
   command: Command,
   words: Record<string, string>,
 ): Promise<Typed> {
-  const deadline = Date.now() + 45_000;
+  const deadline = Date.now() + PATIENCE;
   let pause = PAUSES.first;
   let typed = await type(stage, command, words);
   while (typed.wrong !== null && Date.now() <= deadline) {

@@ -79,7 +79,7 @@ describe('the runbook', () => {
       expect(drill, `npm run drill -- ${section.drill}`).toBeDefined();
       await goThrough(section, drill!);
     },
-    4 * minutes,
+    8 * minutes,
   );
 });
 
@@ -109,6 +109,6 @@ describe.skipIf(!hasProgram('python3', '--version'))('docs/guides/http-subscribe
         await stage.cleanUp();
       }
     },
-    2 * minutes,
+    4 * minutes,
   );
 });
