@@ -1548,6 +1548,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         || 'host, and subscribers over HTTP, get events in order'
       WHEN 'debounce' THEN '`debounce` is for effects that Knock-on''s own workers host, and for '
         || 'subscribers over HTTP: leave it out'
+      WHEN 'per_workspace' THEN '`per_workspace` is for what Knock-on''s own workers call, and your '
+        || 'worker takes its calls itself: leave it out, and limit them there'
       WHEN 'batch' THEN '`batch` must be a whole number from 1 to 2000'
       WHEN 'timeout_ms' THEN '`timeout_ms` must be a whole number from 1000 to 86400000'
       WHEN 'retry' THEN '`retry` must be an object of `attempts` (0: without end), `initial_ms`, '

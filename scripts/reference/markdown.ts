@@ -12,7 +12,8 @@ const markup = /^([-+*#>]+|\d+[.)])$/;
 export function wrap(text: string, indent = ''): string {
   const lines: string[] = [];
   let line: string[] = [];
-  for (const word of text.match(/(?:`[^`\n]{1,60}`|[^ \n`]|`)+/g) ?? []) {
+  // A text may begin with the indent of a list within a list.
+  for (const word of text.match(/^ +[^ ]+|(?:`[^`\n]{1,60}`|[^ \n`]|`)+/g) ?? []) {
     if (line.length > 0 && [...line, word].join(' ').length > WIDTH) {
       const carried = markup.test(word) ? line.splice(-1) : [];
       lines.push(line.join(' '));

@@ -21,13 +21,21 @@ export interface Schema {
   maxLength?: number;
 }
 
+/** What a schema may be, each of another type; not: which fields it must have. */
+export const alternatives = ({ anyOf, oneOf }: Schema): Schema[] | undefined =>
+  [anyOf, oneOf].find((some) =>
+    some?.some((one) => Object.keys(one).some((key) => !isDemand(key))),
+  );
+
+const isDemand = (key: string) => key === 'required' || key === 'not';
+
 /** A type in words: `integer from 1 to 200`, `list of [Event](#event)`. */
 export function typeOf(schema: Schema): string {
   const name = schema.$ref?.split('/').at(-1);
   if (name) return `[${name}](#${anchor(name)})`;
   if (schema.const !== undefined) return code(JSON.stringify(schema.const));
   if (schema.enum) return schema.enum.map((value) => code(String(value))).join(', ');
-  const either = schema.anyOf ?? schema.oneOf;
+  const either = alternatives(schema);
   if (either) return [...new Set(either.map(typeOf))].join(' or ');
   if (schema.allOf) return schema.allOf.map(typeOf).join(' with ');
   if (schema.items) return orNull(schema, `list of ${typeOf(schema.items)}`);
@@ -61,14 +69,14 @@ function bounds({ minimum, maximum, minLength, maxLength }: Schema): string {
 
 /** An object's fields as a list; those of objects within it as lists below. */
 export function fields(schema: Schema, depth = 0): string {
-  const { allOf, anyOf, oneOf, properties = {}, required = [] } = schema;
+  const { allOf, properties = {}, required = [] } = schema;
   if (allOf) {
     const lines = allOf.map((one) =>
       one.$ref ? item(`All fields of ${typeOf(one)}.`, depth) : fields(one, depth),
     );
     return lines.filter(Boolean).join('\n');
   }
-  const either = anyOf ?? oneOf;
+  const either = alternatives(schema);
   if (either) return item(`One of: ${either.map(typeOf).join(', ')}.`, depth);
   if (schema.items) return item(sentence(typeOf(schema)), depth);
   return Object.entries(properties)

@@ -307,7 +307,14 @@ export type Limit = {
   per_second: number | null;
 };
 
-export type WorkspaceLimit = unknown;
+export type WorkspaceLimit = {
+  /** Default: every workspace that has no limit of its own. */
+  workspace_id?: string;
+  /** Calls at once that have events of the workspace, of all workers together. */
+  concurrency?: number | null;
+  /** Events a second. */
+  per_second?: number | null;
+};
 
 export type Operation = {
   id: string;
@@ -494,6 +501,7 @@ export type HttpSubscriber = {
    * is.
    */
   per_second?: number | null;
+  per_workspace?: LimitOfEveryWorkspace;
   /** Longest time of a request. */
   timeout?: string;
   /** Tries of an event before it is a dead letter; 0: without end. */
@@ -509,6 +517,17 @@ export type HttpSubscriber = {
     /** Default: ten times `wait`, a day at most. */
     most?: string;
   } | null;
+};
+
+/**
+ * What each workspace may take at most that has no limit of its own, as
+ * …/workspace_limit sets it. Null: any number; left out: as it is.
+ */
+export type LimitOfEveryWorkspace = {
+  /** Calls at once that have events of the workspace, of all workers together. */
+  concurrency?: number | null;
+  /** Events a second. */
+  per_second?: number | null;
 };
 
 export type RotatedSubscriberSecret = {
@@ -617,13 +636,46 @@ export type DeadLetterCause = {
   };
 };
 
-export type Retry = unknown;
+export type Retry = {
+  ids?: string[];
+  filter?: {
+    subscriber?: string;
+    /** Exactly this one. */
+    cause?: string;
+    /** Given up at that moment or later. */
+    from?: string;
+    /** Given up before that moment. */
+    to?: string;
+    type?: string;
+    workspace_id?: string;
+    message_id?: string;
+  };
+  /** Most a second. */
+  per_second?: number;
+  /** For the log of operations. */
+  reason?: string;
+};
 
 export type Discarded = {
   discarded: number;
 };
 
-export type Discard = unknown;
+export type Discard = {
+  ids?: string[];
+  filter?: {
+    subscriber?: string;
+    /** Exactly this one. */
+    cause?: string;
+    /** Given up at that moment or later. */
+    from?: string;
+    /** Given up before that moment. */
+    to?: string;
+    type?: string;
+    workspace_id?: string;
+    message_id?: string;
+  };
+  reason: string;
+};
 
 export type ResetWorkflow = {
   id: string;
@@ -631,7 +683,25 @@ export type ResetWorkflow = {
   url: string | null;
 };
 
-export type Resets = unknown;
+export type Resets = {
+  ids?: string[];
+  filter?: {
+    subscriber?: string;
+    /** Exactly this one. */
+    cause?: string;
+    /** Given up at that moment or later. */
+    from?: string;
+    /** Given up before that moment. */
+    to?: string;
+    type?: string;
+    workspace_id?: string;
+    message_id?: string;
+  };
+  /** Most a second. */
+  per_second?: number;
+  /** For the log of operations. */
+  reason?: string;
+};
 
 export type LoggedEvent = {
   id: string;
@@ -968,10 +1038,33 @@ export type Delivery = {
 };
 
 /** What is not there stays as it is. */
-export type OperatedEndpointChange = unknown;
+export type OperatedEndpointChange = {
+  /**
+   * `false`: nothing is sent to it any more. Its owner sees why, and cannot
+   * enable it. `true`: it is sent to again, as if it had never failed.
+   */
+  enabled?: boolean;
+  /**
+   * Most deliveries a second, all workers together; null: no limit. What is
+   * beyond waits, and uses up no tries.
+   */
+  max_per_second?: number | null;
+  /** For the log of operations; where it is disabled, its owner reads it. */
+  reason?: string;
+};
 
 /** The same limits as its owner sets; what is not there stays as it is. */
-export type EndpointLimit = unknown;
+export type EndpointLimit = {
+  /**
+   * Most deliveries a second, all workers together; null: no limit. What is
+   * beyond waits, and uses up no tries.
+   */
+  per_second?: number | null;
+  /** Most requests at once from each worker process; null: 8. */
+  concurrency?: number | null;
+  /** For the log of operations. */
+  reason?: string;
+};
 
 export type EndpointDisabling = {
   reason: string;
@@ -1018,7 +1111,12 @@ export type RevokedKeys = {
   revoked: OperatedKey[];
 };
 
-export type KeysToRevoke = unknown;
+export type KeysToRevoke = {
+  ids?: string[];
+  workspace_id?: string;
+  /** For the log of operations. */
+  reason?: string;
+};
 
 export type ApiKey = {
   id: string;

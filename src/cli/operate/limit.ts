@@ -6,9 +6,16 @@ import { CommandError, EXIT } from '../terminal/output.ts';
 import { type OpsOptions, operates } from './ops.ts';
 import { ask, help, tell } from './pause-resume.ts';
 
-interface LimitOptions extends OpsOptions {
-  perWorkspaceConcurrency?: number | null;
-  perWorkspaceRate?: number | null;
+/** A number, or `off`: commander takes null of an option for an empty text. */
+type Most = number | 'off';
+
+/** What is left out stays as it is. */
+export interface WorkspaceLimitOptions {
+  perWorkspaceConcurrency?: Most;
+  perWorkspaceRate?: Most;
+}
+
+interface LimitOptions extends OpsOptions, WorkspaceLimitOptions {
   workspace?: string;
 }
 
@@ -29,7 +36,36 @@ export function limitCommand(program: Command): void {
         'dispatched before are still done as groups.',
     )
     .argument('<name>', 'the subscriber')
-    .argument('[per-second]', 'events a second, such as 50 or 0.5; off: any number', rateOf)
+    .argument('[per-second]', 'events a second, such as 50 or 0.5; off: any number', rateOf);
+  addWorkspaceLimits(command)
+    .option('--workspace <name>', 'for this one alone, by its name or id (default: every one)')
+    .addHelpText(
+      'after',
+      WORDS + help('$ knockon limit webhooks 50', '$ knockon limit webhooks off'),
+    );
+  operates<LimitOptions, [string, Most | undefined]>(command, async (ops, name, rate) => {
+    const limit = workspaceLimitOf(ops.options);
+    assertSomething(ops.options, rate, limit !== undefined);
+    const { workspace } = ops.options;
+    const workspace_id = workspace && (await workspaceId(ops.api, workspace));
+    const said: string[] = [];
+    let status: SubscriberStatus | undefined;
+    if (rate !== undefined) {
+      status = await ask(ops, 'PUT', name, 'limit', { per_second: orNull(rate) });
+      said.push(wholeText(status));
+    }
+    if (limit) {
+      const body = { workspace_id, ...limit };
+      status = await ask(ops, 'PUT', name, 'workspace_limit', body);
+      said.push(workspaceText(status, workspace, workspace_id));
+    }
+    tell(ops, status!, () => said.join('\n'));
+  });
+}
+
+/** Adds what one workspace may take of a subscriber to a command. */
+export const addWorkspaceLimits = (command: Command): Command =>
+  command
     .option(
       '--per-workspace-concurrency <n>',
       'most calls at once that have events of one workspace; off: any number',
@@ -39,37 +75,24 @@ export function limitCommand(program: Command): void {
       '--per-workspace-rate <n>',
       'most events a second of one workspace, such as 100 or 0.5; off: any number',
       rateOf,
-    )
-    .option('--workspace <name>', 'for this one alone, by its name or id (default: every one)')
-    .addHelpText(
-      'after',
-      WORDS + help('$ knockon limit webhooks 50', '$ knockon limit webhooks off'),
     );
-  operates<LimitOptions, [string, number | null | undefined]>(command, async (ops, name, rate) => {
-    const { perWorkspaceConcurrency: concurrency, perWorkspaceRate: per_second } = ops.options;
-    const hasWorkspaces = concurrency !== undefined || per_second !== undefined;
-    assertSomething(ops.options, rate, hasWorkspaces);
-    const { workspace } = ops.options;
-    const workspace_id = workspace && (await workspaceId(ops.api, workspace));
-    const said: string[] = [];
-    let status: SubscriberStatus | undefined;
-    if (rate !== undefined) {
-      status = await ask(ops, 'PUT', name, 'limit', { per_second: rate });
-      said.push(wholeText(status));
-    }
-    if (hasWorkspaces) {
-      const body = { workspace_id, concurrency, per_second };
-      status = await ask(ops, 'PUT', name, 'workspace_limit', body);
-      said.push(workspaceText(status, workspace, workspace_id));
-    }
-    tell(ops, status!, () => said.join('\n'));
-  });
+
+/** What these options ask for, as the API takes it; undefined: nothing. */
+export function workspaceLimitOf({
+  perWorkspaceConcurrency: concurrency,
+  perWorkspaceRate: per_second,
+}: WorkspaceLimitOptions) {
+  return concurrency === undefined && per_second === undefined
+    ? undefined
+    : { concurrency: orNull(concurrency), per_second: orNull(per_second) };
 }
+
+const orNull = (most: Most | undefined) => (most === 'off' ? null : most);
 
 /** @throws CommandError */
 function assertSomething(
   { workspace }: LimitOptions,
-  rate: number | null | undefined,
+  rate: Most | undefined,
   hasWorkspaces: boolean,
 ): void {
   if (workspace !== undefined && !hasWorkspaces)
@@ -115,8 +138,8 @@ export function limitText(
   return parts.length === 0 ? undefined : parts.join(' and ');
 }
 
-function rateOf(text: string): number | null {
-  if (text === 'off') return null;
+function rateOf(text: string): Most {
+  if (text === 'off') return text;
   const rate = Number(text.replace(/\/s$/, ''));
   if (rate > 0) return rate;
   throw new InvalidArgumentError(
@@ -124,8 +147,8 @@ function rateOf(text: string): number | null {
   );
 }
 
-function concurrencyOf(text: string): number | null {
-  if (text === 'off') return null;
+function concurrencyOf(text: string): Most {
+  if (text === 'off') return text;
   const calls = Number(text);
   if (Number.isInteger(calls) && calls >= 1 && calls <= 1000) return calls;
   throw new InvalidArgumentError('It must be a whole number from 1 to 1000, or off.');

@@ -2,9 +2,10 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { OperationView } from '../../ops/operations/operations.ts';
 import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
 import { CommandError, EXIT } from '../terminal/output.ts';
+import { addWorkspaceLimits, type WorkspaceLimitOptions, workspaceLimitOf } from './limit.ts';
 import { OPS_EXIT_CODES, type Ops, type OpsOptions, operates } from './ops.ts';
 
-interface SubscribeOptions extends OpsOptions {
+interface SubscribeOptions extends OpsOptions, WorkspaceLimitOptions {
   url?: string;
   on?: string[];
   description?: string;
@@ -24,7 +25,8 @@ Workers of effects post it events within seconds. Each request has up to a batch
 answers 2xx without a body where all are done, or names those that are not. The secret is shown
 once: requests are signed with it, as Standard Webhooks say.
 
-The same command once more changes it; what is left out has its default again, but for --limit.
+The same command once more changes it; what is left out has its default again, but for limits:
+\`knockon limit\` changes those too, and those of one workspace.
 
 Examples:
   $ knockon subscribe billing --url https://billing.example.com/events --on invoice.paid
@@ -57,7 +59,8 @@ export function subscribeCommand(program: Command): void {
       ]),
     )
     .option('--batch <n>', 'most events a request, 1 to 1000 (default: 100)', numberIn)
-    .option('--limit <n>', 'most events a second, of all workers together', numberIn)
+    .option('--limit <n>', 'most events a second, of all workers together', numberIn);
+  addWorkspaceLimits(command)
     .option('--timeout <time>', 'longest time of a request, 1s to 5m (default: 30s)')
     .option('--attempts <n>', 'tries of an event; 0: without end (default: 20)', numberIn)
     .option('--debounce <wait>', "only a key's last event, once none has come for so long: 30s")
@@ -107,7 +110,7 @@ async function put({ api, terminal, options }: Ops<SubscribeOptions>, name: stri
   const { body: status } = await api.send<SubscriberStatus & { secret?: string }>(
     'PUT',
     pathOf(name),
-    { body: { ...body, per_second: limit } },
+    { body: { ...body, per_second: limit, per_workspace: workspaceLimitOf(options) } },
   );
   if (options.json) return terminal.out(JSON.stringify(status));
   const what = status.event_types.join(', ');

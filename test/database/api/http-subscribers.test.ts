@@ -98,6 +98,17 @@ describe('an HTTP subscriber', () => {
     expect((await put(asked, '/v1/ops/subscribers/schema')).status).toBe(409);
   });
 
+  it('limits what one workspace may take, and leaves that as it is where it is not said', async () => {
+    const limited = await put({ ...asked, per_workspace: { concurrency: 4, per_second: 100 } });
+    const all = { concurrency: 4, per_second: 100, own: [] };
+    expect(limited.body.per_workspace).toEqual(all);
+    expect((await put(asked)).body.per_workspace).toEqual(all);
+    const changed = await put({ ...asked, per_workspace: { per_second: null } });
+    expect(changed.body.per_workspace).toEqual({ ...all, per_second: null });
+    const off = { per_workspace: { concurrency: null } };
+    expect((await put({ ...asked, ...off })).body.per_workspace.concurrency).toBeNull();
+  });
+
   it.each([
     [{ url: 'ftp://example.com' }, 'url', /http: or https:/],
     [{ url: 'https://10.0.0.1/' }, 'url', /private address/],
@@ -117,6 +128,9 @@ describe('an HTTP subscriber', () => {
     [{ debounce: { wait: '1m' }, ordering: 'key' }, 'debounce', /not for an ordered subscriber/],
     [{ attempts: -1 }, 'attempts', /whole number from 0 to 1000/],
     [{ ordering: 'channel' }, 'ordering', /none, key or exclusive/],
+    [{ per_workspace: {} }, 'per_workspace', /must have concurrency or per_second/],
+    [{ per_workspace: { concurrency: 0 } }, 'per_workspace.concurrency', /./],
+    [{ per_workspace: { own: [] } }, 'per_workspace.own', /./],
     [{ secret: 'mine' }, 'secret', /./],
   ])('is refused with %o', async (wrong, at, message) => {
     const { status, body } = await put({ ...asked, ...wrong });

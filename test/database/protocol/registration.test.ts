@@ -77,6 +77,7 @@ describe('register_subscriber', () => {
     [{ name: 'x', event_types: [5] }, /`event_types` must be an array/],
     [{ name: 'x', event_types: ['*'], ordering: 'key' }, /`ordering` must be "none": only/],
     [{ name: 'x', event_types: ['*'], debounce: {} }, /`debounce` is for effects .*: leave it out/],
+    [{ name: 'x', event_types: ['*'], per_workspace: {} }, /`per_workspace` .* limit them there/],
     [{ name: 'x', event_types: ['*'], batch: 0 }, /`batch` must be a whole number from 1 to 2000/],
     [{ name: 'x', event_types: ['*'], batch: '5' }, /`batch` must be/],
     [{ name: 'x', event_types: ['*'], batch: 1.5 }, /`batch` must be/],

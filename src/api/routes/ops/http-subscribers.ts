@@ -6,6 +6,7 @@ import { callTimeout } from '../../../db/schema/http-subscribers.ts';
 import { SubscriberUnknownError } from '../../../ops/controls/controls.ts';
 import { limit } from '../../../ops/controls/limit.ts';
 import { retire } from '../../../ops/controls/retire.ts';
+import { limitWorkspaces } from '../../../ops/controls/workspace-limit.ts';
 import {
   isReserved,
   putHttpSubscriber,
@@ -22,7 +23,14 @@ import { body, type Env, json, operation, router } from '../../router.ts';
 import { checkEventTypes, url, wanted } from '../endpoint-schema.ts';
 import { newSecret } from '../rotate-secret.ts';
 import { accepted, beginAs } from './operations.ts';
-import { status, subscriberName } from './subscriber-schema.ts';
+import {
+  concurrency,
+  eventsPerSecond,
+  hasLimit,
+  NO_LIMIT,
+  status,
+  subscriberName,
+} from './subscriber-schema.ts';
 
 const params = z.object({ name: subscriberName });
 
@@ -62,6 +70,20 @@ const whole = (least: number, most: number) => {
   return z.int({ message }).min(least, { message }).max(most, { message });
 };
 
+const everyWorkspace = z
+  .strictObject({
+    concurrency: concurrency.optional(),
+    per_second: eventsPerSecond
+      .optional()
+      .openapi({ description: 'Events a second.', example: 100 }),
+  })
+  .refine(hasLimit, NO_LIMIT)
+  .openapi('LimitOfEveryWorkspace', {
+    description:
+      'What each workspace may take at most that has no limit of its own, as …/workspace_limit ' +
+      'sets it. Null: any number; left out: as it is.',
+  });
+
 const asked = z
   .strictObject({
     url: url.openapi({ example: 'https://billing.example.com/events' }),
@@ -83,6 +105,7 @@ const asked = z
         'Most events a second, as …/limit sets it; null: any number; left out: as it is.',
       example: 50,
     }),
+    per_workspace: everyWorkspace.optional(),
     timeout: timeout.default(30_000).openapi({ default: '30s' as never }),
     attempts: whole(0, 1000).default(20).openapi({
       description: 'Tries of an event before it is a dead letter; 0: without end.',
@@ -115,7 +138,8 @@ const put = operation('PUT /v1/ops/subscribers/{name}', 'subscribe', {
     'Workers of effects post it events from then on, within seconds, signed as Standard Webhooks ' +
     'say: `{subscriber, call_id, attempt, events}`. It answers `{results: [{event_id, state, ' +
     'reason?, after_ms?, until?}]}`; events that are not named are done.\n\n' +
-    'What is left out has its default, but for `per_second`. A retired one is taken back.',
+    'What is left out has its default, but for limits: `per_second` and `per_workspace` stay as ' +
+    'they are. A retired one is taken back.',
   refuses: [409],
   request: { params, body: body(asked) },
   responses: {
@@ -182,7 +206,7 @@ export function httpSubscriberRoutes(deps: ApiDependencies) {
   return router()
     .openapi(put, async (c) => {
       const { name } = c.req.valid('param');
-      const { per_second, ...given } = c.req.valid('json');
+      const { per_second, per_workspace, ...given } = c.req.valid('json');
       await check(deps, name, given);
       const by = c.get('operator').name;
       const secret = newSecret();
@@ -201,6 +225,7 @@ export function httpSubscriberRoutes(deps: ApiDependencies) {
         deps.seal.close(secret),
       ).catch(asConflict);
       if (per_second !== undefined) await limit(deps, { name, by, per_second });
+      if (per_workspace) await limitWorkspaces(deps.database, { name, by, ...per_workspace });
       const shown = await show(name);
       return isNew ? c.json({ ...shown, secret }, 201) : c.json(shown, 200);
     })

@@ -50,6 +50,11 @@ export const eventsPerSecond = z
   .max(1_000_000)
   .nullable();
 
+/** A limit of workspaces that says nothing is a mistake. */
+export const hasLimit = (limit: { concurrency?: number | null; per_second?: number | null }) =>
+  limit.concurrency !== undefined || limit.per_second !== undefined;
+export const NO_LIMIT = 'must have concurrency or per_second';
+
 const workspaceEvents = eventsPerSecond.openapi({ description: 'Events a second.', example: 100 });
 
 export const perWorkspace = z

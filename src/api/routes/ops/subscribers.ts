@@ -22,6 +22,8 @@ import {
   advice,
   concurrency,
   eventsPerSecond,
+  hasLimit,
+  NO_LIMIT,
   status,
   subscriberName,
 } from './subscriber-schema.ts';
@@ -118,12 +120,7 @@ const limitWorkspacesOfIt = operation(
             concurrency: concurrency.optional(),
             per_second: eventsPerSecond.optional().openapi({ description: 'Events a second.' }),
           })
-          .refine(
-            ({ concurrency, per_second }) => concurrency !== undefined || per_second !== undefined,
-            {
-              message: 'must have concurrency or per_second',
-            },
-          )
+          .refine(hasLimit, NO_LIMIT)
           .openapi('WorkspaceLimit', {
             anyOf: [{ required: ['concurrency'] }, { required: ['per_second'] }],
           }),
