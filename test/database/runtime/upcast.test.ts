@@ -2,13 +2,17 @@ import { sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { remote } from '../../../src/activities/remote/index.ts';
 import { defineEffect, type Effect } from '../../../src/activities/runtime/effect.ts';
+import type { Send } from '../../../src/activities/runtime/http/send.ts';
 import { answer } from '../../../src/activities/runtime/run-effect.ts';
 import { type DomainEvent, defineEvent } from '../../../src/events/index.ts';
 import { registerEventTypes } from '../../../src/events/register.ts';
+import { putHttpSubscriber } from '../../../src/ops/http-subscribers/change.ts';
 import { claim } from '../../../src/outbox/claim.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { aChannel, subscribe } from '../../harness/messaging.ts';
+import { seal } from '../../harness/webhook-receiver.ts';
 
 defineEvent('fare.paid', {
   version: 2,
@@ -45,10 +49,32 @@ async function dispatched(...stored: { version: number; payload: Record<string, 
   }
   const claimed = (await claim(pg, 500)).find(({ type }) => type === 'fare.paid');
   const events = { offset: 0, limit: stored.length };
-  return (effect: Effect) => {
-    const call = { dispatch_id: claimed!.id, subscriber: effect.name, events, alone: false };
-    return answer(effect, db, call, new AbortController().signal);
+  const given = { dispatch_id: claimed!.id, origin: claimed!.origin, events, alone: false };
+  const call = (effect: Effect) =>
+    answer(effect, db, { ...given, subscriber: effect.name }, new AbortController().signal);
+  return Object.assign(call, { given });
+}
+
+/** The effect of a service over HTTP, which tells of each body that is posted. */
+async function aService(heard: (body: string) => void): Promise<Effect> {
+  const options = {
+    name: 'service',
+    description: '',
+    url: 'https://service.example/',
+    event_types: ['fare.paid'],
+    ordering: 'none' as const,
+    batch: 100,
+    timeout_ms: 1000,
   };
+  const more = { call_timeout_ms: 12_000, attempts: 5, task_queue: 'effects.service', by: 'test' };
+  await putHttpSubscriber(test.database, { ...options, ...more }, seal.close('whsec_c2VjcmV0'));
+  const retry = { attempts: 5, initial_ms: 1000, max_ms: 1000, backoff: 1 };
+  const send: Send = async ({ body }) => {
+    heard(body);
+    return { status: 204, latencyMs: 1, failure: null, excerpt: null, retryAfter: null };
+  };
+  const circuit = { failures: 3, firstMs: 1000, longestMs: 1000 };
+  return remote({ ...options, retry }, { seal, send, circuit });
 }
 
 /** An effect that keeps what it is given. */
@@ -87,6 +113,19 @@ describe('an effect gets events of an older version', () => {
     const { effect, seen } = keeping({ as: 'stored' });
     await call(effect);
     expect(versions(seen)).toEqual([older]);
+  });
+
+  it('as they are in the log, where a service or a worker in another language does its work', async () => {
+    const { pg } = test.database;
+    await pg`select knockon.register_subscriber('{"name": "theirs", "event_types": ["fare.paid"]}')`;
+    const call = await dispatched(older, newer);
+    const posted: { events: DomainEvent[] }[] = [];
+    await call(await aService((body) => posted.push(JSON.parse(body))));
+    expect(posted.map(({ events }) => versions(events))).toEqual([[older, newer]]);
+    const theirs = { ...call.given, subscriber: 'theirs' };
+    const read = await pg<{ event: DomainEvent }[]>`
+      select knockon.open_events(${pg.json(theirs as never)}) as event`;
+    expect(versions(read.map(({ event }) => event))).toEqual([older, newer]);
   });
 
   it.each([{}, { ordering: 'key' as const, onPoison: 'park' as const }])(
