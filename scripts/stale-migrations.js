@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
 const folder = mkdtempSync(join(tmpdir(), 'knockon-migrations-'));
 try {
@@ -15,7 +15,8 @@ try {
     '--schema',
     './src/db/schema/index.ts',
     '--out',
-    folder,
+    // It puts `./` before it: of an absolute path it finds nothing, and ends with 0 all the same.
+    relative('.', folder),
   ];
   const said = execFileSync('node_modules/.bin/drizzle-kit', args, {
     encoding: 'utf8',
@@ -25,6 +26,9 @@ try {
     console.error(
       `src/db/schema/ has changes that no migration makes; run: npx drizzle-kit generate --name what_for\n${said}`,
     );
+    process.exitCode = 1;
+  } else if (!said.includes('No schema changes')) {
+    console.error(`drizzle-kit could not compare src/db/schema/ with drizzle/:\n${said}`);
     process.exitCode = 1;
   }
 } finally {
