@@ -566,6 +566,7 @@ CREATE TABLE "knockon"."workspace_turns" (
 	"used_until" timestamp with time zone DEFAULT 'epoch' NOT NULL,
 	"queued_until" timestamp with time zone DEFAULT 'epoch' NOT NULL,
 	"call_ms" double precision,
+	"look_at" timestamp with time zone DEFAULT now() + interval '1 day' NOT NULL,
 	CONSTRAINT "workspace_turns_subscriber_workspace_id_pk" PRIMARY KEY("subscriber","workspace_id")
 );
 --> statement-breakpoint
@@ -643,6 +644,7 @@ CREATE INDEX "deliveries_endpoint_id_id_index" ON "knockon"."deliveries" USING b
 CREATE INDEX "deliveries_waiting_index" ON "knockon"."deliveries" USING btree ("endpoint_id") WHERE due_at is not null;--> statement-breakpoint
 CREATE INDEX "delivery_attempts_delivery_id_id_index" ON "knockon"."delivery_attempts" USING btree ("delivery_id","id");--> statement-breakpoint
 CREATE INDEX "endpoints_workspace_id_id_index" ON "knockon"."endpoints" USING btree ("workspace_id","id");--> statement-breakpoint
+CREATE INDEX "workspace_turns_look" ON "knockon"."workspace_turns" USING btree ("look_at");--> statement-breakpoint
 CREATE INDEX "api_keys_workspace_id_id_index" ON "knockon"."api_keys" USING btree ("workspace_id","id");--> statement-breakpoint
 CREATE INDEX "idempotency_keys_created_at_index" ON "knockon"."idempotency_keys" USING btree ("created_at");--> statement-breakpoint
 CREATE INDEX "idempotency_keys_message_id_index" ON "knockon"."idempotency_keys" USING btree ("message_id") WHERE message_id is not null;--> statement-breakpoint
@@ -1904,11 +1906,15 @@ BEGIN
       RETURN NEXT;
       CONTINUE;
     END IF;
-    INSERT INTO knockon.workspace_turns (subscriber, workspace_id)
-    VALUES (of_subscriber, asking.id) ON CONFLICT DO NOTHING;
-    SELECT t.used_until, t.queued_until, coalesce(t.call_ms, 250) AS call_ms INTO turns
-    FROM knockon.workspace_turns t
-    WHERE t.subscriber = of_subscriber AND t.workspace_id = asking.id FOR UPDATE;
+    -- Retention may delete it between the two.
+    LOOP
+      INSERT INTO knockon.workspace_turns (subscriber, workspace_id)
+      VALUES (of_subscriber, asking.id) ON CONFLICT DO NOTHING;
+      SELECT t.used_until, t.queued_until, coalesce(t.call_ms, 250) AS call_ms INTO turns
+      FROM knockon.workspace_turns t
+      WHERE t.subscriber = of_subscriber AND t.workspace_id = asking.id FOR UPDATE;
+      EXIT WHEN FOUND;
+    END LOOP;
     moment := clock_timestamp();
     queue := greatest(turns.queued_until, moment);
     -- An attempt that was killed has had its turn.

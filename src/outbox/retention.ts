@@ -1,5 +1,6 @@
 import type { Sql, TransactionSql } from 'postgres';
 import { takeLock } from '../db/advisory-locks.ts';
+import { BATCH, type Batch, deleteDebounces, deleteTurns } from './daily-looks.ts';
 
 /** How long what is of no more use is kept, in ms; null: for ever. */
 export interface Retention {
@@ -16,12 +17,11 @@ export interface Expired {
   idempotency_keys: number;
   /** What was written down of keys that debounced effects are through with. */
   debounces: number;
+  /** Where workspaces stood with subscribers that limited them. */
+  workspace_turns: number;
   dispatches: number;
   events: number;
 }
-
-/** Events, dispatches or keys looked at by one statement: short enough to be in nobody's way. */
-const BATCH = 1000;
 
 /**
  * How long a message's Idempotency-Key answers as it did first, in ms. Its answer is made from the
@@ -49,9 +49,16 @@ export async function expire(
   onEvents: (tx: TransactionSql, before: string) => Promise<void>,
   signal: AbortSignal,
 ): Promise<Expired> {
-  const expired: Expired = { idempotency_keys: 0, debounces: 0, dispatches: 0, events: 0 };
+  const expired: Expired = {
+    idempotency_keys: 0,
+    debounces: 0,
+    workspace_turns: 0,
+    dispatches: 0,
+    events: 0,
+  };
   expired.idempotency_keys = await inBatches(pg, signal, deleteKeys);
   expired.debounces = await inBatches(pg, signal, deleteDebounces);
+  expired.workspace_turns = await inBatches(pg, signal, deleteTurns);
   const settledMs = Math.min(
     eventsMs ?? Number.POSITIVE_INFINITY,
     receiptsMs ?? Number.POSITIVE_INFINITY,
@@ -108,38 +115,6 @@ async function deleteKeys(tx: TransactionSql): Promise<Batch> {
   return { looked_at: count, deleted: count, last: null };
 }
 
-/**
- * What is written down of a key for a debounced effect, a day after it was changed, unless an event
- * waits for another one or is tried. Then it is looked at again a day later.
- */
-async function deleteDebounces(tx: TransactionSql): Promise<Batch> {
-  const [row] = await tx<Batch[]>`
-    with page as materialized (
-      select ctid as at, subscriber, newest_id, called_id from knockon.debounces
-      where look_at < now() order by look_at limit ${BATCH} for update skip locked
-    ), judged as materialized (
-      select p.at, exists (
-        select from unnest(array[p.newest_id, p.called_id]) as e (id)
-        where coalesce((select o.event_id from knockon.outbox o where o.event_id = e.id),
-            (select d.event_id from knockon.dispatch_events d where d.event_id = e.id limit 1))
-            is not null
-          and (select true from knockon.receipts r
-            where r.event_id = e.id and r.subscriber = p.subscriber) is null
-          and (select true from knockon.dead_letters l
-            where l.event_id = e.id and l.subscriber = p.subscriber limit 1) is null
-      ) as is_open from page p
-    ), gone as (
-      delete from knockon.debounces where ctid = any(array(
-        select at from judged where not is_open)) returning true
-    ), kept as (
-      update knockon.debounces set look_at = now() + interval '1 day'
-      where ctid = any(array(select at from judged where is_open))
-    )
-    select (select count(*) from page)::int as looked_at, (select count(*)
-      from gone)::int as deleted, null as last`;
-  return row ?? { looked_at: 0, deleted: 0, last: null };
-}
-
 /** What was scheduled and then cancelled. While it is scheduled nothing expires. */
 async function deleteCancelled(tx: TransactionSql, eventsMs: number): Promise<Batch> {
   const { count } = await tx`
@@ -149,13 +124,6 @@ async function deleteCancelled(tx: TransactionSql, eventsMs: number): Promise<Ba
       order by cancelled_at limit ${BATCH} for update skip locked
     ))`;
   return { looked_at: count, deleted: count, last: null };
-}
-
-/** What a batch looked at and deleted; `last` is where the next one goes on. */
-interface Batch {
-  looked_at: number;
-  deleted: number;
-  last: string | null;
 }
 
 /**

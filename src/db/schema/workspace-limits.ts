@@ -1,5 +1,13 @@
 import { sql } from 'drizzle-orm';
-import { doublePrecision, integer, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core';
+import {
+  doublePrecision,
+  index,
+  integer,
+  primaryKey,
+  text,
+  unique,
+  uuid,
+} from 'drizzle-orm/pg-core';
 import { created, moment, ownSchema } from './columns.ts';
 
 /**
@@ -30,12 +38,23 @@ export const workspaceTurns = ownSchema.table(
     workspace_id: uuid().notNull(),
     /** Up to which moment its events have used up what it may do a second. */
     used_until: moment().notNull().default(sql`'epoch'`),
-    /** Up to which moment those that were put off have been told when to come again. */
+    /**
+     * Up to which moment those that were put off have been told when to come again; where none were,
+     * when a call asked last.
+     */
     queued_until: moment().notNull().default(sql`'epoch'`),
     /** How long a call of it takes, in ms; the latest count most. Null: none has ended yet. */
     call_ms: doublePrecision(),
+    /**
+     * When it is looked whether nobody asks any more, and it may be deleted. An index of the other
+     * moments would be written to by every call.
+     */
+    look_at: moment().notNull().default(sql`now() + interval '1 day'`),
   },
-  (t) => [primaryKey({ columns: [t.subscriber, t.workspace_id] })],
+  (t) => [
+    primaryKey({ columns: [t.subscriber, t.workspace_id] }),
+    index('workspace_turns_look').on(t.look_at),
+  ],
 );
 
 /** The calls under way that have events of a limited workspace. */

@@ -43,6 +43,7 @@ const often: Record<string, string[]> = {
   settled_totals: ['events'],
   ledger_checks: ['checked_at', 'balance'],
   messages: ['text', 'metadata', 'version', 'updated_at', 'deleted_at'],
+  workspace_turns: ['used_until', 'queued_until', 'call_ms'],
   notifications: ['read_at', 'emailed_at', 'email_counted_at', 'email_over_quota_at'],
 };
 

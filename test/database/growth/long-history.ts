@@ -49,8 +49,8 @@ export async function aHistory({ pg }: Database, messages: number): Promise<Hist
 }
 
 /**
- * So many events that are scheduled, a hundredth of them due, and as many keys of a debounced
- * effect. Half of the keys are to be looked at.
+ * So many events that are scheduled, a hundredth of them due, as many keys of a debounced effect,
+ * and as many limited workspaces. Half of those two are to be looked at.
  */
 export async function aCrowd({ pg }: Database, { workspaceId }: History, many: number) {
   await pg`insert into knockon.scheduled (id, type, version, workspace_id, channel_id, sequence_id, timestamp, payload, deliver_at)
@@ -58,5 +58,9 @@ export async function aCrowd({ pg }: Database, { workspaceId }: History, many: n
     from generate_series(1, ${many}::int) n join knockon.channels c on c.id = id_at('40 days', 1 + n % 100)`;
   await pg`insert into knockon.debounces (subscriber, workspace_id, key, called_id, look_at)
     select 'digest', ${workspaceId}, 'key ' || n, id_at(interval '2 hours', n), now() + (n - ${many / 2}) * interval '1 minute' from generate_series(1, ${many}::int) n`;
+  await pg`insert into knockon.workspace_turns (subscriber, workspace_id, look_at)
+    select 'digest', knockon.uuidv7(), now() + (n - ${many / 2}) * interval '1 minute' from generate_series(1, ${many}::int) n`;
+  await pg`insert into knockon.workspace_calls (subscriber, workspace_id, token, call, until)
+    select subscriber, workspace_id, knockon.uuidv7(), 'killed', now() - interval '2 days' from knockon.workspace_turns`;
   await pg`analyze`;
 }

@@ -22,7 +22,7 @@ import { type Explained, explained } from './query-plans.ts';
 const MESSAGES = 100_000;
 const big = ['events', 'outbox', 'receipts', 'messages', 'dispatches', 'idempotency_keys'];
 /** The ledger counts what is scheduled. */
-const crowds = [...big, 'debounces', 'scheduled'];
+const crowds = [...big, 'debounces', 'scheduled', 'workspace_turns', 'workspace_calls'];
 
 let own: TestDatabase;
 let database: Explained;
@@ -163,6 +163,7 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
       expect(expired).toEqual({
         idempotency_keys: 1000,
         debounces: 1000,
+        workspace_turns: 1000,
         dispatches: 101,
         events: 1000,
       });

@@ -24,7 +24,13 @@ beforeEach(async () => {
 });
 afterEach(() => test.close());
 
-const nothing = { idempotency_keys: 0, debounces: 0, dispatches: 0, events: 0 };
+const nothing = {
+  idempotency_keys: 0,
+  debounces: 0,
+  workspace_turns: 0,
+  dispatches: 0,
+  events: 0,
+};
 const run = (retention: Partial<Retention>) =>
   expire(
     test.database.pg,
@@ -211,6 +217,37 @@ describe('retention', () => {
     expect(await run({})).toEqual(nothing);
     const kept = await pg`select key from knockon.debounces where key !~ '^key' order by 1`;
     expect(kept.map(({ key }) => key)).toEqual(['tried', 'waits']);
+  });
+
+  it('deletes where limited workspaces stood, a day after they had a call', async () => {
+    const { pg } = test.database;
+    const stands = (subscriber: string, days: number, calls: string[], many = 1) => pg`
+      with made as (
+        insert into knockon.workspace_turns (subscriber, workspace_id, queued_until, look_at)
+        select ${subscriber}, knockon.uuidv7(), now() - ${days}::int * interval '1 day',
+          now() - interval '1 s' from generate_series(1, ${many}::int)
+        returning *
+      )
+      insert into knockon.workspace_calls (subscriber, workspace_id, token, call, until)
+      select subscriber, workspace_id, knockon.uuidv7(), 'a call', now() + lasts::interval
+      from made cross join unnest(${calls}::text[]) as lasts`;
+    await stands('asked today', 0, ['-1 hour']);
+    await stands('has a call that takes long', 2, ['-1 day', '1 hour']);
+    await stands('was killed', 2, ['-1 day', '-2 days']);
+    await stands('is through', 3, [], 2500);
+    expect(await run({})).toEqual({ ...nothing, workspace_turns: 2501 });
+    expect(await run({})).toEqual(nothing);
+    expect(
+      await pg`select t.subscriber, count(c.*)::int as calls, bool_and(look_at > now()) as later
+        from knockon.workspace_turns t left join knockon.workspace_calls c using (subscriber)
+        group by 1 order by 1`,
+    ).toEqual([
+      { subscriber: 'asked today', calls: 1, later: true },
+      { subscriber: 'has a call that takes long', calls: 2, later: true },
+    ]);
+    expect(await pg`select from knockon.workspace_calls where subscriber = 'was killed'`).toEqual(
+      [],
+    );
   });
 
   it('is done once by several relays at once, and nobody waits', async () => {

@@ -196,6 +196,31 @@ describe('calls at once of one workspace', () => {
     expect(await callsOf(effect)).toBe(0);
   });
 
+  test('are counted anew where retention deletes what is known of the workspace just then', async () => {
+    const effect = await anEffect({ concurrency: 1 }, async () => {});
+    const workspace = await aWorkspace();
+    const [first, second] = await emitted(effect, { [workspace]: 10 });
+    await make(effect, first!);
+    const holder = await pg().reserve();
+    await holder`begin`;
+    await holder`select from knockon.workspace_turns
+      where workspace_id = ${workspace} for update`;
+    const made = make(effect, second!);
+    await expect
+      .poll(
+        () => pg()`select from pg_stat_activity where wait_event_type = 'Lock'
+          and query like '%take_workspace_turns%' and datname = current_database()`,
+      )
+      .toHaveLength(1);
+    await holder`delete from knockon.workspace_turns where workspace_id = ${workspace}`;
+    await holder`commit`;
+    holder.release();
+    expect(await made).toMatchObject({ done: 5, open: [] });
+    expect(
+      await pg()`select from knockon.workspace_turns where workspace_id = ${workspace}`,
+    ).toHaveLength(1);
+  });
+
   /** A call that a worker has begun, and says no more of. */
   async function holdTurn(effect: Effect, call: EffectCall) {
     const hung = defineEffect({
