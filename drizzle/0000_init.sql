@@ -613,6 +613,7 @@ CREATE INDEX "events_message_id_id_index" ON "knockon"."events" USING btree ("me
 CREATE INDEX "events_uncommon" ON "knockon"."events" USING btree ("type","id") WHERE type <> 'message.created';--> statement-breakpoint
 CREATE INDEX "scheduled_next" ON "knockon"."scheduled" USING btree ("deliver_at","place") WHERE cancelled_at is null;--> statement-breakpoint
 CREATE INDEX "scheduled_of_workspace" ON "knockon"."scheduled" USING btree ("workspace_id","deliver_at","id") WHERE cancelled_at is null;--> statement-breakpoint
+CREATE INDEX "scheduled_turns" ON "knockon"."scheduled" USING btree ("workspace_id","deliver_at","place") WHERE coalesce(cancelled_at, 'infinity') = 'infinity';--> statement-breakpoint
 CREATE INDEX "scheduled_workspace_id_id_index" ON "knockon"."scheduled" USING btree ("workspace_id","id");--> statement-breakpoint
 CREATE INDEX "scheduled_sequence_id_id_index" ON "knockon"."scheduled" USING btree ("sequence_id","id");--> statement-breakpoint
 CREATE INDEX "scheduled_type_id_index" ON "knockon"."scheduled" USING btree ("type","id");--> statement-breakpoint
@@ -1415,20 +1416,27 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 -- no gaps, and follows the order in which its events went out. One caller at a time; the others
 -- find nothing. It waits for nobody: a key that somebody else holds, or an event of which is being
 -- cancelled, is left out with all of its events, so that none overtakes another.
+-- Where more are due, half of them is shared out evenly among workspaces, so that nobody waits for
+-- somebody else's million. They are looked at in turns, for most of them have nothing due.
+-- Parts of a batch are joined by hashes, for their size is what the planner knows least of: a nested
+-- loop would compare each with each.
 --   held      keys that are left out: to be passed again until `is_last`
+--   after     the workspace that was looked at last: to be passed again
 --   is_last   it has looked at all that is due
 --   next_ms   so long until the next one is due, by Postgres' clock; null: there is none
 CREATE FUNCTION knockon.promote(
-  most int, INOUT held uuid[] DEFAULT '{}', OUT promoted int, OUT is_last boolean,
-  OUT next_ms float8
+  most int, INOUT held uuid[] DEFAULT '{}',
+  INOUT after uuid DEFAULT '00000000-0000-0000-0000-000000000000',
+  OUT promoted int, OUT is_last boolean, OUT next_ms float8
 ) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_nestloop = off AS $$
 #variable_conflict use_column
 DECLARE
   moment timestamptz := clock_timestamp();
   first timestamptz := (SELECT s.deliver_at FROM knockon.scheduled s
     WHERE s.cancelled_at IS NULL ORDER BY s.deliver_at, s.place LIMIT 1);
   passed CONSTANT uuid[] := held;
+  half CONSTANT int := most / 2;
   found record;
 BEGIN
   promoted := 0;
@@ -1442,11 +1450,36 @@ BEGIN
     OR NOT pg_try_advisory_xact_lock('knockon.scheduled'::regclass::oid::bigint) THEN
     RETURN;
   END IF;
-  WITH due AS MATERIALIZED (
+  WITH RECURSIVE oldest AS MATERIALIZED (
     SELECT s.id, s.sequence_id, s.deliver_at, s.place FROM knockon.scheduled s
     WHERE s.cancelled_at IS NULL AND s.deliver_at <= moment
       AND (s.sequence_id IS NULL OR s.sequence_id <> ALL (passed))
     ORDER BY s.deliver_at, s.place LIMIT most
+  ), looked_at AS (
+    SELECT after AS id, false AS is_due, 0 AS nth, 0 AS due
+    WHERE (SELECT count(*) FROM oldest) = most
+    UNION ALL
+    SELECT n.workspace_id, n.deliver_at <= moment, l.nth + 1,
+      l.due + (n.deliver_at <= moment)::int
+    FROM looked_at l CROSS JOIN LATERAL (
+      SELECT s.workspace_id, s.deliver_at FROM knockon.scheduled s
+      WHERE coalesce(s.cancelled_at, 'infinity') = 'infinity' AND s.workspace_id > l.id
+      ORDER BY s.workspace_id, s.deliver_at, s.place LIMIT 1
+    ) n WHERE l.due < half AND l.nth < 2 * most
+  ), turns AS MATERIALIZED (
+    SELECT l.id FROM looked_at l WHERE l.is_due
+  ), fair AS (
+    SELECT share.* FROM turns t CROSS JOIN LATERAL (
+      SELECT s.id, s.sequence_id, s.deliver_at, s.place FROM knockon.scheduled s
+      WHERE coalesce(s.cancelled_at, 'infinity') = 'infinity' AND s.workspace_id = t.id
+        AND s.deliver_at <= moment AND (s.sequence_id IS NULL OR s.sequence_id <> ALL (passed))
+      ORDER BY s.deliver_at, s.place LIMIT (SELECT ceil(half::float8 / count(*)) FROM turns)
+    ) share
+  ), due AS MATERIALIZED (
+    SELECT c.id, c.sequence_id, c.deliver_at, c.place
+    FROM (SELECT *, 1 AS turn FROM fair UNION ALL SELECT *, 2 FROM oldest) AS c
+    GROUP BY c.id, c.sequence_id, c.deliver_at, c.place
+    ORDER BY min(c.turn), c.deliver_at, c.place LIMIT most
   ), free AS MATERIALIZED (
     SELECT s.id FROM knockon.scheduled s
     WHERE s.id = ANY (ARRAY(SELECT d.id FROM due d)) AND s.cancelled_at IS NULL
@@ -1473,9 +1506,11 @@ BEGIN
     SELECT c.sequence_id AS id, max(c.seq) AS seq FROM chosen c
     WHERE c.sequence_id IS NOT NULL GROUP BY 1
   ), advanced_channels AS (
-    UPDATE knockon.channels c SET last_event_seq = a.seq FROM advanced a WHERE c.id = a.id
+    UPDATE knockon.channels c SET last_event_seq = a.seq FROM advanced a
+    WHERE c.id = a.id AND c.id = ANY (ARRAY(SELECT a.id FROM advanced a))
   ), advanced_keys AS (
-    UPDATE knockon.sequences s SET last_seq = a.seq FROM advanced a WHERE s.id = a.id
+    UPDATE knockon.sequences s SET last_seq = a.seq FROM advanced a
+    WHERE s.id = a.id AND s.id = ANY (ARRAY(SELECT a.id FROM advanced a))
   ), taken AS (
     DELETE FROM knockon.scheduled s
     WHERE s.id = ANY (ARRAY(SELECT c.id FROM chosen c)) RETURNING s.*
@@ -1492,9 +1527,12 @@ BEGIN
   SELECT count(*) AS due, (SELECT count(*) FROM chosen) AS chosen, ARRAY(
     SELECT d.sequence_id FROM due d WHERE d.sequence_id IS NOT NULL
     EXCEPT SELECT l.id FROM locked l
-  ) AS held INTO found FROM due d;
+  ) AS held, (SELECT l.id FROM looked_at l WHERE l.due = half OR l.nth = 2 * most
+    ORDER BY l.nth DESC LIMIT 1) AS after
+  INTO found FROM due d;
   promoted := found.chosen;
   held := passed || found.held;
+  after := coalesce(found.after, '00000000-0000-0000-0000-000000000000');
   is_last := found.due < most;
   next_ms := extract(epoch FROM (SELECT s.deliver_at FROM knockon.scheduled s
     WHERE s.cancelled_at IS NULL AND s.deliver_at > moment

@@ -81,7 +81,7 @@ const byHand: SchemaObject[] = [
     'store_events(text[],uuid[],jsonb[],uuid[],uuid[],text[],uuid[],int[],timestamptz[],boolean,boolean)',
     'post_events(text[],uuid[],text[],uuid[],uuid[],text[],int[],timestamptz[],text[],text[],boolean)',
     'write_events(jsonb,boolean)',
-    'promote(int,uuid[])',
+    'promote(int,uuid[],uuid)',
     ...EMITTING,
     ...WORKING,
   ].map((name) => ({ kind: 'function' as const, of: OWN_SCHEMA, name })),

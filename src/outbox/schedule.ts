@@ -6,9 +6,13 @@ const HELD = 100;
 /** Keys that are left out of a pass at most: it begins anew with more. */
 const MOST_HELD = 1000;
 
+/** Before all workspaces. */
+const FIRST = '00000000-0000-0000-0000-000000000000';
+
 interface Promoted {
   promoted: number;
   held: string[];
+  after: string;
   is_last: boolean;
   next_ms: number | null;
 }
@@ -24,6 +28,8 @@ export class Schedule {
   #askAt = 0;
   /** Keys that this pass leaves out. */
   #held: string[] = [];
+  /** The workspace that was looked at last: where much is due the next ones have their turn. */
+  #after = FIRST;
 
   /** @param size most events a batch */
   constructor(pg: Sql, size: number) {
@@ -44,9 +50,10 @@ export class Schedule {
    */
   async promote(atLatestMs: number): Promise<number> {
     const [row] = await this.#pg<Promoted[]>`
-      select promoted, held, is_last, next_ms
-      from knockon.promote(${this.#size}, ${this.#held}::uuid[])`;
-    const { promoted, held, is_last, next_ms } = row!;
+      select promoted, held, after, is_last, next_ms
+      from knockon.promote(${this.#size}, ${this.#held}::uuid[], ${this.#after})`;
+    const { promoted, held, after, is_last, next_ms } = row!;
+    this.#after = after;
     const isOver = is_last || held.length > MOST_HELD;
     this.#held = isOver ? [] : held;
     const waits = [atLatestMs, next_ms ?? atLatestMs, held.length > 0 ? HELD : atLatestMs];

@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { pino } from 'pino';
+import { uuidv7 } from 'uuidv7';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { claim } from '../../../src/outbox/claim.ts';
 import { Dispatcher } from '../../../src/outbox/dispatcher.ts';
@@ -41,6 +43,19 @@ const promoteAll = async () => {
   do promoted += await schedule.promote(1000);
   while (schedule.inMs <= 0);
   return promoted;
+};
+const aWorkspace = async (id: string = uuidv7()) => {
+  await pg`insert into knockon.workspaces (id, name) values (${id}, 'another')`;
+  return id;
+};
+/** So many events without a key, each due so long from now. */
+const many = (workspaceId: string, count: number, deliverAt: string) =>
+  pg`select count(knockon.emit('invoice.due', ${workspaceId}, '{}',
+    deliver_at => now() + ${deliverAt}::interval)) from generate_series(1, ${count}::int)`;
+const promotedOf = async (workspaceId: string) => {
+  const [row] = await pg<{ n: number }[]>`
+    select count(*)::int as n from knockon.outbox where workspace_id = ${workspaceId}`;
+  return row!.n;
 };
 const logOf = async (key: string) =>
   (
@@ -103,6 +118,60 @@ describe('an event that is for later', () => {
     holder.release();
     await promoteAll();
     expect(await logOf('held')).toEqual([0, 1, 2].map((n) => [n, n]));
+  });
+
+  it('does not wait for the many of another workspace that are due before it', async () => {
+    const other = (await aChannel(test.database)).workspaceId;
+    await many(where.workspaceId, 1000, '1 hour');
+    await many(other, 2, '2 hours');
+    await pass('3 hours');
+    expect(await new Schedule(pg, 100).promote(1000)).toBe(100);
+    expect(await promotedOf(other)).toBe(2);
+  });
+
+  it('has its turn soon, however many workspaces have something scheduled that is not due', async () => {
+    await many(where.workspaceId, 1000, '1 hour');
+    await pg`
+      insert into knockon.scheduled (id, type, version, workspace_id, timestamp, payload, deliver_at)
+      select knockon.uuidv7(), 'invoice.due', 1, md5(n::text)::uuid, now(), '{}',
+        now() + interval '1 year' from generate_series(1, 200) n`;
+    const last = await aWorkspace('ffffffff-ffff-4fff-bfff-ffffffffffff');
+    await many(last, 2, '2 hours');
+    await pass('3 hours');
+    const schedule = new Schedule(pg, 20);
+    for (let batch = 0; batch < 6; batch++) expect(await schedule.promote(1000)).toBe(20);
+    expect(await promotedOf(last)).toBe(2);
+    await promoteAll();
+    expect(await promotedOf(where.workspaceId)).toBe(1000);
+  });
+
+  it('keeps the order of its key, whatever is shared out among workspaces', async () => {
+    const property = fc.asyncProperty(
+      fc.array(fc.record({ of: fc.nat(2), key: fc.nat(2), at: fc.nat(5) }), { maxLength: 40 }),
+      fc.integer({ min: 1, max: 9 }),
+      async (events, size) => {
+        const run = uuidv7();
+        const workspaces = [await aWorkspace(), await aWorkspace(), await aWorkspace()];
+        for (const [n, { of, key, at }] of events.entries())
+          await pg`select knockon.emit('invoice.due', ${workspaces[of]!},
+            ${pg.json({ n, at })}, key => ${`${run} ${key}`},
+            deliver_at => now() + (1 + ${at}::int) * interval '1 minute')`;
+        await pass('1 hour');
+        const schedule = new Schedule(pg, size);
+        let promoted = 0;
+        do promoted += await schedule.promote(1000);
+        while (schedule.inMs <= 0);
+        expect(promoted).toBe(events.length);
+        const wrong = await pg`
+          select from (
+            select seq, row_number() over (partition by sequence_id
+              order by deliver_at, (payload ->> 'n')::int) - 1 as place
+            from knockon.events where key like ${`${run}%`}
+          ) e where seq <> place`;
+        expect(wrong).toHaveLength(0);
+      },
+    );
+    await fc.assert(property, { numRuns: 25 });
   });
 
   it('is told from one that is late only by the moment that it was for', async () => {
