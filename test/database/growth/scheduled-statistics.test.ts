@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { afterCreated, cancelEventsOf } from '../../../src/messages/later.ts';
 import { cancelEvent } from '../../../src/ops/controls/cancel-event.ts';
+import { inspectMessage } from '../../../src/ops/inspect/inspect.ts';
 import { Schedule } from '../../../src/outbox/schedule.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { subscribe } from '../../harness/messaging.ts';
@@ -54,7 +55,9 @@ describe.each(CASES)('with statistics %s and plans %s', (statistics, plans) => {
     await forget(own.database, statistics);
     database = explained(own.url, { counted: true, kept: plans === 'kept' });
     // What a connection asks once.
-    await Promise.all([database.pg`select 1`, database.db.execute('select 1')]);
+    await Promise.all(
+      [1, 2].flatMap(() => [database.pg`select 1`, database.db.execute('select 1')]),
+    );
     database.rows();
   }, 120_000);
   afterAll(async () => {
@@ -70,6 +73,15 @@ describe.each(CASES)('with statistics %s and plans %s', (statistics, plans) => {
       // Each of the batch in a few steps, and each of 200 workspaces.
       expect(total, worst).toBeLessThan(30_000);
     }
+  });
+
+  it('what is scheduled of a message is shown in time by what it is', async () => {
+    const inspecting = { database, ui: null, seeCalls: undefined };
+    const [event] = await inspectMessage(inspecting, last[0]!.message_id);
+    expect(event).toMatchObject({ id: last[0]!.id, state: 'scheduled' });
+    const { total, worst } = database.rows();
+    // A small table may be read from end to end.
+    expect(total, worst).toBeLessThan(EVENTS / 2);
   });
 
   it('what is scheduled is cancelled in time by what it is', async () => {
