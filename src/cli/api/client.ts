@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { Agent, request } from 'undici';
 import { CommandError, EXIT } from '../terminal/output.ts';
 import type { ApiAddress } from './find-api.ts';
+import { createHttp, type Http, type HttpAnswer } from './http.ts';
 import { explainProblem, problemType, readRetryAfter } from './problem.ts';
 
 /** An answer of the API that is not an error. */
@@ -72,12 +72,7 @@ export async function collect<T>(
 
 /** One connection that is kept, one request at a time: what is sent in order is stored in order. */
 export function createApi(address: ApiAddress, options: ApiOptions = {}): Api {
-  const agent = new Agent({
-    connections: 2,
-    connect: { timeout: 5000 },
-    headersTimeout: 30_000,
-    bodyTimeout: 30_000,
-  });
+  const http = createHttp(address.url);
   // up.json is a leftover: its API is gone and does not come back.
   const patience = address.stale ? 0 : (options.patience ?? 0);
 
@@ -88,7 +83,7 @@ export function createApi(address: ApiAddress, options: ApiOptions = {}): Api {
   ): Promise<Answer<T>> {
     const began = Date.now();
     for (let attempt = 0; ; attempt += 1) {
-      const tried = await attemptOnce<T>({ agent, address, method, path, call, ...options });
+      const tried = await attemptOnce<T>({ http, address, method, path, call, ...options });
       if ('answer' in tried) return tried.answer;
       if (Date.now() - began >= patience) throw tried.failure;
       if (attempt === 0) options.onWait?.(tried.failure.message);
@@ -114,12 +109,12 @@ export function createApi(address: ApiAddress, options: ApiOptions = {}): Api {
         cursor = body.next_cursor;
       } while (cursor);
     },
-    close: () => agent.destroy(),
+    close: async () => http.close(),
   };
 }
 
 interface Attempt {
-  agent: Agent;
+  http: Http;
   address: ApiAddress;
   method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
   path: string;
@@ -132,7 +127,7 @@ type Tried<T> = { answer: Answer<T> } | { failure: CommandError; retryAfter?: nu
 
 /** One try. @returns a failure where another try can help @throws ApiProblem where it can't */
 async function attemptOnce<T>({
-  agent,
+  http,
   address,
   method,
   path,
@@ -144,28 +139,20 @@ async function attemptOnce<T>({
   if (call.body !== undefined) headers['content-type'] = 'application/json';
   if (call.idempotencyKey) headers['idempotency-key'] = call.idempotencyKey;
   const body = call.body === undefined ? undefined : JSON.stringify(call.body);
-  let text: string;
-  let response: Awaited<ReturnType<typeof request>>;
+  let answer: HttpAnswer;
   try {
-    response = await request(`${address.url}${path}`, {
-      dispatcher: agent,
-      method,
-      headers,
-      body,
-      signal,
-    });
-    text = await response.body.text();
+    answer = await http.request(path, { method, headers, body, signal });
   } catch (error) {
     if (signal?.aborted) throw error;
     return { failure: unreachable(address, error, exitCode) };
   }
-  const { statusCode: status } = response;
+  const { status, text } = answer;
   if (status < 400) {
     return {
       answer: {
         status,
         body: parse(text, address) as T,
-        replayed: response.headers['idempotent-replayed'] === 'true',
+        replayed: answer.headers['idempotent-replayed'] === 'true',
       },
     };
   }
@@ -177,7 +164,7 @@ async function attemptOnce<T>({
   const passing =
     [429, 502, 503, 504].includes(status) || (status === 409 && call.idempotencyKey !== undefined);
   if (!passing) throw problem;
-  return { failure: problem, retryAfter: readRetryAfter(response.headers['retry-after']) };
+  return { failure: problem, retryAfter: readRetryAfter(answer.headers['retry-after']) };
 }
 
 function parse(text: string, address: ApiAddress): unknown {
