@@ -1,8 +1,14 @@
 import { closest } from 'fastest-levenshtein';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { ConfigError, cantBeUsed, problemOf, variablesOf } from './problems.ts';
-import { otherVariables, schema, settings, table } from './table.ts';
+import { otherVariables, type SettingName, settings, table } from './table.ts';
 import { isTemporals, readTemporal, type TemporalSettings } from './temporal-profile.ts';
+
+type Shape = { [Name in SettingName]: ReturnType<(typeof table)[Name]['schema']> };
+
+const schema = z.object(
+  Object.fromEntries(settings.map((name) => [name, table[name].schema(z)])) as Shape,
+);
 
 type Settings = z.output<typeof schema>;
 

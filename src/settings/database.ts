@@ -3,9 +3,9 @@ import { database } from './foundation.ts';
 import { cantBeUsed, problemOf, variablesOf } from './problems.ts';
 
 const schema = z.object({
-  DATABASE_URL: database.DATABASE_URL.schema,
-  KNOCKON_DATABASE_DIRECT_URL: database.KNOCKON_DATABASE_DIRECT_URL.schema,
-  KNOCKON_SCHEMA: database.KNOCKON_SCHEMA.schema,
+  DATABASE_URL: database.DATABASE_URL.schema(z),
+  KNOCKON_DATABASE_DIRECT_URL: database.KNOCKON_DATABASE_DIRECT_URL.schema(z),
+  KNOCKON_SCHEMA: database.KNOCKON_SCHEMA.schema(z),
 });
 
 /**

@@ -8,6 +8,7 @@ import {
   type Reader,
   requiredText,
   textOr,
+  type Zod,
 } from './setting.ts';
 
 export const everyProcess: Reader[] = ['api', 'relay', 'worker workflows', 'worker effects'];
@@ -96,9 +97,10 @@ export const queue = {
   }),
   KNOCKON_DEPLOYMENT: {
     ...deploymentName,
-    schema: deploymentName.schema.refine((name) => !reserved.includes(name ?? ''), {
-      message: `must not be one of ${reserved.join(', ')}: other names begin with it`,
-    }),
+    schema: (z: Zod) =>
+      deploymentName.schema(z).refine((name) => !reserved.includes(name ?? ''), {
+        message: `must not be one of ${reserved.join(', ')}: other names begin with it`,
+      }),
   },
 };
 

@@ -1,7 +1,10 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import ms, { type StringValue } from 'ms';
-import { z } from 'zod';
+import type { z } from 'zod';
+
+/** What schemas are made with. It is an argument: the help tells of settings without loading it. */
+export type Zod = typeof z;
 
 /** A process that reads settings, by the `knockon` command that starts it. */
 export type Reader = 'api' | 'relay' | 'worker workflows' | 'worker effects';
@@ -19,7 +22,7 @@ export interface About {
 
 /** A setting: how its text is read, and what people are told about it. */
 export interface Setting<S extends z.ZodType = z.ZodType> extends About {
-  schema: S;
+  schema: (z: Zod) => S;
   /** What a value must be, as the end of a sentence: `must be a duration such as "30s"`. */
   must: string;
   /** The default as it would be typed. */
@@ -35,15 +38,16 @@ function parsed<T>(
   about: About,
   parse: (text: string) => T | undefined,
 ) {
-  const schema = z
-    .string()
-    .default(byDefault)
-    .transform((text, context) => {
-      const value = parse(text);
-      if (value !== undefined) return value;
-      context.addIssue({ code: 'custom', message: must });
-      return z.NEVER;
-    });
+  const schema = (z: Zod) =>
+    z
+      .string()
+      .default(byDefault)
+      .transform((text, context) => {
+        const value = parse(text);
+        if (value !== undefined) return value;
+        context.addIssue({ code: 'custom', message: must });
+        return z.NEVER;
+      });
   return { ...about, schema, must, byDefault: byDefault || undefined };
 }
 
@@ -51,14 +55,14 @@ function parsed<T>(
 export const optionalText = (must: string, about: About) => ({
   ...about,
   must,
-  schema: z.string().optional(),
+  schema: (z: Zod) => z.string().optional(),
 });
 
 /** A text that `isFine` accepts, or undefined. */
 export const checkedText = (must: string, isFine: (text: string) => boolean, about: About) => ({
   ...about,
   must,
-  schema: z.string().refine(isFine, { message: must }).optional(),
+  schema: (z: Zod) => z.string().refine(isFine, { message: must }).optional(),
 });
 
 /** A text that `isFine` accepts; a process does not start without it. */
@@ -66,7 +70,7 @@ export const requiredText = (must: string, isFine: (text: string) => boolean, ab
   ...about,
   must,
   isRequired: true,
-  schema: z.string().refine(isFine, { message: must }),
+  schema: (z: Zod) => z.string().refine(isFine, { message: must }),
 });
 
 /** A text with a default, that `isFine` accepts. */
@@ -85,7 +89,7 @@ export function choice<const T extends string>(
 ) {
   const quoted = words.map((word) => JSON.stringify(word));
   const must = `must be ${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`;
-  const schema = z.enum(words, { message: must }).default(byDefault as never);
+  const schema = (z: Zod) => z.enum(words, { message: must }).default(byDefault as never);
   return { ...about, schema, must, byDefault: byDefault as string };
 }
 
@@ -99,9 +103,10 @@ export function duration(byDefault: StringValue, about: About, atLeast?: StringV
   const must = 'must be a duration such as "500ms", "30s", "5m" or "2h"';
   const setting = parsed(byDefault, must, about, milliseconds);
   if (atLeast === undefined) return setting;
-  const schema = setting.schema.refine((value) => value >= ms(atLeast), {
-    message: `must be ${atLeast} or more`,
-  });
+  const schema = (z: Zod) =>
+    setting.schema(z).refine((value) => value >= ms(atLeast), {
+      message: `must be ${atLeast} or more`,
+    });
   return { ...setting, schema, must: `${must}, and ${atLeast} or more` };
 }
 

@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { effects, notifications, webhooks } from './effects.ts';
 import { database, queue, redis, secrets, temporal } from './foundation.ts';
 import { allProcesses, api, dispatch, ledger, retention } from './serving.ts';
@@ -51,9 +50,3 @@ export const otherVariables: Record<string, string> = {
   KNOCKON_TEMPORAL_CLI: 'A `temporal` program for `npm start`, instead of the one it fetches.',
   KNOCKON_CRASH: 'For tests: the crash point at which a process kills itself.',
 };
-
-type Shape = { [Name in SettingName]: (typeof table)[Name]['schema'] };
-
-export const schema = z.object(
-  Object.fromEntries(settings.map((name) => [name, table[name].schema])) as Shape,
-);
