@@ -1,27 +1,35 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { safeReason } from '../safe-error.ts';
-import { type Config, ConfigError, readConfig } from '../settings/config.ts';
+import type { Config } from '../settings/config.ts';
+import { ConfigError } from '../settings/problems.ts';
 import type { Reader, Setting } from '../settings/setting.ts';
 import { type SettingName, settings, table } from '../settings/table.ts';
 import type { Running } from '../workers/process/process.ts';
 import { environmentHere } from './api/local-stack.ts';
 import { CommandError, EXIT, processTerminal, reported } from './terminal/output.ts';
 
+// The commands that are processes of a deployment. Each but `migrate` runs until a signal stops it.
+
 /** `EX_CONFIG` of sysexits.h: settings are missing or malformed. A restart does not help. */
 const badConfig = 78;
 
-/** The commands that are processes of a deployment: each runs until a signal stops it. */
-export function processCommands(program: Command): void {
+export function apiCommand(program: Command): void {
   addProcess(program.command('api'), {
     reader: 'api',
     description: 'serve HTTP, and dispatch what it stores',
     start: async (config) => (await import('../workers/api.ts')).start(config),
   });
+}
+
+export function relayCommand(program: Command): void {
   addProcess(program.command('relay'), {
     reader: 'relay',
     description: 'dispatch stored events in a process of its own; several may run side by side',
     start: async (config) => (await import('../workers/relay.ts')).start(config),
   });
+}
+
+export function workerCommand(program: Command): void {
   const worker = program
     .command('worker')
     .description('run a worker: `worker workflows` or `worker effects`');
@@ -53,7 +61,6 @@ export function processCommands(program: Command): void {
         concurrency: options.concurrency,
       }),
   });
-  addMigrate(program);
 }
 
 interface ProcessCommand {
@@ -86,7 +93,7 @@ function addProcess(command: Command, { reader, description, start }: ProcessCom
 }
 
 async function run(start: ProcessCommand['start'], options: ProcessOptions): Promise<void> {
-  const config = configuration(options);
+  const config = await configuration(options);
   const [{ createLog, runProcess }, { refuseOldPostgres }] = await Promise.all([
     import('../workers/process/process.ts'),
     import('../db/client.ts'),
@@ -100,7 +107,7 @@ async function run(start: ProcessCommand['start'], options: ProcessOptions): Pro
     .catch((error) => explained(error, config));
 }
 
-function addMigrate(program: Command): void {
+export function migrateCommand(program: Command): void {
   program
     .command('migrate')
     .description(
@@ -112,7 +119,7 @@ function addMigrate(program: Command): void {
     )
     .action(
       reported(async ({ json }: { json?: boolean }) => {
-        const url = databaseUrl();
+        const url = await databaseUrl();
         const { migrate } = await import('../db/migrate.ts');
         const { applied, note } = await migrate(url).catch((error) => explained(error));
         const did = applied.length > 0 ? `Applied ${applied.join(', ')}. ` : '';
@@ -149,34 +156,34 @@ const inBrief = ({ means, byDefault, unset = 'none', isRequired, must }: Setting
 /** Effects of one's own seal nothing: they need no secret. */
 const NO_SECRET = { KNOCKON_SECRET: 'effects of their own need no secret' };
 
-function configuration({ from }: ProcessOptions): Config {
+async function configuration({ from }: ProcessOptions): Promise<Config> {
+  const env = surroundings();
+  return await read(from === undefined || env.KNOCKON_SECRET ? env : { ...env, ...NO_SECRET });
+}
+
+const surroundings = () => environmentHere(processTerminal().err);
+
+async function read(env: NodeJS.ProcessEnv): Promise<Config> {
+  const { readConfig } = await import('../settings/config.ts');
   try {
-    const env = surroundings();
-    return readConfig(from === undefined || env.KNOCKON_SECRET ? env : { ...env, ...NO_SECRET });
+    return readConfig(env);
   } catch (error) {
     if (error instanceof ConfigError) throw new CommandError(error.message, badConfig);
     throw error;
   }
 }
 
-const surroundings = () => environmentHere(processTerminal().err);
-
 /**
  * Migrating needs the database's address and nothing else; a malformed one is told as everywhere.
  */
-function databaseUrl(): string {
-  try {
-    const { DATABASE_URL, KNOCKON_DATABASE_DIRECT_URL } = surroundings();
-    const config = readConfig({
-      DATABASE_URL,
-      KNOCKON_DATABASE_DIRECT_URL,
-      KNOCKON_SECRET: 'not needed to migrate: any will do',
-    });
-    return config.KNOCKON_DATABASE_DIRECT_URL ?? config.DATABASE_URL;
-  } catch (error) {
-    if (error instanceof ConfigError) throw new CommandError(error.message, badConfig);
-    throw error;
-  }
+async function databaseUrl(): Promise<string> {
+  const { DATABASE_URL, KNOCKON_DATABASE_DIRECT_URL } = surroundings();
+  const config = await read({
+    DATABASE_URL,
+    KNOCKON_DATABASE_DIRECT_URL,
+    KNOCKON_SECRET: 'not needed to migrate: any will do',
+  });
+  return config.KNOCKON_DATABASE_DIRECT_URL ?? config.DATABASE_URL;
 }
 
 /** Tells a failure of what a process needs without a stack. */

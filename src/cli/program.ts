@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { processCommands } from './processes.ts';
+import { addCommands } from './commands.ts';
 import { wantsJson } from './terminal/output.ts';
 import { visible } from './terminal/visible.ts';
-import { upCommand } from './up.ts';
 
 const { version, description } = JSON.parse(
   readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
@@ -50,13 +49,6 @@ export async function createProgram(
     .showHelpAfterError('(add --help for what there is)')
     .addHelpText('after', MORE)
     .exitOverride((error) => exit(error.exitCode === 0 ? 0 : 2));
-  program.commandsGroup('Start:');
-  upCommand(program);
-  program.commandsGroup('Processes of a deployment:');
-  processCommands(program);
-  // Processes run for long, several on one machine: they don't carry what only the user's commands
-  // need.
-  const isProcess = ['up', 'api', 'relay', 'worker', 'migrate'].includes(words[0] ?? '');
-  if (!isProcess) (await import('./user-commands.ts')).userCommands(program);
+  await addCommands(program, words[0]);
   return program;
 }

@@ -4,7 +4,7 @@ import type { Home } from '../local/files/home.ts';
 import type { DemoWorkspace } from '../local/launcher/demo-workspace.ts';
 import type { Progress } from '../local/launcher/progress.ts';
 import type { UpFile } from '../local/launcher/up-file.ts';
-import { ConfigError } from '../settings/config.ts';
+import { ConfigError } from '../settings/problems.ts';
 import {
   CommandError,
   EXIT,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { variablesOf } from '../../settings/config.ts';
+import { variablesOf } from '../../settings/problems.ts';
 import { findUpFile, isRunning, type Surroundings } from './find-api.ts';
 
 /**

@@ -3,7 +3,6 @@ import ms from 'ms';
 import { addApiOptions } from '../api/options.ts';
 import { DIALECTS, FORMATS } from '../chat-log/layouts.ts';
 import { processTerminal, reported } from '../terminal/output.ts';
-import { runImport } from './import.ts';
 import {
   type ImportOptions,
   readDate,
@@ -57,6 +56,7 @@ export function importCommand(program: Command): void {
       const interrupted = new AbortController();
       process.once('SIGINT', () => interrupted.abort());
       process.once('SIGTERM', () => interrupted.abort());
+      const { runImport } = await import('./import.ts');
       process.exitCode = await runImport(file, options, {
         terminal: processTerminal(),
         signal: interrupted.signal,

@@ -1,6 +1,7 @@
 import type { EndpointEntry, EndpointInFull, Tried } from '../../ops/inspect/endpoints.ts';
 import { counted } from '../../ops/operations/counted.ts';
-import { duration, styled, type Terminal, table } from '../terminal/output.ts';
+import { duration, styled, type Terminal } from '../terminal/output.ts';
+import { table } from '../terminal/table.ts';
 
 /** Endpoints as a table. */
 export function tableOf(terminal: Terminal, endpoints: EndpointEntry[]): string {

@@ -3,7 +3,8 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { EventTypeVersion } from '../../ops/event-types/list.ts';
 import { type Api, ApiProblem, collect } from '../api/client.ts';
 import { defaultVerb } from '../terminal/default-verb.ts';
-import { CommandError, EXIT, table } from '../terminal/output.ts';
+import { CommandError, EXIT } from '../terminal/output.ts';
+import { table } from '../terminal/table.ts';
 import { limitOption, OPS_EXIT_CODES, type Ops, type OpsOptions, operates } from './ops.ts';
 
 const MORE = `

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Cause } from '../../ops/inspect/dead-letters.ts';
 import { collect } from '../api/client.ts';
-import { table } from '../terminal/output.ts';
+import { table } from '../terminal/table.ts';
 import { addDeadLetterOptions, type DeadLetterOptions, filterOf } from './dead-letter-filter.ts';
 import { limitOption, OPS_EXIT_CODES, type Ops, operates } from './ops.ts';
 

@@ -5,7 +5,8 @@ import { collect } from '../api/client.ts';
 import { workspaceId } from '../api/workspace.ts';
 import { idsFrom } from '../terminal/arguments.ts';
 import { defaultVerb } from '../terminal/default-verb.ts';
-import { CommandError, EXIT, table } from '../terminal/output.ts';
+import { CommandError, EXIT } from '../terminal/output.ts';
+import { table } from '../terminal/table.ts';
 import {
   addYes,
   confirm,

@@ -3,7 +3,7 @@ import { closest } from 'fastest-levenshtein';
 import type { LogEntry } from '../../ops/access/action-log.ts';
 import { ACTIONS } from '../../ops/access/actions.ts';
 import { collect } from '../api/client.ts';
-import { table } from '../terminal/output.ts';
+import { table } from '../terminal/table.ts';
 import { limitOption, OPS_EXIT_CODES, type Ops, type OpsOptions, operates } from './ops.ts';
 
 interface LogOptions extends OpsOptions {

@@ -2,7 +2,8 @@ import { type Command, Option } from 'commander';
 import type { OperationView } from '../../ops/operations/operations.ts';
 import { collect } from '../api/client.ts';
 import { idFrom } from '../terminal/arguments.ts';
-import { CommandError, duration, EXIT, table } from '../terminal/output.ts';
+import { CommandError, duration, EXIT } from '../terminal/output.ts';
+import { table } from '../terminal/table.ts';
 import { explain, follow } from '../trace/follow.ts';
 import { limitOption, OPS_EXIT_CODES, type Ops, type OpsOptions, operates } from './ops.ts';
 

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import ms, { type StringValue } from 'ms';
 import type { ScaleAdvice } from '../../ops/status/scale.ts';
-import { CommandError, duration, EXIT, table } from '../terminal/output.ts';
+import { CommandError, duration, EXIT } from '../terminal/output.ts';
+import { table } from '../terminal/table.ts';
 import { OPS_EXIT_CODES, type Ops, type OpsOptions, operates } from './ops.ts';
 
 interface ScaleOptions extends OpsOptions {

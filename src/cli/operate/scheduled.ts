@@ -4,7 +4,7 @@ import type { ScheduledCount, ScheduledOfType } from '../../ops/inspect/schedule
 import { counted } from '../../ops/operations/counted.ts';
 import { collect } from '../api/client.ts';
 import { workspaceId } from '../api/workspace.ts';
-import { table } from '../terminal/output.ts';
+import { table } from '../terminal/table.ts';
 import { limitOption, OPS_EXIT_CODES, type Ops, type OpsOptions, operates } from './ops.ts';
 
 interface ScheduledOptions extends OpsOptions {

@@ -5,7 +5,7 @@ import type { Run } from '../../ops/schedules/runs.ts';
 import { collect } from '../api/client.ts';
 import { workspaceId } from '../api/workspace.ts';
 import { defaultVerb } from '../terminal/default-verb.ts';
-import { table } from '../terminal/output.ts';
+import { table } from '../terminal/table.ts';
 import {
   addYes,
   confirm,

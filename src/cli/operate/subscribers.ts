@@ -12,8 +12,8 @@ import {
   reported,
   styled,
   type Terminal,
-  table,
 } from '../terminal/output.ts';
+import { table } from '../terminal/table.ts';
 import { limitText } from './limit.ts';
 import { addOpsOptions } from './ops.ts';
 

@@ -1,10 +1,6 @@
 import type { Command } from 'commander';
 import { counted } from '../../ops/operations/counted.ts';
 import type { Balance } from '../../ops/status/verify.ts';
-import { variablesOf } from '../../settings/config.ts';
-import { readTemporal } from '../../settings/temporal-profile.ts';
-import type { TemporalServer } from '../../transport/temporal/transport.ts';
-import { findUpFile, type Surroundings, type UpFile } from '../api/find-api.ts';
 import {
   CommandError,
   duration,
@@ -13,8 +9,9 @@ import {
   reported,
   styled,
   type Terminal,
-  table,
 } from '../terminal/output.ts';
+import { table } from '../terminal/table.ts';
+import type { LedgerAddress } from './find-ledger.ts';
 
 const MORE = `
 It reads the database (DATABASE_URL, else the up.json of \`knockon up\`). It asks Temporal whether
@@ -53,59 +50,12 @@ export function verifyCommand(program: Command): void {
     .action(
       reported(async ({ json, full }: { json?: boolean; full?: boolean }) => {
         const terminal = processTerminal();
+        const { findLedger } = await import('./find-ledger.ts');
         const balance = await readBalance(findLedger({}, json ? undefined : terminal.err), full);
         terminal.out(json ? JSON.stringify(balance) : showBalance(terminal, balance));
         process.exitCode = balance.balanced ? EXIT.done : EXIT.failed;
       }),
     );
-}
-
-export interface LedgerAddress {
-  databaseUrl: string;
-  temporal: TemporalServer | null;
-  /** KNOCKON_DEPLOYMENT, where that is set. */
-  deployment?: string;
-  /** True where pg-boss has what is under way, in the same database. */
-  operations?: true;
-}
-
-/** Where the ledger is kept. The environment comes before up.json. @throws CommandError */
-export function findLedger(
-  surroundings: Surroundings = {},
-  tell: (line: string) => void = () => {},
-): LedgerAddress {
-  const { env = process.env } = surroundings;
-  const found = env.DATABASE_URL ? undefined : findUpFile(surroundings);
-  const up = found?.up;
-  if (found) tell(`DATABASE_URL is not set: using what \`npm start\` runs here (${found.path}).`);
-  const databaseUrl = env.DATABASE_URL ?? up?.database_url;
-  if (!databaseUrl) {
-    throw new CommandError(
-      'No database is known here: set DATABASE_URL, or start everything here with `npm start`.',
-      EXIT.usage,
-    );
-  }
-  // `knockon up` names no Temporal where it has started none.
-  if (env.KNOCKON_TRANSPORT === 'pg-boss' || up?.temporal_address === null)
-    return { databaseUrl, temporal: null, operations: true };
-  const deployment = env.KNOCKON_DEPLOYMENT || up?.deployment;
-  return { databaseUrl, temporal: findTemporal(env, up), ...(deployment && { deployment }) };
-}
-
-/** Of what `knockon up` has started, it alone says where it is; no profile of the user's. */
-function findTemporal(env: NodeJS.ProcessEnv, up: UpFile | undefined): TemporalServer | null {
-  const given = variablesOf(env);
-  if (up?.temporal_address && !given.TEMPORAL_ADDRESS)
-    return { address: up.temporal_address, namespace: up.temporal_namespace ?? 'default' };
-  try {
-    const { address, namespace = 'default', ...how } = readTemporal(given);
-    return address ? { ...how, address, namespace } : null;
-  } catch (error) {
-    throw new CommandError(
-      error instanceof Error ? error.message.split('\n')[0]! : String(error),
-      EXIT.usage,
-    );
-  }
 }
 
 async function readBalance(

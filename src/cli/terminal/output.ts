@@ -1,5 +1,4 @@
 import { styleText } from 'node:util';
-import Table from 'cli-table3';
 import { safeError } from '../../safe-error.ts';
 import { visible } from './visible.ts';
 
@@ -108,51 +107,6 @@ type Style = Parameters<typeof styleText>[0];
 export function styled(terminal: Terminal, style: Style, text: string): string {
   // Node 20's styleText asks nobody whether colours are wanted: `colours` has.
   return terminal.colours ? styleText(style, text) : text;
-}
-
-/**
- * A table with a head line, without boxes, so that it can be cut and piped. Null and undefined are
- * shown as a dash.
- */
-export function table(
-  terminal: Terminal,
-  head: string[],
-  rows: (string | number | null | undefined)[][],
-  rightFrom = head.length,
-): string {
-  const border = {
-    top: '',
-    'top-mid': '',
-    'top-left': '',
-    'top-right': '',
-    bottom: '',
-    'bottom-mid': '',
-    'bottom-left': '',
-    'bottom-right': '',
-  };
-  const inner = {
-    left: '',
-    'left-mid': '',
-    mid: '',
-    'mid-mid': '',
-    right: '',
-    'right-mid': '',
-    middle: '  ',
-  };
-  const drawn = new Table({
-    head: head.map((title) => styled(terminal, 'bold', title)),
-    chars: { ...border, ...inner },
-    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
-    colAligns: head.map((_, place) => (place >= rightFrom ? 'right' : 'left')),
-  });
-  drawn.push(
-    ...rows.map((row) => row.map((cell) => visible(String(cell ?? '–'), terminal.colours))),
-  );
-  return drawn
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .join('\n');
 }
 
 /** Milliseconds as people say them: `38 ms`, `4.2 s`, `3 min 5 s`. */

@@ -1,5 +1,4 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { SingleBar } from 'cli-progress';
 import type { OperationView } from '../../ops/operations/operations.ts';
 import type { Ops, OpsOptions } from '../operate/ops.ts';
 import { duration, EXIT, styled, type Terminal } from '../terminal/output.ts';
@@ -30,7 +29,7 @@ export async function follow(ops: Ops<FollowOptions>, operation: OperationView):
     return EXIT.done;
   }
   if (!options.json && terminal.live) terminal.err(`${begun(operation)} Ctrl-C leaves it running.`);
-  const bar = options.json ? noBar : createBar(terminal);
+  const bar = options.json ? noBar : await createBar(terminal);
   let last = operation;
   while (last.state === 'running') {
     bar.show(last);
@@ -48,8 +47,9 @@ const begun = ({ verb, id, workflow }: OperationView) =>
 
 const noBar = { show: (_: OperationView) => {}, stop: () => {} };
 
-function createBar(terminal: Terminal): typeof noBar {
+async function createBar(terminal: Terminal): Promise<typeof noBar> {
   if (!terminal.live) return noBar;
+  const { SingleBar } = await import('cli-progress');
   const format = '{bar} {percentage}%  {value} of {total}, {failed} failed  {left}';
   const bar = new SingleBar({
     format,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findLedger } from '../../../src/cli/operate/verify.ts';
+import { findLedger } from '../../../src/cli/operate/find-ledger.ts';
 import { environmentFor } from '../../../src/local/launcher/environment.ts';
 import { readConfig } from '../../../src/settings/config.ts';
 import { lazyConnection } from '../../../src/transport/temporal/transport.ts';

@@ -5,8 +5,10 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createApi } from '../../../src/cli/api/client.ts';
 import { findApi } from '../../../src/cli/api/find-api.ts';
 import { environmentHere } from '../../../src/cli/api/local-stack.ts';
-import { findLedger, showBalance } from '../../../src/cli/operate/verify.ts';
-import { duration, table } from '../../../src/cli/terminal/output.ts';
+import { findLedger } from '../../../src/cli/operate/find-ledger.ts';
+import { showBalance } from '../../../src/cli/operate/verify.ts';
+import { duration } from '../../../src/cli/terminal/output.ts';
+import { table } from '../../../src/cli/terminal/table.ts';
 import { aTerminal } from '../../harness/recording-terminal.ts';
 
 let cwd: string;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { duration, table } from '../../../src/cli/terminal/output.ts';
+import { duration } from '../../../src/cli/terminal/output.ts';
+import { table } from '../../../src/cli/terminal/table.ts';
 import { aTerminal } from '../../harness/recording-terminal.ts';
 
 describe('a duration', () => {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -98,6 +98,56 @@ test('the help has its commands in groups', async () => {
     ]),
   );
   expect(groups).not.toContain('Commands:');
+});
+
+test('a command that is typed is there alone; the help, a completion and a wrong word know all', async () => {
+  const known = async (...words: string[]) =>
+    (await createProgram(words, process.exit)).commands.map((command) => command.name());
+  const all = await known();
+  expect(all).toContain('subscribers');
+  for (const name of all)
+    expect(await known(name), name).toEqual(name === 'completion' ? all : [name]);
+  for (const words of [['--help'], ['help', 'pause'], ['puase'], ['--json', 'pause']])
+    expect(await known(...words)).toEqual(all);
+});
+
+/** The files that a command loads, of ours and of packages. */
+async function loadedBy(words: string[], env: Record<string, string> = {}): Promise<string[]> {
+  const coverage = mkdtempSync(join(tmpdir(), 'knockon-coverage-'));
+  const { stderr } = await knockon(words, { ...env, NODE_V8_COVERAGE: coverage });
+  expect(stderr).toBe('');
+  const files = readdirSync(coverage).flatMap((file): { url: string }[] => {
+    return JSON.parse(readFileSync(join(coverage, file), 'utf8')).result;
+  });
+  rmSync(coverage, { recursive: true });
+  return files.map(({ url }) => url);
+}
+
+/** What other commands are made of. */
+const OTHERS = /src\/(settings|cli\/(up|processes|demo|import|chat-log|emit|trace))/;
+
+/** Packages that take long to load. */
+const HEAVY = /node_modules\/(undici|zod|cli-progress|fflate|@temporalio)\//;
+
+test('a command loads what it needs, and nothing of the others', async () => {
+  const api = await startStandIn();
+  api.answers['GET /v1/ops/subscribers'] = { data: [], next_cursor: null };
+  const env = { KNOCKON_API_URL: api.url, KNOCKON_API_KEY: api.key };
+  try {
+    const loaded = await loadedBy(['subscribers', '--json'], env);
+    expect(loaded).toContainEqual(expect.stringContaining('src/cli/operate/subscribers.ts'));
+    expect(loaded.filter((file) => HEAVY.test(file) || OTHERS.test(file))).toEqual([]);
+  } finally {
+    await api.close();
+  }
+});
+
+test('the version is told without any command, and the help without what only runs need', async () => {
+  const commands = /src\/cli\/(up|processes|demo|import|emit|operate|trace)/;
+  expect((await loadedBy(['--version'])).filter((file) => commands.test(file))).toEqual([]);
+  const loaded = await loadedBy(['--help']);
+  expect(loaded).toContainEqual(expect.stringMatching(commands));
+  expect(loaded.filter((file) => HEAVY.test(file))).toEqual([]);
 });
 
 test('what reads the output may leave early: nothing is said about it', async () => {

@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { processTerminal, table } from '../../../src/cli/terminal/output.ts';
+import { processTerminal } from '../../../src/cli/terminal/output.ts';
+import { table } from '../../../src/cli/terminal/table.ts';
 import { visible } from '../../../src/cli/terminal/visible.ts';
 import { aTerminal } from '../../harness/recording-terminal.ts';
 

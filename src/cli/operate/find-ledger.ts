@@ -1,0 +1,53 @@
+import { variablesOf } from '../../settings/problems.ts';
+import { readTemporal } from '../../settings/temporal-profile.ts';
+import type { TemporalServer } from '../../transport/temporal/transport.ts';
+import { findUpFile, type Surroundings, type UpFile } from '../api/find-api.ts';
+import { CommandError, EXIT } from '../terminal/output.ts';
+
+export interface LedgerAddress {
+  databaseUrl: string;
+  temporal: TemporalServer | null;
+  /** KNOCKON_DEPLOYMENT, where that is set. */
+  deployment?: string;
+  /** True where pg-boss has what is under way, in the same database. */
+  operations?: true;
+}
+
+/** Where the ledger is kept. The environment comes before up.json. @throws CommandError */
+export function findLedger(
+  surroundings: Surroundings = {},
+  tell: (line: string) => void = () => {},
+): LedgerAddress {
+  const { env = process.env } = surroundings;
+  const found = env.DATABASE_URL ? undefined : findUpFile(surroundings);
+  const up = found?.up;
+  if (found) tell(`DATABASE_URL is not set: using what \`npm start\` runs here (${found.path}).`);
+  const databaseUrl = env.DATABASE_URL ?? up?.database_url;
+  if (!databaseUrl) {
+    throw new CommandError(
+      'No database is known here: set DATABASE_URL, or start everything here with `npm start`.',
+      EXIT.usage,
+    );
+  }
+  // `knockon up` names no Temporal where it has started none.
+  if (env.KNOCKON_TRANSPORT === 'pg-boss' || up?.temporal_address === null)
+    return { databaseUrl, temporal: null, operations: true };
+  const deployment = env.KNOCKON_DEPLOYMENT || up?.deployment;
+  return { databaseUrl, temporal: findTemporal(env, up), ...(deployment && { deployment }) };
+}
+
+/** Of what `knockon up` has started, it alone says where it is; no profile of the user's. */
+function findTemporal(env: NodeJS.ProcessEnv, up: UpFile | undefined): TemporalServer | null {
+  const given = variablesOf(env);
+  if (up?.temporal_address && !given.TEMPORAL_ADDRESS)
+    return { address: up.temporal_address, namespace: up.temporal_namespace ?? 'default' };
+  try {
+    const { address, namespace = 'default', ...how } = readTemporal(given);
+    return address ? { ...how, address, namespace } : null;
+  } catch (error) {
+    throw new CommandError(
+      error instanceof Error ? error.message.split('\n')[0]! : String(error),
+      EXIT.usage,
+    );
+  }
+}
