@@ -106,6 +106,10 @@ describe('a process that starts', () => {
     },
   );
 
+  test('as an API loads no HTTP client before an operator has something sent', async () => {
+    expect(await brought('workers/api.ts', ['undici'])).toEqual([]);
+  });
+
   test('with effects of its own loads nothing that only the shipped ones need', async () => {
     expect(await brought('workers/effects.ts', ['undici'])).toEqual([]);
     expect(await brought('activities/index.ts', ['undici'])).toEqual(['undici']);

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { type Dispatcher, request } from 'undici';
+import { guardedAgent } from '../network/guarded-agent.ts';
 import { Names } from '../network/names.ts';
-import { addressRule, guardedAgent, type Networks, refuseUrl } from '../network/ssrf.ts';
+import { addressRule, type Networks, refuseUrl } from '../network/ssrf.ts';
 import { EXCERPT, excerptOf } from './excerpt.ts';
 import { type Failure, failureOf, type HttpAttempt, withoutResponse } from './http-attempt.ts';
 import { signatureHeaders } from './sign.ts';
