@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { counted } from '../../ops/operations/counted.ts';
 import type { Balance } from '../../ops/status/verify.ts';
+import type { TemporalServer } from '../../transport/temporal/transport.ts';
 import {
   CommandError,
   duration,
@@ -62,13 +63,12 @@ async function readBalance(
   { databaseUrl, temporal, deployment, operations }: LedgerAddress,
   full?: boolean,
 ): Promise<Balance> {
-  const [{ openClient }, { verifyLedger }, { askTemporal }, { withOpenJobs }] = await Promise.all([
+  const [{ openClient }, { verifyLedger }, { withOpenJobs }] = await Promise.all([
     import('../../db/open.ts'),
     import('../../ops/status/verify.ts'),
-    import('./ask-temporal.ts'),
     import('../../transport/pg-boss/recovery.ts'),
   ]);
-  const asked = temporal && (await askTemporal(temporal, deployment));
+  const asked = temporal && (await ask(temporal, deployment));
   const { client: pg } = openClient(databaseUrl, {
     max: 1,
     connect_timeout: 5,
@@ -92,6 +92,12 @@ async function readBalance(
   } finally {
     await Promise.all([pg.end({ timeout: 2 }), asked?.close()]);
   }
+}
+
+/** Without Temporal its client is not loaded. */
+async function ask(temporal: TemporalServer, deployment?: string) {
+  const { askTemporal } = await import('./ask-temporal.ts');
+  return await askTemporal(temporal, deployment);
 }
 
 /** Missing effects that people are shown; --json has a hundred. */
