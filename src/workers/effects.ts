@@ -107,7 +107,7 @@ export function withSchema(effects: Effect[]): Effect[] {
 
 function openDatabase(config: Config, started: ShutdownStack): Database {
   const statementMs = config.KNOCKON_STATEMENT_TIMEOUT;
-  const connections = Math.min(2 * config.KNOCKON_CONCURRENCY, 16);
+  const connections = Math.min(3 * config.KNOCKON_CONCURRENCY, 24);
   const options = {
     directUrl: config.KNOCKON_DATABASE_DIRECT_URL,
     connections,

@@ -59,9 +59,10 @@ function priorityOf(
   dispatch: Leg['dispatch'],
   call: TargetedCall,
 ): Pick<ActivityOptions, 'priority'> {
+  const share = call.share ?? dispatch.share;
   const priority = {
     ...(isFollowUp(call) && { priorityKey: FOLLOW_UP }),
-    ...(dispatch.share !== undefined && { fairnessKey: dispatch.share }),
+    ...(share !== undefined && { fairnessKey: share }),
   };
   return Object.keys(priority).length > 0 ? { priority } : {};
 }

@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm';
-import type { Transaction } from '../../db/client.ts';
+import type { Database, Transaction } from '../../db/client.ts';
 import type { Indexable } from './texts.ts';
 
 const DOCUMENTS = sql`knockon.search_documents`;
@@ -14,13 +14,13 @@ export const NEXT_DOCUMENTS = sql`knockon.search_documents_next`;
  * @param table default: the one that is searched
  */
 export async function writeDocuments(
-  tx: Transaction,
+  db: Database['db'] | Transaction,
   messages: Indexable[],
   table: SQL = DOCUMENTS,
 ): Promise<void> {
   const column = (pick: (message: Indexable) => string | number | null) =>
     sql.param(messages.map(pick));
-  await tx.execute(sql`
+  await db.execute(sql`
     insert into ${table} as d
       (message_id, workspace_id, channel_id, author, sent_at, version, document)
     select m.id, m.workspace_id, m.channel_id, m.author, m.sent_at, t.version,

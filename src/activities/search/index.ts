@@ -15,9 +15,11 @@ export const search = () =>
     // Postgres needs 15 s for 500 messages of the greatest length.
     timeout: '2m',
     again: 'freely',
-    async transact(tx, events) {
+    // No transaction: a document takes long to make, and no connection is held meanwhile. To make
+    // it twice does no harm.
+    async perform(events, { db }) {
       const ids = new Set(events.flatMap((event) => event.message_id ?? []));
       if (ids.size > 0)
-        for await (const texts of loadTexts(tx, [...ids])) await writeDocuments(tx, texts);
+        for await (const texts of loadTexts(db, [...ids])) await writeDocuments(db, texts);
     },
   });

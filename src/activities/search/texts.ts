@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import type { Transaction } from '../../db/client.ts';
+import type { Database, Transaction } from '../../db/client.ts';
 import { createPauses, inPauses } from '../../pauses.ts';
 import { documentSteps } from '../../text/search/postgres.ts';
 import { fits, inPages, type Paged } from '../runtime/pages.ts';
@@ -23,9 +23,12 @@ interface Row extends Paged {
  * Reads messages as they are now, in the order of their ids, a page of their texts at a time.
  * Leaves out ids that don't exist.
  */
-export async function* loadTexts(tx: Transaction, ids: string[]): AsyncGenerator<Indexable[]> {
+export async function* loadTexts(
+  db: Database['db'] | Transaction,
+  ids: string[],
+): AsyncGenerator<Indexable[]> {
   const pause = createPauses();
-  for await (const page of inPages(ids, (some) => read(tx, some))) {
+  for await (const page of inPages(ids, (some) => read(db, some))) {
     const texts: Indexable[] = [];
     for (const { id, version, is_deleted, ...message } of page) {
       const document = is_deleted ? null : await inPauses(documentSteps(message), pause);
@@ -35,8 +38,8 @@ export async function* loadTexts(tx: Transaction, ids: string[]): AsyncGenerator
   }
 }
 
-async function read(tx: Transaction, ids: string[]): Promise<Row[]> {
-  const rows = await tx.execute(sql`
+async function read(db: Database['db'] | Transaction, ids: string[]): Promise<Row[]> {
+  const rows = await db.execute(sql`
     select id, version, is_deleted, author, bytes, ${fits} as fits, case when ${fits} then text end as text
     from (
       select id, version, author, deleted_at is not null as is_deleted, octet_length(text) as bytes, text

@@ -155,13 +155,20 @@ function afterWaits(call: PendingCall, waiting: Later[], context: RetryContext):
   });
   return [...waits].map(([inMs, outcomes]) => {
     const ids = outcomes.map(({ event_id }) => event_id);
-    const single = { share: call.share, tried: triedBefore(call), once: true } as const;
+    const share = oneShare(outcomes) ?? call.share;
+    const single = { tried: triedBefore(call), once: true } as const;
     return {
       kind: 'call',
       inMs,
-      call: { events: { ids }, tried: 0, ...(ids.length === 1 && single) },
+      call: { events: { ids }, share, tried: 0, ...(ids.length === 1 && single) },
     };
   });
+}
+
+/** Whose all of these are; undefined if they are several shares', or nobody says so. */
+function oneShare(outcomes: OpenOutcome[]): string | undefined {
+  const [share, ...others] = new Set(outcomes.map((outcome) => outcome.share));
+  return others.length === 0 ? share : undefined;
 }
 
 /** Steps for targets. A call about one target leaves the event to the step that it came from. */

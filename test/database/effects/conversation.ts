@@ -70,9 +70,12 @@ export async function startConversation(
  * has not had.
  */
 export async function deliver(database: Database, effect: Effect, events: DomainEvent[]) {
-  if (!('transact' in effect)) throw new Error(`${effect.name} changes more than the database`);
   const wanted = events.filter(
     (event) => effect.on.includes('*') || effect.on.includes(event.type),
   );
-  return await database.db.transaction((tx) => effect.transact(tx, wanted, machineTime));
+  const { db } = database;
+  if ('transact' in effect)
+    return await db.transaction((tx) => effect.transact(tx, wanted, machineTime));
+  const { signal } = new AbortController();
+  return await effect.perform(wanted, { db, target: undefined, signal, ...machineTime });
 }

@@ -207,10 +207,22 @@ describe('an answer that leaves events open', () => {
       { event_id: 'b', share: 'w2', ...later },
       { event_id: 'c', share: 'w1', ...later },
     ];
-    expect(afterAnswer(aCall(), open).jobs.map(({ events }) => events)).toEqual([
-      { ids: ['a', 'c'] },
-      { ids: ['b'] },
+    expect(afterAnswer(aCall(), open).jobs).toMatchObject([
+      { events: { ids: ['a', 'c'] }, share: 'w1' },
+      { events: { ids: ['b'] }, share: 'w2' },
     ]);
+  });
+
+  it('says whose the events are that wait together, where they are one workspace’s', () => {
+    const wait = (in_ms: number) =>
+      ({ state: 'later', until: '2026-01-01T00:00:00.000Z', in_ms }) as const;
+    const open: OpenOutcome[] = [
+      { event_id: 'a', share: 'w1', ...wait(1000) },
+      { event_id: 'b', share: 'w1', ...wait(1000) },
+      { event_id: 'c', share: 'w1', ...wait(2000) },
+      { event_id: 'd', share: 'w2', ...wait(2000) },
+    ];
+    expect(afterAnswer(aCall(), open).jobs.map(({ share }) => share)).toEqual(['w1', undefined]);
   });
 
   it('counts the call that was made, and buries at once what may be tried once', () => {

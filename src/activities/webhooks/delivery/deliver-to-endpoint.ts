@@ -84,6 +84,7 @@ export async function deliverToEndpoint(
   if (apart) return deliveries.map((delivery) => ({ delivery, at: performance.now(), apart }));
   const leave = permits.join(state);
   if (!leave) return deliveries.map((delivery) => endpoint.postpone(delivery));
+  endpoint.onAllBegun(deliveries.length, leave);
   try {
     return isProbeDue ? await endpoint.probe(deliveries) : await endpoint.deliverAll(deliveries);
   } catch (error) {
@@ -113,10 +114,18 @@ function eventOf({ eventsById }: SharedCall, { event_id }: OpenDelivery): Domain
 class EndpointDeliveries {
   readonly #shared: SharedCall;
   readonly #state: EndpointState;
+  #notBegun = 0;
+  #allBegun = () => {};
 
   constructor(shared: SharedCall, state: EndpointState) {
     this.#shared = shared;
     this.#state = state;
+  }
+
+  /** Calls `then` once so many deliveries have a permit each. */
+  onAllBegun(count: number, then: () => void): void {
+    this.#notBegun = count;
+    this.#allBegun = then;
   }
 
   /** Keeps to the endpoint's rate limit. Stops as soon as the endpoint counts as failing. */
@@ -208,7 +217,11 @@ class EndpointDeliveries {
   async #acquire(): Promise<Permit | undefined> {
     const { beginUntil, beginSlowUntil, call, permits } = this.#shared;
     const isSlow = this.#state.responses.speed === 'slow';
-    return await permits.acquire(this.#state, isSlow ? beginSlowUntil : beginUntil, call.signal);
+    const until = isSlow ? beginSlowUntil : beginUntil;
+    const permit = await permits.acquire(this.#state, until, call.signal);
+    if (permit) this.#notBegun -= 1;
+    if (this.#notBegun === 0) this.#allBegun();
+    return permit;
   }
 
   async #attempt(

@@ -58,8 +58,8 @@ export class RequestPermits {
   /**
    * Lets a call wait for an endpoint.
    *
-   * @returns a function to be called once all deliveries of the call have begun; undefined if too
-   * many calls wait already, so that this one must come again
+   * @returns a function to be called once all deliveries of the call have begun, and at its end at
+   * the latest; undefined if too many calls wait already, so that this one must come again
    */
   join(endpoint: EndpointState): (() => void) | undefined {
     const { workspace } = endpoint;
@@ -72,8 +72,12 @@ export class RequestPermits {
       workspace.slowCalls += by;
       this.#slowCalls += by;
     };
+    let hasJoined = true;
     count(1);
-    return () => count(-1);
+    return () => {
+      if (hasJoined) count(-1);
+      hasJoined = false;
+    };
   }
 
   #hasTooManySlowCalls({ slowCalls }: WorkspaceState): boolean {
