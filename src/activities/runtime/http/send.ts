@@ -44,7 +44,7 @@ const interrupted: Failure = {
   ours: true,
 };
 
-/** Makes the function that sends signed requests, with connections and remembered names of its own. */
+/** Makes the function that sends signed requests; its connections and names are its own. */
 export function createSender(options: SenderOptions): Send {
   const { nameServers: servers, timeoutMs: usualMs } = options;
   const isAllowed = addressRule(options);
