@@ -106,7 +106,9 @@ function own(
   process: Pick<OwnProcess, 'args' | 'path'> & Partial<OwnProcess>,
 ): ProcessSpec {
   const log = stage.log(name);
-  const spawned = process.args?.[0] === 'worker' ? givingWay : (onSpawn: OnSpawn) => onSpawn;
+  const { args } = process;
+  const spawned = (onSpawn: OnSpawn) =>
+    args?.[0] === 'worker' ? givingWay(onSpawn, args) : onSpawn;
   return {
     name,
     blow: 'SIGKILL',
@@ -118,9 +120,9 @@ function own(
 type OnSpawn = (pid: number) => void;
 
 /** As `knockon up` starts them. */
-function givingWay(onSpawn: OnSpawn): OnSpawn {
+function givingWay(onSpawn: OnSpawn, args?: string[]): OnSpawn {
   return (pid) => {
     onSpawn(pid);
-    giveWay(pid);
+    giveWay(pid, args);
   };
 }

@@ -97,6 +97,8 @@ interface Service {
   name: string;
   layer: Layer;
   stopSignal?: NodeJS.Signals;
+  /** What it is started with, where it is a process of ours. */
+  args?: string[];
   /** The API and what it needs go first. */
   givesWay?: boolean;
   start(onSpawn: (pid: number) => void): Promise<Background>;
@@ -104,10 +106,10 @@ interface Service {
 
 /** Keeps a process running and its id on disk. */
 async function keep({ services, processes, tell }: StackOptions, service: Service): Promise<void> {
-  const { name, layer, stopSignal = 'SIGTERM', givesWay = false, start } = service;
+  const { name, args, layer, stopSignal = 'SIGTERM', givesWay = false, start } = service;
   const onSpawn = (pid: number) => {
     processes.record({ name, pid, layer, signal: stopSignal });
-    if (givesWay) giveWay(pid);
+    if (givesWay) giveWay(pid, args);
   };
   services.add(layer, await supervise({ name, start: () => start(onSpawn), tell }));
 }
@@ -199,7 +201,7 @@ function startOwn(
       url = child.url;
       return child;
     };
-    await keep(options, { name, layer, givesWay: layer === 'workers', start });
+    await keep(options, { name, args, layer, givesWay: layer === 'workers', start });
     return url;
   });
 }

@@ -2,9 +2,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 
 /**
- * A sixth of the processor time of those that don't give way, where there is too little for all.
+ * Where there is too little processor time for all: effects get two fifths of what those get that
+ * don't give way, others a sixth. Effects have one thread for all they do, and Temporal has many.
  */
-const NICE = 8;
+const NICE = { effects: 4, others: 8 };
 
 /**
  * Lets others go first: a request must not wait for the effects of those before it. Where the
@@ -12,11 +13,14 @@ const NICE = 8;
  * ("autogroup"), and the niceness within it means nothing to others.
  *
  * @param pid a process that has just been started
+ * @param args what it was started with
  */
-export function giveWay(pid: number): void {
+export function giveWay(pid: number, args: string[] = []): void {
+  const isOfEffects = args[0] === 'worker' && args[1] === 'effects';
+  const nice = isOfEffects ? NICE.effects : NICE.others;
   try {
-    setPriority(pid, NICE);
-    if (sessionOf(pid) === pid) writeFileSync(`/proc/${pid}/autogroup`, String(NICE));
+    setPriority(pid, nice);
+    if (sessionOf(pid) === pid) writeFileSync(`/proc/${pid}/autogroup`, String(nice));
   } catch {
     // It has ended, or this system knows no such thing: then it runs as everything else.
   }
