@@ -1,24 +1,18 @@
 import { describe, expect, test } from 'vitest';
-import { machineTime } from '../../../src/activities/runtime/effect.ts';
 import { search } from '../../../src/activities/search/index.ts';
 import { events as eventRows } from '../../../src/db/schema/events.ts';
 import { analyticsQuarters } from '../../../src/db/schema/read-models.ts';
+import { deliver } from '../effects/conversation.ts';
 import { request, useApi } from './test-api.ts';
 
 const api = useApi();
 
 /** Indexes everything that was posted, with the search effect itself. */
 async function index(): Promise<void> {
-  const effect = search();
-  if (!('transact' in effect)) throw new Error('the search effect is a database effect');
-  await api.database.db.transaction(async (tx) => {
-    const rows = await tx.select().from(eventRows);
-    await effect.transact(
-      tx,
-      rows.map((row) => ({ ...row, timestamp: row.timestamp.toISOString() })),
-      machineTime,
-    );
-  });
+  const { db } = api.database;
+  const rows = await db.select().from(eventRows);
+  const events = rows.map((row) => ({ ...row, timestamp: row.timestamp.toISOString() }));
+  await deliver(api.database, search(), events);
 }
 
 const find = async (query: string) => (await api.call('GET', `/v1/search?${query}`)).body;

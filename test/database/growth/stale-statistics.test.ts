@@ -60,6 +60,7 @@ const CHAIN = 3_000;
 const key = auditKey('a secret that is long enough for a test');
 const DAY = 24 * 3_600_000;
 type Transact = (tx: unknown, events: unknown[]) => Promise<unknown>;
+type Perform = (events: unknown[], call: { db: unknown }) => Promise<unknown>;
 const OPERATOR = 'the-operators-own-key';
 
 /**
@@ -253,7 +254,7 @@ describe.each<[Statistics, Plans]>([
     ],
     [
       'indexes',
-      async (tx) => (search() as never as { transact: Transact }).transact(tx, await events()),
+      async (tx) => (search() as never as { perform: Perform }).perform(await events(), { db: tx }),
     ],
     [
       'summarises',

@@ -82,6 +82,7 @@ const everyWorkspace = z
     description:
       'What each workspace may take at most that has no limit of its own, as …/workspace_limit ' +
       'sets it. Null: any number; left out: as it is.',
+    minProperties: 1,
   });
 
 const asked = z
