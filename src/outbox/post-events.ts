@@ -46,7 +46,15 @@ export function createEventWriter(writing: Writing): EventWriter {
   const group = new GroupCommit(eventKind(writing), writing);
   const inFlight = new KeysInFlight();
   const postAll = (events: SentEvent[]) => {
-    const isFree = events.map((event) => inFlight.take(event.workspaceId, event.idempotency?.key));
+    const blocked = new Set<string | undefined>();
+    const isFree = events.map((event) => {
+      const sequence = sequenceOf(event);
+      // Behind one that is under way: it might be stored before that.
+      if (sequence !== undefined && blocked.has(sequence)) return false;
+      const isTaken = inFlight.take(event.workspaceId, event.idempotency?.key);
+      if (!isTaken) blocked.add(sequence);
+      return isTaken;
+    });
     const posted = group.addAll(events.filter((_, place) => isFree[place]));
     return events.map((event, place) => {
       if (!isFree[place]) return Promise.resolve<PostedEvent>({ state: 'key_in_flight' });

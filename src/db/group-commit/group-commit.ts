@@ -76,20 +76,37 @@ export class GroupCommit<T, R> {
     return this.addAll([item])[0]!;
   }
 
-  /** Adds items that come together: those of one sequence are stored in this order. */
+  /**
+   * Adds items that come together: those of one sequence are stored in this order. Where one of
+   * them may only be stored the next time, those behind it are not stored either.
+   */
   addAll(items: T[]): Promise<R>[] {
     const bytes = items.reduce((sum, item) => sum + this.#kind.bytesOf(item), 0);
     const list = bytes > LARGE ? this.#large : this.#small;
-    const answers = items.map((item) => this.#enqueue(item, list));
+    const stopped = new Map<string, unknown>();
+    const answers = items.map((item) => this.#enqueue(item, list, stopped));
     this.#drainSoon(list);
     return answers;
   }
 
-  #enqueue(item: T, bySize: WaitingList<T, R>): Promise<R> {
+  /** @param stopped the sequences of which an item was not stored, with the error */
+  #enqueue(item: T, bySize: WaitingList<T, R>, stopped: Map<string, unknown>): Promise<R> {
     const list = this.#listOfHeld(item) ?? bySize;
-    return new Promise<R>((resolve, reject) => {
-      const [workspaceId, bytes] = [this.#kind.workspaceOf(item), this.#kind.bytesOf(item)];
-      list.add({ item, workspaceId, bytes, since: performance.now(), resolve, reject });
+    const sequence = this.#kind.sequenceOf(item);
+    return new Promise<R>((resolve, rejectItem) => {
+      const reject = (error: unknown) => {
+        if (sequence !== undefined && isForAll(error)) stopped.set(sequence, error);
+        rejectItem(error);
+      };
+      list.add({
+        item,
+        workspaceId: this.#kind.workspaceOf(item),
+        bytes: this.#kind.bytesOf(item),
+        since: performance.now(),
+        resolve,
+        reject,
+        stoppedBy: () => (sequence === undefined ? undefined : stopped.get(sequence)),
+      });
     });
   }
 
@@ -121,7 +138,8 @@ export class GroupCommit<T, R> {
     });
   }
 
-  async #store(batch: Waiting<T, R>[], whatIsHeld: WhatIsHeld): Promise<void> {
+  async #store(taken: Waiting<T, R>[], whatIsHeld: WhatIsHeld): Promise<void> {
+    const batch = taken.filter(isNotStopped);
     if (batch.length === 0) return;
     try {
       const pg = whatIsHeld === 'left out' ? this.#pg : this.#patient;
@@ -166,6 +184,13 @@ export class GroupCommit<T, R> {
  * slow, or another transaction holds their sequence.
  */
 const isForAll = (error: unknown) => isDatabaseAway(error) || errorCode(error) === '57014';
+
+/** One that is stopped is told why. */
+function isNotStopped<T, R>({ stoppedBy, reject }: Waiting<T, R>): boolean {
+  const error = stoppedBy();
+  if (error !== undefined) reject(error);
+  return error === undefined;
+}
 
 /** Idempotency keys whose requests are under way in this process. */
 export class KeysInFlight {

@@ -8,6 +8,11 @@ export interface Waiting<T, R> {
   since: number;
   resolve(answer: R | PromiseLike<R>): void;
   reject(error: unknown): void;
+  /**
+   * Why one that came together with it, and is before it in its sequence, was not stored and may be
+   * the next time: then this one must not be stored before it. Undefined: there is no such one.
+   */
+  stoppedBy(): unknown;
 }
 
 /**

@@ -1,7 +1,7 @@
 import postgres, { type Sql } from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectDatabase, type Database } from '../../../src/db/client.ts';
-import { HeldError } from '../../../src/db/group-commit/group-commit.ts';
+import { GroupCommit, HeldError } from '../../../src/db/group-commit/group-commit.ts';
 import { createEventWriter, type EventWriter } from '../../../src/outbox/post-events.ts';
 import type { SentEvent } from '../../../src/outbox/store-events.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
@@ -137,4 +137,42 @@ it('wakes the dispatcher for those whose events were stored', async () => {
   expect(woken).toEqual([]);
   await own.post(anEvent());
   expect(woken).toEqual([[workspaceId]]);
+});
+
+it('stores nothing of a key behind an event of it that another request is storing', async () => {
+  const sent = (key: string) =>
+    anEvent({ key: 'busy', idempotency: { key, requestHash: Buffer.alloc(32, 1) } });
+  const first = writer.post(sent('first'));
+  const again = writer.postAll([sent('first'), sent('second')]);
+  expect(await Promise.all(again.map(stateOf))).toEqual(['key_in_flight', 'key_in_flight']);
+  expect(await stateOf(first)).toBe('stored');
+  const last = writer.postAll([sent('first'), sent('second')]);
+  expect(await Promise.all(last.map(stateOf))).toEqual(['replayed', 'stored']);
+});
+
+it('of what comes together, nothing of a key is stored behind what could not be', async () => {
+  const stored: string[] = [];
+  let statements = 0;
+  const group = new GroupCommit<string, string>(
+    {
+      noun: 'event',
+      workspaceOf: () => 'w',
+      bytesOf: () => 1,
+      sequenceOf: (item) => item.split(' ')[0],
+      heldError: () => new Error('held'),
+      async store(_pg, batch) {
+        statements += 1;
+        if (statements === 1) throw Object.assign(new Error('away'), { code: 'ECONNREFUSED' });
+        stored.push(...batch);
+        return { held: new Set(), answer: (item) => item };
+      },
+    },
+    { pg: {} as never },
+  );
+  // A statement takes 256: those of `late` come with the second.
+  const items = Array.from({ length: 300 }, (_, n) => `${n < 280 ? 'early' : 'late'} ${n}`);
+  const settled = await Promise.allSettled(group.addAll(items));
+  const isStored = settled.map(({ status }) => status === 'fulfilled');
+  expect(isStored).toEqual(items.map((item) => item.startsWith('late')));
+  expect(stored).toEqual(items.filter((item) => item.startsWith('late')));
 });

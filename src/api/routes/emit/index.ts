@@ -48,7 +48,8 @@ const emitMany = operation('POST /v1/events/batch', 'emitEvents', {
   summary: `Emit up to ${MOST_EVENTS} events`,
   description:
     'Each event is answered for itself, in the order given: one that is refused stops no other. ' +
-    'Events of one channel or key are stored in this order. With an Idempotency-Key, what was ' +
+    'Events of one channel or key are stored in this order: where one may only be stored the next ' +
+    'time (409, 503), those behind it are not stored either. With an Idempotency-Key, what was ' +
     'stored before is answered again, and only what was not is tried again. Takes a batch of ' +
     `CloudEvents 1.0 too (\`${CLOUD_EVENTS}\`). ${CLOUD_EVENTS_ARE}`,
   creates: true,
