@@ -46,13 +46,13 @@ export function createEventWriter(writing: Writing): EventWriter {
   const group = new GroupCommit(eventKind(writing), writing);
   const inFlight = new KeysInFlight();
   const postAll = (events: SentEvent[]) => {
-    const blocked = new Set<string | undefined>();
+    const blocked = new Set<string>();
     const isFree = events.map((event) => {
       const sequence = sequenceOf(event);
       // Behind one that is under way: it might be stored before that.
       if (sequence !== undefined && blocked.has(sequence)) return false;
       const isTaken = inFlight.take(event.workspaceId, event.idempotency?.key);
-      if (!isTaken) blocked.add(sequence);
+      if (!isTaken && sequence !== undefined) blocked.add(sequence);
       return isTaken;
     });
     const posted = group.addAll(events.filter((_, place) => isFree[place]));

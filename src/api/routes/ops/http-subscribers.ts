@@ -23,14 +23,7 @@ import { body, type Env, json, operation, router } from '../../router.ts';
 import { checkEventTypes, url, wanted } from '../endpoint-schema.ts';
 import { newSecret } from '../rotate-secret.ts';
 import { accepted, beginAs } from './operations.ts';
-import {
-  concurrency,
-  eventsPerSecond,
-  hasLimit,
-  NO_LIMIT,
-  status,
-  subscriberName,
-} from './subscriber-schema.ts';
+import { hasLimit, NO_LIMIT, status, subscriberName, workspaceLimit } from './subscriber-schema.ts';
 
 const params = z.object({ name: subscriberName });
 
@@ -71,12 +64,7 @@ const whole = (least: number, most: number) => {
 };
 
 const everyWorkspace = z
-  .strictObject({
-    concurrency: concurrency.optional(),
-    per_second: eventsPerSecond
-      .optional()
-      .openapi({ description: 'Events a second.', example: 100 }),
-  })
+  .strictObject(workspaceLimit)
   .refine(hasLimit, NO_LIMIT)
   .openapi('LimitOfEveryWorkspace', {
     description:

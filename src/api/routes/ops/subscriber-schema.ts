@@ -33,7 +33,7 @@ const worker = z
   })
   .openapi('WorkerProcess');
 
-export const concurrency = z
+const concurrency = z
   .int({ message: 'must be a whole number from 1 to 1000' })
   .min(1)
   .max(1000)
@@ -50,12 +50,18 @@ export const eventsPerSecond = z
   .max(1_000_000)
   .nullable();
 
+const workspaceEvents = eventsPerSecond.openapi({ description: 'Events a second.', example: 100 });
+
+/** What a limit of workspaces may say; what is left out stays as it is. */
+export const workspaceLimit = {
+  concurrency: concurrency.optional(),
+  per_second: workspaceEvents.optional(),
+};
+
 /** A limit of workspaces that says nothing is a mistake. */
 export const hasLimit = (limit: { concurrency?: number | null; per_second?: number | null }) =>
   limit.concurrency !== undefined || limit.per_second !== undefined;
 export const NO_LIMIT = 'must have concurrency or per_second';
-
-const workspaceEvents = eventsPerSecond.openapi({ description: 'Events a second.', example: 100 });
 
 export const perWorkspace = z
   .object({

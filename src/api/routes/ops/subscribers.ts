@@ -20,12 +20,12 @@ import { body, type Env, json, operation, router } from '../../router.ts';
 import { accepted, beginAs } from './operations.ts';
 import {
   advice,
-  concurrency,
   eventsPerSecond,
   hasLimit,
   NO_LIMIT,
   status,
   subscriberName,
+  workspaceLimit,
 } from './subscriber-schema.ts';
 
 const name = subscriberName;
@@ -117,8 +117,7 @@ const limitWorkspacesOfIt = operation(
             workspace_id: uuid.optional().openapi({
               description: 'Default: every workspace that has no limit of its own.',
             }),
-            concurrency: concurrency.optional(),
-            per_second: eventsPerSecond.optional().openapi({ description: 'Events a second.' }),
+            ...workspaceLimit,
           })
           .refine(hasLimit, NO_LIMIT)
           .openapi('WorkspaceLimit', {
