@@ -10,6 +10,7 @@ import { findMentions } from '../../../src/text/mentions/mentions.ts';
 import { highlight } from '../../../src/text/search/highlight.ts';
 import { documentOf } from '../../../src/text/search/postgres.ts';
 import { readQuery } from '../../../src/text/search/query.ts';
+import { processorTime } from '../../harness/processor-time.ts';
 
 const parserOf = (name: string) =>
   logParser(DIALECTS.find((dialect) => dialect.name === name)!, [], { name: 'log-2020-01-01' });
@@ -163,15 +164,9 @@ const known: Shape[] = [
 const grown = ([before, piece, after]: Shape, units: number) =>
   before + piece.repeat(Math.ceil(units / piece.length)) + after;
 
-/** Processor time of the quickest of so many goes, in ms: others use this machine too. */
+/** Processor time of the quickest of so many goes, in ms. */
 function cost(read: (text: string) => unknown, text: string, goes: number): number {
-  const times = Array.from({ length: goes }, () => {
-    const began = process.cpuUsage();
-    read(text);
-    const { user, system } = process.cpuUsage(began);
-    return (user + system) / 1000;
-  });
-  return Math.min(...times);
+  return Math.min(...Array.from({ length: goes }, () => processorTime(() => read(text)).ms));
 }
 
 /**

@@ -4,6 +4,7 @@ import { highlight } from '../../../../src/text/search/highlight.ts';
 import { documentOf, tsQueriesOf } from '../../../../src/text/search/postgres.ts';
 import { readQuery } from '../../../../src/text/search/query.ts';
 import { eachToken } from '../../../../src/text/search/tokens.ts';
+import { processorTime } from '../../../harness/processor-time.ts';
 
 const LENGTH = 40_000;
 const BLOCK = 1024;
@@ -78,10 +79,11 @@ test('words of every block of Unicode are read, in bounds of Postgres and in tim
       .join('')
       .repeat(LENGTH / BLOCK + 1)
       .slice(0, LENGTH);
-    const began = performance.now();
-    const document = documentOf({ text, author: text.slice(0, 255) });
-    highlight(text, query);
-    slowest = Math.max(slowest, performance.now() - began);
+    const { result: document, ms } = processorTime(() => {
+      highlight(text, query);
+      return documentOf({ text, author: text.slice(0, 255) });
+    });
+    slowest = Math.max(slowest, ms);
     expect(Buffer.byteLength(document)).toBeLessThan(4_000_000);
   }
   expect(slowest).toBeLessThan(3_000);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { highlight } from '../../../../src/text/search/highlight.ts';
 import { readQuery } from '../../../../src/text/search/query.ts';
+import { processorTime } from '../../../harness/processor-time.ts';
 
 const shown = (text: string, typed: string) => highlight(text, readQuery(typed));
 
@@ -80,7 +81,8 @@ test('a long text without hits is shown from its beginning', () => {
 });
 
 test('the longest message of the worst kind is highlighted in reasonable time', () => {
-  const began = performance.now();
-  expect(shown(`${'a_'.repeat(19_996)} coupon`, 'coupon')).toContain('<mark>coupon</mark>');
-  expect(performance.now() - began).toBeLessThan(3000);
+  const text = `${'a_'.repeat(19_996)} coupon`;
+  const { result, ms } = processorTime(() => shown(text, 'coupon'));
+  expect(result).toContain('<mark>coupon</mark>');
+  expect(ms).toBeLessThan(3000);
 });

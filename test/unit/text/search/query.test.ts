@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { documentOf } from '../../../../src/text/search/postgres.ts';
 import { readQuery } from '../../../../src/text/search/query.ts';
+import { processorTime } from '../../../harness/processor-time.ts';
 
 const LENGTH = 400_000;
 
@@ -27,10 +28,8 @@ it.each([
   'a_',
 ])('reads a search or a text of %j alone in time by its length', (unit) => {
   const text = unit.repeat(LENGTH / unit.length);
-  const began = performance.now();
-  readQuery(text);
-  documentOf({ text, author: 'ada' });
-  expect(performance.now() - began).toBeLessThan(5_000);
+  const { ms } = processorTime(() => [readQuery(text), documentOf({ text, author: 'ada' })]);
+  expect(ms).toBeLessThan(5_000);
 });
 
 it.each([
