@@ -13,6 +13,48 @@ const tiers = {
   whole: [postgres, temporal, workflows],
 };
 
+/**
+ * Files that measure how long something waits, in a second or a few. Each runs with no other file
+ * beside it, after all that do.
+ */
+const alone: Record<string, string[]> = {
+  database: [
+    'api/heavy-reads',
+    'api/keys',
+    'db/limits',
+    'effects/cache-redis',
+    'effects/notifications-refusals',
+    'effects/webhooks-name-lookup',
+    'effects/webhooks-neighbours',
+    'messages/neighbours',
+    'outbox/later',
+    'runtime/outage',
+    'runtime/workspace-limits',
+  ],
+  temporal: ['transport/webhooks-neighbours'],
+  whole: ['silent-database'],
+};
+
+type Tier = keyof typeof tiers;
+
+const filesAlone = (tier: Tier) =>
+  (alone[tier] ?? []).map((name) => `test/${tier}/${name}.test.ts`);
+
+const project = (tier: Tier, name: string, files: { include: string[]; exclude?: string[] }) => ({
+  name,
+  globalSetup: tiers[tier],
+  ...files,
+  // Servers and processes that they start wait for each other on a busy machine.
+  ...(['temporal', 'whole'].includes(tier) && { testTimeout: 120_000, hookTimeout: 180_000 }),
+});
+
+const projects = (Object.keys(tiers) as Tier[]).flatMap((tier) => [
+  project(tier, tier, { include: [`test/${tier}/**/*.test.ts`], exclude: filesAlone(tier) }),
+  ...(alone[tier]
+    ? [{ ...project(tier, `${tier}-alone`, { include: filesAlone(tier) }), maxWorkers: 1 }]
+    : []),
+]);
+
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -24,15 +66,6 @@ export default defineConfig({
     // A condition is waited for as long as a busy machine may need; one that holds is seen at once.
     expect: { poll: { timeout: 20_000 } },
     env: { LOG_LEVEL: 'silent' },
-    projects: Object.entries(tiers).map(([name, globalSetup]) => ({
-      extends: true,
-      test: {
-        name,
-        globalSetup,
-        include: [`test/${name}/**/*.test.ts`],
-        // Servers and processes that they start wait for each other on a busy machine.
-        ...(['temporal', 'whole'].includes(name) && { testTimeout: 120_000, hookTimeout: 180_000 }),
-      },
-    })),
+    projects: projects.map((test) => ({ extends: true, test })),
   },
 });

@@ -257,7 +257,7 @@ describe('a batch', () => {
     const before = await stored();
     // The type is known after a second at most.
     await expect
-      .poll(async () => (await emitAll(events, headers)).body.results[1].id, { timeout: 5000 })
+      .poll(async () => (await emitAll(events, headers)).body.results[1].id)
       .toBeDefined();
     const again = await emitAll(events, headers);
     expect(again.body.results[0]).toEqual(first.body.results[0]);

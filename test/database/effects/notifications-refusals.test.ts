@@ -145,7 +145,7 @@ describe('a server that takes nothing is left alone', () => {
     expect(server.asked).toEqual([]);
 
     server.mend();
-    await expect.poll(() => refusalOf(), { timeout: 5000 }).toBeUndefined();
+    await expect.poll(() => refusalOf()).toBeUndefined();
     expect(await Promise.all([refusalOf('ann'), refusalOf('cid'), refusalOf('dan')])).toEqual([
       undefined,
       undefined,
@@ -179,7 +179,7 @@ describe('a server that falls silent holds a mail no longer than its limit, and 
       });
 
       server.mend();
-      await expect.poll(() => refusalOf(), { timeout: 5000 }).toBeUndefined();
+      await expect.poll(() => refusalOf()).toBeUndefined();
     },
   );
 
@@ -234,13 +234,11 @@ describe('an address beyond ASCII', () => {
     await expect(send()).rejects.toMatchObject({ failure: 'SMTP timeout', final: false });
     announce(['SMTPUTF8']);
     await expect
-      .poll(
-        () =>
-          send().then(
-            () => true,
-            () => false,
-          ),
-        { timeout: 5000 },
+      .poll(() =>
+        send().then(
+          () => true,
+          () => false,
+        ),
       )
       .toBe(true);
   });

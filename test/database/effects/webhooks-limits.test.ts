@@ -324,7 +324,7 @@ describe('slow endpoints', () => {
     const events = await posted(12);
     const calls = events.slice(0, 8).map((event) => perform(effect, [event], slow.id));
     // One at first: that it is slow is not known yet.
-    await vi.waitFor(() => expect(held).toHaveLength(8), { timeout: 5000 });
+    await expect.poll(() => held).toHaveLength(8);
     const outcome = await perform(effect, [events[8]!]);
     expect(outcome).toMatchObject([{ state: 'later' }]);
     await register({ url: receiver.url('/quick') });

@@ -203,11 +203,11 @@ describe('an event that does not fit', () => {
     await dispatch();
     await mend();
     await retryAll();
-    await expect.poll(() => seen, { timeout: 5000 }).toEqual(['bad']);
+    await expect.poll(() => seen).toEqual(['bad']);
     expect(await letters()).toEqual([]);
     const [event] = await test.database.pg`select version from knockon.events where id = ${bad}`;
     expect(event).toEqual({ version: 2 });
-    await expect.poll(ledger, { timeout: 5000 }).toEqual({
+    await expect.poll(ledger).toEqual({
       books: { expected: 1, done: 1, dead: 0 },
       schema: { expected: 1, done: 1, dead: 0 },
     });
@@ -256,7 +256,7 @@ describe('an event that does not fit', () => {
     expect(seen).toEqual([1, 3]);
     await mend();
     await retryAll();
-    await expect.poll(() => seen, { timeout: 5000 }).toEqual([1, 3, 'bad']);
+    await expect.poll(() => seen).toEqual([1, 3, 'bad']);
   });
 });
 
