@@ -1,3 +1,4 @@
+import type { MiddlewareHandler } from 'hono';
 import { Registry } from 'prom-client';
 import { answerAsset } from './asset.ts';
 import { consoleRoutes } from './console/index.ts';
@@ -12,7 +13,7 @@ import { observe } from './middleware/observe.ts';
 import { operator, operatorLookup } from './middleware/operator.ts';
 import { onError, onUnrouted } from './middleware/problems.ts';
 import { requestId } from './middleware/request-id.ts';
-import { router } from './router.ts';
+import { type Env, router } from './router.ts';
 import { analyticsRoutes } from './routes/analytics.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
 import { auditRoutes } from './routes/audit.ts';
@@ -63,10 +64,7 @@ export function createApp(deps: ApiDependencies) {
   app.use('/v1/ops/*', operator(recognition));
   app.route('/', workspaceRoutes(deps));
   app.route('/', opsRoutes(deps, keyring));
-  // To other methods "batch" would be an event's id.
-  app.use('/v1/events/batch', async (c, next) =>
-    c.req.method === 'POST' ? await next() : c.notFound(),
-  );
+  app.use('/v1/events/*', batchIsNoId);
   app.use('/v1/*', workspaceKey(keyring, limits));
   app.route('/', apiKeyRoutes(deps, keyring));
   const routes = [
@@ -94,3 +92,12 @@ export function createApp(deps: ApiDependencies) {
   app.notFound(onUnrouted(app));
   return app;
 }
+
+/**
+ * To other methods than POST, "batch" would be an event's id. The path of this middleware has a
+ * star, for hono's fast router takes no word where another route has a parameter.
+ */
+const batchIsNoId: MiddlewareHandler<Env> = async (c, next) => {
+  const isOther = c.req.path === '/v1/events/batch' && c.req.method !== 'POST';
+  return isOther ? c.notFound() : await next();
+};

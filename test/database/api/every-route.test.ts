@@ -378,6 +378,12 @@ describe('every route', () => {
     }
   });
 
+  test('is found by one regular expression for all of them, not step by step', async () => {
+    const app = api.another();
+    await app.request('/healthz');
+    expect(app.router.name).toBe('SmartRouter + RegExpRouter');
+  });
+
   test('answers 405 with Allow to another method, and the methods to OPTIONS', async () => {
     for (const path of new Set(all.map((operation) => operation.path))) {
       const operation = all.find((candidate) => candidate.path === path)!;
