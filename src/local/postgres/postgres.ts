@@ -1,6 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import postgres from 'postgres';
-import { type Background, startInBackground, waitUntilItAnswers } from '../processes/background.ts';
+import {
+  type Background,
+  START_LIMIT,
+  startInBackground,
+  waitUntilItAnswers,
+} from '../processes/background.ts';
 import { type DataOptions, dataFolder } from './data.ts';
 import { freeOfPostmaster } from './postmaster.ts';
 import { type PostgresPrograms, postgresPrograms } from './programs.ts';
@@ -66,7 +71,13 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     await freeOfPostmaster(data);
     const server = await spawnPostgres(options, programs, data);
     try {
-      await waitUntilItAnswers(server, 'Postgres', options.log, () => ask(url('postgres')), 60_000);
+      await waitUntilItAnswers(
+        server,
+        'Postgres',
+        options.log,
+        () => ask(url('postgres')),
+        START_LIMIT,
+      );
       return { url, server, data, stop: () => server.stop(20_000) };
     } catch (error) {
       if (Date.now() > deadline || !isStillInUse(error)) throw error;

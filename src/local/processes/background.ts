@@ -59,6 +59,12 @@ export async function startInBackground(
   };
 }
 
+/**
+ * Longest time until what is started answers, in ms. On a busy machine one that gives way to others
+ * gets a sixth of the time, and takes more than a minute.
+ */
+export const START_LIMIT = 180_000;
+
 /** Settles with how the child ended, or why it could not be started. */
 export function howItEnds(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {

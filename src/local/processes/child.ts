@@ -2,7 +2,7 @@ import { execFile, fork } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { type Background, endChild, howItEnds, tail } from './background.ts';
+import { type Background, endChild, howItEnds, START_LIMIT, tail } from './background.ts';
 
 const run = promisify(execFile);
 
@@ -57,7 +57,7 @@ export interface ChildOptions {
  * Starts one of our own processes, in a process group of its own, and waits until it says it is
  * ready.
  *
- * @throws with the end of its log where it ends first or isn't ready within 60 s
+ * @throws with the end of its log where it ends first or isn't ready within three minutes
  */
 export async function startChild(options: ChildOptions): Promise<Child> {
   const log = openSync(options.log, 'a', 0o600);
@@ -79,7 +79,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     exited,
     stop: (deadline = 35_000) => endChild(child, 'SIGTERM', deadline),
   };
-  const outcome = await Promise.race([ready, exited, late(60_000)]);
+  const outcome = await Promise.race([ready, exited, late(START_LIMIT)]);
   if (typeof outcome === 'object') return { ...background, url: outcome.url };
   await background.stop(1_000);
   throw new Error(`\`knockon ${name}\` is not ready: ${outcome}\n${await tail(options.log)}`);

@@ -1,6 +1,11 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { type Background, startInBackground, waitUntilItAnswers } from '../processes/background.ts';
+import {
+  type Background,
+  START_LIMIT,
+  startInBackground,
+  waitUntilItAnswers,
+} from '../processes/background.ts';
 
 const run = promisify(execFile);
 
@@ -69,7 +74,7 @@ export async function startTemporal(options: TemporalOptions): Promise<Temporal>
     'Temporal',
     options.log,
     () => prepare(options.cli, address),
-    60_000,
+    START_LIMIT,
   );
   return {
     address,

@@ -35,10 +35,11 @@ describe('knockon up', { timeout: 5 * minutes }, () => {
 
   async function start(): Promise<void> {
     command = startKnockon(['up', '--port', '0'], { KNOCKON_HOME: home, KNOCKON_SHUTDOWN: '5s' });
-    await vi.waitFor(() => expect(command.output()).toContain('Ctrl-C stops'), {
+    const isUp = vi.waitFor(() => expect(command.output()).toContain('Ctrl-C stops'), {
       timeout: 4 * minutes,
       interval: 100,
     });
+    await Promise.race([isUp, command.ended.then(() => expect.fail(command.output()))]);
     up = (await upFile())!;
   }
 
