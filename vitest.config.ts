@@ -13,11 +13,13 @@ const tiers = {
   whole: [postgres, temporal, workflows],
 };
 
+type Tier = keyof typeof tiers;
+
 /**
  * Files that measure how long something waits, in a second or a few. Each runs with no other file
  * beside it, after all that do.
  */
-const alone: Record<string, string[]> = {
+const alone: Partial<Record<Tier, string[]>> = {
   database: [
     'api/heavy-reads',
     'api/keys',
@@ -34,8 +36,6 @@ const alone: Record<string, string[]> = {
   temporal: ['transport/webhooks-neighbours'],
   whole: ['silent-database'],
 };
-
-type Tier = keyof typeof tiers;
 
 const filesAlone = (tier: Tier) =>
   (alone[tier] ?? []).map((name) => `test/${tier}/${name}.test.ts`);

@@ -94,8 +94,9 @@ export function createApp(deps: ApiDependencies) {
 }
 
 /**
- * To other methods than POST, "batch" would be an event's id. The path of this middleware has a
- * star, for hono's fast router takes no word where another route has a parameter.
+ * To other methods than POST, "batch" would be an event's id. Its path has a star: hono's
+ * RegExpRouter takes no literal beside the parameter of another route, and without that router
+ * every request is matched step by step.
  */
 const batchIsNoId: MiddlewareHandler<Env> = async (c, next) => {
   const isOther = c.req.path === '/v1/events/batch' && c.req.method !== 'POST';

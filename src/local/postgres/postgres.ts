@@ -1,11 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import postgres from 'postgres';
-import {
-  type Background,
-  START_LIMIT,
-  startInBackground,
-  waitUntilItAnswers,
-} from '../processes/background.ts';
+import { type Background, startInBackground, waitUntilItAnswers } from '../processes/background.ts';
 import { type DataOptions, dataFolder } from './data.ts';
 import { freeOfPostmaster } from './postmaster.ts';
 import { type PostgresPrograms, postgresPrograms } from './programs.ts';
@@ -71,13 +66,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     await freeOfPostmaster(data);
     const server = await spawnPostgres(options, programs, data);
     try {
-      await waitUntilItAnswers(
-        server,
-        'Postgres',
-        options.log,
-        () => ask(url('postgres')),
-        START_LIMIT,
-      );
+      await waitUntilItAnswers(server, 'Postgres', options.log, () => ask(url('postgres')));
       return { url, server, data, stop: () => server.stop(20_000) };
     } catch (error) {
       if (Date.now() > deadline || !isStillInUse(error)) throw error;

@@ -99,7 +99,7 @@ export async function waitUntilItAnswers(
   what: string,
   log: string,
   answers: () => Promise<unknown>,
-  deadlineMs: number,
+  deadlineMs = START_LIMIT,
 ): Promise<void> {
   let ended: string | undefined;
   void server.exited.then((how) => {

@@ -1,11 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import {
-  type Background,
-  START_LIMIT,
-  startInBackground,
-  waitUntilItAnswers,
-} from '../processes/background.ts';
+import { type Background, startInBackground, waitUntilItAnswers } from '../processes/background.ts';
 
 const run = promisify(execFile);
 
@@ -69,13 +64,7 @@ export async function startTemporal(options: TemporalOptions): Promise<Temporal>
     // Without a file all state is in that heap: it must be free to grow.
     env: { ...(options.file ? goMemory : {}), ...process.env },
   });
-  await waitUntilItAnswers(
-    server,
-    'Temporal',
-    options.log,
-    () => prepare(options.cli, address),
-    START_LIMIT,
-  );
+  await waitUntilItAnswers(server, 'Temporal', options.log, () => prepare(options.cli, address));
   return {
     address,
     uiUrl: options.uiPort === undefined ? undefined : `http://127.0.0.1:${options.uiPort}`,

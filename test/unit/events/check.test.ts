@@ -11,7 +11,6 @@ const object = (properties: Record<string, unknown>, more = {}) => ({
   ...more,
 });
 
-/** How long it takes, in ms. */
 describe('a payload’s check', () => {
   const check = compileCheck(
     object(

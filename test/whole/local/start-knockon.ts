@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { expect, vi } from 'vitest';
 
 const program = fileURLToPath(new URL('../../../bin/knockon.js', import.meta.url));
 const folder = fileURLToPath(new URL('../../..', import.meta.url));
@@ -48,6 +49,15 @@ export function startKnockon(args: string[], env: NodeJS.ProcessEnv = {}): Runni
     closeOutput,
     kill: (signal) => void child.kill(signal),
   };
+}
+
+/** Waits until `knockon up` has said that all runs, for four minutes at most. */
+export async function untilUp(command: RunningCommand): Promise<void> {
+  const isUp = vi.waitFor(() => expect(command.output()).toContain('Ctrl-C stops'), {
+    timeout: 240_000,
+    interval: 100,
+  });
+  await Promise.race([isUp, command.ended.then(() => expect.fail(command.output()))]);
 }
 
 export const knockon = (args: string[], env?: NodeJS.ProcessEnv) => startKnockon(args, env).ended;

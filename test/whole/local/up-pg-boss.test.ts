@@ -1,13 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readJson, type Secrets } from '../../../src/local/files/home.ts';
 import type { UpFile } from '../../../src/local/launcher/up-file.ts';
 import { commonFolder } from '../../../src/local/postgres/programs.ts';
 import { type Identity, isAlive } from '../../../src/local/processes/process-identity.ts';
 import { effectsOf, subscriberNames } from '../../harness/effect-names.ts';
-import { knockon, type RunningCommand, startKnockon } from './start-knockon.ts';
+import { knockon, type RunningCommand, startKnockon, untilUp } from './start-knockon.ts';
 
 const minutes = 60_000;
 
@@ -23,12 +23,9 @@ describe('knockon up with KNOCKON_TRANSPORT=pg-boss', { timeout: 3 * minutes }, 
       KNOCKON_TRANSPORT: 'pg-boss',
       KNOCKON_SHUTDOWN: '5s',
     });
-    await vi.waitFor(() => expect(command.output()).toContain('Ctrl-C stops'), {
-      timeout: 2 * minutes,
-      interval: 100,
-    });
+    await untilUp(command);
     up = (await readJson<UpFile>(join(home, 'up.json')))!;
-  }, 3 * minutes);
+  }, 5 * minutes);
   afterAll(async () => {
     command.kill('SIGTERM');
     await command.ended;

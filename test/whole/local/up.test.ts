@@ -3,12 +3,12 @@ import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readJson, type Secrets } from '../../../src/local/files/home.ts';
 import type { UpFile } from '../../../src/local/launcher/up-file.ts';
 import { commonFolder } from '../../../src/local/postgres/programs.ts';
 import { type Identity, isAlive } from '../../../src/local/processes/process-identity.ts';
-import { knockon, type RunningCommand, startKnockon } from './start-knockon.ts';
+import { knockon, type RunningCommand, startKnockon, untilUp } from './start-knockon.ts';
 
 const run = promisify(execFile);
 const minutes = 60_000;
@@ -35,11 +35,7 @@ describe('knockon up', { timeout: 5 * minutes }, () => {
 
   async function start(): Promise<void> {
     command = startKnockon(['up', '--port', '0'], { KNOCKON_HOME: home, KNOCKON_SHUTDOWN: '5s' });
-    const isUp = vi.waitFor(() => expect(command.output()).toContain('Ctrl-C stops'), {
-      timeout: 4 * minutes,
-      interval: 100,
-    });
-    await Promise.race([isUp, command.ended.then(() => expect.fail(command.output()))]);
+    await untilUp(command);
     up = (await upFile())!;
   }
 
