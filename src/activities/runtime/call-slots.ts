@@ -42,7 +42,12 @@ export class CallSlots {
 
   /** Waits until one is free, and takes it. @throws the signal's reason once it is aborted */
   async take(signal: AbortSignal): Promise<void> {
-    while (!this.tryTake()) await this.#untilFree(signal);
+    while (!this.tryTake()) {
+      await this.#untilFree(signal);
+      // Who gives up after it was woken leaves the slot to the next.
+      if (signal.aborted) this.#changed();
+      signal.throwIfAborted();
+    }
   }
 
   release(): void {

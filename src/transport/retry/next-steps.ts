@@ -9,7 +9,8 @@
 //    - An event that can't succeed, or has no try left, becomes a dead letter.
 // 3. A call may fail as a whole (`afterFailure`):
 //    - A group is halved until the culprit is alone. A single event is tried again.
-//    - When a worker died of a call, the call is suspect. Three deaths make an event a dead letter.
+//    - When a worker died of a call, the call is suspect. It is made again at once the first time.
+//      Three deaths make an event a dead letter.
 import type {
   DeadLetters,
   EffectAnswer,
@@ -217,8 +218,10 @@ function afterDeaths(
   if (isSuspect && !hasBegun) return [callAfter(call, context.policy.initial_ms, context)];
   if (count(call.events) > 1) return halved(call, { deaths: 0 });
   const next = { ...call, tried: call.tried + deaths, deaths: (call.deaths ?? 0) + deaths };
-  const isGivenUp = next.deaths >= DEATHS || isUsedUp(context.policy, next.tried);
-  return [isGivenUp ? giveUp(call, TIMED_OUT) : tryAgain(next, context)];
+  if (next.deaths >= DEATHS || isUsedUp(context.policy, next.tried))
+    return [giveUp(call, TIMED_OUT)];
+  // Most likely it was not to blame: its worker was killed, or never had it.
+  return [isSuspect ? tryAgain(next, context) : atOnce(next)];
 }
 
 function afterFailedCall(
@@ -236,11 +239,13 @@ function afterFailedCall(
 }
 
 const halved = ({ events }: PendingCall, suspicion: { deaths?: number } = {}): Step[] =>
-  halves(events).map((half) => ({
-    kind: 'call',
-    call: { events: half, tried: 0, once: true, ...suspicion },
-    inMs: 0,
-  }));
+  halves(events).map((half) => atOnce({ events: half, tried: 0, ...suspicion }));
+
+const atOnce = (call: PendingCall): Step => ({
+  kind: 'call',
+  call: { ...call, once: true },
+  inMs: 0,
+});
 
 const giveUp = (
   { events, target }: PendingCall,

@@ -57,3 +57,15 @@ it('keeps none for who has given up asking', async () => {
   slots.release();
   expect(slots.tryTake()).toBe(true);
 });
+
+it('keeps none for who gives up at the moment that one is free', async () => {
+  const slots = new CallSlots(1);
+  slots.tryTake();
+  const impatient = new AbortController();
+  const asked = slots.take(impatient.signal);
+  const next = slots.take(never);
+  slots.release();
+  impatient.abort(new Error('no longer'));
+  await expect(asked).rejects.toThrow('no longer');
+  await next;
+});

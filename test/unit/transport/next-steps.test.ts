@@ -230,6 +230,19 @@ describe('after a failure', () => {
     );
   });
 
+  it('a single event whose worker died is called again at once the first time, as a suspect', () => {
+    fc.assert(
+      fc.property(callsInContext, ({ call, context }) => {
+        const alone = { ...call, events: { ids: ['e1'] }, tried: 0, deaths: undefined };
+        const failure: Failure = { kind: 'died', deaths: 1, hasBegun: true };
+        fc.pre(context.policy.attempts !== 1);
+        expect(afterFailure(alone, failure, context)).toMatchObject([
+          { kind: 'call', call: { tried: 1, deaths: 1, once: true }, inMs: 0 },
+        ]);
+      }),
+    );
+  });
+
   it('the wait before a try is the policy’s, give or take a fifth', () => {
     fc.assert(
       fc.property(callsInContext, ({ call, context }) => {
