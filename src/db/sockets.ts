@@ -32,6 +32,12 @@ interface Watched {
 const LOOK = 250;
 
 /**
+ * Longest time until an answer goes on, in ms, where another connection of the process was dead
+ * meanwhile: some statements may take minutes, and would wait that long for a dead one.
+ */
+const DOUBTED = 10_000;
+
+/**
  * ReadyForQuery, with which Postgres ends every answer: its first five bytes, then the state of the
  * transaction.
  */
@@ -59,6 +65,8 @@ export class Sockets {
   readonly #tls: Tls;
   readonly #watched = new Map<Socket, Watched>();
   #timer: NodeJS.Timeout | undefined;
+  /** What was not heard of since then is doubted, on the clock of `performance.now()`. */
+  #doubtedSince = Number.NEGATIVE_INFINITY;
 
   /**
    * @param database its URL, by which the pools of the process know each other
@@ -136,29 +144,32 @@ export class Sockets {
   }
 
   #look(): void {
-    const since = performance.now() - this.#silentMs;
-    for (const { askedAt } of [...this.#watched.values()])
-      if (askedAt !== null && askedAt < since) this.#destroySilent(askedAt);
+    const now = performance.now();
+    for (const { askedAt, heardAt } of [...this.#watched.values()]) {
+      const isDoubted = heardAt <= this.#doubtedSince;
+      const longest = isDoubted ? Math.min(DOUBTED, this.#silentMs) : this.#silentMs;
+      if (askedAt !== null && now - askedAt > longest) this.#destroySilent(askedAt, longest);
+    }
   }
 
   /** What has been heard of since then is alive; of all else nobody knows. */
-  #destroySilent(since: number): void {
+  #destroySilent(since: number, silentMs: number): void {
     for (const [socket, { heardAt }] of this.#watched) {
       if (heardAt > since) continue;
       const error = new Error(
-        `Postgres has not answered for ${this.#silentMs / 1000} s: the connection is given up`,
+        `Postgres has not answered for ${silentMs / 1000} s: the connection is given up`,
       );
       socket.destroy(Object.assign(error, { code: 'ETIMEDOUT' }));
     }
-    for (const others of pools.get(this.#database) ?? [])
-      if (others !== this) others.#destroyIdle(since);
+    for (const others of pools.get(this.#database) ?? []) if (others !== this) others.#doubt(since);
   }
 
   /**
    * Another pool's connections were dead. An idle one that was not heard of since is not used
-   * again. One that is in use may only be slow.
+   * again. One that is in use may only be slow: it is given up sooner than usual.
    */
-  #destroyIdle(since: number): void {
+  #doubt(since: number): void {
+    this.#doubtedSince = Math.max(this.#doubtedSince, since);
     for (const [socket, { heardAt, askedAt, isInTransaction }] of this.#watched)
       if (heardAt <= since && askedAt === null && !isInTransaction) socket.destroy();
   }

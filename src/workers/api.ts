@@ -70,7 +70,7 @@ export async function start(config: Config): Promise<Running> {
   const summaries = await summaryStore(pools.database.db, config.REDIS_URL);
   started.add(summaries, (s) => s.close());
   const limits = started.add(await apiLimits(config, log), (l) => l.close());
-  const types = new EventTypeRegistry(pools.background);
+  const types = new EventTypeRegistry(pools.database);
   const api: ApiProcess = { config, log, started, metrics, pools, chosen, types };
   const wake = await startDispatching(api);
   startControls({ database: pools.background, queues: chosen.queues, log }, started);

@@ -81,6 +81,26 @@ it('where the old connections alone are dead, it serves by new ones in a few sec
   await expect.poll(isReady, { timeout: 15_000 }).toBe(true);
 });
 
+it('where the old connections alone are dead, events are taken and operators answered as soon', async () => {
+  const headers = { authorization: `Bearer ${OPERATOR}` };
+  // A type that it does not know is looked for in the database.
+  const emit = () =>
+    acme
+      .call('POST', '/v1/events/batch', { events: [{ type: 'invoice.paid', payload: {} }] })
+      .then(({ status }) => status);
+  const look = (path: string) => timed(path, { headers }).then(({ status }) => status);
+  const looks = ['/v1/ops/doctor', '/v1/ops/subscribers', '/v1/ops/operations'].map(
+    (path) => () => look(path),
+  );
+  const calls = [emit, ...looks];
+  for (const call of calls) expect(await call()).toBe(200);
+  await settle();
+  proxy.be('swallowed', 'what is there');
+  const began = performance.now();
+  await Promise.all(calls.map((call) => expect.poll(call, { timeout: 20_000 }).toBe(200)));
+  expect(performance.now() - began).toBeLessThan(15_000);
+});
+
 describe('while Postgres takes no writes', () => {
   it('requests get 503 with Retry-After, readiness says so, and sessions that stay read-only are replaced', async () => {
     await settle();

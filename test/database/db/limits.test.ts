@@ -146,7 +146,7 @@ describe.each(['frozen', 'swallowed'] as const)('a connection that is %s', (trou
     await expect.poll(() => codeOf(database.pg`select 1`), { timeout: 1000 }).toBe('done');
   });
 
-  it('has the idle ones of other pools given up too, and what is under way there left alone', async () => {
+  it('has the idle ones of other pools given up too', async () => {
     const [one, other] = [
       connect(proxy.url, { connections: 1, statementMs: 400 }),
       connect(proxy.url, { connections: 2, statementMs: 20_000 }),
@@ -175,6 +175,22 @@ describe.each(['frozen', 'swallowed'] as const)('a connection that is %s', (trou
       })
       .toBeGreaterThan(0);
   });
+});
+
+it('where connections are dead, gives up after 10 s what is under way on those of other pools, and leaves alone what is slow', async () => {
+  const [one, other] = [
+    connect(proxy.url, { connections: 1, statementMs: 400 }),
+    connect(proxy.url, { connections: 1, statementMs: 60_000 }),
+  ];
+  await Promise.all([one.pg`select 1`, other.pg`select 1`]);
+  proxy.be('swallowed', 'what is there');
+  const began = performance.now();
+  const [dead, underWay] = [codeOf(one.pg`select 1`), codeOf(other.pg`select 2`)];
+  const slow = codeOf(other.db.execute(sql`select pg_sleep(11)`));
+  expect(await Promise.all([dead, underWay])).toEqual(['ETIMEDOUT', 'ETIMEDOUT']);
+  expect(performance.now() - began).toBeLessThan(15_000);
+  expect(await slow).toBe('done');
+  proxy.be('open');
 });
 
 it('goes on by new connections once a database takes writes again', async () => {
