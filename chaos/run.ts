@@ -136,8 +136,14 @@ interface Busy {
   stop(): void;
 }
 
+/**
+ * Longest pause of a writer after a call, in ms. Where it is asked how soon all goes on after a
+ * trouble, no queue may grow beside it.
+ */
+const PAUSE = { kills: 60, network: 4000 };
+
 /** Those who write messages, and a third as many each who emit by HTTP and SQL. */
-function clientsOf({ seed, writers }: Options, world: World): Busy[] {
+function clientsOf({ mode, seed, writers }: Options, world: World): Busy[] {
   const { client, journal, bills, workspaces, env } = world;
   const emitters = Math.ceil(writers / 3);
   const several = (count: number, letter: string, first: number) =>
@@ -145,7 +151,8 @@ function clientsOf({ seed, writers }: Options, world: World): Busy[] {
       random: randomFrom(seed + 1000 * (first + n + 2)),
       name: `${letter}${n}`,
     }));
-  const shared = { journal, bills, workspaces };
+  const pauseMs = mode === 'network' ? PAUSE.network : PAUSE.kills;
+  const shared = { journal, bills, workspaces, pauseMs };
   return [
     ...several(writers, 'w', 0).map((own) => new Writer({ client, ...shared, ...own })),
     ...several(emitters, 'h', writers).map((own) => new HttpEmitter(client, { ...shared, ...own })),

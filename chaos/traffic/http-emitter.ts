@@ -12,6 +12,8 @@ export interface Emitting {
   random: Random;
   /** Tells emitters apart. */
   name: string;
+  /** Longest pause after a call, in ms. */
+  pauseMs: number;
 }
 
 /** Emits events by `POST /v1/events` and, a fifth of the time, `POST /v1/events/batch`. */
@@ -30,11 +32,11 @@ export class HttpEmitter {
 
   /** Until it is stopped; the call in hand is seen through. */
   async work(): Promise<void> {
-    const { random, workspaces } = this.#with;
+    const { random, workspaces, pauseMs } = this.#with;
     while (!this.#stopping) {
       if (random() < 0.2) await this.#batch(this.#maker.some(workspaces, 20));
       else await this.#one(this.#maker.some(workspaces, 1)[0]!);
-      await wait(random() * 60);
+      await wait(random() * pauseMs);
     }
   }
 

@@ -26,10 +26,10 @@ export class SqlEmitter {
 
   /** Until it is stopped; the transaction in hand is seen through. */
   async work(): Promise<void> {
-    const { random, workspaces } = this.#with;
+    const { random, workspaces, pauseMs } = this.#with;
     while (!this.#stopping) {
       await this.#transaction(this.#maker.some(workspaces, 5));
-      await wait(random() * 80);
+      await wait(random() * pauseMs);
     }
     await this.#database.close();
   }

@@ -22,6 +22,8 @@ export interface Writing {
   random: Random;
   /** Tells writers apart. */
   name: string;
+  /** Longest pause after a call, in ms. */
+  pauseMs: number;
 }
 
 /**
@@ -39,7 +41,7 @@ export class Writer {
 
   /** Until it is stopped; the call in hand is seen through. */
   async work(): Promise<void> {
-    const { random } = this.#with;
+    const { random, pauseMs } = this.#with;
     while (!this.#stopping) {
       const dice = random();
       const old = this.#own.length > 0 ? pick(random, this.#own) : undefined;
@@ -47,7 +49,7 @@ export class Writer {
       else if (!old || dice < 0.7) await this.#post();
       else if (dice < 0.9) await this.#edit(old);
       else await this.#remove(old);
-      await wait(random() * 60);
+      await wait(random() * pauseMs);
     }
   }
 
