@@ -1,13 +1,17 @@
 import { addressOf } from '../traffic/workspace.ts';
 import type { Check } from './check.ts';
 
-/** Nobody reads what they are notified of, so each notification that stays is e-mailed. */
+/**
+ * Nobody reads what they are notified of, so each notification that stays is e-mailed. One that was
+ * withdrawn is kept for the sake of its mail, which came or was about to.
+ */
 export const mails: Check = {
   promise:
     'whoever did not read of a mention had its mail, always with the same Message-ID, and no other mail was sent',
   async look({ pg, mailbox }) {
     const rows = await pg<{ id: string; recipient: string; emailed: boolean }[]>`
-      select id, recipient, emailed_at is not null as emailed from knockon.notifications`;
+      select id, recipient, emailed_at is not null as emailed from knockon.notifications
+      where withdrawn_at is null or emailed_at is not null`;
     const came = new Map(
       [...mailbox.mails].map(([which, times]) => [notificationOf(which), times]),
     );

@@ -62,7 +62,8 @@ export const notifications: Check = {
       (message) => message.mention !== null && !message.isDeleted,
     );
     const rows = await pg<{ message_id: string; recipient: string; count: number }[]>`
-      select message_id, recipient, count(*)::int from knockon.notifications where workspace_id = any(${idsOf(workspaces)}) group by 1, 2`;
+      select message_id, recipient, count(*)::int from knockon.notifications
+      where workspace_id = any(${idsOf(workspaces)}) and withdrawn_at is null group by 1, 2`;
     const name = (message: string, recipient: string | null) => `message ${message}, ${recipient}`;
     const expected = new Set(mentioning.map(({ id, mention }) => name(id, mention)));
     const there = new Map(rows.map((row) => [name(row.message_id, row.recipient), row.count]));

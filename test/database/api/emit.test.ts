@@ -1,4 +1,6 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { PoolBusyError } from '../../../src/db/places.ts';
+import { EventTypeRegistry } from '../../../src/events/registry.ts';
 import { costly, declareTypes } from '../../harness/event-types.ts';
 import { OPERATOR, useApi } from './test-api.ts';
 
@@ -209,6 +211,22 @@ describe('a batch', () => {
       where key = 'order-1' order by seq`;
     const expected = Array.from({ length: 133 }, (_, nth) => 3 * nth + 1);
     expect(rows.map(({ amount }) => amount)).toEqual(expected);
+  });
+
+  it('stores nothing behind an event that could not be checked, for it may be stored the next time', async () => {
+    const before = await stored();
+    const events = ['first', 'second', 'third'].map((key) => paid({ key }));
+    const { find } = EventTypeRegistry.prototype;
+    const looking = vi.spyOn(EventTypeRegistry.prototype, 'find');
+    looking.mockImplementation(function (this: EventTypeRegistry, name, version) {
+      if (looking.mock.calls.length === 2) throw new PoolBusyError('no connection became free');
+      return find.call(this, name, version);
+    });
+    expect(await emitAll(events)).toMatchObject({ status: 503, body: { status: 503 } });
+    looking.mockRestore();
+    expect(await stored()).toBe(before);
+    expect((await emitAll(events)).status).toBe(200);
+    expect(await stored()).toBe(before + 3);
   });
 
   it('keeps nobody else waiting while it is checked', async () => {

@@ -59,7 +59,12 @@ async function refuseOtherRequest(
   if (other) throw keyMismatch();
 }
 
-/** One after the other, so that others have their turn where that takes long. */
+/**
+ * One after the other, so that others have their turn where that takes long.
+ *
+ * @throws what may be otherwise the next time, such as that the database is away: the events behind
+ * one that could not be checked must not be stored before it
+ */
 async function checkAll(
   types: EventTypes,
   workspaceId: string,
@@ -84,7 +89,9 @@ async function check(
   try {
     return { ...(await checkEvent(types, rest)), workspaceId, idempotency };
   } catch (error) {
-    return toProblem(error as Error);
+    const problem = toProblem(error as Error);
+    if (problem.status >= 500) throw error;
+    return problem;
   }
 }
 
