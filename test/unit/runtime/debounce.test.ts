@@ -150,6 +150,25 @@ describe('the events of a key, however they arrive', () => {
   });
 });
 
+describe('an older event whose call comes before that of the newest, though both are due', () => {
+  const [older, newest] = [1, 2].map((seq) => ({ id: `e${seq}`, seq, at: seq }));
+  const state = { began_at: 0, newest: newest!, called: null };
+  const decideAfter = (most_ms: number, ms: number) => {
+    const policy = { wait_ms: WAIT, most_ms };
+    const fate = { newest: 'open', called: 'open' } as const;
+    return decide(state, [older!], fate, most_ms + ms, policy).decisions.get(older!.id)?.kind;
+  };
+
+  test.each([
+    ['1 s', 50_000, 1000],
+    ['a hundredth of `most`', 1_000_000, 10_000],
+    ['30 s', 24 * 3_600_000, 30_000],
+  ])('waits for it %s longer than `most`, and is done alone then', (_, most, patience) => {
+    expect(decideAfter(most, patience - 1)).toBe('wait');
+    expect(decideAfter(most, patience)).toBe('call');
+  });
+});
+
 describe('a debounce that makes no sense', () => {
   const define = (debounce: object, rest: object = {}) =>
     defineEffect({

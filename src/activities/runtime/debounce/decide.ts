@@ -43,8 +43,18 @@ interface Decided {
   decisions: Map<string, Decision>;
 }
 
-/** How long the newest event is waited for that is due and is not of this call, in ms. */
+/** Shortest wait for the newest event that is due and is not of this call, in ms. */
 const SOON = 1000;
+
+/** Longest such wait, in ms. */
+const LONGEST_SOON = 30_000;
+
+/**
+ * How long, in ms, the newest event is still waited for when the oldest has waited for `most`: the
+ * workers may be busy, and their calls late. A hundredth of `most`.
+ */
+const patience = ({ most_ms }: DebouncePolicy): number =>
+  Math.min(Math.max(SOON, most_ms / 100), LONGEST_SOON);
 
 /** @param events of one call, by their `seq` @param fate of the newest and of the called event */
 export function decide(
@@ -67,7 +77,7 @@ export function decide(
   const waiting = join(before, fresh, isHere(before.newest?.id) ? 'open' : fate.newest);
   const due = Math.min(waiting.newest.at + policy.wait_ms, waiting.began_at + policy.most_ms);
   const last = fresh.at(-1)!;
-  const isOverdue = now >= waiting.began_at + policy.most_ms + SOON;
+  const isOverdue = now >= waiting.began_at + policy.most_ms + patience(policy);
   if (now < due || (waiting.newest.id !== last.id && !isOverdue)) {
     const ms = Math.max(SOON, due - now);
     for (const { id } of fresh) decisions.set(id, { kind: 'wait', ms: now < due ? due - now : ms });
