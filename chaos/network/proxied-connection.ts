@@ -1,10 +1,11 @@
 import { connect, type Socket } from 'node:net';
+import { KEEPALIVE } from '../../src/db/client.ts';
 
 /**
- * How long the server's side of a dropped connection stays open, in ms: then its keepalive would
- * have noticed.
+ * How long the server's side of a dropped connection stays open, in ms. Postgres would notice then,
+ * as each of our connections asks it to; the proxy's kernel answers in the client's place here.
  */
-const NOTICED = 60_000;
+const NOTICED = KEEPALIVE.tcp_user_timeout;
 
 /** A client's connection and the one to the server that belongs to it. */
 export class ProxiedConnection {

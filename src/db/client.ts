@@ -79,6 +79,18 @@ const ON_ITS_WAY = 1000;
  */
 const IDLE_IN_TRANSACTION = 60_000;
 
+/**
+ * What Postgres is asked to do about a client that the network has taken away: to end its session,
+ * with its locks, once nothing has come back for 20 s. By itself it may take two hours.
+ */
+export const KEEPALIVE = {
+  tcp_keepalives_idle: 10,
+  tcp_keepalives_interval: 5,
+  tcp_keepalives_count: 2,
+  // In ms: for an answer that is on its way.
+  tcp_user_timeout: 20_000,
+} as const;
+
 /** Most statements and transactions that wait for a connection of a pool. */
 const MOST_WAITING = 1000;
 
@@ -117,7 +129,7 @@ function openPool(url: string, max: number, options: DatabaseOptions): postgres.
     meet: async () => {
       const { pooled, prepares } = await serverAt(url, options);
       // A pooler refuses settings that it does not know when a connection begins.
-      if (!pooled) Object.assign(client.options.connection, limits);
+      if (!pooled) Object.assign(client.options.connection, limits, KEEPALIVE);
       client.options.prepare = prepares;
       return pooled ? limits : undefined;
     },

@@ -1,5 +1,6 @@
 import { PgBoss } from 'pg-boss';
 import type { Logger } from 'pino';
+import { KEEPALIVE } from '../../db/client.ts';
 import { HostSocket, Hosts } from '../../db/hosts.ts';
 import { OWN_SCHEMA } from '../../db/own-schema.ts';
 import { queueOptions } from './jobs.ts';
@@ -26,26 +27,28 @@ const LIMITS = {
   query_timeout: 21_000,
   keepAlive: true,
   keepAliveInitialDelayMillis: 10_000,
-  verify: limitStatements,
+  verify: limitSession,
 };
 
+/** What is said to Postgres at the beginning of a session. */
+const SETTINGS = Object.entries({ statement_timeout: 20_000, ...KEEPALIVE })
+  .map(([name, value]) => `set_config('${name}', '${value}', false)`)
+  .join(', ');
+
 /**
- * Has Postgres end a statement after 20 s. Not said at the beginning of the connection, as a pooler
+ * Has Postgres end a statement after 20 s, and the session of a client that is gone. Not said at the beginning of the connection, as a pooler
  * refuses that; nor by way of one, where it would hold for the sessions of others: it shows by the
  * process that it names, which is not the one that answers.
  */
-function limitStatements(
+function limitSession(
   client: {
     processID: number;
     query(text: string, values: unknown[], done: (error?: Error) => void): void;
   },
   done: (error?: Error) => void,
 ) {
-  client.query(
-    `select set_config('statement_timeout', '20000', false) where pg_backend_pid() = $1`,
-    [client.processID],
-    (error) => done(error),
-  );
+  const settings = `select ${SETTINGS} where pg_backend_pid() = $1`;
+  client.query(settings, [client.processID], (error) => done(error));
 }
 
 /** pg-boss, not started yet. It polls nothing by itself: workers are ours. */

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectDatabase } from '../../../src/db/client.ts';
 import { errorCode, isDatabaseAway } from '../../../src/db/errors.ts';
 import { Places, PoolBusyError } from '../../../src/db/places.ts';
+import { createBoss } from '../../../src/transport/pg-boss/boss.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { startProxy, type TestProxy } from '../../harness/proxy.ts';
 
@@ -45,6 +46,22 @@ describe('a place in a pool', () => {
     await expect(places.take()).rejects.toThrow('within 0.05 s');
     last();
     expect(places.takeNow()).toBeDefined();
+  });
+});
+
+describe('a session', () => {
+  const asked = `select current_setting('tcp_keepalives_idle') as idle,
+    current_setting('tcp_user_timeout') as answer`;
+
+  it('has Postgres look after 10 s whether its client is still there, and leave it after 20', async () => {
+    const { db, pg: raw } = connect(test.url, {});
+    const boss = createBoss({ url: test.url, name: 'boss', log: { warn() {} } });
+    await boss.start();
+    open.push({ close: () => boss.stop({ graceful: false }) });
+    const noticed = { idle: '10', answer: '20000' };
+    expect([...(await db.execute(sql.raw(asked)))]).toEqual([noticed]);
+    expect([...(await raw.unsafe(asked))]).toEqual([noticed]);
+    expect((await boss.getDb().executeSql(asked)).rows).toEqual([noticed]);
   });
 });
 
