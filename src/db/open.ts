@@ -21,7 +21,7 @@ export function openClient(
 }
 
 /** What the URL says about TLS, as postgres.js reads it. */
-function tlsOf(url: string): Tls {
+export function tlsOf(url: string): Tls {
   const [, query = ''] = url.split('?');
   const asked = new URLSearchParams(query);
   const mode =

@@ -44,6 +44,9 @@ const DOUBTED = 10_000;
 const READY = Buffer.from([0x5a, 0, 0, 0, 5]);
 const IDLE = 0x49;
 
+/** The host of a socket whose pool does not move on. */
+const ANY: Host = { name: '', port: 0 };
+
 /** Until a TLS connection is there, in ms. */
 const TLS_TIMEOUT = 5000;
 
@@ -87,13 +90,13 @@ export class Sockets {
     if (this.#hosts.areSeveral) return this.#openAny();
     const host = { name: target.host[0] ?? 'localhost', port: target.port[0] ?? 5432 };
     const raw = target.path ? connect(target.path) : connect(host.port, host.name);
-    return this.#tls && !target.path ? this.#secure(raw, host) : this.#watch(raw, host);
+    return this.#tls && !target.path ? this.#secure(raw, host) : this.watch(raw, host);
   }
 
   async #openAny(): Promise<Socket> {
     try {
       const { socket, host } = await this.#hosts.connect();
-      return this.#tls ? await this.#secure(socket, host) : this.#watch(socket, host);
+      return this.#tls ? await this.#secure(socket, host) : this.watch(socket, host);
     } catch (error) {
       return failing(error as Error);
     }
@@ -110,7 +113,8 @@ export class Sockets {
     }
   }
 
-  #watch<S extends Socket>(socket: S, host: Host): S {
+  /** Watches a socket, connected or not, on which Postgres' protocol is spoken in the clear. */
+  watch<S extends Socket>(socket: S, host: Host = ANY): S {
     const now = performance.now();
     const watched: Watched = {
       askedAt: now,
@@ -119,17 +123,17 @@ export class Sockets {
       isOld: false,
       host,
     };
-    const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
-    socket.write = (...args: unknown[]) => {
-      watched.askedAt ??= performance.now();
-      return write(...args);
-    };
+    noteWrites(socket, watched);
+    // `connect` undoes it.
+    socket.once('connect', () => noteWrites(socket, watched));
     tellErrorWithClose(socket);
     socket.on('data', (chunk) => this.#hear(socket, watched, chunk as Buffer));
     socket.once('close', () => this.#forget(socket));
     this.#watched.set(socket, watched);
     pools.set(this.#database, (pools.get(this.#database) ?? new Set()).add(this));
-    this.#timer ??= setInterval(() => this.#look(), LOOK).unref();
+    // Where this process hung, answers lie here that are read before the immediate.
+    const look = () => setImmediate(() => this.#look());
+    this.#timer ??= setInterval(look, LOOK).unref();
     return socket;
   }
 
@@ -194,19 +198,28 @@ export class Sockets {
       raw.write(Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]));
       const [answer] = (await once(raw, 'data')) as [Buffer];
       raw.setTimeout(0);
-      if (answer[0] !== 0x53 && this.#tls === 'prefer') return this.#watch(raw, host);
+      if (answer[0] !== 0x53 && this.#tls === 'prefer') return this.watch(raw, host);
       const secured: TLSSocket = connectTls({
         socket: raw,
         servername: isIP(host.name) ? undefined : host.name,
         ...tlsOptions(this.#tls),
       });
       await once(secured, 'secureConnect');
-      return this.#watch(secured, host);
+      return this.watch(secured, host);
     } catch (error) {
       raw.destroy();
       return failing(error as Error);
     }
   }
+}
+
+/** Has a socket note when something is asked by it. */
+function noteWrites(socket: Socket, watched: Watched): void {
+  const { write } = Socket.prototype as { write(...args: unknown[]): boolean };
+  socket.write = (...args: unknown[]) => {
+    watched.askedAt ??= performance.now();
+    return write.apply(socket, args);
+  };
 }
 
 /**

@@ -38,7 +38,7 @@ import { BACKGROUND, startControls, startMaintenance } from './maintenance.ts';
 import { startOperations } from './operations.ts';
 import { versionOf } from './presence.ts';
 import { timeLimits } from './process/connections.ts';
-import { serveHealth } from './process/health.ts';
+import { askPostgres, serveHealth } from './process/health.ts';
 import { serve } from './process/http-server.ts';
 import { registerProcessMetrics } from './process/metrics.ts';
 import { createLog, type Running, ShutdownStack } from './process/process.ts';
@@ -63,6 +63,7 @@ export async function start(config: Config): Promise<Running> {
   const metrics = new Registry();
   registerProcessMetrics(metrics, config);
   const pools = openPools(config, started);
+  askPostgres({ config, log, started });
   beginRegisteringTypes({ database: pools.background, log }, started);
   beginNotingDeployment(config, { database: pools.background, log }, started);
   const chosen = await chooseTransport(config, pools.background, log);

@@ -1,8 +1,11 @@
+import { Socket } from 'node:net';
 import { PgBoss } from 'pg-boss';
 import type { Logger } from 'pino';
 import { KEEPALIVE } from '../../db/client.ts';
 import { HostSocket, Hosts } from '../../db/hosts.ts';
+import { tlsOf } from '../../db/open.ts';
 import { OWN_SCHEMA } from '../../db/own-schema.ts';
+import { Sockets } from '../../db/sockets.ts';
 import { queueOptions } from './jobs.ts';
 
 export interface BossOptions {
@@ -51,12 +54,23 @@ function limitSession(
   client.query(settings, [client.processID], (error) => done(error));
 }
 
+/**
+ * Where `pg` has its sockets from. They are watched as those of our own pools are. Over TLS they
+ * can't be: `pg` encrypts by itself.
+ */
+function streamsTo(url: string, hosts: Hosts): { stream: () => Socket } {
+  const open = () => (hosts.areSeveral ? new HostSocket(hosts) : new Socket());
+  if (tlsOf(url)) return { stream: open };
+  const sockets = new Sockets(url, LIMITS.query_timeout, false);
+  return { stream: () => sockets.watch(open()) };
+}
+
 /** pg-boss, not started yet. It polls nothing by itself: workers are ours. */
 export function createBoss({ url, name, log, connections = 2 }: BossOptions): PgBoss {
   const hosts = Hosts.of(url);
   const boss = new PgBoss({
     connectionString: hosts.url,
-    ...(hosts.areSeveral && { stream: () => new HostSocket(hosts) }),
+    ...streamsTo(url, hosts),
     application_name: name,
     schema: OWN_SCHEMA,
     createSchema: false,

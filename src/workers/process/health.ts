@@ -8,6 +8,7 @@ import type { Config } from '../../settings/config.ts';
 import type { Queues } from '../../transport/queues.ts';
 import { registerProcessMetrics } from './metrics.ts';
 import type { ShutdownStack } from './process.ts';
+import { repeat } from './repeat.ts';
 
 /** What is wrong with something that a process needs; null where nothing is. May throw instead. */
 export type Check = () => Promise<string | null>;
@@ -67,6 +68,24 @@ export const transportAnswers =
     return server && (server.away ?? server.namespace);
   };
 
+/** How often a process asks Postgres whether it answers, in ms. */
+const ASK = 5000;
+
+/**
+ * Asks Postgres again and again, over a connection that work can't hold up. So dead connections are
+ * found within 8 s, for all pools of the process.
+ *
+ * @returns that connection
+ */
+export function askPostgres({ config, log, started }: Serving): Database {
+  const settings = { name: 'knockon health', connections: 1, statementMs: 1500 };
+  const database = started.add(connectDatabase(config.DATABASE_URL, settings), (d) => d.close());
+  // Whoever needs Postgres says so.
+  const ask = () => database.pg`select 1`.catch(() => {});
+  started.add(repeat('ask Postgres', ASK, ask, log, 1), (loop) => loop.stop());
+  return database;
+}
+
 interface Serving {
   config: Config;
   log: Logger;
@@ -85,9 +104,8 @@ export async function startHealth(
   serving: Serving,
   looks: (database: Database) => Record<string, Check> = () => ({}),
 ): Promise<Health> {
-  const { config, started } = serving;
-  const settings = { name: 'knockon health', connections: 1, statementMs: 1500 };
-  const database = started.add(connectDatabase(config.DATABASE_URL, settings), (d) => d.close());
+  const { config } = serving;
+  const database = askPostgres(serving);
   const health = new Health();
   registerProcessMetrics(health.metrics, config);
   health.check('database', async () => {

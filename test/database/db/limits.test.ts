@@ -4,7 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectDatabase } from '../../../src/db/client.ts';
 import { errorCode, isDatabaseAway } from '../../../src/db/errors.ts';
 import { Places, PoolBusyError } from '../../../src/db/places.ts';
+import { readConfig } from '../../../src/settings/config.ts';
 import { createBoss } from '../../../src/transport/pg-boss/boss.ts';
+import { askPostgres } from '../../../src/workers/process/health.ts';
+import { createLog, ShutdownStack } from '../../../src/workers/process/process.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { startProxy, type TestProxy } from '../../harness/proxy.ts';
 
@@ -207,6 +210,25 @@ it('where connections are dead, gives up after 10 s what is under way on those o
   expect(await Promise.all([dead, underWay])).toEqual(['ETIMEDOUT', 'ETIMEDOUT']);
   expect(performance.now() - began).toBeLessThan(15_000);
   expect(await slow).toBe('done');
+  proxy.be('open');
+});
+
+it('where connections are dead, a process finds it by itself, and gives up after 10 s what is under way', async () => {
+  const started = new ShutdownStack();
+  open.push({ close: () => started.stop() });
+  const config = readConfig({ DATABASE_URL: proxy.url, KNOCKON_SECRET: 'x'.repeat(32) });
+  askPostgres({ config, log: createLog('test', 'silent'), started });
+  const patient = connect(proxy.url, { connections: 1, statementMs: 60_000 });
+  const boss = createBoss({ url: proxy.url, name: 'boss', log: { warn() {} } });
+  await boss.start();
+  open.push({ close: () => boss.stop({ graceful: false }) });
+  const asked = () => boss.getDb().executeSql('select 1');
+  await Promise.all([patient.pg`select 1`, asked()]);
+  proxy.be('swallowed', 'what is there');
+  const began = performance.now();
+  const underWay = [codeOf(patient.pg`select 2`), codeOf(asked())];
+  expect(await Promise.all(underWay)).toEqual(['ETIMEDOUT', 'ETIMEDOUT']);
+  expect(performance.now() - began).toBeLessThan(15_000);
   proxy.be('open');
 });
 
