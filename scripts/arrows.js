@@ -14,7 +14,15 @@ const allowed = {
   db: ['events', 'safe-error', 'database-url'],
   outbox: ['db', 'events', 'transport/dispatch', 'transport/transport', 'crash-points', 'pauses'],
   messages: ['db', 'events', 'outbox/emit', 'crash-points'],
-  transport: ['events', 'safe-error', 'db/hosts', 'db/advisory-locks', 'db/own-schema', 'group-by'],
+  transport: [
+    'events',
+    'safe-error',
+    'db/hosts',
+    'db/advisory-locks',
+    'db/own-schema',
+    'db/sockets',
+    'group-by',
+  ],
   workflows: ['transport/dispatch', 'transport/operation', 'transport/retry'],
   activities: [
     'db',

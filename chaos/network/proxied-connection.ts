@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { KEEPALIVE } from '../../src/db/client.ts';
+import { KEEPALIVE } from '../../src/db/sockets.ts';
 
 /**
  * How long the server's side of a dropped connection stays open, in ms. Postgres would notice then,

@@ -9,6 +9,7 @@ import { Places } from './places.ts';
 import { prepareRecurring } from './prepared.ts';
 import * as schema from './schema/index.ts';
 import { askServer, type Server, UnsupportedPostgresError } from './server.ts';
+import { KEEPALIVE } from './sockets.ts';
 import { throwWithoutParameters } from './statement-error.ts';
 
 throwWithoutParameters();
@@ -78,18 +79,6 @@ const ON_ITS_WAY = 1000;
  * hangs.
  */
 const IDLE_IN_TRANSACTION = 60_000;
-
-/**
- * What Postgres is asked to do about a client that the network has taken away: to end its session,
- * with its locks, once nothing has come back for 20 s. By itself it may take two hours.
- */
-export const KEEPALIVE = {
-  tcp_keepalives_idle: 10,
-  tcp_keepalives_interval: 5,
-  tcp_keepalives_count: 2,
-  // In ms: for an answer that is on its way.
-  tcp_user_timeout: 20_000,
-} as const;
 
 /** Most statements and transactions that wait for a connection of a pool. */
 const MOST_WAITING = 1000;

@@ -12,7 +12,7 @@ interface Target {
 }
 
 /** As postgres.js takes it: false, a mode of libpq, or options of `tls.connect`. */
-export type Tls = boolean | string | object;
+type Tls = boolean | string | object;
 
 interface Watched {
   /**
@@ -46,6 +46,18 @@ const IDLE = 0x49;
 
 /** The host of a socket whose pool does not move on. */
 const ANY: Host = { name: '', port: 0 };
+
+/**
+ * What Postgres is asked to do about a client that the network has taken away: to end its session,
+ * with its locks, once nothing has come back for 20 s. By itself it may take two hours.
+ */
+export const KEEPALIVE = {
+  tcp_keepalives_idle: 10,
+  tcp_keepalives_interval: 5,
+  tcp_keepalives_count: 2,
+  // In ms: for an answer that is on its way.
+  tcp_user_timeout: 20_000,
+} as const;
 
 /** Until a TLS connection is there, in ms. */
 const TLS_TIMEOUT = 5000;
@@ -252,3 +264,14 @@ const tlsOptions = (tls: Tls): object => {
     ? { rejectUnauthorized: false }
     : {};
 };
+
+/** What the URL says about TLS, as postgres.js reads it. */
+export function tlsOf(url: string): Tls {
+  const [, query = ''] = url.split('?');
+  const asked = new URLSearchParams(query);
+  const mode =
+    asked.get('sslrootcert') === 'system'
+      ? 'verify-full'
+      : (asked.get('sslmode') ?? asked.get('ssl'));
+  return mode === null || mode === 'disable' || mode === 'false' ? false : mode;
+}

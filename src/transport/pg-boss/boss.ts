@@ -1,11 +1,9 @@
 import { Socket } from 'node:net';
 import { PgBoss } from 'pg-boss';
 import type { Logger } from 'pino';
-import { KEEPALIVE } from '../../db/client.ts';
 import { HostSocket, Hosts } from '../../db/hosts.ts';
-import { tlsOf } from '../../db/open.ts';
 import { OWN_SCHEMA } from '../../db/own-schema.ts';
-import { Sockets } from '../../db/sockets.ts';
+import { KEEPALIVE, Sockets, tlsOf } from '../../db/sockets.ts';
 import { queueOptions } from './jobs.ts';
 
 export interface BossOptions {
