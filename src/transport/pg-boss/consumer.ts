@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Job, PgBoss } from 'pg-boss';
+import type { FetchOptions, Job, PgBoss } from 'pg-boss';
 import type { Logger } from 'pino';
-import type { CallJob } from './jobs.ts';
+import { BEHIND, type CallJob } from './jobs.ts';
 import { ClaimLostError } from './process-job.ts';
 
 /** Says how many calls may be taken, and is told of them. */
@@ -49,6 +49,12 @@ const HEARTBEAT = 3000;
 const A_SHARE = 16;
 
 /**
+ * Of so many times, calls that come behind are taken first once, and a part as large: others may
+ * never leave room.
+ */
+const TURNS = 4;
+
+/**
  * Waits before a call that could not be settled is made again, doubled each time, in ms: shorter
  * than others take to miss its heartbeat.
  */
@@ -66,6 +72,7 @@ export class Consumer {
   #heart: NodeJS.Timeout | undefined;
   #stopping = false;
   #woken = false;
+  #turn = 0;
   #wake: () => void = () => {};
 
   constructor(options: ConsumerOptions) {
@@ -123,10 +130,19 @@ export class Consumer {
     }
   }
 
-  async #fetch(batchSize: number): Promise<Job<CallJob>[]> {
+  async #fetch(calls: number): Promise<Job<CallJob>[]> {
+    this.#turn = (this.#turn + 1) % TURNS;
+    const part = Math.ceil(calls / TURNS);
+    const behind = this.#turn === 0 ? await this.#fetchSome(part, { maxPriority: BEHIND }) : [];
+    const left = calls - behind.length;
+    return left > 0 ? [...behind, ...(await this.#fetchSome(left))] : behind;
+  }
+
+  async #fetchSome(batchSize: number, which: FetchOptions = {}): Promise<Job<CallJob>[]> {
     const { boss, queue, log } = this.#options;
     try {
-      return await boss.fetch<CallJob>(queue, { batchSize, groupConcurrency: A_SHARE });
+      const options = { ...which, batchSize, groupConcurrency: A_SHARE };
+      return await boss.fetch<CallJob>(queue, options);
     } catch (error) {
       log.warn({ err: error, queue }, 'could not take jobs');
       return [];

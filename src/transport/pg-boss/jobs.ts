@@ -15,6 +15,8 @@ export interface CallJob {
    * together.
    */
   share?: string;
+  /** Its dispatch is a flood's. */
+  flooding?: true;
   /** How many tries are used up. */
   tried: number;
   /**
@@ -37,7 +39,7 @@ export interface CallJob {
 export interface NewJob
   extends Pick<
     CallJob,
-    'events' | 'target' | 'share' | 'tried' | 'deaths' | 'parent' | 'waits_for'
+    'events' | 'target' | 'share' | 'flooding' | 'tried' | 'deaths' | 'parent' | 'waits_for'
   > {
   id?: string;
   /** In how many ms it may run, by Postgres' clock; unset: at once. */
@@ -72,13 +74,23 @@ export const queueOptions = {
  * they are the same jobs.
  */
 export function firstJobs(dispatch: Dispatch, subscriber: SubscriberSpec): JobInsert<CallJob>[] {
+  const flood = dispatch.share === undefined ? {} : { flooding: true as const };
   return slices(dispatch.size, subscriber.batch).map((events, i) =>
     asJob(
       { dispatch_id: dispatch.id, subscriber },
-      { id: jobId(dispatch.id, subscriber.name, i), events, tried: 0 },
+      { id: jobId(dispatch.id, subscriber.name, i), events, tried: 0, ...flood },
     ),
   );
 }
+
+/**
+ * The priority of calls that come behind: those that follow up, and those of a flood. Neither
+ * delays what is new.
+ */
+export const BEHIND = -1;
+
+/** First calls name their events by their place. */
+const isFollowUp = ({ events, tried }: NewJob): boolean => 'ids' in events || tried > 0;
 
 export function asJob(
   leg: Pick<CallJob, 'dispatch_id' | 'subscriber'>,
@@ -87,6 +99,7 @@ export function asJob(
   return {
     id,
     data: { dispatch_id: leg.dispatch_id, subscriber: leg.subscriber, ...call },
+    ...((call.flooding || isFollowUp(call)) && { priority: BEHIND }),
     startAfter: inMs === NEVER ? FAR : Number((inMs / 1000).toFixed(3)),
     group: call.share === undefined ? undefined : { id: call.share },
     // By which the jobs of a dispatch are found.

@@ -113,13 +113,14 @@ function jobsOfTargets(job: CallJob, step: Extract<Step, { kind: 'targets' }>): 
 
 /** A call about a target stays with the job of its event, which waits for it. */
 const jobOf = (
-  { parent }: CallJob,
+  { parent, flooding }: CallJob,
   { events, target, share, tried, deaths }: PendingCall,
   inMs: number,
 ): NewJob => ({
   events,
   target,
   share,
+  flooding,
   tried,
   deaths,
   parent: target === undefined ? undefined : parent,

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, vi } from 'vitest';
 import type { Config } from '../../../src/settings/config.ts';
 import { TransportFixture } from './fixture.ts';
 import { dispatched } from './suite/dispatched.ts';
+import { floods } from './suite/floods.ts';
 import { httpSubscribers } from './suite/http-subscribers.ts';
 import { later } from './suite/later.ts';
 import { openEvents } from './suite/open-events.ts';
@@ -23,6 +24,7 @@ export function conformance(transport: Config['KNOCKON_TRANSPORT']): void {
   afterAll(() => fixture.close());
 
   dispatched(fixture);
+  floods(fixture);
   subscribers(fixture);
   httpSubscribers(fixture);
   workers(fixture);

@@ -1,7 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { expect } from 'vitest';
 import type { Effect } from '../../../src/activities/runtime/effect.ts';
-import { claim, markStarted } from '../../../src/outbox/claim.ts';
+import { claim, handedOver, markStarted } from '../../../src/outbox/claim.ts';
 import { type Config, readConfig } from '../../../src/settings/config.ts';
 import type { Dispatch } from '../../../src/transport/dispatch.ts';
 import { hostEffects } from '../../../src/workers/effects.ts';
@@ -105,12 +105,9 @@ export class TransportTestbed {
   /** Claims what waits and starts it, as the dispatcher does. @returns the dispatches */
   async dispatch(size = 2000): Promise<Dispatch[]> {
     const claimed = await claim(this.database.pg, size);
-    for (const { id, type, size, subscribers, workspace_ids, channel_ids } of claimed) {
-      const runId = await this.chosen.transport.start(
-        { id, type, size, subscribers },
-        { workspace_ids, channel_ids },
-      );
-      await markStarted(this.database.pg, id, runId);
+    for (const group of claimed) {
+      const runId = await this.chosen.transport.start(...handedOver(group));
+      await markStarted(this.database.pg, group.id, runId);
     }
     return claimed;
   }

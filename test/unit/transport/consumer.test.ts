@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { expect, it } from 'vitest';
 import { CallSlots } from '../../../src/activities/runtime/call-slots.ts';
 import { Consumer } from '../../../src/transport/pg-boss/consumer.ts';
-import type { CallJob } from '../../../src/transport/pg-boss/jobs.ts';
+import { BEHIND, type CallJob } from '../../../src/transport/pg-boss/jobs.ts';
 
 const away = Object.assign(new Error('the database system is shutting down'), { code: '57P01' });
 
@@ -66,4 +66,32 @@ it('lets go of a call that can not be settled for another reason, and of any whe
   cutOff.start();
   await expect.poll(() => calls).toBeGreaterThan(1);
   await cutOff.stop(0);
+});
+
+it('takes calls that come behind first once in four times, and a part of its room with them', async () => {
+  const fetched: { batchSize: number; maxPriority?: number }[] = [];
+  const boss = {
+    fetch: async (_: string, options: { batchSize: number; maxPriority?: number }) => {
+      fetched.push(options);
+      return [];
+    },
+  };
+  const consumer = new Consumer({
+    boss: boss as unknown as PgBoss,
+    queue: 'effects.search',
+    slots: new CallSlots(8),
+    isAway: () => false,
+    log: pino({ level: 'silent' }),
+    process: async () => {},
+    pollMs: 1,
+  });
+  consumer.start();
+  await expect.poll(() => fetched.length).toBeGreaterThanOrEqual(10);
+  await consumer.stop(0);
+  const asked = fetched.slice(0, 10).map(({ batchSize, maxPriority }) => [batchSize, maxPriority]);
+  const [any, behind] = [
+    [8, undefined],
+    [2, BEHIND],
+  ];
+  expect(asked).toEqual([any, any, any, behind, any, any, any, any, behind, any]);
 });

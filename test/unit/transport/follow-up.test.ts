@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { OpenOutcome, RetryPolicy } from '../../../src/transport/dispatch.ts';
-import { asJob, type CallJob, firstJobs, NEVER } from '../../../src/transport/pg-boss/jobs.ts';
+import {
+  asJob,
+  BEHIND,
+  type CallJob,
+  firstJobs,
+  NEVER,
+} from '../../../src/transport/pg-boss/jobs.ts';
 import {
   afterWorkersDied,
   CallTimeout,
@@ -48,6 +54,31 @@ const afterAnswer = (job: CallJob, open: OpenOutcome[]) =>
   jobsAfterAnswer(job, { done: 0, open }, { now: NOW });
 const afterFailure = (job: CallJob, error: unknown, random = Math.random()) =>
   jobsAfterFailure(job, error, { random: () => random });
+
+describe('calls that come behind those that are new', () => {
+  const priorities = (jobs: { priority?: number }[]) => jobs.map(({ priority }) => priority);
+  const follow = (job: CallJob, state: OpenOutcome['state']) => {
+    const one = { event_id: 'e1', state, reason: 'down', in_ms: 1000 } as OpenOutcome;
+    return priorities(afterAnswer(job, [one]).jobs.map((next) => asJob(job, next)));
+  };
+
+  it('are those of a flood, and those that follow up', () => {
+    expect(priorities(firstJobs({ ...dispatch, size: 1 }, subscriber))).toEqual([undefined]);
+    expect(priorities(firstJobs({ ...dispatch, size: 1, share: 'w1' }, subscriber))).toEqual([
+      BEHIND,
+    ]);
+    expect(follow(aCall(), 'retry')).toEqual([BEHIND]);
+    expect(follow(aCall(), 'later')).toEqual([BEHIND]);
+  });
+
+  it('are not those that could not be made: they are as new, or a flood, as before', () => {
+    const again = (job: CallJob) =>
+      priorities(deferred(job, 100).jobs.map((next) => asJob(job, next)));
+    const first = aCall({ events: { offset: 0, limit: 1 } });
+    expect(again(first)).toEqual([undefined]);
+    expect(again({ ...first, flooding: true })).toEqual([BEHIND]);
+  });
+});
 
 describe('a dispatch', () => {
   it('becomes a job a slice, the same ones whenever it is written', () => {
