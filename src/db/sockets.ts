@@ -12,7 +12,7 @@ interface Target {
 }
 
 /** As postgres.js takes it: false, a mode of libpq, or options of `tls.connect`. */
-type Tls = boolean | string | object;
+export type Tls = boolean | string | object;
 
 interface Watched {
   /**
@@ -264,14 +264,3 @@ const tlsOptions = (tls: Tls): object => {
     ? { rejectUnauthorized: false }
     : {};
 };
-
-/** What the URL says about TLS, as postgres.js reads it. */
-export function tlsOf(url: string): Tls {
-  const [, query = ''] = url.split('?');
-  const asked = new URLSearchParams(query);
-  const mode =
-    asked.get('sslrootcert') === 'system'
-      ? 'verify-full'
-      : (asked.get('sslmode') ?? asked.get('ssl'));
-  return mode === null || mode === 'disable' || mode === 'false' ? false : mode;
-}

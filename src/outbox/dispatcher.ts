@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Sql } from 'postgres';
 import { crashPoint } from '../crash-points.ts';
@@ -30,6 +31,9 @@ export interface DispatcherOptions {
   /** Age at which a claim without a start counts as abandoned, in ms (default 15,000). */
   staleMs?: number;
 }
+
+/** How long the dispatch in hand is waited for at the end, in ms. */
+const IN_HAND = 2000;
 
 /**
  * Takes waiting events out of the outbox and hands them to the transport, one start at a time: what
@@ -71,11 +75,17 @@ export class Dispatcher {
     this.#wake();
   }
 
-  /** Ends after the dispatch in hand. */
+  /**
+   * Ends after the dispatch in hand. One that is not started within 2 s, as where the transport is
+   * away, is left to the relay.
+   */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.wake();
-    await this.#loop;
+    const ended = new AbortController();
+    const late = wait(IN_HAND, undefined, { signal: ended.signal }).catch(() => {});
+    await Promise.race([this.#loop, late]);
+    ended.abort();
   }
 
   async #run(): Promise<void> {

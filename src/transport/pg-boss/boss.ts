@@ -3,7 +3,7 @@ import { PgBoss } from 'pg-boss';
 import type { Logger } from 'pino';
 import { HostSocket, Hosts } from '../../db/hosts.ts';
 import { OWN_SCHEMA } from '../../db/own-schema.ts';
-import { KEEPALIVE, Sockets, tlsOf } from '../../db/sockets.ts';
+import { KEEPALIVE, Sockets } from '../../db/sockets.ts';
 import { queueOptions } from './jobs.ts';
 
 export interface BossOptions {
@@ -37,17 +37,22 @@ const SETTINGS = Object.entries({ statement_timeout: 20_000, ...KEEPALIVE })
   .join(', ');
 
 /**
- * Has Postgres end a statement after 20 s, and the session of a client that is gone. Not said at the beginning of the connection, as a pooler
- * refuses that; nor by way of one, where it would hold for the sessions of others: it shows by the
- * process that it names, which is not the one that answers.
+ * Has Postgres end a statement after 20 s, and the session of a client that is gone. Not said at
+ * the beginning of the connection, as a pooler refuses that; nor by way of one, where it would hold
+ * for the sessions of others: it shows by the process that it names, which is not the one that
+ * answers.
  */
 function limitSession(
   client: {
     processID: number;
     query(text: string, values: unknown[], done: (error?: Error) => void): void;
+    on(event: 'error', listener: () => void): void;
   },
   done: (error?: Error) => void,
 ) {
+  // The statement under way hears of it. The pool listens while a client is idle; an error to which
+  // nobody listens would end the process.
+  client.on('error', () => {});
   const settings = `select ${SETTINGS} where pg_backend_pid() = $1`;
   client.query(settings, [client.processID], (error) => done(error));
 }
@@ -56,11 +61,14 @@ function limitSession(
  * Where `pg` has its sockets from. They are watched as those of our own pools are. Over TLS they
  * can't be: `pg` encrypts by itself.
  */
-function streamsTo(url: string, hosts: Hosts): { stream: () => Socket } {
-  const open = () => (hosts.areSeveral ? new HostSocket(hosts) : new Socket());
-  if (tlsOf(url)) return { stream: open };
+function streamsTo(url: string, hosts: Hosts) {
   const sockets = new Sockets(url, LIMITS.query_timeout, false);
-  return { stream: () => sockets.watch(open()) };
+  return {
+    stream: ({ ssl }: { ssl?: unknown }): Socket => {
+      const socket = hosts.areSeveral ? new HostSocket(hosts) : new Socket();
+      return ssl ? socket : sockets.watch(socket);
+    },
+  };
 }
 
 /** pg-boss, not started yet. It polls nothing by itself: workers are ours. */

@@ -49,8 +49,8 @@ const HEARTBEAT = 3000;
 const A_SHARE = 16;
 
 /**
- * Of so many times, calls that come behind are taken first once, and a part as large: others may
- * never leave room.
+ * Every fourth fetch takes calls that come behind first, for a quarter of its room: others may
+ * never leave any.
  */
 const TURNS = 4;
 

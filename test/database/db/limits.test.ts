@@ -1,4 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, connect as dial } from 'node:net';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectDatabase } from '../../../src/db/client.ts';
@@ -230,6 +232,27 @@ it('where connections are dead, a process finds it by itself, and gives up after
   expect(await Promise.all(underWay)).toEqual(['ETIMEDOUT', 'ETIMEDOUT']);
   expect(performance.now() - began).toBeLessThan(15_000);
   proxy.be('open');
+});
+
+it('a connection of pg-boss that breaks off in its first statement ends no process', async () => {
+  const { hostname, port } = new URL(test.url);
+  const server = createServer((near) => {
+    const far = dial(Number(port), hostname);
+    near.on('data', (chunk) => {
+      if (chunk.includes('tcp_keepalives_idle')) near.resetAndDestroy();
+      else far.write(chunk);
+    });
+    far.pipe(near);
+    for (const socket of [near, far]) socket.on('error', () => {});
+    near.on('close', () => far.destroy());
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const url = new URL(test.url);
+  url.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const boss = createBoss({ url: url.href, name: 'boss', log: { warn() {} } });
+  await expect(boss.start()).rejects.toThrow();
+  await boss.stop({ graceful: false }).catch(() => {});
+  server.close();
 });
 
 it('goes on by new connections once a database takes writes again', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -242,6 +243,24 @@ describe('the dispatcher', () => {
     await expect.poll(unstarted).toBe(0);
     expect(taken.reduce((n, d) => n + d.size, 0)).toBe(300);
     expect(new Set(taken.map((d) => d.id)).size).toBe(taken.length);
+  });
+
+  it('stops within seconds though a start hangs, and another starts that dispatch', async () => {
+    await subscribe(test.database, { name: 'search' });
+    let begun = false;
+    const { transport } = aTransport(() => {
+      begun = true;
+      return new Promise(() => {});
+    });
+    const hanging = dispatcher(transport);
+    await post(1, () => hanging.wake());
+    await expect.poll(() => begun).toBe(true);
+    const ended = hanging.stop().then(() => 'ended');
+    await expect(Promise.race([ended, wait(8000, 'hangs')])).resolves.toBe('ended');
+    const other = aTransport();
+    dispatcher(other.transport, { staleMs: 0 });
+    await expect.poll(() => other.taken.length).toBe(1);
+    expect(await unstarted()).toBe(0);
   });
 
   it('lets a stream gather while a group that was not full rests', async () => {

@@ -151,12 +151,13 @@ describe('the events of a key, however they arrive', () => {
 });
 
 describe('an older event whose call comes before that of the newest, though both are due', () => {
-  const [older, newest] = [1, 2].map((seq) => ({ id: `e${seq}`, seq, at: seq }));
-  const state = { began_at: 0, newest: newest!, called: null };
   const decideAfter = (most_ms: number, ms: number) => {
+    const newest = { id: 'newest', seq: 2, at: most_ms - 1 };
+    const state = { began_at: 0, newest, called: null };
     const policy = { wait_ms: WAIT, most_ms };
     const fate = { newest: 'open', called: 'open' } as const;
-    return decide(state, [older!], fate, most_ms + ms, policy).decisions.get(older!.id)?.kind;
+    const older = [{ id: 'older', seq: 1, at: most_ms - 2 }];
+    return decide(state, older, fate, most_ms + ms, policy).decisions.get('older');
   };
 
   test.each([
@@ -164,8 +165,13 @@ describe('an older event whose call comes before that of the newest, though both
     ['a hundredth of `most`', 1_000_000, 10_000],
     ['30 s', 24 * 3_600_000, 30_000],
   ])('waits for it %s longer than `most`, and is done alone then', (_, most, patience) => {
-    expect(decideAfter(most, patience - 1)).toBe('wait');
-    expect(decideAfter(most, patience)).toBe('call');
+    expect(decideAfter(most, patience - 1)?.kind).toBe('wait');
+    expect(decideAfter(most, patience)?.kind).toBe('call');
+  });
+
+  test('is called again ever later, and no later than then', () => {
+    const waits = [1000, 5000, 15_000, 25_000].map((ms) => decideAfter(24 * 3_600_000, ms));
+    expect(waits).toEqual([1000, 5000, 15_000, 5000].map((ms) => ({ kind: 'wait', ms })));
   });
 });
 

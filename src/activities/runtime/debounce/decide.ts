@@ -77,10 +77,12 @@ export function decide(
   const waiting = join(before, fresh, isHere(before.newest?.id) ? 'open' : fate.newest);
   const due = Math.min(waiting.newest.at + policy.wait_ms, waiting.began_at + policy.most_ms);
   const last = fresh.at(-1)!;
-  const isOverdue = now >= waiting.began_at + policy.most_ms + patience(policy);
-  if (now < due || (waiting.newest.id !== last.id && !isOverdue)) {
-    const ms = Math.max(SOON, due - now);
-    for (const { id } of fresh) decisions.set(id, { kind: 'wait', ms: now < due ? due - now : ms });
+  const overdue = waiting.began_at + policy.most_ms + patience(policy);
+  if (now < due || (waiting.newest.id !== last.id && now < overdue)) {
+    // As long again as it is late by: calls that look each second would keep workers busy.
+    const again = Math.max(SOON, Math.min(now - due, LONGEST_SOON, overdue - now));
+    const ms = now < due ? due - now : again;
+    for (const { id } of fresh) decisions.set(id, { kind: 'wait', ms });
     return { state: { ...waiting, called }, decisions };
   }
   // What was called before and is tried again need not be: the last one stands for it too.
