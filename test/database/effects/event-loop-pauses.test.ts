@@ -52,13 +52,13 @@ test('others have their turn while what SQL has emitted is compared with its sch
   await declareTypes(fresh.database, ['tree.grown'], { schema: costly.schema });
   await pg`insert into knockon.subscribers (name, event_types, task_queue, activity, batch,
     timeout_ms, retry) values ('any', '{*}', 'any', 'any', 1, 1000, '{}')`;
-  const events = Array.from({ length: 25 }, () => ({
+  const events = Array.from({ length: 200 }, () => ({
     type: 'tree.grown',
     workspace: workspaceId,
     payload: costly.payload,
   }));
   await pg`select knockon.emit_many(${pg.json(events)})`;
-  const groups = await claim(pg, 100);
+  const groups = await claim(pg, 500);
   const group = groups.find(({ type }) => type === 'tree.grown')!;
   let turns = 0;
   const other = setInterval(() => (turns += 1), 1);
