@@ -2,7 +2,7 @@ import { type ActivityOptions, proxyActivities } from '@temporalio/workflow';
 import type { EffectAnswer, EffectCall, Selection, SubscriberSpec } from '../transport/dispatch.ts';
 import { FAILURE } from '../transport/retry/failure.ts';
 import type { PendingCall } from '../transport/retry/next-steps.ts';
-import { count } from '../transport/retry/selection.ts';
+import { count, isFollowUp } from '../transport/retry/selection.ts';
 import { checkedAnswer } from './checked-answer.ts';
 import type { Leg } from './leg.ts';
 
@@ -61,15 +61,11 @@ function priorityOf(
 ): Pick<ActivityOptions, 'priority'> {
   const share = call.share ?? dispatch.share;
   const priority = {
-    ...(isFollowUp(call) && { priorityKey: FOLLOW_UP }),
+    ...(call.once && isFollowUp(call) && { priorityKey: FOLLOW_UP }),
     ...(share !== undefined && { fairnessKey: share }),
   };
   return Object.keys(priority).length > 0 ? { priority } : {};
 }
-
-/** A first call names its events by their place, and nothing was tried before. */
-const isFollowUp = ({ events, tried, once }: PendingCall): boolean =>
-  once === true && ('ids' in events || tried > 0);
 
 function policyOfOne(
   { retry }: SubscriberSpec,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { JobInsert } from 'pg-boss';
 import type { Dispatch, Selection, SubscriberSpec } from '../dispatch.ts';
-import { slices } from '../retry/selection.ts';
+import { isFollowUp, slices } from '../retry/selection.ts';
 
 /** One call of an effect, as a job in its subscriber's queue. */
 export interface CallJob {
@@ -88,9 +88,6 @@ export function firstJobs(dispatch: Dispatch, subscriber: SubscriberSpec): JobIn
  * delays what is new.
  */
 export const BEHIND = -1;
-
-/** First calls name their events by their place. */
-const isFollowUp = ({ events, tried }: NewJob): boolean => 'ids' in events || tried > 0;
 
 export function asJob(
   leg: Pick<CallJob, 'dispatch_id' | 'subscriber'>,

@@ -6,6 +6,10 @@ export { groupBy } from '../../group-by.ts';
 export const count = (events: Selection): number =>
   'ids' in events ? events.ids.length : events.limit;
 
+/** A first call names its events by their place, and nothing was tried before. */
+export const isFollowUp = ({ events, tried }: { events: Selection; tried: number }): boolean =>
+  'ids' in events || tried > 0;
+
 /** A run of a dispatch's events in the order of their ids. */
 export type Run = Extract<Selection, { offset: number }>;
 

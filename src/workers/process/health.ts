@@ -80,7 +80,7 @@ const ASK = 5000;
 export function askPostgres({ config, log, started }: Serving): Database {
   const settings = { name: 'knockon health', connections: 1, statementMs: 1500 };
   const database = started.add(connectDatabase(config.DATABASE_URL, settings), (d) => d.close());
-  // Whoever needs Postgres says so.
+  // What needs Postgres logs that it is away.
   const ask = () => database.pg`select 1`.catch(() => {});
   started.add(repeat('ask Postgres', ASK, ask, log, 1), (loop) => loop.stop());
   return database;
