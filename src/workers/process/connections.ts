@@ -26,12 +26,22 @@ export const timeLimits: ServerOptions = {
   keepAliveInitialDelay: 30_000,
 };
 
-/** A request of a connection that is not answered to its end. */
+/** A request of a connection, and its answer. */
 interface Work {
   request: IncomingMessage;
   response: ServerResponse;
   /** When its whole answer was first seen waiting for the client. */
   waitsSince?: number;
+}
+
+interface Connection {
+  /** When it was last asked something, or was opened, on the clock of `performance.now()`. */
+  since: number;
+  /**
+   * What it was asked last. Oldest first, and several only where the client does not wait for its
+   * answers.
+   */
+  works: Work[];
 }
 
 interface Limits {
@@ -50,33 +60,21 @@ export function boundConnections(
   server: Server,
   { most = MOST, unreadMs = UNREAD_MS }: Limits = {},
 ): void {
-  const silent = new Set<Socket>();
-  const resting = new Set<Socket>();
-  /** Oldest first: a client may send requests before it is answered. */
-  const working = new Map<Socket, Work[]>();
-  const count = () => silent.size + resting.size + working.size;
-  const forget = (socket: Socket) =>
-    silent.delete(socket) || resting.delete(socket) || working.delete(socket);
+  const connections = new Map<Socket, Connection>();
 
   /** @returns false where all are at work */
   function makeRoom(): boolean {
-    const victim = first(silent) ?? first(resting) ?? firstSlow(working);
+    const victim = idlest(connections);
     if (!victim) return false;
-    forget(victim);
+    connections.delete(victim);
     victim.destroy();
     return true;
   }
 
-  function ended(socket: Socket, work: Work): void {
-    const left = working.get(socket)?.filter((one) => one !== work);
-    if (!left || socket.destroyed) return;
-    if (left.length > 0) working.set(socket, left);
-    else if (working.delete(socket)) resting.add(socket);
-  }
-
   function endUnread(): void {
     const now = performance.now();
-    for (const [socket, [oldest]] of working) {
+    for (const [socket, { works }] of connections) {
+      const oldest = works.find(isUnderWay);
       if (!oldest?.response.writableEnded) continue;
       oldest.waitsSince ??= now;
       if (now - oldest.waitsSince > unreadMs) socket.destroy();
@@ -84,32 +82,49 @@ export function boundConnections(
   }
 
   server.on('connection', (socket: Socket) => {
-    if (count() >= most && !makeRoom()) return void socket.end(FULL, () => socket.destroy());
-    silent.add(socket);
-    socket.once('close', () => forget(socket));
+    if (connections.size >= most && !makeRoom())
+      return void socket.end(FULL, () => socket.destroy());
+    connections.set(socket, { since: performance.now(), works: [] });
+    socket.once('close', () => connections.delete(socket));
   });
+  // Each request changes what is noted of its connection, and moves nothing from one collection
+  // into another: that took longer than all else that is done for a request.
   server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
-    const { socket } = request;
-    const before = working.get(socket) ?? [];
+    const connection = connections.get(request.socket);
     // One that was refused is at its end.
-    if (!forget(socket)) return;
-    const work: Work = { request, response };
-    working.set(socket, [...before, work]);
-    response.once('close', () => ended(socket, work));
+    if (!connection) return;
+    connection.since = performance.now();
+    connection.works = [...connection.works.filter(isUnderWay), { request, response }];
   });
   const looking = setInterval(endUnread, Math.min(LOOK_MS, unreadMs));
   looking.unref();
   server.once('close', () => clearInterval(looking));
 }
 
-function first(sockets: Set<Socket>): Socket | undefined {
-  const [socket] = sockets;
-  return socket;
+const isUnderWay = ({ response }: Work) => !response.writableFinished;
+
+/** What a connection does, the least first. */
+const SILENT = 0;
+const RESTING = 1;
+const SLOW = 2;
+const AT_WORK = 3;
+
+function activityOf({ works }: Connection): number {
+  if (works.length === 0) return SILENT;
+  const underWay = works.filter(isUnderWay);
+  const [oldest, newest] = [underWay[0], underWay.at(-1)];
+  if (!oldest || !newest) return RESTING;
+  return oldest.response.writableEnded || !newest.request.complete ? SLOW : AT_WORK;
 }
 
-function firstSlow(working: Map<Socket, Work[]>): Socket | undefined {
-  for (const [socket, works] of working) {
-    if (works[0]?.response.writableEnded || !works.at(-1)?.request.complete) return socket;
+/** The one that does the least, and has done so for longest; undefined: all are at work. */
+function idlest(connections: Map<Socket, Connection>): Socket | undefined {
+  let found: { socket?: Socket; activity: number; since: number } = { activity: AT_WORK, since: 0 };
+  for (const [socket, connection] of connections) {
+    const activity = activityOf(connection);
+    const { since } = connection;
+    if (activity < found.activity || (activity === found.activity && since < found.since))
+      found = { socket, activity, since };
   }
-  return undefined;
+  return found.socket;
 }
