@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { type Command, InvalidArgumentError } from 'commander';
 import { safeReason } from '../safe-error.ts';
 import type { Config } from '../settings/config.ts';
@@ -93,6 +94,9 @@ function addProcess(command: Command, { reader, description, start }: ProcessCom
 }
 
 async function run(start: ProcessCommand['start'], options: ProcessOptions): Promise<void> {
+  // Several processes share the cores of a machine. By itself V8 collects young objects on all of
+  // them: it is done a little sooner, and costs a tenth more.
+  setFlagsFromString('--no-parallel-scavenge');
   const config = await configuration(options);
   const [{ createLog, runProcess }, { refuseOldPostgres }] = await Promise.all([
     import('../workers/process/process.ts'),

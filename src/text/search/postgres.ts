@@ -37,16 +37,26 @@ export function* documentSteps({ text, author }: Said): Steps<string> {
   const parts = [quoted(authorLexeme(author))];
   let bytes = 1000;
   for (const [lexeme, all] of places) {
-    const kept = all.filter((place) => place < LAST_PLACE).slice(0, MOST_PLACES - 1);
-    bytes += Buffer.byteLength(lexeme) + 6 + 2 * kept.length;
+    bytes += Buffer.byteLength(lexeme) + 6 + 2 * Math.min(all.length, MOST_PLACES - 1);
     if (bytes > MOST_BYTES) break;
-    const end = kept.length < all.length ? [`${LAST_PLACE}${FURTHER}`] : [];
-    parts.push(`${quoted(lexeme)}:${[...kept, ...end].join(',')}`);
+    parts.push(`${quoted(lexeme)}:${writePlaces(all)}`);
   }
   return parts.join(' ');
 }
 
-const quoted = (lexeme: string) => `'${lexeme.replace(/['\\]/g, '$&$&')}'`;
+/** The places of a lexeme, in their order. */
+function writePlaces(all: number[]): string {
+  // Nearly all are once in a text.
+  if (all.length < MOST_PLACES && all.at(-1)! < LAST_PLACE) return all.join();
+  const kept = all.filter((place) => place < LAST_PLACE).slice(0, MOST_PLACES - 1);
+  const isCut = kept.length < all.length;
+  return [...kept, ...(isCut ? [`${LAST_PLACE}${FURTHER}`] : [])].join();
+}
+
+const NEEDS_CARE = /['\\]/;
+
+const quoted = (lexeme: string) =>
+  NEEDS_CARE.test(lexeme) ? `'${lexeme.replace(/['\\]/g, '$&$&')}'` : `'${lexeme}'`;
 
 /** A search, for the type tsquery. Null where it has no such part. */
 export interface TsQueries {
