@@ -9,6 +9,12 @@ import { versionOf } from '../presence.ts';
 /** From what a webhook to a neighbour takes to what waits for an outage, in seconds. */
 const DELAYS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200];
 
+/**
+ * How often it is looked how late the event loop is, in ms. By default it is 10, and the looking is
+ * most of what an idle process does.
+ */
+const LAG_MS = 100;
+
 /** Of which commit this build is, as `npm run build` has noted it. */
 function commitOfBuild(): string {
   try {
@@ -23,7 +29,7 @@ export function registerProcessMetrics(
   registry: Registry,
   config: Pick<Config, 'KNOCKON_VERSION'>,
 ): void {
-  collectDefaultMetrics({ register: registry });
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LAG_MS });
   const labels = { version: versionOf(config), commit: commitOfBuild(), node: process.version };
   new Gauge({
     name: 'knockon_build_info',
