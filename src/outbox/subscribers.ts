@@ -1,5 +1,7 @@
-import type { Sql, TransactionSql } from 'postgres';
-import type { subscribers } from '../db/schema/outbox.ts';
+import { and, eq, inArray, isNotNull, sql } from 'drizzle-orm';
+import type { Sql } from 'postgres';
+import type { Database, Transaction } from '../db/client.ts';
+import { subscribers } from '../db/schema/outbox.ts';
 import type { SubscriberSpec } from '../transport/dispatch.ts';
 import { EVENTS_CHANNEL } from './emit.ts';
 
@@ -43,17 +45,20 @@ export interface Registration extends SubscriberSpec {
  * @returns the names of those that are
  * @throws TakenNameError
  */
-export async function register(pg: Sql, registrations: Registration[]): Promise<string[]> {
-  return await pg.begin(async (tx) => {
+export async function register(
+  { db }: Pick<Database, 'db'>,
+  registrations: Registration[],
+): Promise<string[]> {
+  return await db.transaction(async (tx) => {
     for (const registration of registrations) await writeRegistration(tx, registration);
-    // Events may have waited for the first of them. Not by `tx.notify`, which takes another
-    // connection of the pool.
-    await tx`select pg_notify(${EVENTS_CHANNEL}, '')`;
+    // Events may have waited for the first of them.
+    await tx.execute(sql`select pg_notify(${EVENTS_CHANNEL}, '')`);
     const names = registrations.map(({ name }) => name);
-    const retired = await tx<
-      { name: string }[]
-    >`select name from knockon.subscribers where name = any(${names}) and retired_at is not null
-      order by name`;
+    const retired = await tx
+      .select({ name: subscribers.name })
+      .from(subscribers)
+      .where(and(inArray(subscribers.name, names), isNotNull(subscribers.retired_at)))
+      .orderBy(subscribers.name);
     return retired.map(({ name }) => name);
   });
 }
@@ -70,27 +75,29 @@ export async function assertOwn(pg: Sql, names: string[]): Promise<void> {
   if (taken) throw new TakenNameError(taken.name, taken.host);
 }
 
-/** Within a transaction. @throws TakenNameError */
-export async function writeRegistration(tx: TransactionSql, r: Registration): Promise<void> {
-  const host = r.host ?? 'effects';
-  const written = await tx`
-    insert into knockon.subscribers (name, description, event_types, task_queue, activity, host,
-      ordering, batch, timeout_ms, retry, debounce, again,
-      workspace_concurrency, workspace_per_second)
-    values (${r.name}, ${r.description}, ${r.event_types}, ${r.task_queue}, ${r.activity}, ${host},
-      ${r.ordering}, ${r.batch}, ${r.timeout_ms}, ${tx.json({ ...r.retry })},
-      ${r.debounce ? tx.json({ ...r.debounce }) : null}, ${r.again ?? 'never'},
-      ${r.workspace_limit?.concurrency ?? null}, ${r.workspace_limit?.per_second ?? null})
-    on conflict (name) do update set description = excluded.description,
-      event_types = excluded.event_types, task_queue = excluded.task_queue,
-      activity = excluded.activity, ordering = excluded.ordering, batch = excluded.batch,
-      timeout_ms = excluded.timeout_ms, retry = excluded.retry, debounce = excluded.debounce,
-      again = excluded.again, workspace_concurrency = excluded.workspace_concurrency,
-      workspace_per_second = excluded.workspace_per_second, registered_at = now()
-    where subscribers.host = excluded.host
-    returning true`;
+/** @throws TakenNameError */
+export async function writeRegistration(tx: Transaction, registration: Registration) {
+  const { name, host = 'effects', workspace_limit, ...rest } = registration;
+  const row = {
+    ...rest,
+    debounce: rest.debounce ?? null,
+    again: rest.again ?? 'never',
+    workspace_concurrency: workspace_limit?.concurrency ?? null,
+    workspace_per_second: workspace_limit?.per_second ?? null,
+  };
+  const written = await tx
+    .insert(subscribers)
+    .values({ ...row, name, host })
+    .onConflictDoUpdate({
+      target: subscribers.name,
+      set: { ...row, registered_at: sql`now()` },
+      setWhere: eq(subscribers.host, host),
+    })
+    .returning({ name: subscribers.name });
   if (written.length > 0) return;
-  const [taken] = await tx<{ host: SubscriberHost }[]>`
-    select host from knockon.subscribers where name = ${r.name}`;
-  throw new TakenNameError(r.name, taken!.host);
+  const [taken] = await tx
+    .select({ host: subscribers.host })
+    .from(subscribers)
+    .where(eq(subscribers.name, name));
+  throw new TakenNameError(name, taken!.host);
 }

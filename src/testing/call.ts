@@ -33,7 +33,7 @@ export async function aCallTo(
 ): Promise<() => Promise<EffectAnswer>> {
   const [hosted = effect] = withOwnSettings([effect], env);
   await registerEventTypes(pg);
-  await register(pg, [registration(hosted)]);
+  await register({ db }, [registration(hosted)]);
   const claimed = await claimFor(effect.name, pg);
   const calls = claimed.map((group): EffectCall => {
     const [{ id, size, origin }] = handedOver(group);

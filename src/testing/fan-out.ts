@@ -98,7 +98,7 @@ export class FanOut {
     await registerEventTypes(database.pg);
     const [skipping] = await Promise.all([
       openTimeSkipping(server),
-      register(database.pg, hosted.map(registration)),
+      register(database, hosted.map(registration)),
     ]);
     // Sessions that are there already keep the time that everybody has.
     const own = connectDatabase(url, { name: 'fan-out' });

@@ -253,7 +253,7 @@ export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<vo
   presence.start();
   await registerTypes(hosting, isDatabaseAway);
   await tellUnknownTypes(hosting, effects).catch(() => {});
-  const retired = await untilAvailable(() => register(database.pg, effects.map(registration)));
+  const retired = await untilAvailable(() => register(database, effects.map(registration)));
   if (retired.length > 0)
     log.warn(
       { effects: retired },

@@ -44,7 +44,7 @@ export async function subscribe(
 ): Promise<void> {
   const retry = { attempts: 3, initial_ms: 1000, max_ms: 10_000, backoff: 2 };
   await register(
-    database.pg,
+    database,
     wanted.map(({ name, types = ['*'] }) => ({
       name,
       description: '',

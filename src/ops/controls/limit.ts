@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm';
+import type { Transaction } from '../../db/client.ts';
 import { controls } from '../../db/schema/operators.ts';
 import { recordAction } from '../access/action-log.ts';
 import { applyControl, assertSubscriber, type Steering } from './controls.ts';
@@ -18,26 +19,28 @@ export interface Limit {
  * @returns whether the queue has heard of it; if not, it will as soon as the transport answers
  * @throws SubscriberUnknownError
  */
-export async function limit(steering: Steering, { name, by, per_second }: Limit): Promise<boolean> {
-  const limited_by = per_second === null ? null : by;
-  await steering.database.db.transaction(async (tx) => {
-    await assertSubscriber(tx, name);
-    const limited = {
-      per_second,
-      limited_by,
-      limited_at: per_second === null ? null : sql`now()`,
-      changed_at: sql`now()`,
-    };
-    await tx
-      .insert(controls)
-      .values({ subscriber: name, ...limited })
-      .onConflictDoUpdate({ target: controls.subscriber, set: limited });
-    await recordAction(tx, {
-      by,
-      verb: 'limit',
-      subject: name,
-      detail: { per_second: per_second ?? 'off' },
-    });
+export async function limit(steering: Steering, given: Limit): Promise<boolean> {
+  await steering.database.db.transaction((tx) => setLimit(tx, given));
+  return await applyControl(steering, given.name);
+}
+
+/** Writes the limit, of which the queue has yet to hear. @throws SubscriberUnknownError */
+export async function setLimit(tx: Transaction, { name, by, per_second }: Limit): Promise<void> {
+  await assertSubscriber(tx, name);
+  const limited = {
+    per_second,
+    limited_by: per_second === null ? null : by,
+    limited_at: per_second === null ? null : sql`now()`,
+    changed_at: sql`now()`,
+  };
+  await tx
+    .insert(controls)
+    .values({ subscriber: name, ...limited })
+    .onConflictDoUpdate({ target: controls.subscriber, set: limited });
+  await recordAction(tx, {
+    by,
+    verb: 'limit',
+    subject: name,
+    detail: { per_second: per_second ?? 'off' },
   });
-  return await applyControl(steering, name);
 }

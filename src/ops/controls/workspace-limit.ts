@@ -39,33 +39,39 @@ export class WorkspaceLimitError extends Error {
  */
 export async function limitWorkspaces(
   { db }: Pick<Database, 'db'>,
+  given: WorkspaceLimit,
+): Promise<void> {
+  await db.transaction((tx) => setWorkspaceLimit(tx, given));
+}
+
+/** The same within a transaction. @throws SubscriberUnknownError, WorkspaceLimitError */
+export async function setWorkspaceLimit(
+  tx: Transaction,
   { name, by, workspace_id, concurrency, per_second }: WorkspaceLimit,
 ): Promise<void> {
   const values = {
     ...(concurrency !== undefined && { concurrency }),
     ...(per_second !== undefined && { per_second }),
   };
-  await db.transaction(async (tx) => {
-    await assertLimitable(tx, name, workspace_id);
-    const changed = { ...values, changed_by: by, changed_at: sql`now()` };
-    await tx
-      .insert(workspaceLimits)
-      .values({ subscriber: name, workspace_id: workspace_id ?? null, ...changed })
-      .onConflictDoUpdate({
-        target: [workspaceLimits.subscriber, workspaceLimits.workspace_id],
-        set: changed,
-      });
-    await tx.execute(sql`
-      delete from knockon.workspace_limits
-      where subscriber = ${name} and concurrency is null and per_second is null`);
-    await endQueues(tx, name, workspace_id);
-    const told = Object.entries(values).map(([key, value]) => [key, value ?? 'off']);
-    await recordAction(tx, {
-      by,
-      verb: 'limit workspaces',
-      subject: name,
-      detail: { ...Object.fromEntries(told), ...(workspace_id && { workspace_id }) },
+  await assertLimitable(tx, name, workspace_id);
+  const changed = { ...values, changed_by: by, changed_at: sql`now()` };
+  await tx
+    .insert(workspaceLimits)
+    .values({ subscriber: name, workspace_id: workspace_id ?? null, ...changed })
+    .onConflictDoUpdate({
+      target: [workspaceLimits.subscriber, workspaceLimits.workspace_id],
+      set: changed,
     });
+  await tx.execute(sql`
+    delete from knockon.workspace_limits
+    where subscriber = ${name} and concurrency is null and per_second is null`);
+  await endQueues(tx, name, workspace_id);
+  const told = Object.entries(values).map(([key, value]) => [key, value ?? 'off']);
+  await recordAction(tx, {
+    by,
+    verb: 'limit workspaces',
+    subject: name,
+    detail: { ...Object.fromEntries(told), ...(workspace_id && { workspace_id }) },
   });
 }
 

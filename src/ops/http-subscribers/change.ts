@@ -1,10 +1,12 @@
-import { eq, sql } from 'drizzle-orm';
-import type { TransactionSql } from 'postgres';
-import type { Database } from '../../db/client.ts';
+import { and, eq, isNotNull, sql } from 'drizzle-orm';
+import type { Database, Transaction } from '../../db/client.ts';
 import { httpSubscribers } from '../../db/schema/http-subscribers.ts';
+import { subscribers } from '../../db/schema/outbox.ts';
 import { SCHEMA_SUBSCRIBER } from '../../outbox/check-payloads.ts';
 import { type Registration, writeRegistration } from '../../outbox/subscribers.ts';
 import { recordAction } from '../access/action-log.ts';
+import { setLimit } from '../controls/limit.ts';
+import { setWorkspaceLimit, type WorkspaceLimitValues } from '../controls/workspace-limit.ts';
 
 export { TakenNameError } from '../../outbox/subscribers.ts';
 
@@ -29,6 +31,10 @@ export interface HttpSubscriber {
   /** The last event of a key stands for those before it. Unset: each is for itself. */
   debounce?: Registration['debounce'];
   task_queue: string;
+  /** Most events a second; null: any number. Unset: as it is. */
+  per_second?: number | null;
+  /** What each workspace may take that has no limit of its own. What is left out stays as it is. */
+  per_workspace?: Partial<WorkspaceLimitValues>;
   by: string;
 }
 
@@ -36,30 +42,40 @@ export interface HttpSubscriber {
 const RETRY = { initial_ms: 1000, max_ms: 600_000, backoff: 2 };
 
 /**
- * Subscribes an HTTP service, or changes it. A retired one is taken back. Another URL has not
- * failed yet.
+ * Subscribes an HTTP service, or changes it, with its limits: all of that or nothing. A retired one
+ * is taken back. Another URL has not failed yet. The transport's queue hears of the limits by
+ * `applyControl`.
  *
  * @param sealed its secret, where it is new
  * @returns whether it is new
  * @throws TakenNameError
  */
 export async function putHttpSubscriber(
-  { pg, db }: Database,
+  { db }: Pick<Database, 'db'>,
   given: HttpSubscriber,
   sealed: string,
 ): Promise<boolean> {
-  const { name, url, by, event_types } = given;
-  const isNew = await pg.begin(async (tx) => {
+  const { name, url, by, event_types, per_second, per_workspace } = given;
+  return await db.transaction(async (tx) => {
     await writeRegistration(tx, registrationOf(given));
-    await tx`
-      update knockon.subscribers set retired_at = null, retired_by = null, retired_open = null,
-        handed_to = null, retire_operation = null, created_at = now()
-      where name = ${name} and retired_at is not null`;
-    return await writeRow(tx, given, sealed);
+    await tx
+      .update(subscribers)
+      .set({
+        retired_at: null,
+        retired_by: null,
+        retired_open: null,
+        handed_to: null,
+        retire_operation: null,
+        created_at: sql`now()`,
+      })
+      .where(and(eq(subscribers.name, name), isNotNull(subscribers.retired_at)));
+    const isNew = await writeRow(tx, given, sealed);
+    const detail = { url, event_types: event_types.join(' ') };
+    await recordAction(tx, { by, verb: 'subscribe', subject: name, detail });
+    if (per_second !== undefined) await setLimit(tx, { name, by, per_second });
+    if (per_workspace) await setWorkspaceLimit(tx, { name, by, ...per_workspace });
+    return isNew;
   });
-  const detail = { url, event_types: event_types.join(' ') };
-  await recordAction(db, { by, verb: 'subscribe', subject: name, detail });
-  return isNew;
 }
 
 const registrationOf = (given: HttpSubscriber): Registration => ({
@@ -78,11 +94,11 @@ const registrationOf = (given: HttpSubscriber): Registration => ({
 });
 
 async function writeRow(
-  tx: TransactionSql,
+  tx: Transaction,
   { name, url, timeout_ms }: HttpSubscriber,
   sealed: string,
 ): Promise<boolean> {
-  const [row] = await tx<{ is_new: boolean }[]>`
+  const [row] = await tx.execute(sql`
     insert into knockon.http_subscribers as h (name, url, secret, timeout_ms)
     values (${name}, ${url}, ${sealed}, ${timeout_ms})
     on conflict (name) do update set url = excluded.url, timeout_ms = excluded.timeout_ms,
@@ -92,8 +108,8 @@ async function writeRow(
       probe_at = case when h.url = excluded.url then h.probe_at end,
       failing_cause = case when h.url = excluded.url then h.failing_cause end,
       resting_until = case when h.url = excluded.url then h.resting_until end
-    returning xmax = 0 as is_new`;
-  return row!.is_new;
+    returning xmax = 0 as is_new`);
+  return row!.is_new as boolean;
 }
 
 /** How long a secret that is replaced signs too. */

@@ -1,4 +1,4 @@
-import { eq } from 'drizzle-orm';
+import { and, eq, inArray, sql } from 'drizzle-orm';
 import type { Sql } from 'postgres';
 import type { Database, Transaction } from '../../db/client.ts';
 import { operations } from '../../db/schema/operations.ts';
@@ -208,18 +208,21 @@ export type OperationChange = keyof typeof changes;
  * @returns whether that was possible; where it was not, it has ended, or is already as it is wanted
  */
 export async function changeOperation(
-  { db, pg }: Database,
+  { db }: Pick<Database, 'db'>,
   id: string,
   change: OperationChange,
   by: string,
   reason?: string,
 ): Promise<boolean> {
   const { from, to } = changes[change];
-  const changed = await pg`
-    update knockon.operations set state = ${to},
-      finished_at = case when ${to === 'cancelled'} then now() end
-    where id = ${id} and state = any(${[...from]})`;
-  if (changed.count > 0)
-    await recordAction(db, { by, verb: `${change} operation`, subject: id, reason });
-  return changed.count > 0;
+  return await db.transaction(async (tx) => {
+    const changed = await tx
+      .update(operations)
+      .set({ state: to, finished_at: to === 'cancelled' ? sql`now()` : null })
+      .where(and(eq(operations.id, id), inArray(operations.state, [...from])))
+      .returning({ id: operations.id });
+    if (changed.length === 0) return false;
+    await recordAction(tx, { by, verb: `${change} operation`, subject: id, reason });
+    return true;
+  });
 }

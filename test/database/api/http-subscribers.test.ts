@@ -141,6 +141,24 @@ describe('an HTTP subscriber', () => {
 });
 
 describe('what one workspace may take of it', () => {
+  it('is set with all else that a request says, or nothing of it is', async () => {
+    const { pg } = api.database;
+    const all = () => pg`
+      select (select url from knockon.http_subscribers where name = 'billing') as url,
+        (select count(*) from knockon.action_log where subject = 'billing')::int as logged,
+        (select per_second from knockon.controls where subscriber = 'billing') as per_second`;
+    const before = await all();
+    await pg`create function refuse_limit() returns trigger language plpgsql
+      as 'begin raise exception ''no limits today''; end'`;
+    await pg`create trigger refuse before insert on knockon.workspace_limits
+      for each row execute function refuse_limit()`;
+    const other = { url: 'https://other.example.com/', event_types: ['message.created'] };
+    const refused = await put({ ...other, per_second: 77, per_workspace: { concurrency: 3 } });
+    await pg`drop function refuse_limit cascade`;
+    expect(refused.status).toBe(500);
+    expect(await all()).toEqual(before);
+  });
+
   const limit = (body: object, name = 'billing') =>
     call('PUT', `/v1/ops/subscribers/${name}/workspace_limit`, { body });
 

@@ -25,8 +25,8 @@ const rows = () => test.database.pg`
 
 describe('registering a subscriber', () => {
   it('says whose code it is, our worker’s by default, and again changes the rest', async () => {
-    await register(test.database.pg, [a({ name: 'mine' }), a({ name: 'theirs', host: 'http' })]);
-    await register(test.database.pg, [a({ name: 'theirs', host: 'http', description: 'new' })]);
+    await register(test.database, [a({ name: 'mine' }), a({ name: 'theirs', host: 'http' })]);
+    await register(test.database, [a({ name: 'theirs', host: 'http', description: 'new' })]);
     expect(await rows()).toEqual([
       { name: 'mine', host: 'effects', description: '' },
       { name: 'theirs', host: 'http', description: 'new' },
@@ -40,7 +40,7 @@ describe('registering a subscriber', () => {
     'is refused to %s where the name is another’s, and with it all beside it',
     async (_, host, name, message) => {
       const before = await rows();
-      const registering = register(test.database.pg, [a({ name: 'beside' }), a({ name, host })]);
+      const registering = register(test.database, [a({ name: 'beside' }), a({ name, host })]);
       await expect(registering).rejects.toThrow(message);
       expect(await rows()).toEqual(before);
     },

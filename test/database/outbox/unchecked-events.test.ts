@@ -54,7 +54,7 @@ afterEach(async () => {
 async function host(options: object = {}) {
   const effects = [books(options), schema({ dispatchAnew })];
   transport = new CallingTransport(test.database, effects);
-  await register(test.database.pg, effects.map(registration));
+  await register(test.database, effects.map(registration));
 }
 
 async function dispatch(): Promise<void> {

@@ -44,7 +44,7 @@ beforeAll(async () => {
   const [row] = await database.pg<{ id: string }[]>`
     insert into knockon.workspaces (name) values ('Acme') returning id`;
   workspace = row!.id;
-  await register(database.pg, [outside, inside].map(registration));
+  await register(database, [outside, inside].map(registration));
 });
 afterAll(() => test_.close());
 beforeEach(() => {

@@ -50,7 +50,7 @@ async function anEffect(perWorkspace: WorkspaceLimit | undefined, perform: Perfo
     perform: (events, call) => perform(events, call).then(() => undefined),
   });
   await pg()`delete from knockon.subscribers`;
-  await register(pg(), [registration(effect)]);
+  await register(test_.database, [registration(effect)]);
   return effect;
 }
 

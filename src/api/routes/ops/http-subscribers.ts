@@ -3,10 +3,8 @@ import type { Context } from 'hono';
 import ms, { type StringValue } from 'ms';
 import { LONGEST_DEBOUNCE, mostOf } from '../../../db/schema/debounces.ts';
 import { callTimeout } from '../../../db/schema/http-subscribers.ts';
-import { SubscriberUnknownError } from '../../../ops/controls/controls.ts';
-import { limit } from '../../../ops/controls/limit.ts';
+import { applyControl, SubscriberUnknownError } from '../../../ops/controls/controls.ts';
 import { retire } from '../../../ops/controls/retire.ts';
-import { limitWorkspaces } from '../../../ops/controls/workspace-limit.ts';
 import {
   isReserved,
   putHttpSubscriber,
@@ -195,9 +193,8 @@ export function httpSubscriberRoutes(deps: ApiDependencies) {
   return router()
     .openapi(put, async (c) => {
       const { name } = c.req.valid('param');
-      const { per_second, per_workspace, ...given } = c.req.valid('json');
+      const given = c.req.valid('json');
       await check(deps, name, given);
-      const by = c.get('operator').name;
       const secret = newSecret();
       const { timeout: timeout_ms, debounce, ...rest } = given;
       const isNew = await putHttpSubscriber(
@@ -205,7 +202,7 @@ export function httpSubscriberRoutes(deps: ApiDependencies) {
         {
           ...rest,
           name,
-          by,
+          by: c.get('operator').name,
           debounce: debounce ?? undefined,
           timeout_ms,
           call_timeout_ms: callTimeout(timeout_ms),
@@ -213,8 +210,7 @@ export function httpSubscriberRoutes(deps: ApiDependencies) {
         },
         deps.seal.close(secret),
       ).catch(asConflict);
-      if (per_second !== undefined) await limit(deps, { name, by, per_second });
-      if (per_workspace) await limitWorkspaces(deps.database, { name, by, ...per_workspace });
+      if (given.per_second !== undefined) await applyControl(deps, name);
       const shown = await show(name);
       return isNew ? c.json({ ...shown, secret }, 201) : c.json(shown, 200);
     })
