@@ -35,11 +35,11 @@ export const withoutCodes = (text: string): string => text.replace(CODES, '');
 
 /**
  * The text as it looks: without codes, other controls, zero-width characters and marks that turn
- * the direction round. Lines and tabs stay, and so do the joiners of emoji and of scripts that have
+ * the direction round. What separates lines and words stays, and so do the joiners of emoji and of scripts that have
  * them by right.
  */
 export const withoutFormatting = (text: string): string =>
-  withoutCodes(text).replace(/[^\t\n\r\u2028\u2029]+/g, withoutInvisible);
+  withoutCodes(text).replace(/[^\t-\r\x85\u2028\u2029]+/g, withoutInvisible);
 
 /** Letters and digits that are written from right to left, and what overrules directions. */
 const LEFTWARDS =

@@ -183,13 +183,13 @@ const control = /[\p{Cc}\p{Zl}\p{Zp}]+/gu;
 
 /** For headers: anything that could end the line becomes a space. */
 function oneLine(text: string): string {
-  const plain = withoutFormatting(text.replace(/[\t\n\r\u2028\u2029]+/gu, ' '));
+  const plain = withoutFormatting(text.replace(/[\t-\r\x85\u2028\u2029]+/gu, ' '));
   return Array.from(plain.replace(control, ' ').trim()).slice(0, 100).join('');
 }
 
 function excerpt(text: string): string {
   const lines = withoutFormatting(text)
-    .split(/\r\n|[\n\r\u2028\u2029]/u)
+    .split(/\r\n|[\n-\r\x85\u2028\u2029]/u)
     .map((line) => line.replace(control, ' '));
   const letters = Array.from(lines.join('\n').trim());
   return letters.length > QUOTED ? `${letters.slice(0, QUOTED).join('')}…` : letters.join('');

@@ -39,11 +39,17 @@ const OURS: [pattern: RegExp, trouble: string][] = [
   [/not owned|\bsender\b|mail from|from address|send ?as/i, 'it refuses our sender'],
   [/\bspf\b|\bdkim\b|dmarc/i, 'our sender fails SPF, DKIM or DMARC'],
   [
-    /block ?list|black ?list|deny ?list|spamhaus|dnsbl|\brbl\b|reputation|\bblocked\b|\bbanned\b/i,
+    /block ?list|black ?list|deny ?list|spamhaus|dnsbl|\brbl\b|reputation|(?<!\b(?:mailbox|account|user)\b[^.;]{0,20})\bblocked\b|\bbanned\b/i,
     'we are on a blocklist',
   ],
   [/quota|rate|limit|too many/i, 'our quota is used up'],
 ];
+
+/**
+ * Statuses of an address or a mailbox, and Exchange's of who may write to it. They are of the
+ * recipient whatever words come with them.
+ */
+const OF_MAILBOX = /^5\.(?:[12]\.\d+|7\.1\d\d)$/;
 
 /** What servers say of a recipient. */
 const RECIPIENTS =
@@ -121,7 +127,7 @@ function readAnswer(error: SmtpError, code: number): Refusal {
 /** The refusal is of the recipient, though its words fit us too: a full mailbox has a quota. */
 function isOfRecipient(status: string, text: string, trouble: string | undefined): boolean {
   const isUs = trouble !== undefined && trouble !== 'our quota is used up';
-  if (blamedBy(status) === 'recipient') return !isUs;
+  if (blamedBy(status) === 'recipient') return !isUs || OF_MAILBOX.test(status);
   return !isUs && RECIPIENTS.test(text);
 }
 

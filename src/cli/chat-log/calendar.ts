@@ -33,6 +33,8 @@ export interface Calendar {
   at(stamp: Omit<Stamp, 'rest'>): When | undefined;
   /** A mark in the log: what comes is of that day, and after that time of it. */
   mark(date: string, time?: string): void;
+  /** A mark of a new day, of which it can't be read which one it is: what comes is a day later. */
+  nextDay(): void;
 }
 
 /** A line has a time of day alone, and nothing has said which day it is. */
@@ -62,13 +64,20 @@ export function createCalendar({ first, staysInDay, zone = 'UTC' }: CalendarOpti
   let day = first;
   let previous = Number.NEGATIVE_INFINITY;
   let last = Number.NEGATIVE_INFINITY;
+  function restart(time?: number): void {
+    clock.restart(time);
+    previous = Number.NEGATIVE_INFINITY;
+  }
   return {
+    nextDay() {
+      if (day) day = dayAfter(day, 1);
+      restart();
+    },
     mark(date, time) {
       if (moment(date, 0, 0, 0) === undefined) return;
       day = date;
       const [hours = 0, minutes = 0, seconds = 0] = time?.split(':').map(Number) ?? [];
-      clock.restart(time ? moment(date, hours, minutes, seconds) : undefined);
-      previous = Number.NEGATIVE_INFINITY;
+      restart(time ? moment(date, hours, minutes, seconds) : undefined);
     },
     at({ date, hours, minutes, seconds, offset }) {
       if (!date && !day) throw new MissingDay();

@@ -6,7 +6,7 @@ import { readStamp, type Stamp } from './stamp.ts';
 /** A mark of a log: which day, or session, begins or ends. */
 export interface Mark {
   kind: 'day' | 'session';
-  /** `yyyy-mm-dd`; absent where it says none. */
+  /** `yyyy-mm-dd`; absent where it says none, or none that can be read. */
   date?: string;
   /** Of day, where it says one. */
   time?: string;
@@ -54,6 +54,7 @@ const stampOf = (dialect: Dialect) => (line: string) => readStamp(line, dialect.
 
 function marked({ kind, date, time }: Mark, calendar: Calendar): Parsed {
   if (date) calendar.mark(date, time);
+  else if (kind === 'day') calendar.nextDay();
   return { skip: 'system', system: kind };
 }
 

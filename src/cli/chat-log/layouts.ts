@@ -41,6 +41,7 @@ function markedDay(dialect: Dialect, sample: string[]): string | undefined {
     mark: (date) => {
       found ??= date;
     },
+    nextDay: () => {},
   };
   const parse = ircParser(dialect, calendar);
   let spoken = false;

@@ -1,5 +1,23 @@
+/** Some of their short names are the same as those of others, for another month. */
+const MORE = ['nb', 'da', 'uk', 'bg', 'el', 'hu', 'ro', 'sk', 'sl', 'et', 'lv', 'lt'];
+
 /** Clients write the names of months in the language of their user. English is asked first. */
-const LANGUAGES = ['en', 'de', 'fr', 'es', 'it', 'pt', 'nl', 'sv', 'fi', 'pl', 'cs', 'ru', 'tr'];
+const LANGUAGES = [
+  'en',
+  'de',
+  'fr',
+  'es',
+  'it',
+  'pt',
+  'nl',
+  'sv',
+  'fi',
+  'pl',
+  'cs',
+  'ru',
+  'tr',
+  ...MORE,
+];
 
 const months = new Map<string, number>();
 

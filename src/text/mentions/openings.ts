@@ -14,16 +14,20 @@ const NAME = 3;
 /** Addressed one after the other. */
 const MOST = 8;
 
-const word = '[^\\s:：﹕,，﹐、､،]{1,255}';
+const word = '[^\\s:：﹕፦,，﹐、､،፣]{1,255}';
 
 /** Words, and the colon or comma that ends them, but not `http://`. */
 const part = new RegExp(
-  `(${word}(?: ${word}){0,7})[ ]?(?:([:：﹕])(?!\\/\\/)|[,，﹐、､،])[^\\S\\n]{0,20}`,
+  `(${word}(?: ${word}){0,7})[ ]?(?:([:：﹕፦])(?!\\/\\/)|[,，﹐、､،፣])[^\\S\\n]{0,20}`,
   'uy',
 );
 
 /** What joins names. */
-const joint = / ?[/＋+&＆／] ?| - |-| (?:and|und|et|y|e|och|og|en|i|и|ve|和|跟|与|與|及|と) /iu;
+const joint =
+  / ?[/＋+&＆／] ?| - |-| (?:and|und|et|y|e|och|og|en|i|и|ve|和|跟|与|與|及|と) |(?<=\p{sc=Han})[和跟与與及](?=\p{sc=Han})/iu;
+
+/** What may stand before the last of several: `ada, bob, and cid:`. */
+const conjunction = /^(?:[&＆+＋] ?|(?:and|und|et|y|e|och|og|en|i|и|ve) |[和跟与與及と] ?)/iu;
 
 /** Finds whom the start of a text addresses. Each counts only if the one before is somebody. */
 export function openingsOf(text: string): Opening[] {
@@ -34,13 +38,20 @@ export function openingsOf(text: string): Opening[] {
     const [, words, colon] = part.exec(text) ?? [];
     if (words === undefined) break;
     const joined = words.split(joint);
+    const last = openings.length > 0 ? words.replace(conjunction, '') : words;
     const isName = words.split(' ').length <= NAME;
     if (!isName && joined.length === 1) break;
     openings.push({
       readings: isName ? addressed(words) : [],
-      joined: joined.length > 1 ? joined.map(addressed) : [],
+      joined: joinedNames(words, last, joined),
     });
     if (colon !== undefined) break;
   }
   return openings;
+}
+
+/** Several who are joined, or the last one behind an "and". */
+function joinedNames(words: string, last: string, joined: string[]): string[][] {
+  if (last !== words) return last.split(joint).map(addressed);
+  return joined.length > 1 ? joined.map(addressed) : [];
 }

@@ -66,12 +66,28 @@ function marksIn(text: string): Mark[] {
 /** Looks up from the end what closes each, so that it stays linear. */
 function pairUp(found: Mark[]): void {
   const next = new Map<string, Mark>();
+  /** Of each sign the fences behind, of which none is hidden by a longer one before it. */
+  const fences = new Map<string, Mark[]>();
   for (let i = found.length - 1; i >= 0; i--) {
     const mark = found[i]!;
     if (mark.sign === '') for (const short of ['`', '``']) next.delete(short);
     else {
-      mark.closer = next.get(mark.sign);
+      mark.closer = nearer(next.get(mark.sign), mark.isFence ? longFence(fences, mark) : undefined);
       next.set(mark.sign, mark);
     }
   }
 }
+
+/** The next fence that is at least as long; this one is before all others from then on. */
+function longFence(fences: Map<string, Mark[]>, mark: Mark): Mark | undefined {
+  const sign = mark.sign.charAt(0);
+  const behind = fences.get(sign) ?? [];
+  while (behind.length > 0 && behind.at(-1)!.sign.length < mark.sign.length) behind.pop();
+  const closer = behind.at(-1);
+  behind.push(mark);
+  fences.set(sign, behind);
+  return closer;
+}
+
+const nearer = (one: Mark | undefined, other: Mark | undefined): Mark | undefined =>
+  one && other ? (one.at < other.at ? one : other) : (one ?? other);

@@ -4,13 +4,13 @@
 const LONGEST = 200;
 
 /**
- * Marks that people leave out: accents of Latin, Greek and Cyrillic, points of Hebrew, Arabic and
- * Syriac, nuktas of Devanagari and Gurmukhi. Other marks of other scripts are vowels and tones.
+ * Marks that people leave out: accents of Latin, Greek and Cyrillic, the tones that Armenian writes
+ * within words, points of Hebrew, Arabic and Syriac, nuktas of Devanagari and Gurmukhi. Other marks of other scripts are vowels and tones.
  */
 const ACCENTS = new RegExp(
   [
     '[',
-    String.raw`\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7`,
+    String.raw`\u0300-\u036f\u0483-\u0487\u055b\u055c\u055e\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7`,
     String.raw`\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u0711`,
     String.raw`\u0730-\u074a\u093c\u0a3c\u08d3-\u08e1\u08e3-\u08ff\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff`,
     ']',
@@ -32,7 +32,13 @@ const alike: Record<string, string> = {
   ı: 'i',
   ŧ: 't',
   ŋ: 'n',
+  // What stands for a stop within words: apostrophes that are letters, half rings, primes.
+  ʹ: '',
+  ʻ: '',
   ʼ: '',
+  ʽ: '',
+  ʾ: '',
+  ʿ: '',
   // Arabic: the stretching line, and letters that one keyboard has and another has not.
   '\u0640': '',
   '\u0649': '\u064a',
@@ -50,9 +56,12 @@ const ASCII = /^[\0-\x7f]*$/;
 export function exactForm(word: string): string {
   const short = cut(word);
   if (ASCII.test(short)) return short.toLowerCase();
-  const folded = short.normalize('NFKC').replace(IGNORABLE, '').toLowerCase();
+  const folded = withoutIgnorable(short.normalize('NFKC')).toLowerCase();
   return cut(folded.replaceAll('ς', 'σ').normalize('NFC'));
 }
+
+/** Without what can't be seen, such as what chooses between variants of a sign. */
+export const withoutIgnorable = (text: string): string => text.replace(IGNORABLE, '');
 
 export const cut = (word: string): string =>
   word.length > LONGEST ? word.slice(0, LONGEST).replace(/[\ud800-\udbff]$/, '') : word;

@@ -35,7 +35,8 @@ const part = '(?:\\p{Emoji_Modifier}|\\ufe0f)?(?:[\\u{e0020}-\\u{e007e}]+\\u{e00
 const emoji =
   '\\p{RI}\\p{RI}|[0-9#*]\\ufe0f?\\u20e3|' + `\\p{ExtPict}${part}(?:\\u200d\\p{ExtPict}${part})*`;
 
-const LETTERS = '[\\p{L}\\p{N}\\p{M}\\u200d]';
+/** Armenian marks the tone of a sentence within its words. */
+const LETTERS = '[\\p{L}\\p{N}\\p{M}\\u055b\\u055c\\u055e\\u200d]';
 const NEXT = new RegExp(`(?=${emoji}|${LETTERS})`, 'gu');
 const EMOJI = new RegExp(`(?:${emoji})`, 'uy');
 const RUN = new RegExp(`${LETTERS}+`, 'uy');

@@ -1,4 +1,4 @@
-import { cut, exactForm } from './fold.ts';
+import { cut, exactForm, withoutIgnorable } from './fold.ts';
 
 /** Syllables of Korean that are taken apart are one. */
 const UNIT = new RegExp(
@@ -13,7 +13,7 @@ const PLAIN = /^[\u3041-\u3096\u30a1-\u30fa\u30fc\u4e00-\u9fff\uac00-\ud7a3]*$/;
 /** The signs of a run with their marks, as they are compared, and where each ends in the run. */
 export function unitsOf(run: string): { signs: string[]; ends: number[] } {
   if (PLAIN.test(run)) return { signs: run.split(''), ends: Array.from(run, (_, i) => i + 1) };
-  const isPlain = run.normalize('NFKC').toLowerCase() === run;
+  const isPlain = withoutIgnorable(run.normalize('NFKC')).toLowerCase() === run;
   const units = { signs: [] as string[], ends: [] as number[] };
   let end = 0;
   for (const unit of run.match(UNIT) ?? []) {

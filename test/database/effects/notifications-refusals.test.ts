@@ -98,6 +98,14 @@ describe('an answer about the recipient is final', () => {
     ['RCPT TO', '556 that domain takes no mail'],
     ['RCPT TO', '550 5.7.17 the mailbox has another owner'],
     ['RCPT TO', '550 5.1.1 Kein solcher Empfänger'],
+    [
+      'RCPT TO',
+      '550 5.1.1 <bob@example.com>: Recipient address rejected: User unknown in relay recipient table',
+    ],
+    ['RCPT TO', '550 5.2.1 This mailbox has been blocked due to inactivity'],
+    ['RCPT TO', '550 5.7.133 SenderNotAuthenticatedForGroup; authentication required'],
+    ['RCPT TO', '550 5.7.124 Sender not in allowed-senders list'],
+    ['RCPT TO', '550 Account blocked'],
     ['message', '552 5.2.2 mailbox full'],
   ])('%s: %s', async (stage, answer) => {
     server.refuse(stage, answer);

@@ -205,6 +205,25 @@ test.each([
   expect(await shorts(`${opened}\n${line}`, 'irssi.log')).toEqual(['session', expected]);
 });
 
+test('irssi: a day that is marked in a language that nobody reads is the next one', async () => {
+  const log = (days: string[]) => `--- Log opened Mon Nov 30 09:00:00 2015
+09:01 < ada> one
+--- Day changed ${days[0]}
+09:02 < ada> two
+--- Day changed ${days[1]}
+09:03 < ada> three`;
+  const right = [
+    'session',
+    '2015-11-30 09:01 ada: one',
+    'day',
+    '2015-12-01 09:02 ada: two',
+    'day',
+    '2015-12-02 09:03 ada: three',
+  ];
+  expect(await shorts(log(['ti. des. 01 2015', 'on. des. 02 2015']), 'irssi.log')).toEqual(right);
+  expect(await shorts(log(['xx yyy 01 2015', 'xx yyy 02 2015']), 'irssi.log')).toEqual(right);
+});
+
 test('WeeChat: known by its tabs', async () => {
   const log =
     '2014-05-01 23:09:40\tada\tHi everybody\n' +

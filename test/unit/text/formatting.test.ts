@@ -19,6 +19,7 @@ test.each([
   ['a\u001b(Bb\u001b7c\u001bMd', 'abcd'],
   ['\u001b]8;;broken off\nnext line', ']8;;broken off\nnext line'],
   ['\u001b[', '['],
+  ['two\u000bor\u000cthree\u0085lines', 'two\u000bor\u000cthree\u0085lines'],
   ['two\nlines\tand\r\nmore', 'two\nlines\tand\r\nmore'],
   ['pay\u202elive\u202c\u2066x\u2069', 'paylivex'],
   ['de\u200bploy\u2060ed\ufeff so\u00adft', 'deployed soft'],
