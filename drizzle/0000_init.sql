@@ -733,14 +733,15 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     )
   END $$;--> statement-breakpoint
 -- The first number that a double can't hold as it is written, with its path, such as
--- `items.0.id is 9007199254740993`. JavaScript, and most who read JSON, would change it.
+-- `items.0.id is 9007199254740993`. JavaScript, and most who read JSON, would change it. Only so
+-- much of a path is kept as is told: names may be long, and each number below them has its own.
 CREATE FUNCTION knockon.inexact_number(payload jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
   WITH RECURSIVE nodes (path, value) AS (
     SELECT '', payload
     UNION ALL
-    SELECT concat_ws('.', nullif(n.path, ''), child.step), child.value
+    SELECT left(concat_ws('.', nullif(n.path, ''), child.step), 200), child.value
     FROM nodes n CROSS JOIN LATERAL (
       SELECT key AS step, value
       FROM jsonb_each(CASE jsonb_typeof(n.value) WHEN 'object' THEN n.value ELSE '{}' END)
@@ -750,7 +751,7 @@ SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
         WITH ORDINALITY AS item (value, place)
     ) child
   )
-  SELECT left(path, 200) || ' is ' || left(value::text, 40) FROM nodes
+  SELECT path || ' is ' || left(value::text, 40) FROM nodes
   WHERE CASE
     WHEN jsonb_typeof(value) <> 'number' OR value::numeric = 0 THEN false
     WHEN abs(value::numeric) NOT BETWEEN 4.9e-324 AND 1.7976931348623157e308 THEN true

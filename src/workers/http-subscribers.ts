@@ -76,14 +76,22 @@ export async function httpSubscribersAmong(pg: Sql, names: string[]): Promise<st
   return rows.map(({ name }) => name);
 }
 
-/** A retired one is needed as long as the operation runs that sees to what it has open. */
+/**
+ * A retired one is needed as long as the operation runs that sees to what it has open. Where that
+ * was cancelled, it is until all of that is done.
+ */
 const readRows = (pg: Sql, only: string[] | undefined) => pg<Row[]>`
   select s.name, s.description, s.event_types, s.task_queue, s.ordering, s.batch, s.retry,
     s.debounce, h.timeout_ms, h.secret
   from knockon.http_subscribers h join knockon.subscribers s on s.name = h.name
   where ${only === undefined ? pg`true` : pg`s.name = any(${only})`} and (
     s.retired_at is null or exists (select from knockon.operations o
-      where o.id = s.retire_operation and o.state in ('running', 'paused')))
+      where o.id = s.retire_operation and case
+        when o.state in ('running', 'paused') then true
+        when o.state in ('cancelled', 'failed') then exists (select from knockon.dispatches d
+          where d.settled_at is null and s.name = any(coalesce(d.open, d.subscribers)))
+        else false
+      end))
   order by s.name`;
 
 interface Hosted {

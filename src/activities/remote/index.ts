@@ -46,7 +46,7 @@ export interface RemoteDependencies {
 /** Longest wait by one timer, in ms: what is changed is noticed within it. */
 const LONGEST_WAIT_MS = 15 * 60_000;
 
-/** How long a group waits as it is where the service can't be reached, or is gone, in ms. */
+/** How long events wait as they are where the service can't be reached, or is gone, in ms. */
 const UNREACHED_MS = 5000;
 
 /** With these nothing was sent: they say nothing of the events. */
@@ -162,7 +162,7 @@ type Failed = Extract<ResponseClass, { state: 'retry' }>;
 function failedAll(events: DomainEvent[], attempt: HttpAttempt, failed: Failed): Open[] {
   const { cause, reason, short, host, after_ms } = failed;
   if (after_ms !== undefined) return all(events, after_ms, reason);
-  if (events.length > 1 && UNREACHED.has(cause)) return all(events, UNREACHED_MS, reason);
+  if (UNREACHED.has(cause)) return all(events, UNREACHED_MS, reason);
   const told = { cause, short, host, ms: attempt.latencyMs };
   return events.map((event) => retry(event, reason, told));
 }

@@ -87,7 +87,10 @@ export const irc: Dialect = {
   system,
 };
 
-const DATED = /^\S+ (\d{4}-\d{2}-\d{2}) (?:\[(\d{1,2}):(\d{2})(?::(\d{2}))?\] ?)?(.*)$/s;
+const DATED = /^\S+ (\d{4}-\d{2}-\d{2}) (.*)$/s;
+
+/** No time of any day. */
+const TIMELESS = { hours: Number.NaN, minutes: Number.NaN, seconds: 0 };
 
 /**
  * `channel yyyy-mm-dd [hh:mm] <nick> text`, also with seconds. System lines may come without a
@@ -98,11 +101,11 @@ export const ircDated: Dialect = {
   name: 'irc-dated',
   looks: 'channel yyyy-mm-dd [hh:mm:ss] <nick> text',
   stamp(line) {
-    const [, date, hours, minutes, seconds = '0', rest = ''] = DATED.exec(line) ?? [];
+    const [, date, behind = ''] = DATED.exec(line) ?? [];
     if (!date) return undefined;
+    const stamp = readStamp(behind, true);
     // Without a time nobody can have said it.
-    const body = hours === undefined && !SYSTEM.test(rest) ? '' : rest;
-    const time = { hours: Number(hours), minutes: Number(minutes), seconds: Number(seconds) };
-    return { date, ...time, rest: body };
+    if (!stamp) return { date, ...TIMELESS, rest: SYSTEM.test(behind) ? behind : '' };
+    return { ...stamp, date, rest: stamp.rest.replace(/^ /, '') };
   },
 };

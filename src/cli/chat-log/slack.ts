@@ -71,7 +71,8 @@ function toSaid(record: Fields, at: { sent_at?: string; place?: string }, users:
 }
 
 function authorOf(record: Fields, users: Users): string {
-  const user = string(record.user);
+  const comment = isObject(record.comment) ? string(record.comment.user) : '';
+  const user = string(record.user) || comment;
   const profile = isObject(record.user_profile) ? nameIn(record.user_profile) : '';
   const bot = isObject(record.bot_profile) ? string(record.bot_profile.name) : '';
   return (
@@ -81,15 +82,44 @@ function authorOf(record: Fields, users: Users): string {
 
 /** The text, else what stands in its place; and the names of its files. */
 function textOf(record: Fields, users: Users): string {
-  const attached = list(record.attachments)
-    .map((one) => string(one.text) || string(one.fallback) || string(one.title))
-    .filter(Boolean);
-  const files = list(record.files).map(
+  const attached = list(record.attachments).flatMap((one) => [
+    string(one.pretext),
+    string(one.text) || string(one.fallback) || string(one.title),
+  ]);
+  const files = [...list([record.file]), ...list(record.files)].map(
     (file) => `[file: ${string(file.name) || string(file.title) || string(file.id)}]`,
   );
-  const said = string(record.text) || attached.join('\n');
+  const comment = isObject(record.comment) ? string(record.comment.comment) : '';
+  const said =
+    comment ||
+    string(record.text) ||
+    textOfBlocks(list(record.blocks)) ||
+    attached.filter(Boolean).join('\n');
   return [resolved(said, users), ...files].filter(Boolean).join('\n');
 }
+
+/** How deep blocks are read: a list within a list within a block. */
+const DEEPEST = 10;
+
+/** What blocks say, as `text` would have it. */
+function textOfBlocks(blocks: Fields[], depth = 0): string {
+  if (depth === DEEPEST) return '';
+  return blocks.map((block) => textOfBlock(block, depth)).join(depth === 0 ? '\n' : '');
+}
+
+function textOfBlock(block: Fields, depth: number): string {
+  const { type, url, name, user_id, channel_id, range, text } = block;
+  if (type === 'user') return `<@${string(user_id)}>`;
+  if (type === 'channel') return `<#${string(channel_id)}>`;
+  if (type === 'broadcast') return `<!${string(range)}>`;
+  if (type === 'emoji') return `:${string(name)}:`;
+  if (type === 'link') return `<${escaped(string(url))}|${escaped(string(text) || string(url))}>`;
+  const own = isObject(text) ? string(text.text) : escaped(string(text));
+  return own || textOfBlocks(list(block.elements), depth + 1);
+}
+
+const escaped = (text: string) =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
 const ESCAPED = /<([@#!]?)([^<>|]{1,4096})(?:\|([^<>]{0,4096}))?>|&(lt|gt|amp);/g;
 

@@ -90,6 +90,10 @@ function decide(
   current: EventTypeVersion | undefined,
   { breaking, takeOver }: How,
 ): Put | { state: 'write'; version: number } {
+  if (!current && isOwnType(given.name)) {
+    const message = `${given.name} is a name of Knock-on's own events: choose another one`;
+    return { state: 'refused', issues: [{ path: 'name', message }] };
+  }
   if (!current) return { state: 'write', version: 1 };
   const isSame = isDeepStrictEqual(given.schema, current.schema);
   const isAllSame =

@@ -86,9 +86,15 @@ export const deleteSchedule = (tx: Transaction, which: Which): Promise<void> =>
 /** Emits a run at once, also while it is paused. @throws ScheduleUnknownError, Postgres' error */
 export const triggerSchedule = (tx: Transaction, which: Which): Promise<Run> =>
   locked(tx, which, 'trigger schedule', async (row) => {
-    const [run] = await emitRuns(tx, row, [await databaseNow(tx)]);
-    return { result: run!, log: { detail: { event_id: run!.event_id } } };
+    const run = await emitFreeRun(tx, row, await databaseNow(tx));
+    return { result: run, log: { detail: { event_id: run.event_id } } };
   });
+
+/** A run of that millisecond, or of the next one that has none: two may be triggered at once. */
+async function emitFreeRun(tx: Transaction, row: Row, at: Date): Promise<Run> {
+  const [run] = await emitRuns(tx, row, [at]);
+  return run ?? (await emitFreeRun(tx, row, new Date(at.getTime() + 1)));
+}
 
 /**
  * Emits the runs that were due from one moment to another, both included, and were not emitted.

@@ -76,7 +76,7 @@ async function emitRunsOf(tx: Transaction, due: Due): Promise<Plan['missed']> {
   await tx.execute(sql`select set_config('lock_timeout', ${String(WAIT.lock)}, true)`);
   const { times, next, missed } = plan(due);
   if (due.overlap === 'allow') await emitRuns(tx, due, times);
-  else await emitOne(tx, due, times);
+  else await emitOne(tx, due, times, next > new Date(due.now));
   await tx.execute(sql`
     update knockon.schedules set next_at = ${next.toISOString()}, last_error = null,
       retry_at = null, missed_from = coalesce(${missed?.from.toISOString() ?? null}, missed_from),
@@ -87,9 +87,13 @@ async function emitRunsOf(tx: Transaction, due: Due): Promise<Plan['missed']> {
   return missed;
 }
 
-/** One event of it is open at a time: of what is due the newest run, or none. */
-async function emitOne(tx: Transaction, due: Due, times: Date[]): Promise<void> {
-  const emitted = (await isOpen(tx, due.name)) ? [] : times.slice(-1);
+/**
+ * One event of it is open at a time: of what is due the newest run, or none.
+ *
+ * @param isLast whether no later run is due
+ */
+async function emitOne(tx: Transaction, due: Due, times: Date[], isLast: boolean): Promise<void> {
+  const emitted = isLast && !(await isOpen(tx, due.name)) ? times.slice(-1) : [];
   await skipRuns(tx, due.name, times.slice(0, times.length - emitted.length));
   await emitRuns(tx, due, emitted);
 }

@@ -103,10 +103,11 @@ const spellingsOf = (written: string): string[] => [
 const isShortEnough = (name: string) => name.length <= LONGEST || [...name].length <= LONGEST;
 
 function mayEnd(run: string, end: number, before: string): boolean {
-  const closing = `-]}\`${CLOSING[before] ?? ''}`;
+  const closing = `-|]}\`${CLOSING[before] ?? ''}`;
   let next = end;
   while (next < run.length && closing.includes(run.charAt(next))) next += 1;
   if (next === run.length) return true;
+  if (run.startsWith('--', end)) return true;
   if (run.charAt(end) === '-' && suffix.test(run.slice(end, end + 12))) return true;
   return !goesOn(characterBefore(run, end), String.fromCodePoint(run.codePointAt(next)!));
 }

@@ -39,10 +39,11 @@ export function addFilter(
   { name, value, isExcluded }: Typed,
   zone: string,
 ): boolean {
+  if (value.trim() === '') return false;
   if (name === 'from')
-    filters[isExcluded ? 'notFrom' : 'from'].push(authorLexeme(value.replace(/^@(?=.)/u, '')));
+    filters[isExcluded ? 'notFrom' : 'from'].push(authorLexeme(value.replace(/^[@＠](?=.)/u, '')));
   else if (name === 'in')
-    filters[isExcluded ? 'notIn' : 'in'].push(value.replace(/^#(?=.)/u, '').normalize('NFC'));
+    filters[isExcluded ? 'notIn' : 'in'].push(value.replace(/^[#＃](?=.)/u, '').normalize('NFC'));
   else {
     const span = isExcluded ? null : spanOf(value, zone);
     if (!span) return false;

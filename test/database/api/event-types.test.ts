@@ -27,6 +27,15 @@ describe('PUT /v1/ops/event_types/{name}', () => {
     expect((await api.call('POST', '/v1/endpoints', { body: endpoint })).status).toBe(201);
   });
 
+  it.each(['endpoint.made', 'message.created'])(
+    'refuses %s, which only Knock-on emits',
+    async (name) => {
+      const { status, body } = await put(name, { schema: amount });
+      expect([409, 422]).toContain(status);
+      expect(JSON.stringify(body)).toMatch(/Knock-on's own|declared in code/);
+    },
+  );
+
   it('makes another schema the next version, and the same one none', async () => {
     await put('bill.sent', { schema: amount });
     expect((await put('bill.sent', { schema: amount })).body.version).toBe(1);

@@ -57,6 +57,17 @@ describe('an HTTP subscriber', () => {
     expect((await put(asked)).body.http.debounce).toBeNull();
   });
 
+  it.each(['Billing', 'a.b', 'a'.repeat(64), '9a'])(
+    'is told what is wrong with %s',
+    async (name) => {
+      const { status, body } = await put(asked, `/v1/ops/subscribers/${name}`);
+      expect(status).toBe(422);
+      expect(body.errors).toEqual([
+        { path: 'name', message: expect.stringContaining('lower-case letters') },
+      ]);
+    },
+  );
+
   it('is subscribed to patterns of event types', async () => {
     const event_types = ['message.*', 'channel.created'];
     expect((await put({ ...asked, event_types })).body).toMatchObject({ event_types });

@@ -97,6 +97,17 @@ describe('a schedule', () => {
     expect([first.body.data[0].name, ...rest]).toEqual(await names(''));
   });
 
+  it('is triggered by several at once, each of whom has a run', async () => {
+    await ops('PUT', '/often', given());
+    const runs = await Promise.all(
+      Array.from({ length: 30 }, () => ops('POST', '/often/trigger', {})),
+    );
+    expect(new Set(runs.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(new Set(runs.map(({ body }) => body.event_id)).size).toBe(30);
+    await ops('DELETE', '/often');
+    await api.database.pg`delete from knockon.events where type = 'digest.due'`;
+  });
+
   it('is paused, resumed, triggered while it is paused, and deleted', async () => {
     await ops('PUT', '/hourly', given({ cron: '0 * * * *', payload: { at: '$scheduled_at' } }));
     const paused = await ops('POST', '/hourly/pause', { reason: 'holidays' });

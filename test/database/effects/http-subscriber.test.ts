@@ -250,8 +250,10 @@ describe('an HTTP subscriber', () => {
     expect(row).toEqual({ failures: 0, failing_since: null });
   });
 
-  it('that is not there keeps its group together, and another address holds at once', async () => {
+  it('that is not there uses up no try and keeps its group together, and another address holds at once', async () => {
     await service.stop();
+    const alone = await dispatched(1);
+    expect((await alone.make()).open.map(({ state }) => state)).toEqual(['later']);
     const { make } = await dispatched(2);
     expect((await make()).open.map(({ state }) => state)).toEqual(['later', 'later']);
     service = await HttpService.start();

@@ -223,4 +223,12 @@ describe('a schedule that skips what would overlap', () => {
     await emitDue(skipped, log);
     expect(await emitted()).toEqual(['2027-01-01T05:00:00.000Z']);
   });
+
+  test('emits the newest of more than one pass looks at', async () => {
+    await setClock('2027-01-01T00:00:00Z');
+    await make({ cron: '* * * * *', overlap: 'skip' });
+    await setClock('2027-01-01T03:20:30Z');
+    await emitDue(skipped, log);
+    expect(await emitted()).toEqual(['2027-01-01T03:20:00.000Z']);
+  });
 });

@@ -97,4 +97,22 @@ describe('emit in SQL', () => {
   ])('refuses %s', async (args, why) => {
     expect(await refusal(args)).toMatch(why);
   });
+
+  it('looks at the numbers of a payload with long names in moments, and tells where one is', async () => {
+    const { pg } = test.database;
+    const nested = (last: string) =>
+      `${`{"${'k'.repeat(1400)}":`.repeat(90)}[${'0,'.repeat(60_000)}${last}]${'}'.repeat(90)}`;
+    await pg.begin(async (tx) => {
+      await tx`set local statement_timeout = '5s'`;
+      const look = (last: string) =>
+        tx`select knockon.is_storable(${nested(last)}::text::jsonb) as is_storable,
+          knockon.inexact_number(${nested(last)}::text::jsonb) as inexact`;
+      expect(await look('"1234567890123456"')).toEqual([{ is_storable: true, inexact: null }]);
+      const [found] = await look('9007199254740993');
+      expect(found).toEqual({
+        is_storable: false,
+        inexact: expect.stringMatching(/^k{200} is 9007199254740993$/),
+      });
+    });
+  });
 });

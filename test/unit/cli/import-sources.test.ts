@@ -82,6 +82,39 @@ const secondDay = day(
     ts: '1355603924.000001',
   },
   { user: 'U1', text: '', files: [{ name: 'plan.pdf' }], ts: '1355603925.000001' },
+  {
+    user: 'U1',
+    text: '',
+    blocks: [
+      {
+        type: 'rich_text',
+        elements: [
+          {
+            type: 'rich_text_section',
+            elements: [
+              { type: 'text', text: 'only <blocks> & ' },
+              { type: 'user', user_id: 'U2' },
+              { type: 'link', url: 'https://example.com/' },
+            ],
+          },
+        ],
+      },
+    ],
+    ts: '1355603927.000001',
+  },
+  {
+    subtype: 'file_comment',
+    comment: { user: 'U1', comment: 'nice' },
+    text: '<@U1> commented',
+    ts: '1355603928.000001',
+  },
+  {
+    subtype: 'file_share',
+    user: 'U1',
+    file: { name: 'old.png' },
+    text: 'x',
+    ts: '1355603929.000001',
+  },
   { subtype: 'tombstone', user: 'U1', text: 'This message was deleted.', ts: '1355603926.000001' },
 );
 const right = [
@@ -91,6 +124,9 @@ const right = [
   'eve: edited',
   'deploy: it went out',
   'ada: [file: plan.pdf]',
+  'ada: only <blocks> & @Bobhttps://example.com/',
+  'ada: nice',
+  'ada: x\n[file: old.png]',
 ];
 const slack = {
   'users.json': users,
@@ -109,7 +145,7 @@ test("Slack's export: a folder, a conversation of it, the file of a day and a zi
   expect(first.summary).toMatchObject({
     format: 'slack',
     files: 2,
-    posted: 6,
+    posted: 9,
     actions: 1,
     skipped: { total: 2, reasons: { system: 1, deleted: 1 }, system: { join: 1 } },
   });
@@ -126,7 +162,7 @@ test("Slack's export: a folder, a conversation of it, the file of a day and a zi
 test('without a channel each conversation goes into one of its own name; one can be chosen', async () => {
   write({ 'export.zip': zip(slack) });
   const { summary } = await run('export.zip', { channel: undefined });
-  expect(summary).toMatchObject({ posted: 7, channels: [{ name: 'general' }, { name: 'random' }] });
+  expect(summary).toMatchObject({ posted: 10, channels: [{ name: 'general' }, { name: 'random' }] });
   await run('export.zip', { channel: 'copy', conversation: 'random' });
   expect(said().at(-1)).toBe('ada: elsewhere');
   const none = run('export.zip', { conversation: 'nowhere' });

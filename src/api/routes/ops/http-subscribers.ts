@@ -21,9 +21,19 @@ import { body, type Env, json, operation, router } from '../../router.ts';
 import { checkEventTypes, url, wanted } from '../endpoint-schema.ts';
 import { newSecret } from '../rotate-secret.ts';
 import { accepted, beginAs } from './operations.ts';
-import { hasLimit, NO_LIMIT, status, subscriberName, workspaceLimit } from './subscriber-schema.ts';
+import {
+  hasLimit,
+  NO_LIMIT,
+  refusedName,
+  status,
+  subscriberName,
+  workspaceLimit,
+} from './subscriber-schema.ts';
 
 const params = z.object({ name: subscriberName });
+
+/** Of one that is made: what is wrong with its name is told. */
+const newParams = z.object({ name: z.string().openapi({ example: 'billing' }) });
 
 const TIMES = 'must be a duration from 1s to 5m, such as 30s';
 const timeout = z
@@ -128,7 +138,7 @@ const put = operation('PUT /v1/ops/subscribers/{name}', 'subscribe', {
     'What is left out has its default, but for limits: `per_second` and `per_workspace` stay as ' +
     'they are. A retired one is taken back.',
   refuses: [409],
-  request: { params, body: body(asked) },
+  request: { params: newParams, body: body(asked) },
   responses: {
     200: json(status, 'It was there, and is as asked now.'),
     201: json(subscribed, 'It is new. The secret is shown this once.'),
@@ -244,6 +254,8 @@ async function check(
   name: string,
   { url, event_types }: { url: string; event_types: string[] },
 ): Promise<void> {
+  const wrong = refusedName(name);
+  if (wrong) throw invalid([{ path: 'name', message: wrong }]);
   if (isReserved(name))
     throw conflict(`The subscriber ${name} is Knock-on's own: choose another name.`);
   const refusal = await deps.isAllowedWebhookUrl(url);

@@ -6,10 +6,15 @@ import { timestamp, uuid } from '../../fields.ts';
 const count = (description: string) => z.int().openapi({ description });
 const number = (description: string) => z.number().openapi({ description });
 
-export const subscriberName = z
-  .string()
-  .regex(/^[a-z][a-z0-9_-]{0,62}$/)
-  .openapi({ example: 'search' });
+const NAME = /^[a-z][a-z0-9_-]{0,62}$/;
+
+export const subscriberName = z.string().regex(NAME).openapi({ example: 'search' });
+
+/** What is wrong with a name that is given to a new one; undefined: nothing. */
+export const refusedName = (name: string): string | undefined =>
+  NAME.test(name)
+    ? undefined
+    : 'must have 1 to 63 lower-case letters, digits, "-" and "_", and begin with a letter';
 
 export const host = z.enum(subscribers.host.enumValues).openapi({
   description:
