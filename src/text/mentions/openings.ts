@@ -23,8 +23,11 @@ const part = new RegExp(
 );
 
 /** What joins names. */
-const joint =
-  / ?[/＋+&＆／] ?| - |-| (?:and|und|et|y|e|och|og|en|i|и|ve|和|跟|与|與|及|と) |(?<=\p{sc=Han})[和跟与與及](?=\p{sc=Han})/iu;
+const joint = new RegExp(
+  ' ?[/＋+&＆／] ?| - |-| (?:and|und|et|y|e|och|og|en|i|и|ve|和|跟|与|與|及|と) ' +
+    '|(?<=\\p{sc=Han})[和跟与與及](?=\\p{sc=Han})',
+  'iu',
+);
 
 /** What may stand before the last of several: `ada, bob, and cid:`. */
 const conjunction = /^(?:[&＆+＋] ?|(?:and|und|et|y|e|och|og|en|i|и|ve) |[和跟与與及と] ?)/iu;

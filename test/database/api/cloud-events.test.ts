@@ -12,6 +12,7 @@ let url: string;
 
 beforeAll(async () => {
   await declareTypes(api.database, ['invoice.paid']);
+  await declareTypes(api.database, ['door.opened'], { schema: { type: 'object' } });
   server = createAdaptorServer({ fetch: api.app.fetch });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -82,6 +83,16 @@ describe('a batch of CloudEvents', () => {
   });
 });
 
+it.each<Record<string, string>>([{}, { 'content-type': 'application/json' }])(
+  'one in binary mode without data has an empty payload, with headers %j',
+  async (more) => {
+    const headers = { 'ce-specversion': '1.0', 'ce-source': '/b', 'ce-id': JSON.stringify(more) };
+    const options = { headers: { ...headers, ...more, 'ce-type': 'door.opened' } };
+    const answer = await api.call('POST', '/v1/events', options);
+    expect(answer).toMatchObject({ status: 201, body: { type: 'door.opened', payload: {} } });
+  },
+);
+
 describe('what is refused', () => {
   const attributes = { ...(aCloudEvent().toJSON() as Record<string, unknown>) };
 
@@ -108,6 +119,11 @@ describe('what is refused', () => {
   it('a batch sent to the route for one, and one sent to the route for a batch', async () => {
     expect((await post([attributes], BATCH)).status).toBe(415);
     expect((await post(attributes, STRUCTURED, '/v1/events/batch')).status).toBe(415);
+  });
+
+  it('attributes of a request without a body that the headers lack', async () => {
+    const headers = { 'ce-specversion': '1.0', 'ce-id': '1' };
+    expect((await api.call('POST', '/v1/events', { headers })).status).toBe(422);
   });
 
   it('attributes that the headers lack', async () => {

@@ -162,7 +162,10 @@ test("Slack's export: a folder, a conversation of it, the file of a day and a zi
 test('without a channel each conversation goes into one of its own name; one can be chosen', async () => {
   write({ 'export.zip': zip(slack) });
   const { summary } = await run('export.zip', { channel: undefined });
-  expect(summary).toMatchObject({ posted: 10, channels: [{ name: 'general' }, { name: 'random' }] });
+  expect(summary).toMatchObject({
+    posted: 10,
+    channels: [{ name: 'general' }, { name: 'random' }],
+  });
   await run('export.zip', { channel: 'copy', conversation: 'random' });
   expect(said().at(-1)).toBe('ada: elsewhere');
   const none = run('export.zip', { conversation: 'nowhere' });

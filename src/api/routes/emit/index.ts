@@ -1,14 +1,15 @@
 import { z } from '@hono/zod-openapi';
+import type { MiddlewareHandler } from 'hono';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { uuid } from '../../fields.ts';
 import { markReplayed } from '../../middleware/idempotency.ts';
-import { jsonBodyOfMany } from '../../middleware/json-body.ts';
+import { jsonBody, jsonBodyOfMany } from '../../middleware/json-body.ts';
 import { json, operation, problemSchema, router } from '../../router.ts';
 import { event } from '../events.ts';
 import { answerBatch } from './answer-batch.ts';
 import { eventOf } from './answers.ts';
 import { checkEvent } from './check-event.ts';
-import { CLOUD_EVENT, CLOUD_EVENTS, cloudEvent } from './cloud-event.ts';
+import { CLOUD_EVENT, CLOUD_EVENTS, cloudEvent, isBinary } from './cloud-event.ts';
 import { MOST_EVENTS } from './many-events.ts';
 import { newEvent } from './new-event.ts';
 import { readOne } from './one-event.ts';
@@ -19,6 +20,15 @@ const ref = (name: string) => ({ schema: { $ref: `#/components/schemas/${name}` 
 const bodies = (content: Record<string, ReturnType<typeof ref>>) => ({
   body: { required: true as const, content },
 });
+
+/** A CloudEvent in binary mode may have no data, and so no body: its payload is an empty one. */
+const bodyOrNoData: MiddlewareHandler = async (c, next) => {
+  const { headers } = c.req.raw;
+  const isEmpty = !headers.has('transfer-encoding') && !(Number(headers.get('content-length')) > 0);
+  if (!isBinary(headers) || !isEmpty) return await jsonBody(c, next);
+  c.req.bodyCache.text = Promise.resolve('{}') as unknown as string;
+  await next();
+};
 
 const CLOUD_EVENTS_ARE =
   "A CloudEvent's `type`, `data` and `partitionkey` (or else `subject`) are the event's type, " +
@@ -35,6 +45,7 @@ const emitOne = operation('POST /v1/events', 'emitEvent', {
     `(\`${CLOUD_EVENT}\`) and binary (\`ce-\` headers beside a JSON body). ${CLOUD_EVENTS_ARE}`,
   creates: true,
   refuses: [404],
+  middleware: bodyOrNoData,
   request: bodies({ 'application/json': ref('NewEvent'), [CLOUD_EVENT]: ref('CloudEvent') }),
   responses: { 201: json(event, 'The event.') },
 });

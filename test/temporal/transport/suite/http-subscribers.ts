@@ -74,6 +74,25 @@ export function httpSubscribers(fixture: TransportFixture): void {
       expect(await backlog()).toMatchObject({ calls: 0 });
     });
 
+    it('that was retired is called until what it has open is done, also where that was cancelled', async () => {
+      await fixture.testbed.host(fixture.recordingEffect());
+      await subscribe();
+      const [event] = await fixture.testbed.post(1);
+      // The host looks for what it need not call any more every two seconds.
+      service.serve = results(() => [{ event_id: event, state: 'later', after_ms: 6000 }]);
+      await fixture.testbed.dispatch();
+      await expect.poll(() => service.ids.length, soon).toBe(1);
+      const { pg } = fixture.testbed.database;
+      await pg`with cancelled as (
+          insert into knockon.operations (verb, input, by, state)
+          values ('retire', '{}', 'tests', 'cancelled') returning id
+        )
+        update knockon.subscribers set retired_at = now(), retire_operation = cancelled.id
+        from cancelled where name = ${name}`;
+      service.serve = results(() => []);
+      await fixture.testbed.done(name, [event!]);
+    });
+
     it('names what is not done: that alone is tried again, or given up', async () => {
       await fixture.testbed.host(fixture.recordingEffect());
       await subscribe({ batch: 100 });
