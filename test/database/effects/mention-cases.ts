@@ -83,6 +83,8 @@ export const mentionCases: Record<string, MentionCase[]> = {
   'several people are several': [
     ['@ada/@bob please look', ['ada', 'bob'], ['ada', 'bob']],
     ['@ada+@bob', ['ada', 'bob'], ['ada', 'bob']],
+    ['@ada|@bob', ['ada', 'bob'], ['ada', 'bob']],
+    ['@ada--the build is red', ['ada'], ['ada']],
     ['@ada-@bob', ['ada', 'bob'], ['ada', 'bob']],
     ['@ada,@bob&@cid', ['ada', 'bob', 'cid'], ['ada', 'bob', 'cid']],
     ['@小明@小红 来', ['小明', '小红'], ['小明', '小红']],

@@ -113,6 +113,7 @@ describe('"[hh:mm] <nick> text"', () => {
 describe('"channel yyyy-mm-dd [hh:mm] <nick> text"', () => {
   test.each([
     ['stripe 2019-09-04 [22:44:46] <w1z> add a coupon ', 'w1z|add a coupon|2019-09-04T22:44:46Z'],
+    ['#chan 2021-02-28 [10:02 PM] <x> pm', 'x|pm|2021-02-28T22:02:00Z'],
     ['meeting 2009-10-20 [12:01] <mdz> hi', 'mdz|hi|2009-10-20T12:01:00Z'],
     ['rust 2018-12-26 [22:09:07] * nagisa laughs ', 'nagisa|laughs|2018-12-26T22:09:07Z|action'],
     [

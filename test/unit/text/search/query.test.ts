@@ -124,6 +124,16 @@ it('reads filters apart from words', () => {
   });
 });
 
+it('reads filters with full-width signs, and ignores those of nobody and nowhere', () => {
+  expect(readQuery('from:＠ada in:＃general x').filters).toMatchObject({
+    from: ['@ada'],
+    in: ['general'],
+  });
+  const { filters, ignored } = readQuery('from:"" in:"" x');
+  expect([filters.from, filters.in]).toEqual([[], []]);
+  expect(ignored).toHaveLength(2);
+});
+
 it('reads days in the zone that is told, and moments as they are', () => {
   const read = (typed: string, zone: string) => readQuery(typed, zone).filters;
   expect(read('before:2024-01-15 after:2024-01-10', 'Asia/Tokyo')).toMatchObject({
