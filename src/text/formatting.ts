@@ -35,8 +35,8 @@ export const withoutCodes = (text: string): string => text.replace(CODES, '');
 
 /**
  * The text as it looks: without codes, other controls, zero-width characters and marks that turn
- * the direction round. What separates lines and words stays, and so do the joiners of emoji and of scripts that have
- * them by right.
+ * the direction round. What separates lines and words stays, and so do the joiners of emoji and
+ * of scripts that have them by right.
  */
 export const withoutFormatting = (text: string): string =>
   withoutCodes(text).replace(/[^\t-\r\x85\u2028\u2029]+/g, withoutInvisible);

@@ -1,5 +1,5 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import { inexactNumbers, whyInexact } from '../../messages/inexact-numbers.ts';
 import { invalid, Problem } from '../problem.ts';
 
@@ -46,11 +46,15 @@ export const jsonBodyOfMany: MiddlewareHandler = async (c, next) => {
   if (bytes.length > SHALLOW && isDeep(bytes))
     throw invalid([{ path: '', message: `is nested deeper than ${DEEPEST} levels` }]);
   if (bytes.length === 0) throw new Problem(400, 'The body is missing: send a JSON object.');
-  const text = decode(bytes);
-  // Hono awaits what lies here, whatever its type says.
-  c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
+  setBody(c, decode(bytes));
   await next();
 };
+
+/** Has the body read as that text from then on. */
+export function setBody(c: Context, text: string): void {
+  // Hono awaits what lies here, whatever its type says.
+  c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
+}
 
 /** The same, and refuses numbers that JSON readers would round. */
 export const jsonBody: MiddlewareHandler = (c, next) =>

@@ -1,23 +1,9 @@
-/** Some of their short names are the same as those of others, for another month. */
-const MORE = ['nb', 'da', 'uk', 'bg', 'el', 'hu', 'ro', 'sk', 'sl', 'et', 'lv', 'lt'];
-
-/** Clients write the names of months in the language of their user. English is asked first. */
-const LANGUAGES = [
-  'en',
-  'de',
-  'fr',
-  'es',
-  'it',
-  'pt',
-  'nl',
-  'sv',
-  'fi',
-  'pl',
-  'cs',
-  'ru',
-  'tr',
-  ...MORE,
-];
+/**
+ * Clients write the names of months in the language of their user. English is asked first: some
+ * short names are another month in another language.
+ */
+const LANGUAGES =
+  'en de fr es it pt nl sv fi pl cs ru tr nb da uk bg el hu ro sk sl et lv lt'.split(' ');
 
 const months = new Map<string, number>();
 

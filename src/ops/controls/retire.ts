@@ -1,4 +1,4 @@
-import { eq, sql } from 'drizzle-orm';
+import { and, eq, isNotNull, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
 import { subscribers } from '../../db/schema/outbox.ts';
 import { gets } from '../../events/wanted.ts';
@@ -86,18 +86,27 @@ export async function reinstate(
   { name, by }: { name: string; by: string },
 ): Promise<void> {
   await db.transaction(async (tx) => {
-    if ((await holdSubscriber(tx, name)).retired_at === null) return;
-    const back = {
-      retired_at: null,
-      retired_by: null,
-      retired_open: null,
-      handed_to: null,
-      retire_operation: null,
-      created_at: sql`now()`,
-    };
-    await tx.update(subscribers).set(back).where(eq(subscribers.name, name));
-    await recordAction(tx, { by, verb: 'reinstate', subject: name });
+    await holdSubscriber(tx, name);
+    if (await takeBack(tx, name)) await recordAction(tx, { by, verb: 'reinstate', subject: name });
   });
+}
+
+/** What is dispatched from then on is for it again. @returns whether it was retired */
+export async function takeBack(tx: Transaction, name: string): Promise<boolean> {
+  const back = {
+    retired_at: null,
+    retired_by: null,
+    retired_open: null,
+    handed_to: null,
+    retire_operation: null,
+    created_at: sql`now()`,
+  };
+  const taken = await tx
+    .update(subscribers)
+    .set(back)
+    .where(and(eq(subscribers.name, name), isNotNull(subscribers.retired_at)))
+    .returning({ name: subscribers.name });
+  return taken.length > 0;
 }
 
 async function heirOf(

@@ -1,11 +1,11 @@
-import { and, eq, isNotNull, sql } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
 import { httpSubscribers } from '../../db/schema/http-subscribers.ts';
-import { subscribers } from '../../db/schema/outbox.ts';
 import { SCHEMA_SUBSCRIBER } from '../../outbox/check-payloads.ts';
 import { type Registration, writeRegistration } from '../../outbox/subscribers.ts';
 import { recordAction } from '../access/action-log.ts';
 import { setLimit } from '../controls/limit.ts';
+import { takeBack } from '../controls/retire.ts';
 import { setWorkspaceLimit, type WorkspaceLimitValues } from '../controls/workspace-limit.ts';
 
 export { TakenNameError } from '../../outbox/subscribers.ts';
@@ -58,17 +58,7 @@ export async function putHttpSubscriber(
   const { name, url, by, event_types, per_second, per_workspace } = given;
   return await db.transaction(async (tx) => {
     await writeRegistration(tx, registrationOf(given));
-    await tx
-      .update(subscribers)
-      .set({
-        retired_at: null,
-        retired_by: null,
-        retired_open: null,
-        handed_to: null,
-        retire_operation: null,
-        created_at: sql`now()`,
-      })
-      .where(and(eq(subscribers.name, name), isNotNull(subscribers.retired_at)));
+    await takeBack(tx, name);
     const isNew = await writeRow(tx, given, sealed);
     const detail = { url, event_types: event_types.join(' ') };
     await recordAction(tx, { by, verb: 'subscribe', subject: name, detail });

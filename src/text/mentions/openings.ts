@@ -23,14 +23,14 @@ const part = new RegExp(
 );
 
 /** What joins names. */
+const and = 'and|und|et|y|e|och|og|en|i|и|ve';
 const joint = new RegExp(
-  ' ?[/＋+&＆／] ?| - |-| (?:and|und|et|y|e|och|og|en|i|и|ve|和|跟|与|與|及|と) ' +
-    '|(?<=\\p{sc=Han})[和跟与與及](?=\\p{sc=Han})',
+  ` ?[/＋+&＆／] ?| - |-| (?:${and}|[和跟与與及と]) |(?<=\\p{sc=Han})[和跟与與及](?=\\p{sc=Han})`,
   'iu',
 );
 
 /** What may stand before the last of several: `ada, bob, and cid:`. */
-const conjunction = /^(?:[&＆+＋] ?|(?:and|und|et|y|e|och|og|en|i|и|ve) |[和跟与與及と] ?)/iu;
+const conjunction = new RegExp(`^(?:[&＆+＋] ?|(?:${and}) |[和跟与與及と] ?)`, 'iu');
 
 /** Finds whom the start of a text addresses. Each counts only if the one before is somebody. */
 export function openingsOf(text: string): Opening[] {
@@ -40,21 +40,15 @@ export function openingsOf(text: string): Opening[] {
   while (openings.length < MOST) {
     const [, words, colon] = part.exec(text) ?? [];
     if (words === undefined) break;
-    const joined = words.split(joint);
-    const last = openings.length > 0 ? words.replace(conjunction, '') : words;
+    const named = openings.length > 0 ? words.replace(conjunction, '') : words;
+    const joined = named.split(joint);
     const isName = words.split(' ').length <= NAME;
     if (!isName && joined.length === 1) break;
     openings.push({
       readings: isName ? addressed(words) : [],
-      joined: joinedNames(words, last, joined),
+      joined: named !== words || joined.length > 1 ? joined.map(addressed) : [],
     });
     if (colon !== undefined) break;
   }
   return openings;
-}
-
-/** Several who are joined, or the last one behind an "and". */
-function joinedNames(words: string, last: string, joined: string[]): string[][] {
-  if (last !== words) return last.split(joint).map(addressed);
-  return joined.length > 1 ? joined.map(addressed) : [];
 }

@@ -5,7 +5,8 @@ const LONGEST = 200;
 
 /**
  * Marks that people leave out: accents of Latin, Greek and Cyrillic, the tones that Armenian writes
- * within words, points of Hebrew, Arabic and Syriac, nuktas of Devanagari and Gurmukhi. Other marks of other scripts are vowels and tones.
+ * within words, points of Hebrew, Arabic and Syriac, nuktas of Devanagari and Gurmukhi. Other marks
+ * of other scripts are vowels and tones.
  */
 const ACCENTS = new RegExp(
   [

@@ -49,8 +49,7 @@ function writePlaces(all: number[]): string {
   // Nearly all are once in a text.
   if (all.length < MOST_PLACES && all.at(-1)! < LAST_PLACE) return all.join();
   const kept = all.filter((place) => place < LAST_PLACE).slice(0, MOST_PLACES - 1);
-  const isCut = kept.length < all.length;
-  return [...kept, ...(isCut ? [`${LAST_PLACE}${FURTHER}`] : [])].join();
+  return [...kept, `${LAST_PLACE}${FURTHER}`].join();
 }
 
 const NEEDS_CARE = /['\\]/;

@@ -3,7 +3,7 @@ import type { MiddlewareHandler } from 'hono';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { uuid } from '../../fields.ts';
 import { markReplayed } from '../../middleware/idempotency.ts';
-import { jsonBody, jsonBodyOfMany } from '../../middleware/json-body.ts';
+import { jsonBody, jsonBodyOfMany, setBody } from '../../middleware/json-body.ts';
 import { json, operation, problemSchema, router } from '../../router.ts';
 import { event } from '../events.ts';
 import { answerBatch } from './answer-batch.ts';
@@ -26,7 +26,7 @@ const bodyOrNoData: MiddlewareHandler = async (c, next) => {
   const { headers } = c.req.raw;
   const isEmpty = !headers.has('transfer-encoding') && !(Number(headers.get('content-length')) > 0);
   if (!isBinary(headers) || !isEmpty) return await jsonBody(c, next);
-  c.req.bodyCache.text = Promise.resolve('{}') as unknown as string;
+  setBody(c, '{}');
   await next();
 };
 
