@@ -11,7 +11,7 @@ import type { Servers } from './peer.ts';
 import { makePlaces, messageRequests, type Place, post } from './workspace.ts';
 
 /** As `knockon up` starts its own. */
-const flags = ['--max-old-space-size=512', '--max-semi-space-size=8'];
+const flags = ['--max-old-space-size=512', '--max-semi-space-size=16'];
 
 interface Parts {
   pg: Sql;

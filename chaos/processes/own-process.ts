@@ -12,7 +12,7 @@ import {
 export const knockon = fileURLToPath(new URL('../../bin/knockon.js', import.meta.url));
 
 /** As `knockon up` starts its own. */
-const modest = ['--max-old-space-size=512', '--max-semi-space-size=8'];
+const modest = ['--max-old-space-size=512', '--max-semi-space-size=16'];
 
 /** Longest that a process may take to say that it is ready, in ms. */
 const PATIENCE = 120_000;
