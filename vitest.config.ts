@@ -41,10 +41,18 @@ const alone: Partial<Record<Tier, string[]>> = {
 const filesAlone = (tier: Tier) =>
   (alone[tier] ?? []).map((name) => `test/${tier}/${name}.test.ts`);
 
+/** Projects whose files share processes, and with it what importing libraries costs. */
+const sharing = ['unit', 'database'];
+
 const project = (tier: Tier, name: string, files: { include: string[]; exclude?: string[] }) => ({
   name,
   globalSetup: tiers[tier],
   ...files,
+  ...(sharing.includes(name) && {
+    isolate: false,
+    setupFiles: ['test/setup/fresh-modules.ts'],
+    restoreMocks: true,
+  }),
   // Servers and processes that they start wait for each other on a busy machine.
   ...(['temporal', 'whole'].includes(tier) && { testTimeout: 120_000, hookTimeout: 180_000 }),
 });
