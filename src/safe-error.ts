@@ -70,8 +70,9 @@ const isServers = (error: unknown): error is ServerError =>
  */
 function serversMessage({ code, message, where = '', routine }: ServerError): string {
   if (OF_OURS.test(code)) return message;
-  const isRaised = routine === 'exec_stmt_raise';
-  if (OF_SERVER.test(code)) return isRaised ? withoutQuotes(message) : message;
+  // Under whatever code. In other languages what raises it can't be told from Postgres' own errors.
+  const isRaised = routine === 'exec_stmt_raise' || /^PL\/(?!pgSQL)/.test(where);
+  if (!isRaised && OF_SERVER.test(code)) return message;
   if (isRaised || !(OF_NAMES.test(code) || OF_VALUES.test(code))) {
     const [, name, line] = /^PL\/pgSQL function ([\w.]+)\([^)]*\) line (\d+)/.exec(where) ?? [];
     return (
