@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import type { TransactionSql } from 'postgres';
 import type { Database } from '../db/client.ts';
-import { NoPlaceError } from '../db/heavy/fair-places.ts';
+import { NoPlaceError } from '../db/fair-places.ts';
 import { type Asked, type Heavy, TookTooLongError } from '../db/heavy/heavy.ts';
 import { Problem } from './problem.ts';
 import type { Env } from './router.ts';

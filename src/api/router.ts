@@ -2,6 +2,7 @@ import { createRoute, OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi
 import type { Operator } from '../ops/access/action-log.ts';
 import { answerHead } from './middleware/guard.ts';
 import { jsonBody } from './middleware/json-body.ts';
+import { inTurn } from './middleware/turns.ts';
 import { type FieldError, invalid, LISTED, notFound } from './problem.ts';
 
 /** What middleware leaves for handlers: whose key it is. */
@@ -153,6 +154,10 @@ const isForOperators = (path: string) => path.startsWith('/v1/ops/');
 /** What every call of operators has in common. */
 const forOperators = { tags: ['Operations'], security: [{ operator: [] }] };
 
+/** Whether a workspace changes something by it. */
+const isChange = (route: RouteConfig) =>
+  route.method !== 'get' && route.security?.some((needs) => 'key' in needs) === true;
+
 type ProblemStatus = keyof typeof problems;
 
 function problemsOf(
@@ -228,6 +233,11 @@ type Declared = Omit<RouteConfig, 'method' | 'path' | 'operationId'> & {
    * answered without running it.
    */
   acts?: boolean;
+  /**
+   * Whether the changes of one workspace take turns. Default: those that need a workspace's key do.
+   * False for what has limits of its own or calls the outside.
+   */
+  takesTurns?: boolean;
 };
 
 /**
@@ -243,7 +253,7 @@ export function operation<M extends Method, P extends string, R extends Declared
   operationId: string,
   declared: R,
 ) {
-  const { creates = false, refuses = [], acts = false, ...rest }: Declared = declared;
+  const { creates = false, refuses = [], acts = false, takesTurns, ...rest }: Declared = declared;
   const [method, path] = address.split(' ') as [M, P];
   const route: RouteConfig = {
     method: method.toLowerCase() as Lowercase<Method>,
@@ -263,8 +273,11 @@ export function operation<M extends Method, P extends string, R extends Declared
   const complete = {
     ...route,
     ...(creates && { parameters: [idempotencyKey] }),
-    ...(rest.request?.body && { middleware: rest.middleware ?? jsonBody }),
-    ...(acts && { middleware: answerHead }),
+    middleware: [
+      ...(rest.request?.body ? [rest.middleware ?? jsonBody].flat() : []),
+      ...(acts ? [answerHead] : []),
+      ...((takesTurns ?? isChange(route)) ? [inTurn] : []),
+    ],
     responses: {
       ...Object.fromEntries(documents),
       ...(isOpen(route) ? rest.responses : withHeaders(rest.responses)),

@@ -8,6 +8,7 @@ import { idempotencyKeys } from '../../db/schema/workspaces.ts';
 import type { Seal } from '../../seal.ts';
 import { invalid, Problem } from '../problem.ts';
 import type { Env } from '../router.ts';
+import { afterTurn } from './turns.ts';
 
 /** The request's Idempotency-Key with the hash of what it asks for; undefined where it has none. */
 export function idempotencyOf(
@@ -113,7 +114,7 @@ export async function onceOutside<T>(
     status: IN_FLIGHT,
     response: null,
   };
-  if (!(await writeKey(database.db, claimed))) {
+  if (!(await afterTurn(c, () => writeKey(database.db, claimed)))) {
     const first = await findKey(database.db, workspaceId, key);
     if (!first) throw keyInFlight();
     return replay<T>(c, seal, first, requestHash);

@@ -63,6 +63,7 @@ const list = operation('GET /v1/endpoints/{id}/deliveries', 'listDeliveries', {
 export const testDelivery = z.object({ delivery_id: uuid, ...outcome }).openapi('TestDelivery');
 
 const test = operation('POST /v1/endpoints/{id}/test', 'testEndpoint', {
+  takesTurns: false,
   tags: ['Webhooks'],
   summary: 'Send a signed `endpoint.test` now',
   creates: true,

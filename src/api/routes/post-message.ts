@@ -37,6 +37,7 @@ const newMessage = z
   .openapi('NewMessage');
 
 const post = operation('POST /v1/channels/{id}/messages', 'postMessage', {
+  takesTurns: false,
   tags: ['Messages'],
   summary: 'Post a message',
   description:

@@ -9,6 +9,7 @@ import { json, operation, router } from '../router.ts';
 import { testDelivery } from './deliveries.ts';
 
 const redeliver = operation('POST /v1/deliveries/{id}/redeliver', 'redeliver', {
+  takesTurns: false,
   tags: ['Webhooks'],
   summary: 'Send a delivery once more, now, under the same webhook-id',
   creates: true,

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { TransactionSql } from 'postgres';
 import type { Database } from '../client.ts';
 import { errorCode } from '../errors.ts';
-import { FairPlaces, type Room } from './fair-places.ts';
+import { FairPlaces, type Room } from '../fair-places.ts';
 
 /** Thrown where heavy work was stopped because it took too long. */
 export class TookTooLongError extends Error {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { FairPlaces, NoPlaceError } from '../../../src/db/heavy/fair-places.ts';
+import { FairPlaces, NoPlaceError } from '../../../src/db/fair-places.ts';
 
 const LONG = { waitMs: 60_000 };
 const places = () => new FairPlaces({ places: 4, each: 2, waiting: 3 });

@@ -37,6 +37,7 @@ const CLOUD_EVENTS_ARE =
   'is stored once. Its `time` is checked, and not kept: `timestamp` says when it was stored here.';
 
 const emitOne = operation('POST /v1/events', 'emitEvent', {
+  takesTurns: false,
   tags: ['Events'],
   summary: 'Emit an event',
   description:
@@ -55,6 +56,7 @@ const result = z
   .openapi('EmitResult', { description: "The stored event's id, or why it was not stored." });
 
 const emitMany = operation('POST /v1/events/batch', 'emitEvents', {
+  takesTurns: false,
   tags: ['Events'],
   summary: `Emit up to ${MOST_EVENTS} events`,
   description:

@@ -1,6 +1,6 @@
 /**
- * Thrown where heavy work found no place in time: its owner has its share under way, or all places
- * are taken.
+ * Thrown where work found no place in time: its owner has its share under way, or all places are
+ * taken.
  */
 export class NoPlaceError extends Error {
   override name = 'NoPlaceError';
@@ -8,11 +8,7 @@ export class NoPlaceError extends Error {
   readonly ownShare: boolean;
 
   constructor(ownShare: boolean) {
-    super(
-      ownShare
-        ? 'all the places that one owner may have are taken'
-        : 'all places for heavy work are taken',
-    );
+    super(ownShare ? 'all the places that one owner may have are taken' : 'all places are taken');
     this.ownShare = ownShare;
   }
 }
