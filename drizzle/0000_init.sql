@@ -1213,21 +1213,33 @@ BEGIN
   ids := ARRAY(
     SELECT CASE WHEN i.key IS NOT NULL THEN knockon.uuidv7() END
     FROM unnest(idempotency_keys) WITH ORDINALITY AS i (key, place) ORDER BY i.place);
-  WITH keyed AS (
+  -- `ON CONFLICT DO UPDATE` would wait for a key's row that another transaction holds, and all events
+  -- of the batch with it.
+  WITH expired AS MATERIALIZED (
+    SELECT k.workspace_id, k.key FROM unnest(workspaces, idempotency_keys) AS i (workspace, key)
+    JOIN knockon.idempotency_keys k ON k.workspace_id = i.workspace AND k.key = i.key
+    WHERE k.created_at < now() - interval '24 hours' FOR UPDATE OF k SKIP LOCKED
+  ), renewed AS (
+    UPDATE knockon.idempotency_keys k
+    SET request_hash = decode(i.request_hash, 'hex'), status = 201, response = NULL,
+      message_id = NULL, event_id = i.id, created_at = now()
+    FROM expired e JOIN unnest(workspaces, idempotency_keys, request_hashes, ids)
+      AS i (workspace, key, request_hash, id) ON i.workspace = e.workspace_id AND i.key = e.key
+    WHERE k.workspace_id = e.workspace_id AND k.key = e.key
+    RETURNING k.event_id
+  ), keyed AS (
     INSERT INTO knockon.idempotency_keys AS k (workspace_id, key, request_hash, status, event_id)
     SELECT i.workspace, i.key, decode(i.request_hash, 'hex'), 201, i.id
     FROM unnest(workspaces, idempotency_keys, request_hashes, ids)
       AS i (workspace, key, request_hash, id)
     WHERE i.key IS NOT NULL ORDER BY 1, 2
-    ON CONFLICT (workspace_id, key) DO UPDATE
-      SET request_hash = excluded.request_hash, status = 201, response = NULL, message_id = NULL,
-        event_id = excluded.event_id, created_at = now()
-      WHERE k.created_at < now() - interval '24 hours'
+    ON CONFLICT (workspace_id, key) DO NOTHING
     RETURNING k.event_id
   )
   SELECT coalesce(array_agg(i.place ORDER BY i.place), '{}') INTO fresh
   FROM unnest(idempotency_keys, ids) WITH ORDINALITY AS i (key, id, place)
-  WHERE i.key IS NULL OR i.id IN (SELECT k.event_id FROM keyed k);
+  WHERE i.key IS NULL OR i.id IN (SELECT k.event_id FROM keyed k)
+    OR i.id IN (SELECT r.event_id FROM renewed r);
 
   RETURN QUERY SELECT i.place, NULL::uuid, NULL::int, NULL::text, NULL::bigint, NULL::timestamptz,
     NULL::timestamptz, false, true, NULL::text, NULL::text, NULL::text, NULL::text

@@ -28,7 +28,8 @@ export interface Stored {
  *
  * Channels are locked in the order of their ids, so that two processes can't wait for each other,
  * and held until the commit: that is what makes `seq` gap-free and in commit order. A message whose
- * channel is gone or whose idempotency key is taken is left out and takes no `seq`.
+ * channel is gone or whose idempotency key is taken is left out and takes no `seq`. A key's row that
+ * another transaction holds counts as taken: `do update` would wait for it, and all messages with it.
  *
  * @param whatIsHeld whether a channel that somebody else holds is waited for, at most as long as
  * the connection waits for a lock
@@ -62,22 +63,31 @@ export async function storeMessages(
       select c.id, c.workspace_id, c.last_seq, c.last_event_seq from knockon.channels c
       where c.id in (select channel_id from input) order by c.id
         for no key update ${whatIsHeld === 'left out' ? pg`skip locked` : pg``}
+    ), expired as materialized (
+      select k.workspace_id, k.key from input i join knockon.idempotency_keys k
+        on k.workspace_id = i.workspace_id and k.key = i.key
+      where k.created_at < now() - interval '24 hours' for update of k skip locked
+    ), renewed as (
+      update knockon.idempotency_keys k
+        set request_hash = decode(i.request_hash, 'hex'), status = 201, response = null,
+          message_id = i.id, created_at = now()
+      from expired e, input i join locked c on c.id = i.channel_id and c.workspace_id = i.workspace_id
+      where k.workspace_id = e.workspace_id and k.key = e.key
+        and i.workspace_id = e.workspace_id and i.key = e.key
+      returning k.message_id
     ), keyed as (
-      insert into knockon.idempotency_keys as k (workspace_id, key, request_hash, status,
-        message_id)
+      insert into knockon.idempotency_keys (workspace_id, key, request_hash, status, message_id)
       select i.workspace_id, i.key, decode(i.request_hash, 'hex'), 201, i.id
       from input i join locked c on c.id = i.channel_id and c.workspace_id = i.workspace_id
       where i.key is not null
-      on conflict (workspace_id, key) do update
-        set request_hash = excluded.request_hash, status = 201, response = null,
-          message_id = excluded.message_id, created_at = now()
-        where k.created_at < now() - interval '24 hours'
-      returning k.message_id
+      on conflict (workspace_id, key) do nothing
+      returning message_id
     ), accepted as (
       select i.*, row_number() over (partition by i.channel_id order by i.place) as nth, c.last_seq,
         c.last_event_seq ${later.moment}
       from input i join locked c on c.id = i.channel_id and c.workspace_id = i.workspace_id
       where i.key is null or i.id in (select message_id from keyed)
+        or i.id in (select message_id from renewed)
     ), advanced as (
       update knockon.channels c set last_seq = c.last_seq + n.count,
         last_event_seq = c.last_event_seq + n.events

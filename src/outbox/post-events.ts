@@ -145,7 +145,8 @@ async function firstAnswers(pg: Sql, events: SentEvent[]): Promise<Map<string, T
       ${events.map(({ idempotency }) => idempotency?.key ?? '')}::text[]) as t (workspace, key)
     cross join lateral (
       select * from knockon.idempotency_keys
-      where workspace_id = t.workspace and key = t.key limit 1
+      where workspace_id = t.workspace and key = t.key
+        and created_at >= now() - interval '24 hours' limit 1
     ) k left join lateral (
       select * from knockon.shown_events where id = k.event_id limit 1
     ) e on true`;
@@ -154,7 +155,7 @@ async function firstAnswers(pg: Sql, events: SentEvent[]): Promise<Map<string, T
 
 /** The answer that the idempotency key's first request got. */
 function firstAnswer({ idempotency }: SentEvent, taken: Taken | undefined): PostedEvent {
-  // It has expired meanwhile, so the next try finds it free.
+  // It has expired meanwhile, or another transaction holds its row: a later try finds it free.
   if (!taken || !idempotency) return { state: 'key_in_flight' };
   const { request_hash, idempotency_key: _, workspace: __, id, seq, timestamp, ...rest } = taken;
   const { deliver_at, cancelled_at, waits, ...event } = rest;

@@ -36,7 +36,7 @@ async function beside(change: (nth: number) => ReturnType<typeof api.call>, lock
       api.call('GET', '/v1/channels', { key: other }),
       putMember('bob', other),
     ]);
-    theirs = await Promise.race([asked, waiting]);
+    theirs = await Promise.race([asked, waiting.then(() => [])]);
   });
   return theirs;
 }

@@ -1,3 +1,4 @@
+import postgres from 'postgres';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { editMessage } from '../../../src/messages/edit.ts';
@@ -161,6 +162,28 @@ describe('an idempotency key', () => {
       .pg`update knockon.idempotency_keys set created_at = now() - interval '25 hours' where workspace_id = ${where.workspaceId}`;
     expect((await writer.post(aMessage(where, keyed('k', 2)))).state).toBe('stored');
   });
+
+  it.each([
+    ['fresh', '1 hour', 'replayed'],
+    ['expired', '25 hours', 'key_in_flight'],
+  ])(
+    'keeps nobody waiting while another transaction holds its row: one that is %s',
+    async (_, age, state) => {
+      const [where, other] = [await aChannel(test.database), await aChannel(test.database)];
+      const writer = aWriter(test.database);
+      await writer.post(aMessage(where, keyed('k', 1)));
+      await test.database.pg`update knockon.idempotency_keys
+      set created_at = now() - ${age}::interval where workspace_id = ${where.workspaceId}`;
+      const psql = postgres(test.url, { max: 1 });
+      await psql.begin(async (tx) => {
+        await tx`select from knockon.idempotency_keys
+        where workspace_id = ${where.workspaceId} for update`;
+        const posted = [aMessage(where, keyed('k', 1)), aMessage(other)].map((m) => writer.post(m));
+        expect((await Promise.all(posted)).map((p) => p.state)).toEqual([state, 'stored']);
+      });
+      await psql.end();
+    },
+  );
 
   it('is not used up by a message that could not be stored', async () => {
     const where = await aChannel(test.database);

@@ -125,6 +125,25 @@ describe('events with idempotency keys', () => {
       where key = 'old'`;
     expect(await stateOf(writer.post(anEvent(keyed('old', 2))))).toBe('stored');
   });
+
+  it.each([
+    ['fresh', '1 hour', 'replayed'],
+    ['stale', '25 hours', 'key_in_flight'],
+  ])(
+    'keep nobody waiting while another transaction holds the row of a %s one',
+    async (key, age, state) => {
+      await writer.post(anEvent(keyed(key)));
+      await test.database.pg`
+      update knockon.idempotency_keys set created_at = now() - ${age}::interval where key = ${key}`;
+      const psql = postgres(test.url, { max: 1 });
+      await psql.begin(async (tx) => {
+        await tx`select from knockon.idempotency_keys where key = ${key} for update`;
+        const posted = [anEvent(keyed(key)), anEvent()].map((event) => stateOf(writer.post(event)));
+        expect(await Promise.all(posted)).toEqual([state, 'stored']);
+      });
+      await psql.end();
+    },
+  );
 });
 
 it('wakes the dispatcher for those whose events were stored', async () => {
