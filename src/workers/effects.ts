@@ -105,6 +105,9 @@ export function withSchema(effects: Effect[]): Effect[] {
   return [...effects, schema({ dispatchAnew })];
 }
 
+/** Longest that an effect's statement waits for a row that somebody else holds, in ms. */
+const LOCK_MS = 3000;
+
 function openDatabase(config: Config, started: ShutdownStack): Database {
   const statementMs = config.KNOCKON_STATEMENT_TIMEOUT;
   const connections = Math.min(3 * config.KNOCKON_CONCURRENCY, 24);
@@ -116,8 +119,9 @@ function openDatabase(config: Config, started: ShutdownStack): Database {
     transactions: Math.ceil((3 / 4) * connections),
     name: 'knockon worker effects',
     statementMs,
+    // A call that waits for a row of one workspace may keep others waiting. It uses up no try.
+    lockMs: Math.min(statementMs / 2, LOCK_MS),
     // Calls have time to wait for a connection: where many are under way, each has its turn.
-    lockMs: statementMs / 2,
     waitMs: statementMs,
   };
   return started.add(connectDatabase(config.DATABASE_URL, options), (d) => d.close());

@@ -360,8 +360,8 @@ export const laterIn = (which: Which, ms: number, reason?: string): OpenOutcome 
  *
  * @param share who may wait for each other (default: its workspace)
  */
-export const apart = (event: DomainEvent, share?: string): OpenOutcome => ({
-  event_id: event.id,
+export const apart = (which: Pick<DomainEvent, 'id'>, share?: string): OpenOutcome => ({
+  event_id: which.id,
   state: 'later',
   until: new Date().toISOString(),
   in_ms: 0,

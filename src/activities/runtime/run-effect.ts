@@ -10,6 +10,7 @@ import { debouncing } from './debounce/debouncing.ts';
 import { asWaits, type Call, type DatabaseEffect, type Effect, machineTime } from './effect.ts';
 import { EventReader } from './event-reader.ts';
 import { explain } from './explain.ts';
+import { asideFromHeld, partHeld } from './held-rows.ts';
 import { assureKnown } from './known-dispatch.ts';
 import type { Locks } from './locks/lock.ts';
 import { postgresLocks } from './locks/postgres.ts';
@@ -108,7 +109,9 @@ async function runOrPutOff(calling: Calling): Promise<EffectAnswer> {
   } catch (error) {
     if (isUnknownDispatch(error)) throw error;
     const { cause, reason } = explain(error);
-    const unmade = await putOff({ error, db, signal, atMostMs: heldUntil - performance.now() });
+    const unmade =
+      (await partHeld(calling, error).catch(() => undefined)) ??
+      (await putOff({ error, db, signal, atMostMs: heldUntil - performance.now() }));
     // A stopping worker breaks off its calls; nobody needs to hear of that.
     if (unmade && !signal.aborted) report.whole('put off', cause, error);
     if (unmade) return unmade;
@@ -146,9 +149,10 @@ async function run({ effect, db, call, signal, options }: Calling): Promise<Effe
       inOrder({ effect, call: one, db, locks, signal, attempt, told, began }),
     );
   const paging = { reader, signal, slots, began, told };
-  return await ('transact' in effect
-    ? inTransaction(effect, db, call, paging)
-    : outside(effect, db, call, paging));
+  if (!('transact' in effect)) return await outside(effect, db, call, paging);
+  return await asideFromHeld({ effect, db, call }, (some) =>
+    inTransaction(effect, db, some, paging),
+  );
 }
 
 /**

@@ -4,7 +4,8 @@ import type { Database } from '../../db/client.ts';
 import { groupBy } from '../../group-by.ts';
 import type { EffectAnswer, EffectCall, OpenOutcome } from '../../transport/dispatch.ts';
 import { type Effect, laterIn, type Open } from './effect.ts';
-import { chosen, isDone, recordAttempts } from './receipts.ts';
+import { type OpenEvent, readOpen } from './held-rows.ts';
+import { recordAttempts } from './receipts.ts';
 
 type Db = Database['db'];
 
@@ -18,14 +19,6 @@ const REASON = "it waits for its workspace's turn: the subscriber limits workspa
 
 /** How much longer than its time limit a call counts as under way of which nothing is heard, in ms. */
 const GRACE = 5000;
-
-/** An event of a call that is not done. */
-interface OpenEvent {
-  event_id: string;
-  workspace_id: string;
-  /** It has been put off before. */
-  waited: boolean;
-}
 
 /** What a workspace may have of a call. */
 interface Turn {
@@ -74,18 +67,6 @@ export async function withinWorkspaceLimits(
   } finally {
     await endTurns(db, effect.name, token, performance.now() - began);
   }
-}
-
-/** The events of a call without a receipt, in the order of their ids. */
-async function readOpen(db: Db, call: EffectCall): Promise<OpenEvent[]> {
-  const rows = await db.execute<OpenEvent & Record<string, unknown>>(sql`
-    select c.event_id, e.workspace_id, exists (
-        select from knockon.attempts a where a.event_id = c.event_id
-          and a.subscriber = ${call.subscriber} and a.waiting_until is not null) as waited
-    from (${chosen(call)}) c cross join lateral (
-      select workspace_id from knockon.events where id = c.event_id limit 1) e
-    where not ${isDone(call)} order by c.event_id`);
-  return [...rows];
 }
 
 async function takeTurns(
