@@ -1,5 +1,15 @@
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import type { Database, Transaction } from './client.ts';
+
+/**
+ * Whether a delivery `d` has a dead letter, of its own or with its whole event.
+ *
+ * @param retriedBy a dispatch: a letter that it tries again does not count
+ */
+export const hasDeadLetter = (retriedBy: string | null = null): SQL => sql`exists (
+  select from (select * from knockon.dead_letters where event_id = d.event_id offset 0) l
+  where l.subscriber = 'webhooks' and l.target in ('', d.endpoint_id::text)
+    and (l.retried_by is null or l.retried_by is distinct from ${retriedBy}::uuid))`;
 
 /**
  * Of an endpoint that is disabled: what waited for it is missed. Only of the last week, as nothing
@@ -15,9 +25,5 @@ export async function missWhatWaits(
     where n.id = ${endpointId} and n.disabled_at is not null
       and d.endpoint_id = n.id and d.id > knockon.uuid_at(now() - interval '7 days')
         and d.state = 'pending' and d.event_id is not null
-      and not exists (
-        select from knockon.dead_letters l where l.event_id = d.event_id
-          and l.subscriber = 'webhooks'
-          and l.target in ('', d.endpoint_id::text)
-      )`);
+      and not ${hasDeadLetter()}`);
 }

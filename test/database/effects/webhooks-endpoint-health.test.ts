@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Effect } from '../../../src/activities/runtime/effect.ts';
+import { openDeliveries } from '../../../src/activities/webhooks/delivery/deliveries.ts';
 import {
   redeliver,
   sendTest,
@@ -133,6 +134,63 @@ describe('an endpoint that answers 410', () => {
     expect(await states(id)).toEqual(['delivered']);
     expect(await sendTest(atOnce())(id)).toMatchObject({ status: 200 });
     expect(await endpoint(id)).toMatchObject({ disabled_by: 'endpoint' });
+  });
+});
+
+describe('a delivery that was given up', () => {
+  const answering400At = (path: string) => {
+    receiver.answer = (response, request) =>
+      response.writeHead(request.path === path ? 400 : 503).end();
+  };
+  const giveUp = (eventId: string, target: string, retriedBy: string | null = null) =>
+    fresh.database.pg`insert into knockon.dead_letters
+      (event_id, subscriber, target, dispatch_id, cause, reason, retried_by)
+      values (${eventId}, 'webhooks', ${target}, knockon.uuidv7(), 'HTTP 400', 'no', ${retriedBy})`;
+  const disable = (id: string, isDisabled = true) =>
+    fresh.database.pg`update knockon.endpoints
+      set disabled_at = case when ${isDisabled} then now() end where id = ${id}`;
+
+  test('is not missed while its endpoint is disabled: it can be retried once that is enabled', async () => {
+    const refused = await register({ url: receiver.url('/refused') });
+    const retried = await register({ url: receiver.url('/retried') });
+    answering400At('/refused');
+    const [event] = await posted(1);
+    expect(await perform(process(), [event!])).toHaveLength(2);
+    await giveUp(event!.id, refused.id);
+    await disable(refused.id);
+    // For another endpoint, and for the whole event.
+    expect(await perform(process(), [event!], retried.id)).toHaveLength(1);
+    expect(await perform(process(), [event!])).toHaveLength(1);
+    expect(await states(refused.id)).toEqual(['pending']);
+    await disable(refused.id, false);
+    answering(200);
+    expect(await perform(process(), [event!])).toEqual([]);
+    expect(await states(refused.id)).toEqual(['delivered']);
+  });
+
+  test('is missed where it is retried while its endpoint is disabled', async () => {
+    const { id } = await register();
+    answering(500);
+    const [event] = await posted(1);
+    await perform(process(), [event!]);
+    const dispatchId = event!.id;
+    await giveUp(event!.id, id, dispatchId);
+    await disable(id);
+    await openDeliveries(fresh.database.db, [event!], { dispatchId });
+    expect(await states(id)).toEqual(['missed']);
+  });
+
+  test('or waits for one endpoint is left as it is by a call for another', async () => {
+    const one = await register({ url: receiver.url('/one') });
+    const other = await register({ url: receiver.url('/other') });
+    answering(500);
+    const [event] = await posted(1);
+    await perform(process(), [event!]);
+    await disable(one.id);
+    await perform(process(), [event!], other.id);
+    expect(await states(one.id)).toEqual(['pending']);
+    expect(await perform(process(), [event!], one.id)).toEqual([]);
+    expect(await states(one.id)).toEqual(['missed']);
   });
 });
 

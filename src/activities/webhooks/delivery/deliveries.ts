@@ -1,5 +1,6 @@
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../../db/client.ts';
+import { hasDeadLetter } from '../../../db/missed.ts';
 import type { DomainEvent } from '../../../events/index.ts';
 
 /** A delivery that is still to be made. */
@@ -34,20 +35,24 @@ export interface OpenDelivery {
  * retries gets nothing older than itself.
  *
  * Left out are endpoints that are deleted or no longer want the type. Deliveries to a disabled
- * endpoint become `missed`, for good.
+ * endpoint become `missed`, for good. Those that were given up stay as they are, unless this
+ * dispatch retries them.
  *
  * `lateral … offset 0` makes the planner look each event up by the index, whatever its statistics
  * say.
  *
- * @param endpointIds only for these endpoints
+ * @param options.endpointIds only for these endpoints
+ * @param options.dispatchId the dispatch that calls for them
  */
 export async function openDeliveries(
   db: Database['db'],
   events: DomainEvent[],
-  endpointIds?: string[],
+  { endpointIds, dispatchId = null }: { endpointIds?: string[]; dispatchId?: string | null } = {},
 ): Promise<OpenDelivery[]> {
   const column = (pick: (event: DomainEvent) => string) => sql.param(events.map(pick));
   const only = sql.param(endpointIds ?? null);
+  const isAsked = (endpointId: SQL) =>
+    sql`(${only}::text[] is null or ${endpointId}::text = any(${only}::text[]))`;
   const rows = await db.execute(sql`
     with handled as materialized (
       select * from unnest(
@@ -74,11 +79,12 @@ export async function openDeliveries(
       on conflict (event_id, endpoint_id) do update set state = deliveries.state
       returning id, event_id, endpoint_id, state, created_at, due_at
     ), missed as (
-      update knockon.deliveries set state = 'missed', due_at = null
+      update knockon.deliveries d set state = 'missed', due_at = null
       where id = any(array(
         select f.id from found f
         where (select n.disabled_at from knockon.endpoints n where n.id = f.endpoint_id) is not null
-      )) and state in ('pending', 'failed')
+          and ${isAsked(sql`f.endpoint_id`)}
+      )) and d.state in ('pending', 'failed') and not ${hasDeadLetter(dispatchId)}
     ), known as (
       select * from opened union all select * from found
     )
@@ -96,7 +102,7 @@ export async function openDeliveries(
       offset 0
     ) n
     where k.state not in ('delivered', 'missed')
-      and (${only}::text[] is null or k.endpoint_id::text = any(${only}::text[]))
+      and ${isAsked(sql`k.endpoint_id`)}
     order by h.place, k.endpoint_id`);
   return rows as unknown as OpenDelivery[];
 }
