@@ -12,8 +12,8 @@ export const hasDeadLetter = (retriedBy: string | null = null): SQL => sql`exist
     and (l.retried_by is null or l.retried_by is distinct from ${retriedBy}::uuid))`;
 
 /**
- * Of an endpoint that is disabled: what waited for it is missed. Only of the last week, as nothing
- * waits longer. What was given up stays as it is: its dead letter can be retried once the endpoint
+ * Of an endpoint that is disabled: what waited for it is missed. Only of the last week, as hardly
+ * anything waits longer. That is missed when it is called again. What was given up stays as it is: its dead letter can be retried once the endpoint
  * is enabled.
  */
 export async function missWhatWaits(

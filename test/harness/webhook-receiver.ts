@@ -52,6 +52,8 @@ export async function perform(
   events: DomainEvent[],
   options: {
     target?: string;
+    /** The dispatch that calls. */
+    dispatchId?: string;
     signal?: AbortSignal;
     timeoutMs?: number;
     allow?: string[];
@@ -63,6 +65,7 @@ export async function perform(
     timeoutMs = 2000,
     allow = loopback,
     target,
+    dispatchId: dispatch_id,
     signal = new AbortController().signal,
   } = options;
   const {
@@ -73,5 +76,5 @@ export async function perform(
     }),
   } = options;
   if (!('perform' in effect)) throw new Error('webhooks call the outside');
-  return (await effect.perform(events, { ...machineTime, db, target, signal })) ?? [];
+  return (await effect.perform(events, { ...machineTime, db, target, dispatch_id, signal })) ?? [];
 }

@@ -109,7 +109,8 @@ export const webhooks = (deps: WebhookDependencies) => {
       }
     },
   });
-  const giveUpMs = totalRetryMs(effect.retry);
+  // With a single try a delivery to a failing endpoint waits for a probe too.
+  const giveUpMs = Math.max(totalRetryMs(effect.retry), effect.retry.initial_ms);
   return effect;
 };
 

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm';
+import { uuidv7 } from 'uuidv7';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Effect } from '../../../src/activities/runtime/effect.ts';
 import { openDeliveries } from '../../../src/activities/webhooks/delivery/deliveries.ts';
@@ -54,6 +55,25 @@ const states = async (id: string) =>
       .pg`select state from knockon.deliveries where endpoint_id = ${id} order by id`
   ).map(({ state }) => state);
 const atOnce = () => ({ db: fresh.database.db, seal, allow: loopback, timeoutMs: 2000 });
+
+/** An endpoint that gets one request at a time. */
+async function oneAtATime() {
+  const row = await register();
+  await fresh.database.pg`update knockon.endpoints set max_concurrency = 1 where id = ${row.id}`;
+  return row;
+}
+
+/** As if these events' deliveries had been opened so long ago. */
+const age = (events: DomainEvent[], by: string) =>
+  fresh.database.pg.unsafe(
+    `update knockon.deliveries set created_at = created_at - interval '${by}'
+      where event_id = any($1::uuid[])`,
+    [events.map((event) => event.id)],
+  );
+const restUntil = (id: string, moment: string) =>
+  fresh.database.pg.unsafe(
+    `update knockon.endpoints set resting_until = ${moment} where id = '${id}'`,
+  );
 
 async function posted(count: number): Promise<DomainEvent[]> {
   const ids = new Set<string>();
@@ -236,6 +256,102 @@ describe('an endpoint that asks for a rest', () => {
     await fresh.database.pg`update knockon.endpoints set resting_until = now()`;
     answering(200);
     expect(await perform(effect, await posted(1))).toEqual([]);
+  });
+
+  test('has what waited, however few the tries are and however long it rests', async () => {
+    const { id } = await oneAtATime();
+    answering(429, { 'retry-after': '30' });
+    const effect = () => process({ attempts: 3 });
+    const events = await posted(6);
+    for (const rests of [1, 2]) {
+      const outcomes = await perform(effect(), events);
+      expect(receiver.requests).toHaveLength(rests);
+      expect(outcomes.map(({ state }) => state).sort()).toEqual([
+        ...Array(5).fill('later'),
+        'retry',
+      ]);
+      await age(events, '1 day');
+      await restUntil(id, 'now()');
+    }
+    answering(200);
+    expect(await perform(effect(), events)).toEqual([]);
+  });
+
+  test('is not asked for ever: what has waited a week is given up, unless it is retried', async () => {
+    const { id } = await oneAtATime();
+    answering(503, { 'retry-after': '86400' });
+    const events = await posted(2);
+    await perform(process(), events);
+    await age(events, '8 days');
+    const [first] = await perform(process(), events);
+    expect(first).toMatchObject({
+      state: 'dead',
+      target: id,
+      cause: 'HTTP 503',
+      reason: expect.stringContaining('keeps asking for a rest'),
+    });
+    const retried = await performOn(fresh.database, events, { dispatchId: uuidv7() });
+    expect(retried).toMatchObject([{ state: 'later' }, { state: 'later' }]);
+    expect(receiver.requests).toHaveLength(1);
+  });
+});
+
+describe('a delivery that is older than all its tries', () => {
+  const fail = (id: string, since: string) =>
+    fresh.database.pg.unsafe(`update knockon.endpoints set failures = 10,
+      failing_since = now() - interval '${since}', probe_at = now() + interval '1 minute'
+      where id = '${id}'`);
+
+  test('waits for an endpoint that has failed for less, and is given up later', async () => {
+    const { id } = await register();
+    answering(500);
+    const events = await posted(2);
+    await perform(process(), events);
+    await age(events, '1 day');
+    await fail(id, '22 hours');
+    expect(await perform(process(), events)).toMatchObject([
+      { state: 'later' },
+      { state: 'later' },
+    ]);
+    await fail(id, '23 hours');
+    expect(await perform(process(), events)).toMatchObject([{ state: 'dead' }, { state: 'dead' }]);
+  });
+
+  test('begins anew with the dispatch that retries it', async () => {
+    const { id } = await register();
+    answering(500);
+    const events = await posted(1);
+    await perform(process(), events);
+    await age(events, '1 day');
+    await fail(id, '1 day');
+    const retried = await performOn(fresh.database, events, { dispatchId: uuidv7() });
+    expect(retried).toMatchObject([{ state: 'later' }]);
+  });
+
+  test('waits again for an endpoint that was healed meanwhile, and then asks for a rest', async () => {
+    const { id } = await oneAtATime();
+    answering(500);
+    const events = await posted(6);
+    await perform(process(), events);
+    await age(events, '1 day');
+    await fail(id, '1 day');
+    await fresh.database.pg`update knockon.endpoints set probe_at = now() where id = ${id}`;
+    receiver.answer = (response) =>
+      receiver.requests.length === 7
+        ? response.end()
+        : response.writeHead(429, { 'retry-after': '3' }).end();
+    const outcomes = await perform(process(), events);
+    expect(outcomes).toHaveLength(5);
+    expect(outcomes.filter(({ state }) => state === 'dead')).toEqual([]);
+  });
+
+  test('waits for a probe where there is a single try', async () => {
+    const { id } = await register();
+    await fail(id, '1 day');
+    const effect = process({ attempts: 1 });
+    const events = await posted(1);
+    for (const _ of [1, 2])
+      expect(await perform(effect, events)).toMatchObject([{ state: 'later' }]);
   });
 });
 

@@ -22,6 +22,8 @@ export interface Health {
   probe_in_ms: number | null;
   /** Time for which it has asked for no request, in ms. */
   rest_in_ms: number | null;
+  /** How long the circuit has been open, in ms; null if it is closed. */
+  failing_ms: number | null;
 }
 
 /**

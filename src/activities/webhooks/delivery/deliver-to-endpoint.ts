@@ -28,7 +28,7 @@ export interface SharedCall {
   circuit: CircuitOptions;
   /** How long a probe keeps other deliveries from probing its endpoint, in ms. */
   probeMs: number;
-  /** Age at which a delivery to a failing endpoint is given up, in ms. */
+  /** How long a delivery waits for a failing endpoint before it is given up, in ms. */
   giveUpMs: number;
   unrecorded: UnrecordedAttempts;
   /** The error that kept an attempt from being recorded. No request begins after it. */
@@ -53,6 +53,9 @@ const AT_ONCE = 8;
 /** Longest wait by one timer, in ms. Changes of the limit are noticed within it. */
 const LONGEST_WAIT_MS = 15 * 60_000;
 
+/** How long a delivery waits for an endpoint that rests again and again, in ms. */
+const LONGEST_REST_MS = 7 * 24 * 60 * 60_000;
+
 /** An endpoint is very slow if it usually takes longer, in ms. */
 const VERY_SLOW_MS = 3 * SLOW_MS;
 
@@ -69,12 +72,13 @@ export async function deliverToEndpoint(
   const { permits, call } = shared;
   const { workspace_id } = eventOf(shared, first);
   const state = permits.endpoint(workspace_id, first.endpoint_id);
-  const { rest_in_ms, probe_in_ms } = first;
+  const { rest_in_ms, probe_in_ms, failing_ms } = first;
   const isProbeDue = probe_in_ms !== null && probe_in_ms <= 0;
   state.limitTo(first.max_concurrency);
   state.noteHealth({
     rest_in_ms,
     probe_in_ms: isProbeDue ? null : probe_in_ms,
+    failing_ms,
     is_disabled: false,
   });
   const endpoint = new EndpointDeliveries(shared, state);
@@ -167,17 +171,24 @@ class EndpointDeliveries {
 
   /**
    * For a delivery whose endpoint rests or fails. Waiting uses up no attempts, so a delivery that
-   * is too old is given up here.
+   * has waited too long is given up here.
    */
   hold(delivery: OpenDelivery, inMs: number): Unfinished {
-    if (!this.#isTooOld(delivery))
+    const isFailing = this.#state.failingSince !== undefined;
+    const isGivenUp = isFailing
+      ? this.#hasFailedTooLong(delivery)
+      : this.#hasRestedTooLong(delivery);
+    if (!isGivenUp)
       return { delivery, at: this.#state.postponeBy(Math.min(inMs, LONGEST_WAIT_MS)) };
     const event = eventOf(this.#shared, delivery);
     // The cause of the attempts that failed: one reason is one cause.
     const cause = delivery.failing_cause ?? 'endpoint failing';
+    const [does, howLong] = isFailing
+      ? ['failing', 'as long as all its attempts would have taken']
+      : ['asking for a rest', 'for more than a week'];
     const reason =
-      `${hostOf(delivery.url)} keeps failing (${cause}), ` +
-      `and ${event.type} has waited for it as long as all its attempts would have taken`;
+      `${hostOf(delivery.url)} keeps ${does} (${cause}), ` +
+      `and ${event.type} has waited for it ${howLong}`;
     return dead({ event, target: delivery.endpoint_id }, reason, { cause });
   }
 
@@ -242,14 +253,20 @@ class EndpointDeliveries {
     const { cause, reason, short, host } = responseClass;
     const which = { event, target: endpoint_id };
     const details = { cause, short, host, ms: attempt.latencyMs };
-    const isLast = isProbe && this.#isTooOld(delivery);
+    const isLast = isProbe && this.#hasFailedTooLong(delivery);
     if (responseClass.state === 'retry' && !isLast)
       return retry(which, reason, { ...details, after_ms: responseClass.after_ms });
     return dead(which, reason, details);
   }
 
-  #isTooOld({ age_ms }: OpenDelivery): boolean {
-    return age_ms > this.#shared.giveUpMs;
+  /** Only the time counts for which the circuit was open. A rest is no failure. */
+  #hasFailedTooLong({ age_ms }: OpenDelivery): boolean {
+    const failingMs = performance.now() - (this.#state.failingSince ?? performance.now());
+    return Math.min(age_ms, failingMs) > this.#shared.giveUpMs;
+  }
+
+  #hasRestedTooLong({ age_ms }: OpenDelivery): boolean {
+    return age_ms > Math.max(this.#shared.giveUpMs, LONGEST_REST_MS);
   }
 }
 

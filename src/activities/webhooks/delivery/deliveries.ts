@@ -13,7 +13,7 @@ export interface OpenDelivery {
   secret: string;
   /** Sealed. Null unless it still signs too. */
   previous_secret: string | null;
-  /** In ms. */
+  /** Since it was opened, or since the dispatch began that retries it, in ms. */
   age_ms: number;
   /** Time until its promised rate slot, in ms; negative if that is past. Null without a promise. */
   due_in_ms: number | null;
@@ -23,6 +23,8 @@ export interface OpenDelivery {
   max_concurrency: number | null;
   /** Time until the endpoint's next probe, in ms. Null unless its circuit is open. */
   probe_in_ms: number | null;
+  /** How long the endpoint's circuit has been open, in ms; null if it is closed. */
+  failing_ms: number | null;
   /** Why the endpoint fails. */
   failing_cause: string | null;
   /** Time for which the endpoint wants no request, in ms; negative if that is past. */
@@ -91,9 +93,11 @@ export async function openDeliveries(
     select k.id, k.event_id, k.endpoint_id, n.url, n.secret, n.max_per_second, n.max_concurrency,
       n.failing_cause,
       case when n.previous_until > now() then n.previous_secret end as previous_secret,
-      extract(epoch from now() - k.created_at)::float8 * 1000 as age_ms,
+      extract(epoch from now() - greatest(k.created_at, knockon.uuid_time(${dispatchId}::uuid)))
+        ::float8 * 1000 as age_ms,
       extract(epoch from k.due_at - now())::float8 * 1000 as due_in_ms,
       extract(epoch from n.probe_at - now())::float8 * 1000 as probe_in_ms,
+      extract(epoch from now() - n.failing_since)::float8 * 1000 as failing_ms,
       extract(epoch from n.resting_until - now())::float8 * 1000 as rest_in_ms
     from known k join handled h using (event_id) cross join lateral (
       select * from knockon.endpoints n

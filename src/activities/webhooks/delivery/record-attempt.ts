@@ -17,7 +17,12 @@ export interface DeliveryAttempt extends EndpointAttempt {
 
 const states = { delivered: 'delivered', retry: 'pending', dead: 'failed', gone: 'missed' };
 
-const healthy: EndpointHealth = { probe_in_ms: null, rest_in_ms: null, is_disabled: false };
+const healthy: EndpointHealth = {
+  probe_in_ms: null,
+  rest_in_ms: null,
+  failing_ms: null,
+  is_disabled: false,
+};
 
 /**
  * Logs an attempt and updates its delivery and endpoint. A delivered delivery stays delivered. A
@@ -51,14 +56,16 @@ export async function recordAttempt(
           else ${state} end
       where id = ${deliveryId} and state <> 'delivered'
     ), changed as (
-      ${endpointHealthUpdate(made)} returning probe_at, resting_until, disabled_at
+      ${endpointHealthUpdate(made)}
+      returning probe_at, resting_until, failing_since, disabled_at
     )
     select extract(epoch from probe_at - now())::float8 * 1000 as probe_in_ms,
       extract(epoch from resting_until - now())::float8 * 1000 as rest_in_ms,
+      extract(epoch from now() - failing_since)::float8 * 1000 as failing_ms,
       disabled_at is not null as is_disabled
     from (
       select * from changed union all
-      select probe_at, resting_until, disabled_at from knockon.endpoints
+      select probe_at, resting_until, failing_since, disabled_at from knockon.endpoints
       where id = ${endpointId} and not exists (select from changed)
     ) e`);
   if (responseClass.state === 'gone') await missWhatWaits(db, endpointId);

@@ -39,6 +39,8 @@ export class EndpointState {
   calls = 0;
   /** No request begins before: the endpoint asked for that, or keeps failing. */
   heldUntil = 0;
+  /** When its circuit opened; undefined if it is closed. */
+  failingSince: number | undefined;
   /** No request begins at all. */
   isDisabled = false;
   #concurrency = CONCURRENCY;
@@ -65,10 +67,11 @@ export class EndpointState {
   }
 
   /** Applies the endpoint's health to all calls of this process. */
-  noteHealth({ rest_in_ms, probe_in_ms, is_disabled }: EndpointHealth): void {
+  noteHealth({ rest_in_ms, probe_in_ms, failing_ms, is_disabled }: EndpointHealth): void {
     // A failing endpoint gets only probes. The next one may be due right away, so wait a moment.
     const untilProbeMs = probe_in_ms === null ? 0 : Math.max(probe_in_ms, 1000);
     this.heldUntil = performance.now() + Math.max(rest_in_ms ?? 0, untilProbeMs);
+    this.failingSince = failing_ms === null ? undefined : performance.now() - failing_ms;
     this.isDisabled = is_disabled;
   }
 
