@@ -13,7 +13,12 @@ import {
   type OutsideCall,
   retry,
 } from '../runtime/effect.ts';
-import { type CircuitOptions, claimProbe, healthUpdate } from '../runtime/http/circuit.ts';
+import {
+  type CircuitOptions,
+  changeHealth,
+  claimProbe,
+  healthChange,
+} from '../runtime/http/circuit.ts';
 import { classifyResponse, quote, type ResponseClass } from '../runtime/http/classify-response.ts';
 import type { HttpAttempt } from '../runtime/http/http-attempt.ts';
 import type { Send } from '../runtime/http/send.ts';
@@ -152,7 +157,8 @@ class Request {
     const { call, circuit, probe: isProbe } = this.#context;
     if (responseClass.state === 'delivered' && this.#receiver.failures === 0) return;
     const receiver = healthRowOf(this.#name);
-    await call.db.execute(healthUpdate({ receiver, attempt, responseClass, circuit, isProbe }));
+    const change = healthChange({ attempt, responseClass, circuit, isProbe });
+    await changeHealth(call.db, receiver, change);
   }
 }
 

@@ -3,6 +3,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { machineTime } from '../../../src/activities/runtime/effect.ts';
 import { type WebhookDependencies, webhooks } from '../../../src/activities/webhooks/index.ts';
 import { SLOW_MS } from '../../../src/activities/webhooks/limits/response-times.ts';
+import { connectDatabase, type Database } from '../../../src/db/client.ts';
+import { missWhatWaits } from '../../../src/db/missed.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { loopback, perform as performOn, Receiver, seal } from '../../harness/webhook-receiver.ts';
@@ -194,6 +196,129 @@ describe('places', () => {
     await vi.waitFor(() => expect(requestsAt('/slow/other')).toBe(4), soon);
     expect(requestsAt('/slow/flood')).toBe(4);
     await drained(Promise.all([first, calls]));
+  });
+});
+
+describe('rows that somebody keeps locked', () => {
+  /** A process with few connections, each of which may wait for a lock for long. */
+  const withFewConnections = async (work: (database: Database) => Promise<void>) => {
+    const options = { connections: 3, statementMs: 60_000, waitMs: 60_000 };
+    const database = connectDatabase(fresh.url, options);
+    await work(database).finally(() => database.close());
+  };
+  /** Holds the rows that a statement locks while something is done. */
+  const locking = async (statement: string, work: () => Promise<void>) => {
+    let release = () => {};
+    let holder: Promise<unknown> = Promise.resolve();
+    await new Promise<void>((resolve, reject) => {
+      holder = fresh.database.pg.begin(async (tx) => {
+        await tx.unsafe(`${statement} for update`);
+        await new Promise<void>((released) => {
+          release = released;
+          resolve();
+        });
+      });
+      holder.catch(reject);
+    });
+    await work().finally(() => release());
+    await holder;
+  };
+  const endpointsOf = ({ talk }: { talk: Conversation }) =>
+    `select from knockon.endpoints where workspace_id = '${talk.workspaceId}'`;
+  const deliveriesOf = ({ talk }: { talk: Conversation }) =>
+    `select from knockon.deliveries where workspace_id = '${talk.workspaceId}'`;
+  const failingAt = (path: string, status = 500) => {
+    receiver.answer = (response, request) =>
+      response.writeHead(request.path === path ? status : 200).end();
+  };
+  const statesOf = async ({ talk }: { talk: Conversation }) =>
+    (
+      await fresh.database.pg`select state from knockon.deliveries
+        where workspace_id = ${talk.workspaceId} order by id`
+    ).map(({ state }) => state);
+
+  test('of endpoints keep no connection: attempts are recorded, and others are served', async () => {
+    const bad = await workspace(2, ...Array(10).fill('/bad'));
+    const good = await workspace(1, '/good');
+    failingAt('/bad');
+    const effect = process();
+    await withFewConnections(async (database) => {
+      await locking(endpointsOf(bad), async () => {
+        const calls = bad.events.map((event) => performOn(database, [event], { effect }));
+        expect(await performOn(database, good.events, { effect })).toEqual([]);
+        const outcomes = (await Promise.all(calls)).flat();
+        expect(outcomes.map(({ state }) => state)).toEqual(Array(20).fill('retry'));
+      });
+    });
+    const [row] = await fresh.database.pg`select count(*)::int as n
+      from knockon.delivery_attempts a join knockon.deliveries d on d.id = a.delivery_id
+      where d.workspace_id = ${bad.talk.workspaceId}`;
+    expect(row).toEqual({ n: 20 });
+  });
+
+  test('of endpoints with a limit, or that fail or answer 410, have what is for them wait', async () => {
+    const limited = await workspace(1, '/limited');
+    const failing = await workspace(1, '/failing');
+    const gone = await workspace(1, '/gone');
+    const { pg } = fresh.database;
+    await pg`update knockon.endpoints set max_per_second = 5 where id = ${limited.endpoints[0]!}`;
+    await pg`update knockon.endpoints set failures = 10, failing_since = now(), probe_at = now()
+      where id = ${failing.endpoints[0]!}`;
+    failingAt('/gone', 410);
+    const effect = process();
+    await withFewConnections(async (database) => {
+      const all = [limited, failing, gone].map(({ talk }) => `'${talk.workspaceId}'`).join();
+      const rows = `select from knockon.endpoints where workspace_id in (${all})`;
+      await locking(rows, async () => {
+        for (const { events } of [limited, failing])
+          expect(await performOn(database, events, { effect })).toMatchObject([{ state: 'later' }]);
+        expect(await performOn(database, gone.events, { effect })).toEqual([]);
+      });
+    });
+    expect(receiver.requests.map(({ path }) => path)).toEqual(['/gone']);
+    expect(await statesOf(gone)).toEqual(['missed']);
+    expect(await perform(effect, limited.events)).toEqual([]);
+    expect(await perform(process(), failing.events)).toEqual([]);
+  });
+
+  test('of deliveries have their attempts recorded later, without another request', async () => {
+    const bad = await workspace(2, '/bad');
+    const good = await workspace(1, '/good');
+    const effect = process();
+    failingAt('/bad');
+    await perform(effect, bad.events);
+    failingAt('none');
+    await withFewConnections(async (database) => {
+      await locking(deliveriesOf(bad), async () => {
+        const calls = bad.events.map((event) => performOn(database, [event], { effect }));
+        expect(await performOn(database, good.events, { effect })).toEqual([]);
+        expect((await Promise.all(calls)).flat()).toMatchObject([
+          { state: 'later' },
+          { state: 'later' },
+        ]);
+      });
+    });
+    expect(await perform(effect, bad.events)).toEqual([]);
+    expect(requestsAt('/bad')).toBe(4);
+    expect(await statesOf(bad)).toEqual(['delivered', 'delivered']);
+  });
+
+  test('of deliveries have those to a disabled endpoint missed later', async () => {
+    const bad = await workspace(1, '/bad');
+    failingAt('/bad');
+    await perform(process(), bad.events);
+    await fresh.database.pg`update knockon.endpoints set disabled_at = now()
+      where id = ${bad.endpoints[0]!}`;
+    await withFewConnections(async (database) => {
+      await locking(deliveriesOf(bad), async () => {
+        await missWhatWaits(database.db, bad.endpoints[0]!);
+        expect(await performOn(database, bad.events)).toMatchObject([{ state: 'later' }]);
+      });
+    });
+    expect(await statesOf(bad)).toEqual(['pending']);
+    expect(await perform(process(), bad.events)).toEqual([]);
+    expect(await statesOf(bad)).toEqual(['missed']);
+    expect(requestsAt('/bad')).toBe(1);
   });
 });
 

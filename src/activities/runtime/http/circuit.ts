@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../../db/client.ts';
+import { askUntilFree } from '../../../db/row-locks.ts';
 import type { ResponseClass } from './classify-response.ts';
 import type { HttpAttempt } from './http-attempt.ts';
 
@@ -38,7 +39,6 @@ export interface HealthRow {
 
 /** An attempt, as far as it matters to its receiver's health. */
 export interface HealthAttempt {
-  receiver: HealthRow;
   attempt: HttpAttempt;
   responseClass: ResponseClass;
   circuit: CircuitOptions;
@@ -62,44 +62,77 @@ export async function claimProbe(
 ): Promise<{ mine: boolean; inMs: number | null }> {
   const [row] = await db.execute(sql`
     with mine as (
-      update ${table} set probe_at = now() + make_interval(secs => ${holdMs / 1000})
-      where ${is} and probe_at <= now() returning true
+      ${updateFree(
+        { table, is },
+        {
+          set: sql`probe_at = now() + make_interval(secs => ${holdMs / 1000})`,
+          when: sql`probe_at <= now()`,
+        },
+      )} returning true
     )
     select exists (select from mine) as mine,
       extract(epoch from probe_at - now())::float8 * 1000 as in_ms
     from ${table} where ${is}`);
   if (!row) return { mine: false, inMs: null };
-  // After a lost race the row here is the one from before, whose probe is already due.
+  // After a lost race, or while the row is locked, the probe is already due.
   const inMs = row.in_ms === null ? null : Math.max(1000, Number(row.in_ms));
   return { mine: row.mine === true, inMs };
 }
 
+/** A change of a receiver's row. */
+export interface HealthChange {
+  set: SQL;
+  /** Otherwise there is nothing to change. */
+  when: SQL;
+}
+
+/** The update of a receiver's row. It does nothing while somebody else has the row locked. */
+export const updateFree = ({ table, is }: HealthRow, { set, when }: HealthChange): SQL => sql`
+  update ${table} set ${set} where ${is} and exists (
+    select from ${table} where ${is} and ${when} for no key update skip locked)`;
+
+/** Changes a receiver's row. One that stays locked is left as it is. */
+export async function changeHealth(
+  db: Database['db'],
+  receiver: HealthRow,
+  change: HealthChange,
+): Promise<void> {
+  const { table, is } = receiver;
+  const ask = () =>
+    db.execute<{ is_locked: boolean }>(sql`
+      with changed as (${updateFree(receiver, change)} returning true)
+      select exists (select from ${table} where ${is} and ${change.when})
+        and not exists (select from changed) as is_locked`);
+  await askUntilFree(ask, ([row]) => row?.is_locked === true);
+}
+
 /**
- * The update of a receiver's row after an attempt:
+ * What an attempt changes of a receiver's row:
  *
  * - An attempt that is not retried clears its failures.
  * - Retry-After makes it rest.
  * - A test, or the worker's own trouble, changes nothing.
  * - Everything else counts as a failure.
  */
-export function healthUpdate(made: HealthAttempt): SQL {
-  const { receiver, responseClass } = made;
-  if (responseClass.state !== 'retry') return clearFailures(receiver);
+export function healthChange(made: HealthAttempt): HealthChange {
+  const { responseClass } = made;
+  if (responseClass.state !== 'retry') return failuresCleared;
   const { cause, after_ms: restMs = 0 } = responseClass;
-  if (restMs > 0 && !made.isProbe) return rest(receiver, cause, restMs);
-  if (made.isTest || made.attempt.failure?.ours)
-    return sql`update ${receiver.table} set failures = failures where false`;
-  return countFailure(made, cause, restMs);
+  if (restMs > 0 && !made.isProbe) return { set: rest(cause, restMs), when: sql`true` };
+  if (made.isTest || made.attempt.failure?.ours) return unchanged;
+  return { set: failureCounted(made, cause, restMs), when: sql`true` };
 }
 
-const clearFailures = ({ table, is }: HealthRow): SQL => sql`
-  update ${table} set failures = 0, failing_since = null, probe_at = null
-  where ${is} and failures > 0`;
+const unchanged: HealthChange = { set: sql`failures = failures`, when: sql`false` };
+
+const failuresCleared: HealthChange = {
+  set: sql`failures = 0, failing_since = null, probe_at = null`,
+  when: sql`failures > 0`,
+};
 
 /** A rest is no failure: the receiver says how much it can take. */
-const rest = ({ table, is }: HealthRow, cause: string, restMs: number): SQL => sql`
-  update ${table} set resting_until = ${restingUntil(restMs)}, failing_cause = ${cause}
-  where ${is}`;
+const rest = (cause: string, restMs: number): SQL =>
+  sql`resting_until = ${restingUntil(restMs)}, failing_cause = ${cause}`;
 
 /** Of several attempts in flight the longest rest counts. */
 const restingUntil = (restMs: number): SQL =>
@@ -108,15 +141,14 @@ const restingUntil = (restMs: number): SQL =>
     : sql`resting_until`;
 
 /** While the circuit is open, only a probe moves the next probe. Other attempts began before. */
-function countFailure(
-  { receiver, circuit: { failures, firstMs, longestMs }, isProbe = false }: HealthAttempt,
+function failureCounted(
+  { circuit: { failures, firstMs, longestMs }, isProbe = false }: HealthAttempt,
   cause: string,
   restMs: number,
 ): SQL {
   const first = sql`make_interval(secs => ${firstMs / 1000})`;
   const longest = sql`make_interval(secs => ${longestMs / 1000})`;
-  return sql`
-    update ${receiver.table} set failures = failures + 1, failing_cause = ${cause},
+  return sql`failures = failures + 1, failing_cause = ${cause},
       failing_since = case when ${failures} > 0 and failures + 1 >= ${failures}
         then coalesce(failing_since, now()) end,
       probe_at = case
@@ -124,6 +156,5 @@ function countFailure(
         when probe_at is null then now() + ${first}
         when ${isProbe} then now() + least(greatest(now() - failing_since, ${first}), ${longest})
         else probe_at end,
-      resting_until = ${restingUntil(restMs)}
-    where ${receiver.is}`;
+      resting_until = ${restingUntil(restMs)}`;
 }

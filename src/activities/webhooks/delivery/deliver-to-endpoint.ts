@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import pMap from 'p-map';
+import { RowLockedError } from '../../../db/row-locks.ts';
 import type { DomainEvent } from '../../../events/index.ts';
 import type { Seal } from '../../../seal.ts';
 import type { OpenOutcome } from '../../../transport/dispatch.ts';
@@ -56,6 +57,9 @@ const LONGEST_WAIT_MS = 15 * 60_000;
 /** How long a delivery waits for an endpoint that rests again and again, in ms. */
 const LONGEST_REST_MS = 7 * 24 * 60 * 60_000;
 
+/** When a delivery whose row is locked is called again, in ms. */
+const LOCKED_MS = 5000;
+
 /** An endpoint is very slow if it usually takes longer, in ms. */
 const VERY_SLOW_MS = 3 * SLOW_MS;
 
@@ -69,6 +73,7 @@ export async function deliverToEndpoint(
 ): Promise<Unfinished[]> {
   const [first] = deliveries;
   if (!first) return [];
+  if (first.is_disabled) return deliveries.map(whileLocked);
   const { permits, call } = shared;
   const { workspace_id } = eventOf(shared, first);
   const state = permits.endpoint(workspace_id, first.endpoint_id);
@@ -244,10 +249,13 @@ class EndpointDeliveries {
     const { id, endpoint_id, url, secret, previous_secret } = delivery;
     const event = eventOf(this.#shared, delivery);
     const sendWithPermit: Send = (request, signal) => permit.send(() => send(request, signal));
-    const { attempt, responseClass, health } = await deliver(
+    const made = await deliver(
       { db: call.db, seal, send: sendWithPermit, signal: call.signal, unrecorded },
       { id, event, endpoint: { id: endpoint_id, url, secret, previous_secret }, circuit, isProbe },
-    );
+    ).catch(lockedOrThrow);
+    // What came of it is kept, and recorded by the next call.
+    if (!made) return whileLocked(delivery);
+    const { attempt, responseClass, health } = made;
     this.#state.noteHealth(health);
     if (responseClass.state === 'delivered' || responseClass.state === 'gone') return null;
     const { cause, reason, short, host } = responseClass;
@@ -268,6 +276,16 @@ class EndpointDeliveries {
   #hasRestedTooLong({ age_ms }: OpenDelivery): boolean {
     return age_ms > Math.max(this.#shared.giveUpMs, LONGEST_REST_MS);
   }
+}
+
+/** For a delivery whose row somebody else holds. */
+const whileLocked = (delivery: OpenDelivery): Wait => ({
+  delivery,
+  at: performance.now() + LOCKED_MS,
+});
+
+function lockedOrThrow(error: unknown): undefined {
+  if (!(error instanceof RowLockedError)) throw error;
 }
 
 const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : url);

@@ -29,6 +29,8 @@ export interface OpenDelivery {
   failing_cause: string | null;
   /** Time for which the endpoint wants no request, in ms; negative if that is past. */
   rest_in_ms: number | null;
+  /** It could not become `missed` yet: somebody else holds its row. */
+  is_disabled: boolean;
 }
 
 /**
@@ -38,7 +40,7 @@ export interface OpenDelivery {
  *
  * Left out are endpoints that are deleted or no longer want the type. Deliveries to a disabled
  * endpoint become `missed`, for good. Those that were given up stay as they are, unless this
- * dispatch retries them.
+ * dispatch retries them. One whose row is locked is returned.
  *
  * `lateral … offset 0` makes the planner look each event up by the index, whatever its statistics
  * say.
@@ -80,18 +82,21 @@ export async function openDeliveries(
       -- Waits for another call that opens the same rows and returns them. No snapshot would.
       on conflict (event_id, endpoint_id) do update set state = deliveries.state
       returning id, event_id, endpoint_id, state, created_at, due_at
+    ), to_miss as materialized (
+      select d.id from found d
+      where (select n.disabled_at from knockon.endpoints n where n.id = d.endpoint_id) is not null
+        and d.state in ('pending', 'failed') and ${isAsked(sql`d.endpoint_id`)}
+        and not ${hasDeadLetter(dispatchId)}
     ), missed as (
-      update knockon.deliveries d set state = 'missed', due_at = null
-      where id = any(array(
-        select f.id from found f
-        where (select n.disabled_at from knockon.endpoints n where n.id = f.endpoint_id) is not null
-          and ${isAsked(sql`f.endpoint_id`)}
-      )) and d.state in ('pending', 'failed') and not ${hasDeadLetter(dispatchId)}
+      update knockon.deliveries set state = 'missed', due_at = null where id = any(array(
+        select id from knockon.deliveries where id = any(array(select id from to_miss))
+          and state in ('pending', 'failed') for no key update skip locked
+      )) returning id
     ), known as (
       select * from opened union all select * from found
     )
     select k.id, k.event_id, k.endpoint_id, n.url, n.secret, n.max_per_second, n.max_concurrency,
-      n.failing_cause,
+      n.failing_cause, n.disabled_at is not null as is_disabled,
       case when n.previous_until > now() then n.previous_secret end as previous_secret,
       extract(epoch from now() - greatest(k.created_at, knockon.uuid_time(${dispatchId}::uuid)))
         ::float8 * 1000 as age_ms,
@@ -102,11 +107,12 @@ export async function openDeliveries(
     from known k join handled h using (event_id) cross join lateral (
       select * from knockon.endpoints n
       where n.id = k.endpoint_id and n.event_types && knockon.wanted_as(h.type)
-        and n.disabled_at is null
       offset 0
     ) n
     where k.state not in ('delivered', 'missed')
       and ${isAsked(sql`k.endpoint_id`)}
+      and (n.disabled_at is null
+        or k.id in (select id from to_miss except select id from missed))
     order by h.place, k.endpoint_id`);
   return rows as unknown as OpenDelivery[];
 }

@@ -1,9 +1,10 @@
-import { type SQL, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import {
   type Health,
   type HealthAttempt,
+  type HealthChange,
   type HealthRow,
-  healthUpdate,
+  healthChange,
 } from '../../runtime/http/circuit.ts';
 
 /** An endpoint's health after an attempt. */
@@ -12,7 +13,7 @@ export interface EndpointHealth extends Health {
 }
 
 /** An attempt, as far as it matters to its endpoint's health. */
-export interface EndpointAttempt extends Omit<HealthAttempt, 'receiver'> {
+export interface EndpointAttempt extends HealthAttempt {
   endpointId: string;
   url: string;
 }
@@ -23,16 +24,14 @@ export const healthOf = (endpointId: string): HealthRow => ({
   is: sql`id = ${endpointId}`,
 });
 
-/** The update of an endpoint's row after an attempt. 410 disables the endpoint. */
-export function endpointHealthUpdate(made: EndpointAttempt): SQL {
-  const { endpointId, url, responseClass } = made;
-  if (responseClass.state === 'gone') return disable(endpointId, url);
-  return healthUpdate({ ...made, receiver: healthOf(endpointId) });
-}
+/** What an attempt changes of its endpoint's row. 410 disables the endpoint. */
+export const endpointHealthChange = (made: EndpointAttempt): HealthChange =>
+  made.responseClass.state === 'gone' ? disabledAt(made.url) : healthChange(made);
 
 /** An address that was changed meanwhile has not answered 410. */
-const disable = (endpointId: string, url: string): SQL => sql`
-  update knockon.endpoints set disabled_at = now(), disabled_by = 'endpoint',
+const disabledAt = (url: string): HealthChange => ({
+  set: sql`disabled_at = now(), disabled_by = 'endpoint',
     disabled_reason = 'It answered HTTP 410 (Gone).', failures = 0, failing_since = null,
-    probe_at = null, failing_cause = null, resting_until = null
-  where id = ${endpointId} and url = ${url} and disabled_at is null`;
+    probe_at = null, failing_cause = null, resting_until = null`,
+  when: sql`url = ${url} and disabled_at is null`,
+});

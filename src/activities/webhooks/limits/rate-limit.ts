@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Database } from '../../../db/client.ts';
+import { askUntilFree } from '../../../db/row-locks.ts';
 import type { OpenDelivery } from '../delivery/deliveries.ts';
 
 /** A call waits itself for slots within so many seconds. Later ones take a durable timer. */
@@ -31,9 +32,15 @@ export async function takeRateSlots(
   const { due, fresh, waiting } = byDueTime(deliveries);
   const asking = [...due, ...fresh];
   if (asking.length === 0) return waiting;
-  const reserved = await reserve(db, first.endpoint_id, due.length, fresh.length);
+  const began = performance.now();
+  const asked = { endpointId: first.endpoint_id, due: due.length, fresh: fresh.length };
+  const reserved = await askUntilFree(
+    () => reserve(db, { ...asked, forMs: performance.now() - began }),
+    (answer) => answer?.is_locked === true,
+  );
   // The limit or the endpoint was removed meanwhile.
   if (!reserved) return [...asking.map(slotAtOnce), ...waiting];
+  if (reserved.is_locked) return [...asking.map(slotLater), ...waiting];
   const slots = asking.map((delivery, i) => slotOf(delivery, i, reserved));
   await recordPromises(db, slots.slice(reserved.given));
   return [...slots, ...waiting];
@@ -45,6 +52,9 @@ export const slotAtOnce = (delivery: OpenDelivery): RateSlot => ({
   inMs: 0,
   given: true,
 });
+
+/** For a delivery that asks again: the endpoint's row is locked. */
+const slotLater = (delivery: OpenDelivery): RateSlot => ({ delivery, inMs: 1000, given: false });
 
 /** `due`: the promise has come. `fresh`: no promise yet. `waiting`: still promised. */
 function byDueTime(deliveries: OpenDelivery[]) {
@@ -59,7 +69,18 @@ function byDueTime(deliveries: OpenDelivery[]) {
   return { due, fresh, waiting: promised.filter(({ inMs }) => inMs > AHEAD * 1000) };
 }
 
+/** How many deliveries ask for slots. */
+interface Asked {
+  endpointId: string;
+  due: number;
+  fresh: number;
+  /** Since when they ask, in ms. Their slots count from then. */
+  forMs: number;
+}
+
 interface Reserved {
+  /** Nothing is reserved: somebody else holds the endpoint's row. The rest is null then. */
+  is_locked: boolean;
   /** Slots that are reserved. Further deliveries get promises. */
   given: number;
   /** When the first reserved slot is, and the first promised one: from now, in ms. */
@@ -83,9 +104,7 @@ function slotOf(delivery: OpenDelivery, i: number, reserved: Reserved): RateSlot
  */
 async function reserve(
   db: Database['db'],
-  endpointId: string,
-  due: number,
-  fresh: number,
+  { endpointId, due, fresh, forMs }: Asked,
 ): Promise<Reserved | undefined> {
   const asking = sql`${due + fresh}::int`;
   const ahead = sql`make_interval(secs => ${AHEAD})`;
@@ -93,19 +112,21 @@ async function reserve(
     sql`make_interval(secs => (${slots}) / max_per_second)`;
   const [row] = await db.execute(sql`
     with endpoint as (
-      select id, max_per_second, reserved_until, queued_until,
-        greatest(reserved_until, now()) as free
-      from knockon.endpoints where id = ${endpointId}
-        and max_per_second is not null for no key update
+      select id, max_per_second, reserved_until, queued_until, t.asked_at,
+        greatest(reserved_until, t.asked_at) as free
+      from knockon.endpoints,
+        (values (now() - make_interval(secs => ${forMs / 1000}))) t (asked_at)
+      where id = ${endpointId} and max_per_second is not null
+      for no key update of endpoints skip locked
     ), with_room as (
       select *, greatest(0,
-        ceil(extract(epoch from now() - free + ${ahead})::float8 * max_per_second))::int as room
+        ceil(extract(epoch from asked_at - free + ${ahead})::float8 * max_per_second))::int as room
       from endpoint
     ), with_due as (
       select *, least(${due}::int, room) as given_due from with_room
     ), with_given as (
       select *, given_due
-        + case when queued_until > now() then 0 else least(${fresh}::int, room - given_due) end
+        + case when queued_until > asked_at then 0 else least(${fresh}::int, room - given_due) end
         as given
       from with_due
     ), moved as (
@@ -116,16 +137,21 @@ async function reserve(
             + ${seconds(sql`${asking} - given`)}
           else queued_until end as queued
       from with_given
+    ), reserved as (
+      update knockon.endpoints e set reserved_until = m.reserved, queued_until = m.queued
+      from moved m where e.id = m.id
+      returning m.given, extract(epoch from m.free - m.asked_at)::float8 * 1000 as first_ms,
+        extract(epoch from greatest(m.queued_until, m.reserved, m.asked_at) - m.asked_at)
+          ::float8 * 1000 as promised_ms,
+        1000 / m.max_per_second as gap_ms
     )
-    update knockon.endpoints e set reserved_until = m.reserved, queued_until = m.queued
-    from moved m where e.id = m.id
-    returning m.given, extract(epoch from m.free - now())::float8 * 1000 as first_ms,
-      extract(epoch from greatest(m.queued_until, m.reserved, now()) - now())::float8 * 1000
-        as promised_ms,
-      1000 / m.max_per_second as gap_ms`);
+    select r.*, r.given is null as is_locked
+    from knockon.endpoints e left join reserved r on true
+    where e.id = ${endpointId} and e.max_per_second is not null`);
   return row as unknown as Reserved | undefined;
 }
 
+/** A delivery whose row is locked gets no promise, and asks again as a new one. */
 async function recordPromises(db: Database['db'], slots: RateSlot[]): Promise<void> {
   if (slots.length === 0) return;
   const ids = sql.param(slots.map(({ delivery }) => delivery.id));
@@ -133,5 +159,8 @@ async function recordPromises(db: Database['db'], slots: RateSlot[]): Promise<vo
   await db.execute(sql`
     update knockon.deliveries d set due_at = now() + make_interval(secs => t.in_ms / 1000)
     from unnest(${ids}::uuid[], ${inMs}::float8[]) as t (id, in_ms)
-    where d.id = t.id and d.state <> 'delivered'`);
+    where d.id = t.id and d.id = any(array(
+      select id from knockon.deliveries where id = any(${ids}::uuid[]) and state <> 'delivered'
+        for no key update skip locked
+    ))`);
 }
