@@ -141,8 +141,21 @@ export async function settleTargets(
     and target = any(${sql.param(targets)}::text[])`;
   await db.execute(sql`
     with answered as (delete from knockon.dead_letters where ${those})
-    update knockon.attempts set waiting_until = null where ${those}`);
+    update knockon.attempts set waiting_until = null where ${those} and target = any(array(
+      select target from knockon.attempts where ${those} for no key update skip locked
+    ))`);
 }
+
+/**
+ * Whether the row of an attempt `t` can be written. Nobody waits for one that somebody keeps
+ * locked: it is left as it is.
+ */
+const isWritable = (subscriber: string): SQL => {
+  const row = sql`from knockon.attempts w where w.event_id = t.event_id
+    and w.subscriber = ${subscriber} and w.target = t.target`;
+  return sql`coalesce((select true ${row} for no key update skip locked),
+    not exists (select ${row}))`;
+};
 
 /**
  * Notes what is not done and why. A `later` is not a failed attempt: it only says until when, by
@@ -172,7 +185,8 @@ export async function recordAttempts(
       ${column((o) => o.event_id)}::uuid[], ${column((o) => o.target ?? '')}::text[],
       ${column((o) => (o.state === 'later' ? 0 : 1))}::int[],
       ${column((o) => o.reason?.slice(0, 2000) ?? null)}::text[], ${column(waitOf)}::float8[]
-    ) as t (event_id, target, failed, reason, in_ms) order by event_id, target
+    ) as t (event_id, target, failed, reason, in_ms)
+    where ${isWritable(subscriber)} order by event_id, target
     on conflict (event_id, subscriber, target) do update set
       attempts = a.attempts + excluded.attempts,
       last_error = coalesce(excluded.last_error, a.last_error),

@@ -80,8 +80,7 @@ export const webhooks = (deps: WebhookDependencies) => {
       // A slow database uses up the call's time. Slow endpoints have theirs from when it answers.
       const beginUntil = performance.now() + callMs - timeoutMs - MARGIN_MS;
       const targets = call.targets ?? (call.target === undefined ? undefined : [call.target]);
-      const { db, dispatch_id: dispatchId } = call;
-      const open = await openDeliveries(db, events, { endpointIds: targets, dispatchId });
+      const open = await openDeliveries(call.db, events, { targets, dispatchId: call.dispatch_id });
       if (open.length === 0) return;
       const eventsById = new Map(events.map((event) => [event.id, event]));
       const beginSlowUntil = performance.now() + BEGIN_SLOW_MS;

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { machineTime } from '../../../src/activities/runtime/effect.ts';
+import { recordAttempts, settleTargets } from '../../../src/activities/runtime/receipts.ts';
 import { type WebhookDependencies, webhooks } from '../../../src/activities/webhooks/index.ts';
 import { SLOW_MS } from '../../../src/activities/webhooks/limits/response-times.ts';
 import { connectDatabase, type Database } from '../../../src/db/client.ts';
@@ -301,6 +302,27 @@ describe('rows that somebody keeps locked', () => {
     expect(await perform(effect, bad.events)).toEqual([]);
     expect(requestsAt('/bad')).toBe(4);
     expect(await statesOf(bad)).toEqual(['delivered', 'delivered']);
+  });
+
+  test('of attempts keep no connection', async () => {
+    const bad = await workspace(1, '/bad');
+    const [event_id, target] = [bad.events[0]!.id, bad.endpoints[0]!];
+    const open = [{ event_id, target, state: 'retry', reason: 'HTTP 500' } as const];
+    await recordAttempts(fresh.database.db, 'webhooks', open);
+    const rows = `select from knockon.attempts where event_id = '${event_id}'`;
+    await withFewConnections(async ({ db }) => {
+      await locking(rows, async () => {
+        await recordAttempts(db, 'webhooks', [...open, { ...open[0]!, target: 'another' }]);
+        await settleTargets(db, 'webhooks', event_id, [target]);
+      });
+      await recordAttempts(db, 'webhooks', open);
+    });
+    const noted = await fresh.database.pg`select target, attempts from knockon.attempts
+      where event_id = ${event_id} order by target`;
+    expect(noted).toEqual([
+      { target, attempts: 2 },
+      { target: 'another', attempts: 1 },
+    ]);
   });
 
   test('of deliveries have those to a disabled endpoint missed later', async () => {

@@ -45,16 +45,16 @@ export interface OpenDelivery {
  * `lateral … offset 0` makes the planner look each event up by the index, whatever its statistics
  * say.
  *
- * @param options.endpointIds only for these endpoints
+ * @param options.targets only for these endpoints
  * @param options.dispatchId the dispatch that calls for them
  */
 export async function openDeliveries(
   db: Database['db'],
   events: DomainEvent[],
-  { endpointIds, dispatchId = null }: { endpointIds?: string[]; dispatchId?: string | null } = {},
+  { targets, dispatchId = null }: { targets?: string[]; dispatchId?: string | null } = {},
 ): Promise<OpenDelivery[]> {
   const column = (pick: (event: DomainEvent) => string) => sql.param(events.map(pick));
-  const only = sql.param(endpointIds ?? null);
+  const only = sql.param(targets ?? null);
   const isAsked = (endpointId: SQL) =>
     sql`(${only}::text[] is null or ${endpointId}::text = any(${only}::text[]))`;
   const rows = await db.execute(sql`
@@ -82,17 +82,8 @@ export async function openDeliveries(
       -- Waits for another call that opens the same rows and returns them. No snapshot would.
       on conflict (event_id, endpoint_id) do update set state = deliveries.state
       returning id, event_id, endpoint_id, state, created_at, due_at
-    ), to_miss as materialized (
-      select d.id from found d
-      where (select n.disabled_at from knockon.endpoints n where n.id = d.endpoint_id) is not null
-        and d.state in ('pending', 'failed') and ${isAsked(sql`d.endpoint_id`)}
-        and not ${hasDeadLetter(dispatchId)}
-    ), missed as (
-      update knockon.deliveries set state = 'missed', due_at = null where id = any(array(
-        select id from knockon.deliveries where id = any(array(select id from to_miss))
-          and state in ('pending', 'failed') for no key update skip locked
-      )) returning id
-    ), known as (
+    ), ${missed(sql`${isAsked(sql`d.endpoint_id`)} and not ${hasDeadLetter(dispatchId)}`)}
+    , known as (
       select * from opened union all select * from found
     )
     select k.id, k.event_id, k.endpoint_id, n.url, n.secret, n.max_per_second, n.max_concurrency,
@@ -116,6 +107,18 @@ export async function openDeliveries(
     order by h.place, k.endpoint_id`);
   return rows as unknown as OpenDelivery[];
 }
+
+/** Of deliveries `d` that were found, those to a disabled endpoint become missed. */
+const missed = (condition: SQL): SQL => sql`to_miss as materialized (
+    select d.id from found d
+    where (select n.disabled_at from knockon.endpoints n where n.id = d.endpoint_id) is not null
+      and d.state in ('pending', 'failed') and ${condition}
+  ), missed as (
+    update knockon.deliveries set state = 'missed', due_at = null where id = any(array(
+      select id from knockon.deliveries where id = any(array(select id from to_miss))
+        and state in ('pending', 'failed') for no key update skip locked
+    )) returning id
+  )`;
 
 /**
  * Opens the delivery of a test event, which is in no log.
