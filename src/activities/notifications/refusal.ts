@@ -31,6 +31,8 @@ interface SmtpError {
 /** One cause for all mails, however the server words it. */
 const OUR_SET_UP = 'mail set-up refused';
 
+const QUOTA_USED_UP = 'our quota is used up';
+
 /** What is wrong with us, by what servers say of it without addresses. The first match counts. */
 const OURS: [pattern: RegExp, trouble: string][] = [
   [/\brelay|rcpthosts/i, 'it does not relay for us'],
@@ -42,14 +44,30 @@ const OURS: [pattern: RegExp, trouble: string][] = [
     /block ?list|black ?list|deny ?list|spamhaus|dnsbl|\brbl\b|reputation|(?<!\b(?:mailbox|account|user)\b[^.;]{0,20})\bblocked\b|\bbanned\b/i,
     'we are on a blocklist',
   ],
-  [/quota|rate|limit|too many/i, 'our quota is used up'],
+  [/\bhelo\b|\behlo\b|client host rejected/i, "it refuses our host's name or address"],
+  [/quota|rate|limit|too many/i, QUOTA_USED_UP],
 ];
+
+/** What servers say of our quota, also with the status of a mailbox. */
+const OUR_QUOTA = [
+  /\b(?:sending|outgoing|outbound|relay|daily|hourly|hour)\b[^.;]{0,30}\b(?:quota|limit|rate)/i,
+  /\bper (?:\d+ )?(?:minute|hour|day|month|session)/i,
+  /\btoo many (?:\w+ )?(?:e?mails|messages|recipients)\b/i,
+  /\byou(?:'ve| have)? (?:exceeded|reached)\b/i,
+  /\bmail rate\b|frequency limited|submission ?quota|throttling/i,
+];
+
+/** What they say of a mailbox that is full, or gets too much. */
+const FULL = /\bfull\b|over ?quota|storage|\bsize\b|receiv/i;
+
+/** It gets too much for now. */
+const RECEIVES_TOO_MUCH = /\breceiv[^.;]{0,30}\b(?:rate|per hour)\b/i;
 
 /**
  * Statuses of an address or a mailbox, and Exchange's of who may write to it. They are of the
- * recipient whatever words come with them.
+ * recipient whatever words come with them, unless these are of our quota.
  */
-const OF_MAILBOX = /^5\.(?:[12]\.\d+|7\.1\d\d)$/;
+const OF_MAILBOX = /^5\.(?:[12]\.[1-9]\d*|7\.1\d\d)$/;
 
 /** What servers say of a recipient. */
 const RECIPIENTS =
@@ -104,6 +122,27 @@ function unanswered(code: string, message: string): Refusal {
 function readAnswer(error: SmtpError, code: number): Refusal {
   const text = withoutAddresses(error.response ?? '');
   const status = statusOf(text);
+  const ourTrouble = troubleWithUs(code, status, text);
+  if (ourTrouble !== undefined) {
+    const what = ourTrouble && `: ${ourTrouble}`;
+    return ours(OUR_SET_UP, `the mail server refuses us${said(error)}${what}`, false);
+  }
+  const isOfMailbox = error.command === 'RCPT TO' && code >= 550 && code <= 553;
+  const isOfRecipientItself = [blamedBy(status), blamedByCode(code)].includes('recipient');
+  const isFinal =
+    code >= 500 &&
+    !RECEIVES_TOO_MUCH.test(text) &&
+    (isOfRecipientItself || RECIPIENTS.test(text) || isOfMailbox);
+  const reason = isFinal
+    ? 'the recipient or the mail is refused for good'
+    : 'the mail was not taken';
+  return ofOne(isFinal ? 'final' : 'unsure', `SMTP ${code}`, `${reason}${said(error)}`);
+}
+
+/** What of us is refused: empty if the server does not tell, undefined if it is not of us. */
+function troubleWithUs(code: number, status: string, text: string): string | undefined {
+  const isFull = FULL.test(text) || status.endsWith('.2.2');
+  if (!isFull && OUR_QUOTA.some((pattern) => pattern.test(text))) return QUOTA_USED_UP;
   const trouble = OURS.find(([pattern]) => pattern.test(text))?.[1];
   const isOurs =
     blamedByCode(code) === 'us' ||
@@ -111,23 +150,17 @@ function readAnswer(error: SmtpError, code: number): Refusal {
       !isOfRecipient(status, text, trouble));
   // Temporary refusals such as greylisting speak of senders too.
   const isLasting = code >= 500 || /\brelay|starttls|authenticat|not owned/i.test(text);
-  if (isOurs && isLasting) {
-    const what = trouble ? `: ${trouble}` : '';
-    return ours(OUR_SET_UP, `the mail server refuses us${said(error)}${what}`, false);
-  }
-  const isOfMailbox = error.command === 'RCPT TO' && code >= 550 && code <= 553;
-  const isOfRecipientItself = [blamedBy(status), blamedByCode(code)].includes('recipient');
-  const isFinal = code >= 500 && (isOfRecipientItself || RECIPIENTS.test(text) || isOfMailbox);
-  const reason = isFinal
-    ? 'the recipient or the mail is refused for good'
-    : 'the mail was not taken';
-  return ofOne(isFinal ? 'final' : 'unsure', `SMTP ${code}`, `${reason}${said(error)}`);
+  return isOurs && isLasting ? (trouble ?? '') : undefined;
 }
 
 /** The refusal is of the recipient, though its words fit us too: a full mailbox has a quota. */
 function isOfRecipient(status: string, text: string, trouble: string | undefined): boolean {
-  const isUs = trouble !== undefined && trouble !== 'our quota is used up';
+  const isQuota = trouble === QUOTA_USED_UP;
+  const isUs = trouble !== undefined && !isQuota;
   if (blamedBy(status) === 'recipient') return !isUs || OF_MAILBOX.test(status);
+  if (isQuota && FULL.test(text)) return true;
+  // Of a policy: the mail server's own words "recipient rejected" are before each reason.
+  if (isQuota && blamedBy(status) === 'us') return false;
   return !isUs && RECIPIENTS.test(text);
 }
 

@@ -71,6 +71,87 @@ describe('an answer that blames our own set-up is ours to mend, one cause, and n
     ['DATA', '550 5.7.26 Unauthenticated email: SPF and DKIM did not pass'],
     ['message', '550 5.7.1 rejected by the DMARC policy of our domain'],
     ['message', '554 5.7.1 message rejected: your IP is on a blocklist'],
+    ['RCPT TO', '550 5.1.0 Authentication required'],
+    ['RCPT TO', '550 5.1.0 <us@knockon.example> sender rejected'],
+    ['RCPT TO', '550 Access denied - Invalid HELO name (See RFC2821 4.1.1.1)'],
+    ['RCPT TO', '554 5.7.1 <unknown[192.0.2.1]>: Client host rejected: Access denied'],
+    [
+      'message',
+      '554 5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied; Failed to process message due to a permanent exception with message Cannot submit message',
+    ],
+    ['message', '554 5.2.252 SendAsDenied; us@knockon.example not allowed to send as the other'],
+  ])('%s: %s', async (stage, answer) => {
+    server.refuse(stage, answer);
+    const refusal = await refusalOf();
+    expect(refusal).toMatchObject({ failure: OURS, final: false });
+    expect(refusal?.message).not.toMatch(/@example|bob/);
+  });
+});
+
+describe('a quota of ours that is used up is waited out, whatever status and words come with it', () => {
+  test.each<[Stage, string]>([
+    [
+      'RCPT TO',
+      "550 5.1.90 Your message can't be sent because you've reached your daily limit for message recipients",
+    ],
+    [
+      'message',
+      "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; Failed to process message due to a permanent exception with message The message can't be submitted because the sender's submission quota was exceeded",
+    ],
+    [
+      'RCPT TO',
+      "550 5.7.233 Your message can't be sent because your tenant exceeded its daily limit for sending email to external recipients (tenant external recipient rate limit)",
+    ],
+    [
+      'RCPT TO',
+      '554 5.2.121 The sender has exceeded the limit for the number of messages they can send to this recipient per hour',
+    ],
+    [
+      'RCPT TO',
+      '550 Domain knockon.example has exceeded the max emails per hour (500/500 (100%)) allowed. Message discarded.',
+    ],
+    [
+      'RCPT TO',
+      '550 Domain knockon.example has exceeded the max defers and failures per hour (5/5 (100%)) allowed. Message discarded.',
+    ],
+    ['RCPT TO', '554 5.7.1 You have exceeded your quota of recipients per hour'],
+    ['RCPT TO', '550 5.7.1 Outgoing mail limit exceeded for this mailbox'],
+    [
+      'RCPT TO',
+      '554 5.7.1 <bob@example.com>: Recipient address rejected: You have exceeded your Outmail quota',
+    ],
+    [
+      'RCPT TO',
+      '550 5.4.5 <bob@example.com>: Recipient address rejected: Domain Sending Quota Exceeded',
+    ],
+    ['RCPT TO', '554 <bob@example.com>: Recipient address rejected: Email Sending Quota Exceeded'],
+    ['RCPT TO', '554 5.7.1 <bob@example.com>: Recipient address rejected: Quota exceeded'],
+    ['RCPT TO', '550 5.4.6 mail rate exceeded limit'],
+    [
+      'RCPT TO',
+      '550 User us@knockon.example has exceeded its 24-hour sending limit. Messages to 25 recipients out of 25 allowed have been sent.',
+    ],
+    ['RCPT TO', '550 This IP has sent too many messages this hour. IB504'],
+    ['RCPT TO', '550 This IP has sent too many to too many recipients this hour. IB607'],
+    ['RCPT TO', '550 This message has exceeded the max number of messages per session'],
+    ['RCPT TO', '550 Number recipients per hour exceeded'],
+    ['RCPT TO', '550 spam mail rejected: exceeded hour limit'],
+    ['RCPT TO', '550 Sender frequency limited'],
+    ['RCPT TO', '550 Ip frequency limited'],
+    ['RCPT TO', '552 Too many recipients'],
+    ['RCPT TO', '550 sorry, too many emails (#5.7.1)'],
+    ['RCPT TO', '454 Throttling failure: Daily message quota exceeded.'],
+    ['message', '454 Throttling failure: Maximum sending rate exceeded.'],
+    ['message', '554 5.7.1 Reached address outgoing limits'],
+    ['DATA', '554 5.7.1 <DATA>: Data command rejected: only 10 messages per day'],
+    [
+      'DATA',
+      '554 5.7.1 <DATA>: Data command rejected: limit of 400 rcpts per 24 hours for client us@knockon.example reached',
+    ],
+    [
+      'message',
+      '550 5.4.5 Daily SMTP relay limit exceeded for user. For more information on SMTP relay sending limits please contact your administrator',
+    ],
   ])('%s: %s', async (stage, answer) => {
     server.refuse(stage, answer);
     const refusal = await refusalOf();
@@ -106,6 +187,32 @@ describe('an answer about the recipient is final', () => {
     ['RCPT TO', '550 5.7.133 SenderNotAuthenticatedForGroup; authentication required'],
     ['RCPT TO', '550 5.7.124 Sender not in allowed-senders list'],
     ['RCPT TO', '550 Account blocked'],
+    ['RCPT TO', '550 5.1.0 Address rejected'],
+    ['RCPT TO', '554 5.7.1 <bob@example.com>: Recipient address rejected: Access denied'],
+    ['RCPT TO', '550 5.2.2 user quota exceeded'],
+    ['RCPT TO', '552 5.2.2 Mailbox size limit exceeded'],
+    ['RCPT TO', '552 5.1.1 <bob@example.com> recipient rejected - extended quota violation'],
+    ['RCPT TO', '552 5.1.1 Boite du destinataire pleine. Recipient overquota. OFR_417 [417]'],
+    [
+      'RCPT TO',
+      '554 5.2.2 <bob@example.com>: Recipient address rejected: Quota exceeded (mailbox for user is full)',
+    ],
+    [
+      'RCPT TO',
+      '552 5.2.2 The email account that you tried to reach is over quota. Please direct the recipient to the pages of help',
+    ],
+    [
+      'RCPT TO',
+      '550 <bob@example.com>: Requested mail action aborted: exceeded storage allocation, Quota exceeded',
+    ],
+    ['RCPT TO', '554 5.7.1 The mailbox is over quota'],
+    ['RCPT TO', '552 sorry, mailbox bob@example.com is over quota temporarily (#5.1.1)'],
+    ['message', '522 5.2.0 Delivery failed: Over quota'],
+    [
+      'message',
+      '550 5.2.2 STOREDRV.Deliver: mailbox full. The following information should help identify the cause: MapiExceptionShutoffQuotaExceeded',
+    ],
+    ['message', '552 5.2.3 Message length exceeds limit set by recipient'],
     ['message', '552 5.2.2 mailbox full'],
   ])('%s: %s', async (stage, answer) => {
     server.refuse(stage, answer);
@@ -122,6 +229,21 @@ test.each<[Stage, string, string]>([
   ['message', '451 4.3.0 local error', 'SMTP 451'],
   ['MAIL FROM', '451 4.3.0 try later', 'SMTP 451'],
   ['greeting', '421 too busy', 'SMTP 421'],
+  [
+    'RCPT TO',
+    '450 4.2.1 The recipient has exceeded message rate limit. Try again later.',
+    'SMTP 450',
+  ],
+  [
+    'RCPT TO',
+    '554 5.2.122 The recipient has exceeded their limit for the number of messages they can receive per hour',
+    'SMTP 554',
+  ],
+  [
+    'RCPT TO',
+    '550 5.2.1 The user you are trying to contact is receiving mail at a rate that prevents additional messages from being delivered',
+    'SMTP 550',
+  ],
 ])(
   'what passes by itself, or is not clear, is tried again: %s: %s',
   async (stage, answer, failure) => {
