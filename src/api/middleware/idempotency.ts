@@ -6,7 +6,7 @@ import { lockKey } from '../../db/advisory-locks.ts';
 import type { Database, Transaction } from '../../db/client.ts';
 import { idempotencyKeys } from '../../db/schema/workspaces.ts';
 import type { Seal } from '../../seal.ts';
-import { invalid, Problem } from '../problem.ts';
+import { conflict, invalid, Problem } from '../problem.ts';
 import type { Env } from '../router.ts';
 import { afterTurn } from './turns.ts';
 
@@ -55,8 +55,8 @@ export const markReplayed = (c: Context) => c.header('Idempotent-Replayed', 'tru
  * transaction: what does belongs into `onceOutside`.
  *
  * @param body the request's body as the schema read it
- * @throws Problem 409 while the first request is in flight, 422 where the key was used for another
- * request
+ * @throws Problem 409 while the first request is in flight or if its answer can't be unsealed, 422
+ * where the key was used for another request
  */
 export async function once<T>(
   c: Context<Env>,
@@ -147,8 +147,20 @@ function replay<T>(
   if (first.status === IN_FLIGHT) throw keyInFlight();
   // A message's: its answer is made from the log.
   if (first.response === null) throw keyMismatch();
+  const answer = JSON.parse(unseal(seal, first.response)) as T;
   markReplayed(c);
-  return JSON.parse(seal.open(first.response)) as T;
+  return answer;
+}
+
+function unseal(seal: Seal, response: string): string {
+  try {
+    return seal.open(response);
+  } catch {
+    throw conflict(
+      'The first request with this Idempotency-Key was done, but its answer is sealed under another ' +
+        'KNOCKON_SECRET; take a new key.',
+    );
+  }
 }
 
 async function holdKey(tx: Transaction, name: string): Promise<void> {

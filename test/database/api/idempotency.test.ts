@@ -1,6 +1,7 @@
 import { eq, sql } from 'drizzle-orm';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { idempotencyKeys } from '../../../src/db/schema/workspaces.ts';
+import { createSeal } from '../../../src/seal.ts';
 import { declareTypes } from '../../harness/event-types.ts';
 import { bodies, fill, type Operation, operations, titleOf } from './openapi-operations.ts';
 import { OPERATOR, request, useApi } from './test-api.ts';
@@ -182,6 +183,31 @@ describe('every POST that creates', () => {
       .where(eq(idempotencyKeys.key, 'sealed'));
     expect(JSON.stringify(row)).not.toContain(body.api_key);
     expect(api.seal.open(row!.response!)).toContain(body.api_key);
+  });
+
+  test('whose first answer was sealed under another secret answers 409, and says to take a new key', async () => {
+    const earlier = createSeal('a secret that was changed since');
+    for (const operation of creating) {
+      const key = `resealed ${operation.path}`;
+      const body = fresh(operation);
+      await send(operation, key, body);
+      const resealed = await api.database.db
+        .update(idempotencyKeys)
+        .set({ response: earlier.close('{}') })
+        .where(sql`${idempotencyKeys.key} = ${key} and ${idempotencyKeys.response} is not null`)
+        .returning({ key: idempotencyKeys.key });
+      const again = await send(operation, key, body);
+      const unreadable = resealed.length > 0;
+      expect({ [titleOf(operation)]: again.status < 300 }).toEqual({
+        [titleOf(operation)]: !unreadable,
+      });
+      if (!unreadable) continue;
+      expect(again).toMatchObject({
+        status: 409,
+        body: { detail: expect.stringMatching(/another KNOCKON_SECRET.*take a new key/) },
+      });
+      expect(again.headers.get('idempotent-replayed')).toBeNull();
+    }
   });
 });
 
