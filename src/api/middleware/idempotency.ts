@@ -55,6 +55,8 @@ export const markReplayed = (c: Context) => c.header('Idempotent-Replayed', 'tru
  * transaction: what does belongs into `onceOutside`.
  *
  * @param body the request's body as the schema read it
+ * @param check refuses by what is there. A replay is answered whatever it says: the first request may
+ * have changed what is there. It may use other connections
  * @throws Problem 409 while the first request is in flight or if its answer can't be unsealed, 422
  * where the key was used for another request
  */
@@ -63,15 +65,21 @@ export async function once<T>(
   { database, seal }: Keeping,
   body: unknown,
   work: (tx: Transaction) => Promise<T>,
+  check: () => Promise<unknown> = async () => {},
 ): Promise<T> {
   const idempotency = idempotencyOf(c, body);
-  if (!idempotency) return database.db.transaction(work);
+  if (!idempotency) {
+    await check();
+    return database.db.transaction(work);
+  }
   const { key, requestHash } = idempotency;
+  const [checked] = await Promise.allSettled([check()]);
   const workspaceId = c.get('workspaceId');
   return database.db.transaction(async (tx) => {
     await holdKey(tx, `${workspaceId} ${key}`);
     const first = await findKey(tx, workspaceId, key);
     if (first) return replay<T>(c, seal, first, requestHash);
+    if (checked.status === 'rejected') throw checked.reason;
     const answer = await work(tx);
     const row = {
       workspace_id: workspaceId,

@@ -108,6 +108,9 @@ export const deliveryRoutes = (deps: ApiDependencies) =>
       return c.json(await listDeliveries(deps.database, id, c.req.valid('query')), 200);
     })
     .openapi(test, async (c) => {
-      const { id } = await findEndpoint(deps.database, whichOf(c));
-      return c.json(await onceOutside(c, deps, null, () => deps.sendTest(id)), 200);
+      const sent = await onceOutside(c, deps, null, async () => {
+        const { id } = await findEndpoint(deps.database, whichOf(c));
+        return await deps.sendTest(id);
+      });
+      return c.json(sent, 200);
     });

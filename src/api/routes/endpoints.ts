@@ -98,9 +98,7 @@ export const endpointRoutes = (deps: ApiDependencies) =>
   router()
     .openapi(create, async (c) => {
       const given = c.req.valid('json');
-      await checkUrl(deps, given.url);
-      await checkEventTypes(deps, given.event_types);
-      const made = await once(c, deps, given, async (tx) => {
+      const make = async (tx: Transaction) => {
         const secret = newSecret();
         const row = {
           ...given,
@@ -109,8 +107,12 @@ export const endpointRoutes = (deps: ApiDependencies) =>
         };
         const [stored] = await tx.insert(endpoints).values(row).returning();
         return { ...toEndpoint(stored!), secret };
-      });
-      return c.json(made, 201);
+      };
+      const check = async () => {
+        await checkUrl(deps, given.url);
+        await checkEventTypes(deps, given.event_types);
+      };
+      return c.json(await once(c, deps, given, make, check), 201);
     })
     .openapi(list, async (c) => {
       const { limit, cursor } = c.req.valid('query');

@@ -26,12 +26,12 @@ const why = {
 export const redeliverRoutes = (deps: ApiDependencies) =>
   router().openapi(redeliver, async (c) => {
     const { id } = c.req.valid('param');
-    const [found] = await deps.database.db
-      .select({ id: deliveries.id })
-      .from(deliveries)
-      .where(and(eq(deliveries.id, id), eq(deliveries.workspace_id, c.get('workspaceId'))));
-    if (!found) throw notFound('delivery');
     const answer = await onceOutside(c, deps, null, async () => {
+      const [found] = await deps.database.db
+        .select({ id: deliveries.id })
+        .from(deliveries)
+        .where(and(eq(deliveries.id, id), eq(deliveries.workspace_id, c.get('workspaceId'))));
+      if (!found) throw notFound('delivery');
       const made = await deps.redeliver(id);
       if (typeof made === 'string') throw conflict(why[made]);
       return made;

@@ -3,8 +3,9 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { idempotencyKeys } from '../../../src/db/schema/workspaces.ts';
 import { createSeal } from '../../../src/seal.ts';
 import { declareTypes } from '../../harness/event-types.ts';
+import { subscribe } from '../../harness/messaging.ts';
 import { bodies, fill, type Operation, operations, titleOf } from './openapi-operations.ts';
-import { OPERATOR, request, useApi } from './test-api.ts';
+import { type Answer, OPERATOR, request, useApi } from './test-api.ts';
 
 const api = useApi();
 let keyed: Operation[];
@@ -208,6 +209,65 @@ describe('every POST that creates', () => {
       });
       expect(again.headers.get('idempotent-replayed')).toBeNull();
     }
+  });
+});
+
+describe('sent again with its key, a POST is not refused for what has become of things since', () => {
+  const again = async (path: string, body?: unknown, key: string = OPERATOR) =>
+    await api.call('POST', path, { key, body, headers: { 'idempotency-key': `since ${path}` } });
+  const expectReplayed = (first: Answer, second: Answer) => {
+    expect(first.status).toBeLessThan(300);
+    expect(second).toMatchObject({ status: first.status, body: first.body });
+    expect(second.headers.get('idempotent-replayed')).toBe('true');
+  };
+
+  test('a rebuild, which is under way; another one is refused', async () => {
+    const body = { subscriber: 'cache' };
+    const first = await again('/v1/ops/rebuilds', body);
+    expectReplayed(first, await again('/v1/ops/rebuilds', body));
+    const other = await api.call('POST', '/v1/ops/rebuilds', { key: OPERATOR, body });
+    expect(other).toMatchObject({
+      status: 409,
+      body: { detail: expect.stringContaining(first.body.id) },
+    });
+  });
+
+  test.each(['backfills', 'replays'])(
+    'one of %s, of a subscriber that has retired',
+    async (what) => {
+      const [path, body] = [`/v1/ops/${what}`, { subscriber: `leaves ${what}`.replace(' ', '-') }];
+      await subscribe(api.database, { name: body.subscriber });
+      const first = await again(path, body);
+      await api.database.pg`
+      update knockon.subscribers set retired_at = now() where name = ${body.subscriber}`;
+      expectReplayed(first, await again(path, body));
+      const other = await api.call('POST', path, { key: OPERATOR, body });
+      expect(other.status).toBe(what === 'backfills' ? 404 : 422);
+    },
+  );
+
+  test('an endpoint, whose address is not allowed any more', async () => {
+    const body = { url: 'https://moves.example.com', event_types: ['*'] };
+    const first = await again('/v1/endpoints', body, api.key);
+    const app = api.another({ isAllowedWebhookUrl: async () => 'does not resolve' });
+    const headers = { 'idempotency-key': 'since /v1/endpoints' };
+    const options = { key: api.key, body };
+    expectReplayed(first, await request(app, 'POST', '/v1/endpoints', { ...options, headers }));
+    expect((await request(app, 'POST', '/v1/endpoints', options)).status).toBe(422);
+  });
+
+  test('a test of an endpoint and a try of it, which is deleted', async () => {
+    const body = { url: 'https://leaves.example.com', event_types: ['*'] };
+    const { id } = (await api.call('POST', '/v1/endpoints', { body })).body;
+    const send = () =>
+      Promise.all([
+        again(`/v1/endpoints/${id}/test`, undefined, api.key),
+        again(`/v1/ops/endpoints/${id}/try`),
+      ]);
+    const firsts = await send();
+    await api.call('DELETE', `/v1/endpoints/${id}`);
+    const seconds = await send();
+    for (const [i, first] of firsts.entries()) expectReplayed(first, seconds[i]!);
   });
 });
 

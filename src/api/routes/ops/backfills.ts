@@ -36,11 +36,12 @@ export const backfillRoutes = (deps: ApiDependencies) =>
     const asked = c.req.valid('json');
     const { subscriber, from, per_second = PACE } = asked;
     const known = await findSubscriber(deps.database.pg, subscriber);
-    if (!known) throw await noSuchSubscriber(deps.database, subscriber);
     const input = {
       subscriber,
       ...(from && { from: from.toISOString() }),
-      ...(known.ordering !== 'none' && { ordered: known.batch }),
+      ...(known && known.ordering !== 'none' && { ordered: known.batch }),
     };
-    return await begin(c, deps, asked, { verb: 'backfill', input, per_second });
+    return await begin(c, deps, asked, { verb: 'backfill', input, per_second }, async () => {
+      if (!known) throw await noSuchSubscriber(deps.database, subscriber);
+    });
   });

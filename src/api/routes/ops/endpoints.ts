@@ -234,11 +234,12 @@ export function opsEndpointRoutes(deps: ApiDependencies) {
     })
     .openapi(tryIt, async (c) => {
       const { id } = c.req.valid('param');
-      await find(database, id);
-      const result = await onceOutside(c, deps, null, () =>
-        tryNow(deps, { id, by: c.get('operator').name }),
-      );
-      return c.json({ ...result, endpoint: await show(c, deps, id) }, 200);
+      const answer = await onceOutside(c, deps, null, async () => {
+        await find(database, id);
+        const result = await tryNow(deps, { id, by: c.get('operator').name });
+        return { ...result, endpoint: await show(c, deps, id) };
+      });
+      return c.json(answer, 200);
     });
 }
 

@@ -70,17 +70,18 @@ export const reason = text(1, 1000)
  * Idempotency-Key gives the same operation.
  *
  * @param given the body
+ * @param check as `once` takes it
  */
 export async function begin(
   c: Context<Env>,
   deps: ApiDependencies,
   given: { per_second?: number | undefined; reason?: string | undefined },
   operation: Omit<NewOperation, 'by'>,
+  check?: () => Promise<unknown>,
 ) {
   const asked = { per_second: given.per_second, ...operation, by: c.get('operator').name };
-  return await beginAs(c, deps, given, (tx) =>
-    createOperation(tx, asked, deps.temporalUi, given.reason),
-  );
+  const make = (tx: Transaction) => createOperation(tx, asked, deps.temporalUi, given.reason);
+  return await beginAs(c, deps, given, make, check);
 }
 
 /** The same for an operation that `make` makes, together with what else it changes. */
@@ -89,8 +90,9 @@ export async function beginAs(
   deps: ApiDependencies,
   given: unknown,
   make: (tx: Transaction) => Promise<OperationView>,
+  check?: () => Promise<unknown>,
 ) {
-  const made = await once(c, deps, given, make);
+  const made = await once(c, deps, given, make, check);
   // Where the transport is away, a relay begins it later.
   await deps.driver
     ?.start(made)

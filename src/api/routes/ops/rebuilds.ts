@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import type { Database } from '../../../db/client.ts';
 import { isBeingRebuilt, REBUILDABLE } from '../../../ops/operations/rebuild.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { conflict } from '../../problem.ts';
@@ -23,10 +24,15 @@ export const rebuildRoutes = (deps: ApiDependencies) =>
   router().openapi(rebuild, async (c) => {
     const asked = c.req.valid('json');
     const { subscriber } = asked;
-    const other = await isBeingRebuilt(deps.database.pg, subscriber);
-    if (other)
-      throw conflict(
-        `${subscriber} is being rebuilt already, by operation ${other}; cancel that one first.`,
-      );
-    return await begin(c, deps, asked, { verb: 'rebuild', input: { subscriber } });
+    const rebuilding = { verb: 'rebuild' as const, input: { subscriber } };
+    return await begin(c, deps, asked, rebuilding, () => refuseAnother(deps.database, subscriber));
   });
+
+/** @throws Problem 409 while it is being rebuilt */
+async function refuseAnother({ pg }: Database, subscriber: string): Promise<void> {
+  const other = await isBeingRebuilt(pg, subscriber);
+  if (other)
+    throw conflict(
+      `${subscriber} is being rebuilt already, by operation ${other}; cancel that one first.`,
+    );
+}

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import type { Database } from '../../../db/client.ts';
 import { findSubscriber } from '../../../ops/controls/find-subscriber.ts';
 import { explainPlan, planReplay } from '../../../ops/operations/replay.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
@@ -98,20 +99,10 @@ export const replayRoutes = (deps: ApiDependencies) =>
     refuseLoneKey(asked);
     const { dry_run, per_second = PACE, reason: _, ...rest } = asked;
     const input = JSON.parse(JSON.stringify({ ...rest, to: rest.to ?? new Date() }));
-    const subscriber =
-      rest.subscriber === undefined
-        ? null
-        : await findSubscriber(deps.database.pg, rest.subscriber);
-    if (subscriber === undefined) {
-      const { message } = await noSuchSubscriber(deps.database, rest.subscriber!);
-      throw invalid([{ path: 'subscriber', message }]);
-    }
-    if (subscriber && rest.force && subscriber.again === 'never')
-      throw conflict(
-        `${subscriber.name} is never done again, it would count twice or come out of order: ` +
-          'rebuild it (search, analytics, cache), or replay without force.',
-      );
-    if (!dry_run) return await begin(c, deps, asked, { verb: 'replay', input, per_second });
+    const check = () => checkSubscriber(deps.database, asked);
+    const replaying = { verb: 'replay' as const, input, per_second };
+    if (!dry_run) return await begin(c, deps, asked, replaying, check);
+    await check();
     const planned = await heavily(c, deps.heavy, PLANNING, (pg) => planReplay(pg, input));
     const effects = planned.subscribers.reduce((n, { runs }) => n + runs, 0);
     return c.json(
@@ -119,3 +110,21 @@ export const replayRoutes = (deps: ApiDependencies) =>
       200,
     );
   });
+
+/** @throws Problem 422 if there is no such subscriber, 409 if it is never done again */
+async function checkSubscriber(
+  database: Database,
+  { subscriber: name, force }: { subscriber?: string | undefined; force: boolean },
+): Promise<void> {
+  if (name === undefined) return;
+  const subscriber = await findSubscriber(database.pg, name);
+  if (!subscriber) {
+    const { message } = await noSuchSubscriber(database, name);
+    throw invalid([{ path: 'subscriber', message }]);
+  }
+  if (force && subscriber.again === 'never')
+    throw conflict(
+      `${name} is never done again, it would count twice or come out of order: ` +
+        'rebuild it (search, analytics, cache), or replay without force.',
+    );
+}
