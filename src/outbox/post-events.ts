@@ -114,9 +114,13 @@ function domainEvent(
     seq,
     timestamp: timestamp.toISOString(),
     payload,
-    ...timingOf({ deliver_at: deliverAt, cancelled_at: null, waits: deliverAt !== null }),
+    ...timingAtFirst(deliverAt),
   };
 }
+
+/** What an event's first answer says of when it is dispatched. */
+const timingAtFirst = (deliver_at: Date | null): EventTiming =>
+  timingOf({ deliver_at, cancelled_at: null, waits: true });
 
 /** An event that was stored under an idempotency key. */
 interface Taken extends Omit<DomainEvent, 'id' | 'timestamp' | 'seq'> {
@@ -127,8 +131,6 @@ interface Taken extends Omit<DomainEvent, 'id' | 'timestamp' | 'seq'> {
   seq: string | null;
   timestamp: Date;
   deliver_at: Date | null;
-  cancelled_at: Date | null;
-  waits: boolean;
 }
 
 const nameOf = ({ workspaceId, idempotency }: SentEvent) => `${workspaceId} ${idempotency?.key}`;
@@ -139,8 +141,7 @@ async function firstAnswers(pg: Sql, events: SentEvent[]): Promise<Map<string, T
   const rows = await pg<Taken[]>`
     select k.workspace_id as workspace, k.key as idempotency_key, k.request_hash, e.id, e.type,
       e.version, e.workspace_id, e.channel_id, e.message_id,
-      coalesce(e.key, e.channel_id::text) as key, e.seq, e.timestamp, e.payload, e.deliver_at,
-      e.cancelled_at, e.waits
+      coalesce(e.key, e.channel_id::text) as key, e.seq, e.timestamp, e.payload, e.deliver_at
     from unnest(${events.map(({ workspaceId }) => workspaceId)}::uuid[],
       ${events.map(({ idempotency }) => idempotency?.key ?? '')}::text[]) as t (workspace, key)
     cross join lateral (
@@ -153,15 +154,16 @@ async function firstAnswers(pg: Sql, events: SentEvent[]): Promise<Map<string, T
   return new Map(rows.map((row) => [`${row.workspace} ${row.idempotency_key}`, row]));
 }
 
-/** The answer that the idempotency key's first request got. */
+/** The answer that the idempotency key's first request got, whatever became of its event. */
 function firstAnswer({ idempotency }: SentEvent, taken: Taken | undefined): PostedEvent {
   // It has expired meanwhile, or another transaction holds its row: a later try finds it free.
   if (!taken || !idempotency) return { state: 'key_in_flight' };
-  const { request_hash, idempotency_key: _, workspace: __, id, seq, timestamp, ...rest } = taken;
-  const { deliver_at, cancelled_at, waits, ...event } = rest;
+  const { request_hash, idempotency_key: _, workspace: __, id, timestamp, ...rest } = taken;
+  const { deliver_at, seq, ...event } = rest;
   if (!timingSafeEqual(request_hash, idempotency.requestHash)) return { state: 'key_mismatch' };
   if (id === null) return { state: 'answer_gone' };
-  const place = { seq: seq === null ? null : Number(seq), timestamp: timestamp.toISOString() };
-  const timing = timingOf({ deliver_at, cancelled_at, waits });
-  return { state: 'replayed', event: { ...event, id, ...place, ...timing } };
+  // What was for later got its `seq` when it was due.
+  const place = { seq: deliver_at || seq === null ? null : Number(seq) };
+  const times = { timestamp: timestamp.toISOString(), ...timingAtFirst(deliver_at) };
+  return { state: 'replayed', event: { ...event, id, ...place, ...times } };
 }

@@ -74,7 +74,7 @@ describe('an event with deliver_at', () => {
     expect(cloud.body).toMatchObject({ deliver_at: deliverat, state: 'scheduled' });
   });
 
-  it('is answered again under its Idempotency-Key, as it is by then', async () => {
+  it('is answered again under its Idempotency-Key as it was first, whatever became of it', async () => {
     const headers = { 'idempotency-key': 'later-1' };
     const body = due(inHours(1), { key: 'idempotent' });
     const first = await api.call('POST', '/v1/events', { body, headers });
@@ -82,7 +82,22 @@ describe('an event with deliver_at', () => {
     expect(second.body).toEqual(first.body);
     await passAll();
     const third = await api.call('POST', '/v1/events', { body, headers });
-    expect(third.body).toMatchObject({ id: first.body.id, seq: 0, state: 'due' });
+    // `passAll` has moved it.
+    const { deliver_at } = await read(first.body.id);
+    expect(third.body).toEqual({ ...first.body, deliver_at });
+    expect(await read(first.body.id)).toMatchObject({ seq: 0, state: 'due' });
+  });
+
+  it('and which was cancelled is answered again under its Idempotency-Key as scheduled', async () => {
+    const headers = { 'idempotency-key': 'later-2' };
+    const body = due(inHours(1));
+    const first = await api.call('POST', '/v1/events', { body, headers });
+    await api.call('DELETE', `/v1/events/${first.body.id}`);
+    const second = await api.call('POST', '/v1/events', { body, headers });
+    expect(second).toMatchObject({ status: 201, body: first.body });
+    expect(second.body).not.toHaveProperty('cancelled_at');
+    expect(second.headers.get('idempotent-replayed')).toBe('true');
+    expect(await read(first.body.id)).toMatchObject({ state: 'cancelled' });
   });
 
   it('is listed by its moment, page by page', async () => {
