@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm';
+import { READ_ONLY } from '../../db/ask-to-write.ts';
 import type { Database } from '../../db/client.ts';
 import { errorCode } from '../../db/errors.ts';
 import { soon } from '../../db/soon.ts';
@@ -68,9 +69,6 @@ export async function readiness(
     };
   }
 }
-
-const READ_ONLY =
-  'the database takes no writes: it is a standby, or default_transaction_read_only is on';
 
 /**
  * The age of the oldest undispatched event, asked by both of the pools that serve requests: a fresh

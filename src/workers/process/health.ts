@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import type { ApiDependencies } from '../../api/dependencies.ts';
+import { askToWrite } from '../../db/ask-to-write.ts';
 import { connectDatabase, type Database } from '../../db/client.ts';
 import { NotSoonError, soon } from '../../db/soon.ts';
 import { safeReason } from '../../safe-error.ts';
@@ -108,10 +109,7 @@ export async function startHealth(
   const database = askPostgres(serving);
   const health = new Health();
   registerProcessMetrics(health.metrics, config);
-  health.check('database', async () => {
-    await database.pg`select 1`;
-    return null;
-  });
+  health.check('database', () => askToWrite(database.pg));
   for (const [name, look] of Object.entries(looks(database))) health.check(name, look);
   await serveHealth(health, serving);
   return health;

@@ -8,7 +8,7 @@ import { errorCode, isDatabaseAway } from '../../../src/db/errors.ts';
 import { Places, PoolBusyError } from '../../../src/db/places.ts';
 import { readConfig } from '../../../src/settings/config.ts';
 import { createBoss } from '../../../src/transport/pg-boss/boss.ts';
-import { askPostgres } from '../../../src/workers/process/health.ts';
+import { askPostgres, startHealth } from '../../../src/workers/process/health.ts';
 import { createLog, ShutdownStack } from '../../../src/workers/process/process.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { startProxy, type TestProxy } from '../../harness/proxy.ts';
@@ -255,13 +255,15 @@ it('a connection of pg-boss that breaks off in its first statement ends no proce
   server.close();
 });
 
+/** For sessions that begin from now on. */
+const readOnly = (on: boolean) =>
+  test.database.pg.unsafe(
+    `alter database ${new URL(test.url).pathname.slice(1)}
+     set default_transaction_read_only = ${on ? 'on' : 'off'}`,
+  );
+
 it('goes on by new connections once a database takes writes again', async () => {
-  const name = new URL(test.url).pathname.slice(1);
   await test.database.pg`create table written (n int)`;
-  const readOnly = (on: boolean) =>
-    test.database.pg.unsafe(
-      `alter database ${name} set default_transaction_read_only = ${on ? 'on' : 'off'}`,
-    );
   await readOnly(true);
   const database = connect(test.url, { connections: 2 });
   const write = () => codeOf(database.db.execute(sql`insert into written values (1)`));
@@ -270,6 +272,21 @@ it('goes on by new connections once a database takes writes again', async () => 
   await readOnly(false);
   await expect.poll(write).toBe('done');
   await expect.poll(writeRaw).toBe('done');
+});
+
+it('a process is not ready while its database takes no writes, and says so', async () => {
+  const started = new ShutdownStack();
+  open.push({ close: () => started.stop() });
+  const config = readConfig({ DATABASE_URL: test.url, KNOCKON_SECRET: 'x'.repeat(32) });
+  await readOnly(true);
+  const health = await startHealth({ config, log: createLog('test', 'silent'), started });
+  health.is('started');
+  expect(await health.readiness()).toEqual({
+    ok: false,
+    detail: { database: 'failed', problem: expect.stringContaining('takes no writes') },
+  });
+  await readOnly(false);
+  await expect.poll(() => health.readiness()).toEqual({ ok: true, detail: { database: 'ok' } });
 });
 
 it('speaks TLS where the URL asks for it, and goes on in the clear where it only prefers it', async () => {
