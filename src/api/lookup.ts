@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { Problem } from './problem.ts';
+import { databaseAway, Problem } from './problem.ts';
 
 /** Statements of one lookup that run at once, so that guesses never take up the pool. */
 const STATEMENTS = 2;
@@ -28,7 +28,7 @@ interface Asked<T> {
  *
  * @param find answers with those of the names that there are
  * @returns a function that rejects as `find` does, and with Problem 503 where 10,000 names wait
- * already, or one has for 3 s
+ * already, or one has for 3 s: then Postgres does not answer
  */
 export function createLookup<T>(
   find: (names: string[]) => Promise<Map<string, T>>,
@@ -65,7 +65,7 @@ export function createLookup<T>(
   function wait(name: string, asked: Asked<T>): void {
     if (waiting.size >= WAITING) throw tooMany();
     waiting.set(name, asked);
-    asked.timer = setTimeout(() => waiting.delete(name) && asked.fail(tooMany()), LONGEST);
+    asked.timer = setTimeout(() => waiting.delete(name) && asked.fail(databaseAway()), LONGEST);
     // What arrives in the same turn of the event loop is asked together.
     setImmediate(askNext);
   }

@@ -56,6 +56,12 @@ export const notFound = (what: string) => new Problem(404, `There is no such ${w
 
 export const conflict = (detail: string) => new Problem(409, detail, { type: 'conflict' });
 
+export const databaseAway = () =>
+  new Problem(503, 'The database is away; try again in a moment.', {
+    type: 'database-away',
+    headers: { 'retry-after': '5' },
+  });
+
 /** Errors that an answer lists; of more it says how many. */
 export const LISTED = 20;
 /** Longest text of an error that is listed, which may be the client's own. */

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { errorCode, isDatabaseAway } from '../../db/errors.ts';
 import { HeldError } from '../../db/group-commit/group-commit.ts';
 import { safeReason } from '../../safe-error.ts';
-import { answerProblem, notFound, Problem } from '../problem.ts';
+import { answerProblem, databaseAway, notFound, Problem } from '../problem.ts';
 import type { Env } from '../router.ts';
 import { requestOf } from './request-id.ts';
 
@@ -30,11 +30,7 @@ export function toProblem(error: Error): Problem {
       type: 'database-away',
       ...later,
     });
-  if (isDatabaseAway(error))
-    return new Problem(503, 'The database is away; try again in a moment.', {
-      type: 'database-away',
-      ...later,
-    });
+  if (isDatabaseAway(error)) return databaseAway();
   if (code.startsWith('22'))
     return new Problem(422, 'The database refuses a value of this request.', {
       type: 'validation',

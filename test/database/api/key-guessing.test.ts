@@ -162,6 +162,20 @@ describe('guesses cost the database little', () => {
     fail(new Error('away'));
     expect(await Promise.race(asked.slice(0, 1000))).toBe('away');
   });
+
+  test('who waits behind two statements that are not answered is told that the database is away', async () => {
+    const find = vi.fn(() => new Promise<Map<string, string>>(() => {}));
+    const lookUp = createLookup(find);
+    for (const [i, name] of ['one', 'two'].entries()) {
+      lookUp(name).catch(() => {});
+      await vi.waitFor(() => expect(find).toHaveBeenCalledTimes(i + 1));
+    }
+    await expect(lookUp('three')).rejects.toMatchObject({
+      status: 503,
+      message: 'The database is away; try again in a moment.',
+      options: { type: 'database-away' },
+    });
+  });
 });
 
 describe('a proxy that KNOCKON_TRUSTED_PROXIES does not name', () => {
