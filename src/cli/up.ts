@@ -46,9 +46,10 @@ Once everything answers, up.json in that folder has all addresses.
 Ctrl-C lets running work finish, then stops. A second Ctrl-C stops at once. However this process
 ends, kill -9 included, the processes that it has started end too. It can start again at once.
 
-Every setting can be given in the environment, such as KNOCKON_EMAIL_GRACE=5s.
-KNOCKON_METRICS_PORT is the API's port for health and metrics. The workers take the next free
-ones. With KNOCKON_TRANSPORT=pg-boss neither Temporal nor a workflow worker is started.
+Settings can be given in the environment, such as KNOCKON_EMAIL_GRACE=5s. Postgres, Temporal and the
+mail catcher are its own: DATABASE_URL, KNOCKON_DATABASE_DIRECT_URL, SMTP_URL and TEMPORAL_ADDRESS
+are not taken, nor is what else begins with TEMPORAL_. KNOCKON_METRICS_PORT is the API's port for
+health and metrics. The workers take the next free ones. With KNOCKON_TRANSPORT=pg-boss neither Temporal nor a workflow worker is started.
 
 Webhooks may reach this machine, unless KNOCKON_WEBHOOK_ALLOW says otherwise.
 KNOCKON_TEMPORAL_CLI names a \`temporal\` program to use instead of the one that is fetched.`;

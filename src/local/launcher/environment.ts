@@ -1,5 +1,5 @@
 import { devNull } from 'node:os';
-import { type Config, readConfig } from '../../settings/config.ts';
+import { type Config, readConfig, settings, variablesOf } from '../../settings/config.ts';
 import type { Secrets } from '../files/home.ts';
 import { type Ports, usual } from './ports.ts';
 
@@ -33,6 +33,15 @@ export function environmentFor(
     TEMPORAL_UI_URL: `http://127.0.0.1:${ports.temporalUi}`,
     SMTP_URL: `smtp://127.0.0.1:${ports.smtp}`,
   };
+}
+
+/** The settings that somebody has set, and which give way to what is brought up here. */
+export function notTaken(own: NodeJS.ProcessEnv, env: NodeJS.ProcessEnv): string[] {
+  const given = variablesOf(own);
+  return settings.filter(
+    // Another port is told where it is chosen.
+    (name) => name in given && env[name] !== own[name] && name !== 'KNOCKON_PORT',
+  );
 }
 
 /**

@@ -5,7 +5,7 @@ import { type ProcessesFile, takeHome } from '../files/processes-file.ts';
 import { startGuard } from '../processes/guard.ts';
 import { createServices, type Services } from '../processes/supervise.ts';
 import { type DemoWorkspace, demoWorkspace } from './demo-workspace.ts';
-import { checkSettings, environmentFor } from './environment.ts';
+import { checkSettings, environmentFor, notTaken } from './environment.ts';
 import type { Interruption } from './interruption.ts';
 import { choosePorts, type Ports } from './ports.ts';
 import type { Progress } from './progress.ts';
@@ -69,6 +69,11 @@ async function bringUp(
   const secrets = await secretsOf(home);
   const ports = await choosePorts(wantedPorts(options.port), (line) => progress.notice(line));
   const env = environmentFor(ports, secrets);
+  const own = notTaken(process.env, env);
+  if (own.length > 0)
+    progress.notice(
+      `not used here, where Postgres, Temporal and mail are local: ${own.join(', ')}`,
+    );
   const stopTelling = await tellErrors(home, tell);
   services.add('servers', { stop: async () => stopTelling() });
   const { apiUrl } = await startStack({

@@ -6,10 +6,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openHome, secretsOf } from '../../../src/local/files/home.ts';
 import { takeHome } from '../../../src/local/files/processes-file.ts';
-import { choosePorts, freePorts } from '../../../src/local/launcher/ports.ts';
+import { environmentFor, notTaken } from '../../../src/local/launcher/environment.ts';
+import { choosePorts, freePorts, usual } from '../../../src/local/launcher/ports.ts';
 import type { Background } from '../../../src/local/processes/background.ts';
 import { identify, isAlive } from '../../../src/local/processes/process-identity.ts';
 import { supervise } from '../../../src/local/processes/supervise.ts';
+import { settings } from '../../../src/settings/config.ts';
 
 const newHome = async () =>
   openHome({ KNOCKON_HOME: await mkdtemp(join(tmpdir(), 'knockon-home-')) });
@@ -28,6 +30,26 @@ describe('ports', () => {
   it('takes any free ports for 0, each another', async () => {
     const ports = Object.values(await choosePorts({ api: 0 }, () => {}));
     expect(new Set(ports).size).toBe(9);
+  });
+});
+
+describe('settings in the environment', () => {
+  const secrets = { id: '', admin_key: 'a', secret: 's', database_password: 'p' };
+  const environment = (own: NodeJS.ProcessEnv) => environmentFor(usual, secrets, own);
+
+  it('that are not taken are told by their names, all others are taken', () => {
+    const own = Object.fromEntries(settings.map((name) => [name, `the own ${name}`]));
+    const env = environment(own);
+    const told = notTaken(own, env);
+    expect(told).toEqual(expect.arrayContaining(['DATABASE_URL', 'SMTP_URL', 'TEMPORAL_ADDRESS']));
+    // The API's port is told where another one is taken.
+    for (const name of settings.filter((one) => one !== 'KNOCKON_PORT' && !told.includes(one)))
+      expect(env[name]).toBe(own[name]);
+  });
+
+  it('that are empty, or not there, are not told', () => {
+    const own = { SMTP_URL: '', KNOCKON_EMAIL_GRACE: '5s' };
+    expect(notTaken(own, environment(own))).toEqual([]);
   });
 });
 
