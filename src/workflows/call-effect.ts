@@ -4,6 +4,7 @@ import { FAILURE } from '../transport/retry/failure.ts';
 import type { PendingCall } from '../transport/retry/next-steps.ts';
 import { count, isFollowUp } from '../transport/retry/selection.ts';
 import { checkedAnswer } from './checked-answer.ts';
+import { fairnessKey } from './fairness-key.ts';
 import type { Leg } from './leg.ts';
 
 const WORKER_DIED = 'TemporalTimeout:Heartbeat';
@@ -62,7 +63,7 @@ function priorityOf(
   const share = call.share ?? dispatch.share;
   const priority = {
     ...(call.once && isFollowUp(call) && { priorityKey: FOLLOW_UP }),
-    ...(share !== undefined && { fairnessKey: share }),
+    ...(share !== undefined && { fairnessKey: fairnessKey(share) }),
   };
   return Object.keys(priority).length > 0 ? { priority } : {};
 }
