@@ -59,7 +59,8 @@ export const specs = (pg: Sql | TransactionSql, names: PendingQuery<Row[]>) => p
       s.activity, 'batch',
       case when c.per_second is null then s.batch
         else least(s.batch, greatest(1, floor(c.per_second / 100)))::int end,
-      'timeout_ms', s.timeout_ms, 'retry', s.retry) order by s.name)
+      'timeout_ms', s.timeout_ms, 'retry', s.retry)
+      || case s.host when 'worker' then '{"host": "worker"}' else '{}' end::jsonb order by s.name)
     from knockon.subscribers s left join knockon.controls c on c.subscriber = s.name
     where s.name = any(${names}) and coalesce(s.retired_open, 'finish') = 'finish'
   ), '[]')`;

@@ -23,7 +23,7 @@ const HOSTED_BY: Record<SubscriberHost, string> = {
 };
 
 /** What an effect announces of itself. */
-export interface Registration extends SubscriberSpec {
+export interface Registration extends Omit<SubscriberSpec, 'host'> {
   description: string;
   /** Default `effects`. */
   host?: SubscriberHost;

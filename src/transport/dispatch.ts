@@ -24,6 +24,8 @@ export interface SubscriberSpec {
   /** Longest one call may take, in ms. */
   timeout_ms: number;
   retry: RetryPolicy;
+  /** Set where its calls are taken by somebody's own worker, whose answers are not taken on trust. */
+  host?: 'worker';
 }
 
 /**
@@ -118,6 +120,24 @@ export interface EffectAnswer {
   put_off?: string;
   /** The same, counted from the answer; goes before `put_off`. */
   put_off_ms?: number;
+}
+
+/** Longest that an answer from outside may have an event wait, in ms. */
+export const LONGEST_WAIT = 30 * 24 * 60 * 60_000;
+
+/** In how many ms a moment is that an answer from outside names; NaN where it is none. */
+export const msUntil = (moment: unknown, now: number): number =>
+  typeof moment === 'string' && MOMENT.test(moment) ? Date.parse(moment) - now : Number.NaN;
+
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
+
+/**
+ * The input of the `areOfCall` activity: whether these ids are all of events that the call is for.
+ */
+export interface AnsweredFor {
+  dispatch_id: string;
+  events: Selection;
+  ids: string[];
 }
 
 /** The input of the `recordDeadLetters` activity. */

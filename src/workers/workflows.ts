@@ -3,9 +3,10 @@ import { Context } from '@temporalio/activity';
 import { Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { recordDeadLetters } from '../activities/runtime/dead-letters.ts';
+import { areOfCall } from '../activities/runtime/receipts.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import type { Config } from '../settings/config.ts';
-import type { DeadLetters } from '../transport/dispatch.ts';
+import type { AnsweredFor, DeadLetters } from '../transport/dispatch.ts';
 import { namingOf } from '../transport/naming.ts';
 import { beginRegisteringTypes } from './event-types.ts';
 import { operationActivities, operationDependencies } from './operations.ts';
@@ -54,7 +55,7 @@ export async function start(
   const wiring = { config, database, log, started };
   beginRegisteringTypes(wiring, started);
   const tellLetters = tellingLetters(started.add(new LimitedLog(log), (s) => s.close()));
-  const activities = deadLetterActivities(database.db, tellLetters);
+  const activities = databaseActivities(database.db, tellLetters);
   const presence = await createPresence('workflows', wiring);
   const chosen = await chooseTransport(config, database, log);
   started.add(chosen.transport, (t) => t.close());
@@ -82,12 +83,13 @@ export async function start(
   return { stop: () => started.stop(), ended };
 }
 
-function deadLetterActivities(db: Database['db'], tell: (letters: DeadLetters) => void) {
+function databaseActivities(db: Database['db'], tell: (letters: DeadLetters) => void) {
   return {
     async recordDeadLetters(letters: DeadLetters) {
       await recordDeadLetters(db, letters);
       tell(letters);
     },
+    areOfCall: (answered: AnsweredFor) => areOfCall(db, answered),
   };
 }
 

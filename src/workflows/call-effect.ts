@@ -3,7 +3,8 @@ import type { EffectAnswer, EffectCall, Selection, SubscriberSpec } from '../tra
 import { FAILURE } from '../transport/retry/failure.ts';
 import type { PendingCall } from '../transport/retry/next-steps.ts';
 import { count, isFollowUp } from '../transport/retry/selection.ts';
-import { checkedAnswer } from './checked-answer.ts';
+import { checkedAnswer, malformed, STRANGE_EVENT } from './checked-answer.ts';
+import { database } from './database.ts';
 import { fairnessKey } from './fairness-key.ts';
 import type { Leg } from './leg.ts';
 
@@ -53,7 +54,21 @@ export async function callEffect(
     tried: alone ? tried : undefined,
     suspect: deaths === undefined ? undefined : true,
   });
-  return checkedAnswer(answer);
+  if (subscriber.host !== 'worker') return checkedAnswer(answer);
+  const checked = checkedAnswer(answer, { events, now: Date.now() });
+  await assureOwn(dispatch.id, events, checked);
+  return checked;
+}
+
+/** The events of a call that has only places are known to the database. @throws ApplicationFailure */
+async function assureOwn(
+  dispatch_id: string,
+  events: Selection,
+  { open }: EffectAnswer,
+): Promise<void> {
+  if ('ids' in events || open.length === 0) return;
+  const ids = open.map(({ event_id }) => event_id);
+  if (!(await database.areOfCall({ dispatch_id, events, ids }))) throw malformed(STRANGE_EVENT);
 }
 
 function priorityOf(

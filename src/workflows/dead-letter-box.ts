@@ -1,16 +1,9 @@
-import { CancellationScope, proxyActivities } from '@temporalio/workflow';
-import type { DeadLetters } from '../transport/dispatch.ts';
+import { CancellationScope } from '@temporalio/workflow';
 import type { DeadLetter } from '../transport/retry/next-steps.ts';
 import { count } from '../transport/retry/selection.ts';
+import { database } from './database.ts';
 import type { Leg } from './leg.ts';
 import { addOpenLetters } from './open-letters.ts';
-
-/** On the workflow's own queue. */
-const activities = proxyActivities<{ recordDeadLetters(letters: DeadLetters): Promise<void> }>({
-  startToCloseTimeout: '30s',
-  // While the database is away, this keeps trying: it follows soon after the database is back.
-  retry: { maximumInterval: '5s' },
-});
 
 /** How many events were given up, and why the first of them. */
 export interface Dead {
@@ -96,7 +89,7 @@ export class DeadLetterBox {
     const { dispatch, subscriber } = this.#leg;
     const { id: dispatch_id, origin } = dispatch;
     await CancellationScope.nonCancellable(() =>
-      activities.recordDeadLetters({ dispatch_id, origin, subscriber: subscriber.name, letters }),
+      database.recordDeadLetters({ dispatch_id, origin, subscriber: subscriber.name, letters }),
     );
   }
 }

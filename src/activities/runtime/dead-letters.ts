@@ -10,12 +10,19 @@ const isSibling = (dispatchId: string, subscriber: string) => sql`(
     and name = any((select subscribers from knockon.dispatches where id = ${dispatchId})::text[]))
   and exists (select from knockon.subscribers where name = ${subscriber} and retired_at is null))`;
 
+/** Whether an event `c` is the dispatch's. */
+const isOf = (dispatchId: string) => sql`(
+  exists (select from knockon.outbox o
+    where o.event_id = c.event_id and o.dispatch_id = ${dispatchId})
+  or exists (select from knockon.dispatch_events d
+    where d.event_id = c.event_id and d.dispatch_id = ${dispatchId}))`;
+
 type Queryable = Database['db'] | Transaction;
 
 /**
- * Writes a dead letter for each of these events that has no receipt. Called again it changes
- * nothing but the reason. Where the last try gave a longer reason that begins so, that is kept: the
- * rest of it has not travelled. Where a workflow was cancelled of which a subscriber is retired,
+ * Writes a dead letter for each of these events that is the dispatch's and has no receipt. Called
+ * again it changes nothing but the reason. Where the last try gave a longer reason that begins so,
+ * that is kept: the rest of it has not travelled. Where a workflow was cancelled of which a subscriber is retired,
  * that one was meant: what the others have open is missing then, and healing starts it again.
  *
  * @throws CallFailure `UnknownDispatchError` where the dispatch is not in this database
@@ -25,7 +32,9 @@ export async function recordDeadLetters(
   { dispatch_id, origin, subscriber, letters }: DeadLetters,
 ): Promise<void> {
   let written = 0;
-  for (const { events, target, cause, reason } of letters) {
+  for (const { events, target, ...why } of letters) {
+    const cause = storable(why.cause);
+    const reason = storable(why.reason);
     const rows = await db.execute(sql`
       insert into knockon.dead_letters (event_id, subscriber, target, dispatch_id, cause, reason)
       select c.event_id, ${subscriber}, ${target ?? ''}, ${dispatch_id},
@@ -36,6 +45,7 @@ export async function recordDeadLetters(
       ), ${reason.slice(0, 2000)})
       from (${chosen({ dispatch_id, events })}) c
       where not ${isDone({ dispatch_id, subscriber })}
+        ${'ids' in events ? sql`and ${isOf(dispatch_id)}` : sql``}
         ${cause === 'cancelled' ? sql`and not ${isSibling(dispatch_id, subscriber)}` : sql``}
       order by c.event_id
       on conflict (event_id, subscriber, target) do update
@@ -47,3 +57,6 @@ export async function recordDeadLetters(
   }
   if (written === 0) await assureKnown(db, { dispatch_id, origin });
 }
+
+/** Postgres has no such character in texts, and workers may fail with any. */
+const storable = (text: string): string => text.replaceAll('\0', '');

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
 import { asynchronousCommit } from '../../db/statements.ts';
-import type { OpenOutcome, Selection } from '../../transport/dispatch.ts';
+import type { AnsweredFor, OpenOutcome, Selection } from '../../transport/dispatch.ts';
 import type { Open } from './effect.ts';
 
 type Queryable = Database['db'] | Transaction;
@@ -28,6 +28,14 @@ export function chosen({ dispatch_id, events }: Pick<Claim, 'dispatch_id' | 'eve
     select event_id from knockon.dispatched where dispatch_id = ${dispatch_id} offset 0`;
   return sql`select event_id from (${those}) those order by event_id offset ${events.offset}
     limit ${events.limit}`;
+}
+
+/** Whether these ids are all of events that a call is for. */
+export async function areOfCall(db: Queryable, { ids, ...call }: AnsweredFor): Promise<boolean> {
+  const [row] = await db.execute<{ are: boolean }>(sql`
+    select not exists (
+      select unnest(${sql.param(ids)}::uuid[]) except (${chosen(call)})) as are`);
+  return row!.are;
 }
 
 /** When a dispatch was claimed that does again what is done; no row for every other. */

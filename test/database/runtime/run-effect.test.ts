@@ -225,6 +225,19 @@ describe('an effect that changes the database', () => {
     ).toEqual([]);
   });
 
+  it('writes no dead letter for an event of another dispatch', async () => {
+    const [own, other] = [await aDispatch(1), await aDispatch(1)];
+    const name = named();
+    await recordDeadLetters(test.database.db, {
+      dispatch_id: own.id,
+      subscriber: name,
+      letters: [{ events: { ids: [...own.ids, ...other.ids] }, cause: 'x', reason: 'y' }],
+    });
+    expect(
+      await test.database.pg`select event_id from knockon.dead_letters where subscriber = ${name}`,
+    ).toEqual(own.ids.map((event_id) => ({ event_id })));
+  });
+
   it('runs one call at a time for a workspace where it is exclusive', async () => {
     const { call, ids } = await aDispatch(8);
     let [inside, most] = [0, 0];

@@ -39,3 +39,67 @@ describe('an answer of a worker', () => {
     );
   });
 });
+
+const id = '01990000-0000-7000-8000-00000000000a';
+const other = '01990000-0000-7000-8000-00000000000b';
+const LONGEST = 30 * 24 * 3_600_000;
+const asked = { events: { ids: [id] }, now: Date.parse('2026-11-30T08:00:00Z') };
+const retry = { event_id: id, state: 'retry', reason: 'busy' };
+const dead = { event_id: id, state: 'dead', reason: 'gone' };
+const later = { event_id: id, state: 'later' };
+
+describe("an answer of somebody's own worker", () => {
+  it.each([
+    { done: 3, open: [] },
+    { done: 0, open: [], put_off_ms: LONGEST },
+    { done: 0, open: [], put_off: '2026-12-30T08:00:00Z' },
+    open({ ...retry, after_ms: LONGEST }),
+    open({ ...retry, target: '🎈'.repeat(200), share: 'é'.repeat(200) }),
+    open({ ...retry, target: 'a' }, { ...dead, target: 'b' }),
+    open({ ...later, until: '2001-01-01T00:00Z' }),
+    open({ ...later, until: '2026-12-30T08:00:00.123456+01:00' }),
+    open({ ...later, until: 'at once', in_ms: 0 }),
+  ])('is taken as it is: %j', (answer) => {
+    expect(checkedAnswer(answer, asked)).toEqual(answer);
+  });
+
+  it('may have ids in capital letters', () => {
+    const answer = open({ ...retry, event_id: id.toUpperCase() });
+    expect(checkedAnswer(answer, asked)).toEqual(open(retry));
+  });
+
+  it('may name any event where its call has places alone', () => {
+    const places = { ...asked, events: { offset: 0, limit: 1 } };
+    expect(checkedAnswer(open({ ...dead, event_id: other }), places).open).toHaveLength(1);
+  });
+
+  it.each([
+    ['no whole number', { done: -1, open: [] }],
+    ['no whole number', { open: [] }],
+    ['`put_off`', { done: 0, open: [], put_off_ms: LONGEST + 1 }],
+    ['`put_off`', { done: 0, open: [], put_off_ms: -1 }],
+    ['`put_off`', { done: 0, open: [], put_off: '2026-12-30T08:00:01Z' }],
+    ['`put_off`', { done: 0, open: [], put_off: '2027' }],
+    ['no UUID', open({ ...dead, event_id: 'zzz' })],
+    ["none of the call's", open({ ...dead, event_id: other })],
+    ['two outcomes', open(retry, dead)],
+    ['two outcomes', open(retry, { ...retry, event_id: id.toUpperCase() })],
+    ['`target`', open({ ...retry, target: 'x'.repeat(201) })],
+    ['`target`', open({ ...retry, target: '' })],
+    ['`target`', open({ ...retry, target: 'a\0b' })],
+    ['`share`', open({ ...retry, share: '\ud800' })],
+    ['`cause`', open({ ...dead, cause: 'x'.repeat(300_000) })],
+    ['`reason`', open({ ...retry, reason: 'x'.repeat(201) })],
+    ['`reason`', open({ ...later, in_ms: 5, reason: 5 })],
+    ['a wait', open({ ...retry, after_ms: -1 })],
+    ['a wait', open({ ...retry, after_ms: 1e18 })],
+    ['a wait', open({ ...later, in_ms: LONGEST + 1 })],
+    ['a wait', open({ ...later, until: '2027-01-01T08:00:00' })],
+    ['no answer', open({ ...later, until: '+290000-01-01T00:00:00Z' })],
+    ['more than 4000', open(...Array.from({ length: 4001 }, () => retry))],
+  ])('fails its call, which says why: %s %#', (why, answer) => {
+    expect(() => checkedAnswer(answer, asked)).toThrow(
+      expect.objectContaining({ type: 'MalformedAnswer', message: expect.stringContaining(why) }),
+    );
+  });
+});
