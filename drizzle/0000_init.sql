@@ -1303,9 +1303,22 @@ BEGIN
   PERFORM pg_notify('knockon_events', '');
   RETURN stored.id;
 END $$;--> statement-breakpoint
+-- The moment that a JSON string names by RFC 3339; null: it names none. Seconds may be left out.
+CREATE FUNCTION knockon.moment_of(value jsonb) RETURNS timestamptz LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF jsonb_typeof(value) = 'string' AND value #>> '{}'
+    ~* '^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$' THEN
+    RETURN (value #>> '{}')::timestamptz;
+  END IF;
+  RETURN NULL;
+EXCEPTION
+  -- It has the form of one, such as the 30th of February.
+  WHEN data_exception THEN RETURN NULL;
+END $$;--> statement-breakpoint
 -- What is wrong with the form of an event for `emit_events`; null: nothing.
 CREATE FUNCTION knockon.why_unreadable(event jsonb) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE WHEN jsonb_typeof(event) <> 'object'
     THEN 'it is no JSON object, but ' || jsonb_typeof(event)
   ELSE (
@@ -1324,8 +1337,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
       WHEN m.key IN ('workspace', 'channel', 'message', 'id') THEN m.value = 'null'
         OR m.value #>> '{}' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
       WHEN m.key = 'version' THEN m.value::text ~ '^(null|[1-9][0-9]{0,4})$'
-      WHEN m.key = 'deliver_at' THEN m.value = 'null' OR m.value #>> '{}'
-        ~* '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$'
+      WHEN m.key = 'deliver_at' THEN m.value = 'null' OR m.value #>> '{}' ~* 'T\d\d:\d\d:\d\d'
+        AND knockon.moment_of(m.value) IS NOT NULL
       ELSE m.key = 'payload'
     END
     LIMIT 1
@@ -1576,8 +1589,12 @@ SET search_path = pg_catalog, pg_temp AS $$
     AND value #>> '{}' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', false) $$;--> statement-breakpoint
 CREATE FUNCTION knockon.is_whole(value jsonb, lowest int, highest int) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(CASE WHEN value::text ~ '^[0-9]{1,9}$' THEN value::text::int BETWEEN lowest AND highest
-    END, false) $$;--> statement-breakpoint
+  SELECT coalesce(CASE WHEN jsonb_typeof(value) = 'number' THEN value::numeric % 1 = 0
+    AND value::numeric BETWEEN lowest AND highest END, false) $$;--> statement-breakpoint
+CREATE FUNCTION knockon.is_text(value jsonb, shortest int, longest int) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(jsonb_typeof(value) = 'string'
+    AND length(value #>> '{}') BETWEEN shortest AND longest, false) $$;--> statement-breakpoint
 -- Whether the session may work for a subscriber of that owner: it is a member of that role, or of
 -- the one that owns Knock-on's tables.
 CREATE FUNCTION knockon.may_work_for(owner text) RETURNS boolean LANGUAGE sql STABLE
@@ -1620,8 +1637,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
           SELECT count(*) FROM jsonb_array_elements(m.value) AS t (name)
           WHERE jsonb_typeof(t.name) = 'string' AND t.name #>> '{}'
             ~ '^(\*|[a-z][a-z0-9]*(_[a-z0-9]+)*\.(\*|[a-z][a-z0-9]*(_[a-z0-9]+)*))$')
-      WHEN 'description' THEN jsonb_typeof(m.value) = 'string'
-        AND length(m.value #>> '{}') <= 1000
+      WHEN 'description' THEN knockon.is_text(m.value, 0, 1000)
       WHEN 'ordering' THEN m.value = '"none"'
       WHEN 'batch' THEN knockon.is_whole(m.value, 1, 2000)
       WHEN 'timeout_ms' THEN knockon.is_whole(m.value, 1000, 86400000)
@@ -1668,10 +1684,11 @@ BEGIN
   SELECT given, 'worker', coalesce(registration ->> 'owner', session_user),
     coalesce(registration ->> 'description', ''),
     ARRAY(SELECT DISTINCT jsonb_array_elements_text(registration -> 'event_types') ORDER BY 1),
-    place.task_queue, given, 'none', coalesce((registration ->> 'batch')::int, 2000),
-    coalesce((registration ->> 'timeout_ms')::int, 30000),
+    place.task_queue, given, 'none', coalesce((registration -> 'batch')::int, 2000),
+    coalesce((registration -> 'timeout_ms')::int, 30000),
     '{"attempts": 20, "initial_ms": 1000, "max_ms": 600000, "backoff": 2}'::jsonb
-      || coalesce(registration -> 'retry', '{}'),
+      || coalesce((SELECT jsonb_object_agg(r.key, trim_scale(r.value::numeric))
+        FROM jsonb_each(registration -> 'retry') AS r), '{}'),
     coalesce(registration ->> 'again', 'never')
   WHERE given <> 'schema'
   ON CONFLICT (name) DO UPDATE SET description = excluded.description,
@@ -1723,11 +1740,19 @@ SET search_path = pg_catalog, pg_temp AS $$
     WHEN NOT knockon.is_uuid(call -> 'dispatch_id') THEN '`dispatch_id` is no UUID'
     WHEN coalesce(call -> 'origin', 'null') <> 'null' AND NOT knockon.is_uuid(call -> 'origin')
       THEN '`origin` is no UUID'
+    WHEN coalesce(call -> 'target', 'null') <> 'null' AND NOT knockon.is_text(call -> 'target', 1, 200)
+      THEN '`target` is no string of 1 to 200 characters'
+    WHEN coalesce(call -> 'targets', 'null') <> 'null' AND CASE jsonb_typeof(call -> 'targets')
+      WHEN 'array' THEN EXISTS (SELECT FROM jsonb_array_elements(call -> 'targets') AS t (target)
+        WHERE NOT knockon.is_text(t.target, 1, 200))
+      ELSE true END
+      THEN '`targets` is no array of strings of 1 to 200 characters'
     WHEN jsonb_typeof(call #> '{events,ids}') = 'array' THEN (
       SELECT '`events.ids` has something that is no UUID'
       FROM jsonb_array_elements(call #> '{events,ids}') AS e (id)
       WHERE NOT knockon.is_uuid(e.id) LIMIT 1)
-    WHEN NOT knockon.is_whole(call #> '{events,offset}', 0, 999999999)
+    WHEN coalesce(call #> '{events,ids}', 'null') <> 'null'
+      OR NOT knockon.is_whole(call #> '{events,offset}', 0, 999999999)
       OR NOT knockon.is_whole(call #> '{events,limit}', 0, 999999999)
       THEN '`events` is neither {ids} nor {offset, limit}'
   END $$;--> statement-breakpoint
@@ -1776,11 +1801,11 @@ SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   dispatch uuid := call ->> 'dispatch_id';
 BEGIN
-  IF call #> '{events,ids}' IS NULL THEN
+  IF nullif(call #> '{events,ids}', 'null') IS NULL THEN
     RETURN QUERY SELECT d.event_id FROM (
       SELECT o.event_id FROM knockon.dispatched o WHERE o.dispatch_id = dispatch OFFSET 0
     ) d ORDER BY d.event_id
-    OFFSET (call #>> '{events,offset}')::int LIMIT (call #>> '{events,limit}')::int;
+    OFFSET (call #> '{events,offset}')::int LIMIT (call #> '{events,limit}')::int;
     RETURN;
   END IF;
   RETURN QUERY SELECT DISTINCT e.id
@@ -1877,6 +1902,43 @@ BEGIN
   )
   SELECT m.event_id FROM mine m;
 END $$;--> statement-breakpoint
+-- How long an outcome waits, by `in_ms` or else until its moment; null: neither says it, or that is
+-- more than 30 days.
+CREATE FUNCTION knockon.wait_of(outcome jsonb) RETURNS interval LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN w.wait <= interval '30 days' THEN w.wait END
+  FROM (SELECT CASE
+    WHEN coalesce(outcome -> 'in_ms', 'null') = 'null'
+      THEN knockon.moment_of(outcome -> 'until') - now()
+    WHEN jsonb_typeof(outcome -> 'in_ms') = 'number' AND (outcome -> 'in_ms')::numeric
+      BETWEEN 0 AND 2592000000 THEN (outcome -> 'in_ms')::float8 * interval '1 ms'
+    END AS wait) w $$;--> statement-breakpoint
+-- What is wrong with an answer; null: nothing.
+CREATE FUNCTION knockon.why_no_answer(answer jsonb) RETURNS text LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE
+    WHEN jsonb_typeof(answer) IS DISTINCT FROM 'object' THEN 'it is no JSON object'
+    WHEN NOT knockon.is_whole(answer -> 'done', 0, 2000)
+      THEN '`done` is no whole number from 0 to 2000'
+    WHEN jsonb_typeof(answer -> 'open') IS DISTINCT FROM 'array' THEN '`open` is no array'
+    ELSE (
+      SELECT format('open[%s]: %s', w.place - 1, w.why)
+      FROM (
+        SELECT o.place, CASE
+          WHEN NOT knockon.is_uuid(o.outcome -> 'event_id') THEN '`event_id` is no UUID'
+          WHEN (o.outcome ->> 'state' IN ('retry', 'later', 'dead')) IS NOT TRUE
+            THEN '`state` is none of "retry", "later" and "dead"'
+          WHEN coalesce(o.outcome -> 'target', 'null') <> 'null'
+            AND NOT knockon.is_text(o.outcome -> 'target', 1, 200)
+            THEN '`target` is no string of 1 to 200 characters'
+          WHEN jsonb_typeof(coalesce(o.outcome -> 'reason', 'null')) NOT IN ('null', 'string')
+            THEN '`reason` is no string'
+          WHEN o.outcome ->> 'state' = 'later' AND knockon.wait_of(o.outcome) IS NULL
+            THEN 'neither `in_ms` nor `until` says a wait of at most 30 days'
+        END AS why
+        FROM jsonb_array_elements(answer -> 'open') WITH ORDINALITY AS o (outcome, place)
+      ) w WHERE w.why IS NOT NULL ORDER BY w.place LIMIT 1)
+  END $$;--> statement-breakpoint
 -- Notes what a call is about to answer: tries and their errors, waits, and how much is done. That is
 -- what operators see. To be called outside of the transaction that does the work.
 CREATE FUNCTION knockon.report(call jsonb, answer jsonb) RETURNS void
@@ -1884,26 +1946,23 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   found record;
   who text := call ->> 'subscriber';
+  wrong text := knockon.why_no_answer(answer);
   failed int;
 BEGIN
   SELECT * INTO found FROM knockon.check_call(call);
-  IF NOT jsonb_path_exists(answer, 'strict $ ? (@.done.type() == "number" && @.done >= 0
-      && @.done <= 2000 && @.open.type() == "array")')
-    OR jsonb_path_exists(answer, 'strict $.open[*] ? (!(@.event_id.type() == "string"
-      && (@.state == "retry" || @.state == "later" || @.state == "dead")))') IS NOT false THEN
-    RAISE EXCEPTION USING ERRCODE = 'KN002', MESSAGE = 'the answer is malformed',
+  IF wrong IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'KN002', MESSAGE = 'the answer is malformed: ' || wrong,
       DETAIL = 'Nothing was noted.', HINT = 'An answer is {done, open: [{event_id, state: '
         || '"retry", "later" or "dead", reason?, until?, in_ms?, target?}]}.';
   END IF;
   INSERT INTO knockon.attempts AS a (event_id, subscriber, target, attempts, last_error,
     waiting_until)
-  SELECT DISTINCT ON (c.id, coalesce(o.target, '')) c.id, who, coalesce(o.target, ''),
-    CASE WHEN o.state = 'later' THEN 0 ELSE 1 END, left(o.reason, 2000),
-    CASE WHEN o.state = 'later' THEN
-      coalesce(now() + o.in_ms * interval '1 ms', o.until) END
-  FROM jsonb_to_recordset(answer -> 'open') AS o (event_id uuid, target text, state text,
-    reason text, in_ms float8, until timestamptz)
-  JOIN knockon.events_of(call) AS c (id) ON c.id = o.event_id
+  SELECT DISTINCT ON (c.id, coalesce(o.outcome ->> 'target', ''))
+    c.id, who, coalesce(o.outcome ->> 'target', ''),
+    CASE WHEN o.outcome ->> 'state' = 'later' THEN 0 ELSE 1 END, left(o.outcome ->> 'reason', 2000),
+    CASE WHEN o.outcome ->> 'state' = 'later' THEN now() + knockon.wait_of(o.outcome) END
+  FROM jsonb_array_elements(answer -> 'open') AS o (outcome)
+  JOIN knockon.events_of(call) AS c (id) ON c.id = (o.outcome ->> 'event_id')::uuid
   WHERE found.is_here ORDER BY 1, 3
   ON CONFLICT (event_id, subscriber, target) DO UPDATE SET
     attempts = a.attempts + excluded.attempts,

@@ -194,15 +194,15 @@ describe('an event that is for later', () => {
     await expect(pg.unsafe(sql)).rejects.toThrow(why);
   });
 
-  it.each([7, 'tomorrow', '2027-01-31', '2027-01-31T09:00:00'])(
-    'is refused in JSON where the moment is %s',
-    async (deliver_at) => {
-      const event = { type: 'invoice.due', workspace: where.workspaceId, payload: {}, deliver_at };
-      await expect(pg`select knockon.emit_many(${pg.json([event])})`).rejects.toThrow(
-        '`deliver_at` is no moment',
-      );
-    },
-  );
+  it.each([
+    ...[7, 'tomorrow', '2027-01-31', '2027-01-31T09:00:00', '2027-01-31T09:00Z'],
+    ...['2027-02-30T09:00:00Z', '2027-01-31T25:00:00Z', '2027-01-31T09:00:00+99:00'],
+  ])('is refused in JSON where the moment is %s', async (deliver_at) => {
+    const event = { type: 'invoice.due', workspace: where.workspaceId, payload: {}, deliver_at };
+    await expect(pg`select knockon.emit_many(${pg.json([event])})`).rejects.toThrow(
+      '`deliver_at` is no moment',
+    );
+  });
 
   it('is emitted in TypeScript too, without a place until then', async () => {
     const deliverAt = new Date(Date.now() + 3_600_000);

@@ -207,6 +207,18 @@ describe('report', () => {
     { done: -1, open: [] },
     { done: 0, open: [{ event_id: 5, state: 'retry' }] },
     { done: 0, open: [{ event_id: elsewhere, state: 'maybe' }] },
+    { done: 0.5, open: [] },
+    { done: 0, open: [5] },
+    { done: 0, open: [{ event_id: 'x', state: 'retry' }] },
+    { done: 0, open: [{ event_id: elsewhere, state: 'retry', target: 'x'.repeat(201) }] },
+    { done: 0, open: [{ event_id: elsewhere, state: 'retry', reason: {} }] },
+    { done: 0, open: [{ event_id: elsewhere, state: 'later' }] },
+    { done: 0, open: [{ event_id: elsewhere, state: 'later', in_ms: 'abc' }] },
+    { done: 0, open: [{ event_id: elsewhere, state: 'later', in_ms: -1 }] },
+    { done: 0, open: [{ event_id: elsewhere, state: 'later', in_ms: 1e300 }] },
+    ...['soon', 'now', 'tomorrow', 'infinity', '290000-01-01', '2027-02-30T09:00:00Z', 5].map(
+      (until) => ({ done: 0, open: [{ event_id: elsewhere, state: 'later', until }] }),
+    ),
   ])('refuses what is no answer: %j', async (answer) => {
     const call = await protocol.aCall('theirs', 1);
     expect(await refusal(protocol.report(call, answer))).toMatch(/^KN002 the answer is malformed/);
@@ -220,12 +232,30 @@ describe('a call', () => {
     ['with an id that is none', { events: { ids: ['none'] } }],
     ['without events', { events: {} }],
     ['of a place below 0', { events: { offset: -1, limit: 1 } }],
+    ['with ids that are no list', { events: { ids: 'x', offset: 0, limit: 1 } }],
+    ['for a target that is no text', { target: 5 }],
+    ['for a target that is an object', { target: {} }],
+    ['for a target without a name', { target: '' }],
+    ['for targets that are no list', { targets: 'x' }],
+    ['for targets that are an object', { targets: {} }],
+    ['for targets that are no texts', { targets: [[1], null] }],
   ])('that is malformed is refused: %s', async (_, wrong) => {
     const call = await protocol.aCall('theirs', 1);
-    const made = wrong === null ? null : { ...call, ...wrong };
-    expect(await refusal(protocol.openEvents(made as never))).toMatch(
-      /^KN002 the call is malformed/,
+    const made = (wrong === null ? null : { ...call, ...wrong }) as never;
+    const all = [protocol.openEvents(made), protocol.complete(made, [])];
+    for (const refused of await Promise.all(all.map(refusal)))
+      expect(refused).toMatch(/^KN002 the call is malformed/);
+  });
+
+  it('may have members that are null, and whole numbers with a point', async () => {
+    const call = await protocol.aCall('theirs', 1);
+    const { pg } = protocol;
+    const written = JSON.stringify({ ...call, target: null, targets: null }).replace(
+      '"offset":0',
+      '"ids":null,"offset":0.0',
     );
+    const rows = await pg`select knockon.open_events(${written}::text::jsonb)`;
+    expect(rows).toHaveLength(1);
   });
 
   it('of a dispatch that is not here, or not for its subscriber, is refused', async () => {

@@ -57,6 +57,16 @@ describe('register_subscriber', () => {
     });
   });
 
+  it('takes a whole number with a point for one', async () => {
+    const given = `{"name": "points", "event_types": ["*"], "batch": 1.0, "timeout_ms": 2000.00,
+      "retry": {"attempts": 3.0, "backoff": 1.50}}`;
+    await protocol.pg`select knockon.register_subscriber(${given}::text::jsonb)`;
+    const [row] = await protocol.pg`select batch, timeout_ms, retry::text as retry
+      from knockon.subscribers where name = 'points'`;
+    expect(row).toMatchObject({ batch: 1, timeout_ms: 2000 });
+    expect(row!.retry).toContain('"backoff": 1.5, "attempts": 3,');
+  });
+
   it('says where its calls are in a deployment that has a name', async () => {
     await protocol.pg`update knockon.deployment set name = 'blue'`;
     const named = await protocol.register({ name: 'ledger', event_types: ['*'] });
