@@ -1827,7 +1827,7 @@ BEGIN
   RETURN QUERY
   WITH open AS MATERIALIZED (
     SELECT c.id FROM knockon.events_of(call) AS c (id)
-    WHERE found.is_here AND c.id <> ALL (seen) AND NOT EXISTS (
+    WHERE found.is_here AND (c.id = ANY (seen)) IS NOT TRUE AND NOT EXISTS (
       SELECT FROM knockon.receipts r WHERE r.event_id = c.id
         AND r.subscriber = call ->> 'subscriber' AND r.completed_at >= found.since)
   ), sized AS (

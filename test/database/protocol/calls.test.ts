@@ -42,6 +42,13 @@ describe('open_events', () => {
     expect(await protocol.openEvents(strange)).toEqual([]);
   });
 
+  it.each(['null', 'array[null]::uuid[]'])('takes it for nothing seen: %s', async (seen) => {
+    const call = await protocol.aCall('theirs', 2);
+    const rows = await protocol.pg`
+      select knockon.open_events(${protocol.pg.json(call as never)}, ${protocol.pg.unsafe(seen)})`;
+    expect(rows).toHaveLength(2);
+  });
+
   it('gives 2 MB at a time, and one event at least', async () => {
     const call = await protocol.aCall('theirs', 20, 'é'.repeat(39_000));
     const seen: string[] = [];
