@@ -1,5 +1,6 @@
 import type { DomainEvent } from '../../events/index.ts';
 import { dead, laterIn, type Open, retry } from '../runtime/effect.ts';
+import type { WholeBody } from '../runtime/http/whole-body.ts';
 
 /** Most bytes of an answer that are read: some thousand results with reasons. */
 export const MOST_BYTES = 1024 * 1024;
@@ -33,13 +34,11 @@ interface Answered {
  *
  * What is wrong with one event's result concerns that event alone: it is tried again. Where it is
  * not known whom a result is for, the answer says nothing of any event.
- *
- * @param body null: it is too long
  */
-export function readAnswer(body: string | null, answered: Answered): Read {
-  if (body === null) return { problem: 'an answer of more than 1 MiB' };
-  if (body.trim() === '') return { open: [] };
-  const results = resultsOf(body);
+export function readAnswer(body: WholeBody, answered: Answered): Read {
+  if ('unread' in body) return { problem: UNREAD[body.unread] };
+  if (body.text.trim() === '') return { open: [] };
+  const results = resultsOf(body.text);
   if (typeof results === 'string') return { problem: results };
   const byId = new Map(answered.events.map((event) => [event.id, event]));
   const named = new Map<string, Result[]>();
@@ -51,6 +50,11 @@ export function readAnswer(body: string | null, answered: Answered): Read {
   const open = [...named].flatMap(([id, own]) => outcomeOf(byId.get(id)!, own, answered) ?? []);
   return { open };
 }
+
+const UNREAD = {
+  'too long': 'an answer of more than 1 MiB',
+  'not unpacked': 'an answer that its content-encoding does not unpack: gzip, deflate and br do',
+};
 
 /** @returns a sentence where they are none */
 function resultsOf(body: string): Result[] | string {

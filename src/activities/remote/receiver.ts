@@ -4,6 +4,7 @@ import type { Seal } from '../../seal.ts';
 import type { HealthRow } from '../runtime/http/circuit.ts';
 import { type HttpAttempt, withoutResponse } from '../runtime/http/http-attempt.ts';
 import type { Send } from '../runtime/http/send.ts';
+import type { WholeBody } from '../runtime/http/whole-body.ts';
 import { MOST_BYTES } from './answer.ts';
 
 /** Where an HTTP subscriber is, and how it is doing. */
@@ -84,5 +85,5 @@ const unreadableSecret = withoutResponse(0, {
   ours: true,
 });
 
-/** The body of its answer; null: it is too long. */
-export const bodyOf = ({ body }: HttpAttempt): string | null => (body === undefined ? '' : body);
+/** The body of its answer. */
+export const bodyOf = ({ body = { text: '' } }: HttpAttempt): WholeBody => body;

@@ -1,3 +1,4 @@
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { remote } from '../../../src/activities/remote/index.ts';
@@ -177,6 +178,10 @@ describe('an HTTP subscriber', () => {
     (body: string): Serve =>
     (_, response) =>
       response.writeHead(200).end(body);
+  const packed =
+    (coding: string, body: Buffer): Serve =>
+    (_, response) =>
+      response.writeHead(200, { 'content-encoding': coding }).end(body);
   it.each<[what: string, serve: Serve, cause: RegExp]>([
     [
       'an event that it was not sent',
@@ -189,6 +194,10 @@ describe('an HTTP subscriber', () => {
     ['JSON that is no list', text('{"results": {}}'), /without the list/],
     ['null', text('null'), /without the list/],
     ['10 MB', text('x'.repeat(10_000_000)), /more than 1 MiB/],
+    ['10 MB, packed', packed('gzip', gzipSync('x'.repeat(10_000_000))), /more than 1 MiB/],
+    ['what is packed in a way unknown', packed('constructor', Buffer.from('{}')), /not unpack/],
+    ['what is not packed as it says', packed('gzip', Buffer.from('{}')), /not unpack/],
+    ['half of what is packed', packed('gzip', gzipSync('').subarray(0, 12)), /not unpack/],
     ['500', (_, response) => response.writeHead(500).end('Ada broke'), /HTTP 500/],
     ['410', (_, response) => response.writeHead(410).end(), /HTTP 410/],
     ['a redirect', (_, response) => response.writeHead(302, { location: '/' }).end(), /HTTP 302/],
@@ -222,6 +231,19 @@ describe('an HTTP subscriber', () => {
     expect(attempt!.last_error).toMatch(cause.source === 'timeout' ? /within 1000 ms/ : /./);
     service.serve = (_, response) => response.writeHead(204).end();
     expect(await make()).toEqual({ done: 2, open: [] });
+  });
+
+  it.each<[coding: string, pack: (text: string) => Buffer]>([
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+    ['deflate', deflateRawSync],
+    ['br', brotliCompressSync],
+    ['identity', (text) => Buffer.from(`\uFEFF${text}`)],
+  ])('may pack its answer: %s %#', async (coding, pack) => {
+    const { ids, make } = await dispatched(2);
+    const answered = JSON.stringify({ results: [{ event_id: ids[0], state: 'retry' }] });
+    service.serve = packed(coding, pack(answered));
+    expect(await make()).toMatchObject({ done: 1, open: [{ event_id: ids[0] }] });
   });
 
   it('that asks for a rest gets nothing until then, and that uses up no try', async () => {

@@ -17,14 +17,19 @@ const BODY_MS = 1000;
 /** Decompresses no more than is kept. A body that breaks off gives what came of it. */
 const SMALL = { chunkSize: EXCERPT, finishFlush: constants.Z_SYNC_FLUSH };
 
-const decompressors: Record<string, (bytes: Buffer) => NodeJS.ReadWriteStream> = {
-  gzip: () => createGunzip(SMALL),
-  'x-gzip': () => createGunzip(SMALL),
-  // Some servers leave out the header of zlib.
-  deflate: ([first = 0]) => ((first & 0x0f) === 8 ? createInflate(SMALL) : createInflateRaw(SMALL)),
-  br: () =>
-    createBrotliDecompress({ chunkSize: EXCERPT, finishFlush: constants.BROTLI_OPERATION_FLUSH }),
-};
+const decompressors = new Map<string, (bytes: Buffer) => NodeJS.ReadWriteStream>([
+  ['gzip', () => createGunzip(SMALL)],
+  ['x-gzip', () => createGunzip(SMALL)],
+  ['deflate', (bytes) => (hasZlibHeader(bytes) ? createInflate(SMALL) : createInflateRaw(SMALL))],
+  [
+    'br',
+    () =>
+      createBrotliDecompress({ chunkSize: EXCERPT, finishFlush: constants.BROTLI_OPERATION_FLUSH }),
+  ],
+]);
+
+/** Some servers leave it out. */
+export const hasZlibHeader = ([first = 0]: Buffer): boolean => (first & 0x0f) === 8;
 
 /**
  * The beginning of a response's body as text: decompressed, in its own charset, and no more than
@@ -39,7 +44,7 @@ export async function excerptOf({
   const header = (name: string) => String([headers[name]].flat()[0] ?? '').toLowerCase();
   const coding = header('content-encoding').trim();
   const isPlain = coding === '' || coding === 'identity';
-  const decompressor = decompressors[coding];
+  const decompressor = decompressors.get(coding);
   const timer = setTimeout(() => body.destroy(), BODY_MS);
   const read = await readBeginning(body as AsyncIterable<Buffer>, isPlain ? EXCERPT : COMPRESSED);
   clearTimeout(timer);

@@ -1,5 +1,6 @@
 import { errorCode } from '../../../db/errors.ts';
 import { AddressRefusedError } from '../network/ssrf.ts';
+import type { WholeBody } from './whole-body.ts';
 
 /** One HTTP request: the response, or why there was none. */
 export interface HttpAttempt {
@@ -14,8 +15,8 @@ export interface HttpAttempt {
   retryAfter: string | null;
   /** The response's Date header, unparsed. */
   date?: string | null;
-  /** The whole body, where it was to be read; null where it is longer than that. */
-  body?: string | null;
+  /** The whole body, where it was to be read. */
+  body?: WholeBody;
 }
 
 /** Why no response came. */

@@ -6,6 +6,7 @@ import { addressRule, type Networks, refuseUrl } from '../network/ssrf.ts';
 import { EXCERPT, excerptOf } from './excerpt.ts';
 import { type Failure, failureOf, type HttpAttempt, withoutResponse } from './http-attempt.ts';
 import { signatureHeaders } from './sign.ts';
+import { readWhole, type WholeBody } from './whole-body.ts';
 
 const { version } = JSON.parse(
   readFileSync(new URL('../../../../package.json', import.meta.url), 'utf8'),
@@ -21,7 +22,7 @@ export interface SignedRequest {
   body: string;
   /** Longest attempt, in ms (default: the sender's). */
   timeoutMs?: number;
-  /** Bytes of a 2xx response's body that are read, and no more; default: its beginning. */
+  /** Bytes of a 2xx response's body that are read, and unpacked; default: its beginning. */
   reads?: number;
 }
 
@@ -86,7 +87,7 @@ async function post(
   const header = (name: string) => [response.headers[name]].flat()[0] ?? null;
   const { statusCode: status } = response;
   const isRead = reads !== undefined && status >= 200 && status < 300;
-  const whole = isRead ? await readWhole(response.body, reads) : undefined;
+  const whole = isRead ? await readWhole(response, reads) : undefined;
   return {
     status,
     latencyMs,
@@ -98,17 +99,5 @@ async function post(
   };
 }
 
-/** @returns null where it is longer; throws where it breaks off */
-async function readWhole(body: AsyncIterable<Buffer>, most: number): Promise<string | null> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.length;
-    if (size > most) return null;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
-}
-
-const beginningOf = (whole: string | null): string | null =>
-  whole?.slice(0, EXCERPT).replaceAll('\0', '') || null;
+const beginningOf = (whole: WholeBody): string | null =>
+  ('text' in whole && whole.text.slice(0, EXCERPT).replaceAll('\0', '')) || null;
