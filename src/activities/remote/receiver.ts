@@ -49,7 +49,7 @@ export interface RemoteCall {
   subscriber: string;
   /** The `webhook-id` too: the same for each try of the same events. */
   call_id: string;
-  /** From 1. */
+  /** From 1. It is the same after a call that has used up no try. */
   attempt: number;
   events: unknown[];
   /** Set where an operator tries whether it answers: there is nothing to do. */

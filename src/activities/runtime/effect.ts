@@ -135,7 +135,7 @@ export interface Call {
    * returns the skipped time. Use it for {@link later} only: the clocks of two machines differ.
    */
   now(): Date;
-  /** Which try of this very call it is, from 1. */
+  /** Which try of this very call it is, from 1; the same after one that has used up no try. */
   attempt?: number;
 }
 
