@@ -24,7 +24,7 @@ export interface SubscriberSpec {
   /** Longest one call may take, in ms. */
   timeout_ms: number;
   retry: RetryPolicy;
-  /** Set where its calls are taken by somebody's own worker, whose answers are not taken on trust. */
+  /** Set where somebody's own worker takes its calls: its answers are not taken on trust. */
   host?: 'worker';
 }
 

@@ -60,7 +60,7 @@ export async function callEffect(
   return checked;
 }
 
-/** The events of a call that has only places are known to the database. @throws ApplicationFailure */
+/** The database knows the events of a call that has only places. @throws ApplicationFailure */
 async function assureOwn(
   dispatch_id: string,
   events: Selection,

@@ -1,12 +1,12 @@
 import type { DomainEvent } from '../../events/index.ts';
+import { LONGEST_WAIT, msUntil } from '../../transport/dispatch.ts';
 import { dead, laterIn, type Open, retry } from '../runtime/effect.ts';
 import type { WholeBody } from '../runtime/http/whole-body.ts';
 
 /** Most bytes of an answer that are read: some thousand results with reasons. */
 export const MOST_BYTES = 1024 * 1024;
 
-/** Longest that a service may put an event off, in ms, and how far its clock may be behind. */
-const LONGEST_MS = 30 * 24 * 60 * 60_000;
+/** How far a service's clock may be behind, in ms. */
 const BEHIND_MS = 60_000;
 
 /** What an answer comes to: the events that are not done, or why it can't be taken as it is. */
@@ -86,9 +86,9 @@ function outcomeOf(event: DomainEvent, own: Result[], answered: Answered): Open 
   const told = { cause: `answered ${String(state)}`, short, host: answered.host };
   const said = reason ? `${short}: ${reason.replaceAll('\0', '')}` : short;
   if (state === 'dead') return dead(event, said, told);
-  if (state === 'retry') return retry(event, said, { ...told, after_ms });
-  const inMs = until === undefined ? after_ms! : Date.parse(until) - answered.now.getTime();
-  return laterIn(event, inMs, said);
+  const inMs = until === undefined ? after_ms : waitUntil(until, answered.now);
+  if (state === 'retry') return retry(event, said, { ...told, after_ms: inMs });
+  return laterIn(event, inMs!, said);
 }
 
 /** It is tried again, as if it had failed: what it answered can't be taken as it is. */
@@ -107,20 +107,17 @@ function problemOf({ state, reason, after_ms, until }: Result, now: Date): strin
     return 'a reason that is not a text';
   if (after_ms !== undefined && !isWait(after_ms))
     return 'an after_ms that is not a number of ms, up to 30 days';
-  if (until !== undefined && !isWait(msUntil(until, now)))
+  if (until !== undefined && !isWait(waitUntil(until, now)))
     return 'an until that is not a moment within the next 30 days';
   if (state === 'later' && until === undefined && after_ms === undefined)
     return 'later, but neither after_ms nor until';
   return undefined;
 }
 
-const isWait = (ms: unknown): boolean => typeof ms === 'number' && ms >= 0 && ms <= LONGEST_MS;
-
-const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
+const isWait = (ms: unknown): boolean => typeof ms === 'number' && ms >= 0 && ms <= LONGEST_WAIT;
 
 /** A moment that has just passed by our clock is one that comes now. */
-function msUntil(until: unknown, now: Date): number {
-  if (typeof until !== 'string' || !MOMENT.test(until)) return Number.NaN;
-  const ms = Date.parse(until) - now.getTime();
+function waitUntil(until: unknown, now: Date): number {
+  const ms = msUntil(until, now.getTime());
   return ms < 0 && ms >= -BEHIND_MS ? 0 : ms;
 }

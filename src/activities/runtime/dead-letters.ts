@@ -22,8 +22,9 @@ type Queryable = Database['db'] | Transaction;
 /**
  * Writes a dead letter for each of these events that is the dispatch's and has no receipt. Called
  * again it changes nothing but the reason. Where the last try gave a longer reason that begins so,
- * that is kept: the rest of it has not travelled. Where a workflow was cancelled of which a subscriber is retired,
- * that one was meant: what the others have open is missing then, and healing starts it again.
+ * that is kept: the rest of it has not travelled. Where a workflow was cancelled of which a
+ * subscriber is retired, that one was meant: what the others have open is missing then, and healing
+ * starts it again.
  *
  * @throws CallFailure `UnknownDispatchError` where the dispatch is not in this database
  */

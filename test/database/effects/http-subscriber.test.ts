@@ -174,6 +174,16 @@ describe('an HTTP subscriber', () => {
     },
   );
 
+  it('may name the moment of the next try', async () => {
+    const { make } = await dispatched(2);
+    const until = new Date(Date.now() + 3_600_000).toISOString();
+    service.serve = first({ until, after_ms: 5 });
+    const { open } = await make();
+    const { after_ms } = open[0] as { after_ms: number };
+    expect(after_ms).toBeGreaterThan(3_500_000);
+    expect(after_ms).toBeLessThanOrEqual(3_600_000);
+  });
+
   const text =
     (body: string): Serve =>
     (_, response) =>
