@@ -43,9 +43,10 @@ export function readAnswer(body: WholeBody, answered: Answered): Read {
   const byId = new Map(answered.events.map((event) => [event.id, event]));
   const named = new Map<string, Result[]>();
   for (const result of results) {
-    if (!byId.has(result.event_id))
-      return { problem: 'a result for an event that it was not sent' };
-    named.set(result.event_id, [...(named.get(result.event_id) ?? []), result]);
+    // Some languages write UUIDs in capital letters.
+    const id = result.event_id.toLowerCase();
+    if (!byId.has(id)) return { problem: 'a result for an event that it was not sent' };
+    named.set(id, [...(named.get(id) ?? []), result]);
   }
   const open = [...named].flatMap(([id, own]) => outcomeOf(byId.get(id)!, own, answered) ?? []);
   return { open };

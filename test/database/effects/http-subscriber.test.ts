@@ -174,6 +174,12 @@ describe('an HTTP subscriber', () => {
     },
   );
 
+  it('may write ids in capital letters', async () => {
+    const { ids, make } = await dispatched(2);
+    service.serve = results(() => [{ event_id: ids[0]!.toUpperCase(), state: 'retry' }]);
+    expect(await make()).toMatchObject({ done: 1, open: [{ event_id: ids[0] }] });
+  });
+
   it('may name the moment of the next try', async () => {
     const { make } = await dispatched(2);
     const until = new Date(Date.now() + 3_600_000).toISOString();
