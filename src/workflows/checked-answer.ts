@@ -1,11 +1,6 @@
 import { ApplicationFailure } from '@temporalio/workflow';
-import {
-  type EffectAnswer,
-  LONGEST_WAIT,
-  msUntil,
-  type OpenOutcome,
-  type Selection,
-} from '../transport/dispatch.ts';
+import type { EffectAnswer, OpenOutcome, Selection } from '../transport/dispatch.ts';
+import { LONGEST_WAIT, msUntil } from '../transport/retry/waits.ts';
 
 /** The type of failure of a call whose worker, in whatever language, answered nonsense. */
 export const MALFORMED = 'MalformedAnswer';
