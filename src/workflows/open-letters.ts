@@ -8,6 +8,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { OpenLetters } from '../transport/dispatch.ts';
+import { namesThatFit } from '../transport/retry/shown-names.ts';
 
 const eventType = defineSearchAttributeKey('EventType', 'KEYWORD');
 const failedEffects = defineSearchAttributeKey('FailedEffects', 'KEYWORD_LIST');
@@ -27,7 +28,7 @@ function shownLetters(): OpenLetters | null {
 function show({ open, effects }: OpenLetters): void {
   upsertSearchAttributes([
     { key: openLetters, value: open },
-    { key: failedEffects, value: effects },
+    { key: failedEffects, value: namesThatFit(effects) },
   ]);
 }
 

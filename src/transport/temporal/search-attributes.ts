@@ -7,6 +7,7 @@ import {
 import proto from '@temporalio/proto';
 import type { Logger } from 'pino';
 import type { OpenLetters } from '../dispatch.ts';
+import { namesThatFit } from '../retry/shown-names.ts';
 import { CODE, codeOf } from './grpc.ts';
 
 const {
@@ -71,7 +72,7 @@ export function attributesOf(
 /** What the workflow that shows a dispatch's open letters is found by. */
 export const attributesOfLetters = ({ open, effects }: OpenLetters): SearchAttributePair[] => [
   { key: openLetters, value: open },
-  { key: failedEffects, value: effects },
+  { key: failedEffects, value: namesThatFit(effects) },
 ];
 
 /**

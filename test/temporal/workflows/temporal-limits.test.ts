@@ -1,4 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  LETTERS_SIGNAL,
+  LETTERS_WORKFLOW,
+  WORKFLOW_QUEUE,
+} from '../../../src/transport/dispatch.ts';
+import { attributesOfLetters } from '../../../src/transport/temporal/search-attributes.ts';
 import { freshNamespace, workflowBundle } from '../../harness/temporal.ts';
 import { type FakeEffect, healthy, WorkflowTestbed } from './testbed.ts';
 
@@ -34,5 +40,25 @@ describe('a dispatch ends', () => {
     ['2,000 bytes', 'y'.repeat(2000), expect.stringMatching(/^[0-9a-f]{16}$/)],
   ])('where an effect names a share of %s', async (_, share, key) => {
     expect((await sharesOf(share))[1]).toEqual(key);
+  });
+});
+
+it('shows the open letters of more subscribers than Temporal takes names of', async () => {
+  const letters = (open: number) => ({
+    open,
+    effects: Array.from({ length: 60 }, (_, i) => `${'x'.repeat(60)}-${i + 10}`),
+  });
+  await testbed.with({}, async () => {
+    const handle = await testbed.env.client.workflow.start(LETTERS_WORKFLOW, {
+      taskQueue: WORKFLOW_QUEUE,
+      workflowId: 'letters',
+      args: [letters(60)],
+      typedSearchAttributes: attributesOfLetters(letters(60)),
+    });
+    await handle.signal(LETTERS_SIGNAL, letters(59));
+    const shown = async () => (await handle.describe()).searchAttributes;
+    await expect.poll(async () => (await shown()).OpenLetters).toEqual([59]);
+    expect((await shown()).FailedEffects).toEqual(letters(59).effects.slice(0, 31));
+    await handle.terminate();
   });
 });
