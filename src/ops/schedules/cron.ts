@@ -1,5 +1,6 @@
 import { CronExpressionParser } from 'cron-parser';
 import { closest } from 'fastest-levenshtein';
+import { wallClockIn } from './wall-clock.ts';
 
 /** When a schedule runs. */
 export interface Timetable {
@@ -45,19 +46,30 @@ export function refusedZone(zone: string): string | undefined {
   return `is no time zone; did you mean ${near}? Take a name such as Europe/Berlin`;
 }
 
-/**
- * Where the clock is put forward, a time that does not exist is an hour later. The parser knows
- * that only if it begins before it.
- */
-const BEFORE = 2 * 3_600_000;
-
 /** The moments of a timetable from one on, that one included. Without end. */
-export function* timesFrom({ cron, zone }: Timetable, from: Date): Generator<Date> {
-  const currentDate = new Date(from.getTime() - BEFORE);
-  const times = CronExpressionParser.parse(cron, { currentDate, tz: zone });
+export function* timesFrom(timetable: Timetable, from: Date): Generator<Date> {
+  for (const moment of momentsNear(timetable, from.getTime()))
+    if (moment >= from.getTime()) yield new Date(moment);
+}
+
+/**
+ * The moments of a timetable, from one on and some before it. The cron says what the clock shows. A
+ * time that is shown twice counts once, unless the cron is of every hour. So what a run is does not
+ * depend on where one begins to look.
+ */
+function* momentsNear({ cron, zone }: Timetable, from: number): Generator<number> {
+  const clock = wallClockIn(zone);
+  const currentDate = new Date(clock.before(from));
+  const times = CronExpressionParser.parse(cron, { currentDate, tz: 'UTC' });
+  const isOfEveryHour = times.fields.hour.values.length === 24;
+  // Near a change of the clock, later times may come earlier.
+  let held: number[] = [];
   for (;;) {
-    const time = times.next().toDate();
-    if (time >= from) yield time;
+    const { moments, isNearChange } = clock.momentsOf(times.next().getTime());
+    held.push(...(isOfEveryHour ? moments : moments.slice(0, 1)));
+    if (isNearChange) continue;
+    yield* [...new Set(held)].sort((a, b) => a - b);
+    held = [];
   }
 }
 

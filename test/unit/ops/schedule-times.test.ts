@@ -62,6 +62,45 @@ describe('a time that is twice on the day that the clock is put back', () => {
   });
 });
 
+describe('where the clock is changed at midnight or by half an hour', () => {
+  /** Of a whole year, each looked for from the one before. */
+  function stepped(cron: string, zone: string): string[] {
+    const found: string[] = [];
+    for (let at = new Date('2026-01-01T00:00:00Z'); ; ) {
+      at = firstAfter({ cron, zone }, at);
+      if (at.getUTCFullYear() > 2026) return found;
+      found.push(at.toISOString());
+    }
+  }
+  const inOnePass = (cron: string, zone: string) =>
+    timesBetween(
+      { cron, zone },
+      new Date('2026-01-01T00:00:00.001Z'),
+      new Date('2026-12-31T23:59:59.999Z'),
+      100_000,
+    ).map((at) => at.toISOString());
+
+  test('a weekly, monthly or yearly run over midnight runs once', () => {
+    expect(stepped('0 0 1 11 *', 'America/Havana')).toEqual(['2026-11-01T04:00:00.000Z']);
+    expect(stepped('30 0 1 * *', 'America/Havana')).toHaveLength(12);
+    expect(stepped('0 0 * * 0', 'America/Havana')).toHaveLength(52);
+    expect(stepped('30 0 25 10 *', 'Atlantic/Azores')).toEqual(['2026-10-25T00:30:00.000Z']);
+    expect(stepped('0 0 * * 0', 'Atlantic/Azores')).toHaveLength(52);
+  });
+
+  test('a run that falls into a gap of half an hour is half an hour later', () => {
+    expect(stepped('15 2 4 10 *', 'Australia/Lord_Howe')).toEqual(['2026-10-03T15:45:00.000Z']);
+    expect(stepped('45 1 5 4 *', 'Australia/Lord_Howe')).toEqual(['2026-04-04T14:45:00.000Z']);
+    expect(stepped('15 2 * * 0', 'Australia/Lord_Howe')).toHaveLength(52);
+  });
+
+  test('runs are the same ones, from whatever moment they are looked for', () => {
+    for (const zone of ['America/Havana', 'Atlantic/Azores', 'Australia/Lord_Howe', 'Asia/Beirut'])
+      for (const cron of ['0 0 * * 0', '30 0,1,2 * * 0', '45 * 4-5 4 *', '15 1 25 10 *'])
+        expect([zone, cron, stepped(cron, zone)]).toEqual([zone, cron, inOnePass(cron, zone)]);
+  });
+});
+
 test('what runs every hour or half an hour runs evenly over both days', () => {
   for (const [cron, minutes] of [
     ['0 * * * *', 60],
