@@ -1,5 +1,5 @@
-import { CronExpressionParser } from 'cron-parser';
 import { closest } from 'fastest-levenshtein';
+import { parseCron } from './cron-fields.ts';
 import { wallClockIn } from './wall-clock.ts';
 
 /** When a schedule runs. */
@@ -8,30 +8,6 @@ export interface Timetable {
   cron: string;
   /** IANA name of its zone. */
   zone: string;
-}
-
-/** The parser takes more than that, such as seconds and random times. */
-const NICKNAME = /^@(hourly|daily|midnight|weekly|monthly|yearly|annually)$/;
-const FIELD = /^[\d*,/#L-]+$/;
-const NAMES = /jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat/gi;
-
-const FIVE =
-  'must have five fields: minute, hour, day of month, month, day of week, such as "0 9 * * 1"';
-
-/** What is wrong with a cron expression; undefined: nothing. */
-export function refusedCron(cron: string): string | undefined {
-  const fields = cron.split(' ');
-  if (!NICKNAME.test(cron)) {
-    if (fields.length !== 5 || fields.includes('')) return FIVE;
-    const wrong = fields.find((field) => !FIELD.test(field.replace(NAMES, '0')));
-    if (wrong !== undefined) return `has ${JSON.stringify(wrong)}, which is no field of a cron`;
-  }
-  try {
-    firstAfter({ cron, zone: 'UTC' }, new Date());
-    return undefined;
-  } catch (error) {
-    return `is no cron that ever runs: ${(error as Error).message}`;
-  }
 }
 
 /** What is wrong with the name of a zone; undefined: nothing. */
@@ -59,8 +35,7 @@ export function* timesFrom(timetable: Timetable, from: Date): Generator<Date> {
  */
 function* momentsNear({ cron, zone }: Timetable, from: number): Generator<number> {
   const clock = wallClockIn(zone);
-  const currentDate = new Date(clock.before(from));
-  const times = CronExpressionParser.parse(cron, { currentDate, tz: 'UTC' });
+  const times = parseCron(cron, new Date(clock.before(from)));
   const isOfEveryHour = times.fields.hour.values.length === 24;
   // Near a change of the clock, later times may come earlier.
   let held: number[] = [];

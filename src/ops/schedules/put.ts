@@ -4,7 +4,8 @@ import type { Database, Transaction } from '../../db/client.ts';
 import { schedules } from '../../db/schema/schedules.ts';
 import type { Issue } from '../../events/index.ts';
 import { recordAction } from '../access/action-log.ts';
-import { firstAfter, refusedCron, refusedZone } from './cron.ts';
+import { firstAfter, refusedZone } from './cron.ts';
+import { refusedCron } from './cron-fields.ts';
 import { payloadAt } from './runs.ts';
 
 /** Thrown where there is no schedule of that name. */

@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest';
 import {
   firstAfter,
   firstOf,
-  refusedCron,
   refusedZone,
   timesBetween,
   timesFrom,
 } from '../../../src/ops/schedules/cron.ts';
+import { refusedCron } from '../../../src/ops/schedules/cron-fields.ts';
 import { payloadAt } from '../../../src/ops/schedules/runs.ts';
 
 const berlin = (cron: string) => ({ cron, zone: 'Europe/Berlin' });
@@ -122,8 +122,36 @@ test('refuses what is no cron of five fields, and says why', () => {
   for (const cron of ['H * * * *', '0 9 ? * 1', '0 9 * * 1;']) {
     expect(refusedCron(cron)).toContain('is no field of a cron');
   }
-  for (const cron of ['61 * * * *', '0 24 * * *', '0 0 30 2 *', '0 0 * * 9', '5-1 * * * *'])
-    expect(refusedCron(cron)).toContain('no cron that ever runs');
+  for (const cron of ['0 0 30 2 *', '0 0 31 4,6 *'])
+    expect(refusedCron(cron)).toBe('is no cron that ever runs: its months do not have such a day');
+});
+
+test('refuses a field whose values do not exist, and says which do', () => {
+  for (const [cron, message] of [
+    ['61 * * * *', 'has "61", which is no minute: take numbers from 0 to 59'],
+    ['0 24 * * *', 'has "24", which is no hour: take numbers from 0 to 23'],
+    ['0 0 * * 9', 'has "9", which is no day of week: take numbers from 0 to 7'],
+    ['5-1 * * * *', 'has "5-1", which is no minute'],
+    ['*/0 * * * *', 'has "*/0", which is no minute'],
+    ['0 0 0 * *', 'has "0", which is no day of month: take numbers from 1 to 31'],
+    ['0 0 1 1,,2 *', 'has "1,,2", which is no month: take numbers from 1 to 12'],
+  ] as const)
+    expect(refusedCron(cron)).toContain(message);
+});
+
+test('a value that a list has twice counts once, and @midnight is every day', () => {
+  const first = (cron: string) =>
+    firstOf(timesFrom({ cron, zone: 'UTC' }, new Date('2027-01-01T00:00:00Z')), 20);
+  for (const [cron, same] of [
+    ['0 9 * * 0,7', '0 9 * * 0'],
+    ['0 9 * * SUN,5-7', '0 9 * * 0,5,6'],
+    ['1-5,3-7 * * * *', '1-7 * * * *'],
+    ['0 0 L,31 * *', '0 0 31,L * *'],
+    ['@midnight', '@daily'],
+  ] as const) {
+    expect([cron, refusedCron(cron)]).toEqual([cron, undefined]);
+    expect([cron, first(cron)]).toEqual([cron, first(same)]);
+  }
 });
 
 test('refuses what is no time zone, with the nearest', () => {
