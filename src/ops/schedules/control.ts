@@ -121,9 +121,22 @@ export const backfillSchedule = (
       );
     }
     const emitted = await emitRuns(tx, row, times);
+    await change(tx, row.name, missedAfter(row, from, until));
     const detail = { from: from.toISOString(), to: until.toISOString(), emitted: emitted.length };
     return { result: { due: times.length, emitted }, log: { detail } };
   });
+
+/** What is still missed once a backfill has emitted what was due in its time. */
+function missedAfter(
+  { missed_from, missed_to }: Row,
+  from: Date,
+  to: Date,
+): Pick<Row, 'missed_from' | 'missed_to'> {
+  if (!(missed_from && missed_to) || from > missed_from || to < missed_from)
+    return { missed_from, missed_to };
+  if (to >= missed_to) return { missed_from: null, missed_to: null };
+  return { missed_from: new Date(to.getTime() + 1), missed_to };
+}
 
 /** @throws BackfillError */
 function refuse(from: Date, to: Date, now: Date): void {

@@ -164,6 +164,24 @@ describe('a schedule', () => {
     expect(keyed).toHaveLength(7);
   });
 
+  it('tells no more that runs were missed once a backfill has emitted them', async () => {
+    await ops('PUT', '/late', given({ cron: '*/12 * * * *' }));
+    const from = new Date(Date.now() - 5 * 3_600_000);
+    const [middle, to] = [2, 4].map((hours) => new Date(from.getTime() + hours * 3_600_000));
+    await api.database.pg`update knockon.schedules set missed_from = ${from}, missed_to = ${to!}
+      where name = 'late'`;
+    const missed = async () => (await ops('GET', '/late')).body.missed;
+    const told = await missed();
+    expect(told).toEqual({ from: from.toISOString(), to: to!.toISOString() });
+    await ops('POST', '/late/backfill', { from: middle!, to: to! });
+    expect(await missed()).toEqual(told);
+    await ops('POST', '/late/backfill', { from: told.from, to: middle! });
+    const rest = new Date(middle!.getTime() + 1).toISOString();
+    expect(await missed()).toEqual({ from: rest, to: told.to });
+    await ops('POST', '/late/backfill', { from: rest, to: told.to });
+    expect(await missed()).toBeNull();
+  });
+
   it('refuses a backfill of what is to come, is long ago, or is too much', async () => {
     await ops('PUT', '/often', given({ cron: '* * * * *' }));
     const at = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString();
