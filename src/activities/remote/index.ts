@@ -19,8 +19,14 @@ import {
   claimProbe,
   healthChange,
 } from '../runtime/http/circuit.ts';
-import { classifyResponse, quote, type ResponseClass } from '../runtime/http/classify-response.ts';
+import {
+  classifyResponse,
+  mayAskToWait,
+  quote,
+  type ResponseClass,
+} from '../runtime/http/classify-response.ts';
 import type { HttpAttempt } from '../runtime/http/http-attempt.ts';
+import { askedWaitMs } from '../runtime/http/retry-after.ts';
 import type { Send } from '../runtime/http/send.ts';
 import { readAnswer } from './answer.ts';
 import { bodyOf, healthRowOf, post, type Receiver, readReceiver } from './receiver.ts';
@@ -53,6 +59,9 @@ const LONGEST_WAIT_MS = 15 * 60_000;
 
 /** How long events wait as they are where the service can't be reached, or is gone, in ms. */
 const UNREACHED_MS = 5000;
+
+/** A service that asks for a rest of 0 s must not be called in a loop. In ms. */
+const SHORTEST_REST_MS = 1000;
 
 /** With these nothing was sent: they say nothing of the events. */
 const UNREACHED = new Set([
@@ -147,7 +156,7 @@ class Request {
       return read.open;
     }
     const failed = 'problem' in read ? misunderstood(attempt, answered.host, read.problem) : read;
-    const outcome = { ...failed, state: 'retry' as const };
+    const outcome = { ...failed, state: 'retry' as const, after_ms: restOf(attempt) };
     await this.#recordHealth(attempt, outcome);
     return failedAll(events, attempt, outcome);
   }
@@ -160,6 +169,12 @@ class Request {
     const change = healthChange({ attempt, responseClass, circuit, isProbe });
     await changeHealth(call.db, receiver, change);
   }
+}
+
+/** How long the service asks for no request, in ms. */
+function restOf(attempt: HttpAttempt): number | undefined {
+  const asked = mayAskToWait(attempt.status) ? askedWaitMs(attempt) : undefined;
+  return asked === undefined ? undefined : Math.max(asked, SHORTEST_REST_MS);
 }
 
 type Failed = Extract<ResponseClass, { state: 'retry' }>;

@@ -274,6 +274,28 @@ describe('an HTTP subscriber', () => {
       expect((outcome as { in_ms: number }).in_ms).toBeGreaterThan(15_000);
   });
 
+  it.each(['0', 'Sun, 06 Nov 1994 08:49:37 GMT'])(
+    'that asks for a rest of no time (Retry-After: %s) rests a second, and that uses up no try',
+    async (retryAfter) => {
+      service.serve = (_, response) => response.writeHead(429, { 'retry-after': retryAfter }).end();
+      const { open } = await (await dispatched(2)).make();
+      expect(open).toMatchObject([
+        { state: 'later', in_ms: 1000 },
+        { state: 'later', in_ms: 1000 },
+      ]);
+      await (await dispatched(1)).make();
+      expect(service.calls).toHaveLength(1);
+      const [row] = await test.database.pg`select failures, failing_cause,
+        resting_until > now() as is_resting from knockon.http_subscribers`;
+      expect(row).toEqual({ failures: 0, failing_cause: 'HTTP 429', is_resting: true });
+    },
+  );
+
+  it.each(['soon', '-1'])('that says Retry-After: %s is tried again', async (retryAfter) => {
+    service.serve = (_, response) => response.writeHead(429, { 'retry-after': retryAfter }).end();
+    expect((await (await dispatched(1)).make()).open).toMatchObject([{ state: 'retry' }]);
+  });
+
   it('that keeps failing is asked by one call at a time', async () => {
     service.serve = (_, response) => response.writeHead(500).end();
     for (let i = 0; i < 3; i++) await (await dispatched(1)).make();

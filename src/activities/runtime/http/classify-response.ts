@@ -40,9 +40,12 @@ export function classifyResponse(attempt: HttpAttempt, url: string, what: string
   const short = `${host} answered ${status} to ${what}${note}`;
   const why = { cause: `HTTP ${status}`, reason: `${short}${quote(attempt)}`, short, host };
   if (status === 410) return { state: 'gone', ...why };
-  const after_ms = status === 429 || status === 503 ? retryAfterMs(attempt) : undefined;
+  const after_ms = mayAskToWait(status) ? retryAfterMs(attempt) : undefined;
   return { state: 'retry', ...why, after_ms };
 }
+
+/** Whether Retry-After of such an answer is kept to. */
+export const mayAskToWait = (status: number | null): boolean => status === 429 || status === 503;
 
 /** The beginning of the answer's body, for reasons. */
 export function quote({ excerpt }: HttpAttempt): string {

@@ -19,10 +19,20 @@ const dateForms = [
  * How long a response asks for no further request, in ms, at most a day. Undefined if it asks for
  * no wait, for a date in the past, or for neither whole seconds nor an HTTP date.
  *
- * @param response.date its Date header: a date in Retry-After counts from there, not from our clock
+ * @param answer.date its Date header: a date in Retry-After counts from there, not from our clock
  */
-export function retryAfterMs(
-  { retryAfter, date }: { retryAfter: string | null; date?: string | null },
+export const retryAfterMs = (answer: RetryAfter, now = Date.now()): number | undefined =>
+  askedWaitMs(answer, now) || undefined;
+
+/** What an answer says of it. */
+export interface RetryAfter {
+  retryAfter: string | null;
+  date?: string | null;
+}
+
+/** As {@link retryAfterMs}, but 0 if it asks for no wait, or for a date in the past. */
+export function askedWaitMs(
+  { retryAfter, date }: RetryAfter,
   now = Date.now(),
 ): number | undefined {
   const text = retryAfter?.trim() ?? '';
@@ -33,7 +43,7 @@ export function retryAfterMs(
   return bounded(until - (sentAt || now));
 }
 
-const bounded = (ms: number) => (ms > 0 ? Math.min(ms, DAY_MS) : undefined);
+const bounded = (ms: number) => Math.min(Math.max(ms, 0), DAY_MS);
 
 function parseHttpDate(text: string, now: number): number | undefined {
   const found = dateForms.map((form) => form.exec(text)?.groups).find(Boolean);
