@@ -31,8 +31,8 @@ export interface Route {
   operator?: true;
   /** It asks for no key. */
   open?: true;
-  /** Otherwise JSON, a text or nothing. */
-  answers?: 'page' | 'events';
+  /** Otherwise JSON or nothing. */
+  answers?: 'page' | 'events' | 'text';
 }
 
 export const routes = {
@@ -125,8 +125,9 @@ function answerOf(route: Route): string {
   return [...new Set(types)].join(' | ') || 'undefined';
 }
 
-function answers(route: Route): 'page' | 'events' | undefined {
+function answers(route: Route): 'page' | 'events' | 'text' | undefined {
   const answer = answerOf(route);
+  if (answer === 'string') return 'text';
   if (answer.startsWith('AsyncIterable')) return 'events';
   return /\bnext_cursor\b/.test(answer) ? 'page' : undefined;
 }

@@ -1,7 +1,8 @@
 import type { Operations } from './operations.ts';
 import { readPages } from './pages.ts';
+import { strangeAnswer } from './problem.ts';
 import { type Route, routes } from './routes.ts';
-import { type Call, type ClientOptions, send } from './send.ts';
+import { type Answer, type Call, type ClientOptions, send } from './send.ts';
 import { readEvents, type ServerSentEvent } from './server-sent-events.ts';
 
 /** What every call may have beside what its operation takes. */
@@ -59,32 +60,55 @@ export type Client = {
  * ```
  *
  * Requests that may be repeated are: GET, PUT, DELETE, and POST with an Idempotency-Key. They are
- * tried up to 5 times, as long as no answer comes or it is 429, 502, 503 or 504. `Retry-After` is
- * kept to. A 429 is tried again whatever the method.
+ * tried up to 5 times, as long as no whole answer comes or it is 429, 502, 503 or 504. `Retry-After`
+ * is kept to. A 429 is tried again whatever the method.
  *
- * Every method throws {@link ProblemError} for an answer that is an error, `UnreachableError` where
- * no answer came, and the signal's reason where that aborted the call.
+ * Every method throws {@link ProblemError} for an answer that is an error or not the API's,
+ * `UnreachableError` where no whole answer came, and the signal's reason where that aborted the
+ * call.
  *
- * @throws TypeError if `url` is not a URL of http or https
+ * @throws TypeError if `url` is not a URL of http or https, or a key can't be sent
  */
 export function createClient(options: ClientOptions): Client {
-  if (!URL.canParse(options.url) || !/^https?:$/.test(new URL(options.url).protocol))
-    throw new TypeError('createClient: `url` must be such as https://knockon.example.com');
+  refuse(options);
   const methods = Object.entries(routes).map(([id, route]) => [id, methodOf(options, route)]);
   return Object.freeze(Object.fromEntries(methods)) as Client;
 }
 
+/** Says nothing of the values: they may be secret. @throws TypeError */
+function refuse(options: ClientOptions): void {
+  const url = URL.canParse(options.url) ? new URL(options.url) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol) || url.search || url.hash)
+    throw new TypeError('createClient: `url` must be such as https://knockon.example.com');
+  if (url.username || url.password)
+    throw new TypeError('createClient: `url` must have no user name and no password');
+  for (const name of ['key', 'operatorKey'] as const)
+    if (!/^[\x21-\x7e]+$/.test(options[name] ?? 'none'))
+      throw new TypeError(
+        `createClient: \`${name}\` must be a key as it was shown, without spaces, line breaks or …`,
+      );
+}
+
 function methodOf(options: ClientOptions, route: Route) {
-  if (route.answers === 'events')
-    return (call: Call = {}) => readEvents(() => send(options, route, call), call.signal);
-  const ask = async (call: Call = {}) => answerOf(await send(options, route, call));
+  if (route.answers === 'events') {
+    const open = async (call: Call) => (await send(options, route, call)).response;
+    return (call: Call = {}) => readEvents(() => open(call), call.signal);
+  }
+  const ask = async (call: Call = {}) => read(route, await send(options, route, call));
   return route.answers === 'page' ? (call: Call = {}) => readPages(ask, call) : ask;
 }
 
-/** JSON is parsed, a text is a text, and no content is undefined. */
-async function answerOf(response: Response): Promise<unknown> {
-  const text = await response.text();
-  if (text === '') return undefined;
-  const isJson = /\bjson\b/.test(response.headers.get('content-type') ?? '');
-  return isJson ? (JSON.parse(text) as unknown) : text;
+/**
+ * JSON is parsed, a text is a text, and no content is undefined.
+ *
+ * @throws ProblemError where something in between has answered
+ */
+function read({ answers }: Route, { response, text }: Answer): unknown {
+  if (answers === 'text') return text;
+  if (response.status === 204) return undefined;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw strangeAnswer(response);
+  }
 }

@@ -48,24 +48,33 @@ export class UnreachableError extends Error {
 }
 
 /** The problem that an answer tells; one is made up where something in between has answered. */
-export async function problemIn(response: Response): Promise<ProblemError> {
-  const text = await response.text();
+export function problemIn({ response, text }: { response: Response; text: string }): ProblemError {
   return new ProblemError(parseProblem(text, response), response.headers);
 }
 
-function parseProblem(text: string, { status, statusText, headers }: Response): Problem {
-  const made = { type: 'about:blank', title: statusText || 'Error', status };
+/** Of a success that is not what the API answers. */
+export const strangeAnswer = (response: Response): ProblemError =>
+  new ProblemError(madeUp(response, 'is not what the API answers'), response.headers);
+
+function parseProblem(text: string, response: Response): Problem {
+  const { status } = response;
   try {
     const told: unknown = JSON.parse(text);
     if (typeof told === 'object' && told !== null && 'title' in told && 'detail' in told)
-      return { ...made, ...told } as Problem;
+      return { type: 'about:blank', ...told, status } as Problem;
   } catch {
     // A proxy's page, not the API's answer.
   }
+  return madeUp(response, 'is no problem document');
+}
+
+function madeUp({ status, statusText, headers, ok }: Response, what: string): Problem {
   const kind = headers.get('content-type') ?? 'no content type';
   return {
-    ...made,
-    detail: `The answer is no problem document (${kind}): is that Knock-on's API?`,
+    type: 'about:blank',
+    title: statusText || (ok ? 'OK' : 'Error'),
+    status,
+    detail: `The answer ${what} (${kind}): is that Knock-on's API?`,
   };
 }
 

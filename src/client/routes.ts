@@ -10,8 +10,8 @@ export interface Route {
   operator?: true;
   /** It asks for no key. */
   open?: true;
-  /** Otherwise JSON, a text or nothing. */
-  answers?: 'page' | 'events';
+  /** Otherwise JSON or nothing. */
+  answers?: 'page' | 'events' | 'text';
 }
 
 export const routes = {
@@ -66,7 +66,7 @@ export const routes = {
   getMember: { method: 'GET', path: '/v1/members/{handle}' },
   getMessage: { method: 'GET', path: '/v1/messages/{id}' },
   getMessageEffects: { method: 'GET', path: '/v1/messages/{id}/effects' },
-  getMetrics: { method: 'GET', path: '/metrics', open: true },
+  getMetrics: { method: 'GET', path: '/metrics', open: true, answers: 'text' },
   getOperation: { method: 'GET', path: '/v1/ops/operations/{id}', operator: true },
   getReadiness: { method: 'GET', path: '/readyz', open: true },
   getSchedule: { method: 'GET', path: '/v1/ops/schedules/{name}', operator: true },

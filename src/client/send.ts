@@ -38,21 +38,27 @@ const FIRST_WAIT = 250;
 const REFUSED = 429;
 const MAYBE_DONE = [502, 503, 504];
 
+/** An answer with its body. Streams are read later: their text is empty. */
+export interface Answer {
+  response: Response;
+  text: string;
+}
+
 /**
- * Sends a request until it is answered, with a bounded number of tries.
+ * Sends a request until it is answered in full, with a bounded number of tries.
  *
  * @throws ProblemError, UnreachableError, or the signal's reason
  */
-export async function send(options: ClientOptions, route: Route, call: Call): Promise<Response> {
+export async function send(options: ClientOptions, route: Route, call: Call): Promise<Answer> {
   const { retries = RETRIES } = options;
   const request = requestOf(options, route, call);
   for (let tried = 0; ; tried += 1) {
-    const { response, error } = await attempt(options, request, call.signal);
-    if (response?.ok) return response;
-    const isGone = tried > 0 && route.method === 'DELETE' && response?.status === 404;
+    const { answer, error } = await attempt(options, request, call.signal);
+    if (answer?.response.ok) return answer;
+    const isGone = tried > 0 && route.method === 'DELETE' && answer?.response.status === 404;
     // An earlier try has deleted it, and its answer was lost.
-    if (isGone) return new Response(null, { status: 204 });
-    const failure = error ?? (await problemIn(response));
+    if (isGone) return { response: new Response(null, { status: 204 }), text: '' };
+    const failure = error ?? problemIn(answer);
     const waitMs = waitBefore(tried, failure, options);
     if (tried >= retries || !mayRetry(route, call, failure) || waitMs === undefined) throw failure;
     await wait(waitMs, call.signal);
@@ -66,8 +72,8 @@ interface Prepared {
 }
 
 type Tried =
-  | { response: Response; error?: undefined }
-  | { response?: undefined; error: UnreachableError };
+  | { answer: Answer; error?: undefined }
+  | { answer?: undefined; error: UnreachableError };
 
 async function attempt(
   { fetch: send = fetch }: ClientOptions,
@@ -75,36 +81,58 @@ async function attempt(
   signal: AbortSignal | undefined,
 ): Promise<Tried> {
   const signals = [signal, timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)];
+  let response: Response | undefined;
   try {
     const any = AbortSignal.any(signals.filter((one) => one !== undefined));
-    return { response: await send(url, { ...init, signal: any }) };
+    response = await send(url, { ...init, signal: any });
+    const isStream = timeoutMs === undefined && response.ok;
+    return { answer: { response, text: isStream ? '' : await response.text() } };
   } catch (error) {
-    if (signal?.aborted) throw error;
-    return { error: new UnreachableError(unreachable(url, error, timeoutMs), { cause: error }) };
+    if (signal?.aborted) throw signal.reason;
+    const what = response ? 'broke off its answer' : "can't be reached";
+    const message = `${url.origin} ${unreachable(what, error, timeoutMs)}`;
+    return { error: new UnreachableError(message, { cause: error }) };
   }
 }
 
-function unreachable(url: URL, error: unknown, timeoutMs: number | undefined): string {
+function unreachable(what: string, error: unknown, timeoutMs: number | undefined): string {
   if (error instanceof Error && error.name === 'TimeoutError')
-    return `${url.origin} did not answer within ${timeoutMs} ms`;
+    return `did not answer within ${timeoutMs} ms`;
   const { code, message } = ((error as Error).cause ?? error) as { code?: string; message: string };
-  return `${url.origin} can't be reached: ${code ?? message}`;
+  return `${what}: ${code ?? message}`;
 }
 
 function requestOf(options: ClientOptions, route: Route, call: Call): Prepared {
   const { timeoutMs = TIMEOUT } = options;
-  const headers: Record<string, string> = { ...call.headers };
+  const headers = headersOf(call.headers);
   const key = route.operator ? (options.operatorKey ?? options.key) : options.key;
-  if (key !== undefined && !route.open) headers.authorization = `Bearer ${key}`;
-  if (call.body !== undefined) headers['content-type'] ??= 'application/json';
+  if (key !== undefined && !route.open) headers.set('authorization', `Bearer ${key}`);
+  if (call.body !== undefined && !headers.has('content-type'))
+    headers.set('content-type', 'application/json');
   // One key for all tries: the API makes it once.
-  if (route.creates) headers['idempotency-key'] = call.idempotencyKey ?? crypto.randomUUID();
+  if (route.creates) set(headers, 'idempotency-key', call.idempotencyKey ?? crypto.randomUUID());
   const body = call.body === undefined ? undefined : JSON.stringify(call.body);
   return {
     url: urlOf(options.url, route, call),
     init: { method: route.method, headers, body },
     timeoutMs: route.answers === 'events' ? undefined : timeoutMs,
   };
+}
+
+/** @throws TypeError if one can't be sent */
+function headersOf(given: Record<string, string> = {}): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(given)) set(headers, name, value);
+  return headers;
+}
+
+/** The error of `Headers` has the value, which may be secret. */
+function set(headers: Headers, name: string, value: string): void {
+  try {
+    headers.set(name, value);
+  } catch {
+    throw new TypeError(`the header ${JSON.stringify(name)} has characters that can't be sent`);
+  }
 }
 
 /** @throws TypeError if a parameter of the path is missing, or would lead to another path */

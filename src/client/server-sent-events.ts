@@ -1,3 +1,5 @@
+import { UnreachableError } from './problem.ts';
+
 /** One message of a stream. */
 export interface ServerSentEvent {
   event: string;
@@ -5,7 +7,11 @@ export interface ServerSentEvent {
   data: unknown;
 }
 
-/** Reads a stream of server-sent events until it ends, or who reads stops. */
+/**
+ * Reads a stream of server-sent events until it ends, or who reads stops.
+ *
+ * @throws UnreachableError if it breaks off, or the signal's reason
+ */
 export async function* readEvents(
   open: () => Promise<Response>,
   signal?: AbortSignal,
@@ -13,11 +19,20 @@ export async function* readEvents(
   const { body } = await open();
   if (!body) return;
   let rest = '';
-  for await (const text of body.pipeThrough(new TextDecoderStream())) {
+  for await (const text of textOf(body, signal)) {
     signal?.throwIfAborted();
     const blocks = (rest + text).split(/\r?\n\r?\n/);
     rest = blocks.pop() ?? '';
     yield* blocks.map(parse).filter((message) => message !== undefined);
+  }
+}
+
+async function* textOf(body: ReadableStream<Uint8Array>, signal?: AbortSignal) {
+  try {
+    yield* body.pipeThrough(new TextDecoderStream());
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw new UnreachableError('the stream broke off', { cause: error });
   }
 }
 

@@ -1,4 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { createClient, ProblemError, UnreachableError } from '../../../src/client/index.ts';
 
 type Answer = [status: number, headers?: Record<string, string>, body?: unknown] | Error;
@@ -127,7 +130,129 @@ describe('the client', () => {
     ]);
   });
 
-  it.each(['', 'api.test', 'ftp://api.test'])('is not made for the URL %j', (url) => {
-    expect(() => createClient({ url })).toThrow(TypeError);
+  it.each(['', 'api.test', 'ftp://api.test', 'http://api.test/?a=b', 'http://api.test/#a'])(
+    'is not made for the URL %j',
+    (url) => {
+      expect(() => createClient({ url })).toThrow(TypeError);
+    },
+  );
+
+  it.each([
+    { url: 'http://ada:secret@api.test' },
+    { key: 'kn_secret…' },
+    { key: 'kn_secret\nabc' },
+    { key: '' },
+    { operatorKey: 'kn_secret ' },
+  ])('is not made for %j, and does not tell the value', (wrong) => {
+    const make = () => createClient({ url: 'http://api.test', ...wrong });
+    expect(make).toThrow(TypeError);
+    expect(make).toThrow(/^createClient: `(url|key|operatorKey)` must [^:]*$/);
+    expect(make).not.toThrow('secret');
+  });
+
+  it('refuses a header that cannot be sent, at once and without its value', async () => {
+    const { client, requests } = anApi([200, {}, {}]);
+    const call = client.getMessage({ path: { id: 'm1' }, headers: { 'x-token': 'secret\nx' } });
+    await expect(call).rejects.toThrow(/^the header "x-token" has characters that can't be sent$/);
+    expect(requests).toHaveLength(0);
+  });
+});
+
+describe('an answer that is not whole', () => {
+  /** A server that breaks off so many answers after the first bytes, or stalls, then answers. */
+  async function breaking(how: 'cut' | 'stall', times: number) {
+    const keys: unknown[] = [];
+    const server = createServer((request, response) => {
+      keys.push(request.headers['idempotency-key']);
+      request.resume();
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': 10 });
+      if (keys.length > times) return response.end('{"id":"1"}');
+      return response.write('{"id"', () => how === 'cut' && response.destroy());
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    onTestFinished(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const { port } = server.address() as AddressInfo;
+    const url = `http://127.0.0.1:${port}`;
+    const client = createClient({ url, maxWaitMs: 1, timeoutMs: how === 'stall' ? 400 : 10_000 });
+    return { client, keys };
+  }
+
+  it.each(['cut', 'stall'] as const)('is asked for again (%s)', async (how) => {
+    const { client, keys } = await breaking(how, 2);
+    expect(await client.getEvent({ path: { id: 'e1' } })).toEqual({ id: '1' });
+    expect(keys).toHaveLength(3);
+  });
+
+  it('of what creates is asked for again under the same Idempotency-Key', async () => {
+    const { client, keys } = await breaking('cut', 1);
+    expect(await client.createChannel({ body: { name: 'general' } })).toEqual({ id: '1' });
+    expect(keys).toHaveLength(2);
+    expect(new Set(keys).size).toBe(1);
+  });
+
+  it.each([
+    ['cut', 'broke off its answer: '],
+    ['stall', 'did not answer within 400 ms'],
+  ] as const)('is an UnreachableError in the end (%s)', async (how, message) => {
+    const { client, keys } = await breaking(how, Number.POSITIVE_INFINITY);
+    const call = client.getEvent({ path: { id: 'e1' } });
+    await expect(call).rejects.toThrow(UnreachableError);
+    await expect(call).rejects.toThrow(message);
+    expect(keys).toHaveLength(5);
+  });
+
+  it("ends at once with the signal's reason", async () => {
+    const { client, keys } = await breaking('stall', Number.POSITIVE_INFINITY);
+    const stop = new AbortController();
+    const call = client.getEvent({ path: { id: 'e1' }, signal: stop.signal });
+    await expect.poll(() => keys.length).toBe(1);
+    stop.abort(new Error('enough'));
+    await expect(call).rejects.toThrow('enough');
+  });
+
+  it('in a stream is an UnreachableError', async () => {
+    const body = new ReadableStream({
+      start: (stream) => stream.error(new TypeError('terminated')),
+    });
+    const client = createClient({ url: 'http://api.test', fetch: async () => new Response(body) });
+    const reading = async () => {
+      for await (const message of client.streamSamples()) expect(message).toBeUndefined();
+    };
+    await expect(reading()).rejects.toThrow(UnreachableError);
+  });
+});
+
+describe('an answer that is not of the API', () => {
+  const answering = (status: number, type: string, text: string) =>
+    createClient({
+      url: 'http://api.test',
+      fetch: async () => new Response(text, { status, headers: { 'content-type': type } }),
+    });
+
+  it.each([
+    ['application/json', '{"id": "1'],
+    ['text/html', '<h1>Welcome</h1>'],
+    ['text/html', ''],
+  ])('though it is a success, is a problem that asks for the URL (%s, %j)', async (type, text) => {
+    const client = answering(200, type, text);
+    const call = client.getEvent({ path: { id: 'e1' } });
+    await expect(call).rejects.toThrow(ProblemError);
+    await expect(call).rejects.toThrow(
+      `200 OK: The answer is not what the API answers (${type}): is that Knock-on's API?`,
+    );
+    const reading = async () => {
+      for await (const event of client.listEvents()) expect(event).toBeUndefined();
+    };
+    await expect(reading()).rejects.toThrow(ProblemError);
+  });
+
+  it('has the status of HTTP, whatever its body says', async () => {
+    const body = { title: 'Bad', detail: 'no', status: 'fail' };
+    const client = answering(400, 'application/json', JSON.stringify(body));
+    const call = client.getEvent({ path: { id: 'e1' } });
+    await expect(call).rejects.toMatchObject({ status: 400, problem: { status: 400 } });
   });
 });
