@@ -99,7 +99,7 @@ function callOf(route: Route): string {
     const inside = fields.map(
       ({ name, required, schema, description }) =>
         `${above(description ?? schema.description)}\n${key(name)}${required ? '' : '?'}: ` +
-        typeOf(schema),
+        `${typeOf(schema)}${required ? '' : ' | undefined'}`,
     );
     return `${where}${isNeeded ? '' : '?'}: { ${inside.join(';')} };`;
   };

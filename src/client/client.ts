@@ -8,9 +8,9 @@ import { readEvents, type ServerSentEvent } from './server-sent-events.ts';
 /** What every call may have beside what its operation takes. */
 export interface CallOptions {
   /** Ends the call, its waits and further pages. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Further headers, such as `x-request-id` or `traceparent`. */
-  headers?: Record<string, string>;
+  headers?: Record<string, string> | undefined;
 }
 
 /** For operations that create. */
@@ -19,7 +19,7 @@ export interface CreateOptions {
    * Names the request for 24 hours: sent again, the first answer comes again. Default: a random one
    * for each call, so that its own retries create once.
    */
-  idempotencyKey?: string;
+  idempotencyKey?: string | undefined;
 }
 
 type Shape = { call: object; answer: unknown };

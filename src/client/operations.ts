@@ -1518,7 +1518,7 @@ export interface Operations {
       };
       query?: {
         /** In how many seconds the backlog is to be done. */
-        within?: number;
+        within?: number | undefined;
       };
     };
     answer: ScaleAdvice;
@@ -1587,18 +1587,18 @@ export interface Operations {
     call: {
       query?: {
         /** Of the zone `tz`. */
-        bucket?: 'hour' | 'day';
+        bucket?: 'hour' | 'day' | undefined;
         /** A zone of the IANA database, such as `Europe/Berlin`. */
-        tz?: string;
+        tz?: string | undefined;
         /** Messages sent at this moment or later, to the quarter of an hour. */
-        from?: string;
+        from?: string | undefined;
         /** Messages sent before this moment, to the quarter of an hour. */
-        to?: string;
-        channel_id?: string;
+        to?: string | undefined;
+        channel_id?: string | undefined;
         /** Most buckets of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -1820,7 +1820,7 @@ export interface Operations {
       };
       query?: {
         /** Shows this version; default: the current one. */
-        version?: number;
+        version?: number | undefined;
       };
     };
     answer: EventTypeWithVersions;
@@ -1837,7 +1837,7 @@ export interface Operations {
     call: {
       query?: {
         /** How long a past. */
-        past?: '15m' | '3h' | '24h' | '7d';
+        past?: '15m' | '3h' | '24h' | '7d' | undefined;
       };
     };
     answer: History;
@@ -1914,7 +1914,7 @@ export interface Operations {
          * `true`: where no key is sent and nobody is signed in, the answer is 204 and
          * not 401. Default: false.
          */
-        optional?: 'true' | 'false';
+        optional?: 'true' | 'false' | undefined;
       };
     };
     answer: Session | undefined;
@@ -1972,9 +1972,9 @@ export interface Operations {
     call: {
       query?: {
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -1988,11 +1988,11 @@ export interface Operations {
     call: {
       query?: {
         /** Only entries after this position, oldest first. */
-        after_position?: number;
+        after_position?: number | undefined;
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -2006,11 +2006,11 @@ export interface Operations {
     call: {
       query?: {
         /** Only the channel of that name. */
-        name?: string;
+        name?: string | undefined;
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -2026,16 +2026,16 @@ export interface Operations {
   listDeadLetterCauses: {
     call: {
       query?: {
-        subscriber?: string;
+        subscriber?: string | undefined;
         /** Exactly this one. */
-        cause?: string;
+        cause?: string | undefined;
         /** Given up at that moment or later. */
-        from?: string;
+        from?: string | undefined;
         /** Given up before that moment. */
-        to?: string;
-        type?: string;
-        workspace_id?: string;
-        message_id?: string;
+        to?: string | undefined;
+        type?: string | undefined;
+        workspace_id?: string | undefined;
+        message_id?: string | undefined;
       };
     };
     answer: DeadLetterCauses;
@@ -2044,20 +2044,20 @@ export interface Operations {
   listDeadLetters: {
     call: {
       query?: {
-        subscriber?: string;
+        subscriber?: string | undefined;
         /** Exactly this one. */
-        cause?: string;
+        cause?: string | undefined;
         /** Given up at that moment or later. */
-        from?: string;
+        from?: string | undefined;
         /** Given up before that moment. */
-        to?: string;
-        type?: string;
-        workspace_id?: string;
-        message_id?: string;
+        to?: string | undefined;
+        type?: string | undefined;
+        workspace_id?: string | undefined;
+        message_id?: string | undefined;
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -2076,11 +2076,11 @@ export interface Operations {
         id: string;
       };
       query?: {
-        state?: 'pending' | 'delivered' | 'failed' | 'missed';
+        state?: 'pending' | 'delivered' | 'failed' | 'missed' | undefined;
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -2094,9 +2094,9 @@ export interface Operations {
     call: {
       query?: {
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -2110,9 +2110,9 @@ export interface Operations {
     call: {
       query?: {
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -2125,18 +2125,18 @@ export interface Operations {
   listEvents: {
     call: {
       query?: {
-        type?: string;
-        channel_id?: string;
+        type?: string | undefined;
+        channel_id?: string | undefined;
         /** Only events of this key. The id of a channel is the key of its events. */
-        key?: string;
+        key?: string | undefined;
         /** With key or channel_id: only events after this place, oldest first. */
-        after_seq?: number;
+        after_seq?: number | undefined;
         /** Only events that are for later, the next due first; or that were cancelled. */
-        state?: 'scheduled' | 'cancelled';
+        state?: 'scheduled' | 'cancelled' | undefined;
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -2150,9 +2150,9 @@ export interface Operations {
     call: {
       query?: {
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -2166,9 +2166,9 @@ export interface Operations {
     call: {
       query?: {
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -2185,11 +2185,11 @@ export interface Operations {
       };
       query?: {
         /** Only messages after this place, oldest first. */
-        after_seq?: number;
+        after_seq?: number | undefined;
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -2204,11 +2204,11 @@ export interface Operations {
       query: {
         recipient: string;
         /** true: only what is unread; false: only what is read. */
-        unread?: boolean;
+        unread?: boolean | undefined;
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -2222,9 +2222,9 @@ export interface Operations {
     call: {
       query?: {
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -2238,9 +2238,9 @@ export interface Operations {
     call: {
       query?: {
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
         /** Only this verb. */
         verb?:
           | 'pause'
@@ -2276,11 +2276,12 @@ export interface Operations {
           | 'resume schedule'
           | 'trigger schedule'
           | 'backfill schedule'
-          | 'delete schedule';
+          | 'delete schedule'
+          | undefined;
         /** Only what was done to this. */
-        subject?: string;
+        subject?: string | undefined;
         /** Only what this operator did. */
-        by?: string;
+        by?: string | undefined;
       };
     };
     answer: {
@@ -2294,9 +2295,9 @@ export interface Operations {
     call: {
       query?: {
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -2309,11 +2310,11 @@ export interface Operations {
   listSchedules: {
     call: {
       query?: {
-        workspace_id?: string;
+        workspace_id?: string | undefined;
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -2327,9 +2328,9 @@ export interface Operations {
     call: {
       query?: {
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -2343,11 +2344,11 @@ export interface Operations {
     call: {
       query?: {
         /** Only of exactly this name. */
-        name?: string;
+        name?: string | undefined;
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -2360,7 +2361,7 @@ export interface Operations {
   opsCountScheduled: {
     call: {
       query?: {
-        workspace_id?: string;
+        workspace_id?: string | undefined;
       };
     };
     answer: Scheduled;
@@ -2425,7 +2426,7 @@ export interface Operations {
       };
       query?: {
         /** Shows this version; default: the current one. */
-        version?: number;
+        version?: number | undefined;
       };
     };
     answer: EventTypeWithVersions;
@@ -2455,11 +2456,11 @@ export interface Operations {
   opsListApiKeys: {
     call: {
       query?: {
-        workspace_id?: string;
+        workspace_id?: string | undefined;
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -2478,11 +2479,11 @@ export interface Operations {
         id: string;
       };
       query?: {
-        state?: 'pending' | 'delivered' | 'failed' | 'missed';
+        state?: 'pending' | 'delivered' | 'failed' | 'missed' | undefined;
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -2498,14 +2499,14 @@ export interface Operations {
   opsListEndpoints: {
     call: {
       query?: {
-        workspace_id?: string;
-        state?: 'active' | 'failing' | 'disabled';
+        workspace_id?: string | undefined;
+        state?: 'active' | 'failing' | 'disabled' | undefined;
         /** Of its URL, with or without the port. */
-        host?: string;
+        host?: string | undefined;
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -2522,9 +2523,9 @@ export interface Operations {
     call: {
       query?: {
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -2537,34 +2538,34 @@ export interface Operations {
   opsListEvents: {
     call: {
       query?: {
-        workspace_id?: string;
-        channel_id?: string;
+        workspace_id?: string | undefined;
+        channel_id?: string | undefined;
         /** Only events of this key. Needs workspace_id too. */
-        key?: string;
-        message_id?: string;
-        type?: string;
+        key?: string | undefined;
+        message_id?: string | undefined;
+        type?: string | undefined;
         /**
          * Events that this workflow was started with: its id in Temporal, or without
          * KNOCKON_DEPLOYMENT's prefix.
          */
-        workflow_id?: string;
+        workflow_id?: string | undefined;
         /** Events that have this id, or whose message or workflow has it. */
-        about?: string;
+        about?: string | undefined;
         /**
          * `failed`: an effect of it was given up, and that has been neither mended nor
          * discarded.
          */
-        outcome?: 'failed';
+        outcome?: 'failed' | undefined;
         /** Those that are for later, the next due first; or cancelled. */
-        state?: 'scheduled' | 'cancelled';
+        state?: 'scheduled' | 'cancelled' | undefined;
         /** Stored at that moment or later. */
-        from?: string;
+        from?: string | undefined;
         /** Stored before that moment. */
-        to?: string;
+        to?: string | undefined;
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -2578,9 +2579,9 @@ export interface Operations {
     call: {
       query?: {
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -2600,9 +2601,9 @@ export interface Operations {
       };
       query?: {
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {
@@ -2622,27 +2623,27 @@ export interface Operations {
          */
         q: string;
         /** Whose days `before:` and `after:` mean: a zone of the IANA database. */
-        tz?: string;
-        channel_id?: string;
+        tz?: string | undefined;
+        channel_id?: string | undefined;
         /**
          * Without control characters, invisible ones and marks that override the
          * direction of text.
          */
-        author?: string;
+        author?: string | undefined;
         /** Sent at this moment or later. */
-        from?: string;
+        from?: string | undefined;
         /** Sent before this moment. */
-        to?: string;
+        to?: string | undefined;
         /**
          * By how well they fit, or the newest first (by `sent_at`): then every message
          * that fits is listed.
          */
-        sort?: 'rank' | 'newest';
+        sort?: 'rank' | 'newest' | undefined;
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
-        workspace_id?: string;
+        cursor?: string | undefined;
+        workspace_id?: string | undefined;
       };
     };
     answer: {
@@ -2734,9 +2735,9 @@ export interface Operations {
       };
       query?: {
         /** `true`: the schema may refuse what the current one takes. */
-        breaking?: 'true' | 'false';
+        breaking?: 'true' | 'false' | undefined;
         /** `true`: also if code has declared it. For types whose code is gone. */
-        take_over?: 'true' | 'false';
+        take_over?: 'true' | 'false' | undefined;
       };
       body: NewEventType;
     };
@@ -2763,7 +2764,7 @@ export interface Operations {
       };
       query?: {
         /** `true`: a schedule of that name that says something else is changed. */
-        replace?: 'true' | 'false';
+        replace?: 'true' | 'false' | undefined;
       };
       body: NewSchedule;
     };
@@ -2919,26 +2920,26 @@ export interface Operations {
          */
         q: string;
         /** Whose days `before:` and `after:` mean: a zone of the IANA database. */
-        tz?: string;
-        channel_id?: string;
+        tz?: string | undefined;
+        channel_id?: string | undefined;
         /**
          * Without control characters, invisible ones and marks that override the
          * direction of text.
          */
-        author?: string;
+        author?: string | undefined;
         /** Sent at this moment or later. */
-        from?: string;
+        from?: string | undefined;
         /** Sent before this moment. */
-        to?: string;
+        to?: string | undefined;
         /**
          * By how well they fit, or the newest first (by `sent_at`): then every message
          * that fits is listed.
          */
-        sort?: 'rank' | 'newest';
+        sort?: 'rank' | 'newest' | undefined;
         /** Most entries of the answer. */
-        limit?: number;
+        limit?: number | undefined;
         /** The last page's `next_cursor`. */
-        cursor?: string;
+        cursor?: string | undefined;
       };
     };
     answer: {

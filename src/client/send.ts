@@ -6,27 +6,27 @@ export interface ClientOptions {
   /** Such as `https://knockon.example.com`. */
   url: string;
   /** A workspace's key, `kn_…`. */
-  key?: string;
+  key?: string | undefined;
   /** An operator's key, for workspaces and everything below `/v1/ops` (default: `key`). */
-  operatorKey?: string;
+  operatorKey?: string | undefined;
   /** Tries after the first (default 4). 0: none. */
-  retries?: number;
+  retries?: number | undefined;
   /** Longest wait before another try, in ms (default 30,000). A longer one is not waited for. */
-  maxWaitMs?: number;
+  maxWaitMs?: number | undefined;
   /** Longest time of one try, in ms (default 30,000). Streams have no limit. */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /** What sends requests (default: the global `fetch`). */
-  fetch?: typeof fetch;
+  fetch?: typeof fetch | undefined;
 }
 
 /** What a call of an operation may have. */
 export interface Call {
-  path?: Record<string, string>;
-  query?: Record<string, unknown>;
-  body?: unknown;
-  idempotencyKey?: string;
-  signal?: AbortSignal;
-  headers?: Record<string, string>;
+  path?: Record<string, string> | undefined;
+  query?: Record<string, unknown> | undefined;
+  body?: unknown | undefined;
+  idempotencyKey?: string | undefined;
+  signal?: AbortSignal | undefined;
+  headers?: Record<string, string> | undefined;
 }
 
 const RETRIES = 4;

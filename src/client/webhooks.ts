@@ -15,9 +15,9 @@ export interface WebhookToVerify {
   /** The body as it arrived, byte by byte: JSON that was parsed and written anew does not fit. */
   body: string | Uint8Array;
   /** How far the sender's clock may differ, in seconds (default 300). */
-  toleranceSeconds?: number;
+  toleranceSeconds?: number | undefined;
   /** What time it is (default: this machine's clock). */
-  now?: Date;
+  now?: Date | undefined;
 }
 
 /**

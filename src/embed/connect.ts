@@ -5,17 +5,17 @@ export interface ConnectOptions {
   /**
    * `postgres://user:password@host:5432/database`, or with several hosts. Default: `DATABASE_URL`.
    */
-  url?: string;
+  url?: string | undefined;
   /**
    * Where `url` is a pooler: a way around it, for LISTEN. Default: `KNOCKON_DATABASE_DIRECT_URL`.
    */
-  directUrl?: string;
+  directUrl?: string | undefined;
   /** Most connections at once (default 8); up to 4 more serve what every event passes. */
-  connections?: number;
+  connections?: number | undefined;
   /** Shown as `application_name` in `pg_stat_activity` (default `knockon`). */
-  name?: string;
+  name?: string | undefined;
   /** Longest time of a statement, in ms (default 20,000). */
-  statementMs?: number;
+  statementMs?: number | undefined;
 }
 
 /** A database with Knock-on's schema in it. */

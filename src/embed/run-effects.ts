@@ -6,28 +6,30 @@ export interface RunEffectsOptions {
   /** Made with `defineEffect`; one or more, each with a name of its own. */
   effects: Effect[];
   /** A connection to use; it stays open afterwards. Default: a new one, to `url`. */
-  database?: Connection;
+  database?: Connection | undefined;
   /** Default: `DATABASE_URL`. */
-  url?: string;
+  url?: string | undefined;
   /** Default: `KNOCKON_TRANSPORT`, else `temporal`. All processes need the same. */
-  transport?: 'temporal' | 'pg-boss';
+  transport?: 'temporal' | 'pg-boss' | undefined;
   /** Default: the variables `TEMPORAL_…` and the profile that they choose. */
-  temporal?: {
-    /** `host:port`, such as `localhost:7233`. */
-    address?: string;
-    namespace?: string;
-    /** For Temporal Cloud; it turns TLS on. */
-    apiKey?: string;
-  };
+  temporal?:
+    | {
+        /** `host:port`, such as `localhost:7233`. */
+        address?: string | undefined;
+        namespace?: string | undefined;
+        /** For Temporal Cloud; it turns TLS on. */
+        apiKey?: string | undefined;
+      }
+    | undefined;
   /** Calls of one effect at once, 1 to 1000. Default: the effect's own, else 8. */
-  concurrency?: number;
+  concurrency?: number | undefined;
   /**
    * Whether SIGTERM and SIGINT stop it (default true). A second signal ends the process. With
    * false, call `stop` yourself.
    */
-  signals?: boolean;
+  signals?: boolean | undefined;
   /** Where all other settings are read, also those of effects (default `process.env`). */
-  env?: NodeJS.ProcessEnv;
+  env?: NodeJS.ProcessEnv | undefined;
 }
 
 /** Effects that run in this process. */

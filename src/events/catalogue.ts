@@ -42,13 +42,13 @@ export interface EventOptions<P extends object = Payload> {
    * The payload's version, a whole number from 1 to 32767 (default 1). Each change of `payload`
    * needs the next one.
    */
-  version?: number;
+  version?: number | undefined;
   /** What has happened, in a sentence or two (default: the schema's own description). */
-  description?: string;
+  description?: string | undefined;
   /** Payloads as they may be, for docs. Each must fit. */
-  examples?: P[];
+  examples?: P[] | undefined;
   /** For effects that get events of older versions (default: they get them as they are). */
-  upcast?: Upcast<P>;
+  upcast?: Upcast<P> | undefined;
 }
 
 /**

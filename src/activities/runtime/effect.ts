@@ -17,11 +17,11 @@ interface Aside {
    * The beginning of the reason, for histories (default: the whole reason). The rest is only in
    * `last_error` and in the dead letter: what the other side has said may be anything.
    */
-  short?: string;
+  short?: string | undefined;
   /** Who was asked, as `host:port`. */
-  host?: string;
+  host?: string | undefined;
   /** How long that took, in ms. Default: as long as the call. */
-  ms?: number;
+  ms?: number | undefined;
 }
 
 /** The events that are not done, and why. Nothing or an empty list: all are done. */
@@ -45,71 +45,78 @@ interface Options<S extends OwnSettings, T extends AnyType> {
    * How it gets events of an older version of their type. `current` (default): as the type's
    * `upcast` makes them. `stored`: as they lie in the log.
    */
-  as?: 'current' | 'stored';
+  as?: 'current' | 'stored' | undefined;
   /** Default 20 tries, 1 s before the second, then `backoff` (2) times as long, up to 10 min. */
-  retry?: { attempts?: number; initial?: StringValue; max?: StringValue; backoff?: number };
+  retry?:
+    | {
+        attempts?: number | undefined;
+        initial?: StringValue | undefined;
+        max?: StringValue | undefined;
+        backoff?: number | undefined;
+      }
+    | undefined;
   /** Longest time of a call (default 30 s). A call that takes longer is made again. */
-  timeout?: StringValue;
+  timeout?: StringValue | undefined;
   /** Most events a call (default 2000, and no more). */
-  batch?: number;
+  batch?: number | undefined;
   /**
    * Most calls a second, of all workers together (default: no limit). Further calls wait in the
    * queue and use up no tries. A call has up to `batch` events: set that to 1 if each event counts.
    * Workers of one effect must agree, or the last to ask decides.
    */
-  limit?: { perSecond: number };
+  limit?: { perSecond: number } | undefined;
   /**
    * What one workspace may take of all workers together: calls at once that have events of it, and
    * events a second (default: no limit). The rest waits and uses up no tries, so that a workspace
    * that floods leaves room for the others. `knockon limit` goes before it.
    */
-  perWorkspace?: WorkspaceLimit;
+  perWorkspace?: WorkspaceLimit | undefined;
   /** Calls at once in a worker process (default KNOCKON_CONCURRENCY): more if they mostly wait. */
-  concurrency?: number;
+  concurrency?: number | undefined;
   /** Whether a call may have several targets of one event, `targets` (default: one). */
-  manyTargets?: boolean;
+  manyTargets?: boolean | undefined;
   /** Further calls at once, for those that have called `onlyWaits` (default 0). */
-  waiting?: number;
+  waiting?: number | undefined;
   /**
    * `key`: the events of each key one after another, in the order of their `seq`, whatever
    * dispatches and workers they come by. A channel is its events' key. `exclusive`: that, and one
    * call at a time for a workspace. Default `none`: calls run side by side, in any order.
    */
-  ordering?: 'none' | 'key' | 'exclusive';
+  ordering?: 'none' | 'key' | 'exclusive' | undefined;
   /**
    * The last event of a key stands for those before it: the effect is called with it alone, once
    * none has come for `wait`, or the oldest has waited for `most` (default ten times `wait`, a day
    * at most). Events without a key are called at once. Not for ordered effects.
    */
-  debounce?: { by: 'key'; wait: StringValue; most?: StringValue };
+  debounce?: { by: 'key'; wait: StringValue; most?: StringValue | undefined } | undefined;
   /**
    * What an ordered effect does when an event's tries are used up. `block` (default): its key's
    * later events wait until that dead letter is retried or discarded. `park`: the key goes on
    * without it; retried later it comes out of order.
    */
-  onPoison?: PoisonPolicy;
+  onPoison?: PoisonPolicy | undefined;
   /**
    * Whether a replay may run completed events again. `freely`: the effect is idempotent, such as a
    * projection. `asked`: only with `--force`; the default of effects that call the outside.
    * `never`: the default of effects that change our database, for they may count, and of ordered
    * ones.
    */
-  again?: 'freely' | 'asked' | 'never';
+  again?: 'freely' | 'asked' | 'never' | undefined;
   /**
    * Settings of the effect's own: `z.object({ CRM_URL: z.url() })`. The keys are environment
    * variables. They are read when the process starts, and each call is given them as `settings`. A
    * process does not start where one is missing or malformed, nor where the environment has another
    * variable that begins with the effect's name, such as `CRM_ULR` for the effect `crm`.
    */
-  settings?: S;
+  settings?: S | undefined;
 }
 
 /** What one workspace may take of a subscriber at most. */
 export interface WorkspaceLimit {
   /** Calls at once that have events of it: 1 to 1,000. */
-  concurrency?: number;
+  concurrency?: number | undefined;
   /** Events a second; after a rest up to a second's worth comes at once. */
-  perSecond?: number;
+  perSecond?: number | undefined;
 }
 
 /** An event type, or its name. */
@@ -321,7 +328,7 @@ const subject = (which: Which) =>
 export const retry = (
   which: Which,
   reason: string,
-  options: Aside & { cause?: string; after_ms?: number } = {},
+  options: Aside & { cause?: string | undefined; after_ms?: number | undefined } = {},
 ): Open => ({ ...subject(which), state: 'retry', reason, ...options });
 
 /** Nothing is wrong; call again at that moment by the call's `now()`. */
@@ -375,5 +382,5 @@ export const apart = (which: Pick<DomainEvent, 'id'>, share?: string): OpenOutco
 export const dead = (
   which: Which,
   reason: string,
-  options: Aside & { cause?: string } = {},
+  options: Aside & { cause?: string | undefined } = {},
 ): Open => ({ ...subject(which), state: 'dead', reason, ...options });
