@@ -67,12 +67,24 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
   try {
     const { version, prepares } = await askServer(pg);
     client.options.prepare = prepares;
+    await refuseOtherEncodings(pg);
     const migrating = { version, migrations, turnMs, lockMs, roles };
     const once = () => pg.begin((tx) => applyPending(tx, migrating));
     return await retryWhileLocked(pg, once, tries);
   } finally {
     await pg.end({ timeout: 5 });
   }
+}
+
+/** In others, texts of our functions and of events can't be kept as they are. @throws MigrationError */
+async function refuseOtherEncodings(pg: Sql): Promise<void> {
+  const [row] = await pg<{ encoding: string; name: string }[]>`
+    select current_setting('server_encoding') as encoding, current_database() as name`;
+  if (row!.encoding === 'UTF8') return;
+  throw new MigrationError(
+    `The database "${row!.name}" has the encoding ${row!.encoding}, and Knock-on needs UTF8. ` +
+      "Make another one: create database NAME encoding 'UTF8' template template0.",
+  );
 }
 
 async function retryWhileLocked<T>(pg: Sql, once: () => Promise<T>, tries: number): Promise<T> {

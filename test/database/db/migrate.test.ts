@@ -55,6 +55,18 @@ describe('migrating', () => {
   const anApplicationsRow = () =>
     pg`insert into drizzle.__drizzle_migrations (hash, created_at) values ('of an application', 4102444800000)`;
 
+  it.each(['SQL_ASCII', 'LATIN1'])('refuses a database whose encoding is %s', async (encoding) => {
+    const name = `encoded_${encoding.toLowerCase()}`;
+    await pg`create database ${pg(name)} encoding ${pg.unsafe(`'${encoding}'`)}
+      locale_provider libc lc_collate 'C' lc_ctype 'C' template template0`;
+    const other = new URL(url);
+    other.pathname = name;
+    expect(await refusalOf(migrate(other.href))).toBe(
+      `MigrationError: The database "${name}" has the encoding ${encoding}, and Knock-on needs ` +
+        "UTF8. Make another one: create database NAME encoding 'UTF8' template template0.",
+    );
+  });
+
   const refusalOf = (migrating: Promise<unknown>) =>
     migrating.then(
       () => 'none',
