@@ -35,15 +35,12 @@ export const keyMismatch = () =>
     },
   );
 
-export const keyInFlight = () =>
-  new Problem(
-    409,
-    'The first request with this Idempotency-Key has not been answered yet; try again in a moment.',
-    {
-      type: 'idempotency-key-in-flight',
-      headers: { 'retry-after': '1' },
-    },
-  );
+/** @param what such as `The first request with this Idempotency-Key` */
+export const keyInFlight = (what = 'The first request with this Idempotency-Key') =>
+  new Problem(409, `${what} has not been answered yet; try again in a moment.`, {
+    type: 'idempotency-key-in-flight',
+    headers: { 'retry-after': '1' },
+  });
 
 /** Tells the client that it sees the first answer again. */
 export const markReplayed = (c: Context) => c.header('Idempotent-Replayed', 'true');

@@ -66,6 +66,35 @@ describe.each([Mode.STRUCTURED, Mode.BINARY])('a CloudEvent of the SDK, %s', (mo
     const long = await send(aCloudEvent({ subject: 'x'.repeat(201) }), mode);
     expect(long.errors[0].path).toBe('subject');
   });
+
+  it('whose key is the id of a channel is refused under the name of its attribute', async () => {
+    const channel = await api.channel();
+    for (const [name, event] of [
+      ['subject', aCloudEvent({ subject: channel })],
+      ['partitionkey', aCloudEvent({ partitionkey: channel })],
+    ] as const) {
+      const { errors } = await send(event, mode);
+      expect(errors).toEqual([
+        { path: name, message: expect.stringContaining("A CloudEvent can't name a channel.") },
+      ]);
+      const batch = await post([event.toJSON()], BATCH, '/v1/events/batch');
+      expect(batch.body.results[0].error.errors).toEqual(errors);
+    }
+  });
+
+  it('that had this source and id with other data is refused under the name of its id', async () => {
+    const event = aCloudEvent({ id: `other ${mode}` });
+    await send(event, mode);
+    const other = event.cloneWith({ data: { amount: 6 } });
+    const problem = await send(other, mode);
+    expect(problem).toMatchObject({
+      status: 422,
+      detail: expect.stringContaining('source and id'),
+      errors: [{ path: 'id', message: expect.any(String) }],
+    });
+    const batch = await post([other.toJSON()], BATCH, '/v1/events/batch');
+    expect(batch.body.results[0].error).toEqual(problem);
+  });
 });
 
 describe('a batch of CloudEvents', () => {

@@ -125,6 +125,7 @@ describe('what is refused', () => {
   it('a key that is the id of a channel', async () => {
     const answer = await emit(paid({ key: await api.channel() }));
     expect(answer).toMatchObject({ status: 422, body: { errors: [{ path: 'key' }] } });
+    expect(answer.body.errors[0].message).toContain('Pass it as `channel_id`,');
   });
 
   it('every field of a payload that is wrong, by its path', async () => {

@@ -38,7 +38,7 @@ export async function answerBatch(c: Context<Env>, deps: Emitting): Promise<Batc
   await refuseOtherRequest(deps.database, workspaceId, sent);
   const checked = await checkAll(deps.eventTypes, workspaceId, sent.candidates);
   const outcomes = await postOnce(deps.eventWriter, checked);
-  return answerOf(outcomes, sent.idempotency !== undefined);
+  return answerOf(outcomes, sent);
 }
 
 /**
@@ -129,7 +129,8 @@ function repeated(original: SentEvent, event: SentEvent, outcome: Outcome): Outc
 }
 
 /** @throws Problem where it is that of every event, and of none in particular */
-function answerOf(outcomes: Outcome[], hasOneKey: boolean): BatchAnswer {
+function answerOf(outcomes: Outcome[], { idempotency, candidates }: SentBatch): BatchAnswer {
+  const hasOneKey = idempotency !== undefined;
   const states = new Set(
     outcomes.map((outcome) => (outcome instanceof Problem ? outcome.status : outcome.state)),
   );
@@ -138,15 +139,15 @@ function answerOf(outcomes: Outcome[], hasOneKey: boolean): BatchAnswer {
   const [only] = outcomes;
   if (states.size === 1 && only instanceof Problem && only.status === 503) throw only;
   return {
-    results: outcomes.map(resultOf),
+    results: outcomes.map((outcome, place) => resultOf(outcome, candidates[place]!)),
     isReplay: states.has('replayed') && !states.has('stored'),
   };
 }
 
-function resultOf(outcome: Outcome): Result {
+function resultOf(outcome: Outcome, sent: SentCandidate | Problem): Result {
   try {
-    if (outcome instanceof Problem) throw outcome;
-    return { id: eventOf(outcome).id };
+    if (outcome instanceof Problem || sent instanceof Problem) throw outcome;
+    return { id: eventOf(outcome, sent.names).id };
   } catch (error) {
     return { error: problemDocument(error as Problem) };
   }

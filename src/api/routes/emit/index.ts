@@ -90,7 +90,7 @@ export function emitRoutes({ database, eventWriter, eventTypes }: ApiDependencie
       const workspaceId = c.get('workspaceId');
       const posted = await eventWriter.post({ ...checked, workspaceId, idempotency });
       if (posted.state === 'replayed') markReplayed(c);
-      return c.json(eventOf(posted), 201);
+      return c.json(eventOf(posted, candidate.names), 201);
     })
     .openapi(emitMany, async (c) => {
       const answer = await answerBatch(c, { database, eventWriter, eventTypes });
