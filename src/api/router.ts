@@ -32,6 +32,10 @@ interface Issue {
   path: PropertyKey[];
   message: string;
   keys?: string[];
+  /** What has a bound, such as `number` or `array`; and that bound. */
+  origin?: string;
+  minimum?: number | bigint;
+  maximum?: number | bigint;
 }
 
 /** What lies there in what was sent. */
@@ -54,12 +58,23 @@ const kinds: Record<string, string> = {
 };
 
 /** What is wrong, in our words where the schema has none of its own. */
-function messageOf({ code, expected, values, path, message }: Issue, data: unknown): string {
+function messageOf(issue: Issue, data: unknown): string {
+  const { code, expected, values, path, message } = issue;
   // Of a field that is there or not, the schema has its own words.
   if (code !== 'custom' && valueAt(data, path) === undefined) return 'is missing';
+  if (/^Too (small|big): /.test(message)) return boundOf(issue);
   if (!message.startsWith('Invalid ')) return message;
   if (code === 'invalid_type') return `must be ${kinds[expected ?? ''] ?? expected}`;
   return code === 'invalid_value' ? `must be ${(values ?? []).join(' or ')}` : message;
+}
+
+function boundOf({ origin = '', minimum, maximum }: Issue): string {
+  const [verb, unit] = { array: ['have', ' entries'], string: ['have', ' characters'] }[origin] ?? [
+    'be',
+    '',
+  ];
+  const bound = minimum === undefined ? `at most ${maximum}` : `at least ${minimum}`;
+  return `must ${verb} ${bound}${unit}`;
 }
 
 /** An issue of zod's as field errors; a field that the schema does not have is named itself. */

@@ -30,11 +30,19 @@ export function explainProblem(
       ? ` The key for ${address.url} is not a valid one: check --api-key or ` +
         `${call.includes('/v1/ops/') ? 'KNOCKON_ADMIN_KEY' : 'KNOCKON_API_KEY'}.`
       : '';
+  const detail = problem.detail && withOptions(problem.detail);
   return (
-    `${problem.detail ?? problem.title ?? `The API answered ${status}.`}${fields}${remedy} ` +
+    `${detail ?? problem.title ?? `The API answered ${status}.`}${fields}${remedy} ` +
     `(${call}: ${status})`
   );
 }
+
+/** What is a parameter of the API's is an option here: `take_over=true` is `--take-over`. */
+const withOptions = (detail: string) =>
+  detail.replaceAll(
+    /\bpass ([a-z_]+)=true\b/g,
+    (_, name: string) => `pass --${name.replaceAll('_', '-')}`,
+  );
 
 interface ProblemDocument {
   type?: string;

@@ -281,6 +281,10 @@ describe('every route', () => {
             422,
             `${titleOf(operation)} ${field}=${JSON.stringify(value).slice(0, 40)}`,
           );
+          for (const { message } of answer.body.errors)
+            expect(message, "in our words, not in the schema library's").not.toMatch(
+              /^(Too|Invalid) /,
+            );
           expect(
             answer.body.errors.map(({ path }: { path: string }) => path.split('.')[0]),
           ).toContain(field);

@@ -67,7 +67,8 @@ describe('PUT /v1/ops/schedules/{name}', () => {
       [{ event_type: 'bill.sent', payload: {} }, 'payload', 'amount'],
       [{ key: await api.channel() }, 'key', 'is the id of a channel'],
       [{ payload: [] }, 'payload', 'must be a JSON object'],
-      [{ catch_up_seconds: 1 }, 'catch_up_seconds', '60'],
+      [{ catch_up_seconds: 1 }, 'catch_up_seconds', 'must be at least 60'],
+      [{ catch_up_seconds: 1e9 }, 'catch_up_seconds', 'must be at most 31536000'],
       [{ overlap: 'buffer' }, 'overlap', 'allow or skip'],
     ];
     for (const [changes, path, message] of wrong) {
