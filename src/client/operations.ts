@@ -534,6 +534,7 @@ export type RotatedSubscriberSecret = {
   name: string;
   /** Shown this once. */
   secret: string;
+  /** Until then, or until the next rotation, the one before it signs too. */
   previous_until: string;
 };
 
@@ -1475,7 +1476,10 @@ export type RotatedSecret = {
   id: string;
   /** Signs as Standard Webhooks say. Shown this once. */
   secret: string;
-  /** Until then the secret before it signs too: a receiver may know either. */
+  /**
+   * Until then, or until the next rotation, the secret before it signs too: a
+   * receiver may know either.
+   */
   previous_until: string;
 };
 

@@ -23,7 +23,9 @@ const rotated = z
       example: 'whsec_…',
     }),
     previous_until: timestamp.openapi({
-      description: 'Until then the secret before it signs too: a receiver may know either.',
+      description:
+        'Until then, or until the next rotation, the secret before it signs too: a receiver may ' +
+        'know either.',
     }),
   })
   .openapi('RotatedSecret');

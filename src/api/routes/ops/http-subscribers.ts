@@ -165,7 +165,9 @@ const rotate = operation(
           .object({
             name: subscriberName,
             secret: z.string().openapi({ description: 'Shown this once.', example: 'whsec_…' }),
-            previous_until: timestamp,
+            previous_until: timestamp.openapi({
+              description: 'Until then, or until the next rotation, the one before it signs too.',
+            }),
           })
           .openapi('RotatedSubscriberSecret'),
         'The new secret; it is shown this once.',
