@@ -71,8 +71,8 @@ async function grantFunctions(
     select name from jsonb_array_elements_text(${tx.json(callable)}) as t (name)
     where not has_function_privilege(${role}, concat(${OWN_SCHEMA}::text, '.', name), 'execute')`;
   if (lacking.length === 0) return true;
-  const functions = callable.map((name) => `knockon.${name}`).join(', ');
-  const grant = `grant usage on schema knockon to ${role};
+  const functions = callable.map((name) => `${OWN_SCHEMA}.${name}`).join(', ');
+  const grant = `grant usage on schema ${OWN_SCHEMA} to ${role};
     grant execute on function ${functions} to ${role}`;
   return await tried(tx, grant, [], ['42501']);
 }

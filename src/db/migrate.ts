@@ -8,7 +8,7 @@ import { isLockTimeout } from './errors.ts';
 import { GROUP_ROLES, type GroupRoles, letRolesCall } from './group-roles.ts';
 import { compareMigrations, type Migration, missingObjects, ownMigrations } from './migrations.ts';
 import { openClient } from './open.ts';
-import { foundations, JOURNAL, OWN_SCHEMA } from './own-schema.ts';
+import { foundations, JOURNAL, migrationInOwnSchema, OWN_SCHEMA } from './own-schema.ts';
 import { askServer } from './server.ts';
 
 /** The advisory lock that one migration at a time holds. */
@@ -127,7 +127,7 @@ async function applyPending(tx: TransactionSql, migrating: Migrating): Promise<M
 
 async function apply(tx: TransactionSql, { tag, hash, statements }: Migration): Promise<void> {
   for (const statement of statements)
-    await tx.unsafe(statement).catch((error) => explainFailure(tag, error));
+    await tx.unsafe(migrationInOwnSchema(statement)).catch((error) => explainFailure(tag, error));
   await tx`insert into ${tx(OWN_SCHEMA)}.${tx(JOURNAL)} (tag, hash) values (${tag}, ${hash})`;
 }
 

@@ -25,10 +25,33 @@ function nameOfSchema(named = ''): string {
   return isSchemaName(named) ? named : WRITTEN;
 }
 
-const said = /\bknockon(?=\.)|(?<=["'])knockon(?=["'])|(?<=\bschema )knockon\b/gi;
+/** Our schema before a dot; and what is passed over as a whole: other names, quotes, comments. */
+const parts = new RegExp(
+  [
+    String.raw`(?<!\.\s*)(knockon)(?=\.)`,
+    String.raw`e'[^'\\]*(?:(?:\\.|'')[^'\\]*)*'`,
+    String.raw`[\p{L}_][\p{L}\p{N}_$]*`,
+    `'[^']*'`,
+    `"[^"]*"`,
+    String.raw`\$((?:[\p{L}_][\p{L}\p{N}_]*)?)\$.*?\$\2\$`,
+    String.raw`--[^\n]*`,
+    String.raw`/\*.*?\*/`,
+  ].join('|'),
+  'gisu',
+);
 
-/** A statement's text, with the schema's name in this process. */
-export const inOwnSchema = (text: string) => text.replace(said, OWN_SCHEMA);
+/**
+ * A statement's text, with the schema's name in this process. What stands in quotes or comments
+ * stays as it is: values of an application may be there, and names of its own.
+ */
+export function inOwnSchema(text: string): string {
+  if (OWN_SCHEMA === WRITTEN || !/knockon\./i.test(text)) return text;
+  return text.replace(parts, (part: string, ours?: string) => (ours ? OWN_SCHEMA : part));
+}
+
+/** The text of a migration, whose functions say the name within their bodies, in quotes too. */
+export const migrationInOwnSchema = (text: string) =>
+  text.replace(/\bknockon(?=[."'])|(?<=\bschema )knockon\b/gi, OWN_SCHEMA);
 
 /** Templates whose texts have been renamed. Each is renamed once. */
 const renamed = new WeakMap<TemplateStringsArray, TemplateStringsArray>();
@@ -82,6 +105,6 @@ export const foundations = (version: number): string[] => [
     tag text primary key, hash text not null, applied_at timestamptz not null default now())`,
   `create function knockon.uuidv7() returns uuid language sql volatile parallel safe
     as $$ ${uuidv7(version)} $$`,
-  'grant usage on schema knockon to public',
+  `grant usage on schema ${OWN_SCHEMA} to public`,
   `grant select on knockon.${JOURNAL} to public`,
 ];

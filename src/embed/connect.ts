@@ -1,5 +1,6 @@
 import type { Sql } from 'postgres';
 import type { Database } from '../db/client.ts';
+import { OWN_SCHEMA } from '../db/own-schema.ts';
 
 export interface ConnectOptions {
   /**
@@ -52,7 +53,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Connection>
 
 /** Writes the declared event types, where the tables are there. */
 async function writeTypes(pg: Sql): Promise<void> {
-  const [found] = await pg`select to_regclass('knockon.event_types') as table`;
+  const [found] = await pg`select to_regclass(${`${OWN_SCHEMA}.event_types`}) as table`;
   if (!found?.table) return;
   const { registerEventTypes } = await import('../events/register.ts');
   for (const conflict of await registerEventTypes(pg)) process.emitWarning(conflict, 'KnockOn');

@@ -4,6 +4,7 @@ import type { Sql } from 'postgres';
 import { recordDeadLetters } from '../activities/runtime/dead-letters.ts';
 import type { Effect } from '../activities/runtime/effect.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
+import { OWN_SCHEMA } from '../db/own-schema.ts';
 import { registerEventTypes } from '../events/register.ts';
 import { EventTypeRegistry } from '../events/registry.ts';
 import { checkPayloads, fitsSchema } from '../outbox/check-payloads.ts';
@@ -273,12 +274,12 @@ async function giveItsOwnTime(pg: Sql): Promise<void> {
     grant select on clock.ahead to public;
     do $$ declare c record; begin
       for c in select oid::regprocedure as function from pg_proc
-        where pronamespace = to_regnamespace('knockon')
+        where pronamespace = to_regnamespace('${OWN_SCHEMA}')
           and proname in ('store_event', 'store_events', 'promote', 'cancel') loop
         execute format('alter function %s set search_path = clock, pg_catalog, pg_temp', c.function);
       end loop;
-      for c in select table_name, column_name from information_schema.columns where table_schema = 'knockon' and column_default = 'now()' loop
-        execute format('alter table knockon.%I alter column %I
+      for c in select table_name, column_name from information_schema.columns where table_schema = '${OWN_SCHEMA}' and column_default = 'now()' loop
+        execute format('alter table ${OWN_SCHEMA}.%I alter column %I
           set default clock.now()', c.table_name, c.column_name);
       end loop;
       execute format('alter database %I set search_path = clock, pg_catalog, public', current_database());

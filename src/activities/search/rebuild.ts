@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
+import { OWN_SCHEMA } from '../../db/own-schema.ts';
 import { countMessages, type Rebuild } from '../runtime/rebuild.ts';
 import { NEXT_DOCUMENTS, writeDocuments } from './documents.ts';
 import { loadTexts } from './texts.ts';
@@ -46,7 +47,7 @@ export function rebuildSearch({ db }: Database): Rebuild {
 
 async function isThere(db: Database['db'] | Transaction): Promise<boolean> {
   const [row] = await db.execute<{ there: boolean }>(
-    sql`select to_regclass('knockon.search_documents_next') is not null as there`,
+    sql`select to_regclass(${`${OWN_SCHEMA}.search_documents_next`}) is not null as there`,
   );
   return row?.there === true;
 }

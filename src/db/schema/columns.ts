@@ -1,8 +1,9 @@
 import { sql } from 'drizzle-orm';
-import { customType, pgSchema, timestamp, uuid } from 'drizzle-orm/pg-core';
+import { customType, PgSchema, timestamp, uuid } from 'drizzle-orm/pg-core';
+import { OWN_SCHEMA } from '../own-schema.ts';
 
 /** Where all tables are. See `src/db/own-schema.ts`. */
-export const ownSchema = pgSchema('knockon');
+export const ownSchema = new PgSchema(OWN_SCHEMA);
 
 /** A UUIDv7 primary key, made by Postgres where the application gives none. */
 export const id = () => uuid().primaryKey().default(sql`knockon.uuidv7()`);
