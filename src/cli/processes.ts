@@ -119,7 +119,7 @@ export function migrateCommand(program: Command): void {
     )
     .option('--json', 'print one line of JSON')
     .addHelpText('after', ({ command }) =>
-      variables(command, ['DATABASE_URL', 'KNOCKON_DATABASE_DIRECT_URL']),
+      variables(command, ['DATABASE_URL', 'KNOCKON_DATABASE_DIRECT_URL', 'KNOCKON_SCHEMA']),
     )
     .action(
       reported(async ({ json }: { json?: boolean }) => {
@@ -169,25 +169,26 @@ const surroundings = () => environmentHere(processTerminal().err);
 
 async function read(env: NodeJS.ProcessEnv): Promise<Config> {
   const { readConfig } = await import('../settings/config.ts');
+  return told(() => readConfig(env));
+}
+
+/** @throws CommandError with what is wrong with the settings */
+function told<T>(reading: () => T): T {
   try {
-    return readConfig(env);
+    return reading();
   } catch (error) {
     if (error instanceof ConfigError) throw new CommandError(error.message, badConfig);
     throw error;
   }
 }
 
-/**
- * Migrating needs the database's address and nothing else; a malformed one is told as everywhere.
- */
+/** Migrating needs to know where the database is, and nothing else. */
 async function databaseUrl(): Promise<string> {
-  const { DATABASE_URL, KNOCKON_DATABASE_DIRECT_URL } = surroundings();
-  const config = await read({
-    DATABASE_URL,
-    KNOCKON_DATABASE_DIRECT_URL,
-    KNOCKON_SECRET: 'not needed to migrate: any will do',
-  });
-  return config.KNOCKON_DATABASE_DIRECT_URL ?? config.DATABASE_URL;
+  const { readDatabaseSettings } = await import('../settings/database.ts');
+  const { DATABASE_URL, KNOCKON_DATABASE_DIRECT_URL } = told(() =>
+    readDatabaseSettings(surroundings()),
+  );
+  return KNOCKON_DATABASE_DIRECT_URL ?? DATABASE_URL;
 }
 
 /** Tells a failure of what a process needs without a stack. */
@@ -210,8 +211,11 @@ function explained(error: unknown, config?: Config): never {
     throw new CommandError(message);
   if (code === 'EADDRINUSE')
     throw new CommandError(`${message}: something listens there already; set ${setting}.`);
-  if (code) throw new CommandError(`Could not start: ${safeReason(cause)} (${code})`);
-  throw error;
+  if (!code) throw error;
+  const reason = safeReason(cause);
+  throw new CommandError(
+    `Could not start: ${reason.includes(code) ? reason : `${reason} (${code})`}`,
+  );
 }
 
 function parseConcurrency(text: string): number {

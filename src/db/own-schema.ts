@@ -8,8 +8,22 @@ import { wrapTransactions } from './wrap-transactions.ts';
  */
 const WRITTEN = 'knockon';
 
+/** What Postgres 15 to 18 reserve: such a name would need quotes. */
+const reserved = new Set(
+  `all analyse analyze and any array as asc asymmetric authorization binary both case cast check
+  collate collation column concurrently constraint create cross current_catalog current_date
+  current_role current_schema current_time current_timestamp current_user default deferrable desc
+  distinct do else end except false fetch for foreign freeze from full grant group having ilike in
+  initially inner intersect into is isnull join lateral leading left like limit localtime
+  localtimestamp natural not notnull null offset on only or order outer overlaps placing primary
+  references returning right select session_user similar some symmetric system_user table
+  tablesample then to trailing true union unique user using variadic verbose when where window
+  with`.split(/\s+/),
+);
+
 /** Whether a schema may have that name: one that needs no quotes and is not Postgres' own. */
-export const isSchemaName = (name: string) => /^(?!pg_)[a-z_][a-z0-9_]{0,62}$/.test(name);
+export const isSchemaName = (name: string) =>
+  /^(?!pg_|information_schema$)[a-z_][a-z0-9_]{0,62}$/.test(name) && !reserved.has(name);
 
 /** The schema's name in this process. */
 export const OWN_SCHEMA = nameOfSchema(process.env['KNOCKON_SCHEMA']);

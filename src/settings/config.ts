@@ -1,5 +1,6 @@
 import { closest } from 'fastest-levenshtein';
 import { z } from 'zod';
+import { otherSchema } from './database.ts';
 import { ConfigError, cantBeUsed, problemOf, variablesOf } from './problems.ts';
 import { otherVariables, type SettingName, settings, table } from './table.ts';
 import { isTemporals, readTemporal, type TemporalSettings } from './temporal-profile.ts';
@@ -32,7 +33,7 @@ export { ConfigError, settings, variablesOf };
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const given = variablesOf(env);
   const parsed = schema.safeParse(given);
-  const problems = [...unknownVariables(given)];
+  const problems = [...unknownVariables(given), ...otherSchema(parsed.data?.KNOCKON_SCHEMA)];
   for (const { path, message } of parsed.error?.issues ?? []) {
     const name = path[0] as keyof Settings;
     problems.push(problemOf(name, given[name], given[name] ? message : table[name].must));

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { OWN_SCHEMA } from '../db/own-schema.ts';
 import { database } from './foundation.ts';
 import { cantBeUsed, problemOf, variablesOf } from './problems.ts';
 
@@ -15,10 +16,20 @@ const schema = z.object({
 export function readDatabaseSettings(env: NodeJS.ProcessEnv): z.output<typeof schema> {
   const given = variablesOf(env);
   const { data, error } = schema.safeParse(given);
-  if (data) return data;
-  const problems = error.issues.map(({ path }) => {
+  const problems = [...otherSchema(data?.KNOCKON_SCHEMA)];
+  if (data && problems.length === 0) return data;
+  for (const { path } of error?.issues ?? []) {
     const name = path[0] as keyof typeof database;
-    return problemOf(name, given[name], database[name].must);
-  });
+    problems.push(problemOf(name, given[name], database[name].must));
+  }
   throw cantBeUsed(problems);
+}
+
+/** A process has the schema that it was started with: statements are made with it. */
+export function otherSchema(named = OWN_SCHEMA): string[] {
+  if (named === OWN_SCHEMA) return [];
+  return [
+    `KNOCKON_SCHEMA is "${named}", and this process was started with "${OWN_SCHEMA}": ` +
+      'it must be in the environment when the process starts',
+  ];
 }

@@ -33,7 +33,8 @@ export const database = {
   }),
   KNOCKON_SCHEMA: textOr(
     'knockon',
-    'must be a name of a-z, 0-9 and _ that begins with a letter and not with "pg_"',
+    'must be up to 63 of a-z, 0-9 and _, not begin with a digit, and be no name that Postgres ' +
+      'keeps for itself, such as "pg_mine" or "user"',
     {
       readBy: everyProcess,
       means: 'The Postgres schema with all of its tables and functions.',

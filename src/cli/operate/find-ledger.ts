@@ -1,3 +1,4 @@
+import { readDatabaseSettings } from '../../settings/database.ts';
 import { variablesOf } from '../../settings/problems.ts';
 import { readTemporal } from '../../settings/temporal-profile.ts';
 import type { TemporalServer } from '../../transport/temporal/transport.ts';
@@ -29,11 +30,21 @@ export function findLedger(
       EXIT.usage,
     );
   }
+  refuseMalformed({ DATABASE_URL: databaseUrl, KNOCKON_SCHEMA: env.KNOCKON_SCHEMA });
   // `knockon up` names no Temporal where it has started none.
   if (env.KNOCKON_TRANSPORT === 'pg-boss' || up?.temporal_address === null)
     return { databaseUrl, temporal: null, operations: true };
   const deployment = env.KNOCKON_DEPLOYMENT || up?.deployment;
   return { databaseUrl, temporal: findTemporal(env, up), ...(deployment && { deployment }) };
+}
+
+/** @throws CommandError */
+function refuseMalformed(given: NodeJS.ProcessEnv): void {
+  try {
+    readDatabaseSettings(given);
+  } catch (error) {
+    throw new CommandError((error as Error).message, EXIT.usage);
+  }
 }
 
 /** Of what `knockon up` has started, it alone says where it is; no profile of the user's. */
