@@ -5,14 +5,23 @@ import { dirname, relative, resolve } from 'node:path';
 
 /**
  * What each folder may import beside itself. `seal`, `crash-points`, `safe-error`,
- * `database-url`, `canonical-json`, `group-by` and `pauses` are files of src/ itself.
+ * `database-url`, `canonical-json`, `group-by`, `known-members` and `pauses` are files of src/
+ * itself.
  */
 const allowed = {
-  events: [],
+  events: ['known-members'],
   // How texts are read: pure, and the same everywhere.
   text: ['pauses'],
   db: ['events', 'safe-error', 'database-url'],
-  outbox: ['db', 'events', 'transport/dispatch', 'transport/transport', 'crash-points', 'pauses'],
+  outbox: [
+    'db',
+    'events',
+    'transport/dispatch',
+    'transport/transport',
+    'crash-points',
+    'pauses',
+    'known-members',
+  ],
   messages: ['db', 'events', 'outbox/emit', 'crash-points'],
   transport: [
     'events',
@@ -32,6 +41,7 @@ const allowed = {
     'messages/message',
     'seal',
     'crash-points',
+    'known-members',
     'safe-error',
     'canonical-json',
     'group-by',
@@ -70,6 +80,7 @@ const allowed = {
   'canonical-json': [],
   'group-by': [],
   pauses: [],
+  'known-members': [],
 };
 
 const root = resolve('src');

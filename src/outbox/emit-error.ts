@@ -10,8 +10,9 @@ interface About {
 }
 
 /**
- * Thrown by `emit` where nothing was emitted. Either before anything was sent: the payload does
- * not fit its type. Or the database refused the event: the transaction is aborted then.
+ * Thrown by `emit` where nothing was emitted. Either before anything was sent: the event is
+ * malformed, or its payload does not fit its type. Or the database refused the event: the
+ * transaction is aborted then.
  */
 export class EmitError extends Error {
   override name = 'EmitError';
@@ -35,6 +36,10 @@ const known: Record<string, { problem: string; hint: string }> = {
   '25006': {
     problem: 'the transaction is read-only, or the server takes no writes',
     hint: 'Emit in a transaction that may write',
+  },
+  '22008': {
+    problem: '`deliverAt` is on a day, or at a time, that does not exist',
+    hint: 'Pass a Date, or a text such as 2027-01-31T09:00:00Z',
   },
   '42501': {
     problem: 'the role of this connection may not emit',
@@ -66,6 +71,21 @@ const isClosing = new RegExp(
 /** What was said, between what libraries put before it, and what our own client puts behind it. */
 const told = /events\[0\](?::| is malformed:) (.*?)(?: \(SQLSTATE \w+\))?$/s;
 
+/** What members of an event are called in TypeScript, where that is not as in SQL. */
+const inTypeScript: Record<string, string> = {
+  workspace: 'workspaceId',
+  channel: 'channelId',
+  message: 'messageId',
+  deliver_at: 'deliverAt',
+};
+
+/** What SQL says, with the members as TypeScript has them. */
+function named<T extends string | undefined>(said: T): T {
+  return said?.replace(/`(\w+)`/g, (quoted, member: string) =>
+    inTypeScript[member] === undefined ? quoted : `\`${inTypeScript[member]}\``,
+  ) as T;
+}
+
 /** Postgres' error as one of the libraries has wrapped it. */
 interface Found {
   code: string;
@@ -83,9 +103,9 @@ export function explainFailure(error: unknown): unknown {
   const found = links(error).flatMap(postgresError);
   const ours = found.find(({ code }) => /^KN\d{3}$/.test(code));
   if (ours) {
-    const { code, detail, hint } = ours;
     const [, problem = ours.message] = told.exec(ours.message) ?? [];
-    return new EmitError(problem, { code, detail, hint, cause: error });
+    const about = { code: ours.code, detail: named(ours.detail), hint: named(ours.hint) };
+    return new EmitError(named(problem), { ...about, cause: error });
   }
   const [first] = found.filter(({ code }) => code in known);
   if (first) {

@@ -67,6 +67,20 @@ describe('emit', () => {
     [{ workspaceId: undefined }, /names no workspace\. Pass the id of one as `workspaceId`/],
     [{ workspaceId: 'acme' }, /`workspaceId` is no UUID/],
     [{ channelId: 'general' }, /`channelId` is no UUID/],
+    [{ deliverAt: new Date('nonsense') }, /`deliverAt` is no moment\. Pass a Date/],
+    [{ deliverAt: Number.NaN }, /`deliverAt` is no moment/],
+    [{ deliverAt: { toJSON: () => null } }, /`deliverAt` is no moment/],
+    [{ deliverAt: 'tomorrow' }, /`deliverAt` is no moment/],
+    [{ deliver_at: '2027-01-31T09:00:00Z' }, /`deliver_at` is unknown; did you mean `deliverAt`\?/],
+    [{ kye: 'invoice-42' }, /`kye` is unknown; did you mean `key`\?/],
+    [{ workspace: uuidv7() }, /`workspace` is unknown; did you mean `workspaceId`\?/],
+    [{ key: 'a\0' }, /`key` holds NUL or half a character/],
+    [{ key: '\ud800' }, /`key` holds NUL or half a character/],
+    [{ key: Number.NaN }, /`key` is no string, but number/],
+    [{ type: 'order\0.paid' }, /`type` holds NUL/],
+    [{ type: undefined }, /the event names no type\. Pass what `defineEvent` returned as `type`/],
+    [{ type: null }, /the event names no type/],
+    [{ type: { name: 'order.paid' } }, /`type` is no event type\. Pass what `defineEvent`/],
   ])('says of %j what is wrong, before the transaction is harmed', async (ids, why) => {
     const { workspaceId } = await aChannel(test.database);
     const event = { type: orderPaid, workspaceId, payload: { amount: 5 } };
@@ -75,6 +89,39 @@ describe('emit', () => {
       await emit(tx, event);
     });
     expect(await eventsOf(workspaceId)).toHaveLength(1);
+  });
+
+  it.each([undefined, null, 'order.paid'])('says that %j is no event', async (event) => {
+    const emitting = test.database.db.transaction((tx) => emit(tx, event as never));
+    await expect(emitting).rejects.toThrow(EmitError);
+    await expect(emitting).rejects.toThrow(
+      /there is no event\. Pass \{type, workspaceId, payload\}/,
+    );
+  });
+
+  it.each([
+    [{ workspaceId: uuidv7() }, 'Pass the id of a workspace as `workspaceId`.'],
+    [{ messageId: uuidv7() }, 'or leave out `messageId`.'],
+    [{ deliverAt: '2999-01-31T09:00:00Z' }, 'As `deliverAt` take a moment'],
+    [{ deliverAt: '2027-02-30T09:00:00Z' }, 'Pass a Date'],
+  ])('names the members as TypeScript has them where Postgres refuses %j', async (rest, hint) => {
+    const { workspaceId } = await aChannel(test.database);
+    const event = { type: orderPaid, workspaceId, payload: { amount: 5 }, ...rest };
+    const emitting = test.database.db.transaction((tx) => emit(tx, event));
+    await expect(emitting).rejects.toThrow(EmitError);
+    await expect(emitting).rejects.toThrow(hint);
+  });
+
+  it('checks a payload as it will be stored, and returns that', async () => {
+    const { workspaceId } = await aChannel(test.database);
+    const price = (amount: unknown) => ({ amount: 1, toJSON: () => ({ amount }) });
+    await test.database.db.transaction(async (tx) => {
+      const emitting = (payload: { amount: number }) =>
+        emit(tx, { type: orderPaid, workspaceId, payload });
+      await expect(emitting(price('5'))).rejects.toThrow('amount must be a number');
+      expect((await emitting(price(7))).payload).toEqual({ amount: 7 });
+    });
+    expect(await eventsOf(workspaceId)).toMatchObject([{ payload: { amount: 7 } }]);
   });
 
   it("does not emit into another workspace's channel", async () => {
