@@ -68,11 +68,14 @@ async function write<T extends string | EventType<object>>(
 
 const RFC_3339 = `'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`;
 
-/** All as text: libraries make something else of times and large numbers, each its own. */
+/**
+ * All in one text. Libraries make something else of times and large numbers, each its own, and some
+ * give columns other names.
+ */
 const statement = (call: string) =>
-  inOwnSchema(`select id::text as id, version::text as version, key, seq::text as seq,
-    to_char("timestamp" at time zone 'utc', ${RFC_3339}) as timestamp,
-    to_char(deliver_at at time zone 'utc', ${RFC_3339}) as deliver_at
+  inOwnSchema(`select json_build_array(id, version, key, seq,
+    to_char("timestamp" at time zone 'utc', ${RFC_3339}),
+    to_char(deliver_at at time zone 'utc', ${RFC_3339}))::text as event
     from ${call}`);
 
 const statements = {
@@ -81,11 +84,12 @@ const statements = {
   write_events: statement('knockon.write_events($1::text::jsonb, true)'),
 };
 
-const placed = ({ id, version, key, seq, timestamp, deliver_at }: Row) => ({
-  id: id as string,
-  version: Number(version),
-  key: (key ?? null) as string | null,
-  seq: seq === null ? null : Number(seq),
-  timestamp: timestamp as string,
-  ...(deliver_at === null ? {} : { deliver_at: deliver_at as string }),
-});
+type Placed = Pick<DomainEvent, 'id' | 'version' | 'key' | 'seq' | 'timestamp'> & {
+  deliver_at?: string;
+};
+
+function placed(row: Row): Placed {
+  const [text] = Object.values(row) as [string];
+  const [id, version, key, seq, timestamp, deliver_at] = JSON.parse(text);
+  return { id, version, key, seq, timestamp, ...(deliver_at !== null && { deliver_at }) };
+}

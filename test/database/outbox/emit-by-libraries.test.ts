@@ -1,3 +1,7 @@
+import knexOf from 'knex';
+import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely';
+import pg from 'pg';
+import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type DomainEvent, defineEvent } from '../../../src/events/index.ts';
@@ -21,11 +25,66 @@ beforeAll(async () => {
 });
 afterAll(() => test.close());
 
+/** What these hand out goes on to work after the transaction, as if it were in none. */
+const knowNoEnd = ['drizzle on postgres.js', 'drizzle on pg', 'postgres.js', 'pg'];
+
 const TRANSACTIONS = 12;
 const logOf = (key: string) =>
   test.database.pg<{ id: string; seq: string; number: number }[]>`
     select id, seq, (payload ->> 'number')::int as number from knockon.events
     where key = ${key} order by seq`;
+
+/** Gives each row's members other names, as applications have libraries do. */
+const inCamelCase = (result: { rows?: Record<string, unknown>[] }) => ({
+  ...result,
+  rows: result.rows?.map((row) =>
+    Object.fromEntries(
+      Object.entries(row).map(([name, value]) => [`its${name.replaceAll('_', '')}`, value]),
+    ),
+  ),
+});
+
+const onPostgresJs = (transform: object) => async (url: string, emitting: Emitting) => {
+  const client = postgres(url, { max: 1, transform });
+  return await client.begin(emitting).finally(() => client.end());
+};
+
+type Emitting = (tx: AnyTransaction) => Promise<DomainEvent & { deliver_at?: string }>;
+
+it.each<[string, (url: string, emitting: Emitting) => Promise<unknown>]>([
+  ['postgres.camel', onPostgresJs(postgres.camel)],
+  ['postgres.pascal', onPostgresJs(postgres.pascal)],
+  ['postgres.kebab', onPostgresJs(postgres.kebab)],
+  [
+    'CamelCasePlugin of Kysely',
+    async (url, emitting) => {
+      const pool = new pg.Pool({ connectionString: url, max: 1 });
+      const plugins = [new CamelCasePlugin()];
+      const db = new Kysely({ dialect: new PostgresDialect({ pool }), plugins });
+      return await db
+        .transaction()
+        .execute(emitting)
+        .finally(() => db.destroy());
+    },
+  ],
+  [
+    'postProcessResponse of Knex',
+    async (url, emitting) => {
+      const db = knexOf({ client: 'pg', connection: url, postProcessResponse: inCamelCase });
+      return await db.transaction(emitting).finally(() => db.destroy());
+    },
+  ],
+])('%s changes nothing of what emit returns', async (_, begin) => {
+  const event = { type: invoicePaid, workspaceId, payload: { number: 1, note: '' } };
+  const deliverAt = new Date(Date.now() + 86_400_000);
+  const key = 'its invoice_number';
+  const now = await begin(test.url, (tx) => emit(tx, { ...event, key }));
+  const then = await begin(test.url, (tx) => emit(tx, { ...event, deliverAt }));
+  expect(now).toMatchObject({ id: expect.stringMatching(/^[0-9a-f-]{36}$/), version: 1, key });
+  expect(now).toMatchObject({ seq: expect.any(Number), timestamp: expect.stringMatching(/Z$/) });
+  expect(now).not.toHaveProperty('deliver_at');
+  expect(then).toMatchObject({ seq: null, key: null, deliver_at: deliverAt.toISOString() });
+});
 
 describe.each(Object.entries(libraries))('emitting in a transaction of %s', (name, open) => {
   let library: Library;
@@ -86,6 +145,17 @@ describe.each(Object.entries(libraries))('emitting in a transaction of %s', (nam
       detail: expect.stringContaining('knockon.event_types'),
       hint: expect.stringContaining('defineEvent'),
     });
+  });
+
+  it('says that the transaction has ended, where its library knows', async () => {
+    let left: AnyTransaction | undefined;
+    await library.begin(async (tx) => {
+      left = tx;
+      await library.insert(tx as never, `${name}, ended`);
+    });
+    const emitted = await emitting(left!, 100).catch((error: Error) => error);
+    if (knowNoEnd.includes(name)) expect(emitted).toMatchObject({ type: 'invoice.paid' });
+    else expect(emitted).toBeInstanceOf(EmitError);
   });
 
   it('says that the transaction is aborted, and that it is over', async () => {
