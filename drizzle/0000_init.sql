@@ -770,7 +770,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     ELSE octet_length(written) - length(bare) + length(replace(bare, ' ', '')) END
   FROM (SELECT payload::text AS written OFFSET 0) AS whole, LATERAL (
     SELECT CASE WHEN octet_length(written) BETWEEN 262145 AND 524288
-      THEN regexp_replace(written, '"(?:[^"\\]|\\.)*"', '', 'g') END AS bare OFFSET 0
+      THEN regexp_replace(written, E'"(?:[^"\\\\]|\\\\.)*"', '', 'g') END AS bare OFFSET 0
   ) AS rest $$;--> statement-breakpoint
 -- Whether a payload is nested deeper than 98 levels: many who read JSON go no deeper.
 CREATE FUNCTION knockon.is_deep(payload jsonb) RETURNS boolean
@@ -791,7 +791,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 -- Whether an event may have that key.
 CREATE FUNCTION knockon.is_key(key text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT length(key) BETWEEN 1 AND 200 AND key !~ '[\u0001-\u001f\u007f-\u009f]'
+  SELECT length(key) BETWEEN 1 AND 200 AND key !~ E'[\\u0001-\\u001f\\u007f-\\u009f]'
   $$;--> statement-breakpoint
 -- Whether a key is the id of one of the workspace's channels. It would name two sequences.
 CREATE FUNCTION knockon.is_channel(workspace uuid, key text) RETURNS boolean
@@ -835,7 +835,7 @@ DECLARE
 BEGIN
   detail := format('The event is of type %s.', named);
   IF type IS NULL
-    OR type !~ '^[a-z][a-z0-9]*(_[a-z0-9]+)*\.[a-z][a-z0-9]*(_[a-z0-9]+)*$' THEN
+    OR type !~ '^[a-z][a-z0-9]*(_[a-z0-9]+)*[.][a-z][a-z0-9]*(_[a-z0-9]+)*$' THEN
     code := 'KN002';
     problem := format('the event type %s is malformed', named);
     hint := 'A type is named <aggregate>.<past participle> in snake_case, such as invoice.paid.';
@@ -1337,7 +1337,7 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
       WHEN m.key IN ('workspace', 'channel', 'message', 'id') THEN m.value = 'null'
         OR m.value #>> '{}' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
       WHEN m.key = 'version' THEN m.value::text ~ '^(null|[1-9][0-9]{0,4})$'
-      WHEN m.key = 'deliver_at' THEN m.value = 'null' OR m.value #>> '{}' ~* 'T\d\d:\d\d:\d\d'
+      WHEN m.key = 'deliver_at' THEN m.value = 'null' OR m.value #>> '{}' ~* 'T[0-9]{2}(:[0-9]{2}){2}'
         AND knockon.moment_of(m.value) IS NOT NULL
       ELSE m.key = 'payload'
     END
@@ -1636,7 +1636,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         AND jsonb_array_length(m.value) = (
           SELECT count(*) FROM jsonb_array_elements(m.value) AS t (name)
           WHERE jsonb_typeof(t.name) = 'string' AND t.name #>> '{}'
-            ~ '^(\*|[a-z][a-z0-9]*(_[a-z0-9]+)*\.(\*|[a-z][a-z0-9]*(_[a-z0-9]+)*))$')
+            ~ '^([*]|[a-z][a-z0-9]*(_[a-z0-9]+)*[.]([*]|[a-z][a-z0-9]*(_[a-z0-9]+)*))$')
       WHEN 'description' THEN knockon.is_text(m.value, 0, 1000)
       WHEN 'ordering' THEN m.value = '"none"'
       WHEN 'batch' THEN knockon.is_whole(m.value, 1, 2000)
