@@ -1,6 +1,7 @@
 import type { Sql } from 'postgres';
 import type { Database } from '../db/client.ts';
 import { OWN_SCHEMA } from '../db/own-schema.ts';
+import { refuseUnknown } from '../known-members.ts';
 
 export interface ConnectOptions {
   /**
@@ -19,6 +20,14 @@ export interface ConnectOptions {
   statementMs?: number | undefined;
 }
 
+const known: Record<keyof ConnectOptions, true> = {
+  url: true,
+  directUrl: true,
+  connections: true,
+  name: true,
+  statementMs: true,
+};
+
 /** A database with Knock-on's schema in it. */
 export interface Connection extends Database {
   url: string;
@@ -36,8 +45,10 @@ export interface Connection extends Database {
  * @throws EventSchemaError if a declared type's schema can't be used
  * @throws UnsupportedPostgresError if Postgres is older than 15
  * @throws Error with Postgres' or the network's `code` if the database does not answer
+ * @throws TypeError if an option is unknown
  */
 export async function connect(options: ConnectOptions = {}): Promise<Connection> {
+  refuseUnknown('connect', options, known);
   const { url, directUrl } = await databaseAddress(options);
   const { connectDatabase } = await import('../db/client.ts');
   const { connections, name = 'knockon', statementMs } = options;

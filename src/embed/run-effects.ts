@@ -1,4 +1,5 @@
 import type { Effect } from '../activities/runtime/effect.ts';
+import { refuseUnknown } from '../known-members.ts';
 import type { Config } from '../settings/config.ts';
 import type { Connection } from './connect.ts';
 
@@ -32,6 +33,22 @@ export interface RunEffectsOptions {
   env?: NodeJS.ProcessEnv | undefined;
 }
 
+const known: Record<keyof RunEffectsOptions, true> = {
+  effects: true,
+  database: true,
+  url: true,
+  transport: true,
+  temporal: true,
+  concurrency: true,
+  signals: true,
+  env: true,
+};
+const knownOfTemporal: Record<keyof NonNullable<RunEffectsOptions['temporal']>, true> = {
+  address: true,
+  namespace: true,
+  apiKey: true,
+};
+
 /** Effects that run in this process. */
 export interface RunningEffects {
   /** Takes no new calls, lets running ones finish within `KNOCKON_SHUTDOWN` (30 s), then closes. */
@@ -49,9 +66,11 @@ export interface RunningEffects {
  * or `relay`, and with Temporal `worker workflows`.
  *
  * @throws ConfigError with a line for each setting that is missing, malformed or unknown
- * @throws TypeError if there is no effect, or two have the same name
+ * @throws TypeError if there is no effect, two have the same name, or an option is unknown
  */
 export async function runEffects(options: RunEffectsOptions): Promise<RunningEffects> {
+  refuseUnknown('runEffects', options, known);
+  refuseUnknown('runEffects: `temporal`', options.temporal ?? {}, knownOfTemporal);
   checkNames(options.effects);
   const env = environmentOf(options);
   const [{ readConfig }, { startEffects }] = await Promise.all([
@@ -68,7 +87,8 @@ export async function runEffects(options: RunEffectsOptions): Promise<RunningEff
 }
 
 function checkNames(effects: Effect[]): void {
-  if (effects.length === 0) throw new TypeError('runEffects: `effects` is empty');
+  if (!Array.isArray(effects) || effects.length === 0)
+    throw new TypeError('runEffects: `effects` is empty');
   const names = effects.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice) throw new TypeError(`runEffects: two effects are called "${twice}"`);

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { refuseUnknown } from '../known-members.ts';
 import { explainIssues, type Issue } from './issue.ts';
 import { refusedName } from './name.ts';
 import { compileCheck } from './schema/check.ts';
@@ -51,6 +52,16 @@ export interface EventOptions<P extends object = Payload> {
   upcast?: Upcast<P> | undefined;
 }
 
+type Declaration = EventOptions & { payload: z.ZodType | JsonSchema };
+
+const known: Record<keyof Declaration, true> = {
+  payload: true,
+  version: true,
+  description: true,
+  examples: true,
+  upcast: true,
+};
+
 /**
  * Thrown when an event type is declared under a name that is not `<aggregate>.<past participle>`,
  * declared twice, or with a version that is none.
@@ -74,6 +85,7 @@ const declared = new Map<string, EventType>();
  * `invoice.sent`
  * @param options.payload a zod schema of an object, without transforms, or a JSON Schema 2020-12
  * @throws EventNameError, EventSchemaError
+ * @throws TypeError if an option is unknown
  */
 export function defineEvent<Z extends z.ZodType<object>>(
   name: string,
@@ -83,11 +95,9 @@ export function defineEvent<P extends object = Payload>(
   name: string,
   options: EventOptions<P> & { payload: JsonSchema },
 ): EventType<P>;
-export function defineEvent(
-  name: string,
-  { version = 1, ...options }: EventOptions & { payload: z.ZodType | JsonSchema },
-): EventType {
+export function defineEvent(name: string, { version = 1, ...options }: Declaration): EventType {
   checkNameAndVersion(name, version);
+  refuseUnknown(`event "${name}"`, options, known);
   const { schema, check } = payloadOf(name, options.payload);
   const { description = schema.description ?? '', examples = [], upcast } = options;
   const type = { name, version, description: String(description), schema, examples, check, upcast };
@@ -128,6 +138,10 @@ function payloadOf(
   name: string,
   payload: z.ZodType | JsonSchema,
 ): Pick<EventType, 'schema' | 'check'> {
+  if (typeof payload !== 'object' || payload === null)
+    throw new EventSchemaError(
+      `event "${name}": \`payload\` must be a zod schema of an object, or a JSON Schema`,
+    );
   const type = isZod(payload) ? payload : undefined;
   const schema = type ? sayable(name, type) : (payload as JsonSchema);
   if (!type) refuse(name, 'payload', schemaIssues(schema));

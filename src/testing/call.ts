@@ -4,6 +4,7 @@ import { answer } from '../activities/runtime/run-effect.ts';
 import type { Database } from '../db/client.ts';
 import { registerEventTypes } from '../events/register.ts';
 import { EventTypeRegistry } from '../events/registry.ts';
+import { refuseUnknown } from '../known-members.ts';
 import { checkPayloads, fitsSchema } from '../outbox/check-payloads.ts';
 import { type ClaimedDispatch, claim, handedOver } from '../outbox/claim.ts';
 import { register } from '../outbox/subscribers.ts';
@@ -29,8 +30,9 @@ export interface CallOptions {
 export async function aCallTo(
   effect: Effect,
   { database: { pg, db } }: { database: Pick<Database, 'pg' | 'db'> },
-  { now, env = process.env }: CallOptions = {},
+  { now, env = process.env, ...others }: CallOptions = {},
 ): Promise<() => Promise<EffectAnswer>> {
+  refuseUnknown('aCallTo', others, { now, env });
   const [hosted = effect] = withOwnSettings([effect], env);
   await registerEventTypes(pg);
   await register({ db }, [registration(hosted)]);

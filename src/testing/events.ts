@@ -1,6 +1,7 @@
 import { uuidv7 } from 'uuidv7';
 import { workspaces } from '../db/schema/workspaces.ts';
 import type { DomainEvent } from '../events/event.ts';
+import { refuseUnknown } from '../known-members.ts';
 import type { TestDatabase } from './database.ts';
 
 /** Makes a workspace, without events. @returns its id */
@@ -19,7 +20,7 @@ export async function aWorkspace(
  */
 export function anEvent(type: string, rest: Partial<DomainEvent> = {}): DomainEvent {
   const key = rest.key ?? rest.channel_id ?? null;
-  return {
+  const event = {
     id: uuidv7(),
     type,
     version: 1,
@@ -30,6 +31,7 @@ export function anEvent(type: string, rest: Partial<DomainEvent> = {}): DomainEv
     seq: key === null ? null : 0,
     timestamp: new Date().toISOString(),
     payload: {},
-    ...rest,
   };
+  refuseUnknown('anEvent', rest, event);
+  return { ...event, ...rest };
 }

@@ -7,6 +7,7 @@ import { connectDatabase, type Database } from '../db/client.ts';
 import { OWN_SCHEMA } from '../db/own-schema.ts';
 import { registerEventTypes } from '../events/register.ts';
 import { EventTypeRegistry } from '../events/registry.ts';
+import { refuseUnknown } from '../known-members.ts';
 import { checkPayloads, fitsSchema } from '../outbox/check-payloads.ts';
 import { type ClaimedDispatch, claim, handedOver, markStarted } from '../outbox/claim.ts';
 import { Schedule } from '../outbox/schedule.ts';
@@ -91,8 +92,9 @@ export class FanOut {
   static async open(
     { database, url }: Pick<TestDatabase, 'database' | 'url'>,
     effects: Effect[],
-    { env = process.env, server, workflows }: FanOutOptions = {},
+    { env = process.env, server, workflows, ...others }: FanOutOptions = {},
   ): Promise<FanOut> {
+    refuseUnknown('FanOut.open', others, { env, server, workflows });
     const hosted = withSchema(withOwnSettings(effects, env));
     const { clientOf, openTimeSkipping } = await import('./time-skipping.ts');
     await giveItsOwnTime(database.pg);
@@ -121,7 +123,8 @@ export class FanOut {
    *
    * @returns of each workflow that has given something up its failure: what, and why
    */
-  async run({ until }: RunOptions = {}): Promise<string[]> {
+  async run({ until, ...others }: RunOptions = {}): Promise<string[]> {
+    refuseUnknown('FanOut.run', others, { until });
     const { withWorkers } = await import('./time-skipping.ts');
     const { db } = this.#database;
     const effects = Object.fromEntries(

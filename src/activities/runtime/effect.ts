@@ -5,6 +5,7 @@ import { LONGEST_DEBOUNCE, mostOf } from '../../db/schema/debounces.ts';
 import type { DomainEvent, EventType } from '../../events/index.ts';
 import { refusedName } from '../../events/name.ts';
 import { isPattern, refusedPattern } from '../../events/wanted.ts';
+import { refuseUnknown } from '../../known-members.ts';
 import { effectQueue, type OpenOutcome, type RetryPolicy } from '../../transport/dispatch.ts';
 import type { DebouncePolicy } from './debounce/decide.ts';
 import type { PoisonPolicy } from './ordering/isolate.ts';
@@ -208,6 +209,7 @@ export type Effect = (Pick<DatabaseEffect, 'transact'> | Pick<OutsideEffect, 'pe
 export function defineEffect<S extends OwnSettings = undefined, T extends AnyType = string>(
   options: DatabaseEffect<S, T> | OutsideEffect<S, T>,
 ): Effect {
+  refuseUnknownOptions(options);
   check(options);
   const { timeout = '30s', retry = {}, debounce, ...rest } = options;
   const { name, ordering = 'none' } = options;
@@ -231,6 +233,39 @@ export function defineEffect<S extends OwnSettings = undefined, T extends AnyTyp
 }
 
 type AnyOptions = DatabaseEffect<OwnSettings, AnyType> | OutsideEffect<OwnSettings, AnyType>;
+
+const known: Record<keyof DatabaseEffect | keyof OutsideEffect, object | true> = {
+  name: true,
+  description: true,
+  on: true,
+  as: true,
+  retry: { attempts: true, initial: true, max: true, backoff: true },
+  timeout: true,
+  batch: true,
+  limit: { perSecond: true },
+  perWorkspace: { concurrency: true, perSecond: true },
+  concurrency: true,
+  manyTargets: true,
+  waiting: true,
+  ordering: true,
+  debounce: { by: true, wait: true, most: true },
+  onPoison: true,
+  again: true,
+  settings: true,
+  transact: true,
+  perform: true,
+};
+
+/** @throws TypeError if an option is unknown, or there is nothing to call */
+function refuseUnknownOptions(options: AnyOptions): void {
+  const { name } = options;
+  refuseUnknown(`effect "${name}"`, options, known);
+  for (const [option, members] of Object.entries(known))
+    if (members !== true)
+      refuseUnknown(`effect "${name}": \`${option}\``, options[option as 'limit'] ?? {}, members);
+  if (!('transact' in options) && !('perform' in options))
+    throw invalid(name, 'it has neither `transact` nor `perform`');
+}
 
 /** @throws TypeError if an option is invalid */
 function check(options: AnyOptions): void {
