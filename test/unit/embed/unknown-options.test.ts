@@ -25,7 +25,11 @@ it.each<[string, () => unknown, string]>([
   ['effect', () => defineEffect({ ...effect, retry: { attempt: 3 } } as never), '`attempts`?'],
   ['effect', () => defineEffect({ ...effect, limit: { perSec: 3 } } as never), '`perSecond`?'],
   ['effect', () => defineEffect({ ...effect, orderng: 'key' } as never), '`ordering`?'],
-  ['aCallTo', () => aCallTo(defineEffect(effect), { database: {} } as never, { nov: 1 } as never), '`now`?'],
+  [
+    'aCallTo',
+    () => aCallTo(defineEffect(effect), { database: {} } as never, { nov: 1 } as never),
+    '`now`?',
+  ],
   ['FanOut.open', () => FanOut.open({} as never, [], { sever: '' } as never), '`server`?'],
   ['anEvent', () => anEvent('a.made', { paylod: {} } as never), '`payload`?'],
 ])('%s refuses an option that is unknown, with a near spelling', async (what, call, hint) => {
