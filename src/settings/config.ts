@@ -33,7 +33,7 @@ export { ConfigError, settings, variablesOf };
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const given = variablesOf(env);
   const parsed = schema.safeParse(given);
-  const problems = [...unknownVariables(given), ...otherSchema(parsed.data?.KNOCKON_SCHEMA)];
+  const problems = [...unknownVariables(given), ...otherSchema(given)];
   for (const { path, message } of parsed.error?.issues ?? []) {
     const name = path[0] as keyof Settings;
     problems.push(problemOf(name, given[name], given[name] ? message : table[name].must));

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { OWN_SCHEMA } from '../db/own-schema.ts';
+import { isSchemaName, OWN_SCHEMA } from '../db/own-schema.ts';
 import { database } from './foundation.ts';
 import { cantBeUsed, problemOf, variablesOf } from './problems.ts';
 
@@ -16,7 +16,7 @@ const schema = z.object({
 export function readDatabaseSettings(env: NodeJS.ProcessEnv): z.output<typeof schema> {
   const given = variablesOf(env);
   const { data, error } = schema.safeParse(given);
-  const problems = [...otherSchema(data?.KNOCKON_SCHEMA)];
+  const problems = [...otherSchema(given)];
   if (data && problems.length === 0) return data;
   for (const { path } of error?.issues ?? []) {
     const name = path[0] as keyof typeof database;
@@ -26,8 +26,8 @@ export function readDatabaseSettings(env: NodeJS.ProcessEnv): z.output<typeof sc
 }
 
 /** A process has the schema that it was started with: statements are made with it. */
-export function otherSchema(named = OWN_SCHEMA): string[] {
-  if (named === OWN_SCHEMA) return [];
+export function otherSchema({ KNOCKON_SCHEMA: named }: Record<string, string>): string[] {
+  if (named === undefined || named === OWN_SCHEMA || !isSchemaName(named)) return [];
   return [
     `KNOCKON_SCHEMA is "${named}", and this process was started with "${OWN_SCHEMA}": ` +
       'it must be in the environment when the process starts',
