@@ -5,6 +5,7 @@ import type { FormatName } from 'ajv-formats/dist/formats.js';
 import { charge, PRICE, pay, priced, withinEffort } from './effort.ts';
 import type { JsonSchema } from './keywords.ts';
 import { compilePattern } from './patterns.ts';
+import { collect, mendCode } from './validator-code.ts';
 
 const load = createRequire(import.meta.url);
 
@@ -43,8 +44,13 @@ function ajv(tells: Thoroughness): Ajv2020 {
     addUsedSchema: false,
     messages: true,
     logger: false,
-    code: { optimize: false, regExp: Object.assign(compilePattern, { code: 'compilePattern' }) },
+    code: {
+      optimize: false,
+      regExp: Object.assign(compilePattern, { code: 'compilePattern' }),
+      process: mendCode,
+    },
   });
+  Object.assign(ajv, { collect });
   ajv.removeKeyword('uniqueItems');
   ajv.addKeyword({
     keyword: 'uniqueItems',
@@ -53,7 +59,9 @@ function ajv(tells: Thoroughness): Ajv2020 {
     error: { message: 'must have no entry twice' },
     validate: (isAsked: boolean, entries: unknown[]) => !isAsked || areUnique(entries),
   });
-  ajv.addKeyword({ keyword: PRICE, schemaType: 'object', errors: false, validate: pay });
+  // It comes first: what does not fit is paid for too.
+  const before = '$dynamicAnchor';
+  ajv.addKeyword({ keyword: PRICE, schemaType: 'object', errors: false, validate: pay, before });
   addFormats(ajv);
   made.set(tells, ajv);
   return ajv;
@@ -63,8 +71,11 @@ function addFormats(to: Ajv2020): void {
   const { get } = (load('ajv-formats') as { default: FormatsPlugin }).default;
   for (const name of CHECKED) {
     const format = get(name);
-    const limited = (fits: (text: string) => boolean) => (text: string) =>
-      (text.length <= LONGEST || name === 'byte') && fits(text);
+    const limited = (fits: (text: string) => boolean) => (text: string) => {
+      if (text.length > LONGEST && name !== 'byte') return false;
+      charge(text.length / 8);
+      return fits(text);
+    };
     if (format instanceof RegExp)
       to.addFormat(
         name,
@@ -81,11 +92,11 @@ function addFormats(to: Ajv2020): void {
 /** Compares texts instead of each entry with each. */
 function areUnique(entries: unknown[]): boolean {
   const texts = entries.map((entry) => JSON.stringify(sorted(entry)));
-  charge(texts.reduce((sum, text) => sum + Math.ceil((text?.length ?? 0) / 16), 0));
   return new Set(texts).size === entries.length;
 }
 
 function sorted(value: unknown): unknown {
+  charge(typeof value === 'string' ? 5 + value.length / 16 : 5);
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(sorted);
   const keys = Object.keys(value).sort();

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineEvent, EventSchemaError } from '../../../src/events/index.ts';
+import { compile } from '../../../src/events/schema/ajv.ts';
 import { compileCheck } from '../../../src/events/schema/check.ts';
+import { withinEffort } from '../../../src/events/schema/effort.ts';
 import { schemaIssues } from '../../../src/events/schema/schema-issues.ts';
 import { processorTime } from '../../harness/processor-time.ts';
 
@@ -52,7 +54,91 @@ describe('a payload’s check', () => {
     expect(needs({}).map(({ path }) => path)).toEqual(['constructor', '__proto__']);
   });
 
+  it('never throws, whatever parts refer to each other', () => {
+    const part = { $ref: '#/$defs/most', patternProperties: { '^x': { type: 'integer' } } };
+    const most = { maxProperties: 2, dependentSchemas: { a: { $ref: '#/$defs/part' } } };
+    const recursive = compileCheck(
+      object({ it: { $ref: '#/$defs/part' } }, { $defs: { part, most } }),
+    );
+    expect(recursive({ it: { x1: 1 } })).toEqual([]);
+    expect(recursive({ it: { x1: 'one' } })).toMatchObject([{ path: 'it.x1' }]);
+  });
+
+  it('compares with a text that is like the code of a check', () => {
+    const text = 'vErrors === null ? a.errors : vErrors.concat(a.errors)';
+    expect(compileCheck(object({ it: { const: text } }))({ it: text })).toEqual([]);
+  });
+
   const long = 'a'.repeat(250_000);
+  const nested = JSON.parse(`${'['.repeat(60)}${']'.repeat(60)}`);
+  const lists = { type: 'array', items: { $ref: '#/$defs/list' } };
+  const list = {
+    anyOf: [
+      { ...lists, minItems: 2 },
+      { ...lists, maxItems: 1, minItems: 1 },
+      { ...lists, contains: { const: 5 } },
+    ],
+  };
+  /** A part that is looked at 2^levels times. */
+  const doubled = (part: object, levels = 18) => ({
+    $ref: `#/properties/it/$defs/double${levels}`,
+    $defs: Object.fromEntries(
+      Array.from({ length: levels + 1 }, (_, level) => {
+        const $ref = `#/properties/it/$defs/double${level - 1}`;
+        return [`double${level}`, level === 0 ? part : { allOf: [{ $ref }, { $ref }] }];
+      }),
+    ),
+  });
+  const objects = Array.from({ length: 400 }, (_, n) => ({ n }));
+  it.each([
+    ['alternatives that lead to each other', list, nested],
+    ['like alternatives', { oneOf: [lists, { ...lists }] }, nested],
+    [
+      'many alternatives of many entries',
+      { contains: { anyOf: Array.from({ length: 300 }, () => ({ const: 5 })) } },
+      Array.from({ length: 20_000 }, () => 1),
+    ],
+    ['the length of a long text, many times', doubled({ minLength: 1 }), long],
+    ['a format, many times', doubled({ format: 'uri' }), `http://${'a.'.repeat(2040)}`],
+    ['unique entries, many times', doubled({ uniqueItems: true }, 6), [...Array(40_000).keys()]],
+    [
+      'many fields and many objects that they may be',
+      doubled({ enum: [...objects, { l: 1 }] }, 4),
+      Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`k${n}`, n])),
+    ],
+  ])('is refused where it takes too long: %s', (_, part, value) => {
+    const check = compileCheck(object({ it: part }, { $defs: { list: part } }));
+    const { result: issues, ms } = processorTime(() => check({ it: value }));
+    expect(issues).toEqual([{ path: '', message: expect.stringContaining('takes too long') }]);
+    expect(ms).toBeLessThan(1000);
+  });
+
+  it('keeps a part of the errors where alternatives lead to each other', () => {
+    const validate = compile(object({ it: list }, { $defs: { list } }));
+    const shallow = JSON.parse(`${'['.repeat(11)}${']'.repeat(11)}`);
+    expect(withinEffort(() => validate({ it: shallow }))).toBe(false);
+    expect(validate.errors!.length).toBeLessThan(300);
+  });
+
+  it.each([
+    ['many numbers', { items: { type: 'number' }, uniqueItems: true }, 40_000, (n: number) => n],
+    [
+      'many objects of alternatives',
+      { items: { anyOf: [1, 2, 3, 4, 5].map((kind) => object({ kind: { const: kind } })) } },
+      10_000,
+      (n: number) => ({ kind: 1 + (n % 5), text: 'text' }),
+    ],
+    [
+      'many fields of any name',
+      { items: { additionalProperties: { type: 'string' } } },
+      2000,
+      () => Object.fromEntries(Array.from(long.slice(0, 10), (text, n) => [`k${n}`, text])),
+    ],
+  ])('is done where it is large and usual: %s', (_, part, length, entry) => {
+    const check = compileCheck(object({ it: part }));
+    expect(check({ it: Array.from({ length }, (_, n) => entry(n)) })).toEqual([]);
+  });
+
   it.each([
     ['a pattern that JavaScript would try in vain for ages', { pattern: '^(a+)+$' }, `${long}!`],
     ['a large pattern on a long text', { pattern: '^(a{1,20}){1,20}b$' }, long],
