@@ -4,6 +4,7 @@ import type { FormatsPlugin } from 'ajv-formats';
 import type { FormatName } from 'ajv-formats/dist/formats.js';
 import { charge, PRICE, pay, priced, withinEffort } from './effort.ts';
 import type { JsonSchema } from './keywords.ts';
+import { isMultiple } from './multiples.ts';
 import { compilePattern } from './patterns.ts';
 import { collect, mendCode } from './validator-code.ts';
 
@@ -24,6 +25,9 @@ export const FORMATS: string[] = [...CHECKED, ...UNCHECKED, 'binary', 'password'
 
 /** Longest text of a format, in characters. Only encoded data is longer. */
 const LONGEST = 4096;
+
+/** Units for a look at whether a number is a multiple. */
+const MULTIPLE = 20;
 
 /** How much a check tells: the first thing that does not fit, or all. */
 export type Thoroughness = 'first' | 'all';
@@ -58,6 +62,17 @@ function ajv(tells: Thoroughness): Ajv2020 {
     schemaType: 'boolean',
     error: { message: 'must have no entry twice' },
     validate: (isAsked: boolean, entries: unknown[]) => !isAsked || areUnique(entries),
+  });
+  ajv.removeKeyword('multipleOf');
+  ajv.addKeyword({
+    keyword: 'multipleOf',
+    type: 'number',
+    schemaType: 'number',
+    error: { message: ({ schema }) => `must be multiple of ${schema}` },
+    validate(of: number, value: number) {
+      charge(MULTIPLE);
+      return isMultiple(value, of);
+    },
   });
   // It comes first: what does not fit is paid for too.
   const before = '$dynamicAnchor';

@@ -54,6 +54,20 @@ describe('a payload’s check', () => {
     expect(needs({}).map(({ path }) => path)).toEqual(['constructor', '__proto__']);
   });
 
+  it.each([
+    [0.01, [19.99, 0.07, 4.35, -0.07, 0, 1e22, 1e300, 90071992547409.91], [0.015, 1e-10, 4.351]],
+    [1e-7, [1e-7, 3e-7, 0.3, 1e300], [1.5e-7, 1e-8]],
+    [0.1, [0.3, 1e-1, 7], [0.30000000000000004, 0.25]],
+    [2.5, [5, 7.5, 1e21], [6, 5e-324]],
+    [3, [9, 9007199254740990, 3e21], [9007199254740991, 1e22, 0.3]],
+    [1e300, [1e300, 3e300], [1, 1.5e300]],
+  ])('takes multiples of %d as they are written in decimal', (multipleOf, fit, others) => {
+    const multiple = compileCheck(object({ n: { multipleOf } }));
+    for (const n of fit) expect({ n, issues: multiple({ n }) }).toEqual({ n, issues: [] });
+    const message = `must be multiple of ${multipleOf}`;
+    for (const n of others) expect(multiple({ n })).toEqual([{ path: 'n', message }]);
+  });
+
   it('never throws, whatever parts refer to each other', () => {
     const part = { $ref: '#/$defs/most', patternProperties: { '^x': { type: 'integer' } } };
     const most = { maxProperties: 2, dependentSchemas: { a: { $ref: '#/$defs/part' } } };
@@ -305,6 +319,14 @@ describe('a declaration', () => {
     });
     expect(type.check({ n: 3 })).toEqual([{ path: 'n', message: 'must be even' }]);
     expect(type.check({ n: 4 })).toEqual([]);
+  });
+
+  it('takes amounts of money that zod takes', () => {
+    const type = defineEvent('amount.given', {
+      payload: z.object({ amount: z.number().multipleOf(0.01) }),
+    });
+    for (const amount of [19.99, 0.07, 4.35]) expect(type.check({ amount })).toEqual([]);
+    expect(type.check({ amount: 0.001 })).toMatchObject([{ path: 'amount' }]);
   });
 
   it('takes a JSON Schema', () => {

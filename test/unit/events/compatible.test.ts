@@ -57,6 +57,12 @@ describe('a change of a schema is compatible', () => {
       a({ type: 'integer', multipleOf: 3 }),
     ],
     [
+      'a finer grid of fractions',
+      object({ n: { type: 'number', multipleOf: 0.1 }, m: { multipleOf: 0.3 } }),
+      object({ n: { type: 'number', multipleOf: 0.01 }, m: { multipleOf: 0.1 } }),
+    ],
+    ['whole numbers become halves', a({ type: 'integer' }), a({ multipleOf: 0.5 })],
+    [
       'entries that may be more',
       a({ type: 'array', items: { const: 1 } }),
       a({ type: 'array', items: { type: 'integer' } }),
@@ -221,7 +227,7 @@ const { part } = fc.letrec<{ part: unknown }>((tie) => ({
       {
         type: fc.constantFrom('integer', 'number'),
         minimum: fc.integer({ min: 0, max: 3 }),
-        multipleOf: fc.constantFrom(1, 2),
+        multipleOf: fc.constantFrom(1, 2, 0.1, 0.3),
       },
       { requiredKeys: ['type'] },
     ),

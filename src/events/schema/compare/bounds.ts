@@ -1,3 +1,4 @@
+import { isMultiple } from '../multiples.ts';
 import type { Part } from './side.ts';
 
 /** A bound of which a greater one demands more; or a smaller one. */
@@ -48,13 +49,9 @@ export function brokenBounds(parts: Part[], newer: Part['schema'], types: string
   });
 }
 
-/** Whether older numbers are multiples for sure. Only whole ones can be told exactly. */
+/** Whether older numbers are multiples for sure. */
 export function areMultiples(parts: Part[], of: number, types: string[]): boolean {
-  const known = numbers(parts, 'multipleOf');
   const isWhole = !types.includes('number');
-  return (
-    known.includes(of) ||
-    (of === 1 && isWhole) ||
-    (Number.isInteger(of) && known.some((n) => Number.isInteger(n) && n % of === 0))
-  );
+  const known = [...numbers(parts, 'multipleOf'), ...(isWhole ? [1] : [])];
+  return known.some((one) => isMultiple(one, of));
 }
