@@ -6,6 +6,7 @@ import { charge, PRICE, pay, priced, withinEffort } from './effort.ts';
 import type { JsonSchema } from './keywords.ts';
 import { isMultiple } from './multiples.ts';
 import { compilePattern } from './patterns.ts';
+import { plainReferences } from './references.ts';
 import { collect, mendCode } from './validator-code.ts';
 
 const load = createRequire(import.meta.url);
@@ -122,7 +123,7 @@ function sorted(value: unknown): unknown {
 export function compile(schema: JsonSchema, tells: Thoroughness = 'first'): ValidateFunction {
   const validator = ajv(tells);
   // Without an address the validator does not find what `#` refers to.
-  const copy = { ...priced(schema), $id: 'https://knockon.invalid/' };
+  const copy = { ...plainReferences(priced(schema)), $id: 'https://knockon.invalid/' };
   try {
     return validator.compile(copy);
   } finally {

@@ -3,8 +3,9 @@ import type { Issue } from '../issue.ts';
 import { unkeptText } from '../unkept-text.ts';
 import { compareWithStandard, compile, FORMATS } from './ajv.ts';
 import { issuesOf } from './check.ts';
-import { isObject, type JsonSchema, KEYWORDS, schemasWithin } from './keywords.ts';
+import { isObject, type JsonSchema, KEYWORDS } from './keywords.ts';
 import { compilePattern, PatternError } from './patterns.ts';
+import { type Part, partsOf, referenceIssues } from './references.ts';
 
 /** Largest schema, in bytes of JSON. */
 export const LARGEST_SCHEMA = 64 * 1024;
@@ -50,19 +51,6 @@ function depthOf(value: unknown, above = 0): number {
   return Math.max(above + 1, ...Object.values(value).map((inner) => depthOf(inner, above + 1)));
 }
 
-interface Part {
-  path: string[];
-  schema: JsonSchema;
-}
-
-function partsOf(schema: unknown, path: string[] = []): Part[] {
-  if (!isObject(schema)) return [];
-  const within = schemasWithin(schema).flatMap((inner) =>
-    partsOf(inner.schema, [...path, ...inner.path]),
-  );
-  return [{ path, schema }, ...within];
-}
-
 /** What only a whole schema must be. */
 function rootIssues({ type, $schema }: JsonSchema): Issue[] {
   const issues: Issue[] = [];
@@ -95,45 +83,6 @@ function keywordIssue(keyword: string, value: unknown): string | undefined {
   if (keyword === 'pattern' && typeof value === 'string') return patternIssue(value);
   if (keyword !== 'patternProperties' || !isObject(value)) return undefined;
   return Object.keys(value).map(patternIssue).find(Boolean);
-}
-
-/**
- * References may lead to schemas alone. Elsewhere, such as in `examples`, nobody has looked at what
- * is there, and it has no price.
- */
-function referenceIssues(parts: Part[]): Issue[] {
-  const targets = new Set(['#', ...parts.flatMap(targetsIn)]);
-  return parts.flatMap(({ path, schema }) =>
-    ['$ref', '$dynamicRef'].flatMap((keyword) => {
-      const ref = schema[keyword];
-      if (typeof ref !== 'string' || targets.has(targetOf(ref))) return [];
-      const message = ref.startsWith('#')
-        ? 'leads to no schema within this one'
-        : 'must begin with #: nothing is fetched, so put what it means into $defs';
-      return [{ path: [...path, keyword].join('.'), message }];
-    }),
-  );
-}
-
-/** What leads to the schemas that stand directly within a part, and to the part by its name. */
-function targetsIn({ path, schema }: Part): string[] {
-  const names = [schema.$anchor, schema.$dynamicAnchor].filter((name) => name !== undefined);
-  const within = schemasWithin(schema).map((inner) => JSON.stringify([...path, ...inner.path]));
-  return [...within, ...names.map((name) => `#${name}`)];
-}
-
-/** What a reference leads to, as `targetsIn` names it. */
-function targetOf(ref: string): string {
-  const [start = '', ...steps] = ref.split('/');
-  if (start !== '#' || steps.length === 0) return ref;
-  try {
-    const names = steps.map((step) =>
-      decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~'),
-    );
-    return JSON.stringify(names);
-  } catch {
-    return '';
-  }
 }
 
 function patternIssue(source: string): string | undefined {
