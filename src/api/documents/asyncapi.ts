@@ -19,6 +19,11 @@ const headers = {
   ),
 };
 
+function examplesOf(type: DescribedType) {
+  const examples = exampleEvents(type).map((payload) => ({ payload }));
+  return examples.length > 0 ? { examples } : {};
+}
+
 /**
  * The AsyncAPI 3 document of these event types: a channel and a message each.
  *
@@ -49,9 +54,7 @@ export const describeEvents = (types: DescribedType[], event: unknown) => ({
       contentType: 'application/json',
       headers,
       payload: eventOf(type),
-      ...(type.examples.length > 0 && {
-        examples: exampleEvents(type).map((payload) => ({ payload })),
-      }),
+      ...examplesOf(type),
     })),
     schemas: { Event: event, ...payloadSchemas(types) },
   },

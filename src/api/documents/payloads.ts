@@ -1,4 +1,5 @@
 import type { DescribedType } from '../../events/registry.ts';
+import { isEmbeddable, isPlain, moved } from './embed.ts';
 
 type Schema = Record<string, unknown>;
 
@@ -8,17 +9,13 @@ const MOST_BYTES = 4 * 1024 * 1024;
 /** Where a type's payload is described within a document. */
 export const payloadRef = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 
-/** What is in a schema that means something else in the middle of a document. */
-const bound = /"\$(id|anchor|dynamicRef|dynamicAnchor)":|"\$ref":"#[^/"]/;
-
 /** The payloads of these types, by name, so that their references lead to the right place. */
 export function payloadSchemas(types: DescribedType[]): Record<string, Schema> {
   let bytes = 0;
   const entries = types.map(({ name, description, schema }): [string, Schema] => {
-    const text = JSON.stringify(schema);
-    bytes += text.length;
-    if (bytes > MOST_BYTES || bound.test(text)) return [name, elsewhere(name)];
-    const own = moved(schema, `#/components/schemas/${name}`) as Schema;
+    bytes += JSON.stringify(schema).length;
+    if (bytes > MOST_BYTES || !isEmbeddable(schema)) return [name, elsewhere(name)];
+    const own = moved(schema, `#/components/schemas/${name}`);
     return [name, { ...(description && { description }), ...own }];
   });
   return Object.fromEntries(entries);
@@ -28,18 +25,6 @@ const elsewhere = (name: string): Schema => ({
   type: 'object',
   description: `\`GET /v1/event_types/${name}\` has its schema.`,
 });
-
-/** The schema as a part of a document: what it refers to is further down there. */
-function moved(schema: unknown, to: string): unknown {
-  if (typeof schema !== 'object' || schema === null) return schema;
-  if (Array.isArray(schema)) return schema.map((inner) => moved(inner, to));
-  const entries = Object.entries(schema).flatMap(([key, value]): [string, unknown][] => {
-    if (key === '$schema') return [];
-    const isReference = key === '$ref' && typeof value === 'string';
-    return [[key, isReference ? value.replace(/^#/, to) : moved(value, to)]];
-  });
-  return Object.fromEntries(entries);
-}
 
 /** An event of that type, as it is sent. */
 export const eventOf = ({ name, version }: DescribedType): Schema => ({
@@ -58,18 +43,21 @@ export const eventOf = ({ name, version }: DescribedType): Schema => ({
 
 /** An event with each of the type's examples as its payload. */
 export const exampleEvents = ({ name, version, examples }: DescribedType): Schema[] =>
-  examples.slice(0, 5).map((payload) => ({
-    id: '01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70',
-    type: name,
-    version,
-    workspace_id: '01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f71',
-    channel_id: null,
-    message_id: null,
-    key: null,
-    seq: null,
-    timestamp: '2024-01-15T12:00:00.000Z',
-    payload,
-  }));
+  examples
+    .filter(isPlain)
+    .slice(0, 5)
+    .map((payload) => ({
+      id: '01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f70',
+      type: name,
+      version,
+      workspace_id: '01995b0e-7c3a-7f6e-9d5b-2f3c4d5e6f71',
+      channel_id: null,
+      message_id: null,
+      key: null,
+      seq: null,
+      timestamp: '2024-01-15T12:00:00.000Z',
+      payload,
+    }));
 
 /** Headers of a request that brings an event. */
 export const webhookHeaders = {

@@ -69,6 +69,65 @@ describe('/asyncapi.json', () => {
     expect(isAsyncApi.errors).toBeNull();
   });
 
+  const part = (given: object) => ({ type: 'object', ...given });
+  const integer = { type: 'integer' };
+  it.each<[string, string, object]>([
+    ['a value that looks like a reference', 'listed', { enum: [{ $ref: 'http://x' }, 1] }],
+    ['a default that looks like one', 'defaulted', { default: { $ref: '#/x' } }],
+    ['a keyword of its own that looks like one', 'owned', { 'x-of': { $ref: 'http://x' } }],
+    ['a field $ref', 'named', { properties: { $ref: { type: 'string' } } }],
+    ['a field __proto__', 'inherited', { properties: JSON.parse('{"__proto__":{}}') }],
+    [
+      'definitions',
+      'defined',
+      { properties: { a: { $ref: '#/definitions/a' } }, definitions: { a: integer } },
+    ],
+    [
+      'a list of lists like it',
+      'nested',
+      {
+        properties: { a: { $ref: '#/$defs/a' } },
+        $defs: { a: { type: 'array', items: { $ref: '#/$defs/a' } } },
+      },
+    ],
+    [
+      'a part that has the whole, which must fit it',
+      'merged',
+      { allOf: [{ $ref: '#/$defs/a' }], $defs: { a: { properties: { b: { $ref: '#' } } } } },
+    ],
+  ])('leaves out a schema that generators and parsers misread: %s', async (_, name, given) => {
+    await put(`misread.${name}`, { schema: part(given), examples: [] });
+    for (const path of ['/asyncapi.json', '/openapi.json']) {
+      const { body } = await open(path);
+      expect(body.components.schemas[`misread.${name}`]).toEqual({
+        type: 'object',
+        description: `\`GET /v1/event_types/misread.${name}\` has its schema.`,
+      });
+    }
+  });
+
+  it('has trees, and says of any value and of none what generators understand', async () => {
+    const tree = part({
+      properties: { a: { $ref: '#/$defs/a' }, any: true, none: false, $schema: integer },
+      $defs: { a: part({ properties: { b: { $ref: '#/$defs/a' } } }) },
+    });
+    await put('tree.grown', { schema: tree, examples: [] });
+    const { body } = await open('/asyncapi.json');
+    const { properties, $defs } = body.components.schemas['tree.grown'];
+    expect(properties).toMatchObject({ any: {}, none: { not: {} }, $schema: integer });
+    expect($defs.a.properties.b.$ref).toBe('#/components/schemas/tree.grown/$defs/a');
+  });
+
+  it('leaves out examples that look like references', async () => {
+    await put('example.given', { schema: part({}), examples: [{ $ref: 'http://x' }, { a: 1 }] });
+    const { body } = await open('/asyncapi.json');
+    expect(
+      body.components.messages['example.given'].examples.map(
+        ({ payload }: { payload: { payload: unknown } }) => payload.payload,
+      ),
+    ).toEqual([{ a: 1 }]);
+  });
+
   it('stays as it was while the database is away', async () => {
     const app = api.another({
       eventTypes: {
