@@ -192,6 +192,19 @@ describe('a declaration', () => {
     expect(type.check({ id: 'x', mail: 'a@example.com' })).toMatchObject([{ path: 'id' }]);
   });
 
+  it('takes flags that change nothing, and that a text is in lower case', () => {
+    const type = defineEvent('text.said', {
+      payload: z.object({
+        s: z
+          .string()
+          .regex(/^\p{L}+$/u)
+          .lowercase(),
+      }),
+    });
+    expect(type.check({ s: 'é' })).toEqual([]);
+    expect(type.check({ s: 'A' })).not.toEqual([]);
+  });
+
   it('checks refinements of zod too', () => {
     const type = defineEvent('number.refined', {
       payload: z.object({ n: z.number().refine((n) => n % 2 === 0, { message: 'must be even' }) }),
@@ -220,6 +233,12 @@ describe('a declaration', () => {
   it.each([
     ['what JSON can’t say', { payload: z.object({ at: z.date() }) }, 'JSON Schema'],
     ['transforms', { payload: z.object({ n: z.string().transform(Number) }) }, 'transforms'],
+    ['a flag', { payload: z.object({ s: z.string().regex(/^abc$/i) }) }, '/^abc$/i has flags'],
+    ['a flag of a name', { payload: z.record(z.string().regex(/^a$/im), z.int()) }, 'has flags'],
+    ['a flag of a format', { payload: z.object({ s: z.email({ pattern: /a/s }) }) }, 'has flags'],
+    ['trimming', { payload: z.object({ s: z.string().trim() }) }, '.trim()'],
+    ['lower case', { payload: z.object({ s: z.array(z.string().toLowerCase()) }) }, '.trim()'],
+    ['another value', { payload: z.object({ s: z.string().catch('x') }) }, '.catch()'],
     ['no schema', { payload: { type: 'objekt' } }, 'payload is refused: type must be'],
     [
       'an example that does not fit',
