@@ -99,7 +99,7 @@ function targetOf(ref: string): string {
 
 /**
  * The same schema with references that ajv understands. It knows no name of the whole schema, and
- * takes a `$dynamicRef` for one to the part it is in. Within one schema that means what `$ref` does.
+ * takes a `$dynamicRef` for one to the part it is in. Within one schema it means what `$ref` does.
  */
 export function plainReferences(schema: JsonSchema): JsonSchema {
   const names = [schema.$anchor, schema.$dynamicAnchor].map((name) => `#${name}`);
