@@ -1308,7 +1308,7 @@ CREATE FUNCTION knockon.moment_of(value jsonb) RETURNS timestamptz LANGUAGE plpg
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF jsonb_typeof(value) = 'string' AND value #>> '{}'
-    ~* '^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$' THEN
+    ~* '^[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})$' THEN
     RETURN (value #>> '{}')::timestamptz;
   END IF;
   RETURN NULL;
