@@ -348,6 +348,8 @@ CREATE TABLE "knockon"."attempts" (
 	"last_error" text,
 	"waiting_until" timestamp with time zone,
 	"waits_for" uuid,
+	"unreported" json,
+	"last_attempt" integer,
 	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "attempts_event_id_subscriber_target_pk" PRIMARY KEY("event_id","subscriber","target")
 );

@@ -113,7 +113,7 @@ async function performAll(
   const told = { ...performing, db, dispatch_id, target, targets, parts };
   const open = asWaits(shared(events, (await effect.perform(events, told)) ?? []), told);
   crashPoint('in-effect');
-  await recordAttempts(db, effect.name, open, 'lazily');
+  await recordAttempts(db, effect.name, open, { lazily: true });
   const unsettled = new Set(open.map((outcome) => outcome.event_id));
   const done = events.filter((event) => !unsettled.has(event.id)).map((event) => event.id);
   const asked = targets ?? (target === undefined ? undefined : [target]);

@@ -154,6 +154,18 @@ export async function settleTargets(
     ))`);
 }
 
+interface HowToRecord {
+  /**
+   * It is not waited until it is on the disk. Outside of a transaction only: its other writes would
+   * not be waited for either.
+   */
+  lazily?: true;
+  /** Of an ordered effect: which attempt it was. */
+  attempt?: number;
+  /** Of an ordered effect: events whose own calls have yet to report it. */
+  unreported?: Set<string>;
+}
+
 /**
  * Whether the row of an attempt `t` can be written. Nobody waits for one that somebody keeps
  * locked: it is left as it is.
@@ -168,37 +180,39 @@ const isWritable = (subscriber: string): SQL => {
 /**
  * Notes what is not done and why. A `later` is not a failed attempt: it only says until when, by
  * the database's clock.
- *
- * @param how `lazily`: it is not waited until it is on the disk. Outside of a transaction only: its
- * other writes would not be waited for either
  */
 export async function recordAttempts(
   db: Queryable,
   subscriber: string,
   open: Open[],
-  how?: 'lazily',
+  { lazily, attempt, unreported }: HowToRecord = {},
 ): Promise<void> {
   if (open.length === 0) return;
   const now = Date.now();
   const column = (pick: (outcome: Open) => string | number | null) => sql.param(open.map(pick));
   const waitOf = (o: Open) =>
     o.state === 'later' ? (o.in_ms ?? Math.max(0, Date.parse(o.until) - now)) : null;
+  const reportOf = (o: Open) =>
+    unreported?.has(o.event_id) ? JSON.stringify({ ...o, reason: o.reason?.slice(0, 2000) }) : null;
   await db.execute(sql`
-    ${how === 'lazily' ? sql`with lazy as materialized (${asynchronousCommit})` : sql``}
+    ${lazily ? sql`with lazy as materialized (${asynchronousCommit})` : sql``}
     insert into knockon.attempts as a (event_id, subscriber, target, attempts, last_error,
-      waiting_until)
+      waiting_until, unreported, last_attempt)
     select event_id, ${subscriber}, target, failed, reason,
-      now() + make_interval(secs => in_ms / 1000)
-    from ${how === 'lazily' ? sql`lazy cross join` : sql``} unnest(
+      now() + make_interval(secs => in_ms / 1000), report::json, ${attempt ?? null}::int
+    from ${lazily ? sql`lazy cross join` : sql``} unnest(
       ${column((o) => o.event_id)}::uuid[], ${column((o) => o.target ?? '')}::text[],
       ${column((o) => (o.state === 'later' ? 0 : 1))}::int[],
-      ${column((o) => o.reason?.slice(0, 2000) ?? null)}::text[], ${column(waitOf)}::float8[]
-    ) as t (event_id, target, failed, reason, in_ms)
+      ${column((o) => o.reason?.slice(0, 2000) ?? null)}::text[], ${column(waitOf)}::float8[],
+      ${column(reportOf)}::text[]
+    ) as t (event_id, target, failed, reason, in_ms, report)
     where ${isWritable(subscriber)} order by event_id, target
     on conflict (event_id, subscriber, target) do update set
       attempts = a.attempts + excluded.attempts,
       last_error = coalesce(excluded.last_error, a.last_error),
-      waiting_until = excluded.waiting_until, waits_for = null, updated_at = now()`);
+      waiting_until = excluded.waiting_until, waits_for = null,
+      unreported = coalesce(excluded.unreported, a.unreported),
+      last_attempt = greatest(a.last_attempt, excluded.last_attempt), updated_at = now()`);
 }
 
 /** Notes against each event of a call that failed as a whole why it did. @returns their ids */
@@ -215,7 +229,7 @@ export async function recordFailure(
     order by c.event_id
     on conflict (event_id, subscriber, target) do update set attempts = a.attempts + 1,
       last_error = excluded.last_error,
-      waiting_until = null, waits_for = null, updated_at = now()
+      waiting_until = null, waits_for = null, unreported = null, updated_at = now()
     returning a.event_id`);
   return rows.map((row) => row.event_id);
 }

@@ -55,13 +55,13 @@ export async function withinWorkspaceLimits(
   const later = new Set(putOff.map(({ event_id }) => event_id));
   const ids = events.map(({ event_id }) => event_id).filter((id) => !later.has(id));
   if (ids.length === 0) {
-    await recordAttempts(db, effect.name, putOff, 'lazily');
+    await recordAttempts(db, effect.name, putOff, { lazily: true });
     return { done: 0, open: putOff };
   }
   const began = performance.now();
   try {
     if (putOff.length === 0) return await run(call);
-    await recordAttempts(db, effect.name, putOff, 'lazily');
+    await recordAttempts(db, effect.name, putOff, { lazily: true });
     const { open, ...answer } = await run({ ...call, events: { ids } });
     return { ...answer, open: [...open, ...putOff] };
   } finally {

@@ -4,6 +4,7 @@ import {
   doublePrecision,
   index,
   integer,
+  json,
   jsonb,
   primaryKey,
   text,
@@ -164,6 +165,13 @@ export const attempts = ownSchema.table(
      * time, itself.
      */
     waits_for: uuid(),
+    /**
+     * What an ordered effect answered for it in the call of another event. Its own call has yet to
+     * report that. Null: there is nothing to report.
+     */
+    unreported: json(),
+    /** The highest `attempt` that an ordered effect was called with for it. */
+    last_attempt: integer(),
     updated_at: created(),
   },
   (t) => [primaryKey({ columns: [t.event_id, t.subscriber, t.target] })],

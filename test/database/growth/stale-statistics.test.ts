@@ -13,7 +13,7 @@ import { recordDeadLetters } from '../../../src/activities/runtime/dead-letters.
 import { retry as again, defineEffect } from '../../../src/activities/runtime/effect.ts';
 import { EventReader } from '../../../src/activities/runtime/event-reader.ts';
 import { readPlaces } from '../../../src/activities/runtime/ordering/fast-path.ts';
-import { readLog } from '../../../src/activities/runtime/ordering/sequence-log.ts';
+import { markReported, readLog } from '../../../src/activities/runtime/ordering/sequence-log.ts';
 import { readWanted, these } from '../../../src/activities/runtime/ordering/slow-path.ts';
 import {
   claimReceipts,
@@ -220,6 +220,15 @@ describe.each<[Statistics, Plans]>([
       'notes attempts',
       async (tx) =>
         recordAttempts(
+          tx,
+          'newcomer',
+          (await events()).map((event) => again(event, 'no')),
+        ),
+    ],
+    [
+      'reports what events came to',
+      async (tx) =>
+        markReported(
           tx,
           'newcomer',
           (await events()).map((event) => again(event, 'no')),

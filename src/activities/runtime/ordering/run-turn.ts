@@ -22,10 +22,12 @@ import {
   type BlockingEvent,
   commitTurn,
   type Entry,
+  markReported,
   type Reading,
   readLog,
   readPayloads,
   recordWaits,
+  reportsOf,
   type Waits,
 } from './sequence-log.ts';
 
@@ -48,6 +50,8 @@ export interface OrderedCall {
 export interface Ask extends Reading {
   /** Most events. */
   most: number;
+  /** An event of another call that is among `mine`, for it was noted as begun. */
+  guest?: string;
   /** Which of the call's events wait, and until when, once the cursors have advanced. */
   waits(advanced: AdvancedCursors, ran: Ran): Waits[];
 }
@@ -95,10 +99,11 @@ async function transactTurn(
     const log = await readLog(tx, effect, ask);
     const eligible = eligibleEvents(log, effect.onPoison, { most: ask.most, oneEach: false });
     const turn = await readPayloads(tx, eligible);
+    const told = toldOf(ordered, turn);
     const ran = await isolate(turn, effect.onPoison, (events) =>
-      attempt(tx, effect, ordered, events),
+      attempt(tx, effect, { ...ordered, told }, events),
     );
-    return await keepBooks(tx, effect, ask, { log, ran, turn });
+    return await keepBooks(tx, effect, ask, { log, ran, turn, told });
   });
 }
 
@@ -134,7 +139,7 @@ async function performTurn(
   ordered: OrderedCall,
   ask: Ask,
 ): Promise<Turn> {
-  const { db, signal, told } = ordered;
+  const { db, signal } = ordered;
   const { target } = ordered.call;
   const { log, turn } = await held.transaction(async (tx) => {
     const read = await readLog(tx, effect, ask);
@@ -143,15 +148,25 @@ async function performTurn(
     const eligible = eligibleEvents(log, effect.onPoison, { most: ask.most, oneEach: true });
     return { log, turn: await readPayloads(tx, eligible) };
   });
+  const told = toldOf(ordered, turn);
   const call = { ...told, db, target, signal };
   const ran = await isolate(turn, effect.onPoison, (events) =>
     inTime(ordered, async () => asWaits((await effect.perform(events, call)) ?? [], call)),
   );
   return await held.transaction(async (tx) =>
     target === undefined
-      ? await keepBooks(tx, effect, ask, { log, ran, turn })
-      : await settleTarget(tx, effect, target, { ran, turn }),
+      ? await keepBooks(tx, effect, ask, { log, ran, turn, told })
+      : await settleTarget(tx, effect, target, { log, ran, turn, told }),
   );
+}
+
+/**
+ * What the effect is told of a turn. Its `attempt` is above all that it was told of these events
+ * before, whichever calls they came by.
+ */
+function toldOf({ told }: OrderedCall, turn: Entry[]): Call {
+  const attempts = turn.map(({ last_attempt }) => (last_attempt ?? 0) + 1);
+  return { ...told, attempt: Math.max(told.attempt ?? 1, ...attempts) };
 }
 
 /** Ends an attempt before its caller gives up: its locks are free by then, and the reason known. */
@@ -179,23 +194,36 @@ async function inTime<T>({ began, effect }: OrderedCall, attempt: () => Promise<
   }
 }
 
+/** What a turn read, which of it was tried, as what, and what became of that. */
+interface TurnRecord {
+  log: Entry[];
+  turn: Entry[];
+  told: Call;
+  ran: Ran;
+}
+
 async function keepBooks(
   tx: Transaction,
   effect: Effect,
   ask: Ask,
-  { log, ran, turn }: { log: Entry[]; ran: Ran; turn: Entry[] },
+  { log, ran, turn, told }: TurnRecord,
 ): Promise<Turn> {
   const { name, onPoison } = effect;
-  const advanced = advanceCursors(log, ran, onPoison);
+  const reports = reportsOf(log);
+  const all = { done: ran.done, open: [...ran.open, ...reports] };
+  const advanced = advanceCursors(log, all, onPoison);
   const once = 'transact' in effect;
   await commitTurn(tx, name, { done: [...ran.done], cursors: advanced.cursors, once });
-  await recordAttempts(tx, name, ran.open);
-  for (const waits of ask.waits(advanced, ran)) await recordWaits(tx, name, waits);
+  const others = log.filter((entry) => !entry.mine || entry.id === ask.guest);
+  const unreported = new Set(others.map((entry) => entry.id));
+  await recordAttempts(tx, name, ran.open, { attempt: told.attempt, unreported });
+  await markReported(tx, name, reports);
+  for (const waits of ask.waits(advanced, all)) await recordWaits(tx, name, waits);
   crashPoint('in-effect');
   const settled = log.filter((entry) => entry.place === 'done' || ran.done.has(entry.id));
   return {
     ...advanced,
-    open: ran.open,
+    open: all.open,
     mine: new Set(log.filter((entry) => entry.mine).map((entry) => entry.id)),
     settled: new Set(settled.map((entry) => entry.id)),
     own: settled
@@ -210,13 +238,15 @@ async function settleTarget(
   tx: Transaction,
   { name }: Effect,
   target: string,
-  { ran, turn }: { ran: Ran; turn: Entry[] },
+  { log, ran, turn, told }: TurnRecord,
 ): Promise<Turn> {
+  const reports = reportsOf(log);
   for (const id of ran.done) await settleTargets(tx, name, id, [target]);
-  await recordAttempts(tx, name, ran.open);
+  await recordAttempts(tx, name, ran.open, { attempt: told.attempt });
+  await markReported(tx, name, reports);
   const nothing = { own: [], moved: new Set<string>(), cursors: new Map(), heads: new Map() };
   const mine = new Set(turn.map((entry) => entry.id));
-  return { ...nothing, mine, settled: ran.done, open: ran.open };
+  return { ...nothing, mine, settled: ran.done, open: [...ran.open, ...reports] };
 }
 
 /**
@@ -274,8 +304,11 @@ export function advanceCursors(log: Entry[], ran: Ran, onPoison: PoisonPolicy): 
   return advanced;
 }
 
-const isPassed = ({ place }: Entry, onPoison: PoisonPolicy) =>
-  place === 'done' || place === 'foreign' || (place === 'dead' && onPoison === 'park');
+const isPassed = (entry: Entry, onPoison: PoisonPolicy) =>
+  entry.place === 'done' || entry.place === 'foreign' || (isDead(entry) && onPoison === 'park');
+
+const isDead = ({ place, unreported }: Entry) =>
+  place === 'dead' || (unreported?.every(({ outcome }) => outcome.state === 'dead') ?? false);
 
 function headOf(
   { id, type, seq, place, why }: Entry,

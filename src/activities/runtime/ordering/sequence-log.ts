@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../../db/client.ts';
 import type { DomainEvent } from '../../../events/index.ts';
+import type { OpenOutcome } from '../../../transport/dispatch.ts';
 import type { Effect } from '../effect.ts';
 import { FencedOffError } from '../locks/lock.ts';
 import { fits, PAGE, payloadBytes, payloadBytesAtLeast } from '../pages.ts';
@@ -50,6 +51,13 @@ export interface Entry extends OrderedEvent {
   mine: boolean;
   /** It was tried before, so others may wait for it. */
   tried: boolean;
+  /** The highest `attempt` of the calls for it that are noted; null: none is. */
+  last_attempt: number | null;
+  /**
+   * What it came to in calls for others, where this call is for it and has yet to report that: its
+   * caller then waits, or gives it up, as for an answer of its own.
+   */
+  unreported: { outcome: OpenOutcome; age_ms: number }[] | null;
   /** Before the cursor, or in no sequence: it has no turn. */
   apart: boolean;
   /** What is known of why it is hindered or dead. */
@@ -93,11 +101,12 @@ export async function readLog(
       union all
       ${apart(effect, keys)}
     )
-    select ${eventColumns}, e.sequence_id, e.apart, e.mine, e.tried, e.why, e.place, e.bytes,
-      e.is_read
+    select ${eventColumns}, e.sequence_id, e.apart, e.mine, e.tried, e.last_attempt, e.unreported,
+      e.why, e.place, e.bytes, e.is_read
     from (
       select p.id, p.type, p.version, p.workspace_id, p.channel_id, p.message_id, p.sequence_id,
-        p.key, p.seq, p.timestamp, p.apart, p.mine, p.tried, p.why, p.place,
+        p.key, p.seq, p.timestamp, p.apart, p.mine, p.tried, p.last_attempt, p.unreported, p.why,
+        p.place,
         case when p.place = 'due' then ${payloadBytesAtLeast(sql`p.payload`)} else 0 end as bytes,
         p.place = 'due' and ${isLittle} as is_read, case when p.place = 'due'
           and ${isLittle} then p.payload end as payload
@@ -138,11 +147,12 @@ const apart = (effect: Effect, keys: string[]) => sql`
 
 /** The events of `log`, each with its place. `offset 0`: so that a place is looked up once. */
 const placed = (effect: Effect) => sql`
-  select e.*, coalesce(t.is_there, false) as tried,
+  select e.*, coalesce(t.is_there, false) as tried, t.last_attempt,
+    case when e.mine then t.unreported end as unreported,
     coalesce(o.dead, t.last_error, case when o.unchecked then ${UNCHECKED} end) as why,
     case
       when ${receiptOf(sql`e.id`, effect.name)} then 'done'
-      when e.mine then 'due'
+      when e.mine then case when t.unreported is null then 'due' else 'hindered' end
       when o.is_its is not true then 'foreign'
       when o.dead is not null then 'dead'
       when t.is_there or o.unchecked then 'hindered'
@@ -150,9 +160,13 @@ const placed = (effect: Effect) => sql`
     end as place
   from log e
   left join lateral (
-    select last_error, true as is_there from knockon.attempts
+    select true as is_there, (array_agg(last_error order by updated_at desc))[1] as last_error,
+      max(last_attempt) as last_attempt, json_agg(json_build_object('outcome', unreported, 'age_ms',
+        extract(epoch from now() - updated_at) * 1000)) filter (where unreported is not null)
+        as unreported
+    from knockon.attempts
     where event_id = e.id and subscriber = ${effect.name} and waits_for is null
-      order by updated_at desc limit 1
+    having count(*) > 0
   ) t on true
   left join lateral (
     select ${isFor(effect)} as is_its, ${isUnchecked} as unchecked,
@@ -291,5 +305,35 @@ export async function recordBegun(
     insert into knockon.attempts (event_id, subscriber, target, attempts, last_error)
       values (${eventId}, ${subscriber}, '', 0, ${reason})
     on conflict (event_id, subscriber, target) do update set last_error = excluded.last_error,
-      waiting_until = null, waits_for = null, updated_at = now()`);
+      waiting_until = null, waits_for = null, unreported = null, updated_at = now()`);
+}
+
+/** What these events came to in calls for others, as their own call answers it now. */
+export const reportsOf = (log: Entry[]): OpenOutcome[] =>
+  log.flatMap(({ place, unreported }) =>
+    place === 'done' ? [] : (unreported ?? []).map(({ outcome, age_ms }) => aged(outcome, age_ms)),
+  );
+
+/** Of what it asked to be waited for, what is left. */
+function aged(outcome: OpenOutcome, ageMs: number): OpenOutcome {
+  const left = (ms: number, atLeast: number) => Math.max(atLeast, Math.ceil(ms - ageMs));
+  if (outcome.state === 'later') {
+    const in_ms = left(outcome.in_ms ?? Date.parse(outcome.until) - Date.now() + ageMs, 0);
+    return { ...outcome, until: new Date(Date.now() + in_ms).toISOString(), in_ms };
+  }
+  if (outcome.state !== 'retry' || outcome.after_ms === undefined) return outcome;
+  // 0 would have it tried at once, whatever the policy says.
+  return { ...outcome, after_ms: left(outcome.after_ms, 1) };
+}
+
+/** From then on these events' own calls call the effect. */
+export async function markReported(
+  tx: Transaction,
+  subscriber: string,
+  reports: OpenOutcome[],
+): Promise<void> {
+  if (reports.length === 0) return;
+  const ids = reports.map(({ event_id }) => event_id);
+  await tx.execute(sql`update knockon.attempts set unreported = null
+    where event_id = any(${sql.param(ids)}::uuid[]) and subscriber = ${subscriber}`);
 }

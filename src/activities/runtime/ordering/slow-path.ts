@@ -191,10 +191,13 @@ class SlowPath {
   #ask(keys: string[]): Ask {
     const wanted = this.#leftOf(keys);
     const ids = wanted.map((event) => event.id);
+    const begun = this.#begun?.id;
+    const guest = begun && !ids.includes(begun) ? begun : undefined;
     return {
       keys,
       stretches: this.#stretches(keys, wanted),
-      mine: these(this.#begun ? [...ids, this.#begun.id] : ids),
+      mine: these(guest ? [...ids, guest] : ids),
+      guest,
       most: this.#isCareful() ? 1 : this.#ordered.effect.batch,
       waits: (advanced, ran) => this.#waits(wanted, advanced, ran),
     };

@@ -4,6 +4,7 @@ import {
   putHttpSubscriber,
 } from '../../../../src/ops/http-subscribers/change.ts';
 import { HttpService, results } from '../../../harness/http-service.ts';
+import { aChannel } from '../../../harness/messaging.ts';
 import { seal } from '../../../harness/webhook-receiver.ts';
 import type { TransportFixture } from '../fixture.ts';
 import { soon } from '../testbed.ts';
@@ -110,6 +111,28 @@ export function httpSubscribers(fixture: TransportFixture): void {
       const [letter] = await fixture.testbed.letters(name);
       expect(letter).toMatchObject({ event_id: dead, cause: 'answered dead' });
       expect(letter!.reason).toContain('answered dead: unknown');
+    });
+
+    it('in order asks for time, and has it, whichever event of the key was called first', async () => {
+      await subscribe({ ordering: 'key' });
+      const where = await aChannel(fixture.testbed.database);
+      const events: string[] = [];
+      for (let i = 0; i < 4; i += 1) {
+        events.push(...(await fixture.testbed.post(1, where)));
+        await fixture.testbed.dispatch();
+      }
+      const [busy, hopeless] = [events[1], events[2]];
+      const times: number[] = [];
+      service.serve = results(({ events: [event] }) => {
+        if (event?.id === hopeless) return [{ event_id: hopeless, state: 'dead' }];
+        if (event?.id !== busy || times.push(Date.now()) > 1) return [];
+        return [{ event_id: busy, state: 'later', after_ms: 4000 }];
+      });
+      await fixture.testbed.host(fixture.recordingEffect());
+      await expect.poll(() => fixture.testbed.letters(name), soon).toHaveLength(1);
+      expect(service.ids).toEqual([events[0], busy, busy, hopeless]);
+      expect(service.calls.map(({ attempt }) => attempt)).toEqual([1, 1, 2, 1]);
+      expect(times[1]! - times[0]!).toBeGreaterThan(3900);
     });
 
     it('that is debounced is posted the last event of a key alone', async () => {
