@@ -22,6 +22,7 @@ CREATE TABLE "knockon"."debounces" (
 	"workspace_id" uuid NOT NULL,
 	"key" text NOT NULL,
 	"began_at" timestamp with time zone,
+	"seen_at" timestamp with time zone,
 	"newest_id" uuid,
 	"newest_seq" bigint,
 	"newest_at" timestamp with time zone,

@@ -17,6 +17,8 @@ export const debounces = ownSchema.table(
     key: text().notNull(),
     /** Of the oldest event that waits; null: none does. */
     began_at: moment(),
+    /** When the effect was first called for what waits. */
+    seen_at: moment(),
     /** The newest that waits. */
     newest_id: uuid(),
     newest_seq: bigint({ mode: 'number' }),

@@ -205,7 +205,12 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
       });
       const signal = new AbortController().signal;
       const events = { offset: 0, limit: 100 };
-      const { done } = await answer(debounced, database.db, { ...call, events }, signal);
+      const calling = () => answer(debounced, database.db, { ...call, events }, signal);
+      // Newer events of their keys are dispatched: first those are waited for.
+      expect((await calling()).open.length).toBeGreaterThan(0);
+      await own.database.pg`update knockon.debounces set seen_at = seen_at - interval '1 hour'
+        where subscriber = 'webhooks'`;
+      const { done } = await calling();
       expect(done).toBeGreaterThan(0);
     }, crowds));
 

@@ -10,6 +10,7 @@ import { rebuildCache } from '../../../src/activities/cache/rebuild.ts';
 import { pendingMails } from '../../../src/activities/notifications/mails.ts';
 import { notify } from '../../../src/activities/notifications/notify.ts';
 import { recordDeadLetters } from '../../../src/activities/runtime/dead-letters.ts';
+import { readLatest } from '../../../src/activities/runtime/debounce/store.ts';
 import { retry as again, defineEffect } from '../../../src/activities/runtime/effect.ts';
 import { EventReader } from '../../../src/activities/runtime/event-reader.ts';
 import { readPlaces } from '../../../src/activities/runtime/ordering/fast-path.ts';
@@ -259,6 +260,16 @@ describe.each<[Statistics, Plans]>([
           stretches,
           mine: these((await events()).map(({ id }) => id)),
         });
+      },
+    ],
+    [
+      'looks for the newest event of 40 keys',
+      async (tx) => {
+        const places = await readPlaces(tx, effect, call as never);
+        // After each come some 66 that are for others.
+        const some = places.slice(0, 40);
+        const late = some.map(({ sequence_id, upto }) => [sequence_id!, upto! - 20] as const);
+        expect((await readLatest(tx, effect, new Map(late))).size).toBe(40);
       },
     ],
     [

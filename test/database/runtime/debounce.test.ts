@@ -58,6 +58,7 @@ async function emitted(key: string | null, numbers: number[], hoursAgo = 0) {
   for (const n of numbers)
     await pg`select knockon.emit('cart.changed', ${workspace}, ${pg.json({ n })}, key => ${key})`;
   const [dispatch] = await claim(pg, 500);
+  await pg`update knockon.dispatches set unchecked = null where id = ${dispatch!.id}`;
   const rows = await pg<{ event_id: string }[]>`
     select event_id from knockon.outbox where dispatch_id = ${dispatch!.id} order by event_id`;
   const ids = rows.map(({ event_id }) => event_id);
@@ -181,6 +182,43 @@ describe.each([
     await test_.database.pg`update knockon.debounces set look_at = now() - interval '1 s'`;
     await Promise.all([...next.map((one) => call(effect, one)), forget(), forget(), forget()]);
     expect(seen.filter((n) => Number(n) >= 100)).toHaveLength(keys.length);
+    // What each of them left to another.
+    await forget();
+  });
+
+  test('waits for the newest that is dispatched, whose call has not come yet', async () => {
+    const first = await emitted(key('p'), [1], 2);
+    const newest = await emitted(key('p'), [2], 0.5);
+    const waiting = await call(effect, first);
+    expect(waiting).toMatchObject({ done: 0, open: [{ state: 'later' }] });
+    const [outcome] = waiting.open as { in_ms?: number }[];
+    expect(outcome?.in_ms).toBeGreaterThan(1_700_000);
+    expect(outcome?.in_ms).toBeLessThanOrEqual(1_800_000);
+    await test_.database.pg`update knockon.events set timestamp = timestamp - interval '1 hour'
+      where id = any(${newest.ids})`;
+    expect(await call(effect, first)).toMatchObject({ done: 0, open: [{ state: 'later' }] });
+    expect(await call(effect, newest)).toMatchObject({ done: 1, open: [] });
+    expect(await call(effect, first)).toMatchObject({ done: 1, open: [] });
+    expect(seen).toEqual([2]);
+  });
+
+  test('waits for none that is for others, was not dispatched, or is done or given up', async () => {
+    const { pg } = test_.database;
+    const first = await emitted(key('q'), [1], 2);
+    const [done, dead, others] = [
+      await emitted(key('q'), [2]),
+      await emitted(key('q'), [3]),
+      await emitted(key('q'), [4]),
+    ];
+    await pg`insert into knockon.receipts (event_id, subscriber)
+      values (${done.ids[0]!}, ${effect.name})`;
+    await pg`insert into knockon.dead_letters (event_id, subscriber, dispatch_id, cause, reason)
+      values (${dead.ids[0]!}, ${effect.name}, ${dead.dispatch_id}, 'x', 'x')`;
+    await pg`update knockon.dispatches set subscribers = '{other}' where id = ${others.dispatch_id}`;
+    await pg`select knockon.emit('cart.changed', ${workspace}, '{}', key => ${key('q')})`;
+    expect(await call(effect, first)).toMatchObject({ done: 1, open: [] });
+    expect(seen).toEqual([1]);
+    await pg`update knockon.outbox set dispatch_id = ${others.dispatch_id} where dispatch_id is null`;
   });
 
   test('has keys apart, and does at once what has none', async () => {

@@ -21,6 +21,10 @@ const WAIT = 10_000;
 const LATE = 500;
 
 interface Trouble {
+  /** How much later, where the workers are busy. */
+  late?: number;
+  /** Until when nothing is called. */
+  pausedUntil?: number;
   /** How often a call fails, and how often an event can never succeed. */
   failing: number;
   dead: number;
@@ -31,13 +35,15 @@ const NONE: Trouble = { failing: 0, dead: 0, dying: 0 };
 
 /** Runs the events of one key to their end. Nothing of it is in memory but what is written down. */
 function run(events: KeyedEvent[], most: number, random: () => number, trouble: Trouble) {
-  let state: DebounceState = { began_at: null, newest: null, called: null };
+  const { late = LATE, pausedUntil = 0 } = trouble;
+  let state: DebounceState = { began_at: null, seen_at: null, newest: null, called: null };
   const fates = new Map<string, Fate>();
   const merged = new Map<string, string>();
   const calls: { id: string; at: number }[] = [];
   const doomed = new Set(events.filter(() => random() < trouble.dead).map(({ id }) => id));
   const fateOf = (id: string | undefined): Fate => (id && fates.get(id)) || 'open';
-  const queue = events.map((event) => ({ at: event.at + random() * LATE, events: [event] }));
+  const callAt = (due: number) => Math.max(due, pausedUntil) + random() * late;
+  const queue = events.map((event) => ({ at: callAt(event.at), events: [event] }));
   for (let steps = 0; queue.length > 0; steps++) {
     if (steps > 200 * events.length) throw new Error('it comes to no end');
     queue.sort((a, b) => a.at - b.at);
@@ -50,13 +56,19 @@ function run(events: KeyedEvent[], most: number, random: () => number, trouble: 
       .sort((a, b) => a.seq - b.seq);
     if (open.length === 0) continue;
     const again = (ms: number, some: KeyedEvent[]) =>
-      queue.push({ at: next.at + ms + random() * LATE, events: some });
+      queue.push({ at: callAt(next.at + ms), events: some });
     if (random() < trouble.dying) {
       again(100, open);
       continue;
     }
-    const fate = { newest: fateOf(state.newest?.id), called: fateOf(state.called?.id) };
-    const decided = decide(state, open, fate, next.at, { wait_ms: WAIT, most_ms: most });
+    const isLatest = ({ id, seq, at }: KeyedEvent) =>
+      at <= next.at && seq > open.at(-1)!.seq && fateOf(id) === 'open';
+    const others = {
+      newest: fateOf(state.newest?.id),
+      called: fateOf(state.called?.id),
+      latest: events.findLast(isLatest) ?? null,
+    };
+    const decided = decide(state, open, others, next.at, { wait_ms: WAIT, most_ms: most });
     state = decided.state;
     const called = open.filter(({ id }) => decided.decisions.get(id)?.kind === 'call');
     expect(called.length).toBeLessThanOrEqual(1);
@@ -103,7 +115,12 @@ const SEEDS = Array.from({ length: 100 }, (_, i) => i + 1);
 
 describe('the events of a key, however they arrive', () => {
   test('are done each, or merged into a later one that is done', () => {
-    for (const trouble of [NONE, { failing: 0.3, dead: 0.1, dying: 0.2 }])
+    const troubles = [
+      NONE,
+      { failing: 0.3, dead: 0.1, dying: 0.2 },
+      { failing: 0.3, dead: 0.1, dying: 0.2, late: 3 * WAIT, pausedUntil: 1_000_000 + 20 * WAIT },
+    ];
+    for (const trouble of troubles)
       for (const seed of SEEDS) {
         const random = randomOf(seed);
         const events = arrivals(random);
@@ -141,6 +158,48 @@ describe('the events of a key, however they arrive', () => {
       }
   });
 
+  test('are one call where all of them came while the workers were paused or late', () => {
+    for (const [name, trouble] of [
+      ['paused', { ...NONE, pausedUntil: 1_000_000 + 40 * WAIT }],
+      ['late', { ...NONE, late: WAIT }],
+    ] as const)
+      for (const seed of SEEDS) {
+        const random = randomOf(seed);
+        const burst = arrivals(random).map((event) => ({
+          ...event,
+          at: 1_000_000 + event.seq * 50,
+        }));
+        const { calls } = run(burst, 5 * WAIT, random, trouble);
+        const told = JSON.stringify({ seed, name, calls });
+        expect(
+          calls.map(({ id }) => id),
+          told,
+        ).toEqual([burst.at(-1)!.id]);
+        expect(calls[0]!.at, told).toBeGreaterThanOrEqual(burst.at(-1)!.at + WAIT);
+      }
+  });
+
+  test('that came during a pause are one call after it, once it is quiet or `most` is over', () => {
+    for (const seed of SEEDS) {
+      const random = randomOf(seed);
+      const events = arrivals(random);
+      const pausedUntil = events.at(-1)!.at + Math.floor(2 * WAIT * random());
+      const most = 5 * WAIT;
+      const { calls } = run(events, most, random, { ...NONE, pausedUntil });
+      const last = events.at(-1)!;
+      const due = Math.max(pausedUntil, Math.min(last.at + WAIT, events[0]!.at + most));
+      const told = JSON.stringify({ seed, calls, due });
+      expect(
+        calls.map(({ id }) => id),
+        told,
+      ).toEqual([last.id]);
+      expect(calls[0]!.at, told).toBeGreaterThanOrEqual(due);
+      // The call of the newest may have come before that of the oldest, and waits for its own time.
+      const latest = Math.min(due + 30_000, Math.max(pausedUntil, last.at + WAIT));
+      expect(calls[0]!.at, told).toBeLessThanOrEqual(latest + 2000 + 3 * LATE);
+    }
+  });
+
   test('are one call after a burst, with the last of them', () => {
     const events = Array.from({ length: 20 }, (_, seq) => ({ id: `e${seq}`, seq, at: seq * 100 }));
     const { calls, merged } = run(events, 10 * WAIT, randomOf(1), NONE);
@@ -151,13 +210,13 @@ describe('the events of a key, however they arrive', () => {
 });
 
 describe('an older event whose call comes before that of the newest, though both are due', () => {
-  const decideAfter = (most_ms: number, ms: number) => {
+  const decideAfter = (most_ms: number, ms: number, seen_at = 0) => {
     const newest = { id: 'newest', seq: 2, at: most_ms - 1 };
-    const state = { began_at: 0, newest, called: null };
+    const state = { began_at: 0, seen_at, newest, called: null };
     const policy = { wait_ms: WAIT, most_ms };
-    const fate = { newest: 'open', called: 'open' } as const;
+    const others = { newest: 'open', called: 'open', latest: null } as const;
     const older = [{ id: 'older', seq: 1, at: most_ms - 2 }];
-    return decide(state, older, fate, most_ms + ms, policy).decisions.get('older');
+    return decide(state, older, others, most_ms + ms, policy).decisions.get('older');
   };
 
   test.each([
@@ -167,6 +226,30 @@ describe('an older event whose call comes before that of the newest, though both
   ])('waits for it %s longer than `most`, and is done alone then', (_, most, patience) => {
     expect(decideAfter(most, patience - 1)?.kind).toBe('wait');
     expect(decideAfter(most, patience)?.kind).toBe('call');
+  });
+
+  test('waits for it as long as the first call was late, 30 s at most', () => {
+    for (const [late, patience] of [
+      [5000, 5000],
+      [60_000, 40_000],
+    ] as const) {
+      expect(decideAfter(50_000, patience - 1, late)?.kind).toBe('wait');
+      expect(decideAfter(50_000, patience, late)?.kind).toBe('call');
+    }
+  });
+
+  test('waits for one that is dispatched, though no call for it has come yet', () => {
+    const none = { began_at: null, seen_at: null, newest: null, called: null };
+    const policy = { wait_ms: 3000, most_ms: 8000 };
+    const q0 = { id: 'q0', seq: 0, at: 0 };
+    const latest = { id: 'q5', seq: 5, at: 5000 };
+    const others = { newest: 'open', called: 'open', latest } as const;
+    const { state, decisions } = decide(none, [q0], others, 6000, policy);
+    expect(decisions.get('q0')).toEqual({ kind: 'wait', ms: 2000 });
+    // What was not called for is not written down.
+    expect(state).toEqual({ began_at: 0, seen_at: 6000, newest: q0, called: null });
+    const then = decide(state, [latest], { ...others, latest: null }, 8000, policy);
+    expect(then.decisions.get('q5')).toEqual({ kind: 'call' });
   });
 
   test('is called again ever later, and no later than then', () => {

@@ -2,8 +2,15 @@ import type { Transaction } from '../../../db/client.ts';
 import type { DomainEvent } from '../../../events/index.ts';
 import { groupBy } from '../../../group-by.ts';
 import { type Answer, type Effect, laterIn, type Open } from '../effect.ts';
-import { type DebouncePolicy, type Decision, decide } from './decide.ts';
-import { lockStates, readMoments, writeMerges, writeStates } from './store.ts';
+import { type DebouncePolicy, type Decision, decide, type KeyedEvent } from './decide.ts';
+import {
+  lockStates,
+  readLatest,
+  readStandings,
+  type Standing,
+  writeMerges,
+  writeStates,
+} from './store.ts';
 
 /** Why an event waits, for operators. */
 const REASON = 'debounced: it is waited whether another event of its key comes';
@@ -30,7 +37,7 @@ export function debouncing(effect: Effect): Effect {
     return {
       ...effect,
       async transact(tx, events, call) {
-        const sorted = await sort(tx, name, debounce, events);
+        const sorted = await sort(tx, effect, debounce, events);
         const open = await callWith(sorted, (some) => effect.transact(tx, some, call));
         await writeMerges(tx, name, mergedOf(sorted, open));
         return [...open, ...waitsOf(sorted, open, debounce)];
@@ -41,7 +48,7 @@ export function debouncing(effect: Effect): Effect {
     async perform(events, call) {
       // A target's event has been called before.
       if (call.target !== undefined || call.targets) return await effect.perform(events, call);
-      const sorted = await call.db.transaction((tx) => sort(tx, name, debounce, events));
+      const sorted = await call.db.transaction((tx) => sort(tx, effect, debounce, events));
       const open = await callWith(sorted, (some) => effect.perform(some, call));
       await writeMerges(call.db, name, mergedOf(sorted, open));
       return [...open, ...waitsOf(sorted, open, debounce)];
@@ -56,7 +63,7 @@ const callWith = async (
 
 async function sort(
   tx: Transaction,
-  subscriber: string,
+  effect: Effect,
   policy: DebouncePolicy,
   events: DomainEvent[],
 ): Promise<Sorted> {
@@ -70,27 +77,42 @@ async function sort(
   const keyed = events.filter(isKeyed);
   if (keyed.length === 0) return sorted;
   const keys = groupBy(keyed, ({ workspace_id, key }) => `${workspace_id} ${key}`);
-  const moments = await readMoments(tx, keyed);
+  const standings = await readStandings(tx, keyed);
   const locked = await lockStates(
     tx,
-    subscriber,
+    effect.name,
     [...keys.values()].map(([first]) => first!),
   );
+  const latest = await readLatest(tx, effect, lastOf(keyed, standings));
   for (const row of locked) {
     const own = keys.get(`${row.workspace_id} ${row.key}`) ?? [];
-    const inOrder = own
-      .map(({ id, seq, timestamp }) => ({
-        id,
-        seq: seq!,
-        at: moments.get(id) ?? Date.parse(timestamp),
-      }))
-      .sort((a, b) => a.seq - b.seq);
-    const { state, decisions } = decide(row.state, inOrder, row.fate, row.now, policy);
+    const sequence = standings.get(own[0]?.id ?? '')?.sequence_id ?? '';
+    const others = { ...row.fate, latest: latest.get(sequence) ?? null };
+    const events = inOrder(own, standings);
+    const { state, decisions } = decide(row.state, events, others, row.now, policy);
     row.state = state;
     for (const event of own) put(sorted, event, decisions.get(event.id)!);
   }
-  await writeStates(tx, subscriber, locked);
+  await writeStates(tx, effect.name, locked);
   return sorted;
+}
+
+const inOrder = (events: DomainEvent[], standings: Map<string, Standing>): KeyedEvent[] =>
+  events
+    .map(({ id, seq, timestamp }) => {
+      const at = standings.get(id)?.at ?? Date.parse(timestamp);
+      return { id, seq: seq!, at };
+    })
+    .sort((a, b) => a.seq - b.seq);
+
+/** The last `seq` of these events in each sequence. */
+function lastOf(events: DomainEvent[], standings: Map<string, Standing>): Map<string, number> {
+  const last = new Map<string, number>();
+  for (const { id, seq } of events) {
+    const sequence = standings.get(id)?.sequence_id;
+    if (sequence) last.set(sequence, Math.max(last.get(sequence) ?? 0, seq!));
+  }
+  return last;
 }
 
 function put(sorted: Sorted, event: DomainEvent, decision: Decision): void {

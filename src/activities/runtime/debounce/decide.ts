@@ -20,9 +20,21 @@ export interface KeyedEvent {
 export interface DebounceState {
   /** Of the oldest event that waits; null: none does. */
   began_at: number | null;
+  /** When the effect was first called for what waits. */
+  seen_at: number | null;
+  /** Of those that it was called for. */
   newest: KeyedEvent | null;
   /** The last that the effect was called with. */
   called: Pick<KeyedEvent, 'id' | 'seq'> | null;
+}
+
+/** What is known of other events of the key than those of the call. */
+export interface Others {
+  /** What became of those that are written down. */
+  newest: Fate;
+  called: Fate;
+  /** The newest of all that is dispatched and open, if it comes after those of the call. */
+  latest: KeyedEvent | null;
 }
 
 /** What became of an event that is not of this call: it is open, has a receipt, or is given up. */
@@ -50,17 +62,20 @@ const SOON = 1000;
 const LONGEST_SOON = 30_000;
 
 /**
- * How long, in ms, the newest event is still waited for when the oldest has waited for `most`: the
- * workers may be busy, and their calls late. A hundredth of `most`.
+ * Until when the newest event's call is waited for once it is due, in ms since 1970. After `most`
+ * that is a hundredth of it, or as long as the first call was late: workers were paused or are busy,
+ * so the newest's call may be as late.
  */
-const patience = ({ most_ms }: DebouncePolicy): number =>
-  Math.min(Math.max(SOON, most_ms / 100), LONGEST_SOON);
+function overdueAt({ began_at, seen_at }: Waiting, { most_ms }: DebouncePolicy): number {
+  const patience = Math.max(SOON, most_ms / 100, seen_at - began_at);
+  return Math.max(began_at + most_ms, seen_at) + Math.min(patience, LONGEST_SOON);
+}
 
-/** @param events of one call, by their `seq` @param fate of the newest and of the called event */
+/** @param events of one call, by their `seq` */
 export function decide(
   before: DebounceState,
   events: KeyedEvent[],
-  fate: { newest: Fate; called: Fate },
+  others: Others,
   now: number,
   policy: DebouncePolicy,
 ): Decided {
@@ -69,16 +84,17 @@ export function decide(
   const decisions = new Map<string, Decision>();
   const fresh: KeyedEvent[] = [];
   for (const event of events) {
-    const known = called && decideKnown(event, called, isHere(called.id), fate.called, policy);
+    const known = called && decideKnown(event, called, isHere(called.id), others.called, policy);
     if (known) decisions.set(event.id, known);
     else fresh.push(event);
   }
   if (fresh.length === 0) return { state: before, decisions };
-  const waiting = join(before, fresh, isHere(before.newest?.id) ? 'open' : fate.newest);
-  const due = Math.min(waiting.newest.at + policy.wait_ms, waiting.began_at + policy.most_ms);
+  const waiting = join(before, fresh, isHere(before.newest?.id) ? 'open' : others.newest, now);
+  const newest = later(waiting.newest, others.latest);
+  const due = Math.min(newest.at + policy.wait_ms, waiting.began_at + policy.most_ms);
   const last = fresh.at(-1)!;
-  const overdue = waiting.began_at + policy.most_ms + patience(policy);
-  if (now < due || (waiting.newest.id !== last.id && now < overdue)) {
+  const overdue = overdueAt(waiting, policy);
+  if (now < due || (newest.id !== last.id && now < overdue)) {
     // As long again as it is late by: calls that look each second would keep workers busy.
     const again = Math.max(SOON, Math.min(now - due, LONGEST_SOON, overdue - now));
     const ms = now < due ? due - now : again;
@@ -92,8 +108,12 @@ export function decide(
   decisions.set(last.id, { kind: 'call' });
   const isAll = waiting.newest.id === last.id;
   const rest = isAll ? null : waiting.newest;
-  return { state: { began_at: rest?.at ?? null, newest: rest, called: last }, decisions };
+  const state = { began_at: rest?.at ?? null, seen_at: rest && now, newest: rest, called: last };
+  return { state, decisions };
 }
+
+const later = (one: KeyedEvent, other: KeyedEvent | null): KeyedEvent =>
+  other && other.seq > one.seq ? other : one;
 
 /** @returns null where the event that was called says nothing of it */
 function decideKnown(
@@ -110,12 +130,20 @@ function decideKnown(
   return fate === 'open' ? { kind: 'wait', ms: Math.max(SOON, wait_ms) } : null;
 }
 
+type Waiting = Record<'began_at' | 'seen_at', number> & { newest: KeyedEvent };
+
 /** What waits with these. One that is settled without having been called waits no more. */
-function join({ began_at, newest }: DebounceState, fresh: KeyedEvent[], fate: Fate) {
+function join(
+  { began_at, seen_at, newest }: DebounceState,
+  fresh: KeyedEvent[],
+  fate: Fate,
+  now: number,
+): Waiting {
   const last = fresh.at(-1)!;
   const isKept = newest !== null && fate === 'open' && newest.seq > last.seq;
   return {
     began_at: Math.min(began_at ?? Number.POSITIVE_INFINITY, ...fresh.map(({ at }) => at)),
+    seen_at: seen_at ?? now,
     newest: isKept ? newest : last,
   };
 }

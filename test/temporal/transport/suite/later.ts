@@ -79,6 +79,25 @@ export function later(fixture: TransportFixture): void {
   });
 
   describe('a debounced effect', () => {
+    it('is called once for what came while it was down, though not all of it is quiet yet', async () => {
+      const { pg } = fixture.testbed.database;
+      const debounce = { by: 'key', wait: '3s', most: '8s' } as const;
+      const effect = fixture.recordingEffect({ debounce });
+      await (await fixture.testbed.host(effect))();
+      const events: string[] = [];
+      for (const secondsAgo of [5, 4, 3, 2, 1]) {
+        const id = await emit('cart-3');
+        await pg`update knockon.events set timestamp = now() - ${secondsAgo} * interval '1 second'
+          where id = ${id}`;
+        await fixture.testbed.dispatch();
+        events.push(id);
+      }
+      await pg`update knockon.dispatches set unchecked = null`;
+      await fixture.testbed.host(effect);
+      await fixture.testbed.done(effect.name, events.toSorted());
+      expect(await fixture.happened(effect)).toEqual(events.slice(-1));
+    });
+
     it('is called for the last event of a key, which stands for those before it', async () => {
       const { pg } = fixture.testbed.database;
       const debounce = { by: 'key', wait: '3s', most: '30s' } as const;
