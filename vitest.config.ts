@@ -35,7 +35,7 @@ const alone: Partial<Record<Tier, string[]>> = {
   ],
   temporal: ['transport/webhooks-neighbours'],
   // A busy API says 503 to some of what schemathesis asks, and that is right.
-  whole: ['api/schemathesis', 'metrics-port', 'processes', 'silent-database'],
+  whole: ['api/schemathesis', 'metrics-port', 'neighbours', 'processes', 'silent-database'],
 };
 
 const filesAlone = (tier: Tier) =>
