@@ -9,7 +9,7 @@ test.each([
   ['src/embed/connect.ts', ['ConnectOptions']],
   ['src/embed/run-effects.ts', ['RunEffectsOptions']],
   ['src/events/catalogue.ts', ['EventOptions']],
-  ['src/outbox/emit.ts', ['NewEvent']],
+  ['src/outbox/new-event.ts', ['NewEvent']],
   ['src/activities/runtime/effect.ts', ['Aside', 'Options', 'WorkspaceLimit']],
   ['src/testing/call.ts', ['CallOptions']],
   ['src/testing/fan-out.ts', ['FanOutOptions', 'RunOptions']],
