@@ -72,7 +72,7 @@ const allowed = {
   workers: ['*'],
   cli: ['*'],
   local: ['db', 'settings', 'transport'],
-  settings: ['database-url', 'db/own-schema'],
+  settings: ['database-url', 'db/own-schema', 'text/duration'],
   'database-url': [],
   seal: [],
   'crash-points': [],

@@ -23,7 +23,7 @@ export const effects = {
         'A connection that is silent for longer counts as dead. ' +
         'Raise it if an effect of yours needs more.',
     },
-    '1s',
+    { least: '1s' },
   ),
 };
 
@@ -44,10 +44,14 @@ export const webhooks = {
     means: 'Name servers for webhooks, such as 10.0.0.53.',
     more: "Unset: the machine's name servers.",
   }),
-  KNOCKON_WEBHOOK_TIMEOUT: duration('10s', {
-    readBy: ['api', 'worker effects'],
-    means: "The longest wait for an endpoint's answer.",
-  }),
+  KNOCKON_WEBHOOK_TIMEOUT: duration(
+    '10s',
+    {
+      readBy: ['api', 'worker effects'],
+      means: "The longest wait for an endpoint's answer.",
+    },
+    { least: '1s', most: '5m' },
+  ),
   KNOCKON_WEBHOOK_CONCURRENCY: whole(512, 1, 10_000, {
     readBy: ['worker effects'],
     means: 'Requests to endpoints at once in one worker process.',
@@ -63,11 +67,15 @@ export const webhooks = {
     means: "Consecutive failures that open an endpoint's circuit; 0: never.",
     more: 'While the circuit is open, one delivery at a time tries whether the endpoint works.',
   }),
-  KNOCKON_WEBHOOK_PROBE: duration('30s', {
-    readBy: ['worker effects'],
-    means: 'How long an endpoint rests after its circuit opened.',
-    more: 'Later it rests as long as it has been failing, up to 15 minutes.',
-  }),
+  KNOCKON_WEBHOOK_PROBE: duration(
+    '30s',
+    {
+      readBy: ['worker effects'],
+      means: 'How long an endpoint rests after its circuit opened.',
+      more: 'Later it rests as long as it has been failing, up to 15 minutes.',
+    },
+    { least: '1s' },
+  ),
 };
 
 export const notifications = {
@@ -80,13 +88,17 @@ export const notifications = {
     'must be an address, with or without a name',
     { readBy: ['worker effects'], means: 'The sender of e-mails.' },
   ),
-  KNOCKON_NOTIFY_AGE: durationOrOff('24h', {
-    readBy: ['worker effects'],
-    means: 'The age from which a new message notifies nobody, or "off".',
-    more:
-      'A message that was sent (`sent_at`) so long before it was stored is history. ' +
-      'With `"notify": true` it notifies all the same. `off`: messages of any age notify.',
-  }),
+  KNOCKON_NOTIFY_AGE: durationOrOff(
+    '24h',
+    {
+      readBy: ['worker effects'],
+      means: 'The age from which a new message notifies nobody, or "off".',
+      more:
+        'A message that was sent (`sent_at`) so long before it was stored is history. ' +
+        'With `"notify": true` it notifies all the same. `off`: messages of any age notify.',
+    },
+    { most: '100y' },
+  ),
   KNOCKON_EMAIL_GRACE: duration('5m', {
     readBy: ['worker effects'],
     means: 'How long a notification may stay unread before it is e-mailed.',

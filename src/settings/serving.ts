@@ -49,11 +49,15 @@ export const dispatch = {
     readBy: ['api', 'relay'],
     means: 'The most events in a dispatch.',
   }),
-  KNOCKON_RELAY_AGE: duration('15s', {
-    readBy: ['api', 'relay'],
-    means: 'Age at which a claim that was not started is taken over.',
-    more: 'The dispatcher that claimed it is gone then. Any other may start it.',
-  }),
+  KNOCKON_RELAY_AGE: duration(
+    '15s',
+    {
+      readBy: ['api', 'relay'],
+      means: 'Age at which a claim that was not started is taken over.',
+      more: 'The dispatcher that claimed it is gone then. Any other may start it.',
+    },
+    { least: '1s' },
+  ),
 };
 
 export const ledger = {
@@ -64,17 +68,25 @@ export const ledger = {
       means: 'How often the ledger is checked for /readyz and /metrics.',
       more: 'Several processes share one check.',
     },
-    '100ms',
+    { least: '100ms' },
   ),
-  KNOCKON_HEAL_AGE: durationOrOff('5m', {
-    readBy: ['api', 'relay'],
-    means: 'Age at which missing effects are started again, or "off".',
-    more: 'The age counts from the last start of their dispatch. `off`: never.',
-  }),
-  KNOCKON_READY_AGE: duration('60s', {
-    readBy: ['api'],
-    means: '/readyz fails once an event is undispatched or an effect missing for this long.',
-  }),
+  KNOCKON_HEAL_AGE: durationOrOff(
+    '5m',
+    {
+      readBy: ['api', 'relay'],
+      means: 'Age at which missing effects are started again, or "off".',
+      more: 'The age counts from the last start of their dispatch. `off`: never.',
+    },
+    { least: '100ms' },
+  ),
+  KNOCKON_READY_AGE: duration(
+    '60s',
+    {
+      readBy: ['api'],
+      means: '/readyz fails once an event is undispatched or an effect missing for this long.',
+    },
+    { least: '1s' },
+  ),
   KNOCKON_PAUSED_TOO_LONG: duration('1h', {
     readBy: ['api'],
     means: 'Age at which a pause is reported.',
@@ -83,20 +95,28 @@ export const ledger = {
 };
 
 export const retention = {
-  KNOCKON_RETENTION_EVENTS: durationOrOff('off', {
-    readBy: ['api', 'relay'],
-    means: 'How long completed events are kept, such as 90d, or "off".',
-    more:
-      'An event goes with everything that belongs to it, once every subscriber has done it. ' +
-      '`off`: events are kept for ever.',
-  }),
-  KNOCKON_RETENTION_RECEIPTS: durationOrOff('off', {
-    readBy: ['api', 'relay'],
-    means: 'How long receipts of completed effects are kept, or "off".',
-    more:
-      'If an event without receipts is replayed, its effects happen again. ' +
-      '`off`: as long as events.',
-  }),
+  KNOCKON_RETENTION_EVENTS: durationOrOff(
+    'off',
+    {
+      readBy: ['api', 'relay'],
+      means: 'How long completed events are kept, such as 90d, or "off".',
+      more:
+        'An event goes with everything that belongs to it, once every subscriber has done it. ' +
+        '`off`: events are kept for ever.',
+    },
+    { most: '100y' },
+  ),
+  KNOCKON_RETENTION_RECEIPTS: durationOrOff(
+    'off',
+    {
+      readBy: ['api', 'relay'],
+      means: 'How long receipts of completed effects are kept, or "off".',
+      more:
+        'If an event without receipts is replayed, its effects happen again. ' +
+        '`off`: as long as events.',
+    },
+    { most: '100y' },
+  ),
 };
 
 export const allProcesses = {
@@ -122,7 +142,7 @@ export const allProcesses = {
         'It must be longer than in the load balancer in front, where 60 s is usual. ' +
         'Otherwise some requests meet a closing connection.',
     },
-    '1s',
+    { least: '1s' },
   ),
   KNOCKON_SHUTDOWN: duration('30s', {
     readBy: everyProcess,

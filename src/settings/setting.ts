@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import ms, { type StringValue } from 'ms';
 import type { z } from 'zod';
+import { parseDuration } from '../text/duration.ts';
 
 /** What schemas are made with. It is an argument: the help tells of settings without loading it. */
 export type Zod = typeof z;
@@ -93,28 +94,43 @@ export function choice<const T extends string>(
   return { ...about, schema, must, byDefault: byDefault as string };
 }
 
-const milliseconds = (text: string): number | undefined => {
-  const value: unknown = ms(text as StringValue);
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
-};
-
-/** A duration in milliseconds. @param atLeast the shortest that makes sense, as it is typed */
-export function duration(byDefault: StringValue, about: About, atLeast?: StringValue) {
-  const must = 'must be a duration such as "500ms", "30s", "5m" or "2h"';
-  const setting = parsed(byDefault, must, about, milliseconds);
-  if (atLeast === undefined) return setting;
-  const schema = (z: Zod) =>
-    setting.schema(z).refine((value) => value >= ms(atLeast), {
-      message: `must be ${atLeast} or more`,
-    });
-  return { ...setting, schema, must: `${must}, and ${atLeast} or more` };
+/** The shortest and the longest that makes sense, as they are typed. */
+interface Bounds {
+  least?: StringValue;
+  /** Default: as long as a timer of Node can wait, in whole days. */
+  most?: StringValue;
 }
 
-/** A duration in milliseconds above 0, or null for `off`. */
-export const durationOrOff = (byDefault: StringValue | 'off', about: About) =>
-  parsed(byDefault, 'must be a duration such as "30s", "5m" or "90d", or "off"', about, (text) =>
-    text.trim() === 'off' ? null : milliseconds(text) || undefined,
+const LONGEST_TIMER = '24d';
+
+/** Whole milliseconds; undefined where it is none, or beyond the bounds. */
+function durationWithin(text: string, least: StringValue, most: StringValue): number | undefined {
+  const value = Math.round(text.trim() === '0' ? 0 : (parseDuration(text) ?? Number.NaN));
+  return value >= ms(least) && value <= ms(most) ? value : undefined;
+}
+
+/** A duration in milliseconds. */
+export function duration(
+  byDefault: StringValue,
+  about: About,
+  { least = '0s', most = LONGEST_TIMER }: Bounds = {},
+) {
+  const must = `must be a duration from ${least} to ${most}, such as "${byDefault}"`;
+  return parsed(byDefault, must, about, (text) => durationWithin(text, least, most));
+}
+
+/** A duration in milliseconds, or null for `off`. */
+export function durationOrOff(
+  byDefault: StringValue | 'off',
+  about: About,
+  { least = '1s', most = LONGEST_TIMER }: Bounds = {},
+) {
+  const example = byDefault === 'off' ? '90d' : byDefault;
+  const must = `must be a duration from ${least} to ${most}, such as "${example}", or "off"`;
+  return parsed(byDefault, must, about, (text) =>
+    text.trim() === 'off' ? null : durationWithin(text, least, most),
   );
+}
 
 /** A whole number within bounds. */
 export const whole = (byDefault: number, min: number, max: number, about: About) =>
@@ -162,14 +178,16 @@ export const nameServers = (about: About) =>
 export const quota = (byDefault: string, things: string, examples: string, about: About) =>
   parsed(
     byDefault,
-    `must be ${things} and a window in whole seconds such as ${examples}, or "off"`,
+    `must be ${things} and a window in whole seconds from 1s to ${LONGEST_TIMER}, ` +
+      `such as ${examples}, or "off"`,
     about,
     (text) => {
       if (text.trim() === 'off') return null;
       const [, count, window] = /^\s*(\d{1,9})\s*\/\s*(\d*\s*[a-z]+)\s*$/.exec(text) ?? [];
       if (window === undefined) return undefined;
-      const seconds = ms((/^\d/.test(window) ? window : `1${window}`) as StringValue) / 1000;
-      const isFine = Number(count) >= 1 && Number.isInteger(seconds) && seconds >= 1;
+      const each = /^\d/.test(window) ? window : `1${window}`;
+      const seconds = (durationWithin(each, '1s', LONGEST_TIMER) ?? Number.NaN) / 1000;
+      const isFine = Number(count) >= 1 && Number.isInteger(seconds);
       return isFine ? { requests: Number(count), seconds } : undefined;
     },
   );

@@ -1,4 +1,4 @@
-import ms, { type StringValue } from 'ms';
+import type { StringValue } from 'ms';
 import type { z } from 'zod';
 import type { Database, Transaction } from '../../db/client.ts';
 import { LONGEST_DEBOUNCE, mostOf } from '../../db/schema/debounces.ts';
@@ -6,6 +6,7 @@ import type { DomainEvent, EventType } from '../../events/index.ts';
 import { refusedName } from '../../events/name.ts';
 import { isPattern, refusedPattern } from '../../events/wanted.ts';
 import { refuseUnknown } from '../../known-members.ts';
+import { parseDuration } from '../../text/duration.ts';
 import { effectQueue, type OpenOutcome, type RetryPolicy } from '../../transport/dispatch.ts';
 import type { DebouncePolicy } from './debounce/decide.ts';
 import type { PoisonPolicy } from './ordering/isolate.ts';
@@ -329,8 +330,8 @@ const invalid = (name: string, problem: string) => new TypeError(`effect "${name
 
 /** In ms. @throws TypeError if it is none */
 function duration(name: string, text: StringValue): number {
-  const value = ms(text);
-  if (Number.isFinite(value) && value > 0) return value;
+  const value = parseDuration(text);
+  if (value !== undefined && value > 0) return value;
   throw invalid(name, `"${text}" is not a duration such as "30s"`);
 }
 

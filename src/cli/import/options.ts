@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import ms, { type StringValue } from 'ms';
+import { parseDuration } from '../../text/duration.ts';
 import { createZone } from '../../text/zone.ts';
 import type { ApiOptions } from '../api/options.ts';
 import { moment } from '../chat-log/calendar.ts';
@@ -59,7 +59,7 @@ export function readMap(text: string): Mapping {
 }
 
 export function readDuration(text: string): number {
-  const value = ms(text as StringValue);
-  if (typeof value === 'number' && value >= 0) return value;
+  const value = parseDuration(text);
+  if (value !== undefined) return value;
   throw new InvalidArgumentError('It must be a duration such as 30s or 5m.');
 }

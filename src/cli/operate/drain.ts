@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Command } from 'commander';
-import ms, { type StringValue } from 'ms';
 import { counted } from '../../ops/operations/counted.ts';
 import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
+import { parseDuration } from '../../text/duration.ts';
 import { CommandError, EXIT } from '../terminal/output.ts';
 import { OPS_EXIT_CODES, type Ops, type OpsOptions, operates } from './ops.ts';
 import { ask, endOf, parseFutureTime, tell } from './pause-resume.ts';
@@ -45,8 +45,8 @@ export function drainCommand(program: Command): void {
 
 async function drain(ops: Ops<DrainOptions>, name: string): Promise<number> {
   const { reason, until, wait: patience } = ops.options;
-  const longest = ms(patience as StringValue);
-  if (!Number.isFinite(longest))
+  const longest = parseDuration(patience);
+  if (longest === undefined)
     throw new CommandError(
       `--wait ${JSON.stringify(patience)} must be a time such as 30s or 2m`,
       EXIT.usage,

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import ms, { type StringValue } from 'ms';
 import type { ScaleAdvice } from '../../ops/status/scale.ts';
+import { parseDuration } from '../../text/duration.ts';
 import { CommandError, duration, EXIT } from '../terminal/output.ts';
 import { table } from '../terminal/table.ts';
 import { OPS_EXIT_CODES, type Ops, type OpsOptions, operates } from './ops.ts';
@@ -36,7 +36,7 @@ export function scaleCommand(program: Command): void {
 }
 
 async function scale({ api, terminal, options }: Ops<ScaleOptions>, name: string): Promise<void> {
-  const within = Math.round(ms(options.within as StringValue) / 1000);
+  const within = Math.round((parseDuration(options.within) ?? 0) / 1000);
   if (!(within >= 1 && within <= 86_400))
     throw new CommandError('--within must be a time from 1s to 24h, such as 5m', EXIT.usage);
   const advice = await api.get<ScaleAdvice>(

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import ms, { type StringValue } from 'ms';
 import type { ScheduleInFull } from '../../ops/schedules/list.ts';
+import { parseDuration } from '../../text/duration.ts';
 import { workspaceId } from '../api/workspace.ts';
 import { parsePayload } from '../emit/emit.ts';
 import { OPS_EXIT_CODES, type Ops, type OpsOptions, operates } from './ops.ts';
@@ -82,8 +82,8 @@ const DAY = 86_400;
 
 /** In seconds. */
 function span(text: string): number {
-  const time = /^\d+(\.\d+)?\s*[a-z]+$/i.test(text) ? ms(text as StringValue) : undefined;
-  if (time === undefined || !Number.isFinite(time))
+  const time = parseDuration(text);
+  if (time === undefined)
     throw new InvalidArgumentError('It must be a time such as 10m, 24h or 7d.');
   return Math.round(time / 1000);
 }

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseFutureTime } from '../../../src/cli/operate/pause-resume.ts';
 import { parsePastTime } from '../../../src/cli/terminal/arguments.ts';
 import { EXIT } from '../../../src/cli/terminal/output.ts';
+import { parseDuration } from '../../../src/text/duration.ts';
 
 const now = Date.UTC(2024, 0, 15, 12);
 const MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -18,6 +19,20 @@ const moments = fc.date({
   min: new Date('0001-01-02'),
   max: new Date('9999-12-30'),
   noInvalidDate: true,
+});
+
+describe('a duration that is typed', () => {
+  it.each([
+    ['30s', 30_000],
+    [' 1.5 h ', 5_400_000],
+    ['.5m', 30_000],
+    ['2D', 172_800_000],
+  ])('%j is %d ms', (text, ms) => expect(parseDuration(text)).toBe(ms));
+
+  it.each(['30', '0', '1e3', '-1s', 's', '3 parsecs', '1s 2m', `${'9'.repeat(120)}s`, ''])(
+    'is none without a number and a unit: %j',
+    (text) => expect(parseDuration(text)).toBeUndefined(),
+  );
 });
 
 describe('a time in the past', () => {

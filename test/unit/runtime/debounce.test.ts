@@ -272,6 +272,7 @@ describe('a debounce that makes no sense', () => {
   test('is refused with what is wrong', () => {
     expect(() => define({ by: 'type', wait: '1s' })).toThrow('must be "key"');
     expect(() => define({ by: 'key', wait: 'long' })).toThrow('is not a duration');
+    expect(() => define({ by: 'key', wait: '30' })).toThrow('"30" is not a duration such as "30s"');
     expect(() => define({ by: 'key', wait: '1m', most: '30s' })).toThrow('is shorter than');
     expect(() => define({ by: 'key', wait: '1m', most: '2d' })).toThrow('longer than a day');
     expect(() => define({ by: 'key', wait: '1m' }, { ordering: 'key' })).toThrow('ordered');
