@@ -26,8 +26,8 @@ const forPrograms = {
 
 /** An argument may come from elsewhere: it is told and not obeyed. */
 const forPeople = {
-  writeOut: (text: string) => void process.stdout.write(visible(text, true)),
-  writeErr: (text: string) => void process.stderr.write(visible(text, true)),
+  writeOut: (text: string) => void process.stdout.write(visible(text)),
+  writeErr: (text: string) => void process.stderr.write(visible(text)),
 };
 
 /**

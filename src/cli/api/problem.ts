@@ -1,3 +1,4 @@
+import { oneLine } from '../terminal/visible.ts';
 import type { ApiAddress } from './find-api.ts';
 
 /**
@@ -23,7 +24,7 @@ export function explainProblem(
 ): string {
   const problem = readProblem(text);
   const fields = (problem.errors ?? [])
-    .map((error) => `\n  ${error.path || 'body'}: ${error.message}`)
+    .map((error) => `\n  ${oneLine(`${error.path || 'body'}: ${error.message}`)}`)
     .join('');
   const remedy =
     status === 401
@@ -31,10 +32,8 @@ export function explainProblem(
         `${call.includes('/v1/ops/') ? 'KNOCKON_ADMIN_KEY' : 'KNOCKON_API_KEY'}.`
       : '';
   const detail = problem.detail && withOptions(problem.detail);
-  return (
-    `${detail ?? problem.title ?? `The API answered ${status}.`}${fields}${remedy} ` +
-    `(${call}: ${status})`
-  );
+  const what = oneLine(detail ?? problem.title ?? `The API answered ${status}.`);
+  return `${what}${fields}${remedy} (${call}: ${status})`;
 }
 
 /** What is a parameter of the API's is an option here: `take_over=true` is `--take-over`. */

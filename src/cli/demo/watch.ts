@@ -1,5 +1,6 @@
 import type { Api } from '../api/client.ts';
 import { duration, styled, type Terminal } from '../terminal/output.ts';
+import { oneLine } from '../terminal/visible.ts';
 import { type EffectView, type EventView, followJourney, isAtRest } from '../trace/journey.ts';
 
 /** What happened because of one request, in milliseconds since it was sent. */
@@ -66,7 +67,7 @@ export async function watchEvent({
       refused.add(effect.subscriber);
       terminal?.out(
         `        ↻  ${styled(terminal, 'yellow', effect.subscriber)} is tried again: ` +
-          `${effect.last_error}`,
+          oneLine(`${effect.last_error}`),
       );
     }
     const fresh =
@@ -114,10 +115,10 @@ function line(terminal: Terminal, effect: EffectView, began: number): string {
   if (effect.state === 'failed')
     return (
       `        ✗  ${styled(terminal, 'red', name)} failed: ` +
-      `${effect.last_error ?? 'no reason is known'}`
+      oneLine(effect.last_error ?? 'no reason is known')
     );
   return (
     `        …  ${styled(terminal, 'yellow', name)} is ` +
-    `${effect.state}${effect.last_error ? `: ${effect.last_error}` : ''}`
+    oneLine(`${effect.state}${effect.last_error ? `: ${effect.last_error}` : ''}`)
   );
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Diagnosis } from '../../ops/doctor/diagnose.ts';
 import { ApiProblem } from '../api/client.ts';
 import { CommandError, EXIT, styled, type Terminal } from '../terminal/output.ts';
+import { oneLine } from '../terminal/visible.ts';
 import { type Ops, operates } from './ops.ts';
 
 const MORE = `
@@ -55,7 +56,7 @@ function show(
   { check, ok, detail, remedy }: Diagnosis['findings'][number],
 ): string {
   const sign = ok ? styled(terminal, 'green', '✓') : styled(terminal, 'red', '✗');
-  return `${sign} ${check.padEnd(18)} ${detail}${remedy ? `\n  ${' '.repeat(19)}→ ${remedy}` : ''}`;
+  return `${sign} ${check.padEnd(18)} ${oneLine(detail)}${remedy ? `\n  ${' '.repeat(19)}→ ${oneLine(remedy)}` : ''}`;
 }
 
 function ills(findings: Diagnosis['findings']): string {

@@ -2,6 +2,7 @@ import type { EndpointEntry, EndpointInFull, Tried } from '../../ops/inspect/end
 import { counted } from '../../ops/operations/counted.ts';
 import { duration, styled, type Terminal } from '../terminal/output.ts';
 import { table } from '../terminal/table.ts';
+import { oneLine } from '../terminal/visible.ts';
 
 /** Endpoints as a table. */
 export function tableOf(terminal: Terminal, endpoints: EndpointEntry[]): string {
@@ -69,7 +70,9 @@ export function describe(terminal: Terminal, one: EndpointInFull): string {
     ['waiting', `${counted(waiting.count, 'event')}${oldest}`],
     ['given up', counted(given_up, 'event')],
   ];
-  const known = lines.flatMap(([name, value]) => (value ? [`${name.padEnd(16)}${value}`] : []));
+  const known = lines.flatMap(([name, value]) =>
+    value ? [`${name.padEnd(16)}${oneLine(value)}`] : [],
+  );
   const rows = answers.map((a) => [
     a.attempted_at,
     a.delivery_id,
@@ -83,7 +86,7 @@ export function describe(terminal: Terminal, one: EndpointInFull): string {
     rows.length === 0
       ? 'It has answered nothing yet.'
       : table(terminal, ['answered', 'delivery', 'event', 'status', 'after', 'so', 'text'], rows);
-  return [styled(terminal, 'bold', one.url), ...known, '', lately].join('\n');
+  return [styled(terminal, 'bold', oneLine(one.url)), ...known, '', lately].join('\n');
 }
 
 /** What came of trying it. */
@@ -100,7 +103,7 @@ export function resultOf({
       : `${counted(waiting.count, 'event')} still to come, by themselves.`;
   if (answer.error)
     return (
-      `${url} does not take it: ${answer.error}. ${delivered} of ${tried} delivered; ${left} ` +
+      `${url} does not take it: ${oneLine(answer.error)}. ${delivered} of ${tried} delivered; ${left} ` +
       `\`knockon endpoints show ${id}\``
     );
   return `${url} works: ${counted(delivered, 'event')} delivered; ${left}`;

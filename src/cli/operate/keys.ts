@@ -7,6 +7,7 @@ import { idsFrom } from '../terminal/arguments.ts';
 import { defaultVerb } from '../terminal/default-verb.ts';
 import { CommandError, EXIT } from '../terminal/output.ts';
 import { table } from '../terminal/table.ts';
+import { oneLine } from '../terminal/visible.ts';
 import {
   addYes,
   confirm,
@@ -89,7 +90,7 @@ async function createKey({
     body: { workspace_id, name: options.name },
   });
   if (options.json) return terminal.out(JSON.stringify(body));
-  terminal.err(`A key of ${body.workspace_name} (${body.id}). It is shown this once:`);
+  terminal.err(`A key of ${oneLine(body.workspace_name)} (${body.id}). It is shown this once:`);
   terminal.out(body.api_key);
 }
 
@@ -140,5 +141,5 @@ async function chosen(
 
 const ofWhom = (keys: KeyEntry[]): string => {
   const names = [...new Set(keys.map((key) => key.workspace_name))];
-  return names.length > 0 ? ` of ${names.join(', ')}` : '';
+  return names.length > 0 ? ` of ${oneLine(names.join(', '))}` : '';
 };

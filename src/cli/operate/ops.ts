@@ -11,6 +11,7 @@ import {
   reported,
   type Terminal,
 } from '../terminal/output.ts';
+import { visible } from '../terminal/visible.ts';
 
 /** The options of every command that operates. */
 export interface OpsOptions extends ApiOptions {
@@ -97,6 +98,6 @@ export async function confirm(
     );
   }
   const lines = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await lines.question(`${question} [y/N] `).finally(() => lines.close());
+  const answer = await lines.question(`${visible(question)} [y/N] `).finally(() => lines.close());
   if (!/^y(es)?$/i.test(answer.trim())) throw new CommandError('Nothing was done.');
 }

@@ -6,6 +6,7 @@ import { collect } from '../api/client.ts';
 import { workspaceId } from '../api/workspace.ts';
 import { defaultVerb } from '../terminal/default-verb.ts';
 import { table } from '../terminal/table.ts';
+import { oneLine } from '../terminal/visible.ts';
 import {
   addYes,
   confirm,
@@ -99,11 +100,15 @@ async function show({ api, terminal, options }: Ops, name: string): Promise<void
   const found = await api.get<ScheduleInFull>(pathOf(name));
   if (options.json) return terminal.out(JSON.stringify(found));
   const { paused, missed, last_error: error, payload, key, overlap } = found;
-  terminal.out(`${name} emits ${found.event_type} of ${found.workspace_name}, ${found.state}`);
+  terminal.out(
+    oneLine(`${name} emits ${found.event_type} of ${found.workspace_name}, ${found.state}`),
+  );
   terminal.out(`Runs: ${found.cron}, ${found.zone}; overlap: ${overlap}`);
-  terminal.out(`Payload: ${JSON.stringify(payload)}${key === null ? '' : `, key: ${key}`}`);
-  if (paused) terminal.out(`Paused by ${paused.by} since ${paused.at}: ${paused.reason}`);
-  if (error) terminal.out(`The run that is due can't be emitted: ${error}`);
+  terminal.out(
+    `Payload: ${JSON.stringify(payload)}${key === null ? '' : `, key: ${oneLine(key)}`}`,
+  );
+  if (paused) terminal.out(oneLine(`Paused by ${paused.by} since ${paused.at}: ${paused.reason}`));
+  if (error) terminal.out(`The run that is due can't be emitted: ${oneLine(error)}`);
   if (missed)
     terminal.out(
       'Runs were missed. To emit them: ' +

@@ -14,6 +14,7 @@ import {
   type Terminal,
 } from '../terminal/output.ts';
 import { table } from '../terminal/table.ts';
+import { oneLine } from '../terminal/visible.ts';
 import { limitText } from './limit.ts';
 import { addOpsOptions } from './ops.ts';
 
@@ -97,7 +98,7 @@ export async function showStatuses(api: Api, terminal: Terminal, json?: boolean)
   if (all.length === 0) return terminal.out(NOBODY);
   const rows = all.map((s) => rowOf(terminal, s));
   terminal.out(table(terminal, HEAD, rows, 4));
-  for (const line of all.flatMap(notes)) terminal.out(`\n${line}`);
+  for (const line of all.flatMap(notes)) terminal.out(`\n${oneLine(line)}`);
 }
 
 const HEAD =

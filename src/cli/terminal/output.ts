@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import { safeError } from '../../safe-error.ts';
-import { visible } from './visible.ts';
+import { marked, visible } from './visible.ts';
 
 /** Where a command writes. Commands get it as an argument, so that tests can read what they say. */
 export interface Terminal {
@@ -47,9 +47,9 @@ export function processTerminal(): Terminal {
   const colours = process.stdout.isTTY === true && !process.env.NO_COLOR;
   return {
     // What `write` answers is nobody's result, and would become an exit code.
-    out: (text) => void process.stdout.write(`${visible(text, colours)}\n`),
-    write: (text) => void process.stdout.write(visible(text, colours)),
-    err: (text) => void process.stderr.write(`${visible(text, colours)}\n`),
+    out: (text) => void process.stdout.write(`${visible(text)}\n`),
+    write: (text) => void process.stdout.write(visible(text)),
+    err: (text) => void process.stderr.write(`${visible(text)}\n`),
     colours,
     live: process.stderr.isTTY === true,
   };
@@ -99,14 +99,24 @@ const SHOW_CURSOR = '\u001b[?25h\n';
 
 /** A notice on stderr, for people in yellow. */
 export const warn = (terminal: Terminal, text: string): void =>
-  terminal.err(terminal.live && !process.env.NO_COLOR ? styleText('yellow', text) : text);
+  terminal.err(terminal.live && !process.env.NO_COLOR ? inStyle('yellow', text) : text);
 
 type Style = Parameters<typeof styleText>[0];
 
 /** The text in a style where the terminal shows colours, else as it is. */
 export function styled(terminal: Terminal, style: Style, text: string): string {
-  // Node 20's styleText asks nobody whether colours are wanted: `colours` has.
-  return terminal.colours ? styleText(style, text) : text;
+  return terminal.colours ? inStyle(style, text) : text;
+}
+
+/**
+ * Marked before the text is within: codes of its own are nobody's style. Whether colours are wanted
+ * has been asked.
+ */
+function inStyle(style: Style, text: string): string {
+  const [begin = '', end = ''] = marked(styleText(style, '\0', { validateStream: false })).split(
+    '\0',
+  );
+  return `${begin}${text}${end}`;
 }
 
 /** Milliseconds as people say them: `38 ms`, `4.2 s`, `3 min 5 s`. */

@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import { styled, type Terminal } from './output.ts';
-import { visible } from './visible.ts';
+import { oneLine } from './visible.ts';
 
 /**
  * A table with a head line, without boxes, so that it can be cut and piped. Null and undefined are
@@ -37,9 +37,7 @@ export function table(
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
     colAligns: head.map((_, place) => (place >= rightFrom ? 'right' : 'left')),
   });
-  drawn.push(
-    ...rows.map((row) => row.map((cell) => visible(String(cell ?? '–'), terminal.colours))),
-  );
+  drawn.push(...rows.map((row) => row.map((cell) => oneLine(String(cell ?? '–')))));
   return drawn
     .toString()
     .split('\n')

@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { OperationView } from '../../ops/operations/operations.ts';
 import type { Ops, OpsOptions } from '../operate/ops.ts';
 import { duration, EXIT, styled, type Terminal } from '../terminal/output.ts';
+import { oneLine } from '../terminal/visible.ts';
 
 /** How often an operation is looked at, in ms. */
 const LOOK = 400;
@@ -85,8 +86,9 @@ export function explain(terminal: Terminal, operation: OperationView): string {
   const figures = `${done} of ${total ?? '?'} done${aside ? `, ${aside}` : ''}`;
   const eta = eta_seconds === null ? '' : `; ${duration(eta_seconds * 1000)} left`;
   const lines = [`${verb} ${id}: ${styled(terminal, colour, state)}, ${figures}${eta}.`];
-  if (error) lines.push(`It failed: ${error}`);
-  for (const { subject, reason } of failures.slice(0, 5)) lines.push(`  ${subject}: ${reason}`);
+  if (error) lines.push(`It failed: ${oneLine(error)}`);
+  for (const { subject, reason } of failures.slice(0, 5))
+    lines.push(oneLine(`  ${subject}: ${reason}`));
   if (failed > Math.min(5, failures.length))
     lines.push(`  … ${failed - Math.min(5, failures.length)} more; --json names a hundred.`);
   if (workflow?.url) lines.push(workflow.url);

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Api, ApiProblem } from '../api/client.ts';
 import { CommandError, duration, styled, type Terminal } from '../terminal/output.ts';
+import { oneLine } from '../terminal/visible.ts';
 
 /** One effect of an event, as `GET /v1/events/{id}/effects` answers it. */
 export interface EffectView {
@@ -166,7 +167,7 @@ function showEvent(terminal: Terminal, event: EventView): string {
   const nobody = isDue && event.effects.length === 0 ? ['  nobody subscribes to it'] : [];
   return [
     `${styled(terminal, 'bold', event.type)}  ${event.timestamp}  (event ${event.id})`,
-    ...(event.key ? [`  key ${event.key}`] : []),
+    ...(event.key ? [`  key ${oneLine(event.key)}`] : []),
     ...whereIs(event),
     ...nobody,
     ...byCompletion(event.effects).map((effect) => showEffect(terminal, event, effect)),

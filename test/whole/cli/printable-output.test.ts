@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { processTerminal } from '../../../src/cli/terminal/output.ts';
+import { processTerminal, styled } from '../../../src/cli/terminal/output.ts';
 import { table } from '../../../src/cli/terminal/table.ts';
 import { visible } from '../../../src/cli/terminal/visible.ts';
 import { aTerminal } from '../../harness/recording-terminal.ts';
@@ -25,10 +25,12 @@ describe('what the command line prints', () => {
     for (const text of ['👩‍👩‍👧 علی‌رضا משה', 'one\n\ttwo', 'ﬁn']) expect(visible(text)).toBe(text);
   });
 
-  test('keeps our own colours where there are colours, and nobody else moves the cursor', () => {
-    expect(visible(`${RED}x`, true)).toBe(`${RED}x`);
+  test('keeps our own colours where there are colours, and nobody else has any', () => {
+    const colourful = { ...aTerminal(), colours: true };
+    const shown = visible(styled(colourful, 'red', `x${RED}\u001b[39my`));
+    expect(shown).toBe(String.raw`${RED}x\x1b[31m\x1b[39my${'\u001b'}[39m`);
     expect(visible(`${RED}x`)).toBe(String.raw`\x1b[31mx`);
-    expect(visible(NASTY, true)).not.toMatch(OBEYED);
+    expect(visible(styled(aTerminal(), 'red', NASTY))).not.toMatch(OBEYED);
   });
 
   test('is so wherever it goes, in tables too', () => {
@@ -55,11 +57,11 @@ describe('what the command line prints', () => {
 
   test('also where it is about an argument', async () => {
     const main = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
-    const args = ['--import', import.meta.resolve('tsx'), main, `\u001b[2Jtrace`];
+    const args = ['--import', import.meta.resolve('tsx'), main, `\u001b[2J${RED}trace`];
     const { stderr } = await promisify(execFile)(process.execPath, args).catch(
       (error: { stderr: string }) => error,
     );
-    expect(stderr).toContain(String.raw`\x1b[2Jtrace`);
+    expect(stderr).toContain(String.raw`\x1b[2J\x1b[31mtrace`);
     expect(stderr).not.toMatch(OBEYED);
   });
 });
