@@ -66,8 +66,7 @@ async function retire(ops: Ops<RetireOptions>, name: string): Promise<number> {
   if (options.undo) return await reinstate(ops, name, `${subscriber}/retire`);
   const { open = 'finish', to, reason, json } = options;
   checkHeir(open, to);
-  const canAsk = process.stdin.isTTY && terminal.live && !json;
-  if (open === 'discard' && canAsk) await confirm(ops, `Discard what ${name} has open?`);
+  if (open === 'discard') await confirm(ops, `Discard what ${name} has open?`);
   const { body: operation } = await api.send<OperationView>('POST', `${subscriber}/retire`, {
     body: { open, to, reason },
   });

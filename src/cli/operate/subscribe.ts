@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { OperationView } from '../../ops/operations/operations.ts';
 import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
 import { CommandError, EXIT } from '../terminal/output.ts';
+import { oneLine } from '../terminal/visible.ts';
 import { addWorkspaceLimits, type WorkspaceLimitOptions, workspaceLimitOf } from './limit.ts';
 import { OPS_EXIT_CODES, type Ops, type OpsOptions, operates } from './ops.ts';
 
@@ -143,7 +144,7 @@ async function tryNow({ api, terminal, options }: Ops<SubscribeOptions>, name: s
   else {
     const answered = status === null ? 'It did not answer' : `It answered ${status}`;
     terminal.out(`${answered} in ${latency_ms} ms${error === null ? '.' : `: ${error}`}`);
-    if (response_excerpt) terminal.out(response_excerpt);
+    if (response_excerpt) terminal.out(oneLine(response_excerpt));
   }
   return error === null ? EXIT.done : EXIT.failed;
 }

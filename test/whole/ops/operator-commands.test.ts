@@ -252,7 +252,9 @@ describe('commands that operate', () => {
       exitCode: 0,
       out: expect.stringMatching(/finishing is retired.*Open: 2 events.*knockon operations /),
     });
-    const dropped = await knockon('retire dropped --open discard --reason "nobody reads them"');
+    const dropped = await knockon(
+      'retire dropped --open discard --yes --reason "nobody reads them"',
+    );
     expect(dropped).toMatchObject({
       exitCode: 0,
       out: expect.stringMatching(/dropped is retired[\s\S]*retire \S+: done, 2 of 2 done/),
